@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The goldfish pipe as a guest sees it: registers, command buffer, values.
+ * Protocol v2, "1.3 layout": lengths and arrays in the order that every driver
+ * since November 2016 uses. Everything is little-endian.
+ *
+ * Source: platform_external_qemu hw/misc/goldfish_pipe.c (0184442f) and Linux
+ * 6.12 drivers/platform/goldfish/goldfish_pipe_qemu.h.
+ */
+#ifndef _UAPI_LINUX_GOLDFISH_PIPE_H
+#define _UAPI_LINUX_GOLDFISH_PIPE_H
+
+#include <linux/types.h>
+
+/* Registers, byte offsets into the device's window; all are 32 bits wide. */
+#define GOLDFISH_PIPE_REG_CMD			0x00	/* W: pipe id */
+#define GOLDFISH_PIPE_REG_SIGNAL_BUFFER_HIGH	0x04	/* W: assigns */
+#define GOLDFISH_PIPE_REG_SIGNAL_BUFFER		0x08	/* W: ORs the low half */
+#define GOLDFISH_PIPE_REG_SIGNAL_BUFFER_COUNT	0x0c	/* W: entries */
+#define GOLDFISH_PIPE_REG_OPEN_BUFFER_HIGH	0x14	/* W: assigns */
+#define GOLDFISH_PIPE_REG_OPEN_BUFFER		0x18	/* W: ORs the low half */
+#define GOLDFISH_PIPE_REG_VERSION		0x24	/* RW */
+#define GOLDFISH_PIPE_REG_GET_SIGNALLED		0x30	/* R: entries */
+
+/*
+ * What VERSION answers. A driver that wrote 2, 3 or 4 is answered 2 and gets
+ * the 1.3 layout; before that, and for any other number, the answer is 1.
+ */
+#define GOLDFISH_PIPE_DEVICE_VERSION_1		1
+#define GOLDFISH_PIPE_DEVICE_VERSION		2
+#define GOLDFISH_PIPE_DRIVER_VERSION_MIN	2
+#define GOLDFISH_PIPE_DRIVER_VERSION_MAX	4
+
+/* struct goldfish_pipe_command.cmd */
+#define GOLDFISH_PIPE_CMD_OPEN			1
+#define GOLDFISH_PIPE_CMD_CLOSE			2
+#define GOLDFISH_PIPE_CMD_POLL			3
+#define GOLDFISH_PIPE_CMD_WRITE			4
+#define GOLDFISH_PIPE_CMD_WAKE_ON_WRITE		5
+#define GOLDFISH_PIPE_CMD_READ			6
+#define GOLDFISH_PIPE_CMD_WAKE_ON_READ		7
+#define GOLDFISH_PIPE_CMD_WAKE_ON_DONE_IO	8	/* never built */
+#define GOLDFISH_PIPE_CMD_DMA_MAPHOST		9
+#define GOLDFISH_PIPE_CMD_DMA_UNMAPHOST		10
+#define GOLDFISH_PIPE_CMD_CALL			11
+
+/* struct goldfish_pipe_command.status; above 0: bytes, or poll bits. */
+#define GOLDFISH_PIPE_ERROR_INVAL		(-1)
+#define GOLDFISH_PIPE_ERROR_AGAIN		(-2)
+#define GOLDFISH_PIPE_ERROR_NOMEM		(-3)
+#define GOLDFISH_PIPE_ERROR_IO			(-4)
+
+/* The status of POLL. */
+#define GOLDFISH_PIPE_POLL_IN			(1 << 0)
+#define GOLDFISH_PIPE_POLL_OUT			(1 << 1)
+#define GOLDFISH_PIPE_POLL_HUP			(1 << 2)
+
+/* struct goldfish_pipe_signal.flags */
+#define GOLDFISH_PIPE_WAKE_CLOSED		(1 << 0)
+#define GOLDFISH_PIPE_WAKE_READ			(1 << 1)
+#define GOLDFISH_PIPE_WAKE_WRITE		(1 << 2)
+#define GOLDFISH_PIPE_WAKE_UNLOCK_DMA		(1 << 3)
+
+/**
+ * struct goldfish_pipe_signal - an entry of the signal buffer
+ * @id: the pipe
+ * @flags: GOLDFISH_PIPE_WAKE_* bits
+ */
+struct goldfish_pipe_signal {
+	__le32 id;
+	__le32 flags;
+};
+
+/**
+ * struct goldfish_pipe_open_params - what OPEN_BUFFER points at
+ * @command_buffer: guest physical address of the pipe's command buffer, one
+ *	page of GOLDFISH_PIPE_COMMAND_SIZE bytes
+ * @rw_params_max_count: elements in each of the buffer's two arrays ("M")
+ * @padding: mapped, not used
+ */
+struct goldfish_pipe_open_params {
+	__le64 command_buffer;
+	__le32 rw_params_max_count;
+	__le32 padding;
+};
+
+/**
+ * struct goldfish_pipe_command - head of a command buffer
+ * @cmd: GOLDFISH_PIPE_CMD_*, from the guest
+ * @id: the pipe, from the guest; checked by OPEN only
+ * @status: the answer, to the guest
+ * @reserved: not used
+ * @buffers_count: READ and WRITE: elements used in each array, from the guest
+ * @consumed_size: READ and WRITE: bytes moved, to the guest
+ *
+ * Behind it stand M 64-bit guest physical addresses and then, at
+ * GOLDFISH_PIPE_SIZES_OFFSET(M), M 32-bit lengths in bytes.
+ */
+struct goldfish_pipe_command {
+	__le32 cmd;
+	__le32 id;
+	__le32 status;
+	__le32 reserved;
+	__le32 buffers_count;
+	__le32 consumed_size;
+};
+
+#define GOLDFISH_PIPE_COMMAND_SIZE	4096
+#define GOLDFISH_PIPE_PTRS_OFFSET	24
+#define GOLDFISH_PIPE_SIZES_OFFSET(m)	(GOLDFISH_PIPE_PTRS_OFFSET + 8 * (m))
+/* The largest M whose arrays, and CALL's read_index behind them, fit a page. */
+#define GOLDFISH_PIPE_MAX_BUFFERS	339
+
+#endif /* _UAPI_LINUX_GOLDFISH_PIPE_H */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * /dev/vhost-goldfish-pipe: one open file serves the goldfish pipe of one
+ * guest, in protocol v2 (linux/goldfish_pipe.h).
+ *
+ * Order of life: VHOST_SET_OWNER, VHOST_SET_MEM_TABLE (again whenever guest
+ * memory changes), then any of the ioctls below. Of linux/vhost.h the file
+ * also answers VHOST_RESET_OWNER, VHOST_GET_FEATURES and VHOST_SET_FEATURES
+ * (no feature bit exists), and VHOST_GET_BACKEND_FEATURES.
+ *
+ * What each errno means, everywhere:
+ *	EPERM		no owner yet, or the caller is not the owner's process
+ *	EBUSY		there is an owner already; that doorbell is taken
+ *	EINVAL		an argument is out of range, or a field that must be
+ *			zero is not
+ *	EFAULT		the argument, or memory that it names, cannot be accessed
+ *	EBADF		not an open file; EINVAL if it is not an eventfd
+ *	ENOENT		no such pipe, no such doorbell
+ *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell)
+ *	ENOMEM		out of memory
+ *	ENOIOCTLCMD	seen as ENOTTY: not an ioctl of this file
+ */
+#ifndef _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H
+#define _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+#include <linux/vhost.h>
+
+/* Pipe ids are below this. OPEN of any other id is refused with NOMEM. */
+#define VHOST_GOLDFISH_PIPE_MAX_ID	4096
+
+/* VHOST_GET_BACKEND_FEATURES: VHOST_GOLDFISH_PIPE_SET_DOORBELL works. */
+#define VHOST_GOLDFISH_PIPE_F_DOORBELL	63
+
+/**
+ * struct vhost_goldfish_pipe_window - argument of SET_WINDOW
+ * @uaddr: page-aligned user address of the page that the guest reads as the
+ *	device's first register page (a read-only memslot); 0 for none
+ *
+ * With a window the module keeps VERSION and GET_SIGNALLED up to date in it and
+ * fills the signal buffer *before* it raises the line. Without one, both
+ * registers are read through ACCESS and a read of GET_SIGNALLED fills the
+ * signal buffer.
+ */
+struct vhost_goldfish_pipe_window {
+	__u64 uaddr;
+};
+
+/**
+ * struct vhost_goldfish_pipe_line - argument of SET_LINE
+ * @call_fd: eventfd that raises the line (KVM_IRQFD's fd); -1 for none
+ * @resample_fd: eventfd that is signalled when the guest ends the interrupt
+ *	(KVM_IRQFD's resamplefd); -1 if the VMM lowers the line itself, by what
+ *	ACCESS says, in which case a window must not be set
+ */
+struct vhost_goldfish_pipe_line {
+	__s32 call_fd;
+	__s32 resample_fd;
+};
+
+/**
+ * struct vhost_goldfish_pipe_doorbell - argument of SET_DOORBELL
+ * @id: pipe id, below VHOST_GOLDFISH_PIPE_MAX_ID
+ * @fd: eventfd that KVM signals when the guest writes @id to CMD; -1 detaches
+ *
+ * The command has run when the vCPU that rang executes its next instruction.
+ * A doorbell outlives the pipe: it also serves CLOSE and the next OPEN of @id.
+ */
+struct vhost_goldfish_pipe_doorbell {
+	__u32 id;
+	__s32 fd;
+};
+
+/* struct vhost_goldfish_pipe_access.flags */
+#define VHOST_GOLDFISH_PIPE_ACCESS_WRITE	(1 << 0) /* in */
+#define VHOST_GOLDFISH_PIPE_ACCESS_OPEN		(1 << 1) /* out: see below */
+#define VHOST_GOLDFISH_PIPE_ACCESS_LINE		(1 << 2) /* out: see below */
+
+/**
+ * struct vhost_goldfish_pipe_access - argument of ACCESS
+ * @offset: register, byte offset
+ * @flags: in: VHOST_GOLDFISH_PIPE_ACCESS_WRITE or 0, all else zero.
+ *	out: ACCESS_OPEN: a CMD write left a pipe open under the id that was
+ *	written, so that this is the time to give it a doorbell;
+ *	ACCESS_LINE: the level of the line now, for a VMM without a resample fd
+ * @value: in for a write, out for a read
+ * @padding: must be zero
+ *
+ * Serves an access that reached the VMM as KVM_EXIT_MMIO. A write to CMD runs
+ * the command to completion before the ioctl returns.
+ */
+struct vhost_goldfish_pipe_access {
+	__u32 offset;
+	__u32 flags;
+	__u32 value;
+	__u32 padding;
+};
+
+/**
+ * struct vhost_goldfish_pipe_stats - argument of GET_STATS
+ * @size: in: sizeof of the caller's struct; out: bytes filled
+ * @padding: must be zero
+ * @kicks: doorbell rings served in the vCPU's thread
+ * @kicks_foreign: doorbell rings handed to the worker: the eventfd was written
+ *	by another process or by a kernel thread
+ * @kicks_lost: rings dropped because the owner was dying
+ * @commands: commands run, by any way
+ * @commands_access: commands run by ACCESS
+ * @opens: pipes opened
+ * @closes: pipes closed by the guest
+ * @bytes_to_host: moved by WRITE
+ * @bytes_to_guest: moved by READ
+ * @signals: wakes put on the list of signalled pipes
+ * @batches: times the line was raised
+ * @resamples: times the guest ended the interrupt
+ * @bad_guest: guest mistakes: bad addresses, ids, counts, unknown commands
+ * @pipes: pipes open now
+ * @doorbells: doorbells attached now
+ */
+struct vhost_goldfish_pipe_stats {
+	__u32 size;
+	__u32 padding;
+	__u64 kicks;
+	__u64 kicks_foreign;
+	__u64 kicks_lost;
+	__u64 commands;
+	__u64 commands_access;
+	__u64 opens;
+	__u64 closes;
+	__u64 bytes_to_host;
+	__u64 bytes_to_guest;
+	__u64 signals;
+	__u64 batches;
+	__u64 resamples;
+	__u64 bad_guest;
+	__u64 pipes;
+	__u64 doorbells;
+};
+
+#define VHOST_GOLDFISH_PIPE_SET_WINDOW \
+	_IOW(VHOST_VIRTIO, 0xc0, struct vhost_goldfish_pipe_window)
+#define VHOST_GOLDFISH_PIPE_SET_LINE \
+	_IOW(VHOST_VIRTIO, 0xc1, struct vhost_goldfish_pipe_line)
+#define VHOST_GOLDFISH_PIPE_SET_DOORBELL \
+	_IOW(VHOST_VIRTIO, 0xc2, struct vhost_goldfish_pipe_doorbell)
+#define VHOST_GOLDFISH_PIPE_ACCESS \
+	_IOWR(VHOST_VIRTIO, 0xc3, struct vhost_goldfish_pipe_access)
+/* Closes a pipe from the host's side; the argument is its id. */
+#define VHOST_GOLDFISH_PIPE_HANG_UP \
+	_IOW(VHOST_VIRTIO, 0xc4, __u32)
+#define VHOST_GOLDFISH_PIPE_GET_STATS \
+	_IOWR(VHOST_VIRTIO, 0xc5, struct vhost_goldfish_pipe_stats)
+
+#endif /* _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H */
