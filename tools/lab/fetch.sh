@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Brings everything that building and testing ranchu needs onto a Debian 12
+# machine: packages through apt-get, and into the cache directory Debian's
+# kernels, headers, kernel source, busybox and libfdt for both architectures.
+#
+#	tools/lab/fetch.sh [--update]
+#
+# A complete cache is left alone; --update asks for newer kernels. What the
+# rest of the tree uses, all below $RANCHU_CACHE:
+#
+#	vmlinuz-ARCH	modules-ARCH/	kdir-ARCH/	(ARCH: arm64, x86_64)
+#	busybox-ARCH	linux-source/	libfdt-arm64/{include,lib}
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+PACKAGES=$RANCHU_TOP/tools/lab/packages.txt
+# Raise when the layout that unpack_all makes changes.
+LAYOUT=1
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+install_packages() {
+	local missing
+
+	# shellcheck disable=SC2016 # dpkg's own substitutions
+	missing=$(sed 's/#.*//' "$PACKAGES" | xargs -r dpkg-query -W \
+		-f '${db:Status-Status} ${Package}\n' 2>&1 |
+		awk '/no packages found matching/ { print $NF; next }
+		     $1 != "installed" { print $2 }' || true)
+	[ -n "$missing" ] || return 0
+	[ "$(id -u)" -eq 0 ] ||
+		die "run as root once, to install: ${missing//$'\n'/ }"
+
+	export DEBIAN_FRONTEND=noninteractive
+	long_step "apt-get update" "$LOGS/apt-update.log" apt-get update
+	# shellcheck disable=SC2086
+	long_step "installing" "$LOGS/apt-install.log" apt-get install -y \
+		--no-install-recommends -o APT::Sandbox::User=root $missing
+}
+
+# A private apt for one Debian architecture: it shares the machine's sources
+# and keys, and leaves its dpkg architectures and package lists alone.
+apt_setup() {
+	local arch=$1 dir=$RANCHU_CACHE/apt-$1 sources
+
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	: > "$dir/status"
+	# shellcheck disable=SC2016 # apt's own substitutions
+	sources=$(apt-get indextargets --format \
+		'$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+		awk '$2 ~ /bookworm/ && $2 !~ /backports/ && $3 == "main"' |
+		sort -u)
+	grep -q security <<<"$sources" ||
+		die "apt has no bookworm-security source; Debian's 6.12 kernels are there"
+	awk -v a="$arch" -v k="$KEYRING" '{
+		print "deb [signed-by=" k " arch=" a "] " $0
+	}' <<<"$sources" > "$dir/sources.list"
+	cat > "$dir/apt.conf" <<-CONF
+	APT::Architecture "$arch";
+	APT::Architectures { "$arch"; };
+	APT::Sandbox::User "root";
+	Dir::State "$dir";
+	Dir::State::status "$dir/status";
+	Dir::State::Lists "$dir/lists";
+	Dir::Cache "$dir/cache";
+	Dir::Etc::sourcelist "$dir/sources.list";
+	Dir::Etc::sourceparts "/dev/null";
+	CONF
+	long_step "reading Debian's package lists ($arch)" \
+		"$LOGS/update-$arch.log" apt_run "$arch" apt-get update
+}
+
+# apt_run ARCH TOOL ARGS...
+apt_run() {
+	local arch=$1 tool=$2
+
+	shift 2
+	# -c is read last, so it wins over the machine's own configuration.
+	"$tool" -c "$RANCHU_CACHE/apt-$arch/apt.conf" "$@"
+}
+
+# The newest kernel release that both architectures have, such as
+# 6.12.117+deb12. Old ones vanish from the archive, so nothing is pinned.
+newest_release() {
+	local arch
+
+	for arch in arm64 amd64; do
+		apt_run "$arch" apt-cache search --names-only \
+			"^linux-image-6\.12\..*\+deb12-$arch-unsigned\$" |
+			sed -n "s/^linux-image-\(.*\)-$arch-unsigned .*/\1/p" |
+			sort -u
+	done | sort | uniq -d | sort -V | tail -n 1
+}
+
+# Puts PACKAGE for Debian architecture ARCH into debs/ and prints its path. A
+# file gets its name there only when it is complete.
+get_deb() {
+	local arch=$1 package=$2 tmp file old
+
+	file=$(apt_run "$arch" apt-get download --print-uris "$package" |
+		awk '{ print $2 }')
+	[ -n "$file" ] || die "no package $package for $arch"
+	if [ ! -e "$RANCHU_CACHE/debs/$file" ]; then
+		mkdir -p "$RANCHU_CACHE/debs"
+		tmp=$(mktemp -d "$RANCHU_CACHE/debs/partial.XXXXXX")
+		(
+			cd "$tmp"
+			long_step "downloading $package ($arch)" \
+				"$LOGS/download.log" \
+				apt_run "$arch" apt-get download "$package"
+		)
+		# Older versions of the same package only take up room.
+		for old in "$RANCHU_CACHE/debs/${package}_"*"_${file##*_}"; do
+			rm -f "$old"
+		done
+		mv "$tmp"/*.deb "$RANCHU_CACHE/debs/$file"
+		rmdir "$tmp"
+	fi
+	echo "$RANCHU_CACHE/debs/$file"
+}
+
+unpack_headers() {
+	local release=$1 root=$2 arch dir
+
+	for arch in arm64 amd64; do
+		dpkg-deb -x "$(get_deb "$arch" "linux-headers-$release-$arch")" "$root"
+	done
+	dpkg-deb -x "$(get_deb amd64 "linux-headers-$release-common")" "$root"
+	# The build machine's own: its programs run here for both targets.
+	dpkg-deb -x "$(get_deb "$(dpkg --print-architecture)" \
+		"linux-kbuild-$release")" "$root"
+
+	# Debian's wrapper makefiles name /usr/src. Relative to themselves they
+	# work wherever they are.
+	for arch in arm64 amd64; do
+		dir=$root/usr/src/linux-headers-$release-$arch
+		sed -i "s|^include /usr/src/|include \$(dir \$(lastword \$(MAKEFILE_LIST)))../|" \
+			"$dir/Makefile"
+	done
+}
+
+unpack_kernel() {
+	local release=$1 arch=$2 root=$3 deb
+
+	deb=$(get_deb "$arch" "linux-image-$release-$arch-unsigned")
+	dpkg-deb -x "$deb" "$root"
+	depmod -b "$root" "$release-$arch" 2>/dev/null ||
+		die "depmod failed on $release-$arch"
+}
+
+# unpack_once NAME VERSION COMMAND ARGS...: runs COMMAND ARGS DIR for a
+# temporary DIR, which becomes $RANCHU_CACHE/NAME-VERSION when all is in it.
+unpack_once() {
+	local name=$1 dir=$RANCHU_CACHE/$1-$2 tmp
+
+	shift 2
+	UNPACKED=$dir
+	[ ! -d "$dir" ] || return 0
+	rm -rf "$RANCHU_CACHE/$name-"*.partial
+	tmp=$dir.partial
+	mkdir -p "$tmp"
+	say "unpacking ${dir##*/}"
+	"$@" "$tmp"
+	mv -T "$tmp" "$dir"
+}
+
+link() {
+	ln -sfnr "$1" "$RANCHU_CACHE/$2"
+}
+
+unpack_deb() {
+	dpkg-deb -x "$1" "$2"
+}
+
+unpack_source() {
+	local deb=$1 root=$2
+
+	dpkg-deb --fsys-tarfile "$deb" |
+		tar -xO --wildcards './usr/src/linux-source-6.12.tar.xz' |
+		tar -xJ --strip-components=1 -C "$root"
+}
+
+unpack_all() {
+	local release=$1 arch karch deb dir
+
+	unpack_once headers "$release-$LAYOUT" unpack_headers "$release"
+	dir=$UNPACKED
+	for arch in arm64 amd64; do
+		link "$dir/usr/src/linux-headers-$release-$arch" \
+			"kdir-$(kernel_arch "$arch")"
+	done
+
+	for arch in arm64 amd64; do
+		karch=$(kernel_arch "$arch")
+		unpack_once "kernel-$karch" "$release-$LAYOUT" \
+			unpack_kernel "$release" "$arch"
+		link "$UNPACKED/boot/vmlinuz-$release-$arch" "vmlinuz-$karch"
+		link "$UNPACKED/lib/modules/$release-$arch" "modules-$karch"
+
+		deb=$(get_deb "$arch" busybox-static)
+		unpack_once "busybox-pkg-$karch" \
+			"$(dpkg-deb -f "$deb" Version | tr : .)" unpack_deb "$deb"
+		link "$UNPACKED/bin/busybox" "busybox-$karch"
+	done
+
+	deb=$(get_deb arm64 libfdt-dev)
+	unpack_once libfdt-pkg "$(dpkg-deb -f "$deb" Version)" unpack_deb "$deb"
+	mkdir -p "$RANCHU_CACHE/libfdt-arm64"
+	link "$UNPACKED/usr/include" libfdt-arm64/include
+	link "$UNPACKED/usr/lib/aarch64-linux-gnu" libfdt-arm64/lib
+
+	deb=$(get_deb amd64 linux-source-6.12)
+	unpack_once source "$(dpkg-deb -f "$deb" Version)" unpack_source "$deb"
+	link "$UNPACKED" linux-source
+}
+
+# What remains of older versions once the links point at newer ones.
+remove_old() {
+	local name entry keep
+
+	for name in headers kernel-arm64 kernel-x86_64 source libfdt-pkg \
+			busybox-pkg-arm64 busybox-pkg-x86_64; do
+		for entry in "$RANCHU_CACHE/$name-"[0-9]*; do
+			keep=$(find "$RANCHU_CACHE" -maxdepth 2 -type l \
+				-printf '%l\n' | grep -cF "${entry##*/}" || true)
+			[ "$keep" -gt 0 ] || rm -rf "$entry"
+		done
+	done
+}
+
+main() {
+	local update=0 arch release ready=$RANCHU_CACHE/ready-$LAYOUT
+
+	case ${1:-} in
+	'') ;;
+	--update) update=1 ;;
+	*) die "usage: fetch.sh [--update]" ;;
+	esac
+
+	LOGS=$RANCHU_CACHE/logs
+	mkdir -p "$LOGS"
+	# Several makes may want the cache at once; the first one fills it.
+	exec 9>"$RANCHU_CACHE/lock"
+	flock 9
+
+	install_packages
+	if [ "$update" -eq 0 ] && [ -e "$ready" ]; then
+		return 0
+	fi
+	for arch in arm64 amd64; do
+		apt_setup "$arch"
+	done
+	release=$(newest_release)
+	[ -n "$release" ] || die "Debian offers no 6.12 kernel for both architectures"
+	say "Debian's newest 6.12 kernel is $release"
+	rm -f "$RANCHU_CACHE"/ready-*
+	rm -rf "$RANCHU_CACHE"/debs/partial.*
+	unpack_all "$release"
+	remove_old
+	touch "$ready"
+	say "the cache is complete: $(du -sh "$RANCHU_CACHE" | cut -f1) in $RANCHU_CACHE"
+}
+
+main "$@"

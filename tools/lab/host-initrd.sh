@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Packs the emulated host's base system: busybox, the kernel modules named in
+# modules.txt with what they depend on, and host-init.
+#
+#	tools/lab/host-initrd.sh ARCH OUT
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+[ $# -eq 2 ] || die "usage: host-initrd.sh ARCH OUT"
+ARCH=$(kernel_arch "$1")
+OUT=$2
+HERE=$RANCHU_TOP/tools/lab
+MODULES=$(readlink -f "$RANCHU_CACHE/modules-$ARCH")
+BUSYBOX=$(readlink -f "$RANCHU_CACHE/busybox-$ARCH")
+
+for input in "$MODULES" "$BUSYBOX"; do
+	[ -e "$input" ] || die "the cache has no ${input##*/}: run tools/lab/fetch.sh"
+done
+
+# The module's files in the order in which they must be loaded, below MODULES.
+module_files() {
+	awk -v want="$1" '
+	{
+		file = $1
+		sub(":$", "", file)
+		name = file
+		sub(".*/", "", name)
+		sub("\\.ko.*", "", name)
+		gsub("-", "_", name)
+		if (name != want)
+			next
+		# depmod lists what is needed with the deepest need last.
+		for (i = NF; i > 1; i--)
+			print $i
+		print file
+		found = 1
+	}
+	END { exit !found }' "$MODULES/modules.dep" ||
+		die "Debian's $ARCH kernel has no module $1"
+}
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+
+mkdir -p "$stage"/{bin,dev,proc,sys,tmp,run,root,lab,etc} "$stage/sbin"
+cp "$BUSYBOX" "$stage/bin/busybox"
+install -m 755 "$HERE/host-init" "$stage/init"
+
+release=${MODULES##*/}
+: > "$stage/lab/load"
+while read -r arch name how; do
+	[ "$arch" = "$ARCH" ] || continue
+	files=$(module_files "${name//-/_}")
+	for file in $files; do
+		target=lib/modules/$release/${file%.xz}
+		if [ ! -e "$stage/$target" ]; then
+			mkdir -p "$stage/${target%/*}"
+			# busybox's insmod cannot decompress.
+			xz -dc "$MODULES/$file" > "$stage/$target"
+		fi
+		[ "$how" != load ] || echo "/$target" >> "$stage/lab/load"
+	done
+done < <(sed 's/#.*//' "$HERE/modules.txt")
+if [ -d "$stage/lib/modules" ]; then
+	cp "$MODULES"/modules.{order,builtin,builtin.modinfo} "$stage/lib/modules/$release"
+	depmod -b "$stage" "$release"
+fi
+
+mkdir -p "$(dirname "$OUT")"
+(cd "$stage" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) > "$OUT.partial"
+mv "$OUT.partial" "$OUT"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Shared by the lab's scripts: where the cache is, how messages look, and the
+# two names that each architecture has. Sourced, never run.
+
+RANCHU_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+RANCHU_CACHE=${RANCHU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ranchu}
+RANCHU_BUILD=${RANCHU_BUILD:-$RANCHU_TOP/build}
+# Read by the scripts that source this one.
+export RANCHU_TOP RANCHU_CACHE RANCHU_BUILD
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# Debian's name of an architecture that the kernel's tools call $1.
+debian_arch() {
+	case $1 in
+	arm64|aarch64) echo arm64 ;;
+	x86_64|amd64) echo amd64 ;;
+	*) die "unknown architecture '$1'" ;;
+	esac
+}
+
+# The name that uname and this tree's build directories use.
+kernel_arch() {
+	case $1 in
+	arm64|aarch64) echo arm64 ;;
+	x86_64|amd64) echo x86_64 ;;
+	*) die "unknown architecture '$1'" ;;
+	esac
+}
+
+# Runs "$@", printing the seconds it took and a dot of life every ten seconds;
+# its own output goes to the log file $2 and is shown if it fails.
+long_step() {
+	local what=$1 log=$2 start=$SECONDS next=15 pid rc=0
+	shift 2
+
+	say "$what ..."
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		if (( (SECONDS - start) >= next )); then
+			say "  ... $what: $((SECONDS - start)) s so far"
+			next=$((next + 15))
+		fi
+	done
+	wait "$pid" || rc=$?
+	if [ "$rc" -ne 0 ]; then
+		tail -n 40 "$log" >&2
+		say "$what: failed with exit code $rc, log: $log"
+		return "$rc"
+	fi
+	say "  $what: $((SECONDS - start)) s"
+}

@@ -1,0 +1,221 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs one command in a freshly booted emulated host and ends with its exit
+# code. The run also fails if the host panics, hangs, or logs a kernel splat.
+#
+#	tools/lab/run.sh [OPTION]... -- COMMAND ARGS...
+#	tools/lab/run.sh [OPTION]... --shell
+#
+#	--host arm64|arm64-gicv2|x86_64	(default arm64, which has a GICv3)
+#	--overlay DIR		lay DIR's files over the host's root; repeatable
+#	--timeout SECONDS	of wall clock for the whole run (default 300)
+#	--smp N			CPUs (default 2)
+#	--mem SIZE		memory (default 2G)
+#	--icount		one CPU whose clock counts instructions, for exact figures
+#	--kernel-args ARGS	appended to the kernel's command line
+#	--kernel FILE		another kernel than Debian's
+#	--log FILE		keep the kernel's log there
+#	--quiet			no summary line at the end
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+HERE=$RANCHU_TOP/tools/lab
+HOST=arm64
+OVERLAYS=()
+TIMEOUT=300
+SMP=2
+MEM=2G
+ICOUNT=0
+ARGS=
+KERNEL=
+LOG=
+SHELL_MODE=0
+QUIET=0
+
+usage() {
+	sed -n '/^# Runs one/,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2
+	exit 2
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--host) HOST=$2; shift ;;
+	--overlay) OVERLAYS+=("$2"); shift ;;
+	--timeout) TIMEOUT=$2; shift ;;
+	--smp) SMP=$2; shift ;;
+	--mem) MEM=$2; shift ;;
+	--icount) ICOUNT=1 ;;
+	--kernel-args) ARGS=$2; shift ;;
+	--kernel) KERNEL=$2; shift ;;
+	--log) LOG=$2; shift ;;
+	--shell) SHELL_MODE=1 ;;
+	--quiet) QUIET=1 ;;
+	--) shift; break ;;
+	*) usage ;;
+	esac
+	shift
+done
+if [ "$SHELL_MODE" -eq 0 ] && [ $# -eq 0 ]; then
+	usage
+fi
+
+case $HOST in
+arm64|arm64-gicv2|x86_64) ;;
+*) die "no host '$HOST': arm64, arm64-gicv2 or x86_64" ;;
+esac
+ARCH=${HOST%-gicv2}
+KERNEL=${KERNEL:-$RANCHU_CACHE/vmlinuz-$ARCH}
+BASE=$RANCHU_BUILD/lab/host-$ARCH.cpio
+
+[ -e "$KERNEL" ] || die "no kernel for $ARCH in the cache: run tools/lab/fetch.sh"
+
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/ranchu-lab.XXXXXX")
+QEMU_PID=
+# Called by the trap below.
+# shellcheck disable=SC2317
+cleanup() {
+	[ -z "$QEMU_PID" ] || kill "$QEMU_PID" 2>/dev/null || true
+	rm -rf "$WORK"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# The base is packed again when one of its sources is newer.
+make_base() {
+	local input
+
+	for input in host-init host-initrd.sh modules.txt; do
+		if [ "$HERE/$input" -nt "$BASE" ]; then
+			rm -f "$BASE"
+		fi
+	done
+	# A symbolic link's own date says nothing: look at what it names.
+	if [ ! -e "$BASE" ] || [ "$(readlink -f "$RANCHU_CACHE/modules-$ARCH")" != \
+			"$(cat "$BASE.kernel" 2>/dev/null)" ]; then
+		"$HERE/host-initrd.sh" "$ARCH" "$BASE"
+		readlink -f "$RANCHU_CACHE/modules-$ARCH" > "$BASE.kernel"
+	fi
+}
+
+quote() {
+	local word
+
+	for word; do
+		printf "'%s' " "${word//\'/\'\\\'\'}"
+	done
+	echo
+}
+
+# The kernel takes several archives in a row as one file system.
+make_initrd() {
+	local dir
+
+	cp "$BASE" "$WORK/initrd"
+	for dir in ${OVERLAYS[@]+"${OVERLAYS[@]}"}; do
+		[ -d "$dir" ] || die "no directory '$dir' to lay over the host's root"
+		(cd "$dir" && find . | cpio -o -H newc -R 0:0 --quiet) >> "$WORK/initrd"
+	done
+	mkdir -p "$WORK/command/lab"
+	quote "$@" > "$WORK/command/lab/command"
+	(cd "$WORK/command" && find . | cpio -o -H newc -R 0:0 --quiet) >> "$WORK/initrd"
+}
+
+# shellcheck disable=SC2054 # the emulator likes commas
+# Sets QEMU, the command line of the emulator.
+qemu_command() {
+	local accel=tcg,thread=multi append="panic=-1 panic_print=0 loglevel=5"
+
+	case $HOST in
+	arm64*)
+		local gic=3
+		[ "$HOST" = arm64 ] || gic=2
+		QEMU=(qemu-system-aarch64 -cpu max,pauth=off
+		      -M "virt,virtualization=on,gic-version=$gic")
+		append+=" console=ttyAMA0"
+		;;
+	x86_64)
+		QEMU=(qemu-system-x86_64 -M q35 -cpu max,+svm,+npt)
+		append+=" console=ttyS0"
+		;;
+	esac
+
+	if [ "$ICOUNT" -eq 1 ]; then
+		accel=tcg,thread=single
+		SMP=1
+		QEMU+=(-icount "shift=0,sleep=off")
+		# What the boot left to do would be counted as the command's.
+		append+=" lab.settle=3"
+	fi
+	[ "$SHELL_MODE" -eq 0 ] || append+=" lab.mode=shell"
+
+	QEMU+=(-accel "$accel" -smp "$SMP" -m "$MEM" -nodefaults -display none
+	       -no-reboot -kernel "$KERNEL" -initrd "$WORK/initrd"
+	       -append "$append $ARGS")
+	if [ "$SHELL_MODE" -eq 1 ]; then
+		QEMU+=(-serial mon:stdio)
+	else
+		QEMU+=(-serial "file:$WORK/log" -device virtio-serial-pci
+		       -chardev "file,id=out,path=$WORK/out"
+		       -device "virtserialport,chardev=out,name=out"
+		       -chardev "file,id=status,path=$WORK/status"
+		       -device "virtserialport,chardev=status,name=status")
+	fi
+}
+
+show_log() {
+	{
+		echo "--- the host's kernel log, last 120 lines:"
+		tail -n 120 "$WORK/log" | tr -d '\r'
+		echo "--- end of the log"
+	} >&2
+}
+
+fail() {
+	show_log
+	die "$1"
+}
+
+mkdir -p "$RANCHU_BUILD/lab"
+(flock 8; make_base) 8>"$RANCHU_BUILD/lab/lock"
+make_initrd "$@"
+qemu_command
+
+if [ "$SHELL_MODE" -eq 1 ]; then
+	"${QEMU[@]}"
+	exit
+fi
+
+mkfifo "$WORK/out"
+cat "$WORK/out" &
+CAT_PID=$!
+# Held open here, so that the reader sees the end only when we say so.
+exec 7>"$WORK/out"
+: > "$WORK/log"
+start=$SECONDS
+rc=0
+# timeout(1) sits on the emulator itself: a child of a killed script lives on.
+timeout -k 5 "$TIMEOUT" "${QEMU[@]}" </dev/null 7>&- &
+QEMU_PID=$!
+wait "$QEMU_PID" || rc=$?
+QEMU_PID=
+exec 7>&-
+wait "$CAT_PID" || true
+took=$((SECONDS - start))
+[ -z "$LOG" ] || tr -d '\r' < "$WORK/log" > "$LOG"
+
+splats=$(tr -d '\r' < "$WORK/log" | grep -E -f "$HERE/splats.txt" || true)
+status=$(cat "$WORK/status" 2>/dev/null || true)
+
+if [ "$rc" -eq 124 ] || [ "$rc" -eq 137 ]; then
+	fail "host $HOST: no end after $TIMEOUT seconds"
+elif [ "$rc" -ne 0 ]; then
+	fail "host $HOST: the emulator ended with exit code $rc"
+elif [ -z "$status" ]; then
+	fail "host $HOST: died before the command ended${splats:+: $(head -n 1 <<<"$splats")}"
+elif [ -n "$splats" ]; then
+	fail "host $HOST: the kernel complained: $(head -n 1 <<<"$splats")"
+fi
+[ "$QUIET" -eq 1 ] || say "host $HOST: exit code $status after $took s"
+exit "$status"
