@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Builds the guest's goldfish_pipe.ko: mainline's unmodified driver out of
+# Debian's kernel source, against Debian's arm64 headers. Debian's own kernel
+# has goldfish switched off, so it ships no such module.
+#
+#	tools/lab/guest-module.sh OUT.ko
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+[ $# -eq 1 ] || die "usage: guest-module.sh OUT.ko"
+OUT=$1
+SOURCE=$RANCHU_CACHE/linux-source/drivers/platform/goldfish
+KDIR=$(readlink -f "$RANCHU_CACHE/kdir-arm64")
+DIR=$RANCHU_BUILD/guest/goldfish
+
+[ -d "$SOURCE" ] || die "no kernel source in the cache: run tools/lab/fetch.sh"
+
+mkdir -p "$DIR" "$(dirname "$OUT")"
+cp --preserve=timestamps "$SOURCE/goldfish_pipe.c" "$SOURCE/goldfish_pipe_qemu.h" "$DIR/"
+if [ "$(cat "$DIR/kdir" 2>/dev/null)" != "$KDIR" ]; then
+	rm -f "$DIR"/*.o "$DIR"/*.ko
+	echo "$KDIR" > "$DIR/kdir"
+fi
+echo 'obj-m := goldfish_pipe.o' > "$DIR/Makefile"
+make -s -C "$KDIR" M="$DIR" ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \
+	CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$DIR/log" 2>&1 || {
+	cat "$DIR/log" >&2
+	die "the guest's goldfish_pipe.ko does not build"
+}
+cp "$DIR/goldfish_pipe.ko" "$OUT"
