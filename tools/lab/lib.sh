@@ -61,3 +61,15 @@ long_step() {
 	fi
 	say "  $what: $((SECONDS - start)) s"
 }
+
+# The prefix of the tools that build for $1 on this machine.
+cross_prefix() {
+	if [ -n "${CROSS_COMPILE:-}" ]; then
+		echo "$CROSS_COMPILE"
+	elif [ "$1" != "$(kernel_arch "$(uname -m)")" ]; then
+		case $1 in
+		arm64) echo aarch64-linux-gnu- ;;
+		x86_64) echo x86_64-linux-gnu- ;;
+		esac
+	fi
+}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# `make help` lists the targets. Everything that is built goes to build/ARCH,
+# everything that is downloaded to the cache (RANCHU_CACHE).
+
+MACHINE := $(patsubst aarch64,arm64,$(shell uname -m))
+ARCH ?= $(MACHINE)
+override ARCH := $(patsubst aarch64,arm64,$(patsubst amd64,x86_64,$(patsubst x86,x86_64,$(ARCH))))
+ifeq ($(filter $(ARCH),arm64 x86_64),)
+$(error ARCH=$(ARCH) is neither arm64 nor x86_64)
+endif
+
+# Debian's tools, when the target is not this machine.
+ifneq ($(ARCH),$(MACHINE))
+CROSS_COMPILE ?= $(patsubst arm64,aarch64,$(ARCH))-linux-gnu-
+endif
+CC = $(CROSS_COMPILE)gcc
+
+export RANCHU_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ranchu
+B := $(CURDIR)/build/$(ARCH)
+
+# This machine's own headers where they fit, else Debian's in the cache.
+ifeq ($(ARCH),$(MACHINE))
+KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build),$(RANCHU_CACHE)/kdir-$(ARCH))
+else
+KDIR ?= $(RANCHU_CACHE)/kdir-$(ARCH)
+endif
+
+# A foreign vmmctl is static, with libfdt from the cache, so that it runs in a
+# host that has nothing but busybox.
+ifneq ($(ARCH),$(MACHINE))
+VMMCTL_FLAGS := STATIC=1
+ifeq ($(ARCH),arm64)
+VMMCTL_FLAGS += LIBFDT_CFLAGS=-I$(RANCHU_CACHE)/libfdt-arm64/include \
+		LIBFDT_LIBS="-L$(RANCHU_CACHE)/libfdt-arm64/lib -lfdt"
+endif
+else
+VMMCTL_FLAGS := $(if $(STATIC),STATIC=$(STATIC))
+endif
+
+GATES := checkpatch sparse w1 kdoc uapi
+
+all: modules userspace
+
+modules:
+	@CROSS_COMPILE=$(CROSS_COMPILE) tools/ci/modules.sh $(ARCH) $(KDIR) $(B)/modules
+	@echo "modules: $(B)/modules/drivers/virt/ranchu/ranchu.ko" \
+		"$(B)/modules/drivers/vhost/vhost_goldfish_pipe.ko"
+
+userspace:
+	@mkdir -p $(B)/vmmctl
+	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl CC=$(CC) $(VMMCTL_FLAGS)
+	@echo "userspace: $(B)/vmmctl/vmmctl"
+
+selftests:
+	@mkdir -p $(B)/selftests
+	@$(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \
+		CROSS_COMPILE=$(CROSS_COMPILE) KSRC=$(RANCHU_CACHE)/linux-source \
+		OUTPUT=$(B)/selftests
+
+lab-setup:
+	@tools/lab/fetch.sh
+
+overlay:
+	@tools/overlay.sh $(or $(KSRC),$(error give KSRC=, a kernel source tree))
+
+$(GATES): lab-setup
+	@tools/ci/static.sh $@
+
+kunit: lab-setup
+	@tools/ci/kunit.sh
+
+demo:
+	@tools/demo/demo.sh
+
+check:
+	@tools/ci/check.sh $(STEPS)
+
+bench:
+	@tools/bench/bench.sh $(AREA)
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make            modules and userspace   [ARCH=arm64|x86_64 CROSS_COMPILE= KDIR=]'
+	@echo 'make modules    build/ARCH/modules      make userspace  build/ARCH/vmmctl'
+	@echo 'make selftests  build/ARCH/selftests'
+	@echo 'make demo       a stock guest in the emulated host, kernel against user [LAB=0]'
+	@echo 'make check      every test              [STEPS="kdoc kunit ..."]'
+	@echo 'make bench      figures                 [AREA=pipe]'
+	@echo 'make $(GATES) kunit   one gate'
+	@echo 'make lab-setup  fetch what the above need; they do so themselves'
+	@echo 'make overlay KSRC=dir   lay our files over a kernel source tree'
+	@echo 'make clean      remove build/'
+
+.PHONY: all modules userspace selftests lab-setup overlay $(GATES) kunit demo \
+	check bench clean help

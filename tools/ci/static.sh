@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The static gates. Each is silent and ends with 0, or says what is wrong.
+#
+#	tools/ci/static.sh checkpatch|sparse|w1|kdoc|uapi
+set -euo pipefail
+. "$(dirname "$0")/../lab/lib.sh"
+
+SCRIPTS=$RANCHU_CACHE/linux-source/scripts
+cd "$RANCHU_TOP"
+
+[ -e "$SCRIPTS/checkpatch.pl" ] ||
+	die "no kernel source in the cache: run tools/lab/fetch.sh"
+
+# Every file of ours below the directories "$@" whose name fits.
+sources() {
+	local dir
+
+	for dir; do
+		[ ! -d "$dir" ] || find "$dir" -type f \
+			\( -name '*.[chS]' -o -name Kconfig -o -name Makefile \)
+	done | sort
+}
+
+gate_checkpatch() {
+	local rc=0
+
+	check_files "" < <(sources drivers include | grep -v '^include/trace/'
+			   ls Kbuild Makefile) || rc=1
+	# Tracepoint headers follow a layout of their own.
+	check_files OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT \
+		< <(sources include/trace) || rc=1
+	# Advice to use what only the kernel's own headers have.
+	check_files BIT_MACRO,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
+		< <(sources userspace tools) || rc=1
+	rm -f .checkpatch-camelcase.*
+	return "$rc"
+}
+
+# check_files IGNORED-TYPES: checks the files named on standard input.
+check_files() {
+	local files
+
+	mapfile -t files
+	[ ${#files[@]} -gt 0 ] || return 0
+	perl "$SCRIPTS/checkpatch.pl" --no-tree --strict --terse --no-summary \
+		--show-types --ignore "$1" -f "${files[@]}"
+}
+
+# Both architectures: they differ in what a type or a barrier is.
+gate_modules() {
+	local gate=$1 arch rc=0
+
+	shift
+	for arch in arm64 x86_64; do
+		tools/ci/modules.sh "$arch" "$RANCHU_CACHE/kdir-$arch" \
+			"$RANCHU_BUILD/$arch/$gate" "$@" || rc=1
+	done
+	return "$rc"
+}
+
+gate_sparse() {
+	# sparse looks at what is compiled, so everything has to be.
+	find "$RANCHU_BUILD"/*/sparse -name '*.o' -delete 2>/dev/null || true
+	gate_modules sparse C=2 CF="-Wsparse-error -Wcontext"
+}
+
+gate_w1() {
+	local cc
+
+	gate_modules w1 W=1 KCFLAGS=-Werror
+	for cc in gcc clang; do
+		make -s -C userspace/vmmctl O="$RANCHU_BUILD/w1/vmmctl-$cc" \
+			CC="$cc" WERROR=1
+	done
+}
+
+gate_kdoc() {
+	local files
+
+	mapfile -t files < <(sources drivers include | grep '\.[ch]$')
+	"$SCRIPTS/kernel-doc" -none -Wall -Werror "${files[@]}"
+}
+
+# Each uapi header compiles alone, as C99, for 64 and 32 bits, and its structs
+# have one size everywhere.
+gate_uapi() {
+	local header dir=$RANCHU_BUILD/uapi name target
+
+	mkdir -p "$dir"
+	for header in include/uapi/linux/*.h; do
+		name=$(basename "$header" .h)
+		{
+			echo "#include <linux/$name.h>"
+			sed -n 's/^struct \([a-z0-9_]*\) {$/char size_of_\1[sizeof(struct \1)];/p' \
+				"$header"
+			echo "char size_of_nothing[1];"
+		} > "$dir/$name.c"
+		for target in 64 32 arm64; do
+			local cc=(gcc "-m$target")
+
+			# The 32-bit headers of the kernel are the 64-bit ones.
+			[ "$target" != 32 ] ||
+				cc+=(-idirafter "/usr/include/$(gcc -print-multiarch)")
+			[ "$target" != arm64 ] || cc=(aarch64-linux-gnu-gcc)
+			# Freestanding: there is no C library for 32 bits.
+			"${cc[@]}" -std=c99 -ffreestanding -Wall -Wextra -Wpadded -Werror \
+				-fno-common -Iinclude/uapi -c -o "$dir/$name.$target.o" \
+				"$dir/$name.c"
+			nm -S "$dir/$name.$target.o" |
+				awk '/ size_of_/ { sub("^0*", "", $2); print $2, $4 }' |
+				sort > "$dir/$name.$target.sizes"
+			cmp -s "$dir/$name.64.sizes" "$dir/$name.$target.sizes" || {
+				diff "$dir/$name.64.sizes" "$dir/$name.$target.sizes" >&2
+				die "$header: sizes differ between 64 bits and $target"
+			}
+		done
+	done
+}
+
+case ${1:-} in
+checkpatch|sparse|w1|kdoc|uapi) "gate_$1" ;;
+*) die "usage: static.sh checkpatch|sparse|w1|kdoc|uapi" ;;
+esac
