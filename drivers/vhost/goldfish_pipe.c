@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/vhost-goldfish-pipe: the device node, its ioctls, and the life of a
+ * device from SET_OWNER to the last close. One open file is the pipe of one
+ * guest. Commands are goldfish_pipe_cmd.c's, other registers
+ * goldfish_pipe_regs.c's, wakes goldfish_pipe_signal.c's; a service is a file
+ * goldfish_pipe_<name>.c each.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "goldfish_pipe.h"
+
+/**
+ * struct pipe_ioctl - a row of the table below
+ * @number: the ioctl
+ * @fn: serves it; @argp is the argument as a pointer
+ * @needs: what must hold, and is held, when @fn is called
+ */
+struct pipe_ioctl {
+	unsigned int number;
+	long (*fn)(struct pipe_dev *dev, void __user *argp);
+	enum {
+		NEEDS_NOTHING,	/* @life for reading */
+		NEEDS_OWNER,	/* the same, and the caller is the owner */
+		NEEDS_CONFIG,	/* the same, and @config */
+		NEEDS_LIFE,	/* @life for writing */
+	} needs;
+};
+
+static void pipe_regs_init(struct pipe_dev *dev)
+{
+	dev->version = GOLDFISH_PIPE_DEVICE_VERSION_1;
+	dev->open_set = false;
+	dev->open_gpa = 0;
+	dev->signal_gpa = 0;
+	dev->signal_count = 0;
+	dev->published = 0;
+	dev->window = 0;
+}
+
+static void pipe_doorbell_detach(struct pipe *pipe)
+{
+	if (!pipe->doorbell)
+		return;
+	ranchu_doorbell_detach(pipe->doorbell);
+	pipe->doorbell = NULL;
+	atomic64_dec(&pipe->dev->stats.doorbells);
+}
+
+/*
+ * From an owned device to one without an owner. Any process may be the one
+ * that closes the file, so nothing here touches the owner's memory.
+ */
+static void pipe_dev_stop(struct pipe_dev *dev)
+{
+	struct pipe *pipe;
+	unsigned long id;
+
+	if (!dev->mm)
+		return;
+	/* First whatever starts something: rings of CMD, ends of interrupt. */
+	xa_for_each(&dev->pipes, id, pipe)
+		pipe_doorbell_detach(pipe);
+	ranchu_line_clear(&dev->line);
+	/* Then the services' timers; with no pipe left nothing is signalled. */
+	pipe_close_all(dev);
+	/* Then what they have left for the worker, which has nothing to say. */
+	ranchu_worker_stop(&dev->worker);
+	ranchu_mem_clear(&dev->mem);
+
+	xa_for_each(&dev->pipes, id, pipe)
+		kfree(pipe);
+	xa_destroy(&dev->pipes);
+	pipe_regs_init(dev);
+	mmdrop(dev->mm);
+	dev->mm = NULL;
+}
+
+static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
+{
+	char name[TASK_COMM_LEN];
+	int err;
+
+	if (dev->mm)
+		return -EBUSY;
+	snprintf(name, sizeof(name), "vhost-%d", current->pid);
+	err = ranchu_worker_start(&dev->worker, name);
+	if (err)
+		return err;
+	mmgrab(current->mm);
+	dev->mm = current->mm;
+	return 0;
+}
+
+static long pipe_reset_owner(struct pipe_dev *dev, void __user *argp)
+{
+	if (dev->mm != current->mm)
+		return -EPERM;
+	pipe_dev_stop(dev);
+	return 0;
+}
+
+static long pipe_get_features(struct pipe_dev *dev, void __user *argp)
+{
+	u64 features = 0;
+
+	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+}
+
+static long pipe_set_features(struct pipe_dev *dev, void __user *argp)
+{
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	return features ? -EOPNOTSUPP : 0;
+}
+
+static long pipe_get_backend_features(struct pipe_dev *dev, void __user *argp)
+{
+	u64 features = 0;
+
+	if (ranchu_doorbell_supported())
+		features |= BIT_ULL(VHOST_GOLDFISH_PIPE_F_DOORBELL);
+	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+}
+
+static long pipe_set_mem_table(struct pipe_dev *dev, void __user *argp)
+{
+	return ranchu_mem_set(&dev->mem, argp);
+}
+
+static long pipe_set_window(struct pipe_dev *dev, void __user *argp)
+{
+	struct vhost_goldfish_pipe_window window;
+
+	if (copy_from_user(&window, argp, sizeof(window)))
+		return -EFAULT;
+	if (!PAGE_ALIGNED(window.uaddr) || window.uaddr > ULONG_MAX)
+		return -EINVAL;
+	/* A line that the VMM lowers is lowered by a trapped read. */
+	if (window.uaddr && dev->line.call && !dev->line.resample)
+		return -EINVAL;
+	if (!access_ok(u64_to_user_ptr(window.uaddr), PAGE_SIZE))
+		return -EFAULT;
+	return pipe_window_set(dev, window.uaddr);
+}
+
+static long pipe_set_line(struct pipe_dev *dev, void __user *argp)
+{
+	struct vhost_goldfish_pipe_line line;
+
+	if (copy_from_user(&line, argp, sizeof(line)))
+		return -EFAULT;
+	if (line.call_fd < -1 || line.resample_fd < -1)
+		return -EBADF;
+	if (line.call_fd != -1 && line.resample_fd == -1 && dev->window)
+		return -EINVAL;
+	return ranchu_line_set(&dev->line, dev->mm, line.call_fd,
+			       line.resample_fd);
+}
+
+static void pipe_rung(void *data, enum ranchu_ring how)
+{
+	struct pipe *pipe = data;
+	struct pipe_stats *stats = &pipe->dev->stats;
+
+	switch (how) {
+	case RANCHU_RING_LOST:
+		atomic64_inc(&stats->kicks_lost);
+		return;
+	case RANCHU_RING_FOREIGN:
+		atomic64_inc(&stats->kicks_foreign);
+		break;
+	case RANCHU_RING_VCPU:
+		atomic64_inc(&stats->kicks);
+		break;
+	}
+	pipe_command(pipe, false);
+}
+
+static long pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
+{
+	struct ranchu_doorbell *doorbell;
+	struct pipe *pipe;
+
+	if (!ranchu_doorbell_supported())
+		return -EOPNOTSUPP;
+	pipe = pipe_get(dev, id);
+	if (!pipe)
+		return -ENOMEM;
+	if (pipe->doorbell)
+		return -EBUSY;
+	doorbell = ranchu_doorbell_attach(fd, dev->mm, &dev->worker, pipe_rung,
+					  pipe);
+	if (IS_ERR(doorbell))
+		return PTR_ERR(doorbell);
+	pipe->doorbell = doorbell;
+	atomic64_inc(&dev->stats.doorbells);
+	return 0;
+}
+
+static long pipe_set_doorbell(struct pipe_dev *dev, void __user *argp)
+{
+	struct vhost_goldfish_pipe_doorbell doorbell;
+	struct pipe *pipe;
+
+	if (copy_from_user(&doorbell, argp, sizeof(doorbell)))
+		return -EFAULT;
+	if (doorbell.id >= VHOST_GOLDFISH_PIPE_MAX_ID)
+		return -EINVAL;
+	if (doorbell.fd != -1)
+		return pipe_attach_doorbell(dev, doorbell.id, doorbell.fd);
+
+	pipe = xa_load(&dev->pipes, doorbell.id);
+	if (!pipe || !pipe->doorbell)
+		return -ENOENT;
+	pipe_doorbell_detach(pipe);
+	return 0;
+}
+
+static long pipe_access(struct pipe_dev *dev, void __user *argp)
+{
+	struct vhost_goldfish_pipe_access access;
+	bool write;
+
+	if (copy_from_user(&access, argp, sizeof(access)))
+		return -EFAULT;
+	write = access.flags & VHOST_GOLDFISH_PIPE_ACCESS_WRITE;
+	if (access.flags & ~VHOST_GOLDFISH_PIPE_ACCESS_WRITE || access.padding)
+		return -EINVAL;
+
+	access.flags = 0;
+	if (write && access.offset == GOLDFISH_PIPE_REG_CMD) {
+		if (pipe_command_access(dev, access.value))
+			access.flags |= VHOST_GOLDFISH_PIPE_ACCESS_OPEN;
+	} else if (write) {
+		pipe_regs_write(dev, access.offset, access.value);
+	} else {
+		access.value = pipe_regs_read(dev, access.offset);
+	}
+	if (ranchu_line_raised(&dev->line))
+		access.flags |= VHOST_GOLDFISH_PIPE_ACCESS_LINE;
+	return copy_to_user(argp, &access, sizeof(access)) ? -EFAULT : 0;
+}
+
+static long pipe_hang_up_id(struct pipe_dev *dev, void __user *argp)
+{
+	long ret = -ENOENT;
+	struct pipe *pipe;
+	u32 id;
+
+	if (copy_from_user(&id, argp, sizeof(id)))
+		return -EFAULT;
+	pipe = xa_load(&dev->pipes, id);
+	if (!pipe)
+		return -ENOENT;
+	mutex_lock(&pipe->lock);
+	if (pipe->service) {
+		pipe_hang_up(pipe);
+		ret = 0;
+	}
+	mutex_unlock(&pipe->lock);
+	return ret;
+}
+
+static long pipe_get_stats(struct pipe_dev *dev, void __user *argp)
+{
+	const struct pipe_stats *in = &dev->stats;
+	struct vhost_goldfish_pipe_stats head, out = {
+		.kicks = atomic64_read(&in->kicks),
+		.kicks_foreign = atomic64_read(&in->kicks_foreign),
+		.kicks_lost = atomic64_read(&in->kicks_lost),
+		.commands = atomic64_read(&in->commands),
+		.commands_access = atomic64_read(&in->commands_access),
+		.opens = atomic64_read(&in->opens),
+		.closes = atomic64_read(&in->closes),
+		.bytes_to_host = atomic64_read(&in->bytes_to_host),
+		.bytes_to_guest = atomic64_read(&in->bytes_to_guest),
+		.signals = atomic64_read(&in->signals),
+		.batches = atomic64_read(&in->batches),
+		.resamples = atomic64_read(&in->resamples),
+		.bad_guest = atomic64_read(&in->bad_guest),
+		.pipes = atomic64_read(&in->pipes),
+		.doorbells = atomic64_read(&in->doorbells),
+	};
+	const size_t head_size = offsetofend(typeof(head), padding);
+
+	if (copy_from_user(&head, argp, head_size))
+		return -EFAULT;
+	if (head.size < head_size || head.padding)
+		return -EINVAL;
+	out.size = min_t(u32, head.size, sizeof(out));
+	return copy_to_user(argp, &out, out.size) ? -EFAULT : 0;
+}
+
+static const struct pipe_ioctl pipe_ioctls[] = {
+	{ VHOST_SET_OWNER, pipe_set_owner, NEEDS_LIFE },
+	{ VHOST_RESET_OWNER, pipe_reset_owner, NEEDS_LIFE },
+	{ VHOST_GET_FEATURES, pipe_get_features, NEEDS_NOTHING },
+	{ VHOST_SET_FEATURES, pipe_set_features, NEEDS_OWNER },
+	{ VHOST_GET_BACKEND_FEATURES, pipe_get_backend_features, NEEDS_NOTHING },
+	{ VHOST_SET_MEM_TABLE, pipe_set_mem_table, NEEDS_CONFIG },
+	{ VHOST_GOLDFISH_PIPE_SET_WINDOW, pipe_set_window, NEEDS_CONFIG },
+	{ VHOST_GOLDFISH_PIPE_SET_LINE, pipe_set_line, NEEDS_CONFIG },
+	{ VHOST_GOLDFISH_PIPE_SET_DOORBELL, pipe_set_doorbell, NEEDS_CONFIG },
+	{ VHOST_GOLDFISH_PIPE_ACCESS, pipe_access, NEEDS_OWNER },
+	{ VHOST_GOLDFISH_PIPE_HANG_UP, pipe_hang_up_id, NEEDS_OWNER },
+	{ VHOST_GOLDFISH_PIPE_GET_STATS, pipe_get_stats, NEEDS_NOTHING },
+};
+
+static long pipe_ioctl_owned(struct pipe_dev *dev, const struct pipe_ioctl *row,
+			     void __user *argp)
+{
+	long ret;
+
+	if (dev->mm != current->mm)
+		return -EPERM;
+	if (row->needs != NEEDS_CONFIG)
+		return row->fn(dev, argp);
+	mutex_lock(&dev->config);
+	ret = row->fn(dev, argp);
+	mutex_unlock(&dev->config);
+	return ret;
+}
+
+static long pipe_ioctl(struct file *file, unsigned int number, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+	struct pipe_dev *dev = file->private_data;
+	const struct pipe_ioctl *row = pipe_ioctls;
+	long ret;
+
+	while (row->number != number)
+		if (++row == pipe_ioctls + ARRAY_SIZE(pipe_ioctls))
+			return -ENOIOCTLCMD;
+
+	if (row->needs == NEEDS_LIFE) {
+		down_write(&dev->life);
+		ret = row->fn(dev, argp);
+		up_write(&dev->life);
+		return ret;
+	}
+	down_read(&dev->life);
+	if (row->needs == NEEDS_NOTHING)
+		ret = row->fn(dev, argp);
+	else
+		ret = pipe_ioctl_owned(dev, row, argp);
+	up_read(&dev->life);
+	return ret;
+}
+
+static int pipe_open(struct inode *inode, struct file *file)
+{
+	struct pipe_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!dev)
+		return -ENOMEM;
+	err = ranchu_mem_init(&dev->mem);
+	if (err) {
+		kfree(dev);
+		return err;
+	}
+	init_rwsem(&dev->life);
+	mutex_init(&dev->config);
+	ranchu_worker_init(&dev->worker);
+	ranchu_line_init(&dev->line, &dev->worker, pipe_signal_publish,
+			 pipe_signal_resampled);
+	xa_init(&dev->pipes);
+	pipe_regs_init(dev);
+	spin_lock_init(&dev->signal_lock);
+	INIT_LIST_HEAD(&dev->signalled);
+	file->private_data = dev;
+	return 0;
+}
+
+static int pipe_release(struct inode *inode, struct file *file)
+{
+	struct pipe_dev *dev = file->private_data;
+
+	/* No ioctl can run any more, so no lock is needed. */
+	pipe_dev_stop(dev);
+	ranchu_mem_destroy(&dev->mem);
+	kfree(dev);
+	return 0;
+}
+
+static const struct file_operations pipe_fops = {
+	.owner = THIS_MODULE,
+	.open = pipe_open,
+	.release = pipe_release,
+	.unlocked_ioctl = pipe_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice pipe_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vhost-goldfish-pipe",
+	.fops = &pipe_fops,
+};
+module_misc_device(pipe_misc);
+
+MODULE_DESCRIPTION("Host side of the Android emulator's goldfish pipe");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of vhost_goldfish_pipe.ko share.
+ *
+ * Locks, outermost first:
+ *	pipe_dev.life		readers: every ioctl; writers: SET/RESET_OWNER
+ *	pipe_dev.config		ioctls that change the set-up
+ *	(doorbell)		ranchu.ko's, while it calls pipe_command()
+ *	pipe.lock		one command of one pipe at a time
+ *	pipe_dev.line.lock	announcing batches
+ *	pipe_dev.signal_lock	spinlock, interrupts off
+ */
+#ifndef _VHOST_GOLDFISH_PIPE_PRIVATE_H
+#define _VHOST_GOLDFISH_PIPE_PRIVATE_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/ranchu.h>
+#include <linux/rwsem.h>
+#include <linux/uio.h>
+#include <linux/vhost_goldfish_pipe.h>
+#include <linux/xarray.h>
+
+#include "goldfish_pipe_wire.h"
+
+struct pipe;
+
+/**
+ * struct pipe_service - something a guest can open by name
+ * @name: as in `pipe:<name>`
+ * @open: make @pipe->priv; @args as in struct pipe_target. Return 0 or -errno.
+ * @write: take bytes from the guest. Return bytes taken, more than 0, or
+ *	-EAGAIN (full: ready(WRITE) will follow), -EIO (broken), -ENOMEM.
+ *	A partial transfer is no error.
+ * @read: give bytes to the guest. Return bytes given; 0 at the end of the
+ *	stream; or -errno as @write.
+ * @poll: GOLDFISH_PIPE_POLL_* bits now
+ * @close: free what @open made; no call of @pipe's functions after it
+ *
+ * All are called with @pipe->lock held, vCPU or worker (@close: any process),
+ * and may sleep, but a slow one holds up the guest's CPU. -EFAULT from @read or
+ * @write tells that guest memory was not accessible and nothing was moved.
+ *
+ * A service calls pipe_ready() *after* it has become readable or writable. It
+ * need not know whether anybody waits: the device remembers what was asked for
+ * and, having noted it, asks @poll once more, so no wake is lost.
+ */
+struct pipe_service {
+	const char *name;
+	int (*open)(struct pipe *pipe, const char *args);
+	ssize_t (*write)(struct pipe *pipe, struct iov_iter *from);
+	ssize_t (*read)(struct pipe *pipe, struct iov_iter *to);
+	u32 (*poll)(struct pipe *pipe);
+	void (*close)(struct pipe *pipe);
+};
+
+/**
+ * struct pipe - what an id of one guest stands for
+ * @dev: the device
+ * @id: the id
+ * @doorbell: rings for @id; protected by @dev->config
+ * @lock: serialises commands; protects the fields down to @max_buffers
+ * @service: who serves it; NULL when no pipe is open under this id
+ * @priv: the service's
+ * @command_gpa: guest physical address of the command buffer
+ * @max_buffers: M, checked
+ * @runner: the task that runs a command of this pipe now; only ever compared
+ *	with current
+ * @signal_node: on @dev->signalled; this and the rest: @dev->signal_lock
+ * @armed: GOLDFISH_PIPE_WAKE_* that somebody waits for
+ * @fired: GOLDFISH_PIPE_WAKE_* to announce
+ * @hung_up: closed by the host
+ *
+ * Made when the id is first used and kept until the device stops, so that a
+ * doorbell may point at it.
+ */
+struct pipe {
+	struct pipe_dev *dev;
+	u32 id;
+	struct ranchu_doorbell *doorbell;
+
+	struct mutex lock;
+	const struct pipe_service *service;
+	void *priv;
+	u64 command_gpa;
+	u32 max_buffers;
+
+	struct task_struct *runner;
+
+	struct list_head signal_node;
+	u32 armed;
+	u32 fired;
+	bool hung_up;
+};
+
+/**
+ * struct pipe_stats - counters, as struct vhost_goldfish_pipe_stats has them
+ */
+struct pipe_stats {
+	atomic64_t kicks;
+	atomic64_t kicks_foreign;
+	atomic64_t kicks_lost;
+	atomic64_t commands;
+	atomic64_t commands_access;
+	atomic64_t opens;
+	atomic64_t closes;
+	atomic64_t bytes_to_host;
+	atomic64_t bytes_to_guest;
+	atomic64_t signals;
+	atomic64_t batches;
+	atomic64_t resamples;
+	atomic64_t bad_guest;
+	atomic64_t pipes;
+	atomic64_t doorbells;
+};
+
+/**
+ * struct pipe_dev - the goldfish pipe of one guest; one open file
+ * @life: see above
+ * @mm: the owner's, NULL without an owner; written under @life
+ * @config: see above
+ * @mem: guest memory
+ * @worker: for what cannot be done where it arises
+ * @line: the interrupt
+ * @pipes: struct pipe by id; only grows until the device stops
+ * @version: what VERSION answers; written under @config, read by anyone
+ * @signal_gpa: signal buffer; this, @signal_count, @published and @window are
+ *	protected by @line.lock
+ * @signal_count: its entries, bounded
+ * @published: entries of the batch that the guest has been told of
+ * @open_gpa: open parameters; written under @config, read by anyone
+ * @open_set: the guest has written OPEN_BUFFER; the same
+ * @window: user address of the register window, 0 for none
+ * @signal_lock: protects @signalled and each pipe's signal state
+ * @signalled: pipes to announce, first in first out
+ * @ring_bytes: memory of all byte rings beyond the first of each pipe
+ * @stats: counters
+ */
+struct pipe_dev {
+	struct rw_semaphore life;
+	struct mm_struct *mm;
+	struct mutex config;
+	struct ranchu_mem mem;
+	struct ranchu_worker worker;
+	struct ranchu_line line;
+	struct xarray pipes;
+
+	u32 version;
+	bool open_set;
+	u64 open_gpa;
+	u64 signal_gpa;
+	u32 signal_count;
+	u32 published;
+	unsigned long window;
+
+	spinlock_t signal_lock;
+	struct list_head signalled;
+
+	atomic_long_t ring_bytes;
+	struct pipe_stats stats;
+};
+
+/* goldfish_pipe_cmd.c */
+struct pipe *pipe_get(struct pipe_dev *dev, u32 id);
+void pipe_command(struct pipe *pipe, bool told);
+bool pipe_command_access(struct pipe_dev *dev, u32 id);
+void pipe_close_all(struct pipe_dev *dev);
+
+/* goldfish_pipe_regs.c */
+void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value);
+u32 pipe_regs_read(struct pipe_dev *dev, u32 offset);
+int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr);
+int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
+
+/* goldfish_pipe_signal.c */
+void pipe_ready(struct pipe *pipe, u32 poll_bits);
+void pipe_arm(struct pipe *pipe, u32 wake);
+void pipe_hang_up(struct pipe *pipe);
+void pipe_signal_forget(struct pipe *pipe);
+bool pipe_signal_waiting(struct pipe_dev *dev);
+bool pipe_signal_publish(struct ranchu_line *line, bool ended);
+void pipe_signal_resampled(struct ranchu_line *line);
+u32 pipe_signal_fetch(struct pipe_dev *dev);
+
+/* goldfish_pipe_connector.c */
+extern const struct pipe_service pipe_connector;
+
+/* goldfish_pipe_ring.c */
+
+/* Bytes a ring starts with, and as many as it can never lose. */
+#define PIPE_RING_MIN		1024
+/* Bytes that one ring may grow to. */
+#define PIPE_RING_MAX		(4UL << 20)
+/* Bytes that the rings of one guest may grow to in all. */
+#define PIPE_RING_BUDGET	(64UL << 20)
+
+/**
+ * struct pipe_ring - bytes from the guest, kept until it reads them
+ * @budget: counts memory beyond PIPE_RING_MIN
+ * @data: the bytes
+ * @size: of @data, a power of two
+ * @read: bytes read so far, modulo nothing
+ * @written: bytes written so far
+ */
+struct pipe_ring {
+	atomic_long_t *budget;
+	u8 *data;
+	size_t size;
+	u64 read;
+	u64 written;
+};
+
+int pipe_ring_init(struct pipe_ring *ring, atomic_long_t *budget);
+void pipe_ring_destroy(struct pipe_ring *ring);
+ssize_t pipe_ring_write(struct pipe_ring *ring, struct iov_iter *from);
+ssize_t pipe_ring_read(struct pipe_ring *ring, struct iov_iter *to);
+bool pipe_ring_readable(const struct pipe_ring *ring);
+bool pipe_ring_writable(const struct pipe_ring *ring);
+
+/* one file each */
+extern const struct pipe_service pipe_zero;
+extern const struct pipe_service pipe_pingpong;
+extern const struct pipe_service pipe_throttle;
+
+#endif /* _VHOST_GOLDFISH_PIPE_PRIVATE_H */

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commands: fetch what the guest wrote, have it decoded (goldfish_pipe_wire.c),
+ * act, answer. Runs in the vCPU's thread, called by a doorbell or by ACCESS,
+ * and in the worker if a stranger rang.
+ *
+ * The guest may change its memory at any time: each field is fetched once per
+ * command and only the copy is used.
+ */
+#include <linux/ranchu.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include <trace/events/ranchu.h>
+
+#include "goldfish_pipe.h"
+
+/* Bytes moved by one command; the guest asks again for the rest. */
+#define PIPE_MAX_TRANSFER (2UL << 20)
+
+/* Guest buffers looked at in one go; bounds the stack. */
+#define PIPE_CHUNK 32
+
+/**
+ * struct pipe_chunk - some of a command's buffers
+ * @gpa: their guest physical addresses, as fetched
+ * @size: their lengths in bytes, as fetched
+ * @iov: the same as user ranges
+ * @segs: elements used in @iov
+ * @bytes: in @iov
+ * @cut: not all of the buffers are in @iov: one is no guest memory, or there
+ *	was no room for more
+ */
+struct pipe_chunk {
+	__le64 gpa[PIPE_CHUNK];
+	__le32 size[PIPE_CHUNK];
+	struct iovec iov[2 * PIPE_CHUNK];
+	unsigned int segs;
+	size_t bytes;
+	bool cut;
+};
+
+static void pipe_bad_guest(struct pipe_dev *dev)
+{
+	atomic64_inc(&dev->stats.bad_guest);
+}
+
+static bool pipe_fetch_header(struct pipe_dev *dev, u64 gpa,
+			      struct pipe_header *header)
+{
+	struct goldfish_pipe_command raw;
+
+	if (ranchu_mem_read(&dev->mem, gpa, &raw, sizeof(raw)))
+		return false;
+	header->cmd = le32_to_cpu(raw.cmd);
+	header->id = le32_to_cpu(raw.id);
+	header->buffers_count = le32_to_cpu(raw.buffers_count);
+	return true;
+}
+
+static void pipe_answer_field(struct pipe_dev *dev, u64 gpa, u32 value)
+{
+	__le32 raw = cpu_to_le32(value);
+
+	if (ranchu_mem_write(&dev->mem, gpa, &raw, sizeof(raw)))
+		pipe_bad_guest(dev);
+}
+
+static void pipe_answer(struct pipe_dev *dev, u64 command_gpa, s32 status)
+{
+	pipe_answer_field(dev, command_gpa +
+			  offsetof(struct goldfish_pipe_command, status), status);
+}
+
+/* Fetch the buffers @first, @first + 1, ... and add them up, at most @left bytes. */
+static bool chunk_fetch(struct pipe *pipe, struct pipe_chunk *chunk,
+			unsigned int first, unsigned int n, size_t left)
+{
+	struct ranchu_mem *mem = &pipe->dev->mem;
+	u64 ptrs = pipe->command_gpa + GOLDFISH_PIPE_PTRS_OFFSET;
+	u64 sizes = pipe->command_gpa + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
+	unsigned int i;
+
+	chunk->segs = 0;
+	chunk->bytes = 0;
+	chunk->cut = false;
+	if (ranchu_mem_read(mem, ptrs + first * sizeof(chunk->gpa[0]),
+			    chunk->gpa, n * sizeof(chunk->gpa[0])) ||
+	    ranchu_mem_read(mem, sizes + first * sizeof(chunk->size[0]),
+			    chunk->size, n * sizeof(chunk->size[0])))
+		return false;
+
+	for (i = 0; i < n && chunk->bytes < left; i++) {
+		size_t len = min_t(size_t, le32_to_cpu(chunk->size[i]),
+				   left - chunk->bytes);
+		int segs = ranchu_mem_iov(mem, le64_to_cpu(chunk->gpa[i]), len,
+					  chunk->iov + chunk->segs,
+					  ARRAY_SIZE(chunk->iov) - chunk->segs);
+
+		if (segs < 0) {
+			if (segs != -E2BIG)
+				pipe_bad_guest(pipe->dev);
+			chunk->cut = true;
+			break;
+		}
+		chunk->segs += segs;
+		chunk->bytes += len;
+	}
+	return true;
+}
+
+static ssize_t chunk_move(struct pipe *pipe, struct pipe_chunk *chunk, bool write)
+{
+	struct iov_iter iter;
+
+	iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, chunk->iov,
+		      chunk->segs, chunk->bytes);
+	return write ? pipe->service->write(pipe, &iter) :
+		       pipe->service->read(pipe, &iter);
+}
+
+/*
+ * Moves what the service takes, in one go per chunk, until it takes less than
+ * it was offered. Returns bytes if there are any, else why not.
+ */
+static ssize_t pipe_move(struct pipe *pipe, u32 buffers, bool write)
+{
+	const struct pipe_service *service = pipe->service;
+	struct pipe_chunk chunk;
+	unsigned int first, n;
+	size_t done = 0;
+	ssize_t ret = -EINVAL;
+
+	buffers = min(buffers, pipe->max_buffers);
+	for (first = 0; first < buffers && done < PIPE_MAX_TRANSFER; first += n) {
+		n = min_t(unsigned int, buffers - first, PIPE_CHUNK);
+		if (!chunk_fetch(pipe, &chunk, first, n, PIPE_MAX_TRANSFER - done)) {
+			pipe_bad_guest(pipe->dev);
+			break;
+		}
+		if (chunk.bytes) {
+			ret = chunk_move(pipe, &chunk, write);
+			if (ret <= 0)
+				break;
+			done += ret;
+		}
+		/* What follows a name in the same write is not taken either. */
+		if (chunk.cut || ret < (ssize_t)chunk.bytes ||
+		    pipe->service != service)
+			break;
+	}
+	return done ? done : ret;
+}
+
+static s32 pipe_transfer(struct pipe *pipe, u32 buffers, bool write)
+{
+	struct pipe_dev *dev = pipe->dev;
+	ssize_t moved = pipe_move(pipe, buffers, write);
+
+	if (moved > 0)
+		atomic64_add(moved, write ? &dev->stats.bytes_to_host :
+					    &dev->stats.bytes_to_guest);
+	pipe_answer_field(dev, pipe->command_gpa +
+			  offsetof(struct goldfish_pipe_command, consumed_size),
+			  max_t(ssize_t, moved, 0));
+	return pipe_status(moved);
+}
+
+/* Whoever polls and sees less than everything may sleep on the rest. */
+static s32 pipe_poll(struct pipe *pipe)
+{
+	u32 bits = pipe->service->poll(pipe);
+	u32 wake = 0;
+
+	if (!(bits & GOLDFISH_PIPE_POLL_IN))
+		wake |= GOLDFISH_PIPE_WAKE_READ;
+	if (!(bits & GOLDFISH_PIPE_POLL_OUT))
+		wake |= GOLDFISH_PIPE_WAKE_WRITE;
+	if (wake)
+		pipe_arm(pipe, wake);
+	return bits;
+}
+
+static void pipe_close(struct pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	pipe->service->close(pipe);
+	pipe->service = NULL;
+	pipe->priv = NULL;
+	pipe_signal_forget(pipe);
+	atomic64_dec(&pipe->dev->stats.pipes);
+}
+
+static void pipe_command_live(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+	u64 gpa = pipe->command_gpa;
+	struct pipe_header header;
+	s32 status = 0;
+
+	if (!pipe_fetch_header(dev, gpa, &header)) {
+		pipe_bad_guest(dev);
+		return;
+	}
+	switch (pipe_decode_live(READ_ONCE(pipe->hung_up), header.cmd, &status)) {
+	case PIPE_CLOSE:
+		atomic64_inc(&dev->stats.closes);
+		pipe_close(pipe);
+		break;
+	case PIPE_POLL:
+		status = pipe_poll(pipe);
+		break;
+	case PIPE_WRITE:
+		status = pipe_transfer(pipe, header.buffers_count, true);
+		break;
+	case PIPE_READ:
+		status = pipe_transfer(pipe, header.buffers_count, false);
+		break;
+	case PIPE_WAKE_ON:
+		pipe_arm(pipe, pipe_wake_flag(header.cmd));
+		break;
+	case PIPE_STATUS:
+		break;
+	default:
+		pipe_bad_guest(dev);
+		return;
+	}
+	pipe_answer(dev, gpa, status);
+	trace_ranchu_command(dev, pipe->id, header.cmd, status);
+}
+
+/*
+ * Decode a command for an id without a pipe, and answer it unless it is an
+ * OPEN. Returns whether it is; @gpa and @max_buffers are the new pipe's then.
+ */
+static bool pipe_wants_open(struct pipe_dev *dev, u32 id, u64 *gpa, u32 *max_buffers)
+{
+	struct goldfish_pipe_open_params params;
+	struct pipe_header header;
+	s32 status;
+
+	if (!READ_ONCE(dev->open_set) ||
+	    ranchu_mem_read(&dev->mem, READ_ONCE(dev->open_gpa), &params,
+			    sizeof(params))) {
+		pipe_bad_guest(dev);
+		return false;
+	}
+	*gpa = le64_to_cpu(params.command_buffer);
+	*max_buffers = le32_to_cpu(params.rw_params_max_count);
+	if (!ranchu_mem_mapped(&dev->mem, *gpa, GOLDFISH_PIPE_COMMAND_SIZE) ||
+	    !pipe_fetch_header(dev, *gpa, &header)) {
+		pipe_bad_guest(dev);
+		return false;
+	}
+	if (pipe_decode_absent(id, VHOST_GOLDFISH_PIPE_MAX_ID, *max_buffers,
+			       &header, &status) == PIPE_OPEN)
+		return true;
+	if (status)
+		pipe_bad_guest(dev);
+	pipe_answer(dev, *gpa, status);
+	trace_ranchu_command(dev, id, header.cmd, status);
+	return false;
+}
+
+static void pipe_command_absent(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+	u32 max_buffers;
+	int err;
+	u64 gpa;
+
+	if (!pipe_wants_open(dev, pipe->id, &gpa, &max_buffers))
+		return;
+	err = pipe_connector.open(pipe, NULL);
+	if (!err) {
+		pipe->service = &pipe_connector;
+		pipe->command_gpa = gpa;
+		pipe->max_buffers = max_buffers;
+		atomic64_inc(&dev->stats.opens);
+		atomic64_inc(&dev->stats.pipes);
+	}
+	pipe_answer(dev, gpa, pipe_status(err));
+	trace_ranchu_command(dev, pipe->id, GOLDFISH_PIPE_CMD_OPEN,
+			     pipe_status(err));
+}
+
+/* Until a driver has told its version there is no protocol to speak. */
+static bool pipe_speaks_v2(struct pipe_dev *dev)
+{
+	if (READ_ONCE(dev->version) == GOLDFISH_PIPE_DEVICE_VERSION)
+		return true;
+	pipe_bad_guest(dev);
+	return false;
+}
+
+/**
+ * pipe_command() - run the command that a pipe's buffer holds
+ * @pipe: the pipe, open or not
+ * @told: the caller tells the VMM the line's level (see ranchu_line_update())
+ *
+ * On return the answer is in guest memory and whom it woke is announced.
+ *
+ * Context: vCPU or worker.
+ */
+void pipe_command(struct pipe *pipe, bool told)
+{
+	struct pipe_dev *dev = pipe->dev;
+	int idx = ranchu_mem_enter(&dev->mem);
+
+	atomic64_inc(&dev->stats.commands);
+	mutex_lock(&pipe->lock);
+	/* Wakes that the command causes are announced below, not by the worker. */
+	WRITE_ONCE(pipe->runner, current);
+	if (pipe_speaks_v2(dev)) {
+		if (pipe->service)
+			pipe_command_live(pipe);
+		else
+			pipe_command_absent(pipe);
+	}
+	WRITE_ONCE(pipe->runner, NULL);
+	mutex_unlock(&pipe->lock);
+
+	if (pipe_signal_waiting(dev))
+		ranchu_line_update(&dev->line, told);
+	ranchu_mem_leave(&dev->mem, idx);
+}
+
+/**
+ * pipe_get() - find what an id stands for, or make it
+ * @dev: the device
+ * @id: below VHOST_GOLDFISH_PIPE_MAX_ID
+ *
+ * Context: may sleep.
+ * Return: the pipe, or NULL without memory. It lives until the device stops.
+ */
+struct pipe *pipe_get(struct pipe_dev *dev, u32 id)
+{
+	struct pipe *pipe = xa_load(&dev->pipes, id), *other;
+
+	if (pipe)
+		return pipe;
+	pipe = kzalloc(sizeof(*pipe), GFP_KERNEL_ACCOUNT);
+	if (!pipe)
+		return NULL;
+	pipe->dev = dev;
+	pipe->id = id;
+	mutex_init(&pipe->lock);
+	INIT_LIST_HEAD(&pipe->signal_node);
+	/* Two vCPUs may be at it. */
+	other = xa_cmpxchg(&dev->pipes, id, NULL, pipe, GFP_KERNEL_ACCOUNT);
+	if (other) {
+		kfree(pipe);
+		return xa_is_err(other) ? NULL : other;
+	}
+	return pipe;
+}
+
+/* The first OPEN of an id. Returns NULL if it is none, or cannot be. */
+static struct pipe *pipe_get_for_open(struct pipe_dev *dev, u32 id)
+{
+	int idx = ranchu_mem_enter(&dev->mem);
+	struct pipe *pipe = NULL;
+	u32 max_buffers;
+	u64 gpa;
+
+	if (pipe_speaks_v2(dev) && pipe_wants_open(dev, id, &gpa, &max_buffers)) {
+		pipe = pipe_get(dev, id);
+		if (!pipe)
+			pipe_answer(dev, gpa, GOLDFISH_PIPE_ERROR_NOMEM);
+	}
+	ranchu_mem_leave(&dev->mem, idx);
+	return pipe;
+}
+
+/**
+ * pipe_command_access() - run a command that reached the VMM as an exit
+ * @dev: the device
+ * @id: what the guest wrote to CMD
+ *
+ * Context: the owner's process; may sleep.
+ * Return: true if a pipe is open under @id now.
+ */
+bool pipe_command_access(struct pipe_dev *dev, u32 id)
+{
+	struct pipe *pipe = xa_load(&dev->pipes, id);
+
+	atomic64_inc(&dev->stats.commands_access);
+	if (!pipe)
+		pipe = pipe_get_for_open(dev, id);
+	if (!pipe) {
+		atomic64_inc(&dev->stats.commands);
+		return false;
+	}
+	pipe_command(pipe, true);
+	return READ_ONCE(pipe->service);
+}
+
+/**
+ * pipe_close_all() - close every pipe
+ * @dev: the device
+ *
+ * Context: may sleep, any process; takes each pipe's lock.
+ */
+void pipe_close_all(struct pipe_dev *dev)
+{
+	struct pipe *pipe;
+	unsigned long id;
+
+	xa_for_each(&dev->pipes, id, pipe) {
+		mutex_lock(&pipe->lock);
+		if (pipe->service)
+			pipe_close(pipe);
+		mutex_unlock(&pipe->lock);
+	}
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Signals: which pipes have something to tell the guest, and batches of them.
+ *
+ * A wake is asked for by WAKE_ON_x, or by a POLL that did not see everything,
+ * and is sent once. Pipes to announce queue first in, first out. With a
+ * register window a batch is written to the signal buffer and its count to
+ * GET_SIGNALLED before the line goes up, and the next one waits for the end of
+ * the interrupt; without one, the trapped read of GET_SIGNALLED writes it.
+ */
+#include <linux/ranchu.h>
+#include <linux/sched.h>
+
+#include <trace/events/ranchu.h>
+
+#include "goldfish_pipe.h"
+
+/* Entries that are copied to the guest in one go; bounds the stack. */
+#define SIGNAL_CHUNK 32
+
+static u32 signal_wake_of(u32 poll_bits)
+{
+	u32 wake = 0;
+
+	if (poll_bits & GOLDFISH_PIPE_POLL_IN)
+		wake |= GOLDFISH_PIPE_WAKE_READ;
+	if (poll_bits & GOLDFISH_PIPE_POLL_OUT)
+		wake |= GOLDFISH_PIPE_WAKE_WRITE;
+	return wake;
+}
+
+static void signal_add_locked(struct pipe *pipe, u32 flags)
+{
+	struct pipe_dev *dev = pipe->dev;
+
+	lockdep_assert_held(&dev->signal_lock);
+	pipe->fired |= flags;
+	if (!list_empty(&pipe->signal_node))
+		return;
+	list_add_tail(&pipe->signal_node, &dev->signalled);
+	atomic64_inc(&dev->stats.signals);
+	trace_ranchu_signal(dev, pipe->id, flags);
+}
+
+/*
+ * Have it announced. A command of this very pipe in this very task (or an
+ * interrupt that hit it) does so at its end; anybody else asks the worker,
+ * which has the owner's mm.
+ */
+static void signal_announce(struct pipe *pipe)
+{
+	if (READ_ONCE(pipe->runner) != current)
+		ranchu_line_request(&pipe->dev->line);
+}
+
+/**
+ * pipe_ready() - a service has become readable or writable
+ * @pipe: the pipe
+ * @poll_bits: GOLDFISH_PIPE_POLL_IN and _OUT: as what
+ *
+ * Wakes whoever waits for that. Spurious calls are harmless.
+ *
+ * Context: any; after the change that made it so.
+ */
+void pipe_ready(struct pipe *pipe, u32 poll_bits)
+{
+	struct pipe_dev *dev = pipe->dev;
+	unsigned long flags;
+	u32 fire;
+
+	spin_lock_irqsave(&dev->signal_lock, flags);
+	fire = pipe->armed & signal_wake_of(poll_bits);
+	pipe->armed &= ~fire;
+	if (fire)
+		signal_add_locked(pipe, fire);
+	spin_unlock_irqrestore(&dev->signal_lock, flags);
+	if (fire)
+		signal_announce(pipe);
+}
+
+/**
+ * pipe_arm() - somebody in the guest waits
+ * @pipe: open
+ * @wake: GOLDFISH_PIPE_WAKE_READ and _WRITE: for what
+ *
+ * If it is so already, the wake is sent at once. It cannot get lost: the
+ * service changes first and then looks for whom to wake (pipe_ready()), we note
+ * whom to wake and then look at the service.
+ *
+ * Context: vCPU or worker, with the pipe's lock held.
+ */
+void pipe_arm(struct pipe *pipe, u32 wake)
+{
+	struct pipe_dev *dev = pipe->dev;
+
+	lockdep_assert_held(&pipe->lock);
+	spin_lock_irq(&dev->signal_lock);
+	pipe->armed |= wake;
+	spin_unlock_irq(&dev->signal_lock);
+	pipe_ready(pipe, pipe->service->poll(pipe));
+}
+
+/**
+ * pipe_hang_up() - close a pipe from the host's side
+ * @pipe: open; stays so, and answers IO, until the guest closes it
+ *
+ * Context: any. A second call does nothing.
+ */
+void pipe_hang_up(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+	unsigned long flags;
+	bool first;
+
+	spin_lock_irqsave(&dev->signal_lock, flags);
+	first = !pipe->hung_up;
+	if (first) {
+		WRITE_ONCE(pipe->hung_up, true);
+		signal_add_locked(pipe, GOLDFISH_PIPE_WAKE_CLOSED);
+	}
+	spin_unlock_irqrestore(&dev->signal_lock, flags);
+	if (first)
+		signal_announce(pipe);
+}
+
+/**
+ * pipe_signal_forget() - drop what a pipe had to tell
+ * @pipe: just closed; its service calls no more
+ *
+ * Context: may sleep.
+ */
+void pipe_signal_forget(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+
+	spin_lock_irq(&dev->signal_lock);
+	list_del_init(&pipe->signal_node);
+	pipe->armed = 0;
+	pipe->fired = 0;
+	WRITE_ONCE(pipe->hung_up, false);
+	spin_unlock_irq(&dev->signal_lock);
+}
+
+/**
+ * pipe_signal_waiting() - tell whether there is something to announce
+ * @dev: the device
+ *
+ * Context: any; sees what the caller itself has signalled.
+ */
+bool pipe_signal_waiting(struct pipe_dev *dev)
+{
+	return !list_empty_careful(&dev->signalled);
+}
+
+static unsigned int signal_pop(struct pipe_dev *dev,
+			       struct goldfish_pipe_signal *batch, unsigned int max)
+{
+	struct pipe *pipe, *next;
+	unsigned int n = 0;
+
+	spin_lock_irq(&dev->signal_lock);
+	list_for_each_entry_safe(pipe, next, &dev->signalled, signal_node) {
+		if (n == max)
+			break;
+		batch[n].id = cpu_to_le32(pipe->id);
+		batch[n].flags = cpu_to_le32(pipe->fired);
+		pipe->fired = 0;
+		list_del_init(&pipe->signal_node);
+		n++;
+	}
+	spin_unlock_irq(&dev->signal_lock);
+	return n;
+}
+
+/* Fills the signal buffer. Returns entries written. Line lock held. */
+static u32 signal_fill_locked(struct pipe_dev *dev)
+{
+	struct goldfish_pipe_signal batch[SIGNAL_CHUNK];
+	int idx = ranchu_mem_enter(&dev->mem);
+	u32 done = 0;
+
+	lockdep_assert_held(&dev->line.lock);
+	while (done < dev->signal_count) {
+		unsigned int n = signal_pop(dev, batch,
+					    min_t(u32, dev->signal_count - done,
+						  ARRAY_SIZE(batch)));
+
+		if (!n)
+			break;
+		if (ranchu_mem_write(&dev->mem,
+				     dev->signal_gpa + done * sizeof(batch[0]),
+				     batch, n * sizeof(batch[0]))) {
+			/* No place to tell it: the guest has done that to itself. */
+			atomic64_inc(&dev->stats.bad_guest);
+			break;
+		}
+		done += n;
+	}
+	if (done)
+		atomic64_inc(&dev->stats.batches);
+	ranchu_mem_leave(&dev->mem, idx);
+	return done;
+}
+
+/**
+ * pipe_signal_publish() - announce the next batch; struct ranchu_line's publish
+ * @line: the device's line
+ * @ended: the guest is through with the last batch
+ *
+ * Return: true if there is something to announce.
+ */
+bool pipe_signal_publish(struct ranchu_line *line, bool ended)
+{
+	struct pipe_dev *dev = container_of(line, struct pipe_dev, line);
+	u32 count;
+
+	if (!dev->window)
+		return dev->signal_count && pipe_signal_waiting(dev);
+	count = signal_fill_locked(dev);
+	if (count || ended) {
+		dev->published = count;
+		/* The entries before their count. */
+		smp_wmb();
+		pipe_window_put(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED, count);
+	}
+	return count;
+}
+
+/**
+ * pipe_signal_resampled() - count the end of an interrupt
+ * @line: the device's line
+ */
+void pipe_signal_resampled(struct ranchu_line *line)
+{
+	struct pipe_dev *dev = container_of(line, struct pipe_dev, line);
+
+	atomic64_inc(&dev->stats.resamples);
+}
+
+/**
+ * pipe_signal_fetch() - serve a trapped read of GET_SIGNALLED
+ * @dev: the device
+ *
+ * Context: vCPU; takes the line's lock.
+ * Return: entries in the signal buffer.
+ */
+u32 pipe_signal_fetch(struct pipe_dev *dev)
+{
+	u32 count;
+
+	mutex_lock(&dev->line.lock);
+	if (dev->window) {
+		/* Announced before the line went up; not twice. */
+		count = dev->published;
+	} else {
+		count = signal_fill_locked(dev);
+		ranchu_line_acked(&dev->line, pipe_signal_waiting(dev));
+	}
+	mutex_unlock(&dev->line.lock);
+	return count;
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The interrupt line: a level-triggered interrupt that costs no exit to
+ * userspace. An irqfd raises it; KVM lowers it when the guest ends the
+ * interrupt and signals the resample eventfd, which is where the next batch is
+ * announced. A VMM without an irqfd drives the line itself and tells us when
+ * the guest has read the batch (ranchu_line_acked()).
+ *
+ * What there is to announce is the device's business (publish).
+ */
+#include <linux/eventfd.h>
+#include <linux/export.h>
+#include <linux/lockdep.h>
+#include <linux/ranchu.h>
+
+#include <trace/events/ranchu.h>
+
+static void line_publish_locked(struct ranchu_line *line, bool ended, bool told)
+{
+	lockdep_assert_held(&line->lock);
+	if (!line->publish(line, ended))
+		return;
+	line->state = RANCHU_LINE_RAISED;
+	trace_ranchu_raise(line);
+	if (line->call && (line->resample || !told))
+		eventfd_signal(line->call);
+}
+
+/* The guest has ended the interrupt; KVM has lowered the line. */
+static void line_resampled(void *data, enum ranchu_ring how)
+{
+	struct ranchu_line *line = data;
+
+	if (how == RANCHU_RING_LOST)
+		return;
+	trace_ranchu_resample(line);
+	line->resampled(line);
+	mutex_lock(&line->lock);
+	/*
+	 * Before publish() looks for something new: a signaller that comes
+	 * too late for it finds the line idle and publishes by itself.
+	 */
+	line->state = RANCHU_LINE_IDLE;
+	line_publish_locked(line, true, false);
+	mutex_unlock(&line->lock);
+}
+
+static void line_work(struct ranchu_work *work)
+{
+	ranchu_line_update(container_of(work, struct ranchu_line, work), false);
+}
+
+/**
+ * ranchu_line_init() - make a line that is connected to nothing
+ * @line: not yet in use
+ * @worker: outlives the line
+ * @publish: see struct ranchu_line
+ * @resampled: see struct ranchu_line
+ */
+void ranchu_line_init(struct ranchu_line *line, struct ranchu_worker *worker,
+		      bool (*publish)(struct ranchu_line *line, bool ended),
+		      void (*resampled)(struct ranchu_line *line))
+{
+	mutex_init(&line->lock);
+	line->state = RANCHU_LINE_IDLE;
+	line->call = NULL;
+	line->resample = NULL;
+	ranchu_work_init(&line->work, line_work);
+	line->worker = worker;
+	line->publish = publish;
+	line->resampled = resampled;
+}
+EXPORT_SYMBOL_GPL(ranchu_line_init);
+
+static struct eventfd_ctx *line_call_get(int fd)
+{
+	return fd == -1 ? NULL : eventfd_ctx_fdget(fd);
+}
+
+static struct ranchu_doorbell *
+line_resample_get(struct ranchu_line *line, struct mm_struct *mm, int fd)
+{
+	if (fd == -1)
+		return NULL;
+	return ranchu_doorbell_attach(fd, mm, line->worker, line_resampled, line);
+}
+
+/* Connects the line anew, to nothing if both are NULL. */
+static void line_connect(struct ranchu_line *line, struct eventfd_ctx *call,
+			 struct ranchu_doorbell *resample)
+{
+	mutex_lock(&line->lock);
+	swap(line->call, call);
+	swap(line->resample, resample);
+	line->state = RANCHU_LINE_IDLE;
+	mutex_unlock(&line->lock);
+
+	/* Outside the lock, which the old one's callback takes. */
+	if (resample)
+		ranchu_doorbell_detach(resample);
+	if (call)
+		eventfd_ctx_put(call);
+}
+
+/**
+ * ranchu_line_set() - connect the line
+ * @line: the line
+ * @mm: the owner's
+ * @call_fd: eventfd that raises the line, or -1
+ * @resample_fd: eventfd that KVM signals at the end of interrupt, or -1
+ *
+ * The line counts as low; what waits to be announced is announced.
+ *
+ * Context: the owner's process; may sleep; serialised by the caller.
+ * Return:
+ * * 0: done
+ * * -EBADF: an fd is not open
+ * * -EINVAL: an fd is no eventfd
+ * * -ENOMEM: no memory
+ */
+int ranchu_line_set(struct ranchu_line *line, struct mm_struct *mm,
+		    int call_fd, int resample_fd)
+{
+	struct ranchu_doorbell *resample;
+	struct eventfd_ctx *call;
+
+	call = line_call_get(call_fd);
+	if (IS_ERR(call))
+		return PTR_ERR(call);
+	resample = line_resample_get(line, mm, resample_fd);
+	if (IS_ERR(resample)) {
+		if (call)
+			eventfd_ctx_put(call);
+		return PTR_ERR(resample);
+	}
+	line_connect(line, call, resample);
+	ranchu_line_update(line, false);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ranchu_line_set);
+
+/**
+ * ranchu_line_clear() - disconnect the line
+ * @line: may be connected to nothing
+ *
+ * Context: may sleep; serialised by the caller.
+ */
+void ranchu_line_clear(struct ranchu_line *line)
+{
+	line_connect(line, NULL, NULL);
+}
+EXPORT_SYMBOL_GPL(ranchu_line_clear);
+
+/**
+ * ranchu_line_update() - announce what is new, unless a batch is outstanding
+ * @line: the line
+ * @told: the caller tells the VMM the level of a line that the VMM drives, so
+ *	that the call eventfd need not
+ *
+ * Context: vCPU or worker; takes the line's lock.
+ */
+void ranchu_line_update(struct ranchu_line *line, bool told)
+{
+	mutex_lock(&line->lock);
+	if (line->state == RANCHU_LINE_IDLE)
+		line_publish_locked(line, false, told);
+	mutex_unlock(&line->lock);
+}
+EXPORT_SYMBOL_GPL(ranchu_line_update);
+
+/**
+ * ranchu_line_request() - have ranchu_line_update() called by the worker
+ * @line: the line
+ *
+ * Context: any.
+ */
+void ranchu_line_request(struct ranchu_line *line)
+{
+	ranchu_work_queue(line->worker, &line->work);
+}
+EXPORT_SYMBOL_GPL(ranchu_line_request);
+
+/**
+ * ranchu_line_reset() - forget that a batch is outstanding
+ * @line: the line
+ *
+ * For a guest that starts the device anew. KVM's line may still be high then;
+ * the guest takes one interrupt with nothing to it.
+ *
+ * Context: vCPU or worker; takes the line's lock.
+ */
+void ranchu_line_reset(struct ranchu_line *line)
+{
+	mutex_lock(&line->lock);
+	line->state = RANCHU_LINE_IDLE;
+	line_publish_locked(line, true, false);
+	mutex_unlock(&line->lock);
+}
+EXPORT_SYMBOL_GPL(ranchu_line_reset);
+
+/**
+ * ranchu_line_acked() - the guest has read a batch by a trapped register read
+ * @line: the line
+ * @more: there is more to announce
+ *
+ * Without a resample fd this is the end of the interrupt; with one, the end
+ * is still to come and nothing happens here.
+ *
+ * Context: vCPU or worker, with the line's lock held.
+ * Return: the level of the line now.
+ */
+bool ranchu_line_acked(struct ranchu_line *line, bool more)
+{
+	lockdep_assert_held(&line->lock);
+	if (!line->resample)
+		line->state = more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE;
+	return line->state == RANCHU_LINE_RAISED;
+}
+EXPORT_SYMBOL_GPL(ranchu_line_acked);
+
+/**
+ * ranchu_line_raised() - tell the level that a VMM without irqfd should drive
+ * @line: the line
+ *
+ * Context: any; a hint unless the caller holds the line's lock.
+ * Return: true for high.
+ */
+bool ranchu_line_raised(struct ranchu_line *line)
+{
+	return READ_ONCE(line->state) == RANCHU_LINE_RAISED;
+}
+EXPORT_SYMBOL_GPL(ranchu_line_raised);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ranchu.ko: what the devices of the ranchu board share. It registers nothing
+ * and does nothing by itself; the device modules call it.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/ranchu.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/ranchu.h>
+
+#include "ranchu_private.h"
+
+EXPORT_TRACEPOINT_SYMBOL_GPL(ranchu_command);
+EXPORT_TRACEPOINT_SYMBOL_GPL(ranchu_signal);
+
+static int __init ranchu_init(void)
+{
+	if (!ranchu_doorbell_supported())
+		pr_info("this kernel does not export task_work_add, so doorbells are served through userspace exits\n");
+	return 0;
+}
+module_init(ranchu_init);
+
+static void __exit ranchu_exit(void)
+{
+	ranchu_doorbell_drain();
+}
+module_exit(ranchu_exit);
+
+MODULE_DESCRIPTION("Shared parts of the in-kernel ranchu board devices");
+MODULE_LICENSE("GPL");
