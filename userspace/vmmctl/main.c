@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmmctl: boots a guest on the ranchu board. Read run_guest() for the order of
+ * a guest's life: machine, board, kernel, vCPUs, loop, and the same backwards.
+ * Nothing but main() exits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "vmm.h"
+
+/**
+ * struct session - what outlives a guest's reset
+ * @cfg: the command line
+ * @loop: the main thread's loop
+ * @console: the terminal, or NULL
+ * @stats: where snapshots go, or NULL
+ * @signal_fd: SIGTERM and its like as a file
+ * @signal: the one that ended us
+ * @window: the guest may read registers from memory
+ * @vm: the guest that runs, or NULL
+ */
+struct session {
+	const struct vmm_config *cfg;
+	struct vmm_loop *loop;
+	struct vmm_console *console;
+	struct vmm_stats *stats;
+	int signal_fd;
+	int signal;
+	bool window;
+	struct vmm_vm *vm;
+};
+
+static int session_signal(void *arg)
+{
+	struct session *s = arg;
+	struct signalfd_siginfo info;
+
+	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	if (info.ssi_signo == SIGUSR1) {
+		if (s->stats)
+			vmm_stats_snapshot(s->stats, s->vm, "SIGUSR1");
+		return 0;
+	}
+	s->signal = info.ssi_signo;
+	return VMM_END_SIGNAL;
+}
+
+/* In a vCPU's thread, inside the write that completed the line. */
+static void session_line(void *arg, const char *line)
+{
+	struct session *s = arg;
+
+	vmm_stats_snapshot(s->stats, s->vm, line);
+}
+
+/* Before any thread exists, so that all of them inherit the mask. */
+static int session_signals(struct session *s)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd < 0)
+		return vmm_error(errno, "signalfd");
+	return vmm_loop_add(s->loop, s->signal_fd, session_signal, s);
+}
+
+/* Each doorbell is a file. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int session_window(struct session *s)
+{
+	struct vmm_probe probe;
+	int kvm_fd;
+	int err;
+
+	s->window = s->cfg->window == VMM_WINDOW_ON;
+	if (s->cfg->window != VMM_WINDOW_AUTO || s->cfg->pipe != VMM_PIPE_KERNEL)
+		return 0;
+	kvm_fd = vmm_kvm_open();
+	if (kvm_fd < 0)
+		return kvm_fd;
+	err = vmm_probe_run(kvm_fd, &probe);
+	close(kvm_fd);
+	if (err)
+		return err;
+	s->window = vmm_probe_coherent(&probe);
+	if (!s->window)
+		vmm_note("no register window: this CPU would read old values from it");
+	return 0;
+}
+
+static void session_close(struct session *s)
+{
+	vmm_console_close(s->console);
+	vmm_stats_close(s->stats);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+	vmm_loop_destroy(s->loop);
+}
+
+static int session_open(struct session *s)
+{
+	int err;
+
+	raise_file_limit();
+	s->loop = vmm_loop_create();
+	if (!s->loop)
+		return -ENOMEM;
+	err = session_signals(s);
+	if (err)
+		return err;
+	err = session_window(s);
+	if (err)
+		return err;
+	if (s->cfg->stats || s->cfg->stats_at) {
+		s->stats = vmm_stats_open(s->cfg);
+		if (!s->stats)
+			return -EIO;
+	}
+	if (!s->cfg->console)
+		return 0;
+	s->console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
+	if (!s->console)
+		return -EIO;
+	if (s->cfg->stats_at)
+		vmm_console_watch(s->console, s->cfg->stats_at, session_line, s);
+	return 0;
+}
+
+static const char *end_name(enum vmm_end end)
+{
+	switch (end) {
+	case VMM_END_OFF:
+		return "power-off";
+	case VMM_END_RESET:
+		return "reset";
+	case VMM_END_QUIT:
+		return "console left";
+	case VMM_END_SIGNAL:
+		return "signal";
+	default:
+		return "error";
+	}
+}
+
+/* vCPUs run from the first line to the last; returns how it ended. */
+static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
+{
+	unsigned int i;
+	int end = VMM_END_NONE;
+
+	for (i = 0; i < vm->vcpus && end == VMM_END_NONE; i++) {
+		if (vmm_vcpu_start(vm->vcpu[i]))
+			end = VMM_END_ERROR;
+	}
+	if (end == VMM_END_NONE)
+		end = vmm_loop_run(s->loop);
+	if (end < 0)
+		end = VMM_END_ERROR;
+	vmm_vm_end(vm, end);
+	for (i = 0; i < vm->vcpus; i++)
+		vmm_vcpu_stop(vm->vcpu[i]);
+	if (s->console)
+		vmm_console_flush(s->console);
+	if (s->cfg->stats)
+		vmm_stats_snapshot(s->stats, vm, end_name(end));
+	return end;
+}
+
+/* One life of a guest, from power-on to power-off or reset. */
+static enum vmm_end run_guest(struct session *s)
+{
+	struct vmm_vm vm = {
+		.cfg = s->cfg,
+		.loop = s->loop,
+		.console = s->console,
+		.stats = s->stats,
+		.window = s->window,
+	};
+	struct vmm_layout layout;
+	enum vmm_end end = VMM_END_ERROR;
+
+	if (vmm_vm_create(&vm))
+		return end;
+	if (vmm_board_create(&vm))
+		goto out_vm;
+	if (vmm_kernel_load(&vm, &layout))
+		goto out_board;
+	if (vmm_arch_vcpu_entry(vm.vcpu[0], layout.kernel, layout.dtb))
+		goto out_board;
+	s->vm = &vm;
+	end = run_vcpus(s, &vm);
+	s->vm = NULL;
+out_board:
+	vmm_board_destroy(&vm);
+out_vm:
+	vmm_vm_destroy(&vm);
+	return end;
+}
+
+static int command_run(const struct vmm_config *cfg)
+{
+	struct session s = { .cfg = cfg, .signal_fd = -1 };
+	enum vmm_end end = VMM_END_ERROR;
+
+	if (vmm_arch_check_run())
+		return EXIT_FAILURE;
+	if (!session_open(&s)) {
+		do {
+			end = run_guest(&s);
+		} while (end == VMM_END_RESET && !cfg->no_reboot);
+	}
+	session_close(&s);
+	if (end == VMM_END_SIGNAL)
+		return 128 + s.signal;
+	return end == VMM_END_ERROR ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int write_all(int fd, const u8 *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int dtb_write(const char *path, const u8 *blob, size_t len)
+{
+	int fd = STDOUT_FILENO;
+	int err;
+
+	if (path)
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return vmm_error(errno, "cannot create %s", path);
+	err = write_all(fd, blob, len);
+	if (path && close(fd) && !err)
+		err = -errno;
+	if (err) {
+		if (path)
+			unlink(path);
+		return vmm_error(-err, "cannot write the device tree");
+	}
+	return 0;
+}
+
+/* Without a host to ask, GICv2 is what the board has. */
+static int command_dtb(const struct vmm_config *cfg)
+{
+	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 ? VMM_GIC_V3 : VMM_GIC_V2;
+	static u8 blob[VMM_FDT_SIZE] __attribute__((aligned(8)));
+	struct vmm_layout layout;
+	__be32 size;
+
+	if (vmm_kernel_layout(cfg, &layout))
+		return EXIT_FAILURE;
+	if (vmm_fdt_build(cfg, gic, &layout, blob, sizeof(blob)))
+		return EXIT_FAILURE;
+	/* Second word of the header: the bytes that are used. */
+	memcpy(&size, blob + 4, sizeof(size));
+	return dtb_write(cfg->output, blob, __builtin_bswap32(size)) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct vmm_config cfg;
+
+	if (vmm_options_parse(&cfg, argc, argv))
+		return 2;
+	switch (cfg.command) {
+	case VMM_CMD_RUN:
+		return command_run(&cfg);
+	case VMM_CMD_DTB:
+		return command_dtb(&cfg);
+	case VMM_CMD_DOCTOR:
+		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
+	default:
+		vmm_options_usage(stdout);
+		return EXIT_SUCCESS;
+	}
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command line. Reads argv into a struct vmm_config and checks what can be
+ * checked without touching the machine.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm.h"
+
+#define MEMORY_MIN	(64 * MIB)
+#define MEMORY_DEFAULT	(1 * GIB)
+
+enum opt {
+	OPT_KERNEL = 256,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_CPUS,
+	OPT_MEMORY,
+	OPT_GIC,
+	OPT_PIPE,
+	OPT_WINDOW,
+	OPT_STATS,
+	OPT_STATS_AT,
+	OPT_NO_REBOOT,
+	OPT_CONSOLE,
+	OPT_FSTAB_SYSTEM,
+	OPT_FSTAB_VENDOR,
+};
+
+static const struct option options[] = {
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "gic", required_argument, NULL, OPT_GIC },
+	{ "pipe", required_argument, NULL, OPT_PIPE },
+	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "stats", optional_argument, NULL, OPT_STATS },
+	{ "stats-at", required_argument, NULL, OPT_STATS_AT },
+	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "fstab-system", required_argument, NULL, OPT_FSTAB_SYSTEM },
+	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
+	{ "output", required_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
+
+/* A word that an option takes and what it means. */
+struct word {
+	const char *text;
+	int value;
+};
+
+static const struct word gic_words[] = {
+	{ "auto", VMM_GIC_AUTO }, { "2", VMM_GIC_V2 }, { "3", VMM_GIC_V3 }, { }
+};
+
+static const struct word pipe_words[] = {
+	{ "kernel", VMM_PIPE_KERNEL }, { "user", VMM_PIPE_USER }, { "none", VMM_PIPE_NONE }, { }
+};
+
+static const struct word window_words[] = {
+	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
+};
+
+static const struct word console_words[] = { { "stdio", true }, { "none", false }, { } };
+
+static const struct word command_words[] = {
+	{ "run", VMM_CMD_RUN },
+	{ "dtb", VMM_CMD_DTB },
+	{ "doctor", VMM_CMD_DOCTOR },
+	{ "help", VMM_CMD_HELP },
+	{ "--help", VMM_CMD_HELP },
+	{ "-h", VMM_CMD_HELP },
+	{ }
+};
+
+/**
+ * vmm_options_usage - print how vmmctl is called
+ * @to: stdout or stderr
+ */
+void vmm_options_usage(FILE *to)
+{
+	fputs("usage: vmmctl run --kernel IMAGE [options]   boot a guest on the ranchu board\n"
+	      "       vmmctl dtb [options] [-o FILE]        write the board's device tree\n"
+	      "       vmmctl doctor                         say what this host lacks\n"
+	      "\n"
+	      "board options\n"
+	      "  --kernel IMAGE        raw arm64 kernel image\n"
+	      "  --initrd FILE         initial RAM disk\n"
+	      "  --append STRING       kernel command line; the console is ttyAMA0\n"
+	      "  --cpus N              1 to 8, default 1\n"
+	      "  --memory SIZE         64M to 30G, default 1G\n"
+	      "  --gic auto|2|3        auto: 2 where the host has it, else 3\n"
+	      "  --fstab-system DEV    guest device of the system partition\n"
+	      "  --fstab-vendor DEV    guest device of the vendor partition\n"
+	      "\n"
+	      "run options\n"
+	      "  --pipe kernel|user|none   who serves the goldfish pipe, default kernel\n"
+	      "  --window auto|on|off  pipe registers readable without an exit\n"
+	      "  --console stdio|none  Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A\n"
+	      "  --no-reboot           a reset of the guest ends vmmctl\n"
+	      "  --stats[=FILE]        statistics at the end and at SIGUSR1, FILE as JSON lines\n"
+	      "  --stats-at PREFIX     also whenever the guest prints a line that begins so\n",
+	      to);
+}
+
+static int word_find(const struct word *words, const char *text, int *value)
+{
+	for (; words->text; words++) {
+		if (!strcmp(words->text, text)) {
+			*value = words->value;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int word_option(const struct word *words, const char *name, const char *text, int *value)
+{
+	if (word_find(words, text, value))
+		return vmm_error(-EINVAL, "--%s does not know \"%s\"", name, text);
+	return 0;
+}
+
+/**
+ * vmm_options_size - read a size
+ * @text: a decimal number, then nothing, K, M or G
+ * @bytes: filled
+ *
+ * Return: 0, -EINVAL if it is no size, -ERANGE if it does not fit 64 bits
+ */
+int vmm_options_size(const char *text, u64 *bytes)
+{
+	u64 unit = 1;
+	u64 number;
+	char *rest;
+
+	/* strtoull takes blanks and signs, which no size has. */
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	number = strtoull(text, &rest, 10);
+	if (errno)
+		return -ERANGE;
+	if (*rest) {
+		switch (*rest++) {
+		case 'K':
+		case 'k':
+			unit = KIB;
+			break;
+		case 'M':
+		case 'm':
+			unit = MIB;
+			break;
+		case 'G':
+		case 'g':
+			unit = GIB;
+			break;
+		default:
+			return -EINVAL;
+		}
+		if (*rest)
+			return -EINVAL;
+	}
+	return __builtin_mul_overflow(number, unit, bytes) ? -ERANGE : 0;
+}
+
+static int memory_option(struct vmm_config *cfg, const char *text)
+{
+	if (vmm_options_size(text, &cfg->memory))
+		return vmm_error(-EINVAL, "--memory: \"%s\" is no size", text);
+	if (cfg->memory < MEMORY_MIN || cfg->memory > RANCHU_RAM_MAX || cfg->memory % MIB)
+		return vmm_error(-EINVAL, "--memory: %s is not 64M to 30G in whole MiB", text);
+	return 0;
+}
+
+static int cpus_option(struct vmm_config *cfg, const char *text)
+{
+	if (text[0] < '1' || text[0] > '0' + VMM_MAX_CPUS || text[1])
+		return vmm_error(-EINVAL, "--cpus: \"%s\" is not 1 to %d", text, VMM_MAX_CPUS);
+	cfg->cpus = text[0] - '0';
+	return 0;
+}
+
+static int board_option(struct vmm_config *cfg, int opt)
+{
+	int value = 0;
+	int err;
+
+	switch (opt) {
+	case OPT_KERNEL:
+		cfg->kernel = optarg;
+		return 0;
+	case OPT_INITRD:
+		cfg->initrd = optarg;
+		return 0;
+	case OPT_APPEND:
+		cfg->append = optarg;
+		return 0;
+	case OPT_CPUS:
+		return cpus_option(cfg, optarg);
+	case OPT_MEMORY:
+		return memory_option(cfg, optarg);
+	case OPT_GIC:
+		err = word_option(gic_words, "gic", optarg, &value);
+		cfg->gic = value;
+		return err;
+	case OPT_FSTAB_SYSTEM:
+		cfg->fstab_system = optarg;
+		return 0;
+	case OPT_FSTAB_VENDOR:
+		cfg->fstab_vendor = optarg;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static int run_option(struct vmm_config *cfg, int opt)
+{
+	int value = 0;
+	int err = 0;
+
+	switch (opt) {
+	case OPT_PIPE:
+		err = word_option(pipe_words, "pipe", optarg, &value);
+		cfg->pipe = value;
+		return err;
+	case OPT_WINDOW:
+		err = word_option(window_words, "window", optarg, &value);
+		cfg->window = value;
+		return err;
+	case OPT_CONSOLE:
+		err = word_option(console_words, "console", optarg, &value);
+		cfg->console = value;
+		return err;
+	case OPT_STATS:
+		cfg->stats = true;
+		if (optarg)
+			cfg->stats_file = optarg;
+		return 0;
+	case OPT_STATS_AT:
+		cfg->stats_at = optarg;
+		return 0;
+	case OPT_NO_REBOOT:
+		cfg->no_reboot = true;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+/* An option that its command does not have is refused, not ignored. */
+static int one_option(struct vmm_config *cfg, int opt, const char *text)
+{
+	int ret = 1;
+
+	if (cfg->command != VMM_CMD_DOCTOR)
+		ret = board_option(cfg, opt);
+	if (ret == 1 && cfg->command == VMM_CMD_RUN)
+		ret = run_option(cfg, opt);
+	if (ret == 1 && cfg->command == VMM_CMD_DTB && opt == 'o') {
+		cfg->output = optarg;
+		ret = 0;
+	}
+	if (ret == 1)
+		return vmm_error(-EINVAL, "%s is no option of this command", text);
+	return ret;
+}
+
+static int options_check(const struct vmm_config *cfg)
+{
+	if (cfg->command == VMM_CMD_RUN && !cfg->kernel)
+		return vmm_error(-EINVAL, "run needs --kernel");
+	if (cfg->stats_at && !cfg->console)
+		return vmm_error(-EINVAL, "--stats-at needs the console, which is switched off");
+	if (cfg->window == VMM_WINDOW_ON && cfg->pipe != VMM_PIPE_KERNEL)
+		return vmm_error(-EINVAL, "--window=on needs --pipe=kernel");
+	return 0;
+}
+
+/**
+ * vmm_options_parse - read the command line
+ * @cfg: filled
+ * @argc: as main() got it
+ * @argv: as main() got it; @cfg points into it
+ *
+ * Return: 0, or -EINVAL
+ */
+int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv)
+{
+	int command;
+	int opt;
+	int err;
+
+	*cfg = (struct vmm_config){
+		.append = "", .memory = MEMORY_DEFAULT, .cpus = 1, .console = true,
+	};
+	if (argc < 2)
+		return vmm_error(-EINVAL, "no command; vmmctl help lists them");
+	if (word_find(command_words, argv[1], &command))
+		return vmm_error(-EINVAL, "unknown command \"%s\"; vmmctl help lists them", argv[1]);
+	cfg->command = command;
+	if (command == VMM_CMD_HELP)
+		return 0;
+	/* getopt takes the command for the program's name. 0 starts afresh. */
+	argc--;
+	argv++;
+	optind = 0;
+	opterr = 0;
+	for (;;) {
+		opt = getopt_long(argc, argv, ":o:h", options, NULL);
+		if (opt == -1)
+			break;
+		if (opt == 'h') {
+			cfg->command = VMM_CMD_HELP;
+			return 0;
+		}
+		if (opt == '?' || opt == ':')
+			return vmm_error(-EINVAL, opt == '?' ? "unknown option %s" :
+					 "%s needs a value", argv[optind - 1]);
+		err = one_option(cfg, opt, argv[optind - 1]);
+		if (err)
+			return err;
+	}
+	if (optind < argc)
+		return vmm_error(-EINVAL, "what is \"%s\"?", argv[optind]);
+	return options_check(cfg);
+}
