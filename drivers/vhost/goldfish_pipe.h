@@ -21,6 +21,7 @@
 #include <linux/vhost_goldfish_pipe.h>
 #include <linux/xarray.h>
 
+#include "goldfish_pipe_batch.h"
 #include "goldfish_pipe_wire.h"
 
 struct pipe;
@@ -66,10 +67,8 @@ struct pipe_service {
  * @max_buffers: M, checked
  * @runner: the task that runs a command of this pipe now; only ever compared
  *	with current
- * @signal_node: on @dev->signalled; this and the rest: @dev->signal_lock
- * @armed: GOLDFISH_PIPE_WAKE_* that somebody waits for
- * @fired: GOLDFISH_PIPE_WAKE_* to announce
- * @hung_up: closed by the host
+ * @signal: what to tell the guest; @dev->signal_lock
+ * @hung_up: closed by the host; written under @dev->signal_lock
  *
  * Made when the id is first used and kept until the device stops, so that a
  * doorbell may point at it.
@@ -87,9 +86,7 @@ struct pipe {
 
 	struct task_struct *runner;
 
-	struct list_head signal_node;
-	u32 armed;
-	u32 fired;
+	struct pipe_signal signal;
 	bool hung_up;
 };
 

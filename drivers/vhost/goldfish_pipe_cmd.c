@@ -345,7 +345,7 @@ struct pipe *pipe_get(struct pipe_dev *dev, u32 id)
 	pipe->dev = dev;
 	pipe->id = id;
 	mutex_init(&pipe->lock);
-	INIT_LIST_HEAD(&pipe->signal_node);
+	pipe_signal_init(&pipe->signal, id);
 	/* Two vCPUs may be at it. */
 	other = xa_cmpxchg(&dev->pipes, id, NULL, pipe, GFP_KERNEL_ACCOUNT);
 	if (other) {

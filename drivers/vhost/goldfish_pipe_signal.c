@@ -29,26 +29,15 @@ static u32 signal_wake_of(u32 poll_bits)
 	return wake;
 }
 
-static void signal_add_locked(struct pipe *pipe, u32 flags)
-{
-	struct pipe_dev *dev = pipe->dev;
-
-	lockdep_assert_held(&dev->signal_lock);
-	pipe->fired |= flags;
-	if (!list_empty(&pipe->signal_node))
-		return;
-	list_add_tail(&pipe->signal_node, &dev->signalled);
-	atomic64_inc(&dev->stats.signals);
-	trace_ranchu_signal(dev, pipe->id, flags);
-}
-
 /*
  * Have it announced. A command of this very pipe in this very task (or an
  * interrupt that hit it) does so at its end; anybody else asks the worker,
  * which has the owner's mm.
  */
-static void signal_announce(struct pipe *pipe)
+static void signal_announce(struct pipe *pipe, u32 wake)
 {
+	atomic64_inc(&pipe->dev->stats.signals);
+	trace_ranchu_signal(pipe->dev, pipe->id, wake);
 	if (READ_ONCE(pipe->runner) != current)
 		ranchu_line_request(&pipe->dev->line);
 }
@@ -69,13 +58,11 @@ void pipe_ready(struct pipe *pipe, u32 poll_bits)
 	u32 fire;
 
 	spin_lock_irqsave(&dev->signal_lock, flags);
-	fire = pipe->armed & signal_wake_of(poll_bits);
-	pipe->armed &= ~fire;
-	if (fire)
-		signal_add_locked(pipe, fire);
+	fire = pipe_batch_fire(&dev->signalled, &pipe->signal,
+			       signal_wake_of(poll_bits));
 	spin_unlock_irqrestore(&dev->signal_lock, flags);
 	if (fire)
-		signal_announce(pipe);
+		signal_announce(pipe, fire);
 }
 
 /**
@@ -95,7 +82,7 @@ void pipe_arm(struct pipe *pipe, u32 wake)
 
 	lockdep_assert_held(&pipe->lock);
 	spin_lock_irq(&dev->signal_lock);
-	pipe->armed |= wake;
+	pipe->signal.armed |= wake;
 	spin_unlock_irq(&dev->signal_lock);
 	pipe_ready(pipe, pipe->service->poll(pipe));
 }
@@ -116,11 +103,12 @@ void pipe_hang_up(struct pipe *pipe)
 	first = !pipe->hung_up;
 	if (first) {
 		WRITE_ONCE(pipe->hung_up, true);
-		signal_add_locked(pipe, GOLDFISH_PIPE_WAKE_CLOSED);
+		pipe_batch_add(&dev->signalled, &pipe->signal,
+			       GOLDFISH_PIPE_WAKE_CLOSED);
 	}
 	spin_unlock_irqrestore(&dev->signal_lock, flags);
 	if (first)
-		signal_announce(pipe);
+		signal_announce(pipe, GOLDFISH_PIPE_WAKE_CLOSED);
 }
 
 /**
@@ -134,9 +122,7 @@ void pipe_signal_forget(struct pipe *pipe)
 	struct pipe_dev *dev = pipe->dev;
 
 	spin_lock_irq(&dev->signal_lock);
-	list_del_init(&pipe->signal_node);
-	pipe->armed = 0;
-	pipe->fired = 0;
+	pipe_batch_drop(&pipe->signal);
 	WRITE_ONCE(pipe->hung_up, false);
 	spin_unlock_irq(&dev->signal_lock);
 }
@@ -155,19 +141,10 @@ bool pipe_signal_waiting(struct pipe_dev *dev)
 static unsigned int signal_pop(struct pipe_dev *dev,
 			       struct goldfish_pipe_signal *batch, unsigned int max)
 {
-	struct pipe *pipe, *next;
-	unsigned int n = 0;
+	unsigned int n;
 
 	spin_lock_irq(&dev->signal_lock);
-	list_for_each_entry_safe(pipe, next, &dev->signalled, signal_node) {
-		if (n == max)
-			break;
-		batch[n].id = cpu_to_le32(pipe->id);
-		batch[n].flags = cpu_to_le32(pipe->fired);
-		pipe->fired = 0;
-		list_del_init(&pipe->signal_node);
-		n++;
-	}
+	n = pipe_batch_pop(&dev->signalled, batch, max);
 	spin_unlock_irq(&dev->signal_lock);
 	return n;
 }
