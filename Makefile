@@ -14,7 +14,6 @@ endif
 ifneq ($(ARCH),$(MACHINE))
 CROSS_COMPILE ?= $(patsubst arm64,aarch64,$(ARCH))-linux-gnu-
 endif
-CC = $(CROSS_COMPILE)gcc
 
 export RANCHU_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ranchu
 B := $(CURDIR)/build/$(ARCH)
@@ -26,16 +25,10 @@ else
 KDIR ?= $(RANCHU_CACHE)/kdir-$(ARCH)
 endif
 
-# A foreign vmmctl is static, with libfdt from the cache, so that it runs in a
-# host that has nothing but busybox.
+# The machine's own libfdt is of no use to a foreign vmmctl.
+VMMCTL_FLAGS := ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE)
 ifneq ($(ARCH),$(MACHINE))
-VMMCTL_FLAGS := STATIC=1
-ifeq ($(ARCH),arm64)
-VMMCTL_FLAGS += LIBFDT_CFLAGS=-I$(RANCHU_CACHE)/libfdt-arm64/include \
-		LIBFDT_LIBS="-L$(RANCHU_CACHE)/libfdt-arm64/lib -lfdt"
-endif
-else
-VMMCTL_FLAGS := $(if $(STATIC),STATIC=$(STATIC))
+VMMCTL_FLAGS += LIBFDT_DIR=$(RANCHU_CACHE)/libfdt-$(ARCH)
 endif
 
 GATES := checkpatch sparse w1 kdoc uapi
@@ -48,12 +41,10 @@ modules:
 		"$(B)/modules/drivers/vhost/vhost_goldfish_pipe.ko"
 
 userspace:
-	@mkdir -p $(B)/vmmctl
-	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl CC=$(CC) $(VMMCTL_FLAGS)
+	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
 	@echo "userspace: $(B)/vmmctl/vmmctl"
 
 selftests:
-	@mkdir -p $(B)/selftests
 	@$(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \
 		CROSS_COMPILE=$(CROSS_COMPILE) KSRC=$(RANCHU_CACHE)/linux-source \
 		OUTPUT=$(B)/selftests

@@ -10,7 +10,7 @@ set -euo pipefail
 SOURCE=$(readlink -f "$RANCHU_CACHE/linux-source")
 TREE=$RANCHU_CACHE/kunit/tree-${SOURCE##*/source-}
 OUT=$RANCHU_CACHE/kunit/build-${SOURCE##*/source-}
-CONFIG=$RANCHU_TOP/drivers/virt/ranchu/.kunitconfig
+CONFIG=${KUNITCONFIG:-$RANCHU_TOP/drivers/virt/ranchu/.kunitconfig}
 
 [ -d "$SOURCE" ] || die "no kernel source in the cache: run tools/lab/fetch.sh"
 [ -e "$CONFIG" ] || die "no $CONFIG"

@@ -11,7 +11,7 @@
 # rest of the tree uses, all below $RANCHU_CACHE:
 #
 #	vmlinuz-ARCH	modules-ARCH/	kdir-ARCH/	(ARCH: arm64, x86_64)
-#	busybox-ARCH	linux-source/	libfdt-arm64/{include,lib}
+#	busybox-ARCH	linux-source/	libfdt-arm64/usr/
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -207,8 +207,7 @@ unpack_all() {
 	deb=$(get_deb arm64 libfdt-dev)
 	unpack_once libfdt-pkg "$(dpkg-deb -f "$deb" Version)" unpack_deb "$deb"
 	mkdir -p "$RANCHU_CACHE/libfdt-arm64"
-	link "$UNPACKED/usr/include" libfdt-arm64/include
-	link "$UNPACKED/usr/lib/aarch64-linux-gnu" libfdt-arm64/lib
+	link "$UNPACKED/usr" libfdt-arm64/usr
 
 	deb=$(get_deb amd64 linux-source-6.12)
 	unpack_once source "$(dpkg-deb -f "$deb" Version)" unpack_source "$deb"

@@ -20,7 +20,8 @@ GUEST=${3:-}
 B=$RANCHU_BUILD/$ARCH
 
 # For Debian's kernel, which is what the host runs, whatever this machine has.
-make -s -C "$RANCHU_TOP" "ARCH=$ARCH" "KDIR=$RANCHU_CACHE/kdir-$ARCH" STATIC=1 \
+# Static, because a host has busybox and nothing else.
+make -s -C "$RANCHU_TOP" "ARCH=$ARCH" "KDIR=$RANCHU_CACHE/kdir-$ARCH" STATIC=-static \
 	modules userspace selftests
 
 rm -rf "$DIR"
