@@ -212,18 +212,16 @@ int vmm_pipe_open_node(void)
 static int pipe_own(struct pipe *p)
 {
 	const struct vmm_mem *mem = &p->dev->vm->mem;
-	struct {
+	union {
 		struct vhost_memory head;
-		struct vhost_memory_region region;
-	} table = {
-		.head.nregions = 1,
-		.region = {
-			.guest_phys_addr = mem->base,
-			.memory_size = mem->size,
-			.userspace_addr = (uintptr_t)mem->hva,
-		},
-	};
+		u8 room[sizeof(struct vhost_memory) + sizeof(struct vhost_memory_region)];
+	} table = { .head.nregions = 1 };
 
+	table.head.regions[0] = (struct vhost_memory_region){
+		.guest_phys_addr = mem->base,
+		.memory_size = mem->size,
+		.userspace_addr = (uintptr_t)mem->hva,
+	};
 	if (ioctl(p->fd, VHOST_SET_OWNER, 0))
 		return vmm_error(errno, "cannot own %s", VMM_PIPE_NODE);
 	if (ioctl(p->fd, VHOST_SET_MEM_TABLE, &table))
@@ -287,7 +285,7 @@ static void pipe_features(struct pipe *p)
 		features = 0;
 	p->doorbells = features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1;
 	if (!p->doorbells)
-		vmm_note("this kernel has no synchronous doorbell: pipe commands exit to userspace");
+		vmm_note("this kernel has no synchronous doorbell: pipe commands will exit");
 }
 
 static int pipe_open(struct pipe *p)

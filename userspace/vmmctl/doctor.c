@@ -81,15 +81,13 @@ static void doctor_window(struct doctor *d, int kvm_fd)
 	}
 	good("KVM ran a guest of a few instructions.");
 	if (!vmm_probe_coherent(&probe))
-		bad(d, "The register window is not coherent: %u of %u reads were old, and the CPU has no FEAT_S2FWB. Registers will be read through userspace.",
-		    probe.stale, probe.reads);
-	else if (probe.fwb == 1)
-		good("The register window is coherent: KVM's ID_AA64MMFR2_EL1 shows FEAT_S2FWB; a probe guest read %u of %u values right.",
-		     probe.reads - probe.stale, probe.reads);
+		bad(d, "The register window would show old values: registers will exit.");
 	else
-		good("The register window is coherent: a probe guest read %u of %u values right (%s).",
-		     probe.reads - probe.stale, probe.reads,
-		     probe.fwb ? "no CPU feature to ask" : "the CPU has no FEAT_S2FWB");
+		good("The register window is coherent.");
+	printf("           Decided by a probe guest: %u of %u reads were right%s.\n",
+	       probe.reads - probe.stale, probe.reads, probe.fwb < 0 ? "" :
+	       probe.fwb ? ", and by FEAT_S2FWB, which KVM shows in ID_AA64MMFR2_EL1" :
+	       "; the CPU has no FEAT_S2FWB");
 }
 
 static void doctor_kvm(struct doctor *d)
@@ -141,7 +139,7 @@ static void doctor_pipe(struct doctor *d)
 	    features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1)
 		good("The synchronous doorbell works.");
 	else
-		bad(d, "No synchronous doorbell: this kernel does not export task_work_add. Pipe commands will exit to userspace.");
+		bad(d, "No synchronous doorbell: the kernel does not export task_work_add.");
 	close(fd);
 }
 

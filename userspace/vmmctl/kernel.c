@@ -100,7 +100,7 @@ int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_siz
 	layout->dtb = align_up(initrd + initrd_size, VMM_PAGE_SIZE);
 	if (initrd > ram_after || initrd_size > ram_after - initrd ||
 	    layout->dtb > ram_after || VMM_FDT_SIZE > ram_after - layout->dtb)
-		return vmm_error(-ENOSPC, "%llu MiB of RAM are too little for this kernel and initrd",
+		return vmm_error(-ENOSPC, "kernel and initrd do not fit %llu MiB of RAM",
 				 ram_size / MIB);
 	if (initrd + initrd_size > INITRD_LIMIT)
 		return vmm_error(-ENOSPC, "the initrd would end above 4 GiB");

@@ -25,7 +25,7 @@ static void kvm_stats_value(struct vmm_kvm_stats *sum, const char *name, u64 val
 	}
 	if (i == VMM_KVM_STATS)
 		return;
-	strcpy(sum->name[i], name);
+	snprintf(sum->name[i], sizeof(sum->name[i]), "%s", name);
 	sum->value[i] = value;
 	sum->count++;
 }

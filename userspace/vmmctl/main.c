@@ -4,6 +4,7 @@
  * a guest's life: machine, board, kernel, vCPUs, loop, and the same backwards.
  * Nothing but main() exits.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -278,7 +279,7 @@ static int dtb_write(const char *path, const u8 *blob, size_t len)
 static int command_dtb(const struct vmm_config *cfg)
 {
 	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 ? VMM_GIC_V3 : VMM_GIC_V2;
-	static u8 blob[VMM_FDT_SIZE] __attribute__((aligned(8)));
+	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
 	struct vmm_layout layout;
 	__be32 size;
 
@@ -287,8 +288,8 @@ static int command_dtb(const struct vmm_config *cfg)
 	if (vmm_fdt_build(cfg, gic, &layout, blob, sizeof(blob)))
 		return EXIT_FAILURE;
 	/* Second word of the header: the bytes that are used. */
-	memcpy(&size, blob + 4, sizeof(size));
-	return dtb_write(cfg->output, blob, __builtin_bswap32(size)) ? EXIT_FAILURE : EXIT_SUCCESS;
+	memcpy(&size, (u8 *)blob + 4, sizeof(size));
+	return dtb_write(cfg->output, (u8 *)blob, be32toh(size)) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

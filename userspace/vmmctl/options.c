@@ -305,7 +305,7 @@ int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv)
 	if (argc < 2)
 		return vmm_error(-EINVAL, "no command; vmmctl help lists them");
 	if (word_find(command_words, argv[1], &command))
-		return vmm_error(-EINVAL, "unknown command \"%s\"; vmmctl help lists them", argv[1]);
+		return vmm_error(-EINVAL, "no command is \"%s\"; vmmctl help lists them", argv[1]);
 	cfg->command = command;
 	if (command == VMM_CMD_HELP)
 		return 0;

@@ -457,6 +457,19 @@ int vmm_pipe_open_node(void);
  * @room: told that bytes can be taken again
  * @arg: first argument of the three
  * @lock: protects all that follows; held when the three are called
+ * @fifo: what was received, a ring
+ * @head: oldest byte in @fifo
+ * @count: bytes in @fifo
+ * @ilpr: low-power counter, stored only
+ * @ibrd: baud rate, stored only
+ * @fbrd: its fraction, stored only
+ * @lcrh: line control; only the FIFO enable bit means something
+ * @cr: control, stored only
+ * @ifls: FIFO levels that interrupt
+ * @imsc: interrupts that are let through
+ * @dmacr: DMA control, stored only
+ * @tx_raw: the transmit interrupt, before the mask
+ * @level: the line as @irq was told
  */
 struct vmm_pl011 {
 	void (*irq)(void *arg, bool level);
@@ -486,7 +499,7 @@ size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len);
 
 /* ---- aarch64/, x86_64/: what differs between hosts ---- */
 
-extern const char vmm_arch_name[];
+extern const char *const vmm_arch_name;
 
 int vmm_arch_check_run(void);
 unsigned long vmm_arch_vm_type(int kvm_fd);

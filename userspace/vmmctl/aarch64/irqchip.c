@@ -7,14 +7,14 @@
 
 #include "../vmm.h"
 
-const char vmm_arch_name[] = "arm64";
+const char *const vmm_arch_name = "arm64";
 
 #define IPA_BITS_DEFAULT	40
 
 /**
  * vmm_arch_check_run - say whether `run` exists on this architecture
  *
- * Return: 0, or -ENOSYS after saying so
+ * Return: 0, or -EOPNOTSUPP after saying so
  */
 int vmm_arch_check_run(void)
 {

@@ -7,16 +7,17 @@
 
 #include "../vmm.h"
 
-const char vmm_arch_name[] = "x86_64";
+const char *const vmm_arch_name = "x86_64";
 
 /**
  * vmm_arch_check_run - say whether `run` exists on this architecture
  *
- * Return: 0, or -ENOSYS after saying so
+ * Return: 0, or -EOPNOTSUPP after saying so
  */
 int vmm_arch_check_run(void)
 {
-	return vmm_error(-ENOSYS, "the x86 board is not there yet: run works on arm64 hosts only");
+	return vmm_error(-EOPNOTSUPP,
+			 "the x86 board is not there yet: run works on arm64 hosts only");
 }
 
 /**
@@ -51,12 +52,12 @@ int vmm_arch_gic_probe(int vm_fd, enum vmm_gic want, enum vmm_gic *gic)
  * vmm_arch_irqchip_create - make the interrupt controller
  * @vm: the VM
  *
- * Return: -ENOSYS
+ * Return: -EOPNOTSUPP
  */
 int vmm_arch_irqchip_create(struct vmm_vm *vm)
 {
 	(void)vm;
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 
 /**

@@ -25,14 +25,14 @@ int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu)
  * @pc: guest physical address of the kernel
  * @dtb: guest physical address of the device tree
  *
- * Return: -ENOSYS
+ * Return: -EOPNOTSUPP
  */
 int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, u64 pc, u64 dtb)
 {
 	(void)vcpu;
 	(void)pc;
 	(void)dtb;
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 
 /**
