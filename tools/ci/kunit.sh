@@ -18,7 +18,7 @@ CONFIG=${KUNITCONFIG:-$RANCHU_TOP/drivers/virt/ranchu/.kunitconfig}
 # Both live in the cache: a kernel takes minutes to build for the first time.
 mkdir -p "$RANCHU_CACHE/kunit"
 exec 9>"$RANCHU_CACHE/kunit/lock"
-flock 9
+flock -n 9 || { say "another run is under way, waiting"; flock 9; }
 if [ ! -d "$TREE" ]; then
 	rm -rf "$RANCHU_CACHE"/kunit/{tree,build}-*
 	cp -al "$SOURCE" "$TREE.partial"

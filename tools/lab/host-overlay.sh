@@ -33,7 +33,7 @@ find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/test
 
 if [ "$GUEST" = --guest ]; then
 	mkdir -p "$DIR/ranchu/guest"
-	ln -s "$(readlink -f "$RANCHU_CACHE/vmlinuz-arm64")" "$DIR/ranchu/guest/Image"
+	cp "$RANCHU_CACHE/vmlinuz-arm64" "$DIR/ranchu/guest/Image"
 	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$DIR/ranchu/guest/initrd.cpio" \
 		"$RANCHU_BUILD/arm64/selftests/pipe_guest"
 fi

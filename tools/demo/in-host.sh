@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The demo's part inside the host, emulated or not (busybox's sh will do):
+# loads the modules, boots the stock guest once per way of serving its pipe and
+# prints the table.
+#
+#	in-host.sh MODULES-DIR GUEST-DIR VMMCTL [ARGUMENT OF pipe_guest]...
+set -eu
+
+MODULES=$1
+GUEST=$2
+VMMCTL=$3
+shift 3
+HERE=$(dirname "$0")
+OUT=$(mktemp -d)
+LOADED=
+
+cleanup() {
+	for module in $LOADED; do
+		rmmod "$module" || true
+	done
+	rm -rf "$OUT"
+}
+trap cleanup EXIT
+
+load() {
+	if [ ! -d "/sys/module/$1" ]; then
+		insmod "$MODULES/$1.ko"
+		LOADED="$1 $LOADED"
+	fi
+}
+
+# A snapshot of the statistics is taken at every row that the guest prints, and
+# the row itself is the snapshot's label.
+boot() {
+	mode=$1
+	shift
+	echo "--- the stock guest, its pipe served by ${mode}"
+	"$VMMCTL" run --kernel "$GUEST/Image" --initrd "$GUEST/initrd.cpio" \
+		--memory 512M --no-reboot --pipe "$mode" \
+		--stats="$OUT/$mode.json" --stats-at "ROW " \
+		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"pipe_guest $*\"" \
+		</dev/null 2>"$OUT/$mode.err" | tr -d '\r' | tee "$OUT/$mode.txt" || true
+	if ! grep -q '^GUEST-EXIT: 0$' "$OUT/$mode.txt"; then
+		cat "$OUT/$mode.err"
+		echo "demo: the guest failed with --pipe=$mode"
+		exit 1
+	fi
+}
+
+load ranchu
+load vhost_goldfish_pipe
+boot kernel "$@"
+boot user "$@"
+
+echo
+awk -f "$HERE/table.awk" "$OUT/kernel.json" "$OUT/user.json"
