@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -277,8 +276,7 @@ static uint64_t now_ns(void)
 /* Waits, however long it takes, until the device signals this pipe. */
 static uint32_t wait_for_wake(struct pipe_dev *dev)
 {
-	while (!pipe_line_level(dev))
-		sched_yield();
+	pipe_wait_line(dev);
 	if (pipe_reg_read(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED) != 1)
 		pipe_die("not one signal");
 	return pipe_signal(dev, 0).flags;

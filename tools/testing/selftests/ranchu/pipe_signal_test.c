@@ -129,6 +129,7 @@ TEST_F_TIMEOUT(signals, batches, TIMEOUT)
 		open_many(dev, self->pipes, left);
 		EXPECT_FALSE(pipe_line_level(dev));
 		hang_up_many(dev, 0, left);
+		pipe_wait_line(dev);
 		while (left) {
 			n = left < PIPE_DRIVER_SIGNALS ? left :
 							 PIPE_DRIVER_SIGNALS;

@@ -100,6 +100,8 @@ void pipe_reg_write(struct pipe_dev *dev, uint32_t offset, uint32_t value);
 uint32_t pipe_reg_read(struct pipe_dev *dev, uint32_t offset);
 /* The level of the line, as the ioctl that reads VERSION reports it. */
 bool pipe_line_level(struct pipe_dev *dev);
+/* Waits until it is high; what the host does may be told a little later. */
+void pipe_wait_line(struct pipe_dev *dev);
 void pipe_set_doorbell(struct pipe_dev *dev, uint32_t id, int fd);
 void pipe_hang_up(struct pipe_dev *dev, uint32_t id);
 void pipe_get_stats(struct pipe_dev *dev,

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,13 @@ bool pipe_line_level(struct pipe_dev *dev)
 	if (ret)
 		pipe_die("read of VERSION: %s", strerror(-ret));
 	return access.flags & VHOST_GOLDFISH_PIPE_ACCESS_LINE;
+}
+
+void pipe_wait_line(struct pipe_dev *dev)
+{
+	/* No time limit of our own: the harness has one. */
+	while (!pipe_line_level(dev))
+		sched_yield();
 }
 
 int __pipe_set_doorbell(struct pipe_dev *dev, uint32_t id, int fd)
