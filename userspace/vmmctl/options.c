@@ -256,8 +256,17 @@ static int run_option(struct vmm_config *cfg, int opt)
 	}
 }
 
+static const char *option_name(int opt)
+{
+	const struct option *o = options;
+
+	while (o->val != opt)
+		o++;
+	return o->name;
+}
+
 /* An option that its command does not have is refused, not ignored. */
-static int one_option(struct vmm_config *cfg, int opt, const char *text)
+static int one_option(struct vmm_config *cfg, int opt)
 {
 	int ret = 1;
 
@@ -270,7 +279,7 @@ static int one_option(struct vmm_config *cfg, int opt, const char *text)
 		ret = 0;
 	}
 	if (ret == 1)
-		return vmm_error(-EINVAL, "%s is no option of this command", text);
+		return vmm_error(-EINVAL, "--%s is no option of this command", option_name(opt));
 	return ret;
 }
 
@@ -325,7 +334,7 @@ int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv)
 		if (opt == '?' || opt == ':')
 			return vmm_error(-EINVAL, opt == '?' ? "unknown option %s" :
 					 "%s needs a value", argv[optind - 1]);
-		err = one_option(cfg, opt, argv[optind - 1]);
+		err = one_option(cfg, opt);
 		if (err)
 			return err;
 	}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command line and sizes.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "../vmm.h"
+#include "tap.h"
+
+#define MAX_ARGS	12
+
+static const struct {
+	const char *text;
+	int err;
+	u64 bytes;
+} sizes[] = {
+	{ "0", 0, 0 },
+	{ "1", 0, 1 },
+	{ "4096", 0, 4096 },
+	{ "1k", 0, 1024 },
+	{ "1K", 0, 1024 },
+	{ "256M", 0, 256ULL << 20 },
+	{ "2g", 0, 2ULL << 30 },
+	{ "2G", 0, 2ULL << 30 },
+	{ "18446744073709551615", 0, ~0ULL },
+	{ "18446744073709551616", -ERANGE, 0 },
+	{ "17179869184G", -ERANGE, 0 },
+	{ "", -EINVAL, 0 },
+	{ "M", -EINVAL, 0 },
+	{ "-1", -EINVAL, 0 },
+	{ "+1", -EINVAL, 0 },
+	{ " 1", -EINVAL, 0 },
+	{ "1 ", -EINVAL, 0 },
+	{ "1T", -EINVAL, 0 },
+	{ "1MB", -EINVAL, 0 },
+	{ "0x10", -EINVAL, 0 },
+	{ "1.5G", -EINVAL, 0 },
+};
+
+static void sizes_are_read(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		u64 bytes = 0;
+		int err = vmm_options_size(sizes[i].text, &bytes);
+
+		tap_context("\"%s\"", sizes[i].text);
+		tap_check(err == sizes[i].err);
+		if (!err)
+			tap_equal(bytes, sizes[i].bytes);
+	}
+}
+
+static int parse(struct vmm_config *cfg, const char *const *words)
+{
+	char *argv[MAX_ARGS + 2] = { "vmmctl" };
+	int argc = 1;
+
+	while (*words)
+		argv[argc++] = (char *)*words++;
+	tap_context("%s %s %s", argv[1] ? argv[1] : "nothing", argc > 2 ? argv[2] : "",
+		    argc > 3 ? argv[argc - 1] : "");
+	return vmm_options_parse(cfg, argc, argv);
+}
+
+static void defaults_are_right(void)
+{
+	static const char *const words[] = { "run", "--kernel", "Image", NULL };
+	struct vmm_config cfg;
+
+	tap_equal(parse(&cfg, words), 0);
+	tap_equal(cfg.command, VMM_CMD_RUN);
+	tap_check(!strcmp(cfg.kernel, "Image"));
+	tap_check(!cfg.initrd && !*cfg.append && !cfg.stats_at && !cfg.stats_file);
+	tap_equal(cfg.cpus, 1);
+	tap_equal(cfg.memory, 1ULL << 30);
+	tap_equal(cfg.gic, VMM_GIC_AUTO);
+	tap_equal(cfg.pipe, VMM_PIPE_KERNEL);
+	tap_equal(cfg.window, VMM_WINDOW_AUTO);
+	tap_check(cfg.console && !cfg.stats && !cfg.no_reboot);
+}
+
+static void all_options_are_read(void)
+{
+	static const char *const words[] = {
+		"run", "--kernel=I", "--initrd=R", "--append=a b", "--cpus=8", "--memory=2G",
+		"--gic=3", "--pipe=user", "--window=off", "--stats=F", "--stats-at=P",
+		"--no-reboot", NULL
+	};
+	struct vmm_config cfg;
+
+	tap_equal(parse(&cfg, words), 0);
+	tap_check(!strcmp(cfg.initrd, "R") && !strcmp(cfg.append, "a b"));
+	tap_equal(cfg.cpus, 8);
+	tap_equal(cfg.memory, 2ULL << 30);
+	tap_equal(cfg.gic, VMM_GIC_V3);
+	tap_equal(cfg.pipe, VMM_PIPE_USER);
+	tap_equal(cfg.window, VMM_WINDOW_OFF);
+	tap_check(cfg.stats && !strcmp(cfg.stats_file, "F") && !strcmp(cfg.stats_at, "P"));
+	tap_check(cfg.no_reboot);
+}
+
+static void other_commands_are_read(void)
+{
+	static const char *const dtb[] = {
+		"dtb", "-o", "out", "--fstab-system", "S", "--fstab-vendor", "V", "--gic", "2", NULL
+	};
+	static const char *const doctor[] = { "doctor", NULL };
+	static const char *const help[] = { "run", "--help", NULL };
+	struct vmm_config cfg;
+
+	tap_equal(parse(&cfg, dtb), 0);
+	tap_equal(cfg.command, VMM_CMD_DTB);
+	tap_check(!strcmp(cfg.output, "out") && !strcmp(cfg.fstab_system, "S") &&
+		  !strcmp(cfg.fstab_vendor, "V"));
+	tap_equal(cfg.gic, VMM_GIC_V2);
+	tap_equal(parse(&cfg, doctor), 0);
+	tap_equal(cfg.command, VMM_CMD_DOCTOR);
+	tap_equal(parse(&cfg, help), 0);
+	tap_equal(cfg.command, VMM_CMD_HELP);
+}
+
+static const char *const refused[][MAX_ARGS] = {
+	{ NULL },
+	{ "walk", NULL },
+	{ "run", NULL },
+	{ "run", "--kernel", NULL },
+	{ "run", "--kernel", "I", "--nothing", NULL },
+	{ "run", "--kernel", "I", "stray", NULL },
+	{ "run", "--kernel", "I", "--cpus", "0", NULL },
+	{ "run", "--kernel", "I", "--cpus", "9", NULL },
+	{ "run", "--kernel", "I", "--cpus", "10", NULL },
+	{ "run", "--kernel", "I", "--cpus", "", NULL },
+	{ "run", "--kernel", "I", "--memory", "63M", NULL },
+	{ "run", "--kernel", "I", "--memory", "31G", NULL },
+	{ "run", "--kernel", "I", "--memory", "1073741825", NULL },
+	{ "run", "--kernel", "I", "--memory", "lots", NULL },
+	{ "run", "--kernel", "I", "--gic", "4", NULL },
+	{ "run", "--kernel", "I", "--pipe", "maybe", NULL },
+	{ "run", "--kernel", "I", "--window", "open", NULL },
+	{ "run", "--kernel", "I", "--console", "vga", NULL },
+	{ "run", "--kernel", "I", "--stats-at", "P", "--console", "none", NULL },
+	{ "run", "--kernel", "I", "--window", "on", "--pipe", "user", NULL },
+	{ "run", "--kernel", "I", "-o", "F", NULL },
+	{ "dtb", "--pipe", "user", NULL },
+	{ "dtb", "--stats", NULL },
+	{ "doctor", "--cpus", "2", NULL },
+};
+
+static void mistakes_are_refused(void)
+{
+	struct vmm_config cfg;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(refused); i++)
+		tap_check(parse(&cfg, refused[i]) == -EINVAL);
+}
+
+static const struct tap_case cases[] = {
+	{ "sizes are read", sizes_are_read },
+	{ "defaults are right", defaults_are_right },
+	{ "all options of run are read", all_options_are_read },
+	{ "dtb, doctor and help are read", other_commands_are_read },
+	{ "mistakes are refused", mistakes_are_refused },
+};
+
+int main(void)
+{
+	return tap_run(cases, ARRAY_SIZE(cases));
+}

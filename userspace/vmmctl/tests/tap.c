@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs the cases of a test and prints TAP.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tap.h"
+
+static bool failed;
+static const char *skipped;
+static char context[128];
+
+/**
+ * tap_run - run all cases
+ * @cases: table
+ * @count: elements
+ *
+ * Return: exit code: 0 if all passed
+ */
+int tap_run(const struct tap_case *cases, unsigned int count)
+{
+	unsigned int bad = 0;
+	unsigned int i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("1..%u\n", count);
+	for (i = 0; i < count; i++) {
+		failed = false;
+		skipped = NULL;
+		context[0] = '\0';
+		cases[i].fn();
+		printf("%sok %u %s", failed ? "not " : "", i + 1, cases[i].name);
+		if (skipped && !failed)
+			printf(" # SKIP %s", skipped);
+		putchar('\n');
+		bad += failed;
+	}
+	return bad != 0;
+}
+
+/**
+ * tap_context - say what the next checks are about
+ * @fmt: shown with a check that fails
+ */
+void tap_context(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(context, sizeof(context), fmt, args);
+	va_end(args);
+}
+
+/**
+ * tap_skip - end a case as skipped
+ * @why: shown
+ */
+void tap_skip(const char *why)
+{
+	skipped = why;
+}
+
+/**
+ * tap_that - fail the case unless something holds
+ * @ok: whether it does
+ * @file: where it was checked
+ * @line: where in it
+ * @text: what was checked
+ *
+ * Return: @ok
+ */
+bool tap_that(bool ok, const char *file, int line, const char *text)
+{
+	const char *base = strrchr(file, '/');
+
+	if (ok)
+		return true;
+	failed = true;
+	printf("# %s:%d: not so: %s%s%s\n", base ? base + 1 : file, line, text,
+	       *context ? ", with " : "", context);
+	return false;
+}
+
+/**
+ * tap_same - fail the case unless two numbers are the same
+ * @have: what there is
+ * @want: what should be
+ * @file: where it was checked
+ * @line: where in it
+ * @text: what was checked
+ *
+ * Return: whether they are
+ */
+bool tap_same(unsigned long long have, unsigned long long want, const char *file, int line,
+	      const char *text)
+{
+	char both[256];
+
+	if (have == want)
+		return true;
+	snprintf(both, sizeof(both), "%s is 0x%llx, should be 0x%llx", text, have, want);
+	return tap_that(false, file, line, both);
+}
