@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * demo and bench: phases of one kind of operation each, with a line on the
+ * console before and behind it, at which the controller counts exits.
+ *
+ *	RANCHU-MARK begin <service> <direction> <size>
+ *	RANCHU-MARK end <service> <direction> <size> bytes=N ns=N ops=N
+ *	RANCHU-BENCH <name> round=N ns=N ops=N
+ *
+ * ns is the whole phase's. Pipes are open, connected and warm before the first
+ * line; what the lines themselves cost is the console's.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+
+/* One write for one line, and on the wire before anything is measured. */
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+	char line[256];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	if (write(STDOUT_FILENO, line, n) != n)
+		exit(1);
+	/* A file or a socket has nothing to drain. */
+	tcdrain(STDOUT_FILENO);
+}
+
+static void __attribute__((noreturn)) give_up(const char *what, long result)
+{
+	say("RANCHU-FAILED %s: %ld, errno %d\n", what, result, errno);
+	exit(1);
+}
+
+static int connect_or_exit(const char *service)
+{
+	int fd = guest_connect(service, 0);
+
+	if (fd < 0)
+		give_up(service, fd);
+	return fd;
+}
+
+static void write_or_exit(int fd, const void *bytes, size_t size)
+{
+	ssize_t n = guest_write_all(fd, bytes, size);
+
+	if (n != (ssize_t)size)
+		give_up("write", n);
+}
+
+static void read_or_exit(int fd, void *bytes, size_t size)
+{
+	ssize_t n = guest_read_all(fd, bytes, size);
+
+	if (n != (ssize_t)size)
+		give_up("read", n);
+}
+
+static uint8_t *out;
+static uint8_t *in;
+
+/* Bytes in flight that any ring has room for. */
+#define CHUNK			(1u << 20)
+
+static void op_write(int fd, size_t size)
+{
+	write_or_exit(fd, out, size);
+}
+
+static void op_read(int fd, size_t size)
+{
+	read_or_exit(fd, in, size);
+}
+
+/* There and back again. */
+static void op_both(int fd, size_t size)
+{
+	size_t n;
+
+	for (; size; size -= n) {
+		n = size < CHUNK ? size : CHUNK;
+		write_or_exit(fd, out, n);
+		read_or_exit(fd, in, n);
+	}
+}
+
+/**
+ * struct demo_row - a service and a direction
+ * @service: its name
+ * @direction: as printed
+ * @op: moves so many bytes
+ * @ways: times @op moves each byte
+ * @budget: bytes that a phase moves, so that it ends soon
+ */
+struct demo_row {
+	const char *service;
+	const char *direction;
+	void (*op)(int fd, size_t size);
+	unsigned int ways;
+	size_t budget;
+};
+
+static const struct demo_row demo_rows[] = {
+	{ "zero", "write", op_write, 1, 8 << 20 },
+	{ "zero", "read", op_read, 1, 8 << 20 },
+	{ "pingpong", "both", op_both, 2, 8 << 20 },
+	{ "throttle", "both", op_both, 2, 1 << 20 },
+};
+
+static const size_t demo_sizes[] = {
+	1, 64, 4096, 64 << 10, 1 << 20, 16 << 20,
+};
+
+#define DEMO_MOST_OPS		1000u
+
+static unsigned int demo_ops(const struct demo_row *row, size_t size)
+{
+	size_t ops = row->budget / size;
+
+	return ops > DEMO_MOST_OPS ? DEMO_MOST_OPS : ops ? ops : 1;
+}
+
+static void demo_phase(const struct demo_row *row, size_t size)
+{
+	unsigned int ops = demo_ops(row, size);
+	char service[64];
+	uint64_t begin, ns;
+	unsigned int i;
+	int fd;
+
+	snprintf(service, sizeof(service), "pipe:%s", row->service);
+	fd = connect_or_exit(service);
+	/* The ring grows, and its memory is touched, before the clock runs. */
+	row->op(fd, size < CHUNK ? size : CHUNK);
+
+	say("RANCHU-MARK begin %s %s %zu\n", row->service, row->direction,
+	    size);
+	begin = guest_ns();
+	for (i = 0; i < ops; i++)
+		row->op(fd, size);
+	ns = guest_ns() - begin;
+	say("RANCHU-MARK end %s %s %zu bytes=%llu ns=%llu ops=%u\n",
+	    row->service, row->direction, size,
+	    (unsigned long long)ops * size * row->ways,
+	    (unsigned long long)ns, ops);
+	close(fd);
+}
+
+int guest_demo(void)
+{
+	size_t r, s;
+
+	out = guest_buffer(GUEST_LARGEST);
+	in = guest_buffer(GUEST_LARGEST);
+	guest_fill(out, GUEST_LARGEST, 1);
+	for (r = 0; r < ARRAY_SIZE(demo_rows); r++) {
+		for (s = 0; s < ARRAY_SIZE(demo_sizes); s++)
+			demo_phase(&demo_rows[r], demo_sizes[s]);
+		/* What came back last is what went out. */
+		if (demo_rows[r].ways == 2 && memcmp(in, out, CHUNK)) {
+			say("RANCHU-FAILED %s: wrong bytes\n",
+			    demo_rows[r].service);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int zero_fd;
+static int pingpong_fd;
+
+static uint64_t bench_poll(unsigned int ops)
+{
+	struct pollfd pollfd = { .fd = zero_fd, .events = POLLIN | POLLOUT };
+	uint64_t begin = guest_ns();
+
+	while (ops--)
+		if (poll(&pollfd, 1, 0) != 1)
+			give_up("poll", pollfd.revents);
+	return guest_ns() - begin;
+}
+
+static uint64_t bench_write1(unsigned int ops)
+{
+	uint64_t begin = guest_ns();
+
+	while (ops--)
+		if (write(zero_fd, out, 1) != 1)
+			give_up("write", 0);
+	return guest_ns() - begin;
+}
+
+struct echo {
+	pthread_t thread;
+	int from;
+	int to;
+	unsigned int ops;
+};
+
+static void *echo_thread(void *arg)
+{
+	struct echo *echo = arg;
+	uint8_t byte;
+
+	while (echo->ops--) {
+		if (read(echo->from, &byte, 1) != 1 ||
+		    write(echo->to, &byte, 1) != 1)
+			give_up("echo", 0);
+	}
+	return NULL;
+}
+
+static struct echo echo;
+
+/*
+ * Two threads, each of which wakes the other and then blocks: an operation is
+ * one blocked read, with the write that ends it. @ops is even.
+ */
+static uint64_t bench_blocked_read(unsigned int ops)
+{
+	unsigned int rounds = ops / 2;
+	uint64_t begin, ns;
+	uint8_t byte = 1;
+
+	echo.ops = rounds;
+	if (pthread_create(&echo.thread, NULL, echo_thread, &echo))
+		give_up("thread", 0);
+	begin = guest_ns();
+	while (rounds--) {
+		if (write(echo.from, &byte, 1) != 1 ||
+		    read(echo.to, &byte, 1) != 1)
+			give_up("blocked read", 0);
+	}
+	ns = guest_ns() - begin;
+	pthread_join(echo.thread, NULL);
+	return ns;
+}
+
+/* Only the writes; emptying the ring again is not timed. */
+static uint64_t bench_write1m(unsigned int ops)
+{
+	uint64_t begin, ns = 0;
+
+	while (ops--) {
+		begin = guest_ns();
+		write_or_exit(pingpong_fd, out, CHUNK);
+		ns += guest_ns() - begin;
+		read_or_exit(pingpong_fd, in, CHUNK);
+	}
+	return ns;
+}
+
+static const struct {
+	const char *name;
+	uint64_t (*run)(unsigned int ops);
+	unsigned int ops;
+	unsigned int warm_up;
+	unsigned int size;
+} benches[] = {
+	{ "poll", bench_poll, 2000, 200, 0 },
+	{ "write1", bench_write1, 2000, 200, 1 },
+	{ "blocked_read", bench_blocked_read, 600, 60, 1 },
+	{ "write1m", bench_write1m, 8, 1, CHUNK },
+};
+
+int guest_bench(unsigned int rounds)
+{
+	unsigned int round, i;
+	uint64_t ns;
+
+	out = guest_buffer(CHUNK);
+	in = guest_buffer(CHUNK);
+	guest_fill(out, CHUNK, 1);
+	zero_fd = connect_or_exit("pipe:zero");
+	pingpong_fd = connect_or_exit("pipe:pingpong");
+	echo.from = connect_or_exit("pipe:pingpong");
+	echo.to = connect_or_exit("pipe:pingpong");
+	for (round = 0; round < rounds; round++) {
+		for (i = 0; i < ARRAY_SIZE(benches); i++) {
+			benches[i].run(benches[i].warm_up);
+			say("RANCHU-MARK begin bench %s %u\n", benches[i].name,
+			    benches[i].size);
+			ns = benches[i].run(benches[i].ops);
+			say("RANCHU-MARK end bench %s %u bytes=%llu ns=%llu ops=%u\n",
+			    benches[i].name, benches[i].size,
+			    (unsigned long long)benches[i].size *
+				    benches[i].ops,
+			    (unsigned long long)ns, benches[i].ops);
+			say("RANCHU-BENCH %s round=%u ns=%llu ops=%u\n",
+			    benches[i].name, round, (unsigned long long)ns,
+			    benches[i].ops);
+		}
+	}
+	return 0;
+}
