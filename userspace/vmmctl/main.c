@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm.h"
@@ -255,6 +256,15 @@ static int write_all(int fd, const u8 *bytes, size_t len)
 	return 0;
 }
 
+/* Half a file is removed again, but never a device that was written to. */
+static void dtb_discard(int fd, const char *path)
+{
+	struct stat st;
+
+	if (path && !fstat(fd, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+}
+
 static int dtb_write(const char *path, const u8 *blob, size_t len)
 {
 	int fd = STDOUT_FILENO;
@@ -265,14 +275,13 @@ static int dtb_write(const char *path, const u8 *blob, size_t len)
 	if (fd < 0)
 		return vmm_error(errno, "cannot create %s", path);
 	err = write_all(fd, blob, len);
-	if (path && close(fd) && !err)
-		err = -errno;
 	if (err) {
-		if (path)
-			unlink(path);
-		return vmm_error(-err, "cannot write the device tree");
+		vmm_error(-err, "cannot write the device tree");
+		dtb_discard(fd, path);
 	}
-	return 0;
+	if (path)
+		close(fd);
+	return err;
 }
 
 /* Without a host to ask, GICv2 is what the board has. */

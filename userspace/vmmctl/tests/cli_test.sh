@@ -41,7 +41,13 @@ fails 2 "an unknown option is refused" dtb --walk
 fails 1 "a kernel that is no kernel is refused" dtb --kernel "$VMMCTL"
 fails 1 "a kernel that is not there is refused" dtb --kernel "$DIR/none"
 fails 1 "a directory is no initrd" dtb --initrd "$DIR"
-fails 1 "a full disk is noticed" dtb -o /dev/full
+if [ -c /dev/full ]; then
+	fails 1 "a full disk is noticed, and a device is not removed" dtb -o /dev/full
+	[ -c /dev/full ] || { echo "# /dev/full is gone"; bad=1; }
+else
+	n=$((n + 1))
+	echo "ok $n a full disk is noticed # SKIP no /dev/full here"
+fi
 fails 1 "run says in one line why it does not" run --kernel "$DIR/none"
 
 "$VMMCTL" help | grep -q '^usage: '

@@ -105,7 +105,9 @@ static void board_places_are_kept(void)
 
 static void nothing_overlaps(void)
 {
-	static const u64 kernels[] = { 0x1000, 0x900000, 0x2a00000, 0x7f80000, 0x8000000, 0x9000001 };
+	static const u64 kernels[] = {
+		0x1000, 0x900000, 0x2a00000, 0x7f80000, 0x8000000, 0x9000001
+	};
 	static const u64 initrds[] = { 0, 1, 0x1000, 0x4000000, 0x10000000 };
 	static const u64 rams[] = { 64 * MIB, 128 * MIB, 256 * MIB, 512 * MIB, 1 * GIB, 30 * GIB };
 	unsigned int i;

@@ -160,7 +160,7 @@ static void receives_in_order(void)
 static void fifo_is_bounded(void)
 {
 	struct vmm_pl011 *uart = uart_new(true);
-	const u8 bytes[40] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	static const u8 bytes[40] = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 	vmm_pl011_write(uart, IMSC, RX | RT);
 	tap_equal(vmm_pl011_take(uart, bytes, 40), 16);

@@ -79,7 +79,10 @@ static void kvm_counters_are_summed(void)
 		.header = { .name_size = 48, .num_desc = 2, .desc_offset = 24 },
 		.desc = {
 			{ .flags = KVM_STATS_TYPE_CUMULATIVE, .size = 1, .name = "exits" },
-			{ .flags = KVM_STATS_TYPE_LINEAR_HIST, .size = 2, .offset = 8, .name = "h" },
+			{
+				.flags = KVM_STATS_TYPE_LINEAR_HIST, .size = 2, .offset = 8,
+				.name = "h",
+			},
 		},
 		.data = { 21, 1, 2 },
 	};
