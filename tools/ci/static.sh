@@ -24,15 +24,17 @@ sources() {
 }
 
 gate_checkpatch() {
-	local rc=0
+	local rc=0 kernel_only
 
 	check_files "" < <(sources drivers include | grep -v '^include/trace/'
 			   ls Kbuild Makefile) || rc=1
 	# Tracepoint headers follow a layout of their own.
 	check_files OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT \
 		< <(sources include/trace) || rc=1
-	# Advice to use what only the kernel's own headers have.
-	check_files BIT_MACRO,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
+	# Advice to use what only the kernel's own headers have; names that C11
+	# gives (_Static_assert); macros that stand in for the kernel's.
+	kernel_only=BIT_MACRO,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
+	check_files "$kernel_only,CAMELCASE,MACRO_ARG_REUSE" \
 		< <(sources userspace tools) || rc=1
 	rm -f .checkpatch-camelcase.*
 	return "$rc"
