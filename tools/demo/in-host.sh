@@ -31,15 +31,15 @@ load() {
 	fi
 }
 
-# A snapshot of the statistics is taken at every row that the guest prints, and
-# the row itself is the snapshot's label.
+# At every line with which the guest marks the begin or end of a phase vmmctl
+# takes a snapshot of its statistics, with that line as its label.
 boot() {
 	mode=$1
 	shift
 	echo "--- the stock guest, its pipe served by ${mode}"
 	"$VMMCTL" run --kernel "$GUEST/Image" --initrd "$GUEST/initrd.cpio" \
 		--memory 512M --no-reboot --pipe "$mode" \
-		--stats="$OUT/$mode.json" --stats-at "ROW " \
+		--stats="$OUT/$mode.json" --stats-at "RANCHU-MARK " \
 		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"pipe_guest $*\"" \
 		</dev/null 2>"$OUT/$mode.err" | tr -d '\r' | tee "$OUT/$mode.txt" || true
 	if ! grep -q '^GUEST-EXIT: 0$' "$OUT/$mode.txt"; then
@@ -55,4 +55,5 @@ boot kernel "$@"
 boot user "$@"
 
 echo
+[ -z "${NOTE:-}" ] || echo "$NOTE"
 awk -f "$HERE/table.awk" "$OUT/kernel.json" "$OUT/user.json"
