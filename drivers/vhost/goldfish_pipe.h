@@ -78,7 +78,7 @@ struct pipe {
 	u32 id;
 	struct ranchu_doorbell *doorbell;
 
-	struct mutex lock;
+	struct mutex lock;	/* one command at a time; see above */
 	const struct pipe_service *service;
 	void *priv;
 	u64 command_gpa;
@@ -136,7 +136,7 @@ struct pipe_stats {
 struct pipe_dev {
 	struct rw_semaphore life;
 	struct mm_struct *mm;
-	struct mutex config;
+	struct mutex config;	/* the set-up; see above */
 	struct ranchu_mem mem;
 	struct ranchu_worker worker;
 	struct ranchu_line line;
@@ -150,7 +150,7 @@ struct pipe_dev {
 	u32 published;
 	unsigned long window;
 
-	spinlock_t signal_lock;
+	spinlock_t signal_lock;	/* who waits and who is told; see above */
 	struct list_head signalled;
 
 	atomic_long_t ring_bytes;

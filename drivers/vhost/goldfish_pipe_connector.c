@@ -94,8 +94,12 @@ static u32 connector_poll(struct pipe *pipe)
 
 static int connector_open(struct pipe *pipe, const char *args)
 {
-	pipe->priv = kzalloc(sizeof(struct pipe_name), GFP_KERNEL_ACCOUNT);
-	return pipe->priv ? 0 : -ENOMEM;
+	struct pipe_name *name = kzalloc(sizeof(*name), GFP_KERNEL_ACCOUNT);
+
+	if (!name)
+		return -ENOMEM;
+	pipe->priv = name;
+	return 0;
 }
 
 static void connector_close(struct pipe *pipe)

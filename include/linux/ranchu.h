@@ -40,7 +40,7 @@ struct vhost_task;
  */
 struct ranchu_mem {
 	struct srcu_struct srcu;
-	struct mutex lock;
+	struct mutex lock;	/* writers of @table */
 	struct ranchu_mem_table __rcu *table;
 };
 
@@ -99,7 +99,7 @@ struct ranchu_work {
  * @task: the thread; NULL when not started
  */
 struct ranchu_worker {
-	spinlock_t lock;
+	spinlock_t lock;	/* @works and @dead */
 	struct list_head works;
 	bool dead;
 	struct vhost_task *task;
@@ -167,7 +167,7 @@ enum ranchu_line_state {
  * @resampled: tell that the guest ended an interrupt (for counting)
  */
 struct ranchu_line {
-	struct mutex lock;
+	struct mutex lock;	/* see @lock above */
 	enum ranchu_line_state state;
 	struct eventfd_ctx *call;
 	struct ranchu_doorbell *resample;

@@ -350,4 +350,5 @@ static struct kunit_suite vhost_goldfish_pipe_suite = {
 	.name = "vhost_goldfish_pipe",
 	.test_cases = vhost_goldfish_pipe_cases,
 };
+
 kunit_test_suite(vhost_goldfish_pipe_suite);

@@ -37,10 +37,18 @@
  */
 #if defined(RANCHU_TASK_WORK_ADD_EXPORTED) || !defined(MODULE)
 #define HAVE_TASK_WORK true
-#define thread_work_add(work) task_work_add(current, work, TWA_RESUME)
+
+static int thread_work_add(struct callback_head *work)
+{
+	return task_work_add(current, work, TWA_RESUME);
+}
 #else
 #define HAVE_TASK_WORK false
-#define thread_work_add(work) (-ESRCH)
+
+static int thread_work_add(struct callback_head *work)
+{
+	return -ESRCH;
+}
 #endif
 
 /* struct ranchu_doorbell.flags */
@@ -66,7 +74,7 @@
 struct ranchu_doorbell {
 	refcount_t refs;
 	unsigned long flags;
-	struct mutex lock;
+	struct mutex lock;	/* see @lock above */
 	ranchu_ring_fn fn;
 	void *data;
 	struct mm_struct *mm;
@@ -109,12 +117,12 @@ static void doorbell_thread_work(struct callback_head *work)
 	struct ranchu_doorbell *doorbell =
 		container_of(work, struct ranchu_doorbell, thread_work);
 
+	clear_bit(DOORBELL_QUEUED, &doorbell->flags);
 	/*
 	 * Clear first, then look at what the guest wrote: a ring that comes
 	 * later queues a call of its own. Pairs with test_and_set_bit() in
 	 * doorbell_ring().
 	 */
-	clear_bit(DOORBELL_QUEUED, &doorbell->flags);
 	smp_mb__after_atomic();
 	doorbell_call(doorbell, RANCHU_RING_VCPU);
 }

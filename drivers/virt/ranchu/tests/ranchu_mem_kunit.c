@@ -37,10 +37,14 @@ static void fill_case(struct kunit *test)
 		{ "past the top", { { U64_MAX, 2, 0x5000, 0 } }, 1, -EINVAL },
 		{ "all there is", { { 1, U64_MAX, 0, 0 } }, 1, 0 },
 		{ "owner past the top", { { 0, 0x1000, U64_MAX - 0xffe, 0 } }, 1, -EINVAL },
-		{ "touching", { { 0x1000, 0x1000, 0x5000, 0 }, { 0x2000, 0x1000, 0x5000, 0 } }, 2, 0 },
-		{ "overlapping", { { 0x1000, 0x1001, 0x5000, 0 }, { 0x2000, 0x1000, 0x5000, 0 } }, 2, -EINVAL },
-		{ "overlapping, other order", { { 0x2000, 0x1000, 0x5000, 0 }, { 0x1000, 0x1001, 0x5000, 0 } }, 2, -EINVAL },
-		{ "twice the same", { { 0x1000, 0x1000, 0x5000, 0 }, { 0x1000, 0x1000, 0x5000, 0 } }, 2, -EINVAL },
+		{ "touching",
+		  { { 0x1000, 0x1000, 0x5000, 0 }, { 0x2000, 0x1000, 0x5000, 0 } }, 2, 0 },
+		{ "overlapping",
+		  { { 0x1000, 0x1001, 0x5000, 0 }, { 0x2000, 0x1000, 0x5000, 0 } }, 2, -EINVAL },
+		{ "overlapping, other order",
+		  { { 0x2000, 0x1000, 0x5000, 0 }, { 0x1000, 0x1001, 0x5000, 0 } }, 2, -EINVAL },
+		{ "twice the same",
+		  { { 0x1000, 0x1000, 0x5000, 0 }, { 0x1000, 0x1000, 0x5000, 0 } }, 2, -EINVAL },
 	};
 	unsigned int i;
 
@@ -181,4 +185,5 @@ static struct kunit_suite ranchu_mem_suite = {
 	.name = "ranchu_mem",
 	.test_cases = ranchu_mem_cases,
 };
+
 kunit_test_suite(ranchu_mem_suite);
