@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@
  *	access, as an emulator's big lock is: that keeps the line in step
  * @level: the line as KVM was told, user-served
  * @full: KVM takes no more doorbells
- * @refused: opens that were left without a doorbell
+ * @refused: commands after which a pipe was left without a doorbell
  * @doorbell: eventfd by pipe id, -1 for none
  */
 struct pipe {
@@ -68,15 +69,16 @@ static int pipe_ring_set(struct pipe *p, u32 id, int fd)
 
 /*
  * The kernel listens before KVM signals, so no ring is lost. Whatever fails is
- * undone, and the id goes on through ACCESS.
+ * undone, and the id goes on through ACCESS. The first failure is the one that
+ * is reported: a limit, of files or of KVM's, stays reached.
  */
 static int pipe_doorbell_attach_locked(struct pipe *p, u32 id)
 {
-	int fd = vmm_event_create();
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int err;
 
 	if (fd < 0)
-		return fd;
+		return -errno;
 	err = pipe_ring_set(p, id, fd);
 	if (err)
 		goto err_close;

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "vmm.h"
 
@@ -20,13 +22,15 @@
  * struct vmm_stats - where snapshots go
  * @lock: a snapshot is written whole; protects all
  * @out: file
- * @json: as JSON, else as text
+ * @path: file's name if the records are JSON, NULL if they are text on stderr
+ * @records: written so far
  * @kvm: scratch, too large for a stack
  */
 struct vmm_stats {
 	pthread_mutex_t lock;
 	FILE *out;
-	bool json;
+	const char *path;
+	u64 records;
 	struct vmm_kvm_stats kvm;
 };
 
@@ -44,17 +48,24 @@ struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg)
 		vmm_error(ENOMEM, "statistics");
 		return NULL;
 	}
-	stats->json = cfg->stats_file;
-	stats->out = stderr;
-	if (stats->json)
-		stats->out = fopen(cfg->stats_file, "we");
+	stats->path = cfg->stats_file;
+	stats->out = stats->path ? fopen(stats->path, "we") : stderr;
 	if (!stats->out) {
-		vmm_error(errno, "cannot create %s", cfg->stats_file);
+		vmm_error(errno, "cannot create %s", stats->path);
 		free(stats);
 		return NULL;
 	}
 	pthread_mutex_init(&stats->lock, NULL);
 	return stats;
+}
+
+/* A guest that never started leaves no empty file; a device is left alone. */
+static void stats_discard(struct vmm_stats *stats)
+{
+	struct stat st;
+
+	if (!stats->records && !fstat(fileno(stats->out), &st) && S_ISREG(st.st_mode))
+		unlink(stats->path);
 }
 
 /**
@@ -65,8 +76,10 @@ void vmm_stats_close(struct vmm_stats *stats)
 {
 	if (!stats)
 		return;
-	if (stats->json)
+	if (stats->path) {
+		stats_discard(stats);
 		fclose(stats->out);
+	}
 	pthread_mutex_destroy(&stats->lock);
 	free(stats);
 }
@@ -212,10 +225,11 @@ void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *
 		vmm_kvm_stats_add(&stats->kvm, vm->vcpu[i]->stats_fd);
 	}
 	vmm_pipe_report(vm, &pipe);
-	if (stats->json)
+	if (stats->path)
 		write_json(stats, label, &exits, &pipe);
 	else
 		write_text(stats, label, &exits, &pipe);
 	fflush(stats->out);
+	stats->records++;
 	pthread_mutex_unlock(&stats->lock);
 }

@@ -61,6 +61,20 @@ static void labels_are_quoted(void)
 	tap_check(strchr(text, '\n') == text + strlen(text) - 1);
 }
 
+static void empty_file_is_removed(void)
+{
+	char path[] = "/tmp/vmmctl-stats-XXXXXX";
+	int fd = mkstemp(path);
+	const struct vmm_config cfg = { .stats_file = path };
+	const struct vmm_config null = { .stats_file = "/dev/null" };
+
+	vmm_stats_close(vmm_stats_open(&cfg));
+	tap_check(access(path, F_OK));
+	close(fd);
+	vmm_stats_close(vmm_stats_open(&null));
+	tap_check(!access("/dev/null", F_OK));
+}
+
 /* A statistics file as KVM makes it: one counter, one histogram. */
 static void kvm_counters_are_summed(void)
 {
@@ -105,6 +119,7 @@ static void kvm_counters_are_summed(void)
 static const struct tap_case cases[] = {
 	{ "exits are summed over vCPUs", sums_are_right },
 	{ "a label is quoted, a record is one line", labels_are_quoted },
+	{ "a file without records is removed, a device is not", empty_file_is_removed },
 	{ "KVM's counters are summed, histograms left out", kvm_counters_are_summed },
 };
 
