@@ -179,14 +179,14 @@ unsigned int guest_many_pipes(unsigned int count)
 	return right;
 }
 
-static int usage(void)
+static int print_usage(void)
 {
 	fputs("usage: pipe_guest test | demo | bench [ROUNDS] | pipes COUNT\n",
 	      stderr);
 	return 2;
 }
 
-static int pipes(unsigned int count)
+static int open_many(unsigned int count)
 {
 	unsigned int right = guest_many_pipes(count);
 
@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 	unsigned int number = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 
 	if (argc < 2)
-		return usage();
+		return print_usage();
 	if (!strcmp(argv[1], "test"))
 		return guest_test();
 	if (!strcmp(argv[1], "demo"))
@@ -207,6 +207,6 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "bench"))
 		return guest_bench(number ? number : 2);
 	if (!strcmp(argv[1], "pipes") && number)
-		return pipes(number);
-	return usage();
+		return open_many(number);
+	return print_usage();
 }

@@ -128,7 +128,7 @@ int __bare_stat(int stats_fd, const char *name, uint64_t *value);
 uint64_t bare_stat(int stats_fd, const char *name);
 
 /* Of lib/<architecture>/bare_arch.c. */
-extern const char bare_arch_user_exit_stat[];
+extern const char * const bare_arch_user_exit_stat;
 extern const char bare_guest_code[];
 extern const char bare_guest_code_end[];
 int __bare_arch_vm_init(struct bare_vm *vm);

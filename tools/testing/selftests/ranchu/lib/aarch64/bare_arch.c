@@ -9,7 +9,7 @@
 
 #include "bare_vm.h"
 
-const char bare_arch_user_exit_stat[] = "mmio_exit_user";
+const char * const bare_arch_user_exit_stat = "mmio_exit_user";
 
 /* Block descriptors of 1 GiB: valid, inner shareable, accessed. */
 #define PTE_BLOCK		(1ull | 3ull << 8 | 1ull << 10)

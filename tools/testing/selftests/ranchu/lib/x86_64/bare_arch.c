@@ -9,7 +9,7 @@
 #include "bare_vm.h"
 
 /* KVM counts here what arm64 calls mmio_exit_user. */
-const char bare_arch_user_exit_stat[] = "mmio_exits";
+const char * const bare_arch_user_exit_stat = "mmio_exits";
 
 #define CR0_PE			(1u << 0)
 #define CR0_ET			(1u << 4)
