@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Measures in the emulated host whose clock counts instructions, and prints a
+# table, a CSV file in build/bench/ and one line per figure:
+#
+#	FIGURE <key>=<number>	(floor: <what is asked for>)
+#
+#	tools/bench/bench.sh [AREA]...	all areas, or some: pipe
+#
+# A figure that could not be measured has no line, and the exit code is 1 then.
+# Whether a figure is good enough is not decided here.
+set -euo pipefail
+. "$(dirname "$0")/../lab/lib.sh"
+
+HERE=$RANCHU_TOP/tools/bench
+OUT=$RANCHU_BUILD/bench
+AREAS="pipe"
+
+# Floors of the figures, as they are printed beside them.
+declare -A FLOORS=(
+	[pipe.exits_per_cmd]="0, exactly"
+	[pipe.poll_vs_kick]="<= 1.5"
+	[pipe.poll_user_vs_kernel]=">= 2.4"
+	[pipe.write1_user_vs_kernel]=">= 2.0"
+	[pipe.blocked_read_user_vs_kernel]=">= 1.7"
+	[pipe.write1m_vs_copy]="<= 1.25"
+	[pipe.pipes_open]=">= 500"
+)
+
+missing=0
+
+# figure KEY VALUE; an empty value is one that could not be measured.
+figure() {
+	if [ -z "$2" ]; then
+		say "$1: not measured"
+		missing=$((missing + 1))
+		return
+	fi
+	echo "FIGURE $1=$2	(floor: ${FLOORS[$1]})"
+}
+
+# ratio A B: empty unless both are numbers and B is not 0.
+ratio() {
+	awk -v a="$1" -v b="$2" 'BEGIN { if (a != "" && b + 0 > 0) printf "%.3f", a / b }'
+}
+
+build_pipe() {
+	local b=$RANCHU_BUILD/arm64
+
+	make -s -C "$RANCHU_TOP" ARCH=arm64 modules userspace selftests
+	make -s -C "$HERE" ARCH=arm64 CROSS_COMPILE="$(cross_prefix arm64)" \
+		KDIR="$RANCHU_CACHE/kdir-arm64" TESTS="$b/selftests" OUTPUT="$OUT/arm64"
+	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$OUT/guest.cpio" "$b/selftests/pipe_guest"
+}
+
+stage_pipe() {
+	local b=$RANCHU_BUILD/arm64 stage=$OUT/stage
+
+	rm -rf "$stage"
+	mkdir -p "$stage/bench"
+	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" \
+		"$b/modules/drivers/vhost/vhost_goldfish_pipe.ko" \
+		"$OUT/arm64/module/ranchu_copy_bench.ko" \
+		"$OUT/arm64/pipe_bare_bench" "$b/vmmctl/vmmctl" \
+		"$OUT/guest.cpio" "$HERE/pipe_host.sh" "$stage/bench/"
+	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
+}
+
+# bare NAME: nanoseconds per operation, as the bare guest saw them.
+bare() {
+	sed -n "s/^BENCH $1 ns=\([0-9.]*\) .*/\1/p" "$OUT/pipe.log"
+}
+
+# guest MODE NAME: the same in the Linux guest, all rounds of both boots.
+guest() {
+	awk -F, -v mode="$1" -v name="$2" '
+	$1 == mode && $2 == name { ns += $3; ops += $4 }
+	END { if (ops) printf "%.1f", ns / ops }' "$OUT/pipe-guest.csv"
+}
+
+# What the guest printed, as MODE,NAME,NS,OPS,EXITS,COMMANDS.
+guest_csv() {
+	awk -f "$HERE/pipe_guest.awk" "$OUT/pipe.log" > "$OUT/pipe-guest.csv"
+}
+
+# Exits to userspace per command while the kernel serves, all phases together.
+exits_per_cmd() {
+	awk -F, '
+	$1 == "kernel" { exits += $5; commands += $6 }
+	END { if (commands) printf "%g", exits / commands }' "$OUT/pipe-guest.csv"
+}
+
+table_pipe() {
+	local name
+
+	echo
+	echo "Instructions per operation, bare guest:"
+	while read -r name; do
+		printf '  %-16s %12s\n' "$name" "$(bare "$name")"
+	done <<-END
+		poll
+		kick
+		exit
+		write1m_256
+		write1m_1
+		copy1m
+	END
+	echo
+	echo "Instructions per operation, stock driver in a Linux guest:"
+	printf '  %-16s %12s %12s %9s\n' "" user kernel ratio
+	for name in poll write1 blocked_read write1m; do
+		printf '  %-16s %12s %12s %9s\n' "$name" "$(guest user $name)" \
+			"$(guest kernel $name)" \
+			"$(ratio "$(guest user $name)" "$(guest kernel $name)")"
+	done
+	echo
+	echo "Exits to userspace and pipe commands, console left out:"
+	awk -F, '{
+		key = $1 " " $2
+		exits[key] += $5
+		commands[key] += $6
+	}
+	END {
+		for (key in commands)
+			printf "  %-24s %8d exits %8d commands\n", key, exits[key], commands[key]
+	}' "$OUT/pipe-guest.csv" | sort
+	echo
+}
+
+csv_pipe() {
+	{
+		echo "where,name,ns,ops,exits,commands"
+		sed -n 's/^BENCH \([a-z0-9_]*\) ns=\([0-9.]*\) ops=\([0-9]*\)/bare \1 \2 \3/p' \
+			"$OUT/pipe.log" | awk '{ print $1 "," $2 "," $3 * $4 "," $4 ",," }'
+		cat "$OUT/pipe-guest.csv"
+	} > "$OUT/pipe.csv"
+}
+
+bench_pipe() {
+	mkdir -p "$OUT"
+	long_step "building for the pipe's benchmarks" "$OUT/build.log" build_pipe
+	stage_pipe
+	rm -f "$OUT/pipe.log"
+	# What was measured before a failure still counts, figure by figure.
+	long_step "measuring pipes in the lab" "$OUT/pipe.log" \
+		"$RANCHU_TOP/tools/lab/run.sh" --host arm64 --icount --timeout 900 \
+		--overlay "$OUT/stage" -- sh /bench/pipe_host.sh || missing=$((missing + 1))
+	tr -d '\r' < "$OUT/pipe.log" > "$OUT/pipe.log.unix"
+	mv "$OUT/pipe.log.unix" "$OUT/pipe.log"
+	guest_csv
+	table_pipe
+	csv_pipe
+
+	figure pipe.exits_per_cmd "$(exits_per_cmd)"
+	figure pipe.poll_vs_kick "$(ratio "$(bare poll)" "$(bare kick)")"
+	figure pipe.poll_user_vs_kernel "$(ratio "$(guest user poll)" "$(guest kernel poll)")"
+	figure pipe.write1_user_vs_kernel "$(ratio "$(guest user write1)" "$(guest kernel write1)")"
+	figure pipe.blocked_read_user_vs_kernel \
+		"$(ratio "$(guest user blocked_read)" "$(guest kernel blocked_read)")"
+	figure pipe.write1m_vs_copy "$(ratio "$(bare write1m_256)" "$(bare copy1m)")"
+	figure pipe.pipes_open "$(sed -n 's/^RANCHU-BENCH pipes open=\([0-9]*\)$/\1/p' \
+		"$OUT/pipe.log" | head -n 1)"
+}
+
+# shellcheck disable=SC2086 # a list of words
+[ $# -gt 0 ] || set -- $AREAS
+for area; do
+	case " $AREAS " in
+	*" $area "*) "bench_$area" ;;
+	*) die "no area '$area': $AREAS" ;;
+	esac
+done
+[ "$missing" -eq 0 ]

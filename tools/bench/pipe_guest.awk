@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Reads what pipe_host.sh prints and gives a line for each phase:
+#
+#	MODE,NAME,NS,OPS,EXITS,COMMANDS
+#
+# NS and OPS come from the guest's end mark, the rest from the controller's
+# snapshots at both marks; the console's own exits are taken off.
+
+function number(text, name) {
+	if (!match(text, "\"" name "\":[0-9]+"))
+		return -1
+	return substr(text, RSTART + length(name) + 3, RLENGTH - length(name) - 3) + 0
+}
+
+# Exits to userspace but for the console's.
+function exits(text, console) {
+	if (!match(text, /"pl011":\{[^}]*\}/))
+		return -1
+	console = substr(text, RSTART, RLENGTH)
+	return number(text, "userspace_exits") - number(console, "reads") - number(console, "writes")
+}
+
+$1 == "BENCH-STATS" && /"label":"RANCHU-MARK begin bench/ {
+	begin_exits = exits($0)
+	begin_commands = number($0, "commands")
+	next
+}
+
+$1 == "BENCH-STATS" && /"label":"RANCHU-MARK end bench/ {
+	label = $0
+	sub(/.*"label":"RANCHU-MARK end bench /, "", label)
+	sub(/".*/, "", label)
+	split(label, word, " ")
+	ns = ops = label
+	sub(/.* ns=/, "", ns)
+	sub(/ .*/, "", ns)
+	sub(/.* ops=/, "", ops)
+	printf "%s,%s,%s,%s,%d,%d\n", $2, word[1], ns, ops,
+	       exits($0) - begin_exits, number($0, "commands") - begin_commands
+}
