@@ -143,10 +143,11 @@ static ssize_t pipe_move(struct pipe *pipe, u32 buffers, bool write)
 			if (ret <= 0)
 				break;
 			done += ret;
+			if (ret < (ssize_t)chunk.bytes)
+				break;
 		}
 		/* What follows a name in the same write is not taken either. */
-		if (chunk.cut || ret < (ssize_t)chunk.bytes ||
-		    pipe->service != service)
+		if (chunk.cut || pipe->service != service)
 			break;
 	}
 	return done ? done : ret;

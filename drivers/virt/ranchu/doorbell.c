@@ -18,6 +18,7 @@
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/mm_types.h>
+#include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/ranchu.h>
 #include <linux/rcupdate.h>
@@ -92,6 +93,28 @@ struct ranchu_doorbell {
 static atomic_t doorbell_count = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(doorbell_drained);
 
+/* This CPU is in ranchu_eventfd_signal(), with preemption disabled. */
+static DEFINE_PER_CPU(bool, doorbell_signalling);
+
+/**
+ * ranchu_eventfd_signal() - signal an eventfd of the owner's
+ * @ctx: the eventfd
+ *
+ * The owner may have made the same eventfd a doorbell. Served in this thread,
+ * such a ring could cause the next signal, and so on: task works that breed
+ * task works never let the thread go. So it counts as foreign.
+ *
+ * Context: vCPU or worker.
+ */
+void ranchu_eventfd_signal(struct eventfd_ctx *ctx)
+{
+	preempt_disable();
+	__this_cpu_write(doorbell_signalling, true);
+	eventfd_signal(ctx);
+	__this_cpu_write(doorbell_signalling, false);
+	preempt_enable();
+}
+
 static void doorbell_put(struct ranchu_doorbell *doorbell)
 {
 	if (!refcount_dec_and_test(&doorbell->refs))
@@ -137,12 +160,14 @@ static void doorbell_foreign_work(struct ranchu_work *work)
  * Is this the owner's own thread, one that will pass through the task works
  * with the owner's mm? Not a kernel thread that borrows the mm, not the
  * owner's vhost or io_uring workers (they never return to user mode), not an
- * interrupt that hit such a thread.
+ * interrupt that hit such a thread, not a signal of our own. Preemption is
+ * disabled: the eventfd's lock is held.
  */
 static bool doorbell_in_owner(const struct ranchu_doorbell *doorbell)
 {
 	return in_task() && current->mm == doorbell->mm &&
-	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_IO_WORKER));
+	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_IO_WORKER)) &&
+	       !__this_cpu_read(doorbell_signalling);
 }
 
 /* The eventfd's wait-queue lock is held, interrupts are off. */

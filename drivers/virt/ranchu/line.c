@@ -15,6 +15,8 @@
 
 #include <trace/events/ranchu.h>
 
+#include "ranchu_private.h"
+
 static void line_publish_locked(struct ranchu_line *line, bool ended, bool told)
 {
 	lockdep_assert_held(&line->lock);
@@ -23,7 +25,7 @@ static void line_publish_locked(struct ranchu_line *line, bool ended, bool told)
 	line->state = RANCHU_LINE_RAISED;
 	trace_ranchu_raise(line);
 	if (line->call && (line->resample || !told))
-		eventfd_signal(line->call);
+		ranchu_eventfd_signal(line->call);
 }
 
 /* The guest has ended the interrupt; KVM has lowered the line. */

@@ -3,7 +3,10 @@
 #ifndef _RANCHU_PRIVATE_H
 #define _RANCHU_PRIVATE_H
 
+struct eventfd_ctx;
+
 /* doorbell.c */
+void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
 void ranchu_doorbell_drain(void);
 
 #endif /* _RANCHU_PRIVATE_H */
