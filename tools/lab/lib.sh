@@ -46,6 +46,9 @@ long_step() {
 	say "$what ..."
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
+	# A background job does not hear Ctrl-C by itself.
+	# shellcheck disable=SC2064 # the pid of now
+	trap "kill $pid 2>/dev/null; exit 130" INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if (( (SECONDS - start) >= next )); then
@@ -54,6 +57,7 @@ long_step() {
 		fi
 	done
 	wait "$pid" || rc=$?
+	trap - INT TERM
 	if [ "$rc" -ne 0 ]; then
 		tail -n 40 "$log" >&2
 		say "$what: failed with exit code $rc, log: $log"
