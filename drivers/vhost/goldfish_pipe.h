@@ -5,7 +5,6 @@
  * Locks, outermost first:
  *	pipe_dev.life		readers: every ioctl; writers: SET/RESET_OWNER
  *	pipe_dev.config		ioctls that change the set-up
- *	(doorbell)		ranchu.ko's, while it calls pipe_command()
  *	pipe.lock		one command of one pipe at a time
  *	pipe_dev.line.lock	announcing batches
  *	pipe_dev.signal_lock	spinlock, interrupts off
@@ -90,9 +89,7 @@ struct pipe {
 	bool hung_up;
 };
 
-/**
- * struct pipe_stats - counters, as struct vhost_goldfish_pipe_stats has them
- */
+/* Counters; struct vhost_goldfish_pipe_stats says what each counts. */
 struct pipe_stats {
 	atomic64_t kicks;
 	atomic64_t kicks_foreign;

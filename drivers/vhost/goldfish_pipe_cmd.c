@@ -10,6 +10,7 @@
 #include <linux/ranchu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include <trace/events/ranchu.h>
 
@@ -45,49 +46,73 @@ static void pipe_bad_guest(struct pipe_dev *dev)
 	atomic64_inc(&dev->stats.bad_guest);
 }
 
-static bool pipe_fetch_header(struct pipe_dev *dev, u64 gpa,
+/*
+ * A command buffer is accessed field by field: most commands touch three or
+ * four words of it, and a copy's checks would cost more than they move.
+ */
+static bool pipe_fetch_header(const struct goldfish_pipe_command __user *command,
 			      struct pipe_header *header)
 {
-	struct goldfish_pipe_command raw;
+	__le32 cmd, id, buffers_count;
 
-	if (ranchu_mem_read(&dev->mem, gpa, &raw, sizeof(raw)))
+	if (!user_read_access_begin(command, sizeof(*command)))
 		return false;
-	header->cmd = le32_to_cpu(raw.cmd);
-	header->id = le32_to_cpu(raw.id);
-	header->buffers_count = le32_to_cpu(raw.buffers_count);
+	unsafe_get_user(cmd, &command->cmd, fault);
+	unsafe_get_user(id, &command->id, fault);
+	unsafe_get_user(buffers_count, &command->buffers_count, fault);
+	user_read_access_end();
+	header->cmd = le32_to_cpu(cmd);
+	header->id = le32_to_cpu(id);
+	header->buffers_count = le32_to_cpu(buffers_count);
 	return true;
+
+fault:
+	user_read_access_end();
+	return false;
 }
 
-static void pipe_answer_field(struct pipe_dev *dev, u64 gpa, u32 value)
+static void pipe_answer(struct pipe_dev *dev,
+			struct goldfish_pipe_command __user *command, s32 status)
 {
-	__le32 raw = cpu_to_le32(value);
-
-	if (ranchu_mem_write(&dev->mem, gpa, &raw, sizeof(raw)))
+	if (put_user(cpu_to_le32(status), &command->status))
 		pipe_bad_guest(dev);
 }
 
-static void pipe_answer(struct pipe_dev *dev, u64 command_gpa, s32 status)
+static bool chunk_fetch_arrays(const struct pipe *pipe, struct pipe_chunk *chunk,
+			       const void __user *command, unsigned int first,
+			       unsigned int n)
 {
-	pipe_answer_field(dev, command_gpa +
-			  offsetof(struct goldfish_pipe_command, status), status);
+	const __le64 __user *gpa = command + GOLDFISH_PIPE_PTRS_OFFSET;
+	const __le32 __user *size =
+		command + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
+	unsigned int i;
+
+	if (!user_read_access_begin(command, GOLDFISH_PIPE_COMMAND_SIZE))
+		return false;
+	for (i = 0; i < n; i++) {
+		unsafe_get_user(chunk->gpa[i], &gpa[first + i], fault);
+		unsafe_get_user(chunk->size[i], &size[first + i], fault);
+	}
+	user_read_access_end();
+	return true;
+
+fault:
+	user_read_access_end();
+	return false;
 }
 
 /* Fetch the buffers @first, @first + 1, ... and add them up, at most @left bytes. */
-static bool chunk_fetch(struct pipe *pipe, struct pipe_chunk *chunk,
-			unsigned int first, unsigned int n, size_t left)
+static bool chunk_fetch(const struct pipe *pipe, struct pipe_chunk *chunk,
+			const void __user *command, unsigned int first,
+			unsigned int n, size_t left)
 {
 	struct ranchu_mem *mem = &pipe->dev->mem;
-	u64 ptrs = pipe->command_gpa + GOLDFISH_PIPE_PTRS_OFFSET;
-	u64 sizes = pipe->command_gpa + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
 	unsigned int i;
 
 	chunk->segs = 0;
 	chunk->bytes = 0;
 	chunk->cut = false;
-	if (ranchu_mem_read(mem, ptrs + first * sizeof(chunk->gpa[0]),
-			    chunk->gpa, n * sizeof(chunk->gpa[0])) ||
-	    ranchu_mem_read(mem, sizes + first * sizeof(chunk->size[0]),
-			    chunk->size, n * sizeof(chunk->size[0])))
+	if (!chunk_fetch_arrays(pipe, chunk, command, first, n))
 		return false;
 
 	for (i = 0; i < n && chunk->bytes < left; i++) {
@@ -123,7 +148,8 @@ static ssize_t chunk_move(struct pipe *pipe, struct pipe_chunk *chunk, bool writ
  * Moves what the service takes, in one go per chunk, until it takes less than
  * it was offered. Returns bytes if there are any, else why not.
  */
-static ssize_t pipe_move(struct pipe *pipe, u32 buffers, bool write)
+static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
+			 u32 buffers, bool write)
 {
 	const struct pipe_service *service = pipe->service;
 	struct pipe_chunk chunk;
@@ -134,7 +160,8 @@ static ssize_t pipe_move(struct pipe *pipe, u32 buffers, bool write)
 	buffers = min(buffers, pipe->max_buffers);
 	for (first = 0; first < buffers && done < PIPE_MAX_TRANSFER; first += n) {
 		n = min_t(unsigned int, buffers - first, PIPE_CHUNK);
-		if (!chunk_fetch(pipe, &chunk, first, n, PIPE_MAX_TRANSFER - done)) {
+		if (!chunk_fetch(pipe, &chunk, command, first, n,
+				 PIPE_MAX_TRANSFER - done)) {
 			pipe_bad_guest(pipe->dev);
 			break;
 		}
@@ -153,17 +180,18 @@ static ssize_t pipe_move(struct pipe *pipe, u32 buffers, bool write)
 	return done ? done : ret;
 }
 
-static s32 pipe_transfer(struct pipe *pipe, u32 buffers, bool write)
+static s32 pipe_transfer(struct pipe *pipe,
+			 struct goldfish_pipe_command __user *command,
+			 u32 buffers, bool write)
 {
 	struct pipe_dev *dev = pipe->dev;
-	ssize_t moved = pipe_move(pipe, buffers, write);
+	ssize_t moved = pipe_move(pipe, command, buffers, write);
 
 	if (moved > 0)
 		atomic64_add(moved, write ? &dev->stats.bytes_to_host :
 					    &dev->stats.bytes_to_guest);
-	pipe_answer_field(dev, pipe->command_gpa +
-			  offsetof(struct goldfish_pipe_command, consumed_size),
-			  max_t(ssize_t, moved, 0));
+	if (put_user(cpu_to_le32(max_t(ssize_t, moved, 0)), &command->consumed_size))
+		pipe_bad_guest(dev);
 	return pipe_status(moved);
 }
 
@@ -195,11 +223,13 @@ static void pipe_close(struct pipe *pipe)
 static void pipe_command_live(struct pipe *pipe)
 {
 	struct pipe_dev *dev = pipe->dev;
-	u64 gpa = pipe->command_gpa;
+	struct goldfish_pipe_command __user *command;
 	struct pipe_header header;
 	s32 status = 0;
 
-	if (!pipe_fetch_header(dev, gpa, &header)) {
+	command = ranchu_mem_user(&dev->mem, pipe->command_gpa,
+				  GOLDFISH_PIPE_COMMAND_SIZE);
+	if (!command || !pipe_fetch_header(command, &header)) {
 		pipe_bad_guest(dev);
 		return;
 	}
@@ -212,10 +242,10 @@ static void pipe_command_live(struct pipe *pipe)
 		status = pipe_poll(pipe);
 		break;
 	case PIPE_WRITE:
-		status = pipe_transfer(pipe, header.buffers_count, true);
+		status = pipe_transfer(pipe, command, header.buffers_count, true);
 		break;
 	case PIPE_READ:
-		status = pipe_transfer(pipe, header.buffers_count, false);
+		status = pipe_transfer(pipe, command, header.buffers_count, false);
 		break;
 	case PIPE_WAKE_ON:
 		pipe_arm(pipe, pipe_wake_flag(header.cmd));
@@ -226,16 +256,19 @@ static void pipe_command_live(struct pipe *pipe)
 		pipe_bad_guest(dev);
 		return;
 	}
-	pipe_answer(dev, gpa, status);
+	pipe_answer(dev, command, status);
 	trace_ranchu_command(dev, pipe->id, header.cmd, status);
 }
 
 /*
  * Decode a command for an id without a pipe, and answer it unless it is an
- * OPEN. Returns whether it is; @gpa and @max_buffers are the new pipe's then.
+ * OPEN. Returns the command buffer if it is one; @gpa and @max_buffers are the
+ * new pipe's then.
  */
-static bool pipe_wants_open(struct pipe_dev *dev, u32 id, u64 *gpa, u32 *max_buffers)
+static struct goldfish_pipe_command __user *
+pipe_wants_open(struct pipe_dev *dev, u32 id, u64 *gpa, u32 *max_buffers)
 {
+	struct goldfish_pipe_command __user *command;
 	struct goldfish_pipe_open_params params;
 	struct pipe_header header;
 	s32 status;
@@ -244,33 +277,35 @@ static bool pipe_wants_open(struct pipe_dev *dev, u32 id, u64 *gpa, u32 *max_buf
 	    ranchu_mem_read(&dev->mem, READ_ONCE(dev->open_gpa), &params,
 			    sizeof(params))) {
 		pipe_bad_guest(dev);
-		return false;
+		return NULL;
 	}
 	*gpa = le64_to_cpu(params.command_buffer);
 	*max_buffers = le32_to_cpu(params.rw_params_max_count);
-	if (!ranchu_mem_mapped(&dev->mem, *gpa, GOLDFISH_PIPE_COMMAND_SIZE) ||
-	    !pipe_fetch_header(dev, *gpa, &header)) {
+	command = ranchu_mem_user(&dev->mem, *gpa, GOLDFISH_PIPE_COMMAND_SIZE);
+	if (!command || !pipe_fetch_header(command, &header)) {
 		pipe_bad_guest(dev);
-		return false;
+		return NULL;
 	}
 	if (pipe_decode_absent(id, VHOST_GOLDFISH_PIPE_MAX_ID, *max_buffers,
 			       &header, &status) == PIPE_OPEN)
-		return true;
+		return command;
 	if (status)
 		pipe_bad_guest(dev);
-	pipe_answer(dev, *gpa, status);
+	pipe_answer(dev, command, status);
 	trace_ranchu_command(dev, id, header.cmd, status);
-	return false;
+	return NULL;
 }
 
 static void pipe_command_absent(struct pipe *pipe)
 {
+	struct goldfish_pipe_command __user *command;
 	struct pipe_dev *dev = pipe->dev;
 	u32 max_buffers;
 	int err;
 	u64 gpa;
 
-	if (!pipe_wants_open(dev, pipe->id, &gpa, &max_buffers))
+	command = pipe_wants_open(dev, pipe->id, &gpa, &max_buffers);
+	if (!command)
 		return;
 	err = pipe_connector.open(pipe, NULL);
 	if (!err) {
@@ -280,7 +315,7 @@ static void pipe_command_absent(struct pipe *pipe)
 		atomic64_inc(&dev->stats.opens);
 		atomic64_inc(&dev->stats.pipes);
 	}
-	pipe_answer(dev, gpa, pipe_status(err));
+	pipe_answer(dev, command, pipe_status(err));
 	trace_ranchu_command(dev, pipe->id, GOLDFISH_PIPE_CMD_OPEN,
 			     pipe_status(err));
 }
@@ -359,15 +394,18 @@ struct pipe *pipe_get(struct pipe_dev *dev, u32 id)
 /* The first OPEN of an id. Returns NULL if it is none, or cannot be. */
 static struct pipe *pipe_get_for_open(struct pipe_dev *dev, u32 id)
 {
+	struct goldfish_pipe_command __user *command = NULL;
 	int idx = ranchu_mem_enter(&dev->mem);
 	struct pipe *pipe = NULL;
 	u32 max_buffers;
 	u64 gpa;
 
-	if (pipe_speaks_v2(dev) && pipe_wants_open(dev, id, &gpa, &max_buffers)) {
+	if (pipe_speaks_v2(dev))
+		command = pipe_wants_open(dev, id, &gpa, &max_buffers);
+	if (command) {
 		pipe = pipe_get(dev, id);
 		if (!pipe)
-			pipe_answer(dev, gpa, GOLDFISH_PIPE_ERROR_NOMEM);
+			pipe_answer(dev, command, GOLDFISH_PIPE_ERROR_NOMEM);
 	}
 	ranchu_mem_leave(&dev->mem, idx);
 	return pipe;

@@ -132,6 +132,7 @@ void pipe_signal_forget(struct pipe *pipe)
  * @dev: the device
  *
  * Context: any; sees what the caller itself has signalled.
+ * Return: true if there is.
  */
 bool pipe_signal_waiting(struct pipe_dev *dev)
 {

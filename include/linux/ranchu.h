@@ -50,7 +50,7 @@ int ranchu_mem_set(struct ranchu_mem *mem, const void __user *argp);
 void ranchu_mem_clear(struct ranchu_mem *mem);
 int ranchu_mem_read(struct ranchu_mem *mem, u64 gpa, void *dst, size_t len);
 int ranchu_mem_write(struct ranchu_mem *mem, u64 gpa, const void *src, size_t len);
-bool ranchu_mem_mapped(struct ranchu_mem *mem, u64 gpa, u64 len);
+void __user *ranchu_mem_user(struct ranchu_mem *mem, u64 gpa, u64 len);
 int ranchu_mem_iov(struct ranchu_mem *mem, u64 gpa, u64 len,
 		   struct iovec *iov, unsigned int max);
 

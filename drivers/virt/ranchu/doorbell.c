@@ -10,9 +10,9 @@
  * the right mm nor a guest to hold up, and is served by the worker.
  *
  * Lifetime: the attacher and each queued call hold a reference. Detaching
- * takes the callback away under @lock, so nothing of the attacher runs after
- * it, and does not wait for a queued call: that may sit on the very thread
- * that is closing the device. Only the module's exit waits.
+ * takes the callback away and waits for calls that run, so nothing of the
+ * attacher's runs after it. It does not wait for a queued call: that may sit on
+ * the very thread that is closing the device. Only the module's exit waits.
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
@@ -27,6 +27,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
+#include <linux/wait_bit.h>
 
 #include <trace/events/ranchu.h>
 
@@ -59,7 +60,7 @@ static int thread_work_add(struct callback_head *work)
  * struct ranchu_doorbell - one attached eventfd
  * @refs: the attacher, @thread_work queued, @foreign queued
  * @flags: DOORBELL_QUEUED, atomic
- * @lock: serialises calls of @fn, protects @fn
+ * @calls: calls of @fn that run, or are about to look whether they may
  * @fn: the attacher's callback; NULL once detached
  * @data: its argument
  * @mm: the owner's, pinned as a struct only, for comparison
@@ -75,7 +76,7 @@ static int thread_work_add(struct callback_head *work)
 struct ranchu_doorbell {
 	refcount_t refs;
 	unsigned long flags;
-	struct mutex lock;	/* see @lock above */
+	atomic_t calls;
 	ranchu_ring_fn fn;
 	void *data;
 	struct mm_struct *mm;
@@ -127,10 +128,19 @@ static void doorbell_put(struct ranchu_doorbell *doorbell)
 
 static void doorbell_call(struct ranchu_doorbell *doorbell, enum ranchu_ring how)
 {
-	mutex_lock(&doorbell->lock);
-	if (doorbell->fn)
-		doorbell->fn(doorbell->data, how);
-	mutex_unlock(&doorbell->lock);
+	ranchu_ring_fn fn;
+
+	atomic_inc(&doorbell->calls);
+	/*
+	 * Count, then look; the other side takes away, then looks at the count.
+	 * Pairs with smp_mb() in ranchu_doorbell_detach().
+	 */
+	smp_mb__after_atomic();
+	fn = READ_ONCE(doorbell->fn);
+	if (fn)
+		fn(doorbell->data, how);
+	if (atomic_dec_and_test(&doorbell->calls) && !READ_ONCE(doorbell->fn))
+		wake_up_var(&doorbell->calls);
 	doorbell_put(doorbell);
 }
 
@@ -242,9 +252,9 @@ EXPORT_SYMBOL_GPL(ranchu_doorbell_supported);
  * @fd: the eventfd, of the calling process
  * @mm: the owner's
  * @worker: serves foreign rings; outlives the doorbell
- * @fn: called for each ring, or once for several that came before it ran;
- *	calls are serialised. RANCHU_RING_VCPU and _FOREIGN: process context,
- *	the owner's mm. RANCHU_RING_LOST: any context, not serialised.
+ * @fn: called for each ring, or once for several that came before it ran; two
+ *	calls may overlap. RANCHU_RING_VCPU and _FOREIGN: process context, the
+ *	owner's mm. RANCHU_RING_LOST: any context.
  * @data: its argument; what it points at outlives the doorbell
  *
  * A ring from before the call is served when the call's thread returns to user
@@ -275,7 +285,6 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&doorbell->refs, 1);
-	mutex_init(&doorbell->lock);
 	doorbell->fn = fn;
 	doorbell->data = data;
 	mmgrab(mm);
@@ -316,9 +325,10 @@ void ranchu_doorbell_detach(struct ranchu_doorbell *doorbell)
 	/* After this nobody can ring. */
 	eventfd_ctx_remove_wait_queue(doorbell->ctx, &doorbell->wait, &count);
 	/* After this a queued call does nothing but drop its reference. */
-	mutex_lock(&doorbell->lock);
-	doorbell->fn = NULL;
-	mutex_unlock(&doorbell->lock);
+	WRITE_ONCE(doorbell->fn, NULL);
+	/* Pairs with smp_mb__after_atomic() in doorbell_call(). */
+	smp_mb();
+	wait_var_event(&doorbell->calls, !atomic_read(&doorbell->calls));
 	eventfd_ctx_put(doorbell->ctx);
 	fput(doorbell->file);
 	doorbell_put(doorbell);

@@ -165,21 +165,25 @@ int ranchu_mem_iov(struct ranchu_mem *mem, u64 gpa, u64 len,
 EXPORT_SYMBOL_GPL(ranchu_mem_iov);
 
 /**
- * ranchu_mem_mapped() - tell whether a whole guest range is guest memory
+ * ranchu_mem_user() - find a guest range that is contiguous in the owner too
  * @mem: the memory
  * @gpa: guest physical address of the first byte
- * @len: bytes, more than 0, not beyond a page: at most two regions
+ * @len: bytes, more than 0
  *
- * Context: inside ranchu_mem_enter().
- * Return: true if it is.
+ * For what is accessed field by field. Access may fault all the same.
+ *
+ * Context: inside ranchu_mem_enter(); the address is good until
+ * ranchu_mem_leave().
+ * Return: the user address, or NULL if the range is not guest memory, or not
+ * all of it in one region.
  */
-bool ranchu_mem_mapped(struct ranchu_mem *mem, u64 gpa, u64 len)
+void __user *ranchu_mem_user(struct ranchu_mem *mem, u64 gpa, u64 len)
 {
-	struct iovec iov[2];
+	struct iovec iov;
 
-	return ranchu_mem_iov(mem, gpa, len, iov, ARRAY_SIZE(iov)) > 0;
+	return ranchu_mem_iov(mem, gpa, len, &iov, 1) == 1 ? iov.iov_base : NULL;
 }
-EXPORT_SYMBOL_GPL(ranchu_mem_mapped);
+EXPORT_SYMBOL_GPL(ranchu_mem_user);
 
 /**
  * ranchu_mem_read() - copy from guest memory
