@@ -4,7 +4,7 @@
 # Measures in the emulated host whose clock counts instructions, and prints a
 # table, a CSV file in build/bench/ and one line per figure:
 #
-#	FIGURE <key>=<number>	(floor: <what is asked for>)
+#	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: pipe
 #
@@ -17,7 +17,7 @@ HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
 AREAS="pipe"
 
-# Floors of the figures, as they are printed beside them.
+# Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
 	[pipe.exits_per_cmd]="0, exactly"
 	[pipe.poll_vs_kick]="<= 1.5"
@@ -29,6 +29,7 @@ declare -A FLOORS=(
 )
 
 missing=0
+FIGURES=()
 
 # figure KEY VALUE; an empty value is one that could not be measured.
 figure() {
@@ -37,7 +38,8 @@ figure() {
 		missing=$((missing + 1))
 		return
 	fi
-	echo "FIGURE $1=$2	(floor: ${FLOORS[$1]})"
+	printf '  %-32s %10s   floor: %s\n' "$1" "$2" "${FLOORS[$1]}"
+	FIGURES+=("FIGURE $1=$2")
 }
 
 # ratio A B: empty unless both are numbers and B is not 0.
@@ -171,4 +173,5 @@ for area; do
 	*) die "no area '$area': $AREAS" ;;
 	esac
 done
+printf '%s\n' "${FIGURES[@]}"
 [ "$missing" -eq 0 ]
