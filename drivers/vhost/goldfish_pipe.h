@@ -163,6 +163,8 @@ void pipe_close_all(struct pipe_dev *dev);
 /* goldfish_pipe_regs.c */
 void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value);
 u32 pipe_regs_read(struct pipe_dev *dev, u32 offset);
+
+/* goldfish_pipe_window.c */
 int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr);
 int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
 
