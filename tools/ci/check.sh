@@ -25,6 +25,7 @@ STEPS=(
 	"arm64-gicv2	kselftests arm64-gicv2"
 	"x86_64		kselftests x86_64"
 	"guest		tools/ci/guest-test.sh"
+	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 )
 
 gate() {

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests how a VM lives, with a stock Linux guest in it, on an emulated arm64
+# host: KTAP on standard output.
+#
+#	tools/ci/vmm-test.sh arm64|arm64-gicv2
+set -euo pipefail
+. "$(dirname "$0")/../lab/lib.sh"
+
+[ $# -eq 1 ] || die "usage: vmm-test.sh HOST"
+cd "$RANCHU_TOP"
+OVERLAY=$RANCHU_BUILD/lab/overlay-guest
+tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
+cp tools/ci/vmm-in-host.sh "$OVERLAY/ranchu/"
+exec tools/lab/run.sh --host "$1" --timeout 600 --overlay "$OVERLAY" -- \
+	sh /ranchu/vmm-in-host.sh
