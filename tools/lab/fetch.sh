@@ -24,7 +24,9 @@ install_packages() {
 	local missing
 
 	# shellcheck disable=SC2016 # dpkg's own substitutions
-	missing=$(sed 's/#.*//' "$PACKAGES" | xargs -r dpkg-query -W \
+	missing=$(awk -v arch="$(dpkg --print-architecture)" '
+		{ sub(/#.*/, "") }
+		NF == 1 || $2 == arch { print $1 }' "$PACKAGES" | xargs -r dpkg-query -W \
 		-f '${db:Status-Status} ${Package}\n' 2>&1 |
 		awk '/no packages found matching/ { print $NF; next }
 		     $1 != "installed" { print $2 }' || true)
