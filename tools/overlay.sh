@@ -74,7 +74,7 @@ remove_gone
 lay "${OURS[@]}"
 hook drivers/vhost/Kconfig < "$RANCHU_TOP/drivers/vhost/Kconfig"
 hook drivers/vhost/Makefile < "$RANCHU_TOP/drivers/vhost/Makefile"
-hook drivers/virt/Kconfig <<< 'source "drivers/virt/ranchu/Kconfig"'
+grep '^source "drivers/virt/ranchu/' "$RANCHU_TOP/Kconfig" | hook drivers/virt/Kconfig
 # shellcheck disable=SC2016 # make's variable, not the shell's
 hook drivers/virt/Makefile <<< 'obj-$(CONFIG_RANCHU)		+= ranchu/'
 # The kernel enters these two directories only for drivers of its own.
