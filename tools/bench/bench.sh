@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Measures in the emulated host whose clock counts instructions, and prints a
-# table, a CSV file in build/bench/ and one line per figure:
+# Measures in an emulated host, once with a clock that counts instructions and
+# once by the wall clock, and prints tables, a CSV file in build/bench/ and one
+# line per figure:
 #
 #	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: pipe
 #
-# A figure that could not be measured has no line, and the exit code is 1 then.
-# Whether a figure is good enough is not decided here.
+# Figures come from counted instructions only. One that could not be measured
+# has no line, and the exit code is 1 then. Whether a figure is good enough is
+# not decided here.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -69,21 +71,16 @@ stage_pipe() {
 	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
 }
 
-# bare NAME: nanoseconds per operation, as the bare guest saw them.
+# bare RUN NAME: nanoseconds per operation, as the bare guest saw them.
 bare() {
-	sed -n "s/^BENCH $1 ns=\([0-9.]*\) .*/\1/p" "$OUT/pipe.log"
+	sed -n "s/^BENCH $2 ns=\([0-9.]*\) .*/\1/p" "$OUT/$1.log"
 }
 
-# guest MODE NAME: the same in the Linux guest, all rounds of both boots.
+# guest RUN MODE NAME: the same in the Linux guest, all rounds of both boots.
 guest() {
-	awk -F, -v mode="$1" -v name="$2" '
+	awk -F, -v mode="$2" -v name="$3" '
 	$1 == mode && $2 == name { ns += $3; ops += $4 }
-	END { if (ops) printf "%.1f", ns / ops }' "$OUT/pipe-guest.csv"
-}
-
-# What the guest printed, as MODE,NAME,NS,OPS,EXITS,COMMANDS.
-guest_csv() {
-	awk -f "$HERE/pipe_guest.awk" "$OUT/pipe.log" > "$OUT/pipe-guest.csv"
+	END { if (ops) printf "%.1f", ns / ops }' "$OUT/$1-guest.csv"
 }
 
 # Exits to userspace per command while the kernel serves, all phases together.
@@ -93,31 +90,27 @@ exits_per_cmd() {
 	END { if (commands) printf "%g", exits / commands }' "$OUT/pipe-guest.csv"
 }
 
-table_pipe() {
-	local name
+# table_of RUN UNIT: what one run measured.
+table_of() {
+	local run=$1 unit=$2 name
 
-	echo
-	echo "Instructions per operation, bare guest:"
-	while read -r name; do
-		printf '  %-16s %12s\n' "$name" "$(bare "$name")"
-	done <<-END
-		poll
-		kick
-		exit
-		write1m_256
-		write1m_1
-		copy1m
-	END
-	echo
-	echo "Instructions per operation, stock driver in a Linux guest:"
+	printf '\n%s per operation, bare guest:\n' "$unit"
+	for name in poll kick exit write1m_256 write1m_1 copy1m; do
+		printf '  %-16s %12s\n' "$name" "$(bare "$run" "$name")"
+	done
+	printf '\n%s per operation, stock driver in a Linux guest:\n' "$unit"
 	printf '  %-16s %12s %12s %9s\n' "" user kernel ratio
 	for name in poll write1 blocked_read write1m; do
-		printf '  %-16s %12s %12s %9s\n' "$name" "$(guest user $name)" \
-			"$(guest kernel $name)" \
-			"$(ratio "$(guest user $name)" "$(guest kernel $name)")"
+		printf '  %-16s %12s %12s %9s\n' "$name" "$(guest "$run" user $name)" \
+			"$(guest "$run" kernel $name)" \
+			"$(ratio "$(guest "$run" user $name)" "$(guest "$run" kernel $name)")"
 	done
-	echo
-	echo "Exits to userspace and pipe commands, console left out:"
+}
+
+table_pipe() {
+	table_of pipe "Instructions"
+	table_of pipe-wall "Nanoseconds of wall clock (emulated: compare within a line only)"
+	printf '\nExits to userspace and pipe commands, console left out:\n'
 	awk -F, '{
 		key = $1 " " $2
 		exits[key] += $5
@@ -131,36 +124,51 @@ table_pipe() {
 }
 
 csv_pipe() {
-	{
-		echo "where,name,ns,ops,exits,commands"
-		sed -n 's/^BENCH \([a-z0-9_]*\) ns=\([0-9.]*\) ops=\([0-9]*\)/bare \1 \2 \3/p' \
-			"$OUT/pipe.log" | awk '{ print $1 "," $2 "," $3 * $4 "," $4 ",," }'
-		cat "$OUT/pipe-guest.csv"
-	} > "$OUT/pipe.csv"
+	local run
+
+	echo "clock,where,name,ns,ops,exits,commands"
+	for run in pipe pipe-wall; do
+		{
+			sed -n 's/^BENCH \([a-z0-9_]*\) ns=\([0-9.]*\) ops=\([0-9]*\)/\1 \2 \3/p' \
+				"$OUT/$run.log" |
+				awk '{ print "bare," $1 "," $2 * $3 "," $3 ",," }'
+			cat "$OUT/$run-guest.csv"
+		} | sed "s/^/$([ "$run" = pipe ] && echo instructions || echo wall),/"
+	done
+}
+
+# measure_pipe RUN LAB-OPTION...: leaves RUN.log and RUN-guest.csv, the latter
+# with lines of MODE,NAME,NS,OPS,EXITS,COMMANDS.
+measure_pipe() {
+	local run=$1
+
+	shift
+	rm -f "$OUT/$run.log"
+	# What was measured before a failure still counts, figure by figure.
+	long_step "measuring pipes in the lab ($run)" "$OUT/$run.log" \
+		"$RANCHU_TOP/tools/lab/run.sh" --host arm64 "$@" --timeout 900 \
+		--overlay "$OUT/stage" -- sh /bench/pipe_host.sh || missing=$((missing + 1))
+	tr -d '\r' < "$OUT/$run.log" > "$OUT/$run.log.unix"
+	mv "$OUT/$run.log.unix" "$OUT/$run.log"
+	awk -f "$HERE/pipe_guest.awk" "$OUT/$run.log" > "$OUT/$run-guest.csv"
 }
 
 bench_pipe() {
 	mkdir -p "$OUT"
 	long_step "building for the pipe's benchmarks" "$OUT/build.log" build_pipe
 	stage_pipe
-	rm -f "$OUT/pipe.log"
-	# What was measured before a failure still counts, figure by figure.
-	long_step "measuring pipes in the lab" "$OUT/pipe.log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --host arm64 --icount --timeout 900 \
-		--overlay "$OUT/stage" -- sh /bench/pipe_host.sh || missing=$((missing + 1))
-	tr -d '\r' < "$OUT/pipe.log" > "$OUT/pipe.log.unix"
-	mv "$OUT/pipe.log.unix" "$OUT/pipe.log"
-	guest_csv
+	measure_pipe pipe --icount
+	measure_pipe pipe-wall --smp 2
 	table_pipe
-	csv_pipe
+	csv_pipe > "$OUT/pipe.csv"
 
 	figure pipe.exits_per_cmd "$(exits_per_cmd)"
-	figure pipe.poll_vs_kick "$(ratio "$(bare poll)" "$(bare kick)")"
-	figure pipe.poll_user_vs_kernel "$(ratio "$(guest user poll)" "$(guest kernel poll)")"
-	figure pipe.write1_user_vs_kernel "$(ratio "$(guest user write1)" "$(guest kernel write1)")"
+	figure pipe.poll_vs_kick "$(ratio "$(bare pipe poll)" "$(bare pipe kick)")"
+	figure pipe.poll_user_vs_kernel "$(ratio "$(guest pipe user poll)" "$(guest pipe kernel poll)")"
+	figure pipe.write1_user_vs_kernel "$(ratio "$(guest pipe user write1)" "$(guest pipe kernel write1)")"
 	figure pipe.blocked_read_user_vs_kernel \
-		"$(ratio "$(guest user blocked_read)" "$(guest kernel blocked_read)")"
-	figure pipe.write1m_vs_copy "$(ratio "$(bare write1m_256)" "$(bare copy1m)")"
+		"$(ratio "$(guest pipe user blocked_read)" "$(guest pipe kernel blocked_read)")"
+	figure pipe.write1m_vs_copy "$(ratio "$(bare pipe write1m_256)" "$(bare pipe copy1m)")"
 	figure pipe.pipes_open "$(sed -n 's/^RANCHU-BENCH pipes open=\([0-9]*\)$/\1/p' \
 		"$OUT/pipe.log" | head -n 1)"
 }
