@@ -94,6 +94,10 @@ END {
 			}
 			printf "  %10s %9d %10.3f", rate_text(rate[r, key]), count[r, key], left[r, key] / count[r, key]
 		}
-		printf "  %6.2fx\n", rate[2, key] ? rate[1, key] / rate[2, key] : 0
+		# throttle sets the pace itself, whoever serves it.
+		if (word[1] == "throttle")
+			printf "  %7s\n", "paced"
+		else
+			printf "  %6.2fx\n", rate[2, key] ? rate[1, key] / rate[2, key] : 0
 	}
 }

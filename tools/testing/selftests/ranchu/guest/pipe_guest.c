@@ -201,7 +201,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return print_usage();
 	if (!strcmp(argv[1], "test"))
-		return guest_test();
+		return guest_test(false);
 	if (!strcmp(argv[1], "demo"))
 		return guest_demo();
 	if (!strcmp(argv[1], "bench"))
