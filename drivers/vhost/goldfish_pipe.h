@@ -38,8 +38,9 @@ struct pipe;
  * @close: free what @open made; no call of @pipe's functions after it
  *
  * All are called with @pipe->lock held, vCPU or worker (@close: any process),
- * and may sleep, but a slow one holds up the guest's CPU. -EFAULT from @read or
- * @write tells that guest memory was not accessible and nothing was moved.
+ * and may sleep, but a slow one holds up the guest's CPU. A guest's command is
+ * one call, however many buffers it has. -EFAULT from @read or @write tells that
+ * guest memory was not accessible and nothing was moved.
  *
  * A service calls pipe_ready() *after* it has become readable or writable. It
  * need not know whether anybody waits: the device remembers what was asked for

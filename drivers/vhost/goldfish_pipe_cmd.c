@@ -19,26 +19,26 @@
 /* Bytes moved by one command; the guest asks again for the rest. */
 #define PIPE_MAX_TRANSFER (2UL << 20)
 
-/* Guest buffers looked at in one go; bounds the stack. */
+/* Guest buffers fetched in one go, and how many need no allocation. */
 #define PIPE_CHUNK 32
 
 /**
- * struct pipe_chunk - some of a command's buffers
- * @gpa: their guest physical addresses, as fetched
- * @size: their lengths in bytes, as fetched
- * @iov: the same as user ranges
- * @segs: elements used in @iov
- * @bytes: in @iov
- * @cut: not all of the buffers are in @iov: one is no guest memory, or there
- *	was no room for more
+ * struct pipe_vec - the buffers of one command, as user ranges
+ * @iov: the ranges; @stack unless there are many
+ * @max: elements in @iov
+ * @segs: elements used
+ * @bytes: in all of them
+ * @stack: for a command of a few buffers
+ *
+ * A command reaches its service in one call, so that a service may take it for
+ * one message.
  */
-struct pipe_chunk {
-	__le64 gpa[PIPE_CHUNK];
-	__le32 size[PIPE_CHUNK];
-	struct iovec iov[2 * PIPE_CHUNK];
+struct pipe_vec {
+	struct iovec *iov;
+	unsigned int max;
 	unsigned int segs;
 	size_t bytes;
-	bool cut;
+	struct iovec stack[PIPE_CHUNK];
 };
 
 static void pipe_bad_guest(struct pipe_dev *dev)
@@ -78,106 +78,109 @@ static void pipe_answer(struct pipe_dev *dev,
 		pipe_bad_guest(dev);
 }
 
-static bool chunk_fetch_arrays(const struct pipe *pipe, struct pipe_chunk *chunk,
-			       const void __user *command, unsigned int first,
-			       unsigned int n)
+static void vec_init(struct pipe_vec *vec, u32 buffers)
 {
-	const __le64 __user *gpa = command + GOLDFISH_PIPE_PTRS_OFFSET;
-	const __le32 __user *size =
-		command + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
-	unsigned int i;
-
-	if (!user_read_access_begin(command, GOLDFISH_PIPE_COMMAND_SIZE))
-		return false;
-	for (i = 0; i < n; i++) {
-		unsafe_get_user(chunk->gpa[i], &gpa[first + i], fault);
-		unsafe_get_user(chunk->size[i], &size[first + i], fault);
-	}
-	user_read_access_end();
-	return true;
-
-fault:
-	user_read_access_end();
-	return false;
+	vec->segs = 0;
+	vec->bytes = 0;
+	vec->max = ARRAY_SIZE(vec->stack);
+	vec->iov = vec->stack;
+	if (buffers <= vec->max)
+		return;
+	/* A buffer may lie in two regions. Without memory some are left out. */
+	vec->iov = kvmalloc_array(2 * buffers, sizeof(*vec->iov), GFP_KERNEL);
+	if (vec->iov)
+		vec->max = 2 * buffers;
+	else
+		vec->iov = vec->stack;
 }
 
-/* Fetch the buffers @first, @first + 1, ... and add them up, at most @left bytes. */
-static bool chunk_fetch(const struct pipe *pipe, struct pipe_chunk *chunk,
-			const void __user *command, unsigned int first,
-			unsigned int n, size_t left)
+static void vec_free(struct pipe_vec *vec)
 {
-	struct ranchu_mem *mem = &pipe->dev->mem;
-	unsigned int i;
-
-	chunk->segs = 0;
-	chunk->bytes = 0;
-	chunk->cut = false;
-	if (!chunk_fetch_arrays(pipe, chunk, command, first, n))
-		return false;
-
-	for (i = 0; i < n && chunk->bytes < left; i++) {
-		size_t len = min_t(size_t, le32_to_cpu(chunk->size[i]),
-				   left - chunk->bytes);
-		int segs = ranchu_mem_iov(mem, le64_to_cpu(chunk->gpa[i]), len,
-					  chunk->iov + chunk->segs,
-					  ARRAY_SIZE(chunk->iov) - chunk->segs);
-
-		if (segs < 0) {
-			if (segs != -E2BIG)
-				pipe_bad_guest(pipe->dev);
-			chunk->cut = true;
-			break;
-		}
-		chunk->segs += segs;
-		chunk->bytes += len;
-	}
-	return true;
-}
-
-static ssize_t chunk_move(struct pipe *pipe, struct pipe_chunk *chunk, bool write)
-{
-	struct iov_iter iter;
-
-	iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, chunk->iov,
-		      chunk->segs, chunk->bytes);
-	return write ? pipe->service->write(pipe, &iter) :
-		       pipe->service->read(pipe, &iter);
+	if (vec->iov != vec->stack)
+		kvfree(vec->iov);
 }
 
 /*
- * Moves what the service takes, in one go per chunk, until it takes less than
- * it was offered. Returns bytes if there are any, else why not.
+ * Add @n buffers, as fetched. False to stop: one is no guest memory, or there
+ * is enough already. What was added stays good.
+ */
+static bool vec_add(struct pipe_vec *vec, struct pipe_dev *dev,
+		    const __le64 *gpa, const __le32 *size, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n && vec->bytes < PIPE_MAX_TRANSFER; i++) {
+		size_t len = min_t(size_t, le32_to_cpu(size[i]),
+				   PIPE_MAX_TRANSFER - vec->bytes);
+		int segs = ranchu_mem_iov(&dev->mem, le64_to_cpu(gpa[i]), len,
+					  vec->iov + vec->segs,
+					  vec->max - vec->segs);
+
+		if (segs < 0) {
+			if (segs != -E2BIG)
+				pipe_bad_guest(dev);
+			return false;
+		}
+		vec->segs += segs;
+		vec->bytes += len;
+	}
+	return vec->bytes < PIPE_MAX_TRANSFER;
+}
+
+/* Fetches the buffers @first, @first + 1, ... and adds them; false to stop. */
+static bool vec_fetch(struct pipe_vec *vec, const struct pipe *pipe,
+		      const void __user *command, unsigned int first,
+		      unsigned int n)
+{
+	const __le64 __user *gpas = command + GOLDFISH_PIPE_PTRS_OFFSET;
+	const __le32 __user *sizes =
+		command + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
+	__le64 gpa[PIPE_CHUNK];
+	__le32 size[PIPE_CHUNK];
+	unsigned int i;
+
+	if (!user_read_access_begin(command, GOLDFISH_PIPE_COMMAND_SIZE))
+		goto fault_outside;
+	for (i = 0; i < n; i++) {
+		unsafe_get_user(gpa[i], &gpas[first + i], fault);
+		unsafe_get_user(size[i], &sizes[first + i], fault);
+	}
+	user_read_access_end();
+	return vec_add(vec, pipe->dev, gpa, size, n);
+
+fault:
+	user_read_access_end();
+fault_outside:
+	pipe_bad_guest(pipe->dev);
+	return false;
+}
+
+/*
+ * Moves what the service takes. Returns bytes if there are any, else why not.
  */
 static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
 			 u32 buffers, bool write)
 {
-	const struct pipe_service *service = pipe->service;
-	struct pipe_chunk chunk;
 	unsigned int first, n;
-	size_t done = 0;
+	struct iov_iter iter;
+	struct pipe_vec vec;
 	ssize_t ret = -EINVAL;
 
 	buffers = min(buffers, pipe->max_buffers);
-	for (first = 0; first < buffers && done < PIPE_MAX_TRANSFER; first += n) {
+	vec_init(&vec, buffers);
+	for (first = 0; first < buffers; first += n) {
 		n = min_t(unsigned int, buffers - first, PIPE_CHUNK);
-		if (!chunk_fetch(pipe, &chunk, command, first, n,
-				 PIPE_MAX_TRANSFER - done)) {
-			pipe_bad_guest(pipe->dev);
-			break;
-		}
-		if (chunk.bytes) {
-			ret = chunk_move(pipe, &chunk, write);
-			if (ret <= 0)
-				break;
-			done += ret;
-			if (ret < (ssize_t)chunk.bytes)
-				break;
-		}
-		/* What follows a name in the same write is not taken either. */
-		if (chunk.cut || pipe->service != service)
+		if (!vec_fetch(&vec, pipe, command, first, n))
 			break;
 	}
-	return done ? done : ret;
+	if (vec.bytes) {
+		iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, vec.iov,
+			      vec.segs, vec.bytes);
+		ret = write ? pipe->service->write(pipe, &iter) :
+			      pipe->service->read(pipe, &iter);
+	}
+	vec_free(&vec);
+	return ret;
 }
 
 static s32 pipe_transfer(struct pipe *pipe,

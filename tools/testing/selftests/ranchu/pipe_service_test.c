@@ -367,6 +367,28 @@ TEST_F_TIMEOUT(service, throttle_says_again, TIMEOUT)
 }
 
 /*
+ * A command is one transfer, however many buffers it has: a service that would
+ * be called a second time for it would be resting by then.
+ */
+TEST_F_TIMEOUT(service, command_is_one_transfer, TIMEOUT)
+{
+	struct test_pipe *pipe = &self->pipe;
+	struct pipe_buf bufs[PIPE_DRIVER_BUFFERS];
+	unsigned int i;
+
+	for (i = 0; i < PIPE_DRIVER_BUFFERS; i++) {
+		bufs[i].gpa = self->out_gpa + 3000 * i;
+		bufs[i].size = 3000;
+	}
+	pipe_connect(&self->dev, pipe, 0, "pipe:throttle");
+	ASSERT_EQ(3000 * PIPE_DRIVER_BUFFERS,
+		  pipe_transfer(pipe, GOLDFISH_PIPE_CMD_WRITE, bufs,
+				PIPE_DRIVER_BUFFERS));
+	drain(pipe, self->in_gpa, 3000 * PIPE_DRIVER_BUFFERS);
+	EXPECT_EQ(0, memcmp(self->out, self->in, 3000 * PIPE_DRIVER_BUFFERS));
+}
+
+/*
  * Never faster than its rate: all bytes but the last transfer's must have had
  * their time. Being slower, as a busy machine is, is no failure.
  */
