@@ -138,6 +138,11 @@ qemu_command() {
 	x86_64)
 		QEMU=(qemu-system-x86_64 -M q35 -cpu max,+svm,+npt)
 		append+=" console=ttyS0"
+		# A kernel that patches itself (KVM's static keys, with each first
+		# and last VM) puts a breakpoint there for a moment. With a thread
+		# for each CPU the emulator now and then runs into one that is
+		# gone already: "Oops: int3" in __schedule, seen on a loaded machine.
+		accel=tcg,thread=single
 		;;
 	esac
 
