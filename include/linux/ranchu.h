@@ -27,7 +27,7 @@ struct ranchu_doorbell;
 struct ranchu_mem_table;
 struct vhost_task;
 
-/* ---- guest memory: mem.c, mem_table.c ---- */
+/* ---- guest memory: mem.c, mem_table.c, mem_log.c ---- */
 
 /**
  * struct ranchu_mem - guest physical memory, as VHOST_SET_MEM_TABLE describes it
@@ -53,6 +53,11 @@ int ranchu_mem_write(struct ranchu_mem *mem, u64 gpa, const void *src, size_t le
 void __user *ranchu_mem_user(struct ranchu_mem *mem, u64 gpa, u64 len);
 int ranchu_mem_iov(struct ranchu_mem *mem, u64 gpa, u64 len,
 		   struct iovec *iov, unsigned int max);
+
+int ranchu_mem_log(u8 __user *log, u64 gpa, u64 len);
+int ranchu_mem_log_user(struct ranchu_mem *mem, u8 __user *log,
+			const void __user *uaddr, u64 len);
+u64 ranchu_mem_log_size(struct ranchu_mem *mem);
 
 /**
  * ranchu_mem_enter() - begin to use guest memory

@@ -134,3 +134,28 @@ int ranchu_mem_table_iov(const struct ranchu_mem_table *table, u64 gpa, u64 len,
 			return -EFAULT;
 	}
 }
+
+/**
+ * ranchu_mem_region_overlap() - find what a user range shares with a region
+ * @region: the region
+ * @uaddr: user address of the first byte
+ * @len: bytes; the range does not wrap
+ * @gpa: guest physical address of the first byte that they share
+ *
+ * Return: bytes that they share; 0 leaves @gpa 0.
+ */
+u64 ranchu_mem_region_overlap(const struct ranchu_mem_region *region, u64 uaddr,
+			      u64 len, u64 *gpa)
+{
+	u64 size_1 = region->last - region->first;
+	u64 first, last;
+
+	*gpa = 0;
+	if (!len || uaddr + (len - 1) < region->uaddr ||
+	    uaddr > region->uaddr + size_1)
+		return 0;
+	first = max(uaddr, region->uaddr);
+	last = min(uaddr + (len - 1), region->uaddr + size_1);
+	*gpa = region->first + (first - region->uaddr);
+	return last - first + 1;
+}

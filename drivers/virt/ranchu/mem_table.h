@@ -41,5 +41,7 @@ const struct ranchu_mem_region *
 ranchu_mem_table_find(const struct ranchu_mem_table *table, u64 gpa);
 int ranchu_mem_table_iov(const struct ranchu_mem_table *table, u64 gpa, u64 len,
 			 struct iovec *iov, unsigned int max);
+u64 ranchu_mem_region_overlap(const struct ranchu_mem_region *region, u64 uaddr,
+			      u64 len, u64 *gpa);
 
 #endif /* _RANCHU_MEM_TABLE_H */

@@ -20,6 +20,13 @@
 #define __user
 #define __force
 #define __bitwise
+#define __rcu
+#undef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define fallthrough __attribute__((fallthrough))
+#define EXPORT_SYMBOL_GPL(name)
 
 typedef __u8 u8;
 typedef __u16 u16;
@@ -31,12 +38,37 @@ typedef __u16 __le16;
 typedef __u32 __le32;
 typedef __u64 __le64;
 
+#define U16_MAX UINT16_MAX
 #define U32_MAX UINT32_MAX
 #define U64_MAX UINT64_MAX
 #define NSEC_PER_SEC 1000000000L
 
+#define le16_to_cpu(x) le16toh(x)
+#define cpu_to_le16(x) htole16(x)
 #define le32_to_cpu(x) le32toh(x)
 #define cpu_to_le32(x) htole32(x)
+#define le64_to_cpu(x) le64toh(x)
+#define cpu_to_le64(x) htole64(x)
+
+#define BIT(n) (1UL << (n))
+#define BIT_ULL(n) (1ULL << (n))
+#define BITS_PER_BYTE 8
+#define IS_ALIGNED(x, a) (!((x) & ((__typeof__(x))(a) - 1)))
+#define struct_size(p, member, n) \
+	(sizeof(*(p)) + (n) * sizeof((p)->member[0]))
+
+static inline bool is_power_of_2(unsigned long n)
+{
+	return n && !(n & (n - 1));
+}
+
+/* A bug of ours, which a test must not survive. */
+#define WARN_ON_ONCE(condition) ({		\
+	bool warn_ = (condition);		\
+						\
+	if (warn_)				\
+		abort();			\
+	warn_; })
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) \
@@ -48,6 +80,12 @@ typedef __u64 __le64;
 	__auto_type b_ = (b);			\
 						\
 	a_ < b_ ? a_ : b_; })
+
+#define max(a, b) ({				\
+	__auto_type a_ = (a);			\
+	__auto_type b_ = (b);			\
+						\
+	a_ > b_ ? a_ : b_; })
 
 #define check_add_overflow(a, b, sum) __builtin_add_overflow(a, b, sum)
 #define DIV64_U64_ROUND_UP(n, d) ({		\
@@ -96,6 +134,8 @@ static inline void list_del_init(struct list_head *item)
 	INIT_LIST_HEAD(item);
 }
 
+#define list_first_entry_or_null(head, type, member)			\
+	(list_empty(head) ? NULL : container_of((head)->next, type, member))
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_for_each_entry_safe(pos, n, head, member)				\
 	for (pos = list_entry((head)->next, __typeof__(*pos), member),		\
