@@ -37,8 +37,7 @@ all: modules userspace
 
 modules:
 	@CROSS_COMPILE=$(CROSS_COMPILE) tools/ci/modules.sh $(ARCH) $(KDIR) $(B)/modules
-	@echo "modules: $(B)/modules/drivers/virt/ranchu/ranchu.ko" \
-		"$(B)/modules/drivers/vhost/vhost_goldfish_pipe.ko"
+	@sed 's/\.o$$/.ko/; s/^/modules: /' $(B)/modules/modules.order
 
 userspace:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)

@@ -5,9 +5,9 @@
 # once per way of serving its pipe and passes its KTAP on.
 set -eu
 
-for module in ranchu vhost_goldfish_pipe; do
+while read -r module; do
 	insmod "/ranchu/modules/$module.ko"
-done
+done < /ranchu/modules/order
 
 failed=0
 for mode in kernel user; do
@@ -30,6 +30,5 @@ for mode in kernel user; do
 done
 
 # With nobody left who uses them, the modules must let go.
-rmmod vhost_goldfish_pipe
-rmmod ranchu
+tac /ranchu/modules/order | xargs rmmod
 exit "$failed"

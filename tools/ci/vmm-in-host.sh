@@ -5,9 +5,9 @@
 # guest its own way and looks at what it printed and how vmmctl ended.
 set -u
 
-for module in ranchu vhost_goldfish_pipe; do
+while read -r module; do
 	insmod "/ranchu/modules/$module.ko" || exit 1
-done
+done < /ranchu/modules/order
 
 number=0
 failed=0
@@ -74,5 +74,5 @@ wait
 [ "$(grep -c 'pipes open=20' "$console")" -ge 2 ]
 result reset_boots_again $?
 
-rmmod vhost_goldfish_pipe && rmmod ranchu || failed=1
+tac /ranchu/modules/order | xargs rmmod || failed=1
 [ "$failed" -eq 0 ]

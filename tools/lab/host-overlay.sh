@@ -4,34 +4,55 @@
 # Builds what an emulated host of ARCH needs of ours and lays it out in DIR,
 # for run.sh's --overlay:
 #
-#	/ranchu/modules/	ranchu.ko, vhost_goldfish_pipe.ko
+#	/ranchu/modules/	our modules; "order" names them in load order
 #	/ranchu/tests/		the kselftests
 #	/bin/vmmctl		the controller
 #	/ranchu/guest/		Image, initrd.cpio: the stock guest (--guest)
 #
-#	tools/lab/host-overlay.sh ARCH DIR [--guest]
+# The modules are built for Debian's kernel, or come from the directory where
+# modules.sh has built them for another one.
+#
+#	tools/lab/host-overlay.sh ARCH DIR [--guest] [--modules BUILT]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -ge 2 ] || die "usage: host-overlay.sh ARCH DIR [--guest]"
+USAGE="usage: host-overlay.sh ARCH DIR [--guest] [--modules BUILT]"
+[ $# -ge 2 ] || die "$USAGE"
 ARCH=$(kernel_arch "$1")
 DIR=$2
-GUEST=${3:-}
+shift 2
+GUEST=0
 B=$RANCHU_BUILD/$ARCH
+MODULES=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--guest) GUEST=1 ;;
+	--modules) MODULES=$2; shift ;;
+	*) die "$USAGE" ;;
+	esac
+	shift
+done
 
 # For Debian's kernel, which is what the host runs, whatever this machine has.
 # Static, because a host has busybox and nothing else.
+targets=(userspace selftests)
+[ -n "$MODULES" ] || targets+=(modules)
 make -s -C "$RANCHU_TOP" "ARCH=$ARCH" "KDIR=$RANCHU_CACHE/kdir-$ARCH" STATIC=-static \
-	modules userspace selftests
+	"${targets[@]}"
+MODULES=${MODULES:-$B/modules}
 
 rm -rf "$DIR"
 mkdir -p "$DIR/bin" "$DIR/ranchu/modules" "$DIR/ranchu/tests"
-cp "$B/modules/drivers/virt/ranchu/ranchu.ko" \
-	"$B/modules/drivers/vhost/vhost_goldfish_pipe.ko" "$DIR/ranchu/modules/"
+# The one list of modules is what Kbuild has built, in its order.
+while read -r object; do
+	[[ $object = /* ]] || object=$MODULES/$object
+	cp "${object%.o}.ko" "$DIR/ranchu/modules/"
+	basename "$object" .o >> "$DIR/ranchu/modules/order"
+done < "$MODULES/modules.order"
 cp "$B/vmmctl/vmmctl" "$DIR/bin/"
 find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/tests/" \;
 
-if [ "$GUEST" = --guest ]; then
+if [ "$GUEST" -eq 1 ]; then
 	mkdir -p "$DIR/ranchu/guest"
 	cp "$RANCHU_CACHE/vmlinuz-arm64" "$DIR/ranchu/guest/Image"
 	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$DIR/ranchu/guest/initrd.cpio" \

@@ -5,17 +5,14 @@
 # as one TAP report with the tests' own reports nested in it. The exit code is
 # 0 only if there were tests and none failed.
 #
-#	RANCHU_MODULES=DIR	where ranchu.ko and vhost_goldfish_pipe.ko are;
-#				loaded first, unless they are loaded already
+#	RANCHU_MODULES=DIR	where the modules are, and the file "order" that
+#				names them in load order; loaded first, unless
+#				they are loaded already
 #	run_all.sh [TEST]...	only these
 cd "$(dirname "$0")" || exit 2
 
 load() {
 	if grep -q "^$1 " /proc/modules; then
-		return
-	fi
-	# Without the files they may be built in, or the tests will say skip.
-	if [ -z "$RANCHU_MODULES" ]; then
 		return
 	fi
 	if ! insmod "$RANCHU_MODULES/$1.ko"; then
@@ -24,8 +21,12 @@ load() {
 	fi
 }
 
-load ranchu
-load vhost_goldfish_pipe
+# Without the files they may be built in, or the tests will say skip.
+if [ -n "$RANCHU_MODULES" ]; then
+	while read -r module; do
+		load "$module"
+	done < "$RANCHU_MODULES/order" || exit 2
+fi
 
 if [ $# -eq 0 ]; then
 	set -- ./*_test
