@@ -196,8 +196,8 @@ static long pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
 		return -ENOMEM;
 	if (pipe->doorbell)
 		return -EBUSY;
-	doorbell = ranchu_doorbell_attach(fd, dev->mm, &dev->worker, pipe_rung,
-					  pipe);
+	doorbell = ranchu_doorbell_attach(fd, dev->mm, &dev->worker,
+					  RANCHU_SERVE_VCPU, pipe_rung, pipe);
 	if (IS_ERR(doorbell))
 		return PTR_ERR(doorbell);
 	pipe->doorbell = doorbell;

@@ -47,6 +47,7 @@ struct ranchu_mem {
 int ranchu_mem_init(struct ranchu_mem *mem);
 void ranchu_mem_destroy(struct ranchu_mem *mem);
 int ranchu_mem_set(struct ranchu_mem *mem, const void __user *argp);
+bool ranchu_mem_is_set(const struct ranchu_mem *mem);
 void ranchu_mem_clear(struct ranchu_mem *mem);
 int ranchu_mem_read(struct ranchu_mem *mem, u64 gpa, void *dst, size_t len);
 int ranchu_mem_write(struct ranchu_mem *mem, u64 gpa, const void *src, size_t len);
@@ -123,7 +124,8 @@ int ranchu_work_queue(struct ranchu_worker *worker, struct ranchu_work *work);
  * enum ranchu_ring - how a ring of a doorbell is served
  * @RANCHU_RING_VCPU: in the ringing thread, before it goes on
  * @RANCHU_RING_FOREIGN: by the worker, some time later: the ring came from
- *	another process, a kernel thread or an interrupt
+ *	another process, a kernel thread or an interrupt, or all rings are for
+ *	the worker
  * @RANCHU_RING_LOST: not at all: the owner is dying. Told from any context,
  *	possibly after the worker has stopped; only count it.
  */
@@ -133,13 +135,23 @@ enum ranchu_ring {
 	RANCHU_RING_LOST,
 };
 
+/**
+ * enum ranchu_serve - who serves the owner's rings of a doorbell
+ * @RANCHU_SERVE_VCPU: the ringing thread, before it goes on
+ * @RANCHU_SERVE_WORKER: the worker: all rings are foreign
+ */
+enum ranchu_serve {
+	RANCHU_SERVE_VCPU,
+	RANCHU_SERVE_WORKER,
+};
+
 typedef void (*ranchu_ring_fn)(void *data, enum ranchu_ring how);
 
 bool ranchu_doorbell_supported(void);
 struct ranchu_doorbell *
 ranchu_doorbell_attach(int fd, struct mm_struct *mm,
-		       struct ranchu_worker *worker, ranchu_ring_fn fn,
-		       void *data);
+		       struct ranchu_worker *worker, enum ranchu_serve serve,
+		       ranchu_ring_fn fn, void *data);
 void ranchu_doorbell_detach(struct ranchu_doorbell *doorbell);
 
 /* ---- interrupt line: line.c ---- */

@@ -157,8 +157,9 @@ struct ranchu_vq_packed {
  * @log_used: log writes to the ring
  * @log: the bitmap
  * @log_used_gpa: see struct ranchu_vq_setup
+ * @logged: something was logged since the user last set this to false
  *
- * Only the engine looks inside.
+ * Only the engine looks inside, but for @fault and @logged.
  */
 struct ranchu_vq {
 	struct ranchu_mem *mem;
@@ -187,6 +188,7 @@ struct ranchu_vq {
 	bool log_used;
 	u8 __user *log;
 	u64 log_used_gpa;
+	bool logged;
 };
 
 /**

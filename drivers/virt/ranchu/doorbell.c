@@ -65,6 +65,7 @@ static int thread_work_add(struct callback_head *work)
  * @data: its argument
  * @mm: the owner's, pinned as a struct only, for comparison
  * @worker: serves foreign rings
+ * @serve: who serves the others
  * @file: the eventfd, held so that it cannot go away under @wait
  * @ctx: the same
  * @wqh: the eventfd's wait queue
@@ -81,6 +82,7 @@ struct ranchu_doorbell {
 	void *data;
 	struct mm_struct *mm;
 	struct ranchu_worker *worker;
+	enum ranchu_serve serve;
 	struct file *file;
 	struct eventfd_ctx *ctx;
 	wait_queue_head_t *wqh;
@@ -183,7 +185,8 @@ static bool doorbell_in_owner(const struct ranchu_doorbell *doorbell)
 /* The eventfd's wait-queue lock is held, interrupts are off. */
 static void doorbell_ring(struct ranchu_doorbell *doorbell)
 {
-	bool owner = doorbell_in_owner(doorbell);
+	bool owner = doorbell->serve == RANCHU_SERVE_VCPU &&
+		     doorbell_in_owner(doorbell);
 
 	trace_ranchu_kick(doorbell->data, !owner);
 	refcount_inc(&doorbell->refs);
@@ -252,6 +255,7 @@ EXPORT_SYMBOL_GPL(ranchu_doorbell_supported);
  * @fd: the eventfd, of the calling process
  * @mm: the owner's
  * @worker: serves foreign rings; outlives the doorbell
+ * @serve: who serves the others
  * @fn: called for each ring, or once for several that came before it ran; two
  *	calls may overlap. RANCHU_RING_VCPU and _FOREIGN: process context, the
  *	owner's mm. RANCHU_RING_LOST: any context.
@@ -268,8 +272,8 @@ EXPORT_SYMBOL_GPL(ranchu_doorbell_supported);
  */
 struct ranchu_doorbell *
 ranchu_doorbell_attach(int fd, struct mm_struct *mm,
-		       struct ranchu_worker *worker, ranchu_ring_fn fn,
-		       void *data)
+		       struct ranchu_worker *worker, enum ranchu_serve serve,
+		       ranchu_ring_fn fn, void *data)
 {
 	struct ranchu_doorbell *doorbell;
 	struct file *file;
@@ -290,6 +294,7 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 	mmgrab(mm);
 	doorbell->mm = mm;
 	doorbell->worker = worker;
+	doorbell->serve = serve;
 	doorbell->file = file;
 	/* Cannot fail: eventfd_fget() has made sure that it is one. */
 	doorbell->ctx = eventfd_ctx_fileget(file);

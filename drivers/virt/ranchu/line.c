@@ -84,7 +84,8 @@ line_resample_get(struct ranchu_line *line, struct mm_struct *mm, int fd)
 {
 	if (fd == -1)
 		return NULL;
-	return ranchu_doorbell_attach(fd, mm, line->worker, line_resampled, line);
+	return ranchu_doorbell_attach(fd, mm, line->worker, RANCHU_SERVE_VCPU,
+				      line_resampled, line);
 }
 
 /* Connects the line anew, to nothing if both are NULL. */

@@ -130,6 +130,19 @@ int ranchu_mem_set(struct ranchu_mem *mem, const void __user *argp)
 }
 EXPORT_SYMBOL_GPL(ranchu_mem_set);
 
+/**
+ * ranchu_mem_is_set() - tell whether there is any guest memory
+ * @mem: the memory
+ *
+ * Context: nobody changes it meanwhile, or the answer is of the past.
+ * Return: whether ranchu_mem_set() was called and ranchu_mem_clear() not since.
+ */
+bool ranchu_mem_is_set(const struct ranchu_mem *mem)
+{
+	return rcu_access_pointer(mem->table);
+}
+EXPORT_SYMBOL_GPL(ranchu_mem_is_set);
+
 static const struct ranchu_mem_table *mem_table(struct ranchu_mem *mem)
 {
 	return srcu_dereference(mem->table, &mem->srcu);

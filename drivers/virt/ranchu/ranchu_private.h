@@ -4,9 +4,27 @@
 #define _RANCHU_PRIVATE_H
 
 struct eventfd_ctx;
+struct ranchu_vhost;
+struct ranchu_vring;
 
 /* doorbell.c */
 void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
 void ranchu_doorbell_drain(void);
+
+/* vring.c */
+void ranchu_vring_init(struct ranchu_vring *vring, struct ranchu_vhost *dev);
+void ranchu_vring_refresh(struct ranchu_vring *vring);
+int ranchu_vring_start(struct ranchu_vring *vring);
+void ranchu_vring_stop(struct ranchu_vring *vring);
+void ranchu_vring_release(struct ranchu_vring *vring);
+long ranchu_vring_set_num(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_set_addr(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_set_base(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_get_base(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_set_kick(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_set_call(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_set_err(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_set_busyloop(struct ranchu_vhost *dev, void __user *argp);
+long ranchu_vring_get_busyloop(struct ranchu_vhost *dev, void __user *argp);
 
 #endif /* _RANCHU_PRIVATE_H */

@@ -42,7 +42,7 @@ const char *ranchu_vq_fault_name(enum ranchu_vq_fault fault)
 EXPORT_SYMBOL_GPL(ranchu_vq_fault_name);
 
 /**
- * vq_add_buffer_slow() - add a buffer to a chain
+ * ranchu_vq_add_buffer_slow() - add a buffer to a chain
  * @vq: the queue
  * @walk: the chain so far
  * @addr: guest address; any number the guest came up with
@@ -53,8 +53,8 @@ EXPORT_SYMBOL_GPL(ranchu_vq_fault_name);
  *
  * Return: 0, or -EIO if the queue is now broken.
  */
-int vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
-		       u32 len, bool write)
+int ranchu_vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
+			      u32 len, bool write)
 {
 	struct ranchu_chain *chain = walk->chain;
 	unsigned int used = chain->n_out + chain->n_in;
@@ -89,7 +89,7 @@ int vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
 }
 
 /**
- * vq_log_ring() - log that a part of the ring was written
+ * ranchu_vq_log_ring() - log that a part of the ring was written
  * @vq: the queue
  * @start: of the part of the ring whose guest address is known to the log
  * @offset: of the first byte written, from @start
@@ -100,13 +100,14 @@ int vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
  *
  * Return: 0, or -EIO if the queue is now broken.
  */
-int vq_log_ring(struct ranchu_vq *vq, const void __user *start,
-		unsigned int offset, unsigned int len)
+int ranchu_vq_log_ring(struct ranchu_vq *vq, const void __user *start,
+		       unsigned int offset, unsigned int len)
 {
 	int err;
 
 	if (!vq->log_used)
 		return 0;
+	vq->logged = true;
 	/* The write comes first, its mark after it. Pairs with the VMM's. */
 	smp_wmb();
 	if (start == vq->device)
@@ -121,6 +122,8 @@ static int vq_log_buffers(struct ranchu_vq *vq, const struct ranchu_chain *chain
 {
 	const struct iovec *iov = chain->iov + chain->n_out;
 
+	vq->logged = true;
+	/* The writes come first, their marks after them. Pairs with the VMM's. */
 	smp_wmb();
 	for (; written; iov++) {
 		u32 part = min_t(u64, written, iov->iov_len);
@@ -244,7 +247,7 @@ int ranchu_vq_start(struct ranchu_vq *vq, struct ranchu_mem *mem,
 		vq->packed.used_wrap = base & BIT(31);
 		if (vq->next_avail >= vq->num || vq->next_used >= vq->num)
 			return -EINVAL;
-	} else if (vq_split_start(vq)) {
+	} else if (ranchu_vq_split_start(vq)) {
 		return -EFAULT;
 	}
 	ranchu_vq_enable_kicks(vq);
@@ -302,8 +305,8 @@ int ranchu_vq_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 {
 	if (unlikely(vq->fault))
 		return -EIO;
-	return vq->is_packed ? vq_packed_next(vq, chain) :
-			       vq_split_next(vq, chain);
+	return vq->is_packed ? ranchu_vq_packed_next(vq, chain) :
+			       ranchu_vq_split_next(vq, chain);
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_next);
 
@@ -320,9 +323,9 @@ void ranchu_vq_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
 		return;
 	vq->inflight -= chain->slots;
 	if (vq->is_packed)
-		vq_packed_put_back(vq, chain);
+		ranchu_vq_packed_put_back(vq, chain);
 	else
-		vq_split_put_back(vq, chain);
+		ranchu_vq_split_put_back(vq, chain);
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_put_back);
 
@@ -351,8 +354,8 @@ int ranchu_vq_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
 	if (unlikely(vq->log_buffers) && vq_log_buffers(vq, chain, written))
 		return -EIO;
 	vq->inflight -= chain->slots;
-	return vq->is_packed ? vq_packed_push(vq, chain, written) :
-			       vq_split_push(vq, chain, written);
+	return vq->is_packed ? ranchu_vq_packed_push(vq, chain, written) :
+			       ranchu_vq_split_push(vq, chain, written);
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_push);
 
@@ -368,7 +371,7 @@ int ranchu_vq_publish(struct ranchu_vq *vq)
 		return -EIO;
 	if (!vq->pushed)
 		return 0;
-	return vq->is_packed ? vq_packed_publish(vq) : vq_split_publish(vq);
+	return vq->is_packed ? ranchu_vq_packed_publish(vq) : ranchu_vq_split_publish(vq);
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_publish);
 
@@ -393,7 +396,7 @@ bool ranchu_vq_must_call(struct ranchu_vq *vq)
 	 */
 	smp_mb();
 	/* A negative errno is true, too: who knows what the driver wants. */
-	return vq->is_packed ? vq_packed_must_call(vq) : vq_split_must_call(vq);
+	return vq->is_packed ? ranchu_vq_packed_must_call(vq) : ranchu_vq_split_must_call(vq);
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_must_call);
 
@@ -408,8 +411,8 @@ bool ranchu_vq_enable_kicks(struct ranchu_vq *vq)
 {
 	if (unlikely(vq->fault))
 		return false;
-	return (vq->is_packed ? vq_packed_enable_kicks(vq) :
-				vq_split_enable_kicks(vq)) > 0;
+	return (vq->is_packed ? ranchu_vq_packed_enable_kicks(vq) :
+				ranchu_vq_split_enable_kicks(vq)) > 0;
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_enable_kicks);
 
@@ -424,8 +427,8 @@ void ranchu_vq_disable_kicks(struct ranchu_vq *vq)
 	if (unlikely(vq->fault))
 		return;
 	if (vq->is_packed)
-		vq_packed_disable_kicks(vq);
+		ranchu_vq_packed_disable_kicks(vq);
 	else
-		vq_split_disable_kicks(vq);
+		ranchu_vq_split_disable_kicks(vq);
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_disable_kicks);

@@ -98,34 +98,34 @@ static inline void vq_walk_init(struct vq_walk *walk, struct ranchu_vq *vq,
 }
 
 /* vq.c */
-int vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
-		       u32 len, bool write);
-int vq_log_ring(struct ranchu_vq *vq, const void __user *start,
-		unsigned int offset, unsigned int len);
+int ranchu_vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
+			      u32 len, bool write);
+int ranchu_vq_log_ring(struct ranchu_vq *vq, const void __user *start,
+		       unsigned int offset, unsigned int len);
 
 /* vq_indirect.c */
-int vq_indirect(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr, u32 len);
+int ranchu_vq_indirect(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr, u32 len);
 
 /* vq_split.c */
-int vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain);
-void vq_split_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain);
-int vq_split_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
-		  u32 written);
-int vq_split_publish(struct ranchu_vq *vq);
-int vq_split_must_call(struct ranchu_vq *vq);
-int vq_split_enable_kicks(struct ranchu_vq *vq);
-int vq_split_disable_kicks(struct ranchu_vq *vq);
-int vq_split_start(struct ranchu_vq *vq);
+int ranchu_vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain);
+void ranchu_vq_split_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain);
+int ranchu_vq_split_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
+			 u32 written);
+int ranchu_vq_split_publish(struct ranchu_vq *vq);
+int ranchu_vq_split_must_call(struct ranchu_vq *vq);
+int ranchu_vq_split_enable_kicks(struct ranchu_vq *vq);
+int ranchu_vq_split_disable_kicks(struct ranchu_vq *vq);
+int ranchu_vq_split_start(struct ranchu_vq *vq);
 
 /* vq_packed.c */
-int vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain);
-void vq_packed_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain);
-int vq_packed_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
-		   u32 written);
-int vq_packed_publish(struct ranchu_vq *vq);
-int vq_packed_must_call(struct ranchu_vq *vq);
-int vq_packed_enable_kicks(struct ranchu_vq *vq);
-int vq_packed_disable_kicks(struct ranchu_vq *vq);
+int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain);
+void ranchu_vq_packed_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain);
+int ranchu_vq_packed_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
+			  u32 written);
+int ranchu_vq_packed_publish(struct ranchu_vq *vq);
+int ranchu_vq_packed_must_call(struct ranchu_vq *vq);
+int ranchu_vq_packed_enable_kicks(struct ranchu_vq *vq);
+int ranchu_vq_packed_disable_kicks(struct ranchu_vq *vq);
 
 /*
  * Ring fields are read and written whole: each is aligned (ranchu_vq_check()
@@ -195,7 +195,7 @@ static __always_inline int vq_add_buffer(struct ranchu_vq *vq,
 	}
 	return 0;
 slow:
-	return vq_add_buffer_slow(vq, walk, addr, len, write);
+	return ranchu_vq_add_buffer_slow(vq, walk, addr, len, write);
 }
 
 /* What was pushed has become the driver's to see. */

@@ -101,7 +101,7 @@ static int vq_indirect_packed(struct ranchu_vq *vq, struct vq_walk *walk,
 }
 
 /**
- * vq_indirect() - add the buffers of an indirect table to a chain
+ * ranchu_vq_indirect() - add the buffers of an indirect table to a chain
  * @vq: the queue
  * @walk: the chain so far
  * @addr: guest address of the table; any number the guest came up with
@@ -109,7 +109,7 @@ static int vq_indirect_packed(struct ranchu_vq *vq, struct vq_walk *walk,
  *
  * Return: 0, or -EIO if the queue is now broken.
  */
-int vq_indirect(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr, u32 len)
+int ranchu_vq_indirect(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr, u32 len)
 {
 	struct vq_table table;
 

@@ -107,17 +107,17 @@ static int packed_first(struct ranchu_vq *vq, struct vq_walk *walk,
 				     flags & VRING_DESC_F_WRITE);
 	if (flags & VRING_DESC_F_NEXT)
 		return vq_break(vq, RANCHU_VQ_INDIRECT);
-	return vq_indirect(vq, walk, desc->addr, vq_desc_len(desc));
+	return ranchu_vq_indirect(vq, walk, desc->addr, vq_desc_len(desc));
 }
 
 /**
- * vq_packed_next() - see ranchu_vq_next()
+ * ranchu_vq_packed_next() - see ranchu_vq_next()
  * @vq: the queue
  * @chain: filled
  *
  * Return: see there.
  */
-int vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
+int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 {
 	struct vq_walk walk;
 	struct vq_desc desc;
@@ -143,11 +143,11 @@ int vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 }
 
 /**
- * vq_packed_put_back() - see ranchu_vq_put_back()
+ * ranchu_vq_packed_put_back() - see ranchu_vq_put_back()
  * @vq: the queue
  * @chain: the chain
  */
-void vq_packed_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
+void ranchu_vq_packed_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
 {
 	if (chain->pos > vq->next_avail || chain->slots == vq->num)
 		vq->packed.avail_wrap = !vq->packed.avail_wrap;
@@ -162,12 +162,12 @@ static int packed_write(struct ranchu_vq *vq, u16 slot, u64 word)
 		return -EIO;
 	if (likely(!vq->log_used))
 		return 0;
-	return vq_log_ring(vq, vq->desc, (void __user *)where - vq->desc,
+	return ranchu_vq_log_ring(vq, vq->desc, (void __user *)where - vq->desc,
 			   sizeof(*where));
 }
 
 /**
- * vq_packed_push() - see ranchu_vq_push()
+ * ranchu_vq_packed_push() - see ranchu_vq_push()
  * @vq: the queue
  * @chain: the chain
  * @written: bytes
@@ -180,13 +180,13 @@ static int packed_write(struct ranchu_vq *vq, u16 slot, u64 word)
  * Return: see there.
  * Source: virtio 2.8.8 (in order), 2.8.13
  */
-int vq_packed_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
-		   u32 written)
+int ranchu_vq_packed_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
+			  u32 written)
 {
 	u16 flags = vq->packed.used_wrap ? PACKED_AVAIL | PACKED_USED : 0;
 	u64 word = written | (u64)chain->id << 32;
 
-	if (vq->in_order && vq->pushed && !vq->held_full && vq_packed_publish(vq))
+	if (vq->in_order && vq->pushed && !vq->held_full && ranchu_vq_packed_publish(vq))
 		return -EIO;
 	if (written)
 		word |= (u64)VRING_DESC_F_WRITE << 48;
@@ -206,12 +206,12 @@ int vq_packed_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
 }
 
 /**
- * vq_packed_publish() - see ranchu_vq_publish()
+ * ranchu_vq_packed_publish() - see ranchu_vq_publish()
  * @vq: the queue; something was pushed
  *
  * Return: see there.
  */
-int vq_packed_publish(struct ranchu_vq *vq)
+int ranchu_vq_packed_publish(struct ranchu_vq *vq)
 {
 	/* Buffers and later descriptors before the first. Pairs with the driver's. */
 	smp_wmb();
@@ -223,13 +223,13 @@ int vq_packed_publish(struct ranchu_vq *vq)
 }
 
 /**
- * vq_packed_must_call() - see ranchu_vq_must_call()
+ * ranchu_vq_packed_must_call() - see ranchu_vq_must_call()
  * @vq: the queue
  *
  * Return: 1 or 0, or -EIO.
  * Source: virtio 2.8.10
  */
-int vq_packed_must_call(struct ranchu_vq *vq)
+int ranchu_vq_packed_must_call(struct ranchu_vq *vq)
 {
 	__le32 __user *event = vq->driver;
 	u32 uncalled = vq->uncalled;
@@ -270,16 +270,16 @@ static int packed_tell(struct ranchu_vq *vq, u16 where, u16 flags)
 	/* Both fields at once, so neither is seen with the other's old value. */
 	if (vq_put(vq, cpu_to_le32(where | (u32)flags << 16), event))
 		return -EIO;
-	return vq_log_ring(vq, vq->device, 0, sizeof(*event));
+	return ranchu_vq_log_ring(vq, vq->device, 0, sizeof(*event));
 }
 
 /**
- * vq_packed_enable_kicks() - see ranchu_vq_enable_kicks()
+ * ranchu_vq_packed_enable_kicks() - see ranchu_vq_enable_kicks()
  * @vq: the queue
  *
  * Return: 1 or 0, or -EIO.
  */
-int vq_packed_enable_kicks(struct ranchu_vq *vq)
+int ranchu_vq_packed_enable_kicks(struct ranchu_vq *vq)
 {
 	struct vq_desc desc;
 	int err;
@@ -301,14 +301,14 @@ int vq_packed_enable_kicks(struct ranchu_vq *vq)
 }
 
 /**
- * vq_packed_disable_kicks() - see ranchu_vq_disable_kicks()
+ * ranchu_vq_packed_disable_kicks() - see ranchu_vq_disable_kicks()
  * @vq: the queue
  *
  * With event indices, too: the slot that we named comes round every other lap.
  *
  * Return: 0, or -EIO.
  */
-int vq_packed_disable_kicks(struct ranchu_vq *vq)
+int ranchu_vq_packed_disable_kicks(struct ranchu_vq *vq)
 {
 	return packed_tell(vq, 0, VRING_PACKED_EVENT_FLAG_DISABLE);
 }

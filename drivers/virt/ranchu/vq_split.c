@@ -46,16 +46,16 @@ static int split_log(struct ranchu_vq *vq, const void __user *uaddr,
 {
 	if (likely(!vq->log_used))
 		return 0;
-	return vq_log_ring(vq, vq->device, uaddr - vq->device, len);
+	return ranchu_vq_log_ring(vq, vq->device, uaddr - vq->device, len);
 }
 
 /**
- * vq_split_start() - go on where the used ring stands
+ * ranchu_vq_split_start() - go on where the used ring stands
  * @vq: located; @next_avail is set
  *
  * Return: 0, or -EIO.
  */
-int vq_split_start(struct ranchu_vq *vq)
+int ranchu_vq_split_start(struct ranchu_vq *vq)
 {
 	__virtio16 idx;
 
@@ -99,7 +99,7 @@ static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
 		if (flags & VRING_DESC_F_INDIRECT) {
 			if (flags & VRING_DESC_F_NEXT)
 				return vq_break(vq, RANCHU_VQ_INDIRECT);
-			return vq_indirect(vq, walk, desc.addr,
+			return ranchu_vq_indirect(vq, walk, desc.addr,
 					   vq_desc_len(&desc));
 		}
 		if (vq_add_buffer(vq, walk, desc.addr, vq_desc_len(&desc),
@@ -116,13 +116,13 @@ static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
 }
 
 /**
- * vq_split_next() - see ranchu_vq_next()
+ * ranchu_vq_split_next() - see ranchu_vq_next()
  * @vq: the queue
  * @chain: filled
  *
  * Return: see there.
  */
-int vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
+int ranchu_vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 {
 	struct vq_walk walk;
 	__virtio16 raw;
@@ -153,11 +153,11 @@ int vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 }
 
 /**
- * vq_split_put_back() - see ranchu_vq_put_back()
+ * ranchu_vq_split_put_back() - see ranchu_vq_put_back()
  * @vq: the queue
  * @chain: the chain
  */
-void vq_split_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
+void ranchu_vq_split_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
 {
 	vq->next_avail--;
 }
@@ -175,7 +175,7 @@ static int split_write(struct ranchu_vq *vq, u16 index, u16 id, u32 len)
 }
 
 /**
- * vq_split_push() - see ranchu_vq_push()
+ * ranchu_vq_split_push() - see ranchu_vq_push()
  * @vq: the queue
  * @chain: the chain
  * @written: bytes
@@ -186,14 +186,14 @@ static int split_write(struct ranchu_vq *vq, u16 index, u16 id, u32 len)
  * Return: see there.
  * Source: virtio 2.7.9
  */
-int vq_split_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
-		  u32 written)
+int ranchu_vq_split_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
+			 u32 written)
 {
 	if (!vq->in_order) {
 		if (split_write(vq, vq->next_used, chain->id, written))
 			return -EIO;
 	} else {
-		if (vq->pushed && !vq->held_full && vq_split_publish(vq))
+		if (vq->pushed && !vq->held_full && ranchu_vq_split_publish(vq))
 			return -EIO;
 		vq->split.held_id = chain->id;
 		vq->split.held_len = written;
@@ -205,12 +205,12 @@ int vq_split_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
 }
 
 /**
- * vq_split_publish() - see ranchu_vq_publish()
+ * ranchu_vq_split_publish() - see ranchu_vq_publish()
  * @vq: the queue; something was pushed
  *
  * Return: see there.
  */
-int vq_split_publish(struct ranchu_vq *vq)
+int ranchu_vq_split_publish(struct ranchu_vq *vq)
 {
 	__virtio16 __user *idx = &split_used(vq)->idx;
 
@@ -227,13 +227,13 @@ int vq_split_publish(struct ranchu_vq *vq)
 }
 
 /**
- * vq_split_must_call() - see ranchu_vq_must_call()
+ * ranchu_vq_split_must_call() - see ranchu_vq_must_call()
  * @vq: the queue
  *
  * Return: 1 or 0, or -EIO.
  * Source: virtio 2.7.7 and 2.7.8
  */
-int vq_split_must_call(struct ranchu_vq *vq)
+int ranchu_vq_split_must_call(struct ranchu_vq *vq)
 {
 	u16 old = vq->next_used - vq->pushed - vq->uncalled;
 	u32 uncalled = vq->uncalled;
@@ -266,12 +266,12 @@ static int split_tell(struct ranchu_vq *vq, u16 val, void __user *where)
 }
 
 /**
- * vq_split_enable_kicks() - see ranchu_vq_enable_kicks()
+ * ranchu_vq_split_enable_kicks() - see ranchu_vq_enable_kicks()
  * @vq: the queue
  *
  * Return: 1 or 0, or -EIO.
  */
-int vq_split_enable_kicks(struct ranchu_vq *vq)
+int ranchu_vq_split_enable_kicks(struct ranchu_vq *vq)
 {
 	int err;
 
@@ -292,7 +292,7 @@ int vq_split_enable_kicks(struct ranchu_vq *vq)
 }
 
 /**
- * vq_split_disable_kicks() - see ranchu_vq_disable_kicks()
+ * ranchu_vq_split_disable_kicks() - see ranchu_vq_disable_kicks()
  * @vq: the queue
  *
  * With event indices there is nothing to do: the one that we gave lies behind,
@@ -300,7 +300,7 @@ int vq_split_enable_kicks(struct ranchu_vq *vq)
  *
  * Return: 0, or -EIO.
  */
-int vq_split_disable_kicks(struct ranchu_vq *vq)
+int ranchu_vq_split_disable_kicks(struct ranchu_vq *vq)
 {
 	if (vq->event_idx)
 		return 0;

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The vhost ioctls that concern a device as a whole, and its life from
+ * SET_OWNER to the last close. Rings are vring.c's.
+ *
+ * Source: linux/vhost.h; errnos are those of drivers/vhost/vhost.c
+ */
+#include <linux/eventfd.h>
+#include <linux/export.h>
+#include <linux/ranchu_vhost.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+#include <linux/vhost.h>
+
+#include "ranchu_private.h"
+
+/**
+ * ranchu_vhost_init() - make a device without an owner
+ * @dev: zeroed
+ * @ops: the device module's
+ * @vrings: zeroed; live as long as @dev
+ * @n_vrings: how many
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int ranchu_vhost_init(struct ranchu_vhost *dev, const struct ranchu_vhost_ops *ops,
+		      struct ranchu_vring *vrings, unsigned int n_vrings)
+{
+	unsigned int i;
+	int err;
+
+	err = ranchu_mem_init(&dev->mem);
+	if (err)
+		return err;
+	mutex_init(&dev->lock);
+	mutex_init(&dev->log_lock);
+	ranchu_worker_init(&dev->worker);
+	dev->ops = ops;
+	dev->vrings = vrings;
+	dev->n_vrings = n_vrings;
+	for (i = 0; i < n_vrings; i++)
+		ranchu_vring_init(&vrings[i], dev);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ranchu_vhost_init);
+
+static void vhost_swap_log_fd(struct ranchu_vhost *dev, struct eventfd_ctx *ctx)
+{
+	mutex_lock(&dev->log_lock);
+	swap(dev->log_fd, ctx);
+	mutex_unlock(&dev->log_lock);
+	if (ctx)
+		eventfd_ctx_put(ctx);
+}
+
+/*
+ * From an owned device to one without an owner. Any process may be the one
+ * that closes the file, so nothing here touches the owner's memory.
+ */
+static void vhost_release_owner(struct ranchu_vhost *dev)
+{
+	unsigned int i;
+
+	if (!dev->mm)
+		return;
+	ranchu_vhost_stop(dev);
+	for (i = 0; i < dev->n_vrings; i++)
+		ranchu_vring_release(&dev->vrings[i]);
+	/* What is still queued finds its ring stopped. */
+	ranchu_worker_stop(&dev->worker);
+	if (dev->ops->released)
+		dev->ops->released(dev);
+	vhost_swap_log_fd(dev, NULL);
+	ranchu_mem_clear(&dev->mem);
+	dev->features = 0;
+	dev->backend_features = 0;
+	dev->log = 0;
+	dev->log_set = false;
+	mmdrop(dev->mm);
+	dev->mm = NULL;
+}
+
+/**
+ * ranchu_vhost_destroy() - undo ranchu_vhost_init()
+ * @dev: no ioctl runs or will
+ *
+ * Context: any process; may sleep.
+ */
+void ranchu_vhost_destroy(struct ranchu_vhost *dev)
+{
+	mutex_lock(&dev->lock);
+	vhost_release_owner(dev);
+	mutex_unlock(&dev->lock);
+	ranchu_mem_destroy(&dev->mem);
+}
+EXPORT_SYMBOL_GPL(ranchu_vhost_destroy);
+
+/**
+ * ranchu_vhost_start() - start all rings
+ * @dev: has an owner; rings that run already go on
+ *
+ * Context: the owner's process, the device's lock held.
+ * Return:
+ * * 0: all run
+ * * -EINVAL: a ring's size, place, base or features are wrong
+ * * -EFAULT: there is no memory table, or a ring was never placed or cannot be
+ *   accessed; none runs
+ */
+int ranchu_vhost_start(struct ranchu_vhost *dev)
+{
+	unsigned int i;
+	int err;
+
+	lockdep_assert_held(&dev->lock);
+	if (!ranchu_mem_is_set(&dev->mem))
+		return -EFAULT;
+	for (i = 0; i < dev->n_vrings; i++) {
+		err = ranchu_vring_start(&dev->vrings[i]);
+		if (err) {
+			ranchu_vhost_stop(dev);
+			return err;
+		}
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ranchu_vhost_start);
+
+/**
+ * ranchu_vhost_stop() - stop all rings
+ * @dev: the device; rings may be stopped already
+ *
+ * On return kicked() does not run, and is not called until the next start.
+ *
+ * Context: any process, the device's lock held; may sleep.
+ */
+void ranchu_vhost_stop(struct ranchu_vhost *dev)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&dev->lock);
+	for (i = 0; i < dev->n_vrings; i++)
+		ranchu_vring_stop(&dev->vrings[i]);
+}
+EXPORT_SYMBOL_GPL(ranchu_vhost_stop);
+
+static bool vhost_is_running(struct ranchu_vhost *dev)
+{
+	unsigned int i;
+
+	/* Only changed with the device's lock held. */
+	for (i = 0; i < dev->n_vrings; i++)
+		if (dev->vrings[i].running)
+			return true;
+	return false;
+}
+
+static void vhost_refresh(struct ranchu_vhost *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->n_vrings; i++) {
+		mutex_lock(&dev->vrings[i].lock);
+		ranchu_vring_refresh(&dev->vrings[i]);
+		mutex_unlock(&dev->vrings[i].lock);
+	}
+}
+
+static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
+{
+	char name[TASK_COMM_LEN];
+	int err;
+
+	if (dev->mm)
+		return -EBUSY;
+	snprintf(name, sizeof(name), "vhost-%d", current->pid);
+	err = ranchu_worker_start(&dev->worker, name);
+	if (err)
+		return err;
+	mmgrab(current->mm);
+	dev->mm = current->mm;
+	return 0;
+}
+
+static long vhost_reset_owner(struct ranchu_vhost *dev, void __user *argp)
+{
+	vhost_release_owner(dev);
+	return 0;
+}
+
+static long vhost_get_features(struct ranchu_vhost *dev, void __user *argp)
+{
+	u64 features = dev->ops->features;
+
+	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+}
+
+/* -EFAULT for a log that is not there is what VMMs know from vhost. */
+static long vhost_set_features(struct ranchu_vhost *dev, void __user *argp)
+{
+	const u64 log = BIT_ULL(VHOST_F_LOG_ALL);
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	if (features & ~dev->ops->features)
+		return -EOPNOTSUPP;
+	if (features & log && !dev->log_set)
+		return -EFAULT;
+	if ((features ^ dev->features) & ~log && vhost_is_running(dev))
+		return -EBUSY;
+	dev->features = features;
+	vhost_refresh(dev);
+	return 0;
+}
+
+static long vhost_get_backend_features(struct ranchu_vhost *dev, void __user *argp)
+{
+	u64 features = dev->ops->backend_features;
+
+	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+}
+
+static long vhost_set_backend_features(struct ranchu_vhost *dev, void __user *argp)
+{
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	if (features & ~dev->ops->backend_features)
+		return -EOPNOTSUPP;
+	if (features != dev->backend_features && vhost_is_running(dev))
+		return -EBUSY;
+	dev->backend_features = features;
+	return 0;
+}
+
+static long vhost_set_mem_table(struct ranchu_vhost *dev, void __user *argp)
+{
+	return ranchu_mem_set(&dev->mem, argp);
+}
+
+static long vhost_set_log_base(struct ranchu_vhost *dev, void __user *argp)
+{
+	u64 log, size;
+	int idx;
+
+	if (copy_from_user(&log, argp, sizeof(log)))
+		return -EFAULT;
+	idx = ranchu_mem_enter(&dev->mem);
+	size = ranchu_mem_log_size(&dev->mem);
+	ranchu_mem_leave(&dev->mem, idx);
+	if (!access_ok(u64_to_user_ptr(log), size))
+		return -EFAULT;
+	dev->log = log;
+	dev->log_set = true;
+	vhost_refresh(dev);
+	return 0;
+}
+
+static long vhost_set_log_fd(struct ranchu_vhost *dev, void __user *argp)
+{
+	struct eventfd_ctx *ctx = NULL;
+	int fd;
+
+	if (copy_from_user(&fd, argp, sizeof(fd)))
+		return -EFAULT;
+	if (fd != VHOST_FILE_UNBIND) {
+		ctx = eventfd_ctx_fdget(fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+	vhost_swap_log_fd(dev, ctx);
+	return 0;
+}
+
+/* Not here, so refused: workers of the VMM's making, rings of another endian. */
+static const struct ranchu_vhost_ioctl vhost_ioctls[] = {
+	{ VHOST_SET_OWNER, vhost_set_owner, true },
+	{ VHOST_RESET_OWNER, vhost_reset_owner },
+	{ VHOST_GET_FEATURES, vhost_get_features, true },
+	{ VHOST_SET_FEATURES, vhost_set_features },
+	{ VHOST_GET_BACKEND_FEATURES, vhost_get_backend_features, true },
+	{ VHOST_SET_BACKEND_FEATURES, vhost_set_backend_features },
+	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table },
+	{ VHOST_SET_LOG_BASE, vhost_set_log_base },
+	{ VHOST_SET_LOG_FD, vhost_set_log_fd },
+	{ VHOST_SET_VRING_NUM, ranchu_vring_set_num },
+	{ VHOST_SET_VRING_ADDR, ranchu_vring_set_addr },
+	{ VHOST_SET_VRING_BASE, ranchu_vring_set_base },
+	{ VHOST_GET_VRING_BASE, ranchu_vring_get_base },
+	{ VHOST_SET_VRING_KICK, ranchu_vring_set_kick },
+	{ VHOST_SET_VRING_CALL, ranchu_vring_set_call },
+	{ VHOST_SET_VRING_ERR, ranchu_vring_set_err },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, ranchu_vring_set_busyloop },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, ranchu_vring_get_busyloop },
+};
+
+static const struct ranchu_vhost_ioctl *
+vhost_find_ioctl(const struct ranchu_vhost_ioctl *rows, unsigned int n,
+		 unsigned int number)
+{
+	const struct ranchu_vhost_ioctl *row;
+
+	for (row = rows; row < rows + n; row++)
+		if (row->number == number)
+			return row;
+	return NULL;
+}
+
+/**
+ * ranchu_vhost_ioctl() - serve an ioctl
+ * @dev: the device
+ * @number: one of linux/vhost.h's or of the device's own table
+ * @argp: its argument
+ *
+ * Context: may sleep.
+ * Return: what the ioctl's function says, or
+ * * -ENOIOCTLCMD: no such ioctl here
+ * * -EPERM: the caller is not the owner
+ */
+long ranchu_vhost_ioctl(struct ranchu_vhost *dev, unsigned int number,
+			void __user *argp)
+{
+	const struct ranchu_vhost_ioctl *row;
+	long ret;
+
+	row = vhost_find_ioctl(dev->ops->ioctls, dev->ops->n_ioctls, number) ?:
+	      vhost_find_ioctl(vhost_ioctls, ARRAY_SIZE(vhost_ioctls), number);
+	if (!row)
+		return -ENOIOCTLCMD;
+	mutex_lock(&dev->lock);
+	if (row->anyone || dev->mm == current->mm)
+		ret = row->fn(dev, argp);
+	else
+		ret = -EPERM;
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(ranchu_vhost_ioctl);
