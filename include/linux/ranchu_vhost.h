@@ -80,6 +80,8 @@ struct ranchu_vhost_ioctl {
  *	ranchu_vring_request(), or it was just started. Called in the worker,
  *	with the vring's lock held, inside ranchu_mem_enter(), while it is
  *	running. What was pushed is published, and the driver told, afterwards.
+ * @stopped: @vring has been stopped: forget what was taken from it. Called with
+ *	its lock held, in any process. May be NULL.
  * @released: the owner is gone, no ring runs, and @kicked is not called any
  *	more; called with the device's lock held. May be NULL.
  * @ioctls: the device's own
@@ -90,6 +92,7 @@ struct ranchu_vhost_ops {
 	u64 features;
 	u64 backend_features;
 	void (*kicked)(struct ranchu_vring *vring);
+	void (*stopped)(struct ranchu_vring *vring);
 	void (*released)(struct ranchu_vhost *dev);
 	const struct ranchu_vhost_ioctl *ioctls;
 	unsigned int n_ioctls;

@@ -200,11 +200,15 @@ int ranchu_vring_start(struct ranchu_vring *vring)
  */
 void ranchu_vring_stop(struct ranchu_vring *vring)
 {
+	const struct ranchu_vhost_ops *ops = vring->dev->ops;
+
 	mutex_lock(&vring->lock);
 	if (vring->running) {
 		vring->running = false;
 		vring->base = ranchu_vq_base(&vring->vq);
 		vring->base_set = true;
+		if (ops->stopped)
+			ops->stopped(vring);
 	}
 	mutex_unlock(&vring->lock);
 }
