@@ -284,10 +284,16 @@ EXPORT_SYMBOL_GPL(ranchu_vq_relocate);
  */
 u32 ranchu_vq_base(const struct ranchu_vq *vq)
 {
+	bool wrap;
+	u32 used;
+
 	if (!vq->is_packed)
 		return vq->next_avail;
+	/* What was pushed and not published, the driver has not seen. */
+	used = vq->pushed ? vq->packed.held_slot : vq->next_used;
+	wrap = vq->pushed ? vq->packed.held_flags : vq->packed.used_wrap;
 	return vq->next_avail | (u32)vq->packed.avail_wrap << 15 |
-	       (u32)vq->next_used << 16 | (u32)vq->packed.used_wrap << 31;
+	       used << 16 | (u32)wrap << 31;
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_base);
 
@@ -329,6 +335,18 @@ void ranchu_vq_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_put_back);
 
+/*
+ * Where the chain stands that was taken first, of those in flight. Not where
+ * the used ring does: after a restart that may be anywhere, and in a split
+ * queue it is the guest's word.
+ */
+static u16 vq_oldest(const struct ranchu_vq *vq)
+{
+	u32 pos = vq->next_avail - vq->inflight;
+
+	return vq->is_packed && vq->inflight > vq->next_avail ? pos + vq->num : pos;
+}
+
 /**
  * ranchu_vq_push() - hand a chain back to the driver
  * @vq: running or broken
@@ -347,7 +365,7 @@ int ranchu_vq_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
 	if (unlikely(vq->fault))
 		return -EIO;
 	if (WARN_ON_ONCE(chain->slots > vq->inflight) ||
-	    WARN_ON_ONCE(vq->in_order && chain->pos != vq->next_used))
+	    WARN_ON_ONCE(vq->in_order && chain->pos != vq_oldest(vq)))
 		return -EIO;
 	if (WARN_ON_ONCE(written > chain->in_len))
 		written = chain->in_len;
