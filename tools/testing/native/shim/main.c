@@ -20,6 +20,8 @@ int main(void)
 	const struct kunit_case *cases = shim_suite->test_cases;
 	unsigned int n, i, failed = 0;
 
+	/* What was printed must not be lost when a case aborts. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (n = 0; cases[n].run; n++)
 		;
 	printf("KTAP version 1\n# %s\n1..%u\n", shim_suite->name, n);

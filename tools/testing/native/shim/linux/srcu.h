@@ -35,6 +35,7 @@ static inline void srcu_read_unlock(struct srcu_struct *srcu, int idx)
 }
 
 #define srcu_dereference(ptr, srcu) ((void)(srcu), (ptr))
+#define rcu_access_pointer(ptr) (ptr)
 #define RCU_INIT_POINTER(ptr, val) ((ptr) = (val))
 #define rcu_replace_pointer(ptr, val, held) ({	\
 	__auto_type old_ = (ptr);		\
