@@ -139,13 +139,26 @@ int ranchu_vq_packed_disable_kicks(struct ranchu_vq *vq);
 	(unlikely(put_user(val, uptr)) ?				\
 	 vq_break(vq, RANCHU_VQ_RING_FAULT) : 0)
 
+/*
+ * Opens the descriptor at @words for unsafe_get_user(). Where the address can
+ * be masked that needs no barrier against speculation.
+ */
+static __always_inline bool vq_open_desc(const __le64 __user **words)
+{
+	if (can_do_masked_user_access()) {
+		*words = masked_user_access_begin(*words);
+		return true;
+	}
+	return user_read_access_begin(*words, sizeof(struct vring_desc));
+}
+
 /* Reads a descriptor whose owner has already been seen to have written it. */
 static inline int vq_get_desc(const void __user *uaddr, struct vq_desc *desc)
 {
 	const __le64 __user *words = uaddr;
 	__le64 addr, word;
 
-	if (!user_read_access_begin(words, sizeof(struct vring_desc)))
+	if (!vq_open_desc(&words))
 		return -EFAULT;
 	unsafe_get_user(addr, words, fault);
 	unsafe_get_user(word, words + 1, fault);

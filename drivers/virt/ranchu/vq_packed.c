@@ -49,11 +49,12 @@ static void packed_advance(const struct ranchu_vq *vq, u16 *slot, bool *wrap,
 /* Reads the descriptor at next_avail, if it is available. Returns whether. */
 static int packed_peek(struct ranchu_vq *vq, struct vq_desc *desc)
 {
-	const __le64 __user *words = (__le64 __user *)packed_slot(vq, vq->next_avail);
+	const __le64 __user *words =
+		(const __le64 __user *)packed_slot(vq, vq->next_avail);
 	__le64 addr, word;
 	bool avail;
 
-	if (!user_read_access_begin(words, sizeof(struct vring_packed_desc)))
+	if (!vq_open_desc(&words))
 		goto broken;
 	unsafe_get_user(word, words + 1, fault);
 	desc->word = le64_to_cpu(word);

@@ -80,6 +80,8 @@ static inline bool shim_store_bytes(void *uaddr, const void *src, size_t len)
 									\
 	shim_store(uptr, &put_, sizeof(put_)) ? 0 : -EFAULT; })
 
+#define can_do_masked_user_access() false
+#define masked_user_access_begin(uaddr) (uaddr)
 #define user_read_access_begin(uaddr, len) access_ok(uaddr, len)
 #define user_read_access_end() ((void)0)
 #define unsafe_get_user(val, uptr, label) do {				\
