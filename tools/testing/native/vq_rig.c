@@ -139,11 +139,12 @@ void shim_barrier(enum shim_barrier kind)
  */
 void rig_set_memory(struct rig *rig, unsigned int n)
 {
+	/* As struct vhost_memory has it, with room for the regions. */
 	struct {
-		struct vhost_memory head;
+		u32 nregions, padding;
 		struct vhost_memory_region regions[RIG_REGIONS];
 	} table = {
-		.head.nregions = n,
+		.nregions = n,
 		.regions = {
 			{ RIG_A, RIG_REGION_SIZE, (uintptr_t)area_a, 0 },
 			{ RIG_B, RIG_REGION_SIZE, (uintptr_t)area_b, 0 },
@@ -307,6 +308,7 @@ static u16 add_packed(struct rig *rig, const struct rig_buf *bufs, unsigned int 
 	unsigned int i;
 
 	rig->slots[id] = n;
+	rig->given++;
 	for (i = 0; i < n; i++) {
 		flags = bufs[i].flags | (i + 1 < n ? N : 0) |
 			BIT(rig->avail_wrap ? VRING_PACKED_DESC_F_AVAIL :
@@ -373,8 +375,10 @@ static bool take_packed(struct rig *rig, u16 *id, u32 *len)
 	bool avail = desc->flags & BIT(VRING_PACKED_DESC_F_AVAIL);
 	bool used = desc->flags & BIT(VRING_PACKED_DESC_F_USED);
 
-	if (avail != rig->used_wrap || used != rig->used_wrap)
+	/* A slot that was never used looks used in every other lap. */
+	if (!rig->given || avail != rig->used_wrap || used != rig->used_wrap)
 		return false;
+	rig->given--;
 	*id = desc->id;
 	*len = desc->len;
 	/* The device says by a flag whether it wrote at all. */

@@ -73,6 +73,7 @@ struct rig_buf {
  * @next_desc: split: the next free descriptor
  * @used: split: the used index seen; packed: the next slot
  * @used_wrap: packed: wrap counter there
+ * @given: packed: chains that are the device's, as the driver knows
  * @slots: packed: descriptors of the chain with each id
  */
 struct rig {
@@ -97,6 +98,7 @@ struct rig {
 	u16 next_desc;
 	u16 used;
 	bool used_wrap;
+	unsigned int given;
 	u16 slots[RANCHU_VQ_MAX_NUM];
 };
 
