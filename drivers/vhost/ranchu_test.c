@@ -101,11 +101,17 @@ static void test_complete(struct test_dev *dev, struct ranchu_vring *vring,
 		ranchu_vring_update(vring);
 }
 
+/* The last one first, unless the driver was promised otherwise. */
 static void test_complete_held(struct test_dev *dev, struct ranchu_vring *vring,
 			       struct test_ring *ring)
 {
-	while (ring->n_held)
-		test_complete(dev, vring, ring, &ring->held[--ring->n_held]);
+	bool in_order = vring->setup.features & BIT_ULL(VIRTIO_F_IN_ORDER);
+	unsigned int n = ring->n_held, i;
+
+	ring->n_held = 0;
+	for (i = 0; i < n; i++)
+		test_complete(dev, vring, ring,
+			      &ring->held[in_order ? i : n - 1 - i]);
 }
 
 static int test_take(struct ranchu_vring *vring, struct test_ring *ring,
@@ -180,12 +186,6 @@ static int test_ring_make(struct test_ring *ring,
 	return 0;
 }
 
-/* Only changed with the device's lock held, which every ioctl holds. */
-static bool test_is_running(const struct test_dev *dev)
-{
-	return dev->vrings[0].running;
-}
-
 /* What was taken and not handed back is lost. */
 static void test_stopped(struct ranchu_vring *vring)
 {
@@ -221,7 +221,7 @@ static long test_set_mode(struct ranchu_vhost *vhost, void __user *argp)
 	    mode.flags & ~VHOST_RANCHU_TEST_FLAGS ||
 	    mode.hold > VHOST_RANCHU_TEST_MAX_HOLD)
 		return -EINVAL;
-	if (test_is_running(dev))
+	if (ranchu_vhost_is_running(vhost))
 		return -EBUSY;
 	err = test_ring_make(&made, &mode);
 	if (err)

@@ -76,6 +76,7 @@ struct ranchu_vhost_ioctl {
  * @name: for messages
  * @features: offered: of RANCHU_VQ_FEATURES and the device's own
  * @backend_features: the same for VHOST_GET_BACKEND_FEATURES
+ * @optional: rings, a bit each, that are not started if they have no size
  * @kicked: work on @vring: the driver kicked it, the device asked for it with
  *	ranchu_vring_request(), or it was just started. Called in the worker,
  *	with the vring's lock held, inside ranchu_mem_enter(), while it is
@@ -91,6 +92,7 @@ struct ranchu_vhost_ops {
 	const char *name;
 	u64 features;
 	u64 backend_features;
+	u32 optional;
 	void (*kicked)(struct ranchu_vring *vring);
 	void (*stopped)(struct ranchu_vring *vring);
 	void (*released)(struct ranchu_vhost *dev);
@@ -140,6 +142,7 @@ long ranchu_vhost_ioctl(struct ranchu_vhost *dev, unsigned int number,
 			void __user *argp);
 int ranchu_vhost_start(struct ranchu_vhost *dev);
 void ranchu_vhost_stop(struct ranchu_vhost *dev);
+bool ranchu_vhost_is_running(const struct ranchu_vhost *dev);
 
 /* vring.c */
 void ranchu_vring_update(struct ranchu_vring *vring);

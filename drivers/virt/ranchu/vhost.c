@@ -117,6 +117,8 @@ int ranchu_vhost_start(struct ranchu_vhost *dev)
 	if (!ranchu_mem_is_set(&dev->mem))
 		return -EFAULT;
 	for (i = 0; i < dev->n_vrings; i++) {
+		if (dev->ops->optional & BIT(i) && !dev->vrings[i].setup.num)
+			continue;
 		err = ranchu_vring_start(&dev->vrings[i]);
 		if (err) {
 			ranchu_vhost_stop(dev);
@@ -145,16 +147,23 @@ void ranchu_vhost_stop(struct ranchu_vhost *dev)
 }
 EXPORT_SYMBOL_GPL(ranchu_vhost_stop);
 
-static bool vhost_is_running(struct ranchu_vhost *dev)
+/**
+ * ranchu_vhost_is_running() - tell whether any ring runs
+ * @dev: the device
+ *
+ * Context: the device's lock held, which no start or stop goes without.
+ * Return: whether one does.
+ */
+bool ranchu_vhost_is_running(const struct ranchu_vhost *dev)
 {
 	unsigned int i;
 
-	/* Only changed with the device's lock held. */
 	for (i = 0; i < dev->n_vrings; i++)
 		if (dev->vrings[i].running)
 			return true;
 	return false;
 }
+EXPORT_SYMBOL_GPL(ranchu_vhost_is_running);
 
 static void vhost_refresh(struct ranchu_vhost *dev)
 {
@@ -208,7 +217,7 @@ static long vhost_set_features(struct ranchu_vhost *dev, void __user *argp)
 		return -EOPNOTSUPP;
 	if (features & log && !dev->log_set)
 		return -EFAULT;
-	if ((features ^ dev->features) & ~log && vhost_is_running(dev))
+	if ((features ^ dev->features) & ~log && ranchu_vhost_is_running(dev))
 		return -EBUSY;
 	dev->features = features;
 	vhost_refresh(dev);
@@ -230,7 +239,7 @@ static long vhost_set_backend_features(struct ranchu_vhost *dev, void __user *ar
 		return -EFAULT;
 	if (features & ~dev->ops->backend_features)
 		return -EOPNOTSUPP;
-	if (features != dev->backend_features && vhost_is_running(dev))
+	if (features != dev->backend_features && ranchu_vhost_is_running(dev))
 		return -EBUSY;
 	dev->backend_features = features;
 	return 0;

@@ -8,6 +8,7 @@
 #include <linux/ranchu.h>
 #include <linux/sched.h>
 #include <linux/sched/vhost_task.h>
+#include <linux/task_work.h>
 
 /**
  * ranchu_work_init() - make a work item
@@ -44,6 +45,13 @@ static bool worker_run(void *data)
 	/* The caller set us up to sleep; the work must not inherit that. */
 	__set_current_state(TASK_RUNNING);
 	work->fn(work);
+	/*
+	 * fput() leaves the closing of a file to the thread's way back to user
+	 * mode, which this thread never takes. Its loop runs task works when it
+	 * sees a signal, so make it see one.
+	 */
+	if (task_work_pending(current))
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
 	cond_resched();
 	return true;
 }

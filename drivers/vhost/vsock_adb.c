@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/vhost-vsock-adb: the device node and its ioctls. One open file is the
+ * vsock device of one guest; its streams end in host sockets. Nothing of
+ * AF_VSOCK is used, so vhost_vsock may or may not be loaded beside it.
+ *
+ * Packets from the guest are vsock_adb_tx.c's, packets to it vsock_adb_rx.c's,
+ * sockets vsock_adb_sock.c's, the protocol vsock_adb_conn.c's.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
+
+#include "vsock_adb.h"
+
+/* Guests by their CIDs, so that no two have the same. */
+static DEFINE_XARRAY(adb_cids);
+
+static void adb_cid_drop(struct vsock_adb *adb)
+{
+	if (adb->cid)
+		xa_erase(&adb_cids, adb->cid);
+	adb->cid = 0;
+}
+
+static long adb_set_guest_cid(struct ranchu_vhost *vhost, void __user *argp)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+	u64 cid;
+	int err;
+
+	if (copy_from_user(&cid, argp, sizeof(cid)))
+		return -EFAULT;
+	/* 0 to 2 are the hypervisor's, loopback's and the host's. */
+	if (cid <= ADB_HOST_CID || cid >= U32_MAX)
+		return -EINVAL;
+	if (cid == adb->cid)
+		return 0;
+	if (ranchu_vhost_is_running(vhost))
+		return -EBUSY;
+	err = xa_insert(&adb_cids, cid, adb, GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err == -EBUSY ? -EADDRINUSE : err;
+	adb_cid_drop(adb);
+	adb->cid = cid;
+	return 0;
+}
+
+static long adb_set_running(struct ranchu_vhost *vhost, void __user *argp)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+	int running;
+
+	if (copy_from_user(&running, argp, sizeof(running)))
+		return -EFAULT;
+	if (!running) {
+		ranchu_vhost_stop(vhost);
+		return 0;
+	}
+	return adb->cid ? ranchu_vhost_start(vhost) : -EADDRNOTAVAIL;
+}
+
+/* Everything of CONNECT that needs the streams' lock. */
+static long adb_connect_locked(struct vsock_adb *adb,
+			       struct vhost_vsock_adb_connect *connect)
+{
+	struct adb_ports ports = {
+		.guest = connect->guest_port,
+		.host = connect->host_port,
+	};
+	struct adb_stream *stream;
+	int err;
+
+	if (!ports.host) {
+		err = vsock_adb_pick_port(adb, &ports);
+		if (err)
+			return err;
+	} else if (vsock_adb_stream_find(adb, ports)) {
+		return -EADDRINUSE;
+	}
+	stream = vsock_adb_stream_make(adb, ports, ADB_ASKING);
+	if (IS_ERR(stream))
+		return PTR_ERR(stream);
+	if (connect->fd != -1) {
+		err = vsock_adb_sock_get(stream, connect->fd);
+		if (err) {
+			vsock_adb_stream_drop(stream);
+			return err;
+		}
+		adb_conn_attach(&stream->conn);
+	}
+	stream->cookie = connect->cookie;
+	connect->host_port = ports.host;
+	vsock_adb_stream_ready(stream);
+	return 0;
+}
+
+static long adb_connect(struct ranchu_vhost *vhost, void __user *argp)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+	struct vhost_vsock_adb_connect connect;
+	long err;
+
+	if (copy_from_user(&connect, argp, sizeof(connect)))
+		return -EFAULT;
+	if (connect.padding || connect.fd < -1)
+		return -EINVAL;
+	if (!ranchu_vhost_is_running(vhost))
+		return -ENOTCONN;
+	mutex_lock(&adb->lock);
+	err = adb_connect_locked(adb, &connect);
+	mutex_unlock(&adb->lock);
+	if (err)
+		return err;
+	/* The stream is there, and its port is in its events, too. */
+	return copy_to_user(argp, &connect, sizeof(connect)) ? -EFAULT : 0;
+}
+
+static long adb_attach_locked(struct vsock_adb *adb,
+			      const struct vhost_vsock_adb_attach *attach)
+{
+	struct adb_ports ports = {
+		.guest = attach->guest_port,
+		.host = attach->host_port,
+	};
+	struct adb_stream *stream = vsock_adb_stream_find(adb, ports);
+	int err;
+
+	if (!stream || stream->conn.state == ADB_DEAD)
+		return -ENOENT;
+	if (attach->fd == -1) {
+		vsock_adb_stream_close(stream, ECONNRESET);
+		return 0;
+	}
+	if (stream->sock)
+		return -EALREADY;
+	err = vsock_adb_sock_get(stream, attach->fd);
+	if (err)
+		return err;
+	stream->cookie = attach->cookie;
+	adb_conn_attach(&stream->conn);
+	vsock_adb_stream_ready(stream);
+	return 0;
+}
+
+static long adb_attach(struct ranchu_vhost *vhost, void __user *argp)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+	struct vhost_vsock_adb_attach attach;
+	long err;
+
+	if (copy_from_user(&attach, argp, sizeof(attach)))
+		return -EFAULT;
+	if (attach.padding || attach.fd < -1)
+		return -EINVAL;
+	mutex_lock(&adb->lock);
+	err = adb_attach_locked(adb, &attach);
+	mutex_unlock(&adb->lock);
+	return err;
+}
+
+static long adb_reset_transport(struct ranchu_vhost *vhost, void __user *argp)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+
+	mutex_lock(&adb->lock);
+	vsock_adb_streams_close(adb);
+	adb->transport_reset = true;
+	mutex_unlock(&adb->lock);
+	ranchu_vring_request(&adb->vrings[ADB_EVENT]);
+	return 0;
+}
+
+static long adb_get_stats(struct ranchu_vhost *vhost, void __user *argp)
+{
+	const size_t head_size = offsetofend(struct vhost_vsock_adb_stats, padding);
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+	struct vhost_vsock_adb_stats head, out;
+
+	if (copy_from_user(&head, argp, head_size))
+		return -EFAULT;
+	if (head.size < head_size || head.padding)
+		return -EINVAL;
+	mutex_lock(&adb->lock);
+	out = adb->stats;
+	out.streams = adb->n_streams;
+	mutex_unlock(&adb->lock);
+	out.faults = atomic64_read(&vhost->faults);
+	out.size = min_t(u32, head.size, sizeof(out));
+	return copy_to_user(argp, &out, out.size) ? -EFAULT : 0;
+}
+
+static const struct ranchu_vhost_ioctl adb_ioctls[] = {
+	{ VHOST_VSOCK_SET_GUEST_CID, adb_set_guest_cid },
+	{ VHOST_VSOCK_SET_RUNNING, adb_set_running },
+	{ VHOST_VSOCK_ADB_CONNECT, adb_connect },
+	{ VHOST_VSOCK_ADB_ATTACH, adb_attach },
+	{ VHOST_VSOCK_ADB_RESET_TRANSPORT, adb_reset_transport },
+	{ VHOST_VSOCK_ADB_GET_STATS, adb_get_stats, true },
+};
+
+static void adb_event_kicked(struct ranchu_vring *vring)
+{
+	struct vsock_adb *adb = vsock_adb_of(vring->dev);
+	struct virtio_vsock_event event = {
+		.id = cpu_to_le32(VIRTIO_VSOCK_EVENT_TRANSPORT_RESET),
+	};
+	struct iovec iov[ADB_RX_IOV];
+	struct ranchu_chain chain = { .iov = iov, .max = ARRAY_SIZE(iov) };
+	struct iov_iter to;
+	size_t written;
+
+	mutex_lock(&adb->lock);
+	/* Fresh buffers are of interest only while there is something to say. */
+	while (adb->transport_reset && !vring->vq.fault) {
+		if (ranchu_vq_next(&vring->vq, &chain) <= 0) {
+			if (!ranchu_vq_enable_kicks(&vring->vq))
+				break;
+			continue;
+		}
+		iov_iter_init(&to, ITER_DEST, chain.iov + chain.n_out,
+			      chain.n_in, chain.in_len);
+		written = copy_to_iter(&event, sizeof(event), &to);
+		ranchu_vq_push(&vring->vq, &chain, written);
+		adb->transport_reset = written < sizeof(event);
+	}
+	mutex_unlock(&adb->lock);
+}
+
+static void adb_kicked(struct ranchu_vring *vring)
+{
+	switch (vring - vring->dev->vrings) {
+	case ADB_RX:
+		vsock_adb_rx_kicked(vring);
+		break;
+	case ADB_TX:
+		vsock_adb_tx_kicked(vring);
+		break;
+	case ADB_EVENT:
+		adb_event_kicked(vring);
+		break;
+	}
+}
+
+static void adb_released(struct ranchu_vhost *vhost)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+
+	mutex_lock(&adb->lock);
+	vsock_adb_streams_free(adb);
+	adb->transport_reset = false;
+	adb->tx_held = false;
+	adb->rx_starved = false;
+	mutex_unlock(&adb->lock);
+	adb_cid_drop(adb);
+}
+
+static const struct ranchu_vhost_ops adb_ops = {
+	.name = "vhost-vsock-adb",
+	/* Of vsock's own none: streams need no feature. */
+	.features = RANCHU_VQ_FEATURES,
+	.optional = BIT(ADB_EVENT),
+	.kicked = adb_kicked,
+	.released = adb_released,
+	.ioctls = adb_ioctls,
+	.n_ioctls = ARRAY_SIZE(adb_ioctls),
+};
+
+static void adb_event_fill(const struct adb_stream *stream,
+			   struct vhost_vsock_adb_event *event)
+{
+	memset(event, 0, sizeof(*event));
+	event->type = __ffs(stream->events);
+	event->guest_port = stream->ports.guest;
+	event->host_port = stream->ports.host;
+	event->cookie = stream->cookie;
+	if (event->type == VHOST_VSOCK_ADB_CLOSED)
+		event->error = stream->error;
+}
+
+/* It has been read: others have their turn, and the stream may be gone. */
+static void adb_event_done(struct adb_stream *stream, unsigned int type)
+{
+	stream->events &= ~ADB_EVENT_OF(type);
+	if (stream->events) {
+		list_move_tail(&stream->event_node, &stream->adb->events);
+	} else {
+		list_del_init(&stream->event_node);
+		vsock_adb_stream_reap(stream);
+	}
+}
+
+/* Returns bytes, 0 if there is no event. */
+static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t len)
+{
+	struct vhost_vsock_adb_event event;
+	struct adb_stream *stream;
+	ssize_t done = 0;
+
+	mutex_lock(&adb->lock);
+	adb->listening = true;
+	while (len - done >= sizeof(event)) {
+		stream = list_first_entry_or_null(&adb->events, struct adb_stream,
+						  event_node);
+		if (!stream)
+			break;
+		adb_event_fill(stream, &event);
+		if (copy_to_user(buf + done, &event, sizeof(event))) {
+			done = done ?: -EFAULT;
+			break;
+		}
+		adb_event_done(stream, event.type);
+		done += sizeof(event);
+	}
+	mutex_unlock(&adb->lock);
+	return done;
+}
+
+static bool adb_has_events(struct vsock_adb *adb)
+{
+	return !list_empty_careful(&adb->events);
+}
+
+static ssize_t adb_read(struct file *file, char __user *buf, size_t len,
+			loff_t *pos)
+{
+	struct vsock_adb *adb = file->private_data;
+	ssize_t done;
+
+	if (len < sizeof(struct vhost_vsock_adb_event))
+		return -EINVAL;
+	for (;;) {
+		/* Also when events are left from an owner before. */
+		if (READ_ONCE(adb->vhost.mm) != current->mm)
+			return -EPERM;
+		done = adb_read_events(adb, buf, len);
+		if (done)
+			return done;
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(adb->event_wait, adb_has_events(adb)))
+			return -ERESTARTSYS;
+	}
+}
+
+static __poll_t adb_poll(struct file *file, poll_table *wait)
+{
+	struct vsock_adb *adb = file->private_data;
+
+	poll_wait(file, &adb->event_wait, wait);
+	if (READ_ONCE(adb->vhost.mm) == current->mm) {
+		mutex_lock(&adb->lock);
+		adb->listening = true;
+		mutex_unlock(&adb->lock);
+	}
+	return adb_has_events(adb) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int adb_open(struct inode *inode, struct file *file)
+{
+	struct vsock_adb *adb = kvzalloc(sizeof(*adb), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!adb)
+		return -ENOMEM;
+	mutex_init(&adb->lock);
+	vsock_adb_streams_init(adb);
+	err = ranchu_vhost_init(&adb->vhost, &adb_ops, adb->vrings, ADB_RINGS);
+	if (err) {
+		kvfree(adb);
+		return err;
+	}
+	file->private_data = adb;
+	return 0;
+}
+
+static int adb_release(struct inode *inode, struct file *file)
+{
+	struct vsock_adb *adb = file->private_data;
+
+	ranchu_vhost_destroy(&adb->vhost);
+	kvfree(adb);
+	return 0;
+}
+
+static long adb_ioctl(struct file *file, unsigned int number, unsigned long arg)
+{
+	struct vsock_adb *adb = file->private_data;
+
+	return ranchu_vhost_ioctl(&adb->vhost, number, (void __user *)arg);
+}
+
+static const struct file_operations adb_fops = {
+	.owner = THIS_MODULE,
+	.open = adb_open,
+	.release = adb_release,
+	.read = adb_read,
+	.poll = adb_poll,
+	.unlocked_ioctl = adb_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice adb_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vhost-vsock-adb",
+	.fops = &adb_fops,
+};
+module_misc_device(adb_misc);
+
+MODULE_DESCRIPTION("Guest vsock streams, adb's above all, relayed to host sockets");
+MODULE_LICENSE("GPL");

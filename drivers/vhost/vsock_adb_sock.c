@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Between a stream and its socket: bytes both ways, never blocking, one copy
+ * wherever the other end keeps up.
+ *
+ * We hang on the socket's wait queue, as poll() does, and leave its callbacks
+ * alone: so any kind of stream socket will do, and its other users are not
+ * disturbed.
+ */
+#include <linux/errno.h>
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
+
+#include "vsock_adb.h"
+
+/* Any context; the wait queue's lock is held, interrupts are off. */
+static int sock_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
+		     void *key)
+{
+	struct adb_stream *stream = container_of(wait, struct adb_stream, wait);
+	__poll_t events = key_to_poll(key);
+
+	/* Some wake without saying what for. */
+	if (!events)
+		events = EPOLLIN | EPOLLOUT;
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+		set_bit(ADB_WAKE_READ, &stream->wake);
+	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		set_bit(ADB_WAKE_WRITE, &stream->wake);
+	vsock_adb_stream_ready(stream);
+	return 0;
+}
+
+static void sock_poll_queue(struct file *file, wait_queue_head_t *wqh,
+			    poll_table *poll)
+{
+	struct adb_stream *stream = container_of(poll, struct adb_stream, poll);
+
+	/* A stream socket has one. */
+	if (WARN_ON_ONCE(stream->wqh))
+		return;
+	stream->wqh = wqh;
+	add_wait_queue(wqh, &stream->wait);
+}
+
+static int sock_check(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+	bool tcp = (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
+		   sk->sk_protocol == IPPROTO_TCP;
+
+	if (sock->type != SOCK_STREAM || !(tcp || sk->sk_family == AF_UNIX))
+		return -EPROTONOSUPPORT;
+	/* AF_UNIX uses the states of TCP. A half-closed one has connected, too. */
+	switch (READ_ONCE(sk->sk_state)) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:
+		break;
+	default:
+		return -ENOTCONN;
+	}
+	/* A relay that waits for more to send makes both ends wait. */
+	if (tcp)
+		tcp_sock_set_nodelay(sock->sk);
+	return 0;
+}
+
+/**
+ * vsock_adb_sock_get() - give a stream its socket
+ * @stream: has none
+ * @fd: of the calling process
+ *
+ * Context: the device's lock held; may sleep.
+ * Return:
+ * * 0: done; @stream will be looked at
+ * * -EBADF: @fd is not open
+ * * -ENOTSOCK: it is no socket
+ * * -EPROTONOSUPPORT: it is no TCP or AF_UNIX stream socket
+ * * -ENOTCONN: it is not connected
+ */
+int vsock_adb_sock_get(struct adb_stream *stream, int fd)
+{
+	struct socket *sock;
+	int err;
+
+	sock = sockfd_lookup(fd, &err);
+	if (!sock)
+		return err;
+	err = sock_check(sock);
+	if (err) {
+		sockfd_put(sock);
+		return err;
+	}
+	stream->sock = sock;
+	stream->file = sock->file;
+	init_waitqueue_func_entry(&stream->wait, sock_wake);
+	init_poll_funcptr(&stream->poll, sock_poll_queue);
+	vfs_poll(stream->file, &stream->poll);
+	/* Whatever it says now: try it. */
+	stream->readable = true;
+	vsock_adb_stream_ready(stream);
+	return 0;
+}
+
+/**
+ * vsock_adb_sock_put() - take a stream's socket away
+ * @stream: may have none
+ *
+ * The other end sees the end of the connection, whoever else holds the file.
+ *
+ * Context: the device's lock held; may sleep.
+ */
+void vsock_adb_sock_put(struct adb_stream *stream)
+{
+	if (!stream->sock)
+		return;
+	/* After this nothing of the socket's calls us. */
+	remove_wait_queue(stream->wqh, &stream->wait);
+	stream->wqh = NULL;
+	kernel_sock_shutdown(stream->sock, SHUT_RDWR);
+	fput(stream->file);
+	stream->sock = NULL;
+	stream->file = NULL;
+	stream->readable = false;
+}
+
+static ssize_t sock_write(struct adb_stream *stream, struct iov_iter *from)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+
+	msg.msg_iter = *from;
+	return sock_sendmsg(stream->sock, &msg);
+}
+
+/* Returns bytes, 0 if the socket is full, or a true error. */
+static ssize_t sock_try(struct adb_stream *stream, struct iov_iter *from)
+{
+	ssize_t done = sock_write(stream, from);
+
+	return done == -EAGAIN || done == -EINTR ? 0 : done;
+}
+
+/* The socket takes nothing any more. What the guest still sends goes nowhere. */
+static void sock_broken(struct adb_stream *stream, ssize_t err)
+{
+	struct adb_chunk *chunk, *next;
+
+	/* Not the other end's doing: bytes would be missing in the middle. */
+	if (err != -EPIPE && err != -ECONNRESET) {
+		vsock_adb_stream_close(stream, ECONNRESET);
+		return;
+	}
+
+	list_for_each_entry_safe(chunk, next, &stream->chunks, node) {
+		list_del(&chunk->node);
+		kfree(chunk);
+	}
+	adb_conn_forwarded(&stream->conn, stream->queued);
+	stream->adb->stats.queued -= stream->queued;
+	stream->queued = 0;
+	adb_conn_shutdown(&stream->conn, ADB_SHUT_RCV);
+}
+
+/* Puts all of @from behind what waits already. Returns false: no memory. */
+static bool sock_queue(struct adb_stream *stream, struct iov_iter *from)
+{
+	struct adb_chunk *chunk = NULL;
+
+	if (!list_empty(&stream->chunks))
+		chunk = list_last_entry(&stream->chunks, struct adb_chunk, node);
+	stream->adb->stats.queued_packets++;
+	while (iov_iter_count(from)) {
+		size_t part;
+
+		if (!chunk || chunk->end == ADB_CHUNK_SIZE) {
+			chunk = kmalloc(sizeof(*chunk) + ADB_CHUNK_SIZE,
+					GFP_KERNEL_ACCOUNT);
+			if (!chunk)
+				return false;
+			chunk->start = 0;
+			chunk->end = 0;
+			list_add_tail(&chunk->node, &stream->chunks);
+		}
+		part = min(iov_iter_count(from), ADB_CHUNK_SIZE - chunk->end);
+		if (!copy_from_iter_full(chunk->data + chunk->end, part, from))
+			return false;
+		chunk->end += part;
+		stream->queued += part;
+		stream->adb->stats.queued += part;
+	}
+	return true;
+}
+
+/**
+ * vsock_adb_sock_send() - hand payload from the guest to the socket
+ * @stream: has a socket; adb_conn_recv() has said ADB_PAYLOAD
+ * @from: all of it
+ *
+ * Straight from guest memory, unless something waits already. What the socket
+ * does not take is kept.
+ *
+ * Context: worker, the device's lock held.
+ */
+void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from)
+{
+	struct vsock_adb *adb = stream->adb;
+	ssize_t done = 0;
+
+	adb->stats.bytes_to_host += iov_iter_count(from);
+	if (stream->conn.shut & ADB_SHUT_RCV) {
+		adb_conn_forwarded(&stream->conn, iov_iter_count(from));
+		return;
+	}
+	if (!stream->queued)
+		done = sock_try(stream, from);
+	if (done < 0) {
+		adb_conn_forwarded(&stream->conn, iov_iter_count(from));
+		sock_broken(stream, done);
+		return;
+	}
+	adb_conn_forwarded(&stream->conn, done);
+	iov_iter_advance(from, done);
+	if (iov_iter_count(from) && !sock_queue(stream, from))
+		sock_broken(stream, -ENOMEM);
+}
+
+static ssize_t sock_write_chunk(struct adb_stream *stream, struct adb_chunk *chunk)
+{
+	struct kvec vec = {
+		.iov_base = chunk->data + chunk->start,
+		.iov_len = chunk->end - chunk->start,
+	};
+	struct iov_iter from;
+
+	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, vec.iov_len);
+	return sock_try(stream, &from);
+}
+
+/**
+ * vsock_adb_sock_flush() - hand over what waits for the socket
+ * @stream: has a socket
+ *
+ * Context: worker, the device's lock held.
+ */
+void vsock_adb_sock_flush(struct adb_stream *stream)
+{
+	struct adb_chunk *chunk;
+	ssize_t done;
+
+	while (stream->queued) {
+		chunk = list_first_entry(&stream->chunks, struct adb_chunk, node);
+		done = sock_write_chunk(stream, chunk);
+		if (done < 0)
+			sock_broken(stream, done);
+		if (done <= 0)
+			return;
+		adb_conn_forwarded(&stream->conn, done);
+		stream->queued -= done;
+		stream->adb->stats.queued -= done;
+		chunk->start += done;
+		if (chunk->start < chunk->end)
+			return;
+		list_del(&chunk->node);
+		kfree(chunk);
+	}
+}
+
+/*
+ * Whether a read that got less than it asked for left anything. The socket
+ * wakes us for what comes after we have looked.
+ */
+static bool sock_has_more(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN || READ_ONCE(sk->sk_err);
+}
+
+/**
+ * vsock_adb_sock_recv() - fetch what the socket has for the guest
+ * @stream: has a socket
+ * @iov: guest memory, as user ranges
+ * @n: elements in @iov
+ * @len: bytes in @iov
+ *
+ * Notes when the socket has nothing more, and when it will never have.
+ *
+ * Context: worker, the device's lock held.
+ * Return: bytes.
+ */
+ssize_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
+			    unsigned int n, size_t len)
+{
+	struct msghdr msg = {};
+	ssize_t done;
+
+	iov_iter_init(&msg.msg_iter, ITER_DEST, iov, n, len);
+	done = sock_recvmsg(stream->sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (done > 0) {
+		if (done < len)
+			stream->readable = sock_has_more(stream->sock);
+		return done;
+	}
+	stream->readable = false;
+	if (!done)
+		adb_conn_shutdown(&stream->conn, ADB_SHUT_SEND);
+	else if (done != -EAGAIN && done != -EINTR)
+		vsock_adb_stream_close(stream, ECONNRESET);
+	return 0;
+}
+
+/**
+ * vsock_adb_sock_settle() - see what the ends of a stream come to
+ * @stream: may have no socket
+ *
+ * To be called when the guest has shut down, when the socket has ended, and
+ * when nothing waits for the socket any more. What the guest sent before it
+ * shut down goes out first.
+ *
+ * Context: worker, the device's lock held.
+ */
+void vsock_adb_sock_settle(struct adb_stream *stream)
+{
+	struct adb_conn *conn = &stream->conn;
+
+	if (!stream->sock || stream->queued)
+		return;
+	if (conn->peer_shut == ADB_SHUT_BOTH) {
+		vsock_adb_stream_close(stream, 0);
+		return;
+	}
+	if (conn->peer_shut & ~stream->sock_shut) {
+		stream->sock_shut = conn->peer_shut;
+		kernel_sock_shutdown(stream->sock,
+				     conn->peer_shut & ADB_SHUT_SEND ?
+				     SHUT_WR : SHUT_RD);
+	}
+	/* Both have said all they had to say. */
+	if (conn->peer_shut & ADB_SHUT_SEND && conn->shut & ADB_SHUT_SEND)
+		adb_conn_shutdown(conn, ADB_SHUT_BOTH);
+}

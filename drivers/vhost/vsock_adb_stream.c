@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The streams of a guest: finding, making and ending them, the list of those
+ * that want attention, and the events that userspace reads.
+ */
+#include <linux/errno.h>
+#include <linux/jhash.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "vsock_adb.h"
+
+/* Host ports that we choose are from here on, as the reference does. */
+#define ADB_FIRST_PORT 50000
+
+/*
+ * What a guest may leave with us for a socket that does not take it: plenty
+ * for the few streams that are used at full speed, less when there are many,
+ * so that all together stay below 64 MiB.
+ */
+#define ADB_FEW_STREAMS 64
+#define ADB_BUF_FEW (512 * 1024)
+#define ADB_BUF_MANY (16 * 1024)
+
+/**
+ * vsock_adb_streams_init() - prepare for streams
+ * @adb: zeroed
+ */
+void vsock_adb_streams_init(struct vsock_adb *adb)
+{
+	spin_lock_init(&adb->ready_lock);
+	INIT_LIST_HEAD(&adb->ready);
+	INIT_LIST_HEAD(&adb->starved);
+	INIT_LIST_HEAD(&adb->events);
+	init_waitqueue_head(&adb->event_wait);
+	hash_init(adb->streams);
+	adb->seed = get_random_u32();
+	adb->next_port = ADB_FIRST_PORT;
+}
+
+static u32 stream_key(const struct vsock_adb *adb, struct adb_ports ports)
+{
+	return jhash_2words(ports.guest, ports.host, adb->seed);
+}
+
+/**
+ * vsock_adb_stream_find() - find a stream
+ * @adb: the device
+ * @ports: its name
+ *
+ * Context: @adb's lock held, by which it stays.
+ * Return: the stream, or NULL.
+ */
+struct adb_stream *vsock_adb_stream_find(struct vsock_adb *adb,
+					 struct adb_ports ports)
+{
+	struct adb_stream *stream;
+
+	lockdep_assert_held(&adb->lock);
+	hash_for_each_possible(adb->streams, stream, hash, stream_key(adb, ports))
+		if (stream->ports.guest == ports.guest &&
+		    stream->ports.host == ports.host)
+			return stream;
+	return NULL;
+}
+
+/**
+ * vsock_adb_stream_make() - make a stream
+ * @adb: the device
+ * @ports: its name; no other stream's
+ * @state: ADB_ASKED or ADB_ASKING
+ *
+ * Context: @adb's lock held; may sleep.
+ * Return: the stream, or
+ * * -EMFILE: there are too many
+ * * -ENOMEM: no memory
+ */
+struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
+					 struct adb_ports ports,
+					 enum adb_state state)
+{
+	struct adb_stream *stream;
+
+	lockdep_assert_held(&adb->lock);
+	if (adb->n_streams >= VHOST_VSOCK_ADB_MAX_STREAMS)
+		return ERR_PTR(-EMFILE);
+	stream = kzalloc(sizeof(*stream), GFP_KERNEL_ACCOUNT);
+	if (!stream)
+		return ERR_PTR(-ENOMEM);
+	stream->adb = adb;
+	stream->ports = ports;
+	adb_conn_init(&stream->conn, state, adb->n_streams < ADB_FEW_STREAMS ?
+		      ADB_BUF_FEW : ADB_BUF_MANY);
+	INIT_LIST_HEAD(&stream->event_node);
+	INIT_LIST_HEAD(&stream->ready_node);
+	INIT_LIST_HEAD(&stream->chunks);
+	hash_add(adb->streams, &stream->hash, stream_key(adb, ports));
+	adb->n_streams++;
+	adb->stats.opened++;
+	return stream;
+}
+
+/**
+ * vsock_adb_pick_port() - find a host port that is free for a guest port
+ * @adb: the device
+ * @ports: the guest's is set, ours is filled
+ *
+ * Context: @adb's lock held.
+ * Return: 0, or -EMFILE if there is none.
+ */
+int vsock_adb_pick_port(struct vsock_adb *adb, struct adb_ports *ports)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries <= VHOST_VSOCK_ADB_MAX_STREAMS; tries++) {
+		ports->host = adb->next_port++;
+		/* The highest is reserved (VMADDR_PORT_ANY). */
+		if (adb->next_port == U32_MAX)
+			adb->next_port = ADB_FIRST_PORT;
+		if (!vsock_adb_stream_find(adb, *ports))
+			return 0;
+	}
+	return -EMFILE;
+}
+
+/**
+ * vsock_adb_stream_ready() - have a stream looked at
+ * @stream: may be waiting for that already
+ *
+ * Context: any.
+ */
+void vsock_adb_stream_ready(struct adb_stream *stream)
+{
+	struct vsock_adb *adb = stream->adb;
+	unsigned long flags;
+	bool first = false;
+
+	spin_lock_irqsave(&adb->ready_lock, flags);
+	if (list_empty(&stream->ready_node)) {
+		first = list_empty(&adb->ready);
+		list_add_tail(&stream->ready_node, &adb->ready);
+	}
+	spin_unlock_irqrestore(&adb->ready_lock, flags);
+	/* Whoever was first has asked already, or the worker is at the list. */
+	if (first)
+		ranchu_vring_request(&adb->vrings[ADB_RX]);
+}
+
+/**
+ * vsock_adb_stream_event() - have userspace told of something
+ * @stream: whose event it is
+ * @type: of VHOST_VSOCK_ADB_...; one of each type can be waiting
+ *
+ * Context: the device's lock held.
+ */
+void vsock_adb_stream_event(struct adb_stream *stream, unsigned int type)
+{
+	struct vsock_adb *adb = stream->adb;
+
+	lockdep_assert_held(&adb->lock);
+	if (!adb->listening)
+		return;
+	stream->events |= ADB_EVENT_OF(type);
+	if (list_empty(&stream->event_node))
+		list_add_tail(&stream->event_node, &adb->events);
+	wake_up_interruptible_poll(&adb->event_wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void stream_drop_chunks(struct adb_stream *stream)
+{
+	struct adb_chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, &stream->chunks, node) {
+		list_del(&chunk->node);
+		kfree(chunk);
+	}
+	stream->adb->stats.queued -= stream->queued;
+	stream->queued = 0;
+}
+
+/**
+ * vsock_adb_stream_close() - end a stream at once
+ * @stream: not ended before
+ * @error: for the CLOSED event; 0: all went well
+ *
+ * The guest is told, unless it knows. The stream's memory stays until
+ * vsock_adb_stream_reap() finds nothing left to do.
+ *
+ * Context: the device's lock held; may sleep.
+ */
+void vsock_adb_stream_close(struct adb_stream *stream, u32 error)
+{
+	lockdep_assert_held(&stream->adb->lock);
+	adb_conn_reset(&stream->conn);
+	stream->error = error;
+	vsock_adb_sock_put(stream);
+	stream_drop_chunks(stream);
+	/* What was not told before need not be told now. */
+	stream->events &= ~ADB_EVENT_OF(VHOST_VSOCK_ADB_ESTABLISHED);
+	if (stream->events & ADB_EVENT_OF(VHOST_VSOCK_ADB_REQUEST))
+		stream->events = 0;
+	else
+		vsock_adb_stream_event(stream, VHOST_VSOCK_ADB_CLOSED);
+	if (!stream->events)
+		list_del_init(&stream->event_node);
+	vsock_adb_stream_ready(stream);
+}
+
+/**
+ * vsock_adb_stream_drop() - undo vsock_adb_stream_make()
+ * @stream: just made: nobody has heard of it
+ *
+ * Context: the device's lock held.
+ */
+void vsock_adb_stream_drop(struct adb_stream *stream)
+{
+	stream->conn.state = ADB_DEAD;
+	stream->conn.todo = 0;
+	vsock_adb_stream_reap(stream);
+}
+
+/**
+ * vsock_adb_stream_reap() - free a stream that is of no more use
+ * @stream: any
+ *
+ * Its name is free as soon as the guest knows that it has ended, its memory
+ * when userspace does.
+ *
+ * Context: the device's lock held, @stream not on the list of ready ones.
+ * Return: whether it is gone.
+ */
+bool vsock_adb_stream_reap(struct adb_stream *stream)
+{
+	struct vsock_adb *adb = stream->adb;
+
+	lockdep_assert_held(&adb->lock);
+	if (stream->conn.state != ADB_DEAD || stream->conn.todo)
+		return false;
+	hash_del(&stream->hash);
+	if (stream->events)
+		return false;
+	spin_lock_irq(&adb->ready_lock);
+	list_del_init(&stream->ready_node);
+	spin_unlock_irq(&adb->ready_lock);
+	adb->n_streams--;
+	kfree(stream);
+	return true;
+}
+
+/**
+ * vsock_adb_streams_close() - end all streams at once
+ * @adb: the device
+ *
+ * Context: @adb's lock held; may sleep.
+ */
+void vsock_adb_streams_close(struct vsock_adb *adb)
+{
+	struct adb_stream *stream;
+	struct hlist_node *next;
+	int bucket;
+
+	hash_for_each_safe(adb->streams, bucket, next, stream, hash)
+		if (stream->conn.state != ADB_DEAD)
+			vsock_adb_stream_close(stream, ECONNRESET);
+}
+
+/**
+ * vsock_adb_streams_free() - forget all streams
+ * @adb: no ring runs, no worker, and nobody will read events
+ *
+ * Context: @adb's lock held; may sleep.
+ */
+void vsock_adb_streams_free(struct vsock_adb *adb)
+{
+	struct adb_stream *stream, *next;
+	struct hlist_node *tmp;
+	int bucket;
+
+	adb->listening = false;
+	vsock_adb_streams_close(adb);
+	hash_for_each_safe(adb->streams, bucket, tmp, stream, hash) {
+		/* The guest will not hear of it. */
+		stream->conn.todo = 0;
+		list_del_init(&stream->event_node);
+		stream->events = 0;
+		vsock_adb_stream_reap(stream);
+	}
+	list_for_each_entry_safe(stream, next, &adb->events, event_node) {
+		list_del_init(&stream->event_node);
+		stream->events = 0;
+		vsock_adb_stream_reap(stream);
+	}
+	adb->n_orphans = 0;
+}
