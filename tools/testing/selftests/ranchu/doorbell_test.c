@@ -581,7 +581,8 @@ TEST_F_TIMEOUT(doorbell_life, module_removed_under_load, TIMEOUT)
 {
 	struct bare_rig *rig = &self->rig;
 	struct bare_vcpu *vcpu = &rig->vm.vcpus[0];
-	int removed[2], loaded[2];
+	int removed[3], loaded[3];
+	struct modules others;
 	struct loop_cost cost;
 
 	if (!modules_dir())
@@ -601,16 +602,21 @@ TEST_F_TIMEOUT(doorbell_life, module_removed_under_load, TIMEOUT)
 		removed[0] = __module_unload(DEVICE_MODULE);
 	} while (refused_busy(removed[0]));
 	bare_job_advance(vcpu, LOAD_STEP);
-	removed[1] = __module_unload(SHARED_MODULE);
+	modules_using(SHARED_MODULE, DEVICE_MODULE, &others);
+	removed[1] = __modules_unload(&others);
+	removed[2] = __module_unload(SHARED_MODULE);
 	bare_job_advance(vcpu, LOAD_STEP);
 	loaded[0] = __module_load(SHARED_MODULE);
 	loaded[1] = __module_load(DEVICE_MODULE);
+	loaded[2] = __modules_load(&others);
 	bare_job_stop(vcpu);
 	bare_job_join(vcpu);
 	ASSERT_EQ(0, removed[0]);
 	ASSERT_EQ(0, removed[1]);
+	ASSERT_EQ(0, removed[2]);
 	ASSERT_EQ(0, loaded[0]);
 	ASSERT_EQ(0, loaded[1]);
+	ASSERT_EQ(0, loaded[2]);
 	EXPECT_EQ(0, vcpu->job->wrong);
 	EXPECT_LT(0, vcpu->job->early);
 

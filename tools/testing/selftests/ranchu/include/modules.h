@@ -10,4 +10,18 @@ const char *modules_dir(void);
 int __module_load(const char *name);
 int __module_unload(const char *name);
 
+#define MODULES_MAX	16
+
+struct modules {
+	int count;
+	char names[MODULES_MAX][64];
+};
+
+/* The modules that use symbols of @name's, @but left out. */
+void modules_using(const char *name, const char *but, struct modules *users);
+
+/* All of them; 0 or the first -errno, with the rest left as they are. */
+int __modules_load(const struct modules *modules);
+int __modules_unload(const struct modules *modules);
+
 #endif /* RANCHU_MODULES_H */

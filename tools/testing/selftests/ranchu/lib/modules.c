@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,4 +37,42 @@ int __module_unload(const char *name)
 {
 	/* O_NONBLOCK: a module in use is an error, not something to wait for */
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+void modules_using(const char *name, const char *but, struct modules *users)
+{
+	struct dirent *entry;
+	char path[4096];
+	DIR *dir;
+
+	users->count = 0;
+	snprintf(path, sizeof(path), "/sys/module/%s/holders", name);
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while (users->count < MODULES_MAX && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, but))
+			continue;
+		snprintf(users->names[users->count++], sizeof(users->names[0]),
+			 "%.63s", entry->d_name);
+	}
+	closedir(dir);
+}
+
+int __modules_load(const struct modules *modules)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < modules->count && !ret; i++)
+		ret = __module_load(modules->names[i]);
+	return ret;
+}
+
+int __modules_unload(const struct modules *modules)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < modules->count && !ret; i++)
+		ret = __module_unload(modules->names[i]);
+	return ret;
 }
