@@ -32,7 +32,8 @@
  *	HALF: half of what could be written is written
  * @batch: publish after so many chains; 0: when nothing more is available
  * @hold: take so many chains and one more before any is handed back, the last
- *	one first; 0: hand each back at once
+ *	one first unless VIRTIO_F_IN_ORDER was negotiated; 0: hand each back at
+ *	once
  *
  * What a chain's readable buffers hold is copied to its writable ones, as far
  * as either goes. Unless told otherwise all fields are 0.
