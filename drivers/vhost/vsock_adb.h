@@ -100,6 +100,7 @@ struct adb_chunk {
  *	vsock_adb.ready_lock
  * @wake: of ADB_WAKE_...: what the socket said; atomic
  * @readable: the socket may have data
+ * @appetite: bytes that the socket is thought to have
  * @sock_shut: what of the guest's shutting down the socket was told
  * @file: the socket; NULL for none
  * @sock: the same
@@ -124,6 +125,7 @@ struct adb_stream {
 	struct list_head ready_node;
 	unsigned long wake;
 	bool readable;
+	size_t appetite;
 	unsigned int sock_shut;
 	struct file *file;
 	struct socket *sock;
@@ -218,8 +220,8 @@ int vsock_adb_sock_get(struct adb_stream *stream, int fd);
 void vsock_adb_sock_put(struct adb_stream *stream);
 void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from);
 void vsock_adb_sock_flush(struct adb_stream *stream);
-ssize_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
-			    unsigned int n, size_t len);
+size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
+			   unsigned int n, size_t len);
 void vsock_adb_sock_settle(struct adb_stream *stream);
 
 /* vsock_adb_tx.c: packets from the guest */

@@ -128,7 +128,8 @@ static void rx_collect(struct vsock_adb *adb, struct ranchu_vring *vring,
 		       struct rx_batch *batch, size_t want)
 {
 	memset(batch, 0, sizeof(*batch));
-	while (batch->chains < ADB_RX_CHAINS && batch->len < want &&
+	while (batch->chains < ADB_RX_CHAINS &&
+	       (!batch->chains || batch->len < want) &&
 	       rx_take(adb, vring, batch->chains)) {
 		struct ranchu_chain *chain = &adb->rx_chains[batch->chains];
 
@@ -164,20 +165,25 @@ static void rx_deliver(struct adb_stream *stream, struct ranchu_vring *vring,
 	}
 }
 
+/*
+ * Buffers are taken for as much as the socket is thought to have: twice what it
+ * gave when it gave all that it was asked for, as much as it gave when not.
+ */
 static enum rx_result rx_data(struct adb_stream *stream,
 			      struct ranchu_vring *vring, size_t *budget)
 {
 	struct vsock_adb *adb = stream->adb;
-	size_t want = min_t(size_t, adb_conn_room(&stream->conn), *budget);
+	size_t room = min_t(size_t, adb_conn_room(&stream->conn), *budget);
 	struct rx_batch batch;
-	ssize_t got;
+	size_t asked, got;
 
-	rx_collect(adb, vring, &batch, want);
+	rx_collect(adb, vring, &batch, min(room, stream->appetite));
 	if (!batch.chains)
 		return RX_STARVED;
-	got = vsock_adb_sock_recv(stream, adb->rx_data, batch.n,
-				  min(batch.len, want));
+	asked = min(batch.len, room);
+	got = vsock_adb_sock_recv(stream, adb->rx_data, batch.n, asked);
 	rx_deliver(stream, vring, &batch, got);
+	stream->appetite = got < asked ? got : 2 * got;
 	adb->stats.bytes_to_guest += got;
 	*budget -= got;
 	return got ? RX_SENT : RX_NOTHING;

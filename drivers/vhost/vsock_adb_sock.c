@@ -293,8 +293,8 @@ static bool sock_has_more(const struct socket *sock)
  * Context: worker, the device's lock held.
  * Return: bytes.
  */
-ssize_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
-			    unsigned int n, size_t len)
+size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
+			   unsigned int n, size_t len)
 {
 	struct msghdr msg = {};
 	ssize_t done;
