@@ -9,6 +9,7 @@
 
 #define NUM 8
 #define PAGES 6
+#define LOGGED(...) ((const u64[PAGES]) { __VA_ARGS__ })
 
 static const u64 layouts[RIG_LAYOUTS] = { RIG_SPLIT, RIG_PACKED };
 static const u32 new_queue[RIG_LAYOUTS] = { 0, 0x80008000 };
@@ -71,11 +72,11 @@ static void buffers_case(struct kunit *test)
 			rig_start(rig, new_queue[layout]);
 			rig_add(rig, rows[i].bufs, rows[i].n);
 			rig_chain(rig, &chain);
-			expect_log(rig, (u64[PAGES]){}, rows[i].what);
+			expect_log(rig, LOGGED(0), rows[i].what);
 			rig_push(rig, &chain, rows[i].written);
 			expect_log(rig, rows[i].pages, rows[i].what);
 			ranchu_vq_publish(&rig->vq);
-			expect_log(rig, (u64[PAGES]){}, rows[i].what);
+			expect_log(rig, LOGGED(0), rows[i].what);
 			rig_end(rig);
 		}
 }
@@ -99,11 +100,11 @@ static void split_ring_case(struct kunit *test)
 		rig->setup.log_used_gpa = used;
 		rig_start(rig, 0x1ff);
 		/* The wish for kicks: in front, or behind the ring. */
-		expect_log(rig, (u64[PAGES]){ used + (event ? 4 + 8 * num : 0) }, "start");
+		expect_log(rig, LOGGED(used + (event ? 4 + 8 * num : 0)), "start");
 		ranchu_vq_disable_kicks(&rig->vq);
-		expect_log(rig, event ? none : (u64[PAGES]){ used }, "disable");
+		expect_log(rig, event ? none : LOGGED(used), "disable");
 		ranchu_vq_enable_kicks(&rig->vq);
-		expect_log(rig, (u64[PAGES]){ used + (event ? 4 + 8 * num : 0) }, "enable");
+		expect_log(rig, LOGGED(used + (event ? 4 + 8 * num : 0)), "enable");
 		/* This element lies across two pages. */
 		for (place = 0x1ff; place < 0x201; place++) {
 			u64 elem = used + 4 + 8 * place;
@@ -111,9 +112,9 @@ static void split_ring_case(struct kunit *test)
 			rig_add(rig, &buf, 1);
 			rig_chain(rig, &chain);
 			rig_push(rig, &chain, 0);
-			expect_log(rig, (u64[PAGES]){ elem, elem + 7 }, "element");
+			expect_log(rig, LOGGED(elem, elem + 7), "element");
 			ranchu_vq_publish(&rig->vq);
-			expect_log(rig, (u64[PAGES]){ used }, "index");
+			expect_log(rig, LOGGED(used), "index");
 		}
 		KUNIT_EXPECT_TRUE(test, rig->vq.logged);
 		rig_end(rig);
@@ -132,11 +133,11 @@ static void packed_ring_case(struct kunit *test)
 	rig->setup.log_used = true;
 	rig->setup.log_used_gpa = device;
 	rig_start(rig, 0x80008000 | 0xff | 0xff << 16);
-	expect_log(rig, (u64[PAGES]){ device }, "start");
+	expect_log(rig, LOGGED(device), "start");
 	ranchu_vq_disable_kicks(&rig->vq);
-	expect_log(rig, (u64[PAGES]){ device }, "disable");
+	expect_log(rig, LOGGED(device), "disable");
 	ranchu_vq_enable_kicks(&rig->vq);
-	expect_log(rig, (u64[PAGES]){ device }, "enable");
+	expect_log(rig, LOGGED(device), "enable");
 	rig_add(rig, &buf, 1);
 	rig_add(rig, &buf, 1);
 	rig_chain(rig, &chain);
@@ -144,9 +145,9 @@ static void packed_ring_case(struct kunit *test)
 	expect_log(rig, none, "held back");
 	rig_chain(rig, &chain);
 	rig_push(rig, &chain, 0);
-	expect_log(rig, (u64[PAGES]){ RIG_RING + 16 * 0x100 }, "second");
+	expect_log(rig, LOGGED(RIG_RING + 16 * 0x100), "second");
 	ranchu_vq_publish(&rig->vq);
-	expect_log(rig, (u64[PAGES]){ RIG_RING + 16 * 0xff }, "first");
+	expect_log(rig, LOGGED(RIG_RING + 16 * 0xff), "first");
 	rig_end(rig);
 }
 
@@ -176,7 +177,7 @@ static void toggle_case(struct kunit *test)
 		rig_chain(rig, &chain);
 		rig_push(rig, &chain, 1);
 		ranchu_vq_publish(&rig->vq);
-		expect_log(rig, (u64[PAGES]){ RIG_A }, "buffers only");
+		expect_log(rig, LOGGED(RIG_A), "buffers only");
 		rig->setup.features &= ~RIG_LOG;
 		rig->setup.log_used = true;
 		KUNIT_EXPECT_EQ(test, 0, ranchu_vq_relocate(&rig->vq, &rig->setup));

@@ -75,6 +75,7 @@ static inline bool is_power_of_2(unsigned long n)
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max_t(type, a, b) ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 #define min(a, b) ({				\
 	__auto_type a_ = (a);			\
 	__auto_type b_ = (b);			\
