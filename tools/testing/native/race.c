@@ -344,11 +344,9 @@ static void fail(const char *why, unsigned int depth)
 	unsigned int i;
 
 	result.failure = why;
-	if (!checked->quiet) {
-		printf("# %s, in this schedule:\n", why);
-		for (i = 0; i < depth; i++)
-			print_step(&trace[i]);
-	}
+	printf("# %s, in this schedule:\n", why);
+	for (i = 0; i < depth; i++)
+		print_step(&trace[i]);
 	longjmp(give_up, 1);
 }
 

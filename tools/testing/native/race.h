@@ -33,12 +33,10 @@ extern u8 race_memory[RACE_MEMORY];
  * struct race - what to check
  * @threads: the threads; they are to end, in every schedule
  * @place: names an offset in race_memory, for the schedule that is printed
- * @quiet: do not print it
  */
 struct race {
 	void (*threads[RACE_THREADS])(void);
 	const char *(*place)(unsigned int offset);
-	bool quiet;
 };
 
 /**

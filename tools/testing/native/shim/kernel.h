@@ -21,12 +21,10 @@
 #define __force
 #define __bitwise
 #define __rcu
-#undef __always_inline
-#define __always_inline inline __attribute__((always_inline))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define fallthrough __attribute__((fallthrough))
-#define EXPORT_SYMBOL_GPL(name)
+#define EXPORT_SYMBOL_GPL(name) extern __typeof__(name) name
 
 typedef __u8 u8;
 typedef __u16 u16;
@@ -55,7 +53,7 @@ typedef __u64 __le64;
 #define BITS_PER_BYTE 8
 #define IS_ALIGNED(x, a) (!((x) & ((__typeof__(x))(a) - 1)))
 #define struct_size(p, member, n) \
-	(sizeof(*(p)) + (n) * sizeof((p)->member[0]))
+	(sizeof(*(p)) + (n) * sizeof(*(p)->member))
 
 static inline bool is_power_of_2(unsigned long n)
 {
