@@ -24,7 +24,8 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define fallthrough __attribute__((fallthrough))
-#define EXPORT_SYMBOL_GPL(name) extern __typeof__(name) name
+/* A constant expression, because a declaration is what stands there. */
+#define EXPORT_SYMBOL_GPL(...) _Static_assert(1, "")
 
 typedef __u8 u8;
 typedef __u16 u16;
@@ -52,8 +53,8 @@ typedef __u64 __le64;
 #define BIT_ULL(n) (1ULL << (n))
 #define BITS_PER_BYTE 8
 #define IS_ALIGNED(x, a) (!((x) & ((__typeof__(x))(a) - 1)))
-#define struct_size(p, member, n) \
-	(sizeof(*(p)) + (n) * sizeof(*(p)->member))
+#define struct_size(p, array, n) (offsetof(__typeof__(*(p)), array) + \
+	(n) * sizeof(*((p)->array)))
 
 static inline bool is_power_of_2(unsigned long n)
 {
