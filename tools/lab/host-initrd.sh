@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Packs the emulated host's base system: busybox, the kernel modules named in
-# modules.txt with what they depend on, and host-init.
+# Packs the emulated host's base system: busybox, host-init, host-leaks, and of
+# Debian's kernel modules those named in modules.txt with what they depend on.
+# With --builtin no modules: for a kernel that is not Debian's and needs none.
 #
-#	tools/lab/host-initrd.sh ARCH OUT
+#	tools/lab/host-initrd.sh ARCH OUT [--builtin]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -eq 2 ] || die "usage: host-initrd.sh ARCH OUT"
+[ $# -ge 2 ] || die "usage: host-initrd.sh ARCH OUT [--builtin]"
 ARCH=$(kernel_arch "$1")
 OUT=$2
+BUILTIN=${3:-}
 HERE=$RANCHU_TOP/tools/lab
 MODULES=$(readlink -f "$RANCHU_CACHE/modules-$ARCH")
 BUSYBOX=$(readlink -f "$RANCHU_CACHE/busybox-$ARCH")
@@ -47,11 +49,14 @@ trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage"/{bin,dev,proc,sys,tmp,run,root,lab,etc} "$stage/sbin"
 cp "$BUSYBOX" "$stage/bin/busybox"
 install -m 755 "$HERE/host-init" "$stage/init"
+install -m 755 "$HERE/host-leaks" "$stage/bin/host-leaks"
 
 release=${MODULES##*/}
 : > "$stage/lab/load"
 while read -r arch name how; do
-	[ "$arch" = "$ARCH" ] || continue
+	if [ "$arch" != "$ARCH" ] || [ -n "$BUILTIN" ]; then
+		continue
+	fi
 	files=$(module_files "${name//-/_}")
 	for file in $files; do
 		target=lib/modules/$release/${file%.xz}

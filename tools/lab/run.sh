@@ -14,7 +14,8 @@
 #	--mem SIZE		memory (default 2G)
 #	--icount		one CPU whose clock counts instructions, for exact figures
 #	--kernel-args ARGS	appended to the kernel's command line
-#	--kernel FILE		another kernel than Debian's
+#	--kernel FILE		another kernel than Debian's; with --builtin one that
+#				has all the host needs built in and loads no modules
 #	--log FILE		keep the kernel's log there
 #	--quiet			no summary line at the end
 set -euo pipefail
@@ -29,6 +30,7 @@ MEM=2G
 ICOUNT=0
 ARGS=
 KERNEL=
+BUILTIN=
 LOG=
 SHELL_MODE=0
 QUIET=0
@@ -48,6 +50,7 @@ while [ $# -gt 0 ]; do
 	--icount) ICOUNT=1 ;;
 	--kernel-args) ARGS=$2; shift ;;
 	--kernel) KERNEL=$2; shift ;;
+	--builtin) BUILTIN=--builtin ;;
 	--log) LOG=$2; shift ;;
 	--shell) SHELL_MODE=1 ;;
 	--quiet) QUIET=1 ;;
@@ -66,7 +69,7 @@ arm64|arm64-gicv2|x86_64) ;;
 esac
 ARCH=${HOST%-gicv2}
 KERNEL=${KERNEL:-$RANCHU_CACHE/vmlinuz-$ARCH}
-BASE=$RANCHU_BUILD/lab/host-$ARCH.cpio
+BASE=$RANCHU_BUILD/lab/host-$ARCH$BUILTIN.cpio
 
 [ -e "$KERNEL" ] || die "no kernel for $ARCH in the cache: run tools/lab/fetch.sh"
 
@@ -86,7 +89,7 @@ trap 'exit 143' TERM
 make_base() {
 	local input
 
-	for input in host-init host-initrd.sh modules.txt; do
+	for input in host-init host-initrd.sh host-leaks modules.txt; do
 		if [ "$HERE/$input" -nt "$BASE" ]; then
 			rm -f "$BASE"
 		fi
@@ -94,7 +97,7 @@ make_base() {
 	# A symbolic link's own date says nothing: look at what it names.
 	if [ ! -e "$BASE" ] || [ "$(readlink -f "$RANCHU_CACHE/modules-$ARCH")" != \
 			"$(cat "$BASE.kernel" 2>/dev/null)" ]; then
-		"$HERE/host-initrd.sh" "$ARCH" "$BASE"
+		"$HERE/host-initrd.sh" "$ARCH" "$BASE" "$BUILTIN"
 		readlink -f "$RANCHU_CACHE/modules-$ARCH" > "$BASE.kernel"
 	fi
 }

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Builds a host's kernel of our own from Debian's source: allnoconfig, and on
+# top of it the fragments base, ARCH and VARIANT in tools/lab/configs. Or finds
+# it in the cache, where each stays until one of its inputs changes.
+#
+#	tools/lab/kernel.sh [--configure] VARIANT ARCH
+#
+# Prints the directory, against which modules can be built; "vmlinuz" in it is
+# for run.sh. --configure stops at a valid .config.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+CONFIGURE=0
+[ "${1:-}" != --configure ] || { CONFIGURE=1; shift; }
+[ $# -eq 2 ] || die "usage: kernel.sh [--configure] VARIANT ARCH"
+VARIANT=$1
+ARCH=$(kernel_arch "$2")
+CONFIGS=$RANCHU_TOP/tools/lab/configs
+FRAGMENTS=("$CONFIGS/base.config" "$CONFIGS/$ARCH.config" "$CONFIGS/$VARIANT.config")
+SOURCE=$(readlink -f "$RANCHU_CACHE/linux-source")
+PREFIX=$(cross_prefix "$ARCH")
+
+case $ARCH in
+arm64) IMAGE=arch/arm64/boot/Image ;;
+x86_64) IMAGE=arch/x86/boot/bzImage ;;
+esac
+[ -e "$CONFIGS/$VARIANT.config" ] || die "no variant '$VARIANT' in tools/lab/configs"
+[ -d "$SOURCE" ] || die "no kernel source in the cache: run tools/lab/fetch.sh"
+
+kmake() {
+	nice -n 10 make -s -C "$SOURCE" "O=$OUT" "ARCH=$ARCH" \
+		"CROSS_COMPILE=$PREFIX" "$@"
+}
+
+# Every line of the fragments must have come true. Kconfig drops without a word
+# what does not exist or whose dependencies are not met.
+check_config() {
+	local line missing=
+
+	while read -r line; do
+		case $line in
+		'# CONFIG_'*' is not set')
+			line=${line#\# }
+			! grep -q "^${line%% *}=" "$OUT/.config" ||
+				missing+=" ${line%% *}=n"
+			;;
+		CONFIG_*)
+			grep -qxF "$line" "$OUT/.config" || missing+=" $line"
+			;;
+		esac
+	done < "$OUT/fragment"
+	[ -z "$missing" ] || die "$VARIANT, $ARCH: this kernel cannot have:$missing"
+}
+
+configure() {
+	cat "${FRAGMENTS[@]}" > "$OUT/fragment"
+	kmake "KCONFIG_ALLCONFIG=$OUT/fragment" allnoconfig >&2
+	check_config
+}
+
+build() {
+	local target=${IMAGE##*/}
+
+	long_step "building the $VARIANT kernel for $ARCH (once)" "$OUT/log" \
+		kmake "-j$(nproc)" KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=ranchu \
+		"$target" modules
+	ln -sfn "$IMAGE" "$OUT/vmlinuz"
+}
+
+# What made the kernel what it is.
+key=$({
+	cat "${FRAGMENTS[@]}" "$0"
+	echo "${SOURCE##*/source-}"
+	"${PREFIX}gcc" --version | head -n 1
+} | sha256sum | cut -c 1-12)
+DIR=$RANCHU_CACHE/sanitizer-$VARIANT-$ARCH/${SOURCE##*/source-}-$key
+OUT=$DIR
+
+mkdir -p "$DIR"
+exec 9>"${DIR%/*}/lock"
+flock -n 9 || { say "another build is under way, waiting"; flock 9; }
+if [ -e "$DIR/built" ]; then
+	say "the $VARIANT kernel for $ARCH is reused, $(cat "$DIR/built")"
+else
+	configure
+	if [ "$CONFIGURE" -eq 1 ]; then
+		say "the $VARIANT kernel for $ARCH can be configured"
+		exit
+	fi
+	start=$SECONDS
+	build
+	echo "built $(date -u '+%Y-%m-%d %H:%M UTC') in $((SECONDS - start)) s" > "$DIR/built"
+	say "the $VARIANT kernel for $ARCH was $(cat "$DIR/built")"
+fi
+# Others of its kind go when nobody has asked for them for days.
+touch "$DIR"
+find "${DIR%/*}" -mindepth 1 -maxdepth 1 -type d ! -path "$DIR" -mtime +2 -exec rm -rf {} +
+echo "$DIR"
