@@ -66,6 +66,9 @@ demo:
 check:
 	@tools/ci/check.sh $(STEPS)
 
+fuzz:
+	@tools/fuzz/run.sh $(or $(SECONDS),60) $(TARGET)
+
 bench:
 	@tools/bench/bench.sh $(AREA)
 
@@ -78,6 +81,7 @@ help:
 	@echo 'make selftests  build/ARCH/selftests'
 	@echo 'make demo       a stock guest in the emulated host, kernel against user [LAB=0]'
 	@echo 'make check      every test              [STEPS="kdoc kunit ..."]'
+	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split]'
 	@echo 'make bench      figures                 [AREA=pipe]'
 	@echo 'make $(GATES) kunit   one gate'
 	@echo 'make lab-setup  fetch what the above need; they do so themselves'
@@ -85,4 +89,4 @@ help:
 	@echo 'make clean      remove build/'
 
 .PHONY: all modules userspace selftests lab-setup overlay $(GATES) kunit demo \
-	check bench clean help
+	check fuzz bench clean help

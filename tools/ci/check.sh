@@ -20,6 +20,7 @@ STEPS=(
 	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
+	"fuzz		tools/fuzz/run.sh 60"
 	"kunit		tools/ci/kunit.sh"
 	"lab		tools/lab/selftest.sh"
 	"arm64		kselftests arm64"
