@@ -27,7 +27,8 @@ fuzz() {
 	mkdir -p "$dir/found" "$dir/corpus" "$dir/regress"
 	"$HERE/corpus.pl" unpack "$HERE/corpus/$target.hex" "$dir/corpus"
 	"$HERE/corpus.pl" unpack "$HERE/regress/$target.hex" "$dir/regress"
-	"$program" -runs=0 "$dir/corpus" "$dir/regress" > "$dir/log" 2>&1 || return 1
+	"$program" -runs=0 "-artifact_prefix=$dir/" "$dir/corpus" "$dir/regress" \
+		> "$dir/log" 2>&1 || return 1
 	[ "$limit" -gt 0 ] || return 0
 	"$program" "-max_total_time=$limit" "-max_len=$LENGTH" -timeout=10 \
 		"-artifact_prefix=$dir/" "$dir/found" "$dir/corpus" > "$dir/log" 2>&1
