@@ -143,10 +143,18 @@ void ranchu_vring_refresh(struct ranchu_vring *vring)
 		WARN_ON_ONCE(ranchu_vq_relocate(&vring->vq, &vring->setup));
 }
 
+/* Where a ring that does not run goes on. The device's lock is held. */
+static u32 vring_next_base(const struct ranchu_vring *vring)
+{
+	if (vring->base_set)
+		return vring->base;
+	return vring->dev->features & BIT_ULL(VIRTIO_F_RING_PACKED) ?
+	       VRING_BASE_PACKED : VRING_BASE_SPLIT;
+}
+
 static int vring_start_locked(struct ranchu_vring *vring)
 {
 	struct ranchu_mem *mem = &vring->dev->mem;
-	u32 base = vring->base;
 	int err, idx;
 
 	lockdep_assert_held(&vring->lock);
@@ -154,12 +162,9 @@ static int vring_start_locked(struct ranchu_vring *vring)
 	err = ranchu_vq_check(&vring->setup);
 	if (err)
 		return err;
-	if (!vring->base_set)
-		base = vring->setup.features & BIT_ULL(VIRTIO_F_RING_PACKED) ?
-		       VRING_BASE_PACKED : VRING_BASE_SPLIT;
-
 	idx = ranchu_mem_enter(mem);
-	err = ranchu_vq_start(&vring->vq, mem, &vring->setup, base);
+	err = ranchu_vq_start(&vring->vq, mem, &vring->setup,
+			      vring_next_base(vring));
 	ranchu_mem_leave(mem, idx);
 	if (err)
 		return err;
@@ -404,7 +409,8 @@ long ranchu_vring_get_base(struct ranchu_vhost *dev, void __user *argp)
 	if (err)
 		return err;
 	mutex_lock(&vring->lock);
-	state.num = vring->running ? ranchu_vq_base(&vring->vq) : vring->base;
+	state.num = vring->running ? ranchu_vq_base(&vring->vq) :
+				     vring_next_base(vring);
 	mutex_unlock(&vring->lock);
 	return vring_put_state(argp, &state);
 }
