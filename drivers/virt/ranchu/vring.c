@@ -451,8 +451,11 @@ long ranchu_vring_set_kick(struct ranchu_vhost *dev, void __user *argp)
 			return PTR_ERR(kick);
 	}
 	swap(vring->kick, kick);
-	if (kick)
+	if (kick) {
 		ranchu_doorbell_detach(kick);
+		/* In place of a ring of the old one that was yet to be served. */
+		ranchu_vring_request(vring);
+	}
 	return 0;
 }
 
