@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Measures in an emulated host, once with a clock that counts instructions and
-# once by the wall clock, and prints tables, a CSV file in build/bench/ and one
-# line per figure:
+# Prints tables, a CSV file in build/bench/ for each area and one line per figure:
 #
 #	FIGURE <key>=<number>
 #
-#	tools/bench/bench.sh [AREA]...	all areas, or some: pipe
+#	tools/bench/bench.sh [AREA]...	all areas, or some: pipe vq
 #
-# Figures come from counted instructions only. One that could not be measured
-# has no line, and the exit code is 1 then. Whether a figure is good enough is
-# not decided here.
+#	pipe	in an emulated host, once with a clock that counts instructions
+#		and once by the wall clock; figures come from the former only
+#	vq	on this machine, by the wall clock, in alternating runs; figures
+#		are ratios of neighbouring runs
+#
+# A figure that could not be measured has no line, and the exit code is 1 then.
+# Whether one is good enough is not decided here.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe"
+AREAS="pipe vq"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -28,6 +30,9 @@ declare -A FLOORS=(
 	[pipe.blocked_read_user_vs_kernel]=">= 1.7"
 	[pipe.write1m_vs_copy]="<= 1.25"
 	[pipe.pipes_open]=">= 500"
+	[vq.split_vs_vringh_1]=">= 1.3"
+	[vq.split_vs_vringh_min]=">= 1.0"
+	[vq.packed_vs_split_1]=">= 1.1"
 )
 
 missing=0
@@ -171,6 +176,21 @@ bench_pipe() {
 	figure pipe.write1m_vs_copy "$(ratio "$(bare pipe write1m_256)" "$(bare pipe copy1m)")"
 	figure pipe.pipes_open "$(sed -n 's/^RANCHU-BENCH pipes open=\([0-9]*\)$/\1/p' \
 		"$OUT/pipe.log" | head -n 1)"
+}
+
+bench_vq() {
+	local key
+
+	mkdir -p "$OUT"
+	"$RANCHU_TOP/tools/lab/fetch.sh"
+	long_step "building for the virtqueues' benchmark" "$OUT/vq-build.log" \
+		make -s -C "$HERE/vq" O="$OUT/vq"
+	long_step "measuring virtqueues" "$OUT/vq.log" \
+		"$OUT/vq/vq_bench" "$OUT/vq.csv" || missing=$((missing + 1))
+	grep -v '^FIGURE ' "$OUT/vq.log"
+	for key in vq.split_vs_vringh_1 vq.split_vs_vringh_min vq.packed_vs_split_1; do
+		figure "$key" "$(sed -n "s/^FIGURE $key=//p" "$OUT/vq.log")"
+	done
 }
 
 # shellcheck disable=SC2086 # a list of words
