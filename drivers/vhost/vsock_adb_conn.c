@@ -89,8 +89,8 @@ void adb_conn_attach(struct adb_conn *conn)
 	if (conn->state == ADB_ASKED) {
 		conn->state = ADB_OPEN;
 		conn->todo |= ADB_TODO_RESPONSE;
-	} else if (conn->state == ADB_OPEN) {
-		/* The guest was told that there is no room. */
+	} else {
+		/* The guest was told that there is no room, or a REQUEST will tell. */
 		conn->todo |= ADB_TODO_CREDIT;
 	}
 }
