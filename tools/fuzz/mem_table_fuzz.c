@@ -153,6 +153,7 @@ static void check_overlap(struct ranchu_mem *mem, u64 uaddr, u64 len)
 		return;
 	for (i = 0; i < table->n; i++) {
 		const struct ranchu_mem_region *region = &table->regions[i];
+
 		n = ranchu_mem_region_overlap(region, uaddr, len, &gpa);
 		MUST(n <= len);
 		if (!n)

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The machine's own: these structures are userspace's too. */
+/* The machine's own: structures and numbers are userspace's too. */
 #include "../kernel.h"
-#include <linux/vhost_types.h>
+#include_next <linux/vhost.h>

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LINUX_ATOMIC_H
+#define SHIM_LINUX_ATOMIC_H
+
+#include "../kernel.h"
+
+/* One thread: no more than a number. */
+struct shim_atomic64 {
+	s64 counter;
+};
+
+#define atomic64_t struct shim_atomic64
+
+#define atomic64_inc(v) ((v)->counter++)
+#define atomic64_read(v) ((v)->counter)
+
+#endif /* SHIM_LINUX_ATOMIC_H */

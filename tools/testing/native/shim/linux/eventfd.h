@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Eventfds: the program that is built supplies them. */
+#ifndef SHIM_LINUX_EVENTFD_H
+#define SHIM_LINUX_EVENTFD_H
+
+#include "slab.h"
+
+struct eventfd_ctx;
+
+struct eventfd_ctx *eventfd_ctx_fdget(int fd);
+void eventfd_ctx_put(struct eventfd_ctx *ctx);
+
+#endif /* SHIM_LINUX_EVENTFD_H */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The running process, which the program that is built supplies, and what else
+ * the vhost ioctls need that is neither memory nor a lock.
+ */
+#ifndef SHIM_LINUX_SCHED_H
+#define SHIM_LINUX_SCHED_H
+
+#include <stdio.h>
+
+#include "../kernel.h"
+
+#define TASK_COMM_LEN 16
+#define ENOIOCTLCMD 515
+
+/* References that mmgrab() took. */
+struct mm_struct {
+	int count;
+};
+
+struct task_struct {
+	int pid;
+	struct mm_struct *mm;
+};
+
+extern struct task_struct *shim_current;
+
+#define current shim_current
+#define mmgrab(m) ((m)->count++)
+#define mmdrop(m) ((m)->count--)
+
+#define array_index_nospec(index, size) ((void)(size), (index))
+#define pr_warn_ratelimited(...) ((void)(0 && printf(__VA_ARGS__)))
+
+#define swap(a, b) do {			\
+	__auto_type swap_ = (a);	\
+					\
+	(a) = (b);			\
+	(b) = swap_;			\
+} while (0)
+
+#endif /* SHIM_LINUX_SCHED_H */
