@@ -98,6 +98,7 @@ struct adb_chunk {
  * @error: of the CLOSED event
  * @ready_node: in vsock_adb.ready or .starved, or in neither; protected by
  *	vsock_adb.ready_lock
+ * @starved: it is in .starved; protected by the same
  * @wake: of ADB_WAKE_...: what the socket said; atomic
  * @readable: the socket may have data
  * @appetite: bytes that the socket is thought to have
@@ -123,6 +124,7 @@ struct adb_stream {
 	unsigned int events;
 	u32 error;
 	struct list_head ready_node;
+	bool starved;
 	unsigned long wake;
 	bool readable;
 	size_t appetite;

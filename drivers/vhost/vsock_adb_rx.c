@@ -215,7 +215,10 @@ static void rx_starve(struct adb_stream *stream)
 
 	adb->rx_starved = true;
 	spin_lock_irq(&adb->ready_lock);
-	list_move_tail(&stream->ready_node, &adb->starved);
+	/* Unless the socket has room since we have looked. */
+	stream->starved = !test_bit(ADB_WAKE_WRITE, &stream->wake);
+	list_move_tail(&stream->ready_node,
+		       stream->starved ? &adb->starved : &adb->ready);
 	spin_unlock_irq(&adb->ready_lock);
 }
 
@@ -299,6 +302,8 @@ void vsock_adb_orphan(struct vsock_adb *adb, struct adb_ports ports)
  */
 static bool rx_feed(struct vsock_adb *adb, struct ranchu_vring *vring)
 {
+	struct adb_stream *stream;
+
 	if (!adb->rx_starved) {
 		ranchu_vq_disable_kicks(&vring->vq);
 		return true;
@@ -308,6 +313,8 @@ static bool rx_feed(struct vsock_adb *adb, struct ranchu_vring *vring)
 	ranchu_vq_disable_kicks(&vring->vq);
 	adb->rx_starved = false;
 	spin_lock_irq(&adb->ready_lock);
+	list_for_each_entry(stream, &adb->starved, ready_node)
+		stream->starved = false;
 	list_splice_tail_init(&adb->starved, &adb->ready);
 	spin_unlock_irq(&adb->ready_lock);
 	return true;

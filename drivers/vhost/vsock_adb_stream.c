@@ -127,6 +127,9 @@ int vsock_adb_pick_port(struct vsock_adb *adb, struct adb_ports *ports)
  * vsock_adb_stream_ready() - have a stream looked at
  * @stream: may be waiting for that already
  *
+ * One that waits for receive buffers has its turn without any when there is
+ * something to do for the other direction.
+ *
  * Context: any.
  */
 void vsock_adb_stream_ready(struct adb_stream *stream)
@@ -136,9 +139,11 @@ void vsock_adb_stream_ready(struct adb_stream *stream)
 	bool first = false;
 
 	spin_lock_irqsave(&adb->ready_lock, flags);
-	if (list_empty(&stream->ready_node)) {
+	if (list_empty(&stream->ready_node) ||
+	    (stream->starved && test_bit(ADB_WAKE_WRITE, &stream->wake))) {
+		stream->starved = false;
 		first = list_empty(&adb->ready);
-		list_add_tail(&stream->ready_node, &adb->ready);
+		list_move_tail(&stream->ready_node, &adb->ready);
 	}
 	spin_unlock_irqrestore(&adb->ready_lock, flags);
 	/* Whoever was first has asked already, or the worker is at the list. */
