@@ -102,6 +102,7 @@ struct adb_chunk {
  * @wake: of ADB_WAKE_...: what the socket said; atomic
  * @readable: the socket may have data
  * @appetite: bytes that the socket is thought to have
+ * @reset: the socket's other end has reset it; what can still be read is not all
  * @sock_shut: what of the guest's shutting down the socket was told
  * @file: the socket; NULL for none
  * @sock: the same
@@ -128,6 +129,7 @@ struct adb_stream {
 	unsigned long wake;
 	bool readable;
 	size_t appetite;
+	bool reset;
 	unsigned int sock_shut;
 	struct file *file;
 	struct socket *sock;

@@ -154,7 +154,9 @@ static void sock_broken(struct adb_stream *stream, ssize_t err)
 		vsock_adb_stream_close(stream, ECONNRESET);
 		return;
 	}
-
+	/* The error is told once, and reading finds an end from now on. */
+	if (err == -ECONNRESET)
+		stream->reset = true;
 	list_for_each_entry_safe(chunk, next, &stream->chunks, node) {
 		list_del(&chunk->node);
 		kfree(chunk);
@@ -307,7 +309,7 @@ size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 		return done;
 	}
 	stream->readable = false;
-	if (!done)
+	if (!done && !stream->reset)
 		adb_conn_shutdown(&stream->conn, ADB_SHUT_SEND);
 	else if (done != -EAGAIN && done != -EINTR)
 		vsock_adb_stream_close(stream, ECONNRESET);
