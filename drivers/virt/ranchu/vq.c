@@ -117,8 +117,8 @@ int ranchu_vq_log_ring(struct ranchu_vq *vq, const void __user *start,
 	return err ? vq_break(vq, RANCHU_VQ_RING_FAULT) : 0;
 }
 
-static int vq_log_buffers(struct ranchu_vq *vq, const struct ranchu_chain *chain,
-			  u32 written)
+static noinline int vq_log_buffers(struct ranchu_vq *vq,
+				   const struct ranchu_chain *chain, u32 written)
 {
 	const struct iovec *iov = chain->iov + chain->n_out;
 
@@ -251,17 +251,21 @@ int ranchu_vq_start(struct ranchu_vq *vq, struct ranchu_mem *mem,
 		return -EFAULT;
 	}
 	ranchu_vq_enable_kicks(vq);
-	return vq->fault ? -EFAULT : 0;
+	if (vq->fault == RANCHU_VQ_RING_FAULT)
+		return -EFAULT;
+	/* A lie of the guest's is for the first ranchu_vq_next() to find. */
+	vq->fault = RANCHU_VQ_OK;
+	return 0;
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_start);
 
 /**
  * ranchu_vq_relocate() - move the ring, or its logging, under a running queue
  * @vq: running
- * @setup: checked by ranchu_vq_check(); the size and the features other than
- *	VHOST_F_LOG_ALL are those that the queue was started with
+ * @setup: checked by ranchu_vq_check(); features other than VHOST_F_LOG_ALL
+ *	are not looked at
  *
- * Return: 0, or -EINVAL if they are not.
+ * Return: 0, or -EINVAL if the size is not what the queue was started with.
  */
 int ranchu_vq_relocate(struct ranchu_vq *vq, const struct ranchu_vq_setup *setup)
 {
@@ -316,16 +320,26 @@ int ranchu_vq_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 }
 EXPORT_SYMBOL_GPL(ranchu_vq_next);
 
+/* Where the chain that was taken after @chain begins. */
+static u16 vq_end(const struct ranchu_vq *vq, const struct ranchu_chain *chain)
+{
+	u32 end = chain->pos + chain->slots;
+
+	return vq->is_packed && end >= vq->num ? end - vq->num : end;
+}
+
 /**
  * ranchu_vq_put_back() - undo the last ranchu_vq_next()
  * @vq: running or broken
- * @chain: the chain that was taken last, of those neither pushed nor put back
+ * @chain: the chain that was taken last; if that was put back, the one before,
+ *	and so on: nothing that was taken after it is in flight or was pushed
  *
  * The next ranchu_vq_next() reads it afresh.
  */
 void ranchu_vq_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
 {
-	if (WARN_ON_ONCE(chain->slots > vq->inflight))
+	if (WARN_ON_ONCE(chain->slots > vq->inflight) ||
+	    WARN_ON_ONCE(vq_end(vq, chain) != vq->next_avail))
 		return;
 	vq->inflight -= chain->slots;
 	if (vq->is_packed)
