@@ -72,7 +72,7 @@ const struct vmm_board_row vmm_board[VMM_ROWS] = {
 		.base = RANCHU_VIRTIO_MMIO_BASE, .size = RANCHU_VIRTIO_MMIO_SIZE,
 		.count = RANCHU_VIRTIO_MMIO_COUNT,
 		.spi = RANCHU_VIRTIO_MMIO_SPI, .trigger = VMM_IRQ_EDGE_RISING,
-		.ops = &vmm_virtio_idle_ops,
+		.ops = &vmm_virtio_bank_ops,
 	},
 	[VMM_ROW_PIPE] = {
 		.name = "pipe", .node = "goldfish_pipe",

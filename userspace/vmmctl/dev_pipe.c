@@ -24,7 +24,7 @@
 #include <linux/goldfish_pipe.h>
 #include <linux/vhost_goldfish_pipe.h>
 
-#include "vmm.h"
+#include "virtio.h"
 
 /* Reads as 0 in protocol v2 and has no effect: a way to ask for the level. */
 #define PIPE_REG_UNUSED	0x40
@@ -213,20 +213,9 @@ int vmm_pipe_open_node(void)
 
 static int pipe_own(struct pipe *p)
 {
-	const struct vmm_mem *mem = &p->dev->vm->mem;
-	union {
-		struct vhost_memory head;
-		u8 room[sizeof(struct vhost_memory) + sizeof(struct vhost_memory_region)];
-	} table = { .head.nregions = 1 };
-
-	table.head.regions[0] = (struct vhost_memory_region){
-		.guest_phys_addr = mem->base,
-		.memory_size = mem->size,
-		.userspace_addr = (uintptr_t)mem->hva,
-	};
 	if (ioctl(p->fd, VHOST_SET_OWNER, 0))
 		return vmm_error(errno, "cannot own %s", VMM_PIPE_NODE);
-	if (ioctl(p->fd, VHOST_SET_MEM_TABLE, &table))
+	if (vmm_vhost_set_mem(p->fd, &p->dev->vm->mem))
 		return vmm_error(errno, "%s refuses the guest's memory", VMM_PIPE_NODE);
 	return 0;
 }
@@ -236,7 +225,7 @@ static int pipe_window_open(struct pipe *p)
 	struct vhost_goldfish_pipe_window window;
 	int err;
 
-	p->window = vmm_mem_page(&p->window_fd);
+	p->window = vmm_mem_window(VMM_PAGE_SIZE, &p->window_fd);
 	if (!p->window)
 		return vmm_error(errno, "cannot allocate the register window");
 	err = vmm_vm_slot(p->dev->vm, p->dev->row->base, VMM_PAGE_SIZE, p->window, true);

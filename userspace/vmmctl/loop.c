@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The main thread's loop: waits for files to become readable and calls their
+ * The main thread's loop: waits for something to happen to files and calls their
  * handlers. Only the main thread touches a loop.
  */
 #include <errno.h>
@@ -11,10 +11,8 @@
 
 #include "vmm.h"
 
-#define LOOP_MAX	16
-
 /**
- * struct vmm_loop - files and what to do when they are readable
+ * struct vmm_loop - files and what to do when something happens to them
  * @count: elements used
  * @fds: for poll()
  * @fn: handler of the file at the same index
@@ -22,9 +20,9 @@
  */
 struct vmm_loop {
 	unsigned int count;
-	struct pollfd fds[LOOP_MAX];
-	vmm_loop_fn fn[LOOP_MAX];
-	void *arg[LOOP_MAX];
+	struct pollfd fds[VMM_LOOP_MAX];
+	vmm_loop_fn fn[VMM_LOOP_MAX];
+	void *arg[VMM_LOOP_MAX];
 };
 
 /**
@@ -51,25 +49,40 @@ void vmm_loop_destroy(struct vmm_loop *loop)
 }
 
 /**
+ * vmm_loop_watch - call a function whenever something happens to a file
+ * @loop: the loop
+ * @fd: the file
+ * @events: what, as poll() wants it; hanging up and errors are always reported
+ * @fn: returns 0 to go on, anything else ends the loop with that value
+ * @arg: argument of @fn
+ *
+ * Return: 0, or -ENOSPC
+ */
+int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, void *arg)
+{
+	unsigned int i = loop->count;
+
+	if (i == VMM_LOOP_MAX)
+		return vmm_error(-ENOSPC, "the main loop waits for too many files");
+	loop->fds[i] = (struct pollfd){ .fd = fd, .events = events };
+	loop->fn[i] = fn;
+	loop->arg[i] = arg;
+	loop->count++;
+	return 0;
+}
+
+/**
  * vmm_loop_add - call a function whenever a file is readable or hung up
  * @loop: the loop
  * @fd: the file
- * @fn: returns 0 to go on, anything else ends the loop with that value
+ * @fn: as for vmm_loop_watch()
  * @arg: argument of @fn
  *
  * Return: 0, or -ENOSPC
  */
 int vmm_loop_add(struct vmm_loop *loop, int fd, vmm_loop_fn fn, void *arg)
 {
-	unsigned int i = loop->count;
-
-	if (i == LOOP_MAX)
-		return vmm_error(-ENOSPC, "the main loop waits for too many files");
-	loop->fds[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
-	loop->fn[i] = fn;
-	loop->arg[i] = arg;
-	loop->count++;
-	return 0;
+	return vmm_loop_watch(loop, fd, POLLIN, fn, arg);
 }
 
 /**

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm.h"
+#include "vsock.h"
 
 /**
  * struct session - what outlives a guest's reset
@@ -23,6 +23,7 @@
  * @loop: the main thread's loop
  * @console: the terminal, or NULL
  * @stats: where snapshots go, or NULL
+ * @vsock_host: the host's ends of vsock streams, or NULL
  * @signal_fd: SIGTERM and its like as a file
  * @signal: the one that ended us
  * @window: the guest may read registers from memory
@@ -33,6 +34,7 @@ struct session {
 	struct vmm_loop *loop;
 	struct vmm_console *console;
 	struct vmm_stats *stats;
+	struct vmm_vsock_host *vsock_host;
 	int signal_fd;
 	int signal;
 	bool window;
@@ -99,7 +101,7 @@ static int session_window(struct session *s)
 	int err;
 
 	s->window = s->cfg->window == VMM_WINDOW_ON;
-	if (s->cfg->window != VMM_WINDOW_AUTO || s->cfg->pipe != VMM_PIPE_KERNEL)
+	if (s->cfg->window != VMM_WINDOW_AUTO)
 		return 0;
 	kvm_fd = vmm_kvm_open();
 	if (kvm_fd < 0)
@@ -116,11 +118,20 @@ static int session_window(struct session *s)
 
 static void session_close(struct session *s)
 {
+	vmm_vsock_host_close(s->vsock_host);
 	vmm_console_close(s->console);
 	vmm_stats_close(s->stats);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
 	vmm_loop_destroy(s->loop);
+}
+
+static int session_vsock(struct session *s)
+{
+	if (s->cfg->vsock != VMM_VSOCK_ADB)
+		return 0;
+	s->vsock_host = vmm_vsock_host_open(s->cfg, s->loop);
+	return s->vsock_host ? 0 : -EIO;
 }
 
 static int session_open(struct session *s)
@@ -135,6 +146,9 @@ static int session_open(struct session *s)
 	if (err)
 		return err;
 	err = session_window(s);
+	if (err)
+		return err;
+	err = session_vsock(s);
 	if (err)
 		return err;
 	if (s->cfg->stats || s->cfg->stats_at) {
@@ -200,6 +214,7 @@ static enum vmm_end run_guest(struct session *s)
 		.loop = s->loop,
 		.console = s->console,
 		.stats = s->stats,
+		.vsock_host = s->vsock_host,
 		.window = s->window,
 	};
 	struct vmm_layout layout;

@@ -81,12 +81,13 @@ void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len)
 }
 
 /**
- * vmm_mem_page - allocate a page that guest and host may share
+ * vmm_mem_window - allocate registers that guest and host may share
+ * @size: bytes, whole pages
  * @fd: filled with the memfd behind it
  *
- * Return: the page, zeroed, or NULL with errno set
+ * Return: the pages, zeroed, or NULL with errno set
  */
-void *vmm_mem_page(int *fd)
+void *vmm_mem_window(u64 size, int *fd)
 {
-	return mem_map("register-window", VMM_PAGE_SIZE, fd);
+	return mem_map("register-window", size, fd);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm.h"
+#include "vsock.h"
 
 #define MEMORY_MIN	(64 * MIB)
 #define MEMORY_DEFAULT	(1 * GIB)
@@ -28,6 +28,11 @@ enum opt {
 	OPT_CONSOLE,
 	OPT_FSTAB_SYSTEM,
 	OPT_FSTAB_VENDOR,
+	OPT_VSOCK,
+	OPT_VSOCK_UDS,
+	OPT_ADB,
+	OPT_ADB_SOCKET,
+	OPT_VIRTIO_PACKED,
 };
 
 static const struct option options[] = {
@@ -45,6 +50,11 @@ static const struct option options[] = {
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "fstab-system", required_argument, NULL, OPT_FSTAB_SYSTEM },
 	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
+	{ "vsock", required_argument, NULL, OPT_VSOCK },
+	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
+	{ "adb", required_argument, NULL, OPT_ADB },
+	{ "adb-socket", required_argument, NULL, OPT_ADB_SOCKET },
+	{ "virtio-packed", required_argument, NULL, OPT_VIRTIO_PACKED },
 	{ "output", required_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
@@ -67,6 +77,16 @@ static const struct word pipe_words[] = {
 static const struct word window_words[] = {
 	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
 };
+
+static const struct word vsock_words[] = {
+	{ VMM_VSOCK_ADB_NODE, VMM_VSOCK_ADB }, { VMM_VSOCK_LINUX_NODE, VMM_VSOCK_LINUX }, { }
+};
+
+static const struct word adb_words[] = {
+	{ "auto", VMM_ADB_AUTO }, { "on", VMM_ADB_ON }, { "off", VMM_ADB_OFF }, { }
+};
+
+static const struct word switch_words[] = { { "on", true }, { "off", false }, { } };
 
 static const struct word console_words[] = { { "stdio", true }, { "none", false }, { } };
 
@@ -102,7 +122,14 @@ void vmm_options_usage(FILE *to)
 	      "\n"
 	      "run options\n"
 	      "  --pipe kernel|user|none   who serves the goldfish pipe, default kernel\n"
-	      "  --window auto|on|off  pipe registers readable without an exit\n"
+	      "  --window auto|on|off  registers readable without an exit\n"
+	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
+	      "                        or " VMM_VSOCK_LINUX_NODE "; with the former also\n"
+	      "  --adb auto|on|off     be an emulator on 127.0.0.1:5555 or the next free pair\n"
+	      "  --adb-socket PATH     adb connect localfilesystem:PATH reaches the guest\n"
+	      "  --vsock-uds PATH      \"CONNECT <port>\" at PATH reaches the guest's port, and\n"
+	      "                        the guest reaches PATH_<port> at the host's port\n"
+	      "  --virtio-packed on|off    offer packed rings, default off\n"
 	      "  --console stdio|none  Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A\n"
 	      "  --no-reboot           a reset of the guest ends vmmctl\n"
 	      "  --stats[=FILE]        statistics at the end and at SIGUSR1, FILE as JSON lines\n"
@@ -186,6 +213,64 @@ static int cpus_option(struct vmm_config *cfg, const char *text)
 		return vmm_error(-EINVAL, "--cpus: \"%s\" is not 1 to %d", text, VMM_MAX_CPUS);
 	cfg->cpus = text[0] - '0';
 	return 0;
+}
+
+/* CID, or CID,dev=NODE. 0 to 2 and the highest are not for guests. */
+static int vsock_option(struct vmm_config *cfg, const char *text)
+{
+	static const char dev[] = ",dev=";
+	int value = VMM_VSOCK_ADB;
+	unsigned long long cid;
+	char *rest;
+
+	errno = 0;
+	cid = strtoull(text, &rest, 10);
+	if (*text < '0' || *text > '9' || errno || (*rest && *rest != ','))
+		return vmm_error(-EINVAL, "--vsock: \"%s\" is not CID[,dev=NODE]", text);
+	if (cid < 3 || cid > 0xfffffffe)
+		return vmm_error(-EINVAL, "--vsock: the CID is not 3 to 4294967294");
+	if (*rest && (strncmp(rest, dev, strlen(dev)) ||
+		      word_find(vsock_words, rest + strlen(dev), &value)))
+		return vmm_error(-EINVAL, "--vsock: \"%s\" is not dev=" VMM_VSOCK_ADB_NODE
+				 " or dev=" VMM_VSOCK_LINUX_NODE, rest + 1);
+	cfg->vsock_cid = cid;
+	cfg->vsock = value;
+	return 0;
+}
+
+/* The longest port's name must fit behind it as well. */
+static int socket_option(const char **option, const char *name, const char *path)
+{
+	if (!*path || strlen(path) + strlen("_4294967295") >= VMM_UNIX_PATH)
+		return vmm_error(-EINVAL, "--%s: a path has 1 to %zu bytes", name,
+				 VMM_UNIX_PATH - 1 - strlen("_4294967295"));
+	*option = path;
+	return 0;
+}
+
+static int virtio_option(struct vmm_config *cfg, int opt)
+{
+	int value = 0;
+	int err;
+
+	switch (opt) {
+	case OPT_VSOCK:
+		return vsock_option(cfg, optarg);
+	case OPT_VSOCK_UDS:
+		return socket_option(&cfg->vsock_uds, "vsock-uds", optarg);
+	case OPT_ADB:
+		err = word_option(adb_words, "adb", optarg, &value);
+		cfg->adb = value;
+		return err;
+	case OPT_ADB_SOCKET:
+		return socket_option(&cfg->adb_socket, "adb-socket", optarg);
+	case OPT_VIRTIO_PACKED:
+		err = word_option(switch_words, "virtio-packed", optarg, &value);
+		cfg->virtio_packed = value;
+		return err;
+	default:
+		return 1;
+	}
 }
 
 static int board_option(struct vmm_config *cfg, int opt)
@@ -274,6 +359,8 @@ static int one_option(struct vmm_config *cfg, int opt)
 		ret = board_option(cfg, opt);
 	if (ret == 1 && cfg->command == VMM_CMD_RUN)
 		ret = run_option(cfg, opt);
+	if (ret == 1 && cfg->command == VMM_CMD_RUN)
+		ret = virtio_option(cfg, opt);
 	if (ret == 1 && cfg->command == VMM_CMD_DTB && opt == 'o') {
 		cfg->output = optarg;
 		ret = 0;
@@ -283,15 +370,27 @@ static int one_option(struct vmm_config *cfg, int opt)
 	return ret;
 }
 
-static int options_check(const struct vmm_config *cfg)
+/* What needs the host's ends of the guest's streams. */
+static int adb_check(struct vmm_config *cfg)
+{
+	bool wanted = cfg->adb == VMM_ADB_ON || cfg->adb_socket || cfg->vsock_uds;
+
+	if (wanted && cfg->vsock != VMM_VSOCK_ADB)
+		return vmm_error(-EINVAL, "--%s needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE,
+				 cfg->adb == VMM_ADB_ON ? "adb" :
+				 cfg->adb_socket ? "adb-socket" : "vsock-uds");
+	if (cfg->adb == VMM_ADB_AUTO)
+		cfg->adb = cfg->vsock == VMM_VSOCK_ADB ? VMM_ADB_ON : VMM_ADB_OFF;
+	return 0;
+}
+
+static int options_check(struct vmm_config *cfg)
 {
 	if (cfg->command == VMM_CMD_RUN && !cfg->kernel)
 		return vmm_error(-EINVAL, "run needs --kernel");
 	if (cfg->stats_at && !cfg->console)
 		return vmm_error(-EINVAL, "--stats-at needs the console, which is switched off");
-	if (cfg->window == VMM_WINDOW_ON && cfg->pipe != VMM_PIPE_KERNEL)
-		return vmm_error(-EINVAL, "--window=on needs --pipe=kernel");
-	return 0;
+	return adb_check(cfg);
 }
 
 /**

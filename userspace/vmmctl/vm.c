@@ -79,7 +79,7 @@ static int vm_fill(struct vmm_vm *vm)
 
 /**
  * vmm_vm_create - make a VM with RAM, vCPUs and interrupt controller
- * @vm: @cfg, @loop, @console, @stats and @window are set, all else is zero
+ * @vm: @cfg, @loop, @console, @stats, @vsock_host and @window are set, all else is zero
  *
  * Return: 0, or -errno with nothing left behind
  */
@@ -153,11 +153,12 @@ int vmm_vm_slot(struct vmm_vm *vm, u64 gpa, u64 size, void *hva, bool readonly)
 }
 
 /**
- * vmm_vm_irqfd - let eventfds drive a level-triggered interrupt
+ * vmm_vm_irqfd - let eventfds drive an interrupt
  * @vm: its interrupt controller is initialised
  * @spi: the interrupt
  * @fd: raises it
- * @resample_fd: signalled when the guest ended it and it was lowered
+ * @resample_fd: level-triggered: signalled when the guest ended it and it was
+ *	lowered; -1 for an edge
  *
  * Return: 0, or -errno
  */
@@ -166,8 +167,8 @@ int vmm_vm_irqfd(struct vmm_vm *vm, u32 spi, int fd, int resample_fd)
 	struct kvm_irqfd irqfd = {
 		.fd = fd,
 		.gsi = spi,
-		.flags = KVM_IRQFD_FLAG_RESAMPLE,
-		.resamplefd = resample_fd,
+		.flags = resample_fd < 0 ? 0 : KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = resample_fd < 0 ? 0 : resample_fd,
 	};
 
 	if (ioctl(vm->fd, KVM_IRQFD, &irqfd))

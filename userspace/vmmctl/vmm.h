@@ -38,6 +38,7 @@ struct vmm_device;
 struct vmm_loop;
 struct vmm_console;
 struct vmm_stats;
+struct vmm_vsock_host;
 
 /* ---- options.c: the command line ---- */
 
@@ -45,6 +46,8 @@ enum vmm_command { VMM_CMD_RUN, VMM_CMD_DTB, VMM_CMD_DOCTOR, VMM_CMD_HELP };
 enum vmm_gic { VMM_GIC_AUTO = 0, VMM_GIC_V2 = 2, VMM_GIC_V3 = 3 };
 enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
+enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
+enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 
 /**
  * struct vmm_config - what the command line asked for
@@ -61,7 +64,13 @@ enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
  * @cpus: 1 to VMM_MAX_CPUS
  * @gic: version of the interrupt controller
  * @pipe: who serves the goldfish pipe
- * @window: whether the guest reads the pipe's registers from memory
+ * @window: whether the guest reads registers from memory
+ * @vsock: who serves virtio-vsock
+ * @vsock_cid: the guest's address there
+ * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
+ * @adb: whether the adb server's ports are ours; not AUTO once it is parsed
+ * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
+ * @virtio_packed: offer packed rings
  * @stats: report a snapshot at the end and at SIGUSR1
  * @no_reboot: a reset of the guest ends vmmctl
  * @console: the PL011 is connected to stdin and stdout
@@ -83,6 +92,12 @@ struct vmm_config {
 	enum vmm_gic gic;
 	enum vmm_pipe_mode pipe;
 	enum vmm_window window;
+	enum vmm_vsock vsock;
+	u32 vsock_cid;
+	const char *vsock_uds;
+	enum vmm_adb_mode adb;
+	const char *adb_socket;
+	bool virtio_packed;
 	bool stats;
 	bool no_reboot;
 	bool console;
@@ -199,7 +214,7 @@ struct vmm_mem {
 int vmm_mem_create(struct vmm_mem *mem, u64 size);
 void vmm_mem_destroy(struct vmm_mem *mem);
 void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len);
-void *vmm_mem_page(int *fd);
+void *vmm_mem_window(u64 size, int *fd);
 
 /* ---- kernel.c: what the guest starts from ---- */
 
@@ -244,9 +259,12 @@ int vmm_fdt_build(const struct vmm_config *cfg, enum vmm_gic gic, const struct v
 
 typedef int (*vmm_loop_fn)(void *arg);
 
+#define VMM_LOOP_MAX	128	/* files */
+
 struct vmm_loop *vmm_loop_create(void);
 void vmm_loop_destroy(struct vmm_loop *loop);
 int vmm_loop_add(struct vmm_loop *loop, int fd, vmm_loop_fn fn, void *arg);
+int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, void *arg);
 void vmm_loop_del(struct vmm_loop *loop, int fd);
 int vmm_loop_run(struct vmm_loop *loop);
 int vmm_event_create(void);
@@ -292,6 +310,7 @@ enum vmm_end {
  * @loop: the main thread's loop
  * @console: the terminal, or NULL; outlives the VM
  * @stats: where snapshots go, or NULL; outlives the VM
+ * @vsock_host: the host's ends of vsock streams, or NULL; outlives the VM
  * @kvm_fd: /dev/kvm
  * @fd: the VM
  * @gic_fd: the interrupt controller, a KVM device
@@ -311,6 +330,7 @@ struct vmm_vm {
 	struct vmm_loop *loop;
 	struct vmm_console *console;
 	struct vmm_stats *stats;
+	struct vmm_vsock_host *vsock_host;
 	int kvm_fd;
 	int fd;
 	int gic_fd;
@@ -427,7 +447,7 @@ int vmm_doctor(void);
 /* ---- dev_*.c: models ---- */
 
 extern const struct vmm_device_ops vmm_idle_ops;
-extern const struct vmm_device_ops vmm_virtio_idle_ops;
+extern const struct vmm_device_ops vmm_virtio_bank_ops;
 extern const struct vmm_device_ops vmm_pl011_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
 
@@ -446,7 +466,9 @@ struct vmm_pipe_report {
 void vmm_pipe_report(struct vmm_vm *vm, struct vmm_pipe_report *report);
 int vmm_pipe_open_node(void);
 
-#define VMM_PIPE_NODE	"/dev/vhost-goldfish-pipe"
+#define VMM_PIPE_NODE		"/dev/vhost-goldfish-pipe"
+#define VMM_VSOCK_ADB_NODE	"/dev/vhost-vsock-adb"
+#define VMM_VSOCK_LINUX_NODE	"/dev/vhost-vsock"
 
 #define VMM_PL011_FIFO	16	/* bytes, revision 1 of the PrimeCell */
 

@@ -138,17 +138,27 @@ static void idle_devices_read_zero(void)
 
 static void transports_are_idle(void)
 {
-	struct vmm_device dev = { .row = &vmm_board[VMM_ROW_VIRTIO] };
+	const struct vmm_config cfg = { 0 };
+	struct vmm_vm vm = { .cfg = &cfg };
+	struct vmm_device dev = { .row = &vmm_board[VMM_ROW_VIRTIO], .vm = &vm };
 	u32 base;
 
 	tap_equal(dev.row->count, 32);
+	if (!tap_equal(dev.row->ops->create(&dev), 0))
+		return;
 	for (base = 0; base < 32 * 0x200; base += 0x200) {
 		tap_context("transport at offset 0x%x", base);
-		tap_equal(dev.row->ops->read(&dev, base), 0x74726976);
-		tap_equal(dev.row->ops->read(&dev, base + 4), 2);
+		dev.row->ops->write(&dev, base + 0x70, 1);
+		dev.row->ops->write(&dev, base + 0x30, 0);
+		tap_equal((u32)dev.row->ops->read(&dev, base), 0x74726976);
+		tap_equal((u32)dev.row->ops->read(&dev, base + 4), 2);
 		tap_equal(dev.row->ops->read(&dev, base + 8), 0);
+		tap_equal(dev.row->ops->read(&dev, base + 0x70), 0);
 		tap_equal(dev.row->ops->read(&dev, base + 0x100), 0);
+		tap_equal(dev.row->ops->read(&dev, base + 0x1fc), 0);
+		tap_equal(dev.row->ops->read(&dev, base + 0x1ff), 0);
 	}
+	dev.row->ops->destroy(&dev);
 }
 
 static const struct tap_case cases[] = {

@@ -8,7 +8,11 @@
 #include "../vmm.h"
 #include "tap.h"
 
-#define MAX_ARGS	12
+#define MAX_ARGS	20
+
+/* One byte more than fits with a port behind it. */
+#define TEN		"1234567890"
+#define LONG_PATH	TEN TEN TEN TEN TEN TEN TEN TEN TEN "1234567"
 
 static const struct {
 	const char *text;
@@ -80,6 +84,9 @@ static void defaults_are_right(void)
 	tap_equal(cfg.pipe, VMM_PIPE_KERNEL);
 	tap_equal(cfg.window, VMM_WINDOW_AUTO);
 	tap_check(cfg.console && !cfg.stats && !cfg.no_reboot);
+	tap_equal(cfg.vsock, VMM_VSOCK_NONE);
+	tap_equal(cfg.adb, VMM_ADB_OFF);
+	tap_check(!cfg.vsock_uds && !cfg.adb_socket && !cfg.virtio_packed);
 }
 
 static void all_options_are_read(void)
@@ -100,6 +107,35 @@ static void all_options_are_read(void)
 	tap_equal(cfg.window, VMM_WINDOW_OFF);
 	tap_check(cfg.stats && !strcmp(cfg.stats_file, "F") && !strcmp(cfg.stats_at, "P"));
 	tap_check(cfg.no_reboot);
+}
+
+static void vsock_is_read(void)
+{
+	static const char *const adb[] = {
+		"run", "--kernel=I", "--vsock=77", "--vsock-uds=U", "--adb-socket=A",
+		"--virtio-packed=on", NULL
+	};
+	static const char *const linux_own[] = {
+		"run", "--kernel=I", "--vsock", "4294967294,dev=/dev/vhost-vsock", NULL
+	};
+	static const char *const off[] = {
+		"run", "--kernel=I", "--vsock", "3,dev=/dev/vhost-vsock-adb", "--adb=off", NULL
+	};
+	struct vmm_config cfg;
+
+	tap_equal(parse(&cfg, adb), 0);
+	tap_equal(cfg.vsock, VMM_VSOCK_ADB);
+	tap_equal(cfg.vsock_cid, 77);
+	tap_equal(cfg.adb, VMM_ADB_ON);
+	tap_check(!strcmp(cfg.vsock_uds, "U") && !strcmp(cfg.adb_socket, "A"));
+	tap_check(cfg.virtio_packed);
+	tap_equal(parse(&cfg, linux_own), 0);
+	tap_equal(cfg.vsock, VMM_VSOCK_LINUX);
+	tap_equal(cfg.vsock_cid, 0xfffffffe);
+	tap_equal(cfg.adb, VMM_ADB_OFF);
+	tap_equal(parse(&cfg, off), 0);
+	tap_equal(cfg.vsock, VMM_VSOCK_ADB);
+	tap_equal(cfg.adb, VMM_ADB_OFF);
 }
 
 static void other_commands_are_read(void)
@@ -142,7 +178,24 @@ static const char *const refused[][MAX_ARGS] = {
 	{ "run", "--kernel", "I", "--window", "open", NULL },
 	{ "run", "--kernel", "I", "--console", "vga", NULL },
 	{ "run", "--kernel", "I", "--stats-at", "P", "--console", "none", NULL },
-	{ "run", "--kernel", "I", "--window", "on", "--pipe", "user", NULL },
+	{ "run", "--kernel", "I", "--vsock", "", NULL },
+	{ "run", "--kernel", "I", "--vsock", "x", NULL },
+	{ "run", "--kernel", "I", "--vsock", "-3", NULL },
+	{ "run", "--kernel", "I", "--vsock", "2", NULL },
+	{ "run", "--kernel", "I", "--vsock", "4294967295", NULL },
+	{ "run", "--kernel", "I", "--vsock", "99999999999999999999", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3,", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3,dev=/dev/null", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3dev=/dev/vhost-vsock", NULL },
+	{ "run", "--kernel", "I", "--adb", "on", NULL },
+	{ "run", "--kernel", "I", "--adb", "maybe", "--vsock", "3", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3,dev=/dev/vhost-vsock", "--adb", "on", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3,dev=/dev/vhost-vsock", "--adb-socket", "S", NULL },
+	{ "run", "--kernel", "I", "--vsock-uds", "S", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--vsock-uds", "", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--adb-socket", LONG_PATH, NULL },
+	{ "run", "--kernel", "I", "--virtio-packed", "yes", NULL },
+	{ "dtb", "--vsock", "3", NULL },
 	{ "run", "--kernel", "I", "-o", "F", NULL },
 	{ "dtb", "--pipe", "user", NULL },
 	{ "dtb", "--stats", NULL },
@@ -162,6 +215,7 @@ static const struct tap_case cases[] = {
 	{ "sizes are read", sizes_are_read },
 	{ "defaults are right", defaults_are_right },
 	{ "all options of run are read", all_options_are_read },
+	{ "vsock and adb are read", vsock_is_read },
 	{ "dtb, doctor and help are read", other_commands_are_read },
 	{ "mistakes are refused", mistakes_are_refused },
 };

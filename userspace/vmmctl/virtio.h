@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * virtio devices, from the guest inwards: the registers of one transport
+ * (virtio_mmio.c), the board's 32 transports and their wiring to KVM
+ * (dev_virtio.c), rings that a vhost device of the kernel serves (vhost.c), and
+ * the models (dev_vsock.c).
+ *
+ * A model is a struct vmm_virtio_ops and a row in dev_virtio.c's table.
+ */
+#ifndef VIRTIO_H
+#define VIRTIO_H
+
+#include "vmm.h"
+
+#define VMM_VIRTIO_QUEUES	8	/* of one device, at most */
+#define VMM_VIRTIO_CONFIG	0x100	/* bytes of configuration space */
+
+struct vmm_virtio;
+
+/**
+ * struct vmm_virtio_queue - a virtqueue as the driver set it up
+ * @num: size, entries
+ * @ready: the driver has finished setting it up
+ * @desc: guest physical address of the descriptors (packed: of the ring)
+ * @driver: of the available ring (packed: of the driver's event structure)
+ * @device: of the used ring (packed: of the device's event structure)
+ * @kick_fd: eventfd that QueueNotify signals
+ */
+struct vmm_virtio_queue {
+	u32 num;
+	bool ready;
+	u64 desc;
+	u64 driver;
+	u64 device;
+	int kick_fd;
+};
+
+/**
+ * struct vmm_virtio_ops - a model of a virtio device
+ * @name: for messages
+ * @id: virtio device id
+ * @queues: how many, at most VMM_VIRTIO_QUEUES
+ * @queue_max: entries of each, at most
+ * @count: how many such devices the command line asks for
+ * @create: makes device number @v->index: sets @v->offered, and the
+ *	configuration by vmm_virtio_config(); main thread
+ * @destroy: undoes @create; main thread, no vCPU runs
+ * @start: the driver is ready: from here on guest memory may be used. -errno
+ *	after a message makes the device ask for a reset
+ * @stop: undoes @start: when it returns, nobody uses the guest's queues. May be
+ *	followed by another @start
+ * @stop_queue: the same for one queue; without it the driver's giving up a
+ *	queue stops the device
+ *
+ * @start, @stop and @stop_queue are called with @v->lock held, from any thread.
+ */
+struct vmm_virtio_ops {
+	const char *name;
+	u32 id;
+	unsigned int queues;
+	u32 queue_max;
+	unsigned int (*count)(const struct vmm_config *cfg);
+	int (*create)(struct vmm_virtio *v);
+	void (*destroy)(struct vmm_virtio *v);
+	int (*start)(struct vmm_virtio *v);
+	void (*stop)(struct vmm_virtio *v);
+	void (*stop_queue)(struct vmm_virtio *v, unsigned int queue);
+};
+
+/**
+ * struct vmm_virtio - a virtio device behind its transport
+ * @ops: the model
+ * @vm: the VM
+ * @index: which of the devices of this model
+ * @slot: which transport
+ * @state: belongs to the model
+ * @offered: features; set by the model, then constant
+ * @call_fd: eventfd that raises the interrupt
+ * @regs: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
+ *	cannot be read are 0 there
+ * @lock: protects what follows, and writes to @regs
+ * @accepted: features, as the driver wrote them
+ * @offered_sel: which half of @offered is shown
+ * @accepted_sel: which half of @accepted is written
+ * @queue_sel: which queue is shown and written
+ * @status: device status
+ * @config_pending: the driver has yet to acknowledge a change of configuration
+ * @running: between @ops->start and @ops->stop
+ * @queue: the first @ops->queues are valid
+ */
+struct vmm_virtio {
+	const struct vmm_virtio_ops *ops;
+	struct vmm_vm *vm;
+	unsigned int index;
+	unsigned int slot;
+	void *state;
+	u64 offered;
+	int call_fd;
+	u8 *regs;
+	pthread_mutex_t lock;
+	u64 accepted;
+	u32 offered_sel;
+	u32 accepted_sel;
+	u32 queue_sel;
+	u32 status;
+	bool config_pending;
+	bool running;
+	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
+};
+
+/* ---- virtio_mmio.c: the registers of a transport ---- */
+
+void vmm_virtio_idle(u8 *regs);
+void vmm_virtio_plug(struct vmm_virtio *v);
+void vmm_virtio_unplug(struct vmm_virtio *v);
+u64 vmm_virtio_peek(const u8 *regs, u32 offset);
+void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value);
+void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len);
+void vmm_virtio_fail(struct vmm_virtio *v);
+
+static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int feature)
+{
+	return v->accepted >> feature & 1;
+}
+
+/* ---- vhost.c: rings that a vhost device serves ---- */
+
+/**
+ * struct vmm_vhost - a vhost device of the kernel
+ * @v: whose queues it serves
+ * @node: its device node
+ * @fd: the open node
+ * @err_fd: eventfd that it signals when the guest broke a ring
+ * @features: what it offers
+ * @rings: how many it was given, while it runs
+ * @blamed: the guest was blamed
+ */
+struct vmm_vhost {
+	struct vmm_virtio *v;
+	const char *node;
+	int fd;
+	int err_fd;
+	u64 features;
+	unsigned int rings;
+	bool blamed;
+};
+
+int vmm_vhost_blame(struct vmm_vhost *vhost, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int vmm_vhost_set_mem(int fd, const struct vmm_mem *mem);
+int vmm_vhost_open(struct vmm_vhost *vhost, struct vmm_virtio *v, const char *node,
+		   const char *module);
+void vmm_vhost_close(struct vmm_vhost *vhost);
+int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features);
+int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings);
+void vmm_vhost_stop(struct vmm_vhost *vhost);
+
+/* ---- dev_*.c: models ---- */
+
+extern const struct vmm_virtio_ops vmm_vsock_ops;
+
+#endif /* VIRTIO_H */
