@@ -66,6 +66,9 @@ demo:
 check:
 	@tools/ci/check.sh $(STEPS)
 
+check-sanitizers: lab-setup
+	@tools/ci/sanitizers.sh $(if $(VARIANT),--variant $(VARIANT)) $(TESTS)
+
 fuzz:
 	@tools/fuzz/run.sh $(or $(SECONDS),60) $(TARGET)
 
@@ -81,6 +84,8 @@ help:
 	@echo 'make selftests  build/ARCH/selftests'
 	@echo 'make demo       a stock guest in the emulated host, kernel against user [LAB=0]'
 	@echo 'make check      every test              [STEPS="kdoc kunit ..."]'
+	@echo 'make check-sanitizers   the kselftests under KASAN, lockdep ...'
+	@echo '                [VARIANT=kcsan] [TESTS="doorbell_test ..."]'
 	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split]'
 	@echo 'make bench      figures                 [AREA=pipe]'
 	@echo 'make $(GATES) kunit   one gate'
@@ -89,4 +94,4 @@ help:
 	@echo 'make clean      remove build/'
 
 .PHONY: all modules userspace selftests lab-setup overlay $(GATES) kunit demo \
-	check fuzz bench clean help
+	check check-sanitizers fuzz bench clean help

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The sanitizers' part inside the host (busybox's sh): the kselftests, then
+# what they may have lost. Arguments are the tests to run, all without.
+set -u
+
+MODULES=/ranchu/modules
+KCSAN=/sys/kernel/debug/kcsan
+
+while read -r module; do
+	insmod "$MODULES/$module.ko" || exit 1
+done < $MODULES/order
+
+# Only races that one of our functions is in; the others are the kernel's own.
+if [ -e $KCSAN ]; then
+	echo whitelist > $KCSAN
+	while read -r module; do
+		awk -v m="[$module]" '$4 == m && tolower($2) == "t" { print "!" $3 }' \
+			/proc/kallsyms
+	done < $MODULES/order | while read -r function; do
+		echo "$function" > $KCSAN
+	done
+	echo on > $KCSAN
+fi
+
+cd /ranchu/tests || exit 1
+RANCHU_MODULES=$MODULES sh ./run_all.sh "$@"
+code=$?
+
+# While our functions still have names in a report, and again when nothing in
+# the modules' own data can point at what is lost.
+host-leaks
+if ! tac $MODULES/order | xargs rmmod; then
+	echo "Bail out! a module does not unload"
+	code=1
+fi
+host-leaks
+exit "$code"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs the kselftests on a kernel that watches itself: KTAP on standard output.
+# The kernel is built once and kept in the cache (tools/lab/kernel.sh); before
+# it is believed, it must find bugs planted for it (tools/lab/planted.sh).
+#
+#	tools/ci/sanitizers.sh [OPTION]... [TEST]...
+#
+#	--variant NAME	a fragment in tools/lab/configs: kasan (default), kcsan
+#	--arch ARCH	arm64 (default) or x86_64
+#	--configure	only show that the kernel can be configured
+#	--shell		a shell in the host, with modules and tests in /ranchu
+#	TEST		only these, such as doorbell_test, and no planted bugs
+set -euo pipefail
+. "$(dirname "$0")/../lab/lib.sh"
+
+cd "$RANCHU_TOP"
+VARIANT=kasan
+ARCH=arm64
+CONFIGURE=()
+SHELL_MODE=0
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--variant) VARIANT=$2; shift ;;
+	--arch) ARCH=$(kernel_arch "$2"); shift ;;
+	--configure) CONFIGURE=(--configure) ;;
+	--shell) SHELL_MODE=1 ;;
+	-*) die "no option '$1'" ;;
+	*) break ;;
+	esac
+	shift
+done
+
+kernel=$(tools/lab/kernel.sh ${CONFIGURE[@]+"${CONFIGURE[@]}"} "$VARIANT" "$ARCH")
+[ ${#CONFIGURE[@]} -eq 0 ] || exit 0
+
+built=$RANCHU_BUILD/$ARCH/sanitizer-$VARIANT
+overlay=$RANCHU_BUILD/lab/overlay-$VARIANT-$ARCH
+tools/ci/modules.sh "$ARCH" "$kernel" "$built"
+tools/lab/host-overlay.sh "$ARCH" "$overlay" --modules "$built"
+cp tools/ci/sanitizers-in-host.sh "$overlay/ranchu/"
+# One report must not be the last: KASAN falls silent after its first.
+run=(tools/lab/run.sh --host "$ARCH" --builtin --kernel "$kernel/vmlinuz"
+     --kernel-args kasan_multi_shot --overlay "$overlay" --timeout 2400)
+
+if [ "$SHELL_MODE" -eq 1 ]; then
+	say "the tests: sh /ranchu/sanitizers-in-host.sh [TEST]..."
+	exec "${run[@]}" --shell
+fi
+rc=0
+[ $# -gt 0 ] || tools/lab/planted.sh "$VARIANT" "$ARCH" "$kernel" || rc=$?
+"${run[@]}" -- sh /ranchu/sanitizers-in-host.sh "$@" || rc=$?
+exit "$rc"
