@@ -17,6 +17,25 @@ struct vq_table {
 	unsigned int n;
 };
 
+/* Where a table lies if it is in the region that held the last buffer. */
+static const void __user *vq_table_near(const struct ranchu_vq *vq,
+					const struct vq_walk *walk,
+					u64 addr, u32 len)
+{
+	const struct ranchu_mem_region *region;
+	u64 offset, size_1;
+
+	if (vq->region >= walk->table->n)
+		return NULL;
+	region = &walk->table->regions[vq->region];
+	/* What lies before the region wraps, to behind it. */
+	offset = addr - region->first;
+	size_1 = region->last - region->first;
+	if (offset > size_1 || len - 1 > size_1 - offset)
+		return NULL;
+	return u64_to_user_ptr(region->uaddr + offset);
+}
+
 static int vq_table_find(struct ranchu_vq *vq, const struct vq_walk *walk,
 			 struct vq_table *table, u64 addr, u32 len)
 {
@@ -28,12 +47,15 @@ static int vq_table_find(struct ranchu_vq *vq, const struct vq_walk *walk,
 		return vq_break(vq, RANCHU_VQ_INDIRECT_LENGTH);
 	if (!walk->table)
 		return vq_break(vq, RANCHU_VQ_ADDRESS);
+	table->gpa = addr;
+	table->n = len / sizeof(struct vring_desc);
+	table->uaddr = vq_table_near(vq, walk, addr, len);
+	if (table->uaddr)
+		return 0;
 	n = ranchu_mem_table_iov(walk->table, addr, len, &iov, 1);
 	if (n < 0 && n != -E2BIG)
 		return vq_break(vq, RANCHU_VQ_ADDRESS);
-	table->gpa = addr;
 	table->uaddr = n == 1 ? iov.iov_base : NULL;
-	table->n = len / sizeof(struct vring_desc);
 	return 0;
 }
 

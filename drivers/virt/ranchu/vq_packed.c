@@ -30,7 +30,8 @@ static __le64 __user *packed_word(struct ranchu_vq *vq, u16 slot)
 
 static bool packed_is_avail(u16 flags, bool wrap)
 {
-	return !!(flags & PACKED_AVAIL) == wrap && !!(flags & PACKED_USED) != wrap;
+	return (flags & (PACKED_AVAIL | PACKED_USED)) ==
+	       (wrap ? PACKED_AVAIL : PACKED_USED);
 }
 
 /* Moves @slot on by @n, at most a whole ring; flips @wrap when it passes the end. */
@@ -167,6 +168,33 @@ static int packed_write(struct ranchu_vq *vq, u16 slot, u64 word)
 			   sizeof(*where));
 }
 
+/* Keeps a used descriptor back: with it, the driver sees all that follow. */
+static void packed_hold(struct ranchu_vq *vq, u64 word)
+{
+	vq->packed.held_slot = vq->next_used;
+	vq->packed.held_flags = vq->packed.used_wrap ?
+				PACKED_AVAIL | PACKED_USED : 0;
+	vq->packed.held = word;
+}
+
+/*
+ * In order, a batch of chains is one descriptor with the last chain's id in
+ * the first chain's place, as long as all but the last were used completely.
+ */
+static int packed_push_in_order(struct ranchu_vq *vq,
+				const struct ranchu_chain *chain, u32 written,
+				u64 word)
+{
+	if (vq->pushed && !vq->held_full && ranchu_vq_packed_publish(vq))
+		return -EIO;
+	if (vq->pushed)
+		vq->packed.held = word;
+	else
+		packed_hold(vq, word);
+	vq->held_full = written == chain->in_len;
+	return 0;
+}
+
 /**
  * ranchu_vq_packed_push() - see ranchu_vq_push()
  * @vq: the queue
@@ -174,9 +202,7 @@ static int packed_write(struct ranchu_vq *vq, u16 slot, u64 word)
  * @written: bytes
  *
  * The first used descriptor since the last publish is held back, and with it
- * all that follow: the driver looks at them one after the other. In order, a
- * batch of chains is one descriptor with the last chain's id in the first
- * chain's place, as long as all but the last were used completely.
+ * all that follow: the driver looks at them one after the other.
  *
  * Return: see there.
  * Source: virtio 2.8.8 (in order), 2.8.13
@@ -184,23 +210,22 @@ static int packed_write(struct ranchu_vq *vq, u16 slot, u64 word)
 int ranchu_vq_packed_push(struct ranchu_vq *vq, const struct ranchu_chain *chain,
 			  u32 written)
 {
-	u16 flags = vq->packed.used_wrap ? PACKED_AVAIL | PACKED_USED : 0;
 	u64 word = written | (u64)chain->id << 32;
+	int err = 0;
 
-	if (vq->in_order && vq->pushed && !vq->held_full && ranchu_vq_packed_publish(vq))
-		return -EIO;
 	if (written)
 		word |= (u64)VRING_DESC_F_WRITE << 48;
-	if (!vq->pushed) {
-		vq->packed.held_slot = vq->next_used;
-		vq->packed.held_flags = flags;
-		vq->packed.held = word;
-	} else if (vq->in_order) {
-		vq->packed.held = word;
-	} else if (packed_write(vq, vq->next_used, word | (u64)flags << 48)) {
-		return -EIO;
+	if (unlikely(vq->in_order)) {
+		err = packed_push_in_order(vq, chain, written, word);
+	} else if (!vq->pushed) {
+		packed_hold(vq, word);
+	} else {
+		if (vq->packed.used_wrap)
+			word |= (u64)(PACKED_AVAIL | PACKED_USED) << 48;
+		err = packed_write(vq, vq->next_used, word);
 	}
-	vq->held_full = written == chain->in_len;
+	if (unlikely(err))
+		return err;
 	packed_advance(vq, &vq->next_used, &vq->packed.used_wrap, chain->slots);
 	vq->pushed += chain->slots;
 	return 0;

@@ -23,6 +23,7 @@
 #define __rcu
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define noinline __attribute__((__noinline__))
 #define fallthrough __attribute__((fallthrough))
 /* A constant expression, because a declaration is what stands there. */
 #define EXPORT_SYMBOL_GPL(...) _Static_assert(1, "")
