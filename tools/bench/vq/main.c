@@ -145,7 +145,7 @@ static void print_table(void)
 			       style_names[style], ns[i][style][VRINGH],
 			       ns[i][style][SPLIT], ns[i][style][PACKED],
 			       split_gain[i][style], packed_gain[i][style]);
-	printf("QEMU's libvhost-user is not here: nothing that this tree fetches has its source.\n");
+	printf("Without QEMU's libvhost-user: tools/lab/fetch.sh does not get its source.\n");
 }
 
 static void write_csv(const char *path)
