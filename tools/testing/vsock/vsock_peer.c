@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Either end of AF_VSOCK streams, in a guest or its host.
+ * Either end of vsock streams, in a guest or its host.
  *
  *	vsock_peer cid			print this machine's CID
  *	vsock_peer serve PORT COUNT	send back what COUNT connections send
  *	vsock_peer talk CID PORT BYTES	send BYTES and expect them back
+ *
+ * Instead of PORT serve takes the path of a Unix socket to listen at, and talk
+ * instead of CID one that takes "CONNECT <port>". Both begin with a slash.
  *
  * talk sends and receives at the same time, compares each byte, and prints one
  * line with the sums of both directions. It tries for a while to be let in.
@@ -12,12 +15,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <linux/vm_sockets.h>
 
@@ -63,16 +69,41 @@ static void flow_add(struct flow *f, uint8_t byte)
 	f->left--;
 }
 
-static int vsock_open(void)
+/**
+ * union address - of either family
+ * @any: what the system calls take
+ * @vm: AF_VSOCK
+ * @un: AF_UNIX
+ */
+union address {
+	struct sockaddr any;
+	struct sockaddr_vm vm;
+	struct sockaddr_un un;
+};
+
+static union address address_of(unsigned int cid, unsigned int port)
 {
-	return socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return (union address){ .vm = {
+		.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port,
+	} };
 }
 
-static struct sockaddr_vm vsock_address(unsigned int cid, unsigned int port)
+static union address address_at(const char *path)
 {
-	return (struct sockaddr_vm){
-		.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port,
-	};
+	union address addr = { .un.sun_family = AF_UNIX };
+
+	snprintf(addr.un.sun_path, sizeof(addr.un.sun_path), "%s", path);
+	return addr;
+}
+
+static socklen_t address_len(const union address *addr)
+{
+	return addr->any.sa_family == AF_VSOCK ? sizeof(addr->vm) : sizeof(addr->un);
+}
+
+static int stream_open(const union address *addr)
+{
+	return socket(addr->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
 static int echo(int fd)
@@ -92,15 +123,15 @@ static int echo(int fd)
 	return len ? fail("read") : 0;
 }
 
-static int serve(unsigned int port, unsigned int count)
+static int serve(const char *where, unsigned int count)
 {
-	struct sockaddr_vm addr = vsock_address(VMADDR_CID_ANY, port);
-	int listener = vsock_open();
+	union address addr = *where == '/' ? address_at(where) :
+					     address_of(VMADDR_CID_ANY, atoi(where));
+	int listener = stream_open(&addr);
 	int rc = 0;
 	int fd;
 
-	if (listener < 0 || bind(listener, (struct sockaddr *)&addr, sizeof(addr)) ||
-	    listen(listener, 8))
+	if (listener < 0 || bind(listener, &addr.any, address_len(&addr)) || listen(listener, 8))
 		return fail("listen");
 	while (count--) {
 		fd = accept(listener, NULL, NULL);
@@ -113,15 +144,33 @@ static int serve(unsigned int port, unsigned int count)
 	return rc;
 }
 
-static int dial(unsigned int cid, unsigned int port)
+/* What is behind the answer's line is the stream's: byte by byte. */
+static int request(int fd, unsigned int port)
 {
-	struct sockaddr_vm addr = vsock_address(cid, port);
+	char text[32];
+	int len = snprintf(text, sizeof(text), "CONNECT %u\n", port);
+	unsigned int i;
+
+	if (write(fd, text, len) != len)
+		return -1;
+	for (i = 0; i < sizeof(text) && read(fd, &text[i], 1) == 1; i++) {
+		if (text[i] == '\n')
+			return strncmp(text, "OK ", 3);
+	}
+	return -1;
+}
+
+static int dial(const char *where, unsigned int port)
+{
+	bool unix_path = *where == '/';
+	union address addr = unix_path ? address_at(where) : address_of(atoi(where), port);
 	unsigned int i;
 	int fd;
 
 	for (i = 0; i < TRIES; i++) {
-		fd = vsock_open();
-		if (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		fd = stream_open(&addr);
+		if (fd >= 0 && !connect(fd, &addr.any, address_len(&addr)) &&
+		    (!unix_path || !request(fd, port)))
 			return fd;
 		if (fd >= 0)
 			close(fd);
@@ -199,11 +248,11 @@ static int talk_loop(int fd, struct flow *out, struct flow *in)
 	return ret;
 }
 
-static int talk(unsigned int cid, unsigned int port, uint64_t bytes)
+static int exchange(const char *where, unsigned int port, uint64_t bytes)
 {
 	struct flow out = flow_new(bytes);
 	struct flow in = flow_new(bytes);
-	int fd = dial(cid, port);
+	int fd = dial(where, port);
 
 	if (fd < 0)
 		return fail("connect");
@@ -233,12 +282,14 @@ static int show_cid(void)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGPIPE, SIG_IGN);
 	if (argc == 2 && !strcmp(argv[1], "cid"))
 		return show_cid();
 	if (argc == 4 && !strcmp(argv[1], "serve"))
-		return serve(atoi(argv[2]), atoi(argv[3]));
+		return serve(argv[2], atoi(argv[3]));
 	if (argc == 5 && !strcmp(argv[1], "talk"))
-		return talk(atoi(argv[2]), atoi(argv[3]), strtoull(argv[4], NULL, 0));
-	fputs("usage: vsock_peer cid | serve PORT COUNT | talk CID PORT BYTES\n", stderr);
+		return exchange(argv[2], atoi(argv[3]), strtoull(argv[4], NULL, 0));
+	fputs("usage: vsock_peer cid | serve PORT|PATH COUNT | talk CID|PATH PORT BYTES\n",
+	      stderr);
 	return 2;
 }
