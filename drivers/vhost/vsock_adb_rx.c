@@ -248,15 +248,24 @@ static size_t rx_serve(struct adb_stream *stream, struct ranchu_vring *vring)
 	return ADB_STREAM_BUDGET - budget;
 }
 
+/*
+ * While there are buffers, those that found none are first, in the order in
+ * which they went without: one that has used up what there was is behind all
+ * others. While there are none, nobody tries twice.
+ */
 static struct adb_stream *rx_pop(struct vsock_adb *adb)
 {
+	struct list_head *from = &adb->ready;
 	struct adb_stream *stream;
 
 	spin_lock_irq(&adb->ready_lock);
-	stream = list_first_entry_or_null(&adb->ready, struct adb_stream,
-					  ready_node);
-	if (stream)
+	if (!adb->rx_starved && !list_empty(&adb->starved))
+		from = &adb->starved;
+	stream = list_first_entry_or_null(from, struct adb_stream, ready_node);
+	if (stream) {
+		stream->starved = false;
 		list_del_init(&stream->ready_node);
+	}
 	spin_unlock_irq(&adb->ready_lock);
 	return stream;
 }
@@ -302,8 +311,6 @@ void vsock_adb_orphan(struct vsock_adb *adb, struct adb_ports ports)
  */
 static bool rx_feed(struct vsock_adb *adb, struct ranchu_vring *vring)
 {
-	struct adb_stream *stream;
-
 	if (!adb->rx_starved) {
 		ranchu_vq_disable_kicks(&vring->vq);
 		return true;
@@ -312,11 +319,6 @@ static bool rx_feed(struct vsock_adb *adb, struct ranchu_vring *vring)
 		return false;
 	ranchu_vq_disable_kicks(&vring->vq);
 	adb->rx_starved = false;
-	spin_lock_irq(&adb->ready_lock);
-	list_for_each_entry(stream, &adb->starved, ready_node)
-		stream->starved = false;
-	list_splice_tail_init(&adb->starved, &adb->ready);
-	spin_unlock_irq(&adb->ready_lock);
 	return true;
 }
 
