@@ -58,6 +58,19 @@ struct mood {
 };
 
 /**
+ * struct pushed - a chain that the device pushed
+ * @slot: its slot, which may be another's again while the push is not published:
+ *	in order, the driver may see it earlier
+ * @id: by which it was returned
+ * @written: bytes
+ */
+struct pushed {
+	u16 slot;
+	u16 id;
+	u32 written;
+};
+
+/**
  * struct session - one queue, from its making to its end
  * @base: split: the first index; packed: slots from a lap with wrap counter 1
  * @added: chains, ever; the next four likewise
@@ -66,12 +79,13 @@ struct mood {
  * @published: by the device
  * @reaped: got back by the driver
  * @asked: published when the device last asked whether to call
- * @taken_slots: the same in ring slots; the next two likewise
+ * @taken_slots: the same in ring slots; the next three likewise
+ * @pushed_slots: pushed
  * @published_slots: published
  * @asked_slots: published when the device last asked
  * @started: the device was started and has not asked since
  * @order: slots of the added chains, by number
- * @done: slots of the pushed chains
+ * @done: the pushed chains
  * @free: free slots, first in first out
  * @inflight: slots of the chains that are taken and not pushed, oldest first
  * @kicks_off: the device disabled kicks
@@ -90,9 +104,10 @@ struct session {
 	struct vq_ring guest;
 	u32 base;
 	u64 added, taken, pushed, published, reaped, asked;
-	u64 taken_slots, published_slots, asked_slots;
+	u64 taken_slots, pushed_slots, published_slots, asked_slots;
 	bool started;
-	u16 order[HISTORY], done[HISTORY];
+	u16 order[HISTORY];
+	struct pushed done[HISTORY];
 	u16 free[VQ_MAX_NUM];
 	u64 free_head, free_tail;
 	u16 inflight[VQ_MAX_NUM];

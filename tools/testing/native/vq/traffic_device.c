@@ -276,7 +276,12 @@ static void push_one(void)
 						    below(chain->in_len + 1);
 	transform(chain);
 	ranchu_dev_push(slot, chain->written);
-	s.done[s.pushed++ % HISTORY] = slot;
+	s.done[s.pushed++ % HISTORY] = (struct pushed){
+		.slot = slot,
+		.id = chain->id,
+		.written = chain->written,
+	};
+	s.pushed_slots += chain->slots;
 }
 
 /* vringh has no push: it completes and publishes at once, one or many. */
@@ -288,10 +293,8 @@ static void vringh_completes(void)
 	u64 i;
 
 	for (i = s.published; i != s.pushed; i++) {
-		const struct chain *chain = &chains[s.done[i % HISTORY]];
-
-		heads[n] = chain->id;
-		lens[n] = chain->written;
+		heads[n] = s.done[i % HISTORY].id;
+		lens[n] = s.done[i % HISTORY].written;
 		if (++n == VQ_MAX_NUM || i + 1 == s.pushed || one_in(8)) {
 			vringh_dev_complete(heads, lens, n);
 			n = 0;
@@ -304,8 +307,8 @@ static void publish(void)
 	ranchu_dev_publish();
 	if (!s.kind->packed)
 		vringh_completes();
-	for (; s.published != s.pushed; s.published++)
-		s.published_slots += chains[s.done[s.published % HISTORY]].slots;
+	s.published = s.pushed;
+	s.published_slots = s.pushed_slots;
 	compare_used();
 }
 
@@ -366,7 +369,7 @@ static void ask(void)
 		return;
 	if (!s.late || s.published == s.added)
 		vq_fail("lost call: the driver sleeps and chain %llu is used",
-			(unsigned long long)chains[s.done[s.reaped % HISTORY]].number);
+			(unsigned long long)chains[s.done[s.reaped % HISTORY].slot].number);
 }
 
 void device_completes(void)

@@ -142,7 +142,7 @@ void driver_adds(void)
 
 static bool reap_one(void)
 {
-	struct chain *chain, *want = &chains[s.done[s.reaped % HISTORY]];
+	struct chain *chain, *want = &chains[s.done[s.reaped % HISTORY].slot];
 	u32 len;
 
 	chain = s.driver->get(s.queue, &len);
