@@ -168,7 +168,8 @@ static long adb_reset_transport(struct ranchu_vhost *vhost, void __user *argp)
 
 	mutex_lock(&adb->lock);
 	vsock_adb_streams_close(adb);
-	adb->transport_reset = true;
+	/* A driver that starts later has nothing to be told. */
+	adb->transport_reset = adb->vrings[ADB_EVENT].running;
 	mutex_unlock(&adb->lock);
 	ranchu_vring_request(&adb->vrings[ADB_EVENT]);
 	return 0;

@@ -143,7 +143,7 @@ struct vhost_vsock_adb_stats {
 	_IOWR(VHOST_VIRTIO, 0xa0, struct vhost_vsock_adb_connect)
 #define VHOST_VSOCK_ADB_ATTACH \
 	_IOW(VHOST_VIRTIO, 0xa1, struct vhost_vsock_adb_attach)
-/* Closes all streams and tells the guest by the event ring, if there is one. */
+/* Closes all streams and tells the guest by the event ring, if that runs. */
 #define VHOST_VSOCK_ADB_RESET_TRANSPORT	_IO(VHOST_VIRTIO, 0xa2)
 #define VHOST_VSOCK_ADB_GET_STATS \
 	_IOWR(VHOST_VIRTIO, 0xa3, struct vhost_vsock_adb_stats)
