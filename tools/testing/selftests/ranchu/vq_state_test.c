@@ -19,6 +19,8 @@
 #define NUM		8
 #define MEM_SIZE	(4u << 20)
 #define HELD		3
+/* Far more looks than it takes the device to wake. */
+#define PATIENCE	1000000
 
 FIXTURE(state)
 {
@@ -166,8 +168,12 @@ static uint32_t leave_some_under_way(struct vq_dev *dev, struct vq_ring *ring)
 		base = ring->used | (ring->used_wrap ? 0x8000 : 0);
 		base = base << 16 | (base_of(ring) & 0xffff);
 	}
-	while (vq_get_base(dev->fd, 0) != (ring->packed ? base : (uint16_t)base))
+	for (i = 0; vq_get_base(dev->fd, 0) != (ring->packed ? base : (uint16_t)base);
+	     i++) {
+		if (i == PATIENCE)
+			vq_die("0x%x, not 0x%x", vq_get_base(dev->fd, 0), base);
 		sched_yield();
+	}
 	return base;
 }
 
@@ -200,6 +206,8 @@ TEST_F_TIMEOUT(state, chains_under_way_are_served_again, TIMEOUT)
 			ASSERT_NE(0, ((char *)done.token)[0]);
 		}
 		ASSERT_FALSE(vq_has_used(self->ring));
+		/* Now and then they lie across the end of the ring. */
+		ASSERT_EQ(0, vq_echo(self->ring));
 		ASSERT_EQ(0, vq_echo(self->ring));
 		vq_dev_run(&self->dev, 0);
 	}
