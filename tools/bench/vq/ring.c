@@ -25,11 +25,16 @@
 #define TABLES_AT 0x10000
 #define BUFS_AT (TABLES_AT + BENCH_NUM * TABLE_SIZE)
 
-/* Where the driver stands, for a ring each; found by the ring's address. */
+/*
+ * Where the driver stands, for a ring each; found by the ring's address. @at is
+ * a split ring's next free descriptor: they go round, as they do in a driver
+ * that frees them in the order in which they are used.
+ */
 struct driver {
 	u8 *memory;
 	u64 gpa;
 	u16 next;
+	u16 at;
 	bool wrap;
 };
 
@@ -69,6 +74,7 @@ void ring_make(struct bench_ring *ring, bool packed, const struct bench_shape *s
 	}
 	memset(driver->memory, 0, MEMORY_SIZE);
 	driver->next = 0;
+	driver->at = 0;
 	driver->wrap = true;
 	ring->features = 1ULL << VIRTIO_F_VERSION_1 |
 			 1ULL << VIRTIO_RING_F_EVENT_IDX |
@@ -123,9 +129,12 @@ static unsigned int fill_split(struct bench_ring *ring, const struct bench_shape
 	struct driver *driver = driver_of(ring);
 	struct vring_desc *desc = (void *)(uintptr_t)ring->desc;
 	struct vring_avail *avail = (void *)(uintptr_t)ring->driver;
-	unsigned int n, i, at = 0;
+	unsigned int descs = shape->indirect ? 1 : shape->descs;
+	unsigned int n, i, at = driver->at;
 
 	for (n = 0; n < chains; n++) {
+		if (at + descs > BENCH_NUM)
+			at = 0;
 		avail->ring[driver->next++ % BENCH_NUM] = at;
 		if (shape->indirect) {
 			desc[at++] = (struct vring_desc){
@@ -138,8 +147,10 @@ static unsigned int fill_split(struct bench_ring *ring, const struct bench_shape
 			desc[at] = (struct vring_desc){ buf_gpa(driver, at), BUF_LEN,
 				buf_flags(shape, i), at + 1 };
 	}
-	avail->idx = driver->next;
+	driver->at = at;
 	avail->ring[BENCH_NUM] = driver->next - 1;
+	/* The device may look on from another CPU. */
+	__atomic_store_n(&avail->idx, driver->next, __ATOMIC_RELEASE);
 	return chains;
 }
 
@@ -180,10 +191,14 @@ static unsigned int fill_packed(struct bench_ring *ring, const struct bench_shap
 	return chains;
 }
 
-/* As many chains as the ring holds; the device has used all others. */
-unsigned int ring_fill(struct bench_ring *ring, const struct bench_shape *shape)
+/* @depth chains, or as many as the ring holds; the device has used all others. */
+unsigned int ring_fill(struct bench_ring *ring, const struct bench_shape *shape,
+		       unsigned int depth)
 {
 	unsigned int chains = shape->indirect ? BENCH_NUM : BENCH_NUM / shape->descs;
+
+	if (depth < chains)
+		chains = depth;
 
 	return is_packed(ring) ? fill_packed(ring, shape, chains) :
 				 fill_split(ring, shape, chains);

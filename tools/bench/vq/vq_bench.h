@@ -58,9 +58,17 @@ bool bench_find(u64 gpa, u64 *first, u64 *last, u64 *uaddr);
 
 /* ring.c: the driver's side, not measured */
 void ring_make(struct bench_ring *ring, bool packed, const struct bench_shape *shape);
-unsigned int ring_fill(struct bench_ring *ring, const struct bench_shape *shape);
+unsigned int ring_fill(struct bench_ring *ring, const struct bench_shape *shape,
+		       unsigned int depth);
 void ring_check(const struct bench_ring *ring, unsigned int chains);
 
+/* driver.c: the driver on the device's CPU, or on another */
+void driver_start(int cpu);
+unsigned int driver_fill(struct bench_ring *ring, const struct bench_shape *shape,
+			 unsigned int depth, bool elsewhere);
+void driver_check(struct bench_ring *ring, unsigned int chains, bool elsewhere);
+
+void bench_pin(int cpu);
 void bench_die(const char *what);
 
 #endif /* VQ_BENCH_H */
