@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/ranchu_vhost.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -82,7 +83,9 @@ static u32 test_copy(struct test_dev *dev, const struct test_ring *ring,
 		done = copy_to_iter(dev->bounce, part, &to);
 		written += done;
 		left -= done;
-		if (done < part)
+		/* A chain may have 4 GiB, and its owner may be gone. */
+		cond_resched();
+		if (done < part || fatal_signal_pending(current))
 			break;
 	}
 	return written;
