@@ -92,7 +92,7 @@ static void guest_reads(struct vs_stream *stream, uint64_t from, uint32_t len)
 	struct vs_packet packet;
 
 	while (len) {
-		vs_stream_expect(stream, RW, &packet);
+		vs_stream_await(stream, RW, &packet);
 		if (packet.len > len ||
 		    memcmp(packet.data, vs_pattern(4, from), packet.len))
 			vq_die("wrong data for the guest");
@@ -105,7 +105,7 @@ static void expect_shutdown(struct vs_stream *stream, uint32_t flags)
 {
 	struct vs_packet packet;
 
-	vs_stream_expect(stream, SHUTDOWN, &packet);
+	vs_stream_await(stream, SHUTDOWN, &packet);
 	if (packet.flags != flags)
 		vq_die("SHUTDOWN flags %u, not %u", packet.flags, flags);
 }
@@ -349,6 +349,7 @@ TEST_F_TIMEOUT(end, guest_resets, TIMEOUT)
 	ASSERT_LT(0, sent);
 	write_pattern(&self->stream, 0, 3);
 	guest_reads(&self->stream, 0, 3);
+	vs_drain(&self->dev);
 	vs_stream_send(&self->stream, RST, 0, NULL, 0);
 	vs_stream_expect_closed(&self->stream, ECONNRESET);
 	vs_expect_nothing(&self->dev);
@@ -367,6 +368,26 @@ TEST_F_TIMEOUT(end, vmm_resets, TIMEOUT)
 	vs_stream_expect_closed(&self->stream, ECONNRESET);
 	EXPECT_EQ(0, __vs_read_end(self->stream.sock));
 	expect_gone(_metadata, &self->dev);
+}
+
+/* The end is one for all, also if the VMM has kept its file. */
+TEST_F_TIMEOUT(end, vmm_keeps_its_file, TIMEOUT)
+{
+	uint32_t host_port = 0;
+	struct vs_packet packet;
+	int ends[2];
+
+	vs_sockets(variant->kind, ends);
+	ASSERT_EQ(0, __vs_connect(&self->dev, GUEST_PORT, &host_port, ends[0], 7));
+	vs_expect(&self->dev, VIRTIO_VSOCK_OP_REQUEST, GUEST_PORT, host_port, NULL);
+	packet = vs_packet_of(&self->dev, GUEST_PORT, host_port, RST);
+	vs_send(&self->dev, &packet, NULL, 0);
+	vs_expect_event(&self->dev, VHOST_VSOCK_ADB_CLOSED, GUEST_PORT, host_port,
+			ECONNREFUSED, 7);
+	EXPECT_EQ(0, __vs_read_end(ends[1]));
+	EXPECT_EQ(0, __vs_read_end(ends[0]));
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void reset_by_host(struct vs_stream *stream, enum vs_kind kind)
