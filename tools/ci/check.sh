@@ -26,7 +26,6 @@ STEPS=(
 	"arm64		kselftests arm64"
 	"arm64-gicv2	kselftests arm64-gicv2 doorbell_test pipe_*_test"
 	"x86_64		kselftests x86_64"
-	"sanitizers	tools/ci/sanitizers.sh"
 	"guest		tools/ci/guest-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 )
