@@ -38,7 +38,7 @@ expect() {
 
 	shift 3
 	"$RUN" "$@" >"$DIR/out" 2>"$DIR/err" </dev/null || rc=$?
-	if [ "$rc" -eq "$want" ] && cat "$DIR/out" "$DIR/err" | grep -qE "$text"; then
+	if [ "$rc" -eq "$want" ] && grep -qE "$text" "$DIR/out" "$DIR/err"; then
 		report ok "$name"
 	else
 		echo "exit code $rc, wanted $want and '$text'" >> "$DIR/err"
