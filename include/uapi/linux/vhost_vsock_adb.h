@@ -19,7 +19,9 @@
  *	either		both sides have closed, or one was reset: event CLOSED
  *
  * A stream without a socket takes no data: the guest has no credit. Events are
- * read() from the file, whole ones; poll() tells when there are any.
+ * read() from the file, whole ones; poll() tells when there are any. A REQUEST
+ * that the guest has taken back is no event any more, so a read() after poll()
+ * may find none.
  *
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process

@@ -241,8 +241,8 @@ static int answer(struct vs_dev *dev, uint32_t *seed)
 	uint32_t host_port = 0;
 	int ends[2], err = -ENOENT;
 
-	while (vs_has_event(dev) && event.type != VHOST_VSOCK_ADB_REQUEST)
-		vs_event(dev, &event);
+	while (event.type != VHOST_VSOCK_ADB_REQUEST && vs_try_event(dev, &event))
+		;
 	vs_sockets(VS_UNIX, ends);
 	if (event.type == VHOST_VSOCK_ADB_REQUEST)
 		err = __vs_attach(dev, event.guest_port, event.host_port, ends[0], 1);
@@ -289,8 +289,8 @@ TEST_F_TIMEOUT(garbage, random_packets_beside_a_good_guest, TIMEOUT)
 	vs_drain(&self->dev);
 	vq_ioctl(self->dev.fd, VHOST_VSOCK_ADB_RESET_TRANSPORT, NULL);
 	vs_drain(&self->dev);
-	while (vs_has_event(&self->dev))
-		vs_event(&self->dev, &event);
+	while (vs_try_event(&self->dev, &event))
+		;
 	vs_get_stats(&self->dev, &stats);
 	EXPECT_EQ(0, stats.faults);
 	EXPECT_EQ(0, stats.streams);

@@ -112,8 +112,9 @@ int __vs_attach(struct vs_dev *dev, uint32_t guest_port, uint32_t host_port,
 		int fd, uint64_t cookie);
 void vs_get_stats(struct vs_dev *dev, struct vhost_vsock_adb_stats *stats);
 
-/* Waits for the next event. */
+/* Waits for the next event; or takes one only if there is one. */
 void vs_event(struct vs_dev *dev, struct vhost_vsock_adb_event *event);
+bool vs_try_event(struct vs_dev *dev, struct vhost_vsock_adb_event *event);
 bool vs_has_event(struct vs_dev *dev);
 void vs_expect_event_at(const char *file, int line, struct vs_dev *dev,
 			uint32_t type, uint32_t guest_port, uint32_t host_port,

@@ -172,16 +172,26 @@ bool vs_has_event(struct vs_dev *dev)
 	return poll(&pfd, 1, 0) > 0;
 }
 
+bool vs_try_event(struct vs_dev *dev, struct vhost_vsock_adb_event *event)
+{
+	ssize_t len = read(dev->fd, event, sizeof(*event));
+
+	if (len < 0 && errno == EAGAIN)
+		return false;
+	if (len != sizeof(*event))
+		vq_die("read of an event: %zd, %s", len, strerror(errno));
+	return true;
+}
+
 void vs_event(struct vs_dev *dev, struct vhost_vsock_adb_event *event)
 {
 	struct pollfd pfd = { .fd = dev->fd, .events = POLLIN };
-	ssize_t len;
 
-	if (poll(&pfd, 1, VQ_PATIENCE_MS) <= 0)
-		vq_die("no event");
-	len = read(dev->fd, event, sizeof(*event));
-	if (len != sizeof(*event))
-		vq_die("read of an event: %zd, %s", len, strerror(errno));
+	/* One that was there may have been taken back since. */
+	do {
+		if (poll(&pfd, 1, VQ_PATIENCE_MS) <= 0)
+			vq_die("no event");
+	} while (!vs_try_event(dev, event));
 }
 
 void vs_expect_event_at(const char *file, int line, struct vs_dev *dev,
