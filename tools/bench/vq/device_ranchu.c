@@ -43,6 +43,12 @@ bool bench_find(u64 gpa, u64 *first, u64 *last, u64 *uaddr)
 	return true;
 }
 
+bool bench_region(unsigned int i, u64 *first, u64 *last, u64 *uaddr)
+{
+	return i < mem.table->n && bench_find(mem.table->regions[i].first, first,
+					      last, uaddr);
+}
+
 static void begin(struct ranchu_vq *vq, const struct bench_ring *ring, u32 base)
 {
 	const struct ranchu_vq_setup setup = {

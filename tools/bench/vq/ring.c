@@ -38,7 +38,7 @@ struct driver {
 	bool wrap;
 };
 
-static struct driver drivers[3];
+static struct driver drivers[4];
 static unsigned int n_drivers;
 
 static struct driver *driver_of(const struct bench_ring *ring)

@@ -49,12 +49,17 @@ struct bench_device {
 extern const struct bench_device bench_split;
 extern const struct bench_device bench_packed;
 extern const struct bench_device bench_vringh;
+#ifdef HAVE_LIBVHOST
+extern const struct bench_device bench_libvhost;
+#endif
 
 /* device_ranchu.c: guest memory for all devices */
 void bench_add_region(u64 gpa, u64 len, u64 uaddr);
 void bench_set_memory(void);
 /* The region that holds a guest address: the look-up that the engine uses. */
 bool bench_find(u64 gpa, u64 *first, u64 *last, u64 *uaddr);
+/* The region number @i, in no special order; false: there are not so many. */
+bool bench_region(unsigned int i, u64 *first, u64 *last, u64 *uaddr);
 
 /* ring.c: the driver's side, not measured */
 void ring_make(struct bench_ring *ring, bool packed, const struct bench_shape *shape);
