@@ -28,9 +28,13 @@ static void libvhost_start(const struct bench_ring *ring)
 
 	dev = (VuDev){ .max_queues = 1, .vq = &vq, .panic = give_up,
 		       .features = ring->features };
-	for (i = 0; bench_region(i, &first, &last, &uaddr); i++)
-		dev.regions[dev.nregions++] = (VuDevRegion){
-			.gpa = first, .size = last - first + 1, .mmap_addr = uaddr };
+	for (i = 0; bench_region(i, &first, &last, &uaddr); i++) {
+		VuDevRegion *region = &dev.regions[dev.nregions++];
+
+		region->gpa = first;
+		region->size = last - first + 1;
+		region->mmap_addr = uaddr;
+	}
 	if (vq.call_fd)
 		close(vq.call_fd);
 	vq = (VuVirtq){ .enable = 1, .started = true, .notification = true,
