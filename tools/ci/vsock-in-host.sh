@@ -26,11 +26,11 @@ result() {
 	fi
 }
 
-# boot COMMANDS OPTION...: runs vsock-in-guest.sh with each of COMMANDS.
+# boot COMMANDS OPTION...: runs vsock-in-guest with each of COMMANDS.
 boot() {
 	run=
 	for command in $1; do
-		run="${run:+$run && }sh /vsock/guest.sh $(echo "$command" | tr : ' ')"
+		run="${run:+$run && }vsock-in-guest $(echo "$command" | tr : ' ')"
 	done
 	shift
 	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \

@@ -14,11 +14,11 @@
 #	busybox-ARCH	linux-source/	libfdt-arm64/usr/
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$RANCHU_TOP/tools/lab/apt.sh"
 
 PACKAGES=$RANCHU_TOP/tools/lab/packages.txt
 # Raise when the layout that unpack_all makes changes.
 LAYOUT=1
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 install_packages() {
 	local missing
@@ -41,47 +41,6 @@ install_packages() {
 		--no-install-recommends -o APT::Sandbox::User=root $missing
 }
 
-# A private apt for one Debian architecture: it shares the machine's sources
-# and keys, and leaves its dpkg architectures and package lists alone.
-apt_setup() {
-	local arch=$1 dir=$RANCHU_CACHE/apt-$1 sources
-
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	: > "$dir/status"
-	# shellcheck disable=SC2016 # apt's own substitutions
-	sources=$(apt-get indextargets --format \
-		'$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-		awk '$2 ~ /bookworm/ && $2 !~ /backports/ && $3 == "main"' |
-		sort -u)
-	grep -q security <<<"$sources" ||
-		die "apt has no bookworm-security source; Debian's 6.12 kernels are there"
-	awk -v a="$arch" -v k="$KEYRING" '{
-		print "deb [signed-by=" k " arch=" a "] " $0
-	}' <<<"$sources" > "$dir/sources.list"
-	cat > "$dir/apt.conf" <<-CONF
-	APT::Architecture "$arch";
-	APT::Architectures { "$arch"; };
-	APT::Sandbox::User "root";
-	Dir::State "$dir";
-	Dir::State::status "$dir/status";
-	Dir::State::Lists "$dir/lists";
-	Dir::Cache "$dir/cache";
-	Dir::Etc::sourcelist "$dir/sources.list";
-	Dir::Etc::sourceparts "/dev/null";
-	CONF
-	long_step "reading Debian's package lists ($arch)" \
-		"$LOGS/update-$arch.log" apt_run "$arch" apt-get update
-}
-
-# apt_run ARCH TOOL ARGS...
-apt_run() {
-	local arch=$1 tool=$2
-
-	shift 2
-	# -c is read last, so it wins over the machine's own configuration.
-	"$tool" -c "$RANCHU_CACHE/apt-$arch/apt.conf" "$@"
-}
-
 # The newest kernel release that both architectures have, such as
 # 6.12.117+deb12. Old ones vanish from the archive, so nothing is pinned.
 newest_release() {
@@ -93,33 +52,6 @@ newest_release() {
 			sed -n "s/^linux-image-\(.*\)-$arch-unsigned .*/\1/p" |
 			sort -u
 	done | sort | uniq -d | sort -V | tail -n 1
-}
-
-# Puts PACKAGE for Debian architecture ARCH into debs/ and prints its path. A
-# file gets its name there only when it is complete.
-get_deb() {
-	local arch=$1 package=$2 tmp file old
-
-	file=$(apt_run "$arch" apt-get download --print-uris "$package" |
-		awk '{ print $2 }')
-	[ -n "$file" ] || die "no package $package for $arch"
-	if [ ! -e "$RANCHU_CACHE/debs/$file" ]; then
-		mkdir -p "$RANCHU_CACHE/debs"
-		tmp=$(mktemp -d "$RANCHU_CACHE/debs/partial.XXXXXX")
-		(
-			cd "$tmp"
-			long_step "downloading $package ($arch)" \
-				"$LOGS/download.log" \
-				apt_run "$arch" apt-get download "$package"
-		)
-		# Older versions of the same package only take up room.
-		for old in "$RANCHU_CACHE/debs/${package}_"*"_${file##*_}"; do
-			rm -f "$old"
-		done
-		mv "$tmp"/*.deb "$RANCHU_CACHE/debs/$file"
-		rmdir "$tmp"
-	fi
-	echo "$RANCHU_CACHE/debs/$file"
 }
 
 unpack_headers() {
@@ -149,22 +81,6 @@ unpack_kernel() {
 	dpkg-deb -x "$deb" "$root"
 	depmod -b "$root" "$release-$arch" 2>/dev/null ||
 		die "depmod failed on $release-$arch"
-}
-
-# unpack_once NAME VERSION COMMAND ARGS...: runs COMMAND ARGS DIR for a
-# temporary DIR, which becomes $RANCHU_CACHE/NAME-VERSION when all is in it.
-unpack_once() {
-	local name=$1 dir=$RANCHU_CACHE/$1-$2 tmp
-
-	shift 2
-	UNPACKED=$dir
-	[ ! -d "$dir" ] || return 0
-	rm -rf "$RANCHU_CACHE/$name-"*.partial
-	tmp=$dir.partial
-	mkdir -p "$tmp"
-	say "unpacking ${dir##*/}"
-	"$@" "$tmp"
-	mv -T "$tmp" "$dir"
 }
 
 link() {
@@ -239,7 +155,6 @@ main() {
 	*) die "usage: fetch.sh [--update]" ;;
 	esac
 
-	LOGS=$RANCHU_CACHE/logs
 	mkdir -p "$LOGS"
 	# Several makes may want the cache at once; the first one fills it.
 	exec 9>"$RANCHU_CACHE/lock"
@@ -250,13 +165,14 @@ main() {
 		return 0
 	fi
 	for arch in arm64 amd64; do
-		apt_setup "$arch"
+		apt_setup "$arch" "$arch"
 	done
 	release=$(newest_release)
 	[ -n "$release" ] || die "Debian offers no 6.12 kernel for both architectures"
 	say "Debian's newest 6.12 kernel is $release"
 	rm -f "$RANCHU_CACHE"/ready-*
-	rm -rf "$RANCHU_CACHE"/debs/partial.*
+	rm -rf "$RANCHU_CACHE"/debs/partial.* "$RANCHU_CACHE"/program-* \
+		"$RANCHU_CACHE/apt-backports"
 	unpack_all "$release"
 	remove_old
 	touch "$ready"
