@@ -32,7 +32,7 @@ unpack_program() {
 	for deb in "$root"/archives/*.deb; do
 		dpkg-deb -x "$deb" "$root"
 	done
-	rm -rf "$root/archives" "$root/usr/share"
+	rm -rf "${root:?}/archives" "$root/usr/share"
 }
 
 # Sets UNPACKED to where the package $1 is in the cache.
