@@ -3,8 +3,9 @@
 #
 # make demo: boots a stock Linux guest on the ranchu board, has its unmodified
 # goldfish_pipe driver move data, and compares a pipe served in the kernel with
-# one served by userspace. In the emulated arm64 host, or with LAB=0 on this
-# machine, which must then be arm64 with KVM and able to load the modules.
+# one served by userspace; then Debian's adb talks to Debian's adbd in the guest.
+# In the emulated arm64 host, or with LAB=0, without adb, on this machine, which
+# must then be arm64 with KVM and able to load the modules.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -33,9 +34,12 @@ fi
 
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 mkdir -p "$OVERLAY/ranchu/demo"
-cp tools/demo/in-host.sh tools/demo/table.awk "$OVERLAY/ranchu/demo/"
-say "booting the emulated host, and in it the guest, twice: a few minutes"
+cp tools/demo/in-host.sh tools/demo/adb-in-host.sh tools/demo/table.awk "$OVERLAY/ranchu/demo/"
+tools/lab/program.sh "$OVERLAY" adb
+tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd
+say "booting the emulated host, and in it the guest, three times: a few minutes"
 # An emulated machine's wall clock says little; counted instructions repeat.
 tools/lab/run.sh --host arm64 --icount --timeout 1200 --overlay "$OVERLAY" -- \
 	env NOTE="The clock of this emulated host counts instructions, one a nanosecond." \
-	sh /ranchu/demo/in-host.sh /ranchu/modules /ranchu/guest /bin/vmmctl demo
+	sh -c "sh /ranchu/demo/in-host.sh /ranchu/modules /ranchu/guest /bin/vmmctl demo &&
+		sh /ranchu/demo/adb-in-host.sh"
