@@ -6,11 +6,12 @@
 set -eu
 
 export HOME=/tmp
-MODULES="ranchu vhost_vsock_adb"
+MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb"
 
 cleanup() {
+	[ $? -eq 0 ] || cat /tmp/console
 	adb kill-server 2>/dev/null || true
-	[ -z "${vmm:-}" ] || { kill "$vmm" && wait "$vmm"; } || true
+	[ -z "${vmm:-}" ] || { kill "$vmm" && wait "$vmm"; } 2>/dev/null || true
 	for module in $MODULES; do
 		echo "$module"
 	done | tac | xargs rmmod
