@@ -40,40 +40,6 @@
 
 #define ZERO_POLL	(GOLDFISH_PIPE_POLL_IN | GOLDFISH_PIPE_POLL_OUT)
 
-/* Ticks of the guest's counter per second. */
-static double counter_hz(struct bare_vcpu *vcpu)
-{
-#ifdef __aarch64__
-	uint64_t hz;
-
-	(void)vcpu;
-	asm volatile("mrs %0, cntfrq_el0" : "=r"(hz));
-	return hz;
-#else
-	int khz = __pipe_ioctl(vcpu->fd, KVM_GET_TSC_KHZ, NULL);
-
-	if (khz <= 0)
-		pipe_die("KVM_GET_TSC_KHZ: %d", khz);
-	return khz * 1000.0;
-#endif
-}
-
-/* Runs the job and gives its nanoseconds; every answer must have been right. */
-static double run_job(struct bare_vcpu *vcpu)
-{
-	struct bare_job *job = vcpu->job;
-
-	job->done = 0;
-	job->early = 0;
-	job->wrong = 0;
-	bare_job_run(vcpu);
-	if (job->done != job->count || job->early || job->wrong)
-		pipe_die("%u of %u done, %u early, %u wrong, the last %d",
-			 job->done, job->count, job->early, job->wrong,
-			 (int)job->last_wrong);
-	return (job->end - job->begin) * 1e9 / counter_hz(vcpu);
-}
-
 /**
  * struct bench - the parts that the benchmarks share
  * @rig: its pipe is a pipe:zero with a doorbell
@@ -97,14 +63,14 @@ static double bench_loop(struct bench *bench, unsigned int ops)
 	bare_rig_command(&bench->rig, bench->vcpu, GOLDFISH_PIPE_CMD_POLL,
 			 PIPE_PRESET, ops);
 	bench->vcpu->job->flags = BARE_NO_RING;
-	return run_job(bench->vcpu);
+	return bare_job_ns(bench->vcpu);
 }
 
 static double bench_poll(struct bench *bench, unsigned int ops)
 {
 	bare_rig_command(&bench->rig, bench->vcpu, GOLDFISH_PIPE_CMD_POLL,
 			 ZERO_POLL, ops);
-	return run_job(bench->vcpu);
+	return bare_job_ns(bench->vcpu);
 }
 
 /* The same loop; the status stays what it was preset to. */
@@ -113,7 +79,7 @@ static double bench_kick(struct bench *bench, unsigned int ops)
 	bare_rig_command(&bench->rig, bench->vcpu, GOLDFISH_PIPE_CMD_POLL,
 			 PIPE_PRESET, ops);
 	bench->vcpu->job->value = KICK_VALUE;
-	return run_job(bench->vcpu);
+	return bare_job_ns(bench->vcpu);
 }
 
 static bool serve_exit(struct bare_vcpu *vcpu, uint64_t gpa, void *data,
@@ -136,7 +102,7 @@ static double bench_exit(struct bench *bench, unsigned int ops)
 	bare_rig_command(&bench->rig, bench->vcpu, GOLDFISH_PIPE_CMD_POLL,
 			 ZERO_POLL, ops);
 	bench->vcpu->job->value = EXIT_VALUE;
-	return run_job(bench->vcpu);
+	return bare_job_ns(bench->vcpu);
 }
 
 static void drain(struct bench *bench)
@@ -173,7 +139,7 @@ static double write1m(struct bench *bench, unsigned int ops,
 			pipe->sizes[i] = MIB / buffers;
 		}
 		job->value = pipe->id;
-		ns += run_job(bench->vcpu);
+		ns += bare_job_ns(bench->vcpu);
 		drain(bench);
 	}
 	bench->rig.pipe = zero;
