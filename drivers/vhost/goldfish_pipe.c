@@ -4,7 +4,8 @@
  * device from SET_OWNER to the last close. One open file is the pipe of one
  * guest. Commands are goldfish_pipe_cmd.c's, other registers
  * goldfish_pipe_regs.c's, wakes goldfish_pipe_signal.c's; a service is a file
- * goldfish_pipe_<name>.c each.
+ * goldfish_pipe_<name>.c each, those of other processes are
+ * goldfish_pipe_services.c's and goldfish_pipe_remote.c's.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -71,6 +72,8 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 	pipe_close_all(dev);
 	/* Then what they have left for the worker, which has nothing to say. */
 	ranchu_worker_stop(&dev->worker);
+	pipe_registry_end(dev->registry);
+	dev->registry = NULL;
 	ranchu_mem_clear(&dev->mem);
 
 	xa_for_each(&dev->pipes, id, pipe)
@@ -83,15 +86,22 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 
 static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 {
+	struct pipe_registry *registry;
 	char name[TASK_COMM_LEN];
 	int err;
 
 	if (dev->mm)
 		return -EBUSY;
+	registry = pipe_registry_create();
+	if (!registry)
+		return -ENOMEM;
 	snprintf(name, sizeof(name), "vhost-%d", current->pid);
 	err = ranchu_worker_start(&dev->worker, name);
-	if (err)
+	if (err) {
+		pipe_registry_end(registry);
 		return err;
+	}
+	dev->registry = registry;
 	mmgrab(current->mm);
 	dev->mm = current->mm;
 	return 0;
@@ -269,6 +279,11 @@ static long pipe_hang_up_id(struct pipe_dev *dev, void __user *argp)
 	return ret;
 }
 
+static long pipe_services(struct pipe_dev *dev, void __user *argp)
+{
+	return pipe_services_open(dev->registry);
+}
+
 static long pipe_get_stats(struct pipe_dev *dev, void __user *argp)
 {
 	const struct pipe_stats *in = &dev->stats;
@@ -312,6 +327,7 @@ static const struct pipe_ioctl pipe_ioctls[] = {
 	{ VHOST_GOLDFISH_PIPE_ACCESS, pipe_access, NEEDS_OWNER },
 	{ VHOST_GOLDFISH_PIPE_HANG_UP, pipe_hang_up_id, NEEDS_OWNER },
 	{ VHOST_GOLDFISH_PIPE_GET_STATS, pipe_get_stats, NEEDS_NOTHING },
+	{ VHOST_GOLDFISH_PIPE_SERVICES, pipe_services, NEEDS_OWNER },
 };
 
 static long pipe_ioctl_owned(struct pipe_dev *dev, const struct pipe_ioctl *row,

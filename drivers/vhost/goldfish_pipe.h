@@ -6,6 +6,7 @@
  *	pipe_dev.life		readers: every ioctl; writers: SET/RESET_OWNER
  *	pipe_dev.config		ioctls that change the set-up
  *	pipe.lock		one command of one pipe at a time
+ *	pipe_registry.lock	services of other processes, and their pipes
  *	pipe_dev.line.lock	announcing batches
  *	pipe_dev.signal_lock	spinlock, interrupts off
  */
@@ -16,6 +17,7 @@
 #include <linux/mutex.h>
 #include <linux/ranchu.h>
 #include <linux/rwsem.h>
+#include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/vhost_goldfish_pipe.h>
 #include <linux/xarray.h>
@@ -24,6 +26,7 @@
 #include "goldfish_pipe_wire.h"
 
 struct pipe;
+struct pipe_registry;
 
 /**
  * struct pipe_service - something a guest can open by name
@@ -118,6 +121,7 @@ struct pipe_stats {
  * @worker: for what cannot be done where it arises
  * @line: the interrupt
  * @pipes: struct pipe by id; only grows until the device stops
+ * @registry: services of other processes; there while @mm is
  * @version: what VERSION answers; written under @config, read by anyone
  * @signal_gpa: signal buffer; this, @signal_count, @published and @window are
  *	protected by @line.lock
@@ -139,6 +143,7 @@ struct pipe_dev {
 	struct ranchu_worker worker;
 	struct ranchu_line line;
 	struct xarray pipes;
+	struct pipe_registry *registry;
 
 	u32 version;
 	bool open_set;
@@ -181,6 +186,42 @@ u32 pipe_signal_fetch(struct pipe_dev *dev);
 
 /* goldfish_pipe_connector.c */
 extern const struct pipe_service pipe_connector;
+const struct pipe_service *pipe_service_find(const char *name, size_t len);
+
+#ifdef CONFIG_INET
+
+/* goldfish_pipe_services.c */
+struct pipe_registry *pipe_registry_create(void);
+void pipe_registry_end(struct pipe_registry *registry);
+int pipe_services_open(struct pipe_registry *registry);
+
+/* goldfish_pipe_remote.c */
+int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
+		     const char *args);
+
+#else /* no sockets, no services of other processes */
+
+static inline struct pipe_registry *pipe_registry_create(void)
+{
+	return ZERO_SIZE_PTR;
+}
+
+static inline void pipe_registry_end(struct pipe_registry *registry)
+{
+}
+
+static inline int pipe_services_open(struct pipe_registry *registry)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int pipe_remote_open(struct pipe *pipe, const char *name,
+				   size_t len, const char *args)
+{
+	return -ENOENT;
+}
+
+#endif /* CONFIG_INET */
 
 /* goldfish_pipe_ring.c */
 

@@ -2,7 +2,8 @@
 /*
  * The connector: the service that every pipe starts with. It reads
  * `pipe:<name>[:<args>]` and a NUL, and hands the pipe to the service of that
- * name. A new service is one file and one line in the table here.
+ * name. A new service is one file and one line in the table here, or a process
+ * that offers it (goldfish_pipe_services.c).
  */
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -15,7 +16,14 @@ static const struct pipe_service *const pipe_services[] = {
 	&pipe_throttle,
 };
 
-static const struct pipe_service *service_find(const char *name, size_t len)
+/**
+ * pipe_service_find() - find a built-in service by its name
+ * @name: not necessarily ending in NUL
+ * @len: bytes in @name
+ *
+ * Return: the service, or NULL.
+ */
+const struct pipe_service *pipe_service_find(const char *name, size_t len)
 {
 	unsigned int i;
 
@@ -29,31 +37,41 @@ static const struct pipe_service *service_find(const char *name, size_t len)
 	return NULL;
 }
 
+/* Returns -ENOENT if there is no such service, other errors if it refuses. */
+static int connector_try(struct pipe *pipe, const char *name, size_t len,
+			 const char *args)
+{
+	const struct pipe_service *service = pipe_service_find(name, len);
+	int err;
+
+	if (!service)
+		return pipe_remote_open(pipe, name, len, args);
+	err = service->open(pipe, args);
+	if (!err)
+		pipe->service = service;
+	return err;
+}
+
 static int connector_bind(struct pipe *pipe, struct pipe_name *name)
 {
-	const struct pipe_service *service;
 	struct pipe_target target;
-	const char *args;
 	int err;
 
 	err = pipe_name_parse(name, &target);
 	if (err)
 		return err;
-	args = target.args;
-	service = service_find(target.service, target.service_len);
-	if (!service && target.fallback_len) {
-		args = target.fallback_args;
-		service = service_find(target.service, target.fallback_len);
-	}
-	if (!service)
-		return -EINVAL;
-
-	err = service->open(pipe, args);
+	/* A name may have colons in it, and then stands for the whole. */
+	err = connector_try(pipe, target.service, strlen(target.service), NULL);
+	if (err == -ENOENT)
+		err = connector_try(pipe, target.service, target.service_len,
+				    target.args);
+	if (err == -ENOENT && target.fallback_len)
+		err = connector_try(pipe, target.service, target.fallback_len,
+				    target.fallback_args);
 	if (err) {
 		pipe->priv = name;
 		return -EINVAL;
 	}
-	pipe->service = service;
 	kfree(name);
 	return 0;
 }

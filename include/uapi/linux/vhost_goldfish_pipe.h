@@ -8,15 +8,41 @@
  * also answers VHOST_RESET_OWNER, VHOST_GET_FEATURES and VHOST_SET_FEATURES
  * (no feature bit exists), and VHOST_GET_BACKEND_FEATURES.
  *
+ * Services that are not built in are other processes'. The owner asks for a
+ * file of services (SERVICES) and hands it on, or keeps it; whoever has it
+ * registers names, is told of each open of them, and answers with a socket or a
+ * refusal:
+ *
+ *	guest		writes `pipe:<name>[:<args>]`; its pipe is open now, but
+ *			takes and gives nothing
+ *	service		read()s the event OPEN, and ANSWERs
+ *	guest		is woken: its bytes go to and come from the socket; or
+ *			the pipe is hung up
+ *
+ * The last close of a file of services takes its names and all their pipes with
+ * it: the guest sees them hung up. So a process that hands the file on closes
+ * its own. The end of the device, or another owner, ends the file: read() and
+ * poll() tell, all else answers ENODEV.
+ *
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process
  *	EBUSY		there is an owner already; that doorbell is taken
  *	EINVAL		an argument is out of range, or a field that must be
- *			zero is not
+ *			zero is not; a name is none
  *	EFAULT		the argument, or memory that it names, cannot be accessed
  *	EBADF		not an open file; EINVAL if it is not an eventfd
- *	ENOENT		no such pipe, no such doorbell
- *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell)
+ *	ENOENT		no such pipe, no such doorbell, no such open
+ *	EEXIST		there is a service of that name
+ *	ENOSPC		as many services as there may be
+ *	ENODEV		the device is no more, or has another owner
+ *	EALREADY	the pipe has been answered
+ *	ENOTSOCK	not a socket
+ *	EPROTONOSUPPORT	not a stream socket of TCP or AF_UNIX
+ *	ENOTCONN	the socket is not connected
+ *	EAGAIN		no event, and the file is non-blocking
+ *	EMFILE		the process has as many files as it may have
+ *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell; no
+ *			sockets)
  *	ENOMEM		out of memory
  *	ENOIOCTLCMD	seen as ENOTTY: not an ioctl of this file
  */
@@ -138,6 +164,77 @@ struct vhost_goldfish_pipe_stats {
 	__u64 doorbells;
 };
 
+/* Services of one device, not counting those that are built in. */
+#define VHOST_GOLDFISH_PIPE_MAX_SERVICES	256
+
+/* A name or arguments, NUL included. More the guest has no way to ask for. */
+#define VHOST_GOLDFISH_PIPE_NAME_SIZE	128
+
+/**
+ * struct vhost_goldfish_pipe_service - argument of ADD_SERVICE
+ * @flags: must be zero
+ * @padding: must be zero
+ * @name: what the guest writes behind `pipe:`, 1 to 122 bytes and a NUL
+ *
+ * A name with a colon in it stands for that text as a whole and has no
+ * arguments: `unix:/tmp/x` serves `pipe:unix:/tmp/x` and nothing that is longer.
+ * For `pipe:qemud:<x>[:<args>]` a service `qemud:<x>` is looked for, then
+ * `qemud`, whose arguments are `<x>[:<args>]`. The names of built-in services
+ * are taken.
+ */
+struct vhost_goldfish_pipe_service {
+	__u32 flags;
+	__u32 padding;
+	char name[VHOST_GOLDFISH_PIPE_NAME_SIZE];
+};
+
+/* struct vhost_goldfish_pipe_event.type */
+#define VHOST_GOLDFISH_PIPE_EVENT_OPEN	1
+
+/* struct vhost_goldfish_pipe_event.flags: there was a colon behind the name */
+#define VHOST_GOLDFISH_PIPE_EVENT_ARGS	(1 << 0)
+
+/**
+ * struct vhost_goldfish_pipe_event - what read() of a file of services returns
+ * @type: VHOST_GOLDFISH_PIPE_EVENT_OPEN: the guest has opened a pipe
+ * @id: the pipe's id
+ * @open: names this open in ANSWER; no other open of this device has it
+ * @flags: VHOST_GOLDFISH_PIPE_EVENT_ARGS or 0
+ * @padding: 0
+ * @name: the service, as it was registered, and a NUL
+ * @args: what the guest wrote behind the name's colon, and a NUL
+ *
+ * read() returns whole events and waits for the first, unless the file is
+ * non-blocking; it returns 0 when the device is no more. poll() tells when there
+ * are events. An open that the guest has taken back is no event any more, so a
+ * read() after poll() may find none.
+ */
+struct vhost_goldfish_pipe_event {
+	__u32 type;
+	__u32 id;
+	__u64 open;
+	__u32 flags;
+	__u32 padding;
+	char name[VHOST_GOLDFISH_PIPE_NAME_SIZE];
+	char args[VHOST_GOLDFISH_PIPE_NAME_SIZE];
+};
+
+/**
+ * struct vhost_goldfish_pipe_answer - argument of ANSWER
+ * @open: the event's
+ * @fd: a connected stream socket, TCP or AF_UNIX, which the caller may close
+ *	afterwards; -1: hang up the pipe, answered before or not
+ * @padding: must be zero
+ *
+ * ENOENT: the guest has closed the pipe, or it is no open of this file's
+ * services.
+ */
+struct vhost_goldfish_pipe_answer {
+	__u64 open;
+	__s32 fd;
+	__u32 padding;
+};
+
 #define VHOST_GOLDFISH_PIPE_SET_WINDOW \
 	_IOW(VHOST_VIRTIO, 0xc0, struct vhost_goldfish_pipe_window)
 #define VHOST_GOLDFISH_PIPE_SET_LINE \
@@ -151,5 +248,13 @@ struct vhost_goldfish_pipe_stats {
 	_IOW(VHOST_VIRTIO, 0xc4, __u32)
 #define VHOST_GOLDFISH_PIPE_GET_STATS \
 	_IOWR(VHOST_VIRTIO, 0xc5, struct vhost_goldfish_pipe_stats)
+/* Returns a new file of services, close-on-exec and blocking. */
+#define VHOST_GOLDFISH_PIPE_SERVICES	_IO(VHOST_VIRTIO, 0xc6)
+
+/* Of a file of services, which any process may use that has it. */
+#define VHOST_GOLDFISH_PIPE_ADD_SERVICE \
+	_IOW(VHOST_VIRTIO, 0xc7, struct vhost_goldfish_pipe_service)
+#define VHOST_GOLDFISH_PIPE_ANSWER \
+	_IOW(VHOST_VIRTIO, 0xc8, struct vhost_goldfish_pipe_answer)
 
 #endif /* _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H */
