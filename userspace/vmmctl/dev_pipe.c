@@ -38,6 +38,7 @@
  * @call_fd: eventfd by which the kernel raises the line
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
  * @doorbells: the kernel serves doorbells
+ * @services: offered to the guest by somebody else, or NULL
  * @lock: protects what follows. User-served, it is also held across each
  *	access, as an emulator's big lock is: that keeps the line in step
  * @level: the line as KVM was told, user-served
@@ -53,6 +54,7 @@ struct pipe {
 	int call_fd;
 	int resample_fd;
 	bool doorbells;
+	struct vmm_pipe_services *services;
 	pthread_mutex_t lock;
 	bool level;
 	bool full;
@@ -288,6 +290,8 @@ static int pipe_open(struct pipe *p)
 	if (p->fd < 0)
 		return p->fd;
 	err = pipe_own(p);
+	if (!err)
+		err = vmm_pipe_services_open(vm->cfg, vm->loop, p->fd, &p->services);
 	if (err)
 		return err;
 	if (vm->cfg->pipe == VMM_PIPE_KERNEL) {
@@ -305,6 +309,7 @@ static void pipe_destroy(struct vmm_device *dev)
 	struct pipe *p = dev->state;
 	unsigned int i;
 
+	vmm_pipe_services_close(p->services);
 	if (p->fd >= 0)
 		close(p->fd);
 	for (i = 0; i < ARRAY_SIZE(p->doorbell); i++) {

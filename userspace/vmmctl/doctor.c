@@ -117,6 +117,20 @@ static void doctor_kvm(struct doctor *d)
 	close(kvm_fd);
 }
 
+static void doctor_services(struct doctor *d, int fd)
+{
+	int services;
+
+	ioctl(fd, VHOST_SET_OWNER, 0);
+	services = ioctl(fd, VHOST_GOLDFISH_PIPE_SERVICES, 0);
+	if (services < 0) {
+		bad(d, "The pipe takes no services of other processes (%s).", strerror(errno));
+		return;
+	}
+	good("The pipe takes services of other processes.");
+	close(services);
+}
+
 static void doctor_pipe(struct doctor *d)
 {
 	u64 features = 0;
@@ -140,6 +154,7 @@ static void doctor_pipe(struct doctor *d)
 		good("The synchronous doorbell works.");
 	else
 		bad(d, "No synchronous doorbell: the kernel does not export task_work_add.");
+	doctor_services(d, fd);
 	close(fd);
 }
 

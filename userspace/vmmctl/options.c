@@ -12,6 +12,7 @@
 
 #define MEMORY_MIN	(64 * MIB)
 #define MEMORY_DEFAULT	(1 * GIB)
+#define PIPE_NAME_MAX	122	/* bytes that the guest's driver can write */
 
 enum opt {
 	OPT_KERNEL = 256,
@@ -21,6 +22,7 @@ enum opt {
 	OPT_MEMORY,
 	OPT_GIC,
 	OPT_PIPE,
+	OPT_PIPE_SERVICE,
 	OPT_WINDOW,
 	OPT_STATS,
 	OPT_STATS_AT,
@@ -43,6 +45,7 @@ static const struct option options[] = {
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "gic", required_argument, NULL, OPT_GIC },
 	{ "pipe", required_argument, NULL, OPT_PIPE },
+	{ "pipe-service", required_argument, NULL, OPT_PIPE_SERVICE },
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "stats", optional_argument, NULL, OPT_STATS },
 	{ "stats-at", required_argument, NULL, OPT_STATS_AT },
@@ -122,6 +125,8 @@ void vmm_options_usage(FILE *to)
 	      "\n"
 	      "run options\n"
 	      "  --pipe kernel|user|none   who serves the goldfish pipe, default kernel\n"
+	      "  --pipe-service NAME=unix:PATH  the guest's pipe:NAME is a connection to the\n"
+	      "                        Unix socket PATH, a new one for each open; repeatable\n"
 	      "  --window auto|on|off  registers readable without an exit\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
 	      "                        or " VMM_VSOCK_LINUX_NODE "; with the former also\n"
@@ -238,6 +243,30 @@ static int vsock_option(struct vmm_config *cfg, const char *text)
 	return 0;
 }
 
+/* NAME=unix:PATH; NAME may have colons in it. Both are as long as they can be. */
+static int service_option(struct vmm_config *cfg, const char *text)
+{
+	struct vmm_pipe_service *service = &cfg->services[cfg->n_services];
+	static const char middle[] = "=unix:";
+	const char *end = strstr(text, middle);
+
+	if (!end || end == text)
+		return vmm_error(-EINVAL, "--pipe-service: \"%s\" is not NAME=unix:PATH", text);
+	if (cfg->n_services == VMM_PIPE_SERVICES)
+		return vmm_error(-EINVAL, "--pipe-service: %d are the most", VMM_PIPE_SERVICES);
+	service->name = text;
+	service->name_len = end - text;
+	service->path = end + strlen(middle);
+	if (service->name_len > PIPE_NAME_MAX)
+		return vmm_error(-EINVAL, "--pipe-service: a name has 1 to %d bytes",
+				 PIPE_NAME_MAX);
+	if (!*service->path || strlen(service->path) >= VMM_UNIX_PATH)
+		return vmm_error(-EINVAL, "--pipe-service: a path has 1 to %d bytes",
+				 VMM_UNIX_PATH - 1);
+	cfg->n_services++;
+	return 0;
+}
+
 /* The longest port's name must fit behind it as well. */
 static int socket_option(const char **option, const char *name, const char *path)
 {
@@ -317,6 +346,8 @@ static int run_option(struct vmm_config *cfg, int opt)
 		err = word_option(pipe_words, "pipe", optarg, &value);
 		cfg->pipe = value;
 		return err;
+	case OPT_PIPE_SERVICE:
+		return service_option(cfg, optarg);
 	case OPT_WINDOW:
 		err = word_option(window_words, "window", optarg, &value);
 		cfg->window = value;
@@ -388,6 +419,8 @@ static int options_check(struct vmm_config *cfg)
 {
 	if (cfg->command == VMM_CMD_RUN && !cfg->kernel)
 		return vmm_error(-EINVAL, "run needs --kernel");
+	if (cfg->n_services && cfg->pipe == VMM_PIPE_NONE)
+		return vmm_error(-EINVAL, "--pipe-service needs a pipe, which is switched off");
 	if (cfg->stats_at && !cfg->console)
 		return vmm_error(-EINVAL, "--stats-at needs the console, which is switched off");
 	return adb_check(cfg);

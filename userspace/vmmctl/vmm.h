@@ -50,6 +50,20 @@ enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 
 /**
+ * struct vmm_pipe_service - a service of the pipe that is somebody else's
+ * @name: what the guest asks for, not ending in NUL
+ * @name_len: bytes of it
+ * @path: Unix socket that is connected to
+ */
+struct vmm_pipe_service {
+	const char *name;
+	size_t name_len;
+	const char *path;
+};
+
+#define VMM_PIPE_SERVICES	32	/* on a command line */
+
+/**
  * struct vmm_config - what the command line asked for
  * @command: what to do
  * @kernel: raw arm64 Image
@@ -64,6 +78,8 @@ enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
  * @cpus: 1 to VMM_MAX_CPUS
  * @gic: version of the interrupt controller
  * @pipe: who serves the goldfish pipe
+ * @services: of the pipe, by --pipe-service
+ * @n_services: how many
  * @window: whether the guest reads registers from memory
  * @vsock: who serves virtio-vsock
  * @vsock_cid: the guest's address there
@@ -91,6 +107,8 @@ struct vmm_config {
 	unsigned int cpus;
 	enum vmm_gic gic;
 	enum vmm_pipe_mode pipe;
+	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
+	unsigned int n_services;
 	enum vmm_window window;
 	enum vmm_vsock vsock;
 	u32 vsock_cid;
@@ -465,6 +483,14 @@ struct vmm_pipe_report {
 
 void vmm_pipe_report(struct vmm_vm *vm, struct vmm_pipe_report *report);
 int vmm_pipe_open_node(void);
+
+/* ---- pipe_service.c: services of the pipe that are somebody else's ---- */
+
+struct vmm_pipe_services;
+
+int vmm_pipe_services_open(const struct vmm_config *cfg, struct vmm_loop *loop, int device_fd,
+			   struct vmm_pipe_services **services);
+void vmm_pipe_services_close(struct vmm_pipe_services *services);
 
 #define VMM_PIPE_NODE		"/dev/vhost-goldfish-pipe"
 #define VMM_VSOCK_ADB_NODE	"/dev/vhost-vsock-adb"

@@ -95,6 +95,7 @@ struct vmm_unix_request {
 int vmm_unix_parse(const char *line, size_t len, u32 *port);
 enum vmm_unix_line vmm_unix_read(struct vmm_unix_request *request, int fd);
 int vmm_unix_listen(const char *path);
+int vmm_unix_dial(const char *path);
 int vmm_unix_connect(const char *path, u32 port);
 
 /* ---- adb.c: an emulator as adb knows it ---- */

@@ -162,20 +162,31 @@ int vmm_unix_listen(const char *path)
 }
 
 /**
+ * vmm_unix_dial - connect to who listens at a path
+ * @path: of the socket
+ *
+ * Return: a non-blocking file, or -errno without a message; somebody who does
+ *	not accept at once counts as nobody
+ */
+int vmm_unix_dial(const char *path)
+{
+	struct sockaddr_un addr;
+	int err = unix_address(&addr, path);
+
+	return err ? err : unix_try(&addr);
+}
+
+/**
  * vmm_unix_connect - connect to who listens for a port of the host
  * @path: first part of the socket's path
  * @port: second part
  *
- * Return: a file, or -errno without a message; somebody who does not accept at
- *	once counts as nobody
+ * Return: as vmm_unix_dial()
  */
 int vmm_unix_connect(const char *path, u32 port)
 {
 	char full[VMM_UNIX_PATH + 16];
-	struct sockaddr_un addr;
-	int err;
 
 	snprintf(full, sizeof(full), "%s_%u", path, port);
-	err = unix_address(&addr, full);
-	return err ? err : unix_try(&addr);
+	return vmm_unix_dial(full);
 }

@@ -8,7 +8,7 @@
 #include "../vmm.h"
 #include "tap.h"
 
-#define MAX_ARGS	20
+#define MAX_ARGS	(VMM_PIPE_SERVICES + 4)
 
 /* One byte more than fits with a port behind it. */
 #define TEN		"1234567890"
@@ -138,6 +138,38 @@ static void vsock_is_read(void)
 	tap_equal(cfg.adb, VMM_ADB_OFF);
 }
 
+static void pipe_services_are_read(void)
+{
+	static const char *const words[] = {
+		"run", "--kernel=I", "--pipe-service", "logcat=unix:/tmp/l",
+		"--pipe-service=unix:/a=unix:/b=unix:/c", NULL
+	};
+	struct vmm_config cfg;
+
+	tap_equal(parse(&cfg, words), 0);
+	tap_equal(cfg.n_services, 2);
+	tap_equal(cfg.services[0].name_len, 6);
+	tap_check(!strncmp(cfg.services[0].name, "logcat=", 7));
+	tap_check(!strcmp(cfg.services[0].path, "/tmp/l"));
+	tap_equal(cfg.services[1].name_len, 7);
+	tap_check(!strncmp(cfg.services[1].name, "unix:/a=", 8));
+	tap_check(!strcmp(cfg.services[1].path, "/b=unix:/c"));
+}
+
+static void as_many_services_as_there_may_be(void)
+{
+	const char *words[VMM_PIPE_SERVICES + 5] = { "run", "--kernel=I" };
+	struct vmm_config cfg;
+	unsigned int i;
+
+	for (i = 0; i < VMM_PIPE_SERVICES; i++)
+		words[2 + i] = "--pipe-service=a=unix:/b";
+	tap_equal(parse(&cfg, words), 0);
+	tap_equal(cfg.n_services, VMM_PIPE_SERVICES);
+	words[2 + i] = "--pipe-service=a=unix:/b";
+	tap_equal(parse(&cfg, words), -EINVAL);
+}
+
 static void other_commands_are_read(void)
 {
 	static const char *const dtb[] = {
@@ -175,6 +207,13 @@ static const char *const refused[][MAX_ARGS] = {
 	{ "run", "--kernel", "I", "--memory", "lots", NULL },
 	{ "run", "--kernel", "I", "--gic", "4", NULL },
 	{ "run", "--kernel", "I", "--pipe", "maybe", NULL },
+	{ "run", "--kernel", "I", "--pipe-service", "a", NULL },
+	{ "run", "--kernel", "I", "--pipe-service", "a=/b", NULL },
+	{ "run", "--kernel", "I", "--pipe-service", "=unix:/b", NULL },
+	{ "run", "--kernel", "I", "--pipe-service", "a=unix:", NULL },
+	{ "run", "--kernel", "I", "--pipe-service", LONG_PATH LONG_PATH "=unix:/b", NULL },
+	{ "run", "--kernel", "I", "--pipe-service", "a=unix:" LONG_PATH LONG_PATH, NULL },
+	{ "run", "--kernel", "I", "--pipe", "none", "--pipe-service", "a=unix:/b", NULL },
 	{ "run", "--kernel", "I", "--window", "open", NULL },
 	{ "run", "--kernel", "I", "--console", "vga", NULL },
 	{ "run", "--kernel", "I", "--stats-at", "P", "--console", "none", NULL },
@@ -216,6 +255,8 @@ static const struct tap_case cases[] = {
 	{ "defaults are right", defaults_are_right },
 	{ "all options of run are read", all_options_are_read },
 	{ "vsock and adb are read", vsock_is_read },
+	{ "services of the pipe are read", pipe_services_are_read },
+	{ "many services of the pipe are read", as_many_services_as_there_may_be },
 	{ "dtb, doctor and help are read", other_commands_are_read },
 	{ "mistakes are refused", mistakes_are_refused },
 };
