@@ -2,12 +2,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The guest test's part inside the host (busybox's sh): boots the stock guest
-# once per way of serving its pipe and passes its KTAP on.
+# once per way of serving its pipe and passes its KTAP on. Services of the host
+# are there both times.
 set -eu
 
 while read -r module; do
 	insmod "/ranchu/modules/$module.ko"
 done < /ranchu/modules/order
+
+# serve KIND: a service behind /tmp/KIND.
+serve() {
+	/ranchu/tests/pipe_peer "$1" "/tmp/$1" > "/tmp/$1.log" 2>&1 &
+	PEERS="$PEERS $!"
+	while ! grep -q '^pipe_peer: ' "/tmp/$1.log"; do
+		sleep 1
+	done
+}
+
+# exited LABEL: accesses of the pipe that had exited by then.
+exited() {
+	sed -n "s/.*\"label\":\"RANCHU-MARK $1 remote\".*\"pipe\":{\"reads\":\([0-9]*\),\"writes\":\([0-9]*\)}.*/\1 \2/p" \
+		/tmp/stats
+}
+
+PEERS=
+serve echo
+serve bye
 
 failed=0
 for mode in kernel user; do
@@ -15,7 +35,11 @@ for mode in kernel user; do
 	{
 		vmmctl run --kernel /ranchu/guest/Image --cpus 2 --memory 512M \
 			--initrd /ranchu/guest/initrd.cpio --no-reboot --pipe "$mode" \
-			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test"' \
+			--pipe-service echo=unix:/tmp/echo --pipe-service bye=unix:/tmp/bye \
+			--pipe-service unix:/tmp/echo=unix:/tmp/echo \
+			--pipe-service gone=unix:/tmp/gone \
+			--stats=/tmp/stats --stats-at RANCHU-MARK \
+			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote"' \
 			</dev/null 2>&1
 		echo "vmmctl: exit code $?"
 	} | tr -d '\r' | tee /tmp/console
@@ -27,8 +51,20 @@ for mode in kernel user; do
 		echo "Bail out! the guest did not end well"
 		failed=1
 	fi
+	begin=$(exited begin)
+	end=$(exited end)
+	echo "# reads and writes of the pipe that exited: before '$begin', after '$end'"
+	if [ "$mode" = kernel ] && { [ -z "$begin" ] || [ "$begin" != "$end" ]; }; then
+		echo "Bail out! commands to a service of the host exited"
+		failed=1
+	elif [ "$mode" = user ] && [ "$begin" = "$end" ]; then
+		echo "Bail out! exits are not counted"
+		failed=1
+	fi
 done
 
+# shellcheck disable=SC2086 # one word for each
+kill $PEERS
 # With nobody left who uses them, the modules must let go.
 tac /ranchu/modules/order | xargs rmmod
 exit "$failed"

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+
 #define GUEST_PIPE_DEV		"/dev/goldfish_pipe"
 
 /* Largest transfer, and the size of the two buffers that all tests share. */
@@ -40,9 +42,43 @@ uint64_t guest_ns(void);
  */
 unsigned int guest_many_pipes(unsigned int count);
 
-/* All tests, or those that move checked data; prints KTAP. 0 if all pass. */
+/*
+ * Ends the test, from any thread: each test is a process of its own, so that
+ * none leaves anything to the next.
+ */
+void guest_failed(const char *function, int line, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+
+#define CHECK(condition, fmt, ...) \
+	do { \
+		if (!(condition)) \
+			guest_failed(__func__, __LINE__, #condition ": " fmt, \
+				     ##__VA_ARGS__); \
+	} while (0)
+
+/*
+ * Sends bytes out and has the same back: one thread writes, this one reads; they
+ * block and wake each other.
+ */
+void guest_stream(int fd, const uint8_t *from, uint8_t *to, size_t size);
+
+/* One test; ends with CHECK() or returns. */
+struct guest_case {
+	const char *name;
+	void (*run)(void);
+	bool data;
+};
+
+/* All tests, or those that have @data; prints KTAP. 0 if all pass. */
+int guest_run(const struct guest_case *tests, size_t count, bool data_only);
+
+/* All tests of the built-in services, or those that move checked data. */
 int guest_test(bool data_only);
+/* Tests of services that pipe_peer offers in the host. */
+int guest_remote(void);
 int guest_demo(void);
 int guest_bench(unsigned int rounds);
+/* Against pipe_peer's "echo" and "sink" in the host. */
+int guest_stream_bench(unsigned int rounds);
 
 #endif /* RANCHU_GUEST_H */

@@ -24,8 +24,6 @@
 
 #include "guest.h"
 
-#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
-
 /* One write for one line, and on the wire before anything is measured. */
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
@@ -255,6 +253,11 @@ static void sleeper_start(struct sleeper *sleeper)
 }
 
 static int sleeper_fd;
+static int echo_fd;
+static int sink_fd;
+
+/* Commands to an answer, as a renderer gets them. */
+#define STREAM_COMMANDS		16
 
 /*
  * An operation is a write of a byte and the blocked read that it ends, with
@@ -301,47 +304,129 @@ static uint64_t bench_write1m(unsigned int ops)
 	return ns;
 }
 
-static const struct {
+/* A command of @size bytes, and a blocked read of the answer. */
+static uint64_t round_trips(unsigned int ops, size_t size)
+{
+	uint64_t begin = guest_ns();
+
+	while (ops--) {
+		write_or_exit(echo_fd, out, size);
+		read_or_exit(echo_fd, in, size);
+	}
+	return guest_ns() - begin;
+}
+
+static uint64_t bench_rtt64(unsigned int ops)
+{
+	return round_trips(ops, 64);
+}
+
+static uint64_t bench_rtt4096(unsigned int ops)
+{
+	return round_trips(ops, 4096);
+}
+
+/* Commands one after another, and then the one answer that is waited for. */
+static uint64_t bench_stream256(unsigned int ops)
+{
+	uint64_t begin = guest_ns();
+	unsigned int i;
+
+	while (ops--) {
+		for (i = 0; i < STREAM_COMMANDS; i++)
+			write_or_exit(echo_fd, out, 256);
+		read_or_exit(echo_fd, in, STREAM_COMMANDS * 256);
+	}
+	return guest_ns() - begin;
+}
+
+/* Full sockets: whoever writes is held up and woken, again and again. */
+static uint64_t bench_push1m(unsigned int ops)
+{
+	uint64_t begin = guest_ns();
+
+	while (ops--)
+		write_or_exit(sink_fd, out, CHUNK);
+	return guest_ns() - begin;
+}
+
+/**
+ * struct bench - a phase
+ * @name: as printed
+ * @run: runs so many operations and gives their nanoseconds
+ * @ops: how many
+ * @warm_up: how many before
+ * @size: bytes that one moves
+ */
+struct bench {
 	const char *name;
 	uint64_t (*run)(unsigned int ops);
 	unsigned int ops;
 	unsigned int warm_up;
 	unsigned int size;
-} benches[] = {
+};
+
+static const struct bench stream_benches[] = {
+	{ "rtt64", bench_rtt64, 500, 50, 64 },
+	{ "rtt4096", bench_rtt4096, 300, 30, 4096 },
+	{ "stream256", bench_stream256, 100, 10, STREAM_COMMANDS * 256 },
+	{ "push1m", bench_push1m, 8, 1, CHUNK },
+};
+
+static const struct bench benches[] = {
 	{ "poll", bench_poll, 2000, 200, 0 },
 	{ "write1", bench_write1, 2000, 200, 1 },
 	{ "blocked_read", bench_blocked_read, 600, 60, 1 },
 	{ "write1m", bench_write1m, 8, 1, CHUNK },
 };
 
-int guest_bench(unsigned int rounds)
+static void bench_phase(const struct bench *bench, unsigned int round)
 {
-	unsigned int round, i;
 	uint64_t ns;
 
+	bench->run(bench->warm_up);
+	say("RANCHU-MARK begin bench %s %u\n", bench->name, bench->size);
+	ns = bench->run(bench->ops);
+	say("RANCHU-MARK end bench %s %u bytes=%llu ns=%llu ops=%u\n",
+	    bench->name, bench->size,
+	    (unsigned long long)bench->size * bench->ops,
+	    (unsigned long long)ns, bench->ops);
+	say("RANCHU-BENCH %s round=%u ns=%llu ops=%u\n", bench->name, round,
+	    (unsigned long long)ns, bench->ops);
+}
+
+static void bench_prepare(void)
+{
 	out = guest_buffer(CHUNK);
 	in = guest_buffer(CHUNK);
 	guest_fill(out, CHUNK, 1);
 	use_one_cpu();
 	sleep(SETTLE);
+}
+
+int guest_bench(unsigned int rounds)
+{
+	unsigned int round, i;
+
+	bench_prepare();
 	zero_fd = connect_or_exit("pipe:zero");
 	pingpong_fd = connect_or_exit("pipe:pingpong");
 	sleeper_fd = connect_or_exit("pipe:pingpong");
-	for (round = 0; round < rounds; round++) {
-		for (i = 0; i < ARRAY_SIZE(benches); i++) {
-			benches[i].run(benches[i].warm_up);
-			say("RANCHU-MARK begin bench %s %u\n", benches[i].name,
-			    benches[i].size);
-			ns = benches[i].run(benches[i].ops);
-			say("RANCHU-MARK end bench %s %u bytes=%llu ns=%llu ops=%u\n",
-			    benches[i].name, benches[i].size,
-			    (unsigned long long)benches[i].size *
-				    benches[i].ops,
-			    (unsigned long long)ns, benches[i].ops);
-			say("RANCHU-BENCH %s round=%u ns=%llu ops=%u\n",
-			    benches[i].name, round, (unsigned long long)ns,
-			    benches[i].ops);
-		}
-	}
+	for (round = 0; round < rounds; round++)
+		for (i = 0; i < ARRAY_SIZE(benches); i++)
+			bench_phase(&benches[i], round);
+	return 0;
+}
+
+int guest_stream_bench(unsigned int rounds)
+{
+	unsigned int round, i;
+
+	bench_prepare();
+	echo_fd = connect_or_exit("pipe:echo");
+	sink_fd = connect_or_exit("pipe:sink");
+	for (round = 0; round < rounds; round++)
+		for (i = 0; i < ARRAY_SIZE(stream_benches); i++)
+			bench_phase(&stream_benches[i], round);
 	return 0;
 }

@@ -8,15 +8,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "guest.h"
-
-#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
 /* More than 500 pipes, as the design promises. */
 #define MANY			600u
@@ -26,72 +23,11 @@
 static uint8_t *out;
 static uint8_t *in;
 
-/*
- * Ends the test, from any thread: each test is a process of its own, so that
- * none leaves anything to the next.
- */
-static void __attribute__((noreturn, format(printf, 3, 4)))
-failed(const char *function, int line, const char *fmt, ...)
-{
-	va_list args;
-
-	printf("# %s:%d: ", function, line);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-	_exit(1);
-}
-
-#define CHECK(condition, fmt, ...) \
-	do { \
-		if (!(condition)) \
-			failed(__func__, __LINE__, #condition ": " fmt, \
-			       ##__VA_ARGS__); \
-	} while (0)
-
 static const size_t sizes[] = {
 	1,	   2,	      63,	  64,	      4095,
 	4096,	   4097,      65536,	  65537,      1 << 20,
 	GUEST_RING, GUEST_RING + 1, GUEST_LARGEST - 1, GUEST_LARGEST,
 };
-
-struct writer {
-	pthread_t thread;
-	int fd;
-	const uint8_t *bytes;
-	size_t size;
-	ssize_t written;
-};
-
-static void *writer_thread(void *arg)
-{
-	struct writer *writer = arg;
-
-	writer->written =
-		guest_write_all(writer->fd, writer->bytes, writer->size);
-	return NULL;
-}
-
-/* One thread writes, this one reads; they block and wake each other. */
-static void stream(int fd, const uint8_t *from, uint8_t *to, size_t size)
-{
-	struct writer writer = { .fd = fd, .bytes = from, .size = size };
-	ssize_t got;
-
-	memset(to, 0, size);
-	CHECK(!pthread_create(&writer.thread, NULL, writer_thread, &writer),
-	      "no thread");
-	got = guest_read_all(fd, to, size);
-	pthread_join(writer.thread, NULL);
-	CHECK(writer.written == (ssize_t)size, "%zd of %zu bytes written",
-	      writer.written, size);
-	CHECK(got == (ssize_t)size, "%zd of %zu bytes read", got, size);
-	CHECK(guest_hash(to, size) == guest_hash(from, size), "%zu bytes",
-	      size);
-	CHECK(!memcmp(to, from, size), "%zu bytes", size);
-}
 
 static void pingpong_blocking(void)
 {
@@ -106,7 +42,7 @@ static void pingpong_blocking(void)
 						  1000 : 0);
 
 		guest_fill(out, GUEST_LARGEST, i);
-		stream(fd, out + shift, in + shift / 2, size);
+		guest_stream(fd, out + shift, in + shift / 2, size);
 	}
 	close(fd);
 }
@@ -191,7 +127,7 @@ static void throttle_blocking(void)
 	CHECK(fd >= 0, "%d", fd);
 	for (i = 0; i < ARRAY_SIZE(throttled); i++) {
 		guest_fill(out, throttled[i], i + 200);
-		stream(fd, out, in, throttled[i]);
+		guest_stream(fd, out, in, throttled[i]);
 	}
 	close(fd);
 }
@@ -332,7 +268,7 @@ static void *worker_thread(void *arg)
 	CHECK(fd >= 0, "%d", fd);
 	for (round = 0; round < 10; round++) {
 		guest_fill(from, WORKER_SIZE, worker->number * 100 + round);
-		stream(fd, from, to, WORKER_SIZE - round);
+		guest_stream(fd, from, to, WORKER_SIZE - round);
 	}
 	close(fd);
 	return NULL;
@@ -505,11 +441,8 @@ static void many_pipes(void)
 	CHECK(right == MANY, "%u of %u the second time", right, MANY);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-	bool data;	/* moves checked data through a service; the demo's too */
-} tests[] = {
+/* Those that are marked move checked data through a service: the demo's, too. */
+static const struct guest_case tests[] = {
 	{ "zero_gives_zeroes", zero_gives_zeroes, true },
 	{ "pingpong_blocking", pingpong_blocking, true },
 	{ "pingpong_nonblocking", pingpong_nonblocking, true },
@@ -528,50 +461,9 @@ static const struct {
 	{ "many_pipes", many_pipes, false },
 };
 
-/* A wake that is lost must not hang the report. */
-#define TEST_SECONDS		240
-
-static bool run_test(size_t i)
-{
-	int status = -1;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		alarm(TEST_SECONDS);
-		tests[i].run();
-		fflush(stdout);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return false;
-	if (WIFSIGNALED(status))
-		printf("# ended by signal %d\n", WTERMSIG(status));
-	return !status;
-}
-
 int guest_test(bool data_only)
 {
-	size_t planned = 0, number = 0, right = 0;
-	size_t i;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	out = guest_buffer(GUEST_LARGEST);
 	in = guest_buffer(GUEST_LARGEST);
-	for (i = 0; i < ARRAY_SIZE(tests); i++)
-		planned += tests[i].data || !data_only;
-	printf("KTAP version 1\n1..%zu\n", planned);
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		bool passed;
-
-		if (data_only && !tests[i].data)
-			continue;
-		passed = run_test(i);
-		printf("%sok %zu %s\n", passed ? "" : "not ", ++number,
-		       tests[i].name);
-		right += passed;
-	}
-	printf("# Totals: pass:%zu fail:%zu\n", right, planned - right);
-	return right != planned;
+	return guest_run(tests, ARRAY_SIZE(tests), data_only);
 }

@@ -3,8 +3,10 @@
  * What the parts of pipe_guest share, and its command line:
  *
  *	pipe_guest test			a KTAP report; exit code 1 if one failed
+ *	pipe_guest remote		the same, of services that the host has
  *	pipe_guest demo			moves data; marks each phase on the console
  *	pipe_guest bench [ROUNDS]	time per operation
+ *	pipe_guest stream [ROUNDS]	the same, of services that the host has
  *	pipe_guest pipes COUNT		COUNT pipes at once
  */
 #define _GNU_SOURCE
@@ -181,7 +183,8 @@ unsigned int guest_many_pipes(unsigned int count)
 
 static int print_usage(void)
 {
-	fputs("usage: pipe_guest test | demo | bench [ROUNDS] | pipes COUNT\n",
+	fputs("usage: pipe_guest test | remote | demo | bench [ROUNDS] |\n"
+	      "       stream [ROUNDS] | pipes COUNT\n",
 	      stderr);
 	return 2;
 }
@@ -202,10 +205,14 @@ int main(int argc, char **argv)
 		return print_usage();
 	if (!strcmp(argv[1], "test"))
 		return guest_test(false);
+	if (!strcmp(argv[1], "remote"))
+		return guest_remote();
 	if (!strcmp(argv[1], "demo"))
 		return guest_demo();
 	if (!strcmp(argv[1], "bench"))
 		return guest_bench(number ? number : 2);
+	if (!strcmp(argv[1], "stream"))
+		return guest_stream_bench(number ? number : 2);
 	if (!strcmp(argv[1], "pipes") && number)
 		return open_many(number);
 	return print_usage();
