@@ -5,10 +5,11 @@
 #
 #	FIGURE <key>=<number>
 #
-#	tools/bench/bench.sh [AREA]...	all areas, or some: pipe vq
+#	tools/bench/bench.sh [AREA]...	all areas, or some: pipe vq stream
 #
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
+#	stream	in an emulated host, as pipe, without the wall clock
 #	vq	on this machine, by the wall clock, in alternating runs; figures
 #		are ratios of neighbouring runs
 #
@@ -19,7 +20,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq"
+AREAS="pipe vq stream"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -34,6 +35,8 @@ declare -A FLOORS=(
 	[vq.split_vs_vringh_min]=">= 1.0"
 	[vq.packed_vs_split_1]=">= 1.1"
 )
+
+. "$HERE/stream/stream.sh"
 
 missing=0
 FIGURES=()
@@ -89,10 +92,25 @@ guest() {
 }
 
 # Exits to userspace per command while the kernel serves, all phases together.
+# exits_per_cmd RUN
 exits_per_cmd() {
 	awk -F, '
 	$1 == "kernel" { exits += $5; commands += $6 }
-	END { if (commands) printf "%g", exits / commands }' "$OUT/pipe-guest.csv"
+	END { if (commands) printf "%g", exits / commands }' "$OUT/$1-guest.csv"
+}
+
+exits_table() {
+	printf 'Exits to userspace and pipe commands, console left out:\n'
+	awk -F, '{
+		key = $1 " " $2
+		exits[key] += $5
+		commands[key] += $6
+	}
+	END {
+		for (key in commands)
+			printf "  %-24s %8d exits %8d commands\n", key, exits[key], commands[key]
+	}' "$1" | sort
+	echo
 }
 
 # table_of RUN UNIT: what one run measured.
@@ -115,31 +133,30 @@ table_of() {
 table_pipe() {
 	table_of pipe "Instructions"
 	table_of pipe-wall "Nanoseconds of wall clock (emulated: compare within a line only)"
-	printf '\nExits to userspace and pipe commands, console left out:\n'
-	awk -F, '{
-		key = $1 " " $2
-		exits[key] += $5
-		commands[key] += $6
-	}
-	END {
-		for (key in commands)
-			printf "  %-24s %8d exits %8d commands\n", key, exits[key], commands[key]
-	}' "$OUT/pipe-guest.csv" | sort
 	echo
+	exits_table "$OUT/pipe-guest.csv"
 }
 
-csv_pipe() {
+# csv_of RUN...
+csv_of() {
 	local run
 
 	echo "clock,where,name,ns,ops,exits,commands"
-	for run in pipe pipe-wall; do
+	for run; do
 		{
 			sed -n 's/^BENCH \([a-z0-9_]*\) ns=\([0-9.]*\) ops=\([0-9]*\)/\1 \2 \3/p' \
 				"$OUT/$run.log" |
 				awk '{ print "bare," $1 "," $2 * $3 "," $3 ",," }'
 			cat "$OUT/$run-guest.csv"
-		} | sed "s/^/$([ "$run" = pipe ] && echo instructions || echo wall),/"
+		} | sed "s/^/$([ "$run" = pipe-wall ] && echo wall || echo instructions),/"
 	done
+}
+
+# read_log RUN: makes RUN-guest.csv of RUN.log.
+read_log() {
+	tr -d '\r' < "$OUT/$1.log" > "$OUT/$1.log.unix"
+	mv "$OUT/$1.log.unix" "$OUT/$1.log"
+	awk -f "$HERE/pipe_guest.awk" "$OUT/$1.log" > "$OUT/$1-guest.csv"
 }
 
 # measure_pipe RUN LAB-OPTION...: leaves RUN.log and RUN-guest.csv, the latter
@@ -153,9 +170,7 @@ measure_pipe() {
 	long_step "measuring pipes in the lab ($run)" "$OUT/$run.log" \
 		"$RANCHU_TOP/tools/lab/run.sh" --host arm64 "$@" --timeout 900 \
 		--overlay "$OUT/stage" -- sh /bench/pipe_host.sh || missing=$((missing + 1))
-	tr -d '\r' < "$OUT/$run.log" > "$OUT/$run.log.unix"
-	mv "$OUT/$run.log.unix" "$OUT/$run.log"
-	awk -f "$HERE/pipe_guest.awk" "$OUT/$run.log" > "$OUT/$run-guest.csv"
+	read_log "$run"
 }
 
 bench_pipe() {
@@ -165,9 +180,9 @@ bench_pipe() {
 	measure_pipe pipe --icount
 	measure_pipe pipe-wall --smp 2
 	table_pipe
-	csv_pipe > "$OUT/pipe.csv"
+	csv_of pipe pipe-wall > "$OUT/pipe.csv"
 
-	figure pipe.exits_per_cmd "$(exits_per_cmd)"
+	figure pipe.exits_per_cmd "$(exits_per_cmd pipe)"
 	figure pipe.poll_vs_kick "$(ratio "$(bare pipe poll)" "$(bare pipe kick)")"
 	figure pipe.poll_user_vs_kernel "$(ratio "$(guest pipe user poll)" "$(guest pipe kernel poll)")"
 	figure pipe.write1_user_vs_kernel "$(ratio "$(guest pipe user write1)" "$(guest pipe kernel write1)")"
