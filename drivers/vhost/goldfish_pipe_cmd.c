@@ -78,6 +78,13 @@ static void pipe_answer(struct pipe_dev *dev,
 		pipe_bad_guest(dev);
 }
 
+static void pipe_consumed(struct pipe_dev *dev,
+			  struct goldfish_pipe_command __user *command, u32 bytes)
+{
+	if (put_user(cpu_to_le32(bytes), &command->consumed_size))
+		pipe_bad_guest(dev);
+}
+
 static void vec_init(struct pipe_vec *vec, u32 buffers)
 {
 	vec->segs = 0;
@@ -193,8 +200,7 @@ static s32 pipe_transfer(struct pipe *pipe,
 	if (moved > 0)
 		atomic64_add(moved, write ? &dev->stats.bytes_to_host :
 					    &dev->stats.bytes_to_guest);
-	if (put_user(cpu_to_le32(max_t(ssize_t, moved, 0)), &command->consumed_size))
-		pipe_bad_guest(dev);
+	pipe_consumed(dev, command, max_t(ssize_t, moved, 0));
 	return pipe_status(moved);
 }
 
@@ -254,6 +260,10 @@ static void pipe_command_live(struct pipe *pipe)
 		pipe_arm(pipe, pipe_wake_flag(header.cmd));
 		break;
 	case PIPE_STATUS:
+		/* Drivers look at it before they look at the status. */
+		if (header.cmd == GOLDFISH_PIPE_CMD_READ ||
+		    header.cmd == GOLDFISH_PIPE_CMD_WRITE)
+			pipe_consumed(dev, command, 0);
 		break;
 	default:
 		pipe_bad_guest(dev);
