@@ -38,7 +38,7 @@ printed() {
 	grep -q "$1" "$console"
 }
 
-echo "1..6"
+echo "1..7"
 
 vmmctl doctor > "$console" 2>&1
 result doctor_finds_nothing_missing $?
@@ -58,6 +58,11 @@ result only_set_up_exits $?
 (ulimit -n 60 && boot "pipe_guest pipes 100" --cpus 1 --no-reboot)
 printed '^GUEST-EXIT: 0$' && printed 'pipes open=100' && printed 'have no doorbell'
 result few_files $?
+
+# Half of them by doorbell, half by exits: the guest sees no difference.
+(ulimit -n 1100 && boot "pipe_guest pipes 2000" --cpus 2 --no-reboot)
+printed '^GUEST-EXIT: 0$' && printed 'pipes open=2000' && printed 'have no doorbell'
+result two_thousand_pipes $?
 
 # Reads that exit instead of the window.
 boot "pipe_guest pipes 20" --cpus 1 --no-reboot --window off

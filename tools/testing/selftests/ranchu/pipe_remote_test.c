@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -715,6 +716,52 @@ TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
 	EXPECT_EQ(0, __services_read_end(ends[0]));
 	close(ends[0]);
 	close(sock);
+}
+
+#define MANY			2000u
+
+/* Each with a socket and bytes of its own, all at once; each twice, mixed. */
+TEST_F_TIMEOUT(remote, two_thousand_pipes, TIMEOUT)
+{
+	struct rlimit limit = { .rlim_cur = MANY + 100, .rlim_max = MANY + 100 };
+	struct test_pipe *pipes = calloc(MANY, sizeof(*pipes));
+	int *socks = calloc(MANY, sizeof(*socks));
+	uint32_t *word = pipe_mem_hva(&self->mem, self->data, sizeof(*word));
+	struct vhost_goldfish_pipe_stats stats;
+	unsigned int round, i, n;
+	uint32_t got;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	services_add(self->services, "svc");
+	for (i = 0; i < MANY; i++)
+		socks[i] = services_connect(self->services, &self->dev, &pipes[i], i,
+					    "svc", SERVICES_UNIX);
+	pipe_get_stats(&self->dev, &stats);
+	EXPECT_EQ(MANY, stats.pipes);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < MANY; i++) {
+			*word = round << 16 | i;
+			ASSERT_EQ(4, pipe_write(&pipes[i], self->data, 4));
+		}
+		for (i = 0; i < MANY; i++) {
+			n = i * 7 % MANY;
+			ASSERT_EQ(4, read(socks[n], &got, 4));
+			ASSERT_EQ(round << 16 | n, got);
+			got = ~got;
+			ASSERT_EQ(4, write(socks[n], &got, 4));
+		}
+		for (i = 0; i < MANY; i++) {
+			ASSERT_EQ(4, pipe_read(&pipes[i], self->data, 4));
+			ASSERT_EQ(~(round << 16 | i), *word);
+		}
+	}
+	for (i = 0; i < MANY; i++) {
+		pipe_close(&pipes[i]);
+		ASSERT_EQ(0, __services_read_end(socks[i]));
+		close(socks[i]);
+	}
+	free(pipes);
+	free(socks);
 }
 
 struct chaos {

@@ -133,7 +133,10 @@ static void threads_do_not_mix(void)
 		pthread_join(workers[i].thread, NULL);
 }
 
-/* Its name is known, so it opens; nobody is there, so it is closed again. */
+/*
+ * Its name is known, so it opens; nobody is there, so it is closed again, and
+ * no byte counts as written.
+ */
 static void refused(void)
 {
 	unsigned int i;
