@@ -84,32 +84,34 @@ static enum rx_result rx_control(struct adb_stream *stream,
 	return RX_SENT;
 }
 
+/*
+ * Bytes of payload that a buffer is used for: a packet is never longer than what
+ * Linux sends and takes, however much the guest puts into the ring.
+ */
+static size_t rx_capacity(const struct ranchu_chain *chain)
+{
+	return min_t(size_t, chain->in_len - ADB_HDR_SIZE, ADB_MAX_PAYLOAD);
+}
+
 /* The parts of a buffer behind the header. Returns the elements used. */
 static unsigned int rx_payload(const struct ranchu_chain *chain,
 			       struct iovec *out)
 {
-	size_t skip = ADB_HDR_SIZE;
-	unsigned int i, n = 0;
+	size_t skip = ADB_HDR_SIZE, left = rx_capacity(chain);
+	const struct iovec *iov = chain->iov;
+	unsigned int n = 0;
 
-	for (i = 0; i < chain->n_in; i++) {
-		const struct iovec *iov = &chain->iov[i];
-
+	for (; left; iov++) {
 		if (skip >= iov->iov_len) {
 			skip -= iov->iov_len;
 			continue;
 		}
 		out[n].iov_base = iov->iov_base + skip;
-		out[n].iov_len = iov->iov_len - skip;
+		out[n].iov_len = min(iov->iov_len - skip, left);
+		left -= out[n++].iov_len;
 		skip = 0;
-		n++;
 	}
 	return n;
-}
-
-/* Bytes of payload that a buffer has room for. */
-static size_t rx_capacity(const struct ranchu_chain *chain)
-{
-	return chain->in_len - ADB_HDR_SIZE;
 }
 
 /**

@@ -455,6 +455,42 @@ TEST_F_TIMEOUT(hostile, strange_receive_buffers, TIMEOUT)
 	EXPECT_EQ(0, faults(&self->dev));
 }
 
+/* However long a buffer is, a packet is no longer than drivers expect. */
+TEST_F_TIMEOUT(hostile, huge_receive_buffers, TIMEOUT)
+{
+	const uint32_t sizes[] = { VS_MAX_PAYLOAD, VS_MAX_PAYLOAD, 1000 };
+	const uint32_t size = 1u << 20;
+	uint64_t gpa = vq_mem_alloc(&self->dev.mem, 3 * size, VQ_PAGE);
+	struct vq_ring *ring = &self->dev.rings[VS_RX];
+	unsigned int i;
+	uint32_t at;
+
+	vs_connect(&self->stream, &self->dev, VS_UNIX, GUEST_PORT);
+	use_up_buffers(&self->dev);
+	/* In two pieces, of which the first one ends in the payload. */
+	for (i = 0; i < 3; i++) {
+		struct vq_buf bufs[2] = {
+			{ gpa + i * size, 3000 }, { gpa + i * size + 3000, size - 3000 },
+		};
+
+		vq_add(ring, bufs, 0, 2, NULL);
+	}
+	/* All of it is there before the device has a buffer to put it into. */
+	for (i = 0, at = 0; i < 3; at += sizes[i++])
+		ASSERT_EQ(sizes[i], write(self->stream.sock, vs_pattern(1, at), sizes[i]));
+	vq_publish_and_kick(ring);
+	for (i = 0, at = 0; i < 3; at += sizes[i++]) {
+		const uint8_t *where = vq_mem_guest(&self->dev.mem, gpa + i * size);
+		struct vs_packet packet;
+
+		ASSERT_EQ(VS_HDR + sizes[i], take_raw(&self->dev));
+		vs_decode(&packet, (const void *)where);
+		EXPECT_EQ(OP(RW), packet.op);
+		ASSERT_EQ(sizes[i], packet.len);
+		EXPECT_EQ(0, memcmp(where + VS_HDR, vs_pattern(1, at), sizes[i]));
+	}
+}
+
 /* In the table, and not there. The stream that it meets is reset, no other. */
 TEST_F_TIMEOUT(hostile, memory_that_is_not_there, TIMEOUT)
 {
