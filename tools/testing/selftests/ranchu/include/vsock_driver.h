@@ -121,6 +121,12 @@ void vs_expect_event_at(const char *file, int line, struct vs_dev *dev,
 			uint32_t error, uint64_t cookie);
 #define vs_expect_event(...) vs_expect_event_at(__FILE__, __LINE__, __VA_ARGS__)
 
+/*
+ * Whether the device leaves the CPU alone while we do. It may have had something
+ * to finish; one that waits by asking over and over never stops.
+ */
+bool vs_sleeps(void);
+
 /* ---- the guest's driver: vsock_driver_ring.c ---- */
 
 void vs_encode(struct virtio_vsock_hdr *hdr, const struct vs_packet *packet);

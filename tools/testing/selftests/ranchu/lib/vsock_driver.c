@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "vsock_driver.h"
@@ -210,4 +211,29 @@ void vs_expect_event_at(const char *file, int line, struct vs_dev *dev,
 		  event.type, event.guest_port, event.host_port, event.error,
 		  (unsigned long long)event.cookie, type, guest_port, host_port,
 		  error, (unsigned long long)cookie);
+}
+
+/* All CPU time of this process; the worker is a thread of it. */
+static uint64_t cpu_us(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000ull +
+	       usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+bool vs_sleeps(void)
+{
+	const uint64_t window_us = 250000;
+	unsigned int i;
+	uint64_t before;
+
+	for (i = 0; i < 20; i++) {
+		before = cpu_us();
+		usleep(window_us);
+		if (cpu_us() - before < window_us / 2)
+			return true;
+	}
+	return false;
 }
