@@ -246,6 +246,19 @@ static void adb_kicked(struct ranchu_vring *vring)
 	}
 }
 
+/*
+ * The file may be in the queue of a socket that a stream holds, and nobody reads
+ * that any more: sockets are to be let go of before the file is.
+ */
+static void adb_orphaned(struct ranchu_vhost *vhost)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+
+	mutex_lock(&adb->lock);
+	vsock_adb_streams_free(adb);
+	mutex_unlock(&adb->lock);
+}
+
 static void adb_released(struct ranchu_vhost *vhost)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
@@ -265,6 +278,7 @@ static const struct ranchu_vhost_ops adb_ops = {
 	.features = RANCHU_VQ_FEATURES,
 	.optional = BIT(ADB_EVENT),
 	.kicked = adb_kicked,
+	.orphaned = adb_orphaned,
 	.released = adb_released,
 	.ioctls = adb_ioctls,
 	.n_ioctls = ARRAY_SIZE(adb_ioctls),
@@ -378,12 +392,20 @@ static int adb_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void adb_free(struct ranchu_release *release)
+{
+	struct vsock_adb *adb = container_of(release, struct vsock_adb, release);
+
+	ranchu_vhost_destroy(&adb->vhost);
+	kvfree(adb);
+}
+
+/* Perhaps in our own worker: the file may have come through one of our sockets. */
 static int adb_release(struct inode *inode, struct file *file)
 {
 	struct vsock_adb *adb = file->private_data;
 
-	ranchu_vhost_destroy(&adb->vhost);
-	kvfree(adb);
+	ranchu_release(&adb->release, THIS_MODULE, adb_free);
 	return 0;
 }
 

@@ -169,6 +169,7 @@ struct adb_stream {
  * @rx_iov: of @rx_chains
  * @rx_chains: taken, and not yet known whether needed
  * @rx_data: where recvmsg() puts what it has: @rx_iov less the headers
+ * @release: of the file
  */
 struct vsock_adb {
 	struct ranchu_vhost vhost;
@@ -196,6 +197,7 @@ struct vsock_adb {
 	struct iovec rx_iov[ADB_RX_CHAINS][ADB_RX_IOV];
 	struct ranchu_chain rx_chains[ADB_RX_CHAINS];
 	struct iovec rx_data[ADB_RX_CHAINS * ADB_RX_IOV];
+	struct ranchu_release release;
 };
 
 static inline struct vsock_adb *vsock_adb_of(struct ranchu_vhost *vhost)

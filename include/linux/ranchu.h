@@ -20,9 +20,11 @@
 #include <linux/srcu.h>
 #include <linux/types.h>
 #include <linux/uio.h>
+#include <linux/workqueue.h>
 
 struct eventfd_ctx;
 struct mm_struct;
+struct module;
 struct ranchu_doorbell;
 struct ranchu_mem_table;
 struct vhost_task;
@@ -103,12 +105,15 @@ struct ranchu_work {
  * @works: queued, first in first out
  * @dead: no work is taken any more: never started, stopped, or owner killed
  * @task: the thread; NULL when not started
+ * @killed: called in the thread, its last act, when the owner was killed before
+ *	ranchu_worker_stop(); no work is or will be called. May be NULL.
  */
 struct ranchu_worker {
 	spinlock_t lock;	/* @works and @dead */
 	struct list_head works;
 	bool dead;
 	struct vhost_task *task;
+	void (*killed)(struct ranchu_worker *worker);
 };
 
 void ranchu_worker_init(struct ranchu_worker *worker);
@@ -117,6 +122,23 @@ void ranchu_worker_stop(struct ranchu_worker *worker);
 void ranchu_work_init(struct ranchu_work *work,
 		      void (*fn)(struct ranchu_work *work));
 int ranchu_work_queue(struct ranchu_worker *worker, struct ranchu_work *work);
+
+/* ---- end of a device: release.c ---- */
+
+/**
+ * struct ranchu_release - the end of a device, in what its file is of
+ * @work: ours
+ * @owner: the device's module
+ * @fn: ends the device and frees it
+ */
+struct ranchu_release {
+	struct work_struct work;
+	struct module *owner;
+	void (*fn)(struct ranchu_release *release);
+};
+
+void ranchu_release(struct ranchu_release *release, struct module *owner,
+		    void (*fn)(struct ranchu_release *release));
 
 /* ---- synchronous doorbell: doorbell.c ---- */
 

@@ -83,6 +83,9 @@ struct ranchu_vhost_ioctl {
  *	running. What was pushed is published, and the driver told, afterwards.
  * @stopped: @vring has been stopped: forget what was taken from it. Called with
  *	its lock held, in any process. May be NULL.
+ * @orphaned: the owner was killed, and who has the file still cannot do much
+ *	with it: @kicked is not called any more. Let go of what could keep the
+ *	file from being released. Called in the worker, no lock held. May be NULL.
  * @released: the owner is gone, no ring runs, and @kicked is not called any
  *	more; called with the device's lock held. May be NULL.
  * @ioctls: the device's own
@@ -95,6 +98,7 @@ struct ranchu_vhost_ops {
 	u32 optional;
 	void (*kicked)(struct ranchu_vring *vring);
 	void (*stopped)(struct ranchu_vring *vring);
+	void (*orphaned)(struct ranchu_vhost *dev);
 	void (*released)(struct ranchu_vhost *dev);
 	const struct ranchu_vhost_ioctl *ioctls;
 	unsigned int n_ioctls;
@@ -104,7 +108,8 @@ struct ranchu_vhost_ops {
  * struct ranchu_vhost - a device with rings
  * @lock: serialises ioctls; protects all that has no lock of its own
  * @ops: the device module's
- * @mm: the owner's, pinned as a struct only, for comparison; NULL for none
+ * @mm: the owner's, pinned as a struct only, for comparison; NULL for none.
+ *	Changed with @lock held; NULL before ranchu_vhost_ops.released() is called.
  * @worker: works on rings; runs while there is an owner
  * @mem: the guest's memory
  * @features: acknowledged by the VMM

@@ -18,6 +18,10 @@ EXPORT_TRACEPOINT_SYMBOL_GPL(ranchu_signal);
 
 static int __init ranchu_init(void)
 {
+	int err = ranchu_release_init();
+
+	if (err)
+		return err;
 	if (!ranchu_doorbell_supported())
 		pr_info("this kernel does not export task_work_add, so doorbells are served through userspace exits\n");
 	return 0;
@@ -26,6 +30,7 @@ module_init(ranchu_init);
 
 static void __exit ranchu_exit(void)
 {
+	ranchu_release_exit();
 	ranchu_doorbell_drain();
 }
 module_exit(ranchu_exit);

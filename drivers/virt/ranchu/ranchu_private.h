@@ -11,6 +11,10 @@ struct ranchu_vring;
 void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
 void ranchu_doorbell_drain(void);
 
+/* release.c */
+int ranchu_release_init(void);
+void ranchu_release_exit(void);
+
 /* vring.c */
 void ranchu_vring_init(struct ranchu_vring *vring, struct ranchu_vhost *dev);
 void ranchu_vring_refresh(struct ranchu_vring *vring);

@@ -15,6 +15,15 @@
 
 #include "ranchu_private.h"
 
+/* In the worker, its last act. */
+static void vhost_worker_killed(struct ranchu_worker *worker)
+{
+	struct ranchu_vhost *dev = container_of(worker, struct ranchu_vhost, worker);
+
+	if (dev->ops->orphaned)
+		dev->ops->orphaned(dev);
+}
+
 /**
  * ranchu_vhost_init() - make a device without an owner
  * @dev: zeroed
@@ -37,6 +46,7 @@ int ranchu_vhost_init(struct ranchu_vhost *dev, const struct ranchu_vhost_ops *o
 	mutex_init(&dev->lock);
 	mutex_init(&dev->log_lock);
 	ranchu_worker_init(&dev->worker);
+	dev->worker.killed = vhost_worker_killed;
 	dev->ops = ops;
 	dev->vrings = vrings;
 	dev->n_vrings = n_vrings;
@@ -61,15 +71,18 @@ static void vhost_swap_log_fd(struct ranchu_vhost *dev, struct eventfd_ctx *ctx)
  */
 static void vhost_release_owner(struct ranchu_vhost *dev)
 {
+	struct mm_struct *mm = dev->mm;
 	unsigned int i;
 
-	if (!dev->mm)
+	if (!mm)
 		return;
 	ranchu_vhost_stop(dev);
 	for (i = 0; i < dev->n_vrings; i++)
 		ranchu_vring_release(&dev->vrings[i]);
 	/* What is still queued finds its ring stopped. */
 	ranchu_worker_stop(&dev->worker);
+	/* Who waits for the device, and is woken now, finds no owner. */
+	WRITE_ONCE(dev->mm, NULL);
 	if (dev->ops->released)
 		dev->ops->released(dev);
 	vhost_swap_log_fd(dev, NULL);
@@ -78,8 +91,7 @@ static void vhost_release_owner(struct ranchu_vhost *dev)
 	dev->backend_features = 0;
 	dev->log = 0;
 	dev->log_set = false;
-	mmdrop(dev->mm);
-	dev->mm = NULL;
+	mmdrop(mm);
 }
 
 /**
@@ -188,7 +200,7 @@ static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
 	if (err)
 		return err;
 	mmgrab(current->mm);
-	dev->mm = current->mm;
+	WRITE_ONCE(dev->mm, current->mm);
 	return 0;
 }
 

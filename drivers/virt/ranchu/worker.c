@@ -78,6 +78,8 @@ static void worker_killed(void *data)
 
 	worker_close(worker);
 	worker_drain(worker);
+	if (worker->killed)
+		worker->killed(worker);
 }
 
 /**
@@ -90,6 +92,7 @@ void ranchu_worker_init(struct ranchu_worker *worker)
 	INIT_LIST_HEAD(&worker->works);
 	worker->dead = true;
 	worker->task = NULL;
+	worker->killed = NULL;
 }
 EXPORT_SYMBOL_GPL(ranchu_worker_init);
 

@@ -28,6 +28,9 @@
 /* A constant expression, because a declaration is what stands there. */
 #define EXPORT_SYMBOL_GPL(...) _Static_assert(1, "")
 
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, val) ((void)(*(volatile __typeof__(x) *)&(x) = (val)))
+
 typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;

@@ -288,6 +288,98 @@ TEST_F_TIMEOUT(sock, files_sent_along_are_closed, TIMEOUT)
 	}
 }
 
+/* As soon as a device that may still be on its way out has given it back. */
+static void create_when_free(struct vs_dev *dev)
+{
+	unsigned int waited_ms = 0;
+	struct vs_dev other;
+
+	vs_open(&other, VQ_SPLIT);
+	vs_set_up(&other);
+	while (__vs_set_cid(&other, VS_CID)) {
+		if (waited_ms++ == VQ_PATIENCE_MS)
+			vq_die("the CID is not given back");
+		usleep(1000);
+	}
+	vs_destroy(&other);
+	vs_create(dev, VS_CID, VQ_SPLIT);
+}
+
+/*
+ * The device's file comes through a stream of the device itself, and this is
+ * the last that there is of it: its end comes while its worker reads.
+ */
+TEST_F_TIMEOUT(sock, its_own_file_sent_along, TIMEOUT)
+{
+	vs_connect(&self->stream, &self->dev, VS_UNIX, GUEST_PORT);
+	self->stream.buf_alloc = 0;
+	vs_stream_send(&self->stream, OP(CREDIT_UPDATE), 0, NULL, 0);
+	vs_flush(&self->dev);
+	send_file(self->stream.sock, self->dev.fd);
+	close(self->dev.fd);
+	self->dev.fd = -1;
+	EXPECT_EQ(0, vs_readable(self->stream.sock, 0));
+	self->stream.buf_alloc = VS_BUF_ALLOC;
+	vs_stream_send(&self->stream, OP(CREDIT_UPDATE), 0, NULL, 0);
+	EXPECT_EQ(0, __vs_read_end(self->stream.sock));
+	vs_stream_close(&self->stream);
+	vs_destroy(&self->dev);
+	create_when_free(&self->dev);
+}
+
+/* A child that does not outlive the test. */
+static pid_t fork_helper(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+static void keep_own_file(const int ends[2], int tell)
+{
+	uint32_t host_port = 0;
+	struct vs_dev dev;
+
+	vs_create(&dev, VS_CID, VQ_SPLIT);
+	if (__vs_connect(&dev, GUEST_PORT, &host_port, ends[0], 0))
+		vq_die("CONNECT");
+	send_file(ends[1], dev.fd);
+	close(ends[0]);
+	close(ends[1]);
+	close(dev.fd);
+	if (write(tell, "x", 1) != 1)
+		_exit(1);
+	pause();
+}
+
+/* The same, but nobody reads: the device ends with its owner. */
+TEST_F_TIMEOUT(sock, its_own_file_never_read, TIMEOUT)
+{
+	int ends[2], tell[2], status, end;
+	char byte;
+	pid_t pid;
+
+	vs_destroy(&self->dev);
+	ASSERT_EQ(0, pipe(tell));
+	vs_sockets(VS_UNIX, ends);
+	pid = fork_helper();
+	if (!pid)
+		keep_own_file(ends, tell[1]);
+	close(ends[0]);
+	close(tell[1]);
+	ASSERT_EQ(1, read(tell[0], &byte, 1));
+	close(tell[0]);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	/* With something unread, an AF_UNIX socket resets after its end. */
+	end = __vs_read_end(ends[1]);
+	EXPECT_TRUE(!end || end == -ECONNRESET);
+	close(ends[1]);
+	create_when_free(&self->dev);
+}
+
 static void request(struct vs_dev *dev, uint32_t guest_port)
 {
 	struct vs_packet packet = vs_packet_of(dev, guest_port, HOST_PORT, OP(REQUEST));
@@ -322,16 +414,6 @@ TEST_F_TIMEOUT(sock, events_are_read_whole, TIMEOUT)
 	EXPECT_EQ(VHOST_VSOCK_ADB_REQUEST, events[1].type);
 	EXPECT_EQ(HOST_PORT, events[1].host_port);
 	EXPECT_FALSE(vs_has_event(&self->dev));
-}
-
-/* A child that does not outlive the test. */
-static pid_t fork_helper(void)
-{
-	pid_t pid = fork();
-
-	if (!pid)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
 }
 
 static void on_signal(int number)

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The end of a device whose last file is closed. Whoever closes it may be one of
+ * our workers: a file can travel through a socket that a worker reads, and a
+ * worker that waited for itself, or for another one that does the same, would
+ * wait for ever.
+ */
+#include <linux/export.h>
+#include <linux/module.h>
+#include <linux/ranchu.h>
+#include <linux/sched.h>
+
+#include "ranchu_private.h"
+
+static struct workqueue_struct *release_queue;
+
+static void release_work(struct work_struct *work)
+{
+	struct ranchu_release *release = container_of(work, struct ranchu_release, work);
+	struct module *owner = release->owner;
+
+	release->fn(release);
+	/* Its text is left; ours stays until ranchu_release_exit(). */
+	module_put(owner);
+}
+
+/**
+ * ranchu_release() - end a device, here or where it may wait for workers
+ * @release: lives in the device
+ * @owner: the device's module, which stays loaded until @fn has returned
+ * @fn: stops the device's worker and frees the device with @release
+ *
+ * To be called in the release of the device's file. What others can see, like a
+ * name that is taken, may outlast the call by a moment.
+ *
+ * Context: any process, workers included; may sleep.
+ */
+void ranchu_release(struct ranchu_release *release, struct module *owner,
+		    void (*fn)(struct ranchu_release *release))
+{
+	if (!(current->flags & PF_USER_WORKER)) {
+		fn(release);
+		return;
+	}
+	__module_get(owner);
+	release->owner = owner;
+	release->fn = fn;
+	INIT_WORK(&release->work, release_work);
+	queue_work(release_queue, &release->work);
+}
+EXPORT_SYMBOL_GPL(ranchu_release);
+
+/**
+ * ranchu_release_init() - be ready for devices to end
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int ranchu_release_init(void)
+{
+	release_queue = alloc_workqueue("ranchu_release", WQ_UNBOUND, 0);
+	return release_queue ? 0 : -ENOMEM;
+}
+
+/**
+ * ranchu_release_exit() - undo ranchu_release_init()
+ *
+ * Waits for what module_put() in release_work() has let go on without us.
+ */
+void ranchu_release_exit(void)
+{
+	destroy_workqueue(release_queue);
+}
