@@ -270,6 +270,7 @@ static void adb_released(struct ranchu_vhost *vhost)
 	adb->rx_starved = false;
 	mutex_unlock(&adb->lock);
 	adb_cid_drop(adb);
+	wake_up_interruptible(&adb->event_wait);
 }
 
 static const struct ranchu_vhost_ops adb_ops = {
@@ -308,6 +309,12 @@ static void adb_event_done(struct adb_stream *stream, unsigned int type)
 	}
 }
 
+/* Nobody is, between two owners. */
+static bool adb_is_owner(struct vsock_adb *adb)
+{
+	return READ_ONCE(adb->vhost.mm) == current->mm;
+}
+
 /* Returns bytes, 0 if there is no event. */
 static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t len)
 {
@@ -316,6 +323,11 @@ static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t l
 	ssize_t done = 0;
 
 	mutex_lock(&adb->lock);
+	/* Under the lock, so that one who is late does not listen for the next. */
+	if (!adb_is_owner(adb)) {
+		done = -EPERM;
+		goto out;
+	}
 	adb->listening = true;
 	while (len - done >= sizeof(event)) {
 		stream = list_first_entry_or_null(&adb->events, struct adb_stream,
@@ -330,6 +342,7 @@ static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t l
 		adb_event_done(stream, event.type);
 		done += sizeof(event);
 	}
+out:
 	mutex_unlock(&adb->lock);
 	return done;
 }
@@ -348,15 +361,13 @@ static ssize_t adb_read(struct file *file, char __user *buf, size_t len,
 	if (len < sizeof(struct vhost_vsock_adb_event))
 		return -EINVAL;
 	for (;;) {
-		/* Also when events are left from an owner before. */
-		if (READ_ONCE(adb->vhost.mm) != current->mm)
-			return -EPERM;
 		done = adb_read_events(adb, buf, len);
 		if (done)
 			return done;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		if (wait_event_interruptible(adb->event_wait, adb_has_events(adb)))
+		if (wait_event_interruptible(adb->event_wait, adb_has_events(adb) ||
+					     !adb_is_owner(adb)))
 			return -ERESTARTSYS;
 	}
 }
@@ -366,11 +377,10 @@ static __poll_t adb_poll(struct file *file, poll_table *wait)
 	struct vsock_adb *adb = file->private_data;
 
 	poll_wait(file, &adb->event_wait, wait);
-	if (READ_ONCE(adb->vhost.mm) == current->mm) {
-		mutex_lock(&adb->lock);
+	mutex_lock(&adb->lock);
+	if (adb_is_owner(adb))
 		adb->listening = true;
-		mutex_unlock(&adb->lock);
-	}
+	mutex_unlock(&adb->lock);
 	return adb_has_events(adb) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 

@@ -502,6 +502,33 @@ TEST_F_TIMEOUT(sock, only_the_owner, TIMEOUT)
 	EXPECT_FALSE(vs_has_event(&self->dev));
 }
 
+static void *read_an_event(void *arg)
+{
+	struct vhost_vsock_adb_event event;
+	struct vs_dev *dev = arg;
+
+	return read(dev->fd, &event, sizeof(event)) < 0 ? (void *)(long)errno : NULL;
+}
+
+/* Whoever waits for events when the owner goes is told, whenever that is. */
+TEST_F_TIMEOUT(sock, reading_while_owner_goes, TIMEOUT)
+{
+	pthread_t thread;
+	unsigned int i;
+	void *error;
+
+	ASSERT_EQ(0, fcntl(self->dev.fd, F_SETFL, 0));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, read_an_event, &self->dev));
+		usleep(i & 1 ? 50000 : 0);
+		vq_ioctl(self->dev.fd, VHOST_RESET_OWNER, NULL);
+		pthread_join(thread, &error);
+		EXPECT_EQ(EPERM, (long)error);
+		vs_reset_rings(&self->dev);
+		vs_set_up(&self->dev);
+	}
+}
+
 TEST_F_TIMEOUT(sock, arguments, TIMEOUT)
 {
 	struct vhost_vsock_adb_connect connect = { .fd = -1, .padding = 1 };
