@@ -89,13 +89,15 @@ struct adb_chunk {
 /**
  * struct adb_stream - one stream
  * @ports: its name
- * @hash: in vsock_adb.streams; not any more once it is dead and the guest knows
+ * @hash: in vsock_adb.streams; once it is dead and the guest knows, in .lingering
+ *	as long as it has a socket
  * @adb: the device
  * @conn: the protocol's part
  * @cookie: the user's
  * @event_node: in vsock_adb.events while @events is not 0
  * @events: of ADB_EVENT_OF(): not yet read
  * @error: of the CLOSED event
+ * @closed: that event has been raised, or needs not be
  * @ready_node: in vsock_adb.ready or .starved, or in neither; protected by
  *	vsock_adb.ready_lock
  * @starved: it is in .starved; protected by the same
@@ -113,7 +115,7 @@ struct adb_chunk {
  * @queued: how many
  *
  * Protected by vsock_adb.lock but where it says otherwise. It is freed when it
- * is dead, has nothing to send and no event to be read.
+ * is dead, has nothing to send either way and no event to be read.
  */
 struct adb_stream {
 	struct adb_ports ports;
@@ -124,6 +126,7 @@ struct adb_stream {
 	struct list_head event_node;
 	unsigned int events;
 	u32 error;
+	bool closed;
 	struct list_head ready_node;
 	bool starved;
 	unsigned long wake;
@@ -148,6 +151,7 @@ struct adb_stream {
  * @cid: the guest's; 0 until it is set. Changed with @vhost's lock held, while
  *	not running.
  * @streams: by their ports
+ * @lingering: streams that have ended, but for their sockets
  * @seed: so that a guest cannot choose ports that collide
  * @n_streams: how many there are, those that only wait for their event to be
  *	read included
@@ -177,6 +181,7 @@ struct vsock_adb {
 	struct mutex lock;	/* see above */
 	u32 cid;
 	DECLARE_HASHTABLE(streams, ADB_HASH_BITS);
+	struct hlist_head lingering;
 	u32 seed;
 	unsigned int n_streams;
 	u32 next_port;
@@ -228,6 +233,7 @@ void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from);
 void vsock_adb_sock_flush(struct adb_stream *stream);
 size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 			   unsigned int n, size_t len);
+bool vsock_adb_sock_busy(struct adb_stream *stream);
 void vsock_adb_sock_settle(struct adb_stream *stream);
 
 /* vsock_adb_tx.c: packets from the guest */

@@ -233,8 +233,7 @@ static size_t rx_serve(struct adb_stream *stream, struct ranchu_vring *vring)
 		stream->readable = stream->sock;
 	if (test_and_clear_bit(ADB_WAKE_WRITE, &stream->wake) && stream->sock)
 		vsock_adb_sock_flush(stream);
-	if (stream->conn.state != ADB_DEAD)
-		vsock_adb_sock_settle(stream);
+	vsock_adb_sock_settle(stream);
 	switch (rx_turn(stream, vring, &budget)) {
 	case RX_STARVED:
 		rx_starve(stream);

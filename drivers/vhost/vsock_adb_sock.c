@@ -106,6 +106,56 @@ int vsock_adb_sock_get(struct adb_stream *stream, int fd)
 	return 0;
 }
 
+static bool sock_is_tcp(const struct adb_stream *stream)
+{
+	return stream->sock->sk->sk_family != AF_UNIX;
+}
+
+/*
+ * Whether a read that got less than it asked for left anything. The socket
+ * wakes us for what comes after we have looked.
+ */
+static bool sock_has_more(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN || READ_ONCE(sk->sk_err);
+}
+
+/*
+ * Throws away what has come for a guest that has closed. Closed with anything
+ * unread, TCP resets the connection, and drops what the guest sent last.
+ */
+static void sock_discard(struct adb_stream *stream)
+{
+	struct msghdr msg = {};
+	ssize_t done;
+
+	iov_iter_discard(&msg.msg_iter, ITER_DEST, ADB_STREAM_BUDGET);
+	done = sock_recvmsg(stream->sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	stream->readable = done > 0 && sock_has_more(stream->sock);
+	if (done < 0 && done != -EAGAIN && done != -EINTR)
+		stream->reset = true;
+}
+
+/*
+ * Whether a socket that will be sent nothing more is to be kept: until the other
+ * end has acknowledged all, as data that still comes would have the same effect
+ * as data that is there. AF_UNIX has handed over all that it has taken.
+ */
+static bool sock_lingers(struct adb_stream *stream)
+{
+	if (!sock_is_tcp(stream))
+		return false;
+	if (stream->readable)
+		sock_discard(stream);
+	/* Others have their turn; the other end may need room to see ours. */
+	if (stream->readable)
+		vsock_adb_stream_ready(stream);
+	return READ_ONCE(stream->sock->sk->sk_state) == TCP_FIN_WAIT1;
+}
+
 /**
  * vsock_adb_sock_put() - take a stream's socket away
  * @stream: may have none
@@ -121,6 +171,9 @@ void vsock_adb_sock_put(struct adb_stream *stream)
 	/* After this nothing of the socket's calls us. */
 	remove_wait_queue(stream->wqh, &stream->wait);
 	stream->wqh = NULL;
+	/* It may be before its time: as far as can be seen nothing is lost. */
+	if (sock_is_tcp(stream) && stream->conn.peer_shut == ADB_SHUT_BOTH)
+		sock_discard(stream);
 	kernel_sock_shutdown(stream->sock, SHUT_RDWR);
 	fput(stream->file);
 	stream->sock = NULL;
@@ -271,18 +324,6 @@ void vsock_adb_sock_flush(struct adb_stream *stream)
 	}
 }
 
-/*
- * Whether a read that got less than it asked for left anything. The socket
- * wakes us for what comes after we have looked.
- */
-static bool sock_has_more(const struct socket *sock)
-{
-	const struct sock *sk = sock->sk;
-
-	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
-	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN || READ_ONCE(sk->sk_err);
-}
-
 /**
  * vsock_adb_sock_recv() - fetch what the socket has for the guest
  * @stream: has a socket
@@ -316,9 +357,34 @@ size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 	return 0;
 }
 
+/* Tells the socket what the guest has shut down. */
+static void sock_tell_shut(struct adb_stream *stream)
+{
+	unsigned int shut = stream->conn.peer_shut & ~stream->sock_shut;
+
+	stream->sock_shut |= shut;
+	if (shut & ADB_SHUT_SEND)
+		kernel_sock_shutdown(stream->sock, SHUT_WR);
+	/* TCP tells nobody, and takes what comes after it for a reason to reset. */
+	if (shut & ADB_SHUT_RCV && !sock_is_tcp(stream))
+		kernel_sock_shutdown(stream->sock, SHUT_RD);
+}
+
+/**
+ * vsock_adb_sock_busy() - tell whether the socket has something to do
+ * @stream: may have no socket
+ *
+ * Context: the device's lock held; may sleep.
+ * Return: whether what the guest has sent before it shut down is still under way.
+ */
+bool vsock_adb_sock_busy(struct adb_stream *stream)
+{
+	return stream->sock && (stream->queued || sock_lingers(stream));
+}
+
 /**
  * vsock_adb_sock_settle() - see what the ends of a stream come to
- * @stream: may have no socket
+ * @stream: may have no socket; may be dead, and have one
  *
  * To be called when the guest has shut down, when the socket has ended, and
  * when nothing waits for the socket any more. What the guest sent before it
@@ -332,15 +398,15 @@ void vsock_adb_sock_settle(struct adb_stream *stream)
 
 	if (!stream->sock || stream->queued)
 		return;
+	sock_tell_shut(stream);
 	if (conn->peer_shut == ADB_SHUT_BOTH) {
-		vsock_adb_stream_close(stream, 0);
+		if (vsock_adb_sock_busy(stream))
+			return;
+		if (conn->state == ADB_DEAD)
+			vsock_adb_sock_put(stream);
+		else
+			vsock_adb_stream_close(stream, stream->reset ? ECONNRESET : 0);
 		return;
-	}
-	if (conn->peer_shut & ~stream->sock_shut) {
-		stream->sock_shut = conn->peer_shut;
-		kernel_sock_shutdown(stream->sock,
-				     conn->peer_shut & ADB_SHUT_SEND ?
-				     SHUT_WR : SHUT_RD);
 	}
 	/* Both have said all they had to say. */
 	if (conn->peer_shut & ADB_SHUT_SEND && conn->shut & ADB_SHUT_SEND)

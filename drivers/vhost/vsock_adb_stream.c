@@ -32,6 +32,7 @@ void vsock_adb_streams_init(struct vsock_adb *adb)
 	INIT_LIST_HEAD(&adb->ready);
 	INIT_LIST_HEAD(&adb->starved);
 	INIT_LIST_HEAD(&adb->events);
+	INIT_HLIST_HEAD(&adb->lingering);
 	init_waitqueue_head(&adb->event_wait);
 	hash_init(adb->streams);
 	adb->seed = get_random_u32();
@@ -184,9 +185,10 @@ static void stream_drop_chunks(struct adb_stream *stream)
 }
 
 /**
- * vsock_adb_stream_close() - end a stream at once
- * @stream: not ended before
- * @error: for the CLOSED event; 0: all went well
+ * vsock_adb_stream_close() - end a stream
+ * @stream: may have ended before, with its socket still busy
+ * @error: for the CLOSED event; 0: all went well, so what the guest has sent
+ *	before it closed still goes to the socket
  *
  * The guest is told, unless it knows. The stream's memory stays until
  * vsock_adb_stream_reap() finds nothing left to do.
@@ -198,8 +200,14 @@ void vsock_adb_stream_close(struct adb_stream *stream, u32 error)
 	lockdep_assert_held(&stream->adb->lock);
 	adb_conn_reset(&stream->conn);
 	stream->error = error;
-	vsock_adb_sock_put(stream);
-	stream_drop_chunks(stream);
+	if (error || stream->conn.peer_shut != ADB_SHUT_BOTH ||
+	    !vsock_adb_sock_busy(stream)) {
+		vsock_adb_sock_put(stream);
+		stream_drop_chunks(stream);
+	}
+	if (stream->closed)
+		return;
+	stream->closed = true;
 	/* What was not told before need not be told now. */
 	stream->events &= ~ADB_EVENT_OF(VHOST_VSOCK_ADB_ESTABLISHED);
 	if (stream->events & ADB_EVENT_OF(VHOST_VSOCK_ADB_REQUEST))
@@ -229,7 +237,7 @@ void vsock_adb_stream_drop(struct adb_stream *stream)
  * @stream: any
  *
  * Its name is free as soon as the guest knows that it has ended, its memory
- * when userspace does.
+ * when userspace does, and the socket has all that the guest had sent.
  *
  * Context: the device's lock held, @stream not on the list of ready ones.
  * Return: whether it is gone.
@@ -242,6 +250,10 @@ bool vsock_adb_stream_reap(struct adb_stream *stream)
 	if (stream->conn.state != ADB_DEAD || stream->conn.todo)
 		return false;
 	hash_del(&stream->hash);
+	if (stream->sock) {
+		hlist_add_head(&stream->hash, &adb->lingering);
+		return false;
+	}
 	if (stream->events)
 		return false;
 	spin_lock_irq(&adb->ready_lock);
@@ -269,9 +281,20 @@ void vsock_adb_streams_close(struct vsock_adb *adb)
 			vsock_adb_stream_close(stream, ECONNRESET);
 }
 
+/* Whatever was still to be done for it. */
+static void stream_forget(struct adb_stream *stream)
+{
+	stream->conn.todo = 0;
+	vsock_adb_sock_put(stream);
+	stream_drop_chunks(stream);
+	stream->events = 0;
+	list_del_init(&stream->event_node);
+	vsock_adb_stream_reap(stream);
+}
+
 /**
  * vsock_adb_streams_free() - forget all streams
- * @adb: no ring runs, no worker, and nobody will read events
+ * @adb: no ring is worked on any more, and nobody is to read events
  *
  * Context: @adb's lock held; may sleep.
  */
@@ -283,17 +306,11 @@ void vsock_adb_streams_free(struct vsock_adb *adb)
 
 	adb->listening = false;
 	vsock_adb_streams_close(adb);
-	hash_for_each_safe(adb->streams, bucket, tmp, stream, hash) {
-		/* The guest will not hear of it. */
-		stream->conn.todo = 0;
-		list_del_init(&stream->event_node);
-		stream->events = 0;
-		vsock_adb_stream_reap(stream);
-	}
-	list_for_each_entry_safe(stream, next, &adb->events, event_node) {
-		list_del_init(&stream->event_node);
-		stream->events = 0;
-		vsock_adb_stream_reap(stream);
-	}
+	hash_for_each_safe(adb->streams, bucket, tmp, stream, hash)
+		stream_forget(stream);
+	hlist_for_each_entry_safe(stream, tmp, &adb->lingering, hash)
+		stream_forget(stream);
+	list_for_each_entry_safe(stream, next, &adb->events, event_node)
+		stream_forget(stream);
 	adb->n_orphans = 0;
 }

@@ -65,7 +65,9 @@ static void tx_stream(struct adb_stream *stream, const struct adb_packet *packet
 {
 	struct vsock_adb *adb = stream->adb;
 	bool asking = stream->conn.state == ADB_ASKING;
-	bool graceful = stream->conn.told_shut == ADB_SHUT_BOTH;
+	/* A guest that has closed may tire of waiting for our RST. */
+	bool graceful = stream->conn.told_shut == ADB_SHUT_BOTH ||
+			stream->conn.peer_shut == ADB_SHUT_BOTH;
 
 	/* Our RST is on its way; the guest did not know yet. */
 	if (stream->conn.state == ADB_DEAD)

@@ -290,6 +290,92 @@ TEST_F_TIMEOUT(end, guest_closes_before_host_reads, TIMEOUT)
 	expect_gone(_metadata, &self->dev);
 }
 
+/* What the host sends is not taken by the guest any more. */
+static void take_credit_back(struct vs_stream *stream)
+{
+	stream->buf_alloc = 0;
+	vs_stream_send(stream, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0, NULL, 0);
+	vs_flush(stream->dev);
+}
+
+/*
+ * A guest closes without having read what the host sent, and sends: TCP that is
+ * closed so would drop what is on its way. More comes from the host while the
+ * end is awaited. All that the guest sent arrives.
+ */
+TEST_F_TIMEOUT(end, guest_closes_with_data_unread, TIMEOUT)
+{
+	uint32_t sent;
+	int end;
+
+	small_buffers(&self->stream);
+	take_credit_back(&self->stream);
+	write_pattern(&self->stream, 0, 50000);
+	sent = fill(&self->stream);
+	vs_stream_send(&self->stream, SHUTDOWN, VS_SHUT_BOTH, NULL, 0);
+	vs_flush(&self->dev);
+	if (variant->kind == VS_TCP)
+		write_pattern(&self->stream, 50000, 10000);
+	host_reads_all(&self->stream, sent);
+	end = __vs_read_end(self->stream.sock);
+	/* AF_UNIX says in the end that its data was not read. */
+	EXPECT_TRUE(!end || (variant->kind == VS_UNIX && end == -ECONNRESET));
+	vs_stream_await(&self->stream, RST, NULL);
+	vs_stream_expect_closed(&self->stream, 0);
+	expect_gone(_metadata, &self->dev);
+}
+
+/*
+ * A guest that has closed gives up waiting for the RST, as Linux does in time,
+ * and uses its ports again. What it sent before is still on its way.
+ */
+TEST_F_TIMEOUT(end, guest_closes_and_resets, TIMEOUT)
+{
+	struct vhost_vsock_adb_stats stats;
+	struct vs_stream next;
+	unsigned int i;
+	uint32_t sent;
+
+	small_buffers(&self->stream);
+	sent = fill(&self->stream);
+	vs_stream_send(&self->stream, SHUTDOWN, VS_SHUT_BOTH, NULL, 0);
+	vs_stream_send(&self->stream, RST, 0, NULL, 0);
+	vs_drain(&self->dev);
+	vs_stream_expect_closed(&self->stream, 0);
+	vs_accept(&next, &self->dev, variant->kind, GUEST_PORT, self->stream.host_port);
+	vs_echo(&next);
+	host_reads_all(&self->stream, sent);
+	EXPECT_EQ(0, __vs_read_end(self->stream.sock));
+	vs_echo(&next);
+	vs_stream_send(&next, RST, 0, NULL, 0);
+	vs_stream_expect_closed(&next, ECONNRESET);
+	vs_stream_close(&next);
+	/* TCP may take its time to tell that the end has arrived. */
+	for (i = 0; i < VQ_PATIENCE_MS; i++) {
+		vs_get_stats(&self->dev, &stats);
+		if (!stats.streams)
+			break;
+		usleep(1000);
+	}
+	expect_gone(_metadata, &self->dev);
+}
+
+/* The same, but nobody ever reads: the device takes what is left along. */
+TEST_F_TIMEOUT(end, device_closed_with_data_left, TIMEOUT)
+{
+	small_buffers(&self->stream);
+	take_credit_back(&self->stream);
+	write_pattern(&self->stream, 0, 50000);
+	fill(&self->stream);
+	vs_stream_send(&self->stream, SHUTDOWN, VS_SHUT_BOTH, NULL, 0);
+	vs_stream_send(&self->stream, RST, 0, NULL, 0);
+	vs_drain(&self->dev);
+	vs_stream_expect_closed(&self->stream, 0);
+	vs_destroy(&self->dev);
+	vs_create(&self->dev, VS_CID, variant->features);
+	expect_gone(_metadata, &self->dev);
+}
+
 /* A guest that gives no receive buffers can send nevertheless. */
 TEST_F_TIMEOUT(end, without_receive_buffers, TIMEOUT)
 {
