@@ -24,6 +24,7 @@
 #include <linux/poll.h>
 #include <linux/ranchu_vhost.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/vhost_vsock_adb.h>
 #include <linux/wait.h>
 
@@ -56,6 +57,7 @@ enum adb_ring {
 /* struct adb_stream.wake */
 #define ADB_WAKE_READ 0
 #define ADB_WAKE_WRITE 1
+#define ADB_WAKE_TIMEOUT 2
 
 /* struct adb_stream.events */
 #define ADB_EVENT_OF(type) (1u << (type))
@@ -101,7 +103,8 @@ struct adb_chunk {
  * @ready_node: in vsock_adb.ready or .starved, or in neither; protected by
  *	vsock_adb.ready_lock
  * @starved: it is in .starved; protected by the same
- * @wake: of ADB_WAKE_...: what the socket said; atomic
+ * @wake: of ADB_WAKE_...: what the socket or @timer said; atomic
+ * @timer: runs while the guest is to confirm the end
  * @readable: the socket may have data
  * @appetite: bytes that the socket is thought to have
  * @reset: the socket's other end has reset it; what can still be read is not all
@@ -130,6 +133,7 @@ struct adb_stream {
 	struct list_head ready_node;
 	bool starved;
 	unsigned long wake;
+	struct timer_list timer;
 	bool readable;
 	size_t appetite;
 	bool reset;
@@ -220,6 +224,7 @@ struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
 void vsock_adb_stream_ready(struct adb_stream *stream);
 void vsock_adb_stream_event(struct adb_stream *stream, unsigned int type);
 void vsock_adb_stream_close(struct adb_stream *stream, u32 error);
+void vsock_adb_stream_hurry(struct adb_stream *stream);
 void vsock_adb_stream_drop(struct adb_stream *stream);
 bool vsock_adb_stream_reap(struct adb_stream *stream);
 void vsock_adb_streams_close(struct vsock_adb *adb);

@@ -386,8 +386,8 @@ bool vsock_adb_sock_busy(struct adb_stream *stream)
  * vsock_adb_sock_settle() - see what the ends of a stream come to
  * @stream: may have no socket; may be dead, and have one
  *
- * To be called when the guest has shut down, when the socket has ended, and
- * when nothing waits for the socket any more. What the guest sent before it
+ * To be called when the guest has shut down, when the socket has ended, when
+ * nothing waits for the socket any more, and when time is up. What the guest sent before it
  * shut down goes out first.
  *
  * Context: worker, the device's lock held.
@@ -396,6 +396,11 @@ void vsock_adb_sock_settle(struct adb_stream *stream)
 {
 	struct adb_conn *conn = &stream->conn;
 
+	if (test_and_clear_bit(ADB_WAKE_TIMEOUT, &stream->wake) &&
+	    conn->state != ADB_DEAD) {
+		vsock_adb_stream_close(stream, ECONNRESET);
+		return;
+	}
 	if (!stream->sock || stream->queued)
 		return;
 	sock_tell_shut(stream);
@@ -411,4 +416,6 @@ void vsock_adb_sock_settle(struct adb_stream *stream)
 	/* Both have said all they had to say. */
 	if (conn->peer_shut & ADB_SHUT_SEND && conn->shut & ADB_SHUT_SEND)
 		adb_conn_shutdown(conn, ADB_SHUT_BOTH);
+	if (conn->shut == ADB_SHUT_BOTH)
+		vsock_adb_stream_hurry(stream);
 }

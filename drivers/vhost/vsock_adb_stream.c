@@ -22,6 +22,9 @@
 #define ADB_BUF_FEW (512 * 1024)
 #define ADB_BUF_MANY (16 * 1024)
 
+/* For the guest to reset what both sides have shut down. As in Linux. */
+#define ADB_CLOSE_TIMEOUT (8 * HZ)
+
 /**
  * vsock_adb_streams_init() - prepare for streams
  * @adb: zeroed
@@ -65,6 +68,29 @@ struct adb_stream *vsock_adb_stream_find(struct vsock_adb *adb,
 	return NULL;
 }
 
+/* Softirq. A flush of nothing is what has a starved stream looked at as well. */
+static void stream_timeout(struct timer_list *timer)
+{
+	struct adb_stream *stream = from_timer(stream, timer, timer);
+
+	set_bit(ADB_WAKE_TIMEOUT, &stream->wake);
+	set_bit(ADB_WAKE_WRITE, &stream->wake);
+	vsock_adb_stream_ready(stream);
+}
+
+/**
+ * vsock_adb_stream_hurry() - give the guest time to confirm that a stream ends
+ * @stream: both sides are shut down; may have been given its time before
+ *
+ * Context: the device's lock held.
+ */
+void vsock_adb_stream_hurry(struct adb_stream *stream)
+{
+	lockdep_assert_held(&stream->adb->lock);
+	if (!timer_pending(&stream->timer))
+		mod_timer(&stream->timer, jiffies + ADB_CLOSE_TIMEOUT);
+}
+
 /**
  * vsock_adb_stream_make() - make a stream
  * @adb: the device
@@ -95,6 +121,7 @@ struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
 	INIT_LIST_HEAD(&stream->event_node);
 	INIT_LIST_HEAD(&stream->ready_node);
 	INIT_LIST_HEAD(&stream->chunks);
+	timer_setup(&stream->timer, stream_timeout, 0);
 	hash_add(adb->streams, &stream->hash, stream_key(adb, ports));
 	adb->n_streams++;
 	adb->stats.opened++;
@@ -200,6 +227,7 @@ void vsock_adb_stream_close(struct adb_stream *stream, u32 error)
 	lockdep_assert_held(&stream->adb->lock);
 	adb_conn_reset(&stream->conn);
 	stream->error = error;
+	timer_delete_sync(&stream->timer);
 	if (error || stream->conn.peer_shut != ADB_SHUT_BOTH ||
 	    !vsock_adb_sock_busy(stream)) {
 		vsock_adb_sock_put(stream);

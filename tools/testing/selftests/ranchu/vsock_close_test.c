@@ -520,6 +520,37 @@ TEST_F_TIMEOUT(end, host_resets_and_guest_sends, TIMEOUT)
 	vs_stream_expect_closed(&self->stream, ECONNRESET);
 }
 
+/*
+ * A guest that does not confirm the end of a stream is reset in time, and what
+ * the host has of the stream is gone even if the guest does not take the RST.
+ */
+TEST_F_TIMEOUT(end, guest_never_confirms, TIMEOUT)
+{
+	struct vs_stream other;
+	unsigned int i;
+
+	vs_connect(&other, &self->dev, variant->kind, GUEST_PORT + 1);
+	vs_stream_send(&self->stream, SHUTDOWN, SHUT_BY_SEND, NULL, 0);
+	vs_stream_close(&self->stream);
+	expect_shutdown(&self->stream, VS_SHUT_BOTH);
+	vs_expect_nothing(&self->dev);
+	self->dev.hold = true;
+	for (i = 0; i < VS_RX_NUM; i++) {
+		write_pattern(&other, i, 1);
+		guest_reads(&other, i, 1);
+	}
+	EXPECT_FALSE(vs_has_event(&self->dev));
+	vs_stream_expect_closed(&self->stream, ECONNRESET);
+	vs_give_all(&self->dev);
+	self->dev.hold = false;
+	vs_stream_expect(&self->stream, RST, NULL);
+	vs_echo(&other);
+	vs_stream_send(&other, RST, 0, NULL, 0);
+	vs_stream_expect_closed(&other, ECONNRESET);
+	vs_stream_close(&other);
+	expect_gone(_metadata, &self->dev);
+}
+
 static void expect_transport_reset(struct vs_dev *dev)
 {
 	struct vq_done done;
