@@ -12,7 +12,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 OUT=$HERE/../../build/fuzz
 LENGTH=600
-ALL=(vq_split vq_packed vq_indirect mem_table vhost_ioctl)
+ALL=(vq_split vq_packed vq_indirect mem_table vhost_ioctl vsock_adb)
 
 [ $# -ge 1 ] || { echo "usage: run.sh SECONDS [TARGET...]" >&2; exit 2; }
 LIMIT=$1

@@ -1,0 +1,667 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fuzz target: the vsock relay, all but its ioctls, between a guest that sends
+ * anything and host programs whose sockets do anything that sockets may. Rings
+ * and sockets are stand-ins.
+ *
+ * Checked: nothing beyond the guest's credit, no packet too long, bytes in order
+ * both ways, none lost that was sent before a close, nothing kept beyond what the
+ * guest was promised, no endless loop, nothing waiting for a wake-up that does
+ * not come, everything freed.
+ */
+#include <linux/errno.h>
+#include <net/sock.h>
+
+#include "fuzz.h"
+#include "vsock_adb.h"
+
+#define CID 3
+#define PORTS 4
+#define ENDS 32
+#define BUFFERS 48
+#define BUFFER_SIZE (70 * 1024)
+#define PERIOD 4093
+#define TCP_FIN_WAIT2 5
+#define TCP_LAST_ACK 9
+#define ALL_OF_IT (1 << 24)
+
+/* A socket, with the program at its other end. */
+struct end {
+	struct socket socket;
+	struct sock sk;
+	struct file file;
+	wait_queue_head_t wqh;
+	struct adb_stream *stream;
+	bool open;
+	bool eof;		/* the program has said all it had to say */
+	bool broken;		/* what it is sent goes nowhere */
+	u32 written;		/* by the program */
+	u32 read;		/* of that, by the relay */
+	u32 delivered;		/* of that, to the guest */
+	u32 sent;		/* by the guest */
+	u32 arrived;		/* of that, here */
+	size_t room;		/* for more to arrive */
+};
+
+LIST_HEAD(shim_timers);
+static struct vsock_adb adb;
+static struct end ends[ENDS];
+static unsigned int n_ends;
+static bool requested[ADB_RINGS], kicks[ADB_RINGS];
+static bool no_memory, ending;
+static u8 tx_memory[sizeof(struct virtio_vsock_hdr) + ADB_MAX_PAYLOAD + 16];
+static u8 rx_memory[BUFFERS][BUFFER_SIZE];
+static u8 scratch[ADB_STREAM_BUDGET];
+static size_t buffers[BUFFERS];
+static unsigned int buffer_first, n_buffers, n_taken;
+
+/* The guest: the packet that it sends, and what it has said of its room. */
+static struct {
+	struct adb_packet packet;
+	size_t len;
+	bool pending;
+	struct adb_stream *stream;
+	u32 rx_cnt;
+} tx;
+static struct {
+	u32 alloc;
+	u32 fwd;
+} credit[PORTS][PORTS];
+
+/* The bytes of a direction of a socket, named by @whose, from @offset on. */
+static const u8 *pattern(const void *whose, u32 offset)
+{
+	static u8 bytes[PERIOD + sizeof(scratch)];
+	u32 i;
+
+	for (i = 0; !bytes[sizeof(bytes) - 1] && i < sizeof(bytes); i++)
+		bytes[i] = i % PERIOD * 2654435761u >> 24 | 1;
+	return bytes + (offset + (uintptr_t)whose / 8) % PERIOD;
+}
+
+/* ---- what the kernel does ---- */
+
+void *shim_kmalloc(size_t size)
+{
+	return no_memory ? NULL : malloc(size);
+}
+
+bool shim_access_ok(const void *uaddr, size_t len)
+{
+	return true;
+}
+
+bool shim_load_bytes(void *dst, const void *uaddr, size_t len)
+{
+	memcpy(dst, uaddr, len);
+	return true;
+}
+
+bool shim_store_bytes(void *uaddr, const void *src, size_t len)
+{
+	memcpy(uaddr, src, len);
+	return true;
+}
+
+static struct end *end_of(struct socket *sock)
+{
+	return container_of(sock, struct end, socket);
+}
+
+static void wake(struct end *end, __poll_t events)
+{
+	if (end->wqh.entry)
+		end->wqh.entry->fn(end->wqh.entry, 0, 0, (void *)(uintptr_t)events);
+}
+
+struct socket *sockfd_lookup(int fd, int *err)
+{
+	struct end *end;
+
+	*err = -EBADF;
+	if (n_ends == ENDS)
+		return NULL;
+	end = &ends[n_ends++];
+	end->open = true;
+	end->room = 1000;
+	end->sk.sk_family = fd & 1 ? AF_UNIX : AF_INET;
+	end->sk.sk_protocol = IPPROTO_TCP;
+	end->sk.sk_state = TCP_ESTABLISHED;
+	end->socket.sk = &end->sk;
+	end->socket.type = SOCK_STREAM;
+	end->socket.file = &end->file;
+	end->file.sock = &end->socket;
+	return &end->socket;
+}
+
+void sockfd_put(struct socket *sock)
+{
+	MUST(0);
+}
+
+__poll_t vfs_poll(struct file *file, poll_table *poll)
+{
+	poll->fn(file, &end_of(file->sock)->wqh, poll);
+	return 0;
+}
+
+/* Whether what the guest has sent before it closed is to arrive, come what may. */
+static bool is_owed(const struct end *end)
+{
+	return end->stream->conn.peer_shut == ADB_SHUT_BOTH && !end->stream->error &&
+	       !end->broken && !end->eof && !ending;
+}
+
+void fput(struct file *file)
+{
+	struct end *end = end_of(file->sock);
+
+	MUST(end->open && !end->wqh.entry);
+	end->open = false;
+	if (!is_owed(end))
+		return;
+	MUST(end->arrived == end->sent);
+	/* TCP would reset the connection. */
+	MUST(end->sk.sk_family == AF_UNIX || end->sk.sk_state != TCP_FIN_WAIT1);
+}
+
+int kernel_sock_shutdown(struct socket *sock, int how)
+{
+	struct end *end = end_of(sock);
+
+	MUST(end->open);
+	if (how != SHUT_RD && end->sk.sk_state == TCP_ESTABLISHED)
+		end->sk.sk_state = TCP_FIN_WAIT1;
+	if (how != SHUT_RD && end->sk.sk_state == TCP_CLOSE_WAIT)
+		end->sk.sk_state = TCP_LAST_ACK;
+	return 0;
+}
+
+int sock_sendmsg(struct socket *sock, struct msghdr *msg)
+{
+	struct end *end = end_of(sock);
+	size_t len;
+
+	MUST(end->open && end->sk.sk_state != TCP_FIN_WAIT1);
+	if (end->sk.sk_err) {
+		end->broken = true;
+		return -end->sk.sk_err;
+	}
+	MUST(!end->broken);
+	if (!end->room)
+		return -EAGAIN;
+	len = shim_iter_move(&msg->msg_iter, scratch, min(end->room, sizeof(scratch)),
+			     ITER_SOURCE);
+	MUST(!memcmp(scratch, pattern(&end->room, end->arrived), len));
+	end->arrived += len;
+	end->room -= len;
+	MUST(end->arrived <= end->sent);
+	return len;
+}
+
+int sock_recvmsg(struct socket *sock, struct msghdr *msg, int flags)
+{
+	struct end *end = end_of(sock);
+	size_t len = min_t(size_t, end->written - end->read, iov_iter_count(&msg->msg_iter));
+	int err = end->sk.sk_err;
+
+	MUST(end->open && iov_iter_count(&msg->msg_iter));
+	if (!len) {
+		end->sk.sk_err = 0;
+		return err ? -err : end->eof || end->broken ? 0 : -EAGAIN;
+	}
+	len = min(len, sizeof(scratch));
+	end->read += shim_iter_move(&msg->msg_iter, (void *)pattern(end, end->read), len,
+				    ITER_DEST);
+	end->sk.sk_receive_queue = end->written - end->read;
+	return len;
+}
+
+/* ---- the guest's end of the rings ---- */
+
+void ranchu_vring_request(struct ranchu_vring *vring)
+{
+	requested[vring - adb.vrings] = true;
+}
+
+static enum adb_ring ring_of(struct ranchu_vq *vq)
+{
+	return container_of(vq, struct ranchu_vring, vq) - adb.vrings;
+}
+
+bool ranchu_vq_enable_kicks(struct ranchu_vq *vq)
+{
+	kicks[ring_of(vq)] = true;
+	return ring_of(vq) == ADB_TX ? tx.pending : n_buffers;
+}
+
+void ranchu_vq_disable_kicks(struct ranchu_vq *vq)
+{
+	kicks[ring_of(vq)] = false;
+}
+
+/* The credit that the guest has given, from all that it says. */
+static void hear_credit(const struct adb_packet *packet)
+{
+	u32 *fwd = &credit[packet->src_port][packet->dst_port].fwd;
+	u32 got = tx.stream->conn.tx_cnt;
+
+	credit[packet->src_port][packet->dst_port].alloc = packet->buf_alloc;
+	if (got - packet->fwd_cnt <= got - *fwd)
+		*fwd = packet->fwd_cnt;
+}
+
+static int tx_next(struct ranchu_chain *chain)
+{
+	struct adb_packet *packet = &tx.packet;
+	struct virtio_vsock_hdr *hdr = (void *)tx_memory;
+	struct adb_ports ports = { packet->src_port, packet->dst_port };
+	struct end *end = NULL;
+
+	if (!tx.pending)
+		return 0;
+	tx.pending = false;
+	adb_packet_encode(hdr, packet);
+	tx.stream = vsock_adb_stream_find(&adb, ports);
+	if (tx.stream) {
+		tx.rx_cnt = tx.stream->conn.rx_cnt;
+		end = tx.stream->sock ? end_of(tx.stream->sock) : NULL;
+	}
+	if (end)
+		memcpy(tx_memory + sizeof(*hdr), pattern(&end->room, end->sent), packet->len);
+	if (packet->src_cid == CID && packet->len <= tx.len && packet->type == 1) {
+		if (tx.stream && tx.stream->conn.state != ADB_DEAD) {
+			hear_credit(packet);
+			/* It counts only if it is taken. */
+			if (end && packet->op == VIRTIO_VSOCK_OP_RW)
+				end->sent += packet->len;
+		} else if (!tx.stream) {
+			credit[ports.guest][ports.host].alloc = packet->buf_alloc;
+			credit[ports.guest][ports.host].fwd = 0;
+		}
+	}
+	chain->iov[0] = (struct iovec){ tx_memory, 20 };
+	chain->iov[1] = (struct iovec){ tx_memory + 20, sizeof(*hdr) - 20 + tx.len };
+	chain->n_out = 2;
+	chain->n_in = 0;
+	chain->out_len = sizeof(*hdr) + tx.len;
+	return 1;
+}
+
+static int rx_next(struct ranchu_chain *chain)
+{
+	unsigned int slot = (buffer_first + n_taken) % BUFFERS;
+	size_t len = buffers[slot];
+
+	if (n_taken == n_buffers)
+		return 0;
+	n_taken++;
+	chain->id = slot;
+	chain->n_out = 0;
+	chain->n_in = 3;
+	chain->in_len = len;
+	chain->iov[0] = (struct iovec){ rx_memory[slot], len / 3 };
+	chain->iov[1] = (struct iovec){ rx_memory[slot] + len / 3, 0 };
+	chain->iov[2] = (struct iovec){ rx_memory[slot] + len / 3, len - len / 3 };
+	return 1;
+}
+
+int ranchu_vq_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
+{
+	return ring_of(vq) == ADB_TX ? tx_next(chain) : rx_next(chain);
+}
+
+void ranchu_vq_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
+{
+	n_taken--;
+	MUST(chain->id == (buffer_first + n_taken) % BUFFERS);
+}
+
+static void got_data(struct adb_stream *stream, const struct adb_packet *packet,
+		     const u8 *data)
+{
+	struct end *end = end_of(stream->sock);
+	u32 fwd = credit[packet->dst_port][packet->src_port].fwd;
+
+	MUST(packet->len && packet->len <= ADB_MAX_PAYLOAD);
+	MUST(!memcmp(data, pattern(end, end->delivered), packet->len));
+	end->delivered += packet->len;
+	MUST(end->delivered <= end->read);
+	MUST(end->delivered - fwd <= credit[packet->dst_port][packet->src_port].alloc);
+}
+
+static void got_packet(const u8 *data, u32 written)
+{
+	struct adb_packet packet;
+	struct adb_ports ports;
+	struct adb_stream *stream;
+
+	adb_packet_decode(&packet, (const void *)data);
+	MUST(written == sizeof(struct virtio_vsock_hdr) + packet.len);
+	MUST(packet.src_cid == ADB_HOST_CID && packet.dst_cid == CID);
+	MUST(packet.op > VIRTIO_VSOCK_OP_INVALID &&
+	     packet.op <= VIRTIO_VSOCK_OP_CREDIT_REQUEST);
+	MUST(packet.op == VIRTIO_VSOCK_OP_RW || !packet.len);
+	ports.guest = packet.dst_port;
+	ports.host = packet.src_port;
+	stream = vsock_adb_stream_find(&adb, ports);
+	if (packet.op == VIRTIO_VSOCK_OP_RST)
+		return;
+	MUST(stream && stream->conn.state != ADB_DEAD);
+	if (packet.op == VIRTIO_VSOCK_OP_RW)
+		got_data(stream, &packet, data + sizeof(struct virtio_vsock_hdr));
+	if (packet.op == VIRTIO_VSOCK_OP_SHUTDOWN && packet.flags & ADB_SHUT_SEND) {
+		struct end *end = end_of(stream->sock);
+
+		MUST((end->eof || end->broken) && end->delivered == end->written);
+	}
+}
+
+int ranchu_vq_push(struct ranchu_vq *vq, const struct ranchu_chain *chain, u32 written)
+{
+	if (ring_of(vq) == ADB_TX) {
+		MUST(!written);
+		return 0;
+	}
+	/* Buffers are taken one by one and used in this order. */
+	MUST(n_taken && chain->id == buffer_first && written <= buffers[buffer_first]);
+	if (written)
+		got_packet(rx_memory[buffer_first], written);
+	buffer_first = (buffer_first + 1) % BUFFERS;
+	n_taken--;
+	n_buffers--;
+	return 0;
+}
+
+static void check_stream(struct adb_stream *stream)
+{
+	struct adb_chunk *chunk, *next;
+	u32 sum = 0, n = 0;
+
+	list_for_each_entry_safe(chunk, next, &stream->chunks, node) {
+		MUST(chunk->start < chunk->end && chunk->end <= ADB_CHUNK_SIZE);
+		sum += chunk->end - chunk->start;
+		n++;
+	}
+	MUST(sum == stream->queued && sum <= stream->conn.buf_alloc);
+	MUST(n <= sum / ADB_CHUNK_SIZE + 2);
+	/* The user is told of every end. */
+	MUST(stream->closed == (stream->conn.state == ADB_DEAD));
+	if (stream->sock)
+		MUST(end_of(stream->sock)->open);
+}
+
+static void check_streams(void)
+{
+	struct adb_stream *stream;
+	struct hlist_node *next;
+	unsigned int i;
+
+	hash_for_each_safe(adb.streams, i, next, stream, hash)
+		check_stream(stream);
+	hlist_for_each_entry_safe(stream, next, &adb.lingering, hash)
+		check_stream(stream);
+}
+
+/* The device's worker, until there is nothing to do. */
+static void work(void)
+{
+	unsigned int turns, i;
+
+	for (turns = 0; requested[ADB_RX] || requested[ADB_TX]; turns++) {
+		MUST(turns < 1000);
+		for (i = ADB_RX; i <= ADB_TX; i++) {
+			if (!requested[i])
+				continue;
+			requested[i] = false;
+			(i == ADB_RX ? vsock_adb_rx_kicked :
+			 vsock_adb_tx_kicked)(&adb.vrings[i]);
+			MUST(!n_taken);
+		}
+	}
+}
+
+/* ---- what happens ---- */
+
+static struct adb_ports take_ports(struct input *in)
+{
+	u8 both = take(in, 1);
+
+	return (struct adb_ports){ both % PORTS, both / PORTS % PORTS };
+}
+
+static void give_socket(struct adb_stream *stream, int fd)
+{
+	if (vsock_adb_sock_get(stream, fd))
+		return;
+	end_of(stream->sock)->stream = stream;
+	adb_conn_attach(&stream->conn);
+}
+
+static void vmm_connects(struct adb_ports ports, int fd)
+{
+	struct adb_stream *stream;
+
+	if (vsock_adb_stream_find(&adb, ports))
+		return;
+	stream = vsock_adb_stream_make(&adb, ports, ADB_ASKING);
+	if (IS_ERR(stream))
+		return;
+	memset(&credit[ports.guest][ports.host], 0, sizeof(**credit));
+	if (!(fd & 2))
+		give_socket(stream, fd);
+	vsock_adb_stream_ready(stream);
+}
+
+static void vmm_attaches(struct adb_ports ports, int fd)
+{
+	struct adb_stream *stream = vsock_adb_stream_find(&adb, ports);
+
+	if (!stream || stream->conn.state == ADB_DEAD)
+		return;
+	if (fd & 2) {
+		vsock_adb_stream_close(stream, ECONNRESET);
+	} else if (!stream->sock) {
+		give_socket(stream, fd);
+		vsock_adb_stream_ready(stream);
+	}
+}
+
+static void vmm_reads_an_event(void)
+{
+	struct adb_stream *stream = list_first_entry_or_null(&adb.events,
+							     struct adb_stream,
+							     event_node);
+
+	if (!stream)
+		return;
+	MUST(stream->events);
+	stream->events &= stream->events - 1;
+	if (stream->events) {
+		list_move_tail(&stream->event_node, &adb.events);
+	} else {
+		list_del_init(&stream->event_node);
+		vsock_adb_stream_reap(stream);
+	}
+}
+
+/* Mostly a packet that makes sense, by the ports and counts of some stream. */
+static void guest_sends(struct input *in)
+{
+	struct adb_ports ports = take_ports(in);
+	struct adb_stream *stream = vsock_adb_stream_find(&adb, ports);
+	u8 op = take(in, 1), how = take(in, 1);
+
+	if (tx.pending)
+		return;
+	tx.packet = (struct adb_packet){
+		.src_cid = how & 1 ? CID : CID ^ (how >> 7), .dst_cid = ADB_HOST_CID,
+		.src_port = ports.guest, .dst_port = ports.host,
+		.type = (how & 0x7e) == 0x7e ? 2 : 1, .op = op & 7,
+		.flags = op >> 3, .buf_alloc = 1 << 20,
+		.fwd_cnt = stream ? stream->conn.tx_cnt : 0,
+	};
+	if (tx.packet.op == VIRTIO_VSOCK_OP_RW || how & 0x40)
+		tx.packet.len = take(in, 2) << (how & 2 ? 2 : 0);
+	if (how & 4)
+		tx.packet.buf_alloc = take(in, 2);
+	if (how & 8)
+		tx.packet.fwd_cnt -= take(in, 2);
+	if (how & 16)
+		tx.packet.fwd_cnt = take(in, 4);
+	tx.len = min_t(size_t, tx.packet.len, ADB_MAX_PAYLOAD);
+	if (how & 32)
+		tx.len /= 2;
+	/* A header that promises more than there is may say anything. */
+	tx.packet.len = min_t(u32, tx.packet.len, ADB_MAX_PAYLOAD + 16);
+	tx.pending = true;
+	if (kicks[ADB_TX])
+		requested[ADB_TX] = true;
+}
+
+static void guest_gives(unsigned int n, size_t size)
+{
+	size = min_t(size_t, size, BUFFER_SIZE);
+	while (n-- && n_buffers < BUFFERS)
+		buffers[(buffer_first + n_buffers++) % BUFFERS] = size;
+	if (kicks[ADB_RX])
+		requested[ADB_RX] = true;
+}
+
+static void program_acts(struct end *end, u8 how, size_t len)
+{
+	if (how & 1 && !end->eof && !end->broken) {
+		end->written += len;
+		end->sk.sk_receive_queue = end->written - end->read;
+		wake(end, EPOLLIN);
+	}
+	if (how & 2) {
+		end->room += len;
+		/* There may be room before it is told. */
+		if (!(how & 0x20))
+			wake(end, EPOLLOUT);
+	}
+	if ((how & 0x0c) == 0x0c) {
+		end->eof = true;
+		end->sk.sk_shutdown |= RCV_SHUTDOWN;
+		if (end->sk.sk_state == TCP_ESTABLISHED)
+			end->sk.sk_state = TCP_CLOSE_WAIT;
+		wake(end, EPOLLIN | EPOLLRDHUP);
+	}
+	if ((how & 0xf0) == 0xf0) {
+		end->broken = true;
+		end->sk.sk_err = how & 2 ? ECONNRESET : EPIPE;
+		end->sk.sk_state = TCP_CLOSE;
+		wake(end, EPOLLERR);
+	}
+	if (how & 0x10 && end->sk.sk_state == TCP_FIN_WAIT1) {
+		end->sk.sk_state = TCP_FIN_WAIT2;
+		wake(end, 0);
+	}
+}
+
+static void time_passes(void)
+{
+	struct timer_list *timer, *next;
+
+	list_for_each_entry_safe(timer, next, &shim_timers, node) {
+		list_del_init(&timer->node);
+		timer->fn(timer);
+	}
+}
+
+static void something(struct input *in)
+{
+	u8 what = take(in, 1) % 16, how;
+
+	mutex_lock(&adb.lock);
+	no_memory = what == 15;
+	switch (what) {
+	case 0:
+		vmm_connects(take_ports(in), take(in, 1));
+		break;
+	case 1:
+		vmm_attaches(take_ports(in), take(in, 1));
+		break;
+	case 2:
+		vmm_reads_an_event();
+		break;
+	case 3:
+		how = take(in, 1);
+		guest_gives(how % 32, take(in, 1) << (how / 32 + 2));
+		break;
+	case 4:
+	case 5:
+	case 6:
+		how = take(in, 1);
+		program_acts(&ends[how % ENDS], take(in, 1), take(in, 2));
+		break;
+	case 7:
+		time_passes();
+		break;
+	case 8:
+		if (take(in, 1) == 0xff)
+			vsock_adb_streams_close(&adb);
+		break;
+	default:
+		guest_sends(in);
+	}
+	mutex_unlock(&adb.lock);
+	work();
+	check_streams();
+	no_memory = false;
+}
+
+/* Whatever can go on does; then who has closed must be through. */
+static void calm_down(void)
+{
+	unsigned int i, turn;
+
+	for (turn = 0; turn < 2 || n_buffers < BUFFERS; turn++) {
+		MUST(turn < 1000);
+		guest_gives(BUFFERS, 65536);
+		for (i = 0; i < n_ends; i++)
+			if (ends[i].open)
+				program_acts(&ends[i], 0x12, ALL_OF_IT);
+		work();
+	}
+	for (i = 0; i < n_ends; i++)
+		MUST(!ends[i].open || !is_owed(&ends[i]));
+	MUST(!tx.pending && !adb.n_orphans && n_buffers);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct input in = { data, size };
+	unsigned int i;
+
+	memset(&adb, 0, sizeof(adb));
+	memset(ends, 0, sizeof(ends));
+	memset(&tx, 0, sizeof(tx));
+	memset(credit, 0, sizeof(credit));
+	memset(requested, 0, sizeof(requested));
+	n_ends = 0;
+	n_buffers = 0;
+	n_taken = 0;
+	ending = false;
+	adb.cid = CID;
+	adb.listening = true;
+	vsock_adb_streams_init(&adb);
+	for (i = 0; i < ADB_RINGS; i++) {
+		adb.vrings[i].dev = &adb.vhost;
+		kicks[i] = true;
+	}
+	while (in.left)
+		something(&in);
+	calm_down();
+	mutex_lock(&adb.lock);
+	ending = true;
+	vsock_adb_streams_free(&adb);
+	mutex_unlock(&adb.lock);
+	MUST(!adb.n_streams && !adb.stats.queued && list_empty(&adb.ready) &&
+	     list_empty(&adb.starved) && list_empty(&adb.events) &&
+	     list_empty(&shim_timers));
+	for (i = 0; i < n_ends; i++)
+		MUST(!ends[i].open);
+	return 0;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the vsock relay needs of the kernel, for one thread: lists, locks, timers
+ * and wait queues that do no more than keep track, and iterators over memory.
+ * Sockets, timers that run out, and user memory are the program's that is built.
+ */
+#ifndef SHIM_SOCK_H
+#define SHIM_SOCK_H
+
+#include <sys/socket.h>
+
+#include "kernel.h"
+#include "linux/mutex.h"
+#include "linux/slab.h"
+#include "linux/uaccess.h"
+
+#define offsetofend(type, member) \
+	(offsetof(type, member) + sizeof(((type *)0)->member))
+
+/* ---- lists ---- */
+
+#define list_first_entry(head, type, member) list_entry((head)->next, type, member)
+#define list_last_entry(head, type, member) list_entry((head)->prev, type, member)
+#define list_empty_careful(head) list_empty(head)
+
+static inline void list_del(struct list_head *item)
+{
+	list_del_init(item);
+}
+
+static inline void list_move_tail(struct list_head *item, struct list_head *head)
+{
+	list_del_init(item);
+	list_add_tail(item, head);
+}
+
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+#define INIT_HLIST_HEAD(head) ((head)->first = NULL)
+
+static inline void hlist_add_head(struct hlist_node *item, struct hlist_head *head)
+{
+	item->next = head->first;
+	item->pprev = &head->first;
+	if (head->first)
+		head->first->pprev = &item->next;
+	head->first = item;
+}
+
+static inline void hash_del(struct hlist_node *item)
+{
+	if (!item->pprev)
+		return;
+	*item->pprev = item->next;
+	if (item->next)
+		item->next->pprev = item->pprev;
+	item->next = NULL;
+	item->pprev = NULL;
+}
+
+#define hlist_entry_safe(ptr, type, member) ({		\
+	struct hlist_node *at_ = (ptr);			\
+							\
+	at_ ? container_of(at_, type, member) : NULL; })
+#define hlist_for_each_entry(pos, head, member)					\
+	for (pos = hlist_entry_safe((head)->first, __typeof__(*pos), member);	\
+	     pos;								\
+	     pos = hlist_entry_safe(pos->member.next, __typeof__(*pos), member))
+#define hlist_for_each_entry_safe(pos, n, head, member)				\
+	for (pos = hlist_entry_safe((head)->first, __typeof__(*pos), member);	\
+	     (pos) && (n = (pos)->member.next, 1);					\
+	     pos = hlist_entry_safe(n, __typeof__(*pos), member))
+
+#define DECLARE_HASHTABLE(name, bits) struct hlist_head name[1 << (bits)]
+#define hash_init(table) memset(table, 0, sizeof(table))
+#define hash_add(table, node, key) \
+	hlist_add_head(node, &(table)[(key) % ARRAY_SIZE(table)])
+#define hash_for_each_possible(table, pos, member, key) \
+	hlist_for_each_entry(pos, &(table)[(key) % ARRAY_SIZE(table)], member)
+#define hash_for_each_safe(table, bucket, tmp, pos, member)			\
+	for ((bucket) = 0; (bucket) < ARRAY_SIZE(table); (bucket)++)		\
+		hlist_for_each_entry_safe(pos, tmp, &(table)[bucket], member)
+
+#define jhash_2words(a, b, seed) ((a) * 31 + (b) * 7 + (seed))
+#define get_random_u32() 1u
+
+/* ---- locks, bits ---- */
+
+#define spin_lock_init(lock) ((lock)->held = false)
+#define spin_lock_irq(lock) mutex_lock((struct mutex *)(lock))
+#define spin_unlock_irq(lock) mutex_unlock((struct mutex *)(lock))
+#define spin_lock_irqsave(lock, flags) ((flags) = 0, spin_lock_irq(lock))
+#define spin_unlock_irqrestore(lock, flags) ((void)(flags), spin_unlock_irq(lock))
+
+#define test_bit(nr, word) (*(word) >> (nr) & 1)
+#define set_bit(nr, word) ((void)(*(word) |= BIT(nr)))
+#define test_and_clear_bit(nr, word) ({		\
+	bool was_ = test_bit(nr, word);		\
+						\
+	*(word) &= ~BIT(nr);			\
+	was_; })
+
+/* ---- timers: one that is in the program's list runs out when it likes ---- */
+
+struct timer_list {
+	struct list_head node;
+	void (*fn)(struct timer_list *timer);
+};
+
+extern struct list_head shim_timers;
+
+#define HZ 100
+#define jiffies 0UL
+#define timer_setup(timer, function, flags) \
+	(INIT_LIST_HEAD(&(timer)->node), (timer)->fn = (function))
+#define timer_pending(timer) (!list_empty(&(timer)->node))
+#define mod_timer(timer, when) \
+	((void)(when), list_move_tail(&(timer)->node, &shim_timers))
+#define timer_delete_sync(timer) list_del_init(&(timer)->node)
+#define from_timer(pos, timer, member) container_of(timer, __typeof__(*(pos)), member)
+
+/* ---- wait queues: at most one entry ---- */
+
+typedef unsigned int __poll_t;
+typedef struct wait_queue_entry wait_queue_entry_t;
+
+struct wait_queue_entry {
+	int (*fn)(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key);
+};
+
+typedef struct wait_queue_head {
+	wait_queue_entry_t *entry;
+} wait_queue_head_t;
+
+#define EPOLLIN 0x1u
+#define EPOLLOUT 0x4u
+#define EPOLLERR 0x8u
+#define EPOLLHUP 0x10u
+#define EPOLLRDNORM 0x40u
+#define EPOLLRDHUP 0x2000u
+#define key_to_poll(key) ((__poll_t)(uintptr_t)(key))
+#define init_waitqueue_head(head) ((head)->entry = NULL)
+#define init_waitqueue_func_entry(wait, function) ((wait)->fn = (function))
+#define add_wait_queue(head, wait) ((head)->entry = (wait))
+#define remove_wait_queue(head, wait) ((head)->entry = NULL)
+#define wake_up_interruptible_poll(head, key) ((void)(head))
+
+/* ---- memory to read or write ---- */
+
+enum {
+	ITER_SOURCE,
+	ITER_DEST,
+};
+
+struct kvec {
+	void *iov_base;
+	size_t iov_len;
+};
+
+/* Of user memory, of the kernel's own, or of none: what comes is thrown away. */
+struct iov_iter {
+	const struct iovec *iov;
+	const struct kvec *kvec;
+	size_t at;
+	size_t count;
+};
+
+#define iov_iter_count(iter) ((iter)->count)
+#define iov_iter_init(iter, dir, vec, n, len) \
+	((void)(n), *(iter) = (struct iov_iter){ .iov = (vec), .count = (len) })
+#define iov_iter_kvec(iter, dir, vec, n, len) \
+	((void)(n), *(iter) = (struct iov_iter){ .kvec = (vec), .count = (len) })
+#define iov_iter_discard(iter, dir, len) \
+	(*(iter) = (struct iov_iter){ .count = (len) })
+#define iov_iter_truncate(iter, len) ((iter)->count = min((iter)->count, (size_t)(len)))
+
+/* Moves @len bytes to or from @buf (neither if NULL). Returns how many. */
+static inline size_t shim_iter_move(struct iov_iter *iter, void *buf, size_t len, int dir)
+{
+	size_t done = 0, part;
+
+	len = min(len, iter->count);
+	for (; done < len; done += part) {
+		void *where = NULL, *mine = buf ? (char *)buf + done : NULL;
+
+		part = len - done;
+		if (iter->kvec) {
+			where = (char *)iter->kvec->iov_base + iter->at;
+		} else if (iter->iov) {
+			while (iter->at == iter->iov->iov_len) {
+				iter->iov++;
+				iter->at = 0;
+			}
+			where = (char *)iter->iov->iov_base + iter->at;
+			part = min(part, iter->iov->iov_len - iter->at);
+		}
+		if (mine && iter->kvec)
+			memcpy(dir == ITER_DEST ? where : mine,
+			       dir == ITER_DEST ? mine : where, part);
+		else if (mine && where &&
+			 !(dir == ITER_DEST ? shim_store_bytes(where, mine, part) :
+			   shim_load_bytes(mine, where, part)))
+			break;
+		iter->at += part;
+		iter->count -= part;
+	}
+	return done;
+}
+
+#define iov_iter_advance(iter, len) ((void)shim_iter_move(iter, NULL, len, ITER_SOURCE))
+#define copy_from_iter_full(buf, len, iter) \
+	(shim_iter_move(iter, buf, len, ITER_SOURCE) == (len))
+#define copy_to_iter(buf, len, iter) shim_iter_move(iter, (void *)(buf), len, ITER_DEST)
+
+void *shim_kmalloc(size_t size);
+
+#define kmalloc(size, gfp) shim_kmalloc(size)
+
+/* ---- sockets ---- */
+
+#define IPPROTO_TCP 6
+#define RCV_SHUTDOWN 1
+#define msghdr kernel_msghdr
+
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_FIN_WAIT1 = 4,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+};
+
+struct msghdr {
+	struct iov_iter msg_iter;
+	unsigned int msg_flags;
+};
+
+struct sock {
+	unsigned short sk_family;
+	unsigned short sk_protocol;
+	unsigned char sk_state;
+	unsigned char sk_shutdown;
+	int sk_err;
+	size_t sk_receive_queue;
+};
+
+struct file {
+	struct socket *sock;
+};
+
+struct socket {
+	struct sock *sk;
+	struct file *file;
+	int type;
+};
+
+typedef struct poll_table_struct {
+	void (*fn)(struct file *file, wait_queue_head_t *wqh,
+		   struct poll_table_struct *poll);
+} poll_table;
+
+#define init_poll_funcptr(poll, function) ((poll)->fn = (function))
+#define skb_queue_empty_lockless(queue) (!*(queue))
+#define tcp_sock_set_nodelay(sk) ((void)(sk))
+
+struct socket *sockfd_lookup(int fd, int *err);
+void sockfd_put(struct socket *sock);
+void fput(struct file *file);
+__poll_t vfs_poll(struct file *file, poll_table *poll);
+int kernel_sock_shutdown(struct socket *sock, int how);
+int sock_sendmsg(struct socket *sock, struct msghdr *msg);
+int sock_recvmsg(struct socket *sock, struct msghdr *msg, int flags);
+
+#endif /* SHIM_SOCK_H */
