@@ -40,11 +40,13 @@ code=$(mktemp) || exit 2
 for test; do
 	number=$((number + 1))
 	name=${test##*/}
+	start=$(date +%s)
 	# A pipe's exit code is its last command's, so the test's goes by file.
 	{
 		"./$name" 2>&1
 		echo $? > "$code"
 	} | sed 's/^/    /'
+	echo "# $name: $(($(date +%s) - start)) s"
 	case $(cat "$code") in
 	0) echo "ok $number $name" ;;
 	4) echo "ok $number $name # SKIP" ;;
