@@ -396,14 +396,22 @@ static int pipe_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* No ioctl can run any more, so no lock is needed. */
+static void pipe_dev_free(struct ranchu_release *release)
+{
+	struct pipe_dev *dev = container_of(release, struct pipe_dev, release);
+
+	pipe_dev_stop(dev);
+	ranchu_mem_destroy(&dev->mem);
+	kfree(dev);
+}
+
+/* Perhaps in our own worker: the file may have come through a service's socket. */
 static int pipe_release(struct inode *inode, struct file *file)
 {
 	struct pipe_dev *dev = file->private_data;
 
-	/* No ioctl can run any more, so no lock is needed. */
-	pipe_dev_stop(dev);
-	ranchu_mem_destroy(&dev->mem);
-	kfree(dev);
+	ranchu_release(&dev->release, THIS_MODULE, pipe_dev_free);
 	return 0;
 }
 

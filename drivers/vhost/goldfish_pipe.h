@@ -134,6 +134,7 @@ struct pipe_stats {
  * @signalled: pipes to announce, first in first out
  * @ring_bytes: memory of all byte rings beyond the first of each pipe
  * @stats: counters
+ * @release: of the file
  */
 struct pipe_dev {
 	struct rw_semaphore life;
@@ -158,6 +159,7 @@ struct pipe_dev {
 
 	atomic_long_t ring_bytes;
 	struct pipe_stats stats;
+	struct ranchu_release release;
 };
 
 /* goldfish_pipe_cmd.c */
