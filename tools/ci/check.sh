@@ -30,6 +30,7 @@ STEPS=(
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"vsock		tools/ci/vsock-test.sh"
 	"adb		tools/ci/adb-test.sh"
+	"sanitizers	tools/ci/sanitizers.sh"
 )
 
 gate() {
