@@ -148,11 +148,12 @@ static bool sock_lingers(struct adb_stream *stream)
 {
 	if (!sock_is_tcp(stream))
 		return false;
-	if (stream->readable)
-		sock_discard(stream);
+	sock_discard(stream);
 	/* Others have their turn; the other end may need room to see ours. */
-	if (stream->readable)
+	if (stream->readable) {
 		vsock_adb_stream_ready(stream);
+		return true;
+	}
 	return READ_ONCE(stream->sock->sk->sk_state) == TCP_FIN_WAIT1;
 }
 

@@ -149,7 +149,7 @@ __poll_t vfs_poll(struct file *file, poll_table *poll)
 static bool is_owed(const struct end *end)
 {
 	return end->stream->conn.peer_shut == ADB_SHUT_BOTH && !end->stream->error &&
-	       !end->broken && !end->eof && !ending;
+	       !end->broken && !ending;
 }
 
 void fput(struct file *file)
@@ -162,7 +162,8 @@ void fput(struct file *file)
 		return;
 	MUST(end->arrived == end->sent);
 	/* TCP would reset the connection. */
-	MUST(end->sk.sk_family == AF_UNIX || end->sk.sk_state != TCP_FIN_WAIT1);
+	MUST(end->sk.sk_family == AF_UNIX ||
+	     (end->sk.sk_state != TCP_FIN_WAIT1 && end->read == end->written));
 }
 
 int kernel_sock_shutdown(struct socket *sock, int how)
