@@ -340,6 +340,25 @@ static uint64_t bench_stream256(unsigned int ops)
 	return guest_ns() - begin;
 }
 
+/* Commands that any socket has room for. */
+#define WRITE_COMMANDS		16
+
+/* Only the writes; what the service does with them then is not timed. */
+static uint64_t bench_write4096(unsigned int ops)
+{
+	uint64_t begin, ns = 0;
+	unsigned int i;
+
+	for (; ops; ops -= WRITE_COMMANDS) {
+		begin = guest_ns();
+		for (i = 0; i < WRITE_COMMANDS; i++)
+			write_or_exit(sink_fd, out, 4096);
+		ns += guest_ns() - begin;
+		usleep(2000);
+	}
+	return ns;
+}
+
 /* Full sockets: whoever writes is held up and woken, again and again. */
 static uint64_t bench_push1m(unsigned int ops)
 {
@@ -370,6 +389,7 @@ static const struct bench stream_benches[] = {
 	{ "rtt64", bench_rtt64, 500, 50, 64 },
 	{ "rtt4096", bench_rtt4096, 300, 30, 4096 },
 	{ "stream256", bench_stream256, 100, 10, STREAM_COMMANDS * 256 },
+	{ "write4096", bench_write4096, 1600, 160, 4096 },
 	{ "push1m", bench_push1m, 8, 1, CHUNK },
 };
 

@@ -4,37 +4,25 @@
  * as it is let run. Says on a line of its own when it listens.
  *
  *	pipe_peer echo PATH	gives back what it takes, to each client
- *	pipe_peer sink PATH	takes all, one client after the other
+ *	pipe_peer sink PATH	takes all
  *	pipe_peer bye PATH	says "bye" to each client, and hangs up
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define CLIENT_BYTES		(64u << 10)
-
-/**
- * struct client - a connection
- * @fd: it; first, so that a listener can be told by it
- * @start: of what was not given back
- * @end: of it
- * @bytes: taken; nothing more is until all are given back
- */
-struct client {
-	int fd;
-	uint32_t start;
-	uint32_t end;
-	uint8_t bytes[CLIENT_BYTES];
-};
+#define CLIENT_STACK		(128u << 10)
 
 static void __attribute__((noreturn)) give_up(const char *what)
 {
@@ -55,76 +43,28 @@ static int listen_at(const char *path)
 	return fd;
 }
 
-static void watch(int epoll, int op, struct client *client, uint32_t events)
+static bool send_all(int fd, const uint8_t *bytes, size_t size)
 {
-	struct epoll_event event = { .events = events, .data.ptr = client };
-
-	if (epoll_ctl(epoll, op, client->fd, &event))
-		give_up("epoll_ctl");
-}
-
-static void welcome(int epoll, int listener)
-{
-	struct client *client = malloc(sizeof(*client));
-
-	if (!client)
-		give_up("memory");
-	client->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (client->fd < 0)
-		give_up("accept");
-	client->start = 0;
-	client->end = 0;
-	watch(epoll, EPOLL_CTL_ADD, client, EPOLLIN);
-}
-
-/* Returns false when the client is gone. */
-static bool echo(int epoll, struct client *client)
-{
+	size_t done = 0;
 	ssize_t n;
 
-	if (client->start == client->end) {
-		n = recv(client->fd, client->bytes, sizeof(client->bytes), 0);
-		if (n <= 0)
-			return n < 0 && errno == EAGAIN;
-		client->start = 0;
-		client->end = n;
+	while (done < size) {
+		n = send(fd, bytes + done, size - done, MSG_NOSIGNAL);
+		if (n < 0)
+			return false;
+		done += n;
 	}
-	n = send(client->fd, client->bytes + client->start,
-		 client->end - client->start, MSG_NOSIGNAL);
-	if (n < 0 && errno != EAGAIN)
-		return false;
-	if (n > 0)
-		client->start += n;
-	watch(epoll, EPOLL_CTL_MOD, client,
-	      client->start == client->end ? EPOLLIN : EPOLLOUT);
 	return true;
 }
 
-static void serve_echo(int listener)
+static void give_back(int fd)
 {
-	struct client own = { .fd = listener };
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event event;
+	uint8_t bytes[CLIENT_BYTES];
+	ssize_t n;
 
-	if (epoll < 0)
-		give_up("epoll");
-	watch(epoll, EPOLL_CTL_ADD, &own, EPOLLIN);
-	for (;;) {
-		struct client *client;
-
-		if (epoll_wait(epoll, &event, 1, -1) != 1) {
-			if (errno == EINTR)
-				continue;
-			give_up("epoll_wait");
-		}
-		client = event.data.ptr;
-		if (client == &own) {
-			welcome(epoll, listener);
-		} else if (!echo(epoll, client)) {
-			close(client->fd);
-			free(client);
-		}
-	}
+	do {
+		n = read(fd, bytes, sizeof(bytes));
+	} while (n > 0 && send_all(fd, bytes, n));
 }
 
 static void say_bye(int fd)
@@ -135,31 +75,76 @@ static void say_bye(int fd)
 
 static void take_all(int fd)
 {
-	static uint8_t bytes[CLIENT_BYTES];
+	uint8_t bytes[CLIENT_BYTES];
 
 	while (read(fd, bytes, sizeof(bytes)) > 0)
 		;
 }
 
-static void serve_each(int listener, void (*serve)(int fd))
-{
-	for (;;) {
-		int fd = accept(listener, NULL, NULL);
+/* Each kind serves its clients in threads of their own. */
+static const struct kind {
+	const char *name;
+	void (*serve)(int fd);
+} kinds[] = {
+	{ "echo", give_back }, { "sink", take_all }, { "bye", say_bye },
+};
 
-		if (fd < 0)
+struct client {
+	const struct kind *kind;
+	int fd;
+};
+
+static void *client_thread(void *arg)
+{
+	struct client *client = arg;
+
+	client->kind->serve(client->fd);
+	close(client->fd);
+	free(client);
+	return NULL;
+}
+
+static void serve_all(int listener, const struct kind *kind)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, CLIENT_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	for (;;) {
+		struct client *client = malloc(sizeof(*client));
+		pthread_t thread;
+
+		if (!client)
+			give_up("memory");
+		client->kind = kind;
+		client->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (client->fd < 0)
 			give_up("accept");
-		serve(fd);
-		close(fd);
+		errno = pthread_create(&thread, &attr, client_thread, client);
+		if (errno)
+			give_up("thread");
 	}
+}
+
+static const struct kind *find_kind(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
 }
 
 int main(int argc, char **argv)
 {
+	struct sched_param param = { 0 };
 	struct rlimit limit;
+	const struct kind *kind = argc == 3 ? find_kind(argv[1]) : NULL;
 	int listener;
 
-	if (argc != 3 || (strcmp(argv[1], "echo") && strcmp(argv[1], "sink") &&
-			  strcmp(argv[1], "bye"))) {
+	if (!kind) {
 		fputs("usage: pipe_peer echo|sink|bye PATH\n", stderr);
 		return 2;
 	}
@@ -167,11 +152,15 @@ int main(int argc, char **argv)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	/*
+	 * Whoever sends to us goes on until it waits for us, as where each has a
+	 * CPU; on a single one we would else answer before it could.
+	 */
+	if (sched_setscheduler(0, SCHED_BATCH, &param))
+		give_up("sched_setscheduler");
 	listener = listen_at(argv[2]);
-	printf("pipe_peer: %s at %s\n", argv[1], argv[2]);
+	printf("pipe_peer: %s at %s\n", kind->name, argv[2]);
 	fflush(stdout);
-	if (!strcmp(argv[1], "echo"))
-		serve_echo(listener);
-	serve_each(listener, strcmp(argv[1], "bye") ? take_all : say_bye);
+	serve_all(listener, kind);
 	return 0;
 }
