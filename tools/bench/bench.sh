@@ -5,8 +5,9 @@
 #
 #	FIGURE <key>=<number>
 #
-#	tools/bench/bench.sh [AREA]...	all areas, or some: pipe vq stream
+#	tools/bench/bench.sh [AREA]...	all areas, or some: adb pipe vq stream
 #
+#	adb	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
 #	stream	in an emulated host, as pipe, without the wall clock
@@ -20,7 +21,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream"
+AREAS="pipe vq stream adb"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -31,6 +32,18 @@ declare -A FLOORS=(
 	[pipe.blocked_read_user_vs_kernel]=">= 1.7"
 	[pipe.write1m_vs_copy]="<= 1.25"
 	[pipe.pipes_open]=">= 500"
+	[adb.exits_per_mib]="0, exactly"
+	[adb.raw_h2g_vs_socat]=">= 1.9"
+	[adb.raw_g2h_vs_socat]=">= 1.7"
+	[adb.raw_h2g_vs_native]=">= 1.25"
+	[adb.raw_g2h_vs_native]=">= 1.0"
+	[adb.rtt_vs_socat]=">= 1.5"
+	[adb.push_vs_socat]=">= 1.05"
+	[adb.pull_vs_socat]=">= 1.2"
+	[adb.push_vs_native]=">= 1.0"
+	[adb.pull_vs_native]=">= 1.0"
+	[adb.push_tcp_vs_native]=">= 0.95"
+	[adb.pull_tcp_vs_native]=">= 0.95"
 	[vq.split_vs_vringh_1]=">= 1.3"
 	[vq.split_vs_vringh_min]=">= 1.0"
 	[vq.packed_vs_split_1]=">= 1.1"
@@ -207,6 +220,119 @@ bench_vq() {
 	grep -v '^FIGURE ' "$OUT/vq.log"
 	for key in vq.split_vs_vringh_1 vq.split_vs_vringh_min vq.packed_vs_split_1; do
 		figure "$key" "$(sed -n "s/^FIGURE $key=//p" "$OUT/vq.log")"
+	done
+}
+
+build_adb() {
+	make -s -C "$RANCHU_TOP" ARCH=arm64 "KDIR=$RANCHU_CACHE/kdir-arm64" STATIC=-static \
+		modules userspace
+	make -s -C "$HERE/adb" "CROSS_COMPILE=$(cross_prefix arm64)" "OUTPUT=$OUT/adb"
+}
+
+stage_adb() {
+	local b=$RANCHU_BUILD/arm64 stage=$OUT/stage-adb
+
+	rm -rf "$stage"
+	mkdir -p "$stage/bench" "$stage/bin"
+	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" \
+		"$b/modules/drivers/vhost/vhost_vsock_adb.ko" \
+		"$HERE/adb/adb_host.sh" "$stage/bench/"
+	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
+	cp "$b/vmmctl/vmmctl" "$OUT/adb/adb_raw" "$OUT/adb/adb_timed" "$stage/bin/"
+	"$RANCHU_TOP/tools/lab/program.sh" "$stage" adb socat qemu-system-aarch64
+	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$stage/bench/guest.cpio"
+	"$RANCHU_TOP/tools/lab/guest-vsock.sh" "$stage/bench/guest.cpio" --adbd \
+		"$OUT/adb/adb_raw" "$HERE/adb/adb_guest"
+}
+
+# csv_adb LOG: all that was measured.
+csv_adb() {
+	echo "client,test,bytes,ops,ns,idle,exits,wakeups"
+	sed -n -e 's/^RAW /raw /p' -e 's/^ADB \([a-z_]* [a-z]*\) /adb \1 bytes=67108864 ops=0 /p' \
+		"$1" | sed 's/[a-z]*=//g' | tr ' ' , | cut -d , -f 2-
+}
+
+# adb_cost CLIENT TEST: instructions, which is the clock less what was idle; the mean
+# of all rounds.
+adb_cost() {
+	awk -F, -v client="$1" -v test="$2" '
+	$1 == client && $2 == test { sum += $5 - $6; n++ }
+	END { if (n) printf "%.0f", sum / n }' "$OUT/adb.csv"
+}
+
+# adb_ratio TEST THEIRS OURS
+adb_ratio() {
+	ratio "$(adb_cost "$2" "$1")" "$(adb_cost "$3" "$1")"
+}
+
+# Exits and wake-ups per MiB of our relay, raw streams, all rounds together.
+adb_exits_per_mib() {
+	awk -F, '
+	($1 == "unix" || $1 == "tcp") && $2 ~ /^(h2g|g2h)/ {
+		bytes += $3
+		count += $7 + $8
+	}
+	END { if (bytes) printf "%g", count * 1048576 / bytes }' "$OUT/adb.csv"
+}
+
+table_adb() {
+	local test
+
+	printf '\nThousands of instructions, whole machine; idle time in brackets (thousands of ns),\n'
+	printf 'exits to userspace and wake-ups of the VMM and the relay, per MiB or round trip:\n'
+	awk -F, 'NR > 1 {
+		key = sprintf("%-8s %-10s", $2, $1)
+		if (!(key in n))
+			order[++keys] = key
+		units = $4 ? $4 : $3 / 1048576
+		n[key] += units
+		busy[key] += $5 - $6
+		idle[key] += $6
+		exits[key] += $7
+		wakeups[key] += $8
+	}
+	END {
+		printf "  %-19s %12s %12s %10s %10s\n", "", "instructions", "(idle)", "exits", "wake-ups"
+		for (i = 1; i <= keys; i++) {
+			k = order[i]
+			printf "  %s %12.1f %12s %10.2f %10.2f\n", k, busy[k] / n[k] / 1000,
+				sprintf("(%.1f)", idle[k] / n[k] / 1000), exits[k] / n[k],
+				wakeups[k] / n[k]
+		}
+	}' "$OUT/adb.csv" > "$OUT/adb.table"
+	head -n 1 "$OUT/adb.table"
+	for test in h2g g2h rtt h2g_16 g2h_16 push pull; do
+		grep "^  $test " "$OUT/adb.table" || true
+	done
+	echo
+}
+
+bench_adb() {
+	local log=$OUT/adb.log way
+
+	mkdir -p "$OUT"
+	"$RANCHU_TOP/tools/lab/fetch.sh"
+	long_step "building for adb's benchmark" "$OUT/adb-build.log" build_adb
+	long_step "packing guest and host" "$OUT/adb-stage.log" stage_adb
+	# What was measured before a failure still counts, figure by figure.
+	long_step "measuring adb in the lab" "$log" \
+		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 1500 \
+		--overlay "$OUT/stage-adb" -- sh /bench/adb_host.sh || missing=$((missing + 1))
+	tr -d '\r' < "$log" > "$log.unix"
+	mv "$log.unix" "$log"
+	csv_adb "$log" > "$OUT/adb.csv"
+	table_adb
+
+	figure adb.exits_per_mib "$(adb_exits_per_mib)"
+	figure adb.raw_h2g_vs_socat "$(adb_ratio h2g socat tcp)"
+	figure adb.raw_g2h_vs_socat "$(adb_ratio g2h socat tcp)"
+	figure adb.raw_h2g_vs_native "$(adb_ratio h2g native unix)"
+	figure adb.raw_g2h_vs_native "$(adb_ratio g2h native unix)"
+	figure adb.rtt_vs_socat "$(adb_ratio rtt socat tcp)"
+	for way in push pull; do
+		figure "adb.${way}_vs_socat" "$(adb_ratio "$way" socat tcp)"
+		figure "adb.${way}_vs_native" "$(adb_ratio "$way" native unix)"
+		figure "adb.${way}_tcp_vs_native" "$(adb_ratio "$way" native tcp)"
 	done
 }
 
