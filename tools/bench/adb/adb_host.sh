@@ -82,8 +82,10 @@ raw() {
 	timeout 100 adb_raw bench "$2" "$1" "$3" $RAW || fail "raw $1"
 }
 
-# copy LABEL ADDRESS WATCHED: files by adb, there and back.
+# copy LABEL ADDRESS WATCHED: files by adb, there and back. Its server starts with the
+# first: while there were raw streams, it would have come to the same port.
 copy() {
+	adb start-server
 	adb connect "$2"
 	timeout 60 adb -s "$2" wait-for-device || fail "adb $1"
 	# The guest's memory is touched for the first time, which is no part of it, nor
@@ -106,7 +108,6 @@ copy() {
 insmod ranchu.ko && insmod vhost_vsock_adb.ko && modprobe vhost_vsock || exit 1
 head -c 67108864 /dev/urandom > /tmp/data
 sum=$(md5sum < /tmp/data | cut -d ' ' -f 1)
-adb start-server
 
 boot_vmmctl
 if says SERVING; then
