@@ -31,6 +31,8 @@ struct ranchu_vhost;
  * @dev: the device
  * @vq: the engine; in use while @running
  * @running: between ranchu_vhost_start() and ranchu_vhost_stop()
+ * @in_vcpu: kicked() is being called in the kicking vCPU's thread: it must not
+ *	wait for anything that takes long
  * @setup: what the VMM asked for; checked when the ring is started
  * @base: where to go on when started
  * @base_set: @base means something
@@ -40,13 +42,16 @@ struct ranchu_vhost;
  *	@dev's lock: it can only be detached with @lock not held.
  * @call: signalled to interrupt the driver; NULL for none
  * @err: signalled when the queue breaks; NULL for none
- * @work: processes the ring in @dev's worker
+ * @worker: works on the ring: @dev's, or @own_worker
+ * @own_worker: see struct ranchu_vhost_ops
+ * @work: processes the ring in @worker
  */
 struct ranchu_vring {
 	struct mutex lock;	/* see @lock above */
 	struct ranchu_vhost *dev;
 	struct ranchu_vq vq;
 	bool running;
+	bool in_vcpu;
 	struct ranchu_vq_setup setup;
 	u32 base;
 	bool base_set;
@@ -55,6 +60,8 @@ struct ranchu_vring {
 	struct ranchu_doorbell *kick;
 	struct eventfd_ctx *call;
 	struct eventfd_ctx *err;
+	struct ranchu_worker *worker;
+	struct ranchu_worker own_worker;
 	struct ranchu_work work;
 };
 
@@ -77,12 +84,20 @@ struct ranchu_vhost_ioctl {
  * @features: offered: of RANCHU_VQ_FEATURES and the device's own
  * @backend_features: the same for VHOST_GET_BACKEND_FEATURES
  * @optional: rings, a bit each, that are not started if they have no size
+ * @in_vcpu: rings, a bit each, whose kicks are served in the thread of the vCPU
+ *	that kicks
+ * @ring_workers: each ring has a worker of its own
  * @kicked: work on @vring: the driver kicked it, the device asked for it with
- *	ranchu_vring_request(), or it was just started. Called in the worker,
- *	with the vring's lock held, inside ranchu_mem_enter(), while it is
- *	running. What was pushed is published, and the driver told, afterwards.
- * @stopped: @vring has been stopped: forget what was taken from it. Called with
- *	its lock held, in any process. May be NULL.
+ *	ranchu_vring_request(), or it was just started. Called in the worker, or
+ *	see @in_vcpu, with the vring's lock held, inside ranchu_mem_enter(), while
+ *	it is running. What was pushed is published, and the driver told,
+ *	afterwards.
+ * @drain: @vring is about to be stopped by its owner: wait for what was taken
+ *	from it and is under way, and push it. Called as @kicked is, in any thread
+ *	of the owner; not when the owner is gone. May be NULL.
+ * @stopped: @vring has been stopped: forget what was taken from it, and wait for
+ *	what still uses guest memory. Called with its lock held, in any process. May
+ *	be NULL.
  * @orphaned: the owner was killed, and who has the file still cannot do much
  *	with it: @kicked is not called any more. Let go of what could keep the
  *	file from being released. Called in the worker, no lock held. May be NULL.
@@ -96,7 +111,10 @@ struct ranchu_vhost_ops {
 	u64 features;
 	u64 backend_features;
 	u32 optional;
+	u32 in_vcpu;
+	bool ring_workers;
 	void (*kicked)(struct ranchu_vring *vring);
+	void (*drain)(struct ranchu_vring *vring);
 	void (*stopped)(struct ranchu_vring *vring);
 	void (*orphaned)(struct ranchu_vhost *dev);
 	void (*released)(struct ranchu_vhost *dev);

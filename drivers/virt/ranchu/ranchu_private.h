@@ -6,6 +6,7 @@
 struct eventfd_ctx;
 struct ranchu_vhost;
 struct ranchu_vring;
+struct ranchu_worker;
 
 /* doorbell.c */
 void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
@@ -14,6 +15,9 @@ void ranchu_doorbell_drain(void);
 /* release.c */
 int ranchu_release_init(void);
 void ranchu_release_exit(void);
+
+/* vhost.c */
+int ranchu_vhost_start_worker(struct ranchu_worker *worker);
 
 /* vring.c */
 void ranchu_vring_init(struct ranchu_vring *vring, struct ranchu_vhost *dev);

@@ -65,6 +65,30 @@ static void vhost_swap_log_fd(struct ranchu_vhost *dev, struct eventfd_ctx *ctx)
 		eventfd_ctx_put(ctx);
 }
 
+/**
+ * ranchu_vhost_start_worker() - start a device's worker, or a ring's
+ * @worker: initialised, not running
+ *
+ * Context: the owner's process.
+ * Return: as ranchu_worker_start().
+ */
+int ranchu_vhost_start_worker(struct ranchu_worker *worker)
+{
+	char name[TASK_COMM_LEN];
+
+	snprintf(name, sizeof(name), "vhost-%d", current->pid);
+	return ranchu_worker_start(worker, name);
+}
+
+static void vhost_workers_stop(struct ranchu_vhost *dev)
+{
+	unsigned int i;
+
+	ranchu_worker_stop(&dev->worker);
+	for (i = 0; i < dev->n_vrings; i++)
+		ranchu_worker_stop(&dev->vrings[i].own_worker);
+}
+
 /*
  * From an owned device to one without an owner. Any process may be the one
  * that closes the file, so nothing here touches the owner's memory.
@@ -80,7 +104,7 @@ static void vhost_release_owner(struct ranchu_vhost *dev)
 	for (i = 0; i < dev->n_vrings; i++)
 		ranchu_vring_release(&dev->vrings[i]);
 	/* What is still queued finds its ring stopped. */
-	ranchu_worker_stop(&dev->worker);
+	vhost_workers_stop(dev);
 	/* Who waits for the device, and is woken now, finds no owner. */
 	WRITE_ONCE(dev->mm, NULL);
 	if (dev->ops->released)
@@ -190,15 +214,15 @@ static void vhost_refresh(struct ranchu_vhost *dev)
 
 static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
 {
-	char name[TASK_COMM_LEN];
 	int err;
 
 	if (dev->mm)
 		return -EBUSY;
-	snprintf(name, sizeof(name), "vhost-%d", current->pid);
-	err = ranchu_worker_start(&dev->worker, name);
-	if (err)
-		return err;
+	if (!dev->ops->ring_workers) {
+		err = ranchu_vhost_start_worker(&dev->worker);
+		if (err)
+			return err;
+	}
 	mmgrab(current->mm);
 	WRITE_ONCE(dev->mm, current->mm);
 	return 0;

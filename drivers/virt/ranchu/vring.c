@@ -75,14 +75,33 @@ void ranchu_vring_update(struct ranchu_vring *vring)
 }
 EXPORT_SYMBOL_GPL(ranchu_vring_update);
 
-static void vring_process(struct ranchu_vring *vring)
+/**
+ * ranchu_vring_request() - have kicked() called
+ * @vring: need not be running; then nothing happens
+ *
+ * Context: any.
+ */
+void ranchu_vring_request(struct ranchu_vring *vring)
+{
+	ranchu_work_queue(vring->worker, &vring->work);
+}
+EXPORT_SYMBOL_GPL(ranchu_vring_request);
+
+static void vring_process(struct ranchu_vring *vring, bool in_vcpu)
 {
 	struct ranchu_vhost *dev = vring->dev;
 	int idx;
 
-	mutex_lock(&vring->lock);
+	/* A vCPU does not wait for a worker, which may wait for a disk. */
+	if (!in_vcpu) {
+		mutex_lock(&vring->lock);
+	} else if (!mutex_trylock(&vring->lock)) {
+		ranchu_vring_request(vring);
+		return;
+	}
 	if (vring->running && !vring->vq.fault) {
 		idx = ranchu_mem_enter(&dev->mem);
+		vring->in_vcpu = in_vcpu;
 		dev->ops->kicked(vring);
 		ranchu_vring_update(vring);
 		ranchu_mem_leave(&dev->mem, idx);
@@ -92,26 +111,14 @@ static void vring_process(struct ranchu_vring *vring)
 
 static void vring_work(struct ranchu_work *work)
 {
-	vring_process(container_of(work, struct ranchu_vring, work));
+	vring_process(container_of(work, struct ranchu_vring, work), false);
 }
 
 static void vring_rung(void *data, enum ranchu_ring how)
 {
 	if (how != RANCHU_RING_LOST)
-		vring_process(data);
+		vring_process(data, how == RANCHU_RING_VCPU);
 }
-
-/**
- * ranchu_vring_request() - have kicked() called
- * @vring: need not be running; then nothing happens
- *
- * Context: any.
- */
-void ranchu_vring_request(struct ranchu_vring *vring)
-{
-	ranchu_work_queue(&vring->dev->worker, &vring->work);
-}
-EXPORT_SYMBOL_GPL(ranchu_vring_request);
 
 /**
  * ranchu_vring_init() - make a ring of which the VMM has said nothing
@@ -123,6 +130,8 @@ void ranchu_vring_init(struct ranchu_vring *vring, struct ranchu_vhost *dev)
 	mutex_init(&vring->lock);
 	vring->dev = dev;
 	ranchu_work_init(&vring->work, vring_work);
+	ranchu_worker_init(&vring->own_worker);
+	vring->worker = dev->ops->ring_workers ? &vring->own_worker : &dev->worker;
 }
 
 /**
@@ -173,6 +182,14 @@ static int vring_start_locked(struct ranchu_vring *vring)
 	return 0;
 }
 
+/* A worker of its own costs nothing until the ring is used. */
+static int vring_start_worker(struct ranchu_vring *vring)
+{
+	if (vring->worker != &vring->own_worker || vring->own_worker.task)
+		return 0;
+	return ranchu_vhost_start_worker(&vring->own_worker);
+}
+
 /**
  * ranchu_vring_start() - start a ring
  * @vring: running already: nothing happens
@@ -183,11 +200,15 @@ static int vring_start_locked(struct ranchu_vring *vring)
  * * 0: running
  * * -EINVAL: its size, place, base or features are wrong
  * * -EFAULT: it was never placed, or its memory cannot be accessed
+ * * what ranchu_worker_start() says
  */
 int ranchu_vring_start(struct ranchu_vring *vring)
 {
-	int err = 0;
+	int err;
 
+	err = vring_start_worker(vring);
+	if (err)
+		return err;
 	mutex_lock(&vring->lock);
 	if (!vring->running)
 		err = vring_start_locked(vring);
@@ -195,6 +216,17 @@ int ranchu_vring_start(struct ranchu_vring *vring)
 	if (!err)
 		ranchu_vring_request(vring);
 	return err;
+}
+
+static void vring_drain(struct ranchu_vring *vring)
+{
+	struct ranchu_vhost *dev = vring->dev;
+	int idx = ranchu_mem_enter(&dev->mem);
+
+	vring->in_vcpu = false;
+	dev->ops->drain(vring);
+	ranchu_vring_update(vring);
+	ranchu_mem_leave(&dev->mem, idx);
 }
 
 /**
@@ -209,6 +241,9 @@ void ranchu_vring_stop(struct ranchu_vring *vring)
 
 	mutex_lock(&vring->lock);
 	if (vring->running) {
+		/* In another process' memory the ring is not to be found. */
+		if (ops->drain && vring->dev->mm == current->mm)
+			vring_drain(vring);
 		vring->running = false;
 		vring->base = ranchu_vq_base(&vring->vq);
 		vring->base_set = true;
@@ -425,6 +460,14 @@ static long vring_get_file(struct ranchu_vhost *dev, const void __user *argp,
 	return *vring ? 0 : -ENOBUFS;
 }
 
+static enum ranchu_serve vring_serve(const struct ranchu_vring *vring)
+{
+	const struct ranchu_vhost *dev = vring->dev;
+
+	return dev->ops->in_vcpu & BIT(vring - dev->vrings) ? RANCHU_SERVE_VCPU :
+							      RANCHU_SERVE_WORKER;
+}
+
 /**
  * ranchu_vring_set_kick() - serve VHOST_SET_VRING_KICK
  * @dev: the device
@@ -444,8 +487,8 @@ long ranchu_vring_set_kick(struct ranchu_vhost *dev, void __user *argp)
 	if (err)
 		return err;
 	if (file.fd != VHOST_FILE_UNBIND) {
-		kick = ranchu_doorbell_attach(file.fd, dev->mm, &dev->worker,
-					      RANCHU_SERVE_WORKER, vring_rung,
+		kick = ranchu_doorbell_attach(file.fd, dev->mm, vring->worker,
+					      vring_serve(vring), vring_rung,
 					      vring);
 		if (IS_ERR(kick))
 			return PTR_ERR(kick);
