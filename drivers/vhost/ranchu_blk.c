@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/vhost-ranchu-blk: the device node and its ioctls. One open file is the
+ * virtio-blk device of one guest.
+ *
+ * Rings are ranchu_blk_ring.c's, requests ranchu_blk_request.c's, the image
+ * ranchu_blk_io.c's.
+ */
+#include <linux/file.h>
+#include <linux/magic.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ranchu_blk.h"
+
+#define BLK_FEATURES (BIT_ULL(VIRTIO_BLK_F_SEG_MAX) | BIT_ULL(VIRTIO_BLK_F_RO) |	\
+		      BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) | BIT_ULL(VIRTIO_BLK_F_FLUSH) |	\
+		      BIT_ULL(VIRTIO_BLK_F_MQ) | BIT_ULL(VIRTIO_BLK_F_DISCARD) |		\
+		      BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES))
+
+static u64 blk_image_capacity(const struct file *file, u32 block_size)
+{
+	return round_down(i_size_read(file->f_mapping->host), block_size) / SECTOR_SIZE;
+}
+
+static int blk_check_image(const struct file *file, u32 flags)
+{
+	umode_t mode = file_inode(file)->i_mode;
+
+	if (!S_ISREG(mode) && !S_ISBLK(mode))
+		return -ENOTBLK;
+	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_CAN_READ))
+		return -EBADF;
+	if (!(flags & VHOST_RANCHU_BLK_READONLY) &&
+	    (!(file->f_mode & FMODE_WRITE) || !(file->f_mode & FMODE_CAN_WRITE)))
+		return -EROFS;
+	/* Writes would land where the file ends. */
+	return file->f_flags & O_APPEND ? -EINVAL : 0;
+}
+
+static void blk_drop_image(struct ranchu_blk *blk)
+{
+	if (blk->file)
+		fput(blk->file);
+	blk->file = NULL;
+	blk->capacity = 0;
+}
+
+static long blk_take_image(struct ranchu_blk *blk,
+			   const struct vhost_ranchu_blk_backend *backend)
+{
+	struct file *file = fget(backend->fd);
+	int err;
+
+	if (!file)
+		return -EBADF;
+	err = blk_check_image(file, backend->flags);
+	if (!err && !blk_image_capacity(file, backend->block_size))
+		err = -ENOMEDIUM;
+	if (err) {
+		fput(file);
+		return err;
+	}
+	blk_drop_image(blk);
+	blk->file = file;
+	/* Its reads and writes are copies; it waits no longer than memory does. */
+	blk->eager = file_inode(file)->i_sb->s_magic == TMPFS_MAGIC;
+	blk->flags = backend->flags;
+	blk->block_size = backend->block_size;
+	blk->capacity = blk_image_capacity(file, backend->block_size);
+	memcpy(blk->id, backend->id, sizeof(blk->id));
+	return 0;
+}
+
+static long blk_set_backend(struct ranchu_vhost *vhost, void __user *argp)
+{
+	struct ranchu_blk *blk = ranchu_blk_of(vhost);
+	struct vhost_ranchu_blk_backend backend;
+
+	if (copy_from_user(&backend, argp, sizeof(backend)))
+		return -EFAULT;
+	if (backend.flags & ~VHOST_RANCHU_BLK_FLAGS || backend.padding ||
+	    backend.padding2 || backend.fd < -1 ||
+	    (backend.block_size != 512 && backend.block_size != 4096))
+		return -EINVAL;
+	if (ranchu_vhost_is_running(vhost))
+		return -EBUSY;
+	if (backend.fd >= 0)
+		return blk_take_image(blk, &backend);
+	blk_drop_image(blk);
+	return 0;
+}
+
+static long blk_start(struct ranchu_blk *blk)
+{
+	unsigned int i;
+	int err;
+
+	if (!blk->file)
+		return -ENOMEDIUM;
+	for (i = 0; i < VHOST_RANCHU_BLK_RINGS; i++) {
+		if (!blk->vrings[i].setup.num || blk->vrings[i].running)
+			continue;
+		err = ranchu_blk_ring_prepare(&blk->rings[i]);
+		if (err)
+			return err;
+	}
+	return ranchu_vhost_start(&blk->vhost);
+}
+
+static long blk_set_running(struct ranchu_vhost *vhost, void __user *argp)
+{
+	s32 running;
+
+	if (copy_from_user(&running, argp, sizeof(running)))
+		return -EFAULT;
+	switch (running) {
+	case 0:
+		ranchu_vhost_stop(vhost);
+		return 0;
+	case 1:
+		return blk_start(ranchu_blk_of(vhost));
+	}
+	return -EINVAL;
+}
+
+static long blk_get_info(struct ranchu_vhost *vhost, void __user *argp)
+{
+	const struct ranchu_blk *blk = ranchu_blk_of(vhost);
+	struct vhost_ranchu_blk_info info = {
+		.capacity = blk->capacity,
+		.block_size = blk->block_size,
+		.seg_max = BLK_SEG_MAX,
+		.max_discard_sectors = BLK_RANGE_SECTORS,
+		.max_discard_seg = BLK_RANGES,
+		.flags = blk->flags,
+	};
+
+	if (!blk->file)
+		return -ENOMEDIUM;
+	/* What is smaller takes no room less. */
+	info.discard_alignment = max(i_blocksize(blk->file->f_mapping->host),
+				     blk->block_size) / SECTOR_SIZE;
+	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long blk_resize(struct ranchu_vhost *vhost, void __user *argp)
+{
+	struct ranchu_blk *blk = ranchu_blk_of(vhost);
+
+	if (!blk->file)
+		return -ENOMEDIUM;
+	WRITE_ONCE(blk->capacity, blk_image_capacity(blk->file, blk->block_size));
+	return 0;
+}
+
+static void blk_add_stats(struct vhost_ranchu_blk_stats *sum,
+			  const struct vhost_ranchu_blk_stats *ring)
+{
+	sum->reads += ring->reads;
+	sum->writes += ring->writes;
+	sum->flushes += ring->flushes;
+	sum->discards += ring->discards;
+	sum->errors += ring->errors;
+	sum->read_bytes += ring->read_bytes;
+	sum->written_bytes += ring->written_bytes;
+	sum->in_vcpu += ring->in_vcpu;
+	sum->asynchronous += ring->asynchronous;
+	sum->buffered += ring->buffered;
+}
+
+static long blk_get_stats(struct ranchu_vhost *vhost, void __user *argp)
+{
+	const size_t head_size = offsetofend(struct vhost_ranchu_blk_stats, padding);
+	struct ranchu_blk *blk = ranchu_blk_of(vhost);
+	struct vhost_ranchu_blk_stats head, sum = {};
+	unsigned int i;
+
+	if (copy_from_user(&head, argp, head_size))
+		return -EFAULT;
+	if (head.size < head_size || head.padding)
+		return -EINVAL;
+	for (i = 0; i < VHOST_RANCHU_BLK_RINGS; i++) {
+		mutex_lock(&blk->vrings[i].lock);
+		blk_add_stats(&sum, &blk->rings[i].stats);
+		mutex_unlock(&blk->vrings[i].lock);
+	}
+	sum.faults = atomic64_read(&vhost->faults);
+	sum.size = min_t(u32, head.size, sizeof(sum));
+	return copy_to_user(argp, &sum, sum.size) ? -EFAULT : 0;
+}
+
+static const struct ranchu_vhost_ioctl blk_ioctls[] = {
+	{ VHOST_RANCHU_BLK_SET_BACKEND, blk_set_backend },
+	{ VHOST_RANCHU_BLK_SET_RUNNING, blk_set_running },
+	{ VHOST_RANCHU_BLK_GET_INFO, blk_get_info },
+	{ VHOST_RANCHU_BLK_RESIZE, blk_resize },
+	{ VHOST_RANCHU_BLK_GET_STATS, blk_get_stats, true },
+};
+
+static void blk_released(struct ranchu_vhost *vhost)
+{
+	blk_drop_image(ranchu_blk_of(vhost));
+}
+
+static const struct ranchu_vhost_ops blk_ops = {
+	.name = "vhost-ranchu-blk",
+	/* Requests are done in whatever order the image does them. */
+	.features = (RANCHU_VQ_FEATURES & ~BIT_ULL(VIRTIO_F_IN_ORDER)) | BLK_FEATURES,
+	.optional = GENMASK(VHOST_RANCHU_BLK_RINGS - 1, 1),
+	.in_vcpu = GENMASK(VHOST_RANCHU_BLK_RINGS - 1, 0),
+	.ring_workers = true,
+	.kicked = ranchu_blk_kicked,
+	.drain = ranchu_blk_drain,
+	.stopped = ranchu_blk_stopped,
+	.released = blk_released,
+	.ioctls = blk_ioctls,
+	.n_ioctls = ARRAY_SIZE(blk_ioctls),
+};
+
+static int blk_open(struct inode *inode, struct file *file)
+{
+	struct ranchu_blk *blk = kvzalloc(sizeof(*blk), GFP_KERNEL_ACCOUNT);
+	unsigned int i;
+	int err;
+
+	if (!blk)
+		return -ENOMEM;
+	err = ranchu_vhost_init(&blk->vhost, &blk_ops, blk->vrings,
+				VHOST_RANCHU_BLK_RINGS);
+	if (err) {
+		kvfree(blk);
+		return err;
+	}
+	for (i = 0; i < VHOST_RANCHU_BLK_RINGS; i++)
+		ranchu_blk_ring_init(&blk->rings[i], &blk->vrings[i]);
+	file->private_data = blk;
+	return 0;
+}
+
+static int blk_release(struct inode *inode, struct file *file)
+{
+	struct ranchu_blk *blk = file->private_data;
+
+	ranchu_vhost_destroy(&blk->vhost);
+	kvfree(blk);
+	return 0;
+}
+
+static long blk_ioctl(struct file *file, unsigned int number, unsigned long arg)
+{
+	struct ranchu_blk *blk = file->private_data;
+
+	return ranchu_vhost_ioctl(&blk->vhost, number, (void __user *)arg);
+}
+
+static const struct file_operations blk_fops = {
+	.owner = THIS_MODULE,
+	.open = blk_open,
+	.release = blk_release,
+	.unlocked_ioctl = blk_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice blk_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vhost-ranchu-blk",
+	.fops = &blk_fops,
+};
+module_misc_device(blk_misc);
+
+MODULE_DESCRIPTION("Guest disks: virtio-blk on files and block devices of the host");
+MODULE_LICENSE("GPL");

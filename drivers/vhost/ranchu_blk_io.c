@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Data between a request's guest pages and the image: straight, by the file
+ * system's own read and write, which a direct image answers later.
+ */
+#include <linux/blkdev.h>
+#include <linux/falloc.h>
+#include <linux/uio.h>
+
+#include "ranchu_blk.h"
+
+/* Any context: the image has completed a request. */
+static void io_complete(struct kiocb *iocb, long result)
+{
+	struct blk_request *req = container_of(iocb, struct blk_request, iocb);
+	struct blk_ring *ring = req->ring;
+	unsigned long flags;
+
+	if (req->write)
+		kiocb_end_write(iocb);
+	req->result = result;
+	spin_lock_irqsave(&ring->lock, flags);
+	list_add_tail(&req->node, &ring->done);
+	ranchu_vring_request(ring->vring);
+	if (!--ring->flying)
+		wake_up(&ring->landed);
+	spin_unlock_irqrestore(&ring->lock, flags);
+}
+
+/* The guest's pages that are still to be read or written. */
+static void io_iter(struct blk_request *req, struct iov_iter *iter)
+{
+	const struct ranchu_chain *chain = &req->chain;
+
+	if (req->write) {
+		iov_iter_init(iter, ITER_SOURCE, chain->iov, chain->n_out, chain->out_len);
+		iov_iter_advance(iter, sizeof(struct virtio_blk_outhdr) + req->moved);
+	} else {
+		iov_iter_init(iter, ITER_DEST, chain->iov + chain->n_out, chain->n_in,
+			      req->len);
+		iov_iter_advance(iter, req->moved);
+	}
+}
+
+static ssize_t io_submit(struct blk_request *req, int ki_flags)
+{
+	struct ranchu_blk *blk = ranchu_blk_of(req->ring->vring->dev);
+	struct blk_ring *ring = req->ring;
+	struct iov_iter iter;
+	ssize_t ret;
+
+	io_iter(req, &iter);
+	req->iocb = (struct kiocb){
+		.ki_filp = blk->file,
+		.ki_pos = req->pos + req->moved,
+		.ki_complete = io_complete,
+		.ki_flags = ki_flags,
+		.ki_ioprio = get_current_ioprio(),
+	};
+	/* It may be completed before we hear that it was queued. */
+	spin_lock_irq(&ring->lock);
+	ring->flying++;
+	spin_unlock_irq(&ring->lock);
+	ret = req->write ? vfs_iocb_iter_write(blk->file, &req->iocb, &iter) :
+			   vfs_iocb_iter_read(blk->file, &req->iocb, &iter);
+	if (ret == -EIOCBQUEUED)
+		return ret;
+	spin_lock_irq(&ring->lock);
+	ring->flying--;
+	spin_unlock_irq(&ring->lock);
+	return ret;
+}
+
+static int io_flags(const struct blk_request *req)
+{
+	struct ranchu_vring *vring = req->ring->vring;
+	const struct ranchu_blk *blk = ranchu_blk_of(vring->dev);
+	int flags = iocb_flags(blk->file);
+
+	/* A guest that does not know how to flush relies on every write. */
+	if (req->write && !(vring->setup.features & BIT_ULL(VIRTIO_BLK_F_FLUSH)))
+		flags |= IOCB_DSYNC;
+	if (vring->in_vcpu && !blk->eager)
+		flags |= IOCB_NOWAIT;
+	return flags;
+}
+
+static ssize_t io_try(struct blk_request *req)
+{
+	int flags = io_flags(req);
+	ssize_t ret = io_submit(req, flags);
+
+	if (ret != -EINVAL || !(flags & IOCB_DIRECT))
+		return ret;
+	/* Not so: memory or blocks are not aligned as the image wants them. */
+	req->ring->stats.buffered++;
+	return io_submit(req, flags & ~IOCB_DIRECT);
+}
+
+static void io_count(struct blk_request *req)
+{
+	struct vhost_ranchu_blk_stats *stats = &req->ring->stats;
+
+	if (req->write) {
+		stats->writes++;
+		stats->written_bytes += req->len;
+	} else {
+		stats->reads++;
+		stats->read_bytes += req->len;
+	}
+	if (req->queued)
+		stats->asynchronous++;
+	else if (req->ring->vring->in_vcpu)
+		stats->in_vcpu++;
+}
+
+/* Goes on until all is moved: an image may do less than it was asked for. */
+static enum blk_outcome io_go_on(struct blk_request *req, ssize_t ret)
+{
+	/* Nothing at all, though it is inside: the image has shrunk. */
+	while (ret > 0) {
+		req->moved += min_t(size_t, ret, req->len - req->moved);
+		if (req->moved == req->len) {
+			io_count(req);
+			ranchu_blk_answer(req, VIRTIO_BLK_S_OK);
+			return BLK_DONE;
+		}
+		ret = io_try(req);
+	}
+	if (ret == -EIOCBQUEUED) {
+		req->queued = true;
+		return BLK_QUEUED;
+	}
+	ranchu_blk_answer(req, VIRTIO_BLK_S_IOERR);
+	return BLK_DONE;
+}
+
+/**
+ * ranchu_blk_io() - read or write
+ * @req: its @write, @pos and @len are set, @moved is 0
+ *
+ * Context: as ranchu_vhost_ops.kicked().
+ * Return: what became of it; see ranchu_blk_serve().
+ */
+enum blk_outcome ranchu_blk_io(struct blk_request *req)
+{
+	const struct ranchu_blk *blk = ranchu_blk_of(req->ring->vring->dev);
+	bool in_vcpu = req->ring->vring->in_vcpu;
+	ssize_t ret;
+
+	if (in_vcpu && !blk->eager && !(blk->file->f_mode & FMODE_NOWAIT))
+		return BLK_WOULD_WAIT;
+	req->queued = false;
+	ret = io_try(req);
+	/* Done in part is not done: all of it again does no harm. */
+	if (in_vcpu && ret != -EIOCBQUEUED && ret != req->len)
+		return BLK_WOULD_WAIT;
+	return io_go_on(req, ret);
+}
+
+/**
+ * ranchu_blk_io_done() - go on with a request that the image has completed
+ * @req: answered, or under way again, afterwards
+ *
+ * Context: as ranchu_vhost_ops.kicked().
+ */
+void ranchu_blk_io_done(struct blk_request *req)
+{
+	ssize_t ret = req->result;
+
+	/* It could not do so without waiting, and has said so late. */
+	if (ret == -EAGAIN && req->iocb.ki_flags & IOCB_NOWAIT)
+		ret = io_submit(req, req->iocb.ki_flags & ~IOCB_NOWAIT);
+	io_go_on(req, ret);
+}
+
+/**
+ * ranchu_blk_flush() - have all that was written outlast a power failure
+ * @blk: the disk
+ *
+ * Context: worker.
+ * Return: of VIRTIO_BLK_S_...
+ */
+u8 ranchu_blk_flush(struct ranchu_blk *blk)
+{
+	return vfs_fsync(blk->file, 1) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+}
+
+/**
+ * ranchu_blk_range() - discard sectors, or zero them
+ * @blk: the disk
+ * @sector: the first, of 512 bytes
+ * @sectors: how many
+ * @zero: they read as zeros afterwards; else as anything
+ * @unmap: what is zeroed need not take room
+ *
+ * Context: worker.
+ * Return: of VIRTIO_BLK_S_...
+ */
+u8 ranchu_blk_range(struct ranchu_blk *blk, u64 sector, u32 sectors, bool zero,
+		    bool unmap)
+{
+	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
+	loff_t pos = sector * SECTOR_SIZE, len = (loff_t)sectors * SECTOR_SIZE;
+	int err;
+
+	/* Both read as zeros; the one that was wanted first. */
+	err = vfs_fallocate(blk->file, zero && !unmap ? fill : punch, pos, len);
+	if (err == -EOPNOTSUPP && zero)
+		err = vfs_fallocate(blk->file, unmap ? fill : punch, pos, len);
+	/* A discard is a hint. Zeroes the guest can write itself. */
+	if (err == -EOPNOTSUPP)
+		return zero ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_OK;
+	return err ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a request of the guest's asks for, and whether it may.
+ *
+ * Source: virtio 1.2, section 5.2.6 (Block Device, Device Operation)
+ */
+#include <linux/uio.h>
+
+#include "ranchu_blk.h"
+
+static struct ranchu_blk *blk_of(const struct blk_request *req)
+{
+	return ranchu_blk_of(req->ring->vring->dev);
+}
+
+static bool blk_has(const struct blk_request *req, unsigned int feature)
+{
+	return req->ring->vring->setup.features & BIT_ULL(feature);
+}
+
+static enum blk_outcome answer(struct blk_request *req, u8 status)
+{
+	ranchu_blk_answer(req, status);
+	return BLK_DONE;
+}
+
+/* Whether these sectors are whole blocks, and inside the disk. */
+static bool blk_inside(const struct ranchu_blk *blk, u64 sector, u64 sectors)
+{
+	u64 capacity = READ_ONCE(blk->capacity);
+	u64 align = blk->block_size / SECTOR_SIZE - 1;
+
+	return sector <= capacity && sectors <= capacity - sector &&
+	       !((sector | sectors) & align);
+}
+
+static enum blk_outcome serve_data(struct blk_request *req, u64 sector)
+{
+	struct ranchu_chain *chain = &req->chain;
+	struct ranchu_blk *blk = blk_of(req);
+
+	req->len = req->write ? chain->out_len - sizeof(struct virtio_blk_outhdr) :
+				chain->in_len - 1;
+	if (req->write && blk->flags & VHOST_RANCHU_BLK_READONLY)
+		return answer(req, VIRTIO_BLK_S_IOERR);
+	if (req->len % SECTOR_SIZE || !blk_inside(blk, sector, req->len / SECTOR_SIZE))
+		return answer(req, VIRTIO_BLK_S_IOERR);
+	if (!req->len)
+		return answer(req, VIRTIO_BLK_S_OK);
+	req->pos = sector * SECTOR_SIZE;
+	req->moved = 0;
+	return ranchu_blk_io(req);
+}
+
+static enum blk_outcome serve_flush(struct blk_request *req)
+{
+	if (req->ring->vring->in_vcpu)
+		return BLK_WOULD_WAIT;
+	req->ring->stats.flushes++;
+	return answer(req, ranchu_blk_flush(blk_of(req)));
+}
+
+static enum blk_outcome serve_id(struct blk_request *req)
+{
+	struct ranchu_chain *chain = &req->chain;
+	struct iov_iter to;
+	size_t len = min_t(u64, chain->in_len - 1, VHOST_RANCHU_BLK_ID);
+
+	iov_iter_init(&to, ITER_DEST, chain->iov + chain->n_out, chain->n_in, len);
+	return answer(req, copy_to_iter(blk_of(req)->id, len, &to) == len ?
+			   VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+}
+
+static u8 serve_range(struct ranchu_blk *blk, bool zero,
+		      const struct virtio_blk_discard_write_zeroes *range)
+{
+	u32 flags = le32_to_cpu(range->flags);
+	u32 sectors = le32_to_cpu(range->num_sectors);
+	u64 sector = le64_to_cpu(range->sector);
+	bool unmap = flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
+
+	if (flags & ~VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP || (unmap && !zero))
+		return VIRTIO_BLK_S_UNSUPP;
+	if (sectors > BLK_RANGE_SECTORS || !blk_inside(blk, sector, sectors))
+		return VIRTIO_BLK_S_IOERR;
+	return sectors ? ranchu_blk_range(blk, sector, sectors, zero, unmap) :
+			 VIRTIO_BLK_S_OK;
+}
+
+/* One range after the other; at the first that fails the rest is left. */
+static enum blk_outcome serve_ranges(struct blk_request *req, struct iov_iter *from,
+				     bool zero)
+{
+	struct virtio_blk_discard_write_zeroes range;
+	struct ranchu_blk *blk = blk_of(req);
+	size_t n = iov_iter_count(from) / sizeof(range);
+	u8 status = VIRTIO_BLK_S_OK;
+
+	if (req->ring->vring->in_vcpu)
+		return BLK_WOULD_WAIT;
+	req->ring->stats.discards++;
+	if (!n || n > BLK_RANGES || iov_iter_count(from) % sizeof(range) ||
+	    blk->flags & VHOST_RANCHU_BLK_READONLY)
+		return answer(req, VIRTIO_BLK_S_IOERR);
+	while (n-- && !status) {
+		if (!copy_from_iter_full(&range, sizeof(range), from))
+			status = VIRTIO_BLK_S_IOERR;
+		else
+			status = serve_range(blk, zero, &range);
+	}
+	return answer(req, status);
+}
+
+/**
+ * ranchu_blk_serve() - see what a request asks for, and do it
+ * @req: its chain was just taken
+ *
+ * Context: as ranchu_vhost_ops.kicked().
+ * Return: what became of it. If it would have to wait, nothing has happened, and
+ * it is still the caller's.
+ */
+enum blk_outcome ranchu_blk_serve(struct blk_request *req)
+{
+	struct ranchu_chain *chain = &req->chain;
+	struct virtio_blk_outhdr hdr;
+	struct iov_iter from;
+
+	iov_iter_init(&from, ITER_SOURCE, chain->iov, chain->n_out, chain->out_len);
+	/* Without a place for the status there is nobody to tell. */
+	if (!chain->in_len || !copy_from_iter_full(&hdr, sizeof(hdr), &from))
+		return answer(req, VIRTIO_BLK_S_IOERR);
+	switch (le32_to_cpu((__force __le32)hdr.type)) {
+	case VIRTIO_BLK_T_IN:
+		req->write = false;
+		return serve_data(req, le64_to_cpu((__force __le64)hdr.sector));
+	case VIRTIO_BLK_T_OUT:
+		req->write = true;
+		return serve_data(req, le64_to_cpu((__force __le64)hdr.sector));
+	case VIRTIO_BLK_T_FLUSH:
+		return serve_flush(req);
+	case VIRTIO_BLK_T_GET_ID:
+		return serve_id(req);
+	case VIRTIO_BLK_T_DISCARD:
+		if (blk_has(req, VIRTIO_BLK_F_DISCARD))
+			return serve_ranges(req, &from, false);
+		break;
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		if (blk_has(req, VIRTIO_BLK_F_WRITE_ZEROES))
+			return serve_ranges(req, &from, true);
+		break;
+	}
+	return answer(req, VIRTIO_BLK_S_UNSUPP);
+}
