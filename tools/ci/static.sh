@@ -54,12 +54,13 @@ check_files() {
 		--show-types --ignore "$1" -f "${files[@]}"
 }
 
-# Both architectures: they differ in what a type or a barrier is.
+# gate_modules GATE ARCHITECTURES ARGUMENT...: they differ in what a type or a
+# barrier is.
 gate_modules() {
-	local gate=$1 arch rc=0
+	local gate=$1 archs=$2 arch rc=0
 
-	shift
-	for arch in arm64 x86_64; do
+	shift 2
+	for arch in $archs; do
 		tools/ci/modules.sh "$arch" "$RANCHU_CACHE/kdir-$arch" \
 			"$RANCHU_BUILD/$arch/$gate" "$@" || rc=1
 	done
@@ -69,13 +70,16 @@ gate_modules() {
 gate_sparse() {
 	# sparse looks at what is compiled, so everything has to be.
 	find "$RANCHU_BUILD"/*/sparse -name '*.o' -delete 2>/dev/null || true
-	gate_modules sparse C=2 CF="-Wsparse-error -Wcontext"
+	gate_modules sparse x86_64 C=2 CF="-Wsparse-error -Wcontext"
+	# The kernel's own this_cpu_dec() truncates there: x86_64 looks for that.
+	gate_modules sparse arm64 C=2 \
+		CF="-Wsparse-error -Wcontext -Wno-cast-truncate"
 }
 
 gate_w1() {
 	local cc
 
-	gate_modules w1 W=1 KCFLAGS=-Werror
+	gate_modules w1 "arm64 x86_64" W=1 KCFLAGS=-Werror
 	for cc in gcc clang; do
 		make -s -C userspace/vmmctl O="$RANCHU_BUILD/w1/vmmctl-$cc" \
 			CC="$cc"
