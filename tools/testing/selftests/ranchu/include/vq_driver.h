@@ -324,6 +324,9 @@ int __vq_set_file(int fd, unsigned long request, unsigned int index, int file);
 int __vq_set_addr(int fd, unsigned int index, const struct vq_ring *ring,
 		  unsigned int flags, uint64_t log);
 
+/* All of a ring: size, place, eventfds. */
+void vq_ring_attach(int fd, unsigned int index, const struct vq_ring *ring);
+
 /* ---- traffic: vq_driver_traffic.c ---- */
 
 #define VQ_CELL			2048u

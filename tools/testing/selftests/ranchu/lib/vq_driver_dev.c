@@ -70,7 +70,7 @@ int __vq_set_addr(int fd, unsigned int index, const struct vq_ring *ring,
 	return __vq_ioctl(fd, VHOST_SET_VRING_ADDR, &addr);
 }
 
-static void set_up_ring(int fd, unsigned int i, const struct vq_ring *ring)
+void vq_ring_attach(int fd, unsigned int i, const struct vq_ring *ring)
 {
 	if (__vq_set_state(fd, VHOST_SET_VRING_NUM, i, ring->num) ||
 	    __vq_set_addr(fd, i, ring, 0, 0) ||
@@ -88,7 +88,7 @@ void vq_dev_set_up(struct vq_dev *dev)
 	vq_ioctl(dev->fd, VHOST_SET_FEATURES, &dev->features);
 	vq_mem_tell(dev->fd, &dev->mem, 1, 1);
 	for (i = 0; i < VQ_RINGS; i++)
-		set_up_ring(dev->fd, i, &dev->rings[i]);
+		vq_ring_attach(dev->fd, i, &dev->rings[i]);
 }
 
 void vq_dev_create(struct vq_dev *dev, uint64_t features, unsigned int num,

@@ -62,18 +62,6 @@ void vs_open(struct vs_dev *dev, uint64_t features)
 	all_free(dev);
 }
 
-static void set_up_ring(struct vs_dev *dev, unsigned int i)
-{
-	const struct vq_ring *ring = &dev->rings[i];
-
-	if (__vq_set_state(dev->fd, VHOST_SET_VRING_NUM, i, ring->num) ||
-	    __vq_set_addr(dev->fd, i, ring, 0, 0) ||
-	    __vq_set_file(dev->fd, VHOST_SET_VRING_KICK, i, ring->kick) ||
-	    __vq_set_file(dev->fd, VHOST_SET_VRING_CALL, i, ring->call) ||
-	    __vq_set_file(dev->fd, VHOST_SET_VRING_ERR, i, ring->err))
-		vq_die("ring %u cannot be set up", i);
-}
-
 void vs_set_up(struct vs_dev *dev)
 {
 	unsigned int i;
@@ -82,7 +70,7 @@ void vs_set_up(struct vs_dev *dev)
 	vq_ioctl(dev->fd, VHOST_SET_FEATURES, &dev->features);
 	vq_mem_tell(dev->fd, &dev->mem, 3, 7);
 	for (i = 0; i < VS_RINGS; i++)
-		set_up_ring(dev, i);
+		vq_ring_attach(dev->fd, i, &dev->rings[i]);
 }
 
 void vs_create(struct vs_dev *dev, uint64_t cid, uint64_t features)
