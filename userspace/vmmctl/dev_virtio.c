@@ -19,6 +19,7 @@
 
 /* In the order of the reference's command line: storage, network, the others. */
 static const struct vmm_virtio_ops *const virtio_models[] = {
+	&vmm_blk_ops,
 	&vmm_vsock_ops,
 };
 
@@ -71,7 +72,7 @@ static int transport_doorbells(struct bank *b, struct vmm_virtio *v)
 
 	err = vmm_vm_ioeventfd(v->vm, base + VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING,
 			       b->ack_fd);
-	for (i = 0; !err && i < v->ops->queues; i++)
+	for (i = 0; !err && i < v->queues; i++)
 		err = vmm_vm_ioeventfd(v->vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, i,
 				       v->queue[i].kick_fd);
 	if (err)
@@ -86,7 +87,7 @@ static int transport_events(struct vmm_virtio *v)
 	v->call_fd = vmm_event_create();
 	if (v->call_fd < 0)
 		return v->call_fd;
-	for (i = 0; i < v->ops->queues; i++) {
+	for (i = 0; i < v->queues; i++) {
 		v->queue[i].kick_fd = vmm_event_create();
 		if (v->queue[i].kick_fd < 0)
 			return v->queue[i].kick_fd;
@@ -142,12 +143,13 @@ static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned 
 		return vmm_error(ENOMEM, "virtio-%s", ops->name);
 	v->ops = ops;
 	v->index = index;
-	err = transport_events(v);
-	if (err)
-		goto err_free;
+	v->queues = ops->queues;
 	err = ops->create(v);
 	if (err)
 		goto err_free;
+	err = transport_events(v);
+	if (err)
+		goto err_destroy;
 	err = transport_wire(b, v);
 	if (err)
 		goto err_destroy;

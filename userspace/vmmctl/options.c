@@ -30,6 +30,7 @@ enum opt {
 	OPT_CONSOLE,
 	OPT_FSTAB_SYSTEM,
 	OPT_FSTAB_VENDOR,
+	OPT_DISK,
 	OPT_VSOCK,
 	OPT_VSOCK_UDS,
 	OPT_ADB,
@@ -53,6 +54,7 @@ static const struct option options[] = {
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "fstab-system", required_argument, NULL, OPT_FSTAB_SYSTEM },
 	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
+	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
 	{ "adb", required_argument, NULL, OPT_ADB },
@@ -128,6 +130,8 @@ void vmm_options_usage(FILE *to)
 	      "  --pipe-service NAME=unix:PATH  the guest's pipe:NAME is a connection to the\n"
 	      "                        Unix socket PATH, a new one for each open; repeatable\n"
 	      "  --window auto|on|off  registers readable without an exit\n"
+	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N]\n"
+	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
 	      "                        or " VMM_VSOCK_LINUX_NODE "; with the former also\n"
 	      "  --adb auto|on|off     be an emulator on 127.0.0.1:5555 or the next free pair\n"
@@ -220,6 +224,60 @@ static int cpus_option(struct vmm_config *cfg, const char *text)
 	return 0;
 }
 
+static int disk_detail(struct vmm_disk *disk, char **text)
+{
+	enum { READONLY, DIRECT, BLOCK, QUEUES };
+	static char *const words[] = {
+		[READONLY] = "readonly", [DIRECT] = "direct", [BLOCK] = "block",
+		[QUEUES] = "queues", NULL
+	};
+	const char *whole = *text;
+	char *value = NULL;
+
+	switch (getsubopt(text, words, &value)) {
+	case READONLY:
+		disk->readonly = true;
+		return 0;
+	case DIRECT:
+		disk->direct = true;
+		return 0;
+	case BLOCK:
+		disk->block_size = value ? atoi(value) : 0;
+		if (disk->block_size == 512 || disk->block_size == 4096)
+			return 0;
+		return vmm_error(-EINVAL, "--disk: blocks have 512 or 4096 bytes");
+	case QUEUES:
+		disk->queues = value && !value[1] ? *value - '0' : 0;
+		if (disk->queues >= 1 && disk->queues <= VMM_DISK_QUEUES)
+			return 0;
+		return vmm_error(-EINVAL, "--disk: there are 1 to %d queues", VMM_DISK_QUEUES);
+	default:
+		return vmm_error(-EINVAL, "--disk does not know \"%s\"", whole);
+	}
+}
+
+/* PATH[,detail]...; a path with a comma cannot be said. */
+static int disk_option(struct vmm_config *cfg, char *text)
+{
+	struct vmm_disk *disk = &cfg->disk[cfg->disks];
+	int err = 0;
+
+	if (cfg->disks == VMM_DISKS)
+		return vmm_error(-EINVAL, "--disk: there are at most %d", VMM_DISKS);
+	*disk = (struct vmm_disk){ .path = text, .block_size = 512, .queues = 1 };
+	text += strcspn(text, ",");
+	if (text == disk->path)
+		return vmm_error(-EINVAL, "--disk has no path");
+	cfg->disks++;
+	if (!*text)
+		return 0;
+	*text++ = '\0';
+	do
+		err = disk_detail(disk, &text);
+	while (!err && *text);
+	return err;
+}
+
 /* CID, or CID,dev=NODE. 0 to 2 and the highest are not for guests. */
 static int vsock_option(struct vmm_config *cfg, const char *text)
 {
@@ -283,6 +341,8 @@ static int virtio_option(struct vmm_config *cfg, int opt)
 	int err;
 
 	switch (opt) {
+	case OPT_DISK:
+		return disk_option(cfg, optarg);
 	case OPT_VSOCK:
 		return vsock_option(cfg, optarg);
 	case OPT_VSOCK_UDS:

@@ -3,7 +3,7 @@
  * virtio devices, from the guest inwards: the registers of one transport
  * (virtio_mmio.c), the board's 32 transports and their wiring to KVM
  * (dev_virtio.c), rings that a vhost device of the kernel serves (vhost.c), and
- * the models (dev_vsock.c).
+ * the models (dev_blk.c, dev_vsock.c).
  *
  * A model is a struct vmm_virtio_ops and a row in dev_virtio.c's table.
  */
@@ -39,7 +39,7 @@ struct vmm_virtio_queue {
  * struct vmm_virtio_ops - a model of a virtio device
  * @name: for messages
  * @id: virtio device id
- * @queues: how many, at most VMM_VIRTIO_QUEUES
+ * @queues: how many at most, no more than VMM_VIRTIO_QUEUES
  * @queue_max: entries of each, at most
  * @count: how many such devices the command line asks for
  * @create: makes device number @v->index: sets @v->offered, and the
@@ -74,6 +74,7 @@ struct vmm_virtio_ops {
  * @index: which of the devices of this model
  * @slot: which transport
  * @state: belongs to the model
+ * @queues: how many; the model may lower it while it is created
  * @offered: features; set by the model, then constant
  * @call_fd: eventfd that raises the interrupt
  * @regs: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
@@ -94,6 +95,7 @@ struct vmm_virtio {
 	unsigned int index;
 	unsigned int slot;
 	void *state;
+	unsigned int queues;
 	u64 offered;
 	int call_fd;
 	u8 *regs;
@@ -157,6 +159,7 @@ void vmm_vhost_stop(struct vmm_vhost *vhost);
 
 /* ---- dev_*.c: models ---- */
 
+extern const struct vmm_virtio_ops vmm_blk_ops;
 extern const struct vmm_virtio_ops vmm_vsock_ops;
 
 #endif /* VIRTIO_H */

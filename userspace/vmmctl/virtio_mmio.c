@@ -84,7 +84,7 @@ u64 vmm_virtio_peek(const u8 *regs, u32 offset)
 
 static struct vmm_virtio_queue *queue_selected(struct vmm_virtio *v)
 {
-	return v->queue_sel < v->ops->queues ? &v->queue[v->queue_sel] : NULL;
+	return v->queue_sel < v->queues ? &v->queue[v->queue_sel] : NULL;
 }
 
 static void show_features(struct vmm_virtio *v)
@@ -190,7 +190,7 @@ static void reset_locked(struct vmm_virtio *v)
 	v->queue_sel = 0;
 	v->status = 0;
 	v->config_pending = false;
-	for (i = 0; i < v->ops->queues; i++) {
+	for (i = 0; i < v->queues; i++) {
 		v->queue[i] = (struct vmm_virtio_queue){
 			.num = v->ops->queue_max,
 			.kick_fd = v->queue[i].kick_fd,
@@ -316,7 +316,7 @@ static void write_ack(struct vmm_virtio *v, u32 value)
 /* What the doorbell's eventfd did not match, by an odd width, say. */
 static void write_notify(struct vmm_virtio *v, u32 value)
 {
-	if (value < v->ops->queues)
+	if (value < v->queues)
 		vmm_event_signal(v->queue[value].kick_fd);
 }
 

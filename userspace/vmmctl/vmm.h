@@ -49,6 +49,26 @@ enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 
+/* Disks of a guest, and queues of one. */
+#define VMM_DISKS	16
+#define VMM_DISK_QUEUES	8
+
+/**
+ * struct vmm_disk - a disk of the guest's
+ * @path: file or block device of the host
+ * @readonly: the guest cannot write to it
+ * @direct: past the host's cache
+ * @block_size: bytes, 512 or 4096
+ * @queues: 1 to VMM_DISK_QUEUES
+ */
+struct vmm_disk {
+	const char *path;
+	bool readonly;
+	bool direct;
+	unsigned int block_size;
+	unsigned int queues;
+};
+
 /**
  * struct vmm_pipe_service - a service of the pipe that is somebody else's
  * @name: what the guest asks for, not ending in NUL
@@ -81,6 +101,8 @@ struct vmm_pipe_service {
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
  * @window: whether the guest reads registers from memory
+ * @disk: the guest's disks, in the order in which it finds them
+ * @disks: how many
  * @vsock: who serves virtio-vsock
  * @vsock_cid: the guest's address there
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
@@ -110,6 +132,8 @@ struct vmm_config {
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;
 	enum vmm_window window;
+	struct vmm_disk disk[VMM_DISKS];
+	unsigned int disks;
 	enum vmm_vsock vsock;
 	u32 vsock_cid;
 	const char *vsock_uds;
@@ -493,6 +517,7 @@ int vmm_pipe_services_open(const struct vmm_config *cfg, struct vmm_loop *loop, 
 void vmm_pipe_services_close(struct vmm_pipe_services *services);
 
 #define VMM_PIPE_NODE		"/dev/vhost-goldfish-pipe"
+#define VMM_BLK_NODE		"/dev/vhost-ranchu-blk"
 #define VMM_VSOCK_ADB_NODE	"/dev/vhost-vsock-adb"
 #define VMM_VSOCK_LINUX_NODE	"/dev/vhost-vsock"
 

@@ -109,6 +109,45 @@ static void all_options_are_read(void)
 	tap_check(cfg.no_reboot);
 }
 
+static void disks_are_read(void)
+{
+	static char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8";
+	const char *const words[] = {
+		"run", "--kernel=I", "--disk", plain, "--disk", full, NULL
+	};
+	struct vmm_config cfg;
+
+	tap_check(!parse(&cfg, words));
+	tap_equal(cfg.disks, 2);
+	tap_check(!strcmp(cfg.disk[0].path, "/dev/sdx") && !strcmp(cfg.disk[1].path, "D"));
+	tap_check(!cfg.disk[0].readonly && !cfg.disk[0].direct);
+	tap_equal(cfg.disk[0].block_size, 512);
+	tap_equal(cfg.disk[0].queues, 1);
+	tap_check(cfg.disk[1].readonly && cfg.disk[1].direct);
+	tap_equal(cfg.disk[1].block_size, 4096);
+	tap_equal(cfg.disk[1].queues, 8);
+}
+
+/* What is read is taken apart where it stands. */
+static void wrong_disks_are_refused(void)
+{
+	static const char *const wrong[] = {
+		"", ",direct", "D,", "D,,direct", "D,raw", "D,block=1024", "D,block", "D,queues=0",
+		"D,queues=9", "D,queues=10", "D,queues", "D,queues=",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		char text[32];
+		const char *const words[] = { "run", "--kernel=I", "--disk", text, NULL };
+		struct vmm_config cfg;
+
+		snprintf(text, sizeof(text), "%s", wrong[i]);
+		tap_context("\"%s\"", wrong[i]);
+		tap_check(parse(&cfg, words) == -EINVAL);
+	}
+}
+
 static void vsock_is_read(void)
 {
 	static const char *const adb[] = {
@@ -254,6 +293,8 @@ static const struct tap_case cases[] = {
 	{ "sizes are read", sizes_are_read },
 	{ "defaults are right", defaults_are_right },
 	{ "all options of run are read", all_options_are_read },
+	{ "disks are read", disks_are_read },
+	{ "wrong disks are refused", wrong_disks_are_refused },
 	{ "vsock and adb are read", vsock_is_read },
 	{ "services of the pipe are read", pipe_services_are_read },
 	{ "many services of the pipe are read", as_many_services_as_there_may_be },

@@ -107,6 +107,7 @@ static struct vmm_virtio *plugged(const struct vmm_virtio_ops *ops)
 	memset(regs, 0xff, sizeof(regs));
 	vmm_virtio_idle(regs);
 	v->ops = ops;
+	v->queues = ops->queues;
 	v->regs = regs;
 	v->offered = (u64)(F_VERSION_1 | F_PACKED) << 32 | F_EVENT_IDX | F_LOW;
 	v->call_fd = eventfd(0, EFD_NONBLOCK);
