@@ -21,28 +21,6 @@ for input in "$MODULES" "$BUSYBOX"; do
 	[ -e "$input" ] || die "the cache has no ${input##*/}: run tools/lab/fetch.sh"
 done
 
-# The module's files in the order in which they must be loaded, below MODULES.
-module_files() {
-	awk -v want="$1" '
-	{
-		file = $1
-		sub(":$", "", file)
-		name = file
-		sub(".*/", "", name)
-		sub("\\.ko.*", "", name)
-		gsub("-", "_", name)
-		if (name != want)
-			next
-		# depmod lists what is needed with the deepest need last.
-		for (i = NF; i > 1; i--)
-			print $i
-		print file
-		found = 1
-	}
-	END { exit !found }' "$MODULES/modules.dep" ||
-		die "Debian's $ARCH kernel has no module $1"
-}
-
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
@@ -57,7 +35,7 @@ while read -r arch name how; do
 	if [ "$arch" != "$ARCH" ] || [ -n "$BUILTIN" ]; then
 		continue
 	fi
-	files=$(module_files "${name//-/_}")
+	files=$(module_files "$MODULES" "$name")
 	for file in $files; do
 		target=lib/modules/$release/${file%.xz}
 		if [ ! -e "$stage/$target" ]; then

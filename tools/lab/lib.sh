@@ -77,3 +77,25 @@ cross_prefix() {
 		esac
 	fi
 }
+
+# module_files MODULES NAME: the module's files below a kernel's directory MODULES,
+# in the order in which they must be loaded.
+module_files() {
+	awk -v want="${2//-/_}" '
+	{
+		file = $1
+		sub(":$", "", file)
+		name = file
+		sub(".*/", "", name)
+		sub("\\.ko.*", "", name)
+		gsub("-", "_", name)
+		if (name != want)
+			next
+		# depmod lists what is needed with the deepest need last.
+		for (i = NF; i > 1; i--)
+			print $i
+		print file
+		found = 1
+	}
+	END { exit !found }' "$1/modules.dep" || die "${1##*/} has no module $2"
+}
