@@ -28,6 +28,7 @@ STEPS=(
 	"x86_64		kselftests x86_64"
 	"guest		tools/ci/guest-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
+	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 	"adb		tools/ci/adb-test.sh"
 	"sanitizers	tools/ci/sanitizers.sh"
