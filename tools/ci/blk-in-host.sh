@@ -79,15 +79,15 @@ refuses "cannot open /tmp/none" --disk /tmp/none && refuses "refuses /dev/null" 
 result what_is_no_image_is_said $?
 
 # Files in memory, one behind a loop device as well, which is asynchronous.
-image a 64
-image b 64
+image a 32
+image b 32
 image c 32
 losetup /dev/loop0 /tmp/c
 # The first disk has the highest transport, and Linux finds that last.
 boot "load show:vda show:vdb show:vdc fill:vda fill:vdc check:vda" --cpus 2 --no-reboot \
 	--disk /dev/loop0,direct --disk /tmp/b,readonly,block=4096,queues=2 --disk /tmp/a
-printed '^vda: 131072 sectors of 512, 1 queues, id ranchu-disk2, ro 0, write back$' &&
-	printed '^vdb: 131072 sectors of 4096, 2 queues, id ranchu-disk1, ro 1, write back$' &&
+printed '^vda: 65536 sectors of 512, 1 queues, id ranchu-disk2, ro 0, write back$' &&
+	printed '^vdb: 65536 sectors of 4096, 2 queues, id ranchu-disk1, ro 1, write back$' &&
 	printed '^vdc: 65536 sectors of 512, 1 queues, id ranchu-disk0, ro 0, write back$'
 result disks_are_as_asked_for $?
 [ "$(said 'vda: disk')" = "$(sum /tmp/a)" ] && printed '^GUEST-EXIT: 0$' && ! printed GUEST-SPLAT
