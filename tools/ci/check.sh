@@ -31,7 +31,6 @@ STEPS=(
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 	"adb		tools/ci/adb-test.sh"
-	"sanitizers	tools/ci/sanitizers.sh"
 )
 
 gate() {
