@@ -111,7 +111,7 @@ static void all_options_are_read(void)
 
 static void disks_are_read(void)
 {
-	static char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8";
+	char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8";
 	const char *const words[] = {
 		"run", "--kernel=I", "--disk", plain, "--disk", full, NULL
 	};

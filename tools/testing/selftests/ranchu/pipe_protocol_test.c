@@ -551,6 +551,7 @@ TEST_F_TIMEOUT(protocol, hung_up_pipe, TIMEOUT)
 	struct pipe_dev *dev = &self->dev;
 	struct test_pipe pipe, other;
 	unsigned int i;
+	bool moves;
 
 	pipe_handshake(dev);
 	pipe_connect(dev, &pipe, 6, "pipe:zero");
@@ -562,9 +563,8 @@ TEST_F_TIMEOUT(protocol, hung_up_pipe, TIMEOUT)
 		{
 			TH_LOG("command %u", cmds[i]);
 		}
-		EXPECT_EQ(cmds[i] == GOLDFISH_PIPE_CMD_READ ||
-				  cmds[i] == GOLDFISH_PIPE_CMD_WRITE ? 0 : 4711,
-			  pipe.cmd->consumed_size);
+		moves = cmds[i] == GOLDFISH_PIPE_CMD_READ || cmds[i] == GOLDFISH_PIPE_CMD_WRITE;
+		EXPECT_EQ(moves ? 0 : 4711, pipe.cmd->consumed_size);
 	}
 	EXPECT_EQ(IN | OUT, pipe_command(&other, GOLDFISH_PIPE_CMD_POLL));
 	EXPECT_EQ(2, open_pipes(dev));
