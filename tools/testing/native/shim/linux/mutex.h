@@ -26,6 +26,14 @@ static inline void mutex_lock(struct mutex *mutex)
 	mutex->held = true;
 }
 
+static inline bool mutex_trylock(struct mutex *mutex)
+{
+	if (mutex->held)
+		return false;
+	mutex->held = true;
+	return true;
+}
+
 static inline void mutex_unlock(struct mutex *mutex)
 {
 	if (!mutex->held)
