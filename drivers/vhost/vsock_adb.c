@@ -135,7 +135,7 @@ static long adb_attach_locked(struct vsock_adb *adb,
 		vsock_adb_stream_close(stream, ECONNRESET);
 		return 0;
 	}
-	if (stream->sock)
+	if (stream->sock.socket)
 		return -EALREADY;
 	err = vsock_adb_sock_get(stream, attach->fd);
 	if (err)

@@ -22,6 +22,7 @@
 #include <linux/mutex.h>
 #include <linux/net.h>
 #include <linux/poll.h>
+#include <linux/ranchu_sock.h>
 #include <linux/ranchu_vhost.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
@@ -109,11 +110,7 @@ struct adb_chunk {
  * @appetite: bytes that the socket is thought to have
  * @reset: the socket's other end has reset it; what can still be read is not all
  * @sock_shut: what of the guest's shutting down the socket was told
- * @file: the socket; NULL for none
- * @sock: the same
- * @wqh: the socket's wait queue
- * @wait: our entry there
- * @poll: used once, to find @wqh
+ * @sock: the socket, watched while it is held
  * @chunks: bytes for the socket
  * @queued: how many
  *
@@ -138,11 +135,7 @@ struct adb_stream {
 	size_t appetite;
 	bool reset;
 	unsigned int sock_shut;
-	struct file *file;
-	struct socket *sock;
-	wait_queue_head_t *wqh;
-	wait_queue_entry_t wait;
-	poll_table poll;
+	struct ranchu_sock sock;
 	struct list_head chunks;
 	u32 queued;
 };

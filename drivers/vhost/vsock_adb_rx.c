@@ -230,8 +230,8 @@ static size_t rx_serve(struct adb_stream *stream, struct ranchu_vring *vring)
 	size_t budget = ADB_STREAM_BUDGET;
 
 	if (test_and_clear_bit(ADB_WAKE_READ, &stream->wake))
-		stream->readable = stream->sock;
-	if (test_and_clear_bit(ADB_WAKE_WRITE, &stream->wake) && stream->sock)
+		stream->readable = stream->sock.socket;
+	if (test_and_clear_bit(ADB_WAKE_WRITE, &stream->wake) && stream->sock.socket)
 		vsock_adb_sock_flush(stream);
 	vsock_adb_sock_settle(stream);
 	switch (rx_turn(stream, vring, &budget)) {

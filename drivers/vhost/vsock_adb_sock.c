@@ -2,15 +2,9 @@
 /*
  * Between a stream and its socket: bytes both ways, never blocking, one copy
  * wherever the other end keeps up.
- *
- * We hang on the socket's wait queue, as poll() does, and leave its callbacks
- * alone: so any kind of stream socket will do, and its other users are not
- * disturbed.
  */
 #include <linux/errno.h>
-#include <linux/file.h>
 #include <linux/slab.h>
-#include <linux/tcp.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
@@ -18,55 +12,15 @@
 #include "vsock_adb.h"
 
 /* Any context; the wait queue's lock is held, interrupts are off. */
-static int sock_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
-		     void *key)
+static void sock_ready(struct ranchu_sock *sock, __poll_t events)
 {
-	struct adb_stream *stream = container_of(wait, struct adb_stream, wait);
-	__poll_t events = key_to_poll(key);
+	struct adb_stream *stream = container_of(sock, struct adb_stream, sock);
 
-	/* Some wake without saying what for. */
-	if (!events)
-		events = EPOLLIN | EPOLLOUT;
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
 		set_bit(ADB_WAKE_READ, &stream->wake);
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		set_bit(ADB_WAKE_WRITE, &stream->wake);
 	vsock_adb_stream_ready(stream);
-	return 0;
-}
-
-static void sock_poll_queue(struct file *file, wait_queue_head_t *wqh,
-			    poll_table *poll)
-{
-	struct adb_stream *stream = container_of(poll, struct adb_stream, poll);
-
-	/* A stream socket has one. */
-	if (WARN_ON_ONCE(stream->wqh))
-		return;
-	stream->wqh = wqh;
-	add_wait_queue(wqh, &stream->wait);
-}
-
-static int sock_check(const struct socket *sock)
-{
-	const struct sock *sk = sock->sk;
-	bool tcp = (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
-		   sk->sk_protocol == IPPROTO_TCP;
-
-	if (sock->type != SOCK_STREAM || !(tcp || sk->sk_family == AF_UNIX))
-		return -EPROTONOSUPPORT;
-	/* AF_UNIX uses the states of TCP. A half-closed one has connected, too. */
-	switch (READ_ONCE(sk->sk_state)) {
-	case TCP_ESTABLISHED:
-	case TCP_CLOSE_WAIT:
-		break;
-	default:
-		return -ENOTCONN;
-	}
-	/* A relay that waits for more to send makes both ends wait. */
-	if (tcp)
-		tcp_sock_set_nodelay(sock->sk);
-	return 0;
 }
 
 /**
@@ -75,31 +29,15 @@ static int sock_check(const struct socket *sock)
  * @fd: of the calling process
  *
  * Context: the device's lock held; may sleep.
- * Return:
- * * 0: done; @stream will be looked at
- * * -EBADF: @fd is not open
- * * -ENOTSOCK: it is no socket
- * * -EPROTONOSUPPORT: it is no TCP or AF_UNIX stream socket
- * * -ENOTCONN: it is not connected
+ * Return: 0, and @stream will be looked at, or what ranchu_sock_get() says.
  */
 int vsock_adb_sock_get(struct adb_stream *stream, int fd)
 {
-	struct socket *sock;
-	int err;
+	int err = ranchu_sock_get(&stream->sock, fd);
 
-	sock = sockfd_lookup(fd, &err);
-	if (!sock)
+	if (err)
 		return err;
-	err = sock_check(sock);
-	if (err) {
-		sockfd_put(sock);
-		return err;
-	}
-	stream->sock = sock;
-	stream->file = sock->file;
-	init_waitqueue_func_entry(&stream->wait, sock_wake);
-	init_poll_funcptr(&stream->poll, sock_poll_queue);
-	vfs_poll(stream->file, &stream->poll);
+	ranchu_sock_watch(&stream->sock, sock_ready);
 	/* Whatever it says now: try it. */
 	stream->readable = true;
 	vsock_adb_stream_ready(stream);
@@ -108,7 +46,7 @@ int vsock_adb_sock_get(struct adb_stream *stream, int fd)
 
 static bool sock_is_tcp(const struct adb_stream *stream)
 {
-	return stream->sock->sk->sk_family != AF_UNIX;
+	return stream->sock.socket->sk->sk_family != AF_UNIX;
 }
 
 /*
@@ -133,8 +71,8 @@ static void sock_discard(struct adb_stream *stream)
 	ssize_t done;
 
 	iov_iter_discard(&msg.msg_iter, ITER_DEST, ADB_STREAM_BUDGET);
-	done = sock_recvmsg(stream->sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	stream->readable = done > 0 && sock_has_more(stream->sock);
+	done = sock_recvmsg(stream->sock.socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	stream->readable = done > 0 && sock_has_more(stream->sock.socket);
 	if (done < 0 && done != -EAGAIN && done != -EINTR)
 		stream->reset = true;
 }
@@ -154,7 +92,7 @@ static bool sock_lingers(struct adb_stream *stream)
 		vsock_adb_stream_ready(stream);
 		return true;
 	}
-	return READ_ONCE(stream->sock->sk->sk_state) == TCP_FIN_WAIT1;
+	return READ_ONCE(stream->sock.socket->sk->sk_state) == TCP_FIN_WAIT1;
 }
 
 /**
@@ -167,18 +105,12 @@ static bool sock_lingers(struct adb_stream *stream)
  */
 void vsock_adb_sock_put(struct adb_stream *stream)
 {
-	if (!stream->sock)
+	if (!stream->sock.socket)
 		return;
-	/* After this nothing of the socket's calls us. */
-	remove_wait_queue(stream->wqh, &stream->wait);
-	stream->wqh = NULL;
 	/* It may be before its time: as far as can be seen nothing is lost. */
 	if (sock_is_tcp(stream) && stream->conn.peer_shut == ADB_SHUT_BOTH)
 		sock_discard(stream);
-	kernel_sock_shutdown(stream->sock, SHUT_RDWR);
-	fput(stream->file);
-	stream->sock = NULL;
-	stream->file = NULL;
+	ranchu_sock_put(&stream->sock);
 	stream->readable = false;
 }
 
@@ -187,7 +119,7 @@ static ssize_t sock_write(struct adb_stream *stream, struct iov_iter *from)
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 
 	msg.msg_iter = *from;
-	return sock_sendmsg(stream->sock, &msg);
+	return sock_sendmsg(stream->sock.socket, &msg);
 }
 
 /* Returns bytes, 0 if the socket is full, or a true error. */
@@ -344,10 +276,10 @@ size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 	ssize_t done;
 
 	iov_iter_init(&msg.msg_iter, ITER_DEST, iov, n, len);
-	done = sock_recvmsg(stream->sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	done = sock_recvmsg(stream->sock.socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (done > 0) {
 		if (done < len)
-			stream->readable = sock_has_more(stream->sock);
+			stream->readable = sock_has_more(stream->sock.socket);
 		return done;
 	}
 	stream->readable = false;
@@ -365,10 +297,10 @@ static void sock_tell_shut(struct adb_stream *stream)
 
 	stream->sock_shut |= shut;
 	if (shut & ADB_SHUT_SEND)
-		kernel_sock_shutdown(stream->sock, SHUT_WR);
+		kernel_sock_shutdown(stream->sock.socket, SHUT_WR);
 	/* TCP tells nobody, and takes what comes after it for a reason to reset. */
 	if (shut & ADB_SHUT_RCV && !sock_is_tcp(stream))
-		kernel_sock_shutdown(stream->sock, SHUT_RD);
+		kernel_sock_shutdown(stream->sock.socket, SHUT_RD);
 }
 
 /**
@@ -380,7 +312,7 @@ static void sock_tell_shut(struct adb_stream *stream)
  */
 bool vsock_adb_sock_busy(struct adb_stream *stream)
 {
-	return stream->sock && (stream->queued || sock_lingers(stream));
+	return stream->sock.socket && (stream->queued || sock_lingers(stream));
 }
 
 /**
@@ -402,7 +334,7 @@ void vsock_adb_sock_settle(struct adb_stream *stream)
 		vsock_adb_stream_close(stream, ECONNRESET);
 		return;
 	}
-	if (!stream->sock || stream->queued)
+	if (!stream->sock.socket || stream->queued)
 		return;
 	sock_tell_shut(stream);
 	if (conn->peer_shut == ADB_SHUT_BOTH) {

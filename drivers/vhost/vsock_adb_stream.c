@@ -278,7 +278,7 @@ bool vsock_adb_stream_reap(struct adb_stream *stream)
 	if (stream->conn.state != ADB_DEAD || stream->conn.todo)
 		return false;
 	hash_del(&stream->hash);
-	if (stream->sock) {
+	if (stream->sock.socket) {
 		hlist_add_head(&stream->hash, &adb->lingering);
 		return false;
 	}

@@ -266,7 +266,7 @@ static int tx_next(struct ranchu_chain *chain)
 	tx.stream = vsock_adb_stream_find(&adb, ports);
 	if (tx.stream) {
 		tx.rx_cnt = tx.stream->conn.rx_cnt;
-		end = tx.stream->sock ? end_of(tx.stream->sock) : NULL;
+		end = tx.stream->sock.socket ? end_of(tx.stream->sock.socket) : NULL;
 	}
 	if (end)
 		memcpy(tx_memory + sizeof(*hdr), pattern(&end->room, end->sent), packet->len);
@@ -321,7 +321,7 @@ void ranchu_vq_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
 static void got_data(struct adb_stream *stream, const struct adb_packet *packet,
 		     const u8 *data)
 {
-	struct end *end = end_of(stream->sock);
+	struct end *end = end_of(stream->sock.socket);
 	u32 fwd = credit[packet->dst_port][packet->src_port].fwd;
 
 	MUST(packet->len && packet->len <= ADB_MAX_PAYLOAD);
@@ -352,7 +352,7 @@ static void got_packet(const u8 *data, u32 written)
 	if (packet.op == VIRTIO_VSOCK_OP_RW)
 		got_data(stream, &packet, data + sizeof(struct virtio_vsock_hdr));
 	if (packet.op == VIRTIO_VSOCK_OP_SHUTDOWN && packet.flags & ADB_SHUT_SEND) {
-		struct end *end = end_of(stream->sock);
+		struct end *end = end_of(stream->sock.socket);
 
 		MUST((end->eof || end->broken) && end->delivered == end->written);
 	}
@@ -388,8 +388,8 @@ static void check_stream(struct adb_stream *stream)
 	MUST(n <= sum / ADB_CHUNK_SIZE + 2);
 	/* The user is told of every end. */
 	MUST(stream->closed == (stream->conn.state == ADB_DEAD));
-	if (stream->sock)
-		MUST(end_of(stream->sock)->open);
+	if (stream->sock.socket)
+		MUST(end_of(stream->sock.socket)->open);
 }
 
 static void check_streams(void)
@@ -435,7 +435,7 @@ static void give_socket(struct adb_stream *stream, int fd)
 {
 	if (vsock_adb_sock_get(stream, fd))
 		return;
-	end_of(stream->sock)->stream = stream;
+	end_of(stream->sock.socket)->stream = stream;
 	adb_conn_attach(&stream->conn);
 }
 
@@ -462,7 +462,7 @@ static void vmm_attaches(struct adb_ports ports, int fd)
 		return;
 	if (fd & 2) {
 		vsock_adb_stream_close(stream, ECONNRESET);
-	} else if (!stream->sock) {
+	} else if (!stream->sock.socket) {
 		give_socket(stream, fd);
 		vsock_adb_stream_ready(stream);
 	}
