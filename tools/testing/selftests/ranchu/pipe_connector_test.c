@@ -31,12 +31,8 @@ FIXTURE(connector)
 
 FIXTURE_SETUP(connector)
 {
-	if (__pipe_dev_open(&self->dev, NULL))
+	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	pipe_dev_close(&self->dev);
-	pipe_mem_create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
-	pipe_dev_start(&self->dev, &self->mem);
-	pipe_handshake(&self->dev);
 	self->data = pipe_mem_alloc(&self->mem, 2 * PIPE_PAGE, PIPE_PAGE);
 	self->bytes = pipe_mem_hva(&self->mem, self->data, 2 * PIPE_PAGE);
 	pipe_open(&self->dev, &self->pipe, 0);

@@ -28,12 +28,8 @@ FIXTURE(loop)
 
 FIXTURE_SETUP(loop)
 {
-	if (__pipe_dev_open(&self->dev, NULL))
+	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	pipe_dev_close(&self->dev);
-	pipe_mem_create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
-	pipe_dev_start(&self->dev, &self->mem);
-	pipe_handshake(&self->dev);
 	self->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ASSERT_LE(0, self->efd);
 }

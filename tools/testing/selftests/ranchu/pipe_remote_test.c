@@ -48,12 +48,8 @@ FIXTURE(remote)
 
 FIXTURE_SETUP(remote)
 {
-	if (__pipe_dev_open(&self->dev, NULL))
+	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	pipe_dev_close(&self->dev);
-	pipe_mem_create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
-	pipe_dev_start(&self->dev, &self->mem);
-	pipe_handshake(&self->dev);
 	self->data = pipe_mem_alloc(&self->mem, PIPE_PAGE, PIPE_PAGE);
 	self->services = services_open(&self->dev);
 }

@@ -112,6 +112,12 @@ void pipe_handshake(struct pipe_dev *dev);
 void pipe_set_signal_buffer(struct pipe_dev *dev, uint64_t gpa, uint32_t count);
 void pipe_set_open_buffer(struct pipe_dev *dev, uint64_t gpa);
 
+/*
+ * Memory, device and handshake: a guest that has probed its pipe. -errno, and
+ * nothing done, if there is no such device.
+ */
+int __pipe_guest_start(struct pipe_dev *dev, struct pipe_mem *mem, size_t size);
+
 /* Entry @i of the signal buffer. */
 struct goldfish_pipe_signal pipe_signal(struct pipe_dev *dev, unsigned int i);
 

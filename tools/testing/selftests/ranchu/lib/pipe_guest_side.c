@@ -44,6 +44,19 @@ void pipe_handshake(struct pipe_dev *dev)
 	pipe_set_open_buffer(dev, page);
 }
 
+int __pipe_guest_start(struct pipe_dev *dev, struct pipe_mem *mem, size_t size)
+{
+	int ret = __pipe_dev_open(dev, NULL);
+
+	if (ret)
+		return ret;
+	pipe_dev_close(dev);
+	pipe_mem_create(mem, RANCHU_RAM_BASE, size);
+	pipe_dev_start(dev, mem);
+	pipe_handshake(dev);
+	return 0;
+}
+
 struct goldfish_pipe_signal pipe_signal(struct pipe_dev *dev, unsigned int i)
 {
 	struct goldfish_pipe_signal entry;
