@@ -225,7 +225,7 @@ void ranchu_line_clear(struct ranchu_line *line);
 void ranchu_line_update(struct ranchu_line *line, bool told);
 void ranchu_line_request(struct ranchu_line *line);
 void ranchu_line_reset(struct ranchu_line *line);
-bool ranchu_line_acked(struct ranchu_line *line, bool more);
+void ranchu_line_acked(struct ranchu_line *line, bool more);
 bool ranchu_line_raised(struct ranchu_line *line);
 
 #endif /* _LINUX_RANCHU_H */

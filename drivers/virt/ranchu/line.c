@@ -210,14 +210,12 @@ EXPORT_SYMBOL_GPL(ranchu_line_reset);
  * is still to come and nothing happens here.
  *
  * Context: vCPU or worker, with the line's lock held.
- * Return: the level of the line now.
  */
-bool ranchu_line_acked(struct ranchu_line *line, bool more)
+void ranchu_line_acked(struct ranchu_line *line, bool more)
 {
 	lockdep_assert_held(&line->lock);
 	if (!line->resample)
 		line->state = more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE;
-	return line->state == RANCHU_LINE_RAISED;
 }
 EXPORT_SYMBOL_GPL(ranchu_line_acked);
 
