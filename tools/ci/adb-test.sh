@@ -14,7 +14,7 @@ PEER=$RANCHU_BUILD/arm64/vsock/vsock_peer
 run=(tools/lab/run.sh --host arm64 --timeout 1800 --mem 3G --overlay "$OVERLAY")
 
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
-make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" "CROSS_COMPILE=$(cross_prefix arm64)"
+build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" "CROSS_COMPILE=$(cross_prefix arm64)"
 tools/lab/program.sh "$OVERLAY" adb
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd "$PEER"
 cp "$PEER" "$OVERLAY/bin/"

@@ -3,6 +3,9 @@
 #
 # make check: runs every step below, or those named as arguments, and ends with
 # one line that counts the results of all. A step that cannot run has failed.
+#
+# Two lanes each take the next step that nobody has, or one where there is one CPU
+# only (LANES=1). What a step prints comes out in one piece, when it has ended.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -10,8 +13,11 @@ cd "$RANCHU_TOP"
 RUN=tools/lab/run.sh
 NATIVE=tools/testing/native
 
-# Name and what it does. A step prints KTAP; a gate is silent and is one result.
+# Name and what it does, the longest first: the rest fits beside it. A step prints
+# KTAP; a gate is silent and is one result. Two steps may run at once, so nothing
+# that one changes is another's: what both build goes through build_alone().
 STEPS=(
+	"sanitizers	tools/ci/sanitizers.sh"
 	"checkpatch	gate tools/ci/static.sh checkpatch"
 	"kdoc		gate tools/ci/static.sh kdoc"
 	"uapi		gate tools/ci/static.sh uapi"
@@ -50,60 +56,92 @@ kselftests() {
 
 	shift
 
-	tools/lab/host-overlay.sh "$arch" "$RANCHU_BUILD/lab/overlay-$arch"
-	"$RUN" --host "$host" --overlay "$RANCHU_BUILD/lab/overlay-$arch" \
+	tools/lab/host-overlay.sh "$arch" "$RANCHU_BUILD/lab/overlay-$host"
+	"$RUN" --host "$host" --overlay "$RANCHU_BUILD/lab/overlay-$host" \
 		--timeout 900 -- sh -c \
 		"cd /ranchu/tests && RANCHU_MODULES=/ranchu/modules exec sh ./run_all.sh $*"
 }
 
-# run_step NAME COMMAND...: shows what the step prints, adds up its results.
+# Seconds that the ended children of process $1 took of a CPU.
+cpu_of() {
+	awk -v hz="$(getconf CLK_TCK)" '{ print int(($16 + $17) / hz) }' "/proc/$1/stat"
+}
+
+# run_step NAME COMMAND...: leaves what it printed in $LOGS/NAME.log, and in
+# $LOGS/NAME.result: passed, failed, skipped, seconds, seconds of CPU time.
 run_step() {
-	local name=$1 log=$LOGS/$1.log start=$SECONDS rc counts
+	local name=$1 log=$LOGS/$1.log lane=$BASHPID start=$SECONDS cpu rc counts
 
 	shift
-	echo "# ---- $name"
+	cpu=$(cpu_of "$lane")
 	# A subshell, so that a step's exit is not ours, and not behind "||", where
 	# bash would carry on after an error in it.
 	set +e
-	( set -euo pipefail; "$@" ) </dev/null 2>&1 | tee "$log"
-	rc=${PIPESTATUS[0]}
+	(set -euo pipefail; "$@") </dev/null >"$log" 2>&1
+	rc=$?
 	set -e
 	counts=$(awk -v rc="$rc" -f tools/ci/ktap.awk "$log")
-	read -r ok failed skipped <<<"$counts"
-	PASSED=$((PASSED + ok))
-	FAILED=$((FAILED + failed))
-	SKIPPED=$((SKIPPED + skipped))
-	TABLE+=$(printf '%-14s %6d %6d %7d %6d s' "$name" "$ok" "$failed" \
-		"$skipped" $((SECONDS - start)))$'\n'
+	cpu=$(($(cpu_of "$lane") - cpu))
+	echo "$counts $((SECONDS - start)) $cpu" > "$LOGS/$name.result"
 }
 
-PASSED=0
-FAILED=0
-SKIPPED=0
-TABLE=
+# Takes steps until there are none: $LOGS/queue has those that nobody has taken.
+lane() {
+	local step name command
+
+	while step=$(flock "$LOGS/lock" sed -i -e '1{w /dev/stdout' -e 'd}' "$LOGS/queue") &&
+	      [ -n "$step" ]; do
+		read -r name command <<<"$step"
+		# shellcheck disable=SC2086 # the table holds words
+		run_step "$name" $command
+		flock "$LOGS/lock" sh -c 'echo "# ---- $1"; cat "$2"' sh \
+			"$name" "$LOGS/$name.log"
+	done
+}
+
+LANES=${LANES:-$(($(nproc) > 1 ? 2 : 1))}
 LOGS=$RANCHU_BUILD/check/logs
 mkdir -p "$LOGS"
+rm -f "$LOGS"/*
 
 tools/lab/fetch.sh
 known=" "
 for step in "${STEPS[@]}"; do
 	read -r name command <<<"$step"
 	known+="$name "
-	if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
-		continue
+	if [ $# -eq 0 ] || [[ " $* " == *" $name "* ]]; then
+		echo "$name $command"
 	fi
-	# shellcheck disable=SC2086 # the table holds words
-	run_step "$name" $command
-done
+done > "$LOGS/queue"
 for name; do
 	[[ $known == *" $name "* ]] || die "no step '$name': there are$known"
 done
 
+steps=$(cut -d ' ' -f 1 "$LOGS/queue")
+# With job control each lane is a process group, which can be ended as a whole.
+set -m
+trap 'kill -- $(jobs -p | sed "s/^/-/")' INT TERM
+for _ in $(seq "$LANES"); do
+	lane &
+done
+wait
+set +m
+
 echo
-printf '%-14s %6s %6s %7s\n%s\n' step passed failed skipped "$TABLE"
-if [ "$SKIPPED" -gt 0 ]; then
-	echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
-else
-	echo "$PASSED passed, $FAILED failed"
-fi
-[ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
+# A step without a result was not run to its end, by whatever accident.
+for name in $steps; do
+	[ -s "$LOGS/$name.result" ] || echo "0 1 0 0 0" > "$LOGS/$name.result"
+	echo "$name $(cat "$LOGS/$name.result")"
+done | awk '
+	BEGIN { print "step           passed failed skipped   wall    cpu" }
+	{
+		printf "%-14s %6d %6d %7d %4d s %4d s\n", $1, $2, $3, $4, $5, $6
+		passed += $2
+		failed += $3
+		skipped += $4
+	}
+	END {
+		printf "\n%d passed, %d failed%s\n", passed, failed,
+			skipped ? ", " skipped " skipped" : ""
+		exit failed > 0 || passed == 0
+	}'

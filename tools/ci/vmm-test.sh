@@ -10,7 +10,7 @@ set -euo pipefail
 
 [ $# -eq 1 ] || die "usage: vmm-test.sh HOST"
 cd "$RANCHU_TOP"
-OVERLAY=$RANCHU_BUILD/lab/overlay-guest
+OVERLAY=$RANCHU_BUILD/lab/overlay-vmm
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 cp tools/ci/vmm-in-host.sh "$OVERLAY/ranchu/"
 exec tools/lab/run.sh --host "$1" --timeout 600 --overlay "$OVERLAY" -- \

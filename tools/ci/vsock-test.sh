@@ -14,7 +14,7 @@ cd "$RANCHU_TOP"
 OVERLAY=$RANCHU_BUILD/lab/overlay-vsock
 PEER=$RANCHU_BUILD/arm64/vsock/vsock_peer
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
-make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" "CROSS_COMPILE=$(cross_prefix arm64)"
+build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" "CROSS_COMPILE=$(cross_prefix arm64)"
 cp "$PEER" "$OVERLAY/bin/"
 cp tools/ci/vsock-in-host.sh "$OVERLAY/ranchu/"
 

@@ -18,6 +18,8 @@ DIR=$RANCHU_BUILD/guest/goldfish
 [ -d "$SOURCE" ] || die "no kernel source in the cache: run tools/lab/fetch.sh"
 
 mkdir -p "$DIR" "$(dirname "$OUT")"
+exec 9>"$DIR/lock"
+flock 9
 cp --preserve=timestamps "$SOURCE/goldfish_pipe.c" "$SOURCE/goldfish_pipe_qemu.h" "$DIR/"
 if [ "$(cat "$DIR/kdir" 2>/dev/null)" != "$KDIR" ]; then
 	rm -f "$DIR"/*.o "$DIR"/*.ko

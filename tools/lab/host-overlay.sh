@@ -37,7 +37,7 @@ done
 # Static, because a host has busybox and nothing else.
 targets=(userspace selftests)
 [ -n "$MODULES" ] || targets+=(modules)
-make -s -C "$RANCHU_TOP" "ARCH=$ARCH" "KDIR=$RANCHU_CACHE/kdir-$ARCH" STATIC=-static \
+build_alone make -s -C "$RANCHU_TOP" "ARCH=$ARCH" "KDIR=$RANCHU_CACHE/kdir-$ARCH" STATIC=-static \
 	"${targets[@]}"
 MODULES=${MODULES:-$B/modules}
 

@@ -99,3 +99,9 @@ module_files() {
 	}
 	END { exit !found }' "$1/modules.dep" || die "${1##*/} has no module $2"
 }
+
+# Runs "$@", which builds what others may want as well: one at a time.
+build_alone() {
+	mkdir -p "$RANCHU_BUILD"
+	(flock 9; "$@" 9>&-) 9>"$RANCHU_BUILD/lock"
+}
