@@ -225,24 +225,24 @@ static inline int pipe_remote_open(struct pipe *pipe, const char *name,
 
 #endif /* CONFIG_INET */
 
-/* goldfish_pipe_ring.c */
+/* goldfish_pipe_bytes.c */
 
 /* Bytes a ring starts with, and as many as it can never lose. */
-#define PIPE_RING_MIN		1024
+#define PIPE_BYTES_MIN		1024
 /* Bytes that one ring may grow to. */
-#define PIPE_RING_MAX		(4UL << 20)
+#define PIPE_BYTES_MAX		(4UL << 20)
 /* Bytes that the rings of one guest may grow to in all. */
-#define PIPE_RING_BUDGET	(64UL << 20)
+#define PIPE_BYTES_BUDGET	(64UL << 20)
 
 /**
- * struct pipe_ring - bytes from the guest, kept until it reads them
- * @budget: counts memory beyond PIPE_RING_MIN
+ * struct pipe_bytes - bytes from the guest, kept until it reads them
+ * @budget: counts memory beyond PIPE_BYTES_MIN
  * @data: the bytes
  * @size: of @data, a power of two
  * @read: bytes read so far, modulo nothing
  * @written: bytes written so far
  */
-struct pipe_ring {
+struct pipe_bytes {
 	atomic_long_t *budget;
 	u8 *data;
 	size_t size;
@@ -250,12 +250,12 @@ struct pipe_ring {
 	u64 written;
 };
 
-int pipe_ring_init(struct pipe_ring *ring, atomic_long_t *budget);
-void pipe_ring_destroy(struct pipe_ring *ring);
-ssize_t pipe_ring_write(struct pipe_ring *ring, struct iov_iter *from);
-ssize_t pipe_ring_read(struct pipe_ring *ring, struct iov_iter *to);
-bool pipe_ring_readable(const struct pipe_ring *ring);
-bool pipe_ring_writable(const struct pipe_ring *ring);
+int pipe_bytes_init(struct pipe_bytes *ring, atomic_long_t *budget);
+void pipe_bytes_destroy(struct pipe_bytes *ring);
+ssize_t pipe_bytes_write(struct pipe_bytes *ring, struct iov_iter *from);
+ssize_t pipe_bytes_read(struct pipe_bytes *ring, struct iov_iter *to);
+bool pipe_bytes_readable(const struct pipe_bytes *ring);
+bool pipe_bytes_writable(const struct pipe_bytes *ring);
 
 /* one file each */
 extern const struct pipe_service pipe_zero;

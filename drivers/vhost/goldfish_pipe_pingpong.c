@@ -12,12 +12,12 @@
 
 static int pingpong_open(struct pipe *pipe, const char *args)
 {
-	struct pipe_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
+	struct pipe_bytes *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!ring)
 		return -ENOMEM;
-	err = pipe_ring_init(ring, &pipe->dev->ring_bytes);
+	err = pipe_bytes_init(ring, &pipe->dev->ring_bytes);
 	if (err) {
 		kfree(ring);
 		return err;
@@ -28,7 +28,7 @@ static int pingpong_open(struct pipe *pipe, const char *args)
 
 static ssize_t pingpong_write(struct pipe *pipe, struct iov_iter *from)
 {
-	ssize_t ret = pipe_ring_write(pipe->priv, from);
+	ssize_t ret = pipe_bytes_write(pipe->priv, from);
 
 	if (ret > 0)
 		pipe_ready(pipe, GOLDFISH_PIPE_POLL_IN);
@@ -37,7 +37,7 @@ static ssize_t pingpong_write(struct pipe *pipe, struct iov_iter *from)
 
 static ssize_t pingpong_read(struct pipe *pipe, struct iov_iter *to)
 {
-	ssize_t ret = pipe_ring_read(pipe->priv, to);
+	ssize_t ret = pipe_bytes_read(pipe->priv, to);
 
 	if (ret > 0)
 		pipe_ready(pipe, GOLDFISH_PIPE_POLL_OUT);
@@ -46,13 +46,13 @@ static ssize_t pingpong_read(struct pipe *pipe, struct iov_iter *to)
 
 static u32 pingpong_poll(struct pipe *pipe)
 {
-	return (pipe_ring_readable(pipe->priv) ? GOLDFISH_PIPE_POLL_IN : 0) |
-	       (pipe_ring_writable(pipe->priv) ? GOLDFISH_PIPE_POLL_OUT : 0);
+	return (pipe_bytes_readable(pipe->priv) ? GOLDFISH_PIPE_POLL_IN : 0) |
+	       (pipe_bytes_writable(pipe->priv) ? GOLDFISH_PIPE_POLL_OUT : 0);
 }
 
 static void pingpong_close(struct pipe *pipe)
 {
-	pipe_ring_destroy(pipe->priv);
+	pipe_bytes_destroy(pipe->priv);
 	kfree(pipe->priv);
 }
 

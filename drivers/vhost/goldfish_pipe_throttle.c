@@ -30,7 +30,7 @@ struct throttle_way {
  * @out: host to guest
  */
 struct throttle {
-	struct pipe_ring ring;
+	struct pipe_bytes ring;
 	struct throttle_way in;
 	struct throttle_way out;
 };
@@ -68,7 +68,7 @@ static int throttle_open(struct pipe *pipe, const char *args)
 
 	if (!throttle)
 		return -ENOMEM;
-	err = pipe_ring_init(&throttle->ring, &pipe->dev->ring_bytes);
+	err = pipe_bytes_init(&throttle->ring, &pipe->dev->ring_bytes);
 	if (err) {
 		kfree(throttle);
 		return err;
@@ -84,9 +84,9 @@ static u32 throttle_poll(struct pipe *pipe)
 	struct throttle *throttle = pipe->priv;
 	u32 bits = 0;
 
-	if (!READ_ONCE(throttle->out.resting) && pipe_ring_readable(&throttle->ring))
+	if (!READ_ONCE(throttle->out.resting) && pipe_bytes_readable(&throttle->ring))
 		bits |= GOLDFISH_PIPE_POLL_IN;
-	if (!READ_ONCE(throttle->in.resting) && pipe_ring_writable(&throttle->ring))
+	if (!READ_ONCE(throttle->in.resting) && pipe_bytes_writable(&throttle->ring))
 		bits |= GOLDFISH_PIPE_POLL_OUT;
 	return bits;
 }
@@ -98,7 +98,7 @@ static ssize_t throttle_write(struct pipe *pipe, struct iov_iter *from)
 
 	if (READ_ONCE(throttle->in.resting))
 		return -EAGAIN;
-	ret = pipe_ring_write(&throttle->ring, from);
+	ret = pipe_bytes_write(&throttle->ring, from);
 	if (ret > 0) {
 		throttle_rest(&throttle->in, ret);
 		pipe_ready(pipe, throttle_poll(pipe));
@@ -113,7 +113,7 @@ static ssize_t throttle_read(struct pipe *pipe, struct iov_iter *to)
 
 	if (READ_ONCE(throttle->out.resting))
 		return -EAGAIN;
-	ret = pipe_ring_read(&throttle->ring, to);
+	ret = pipe_bytes_read(&throttle->ring, to);
 	if (ret > 0) {
 		throttle_rest(&throttle->out, ret);
 		pipe_ready(pipe, throttle_poll(pipe));
@@ -127,7 +127,7 @@ static void throttle_close(struct pipe *pipe)
 
 	hrtimer_cancel(&throttle->in.timer);
 	hrtimer_cancel(&throttle->out.timer);
-	pipe_ring_destroy(&throttle->ring);
+	pipe_bytes_destroy(&throttle->ring);
 	kfree(throttle);
 }
 

@@ -10,18 +10,18 @@
 #include "goldfish_pipe.h"
 
 /**
- * pipe_ring_init() - make an empty ring of PIPE_RING_MIN bytes
+ * pipe_bytes_init() - make an empty ring of PIPE_BYTES_MIN bytes
  * @ring: not yet in use
  * @budget: the guest's count of memory in rings beyond that, in bytes
  *
  * Return: 0, or -ENOMEM.
  */
-int pipe_ring_init(struct pipe_ring *ring, atomic_long_t *budget)
+int pipe_bytes_init(struct pipe_bytes *ring, atomic_long_t *budget)
 {
-	ring->data = kvmalloc(PIPE_RING_MIN, GFP_KERNEL_ACCOUNT);
+	ring->data = kvmalloc(PIPE_BYTES_MIN, GFP_KERNEL_ACCOUNT);
 	if (!ring->data)
 		return -ENOMEM;
-	ring->size = PIPE_RING_MIN;
+	ring->size = PIPE_BYTES_MIN;
 	ring->budget = budget;
 	ring->read = 0;
 	ring->written = 0;
@@ -29,33 +29,33 @@ int pipe_ring_init(struct pipe_ring *ring, atomic_long_t *budget)
 }
 
 /**
- * pipe_ring_destroy() - undo pipe_ring_init()
+ * pipe_bytes_destroy() - undo pipe_bytes_init()
  * @ring: may hold bytes
  */
-void pipe_ring_destroy(struct pipe_ring *ring)
+void pipe_bytes_destroy(struct pipe_bytes *ring)
 {
-	atomic_long_sub(ring->size - PIPE_RING_MIN, ring->budget);
+	atomic_long_sub(ring->size - PIPE_BYTES_MIN, ring->budget);
 	kvfree(ring->data);
 }
 
-static size_t ring_used(const struct pipe_ring *ring)
+static size_t ring_used(const struct pipe_bytes *ring)
 {
 	return ring->written - ring->read;
 }
 
 /* Contiguous bytes from position @pos on, at most @len. */
-static size_t ring_span(const struct pipe_ring *ring, u64 pos, size_t len)
+static size_t ring_span(const struct pipe_bytes *ring, u64 pos, size_t len)
 {
 	return min(len, ring->size - (pos & (ring->size - 1)));
 }
 
-static u8 *ring_at(const struct pipe_ring *ring, u64 pos)
+static u8 *ring_at(const struct pipe_bytes *ring, u64 pos)
 {
 	return ring->data + (pos & (ring->size - 1));
 }
 
 /* Copies what is in @ring to @data, oldest byte first. */
-static void ring_linearise(const struct pipe_ring *ring, u8 *data)
+static void ring_linearise(const struct pipe_bytes *ring, u8 *data)
 {
 	size_t used = ring_used(ring);
 	size_t span = ring_span(ring, ring->read, used);
@@ -64,19 +64,19 @@ static void ring_linearise(const struct pipe_ring *ring, u8 *data)
 	memcpy(data + span, ring->data, used - span);
 }
 
-static bool ring_may_double(const struct pipe_ring *ring)
+static bool ring_may_double(const struct pipe_bytes *ring)
 {
-	return ring->size < PIPE_RING_MAX &&
-	       atomic_long_read(ring->budget) + ring->size <= PIPE_RING_BUDGET;
+	return ring->size < PIPE_BYTES_MAX &&
+	       atomic_long_read(ring->budget) + ring->size <= PIPE_BYTES_BUDGET;
 }
 
-static bool ring_resize(struct pipe_ring *ring, size_t size)
+static bool ring_resize(struct pipe_bytes *ring, size_t size)
 {
 	size_t more = size - ring->size;
 	size_t used = ring_used(ring);
 	u8 *data;
 
-	if (atomic_long_add_return(more, ring->budget) > PIPE_RING_BUDGET)
+	if (atomic_long_add_return(more, ring->budget) > PIPE_BYTES_BUDGET)
 		goto err_budget;
 	data = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!data)
@@ -95,28 +95,28 @@ err_budget:
 }
 
 /* Makes room for @len more bytes, or for as many as it can. */
-static void ring_make_room(struct pipe_ring *ring, size_t len)
+static void ring_make_room(struct pipe_bytes *ring, size_t len)
 {
 	size_t need = ring_used(ring) + len;
 	size_t size = ring->size;
 
-	while (size < need && size < PIPE_RING_MAX)
+	while (size < need && size < PIPE_BYTES_MAX)
 		size *= 2;
 	while (size > ring->size && !ring_resize(ring, size))
 		size /= 2;
 }
 
 /**
- * pipe_ring_write() - put bytes in
+ * pipe_bytes_write() - put bytes in
  * @ring: the ring
  * @from: the bytes; more than 0
  *
- * Context: may sleep; serialised by the caller, as pipe_ring_read() is.
+ * Context: may sleep; serialised by the caller, as pipe_bytes_read() is.
  * Return: bytes taken, more than 0, or
  * * -EAGAIN: full
  * * -EFAULT: the first byte could not be read
  */
-ssize_t pipe_ring_write(struct pipe_ring *ring, struct iov_iter *from)
+ssize_t pipe_bytes_write(struct pipe_bytes *ring, struct iov_iter *from)
 {
 	size_t done = 0, room;
 
@@ -138,16 +138,16 @@ ssize_t pipe_ring_write(struct pipe_ring *ring, struct iov_iter *from)
 }
 
 /**
- * pipe_ring_read() - take bytes out
+ * pipe_bytes_read() - take bytes out
  * @ring: the ring
  * @to: where to; room for more than 0
  *
- * Context: see pipe_ring_write().
+ * Context: see pipe_bytes_write().
  * Return: bytes taken, more than 0, or
  * * -EAGAIN: empty
  * * -EFAULT: the first byte could not be written; it is kept
  */
-ssize_t pipe_ring_read(struct pipe_ring *ring, struct iov_iter *to)
+ssize_t pipe_bytes_read(struct pipe_bytes *ring, struct iov_iter *to)
 {
 	size_t left = min(ring_used(ring), iov_iter_count(to));
 	size_t done = 0;
@@ -168,23 +168,23 @@ ssize_t pipe_ring_read(struct pipe_ring *ring, struct iov_iter *to)
 }
 
 /**
- * pipe_ring_readable() - tell whether pipe_ring_read() would give bytes
+ * pipe_bytes_readable() - tell whether pipe_bytes_read() would give bytes
  * @ring: the ring
  *
  * Return: true if there are any.
  */
-bool pipe_ring_readable(const struct pipe_ring *ring)
+bool pipe_bytes_readable(const struct pipe_bytes *ring)
 {
 	return ring_used(ring);
 }
 
 /**
- * pipe_ring_writable() - tell whether pipe_ring_write() would take bytes
+ * pipe_bytes_writable() - tell whether pipe_bytes_write() would take bytes
  * @ring: the ring
  *
  * Return: true if there is room, or if the ring may still grow.
  */
-bool pipe_ring_writable(const struct pipe_ring *ring)
+bool pipe_bytes_writable(const struct pipe_bytes *ring)
 {
 	return ring_used(ring) < ring->size || ring_may_double(ring);
 }
