@@ -1,111 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A pipe that another process serves. Until that has answered, the pipe takes
- * and gives nothing, so that the guest's CPU waits for nobody. From then on
- * bytes go straight between guest pages and the socket, in the vCPU's thread,
- * never blocking.
+ * and gives nothing, so that the guest's CPU waits for nobody. From then on it is
+ * its backend's.
  *
- * No wake is lost. The guest waits by pipe_arm(): it notes, under signal_lock,
- * what is waited for, and then asks remote_poll(). The socket changes first,
- * and then calls remote_ready() from its wait queue, where we always are; that
- * looks, under signal_lock, at what is waited for. Of the two critical sections
- * one comes first. If it is the guest's, the socket finds the request. If it is
- * the socket's, its change is visible to whoever takes the lock after it, and
- * the guest's question, which it puts after taking the lock, finds the socket
- * ready. TCP wakes writers only if asked to; asking whether there is room, as
- * remote_poll() does, asks for that, too.
- *
- * The answer is a change like those of the socket: @connected is set before the
- * socket is watched, and what it is then is passed to pipe_ready().
- *
- * As in the reference's net services the end of the stream is an error, IO, and
- * not 0, and no hang-up: what was sent before it can still be read.
- * Source: android_pipe_unix.cpp (0c0aabcf)
+ * The answer is a change like those of the other end: the backend is set before
+ * it may call pipe_ready(), and what it is then is passed to pipe_ready().
  */
-#include <linux/file.h>
-#include <linux/net.h>
 #include <linux/slab.h>
-#include <linux/socket.h>
 #include <linux/string.h>
 
 #include "goldfish_pipe_remote.h"
 
-static u32 remote_poll_bits(__poll_t events)
-{
-	u32 bits = 0;
-
-	/* Whoever waits for bytes or room that will never come must learn it. */
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		bits |= GOLDFISH_PIPE_POLL_IN;
-	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-		bits |= GOLDFISH_PIPE_POLL_OUT;
-	if (events & (EPOLLHUP | EPOLLERR))
-		bits |= GOLDFISH_PIPE_POLL_HUP;
-	return bits;
-}
-
-/* Any context, interrupts off. */
-static void remote_ready(struct ranchu_sock *sock, __poll_t events)
-{
-	struct pipe_remote *remote = container_of(sock, struct pipe_remote, sock);
-
-	pipe_ready(remote->pipe, remote_poll_bits(events));
-}
-
-static bool remote_connected(const struct pipe_remote *remote)
+static const struct pipe_backend *remote_backend(const struct pipe_remote *remote)
 {
 	/* Pairs with the release in remote_connect_locked(). */
-	return smp_load_acquire(&remote->connected);
+	return smp_load_acquire(&remote->backend);
 }
 
 static u32 remote_poll(struct pipe *pipe)
 {
-	struct pipe_remote *remote = pipe->priv;
+	const struct pipe_backend *backend = remote_backend(pipe->priv);
 
-	if (!remote_connected(remote))
-		return 0;
-	return remote_poll_bits(vfs_poll(remote->sock.file, NULL));
-}
-
-/* What a socket answers, as a service answers it. */
-static ssize_t remote_result(ssize_t done)
-{
-	switch (done) {
-	case -EAGAIN:
-	case -EINTR:
-	case -ERESTARTSYS:
-		return -EAGAIN;
-	case -ENOMEM:
-	case -ENOBUFS:
-		return -ENOMEM;
-	case -EFAULT:
-		return -EFAULT;
-	default:
-		return done > 0 ? done : -EIO;
-	}
+	return backend ? backend->poll(pipe->priv) : 0;
 }
 
 static ssize_t remote_write(struct pipe *pipe, struct iov_iter *from)
 {
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-	struct pipe_remote *remote = pipe->priv;
+	const struct pipe_backend *backend = remote_backend(pipe->priv);
 
-	if (!remote_connected(remote))
-		return -EAGAIN;
-	msg.msg_iter = *from;
-	return remote_result(sock_sendmsg(remote->sock.socket, &msg));
+	return backend ? backend->write(pipe->priv, from) : -EAGAIN;
 }
 
 static ssize_t remote_read(struct pipe *pipe, struct iov_iter *to)
 {
-	struct pipe_remote *remote = pipe->priv;
-	struct msghdr msg = {};
+	const struct pipe_backend *backend = remote_backend(pipe->priv);
 
-	if (!remote_connected(remote))
-		return -EAGAIN;
-	msg.msg_iter = *to;
-	return remote_result(sock_recvmsg(remote->sock.socket, &msg,
-					  MSG_DONTWAIT | MSG_NOSIGNAL));
+	return backend ? backend->read(pipe->priv, to) : -EAGAIN;
 }
 
 static void remote_close(struct pipe *pipe)
@@ -119,8 +50,8 @@ static void remote_close(struct pipe *pipe)
 	list_del(&remote->node);
 	mutex_unlock(&registry->lock);
 	/* Nobody but us has it any more. */
-	if (remote->connected)
-		ranchu_sock_put(&remote->sock);
+	if (remote->backend)
+		remote->backend->put(remote);
 	kfree(remote);
 }
 
@@ -224,71 +155,60 @@ static struct pipe_remote *remote_find_locked(struct pipe_registrar *registrar,
 }
 
 static int remote_connect_locked(struct pipe_registrar *registrar, u64 open,
-				 const struct ranchu_sock *sock)
+				 const struct pipe_backend *backend,
+				 const union pipe_end *end)
 {
 	struct pipe_remote *remote = remote_find_locked(registrar, open);
-	__poll_t events;
 
 	if (IS_ERR(remote))
 		return PTR_ERR(remote);
-	if (remote->connected || READ_ONCE(remote->pipe->hung_up))
+	if (remote->backend || READ_ONCE(remote->pipe->hung_up))
 		return -EALREADY;
 	list_del_init(&remote->event_node);
-	remote->sock = *sock;
-	/* Before we watch: see above. Pairs with remote_connected(). */
-	smp_store_release(&remote->connected, true);
-	events = ranchu_sock_watch(&remote->sock, remote_ready);
-	pipe_ready(remote->pipe, remote_poll_bits(events));
+	remote->end = *end;
+	/* Before it starts: see above. Pairs with remote_backend(). */
+	smp_store_release(&remote->backend, backend);
+	pipe_ready(remote->pipe, backend->start(remote));
 	return 0;
 }
 
 /**
- * pipe_remote_connect() - give a pipe its socket
+ * pipe_remote_connect() - give a pipe its other end
  * @registrar: serves the pipe
  * @open: of the event
- * @fd: of the calling process
+ * @backend: what @end is
+ * @end: taken if it returns 0
  *
  * Context: may sleep.
  * Return:
  * * 0: done, and the guest is told
  * * -ENOENT: @registrar serves no such pipe
- * * -EALREADY: it has a socket, or is hung up
+ * * -EALREADY: it has one, or is hung up
  * * -ENODEV: the device has stopped
- * * what ranchu_sock_get() says of @fd
  */
-int pipe_remote_connect(struct pipe_registrar *registrar, u64 open, int fd)
+int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
+			const struct pipe_backend *backend,
+			const union pipe_end *end)
 {
-	struct ranchu_sock sock;
 	int err;
 
-	err = ranchu_sock_get(&sock, fd);
-	if (err)
-		return err;
 	mutex_lock(&registrar->registry->lock);
-	err = remote_connect_locked(registrar, open, &sock);
+	err = remote_connect_locked(registrar, open, backend, end);
 	mutex_unlock(&registrar->registry->lock);
-	if (err)
-		fput(sock.file);
 	return err;
 }
 
 /*
- * Returns the pipe's socket, or NULL. The other end is to be told, but not
- * under a lock that the guest's opens need: it may take its time.
+ * Returns a file, or NULL. The other end is to be told, but not under a lock that
+ * the guest's opens need, if it may take its time.
  */
-static struct file *remote_hang_up_locked(struct pipe_remote *remote)
+static struct file *remote_hang_up_locked(struct pipe_remote *remote,
+					  const struct pipe_backend **backend)
 {
 	list_del_init(&remote->event_node);
 	pipe_hang_up(remote->pipe);
-	return remote->connected ? get_file(remote->sock.file) : NULL;
-}
-
-static void remote_shut_down(struct file *file)
-{
-	if (!file)
-		return;
-	kernel_sock_shutdown(sock_from_file(file), SHUT_RDWR);
-	fput(file);
+	*backend = remote->backend;
+	return *backend ? (*backend)->hang_up(remote) : NULL;
 }
 
 /**
@@ -302,15 +222,17 @@ static void remote_shut_down(struct file *file)
 int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 {
 	struct pipe_registry *registry = registrar->registry;
+	const struct pipe_backend *backend;
 	struct pipe_remote *remote;
 	struct file *file = NULL;
 
 	mutex_lock(&registry->lock);
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote))
-		file = remote_hang_up_locked(remote);
+		file = remote_hang_up_locked(remote, &backend);
 	mutex_unlock(&registry->lock);
-	remote_shut_down(file);
+	if (file)
+		backend->finish(file);
 	return PTR_ERR_OR_ZERO(remote);
 }
 
@@ -323,6 +245,7 @@ int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 void pipe_remote_hang_up_all(struct pipe_registrar *registrar)
 {
 	struct pipe_registry *registry = registrar->registry;
+	const struct pipe_backend *backend;
 	struct pipe_remote *remote;
 	struct file *file;
 
@@ -332,12 +255,13 @@ void pipe_remote_hang_up_all(struct pipe_registrar *registrar)
 		remote = list_first_entry_or_null(&registrar->remotes,
 						  struct pipe_remote, node);
 		if (remote) {
-			file = remote_hang_up_locked(remote);
+			file = remote_hang_up_locked(remote, &backend);
 			list_del_init(&remote->node);
 			remote->registrar = NULL;
 		}
 		mutex_unlock(&registry->lock);
-		remote_shut_down(file);
+		if (file)
+			backend->finish(file);
 	} while (remote);
 }
 
@@ -379,7 +303,7 @@ void pipe_remote_untake_event(struct pipe_registrar *registrar, u64 open)
 
 	mutex_lock(&registrar->registry->lock);
 	remote = remote_find_locked(registrar, open);
-	if (!IS_ERR(remote) && !remote->connected &&
+	if (!IS_ERR(remote) && !remote->backend &&
 	    !READ_ONCE(remote->pipe->hung_up) && list_empty(&remote->event_node))
 		list_add(&remote->event_node, &registrar->events);
 	mutex_unlock(&registrar->registry->lock);

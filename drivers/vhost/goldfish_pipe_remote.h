@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Services of other processes: what goldfish_pipe_services.c, the file that
- * such a process has, and goldfish_pipe_remote.c, the pipes that it serves,
+ * such a process has, goldfish_pipe_remote.c, the pipes that it serves, and what
+ * may be at their other ends, goldfish_pipe_socket.c and goldfish_pipe_shared.c,
  * share.
  */
 #ifndef _VHOST_GOLDFISH_PIPE_REMOTE_H
@@ -15,6 +16,9 @@
 #include <linux/xarray.h>
 
 #include "goldfish_pipe.h"
+
+struct pipe_remote;
+struct pipe_shared;
 
 /**
  * struct pipe_registry - who offers what to one device's guest
@@ -65,14 +69,47 @@ struct pipe_registered {
 };
 
 /**
+ * struct pipe_backend - a kind of other end
+ * @write: as struct pipe_service's
+ * @read: the same
+ * @poll: the same
+ * @start: from now on, call pipe_ready(). Returns GOLDFISH_PIPE_POLL_* bits that
+ *	are so already. pipe_registry.lock is held; may sleep.
+ * @hang_up: tell the other end that the pipe is no more. What would take time is
+ *	left to @finish, if this returns a file. pipe_registry.lock is held.
+ * @finish: the rest of @hang_up, without locks. Takes the file.
+ * @put: free what @start's caller gave; no call of pipe_ready() after it
+ */
+struct pipe_backend {
+	ssize_t (*write)(struct pipe_remote *remote, struct iov_iter *from);
+	ssize_t (*read)(struct pipe_remote *remote, struct iov_iter *to);
+	u32 (*poll)(struct pipe_remote *remote);
+	u32 (*start)(struct pipe_remote *remote);
+	struct file *(*hang_up)(struct pipe_remote *remote);
+	void (*finish)(struct file *file);
+	void (*put)(struct pipe_remote *remote);
+};
+
+/**
+ * union pipe_end - the other end
+ * @sock: goldfish_pipe_socket.c's
+ * @shared: goldfish_pipe_shared.c's
+ */
+union pipe_end {
+	struct ranchu_sock sock;
+	struct pipe_shared *shared;
+};
+
+/**
  * struct pipe_remote - a pipe that another process serves; its pipe.priv
  * @pipe: the pipe
  * @registrar: who serves it; NULL once that is gone
  * @node: in pipe_registrar.remotes
  * @event_node: in pipe_registrar.events, or in none
  * @event: what read() returns
- * @sock: where bytes go; set before @connected is, and not changed after it
- * @connected: there is a @sock. Set once; commands read it without the lock
+ * @end: where bytes go; set before @backend is, and not changed after it
+ * @backend: what @end is; NULL before the answer. Set once; commands read it
+ *	without the lock
  *
  * Protected by pipe_registry.lock but where it says otherwise.
  */
@@ -82,8 +119,8 @@ struct pipe_remote {
 	struct list_head node;
 	struct list_head event_node;
 	struct vhost_goldfish_pipe_event event;
-	struct ranchu_sock sock;
-	bool connected;
+	union pipe_end end;
+	const struct pipe_backend *backend;
 };
 
 /* goldfish_pipe_services.c */
@@ -91,11 +128,20 @@ struct pipe_registered *pipe_registry_find(struct pipe_registry *registry,
 					   const char *name, size_t len);
 
 /* goldfish_pipe_remote.c */
-int pipe_remote_connect(struct pipe_registrar *registrar, u64 open, int fd);
+int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
+			const struct pipe_backend *backend,
+			const union pipe_end *end);
 int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open);
 void pipe_remote_hang_up_all(struct pipe_registrar *registrar);
 bool pipe_remote_take_event(struct pipe_registrar *registrar,
 			    struct vhost_goldfish_pipe_event *event);
 void pipe_remote_untake_event(struct pipe_registrar *registrar, u64 open);
+
+/* goldfish_pipe_socket.c */
+int pipe_socket_answer(struct pipe_registrar *registrar, u64 open, int fd);
+
+/* goldfish_pipe_shared.c */
+int pipe_shared_answer(struct pipe_registrar *registrar,
+		       const struct vhost_goldfish_pipe_ring *answer);
 
 #endif /* _VHOST_GOLDFISH_PIPE_REMOTE_H */

@@ -138,7 +138,19 @@ static long services_answer(struct pipe_registrar *registrar, void __user *argp)
 		return -EINVAL;
 	if (answer.fd == -1)
 		return pipe_remote_hang_up(registrar, answer.open);
-	return pipe_remote_connect(registrar, answer.open, answer.fd);
+	return pipe_socket_answer(registrar, answer.open, answer.fd);
+}
+
+static long services_answer_ring(struct pipe_registrar *registrar,
+				 void __user *argp)
+{
+	struct vhost_goldfish_pipe_ring answer;
+
+	if (copy_from_user(&answer, argp, sizeof(answer)))
+		return -EFAULT;
+	if (answer.padding)
+		return -EINVAL;
+	return pipe_shared_answer(registrar, &answer);
 }
 
 static long services_ioctl(struct file *file, unsigned int number,
@@ -151,6 +163,8 @@ static long services_ioctl(struct file *file, unsigned int number,
 		return services_add(file->private_data, argp);
 	case VHOST_GOLDFISH_PIPE_ANSWER:
 		return services_answer(file->private_data, argp);
+	case VHOST_GOLDFISH_PIPE_ANSWER_RING:
+		return services_answer_ring(file->private_data, argp);
 	default:
 		return -ENOIOCTLCMD;
 	}

@@ -175,6 +175,7 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 		       struct ranchu_worker *worker, enum ranchu_serve serve,
 		       ranchu_ring_fn fn, void *data);
 void ranchu_doorbell_detach(struct ranchu_doorbell *doorbell);
+void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
 
 /* ---- interrupt line: line.c ---- */
 

@@ -100,14 +100,14 @@ static DECLARE_WAIT_QUEUE_HEAD(doorbell_drained);
 static DEFINE_PER_CPU(bool, doorbell_signalling);
 
 /**
- * ranchu_eventfd_signal() - signal an eventfd of the owner's
+ * ranchu_eventfd_signal() - signal an eventfd that a process has given
  * @ctx: the eventfd
  *
  * The owner may have made the same eventfd a doorbell. Served in this thread,
  * such a ring could cause the next signal, and so on: task works that breed
  * task works never let the thread go. So it counts as foreign.
  *
- * Context: vCPU or worker.
+ * Context: process; no other eventfd is being signalled.
  */
 void ranchu_eventfd_signal(struct eventfd_ctx *ctx)
 {
@@ -117,6 +117,7 @@ void ranchu_eventfd_signal(struct eventfd_ctx *ctx)
 	__this_cpu_write(doorbell_signalling, false);
 	preempt_enable();
 }
+EXPORT_SYMBOL_GPL(ranchu_eventfd_signal);
 
 static void doorbell_put(struct ranchu_doorbell *doorbell)
 {

@@ -9,7 +9,6 @@ struct ranchu_vring;
 struct ranchu_worker;
 
 /* doorbell.c */
-void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
 void ranchu_doorbell_drain(void);
 
 /* release.c */

@@ -10,14 +10,14 @@
  *
  * Services that are not built in are other processes'. The owner asks for a
  * file of services (SERVICES) and hands it on, or keeps it; whoever has it
- * registers names, is told of each open of them, and answers with a socket or a
- * refusal:
+ * registers names, is told of each open of them, and answers with a socket, a
+ * pair of rings in shared memory, or a refusal:
  *
  *	guest		writes `pipe:<name>[:<args>]`; its pipe is open now, but
  *			takes and gives nothing
  *	service		read()s the event OPEN, and ANSWERs
- *	guest		is woken: its bytes go to and come from the socket; or
- *			the pipe is hung up
+ *	guest		is woken: its bytes go to and come from the socket or the
+ *			rings; or the pipe is hung up
  *
  * The last close of a file of services takes its names and all their pipes with
  * it: the guest sees them hung up. So a process that hands the file on closes
@@ -41,6 +41,7 @@
  *	ENOTCONN	the socket is not connected
  *	EAGAIN		no event, and the file is non-blocking
  *	EMFILE		the process has as many files as it may have
+ *	EPIPE		the guest has closed the pipe that the rings were of
  *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell; no
  *			sockets)
  *	ENOMEM		out of memory
@@ -235,6 +236,97 @@ struct vhost_goldfish_pipe_answer {
 	__u32 padding;
 };
 
+/* Bytes of one ring: a power of two between these. */
+#define VHOST_GOLDFISH_PIPE_RING_MIN	(1 << 12)
+#define VHOST_GOLDFISH_PIPE_RING_MAX	(1 << 24)
+
+/* Where in the file of a pair of rings its parts begin; all are of whole pages. */
+#define VHOST_GOLDFISH_PIPE_RING_CONTROL	0
+#define VHOST_GOLDFISH_PIPE_RING_TO_HOST	(1 << 16)
+#define VHOST_GOLDFISH_PIPE_RING_TO_GUEST	(1 << 28)
+
+/**
+ * struct vhost_goldfish_pipe_ring_end - what one end of a ring tells the other
+ * @position: bytes that this end has moved since the beginning, modulo 2^32
+ * @wake_at: tell this end when the other's position goes beyond this
+ * @closed: not 0: this end moves no more bytes
+ * @padding: 0
+ *
+ * Written by this end and read by the other. It has cache lines of its own.
+ */
+struct vhost_goldfish_pipe_ring_end {
+	__u32 position;
+	__u32 wake_at;
+	__u32 closed;
+	__u32 padding[29];
+};
+
+/**
+ * struct vhost_goldfish_pipe_ring_way - a ring: bytes in one direction
+ * @producer: who puts bytes in
+ * @consumer: who takes them out
+ *
+ * Byte number n is at n modulo the ring's size. The bytes between the
+ * consumer's position and the producer's are there, never more than the ring
+ * has room for; an end that says otherwise is not believed, and the pipe fails.
+ */
+struct vhost_goldfish_pipe_ring_way {
+	struct vhost_goldfish_pipe_ring_end producer;
+	struct vhost_goldfish_pipe_ring_end consumer;
+};
+
+/**
+ * struct vhost_goldfish_pipe_ring_control - the first part of the file
+ * @to_host: what the guest writes; the service is the consumer
+ * @to_guest: what the guest reads; the service is the producer
+ *
+ * To move bytes, an end looks at the other's position (an acquire), copies, and
+ * stores its own (a release). Neither takes a system call. Then it puts a full
+ * barrier and looks at the other's @wake_at: if its position went beyond that by
+ * this very step, that is
+ *
+ *	new - wake_at - 1 < new - old	(modulo 2^32)
+ *
+ * the other is told: the service by its eventfd, the module by RING_KICK. To
+ * sleep, an end stores @wake_at (the other's position as it saw it), puts a full
+ * barrier, looks once more whether there is something to do, and only then
+ * sleeps. As long as an end does not ask, nobody tells it anything.
+ *
+ * In the beginning everything is 0: the first byte is told.
+ */
+struct vhost_goldfish_pipe_ring_control {
+	struct vhost_goldfish_pipe_ring_way to_host;
+	struct vhost_goldfish_pipe_ring_way to_guest;
+};
+
+/**
+ * struct vhost_goldfish_pipe_ring - argument of ANSWER_RING
+ * @open: the event's
+ * @to_host_size: bytes of the ring that the guest writes to
+ * @to_guest_size: bytes of the ring that the guest reads from
+ * @wake_fd: eventfd that is signalled to wake the service, which may use one for
+ *	many pipes, and may close it afterwards
+ * @padding: must be zero
+ *
+ * Returns a new file, close-on-exec: mmap(), MAP_SHARED, each part at its offset
+ * above. What is mapped can be any pages of one part, so that a ring can be
+ * mapped twice in a row and is never cut in two by its end. The memory is the
+ * kernel's, charged to the caller's memory cgroup.
+ *
+ * The last close of the file (a mapping counts) is the service's end of the
+ * pipe: the guest reads what is left, then gets IO. The guest's end sets @closed
+ * of the module's ends and signals the eventfd.
+ *
+ * Errors are those of ANSWER.
+ */
+struct vhost_goldfish_pipe_ring {
+	__u64 open;
+	__u32 to_host_size;
+	__u32 to_guest_size;
+	__s32 wake_fd;
+	__u32 padding;
+};
+
 #define VHOST_GOLDFISH_PIPE_SET_WINDOW \
 	_IOW(VHOST_VIRTIO, 0xc0, struct vhost_goldfish_pipe_window)
 #define VHOST_GOLDFISH_PIPE_SET_LINE \
@@ -256,5 +348,11 @@ struct vhost_goldfish_pipe_answer {
 	_IOW(VHOST_VIRTIO, 0xc7, struct vhost_goldfish_pipe_service)
 #define VHOST_GOLDFISH_PIPE_ANSWER \
 	_IOW(VHOST_VIRTIO, 0xc8, struct vhost_goldfish_pipe_answer)
+
+#define VHOST_GOLDFISH_PIPE_ANSWER_RING \
+	_IOW(VHOST_VIRTIO, 0xc9, struct vhost_goldfish_pipe_ring)
+
+/* Of the file that ANSWER_RING returns: wakes the guest if it waits. */
+#define VHOST_GOLDFISH_PIPE_RING_KICK	_IO(VHOST_VIRTIO, 0xca)
 
 #endif /* _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H */
