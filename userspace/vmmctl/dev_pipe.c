@@ -55,6 +55,7 @@ struct pipe {
 	int resample_fd;
 	bool doorbells;
 	struct vmm_pipe_services *services;
+	struct vmm_pipe_socket *socket;
 	pthread_mutex_t lock;
 	bool level;
 	bool full;
@@ -292,6 +293,8 @@ static int pipe_open(struct pipe *p)
 	err = pipe_own(p);
 	if (!err)
 		err = vmm_pipe_services_open(vm->cfg, vm->loop, p->fd, &p->services);
+	if (!err)
+		err = vmm_pipe_socket_open(vm->cfg, vm->loop, p->fd, &p->socket);
 	if (err)
 		return err;
 	if (vm->cfg->pipe == VMM_PIPE_KERNEL) {
@@ -309,6 +312,7 @@ static void pipe_destroy(struct vmm_device *dev)
 	struct pipe *p = dev->state;
 	unsigned int i;
 
+	vmm_pipe_socket_close(p->socket);
 	vmm_pipe_services_close(p->services);
 	if (p->fd >= 0)
 		close(p->fd);

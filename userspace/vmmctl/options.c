@@ -23,6 +23,7 @@ enum opt {
 	OPT_GIC,
 	OPT_PIPE,
 	OPT_PIPE_SERVICE,
+	OPT_PIPE_SOCKET,
 	OPT_WINDOW,
 	OPT_STATS,
 	OPT_STATS_AT,
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{ "gic", required_argument, NULL, OPT_GIC },
 	{ "pipe", required_argument, NULL, OPT_PIPE },
 	{ "pipe-service", required_argument, NULL, OPT_PIPE_SERVICE },
+	{ "pipe-socket", required_argument, NULL, OPT_PIPE_SOCKET },
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "stats", optional_argument, NULL, OPT_STATS },
 	{ "stats-at", required_argument, NULL, OPT_STATS_AT },
@@ -129,6 +131,8 @@ void vmm_options_usage(FILE *to)
 	      "  --pipe kernel|user|none   who serves the goldfish pipe, default kernel\n"
 	      "  --pipe-service NAME=unix:PATH  the guest's pipe:NAME is a connection to the\n"
 	      "                        Unix socket PATH, a new one for each open; repeatable\n"
+	      "  --pipe-socket PATH    who connects to PATH may offer services of the pipe by\n"
+	      "                        itself (libranchu-pipe)\n"
 	      "  --window auto|on|off  registers readable without an exit\n"
 	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N]\n"
 	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio\n"
@@ -408,6 +412,8 @@ static int run_option(struct vmm_config *cfg, int opt)
 		return err;
 	case OPT_PIPE_SERVICE:
 		return service_option(cfg, optarg);
+	case OPT_PIPE_SOCKET:
+		return socket_option(&cfg->pipe_socket, "pipe-socket", optarg);
 	case OPT_WINDOW:
 		err = word_option(window_words, "window", optarg, &value);
 		cfg->window = value;
@@ -479,8 +485,9 @@ static int options_check(struct vmm_config *cfg)
 {
 	if (cfg->command == VMM_CMD_RUN && !cfg->kernel)
 		return vmm_error(-EINVAL, "run needs --kernel");
-	if (cfg->n_services && cfg->pipe == VMM_PIPE_NONE)
-		return vmm_error(-EINVAL, "--pipe-service needs a pipe, which is switched off");
+	if ((cfg->n_services || cfg->pipe_socket) && cfg->pipe == VMM_PIPE_NONE)
+		return vmm_error(-EINVAL, "--pipe-%s needs a pipe, which is switched off",
+				 cfg->pipe_socket ? "socket" : "service");
 	if (cfg->stats_at && !cfg->console)
 		return vmm_error(-EINVAL, "--stats-at needs the console, which is switched off");
 	return adb_check(cfg);

@@ -100,6 +100,7 @@ struct vmm_pipe_service {
  * @pipe: who serves the goldfish pipe
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
+ * @pipe_socket: Unix socket where programs get files of services, or NULL
  * @window: whether the guest reads registers from memory
  * @disk: the guest's disks, in the order in which it finds them
  * @disks: how many
@@ -131,6 +132,7 @@ struct vmm_config {
 	enum vmm_pipe_mode pipe;
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;
+	const char *pipe_socket;
 	enum vmm_window window;
 	struct vmm_disk disk[VMM_DISKS];
 	unsigned int disks;
@@ -515,6 +517,14 @@ struct vmm_pipe_services;
 int vmm_pipe_services_open(const struct vmm_config *cfg, struct vmm_loop *loop, int device_fd,
 			   struct vmm_pipe_services **services);
 void vmm_pipe_services_close(struct vmm_pipe_services *services);
+
+/* ---- pipe_socket.c: services of programs that come by themselves ---- */
+
+struct vmm_pipe_socket;
+
+int vmm_pipe_socket_open(const struct vmm_config *cfg, struct vmm_loop *loop, int device_fd,
+			 struct vmm_pipe_socket **socket);
+void vmm_pipe_socket_close(struct vmm_pipe_socket *socket);
 
 #define VMM_PIPE_NODE		"/dev/vhost-goldfish-pipe"
 #define VMM_BLK_NODE		"/dev/vhost-ranchu-blk"

@@ -181,7 +181,7 @@ static void pipe_services_are_read(void)
 {
 	static const char *const words[] = {
 		"run", "--kernel=I", "--pipe-service", "logcat=unix:/tmp/l",
-		"--pipe-service=unix:/a=unix:/b=unix:/c", NULL
+		"--pipe-service=unix:/a=unix:/b=unix:/c", "--pipe-socket", "/d", NULL
 	};
 	struct vmm_config cfg;
 
@@ -193,6 +193,7 @@ static void pipe_services_are_read(void)
 	tap_equal(cfg.services[1].name_len, 7);
 	tap_check(!strncmp(cfg.services[1].name, "unix:/a=", 8));
 	tap_check(!strcmp(cfg.services[1].path, "/b=unix:/c"));
+	tap_check(!strcmp(cfg.pipe_socket, "/d"));
 }
 
 static void as_many_services_as_there_may_be(void)
@@ -247,6 +248,8 @@ static const char *const refused[][MAX_ARGS] = {
 	{ "run", "--kernel", "I", "--gic", "4", NULL },
 	{ "run", "--kernel", "I", "--pipe", "maybe", NULL },
 	{ "run", "--kernel", "I", "--pipe-service", "a", NULL },
+	{ "run", "--kernel", "I", "--pipe-socket", "", NULL },
+	{ "run", "--kernel", "I", "--pipe-socket", "/a", "--pipe", "none", NULL },
 	{ "run", "--kernel", "I", "--pipe-service", "a=/b", NULL },
 	{ "run", "--kernel", "I", "--pipe-service", "=unix:/b", NULL },
 	{ "run", "--kernel", "I", "--pipe-service", "a=unix:", NULL },
