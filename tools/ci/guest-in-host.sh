@@ -19,27 +19,36 @@ serve() {
 	done
 }
 
-# exited LABEL: accesses of the pipe that had exited by then.
+# exited LABEL WHAT: accesses of the pipe that had exited by then.
 exited() {
-	sed -n "s/.*\"label\":\"RANCHU-MARK $1 remote\".*\"pipe\":{\"reads\":\([0-9]*\),\"writes\":\([0-9]*\)}.*/\1 \2/p" \
+	sed -n "s/.*\"label\":\"RANCHU-MARK $1 $2\".*\"pipe\":{\"reads\":\([0-9]*\),\"writes\":\([0-9]*\)}.*/\1 \2/p" \
 		/tmp/stats
 }
 
 PEERS=
 serve echo
 serve bye
+# They offer themselves, as soon as a guest is there.
+/ranchu/tests/pipe_peer ring-echo /tmp/services ring &
+PEERS="$PEERS $!"
 
 failed=0
 for mode in kernel user; do
 	echo "# the stock guest, 2 CPUs, its pipe served by $mode"
+	(
+		until [ -S /tmp/services ]; do
+			sleep 1
+		done
+		exec /ranchu/tests/pipe_ring_example /tmp/services
+	) &
 	{
 		vmmctl run --kernel /ranchu/guest/Image --cpus 2 --memory 512M \
 			--initrd /ranchu/guest/initrd.cpio --no-reboot --pipe "$mode" \
 			--pipe-service echo=unix:/tmp/echo --pipe-service bye=unix:/tmp/bye \
 			--pipe-service unix:/tmp/echo=unix:/tmp/echo \
-			--pipe-service gone=unix:/tmp/gone \
+			--pipe-service gone=unix:/tmp/gone --pipe-socket /tmp/services \
 			--stats=/tmp/stats --stats-at RANCHU-MARK \
-			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote"' \
+			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote && pipe_guest ring"' \
 			</dev/null 2>&1
 		echo "vmmctl: exit code $?"
 	} | tr -d '\r' | tee /tmp/console
@@ -51,16 +60,18 @@ for mode in kernel user; do
 		echo "Bail out! the guest did not end well"
 		failed=1
 	fi
-	begin=$(exited begin)
-	end=$(exited end)
-	echo "# reads and writes of the pipe that exited: before '$begin', after '$end'"
-	if [ "$mode" = kernel ] && { [ -z "$begin" ] || [ "$begin" != "$end" ]; }; then
-		echo "Bail out! commands to a service of the host exited"
-		failed=1
-	elif [ "$mode" = user ] && [ "$begin" = "$end" ]; then
-		echo "Bail out! exits are not counted"
-		failed=1
-	fi
+	for what in remote ring; do
+		begin=$(exited begin $what)
+		end=$(exited end $what)
+		echo "# reads and writes of the pipe that exited, $what: before '$begin', after '$end'"
+		if [ "$mode" = kernel ] && { [ -z "$begin" ] || [ "$begin" != "$end" ]; }; then
+			echo "Bail out! commands to a service of the host exited"
+			failed=1
+		elif [ "$mode" = user ] && [ "$begin" = "$end" ]; then
+			echo "Bail out! exits are not counted"
+			failed=1
+		fi
+	done
 done
 
 # shellcheck disable=SC2086 # one word for each

@@ -7,6 +7,7 @@
 FLOORS[stream.exits_per_cmd]="0, exactly"
 FLOORS[stream.socket_user_vs_kernel_4k]=">= 1.6"
 FLOORS[stream.rtt_user_vs_kernel]=">= 1.8"
+FLOORS[stream.ring_vs_socket_256]=">= 1.3"
 
 STREAM=$HERE/stream
 
@@ -32,8 +33,35 @@ stage_stream() {
 	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
 }
 
+# What is measured behind a socket and behind a ring.
+STREAM_PHASES="rtt64 rtt4096 parse64 parse256 parse4096 write4096 push1m push8m"
+
+# socket_over_ring PHASE
+socket_over_ring() {
+	ratio "$(guest stream kernel "$1")" "$(guest stream kernel "ring_$1")"
+}
+
+# latencies LOG: a line for each kind of round trip and way of serving.
+latencies() {
+	awk '
+	$1 == "BENCH-GUEST" { mode = $2 }
+	$1 == "RANCHU-LATENCY" {
+		key = $2 " " mode
+		for (i = 4; i <= 6; i++) {
+			sub(/.*=/, "", $i)
+			if ($i + 0 > worst[key, i])
+				worst[key, i] = $i + 0
+		}
+		keys[key]
+	}
+	END {
+		for (key in keys)
+			printf "  %-24s %10d %10d %10d\n", key, worst[key, 4], worst[key, 5], worst[key, 6]
+	}' "$1"
+}
+
 table_stream() {
-	local direction size name
+	local direction size name ring
 
 	printf '\nInstructions per command, bare guest, AF_UNIX; user is the least a VMM can do:\n'
 	printf '  %-16s %12s %12s %9s\n' "" user kernel ratio
@@ -47,11 +75,22 @@ table_stream() {
 	done
 	printf '\nInstructions per operation, stock driver in a Linux guest:\n'
 	printf '  %-16s %12s %12s %9s\n' "" user kernel ratio
-	for name in rtt64 rtt4096 stream256 write4096 push1m; do
-		printf '  %-16s %12s %12s %9s\n' "$name" "$(guest stream user $name)" \
-			"$(guest stream kernel $name)" \
-			"$(ratio "$(guest stream user $name)" "$(guest stream kernel $name)")"
+	for name in $STREAM_PHASES; do
+		for ring in "" ring_; do
+			printf '  %-16s %12s %12s %9s\n' "$ring$name" \
+				"$(guest stream user "$ring$name")" \
+				"$(guest stream kernel "$ring$name")" \
+				"$(ratio "$(guest stream user "$ring$name")" \
+					"$(guest stream kernel "$ring$name")")"
+		done
 	done
+	printf '\nThe same served by the kernel, a socket over a ring:\n'
+	for name in $STREAM_PHASES; do
+		printf '  %-16s %38s\n' "$name" "$(socket_over_ring "$name")"
+	done
+	printf '\nRound trips, instructions, worst of all rounds:\n'
+	printf '  %-24s %10s %10s %10s\n' "" p50 p99 max
+	latencies "$OUT/stream.log" | sort
 	printf '\n'
 	exits_table "$OUT/stream-guest.csv"
 }
@@ -72,6 +111,7 @@ bench_stream() {
 	figure stream.exits_per_cmd "$(exits_per_cmd stream)"
 	figure stream.socket_user_vs_kernel_4k \
 		"$(ratio "$(guest stream user write4096)" "$(guest stream kernel write4096)")"
+	figure stream.ring_vs_socket_256 "$(socket_over_ring parse256)"
 	figure stream.rtt_user_vs_kernel \
 		"$(ratio "$(guest stream user rtt64)" "$(guest stream kernel rtt64)")"
 }

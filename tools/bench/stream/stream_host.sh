@@ -9,8 +9,9 @@ failed=0
 
 insmod ranchu.ko && insmod vhost_goldfish_pipe.ko || exit 1
 ./stream_bare_bench || failed=1
-for kind in echo sink; do
+for kind in echo sink parse; do
 	./pipe_peer $kind /tmp/$kind &
+	./pipe_peer ring-$kind /tmp/services ring-$kind &
 done
 
 # guest MODE: counts as failed unless the guest says it went well.
@@ -19,6 +20,7 @@ guest() {
 	./vmmctl run --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
 		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"pipe_guest stream 2\"" \
 		--pipe "$1" --pipe-service echo=unix:/tmp/echo --pipe-service sink=unix:/tmp/sink \
+		--pipe-service parse=unix:/tmp/parse --pipe-socket /tmp/services \
 		--no-reboot --stats="/tmp/stats" --stats-at RANCHU-MARK \
 		</dev/null >/tmp/console 2>&1 || failed=1
 	cat /tmp/console

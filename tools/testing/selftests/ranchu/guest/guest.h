@@ -76,9 +76,11 @@ int guest_run(const struct guest_case *tests, size_t count, bool data_only);
 int guest_test(bool data_only);
 /* Tests of services that pipe_peer offers in the host. */
 int guest_remote(void);
+/* Tests of those that it, and libranchu-pipe's example, offer behind rings. */
+int guest_ring(void);
 int guest_demo(void);
 int guest_bench(unsigned int rounds);
-/* Against pipe_peer's "echo" and "sink" in the host. */
+/* Against pipe_peer's services in the host: echo, sink, parse, and ring-... */
 int guest_stream_bench(unsigned int rounds);
 
 #endif /* RANCHU_GUEST_H */

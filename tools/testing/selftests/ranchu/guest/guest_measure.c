@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "peer.h"
 
 /* One write for one line, and on the wire before anything is measured. */
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
@@ -76,6 +77,9 @@ static uint8_t *in;
 
 /* Bytes in flight that any ring has room for. */
 #define CHUNK			(1u << 20)
+
+/* The largest upload. */
+#define MOST			(8u << 20)
 
 static void op_write(int fd, size_t size)
 {
@@ -253,8 +257,12 @@ static void sleeper_start(struct sleeper *sleeper)
 }
 
 static int sleeper_fd;
-static int echo_fd;
-static int sink_fd;
+
+/* Services of the host's: behind a socket, and behind shared rings. */
+enum way { SOCKET, RING, WAYS };
+static int echo_fd[WAYS];
+static int sink_fd[WAYS];
+static int parse_fd[WAYS];
 
 /* Commands to an answer, as a renderer gets them. */
 #define STREAM_COMMANDS		16
@@ -305,25 +313,35 @@ static uint64_t bench_write1m(unsigned int ops)
 }
 
 /* A command of @size bytes, and a blocked read of the answer. */
-static uint64_t round_trips(unsigned int ops, size_t size)
+static uint64_t round_trips(int fd, unsigned int ops, size_t size)
 {
 	uint64_t begin = guest_ns();
 
 	while (ops--) {
-		write_or_exit(echo_fd, out, size);
-		read_or_exit(echo_fd, in, size);
+		write_or_exit(fd, out, size);
+		read_or_exit(fd, in, size);
 	}
 	return guest_ns() - begin;
 }
 
 static uint64_t bench_rtt64(unsigned int ops)
 {
-	return round_trips(ops, 64);
+	return round_trips(echo_fd[SOCKET], ops, 64);
+}
+
+static uint64_t bench_ring_rtt64(unsigned int ops)
+{
+	return round_trips(echo_fd[RING], ops, 64);
 }
 
 static uint64_t bench_rtt4096(unsigned int ops)
 {
-	return round_trips(ops, 4096);
+	return round_trips(echo_fd[SOCKET], ops, 4096);
+}
+
+static uint64_t bench_ring_rtt4096(unsigned int ops)
+{
+	return round_trips(echo_fd[RING], ops, 4096);
 }
 
 /* Commands one after another, and then the one answer that is waited for. */
@@ -334,17 +352,79 @@ static uint64_t bench_stream256(unsigned int ops)
 
 	while (ops--) {
 		for (i = 0; i < STREAM_COMMANDS; i++)
-			write_or_exit(echo_fd, out, 256);
-		read_or_exit(echo_fd, in, STREAM_COMMANDS * 256);
+			write_or_exit(echo_fd[SOCKET], out, 256);
+		read_or_exit(echo_fd[SOCKET], in, STREAM_COMMANDS * 256);
 	}
 	return guest_ns() - begin;
+}
+
+/* What each service's parser has seen, if it has seen all. */
+static uint32_t parse_sum[WAYS];
+
+/*
+ * A renderer's stream: so many commands, of which the last asks, and the answer.
+ * The answer says that the parser has seen each word.
+ */
+static uint64_t parse(enum way way, unsigned int ops, uint32_t size, unsigned int commands)
+{
+	uint32_t sum = 0, answer, *words = (uint32_t *)out, i;
+	struct peer_command *command = (struct peer_command *)out;
+	uint64_t begin;
+
+	command->size = size;
+	command->asks = 0;
+	for (i = 0; i < size / 4; i++)
+		sum += words[i];
+	begin = guest_ns();
+	while (ops--) {
+		command->asks = 0;
+		for (i = 1; i < commands; i++)
+			write_or_exit(parse_fd[way], out, size);
+		command->asks = 1;
+		write_or_exit(parse_fd[way], out, size);
+		read_or_exit(parse_fd[way], &answer, sizeof(answer));
+		parse_sum[way] += sum * commands + 1;
+		if (answer != parse_sum[way])
+			give_up("the parser's sum", answer);
+	}
+	return guest_ns() - begin;
+}
+
+static uint64_t bench_parse64(unsigned int ops)
+{
+	return parse(SOCKET, ops, 64, STREAM_COMMANDS);
+}
+
+static uint64_t bench_ring_parse64(unsigned int ops)
+{
+	return parse(RING, ops, 64, STREAM_COMMANDS);
+}
+
+static uint64_t bench_parse256(unsigned int ops)
+{
+	return parse(SOCKET, ops, 256, STREAM_COMMANDS);
+}
+
+static uint64_t bench_ring_parse256(unsigned int ops)
+{
+	return parse(RING, ops, 256, STREAM_COMMANDS);
+}
+
+static uint64_t bench_parse4096(unsigned int ops)
+{
+	return parse(SOCKET, ops, 4096, STREAM_COMMANDS);
+}
+
+static uint64_t bench_ring_parse4096(unsigned int ops)
+{
+	return parse(RING, ops, 4096, STREAM_COMMANDS);
 }
 
 /* Commands that any socket has room for. */
 #define WRITE_COMMANDS		16
 
 /* Only the writes; what the service does with them then is not timed. */
-static uint64_t bench_write4096(unsigned int ops)
+static uint64_t write_only(enum way way, unsigned int ops)
 {
 	uint64_t begin, ns = 0;
 	unsigned int i;
@@ -352,21 +432,51 @@ static uint64_t bench_write4096(unsigned int ops)
 	for (; ops; ops -= WRITE_COMMANDS) {
 		begin = guest_ns();
 		for (i = 0; i < WRITE_COMMANDS; i++)
-			write_or_exit(sink_fd, out, 4096);
+			write_or_exit(sink_fd[way], out, 4096);
 		ns += guest_ns() - begin;
 		usleep(2000);
 	}
 	return ns;
 }
 
-/* Full sockets: whoever writes is held up and woken, again and again. */
-static uint64_t bench_push1m(unsigned int ops)
+static uint64_t bench_write4096(unsigned int ops)
+{
+	return write_only(SOCKET, ops);
+}
+
+static uint64_t bench_ring_write4096(unsigned int ops)
+{
+	return write_only(RING, ops);
+}
+
+/* Full sockets and rings: whoever writes is held up and woken, again and again. */
+static uint64_t push(enum way way, unsigned int ops, size_t size)
 {
 	uint64_t begin = guest_ns();
 
 	while (ops--)
-		write_or_exit(sink_fd, out, CHUNK);
+		write_or_exit(sink_fd[way], out, size);
 	return guest_ns() - begin;
+}
+
+static uint64_t bench_push1m(unsigned int ops)
+{
+	return push(SOCKET, ops, CHUNK);
+}
+
+static uint64_t bench_ring_push1m(unsigned int ops)
+{
+	return push(RING, ops, CHUNK);
+}
+
+static uint64_t bench_push8m(unsigned int ops)
+{
+	return push(SOCKET, ops, MOST);
+}
+
+static uint64_t bench_ring_push8m(unsigned int ops)
+{
+	return push(RING, ops, MOST);
 }
 
 /**
@@ -387,11 +497,48 @@ struct bench {
 
 static const struct bench stream_benches[] = {
 	{ "rtt64", bench_rtt64, 500, 50, 64 },
+	{ "ring_rtt64", bench_ring_rtt64, 500, 50, 64 },
 	{ "rtt4096", bench_rtt4096, 300, 30, 4096 },
+	{ "ring_rtt4096", bench_ring_rtt4096, 300, 30, 4096 },
 	{ "stream256", bench_stream256, 100, 10, STREAM_COMMANDS * 256 },
+	{ "parse64", bench_parse64, 100, 10, STREAM_COMMANDS * 64 },
+	{ "ring_parse64", bench_ring_parse64, 100, 10, STREAM_COMMANDS * 64 },
+	{ "parse256", bench_parse256, 100, 10, STREAM_COMMANDS * 256 },
+	{ "ring_parse256", bench_ring_parse256, 100, 10, STREAM_COMMANDS * 256 },
+	{ "parse4096", bench_parse4096, 50, 5, STREAM_COMMANDS * 4096 },
+	{ "ring_parse4096", bench_ring_parse4096, 50, 5, STREAM_COMMANDS * 4096 },
 	{ "write4096", bench_write4096, 1600, 160, 4096 },
+	{ "ring_write4096", bench_ring_write4096, 1600, 160, 4096 },
 	{ "push1m", bench_push1m, 8, 1, CHUNK },
+	{ "ring_push1m", bench_ring_push1m, 8, 1, CHUNK },
+	{ "push8m", bench_push8m, 2, 1, MOST },
+	{ "ring_push8m", bench_ring_push8m, 2, 1, MOST },
 };
+
+#define LATENCIES		400u
+
+static int latency_order(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* How long each of many round trips takes. */
+static void latency_phase(const char *name, int fd, size_t size, unsigned int round)
+{
+	static uint64_t ns[LATENCIES];
+	unsigned int i;
+
+	round_trips(fd, LATENCIES / 10, size);
+	for (i = 0; i < LATENCIES; i++)
+		ns[i] = round_trips(fd, 1, size);
+	qsort(ns, LATENCIES, sizeof(ns[0]), latency_order);
+	say("RANCHU-LATENCY %s round=%u p50=%llu p99=%llu max=%llu\n", name, round,
+	    (unsigned long long)ns[LATENCIES / 2],
+	    (unsigned long long)ns[LATENCIES * 99 / 100],
+	    (unsigned long long)ns[LATENCIES - 1]);
+}
 
 static const struct bench benches[] = {
 	{ "poll", bench_poll, 2000, 200, 0 },
@@ -417,9 +564,9 @@ static void bench_phase(const struct bench *bench, unsigned int round)
 
 static void bench_prepare(void)
 {
-	out = guest_buffer(CHUNK);
-	in = guest_buffer(CHUNK);
-	guest_fill(out, CHUNK, 1);
+	out = guest_buffer(MOST);
+	in = guest_buffer(MOST);
+	guest_fill(out, MOST, 1);
 	use_one_cpu();
 	sleep(SETTLE);
 }
@@ -443,10 +590,19 @@ int guest_stream_bench(unsigned int rounds)
 	unsigned int round, i;
 
 	bench_prepare();
-	echo_fd = connect_or_exit("pipe:echo");
-	sink_fd = connect_or_exit("pipe:sink");
-	for (round = 0; round < rounds; round++)
+	echo_fd[SOCKET] = connect_or_exit("pipe:echo");
+	sink_fd[SOCKET] = connect_or_exit("pipe:sink");
+	parse_fd[SOCKET] = connect_or_exit("pipe:parse");
+	echo_fd[RING] = connect_or_exit("pipe:ring-echo");
+	sink_fd[RING] = connect_or_exit("pipe:ring-sink");
+	parse_fd[RING] = connect_or_exit("pipe:ring-parse");
+	for (round = 0; round < rounds; round++) {
 		for (i = 0; i < ARRAY_SIZE(stream_benches); i++)
 			bench_phase(&stream_benches[i], round);
+		latency_phase("rtt64", echo_fd[SOCKET], 64, round);
+		latency_phase("ring_rtt64", echo_fd[RING], 64, round);
+		latency_phase("rtt4096", echo_fd[SOCKET], 4096, round);
+		latency_phase("ring_rtt4096", echo_fd[RING], 4096, round);
+	}
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * Services that are processes of the host, through the stock driver. The host
  * has pipe_peer's "echo" and "bye" under those names, "echo" as
- * "unix:/tmp/echo", too, and a name, "gone", that nobody answers.
+ * "unix:/tmp/echo", too, and a name, "gone", that nobody answers. Behind shared
+ * rings it has "ring" (echo), and libranchu-pipe's example, "upper".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,6 +23,14 @@
 static uint8_t *out;
 static uint8_t *in;
 
+/* What gives back; the same tests are for a socket and for rings. */
+static const char *echo = "pipe:echo";
+
+static bool echo_is_ring(void)
+{
+	return !strcmp(echo, "pipe:ring");
+}
+
 static int connect_or_fail(const char *service, int flags)
 {
 	int fd = guest_connect(service, flags);
@@ -35,7 +44,7 @@ static void echo_blocking(void)
 	static const size_t sizes[] = {
 		1, 2, 64, 4095, 4096, 4097, 65537, 1 << 20, 4 << 20,
 	};
-	int fd = connect_or_fail("pipe:echo", 0);
+	int fd = connect_or_fail(echo, 0);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -53,7 +62,7 @@ static void echo_nonblocking(void)
 	size_t written = 0, got = 0;
 	ssize_t n;
 
-	pollfd.fd = connect_or_fail("pipe:echo", O_NONBLOCK);
+	pollfd.fd = connect_or_fail(echo, O_NONBLOCK);
 	guest_fill(out, size, 7);
 	while (got < size) {
 		CHECK(poll(&pollfd, 1, 60000) == 1, "%zu, %zu", written, got);
@@ -88,7 +97,7 @@ static void round_trips(int fd, size_t size, unsigned int rounds)
 
 static void blocked_reads(void)
 {
-	int fd = connect_or_fail("pipe:echo", 0);
+	int fd = connect_or_fail(echo, 0);
 
 	round_trips(fd, 64, ROUNDS);
 	round_trips(fd, 4096, ROUNDS);
@@ -104,7 +113,7 @@ static void *worker_thread(void *arg)
 {
 	struct worker *worker = arg;
 	uint8_t sent[1000], got[1000];
-	int fd = connect_or_fail("pipe:echo", 0);
+	int fd = connect_or_fail(echo, 0);
 	unsigned int i;
 
 	for (i = 0; i < ROUNDS; i++) {
@@ -194,7 +203,7 @@ static void many_pipes(void)
 
 	guest_raise_file_limit(MANY + 64);
 	for (i = 0; i < MANY; i++)
-		fds[i] = connect_or_fail("pipe:echo", 0);
+		fds[i] = connect_or_fail(echo, 0);
 	for (i = 0; i < MANY; i++)
 		round_trips(fds[i * 7 % MANY], 1 + i % 100, 2);
 	for (i = 0; i < MANY; i++)
@@ -208,16 +217,16 @@ static void many_pipes(void)
  */
 static void steady_state(void)
 {
-	int fd = connect_or_fail("pipe:echo", 0);
+	int fd = connect_or_fail(echo, 0);
 
 	round_trips(fd, 64, 10);
 	guest_stream(fd, out, in, 1 << 20);
 	/* On the wire before anything is counted. */
-	puts("RANCHU-MARK begin remote");
+	puts(echo_is_ring() ? "RANCHU-MARK begin ring" : "RANCHU-MARK begin remote");
 	round_trips(fd, 64, ROUNDS);
 	round_trips(fd, 4096, ROUNDS);
 	guest_stream(fd, out, in, 4 << 20);
-	puts("RANCHU-MARK end remote");
+	puts(echo_is_ring() ? "RANCHU-MARK end ring" : "RANCHU-MARK end remote");
 	close(fd);
 }
 
@@ -232,6 +241,35 @@ static const struct guest_case tests[] = {
 	{ "remote_many_pipes", many_pipes, true },
 	{ "remote_steady_state", steady_state, true },
 };
+
+/* The example that authors of services start from. */
+static void example(void)
+{
+	int fd = connect_or_fail("pipe:upper", 0);
+	static const char text[] = "capitals, please: aez09";
+
+	CHECK(guest_write_all(fd, text, sizeof(text)) == sizeof(text), "errno %d", errno);
+	CHECK(guest_read_all(fd, in, sizeof(text)) == sizeof(text), "errno %d", errno);
+	CHECK(!strcmp((char *)in, "CAPITALS, PLEASE: AEZ09"), "%s", in);
+	close(fd);
+}
+
+static const struct guest_case ring_tests[] = {
+	{ "ring_echo_blocking", echo_blocking, true },
+	{ "ring_echo_nonblocking", echo_nonblocking, true },
+	{ "ring_blocked_reads", blocked_reads, true },
+	{ "ring_threads_do_not_mix", threads_do_not_mix, true },
+	{ "ring_example", example, true },
+	{ "ring_steady_state", steady_state, true },
+};
+
+int guest_ring(void)
+{
+	out = guest_buffer(GUEST_LARGEST);
+	in = guest_buffer(GUEST_LARGEST);
+	echo = "pipe:ring";
+	return guest_run(ring_tests, ARRAY_SIZE(ring_tests), false);
+}
 
 int guest_remote(void)
 {

@@ -5,7 +5,14 @@
  *
  *	pipe_peer echo PATH	gives back what it takes, to each client
  *	pipe_peer sink PATH	takes all
+ *	pipe_peer parse PATH	takes commands, and answers those that ask (peer.h)
  *	pipe_peer bye PATH	says "bye" to each client, and hangs up
+ *
+ * The same behind shared rings, for the guest of the VMM with --pipe-socket PATH:
+ *
+ *	pipe_peer ring-echo PATH NAME
+ *	pipe_peer ring-sink PATH NAME
+ *	pipe_peer ring-parse PATH NAME
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,10 +28,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "peer.h"
+
 #define CLIENT_BYTES		(64u << 10)
 #define CLIENT_STACK		(128u << 10)
 
-static void __attribute__((noreturn)) give_up(const char *what)
+void peer_give_up(const char *what)
 {
 	fprintf(stderr, "pipe_peer: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -39,7 +48,7 @@ static int listen_at(const char *path)
 	unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    listen(fd, 4096))
-		give_up(path);
+		peer_give_up(path);
 	return fd;
 }
 
@@ -70,7 +79,7 @@ static void give_back(int fd)
 static void say_bye(int fd)
 {
 	if (send(fd, "bye", 3, MSG_NOSIGNAL) != 3)
-		give_up("send");
+		peer_give_up("send");
 }
 
 static void take_all(int fd)
@@ -81,12 +90,33 @@ static void take_all(int fd)
 		;
 }
 
+/* What is no whole command yet waits at the front. */
+static void parse_all(int fd)
+{
+	uint8_t bytes[CLIENT_BYTES];
+	struct peer_parser parser = { 0 };
+	size_t have = 0, used;
+	uint32_t answer;
+	ssize_t n;
+
+	while ((n = read(fd, bytes + have, sizeof(bytes) - have)) > 0) {
+		have += n;
+		for (used = 0; (n = peer_parse(&parser, bytes + used, have - used, &answer));) {
+			used += n;
+			if (parser.asked && !send_all(fd, (uint8_t *)&answer, sizeof(answer)))
+				return;
+		}
+		have -= used;
+		memmove(bytes, bytes + used, have);
+	}
+}
+
 /* Each kind serves its clients in threads of their own. */
 static const struct kind {
 	const char *name;
 	void (*serve)(int fd);
 } kinds[] = {
-	{ "echo", give_back }, { "sink", take_all }, { "bye", say_bye },
+	{ "echo", give_back }, { "sink", take_all }, { "parse", parse_all }, { "bye", say_bye },
 };
 
 struct client {
@@ -116,14 +146,14 @@ static void serve_all(int listener, const struct kind *kind)
 		pthread_t thread;
 
 		if (!client)
-			give_up("memory");
+			peer_give_up("memory");
 		client->kind = kind;
 		client->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (client->fd < 0)
-			give_up("accept");
+			peer_give_up("accept");
 		errno = pthread_create(&thread, &attr, client_thread, client);
 		if (errno)
-			give_up("thread");
+			peer_give_up("thread");
 	}
 }
 
@@ -142,10 +172,12 @@ int main(int argc, char **argv)
 	struct sched_param param = { 0 };
 	struct rlimit limit;
 	const struct kind *kind = argc == 3 ? find_kind(argv[1]) : NULL;
+	bool ring = argc == 4 && peer_ring_knows(argv[1]);
 	int listener;
 
-	if (!kind) {
-		fputs("usage: pipe_peer echo|sink|bye PATH\n", stderr);
+	if (!kind && !ring) {
+		fputs("usage: pipe_peer echo|sink|parse|bye PATH\n"
+		      "       pipe_peer ring-echo|ring-sink|ring-parse PATH NAME\n", stderr);
 		return 2;
 	}
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
@@ -157,7 +189,9 @@ int main(int argc, char **argv)
 	 * CPU; on a single one we would else answer before it could.
 	 */
 	if (sched_setscheduler(0, SCHED_BATCH, &param))
-		give_up("sched_setscheduler");
+		peer_give_up("sched_setscheduler");
+	if (ring)
+		return peer_ring(argv[1], argv[2], argv[3]);
 	listener = listen_at(argv[2]);
 	printf("pipe_peer: %s at %s\n", kind->name, argv[2]);
 	fflush(stdout);
