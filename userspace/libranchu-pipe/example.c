@@ -2,12 +2,11 @@
 /* pipe:upper - gives the guest back what it writes, in capitals. */
 #include <ctype.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "ranchu_pipe.h"
 
-#define RING_BYTES	(64u << 10)
+#define BYTES	(64u << 10)	/* of each ring */
 
 static void *serve(void *arg)
 {
@@ -16,11 +15,9 @@ static void *serve(void *arg)
 	ssize_t n, room, i;
 	char *out;
 
-	for (;;) {
-		n = ranchu_pipe_peek(pipe, (const void **)&in);
-		room = ranchu_pipe_room(pipe, (void **)&out);
-		if (n < 0 || room < 0)
-			break;
+	pthread_detach(pthread_self());
+	while ((n = ranchu_pipe_peek(pipe, (const void **)&in)) >= 0 &&
+	       (room = ranchu_pipe_room(pipe, (void **)&out)) >= 0) {
 		for (i = 0; i < n && i < room; i++)
 			out[i] = toupper(in[i]);
 		ranchu_pipe_produce(pipe, i);
@@ -40,13 +37,12 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	if (services < 0 || ranchu_services_add(services, "upper"))
-		return perror("pipe:upper"), 1;
+		return 1;
 	while (ranchu_services_next(services, &event) == 1) {
 		struct ranchu_pipe *pipe = malloc(sizeof(*pipe));
 
-		if (!ranchu_pipe_accept(pipe, services, event.open, RING_BYTES, RING_BYTES, -1) &&
-		    !pthread_create(&thread, NULL, serve, pipe))
-			pthread_detach(thread);
+		if (!ranchu_pipe_accept(pipe, services, event.open, BYTES, BYTES, -1))
+			pthread_create(&thread, NULL, serve, pipe);
 	}
 	return 0;
 }

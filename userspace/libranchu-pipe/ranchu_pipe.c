@@ -31,7 +31,7 @@ static ssize_t ring_look(struct ranchu_pipe_ring *ring, bool produces)
 {
 	/* Before the position, which is the last one then. */
 	bool closed = RANCHU_PIPE_LOAD(&ring->theirs->closed);
-	uint32_t theirs = RANCHU_PIPE_LOAD(&ring->theirs->position);
+	__u32 theirs = RANCHU_PIPE_LOAD(&ring->theirs->position);
 
 	if (produces)
 		return closed ? -EPIPE : (ssize_t)(ring->size - (ring->position - theirs));
@@ -41,7 +41,7 @@ static ssize_t ring_look(struct ranchu_pipe_ring *ring, bool produces)
 }
 
 /* Tells the other end; true if it wants to be woken. */
-static bool ring_move(struct ranchu_pipe_ring *ring, uint32_t n)
+static bool ring_move(struct ranchu_pipe_ring *ring, __u32 n)
 {
 	ring->position += n;
 	RANCHU_PIPE_STORE(&ring->ours->position, ring->position);
@@ -64,7 +64,7 @@ static bool ring_listen(struct ranchu_pipe_ring *ring, bool produces)
 
 #ifndef RANCHU_PIPE_RINGS_ONLY
 
-static uint8_t *ring_at(const struct ranchu_pipe_ring *ring)
+static __u8 *ring_at(const struct ranchu_pipe_ring *ring)
 {
 	return ring->bytes + (ring->position & (ring->size - 1));
 }
@@ -159,7 +159,7 @@ ssize_t ranchu_pipe_write(struct ranchu_pipe *pipe, const void *bytes, size_t n)
 			return room;
 		if ((size_t)room > n - done)
 			room = n - done;
-		memcpy(to, (const uint8_t *)bytes + done, room);
+		memcpy(to, (const __u8 *)bytes + done, room);
 		ranchu_pipe_produce(pipe, room);
 		done += room;
 	}
@@ -182,9 +182,9 @@ static int map_control(struct ranchu_pipe *pipe)
 }
 
 /* Twice in a row: what wraps round lies in one piece. */
-static int map_ring(struct ranchu_pipe_ring *ring, int fd, uint32_t size, off_t offset)
+static int map_ring(struct ranchu_pipe_ring *ring, int fd, __u32 size, off_t offset)
 {
-	uint8_t *at;
+	__u8 *at;
 	int i;
 
 	at = mmap(NULL, 2 * (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -199,7 +199,7 @@ static int map_ring(struct ranchu_pipe_ring *ring, int fd, uint32_t size, off_t 
 	return 0;
 }
 
-static int pipe_map(struct ranchu_pipe *pipe, uint32_t in_size, uint32_t out_size)
+static int pipe_map(struct ranchu_pipe *pipe, __u32 in_size, __u32 out_size)
 {
 	int err;
 
@@ -219,8 +219,8 @@ static int pipe_map(struct ranchu_pipe *pipe, uint32_t in_size, uint32_t out_siz
 	return 0;
 }
 
-int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, uint64_t open,
-		       uint32_t in_size, uint32_t out_size, int wake_fd)
+int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, __u64 open,
+		       __u32 in_size, __u32 out_size, int wake_fd)
 {
 	struct vhost_goldfish_pipe_ring answer = {
 		.open = open, .to_host_size = in_size, .to_guest_size = out_size,
@@ -240,7 +240,7 @@ int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, uint64_t open,
 	return err;
 }
 
-int ranchu_pipe_refuse(int services, uint64_t open)
+int ranchu_pipe_refuse(int services, __u64 open)
 {
 	struct vhost_goldfish_pipe_answer answer = { .open = open, .fd = -1 };
 
@@ -299,7 +299,7 @@ int ranchu_services_connect(const char *path)
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path));
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return -errno;
@@ -317,7 +317,7 @@ int ranchu_services_add(int services, const char *name)
 
 	if (strlen(name) >= sizeof(service.name))
 		return -EINVAL;
-	strcpy(service.name, name);
+	memcpy(service.name, name, strlen(name));
 	return ioctl(services, VHOST_GOLDFISH_PIPE_ADD_SERVICE, &service) ? -errno : 0;
 }
 

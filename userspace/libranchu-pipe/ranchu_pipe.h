@@ -31,7 +31,6 @@
 #define RANCHU_PIPE_H
 
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 #include <linux/vhost_goldfish_pipe.h>
 
@@ -50,9 +49,9 @@
 struct ranchu_pipe_ring {
 	struct vhost_goldfish_pipe_ring_end *ours;
 	struct vhost_goldfish_pipe_ring_end *theirs;
-	uint8_t *bytes;
-	uint32_t size;
-	uint32_t position;
+	__u8 *bytes;
+	__u32 size;
+	__u32 position;
 };
 
 /**
@@ -84,9 +83,9 @@ int ranchu_services_next(int services, struct vhost_goldfish_pipe_event *event);
  * Answers an open. Sizes are powers of two, of whole pages. @wake_fd is an
  * eventfd for this pipe or for many, or -1. -ENOENT: the guest has gone.
  */
-int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, uint64_t open,
-		       uint32_t in_size, uint32_t out_size, int wake_fd);
-int ranchu_pipe_refuse(int services, uint64_t open);
+int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, __u64 open,
+		       __u32 in_size, __u32 out_size, int wake_fd);
+int ranchu_pipe_refuse(int services, __u64 open);
 /* The guest reads what is left, then sees the end. */
 void ranchu_pipe_close(struct ranchu_pipe *pipe);
 

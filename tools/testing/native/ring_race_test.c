@@ -78,9 +78,9 @@ static void barrier(void)
 #undef smp_mb
 #define READ_ONCE(x) load(&(x))
 #define WRITE_ONCE(x, val) store(&(x), val)
-#define smp_load_acquire(p) load_acquire(p)
-#define smp_store_release(p, val) store_release(p, val)
-#define smp_mb() barrier()
+#define smp_load_acquire(p) load_acquire(p)		/* above */
+#define smp_store_release(p, val) store_release(p, val)	/* the same */
+#define smp_mb() barrier()				/* the same */
 #include "../../../drivers/vhost/goldfish_pipe_ring.c"
 
 /* And the library's. */
