@@ -12,7 +12,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 OUT=$HERE/../../build/fuzz
 LENGTH=600
-ALL=(vq_split vq_packed vq_indirect mem_table vhost_ioctl vsock_adb)
+ALL=(vq_split vq_packed vq_indirect mem_table vhost_ioctl vsock_adb pipe_ring)
 
 [ $# -ge 1 ] || { echo "usage: run.sh SECONDS [TARGET...]" >&2; exit 2; }
 LIMIT=$1

@@ -71,12 +71,8 @@ static void host_accept(struct ranchu_pipe *host, int services, uint64_t open,
 
 FIXTURE_SETUP(ring)
 {
-	if (__pipe_dev_open(&self->dev, NULL))
+	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	pipe_dev_close(&self->dev);
-	pipe_mem_create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
-	pipe_dev_start(&self->dev, &self->mem);
-	pipe_handshake(&self->dev);
 	self->out_gpa = pipe_mem_alloc(&self->mem, LARGEST, PIPE_PAGE);
 	self->in_gpa = pipe_mem_alloc(&self->mem, LARGEST, PIPE_PAGE);
 	self->out = pipe_mem_hva(&self->mem, self->out_gpa, LARGEST);
