@@ -8,6 +8,7 @@ FLOORS[stream.exits_per_cmd]="0, exactly"
 FLOORS[stream.socket_user_vs_kernel_4k]=">= 1.6"
 FLOORS[stream.rtt_user_vs_kernel]=">= 1.8"
 FLOORS[stream.ring_vs_socket_256]=">= 1.3"
+FLOORS[stream.ring_rtt_user_vs_kernel]="none of its own"
 
 STREAM=$HERE/stream
 
@@ -114,4 +115,6 @@ bench_stream() {
 	figure stream.ring_vs_socket_256 "$(socket_over_ring parse256)"
 	figure stream.rtt_user_vs_kernel \
 		"$(ratio "$(guest stream user rtt64)" "$(guest stream kernel rtt64)")"
+	figure stream.ring_rtt_user_vs_kernel \
+		"$(ratio "$(guest stream user ring_rtt64)" "$(guest stream kernel ring_rtt64)")"
 }
