@@ -76,6 +76,7 @@ done
 
 # shellcheck disable=SC2086 # one word for each
 kill $PEERS
+wait || :
 # With nobody left who uses them, the modules must let go.
 tac /ranchu/modules/order | xargs rmmod
 exit "$failed"

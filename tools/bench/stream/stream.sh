@@ -96,6 +96,31 @@ table_stream() {
 	exits_table "$OUT/stream-guest.csv"
 }
 
+# A bar for each phase and way, if there is gnuplot.
+plot_stream() {
+	local name
+
+	for name in $STREAM_PHASES; do
+		printf '%s %s %s %s %s\n' "$name" "$(guest stream user "$name")" \
+			"$(guest stream kernel "$name")" "$(guest stream user "ring_$name")" \
+			"$(guest stream kernel "ring_$name")"
+	done > "$OUT/stream.dat"
+	command -v gnuplot > /dev/null || return 0
+	gnuplot <<-END
+		set terminal svg size 900,500
+		set output "$OUT/stream.svg"
+		set style data histogram
+		set style fill solid
+		set logscale y
+		set ylabel "instructions per operation"
+		set xtics rotate by -30
+		plot "$OUT/stream.dat" using 2:xtic(1) title "socket, user", \
+			"" using 3 title "socket, kernel", \
+			"" using 4 title "rings, user", \
+			"" using 5 title "rings, kernel"
+	END
+}
+
 bench_stream() {
 	mkdir -p "$OUT"
 	long_step "building for the streams' benchmarks" "$OUT/stream-build.log" build_stream
@@ -107,7 +132,14 @@ bench_stream() {
 		missing=$((missing + 1))
 	read_log stream
 	table_stream
-	csv_of stream > "$OUT/stream.csv"
+	{
+		csv_of stream
+		latencies "$OUT/stream.log" | sort |
+			awk '{ print "instructions," $2 ",p50_" $1 "," $3 ",1,,"
+			       print "instructions," $2 ",p99_" $1 "," $4 ",1,,"
+			       print "instructions," $2 ",max_" $1 "," $5 ",1,," }'
+	} > "$OUT/stream.csv"
+	plot_stream
 
 	figure stream.exits_per_cmd "$(exits_per_cmd stream)"
 	figure stream.socket_user_vs_kernel_4k \
