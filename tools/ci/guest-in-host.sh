@@ -28,8 +28,11 @@ exited() {
 PEERS=
 serve echo
 serve bye
+serve stall
 # They offer themselves, as soon as a guest is there.
 /ranchu/tests/pipe_peer ring-echo /tmp/services ring &
+PEERS="$PEERS $!"
+/ranchu/tests/pipe_peer ring-stall /tmp/services ring-stall &
 PEERS="$PEERS $!"
 
 failed=0
@@ -46,6 +49,7 @@ for mode in kernel user; do
 			--initrd /ranchu/guest/initrd.cpio --no-reboot --pipe "$mode" \
 			--pipe-service echo=unix:/tmp/echo --pipe-service bye=unix:/tmp/bye \
 			--pipe-service unix:/tmp/echo=unix:/tmp/echo \
+			--pipe-service stall=unix:/tmp/stall \
 			--pipe-service gone=unix:/tmp/gone --pipe-socket /tmp/services \
 			--stats=/tmp/stats --stats-at RANCHU-MARK \
 			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote && pipe_guest ring"' \

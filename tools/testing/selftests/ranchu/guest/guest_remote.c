@@ -3,7 +3,8 @@
  * Services that are processes of the host, through the stock driver. The host
  * has pipe_peer's "echo" and "bye" under those names, "echo" as
  * "unix:/tmp/echo", too, and a name, "gone", that nobody answers. Behind shared
- * rings it has "ring" (echo), and libranchu-pipe's example, "upper".
+ * rings it has "ring" (echo), and libranchu-pipe's example, "upper". "stall" and
+ * "ring-stall" take what they have room for, and no more.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -230,17 +231,34 @@ static void steady_state(void)
 	close(fd);
 }
 
-static const struct guest_case tests[] = {
-	{ "remote_echo_blocking", echo_blocking, true },
-	{ "remote_echo_nonblocking", echo_nonblocking, true },
-	{ "remote_blocked_reads", blocked_reads, true },
-	{ "remote_threads_do_not_mix", threads_do_not_mix, true },
-	{ "remote_refused", refused, true },
-	{ "remote_other_end_closes", other_end_closes, true },
-	{ "remote_paths", paths, true },
-	{ "remote_many_pipes", many_pipes, true },
-	{ "remote_steady_state", steady_state, true },
-};
+static void *stuck_thread(void *arg)
+{
+	int *fd = arg;
+
+	/* Ends with the process. */
+	guest_write_all(*fd, in, GUEST_LARGEST);
+	CHECK(false, "a service that takes nothing has taken all");
+	return NULL;
+}
+
+/* Who waits for a service that does nothing is the only one that waits. */
+static void stalled_beside_busy(void)
+{
+	static int stuck[4];
+	pthread_t thread;
+	unsigned int i;
+	int fd = connect_or_fail(echo, 0);
+
+	for (i = 0; i < ARRAY_SIZE(stuck); i++) {
+		stuck[i] = connect_or_fail(echo_is_ring() ? "pipe:ring-stall" : "pipe:stall", 0);
+		CHECK(!pthread_create(&thread, NULL, stuck_thread, &stuck[i]), "no thread");
+	}
+	/* Until they are. */
+	sleep(1);
+	round_trips(fd, 64, ROUNDS);
+	round_trips(fd, 4096, ROUNDS);
+	close(fd);
+}
 
 /* The example that authors of services start from. */
 static void example(void)
@@ -259,6 +277,7 @@ static const struct guest_case ring_tests[] = {
 	{ "ring_echo_nonblocking", echo_nonblocking, true },
 	{ "ring_blocked_reads", blocked_reads, true },
 	{ "ring_threads_do_not_mix", threads_do_not_mix, true },
+	{ "ring_stalled_beside_busy", stalled_beside_busy, true },
 	{ "ring_example", example, true },
 	{ "ring_steady_state", steady_state, true },
 };
@@ -270,6 +289,19 @@ int guest_ring(void)
 	echo = "pipe:ring";
 	return guest_run(ring_tests, ARRAY_SIZE(ring_tests), false);
 }
+
+static const struct guest_case tests[] = {
+	{ "remote_echo_blocking", echo_blocking, true },
+	{ "remote_echo_nonblocking", echo_nonblocking, true },
+	{ "remote_blocked_reads", blocked_reads, true },
+	{ "remote_threads_do_not_mix", threads_do_not_mix, true },
+	{ "remote_stalled_beside_busy", stalled_beside_busy, true },
+	{ "remote_refused", refused, true },
+	{ "remote_other_end_closes", other_end_closes, true },
+	{ "remote_paths", paths, true },
+	{ "remote_many_pipes", many_pipes, true },
+	{ "remote_steady_state", steady_state, true },
+};
 
 int guest_remote(void)
 {

@@ -73,11 +73,22 @@ static int ring_parse(struct ranchu_pipe *pipe)
 	return 0;
 }
 
+/* Until the guest closes it. */
+static int ring_stall(struct ranchu_pipe *pipe)
+{
+	void *out;
+
+	while (ranchu_pipe_room(pipe, &out) >= 0)
+		usleep(RETRY_US);
+	return -EPIPE;
+}
+
 static const struct kind {
 	const char *name;
 	int (*serve)(struct ranchu_pipe *pipe);
 } kinds[] = {
 	{ "ring-echo", ring_echo }, { "ring-sink", ring_sink }, { "ring-parse", ring_parse },
+	{ "ring-stall", ring_stall },
 };
 
 struct client {

@@ -6,6 +6,7 @@
  *	pipe_peer echo PATH	gives back what it takes, to each client
  *	pipe_peer sink PATH	takes all
  *	pipe_peer parse PATH	takes commands, and answers those that ask (peer.h)
+ *	pipe_peer stall PATH	takes nothing, gives nothing, stays
  *	pipe_peer bye PATH	says "bye" to each client, and hangs up
  *
  * The same behind shared rings, for the guest of the VMM with --pipe-socket PATH:
@@ -13,6 +14,7 @@
  *	pipe_peer ring-echo PATH NAME
  *	pipe_peer ring-sink PATH NAME
  *	pipe_peer ring-parse PATH NAME
+ *	pipe_peer ring-stall PATH NAME
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -90,6 +92,13 @@ static void take_all(int fd)
 		;
 }
 
+static void stall(int fd)
+{
+	(void)fd;
+	for (;;)
+		pause();
+}
+
 /* What is no whole command yet waits at the front. */
 static void parse_all(int fd)
 {
@@ -116,7 +125,8 @@ static const struct kind {
 	const char *name;
 	void (*serve)(int fd);
 } kinds[] = {
-	{ "echo", give_back }, { "sink", take_all }, { "parse", parse_all }, { "bye", say_bye },
+	{ "echo", give_back }, { "sink", take_all }, { "parse", parse_all },
+	{ "stall", stall }, { "bye", say_bye },
 };
 
 struct client {
@@ -176,8 +186,8 @@ int main(int argc, char **argv)
 	int listener;
 
 	if (!kind && !ring) {
-		fputs("usage: pipe_peer echo|sink|parse|bye PATH\n"
-		      "       pipe_peer ring-echo|ring-sink|ring-parse PATH NAME\n", stderr);
+		fputs("usage: pipe_peer echo|sink|parse|stall|bye PATH\n"
+		      "       pipe_peer ring-echo|ring-sink|ring-parse|ring-stall PATH NAME\n", stderr);
 		return 2;
 	}
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
