@@ -187,7 +187,8 @@ int main(int argc, char **argv)
 
 	if (!kind && !ring) {
 		fputs("usage: pipe_peer echo|sink|parse|stall|bye PATH\n"
-		      "       pipe_peer ring-echo|ring-sink|ring-parse|ring-stall PATH NAME\n", stderr);
+		      "       pipe_peer ring-echo|ring-sink|ring-parse|ring-stall PATH NAME\n",
+		      stderr);
 		return 2;
 	}
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
