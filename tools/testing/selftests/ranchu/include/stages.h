@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A device of any kind, as far as one wants it: what tests start from that treat
+ * all devices alike.
+ */
+#ifndef RANCHU_STAGES_H
+#define RANCHU_STAGES_H
+
+#include "blk_driver.h"
+#include "pipe_services.h"
+#include "vsock_driver.h"
+
+#define STAGES_NUM		16
+#define STAGES_PIPE_ID		3
+#define STAGES_PORT		7
+/* At struct rig.data. */
+#define STAGES_PAGES		20
+
+/* Devices, a bit each. */
+#define PIPE		1u
+#define VQ		2u
+#define BLK		4u
+#define VSOCK		8u
+#define VHOST		(VQ | BLK | VSOCK)
+#define ALL		(PIPE | VHOST)
+
+/* How far a device has come. */
+enum stage {
+	CLOSED,
+	OPENED,
+	OWNED,		/* memory told, rings placed: could be started */
+	RUNNING,	/* the pipe: handshake done */
+	BUSY,		/* pipe: one is connected; vsock: the guest asks for a stream */
+	ASKED,		/* pipe: a service of ours is to answer */
+};
+
+/**
+ * struct rig - one device of any kind
+ * @device: which
+ * @fd: its node
+ * @pipe_mem: the pipe's guest
+ * @pipe: the pipe
+ * @tp: its only pipe
+ * @data: STAGES_PAGES pages of guest memory
+ * @services: its file of services
+ * @open: what is asked of us
+ * @vq: the test device
+ * @blk: a disk
+ * @vs: a vsock
+ * @ring: the first ring of a device with rings
+ * @run: starts and stops such a device
+ * @efd: to hand in
+ * @ends: the same
+ */
+struct rig {
+	unsigned int device;
+	int fd;
+	struct pipe_mem pipe_mem;
+	struct pipe_dev pipe;
+	struct test_pipe tp;
+	uint64_t data;
+	int services;
+	uint64_t open;
+	struct vq_dev vq;
+	struct bd_dev blk;
+	struct vs_dev vs;
+	struct vq_ring *ring;
+	unsigned long run;
+	int efd;
+	int ends[2];
+};
+
+const char *rig_path(unsigned int device);
+void rig_make(struct rig *rig, unsigned int device, enum stage stage);
+void rig_free(struct rig *rig);
+/* The guest's vsock asks for a stream to STAGES_PORT, from there. */
+void rig_vsock_ask(struct rig *rig);
+
+#endif /* RANCHU_STAGES_H */
