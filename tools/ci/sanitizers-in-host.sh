@@ -2,12 +2,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The sanitizers' part inside the host (busybox's sh): the kselftests, then
-# what they may have lost. Arguments are the tests to run, all without.
+# what they may have lost. Arguments are the tests to run, all without, and
+# NAME=VALUE for their environment.
 set -u
 
 MODULES=/ranchu/modules
 KCSAN=/sys/kernel/debug/kcsan
+GCOV=/sys/kernel/debug/gcov
 
+# Here each takes five times as long.
+export RANCHU_KILLS=60
+for word; do
+	shift
+	case $word in
+	*=*) export "${word?}" ;;
+	*) set -- "$@" "$word" ;;
+	esac
+done
 while read -r module; do
 	insmod "$MODULES/$module.ko" || exit 1
 done < $MODULES/order
@@ -36,4 +47,14 @@ if ! tac $MODULES/order | xargs rmmod; then
 	code=1
 fi
 host-leaks
+
+# Of modules that are gone, too. Files there have no size: they are to be read.
+if find $GCOV -name '*.gcda' 2>/dev/null | head -n 1 | grep -q .; then
+	find $GCOV -name '*.gcda' | while read -r file; do
+		to=/tmp/gcov/${file#$GCOV/}
+		mkdir -p "${to%/*}"
+		cat "$file" > "$to"
+	done
+	tar -C /tmp/gcov -cz . | base64 | sed 's/^/# gcov: /'
+fi
 exit "$code"
