@@ -69,8 +69,14 @@ check:
 check-sanitizers: lab-setup
 	@tools/ci/sanitizers.sh $(if $(VARIANT),--variant $(VARIANT)) $(TESTS)
 
-fuzz:
+# The ioctls are fuzzed in a kernel, all else here.
+fuzz: lab-setup
+ifneq ($(TARGET),ioctl)
 	@tools/fuzz/run.sh $(or $(SECONDS),60) $(TARGET)
+endif
+ifeq ($(filter-out ioctl,$(TARGET)),)
+	@tools/ci/sanitizers.sh RANCHU_FUZZ_SECONDS=$(or $(SECONDS),60) ioctl_fuzz_test
+endif
 
 bench:
 	@tools/bench/bench.sh $(AREA)
@@ -86,7 +92,7 @@ help:
 	@echo 'make check      every test              [STEPS="kdoc kunit ..."]'
 	@echo 'make check-sanitizers   the kselftests under KASAN, lockdep ...'
 	@echo '                [VARIANT=kcsan] [TESTS="doorbell_test ..."]'
-	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split]'
+	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split|...|ioctl]'
 	@echo 'make bench      figures                 [AREA=pipe]'
 	@echo 'make $(GATES) kunit   one gate'
 	@echo 'make lab-setup  fetch what the above need; they do so themselves'

@@ -5,13 +5,17 @@
 # The kernel is built once and kept in the cache (tools/lab/kernel.sh); before
 # it is believed, it must find bugs planted for it (tools/lab/planted.sh).
 #
-#	tools/ci/sanitizers.sh [OPTION]... [TEST]...
+#	tools/ci/sanitizers.sh [OPTION]... [NAME=VALUE]... [TEST]...
 #
 #	--variant NAME	a fragment in tools/lab/configs: kasan (default), kcsan
 #	--arch ARCH	arm64 (default) or x86_64
 #	--configure	only show that the kernel can be configured
 #	--shell		a shell in the host, with modules and tests in /ranchu
-#	TEST		only these, such as doorbell_test, and no planted bugs
+#	--log FILE	keep the kernel's log there
+#	--gcov		modules that count which lines ran; what they counted comes
+#			last, for coverage.sh; no planted bugs
+#	TEST		only these, such as doorbell_test, and no planted bugs;
+#			NAME=VALUE is for their environment
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -20,6 +24,8 @@ VARIANT=kasan
 ARCH=arm64
 CONFIGURE=()
 SHELL_MODE=0
+GCOV=()
+LOG=()
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -27,6 +33,8 @@ while [ $# -gt 0 ]; do
 	--arch) ARCH=$(kernel_arch "$2"); shift ;;
 	--configure) CONFIGURE=(--configure) ;;
 	--shell) SHELL_MODE=1 ;;
+	--log) LOG=(--log "$2"); shift ;;
+	--gcov) GCOV=(GCOV_PROFILE=y) ;;
 	-*) die "no option '$1'" ;;
 	*) break ;;
 	esac
@@ -36,20 +44,22 @@ done
 kernel=$(tools/lab/kernel.sh ${CONFIGURE[@]+"${CONFIGURE[@]}"} "$VARIANT" "$ARCH")
 [ ${#CONFIGURE[@]} -eq 0 ] || exit 0
 
-built=$RANCHU_BUILD/$ARCH/sanitizer-$VARIANT
-overlay=$RANCHU_BUILD/lab/overlay-$VARIANT-$ARCH
-tools/ci/modules.sh "$ARCH" "$kernel" "$built"
+built=$RANCHU_BUILD/$ARCH/sanitizer-$VARIANT${GCOV:+-gcov}
+overlay=$RANCHU_BUILD/lab/overlay-$VARIANT-$ARCH${GCOV:+-gcov}
+tools/ci/modules.sh "$ARCH" "$kernel" "$built" ${GCOV[@]+"${GCOV[@]}"}
 tools/lab/host-overlay.sh "$ARCH" "$overlay" --modules "$built"
 cp tools/ci/sanitizers-in-host.sh "$overlay/ranchu/"
 # One report must not be the last: KASAN falls silent after its first.
 run=(tools/lab/run.sh --host "$ARCH" --builtin --kernel "$kernel/vmlinuz"
-     --kernel-args kasan_multi_shot --overlay "$overlay" --timeout 2400)
+     --kernel-args kasan_multi_shot --overlay "$overlay" --timeout 3600
+     ${LOG[@]+"${LOG[@]}"})
 
 if [ "$SHELL_MODE" -eq 1 ]; then
 	say "the tests: sh /ranchu/sanitizers-in-host.sh [TEST]..."
 	exec "${run[@]}" --shell
 fi
 rc=0
-[ $# -gt 0 ] || tools/lab/planted.sh "$VARIANT" "$ARCH" "$kernel" || rc=$?
+[ $# -gt 0 ] || [ ${#GCOV[@]} -gt 0 ] ||
+	tools/lab/planted.sh "$VARIANT" "$ARCH" "$kernel" || rc=$?
 "${run[@]}" -- sh /ranchu/sanitizers-in-host.sh "$@" || rc=$?
 exit "$rc"
