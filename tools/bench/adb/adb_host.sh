@@ -8,6 +8,8 @@
 #	unix tcp		our relay, by its two sockets
 #	socat socat_unix	socat before vhost_vsock, the same
 #	native			a client that speaks AF_VSOCK
+#
+# and before all that what idle_streams prints.
 cd /bench || exit 2
 failed=0
 vmm=
@@ -108,6 +110,9 @@ copy() {
 insmod ranchu.ko && insmod vhost_vsock_adb.ko && modprobe vhost_vsock || exit 1
 head -c 67108864 /dev/urandom > /tmp/data
 sum=$(md5sum < /tmp/data | cut -d ' ' -f 1)
+
+# The streams that are idle, and the busy one, which moves 16 MiB each way.
+idle_streams 1023 16 || fail "idle streams"
 
 boot_vmmctl
 if says SERVING; then

@@ -11,8 +11,8 @@
  *	busy_alone_mib_s	each way at once, before and after the others
  *	busy_among_mib_s	with all the others open
  *
- * Under -icount a second is a number of instructions. To be run as root, on a
- * host where nobody else uses the memory.
+ * Where the clock counts instructions, so does a second, and the two rates can be
+ * compared. To be run as root, on a host where nobody else uses the memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
