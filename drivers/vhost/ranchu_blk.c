@@ -45,7 +45,7 @@ static void blk_drop_image(struct ranchu_blk *blk)
 	if (blk->file)
 		fput(blk->file);
 	blk->file = NULL;
-	blk->capacity = 0;
+	blk->disk.capacity = 0;
 }
 
 static long blk_take_image(struct ranchu_blk *blk,
@@ -67,10 +67,10 @@ static long blk_take_image(struct ranchu_blk *blk,
 	blk->file = file;
 	/* Its reads and writes are copies; it waits no longer than memory does. */
 	blk->eager = file_inode(file)->i_sb->s_magic == TMPFS_MAGIC;
-	blk->flags = backend->flags;
-	blk->block_size = backend->block_size;
-	blk->capacity = blk_image_capacity(file, backend->block_size);
-	memcpy(blk->id, backend->id, sizeof(blk->id));
+	blk->disk.flags = backend->flags;
+	blk->disk.block_size = backend->block_size;
+	blk->disk.capacity = blk_image_capacity(file, backend->block_size);
+	memcpy(blk->disk.id, backend->id, sizeof(blk->disk.id));
 	return 0;
 }
 
@@ -129,20 +129,11 @@ static long blk_set_running(struct ranchu_vhost *vhost, void __user *argp)
 static long blk_get_info(struct ranchu_vhost *vhost, void __user *argp)
 {
 	const struct ranchu_blk *blk = ranchu_blk_of(vhost);
-	struct vhost_ranchu_blk_info info = {
-		.capacity = blk->capacity,
-		.block_size = blk->block_size,
-		.seg_max = BLK_SEG_MAX,
-		.max_discard_sectors = BLK_RANGE_SECTORS,
-		.max_discard_seg = BLK_RANGES,
-		.flags = blk->flags,
-	};
+	struct vhost_ranchu_blk_info info;
 
 	if (!blk->file)
 		return -ENOMEDIUM;
-	/* What is smaller takes no room less. */
-	info.discard_alignment = max(i_blocksize(blk->file->f_mapping->host),
-				     blk->block_size) / SECTOR_SIZE;
+	ranchu_blk_info(&blk->disk, i_blocksize(blk->file->f_mapping->host), &info);
 	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
@@ -152,7 +143,7 @@ static long blk_resize(struct ranchu_vhost *vhost, void __user *argp)
 
 	if (!blk->file)
 		return -ENOMEDIUM;
-	WRITE_ONCE(blk->capacity, blk_image_capacity(blk->file, blk->block_size));
+	WRITE_ONCE(blk->disk.capacity, blk_image_capacity(blk->file, blk->disk.block_size));
 	return 0;
 }
 

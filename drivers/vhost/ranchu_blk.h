@@ -16,25 +16,15 @@
 #ifndef _RANCHU_BLK_H
 #define _RANCHU_BLK_H
 
-#include <linux/blk_types.h>
 #include <linux/fs.h>
-#include <linux/list.h>
 #include <linux/ranchu_vhost.h>
-#include <linux/sizes.h>
 #include <linux/spinlock.h>
-#include <linux/vhost_ranchu_blk.h>
-#include <linux/virtio_blk.h>
 #include <linux/wait.h>
 
-/* Buffers of data in one request, and what goes with them: header and status. */
-#define BLK_SEG_MAX 126
-#define BLK_IOV (BLK_SEG_MAX + 2)
+#include "ranchu_blk_request.h"
+
 /* Requests of one ring that are under way. */
 #define BLK_REQUESTS 128
-
-/* Ranges in one request to discard or zero, and the sectors of one. */
-#define BLK_RANGES 16
-#define BLK_RANGE_SECTORS (SZ_1G / SECTOR_SIZE)
 
 /* What is served in a row: requests, and in a vCPU's thread bytes as well. */
 #define BLK_BUDGET 128
@@ -43,31 +33,19 @@
 struct blk_ring;
 
 /**
- * struct blk_request - a request of the guest's
+ * struct blk_transfer - a request of the guest's, and what the image needs of it
+ * @req: the request; in blk_ring.free or blk_ring.done by its @node
  * @iocb: while it is under way
- * @node: in blk_ring.free or blk_ring.done
  * @ring: whose
- * @chain: where it came from
- * @write: to the image
  * @queued: the image completes it later
- * @pos: where it begins in the image
- * @len: bytes of data
- * @moved: of these, bytes that have been
  * @result: what the image has said, on @ring's list of what is done
- * @iov: of @chain
  */
-struct blk_request {
+struct blk_transfer {
+	struct blk_request req;
 	struct kiocb iocb;
-	struct list_head node;
 	struct blk_ring *ring;
-	struct ranchu_chain chain;
-	bool write;
 	bool queued;
-	u64 pos;
-	size_t len;
-	size_t moved;
 	ssize_t result;
-	struct iovec iov[BLK_IOV];
 };
 
 /**
@@ -99,10 +77,7 @@ struct blk_ring {
  * @rings: what we add to them
  * @file: the image; NULL for none
  * @eager: it never waits for anything but memory
- * @flags: of VHOST_RANCHU_BLK_...
- * @block_size: see struct vhost_ranchu_blk_backend
- * @capacity: sectors of 512 bytes; may change while rings run
- * @id: the disk's name
+ * @disk: what its requests are checked against
  */
 struct ranchu_blk {
 	struct ranchu_vhost vhost;
@@ -110,10 +85,7 @@ struct ranchu_blk {
 	struct blk_ring rings[VHOST_RANCHU_BLK_RINGS];
 	struct file *file;
 	bool eager;
-	u32 flags;
-	u32 block_size;
-	u64 capacity;
-	u8 id[VHOST_RANCHU_BLK_ID];
+	struct blk_disk disk;
 };
 
 static inline struct ranchu_blk *ranchu_blk_of(struct ranchu_vhost *vhost)
@@ -126,17 +98,15 @@ static inline struct blk_ring *ranchu_blk_ring(struct ranchu_vring *vring)
 	return &ranchu_blk_of(vring->dev)->rings[vring - vring->dev->vrings];
 }
 
-/**
- * enum blk_outcome - what became of a request
- * @BLK_DONE: answered
- * @BLK_QUEUED: the image completes it later
- * @BLK_WOULD_WAIT: nothing was done: a worker has to try it
- */
-enum blk_outcome {
-	BLK_DONE,
-	BLK_QUEUED,
-	BLK_WOULD_WAIT,
-};
+static inline struct blk_transfer *blk_transfer_of(struct blk_request *req)
+{
+	return container_of(req, struct blk_transfer, req);
+}
+
+static inline struct ranchu_blk *blk_of_request(struct blk_request *req)
+{
+	return container_of(req->disk, struct ranchu_blk, disk);
+}
 
 /* ranchu_blk_ring.c: taking requests and answering them */
 void ranchu_blk_ring_init(struct blk_ring *ring, struct ranchu_vring *vring);
@@ -144,16 +114,8 @@ int ranchu_blk_ring_prepare(struct blk_ring *ring);
 void ranchu_blk_kicked(struct ranchu_vring *vring);
 void ranchu_blk_drain(struct ranchu_vring *vring);
 void ranchu_blk_stopped(struct ranchu_vring *vring);
-void ranchu_blk_answer(struct blk_request *req, u8 status);
-
-/* ranchu_blk_request.c: what a request asks for */
-enum blk_outcome ranchu_blk_serve(struct blk_request *req);
 
 /* ranchu_blk_io.c: data to and from the image */
-enum blk_outcome ranchu_blk_io(struct blk_request *req);
-void ranchu_blk_io_done(struct blk_request *req);
-u8 ranchu_blk_flush(struct ranchu_blk *blk);
-u8 ranchu_blk_range(struct ranchu_blk *blk, u64 sector, u32 sectors, bool zero,
-		    bool unmap);
+void ranchu_blk_io_done(struct blk_transfer *transfer);
 
 #endif /* _RANCHU_BLK_H */

@@ -12,15 +12,15 @@
 /* Any context: the image has completed a request. */
 static void io_complete(struct kiocb *iocb, long result)
 {
-	struct blk_request *req = container_of(iocb, struct blk_request, iocb);
-	struct blk_ring *ring = req->ring;
+	struct blk_transfer *transfer = container_of(iocb, struct blk_transfer, iocb);
+	struct blk_ring *ring = transfer->ring;
 	unsigned long flags;
 
-	if (req->write)
+	if (transfer->req.write)
 		kiocb_end_write(iocb);
-	req->result = result;
+	transfer->result = result;
 	spin_lock_irqsave(&ring->lock, flags);
-	list_add_tail(&req->node, &ring->done);
+	list_add_tail(&transfer->req.node, &ring->done);
 	ranchu_vring_request(ring->vring);
 	if (!--ring->flying)
 		wake_up(&ring->landed);
@@ -42,16 +42,18 @@ static void io_iter(struct blk_request *req, struct iov_iter *iter)
 	}
 }
 
-static ssize_t io_submit(struct blk_request *req, int ki_flags)
+static ssize_t io_submit(struct blk_transfer *transfer, int ki_flags)
 {
-	struct ranchu_blk *blk = ranchu_blk_of(req->ring->vring->dev);
-	struct blk_ring *ring = req->ring;
+	struct blk_request *req = &transfer->req;
+	struct blk_ring *ring = transfer->ring;
+	struct file *file = blk_of_request(req)->file;
+	struct kiocb *iocb = &transfer->iocb;
 	struct iov_iter iter;
 	ssize_t ret;
 
 	io_iter(req, &iter);
-	req->iocb = (struct kiocb){
-		.ki_filp = blk->file,
+	*iocb = (struct kiocb){
+		.ki_filp = file,
 		.ki_pos = req->pos + req->moved,
 		.ki_complete = io_complete,
 		.ki_flags = ki_flags,
@@ -61,8 +63,8 @@ static ssize_t io_submit(struct blk_request *req, int ki_flags)
 	spin_lock_irq(&ring->lock);
 	ring->flying++;
 	spin_unlock_irq(&ring->lock);
-	ret = req->write ? vfs_iocb_iter_write(blk->file, &req->iocb, &iter) :
-			   vfs_iocb_iter_read(blk->file, &req->iocb, &iter);
+	ret = req->write ? vfs_iocb_iter_write(file, iocb, &iter) :
+			   vfs_iocb_iter_read(file, iocb, &iter);
 	if (ret == -EIOCBQUEUED)
 		return ret;
 	spin_lock_irq(&ring->lock);
@@ -71,35 +73,36 @@ static ssize_t io_submit(struct blk_request *req, int ki_flags)
 	return ret;
 }
 
-static int io_flags(const struct blk_request *req)
+static int io_flags(struct blk_transfer *transfer)
 {
-	struct ranchu_vring *vring = req->ring->vring;
-	const struct ranchu_blk *blk = ranchu_blk_of(vring->dev);
+	struct ranchu_vring *vring = transfer->ring->vring;
+	const struct ranchu_blk *blk = blk_of_request(&transfer->req);
 	int flags = iocb_flags(blk->file);
 
 	/* A guest that does not know how to flush relies on every write. */
-	if (req->write && !(vring->setup.features & BIT_ULL(VIRTIO_BLK_F_FLUSH)))
+	if (transfer->req.write && !(vring->setup.features & BIT_ULL(VIRTIO_BLK_F_FLUSH)))
 		flags |= IOCB_DSYNC;
 	if (vring->in_vcpu && !blk->eager)
 		flags |= IOCB_NOWAIT;
 	return flags;
 }
 
-static ssize_t io_try(struct blk_request *req)
+static ssize_t io_try(struct blk_transfer *transfer)
 {
-	int flags = io_flags(req);
-	ssize_t ret = io_submit(req, flags);
+	int flags = io_flags(transfer);
+	ssize_t ret = io_submit(transfer, flags);
 
 	if (ret != -EINVAL || !(flags & IOCB_DIRECT))
 		return ret;
 	/* Not so: memory or blocks are not aligned as the image wants them. */
-	req->ring->stats.buffered++;
-	return io_submit(req, flags & ~IOCB_DIRECT);
+	transfer->req.stats->buffered++;
+	return io_submit(transfer, flags & ~IOCB_DIRECT);
 }
 
-static void io_count(struct blk_request *req)
+static void io_count(const struct blk_transfer *transfer)
 {
-	struct vhost_ranchu_blk_stats *stats = &req->ring->stats;
+	const struct blk_request *req = &transfer->req;
+	struct vhost_ranchu_blk_stats *stats = req->stats;
 
 	if (req->write) {
 		stats->writes++;
@@ -108,27 +111,29 @@ static void io_count(struct blk_request *req)
 		stats->reads++;
 		stats->read_bytes += req->len;
 	}
-	if (req->queued)
+	if (transfer->queued)
 		stats->asynchronous++;
-	else if (req->ring->vring->in_vcpu)
+	else if (transfer->ring->vring->in_vcpu)
 		stats->in_vcpu++;
 }
 
 /* Goes on until all is moved: an image may do less than it was asked for. */
-static enum blk_outcome io_go_on(struct blk_request *req, ssize_t ret)
+static enum blk_outcome io_go_on(struct blk_transfer *transfer, ssize_t ret)
 {
+	struct blk_request *req = &transfer->req;
+
 	/* Nothing at all, though it is inside: the image has shrunk. */
 	while (ret > 0) {
 		req->moved += min_t(size_t, ret, req->len - req->moved);
 		if (req->moved == req->len) {
-			io_count(req);
+			io_count(transfer);
 			ranchu_blk_answer(req, VIRTIO_BLK_S_OK);
 			return BLK_DONE;
 		}
-		ret = io_try(req);
+		ret = io_try(transfer);
 	}
 	if (ret == -EIOCBQUEUED) {
-		req->queued = true;
+		transfer->queued = true;
 		return BLK_QUEUED;
 	}
 	ranchu_blk_answer(req, VIRTIO_BLK_S_IOERR);
@@ -144,51 +149,54 @@ static enum blk_outcome io_go_on(struct blk_request *req, ssize_t ret)
  */
 enum blk_outcome ranchu_blk_io(struct blk_request *req)
 {
-	const struct ranchu_blk *blk = ranchu_blk_of(req->ring->vring->dev);
-	bool in_vcpu = req->ring->vring->in_vcpu;
+	struct blk_transfer *transfer = blk_transfer_of(req);
+	const struct ranchu_blk *blk = blk_of_request(req);
+	bool in_vcpu = transfer->ring->vring->in_vcpu;
 	ssize_t ret;
 
 	if (in_vcpu && !blk->eager && !(blk->file->f_mode & FMODE_NOWAIT))
 		return BLK_WOULD_WAIT;
-	req->queued = false;
-	ret = io_try(req);
+	transfer->queued = false;
+	ret = io_try(transfer);
 	/* Done in part is not done: all of it again does no harm. */
 	if (in_vcpu && ret != -EIOCBQUEUED && ret != req->len)
 		return BLK_WOULD_WAIT;
-	return io_go_on(req, ret);
+	return io_go_on(transfer, ret);
 }
 
 /**
  * ranchu_blk_io_done() - go on with a request that the image has completed
- * @req: answered, or under way again, afterwards
+ * @transfer: answered, or under way again, afterwards
  *
  * Context: as ranchu_vhost_ops.kicked().
  */
-void ranchu_blk_io_done(struct blk_request *req)
+void ranchu_blk_io_done(struct blk_transfer *transfer)
 {
-	ssize_t ret = req->result;
+	ssize_t ret = transfer->result;
 
 	/* It could not do so without waiting, and has said so late. */
-	if (ret == -EAGAIN && req->iocb.ki_flags & IOCB_NOWAIT)
-		ret = io_submit(req, req->iocb.ki_flags & ~IOCB_NOWAIT);
-	io_go_on(req, ret);
+	if (ret == -EAGAIN && transfer->iocb.ki_flags & IOCB_NOWAIT)
+		ret = io_submit(transfer, transfer->iocb.ki_flags & ~IOCB_NOWAIT);
+	io_go_on(transfer, ret);
 }
 
 /**
  * ranchu_blk_flush() - have all that was written outlast a power failure
- * @blk: the disk
+ * @disk: the disk
  *
  * Context: worker.
  * Return: of VIRTIO_BLK_S_...
  */
-u8 ranchu_blk_flush(struct ranchu_blk *blk)
+u8 ranchu_blk_flush(struct blk_disk *disk)
 {
+	const struct ranchu_blk *blk = container_of(disk, struct ranchu_blk, disk);
+
 	return vfs_fsync(blk->file, 1) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 }
 
 /**
  * ranchu_blk_range() - discard sectors, or zero them
- * @blk: the disk
+ * @disk: the disk
  * @sector: the first, of 512 bytes
  * @sectors: how many
  * @zero: they read as zeros afterwards; else as anything
@@ -197,9 +205,10 @@ u8 ranchu_blk_flush(struct ranchu_blk *blk)
  * Context: worker.
  * Return: of VIRTIO_BLK_S_...
  */
-u8 ranchu_blk_range(struct ranchu_blk *blk, u64 sector, u32 sectors, bool zero,
+u8 ranchu_blk_range(struct blk_disk *disk, u64 sector, u32 sectors, bool zero,
 		    bool unmap)
 {
+	const struct ranchu_blk *blk = container_of(disk, struct ranchu_blk, disk);
 	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 	loff_t pos = sector * SECTOR_SIZE, len = (loff_t)sectors * SECTOR_SIZE;

@@ -4,18 +4,45 @@
  *
  * Source: virtio 1.2, section 5.2.6 (Block Device, Device Operation)
  */
+#include <linux/minmax.h>
 #include <linux/uio.h>
 
-#include "ranchu_blk.h"
+#include "ranchu_blk_request.h"
 
-static struct ranchu_blk *blk_of(const struct blk_request *req)
+/**
+ * ranchu_blk_request_init() - make a request
+ * @req: zeroed, or used before
+ * @disk: whose it is
+ * @stats: where it is counted
+ */
+void ranchu_blk_request_init(struct blk_request *req, struct blk_disk *disk,
+			     struct vhost_ranchu_blk_stats *stats)
 {
-	return ranchu_blk_of(req->ring->vring->dev);
+	req->disk = disk;
+	req->stats = stats;
+	req->chain.iov = req->iov;
+	req->chain.max = BLK_IOV;
 }
 
-static bool blk_has(const struct blk_request *req, unsigned int feature)
+/**
+ * ranchu_blk_info() - say what belongs into the configuration space
+ * @disk: the disk
+ * @granularity: bytes of the image that take up room as one
+ * @info: filled
+ */
+void ranchu_blk_info(const struct blk_disk *disk, u32 granularity,
+		     struct vhost_ranchu_blk_info *info)
 {
-	return req->ring->vring->setup.features & BIT_ULL(feature);
+	*info = (struct vhost_ranchu_blk_info){
+		.capacity = disk->capacity,
+		.block_size = disk->block_size,
+		.seg_max = BLK_SEG_MAX,
+		.max_discard_sectors = BLK_RANGE_SECTORS,
+		.max_discard_seg = BLK_RANGES,
+		/* What is smaller takes no room less. */
+		.discard_alignment = max(granularity, disk->block_size) / SECTOR_SIZE,
+		.flags = disk->flags,
+	};
 }
 
 static enum blk_outcome answer(struct blk_request *req, u8 status)
@@ -25,10 +52,10 @@ static enum blk_outcome answer(struct blk_request *req, u8 status)
 }
 
 /* Whether these sectors are whole blocks, and inside the disk. */
-static bool blk_inside(const struct ranchu_blk *blk, u64 sector, u64 sectors)
+static bool blk_inside(const struct blk_disk *disk, u64 sector, u64 sectors)
 {
-	u64 capacity = READ_ONCE(blk->capacity);
-	u64 align = blk->block_size / SECTOR_SIZE - 1;
+	u64 capacity = READ_ONCE(disk->capacity);
+	u64 align = disk->block_size / SECTOR_SIZE - 1;
 
 	return sector <= capacity && sectors <= capacity - sector &&
 	       !((sector | sectors) & align);
@@ -37,13 +64,13 @@ static bool blk_inside(const struct ranchu_blk *blk, u64 sector, u64 sectors)
 static enum blk_outcome serve_data(struct blk_request *req, u64 sector)
 {
 	struct ranchu_chain *chain = &req->chain;
-	struct ranchu_blk *blk = blk_of(req);
+	const struct blk_disk *disk = req->disk;
 
 	req->len = req->write ? chain->out_len - sizeof(struct virtio_blk_outhdr) :
 				chain->in_len - 1;
-	if (req->write && blk->flags & VHOST_RANCHU_BLK_READONLY)
+	if (req->write && disk->flags & VHOST_RANCHU_BLK_READONLY)
 		return answer(req, VIRTIO_BLK_S_IOERR);
-	if (req->len % SECTOR_SIZE || !blk_inside(blk, sector, req->len / SECTOR_SIZE))
+	if (req->len % SECTOR_SIZE || !blk_inside(disk, sector, req->len / SECTOR_SIZE))
 		return answer(req, VIRTIO_BLK_S_IOERR);
 	if (!req->len)
 		return answer(req, VIRTIO_BLK_S_OK);
@@ -52,12 +79,12 @@ static enum blk_outcome serve_data(struct blk_request *req, u64 sector)
 	return ranchu_blk_io(req);
 }
 
-static enum blk_outcome serve_flush(struct blk_request *req)
+static enum blk_outcome serve_flush(struct blk_request *req, bool may_wait)
 {
-	if (req->ring->vring->in_vcpu)
+	if (!may_wait)
 		return BLK_WOULD_WAIT;
-	req->ring->stats.flushes++;
-	return answer(req, ranchu_blk_flush(blk_of(req)));
+	req->stats->flushes++;
+	return answer(req, ranchu_blk_flush(req->disk));
 }
 
 static enum blk_outcome serve_id(struct blk_request *req)
@@ -67,11 +94,11 @@ static enum blk_outcome serve_id(struct blk_request *req)
 	size_t len = min_t(u64, chain->in_len - 1, VHOST_RANCHU_BLK_ID);
 
 	iov_iter_init(&to, ITER_DEST, chain->iov + chain->n_out, chain->n_in, len);
-	return answer(req, copy_to_iter(blk_of(req)->id, len, &to) == len ?
+	return answer(req, copy_to_iter(req->disk->id, len, &to) == len ?
 			   VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
-static u8 serve_range(struct ranchu_blk *blk, bool zero,
+static u8 serve_range(struct blk_disk *disk, bool zero,
 		      const struct virtio_blk_discard_write_zeroes *range)
 {
 	u32 flags = le32_to_cpu(range->flags);
@@ -81,32 +108,32 @@ static u8 serve_range(struct ranchu_blk *blk, bool zero,
 
 	if (flags & ~VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP || (unmap && !zero))
 		return VIRTIO_BLK_S_UNSUPP;
-	if (sectors > BLK_RANGE_SECTORS || !blk_inside(blk, sector, sectors))
+	if (sectors > BLK_RANGE_SECTORS || !blk_inside(disk, sector, sectors))
 		return VIRTIO_BLK_S_IOERR;
-	return sectors ? ranchu_blk_range(blk, sector, sectors, zero, unmap) :
+	return sectors ? ranchu_blk_range(disk, sector, sectors, zero, unmap) :
 			 VIRTIO_BLK_S_OK;
 }
 
 /* One range after the other; at the first that fails the rest is left. */
 static enum blk_outcome serve_ranges(struct blk_request *req, struct iov_iter *from,
-				     bool zero)
+				     bool zero, bool may_wait)
 {
 	struct virtio_blk_discard_write_zeroes range;
-	struct ranchu_blk *blk = blk_of(req);
+	struct blk_disk *disk = req->disk;
 	size_t n = iov_iter_count(from) / sizeof(range);
 	u8 status = VIRTIO_BLK_S_OK;
 
-	if (req->ring->vring->in_vcpu)
+	if (!may_wait)
 		return BLK_WOULD_WAIT;
-	req->ring->stats.discards++;
+	req->stats->discards++;
 	if (!n || n > BLK_RANGES || iov_iter_count(from) % sizeof(range) ||
-	    blk->flags & VHOST_RANCHU_BLK_READONLY)
+	    disk->flags & VHOST_RANCHU_BLK_READONLY)
 		return answer(req, VIRTIO_BLK_S_IOERR);
 	while (n-- && !status) {
 		if (!copy_from_iter_full(&range, sizeof(range), from))
 			status = VIRTIO_BLK_S_IOERR;
 		else
-			status = serve_range(blk, zero, &range);
+			status = serve_range(disk, zero, &range);
 	}
 	return answer(req, status);
 }
@@ -114,12 +141,14 @@ static enum blk_outcome serve_ranges(struct blk_request *req, struct iov_iter *f
 /**
  * ranchu_blk_serve() - see what a request asks for, and do it
  * @req: its chain was just taken
+ * @features: negotiated
+ * @may_wait: this thread may wait, for a disk, say
  *
- * Context: as ranchu_vhost_ops.kicked().
+ * Context: may sleep; the chain's memory can be accessed.
  * Return: what became of it. If it would have to wait, nothing has happened, and
  * it is still the caller's.
  */
-enum blk_outcome ranchu_blk_serve(struct blk_request *req)
+enum blk_outcome ranchu_blk_serve(struct blk_request *req, u64 features, bool may_wait)
 {
 	struct ranchu_chain *chain = &req->chain;
 	struct virtio_blk_outhdr hdr;
@@ -137,16 +166,16 @@ enum blk_outcome ranchu_blk_serve(struct blk_request *req)
 		req->write = true;
 		return serve_data(req, le64_to_cpu((__force __le64)hdr.sector));
 	case VIRTIO_BLK_T_FLUSH:
-		return serve_flush(req);
+		return serve_flush(req, may_wait);
 	case VIRTIO_BLK_T_GET_ID:
 		return serve_id(req);
 	case VIRTIO_BLK_T_DISCARD:
-		if (blk_has(req, VIRTIO_BLK_F_DISCARD))
-			return serve_ranges(req, &from, false);
+		if (features & BIT_ULL(VIRTIO_BLK_F_DISCARD))
+			return serve_ranges(req, &from, false, may_wait);
 		break;
 	case VIRTIO_BLK_T_WRITE_ZEROES:
-		if (blk_has(req, VIRTIO_BLK_F_WRITE_ZEROES))
-			return serve_ranges(req, &from, true);
+		if (features & BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES))
+			return serve_ranges(req, &from, true, may_wait);
 		break;
 	}
 	return answer(req, VIRTIO_BLK_S_UNSUPP);

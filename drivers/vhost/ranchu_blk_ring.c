@@ -24,17 +24,17 @@ void ranchu_blk_ring_init(struct blk_ring *ring, struct ranchu_vring *vring)
 
 static bool ring_add_request(struct blk_ring *ring)
 {
-	struct blk_request *req;
+	struct blk_transfer *transfer;
 
 	if (ring->n_requests == BLK_REQUESTS)
 		return false;
-	req = kmalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
-	if (!req)
+	transfer = kmalloc(sizeof(*transfer), GFP_KERNEL_ACCOUNT);
+	if (!transfer)
 		return false;
-	req->ring = ring;
-	req->chain.iov = req->iov;
-	req->chain.max = BLK_IOV;
-	list_add(&req->node, &ring->free);
+	transfer->ring = ring;
+	ranchu_blk_request_init(&transfer->req, &ranchu_blk_of(ring->vring->dev)->disk,
+				&ring->stats);
+	list_add(&transfer->req.node, &ring->free);
 	ring->n_requests++;
 	return true;
 }
@@ -79,20 +79,20 @@ static void ring_put(struct blk_ring *ring, struct blk_request *req)
 void ranchu_blk_answer(struct blk_request *req, u8 status)
 {
 	struct ranchu_chain *chain = &req->chain;
-	struct ranchu_vring *vring = req->ring->vring;
+	struct blk_ring *ring = blk_transfer_of(req)->ring;
 	u32 written = min_t(u64, chain->in_len, U32_MAX);
 	struct iovec *last;
 
 	if (status)
-		req->ring->stats.errors++;
+		req->stats->errors++;
 	/* The very last byte; before it there may be data. */
 	if (chain->n_in) {
 		last = &chain->iov[chain->n_out + chain->n_in - 1];
 		if (put_user(status, (u8 __user *)last->iov_base + last->iov_len - 1))
 			written = 0;
 	}
-	ranchu_vq_push(&vring->vq, chain, written);
-	ring_put(req->ring, req);
+	ranchu_vq_push(&ring->vring->vq, chain, written);
+	ring_put(ring, req);
 }
 
 /* Answers what the image has completed. Returns how many. */
@@ -110,7 +110,7 @@ static unsigned int ring_reap(struct blk_ring *ring)
 	spin_unlock_irq(&ring->lock);
 	list_for_each_entry_safe(req, next, &done, node) {
 		list_del(&req->node);
-		ranchu_blk_io_done(req);
+		ranchu_blk_io_done(blk_transfer_of(req));
 		n++;
 	}
 	return n;
@@ -151,7 +151,8 @@ void ranchu_blk_kicked(struct ranchu_vring *vring)
 			break;
 		}
 		bytes += req->chain.out_len + req->chain.in_len;
-		if (ranchu_blk_serve(req) == BLK_WOULD_WAIT) {
+		if (ranchu_blk_serve(req, vring->setup.features, !vring->in_vcpu) ==
+		    BLK_WOULD_WAIT) {
 			ranchu_vq_put_back(&vring->vq, &req->chain);
 			ring_put(ring, req);
 			ranchu_vring_request(vring);
@@ -199,7 +200,7 @@ void ranchu_blk_stopped(struct ranchu_vring *vring)
 	ring_wait(ring);
 	list_splice_init(&ring->done, &ring->free);
 	list_for_each_entry_safe(req, next, &ring->free, node)
-		kfree(req);
+		kfree(blk_transfer_of(req));
 	INIT_LIST_HEAD(&ring->free);
 	ring->n_requests = 0;
 }
