@@ -73,33 +73,44 @@ while read -r module; do
 	insmod "/ranchu/modules/$module.ko" || exit 1
 done < /ranchu/modules/order
 : > "$console"
-echo "1..9"
+echo "1..11"
 
 refuses "cannot open /tmp/none" --disk /tmp/none && refuses "refuses /dev/null" --disk /dev/null
 result what_is_no_image_is_said $?
 
 # Files in memory, one behind a loop device as well, which is asynchronous.
-image a 32
-image b 32
-image c 32
+image a 16
+image b 16
+image c 16
+image d 16
 losetup /dev/loop0 /tmp/c
 # The first disk has the highest transport, and Linux finds that last.
-boot "load show:vda show:vdb show:vdc fill:vda fill:vdc check:vda" --cpus 2 --no-reboot \
-	--disk /dev/loop0,direct --disk /tmp/b,readonly,block=4096,queues=2 --disk /tmp/a
-printed '^vda: 65536 sectors of 512, 1 queues, id ranchu-disk2, ro 0, write back$' &&
-	printed '^vdb: 65536 sectors of 4096, 2 queues, id ranchu-disk1, ro 1, write back$' &&
-	printed '^vdc: 65536 sectors of 512, 1 queues, id ranchu-disk0, ro 0, write back$'
+boot "load show:vda show:vdb show:vdc show:vdd fill:vda fill:vdc fill:vdd check:vda" \
+	--cpus 2 --no-reboot --disk /tmp/d,served=user,queues=2 --disk /dev/loop0,direct --disk /tmp/b,readonly,block=4096,queues=2 --disk /tmp/a
+printed '^vda: 32768 sectors of 512, 1 queues, id ranchu-disk3, ro 0, write back$' &&
+	printed '^vdb: 32768 sectors of 4096, 2 queues, id ranchu-disk2, ro 1, write back$' &&
+	printed '^vdc: 32768 sectors of 512, 1 queues, id ranchu-disk1, ro 0, write back$' &&
+	printed '^vdd: 32768 sectors of 512, 2 queues, id ranchu-disk0, ro 0, write back$'
 result disks_are_as_asked_for $?
 [ "$(said 'vda: disk')" = "$(sum /tmp/a)" ] && printed '^GUEST-EXIT: 0$' && ! printed GUEST-SPLAT
 result a_file_system_on_a_file $?
 [ "$(said 'vdc: disk')" = "$(sum /tmp/c)" ]
 result a_file_system_on_a_block_device $?
+[ "$(said 'vdd: disk')" = "$(sum /tmp/d)" ]
+result a_file_system_served_by_vmmctl $?
 
+# Again with packed rings, and the loop device by vmmctl.
 file=$(said 'vda: file')
-boot "load check:vda read:vda:8 write:vdb" --cpus 2 --no-reboot --virtio-packed on \
+looped=$(said 'vdc: file')
+boot "load check:vda read:vda:8 write:vdb check:vdc fill:vdc trim:vdc check:vdc write:vdd" \
+	--cpus 2 --no-reboot --virtio-packed on \
+	--disk /tmp/d,readonly,served=user --disk /dev/loop0,direct,served=user \
 	--disk /tmp/b,readonly --disk /tmp/a,direct,queues=2
 [ "$(said 'vda: file')" = "$file" ] && [ -n "$file" ] && printed '^vdb: not written$'
 result packed_rings_and_read_only $?
+printed "^vdc: file $looped" && [ "$(said 'vdc: disk')" = "$(sum /tmp/c)" ] &&
+	printed '^vdd: not written$' && printed '^GUEST-EXIT: 0$'
+result packed_rings_served_by_vmmctl $?
 
 used=$(du -k /tmp/a | cut -f 1)
 boot "load trim:vda check:vda" --cpus 1 --no-reboot --disk /tmp/a

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * virtio-blk: a file or block device of the host as the guest's disk, served by
- * /dev/vhost-ranchu-blk.
+ * /dev/vhost-ranchu-blk or, where the command line says so, by user_blk.c.
  *
  * Source: VIRTIO 1.2, 5.2
  */
@@ -31,11 +31,15 @@
 
 /**
  * struct blk - the state of the device
- * @vhost: the kernel's device
+ * @vhost: the kernel's device, unless there is @user
+ * @user: vmmctl serves it
+ * @capacity: as the guest was told, sectors of 512 bytes
  * @disk: as the command line describes it
  */
 struct blk {
 	struct vmm_vhost vhost;
+	struct vmm_user_blk *user;
+	u64 capacity;
 	const struct vmm_disk *disk;
 };
 
@@ -53,6 +57,8 @@ static int blk_start(struct vmm_virtio *v)
 
 	while (rings < v->queues && v->queue[rings].ready)
 		rings++;
+	if (blk->user)
+		return vmm_user_blk_start(blk->user, rings);
 	err = vmm_vhost_start(&blk->vhost, rings);
 	if (err)
 		return err;
@@ -68,37 +74,51 @@ static void blk_stop(struct vmm_virtio *v)
 {
 	struct blk *blk = v->state;
 
+	if (blk->user) {
+		vmm_user_blk_stop(blk->user);
+		return;
+	}
 	blk_run(blk, 0);
 	vmm_vhost_stop(&blk->vhost);
 }
 
-static int blk_give_image(struct blk *blk, unsigned int number)
+static int blk_open_kernel(struct vmm_virtio *v, struct blk *blk, u64 features,
+			   const struct vhost_ranchu_blk_backend *backend)
 {
-	const struct vmm_disk *disk = blk->disk;
-	struct vhost_ranchu_blk_backend backend = {
-		.flags = disk->readonly ? VHOST_RANCHU_BLK_READONLY : 0,
-		.block_size = disk->block_size,
-	};
-	int err = 0;
+	int err = vmm_vhost_open(&blk->vhost, v, VMM_BLK_NODE, "vhost_ranchu_blk");
 
-	backend.fd = open(disk->path, O_CLOEXEC | (disk->readonly ? O_RDONLY : O_RDWR) |
-			  (disk->direct ? O_DIRECT : 0));
-	if (backend.fd < 0)
-		return vmm_error(errno, "--disk: cannot open %s", disk->path);
-	snprintf((char *)backend.id, sizeof(backend.id), "ranchu-disk%u", number);
-	if (ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_SET_BACKEND, &backend))
-		err = vmm_error(errno, "--disk: %s refuses %s", blk->vhost.node, disk->path);
-	close(backend.fd);
+	if (err)
+		return err;
+	err = vmm_vhost_offer(&blk->vhost, features);
+	if (!err && ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_SET_BACKEND, backend))
+		err = vmm_error(errno, "--disk: %s refuses %s", blk->vhost.node, blk->disk->path);
+	if (err)
+		vmm_vhost_close(&blk->vhost);
 	return err;
 }
 
+static int blk_open_user(struct vmm_virtio *v, struct blk *blk, u64 features,
+			 const struct vhost_ranchu_blk_backend *backend)
+{
+	blk->user = vmm_user_blk_open(v, features, backend);
+	if (!blk->user)
+		return vmm_error(errno, "--disk: cannot serve %s", blk->disk->path);
+	return 0;
+}
+
+/* A driver that runs is interrupted, if it is to see something new. */
 static int blk_show_config(struct vmm_virtio *v, struct blk *blk)
 {
 	struct virtio_blk_config config = {};
 	struct vhost_ranchu_blk_info info;
 
-	if (ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_GET_INFO, &info))
+	if (blk->user)
+		vmm_user_blk_info(blk->user, &info);
+	else if (ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_GET_INFO, &info))
 		return vmm_error(errno, "%s does not tell the disk's size", blk->vhost.node);
+	if (blk->capacity == info.capacity)
+		return 0;
+	blk->capacity = info.capacity;
 	config.capacity = htole64(info.capacity);
 	config.seg_max = htole32(info.seg_max);
 	config.blk_size = htole32(info.block_size);
@@ -113,24 +133,39 @@ static int blk_show_config(struct vmm_virtio *v, struct blk *blk)
 	return 0;
 }
 
+static void blk_close(struct blk *blk)
+{
+	if (blk->user)
+		vmm_user_blk_close(blk->user);
+	else
+		vmm_vhost_close(&blk->vhost);
+}
+
 static int blk_open(struct vmm_virtio *v, struct blk *blk)
 {
+	const struct vmm_disk *disk = blk->disk;
+	struct vhost_ranchu_blk_backend backend = {
+		.flags = disk->readonly ? VHOST_RANCHU_BLK_READONLY : 0,
+		.block_size = disk->block_size,
+	};
 	u64 features = BLK_FEATURES;
 	int err;
 
-	features |= blk->disk->readonly ? BIT(VIRTIO_BLK_F_RO) : BLK_WRITE_FEATURES;
+	features |= disk->readonly ? BIT(VIRTIO_BLK_F_RO) : BLK_WRITE_FEATURES;
 	if (v->queues > 1)
 		features |= BIT(VIRTIO_BLK_F_MQ);
-	err = vmm_vhost_open(&blk->vhost, v, VMM_BLK_NODE, "vhost_ranchu_blk");
+	backend.fd = open(disk->path, O_CLOEXEC | (disk->readonly ? O_RDONLY : O_RDWR) |
+			  (disk->direct ? O_DIRECT : 0));
+	if (backend.fd < 0)
+		return vmm_error(errno, "--disk: cannot open %s", disk->path);
+	snprintf((char *)backend.id, sizeof(backend.id), "ranchu-disk%u", v->index);
+	err = (disk->user ? blk_open_user : blk_open_kernel)(v, blk, features, &backend);
+	close(backend.fd);
 	if (err)
 		return err;
-	err = vmm_vhost_offer(&blk->vhost, features);
-	if (!err)
-		err = blk_give_image(blk, v->index);
-	if (!err)
-		err = blk_show_config(v, blk);
+	err = blk_show_config(v, blk);
 	if (err)
-		vmm_vhost_close(&blk->vhost);
+		blk_close(blk);
 	return err;
 }
 
@@ -155,8 +190,23 @@ static void blk_destroy(struct vmm_virtio *v)
 {
 	struct blk *blk = v->state;
 
-	vmm_vhost_close(&blk->vhost);
+	blk_close(blk);
 	free(blk);
+}
+
+/* First the size that requests are checked against, then the driver's. */
+static void blk_refresh(struct vmm_virtio *v)
+{
+	struct blk *blk = v->state;
+	int err;
+
+	if (blk->user)
+		err = vmm_user_blk_resize(blk->user);
+	else
+		err = ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_RESIZE) ? -errno : 0;
+	if (err)
+		vmm_note("the size of %s: %s", blk->disk->path, strerror(-err));
+	blk_show_config(v, blk);
 }
 
 static unsigned int blk_count(const struct vmm_config *cfg)
@@ -175,4 +225,5 @@ const struct vmm_virtio_ops vmm_blk_ops = {
 	.destroy = blk_destroy,
 	.start = blk_start,
 	.stop = blk_stop,
+	.refresh = blk_refresh,
 };

@@ -228,6 +228,21 @@ static void bank_destroy(struct vmm_device *dev)
 	free(b);
 }
 
+/**
+ * vmm_virtio_refresh - have all devices look again at what is behind them
+ * @vm: its board was created; main thread
+ */
+void vmm_virtio_refresh(struct vmm_vm *vm)
+{
+	const struct bank *b = vm->dev[VMM_ROW_VIRTIO].state;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->v); i++) {
+		if (b->v[i] && b->v[i]->ops->refresh)
+			b->v[i]->ops->refresh(b->v[i]);
+	}
+}
+
 static int bank_create(struct vmm_device *dev)
 {
 	struct bank *b = calloc(1, sizeof(*b));

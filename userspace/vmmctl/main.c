@@ -53,6 +53,10 @@ static int session_signal(void *arg)
 			vmm_stats_snapshot(s->stats, s->vm, "SIGUSR1");
 		return 0;
 	}
+	if (info.ssi_signo == SIGUSR2) {
+		vmm_virtio_refresh(s->vm);
+		return 0;
+	}
 	s->signal = info.ssi_signo;
 	return VMM_END_SIGNAL;
 }
@@ -76,6 +80,7 @@ static int session_signals(struct session *s)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signal_fd < 0)

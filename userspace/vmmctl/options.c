@@ -134,8 +134,9 @@ void vmm_options_usage(FILE *to)
 	      "  --pipe-socket PATH    who connects to PATH may offer services of the pipe by\n"
 	      "                        itself (libranchu-pipe)\n"
 	      "  --window auto|on|off  registers readable without an exit\n"
-	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N]\n"
-	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio\n"
+	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N][,served=kernel|user]\n"
+	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio;\n"
+	      "                        at SIGUSR2 the guest is told of sizes that have changed\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
 	      "                        or " VMM_VSOCK_LINUX_NODE "; with the former also\n"
 	      "  --adb auto|on|off     be an emulator on 127.0.0.1:5555 or the next free pair\n"
@@ -230,10 +231,10 @@ static int cpus_option(struct vmm_config *cfg, const char *text)
 
 static int disk_detail(struct vmm_disk *disk, char **text)
 {
-	enum { READONLY, DIRECT, BLOCK, QUEUES };
+	enum { READONLY, DIRECT, BLOCK, QUEUES, SERVED };
 	static char *const words[] = {
 		[READONLY] = "readonly", [DIRECT] = "direct", [BLOCK] = "block",
-		[QUEUES] = "queues", NULL
+		[QUEUES] = "queues", [SERVED] = "served", NULL
 	};
 	const char *whole = *text;
 	char *value = NULL;
@@ -255,6 +256,11 @@ static int disk_detail(struct vmm_disk *disk, char **text)
 		if (disk->queues >= 1 && disk->queues <= VMM_DISK_QUEUES)
 			return 0;
 		return vmm_error(-EINVAL, "--disk: there are 1 to %d queues", VMM_DISK_QUEUES);
+	case SERVED:
+		disk->user = value && !strcmp(value, "user");
+		if (disk->user || (value && !strcmp(value, "kernel")))
+			return 0;
+		return vmm_error(-EINVAL, "--disk is served=kernel or served=user");
 	default:
 		return vmm_error(-EINVAL, "--disk does not know \"%s\"", whole);
 	}

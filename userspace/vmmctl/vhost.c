@@ -190,25 +190,40 @@ static void ring_areas(const struct vmm_virtio *v, const struct vmm_virtio_queue
 	area[2] = (struct area){ q->device, packed ? 4 : 4 + 8ULL * q->num + event };
 }
 
-static int ring_address(struct vmm_vhost *vhost, unsigned int index)
+/**
+ * vmm_virtio_ring - find the parts of a queue
+ * @v: the device
+ * @index: of the queue, which the driver has set up
+ * @part: filled: descriptors, the driver's area, the device's
+ *
+ * Return: 0, or -EFAULT: not all of it is guest RAM
+ */
+int vmm_virtio_ring(const struct vmm_virtio *v, unsigned int index, void *part[3])
 {
-	const struct vmm_virtio *v = vhost->v;
-	struct vhost_vring_addr addr = { .index = index };
 	struct area area[3];
-	void *hva[3];
 	unsigned int i;
 
 	ring_areas(v, &v->queue[index], area);
 	for (i = 0; i < ARRAY_SIZE(area); i++) {
-		hva[i] = vmm_mem_ptr(&v->vm->mem, area[i].gpa, area[i].len);
-		if (!hva[i]) {
-			errno = EFAULT;
-			return -1;
-		}
+		part[i] = vmm_mem_ptr(&v->vm->mem, area[i].gpa, area[i].len);
+		if (!part[i])
+			return -EFAULT;
 	}
-	addr.desc_user_addr = (uintptr_t)hva[0];
-	addr.avail_user_addr = (uintptr_t)hva[1];
-	addr.used_user_addr = (uintptr_t)hva[2];
+	return 0;
+}
+
+static int ring_address(struct vmm_vhost *vhost, unsigned int index)
+{
+	struct vhost_vring_addr addr = { .index = index };
+	void *part[3];
+
+	if (vmm_virtio_ring(vhost->v, index, part)) {
+		errno = EFAULT;
+		return -1;
+	}
+	addr.desc_user_addr = (uintptr_t)part[0];
+	addr.avail_user_addr = (uintptr_t)part[1];
+	addr.used_user_addr = (uintptr_t)part[2];
 	return ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &addr);
 }
 

@@ -51,6 +51,7 @@ struct vmm_virtio_queue {
  *	followed by another @start
  * @stop_queue: the same for one queue; without it the driver's giving up a
  *	queue stops the device
+ * @refresh: what is behind the device may have another size; main thread; optional
  *
  * @start, @stop and @stop_queue are called with @v->lock held, from any thread.
  */
@@ -65,6 +66,7 @@ struct vmm_virtio_ops {
 	int (*start)(struct vmm_virtio *v);
 	void (*stop)(struct vmm_virtio *v);
 	void (*stop_queue)(struct vmm_virtio *v, unsigned int queue);
+	void (*refresh)(struct vmm_virtio *v);
 };
 
 /**
@@ -149,6 +151,7 @@ struct vmm_vhost {
 
 int vmm_vhost_blame(struct vmm_vhost *vhost, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+int vmm_virtio_ring(const struct vmm_virtio *v, unsigned int index, void *part[3]);
 int vmm_vhost_set_mem(int fd, const struct vmm_mem *mem);
 int vmm_vhost_open(struct vmm_vhost *vhost, struct vmm_virtio *v, const char *node,
 		   const char *module);
@@ -160,6 +163,20 @@ void vmm_vhost_stop(struct vmm_vhost *vhost);
 /* ---- dev_*.c: models ---- */
 
 extern const struct vmm_virtio_ops vmm_blk_ops;
+
+/* user_blk.c: a disk that vmmctl serves itself */
+struct vmm_user_blk;
+struct vhost_ranchu_blk_backend;
+struct vhost_ranchu_blk_info;
+
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+				       const struct vhost_ranchu_blk_backend *backend);
+void vmm_user_blk_close(struct vmm_user_blk *blk);
+int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings);
+void vmm_user_blk_stop(struct vmm_user_blk *blk);
+int vmm_user_blk_resize(struct vmm_user_blk *blk);
+void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_info *info);
+
 extern const struct vmm_virtio_ops vmm_vsock_ops;
 
 #endif /* VIRTIO_H */

@@ -60,6 +60,7 @@ enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
  * @direct: past the host's cache
  * @block_size: bytes, 512 or 4096
  * @queues: 1 to VMM_DISK_QUEUES
+ * @user: served by vmmctl itself, not by the kernel
  */
 struct vmm_disk {
 	const char *path;
@@ -67,6 +68,7 @@ struct vmm_disk {
 	bool direct;
 	unsigned int block_size;
 	unsigned int queues;
+	bool user;
 };
 
 /**
@@ -494,6 +496,8 @@ extern const struct vmm_device_ops vmm_idle_ops;
 extern const struct vmm_device_ops vmm_virtio_bank_ops;
 extern const struct vmm_device_ops vmm_pl011_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
+
+void vmm_virtio_refresh(struct vmm_vm *vm);
 
 /**
  * struct vmm_pipe_report - what the pipe's statistics say

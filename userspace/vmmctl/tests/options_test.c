@@ -111,7 +111,7 @@ static void all_options_are_read(void)
 
 static void disks_are_read(void)
 {
-	char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8";
+	char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8,served=user";
 	const char *const words[] = {
 		"run", "--kernel=I", "--disk", plain, "--disk", full, NULL
 	};
@@ -120,10 +120,10 @@ static void disks_are_read(void)
 	tap_check(!parse(&cfg, words));
 	tap_equal(cfg.disks, 2);
 	tap_check(!strcmp(cfg.disk[0].path, "/dev/sdx") && !strcmp(cfg.disk[1].path, "D"));
-	tap_check(!cfg.disk[0].readonly && !cfg.disk[0].direct);
+	tap_check(!cfg.disk[0].readonly && !cfg.disk[0].direct && !cfg.disk[0].user);
 	tap_equal(cfg.disk[0].block_size, 512);
 	tap_equal(cfg.disk[0].queues, 1);
-	tap_check(cfg.disk[1].readonly && cfg.disk[1].direct);
+	tap_check(cfg.disk[1].readonly && cfg.disk[1].direct && cfg.disk[1].user);
 	tap_equal(cfg.disk[1].block_size, 4096);
 	tap_equal(cfg.disk[1].queues, 8);
 }
@@ -133,7 +133,8 @@ static void wrong_disks_are_refused(void)
 {
 	static const char *const wrong[] = {
 		"", ",direct", "D,", "D,,direct", "D,raw", "D,block=1024", "D,block", "D,queues=0",
-		"D,queues=9", "D,queues=10", "D,queues", "D,queues=",
+		"D,queues=9", "D,queues=10", "D,queues", "D,queues=", "D,served",
+		"D,served=nobody",
 	};
 	unsigned int i;
 
