@@ -5,6 +5,8 @@
  */
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
+#include <linux/pagemap.h>
+#include <linux/swap.h>
 #include <linux/uio.h>
 
 #include "ranchu_blk.h"
@@ -35,6 +37,9 @@ static void io_iter(struct blk_request *req, struct iov_iter *iter)
 	if (req->write) {
 		iov_iter_init(iter, ITER_SOURCE, chain->iov, chain->n_out, chain->out_len);
 		iov_iter_advance(iter, sizeof(struct virtio_blk_outhdr) + req->moved);
+	} else if (chain->iov[chain->n_out].iov_len >= req->len) {
+		iov_iter_ubuf(iter, ITER_DEST, chain->iov[chain->n_out].iov_base + req->moved,
+			      req->len - req->moved);
 	} else {
 		iov_iter_init(iter, ITER_DEST, chain->iov + chain->n_out, chain->n_in,
 			      req->len);
@@ -42,29 +47,38 @@ static void io_iter(struct blk_request *req, struct iov_iter *iter)
 	}
 }
 
+static ssize_t io_call(struct blk_transfer *transfer)
+{
+	struct kiocb *iocb = &transfer->iocb;
+	struct iov_iter iter;
+
+	io_iter(&transfer->req, &iter);
+	return transfer->req.write ? vfs_iocb_iter_write(iocb->ki_filp, iocb, &iter) :
+				     vfs_iocb_iter_read(iocb->ki_filp, iocb, &iter);
+}
+
 static ssize_t io_submit(struct blk_transfer *transfer, int ki_flags)
 {
 	struct blk_request *req = &transfer->req;
+	const struct ranchu_blk *blk = blk_of_request(req);
 	struct blk_ring *ring = transfer->ring;
-	struct file *file = blk_of_request(req)->file;
-	struct kiocb *iocb = &transfer->iocb;
-	struct iov_iter iter;
 	ssize_t ret;
 
-	io_iter(req, &iter);
-	*iocb = (struct kiocb){
-		.ki_filp = file,
+	transfer->iocb = (struct kiocb){
+		.ki_filp = blk->file,
 		.ki_pos = req->pos + req->moved,
-		.ki_complete = io_complete,
+		.ki_complete = blk->eager ? NULL : io_complete,
 		.ki_flags = ki_flags,
 		.ki_ioprio = get_current_ioprio(),
 	};
+	/* It does not complete anything later, and must not want to. */
+	if (blk->eager)
+		return io_call(transfer);
 	/* It may be completed before we hear that it was queued. */
 	spin_lock_irq(&ring->lock);
 	ring->flying++;
 	spin_unlock_irq(&ring->lock);
-	ret = req->write ? vfs_iocb_iter_write(file, iocb, &iter) :
-			   vfs_iocb_iter_read(file, iocb, &iter);
+	ret = io_call(transfer);
 	if (ret == -EIOCBQUEUED)
 		return ret;
 	spin_lock_irq(&ring->lock);
@@ -140,6 +154,50 @@ static enum blk_outcome io_go_on(struct blk_transfer *transfer, ssize_t ret)
 	return BLK_DONE;
 }
 
+/* A page of the image that is in memory, or NULL; ends with folio_put(). */
+static struct folio *io_page(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+
+	if (IS_ERR(folio))
+		return NULL;
+	if (folio_test_uptodate(folio) && !PageHWPoison(folio_file_page(folio, index)))
+		return folio;
+	folio_put(folio);
+	return NULL;
+}
+
+/*
+ * Reads an image in memory as if it were mapped: its pages are copied from where
+ * they are. All of the request, or nothing that counts: holes, what was swapped
+ * out and what ends early are the file system's.
+ */
+static bool io_read_pages(struct blk_request *req)
+{
+	struct address_space *mapping = blk_of_request(req)->file->f_mapping;
+	loff_t pos = req->pos, last = req->pos + req->len;
+	struct folio *folio;
+	struct iov_iter iter;
+	size_t n, copied;
+
+	if (last > i_size_read(mapping->host))
+		return false;
+	io_iter(req, &iter);
+	for (; pos < last; pos += n) {
+		n = min_t(loff_t, last - pos, PAGE_SIZE - offset_in_page(pos));
+		folio = io_page(mapping, pos >> PAGE_SHIFT);
+		if (!folio)
+			return false;
+		folio_mark_accessed(folio);
+		copied = copy_page_to_iter(folio_file_page(folio, pos >> PAGE_SHIFT),
+					   offset_in_page(pos), n, &iter);
+		folio_put(folio);
+		if (copied != n)
+			return false;
+	}
+	return true;
+}
+
 /**
  * ranchu_blk_io() - read or write
  * @req: its @write, @pos and @len are set, @moved is 0
@@ -157,6 +215,8 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 	if (in_vcpu && !blk->eager && !(blk->file->f_mode & FMODE_NOWAIT))
 		return BLK_WOULD_WAIT;
 	transfer->queued = false;
+	if (blk->eager && !req->write && io_read_pages(req))
+		return io_go_on(transfer, req->len);
 	ret = io_try(transfer);
 	/* Done in part is not done: all of it again does no harm. */
 	if (in_vcpu && ret != -EIOCBQUEUED && ret != req->len)

@@ -5,6 +5,7 @@
  * Source: virtio 1.2, section 5.2.6 (Block Device, Device Operation)
  */
 #include <linux/minmax.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "ranchu_blk_request.h"
@@ -115,27 +116,42 @@ static u8 serve_range(struct blk_disk *disk, bool zero,
 }
 
 /* One range after the other; at the first that fails the rest is left. */
-static enum blk_outcome serve_ranges(struct blk_request *req, struct iov_iter *from,
-				     bool zero, bool may_wait)
+static enum blk_outcome serve_ranges(struct blk_request *req, bool zero, bool may_wait)
 {
+	const struct ranchu_chain *chain = &req->chain;
+	u64 bytes = chain->out_len - sizeof(struct virtio_blk_outhdr);
 	struct virtio_blk_discard_write_zeroes range;
 	struct blk_disk *disk = req->disk;
-	size_t n = iov_iter_count(from) / sizeof(range);
+	size_t n = bytes / sizeof(range);
 	u8 status = VIRTIO_BLK_S_OK;
+	struct iov_iter from;
 
 	if (!may_wait)
 		return BLK_WOULD_WAIT;
 	req->stats->discards++;
-	if (!n || n > BLK_RANGES || iov_iter_count(from) % sizeof(range) ||
+	if (!n || n > BLK_RANGES || bytes % sizeof(range) ||
 	    disk->flags & VHOST_RANCHU_BLK_READONLY)
 		return answer(req, VIRTIO_BLK_S_IOERR);
+	iov_iter_init(&from, ITER_SOURCE, chain->iov, chain->n_out, chain->out_len);
+	iov_iter_advance(&from, sizeof(struct virtio_blk_outhdr));
 	while (n-- && !status) {
-		if (!copy_from_iter_full(&range, sizeof(range), from))
+		if (!copy_from_iter_full(&range, sizeof(range), &from))
 			status = VIRTIO_BLK_S_IOERR;
 		else
 			status = serve_range(disk, zero, &range);
 	}
 	return answer(req, status);
+}
+
+/* Nearly every driver has it in a buffer of its own. */
+static bool get_header(const struct ranchu_chain *chain, struct virtio_blk_outhdr *hdr)
+{
+	struct iov_iter from;
+
+	if (chain->n_out && chain->iov[0].iov_len >= sizeof(*hdr))
+		return !copy_from_user(hdr, chain->iov[0].iov_base, sizeof(*hdr));
+	iov_iter_init(&from, ITER_SOURCE, chain->iov, chain->n_out, chain->out_len);
+	return copy_from_iter_full(hdr, sizeof(*hdr), &from);
 }
 
 /**
@@ -152,11 +168,9 @@ enum blk_outcome ranchu_blk_serve(struct blk_request *req, u64 features, bool ma
 {
 	struct ranchu_chain *chain = &req->chain;
 	struct virtio_blk_outhdr hdr;
-	struct iov_iter from;
 
-	iov_iter_init(&from, ITER_SOURCE, chain->iov, chain->n_out, chain->out_len);
 	/* Without a place for the status there is nobody to tell. */
-	if (!chain->in_len || !copy_from_iter_full(&hdr, sizeof(hdr), &from))
+	if (!chain->in_len || !get_header(chain, &hdr))
 		return answer(req, VIRTIO_BLK_S_IOERR);
 	switch (le32_to_cpu((__force __le32)hdr.type)) {
 	case VIRTIO_BLK_T_IN:
@@ -171,11 +185,11 @@ enum blk_outcome ranchu_blk_serve(struct blk_request *req, u64 features, bool ma
 		return serve_id(req);
 	case VIRTIO_BLK_T_DISCARD:
 		if (features & BIT_ULL(VIRTIO_BLK_F_DISCARD))
-			return serve_ranges(req, &from, false, may_wait);
+			return serve_ranges(req, false, may_wait);
 		break;
 	case VIRTIO_BLK_T_WRITE_ZEROES:
 		if (features & BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES))
-			return serve_ranges(req, &from, true, may_wait);
+			return serve_ranges(req, true, may_wait);
 		break;
 	}
 	return answer(req, VIRTIO_BLK_S_UNSUPP);

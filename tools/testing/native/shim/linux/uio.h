@@ -56,6 +56,13 @@ static inline size_t shim_iter_copy(void *mem, size_t len, struct iov_iter *iter
 	return done;
 }
 
+static inline void iov_iter_advance(struct iov_iter *iter, size_t len)
+{
+	iter->count -= len;
+	for (iter->offset += len; iter->count && iter->offset >= iter->iov->iov_len; iter->iov++)
+		iter->offset -= iter->iov->iov_len;
+}
+
 static inline bool copy_from_iter_full(void *mem, size_t len, struct iov_iter *iter)
 {
 	return len <= iter->count && shim_iter_copy(mem, len, iter, false) == len;
