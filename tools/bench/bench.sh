@@ -5,9 +5,9 @@
 #
 #	FIGURE <key>=<number>
 #
-#	tools/bench/bench.sh [AREA]...	all areas, or some: adb pipe vq stream
+#	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream
 #
-#	adb	in an emulated host whose clock counts instructions
+#	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
 #	stream	in an emulated host, as pipe, without the wall clock
@@ -21,7 +21,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb"
+AREAS="pipe vq stream adb blk"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -52,6 +52,7 @@ declare -A FLOORS=(
 )
 
 . "$HERE/stream/stream.sh"
+. "$HERE/blk/blk.sh"
 
 missing=0
 FIGURES=()
