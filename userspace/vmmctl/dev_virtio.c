@@ -21,6 +21,11 @@
 static const struct vmm_virtio_ops *const virtio_models[] = {
 	&vmm_blk_ops,
 	&vmm_vsock_ops,
+	&vmm_rng_ops,
+	&vmm_balloon_ops,
+	&vmm_hvc_ops,
+	&vmm_keyboard_ops,
+	&vmm_touch_ops,
 };
 
 /**
@@ -226,6 +231,19 @@ static void bank_destroy(struct vmm_device *dev)
 		close(b->window_fd);
 	}
 	free(b);
+}
+
+/**
+ * vmm_virtio_disk_base - tell where a disk is, by which guests know it
+ * @index: of the disk; disks come first
+ *
+ * Return: guest physical address of its transport
+ */
+u64 vmm_virtio_disk_base(unsigned int index)
+{
+	const struct vmm_board_row *row = &vmm_board[VMM_ROW_VIRTIO];
+
+	return row->base + (row->count - 1 - index) * row->size;
 }
 
 /**

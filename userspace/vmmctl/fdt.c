@@ -268,9 +268,28 @@ static void write_chosen(struct tree *t)
 	node_end(t);
 }
 
+/* Android's name of the partition on the disk that has it; NULL if none does. */
+static const char *fstab_disk(const struct tree *t, const char *name, char *path, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->cfg->disks; i++) {
+		if (!t->cfg->disk[i].fstab || strcmp(t->cfg->disk[i].fstab, name))
+			continue;
+		snprintf(path, size, "/dev/block/platform/%llx.virtio_mmio/by-name/%s",
+			 vmm_virtio_disk_base(i), name);
+		return path;
+	}
+	return NULL;
+}
+
 static void write_fstab_entry(struct tree *t, const char *name, const char *compatible,
 			      const char *dev)
 {
+	char path[80];
+
+	if (!dev)
+		dev = fstab_disk(t, name, path, sizeof(path));
 	if (!dev)
 		return;
 	node_begin(t, name);

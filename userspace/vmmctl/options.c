@@ -32,6 +32,7 @@ enum opt {
 	OPT_FSTAB_SYSTEM,
 	OPT_FSTAB_VENDOR,
 	OPT_DISK,
+	OPT_VIRTIO,
 	OPT_VSOCK,
 	OPT_VSOCK_UDS,
 	OPT_ADB,
@@ -57,6 +58,7 @@ static const struct option options[] = {
 	{ "fstab-system", required_argument, NULL, OPT_FSTAB_SYSTEM },
 	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "virtio", required_argument, NULL, OPT_VIRTIO },
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
 	{ "adb", required_argument, NULL, OPT_ADB },
@@ -83,6 +85,12 @@ static const struct word pipe_words[] = {
 
 static const struct word window_words[] = {
 	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
+};
+
+static const struct word extra_words[] = {
+	{ "rng", VMM_EXTRA_RNG }, { "balloon", VMM_EXTRA_BALLOON },
+	{ "console", VMM_EXTRA_CONSOLE }, { "keyboard", VMM_EXTRA_KEYBOARD },
+	{ "multitouch", VMM_EXTRA_MULTITOUCH }, { }
 };
 
 static const struct word vsock_words[] = {
@@ -124,8 +132,8 @@ void vmm_options_usage(FILE *to)
 	      "  --cpus N              1 to 8, default 1\n"
 	      "  --memory SIZE         64M to 30G, default 1G\n"
 	      "  --gic auto|2|3        auto: 2 where the host has it, else 3\n"
-	      "  --fstab-system DEV    guest device of the system partition\n"
-	      "  --fstab-vendor DEV    guest device of the vendor partition\n"
+	      "  --fstab-system DEV    guest device of the system partition, if not a disk's\n"
+	      "  --fstab-vendor DEV    guest device of the vendor partition, likewise\n"
 	      "\n"
 	      "run options\n"
 	      "  --pipe kernel|user|none   who serves the goldfish pipe, default kernel\n"
@@ -135,8 +143,14 @@ void vmm_options_usage(FILE *to)
 	      "                        itself (libranchu-pipe)\n"
 	      "  --window auto|on|off  registers readable without an exit\n"
 	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N][,served=kernel|user]\n"
+	      "                        [,fstab=system|vendor]\n"
 	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio;\n"
 	      "                        at SIGUSR2 the guest is told of sizes that have changed\n"
+	      "  --virtio rng          the host's random numbers\n"
+	      "  --virtio balloon[=SIZE]   SIZE of the guest's memory, and what is free, is the host's\n"
+	      "  --virtio console=PATH the guest's /dev/hvc0 is a connection to the Unix socket PATH\n"
+	      "  --virtio keyboard=PATH, --virtio multitouch=PATH\n"
+	      "                        events come from the Unix socket PATH\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
 	      "                        or " VMM_VSOCK_LINUX_NODE "; with the former also\n"
 	      "  --adb auto|on|off     be an emulator on 127.0.0.1:5555 or the next free pair\n"
@@ -231,10 +245,10 @@ static int cpus_option(struct vmm_config *cfg, const char *text)
 
 static int disk_detail(struct vmm_disk *disk, char **text)
 {
-	enum { READONLY, DIRECT, BLOCK, QUEUES, SERVED };
+	enum { READONLY, DIRECT, BLOCK, QUEUES, SERVED, FSTAB };
 	static char *const words[] = {
 		[READONLY] = "readonly", [DIRECT] = "direct", [BLOCK] = "block",
-		[QUEUES] = "queues", [SERVED] = "served", NULL
+		[QUEUES] = "queues", [SERVED] = "served", [FSTAB] = "fstab", NULL
 	};
 	const char *whole = *text;
 	char *value = NULL;
@@ -261,6 +275,11 @@ static int disk_detail(struct vmm_disk *disk, char **text)
 		if (disk->user || (value && !strcmp(value, "kernel")))
 			return 0;
 		return vmm_error(-EINVAL, "--disk is served=kernel or served=user");
+	case FSTAB:
+		disk->fstab = value;
+		if (value && (!strcmp(value, "system") || !strcmp(value, "vendor")))
+			return 0;
+		return vmm_error(-EINVAL, "--disk is fstab=system or fstab=vendor");
 	default:
 		return vmm_error(-EINVAL, "--disk does not know \"%s\"", whole);
 	}
@@ -286,6 +305,63 @@ static int disk_option(struct vmm_config *cfg, char *text)
 		err = disk_detail(disk, &text);
 	while (!err && *text);
 	return err;
+}
+
+/* KIND or KIND=ARG; the model reads ARG. */
+static int extra_option(struct vmm_config *cfg, char *text)
+{
+	struct vmm_extra *extra = &cfg->extra[cfg->extras];
+	char *arg = strchr(text, '=');
+	int kind = 0;
+	int err;
+
+	if (cfg->extras == VMM_EXTRAS)
+		return vmm_error(-EINVAL, "--virtio: %d are the most", VMM_EXTRAS);
+	if (arg)
+		*arg++ = '\0';
+	err = word_option(extra_words, "virtio", text, &kind);
+	if (err)
+		return err;
+	*extra = (struct vmm_extra){ .kind = kind, .arg = arg };
+	cfg->extras++;
+	return 0;
+}
+
+/**
+ * vmm_extra_count - count small virtio devices
+ * @cfg: the command line
+ * @kind: which
+ *
+ * Return: how many
+ */
+unsigned int vmm_extra_count(const struct vmm_config *cfg, enum vmm_extra_kind kind)
+{
+	unsigned int n = 0;
+	unsigned int i;
+
+	for (i = 0; i < cfg->extras; i++)
+		n += cfg->extra[i].kind == kind;
+	return n;
+}
+
+/**
+ * vmm_extra_arg - find what was said about a small virtio device
+ * @cfg: the command line
+ * @kind: which
+ * @index: which of them
+ *
+ * Return: the text, or NULL
+ */
+const char *vmm_extra_arg(const struct vmm_config *cfg, enum vmm_extra_kind kind,
+			  unsigned int index)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->extras; i++) {
+		if (cfg->extra[i].kind == kind && !index--)
+			return cfg->extra[i].arg;
+	}
+	return NULL;
 }
 
 /* CID, or CID,dev=NODE. 0 to 2 and the highest are not for guests. */
@@ -353,6 +429,8 @@ static int virtio_option(struct vmm_config *cfg, int opt)
 	switch (opt) {
 	case OPT_DISK:
 		return disk_option(cfg, optarg);
+	case OPT_VIRTIO:
+		return extra_option(cfg, optarg);
 	case OPT_VSOCK:
 		return vsock_option(cfg, optarg);
 	case OPT_VSOCK_UDS:

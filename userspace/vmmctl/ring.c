@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "ring.h"
@@ -114,11 +116,16 @@ static int ring_start(struct vmm_ring *ring)
 	if (err)
 		return served_blame(ring->dev, err, "a queue cannot be as the guest set it up");
 	ring->stopping = 0;
+	pthread_mutex_lock(&ring->lock);
+	ring->live = true;
+	pthread_mutex_unlock(&ring->lock);
 	/* One that waits is one system call for each kick, not two. */
 	fcntl(kick, F_SETFL, 0);
 	err = pthread_create(&ring->thread, NULL, ring_main, ring);
-	if (err)
+	if (err) {
+		ring->live = false;
 		return vmm_error(err, "cannot start a thread");
+	}
 	/* What was made available before the thread was there. */
 	vmm_event_signal(kick);
 	return 0;
@@ -129,6 +136,9 @@ static void ring_stop(struct vmm_ring *ring)
 	__atomic_store_n(&ring->stopping, 1, __ATOMIC_RELAXED);
 	vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
 	pthread_join(ring->thread, NULL);
+	pthread_mutex_lock(&ring->lock);
+	ring->live = false;
+	pthread_mutex_unlock(&ring->lock);
 }
 
 /**
@@ -218,4 +228,55 @@ void vmm_served_stop(struct vmm_served *served)
 {
 	while (served->rings)
 		ring_stop(&served->ring[--served->rings]);
+}
+
+/**
+ * vmm_served_model_start - start all queues that the driver has set up
+ * @v: its @state is, or begins with, a struct vmm_served
+ *
+ * Return: 0, or -errno with nothing started
+ */
+int vmm_served_model_start(struct vmm_virtio *v)
+{
+	unsigned int rings = 0;
+
+	while (rings < v->queues && v->queue[rings].ready)
+		rings++;
+	return vmm_served_start(v->state, rings);
+}
+
+/**
+ * vmm_served_model_stop - undo vmm_served_model_start()
+ * @v: the same
+ */
+void vmm_served_model_stop(struct vmm_virtio *v)
+{
+	vmm_served_stop(v->state);
+}
+
+/**
+ * vmm_extra_connect - connect to what is at the other end of a small device
+ * @cfg: the command line
+ * @kind: which device; its argument is the path of a Unix socket
+ * @index: which of them
+ *
+ * Return: the connection, or -errno
+ */
+int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index)
+{
+	const char *path = vmm_extra_arg(cfg, kind, index);
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (!path || !*path || strlen(path) >= sizeof(to.sun_path))
+		return vmm_error(-EINVAL, "--virtio: no path of a Unix socket, or too long a one");
+	strcpy(to.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return vmm_error(errno, "socket");
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+		close(fd);
+		return vmm_error(errno, "--virtio: cannot connect to %s", path);
+	}
+	return fd;
 }

@@ -22,6 +22,7 @@ struct vmm_served;
  * @index: of the queue
  * @vq: the engine; what follows belongs to the thread, or to who has @lock
  * @lock: held while kicked() runs
+ * @live: it runs: the engine may be used by who has @lock
  * @thread: of the ring
  * @stopping: the thread is to end; read and written with __atomic
  */
@@ -30,6 +31,7 @@ struct vmm_ring {
 	unsigned int index;
 	struct ranchu_vq vq;
 	pthread_mutex_t lock;
+	bool live;
 	pthread_t thread;
 	int stopping;
 };
@@ -63,6 +65,11 @@ void vmm_served_close(struct vmm_served *served);
 int vmm_served_start(struct vmm_served *served, unsigned int rings);
 void vmm_served_stop(struct vmm_served *served);
 void vmm_ring_update(struct vmm_ring *ring);
+
+/* For models whose state begins with a struct vmm_served, and need no more. */
+int vmm_served_model_start(struct vmm_virtio *v);
+void vmm_served_model_stop(struct vmm_virtio *v);
+int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index);
 
 static inline bool vmm_ring_stopping(const struct vmm_ring *ring)
 {

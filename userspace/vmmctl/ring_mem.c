@@ -16,7 +16,7 @@
  *
  * Return: the description, or NULL
  */
-struct ranchu_mem *vmm_ring_mem_create(uint64_t gpa, uint64_t size, void *hva)
+struct ranchu_mem *vmm_ring_mem_create(__u64 gpa, __u64 size, void *hva)
 {
 	union {
 		struct vhost_memory head;

@@ -6,11 +6,11 @@
 #ifndef RING_MEM_H
 #define RING_MEM_H
 
-#include <stdint.h>
+#include <linux/types.h>
 
 struct ranchu_mem;
 
-struct ranchu_mem *vmm_ring_mem_create(uint64_t gpa, uint64_t size, void *hva);
+struct ranchu_mem *vmm_ring_mem_create(__u64 gpa, __u64 size, void *hva);
 void vmm_ring_mem_destroy(struct ranchu_mem *mem);
 
 #endif /* RING_MEM_H */

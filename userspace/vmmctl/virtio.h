@@ -51,6 +51,8 @@ struct vmm_virtio_queue {
  *	followed by another @start
  * @stop_queue: the same for one queue; without it the driver's giving up a
  *	queue stops the device
+ * @write_config: the driver writes to the configuration, of which @v->regs has what
+ *	it reads next; @v->lock is held; optional, without it nothing happens
  * @refresh: what is behind the device may have another size; main thread; optional
  *
  * @start, @stop and @stop_queue are called with @v->lock held, from any thread.
@@ -66,6 +68,7 @@ struct vmm_virtio_ops {
 	int (*start)(struct vmm_virtio *v);
 	void (*stop)(struct vmm_virtio *v);
 	void (*stop_queue)(struct vmm_virtio *v, unsigned int queue);
+	void (*write_config)(struct vmm_virtio *v, u32 offset, u32 value);
 	void (*refresh)(struct vmm_virtio *v);
 };
 
@@ -178,5 +181,10 @@ int vmm_user_blk_resize(struct vmm_user_blk *blk);
 void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_info *info);
 
 extern const struct vmm_virtio_ops vmm_vsock_ops;
+extern const struct vmm_virtio_ops vmm_rng_ops;
+extern const struct vmm_virtio_ops vmm_balloon_ops;
+extern const struct vmm_virtio_ops vmm_hvc_ops;
+extern const struct vmm_virtio_ops vmm_keyboard_ops;
+extern const struct vmm_virtio_ops vmm_touch_ops;
 
 #endif /* VIRTIO_H */

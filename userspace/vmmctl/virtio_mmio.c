@@ -347,7 +347,10 @@ static void write_locked(struct vmm_virtio *v, u32 offset, u32 value)
 		write_status(v, value);
 		break;
 	default:
-		write_queue(v, offset, value);
+		if (offset < VIRTIO_MMIO_CONFIG)
+			write_queue(v, offset, value);
+		else if (v->ops->write_config)
+			v->ops->write_config(v, offset - VIRTIO_MMIO_CONFIG, value);
 	}
 }
 
@@ -356,8 +359,6 @@ static void write_locked(struct vmm_virtio *v, u32 offset, u32 value)
  * @v: the device
  * @offset: byte offset in the transport
  * @value: what was written
- *
- * The configuration of no device can be written so far: such writes do nothing.
  *
  * Context: any thread.
  */

@@ -61,6 +61,7 @@ enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
  * @block_size: bytes, 512 or 4096
  * @queues: 1 to VMM_DISK_QUEUES
  * @user: served by vmmctl itself, not by the kernel
+ * @fstab: which partition of Android's it has, "system" or "vendor", or NULL
  */
 struct vmm_disk {
 	const char *path;
@@ -69,6 +70,28 @@ struct vmm_disk {
 	unsigned int block_size;
 	unsigned int queues;
 	bool user;
+	const char *fstab;
+};
+
+/* Small virtio devices that vmmctl serves itself; see --virtio. */
+enum vmm_extra_kind {
+	VMM_EXTRA_RNG,
+	VMM_EXTRA_BALLOON,
+	VMM_EXTRA_CONSOLE,
+	VMM_EXTRA_KEYBOARD,
+	VMM_EXTRA_MULTITOUCH,
+};
+
+#define VMM_EXTRAS	16	/* on a command line */
+
+/**
+ * struct vmm_extra - a small virtio device
+ * @kind: which
+ * @arg: what was said about it, or NULL
+ */
+struct vmm_extra {
+	enum vmm_extra_kind kind;
+	const char *arg;
 };
 
 /**
@@ -106,6 +129,8 @@ struct vmm_pipe_service {
  * @window: whether the guest reads registers from memory
  * @disk: the guest's disks, in the order in which it finds them
  * @disks: how many
+ * @extra: small virtio devices
+ * @extras: how many
  * @vsock: who serves virtio-vsock
  * @vsock_cid: the guest's address there
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
@@ -138,6 +163,8 @@ struct vmm_config {
 	enum vmm_window window;
 	struct vmm_disk disk[VMM_DISKS];
 	unsigned int disks;
+	struct vmm_extra extra[VMM_EXTRAS];
+	unsigned int extras;
 	enum vmm_vsock vsock;
 	u32 vsock_cid;
 	const char *vsock_uds;
@@ -151,6 +178,9 @@ struct vmm_config {
 
 int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv);
 int vmm_options_size(const char *text, u64 *bytes);
+unsigned int vmm_extra_count(const struct vmm_config *cfg, enum vmm_extra_kind kind);
+const char *vmm_extra_arg(const struct vmm_config *cfg, enum vmm_extra_kind kind,
+			  unsigned int index);
 void vmm_options_usage(FILE *to);
 
 /* ---- log.c: messages ---- */
@@ -498,6 +528,7 @@ extern const struct vmm_device_ops vmm_pl011_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
 
 void vmm_virtio_refresh(struct vmm_vm *vm);
+u64 vmm_virtio_disk_base(unsigned int index);
 
 /**
  * struct vmm_pipe_report - what the pipe's statistics say

@@ -330,6 +330,25 @@ static void check_fstab_entry(const char *path, const char *compatible, const ch
 	node_close(0);
 }
 
+/* The first disk has the highest transport. */
+static void disks_are_in_the_fstab(void)
+{
+	const struct vmm_config cfg = {
+		.cpus = 1, .memory = GIB, .append = "", .disks = 3,
+		.disk = { { .path = "x" }, { .path = "v", .fstab = "vendor" },
+			  { .path = "s", .fstab = "system" } },
+	};
+	const struct vmm_layout layout = { };
+
+	memset(blob, 0xa5, sizeof(blob));
+	if (!tap_equal(vmm_fdt_build(&cfg, VMM_GIC_V3, &layout, blob, sizeof(blob)), 0))
+		return;
+	check_fstab_entry("/firmware/android/fstab/system", "android,system",
+			  "/dev/block/platform/a003a00.virtio_mmio/by-name/system");
+	check_fstab_entry("/firmware/android/fstab/vendor", "android,vendor",
+			  "/dev/block/platform/a003c00.virtio_mmio/by-name/vendor");
+}
+
 static void check_firmware(const struct setup *s)
 {
 	node_open("/firmware");
@@ -455,6 +474,7 @@ static const struct tap_case cases[] = {
 	{ "devices", devices_are_right },
 	{ "virtio transports", virtio_is_right },
 	{ "firmware and fstab", firmware_is_right },
+	{ "disks are in the fstab", disks_are_in_the_fstab },
 	{ "order of nodes", order_is_right },
 	{ "dtc has nothing new to say", dtc_is_content },
 	{ "a command line that is too long is refused", long_command_line_is_refused },

@@ -111,7 +111,7 @@ static void all_options_are_read(void)
 
 static void disks_are_read(void)
 {
-	char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8,served=user";
+	char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8,served=user,fstab=vendor";
 	const char *const words[] = {
 		"run", "--kernel=I", "--disk", plain, "--disk", full, NULL
 	};
@@ -124,6 +124,7 @@ static void disks_are_read(void)
 	tap_equal(cfg.disk[0].block_size, 512);
 	tap_equal(cfg.disk[0].queues, 1);
 	tap_check(cfg.disk[1].readonly && cfg.disk[1].direct && cfg.disk[1].user);
+	tap_check(!cfg.disk[0].fstab && !strcmp(cfg.disk[1].fstab, "vendor"));
 	tap_equal(cfg.disk[1].block_size, 4096);
 	tap_equal(cfg.disk[1].queues, 8);
 }
@@ -134,7 +135,7 @@ static void wrong_disks_are_refused(void)
 	static const char *const wrong[] = {
 		"", ",direct", "D,", "D,,direct", "D,raw", "D,block=1024", "D,block", "D,queues=0",
 		"D,queues=9", "D,queues=10", "D,queues", "D,queues=", "D,served",
-		"D,served=nobody",
+		"D,served=nobody", "D,fstab", "D,fstab=data",
 	};
 	unsigned int i;
 
