@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests what is left of a disk when something goes wrong or changes below a stock
+# guest: killed VMMs, images with bad sectors, images that grow and shrink. On an
+# emulated arm64 host: KTAP on standard output.
+#
+#	tools/ci/blk-crash-test.sh
+set -euo pipefail
+. "$(dirname "$0")/../lab/lib.sh"
+
+OVERLAY=$RANCHU_BUILD/lab/overlay-blk-crash
+JOURNAL=$RANCHU_BUILD/arm64/blk/blk_journal
+
+cd "$RANCHU_TOP"
+tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
+make -s -C tools/testing/blk "OUTPUT=${JOURNAL%/*}" "CROSS_COMPILE=$(cross_prefix arm64)"
+tools/lab/program.sh "$OVERLAY" dmsetup
+tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virtio_blk -- \
+	"$JOURNAL" tools/ci/blk-crash-in-guest
+cp "$JOURNAL" "$OVERLAY/bin/"
+cp tools/ci/blk-crash-in-host.sh "$OVERLAY/ranchu/"
+exec tools/lab/run.sh --host arm64 --timeout 900 --overlay "$OVERLAY" -- \
+	sh /ranchu/blk-crash-in-host.sh
