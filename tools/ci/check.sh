@@ -35,6 +35,9 @@ STEPS=(
 	"guest		tools/ci/guest-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"blk		tools/ci/blk-test.sh"
+	"blk-crash	tools/ci/blk-crash-test.sh"
+	"blk-root	tools/ci/blk-root-test.sh"
+	"virtio		tools/ci/virtio-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 	"adb		tools/ci/adb-test.sh"
 )

@@ -16,8 +16,11 @@ adb		usr/lib/android-sdk/platform-tools/adb
 adbd		usr/lib/android-sdk/platform-tools/adbd
 socat		usr/bin/socat
 qemu-system-arm	usr/bin/qemu-system-aarch64
+fio		usr/bin/fio
+dmsetup		sbin/dmsetup
 "
-LIBRARIES=(lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu/android)
+LIBRARIES=(lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu/android
+	   usr/lib/aarch64-linux-gnu/ceph)
 LOADER=lib/ld-linux-aarch64.so.1
 
 # unpack_program PACKAGE DIR: with everything it depends on.

@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The host's part of blk-root-test.sh (busybox's sh).
+set -u
+
+number=0
+failed=0
+console=/tmp/console
+
+# result NAME 0|1
+result() {
+	number=$((number + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		sed 's/^/# /' "$console"
+		echo "not ok $number $1"
+		failed=$((failed + 1))
+	fi
+}
+
+# boot COMMAND OPTION...: from the disk, which has to be the last one.
+boot() {
+	command=$1
+	shift
+	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+		--memory 512M --cpus 2 --no-reboot "$@" \
+		--append "console=ttyAMA0 quiet panic=-1 ranchu.root=/dev/vda ranchu.run=\"$command\"" \
+		</dev/null 2>&1 | tr -d '\r' > "$console"
+}
+
+printed() {
+	grep -q "$1" "$console"
+}
+
+while read -r module; do
+	insmod "/ranchu/modules/$module.ko" || exit 1
+done < /ranchu/modules/order
+: > "$console"
+echo "1..4"
+for image in file loop user; do
+	truncate -s 8M "/tmp/$image"
+done
+losetup /dev/loop0 /tmp/loop
+
+boot "blk-root-in-guest where && blk-root-in-guest fio vdb vdc vdd" \
+	--disk /tmp/file,queues=2,fstab=vendor --disk /dev/loop0,direct \
+	--disk /tmp/user,served=user --disk /ranchu/guest/root,fstab=system
+# The first disk is at the highest transport, and the last that Linux finds.
+printed '^root is /dev/vda, ext4$' && printed '^system is on vda$' && printed '^vendor is on vdd$' &&
+	printed '^vendor is /dev/block/platform/a003e00.virtio_mmio/by-name/vendor$'
+result root_is_a_disk $?
+printed '^FIO-DONE randrw$' && printed '^FIO-DONE randtrimwrite$' && printed '^GUEST-EXIT: 0$' &&
+	! printed GUEST-SPLAT
+result fio_verifies $?
+
+boot "blk-root-in-guest fio vdb vdc vdd" --virtio-packed on \
+	--disk /tmp/file --disk /dev/loop0 --disk /tmp/user,direct,served=user,queues=2 \
+	--disk /ranchu/guest/root,served=user
+printed '^FIO-DONE randrw$' && printed '^FIO-DONE randtrimwrite$' && printed '^GUEST-EXIT: 0$' &&
+	! printed GUEST-SPLAT
+result fio_verifies_packed $?
+
+losetup -d /dev/loop0
+tac /ranchu/modules/order | xargs rmmod
+result modules_go $?
+[ "$failed" -eq 0 ]

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests a stock guest whose root is a disk, and Debian's fio there, which verifies
+# what it writes to other disks. On an emulated arm64 host: KTAP on standard output.
+#
+#	tools/ci/blk-root-test.sh
+set -euo pipefail
+. "$(dirname "$0")/../lab/lib.sh"
+
+OVERLAY=$RANCHU_BUILD/lab/overlay-blk-root
+ROOT=$RANCHU_BUILD/lab/blk-root
+
+cd "$RANCHU_TOP"
+tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
+tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
+	virtio_mmio virtio_blk crc32c_generic ext4
+rm -rf "$ROOT"
+tools/lab/program.sh "$ROOT" fio
+tools/lab/guest-root.sh "$OVERLAY/ranchu/guest/root" "$ROOT" tools/ci/blk-root-in-guest \
+	"$RANCHU_BUILD/arm64/selftests/pipe_guest"
+cp tools/ci/blk-root-in-host.sh "$OVERLAY/ranchu/"
+exec tools/lab/run.sh --host arm64 --mem 3G --timeout 900 --overlay "$OVERLAY" -- \
+	sh /ranchu/blk-root-in-host.sh

@@ -1,0 +1,116 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The host's part of virtio-test.sh (busybox's sh).
+set -u
+
+number=0
+failed=0
+console=/tmp/console
+
+# result NAME 0|1
+result() {
+	number=$((number + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		sed 's/^/# /' "$console"
+		echo "not ok $number $1"
+		failed=$((failed + 1))
+	fi
+}
+
+printed() {
+	grep -q "$1" "$console"
+}
+
+# says TEXT: waits until the guest has printed it.
+says() {
+	tries=0
+	until printed "$1"; do
+		tries=$((tries + 1))
+		if [ $tries -gt 1200 ] || ! kill -0 "$vmm" 2>/dev/null; then
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# Of guest memory, what there is of it here.
+resident() {
+	sed -n 's/^RssShmem:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$vmm/status"
+}
+
+# event TYPE CODE VALUE: struct virtio_input_event.
+event() {
+	# shellcheck disable=SC2059 # an escape sequence, made here
+	printf "$(printf '\\x%02x\\x%02x\\x%02x\\x%02x\\x%02x\\x%02x\\x00\\x00' $(($1 & 255)) \
+		$(($1 >> 8)) $(($2 & 255)) $(($2 >> 8)) $(($3 & 255)) $(($3 >> 8)))"
+}
+
+# devices PACKED
+devices() {
+	rm -f /tmp/*.sock /tmp/hvc-*
+	mkfifo /tmp/hvc-in
+	socat UNIX-LISTEN:/tmp/hvc.sock SYSTEM:"cat > /tmp/hvc-out & cat < /tmp/hvc-in" &
+	for kind in keyboard multitouch; do
+		mkfifo "/tmp/$kind" 2>/dev/null
+		socat -u "PIPE:/tmp/$kind" "UNIX-LISTEN:/tmp/$kind.sock" &
+	done
+	sleep 1
+	: > "$console"
+	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+		--memory 512M --no-reboot --virtio-packed "$1" --virtio rng \
+		--virtio balloon=64M --virtio console=/tmp/hvc.sock \
+		--virtio keyboard=/tmp/keyboard.sock --virtio multitouch=/tmp/multitouch.sock \
+		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=virtio-in-guest" \
+		</dev/null >"$console" 2>&1 &
+	vmm=$!
+	echo "from the host" > /tmp/hvc-in &
+	says INPUT-READY
+	{
+		event 1 30 1
+		event 0 0 0
+		event 1 114 1
+		event 0 0 0
+	} > /tmp/keyboard
+	{
+		event 3 47 1
+		event 3 57 7
+		event 3 53 1000
+		event 3 54 2000
+		event 0 0 0
+	} > /tmp/multitouch
+	says BIG
+	sleep 2
+	big=$(resident)
+	says END
+	freed=$(resident)
+	wait "$vmm"
+	grep -o 'z' /tmp/hvc-out | wc -l > /tmp/hvc-count
+
+	printed '^rng: virtio_rng.*, 100000 bytes, 65[56]'
+	result "rng_$1" $?
+	printed '^console: from the host' && head -n 1 /tmp/hvc-out | grep -q '^from the guest' &&
+		[ "$(cat /tmp/hvc-count)" = 300000 ]
+	result "console_$1" $?
+	printed '^keyboard:.* 0001 001e 00000001;.* 0001 0072 00000001;'
+	result "keyboard_$1" $?
+	printed '^multitouch:.* 0003 002f 00000001;.* 0003 0039 00000007; 0003 0035 000003e8; 0003 0036 000007d0;' ||
+		printed '^multitouch:.* 0003 0039 00000007;.* 0003 0035 000003e8;.* 0003 0036 000007d0;'
+	result "multitouch_$1" $?
+	echo "# guest memory: $big kB with a large file, $freed kB after it"
+	[ "$freed" -lt $((big - 32000)) ] && [ "$big" -lt $((460 * 1024)) ] &&
+		printed '^GUEST-EXIT: 0' && ! printed GUEST-SPLAT
+	result "balloon_$1" $?
+	# shellcheck disable=SC2046 # a list of numbers
+	kill $(jobs -p) 2>/dev/null
+}
+
+while read -r module; do
+	insmod "/ranchu/modules/$module.ko" || exit 1
+done < /ranchu/modules/order
+echo "1..10"
+devices off
+devices on
+[ "$failed" -eq 0 ]
