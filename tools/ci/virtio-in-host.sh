@@ -50,12 +50,13 @@ event() {
 
 # devices PACKED
 devices() {
-	rm -f /tmp/*.sock /tmp/hvc-*
+	rm -f /tmp/*.sock /tmp/hvc-* /tmp/keyboard /tmp/multitouch
 	mkfifo /tmp/hvc-in
-	socat UNIX-LISTEN:/tmp/hvc.sock SYSTEM:"cat > /tmp/hvc-out & cat < /tmp/hvc-in" &
+	echo 'exec 3<&0; cat <&3 > /tmp/hvc-out & cat < /tmp/hvc-in; wait' > /tmp/peer
+	socat UNIX-LISTEN:/tmp/hvc.sock EXEC:"sh /tmp/peer" &
 	for kind in keyboard multitouch; do
-		mkfifo "/tmp/$kind" 2>/dev/null
-		socat -u "PIPE:/tmp/$kind" "UNIX-LISTEN:/tmp/$kind.sock" &
+		mkfifo "/tmp/$kind"
+		socat -U "UNIX-LISTEN:/tmp/$kind.sock" "PIPE:/tmp/$kind" &
 	done
 	sleep 1
 	: > "$console"
@@ -73,14 +74,14 @@ devices() {
 		event 0 0 0
 		event 1 114 1
 		event 0 0 0
-	} > /tmp/keyboard
+	} > /tmp/keyboard &
 	{
 		event 3 47 1
 		event 3 57 7
 		event 3 53 1000
 		event 3 54 2000
 		event 0 0 0
-	} > /tmp/multitouch
+	} > /tmp/multitouch &
 	says BIG
 	sleep 2
 	big=$(resident)

@@ -270,7 +270,7 @@ int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, un
 
 	if (!path || !*path || strlen(path) >= sizeof(to.sun_path))
 		return vmm_error(-EINVAL, "--virtio: no path of a Unix socket, or too long a one");
-	strcpy(to.sun_path, path);
+	memcpy(to.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return vmm_error(errno, "socket");

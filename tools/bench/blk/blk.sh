@@ -72,8 +72,8 @@ blk_exits() {
 		if (!match(text, /"pl011":\{[^}]*\}/))
 			return -1
 		console = substr(text, RSTART, RLENGTH)
-		return number(text, "userspace_exits") - number(console, "reads") -
-		       number(console, "writes")
+		console = number(console, "reads") + number(console, "writes")
+		return number(text, "userspace_exits") - console
 	}
 	$1 == "BLK-STATS" && $0 ~ "BLK-MARK begin " disk { begin = exits($0) }
 	$1 == "BLK-STATS" && $0 ~ "BLK-MARK end " disk {

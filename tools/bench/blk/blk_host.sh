@@ -7,7 +7,7 @@
 #
 #	BLK-STATS <a line of JSON>
 cd /bench || exit 2
-ROUNDS=${1:-3}
+ROUNDS=${1:-2}
 # The first disk's InterruptStatus.
 REGISTER=0a003e60
 

@@ -111,7 +111,8 @@ static void all_options_are_read(void)
 
 static void disks_are_read(void)
 {
-	char plain[] = "/dev/sdx", full[] = "D,readonly,direct,block=4096,queues=8,served=user,fstab=vendor";
+	char plain[] = "/dev/sdx";
+	char full[] = "D,readonly,direct,block=4096,queues=8,served=user,fstab=vendor";
 	const char *const words[] = {
 		"run", "--kernel=I", "--disk", plain, "--disk", full, NULL
 	};
@@ -130,6 +131,25 @@ static void disks_are_read(void)
 }
 
 /* What is read is taken apart where it stands. */
+static void small_devices_are_read(void)
+{
+	char rng[] = "rng", one[] = "console=/a", two[] = "console=/b=c", wrong[] = "disk";
+	const char *const words[] = {
+		"run", "--kernel=I", "--virtio", one, "--virtio", rng, "--virtio", two, NULL
+	};
+	const char *const bad[] = { "run", "--kernel=I", "--virtio", wrong, NULL };
+	struct vmm_config cfg;
+
+	tap_check(!parse(&cfg, words));
+	tap_equal(vmm_extra_count(&cfg, VMM_EXTRA_CONSOLE), 2);
+	tap_equal(vmm_extra_count(&cfg, VMM_EXTRA_BALLOON), 0);
+	tap_check(!vmm_extra_arg(&cfg, VMM_EXTRA_RNG, 0));
+	tap_check(!strcmp(vmm_extra_arg(&cfg, VMM_EXTRA_CONSOLE, 0), "/a"));
+	tap_check(!strcmp(vmm_extra_arg(&cfg, VMM_EXTRA_CONSOLE, 1), "/b=c"));
+	tap_check(!vmm_extra_arg(&cfg, VMM_EXTRA_CONSOLE, 2));
+	tap_check(parse(&cfg, bad) == -EINVAL);
+}
+
 static void wrong_disks_are_refused(void)
 {
 	static const char *const wrong[] = {
@@ -300,6 +320,7 @@ static const struct tap_case cases[] = {
 	{ "all options of run are read", all_options_are_read },
 	{ "disks are read", disks_are_read },
 	{ "wrong disks are refused", wrong_disks_are_refused },
+	{ "small virtio devices are read", small_devices_are_read },
 	{ "vsock and adb are read", vsock_is_read },
 	{ "services of the pipe are read", pipe_services_are_read },
 	{ "many services of the pipe are read", as_many_services_as_there_may_be },
