@@ -37,7 +37,6 @@ STEPS=(
 	"blk		tools/ci/blk-test.sh"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"blk-root	tools/ci/blk-root-test.sh"
-	"virtio		tools/ci/virtio-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 	"adb		tools/ci/adb-test.sh"
 )
