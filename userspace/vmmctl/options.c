@@ -136,6 +136,8 @@ void vmm_options_usage(FILE *to)
 	      "  --window auto|on|off  registers readable without an exit\n"
 	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N]\n"
 	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio\n"
+	      "                        these and --disk: also slot=N (0 to 31: that transport) and\n"
+	      "                        legacy (registers of before virtio 1.0)\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
 	      "                        or " VMM_VSOCK_LINUX_NODE "; with the former also\n"
 	      "  --adb auto|on|off     be an emulator on 127.0.0.1:5555 or the next free pair\n"
@@ -230,10 +232,10 @@ static int cpus_option(struct vmm_config *cfg, const char *text)
 
 static int disk_detail(struct vmm_disk *disk, char **text)
 {
-	enum { READONLY, DIRECT, BLOCK, QUEUES };
+	enum { READONLY, DIRECT, BLOCK, QUEUES, SLOT, LEGACY };
 	static char *const words[] = {
 		[READONLY] = "readonly", [DIRECT] = "direct", [BLOCK] = "block",
-		[QUEUES] = "queues", NULL
+		[QUEUES] = "queues", [SLOT] = "slot", [LEGACY] = "legacy", NULL
 	};
 	const char *whole = *text;
 	char *value = NULL;
@@ -255,6 +257,9 @@ static int disk_detail(struct vmm_disk *disk, char **text)
 		if (disk->queues >= 1 && disk->queues <= VMM_DISK_QUEUES)
 			return 0;
 		return vmm_error(-EINVAL, "--disk: there are 1 to %d queues", VMM_DISK_QUEUES);
+	case SLOT:
+	case LEGACY:
+		return vmm_options_place(&disk->place, "disk", whole, value);
 	default:
 		return vmm_error(-EINVAL, "--disk does not know \"%s\"", whole);
 	}
@@ -268,7 +273,8 @@ static int disk_option(struct vmm_config *cfg, char *text)
 
 	if (cfg->disks == VMM_DISKS)
 		return vmm_error(-EINVAL, "--disk: there are at most %d", VMM_DISKS);
-	*disk = (struct vmm_disk){ .path = text, .block_size = 512, .queues = 1 };
+	*disk = (struct vmm_disk){ .path = text, .block_size = 512, .queues = 1,
+				   .place.slot = -1 };
 	text += strcspn(text, ",");
 	if (text == disk->path)
 		return vmm_error(-EINVAL, "--disk has no path");
