@@ -21,6 +21,7 @@
 /* In the order of the reference's command line: storage, network, the others. */
 static const struct vmm_virtio_ops *const virtio_models[] = {
 	&vmm_blk_ops,
+	&vmm_net_ops,
 	&vmm_vsock_ops,
 };
 

@@ -32,6 +32,7 @@ enum opt {
 	OPT_FSTAB_SYSTEM,
 	OPT_FSTAB_VENDOR,
 	OPT_DISK,
+	OPT_NET,
 	OPT_VSOCK,
 	OPT_VSOCK_UDS,
 	OPT_ADB,
@@ -57,6 +58,7 @@ static const struct option options[] = {
 	{ "fstab-system", required_argument, NULL, OPT_FSTAB_SYSTEM },
 	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "net", required_argument, NULL, OPT_NET },
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
 	{ "adb", required_argument, NULL, OPT_ADB },
@@ -136,6 +138,7 @@ void vmm_options_usage(FILE *to)
 	      "  --window auto|on|off  registers readable without an exit\n"
 	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N]\n"
 	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio\n"
+	      "  --net tap=NAME[,mac=MAC]  virtio-net on the host's tap interface, by vhost-net\n"
 	      "                        these and --disk: also slot=N (0 to 31: that transport) and\n"
 	      "                        legacy (registers of before virtio 1.0)\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
@@ -353,6 +356,8 @@ static int virtio_option(struct vmm_config *cfg, int opt)
 	switch (opt) {
 	case OPT_DISK:
 		return disk_option(cfg, optarg);
+	case OPT_NET:
+		return vmm_options_front(cfg, VMM_FRONT_NET, optarg);
 	case OPT_VSOCK:
 		return vsock_option(cfg, optarg);
 	case OPT_VSOCK_UDS:

@@ -240,7 +240,10 @@ void vmm_vhost_ring_stop_ioctls(struct vmm_vhost *vhost, unsigned int index);
 
 /* ---- dev_*.c: models ---- */
 
+void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up);
+
 extern const struct vmm_virtio_ops vmm_blk_ops;
+extern const struct vmm_virtio_ops vmm_net_ops;
 extern const struct vmm_virtio_ops vmm_vsock_ops;
 
 #endif /* VIRTIO_H */
