@@ -33,6 +33,7 @@ enum opt {
 	OPT_FSTAB_VENDOR,
 	OPT_DISK,
 	OPT_NET,
+	OPT_VHOST_USER,
 	OPT_VSOCK,
 	OPT_VSOCK_UDS,
 	OPT_ADB,
@@ -59,6 +60,7 @@ static const struct option options[] = {
 	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "net", required_argument, NULL, OPT_NET },
+	{ "vhost-user", required_argument, NULL, OPT_VHOST_USER },
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
 	{ "adb", required_argument, NULL, OPT_ADB },
@@ -139,6 +141,9 @@ void vmm_options_usage(FILE *to)
 	      "  --disk PATH[,readonly][,direct][,block=512|4096][,queues=N]\n"
 	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio\n"
 	      "  --net tap=NAME[,mac=MAC]  virtio-net on the host's tap interface, by vhost-net\n"
+	      "  --vhost-user TYPE,socket=PATH[,queues=N][,tag=NAME][,mac=MAC]\n"
+	      "                        a device that a process serves: blk, fs (with a tag), net,\n"
+	      "                        rng or console\n"
 	      "                        these and --disk: also slot=N (0 to 31: that transport) and\n"
 	      "                        legacy (registers of before virtio 1.0)\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
@@ -358,6 +363,8 @@ static int virtio_option(struct vmm_config *cfg, int opt)
 		return disk_option(cfg, optarg);
 	case OPT_NET:
 		return vmm_options_front(cfg, VMM_FRONT_NET, optarg);
+	case OPT_VHOST_USER:
+		return vmm_options_front(cfg, VMM_FRONT_VHOST_USER, optarg);
 	case OPT_VSOCK:
 		return vsock_option(cfg, optarg);
 	case OPT_VSOCK_UDS:

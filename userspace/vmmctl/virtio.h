@@ -244,6 +244,7 @@ void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up);
 
 extern const struct vmm_virtio_ops vmm_blk_ops;
 extern const struct vmm_virtio_ops vmm_net_ops;
+extern const struct vmm_virtio_ops vmm_vhost_user_ops;
 extern const struct vmm_virtio_ops vmm_vsock_ops;
 
 #endif /* VIRTIO_H */
