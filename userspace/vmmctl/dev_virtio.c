@@ -23,6 +23,7 @@ static const struct vmm_virtio_ops *const virtio_models[] = {
 	&vmm_blk_ops,
 	&vmm_net_ops,
 	&vmm_vhost_user_ops,
+	&vmm_vdpa_ops,
 	&vmm_vsock_ops,
 };
 

@@ -34,6 +34,7 @@ enum opt {
 	OPT_DISK,
 	OPT_NET,
 	OPT_VHOST_USER,
+	OPT_VDPA,
 	OPT_VSOCK,
 	OPT_VSOCK_UDS,
 	OPT_ADB,
@@ -61,6 +62,7 @@ static const struct option options[] = {
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "net", required_argument, NULL, OPT_NET },
 	{ "vhost-user", required_argument, NULL, OPT_VHOST_USER },
+	{ "vdpa", required_argument, NULL, OPT_VDPA },
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
 	{ "adb", required_argument, NULL, OPT_ADB },
@@ -144,6 +146,7 @@ void vmm_options_usage(FILE *to)
 	      "  --vhost-user TYPE,socket=PATH[,queues=N][,tag=NAME][,mac=MAC]\n"
 	      "                        a device that a process serves: blk, fs (with a tag), net,\n"
 	      "                        rng or console\n"
+	      "  --vdpa dev=NODE       a vDPA device, /dev/vhost-vdpa-N\n"
 	      "                        these and --disk: also slot=N (0 to 31: that transport) and\n"
 	      "                        legacy (registers of before virtio 1.0)\n"
 	      "  --vsock CID[,dev=NODE]    virtio-vsock, by " VMM_VSOCK_ADB_NODE " (default)\n"
@@ -365,6 +368,8 @@ static int virtio_option(struct vmm_config *cfg, int opt)
 		return vmm_options_front(cfg, VMM_FRONT_NET, optarg);
 	case OPT_VHOST_USER:
 		return vmm_options_front(cfg, VMM_FRONT_VHOST_USER, optarg);
+	case OPT_VDPA:
+		return vmm_options_front(cfg, VMM_FRONT_VDPA, optarg);
 	case OPT_VSOCK:
 		return vsock_option(cfg, optarg);
 	case OPT_VSOCK_UDS:

@@ -238,12 +238,30 @@ int vmm_vhost_ring_ioctls(struct vmm_vhost *vhost, unsigned int index,
 			  const struct vmm_vhost_ring *ring, const u64 *address);
 void vmm_vhost_ring_stop_ioctls(struct vmm_vhost *vhost, unsigned int index);
 
+/* ---- vhost_vdpa.c: vDPA devices ---- */
+
+/**
+ * struct vmm_vhost_vdpa - a vDPA device of the kernel
+ * @vhost: the device
+ * @config_fd: eventfd that it signals when its configuration has changed, or -1
+ * @mapped: the guest's memory is mapped for it
+ */
+struct vmm_vhost_vdpa {
+	struct vmm_vhost vhost;
+	int config_fd;
+	bool mapped;
+};
+
+int vmm_vhost_vdpa_open(struct vmm_vhost_vdpa *vdpa, struct vmm_virtio *v, const char *node);
+int vmm_vhost_vdpa_config(struct vmm_vhost_vdpa *vdpa);
+
 /* ---- dev_*.c: models ---- */
 
 void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up);
 
 extern const struct vmm_virtio_ops vmm_blk_ops;
 extern const struct vmm_virtio_ops vmm_net_ops;
+extern const struct vmm_virtio_ops vmm_vdpa_ops;
 extern const struct vmm_virtio_ops vmm_vhost_user_ops;
 extern const struct vmm_virtio_ops vmm_vsock_ops;
 
