@@ -77,7 +77,7 @@ result link_follows_the_interface_by_one_exit_each $?
 
 iperf3 -s > /tmp/iperf 2>&1 &
 iperf_pid=$!
-guest "load up iperf:-n:16M iperf:-R:-n:16M" --cpus 2 --no-reboot --net tap=tap0
+guest "load up iperf:-n:8M iperf:-R:-n:8M" --cpus 2 --no-reboot --net tap=tap0
 sed -n 's/^\(.*\(sender\|receiver\)\)$/# \1/p' "$console"
 appears 2 'receiver$' && printed '^GUEST-EXIT: 0$'
 result iperf3 $?

@@ -66,7 +66,8 @@ find_library() {
 	die "nothing in Debian's packages has $2"
 }
 
-# copy_libraries ROOT DIR FILE: what FILE of ROOT needs, and what that needs.
+# copy_libraries ROOT DIR FILE: what FILE of ROOT needs, and what that needs, and what
+# the C library loads by itself when a thread is cancelled.
 copy_libraries() {
 	local root=$1 dir=$2 file=$3 name library
 
@@ -76,7 +77,8 @@ copy_libraries() {
 		mkdir -p "$dir/${library%/*}"
 		cp -L "$root/$library" "$dir/$library"
 		copy_libraries "$root" "$dir" "$library"
-	done < <(readelf -d "$root/$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+	done < <(readelf -d "$root/$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
+		echo libgcc_s.so.1)
 }
 
 add_program() {
