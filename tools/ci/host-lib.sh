@@ -31,11 +31,11 @@ result() {
 	fi
 }
 
-# boot COMMAND OPTION...: runs COMMAND in a guest; vmmctl's exit code.
+# boot COMMAND OPTION...: runs COMMAND in a guest, which has five minutes.
 boot() {
 	command=$1
 	shift
-	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+	timeout 300 vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 		--memory 512M --append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$command\"" \
 		"$@" </dev/null 2>&1 | tr -d '\r' > "$console"
 }
