@@ -35,7 +35,7 @@ STEPS=(
 	"guest		tools/ci/guest-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"blk		tools/ci/blk-test.sh"
-	"net		tools/ci/net-test.sh"
+	"net		tools/ci/net-test.sh net"
 	"vsock		tools/ci/vsock-test.sh"
 	"adb		tools/ci/adb-test.sh"
 )

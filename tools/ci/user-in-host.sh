@@ -69,7 +69,7 @@ boot_pid=$!
 waits_for 1 GUEST-READY $boot_pid
 for round in 1 2 3 4; do
 	waits_for 1 "^round: $round" $boot_pid
-	usleep 700000
+	usleep $((round * 300000))
 	kill -9 $qsd_pid
 	wait $qsd_pid
 	usleep 300000
@@ -101,8 +101,11 @@ printed '^GUEST-EXIT: 0$' && [ "$(said 'fs: in')" = "$(sum /tmp/data)" ] &&
 	[ "$(said 'fs: out')" = "$(sum /tmp/share/dir/out)" ]
 result virtiofsd $?
 
+# passt changes its root, which it cannot do where that is the initial RAM disk.
+mkdir /root-of-its-own
+mount -o rbind / /root-of-its-own
 echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range
-passt -f --vhost-user -s /tmp/passt -4 -i tap0 -a 10.0.2.15 -n 24 -g 10.0.2.2 \
+chroot /root-of-its-own passt -f --vhost-user -s /tmp/passt -4 -i tap0 -a 10.0.2.15 -n 24 -g 10.0.2.2 \
 	--map-host-loopback 10.0.2.2 --runas 0 > /tmp/passt.log 2>&1 &
 passt_pid=$!
 waits_until [ -S /tmp/passt ]

@@ -185,6 +185,7 @@ static int offer_requests(struct vmm_vhost_user *vu)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
+	vmm_vu_patience(pair[0]);
 	err = tell(vu, VU_SET_BACKEND_REQ_FD, NULL, 0, pair[1]);
 	close(pair[1]);
 	if (err)

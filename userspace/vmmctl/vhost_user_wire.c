@@ -16,6 +16,18 @@
 #define VU_PATIENCE	10	/* seconds */
 
 /**
+ * vmm_vu_patience - do not wait for ever
+ * @sock: connection to a process
+ */
+void vmm_vu_patience(int sock)
+{
+	struct timeval patience = { .tv_sec = VU_PATIENCE };
+
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
+/**
  * vmm_vu_connect - connect to a process that serves a device
  * @path: its socket
  *
@@ -24,7 +36,6 @@
 int vmm_vu_connect(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = VU_PATIENCE };
 	int sock;
 	int err;
 
@@ -34,9 +45,8 @@ int vmm_vu_connect(const char *path)
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return -errno;
-	/* A connect would wait for a process that does not accept; so it too. */
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	/* For the connect as well, which waits for a process that does not accept. */
+	vmm_vu_patience(sock);
 	if (connect(sock, (struct sockaddr *)&address, sizeof(address))) {
 		err = -errno;
 		close(sock);
