@@ -5,7 +5,7 @@
 # Linux' vhost-net; Debian's qemu-storage-daemon, virtiofsd and passt by vhost-user, and
 # the first of them as a vDPA device. On an emulated arm64 host: KTAP on standard output.
 #
-#	tools/ci/net-test.sh [PART]...	net: vhost-net; user: processes
+#	tools/ci/net-test.sh [PART]...	net: vhost-net; user: processes, iperf3
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 

@@ -2,16 +2,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The part of the test of devices that processes serve (vhost-user, vDPA by VDUSE)
-# inside the host (busybox's sh): stock guests, Debian's programs.
+# inside the host (busybox's sh): stock guests, Debian's programs; iperf3 over vhost-net.
 set -u
 
 . /ranchu/net-lib.sh
 
 load_modules
-echo "1..9"
+echo "1..10"
 modprobe tun && modprobe vhost_net && modprobe vhost_vsock || exit 1
 tunctl -t tap0 > /dev/null
 network_up
+
+iperf3 -s > /tmp/iperf 2>&1 &
+iperf_pid=$!
+guest "load up iperf:-n:8M iperf:-R:-n:8M" --cpus 2 --no-reboot --net tap=tap0
+sed -n 's/^\(.*\(sender\|receiver\)\)$/# \1/p' "$console"
+appears 2 'receiver$' && printed '^GUEST-EXIT: 0$'
+result iperf3 $?
+kill $iperf_pid
 
 # qsd EXPORT...: qemu-storage-daemon, with the image /tmp/q.
 qsd() {
