@@ -37,6 +37,7 @@ STEPS=(
 	"blk		tools/ci/blk-test.sh"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"blk-root	tools/ci/blk-root-test.sh"
+	"net		tools/ci/net-test.sh net"
 	"vsock		tools/ci/vsock-test.sh"
 	"adb		tools/ci/adb-test.sh"
 )

@@ -5,39 +5,9 @@
 # guest its own way and looks at what it printed and how vmmctl ended.
 set -u
 
-while read -r module; do
-	insmod "/ranchu/modules/$module.ko" || exit 1
-done < /ranchu/modules/order
+. /ranchu/host-lib.sh
 
-number=0
-failed=0
-console=/tmp/console
-
-# result NAME 0|1
-result() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		sed 's/^/# /' "$console"
-		echo "not ok $number $1"
-		failed=$((failed + 1))
-	fi
-}
-
-# boot COMMAND OPTION...: runs COMMAND in a guest; vmmctl's exit code.
-boot() {
-	command=$1
-	shift
-	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
-		--memory 512M --append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$command\"" \
-		"$@" </dev/null 2>&1 | tr -d '\r' > "$console"
-}
-
-printed() {
-	grep -q "$1" "$console"
-}
-
+load_modules
 echo "1..7"
 
 vmmctl doctor > "$console" 2>&1
@@ -70,14 +40,14 @@ printed '^GUEST-EXIT: 0$' && printed 'pipes open=20'
 result no_window $?
 
 # A reset boots the guest again, with working pipes, until we end it.
+: > "$console"
 boot "pipe_guest pipes 20 && reboot -f" --cpus 2 &
-while [ "$(grep -c 'pipes open=20' "$console")" -lt 2 ] && pidof vmmctl >/dev/null; do
-	sleep 1
-done
+boot_pid=$!
+waits_for 2 'pipes open=20' "$boot_pid"
+again=$?
 killall -TERM vmmctl
-wait
-[ "$(grep -c 'pipes open=20' "$console")" -ge 2 ]
-result reset_boots_again $?
+wait "$boot_pid"
+result reset_boots_again $again
 
-tac /ranchu/modules/order | xargs rmmod || failed=1
+unload_modules || failed=1
 [ "$failed" -eq 0 ]

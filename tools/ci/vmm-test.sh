@@ -12,6 +12,6 @@ set -euo pipefail
 cd "$RANCHU_TOP"
 OVERLAY=$RANCHU_BUILD/lab/overlay-vmm
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
-cp tools/ci/vmm-in-host.sh "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/vmm-in-host.sh "$OVERLAY/ranchu/"
 exec tools/lab/run.sh --host "$1" --timeout 600 --overlay "$OVERLAY" -- \
 	sh /ranchu/vmm-in-host.sh

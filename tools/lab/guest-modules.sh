@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Adds to a guest's archive (guest-initrd.sh) modules of Debian's kernel, with what
-# they need, and programs, in /bin. guest-load, also there, loads the modules.
+# they need, and programs, in /bin: files, or names of Debian's (program.sh).
+# guest-load, also there, loads the modules.
 #
 #	tools/lab/guest-modules.sh INITRD MODULE... [-- PROGRAM...]
 set -euo pipefail
@@ -31,7 +32,10 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# -eq 0 ] || shift
 for program in "$RANCHU_TOP/tools/lab/guest-load" "$@"; do
-	install -m 755 "$program" "$stage/bin/"
+	case $program in
+	*/*) install -m 755 "$program" "$stage/bin/" ;;
+	*) "$RANCHU_TOP/tools/lab/program.sh" "$stage" "$program" ;;
+	esac
 done
 
 # The kernel takes a second archive behind the first.

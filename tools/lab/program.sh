@@ -3,34 +3,45 @@
 #
 # Lays programs of Debian's for arm64, with the libraries that they need, into the
 # root file system DIR of a host or a guest. They come from bookworm-backports where
-# that has them: adb and adbd of bookworm itself are too old or not there.
+# that has them: adb and adbd of bookworm itself are too old or not there. Some come
+# from trixie, with its libraries: bookworm's are too old or not there in any suite.
+# One DIR has programs of one of the two.
 #
 #	tools/lab/program.sh DIR NAME...	names: see PROGRAMS
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$RANCHU_TOP/tools/lab/apt.sh"
 
-# Package, and the program's file there; it becomes DIR/bin/NAME.
+# Package, the program's file there, and where the package is from; the program
+# becomes DIR/bin/NAME.
 PROGRAMS="
-adb		usr/lib/android-sdk/platform-tools/adb
-adbd		usr/lib/android-sdk/platform-tools/adbd
-socat		usr/bin/socat
-qemu-system-arm	usr/bin/qemu-system-aarch64
-fio		usr/bin/fio
-dmsetup		sbin/dmsetup
+adb		usr/lib/android-sdk/platform-tools/adb	backports
+adbd		usr/lib/android-sdk/platform-tools/adbd	backports
+socat		usr/bin/socat				backports
+qemu-system-arm	usr/bin/qemu-system-aarch64		backports
+fio		usr/bin/fio				backports
+dmsetup		sbin/dmsetup				backports
+iperf3		usr/bin/iperf3				trixie
+iproute2	usr/sbin/vdpa				trixie
+passt		usr/bin/passt				trixie
+qemu-utils	usr/bin/qemu-storage-daemon		trixie
+qemu-utils	usr/bin/qemu-img			trixie
+virtiofsd	usr/libexec/virtiofsd			trixie
 "
+# What apt calls them.
+declare -A SUITES=([backports]=bookworm-backports [trixie]=trixie)
 LIBRARIES=(lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu/android
 	   usr/lib/aarch64-linux-gnu/ceph)
-LOADER=lib/ld-linux-aarch64.so.1
+LOADER=lib/ld-linux-aarch64.so.1	# trixie's is below usr
 
-# unpack_program PACKAGE DIR: with everything it depends on.
+# unpack_program PACKAGE FROM DIR: with everything it depends on.
 unpack_program() {
-	local package=$1 root=$2 deb
+	local package=$1 from=$2 root=$3 deb
 
 	mkdir -p "$root/archives/partial"
 	long_step "downloading $package" "$LOGS/download.log" \
-		apt_run backports apt-get install -y --download-only \
-		--no-install-recommends -t bookworm-backports \
+		apt_run "$from" apt-get install -y --download-only \
+		--no-install-recommends -t "${SUITES[$from]}" \
 		-o "Dir::Cache::archives=$root/archives" -o Debug::NoLocking=1 "$package"
 	for deb in "$root"/archives/*.deb; do
 		dpkg-deb -x "$deb" "$root"
@@ -38,11 +49,11 @@ unpack_program() {
 	rm -rf "${root:?}/archives" "$root/usr/share"
 }
 
-# Sets UNPACKED to where the package $1 is in the cache.
+# fetch_program PACKAGE FROM: sets UNPACKED to where the package is in the cache.
 fetch_program() {
-	[ -d "$RANCHU_CACHE/program-$1-arm64" ] || [ -d "$RANCHU_CACHE/apt-backports" ] ||
-		apt_setup backports arm64 bookworm-backports
-	unpack_once "program-$1" arm64 unpack_program "$1"
+	[ -d "$RANCHU_CACHE/program-$1-arm64" ] || [ -d "$RANCHU_CACHE/apt-$2" ] ||
+		apt_setup "$2" arm64 "${SUITES[$2]}"
+	unpack_once "program-$1" arm64 unpack_program "$1" "$2"
 }
 
 # Where the library $2 is below $1.
@@ -58,7 +69,8 @@ find_library() {
 	die "nothing in Debian's packages has $2"
 }
 
-# copy_libraries ROOT DIR FILE: what FILE of ROOT needs, and what that needs.
+# copy_libraries ROOT DIR FILE: what FILE of ROOT needs, and what that needs, and what
+# the C library loads by itself when a thread is cancelled.
 copy_libraries() {
 	local root=$1 dir=$2 file=$3 name library
 
@@ -68,19 +80,21 @@ copy_libraries() {
 		mkdir -p "$dir/${library%/*}"
 		cp -L "$root/$library" "$dir/$library"
 		copy_libraries "$root" "$dir" "$library"
-	done < <(readelf -d "$root/$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+	done < <(readelf -d "$root/$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
+		echo libgcc_s.so.1)
 }
 
 add_program() {
-	local dir=$1 name=$2 package file
+	local dir=$1 name=$2 package file from
 
-	while read -r package file; do
+	while read -r package file from; do
 		[ "${file##*/}" = "$name" ] || continue
-		fetch_program "$package"
+		fetch_program "$package" "$from"
 		[ -e "$UNPACKED/$file" ] || die "package $package has no $file"
 		mkdir -p "$dir/bin" "$dir/lib"
 		cp -L "$UNPACKED/$file" "$dir/bin/$name"
-		cp -L "$UNPACKED/$LOADER" "$dir/$LOADER"
+		cp -L "$UNPACKED/$LOADER" "$dir/$LOADER" 2>/dev/null ||
+			cp -L "$UNPACKED/usr/$LOADER" "$dir/$LOADER"
 		copy_libraries "$UNPACKED" "$dir" "$file"
 		return
 	done <<<"$PROGRAMS"

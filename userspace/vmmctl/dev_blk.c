@@ -48,18 +48,14 @@ static int blk_run(struct blk *blk, int running)
 	return ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_SET_RUNNING, &running) ? -errno : 0;
 }
 
-/* A driver may use fewer queues than there are; the first ones. */
 static int blk_start(struct vmm_virtio *v)
 {
 	struct blk *blk = v->state;
-	unsigned int rings = 1;
 	int err;
 
-	while (rings < v->queues && v->queue[rings].ready)
-		rings++;
 	if (blk->user)
-		return vmm_user_blk_start(blk->user, rings);
-	err = vmm_vhost_start(&blk->vhost, rings);
+		return vmm_user_blk_start(blk->user, vmm_vhost_ready(v));
+	err = vmm_vhost_start(&blk->vhost, vmm_vhost_ready(v));
 	if (err)
 		return err;
 	err = blk_run(blk, 1);
@@ -214,6 +210,11 @@ static unsigned int blk_count(const struct vmm_config *cfg)
 	return cfg->disks;
 }
 
+static const struct vmm_place *blk_place(const struct vmm_config *cfg, unsigned int index)
+{
+	return &cfg->disk[index].place;
+}
+
 /** virtio-blk. */
 const struct vmm_virtio_ops vmm_blk_ops = {
 	.name = "blk",
@@ -221,6 +222,7 @@ const struct vmm_virtio_ops vmm_blk_ops = {
 	.queues = VMM_VIRTIO_QUEUES,
 	.queue_max = BLK_QUEUE_MAX,
 	.count = blk_count,
+	.place = blk_place,
 	.create = blk_create,
 	.destroy = blk_destroy,
 	.start = blk_start,

@@ -6,7 +6,8 @@
  * With a register window the guest reads all of them without an exit; without
  * one the same memory answers exits. Devices get the transports from the highest
  * one down, in the order of the table below: guests know disks by the addresses
- * that come of it.
+ * that come of it. Those that the command line has put somewhere are put there, and
+ * the others pass by.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@
 /* In the order of the reference's command line: storage, network, the others. */
 static const struct vmm_virtio_ops *const virtio_models[] = {
 	&vmm_blk_ops,
+	&vmm_net_ops,
+	&vmm_vhost_user_ops,
+	&vmm_vdpa_ops,
 	&vmm_vsock_ops,
 	&vmm_rng_ops,
 	&vmm_balloon_ops,
@@ -81,7 +85,7 @@ static int transport_doorbells(struct bank *b, struct vmm_virtio *v)
 		err = vmm_vm_ioeventfd(v->vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, i,
 				       v->queue[i].kick_fd);
 	if (err)
-		return vmm_error(-err, "KVM refuses the doorbells of virtio-%s", v->ops->name);
+		return vmm_error(-err, "KVM refuses the doorbells of virtio-%s", v->name);
 	return 0;
 }
 
@@ -148,6 +152,10 @@ static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned 
 		return vmm_error(ENOMEM, "virtio-%s", ops->name);
 	v->ops = ops;
 	v->index = index;
+	v->legacy = ops->place && ops->place(v->vm->cfg, index)->legacy;
+	v->name = ops->name;
+	v->id = ops->id;
+	v->queue_max = ops->queue_max;
 	v->queues = ops->queues;
 	err = ops->create(v);
 	if (err)
@@ -169,20 +177,56 @@ err_free:
 	return err;
 }
 
+/* The transport that the command line wants for a device, or -1 for any. */
+static int slot_wanted(const struct bank *b, const struct vmm_virtio_ops *ops, unsigned int index)
+{
+	return ops->place ? ops->place(b->dev->vm->cfg, index)->slot : -1;
+}
+
+/* A transport that no device may have by itself, as one has asked for it. */
+static bool slot_reserved(const struct bank *b, int slot)
+{
+	unsigned int i;
+	unsigned int j;
+
+	for (i = 0; i < ARRAY_SIZE(virtio_models); i++) {
+		for (j = 0; j < virtio_models[i]->count(b->dev->vm->cfg); j++) {
+			if (slot_wanted(b, virtio_models[i], j) == slot)
+				return true;
+		}
+	}
+	return false;
+}
+
+static int slot_find(const struct bank *b, const struct vmm_virtio_ops *ops, unsigned int index)
+{
+	int slot = slot_wanted(b, ops, index);
+
+	if (slot >= 0)
+		return b->v[slot] ? vmm_error(-EBUSY, "two virtio devices want slot %d", slot) :
+				    slot;
+	for (slot = b->dev->row->count - 1; slot >= 0; slot--) {
+		if (!b->v[slot] && !slot_reserved(b, slot))
+			return slot;
+	}
+	return vmm_error(-ENOSPC, "more virtio devices than transports");
+}
+
 static int bank_plug_all(struct bank *b)
 {
-	unsigned int slot = b->dev->row->count;
 	unsigned int count;
 	unsigned int i;
 	unsigned int j;
+	int slot;
 	int err;
 
 	for (i = 0; i < ARRAY_SIZE(virtio_models); i++) {
 		count = virtio_models[i]->count(b->dev->vm->cfg);
 		for (j = 0; j < count; j++) {
-			if (!slot)
-				return vmm_error(-ENOSPC, "more virtio devices than transports");
-			err = bank_plug(b, virtio_models[i], j, --slot);
+			slot = slot_find(b, virtio_models[i], j);
+			if (slot < 0)
+				return slot;
+			err = bank_plug(b, virtio_models[i], j, slot);
 			if (err)
 				return err;
 		}

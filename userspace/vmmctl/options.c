@@ -32,6 +32,9 @@ enum opt {
 	OPT_FSTAB_SYSTEM,
 	OPT_FSTAB_VENDOR,
 	OPT_DISK,
+	OPT_NET,
+	OPT_VHOST_USER,
+	OPT_VDPA,
 	OPT_VIRTIO,
 	OPT_VSOCK,
 	OPT_VSOCK_UDS,
@@ -58,6 +61,9 @@ static const struct option options[] = {
 	{ "fstab-system", required_argument, NULL, OPT_FSTAB_SYSTEM },
 	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "net", required_argument, NULL, OPT_NET },
+	{ "vhost-user", required_argument, NULL, OPT_VHOST_USER },
+	{ "vdpa", required_argument, NULL, OPT_VDPA },
 	{ "virtio", required_argument, NULL, OPT_VIRTIO },
 	{ "vsock", required_argument, NULL, OPT_VSOCK },
 	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
@@ -146,6 +152,13 @@ void vmm_options_usage(FILE *to)
 	      "                        [,fstab=system|vendor]\n"
 	      "                        a virtio-blk disk; again for more; the first at a003e00.virtio_mmio;\n"
 	      "                        at SIGUSR2 the guest is told of sizes that have changed\n"
+	      "  --net tap=NAME[,mac=MAC]  virtio-net on the host's tap interface, by vhost-net\n"
+	      "  --vhost-user TYPE,socket=PATH[,queues=N][,tag=NAME][,mac=MAC]\n"
+	      "                        a device that a process serves: blk, fs (with a tag), net,\n"
+	      "                        rng or console\n"
+	      "  --vdpa dev=NODE       a vDPA device, /dev/vhost-vdpa-N\n"
+	      "                        these and --disk: also slot=N (0 to 31: that transport) and\n"
+	      "                        legacy (registers of before virtio 1.0)\n"
 	      "  --virtio rng          the host's random numbers\n"
 	      "  --virtio balloon[=SIZE]   SIZE of the guest's memory, and what is free, is the host's\n"
 	      "  --virtio console=PATH the guest's /dev/hvc0 is a connection to the Unix socket PATH\n"
@@ -245,10 +258,11 @@ static int cpus_option(struct vmm_config *cfg, const char *text)
 
 static int disk_detail(struct vmm_disk *disk, char **text)
 {
-	enum { READONLY, DIRECT, BLOCK, QUEUES, SERVED, FSTAB };
+	enum { READONLY, DIRECT, BLOCK, QUEUES, SERVED, FSTAB, SLOT, LEGACY };
 	static char *const words[] = {
 		[READONLY] = "readonly", [DIRECT] = "direct", [BLOCK] = "block",
-		[QUEUES] = "queues", [SERVED] = "served", [FSTAB] = "fstab", NULL
+		[QUEUES] = "queues", [SERVED] = "served", [FSTAB] = "fstab",
+		[SLOT] = "slot", [LEGACY] = "legacy", NULL
 	};
 	const char *whole = *text;
 	char *value = NULL;
@@ -280,6 +294,9 @@ static int disk_detail(struct vmm_disk *disk, char **text)
 		if (value && (!strcmp(value, "system") || !strcmp(value, "vendor")))
 			return 0;
 		return vmm_error(-EINVAL, "--disk is fstab=system or fstab=vendor");
+	case SLOT:
+	case LEGACY:
+		return vmm_options_place(&disk->place, "disk", whole, value);
 	default:
 		return vmm_error(-EINVAL, "--disk does not know \"%s\"", whole);
 	}
@@ -293,7 +310,8 @@ static int disk_option(struct vmm_config *cfg, char *text)
 
 	if (cfg->disks == VMM_DISKS)
 		return vmm_error(-EINVAL, "--disk: there are at most %d", VMM_DISKS);
-	*disk = (struct vmm_disk){ .path = text, .block_size = 512, .queues = 1 };
+	*disk = (struct vmm_disk){ .path = text, .block_size = 512, .queues = 1,
+				   .place.slot = -1 };
 	text += strcspn(text, ",");
 	if (text == disk->path)
 		return vmm_error(-EINVAL, "--disk has no path");
@@ -429,6 +447,12 @@ static int virtio_option(struct vmm_config *cfg, int opt)
 	switch (opt) {
 	case OPT_DISK:
 		return disk_option(cfg, optarg);
+	case OPT_NET:
+		return vmm_options_front(cfg, VMM_FRONT_NET, optarg);
+	case OPT_VHOST_USER:
+		return vmm_options_front(cfg, VMM_FRONT_VHOST_USER, optarg);
+	case OPT_VDPA:
+		return vmm_options_front(cfg, VMM_FRONT_VDPA, optarg);
 	case OPT_VIRTIO:
 		return extra_option(cfg, optarg);
 	case OPT_VSOCK:

@@ -2,8 +2,7 @@
 /*
  * virtio devices, from the guest inwards: the registers of one transport
  * (virtio_mmio.c), the board's 32 transports and their wiring to KVM
- * (dev_virtio.c), rings that a vhost device of the kernel serves (vhost.c), and
- * the models (dev_blk.c, dev_vsock.c).
+ * (dev_virtio.c), rings that somebody else serves (vhost*.c), and the models.
  *
  * A model is a struct vmm_virtio_ops and a row in dev_virtio.c's table.
  */
@@ -25,6 +24,8 @@ struct vmm_virtio;
  * @driver: of the available ring (packed: of the driver's event structure)
  * @device: of the used ring (packed: of the device's event structure)
  * @kick_fd: eventfd that QueueNotify signals
+ * @align: legacy: what the used ring is aligned to
+ * @pfn: legacy: number of the page where the ring begins, as the driver wrote it
  */
 struct vmm_virtio_queue {
 	u32 num;
@@ -33,6 +34,8 @@ struct vmm_virtio_queue {
 	u64 driver;
 	u64 device;
 	int kick_fd;
+	u32 align;
+	u32 pfn;
 };
 
 /**
@@ -42,6 +45,8 @@ struct vmm_virtio_queue {
  * @queues: how many at most, no more than VMM_VIRTIO_QUEUES
  * @queue_max: entries of each, at most
  * @count: how many such devices the command line asks for
+ * @place: which transport the command line wants for device number @index, and of
+ *	what kind; optional
  * @create: makes device number @v->index: sets @v->offered, and the
  *	configuration by vmm_virtio_config(); main thread
  * @destroy: undoes @create; main thread, no vCPU runs
@@ -63,6 +68,7 @@ struct vmm_virtio_ops {
 	unsigned int queues;
 	u32 queue_max;
 	unsigned int (*count)(const struct vmm_config *cfg);
+	const struct vmm_place *(*place)(const struct vmm_config *cfg, unsigned int index);
 	int (*create)(struct vmm_virtio *v);
 	void (*destroy)(struct vmm_virtio *v);
 	int (*start)(struct vmm_virtio *v);
@@ -79,7 +85,12 @@ struct vmm_virtio_ops {
  * @index: which of the devices of this model
  * @slot: which transport
  * @state: belongs to the model
- * @queues: how many; the model may lower it while it is created
+ * @legacy: the registers are those of version 1
+ * @name: for messages; this and the next three are @ops' unless the model changes
+ *	them while it is created
+ * @id: virtio device id
+ * @queue_max: entries of each queue, at most
+ * @queues: how many; no more than @ops says
  * @offered: features; set by the model, then constant
  * @call_fd: eventfd that raises the interrupt
  * @regs: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
@@ -89,6 +100,7 @@ struct vmm_virtio_ops {
  * @offered_sel: which half of @offered is shown
  * @accepted_sel: which half of @accepted is written
  * @queue_sel: which queue is shown and written
+ * @page_size: legacy: bytes of the driver's pages
  * @status: device status
  * @config_pending: the driver has yet to acknowledge a change of configuration
  * @running: between @ops->start and @ops->stop
@@ -100,6 +112,10 @@ struct vmm_virtio {
 	unsigned int index;
 	unsigned int slot;
 	void *state;
+	bool legacy;
+	const char *name;
+	u32 id;
+	u32 queue_max;
 	unsigned int queues;
 	u64 offered;
 	int call_fd;
@@ -109,6 +125,7 @@ struct vmm_virtio {
 	u32 offered_sel;
 	u32 accepted_sel;
 	u32 queue_sel;
+	u32 page_size;
 	u32 status;
 	bool config_pending;
 	bool running;
@@ -130,19 +147,74 @@ static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int 
 	return v->accepted >> feature & 1;
 }
 
-/* ---- vhost.c: rings that a vhost device serves ---- */
+/* ---- vhost.c: rings that somebody else serves ---- */
+
+struct vmm_vhost;
 
 /**
- * struct vmm_vhost - a vhost device of the kernel
+ * struct vmm_vhost_area - a piece of a ring in guest memory
+ * @gpa: where
+ * @len: bytes
+ */
+struct vmm_vhost_area {
+	u64 gpa;
+	u64 len;
+};
+
+/**
+ * struct vmm_vhost_ring - a queue as whoever serves it gets it
+ * @num: entries
+ * @base: where the device goes on, as VHOST_SET_VRING_BASE counts
+ * @area: descriptors, available and used ring (packed: the two event structures)
+ * @hva: the same as pointers
+ * @kick_fd: the driver signals it
+ * @call_fd: interrupts the driver
+ * @err_fd: signalled when the ring is broken, or -1
+ */
+struct vmm_vhost_ring {
+	u32 num;
+	u32 base;
+	struct vmm_vhost_area area[3];
+	void *hva[3];
+	int kick_fd;
+	int call_fd;
+	int err_fd;
+};
+
+/**
+ * struct vmm_vhost_ops - a way to speak to whoever serves a device's rings
+ * @set_features: tell what driver and device agreed upon
+ * @set_ring: give a ring
+ * @stop_ring: take it back
+ * @run: rings were all given, or taken back: after the latter, and if there is no
+ *	such function after @stop_ring, nobody uses them; optional
+ * @close: undo what only this way of speaking needs; optional
+ *
+ * The first four are called with the virtio device's lock held, and return 0 or
+ * -errno without a message.
+ */
+struct vmm_vhost_ops {
+	int (*set_features)(struct vmm_vhost *vhost, u64 features);
+	int (*set_ring)(struct vmm_vhost *vhost, unsigned int index,
+			const struct vmm_vhost_ring *ring);
+	void (*stop_ring)(struct vmm_vhost *vhost, unsigned int index);
+	int (*run)(struct vmm_vhost *vhost, bool run);
+	void (*close)(struct vmm_vhost *vhost);
+};
+
+/**
+ * struct vmm_vhost - whoever serves the rings of a virtio device
+ * @ops: how to speak to it
  * @v: whose queues it serves
- * @node: its device node
- * @fd: the open node
- * @err_fd: eventfd that it signals when the guest broke a ring
+ * @node: its device node, or its socket
+ * @fd: the open node, or the connection
+ * @err_fd: eventfd that it signals when the guest broke a ring, or -1
  * @features: what it offers
  * @rings: how many it was given, while it runs
  * @blamed: the guest was blamed
  */
 struct vmm_vhost {
+	const struct vmm_vhost_ops *ops;
 	struct vmm_virtio *v;
 	const char *node;
 	int fd;
@@ -154,18 +226,50 @@ struct vmm_vhost {
 
 int vmm_vhost_blame(struct vmm_vhost *vhost, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-int vmm_virtio_ring(const struct vmm_virtio *v, unsigned int index, void *part[3]);
+int vmm_virtio_ring(const struct vmm_virtio *v, unsigned int index,
+		    struct vmm_vhost_area area[3], void *hva[3]);
+int vmm_vhost_watch(struct vmm_vhost *vhost);
+void vmm_vhost_close(struct vmm_vhost *vhost);
+int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features);
+int vmm_vhost_ring(const struct vmm_vhost *vhost, unsigned int index, struct vmm_vhost_ring *ring);
+int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings);
+void vmm_vhost_stop(struct vmm_vhost *vhost);
+unsigned int vmm_vhost_ready(const struct vmm_virtio *v);
+
+/* ---- vhost_kernel.c: vhost devices of the kernel ---- */
+
 int vmm_vhost_set_mem(int fd, const struct vmm_mem *mem);
 int vmm_vhost_open(struct vmm_vhost *vhost, struct vmm_virtio *v, const char *node,
 		   const char *module);
-void vmm_vhost_close(struct vmm_vhost *vhost);
-int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features);
-int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings);
-void vmm_vhost_stop(struct vmm_vhost *vhost);
+int vmm_vhost_ring_ioctls(struct vmm_vhost *vhost, unsigned int index,
+			  const struct vmm_vhost_ring *ring, const u64 *address);
+void vmm_vhost_ring_stop_ioctls(struct vmm_vhost *vhost, unsigned int index);
+
+/* ---- vhost_vdpa.c: vDPA devices ---- */
+
+/**
+ * struct vmm_vhost_vdpa - a vDPA device of the kernel
+ * @vhost: the device
+ * @config_fd: eventfd that it signals when its configuration has changed, or -1
+ * @mapped: the guest's memory is mapped for it
+ */
+struct vmm_vhost_vdpa {
+	struct vmm_vhost vhost;
+	int config_fd;
+	bool mapped;
+};
+
+int vmm_vhost_vdpa_open(struct vmm_vhost_vdpa *vdpa, struct vmm_virtio *v, const char *node);
+int vmm_vhost_vdpa_config(struct vmm_vhost_vdpa *vdpa);
 
 /* ---- dev_*.c: models ---- */
 
+void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up);
+
 extern const struct vmm_virtio_ops vmm_blk_ops;
+extern const struct vmm_virtio_ops vmm_net_ops;
+extern const struct vmm_virtio_ops vmm_vdpa_ops;
+extern const struct vmm_virtio_ops vmm_vhost_user_ops;
 
 /* user_blk.c: a disk that vmmctl serves itself */
 struct vmm_user_blk;

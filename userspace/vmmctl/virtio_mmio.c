@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The registers of one virtio-mmio transport, version 2: the state machine that
- * a driver walks through, and nothing of KVM.
+ * The registers of one virtio-mmio transport, version 2, or version 1 for drivers
+ * from before virtio 1.0: the state machine that a driver walks through, and nothing
+ * of KVM.
  *
  * Everything that can be read is kept in memory as the driver is to read it, and
  * each write brings that memory up to date. So it does not matter whether the
@@ -13,7 +14,8 @@
  * rings anyway. An acknowledged change of configuration is a 3 and does get here.
  *
  * Source: Virtual I/O Device (VIRTIO) Version 1.2, 4.2.2 MMIO Device Register
- * Layout; 2.1 Device Status Field; 3.1.1 Driver Requirements: Device Initialization.
+ * Layout, 4.2.4 Legacy interface; 2.1 Device Status Field; 3.1.1 Driver Requirements:
+ * Device Initialization; 2.7.2 for where a legacy ring's pieces are.
  */
 #include <endian.h>
 #include <string.h>
@@ -23,6 +25,7 @@
 #include "virtio.h"
 
 #define VIRTIO_MMIO_MAGIC	0x74726976	/* "virt" */
+#define VIRTIO_MMIO_LEGACY	1
 #define VIRTIO_MMIO_MODERN	2
 /* What the reference's transports say: "QEMU". */
 #define VIRTIO_MMIO_VENDOR	0x554d4551
@@ -100,8 +103,11 @@ static void show_queue(struct vmm_virtio *v)
 {
 	const struct vmm_virtio_queue *q = queue_selected(v);
 
-	reg_set(v->regs, VIRTIO_MMIO_QUEUE_NUM_MAX, q ? v->ops->queue_max : 0);
-	reg_set(v->regs, VIRTIO_MMIO_QUEUE_READY, q && q->ready);
+	reg_set(v->regs, VIRTIO_MMIO_QUEUE_NUM_MAX, q ? v->queue_max : 0);
+	if (v->legacy)
+		reg_set(v->regs, VIRTIO_MMIO_QUEUE_PFN, q ? q->pfn : 0);
+	else
+		reg_set(v->regs, VIRTIO_MMIO_QUEUE_READY, q && q->ready);
 }
 
 static void show_status(struct vmm_virtio *v)
@@ -119,12 +125,13 @@ static void show_status(struct vmm_virtio *v)
 /* There are no shared memory regions: the length of each is -1. */
 static void show_identity(struct vmm_virtio *v)
 {
+	reg_set(v->regs, VIRTIO_MMIO_VERSION, v->legacy ? VIRTIO_MMIO_LEGACY : VIRTIO_MMIO_MODERN);
 	reg_set(v->regs, VIRTIO_MMIO_VENDOR_ID, VIRTIO_MMIO_VENDOR);
 	reg_set(v->regs, VIRTIO_MMIO_SHM_LEN_LOW, ~0U);
 	reg_set(v->regs, VIRTIO_MMIO_SHM_LEN_HIGH, ~0U);
 	reg_set(v->regs, VIRTIO_MMIO_SHM_BASE_LOW, ~0U);
 	reg_set(v->regs, VIRTIO_MMIO_SHM_BASE_HIGH, ~0U);
-	reg_set(v->regs, VIRTIO_MMIO_DEVICE_ID, v->ops->id);
+	reg_set(v->regs, VIRTIO_MMIO_DEVICE_ID, v->id);
 }
 
 static void config_interrupt_locked(struct vmm_virtio *v)
@@ -192,7 +199,7 @@ static void reset_locked(struct vmm_virtio *v)
 	v->config_pending = false;
 	for (i = 0; i < v->queues; i++) {
 		v->queue[i] = (struct vmm_virtio_queue){
-			.num = v->ops->queue_max,
+			.num = v->queue_max,
 			.kick_fd = v->queue[i].kick_fd,
 		};
 	}
@@ -201,9 +208,17 @@ static void reset_locked(struct vmm_virtio *v)
 	show_status(v);
 }
 
+/* What a legacy driver never says, as there was nothing to say it with. */
+static bool features_agreed(const struct vmm_virtio *v)
+{
+	if (v->legacy)
+		return !(v->accepted & ~v->offered);
+	return v->status & VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
 /*
  * Bits only come; a write of 0 is how they go. FEATURES_OK stays away from a
- * driver that wants what there is not, or that is older than virtio 1.0.
+ * driver that wants what there is not, or whose age is not the transport's.
  */
 static void write_status(struct vmm_virtio *v, u32 value)
 {
@@ -217,7 +232,7 @@ static void write_status(struct vmm_virtio *v, u32 value)
 		more &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	v->status |= more;
 	if (more & VIRTIO_CONFIG_S_DRIVER_OK) {
-		if (v->status & VIRTIO_CONFIG_S_FEATURES_OK)
+		if (features_agreed(v))
 			start_locked(v);
 		else
 			fail_locked(v);
@@ -238,7 +253,7 @@ static void write_features(struct vmm_virtio *v, u32 value)
 
 static bool queue_size_fits(const struct vmm_virtio *v, u32 num)
 {
-	if (!num || num > v->ops->queue_max)
+	if (!num || num > v->queue_max)
 		return false;
 	return vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED) || !(num & (num - 1));
 }
@@ -256,6 +271,48 @@ static void write_queue_ready(struct vmm_virtio *v, struct vmm_virtio_queue *q, 
 	}
 	show_queue(v);
 	show_status(v);
+}
+
+/* All of a legacy ring is in one piece; a page number of 0 gives it up. */
+static void write_queue_pfn(struct vmm_virtio *v, struct vmm_virtio_queue *q, u32 pfn)
+{
+	u64 align = q->align;
+
+	if (!pfn || q->ready)
+		write_queue_ready(v, q, false);
+	q->pfn = 0;
+	if (pfn && v->page_size && align && !(align & (align - 1)) && queue_size_fits(v, q->num)) {
+		q->pfn = pfn;
+		q->desc = (u64)pfn * v->page_size;
+		q->driver = q->desc + 16ULL * q->num;
+		/* Flags, index, entries, and the event index, offered or not. */
+		q->device = (q->driver + 6 + 2ULL * q->num + align - 1) & ~(align - 1);
+		q->ready = true;
+	}
+	show_queue(v);
+}
+
+static void write_legacy(struct vmm_virtio *v, u32 offset, u32 value)
+{
+	struct vmm_virtio_queue *q = queue_selected(v);
+
+	if (offset == VIRTIO_MMIO_GUEST_PAGE_SIZE)
+		v->page_size = value;
+	if (!q)
+		return;
+	switch (offset) {
+	case VIRTIO_MMIO_QUEUE_NUM:
+		if (!q->ready)
+			q->num = value;
+		break;
+	case VIRTIO_MMIO_QUEUE_ALIGN:
+		if (!q->ready)
+			q->align = value;
+		break;
+	case VIRTIO_MMIO_QUEUE_PFN:
+		write_queue_pfn(v, q, value);
+		break;
+	}
 }
 
 static void set_low(u64 *address, u32 value)
@@ -347,10 +404,14 @@ static void write_locked(struct vmm_virtio *v, u32 offset, u32 value)
 		write_status(v, value);
 		break;
 	default:
-		if (offset < VIRTIO_MMIO_CONFIG)
+		if (offset >= VIRTIO_MMIO_CONFIG) {
+			if (v->ops->write_config)
+				v->ops->write_config(v, offset - VIRTIO_MMIO_CONFIG, value);
+		} else if (v->legacy) {
+			write_legacy(v, offset, value);
+		} else {
 			write_queue(v, offset, value);
-		else if (v->ops->write_config)
-			v->ops->write_config(v, offset - VIRTIO_MMIO_CONFIG, value);
+		}
 	}
 }
 

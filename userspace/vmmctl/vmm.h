@@ -54,12 +54,56 @@ enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 #define VMM_DISK_QUEUES	8
 
 /**
+ * struct vmm_place - where a virtio device is
+ * @slot: transport, -1 for the highest that is free
+ * @legacy: the transport's registers are those of before virtio 1.0
+ */
+struct vmm_place {
+	int slot;
+	bool legacy;
+};
+
+/* What a process can serve: enum, and word of the command line, in one order. */
+enum vmm_vhost_user_type {
+	VMM_VHOST_USER_BLK,
+	VMM_VHOST_USER_FS,
+	VMM_VHOST_USER_NET,
+	VMM_VHOST_USER_RNG,
+	VMM_VHOST_USER_CONSOLE,
+	VMM_VHOST_USER_TYPES
+};
+
+/**
+ * struct vmm_front - a virtio device that somebody else serves
+ * @path: network interface, Unix socket or device node
+ * @type: vhost-user: what it is
+ * @mac: network: the guest's address; all zero for one of our choice
+ * @tag: file system: its name for the guest
+ * @queues: at most, 0 for as many as there are
+ * @place: where it is
+ */
+struct vmm_front {
+	const char *path;
+	enum vmm_vhost_user_type type;
+	u8 mac[6];
+	const char *tag;
+	unsigned int queues;
+	struct vmm_place place;
+};
+
+#define VMM_FRONTS	16	/* of a kind */
+
+/* Kinds of them, and the options that make them. */
+enum vmm_front_kind { VMM_FRONT_NET, VMM_FRONT_VHOST_USER, VMM_FRONT_VDPA, VMM_FRONT_KINDS };
+
+/**
  * struct vmm_disk - a disk of the guest's
  * @path: file or block device of the host
  * @readonly: the guest cannot write to it
  * @direct: past the host's cache
  * @block_size: bytes, 512 or 4096
  * @queues: 1 to VMM_DISK_QUEUES
+ * @place: where it is
  * @user: served by vmmctl itself, not by the kernel
  * @fstab: which partition of Android's it has, "system" or "vendor", or NULL
  */
@@ -69,6 +113,7 @@ struct vmm_disk {
 	bool direct;
 	unsigned int block_size;
 	unsigned int queues;
+	struct vmm_place place;
 	bool user;
 	const char *fstab;
 };
@@ -129,6 +174,8 @@ struct vmm_pipe_service {
  * @window: whether the guest reads registers from memory
  * @disk: the guest's disks, in the order in which it finds them
  * @disks: how many
+ * @front: devices that somebody else serves, by kind
+ * @fronts: how many of each
  * @extra: small virtio devices
  * @extras: how many
  * @vsock: who serves virtio-vsock
@@ -163,6 +210,8 @@ struct vmm_config {
 	enum vmm_window window;
 	struct vmm_disk disk[VMM_DISKS];
 	unsigned int disks;
+	struct vmm_front front[VMM_FRONT_KINDS][VMM_FRONTS];
+	unsigned int fronts[VMM_FRONT_KINDS];
 	struct vmm_extra extra[VMM_EXTRAS];
 	unsigned int extras;
 	enum vmm_vsock vsock;
@@ -182,6 +231,12 @@ unsigned int vmm_extra_count(const struct vmm_config *cfg, enum vmm_extra_kind k
 const char *vmm_extra_arg(const struct vmm_config *cfg, enum vmm_extra_kind kind,
 			  unsigned int index);
 void vmm_options_usage(FILE *to);
+
+/* ---- options_front.c: the command line's devices that somebody else serves ---- */
+
+int vmm_options_front(struct vmm_config *cfg, enum vmm_front_kind kind, char *text);
+int vmm_options_place(struct vmm_place *place, const char *option, const char *name,
+		      const char *value);
 
 /* ---- log.c: messages ---- */
 
@@ -563,6 +618,7 @@ void vmm_pipe_socket_close(struct vmm_pipe_socket *socket);
 
 #define VMM_PIPE_NODE		"/dev/vhost-goldfish-pipe"
 #define VMM_BLK_NODE		"/dev/vhost-ranchu-blk"
+#define VMM_NET_NODE		"/dev/vhost-net"
 #define VMM_VSOCK_ADB_NODE	"/dev/vhost-vsock-adb"
 #define VMM_VSOCK_LINUX_NODE	"/dev/vhost-vsock"
 

@@ -170,6 +170,84 @@ static void wrong_disks_are_refused(void)
 	}
 }
 
+/* What is read is taken apart where it stands, so each text is an array. */
+static void devices_served_by_others_are_read(void)
+{
+	char tap[] = "tap=tap0,mac=02:aB:00:00:00:01,slot=31", plain[] = "tap=x";
+	char blk[] = "blk,socket=/s,queues=8,slot=0,legacy", fs[] = "socket=/f,fs,tag=T";
+	char vdpa[] = "dev=/dev/vhost-vdpa-0", disk[] = "D,slot=7,legacy";
+	const char *const words[] = {
+		"run", "--kernel=I", "--net", tap, "--net", plain, "--vhost-user", blk,
+		"--vhost-user", fs, "--vdpa", vdpa, "--disk", disk, NULL
+	};
+	const struct vmm_front *front;
+	struct vmm_config cfg;
+
+	tap_check(!parse(&cfg, words));
+	tap_equal(cfg.fronts[VMM_FRONT_NET], 2);
+	front = cfg.front[VMM_FRONT_NET];
+	tap_check(!strcmp(front[0].path, "tap0") && !strcmp(front[1].path, "x"));
+	tap_check(!memcmp(front[0].mac, "\x02\xab\0\0\0\x01", 6));
+	tap_check(!memcmp(front[1].mac, "\0\0\0\0\0\0", 6));
+	tap_equal(front[0].place.slot, 31);
+	tap_check(!front[0].place.legacy && front[1].place.slot == -1);
+	tap_equal(cfg.fronts[VMM_FRONT_VHOST_USER], 2);
+	front = cfg.front[VMM_FRONT_VHOST_USER];
+	tap_check(front[0].type == VMM_VHOST_USER_BLK && front[1].type == VMM_VHOST_USER_FS);
+	tap_check(!strcmp(front[0].path, "/s") && !strcmp(front[1].path, "/f"));
+	tap_check(front[0].queues == 8 && front[0].place.legacy && !front[0].place.slot);
+	tap_check(!strcmp(front[1].tag, "T") && !front[1].queues);
+	tap_equal(cfg.fronts[VMM_FRONT_VDPA], 1);
+	tap_check(!strcmp(cfg.front[VMM_FRONT_VDPA][0].path, "/dev/vhost-vdpa-0"));
+	tap_check(cfg.disk[0].place.slot == 7 && cfg.disk[0].place.legacy);
+}
+
+static void wrong_devices_are_refused(void)
+{
+	static const struct { const char *option, *text; } wrong[] = {
+		{ "--net", "" },
+		{ "--net", "tap=" },
+		{ "--net", "tap" },
+		{ "--net", "mac=02:0:0:0:0:0" },
+		{ "--net", "tap=a,mac=02:00:00:00:00" },
+		{ "--net", "tap=a,mac=02:00:00:00:00:00:00" },
+		{ "--net", "tap=a,mac=01:00:00:00:00:00" },
+		{ "--net", "tap=1234567890123456" },
+		{ "--net", "tap=a,slot=32" },
+		{ "--net", "tap=a,slot=-1" },
+		{ "--net", "tap=a,slot" },
+		{ "--net", "tap=a,slot=1x" },
+		{ "--net", "tap=a,legacy=1" },
+		{ "--net", "tap=a,queues=2" },
+		{ "--vhost-user", "blk" },
+		{ "--vhost-user", "socket=s" },
+		{ "--vhost-user", "blk,socket=" },
+		{ "--vhost-user", "blk,fs,socket=s,tag=t" },
+		{ "--vhost-user", "fs,socket=s" },
+		{ "--vhost-user", "blk,socket=s,tag=t" },
+		{ "--vhost-user", "blk=1,socket=s" },
+		{ "--vhost-user", "blk,socket=s,queues=9" },
+		{ "--vhost-user", "blk,socket=s,tap=t" },
+		{ "--vhost-user", "rng,socket=s,mac=02:00:00:00:00:00" },
+		{ "--vhost-user", "fs,socket=s,tag=" TEN TEN TEN "1234567" },
+		{ "--vdpa", "/dev/x" },
+		{ "--vdpa", "dev=" },
+		{ "--disk", "D,slot=32" },
+		{ "--disk", "D,legacy=no" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		char text[80];
+		const char *const words[] = { "run", "--kernel=I", wrong[i].option, text, NULL };
+		struct vmm_config cfg;
+
+		snprintf(text, sizeof(text), "%s", wrong[i].text);
+		tap_context("%s \"%s\"", wrong[i].option, wrong[i].text);
+		tap_check(parse(&cfg, words) == -EINVAL);
+	}
+}
+
 static void vsock_is_read(void)
 {
 	static const char *const adb[] = {
@@ -320,6 +398,8 @@ static const struct tap_case cases[] = {
 	{ "all options of run are read", all_options_are_read },
 	{ "disks are read", disks_are_read },
 	{ "wrong disks are refused", wrong_disks_are_refused },
+	{ "devices served by others are read", devices_served_by_others_are_read },
+	{ "wrong devices are refused", wrong_devices_are_refused },
 	{ "small virtio devices are read", small_devices_are_read },
 	{ "vsock and adb are read", vsock_is_read },
 	{ "services of the pipe are read", pipe_services_are_read },

@@ -24,6 +24,9 @@
 #define QUEUE_SEL		0x030
 #define QUEUE_NUM_MAX		0x034
 #define QUEUE_NUM		0x038
+#define GUEST_PAGE_SIZE		0x028
+#define QUEUE_ALIGN		0x03c
+#define QUEUE_PFN		0x040
 #define QUEUE_READY		0x044
 #define QUEUE_NOTIFY		0x050
 #define INTERRUPT_STATUS	0x060
@@ -107,6 +110,9 @@ static struct vmm_virtio *plugged(const struct vmm_virtio_ops *ops)
 	memset(regs, 0xff, sizeof(regs));
 	vmm_virtio_idle(regs);
 	v->ops = ops;
+	v->name = ops->name;
+	v->id = ops->id;
+	v->queue_max = ops->queue_max;
 	v->queues = ops->queues;
 	v->regs = regs;
 	v->offered = (u64)(F_VERSION_1 | F_PACKED) << 32 | F_EVENT_IDX | F_LOW;
@@ -256,6 +262,38 @@ static void bad_features_are_refused(void)
 	/* It may think again. */
 	accept_features(v, F_VERSION_1, F_LOW);
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK);
+	unplugged(v);
+}
+
+/* Every set that may be offered with every set that a driver may want. */
+static void features_are_negotiated(void)
+{
+	static const u64 bits[] = {
+		F_LOW, 1U << 9, F_EVENT_IDX, (u64)F_VERSION_1 << 32, (u64)F_PACKED << 32,
+		1ULL << 35,
+	};
+	struct vmm_virtio *v = plugged(&plain_ops);
+	unsigned int offer;
+	unsigned int want;
+	unsigned int i;
+
+	for (offer = 0; offer < 64; offer++) {
+		v->offered = 0;
+		for (i = 0; i < ARRAY_SIZE(bits); i++)
+			v->offered |= offer >> i & 1 ? bits[i] : 0;
+		for (want = 0; want < 64; want++) {
+			u64 accept = 0;
+
+			for (i = 0; i < ARRAY_SIZE(bits); i++)
+				accept |= want >> i & 1 ? bits[i] : 0;
+			tap_context("%u offered, %u wanted", offer, want);
+			wr(v, STATUS, 0);
+			accept_features(v, accept >> 32, accept);
+			tap_equal(!!(rd(STATUS) & S_FEATURES_OK), !(want & ~offer) && want & 8);
+			wr(v, STATUS, rd(STATUS) | S_DRIVER_OK);
+			tap_equal(!(rd(STATUS) & S_NEEDS_RESET), !(want & ~offer) && want & 8);
+		}
+	}
 	unplugged(v);
 }
 
@@ -484,8 +522,81 @@ static void config_changes_are_told(void)
 	unplugged(v);
 }
 
+/* A driver of before virtio 1.0, as Linux' own is if it meets such a transport. */
+static void legacy_driver_brings_it_up(void)
+{
+	struct vmm_virtio *v = plugged(&plain_ops);
+	unsigned int i;
+
+	v->legacy = true;
+	v->offered = F_EVENT_IDX | F_LOW;
+	vmm_virtio_plug(v);
+	tap_equal(rd(VERSION), 1);
+	wr(v, GUEST_PAGE_SIZE, 4096);
+	wr(v, STATUS, 0);
+	wr(v, STATUS, S_ACKNOWLEDGE | S_DRIVER);
+	wr(v, DRIVER_FEATURES_SEL, 0);
+	wr(v, DRIVER_FEATURES, F_EVENT_IDX);
+	for (i = 0; i < v->queues; i++) {
+		wr(v, QUEUE_SEL, i);
+		tap_equal(rd(QUEUE_PFN), 0);
+		tap_equal(rd(QUEUE_NUM_MAX), 128);
+		wr(v, QUEUE_NUM, 64);
+		wr(v, QUEUE_ALIGN, 4096);
+		wr(v, QUEUE_PFN, 0x40000 + i);
+		tap_equal(rd(QUEUE_PFN), 0x40000 + i);
+		tap_check(v->queue[i].ready);
+		tap_equal(v->queue[i].desc, (0x40000ULL + i) << 12);
+		tap_equal(v->queue[i].driver, v->queue[i].desc + 64 * 16);
+		tap_equal(v->queue[i].device, v->queue[i].desc + 4096);
+	}
+	wr(v, STATUS, S_ACKNOWLEDGE | S_DRIVER | S_DRIVER_OK);
+	tap_equal(seen.starts, 1);
+	tap_equal(v->accepted, F_EVENT_IDX);
+	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER | S_DRIVER_OK);
+	wr(v, QUEUE_PFN, 0);
+	tap_equal(rd(QUEUE_PFN), 0);
+	tap_equal(seen.stops, 1);
+	unplugged(v);
+}
+
+static void legacy_driver_that_is_wrong(void)
+{
+	static const struct { u32 page, num, align, pfn; } rings[] = {
+		{ 0, 64, 4096, 1 }, { 4096, 63, 4096, 1 }, { 4096, 256, 4096, 1 },
+		{ 4096, 64, 0, 1 }, { 4096, 64, 4095, 1 }, { 4096, 0, 4096, 1 },
+	};
+	struct vmm_virtio *v = plugged(&plain_ops);
+	unsigned int i;
+
+	v->legacy = true;
+	v->offered = F_LOW;
+	vmm_virtio_plug(v);
+	for (i = 0; i < ARRAY_SIZE(rings); i++) {
+		tap_context("row %u", i);
+		wr(v, STATUS, 0);
+		wr(v, GUEST_PAGE_SIZE, rings[i].page);
+		wr(v, QUEUE_NUM, rings[i].num);
+		wr(v, QUEUE_ALIGN, rings[i].align);
+		wr(v, QUEUE_PFN, rings[i].pfn);
+		tap_check(!v->queue[0].ready);
+		tap_equal(rd(QUEUE_PFN), 0);
+	}
+	/* What is not offered is found out when it starts. */
+	wr(v, STATUS, 0);
+	wr(v, DRIVER_FEATURES, F_EVENT_IDX);
+	wr(v, STATUS, S_ACKNOWLEDGE | S_DRIVER | S_DRIVER_OK);
+	tap_equal(seen.starts, 0);
+	tap_check(rd(STATUS) & S_NEEDS_RESET);
+	/* Registers of version 2 are not there. */
+	wr(v, STATUS, 0);
+	set_queue(v, 0, 64);
+	tap_check(!v->queue[0].ready);
+	unplugged(v);
+}
+
 /* No sequence of writes may do harm; the sanitizers look on. */
-static void noise_is_harmless(void)
+static void noise(bool legacy)
 {
 	static const u32 values[] = {
 		0, 1, 2, 3, 4, 8, 15, 0x40, 0x80, 0xff, 64, 128, 0x40000000, 0x80000000, ~0U,
@@ -495,6 +606,7 @@ static void noise_is_harmless(void)
 	u32 offset;
 	unsigned int i;
 
+	v->legacy = legacy;
 	for (i = 0; i < 200000; i++) {
 		random = random * 1664525 + 1013904223;
 		offset = random >> 16 & (sizeof(regs) - 1);
@@ -510,11 +622,18 @@ static void noise_is_harmless(void)
 	tap_equal(seen.starts, seen.stops);
 }
 
+static void noise_is_harmless(void)
+{
+	noise(false);
+	noise(true);
+}
+
 static const struct tap_case cases[] = {
 	{ "a device is shown, an unplugged one is not", device_is_shown },
 	{ "features have two halves", features_have_two_halves },
 	{ "features are settled once", features_are_settled_once },
 	{ "features that cannot be are refused", bad_features_are_refused },
+	{ "every negotiation of features ends as it must", features_are_negotiated },
 	{ "a driver brings the device up", driver_brings_it_up },
 	{ "a reset stops the device and forgets its queues", reset_forgets },
 	{ "DRIVER_OK before FEATURES_OK fails", early_driver_ok_fails },
@@ -525,6 +644,8 @@ static const struct tap_case cases[] = {
 	{ "a queue that is given up is stopped", queue_given_up_is_stopped },
 	{ "a notification that exits is one", notifications_that_exit_count_too },
 	{ "a changed configuration is told and acknowledged", config_changes_are_told },
+	{ "a legacy driver brings the device up", legacy_driver_brings_it_up },
+	{ "a legacy driver's mistakes are noticed", legacy_driver_that_is_wrong },
 	{ "noise is harmless", noise_is_harmless },
 };
 

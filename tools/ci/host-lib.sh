@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# Shared by the scripts that boot stock guests inside an emulated host (busybox's sh)
+# and print KTAP. Sourced, never run.
+
+number=0
+failed=0
+console=/tmp/console
+: > "$console"
+
+load_modules() {
+	while read -r module; do
+		insmod "/ranchu/modules/$module.ko" || exit 1
+	done < /ranchu/modules/order
+}
+
+unload_modules() {
+	tac /ranchu/modules/order | xargs rmmod
+}
+
+# result NAME 0|1
+result() {
+	number=$((number + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $number $1"
+	else
+		sed 's/^/# /' "$console"
+		echo "not ok $number $1"
+		failed=$((failed + 1))
+	fi
+}
+
+# boot COMMAND OPTION...: runs COMMAND in a guest, which has five minutes.
+boot() {
+	command=$1
+	shift
+	timeout 300 vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+		--memory 512M --append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$command\"" \
+		"$@" </dev/null 2>&1 | tr -d '\r' > "$console"
+}
+
+# boot_each PROGRAM COMMANDS OPTION...: the same with each of COMMANDS for PROGRAM,
+# whose words are joined by colons.
+boot_each() {
+	program=$1
+	run=
+	for command in $2; do
+		run="${run:+$run && }$program $(echo "$command" | tr : ' ')"
+	done
+	shift 2
+	boot "$run" "$@"
+}
+
+printed() {
+	grep -q "$1" "$console"
+}
+
+# appears N TEXT: the console has it N times.
+appears() {
+	[ "$(grep -c "$2" "$console")" -eq "$1" ]
+}
+
+# What the guest has printed behind "NAME WHAT ".
+said() {
+	sed -n "s/^$1 \([0-9a-f]*\).*/\1/p" "$console" | tail -n 1
+}
+
+sum() {
+	sha256sum < "$1" | cut -c 1-64
+}
+
+# waits_for N TEXT PID: until the console has it N times, or PID has ended.
+waits_for() {
+	while [ "$(grep -c "$2" "$console")" -lt "$1" ] && kill -0 "$3" 2>/dev/null; do
+		sleep 1
+	done
+	[ "$(grep -c "$2" "$console")" -ge "$1" ]
+}
+
+# counted LABEL DEVICE: reads and writes that had exited by then.
+counted() {
+	sed -n "s/.*\"label\":\"$1\".*\"$2\":{\"reads\":\([0-9]*\),\"writes\":\([0-9]*\)}.*/\1 \2/p" \
+		/tmp/stats
+}
+
+# refuses TEXT OPTION...: vmmctl ends with 1 and one line that has TEXT.
+refuses() {
+	text=$1
+	shift
+	timeout 60 vmmctl run --kernel /ranchu/guest/Image --memory 128M "$@" \
+		</dev/null > /tmp/refused 2>&1
+	rc=$?
+	sed 's/^/# /' /tmp/refused
+	[ "$rc" -eq 1 ] && [ "$(wc -l < /tmp/refused)" -eq 1 ] && grep -q "$text" /tmp/refused
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The network test's part inside the host (busybox's sh): boots stock guests whose
+# network is served by Linux' vhost-net, and moves data both ways.
+set -u
+
+. /ranchu/net-lib.sh
+
+load_modules
+echo "1..9"
+
+refuses "is tun loaded" --net tap=tap0
+tun=$?
+modprobe tun || exit 1
+tunctl -t tap0 > /dev/null
+refuses "is vhost_net loaded" --net tap=tap0 && [ "$tun" -eq 0 ]
+result missing_modules_are_said $?
+modprobe vhost_net || exit 1
+refuses "packed rings" --net tap=tap0 --virtio-packed on
+result missing_packed_rings_are_said $?
+refuses "two virtio devices want slot 3" --net tap=tap0,slot=3 --net tap=tap1,slot=3
+result two_devices_in_one_slot_are_said $?
+
+network_up
+guest "load up in:4000000 out:4000000 in:4000000" --cpus 2 --no-reboot \
+	--net tap=tap0,mac=02:00:00:00:12:34
+printed '^eth0: 02:00:00:00:12:34, link 1$' && printed '3 packets received' &&
+	printed '^GUEST-EXIT: 0$' && ! printed GUEST-SPLAT
+result guest_is_on_the_network $?
+appears 2 "^in: $(sum /tmp/data)" && same
+result data_is_right_both_ways $?
+
+# Between the two lines that the guest prints there is data and nothing else.
+guest "load up out:300000 mark:begin in:4000000 out:4000000 mark:end" --cpus 1 --no-reboot \
+	--net tap=tap0 --stats=/tmp/stats --stats-at MARK
+begin=$(counted "MARK begin" virtio_mmio)
+end=$(counted "MARK end" virtio_mmio)
+echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
+same && printed '^GUEST-EXIT: 0$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
+result no_packet_exits $?
+
+# The guest's link follows the host's interface.
+guest "load up mark:begin link mark:end" --cpus 1 --no-reboot --net tap=tap0 \
+	--stats=/tmp/stats --stats-at MARK &
+boot_pid=$!
+waits_for 1 '^link: 1' $boot_pid
+ip link set tap0 down
+waits_for 1 '^link: 0' $boot_pid
+ip link set tap0 up
+wait "$boot_pid"
+begin=$(counted "MARK begin" virtio_mmio)
+end=$(counted "MARK end" virtio_mmio)
+echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
+appears 2 '^link: 1$' && appears 1 '^link: 0$' && printed '^GUEST-EXIT: 0$' &&
+	[ "${begin% *}" = "${end% *}" ] && [ $((${end#* } - ${begin#* })) -eq 2 ]
+result link_follows_the_interface_by_one_exit_each $?
+
+# Reads that exit instead of the window.
+guest "load up out:300000 rebind:virtio_net:5 up out:300000" --cpus 1 --no-reboot --net tap=tap0 --window off
+appears 2 '3 packets received' && same && printed '^GUEST-EXIT: 0$'
+result no_window_and_many_resets $?
+
+: > "$console"
+guest "load up out:300000 reboot" --cpus 2 --net tap=tap0 &
+boot_pid=$!
+waits_for 2 '^out: got' "$boot_pid"
+again=$?
+killall -TERM vmmctl
+wait "$boot_pid"
+[ "$again" -eq 0 ] && same
+result reset_boots_again $?
+
+host_ends
