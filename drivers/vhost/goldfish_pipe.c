@@ -303,6 +303,7 @@ static long pipe_get_stats(struct pipe_dev *dev, void __user *argp)
 		.bad_guest = atomic64_read(&in->bad_guest),
 		.pipes = atomic64_read(&in->pipes),
 		.doorbells = atomic64_read(&in->doorbells),
+		.dma = READ_ONCE(dev->dma.n),
 	};
 	const size_t head_size = offsetofend(typeof(head), padding);
 
@@ -389,6 +390,7 @@ static int pipe_open(struct inode *inode, struct file *file)
 	ranchu_line_init(&dev->line, &dev->worker, pipe_signal_publish,
 			 pipe_signal_resampled);
 	xa_init(&dev->pipes);
+	pipe_dma_init(&dev->dma);
 	pipe_regs_init(dev);
 	spin_lock_init(&dev->signal_lock);
 	INIT_LIST_HEAD(&dev->signalled);
@@ -402,6 +404,7 @@ static void pipe_dev_free(struct ranchu_release *release)
 	struct pipe_dev *dev = container_of(release, struct pipe_dev, release);
 
 	pipe_dev_stop(dev);
+	pipe_dma_destroy(&dev->dma);
 	ranchu_mem_destroy(&dev->mem);
 	kfree(dev);
 }

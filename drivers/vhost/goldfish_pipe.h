@@ -7,6 +7,8 @@
  *	pipe_dev.config		ioctls that change the set-up
  *	pipe.lock		one command of one pipe at a time
  *	pipe_registry.lock	services of other processes, and their pipes
+ *	pipe_dma_table.lock	regions of guest memory that services may use
+ *	pipe_dma_region.lock	one of these; inside mmap_lock of its users, too
  *	pipe_dev.line.lock	announcing batches
  *	pipe_dev.signal_lock	spinlock, interrupts off
  */
@@ -14,6 +16,7 @@
 #define _VHOST_GOLDFISH_PIPE_PRIVATE_H
 
 #include <linux/atomic.h>
+#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/ranchu.h>
 #include <linux/rwsem.h>
@@ -26,6 +29,7 @@
 #include "goldfish_pipe_wire.h"
 
 struct pipe;
+struct pipe_dma_region;
 struct pipe_registry;
 
 /**
@@ -68,6 +72,7 @@ struct pipe_service {
  * @priv: the service's
  * @command_gpa: guest physical address of the command buffer
  * @max_buffers: M, checked
+ * @dma: regions that the guest has mapped for it; @dev->dma.lock
  * @runner: the task that runs a command of this pipe now; only ever compared
  *	with current
  * @signal: what to tell the guest; @dev->signal_lock
@@ -86,6 +91,7 @@ struct pipe {
 	void *priv;
 	u64 command_gpa;
 	u32 max_buffers;
+	struct list_head dma;
 
 	struct task_struct *runner;
 
@@ -113,6 +119,18 @@ struct pipe_stats {
 };
 
 /**
+ * struct pipe_dma_table - regions that a guest has mapped
+ * @lock: protects what follows, and each pipe's list
+ * @regions: struct pipe_dma_region by guest physical address; none overlap
+ * @n: how many
+ */
+struct pipe_dma_table {
+	struct mutex lock;	/* see above */
+	struct maple_tree regions;
+	unsigned int n;
+};
+
+/**
  * struct pipe_dev - the goldfish pipe of one guest; one open file
  * @life: see above
  * @mm: the owner's, NULL without an owner; written under @life
@@ -132,6 +150,7 @@ struct pipe_stats {
  * @window: user address of the register window, 0 for none
  * @signal_lock: protects @signalled and each pipe's signal state
  * @signalled: pipes to announce, first in first out
+ * @dma: guest memory that services may use
  * @ring_bytes: memory of all byte rings beyond the first of each pipe
  * @stats: counters
  * @release: of the file
@@ -157,6 +176,7 @@ struct pipe_dev {
 	spinlock_t signal_lock;	/* who waits and who is told; see above */
 	struct list_head signalled;
 
+	struct pipe_dma_table dma;
 	atomic_long_t ring_bytes;
 	struct pipe_stats stats;
 	struct ranchu_release release;
@@ -180,11 +200,24 @@ int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
 void pipe_ready(struct pipe *pipe, u32 poll_bits);
 void pipe_arm(struct pipe *pipe, u32 wake);
 void pipe_hang_up(struct pipe *pipe);
+void pipe_unlock_dma(struct pipe *pipe);
 void pipe_signal_forget(struct pipe *pipe);
 bool pipe_signal_waiting(struct pipe_dev *dev);
 bool pipe_signal_publish(struct ranchu_line *line, bool ended);
 void pipe_signal_resampled(struct ranchu_line *line);
 u32 pipe_signal_fetch(struct pipe_dev *dev);
+
+/* goldfish_pipe_dma.c */
+void pipe_dma_init(struct pipe_dma_table *dma);
+void pipe_dma_destroy(struct pipe_dma_table *dma);
+int pipe_dma_map(struct pipe *pipe, u64 gpa, u64 size);
+int pipe_dma_unmap(struct pipe *pipe, u64 gpa);
+void pipe_dma_unmap_all(struct pipe *pipe);
+struct pipe_dma_region *pipe_dma_get(struct pipe *pipe, u64 gpa);
+void pipe_dma_put(struct pipe_dma_region *region);
+u64 pipe_dma_span(const struct pipe_dma_region *region, u64 *size);
+struct page *pipe_dma_page(struct pipe_dma_region *region, u64 gpa);
+struct file *pipe_dma_file(struct pipe_dma_region *region);
 
 /* goldfish_pipe_connector.c */
 extern const struct pipe_service pipe_connector;
@@ -259,6 +292,7 @@ bool pipe_bytes_writable(const struct pipe_bytes *ring);
 
 /* one file each */
 extern const struct pipe_service pipe_zero;
+extern const struct pipe_service pipe_dmatest;
 extern const struct pipe_service pipe_pingpong;
 extern const struct pipe_service pipe_throttle;
 

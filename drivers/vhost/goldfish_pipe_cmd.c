@@ -163,20 +163,20 @@ fault_outside:
 }
 
 /*
- * Moves what the service takes. Returns bytes if there are any, else why not.
+ * Moves what the service takes of the buffers from @first to before @end.
+ * Returns bytes if there are any, else why not.
  */
 static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
-			 u32 buffers, bool write)
+			 u32 first, u32 end, bool write)
 {
-	unsigned int first, n;
 	struct iov_iter iter;
 	struct pipe_vec vec;
 	ssize_t ret = -EINVAL;
+	unsigned int n;
 
-	buffers = min(buffers, pipe->max_buffers);
-	vec_init(&vec, buffers);
-	for (first = 0; first < buffers; first += n) {
-		n = min_t(unsigned int, buffers - first, PIPE_CHUNK);
+	vec_init(&vec, end - first);
+	for (; first < end; first += n) {
+		n = min_t(unsigned int, end - first, PIPE_CHUNK);
 		if (!vec_fetch(&vec, pipe, command, first, n))
 			break;
 	}
@@ -190,18 +190,76 @@ static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
 	return ret;
 }
 
+static ssize_t pipe_move_counted(struct pipe *pipe, const void __user *command,
+				 u32 first, u32 end, bool write)
+{
+	struct pipe_stats *stats = &pipe->dev->stats;
+	ssize_t moved = pipe_move(pipe, command, first, end, write);
+
+	if (moved > 0)
+		atomic64_add(moved, write ? &stats->bytes_to_host :
+					    &stats->bytes_to_guest);
+	return moved;
+}
+
 static s32 pipe_transfer(struct pipe *pipe,
 			 struct goldfish_pipe_command __user *command,
 			 u32 buffers, bool write)
 {
-	struct pipe_dev *dev = pipe->dev;
-	ssize_t moved = pipe_move(pipe, command, buffers, write);
+	ssize_t moved;
 
-	if (moved > 0)
-		atomic64_add(moved, write ? &dev->stats.bytes_to_host :
-					    &dev->stats.bytes_to_guest);
-	pipe_consumed(dev, command, max_t(ssize_t, moved, 0));
+	buffers = min(buffers, pipe->max_buffers);
+	moved = pipe_move_counted(pipe, command, 0, buffers, write);
+	pipe_consumed(pipe->dev, command, max_t(ssize_t, moved, 0));
 	return pipe_status(moved);
+}
+
+static s32 pipe_call(struct pipe *pipe,
+		     struct goldfish_pipe_command __user *command, u32 buffers)
+{
+	void __user *page = command;
+	ssize_t sent = -EINVAL, received = 0;
+	u32 consumed, read_index;
+	__le32 word;
+	s32 status;
+
+	buffers = min(buffers, pipe->max_buffers);
+	if (get_user(word, (__le32 __user *)(page +
+			GOLDFISH_PIPE_READ_INDEX_OFFSET(pipe->max_buffers)))) {
+		pipe_bad_guest(pipe->dev);
+		return GOLDFISH_PIPE_ERROR_INVAL;
+	}
+	read_index = le32_to_cpu(word);
+	if (buffers && read_index <= buffers) {
+		sent = 0;
+		if (read_index)
+			sent = pipe_move_counted(pipe, page, 0, read_index, true);
+		if (sent >= 0 && read_index < buffers)
+			received = pipe_move_counted(pipe, page, read_index,
+						     buffers, false);
+	}
+	status = pipe_call_status(sent, received, &consumed);
+	pipe_consumed(pipe->dev, command, consumed);
+	return status;
+}
+
+static s32 pipe_dma(struct pipe *pipe,
+		    const struct goldfish_pipe_command __user *command, bool map)
+{
+	const void __user *page = command;
+	struct goldfish_pipe_dma dma;
+	int err = -EINVAL;
+
+	if (!copy_from_user(&dma, page + GOLDFISH_PIPE_DMA_OFFSET, sizeof(dma))) {
+		if (map)
+			err = pipe_dma_map(pipe, le64_to_cpu(dma.paddr),
+					   le64_to_cpu(dma.size));
+		else
+			err = pipe_dma_unmap(pipe, le64_to_cpu(dma.paddr));
+	}
+	if (err && err != -ENOMEM)
+		pipe_bad_guest(pipe->dev);
+	return pipe_status(err);
 }
 
 /* Whoever polls and sees less than everything may sleep on the rest. */
@@ -223,6 +281,8 @@ static void pipe_close(struct pipe *pipe)
 {
 	lockdep_assert_held(&pipe->lock);
 	pipe->service->close(pipe);
+	/* Then memory: the service's process does not lose it before the pipe. */
+	pipe_dma_unmap_all(pipe);
 	pipe->service = NULL;
 	pipe->priv = NULL;
 	pipe_signal_forget(pipe);
@@ -256,13 +316,23 @@ static void pipe_command_live(struct pipe *pipe)
 	case PIPE_READ:
 		status = pipe_transfer(pipe, command, header.buffers_count, false);
 		break;
+	case PIPE_CALL:
+		status = pipe_call(pipe, command, header.buffers_count);
+		break;
+	case PIPE_DMA_MAP:
+		status = pipe_dma(pipe, command, true);
+		break;
+	case PIPE_DMA_UNMAP:
+		status = pipe_dma(pipe, command, false);
+		break;
 	case PIPE_WAKE_ON:
 		pipe_arm(pipe, pipe_wake_flag(header.cmd));
 		break;
 	case PIPE_STATUS:
 		/* Drivers look at it before they look at the status. */
 		if (header.cmd == GOLDFISH_PIPE_CMD_READ ||
-		    header.cmd == GOLDFISH_PIPE_CMD_WRITE)
+		    header.cmd == GOLDFISH_PIPE_CMD_WRITE ||
+		    header.cmd == GOLDFISH_PIPE_CMD_CALL)
 			pipe_consumed(dev, command, 0);
 		break;
 	default:
@@ -394,6 +464,7 @@ struct pipe *pipe_get(struct pipe_dev *dev, u32 id)
 	pipe->dev = dev;
 	pipe->id = id;
 	mutex_init(&pipe->lock);
+	INIT_LIST_HEAD(&pipe->dma);
 	pipe_signal_init(&pipe->signal, id);
 	/* Two vCPUs may be at it. */
 	other = xa_cmpxchg(&dev->pipes, id, NULL, pipe, GFP_KERNEL_ACCOUNT);

@@ -14,6 +14,7 @@ static const struct pipe_service *const pipe_services[] = {
 	&pipe_zero,
 	&pipe_pingpong,
 	&pipe_throttle,
+	&pipe_dmatest,
 };
 
 /**

@@ -198,6 +198,51 @@ int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
 	return err;
 }
 
+/**
+ * pipe_remote_dma() - find guest memory that a pipe's service may use
+ * @registrar: serves the pipe
+ * @open: of the event
+ * @gpa: guest physical address
+ *
+ * Context: may sleep.
+ * Return: the region, for pipe_dma_put(), or -ENOENT or -ENODEV.
+ */
+struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
+					u64 open, u64 gpa)
+{
+	struct pipe_dma_region *region;
+	struct pipe_remote *remote;
+
+	mutex_lock(&registrar->registry->lock);
+	remote = remote_find_locked(registrar, open);
+	if (IS_ERR(remote))
+		region = ERR_CAST(remote);
+	else
+		region = pipe_dma_get(remote->pipe, gpa) ?: ERR_PTR(-ENOENT);
+	mutex_unlock(&registrar->registry->lock);
+	return region;
+}
+
+/**
+ * pipe_remote_unlock_dma() - tell the guest that its memory is not used any more
+ * @registrar: serves the pipe
+ * @open: of the event
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOENT or -ENODEV.
+ */
+int pipe_remote_unlock_dma(struct pipe_registrar *registrar, u64 open)
+{
+	struct pipe_remote *remote;
+
+	mutex_lock(&registrar->registry->lock);
+	remote = remote_find_locked(registrar, open);
+	if (!IS_ERR(remote))
+		pipe_unlock_dma(remote->pipe);
+	mutex_unlock(&registrar->registry->lock);
+	return PTR_ERR_OR_ZERO(remote);
+}
+
 /*
  * Returns a file, or NULL. The other end is to be told, but not under a lock that
  * the guest's opens need, if it may take its time.

@@ -131,6 +131,9 @@ struct pipe_registered *pipe_registry_find(struct pipe_registry *registry,
 int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
 			const struct pipe_backend *backend,
 			const union pipe_end *end);
+struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
+					u64 open, u64 gpa);
+int pipe_remote_unlock_dma(struct pipe_registrar *registrar, u64 open);
 int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open);
 void pipe_remote_hang_up_all(struct pipe_registrar *registrar);
 bool pipe_remote_take_event(struct pipe_registrar *registrar,

@@ -7,6 +7,7 @@
  * which everything that depends on the process goes.
  */
 #include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
@@ -153,6 +154,53 @@ static long services_answer_ring(struct pipe_registrar *registrar,
 	return pipe_shared_answer(registrar, &answer);
 }
 
+static long services_get_dma(struct pipe_registrar *registrar, void __user *argp)
+{
+	struct pipe_dma_region *region;
+	struct vhost_goldfish_pipe_dma arg;
+	struct file *file;
+	int err;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.size || arg.padding)
+		return -EINVAL;
+	region = pipe_remote_dma(registrar, arg.open, arg.gpa);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	arg.gpa = pipe_dma_span(region, &arg.size);
+	arg.fd = get_unused_fd_flags(O_CLOEXEC);
+	if (arg.fd < 0) {
+		pipe_dma_put(region);
+		return arg.fd;
+	}
+	/* Has the region from here on, or has put it. */
+	file = pipe_dma_file(region);
+	err = PTR_ERR_OR_ZERO(file);
+	if (err)
+		goto err_fd;
+	if (copy_to_user(argp, &arg, sizeof(arg))) {
+		fput(file);
+		err = -EFAULT;
+		goto err_fd;
+	}
+	fd_install(arg.fd, file);
+	return 0;
+
+err_fd:
+	put_unused_fd(arg.fd);
+	return err;
+}
+
+static long services_unlock_dma(struct pipe_registrar *registrar, void __user *argp)
+{
+	u64 open;
+
+	if (copy_from_user(&open, argp, sizeof(open)))
+		return -EFAULT;
+	return pipe_remote_unlock_dma(registrar, open);
+}
+
 static long services_ioctl(struct file *file, unsigned int number,
 			   unsigned long arg)
 {
@@ -165,6 +213,10 @@ static long services_ioctl(struct file *file, unsigned int number,
 		return services_answer(file->private_data, argp);
 	case VHOST_GOLDFISH_PIPE_ANSWER_RING:
 		return services_answer_ring(file->private_data, argp);
+	case VHOST_GOLDFISH_PIPE_GET_DMA:
+		return services_get_dma(file->private_data, argp);
+	case VHOST_GOLDFISH_PIPE_UNLOCK_DMA:
+		return services_unlock_dma(file->private_data, argp);
 	default:
 		return -ENOIOCTLCMD;
 	}

@@ -112,6 +112,26 @@ void pipe_hang_up(struct pipe *pipe)
 }
 
 /**
+ * pipe_unlock_dma() - a service is through with the guest's DMA memory
+ * @pipe: open
+ *
+ * The guest is told, whether it asked for that or not.
+ *
+ * Context: any.
+ */
+void pipe_unlock_dma(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->signal_lock, flags);
+	pipe_batch_add(&dev->signalled, &pipe->signal,
+		       GOLDFISH_PIPE_WAKE_UNLOCK_DMA);
+	spin_unlock_irqrestore(&dev->signal_lock, flags);
+	signal_announce(pipe, GOLDFISH_PIPE_WAKE_UNLOCK_DMA);
+}
+
+/**
  * pipe_signal_forget() - drop what a pipe had to tell
  * @pipe: just closed; its service calls no more
  *

@@ -51,9 +51,6 @@ enum pipe_action pipe_decode_absent(u32 id, u32 max_id, u32 max_buffers,
  * @cmd: the command
  * @status: set if the answer is PIPE_STATUS
  *
- * DMA_MAPHOST, DMA_UNMAPHOST and CALL are unknown commands for now, as to
- * every driver that does not ask for them.
- *
  * Return: what to do.
  * Source: platform_external_qemu hw/misc/goldfish_pipe.c (0184442f)
  */
@@ -75,6 +72,12 @@ enum pipe_action pipe_decode_live(bool hung_up, u32 cmd, s32 *status)
 	case GOLDFISH_PIPE_CMD_WAKE_ON_WRITE:
 	case GOLDFISH_PIPE_CMD_WAKE_ON_READ:
 		return PIPE_WAKE_ON;
+	case GOLDFISH_PIPE_CMD_DMA_MAPHOST:
+		return PIPE_DMA_MAP;
+	case GOLDFISH_PIPE_CMD_DMA_UNMAPHOST:
+		return PIPE_DMA_UNMAP;
+	case GOLDFISH_PIPE_CMD_CALL:
+		return PIPE_CALL;
 	default:
 		return PIPE_NOTHING;
 	}
@@ -90,6 +93,40 @@ u32 pipe_wake_flag(u32 cmd)
 {
 	return cmd == GOLDFISH_PIPE_CMD_WAKE_ON_READ ? GOLDFISH_PIPE_WAKE_READ :
 						       GOLDFISH_PIPE_WAKE_WRITE;
+}
+
+/**
+ * pipe_dma_sane() - tell whether a region is one that can be mapped
+ * @gpa: guest physical address of the first byte
+ * @size: bytes
+ * @page_size: the host's
+ *
+ * Whether there is memory is another question.
+ *
+ * Return: true if it begins and ends with a page, is not empty, not too large
+ * and does not wrap.
+ */
+bool pipe_dma_sane(u64 gpa, u64 size, u64 page_size)
+{
+	return size && size <= GOLDFISH_PIPE_DMA_MAX_SIZE &&
+	       !((gpa | size) & (page_size - 1)) && gpa + (size - 1) > gpa;
+}
+
+/**
+ * pipe_call_status() - what CALL answers
+ * @sent: bytes written, or -errno; 0 if nothing was to be written
+ * @received: the same for the read, 0 as well if it did not come to that
+ * @consumed: set to the bytes moved
+ *
+ * Return: 0 if any were, else the wire status of what came last.
+ * Source: platform_external_qemu hw/misc/goldfish_pipe.c (0184442f)
+ */
+s32 pipe_call_status(long sent, long received, u32 *consumed)
+{
+	*consumed = (sent > 0 ? sent : 0) + (received > 0 ? received : 0);
+	if (*consumed)
+		return 0;
+	return pipe_status(received ? received : sent);
 }
 
 /**

@@ -30,7 +30,10 @@ struct pipe_header {
  * @PIPE_POLL: answer the poll bits
  * @PIPE_WRITE: move bytes to the host
  * @PIPE_READ: move bytes to the guest
+ * @PIPE_CALL: move bytes to the host, then to the guest
  * @PIPE_WAKE_ON: arm a wake
+ * @PIPE_DMA_MAP: let the service have a region of guest memory
+ * @PIPE_DMA_UNMAP: take it back
  */
 enum pipe_action {
 	PIPE_NOTHING,
@@ -40,13 +43,18 @@ enum pipe_action {
 	PIPE_POLL,
 	PIPE_WRITE,
 	PIPE_READ,
+	PIPE_CALL,
 	PIPE_WAKE_ON,
+	PIPE_DMA_MAP,
+	PIPE_DMA_UNMAP,
 };
 
 enum pipe_action pipe_decode_absent(u32 id, u32 max_id, u32 max_buffers,
 				    const struct pipe_header *header, s32 *status);
 enum pipe_action pipe_decode_live(bool hung_up, u32 cmd, s32 *status);
 u32 pipe_wake_flag(u32 cmd);
+bool pipe_dma_sane(u64 gpa, u64 size, u64 page_size);
+s32 pipe_call_status(long sent, long received, u32 *consumed);
 s32 pipe_status(long result);
 u32 pipe_device_version(u32 driver_version);
 

@@ -66,9 +66,9 @@ static void decode_live_case(struct kunit *test)
 		[GOLDFISH_PIPE_CMD_READ] = PIPE_READ,
 		[GOLDFISH_PIPE_CMD_WAKE_ON_READ] = PIPE_WAKE_ON,
 		[GOLDFISH_PIPE_CMD_WAKE_ON_DONE_IO] = PIPE_NOTHING,
-		[GOLDFISH_PIPE_CMD_DMA_MAPHOST] = PIPE_NOTHING,
-		[GOLDFISH_PIPE_CMD_DMA_UNMAPHOST] = PIPE_NOTHING,
-		[GOLDFISH_PIPE_CMD_CALL] = PIPE_NOTHING,
+		[GOLDFISH_PIPE_CMD_DMA_MAPHOST] = PIPE_DMA_MAP,
+		[GOLDFISH_PIPE_CMD_DMA_UNMAPHOST] = PIPE_DMA_UNMAP,
+		[GOLDFISH_PIPE_CMD_CALL] = PIPE_CALL,
 		[12] = PIPE_NOTHING,
 	};
 	s32 status;
@@ -104,6 +104,66 @@ static void status_case(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -2, pipe_status(-EAGAIN));
 	KUNIT_EXPECT_EQ(test, -3, pipe_status(-ENOMEM));
 	KUNIT_EXPECT_EQ(test, -4, pipe_status(-EIO));
+}
+
+static void dma_case(struct kunit *test)
+{
+	const u64 most = GOLDFISH_PIPE_DMA_MAX_SIZE;
+	static const struct {
+		u64 gpa, size, page_size;
+		bool sane;
+	} rows[] = {
+		{ 0x1000, 0x1000, 0x1000, true },
+		{ 0, 0x1000, 0x1000, true },
+		{ 0, GOLDFISH_PIPE_DMA_MAX_SIZE, 0x1000, true },
+		{ -0x1000ull, 0x1000, 0x1000, true },
+		{ 0x1000, 0, 0x1000, false },
+		{ 0x1000, 0x800, 0x1000, false },
+		{ 0x1000, 0x1001, 0x1000, false },
+		{ 0x1001, 0x1000, 0x1000, false },
+		{ 0x1000, 0x1000, 0x10000, false },
+		{ 0x10000, 0x10000, 0x10000, true },
+		{ -0x1000ull, 0x2000, 0x1000, false },
+		{ 0x1000, -0x1000ull, 0x1000, false },
+		{ 0x1000, 1ull << 63, 0x1000, false },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].sane,
+				    pipe_dma_sane(rows[i].gpa, rows[i].size,
+						  rows[i].page_size), "row %u", i);
+	KUNIT_EXPECT_FALSE(test, pipe_dma_sane(0, most + 0x1000, 0x1000));
+}
+
+static void call_status_case(struct kunit *test)
+{
+	static const struct {
+		long sent, received;
+		s32 status;
+		u32 consumed;
+	} rows[] = {
+		{ 5, 7, 0, 12 },
+		{ 5, 0, 0, 5 },
+		{ 0, 7, 0, 7 },
+		{ 5, -EAGAIN, 0, 5 },
+		{ -EAGAIN, 0, -2, 0 },
+		{ -EIO, 0, -4, 0 },
+		{ 0, -EAGAIN, -2, 0 },
+		{ 0, -EIO, -4, 0 },
+		{ -EINVAL, 0, -1, 0 },
+		{ 0, 0, 0, 0 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		u32 consumed = 99;
+
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].status,
+				    pipe_call_status(rows[i].sent, rows[i].received,
+						     &consumed), "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].consumed, consumed, "row %u", i);
+	}
 }
 
 static void version_case(struct kunit *test)
@@ -335,6 +395,8 @@ static struct kunit_case vhost_goldfish_pipe_cases[] = {
 	KUNIT_CASE(decode_absent_case),
 	KUNIT_CASE(decode_live_case),
 	KUNIT_CASE(status_case),
+	KUNIT_CASE(dma_case),
+	KUNIT_CASE(call_status_case),
 	KUNIT_CASE(version_case),
 	KUNIT_CASE(name_take_case),
 	KUNIT_CASE(name_length_case),

@@ -90,11 +90,13 @@ struct goldfish_pipe_open_params {
  * @id: the pipe, from the guest; checked by OPEN only
  * @status: the answer, to the guest
  * @reserved: not used
- * @buffers_count: READ and WRITE: elements used in each array, from the guest
- * @consumed_size: READ and WRITE: bytes moved, to the guest
+ * @buffers_count: READ, WRITE, CALL: elements used in each array, from the guest
+ * @consumed_size: READ, WRITE, CALL: bytes moved, to the guest
  *
  * Behind it stand M 64-bit guest physical addresses and then, at
- * GOLDFISH_PIPE_SIZES_OFFSET(M), M 32-bit lengths in bytes.
+ * GOLDFISH_PIPE_SIZES_OFFSET(M), M 32-bit lengths in bytes. CALL writes the first
+ * buffers and reads into the others; a 32-bit word at
+ * GOLDFISH_PIPE_READ_INDEX_OFFSET(M) is the number of the former.
  */
 struct goldfish_pipe_command {
 	__le32 cmd;
@@ -108,7 +110,22 @@ struct goldfish_pipe_command {
 #define GOLDFISH_PIPE_COMMAND_SIZE	4096
 #define GOLDFISH_PIPE_PTRS_OFFSET	24
 #define GOLDFISH_PIPE_SIZES_OFFSET(m)	(GOLDFISH_PIPE_PTRS_OFFSET + 8 * (m))
+#define GOLDFISH_PIPE_READ_INDEX_OFFSET(m) (GOLDFISH_PIPE_PTRS_OFFSET + 12 * (m))
 /* The largest M whose arrays, and CALL's read_index behind them, fit a page. */
 #define GOLDFISH_PIPE_MAX_BUFFERS	339
+
+/* Where DMA_MAPHOST and DMA_UNMAPHOST have a struct goldfish_pipe_dma instead. */
+#define GOLDFISH_PIPE_DMA_OFFSET	16
+#define GOLDFISH_PIPE_DMA_MAX_SIZE	(256 << 20)
+
+/**
+ * struct goldfish_pipe_dma - a region of guest memory for a service
+ * @paddr: guest physical address, a multiple of the page size
+ * @size: bytes, likewise; DMA_UNMAPHOST does not look at it
+ */
+struct goldfish_pipe_dma {
+	__le64 paddr;
+	__le64 size;
+};
 
 #endif /* _UAPI_LINUX_GOLDFISH_PIPE_H */

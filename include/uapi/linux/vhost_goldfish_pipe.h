@@ -31,7 +31,7 @@
  *			zero is not; a name is none
  *	EFAULT		the argument, or memory that it names, cannot be accessed
  *	EBADF		not an open file; EINVAL if it is not an eventfd
- *	ENOENT		no such pipe, no such doorbell, no such open
+ *	ENOENT		no such pipe, no such doorbell, no such open, no region
  *	EEXIST		there is a service of that name
  *	ENOSPC		as many services as there may be
  *	ENODEV		the device is no more, or has another owner
@@ -144,6 +144,7 @@ struct vhost_goldfish_pipe_access {
  * @bad_guest: guest mistakes: bad addresses, ids, counts, unknown commands
  * @pipes: pipes open now
  * @doorbells: doorbells attached now
+ * @dma: regions that the guest has mapped now
  */
 struct vhost_goldfish_pipe_stats {
 	__u32 size;
@@ -163,6 +164,7 @@ struct vhost_goldfish_pipe_stats {
 	__u64 bad_guest;
 	__u64 pipes;
 	__u64 doorbells;
+	__u64 dma;
 };
 
 /* Services of one device, not counting those that are built in. */
@@ -327,6 +329,38 @@ struct vhost_goldfish_pipe_ring {
 	__u32 padding;
 };
 
+/* Regions that a guest may have mapped at once, all pipes together. */
+#define VHOST_GOLDFISH_PIPE_MAX_DMA	1024
+
+/**
+ * struct vhost_goldfish_pipe_dma - argument of GET_DMA
+ * @open: in: the event's
+ * @gpa: in: a guest physical address, as the guest has told it over the pipe;
+ *	out: where the region that it lies in begins
+ * @size: in: must be zero; out: bytes of the region
+ * @fd: out: a new file, close-on-exec, for mmap() with MAP_SHARED and poll()
+ * @padding: must be zero
+ *
+ * Gives access to a region of guest memory that the guest has mapped for this
+ * very pipe (DMA_MAPHOST), and to nothing else of it; offset 0 of the file is
+ * @gpa. The memory is the guest's own, which may change it at any time: read
+ * what matters once.
+ *
+ * The region ends when the guest unmaps it, closes the pipe or starts anew, and
+ * when the device or its owner is gone. poll() tells POLLHUP then. What was
+ * mapped stays mapped, but shows zeroed memory that is nobody's: a guest cannot
+ * kill a service by taking memory back under it.
+ *
+ * ENOENT: the guest has mapped no such region for that pipe.
+ */
+struct vhost_goldfish_pipe_dma {
+	__u64 open;
+	__u64 gpa;
+	__u64 size;
+	__s32 fd;
+	__u32 padding;
+};
+
 #define VHOST_GOLDFISH_PIPE_SET_WINDOW \
 	_IOW(VHOST_VIRTIO, 0xc0, struct vhost_goldfish_pipe_window)
 #define VHOST_GOLDFISH_PIPE_SET_LINE \
@@ -354,5 +388,14 @@ struct vhost_goldfish_pipe_ring {
 
 /* Of the file that ANSWER_RING returns: wakes the guest if it waits. */
 #define VHOST_GOLDFISH_PIPE_RING_KICK	_IO(VHOST_VIRTIO, 0xca)
+
+#define VHOST_GOLDFISH_PIPE_GET_DMA \
+	_IOWR(VHOST_VIRTIO, 0xcb, struct vhost_goldfish_pipe_dma)
+/*
+ * Tells the guest that a service is through with its DMA memory: the wake
+ * UNLOCK_DMA, asked for or not. The argument is the event's open.
+ */
+#define VHOST_GOLDFISH_PIPE_UNLOCK_DMA \
+	_IOW(VHOST_VIRTIO, 0xcc, __u64)
 
 #endif /* _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H */

@@ -49,6 +49,8 @@ struct pipe_mem {
 };
 
 void pipe_mem_create(struct pipe_mem *mem, uint64_t gpa, size_t size);
+/* The same, of a memfd, as a VMM has it: what DMA takes. */
+void pipe_mem_create_file(struct pipe_mem *mem, uint64_t gpa, size_t size);
 void pipe_mem_destroy(struct pipe_mem *mem);
 
 /* Gives away zeroed guest memory for good. @align is a power of two. */
@@ -161,6 +163,9 @@ void pipe_open(struct pipe_dev *dev, struct test_pipe *pipe, uint32_t id);
 /* OPEN again with the command buffer that @pipe has already. */
 int32_t __pipe_reopen(struct test_pipe *pipe);
 void pipe_close(struct test_pipe *pipe);
+
+/* DMA_MAPHOST or DMA_UNMAPHOST; the status. */
+int32_t pipe_dma(struct test_pipe *pipe, uint32_t cmd, uint64_t gpa, uint64_t size);
 
 /*
  * READ or WRITE with these buffers. Checks that consumed_size agrees with the

@@ -35,6 +35,11 @@ uint64_t services_expect_at(const char *file, int line, int services,
 #define services_expect(...) \
 	services_expect_at(__FILE__, __LINE__, __VA_ARGS__)
 
+/* GET_DMA: a file, and the region that @gpa lies in. */
+int __services_get_dma(int services, uint64_t open, uint64_t gpa,
+		       struct vhost_goldfish_pipe_dma *dma);
+int __services_unlock_dma(int services, uint64_t open);
+
 /* poll() of any file: what it says within @ms. */
 short services_poll(int fd, short events, int ms);
 

@@ -169,6 +169,14 @@ int32_t pipe_transfer(struct test_pipe *pipe, uint32_t cmd,
 	return status;
 }
 
+int32_t pipe_dma(struct test_pipe *pipe, uint32_t cmd, uint64_t gpa, uint64_t size)
+{
+	struct goldfish_pipe_dma dma = { .paddr = gpa, .size = size };
+
+	memcpy((uint8_t *)pipe->cmd + GOLDFISH_PIPE_DMA_OFFSET, &dma, sizeof(dma));
+	return pipe_command(pipe, cmd);
+}
+
 int32_t pipe_write(struct test_pipe *pipe, uint64_t gpa, uint32_t size)
 {
 	struct pipe_buf buf = { .gpa = gpa, .size = size };

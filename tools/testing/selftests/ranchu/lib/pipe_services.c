@@ -62,6 +62,18 @@ void services_answer(int services, uint64_t open, int sock)
 		pipe_die("ANSWER: %s", strerror(-ret));
 }
 
+int __services_get_dma(int services, uint64_t open, uint64_t gpa,
+		       struct vhost_goldfish_pipe_dma *dma)
+{
+	*dma = (struct vhost_goldfish_pipe_dma){ .open = open, .gpa = gpa };
+	return __pipe_ioctl(services, VHOST_GOLDFISH_PIPE_GET_DMA, dma);
+}
+
+int __services_unlock_dma(int services, uint64_t open)
+{
+	return __pipe_ioctl(services, VHOST_GOLDFISH_PIPE_UNLOCK_DMA, &open);
+}
+
 short services_poll(int fd, short events, int ms)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = events };
