@@ -93,10 +93,11 @@ static int ring_setup(struct vmm_ring *ring)
 		.features = v->accepted,
 		.num = v->queue[ring->index].num,
 	};
+	struct vmm_vhost_area area[3];
 	void *part[3];
 	u32 base = 0;
 
-	if (!v->queue[ring->index].ready || vmm_virtio_ring(v, ring->index, part))
+	if (!v->queue[ring->index].ready || vmm_virtio_ring(v, ring->index, area, part))
 		return -EINVAL;
 	setup.desc = (uintptr_t)part[0];
 	setup.driver = (uintptr_t)part[1];
