@@ -202,6 +202,7 @@ void pipe_arm(struct pipe *pipe, u32 wake);
 void pipe_hang_up(struct pipe *pipe);
 void pipe_unlock_dma(struct pipe *pipe);
 void pipe_signal_forget(struct pipe *pipe);
+void pipe_signal_recall(struct pipe *pipe);
 bool pipe_signal_waiting(struct pipe_dev *dev);
 bool pipe_signal_publish(struct ranchu_line *line, bool ended);
 void pipe_signal_resampled(struct ranchu_line *line);

@@ -306,6 +306,7 @@ static void pipe_command_live(struct pipe *pipe)
 	case PIPE_CLOSE:
 		atomic64_inc(&dev->stats.closes);
 		pipe_close(pipe);
+		pipe_signal_recall(pipe);
 		break;
 	case PIPE_POLL:
 		status = pipe_poll(pipe);

@@ -148,6 +148,38 @@ void pipe_signal_forget(struct pipe *pipe)
 }
 
 /**
+ * pipe_signal_recall() - take back what was announced of a pipe
+ * @pipe: just closed by the guest, which may not have looked at the batch yet
+ *
+ * It would take what it finds there for the pipe that gets the number next.
+ * Without a window it has looked: the trapped read that wrote the batch is made
+ * with the driver's lock held.
+ *
+ * Context: the pipe's lock held, inside ranchu_mem_enter(); takes the line's lock.
+ */
+void pipe_signal_recall(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+	const __le32 nothing = 0;
+	u32 i;
+
+	mutex_lock(&dev->line.lock);
+	for (i = 0; i < dev->published; i++) {
+		u64 gpa = dev->signal_gpa + i * sizeof(struct goldfish_pipe_signal);
+		__le32 id;
+
+		if (ranchu_mem_read(&dev->mem, gpa, &id, sizeof(id)))
+			break;
+		if (le32_to_cpu(id) == pipe->id &&
+		    ranchu_mem_write(&dev->mem,
+				     gpa + offsetof(struct goldfish_pipe_signal, flags),
+				     &nothing, sizeof(nothing)))
+			break;
+	}
+	mutex_unlock(&dev->line.lock);
+}
+
+/**
  * pipe_signal_waiting() - tell whether there is something to announce
  * @dev: the device
  *

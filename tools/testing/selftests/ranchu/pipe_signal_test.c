@@ -542,6 +542,35 @@ TEST_F_TIMEOUT(window, one_batch_at_a_time, TIMEOUT)
 	EXPECT_FALSE(interrupted(self->call));
 }
 
+/*
+ * A guest may see by a command's status that a pipe is hung up, close it and open
+ * another of that number before it looks at the batch that says so.
+ */
+TEST_F_TIMEOUT(window, closing_takes_the_announced_back, TIMEOUT)
+{
+	struct pipe_dev *dev = &self->dev;
+
+	pipe_handshake(dev);
+	open_many(dev, self->pipes, 4);
+	pipe_hang_up(dev, 3);
+	take_interrupt(self->call);
+	hang_up_many(dev, 0, 3);
+	end_interrupt(self->resample);
+	take_interrupt(self->call);
+	EXPECT_EQ(3, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 0, 3));
+
+	pipe_close(&self->pipes[1]);
+	EXPECT_TRUE(all_closed(dev, 0, 1));
+	EXPECT_EQ(1, pipe_signal(dev, 1).id);
+	EXPECT_EQ(0, pipe_signal(dev, 1).flags);
+	EXPECT_EQ(2, pipe_signal(dev, 2).id);
+	EXPECT_EQ(CLOSED, pipe_signal(dev, 2).flags & CLOSED);
+	/* Of an earlier batch: nothing to take back. */
+	pipe_close(&self->pipes[3]);
+	EXPECT_EQ(3, window_count(dev));
+}
+
 TEST_F_TIMEOUT(window, batches, TIMEOUT)
 {
 	const uint32_t counts[] = { 1, 64, 65, 200 };
