@@ -200,6 +200,7 @@ int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
 void pipe_ready(struct pipe *pipe, u32 poll_bits);
 void pipe_arm(struct pipe *pipe, u32 wake);
 void pipe_hang_up(struct pipe *pipe);
+void pipe_hang_up_again(struct pipe *pipe);
 void pipe_unlock_dma(struct pipe *pipe);
 void pipe_signal_forget(struct pipe *pipe);
 void pipe_signal_recall(struct pipe *pipe);

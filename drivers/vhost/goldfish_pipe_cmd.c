@@ -335,6 +335,9 @@ static void pipe_command_live(struct pipe *pipe)
 		    header.cmd == GOLDFISH_PIPE_CMD_WRITE ||
 		    header.cmd == GOLDFISH_PIPE_CMD_CALL)
 			pipe_consumed(dev, command, 0);
+		if (header.cmd == GOLDFISH_PIPE_CMD_WAKE_ON_READ ||
+		    header.cmd == GOLDFISH_PIPE_CMD_WAKE_ON_WRITE)
+			pipe_hang_up_again(pipe);
 		break;
 	default:
 		pipe_bad_guest(dev);

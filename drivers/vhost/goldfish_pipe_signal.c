@@ -112,6 +112,26 @@ void pipe_hang_up(struct pipe *pipe)
 }
 
 /**
+ * pipe_hang_up_again() - tell a guest again that a pipe is hung up
+ * @pipe: hung up
+ *
+ * For a guest that is about to wait. Linux's driver takes no notice of the status
+ * then; and if it has handled the signal after its command failed but before it
+ * noted what it waits for, nothing else would ever wake it.
+ *
+ * Context: vCPU or worker, with the pipe's lock held.
+ */
+void pipe_hang_up_again(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+
+	spin_lock_irq(&dev->signal_lock);
+	pipe_batch_add(&dev->signalled, &pipe->signal, GOLDFISH_PIPE_WAKE_CLOSED);
+	spin_unlock_irq(&dev->signal_lock);
+	signal_announce(pipe, GOLDFISH_PIPE_WAKE_CLOSED);
+}
+
+/**
  * pipe_unlock_dma() - a service is through with the guest's DMA memory
  * @pipe: open
  *

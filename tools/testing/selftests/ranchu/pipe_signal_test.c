@@ -392,6 +392,28 @@ TEST_F_TIMEOUT(signals, hang_up_wakes_once, TIMEOUT)
 	EXPECT_EQ(before + 1, signals_sent(dev));
 }
 
+/* Who waits for a pipe that is hung up is told so, even if it was told before. */
+TEST_F_TIMEOUT(signals, waiting_for_a_pipe_hung_up, TIMEOUT)
+{
+	struct pipe_dev *dev = &self->dev;
+	const uint32_t waits[] = {
+		GOLDFISH_PIPE_CMD_WAKE_ON_READ, GOLDFISH_PIPE_CMD_WAKE_ON_WRITE,
+	};
+	unsigned int i;
+
+	open_many(dev, self->pipes, 1);
+	pipe_hang_up(dev, 0);
+	EXPECT_EQ(1, fetch(dev));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(GOLDFISH_PIPE_ERROR_IO,
+			  pipe_command(&self->pipes[0], waits[i]));
+		EXPECT_EQ(1, fetch(dev));
+		EXPECT_EQ(0, pipe_signal(dev, 0).id);
+		EXPECT_EQ(CLOSED, pipe_signal(dev, 0).flags & CLOSED);
+		EXPECT_EQ(0, fetch(dev));
+	}
+}
+
 /* A pipe that the guest closes takes its signal along. */
 TEST_F_TIMEOUT(signals, closing_takes_the_signal_back, TIMEOUT)
 {
