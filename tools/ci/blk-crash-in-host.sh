@@ -4,22 +4,8 @@
 # The host's part of blk-crash-test.sh (busybox's sh).
 set -u
 
-number=0
-failed=0
-console=/tmp/console
+. /ranchu/host-lib.sh
 vmm=
-
-# result NAME 0|1
-result() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		sed 's/^/# /' "$console"
-		echo "not ok $number $1"
-		failed=$((failed + 1))
-	fi
-}
 
 # start COMMAND OPTION...: the guest runs blk-crash-in-guest with COMMAND.
 start() {
@@ -88,9 +74,7 @@ table() {
 	fi
 }
 
-while read -r module; do
-	insmod "/ranchu/modules/$module.ko" || exit 1
-done < /ranchu/modules/order
+load_modules
 modprobe dm-mod || exit 1
 export DM_DISABLE_UDEV=1
 : > "$console"
@@ -155,5 +139,5 @@ for served in kernel user; do
 done
 
 rmmod dm-mod
-tac /ranchu/modules/order | xargs rmmod || failed=1
+unload_modules || failed=1
 [ "$failed" -eq 0 ]

@@ -19,6 +19,6 @@ tools/lab/program.sh "$OVERLAY" dmsetup
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virtio_blk -- \
 	"$JOURNAL" tools/ci/blk-crash-in-guest
 cp "$JOURNAL" "$OVERLAY/bin/"
-cp tools/ci/blk-crash-in-host.sh "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/blk-crash-in-host.sh "$OVERLAY/ranchu/"
 exec tools/lab/run.sh --host arm64 --timeout 900 --overlay "$OVERLAY" -- \
 	sh /ranchu/blk-crash-in-host.sh

@@ -4,24 +4,10 @@
 # The host's part of blk-root-test.sh (busybox's sh).
 set -u
 
-number=0
-failed=0
-console=/tmp/console
+. /ranchu/host-lib.sh
 
-# result NAME 0|1
-result() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		sed 's/^/# /' "$console"
-		echo "not ok $number $1"
-		failed=$((failed + 1))
-	fi
-}
-
-# boot COMMAND OPTION...: from the disk, which has to be the last one.
-boot() {
+# root COMMAND OPTION...: from the disk, which has to be the last one.
+root() {
 	command=$1
 	shift
 	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
@@ -30,21 +16,14 @@ boot() {
 		</dev/null 2>&1 | tr -d '\r' > "$console"
 }
 
-printed() {
-	grep -q "$1" "$console"
-}
-
-while read -r module; do
-	insmod "/ranchu/modules/$module.ko" || exit 1
-done < /ranchu/modules/order
-: > "$console"
+load_modules
 echo "1..4"
 for image in file loop user; do
 	truncate -s 8M "/tmp/$image"
 done
 losetup /dev/loop0 /tmp/loop
 
-boot "blk-root-in-guest where && blk-root-in-guest fio vdb vdc vdd" \
+root "blk-root-in-guest where && blk-root-in-guest fio vdb vdc vdd" \
 	--disk /tmp/file,queues=2,fstab=vendor --disk /dev/loop0,direct \
 	--disk /tmp/user,served=user --disk /ranchu/guest/root,fstab=system
 # The first disk is at the highest transport, and the last that Linux finds.
@@ -55,7 +34,7 @@ printed '^FIO-DONE randrw$' && printed '^FIO-DONE randtrimwrite$' && printed '^G
 	! printed GUEST-SPLAT
 result fio_verifies $?
 
-boot "blk-root-in-guest fio vdb vdc vdd" --virtio-packed on \
+root "blk-root-in-guest fio vdb vdc vdd" --virtio-packed on \
 	--disk /tmp/file --disk /dev/loop0 --disk /tmp/user,direct,served=user,queues=2 \
 	--disk /ranchu/guest/root,served=user
 printed '^FIO-DONE randrw$' && printed '^FIO-DONE randtrimwrite$' && printed '^GUEST-EXIT: 0$' &&
@@ -63,6 +42,6 @@ printed '^FIO-DONE randrw$' && printed '^FIO-DONE randtrimwrite$' && printed '^G
 result fio_verifies_packed $?
 
 losetup -d /dev/loop0
-tac /ranchu/modules/order | xargs rmmod
+unload_modules
 result modules_go $?
 [ "$failed" -eq 0 ]

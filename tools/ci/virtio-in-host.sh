@@ -4,25 +4,7 @@
 # The host's part of virtio-test.sh (busybox's sh).
 set -u
 
-number=0
-failed=0
-console=/tmp/console
-
-# result NAME 0|1
-result() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number $1"
-	else
-		sed 's/^/# /' "$console"
-		echo "not ok $number $1"
-		failed=$((failed + 1))
-	fi
-}
-
-printed() {
-	grep -q "$1" "$console"
-}
+. /ranchu/host-lib.sh
 
 # says TEXT: waits until the guest has printed it.
 says() {
@@ -108,9 +90,7 @@ devices() {
 	kill $(jobs -p) 2>/dev/null
 }
 
-while read -r module; do
-	insmod "/ranchu/modules/$module.ko" || exit 1
-done < /ranchu/modules/order
+load_modules
 echo "1..10"
 devices off
 devices on

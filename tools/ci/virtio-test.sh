@@ -15,6 +15,6 @@ tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 tools/lab/program.sh "$OVERLAY" socat
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virtio-rng \
 	virtio_balloon virtio_input evdev -- tools/ci/virtio-in-guest
-cp tools/ci/virtio-in-host.sh "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/virtio-in-host.sh "$OVERLAY/ranchu/"
 exec tools/lab/run.sh --host arm64 --timeout 600 --overlay "$OVERLAY" -- \
 	sh /ranchu/virtio-in-host.sh
