@@ -20,5 +20,5 @@ tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virti
 	"$JOURNAL" tools/ci/blk-crash-in-guest
 cp "$JOURNAL" "$OVERLAY/bin/"
 cp tools/ci/host-lib.sh tools/ci/blk-crash-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host arm64 --timeout 900 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh --host arm64 --timeout 1500 --overlay "$OVERLAY" -- \
 	sh /ranchu/blk-crash-in-host.sh

@@ -20,5 +20,5 @@ tools/lab/program.sh "$ROOT" fio
 tools/lab/guest-root.sh "$OVERLAY/ranchu/guest/root" "$ROOT" tools/ci/blk-root-in-guest \
 	"$RANCHU_BUILD/arm64/selftests/pipe_guest"
 cp tools/ci/host-lib.sh tools/ci/blk-root-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host arm64 --mem 3G --timeout 900 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh --host arm64 --mem 3G --timeout 1500 --overlay "$OVERLAY" -- \
 	sh /ranchu/blk-root-in-host.sh

@@ -16,5 +16,5 @@ tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	virtio_mmio virtio_blk crc32c_generic ext4 -- tools/ci/blk-in-guest
 cp tools/ci/host-lib.sh tools/ci/blk-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host "$HOST" --timeout 900 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh --host "$HOST" --timeout 1500 --overlay "$OVERLAY" -- \
 	sh /ranchu/blk-in-host.sh

@@ -17,7 +17,9 @@ NATIVE=tools/testing/native
 # KTAP; a gate is silent and is one result. Two steps may run at once, so nothing
 # that one changes is another's: what both build goes through build_alone().
 STEPS=(
-	"sanitizers	tools/ci/sanitizers.sh"
+	"arm64		kselftests arm64"
+	"adb		tools/ci/adb-test.sh"
+	"guest		tools/ci/guest-test.sh"
 	"checkpatch	gate tools/ci/static.sh checkpatch"
 	"kdoc		gate tools/ci/static.sh kdoc"
 	"uapi		gate tools/ci/static.sh uapi"
@@ -29,17 +31,14 @@ STEPS=(
 	"fuzz		tools/fuzz/run.sh 30"
 	"kunit		tools/ci/kunit.sh"
 	"lab		tools/lab/selftest.sh"
-	"arm64		kselftests arm64"
 	"arm64-gicv2	kselftests arm64-gicv2 doorbell_test pipe_*_test"
 	"x86_64		kselftests x86_64"
-	"guest		tools/ci/guest-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"blk		tools/ci/blk-test.sh"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"blk-root	tools/ci/blk-root-test.sh"
 	"net		tools/ci/net-test.sh net"
 	"vsock		tools/ci/vsock-test.sh"
-	"adb		tools/ci/adb-test.sh"
 )
 
 gate() {

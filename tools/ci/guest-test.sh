@@ -10,5 +10,5 @@ cd "$RANCHU_TOP"
 OVERLAY=$RANCHU_BUILD/lab/overlay-guest
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 cp tools/ci/guest-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host arm64 --timeout 900 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh --host arm64 --timeout 1500 --overlay "$OVERLAY" -- \
 	sh /ranchu/guest-in-host.sh

@@ -21,7 +21,7 @@ cp tools/ci/host-lib.sh tools/ci/net-lib.sh tools/ci/{net,user}-in-host.sh "$OVE
 rc=0
 [ $# -gt 0 ] || set -- net user
 for part; do
-	tools/lab/run.sh --host arm64 --timeout 900 --overlay "$OVERLAY" -- \
+	tools/lab/run.sh --host arm64 --timeout 1500 --overlay "$OVERLAY" -- \
 		sh "/ranchu/$part-in-host.sh" || rc=1
 done
 exit "$rc"
