@@ -191,8 +191,8 @@ int sock_sendmsg(struct socket *sock, struct msghdr *msg)
 	MUST(!end->broken);
 	if (!end->room)
 		return -EAGAIN;
-	len = shim_iter_move(&msg->msg_iter, scratch, min(end->room, sizeof(scratch)),
-			     ITER_SOURCE);
+	len = shim_iter_copy(scratch, min(end->room, sizeof(scratch)), &msg->msg_iter,
+			     false);
 	MUST(!memcmp(scratch, pattern(&end->room, end->arrived), len));
 	end->arrived += len;
 	end->room -= len;
@@ -212,8 +212,8 @@ int sock_recvmsg(struct socket *sock, struct msghdr *msg, int flags)
 		return err ? -err : end->eof || end->broken ? 0 : -EAGAIN;
 	}
 	len = min(len, sizeof(scratch));
-	end->read += shim_iter_move(&msg->msg_iter, (void *)pattern(end, end->read), len,
-				    ITER_DEST);
+	end->read += shim_iter_copy((void *)pattern(end, end->read), len,
+				    &msg->msg_iter, true);
 	end->sk.sk_receive_queue = end->written - end->read;
 	return len;
 }

@@ -12,7 +12,7 @@
 #include "kernel.h"
 #include "linux/mutex.h"
 #include "linux/slab.h"
-#include "linux/uaccess.h"
+#include "linux/uio.h"
 
 #define offsetofend(type, member) \
 	(offsetof(type, member) + sizeof(((type *)0)->member))
@@ -151,72 +151,7 @@ typedef struct wait_queue_head {
 #define remove_wait_queue(head, wait) ((head)->entry = NULL)
 #define wake_up_interruptible_poll(head, key) ((void)(head))
 
-/* ---- memory to read or write ---- */
-
-enum {
-	ITER_SOURCE,
-	ITER_DEST,
-};
-
-struct kvec {
-	void *iov_base;
-	size_t iov_len;
-};
-
-/* Of user memory, of the kernel's own, or of none: what comes is thrown away. */
-struct iov_iter {
-	const struct iovec *iov;
-	const struct kvec *kvec;
-	size_t at;
-	size_t count;
-};
-
-#define iov_iter_count(iter) ((iter)->count)
-#define iov_iter_init(iter, dir, vec, n, len) \
-	((void)(n), *(iter) = (struct iov_iter){ .iov = (vec), .count = (len) })
-#define iov_iter_kvec(iter, dir, vec, n, len) \
-	((void)(n), *(iter) = (struct iov_iter){ .kvec = (vec), .count = (len) })
-#define iov_iter_discard(iter, dir, len) \
-	(*(iter) = (struct iov_iter){ .count = (len) })
-#define iov_iter_truncate(iter, len) ((iter)->count = min((iter)->count, (size_t)(len)))
-
-/* Moves @len bytes to or from @buf (neither if NULL). Returns how many. */
-static inline size_t shim_iter_move(struct iov_iter *iter, void *buf, size_t len, int dir)
-{
-	size_t done = 0, part;
-
-	len = min(len, iter->count);
-	for (; done < len; done += part) {
-		void *where = NULL, *mine = buf ? (char *)buf + done : NULL;
-
-		part = len - done;
-		if (iter->kvec) {
-			where = (char *)iter->kvec->iov_base + iter->at;
-		} else if (iter->iov) {
-			while (iter->at == iter->iov->iov_len) {
-				iter->iov++;
-				iter->at = 0;
-			}
-			where = (char *)iter->iov->iov_base + iter->at;
-			part = min(part, iter->iov->iov_len - iter->at);
-		}
-		if (mine && iter->kvec)
-			memcpy(dir == ITER_DEST ? where : mine,
-			       dir == ITER_DEST ? mine : where, part);
-		else if (mine && where &&
-			 !(dir == ITER_DEST ? shim_store_bytes(where, mine, part) :
-			   shim_load_bytes(mine, where, part)))
-			break;
-		iter->at += part;
-		iter->count -= part;
-	}
-	return done;
-}
-
-#define iov_iter_advance(iter, len) ((void)shim_iter_move(iter, NULL, len, ITER_SOURCE))
-#define copy_from_iter_full(buf, len, iter) \
-	(shim_iter_move(iter, buf, len, ITER_SOURCE) == (len))
-#define copy_to_iter(buf, len, iter) shim_iter_move(iter, (void *)(buf), len, ITER_DEST)
+/* ---- memory ---- */
 
 void *shim_kmalloc(size_t size);
 

@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Iterators over the program's own memory, as far as they are copied from and to.
+ * Iterators over user memory, over the program's own, or over none: what comes is
+ * thrown away. As far as they are copied from and to.
  */
 #ifndef SHIM_LINUX_UIO_H
 #define SHIM_LINUX_UIO_H
+
+#include <string.h>
 
 #include "uaccess.h"
 
 #define ITER_SOURCE 1
 #define ITER_DEST 0
 
+struct kvec {
+	void *iov_base;
+	size_t iov_len;
+};
+
 struct iov_iter {
 	const struct iovec *iov;
+	const struct kvec *kvec;
 	size_t offset;
 	size_t count;
 };
@@ -21,9 +30,22 @@ static inline void iov_iter_init(struct iov_iter *iter, unsigned int direction,
 {
 	(void)direction;
 	(void)n;
-	iter->iov = iov;
-	iter->offset = 0;
-	iter->count = count;
+	*iter = (struct iov_iter){ .iov = iov, .count = count };
+}
+
+static inline void iov_iter_kvec(struct iov_iter *iter, unsigned int direction,
+				 const struct kvec *kvec, unsigned long n, size_t count)
+{
+	(void)direction;
+	(void)n;
+	*iter = (struct iov_iter){ .kvec = kvec, .count = count };
+}
+
+static inline void iov_iter_discard(struct iov_iter *iter, unsigned int direction,
+				    size_t count)
+{
+	(void)direction;
+	*iter = (struct iov_iter){ .count = count };
 }
 
 static inline size_t iov_iter_count(const struct iov_iter *iter)
@@ -31,36 +53,54 @@ static inline size_t iov_iter_count(const struct iov_iter *iter)
 	return iter->count;
 }
 
-/* Up to @len bytes from or to @mem; returns how many, fewer after a fault. */
+static inline void iov_iter_truncate(struct iov_iter *iter, size_t count)
+{
+	iter->count = count < iter->count ? count : iter->count;
+}
+
+/* Copies @part bytes, all in a row, from or to @mem. False after a fault. */
+static inline bool shim_iter_copy_part(struct iov_iter *iter, void *mem, size_t part, bool to)
+{
+	char *base;
+
+	if (!mem)
+		return true;
+	if (iter->kvec) {
+		base = (char *)iter->kvec->iov_base + iter->offset;
+		memcpy(to ? base : mem, to ? mem : base, part);
+	} else if (iter->iov) {
+		base = (char *)iter->iov->iov_base + iter->offset;
+		return !(to ? copy_to_user(base, mem, part) :
+			      copy_from_user(mem, base, part));
+	}
+	return true;
+}
+
+/* Up to @len bytes from or to @mem, or past them; how many, fewer after a fault. */
 static inline size_t shim_iter_copy(void *mem, size_t len, struct iov_iter *iter, bool to)
 {
 	size_t left = len < iter->count ? len : iter->count;
-	size_t done = 0;
+	size_t done = 0, part;
 
-	while (done < left) {
-		size_t part = iter->iov->iov_len - iter->offset;
-		char *base = (char *)iter->iov->iov_base + iter->offset;
-
-		part = part < left - done ? part : left - done;
-		if (to ? copy_to_user(base, (char *)mem + done, part) :
-			 copy_from_user((char *)mem + done, base, part))
-			break;
-		done += part;
-		iter->count -= part;
-		iter->offset += part;
-		if (iter->offset == iter->iov->iov_len) {
-			iter->iov++;
-			iter->offset = 0;
+	for (; done < left; done += part) {
+		part = left - done;
+		if (iter->iov) {
+			for (; iter->offset == iter->iov->iov_len; iter->iov++)
+				iter->offset = 0;
+			if (part > iter->iov->iov_len - iter->offset)
+				part = iter->iov->iov_len - iter->offset;
 		}
+		if (!shim_iter_copy_part(iter, mem ? (char *)mem + done : NULL, part, to))
+			break;
+		iter->offset += part;
+		iter->count -= part;
 	}
 	return done;
 }
 
 static inline void iov_iter_advance(struct iov_iter *iter, size_t len)
 {
-	iter->count -= len;
-	for (iter->offset += len; iter->count && iter->offset >= iter->iov->iov_len; iter->iov++)
-		iter->offset -= iter->iov->iov_len;
+	shim_iter_copy(NULL, len, iter, false);
 }
 
 static inline bool copy_from_iter_full(void *mem, size_t len, struct iov_iter *iter)
