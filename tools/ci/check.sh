@@ -35,9 +35,6 @@ STEPS=(
 	"x86_64		kselftests x86_64"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"blk		tools/ci/blk-test.sh"
-	"blk-crash	tools/ci/blk-crash-test.sh"
-	"blk-root	tools/ci/blk-root-test.sh"
-	"net		tools/ci/net-test.sh net"
 	"vsock		tools/ci/vsock-test.sh"
 )
 
