@@ -149,7 +149,7 @@ static bool is_back(const struct counts *before, long slack, bool tell)
 }
 
 /* What KASAN keeps for a while, to see whether it is still used, counts as well. */
-static void shrink(const struct counts *counts)
+static void give_back_freed(const struct counts *counts)
 {
 	char path[80];
 	unsigned int i;
@@ -172,7 +172,7 @@ bool counts_return(const struct counts *before, long slack)
 
 	for (ms = 0; ms < PATIENCE_MS; ms += STEP_MS) {
 		if (!(ms % SHRINK_MS))
-			shrink(before);
+			give_back_freed(before);
 		if (is_back(before, slack, false))
 			return true;
 		usleep(STEP_MS * 1000);
