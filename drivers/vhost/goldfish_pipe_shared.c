@@ -76,23 +76,24 @@ static ssize_t shared_result(int err)
 	return err ? -EIO : -EAGAIN;
 }
 
-static ssize_t shared_write(struct pipe_remote *remote, struct iov_iter *from)
+/* Moves what can be, between the guest's buffers and a ring. */
+static ssize_t shared_move(struct pipe_shared *shared, struct pipe_ring *ring,
+			   enum shared_part part, struct iov_iter *iter)
 {
-	struct pipe_shared *shared = remote->end.shared;
-	struct pipe_ring *ring = &shared->to_host;
-	u8 *memory = shared->parts[PART_TO_HOST].memory;
-	u32 room, done = 0;
+	u8 *memory = shared->parts[part].memory;
+	u32 most, done = 0;
 	int err;
 
-	err = pipe_ring_look(ring, &room);
-	if (!room)
+	err = pipe_ring_look(ring, &most);
+	if (!most)
 		return shared_result(err);
-	room = min_t(size_t, room, iov_iter_count(from));
-	while (done < room) {
-		u32 span = room - done;
-		u32 at = pipe_ring_at(ring, done, &span);
-		u32 n = copy_from_iter(memory + at, span, from);
+	most = min_t(size_t, most, iov_iter_count(iter));
+	while (done < most) {
+		u32 span = most - done, n;
+		u8 *at = memory + pipe_ring_at(ring, done, &span);
 
+		n = ring->produces ? copy_from_iter(at, span, iter) :
+				     copy_to_iter(at, span, iter);
 		done += n;
 		if (n < span)
 			break;
@@ -104,32 +105,18 @@ static ssize_t shared_write(struct pipe_remote *remote, struct iov_iter *from)
 	return done;
 }
 
+static ssize_t shared_write(struct pipe_remote *remote, struct iov_iter *from)
+{
+	struct pipe_shared *shared = remote->end.shared;
+
+	return shared_move(shared, &shared->to_host, PART_TO_HOST, from);
+}
+
 static ssize_t shared_read(struct pipe_remote *remote, struct iov_iter *to)
 {
 	struct pipe_shared *shared = remote->end.shared;
-	struct pipe_ring *ring = &shared->to_guest;
-	const u8 *memory = shared->parts[PART_TO_GUEST].memory;
-	u32 left, done = 0;
-	int err;
 
-	err = pipe_ring_look(ring, &left);
-	if (!left)
-		return shared_result(err);
-	left = min_t(size_t, left, iov_iter_count(to));
-	while (done < left) {
-		u32 span = left - done;
-		u32 at = pipe_ring_at(ring, done, &span);
-		u32 n = copy_to_iter(memory + at, span, to);
-
-		done += n;
-		if (n < span)
-			break;
-	}
-	if (!done)
-		return -EFAULT;
-	if (pipe_ring_move(ring, done))
-		ranchu_eventfd_signal(shared->wake);
-	return done;
+	return shared_move(shared, &shared->to_guest, PART_TO_GUEST, to);
 }
 
 /* What is not so yet, we will be told of. */
