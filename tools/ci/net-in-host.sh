@@ -64,7 +64,7 @@ result no_window_and_many_resets $?
 : > "$console"
 guest "load up out:300000 reboot" --cpus 2 --net tap=tap0 &
 boot_pid=$!
-waits_for 2 '^out: got' "$boot_pid"
+waits_for 2 '^out: got [0-9a-f]\{64\}' "$boot_pid"
 again=$?
 killall -TERM vmmctl
 wait "$boot_pid"
