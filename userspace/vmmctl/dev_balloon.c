@@ -88,7 +88,7 @@ static void balloon_report(const struct vmm_mem *mem, const struct ranchu_chain 
 	}
 }
 
-static void balloon_kicked(struct vmm_ring *ring)
+static bool balloon_kicked(struct vmm_ring *ring)
 {
 	const struct vmm_mem *mem = &ring->dev->v->vm->mem;
 	struct iovec iov[BALLOON_BUFFERS];
@@ -102,6 +102,7 @@ static void balloon_kicked(struct vmm_ring *ring)
 			balloon_report(mem, &chain);
 		ranchu_vq_push(&ring->vq, &chain, 0);
 	}
+	return true;
 }
 
 static int balloon_size(const struct vmm_config *cfg, u64 *size)

@@ -63,7 +63,7 @@ static void hvc_send(struct vmm_ring *ring, const struct hvc *hvc, struct ranchu
 	}
 }
 
-static void hvc_kicked(struct vmm_ring *ring)
+static bool hvc_kicked(struct vmm_ring *ring)
 {
 	struct hvc *hvc = container_of(ring->dev, struct hvc, served);
 	struct iovec iov[HVC_BUFFERS];
@@ -71,12 +71,23 @@ static void hvc_kicked(struct vmm_ring *ring)
 
 	if (ring->index == HVC_RECEIVE) {
 		vmm_event_signal(hvc->room_fd);
-		return;
+		return false;
 	}
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0) {
 		hvc_send(ring, hvc, &chain);
 		ranchu_vq_push(&ring->vq, &chain, 0);
 	}
+	return true;
+}
+
+/* Takes room that the guest has; if there is none, it kicks when there is. */
+static bool hvc_room(struct vmm_ring *ring, struct ranchu_chain *chain)
+{
+	while (ranchu_vq_next(&ring->vq, chain) <= 0) {
+		if (!ranchu_vq_enable_kicks(&ring->vq))
+			return false;
+	}
+	return true;
 }
 
 /* Returns what was received, 0 at its end, or -EAGAIN: the guest has no room. */
@@ -88,7 +99,7 @@ static ssize_t hvc_receive(struct hvc *hvc)
 	ssize_t got = -EAGAIN;
 
 	pthread_mutex_lock(&ring->lock);
-	if (ring->live && ranchu_vq_next(&ring->vq, &chain) > 0) {
+	if (ring->live && hvc_room(ring, &chain)) {
 		got = readv(hvc->fd, iov + chain.n_out, chain.n_in);
 		if (got > 0)
 			ranchu_vq_push(&ring->vq, &chain, got);

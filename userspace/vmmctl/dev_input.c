@@ -162,15 +162,16 @@ static void input_write_config(struct vmm_virtio *v, u32 offset, u32 value)
 }
 
 /* Of the guest's lamps nobody wants to know. */
-static void input_kicked(struct vmm_ring *ring)
+static bool input_kicked(struct vmm_ring *ring)
 {
 	struct iovec iov[4];
 	struct ranchu_chain chain = { .iov = iov, .max = ARRAY_SIZE(iov) };
 
 	if (ring->index != INPUT_STATUS)
-		return;
+		return false;
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
 		ranchu_vq_push(&ring->vq, &chain, 0);
+	return true;
 }
 
 /* A guest without room for an event does not get it, as with real hardware. */

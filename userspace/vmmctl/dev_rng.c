@@ -39,13 +39,14 @@ static size_t rng_fill(const struct ranchu_chain *chain)
 	return done;
 }
 
-static void rng_kicked(struct vmm_ring *ring)
+static bool rng_kicked(struct vmm_ring *ring)
 {
 	struct iovec iov[RNG_BUFFERS];
 	struct ranchu_chain chain = { .iov = iov, .max = RNG_BUFFERS };
 
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
 		ranchu_vq_push(&ring->vq, &chain, rng_fill(&chain));
+	return true;
 }
 
 static int rng_create(struct vmm_virtio *v)

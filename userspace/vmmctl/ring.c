@@ -56,14 +56,14 @@ void vmm_ring_update(struct vmm_ring *ring)
 
 static void ring_serve(struct vmm_ring *ring)
 {
-	bool broken;
+	bool takes, broken;
 
 	pthread_mutex_lock(&ring->lock);
 	do {
 		ranchu_vq_disable_kicks(&ring->vq);
-		ring->dev->kicked(ring);
+		takes = ring->dev->kicked(ring);
 		vmm_ring_update(ring);
-	} while (ranchu_vq_enable_kicks(&ring->vq) && !vmm_ring_stopping(ring));
+	} while (ranchu_vq_enable_kicks(&ring->vq) && takes && !vmm_ring_stopping(ring));
 	broken = ring->vq.fault;
 	pthread_mutex_unlock(&ring->lock);
 	/* The main thread tells the driver: here that could wait for our own end. */
@@ -152,7 +152,7 @@ static void ring_stop(struct vmm_ring *ring)
  * Return: 0, or -errno with nothing left behind
  */
 int vmm_served_open(struct vmm_served *served, struct vmm_virtio *v, u64 device_features,
-		    void (*kicked)(struct vmm_ring *ring))
+		    bool (*kicked)(struct vmm_ring *ring))
 {
 	const struct vmm_mem *mem = &v->vm->mem;
 	unsigned int i;

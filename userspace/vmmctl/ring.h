@@ -40,7 +40,8 @@ struct vmm_ring {
  * struct vmm_served - a virtio device that vmmctl serves
  * @v: the device
  * @kicked: the driver has made something available: takes what there is, @ring's
- *	lock held, in @ring's thread; no kick is missed
+ *	lock held, in @ring's thread; no kick is missed. Or returns false and takes
+ *	nothing: it is for the model to take when it has something for the driver.
  * @mem: guest memory, as the engine wants it
  * @err_fd: eventfd: the guest broke a ring
  * @rings: how many run: the first ones
@@ -49,7 +50,7 @@ struct vmm_ring {
  */
 struct vmm_served {
 	struct vmm_virtio *v;
-	void (*kicked)(struct vmm_ring *ring);
+	bool (*kicked)(struct vmm_ring *ring);
 	struct ranchu_mem *mem;
 	int err_fd;
 	unsigned int rings;
@@ -60,7 +61,7 @@ struct vmm_served {
 /* ---- ring.c ---- */
 
 int vmm_served_open(struct vmm_served *served, struct vmm_virtio *v, u64 device_features,
-		    void (*kicked)(struct vmm_ring *ring));
+		    bool (*kicked)(struct vmm_ring *ring));
 void vmm_served_close(struct vmm_served *served);
 int vmm_served_start(struct vmm_served *served, unsigned int rings);
 void vmm_served_stop(struct vmm_served *served);

@@ -201,7 +201,7 @@ void ranchu_blk_answer(struct blk_request *req, u8 status)
 	ranchu_vq_push(&lane_of(req)->ring->vq, chain, written);
 }
 
-static void blk_kicked(struct vmm_ring *ring)
+static bool blk_kicked(struct vmm_ring *ring)
 {
 	struct vmm_user_blk *blk = container_of(ring->dev, struct vmm_user_blk, served);
 	struct blk_lane *lane = &blk->lane[ring->index];
@@ -218,6 +218,7 @@ static void blk_kicked(struct vmm_ring *ring)
 			bytes = 0;
 		}
 	}
+	return true;
 }
 
 static int blk_take_image(struct vmm_user_blk *blk, const struct vhost_ranchu_blk_backend *backend)
