@@ -6,18 +6,6 @@ set -u
 
 . /ranchu/host-lib.sh
 
-# says TEXT: waits until the guest has printed it.
-says() {
-	tries=0
-	until printed "$1"; do
-		tries=$((tries + 1))
-		if [ $tries -gt 1200 ] || ! kill -0 "$vmm" 2>/dev/null; then
-			return 1
-		fi
-		sleep 0.1
-	done
-}
-
 # Of guest memory, what there is of it here.
 resident() {
 	sed -n 's/^RssShmem:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$vmm/status"
@@ -42,15 +30,18 @@ devices() {
 	done
 	sleep 1
 	: > "$console"
-	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+	# busybox's timeout is the program itself, and another process watches it.
+	timeout 250 vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 		--memory 512M --no-reboot --virtio-packed "$1" --virtio rng \
 		--virtio balloon=64M --virtio console=/tmp/hvc.sock \
 		--virtio keyboard=/tmp/keyboard.sock --virtio multitouch=/tmp/multitouch.sock \
 		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=virtio-in-guest" \
 		</dev/null >"$console" 2>&1 &
 	vmm=$!
+	# What comes before the guest has its terminal as it wants it would be echoed.
+	waits_for 1 CONSOLE-READY "$vmm"
 	echo "from the host" > /tmp/hvc-in &
-	says INPUT-READY
+	waits_for 1 INPUT-READY "$vmm"
 	{
 		event 1 30 1
 		event 0 0 0
@@ -64,10 +55,10 @@ devices() {
 		event 3 54 2000
 		event 0 0 0
 	} > /tmp/multitouch &
-	says BIG
+	waits_for 1 BIG "$vmm"
 	sleep 2
 	big=$(resident)
-	says END
+	waits_for 1 END "$vmm"
 	freed=$(resident)
 	wait "$vmm"
 	grep -o 'z' /tmp/hvc-out | wc -l > /tmp/hvc-count
