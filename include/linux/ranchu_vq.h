@@ -102,6 +102,19 @@ struct ranchu_vq_setup {
 	u64 log_used_gpa;
 };
 
+/* As many descriptors of an indirect table are read at once: more than most have. */
+#define RANCHU_VQ_DESCS 8
+
+/**
+ * struct ranchu_vq_desc - a descriptor, as it was read, once
+ * @addr: guest address of the buffer
+ * @word: the other half, in the host's byte order
+ */
+struct ranchu_vq_desc {
+	u64 addr;
+	u64 word;
+};
+
 /**
  * struct ranchu_vq_split - state of a split queue
  * @seen: the driver's available index when it was last read
@@ -151,6 +164,8 @@ struct ranchu_vq_packed {
  *	U32_MAX after a start: tell the driver whatever it says
  * @held_full: in order: all chains of the held batch were used completely
  * @region: of the memory table, where the last address was found: a hint
+ * @descs: what the walk through an indirect table has before it; not on the stack,
+ *	which a kernel may be built to clear for each call
  * @split: state of a split queue
  * @packed: state of a packed queue
  * @log_buffers: log writes to buffers
@@ -180,6 +195,7 @@ struct ranchu_vq {
 	u32 uncalled;
 	bool held_full;
 	unsigned int region;
+	struct ranchu_vq_desc descs[RANCHU_VQ_DESCS];
 	union {
 		struct ranchu_vq_split split;
 		struct ranchu_vq_packed packed;

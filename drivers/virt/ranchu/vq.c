@@ -56,14 +56,14 @@ EXPORT_SYMBOL_GPL(ranchu_vq_fault_name);
 int ranchu_vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
 			      u32 len, bool write)
 {
-	struct ranchu_chain *chain = walk->chain;
-	unsigned int used = chain->n_out + chain->n_in;
-	const struct ranchu_mem_region *region;
 	int n;
 
-	if (walk->writable && !write)
+	if (walk->in && !write)
 		return vq_break(vq, RANCHU_VQ_ORDER);
-	walk->writable = write;
+	if (write && !walk->in) {
+		walk->in = walk->iov;
+		walk->out_len = walk->bytes;
+	}
 	if (!len)
 		return 0;
 	walk->bytes += len;
@@ -71,20 +71,14 @@ int ranchu_vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 ad
 		return vq_break(vq, RANCHU_VQ_TOO_LARGE);
 	if (!walk->table)
 		return vq_break(vq, RANCHU_VQ_ADDRESS);
-	n = ranchu_mem_table_iov(walk->table, addr, len, &chain->iov[used],
-				 chain->max - used);
+	n = ranchu_mem_table_iov(walk->table, addr, len, walk->iov,
+				 walk->end - walk->iov);
 	if (n < 0)
 		return vq_break(vq, n == -E2BIG ? RANCHU_VQ_TOO_LONG :
 						  RANCHU_VQ_ADDRESS);
-	region = ranchu_mem_table_find(walk->table, addr);
-	vq->region = region - walk->table->regions;
-	if (write) {
-		chain->n_in += n;
-		chain->in_len += len;
-	} else {
-		chain->n_out += n;
-		chain->out_len += len;
-	}
+	walk->iov += n;
+	walk->region = ranchu_mem_table_find(walk->table, addr);
+	vq->region = walk->region - walk->table->regions;
 	return 0;
 }
 

@@ -19,40 +19,30 @@
 /* The most bytes in a chain. Source: virtio 2.7.5.2 */
 #define VQ_MAX_CHAIN_BYTES BIT_ULL(32)
 
-/**
- * struct vq_desc - a descriptor, as it was read, once
- * @addr: guest address of the buffer
- * @word: the other half, in the host's byte order; see the functions below
- */
-struct vq_desc {
-	u64 addr;
-	u64 word;
-};
-
 /* Both layouts have the length first. */
-static inline u32 vq_desc_len(const struct vq_desc *desc)
+static inline u32 vq_desc_len(const struct ranchu_vq_desc *desc)
 {
 	return desc->word;
 }
 
 /* struct vring_desc */
-static inline u16 vq_split_flags(const struct vq_desc *desc)
+static inline u16 vq_split_flags(const struct ranchu_vq_desc *desc)
 {
 	return desc->word >> 32;
 }
 
-static inline u16 vq_split_link(const struct vq_desc *desc)
+static inline u16 vq_split_link(const struct ranchu_vq_desc *desc)
 {
 	return desc->word >> 48;
 }
 
 /* struct vring_packed_desc */
-static inline u16 vq_packed_id(const struct vq_desc *desc)
+static inline u16 vq_packed_id(const struct ranchu_vq_desc *desc)
 {
 	return desc->word >> 32;
 }
 
-static inline u16 vq_packed_flags(const struct vq_desc *desc)
+static inline u16 vq_packed_flags(const struct ranchu_vq_desc *desc)
 {
 	return desc->word >> 48;
 }
@@ -73,28 +63,52 @@ static inline int vq_break(struct ranchu_vq *vq, enum ranchu_vq_fault fault)
 /**
  * struct vq_walk - where one ranchu_vq_next() stands
  * @table: the guest's memory
- * @chain: what is filled
+ * @region: of it, where the last address was found; NULL: none was
+ * @iov: where the next buffer goes
+ * @end: behind the last that there is room for
+ * @max: room for so many altogether
+ * @in: the first writable one; NULL before there is any
  * @bytes: of all buffers so far
- * @writable: a writable buffer was seen
+ * @out_len: of the readable ones, once there is a writable one
  */
 struct vq_walk {
 	const struct ranchu_mem_table *table;
-	struct ranchu_chain *chain;
+	const struct ranchu_mem_region *region;
+	struct iovec *iov;
+	struct iovec *end;
+	u16 max;
+	struct iovec *in;
 	u64 bytes;
-	bool writable;
+	u64 out_len;
 };
 
 static inline void vq_walk_init(struct vq_walk *walk, struct ranchu_vq *vq,
-				struct ranchu_chain *chain)
+				const struct ranchu_chain *chain)
 {
 	walk->table = srcu_dereference(vq->mem->table, &vq->mem->srcu);
-	walk->chain = chain;
+	walk->region = walk->table && vq->region < walk->table->n ?
+		       &walk->table->regions[vq->region] : NULL;
+	walk->iov = chain->iov;
+	walk->end = chain->iov + chain->max;
+	walk->max = chain->max;
+	walk->in = NULL;
 	walk->bytes = 0;
-	walk->writable = false;
-	chain->n_out = 0;
-	chain->n_in = 0;
-	chain->out_len = 0;
-	chain->in_len = 0;
+}
+
+/* All buffers have been added. */
+static inline void vq_walk_end(const struct vq_walk *walk, struct ranchu_chain *chain)
+{
+	if (!walk->in) {
+		chain->n_out = walk->iov - chain->iov;
+		chain->n_in = 0;
+		chain->out_len = walk->bytes;
+		chain->in_len = 0;
+	} else {
+		chain->n_out = walk->in - chain->iov;
+		chain->n_in = walk->iov - walk->in;
+		chain->out_len = walk->out_len;
+		chain->in_len = walk->bytes - walk->out_len;
+	}
 }
 
 /* vq.c */
@@ -140,35 +154,44 @@ int ranchu_vq_packed_disable_kicks(struct ranchu_vq *vq);
 	 vq_break(vq, RANCHU_VQ_RING_FAULT) : 0)
 
 /*
- * Opens the descriptor at @words for unsafe_get_user(). Where the address can
- * be masked that needs no barrier against speculation.
+ * Opens @n descriptors at @words for unsafe_get_user(), which begins with the first.
+ * Where the address can be masked that needs no barrier against speculation.
  */
-static __always_inline bool vq_open_desc(const __le64 __user **words)
+static __always_inline bool vq_open_descs(const __le64 __user **words, unsigned int n)
 {
 	if (can_do_masked_user_access()) {
 		*words = masked_user_access_begin(*words);
 		return true;
 	}
-	return user_read_access_begin(*words, sizeof(struct vring_desc));
+	return user_read_access_begin(*words, n * sizeof(struct vring_desc));
 }
 
-/* Reads a descriptor whose owner has already been seen to have written it. */
-static inline int vq_get_desc(const void __user *uaddr, struct vq_desc *desc)
+/* Reads @n descriptors whose owner has already been seen to have written them. */
+static __always_inline int vq_get_descs(const void __user *uaddr, struct ranchu_vq_desc *descs,
+					unsigned int n)
 {
 	const __le64 __user *words = uaddr;
 	__le64 addr, word;
+	unsigned int i;
 
-	if (!vq_open_desc(&words))
+	if (!vq_open_descs(&words, n))
 		return -EFAULT;
-	unsafe_get_user(addr, words, fault);
-	unsafe_get_user(word, words + 1, fault);
+	for (i = 0; i < n; i++, words += 2) {
+		unsafe_get_user(addr, words, fault);
+		unsafe_get_user(word, words + 1, fault);
+		descs[i].addr = le64_to_cpu(addr);
+		descs[i].word = le64_to_cpu(word);
+	}
 	user_read_access_end();
-	desc->addr = le64_to_cpu(addr);
-	desc->word = le64_to_cpu(word);
 	return 0;
 fault:
 	user_read_access_end();
 	return -EFAULT;
+}
+
+static __always_inline int vq_get_desc(const void __user *uaddr, struct ranchu_vq_desc *desc)
+{
+	return vq_get_descs(uaddr, desc, 1);
 }
 
 /*
@@ -179,33 +202,26 @@ static __always_inline int vq_add_buffer(struct ranchu_vq *vq,
 					 struct vq_walk *walk, u64 addr,
 					 u32 len, bool write)
 {
-	struct ranchu_chain *chain = walk->chain;
-	const struct ranchu_mem_table *table = walk->table;
-	const struct ranchu_mem_region *region;
-	struct iovec *iov;
+	const struct ranchu_mem_region *region = walk->region;
+	u64 offset, last;
 
-	if (unlikely(!table || vq->region >= table->n || !len ||
-		     (walk->writable && !write) ||
-		     chain->n_out + chain->n_in >= chain->max))
+	if (unlikely(!region || walk->iov == walk->end || (walk->in && !write)))
 		goto slow;
-	region = &table->regions[vq->region];
-	if (addr < region->first || addr > region->last ||
-	    len - 1 > region->last - addr)
+	/* Before the region wraps, to behind it; so does the end of nothing. */
+	offset = addr - region->first;
+	last = region->last - region->first;
+	if (unlikely(offset > last || (u64)len - 1 > last - offset))
 		goto slow;
+	if (write && !walk->in) {
+		walk->in = walk->iov;
+		walk->out_len = walk->bytes;
+	}
 	walk->bytes += len;
 	if (unlikely(walk->bytes > VQ_MAX_CHAIN_BYTES))
 		return vq_break(vq, RANCHU_VQ_TOO_LARGE);
-	iov = &chain->iov[chain->n_out + chain->n_in];
-	iov->iov_base = u64_to_user_ptr(region->uaddr + (addr - region->first));
-	iov->iov_len = len;
-	if (write) {
-		walk->writable = true;
-		chain->n_in++;
-		chain->in_len += len;
-	} else {
-		chain->n_out++;
-		chain->out_len += len;
-	}
+	walk->iov->iov_base = u64_to_user_ptr(region->uaddr + offset);
+	walk->iov->iov_len = len;
+	walk->iov++;
 	return 0;
 slow:
 	return ranchu_vq_add_buffer_slow(vq, walk, addr, len, write);

@@ -18,38 +18,35 @@ struct vq_table {
 };
 
 /* Where a table lies if it is in the region that held the last buffer. */
-static const void __user *vq_table_near(const struct ranchu_vq *vq,
-					const struct vq_walk *walk,
-					u64 addr, u32 len)
+static const void __user *vq_table_near(const struct vq_walk *walk, u64 addr, u32 len)
 {
-	const struct ranchu_mem_region *region;
-	u64 offset, size_1;
+	const struct ranchu_mem_region *region = walk->region;
+	u64 offset, last;
 
-	if (vq->region >= walk->table->n)
+	if (!region)
 		return NULL;
-	region = &walk->table->regions[vq->region];
 	/* What lies before the region wraps, to behind it. */
 	offset = addr - region->first;
-	size_1 = region->last - region->first;
-	if (offset > size_1 || len - 1 > size_1 - offset)
+	last = region->last - region->first;
+	if (offset > last || len - 1 > last - offset)
 		return NULL;
 	return u64_to_user_ptr(region->uaddr + offset);
 }
 
-static int vq_table_find(struct ranchu_vq *vq, const struct vq_walk *walk,
-			 struct vq_table *table, u64 addr, u32 len)
+static __always_inline int vq_table_find(struct ranchu_vq *vq, const struct vq_walk *walk,
+					 struct vq_table *table, u64 addr, u32 len)
 {
 	struct iovec iov;
 	int n;
 
 	if (!len || len % sizeof(struct vring_desc) ||
-	    len / sizeof(struct vring_desc) > walk->chain->max)
+	    len / sizeof(struct vring_desc) > walk->max)
 		return vq_break(vq, RANCHU_VQ_INDIRECT_LENGTH);
 	if (!walk->table)
 		return vq_break(vq, RANCHU_VQ_ADDRESS);
 	table->gpa = addr;
 	table->n = len / sizeof(struct vring_desc);
-	table->uaddr = vq_table_near(vq, walk, addr, len);
+	table->uaddr = vq_table_near(walk, addr, len);
 	if (table->uaddr)
 		return 0;
 	n = ranchu_mem_table_iov(walk->table, addr, len, &iov, 1);
@@ -59,43 +56,59 @@ static int vq_table_find(struct ranchu_vq *vq, const struct vq_walk *walk,
 	return 0;
 }
 
-static int vq_table_get(struct ranchu_vq *vq, const struct vq_table *table,
-			unsigned int i, struct vq_desc *desc)
+/* Reads descriptors from the @i-th on. Returns how many, or 0: the queue is broken. */
+static noinline unsigned int vq_table_read_slow(struct ranchu_vq *vq,
+						const struct vq_table *table, unsigned int i)
 {
 	__le64 raw[2];
-	int err;
 
-	if (likely(table->uaddr)) {
-		err = vq_get_desc(table->uaddr + i, desc);
-	} else {
-		err = ranchu_mem_read(vq->mem, table->gpa + i * sizeof(raw),
-				      raw, sizeof(raw));
-		desc->addr = le64_to_cpu(raw[0]);
-		desc->word = le64_to_cpu(raw[1]);
+	if (ranchu_mem_read(vq->mem, table->gpa + i * sizeof(raw), raw, sizeof(raw))) {
+		vq_break(vq, RANCHU_VQ_ADDRESS);
+		return 0;
 	}
-	return err ? vq_break(vq, RANCHU_VQ_ADDRESS) : 0;
+	vq->descs[0].addr = le64_to_cpu(raw[0]);
+	vq->descs[0].word = le64_to_cpu(raw[1]);
+	return 1;
+}
+
+static __always_inline unsigned int vq_table_read(struct ranchu_vq *vq,
+						  const struct vq_table *table, unsigned int i)
+{
+	unsigned int n = min(table->n - i, RANCHU_VQ_DESCS);
+
+	if (unlikely(!table->uaddr))
+		return vq_table_read_slow(vq, table, i);
+	if (likely(!vq_get_descs(table->uaddr + i, vq->descs, n)))
+		return n;
+	vq_break(vq, RANCHU_VQ_ADDRESS);
+	return 0;
 }
 
 /* Descriptors are linked, from the first on. */
 static int vq_indirect_split(struct ranchu_vq *vq, struct vq_walk *walk,
 			     const struct vq_table *table)
 {
-	unsigned int i = 0, seen = 0;
-	struct vq_desc desc;
+	unsigned int i = 0, first = 0, n = 0, seen = 0;
+	const struct ranchu_vq_desc *desc;
 	u16 flags;
 
 	for (;;) {
-		if (vq_table_get(vq, table, i, &desc))
-			return -EIO;
-		flags = vq_split_flags(&desc);
+		if (i - first >= n) {
+			first = i;
+			n = vq_table_read(vq, table, first);
+			if (!n)
+				return -EIO;
+		}
+		desc = &vq->descs[i - first];
+		flags = vq_split_flags(desc);
 		if (flags & VRING_DESC_F_INDIRECT)
 			return vq_break(vq, RANCHU_VQ_INDIRECT);
-		if (vq_add_buffer(vq, walk, desc.addr, vq_desc_len(&desc),
+		if (vq_add_buffer(vq, walk, desc->addr, vq_desc_len(desc),
 				  flags & VRING_DESC_F_WRITE))
 			return -EIO;
 		if (!(flags & VRING_DESC_F_NEXT))
 			return 0;
-		i = vq_split_link(&desc);
+		i = vq_split_link(desc);
 		if (i >= table->n)
 			return vq_break(vq, RANCHU_VQ_NEXT);
 		if (++seen >= table->n)
@@ -107,16 +120,21 @@ static int vq_indirect_split(struct ranchu_vq *vq, struct vq_walk *walk,
 static int vq_indirect_packed(struct ranchu_vq *vq, struct vq_walk *walk,
 			      const struct vq_table *table)
 {
-	struct vq_desc desc;
-	unsigned int i;
+	const struct ranchu_vq_desc *desc, *end = vq->descs;
+	unsigned int i, n;
 
-	for (i = 0; i < table->n; i++) {
-		if (vq_table_get(vq, table, i, &desc))
-			return -EIO;
-		if (vq_packed_flags(&desc) & VRING_DESC_F_INDIRECT)
+	for (i = 0, desc = end; i < table->n; i++, desc++) {
+		if (desc == end) {
+			n = vq_table_read(vq, table, i);
+			if (!n)
+				return -EIO;
+			desc = vq->descs;
+			end = desc + n;
+		}
+		if (vq_packed_flags(desc) & VRING_DESC_F_INDIRECT)
 			return vq_break(vq, RANCHU_VQ_INDIRECT);
-		if (vq_add_buffer(vq, walk, desc.addr, vq_desc_len(&desc),
-				  vq_packed_flags(&desc) & VRING_DESC_F_WRITE))
+		if (vq_add_buffer(vq, walk, desc->addr, vq_desc_len(desc),
+				  vq_packed_flags(desc) & VRING_DESC_F_WRITE))
 			return -EIO;
 	}
 	return 0;

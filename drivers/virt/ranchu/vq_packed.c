@@ -48,14 +48,14 @@ static void packed_advance(const struct ranchu_vq *vq, u16 *slot, bool *wrap,
 }
 
 /* Reads the descriptor at next_avail, if it is available. Returns whether. */
-static int packed_peek(struct ranchu_vq *vq, struct vq_desc *desc)
+static int packed_peek(struct ranchu_vq *vq, struct ranchu_vq_desc *desc)
 {
 	const __le64 __user *words =
 		(const __le64 __user *)packed_slot(vq, vq->next_avail);
 	__le64 addr, word;
 	bool avail;
 
-	if (!vq_open_desc(&words))
+	if (!vq_open_descs(&words, 1))
 		goto broken;
 	unsafe_get_user(word, words + 1, fault);
 	desc->word = le64_to_cpu(word);
@@ -76,9 +76,8 @@ broken:
 
 /* All descriptors after @desc, the first, as long as they go on. */
 static int packed_walk(struct ranchu_vq *vq, struct vq_walk *walk,
-		       struct vq_desc *desc)
+		       struct ranchu_chain *chain, struct ranchu_vq_desc *desc)
 {
-	struct ranchu_chain *chain = walk->chain;
 	unsigned int slot = vq->next_avail;
 	u16 flags = vq_packed_flags(desc);
 
@@ -100,7 +99,7 @@ static int packed_walk(struct ranchu_vq *vq, struct vq_walk *walk,
 }
 
 static int packed_first(struct ranchu_vq *vq, struct vq_walk *walk,
-			const struct vq_desc *desc)
+			const struct ranchu_vq_desc *desc)
 {
 	u16 flags = vq_packed_flags(desc);
 
@@ -122,7 +121,7 @@ static int packed_first(struct ranchu_vq *vq, struct vq_walk *walk,
 int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 {
 	struct vq_walk walk;
-	struct vq_desc desc;
+	struct ranchu_vq_desc desc;
 	int ret;
 
 	ret = packed_peek(vq, &desc);
@@ -134,8 +133,9 @@ int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 
 	vq_walk_init(&walk, vq, chain);
 	chain->slots = 1;
-	if (packed_first(vq, &walk, &desc) || packed_walk(vq, &walk, &desc))
+	if (packed_first(vq, &walk, &desc) || packed_walk(vq, &walk, chain, &desc))
 		return -EIO;
+	vq_walk_end(&walk, chain);
 	/* The last descriptor's. */
 	chain->id = vq_packed_id(&desc);
 	chain->pos = vq->next_avail;
@@ -307,7 +307,7 @@ static int packed_tell(struct ranchu_vq *vq, u16 where, u16 flags)
  */
 int ranchu_vq_packed_enable_kicks(struct ranchu_vq *vq)
 {
-	struct vq_desc desc;
+	struct ranchu_vq_desc desc;
 	int err;
 
 	if (vq->event_idx)

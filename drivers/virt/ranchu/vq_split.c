@@ -89,7 +89,7 @@ static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
 {
 	const struct vring_desc __user *table = vq->desc;
 	unsigned int i = head, seen = 0;
-	struct vq_desc desc;
+	struct ranchu_vq_desc desc;
 	u16 flags;
 
 	for (;;) {
@@ -144,6 +144,7 @@ int ranchu_vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 	vq_walk_init(&walk, vq, chain);
 	if (split_walk(vq, &walk, head))
 		return -EIO;
+	vq_walk_end(&walk, chain);
 	chain->id = head;
 	chain->slots = 1;
 	chain->pos = vq->next_avail;
