@@ -34,7 +34,8 @@ struct blk_ring;
 
 /**
  * struct blk_transfer - a request of the guest's, and what the image needs of it
- * @req: the request; in blk_ring.free or blk_ring.done by its @node
+ * @req: the request; in blk_ring.done by its @node
+ * @next: in blk_ring.free
  * @iocb: while it is under way
  * @ring: whose
  * @queued: the image completes it later
@@ -42,6 +43,7 @@ struct blk_ring;
  */
 struct blk_transfer {
 	struct blk_request req;
+	struct blk_transfer *next;
 	struct kiocb iocb;
 	struct blk_ring *ring;
 	bool queued;
@@ -61,7 +63,7 @@ struct blk_transfer {
  */
 struct blk_ring {
 	struct ranchu_vring *vring;
-	struct list_head free;
+	struct blk_transfer *free;
 	unsigned int n_requests;
 	spinlock_t lock;	/* see above */
 	struct list_head done;

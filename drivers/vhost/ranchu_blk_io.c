@@ -5,8 +5,11 @@
  */
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
+#include <linux/fault-inject-usercopy.h>
+#include <linux/instrumented.h>
 #include <linux/pagemap.h>
 #include <linux/swap.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "ranchu_blk.h"
@@ -168,6 +171,20 @@ static struct folio *io_page(struct address_space *mapping, pgoff_t index)
 }
 
 /*
+ * From a page of the page cache, as copy_page_to_iter() does it: that is no object of
+ * whose bounds there is anything to check.
+ */
+static bool io_copy(void __user *to, struct folio *folio, loff_t pos, size_t n)
+{
+	const void *from = folio_address(folio) + offset_in_folio(folio, pos);
+
+	if (should_fail_usercopy() || !access_ok(to, n))
+		return false;
+	instrument_copy_to_user(to, from, n);
+	return !raw_copy_to_user(to, from, n);
+}
+
+/*
  * Reads an image in memory as if it were mapped: its pages are copied from where
  * they are. All of the request, or nothing that counts: holes, what was swapped
  * out and what ends early are the file system's.
@@ -175,25 +192,30 @@ static struct folio *io_page(struct address_space *mapping, pgoff_t index)
 static bool io_read_pages(struct blk_request *req)
 {
 	struct address_space *mapping = blk_of_request(req)->file->f_mapping;
+	const struct iovec *iov = req->chain.iov + req->chain.n_out;
 	loff_t pos = req->pos, last = req->pos + req->len;
 	struct folio *folio;
-	struct iov_iter iter;
-	size_t n, copied;
+	size_t n, used = 0;
+	bool copied;
 
 	if (last > i_size_read(mapping->host))
 		return false;
-	io_iter(req, &iter);
 	for (; pos < last; pos += n) {
-		n = min_t(loff_t, last - pos, PAGE_SIZE - offset_in_page(pos));
+		if (used == iov->iov_len) {
+			iov++;
+			used = 0;
+		}
+		n = min_t(size_t, last - pos, PAGE_SIZE - offset_in_page(pos));
+		n = min(n, iov->iov_len - used);
 		folio = io_page(mapping, pos >> PAGE_SHIFT);
 		if (!folio)
 			return false;
 		folio_mark_accessed(folio);
-		copied = copy_page_to_iter(folio_file_page(folio, pos >> PAGE_SHIFT),
-					   offset_in_page(pos), n, &iter);
+		copied = io_copy(iov->iov_base + used, folio, pos, n);
 		folio_put(folio);
-		if (copied != n)
+		if (!copied)
 			return false;
+		used += n;
 	}
 	return true;
 }

@@ -16,10 +16,16 @@
 void ranchu_blk_ring_init(struct blk_ring *ring, struct ranchu_vring *vring)
 {
 	ring->vring = vring;
-	INIT_LIST_HEAD(&ring->free);
 	spin_lock_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->done);
 	init_waitqueue_head(&ring->landed);
+}
+
+static void ring_put(struct blk_ring *ring, struct blk_transfer *transfer)
+{
+	/* The last one used is the one in the caches. */
+	transfer->next = ring->free;
+	ring->free = transfer;
 }
 
 static bool ring_add_request(struct blk_ring *ring)
@@ -34,7 +40,7 @@ static bool ring_add_request(struct blk_ring *ring)
 	transfer->ring = ring;
 	ranchu_blk_request_init(&transfer->req, &ranchu_blk_of(ring->vring->dev)->disk,
 				&ring->stats);
-	list_add(&transfer->req.node, &ring->free);
+	ring_put(ring, transfer);
 	ring->n_requests++;
 	return true;
 }
@@ -54,19 +60,13 @@ int ranchu_blk_ring_prepare(struct blk_ring *ring)
 /* NULL: others have to be answered first, and will be. */
 static struct blk_request *ring_get(struct blk_ring *ring)
 {
-	struct blk_request *req;
+	struct blk_transfer *transfer;
 
-	if (list_empty(&ring->free) && !ring_add_request(ring))
+	if (!ring->free && !ring_add_request(ring))
 		return NULL;
-	req = list_first_entry(&ring->free, struct blk_request, node);
-	list_del(&req->node);
-	return req;
-}
-
-static void ring_put(struct blk_ring *ring, struct blk_request *req)
-{
-	/* The last one used is the one in the caches. */
-	list_add(&req->node, &ring->free);
+	transfer = ring->free;
+	ring->free = transfer->next;
+	return &transfer->req;
 }
 
 /**
@@ -92,7 +92,7 @@ void ranchu_blk_answer(struct blk_request *req, u8 status)
 			written = 0;
 	}
 	ranchu_vq_push(&ring->vring->vq, chain, written);
-	ring_put(ring, req);
+	ring_put(ring, blk_transfer_of(req));
 }
 
 /* Answers what the image has completed. Returns how many. */
@@ -147,14 +147,14 @@ void ranchu_blk_kicked(struct ranchu_vring *vring)
 		if (!req)
 			return;
 		if (ranchu_vq_next(&vring->vq, &req->chain) <= 0) {
-			ring_put(ring, req);
+			ring_put(ring, blk_transfer_of(req));
 			break;
 		}
 		bytes += req->chain.out_len + req->chain.in_len;
 		if (ranchu_blk_serve(req, vring->setup.features, !vring->in_vcpu) ==
 		    BLK_WOULD_WAIT) {
 			ranchu_vq_put_back(&vring->vq, &req->chain);
-			ring_put(ring, req);
+			ring_put(ring, blk_transfer_of(req));
 			ranchu_vring_request(vring);
 			return;
 		}
@@ -198,9 +198,10 @@ void ranchu_blk_stopped(struct ranchu_vring *vring)
 	struct blk_request *req, *next;
 
 	ring_wait(ring);
-	list_splice_init(&ring->done, &ring->free);
-	list_for_each_entry_safe(req, next, &ring->free, node)
-		kfree(blk_transfer_of(req));
-	INIT_LIST_HEAD(&ring->free);
+	list_for_each_entry_safe(req, next, &ring->done, node)
+		ring_put(ring, blk_transfer_of(req));
+	INIT_LIST_HEAD(&ring->done);
+	while (ring->free)
+		kfree(blk_transfer_of(ring_get(ring)));
 	ring->n_requests = 0;
 }
