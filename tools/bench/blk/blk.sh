@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # AREA=blk, part of bench.sh: random reads of 4 KiB from an image in memory, served
-# by the kernel, by vmmctl and by QEMU in one run.
+# by the kernel, by vmmctl and by QEMU in one run; and the network.
+
+. "$HERE/net/net.sh"
 
 FLOORS[virtio.exits_per_req]="0, exactly"
 FLOORS[virtio.isr_read_instr]="<= 40"
@@ -60,9 +62,10 @@ blk_best() {
 	done | grep . | sort -n | head -n 1
 }
 
-# Exits to userspace for each request that the kernel serves, console left out.
-blk_exits() {
-	awk -v disk=$BLK_KERNEL '
+# virtio_exits PREFIX NAME LOG: exits to userspace while NAME was measured, console left
+# out, and operations.
+virtio_exits() {
+	awk -v prefix="$1" -v name="$2" '
 	function number(text, name) {
 		if (!match(text, "\"" name "\":[0-9]+"))
 			return -1
@@ -75,13 +78,23 @@ blk_exits() {
 		console = number(console, "reads") + number(console, "writes")
 		return number(text, "userspace_exits") - console
 	}
-	$1 == "BLK-STATS" && $0 ~ "BLK-MARK begin " disk { begin = exits($0) }
-	$1 == "BLK-STATS" && $0 ~ "BLK-MARK end " disk {
+	$1 == prefix "-STATS" && $0 ~ prefix "-MARK begin " name " " { begin = exits($0) }
+	$1 == prefix "-STATS" && $0 ~ prefix "-MARK end " name " " {
 		sum += exits($0) - begin
 		match($0, / ops=[0-9]+/)
 		ops += substr($0, RSTART + 5, RLENGTH - 5)
 	}
-	END { if (ops) printf "%g", sum / ops }' "$1"
+	END { print sum + 0, ops + 0 }' "$3"
+}
+
+# Exits to userspace for each request, or operation of the network, that the kernel serves.
+exits_per_req() {
+	local exits ops
+
+	read -r exits ops < <(virtio_exits BLK $BLK_KERNEL "$1")
+	[ "$ops" -gt 0 ] && [ "$NET_OPS" -gt 0 ] || return 0
+	awk -v exits=$((exits + NET_EXITS)) -v ops=$((ops + NET_OPS)) \
+		'BEGIN { printf "%g", exits / ops }'
 }
 
 blk_register() {
@@ -115,8 +128,9 @@ bench_blk() {
 	mv "$log.unix" "$log"
 	csv_blk "$log" > "$OUT/blk.csv"
 	table_blk
+	bench_net
 
-	figure virtio.exits_per_req "$(blk_exits "$log")"
+	figure virtio.exits_per_req "$(exits_per_req "$log")"
 	figure virtio.isr_read_instr "$(blk_register "$log")"
 	for depth in 1 32; do
 		figure "blk.qd${depth}_vs_user" \

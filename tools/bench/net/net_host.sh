@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The network's benchmark inside the emulated host (busybox's sh): a guest on vhost-net,
+# one whose network passt serves, one on QEMU's user-mode network. Prints what the guests
+# print, and vmmctl's snapshots:
+#
+#	NET-STATS <a line of JSON>
+cd /bench || exit 2
+ROUNDS=${1:-2}
+RUN="guest-load && ip link set lo up && ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up && net_guest"
+
+# watch: shows what the guest prints, which has to say that all went well.
+watch() {
+	tr -d '\r' | tee /tmp/console
+	grep -q 'GUEST-EXIT: 0' /tmp/console || touch /tmp/failed
+}
+
+# guest NAME OPTION...: on our board.
+guest() {
+	name=$1
+	shift
+	vmmctl run --kernel Image --initrd guest.cpio --cpus 1 --memory 512M --no-reboot \
+		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$RUN $name $ROUNDS\"" \
+		--pipe none --stats="/tmp/stats-$name" --stats-at NET-MARK "$@" </dev/null 2>&1 | watch
+}
+
+insmod ranchu.ko && modprobe tun && modprobe vhost_net || exit 1
+rm -f /tmp/failed
+tunctl -t tap0 > /dev/null
+ip link set lo up
+ip addr add 10.0.2.2/24 dev tap0
+ip link set tap0 up
+nc -ll -p 7001 -e dd if=/dev/zero bs=64k 2> /dev/null &
+nc -ll -p 7002 -e sh /bench/sink &
+nc -ll -p 7003 -e cat &
+
+guest vhost-net --net tap=tap0
+sed 's/^/NET-STATS /' /tmp/stats-vhost-net
+
+# passt changes its root, which it cannot do where that is the initial RAM disk.
+mkdir /root-of-its-own
+mount -o rbind / /root-of-its-own
+echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range
+chroot /root-of-its-own passt -f --vhost-user -s /tmp/passt -4 -i tap0 -a 10.0.2.15 -n 24 -g 10.0.2.2 \
+	--map-host-loopback 10.0.2.2 --runas 0 > /tmp/passt.log 2>&1 &
+until [ -S /tmp/passt ] || ! kill -0 $!; do
+	usleep 100000
+done
+guest passt --vhost-user net,socket=/tmp/passt
+
+qemu-system-aarch64 -M virt,gic-version=3 -cpu host -accel kvm -nodefaults \
+	-display none -smp 1 -m 512M -kernel Image -initrd guest.cpio -no-reboot \
+	-append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$RUN qemu-user $ROUNDS\"" \
+	-serial stdio -netdev user,id=n -device virtio-net-pci,netdev=n </dev/null 2>&1 | watch
+[ ! -e /tmp/failed ]
