@@ -6,7 +6,7 @@
 set -eu
 
 export HOME=/tmp
-MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb"
+MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb vhost_ranchu_blk"
 
 cleanup() {
 	[ $? -eq 0 ] || cat /tmp/console
@@ -49,9 +49,10 @@ for module in $MODULES; do
 done
 echo "--- adb over vsock, relayed in the kernel"
 adb start-server 2>/dev/null
-echo "\$ vmmctl run --vsock 42 ..."
+echo "\$ vmmctl run --disk root --vsock 42 ..."
 vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio --memory 512M \
-	--vsock 42 --stats=/tmp/stats --append "console=ttyAMA0 quiet panic=-1 ranchu.run=guest-adbd" \
+	--disk /ranchu/guest/root --vsock 42 --stats=/tmp/stats \
+	--append "console=ttyAMA0 quiet panic=-1 ranchu.root=/dev/vda ranchu.run=guest-adbd" \
 	</dev/null >/tmp/console 2>&1 &
 vmm=$!
 timeout 120 adb wait-for-device

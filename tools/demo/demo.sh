@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make demo: boots a stock Linux guest on the ranchu board, has its unmodified
-# goldfish_pipe driver move data, and compares a pipe served in the kernel with
+# make demo: boots a stock Linux guest on the ranchu board, its root on a disk that the
+# kernel serves, has its unmodified goldfish_pipe driver move data, and compares a pipe served in the kernel with
 # one served by userspace; then Debian's adb talks to Debian's adbd in the guest.
 # In the emulated arm64 host, or with LAB=0, without adb, on this machine, which
 # must then be arm64 with KVM and able to load the modules.
@@ -12,6 +12,17 @@ set -euo pipefail
 cd "$RANCHU_TOP"
 LAB=${LAB:-1}
 OVERLAY=$RANCHU_BUILD/lab/overlay-demo
+
+# guest_root DIR [--adbd]: the guest in DIR, which has an initrd, gets a disk for its root.
+guest_root() {
+	local root=$RANCHU_BUILD/lab/demo-root
+
+	tools/lab/guest-modules.sh "$1/initrd.cpio" virtio_mmio virtio_blk crc32c_generic ext4
+	rm -rf "$root"
+	mkdir -p "$root"
+	[ "${2:-}" != --adbd ] || tools/lab/guest-vsock.sh "$root" --adbd
+	tools/lab/guest-root.sh "$1/root" "$root" "$RANCHU_BUILD/arm64/selftests/pipe_guest"
+}
 
 tools/lab/fetch.sh
 say "building"
@@ -23,8 +34,8 @@ if [ "$LAB" = 0 ]; then
 	mkdir -p "$RANCHU_BUILD/demo"
 	cp "$RANCHU_BUILD"/arm64/modules/drivers/*/{,*/}*.ko "$RANCHU_BUILD/demo/" 2>/dev/null || true
 	ln -sf "$(readlink -f "$RANCHU_CACHE/vmlinuz-arm64")" "$RANCHU_BUILD/demo/Image"
-	tools/lab/guest-initrd.sh "$RANCHU_BUILD/demo/initrd.cpio" \
-		"$RANCHU_BUILD/arm64/selftests/pipe_guest"
+	tools/lab/guest-initrd.sh "$RANCHU_BUILD/demo/initrd.cpio"
+	guest_root "$RANCHU_BUILD/demo"
 	VMMCTL=$RANCHU_BUILD/arm64/vmmctl/vmmctl
 	tools/demo/in-host.sh "$RANCHU_BUILD/demo" "$RANCHU_BUILD/demo" \
 		"$VMMCTL" demo && exit 0
@@ -36,7 +47,7 @@ tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 mkdir -p "$OVERLAY/ranchu/demo"
 cp tools/demo/in-host.sh tools/demo/adb-in-host.sh tools/demo/table.awk "$OVERLAY/ranchu/demo/"
 tools/lab/program.sh "$OVERLAY" adb
-tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd
+guest_root "$OVERLAY/ranchu/guest" --adbd
 say "booting the emulated host, and in it the guest, three times: a few minutes"
 # An emulated machine's wall clock says little; counted instructions repeat.
 tools/lab/run.sh --host arm64 --icount --timeout 1200 --overlay "$OVERLAY" -- \

@@ -39,8 +39,8 @@ boot() {
 	echo "--- the stock guest, its pipe served by ${mode}"
 	"$VMMCTL" run --kernel "$GUEST/Image" --initrd "$GUEST/initrd.cpio" \
 		--memory 512M --no-reboot --pipe "$mode" \
-		--stats="$OUT/$mode.json" --stats-at "RANCHU-MARK " \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"pipe_guest $*\"" \
+		--disk "$GUEST/root" --stats="$OUT/$mode.json" --stats-at "RANCHU-MARK " \
+		--append "console=ttyAMA0 quiet panic=-1 ranchu.root=/dev/vda ranchu.run=\"pipe_guest $*\"" \
 		</dev/null 2>"$OUT/$mode.err" | tr -d '\r' | tee "$OUT/$mode.txt" || true
 	if ! grep -q '^GUEST-EXIT: 0$' "$OUT/$mode.txt"; then
 		cat "$OUT/$mode.err"
@@ -51,6 +51,7 @@ boot() {
 
 load ranchu
 load vhost_goldfish_pipe
+load vhost_ranchu_blk
 boot kernel "$@"
 boot user "$@"
 

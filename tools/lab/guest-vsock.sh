@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Adds to a guest's archive (guest-initrd.sh) what it needs for vsock:
+# Adds to a guest's archive (guest-initrd.sh), or to a directory that is to become its
+# root (guest-root.sh), what it needs for vsock:
 #
 #	/bin/guest-vsock	loads the stock driver
 #	/bin/guest-adbd		with --adbd: that, then Debian's adbd as a device has it
 #
 # and the given static programs, in /bin.
 #
-#	tools/lab/guest-vsock.sh INITRD [--adbd] [PROGRAM]...
+#	tools/lab/guest-vsock.sh INITRD|DIR [--adbd] [PROGRAM]...
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -17,12 +18,16 @@ MODULES=$(readlink -f "$RANCHU_CACHE/modules-arm64")
 LOAD=(virtio_pci virtio_mmio vsock vmw_vsock_virtio_transport_common
       vmw_vsock_virtio_transport)
 
-[ $# -ge 1 ] || die "usage: guest-vsock.sh INITRD [--adbd] [PROGRAM]..."
-INITRD=$1
+[ $# -ge 1 ] || die "usage: guest-vsock.sh INITRD|DIR [--adbd] [PROGRAM]..."
+TO=$1
 shift
 
-stage=$(mktemp -d)
-trap 'rm -rf "$stage"' EXIT
+if [ -d "$TO" ]; then
+	stage=$TO
+else
+	stage=$(mktemp -d)
+	trap 'rm -rf "$stage"' EXIT
+fi
 mkdir -p "$stage/vsock" "$stage/bin"
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -48,4 +53,5 @@ for module in "${LOAD[@]}"; do
 done
 
 # The kernel takes a second archive behind the first.
-(cd "$stage" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) >> "$INITRD"
+[ -d "$TO" ] ||
+	(cd "$stage" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) >> "$TO"
