@@ -19,7 +19,12 @@ NATIVE=tools/testing/native
 STEPS=(
 	"arm64		kselftests arm64"
 	"adb		tools/ci/adb-test.sh"
+	"user		tools/ci/net-test.sh user"
+	"net		tools/ci/net-test.sh net"
+	"blk-crash	tools/ci/blk-crash-test.sh"
+	"virtio		tools/ci/virtio-test.sh"
 	"guest		tools/ci/guest-test.sh"
+	"blk-root	tools/ci/blk-root-test.sh"
 	"checkpatch	gate tools/ci/static.sh checkpatch"
 	"kdoc		gate tools/ci/static.sh kdoc"
 	"uapi		gate tools/ci/static.sh uapi"

@@ -5,11 +5,14 @@
 # Linux' vhost-net; Debian's qemu-storage-daemon, virtiofsd and passt by vhost-user, and
 # the first of them as a vDPA device. On an emulated arm64 host: KTAP on standard output.
 #
-#	tools/ci/net-test.sh [PART]...	net: vhost-net; user: processes, iperf3
+#	tools/ci/net-test.sh PART	net: vhost-net; user: processes, iperf3
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
-OVERLAY=$RANCHU_BUILD/lab/overlay-net
+PART=${1:-}
+OVERLAY=$RANCHU_BUILD/lab/overlay-net-$PART
+
+[ -e "$RANCHU_TOP/tools/ci/$PART-in-host.sh" ] || die "usage: net-test.sh net|user"
 
 cd "$RANCHU_TOP"
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
@@ -17,11 +20,6 @@ tools/lab/program.sh "$OVERLAY" iperf3 qemu-img qemu-storage-daemon virtiofsd pa
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	virtio_mmio virtio_net virtio_blk crc32c_generic ext4 \
 	vmw_vsock_virtio_transport -- tools/ci/net-in-guest iperf3
-cp tools/ci/host-lib.sh tools/ci/net-lib.sh tools/ci/{net,user}-in-host.sh "$OVERLAY/ranchu/"
-rc=0
-[ $# -gt 0 ] || set -- net user
-for part; do
-	tools/lab/run.sh --host arm64 --timeout 1500 --overlay "$OVERLAY" -- \
-		sh "/ranchu/$part-in-host.sh" || rc=1
-done
-exit "$rc"
+cp tools/ci/host-lib.sh tools/ci/net-lib.sh "tools/ci/$PART-in-host.sh" "$OVERLAY/ranchu/"
+exec tools/lab/run.sh --host arm64 --timeout 1500 --overlay "$OVERLAY" -- \
+	sh "/ranchu/$PART-in-host.sh"
