@@ -215,7 +215,7 @@ bench_vq() {
 	mkdir -p "$OUT"
 	"$RANCHU_TOP/tools/lab/fetch.sh"
 	# Nice to have: without it the table has a column less, and says so.
-	libvhost=$("$HERE/vq/libvhost.sh" 2>"$OUT/vq-libvhost.log") || libvhost=
+	libvhost=$("$RANCHU_TOP/tools/lab/libvhost.sh" 2>"$OUT/vq-libvhost.log") || libvhost=
 	long_step "building for the virtqueues' benchmark" "$OUT/vq-build.log" \
 		make -s -C "$HERE/vq" O="$OUT/vq" LIBVHOST="$libvhost"
 	long_step "measuring virtqueues" "$OUT/vq.log" \

@@ -8,7 +8,7 @@ set -u
 . /ranchu/net-lib.sh
 
 load_modules
-echo "1..10"
+echo "1..11"
 modprobe tun && modprobe vhost_net && modprobe vhost_vsock || exit 1
 tunctl -t tap0 > /dev/null
 network_up
@@ -108,6 +108,12 @@ sed 's/^/# virtiofsd: /' /tmp/fs.log
 printed '^GUEST-EXIT: 0$' && [ "$(said 'fs: in')" = "$(sum /tmp/data)" ] &&
 	[ "$(said 'fs: out')" = "$(sum /tmp/share/dir/out)" ]
 result virtiofsd $?
+
+vhost_user_rng /tmp/rng &
+waits_until [ -S /tmp/rng ]
+guest "load random:65536" --cpus 1 --no-reboot --vhost-user rng,socket=/tmp/rng
+printed '^random: virtio_rng.*, 65[56][0-9][0-9] of 65536 packed' && printed '^GUEST-EXIT: 0$'
+result random_numbers_by_libvhost_user $?
 
 # passt changes its root, which it cannot do where that is the initial RAM disk.
 mkdir /root-of-its-own

@@ -4,7 +4,7 @@
 # Fetches QEMU's libvhost-user from Debian's source package into the cache and
 # prints where it is, or says why it cannot.
 set -euo pipefail
-. "$(dirname "$0")/../../lab/lib.sh"
+. "$(dirname "$0")/lib.sh"
 
 DIR=$RANCHU_CACHE/libvhost-user
 APT=$RANCHU_CACHE/apt-source
