@@ -55,10 +55,18 @@ enum adb_ring {
 #define ADB_WORKER_BUDGET (1024 * 1024)
 #define ADB_PACKET_BUDGET 256
 
-/* struct adb_stream.wake */
+/*
+ * struct adb_stream.wake
+ *
+ * READ: the socket may have data; the worker knows, or is about to look
+ * WRITE: the socket has room again; the worker is to go on
+ * TIMEOUT: time is up
+ * FULL: the worker wants to hear when the socket has room, or is done
+ */
 #define ADB_WAKE_READ 0
 #define ADB_WAKE_WRITE 1
 #define ADB_WAKE_TIMEOUT 2
+#define ADB_WAKE_FULL 3
 
 /* struct adb_stream.events */
 #define ADB_EVENT_OF(type) (1u << (type))
@@ -104,9 +112,8 @@ struct adb_chunk {
  * @ready_node: in vsock_adb.ready or .starved, or in neither; protected by
  *	vsock_adb.ready_lock
  * @starved: it is in .starved; protected by the same
- * @wake: of ADB_WAKE_...: what the socket or @timer said; atomic
+ * @wake: of ADB_WAKE_...: between the worker, the socket and @timer; atomic
  * @timer: runs while the guest is to confirm the end
- * @readable: the socket may have data
  * @appetite: bytes that the socket is thought to have
  * @reset: the socket's other end has reset it; what can still be read is not all
  * @sock_shut: what of the guest's shutting down the socket was told
@@ -131,7 +138,6 @@ struct adb_stream {
 	bool starved;
 	unsigned long wake;
 	struct timer_list timer;
-	bool readable;
 	size_t appetite;
 	bool reset;
 	unsigned int sock_shut;
@@ -229,8 +235,10 @@ int vsock_adb_sock_get(struct adb_stream *stream, int fd);
 void vsock_adb_sock_put(struct adb_stream *stream);
 void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from);
 void vsock_adb_sock_flush(struct adb_stream *stream);
+bool vsock_adb_sock_readable(const struct adb_stream *stream);
 size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 			   unsigned int n, size_t len);
+void vsock_adb_sock_expect(struct adb_stream *stream);
 bool vsock_adb_sock_busy(struct adb_stream *stream);
 void vsock_adb_sock_settle(struct adb_stream *stream);
 

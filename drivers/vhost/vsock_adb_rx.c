@@ -5,6 +5,7 @@
  * packets at once.
  */
 #include <linux/errno.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "vsock_adb.h"
@@ -43,16 +44,26 @@ static bool rx_take(struct vsock_adb *adb, struct ranchu_vring *vring,
 	return false;
 }
 
+/* The driver gives the header's room in one piece, almost always. */
+static bool rx_write_header(const struct ranchu_chain *chain,
+			    const struct virtio_vsock_hdr *hdr)
+{
+	struct iov_iter to;
+
+	if (likely(chain->iov[0].iov_len >= sizeof(*hdr)))
+		return !__copy_to_user(chain->iov[0].iov_base, hdr, sizeof(*hdr));
+	iov_iter_init(&to, ITER_DEST, chain->iov, chain->n_in, chain->in_len);
+	return copy_to_iter(hdr, sizeof(*hdr), &to) == sizeof(*hdr);
+}
+
 static void rx_push(struct vsock_adb *adb, struct ranchu_vring *vring,
 		    struct ranchu_chain *chain, const struct adb_packet *packet)
 {
 	struct virtio_vsock_hdr hdr;
-	struct iov_iter to;
 	bool written;
 
 	adb_packet_encode(&hdr, packet);
-	iov_iter_init(&to, ITER_DEST, chain->iov, chain->n_in, chain->in_len);
-	written = copy_to_iter(&hdr, sizeof(hdr), &to) == sizeof(hdr);
+	written = rx_write_header(chain, &hdr);
 	adb->stats.packets_to_guest++;
 	/* A buffer that is not there swallows the packet. */
 	ranchu_vq_push(&vring->vq, chain,
@@ -175,7 +186,8 @@ static enum rx_result rx_data(struct adb_stream *stream,
 			      struct ranchu_vring *vring, size_t *budget)
 {
 	struct vsock_adb *adb = stream->adb;
-	size_t room = min_t(size_t, adb_conn_room(&stream->conn), *budget);
+	size_t credit = adb_conn_room(&stream->conn);
+	size_t room = min(credit, *budget);
 	struct rx_batch batch;
 	size_t asked, got;
 
@@ -188,6 +200,9 @@ static enum rx_result rx_data(struct adb_stream *stream,
 	stream->appetite = got < asked ? got : 2 * got;
 	adb->stats.bytes_to_guest += got;
 	*budget -= got;
+	/* The guest's word of new room makes us look, so the socket's need not. */
+	if (got == credit)
+		vsock_adb_sock_expect(stream);
 	return got ? RX_SENT : RX_NOTHING;
 }
 
@@ -198,7 +213,7 @@ static enum rx_result rx_turn(struct adb_stream *stream,
 	enum virtio_vsock_op op;
 
 	while (*budget && !vring->vq.fault && result != RX_STARVED) {
-		op = adb_conn_next(&stream->conn, stream->readable);
+		op = adb_conn_next(&stream->conn, vsock_adb_sock_readable(stream));
 		if (op == VIRTIO_VSOCK_OP_INVALID)
 			return RX_NOTHING;
 		if (op == VIRTIO_VSOCK_OP_RW)
@@ -229,8 +244,6 @@ static size_t rx_serve(struct adb_stream *stream, struct ranchu_vring *vring)
 {
 	size_t budget = ADB_STREAM_BUDGET;
 
-	if (test_and_clear_bit(ADB_WAKE_READ, &stream->wake))
-		stream->readable = stream->sock.socket;
 	if (test_and_clear_bit(ADB_WAKE_WRITE, &stream->wake) && stream->sock.socket)
 		vsock_adb_sock_flush(stream);
 	vsock_adb_sock_settle(stream);

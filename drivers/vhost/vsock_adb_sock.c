@@ -15,12 +15,42 @@
 static void sock_ready(struct ranchu_sock *sock, __poll_t events)
 {
 	struct adb_stream *stream = container_of(sock, struct adb_stream, sock);
+	bool news = false;
 
+	/* Of data that the worker knows of it need not hear again. */
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
-		set_bit(ADB_WAKE_READ, &stream->wake);
-	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		news = !test_and_set_bit(ADB_WAKE_READ, &stream->wake);
+	if (events & (EPOLLHUP | EPOLLERR) ||
+	    (events & EPOLLOUT && test_bit(ADB_WAKE_FULL, &stream->wake))) {
+		clear_bit(ADB_WAKE_FULL, &stream->wake);
 		set_bit(ADB_WAKE_WRITE, &stream->wake);
-	vsock_adb_stream_ready(stream);
+		news = true;
+	}
+	if (news)
+		vsock_adb_stream_ready(stream);
+}
+
+static bool sock_is_tcp(const struct adb_stream *stream)
+{
+	return stream->sock.socket->sk->sk_family != AF_UNIX;
+}
+
+/*
+ * What a socket does not take is copied twice, so let it take most of what the
+ * guest may send at once, unless its owner has said otherwise. TCP sees to it by
+ * itself.
+ */
+static void sock_widen(struct adb_stream *stream)
+{
+	struct sock *sk = stream->sock.socket->sk;
+	int bytes = stream->conn.buf_alloc / 4 * 3;
+
+	if (sock_is_tcp(stream))
+		return;
+	lock_sock(sk);
+	if (!(sk->sk_userlocks & SOCK_SNDBUF_LOCK) && sk->sk_sndbuf < bytes)
+		WRITE_ONCE(sk->sk_sndbuf, bytes);
+	release_sock(sk);
 }
 
 /**
@@ -38,15 +68,36 @@ int vsock_adb_sock_get(struct adb_stream *stream, int fd)
 	if (err)
 		return err;
 	ranchu_sock_watch(&stream->sock, sock_ready);
+	sock_widen(stream);
 	/* Whatever it says now: try it. */
-	stream->readable = true;
+	vsock_adb_sock_expect(stream);
 	vsock_adb_stream_ready(stream);
 	return 0;
 }
 
-static bool sock_is_tcp(const struct adb_stream *stream)
+/**
+ * vsock_adb_sock_readable() - tell whether the socket may have data
+ * @stream: may have no socket
+ *
+ * Context: any.
+ * Return: whether reading is worth a try.
+ */
+bool vsock_adb_sock_readable(const struct adb_stream *stream)
 {
-	return stream->sock.socket->sk->sk_family != AF_UNIX;
+	return test_bit(ADB_WAKE_READ, &stream->wake);
+}
+
+/**
+ * vsock_adb_sock_expect() - take for granted that the socket has data
+ * @stream: has a socket; will be looked at for another reason
+ *
+ * Until it has been read the socket's news of data wake nobody.
+ *
+ * Context: the device's lock held.
+ */
+void vsock_adb_sock_expect(struct adb_stream *stream)
+{
+	set_bit(ADB_WAKE_READ, &stream->wake);
 }
 
 /*
@@ -61,6 +112,18 @@ static bool sock_has_more(const struct socket *sock)
 	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN || READ_ONCE(sk->sk_err);
 }
 
+/* Returns what recvmsg() does. */
+static ssize_t sock_read(struct adb_stream *stream, struct msghdr *msg)
+{
+	clear_bit(ADB_WAKE_READ, &stream->wake);
+	/*
+	 * Clear first, then look: what comes later the socket tells of. Pairs
+	 * with test_and_set_bit() in sock_ready().
+	 */
+	smp_mb__after_atomic();
+	return sock_recvmsg(stream->sock.socket, msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /*
  * Throws away what has come for a guest that has closed. Closed with anything
  * unread, TCP resets the connection, and drops what the guest sent last.
@@ -71,8 +134,9 @@ static void sock_discard(struct adb_stream *stream)
 	ssize_t done;
 
 	iov_iter_discard(&msg.msg_iter, ITER_DEST, ADB_STREAM_BUDGET);
-	done = sock_recvmsg(stream->sock.socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	stream->readable = done > 0 && sock_has_more(stream->sock.socket);
+	done = sock_read(stream, &msg);
+	if (done > 0 && sock_has_more(stream->sock.socket))
+		vsock_adb_sock_expect(stream);
 	if (done < 0 && done != -EAGAIN && done != -EINTR)
 		stream->reset = true;
 }
@@ -88,10 +152,13 @@ static bool sock_lingers(struct adb_stream *stream)
 		return false;
 	sock_discard(stream);
 	/* Others have their turn; the other end may need room to see ours. */
-	if (stream->readable) {
+	if (vsock_adb_sock_readable(stream)) {
 		vsock_adb_stream_ready(stream);
 		return true;
 	}
+	/* Ask first, then look: the socket tells of a change. Pairs as above. */
+	set_bit(ADB_WAKE_FULL, &stream->wake);
+	smp_mb__after_atomic();
 	return READ_ONCE(stream->sock.socket->sk->sk_state) == TCP_FIN_WAIT1;
 }
 
@@ -111,7 +178,7 @@ void vsock_adb_sock_put(struct adb_stream *stream)
 	if (sock_is_tcp(stream) && stream->conn.peer_shut == ADB_SHUT_BOTH)
 		sock_discard(stream);
 	ranchu_sock_put(&stream->sock);
-	stream->readable = false;
+	clear_bit(ADB_WAKE_READ, &stream->wake);
 }
 
 static ssize_t sock_write(struct adb_stream *stream, struct iov_iter *from)
@@ -212,8 +279,12 @@ void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from)
 	}
 	adb_conn_forwarded(&stream->conn, done);
 	iov_iter_advance(from, done);
-	if (iov_iter_count(from) && !sock_queue(stream, from))
+	if (!iov_iter_count(from))
+		return;
+	if (!sock_queue(stream, from))
 		sock_broken(stream, -ENOMEM);
+	else if (!test_bit(ADB_WAKE_FULL, &stream->wake))
+		vsock_adb_sock_flush(stream);
 }
 
 static ssize_t sock_write_chunk(struct adb_stream *stream, struct adb_chunk *chunk)
@@ -242,16 +313,22 @@ void vsock_adb_sock_flush(struct adb_stream *stream)
 	while (stream->queued) {
 		chunk = list_first_entry(&stream->chunks, struct adb_chunk, node);
 		done = sock_write_chunk(stream, chunk);
-		if (done < 0)
+		if (done < 0) {
 			sock_broken(stream, done);
-		if (done <= 0)
 			return;
+		}
+		if (!done) {
+			/* It may have made room before it could know that we ask. */
+			if (test_and_set_bit(ADB_WAKE_FULL, &stream->wake))
+				return;
+			continue;
+		}
 		adb_conn_forwarded(&stream->conn, done);
 		stream->queued -= done;
 		stream->adb->stats.queued -= done;
 		chunk->start += done;
 		if (chunk->start < chunk->end)
-			return;
+			continue;
 		list_del(&chunk->node);
 		kfree(chunk);
 	}
@@ -276,13 +353,12 @@ size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 	ssize_t done;
 
 	iov_iter_init(&msg.msg_iter, ITER_DEST, iov, n, len);
-	done = sock_recvmsg(stream->sock.socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	done = sock_read(stream, &msg);
 	if (done > 0) {
-		if (done < len)
-			stream->readable = sock_has_more(stream->sock.socket);
+		if (done == len || sock_has_more(stream->sock.socket))
+			vsock_adb_sock_expect(stream);
 		return done;
 	}
-	stream->readable = false;
 	if (!done && !stream->reset)
 		adb_conn_shutdown(&stream->conn, ADB_SHUT_SEND);
 	else if (done != -EAGAIN && done != -EINTR)

@@ -95,7 +95,7 @@ static void tx_stream(struct adb_stream *stream, const struct adb_packet *packet
 	if (stream->conn.state == ADB_DEAD)
 		return;
 	vsock_adb_sock_settle(stream);
-	if (adb_conn_next(&stream->conn, stream->readable))
+	if (adb_conn_next(&stream->conn, vsock_adb_sock_readable(stream)))
 		vsock_adb_stream_ready(stream);
 }
 
