@@ -278,6 +278,7 @@ static const struct ranchu_vhost_ops adb_ops = {
 	/* Of vsock's own none: streams need no feature. */
 	.features = RANCHU_VQ_FEATURES,
 	.optional = BIT(ADB_EVENT),
+	.in_vcpu = BIT(ADB_TX),
 	.kicked = adb_kicked,
 	.orphaned = adb_orphaned,
 	.released = adb_released,

@@ -40,7 +40,7 @@ enum adb_ring {
 };
 
 /* Receive buffers that one recvmsg() fills, and the pieces they come in. */
-#define ADB_RX_CHAINS 32
+#define ADB_RX_CHAINS 64
 #define ADB_RX_IOV 8
 /* Pieces of a packet from the guest. Linux sends up to 18. */
 #define ADB_TX_IOV 128
@@ -54,6 +54,15 @@ enum adb_ring {
 #define ADB_STREAM_BUDGET (256 * 1024)
 #define ADB_WORKER_BUDGET (1024 * 1024)
 #define ADB_PACKET_BUDGET 256
+
+/* The longest packet that a vCPU hands to a socket by itself. */
+#define ADB_VCPU_PACKET 4096
+
+/* A vCPU leaves the rest to the worker sooner. */
+static inline size_t adb_budget(bool in_vcpu)
+{
+	return in_vcpu ? ADB_STREAM_BUDGET : ADB_WORKER_BUDGET;
+}
 
 /*
  * struct adb_stream.wake
@@ -114,7 +123,6 @@ struct adb_chunk {
  * @starved: it is in .starved; protected by the same
  * @wake: of ADB_WAKE_...: between the worker, the socket and @timer; atomic
  * @timer: runs while the guest is to confirm the end
- * @appetite: bytes that the socket is thought to have
  * @reset: the socket's other end has reset it; what can still be read is not all
  * @sock_shut: what of the guest's shutting down the socket was told
  * @sock: the socket, watched while it is held
@@ -138,7 +146,6 @@ struct adb_stream {
 	bool starved;
 	unsigned long wake;
 	struct timer_list timer;
-	size_t appetite;
 	bool reset;
 	unsigned int sock_shut;
 	struct ranchu_sock sock;
@@ -159,11 +166,13 @@ struct adb_stream {
  * @n_streams: how many there are, those that only wait for their event to be
  *	read included
  * @next_port: where the search for a free host port begins
- * @ready_lock: protects @ready and @starved
+ * @ready_lock: protects @ready, @starved and @serving
+ * @serving: somebody will see to @ready before they let go of @lock
  * @ready: streams that want attention
  * @starved: streams that have something for the guest and found no buffer
  * @rx_starved: there was none when we looked last, and the guest will kick
  * @tx_held: sending waits for @orphans to drain
+ * @corked: the stream whose TCP socket was told last that more comes at once
  * @orphans: resets owed, a ring
  * @orphan_first: the oldest
  * @n_orphans: how many
@@ -189,10 +198,12 @@ struct vsock_adb {
 	unsigned int n_streams;
 	u32 next_port;
 	spinlock_t ready_lock;	/* see above */
+	bool serving;
 	struct list_head ready;
 	struct list_head starved;
 	bool rx_starved;
 	bool tx_held;
+	struct adb_stream *corked;
 	struct adb_ports orphans[ADB_ORPHANS];
 	unsigned int orphan_first;
 	unsigned int n_orphans;
@@ -220,6 +231,8 @@ struct adb_stream *vsock_adb_stream_find(struct vsock_adb *adb,
 struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
 					 struct adb_ports ports,
 					 enum adb_state state);
+bool vsock_adb_serve(struct vsock_adb *adb, bool in_vcpu);
+bool vsock_adb_served(struct vsock_adb *adb);
 void vsock_adb_stream_ready(struct adb_stream *stream);
 void vsock_adb_stream_event(struct adb_stream *stream, unsigned int type);
 void vsock_adb_stream_close(struct adb_stream *stream, u32 error);
@@ -234,8 +247,10 @@ int vsock_adb_pick_port(struct vsock_adb *adb, struct adb_ports *ports);
 int vsock_adb_sock_get(struct adb_stream *stream, int fd);
 void vsock_adb_sock_put(struct adb_stream *stream);
 void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from);
+void vsock_adb_sock_uncork(struct vsock_adb *adb);
 void vsock_adb_sock_flush(struct adb_stream *stream);
 bool vsock_adb_sock_readable(const struct adb_stream *stream);
+size_t vsock_adb_sock_waiting(const struct adb_stream *stream);
 size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 			   unsigned int n, size_t len);
 void vsock_adb_sock_expect(struct adb_stream *stream);

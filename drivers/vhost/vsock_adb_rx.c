@@ -57,17 +57,23 @@ static bool rx_write_header(const struct ranchu_chain *chain,
 }
 
 static void rx_push(struct vsock_adb *adb, struct ranchu_vring *vring,
-		    struct ranchu_chain *chain, const struct adb_packet *packet)
+		    struct ranchu_chain *chain, const struct virtio_vsock_hdr *hdr)
 {
-	struct virtio_vsock_hdr hdr;
-	bool written;
+	bool written = rx_write_header(chain, hdr);
 
-	adb_packet_encode(&hdr, packet);
-	written = rx_write_header(chain, &hdr);
 	adb->stats.packets_to_guest++;
 	/* A buffer that is not there swallows the packet. */
 	ranchu_vq_push(&vring->vq, chain,
-		       written ? ADB_HDR_SIZE + packet->len : 0);
+		       written ? ADB_HDR_SIZE + le32_to_cpu(hdr->len) : 0);
+}
+
+static void rx_push_packet(struct vsock_adb *adb, struct ranchu_vring *vring,
+			   const struct adb_packet *packet)
+{
+	struct virtio_vsock_hdr hdr;
+
+	adb_packet_encode(&hdr, packet);
+	rx_push(adb, vring, &adb->rx_chains[0], &hdr);
 }
 
 static void rx_address(const struct vsock_adb *adb, struct adb_ports ports,
@@ -91,7 +97,7 @@ static enum rx_result rx_control(struct adb_stream *stream,
 		return RX_STARVED;
 	rx_address(adb, stream->ports, &packet);
 	adb_conn_sent(&stream->conn, op, &packet);
-	rx_push(adb, vring, &adb->rx_chains[0], &packet);
+	rx_push_packet(adb, vring, &packet);
 	return RX_SENT;
 }
 
@@ -112,6 +118,11 @@ static unsigned int rx_payload(const struct ranchu_chain *chain,
 	const struct iovec *iov = chain->iov;
 	unsigned int n = 0;
 
+	if (likely(chain->n_in == 1)) {
+		out->iov_base = iov->iov_base + skip;
+		out->iov_len = left;
+		return 1;
+	}
 	for (; left; iov++) {
 		if (skip >= iov->iov_len) {
 			skip -= iov->iov_len;
@@ -152,13 +163,19 @@ static void rx_collect(struct vsock_adb *adb, struct ranchu_vring *vring,
 	}
 }
 
-/* Payload that has arrived in the buffers becomes packets; the rest goes back. */
+/*
+ * Payload that has arrived in the buffers becomes packets, which differ in their
+ * lengths only; the rest goes back.
+ */
 static void rx_deliver(struct adb_stream *stream, struct ranchu_vring *vring,
 		       const struct rx_batch *batch, size_t len)
 {
 	struct ranchu_chain *chains = stream->adb->rx_chains;
+	struct adb_packet packet;
+	struct virtio_vsock_hdr hdr;
 	size_t left = batch->len;
 	unsigned int used, i;
+	u32 part;
 
 	/* Those not needed first: only the last one taken can be put back. */
 	for (used = batch->chains; used; used--) {
@@ -167,21 +184,21 @@ static void rx_deliver(struct adb_stream *stream, struct ranchu_vring *vring,
 			break;
 		ranchu_vq_put_back(&vring->vq, &chains[used - 1]);
 	}
+	if (!used)
+		return;
+	rx_address(stream->adb, stream->ports, &packet);
+	packet.len = len;
+	adb_conn_sent(&stream->conn, VIRTIO_VSOCK_OP_RW, &packet);
+	adb_packet_encode(&hdr, &packet);
 	for (i = 0; i < used; i++) {
-		struct adb_packet packet;
-
-		rx_address(stream->adb, stream->ports, &packet);
-		packet.len = min(len, rx_capacity(&chains[i]));
-		len -= packet.len;
-		adb_conn_sent(&stream->conn, VIRTIO_VSOCK_OP_RW, &packet);
-		rx_push(stream->adb, vring, &chains[i], &packet);
+		part = min(len, rx_capacity(&chains[i]));
+		len -= part;
+		hdr.len = cpu_to_le32(part);
+		rx_push(stream->adb, vring, &chains[i], &hdr);
 	}
 }
 
-/*
- * Buffers are taken for as much as the socket is thought to have: twice what it
- * gave when it gave all that it was asked for, as much as it gave when not.
- */
+/* Buffers are taken for what the socket has. One at least: it may have an end. */
 static enum rx_result rx_data(struct adb_stream *stream,
 			      struct ranchu_vring *vring, size_t *budget)
 {
@@ -189,15 +206,14 @@ static enum rx_result rx_data(struct adb_stream *stream,
 	size_t credit = adb_conn_room(&stream->conn);
 	size_t room = min(credit, *budget);
 	struct rx_batch batch;
-	size_t asked, got;
+	size_t got;
 
-	rx_collect(adb, vring, &batch, min(room, stream->appetite));
+	rx_collect(adb, vring, &batch,
+		   min(room, vsock_adb_sock_waiting(stream)));
 	if (!batch.chains)
 		return RX_STARVED;
-	asked = min(batch.len, room);
-	got = vsock_adb_sock_recv(stream, adb->rx_data, batch.n, asked);
+	got = vsock_adb_sock_recv(stream, adb->rx_data, batch.n, min(batch.len, room));
 	rx_deliver(stream, vring, &batch, got);
-	stream->appetite = got < asked ? got : 2 * got;
 	adb->stats.bytes_to_guest += got;
 	*budget -= got;
 	/* The guest's word of new room makes us look, so the socket's need not. */
@@ -297,7 +313,7 @@ static void rx_orphans(struct vsock_adb *adb, struct ranchu_vring *vring)
 			return;
 		}
 		rx_address(adb, adb->orphans[adb->orphan_first], &packet);
-		rx_push(adb, vring, &adb->rx_chains[0], &packet);
+		rx_push_packet(adb, vring, &packet);
 		adb->orphan_first = (adb->orphan_first + 1) % ADB_ORPHANS;
 		adb->n_orphans--;
 	}
@@ -349,24 +365,25 @@ void vsock_adb_rx_kicked(struct ranchu_vring *vring)
 {
 	struct vsock_adb *adb = vsock_adb_of(vring->dev);
 	struct adb_stream *stream;
+	size_t budget = adb_budget(vring->in_vcpu);
 	unsigned int turns;
 	size_t bytes = 0;
 	bool again;
 
-	mutex_lock(&adb->lock);
+	if (!vsock_adb_serve(adb, vring->in_vcpu)) {
+		ranchu_vring_request(vring);
+		return;
+	}
 	if (rx_feed(adb, vring))
 		rx_orphans(adb, vring);
 	for (turns = 0; turns < ADB_PACKET_BUDGET; turns++) {
-		stream = bytes < ADB_WORKER_BUDGET ? rx_pop(adb) : NULL;
+		stream = bytes < budget ? rx_pop(adb) : NULL;
 		if (!stream)
 			break;
 		bytes += rx_serve(stream, vring);
 	}
-	again = turns == ADB_PACKET_BUDGET || bytes >= ADB_WORKER_BUDGET;
 	/* The last look: buffers may have come since the ring was found empty. */
-	if (adb->rx_starved && rx_feed(adb, vring))
-		again = true;
-	mutex_unlock(&adb->lock);
-	if (again)
+	again = adb->rx_starved && rx_feed(adb, vring);
+	if (vsock_adb_served(adb) || again)
 		ranchu_vring_request(vring);
 }

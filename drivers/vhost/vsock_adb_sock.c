@@ -5,8 +5,11 @@
  */
 #include <linux/errno.h>
 #include <linux/slab.h>
+#include <linux/tcp.h>
 #include <linux/uio.h>
+#include <net/af_unix.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 #include <net/tcp_states.h>
 
 #include "vsock_adb.h"
@@ -156,8 +159,8 @@ static bool sock_lingers(struct adb_stream *stream)
 		vsock_adb_stream_ready(stream);
 		return true;
 	}
-	/* Ask first, then look: the socket tells of a change. Pairs as above. */
 	set_bit(ADB_WAKE_FULL, &stream->wake);
+	/* Ask first, then look: the socket tells of a change. Pairs as above. */
 	smp_mb__after_atomic();
 	return READ_ONCE(stream->sock.socket->sk->sk_state) == TCP_FIN_WAIT1;
 }
@@ -174,6 +177,8 @@ void vsock_adb_sock_put(struct adb_stream *stream)
 {
 	if (!stream->sock.socket)
 		return;
+	if (stream->adb->corked == stream)
+		stream->adb->corked = NULL;
 	/* It may be before its time: as far as can be seen nothing is lost. */
 	if (sock_is_tcp(stream) && stream->conn.peer_shut == ADB_SHUT_BOTH)
 		sock_discard(stream);
@@ -181,18 +186,18 @@ void vsock_adb_sock_put(struct adb_stream *stream)
 	clear_bit(ADB_WAKE_READ, &stream->wake);
 }
 
-static ssize_t sock_write(struct adb_stream *stream, struct iov_iter *from)
+static ssize_t sock_write(struct adb_stream *stream, struct iov_iter *from, int flags)
 {
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | flags };
 
 	msg.msg_iter = *from;
 	return sock_sendmsg(stream->sock.socket, &msg);
 }
 
 /* Returns bytes, 0 if the socket is full, or a true error. */
-static ssize_t sock_try(struct adb_stream *stream, struct iov_iter *from)
+static ssize_t sock_try(struct adb_stream *stream, struct iov_iter *from, int flags)
 {
-	ssize_t done = sock_write(stream, from);
+	ssize_t done = sock_write(stream, from, flags);
 
 	return done == -EAGAIN || done == -EINTR ? 0 : done;
 }
@@ -251,6 +256,39 @@ static bool sock_queue(struct adb_stream *stream, struct iov_iter *from)
 }
 
 /**
+ * vsock_adb_sock_uncork() - have TCP send what it was told more would follow
+ * @adb: the device
+ *
+ * Context: worker or vCPU, @adb's lock held.
+ */
+void vsock_adb_sock_uncork(struct vsock_adb *adb)
+{
+	/* It is so already; being told again, it pushes. */
+	if (adb->corked)
+		tcp_sock_set_nodelay(adb->corked->sock.socket->sk);
+	adb->corked = NULL;
+}
+
+/*
+ * A block is a little more than TCP puts into a segment of the loopback's. So that
+ * the rest goes with the next block, not by itself, TCP is told of one packet that
+ * more comes, and of the last that it was the last.
+ */
+static int sock_cork(struct adb_stream *stream, size_t len)
+{
+	struct vsock_adb *adb = stream->adb;
+
+	if (adb->corked != stream)
+		vsock_adb_sock_uncork(adb);
+	if (len <= ADB_VCPU_PACKET || !sock_is_tcp(stream)) {
+		adb->corked = NULL;
+		return 0;
+	}
+	adb->corked = stream;
+	return MSG_MORE;
+}
+
+/**
  * vsock_adb_sock_send() - hand payload from the guest to the socket
  * @stream: has a socket; adb_conn_recv() has said ADB_PAYLOAD
  * @from: all of it
@@ -271,7 +309,8 @@ void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from)
 		return;
 	}
 	if (!stream->queued)
-		done = sock_try(stream, from);
+		done = sock_try(stream, from,
+				sock_cork(stream, iov_iter_count(from)));
 	if (done < 0) {
 		adb_conn_forwarded(&stream->conn, iov_iter_count(from));
 		sock_broken(stream, done);
@@ -296,7 +335,7 @@ static ssize_t sock_write_chunk(struct adb_stream *stream, struct adb_chunk *chu
 	struct iov_iter from;
 
 	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, vec.iov_len);
-	return sock_try(stream, &from);
+	return sock_try(stream, &from, 0);
 }
 
 /**
@@ -332,6 +371,20 @@ void vsock_adb_sock_flush(struct adb_stream *stream)
 		list_del(&chunk->node);
 		kfree(chunk);
 	}
+}
+
+/**
+ * vsock_adb_sock_waiting() - tell how much the socket has for the guest
+ * @stream: has a socket
+ *
+ * Context: worker, the device's lock held.
+ * Return: bytes; there may be more by now, or an end.
+ */
+size_t vsock_adb_sock_waiting(const struct adb_stream *stream)
+{
+	struct sock *sk = stream->sock.socket->sk;
+
+	return sock_is_tcp(stream) ? tcp_inq(sk) : unix_inq_len(sk);
 }
 
 /**

@@ -152,6 +152,47 @@ int vsock_adb_pick_port(struct vsock_adb *adb, struct adb_ports *ports)
 }
 
 /**
+ * vsock_adb_serve() - begin to work on a ring
+ * @adb: the device
+ * @in_vcpu: do not wait for others who do
+ *
+ * Streams that want attention meanwhile ask nobody.
+ *
+ * Return: whether @adb's lock is held now.
+ */
+bool vsock_adb_serve(struct vsock_adb *adb, bool in_vcpu)
+{
+	if (!in_vcpu)
+		mutex_lock(&adb->lock);
+	else if (!mutex_trylock(&adb->lock))
+		return false;
+	spin_lock_irq(&adb->ready_lock);
+	adb->serving = true;
+	spin_unlock_irq(&adb->ready_lock);
+	return true;
+}
+
+/**
+ * vsock_adb_served() - undo vsock_adb_serve()
+ * @adb: the device
+ *
+ * Return: whether there are streams that want attention; the caller sees to it
+ * that they get it.
+ */
+bool vsock_adb_served(struct vsock_adb *adb)
+{
+	bool left;
+
+	spin_lock_irq(&adb->ready_lock);
+	adb->serving = false;
+	left = !list_empty(&adb->ready) ||
+	       (!adb->rx_starved && !list_empty(&adb->starved));
+	spin_unlock_irq(&adb->ready_lock);
+	mutex_unlock(&adb->lock);
+	return left;
+}
+
+/**
  * vsock_adb_stream_ready() - have a stream looked at
  * @stream: may be waiting for that already
  *
@@ -170,7 +211,7 @@ void vsock_adb_stream_ready(struct adb_stream *stream)
 	if (list_empty(&stream->ready_node) ||
 	    (stream->starved && test_bit(ADB_WAKE_WRITE, &stream->wake))) {
 		stream->starved = false;
-		first = list_empty(&adb->ready);
+		first = list_empty(&adb->ready) && !adb->serving;
 		list_move_tail(&stream->ready_node, &adb->ready);
 	}
 	spin_unlock_irqrestore(&adb->ready_lock, flags);

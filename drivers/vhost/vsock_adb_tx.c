@@ -144,6 +144,12 @@ static bool tx_one(struct vsock_adb *adb, struct ranchu_vring *vring, u64 *bytes
 			ranchu_vring_request(vring);
 		return true;
 	}
+	/* Payload that fills blocks goes better in batches, by the worker. */
+	if (vring->in_vcpu && chain.out_len > ADB_VCPU_PACKET) {
+		ranchu_vq_put_back(&vring->vq, &chain);
+		ranchu_vring_request(vring);
+		return true;
+	}
 	tx_packet(adb, &chain);
 	ranchu_vq_push(&vring->vq, &chain, 0);
 	*bytes += chain.out_len;
@@ -159,16 +165,23 @@ static bool tx_one(struct vsock_adb *adb, struct ranchu_vring *vring, u64 *bytes
 void vsock_adb_tx_kicked(struct ranchu_vring *vring)
 {
 	struct vsock_adb *adb = vsock_adb_of(vring->dev);
+	size_t budget = adb_budget(vring->in_vcpu);
 	unsigned int packets;
 	u64 bytes = 0;
 
+	if (!vsock_adb_serve(adb, vring->in_vcpu)) {
+		ranchu_vring_request(vring);
+		return;
+	}
 	ranchu_vq_disable_kicks(&vring->vq);
-	mutex_lock(&adb->lock);
 	adb->tx_held = false;
 	for (packets = 0; packets < ADB_PACKET_BUDGET; packets++)
-		if (bytes >= ADB_WORKER_BUDGET || tx_one(adb, vring, &bytes))
+		if (bytes >= budget || tx_one(adb, vring, &bytes))
 			break;
-	mutex_unlock(&adb->lock);
-	if (packets == ADB_PACKET_BUDGET || bytes >= ADB_WORKER_BUDGET)
+	vsock_adb_sock_uncork(adb);
+	/* Room or an answer, and the guest hears of it with what it has sent. */
+	if (vsock_adb_served(adb))
+		ranchu_vring_serve(&adb->vrings[ADB_RX], true);
+	if (packets == ADB_PACKET_BUDGET || bytes >= budget)
 		ranchu_vring_request(vring);
 }

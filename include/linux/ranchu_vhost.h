@@ -170,5 +170,6 @@ bool ranchu_vhost_is_running(const struct ranchu_vhost *dev);
 /* vring.c */
 void ranchu_vring_update(struct ranchu_vring *vring);
 void ranchu_vring_request(struct ranchu_vring *vring);
+void ranchu_vring_serve(struct ranchu_vring *vring, bool in_vcpu);
 
 #endif /* _LINUX_RANCHU_VHOST_H */

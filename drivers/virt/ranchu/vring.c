@@ -87,7 +87,15 @@ void ranchu_vring_request(struct ranchu_vring *vring)
 }
 EXPORT_SYMBOL_GPL(ranchu_vring_request);
 
-static void vring_process(struct ranchu_vring *vring, bool in_vcpu)
+/**
+ * ranchu_vring_serve() - call kicked() here and now
+ * @vring: need not be running; then nothing happens
+ * @in_vcpu: do not wait for others who work on @vring, but have its worker do it: in
+ *	a vCPU's thread, and in another ring's kicked()
+ *
+ * Context: worker or vCPU, in the owner's memory.
+ */
+void ranchu_vring_serve(struct ranchu_vring *vring, bool in_vcpu)
 {
 	struct ranchu_vhost *dev = vring->dev;
 	int idx;
@@ -108,16 +116,17 @@ static void vring_process(struct ranchu_vring *vring, bool in_vcpu)
 	}
 	mutex_unlock(&vring->lock);
 }
+EXPORT_SYMBOL_GPL(ranchu_vring_serve);
 
 static void vring_work(struct ranchu_work *work)
 {
-	vring_process(container_of(work, struct ranchu_vring, work), false);
+	ranchu_vring_serve(container_of(work, struct ranchu_vring, work), false);
 }
 
 static void vring_rung(void *data, enum ranchu_ring how)
 {
 	if (how != RANCHU_RING_LOST)
-		vring_process(data, how == RANCHU_RING_VCPU);
+		ranchu_vring_serve(data, how == RANCHU_RING_VCPU);
 }
 
 /**
