@@ -95,10 +95,14 @@ copy() {
 	timeout 100 adb -s "$2" push -Z /tmp/data /data/local/tmp/data >/dev/null ||
 		fail "adb $1: first push"
 	sleep 1
-	adb_timed "ADB $1 push" "$3" timeout 100 \
-		adb -s "$2" push -Z /tmp/data /data/local/tmp/data || fail "adb $1: push"
-	adb_timed "ADB $1 pull" "$3" timeout 100 \
-		adb -s "$2" pull -Z /data/local/tmp/data /tmp/back || fail "adb $1: pull"
+	for _ in 1 2 3; do
+		adb_timed "ADB $1 push" "$3" timeout 100 \
+			adb -s "$2" push -Z /tmp/data /data/local/tmp/data ||
+			fail "adb $1: push"
+		adb_timed "ADB $1 pull" "$3" timeout 100 \
+			adb -s "$2" pull -Z /data/local/tmp/data /tmp/back ||
+			fail "adb $1: pull"
+	done
 	there=$(adb -s "$2" shell md5sum /data/local/tmp/data | cut -d ' ' -f 1)
 	back=$(md5sum < /tmp/back | cut -d ' ' -f 1)
 	[ "$there" = "$sum" ] && [ "$back" = "$sum" ] ||
