@@ -3,15 +3,17 @@
  * What the files of vhost_vsock_adb.ko share.
  *
  * Who runs what: packets both ways, and all that sockets have to say, in the
- * device's worker; ioctls and read() in threads of the owner. A socket's wake
- * function (any context) only marks its stream and queues the worker.
+ * device's worker; short packets from the guest, and what is sent upon them, in the
+ * thread of the vCPU that kicks, if nobody else is at work; ioctls and read() in
+ * threads of the owner. A socket's wake function (any context) only marks its
+ * stream and queues the worker.
  *
  * Locks, outermost first:
  *
  *	ranchu_vhost.lock	ioctls
  *	ranchu_vring.lock	one ring's engine
  *	vsock_adb.lock		streams, events, counters
- *	vsock_adb.ready_lock	the list of streams that want attention
+ *	vsock_adb.ready_lock	who wants a turn, see vsock_adb_turns.c
  */
 #ifndef _VSOCK_ADB_H
 #define _VSOCK_ADB_H
@@ -107,6 +109,18 @@ struct adb_chunk {
 #define ADB_CHUNK_SIZE (4096 - sizeof(struct adb_chunk))
 
 /**
+ * struct adb_turn - a place in the line of those who want to be looked at
+ * @node: in vsock_adb.ready or .starved, or in neither
+ * @starved: it is in .starved
+ *
+ * Protected by vsock_adb.ready_lock.
+ */
+struct adb_turn {
+	struct list_head node;
+	bool starved;
+};
+
+/**
  * struct adb_stream - one stream
  * @ports: its name
  * @hash: in vsock_adb.streams; once it is dead and the guest knows, in .lingering
@@ -118,9 +132,7 @@ struct adb_chunk {
  * @events: of ADB_EVENT_OF(): not yet read
  * @error: of the CLOSED event
  * @closed: that event has been raised, or needs not be
- * @ready_node: in vsock_adb.ready or .starved, or in neither; protected by
- *	vsock_adb.ready_lock
- * @starved: it is in .starved; protected by the same
+ * @turn: to send what it has for the guest
  * @wake: of ADB_WAKE_...: between the worker, the socket and @timer; atomic
  * @timer: runs while the guest is to confirm the end
  * @reset: the socket's other end has reset it; what can still be read is not all
@@ -142,8 +154,7 @@ struct adb_stream {
 	unsigned int events;
 	u32 error;
 	bool closed;
-	struct list_head ready_node;
-	bool starved;
+	struct adb_turn turn;
 	unsigned long wake;
 	struct timer_list timer;
 	bool reset;
@@ -168,11 +179,13 @@ struct adb_stream {
  * @next_port: where the search for a free host port begins
  * @ready_lock: protects @ready, @starved and @serving
  * @serving: somebody will see to @ready before they let go of @lock
- * @ready: streams that want attention
- * @starved: streams that have something for the guest and found no buffer
+ * @ready: streams that want attention, and @orphan_turn, first come first served
+ * @starved: those that have something for the guest and found no buffer; before
+ *	the others when there are buffers again
  * @rx_starved: there was none when we looked last, and the guest will kick
  * @tx_held: sending waits for @orphans to drain
  * @corked: the stream whose TCP socket was told last that more comes at once
+ * @orphan_turn: to send what is in @orphans
  * @orphans: resets owed, a ring
  * @orphan_first: the oldest
  * @n_orphans: how many
@@ -204,6 +217,7 @@ struct vsock_adb {
 	bool rx_starved;
 	bool tx_held;
 	struct adb_stream *corked;
+	struct adb_turn orphan_turn;
 	struct adb_ports orphans[ADB_ORPHANS];
 	unsigned int orphan_first;
 	unsigned int n_orphans;
@@ -224,6 +238,15 @@ static inline struct vsock_adb *vsock_adb_of(struct ranchu_vhost *vhost)
 	return container_of(vhost, struct vsock_adb, vhost);
 }
 
+/* vsock_adb_turns.c: who is served next, and by whom */
+void vsock_adb_turns_init(struct vsock_adb *adb);
+bool vsock_adb_serve(struct vsock_adb *adb, bool in_vcpu);
+bool vsock_adb_served(struct vsock_adb *adb);
+void vsock_adb_turn_want(struct vsock_adb *adb, struct adb_turn *turn, bool anew);
+struct adb_turn *vsock_adb_turn_next(struct vsock_adb *adb);
+void vsock_adb_turn_starve(struct vsock_adb *adb, struct adb_turn *turn, bool some);
+void vsock_adb_turn_drop(struct vsock_adb *adb, struct adb_turn *turn);
+
 /* vsock_adb_stream.c */
 void vsock_adb_streams_init(struct vsock_adb *adb);
 struct adb_stream *vsock_adb_stream_find(struct vsock_adb *adb,
@@ -231,8 +254,6 @@ struct adb_stream *vsock_adb_stream_find(struct vsock_adb *adb,
 struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
 					 struct adb_ports ports,
 					 enum adb_state state);
-bool vsock_adb_serve(struct vsock_adb *adb, bool in_vcpu);
-bool vsock_adb_served(struct vsock_adb *adb);
 void vsock_adb_stream_ready(struct adb_stream *stream);
 void vsock_adb_stream_event(struct adb_stream *stream, unsigned int type);
 void vsock_adb_stream_close(struct adb_stream *stream, u32 error);

@@ -242,22 +242,11 @@ static enum rx_result rx_turn(struct adb_stream *stream,
 	return result;
 }
 
-static void rx_starve(struct adb_stream *stream)
-{
-	struct vsock_adb *adb = stream->adb;
-
-	adb->rx_starved = true;
-	spin_lock_irq(&adb->ready_lock);
-	/* Unless the socket has room since we have looked. */
-	stream->starved = !test_bit(ADB_WAKE_WRITE, &stream->wake);
-	list_move_tail(&stream->ready_node,
-		       stream->starved ? &adb->starved : &adb->ready);
-	spin_unlock_irq(&adb->ready_lock);
-}
-
 /* Returns the bytes that the stream's turn took. */
 static size_t rx_serve(struct adb_stream *stream, struct ranchu_vring *vring)
 {
+	struct vsock_adb *adb = stream->adb;
+	u64 before = adb->stats.packets_to_guest;
 	size_t budget = ADB_STREAM_BUDGET;
 
 	if (test_and_clear_bit(ADB_WAKE_WRITE, &stream->wake) && stream->sock.socket)
@@ -265,7 +254,8 @@ static size_t rx_serve(struct adb_stream *stream, struct ranchu_vring *vring)
 	vsock_adb_sock_settle(stream);
 	switch (rx_turn(stream, vring, &budget)) {
 	case RX_STARVED:
-		rx_starve(stream);
+		vsock_adb_turn_starve(adb, &stream->turn,
+				      adb->stats.packets_to_guest != before);
 		break;
 	case RX_SENT:
 		/* Its budget is used up. */
@@ -278,38 +268,18 @@ static size_t rx_serve(struct adb_stream *stream, struct ranchu_vring *vring)
 	return ADB_STREAM_BUDGET - budget;
 }
 
-/*
- * While there are buffers, those that found none are first, in the order in
- * which they went without: one that has used up what there was is behind all
- * others. While there are none, nobody tries twice.
- */
-static struct adb_stream *rx_pop(struct vsock_adb *adb)
-{
-	struct list_head *from = &adb->ready;
-	struct adb_stream *stream;
-
-	spin_lock_irq(&adb->ready_lock);
-	if (!adb->rx_starved && !list_empty(&adb->starved))
-		from = &adb->starved;
-	stream = list_first_entry_or_null(from, struct adb_stream, ready_node);
-	if (stream) {
-		stream->starved = false;
-		list_del_init(&stream->ready_node);
-	}
-	spin_unlock_irq(&adb->ready_lock);
-	return stream;
-}
-
 static void rx_orphans(struct vsock_adb *adb, struct ranchu_vring *vring)
 {
 	struct adb_packet packet = {
 		.type = VIRTIO_VSOCK_TYPE_STREAM,
 		.op = VIRTIO_VSOCK_OP_RST,
 	};
+	u64 before = adb->stats.packets_to_guest;
 
 	while (adb->n_orphans) {
 		if (!rx_take(adb, vring, 0)) {
-			adb->rx_starved = true;
+			vsock_adb_turn_starve(adb, &adb->orphan_turn,
+					      adb->stats.packets_to_guest != before);
 			return;
 		}
 		rx_address(adb, adb->orphans[adb->orphan_first], &packet);
@@ -332,7 +302,7 @@ void vsock_adb_orphan(struct vsock_adb *adb, struct adb_ports ports)
 {
 	adb->orphans[(adb->orphan_first + adb->n_orphans) % ADB_ORPHANS] = ports;
 	adb->n_orphans++;
-	ranchu_vring_request(&adb->vrings[ADB_RX]);
+	vsock_adb_turn_want(adb, &adb->orphan_turn, false);
 }
 
 /*
@@ -364,8 +334,8 @@ static bool rx_feed(struct vsock_adb *adb, struct ranchu_vring *vring)
 void vsock_adb_rx_kicked(struct ranchu_vring *vring)
 {
 	struct vsock_adb *adb = vsock_adb_of(vring->dev);
-	struct adb_stream *stream;
 	size_t budget = adb_budget(vring->in_vcpu);
+	struct adb_turn *turn;
 	unsigned int turns;
 	size_t bytes = 0;
 	bool again;
@@ -374,13 +344,16 @@ void vsock_adb_rx_kicked(struct ranchu_vring *vring)
 		ranchu_vring_request(vring);
 		return;
 	}
-	if (rx_feed(adb, vring))
-		rx_orphans(adb, vring);
+	rx_feed(adb, vring);
 	for (turns = 0; turns < ADB_PACKET_BUDGET; turns++) {
-		stream = bytes < budget ? rx_pop(adb) : NULL;
-		if (!stream)
+		turn = bytes < budget ? vsock_adb_turn_next(adb) : NULL;
+		if (!turn)
 			break;
-		bytes += rx_serve(stream, vring);
+		if (turn == &adb->orphan_turn)
+			rx_orphans(adb, vring);
+		else
+			bytes += rx_serve(container_of(turn, struct adb_stream, turn),
+					  vring);
 	}
 	/* The last look: buffers may have come since the ring was found empty. */
 	again = adb->rx_starved && rx_feed(adb, vring);

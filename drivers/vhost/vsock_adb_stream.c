@@ -31,9 +31,7 @@
  */
 void vsock_adb_streams_init(struct vsock_adb *adb)
 {
-	spin_lock_init(&adb->ready_lock);
-	INIT_LIST_HEAD(&adb->ready);
-	INIT_LIST_HEAD(&adb->starved);
+	vsock_adb_turns_init(adb);
 	INIT_LIST_HEAD(&adb->events);
 	INIT_HLIST_HEAD(&adb->lingering);
 	init_waitqueue_head(&adb->event_wait);
@@ -119,7 +117,7 @@ struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
 	adb_conn_init(&stream->conn, state, adb->n_streams < ADB_FEW_STREAMS ?
 		      ADB_BUF_FEW : ADB_BUF_MANY);
 	INIT_LIST_HEAD(&stream->event_node);
-	INIT_LIST_HEAD(&stream->ready_node);
+	INIT_LIST_HEAD(&stream->turn.node);
 	INIT_LIST_HEAD(&stream->chunks);
 	timer_setup(&stream->timer, stream_timeout, 0);
 	hash_add(adb->streams, &stream->hash, stream_key(adb, ports));
@@ -152,47 +150,6 @@ int vsock_adb_pick_port(struct vsock_adb *adb, struct adb_ports *ports)
 }
 
 /**
- * vsock_adb_serve() - begin to work on a ring
- * @adb: the device
- * @in_vcpu: do not wait for others who do
- *
- * Streams that want attention meanwhile ask nobody.
- *
- * Return: whether @adb's lock is held now.
- */
-bool vsock_adb_serve(struct vsock_adb *adb, bool in_vcpu)
-{
-	if (!in_vcpu)
-		mutex_lock(&adb->lock);
-	else if (!mutex_trylock(&adb->lock))
-		return false;
-	spin_lock_irq(&adb->ready_lock);
-	adb->serving = true;
-	spin_unlock_irq(&adb->ready_lock);
-	return true;
-}
-
-/**
- * vsock_adb_served() - undo vsock_adb_serve()
- * @adb: the device
- *
- * Return: whether there are streams that want attention; the caller sees to it
- * that they get it.
- */
-bool vsock_adb_served(struct vsock_adb *adb)
-{
-	bool left;
-
-	spin_lock_irq(&adb->ready_lock);
-	adb->serving = false;
-	left = !list_empty(&adb->ready) ||
-	       (!adb->rx_starved && !list_empty(&adb->starved));
-	spin_unlock_irq(&adb->ready_lock);
-	mutex_unlock(&adb->lock);
-	return left;
-}
-
-/**
  * vsock_adb_stream_ready() - have a stream looked at
  * @stream: may be waiting for that already
  *
@@ -203,21 +160,8 @@ bool vsock_adb_served(struct vsock_adb *adb)
  */
 void vsock_adb_stream_ready(struct adb_stream *stream)
 {
-	struct vsock_adb *adb = stream->adb;
-	unsigned long flags;
-	bool first = false;
-
-	spin_lock_irqsave(&adb->ready_lock, flags);
-	if (list_empty(&stream->ready_node) ||
-	    (stream->starved && test_bit(ADB_WAKE_WRITE, &stream->wake))) {
-		stream->starved = false;
-		first = list_empty(&adb->ready) && !adb->serving;
-		list_move_tail(&stream->ready_node, &adb->ready);
-	}
-	spin_unlock_irqrestore(&adb->ready_lock, flags);
-	/* Whoever was first has asked already, or the worker is at the list. */
-	if (first)
-		ranchu_vring_request(&adb->vrings[ADB_RX]);
+	vsock_adb_turn_want(stream->adb, &stream->turn,
+			    test_bit(ADB_WAKE_WRITE, &stream->wake));
 }
 
 /**
@@ -325,9 +269,7 @@ bool vsock_adb_stream_reap(struct adb_stream *stream)
 	}
 	if (stream->events)
 		return false;
-	spin_lock_irq(&adb->ready_lock);
-	list_del_init(&stream->ready_node);
-	spin_unlock_irq(&adb->ready_lock);
+	vsock_adb_turn_drop(adb, &stream->turn);
 	adb->n_streams--;
 	kfree(stream);
 	return true;
@@ -382,4 +324,5 @@ void vsock_adb_streams_free(struct vsock_adb *adb)
 	list_for_each_entry_safe(stream, next, &adb->events, event_node)
 		stream_forget(stream);
 	adb->n_orphans = 0;
+	vsock_adb_turn_drop(adb, &adb->orphan_turn);
 }

@@ -21,6 +21,7 @@
 /* What all chatty streams may move while a quiet one waits for its byte. */
 #define MOST_BETWEEN	(16u << 20)
 #define MANY		1024u
+#define CROWD		(VS_RX_NUM + 40)
 
 FIXTURE(fair)
 {
@@ -110,6 +111,39 @@ TEST_F_TIMEOUT(fair, without_credit_it_sleeps, TIMEOUT)
 	flow.guest_stalled = false;
 	vs_flows_run(&flow, 1);
 	vs_stream_close(&stream);
+}
+
+/*
+ * More streams have something to say than there are buffers, and then a packet to
+ * nobody is to be answered. It waits its turn: buffers that come one by one go to
+ * those who were first.
+ */
+TEST_F_TIMEOUT(fair, nobody_is_overtaken, TIMEOUT)
+{
+	struct vs_packet packet;
+	uint32_t host_port;
+	unsigned int i;
+
+	self->dev.hold = true;
+	for (i = 0; i < CROWD; i++) {
+		host_port = 7;
+		ASSERT_EQ(0, __vs_connect(&self->dev, i, &host_port, -1, i));
+	}
+	for (i = 0; i < VS_RX_NUM; i++)
+		vs_expect(&self->dev, VIRTIO_VSOCK_OP_REQUEST, i, 7, NULL);
+	ASSERT_TRUE(vs_sleeps());
+	packet = vs_packet_of(&self->dev, CROWD, 8, VIRTIO_VSOCK_OP_RW);
+	vs_send(&self->dev, &packet, NULL, 0);
+	vs_flush(&self->dev);
+	for (; i < CROWD; i++) {
+		vs_give(&self->dev, 1);
+		vs_expect(&self->dev, VIRTIO_VSOCK_OP_REQUEST, i, 7, NULL);
+	}
+	vs_give(&self->dev, 1);
+	vs_expect(&self->dev, VIRTIO_VSOCK_OP_RST, CROWD, 8, NULL);
+	self->dev.hold = false;
+	vs_give_all(&self->dev);
+	vs_expect_nothing(&self->dev);
 }
 
 /* A host that does not read, a guest that gives no credit: others do not care. */

@@ -206,9 +206,10 @@ void vs_expect_at(const char *file, int line, struct vs_dev *dev, uint16_t op,
 }
 
 /*
- * A packet to nobody is answered with a RST when all before it have been taken.
- * Streams have their turns right after that, so whatever one has to say comes
- * before the next such RST. Returns how many packets came before this one.
+ * A packet to nobody is answered with a RST when all before it have been taken,
+ * and in its turn: whoever had something to say before that has said it, or some of
+ * it. So when nothing comes between one such RST and the next, nothing was to be
+ * said. Returns how many packets came before this one.
  */
 static unsigned int fence(struct vs_dev *dev, struct vs_packet *other)
 {
