@@ -35,19 +35,21 @@ struct end {
 	bool open;
 	bool eof;		/* the program has said all it had to say */
 	bool broken;		/* what it is sent goes nowhere */
+	bool corked;		/* it waits for more before it sends */
 	u32 written;		/* by the program */
 	u32 read;		/* of that, by the relay */
 	u32 delivered;		/* of that, to the guest */
 	u32 sent;		/* by the guest */
 	u32 arrived;		/* of that, here */
 	size_t room;		/* for more to arrive */
+	size_t late;		/* comes of both while the relay looks at it */
 };
 
 LIST_HEAD(shim_timers);
 static struct vsock_adb adb;
 static struct end ends[ENDS];
 static unsigned int n_ends;
-static bool requested[ADB_RINGS], kicks[ADB_RINGS];
+static bool requested[ADB_RINGS], kicks[ADB_RINGS], rung;
 static bool no_memory, ending;
 static u8 tx_memory[sizeof(struct virtio_vsock_hdr) + ADB_MAX_PAYLOAD + 16];
 static u8 rx_memory[BUFFERS][BUFFER_SIZE];
@@ -56,17 +58,24 @@ static size_t buffers[BUFFERS];
 static unsigned int buffer_first, n_buffers, n_taken;
 
 /* The guest: the packet that it sends, and what it has said of its room. */
+struct credit {
+	u32 alloc;
+	u32 fwd;
+};
+
+static struct credit credit[PORTS][PORTS];
+
 static struct {
 	struct adb_packet packet;
 	size_t len;
 	bool pending;
 	struct adb_stream *stream;
 	u32 rx_cnt;
+	/* Before it was taken. */
+	struct credit credit;
+	struct end *end;
+	u32 sent;
 } tx;
-static struct {
-	u32 alloc;
-	u32 fwd;
-} credit[PORTS][PORTS];
 
 /* The bytes of a direction of a socket, named by @whose, from @offset on. */
 static const u8 *pattern(const void *whose, u32 offset)
@@ -178,6 +187,36 @@ int kernel_sock_shutdown(struct socket *sock, int how)
 	return 0;
 }
 
+static void program_writes(struct end *end, size_t len)
+{
+	if (end->eof || end->broken || !len)
+		return;
+	end->written += len;
+	end->sk.sk_receive_queue = end->written - end->read;
+	wake(end, EPOLLIN);
+}
+
+/*
+ * Just after the relay has looked, and before it can know. What comes just before
+ * the socket is closed for good, nobody can.
+ */
+static void program_races(struct end *end)
+{
+	size_t len = end->late;
+
+	if (!len || end->stream->conn.peer_shut == ADB_SHUT_BOTH)
+		return;
+	end->late = 0;
+	end->room += len;
+	wake(end, EPOLLOUT);
+	program_writes(end, len);
+}
+
+void shim_tcp_push(struct sock *sk)
+{
+	container_of(sk, struct end, sk)->corked = false;
+}
+
 int sock_sendmsg(struct socket *sock, struct msghdr *msg)
 {
 	struct end *end = end_of(sock);
@@ -189,11 +228,14 @@ int sock_sendmsg(struct socket *sock, struct msghdr *msg)
 		return -end->sk.sk_err;
 	}
 	MUST(!end->broken);
-	if (!end->room)
+	if (!end->room) {
+		program_races(end);
 		return -EAGAIN;
+	}
 	len = shim_iter_copy(scratch, min(end->room, sizeof(scratch)), &msg->msg_iter,
 			     false);
 	MUST(!memcmp(scratch, pattern(&end->room, end->arrived), len));
+	end->corked = msg->msg_flags & MSG_MORE;
 	end->arrived += len;
 	end->room -= len;
 	MUST(end->arrived <= end->sent);
@@ -208,6 +250,8 @@ int sock_recvmsg(struct socket *sock, struct msghdr *msg, int flags)
 
 	MUST(end->open && iov_iter_count(&msg->msg_iter));
 	if (!len) {
+		if (!err && !end->eof && !end->broken)
+			program_races(end);
 		end->sk.sk_err = 0;
 		return err ? -err : end->eof || end->broken ? 0 : -EAGAIN;
 	}
@@ -223,6 +267,16 @@ int sock_recvmsg(struct socket *sock, struct msghdr *msg, int flags)
 void ranchu_vring_request(struct ranchu_vring *vring)
 {
 	requested[vring - adb.vrings] = true;
+}
+
+void ranchu_vring_serve(struct ranchu_vring *vring, bool in_vcpu)
+{
+	vring->in_vcpu = in_vcpu;
+	if (vring == &adb.vrings[ADB_RX])
+		vsock_adb_rx_kicked(vring);
+	else
+		vsock_adb_tx_kicked(vring);
+	MUST(!n_taken);
 }
 
 static enum adb_ring ring_of(struct ranchu_vq *vq)
@@ -268,6 +322,9 @@ static int tx_next(struct ranchu_chain *chain)
 		tx.rx_cnt = tx.stream->conn.rx_cnt;
 		end = tx.stream->sock.socket ? end_of(tx.stream->sock.socket) : NULL;
 	}
+	tx.credit = credit[ports.guest][ports.host];
+	tx.end = end;
+	tx.sent = end ? end->sent : 0;
 	if (end)
 		memcpy(tx_memory + sizeof(*hdr), pattern(&end->room, end->sent), packet->len);
 	if (packet->src_cid == CID && packet->len <= tx.len && packet->type == 1) {
@@ -314,6 +371,13 @@ int ranchu_vq_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 
 void ranchu_vq_put_back(struct ranchu_vq *vq, const struct ranchu_chain *chain)
 {
+	if (ring_of(vq) == ADB_TX) {
+		tx.pending = true;
+		credit[tx.packet.src_port][tx.packet.dst_port] = tx.credit;
+		if (tx.end)
+			tx.end->sent = tx.sent;
+		return;
+	}
 	n_taken--;
 	MUST(chain->id == (buffer_first + n_taken) % BUFFERS);
 }
@@ -389,7 +453,8 @@ static void check_stream(struct adb_stream *stream)
 	/* The user is told of every end. */
 	MUST(stream->closed == (stream->conn.state == ADB_DEAD));
 	if (stream->sock.socket)
-		MUST(end_of(stream->sock.socket)->open);
+		MUST(end_of(stream->sock.socket)->open &&
+		     !end_of(stream->sock.socket)->corked);
 }
 
 static void check_streams(void)
@@ -404,20 +469,21 @@ static void check_streams(void)
 		check_stream(stream);
 }
 
-/* The device's worker, until there is nothing to do. */
+/* The vCPU that has kicked, if one has, and the worker, until nothing is to be done. */
 static void work(void)
 {
 	unsigned int turns, i;
 
+	if (rung)
+		ranchu_vring_serve(&adb.vrings[ADB_TX], true);
+	rung = false;
 	for (turns = 0; requested[ADB_RX] || requested[ADB_TX]; turns++) {
 		MUST(turns < 1000);
 		for (i = ADB_RX; i <= ADB_TX; i++) {
 			if (!requested[i])
 				continue;
 			requested[i] = false;
-			(i == ADB_RX ? vsock_adb_rx_kicked :
-			 vsock_adb_tx_kicked)(&adb.vrings[i]);
-			MUST(!n_taken);
+			ranchu_vring_serve(&adb.vrings[i], false);
 		}
 	}
 }
@@ -516,7 +582,10 @@ static void guest_sends(struct input *in)
 	/* A header that promises more than there is may say anything. */
 	tx.packet.len = min_t(u32, tx.packet.len, ADB_MAX_PAYLOAD + 16);
 	tx.pending = true;
-	if (kicks[ADB_TX])
+	/* A foreign thread's kick is the worker's business. */
+	if (kicks[ADB_TX] && ports.guest & 1)
+		rung = true;
+	else if (kicks[ADB_TX])
 		requested[ADB_TX] = true;
 }
 
@@ -531,11 +600,10 @@ static void guest_gives(unsigned int n, size_t size)
 
 static void program_acts(struct end *end, u8 how, size_t len)
 {
-	if (how & 1 && !end->eof && !end->broken) {
-		end->written += len;
-		end->sk.sk_receive_queue = end->written - end->read;
-		wake(end, EPOLLIN);
-	}
+	if (how & 1)
+		program_writes(end, len);
+	if (how & 0x40)
+		end->late = len;
 	if (how & 2) {
 		end->room += len;
 		/* There may be room before it is told. */
@@ -641,6 +709,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	memset(&tx, 0, sizeof(tx));
 	memset(credit, 0, sizeof(credit));
 	memset(requested, 0, sizeof(requested));
+	rung = false;
 	n_ends = 0;
 	n_buffers = 0;
 	n_taken = 0;

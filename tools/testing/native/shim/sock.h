@@ -28,6 +28,11 @@ static inline void list_del(struct list_head *item)
 	list_del_init(item);
 }
 
+static inline void list_add(struct list_head *item, struct list_head *head)
+{
+	list_add_tail(item, head->next);
+}
+
 static inline void list_move_tail(struct list_head *item, struct list_head *head)
 {
 	list_del_init(item);
@@ -100,10 +105,17 @@ static inline void hash_del(struct hlist_node *item)
 
 #define test_bit(nr, word) (*(word) >> (nr) & 1)
 #define set_bit(nr, word) ((void)(*(word) |= BIT(nr)))
+#define clear_bit(nr, word) ((void)(*(word) &= ~BIT(nr)))
+#define smp_mb__after_atomic() ((void)0)
 #define test_and_clear_bit(nr, word) ({		\
 	bool was_ = test_bit(nr, word);		\
 						\
-	*(word) &= ~BIT(nr);			\
+	clear_bit(nr, word);			\
+	was_; })
+#define test_and_set_bit(nr, word) ({		\
+	bool was_ = test_bit(nr, word);		\
+						\
+	set_bit(nr, word);			\
 	was_; })
 
 /* ---- timers: one that is in the program's list runs out when it likes ---- */
@@ -161,6 +173,7 @@ void *shim_kmalloc(size_t size);
 
 #define IPPROTO_TCP 6
 #define RCV_SHUTDOWN 1
+#define SOCK_SNDBUF_LOCK 1
 #define msghdr kernel_msghdr
 
 enum {
@@ -180,7 +193,9 @@ struct sock {
 	unsigned short sk_protocol;
 	unsigned char sk_state;
 	unsigned char sk_shutdown;
+	unsigned char sk_userlocks;
 	int sk_err;
+	int sk_sndbuf;
 	size_t sk_receive_queue;
 };
 
@@ -201,8 +216,14 @@ typedef struct poll_table_struct {
 
 #define init_poll_funcptr(poll, function) ((poll)->fn = (function))
 #define skb_queue_empty_lockless(queue) (!*(queue))
-#define tcp_sock_set_nodelay(sk) ((void)(sk))
+#define lock_sock(sk) ((void)(sk))
+#define release_sock(sk) ((void)(sk))
+#define tcp_sock_set_nodelay(sk) shim_tcp_push(sk)
+#define tcp_inq(sk) ((sk)->sk_receive_queue)
+#define unix_inq_len(sk) ((sk)->sk_receive_queue)
 
+/* What was sent with MSG_MORE goes out at the latest now. */
+void shim_tcp_push(struct sock *sk);
 struct socket *sockfd_lookup(int fd, int *err);
 void sockfd_put(struct socket *sock);
 void fput(struct file *file);

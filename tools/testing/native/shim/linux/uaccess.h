@@ -93,6 +93,8 @@ static inline bool shim_store_bytes(void *uaddr, const void *src, size_t len)
 	(shim_load_bytes(dst, uaddr, len) ? 0 : (len))
 #define copy_to_user(uaddr, src, len) \
 	(shim_store_bytes(uaddr, src, len) ? 0 : (len))
+/* Where access_ok() was asked before. */
+#define __copy_to_user(uaddr, src, len) copy_to_user(uaddr, src, len)
 
 static inline void *memdup_array_user(const void __user *uaddr, size_t n, size_t size)
 {
