@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The vsock test's part inside the host (busybox's sh): boots stock guests whose
-# vsock is served by Linux' own vhost_vsock, and moves data both ways.
+# vsock is served by Linux' own vhost_vsock, and moves data both ways; and one whose
+# VMM believes so, and has our node.
 set -u
 
 . /ranchu/host-lib.sh
@@ -15,7 +16,21 @@ guest() {
 }
 
 load_modules
-echo "1..10"
+echo "1..12"
+
+# Debian's QEMU, which knows of no other node than Linux' and tells ours nothing more:
+# it is served as by Linux', but whoever calls from the guest finds nobody.
+ln -s vhost-vsock-adb "$node"
+calls="vsock-in-guest load && vsock-in-guest rebind && ! vsock-in-guest out"
+timeout 300 qemu-system-aarch64 -M virt,gic-version=3 -cpu host -accel kvm -nodefaults \
+	-display none -smp 2 -m 512M -no-reboot -kernel /ranchu/guest/Image \
+	-initrd /ranchu/guest/initrd.cpio -append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$calls\"" \
+	-serial "file:$console" -device vhost-vsock-pci,guest-cid=42 > /tmp/qemu 2>&1
+sed 's/^/# qemu: /' /tmp/qemu
+[ ! -s /tmp/qemu ] && printed '^cid: 42' && printed '^GUEST-EXIT: 0' && printed "reset by peer"
+result qemu_is_served_by_our_node_unmodified $?
+rm "$node"
+: > "$console"
 
 refuses "is vhost_vsock loaded" --vsock "42,dev=$node"
 result missing_module_is_said $?
@@ -56,6 +71,23 @@ printed '^talk: sent 8000000 .*: same$' && [ -n "$begin" ] && [ "$begin" = "$end
 result no_packet_exits $?
 [ "${begin% *}" = 0 ]
 result no_register_read_exits $?
+
+# Both nodes at once. What is one's CID is nothing to the other.
+(
+	console=/tmp/console.ours
+	guest "load in" --cpus 1 --no-reboot --vsock 42 --adb off --vsock-uds /tmp/uds
+) &
+ours=$!
+guest "load in" --cpus 1 --no-reboot --vsock "42,dev=$node" &
+boot_pid=$!
+vsock_peer talk 42 1024 2000000 > /tmp/talk 2>&1 && vsock_peer talk /tmp/uds 1024 2000000 >> /tmp/talk 2>&1
+beside=$?
+wait "$boot_pid" "$ours"
+sed 's/^/# host: /' /tmp/talk
+sed 's/^/# ours: /' /tmp/console.ours
+[ "$beside" -eq 0 ] && [ "$(grep -c '^talk: sent 2000000 .*: same$' /tmp/talk)" -eq 2 ] &&
+	printed '^GUEST-EXIT: 0$' && grep -q '^GUEST-EXIT: 0$' /tmp/console.ours
+result beside_our_node $?
 
 # Reads that exit instead of the window.
 guest "load out:300000 rebind out:300000" --cpus 1 --no-reboot --vsock "42,dev=$node" --window off

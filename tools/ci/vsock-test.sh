@@ -16,6 +16,7 @@ PEER=$RANCHU_BUILD/arm64/vsock/vsock_peer
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" "CROSS_COMPILE=$(cross_prefix arm64)"
 cp "$PEER" "$OVERLAY/bin/"
+tools/lab/program.sh "$OVERLAY" qemu-system-aarch64
 cp tools/ci/host-lib.sh tools/ci/vsock-in-host.sh "$OVERLAY/ranchu/"
 
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$PEER" tools/ci/vsock-in-guest
