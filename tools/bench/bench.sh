@@ -326,7 +326,7 @@ bench_adb() {
 	long_step "packing guest and host" "$OUT/adb-stage.log" stage_adb
 	# What was measured before a failure still counts, figure by figure.
 	long_step "measuring adb in the lab" "$log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 1500 \
+		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 2700 \
 		--overlay "$OUT/stage-adb" -- sh /bench/adb_host.sh || missing=$((missing + 1))
 	tr -d '\r' < "$log" > "$log.unix"
 	mv "$log.unix" "$log"
