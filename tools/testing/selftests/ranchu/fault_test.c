@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What if that fails? Every operation of every device node, again and again: first
+ * the first allocation or user copy in it fails, then the second, and so on until
+ * none is left. Each time the answer is an errno that says so, or success all the
+ * same; nothing hangs; and the next try, without a fault, works. What is lost on the
+ * way the sanitizers' host finds afterwards.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <kselftest_harness.h>
+
+#include "faults.h"
+#include "stages.h"
+
+#define TIMEOUT		600
+/* More faults than this in one operation are a loop. */
+#define MAX_FAULTS	2000
+
+/* ---- the operations: 0, or what went wrong ---- */
+
+static int op_open(struct rig *rig)
+{
+	rig->fd = open(rig_path(rig->device), O_RDWR | O_CLOEXEC);
+	return rig->fd < 0 ? -errno : 0;
+}
+
+static int op_mmap(struct rig *rig)
+{
+	void *at = mmap(NULL, VQ_PAGE, PROT_READ, MAP_SHARED, rig->fd, 0);
+
+	return at == MAP_FAILED ? -errno : 0;
+}
+
+static int do_ioctl(struct rig *rig, unsigned long request, const void *arg)
+{
+	return __vq_ioctl(rig->fd, request, arg);
+}
+
+static int op_get_stats(struct rig *rig)
+{
+	uint32_t stats[64] = { sizeof(stats) };
+
+	switch (rig->device) {
+	case PIPE: return do_ioctl(rig, VHOST_GOLDFISH_PIPE_GET_STATS, stats);
+	case BLK: return do_ioctl(rig, VHOST_RANCHU_BLK_GET_STATS, stats);
+	default: return do_ioctl(rig, VHOST_VSOCK_ADB_GET_STATS, stats);
+	}
+}
+
+static int op_mem_table(struct rig *rig)
+{
+	if (rig->device == PIPE)
+		return __pipe_set_mem_table(&rig->pipe, &rig->pipe_mem, 1);
+	return __vq_mem_tell(rig->fd, rig->ring->mem, 5, 1);
+}
+
+static int op_log_base(struct rig *rig)
+{
+	uint64_t base = vq_mem_host(rig->ring->mem, VQ_MEM_GPA);
+
+	return do_ioctl(rig, VHOST_SET_LOG_BASE, &base);
+}
+
+static int op_log_fd(struct rig *rig)
+{
+	return do_ioctl(rig, VHOST_SET_LOG_FD, &rig->efd);
+}
+
+static int op_num(struct rig *rig)
+{
+	return __vq_set_state(rig->fd, VHOST_SET_VRING_NUM, 0, STAGES_NUM);
+}
+
+static int op_addr(struct rig *rig)
+{
+	return __vq_set_addr(rig->fd, 0, rig->ring, 0, 0);
+}
+
+static int op_kick(struct rig *rig)
+{
+	return __vq_set_file(rig->fd, VHOST_SET_VRING_KICK, 0, rig->efd);
+}
+
+static int op_call(struct rig *rig)
+{
+	return __vq_set_file(rig->fd, VHOST_SET_VRING_CALL, 0, rig->efd);
+}
+
+static int op_err(struct rig *rig)
+{
+	return __vq_set_file(rig->fd, VHOST_SET_VRING_ERR, 0, rig->efd);
+}
+
+static int op_start(struct rig *rig)
+{
+	int running = 1;
+
+	return do_ioctl(rig, rig->run, &running);
+}
+
+static int op_stop(struct rig *rig)
+{
+	int running = 0;
+
+	return do_ioctl(rig, rig->run, &running);
+}
+
+static int op_blk_backend(struct rig *rig)
+{
+	return __bd_set_backend(rig->fd, rig->blk.backend, 0, BD_SECTOR);
+}
+
+static int blk_request(struct rig *rig, uint32_t type)
+{
+	uint8_t status = bd_do(&rig->blk, type, 0, 16 * BD_SECTOR);
+
+	return status == VIRTIO_BLK_S_OK ? 0 : status == VIRTIO_BLK_S_IOERR ? -EIO : -EPROTO;
+}
+
+static int op_blk_read(struct rig *rig)
+{
+	return blk_request(rig, VIRTIO_BLK_T_IN);
+}
+
+static int op_blk_write(struct rig *rig)
+{
+	return blk_request(rig, VIRTIO_BLK_T_OUT);
+}
+
+static int op_echo(struct rig *rig)
+{
+	return vq_echo(rig->ring);
+}
+
+static int op_cid(struct rig *rig)
+{
+	uint64_t cid = VS_CID + 1;
+
+	return do_ioctl(rig, VHOST_VSOCK_SET_GUEST_CID, &cid);
+}
+
+static int op_connect(struct rig *rig)
+{
+	uint32_t host_port = 0;
+
+	return __vs_connect(&rig->vs, STAGES_PORT, &host_port, rig->ends[0], 0);
+}
+
+static int op_attach(struct rig *rig)
+{
+	return __vs_attach(&rig->vs, STAGES_PORT, STAGES_PORT, rig->ends[0], 0);
+}
+
+static int op_vs_read(struct rig *rig)
+{
+	struct vhost_vsock_adb_event event;
+
+	return read(rig->fd, &event, sizeof(event)) < 0 ? -errno : 0;
+}
+
+/* The guest wants a stream: we are told, or it is refused. */
+static int op_vs_ask(struct rig *rig)
+{
+	struct vs_packet packet;
+
+	rig_vsock_ask(rig);
+	for (;;) {
+		if (vs_has_event(&rig->vs))
+			return 0;
+		if (vs_try_get(&rig->vs, &packet))
+			return packet.op == VIRTIO_VSOCK_OP_RST ? -ENOMEM : -EPROTO;
+		usleep(100);
+	}
+}
+
+/* A stream that was reset is no more; a new one is. */
+static int op_vs_anew(struct rig *rig)
+{
+	rig_free(rig);
+	rig_make(rig, VSOCK, BUSY);
+	return op_attach(rig);
+}
+
+/* A stream's data comes out at the socket, or the stream is reset. */
+static int op_vs_data(struct rig *rig)
+{
+	struct vs_packet packet = vs_packet_of(&rig->vs, STAGES_PORT, STAGES_PORT,
+					       VIRTIO_VSOCK_OP_RW);
+	char data[1000];
+
+	packet.buf_alloc = VS_BUF_ALLOC;
+	packet.len = sizeof(data);
+	memset(data, 1, sizeof(data));
+	vs_send(&rig->vs, &packet, data, sizeof(data));
+	for (;;) {
+		if (vs_readable(rig->ends[1], 0))
+			return recv(rig->ends[1], data, sizeof(data), 0) > 0 ? 0 : -EPIPE;
+		if (vs_try_get(&rig->vs, &packet) && packet.op == VIRTIO_VSOCK_OP_RST)
+			return -ENOMEM;
+		usleep(100);
+	}
+}
+
+/* ---- of the pipe ---- */
+
+static int op_line(struct rig *rig)
+{
+	return __pipe_set_line(&rig->pipe, rig->efd, rig->ends[0] < 0 ? -1 : rig->efd);
+}
+
+static int op_doorbell(struct rig *rig)
+{
+	return __pipe_set_doorbell(&rig->pipe, STAGES_PIPE_ID, rig->efd);
+}
+
+static int op_pipe_read(struct rig *rig)
+{
+	struct vhost_goldfish_pipe_access access = { .offset = GOLDFISH_PIPE_REG_VERSION };
+
+	return __pipe_access(&rig->pipe, &access);
+}
+
+/* A command by ACCESS. The guest reads its answer in memory, if there is one. */
+static int command(struct rig *rig, uint32_t cmd)
+{
+	struct vhost_goldfish_pipe_access access = {
+		.offset = GOLDFISH_PIPE_REG_CMD,
+		.flags = VHOST_GOLDFISH_PIPE_ACCESS_WRITE,
+		.value = STAGES_PIPE_ID,
+	};
+	int ret;
+
+	rig->tp.cmd->cmd = cmd;
+	rig->tp.cmd->id = STAGES_PIPE_ID;
+	rig->tp.cmd->status = PIPE_PRESET;
+	ret = __pipe_access(&rig->pipe, &access);
+	if (ret)
+		return ret;
+	switch (rig->tp.cmd->status) {
+	case PIPE_PRESET:
+	case GOLDFISH_PIPE_ERROR_IO:
+	case GOLDFISH_PIPE_ERROR_INVAL:
+		return -EFAULT;
+	case GOLDFISH_PIPE_ERROR_NOMEM:
+	case GOLDFISH_PIPE_ERROR_AGAIN:
+		return -ENOMEM;
+	default:
+		return (int32_t)rig->tp.cmd->status < 0 ? -EPROTO : 0;
+	}
+}
+
+static int op_pipe_open(struct rig *rig)
+{
+	struct goldfish_pipe_open_params *param;
+
+	param = pipe_mem_hva(&rig->pipe_mem, rig->pipe.open_gpa, sizeof(*param));
+	param->command_buffer = rig->tp.gpa;
+	param->rw_params_max_count = PIPE_DRIVER_BUFFERS;
+	return command(rig, GOLDFISH_PIPE_CMD_OPEN);
+}
+
+static int transfer(struct rig *rig, uint32_t cmd, const char *text)
+{
+	unsigned int i, n = text ? 1 : STAGES_PAGES;
+
+	if (text)
+		memcpy(pipe_mem_hva(&rig->pipe_mem, rig->data, 128), text, strlen(text) + 1);
+	rig->tp.cmd->buffers_count = n;
+	for (i = 0; i < n; i++) {
+		rig->tp.ptrs[i] = rig->data + i * PIPE_PAGE;
+		rig->tp.sizes[i] = text ? strlen(text) + 1 : PIPE_PAGE;
+	}
+	return command(rig, cmd);
+}
+
+static int connect_to(struct rig *rig, const char *name)
+{
+	int err = op_pipe_open(rig);
+
+	return err ? err : transfer(rig, GOLDFISH_PIPE_CMD_WRITE, name);
+}
+
+static int op_zero(struct rig *rig)
+{
+	return connect_to(rig, "pipe:zero");
+}
+
+static int op_pingpong(struct rig *rig)
+{
+	return connect_to(rig, "pipe:pingpong");
+}
+
+static int op_throttle(struct rig *rig)
+{
+	return connect_to(rig, "pipe:throttle");
+}
+
+static int op_pipe_write(struct rig *rig)
+{
+	return transfer(rig, GOLDFISH_PIPE_CMD_WRITE, NULL);
+}
+
+static int op_pipe_close(struct rig *rig)
+{
+	return command(rig, GOLDFISH_PIPE_CMD_CLOSE);
+}
+
+static int op_hang_up(struct rig *rig)
+{
+	return __pipe_hang_up(&rig->pipe, STAGES_PIPE_ID);
+}
+
+static int op_services(struct rig *rig)
+{
+	rig->services = __services_open(&rig->pipe);
+	return rig->services < 0 ? rig->services : 0;
+}
+
+static int op_add_service(struct rig *rig)
+{
+	return __services_add(rig->services, "other");
+}
+
+static int op_remote(struct rig *rig)
+{
+	return connect_to(rig, "pipe:svc:args");
+}
+
+static int op_event(struct rig *rig)
+{
+	struct vhost_goldfish_pipe_event event;
+
+	return read(rig->services, &event, sizeof(event)) < 0 ? -errno : 0;
+}
+
+static int op_take_event(struct rig *rig)
+{
+	rig->open = services_expect(rig->services, "svc", NULL);
+	return 0;
+}
+
+static int op_answer(struct rig *rig)
+{
+	return __services_answer(rig->services, rig->open, rig->ends[0]);
+}
+
+/**
+ * struct op - an operation
+ * @devices: what has it
+ * @stage: how far these must have come
+ * @name: for the report
+ * @fn: does it; NULL: @request with zeroes for an argument does
+ * @request: an ioctl
+ * @want: what it answers if nothing fails
+ * @before: comes first, and nothing in it fails; may be NULL
+ * @undo: makes a second try possible, where the first may have gone half way; or
+ *	NULL
+ * @where: what fails
+ * @needs_nothing: nothing in it can fail
+ */
+struct op {
+	unsigned int devices;
+	enum stage stage;
+	const char *name;
+	int (*fn)(struct rig *rig);
+	unsigned long request;
+	int want;
+	int (*before)(struct rig *rig);
+	int (*undo)(struct rig *rig);
+	enum faults_where where;
+	bool needs_nothing;
+};
+
+#define OP(_devices, _stage, _name, _fn, ...) {			\
+	.devices = _devices, .stage = _stage, .name = _name, .fn = _fn, ##__VA_ARGS__ }
+
+/* An ioctl that means something with zeroes. */
+#define IOCTL(_devices, _stage, _request, ...) \
+	OP(_devices, _stage, #_request, NULL, .request = _request, ##__VA_ARGS__)
+
+static const struct op ops[] = {
+	OP(ALL, CLOSED, "open", op_open),
+	OP(ALL, RUNNING, "mmap", op_mmap, .want = -ENODEV, .needs_nothing = true),
+	IOCTL(ALL & ~BLK, OPENED, VHOST_SET_OWNER),
+	IOCTL(BLK, OPENED, VHOST_SET_OWNER, .needs_nothing = true),
+	IOCTL(ALL, RUNNING, VHOST_RESET_OWNER, .needs_nothing = true),
+	IOCTL(ALL, OPENED, VHOST_GET_FEATURES),
+	IOCTL(ALL, OWNED, VHOST_SET_FEATURES),
+	IOCTL(ALL, OPENED, VHOST_GET_BACKEND_FEATURES),
+	IOCTL(VHOST, OWNED, VHOST_SET_BACKEND_FEATURES),
+	OP(ALL, OWNED, "SET_MEM_TABLE", op_mem_table),
+	OP(VHOST, RUNNING, "SET_MEM_TABLE, running", op_mem_table),
+	OP(VHOST, OWNED, "SET_LOG_BASE", op_log_base),
+	OP(VHOST, OWNED, "SET_LOG_FD", op_log_fd),
+	OP(VHOST, OWNED, "SET_VRING_NUM", op_num),
+	OP(VHOST, OWNED, "SET_VRING_ADDR", op_addr),
+	IOCTL(VHOST, OWNED, VHOST_SET_VRING_BASE),
+	IOCTL(VHOST, RUNNING, VHOST_GET_VRING_BASE),
+	OP(VHOST, OWNED, "SET_VRING_KICK", op_kick),
+	OP(VHOST, RUNNING, "SET_VRING_KICK, running", op_kick),
+	OP(VHOST, RUNNING, "SET_VRING_CALL", op_call),
+	OP(VHOST, RUNNING, "SET_VRING_ERR", op_err),
+	IOCTL(VHOST, OWNED, VHOST_SET_VRING_BUSYLOOP_TIMEOUT),
+	IOCTL(VHOST, OWNED, VHOST_GET_VRING_BUSYLOOP_TIMEOUT),
+	OP(VHOST, OWNED, "SET_RUNNING 1", op_start),
+	OP(VHOST, RUNNING, "SET_RUNNING 0", op_stop),
+	OP(PIPE | BLK | VSOCK, OPENED, "GET_STATS", op_get_stats),
+
+	IOCTL(VQ, OWNED, VHOST_RANCHU_TEST_SET_MODE),
+	IOCTL(VQ, OPENED, VHOST_RANCHU_TEST_GET_STATS),
+	OP(VQ, RUNNING, "a chain", op_echo, .where = FAULTS_WORKERS, .needs_nothing = true),
+
+	OP(BLK, OWNED, "SET_BACKEND", op_blk_backend),
+	IOCTL(BLK, RUNNING, VHOST_RANCHU_BLK_GET_INFO),
+	IOCTL(BLK, RUNNING, VHOST_RANCHU_BLK_RESIZE, .needs_nothing = true),
+	OP(BLK, RUNNING, "a read", op_blk_read, .where = FAULTS_WORKERS, .needs_nothing = true),
+	OP(BLK, RUNNING, "a write", op_blk_write, .where = FAULTS_WORKERS, .needs_nothing = true),
+
+	OP(VSOCK, OWNED, "SET_GUEST_CID", op_cid),
+	OP(VSOCK, RUNNING, "CONNECT", op_connect),
+	OP(VSOCK, BUSY, "read of an event", op_vs_read),
+	OP(VSOCK, BUSY, "ATTACH", op_attach),
+	IOCTL(VSOCK, BUSY, VHOST_VSOCK_ADB_RESET_TRANSPORT, .needs_nothing = true),
+	OP(VSOCK, RUNNING, "a guest's request", op_vs_ask, .where = FAULTS_WORKERS),
+	OP(VSOCK, BUSY, "a guest's data", op_vs_data, .where = FAULTS_WORKERS,
+	   .before = op_attach, .undo = op_vs_anew),
+
+	IOCTL(PIPE, OWNED, VHOST_GOLDFISH_PIPE_SET_WINDOW),
+	OP(PIPE, OWNED, "SET_LINE", op_line),
+	OP(PIPE, RUNNING, "SET_DOORBELL", op_doorbell),
+	OP(PIPE, RUNNING, "ACCESS", op_pipe_read),
+	OP(PIPE, RUNNING, "OPEN", op_pipe_open, .undo = op_pipe_close),
+	OP(PIPE, RUNNING, "OPEN, zero", op_zero, .undo = op_pipe_close),
+	OP(PIPE, RUNNING, "OPEN, pingpong", op_pingpong, .undo = op_pipe_close),
+	OP(PIPE, RUNNING, "OPEN, throttle", op_throttle, .undo = op_pipe_close),
+	OP(PIPE, BUSY, "WRITE", op_pipe_write),
+	OP(PIPE, BUSY, "CLOSE", op_pipe_close),
+	OP(PIPE, BUSY, "HANG_UP", op_hang_up),
+	OP(PIPE, RUNNING, "SERVICES", op_services),
+	OP(PIPE, ASKED, "ADD_SERVICE", op_add_service),
+	OP(PIPE, ASKED, "OPEN, a service's", op_remote,
+	   .before = op_pipe_close, .undo = op_pipe_close),
+	OP(PIPE, ASKED, "read of an event", op_event),
+	OP(PIPE, ASKED, "ANSWER", op_answer, .before = op_take_event),
+};
+
+static int run(const struct op *op, struct rig *rig)
+{
+	uint64_t zeroes[16] = {};
+
+	return op->fn ? op->fn(rig) : do_ioctl(rig, op->request, zeroes);
+}
+
+static bool is_clean(int ret)
+{
+	return ret == -ENOMEM || ret == -EFAULT || ret == -EIO || ret == -ENOBUFS;
+}
+
+/* With fault @n: whether there was one. Says what is wrong. */
+static bool try_fault(const struct op *op, unsigned int device, unsigned int n,
+		      unsigned int *refused, bool *wrong)
+{
+	struct rig rig;
+	bool failed;
+	int ret;
+
+	rig_make(&rig, device, op->stage);
+	if (op->before)
+		op->before(&rig);
+	faults_arm(op->where, n);
+	ret = run(op, &rig);
+	failed = faults_disarm(op->where);
+	if (ret != op->want) {
+		if (!failed || !is_clean(ret)) {
+			printf("# %s, fault %u: %s\n", op->name, n, strerror(-ret));
+			*wrong = true;
+		}
+		(*refused)++;
+		if (op->undo)
+			op->undo(&rig);
+		ret = run(op, &rig);
+		if (ret != op->want) {
+			printf("# %s, after fault %u: %s\n", op->name, n, strerror(-ret));
+			*wrong = true;
+		}
+	}
+	rig_free(&rig);
+	return failed;
+}
+
+FIXTURE(fault)
+{
+};
+
+FIXTURE_VARIANT(fault)
+{
+	unsigned int device;
+};
+
+FIXTURE_VARIANT_ADD(fault, pipe) { .device = PIPE };
+FIXTURE_VARIANT_ADD(fault, vq) { .device = VQ };
+FIXTURE_VARIANT_ADD(fault, blk) { .device = BLK };
+FIXTURE_VARIANT_ADD(fault, vsock) { .device = VSOCK };
+
+FIXTURE_SETUP(fault)
+{
+	const char *missing = faults_missing();
+
+	if (access(rig_path(variant->device), R_OK | W_OK))
+		SKIP(return, "no usable %s", rig_path(variant->device));
+	if (missing)
+		SKIP(return, "%s", missing);
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+}
+
+TEST_F_TIMEOUT(fault, each_fails_in_turn, TIMEOUT)
+{
+	const struct op *op;
+	unsigned int n, refused;
+	bool wrong = false;
+
+	for (op = ops; op < ops + ARRAY_SIZE(ops); op++) {
+		if (!(op->devices & variant->device))
+			continue;
+		refused = 0;
+		for (n = 1; try_fault(op, variant->device, n, &refused, &wrong); n++)
+			ASSERT_GT(MAX_FAULTS, n);
+		printf("# %s: %u faults, %u refused\n", op->name, n - 1, refused);
+		fflush(stdout);
+		if (!op->needs_nothing)
+			EXPECT_LT(1, n);
+	}
+	EXPECT_FALSE(wrong);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Faults on demand: the n-th allocation or user copy below one of our modules'
+ * functions fails, in one thread. Where a worker is started, the threads that the
+ * kernel makes for it are its own matter, and are left alone.
+ */
+#ifndef RANCHU_FAULTS_H
+#define RANCHU_FAULTS_H
+
+#include <stdbool.h>
+
+enum faults_where {
+	FAULTS_HERE,	/* in the thread that calls */
+	FAULTS_WORKERS,	/* in all others of the process; allocations only */
+};
+
+/* Sets all up. Why it cannot, in a sentence; or NULL. */
+const char *faults_missing(void);
+
+/* @n: from 1 */
+void faults_arm(enum faults_where where, unsigned int n);
+/* Whether something has failed since. */
+bool faults_disarm(enum faults_where where);
+
+#endif /* RANCHU_FAULTS_H */
