@@ -38,6 +38,7 @@ STEPS=(
 	"lab		tools/lab/selftest.sh"
 	"arm64-gicv2	kselftests arm64-gicv2 doorbell_test pipe_*_test"
 	"x86_64		kselftests x86_64"
+	"no-doorbell	tools/ci/no-doorbell-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"

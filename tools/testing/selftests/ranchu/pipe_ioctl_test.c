@@ -561,6 +561,24 @@ TEST_F_TIMEOUT(ioctls, doorbells, TIMEOUT)
 	EXPECT_EQ(0, stats.doorbells);
 }
 
+/* What a kernel without task_work_add has: commands by ACCESS, and no doorbell. */
+TEST_F_TIMEOUT(ioctls, doorbells_that_cannot_be, TIMEOUT)
+{
+	struct pipe_dev *dev = &self->dev;
+	struct test_pipe pipe;
+
+	if (self->doorbells)
+		SKIP(return, "this kernel has synchronous doorbells");
+	ASSERT_EQ(0, __pipe_set_owner(dev));
+	ASSERT_EQ(0, __pipe_set_mem_table(dev, &self->mem, 1));
+	EXPECT_EQ(-EOPNOTSUPP, __pipe_set_doorbell(dev, 0, self->efd));
+	EXPECT_EQ(-ENOENT, __pipe_set_doorbell(dev, 0, -1));
+	pipe_handshake(dev);
+	pipe_connect(dev, &pipe, 0, "pipe:zero");
+	EXPECT_EQ(-EOPNOTSUPP, __pipe_set_doorbell(dev, 0, self->efd));
+	pipe_close(&pipe);
+}
+
 /* The eventfd's last user here goes first; nothing may still point at it. */
 TEST_F_TIMEOUT(ioctls, eventfd_closed_first, TIMEOUT)
 {
