@@ -5,12 +5,13 @@
 #
 #	FIGURE <key>=<number>
 #
-#	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream
+#	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream trust
 #
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
 #	stream	in an emulated host, as pipe, without the wall clock
+#	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
 #	vq	on this machine, by the wall clock, in alternating runs; figures
 #		are ratios of neighbouring runs
 #
@@ -21,7 +22,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb blk"
+AREAS="pipe vq stream adb blk trust"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -53,6 +54,7 @@ declare -A FLOORS=(
 
 . "$HERE/stream/stream.sh"
 . "$HERE/blk/blk.sh"
+. "$HERE/trust/trust.sh"
 
 missing=0
 FIGURES=()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The area "trust" of bench.sh: what the sanitizers say of all kselftests, how much of
+# drivers/ these run, many VMs at once, promises without a test. Sourced, never run.
+
+FLOORS[trust.splats]="0, exactly"
+FLOORS[trust.leaks]="0, exactly"
+FLOORS[trust.spec_pending]="0"
+FLOORS[trust.vms]=">= 64"
+FLOORS[trust.idle_vm_kib]="<= 256"
+FLOORS[trust.line_coverage]=">= 85"
+
+# Sanitizers' reports in a run's log, leaks apart.
+trust_splats() {
+	tr -d '\r' < "$1" | grep -E -f "$RANCHU_TOP/tools/lab/splats.txt" | grep -vc kmemleak || true
+}
+
+# Objects that kmemleak says are lost.
+trust_leaks() {
+	sed -n 's/.*kmemleak: \([0-9]*\) new suspected memory leaks.*/\1/p' "$1" |
+		awk '{ n += $1 } END { print n + 0 }'
+}
+
+trust_vms() {
+	local b=$RANCHU_BUILD/arm64 stage=$OUT/stage-trust
+
+	build_alone make -s -C "$RANCHU_TOP" ARCH=arm64 "KDIR=$RANCHU_CACHE/kdir-arm64" \
+		modules selftests
+	make -s -C "$HERE/trust" ARCH=arm64 CROSS_COMPILE="$(cross_prefix arm64)" \
+		TESTS="$b/selftests" OUTPUT="$OUT/trust"
+	rm -rf "$stage"
+	mkdir -p "$stage/bench"
+	sed 's/\.o$/.ko/' "$b/modules/modules.order" | while read -r module; do
+		[[ $module = /* ]] || module=$b/modules/$module
+		cp "$module" "$stage/bench/"
+		basename "$module"
+	done > "$stage/bench/order"
+	cp "$OUT/trust/trust_vms" "$stage/bench/"
+	"$RANCHU_TOP/tools/lab/run.sh" --mem 3G --timeout 900 --overlay "$stage" -- \
+		sh -c 'cd /bench && for m in $(cat order); do insmod $m || exit 1; done; ./trust_vms'
+}
+
+bench_trust() {
+	local log=$OUT/trust.log total
+
+	mkdir -p "$OUT"
+	"$RANCHU_TOP/tools/lab/fetch.sh"
+	long_step "64 VMs in the lab" "$log" trust_vms || missing=$((missing + 1))
+	cat "$log"
+	long_step "all kselftests on the sanitizers' kernel, lines counted" "$OUT/coverage.log" \
+		"$RANCHU_TOP/tools/ci/coverage.sh" || missing=$((missing + 1))
+	grep '^drivers/' "$OUT/coverage.log" || true
+	total=$(sed -n 's/^TOTAL .* //p' "$OUT/coverage.log")
+
+	# Without a run that came to its end there is nothing to count.
+	if [ -n "$total" ] && [ -s "$RANCHU_BUILD/coverage/klog" ]; then
+		figure trust.splats "$(trust_splats "$RANCHU_BUILD/coverage/klog")"
+		figure trust.leaks "$(trust_leaks "$RANCHU_BUILD/coverage/klog")"
+	else
+		figure trust.splats ""
+		figure trust.leaks ""
+	fi
+	figure trust.spec_pending "$(grep -c 'test pending' \
+		<(grep '^|' "$RANCHU_TOP/SPECIFICATION.md") || true)"
+	figure trust.vms "$(sed -n 's/^vms //p' "$log")"
+	figure trust.idle_vm_kib "$(sed -n 's/^idle_vm_kib //p' "$log")"
+	figure trust.line_coverage "$total"
+}
