@@ -69,6 +69,9 @@ check:
 check-sanitizers: lab-setup
 	@tools/ci/sanitizers.sh $(if $(VARIANT),--variant $(VARIANT)) $(TESTS)
 
+coverage: lab-setup
+	@tools/ci/coverage.sh $(TESTS)
+
 # The ioctls are fuzzed in a kernel, all else here.
 fuzz: lab-setup
 ifneq ($(TARGET),ioctl)
@@ -92,6 +95,7 @@ help:
 	@echo 'make check      every test              [STEPS="kdoc kunit ..."]'
 	@echo 'make check-sanitizers   the kselftests under KASAN, lockdep ...'
 	@echo '                [VARIANT=kcsan] [TESTS="doorbell_test ..."]'
+	@echo 'make coverage   the lines of drivers/ that tests run [TESTS=...]'
 	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split|...|ioctl]'
 	@echo 'make bench      figures                 [AREA=pipe]'
 	@echo 'make $(GATES) kunit   one gate'
@@ -100,4 +104,4 @@ help:
 	@echo 'make clean      remove build/'
 
 .PHONY: all modules userspace selftests lab-setup overlay $(GATES) kunit demo \
-	check check-sanitizers fuzz bench clean help
+	check check-sanitizers coverage fuzz bench clean help
