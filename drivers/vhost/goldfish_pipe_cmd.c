@@ -94,7 +94,7 @@ static void vec_init(struct pipe_vec *vec, u32 buffers)
 	if (buffers <= vec->max)
 		return;
 	/* A buffer may lie in two regions. Without memory some are left out. */
-	vec->iov = kvmalloc_array(2 * buffers, sizeof(*vec->iov), GFP_KERNEL);
+	vec->iov = kvmalloc_array(2 * buffers, sizeof(*vec->iov), GFP_KERNEL_ACCOUNT);
 	if (vec->iov)
 		vec->max = 2 * buffers;
 	else
