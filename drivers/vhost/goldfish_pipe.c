@@ -84,6 +84,18 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 	dev->mm = NULL;
 }
 
+/*
+ * The owner is dying; in the worker, its last act. Others may keep the file, and so
+ * may a socket that a pipe has and that nobody reads any more: only we can undo that.
+ */
+static void pipe_orphaned(struct ranchu_worker *worker)
+{
+	struct pipe_dev *dev = container_of(worker, struct pipe_dev, worker);
+
+	pipe_registry_close(dev->registry);
+	pipe_close_all(dev);
+}
+
 static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 {
 	struct pipe_registry *registry;
@@ -95,13 +107,15 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 	registry = pipe_registry_create();
 	if (!registry)
 		return -ENOMEM;
+	/* The worker may be killed as soon as it runs. */
+	dev->registry = registry;
 	snprintf(name, sizeof(name), "vhost-%d", current->pid);
 	err = ranchu_worker_start(&dev->worker, name);
 	if (err) {
+		dev->registry = NULL;
 		pipe_registry_end(registry);
 		return err;
 	}
-	dev->registry = registry;
 	mmgrab(current->mm);
 	dev->mm = current->mm;
 	return 0;
@@ -387,6 +401,7 @@ static int pipe_open(struct inode *inode, struct file *file)
 	init_rwsem(&dev->life);
 	mutex_init(&dev->config);
 	ranchu_worker_init(&dev->worker);
+	dev->worker.killed = pipe_orphaned;
 	ranchu_line_init(&dev->line, &dev->worker, pipe_signal_publish,
 			 pipe_signal_resampled);
 	xa_init(&dev->pipes);

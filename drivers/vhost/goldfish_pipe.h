@@ -229,6 +229,7 @@ const struct pipe_service *pipe_service_find(const char *name, size_t len);
 
 /* goldfish_pipe_services.c */
 struct pipe_registry *pipe_registry_create(void);
+void pipe_registry_close(struct pipe_registry *registry);
 void pipe_registry_end(struct pipe_registry *registry);
 int pipe_services_open(struct pipe_registry *registry);
 
@@ -241,6 +242,10 @@ int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
 static inline struct pipe_registry *pipe_registry_create(void)
 {
 	return ZERO_SIZE_PTR;
+}
+
+static inline void pipe_registry_close(struct pipe_registry *registry)
+{
 }
 
 static inline void pipe_registry_end(struct pipe_registry *registry)

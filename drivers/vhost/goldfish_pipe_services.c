@@ -50,18 +50,31 @@ struct pipe_registry *pipe_registry_create(void)
 }
 
 /**
- * pipe_registry_end() - tell who offers something that the device has stopped
+ * pipe_registry_close() - tell who offers something that nobody is served any more
+ * @registry: the device's
+ *
+ * No pipe gets another end after that.
+ *
+ * Context: may sleep.
+ */
+void pipe_registry_close(struct pipe_registry *registry)
+{
+	mutex_lock(&registry->lock);
+	WRITE_ONCE(registry->dead, true);
+	mutex_unlock(&registry->lock);
+	wake_up_interruptible_poll(&registry->wait, EPOLLIN | EPOLLHUP);
+}
+
+/**
+ * pipe_registry_end() - the device has stopped
  * @registry: the device's; not to be used by it any more
  *
  * Context: may sleep; all pipes are closed.
  */
 void pipe_registry_end(struct pipe_registry *registry)
 {
-	mutex_lock(&registry->lock);
 	WARN_ON_ONCE(!xa_empty(&registry->remotes));
-	WRITE_ONCE(registry->dead, true);
-	mutex_unlock(&registry->lock);
-	wake_up_interruptible_poll(&registry->wait, EPOLLIN | EPOLLHUP);
+	pipe_registry_close(registry);
 	kref_put(&registry->refs, registry_free);
 }
 

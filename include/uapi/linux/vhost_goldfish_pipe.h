@@ -21,8 +21,8 @@
  *
  * The last close of a file of services takes its names and all their pipes with
  * it: the guest sees them hung up. So a process that hands the file on closes
- * its own. The end of the device, or another owner, ends the file: read() and
- * poll() tell, all else answers ENODEV.
+ * its own. The end of the device or of its owner, or another owner, ends the
+ * file: read() and poll() tell, all else answers ENODEV.
  *
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process
@@ -34,7 +34,7 @@
  *	ENOENT		no such pipe, no such doorbell, no such open, no region
  *	EEXIST		there is a service of that name
  *	ENOSPC		as many services as there may be
- *	ENODEV		the device is no more, or has another owner
+ *	ENODEV		the device or its owner is no more, or it has another
  *	EALREADY	the pipe has been answered
  *	ENOTSOCK	not a socket
  *	EPROTONOSUPPORT	not a stream socket of TCP or AF_UNIX

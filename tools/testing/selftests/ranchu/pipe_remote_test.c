@@ -683,8 +683,7 @@ TEST_F_TIMEOUT(remote, without_an_owner, TIMEOUT)
 	pipe_dev_close(&dev);
 }
 
-/* Files that the other end sends along go nowhere, and are closed. */
-TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
+static void send_file(int sock, int file)
 {
 	union {
 		struct cmsghdr head;
@@ -695,23 +694,97 @@ TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = &control, .msg_controllen = sizeof(control),
 	};
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.head), &file, sizeof(file));
+	if (sendmsg(sock, &msg, 0) != 1)
+		pipe_die("sendmsg: %s", strerror(errno));
+}
+
+/* Files that the other end sends along go nowhere, and are closed. */
+TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
+{
 	int ends[2], sock;
 
 	services_add(self->services, "svc");
 	sock = services_connect(self->services, &self->dev, &self->pipe, 0, "svc",
 				SERVICES_UNIX);
 	ASSERT_EQ(0, pipe(ends));
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.head), &ends[1], sizeof(int));
-	ASSERT_EQ(1, sendmsg(sock, &msg, 0));
+	send_file(sock, ends[1]);
 	close(ends[1]);
 	EXPECT_EQ(0, services_poll(ends[0], POLLIN, 0));
 	EXPECT_EQ(1, pipe_read(&self->pipe, self->data, 10));
 	EXPECT_EQ(0, __services_read_end(ends[0]));
 	close(ends[0]);
 	close(sock);
+}
+
+/*
+ * The device's own file waits in a socket that one of its pipes has, and there is
+ * no other: one would keep the other for ever, if the owner's end did not end both.
+ */
+TEST_F_TIMEOUT(remote, its_own_file_sent_along, TIMEOUT)
+{
+	struct pipe_mem mem;
+	struct pipe_dev dev;
+	int ends[2], status, sock;
+	int services;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ends));
+	pid = fork_helper();
+	if (!pid) {
+		if (__pipe_guest_start(&dev, &mem, MEM_SIZE))
+			_exit(1);
+		services = services_open(&dev);
+		services_add(services, "svc");
+		sock = services_connect(services, &dev, &self->pipe, 0, "svc",
+					SERVICES_UNIX);
+		send_file(sock, dev.fd);
+		send_file(sock, ends[1]);
+		_exit(0);
+	}
+	close(ends[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, __services_read_end(ends[0]));
+	close(ends[0]);
+}
+
+/* Who has the file when its owner has died has a device that serves nothing. */
+TEST_F_TIMEOUT(remote, owner_is_gone, TIMEOUT)
+{
+	struct pipe_mem mem;
+	struct pipe_dev dev;
+	int status, ends[2];
+	pid_t pid;
+
+	pipe_dev_open(&dev, NULL);
+	services_sockets(SERVICES_UNIX, ends);
+	pid = fork_helper();
+	if (!pid) {
+		dev.mem = &mem;
+		pipe_mem_create(&mem, RANCHU_RAM_BASE, MEM_SIZE);
+		if (__pipe_set_owner(&dev) || __pipe_set_mem_table(&dev, &mem, 1))
+			_exit(1);
+		pipe_handshake(&dev);
+		self->services = services_open(&dev);
+		services_add(self->services, "svc");
+		pipe_connect(&dev, &self->pipe, 0, "pipe:svc");
+		services_answer(self->services,
+				services_expect(self->services, "svc", NULL), ends[0]);
+		_exit(0);
+	}
+	close(ends[0]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, __services_read_end(ends[1]));
+	EXPECT_EQ(-EPERM, __services_open(&dev));
+	EXPECT_EQ(-EBUSY, __pipe_set_owner(&dev));
+	close(ends[1]);
+	pipe_dev_close(&dev);
 }
 
 #define MANY			2000u
