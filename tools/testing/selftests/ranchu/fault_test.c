@@ -168,19 +168,24 @@ static int op_vs_read(struct rig *rig)
 	return read(rig->fd, &event, sizeof(event)) < 0 ? -errno : 0;
 }
 
+/* How often, a millisecond apart, one looks whether an answer has come. */
+#define TURNS		10000
+
 /* The guest wants a stream: we are told, or it is refused. */
 static int op_vs_ask(struct rig *rig)
 {
 	struct vs_packet packet;
+	unsigned int i;
 
 	rig_vsock_ask(rig);
-	for (;;) {
+	for (i = 0; i < TURNS; i++) {
 		if (vs_has_event(&rig->vs))
 			return 0;
 		if (vs_try_get(&rig->vs, &packet))
 			return packet.op == VIRTIO_VSOCK_OP_RST ? -ENOMEM : -EPROTO;
-		usleep(100);
+		usleep(1000);
 	}
+	return -ETIMEDOUT;
 }
 
 /* A stream that was reset is no more; a new one is. */
@@ -197,18 +202,20 @@ static int op_vs_data(struct rig *rig)
 	struct vs_packet packet = vs_packet_of(&rig->vs, STAGES_PORT, STAGES_PORT,
 					       VIRTIO_VSOCK_OP_RW);
 	char data[1000];
+	unsigned int i;
 
 	packet.buf_alloc = VS_BUF_ALLOC;
 	packet.len = sizeof(data);
 	memset(data, 1, sizeof(data));
 	vs_send(&rig->vs, &packet, data, sizeof(data));
-	for (;;) {
+	for (i = 0; i < TURNS; i++) {
 		if (vs_readable(rig->ends[1], 0))
 			return recv(rig->ends[1], data, sizeof(data), 0) > 0 ? 0 : -EPIPE;
 		if (vs_try_get(&rig->vs, &packet) && packet.op == VIRTIO_VSOCK_OP_RST)
 			return -ENOMEM;
-		usleep(100);
+		usleep(1000);
 	}
+	return -ETIMEDOUT;
 }
 
 /* ---- of the pipe ---- */
@@ -310,6 +317,71 @@ static int op_pipe_write(struct rig *rig)
 	return transfer(rig, GOLDFISH_PIPE_CMD_WRITE, NULL);
 }
 
+static int op_pipe_call(struct rig *rig)
+{
+	uint32_t read_index = 1;
+
+	memcpy((uint8_t *)rig->tp.cmd + GOLDFISH_PIPE_READ_INDEX_OFFSET(rig->tp.max),
+	       &read_index, sizeof(read_index));
+	return transfer(rig, GOLDFISH_PIPE_CMD_CALL, NULL);
+}
+
+static int op_pipe_poll(struct rig *rig)
+{
+	return command(rig, GOLDFISH_PIPE_CMD_POLL);
+}
+
+static int op_wake_on(struct rig *rig)
+{
+	return command(rig, GOLDFISH_PIPE_CMD_WAKE_ON_READ);
+}
+
+static int dma_command(struct rig *rig, uint32_t cmd, uint64_t gpa)
+{
+	struct goldfish_pipe_dma dma = { .paddr = gpa, .size = PIPE_PAGE };
+
+	memcpy((uint8_t *)rig->tp.cmd + GOLDFISH_PIPE_DMA_OFFSET, &dma, sizeof(dma));
+	return command(rig, cmd);
+}
+
+static int op_dma_map(struct rig *rig)
+{
+	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data + PIPE_PAGE);
+}
+
+static int op_dma_map_undo(struct rig *rig)
+{
+	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_UNMAPHOST, rig->data + PIPE_PAGE);
+}
+
+static int op_dma_unmap(struct rig *rig)
+{
+	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_UNMAPHOST, rig->data);
+}
+
+static int op_dma_unmap_undo(struct rig *rig)
+{
+	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data);
+}
+
+/* Connects, maps a region and has its words added up. */
+static int op_dmatest(struct rig *rig)
+{
+	struct goldfish_pipe_dma dma = { .paddr = rig->data, .size = PIPE_PAGE };
+	int err = connect_to(rig, "pipe:dmatest");
+
+	if (!err)
+		err = op_dma_unmap_undo(rig);
+	if (err)
+		return err;
+	memcpy(pipe_mem_hva(&rig->pipe_mem, rig->data + PIPE_PAGE, sizeof(dma)), &dma,
+	       sizeof(dma));
+	rig->tp.cmd->buffers_count = 1;
+	rig->tp.ptrs[0] = rig->data + PIPE_PAGE;
+	rig->tp.sizes[0] = sizeof(dma);
+	return command(rig, GOLDFISH_PIPE_CMD_WRITE);
+}
+
 static int op_pipe_close(struct rig *rig)
 {
 	return command(rig, GOLDFISH_PIPE_CMD_CLOSE);
@@ -345,13 +417,69 @@ static int op_event(struct rig *rig)
 
 static int op_take_event(struct rig *rig)
 {
-	rig->open = services_expect(rig->services, "svc", NULL);
+	rig_pipe_event(rig);
 	return 0;
 }
 
 static int op_answer(struct rig *rig)
 {
 	return __services_answer(rig->services, rig->open, rig->ends[0]);
+}
+
+static int op_answered(struct rig *rig)
+{
+	rig_pipe_event(rig);
+	return op_answer(rig);
+}
+
+static int op_ring(struct rig *rig)
+{
+	return __rig_pipe_ring(rig);
+}
+
+static int op_answered_ring(struct rig *rig)
+{
+	rig_pipe_event(rig);
+	return op_ring(rig);
+}
+
+static int op_ring_kick(struct rig *rig)
+{
+	return __vq_ioctl(rig->file, VHOST_GOLDFISH_PIPE_RING_KICK, NULL);
+}
+
+/* What a service maps, it looks at. */
+static int op_map_file(struct rig *rig)
+{
+	volatile uint8_t *at = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+				    rig->file, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	at[0] = at[PIPE_PAGE - 1];
+	munmap((void *)at, PIPE_PAGE);
+	return 0;
+}
+
+static int op_get_dma(struct rig *rig)
+{
+	struct vhost_goldfish_pipe_dma dma;
+	int err = __services_get_dma(rig->services, rig->open, rig->data, &dma);
+
+	if (!err)
+		rig->file = dma.fd;
+	return err;
+}
+
+static int op_got_dma(struct rig *rig)
+{
+	rig_pipe_event(rig);
+	return op_get_dma(rig);
+}
+
+static int op_unlock_dma(struct rig *rig)
+{
+	return __services_unlock_dma(rig->services, rig->open);
 }
 
 /**
@@ -444,14 +572,29 @@ static const struct op ops[] = {
 	OP(PIPE, RUNNING, "OPEN, pingpong", op_pingpong, .undo = op_pipe_close),
 	OP(PIPE, RUNNING, "OPEN, throttle", op_throttle, .undo = op_pipe_close),
 	OP(PIPE, BUSY, "WRITE", op_pipe_write),
+	OP(PIPE, BUSY, "CALL", op_pipe_call),
+	OP(PIPE, BUSY, "POLL", op_pipe_poll),
+	OP(PIPE, BUSY, "WAKE_ON", op_wake_on),
 	OP(PIPE, BUSY, "CLOSE", op_pipe_close),
 	OP(PIPE, BUSY, "HANG_UP", op_hang_up),
+	OP(PIPE, RUNNING, "OPEN, DMA", op_dmatest, .undo = op_pipe_close),
 	OP(PIPE, RUNNING, "SERVICES", op_services),
 	OP(PIPE, ASKED, "ADD_SERVICE", op_add_service),
 	OP(PIPE, ASKED, "OPEN, a service's", op_remote,
 	   .before = op_pipe_close, .undo = op_pipe_close),
 	OP(PIPE, ASKED, "read of an event", op_event),
 	OP(PIPE, ASKED, "ANSWER", op_answer, .before = op_take_event),
+	OP(PIPE, ASKED, "WRITE, socket", op_pipe_write, .before = op_answered),
+	OP(PIPE, ASKED, "ANSWER_RING", op_ring, .before = op_take_event),
+	OP(PIPE, ASKED, "WRITE, rings", op_pipe_write, .before = op_answered_ring),
+	OP(PIPE, ASKED, "mmap of rings", op_map_file, .before = op_answered_ring),
+	OP(PIPE, ASKED, "RING_KICK", op_ring_kick, .before = op_answered_ring,
+	   .needs_nothing = true),
+	OP(PIPE, ASKED, "DMA_MAPHOST", op_dma_map, .undo = op_dma_map_undo),
+	OP(PIPE, ASKED, "DMA_UNMAPHOST", op_dma_unmap, .undo = op_dma_unmap_undo),
+	OP(PIPE, ASKED, "GET_DMA", op_get_dma, .before = op_take_event),
+	OP(PIPE, ASKED, "mmap of DMA", op_map_file, .before = op_got_dma),
+	OP(PIPE, ASKED, "UNLOCK_DMA", op_unlock_dma, .before = op_take_event),
 };
 
 static int run(const struct op *op, struct rig *rig)
@@ -536,9 +679,11 @@ TEST_F_TIMEOUT(fault, each_fails_in_turn, TIMEOUT)
 		if (!(op->devices & variant->device))
 			continue;
 		refused = 0;
+		printf("# %s: ", op->name);
+		fflush(stdout);
 		for (n = 1; try_fault(op, variant->device, n, &refused, &wrong); n++)
 			ASSERT_GT(MAX_FAULTS, n);
-		printf("# %s: %u faults, %u refused\n", op->name, n - 1, refused);
+		printf("%u faults, %u refused\n", n - 1, refused);
 		fflush(stdout);
 		if (!op->needs_nothing)
 			EXPECT_LT(1, n);

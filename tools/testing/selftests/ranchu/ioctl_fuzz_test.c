@@ -91,6 +91,10 @@ static const struct ioctl_row {
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SERVICES),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_ADD_SERVICE),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_ANSWER),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_ANSWER_RING),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_RING_KICK),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_GET_DMA),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_UNLOCK_DMA),
 #undef IOCTL
 };
 
@@ -116,6 +120,7 @@ static uint32_t env(const char *name, uint32_t otherwise)
  * @hole: nobody may look there
  * @files: files of all kinds; some closed
  * @n_files: how many
+ * @gpa: where the guest has a DMA region, if it has one
  */
 struct user {
 	uint32_t seed;
@@ -124,6 +129,7 @@ struct user {
 	uint8_t *hole;
 	int files[MAX_FILES];
 	unsigned int n_files;
+	uint64_t gpa;
 };
 
 static uint32_t pick(struct user *user, uint32_t n)
@@ -177,6 +183,13 @@ static void fill(struct user *user, uint32_t *arg)
 		wide = pick(user, 2) ? any_address(user) : any_word(user);
 		memcpy(arg + i++, &wide, sizeof(wide));
 	}
+}
+
+/* The first open of the pipe that a rig has, or one near it. */
+static void any_open(struct user *user, uint32_t *arg)
+{
+	arg[0] = pick(user, 4) ? STAGES_PIPE_ID : pick(user, 8);
+	arg[1] = 1 + !pick(user, 8);
 }
 
 /* What a user who means it would say, so that one gets anywhere at all. */
@@ -237,6 +250,23 @@ static void fill_well(struct user *user, unsigned long number, uint32_t *arg)
 		arg[0] = pick(user, 8);
 		arg[1] = any_file(user);
 		break;
+	case VHOST_GOLDFISH_PIPE_ANSWER:
+		arg[2] = any_file(user);
+		any_open(user, arg);
+		break;
+	case VHOST_GOLDFISH_PIPE_ANSWER_RING:
+		arg[2] = 4096u << pick(user, 4);
+		arg[3] = 4096u << pick(user, 4);
+		arg[4] = any_file(user);
+		any_open(user, arg);
+		break;
+	case VHOST_GOLDFISH_PIPE_GET_DMA:
+		memcpy(arg + 2, &user->gpa, sizeof(user->gpa));
+		any_open(user, arg);
+		break;
+	case VHOST_GOLDFISH_PIPE_UNLOCK_DMA:
+		any_open(user, arg);
+		break;
 	case VHOST_VSOCK_ADB_CONNECT:
 	case VHOST_VSOCK_ADB_ATTACH:
 		arg[0] = pick(user, 4);
@@ -261,12 +291,28 @@ static void take_file(struct user *user, int fd)
 	close(fd);
 }
 
+/* The file that an ioctl has made, or -1; @arg may be NULL. */
+static int new_file(unsigned long number, const uint32_t *arg, int ret)
+{
+	if (ret < 0)
+		return -1;
+	switch (number) {
+	case VHOST_GOLDFISH_PIPE_SERVICES:
+	case VHOST_GOLDFISH_PIPE_ANSWER_RING:
+		return ret;
+	case VHOST_GOLDFISH_PIPE_GET_DMA:
+		return arg ? (int)arg[6] : -1;
+	default:
+		return -1;
+	}
+}
+
 static void one_ioctl(struct user *user)
 {
 	const struct ioctl_row *row = &ioctls[pick(user, ARRAY_SIZE(ioctls))];
 	uint32_t arg[ARG_WORDS];
 	void *at = arg;
-	int ret;
+	int ret, fd;
 
 	if (pick(user, 3))
 		fill_well(user, row->number, arg);
@@ -275,10 +321,24 @@ static void one_ioctl(struct user *user)
 	if (!pick(user, 16))
 		at = (void *)(uintptr_t)any_address(user);
 	ret = ioctl(any_file(user), row->number, at);
-	if (row->number == VHOST_GOLDFISH_PIPE_SERVICES && ret >= 0) {
-		fcntl(ret, F_SETFL, O_NONBLOCK);
-		take_file(user, ret);
-	}
+	fd = new_file(row->number, at == arg ? arg : NULL, ret);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	take_file(user, fd);
+}
+
+/* By way of a system call, which is not killed if there is nothing. */
+static void map_and_look(struct user *user, int fd)
+{
+	size_t size = 4096u << pick(user, 4);
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			pick(user, 2) ? 0 : 4096ul << pick(user, 20));
+
+	if (at == MAP_FAILED)
+		return;
+	if (write(any_file(user), at, size) < 0)
+		errno = 0;
+	munmap(at, size);
 }
 
 static void another_call(struct user *user)
@@ -286,7 +346,7 @@ static void another_call(struct user *user)
 	struct pollfd poll_fd = { .fd = any_file(user), .events = ~0 };
 	int fd = any_file(user);
 
-	switch (pick(user, 6)) {
+	switch (pick(user, 7)) {
 	case 0:
 		poll(&poll_fd, 1, 0);
 		break;
@@ -303,6 +363,9 @@ static void another_call(struct user *user)
 		break;
 	case 4:
 		close(fd);
+		break;
+	case 5:
+		map_and_look(user, fd);
 		break;
 	default:
 		memset(user->arena + pick(user, ARENA_SIZE - 64), pick(user, 4), pick(user, 64));
@@ -448,17 +511,26 @@ static void *race(void *arg)
 	for (i = 0; i < RACE_TURNS; i++) {
 		fill_well(&racer->user, racer->row->number, words);
 		ret = ioctl(racer->fd, racer->row->number, words);
-		if (racer->row->number == VHOST_GOLDFISH_PIPE_SERVICES && ret >= 0)
-			close(ret);
+		close(new_file(racer->row->number, words, ret));
 	}
 	return NULL;
 }
 
-/* The node's own, or its file of services'. */
+/* The node's own, its file of services', or one that this has given. */
 static int file_of(const struct rig *rig, const struct ioctl_row *row)
 {
-	return row->number == VHOST_GOLDFISH_PIPE_ADD_SERVICE ||
-	       row->number == VHOST_GOLDFISH_PIPE_ANSWER ? rig->services : rig->fd;
+	switch (row->number) {
+	case VHOST_GOLDFISH_PIPE_ADD_SERVICE:
+	case VHOST_GOLDFISH_PIPE_ANSWER:
+	case VHOST_GOLDFISH_PIPE_ANSWER_RING:
+	case VHOST_GOLDFISH_PIPE_GET_DMA:
+	case VHOST_GOLDFISH_PIPE_UNLOCK_DMA:
+		return rig->services;
+	case VHOST_GOLDFISH_PIPE_RING_KICK:
+		return rig->file;
+	default:
+		return rig->fd;
+	}
 }
 
 static void race_two(unsigned int device, const struct ioctl_row *one,
@@ -470,6 +542,12 @@ static void race_two(unsigned int device, const struct ioctl_row *one,
 	unsigned int i;
 
 	rig_make(&rig, device, device == PIPE ? ASKED : RUNNING);
+	if (one->number == VHOST_GOLDFISH_PIPE_RING_KICK ||
+	    two->number == VHOST_GOLDFISH_PIPE_RING_KICK) {
+		rig_pipe_event(&rig);
+		if (__rig_pipe_ring(&rig))
+			pipe_die("ANSWER_RING");
+	}
 	for (i = 0; i < 2; i++) {
 		struct user *user = &racers[i].user;
 
@@ -477,6 +555,7 @@ static void race_two(unsigned int device, const struct ioctl_row *one,
 		user->seed = vq_random(seed) | 1;
 		user->arena = device == PIPE ? rig.pipe_mem.hva : rig.ring->mem->host[0];
 		user->size = 1u << 20;
+		user->gpa = rig.data;
 		user->hole = user->arena;
 		take_file(user, rig.efd);
 		take_file(user, rig.ends[0]);

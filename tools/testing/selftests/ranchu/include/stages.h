@@ -15,6 +15,8 @@
 #define STAGES_PORT		7
 /* At struct rig.data. */
 #define STAGES_PAGES		20
+/* Each of a pair of rings: some times as much. */
+#define STAGES_RING		(1u << 18)
 
 /* Devices, a bit each. */
 #define PIPE		1u
@@ -31,7 +33,7 @@ enum stage {
 	OWNED,		/* memory told, rings placed: could be started */
 	RUNNING,	/* the pipe: handshake done */
 	BUSY,		/* pipe: one is connected; vsock: the guest asks for a stream */
-	ASKED,		/* pipe: a service of ours is to answer */
+	ASKED,		/* pipe: a service of ours is to answer, a DMA region is there */
 };
 
 /**
@@ -41,9 +43,10 @@ enum stage {
  * @pipe_mem: the pipe's guest
  * @pipe: the pipe
  * @tp: its only pipe
- * @data: STAGES_PAGES pages of guest memory
+ * @data: STAGES_PAGES pages of guest memory; the first is the DMA region
  * @services: its file of services
  * @open: what is asked of us
+ * @file: that a service was given: rings, or a DMA region's
  * @vq: the test device
  * @blk: a disk
  * @vs: a vsock
@@ -61,6 +64,7 @@ struct rig {
 	uint64_t data;
 	int services;
 	uint64_t open;
+	int file;
 	struct vq_dev vq;
 	struct bd_dev blk;
 	struct vs_dev vs;
@@ -75,5 +79,8 @@ void rig_make(struct rig *rig, unsigned int device, enum stage stage);
 void rig_free(struct rig *rig);
 /* The guest's vsock asks for a stream to STAGES_PORT, from there. */
 void rig_vsock_ask(struct rig *rig);
+/* The pipe's service learns what it is asked, and answers with rings: -errno. */
+void rig_pipe_event(struct rig *rig);
+int __rig_pipe_ring(struct rig *rig);
 
 #endif /* RANCHU_STAGES_H */

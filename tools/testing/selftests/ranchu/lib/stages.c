@@ -27,7 +27,8 @@ static void pipe_rig(struct rig *rig, enum stage stage)
 {
 	struct pipe_dev *dev = &rig->pipe;
 
-	pipe_mem_create(&rig->pipe_mem, RANCHU_RAM_BASE, MEM_SIZE);
+	/* Of a file, as DMA wants it. */
+	pipe_mem_create_file(&rig->pipe_mem, RANCHU_RAM_BASE, MEM_SIZE);
 	dev->fd = rig->fd;
 	dev->mem = &rig->pipe_mem;
 	if (__pipe_set_owner(dev) || __pipe_set_mem_table(dev, &rig->pipe_mem, 1))
@@ -44,6 +45,29 @@ static void pipe_rig(struct rig *rig, enum stage stage)
 	rig->services = services_open(dev);
 	services_add(rig->services, "svc");
 	pipe_connect(dev, &rig->tp, STAGES_PIPE_ID, "pipe:svc");
+	if (pipe_dma(&rig->tp, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data, PIPE_PAGE))
+		pipe_die("DMA_MAPHOST");
+}
+
+void rig_pipe_event(struct rig *rig)
+{
+	rig->open = services_expect(rig->services, "svc", NULL);
+}
+
+int __rig_pipe_ring(struct rig *rig)
+{
+	struct vhost_goldfish_pipe_ring answer = {
+		.open = rig->open,
+		.to_host_size = STAGES_RING,
+		.to_guest_size = STAGES_RING,
+		.wake_fd = rig->efd,
+	};
+	int ret = __pipe_ioctl(rig->services, VHOST_GOLDFISH_PIPE_ANSWER_RING, &answer);
+
+	if (ret < 0)
+		return ret;
+	rig->file = ret;
+	return 0;
 }
 
 static void vq_rig(struct rig *rig, enum stage stage)
@@ -102,6 +126,7 @@ void rig_make(struct rig *rig, unsigned int device, enum stage stage)
 	rig->device = device;
 	rig->fd = -1;
 	rig->services = -1;
+	rig->file = -1;
 	rig->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	services_sockets(SERVICES_UNIX, rig->ends);
 	if (stage == CLOSED)
@@ -129,6 +154,8 @@ void rig_free(struct rig *rig)
 	else if (rig->fd >= 0)
 		close(rig->fd);
 	pipe_mem_destroy(&rig->pipe_mem);
+	if (rig->file >= 0)
+		close(rig->file);
 	if (rig->services >= 0)
 		close(rig->services);
 	close(rig->efd);
