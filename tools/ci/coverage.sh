@@ -5,7 +5,10 @@
 # modules that count, and the modules' pure logic here (its KUnit suites). Prints a
 # table by file; the lines that did not run are in build/coverage/missed.
 #
-#	tools/ci/coverage.sh [TEST]...
+#	tools/ci/coverage.sh [--add | --table] [TEST]...
+#
+#	--add	to what was measured before: the whole is long, and can be had in parts
+#	--table	runs nothing in the host, only counts what was measured
 #
 # The last line is "TOTAL covered lines percent". Ends with 1 if a test fails.
 set -euo pipefail
@@ -13,8 +16,13 @@ set -euo pipefail
 
 cd "$RANCHU_TOP"
 OUT=$RANCHU_BUILD/coverage
-rm -rf "$OUT"
+MODE=${1:-}
+case $MODE in
+--add | --table) shift ;;
+*) rm -rf "$OUT" ;;
+esac
 mkdir -p "$OUT/native"
+rc=0
 
 # annotate GCOV DIR: what gcov says of every object below DIR.
 annotate() {
@@ -23,14 +31,20 @@ annotate() {
 	done
 }
 
-rc=0
-tools/ci/sanitizers.sh --log "$OUT/klog" --gcov "$@" > "$OUT/log" || rc=$?
-grep -v '^# gcov: ' "$OUT/log" | grep -E '^(not )?ok |^ +not ok ' || true
-find "$RANCHU_BUILD"/arm64/sanitizer-kasan-gcov -name '*.gcda' -delete
-# Each is at the path of its object, on this machine.
-sed -n 's/^# gcov: //p' "$OUT/log" | base64 -d | tar -xz -C /
-annotate "$(cross_prefix arm64)gcov" "$RANCHU_BUILD/arm64/sanitizer-kasan-gcov" \
-	> "$OUT/lab.gcov"
+# in_host [TEST]...: leaves PART.log, PART.klog and PART.gcov.
+in_host() {
+	local built=$RANCHU_BUILD/arm64/sanitizer-kasan-gcov part
+
+	part=$OUT/$(find "$OUT" -name '*.klog' | wc -l)
+	tools/ci/sanitizers.sh --log "$part.klog" --gcov "$@" > "$part.log" || rc=$?
+	grep -v '^# gcov: ' "$part.log" | grep -E '^(not )?ok |^ +not ok |^# .* s$' || true
+	find "$built" -name '*.gcda' -delete
+	# Each is at the path of its object, on this machine.
+	sed -n 's/^# gcov: //p' "$part.log" | base64 -d | tar -xz -C /
+	annotate "$(cross_prefix arm64)gcov" "$built" > "$part.gcov"
+}
+
+[ "$MODE" = --table ] || in_host "$@"
 make -s -C tools/testing/native "O=$OUT/native" "CC=gcc --coverage" check \
 	> "$OUT/native.log" || rc=$?
 annotate gcov "$OUT/native" > "$OUT/native.gcov"
@@ -80,5 +94,5 @@ awk -v missed="$OUT/missed" '
 			covered += ran[file]
 		}
 		printf "%-48s %5d %5d %6.1f\n", "TOTAL", covered, all, all ? 100 * covered / all : 0
-	}' "$OUT/lab.gcov" "$OUT/native.gcov"
+	}' "$OUT"/*.gcov
 exit "$rc"

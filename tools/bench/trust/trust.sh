@@ -11,14 +11,14 @@ FLOORS[trust.vms]=">= 64"
 FLOORS[trust.idle_vm_kib]="<= 256"
 FLOORS[trust.line_coverage]=">= 85"
 
-# Sanitizers' reports in a run's log, leaks apart.
+# Sanitizers' reports in the logs, leaks apart.
 trust_splats() {
-	tr -d '\r' < "$1" | grep -E -f "$RANCHU_TOP/tools/lab/splats.txt" | grep -vc kmemleak || true
+	cat "$@" | tr -d '\r' | grep -E -f "$RANCHU_TOP/tools/lab/splats.txt" | grep -vc kmemleak || true
 }
 
 # Objects that kmemleak says are lost.
 trust_leaks() {
-	sed -n 's/.*kmemleak: \([0-9]*\) new suspected memory leaks.*/\1/p' "$1" |
+	sed -n 's/.*kmemleak: \([0-9]*\) new suspected memory leaks.*/\1/p' "$@" |
 		awk '{ n += $1 } END { print n + 0 }'
 }
 
@@ -48,15 +48,16 @@ bench_trust() {
 	"$RANCHU_TOP/tools/lab/fetch.sh"
 	long_step "64 VMs in the lab" "$log" trust_vms || missing=$((missing + 1))
 	cat "$log"
+	# shellcheck disable=SC2086 # --table: it has run already, in parts perhaps
 	long_step "all kselftests on the sanitizers' kernel, lines counted" "$OUT/coverage.log" \
-		"$RANCHU_TOP/tools/ci/coverage.sh" || missing=$((missing + 1))
+		"$RANCHU_TOP/tools/ci/coverage.sh" ${RANCHU_COVERAGE:-} || missing=$((missing + 1))
 	grep '^drivers/' "$OUT/coverage.log" || true
 	total=$(sed -n 's/^TOTAL .* //p' "$OUT/coverage.log")
 
 	# Without a run that came to its end there is nothing to count.
-	if [ -n "$total" ] && [ -s "$RANCHU_BUILD/coverage/klog" ]; then
-		figure trust.splats "$(trust_splats "$RANCHU_BUILD/coverage/klog")"
-		figure trust.leaks "$(trust_leaks "$RANCHU_BUILD/coverage/klog")"
+	if [ -n "$total" ] && [ -s "$RANCHU_BUILD/coverage/0.klog" ]; then
+		figure trust.splats "$(trust_splats "$RANCHU_BUILD"/coverage/*.klog)"
+		figure trust.leaks "$(trust_leaks "$RANCHU_BUILD"/coverage/*.klog)"
 	else
 		figure trust.splats ""
 		figure trust.leaks ""
