@@ -31,17 +31,17 @@ annotate() {
 	done
 }
 
-# in_host [TEST]...: leaves PART.log, PART.klog and PART.gcov.
+# in_host [TEST]...: leaves PART.log, PART.klog, PART.gcov, and PART with the counts.
 in_host() {
 	local built=$RANCHU_BUILD/arm64/sanitizer-kasan-gcov part
 
-	part=$OUT/$(find "$OUT" -name '*.klog' | wc -l)
+	part=$(mktemp -d "$OUT/part-XXXXXX")
 	tools/ci/sanitizers.sh --log "$part.klog" --gcov "$@" > "$part.log" || rc=$?
 	grep -v '^# gcov: ' "$part.log" | grep -E '^(not )?ok |^ +not ok |^# .* s$' || true
-	find "$built" -name '*.gcda' -delete
-	# Each is at the path of its object, on this machine.
-	sed -n 's/^# gcov: //p' "$part.log" | base64 -d | tar -xz -C /
-	annotate "$(cross_prefix arm64)gcov" "$built" > "$part.gcov"
+	# Each is at the path of its object on this machine, where what it means is.
+	find "$built" -name '*.gcno' | cpio -pd --quiet "$part"
+	sed -n 's/^# gcov: //p' "$part.log" | base64 -d | tar -xz -C "$part"
+	annotate "$(cross_prefix arm64)gcov" "$part" > "$part.gcov"
 }
 
 [ "$MODE" = --table ] || in_host "$@"
