@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -189,6 +190,37 @@ static void hoard_services(void)
 	}
 }
 
+/* A service's: rings that are shared with the guest. */
+static void hoard_shared(void)
+{
+	struct vhost_goldfish_pipe_ring answer = {
+		.to_host_size = 1u << 20, .to_guest_size = 1u << 20,
+	};
+	struct pipe_mem mem;
+	struct test_pipe pipe;
+	struct pipe_dev dev;
+	int services;
+	uint32_t id;
+	size_t used;
+
+	answer.wake_fd = eventfd(0, EFD_CLOEXEC);
+	pipe_mem_create(&mem, RANCHU_RAM_BASE, 1u << 20);
+	pipe_dev_start(&dev, &mem);
+	pipe_handshake(&dev);
+	services = services_open(&dev);
+	services_add(services, "svc");
+	used = mem.used;
+	for (id = 0; id < 1000; id++) {
+		mem.used = used;
+		if (__pipe_open(&dev, &pipe, id, PIPE_DRIVER_BUFFERS) ||
+		    __pipe_connect(&pipe, "pipe:svc") < 0)
+			_exit(0);
+		answer.open = services_expect(services, "svc", NULL);
+		if (__vq_ioctl(services, VHOST_GOLDFISH_PIPE_ANSWER_RING, &answer) < 0)
+			_exit(0);
+	}
+}
+
 FIXTURE(memory)
 {
 	bool made;
@@ -205,6 +237,7 @@ FIXTURE_VARIANT_ADD(memory, tables) { .hoard = hoard_tables };
 FIXTURE_VARIANT_ADD(memory, pipes) { .hoard = hoard_pipes };
 FIXTURE_VARIANT_ADD(memory, streams) { .hoard = hoard_streams };
 FIXTURE_VARIANT_ADD(memory, services) { .hoard = hoard_services };
+FIXTURE_VARIANT_ADD(memory, shared) { .hoard = hoard_shared };
 
 FIXTURE_SETUP(memory)
 {
