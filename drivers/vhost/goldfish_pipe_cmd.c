@@ -283,7 +283,7 @@ static void pipe_close(struct pipe *pipe)
 	pipe->service->close(pipe);
 	/* Then memory: the service's process does not lose it before the pipe. */
 	pipe_dma_unmap_all(pipe);
-	pipe->service = NULL;
+	WRITE_ONCE(pipe->service, NULL);
 	pipe->priv = NULL;
 	pipe_signal_forget(pipe);
 	atomic64_dec(&pipe->dev->stats.pipes);
@@ -396,7 +396,7 @@ static void pipe_command_absent(struct pipe *pipe)
 		return;
 	err = pipe_connector.open(pipe, NULL);
 	if (!err) {
-		pipe->service = &pipe_connector;
+		WRITE_ONCE(pipe->service, &pipe_connector);
 		pipe->command_gpa = gpa;
 		pipe->max_buffers = max_buffers;
 		atomic64_inc(&dev->stats.opens);

@@ -49,7 +49,7 @@ static int connector_try(struct pipe *pipe, const char *name, size_t len,
 		return pipe_remote_open(pipe, name, len, args);
 	err = service->open(pipe, args);
 	if (!err)
-		pipe->service = service;
+		WRITE_ONCE(pipe->service, service);
 	return err;
 }
 

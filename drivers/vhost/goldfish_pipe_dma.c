@@ -271,7 +271,7 @@ static void dma_end(struct pipe_dma_region *region)
 	struct dma_file *file;
 
 	mutex_lock(&region->lock);
-	region->ended = true;
+	WRITE_ONCE(region->ended, true);
 	list_for_each_entry(file, &region->files, node)
 		unmap_mapping_range(file->mapping, 0, 0, 1);
 	/* Nobody has them any more, and nobody gets them. */

@@ -106,7 +106,7 @@ static int remote_open_locked(struct pipe *pipe, const char *name, size_t len,
 	list_add_tail(&remote->node, &service->registrar->remotes);
 	list_add_tail(&remote->event_node, &service->registrar->events);
 	pipe->priv = remote;
-	pipe->service = &pipe_remote;
+	WRITE_ONCE(pipe->service, &pipe_remote);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ static void line_publish_locked(struct ranchu_line *line, bool ended, bool told)
 	lockdep_assert_held(&line->lock);
 	if (!line->publish(line, ended))
 		return;
-	line->state = RANCHU_LINE_RAISED;
+	WRITE_ONCE(line->state, RANCHU_LINE_RAISED);
 	trace_ranchu_raise(line);
 	if (line->call && (line->resample || !told))
 		ranchu_eventfd_signal(line->call);
@@ -42,7 +42,7 @@ static void line_resampled(void *data, enum ranchu_ring how)
 	 * Before publish() looks for something new: a signaller that comes
 	 * too late for it finds the line idle and publishes by itself.
 	 */
-	line->state = RANCHU_LINE_IDLE;
+	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
 	line_publish_locked(line, true, false);
 	mutex_unlock(&line->lock);
 }
@@ -95,7 +95,7 @@ static void line_connect(struct ranchu_line *line, struct eventfd_ctx *call,
 	mutex_lock(&line->lock);
 	swap(line->call, call);
 	swap(line->resample, resample);
-	line->state = RANCHU_LINE_IDLE;
+	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
 	mutex_unlock(&line->lock);
 
 	/* Outside the lock, which the old one's callback takes. */
@@ -195,7 +195,7 @@ EXPORT_SYMBOL_GPL(ranchu_line_request);
 void ranchu_line_reset(struct ranchu_line *line)
 {
 	mutex_lock(&line->lock);
-	line->state = RANCHU_LINE_IDLE;
+	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
 	line_publish_locked(line, true, false);
 	mutex_unlock(&line->lock);
 }
@@ -215,7 +215,7 @@ void ranchu_line_acked(struct ranchu_line *line, bool more)
 {
 	lockdep_assert_held(&line->lock);
 	if (!line->resample)
-		line->state = more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE;
+		WRITE_ONCE(line->state, more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_acked);
 
