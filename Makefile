@@ -72,13 +72,16 @@ check-sanitizers: lab-setup
 coverage: lab-setup
 	@tools/ci/coverage.sh $(TESTS)
 
-# The ioctls are fuzzed in a kernel, all else here.
+# The ioctls and the guest's side of a pipe are fuzzed in a kernel, all else here.
 fuzz: lab-setup
-ifneq ($(TARGET),ioctl)
+ifeq ($(filter ioctl guest,$(TARGET)),)
 	@tools/fuzz/run.sh $(or $(SECONDS),60) $(TARGET)
 endif
 ifeq ($(filter-out ioctl,$(TARGET)),)
 	@tools/ci/sanitizers.sh RANCHU_FUZZ_SECONDS=$(or $(SECONDS),60) ioctl_fuzz_test
+endif
+ifeq ($(filter-out guest,$(TARGET)),)
+	@tools/ci/sanitizers.sh RANCHU_FUZZ_SECONDS=$(or $(SECONDS),600) pipe_fuzz_test
 endif
 
 bench:
@@ -96,7 +99,7 @@ help:
 	@echo 'make check-sanitizers   the kselftests under KASAN, lockdep ...'
 	@echo '                [VARIANT=kcsan] [TESTS="doorbell_test ..."]'
 	@echo 'make coverage   the lines of drivers/ that tests run [TESTS=...]'
-	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split|...|ioctl]'
+	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split|...|ioctl|guest]'
 	@echo 'make bench      figures                 [AREA=pipe]'
 	@echo 'make $(GATES) kunit   one gate'
 	@echo 'make lab-setup  fetch what the above need; they do so themselves'

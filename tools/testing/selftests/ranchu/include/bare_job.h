@@ -33,6 +33,7 @@
 #define BARE_NO_PRESET		0x2	/* leave the status alone */
 #define BARE_NO_RING		0x4	/* do all but write the register */
 #define BARE_NO_CHECK		0x8	/* do not look at the status */
+#define BARE_SCRIBBLE		0x10	/* another job: struct bare_scribble */
 
 /* What the guest writes to BARE_JOB_EXIT's address. */
 #define BARE_AT_BEGIN		1
@@ -83,6 +84,23 @@ struct bare_job {
 	uint32_t last_wrong;
 	uint64_t begin;
 	uint64_t end;
+};
+
+/**
+ * struct bare_scribble - one kind of access of a guest that scribbles
+ * @addr: guest address; odd: read the word before it
+ * @addr_mask: a random part of this is added
+ * @value: what to write
+ * @value_mask: likewise
+ *
+ * With BARE_SCRIBBLE @reg is a table of @size_mask + 1 of these, a power of two,
+ * @value is the seed, not 0, and @count is how often to take one at random.
+ */
+struct bare_scribble {
+	uint32_t addr;
+	uint32_t addr_mask;
+	uint32_t value;
+	uint32_t value_mask;
 };
 
 #define BARE_JOB_CHECK(field, offset) \

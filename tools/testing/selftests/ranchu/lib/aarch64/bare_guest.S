@@ -29,6 +29,7 @@ bare_guest_code:
 	isb
 	mrs	x12, cntvct_el0
 	str	x12, [x0, #BARE_JOB_BEGIN]
+	tbnz	w1, #4, .Lscribble			// BARE_SCRIBBLE
 
 .Lnext:
 	cmp	w11, w2
@@ -80,6 +81,39 @@ bare_guest_code:
 .Lcounted:
 	str	w11, [x0, #BARE_JOB_DONE]
 	b	.Lnext
+
+.macro random
+	eor	w4, w4, w4, lsl #13
+	eor	w4, w4, w4, lsr #17
+	eor	w4, w4, w4, lsl #5
+.endm
+
+.Lscribble:
+	cmp	w11, w2
+	b.hs	.Ldone
+	ldr	w12, [x0, #BARE_JOB_STOP]
+	cbnz	w12, .Ldone
+	random
+	and	w5, w4, w7
+	add	x5, x3, x5, lsl #4
+	ldp	w6, w8, [x5]
+	ldp	w9, w10, [x5, #8]
+	random
+	and	w8, w4, w8
+	add	w8, w6, w8
+	random
+	and	w10, w4, w10
+	add	w9, w9, w10
+	tbnz	w8, #0, .Lread
+	str	w9, [x8]
+	b	.Lscribbled
+.Lread:
+	sub	w8, w8, #1
+	ldr	w9, [x8]
+.Lscribbled:
+	add	w11, w11, #1
+	str	w11, [x0, #BARE_JOB_DONE]
+	b	.Lscribble
 
 .Ldone:
 	isb

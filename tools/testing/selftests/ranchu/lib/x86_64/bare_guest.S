@@ -21,6 +21,8 @@ bare_guest_code:
 	rdtsc
 	mov	%eax, BARE_JOB_BEGIN(%ebx)
 	mov	%edx, BARE_JOB_BEGIN+4(%ebx)
+	testl	$BARE_SCRIBBLE, BARE_JOB_FLAGS(%ebx)
+	jnz	.Lscribble_begin
 
 .Lnext:
 	cmp	BARE_JOB_COUNT(%ebx), %ecx
@@ -80,6 +82,50 @@ bare_guest_code:
 .Lcounted:
 	mov	%ecx, BARE_JOB_DONE(%ebx)
 	jmp	.Lnext
+
+	/* Leaves the next random number in ebp. */
+.macro random
+	mov	%ebp, %eax
+	shl	$13, %eax
+	xor	%eax, %ebp
+	mov	%ebp, %eax
+	shr	$17, %eax
+	xor	%eax, %ebp
+	mov	%ebp, %eax
+	shl	$5, %eax
+	xor	%eax, %ebp
+.endm
+
+.Lscribble_begin:
+	mov	BARE_JOB_VALUE(%ebx), %ebp
+.Lscribble:
+	cmp	BARE_JOB_COUNT(%ebx), %ecx
+	jae	.Ldone
+	cmpl	$0, BARE_JOB_STOP(%ebx)
+	jne	.Ldone
+	random
+	mov	%ebp, %esi
+	and	BARE_JOB_SIZE_MASK(%ebx), %esi
+	shl	$4, %esi
+	add	BARE_JOB_REG(%ebx), %esi
+	random
+	mov	%ebp, %edi
+	and	4(%esi), %edi
+	add	(%esi), %edi
+	random
+	mov	%ebp, %eax
+	and	12(%esi), %eax
+	add	8(%esi), %eax
+	test	$1, %edi
+	jnz	.Lread
+	mov	%eax, (%edi)
+	jmp	.Lscribbled
+.Lread:
+	mov	-1(%edi), %eax
+.Lscribbled:
+	inc	%ecx
+	mov	%ecx, BARE_JOB_DONE(%ebx)
+	jmp	.Lscribble
 
 .Ldone:
 	lfence
