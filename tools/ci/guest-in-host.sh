@@ -52,7 +52,7 @@ for mode in kernel user; do
 			--pipe-service stall=unix:/tmp/stall \
 			--pipe-service gone=unix:/tmp/gone --pipe-socket /tmp/services \
 			--stats=/tmp/stats --stats-at RANCHU-MARK \
-			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote && pipe_guest ring"' \
+			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote && pipe_guest ring && rmmod goldfish_pipe && insmod /bin/goldfish_dma.ko && pipe_guest dma"' \
 			</dev/null 2>&1
 		echo "vmmctl: exit code $?"
 	} | tr -d '\r' | tee /tmp/console

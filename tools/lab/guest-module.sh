@@ -3,32 +3,42 @@
 #
 # Builds the guest's goldfish_pipe.ko: mainline's unmodified driver out of
 # Debian's kernel source, against Debian's arm64 headers. Debian's own kernel
-# has goldfish switched off, so it ships no such module.
+# has goldfish switched off, so it ships no such module. With a second argument,
+# builds that driver of ours instead, a single file, for what mainline's cannot do.
 #
-#	tools/lab/guest-module.sh OUT.ko
+#	tools/lab/guest-module.sh OUT.ko [SOURCE.c]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -eq 1 ] || die "usage: guest-module.sh OUT.ko"
+[ $# -eq 1 ] || [ $# -eq 2 ] || die "usage: guest-module.sh OUT.ko [SOURCE.c]"
 OUT=$1
+OURS=${2-}
+NAME=$(basename "${OURS:-goldfish_pipe.c}" .c)
 SOURCE=$RANCHU_CACHE/linux-source/drivers/platform/goldfish
 KDIR=$(readlink -f "$RANCHU_CACHE/kdir-arm64")
-DIR=$RANCHU_BUILD/guest/goldfish
+DIR=$RANCHU_BUILD/guest/$NAME
 
 [ -d "$SOURCE" ] || die "no kernel source in the cache: run tools/lab/fetch.sh"
 
 mkdir -p "$DIR" "$(dirname "$OUT")"
 exec 9>"$DIR/lock"
 flock 9
-cp --preserve=timestamps "$SOURCE/goldfish_pipe.c" "$SOURCE/goldfish_pipe_qemu.h" "$DIR/"
+if [ -n "$OURS" ]; then
+	cp --preserve=timestamps "$OURS" "${OURS%.c}.h" "$DIR/"
+	# Under a name that no header of the kernel's has.
+	cp --preserve=timestamps "$RANCHU_TOP/include/uapi/linux/goldfish_pipe.h" \
+		"$DIR/goldfish_pipe_abi.h"
+else
+	cp --preserve=timestamps "$SOURCE/goldfish_pipe.c" "$SOURCE/goldfish_pipe_qemu.h" "$DIR/"
+fi
 if [ "$(cat "$DIR/kdir" 2>/dev/null)" != "$KDIR" ]; then
 	rm -f "$DIR"/*.o "$DIR"/*.ko
 	echo "$KDIR" > "$DIR/kdir"
 fi
-echo 'obj-m := goldfish_pipe.o' > "$DIR/Makefile"
+echo "obj-m := $NAME.o" > "$DIR/Makefile"
 make -s -C "$KDIR" M="$DIR" ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \
 	CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$DIR/log" 2>&1 || {
 	cat "$DIR/log" >&2
-	die "the guest's goldfish_pipe.ko does not build"
+	die "the guest's $NAME.ko does not build"
 }
-cp "$DIR/goldfish_pipe.ko" "$OUT"
+cp "$DIR/$NAME.ko" "$OUT"

@@ -8,6 +8,7 @@ FLOORS[stream.exits_per_cmd]="0, exactly"
 FLOORS[stream.socket_user_vs_kernel_4k]=">= 1.6"
 FLOORS[stream.rtt_user_vs_kernel]=">= 1.8"
 FLOORS[stream.ring_vs_socket_256]=">= 1.3"
+FLOORS[stream.dma_64m_vs_1m]="<= 1.1"
 FLOORS[stream.ring_rtt_user_vs_kernel]="none of its own"
 
 STREAM=$HERE/stream
@@ -30,7 +31,7 @@ stage_stream() {
 	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" \
 		"$b/modules/drivers/vhost/vhost_goldfish_pipe.ko" \
 		"$b/selftests/pipe_peer" "$b/vmmctl/vmmctl" "$OUT/arm64/stream_bare_bench" \
-		"$OUT/guest.cpio" "$STREAM/stream_host.sh" "$stage/bench/"
+		"$OUT/arm64/dma_bench" "$OUT/guest.cpio" "$STREAM/stream_host.sh" "$stage/bench/"
 	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
 }
 
@@ -73,6 +74,10 @@ table_stream() {
 				"$(bare stream "kernel_$name")" \
 				"$(ratio "$(bare stream "user_$name")" "$(bare stream "kernel_$name")")"
 		done
+	done
+	printf '\nInstructions for an upload by DMA; map: its region mapped, touched once, unmapped:\n'
+	for name in dma_1m dma_64m dma_map_1m dma_map_64m; do
+		printf '  %-16s %12s\n' "$name" "$(bare stream "$name")"
 	done
 	printf '\nInstructions per operation, stock driver in a Linux guest:\n'
 	printf '  %-16s %12s %12s %9s\n' "" user kernel ratio
@@ -145,6 +150,7 @@ bench_stream() {
 	figure stream.socket_user_vs_kernel_4k \
 		"$(ratio "$(guest stream user write4096)" "$(guest stream kernel write4096)")"
 	figure stream.ring_vs_socket_256 "$(socket_over_ring parse256)"
+	figure stream.dma_64m_vs_1m "$(ratio "$(bare stream dma_64m)" "$(bare stream dma_1m)")"
 	figure stream.rtt_user_vs_kernel \
 		"$(ratio "$(guest stream user rtt64)" "$(guest stream kernel rtt64)")"
 	figure stream.ring_rtt_user_vs_kernel \

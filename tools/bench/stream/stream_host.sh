@@ -9,6 +9,7 @@ failed=0
 
 insmod ranchu.ko && insmod vhost_goldfish_pipe.ko || exit 1
 ./stream_bare_bench || failed=1
+./dma_bench || failed=1
 for kind in echo sink parse; do
 	./pipe_peer $kind /tmp/$kind &
 	./pipe_peer ring-$kind /tmp/services ring-$kind &

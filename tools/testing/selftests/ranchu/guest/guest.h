@@ -78,6 +78,8 @@ int guest_test(bool data_only);
 int guest_remote(void);
 /* Tests of those that it, and libranchu-pipe's example, offer behind rings. */
 int guest_ring(void);
+/* Tests of DMA, with goldfish_dma.ko instead of the stock driver. */
+int guest_dma(void);
 int guest_demo(void);
 int guest_bench(unsigned int rounds);
 /* Against pipe_peer's services in the host: echo, sink, parse, and ring-... */

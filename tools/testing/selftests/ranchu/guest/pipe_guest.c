@@ -5,6 +5,7 @@
  *	pipe_guest test			a KTAP report; exit code 1 if one failed
  *	pipe_guest remote		the same, of services that the host has
  *	pipe_guest ring			the same, of those behind shared rings
+ *	pipe_guest dma			the same, of DMA, with goldfish_dma.ko
  *	pipe_guest demo			moves data; marks each phase on the console
  *	pipe_guest bench [ROUNDS]	time per operation
  *	pipe_guest stream [ROUNDS]	the same, of services that the host has
@@ -184,7 +185,7 @@ unsigned int guest_many_pipes(unsigned int count)
 
 static int print_usage(void)
 {
-	fputs("usage: pipe_guest test | remote | ring | demo | bench [ROUNDS] |\n"
+	fputs("usage: pipe_guest test | remote | ring | dma | demo | bench [ROUNDS] |\n"
 	      "       stream [ROUNDS] | pipes COUNT\n",
 	      stderr);
 	return 2;
@@ -210,6 +211,8 @@ int main(int argc, char **argv)
 		return guest_remote();
 	if (!strcmp(argv[1], "ring"))
 		return guest_ring();
+	if (!strcmp(argv[1], "dma"))
+		return guest_dma();
 	if (!strcmp(argv[1], "demo"))
 		return guest_demo();
 	if (!strcmp(argv[1], "bench"))
