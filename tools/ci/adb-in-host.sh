@@ -29,9 +29,16 @@ result() {
 guest() {
 	cid=$1
 	shift
+	boots guest-adbd --vsock "$cid" "$@"
+}
+
+# boots COMMAND OPTION...: the same, without vsock.
+boots() {
+	run=$1
+	shift
 	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
-		--memory 400M --append "console=ttyAMA0 quiet panic=-1 ranchu.run=guest-adbd" \
-		--vsock "$cid" "$@" </dev/null > /tmp/console 2>&1 &
+		--memory 400M --append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$run\"" \
+		"$@" </dev/null > /tmp/console 2>&1 &
 	vmm=$!
 }
 
@@ -107,7 +114,7 @@ while read -r module; do
 done < /ranchu/modules/order
 adb start-server 2>/dev/null
 : > /tmp/console
-echo "1..25"
+echo "1..31"
 
 guest 42 --cpus 2 --adb-socket /tmp/adb.sock --vsock-uds /tmp/uds --stats=/tmp/stats
 device emulator-5554
@@ -274,6 +281,35 @@ guest 42 --cpus 2
 device emulator-5554 && round_trip 1000000 && [ "$killed" -eq 0 ]
 result guest_killed_in_a_push $?
 ends "$vmm"
+
+# ---- the same by the goldfish pipe; a program plays adbd's side, for adbd itself ----
+
+boots "pipe_guest adb 5555 & guest-adbd" --cpus 2 --adb-transport pipe --adb-socket /tmp/adb.sock
+device emulator-5554 && says pipe adb shell echo pipe && ends_with 7 adb shell exit 7
+result by_pipe_devices_and_shell $?
+
+round_trip 1 && round_trip 1000003 && round_trip 16777216 -Z
+result by_pipe_push_and_pull $?
+
+adb connect localfilesystem:/tmp/adb.sock > /tmp/connect 2>&1
+device localfilesystem:/tmp/adb.sock &&
+	says unix adb -s localfilesystem:/tmp/adb.sock shell echo unix &&
+	says tcp adb -s emulator-5554 shell echo tcp
+result by_pipe_two_clients $?
+adb disconnect localfilesystem:/tmp/adb.sock > /dev/null
+
+adb kill-server
+adb start-server 2>/dev/null
+device emulator-5554 && says again adb shell echo again
+result by_pipe_adb_server_restarted $?
+
+adb shell touch /tmp/before
+adb shell reboot -f > /dev/null 2>&1
+device emulator-5554 && ends_with 1 adb shell test -e /tmp/before && kill -0 "$vmm"
+result by_pipe_guest_rebooted $?
+ends "$vmm"
+device emulator-5554 gone
+result by_pipe_guest_that_ends_is_gone $?
 
 adb kill-server
 tac /ranchu/modules/order | xargs rmmod

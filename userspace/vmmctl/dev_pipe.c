@@ -39,6 +39,7 @@
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
  * @doorbells: the kernel serves doorbells
  * @services: offered to the guest by somebody else, or NULL
+ * @socket: where programs get files of services, or NULL
  * @lock: protects what follows. User-served, it is also held across each
  *	access, as an emulator's big lock is: that keeps the line in step
  * @level: the line as KVM was told, user-served
@@ -292,7 +293,7 @@ static int pipe_open(struct pipe *p)
 		return p->fd;
 	err = pipe_own(p);
 	if (!err)
-		err = vmm_pipe_services_open(vm->cfg, vm->loop, p->fd, &p->services);
+		err = vmm_pipe_services_open(vm, p->fd, &p->services);
 	if (!err)
 		err = vmm_pipe_socket_open(vm->cfg, vm->loop, p->fd, &p->socket);
 	if (err)

@@ -24,6 +24,7 @@
  * @console: the terminal, or NULL
  * @stats: where snapshots go, or NULL
  * @vsock_host: the host's ends of vsock streams, or NULL
+ * @pipe_adb: the host's side of adb by pipe, or NULL
  * @signal_fd: SIGTERM and its like as a file
  * @signal: the one that ended us
  * @window: the guest may read registers from memory
@@ -35,6 +36,7 @@ struct session {
 	struct vmm_console *console;
 	struct vmm_stats *stats;
 	struct vmm_vsock_host *vsock_host;
+	struct vmm_pipe_adb *pipe_adb;
 	int signal_fd;
 	int signal;
 	bool window;
@@ -123,6 +125,7 @@ static int session_window(struct session *s)
 
 static void session_close(struct session *s)
 {
+	vmm_pipe_adb_close(s->pipe_adb);
 	vmm_vsock_host_close(s->vsock_host);
 	vmm_console_close(s->console);
 	vmm_stats_close(s->stats);
@@ -137,6 +140,14 @@ static int session_vsock(struct session *s)
 		return 0;
 	s->vsock_host = vmm_vsock_host_open(s->cfg, s->loop);
 	return s->vsock_host ? 0 : -EIO;
+}
+
+static int session_pipe_adb(struct session *s)
+{
+	if (s->cfg->adb_transport != VMM_ADB_BY_PIPE)
+		return 0;
+	s->pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
+	return s->pipe_adb ? 0 : -EIO;
 }
 
 static int session_open(struct session *s)
@@ -154,6 +165,9 @@ static int session_open(struct session *s)
 	if (err)
 		return err;
 	err = session_vsock(s);
+	if (err)
+		return err;
+	err = session_pipe_adb(s);
 	if (err)
 		return err;
 	if (s->cfg->stats || s->cfg->stats_at) {
@@ -220,6 +234,7 @@ static enum vmm_end run_guest(struct session *s)
 		.console = s->console,
 		.stats = s->stats,
 		.vsock_host = s->vsock_host,
+		.pipe_adb = s->pipe_adb,
 		.window = s->window,
 	};
 	struct vmm_layout layout;

@@ -40,6 +40,7 @@ enum opt {
 	OPT_VSOCK_UDS,
 	OPT_ADB,
 	OPT_ADB_SOCKET,
+	OPT_ADB_TRANSPORT,
 	OPT_VIRTIO_PACKED,
 };
 
@@ -69,6 +70,7 @@ static const struct option options[] = {
 	{ "vsock-uds", required_argument, NULL, OPT_VSOCK_UDS },
 	{ "adb", required_argument, NULL, OPT_ADB },
 	{ "adb-socket", required_argument, NULL, OPT_ADB_SOCKET },
+	{ "adb-transport", required_argument, NULL, OPT_ADB_TRANSPORT },
 	{ "virtio-packed", required_argument, NULL, OPT_VIRTIO_PACKED },
 	{ "output", required_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },
@@ -101,6 +103,10 @@ static const struct word extra_words[] = {
 
 static const struct word vsock_words[] = {
 	{ VMM_VSOCK_ADB_NODE, VMM_VSOCK_ADB }, { VMM_VSOCK_LINUX_NODE, VMM_VSOCK_LINUX }, { }
+};
+
+static const struct word adb_transport_words[] = {
+	{ "vsock", VMM_ADB_BY_VSOCK }, { "pipe", VMM_ADB_BY_PIPE }, { }
 };
 
 static const struct word adb_words[] = {
@@ -168,6 +174,7 @@ void vmm_options_usage(FILE *to)
 	      "                        or " VMM_VSOCK_LINUX_NODE "; with the former also\n"
 	      "  --adb auto|on|off     be an emulator on 127.0.0.1:5555 or the next free pair\n"
 	      "  --adb-socket PATH     adb connect localfilesystem:PATH reaches the guest\n"
+	      "  --adb-transport vsock|pipe    pipe: by pipe:qemud:adb, without --vsock\n"
 	      "  --vsock-uds PATH      \"CONNECT <port>\" at PATH reaches the guest's port, and\n"
 	      "                        the guest reaches PATH_<port> at the host's port\n"
 	      "  --virtio-packed on|off    offer packed rings, default off\n"
@@ -463,6 +470,10 @@ static int virtio_option(struct vmm_config *cfg, int opt)
 		err = word_option(adb_words, "adb", optarg, &value);
 		cfg->adb = value;
 		return err;
+	case OPT_ADB_TRANSPORT:
+		err = word_option(adb_transport_words, "adb-transport", optarg, &value);
+		cfg->adb_transport = value;
+		return err;
 	case OPT_ADB_SOCKET:
 		return socket_option(&cfg->adb_socket, "adb-socket", optarg);
 	case OPT_VIRTIO_PACKED:
@@ -575,17 +586,23 @@ static int one_option(struct vmm_config *cfg, int opt)
 	return ret;
 }
 
-/* What needs the host's ends of the guest's streams. */
+/* How clients of adb get to the guest, and what needs the guest's streams. */
 static int adb_check(struct vmm_config *cfg)
 {
-	bool wanted = cfg->adb == VMM_ADB_ON || cfg->adb_socket || cfg->vsock_uds;
+	bool by_pipe = cfg->adb_transport == VMM_ADB_BY_PIPE;
+	bool carried = by_pipe || cfg->vsock == VMM_VSOCK_ADB;
 
-	if (wanted && cfg->vsock != VMM_VSOCK_ADB)
-		return vmm_error(-EINVAL, "--%s needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE,
-				 cfg->adb == VMM_ADB_ON ? "adb" :
-				 cfg->adb_socket ? "adb-socket" : "vsock-uds");
+	if (by_pipe && cfg->pipe == VMM_PIPE_NONE)
+		return vmm_error(-EINVAL,
+				 "--adb-transport pipe needs a pipe, which is switched off");
+	if (cfg->vsock_uds && cfg->vsock != VMM_VSOCK_ADB)
+		return vmm_error(-EINVAL, "--vsock-uds needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE);
+	if ((cfg->adb == VMM_ADB_ON || cfg->adb_socket) && !carried)
+		return vmm_error(-EINVAL, "--%s needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE
+				 " or --adb-transport pipe",
+				 cfg->adb == VMM_ADB_ON ? "adb" : "adb-socket");
 	if (cfg->adb == VMM_ADB_AUTO)
-		cfg->adb = cfg->vsock == VMM_VSOCK_ADB ? VMM_ADB_ON : VMM_ADB_OFF;
+		cfg->adb = carried ? VMM_ADB_ON : VMM_ADB_OFF;
 	return 0;
 }
 

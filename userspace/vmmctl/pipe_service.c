@@ -3,7 +3,7 @@
  * Services of the goldfish pipe that are somebody else's: for each pipe that the
  * guest opens by one of the names on the command line, connects to the Unix
  * socket that goes with it and hands the connection to the kernel. After that
- * nothing of the pipe passes here.
+ * nothing of the pipe passes here. adb's own pipes go to pipe_adb.c.
  *
  * A service that does not accept at once is as good as none: the guest's pipe is
  * hung up.
@@ -19,11 +19,13 @@
 #include "vsock.h"
 
 #define SERVICE_EVENTS	64	/* taken in a row */
+#define SERVICE_ADB	"qemud:adb"
 
 /**
  * struct vmm_pipe_services - the services of one guest
  * @cfg: the command line
  * @loop: the main thread's loop
+ * @adb: the host's side of adb by pipe, or NULL
  * @fd: the kernel's file of services
  * @missed: services, by their place on the command line, that did not answer
  *	and of which the user was told
@@ -31,20 +33,21 @@
 struct vmm_pipe_services {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
+	struct vmm_pipe_adb *adb;
 	int fd;
 	bool missed[VMM_PIPE_SERVICES];
 };
 
 static const struct vmm_pipe_service *service_find(const struct vmm_config *cfg, const char *name)
 {
-	const struct vmm_pipe_service *service = cfg->services;
+	const struct vmm_pipe_service *service;
 
-	while (service->name_len != strlen(name) ||
-	       memcmp(service->name, name, service->name_len)) {
-		if (++service == cfg->services + cfg->n_services)
-			return NULL;
+	for (service = cfg->services; service < cfg->services + cfg->n_services; service++) {
+		if (service->name_len == strlen(name) &&
+		    !memcmp(service->name, name, service->name_len))
+			return service;
 	}
-	return service;
+	return NULL;
 }
 
 /* Told once: the guest may ask as often as it likes. */
@@ -65,6 +68,8 @@ static int service_connect(struct vmm_pipe_services *services,
 	const struct vmm_pipe_service *service = service_find(services->cfg, event->name);
 	int fd;
 
+	if (services->adb && !strcmp(event->name, SERVICE_ADB))
+		return vmm_pipe_adb_connect(services->adb);
 	if (!service)
 		return -ENOENT;
 	fd = vmm_unix_dial(service->path);
@@ -110,11 +115,11 @@ static int services_readable(void *arg)
 	return 0;
 }
 
-static int services_add(int fd, const struct vmm_pipe_service *service)
+static int services_add(int fd, const char *name, size_t len)
 {
 	struct vhost_goldfish_pipe_service arg = { 0 };
 
-	memcpy(arg.name, service->name, service->name_len);
+	memcpy(arg.name, name, len);
 	if (!ioctl(fd, VHOST_GOLDFISH_PIPE_ADD_SERVICE, &arg))
 		return 0;
 	if (errno == EEXIST)
@@ -132,33 +137,36 @@ static int services_open(struct vmm_pipe_services *services, int device_fd)
 		return vmm_error(errno, "%s has no services of other processes", VMM_PIPE_NODE);
 	if (fcntl(services->fd, F_SETFL, O_NONBLOCK))
 		return vmm_error(errno, "services of the pipe");
+	if (services->adb)
+		err = services_add(services->fd, SERVICE_ADB, strlen(SERVICE_ADB));
 	for (i = 0; i < services->cfg->n_services && !err; i++)
-		err = services_add(services->fd, &services->cfg->services[i]);
+		err = services_add(services->fd, services->cfg->services[i].name,
+				   services->cfg->services[i].name_len);
 	return err ? err : vmm_loop_add(services->loop, services->fd, services_readable, services);
 }
 
 /**
  * vmm_pipe_services_open - offer what the command line names
- * @cfg: the command line
- * @loop: the main thread's loop
+ * @vm: has no board yet
  * @device_fd: the kernel's device, owned by us
  * @services: filled; NULL if the command line names nothing
  *
  * Return: 0, or -errno
  */
-int vmm_pipe_services_open(const struct vmm_config *cfg, struct vmm_loop *loop, int device_fd,
+int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
 			   struct vmm_pipe_services **services)
 {
 	int err;
 
 	*services = NULL;
-	if (!cfg->n_services)
+	if (!vm->cfg->n_services && !vm->pipe_adb)
 		return 0;
 	*services = calloc(1, sizeof(**services));
 	if (!*services)
 		return vmm_error(ENOMEM, "services of the pipe");
-	(*services)->cfg = cfg;
-	(*services)->loop = loop;
+	(*services)->cfg = vm->cfg;
+	(*services)->loop = vm->loop;
+	(*services)->adb = vm->pipe_adb;
 	err = services_open(*services, device_fd);
 	if (err) {
 		vmm_pipe_services_close(*services);

@@ -79,7 +79,8 @@ static int vm_fill(struct vmm_vm *vm)
 
 /**
  * vmm_vm_create - make a VM with RAM, vCPUs and interrupt controller
- * @vm: @cfg, @loop, @console, @stats, @vsock_host and @window are set, all else is zero
+ * @vm: @cfg, @loop, @console, @stats, @vsock_host, @pipe_adb and @window are
+ *	set, all else is zero
  *
  * Return: 0, or -errno with nothing left behind
  */

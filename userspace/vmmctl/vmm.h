@@ -38,6 +38,7 @@ struct vmm_device;
 struct vmm_loop;
 struct vmm_console;
 struct vmm_stats;
+struct vmm_pipe_adb;
 struct vmm_vsock_host;
 
 /* ---- options.c: the command line ---- */
@@ -48,6 +49,7 @@ enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
+enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
 
 /* Disks of a guest, and queues of one. */
 #define VMM_DISKS	16
@@ -182,6 +184,7 @@ struct vmm_pipe_service {
  * @vsock_cid: the guest's address there
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
  * @adb: whether the adb server's ports are ours; not AUTO once it is parsed
+ * @adb_transport: how clients of adb get to the guest
  * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
  * @virtio_packed: offer packed rings
  * @stats: report a snapshot at the end and at SIGUSR1
@@ -218,6 +221,7 @@ struct vmm_config {
 	u32 vsock_cid;
 	const char *vsock_uds;
 	enum vmm_adb_mode adb;
+	enum vmm_adb_transport adb_transport;
 	const char *adb_socket;
 	bool virtio_packed;
 	bool stats;
@@ -442,6 +446,7 @@ enum vmm_end {
  * @console: the terminal, or NULL; outlives the VM
  * @stats: where snapshots go, or NULL; outlives the VM
  * @vsock_host: the host's ends of vsock streams, or NULL; outlives the VM
+ * @pipe_adb: the host's side of adb by pipe, or NULL; the same
  * @kvm_fd: /dev/kvm
  * @fd: the VM
  * @gic_fd: the interrupt controller, a KVM device
@@ -462,6 +467,7 @@ struct vmm_vm {
 	struct vmm_console *console;
 	struct vmm_stats *stats;
 	struct vmm_vsock_host *vsock_host;
+	struct vmm_pipe_adb *pipe_adb;
 	int kvm_fd;
 	int fd;
 	int gic_fd;
@@ -604,7 +610,7 @@ int vmm_pipe_open_node(void);
 
 struct vmm_pipe_services;
 
-int vmm_pipe_services_open(const struct vmm_config *cfg, struct vmm_loop *loop, int device_fd,
+int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
 			   struct vmm_pipe_services **services);
 void vmm_pipe_services_close(struct vmm_pipe_services *services);
 

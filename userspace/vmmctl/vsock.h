@@ -3,7 +3,7 @@
  * The host's ends of the guest's vsock streams: who may connect, and what is
  * asked of the kernel's device for it (vsock_host.c), where clients arrive
  * (vsock_listen.c), Unix sockets (vsock_unix.c), and what adb expects of an
- * emulator (adb.c).
+ * emulator (adb.c), be it by vsock or by the goldfish pipe (pipe_adb.c).
  *
  * All of it runs in the main thread's loop and nothing in it blocks. Data never
  * comes by here: a stream's socket is handed to the kernel.
@@ -112,5 +112,11 @@ void vmm_adb_notify(struct vmm_adb *adb);
 bool vmm_adb_tick(struct vmm_adb *adb);
 size_t vmm_adb_notice(char *text, unsigned int port);
 unsigned int vmm_adb_server_port(const char *value);
+
+/* ---- pipe_adb.c: adb by the goldfish pipe ---- */
+
+struct vmm_pipe_adb *vmm_pipe_adb_open(const struct vmm_config *cfg, struct vmm_loop *loop);
+void vmm_pipe_adb_close(struct vmm_pipe_adb *a);
+int vmm_pipe_adb_connect(struct vmm_pipe_adb *a);
 
 #endif /* VSOCK_H */

@@ -277,6 +277,26 @@ static void vsock_is_read(void)
 	tap_equal(cfg.adb, VMM_ADB_OFF);
 }
 
+static void adb_transport_is_read(void)
+{
+	static const char *const by_pipe[] = {
+		"run", "--kernel=I", "--adb-transport=pipe", "--adb-socket=A", NULL
+	};
+	static const char *const both[] = {
+		"run", "--kernel=I", "--adb-transport", "pipe", "--vsock=3", "--vsock-uds=U",
+		"--adb=off", NULL
+	};
+	struct vmm_config cfg;
+
+	tap_equal(parse(&cfg, by_pipe), 0);
+	tap_equal(cfg.adb_transport, VMM_ADB_BY_PIPE);
+	tap_equal(cfg.adb, VMM_ADB_ON);
+	tap_check(!strcmp(cfg.adb_socket, "A"));
+	tap_equal(parse(&cfg, both), 0);
+	tap_equal(cfg.adb, VMM_ADB_OFF);
+	tap_equal(cfg.vsock, VMM_VSOCK_ADB);
+}
+
 static void pipe_services_are_read(void)
 {
 	static const char *const words[] = {
@@ -369,6 +389,9 @@ static const char *const refused[][MAX_ARGS] = {
 	{ "run", "--kernel", "I", "--vsock", "3,dev=/dev/null", NULL },
 	{ "run", "--kernel", "I", "--vsock", "3dev=/dev/vhost-vsock", NULL },
 	{ "run", "--kernel", "I", "--adb", "on", NULL },
+	{ "run", "--kernel", "I", "--adb-transport", "usb", NULL },
+	{ "run", "--kernel", "I", "--adb-transport", "pipe", "--pipe", "none", NULL },
+	{ "run", "--kernel", "I", "--adb-transport", "pipe", "--vsock-uds", "S", NULL },
 	{ "run", "--kernel", "I", "--adb", "maybe", "--vsock", "3", NULL },
 	{ "run", "--kernel", "I", "--vsock", "3,dev=/dev/vhost-vsock", "--adb", "on", NULL },
 	{ "run", "--kernel", "I", "--vsock", "3,dev=/dev/vhost-vsock", "--adb-socket", "S", NULL },
@@ -402,6 +425,7 @@ static const struct tap_case cases[] = {
 	{ "wrong devices are refused", wrong_devices_are_refused },
 	{ "small virtio devices are read", small_devices_are_read },
 	{ "vsock and adb are read", vsock_is_read },
+	{ "how adb gets to the guest is read", adb_transport_is_read },
 	{ "services of the pipe are read", pipe_services_are_read },
 	{ "many services of the pipe are read", as_many_services_as_there_may_be },
 	{ "dtb, doctor and help are read", other_commands_are_read },

@@ -80,6 +80,8 @@ int guest_remote(void);
 int guest_ring(void);
 /* Tests of DMA, with goldfish_dma.ko instead of the stock driver. */
 int guest_dma(void);
+/* Serves adb by pipe with the adbd that listens at @port; never returns. */
+int guest_adb(unsigned int port);
 int guest_demo(void);
 int guest_bench(unsigned int rounds);
 /* Against pipe_peer's services in the host: echo, sink, parse, and ring-... */

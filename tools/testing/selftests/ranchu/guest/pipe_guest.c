@@ -6,6 +6,7 @@
  *	pipe_guest remote		the same, of services that the host has
  *	pipe_guest ring			the same, of those behind shared rings
  *	pipe_guest dma			the same, of DMA, with goldfish_dma.ko
+ *	pipe_guest adb PORT		adb by pipe, for the adbd that listens there
  *	pipe_guest demo			moves data; marks each phase on the console
  *	pipe_guest bench [ROUNDS]	time per operation
  *	pipe_guest stream [ROUNDS]	the same, of services that the host has
@@ -186,7 +187,7 @@ unsigned int guest_many_pipes(unsigned int count)
 static int print_usage(void)
 {
 	fputs("usage: pipe_guest test | remote | ring | dma | demo | bench [ROUNDS] |\n"
-	      "       stream [ROUNDS] | pipes COUNT\n",
+	      "       stream [ROUNDS] | pipes COUNT | adb PORT\n",
 	      stderr);
 	return 2;
 }
@@ -219,6 +220,8 @@ int main(int argc, char **argv)
 		return guest_bench(number ? number : 2);
 	if (!strcmp(argv[1], "stream"))
 		return guest_stream_bench(number ? number : 2);
+	if (!strcmp(argv[1], "adb") && number)
+		return guest_adb(number);
 	if (!strcmp(argv[1], "pipes") && number)
 		return open_many(number);
 	return print_usage();
