@@ -20,6 +20,7 @@ sed -n 's/^\(.*\(sender\|receiver\)\)$/# \1/p' "$console"
 appears 2 'receiver$' && printed '^GUEST-EXIT: 0$'
 result iperf3 $?
 kill $iperf_pid
+sed 's/^/# iperf3 -s: /' /tmp/iperf
 
 # qsd EXPORT...: qemu-storage-daemon, with the image /tmp/q.
 qsd() {
@@ -56,9 +57,9 @@ refuses "nobody serves /tmp/none" --vhost-user blk,socket=/tmp/none &&
 result missing_servers_are_said $?
 
 # All of the map is there: what was written is the kernel's, not the process's.
-qemu-img create -q -f qcow2 -o preallocation=metadata /tmp/q 48M
+qemu-img create -q -f qcow2 -o preallocation=metadata /tmp/q 16M
 qsd_socket
-guest "load disk:vda mark:begin read:vda:8 mark:end" --cpus 2 --no-reboot \
+guest "load disk:vda mark:begin read:vda:2 mark:end" --cpus 2 --no-reboot \
 	--vhost-user blk,socket=/tmp/qsd --stats=/tmp/stats --stats-at MARK
 kill $qsd_pid
 wait $qsd_pid
@@ -130,7 +131,7 @@ result user_mode_network_by_passt $?
 
 # ---- nine devices at once ----
 
-truncate -s 32M /tmp/a /tmp/b /tmp/c
+truncate -s 16M /tmp/a /tmp/b /tmp/c
 tunctl -t tap1 > /dev/null
 qsd_socket
 share
@@ -160,7 +161,7 @@ modprobe vduse && modprobe vhost_vdpa && qsd type=vduse-blk,name=vduse0 &&
 	waits_until [ -e /dev/vduse/vduse0 ] && vdpa dev add name vduse0 mgmtdev vduse &&
 	waits_until [ -e /dev/vhost-vdpa-0 ]
 [ $? -eq 0 ] || sed 's/^/# qsd: /' /tmp/qsd.log
-guest "load disk:vda rebind:virtio_blk:5 read:vda:8" --cpus 2 --no-reboot --vdpa dev=/dev/vhost-vdpa-0
+guest "load disk:vda rebind:virtio_blk:5 read:vda:2" --cpus 2 --no-reboot --vdpa dev=/dev/vhost-vdpa-0
 vdpa dev del vduse0
 kill $qsd_pid
 wait $qsd_pid
