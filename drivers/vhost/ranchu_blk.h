@@ -55,7 +55,7 @@ struct blk_transfer {
  * @vring: the shared part
  * @free: requests to be used
  * @n_requests: how many there are
- * @lock: protects @done and @flying
+ * @lock: protects @done and @flying, which who waits reads without
  * @done: requests that the image has completed
  * @flying: requests that it has yet to complete
  * @landed: woken when @flying becomes 0

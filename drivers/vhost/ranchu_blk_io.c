@@ -27,7 +27,8 @@ static void io_complete(struct kiocb *iocb, long result)
 	spin_lock_irqsave(&ring->lock, flags);
 	list_add_tail(&transfer->req.node, &ring->done);
 	ranchu_vring_request(ring->vring);
-	if (!--ring->flying)
+	WRITE_ONCE(ring->flying, ring->flying - 1);
+	if (!ring->flying)
 		wake_up(&ring->landed);
 	spin_unlock_irqrestore(&ring->lock, flags);
 }
@@ -79,13 +80,13 @@ static ssize_t io_submit(struct blk_transfer *transfer, int ki_flags)
 		return io_call(transfer);
 	/* It may be completed before we hear that it was queued. */
 	spin_lock_irq(&ring->lock);
-	ring->flying++;
+	WRITE_ONCE(ring->flying, ring->flying + 1);
 	spin_unlock_irq(&ring->lock);
 	ret = io_call(transfer);
 	if (ret == -EIOCBQUEUED)
 		return ret;
 	spin_lock_irq(&ring->lock);
-	ring->flying--;
+	WRITE_ONCE(ring->flying, ring->flying - 1);
 	spin_unlock_irq(&ring->lock);
 	return ret;
 }
