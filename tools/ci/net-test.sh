@@ -22,7 +22,7 @@ if [ "$PART" = user ]; then
 	libvhost=$(tools/lab/libvhost.sh)
 	make -s -C tools/testing/vhost_user "CROSS_COMPILE=$(cross_prefix arm64)" \
 		"LIBVHOST=$libvhost" "OUTPUT=$RANCHU_BUILD/arm64/vhost_user"
-	cp "$RANCHU_BUILD/arm64/vhost_user/vhost_user_rng" "$OVERLAY/bin/"
+	cp "$RANCHU_BUILD/arm64/vhost_user/vhost_user_rng" tools/lab/host-passt "$OVERLAY/bin/"
 fi
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	virtio_mmio virtio_net virtio_blk virtio-rng crc32c_generic ext4 \

@@ -116,12 +116,7 @@ guest "load random:65536" --cpus 1 --no-reboot --vhost-user rng,socket=/tmp/rng
 printed '^random: virtio_rng.*, 65[56][0-9][0-9] of 65536 packed' && printed '^GUEST-EXIT: 0$'
 result random_numbers_by_libvhost_user $?
 
-# passt changes its root, which it cannot do where that is the initial RAM disk.
-mkdir /root-of-its-own
-mount -o rbind / /root-of-its-own
-echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range
-chroot /root-of-its-own passt -f --vhost-user -s /tmp/passt -4 -i tap0 -a 10.0.2.15 -n 24 -g 10.0.2.2 \
-	--map-host-loopback 10.0.2.2 --runas 0 > /tmp/passt.log 2>&1 &
+host-passt /tmp/passt tap0 > /tmp/passt.log 2>&1 &
 passt_pid=$!
 waits_until [ -S /tmp/passt ]
 guest "load up in:4000000 out:4000000" --cpus 2 --no-reboot --vhost-user net,socket=/tmp/passt

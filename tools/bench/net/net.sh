@@ -22,8 +22,10 @@ stage_net() {
 	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" "$NET/net_host.sh" "$stage/bench/"
 	echo 'exec dd of=/dev/null bs=64k 2> /dev/null' > "$stage/bench/sink"
 	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
-	cp "$b/vmmctl/vmmctl" "$stage/bin/"
-	"$RANCHU_TOP/tools/lab/program.sh" "$stage" qemu-system-aarch64 passt
+	cp "$b/vmmctl/vmmctl" "$RANCHU_TOP/tools/lab/host-passt" "$stage/bin/"
+	# Of two releases, each with its own C library.
+	"$RANCHU_TOP/tools/lab/program.sh" "$stage" passt
+	"$RANCHU_TOP/tools/lab/program.sh" "$stage/qemu" qemu-system-aarch64
 	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$stage/bench/guest.cpio" "$OUT/net/net_guest"
 	"$RANCHU_TOP/tools/lab/guest-modules.sh" "$stage/bench/guest.cpio" virtio_mmio virtio_net
 }

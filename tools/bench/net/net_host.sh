@@ -38,19 +38,16 @@ nc -ll -p 7003 -e cat &
 guest vhost-net --net tap=tap0
 sed 's/^/NET-STATS /' /tmp/stats-vhost-net
 
-# passt changes its root, which it cannot do where that is the initial RAM disk.
-mkdir /root-of-its-own
-mount -o rbind / /root-of-its-own
-echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range
-chroot /root-of-its-own passt -f --vhost-user -s /tmp/passt -4 -i tap0 -a 10.0.2.15 -n 24 -g 10.0.2.2 \
-	--map-host-loopback 10.0.2.2 --runas 0 > /tmp/passt.log 2>&1 &
+host-passt /tmp/passt tap0 > /tmp/passt.log 2>&1 &
 until [ -S /tmp/passt ] || ! kill -0 $!; do
 	usleep 100000
 done
 guest passt --vhost-user net,socket=/tmp/passt
 
-qemu-system-aarch64 -M virt,gic-version=3 -cpu host -accel kvm -nodefaults \
+LIBRARIES=/qemu/lib/aarch64-linux-gnu:/qemu/usr/lib/aarch64-linux-gnu
+/qemu/lib/ld-linux-aarch64.so.1 --library-path $LIBRARIES /qemu/bin/qemu-system-aarch64 \
+	-M virt,gic-version=3 -cpu host -accel kvm -nodefaults \
 	-display none -smp 1 -m 512M -kernel Image -initrd guest.cpio -no-reboot \
 	-append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$RUN qemu-user $ROUNDS\"" \
-	-serial stdio -netdev user,id=n -device virtio-net-pci,netdev=n </dev/null 2>&1 | watch
+	-serial stdio -netdev user,id=n -device virtio-net-pci,netdev=n,romfile= </dev/null 2>&1 | watch
 [ ! -e /tmp/failed ]

@@ -132,7 +132,7 @@ bench_stream() {
 	stage_stream
 	rm -f "$OUT/stream.log"
 	long_step "measuring streams in the lab" "$OUT/stream.log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --host arm64 --icount --timeout 900 \
+		"$RANCHU_TOP/tools/lab/run.sh" --host arm64 --icount --timeout 2400 \
 		--overlay "$OUT/stage-stream" -- sh /bench/stream_host.sh ||
 		missing=$((missing + 1))
 	read_log stream
