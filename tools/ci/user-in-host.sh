@@ -20,7 +20,6 @@ sed -n 's/^\(.*\(sender\|receiver\)\)$/# \1/p' "$console"
 appears 2 'receiver$' && printed '^GUEST-EXIT: 0$'
 result iperf3 $?
 kill $iperf_pid
-sed 's/^/# iperf3 -s: /' /tmp/iperf
 
 # qsd EXPORT...: qemu-storage-daemon, with the image /tmp/q.
 qsd() {
