@@ -193,6 +193,11 @@ static const struct ranchu_vhost_ioctl blk_ioctls[] = {
 
 static void blk_released(struct ranchu_vhost *vhost)
 {
+	unsigned int i;
+
+	/* Prepared for a start that failed: such a ring was never stopped. */
+	for (i = 0; i < vhost->n_vrings; i++)
+		ranchu_blk_stopped(&vhost->vrings[i]);
 	blk_drop_image(ranchu_blk_of(vhost));
 }
 
