@@ -120,7 +120,9 @@ static int accept_one(const char *path)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strncpy(at.sun_path, path, sizeof(at.sun_path) - 1);
+	if (strlen(path) >= sizeof(at.sun_path))
+		rng_panic(NULL, "too long a path");
+	memcpy(at.sun_path, path, strlen(path));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 1))
 		rng_panic(NULL, "cannot listen");
 	return accept(fd, NULL, NULL);
