@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make check: runs every step below, or those named as arguments, and ends with
+# make check: runs the steps below, or those named as arguments, and ends with
 # one line that counts the results of all. A step that cannot run has failed.
 #
 # Two lanes each take the next step that nobody has, or one where there is one CPU
@@ -43,6 +43,9 @@ STEPS=(
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 )
+
+# Run when named only: with it the whole takes more than an hour on two CPUs.
+WHEN_NAMED=" user "
 
 gate() {
 	echo "1..1"
@@ -118,7 +121,7 @@ known=" "
 for step in "${STEPS[@]}"; do
 	read -r name command <<<"$step"
 	known+="$name "
-	if [ $# -eq 0 ] || [[ " $* " == *" $name "* ]]; then
+	if { [ $# -eq 0 ] && [[ $WHEN_NAMED != *" $name "* ]]; } || [[ " $* " == *" $name "* ]]; then
 		echo "$name $command"
 	fi
 done > "$LOGS/queue"
