@@ -52,7 +52,7 @@ planted() {
 	rm -rf "$dir"
 	mkdir -p "$dir/ranchu"
 	cp "$HERE"/../../drivers/virt/ranchu/*.[ch] "$dir/ranchu/"
-	sed -i 's/len - 1 > region->last - addr/false/' "$dir/ranchu/vq.h"
+	sed -i 's/(u64)len - 1 > last - offset/false/' "$dir/ranchu/vq.h"
 	! cmp -s "$dir/ranchu/vq.h" "$HERE/../../drivers/virt/ranchu/vq.h" || return 1
 	make -s -C "$HERE" "O=$dir" "ENGINE_DIR=$dir/ranchu" "$dir/vq_split" || return 1
 	! fuzz "$dir/vq_split" vq_split "$dir/work" 60 || return 1
