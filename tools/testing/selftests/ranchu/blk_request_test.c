@@ -14,6 +14,7 @@
 #include <kselftest_harness.h>
 
 #include "blk_driver.h"
+#include "counts.h"
 
 #define IMAGE_SIZE	(1u << 20)
 #define SECTORS		(IMAGE_SIZE / BD_SECTOR)
@@ -293,6 +294,33 @@ TEST_F(request, wrong_user)
 	fd = open(BD_PATH, O_RDWR | O_CLOEXEC);
 	EXPECT_EQ(-EPERM, __bd_set_backend(fd, dev->image, 0, 512));
 	close(fd);
+}
+
+/* Without a memory table a ring is prepared, and does not start. */
+static int fail_to_start(int image)
+{
+	struct vhost_vring_state num = { .index = 0, .num = 8 };
+	int fd = open(BD_PATH, O_RDWR | O_CLOEXEC);
+	int running = 1, ret;
+
+	ret = __vq_ioctl(fd, VHOST_SET_OWNER, NULL) ?:
+	      __bd_set_backend(fd, image, 0, 512) ?:
+	      __vq_ioctl(fd, VHOST_SET_VRING_NUM, &num) ?:
+	      __vq_ioctl(fd, VHOST_RANCHU_BLK_SET_RUNNING, &running);
+	close(fd);
+	return ret;
+}
+
+TEST_F(request, a_failed_start_leaves_nothing)
+{
+	struct counts before;
+	int i;
+
+	EXPECT_EQ(-EFAULT, fail_to_start(self->dev.image));
+	counts_take(&before);
+	for (i = 0; i < 400; i++)
+		ASSERT_EQ(-EFAULT, fail_to_start(self->dev.image));
+	EXPECT_TRUE(counts_return(&before, 200));
 }
 
 TEST_HARNESS_MAIN
