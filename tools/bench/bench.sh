@@ -170,10 +170,15 @@ csv_of() {
 	done
 }
 
+# plain_log LOG: without what a serial line adds.
+plain_log() {
+	tr -d '\r' < "$1" > "$1.unix"
+	mv "$1.unix" "$1"
+}
+
 # read_log RUN: makes RUN-guest.csv of RUN.log.
 read_log() {
-	tr -d '\r' < "$OUT/$1.log" > "$OUT/$1.log.unix"
-	mv "$OUT/$1.log.unix" "$OUT/$1.log"
+	plain_log "$OUT/$1.log"
 	awk -f "$HERE/pipe_guest.awk" "$OUT/$1.log" > "$OUT/$1-guest.csv"
 }
 
@@ -330,8 +335,7 @@ bench_adb() {
 	long_step "measuring adb in the lab" "$log" \
 		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 2700 \
 		--overlay "$OUT/stage-adb" -- sh /bench/adb_host.sh || missing=$((missing + 1))
-	tr -d '\r' < "$log" > "$log.unix"
-	mv "$log.unix" "$log"
+	plain_log "$log"
 	csv_adb "$log" > "$OUT/adb.csv"
 	table_adb
 

@@ -124,8 +124,7 @@ bench_blk() {
 	long_step "measuring disks in the lab" "$log" \
 		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 1500 \
 		--overlay "$OUT/stage-blk" -- sh /bench/blk_host.sh || missing=$((missing + 1))
-	tr -d '\r' < "$log" > "$log.unix"
-	mv "$log.unix" "$log"
+	plain_log "$log"
 	csv_blk "$log" > "$OUT/blk.csv"
 	table_blk
 	bench_net

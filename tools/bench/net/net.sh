@@ -64,8 +64,7 @@ bench_net() {
 	long_step "measuring networks in the lab" "$log" \
 		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 1500 \
 		--overlay "$OUT/stage-net" -- sh /bench/net_host.sh || missing=$((missing + 1))
-	tr -d '\r' < "$log" > "$log.unix"
-	mv "$log.unix" "$log"
+	plain_log "$log"
 	table_net
 	read -r NET_EXITS NET_OPS < <(virtio_exits NET "$NET_KERNEL" "$log")
 }
