@@ -139,10 +139,21 @@ done
 wait
 set +m
 
-echo
-# A step without a result was not run to its end, by whatever accident.
+# What failed comes again at the end, where one looks first: the results, and how
+# the step's log ended if it was broken off.
 for name in $steps; do
+	# A step without a result was not run to its end, by whatever accident.
 	[ -s "$LOGS/$name.result" ] || echo "0 1 0 0 0" > "$LOGS/$name.result"
+	read -r _ failed _ < "$LOGS/$name.result"
+	[ "$failed" -ne 0 ] || continue
+	echo "# ---- $name failed"
+	grep -a -B 6 '^ *not ok' "$LOGS/$name.log" | cut -c -300 | tail -n 40 || true
+	echo "# ---- the end of its log"
+	tail -n 15 "$LOGS/$name.log" | cut -c -300 || true
+done
+
+echo
+for name in $steps; do
 	echo "$name $(cat "$LOGS/$name.result")"
 done | awk '
 	BEGIN { print "step           passed failed skipped   wall    cpu" }
