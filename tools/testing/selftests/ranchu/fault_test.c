@@ -200,25 +200,36 @@ static int op_vs_anew(struct rig *rig)
 }
 
 /* A stream's data comes out at the socket, or the stream is reset. */
-static int op_vs_data(struct rig *rig)
+static int send_data(struct rig *rig, size_t size)
 {
 	struct vs_packet packet = vs_packet_of(&rig->vs, STAGES_PORT, STAGES_PORT,
 					       VIRTIO_VSOCK_OP_RW);
-	char data[1000];
+	char data[VQ_PAGE * 2];
 	unsigned int i;
 
 	packet.buf_alloc = VS_BUF_ALLOC;
-	packet.len = sizeof(data);
-	memset(data, 1, sizeof(data));
-	vs_send(&rig->vs, &packet, data, sizeof(data));
+	packet.len = size;
+	memset(data, 1, size);
+	vs_send(&rig->vs, &packet, data, size);
 	for (i = 0; i < TURNS; i++) {
 		if (vs_readable(rig->ends[1], 0))
-			return recv(rig->ends[1], data, sizeof(data), 0) > 0 ? 0 : -ENOMEM;
+			return recv(rig->ends[1], data, size, 0) > 0 ? 0 : -ENOMEM;
 		if (vs_try_get(&rig->vs, &packet) && packet.op == VIRTIO_VSOCK_OP_RST)
 			return -ENOMEM;
 		usleep(1000);
 	}
 	return -ETIMEDOUT;
+}
+
+static int op_vs_data(struct rig *rig)
+{
+	return send_data(rig, 1000);
+}
+
+/* More than is served in the vCPU. */
+static int op_vs_bulk(struct rig *rig)
+{
+	return send_data(rig, VQ_PAGE * 2);
 }
 
 /* ---- of the pipe ---- */
@@ -551,21 +562,23 @@ static const struct op ops[] = {
 
 	IOCTL(VQ, OWNED, VHOST_RANCHU_TEST_SET_MODE),
 	IOCTL(VQ, OPENED, VHOST_RANCHU_TEST_GET_STATS),
-	OP(VQ, RUNNING, "a chain", op_echo, .where = FAULTS_WORKERS, .needs_nothing = true),
+	OP(VQ, RUNNING, "a chain", op_echo, .where = FAULTS_GUEST, .needs_nothing = true),
 
 	OP(BLK, OWNED, "SET_BACKEND", op_blk_backend),
 	IOCTL(BLK, RUNNING, VHOST_RANCHU_BLK_GET_INFO),
 	IOCTL(BLK, RUNNING, VHOST_RANCHU_BLK_RESIZE, .needs_nothing = true),
-	OP(BLK, RUNNING, "a read", op_blk_read, .where = FAULTS_WORKERS, .needs_nothing = true),
-	OP(BLK, RUNNING, "a write", op_blk_write, .where = FAULTS_WORKERS, .needs_nothing = true),
+	OP(BLK, RUNNING, "a read", op_blk_read, .where = FAULTS_GUEST, .needs_nothing = true),
+	OP(BLK, RUNNING, "a write", op_blk_write, .where = FAULTS_GUEST, .needs_nothing = true),
 
 	OP(VSOCK, OWNED, "SET_GUEST_CID", op_cid),
 	OP(VSOCK, RUNNING, "CONNECT", op_connect),
 	OP(VSOCK, BUSY, "read of an event", op_vs_read),
 	OP(VSOCK, BUSY, "ATTACH", op_attach),
 	IOCTL(VSOCK, BUSY, VHOST_VSOCK_ADB_RESET_TRANSPORT, .needs_nothing = true),
-	OP(VSOCK, RUNNING, "a guest's request", op_vs_ask, .where = FAULTS_WORKERS),
-	OP(VSOCK, BUSY, "a guest's data", op_vs_data, .where = FAULTS_WORKERS,
+	OP(VSOCK, RUNNING, "a guest's request", op_vs_ask, .where = FAULTS_GUEST),
+	OP(VSOCK, BUSY, "a guest's data", op_vs_data, .where = FAULTS_GUEST,
+	   .before = op_attach, .undo = op_vs_anew),
+	OP(VSOCK, BUSY, "a guest's bulk", op_vs_bulk, .where = FAULTS_GUEST,
 	   .before = op_attach, .undo = op_vs_anew),
 
 	IOCTL(PIPE, OWNED, VHOST_GOLDFISH_PIPE_SET_WINDOW),
@@ -638,7 +651,7 @@ static bool try_fault(const struct op *op, unsigned int device, unsigned int n,
 	rig_make(&rig, device, op->stage);
 	if (op->before)
 		op->before(&rig);
-	if (op->where == FAULTS_WORKERS)
+	if (op->where == FAULTS_GUEST)
 		populate(rig.ring->mem);
 	faults_arm(op->where, n);
 	ret = run(op, &rig);

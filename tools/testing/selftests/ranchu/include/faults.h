@@ -11,7 +11,9 @@
 
 enum faults_where {
 	FAULTS_HERE,	/* in the thread that calls */
-	FAULTS_WORKERS,	/* in all others of the process; allocations only */
+	FAULTS_GUEST,	/* in all of the process: who serves a guest is one of them, the
+			 * worker or who rings the doorbell; allocations only
+			 */
 };
 
 /* Sets all up. Why it cannot, in a sentence; or NULL. */

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "faults.h"
@@ -110,7 +109,7 @@ const char *faults_missing(void)
 	return NULL;
 }
 
-/* Workers may fail to allocate, but a copy that fails is a lie of the guest's. */
+/* For a guest an allocation may fail, but a copy that fails is a lie of its own. */
 static void allow_usercopy(bool allowed)
 {
 	static int now = -1;
@@ -130,9 +129,9 @@ static void path_of(char *path, size_t size, const char *tid)
 	snprintf(path, size, "/proc/self/task/%s/fail-nth", tid);
 }
 
-/* Every thread of the process but this one: a worker is a thread of its owner. */
-static unsigned int for_workers(unsigned int (*fn)(const char *path, unsigned int n),
-				unsigned int n)
+/* A worker is a thread of its owner. */
+static unsigned int for_all(unsigned int (*fn)(const char *path, unsigned int n),
+			    unsigned int n)
 {
 	DIR *dir = opendir("/proc/self/task");
 	unsigned int sum = 0;
@@ -140,7 +139,7 @@ static unsigned int for_workers(unsigned int (*fn)(const char *path, unsigned in
 	char path[300];
 
 	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || atoi(entry->d_name) == syscall(SYS_gettid))
+		if (entry->d_name[0] == '.')
 			continue;
 		path_of(path, sizeof(path), entry->d_name);
 		sum += fn(path, n);
@@ -184,7 +183,7 @@ void faults_arm(enum faults_where where, unsigned int n)
 	if (where == FAULTS_HERE)
 		armed = arm("/proc/thread-self/fail-nth", n);
 	else
-		armed = for_workers(arm, n);
+		armed = for_all(arm, n);
 	if (!armed)
 		pipe_die("fail-nth: nobody is armed");
 }
@@ -193,5 +192,5 @@ bool faults_disarm(enum faults_where where)
 {
 	if (where == FAULTS_HERE)
 		return disarm("/proc/thread-self/fail-nth", 0);
-	return for_workers(disarm, 0);
+	return for_all(disarm, 0);
 }
