@@ -11,7 +11,7 @@ KCSAN=/sys/kernel/debug/kcsan
 GCOV=/sys/kernel/debug/gcov
 
 # Here each takes ten times as long; which pairs of ioctls, a seed says.
-export RANCHU_KILLS=20 RANCHU_FUZZ_PAIRS=12
+export RANCHU_KILLS=20 RANCHU_ORDERS=7 RANCHU_ROUNDS=30 RANCHU_FUZZ_PAIRS=12
 for word; do
 	shift
 	case $word in
