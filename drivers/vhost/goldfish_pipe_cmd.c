@@ -16,6 +16,12 @@
 
 #include "goldfish_pipe.h"
 
+/*
+ * Large arrays on the stack are __uninitialized: kernels that clear all stack
+ * variables would clear these for each command, and it shows. Only elements that
+ * were written are read.
+ */
+
 /* Bytes moved by one command; the guest asks again for the rest. */
 #define PIPE_MAX_TRANSFER (2UL << 20)
 
@@ -142,8 +148,8 @@ static bool vec_fetch(struct pipe_vec *vec, const struct pipe *pipe,
 	const __le64 __user *gpas = command + GOLDFISH_PIPE_PTRS_OFFSET;
 	const __le32 __user *sizes =
 		command + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
-	__le64 gpa[PIPE_CHUNK];
-	__le32 size[PIPE_CHUNK];
+	__le64 gpa[PIPE_CHUNK] __uninitialized;
+	__le32 size[PIPE_CHUNK] __uninitialized;
 	unsigned int i;
 
 	if (!user_read_access_begin(command, GOLDFISH_PIPE_COMMAND_SIZE))
@@ -169,8 +175,8 @@ fault_outside:
 static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
 			 u32 first, u32 end, bool write)
 {
+	struct pipe_vec vec __uninitialized;
 	struct iov_iter iter;
-	struct pipe_vec vec;
 	ssize_t ret = -EINVAL;
 	unsigned int n;
 

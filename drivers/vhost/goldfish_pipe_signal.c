@@ -225,7 +225,8 @@ static unsigned int signal_pop(struct pipe_dev *dev,
 /* Fills the signal buffer. Returns entries written. Line lock held. */
 static u32 signal_fill_locked(struct pipe_dev *dev)
 {
-	struct goldfish_pipe_signal batch[SIGNAL_CHUNK];
+	/* As many are written to the guest as were popped, no more. */
+	struct goldfish_pipe_signal batch[SIGNAL_CHUNK] __uninitialized;
 	int idx = ranchu_mem_enter(&dev->mem);
 	u32 done = 0;
 
