@@ -92,8 +92,12 @@ static ssize_t shared_move(struct pipe_shared *shared, struct pipe_ring *ring,
 		u32 span = most - done, n;
 		u8 *at = memory + pipe_ring_at(ring, done, &span);
 
-		n = ring->produces ? copy_from_iter(at, span, iter) :
-				     copy_to_iter(at, span, iter);
+		/*
+		 * Where the bytes lie in our own memory is not the user's to say:
+		 * looking that memory up, as a copy's check does, is dear.
+		 */
+		n = ring->produces ? _copy_from_iter(at, span, iter) :
+				     _copy_to_iter(at, span, iter);
 		done += n;
 		if (n < span)
 			break;
