@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "vmm.h"
@@ -81,10 +83,26 @@ static void vcpu_exit(struct vmm_vcpu *vcpu)
 	}
 }
 
+/*
+ * Takes back the thread's restartable sequence, which the C library registers and
+ * nothing here uses: the kernel writes to it whenever a doorbell was served in the
+ * thread. The registered area has 32 bytes, whatever part of it has a meaning.
+ */
+static void vcpu_forget_rseq(void)
+{
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size)
+		syscall(SYS_rseq, area, __rseq_size < 32 ? 32 : __rseq_size,
+			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vmm_vcpu *vcpu = arg;
 	sigset_t kick;
+
+	vcpu_forget_rseq();
 
 	sigemptyset(&kick);
 	sigaddset(&kick, VCPU_KICK);
