@@ -31,8 +31,8 @@ static u32 signal_wake_of(u32 poll_bits)
 
 /*
  * Have it announced. A command of this very pipe in this very task (or an
- * interrupt that hit it) does so at its end; anybody else asks the worker,
- * which has the owner's mm.
+ * interrupt that hit it) does so at its end; anybody else has not the owner's mm
+ * and asks for it.
  */
 static void signal_announce(struct pipe *pipe, u32 wake)
 {

@@ -27,6 +27,7 @@ struct mm_struct;
 struct module;
 struct ranchu_doorbell;
 struct ranchu_mem_table;
+struct task_struct;
 struct vhost_task;
 
 /* ---- guest memory: mem.c, mem_table.c, mem_log.c ---- */
@@ -171,6 +172,11 @@ typedef void (*ranchu_ring_fn)(void *data, enum ranchu_ring how);
 
 bool ranchu_doorbell_supported(void);
 struct ranchu_doorbell *
+ranchu_doorbell_create(struct mm_struct *mm, struct ranchu_worker *worker,
+		       enum ranchu_serve serve, ranchu_ring_fn fn, void *data);
+int ranchu_doorbell_ring_in(struct ranchu_doorbell *doorbell,
+			    struct task_struct *task);
+struct ranchu_doorbell *
 ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 		       struct ranchu_worker *worker, enum ranchu_serve serve,
 		       ranchu_ring_fn fn, void *data);
@@ -186,19 +192,34 @@ void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
  * @RANCHU_LINE_RAISED: a batch is the guest's to read. Entered when publish()
  *	had something; left by the end of interrupt only, so a batch is never
  *	overwritten while the guest reads it.
+ * @RANCHU_LINE_PROMISED: the line is up, and the batch will be there before the
+ *	vCPU that takes the interrupt is in the guest again, if it is the one that
+ *	took the last. Left by the end of interrupt only.
+ * @RANCHU_LINE_KEPT: promised, and the vCPU that it was promised of has put the
+ *	batch there before it entered the guest.
+ * @RANCHU_LINE_LATE: promised, and somebody else has put it there. If the guest
+ *	has not seen it, this interrupt has been for nothing, and there will be
+ *	another.
  */
 enum ranchu_line_state {
 	RANCHU_LINE_IDLE,
 	RANCHU_LINE_RAISED,
+	RANCHU_LINE_PROMISED,
+	RANCHU_LINE_KEPT,
+	RANCHU_LINE_LATE,
 };
 
 /**
  * struct ranchu_line - a level-triggered interrupt line
- * @lock: protects @state, @call and @resample, and serialises @publish
+ * @lock: serialises @publish, and all changes of @state but promises
+ * @raise_lock: protects the changes of @state, @call, @resample, @promise and
+ *	@vcpu
  * @state: see enum ranchu_line_state
  * @call: raises the line; NULL for none
  * @resample: rings when the guest ends the interrupt; NULL if the VMM lowers
  *	the line itself and tells by ranchu_line_acked()
+ * @promise: rings in @vcpu when the line was raised before there is a batch
+ * @vcpu: the thread in which the guest last ended an interrupt, or NULL
  * @work: ranchu_line_request()'s
  * @worker: runs @work and foreign rings of @resample
  * @publish: put the next batch where the guest will look and say whether there
@@ -208,9 +229,12 @@ enum ranchu_line_state {
  */
 struct ranchu_line {
 	struct mutex lock;	/* see @lock above */
+	spinlock_t raise_lock;	/* see above */
 	enum ranchu_line_state state;
 	struct eventfd_ctx *call;
 	struct ranchu_doorbell *resample;
+	struct ranchu_doorbell *promise;
+	struct task_struct *vcpu;
 	struct ranchu_work work;
 	struct ranchu_worker *worker;
 	bool (*publish)(struct ranchu_line *line, bool ended);

@@ -40,14 +40,14 @@
 #if defined(RANCHU_TASK_WORK_ADD_EXPORTED) || !defined(MODULE)
 #define HAVE_TASK_WORK true
 
-static int thread_work_add(struct callback_head *work)
+static int thread_work_add(struct task_struct *task, struct callback_head *work)
 {
-	return task_work_add(current, work, TWA_RESUME);
+	return task_work_add(task, work, TWA_RESUME);
 }
 #else
 #define HAVE_TASK_WORK false
 
-static int thread_work_add(struct callback_head *work)
+static int thread_work_add(struct task_struct *task, struct callback_head *work)
 {
 	return -ESRCH;
 }
@@ -57,7 +57,7 @@ static int thread_work_add(struct callback_head *work)
 #define DOORBELL_QUEUED 0	/* @thread_work is on some thread's list */
 
 /**
- * struct ranchu_doorbell - one attached eventfd
+ * struct ranchu_doorbell - one attached eventfd, or one that only we ring
  * @refs: the attacher, @thread_work queued, @foreign queued
  * @flags: DOORBELL_QUEUED, atomic
  * @calls: calls of @fn that run, or are about to look whether they may
@@ -66,7 +66,7 @@ static int thread_work_add(struct callback_head *work)
  * @mm: the owner's, pinned as a struct only, for comparison
  * @worker: serves foreign rings
  * @serve: who serves the others
- * @file: the eventfd, held so that it cannot go away under @wait
+ * @file: the eventfd, held so that it cannot go away under @wait; or NULL
  * @ctx: the same
  * @wqh: the eventfd's wait queue
  * @wait: our entry there
@@ -107,14 +107,17 @@ static DEFINE_PER_CPU(bool, doorbell_signalling);
  * such a ring could cause the next signal, and so on: task works that breed
  * task works never let the thread go. So it counts as foreign.
  *
- * Context: process; no other eventfd is being signalled.
+ * Context: any; no other eventfd is being signalled.
  */
 void ranchu_eventfd_signal(struct eventfd_ctx *ctx)
 {
+	bool outer;
+
 	preempt_disable();
+	outer = __this_cpu_read(doorbell_signalling);
 	__this_cpu_write(doorbell_signalling, true);
 	eventfd_signal(ctx);
-	__this_cpu_write(doorbell_signalling, false);
+	__this_cpu_write(doorbell_signalling, outer);
 	preempt_enable();
 }
 EXPORT_SYMBOL_GPL(ranchu_eventfd_signal);
@@ -160,7 +163,9 @@ static void doorbell_thread_work(struct callback_head *work)
 	 * doorbell_ring().
 	 */
 	smp_mb__after_atomic();
-	doorbell_call(doorbell, RANCHU_RING_VCPU);
+	/* Another thread may have queued it, and this one may be through with its mm. */
+	doorbell_call(doorbell, current->mm == doorbell->mm ? RANCHU_RING_VCPU :
+							       RANCHU_RING_LOST);
 }
 
 static void doorbell_foreign_work(struct ranchu_work *work)
@@ -195,7 +200,7 @@ static void doorbell_ring(struct ranchu_doorbell *doorbell)
 		/* Queued and not yet run: that call sees what we rang for. */
 		if (test_and_set_bit(DOORBELL_QUEUED, &doorbell->flags))
 			goto out_put;
-		if (!thread_work_add(&doorbell->thread_work))
+		if (!thread_work_add(current, &doorbell->thread_work))
 			return;
 		/* The thread is past its last task work: it is exiting. */
 		clear_bit(DOORBELL_QUEUED, &doorbell->flags);
@@ -252,6 +257,68 @@ bool ranchu_doorbell_supported(void)
 EXPORT_SYMBOL_GPL(ranchu_doorbell_supported);
 
 /**
+ * ranchu_doorbell_create() - make a doorbell that no eventfd rings
+ * @mm: the owner's
+ * @worker: serves foreign rings; outlives the doorbell
+ * @serve: who serves the others
+ * @fn: as ranchu_doorbell_attach()
+ * @data: the same
+ *
+ * Context: may sleep.
+ * Return: the doorbell, for ranchu_doorbell_detach(), or -ENOMEM.
+ */
+struct ranchu_doorbell *
+ranchu_doorbell_create(struct mm_struct *mm, struct ranchu_worker *worker,
+		       enum ranchu_serve serve, ranchu_ring_fn fn, void *data)
+{
+	struct ranchu_doorbell *doorbell;
+
+	doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
+	if (!doorbell)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&doorbell->refs, 1);
+	doorbell->fn = fn;
+	doorbell->data = data;
+	mmgrab(mm);
+	doorbell->mm = mm;
+	doorbell->worker = worker;
+	doorbell->serve = serve;
+	init_task_work(&doorbell->thread_work, doorbell_thread_work);
+	ranchu_work_init(&doorbell->foreign, doorbell_foreign_work);
+	atomic_inc(&doorbell_count);
+	return doorbell;
+}
+EXPORT_SYMBOL_GPL(ranchu_doorbell_create);
+
+/**
+ * ranchu_doorbell_ring_in() - ring in another thread
+ * @doorbell: not being detached
+ * @task: a thread, the owner's or not any more
+ *
+ * Served before @task enters the guest or user mode again; it is not woken. If it
+ * is not the owner's then, the ring is lost.
+ *
+ * Context: any.
+ * Return:
+ * * 1: rung
+ * * 0: a call is still to come, in whichever thread
+ * * -ESRCH: @task is exiting
+ */
+int ranchu_doorbell_ring_in(struct ranchu_doorbell *doorbell, struct task_struct *task)
+{
+	if (test_and_set_bit(DOORBELL_QUEUED, &doorbell->flags))
+		return 0;
+	refcount_inc(&doorbell->refs);
+	if (!thread_work_add(task, &doorbell->thread_work))
+		return 1;
+	clear_bit(DOORBELL_QUEUED, &doorbell->flags);
+	/* Not the last one: who may ring has one. */
+	refcount_dec(&doorbell->refs);
+	return -ESRCH;
+}
+EXPORT_SYMBOL_GPL(ranchu_doorbell_ring_in);
+
+/**
  * ranchu_doorbell_attach() - have rings of an eventfd served
  * @fd: the eventfd, of the calling process
  * @mm: the owner's
@@ -284,26 +351,16 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 	file = eventfd_fget(fd);
 	if (IS_ERR(file))
 		return ERR_CAST(file);
-	doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
-	if (!doorbell) {
+	doorbell = ranchu_doorbell_create(mm, worker, serve, fn, data);
+	if (IS_ERR(doorbell)) {
 		fput(file);
-		return ERR_PTR(-ENOMEM);
+		return doorbell;
 	}
-	refcount_set(&doorbell->refs, 1);
-	doorbell->fn = fn;
-	doorbell->data = data;
-	mmgrab(mm);
-	doorbell->mm = mm;
-	doorbell->worker = worker;
-	doorbell->serve = serve;
 	doorbell->file = file;
 	/* Cannot fail: eventfd_fget() has made sure that it is one. */
 	doorbell->ctx = eventfd_ctx_fileget(file);
-	init_task_work(&doorbell->thread_work, doorbell_thread_work);
-	ranchu_work_init(&doorbell->foreign, doorbell_foreign_work);
 	init_waitqueue_func_entry(&doorbell->wait, doorbell_wake);
 	init_poll_funcptr(&doorbell->poll, doorbell_poll_queue);
-	atomic_inc(&doorbell_count);
 
 	if (vfs_poll(file, &doorbell->poll) & EPOLLIN) {
 		spin_lock_irqsave(&doorbell->wqh->lock, flags);
@@ -317,8 +374,8 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 EXPORT_SYMBOL_GPL(ranchu_doorbell_attach);
 
 /**
- * ranchu_doorbell_detach() - undo ranchu_doorbell_attach()
- * @doorbell: not used afterwards
+ * ranchu_doorbell_detach() - undo ranchu_doorbell_attach() or _create()
+ * @doorbell: not used afterwards; if it was made by _create(), nobody rings it
  *
  * On return the callback is not running and never runs again.
  *
@@ -329,14 +386,17 @@ void ranchu_doorbell_detach(struct ranchu_doorbell *doorbell)
 	u64 count;
 
 	/* After this nobody can ring. */
-	eventfd_ctx_remove_wait_queue(doorbell->ctx, &doorbell->wait, &count);
+	if (doorbell->file)
+		eventfd_ctx_remove_wait_queue(doorbell->ctx, &doorbell->wait, &count);
 	/* After this a queued call does nothing but drop its reference. */
 	WRITE_ONCE(doorbell->fn, NULL);
 	/* Pairs with smp_mb__after_atomic() in doorbell_call(). */
 	smp_mb();
 	wait_var_event(&doorbell->calls, !atomic_read(&doorbell->calls));
-	eventfd_ctx_put(doorbell->ctx);
-	fput(doorbell->file);
+	if (doorbell->file) {
+		eventfd_ctx_put(doorbell->ctx);
+		fput(doorbell->file);
+	}
 	doorbell_put(doorbell);
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_detach);

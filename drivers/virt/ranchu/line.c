@@ -6,26 +6,86 @@
  * announced. A VMM without an irqfd drives the line itself and tells us when
  * the guest has read the batch (ranchu_line_acked()).
  *
- * What there is to announce is the device's business (publish).
+ * What there is to announce is the device's business (publish). Publishing needs
+ * the owner's memory. Who has something to announce often has not, a socket's
+ * callback say, and waking the worker first would cost more than all the rest. So
+ * the line is raised there and then, and the vCPU that took the last interrupt is
+ * to publish before it enters the guest, which it must do to take this one: a
+ * promise. If another vCPU takes it, that one finds nothing, or perhaps
+ * something, and ends the interrupt; the end tells where it was, and if it is not
+ * sure that the guest has seen the batch, the line is raised again. Each raise
+ * has one end and there is one raise at a time, so nothing is lost.
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/ranchu.h>
+#include <linux/sched/task.h>
 
 #include <trace/events/ranchu.h>
 
 #include "ranchu_private.h"
 
-static void line_publish_locked(struct ranchu_line *line, bool ended, bool told)
+/*
+ * A vCPU takes no interrupt that comes after ranchu_doorbell_ring_in() without
+ * passing through its task works. KVM on other machines may hand a running vCPU an
+ * interrupt without stopping it.
+ */
+#define LINE_PROMISES IS_ENABLED(CONFIG_ARM64)
+
+/* Returns the state before. */
+static enum ranchu_line_state
+line_set_state(struct ranchu_line *line, enum ranchu_line_state idle,
+	       enum ranchu_line_state promised)
+{
+	enum ranchu_line_state was;
+
+	spin_lock_irq(&line->raise_lock);
+	was = line->state;
+	if (was == RANCHU_LINE_IDLE)
+		WRITE_ONCE(line->state, idle);
+	else if (was == RANCHU_LINE_PROMISED)
+		WRITE_ONCE(line->state, promised);
+	spin_unlock_irq(&line->raise_lock);
+	return was;
+}
+
+/* @as: what a promise becomes. Somebody may promise while we publish. */
+static void line_publish_locked(struct ranchu_line *line, bool ended, bool told,
+				enum ranchu_line_state as)
 {
 	lockdep_assert_held(&line->lock);
 	if (!line->publish(line, ended))
 		return;
-	WRITE_ONCE(line->state, RANCHU_LINE_RAISED);
+	if (line_set_state(line, RANCHU_LINE_RAISED, as) != RANCHU_LINE_IDLE)
+		return;
 	trace_ranchu_raise(line);
 	if (line->call && (line->resample || !told))
 		ranchu_eventfd_signal(line->call);
+}
+
+/*
+ * Before publish() looks for something new: a signaller that comes too late for
+ * it finds the line idle and raises it itself. Returns false if the batch stays,
+ * because the guest may have looked before it was there.
+ */
+static bool line_end_locked(struct ranchu_line *line, bool in_vcpu)
+{
+	struct task_struct *old = NULL;
+	bool seen;
+
+	spin_lock_irq(&line->raise_lock);
+	seen = line->state != RANCHU_LINE_LATE &&
+	       (line->state != RANCHU_LINE_KEPT || line->vcpu == current);
+	WRITE_ONCE(line->state, seen ? RANCHU_LINE_IDLE : RANCHU_LINE_RAISED);
+	if (LINE_PROMISES && in_vcpu && line->vcpu != current) {
+		old = line->vcpu;
+		line->vcpu = get_task_struct(current);
+	}
+	spin_unlock_irq(&line->raise_lock);
+	if (old)
+		put_task_struct(old);
+	return seen;
 }
 
 /* The guest has ended the interrupt; KVM has lowered the line. */
@@ -38,13 +98,49 @@ static void line_resampled(void *data, enum ranchu_ring how)
 	trace_ranchu_resample(line);
 	line->resampled(line);
 	mutex_lock(&line->lock);
-	/*
-	 * Before publish() looks for something new: a signaller that comes
-	 * too late for it finds the line idle and publishes by itself.
-	 */
-	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
-	line_publish_locked(line, true, false);
+	if (line_end_locked(line, how == RANCHU_RING_VCPU))
+		line_publish_locked(line, true, false, RANCHU_LINE_LATE);
+	else if (line->call)
+		ranchu_eventfd_signal(line->call);
 	mutex_unlock(&line->lock);
+}
+
+/* The line was raised; in the vCPU that is thought to take the interrupt. */
+static void line_promised(void *data, enum ranchu_ring how)
+{
+	struct ranchu_line *line = data;
+	enum ranchu_line_state state;
+
+	if (how == RANCHU_RING_LOST)
+		return;
+	mutex_lock(&line->lock);
+	state = READ_ONCE(line->state);
+	if (state == RANCHU_LINE_PROMISED || state == RANCHU_LINE_IDLE)
+		line_publish_locked(line, false, false,
+				    READ_ONCE(line->vcpu) == current ?
+				    RANCHU_LINE_KEPT : RANCHU_LINE_LATE);
+	mutex_unlock(&line->lock);
+}
+
+/* Returns true if what there is to announce will be announced. */
+static bool line_promise(struct ranchu_line *line)
+{
+	unsigned long flags;
+	bool done = false;
+
+	spin_lock_irqsave(&line->raise_lock, flags);
+	if (line->state != RANCHU_LINE_IDLE) {
+		/* Whoever ends the interrupt looks again, after this lock. */
+		done = line->resample;
+	} else if (line->vcpu && line->call && eventfd_signal_allowed() &&
+		   ranchu_doorbell_ring_in(line->promise, line->vcpu) >= 0) {
+		WRITE_ONCE(line->state, RANCHU_LINE_PROMISED);
+		trace_ranchu_raise(line);
+		ranchu_eventfd_signal(line->call);
+		done = true;
+	}
+	spin_unlock_irqrestore(&line->raise_lock, flags);
+	return done;
 }
 
 static void line_work(struct ranchu_work *work)
@@ -64,9 +160,12 @@ void ranchu_line_init(struct ranchu_line *line, struct ranchu_worker *worker,
 		      void (*resampled)(struct ranchu_line *line))
 {
 	mutex_init(&line->lock);
+	spin_lock_init(&line->raise_lock);
 	line->state = RANCHU_LINE_IDLE;
 	line->call = NULL;
 	line->resample = NULL;
+	line->promise = NULL;
+	line->vcpu = NULL;
 	ranchu_work_init(&line->work, line_work);
 	line->worker = worker;
 	line->publish = publish;
@@ -88,21 +187,72 @@ line_resample_get(struct ranchu_line *line, struct mm_struct *mm, int fd)
 				      line_resampled, line);
 }
 
-/* Connects the line anew, to nothing if both are NULL. */
-static void line_connect(struct ranchu_line *line, struct eventfd_ctx *call,
-			 struct ranchu_doorbell *resample)
+/* What a line is connected to. */
+struct line_ends {
+	struct eventfd_ctx *call;
+	struct ranchu_doorbell *resample;
+	struct ranchu_doorbell *promise;
+};
+
+static void line_ends_put(struct line_ends *ends)
 {
+	if (ends->promise)
+		ranchu_doorbell_detach(ends->promise);
+	if (ends->resample)
+		ranchu_doorbell_detach(ends->resample);
+	if (ends->call)
+		eventfd_ctx_put(ends->call);
+}
+
+static int line_ends_get(struct line_ends *ends, struct ranchu_line *line,
+			 struct mm_struct *mm, int call_fd, int resample_fd)
+{
+	int err;
+
+	ends->call = line_call_get(call_fd);
+	if (IS_ERR(ends->call))
+		return PTR_ERR(ends->call);
+	ends->promise = ranchu_doorbell_create(mm, line->worker, RANCHU_SERVE_VCPU,
+					       line_promised, line);
+	if (IS_ERR(ends->promise)) {
+		err = PTR_ERR(ends->promise);
+		goto err_call;
+	}
+	ends->resample = line_resample_get(line, mm, resample_fd);
+	if (IS_ERR(ends->resample)) {
+		err = PTR_ERR(ends->resample);
+		goto err_promise;
+	}
+	return 0;
+
+err_promise:
+	ranchu_doorbell_detach(ends->promise);
+err_call:
+	if (ends->call)
+		eventfd_ctx_put(ends->call);
+	return err;
+}
+
+/* Connects the line anew. */
+static void line_connect(struct ranchu_line *line, struct line_ends *ends)
+{
+	struct task_struct *vcpu;
+
 	mutex_lock(&line->lock);
-	swap(line->call, call);
-	swap(line->resample, resample);
+	spin_lock_irq(&line->raise_lock);
+	swap(line->call, ends->call);
+	swap(line->resample, ends->resample);
+	swap(line->promise, ends->promise);
+	vcpu = line->vcpu;
+	line->vcpu = NULL;
 	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
+	spin_unlock_irq(&line->raise_lock);
 	mutex_unlock(&line->lock);
 
-	/* Outside the lock, which the old one's callback takes. */
-	if (resample)
-		ranchu_doorbell_detach(resample);
-	if (call)
-		eventfd_ctx_put(call);
+	if (vcpu)
+		put_task_struct(vcpu);
+	/* Outside the lock, which the old ones' callbacks take. */
+	line_ends_put(ends);
 }
 
 /**
@@ -124,19 +274,12 @@ static void line_connect(struct ranchu_line *line, struct eventfd_ctx *call,
 int ranchu_line_set(struct ranchu_line *line, struct mm_struct *mm,
 		    int call_fd, int resample_fd)
 {
-	struct ranchu_doorbell *resample;
-	struct eventfd_ctx *call;
+	struct line_ends ends;
+	int err = line_ends_get(&ends, line, mm, call_fd, resample_fd);
 
-	call = line_call_get(call_fd);
-	if (IS_ERR(call))
-		return PTR_ERR(call);
-	resample = line_resample_get(line, mm, resample_fd);
-	if (IS_ERR(resample)) {
-		if (call)
-			eventfd_ctx_put(call);
-		return PTR_ERR(resample);
-	}
-	line_connect(line, call, resample);
+	if (err)
+		return err;
+	line_connect(line, &ends);
 	ranchu_line_update(line, false);
 	return 0;
 }
@@ -150,7 +293,9 @@ EXPORT_SYMBOL_GPL(ranchu_line_set);
  */
 void ranchu_line_clear(struct ranchu_line *line)
 {
-	line_connect(line, NULL, NULL);
+	struct line_ends nothing = {};
+
+	line_connect(line, &nothing);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_clear);
 
@@ -165,21 +310,24 @@ EXPORT_SYMBOL_GPL(ranchu_line_clear);
 void ranchu_line_update(struct ranchu_line *line, bool told)
 {
 	mutex_lock(&line->lock);
-	if (line->state == RANCHU_LINE_IDLE)
-		line_publish_locked(line, false, told);
+	if (READ_ONCE(line->state) == RANCHU_LINE_IDLE)
+		line_publish_locked(line, false, told, RANCHU_LINE_LATE);
 	mutex_unlock(&line->lock);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_update);
 
 /**
- * ranchu_line_request() - have ranchu_line_update() called by the worker
+ * ranchu_line_request() - have what is new announced
  * @line: the line
  *
- * Context: any.
+ * By a promise (see above), or else by ranchu_line_update() in the worker.
+ *
+ * Context: any; publish() finds what is new from here on.
  */
 void ranchu_line_request(struct ranchu_line *line)
 {
-	ranchu_work_queue(line->worker, &line->work);
+	if (!line_promise(line))
+		ranchu_work_queue(line->worker, &line->work);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_request);
 
@@ -195,8 +343,10 @@ EXPORT_SYMBOL_GPL(ranchu_line_request);
 void ranchu_line_reset(struct ranchu_line *line)
 {
 	mutex_lock(&line->lock);
+	spin_lock_irq(&line->raise_lock);
 	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
-	line_publish_locked(line, true, false);
+	spin_unlock_irq(&line->raise_lock);
+	line_publish_locked(line, true, false, RANCHU_LINE_LATE);
 	mutex_unlock(&line->lock);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_reset);
@@ -228,6 +378,6 @@ EXPORT_SYMBOL_GPL(ranchu_line_acked);
  */
 bool ranchu_line_raised(struct ranchu_line *line)
 {
-	return READ_ONCE(line->state) == RANCHU_LINE_RAISED;
+	return READ_ONCE(line->state) != RANCHU_LINE_IDLE;
 }
 EXPORT_SYMBOL_GPL(ranchu_line_raised);

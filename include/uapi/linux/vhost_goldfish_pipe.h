@@ -66,7 +66,10 @@
  *	device's first register page (a read-only memslot); 0 for none
  *
  * With a window the module keeps VERSION and GET_SIGNALLED up to date in it and
- * fills the signal buffer *before* it raises the line. Without one, both
+ * fills the signal buffer before the guest that takes the interrupt looks; if it
+ * may have looked before (count 0), its end of interrupt is answered by another
+ * interrupt. The batch may be filled by the thread that last signalled the resample
+ * eventfd, before that is in the guest or in user mode again. Without one, both
  * registers are read through ACCESS and a read of GET_SIGNALLED fills the
  * signal buffer.
  */

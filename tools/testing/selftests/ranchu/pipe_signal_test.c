@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -702,6 +703,126 @@ TEST_F_TIMEOUT(window, no_wake_is_lost, TIMEOUT)
 		wait_for_count(dev, 0);
 	}
 	ASSERT_FALSE(interrupted(self->call));
+}
+
+/* The batch may follow the interrupt, in the thread that ended the last one. */
+#ifdef __aarch64__
+#define PROMISES	true
+#else
+#define PROMISES	false
+#endif
+
+/**
+ * struct other - a thread that ends interrupts as another vCPU would
+ * @thread: the thread
+ * @resample: as the fixture's
+ * @told: it reads a byte from here for each thing to do: to end an interrupt, or,
+ *	if the byte is 0, nothing but to pass through user mode
+ * @done: it writes the byte here when it has done it
+ */
+struct other {
+	pthread_t thread;
+	int resample;
+	int told[2];
+	int done[2];
+};
+
+static void *other_run(void *arg)
+{
+	struct other *other = arg;
+	char byte;
+
+	while (read(other->told[0], &byte, 1) == 1) {
+		if (byte)
+			end_interrupt(other->resample);
+		if (write(other->done[1], &byte, 1) != 1)
+			pipe_die("the other thread: %s", strerror(errno));
+	}
+	return NULL;
+}
+
+static void other_do(struct other *other, char byte)
+{
+	if (write(other->told[1], &byte, 1) != 1 || read(other->done[0], &byte, 1) != 1)
+		pipe_die("the other thread: %s", strerror(errno));
+}
+
+static void other_start(struct other *other, int resample)
+{
+	other->resample = resample;
+	if (pipe(other->told) || pipe(other->done) ||
+	    pthread_create(&other->thread, NULL, other_run, other))
+		pipe_die("no other thread: %s", strerror(errno));
+}
+
+static void other_stop(struct other *other)
+{
+	close(other->told[1]);
+	pthread_join(other->thread, NULL);
+	close(other->told[0]);
+	close(other->done[0]);
+	close(other->done[1]);
+}
+
+/* Another vCPU takes the interrupt than the one that took the last. */
+TEST_F_TIMEOUT(window, promised_to_another, TIMEOUT)
+{
+	struct pipe_dev *dev = &self->dev;
+	struct other other;
+
+	pipe_handshake(dev);
+	open_many(dev, self->pipes, 4);
+	other_start(&other, self->resample);
+
+	/* It looks before the batch is there, and is interrupted again. */
+	other_do(&other, 1);
+	poison_signals(dev, 1);
+	pipe_hang_up(dev, 0);
+	take_interrupt(self->call);
+	if (PROMISES) {
+		EXPECT_EQ(0, window_count(dev));
+		end_interrupt(self->resample);
+		take_interrupt(self->call);
+	}
+	EXPECT_EQ(1, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 0, 1));
+	end_interrupt(self->resample);
+	wait_for_count(dev, 0);
+
+	/* The batch comes after it looked and before it ended the interrupt. */
+	other_do(&other, 1);
+	poison_signals(dev, 1);
+	pipe_hang_up(dev, 1);
+	take_interrupt(self->call);
+	other_do(&other, 0);
+	EXPECT_EQ(1, window_count(dev));
+	if (PROMISES) {
+		end_interrupt(self->resample);
+		take_interrupt(self->call);
+		EXPECT_EQ(1, window_count(dev));
+	}
+	EXPECT_TRUE(all_closed(dev, 1, 1));
+	/* What came meanwhile is next. */
+	pipe_hang_up(dev, 2);
+	end_interrupt(self->resample);
+	take_interrupt(self->call);
+	EXPECT_EQ(1, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 2, 1));
+	end_interrupt(self->resample);
+	wait_for_count(dev, 0);
+	EXPECT_FALSE(interrupted(self->call));
+
+	/* The thread that it was promised to is gone, or about to. */
+	other_do(&other, 1);
+	other_stop(&other);
+	pipe_hang_up(dev, 3);
+	take_interrupt(self->call);
+	if (!window_count(dev)) {
+		end_interrupt(self->resample);
+		take_interrupt(self->call);
+	}
+	EXPECT_EQ(1, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 3, 1));
 }
 
 /* A window that cannot be written any more harms nobody else. */
