@@ -28,6 +28,7 @@ CI_TESTS="RANCHU_KILLS=5 RANCHU_FUZZ_PAIRS=40
 	pipe_dma_test vq_hostile_test vsock_hostile_test vsock_wire_test"
 VARIANT=kasan
 ARCH=arm64
+TIMEOUT=7200
 CI=0
 CONFIGURE=()
 SHELL_MODE=0
@@ -41,7 +42,7 @@ while [ $# -gt 0 ]; do
 	--configure) CONFIGURE=(--configure) ;;
 	--shell) SHELL_MODE=1 ;;
 	--log) LOG=(--log "$2"); shift ;;
-	--ci) CI=1 ;;
+	--ci) CI=1 TIMEOUT=1800 ;;
 	--gcov) GCOV=(GCOV_PROFILE=y) ;;
 	-*) die "no option '$1'" ;;
 	*) break ;;
@@ -59,7 +60,7 @@ tools/lab/host-overlay.sh "$ARCH" "$overlay" --modules "$built"
 cp tools/ci/sanitizers-in-host.sh "$overlay/ranchu/"
 # One report must not be the last: KASAN falls silent after its first.
 run=(tools/lab/run.sh --host "$ARCH" --builtin --kernel "$kernel/vmlinuz"
-     --kernel-args kasan_multi_shot --overlay "$overlay" --timeout 3600
+     --kernel-args kasan_multi_shot --overlay "$overlay" --timeout "$TIMEOUT"
      ${LOG[@]+"${LOG[@]}"})
 
 if [ "$SHELL_MODE" -eq 1 ]; then
