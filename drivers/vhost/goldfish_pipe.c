@@ -3,9 +3,9 @@
  * /dev/vhost-goldfish-pipe: the device node, its ioctls, and the life of a
  * device from SET_OWNER to the last close. One open file is the pipe of one
  * guest. Commands are goldfish_pipe_cmd.c's, other registers
- * goldfish_pipe_regs.c's, wakes goldfish_pipe_signal.c's; a service is a file
- * goldfish_pipe_<name>.c each, those of other processes are
- * goldfish_pipe_services.c's and goldfish_pipe_remote.c's.
+ * goldfish_pipe_regs.c's, both in protocol v1 goldfish_pipe_v1.c's, wakes
+ * goldfish_pipe_signal.c's; a service is a file goldfish_pipe_<name>.c each, those
+ * of other processes are goldfish_pipe_services.c's and goldfish_pipe_remote.c's.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -42,6 +42,8 @@ static void pipe_regs_init(struct pipe_dev *dev)
 	dev->signal_count = 0;
 	dev->published = 0;
 	dev->window = 0;
+	pipe_v1_forget(dev);
+	memset(&dev->v1.regs, 0, sizeof(dev->v1.regs));
 }
 
 static void pipe_doorbell_detach(struct pipe *pipe)
@@ -268,6 +270,8 @@ static long pipe_access(struct pipe_dev *dev, void __user *argp)
 	} else {
 		access.value = pipe_regs_read(dev, access.offset);
 	}
+	if (pipe_speaks_v1(dev))
+		access.flags |= VHOST_GOLDFISH_PIPE_ACCESS_V1;
 	if (ranchu_line_raised(&dev->line))
 		access.flags |= VHOST_GOLDFISH_PIPE_ACCESS_LINE;
 	return copy_to_user(argp, &access, sizeof(access)) ? -EFAULT : 0;
@@ -386,7 +390,7 @@ static long pipe_ioctl(struct file *file, unsigned int number, unsigned long arg
 	return ret;
 }
 
-static int pipe_open(struct inode *inode, struct file *file)
+static int pipe_dev_open(struct inode *inode, struct file *file)
 {
 	struct pipe_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -406,6 +410,7 @@ static int pipe_open(struct inode *inode, struct file *file)
 			 pipe_signal_resampled);
 	xa_init(&dev->pipes);
 	pipe_dma_init(&dev->dma);
+	pipe_v1_init(dev);
 	pipe_regs_init(dev);
 	spin_lock_init(&dev->signal_lock);
 	INIT_LIST_HEAD(&dev->signalled);
@@ -435,7 +440,7 @@ static int pipe_release(struct inode *inode, struct file *file)
 
 static const struct file_operations pipe_fops = {
 	.owner = THIS_MODULE,
-	.open = pipe_open,
+	.open = pipe_dev_open,
 	.release = pipe_release,
 	.unlocked_ioctl = pipe_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

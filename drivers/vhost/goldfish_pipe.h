@@ -5,6 +5,7 @@
  * Locks, outermost first:
  *	pipe_dev.life		readers: every ioctl; writers: SET/RESET_OWNER
  *	pipe_dev.config		ioctls that change the set-up
+ *	pipe_v1.lock		registers and commands of protocol v1
  *	pipe.lock		one command of one pipe at a time
  *	pipe_registry.lock	services of other processes, and their pipes
  *	pipe_dma_table.lock	regions of guest memory that services may use
@@ -67,11 +68,12 @@ struct pipe_service {
  * @dev: the device
  * @id: the id
  * @doorbell: rings for @id; protected by @dev->config
- * @lock: serialises commands; protects the fields down to @max_buffers
+ * @lock: serialises commands; protects the fields down to @channel
  * @service: who serves it; NULL when no pipe is open under this id
  * @priv: the service's
  * @command_gpa: guest physical address of the command buffer
  * @max_buffers: M, checked
+ * @channel: its name in protocol v1
  * @dma: regions that the guest has mapped for it; @dev->dma.lock
  * @runner: the task that runs a command of this pipe now; only ever compared
  *	with current
@@ -91,6 +93,7 @@ struct pipe {
 	void *priv;
 	u64 command_gpa;
 	u32 max_buffers;
+	u64 channel;
 	struct list_head dma;
 
 	struct task_struct *runner;
@@ -131,6 +134,31 @@ struct pipe_dma_table {
 };
 
 /**
+ * struct pipe_v1 - protocol v1's registers
+ * @lock: one access at a time; protects what follows, and keeps the version
+ * @channels: struct pipe by channel
+ * @regs: what the guest has written and may read
+ * @regs.request: the current channel, and the buffer
+ * @regs.params: where the parameter block is
+ * @regs.status: what the last command answered
+ * @regs.wakes: why the channel that was read last was signalled
+ * @regs.held: channel whose high half was read, 0 for none
+ * @regs.held_wakes: why it was signalled
+ */
+struct pipe_v1 {
+	struct mutex lock;	/* see above */
+	struct maple_tree channels;
+	struct {
+		struct pipe_v1_request request;
+		u64 params;
+		s32 status;
+		u32 wakes;
+		u64 held;
+		u32 held_wakes;
+	} regs;
+};
+
+/**
  * struct pipe_dev - the goldfish pipe of one guest; one open file
  * @life: see above
  * @mm: the owner's, NULL without an owner; written under @life
@@ -140,7 +168,9 @@ struct pipe_dma_table {
  * @line: the interrupt
  * @pipes: struct pipe by id; only grows until the device stops
  * @registry: services of other processes; there while @mm is
- * @version: what VERSION answers; written under @config, read by anyone
+ * @version: what VERSION answers: the protocol in force; written under @config
+ *	and @v1.lock, read by anyone
+ * @v1: protocol v1's
  * @signal_gpa: signal buffer; this, @signal_count, @published and @window are
  *	protected by @line.lock
  * @signal_count: its entries, bounded
@@ -166,6 +196,7 @@ struct pipe_dev {
 	struct pipe_registry *registry;
 
 	u32 version;
+	struct pipe_v1 v1;
 	bool open_set;
 	u64 open_gpa;
 	u64 signal_gpa;
@@ -186,11 +217,21 @@ struct pipe_dev {
 struct pipe *pipe_get(struct pipe_dev *dev, u32 id);
 void pipe_command(struct pipe *pipe, bool told);
 bool pipe_command_access(struct pipe_dev *dev, u32 id);
+int pipe_open(struct pipe *pipe);
+s32 pipe_poll(struct pipe *pipe);
+ssize_t pipe_move_one(struct pipe *pipe, u64 gpa, u32 size, bool write);
+void pipe_close(struct pipe *pipe);
 void pipe_close_all(struct pipe_dev *dev);
 
 /* goldfish_pipe_regs.c */
 void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value);
 u32 pipe_regs_read(struct pipe_dev *dev, u32 offset);
+
+/* goldfish_pipe_v1.c */
+void pipe_v1_init(struct pipe_dev *dev);
+void pipe_v1_forget(struct pipe_dev *dev);
+bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value, bool told);
+bool pipe_v1_read(struct pipe_dev *dev, u32 offset, u32 *value);
 
 /* goldfish_pipe_window.c */
 int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr);
@@ -208,6 +249,13 @@ bool pipe_signal_waiting(struct pipe_dev *dev);
 bool pipe_signal_publish(struct ranchu_line *line, bool ended);
 void pipe_signal_resampled(struct ranchu_line *line);
 u32 pipe_signal_fetch(struct pipe_dev *dev);
+bool pipe_signal_fetch_one(struct pipe_dev *dev, struct goldfish_pipe_signal *signal);
+
+/* The driver speaks v1, or has not said anything yet. */
+static inline bool pipe_speaks_v1(const struct pipe_dev *dev)
+{
+	return READ_ONCE(dev->version) == GOLDFISH_PIPE_DEVICE_VERSION_1;
+}
 
 /* goldfish_pipe_dma.c */
 void pipe_dma_init(struct pipe_dma_table *dma);

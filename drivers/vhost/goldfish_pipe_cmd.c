@@ -2,7 +2,7 @@
 /*
  * Commands: fetch what the guest wrote, have it decoded (goldfish_pipe_wire.c),
  * act, answer. Runs in the vCPU's thread, called by a doorbell or by ACCESS,
- * and in the worker if a stranger rang.
+ * and in the worker if a stranger rang. What v1's commands do is done here, too.
  *
  * The guest may change its memory at any time: each field is fetched once per
  * command and only the copy is used.
@@ -168,17 +168,55 @@ fault_outside:
 	return false;
 }
 
-/*
- * Moves what the service takes of the buffers from @first to before @end.
- * Returns bytes if there are any, else why not.
+/* Moves what the service takes. Returns bytes if there are any, else why not. */
+static ssize_t vec_move(struct pipe *pipe, struct pipe_vec *vec, bool write)
+{
+	struct pipe_stats *stats = &pipe->dev->stats;
+	struct iov_iter iter;
+	ssize_t moved;
+
+	if (!vec->bytes)
+		return -EINVAL;
+	iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, vec->iov, vec->segs,
+		      vec->bytes);
+	moved = write ? pipe->service->write(pipe, &iter) :
+			pipe->service->read(pipe, &iter);
+	if (moved > 0)
+		atomic64_add(moved, write ? &stats->bytes_to_host :
+					    &stats->bytes_to_guest);
+	return moved;
+}
+
+/**
+ * pipe_move_one() - move what the service takes of one buffer
+ * @pipe: open, its lock held
+ * @gpa: guest physical address of the buffer
+ * @size: its bytes
+ * @write: to the host
+ *
+ * Context: vCPU or worker, inside ranchu_mem_enter().
+ * Return: bytes, or -errno: the service's, or -EINVAL if it is no guest memory
+ * or empty.
  */
+ssize_t pipe_move_one(struct pipe *pipe, u64 gpa, u32 size, bool write)
+{
+	__le64 le_gpa = cpu_to_le64(gpa);
+	__le32 le_size = cpu_to_le32(size);
+	struct pipe_vec vec __uninitialized;
+
+	lockdep_assert_held(&pipe->lock);
+	vec_init(&vec, 1);
+	vec_add(&vec, pipe->dev, &le_gpa, &le_size, 1);
+	return vec_move(pipe, &vec, write);
+}
+
+/* The same with a command's buffers from @first to before @end. */
 static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
 			 u32 first, u32 end, bool write)
 {
 	struct pipe_vec vec __uninitialized;
-	struct iov_iter iter;
-	ssize_t ret = -EINVAL;
 	unsigned int n;
+	ssize_t ret;
 
 	vec_init(&vec, end - first);
 	for (; first < end; first += n) {
@@ -186,26 +224,9 @@ static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
 		if (!vec_fetch(&vec, pipe, command, first, n))
 			break;
 	}
-	if (vec.bytes) {
-		iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, vec.iov,
-			      vec.segs, vec.bytes);
-		ret = write ? pipe->service->write(pipe, &iter) :
-			      pipe->service->read(pipe, &iter);
-	}
+	ret = vec_move(pipe, &vec, write);
 	vec_free(&vec);
 	return ret;
-}
-
-static ssize_t pipe_move_counted(struct pipe *pipe, const void __user *command,
-				 u32 first, u32 end, bool write)
-{
-	struct pipe_stats *stats = &pipe->dev->stats;
-	ssize_t moved = pipe_move(pipe, command, first, end, write);
-
-	if (moved > 0)
-		atomic64_add(moved, write ? &stats->bytes_to_host :
-					    &stats->bytes_to_guest);
-	return moved;
 }
 
 static s32 pipe_transfer(struct pipe *pipe,
@@ -215,7 +236,7 @@ static s32 pipe_transfer(struct pipe *pipe,
 	ssize_t moved;
 
 	buffers = min(buffers, pipe->max_buffers);
-	moved = pipe_move_counted(pipe, command, 0, buffers, write);
+	moved = pipe_move(pipe, command, 0, buffers, write);
 	pipe_consumed(pipe->dev, command, max_t(ssize_t, moved, 0));
 	return pipe_status(moved);
 }
@@ -239,10 +260,10 @@ static s32 pipe_call(struct pipe *pipe,
 	if (buffers && read_index <= buffers) {
 		sent = 0;
 		if (read_index)
-			sent = pipe_move_counted(pipe, page, 0, read_index, true);
+			sent = pipe_move(pipe, page, 0, read_index, true);
 		if (sent >= 0 && read_index < buffers)
-			received = pipe_move_counted(pipe, page, read_index,
-						     buffers, false);
+			received = pipe_move(pipe, page, read_index, buffers,
+					     false);
 	}
 	status = pipe_call_status(sent, received, &consumed);
 	pipe_consumed(pipe->dev, command, consumed);
@@ -268,8 +289,15 @@ static s32 pipe_dma(struct pipe *pipe,
 	return pipe_status(err);
 }
 
-/* Whoever polls and sees less than everything may sleep on the rest. */
-static s32 pipe_poll(struct pipe *pipe)
+/**
+ * pipe_poll() - what POLL answers
+ * @pipe: open, its lock held
+ *
+ * Whoever polls and sees less than everything may sleep on the rest.
+ *
+ * Return: GOLDFISH_PIPE_POLL_* bits.
+ */
+s32 pipe_poll(struct pipe *pipe)
 {
 	u32 bits = pipe->service->poll(pipe);
 	u32 wake = 0;
@@ -283,7 +311,31 @@ static s32 pipe_poll(struct pipe *pipe)
 	return bits;
 }
 
-static void pipe_close(struct pipe *pipe)
+/**
+ * pipe_open() - open a pipe
+ * @pipe: not open, its lock held
+ *
+ * Return: 0, or -errno.
+ */
+int pipe_open(struct pipe *pipe)
+{
+	int err;
+
+	lockdep_assert_held(&pipe->lock);
+	err = pipe_connector.open(pipe, NULL);
+	if (err)
+		return err;
+	WRITE_ONCE(pipe->service, &pipe_connector);
+	atomic64_inc(&pipe->dev->stats.opens);
+	atomic64_inc(&pipe->dev->stats.pipes);
+	return 0;
+}
+
+/**
+ * pipe_close() - close a pipe
+ * @pipe: open, its lock held
+ */
+void pipe_close(struct pipe *pipe)
 {
 	lockdep_assert_held(&pipe->lock);
 	pipe->service->close(pipe);
@@ -400,20 +452,15 @@ static void pipe_command_absent(struct pipe *pipe)
 	command = pipe_wants_open(dev, pipe->id, &gpa, &max_buffers);
 	if (!command)
 		return;
-	err = pipe_connector.open(pipe, NULL);
-	if (!err) {
-		WRITE_ONCE(pipe->service, &pipe_connector);
-		pipe->command_gpa = gpa;
-		pipe->max_buffers = max_buffers;
-		atomic64_inc(&dev->stats.opens);
-		atomic64_inc(&dev->stats.pipes);
-	}
+	pipe->command_gpa = gpa;
+	pipe->max_buffers = max_buffers;
+	err = pipe_open(pipe);
 	pipe_answer(dev, command, pipe_status(err));
 	trace_ranchu_command(dev, pipe->id, GOLDFISH_PIPE_CMD_OPEN,
 			     pipe_status(err));
 }
 
-/* Until a driver has told its version there is no protocol to speak. */
+/* It may have changed since. */
 static bool pipe_speaks_v2(struct pipe_dev *dev)
 {
 	if (READ_ONCE(dev->version) == GOLDFISH_PIPE_DEVICE_VERSION)
@@ -424,7 +471,7 @@ static bool pipe_speaks_v2(struct pipe_dev *dev)
 
 /**
  * pipe_command() - run the command that a pipe's buffer holds
- * @pipe: the pipe, open or not
+ * @pipe: the pipe, open or not; in protocol v1 its id is the command
  * @told: the caller tells the VMM the line's level (see ranchu_line_update())
  *
  * On return the answer is in guest memory and whom it woke is announced.
@@ -434,8 +481,12 @@ static bool pipe_speaks_v2(struct pipe_dev *dev)
 void pipe_command(struct pipe *pipe, bool told)
 {
 	struct pipe_dev *dev = pipe->dev;
-	int idx = ranchu_mem_enter(&dev->mem);
+	int idx;
 
+	if (pipe_speaks_v1(dev) &&
+	    pipe_v1_write(dev, GOLDFISH_PIPE_V1_COMMAND, pipe->id, told))
+		return;
+	idx = ranchu_mem_enter(&dev->mem);
 	atomic64_inc(&dev->stats.commands);
 	mutex_lock(&pipe->lock);
 	/* Wakes that the command causes are announced below, not by the worker. */
@@ -511,13 +562,16 @@ static struct pipe *pipe_get_for_open(struct pipe_dev *dev, u32 id)
  * @id: what the guest wrote to CMD
  *
  * Context: the owner's process; may sleep.
- * Return: true if a pipe is open under @id now.
+ * Return: true if a pipe is open under @id now, in protocol v2.
  */
 bool pipe_command_access(struct pipe_dev *dev, u32 id)
 {
-	struct pipe *pipe = xa_load(&dev->pipes, id);
+	struct pipe *pipe;
 
 	atomic64_inc(&dev->stats.commands_access);
+	if (pipe_v1_write(dev, GOLDFISH_PIPE_V1_COMMAND, id, true))
+		return false;
+	pipe = xa_load(&dev->pipes, id);
 	if (!pipe)
 		pipe = pipe_get_for_open(dev, id);
 	if (!pipe) {

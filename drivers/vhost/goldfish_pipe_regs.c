@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Registers other than CMD: set-up, and reads that trap.
+ * Registers other than CMD: set-up, and reads that trap. While protocol v1 is in
+ * force all but VERSION are goldfish_pipe_v1.c's.
  *
  * In the reference a *read* of VERSION re-initialises the device. Every v2
  * driver writes VERSION just before, so here the write does, and the read may
- * come from the window.
+ * come from the window. Drivers of v1 need not write; their read traps, and does.
  */
 #include <linux/ranchu.h>
 
@@ -17,17 +18,34 @@ static void regs_set_version(struct pipe_dev *dev, u32 version)
 {
 	mutex_lock(&dev->line.lock);
 	WRITE_ONCE(dev->version, version);
+	dev->published = 0;
+	pipe_window_put(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED, 0);
 	pipe_window_put(dev, GOLDFISH_PIPE_REG_VERSION, version);
 	mutex_unlock(&dev->line.lock);
 }
 
-static void regs_write_version(struct pipe_dev *dev, u32 value)
+static void regs_restart(struct pipe_dev *dev, u32 version)
 {
-	/* Commands of other vCPUs are refused while their pipes go. */
+	lockdep_assert_held(&dev->config);
+	/* Commands of other vCPUs are refused, or wait, while their pipes go. */
+	mutex_lock(&dev->v1.lock);
 	regs_set_version(dev, GOLDFISH_PIPE_DEVICE_VERSION_1);
 	pipe_close_all(dev);
+	pipe_v1_forget(dev);
 	ranchu_line_reset(&dev->line);
-	regs_set_version(dev, pipe_device_version(value));
+	regs_set_version(dev, version);
+	mutex_unlock(&dev->v1.lock);
+}
+
+static u32 regs_read_version(struct pipe_dev *dev)
+{
+	if (!pipe_speaks_v1(dev))
+		return READ_ONCE(dev->version);
+	mutex_lock(&dev->config);
+	if (pipe_speaks_v1(dev))
+		regs_restart(dev, GOLDFISH_PIPE_DEVICE_VERSION_1);
+	mutex_unlock(&dev->config);
+	return READ_ONCE(dev->version);
 }
 
 static void regs_write_signal(struct pipe_dev *dev, u32 offset, u32 value)
@@ -59,10 +77,13 @@ static void regs_write_signal(struct pipe_dev *dev, u32 offset, u32 value)
  */
 void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value)
 {
+	if (offset != GOLDFISH_PIPE_REG_VERSION &&
+	    pipe_v1_write(dev, offset, value, true))
+		return;
 	mutex_lock(&dev->config);
 	switch (offset) {
 	case GOLDFISH_PIPE_REG_VERSION:
-		regs_write_version(dev, value);
+		regs_restart(dev, pipe_device_version(value));
 		break;
 	case GOLDFISH_PIPE_REG_SIGNAL_BUFFER_HIGH:
 	case GOLDFISH_PIPE_REG_SIGNAL_BUFFER:
@@ -92,9 +113,13 @@ void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value)
  */
 u32 pipe_regs_read(struct pipe_dev *dev, u32 offset)
 {
+	u32 value;
+
+	if (offset != GOLDFISH_PIPE_REG_VERSION && pipe_v1_read(dev, offset, &value))
+		return value;
 	switch (offset) {
 	case GOLDFISH_PIPE_REG_VERSION:
-		return READ_ONCE(dev->version);
+		return regs_read_version(dev);
 	case GOLDFISH_PIPE_REG_GET_SIGNALLED:
 		return pipe_signal_fetch(dev);
 	default:

@@ -6,7 +6,8 @@
  * and is sent once. Pipes to announce queue first in, first out. With a
  * register window a batch is written to the signal buffer and its count to
  * GET_SIGNALLED before the line goes up, and the next one waits for the end of
- * the interrupt; without one, the trapped read of GET_SIGNALLED writes it.
+ * the interrupt; without one, the trapped read of GET_SIGNALLED writes it. In
+ * protocol v1 pipes are fetched one by one, by trapped reads.
  */
 #include <linux/ranchu.h>
 #include <linux/sched.h>
@@ -265,6 +266,8 @@ bool pipe_signal_publish(struct ranchu_line *line, bool ended)
 	struct pipe_dev *dev = container_of(line, struct pipe_dev, line);
 	u32 count;
 
+	if (pipe_speaks_v1(dev))
+		return pipe_signal_waiting(dev);
 	if (!dev->window)
 		return dev->signal_count && pipe_signal_waiting(dev);
 	count = signal_fill_locked(dev);
@@ -309,4 +312,26 @@ u32 pipe_signal_fetch(struct pipe_dev *dev)
 	}
 	mutex_unlock(&dev->line.lock);
 	return count;
+}
+
+/**
+ * pipe_signal_fetch_one() - take the next signalled pipe, as protocol v1 does
+ * @dev: the device
+ * @signal: set
+ *
+ * The line goes down when there is none.
+ *
+ * Context: vCPU; takes the line's lock.
+ * Return: false if there is none.
+ */
+bool pipe_signal_fetch_one(struct pipe_dev *dev, struct goldfish_pipe_signal *signal)
+{
+	bool one;
+
+	mutex_lock(&dev->line.lock);
+	one = signal_pop(dev, signal, 1);
+	if (!one)
+		ranchu_line_acked(&dev->line, pipe_signal_waiting(dev));
+	mutex_unlock(&dev->line.lock);
+	return one;
 }

@@ -4,6 +4,7 @@
  * taken here, in tables and pure functions; who holds which lock and where the
  * bytes go is goldfish_pipe_cmd.c's business.
  */
+#include <asm/byteorder.h>
 #include <linux/errno.h>
 #include <linux/math64.h>
 #include <linux/string.h>
@@ -81,6 +82,98 @@ enum pipe_action pipe_decode_live(bool hung_up, u32 cmd, s32 *status)
 	default:
 		return PIPE_NOTHING;
 	}
+}
+
+/**
+ * pipe_v1_decode_absent() - decode a v1 command for a channel that no pipe has
+ * @channel: the channel
+ * @cmd: the command
+ * @status: set if the answer is PIPE_STATUS
+ *
+ * A channel whose low half is 0 could not be told from none when it is signalled.
+ *
+ * Return: PIPE_STATUS or PIPE_OPEN.
+ * Source: platform_external_qemu hw/misc/goldfish_pipe.c (0184442f)
+ */
+enum pipe_action pipe_v1_decode_absent(u64 channel, u32 cmd, s32 *status)
+{
+	*status = GOLDFISH_PIPE_ERROR_INVAL;
+	return cmd == GOLDFISH_PIPE_CMD_OPEN && (u32)channel ? PIPE_OPEN : PIPE_STATUS;
+}
+
+/**
+ * pipe_v1_decode_live() - decode a v1 command for a pipe that is open
+ * @hung_up: the host has closed it
+ * @cmd: the command
+ * @status: set if the answer is PIPE_STATUS
+ *
+ * v1 has v2's commands up to WAKE_ON_READ.
+ *
+ * Return: what to do.
+ * Source: platform_external_qemu hw/misc/goldfish_pipe.c (0184442f)
+ */
+enum pipe_action pipe_v1_decode_live(bool hung_up, u32 cmd, s32 *status)
+{
+	enum pipe_action action = pipe_decode_live(hung_up, cmd, status);
+
+	if (action == PIPE_STATUS)
+		return action;
+	if (cmd == GOLDFISH_PIPE_CMD_OPEN) {
+		*status = GOLDFISH_PIPE_ERROR_INVAL;
+		return PIPE_STATUS;
+	}
+	return cmd <= GOLDFISH_PIPE_CMD_WAKE_ON_READ ? action : PIPE_NOTHING;
+}
+
+static bool params_cmd_known(u32 cmd)
+{
+	return cmd == GOLDFISH_PIPE_CMD_READ || cmd == GOLDFISH_PIPE_CMD_WRITE;
+}
+
+/**
+ * pipe_v1_params_wide() - tell which form a parameter block has
+ * @params: its beginning, taken for the 32-bit form
+ *
+ * Return: true for struct goldfish_pipe_v1_params64.
+ * Source: platform_external_qemu hw/misc/goldfish_pipe.c (0184442f)
+ */
+bool pipe_v1_params_wide(const struct goldfish_pipe_v1_params *params)
+{
+	return params->flags;
+}
+
+/**
+ * pipe_v1_params_decode() - decode a parameter block of 32 bits
+ * @params: the block, fetched once
+ * @request: set
+ *
+ * Return: true if it is to be run.
+ */
+bool pipe_v1_params_decode(const struct goldfish_pipe_v1_params *params,
+			   struct pipe_v1_request *request)
+{
+	request->channel = le32_to_cpu(params->channel);
+	request->address = le32_to_cpu(params->address);
+	request->size = le32_to_cpu(params->size);
+	request->cmd = le32_to_cpu(params->cmd);
+	return params_cmd_known(request->cmd);
+}
+
+/**
+ * pipe_v1_params64_decode() - decode a parameter block of 64 bits
+ * @params: the block, fetched once
+ * @request: set
+ *
+ * Return: true if it is to be run.
+ */
+bool pipe_v1_params64_decode(const struct goldfish_pipe_v1_params64 *params,
+			     struct pipe_v1_request *request)
+{
+	request->channel = le64_to_cpu(params->channel);
+	request->address = le64_to_cpu(params->address);
+	request->size = le32_to_cpu(params->size);
+	request->cmd = le32_to_cpu(params->cmd);
+	return params_cmd_known(request->cmd);
 }
 
 /**

@@ -49,9 +49,30 @@ enum pipe_action {
 	PIPE_DMA_UNMAP,
 };
 
+/**
+ * struct pipe_v1_request - a command of protocol v1
+ * @channel: the pipe's name
+ * @address: READ, WRITE: guest physical address of the buffer
+ * @size: READ, WRITE: its bytes
+ * @cmd: GOLDFISH_PIPE_CMD_*, or any other number
+ */
+struct pipe_v1_request {
+	u64 channel;
+	u64 address;
+	u32 size;
+	u32 cmd;
+};
+
 enum pipe_action pipe_decode_absent(u32 id, u32 max_id, u32 max_buffers,
 				    const struct pipe_header *header, s32 *status);
 enum pipe_action pipe_decode_live(bool hung_up, u32 cmd, s32 *status);
+enum pipe_action pipe_v1_decode_absent(u64 channel, u32 cmd, s32 *status);
+enum pipe_action pipe_v1_decode_live(bool hung_up, u32 cmd, s32 *status);
+bool pipe_v1_params_wide(const struct goldfish_pipe_v1_params *params);
+bool pipe_v1_params_decode(const struct goldfish_pipe_v1_params *params,
+			   struct pipe_v1_request *request);
+bool pipe_v1_params64_decode(const struct goldfish_pipe_v1_params64 *params,
+			     struct pipe_v1_request *request);
 u32 pipe_wake_flag(u32 cmd);
 bool pipe_dma_sane(u64 gpa, u64 size, u64 page_size);
 s32 pipe_call_status(long sent, long received, u32 *consumed);

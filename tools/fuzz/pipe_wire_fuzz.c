@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pipe's command decoder, names and signal batches, against what must hold
+ * The pipe's command decoders, names and signal batches, against what must hold
  * of any answer. What the decoder says is followed, so that one input is a whole
  * conversation of a guest that lies.
  */
@@ -147,6 +147,40 @@ static void live(struct input *in, u32 id)
 	MUST(!pipes[id].hung_up);
 }
 
+static void v1(struct input *in)
+{
+	union {
+		struct goldfish_pipe_v1_params narrow;
+		struct goldfish_pipe_v1_params64 wide;
+		u64 words[5];
+	} block;
+	struct pipe_v1_request request;
+	u32 cmd = take(in, 1) % 16, i;
+	bool hung_up = take(in, 1) & 1, run;
+	enum pipe_action action;
+	s32 status = 99;
+
+	action = pipe_v1_decode_live(hung_up, cmd, &status);
+	MUST(action != PIPE_OPEN && action <= PIPE_WAKE_ON && action != PIPE_CALL);
+	MUST((action == PIPE_STATUS) == (status != 99));
+	MUST(!hung_up || action == PIPE_STATUS || action == PIPE_CLOSE);
+	for (i = 0; i < 5; i++)
+		block.words[i] = take(in, 8);
+	if (pipe_v1_decode_absent(block.words[0], cmd, &status) == PIPE_OPEN)
+		MUST(cmd == GOLDFISH_PIPE_CMD_OPEN && (u32)block.words[0]);
+	else
+		MUST(status == GOLDFISH_PIPE_ERROR_INVAL);
+	if (pipe_v1_params_wide(&block.narrow)) {
+		run = pipe_v1_params64_decode(&block.wide, &request);
+		MUST(request.address > ~0u);
+	} else {
+		run = pipe_v1_params_decode(&block.narrow, &request);
+		MUST(request.address <= ~0u && request.channel <= ~0u);
+	}
+	MUST(run == (request.cmd == GOLDFISH_PIPE_CMD_READ ||
+		     request.cmd == GOLDFISH_PIPE_CMD_WRITE));
+}
+
 static void host(struct input *in)
 {
 	u32 id = take(in, 1) % MAX_ID;
@@ -198,6 +232,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			host(&in);
 		else if (what % 16 == 1)
 			guest_fetches(&in);
+		else if (what % 16 == 9)
+			v1(&in);
 		else if (id < MAX_ID && pipes[id].open)
 			live(&in, id);
 		else

@@ -166,6 +166,99 @@ static void call_status_case(struct kunit *test)
 	}
 }
 
+static void v1_decode_case(struct kunit *test)
+{
+	static const struct {
+		bool hung_up;
+		u32 cmd;
+		enum pipe_action action;
+		s32 status;
+	} rows[] = {
+		{ false, 0, PIPE_NOTHING },
+		{ false, 1, PIPE_STATUS, -1 },
+		{ false, 2, PIPE_CLOSE },
+		{ false, 3, PIPE_POLL },
+		{ false, 4, PIPE_WRITE },
+		{ false, 5, PIPE_WAKE_ON },
+		{ false, 6, PIPE_READ },
+		{ false, 7, PIPE_WAKE_ON },
+		{ false, 8, PIPE_NOTHING },
+		{ false, 9, PIPE_NOTHING },
+		{ false, 11, PIPE_NOTHING },
+		{ false, U32_MAX, PIPE_NOTHING },
+		{ true, 1, PIPE_STATUS, -4 },
+		{ true, 2, PIPE_CLOSE },
+		{ true, 6, PIPE_STATUS, -4 },
+		{ true, 11, PIPE_STATUS, -4 },
+	};
+	unsigned int i;
+	s32 status;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		status = 0;
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].action,
+				    pipe_v1_decode_live(rows[i].hung_up, rows[i].cmd,
+							&status), "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].status, status, "row %u", i);
+	}
+	KUNIT_EXPECT_EQ(test, PIPE_OPEN, pipe_v1_decode_absent(1, 1, &status));
+	for (i = 0; i < 12; i++) {
+		status = 0;
+		/* A channel that reads as none, or a command that is not OPEN. */
+		KUNIT_EXPECT_EQ(test, PIPE_STATUS,
+				pipe_v1_decode_absent(i == 1 ? 1ULL << 32 : 1, i,
+						      &status));
+		KUNIT_EXPECT_EQ(test, -1, status);
+	}
+}
+
+static void v1_params_case(struct kunit *test)
+{
+	/* Words as a guest of either width writes them, and what is seen in them. */
+	static const struct {
+		u32 words[10];
+		bool wide, run;
+		struct pipe_v1_request request;
+	} rows[] = {
+		{ { 1, 2, 3, 4, 5, 0 }, false, true, { 1, 3, 2, 4 } },
+		{ { 1, 2, 3, 6, 5, 0 }, false, true, { 1, 3, 2, 6 } },
+		{ { 1, 2, 3, 2, 5, 0 }, false, false, { 1, 3, 2, 2 } },
+		{ { 1, 2, 3, 0, 5, 6, 4 }, true, true,
+		  { 0x200000001, 0x600000005, 3, 4 } },
+		{ { 1, 2, 3, 0, 5, 6, 7 }, true, false,
+		  { 0x200000001, 0x600000005, 3, 7 } },
+		/* The same with a buffer below 4 GiB is taken for the other. */
+		{ { 1, 2, 3, 0, 5, 0, 4 }, false, false, { 1, 3, 2, 0 } },
+	};
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct pipe_v1_request request;
+		union {
+			__le32 words[10];
+			struct goldfish_pipe_v1_params narrow;
+			struct goldfish_pipe_v1_params64 wide;
+		} block;
+		bool run;
+
+		for (j = 0; j < ARRAY_SIZE(block.words); j++)
+			block.words[j] = cpu_to_le32(rows[i].words[j]);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].wide,
+				    pipe_v1_params_wide(&block.narrow), "row %u", i);
+		if (rows[i].wide)
+			run = pipe_v1_params64_decode(&block.wide, &request);
+		else
+			run = pipe_v1_params_decode(&block.narrow, &request);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].run, run, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].request.channel, request.channel,
+				    "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].request.address, request.address,
+				    "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].request.size, request.size, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].request.cmd, request.cmd, "row %u", i);
+	}
+}
+
 static void version_case(struct kunit *test)
 {
 	static const struct {
@@ -397,6 +490,8 @@ static struct kunit_case vhost_goldfish_pipe_cases[] = {
 	KUNIT_CASE(status_case),
 	KUNIT_CASE(dma_case),
 	KUNIT_CASE(call_status_case),
+	KUNIT_CASE(v1_decode_case),
+	KUNIT_CASE(v1_params_case),
 	KUNIT_CASE(version_case),
 	KUNIT_CASE(name_take_case),
 	KUNIT_CASE(name_length_case),

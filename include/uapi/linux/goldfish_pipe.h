@@ -2,7 +2,8 @@
 /*
  * The goldfish pipe as a guest sees it: registers, command buffer, values.
  * Protocol v2, "1.3 layout": lengths and arrays in the order that every driver
- * since November 2016 uses. Everything is little-endian.
+ * since November 2016 uses; and v1, which drivers before that speak. Everything
+ * is little-endian.
  *
  * Source: platform_external_qemu hw/misc/goldfish_pipe.c (0184442f) and Linux
  * 6.12 drivers/platform/goldfish/goldfish_pipe_qemu.h.
@@ -12,7 +13,7 @@
 
 #include <linux/types.h>
 
-/* Registers, byte offsets into the device's window; all are 32 bits wide. */
+/* Registers of v2, byte offsets into the device's window; all are 32 bits wide. */
 #define GOLDFISH_PIPE_REG_CMD			0x00	/* W: pipe id */
 #define GOLDFISH_PIPE_REG_SIGNAL_BUFFER_HIGH	0x04	/* W: assigns */
 #define GOLDFISH_PIPE_REG_SIGNAL_BUFFER		0x08	/* W: ORs the low half */
@@ -23,8 +24,25 @@
 #define GOLDFISH_PIPE_REG_GET_SIGNALLED		0x30	/* R: entries */
 
 /*
+ * Registers of v1. A pipe is named by a channel, any 64-bit number whose low half
+ * is not 0; commands are of the current one.
+ */
+#define GOLDFISH_PIPE_V1_COMMAND		0x00	/* W: GOLDFISH_PIPE_CMD_* */
+#define GOLDFISH_PIPE_V1_STATUS			0x04	/* R: of the last command */
+#define GOLDFISH_PIPE_V1_CHANNEL		0x08	/* W: low half; R: next signalled */
+#define GOLDFISH_PIPE_V1_SIZE			0x0c	/* W: bytes of the buffer */
+#define GOLDFISH_PIPE_V1_ADDRESS		0x10	/* W: low half */
+#define GOLDFISH_PIPE_V1_WAKES			0x14	/* R: of the CHANNEL read */
+#define GOLDFISH_PIPE_V1_PARAMS_LOW		0x18	/* RW: where the block is */
+#define GOLDFISH_PIPE_V1_PARAMS_HIGH		0x1c	/* RW */
+#define GOLDFISH_PIPE_V1_ACCESS_PARAMS		0x20	/* W: any: run the block */
+#define GOLDFISH_PIPE_V1_CHANNEL_HIGH		0x30	/* W; R: before CHANNEL */
+#define GOLDFISH_PIPE_V1_ADDRESS_HIGH		0x34	/* W */
+
+/*
  * What VERSION answers. A driver that wrote 2, 3 or 4 is answered 2 and gets
- * the 1.3 layout; before that, and for any other number, the answer is 1.
+ * v2 in the 1.3 layout; before that, and for any other number, the answer is 1
+ * and the protocol is v1.
  */
 #define GOLDFISH_PIPE_DEVICE_VERSION_1		1
 #define GOLDFISH_PIPE_DEVICE_VERSION		2
@@ -126,6 +144,51 @@ struct goldfish_pipe_command {
 struct goldfish_pipe_dma {
 	__le64 paddr;
 	__le64 size;
+};
+
+/**
+ * struct goldfish_pipe_v1_params - v1: a READ or WRITE in guest memory, 32 bits
+ * @channel: the pipe
+ * @size: bytes of the buffer
+ * @address: guest physical address of the buffer
+ * @cmd: GOLDFISH_PIPE_CMD_READ or _WRITE; anything else is ignored
+ * @result: the status, to the guest; left alone if @cmd is ignored
+ * @flags: must be 0: it is what tells this block from the other
+ */
+struct goldfish_pipe_v1_params {
+	__le32 channel;
+	__le32 size;
+	__le32 address;
+	__le32 cmd;
+	__le32 result;
+	__le32 flags;
+};
+
+/**
+ * struct goldfish_pipe_v1_params64 - the same of a 64-bit guest
+ * @channel: the pipe
+ * @size: bytes of the buffer
+ * @padding: not used
+ * @address: guest physical address of the buffer, 4 GiB or more
+ * @cmd: as above
+ * @result: as above
+ * @flags: not used
+ * @padding2: not used
+ *
+ * A block is one of these if the upper half of @address, which is where the
+ * other's flags are, is not 0. With a lower address it is taken for the other,
+ * whose cmd is this one's padding: it is ignored, and its driver, which finds
+ * @result as it was, goes by the registers.
+ */
+struct goldfish_pipe_v1_params64 {
+	__le64 channel;
+	__le32 size;
+	__le32 padding;
+	__le64 address;
+	__le32 cmd;
+	__le32 result;
+	__le32 flags;
+	__le32 padding2;
 };
 
 #endif /* _UAPI_LINUX_GOLDFISH_PIPE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
  * /dev/vhost-goldfish-pipe: one open file serves the goldfish pipe of one
- * guest, in protocol v2 (linux/goldfish_pipe.h).
+ * guest, in protocol v2 or v1 as its driver wants (linux/goldfish_pipe.h).
  *
  * Order of life: VHOST_SET_OWNER, VHOST_SET_MEM_TABLE (again whenever guest
  * memory changes), then any of the ioctls below. Of linux/vhost.h the file
@@ -71,7 +71,7 @@
  * interrupt. The batch may be filled by the thread that last signalled the resample
  * eventfd, before that is in the guest or in user mode again. Without one, both
  * registers are read through ACCESS and a read of GET_SIGNALLED fills the
- * signal buffer.
+ * signal buffer. It is of use in protocol v2 only: see ACCESS_V1.
  */
 struct vhost_goldfish_pipe_window {
 	__u64 uaddr;
@@ -106,6 +106,7 @@ struct vhost_goldfish_pipe_doorbell {
 #define VHOST_GOLDFISH_PIPE_ACCESS_WRITE	(1 << 0) /* in */
 #define VHOST_GOLDFISH_PIPE_ACCESS_OPEN		(1 << 1) /* out: see below */
 #define VHOST_GOLDFISH_PIPE_ACCESS_LINE		(1 << 2) /* out: see below */
+#define VHOST_GOLDFISH_PIPE_ACCESS_V1		(1 << 3) /* out: see below */
 
 /**
  * struct vhost_goldfish_pipe_access - argument of ACCESS
@@ -113,7 +114,10 @@ struct vhost_goldfish_pipe_doorbell {
  * @flags: in: VHOST_GOLDFISH_PIPE_ACCESS_WRITE or 0, all else zero.
  *	out: ACCESS_OPEN: a CMD write left a pipe open under the id that was
  *	written, so that this is the time to give it a doorbell;
- *	ACCESS_LINE: the level of the line now, for a VMM without a resample fd
+ *	ACCESS_LINE: the level of the line now, for a VMM without a resample fd;
+ *	ACCESS_V1: protocol v1 is in force, as it is until a driver writes
+ *	VERSION: all of its reads must trap, so the guest must not see the
+ *	window. Only writes of VERSION change it
  * @value: in for a write, out for a read
  * @padding: must be zero
  *
