@@ -5,7 +5,9 @@
  *
  * kernel: the guest reads registers from a window of memory, rings a doorbell
  * per pipe and is interrupted by an irqfd. What arrives here are set-up and the
- * first command of each pipe id, which is when the id gets its doorbell.
+ * first command of each pipe id, which is when the id gets its doorbell. While the
+ * guest's driver speaks protocol v1, or none is there, the window is hidden and
+ * every access arrives here.
  *
  * user: every access arrives here and is handed to the same code by an ioctl,
  * and the interrupt line is driven from here. This is how an emulator does it
@@ -26,7 +28,7 @@
 
 #include "virtio.h"
 
-/* Reads as 0 in protocol v2 and has no effect: a way to ask for the level. */
+/* Reads as 0 in either protocol and has no effect: a way to ask for the level. */
 #define PIPE_REG_UNUSED	0x40
 
 /**
@@ -35,6 +37,7 @@
  * @fd: the kernel's device, -1 if nobody serves the pipe
  * @window: page that the guest reads, or NULL
  * @window_fd: memfd behind it
+ * @window_slot: its memslot
  * @call_fd: eventfd by which the kernel raises the line
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
  * @doorbells: the kernel serves doorbells
@@ -42,6 +45,7 @@
  * @socket: where programs get files of services, or NULL
  * @lock: protects what follows. User-served, it is also held across each
  *	access, as an emulator's big lock is: that keeps the line in step
+ * @shown: the guest sees the window
  * @level: the line as KVM was told, user-served
  * @full: KVM takes no more doorbells
  * @refused: commands after which a pipe was left without a doorbell
@@ -52,12 +56,14 @@ struct pipe {
 	int fd;
 	void *window;
 	int window_fd;
+	u32 window_slot;
 	int call_fd;
 	int resample_fd;
 	bool doorbells;
 	struct vmm_pipe_services *services;
 	struct vmm_pipe_socket *socket;
 	pthread_mutex_t lock;
+	bool shown;
 	bool level;
 	bool full;
 	u64 refused;
@@ -152,12 +158,36 @@ static void pipe_access_user(struct pipe *p, struct vhost_goldfish_pipe_access *
 	pthread_mutex_unlock(&p->lock);
 }
 
+static void pipe_window_show_locked(struct pipe *p, bool show)
+{
+	if (!p->window || show == p->shown)
+		return;
+	if (vmm_vm_slot_show(p->dev->vm, p->window_slot, p->dev->row->base,
+			     show ? VMM_PAGE_SIZE : 0, p->window))
+		vmm_vm_end(p->dev->vm, VMM_END_ERROR);
+	else
+		p->shown = show;
+}
+
+/* The driver says which protocol it speaks, and the lock says who was last. */
+static void pipe_access_version(struct pipe *p, struct vhost_goldfish_pipe_access *access)
+{
+	pthread_mutex_lock(&p->lock);
+	pipe_access(p, access);
+	pipe_window_show_locked(p, !(access->flags & VHOST_GOLDFISH_PIPE_ACCESS_V1));
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void pipe_access_any(struct pipe *p, struct vhost_goldfish_pipe_access *access)
 {
 	u32 id = access->value;
 
 	if (p->dev->vm->cfg->pipe == VMM_PIPE_USER) {
 		pipe_access_user(p, access);
+		return;
+	}
+	if (access->offset == GOLDFISH_PIPE_REG_VERSION) {
+		pipe_access_version(p, access);
 		return;
 	}
 	pipe_access(p, access);
@@ -227,14 +257,12 @@ static int pipe_own(struct pipe *p)
 static int pipe_window_open(struct pipe *p)
 {
 	struct vhost_goldfish_pipe_window window;
-	int err;
 
 	p->window = vmm_mem_window(VMM_PAGE_SIZE, &p->window_fd);
 	if (!p->window)
 		return vmm_error(errno, "cannot allocate the register window");
-	err = vmm_vm_slot(p->dev->vm, p->dev->row->base, VMM_PAGE_SIZE, p->window, true);
-	if (err)
-		return err;
+	/* Hidden until the driver asks for v2. */
+	p->window_slot = p->dev->vm->slots++;
 	window.uaddr = (uintptr_t)p->window;
 	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_WINDOW, &window))
 		return vmm_error(errno, "%s refuses the register window", VMM_PIPE_NODE);

@@ -154,6 +154,34 @@ int vmm_vm_slot(struct vmm_vm *vm, u64 gpa, u64 size, void *hva, bool readonly)
 }
 
 /**
+ * vmm_vm_slot_show - take memory from the guest's sight, or give it back
+ * @vm: the VM; vCPUs may run
+ * @slot: its number, which the caller has taken from @vm->slots
+ * @gpa: as for vmm_vm_slot()
+ * @size: the same; 0 to take it away
+ * @hva: the same
+ *
+ * For read-only memory.
+ *
+ * Return: 0, or -errno
+ */
+int vmm_vm_slot_show(struct vmm_vm *vm, u32 slot, u64 gpa, u64 size, void *hva)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+		return vmm_error(errno, "KVM cannot %s memory at 0x%llx",
+				 size ? "show" : "hide", gpa);
+	return 0;
+}
+
+/**
  * vmm_vm_irqfd - let eventfds drive an interrupt
  * @vm: its interrupt controller is initialised
  * @spi: the interrupt

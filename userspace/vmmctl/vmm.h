@@ -487,6 +487,7 @@ int vmm_kvm_open(void);
 int vmm_vm_create(struct vmm_vm *vm);
 void vmm_vm_destroy(struct vmm_vm *vm);
 int vmm_vm_slot(struct vmm_vm *vm, u64 gpa, u64 size, void *hva, bool readonly);
+int vmm_vm_slot_show(struct vmm_vm *vm, u32 slot, u64 gpa, u64 size, void *hva);
 int vmm_vm_irqfd(struct vmm_vm *vm, u32 spi, int fd, int resample_fd);
 int vmm_vm_ioeventfd(struct vmm_vm *vm, u64 gpa, u32 value, int fd);
 void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why);
