@@ -52,7 +52,7 @@ for mode in kernel user; do
 			--pipe-service stall=unix:/tmp/stall \
 			--pipe-service gone=unix:/tmp/gone --pipe-socket /tmp/services \
 			--stats=/tmp/stats --stats-at RANCHU-MARK \
-			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote && pipe_guest ring && rmmod goldfish_pipe && insmod /bin/goldfish_dma.ko && pipe_guest dma"' \
+			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote && pipe_guest ring && rmmod goldfish_pipe && pipe_guest v1 && insmod /bin/goldfish_dma.ko && pipe_guest dma"' \
 			</dev/null 2>&1
 		echo "vmmctl: exit code $?"
 	} | tr -d '\r' | tee /tmp/console
@@ -64,12 +64,12 @@ for mode in kernel user; do
 		echo "Bail out! the guest did not end well"
 		failed=1
 	fi
-	for what in remote ring; do
+	for what in remote ring v1; do
 		begin=$(exited begin $what)
 		end=$(exited end $what)
 		echo "# reads and writes of the pipe that exited, $what: before '$begin', after '$end'"
 		if [ "$mode" = kernel ] && { [ -z "$begin" ] || [ "$begin" != "$end" ]; }; then
-			echo "Bail out! commands to a service of the host exited"
+			echo "Bail out! commands to a service of the host, or reads in v2, exited"
 			failed=1
 		elif [ "$mode" = user ] && [ "$begin" = "$end" ]; then
 			echo "Bail out! exits are not counted"

@@ -238,6 +238,31 @@ static int32_t command(struct fuzz *fuzz, uint32_t id, uint32_t cmd, uint32_t gp
 	return ((volatile struct goldfish_pipe_command *)page)->status;
 }
 
+/* Whatever protocol is in force; the vCPUs ring for commands all the while. */
+static void accomplice_v1(struct fuzz *fuzz, struct pipe_random *random)
+{
+	unsigned int i;
+
+	memcpy(fuzz->hva + AREA_NAMES, names[0], strlen(names[0]) + 1);
+	for (i = 0; i < 200; i++) {
+		const uint64_t r = pipe_random(random);
+		const uint32_t rows[][2] = {
+			{ GOLDFISH_PIPE_V1_COMMAND, (r >> 8) % 9 },
+			{ GOLDFISH_PIPE_V1_CHANNEL, 1 + (r >> 8) % PIPES },
+			{ GOLDFISH_PIPE_V1_SIZE, (r >> 8) % 0x2000 },
+			{ GOLDFISH_PIPE_V1_ADDRESS, fuzz->area + AREA_NAMES },
+			{ GOLDFISH_PIPE_V1_ADDRESS, fuzz->area + AREA_DATA },
+			{ GOLDFISH_PIPE_V1_PARAMS_LOW, fuzz->area + (r >> 8) % 0x8000 },
+			{ GOLDFISH_PIPE_V1_ACCESS_PARAMS, 0 },
+		};
+		const uint32_t *row = rows[r % ARRAY_SIZE(rows)];
+
+		pipe_reg_write(&fuzz->dev, row[0], row[1]);
+		/* Not VERSION, which starts anew. */
+		pipe_reg_read(&fuzz->dev, (r >> 40) % 9 * 4);
+	}
+}
+
 static void accomplice_turn(struct fuzz *fuzz, struct pipe_random *random)
 {
 	const struct goldfish_pipe_open_params params = {
@@ -251,6 +276,7 @@ static void accomplice_turn(struct fuzz *fuzz, struct pipe_random *random)
 	if (!(pipe_random(random) % 64)) {
 		pipe_reg_write(&fuzz->dev, GOLDFISH_PIPE_REG_VERSION,
 			       pipe_random(random) % 6);
+		accomplice_v1(fuzz, random);
 		pipe_reg_write(&fuzz->dev, GOLDFISH_PIPE_REG_VERSION, 4);
 		pipe_set_signal_buffer(&fuzz->dev, fuzz->area + AREA_SIGNALS, 64);
 		pipe_set_open_buffer(&fuzz->dev, fuzz->area + AREA_OPEN);

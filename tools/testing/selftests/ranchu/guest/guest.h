@@ -80,6 +80,8 @@ int guest_remote(void);
 int guest_ring(void);
 /* Tests of DMA, with goldfish_dma.ko instead of the stock driver. */
 int guest_dma(void);
+/* Tests of protocol v1, without any driver. */
+int guest_v1(void);
 /* Serves adb by pipe with the adbd that listens at @port; never returns. */
 int guest_adb(unsigned int port);
 int guest_demo(void);

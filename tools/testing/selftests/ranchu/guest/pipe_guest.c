@@ -6,6 +6,7 @@
  *	pipe_guest remote		the same, of services that the host has
  *	pipe_guest ring			the same, of those behind shared rings
  *	pipe_guest dma			the same, of DMA, with goldfish_dma.ko
+ *	pipe_guest v1			the same, of protocol v1, without any driver
  *	pipe_guest adb PORT		adb by pipe, for the adbd that listens there
  *	pipe_guest demo			moves data; marks each phase on the console
  *	pipe_guest bench [ROUNDS]	time per operation
@@ -186,7 +187,7 @@ unsigned int guest_many_pipes(unsigned int count)
 
 static int print_usage(void)
 {
-	fputs("usage: pipe_guest test | remote | ring | dma | demo | bench [ROUNDS] |\n"
+	fputs("usage: pipe_guest test | remote | ring | dma | v1 | demo | bench [ROUNDS] |\n"
 	      "       stream [ROUNDS] | pipes COUNT | adb PORT\n",
 	      stderr);
 	return 2;
@@ -214,6 +215,8 @@ int main(int argc, char **argv)
 		return guest_ring();
 	if (!strcmp(argv[1], "dma"))
 		return guest_dma();
+	if (!strcmp(argv[1], "v1"))
+		return guest_v1();
 	if (!strcmp(argv[1], "demo"))
 		return guest_demo();
 	if (!strcmp(argv[1], "bench"))

@@ -26,6 +26,9 @@
 #define PIPE_DRIVER_SIGNALS	64
 #define PIPE_DRIVER_VERSION	2
 
+/* Reads as 0 in either protocol. */
+#define PIPE_REG_UNUSED		0x40
+
 #define PIPE_PAGE		4096u
 
 /* Ends the test with a message; the place is the caller's. */
@@ -100,7 +103,7 @@ void pipe_dev_start(struct pipe_dev *dev, struct pipe_mem *mem);
 
 void pipe_reg_write(struct pipe_dev *dev, uint32_t offset, uint32_t value);
 uint32_t pipe_reg_read(struct pipe_dev *dev, uint32_t offset);
-/* The level of the line, as the ioctl that reads VERSION reports it. */
+/* The level of the line, as an ioctl that does nothing else reports it. */
 bool pipe_line_level(struct pipe_dev *dev);
 /* Waits until it is high; what the host does may be told a little later. */
 void pipe_wait_line(struct pipe_dev *dev);

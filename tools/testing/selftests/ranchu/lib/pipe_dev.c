@@ -184,12 +184,12 @@ uint32_t pipe_reg_read(struct pipe_dev *dev, uint32_t offset)
 bool pipe_line_level(struct pipe_dev *dev)
 {
 	struct vhost_goldfish_pipe_access access = {
-		.offset = GOLDFISH_PIPE_REG_VERSION,
+		.offset = PIPE_REG_UNUSED,
 	};
 	int ret = __pipe_access(dev, &access);
 
 	if (ret)
-		pipe_die("read of VERSION: %s", strerror(-ret));
+		pipe_die("read of the line: %s", strerror(-ret));
 	return access.flags & VHOST_GOLDFISH_PIPE_ACCESS_LINE;
 }
 
