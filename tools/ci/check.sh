@@ -24,6 +24,7 @@ ON_GICV2="doorbell_test pipe_protocol_test pipe_signal_test pipe_ring_test pipe_
 # KTAP; a gate is silent and is one result. Two steps may run at once, so nothing
 # that one changes is another's: what both build goes through build_alone().
 STEPS=(
+	"sanitizers	tools/ci/sanitizers.sh --ci"
 	"arm64		kselftests arm64"
 	"adb		tools/ci/adb-test.sh"
 	"user		tools/ci/net-test.sh user"
