@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -715,6 +716,7 @@ TEST_F_TIMEOUT(window, no_wake_is_lost, TIMEOUT)
 /**
  * struct other - a thread that ends interrupts as another vCPU would
  * @thread: the thread
+ * @stat: its file in /proc
  * @resample: as the fixture's
  * @told: it reads a byte from here for each thing to do: to end an interrupt, or,
  *	if the byte is 0, nothing but to pass through user mode
@@ -722,6 +724,7 @@ TEST_F_TIMEOUT(window, no_wake_is_lost, TIMEOUT)
  */
 struct other {
 	pthread_t thread;
+	int stat;
 	int resample;
 	int told[2];
 	int done[2];
@@ -732,6 +735,7 @@ static void *other_run(void *arg)
 	struct other *other = arg;
 	char byte;
 
+	other->stat = open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC);
 	while (read(other->told[0], &byte, 1) == 1) {
 		if (byte)
 			end_interrupt(other->resample);
@@ -741,10 +745,25 @@ static void *other_run(void *arg)
 	return NULL;
 }
 
+/* Nothing follows in it that it has not been told to do: it waits in the kernel. */
+static bool other_sleeps(const struct other *other)
+{
+	char text[512], *end;
+	ssize_t n = pread(other->stat, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		pipe_die("the other thread's state: %s", strerror(errno));
+	text[n] = 0;
+	end = strrchr(text, ')');
+	return end && !strncmp(end, ") S", 3);
+}
+
 static void other_do(struct other *other, char byte)
 {
 	if (write(other->told[1], &byte, 1) != 1 || read(other->done[0], &byte, 1) != 1)
 		pipe_die("the other thread: %s", strerror(errno));
+	while (!other_sleeps(other))
+		sched_yield();
 }
 
 static void other_start(struct other *other, int resample)
@@ -759,6 +778,7 @@ static void other_stop(struct other *other)
 {
 	close(other->told[1]);
 	pthread_join(other->thread, NULL);
+	close(other->stat);
 	close(other->told[0]);
 	close(other->done[0]);
 	close(other->done[1]);
