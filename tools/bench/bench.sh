@@ -159,12 +159,12 @@ table_pipe() {
 csv_of() {
 	local run
 
-	echo "clock,where,name,ns,ops,exits,commands"
+	echo "clock,where,name,ns,ops,exits,commands,copied,bytes"
 	for run; do
 		{
 			sed -n 's/^BENCH \([a-z0-9_]*\) ns=\([0-9.]*\) ops=\([0-9]*\)/\1 \2 \3/p' \
 				"$OUT/$run.log" |
-				awk '{ print "bare," $1 "," $2 * $3 "," $3 ",," }'
+				awk '{ print "bare," $1 "," $2 * $3 "," $3 ",,,," }'
 			cat "$OUT/$run-guest.csv"
 		} | sed "s/^/$([ "$run" = pipe-wall ] && echo wall || echo instructions),/"
 	done
@@ -183,7 +183,7 @@ read_log() {
 }
 
 # measure_pipe RUN LAB-OPTION...: leaves RUN.log and RUN-guest.csv, the latter
-# with lines of MODE,NAME,NS,OPS,EXITS,COMMANDS.
+# with pipe_guest.awk's lines.
 measure_pipe() {
 	local run=$1
 

@@ -2,10 +2,11 @@
 #
 # Reads what pipe_host.sh prints and gives a line for each phase:
 #
-#	MODE,NAME,NS,OPS,EXITS,COMMANDS
+#	MODE,NAME,NS,OPS,EXITS,COMMANDS,COPIED,BYTES
 #
-# NS and OPS come from the guest's end mark, the rest from the controller's
-# snapshots at both marks; the console's own exits are taken off.
+# NS, OPS and BYTES, which is what the operations are for, come from the guest's end
+# mark, the rest from the controller's snapshots at both marks; the console's own exits
+# are taken off. COPIED is what the pipe device has copied from and to the guest.
 
 function number(text, name) {
 	if (!match(text, "\"" name "\":[0-9]+"))
@@ -21,9 +22,14 @@ function exits(text, console) {
 	return number(text, "userspace_exits") - number(console, "reads") - number(console, "writes")
 }
 
+function copied(text) {
+	return number(text, "bytes_to_host") + number(text, "bytes_to_guest")
+}
+
 $1 == "BENCH-STATS" && /"label":"RANCHU-MARK begin bench/ {
 	begin_exits = exits($0)
 	begin_commands = number($0, "commands")
+	begin_copied = copied($0)
 	next
 }
 
@@ -32,10 +38,13 @@ $1 == "BENCH-STATS" && /"label":"RANCHU-MARK end bench/ {
 	sub(/.*"label":"RANCHU-MARK end bench /, "", label)
 	sub(/".*/, "", label)
 	split(label, word, " ")
-	ns = ops = label
+	ns = ops = bytes = label
 	sub(/.* ns=/, "", ns)
 	sub(/ .*/, "", ns)
 	sub(/.* ops=/, "", ops)
-	printf "%s,%s,%s,%s,%d,%d\n", $2, word[1], ns, ops,
-	       exits($0) - begin_exits, number($0, "commands") - begin_commands
+	sub(/.* bytes=/, "", bytes)
+	sub(/ .*/, "", bytes)
+	printf "%s,%s,%s,%s,%d,%d,%.0f,%s\n", $2, word[1], ns, ops,
+	       exits($0) - begin_exits, number($0, "commands") - begin_commands,
+	       copied($0) - begin_copied, bytes
 }

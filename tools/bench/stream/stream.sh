@@ -43,6 +43,32 @@ socket_over_ring() {
 	ratio "$(guest stream kernel "$1")" "$(guest stream kernel "ring_$1")"
 }
 
+# Bytes that go one way: MiB in 10^9 instructions, and how often the pipe device has
+# copied each.
+bulk_table() {
+	printf '\nBytes to a service: MiB in 10^9 instructions, and copies of each by the pipe.\n'
+	printf 'A service reads a socket, which is one more, and shared rings where they are:\n'
+	printf '  %-16s %12s %12s %9s\n' "" user kernel copies
+	awk -F, '
+	$2 ~ /write4096|push/ {
+		if (!($2 in seen))
+			order[n++] = $2
+		seen[$2]
+		ns[$1, $2] += $3
+		copied[$2] += $7
+		bytes[$2] += $8
+		moved[$1, $2] += $8
+	}
+	function speed(mode, name) {
+		return ns[mode, name] ? moved[mode, name] / 1048576 / (ns[mode, name] / 1e9) : 0
+	}
+	END {
+		for (i = 0; i < n; i++)
+			printf "  %-16s %12.1f %12.1f %9.2f\n", order[i], speed("user", order[i]),
+			       speed("kernel", order[i]), copied[order[i]] / bytes[order[i]]
+	}' "$OUT/stream-guest.csv"
+}
+
 # latencies LOG: a line for each kind of round trip and way of serving.
 latencies() {
 	awk '
@@ -94,6 +120,7 @@ table_stream() {
 	for name in $STREAM_PHASES; do
 		printf '  %-16s %38s\n' "$name" "$(socket_over_ring "$name")"
 	done
+	bulk_table
 	printf '\nRound trips, instructions, worst of all rounds:\n'
 	printf '  %-24s %10s %10s %10s\n' "" p50 p99 max
 	latencies "$OUT/stream.log" | sort
@@ -140,9 +167,9 @@ bench_stream() {
 	{
 		csv_of stream
 		latencies "$OUT/stream.log" | sort |
-			awk '{ print "instructions," $2 ",p50_" $1 "," $3 ",1,,"
-			       print "instructions," $2 ",p99_" $1 "," $4 ",1,,"
-			       print "instructions," $2 ",max_" $1 "," $5 ",1,," }'
+			awk '{ print "instructions," $2 ",p50_" $1 "," $3 ",1,,,,"
+			       print "instructions," $2 ",p99_" $1 "," $4 ",1,,,,"
+			       print "instructions," $2 ",max_" $1 "," $5 ",1,,,," }'
 	} > "$OUT/stream.csv"
 	plot_stream
 
