@@ -67,12 +67,25 @@ static long count_tasks(void)
 	return n;
 }
 
+/* Each CPU keeps some of the counts to itself for a second, or until it is asked. */
+static void refresh_vmstat(void)
+{
+	FILE *file = fopen("/proc/sys/vm/stat_refresh", "w");
+
+	if (file) {
+		fputs("1", file);
+		fclose(file);
+	}
+}
+
 static long count_pins(void)
 {
-	FILE *file = fopen("/proc/vmstat", "r");
+	FILE *file;
 	long value, pins = 0;
 	char name[64];
 
+	refresh_vmstat();
+	file = fopen("/proc/vmstat", "r");
 	while (file && fscanf(file, "%63s %ld", name, &value) == 2) {
 		if (!strcmp(name, "nr_foll_pin_acquired"))
 			pins += value;
