@@ -133,7 +133,8 @@ static bool line_promise(struct ranchu_line *line)
 		/* Whoever ends the interrupt looks again, after this lock. */
 		done = line->resample;
 	} else if (line->vcpu && line->call && eventfd_signal_allowed() &&
-		   ranchu_doorbell_ring_in(line->promise, line->vcpu) >= 0) {
+		   /* 0: another thread still has the last promise before it. */
+		   ranchu_doorbell_ring_in(line->promise, line->vcpu) > 0) {
 		WRITE_ONCE(line->state, RANCHU_LINE_PROMISED);
 		trace_ranchu_raise(line);
 		ranchu_eventfd_signal(line->call);
