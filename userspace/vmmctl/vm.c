@@ -126,6 +126,20 @@ void vmm_vm_destroy(struct vmm_vm *vm)
 	vmm_mem_destroy(&vm->mem);
 }
 
+/* As the ioctl answers. */
+static int vm_set_slot(struct vmm_vm *vm, u32 slot, u32 flags, u64 gpa, u64 size, void *hva)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
 /**
  * vmm_vm_slot - let the guest see memory
  * @vm: the VM
@@ -138,15 +152,7 @@ void vmm_vm_destroy(struct vmm_vm *vm)
  */
 int vmm_vm_slot(struct vmm_vm *vm, u64 gpa, u64 size, void *hva, bool readonly)
 {
-	struct kvm_userspace_memory_region region = {
-		.slot = vm->slots,
-		.flags = readonly ? KVM_MEM_READONLY : 0,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)hva,
-	};
-
-	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+	if (vm_set_slot(vm, vm->slots, readonly ? KVM_MEM_READONLY : 0, gpa, size, hva))
 		return vmm_error(errno, "KVM refuses %s memory at 0x%llx",
 				 readonly ? "read-only" : "guest", gpa);
 	vm->slots++;
@@ -167,15 +173,7 @@ int vmm_vm_slot(struct vmm_vm *vm, u64 gpa, u64 size, void *hva, bool readonly)
  */
 int vmm_vm_slot_show(struct vmm_vm *vm, u32 slot, u64 gpa, u64 size, void *hva)
 {
-	struct kvm_userspace_memory_region region = {
-		.slot = slot,
-		.flags = KVM_MEM_READONLY,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)hva,
-	};
-
-	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+	if (vm_set_slot(vm, slot, KVM_MEM_READONLY, gpa, size, hva))
 		return vmm_error(errno, "KVM cannot %s memory at 0x%llx",
 				 size ? "show" : "hide", gpa);
 	return 0;
