@@ -56,22 +56,6 @@ FIXTURE_TEARDOWN(protocol)
 	pipe_mem_destroy(&self->mem);
 }
 
-static uint64_t bad_guest(struct pipe_dev *dev)
-{
-	struct vhost_goldfish_pipe_stats stats;
-
-	pipe_get_stats(dev, &stats);
-	return stats.bad_guest;
-}
-
-static uint64_t open_pipes(struct pipe_dev *dev)
-{
-	struct vhost_goldfish_pipe_stats stats;
-
-	pipe_get_stats(dev, &stats);
-	return stats.pipes;
-}
-
 TEST_F_TIMEOUT(protocol, versions, TIMEOUT)
 {
 	const struct {
@@ -103,10 +87,10 @@ TEST_F_TIMEOUT(protocol, command_before_version_is_ignored, TIMEOUT)
 
 	pipe_set_open_buffer(dev, pipe_mem_alloc(&self->mem, PIPE_PAGE,
 						 PIPE_PAGE));
-	before = bad_guest(dev);
+	before = pipe_stat_bad_guest(dev);
 	EXPECT_EQ(UNTOUCHED, __pipe_open(dev, &pipe, 0, PIPE_DRIVER_BUFFERS));
-	EXPECT_LT(before, bad_guest(dev));
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_LT(before, pipe_stat_bad_guest(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 }
 
 TEST_F_TIMEOUT(protocol, command_before_open_buffer_is_ignored, TIMEOUT)
@@ -117,11 +101,11 @@ TEST_F_TIMEOUT(protocol, command_before_open_buffer_is_ignored, TIMEOUT)
 
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_VERSION, PIPE_DRIVER_VERSION);
 	pipe_prepare(dev, &pipe, 0, PIPE_DRIVER_BUFFERS);
-	before = bad_guest(dev);
+	before = pipe_stat_bad_guest(dev);
 	EXPECT_EQ(UNTOUCHED, pipe_command(&pipe, GOLDFISH_PIPE_CMD_OPEN));
 	EXPECT_EQ(UNTOUCHED, pipe_command(&pipe, GOLDFISH_PIPE_CMD_CLOSE));
-	EXPECT_LT(before, bad_guest(dev));
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_LT(before, pipe_stat_bad_guest(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 }
 
 TEST_F_TIMEOUT(protocol, version_read_changes_nothing, TIMEOUT)
@@ -135,7 +119,7 @@ TEST_F_TIMEOUT(protocol, version_read_changes_nothing, TIMEOUT)
 	pipe_hang_up(dev, 3);
 	pipe_wait_line(dev);
 	EXPECT_EQ(2, pipe_reg_read(dev, GOLDFISH_PIPE_REG_VERSION));
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 	EXPECT_TRUE(pipe_line_level(dev));
 	EXPECT_EQ(1, pipe_reg_read(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED));
 }
@@ -151,13 +135,13 @@ TEST_F_TIMEOUT(protocol, version_write_starts_anew, TIMEOUT)
 		pipe_handshake(dev);
 		for (i = 0; i < ARRAY_SIZE(pipes); i++)
 			pipe_connect(dev, &pipes[i], i, "pipe:pingpong");
-		EXPECT_EQ(ARRAY_SIZE(pipes), open_pipes(dev));
+		EXPECT_EQ(ARRAY_SIZE(pipes), pipe_stat_open_pipes(dev));
 		pipe_hang_up(dev, 1);
 		pipe_hang_up(dev, 2);
 		pipe_wait_line(dev);
 
 		pipe_reg_write(dev, GOLDFISH_PIPE_REG_VERSION, versions[round]);
-		EXPECT_EQ(0, open_pipes(dev));
+		EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 		EXPECT_FALSE(pipe_line_level(dev));
 		EXPECT_EQ(0, pipe_reg_read(dev,
 					   GOLDFISH_PIPE_REG_GET_SIGNALLED));
@@ -184,7 +168,7 @@ TEST_F_TIMEOUT(protocol, high_register_drops_the_low_half, TIMEOUT)
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_OPEN_BUFFER_HIGH, page >> 32);
 	dev->open_gpa = page;
 	EXPECT_EQ(UNTOUCHED, __pipe_open(dev, &pipe, 0, PIPE_DRIVER_BUFFERS));
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 
 	/* LOW twice: the two are ORed. */
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_OPEN_BUFFER_HIGH, page >> 32);
@@ -192,7 +176,7 @@ TEST_F_TIMEOUT(protocol, high_register_drops_the_low_half, TIMEOUT)
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_OPEN_BUFFER, 0x40);
 	dev->open_gpa = page | 0x40;
 	EXPECT_EQ(0, __pipe_open(dev, &pipe, 0, PIPE_DRIVER_BUFFERS));
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 }
 
 TEST_F_TIMEOUT(protocol, unknown_registers, TIMEOUT)
@@ -264,7 +248,7 @@ TEST_F_TIMEOUT(protocol, open_answers, TIMEOUT)
 			TH_LOG("row %u", i);
 		}
 		opened += !rows[i].status;
-		EXPECT_EQ(opened, open_pipes(dev));
+		EXPECT_EQ(opened, pipe_stat_open_pipes(dev));
 	}
 }
 
@@ -290,14 +274,14 @@ TEST_F_TIMEOUT(protocol, command_buffer_outside_memory, TIMEOUT)
 	params = pipe_mem_hva(&self->mem, dev->open_gpa, sizeof(*params));
 	pipe_prepare(dev, &pipe, 0, PIPE_DRIVER_BUFFERS);
 	for (i = 0; i < ARRAY_SIZE(gpas); i++) {
-		before = bad_guest(dev);
+		before = pipe_stat_bad_guest(dev);
 		params->command_buffer = gpas[i];
 		params->rw_params_max_count = PIPE_DRIVER_BUFFERS;
 		EXPECT_EQ(UNTOUCHED,
 			  pipe_command(&pipe, GOLDFISH_PIPE_CMD_OPEN));
-		EXPECT_LT(before, bad_guest(dev));
+		EXPECT_LT(before, pipe_stat_bad_guest(dev));
 	}
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 	EXPECT_EQ(0, __pipe_reopen(&pipe));
 }
 
@@ -325,7 +309,7 @@ TEST_F_TIMEOUT(protocol, commands_of_an_unknown_id, TIMEOUT)
 	EXPECT_EQ(0, pipe_command(&pipe, GOLDFISH_PIPE_CMD_CLOSE));
 	EXPECT_EQ(0, pipe_command(&pipe, GOLDFISH_PIPE_CMD_CLOSE));
 	EXPECT_EQ(IN | OUT, pipe_command(&known, GOLDFISH_PIPE_CMD_POLL));
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 }
 
 TEST_F_TIMEOUT(protocol, commands_that_are_not_answered, TIMEOUT)
@@ -354,7 +338,7 @@ TEST_F_TIMEOUT(protocol, commands_that_are_not_answered, TIMEOUT)
 		}
 		EXPECT_EQ(4711, pipe.cmd->consumed_size);
 	}
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 	memset(self->bytes, 0, 11);
 	EXPECT_EQ(11, pipe_read(&pipe, self->data, 64));
 	EXPECT_EQ(0, memcmp(self->bytes, "still there", 11));
@@ -472,7 +456,7 @@ TEST_F_TIMEOUT(protocol, buffers_outside_memory, TIMEOUT)
 	pipe_connect(dev, &pipe, 0, "pipe:zero");
 	for (c = 0; c < ARRAY_SIZE(cmds); c++) {
 		for (i = 0; i < ARRAY_SIZE(rows); i++) {
-			uint64_t before = bad_guest(dev);
+			uint64_t before = pipe_stat_bad_guest(dev);
 
 			/* Alone or first: refused, or what is inside. */
 			status = pipe_transfer(&pipe, cmds[c], &rows[i].buf, 1);
@@ -485,7 +469,7 @@ TEST_F_TIMEOUT(protocol, buffers_outside_memory, TIMEOUT)
 				EXPECT_EQ(INVAL, status);
 				EXPECT_EQ(0, pipe.cmd->consumed_size);
 			}
-			EXPECT_LT(before, bad_guest(dev));
+			EXPECT_LT(before, pipe_stat_bad_guest(dev));
 
 			/* In the middle: what came before counts. */
 			bufs[0] = (struct pipe_buf){ self->data, 1000 };
@@ -566,9 +550,9 @@ TEST_F_TIMEOUT(protocol, hung_up_pipe, TIMEOUT)
 		EXPECT_EQ(moves ? 0 : 4711, pipe.cmd->consumed_size);
 	}
 	EXPECT_EQ(IN | OUT, pipe_command(&other, GOLDFISH_PIPE_CMD_POLL));
-	EXPECT_EQ(2, open_pipes(dev));
+	EXPECT_EQ(2, pipe_stat_open_pipes(dev));
 	EXPECT_EQ(0, pipe_command(&pipe, GOLDFISH_PIPE_CMD_CLOSE));
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 
 	/* The next pipe of that number has nothing to do with it. */
 	EXPECT_EQ(0, __pipe_reopen(&pipe));
@@ -586,7 +570,7 @@ TEST_F_TIMEOUT(protocol, id_is_checked_by_open_only, TIMEOUT)
 	pipe.cmd->id = 7;
 	EXPECT_EQ(IN | OUT, pipe_command(&pipe, GOLDFISH_PIPE_CMD_POLL));
 	EXPECT_EQ(0, pipe_command(&pipe, GOLDFISH_PIPE_CMD_CLOSE));
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 }
 
 /* All open at once, each with its own bytes in it. */
@@ -600,7 +584,7 @@ TEST_F_TIMEOUT(protocol, a_thousand_pipes, TIMEOUT)
 	pipe_handshake(dev);
 	for (i = 0; i < MANY_PIPES; i++)
 		pipe_connect(dev, &pipes[i], i, "pipe:pingpong");
-	EXPECT_EQ(MANY_PIPES, open_pipes(dev));
+	EXPECT_EQ(MANY_PIPES, pipe_stat_open_pipes(dev));
 	for (i = 0; i < MANY_PIPES; i++) {
 		n = 1 + i * 37 % 1000;
 		memset(self->bytes, i, n);
@@ -861,7 +845,7 @@ TEST_F_TIMEOUT(protocol, noise, TIMEOUT)
 	EXPECT_EQ(0, __pipe_reopen(&pipe));
 	EXPECT_EQ(10, __pipe_connect(&pipe, "pipe:zero"));
 	EXPECT_EQ(IN | OUT, pipe_command(&pipe, GOLDFISH_PIPE_CMD_POLL));
-	EXPECT_EQ(2, open_pipes(dev));
+	EXPECT_EQ(2, pipe_stat_open_pipes(dev));
 }
 
 TEST_HARNESS_MAIN

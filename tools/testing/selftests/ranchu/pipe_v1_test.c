@@ -71,22 +71,6 @@ FIXTURE_TEARDOWN(v1)
 	pipe_mem_destroy(&self->mem[0]);
 }
 
-static uint64_t bad_guest(struct pipe_dev *dev)
-{
-	struct vhost_goldfish_pipe_stats stats;
-
-	pipe_get_stats(dev, &stats);
-	return stats.bad_guest;
-}
-
-static uint64_t open_pipes(struct pipe_dev *dev)
-{
-	struct vhost_goldfish_pipe_stats stats;
-
-	pipe_get_stats(dev, &stats);
-	return stats.pipes;
-}
-
 static void set_channel(struct pipe_dev *dev, uint64_t channel)
 {
 	pipe_reg_write(dev, GOLDFISH_PIPE_V1_CHANNEL_HIGH, channel >> 32);
@@ -197,7 +181,7 @@ TEST_F_TIMEOUT(v1, commands, TIMEOUT)
 	for (cmd = GOLDFISH_PIPE_CMD_CLOSE; cmd < 16; cmd++)
 		EXPECT_EQ(INVAL, command(dev, absent, cmd));
 	CONNECT(CHANNEL, "pipe:pingpong");
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 	EXPECT_EQ(INVAL, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_OPEN));
 	EXPECT_EQ(OUT, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_POLL));
 	EXPECT_EQ(AGAIN, v1_read(dev, CHANNEL, self->data, 100));
@@ -215,7 +199,7 @@ TEST_F_TIMEOUT(v1, commands, TIMEOUT)
 		EXPECT_EQ(OUT, command(dev, CHANNEL, cmd));
 	EXPECT_EQ(OUT, command(dev, CHANNEL, UINT32_MAX));
 	EXPECT_EQ(OUT, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_CLOSE));
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 	EXPECT_EQ(INVAL, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_POLL));
 	EXPECT_EQ(0, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_OPEN));
 	EXPECT_EQ(0, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_CLOSE));
@@ -224,7 +208,7 @@ TEST_F_TIMEOUT(v1, commands, TIMEOUT)
 TEST_F_TIMEOUT(v1, refusals, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
-	uint64_t before = bad_guest(dev);
+	uint64_t before = pipe_stat_bad_guest(dev);
 
 	/* Such a channel could not be told from none. */
 	EXPECT_EQ(INVAL, command(dev, 0, GOLDFISH_PIPE_CMD_OPEN));
@@ -239,8 +223,8 @@ TEST_F_TIMEOUT(v1, refusals, TIMEOUT)
 	/* No more than in v2 is moved at once. */
 	EXPECT_EQ(2 << 20, v1_write(dev, CHANNEL, self->data, UINT32_MAX));
 	EXPECT_EQ(1, v1_write(dev, CHANNEL, RANCHU_RAM_BASE + MEM_SIZE - 1, 1));
-	EXPECT_LT(before, bad_guest(dev));
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_LT(before, pipe_stat_bad_guest(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 
 	EXPECT_EQ(0, command(dev, CHANNEL + 8, GOLDFISH_PIPE_CMD_OPEN));
 	memcpy(self->bytes, "pipe:nobody", 12);
@@ -258,7 +242,7 @@ TEST_F_TIMEOUT(v1, as_many_pipes_as_in_v2, TIMEOUT)
 	command(dev, 77ull << 20 | 1, GOLDFISH_PIPE_CMD_CLOSE);
 	EXPECT_EQ(0, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_OPEN));
 	EXPECT_EQ(INVAL, command(dev, 77ull << 20 | 1, GOLDFISH_PIPE_CMD_POLL));
-	EXPECT_EQ(VHOST_GOLDFISH_PIPE_MAX_ID, open_pipes(dev));
+	EXPECT_EQ(VHOST_GOLDFISH_PIPE_MAX_ID, pipe_stat_open_pipes(dev));
 }
 
 TEST_F_TIMEOUT(v1, wakes, TIMEOUT)
@@ -363,7 +347,7 @@ TEST_F_TIMEOUT(v1, parameter_block_of_32_bits, TIMEOUT)
 	EXPECT_EQ(UNTOUCHED, run_narrow(dev, block));
 	block->cmd = GOLDFISH_PIPE_CMD_POLL;
 	EXPECT_EQ(UNTOUCHED, run_narrow(dev, block));
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 }
 
 TEST_F_TIMEOUT(v1, parameter_block_of_64_bits, TIMEOUT)
@@ -432,7 +416,7 @@ TEST_F_TIMEOUT(v1, parameter_block_at_the_end_of_memory, TIMEOUT)
 	pipe_reg_write(dev, GOLDFISH_PIPE_V1_ACCESS_PARAMS, 1);
 	set_params(dev, 0x2000);
 	pipe_reg_write(dev, GOLDFISH_PIPE_V1_ACCESS_PARAMS, 1);
-	EXPECT_EQ(1, open_pipes(dev));
+	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 }
 
 TEST_F_TIMEOUT(v1, version_read_starts_anew, TIMEOUT)
@@ -445,7 +429,7 @@ TEST_F_TIMEOUT(v1, version_read_starts_anew, TIMEOUT)
 	EXPECT_EQ(0, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_WAKE_ON_WRITE));
 	EXPECT_TRUE(pipe_line_level(dev));
 	EXPECT_EQ(1, pipe_reg_read(dev, GOLDFISH_PIPE_REG_VERSION));
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 	EXPECT_FALSE(pipe_line_level(dev));
 	EXPECT_EQ(0, next_signalled(dev, true, &wakes));
 	EXPECT_EQ(INVAL, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_POLL));
@@ -477,7 +461,7 @@ TEST_F_TIMEOUT(v1, guest_decides, TIMEOUT)
 		/* To v2: the channel is gone, and so is what it had to tell. */
 		pipe_handshake(dev);
 		EXPECT_FALSE(told_v1(dev));
-		EXPECT_EQ(0, open_pipes(dev));
+		EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 		EXPECT_EQ(0, pipe_reg_read(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED));
 		EXPECT_EQ(0, pipe_reg_read(dev, GOLDFISH_PIPE_V1_STATUS));
 		pipe_connect(dev, &pipe, 3, "pipe:pingpong");
@@ -488,7 +472,7 @@ TEST_F_TIMEOUT(v1, guest_decides, TIMEOUT)
 		/* To v1: the same the other way round. */
 		pipe_reg_write(dev, GOLDFISH_PIPE_REG_VERSION, others[i]);
 		EXPECT_TRUE(told_v1(dev));
-		EXPECT_EQ(0, open_pipes(dev));
+		EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 		EXPECT_FALSE(pipe_line_level(dev));
 		EXPECT_EQ(0, next_signalled(dev, true, &wakes));
 		EXPECT_EQ((int32_t)PIPE_PRESET, pipe_command(&pipe, GOLDFISH_PIPE_CMD_POLL));
@@ -595,7 +579,7 @@ TEST_F_TIMEOUT(v1, scribbles, TIMEOUT)
 	/* It still serves who behaves. */
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_VERSION, 1);
 	EXPECT_EQ(1, pipe_reg_read(dev, GOLDFISH_PIPE_REG_VERSION));
-	EXPECT_EQ(0, open_pipes(dev));
+	EXPECT_EQ(0, pipe_stat_open_pipes(dev));
 	CONNECT(CHANNEL, "pipe:pingpong");
 	memcpy(self->bytes, "still", 5);
 	EXPECT_EQ(5, v1_write(dev, CHANNEL, self->data, 5));

@@ -111,6 +111,9 @@ void pipe_set_doorbell(struct pipe_dev *dev, uint32_t id, int fd);
 void pipe_hang_up(struct pipe_dev *dev, uint32_t id);
 void pipe_get_stats(struct pipe_dev *dev,
 		    struct vhost_goldfish_pipe_stats *stats);
+/* One of them each. */
+uint64_t pipe_stat_bad_guest(struct pipe_dev *dev);
+uint64_t pipe_stat_open_pipes(struct pipe_dev *dev);
 
 /* What a guest driver does in probe, in mainline's order. */
 void pipe_handshake(struct pipe_dev *dev);

@@ -268,3 +268,19 @@ void pipe_get_stats(struct pipe_dev *dev,
 	if (ret)
 		pipe_die("GET_STATS: %s", strerror(-ret));
 }
+
+uint64_t pipe_stat_bad_guest(struct pipe_dev *dev)
+{
+	struct vhost_goldfish_pipe_stats stats;
+
+	pipe_get_stats(dev, &stats);
+	return stats.bad_guest;
+}
+
+uint64_t pipe_stat_open_pipes(struct pipe_dev *dev)
+{
+	struct vhost_goldfish_pipe_stats stats;
+
+	pipe_get_stats(dev, &stats);
+	return stats.pipes;
+}
