@@ -65,8 +65,11 @@ static long blk_take_image(struct ranchu_blk *blk,
 	}
 	blk_drop_image(blk);
 	blk->file = file;
-	/* Its reads and writes are copies; it waits no longer than memory does. */
-	blk->eager = file_inode(file)->i_sb->s_magic == TMPFS_MAGIC;
+	/*
+	 * Its reads and writes are copies; it waits no longer than memory does. Not so a
+	 * block device: only its node, which is file_inode(), is in such a file system.
+	 */
+	blk->eager = file->f_mapping->host->i_sb->s_magic == TMPFS_MAGIC;
 	blk->disk.flags = backend->flags;
 	blk->disk.block_size = backend->block_size;
 	blk->disk.capacity = blk_image_capacity(file, backend->block_size);

@@ -93,24 +93,20 @@ static ssize_t io_submit(struct blk_transfer *transfer, int ki_flags)
 
 static int io_flags(struct blk_transfer *transfer)
 {
-	struct ranchu_vring *vring = transfer->ring->vring;
-	const struct ranchu_blk *blk = blk_of_request(&transfer->req);
-	int flags = iocb_flags(blk->file);
+	u64 features = transfer->ring->vring->setup.features;
+	int flags = iocb_flags(blk_of_request(&transfer->req)->file);
 
 	/* A guest that does not know how to flush relies on every write. */
-	if (transfer->req.write && !(vring->setup.features & BIT_ULL(VIRTIO_BLK_F_FLUSH)))
+	if (transfer->req.write && !(features & BIT_ULL(VIRTIO_BLK_F_FLUSH)))
 		flags |= IOCB_DSYNC;
-	if (vring->in_vcpu && !blk->eager)
-		flags |= IOCB_NOWAIT;
 	return flags;
 }
 
-static ssize_t io_try(struct blk_transfer *transfer)
+static ssize_t io_try(struct blk_transfer *transfer, int flags)
 {
-	int flags = io_flags(transfer);
 	ssize_t ret = io_submit(transfer, flags);
 
-	if (ret != -EINVAL || !(flags & IOCB_DIRECT))
+	if (ret != -EINVAL || !(flags & IOCB_DIRECT) || flags & IOCB_NOWAIT)
 		return ret;
 	/* Not so: memory or blocks are not aligned as the image wants them. */
 	transfer->req.stats->buffered++;
@@ -135,7 +131,10 @@ static void io_count(const struct blk_transfer *transfer)
 		stats->in_vcpu++;
 }
 
-/* Goes on until all is moved: an image may do less than it was asked for. */
+/*
+ * Goes on until all is moved: an image may do less than it was asked for. It may wait,
+ * unless all is moved already.
+ */
 static enum blk_outcome io_go_on(struct blk_transfer *transfer, ssize_t ret)
 {
 	struct blk_request *req = &transfer->req;
@@ -148,7 +147,7 @@ static enum blk_outcome io_go_on(struct blk_transfer *transfer, ssize_t ret)
 			ranchu_blk_answer(req, VIRTIO_BLK_S_OK);
 			return BLK_DONE;
 		}
-		ret = io_try(transfer);
+		ret = io_try(transfer, io_flags(transfer));
 	}
 	if (ret == -EIOCBQUEUED) {
 		transfer->queued = true;
@@ -233,14 +232,18 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 	struct blk_transfer *transfer = blk_transfer_of(req);
 	const struct ranchu_blk *blk = blk_of_request(req);
 	bool in_vcpu = transfer->ring->vring->in_vcpu;
+	int flags = io_flags(transfer);
 	ssize_t ret;
 
-	if (in_vcpu && !blk->eager && !(blk->file->f_mode & FMODE_NOWAIT))
-		return BLK_WOULD_WAIT;
+	if (in_vcpu && !blk->eager) {
+		if (!(blk->file->f_mode & FMODE_NOWAIT))
+			return BLK_WOULD_WAIT;
+		flags |= IOCB_NOWAIT;
+	}
 	transfer->queued = false;
 	if (blk->eager && !req->write && io_read_pages(req))
 		return io_go_on(transfer, req->len);
-	ret = io_try(transfer);
+	ret = io_try(transfer, flags);
 	/* Done in part is not done: all of it again does no harm. */
 	if (in_vcpu && ret != -EIOCBQUEUED && ret != req->len)
 		return BLK_WOULD_WAIT;
@@ -251,7 +254,7 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
  * ranchu_blk_io_done() - go on with a request that the image has completed
  * @transfer: answered, or under way again, afterwards
  *
- * Context: as ranchu_vhost_ops.kicked().
+ * Context: as ranchu_vhost_ops.kicked() in the worker, or drain().
  */
 void ranchu_blk_io_done(struct blk_transfer *transfer)
 {
@@ -259,7 +262,7 @@ void ranchu_blk_io_done(struct blk_transfer *transfer)
 
 	/* It could not do so without waiting, and has said so late. */
 	if (ret == -EAGAIN && transfer->iocb.ki_flags & IOCB_NOWAIT)
-		ret = io_submit(transfer, transfer->iocb.ki_flags & ~IOCB_NOWAIT);
+		ret = io_try(transfer, io_flags(transfer));
 	io_go_on(transfer, ret);
 }
 

@@ -132,10 +132,12 @@ void ranchu_blk_kicked(struct ranchu_vring *vring)
 {
 	struct blk_ring *ring = ranchu_blk_ring(vring);
 	struct blk_request *req;
-	unsigned int n;
+	unsigned int n = 0;
 	u64 bytes = 0;
 
-	n = ring_reap(ring);
+	/* What has been done in part may have to wait for the rest. */
+	if (!vring->in_vcpu)
+		n = ring_reap(ring);
 	ranchu_vq_disable_kicks(&vring->vq);
 	for (;; n++) {
 		if (ring_over_budget(vring, n, bytes)) {
