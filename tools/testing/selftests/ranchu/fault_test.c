@@ -331,6 +331,19 @@ static int op_pipe_write(struct rig *rig)
 	return transfer(rig, GOLDFISH_PIPE_CMD_WRITE, NULL);
 }
 
+/* In so many pieces that the device has to make room for them; else it does less. */
+static int op_pipe_pieces(struct rig *rig)
+{
+	unsigned int i, n = rig->tp.max;
+
+	rig->tp.cmd->buffers_count = n;
+	for (i = 0; i < n; i++) {
+		rig->tp.ptrs[i] = rig->data + i * 64;
+		rig->tp.sizes[i] = 64;
+	}
+	return command(rig, GOLDFISH_PIPE_CMD_WRITE);
+}
+
 static int op_pipe_call(struct rig *rig)
 {
 	uint32_t read_index = 1;
@@ -590,6 +603,7 @@ static const struct op ops[] = {
 	OP(PIPE, RUNNING, "OPEN, pingpong", op_pingpong, .undo = op_pipe_close),
 	OP(PIPE, RUNNING, "OPEN, throttle", op_throttle, .undo = op_pipe_close),
 	OP(PIPE, BUSY, "WRITE", op_pipe_write),
+	OP(PIPE, BUSY, "WRITE, in pieces", op_pipe_pieces),
 	OP(PIPE, BUSY, "CALL", op_pipe_call),
 	OP(PIPE, BUSY, "POLL", op_pipe_poll),
 	OP(PIPE, BUSY, "WAKE_ON", op_wake_on),

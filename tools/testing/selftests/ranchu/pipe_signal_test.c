@@ -525,6 +525,30 @@ TEST_F_TIMEOUT(window, version_is_in_the_window, TIMEOUT)
 	EXPECT_EQ(0, window_count(dev));
 }
 
+/* A read that gets past the window is told the same, and takes nothing away. */
+TEST_F_TIMEOUT(window, read_that_traps, TIMEOUT)
+{
+	struct pipe_dev *dev = &self->dev;
+	unsigned int i;
+
+	pipe_handshake(dev);
+	open_many(dev, self->pipes, 3);
+	EXPECT_EQ(0, fetch(dev));
+	pipe_hang_up(dev, 0);
+	take_interrupt(self->call);
+	pipe_hang_up(dev, 1);
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(1, fetch(dev));
+	EXPECT_EQ(1, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 0, 1));
+	end_interrupt(self->resample);
+	take_interrupt(self->call);
+	EXPECT_EQ(1, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 1, 1));
+	end_interrupt(self->resample);
+	wait_for_count(dev, 0);
+}
+
 TEST_F_TIMEOUT(window, late_window_knows_the_version, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@
 #define GUEST_PORT	1000u
 #define CHATTY		8u
 #define ROUND_TRIPS	8u
+/* Together all of the worker's budget, and all that the transmit ring has room for. */
+#define LOUD		4u
+#define LOUD_PACKETS	4u
 /* What all chatty streams may move while a quiet one waits for its byte. */
 #define MOST_BETWEEN	(16u << 20)
 #define MANY		1024u
@@ -176,6 +180,39 @@ TEST_F_TIMEOUT(fair, stalled_beside_busy, TIMEOUT)
 	EXPECT_EQ(0, stats.queued);
 	for (i = 0; i < 3; i++)
 		vs_stream_close(&streams[i]);
+}
+
+/* As much as the device does in one turn is in the ring when it starts. */
+TEST_F_TIMEOUT(fair, as_much_as_a_turn, TIMEOUT)
+{
+	struct vs_stream streams[LOUD];
+	uint8_t *data = malloc(VS_MAX_PAYLOAD), *got = malloc(VS_MAX_PAYLOAD);
+	struct vs_dev *dev = &self->dev;
+	unsigned int i, j;
+
+	for (i = 0; i < LOUD; i++)
+		vs_connect(&streams[i], dev, VS_UNIX, GUEST_PORT + i);
+	vs_run(dev, 0);
+	for (i = 0; i < LOUD; i++) {
+		for (j = 0; j < LOUD_PACKETS; j++) {
+			memset(data, 1 + i * LOUD_PACKETS + j, VS_MAX_PAYLOAD);
+			vs_stream_send(&streams[i], VIRTIO_VSOCK_OP_RW, 0, data, VS_MAX_PAYLOAD);
+		}
+	}
+	/* No kick will follow. */
+	eventfd_read(dev->rings[VS_TX].kick, &(eventfd_t){ 0 });
+	vs_run(dev, 1);
+	for (i = 0; i < LOUD; i++) {
+		for (j = 0; j < LOUD_PACKETS; j++) {
+			memset(data, 1 + i * LOUD_PACKETS + j, VS_MAX_PAYLOAD);
+			vs_read_all(streams[i].sock, got, VS_MAX_PAYLOAD);
+			EXPECT_EQ(0, memcmp(data, got, VS_MAX_PAYLOAD));
+		}
+	}
+	for (i = 0; i < LOUD; i++)
+		vs_stream_close(&streams[i]);
+	free(got);
+	free(data);
 }
 
 static uint64_t moved(const struct vs_flow *flows, unsigned int n)
