@@ -520,6 +520,23 @@ TEST_F_TIMEOUT(end, host_resets_and_guest_sends, TIMEOUT)
 	vs_stream_expect_closed(&self->stream, ECONNRESET);
 }
 
+/* What waits for a host that has gone is not kept, and is not waited for. */
+TEST_F_TIMEOUT(end, host_resets_while_much_waits, TIMEOUT)
+{
+	struct vhost_vsock_adb_stats stats;
+
+	small_buffers(&self->stream);
+	fill(&self->stream);
+	vs_flush(&self->dev);
+	vs_get_stats(&self->dev, &stats);
+	if (variant->kind == VS_UNIX)
+		EXPECT_LT(0, stats.queued);
+	reset_by_host(&self->stream, variant->kind);
+	vs_stream_await(&self->stream, RST, NULL);
+	vs_stream_expect_closed(&self->stream, ECONNRESET);
+	expect_gone(_metadata, &self->dev);
+}
+
 /*
  * A guest that does not confirm the end of a stream is reset in time, and what
  * the host has of the stream is gone even if the guest does not take the RST.
