@@ -232,6 +232,43 @@ static int op_vs_bulk(struct rig *rig)
 	return send_data(rig, VQ_PAGE * 2);
 }
 
+/* As much as the socket takes is in it already. */
+static int op_vs_fill(struct rig *rig)
+{
+	static const char other[VQ_PAGE];
+	int err = op_attach(rig);
+
+	while (!err && send(rig->ends[0], other, sizeof(other), MSG_DONTWAIT) > 0)
+		;
+	return err;
+}
+
+/* A guest's data has to wait; it comes out behind the rest, or the stream is reset. */
+static int op_vs_wait(struct rig *rig)
+{
+	struct vs_packet packet = vs_packet_of(&rig->vs, STAGES_PORT, STAGES_PORT,
+					       VIRTIO_VSOCK_OP_RW);
+	char data[VQ_PAGE];
+	unsigned int i;
+	ssize_t n;
+
+	packet.buf_alloc = VS_BUF_ALLOC;
+	packet.len = sizeof(data);
+	memset(data, 1, sizeof(data));
+	vs_send(&rig->vs, &packet, data, sizeof(data));
+	for (i = 0; i < TURNS; i++) {
+		n = recv(rig->ends[1], data, sizeof(data), MSG_DONTWAIT);
+		if (n > 0 && data[n - 1])
+			return 0;
+		if (!n || (vs_try_get(&rig->vs, &packet) &&
+			   packet.op == VIRTIO_VSOCK_OP_RST))
+			return -ENOMEM;
+		if (n < 0)
+			usleep(1000);
+	}
+	return -ETIMEDOUT;
+}
+
 /* ---- of the pipe ---- */
 
 static int op_line(struct rig *rig)
@@ -593,6 +630,8 @@ static const struct op ops[] = {
 	   .before = op_attach, .undo = op_vs_anew),
 	OP(VSOCK, BUSY, "a guest's bulk", op_vs_bulk, .where = FAULTS_GUEST,
 	   .before = op_attach, .undo = op_vs_anew),
+	OP(VSOCK, BUSY, "a guest's data, waiting", op_vs_wait, .where = FAULTS_GUEST,
+	   .before = op_vs_fill, .undo = op_vs_anew),
 
 	IOCTL(PIPE, OWNED, VHOST_GOLDFISH_PIPE_SET_WINDOW),
 	OP(PIPE, OWNED, "SET_LINE", op_line),
