@@ -10,7 +10,9 @@
 #	--add	to what was measured before: the whole is long, and can be had in parts
 #	--table	runs nothing in the host, only counts what was measured
 #
-# The last line is "TOTAL covered lines percent". Ends with 1 if a test fails.
+# The last line of the table is "TOTAL covered lines percent"; behind it are the lines
+# that did not run and that uncovered.txt does not explain, if all tests have run.
+# Ends with 1 if a test fails.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -96,4 +98,5 @@ awk -v missed="$OUT/missed" '
 		}
 		printf "%-48s %5d %5d %6.1f\n", "TOTAL", covered, all, all ? 100 * covered / all : 0
 	}' "$OUT"/*.gcov
+[ $# -gt 0 ] || awk -f tools/ci/uncovered.awk tools/ci/uncovered.txt "$OUT/missed"
 exit "$rc"

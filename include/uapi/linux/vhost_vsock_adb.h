@@ -96,7 +96,8 @@ struct vhost_vsock_adb_attach {
 /**
  * struct vhost_vsock_adb_event - what read() returns
  * @type: REQUEST: the guest wants to connect to @host_port. ESTABLISHED: the
- *	guest has answered a CONNECT. CLOSED: the stream is no more.
+ *	guest has answered a CONNECT; not told if CLOSED is to be read, too.
+ *	CLOSED: the stream is no more.
  * @guest_port: the stream's
  * @host_port: the stream's
  * @error: of CLOSED: 0, or ECONNREFUSED: the guest refused the CONNECT, or

@@ -206,6 +206,20 @@ TEST_F_TIMEOUT(data, memory_that_is_not_aligned, TIMEOUT)
 	EXPECT_TRUE(image_is(dev, self->expected));
 }
 
+/* Each of its writes is as good as one with a flush behind it. */
+TEST_F_TIMEOUT(data, a_guest_that_cannot_flush, TIMEOUT)
+{
+	struct bd_dev *dev = &self->dev;
+
+	bd_destroy(dev);
+	bd_create(dev, variant->kind, variant->features & ~VQ_BIT(VIRTIO_BLK_F_FLUSH),
+		  IMAGE_SIZE);
+	fill(bd_data(dev, 0), 4096, &self->seed);
+	memcpy(self->expected + 4096, bd_data(dev, 0), 4096);
+	ASSERT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_OUT, 8, 4096));
+	EXPECT_TRUE(image_is(dev, self->expected));
+}
+
 /* All that was taken is answered before SET_RUNNING 0 returns, and the rest later. */
 TEST_F_TIMEOUT(data, a_stop_loses_nothing, TIMEOUT)
 {

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -444,6 +445,48 @@ TEST_F_TIMEOUT(end, guest_resets, TIMEOUT)
 	expect_gone(_metadata, &self->dev);
 	EXPECT_EQ(-ENOENT, __vs_attach(&self->dev, GUEST_PORT, self->stream.host_port,
 				       -1, 0));
+}
+
+/* Data and the reset behind it are served in one go, the socket still holding back. */
+TEST_F_TIMEOUT(end, guest_resets_behind_its_data, TIMEOUT)
+{
+	struct vs_dev *dev = &self->dev;
+	uint8_t byte;
+
+	vs_run(dev, 0);
+	send_pattern(&self->stream, 0, 50000);
+	vs_stream_send(&self->stream, RST, 0, NULL, 0);
+	eventfd_read(dev->rings[VS_TX].kick, &(eventfd_t){ 0 });
+	vs_run(dev, 1);
+	vs_stream_expect_closed(&self->stream, ECONNRESET);
+	while (vs_readable(self->stream.sock, VQ_PATIENCE_MS) == 1 &&
+	       recv(self->stream.sock, &byte, 1, 0) > 0)
+		;
+	vs_expect_nothing(dev);
+	expect_gone(_metadata, dev);
+}
+
+/* A stream is there and gone again before anybody asks: only its end is told. */
+TEST_F_TIMEOUT(end, guest_resets_before_the_vmm_looks, TIMEOUT)
+{
+	const uint64_t cookie = VS_COOKIE(GUEST_PORT + 1);
+	struct vs_dev *dev = &self->dev;
+	struct vs_packet packet;
+	uint32_t port = 0;
+	int ends[2];
+
+	vs_sockets(variant->kind, ends);
+	ASSERT_EQ(0, __vs_connect(dev, GUEST_PORT + 1, &port, ends[0], cookie));
+	close(ends[0]);
+	vs_expect(dev, VIRTIO_VSOCK_OP_REQUEST, GUEST_PORT + 1, port, NULL);
+	packet = vs_packet_of(dev, GUEST_PORT + 1, port, VIRTIO_VSOCK_OP_RESPONSE);
+	vs_send(dev, &packet, NULL, 0);
+	packet.op = RST;
+	vs_send(dev, &packet, NULL, 0);
+	vs_flush(dev);
+	vs_expect_event(dev, VHOST_VSOCK_ADB_CLOSED, GUEST_PORT + 1, port, ECONNRESET, cookie);
+	EXPECT_FALSE(vs_has_event(dev));
+	close(ends[1]);
 }
 
 /* ATTACH with no socket ends what is there. */
