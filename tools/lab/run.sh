@@ -75,10 +75,12 @@ BASE=$RANCHU_BUILD/lab/host-$ARCH$BUILTIN.cpio
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/ranchu-lab.XXXXXX")
 QEMU_PID=
+WATCH_PID=
 # Called by the trap below.
 # shellcheck disable=SC2317
 cleanup() {
 	[ -z "$QEMU_PID" ] || kill "$QEMU_PID" 2>/dev/null || true
+	[ -z "$WATCH_PID" ] || kill "$WATCH_PID" 2>/dev/null || true
 	rm -rf "$WORK"
 }
 trap cleanup EXIT
@@ -168,12 +170,26 @@ qemu_command() {
 		       -chardev "file,id=out,path=$WORK/out"
 		       -device "virtserialport,chardev=out,name=out"
 		       -chardev "file,id=status,path=$WORK/status"
-		       -device "virtserialport,chardev=status,name=status")
+		       -device "virtserialport,chardev=status,name=status"
+		       -chardev "pipe,id=monitor,path=$WORK/monitor" -mon monitor)
 	fi
+}
+
+# A CPU of the host that answers nobody: where it is, only the emulator can say.
+keep_registers() {
+	until grep -qE 'detected stalls|hard LOCKUP' "$WORK/log"; do
+		sleep 5
+	done
+	echo 'info registers -a' >&5
+	timeout 3 cat <&6 > "$WORK/registers" || true
 }
 
 show_log() {
 	{
+		if [ -s "$WORK/registers" ]; then
+			echo "--- the CPUs' registers when one had stalled:"
+			tr -d '\r' < "$WORK/registers" | grep -aE '^(CPU|EIP|RIP|R..=| *PC=| *X[0-9]|PSTATE)' || true
+		fi
 		echo "--- the host's kernel log, last 120 lines:"
 		tail -n 120 "$WORK/log" | tr -d '\r'
 		echo "--- end of the log"
@@ -200,15 +216,21 @@ cat "$WORK/out" &
 CAT_PID=$!
 # Held open here, so that the reader sees the end only when we say so.
 exec 7>"$WORK/out"
+mkfifo "$WORK/monitor.in" "$WORK/monitor.out"
+exec 5<>"$WORK/monitor.in" 6<>"$WORK/monitor.out"
 : > "$WORK/log"
+keep_registers >/dev/null 2>&1 7>&- &
+WATCH_PID=$!
 start=$SECONDS
 rc=0
 # timeout(1) sits on the emulator itself: a child of a killed script lives on.
-timeout -k 5 "$TIMEOUT" "${QEMU[@]}" </dev/null 7>&- &
+timeout -k 5 "$TIMEOUT" "${QEMU[@]}" </dev/null 5>&- 6>&- 7>&- &
 QEMU_PID=$!
 wait "$QEMU_PID" || rc=$?
 QEMU_PID=
 exec 7>&-
+kill "$WATCH_PID" 2>/dev/null || true
+WATCH_PID=
 wait "$CAT_PID" || true
 took=$((SECONDS - start))
 [ -z "$LOG" ] || tr -d '\r' < "$WORK/log" > "$LOG"
