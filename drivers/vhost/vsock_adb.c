@@ -290,24 +290,12 @@ static void adb_event_fill(const struct adb_stream *stream,
 			   struct vhost_vsock_adb_event *event)
 {
 	memset(event, 0, sizeof(*event));
-	event->type = __ffs(stream->events);
+	event->type = stream->event;
 	event->guest_port = stream->ports.guest;
 	event->host_port = stream->ports.host;
 	event->cookie = stream->cookie;
 	if (event->type == VHOST_VSOCK_ADB_CLOSED)
 		event->error = stream->error;
-}
-
-/* It has been read: others have their turn, and the stream may be gone. */
-static void adb_event_done(struct adb_stream *stream, unsigned int type)
-{
-	stream->events &= ~ADB_EVENT_OF(type);
-	if (stream->events) {
-		list_move_tail(&stream->event_node, &stream->adb->events);
-	} else {
-		list_del_init(&stream->event_node);
-		vsock_adb_stream_reap(stream);
-	}
 }
 
 /* Nobody is, between two owners. */
@@ -340,7 +328,7 @@ static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t l
 			done = done ?: -EFAULT;
 			break;
 		}
-		adb_event_done(stream, event.type);
+		vsock_adb_stream_told(stream);
 		done += sizeof(event);
 	}
 out:

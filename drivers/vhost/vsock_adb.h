@@ -79,9 +79,6 @@ static inline size_t adb_budget(bool in_vcpu)
 #define ADB_WAKE_TIMEOUT 2
 #define ADB_WAKE_FULL 3
 
-/* struct adb_stream.events */
-#define ADB_EVENT_OF(type) (1u << (type))
-
 /**
  * struct adb_ports - what names a stream
  * @guest: the guest's port
@@ -128,8 +125,8 @@ struct adb_turn {
  * @adb: the device
  * @conn: the protocol's part
  * @cookie: the user's
- * @event_node: in vsock_adb.events while @events is not 0
- * @events: of ADB_EVENT_OF(): not yet read
+ * @event_node: in vsock_adb.events while @event is not 0
+ * @event: of VHOST_VSOCK_ADB_...: not yet read
  * @error: of the CLOSED event
  * @closed: that event has been raised, or needs not be
  * @turn: to send what it has for the guest
@@ -151,7 +148,7 @@ struct adb_stream {
 	struct adb_conn conn;
 	u64 cookie;
 	struct list_head event_node;
-	unsigned int events;
+	u32 event;
 	u32 error;
 	bool closed;
 	struct adb_turn turn;
@@ -255,7 +252,8 @@ struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
 					 struct adb_ports ports,
 					 enum adb_state state);
 void vsock_adb_stream_ready(struct adb_stream *stream);
-void vsock_adb_stream_event(struct adb_stream *stream, unsigned int type);
+void vsock_adb_stream_event(struct adb_stream *stream, u32 type);
+void vsock_adb_stream_told(struct adb_stream *stream);
 void vsock_adb_stream_close(struct adb_stream *stream, u32 error);
 void vsock_adb_stream_hurry(struct adb_stream *stream);
 void vsock_adb_stream_drop(struct adb_stream *stream);

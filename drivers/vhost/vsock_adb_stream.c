@@ -167,21 +167,26 @@ void vsock_adb_stream_ready(struct adb_stream *stream)
 /**
  * vsock_adb_stream_event() - have userspace told of something
  * @stream: whose event it is
- * @type: of VHOST_VSOCK_ADB_...; one of each type can be waiting
+ * @type: of VHOST_VSOCK_ADB_...; takes the place of one not yet read
  *
  * Context: the device's lock held.
  */
-void vsock_adb_stream_event(struct adb_stream *stream, unsigned int type)
+void vsock_adb_stream_event(struct adb_stream *stream, u32 type)
 {
 	struct vsock_adb *adb = stream->adb;
 
 	lockdep_assert_held(&adb->lock);
 	if (!adb->listening)
 		return;
-	stream->events |= ADB_EVENT_OF(type);
-	if (list_empty(&stream->event_node))
-		list_add_tail(&stream->event_node, &adb->events);
+	stream->event = type;
+	list_move_tail(&stream->event_node, &adb->events);
 	wake_up_interruptible_poll(&adb->event_wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void stream_no_event(struct adb_stream *stream)
+{
+	stream->event = 0;
+	list_del_init(&stream->event_node);
 }
 
 static void stream_drop_chunks(struct adb_stream *stream)
@@ -222,13 +227,10 @@ void vsock_adb_stream_close(struct adb_stream *stream, u32 error)
 		return;
 	stream->closed = true;
 	/* What was not told before need not be told now. */
-	stream->events &= ~ADB_EVENT_OF(VHOST_VSOCK_ADB_ESTABLISHED);
-	if (stream->events & ADB_EVENT_OF(VHOST_VSOCK_ADB_REQUEST))
-		stream->events = 0;
+	if (stream->event == VHOST_VSOCK_ADB_REQUEST)
+		stream_no_event(stream);
 	else
 		vsock_adb_stream_event(stream, VHOST_VSOCK_ADB_CLOSED);
-	if (!stream->events)
-		list_del_init(&stream->event_node);
 	vsock_adb_stream_ready(stream);
 }
 
@@ -267,12 +269,24 @@ bool vsock_adb_stream_reap(struct adb_stream *stream)
 		hlist_add_head(&stream->hash, &adb->lingering);
 		return false;
 	}
-	if (stream->events)
+	if (stream->event)
 		return false;
 	vsock_adb_turn_drop(adb, &stream->turn);
 	adb->n_streams--;
 	kfree(stream);
 	return true;
+}
+
+/**
+ * vsock_adb_stream_told() - userspace has read the stream's event
+ * @stream: may be gone afterwards
+ *
+ * Context: the device's lock held.
+ */
+void vsock_adb_stream_told(struct adb_stream *stream)
+{
+	stream_no_event(stream);
+	vsock_adb_stream_reap(stream);
 }
 
 /**
@@ -298,8 +312,7 @@ static void stream_forget(struct adb_stream *stream)
 	stream->conn.todo = 0;
 	vsock_adb_sock_put(stream);
 	stream_drop_chunks(stream);
-	stream->events = 0;
-	list_del_init(&stream->event_node);
+	stream_no_event(stream);
 	vsock_adb_stream_reap(stream);
 }
 
