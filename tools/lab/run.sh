@@ -175,13 +175,17 @@ qemu_command() {
 	fi
 }
 
-# A CPU of the host that answers nobody: where it is, only the emulator can say.
+# A CPU of the host that answers nobody: where it is, only the emulator can say; three
+# times, to tell a loop. Nothing is to be had from such a host any more.
 keep_registers() {
 	until grep -qE 'detected stalls|hard LOCKUP' "$WORK/log"; do
 		sleep 5
 	done
-	echo 'info registers -a' >&5
-	timeout 3 cat <&6 > "$WORK/registers" || true
+	for _ in 1 2 3; do
+		echo 'info registers -a' >&5
+		timeout 2 cat <&6 || true
+	done > "$WORK/registers"
+	echo quit >&5
 }
 
 show_log() {
