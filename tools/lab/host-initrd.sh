@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Packs the emulated host's base system: busybox, host-init, host-leaks, and of
+# Packs the emulated host's base system: busybox, host-init, -leaks and -vm, and of
 # Debian's kernel modules those named in modules.txt with what they depend on.
 # With --builtin no modules: for a kernel that is not Debian's and needs none.
 #
@@ -28,6 +28,7 @@ mkdir -p "$stage"/{bin,dev,proc,sys,tmp,run,root,lab,etc} "$stage/sbin"
 cp "$BUSYBOX" "$stage/bin/busybox"
 install -m 755 "$HERE/host-init" "$stage/init"
 install -m 755 "$HERE/host-leaks" "$stage/bin/host-leaks"
+"$(cross_prefix "$ARCH")gcc" -static -O2 -Wall -Werror -o "$stage/bin/host-vm" "$HERE/host-vm.c"
 
 release=${MODULES##*/}
 : > "$stage/lab/load"

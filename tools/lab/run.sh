@@ -91,7 +91,7 @@ trap 'exit 143' TERM
 make_base() {
 	local input
 
-	for input in host-init host-initrd.sh host-leaks modules.txt; do
+	for input in host-init host-initrd.sh host-leaks host-vm.c modules.txt; do
 		if [ "$HERE/$input" -nt "$BASE" ]; then
 			rm -f "$BASE"
 		fi
@@ -138,7 +138,8 @@ qemu_command() {
 		[ "$HOST" = arm64 ] || gic=2
 		QEMU=(qemu-system-aarch64 -cpu max,pauth=off
 		      -M "virt,virtualization=on,gic-version=$gic")
-		append+=" console=ttyAMA0"
+		# The others when nothing is patched any more: see host-vm.c.
+		append+=" console=ttyAMA0 maxcpus=1"
 		;;
 	x86_64)
 		QEMU=(qemu-system-x86_64 -M q35 -cpu max,+svm,+npt)

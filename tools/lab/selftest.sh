@@ -49,7 +49,7 @@ expect() {
 mkdir -p "$DIR/overlay/data"
 echo 'laid over' > "$DIR/overlay/data/file"
 echo "KTAP version 1"
-echo "1..$((3 * ${#HOSTS[@]} + 6))"
+echo "1..$((3 * ${#HOSTS[@]} + 8))"
 
 for host in "${HOSTS[@]}"; do
 	expect "$host: exit code 0 and output come back" 0 '^it.s 6\.12' \
@@ -69,6 +69,11 @@ expect "a stack trace in the log fails the run" 1 'complained: .*Call trace' \
 	-- sh -c 'echo l > /proc/sysrq-trigger; exit 0'
 expect "a kernel warning fails the run" 1 'complained: .*WARNING: planted' \
 	-- sh -c 'echo "<4>WARNING: planted" > /dev/kmsg; exit 0'
+expect "a stalled host ends, and its CPUs' registers are shown" 1 ' PC=[0-9a-f]{16}' \
+	-- sh -c 'echo "<4>planted: detected stalls on CPUs" > /dev/kmsg; sleep 1000'
+# What host-vm.c is for: guests come and go without KVM patching the scheduler.
+expect "all CPUs are there, and one VM" 0 '^2 CPUs, 1 VM' \
+	-- sh -c 'set -- /sys/kernel/debug/kvm/*-*/; echo "$(nproc) CPUs, $# VM"'
 expect "a vanished host fails the run" 1 'died before the command ended' \
 	-- sh -c 'poweroff -f; sleep 60'
 # Two runs of the same work: the counted clock must agree closely.
