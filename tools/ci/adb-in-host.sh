@@ -5,10 +5,10 @@
 # adbd in stock guests.
 set -u
 
+. /ranchu/host-lib.sh
+
 # adb keeps its keys there, and gives files and sockets names there.
 export HOME=/tmp
-number=0
-failed=0
 DATA=/data/local/tmp
 
 # result NAME 0|1
@@ -18,7 +18,7 @@ result() {
 		echo "ok $number $1"
 		return
 	fi
-	sed 's/^/# console: /' /tmp/console
+	sed 's/^/# console: /' "$console"
 	adb devices 2>&1 | sed 's/^/# /'
 	dmesg | tail -n 5 | sed 's/^/# /'
 	echo "not ok $number $1"
@@ -37,8 +37,8 @@ boots() {
 	run=$1
 	shift
 	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
-		--memory 400M --append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$run\"" \
-		"$@" </dev/null > /tmp/console 2>&1 &
+		--memory 400M --append "$linux_args ranchu.run=\"$run\"" \
+		"$@" </dev/null > "$console" 2>&1 &
 	vmm=$!
 }
 
@@ -109,11 +109,8 @@ counted() {
 		"$(awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$vmm/task/$vmm/status")"
 }
 
-while read -r module; do
-	insmod "/ranchu/modules/$module.ko" || exit 1
-done < /ranchu/modules/order
+load_modules
 adb start-server 2>/dev/null
-: > /tmp/console
 echo "1..31"
 
 guest 42 --cpus 2 --adb-socket /tmp/adb.sock --vsock-uds /tmp/uds --stats=/tmp/stats
@@ -312,6 +309,6 @@ device emulator-5554 gone
 result by_pipe_guest_that_ends_is_gone $?
 
 adb kill-server
-tac /ranchu/modules/order | xargs rmmod
+unload_modules
 result modules_go $?
 [ "$failed" -eq 0 ]

@@ -18,7 +18,7 @@ build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" "CROSS_COMPILE=$(
 tools/lab/program.sh "$OVERLAY" adb
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd "$PEER"
 cp "$PEER" "$OVERLAY/bin/"
-cp tools/ci/adb-in-host.sh "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/adb-in-host.sh "$OVERLAY/ranchu/"
 
 if [ "${1:-}" = --shell ]; then
 	say "the tests: sh /ranchu/adb-in-host.sh"

@@ -14,7 +14,7 @@ start() {
 	: > "$console"
 	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 		--memory 256M --no-reboot "$@" \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"blk-crash-in-guest $command\"" \
+		--append "$linux_args ranchu.run=\"blk-crash-in-guest $command\"" \
 		</dev/null >"$console" 2>&1 &
 	vmm=$!
 }

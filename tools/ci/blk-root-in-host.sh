@@ -12,7 +12,7 @@ root() {
 	shift
 	vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 		--memory 512M --cpus 2 --no-reboot "$@" \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.root=/dev/vda ranchu.run=\"$command\"" \
+		--append "$linux_args ranchu.root=/dev/vda ranchu.run=\"$command\"" \
 		</dev/null 2>&1 | tr -d '\r' > "$console"
 }
 

@@ -6,9 +6,9 @@
 # are there both times.
 set -eu
 
-while read -r module; do
-	insmod "/ranchu/modules/$module.ko"
-done < /ranchu/modules/order
+. /ranchu/host-lib.sh
+
+load_modules
 
 # serve KIND: a service behind /tmp/KIND.
 serve() {
@@ -52,15 +52,15 @@ for mode in kernel user; do
 			--pipe-service stall=unix:/tmp/stall \
 			--pipe-service gone=unix:/tmp/gone --pipe-socket /tmp/services \
 			--stats=/tmp/stats --stats-at RANCHU-MARK \
-			--append 'console=ttyAMA0 quiet panic=-1 ranchu.run="pipe_guest test && pipe_guest remote && pipe_guest ring && rmmod goldfish_pipe && pipe_guest v1 && insmod /bin/goldfish_dma.ko && pipe_guest dma"' \
+			--append "$linux_args ranchu.run=\"pipe_guest test && pipe_guest remote && pipe_guest ring && rmmod goldfish_pipe && pipe_guest v1 && insmod /bin/goldfish_dma.ko && pipe_guest dma\"" \
 			</dev/null 2>&1
 		echo "vmmctl: exit code $?"
-	} | tr -d '\r' | tee /tmp/console
-	if grep -q GUEST-SPLAT /tmp/console; then
+	} | tr -d '\r' | tee "$console"
+	if grep -q GUEST-SPLAT "$console"; then
 		echo "Bail out! the guest's kernel complained"
 		failed=1
-	elif ! grep -q '^GUEST-EXIT: 0$' /tmp/console ||
-			! grep -q '^vmmctl: exit code 0$' /tmp/console; then
+	elif ! grep -q '^GUEST-EXIT: 0$' "$console" ||
+			! grep -q '^vmmctl: exit code 0$' "$console"; then
 		echo "Bail out! the guest did not end well"
 		failed=1
 	fi
@@ -82,5 +82,5 @@ done
 kill $PEERS
 wait || :
 # With nobody left who uses them, the modules must let go.
-tac /ranchu/modules/order | xargs rmmod
+unload_modules
 exit "$failed"

@@ -12,6 +12,6 @@ tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 DRIVER=$RANCHU_BUILD/guest/goldfish_dma.ko
 tools/lab/guest-module.sh "$DRIVER" tools/testing/selftests/ranchu/guest/goldfish_dma.c
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" -- "$DRIVER"
-cp tools/ci/guest-in-host.sh "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/guest-in-host.sh "$OVERLAY/ranchu/"
 exec tools/lab/run.sh --host arm64 --timeout 1500 --overlay "$OVERLAY" -- \
 	sh /ranchu/guest-in-host.sh

@@ -35,7 +35,7 @@ devices() {
 		--memory 512M --no-reboot --virtio-packed "$1" --virtio rng \
 		--virtio balloon=64M --virtio console=/tmp/hvc.sock \
 		--virtio keyboard=/tmp/keyboard.sock --virtio multitouch=/tmp/multitouch.sock \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=virtio-in-guest" \
+		--append "$linux_args ranchu.run=virtio-in-guest" \
 		</dev/null >"$console" 2>&1 &
 	vmm=$!
 	# What comes before the guest has its terminal as it wants it would be echoed.

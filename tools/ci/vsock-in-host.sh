@@ -24,7 +24,7 @@ ln -s vhost-vsock-adb "$node"
 calls="vsock-in-guest load && vsock-in-guest rebind && ! vsock-in-guest out"
 timeout 300 qemu-system-aarch64 -M virt,gic-version=3 -cpu host -accel kvm -nodefaults \
 	-display none -smp 2 -m 512M -no-reboot -kernel /ranchu/guest/Image \
-	-initrd /ranchu/guest/initrd.cpio -append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$calls\"" \
+	-initrd /ranchu/guest/initrd.cpio -append "$linux_args ranchu.run=\"$calls\"" \
 	-serial "file:$console" -device vhost-vsock-pci,guest-cid=42 > /tmp/qemu 2>&1
 sed 's/^/# qemu: /' /tmp/qemu
 [ ! -s /tmp/qemu ] && printed '^cid: 42' && printed '^GUEST-EXIT: 0' && printed "reset by peer"
