@@ -31,7 +31,7 @@ ifneq ($(ARCH),$(MACHINE))
 VMMCTL_FLAGS += LIBFDT_DIR=$(RANCHU_CACHE)/libfdt-$(ARCH)
 endif
 
-GATES := checkpatch sparse w1 kdoc uapi
+GATES := checkpatch warnings kdoc uapi
 
 all: modules userspace
 

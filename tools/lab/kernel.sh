@@ -5,22 +5,27 @@
 # top of it the fragments base, ARCH and VARIANT in tools/lab/configs. Or finds
 # it in the cache, where each stays until one of its inputs changes.
 #
-#	tools/lab/kernel.sh [--configure] VARIANT ARCH
+#	tools/lab/kernel.sh [--configure|--prepare] VARIANT ARCH
 #
 # Prints the directory, against which modules can be built; "vmlinuz" in it is
-# for run.sh. --configure stops at a valid .config.
+# for run.sh. --configure stops at a valid .config, --prepare where modules can be
+# compiled, for Debian's kernel's symbols.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-CONFIGURE=0
-[ "${1:-}" != --configure ] || { CONFIGURE=1; shift; }
-[ $# -eq 2 ] || die "usage: kernel.sh [--configure] VARIANT ARCH"
+STOP_AT=
+case ${1:-} in
+--configure|--prepare) STOP_AT=${1#--}; shift ;;
+esac
+[ $# -eq 2 ] || die "usage: kernel.sh [--configure|--prepare] VARIANT ARCH"
 VARIANT=$1
 ARCH=$(kernel_arch "$2")
 CONFIGS=$RANCHU_TOP/tools/lab/configs
 FRAGMENTS=("$CONFIGS/base.config" "$CONFIGS/$ARCH.config" "$CONFIGS/$VARIANT.config")
 SOURCE=$(readlink -f "$RANCHU_CACHE/linux-source")
 PREFIX=$(cross_prefix "$ARCH")
+CC=${PREFIX}gcc
+! grep -qs CONFIG_CC_IS_CLANG=y "${FRAGMENTS[2]}" || CC=clang
 
 case $ARCH in
 arm64) IMAGE=arch/arm64/boot/Image ;;
@@ -31,7 +36,7 @@ esac
 
 kmake() {
 	nice -n 10 make -s -C "$SOURCE" "O=$OUT" "ARCH=$ARCH" \
-		"CROSS_COMPILE=$PREFIX" "$@"
+		"CROSS_COMPILE=$PREFIX" "CC=$CC" "$@"
 }
 
 # Every line of the fragments must have come true. Kconfig drops without a word
@@ -69,13 +74,20 @@ build() {
 	ln -sfn "$IMAGE" "$OUT/vmlinuz"
 }
 
+prepare() {
+	long_step "preparing the $VARIANT kernel for $ARCH (once)" "$OUT/log" \
+		kmake "-j$(nproc)" modules_prepare
+	ln -sfn "$RANCHU_CACHE/kdir-$ARCH/Module.symvers" "$OUT/Module.symvers"
+}
+
 # What made the kernel what it is.
 key=$({
 	cat "${FRAGMENTS[@]}" "$0"
 	echo "${SOURCE##*/source-}"
-	"${PREFIX}gcc" --version | head -n 1
+	"$CC" --version | head -n 1
+	echo "${STOP_AT#configure}"
 } | sha256sum | cut -c 1-12)
-DIR=$RANCHU_CACHE/sanitizer-$VARIANT-$ARCH/${SOURCE##*/source-}-$key
+DIR=$RANCHU_CACHE/kernel-$VARIANT-$ARCH/${SOURCE##*/source-}-$key
 OUT=$DIR
 
 mkdir -p "$DIR"
@@ -85,12 +97,15 @@ if [ -e "$DIR/built" ]; then
 	say "the $VARIANT kernel for $ARCH is reused, $(cat "$DIR/built")"
 else
 	configure
-	if [ "$CONFIGURE" -eq 1 ]; then
+	start=$SECONDS
+	case $STOP_AT in
+	configure)
 		say "the $VARIANT kernel for $ARCH can be configured"
 		exit
-	fi
-	start=$SECONDS
-	build
+		;;
+	prepare) prepare ;;
+	*) build ;;
+	esac
 	echo "built $(date -u '+%Y-%m-%d %H:%M UTC') in $((SECONDS - start)) s" > "$DIR/built"
 	say "the $VARIANT kernel for $ARCH was $(cat "$DIR/built")"
 fi
