@@ -542,14 +542,8 @@ static void vmm_reads_an_event(void)
 
 	if (!stream)
 		return;
-	MUST(stream->events);
-	stream->events &= stream->events - 1;
-	if (stream->events) {
-		list_move_tail(&stream->event_node, &adb.events);
-	} else {
-		list_del_init(&stream->event_node);
-		vsock_adb_stream_reap(stream);
-	}
+	MUST(stream->event);
+	vsock_adb_stream_told(stream);
 }
 
 /* Mostly a packet that makes sense, by the ports and counts of some stream. */
