@@ -243,11 +243,30 @@ static int op_vs_fill(struct rig *rig)
 	return err;
 }
 
-/* A guest's data has to wait; it comes out behind the rest, or the stream is reset. */
+static int op_vs_fill_anew(struct rig *rig)
+{
+	rig_free(rig);
+	rig_make(rig, VSOCK, BUSY);
+	return op_vs_fill(rig);
+}
+
+static uint64_t queued_packets(struct rig *rig)
+{
+	struct vhost_vsock_adb_stats stats;
+
+	vs_get_stats(&rig->vs, &stats);
+	return stats.queued_packets;
+}
+
+/*
+ * A guest's data has to wait; it comes out behind the rest, or the stream is reset. There
+ * is no room before it waits.
+ */
 static int op_vs_wait(struct rig *rig)
 {
 	struct vs_packet packet = vs_packet_of(&rig->vs, STAGES_PORT, STAGES_PORT,
 					       VIRTIO_VSOCK_OP_RW);
+	uint64_t before = queued_packets(rig);
 	char data[VQ_PAGE];
 	unsigned int i;
 	ssize_t n;
@@ -257,7 +276,8 @@ static int op_vs_wait(struct rig *rig)
 	memset(data, 1, sizeof(data));
 	vs_send(&rig->vs, &packet, data, sizeof(data));
 	for (i = 0; i < TURNS; i++) {
-		n = recv(rig->ends[1], data, sizeof(data), MSG_DONTWAIT);
+		n = queued_packets(rig) == before ? -1 :
+		    recv(rig->ends[1], data, sizeof(data), MSG_DONTWAIT);
 		if (n > 0 && data[n - 1])
 			return 0;
 		if (!n || (vs_try_get(&rig->vs, &packet) &&
@@ -631,7 +651,7 @@ static const struct op ops[] = {
 	OP(VSOCK, BUSY, "a guest's bulk", op_vs_bulk, .where = FAULTS_GUEST,
 	   .before = op_attach, .undo = op_vs_anew),
 	OP(VSOCK, BUSY, "a guest's data, waiting", op_vs_wait, .where = FAULTS_GUEST,
-	   .before = op_vs_fill, .undo = op_vs_anew),
+	   .before = op_vs_fill, .undo = op_vs_fill_anew),
 
 	IOCTL(PIPE, OWNED, VHOST_GOLDFISH_PIPE_SET_WINDOW),
 	OP(PIPE, OWNED, "SET_LINE", op_line),
