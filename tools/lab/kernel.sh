@@ -9,7 +9,7 @@
 #
 # Prints the directory, against which modules can be built; "vmlinuz" in it is
 # for run.sh. --configure stops at a valid .config, --prepare where modules can be
-# compiled, for Debian's kernel's symbols.
+# compiled, but not linked.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -77,6 +77,7 @@ build() {
 prepare() {
 	long_step "preparing the $VARIANT kernel for $ARCH (once)" "$OUT/log" \
 		kmake "-j$(nproc)" modules_prepare
+	# Our Kbuild looks there whether task_work_add is exported.
 	ln -sfn "$RANCHU_CACHE/kdir-$ARCH/Module.symvers" "$OUT/Module.symvers"
 }
 

@@ -259,8 +259,8 @@ static uint64_t queued_packets(struct rig *rig)
 }
 
 /*
- * A guest's data has to wait; it comes out behind the rest, or the stream is reset. There
- * is no room before it waits.
+ * A guest's data has to wait; it comes out behind the rest, or the stream is reset. The
+ * socket is not read before it waits, or it might find room.
  */
 static int op_vs_wait(struct rig *rig)
 {
