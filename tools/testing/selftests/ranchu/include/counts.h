@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel holds for everybody: files, tasks, pinned pages, objects of the
- * slabs that devices, processes and sockets are made of. What a test has begun and
- * ended leaves no trace in them.
+ * What the kernel holds for everybody: tasks, pinned pages, objects of the slabs that
+ * files, devices, processes and sockets are made of. What a test has begun and ended
+ * leaves no trace in them.
  */
 #ifndef RANCHU_COUNTS_H
 #define RANCHU_COUNTS_H
@@ -10,6 +10,8 @@
 #include <stdbool.h>
 
 #define COUNTS_SLABS	64
+/* What the rest of the host may come by meanwhile: less than one for each round. */
+#define COUNTS_SLACK	40
 
 struct counts_slab {
 	char name[32];
@@ -18,14 +20,12 @@ struct counts_slab {
 
 /**
  * struct counts - at some moment
- * @files: open in the whole system
  * @tasks: threads in the whole system
  * @pins: pages pinned for good
  * @slabs: in use
  * @nr_slabs: how many; 0 if the kernel does not say
  */
 struct counts {
-	long files;
 	long tasks;
 	long pins;
 	struct counts_slab slabs[COUNTS_SLABS];
@@ -35,10 +35,12 @@ struct counts {
 void counts_take(struct counts *counts);
 
 /*
- * Whether all come back to what they were: tasks and pins exactly; of files and
- * objects, which the kernel counts by the CPU and the page, no more than @slack are
- * left. Waits for what is freed later; says what does not come back.
+ * Whether all is what it was: tasks and pins exactly; of each kind of objects there
+ * may be %COUNTS_SLACK more. If @tell, tells of each that is not.
  */
-bool counts_return(const struct counts *before, long slack);
+bool counts_are_back(const struct counts *before, bool tell);
+
+/* Whether all comes back: waits for what is freed later; tells what does not. */
+bool counts_return(const struct counts *before);
 
 #endif /* RANCHU_COUNTS_H */

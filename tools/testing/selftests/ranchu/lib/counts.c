@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,20 +11,6 @@
 
 #define PATIENCE_MS	30000
 #define STEP_MS		50
-#define SHRINK_MS	2000
-
-static long first_number(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	long number = 0;
-
-	if (file) {
-		if (fscanf(file, "%ld", &number) != 1)
-			number = 0;
-		fclose(file);
-	}
-	return number;
-}
 
 static long entries(const char *path)
 {
@@ -111,26 +98,71 @@ static bool is_of_interest(const char *name)
 	return !strncmp(name, "kmalloc-", 8);
 }
 
-static void count_slabs(struct counts *counts)
+static bool next_slab(FILE *slabinfo, struct counts_slab *slab)
 {
-	FILE *file = fopen("/proc/slabinfo", "r");
-	struct counts_slab *slab = counts->slabs;
 	char line[512];
 
-	while (file && fgets(line, sizeof(line), file) &&
-	       slab < counts->slabs + COUNTS_SLABS)
+	while (slabinfo && fgets(line, sizeof(line), slabinfo))
 		if (sscanf(line, "%31s %ld", slab->name, &slab->objects) == 2 &&
 		    is_of_interest(slab->name))
-			slab++;
-	if (file)
-		fclose(file);
-	counts->nr_slabs = slab - counts->slabs;
+			return true;
+	return false;
+}
+
+static int shrink[COUNTS_SLABS];
+static unsigned int nr_shrink;
+
+static void open_shrink(void)
+{
+	FILE *slabinfo = nr_shrink ? NULL : fopen("/proc/slabinfo", "r");
+	struct counts_slab slab;
+	char path[80];
+
+	while (nr_shrink < COUNTS_SLABS && next_slab(slabinfo, &slab)) {
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", slab.name);
+		shrink[nr_shrink] = open(path, O_WRONLY | O_CLOEXEC);
+		if (shrink[nr_shrink] >= 0)
+			nr_shrink++;
+	}
+	if (slabinfo)
+		fclose(slabinfo);
+}
+
+/*
+ * A CPU takes objects by the page, and all of its page count as in use: up to 512 of
+ * kmalloc-8, whichever page it has just taken. So before they are counted the CPUs
+ * give back theirs, and KASAN what it keeps for a while to see whether it is used.
+ *
+ * Between that and the count nothing may be allocated, which a sysfs file does when
+ * it is opened, closed and read. So they stay open, and are written by the page: the
+ * kernel's copy of that is large, and few large objects share a page.
+ */
+static void give_back_free_objects(void)
+{
+	static const char whole_page[4096] = "1";
+	unsigned int i;
+
+	for (i = 0; i < nr_shrink; i++)
+		if (write(shrink[i], whole_page, sizeof(whole_page)) < 0)
+			perror("# shrink");
+}
+
+static void count_slabs(struct counts *counts)
+{
+	FILE *slabinfo = fopen("/proc/slabinfo", "r");
+
+	give_back_free_objects();
+	while (counts->nr_slabs < COUNTS_SLABS &&
+	       next_slab(slabinfo, &counts->slabs[counts->nr_slabs]))
+		counts->nr_slabs++;
+	if (slabinfo)
+		fclose(slabinfo);
 }
 
 void counts_take(struct counts *counts)
 {
 	memset(counts, 0, sizeof(*counts));
-	counts->files = first_number("/proc/sys/fs/file-nr");
+	open_shrink();
 	counts->tasks = count_tasks();
 	counts->pins = count_pins();
 	count_slabs(counts);
@@ -145,50 +177,29 @@ static bool more(const char *what, long before, long now, long slack, bool tell)
 	return true;
 }
 
-static bool is_back(const struct counts *before, long slack, bool tell)
+bool counts_are_back(const struct counts *before, bool tell)
 {
 	struct counts now;
 	bool left;
 	unsigned int i;
 
 	counts_take(&now);
-	left = more("files", before->files, now.files, slack, tell);
-	left |= more("tasks", before->tasks, now.tasks, 0, tell);
+	left = more("tasks", before->tasks, now.tasks, 0, tell);
 	left |= more("pinned pages", before->pins, now.pins, 0, tell);
 	for (i = 0; i < before->nr_slabs && i < now.nr_slabs; i++)
 		left |= more(now.slabs[i].name, before->slabs[i].objects,
-			     now.slabs[i].objects, slack, tell);
+			     now.slabs[i].objects, COUNTS_SLACK, tell);
 	return !left;
 }
 
-/* What KASAN keeps for a while, to see whether it is still used, counts as well. */
-static void give_back_freed(const struct counts *counts)
-{
-	char path[80];
-	unsigned int i;
-	FILE *file;
-
-	for (i = 0; i < counts->nr_slabs; i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink",
-			 counts->slabs[i].name);
-		file = fopen(path, "w");
-		if (!file)
-			continue;
-		fputs("1", file);
-		fclose(file);
-	}
-}
-
-bool counts_return(const struct counts *before, long slack)
+bool counts_return(const struct counts *before)
 {
 	unsigned int ms;
 
 	for (ms = 0; ms < PATIENCE_MS; ms += STEP_MS) {
-		if (!(ms % SHRINK_MS))
-			give_back_freed(before);
-		if (is_back(before, slack, false))
+		if (counts_are_back(before, false))
 			return true;
 		usleep(STEP_MS * 1000);
 	}
-	return is_back(before, slack, true);
+	return counts_are_back(before, true);
 }
