@@ -683,26 +683,6 @@ TEST_F_TIMEOUT(remote, without_an_owner, TIMEOUT)
 	pipe_dev_close(&dev);
 }
 
-static void send_file(int sock, int file)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { "f", 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.head), &file, sizeof(file));
-	if (sendmsg(sock, &msg, 0) != 1)
-		pipe_die("sendmsg: %s", strerror(errno));
-}
-
 /* Files that the other end sends along go nowhere, and are closed. */
 TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
 {
@@ -712,7 +692,7 @@ TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
 	sock = services_connect(self->services, &self->dev, &self->pipe, 0, "svc",
 				SERVICES_UNIX);
 	ASSERT_EQ(0, pipe(ends));
-	send_file(sock, ends[1]);
+	services_send_file(sock, ends[1]);
 	close(ends[1]);
 	EXPECT_EQ(0, services_poll(ends[0], POLLIN, 0));
 	EXPECT_EQ(1, pipe_read(&self->pipe, self->data, 10));
@@ -742,8 +722,8 @@ TEST_F_TIMEOUT(remote, its_own_file_sent_along, TIMEOUT)
 		services_add(services, "svc");
 		sock = services_connect(services, &dev, &self->pipe, 0, "svc",
 					SERVICES_UNIX);
-		send_file(sock, dev.fd);
-		send_file(sock, ends[1]);
+		services_send_file(sock, dev.fd);
+		services_send_file(sock, ends[1]);
 		_exit(0);
 	}
 	close(ends[1]);

@@ -105,40 +105,6 @@ static uint64_t host_wakes(struct ranchu_pipe *host)
 	return count;
 }
 
-static void sleep_on(struct test_pipe *pipe, uint32_t cmd)
-{
-	int32_t status = pipe_command(pipe, cmd);
-
-	if (status)
-		pipe_die("command %u: %d", cmd, status);
-	services_wait_wake(pipe, cmd == WAKE_ON_READ ? WAKE_READ : WAKE_WRITE);
-}
-
-/* Moves @size bytes as a blocking guest does, in commands of random cut. */
-static void move_all(struct test_pipe *pipe, struct pipe_random *random,
-		     uint32_t cmd, uint64_t gpa, uint32_t size)
-{
-	uint32_t done = 0, n;
-	int32_t status;
-
-	while (done < size) {
-		struct pipe_buf bufs[2];
-
-		n = 1 + pipe_random(random) % (size / 4 + 1);
-		if (n > size - done)
-			n = size - done;
-		bufs[0] = (struct pipe_buf){ gpa + done, (n + 1) / 2 };
-		bufs[1] = (struct pipe_buf){ gpa + done + (n + 1) / 2, n / 2 };
-		status = pipe_transfer(pipe, cmd, bufs, n > 1 ? 2 : 1);
-		if (status > 0)
-			done += status;
-		else if (status == AGAIN)
-			sleep_on(pipe, cmd == READ ? WAKE_ON_READ : WAKE_ON_WRITE);
-		else
-			pipe_die("command %u: %d after %u bytes", cmd, status, done);
-	}
-}
-
 struct far {
 	pthread_t thread;
 	struct ranchu_pipe *host;
@@ -180,13 +146,13 @@ TEST_F_TIMEOUT(ring, every_byte_both_ways, TIMEOUT)
 		far.size = sizes[i];
 		memset(self->bytes, 0, LARGEST);
 		pthread_create(&far.thread, NULL, far_read, &far);
-		move_all(&self->pipe, &self->random, WRITE, self->out_gpa, sizes[i]);
+		services_move_all(&self->pipe, &self->random, WRITE, self->out_gpa, sizes[i]);
 		pthread_join(far.thread, NULL);
 		ASSERT_EQ(0, memcmp(self->out, self->bytes, sizes[i]));
 
 		memset(self->in, 0, LARGEST);
 		pthread_create(&far.thread, NULL, far_write, &far);
-		move_all(&self->pipe, &self->random, READ, self->in_gpa, sizes[i]);
+		services_move_all(&self->pipe, &self->random, READ, self->in_gpa, sizes[i]);
 		pthread_join(far.thread, NULL);
 		ASSERT_EQ(0, memcmp(self->in, self->bytes, sizes[i]));
 	}
@@ -728,7 +694,7 @@ TEST_F_TIMEOUT(ring, no_wake_is_lost, TIMEOUT)
 			ASSERT_EQ(0, memcmp(self->out + read % (LARGEST / 2), self->in, n));
 			read += n;
 		} else if (read < written) {
-			sleep_on(pipe, WAKE_ON_READ);
+			services_sleep_on(pipe, WAKE_ON_READ);
 		}
 	}
 	pipe_close(pipe);
@@ -753,7 +719,7 @@ TEST_F_TIMEOUT(ring, stalled_beside_busy, TIMEOUT)
 	EXPECT_EQ(0, pipe_command(&self->pipe, WAKE_ON_WRITE));
 	for (i = 0; i < 1000; i++) {
 		ASSERT_EQ(64, pipe_write(&busy, self->out_gpa, 64));
-		move_all(&busy, &self->random, READ, self->in_gpa, 64);
+		services_move_all(&busy, &self->random, READ, self->in_gpa, 64);
 	}
 	EXPECT_EQ(0, memcmp(self->in, self->out, 64));
 	pipe_close(&busy);

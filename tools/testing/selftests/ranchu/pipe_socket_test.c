@@ -94,42 +94,6 @@ FIXTURE_TEARDOWN(sock)
 	free(self->host);
 }
 
-/* Asks for a wake, and sleeps until it comes. */
-static void sleep_on(struct test_pipe *pipe, uint32_t cmd)
-{
-	int32_t status = pipe_command(pipe, cmd);
-
-	if (status)
-		pipe_die("command %u: %d", cmd, status);
-	services_wait_wake(pipe, cmd == WAKE_ON_READ ? WAKE_READ : WAKE_WRITE);
-}
-
-/* Moves @size bytes as a blocking guest does, in commands of random cut. */
-static void move_all(struct test_pipe *pipe, struct pipe_random *random,
-		     uint32_t cmd, uint64_t gpa, uint32_t size)
-{
-	struct pipe_buf bufs[8];
-	uint32_t done = 0, nr, offset, n;
-	int32_t status;
-
-	while (done < size) {
-		for (nr = 0, offset = done; nr < ARRAY_SIZE(bufs) && offset < size; nr++) {
-			n = 1 + pipe_random(random) % (size / 4 + 1);
-			if (n > size - offset)
-				n = size - offset;
-			bufs[nr] = (struct pipe_buf){ gpa + offset, n };
-			offset += n;
-		}
-		status = pipe_transfer(pipe, cmd, bufs, nr);
-		if (status > 0)
-			done += status;
-		else if (status == AGAIN)
-			sleep_on(pipe, cmd == READ ? WAKE_ON_READ : WAKE_ON_WRITE);
-		else
-			pipe_die("command %u: %d after %u bytes", cmd, status, done);
-	}
-}
-
 static void host_write(int sock, const uint8_t *from, uint32_t size)
 {
 	uint32_t done = 0;
@@ -198,13 +162,13 @@ TEST_F_TIMEOUT(sock, every_byte_both_ways, TIMEOUT)
 		far.size = sizes[i];
 		memset(self->host, 0, LARGEST);
 		pthread_create(&far.thread, NULL, far_read, &far);
-		move_all(&self->pipe, &self->random, WRITE, self->out_gpa, sizes[i]);
+		services_move_all(&self->pipe, &self->random, WRITE, self->out_gpa, sizes[i]);
 		pthread_join(far.thread, NULL);
 		ASSERT_EQ(0, memcmp(self->out, self->host, sizes[i]));
 
 		memset(self->in, 0, LARGEST);
 		pthread_create(&far.thread, NULL, far_write, &far);
-		move_all(&self->pipe, &self->random, READ, self->in_gpa, sizes[i]);
+		services_move_all(&self->pipe, &self->random, READ, self->in_gpa, sizes[i]);
 		pthread_join(far.thread, NULL);
 		ASSERT_EQ(0, memcmp(self->in, self->host, sizes[i]));
 	}
@@ -285,9 +249,9 @@ TEST_F_TIMEOUT(sock, other_end_half_closed, TIMEOUT)
 	host_write(self->peer, self->out, 1000);
 	shutdown(self->peer, SHUT_WR);
 	services_wait_wake(pipe, WAKE_READ);
-	move_all(pipe, &self->random, READ, self->in_gpa, 1000);
+	services_move_all(pipe, &self->random, READ, self->in_gpa, 1000);
 	EXPECT_EQ(0, memcmp(self->in, self->out, 1000));
-	sleep_on(pipe, WAKE_ON_READ);
+	services_sleep_on(pipe, WAKE_ON_READ);
 	EXPECT_EQ(IO, pipe_read(pipe, self->in_gpa, 10));
 	EXPECT_EQ(0, pipe->cmd->consumed_size);
 	EXPECT_EQ(IN | OUT, pipe_command(pipe, GOLDFISH_PIPE_CMD_POLL));
@@ -309,9 +273,9 @@ TEST_F_TIMEOUT(sock, other_end_closed, TIMEOUT)
 	services_wait_wake(pipe, WAKE_READ);
 	close(self->peer);
 	/* What was sent before is there. */
-	move_all(pipe, &self->random, READ, self->in_gpa, 1000);
+	services_move_all(pipe, &self->random, READ, self->in_gpa, 1000);
 	EXPECT_EQ(0, memcmp(self->in, self->out, 1000));
-	sleep_on(pipe, WAKE_ON_READ);
+	services_sleep_on(pipe, WAKE_ON_READ);
 	EXPECT_EQ(IO, pipe_read(pipe, self->in_gpa, 10));
 	/* TCP takes a write before it hears that nobody is there. */
 	do {
@@ -466,7 +430,7 @@ TEST_F_TIMEOUT(sock, no_wake_of_a_reader_is_lost, TIMEOUT)
 	while ((n = pipe_read(&self->pipe, self->in_gpa, 1000)) != IO) {
 		if (n == AGAIN) {
 			dawdle(&seed);
-			sleep_on(&self->pipe, WAKE_ON_READ);
+			services_sleep_on(&self->pipe, WAKE_ON_READ);
 			hammer.stop = ++sleeps >= HAMMER_SLEEPS;
 			continue;
 		}
@@ -488,7 +452,7 @@ TEST_F_TIMEOUT(sock, no_wake_of_a_writer_is_lost, TIMEOUT)
 		n = pipe_write(&self->pipe, self->out_gpa, 1 + rand_r(&seed) % (1u << 18));
 		if (n == AGAIN) {
 			dawdle(&seed);
-			sleep_on(&self->pipe, WAKE_ON_WRITE);
+			services_sleep_on(&self->pipe, WAKE_ON_WRITE);
 			sleeps++;
 			continue;
 		}
@@ -546,7 +510,7 @@ TEST_F_TIMEOUT(sock, no_wake_is_lost_by_the_answer, TIMEOUT)
 		ASSERT_EQ(0, __pipe_reopen(pipe));
 		ASSERT_EQ(9, __pipe_connect(pipe, "pipe:svc"));
 		while ((n = pipe_read(pipe, self->in_gpa, 10)) == AGAIN)
-			sleep_on(pipe, WAKE_ON_READ);
+			services_sleep_on(pipe, WAKE_ON_READ);
 		ASSERT_EQ(1, n);
 		ASSERT_EQ('h', self->in[0]);
 	}
@@ -640,7 +604,7 @@ TEST_F_TIMEOUT(sock, stalled_beside_busy, TIMEOUT)
 		ASSERT_EQ(64, pipe_write(&busy, self->out_gpa, 64));
 		host_read(peer, self->host, 64);
 		host_write(peer, self->host, 64);
-		move_all(&busy, &self->random, READ, self->in_gpa, 64);
+		services_move_all(&busy, &self->random, READ, self->in_gpa, 64);
 	}
 	EXPECT_EQ(0, memcmp(self->in, self->out, 64));
 	close(peer);

@@ -23,6 +23,7 @@
 #include <kselftest_harness.h>
 
 #include "modules.h"
+#include "pipe_services.h"
 #include "vsock_driver.h"
 
 #define TIMEOUT		300
@@ -233,26 +234,6 @@ TEST_F_TIMEOUT(sock, half_closed_are_taken, TIMEOUT)
 	}
 }
 
-static void send_file(int sock, int file)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { "f", 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.head), &file, sizeof(file));
-	if (sendmsg(sock, &msg, 0) != 1)
-		vq_die("sendmsg: %s", strerror(errno));
-}
-
 /*
  * Files that a program sends along go nowhere. They are closed when the byte
  * that they came with is read, or when the stream ends before that; and at
@@ -271,7 +252,7 @@ TEST_F_TIMEOUT(sock, files_sent_along_are_closed, TIMEOUT)
 			vs_flush(&self->dev);
 		}
 		ASSERT_EQ(0, pipe(ends));
-		send_file(self->stream.sock, ends[1]);
+		services_send_file(self->stream.sock, ends[1]);
 		close(ends[1]);
 		if (i & 1) {
 			EXPECT_FALSE(vs_readable(ends[0], 0));
@@ -315,7 +296,7 @@ TEST_F_TIMEOUT(sock, its_own_file_sent_along, TIMEOUT)
 	self->stream.buf_alloc = 0;
 	vs_stream_send(&self->stream, OP(CREDIT_UPDATE), 0, NULL, 0);
 	vs_flush(&self->dev);
-	send_file(self->stream.sock, self->dev.fd);
+	services_send_file(self->stream.sock, self->dev.fd);
 	close(self->dev.fd);
 	self->dev.fd = -1;
 	EXPECT_EQ(0, vs_readable(self->stream.sock, 0));
@@ -345,7 +326,7 @@ static void keep_own_file(const int ends[2], int tell)
 	vs_create(&dev, VS_CID, VQ_SPLIT);
 	if (__vs_connect(&dev, GUEST_PORT, &host_port, ends[0], 0))
 		vq_die("CONNECT");
-	send_file(ends[1], dev.fd);
+	services_send_file(ends[1], dev.fd);
 	close(ends[0]);
 	close(ends[1]);
 	close(dev.fd);

@@ -53,6 +53,9 @@ void services_sockets(enum services_family family, int ends[2]);
 int services_connect(int services, struct pipe_dev *dev, struct test_pipe *pipe,
 		     uint32_t id, const char *name, enum services_family family);
 
+/* Sends one byte, and @file with it. */
+void services_send_file(int sock, int file);
+
 /* Waits until the socket's end has come, and that nothing else comes. */
 int __services_read_end(int sock);
 
@@ -67,5 +70,14 @@ void services_wait_wake(struct test_pipe *pipe, uint32_t wake);
 void services_flush(struct pipe_dev *dev);
 /* Nothing is signalled; what the worker has to say is said before. */
 bool services_quiet(struct pipe_dev *dev);
+
+/* WAKE_ON_READ or WAKE_ON_WRITE, and sleeps until it comes. */
+void services_sleep_on(struct test_pipe *pipe, uint32_t cmd);
+/*
+ * READ or WRITE of @size bytes at @gpa as a blocking guest does it, in commands of
+ * random cut.
+ */
+void services_move_all(struct test_pipe *pipe, struct pipe_random *random, uint32_t cmd,
+		       uint64_t gpa, uint32_t size);
 
 #endif /* RANCHU_PIPE_SERVICES_H */

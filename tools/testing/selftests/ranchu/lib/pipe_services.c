@@ -226,3 +226,64 @@ bool services_quiet(struct pipe_dev *dev)
 	return !pipe_line_level(dev) &&
 	       !pipe_reg_read(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED);
 }
+
+void services_sleep_on(struct test_pipe *pipe, uint32_t cmd)
+{
+	int32_t status = pipe_command(pipe, cmd);
+
+	if (status)
+		pipe_die("command %u: %d", cmd, status);
+	services_wait_wake(pipe, cmd == GOLDFISH_PIPE_CMD_WAKE_ON_READ ?
+					 GOLDFISH_PIPE_WAKE_READ :
+					 GOLDFISH_PIPE_WAKE_WRITE);
+}
+
+#define PIECES		8u
+
+void services_move_all(struct test_pipe *pipe, struct pipe_random *random, uint32_t cmd,
+		       uint64_t gpa, uint32_t size)
+{
+	const uint32_t wait = cmd == GOLDFISH_PIPE_CMD_READ ?
+				      GOLDFISH_PIPE_CMD_WAKE_ON_READ :
+				      GOLDFISH_PIPE_CMD_WAKE_ON_WRITE;
+	struct pipe_buf bufs[PIECES];
+	uint32_t done = 0, nr, offset, n;
+	int32_t status;
+
+	while (done < size) {
+		for (nr = 0, offset = done; nr < PIECES && offset < size; nr++) {
+			n = 1 + pipe_random(random) % (size / 4 + 1);
+			if (n > size - offset)
+				n = size - offset;
+			bufs[nr] = (struct pipe_buf){ gpa + offset, n };
+			offset += n;
+		}
+		status = pipe_transfer(pipe, cmd, bufs, nr);
+		if (status > 0)
+			done += status;
+		else if (status == GOLDFISH_PIPE_ERROR_AGAIN)
+			services_sleep_on(pipe, wait);
+		else
+			pipe_die("command %u: %d after %u bytes", cmd, status, done);
+	}
+}
+
+void services_send_file(int sock, int file)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { "f", 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.head), &file, sizeof(file));
+	if (sendmsg(sock, &msg, 0) != 1)
+		pipe_die("sendmsg: %s", strerror(errno));
+}
