@@ -276,6 +276,27 @@ TEST_F(request, served_where_it_was_kicked)
 	} while (after.in_vcpu - before.in_vcpu != 10);
 }
 
+/* A vCPU serves 256 KiB in a row; then it is the worker's turn. */
+TEST_F(request, much_is_not_served_at_one_kick)
+{
+	struct vhost_ranchu_blk_stats before, after = {};
+	struct bd_dev *dev = &self->dev;
+	unsigned int tries = 0, i;
+
+	do {
+		ASSERT_GT(TRIES, tries++);
+		bd_get_stats(dev, &before);
+		for (i = 0; i < IMAGE_SIZE / BD_DATA; i++)
+			bd_add(dev, 0, i, VIRTIO_BLK_T_IN, 0, BD_DATA, 1);
+		vq_publish_and_kick(&dev->rings[0]);
+		for (i = 0; i < IMAGE_SIZE / BD_DATA; i++)
+			ASSERT_EQ(VIRTIO_BLK_S_OK, *bd_status(dev, bd_get(dev, 0)));
+		bd_get_stats(dev, &after);
+		EXPECT_GE((256u << 10) / BD_DATA, after.in_vcpu - before.in_vcpu);
+	} while (after.in_vcpu == before.in_vcpu);
+	EXPECT_EQ(tries * IMAGE_SIZE / BD_DATA, after.reads);
+}
+
 TEST_F(request, wrong_user)
 {
 	struct bd_dev *dev = &self->dev;
