@@ -5,7 +5,7 @@
  * eventfds in other hands. Afterwards the kernel holds no more than before.
  *
  *	RANCHU_KILLS	how many; 500 if not given
- *	RANCHU_ORDERS	2, 3, ...: only each 2nd, 3rd ... order
+ *	RANCHU_ORDERS	2, 3, ...: only each 2nd, 3rd ... order, and round
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,7 +33,8 @@
 #define KILLS		500
 #define WARM_UP		10
 #define VCPU_DEATHS	40
-#define RELOADS		10
+/* Of a device: what is lost in each of them is more than the counts let pass. */
+#define ROUNDS		(COUNTS_SLACK + 4)
 #define NO_END		0xffffffffu
 #define ONE_SECTOR	512u
 
@@ -42,6 +43,16 @@ static unsigned int number_from(const char *name, unsigned int otherwise)
 	const char *wanted = getenv(name);
 
 	return wanted ? strtoul(wanted, NULL, 0) : otherwise;
+}
+
+static unsigned int one_of(void)
+{
+	return number_from("RANCHU_ORDERS", 1);
+}
+
+static unsigned int rounds(void)
+{
+	return (ROUNDS - 1) / one_of() + 1;
 }
 
 FIXTURE(lifetime)
@@ -312,11 +323,11 @@ TEST_F_TIMEOUT(lifetime, closed_in_every_order, TIMEOUT)
 {
 	static const unsigned int devices[] = { PIPE, VQ, BLK, VSOCK };
 	static const unsigned int orders[] = { 120, 24, 120, 120 };
-	unsigned int i, order, each = number_from("RANCHU_ORDERS", 1);
+	unsigned int i, order;
 
 	signal(SIGPIPE, SIG_IGN);
 	for (i = 0; i < ARRAY_SIZE(devices); i++)
-		for (order = 0; order < orders[i]; order += each)
+		for (order = 0; order < orders[i]; order += one_of())
 			close_in_order(devices[i], order);
 	EXPECT_TRUE(counts_return(&self->before));
 }
@@ -389,7 +400,7 @@ TEST_F_TIMEOUT(lifetime, module_removed, TIMEOUT)
 	if (!modules_dir())
 		SKIP(return, "RANCHU_MODULES does not name the module files");
 	for (i = 0; i < ARRAY_SIZE(modules); i++) {
-		for (round = 0; round < RELOADS; round++) {
+		for (round = 0; round < rounds(); round++) {
 			rig_make(&rig, modules[i].device, round & 1 ? RUNNING : OPENED);
 			ASSERT_TRUE(is_busy(__module_unload(modules[i].name)));
 			ASSERT_TRUE(is_busy(__module_unload("ranchu")));
@@ -456,18 +467,18 @@ static int as_a_child(struct rig *rig)
 TEST_F_TIMEOUT(lifetime, forked, TIMEOUT)
 {
 	static const unsigned int devices[] = { PIPE, VQ, BLK, VSOCK };
+	unsigned int i, n = rounds();
 	struct rig rig;
-	unsigned int i;
 	int status;
 	pid_t pid;
 
-	for (i = 0; i < ARRAY_SIZE(devices); i++) {
-		rig_make(&rig, devices[i], working(devices[i]));
+	for (i = 0; i < ARRAY_SIZE(devices) * n; i++) {
+		rig_make(&rig, devices[i / n], working(devices[i / n]));
 		pid = fork();
 		if (!pid)
 			_exit(as_a_child(&rig));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		EXPECT_EQ(0, status) TH_LOG("device %u", devices[i]);
+		EXPECT_EQ(0, status) TH_LOG("device %u", rig.device);
 		EXPECT_TRUE(works(&rig));
 		/* The child has the last reference. */
 		pid = fork();
@@ -498,17 +509,17 @@ TEST_F_TIMEOUT(lifetime, replaced, TIMEOUT)
 {
 	static const unsigned int devices[] = { PIPE, VQ, BLK, VSOCK };
 	int ready[2], gone[2], status;
-	unsigned int i, round;
+	unsigned int i, round, n = rounds();
 	struct rig rig;
 	char byte;
 	pid_t pid;
 
-	for (i = 0; i < ARRAY_SIZE(devices) * 3; i++) {
+	for (i = 0; i < ARRAY_SIZE(devices) * n; i++) {
 		ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
 		ASSERT_EQ(0, pipe2(gone, O_CLOEXEC));
 		pid = fork();
 		if (!pid) {
-			rig_make(&rig, devices[i / 3], working(devices[i / 3]));
+			rig_make(&rig, devices[i / n], working(devices[i / n]));
 			if (!works(&rig))
 				_exit(1);
 			become_another(&rig, gone[0]);
@@ -540,13 +551,13 @@ static void __attribute__((noreturn)) ring_for_ever(const int *fds, unsigned int
 TEST_F_TIMEOUT(lifetime, eventfds_held_by_another, TIMEOUT)
 {
 	static const unsigned int devices[] = { PIPE, VQ, BLK, VSOCK };
+	unsigned int i, n = rounds();
 	int fds[3], status;
 	struct rig rig;
-	unsigned int i;
 	pid_t pid;
 
-	for (i = 0; i < ARRAY_SIZE(devices) * 3; i++) {
-		rig_make(&rig, devices[i / 3], working(devices[i / 3]));
+	for (i = 0; i < ARRAY_SIZE(devices) * n; i++) {
+		rig_make(&rig, devices[i / n], working(devices[i / n]));
 		fds[0] = rig.efd;
 		if (rig.device == PIPE) {
 			ASSERT_EQ(0, __pipe_set_line(&rig.pipe, rig.efd, rig.efd));

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 
 #define COUNTS_SLABS	64
-/* What the rest of the host may come by meanwhile: less than one for each round. */
-#define COUNTS_SLACK	40
+/* What the rest of the host may come by meanwhile: a round more, and each loss is seen. */
+#define COUNTS_SLACK	20
 
 struct counts_slab {
 	char name[32];
