@@ -143,6 +143,7 @@ EXPORT_SYMBOL_GPL(ranchu_vhost_destroy);
  * * -EINVAL: a ring's size, place, base or features are wrong
  * * -EFAULT: there is no memory table, or a ring was never placed or cannot be
  *   accessed; none runs
+ * * -ESRCH: a worker was killed; none runs
  */
 int ranchu_vhost_start(struct ranchu_vhost *dev)
 {

@@ -191,12 +191,19 @@ static int vring_start_locked(struct ranchu_vring *vring)
 	return 0;
 }
 
-/* A worker of its own costs nothing until the ring is used. */
+/*
+ * A worker of its own costs nothing until the ring is used. A worker that was killed
+ * stays what it is until the device has another owner. It ends with the threads that
+ * it was started among; others may share their memory, so that they are the owner,
+ * too, and live on.
+ */
 static int vring_start_worker(struct ranchu_vring *vring)
 {
-	if (vring->worker != &vring->own_worker || vring->own_worker.task)
-		return 0;
-	return ranchu_vhost_start_worker(&vring->own_worker);
+	struct ranchu_worker *worker = vring->worker;
+
+	if (worker == &vring->own_worker && !worker->task)
+		return ranchu_vhost_start_worker(worker);
+	return READ_ONCE(worker->dead) ? -ESRCH : 0;
 }
 
 /**
@@ -209,6 +216,7 @@ static int vring_start_worker(struct ranchu_vring *vring)
  * * 0: running
  * * -EINVAL: its size, place, base or features are wrong
  * * -EFAULT: it was never placed, or its memory cannot be accessed
+ * * -ESRCH: its worker was killed
  * * what ranchu_worker_start() says
  */
 int ranchu_vring_start(struct ranchu_vring *vring)
