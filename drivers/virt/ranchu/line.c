@@ -98,10 +98,14 @@ static void line_resampled(void *data, enum ranchu_ring how)
 	trace_ranchu_resample(line);
 	line->resampled(line);
 	mutex_lock(&line->lock);
+	/* Without a resample fd this is a ring from before line_connect(). */
+	if (!line->resample)
+		goto out_unlock;
 	if (line_end_locked(line, how == RANCHU_RING_VCPU))
 		line_publish_locked(line, true, false, RANCHU_LINE_LATE);
 	else if (line->call)
 		ranchu_eventfd_signal(line->call);
+out_unlock:
 	mutex_unlock(&line->lock);
 }
 
@@ -234,26 +238,47 @@ err_call:
 	return err;
 }
 
-/* Connects the line anew. */
-static void line_connect(struct ranchu_line *line, struct line_ends *ends)
+/* Returns the thread that @line->vcpu had a reference of. */
+static struct task_struct *line_swap_locked(struct ranchu_line *line,
+					    struct line_ends *ends,
+					    enum ranchu_line_state state)
 {
 	struct task_struct *vcpu;
 
-	mutex_lock(&line->lock);
+	lockdep_assert_held(&line->lock);
 	spin_lock_irq(&line->raise_lock);
 	swap(line->call, ends->call);
 	swap(line->resample, ends->resample);
 	swap(line->promise, ends->promise);
 	vcpu = line->vcpu;
 	line->vcpu = NULL;
-	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
+	WRITE_ONCE(line->state, state);
 	spin_unlock_irq(&line->raise_lock);
-	mutex_unlock(&line->lock);
+	return vcpu;
+}
 
+/*
+ * Connects the line to @ends in place of what it was connected to. In between the
+ * line is connected to nothing and counts as raised, so that nobody publishes: the
+ * callbacks of the old doorbells may still be waiting for the line's lock.
+ */
+static void line_connect(struct ranchu_line *line, struct line_ends *ends)
+{
+	struct line_ends old = {};
+	struct task_struct *vcpu;
+
+	mutex_lock(&line->lock);
+	vcpu = line_swap_locked(line, &old, RANCHU_LINE_RAISED);
+	mutex_unlock(&line->lock);
 	if (vcpu)
 		put_task_struct(vcpu);
-	/* Outside the lock, which the old ones' callbacks take. */
-	line_ends_put(ends);
+	/* Waits for these callbacks, which take the lock. */
+	line_ends_put(&old);
+
+	mutex_lock(&line->lock);
+	/* Without a resample fd no thread has been remembered meanwhile. */
+	line_swap_locked(line, ends, RANCHU_LINE_IDLE);
+	mutex_unlock(&line->lock);
 }
 
 /**
@@ -365,8 +390,11 @@ EXPORT_SYMBOL_GPL(ranchu_line_reset);
 void ranchu_line_acked(struct ranchu_line *line, bool more)
 {
 	lockdep_assert_held(&line->lock);
-	if (!line->resample)
-		WRITE_ONCE(line->state, more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE);
+	if (line->resample)
+		return;
+	spin_lock_irq(&line->raise_lock);
+	WRITE_ONCE(line->state, more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE);
+	spin_unlock_irq(&line->raise_lock);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_acked);
 
