@@ -7,6 +7,7 @@ struct eventfd_ctx;
 struct ranchu_vhost;
 struct ranchu_vring;
 struct ranchu_worker;
+struct vring_ioctl;
 
 /* doorbell.c */
 void ranchu_doorbell_drain(void);
@@ -24,14 +25,8 @@ void ranchu_vring_refresh(struct ranchu_vring *vring);
 int ranchu_vring_start(struct ranchu_vring *vring);
 void ranchu_vring_stop(struct ranchu_vring *vring);
 void ranchu_vring_release(struct ranchu_vring *vring);
-long ranchu_vring_set_num(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_addr(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_base(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_get_base(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_kick(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_call(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_err(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_busyloop(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_get_busyloop(struct ranchu_vhost *dev, void __user *argp);
+const struct vring_ioctl *ranchu_vring_find_ioctl(unsigned int number);
+long ranchu_vring_ioctl(struct ranchu_vhost *dev, const struct vring_ioctl *row,
+			void __user *argp);
 
 #endif /* _RANCHU_PRIVATE_H */

@@ -332,15 +332,6 @@ static const struct ranchu_vhost_ioctl vhost_ioctls[] = {
 	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table },
 	{ VHOST_SET_LOG_BASE, vhost_set_log_base },
 	{ VHOST_SET_LOG_FD, vhost_set_log_fd },
-	{ VHOST_SET_VRING_NUM, ranchu_vring_set_num },
-	{ VHOST_SET_VRING_ADDR, ranchu_vring_set_addr },
-	{ VHOST_SET_VRING_BASE, ranchu_vring_set_base },
-	{ VHOST_GET_VRING_BASE, ranchu_vring_get_base },
-	{ VHOST_SET_VRING_KICK, ranchu_vring_set_kick },
-	{ VHOST_SET_VRING_CALL, ranchu_vring_set_call },
-	{ VHOST_SET_VRING_ERR, ranchu_vring_set_err },
-	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, ranchu_vring_set_busyloop },
-	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, ranchu_vring_get_busyloop },
 };
 
 static const struct ranchu_vhost_ioctl *
@@ -369,18 +360,17 @@ vhost_find_ioctl(const struct ranchu_vhost_ioctl *rows, unsigned int n,
 long ranchu_vhost_ioctl(struct ranchu_vhost *dev, unsigned int number,
 			void __user *argp)
 {
+	const struct vring_ioctl *of_vring = ranchu_vring_find_ioctl(number);
 	const struct ranchu_vhost_ioctl *row;
-	long ret;
+	long ret = -EPERM;
 
 	row = vhost_find_ioctl(dev->ops->ioctls, dev->ops->n_ioctls, number) ?:
 	      vhost_find_ioctl(vhost_ioctls, ARRAY_SIZE(vhost_ioctls), number);
-	if (!row)
+	if (!row && !of_vring)
 		return -ENOIOCTLCMD;
 	mutex_lock(&dev->lock);
-	if (row->anyone || dev->mm == current->mm)
-		ret = row->fn(dev, argp);
-	else
-		ret = -EPERM;
+	if ((row && row->anyone) || dev->mm == current->mm)
+		ret = row ? row->fn(dev, argp) : ranchu_vring_ioctl(dev, of_vring, argp);
 	mutex_unlock(&dev->lock);
 	return ret;
 }
