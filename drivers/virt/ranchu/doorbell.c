@@ -18,6 +18,10 @@
  * nowhere). So each doorbell holds a reference of this module: its removal is
  * refused until the last call has run.
  */
+#ifdef CONFIG_PREEMPT_RT
+#error "PREEMPT_RT is not supported: there an eventfd's lock sleeps, and doorbells must not."
+#endif
+
 #include <linux/atomic.h>
 #include <linux/eventfd.h>
 #include <linux/export.h>
@@ -37,10 +41,6 @@
 #include <trace/events/ranchu.h>
 
 #include "ranchu_private.h"
-
-#ifdef CONFIG_PREEMPT_RT
-#error "ranchu does not run on PREEMPT_RT kernels yet: its doorbells take an eventfd's lock with preemption disabled, and that lock sleeps there."
-#endif
 
 /*
  * Mainline exports task_work_add to no module. Debian's kernels do, and when
