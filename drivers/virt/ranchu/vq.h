@@ -212,7 +212,10 @@ static __always_inline int vq_add_buffer(struct ranchu_vq *vq,
 
 	if (unlikely(!region || walk->iov == walk->end || (walk->in && !write)))
 		goto slow;
-	/* Before the region wraps, to behind it; so does the end of nothing. */
+	/*
+	 * Unsigned: an address below the region gives an offset, and a length of 0
+	 * gives a last byte, that are too large for any region.
+	 */
 	offset = addr - region->first;
 	last = region->last - region->first;
 	if (unlikely(offset > last || (u64)len - 1 > last - offset))

@@ -132,7 +132,7 @@ int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 	ret = packed_peek(vq, &desc);
 	if (ret <= 0)
 		return ret;
-	/* All slots are ours already: it shows the driver's flags over again. */
+	/* The device has all slots, so this one was not made available anew. */
 	if (unlikely(vq->inflight == vq->num))
 		return vq_break(vq, RANCHU_VQ_AVAIL_INDEX);
 
