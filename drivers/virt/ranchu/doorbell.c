@@ -140,7 +140,7 @@ static void doorbell_free(struct ranchu_doorbell *doorbell)
 	module_put(THIS_MODULE);
 }
 
-static void doorbell_end_call(struct ranchu_doorbell *doorbell)
+static __always_inline void doorbell_end_call(struct ranchu_doorbell *doorbell)
 {
 	int state = atomic_sub_return(DOORBELL_CALL, &doorbell->state);
 
@@ -155,8 +155,8 @@ static void doorbell_end_call(struct ranchu_doorbell *doorbell)
  * @queued: the bit that says that this call was queued. It goes before @fn looks
  * at what the guest wrote: a ring that comes later queues a call of its own.
  */
-static void doorbell_call(struct ranchu_doorbell *doorbell, int queued,
-			  enum ranchu_ring how)
+static __always_inline void doorbell_call(struct ranchu_doorbell *doorbell, int queued,
+					  enum ranchu_ring how)
 {
 	if (atomic_add_return(DOORBELL_CALL - queued, &doorbell->state) & DOORBELL_ATTACHED)
 		doorbell->fn(doorbell->data, how);
@@ -196,7 +196,7 @@ static bool doorbell_in_owner(const struct ranchu_doorbell *doorbell)
 }
 
 /* Returns false if a call is queued already: that one sees what was rung for. */
-static bool doorbell_claim(struct ranchu_doorbell *doorbell, int queued)
+static __always_inline bool doorbell_claim(struct ranchu_doorbell *doorbell, int queued)
 {
 	return !(atomic_fetch_or(queued, &doorbell->state) & queued);
 }
@@ -207,8 +207,18 @@ static void doorbell_unclaim(struct ranchu_doorbell *doorbell, int queued)
 	atomic_fetch_andnot(queued, &doorbell->state);
 }
 
+static noinline void doorbell_ring_foreign(struct ranchu_doorbell *doorbell)
+{
+	if (!doorbell_claim(doorbell, DOORBELL_FOREIGN) ||
+	    ranchu_work_queue(doorbell->worker, &doorbell->foreign) >= 0)
+		return;
+	doorbell_unclaim(doorbell, DOORBELL_FOREIGN);
+	/* Detaching begins when @wait is gone, so this is not after it. */
+	doorbell->fn(doorbell->data, RANCHU_RING_LOST);
+}
+
 /* The eventfd's wait-queue lock is held, interrupts are off. */
-static void doorbell_ring(struct ranchu_doorbell *doorbell, bool foreign)
+static __always_inline void doorbell_ring(struct ranchu_doorbell *doorbell, bool foreign)
 {
 	bool owner = !foreign && doorbell->serve == RANCHU_SERVE_VCPU &&
 		     doorbell_in_owner(doorbell);
@@ -221,12 +231,7 @@ static void doorbell_ring(struct ranchu_doorbell *doorbell, bool foreign)
 		/* The thread is past its last task work: it is exiting. */
 		doorbell_unclaim(doorbell, DOORBELL_QUEUED);
 	}
-	if (!doorbell_claim(doorbell, DOORBELL_FOREIGN) ||
-	    ranchu_work_queue(doorbell->worker, &doorbell->foreign) >= 0)
-		return;
-	doorbell_unclaim(doorbell, DOORBELL_FOREIGN);
-	/* Detaching begins when @wait is gone, so this is not after it. */
-	doorbell->fn(doorbell->data, RANCHU_RING_LOST);
+	doorbell_ring_foreign(doorbell);
 }
 
 static int doorbell_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
