@@ -74,6 +74,7 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 	pipe_close_all(dev);
 	/* Then what they have left for the worker, which has nothing to say. */
 	ranchu_worker_stop(&dev->worker);
+	pipe_registry_finish(dev->registry);
 	pipe_registry_end(dev->registry);
 	dev->registry = NULL;
 	ranchu_mem_clear(&dev->mem);
@@ -96,6 +97,7 @@ static void pipe_orphaned(struct ranchu_worker *worker)
 
 	pipe_registry_close(dev->registry);
 	pipe_close_all(dev);
+	pipe_registry_finish(dev->registry);
 }
 
 static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
@@ -106,7 +108,7 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 
 	if (dev->mm)
 		return -EBUSY;
-	registry = pipe_registry_create();
+	registry = pipe_registry_create(&dev->worker);
 	if (!registry)
 		return -ENOMEM;
 	/* The worker may be killed as soon as it runs. */

@@ -276,8 +276,9 @@ const struct pipe_service *pipe_service_find(const char *name, size_t len);
 #ifdef CONFIG_INET
 
 /* goldfish_pipe_services.c */
-struct pipe_registry *pipe_registry_create(void);
+struct pipe_registry *pipe_registry_create(struct ranchu_worker *worker);
 void pipe_registry_close(struct pipe_registry *registry);
+void pipe_registry_finish(struct pipe_registry *registry);
 void pipe_registry_end(struct pipe_registry *registry);
 int pipe_services_open(struct pipe_registry *registry);
 
@@ -287,12 +288,16 @@ int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
 
 #else /* no sockets, no services of other processes */
 
-static inline struct pipe_registry *pipe_registry_create(void)
+static inline struct pipe_registry *pipe_registry_create(struct ranchu_worker *worker)
 {
 	return ZERO_SIZE_PTR;
 }
 
 static inline void pipe_registry_close(struct pipe_registry *registry)
+{
+}
+
+static inline void pipe_registry_finish(struct pipe_registry *registry)
 {
 }
 
