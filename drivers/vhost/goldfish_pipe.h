@@ -162,6 +162,7 @@ struct pipe_v1 {
  * struct pipe_dev - the goldfish pipe of one guest; one open file
  * @life: see above
  * @mm: the owner's, NULL without an owner; written under @life
+ * @process: the owner's, for ranchu_release(); as @mm
  * @config: see above
  * @mem: guest memory
  * @worker: for what cannot be done where it arises
@@ -188,6 +189,7 @@ struct pipe_v1 {
 struct pipe_dev {
 	struct rw_semaphore life;
 	struct mm_struct *mm;
+	struct pid *process;
 	struct mutex config;	/* the set-up; see above */
 	struct ranchu_mem mem;
 	struct ranchu_worker worker;

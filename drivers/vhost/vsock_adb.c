@@ -405,12 +405,12 @@ static void adb_free(struct ranchu_release *release)
 	kvfree(adb);
 }
 
-/* Perhaps in our own worker: the file may have come through one of our sockets. */
+/* By anybody: the file may have come through a socket. */
 static int adb_release(struct inode *inode, struct file *file)
 {
 	struct vsock_adb *adb = file->private_data;
 
-	ranchu_release(&adb->release, THIS_MODULE, adb_free);
+	ranchu_release(&adb->release, adb->vhost.process, THIS_MODULE, adb_free);
 	return 0;
 }
 
