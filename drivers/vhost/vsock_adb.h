@@ -72,12 +72,12 @@ static inline size_t adb_budget(bool in_vcpu)
  * READ: the socket may have data; the worker knows, or is about to look
  * WRITE: the socket has room again; the worker is to go on
  * TIMEOUT: time is up
- * FULL: the worker wants to hear when the socket has room, or is done
+ * WANTED: WRITE is to be set when the socket has room, or is done
  */
 #define ADB_WAKE_READ 0
 #define ADB_WAKE_WRITE 1
 #define ADB_WAKE_TIMEOUT 2
-#define ADB_WAKE_FULL 3
+#define ADB_WAKE_WANTED 3
 
 /**
  * struct adb_ports - what names a stream

@@ -21,8 +21,8 @@ static void sock_ready(struct ranchu_sock *sock, __poll_t events)
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
 		news = !test_and_set_bit(ADB_WAKE_READ, &stream->wake);
 	if (events & (EPOLLHUP | EPOLLERR) ||
-	    (events & EPOLLOUT && test_bit(ADB_WAKE_FULL, &stream->wake))) {
-		clear_bit(ADB_WAKE_FULL, &stream->wake);
+	    (events & EPOLLOUT && test_bit(ADB_WAKE_WANTED, &stream->wake))) {
+		clear_bit(ADB_WAKE_WANTED, &stream->wake);
 		set_bit(ADB_WAKE_WRITE, &stream->wake);
 		news = true;
 	}
@@ -144,7 +144,7 @@ static bool sock_lingers(struct adb_stream *stream)
 		vsock_adb_stream_ready(stream);
 		return true;
 	}
-	set_bit(ADB_WAKE_FULL, &stream->wake);
+	set_bit(ADB_WAKE_WANTED, &stream->wake);
 	/* Ask first, then look: the socket tells of a change. Pairs as above. */
 	smp_mb__after_atomic();
 	return READ_ONCE(stream->sock.socket->sk->sk_state) == TCP_FIN_WAIT1;
@@ -298,7 +298,7 @@ void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from)
 		return;
 	if (!sock_queue(stream, from))
 		sock_broken(stream, -ENOMEM);
-	else if (!test_bit(ADB_WAKE_FULL, &stream->wake))
+	else if (!test_bit(ADB_WAKE_WANTED, &stream->wake))
 		vsock_adb_sock_flush(stream);
 }
 
@@ -334,7 +334,7 @@ void vsock_adb_sock_flush(struct adb_stream *stream)
 		}
 		if (!done) {
 			/* It may have made room before it could know that we ask. */
-			if (test_and_set_bit(ADB_WAKE_FULL, &stream->wake))
+			if (test_and_set_bit(ADB_WAKE_WANTED, &stream->wake))
 				return;
 			continue;
 		}

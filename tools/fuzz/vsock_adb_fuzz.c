@@ -4,10 +4,10 @@
  * anything and host programs whose sockets do anything that sockets may. Rings
  * and sockets are stand-ins.
  *
- * Checked: no socket touched that somebody else holds, no file received, nothing beyond the guest's credit, no packet too long, bytes in order
- * both ways, none lost that was sent before a close, nothing kept beyond what the
- * guest was promised, no endless loop, nothing waiting for a wake-up that does
- * not come, everything freed.
+ * Checked: no socket touched that somebody else holds, no file received, nothing
+ * beyond the guest's credit, no packet too long, bytes in order both ways, none lost
+ * that was sent before a close, nothing kept beyond what the guest was promised, no
+ * endless loop, nothing waiting for a wake-up that does not come, everything freed.
  */
 #include <linux/errno.h>
 #include <net/sock.h>

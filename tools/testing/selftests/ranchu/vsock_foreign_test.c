@@ -519,7 +519,6 @@ TEST_F_TIMEOUT(foreign, room_within_wmem_max, TIMEOUT)
 		set_wmem_max(before);
 		EXPECT_EQ(!i, stats.queued > 0);
 		vs_stream_send(&self->stream, OP(RST), 0, NULL, 0);
-		vs_stream_await(&self->stream, OP(CREDIT_UPDATE), NULL);
 		vs_drain(&self->dev);
 		vs_stream_expect_closed(&self->stream, ECONNRESET);
 		vs_stream_close(&self->stream);
@@ -595,9 +594,10 @@ TEST_F_TIMEOUT(foreign, stranger_closes_last, TIMEOUT)
 	EXPECT_EQ(0, __vs_read_end(self->other.sock));
 }
 
+#define BORROWER_STACK 65536
+
 struct borrower {
 	struct vs_dev dev;
-	int tell;
 };
 
 /* Owns the device, and is gone; memory and files are the other one's, too. */
@@ -606,7 +606,7 @@ static int borrow(void *arg)
 	struct borrower *borrower = arg;
 
 	vs_create(&borrower->dev, VS_CID + 1, VQ_SPLIT);
-	syscall(SYS_exit, 0);
+	syscall(SYS_exit_group, 0);
 	return 0;
 }
 
@@ -616,16 +616,18 @@ static int borrow(void *arg)
  */
 TEST_F_TIMEOUT(foreign, owner_died_before_connect, TIMEOUT)
 {
-	static uint8_t stack[65536] __attribute__((aligned(16)));
-	struct borrower borrower = { .tell = -1 };
+	uint8_t *stack = malloc(BORROWER_STACK);
+	struct borrower borrower = { .dev.fd = -1 };
 	uint32_t host_port = 0;
 	unsigned int i;
 	int ends[2], err = 0, pid;
 
-	pid = clone(borrow, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD,
+	ASSERT_NE(NULL, stack);
+	pid = clone(borrow, stack + BORROWER_STACK, CLONE_VM | CLONE_FILES | SIGCHLD,
 		    &borrower);
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	free(stack);
 	vs_sockets(VS_UNIX, ends);
 	/* The worker notices a little later. */
 	for (i = 0; i < VQ_PATIENCE_MS; i++) {
