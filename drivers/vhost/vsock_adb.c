@@ -111,7 +111,7 @@ static long adb_connect(struct ranchu_vhost *vhost, void __user *argp)
 	if (!ranchu_vhost_is_running(vhost))
 		return -ENOTCONN;
 	mutex_lock(&adb->lock);
-	err = adb_connect_locked(adb, &connect);
+	err = adb->orphaned ? -ESRCH : adb_connect_locked(adb, &connect);
 	mutex_unlock(&adb->lock);
 	if (err)
 		return err;
@@ -157,7 +157,7 @@ static long adb_attach(struct ranchu_vhost *vhost, void __user *argp)
 	if (attach.padding || attach.fd < -1)
 		return -EINVAL;
 	mutex_lock(&adb->lock);
-	err = adb_attach_locked(adb, &attach);
+	err = adb->orphaned ? -ESRCH : adb_attach_locked(adb, &attach);
 	mutex_unlock(&adb->lock);
 	return err;
 }
@@ -248,15 +248,18 @@ static void adb_kicked(struct ranchu_vring *vring)
 
 /*
  * The file may be in the queue of a socket that a stream holds, and nobody reads
- * that any more: sockets are to be let go of before the file is.
+ * that any more: sockets are to be let go of before the file is. Nor may one come
+ * later: another process with the owner's memory can still call us.
  */
 static void adb_orphaned(struct ranchu_vhost *vhost)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
 
 	mutex_lock(&adb->lock);
+	adb->orphaned = true;
 	vsock_adb_streams_free(adb);
 	mutex_unlock(&adb->lock);
+	ranchu_closer_finish(adb->closer);
 }
 
 static void adb_released(struct ranchu_vhost *vhost)
@@ -265,10 +268,12 @@ static void adb_released(struct ranchu_vhost *vhost)
 
 	mutex_lock(&adb->lock);
 	vsock_adb_streams_free(adb);
+	adb->orphaned = false;
 	adb->transport_reset = false;
 	adb->tx_held = false;
 	adb->rx_starved = false;
 	mutex_unlock(&adb->lock);
+	ranchu_closer_finish(adb->closer);
 	adb_cid_drop(adb);
 	wake_up_interruptible(&adb->event_wait);
 }
@@ -382,8 +387,11 @@ static int adb_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&adb->lock);
 	vsock_adb_streams_init(adb);
-	err = ranchu_vhost_init(&adb->vhost, &adb_ops, adb->vrings, ADB_RINGS);
+	adb->closer = ranchu_closer_create(&adb->vhost.worker);
+	err = adb->closer ? ranchu_vhost_init(&adb->vhost, &adb_ops, adb->vrings, ADB_RINGS) :
+			    -ENOMEM;
 	if (err) {
+		ranchu_closer_destroy(adb->closer);
 		kvfree(adb);
 		return err;
 	}
@@ -396,15 +404,16 @@ static void adb_free(struct ranchu_release *release)
 	struct vsock_adb *adb = container_of(release, struct vsock_adb, release);
 
 	ranchu_vhost_destroy(&adb->vhost);
+	ranchu_closer_destroy(adb->closer);
 	kvfree(adb);
 }
 
-/* Perhaps in our own worker: the file may have come through one of our sockets. */
+/* By anybody: the file may have come through a socket. */
 static int adb_release(struct inode *inode, struct file *file)
 {
 	struct vsock_adb *adb = file->private_data;
 
-	ranchu_release(&adb->release, THIS_MODULE, adb_free);
+	ranchu_release(&adb->release, adb->vhost.process, THIS_MODULE, adb_free);
 	return 0;
 }
 
