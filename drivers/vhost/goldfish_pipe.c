@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -74,6 +75,7 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 	pipe_close_all(dev);
 	/* Then what they have left for the worker, which has nothing to say. */
 	ranchu_worker_stop(&dev->worker);
+	pipe_registry_finish(dev->registry);
 	pipe_registry_end(dev->registry);
 	dev->registry = NULL;
 	ranchu_mem_clear(&dev->mem);
@@ -84,6 +86,8 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 	}
 	xa_destroy(&dev->pipes);
 	pipe_regs_init(dev);
+	put_pid(dev->process);
+	dev->process = NULL;
 	mmdrop(dev->mm);
 	dev->mm = NULL;
 }
@@ -98,6 +102,7 @@ static void pipe_orphaned(struct ranchu_worker *worker)
 
 	pipe_registry_close(dev->registry);
 	pipe_close_all(dev);
+	pipe_registry_finish(dev->registry);
 }
 
 static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
@@ -108,7 +113,7 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 
 	if (dev->mm)
 		return -EBUSY;
-	registry = pipe_registry_create();
+	registry = pipe_registry_create(&dev->worker);
 	if (!registry)
 		return -ENOMEM;
 	/* The worker may be killed as soon as it runs. */
@@ -122,6 +127,7 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 	}
 	mmgrab(current->mm);
 	dev->mm = current->mm;
+	dev->process = get_pid(task_tgid(current));
 	return 0;
 }
 
@@ -416,12 +422,12 @@ static void pipe_dev_free(struct ranchu_release *release)
 	kfree(dev);
 }
 
-/* Perhaps in our own worker: the file may have come through a service's socket. */
+/* By anybody: the file may have come through a socket. */
 static int pipe_release(struct inode *inode, struct file *file)
 {
 	struct pipe_dev *dev = file->private_data;
 
-	ranchu_release(&dev->release, THIS_MODULE, pipe_dev_free);
+	ranchu_release(&dev->release, dev->process, THIS_MODULE, pipe_dev_free);
 	return 0;
 }
 

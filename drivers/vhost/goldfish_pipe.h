@@ -209,6 +209,7 @@ struct pipe_v1 {
  * struct pipe_dev - the goldfish pipe of one guest; one open file
  * @life: see above
  * @mm: the owner's, NULL without an owner; written under @life
+ * @process: the owner's, for ranchu_release(); as @mm
  * @config: see above
  * @mem: guest memory
  * @memory: which memory that is: another number for each; odd while it changes.
@@ -237,6 +238,7 @@ struct pipe_v1 {
 struct pipe_dev {
 	struct rw_semaphore life;
 	struct mm_struct *mm;
+	struct pid *process;
 	struct mutex config;	/* the set-up; see above */
 	struct ranchu_mem mem;
 	unsigned long memory;
@@ -343,8 +345,9 @@ const struct pipe_service *pipe_service_find(const char *name, size_t len);
 #ifdef CONFIG_INET
 
 /* goldfish_pipe_services.c */
-struct pipe_registry *pipe_registry_create(void);
+struct pipe_registry *pipe_registry_create(struct ranchu_worker *worker);
 void pipe_registry_close(struct pipe_registry *registry);
+void pipe_registry_finish(struct pipe_registry *registry);
 void pipe_registry_end(struct pipe_registry *registry);
 int pipe_services_open(struct pipe_registry *registry);
 
@@ -354,12 +357,16 @@ int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
 
 #else /* no sockets, no services of other processes */
 
-static inline struct pipe_registry *pipe_registry_create(void)
+static inline struct pipe_registry *pipe_registry_create(struct ranchu_worker *worker)
 {
 	return ZERO_SIZE_PTR;
 }
 
 static inline void pipe_registry_close(struct pipe_registry *registry)
+{
+}
+
+static inline void pipe_registry_finish(struct pipe_registry *registry)
 {
 }
 

@@ -30,6 +30,7 @@ struct pipe_shared;
  * @opens: how many there have been
  * @dead: the device has stopped
  * @wait: readers of all files of services
+ * @closer: of answered sockets
  *
  * While a pipe_remote is in @remotes its pipe is open and its device is there.
  */
@@ -42,6 +43,7 @@ struct pipe_registry {
 	u32 opens;
 	bool dead;
 	wait_queue_head_t wait;
+	struct ranchu_closer *closer;
 };
 
 /**

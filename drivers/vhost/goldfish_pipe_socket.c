@@ -52,7 +52,7 @@ static u32 socket_start(struct pipe_remote *remote)
 
 static u32 socket_poll(struct pipe_remote *remote)
 {
-	return socket_poll_bits(vfs_poll(remote->end.sock.file, NULL));
+	return socket_poll_bits(ranchu_sock_poll(&remote->end.sock));
 }
 
 /* What a socket answers, as a service answers it. */
@@ -75,30 +75,18 @@ static ssize_t socket_result(ssize_t done)
 
 static ssize_t socket_write(struct pipe_remote *remote, struct iov_iter *from)
 {
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-
-	msg.msg_iter = *from;
-	return socket_result(sock_sendmsg(remote->end.sock.socket, &msg));
+	return socket_result(ranchu_sock_send(&remote->end.sock, from, 0));
 }
 
 static ssize_t socket_read(struct pipe_remote *remote, struct iov_iter *to)
 {
-	struct msghdr msg = {};
-
-	msg.msg_iter = *to;
-	return socket_result(sock_recvmsg(remote->end.sock.socket, &msg,
-					  MSG_DONTWAIT | MSG_NOSIGNAL));
+	return socket_result(ranchu_sock_recv(&remote->end.sock, to));
 }
 
 static struct file *socket_hang_up(struct pipe_remote *remote)
 {
-	return get_file(remote->end.sock.file);
-}
-
-static void socket_finish(struct file *file)
-{
-	kernel_sock_shutdown(sock_from_file(file), SHUT_RDWR);
-	fput(file);
+	ranchu_sock_hang_up(&remote->end.sock);
+	return NULL;
 }
 
 static void socket_put(struct pipe_remote *remote)
@@ -112,7 +100,6 @@ static const struct pipe_backend pipe_socket = {
 	.poll = socket_poll,
 	.start = socket_start,
 	.hang_up = socket_hang_up,
-	.finish = socket_finish,
 	.put = socket_put,
 };
 
@@ -130,11 +117,11 @@ int pipe_socket_answer(struct pipe_registrar *registrar, u64 open, int fd)
 	union pipe_end end = {};
 	int err;
 
-	err = ranchu_sock_get(&end.sock, fd);
+	err = ranchu_sock_get(&end.sock, registrar->registry->closer, fd);
 	if (err)
 		return err;
 	err = pipe_remote_connect(registrar, open, &pipe_socket, &end);
 	if (err)
-		fput(end.sock.file);
+		ranchu_sock_unget(&end.sock);
 	return err;
 }

@@ -257,6 +257,7 @@ static void adb_orphaned(struct ranchu_vhost *vhost)
 	mutex_lock(&adb->lock);
 	vsock_adb_streams_free(adb);
 	mutex_unlock(&adb->lock);
+	ranchu_closer_finish(adb->closer);
 }
 
 static void adb_released(struct ranchu_vhost *vhost)
@@ -269,6 +270,7 @@ static void adb_released(struct ranchu_vhost *vhost)
 	adb->tx_held = false;
 	adb->rx_starved = false;
 	mutex_unlock(&adb->lock);
+	ranchu_closer_finish(adb->closer);
 	adb_cid_drop(adb);
 	wake_up_interruptible(&adb->event_wait);
 }
@@ -382,8 +384,11 @@ static int adb_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&adb->lock);
 	vsock_adb_streams_init(adb);
-	err = ranchu_vhost_init(&adb->vhost, &adb_ops, adb->vrings, ADB_RINGS);
+	adb->closer = ranchu_closer_create(&adb->vhost.worker);
+	err = adb->closer ? ranchu_vhost_init(&adb->vhost, &adb_ops, adb->vrings, ADB_RINGS) :
+			    -ENOMEM;
 	if (err) {
+		ranchu_closer_destroy(adb->closer);
 		kvfree(adb);
 		return err;
 	}
@@ -396,15 +401,16 @@ static void adb_free(struct ranchu_release *release)
 	struct vsock_adb *adb = container_of(release, struct vsock_adb, release);
 
 	ranchu_vhost_destroy(&adb->vhost);
+	ranchu_closer_destroy(adb->closer);
 	kvfree(adb);
 }
 
-/* Perhaps in our own worker: the file may have come through one of our sockets. */
+/* By anybody: the file may have come through a socket. */
 static int adb_release(struct inode *inode, struct file *file)
 {
 	struct vsock_adb *adb = file->private_data;
 
-	ranchu_release(&adb->release, THIS_MODULE, adb_free);
+	ranchu_release(&adb->release, adb->vhost.process, THIS_MODULE, adb_free);
 	return 0;
 }
 

@@ -195,6 +195,8 @@ struct adb_stream {
  * @rx_iov: of @rx_chains
  * @rx_chains: taken, and not yet known whether needed
  * @rx_data: where recvmsg() puts what it has: @rx_iov less the headers
+ * @closer: of sockets
+ * @orphaned: the owner was killed: no socket is taken any more
  * @release: of the file
  */
 struct vsock_adb {
@@ -227,6 +229,8 @@ struct vsock_adb {
 	struct iovec rx_iov[ADB_RX_CHAINS][ADB_RX_IOV];
 	struct ranchu_chain rx_chains[ADB_RX_CHAINS];
 	struct iovec rx_data[ADB_RX_CHAINS * ADB_RX_IOV];
+	struct ranchu_closer *closer;
+	bool orphaned;
 	struct ranchu_release release;
 };
 
@@ -269,7 +273,7 @@ void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from);
 void vsock_adb_sock_uncork(struct vsock_adb *adb);
 void vsock_adb_sock_flush(struct adb_stream *stream);
 bool vsock_adb_sock_readable(const struct adb_stream *stream);
-size_t vsock_adb_sock_waiting(const struct adb_stream *stream);
+size_t vsock_adb_sock_waiting(struct adb_stream *stream);
 size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 			   unsigned int n, size_t len);
 void vsock_adb_sock_expect(struct adb_stream *stream);

@@ -25,6 +25,7 @@
 struct eventfd_ctx;
 struct mm_struct;
 struct module;
+struct pid;
 struct ranchu_doorbell;
 struct ranchu_mem_table;
 struct task_struct;
@@ -138,7 +139,8 @@ struct ranchu_release {
 	void (*fn)(struct ranchu_release *release);
 };
 
-void ranchu_release(struct ranchu_release *release, struct module *owner,
+void ranchu_release(struct ranchu_release *release, struct pid *process,
+		    struct module *owner,
 		    void (*fn)(struct ranchu_release *release));
 
 /* ---- synchronous doorbell: doorbell.c ---- */

@@ -4,9 +4,21 @@
 #define _RANCHU_PRIVATE_H
 
 struct eventfd_ctx;
+struct file;
+struct ranchu_close;
+struct ranchu_closer;
 struct ranchu_vhost;
 struct ranchu_vring;
 struct ranchu_worker;
+
+/* close.c; only with CONFIG_INET, as sock.c */
+int ranchu_close_init(void);
+void ranchu_close_exit(void);
+struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file);
+void ranchu_close_free(struct ranchu_close *close);
+void ranchu_close_in_queue(struct ranchu_close *close);
+void ranchu_close_in_thread(struct ranchu_close *close);
+void ranchu_close_too(const struct ranchu_close *close);
 
 /* doorbell.c */
 void ranchu_doorbell_drain(void);

@@ -7,6 +7,7 @@
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
+#include <linux/pid.h>
 #include <linux/ranchu_vhost.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -115,6 +116,8 @@ static void vhost_release_owner(struct ranchu_vhost *dev)
 	dev->backend_features = 0;
 	dev->log = 0;
 	dev->log_set = false;
+	put_pid(dev->process);
+	dev->process = NULL;
 	mmdrop(mm);
 }
 
@@ -225,6 +228,7 @@ static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
 	}
 	mmgrab(current->mm);
 	WRITE_ONCE(dev->mm, current->mm);
+	dev->process = get_pid(task_tgid(current));
 	return 0;
 }
 
