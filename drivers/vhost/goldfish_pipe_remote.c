@@ -340,16 +340,24 @@ bool pipe_remote_take_event(struct pipe_registrar *registrar,
  * @open: taken by pipe_remote_take_event(); may have been closed or answered
  *	meanwhile
  *
+ * Other readers may have gone to sleep since it was taken, and are woken.
+ *
  * Context: may sleep.
  */
 void pipe_remote_untake_event(struct pipe_registrar *registrar, u64 open)
 {
+	struct pipe_registry *registry = registrar->registry;
 	struct pipe_remote *remote;
+	bool again = false;
 
-	mutex_lock(&registrar->registry->lock);
+	mutex_lock(&registry->lock);
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote) && !remote->backend &&
-	    !READ_ONCE(remote->pipe->hung_up) && list_empty(&remote->event_node))
+	    !READ_ONCE(remote->pipe->hung_up) && list_empty(&remote->event_node)) {
 		list_add(&remote->event_node, &registrar->events);
-	mutex_unlock(&registrar->registry->lock);
+		again = true;
+	}
+	mutex_unlock(&registry->lock);
+	if (again)
+		wake_up_interruptible_poll(&registry->wait, EPOLLIN);
 }

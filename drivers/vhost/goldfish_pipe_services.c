@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -270,6 +271,9 @@ static ssize_t services_read_events(struct pipe_registrar *registrar,
 			return done ?: -EFAULT;
 		}
 		done += sizeof(event);
+		if (signal_pending(current))
+			break;
+		cond_resched();
 	}
 	return done;
 }

@@ -33,7 +33,7 @@
  *	EBADF		not an open file; EINVAL if it is not an eventfd
  *	ENOENT		no such pipe, no such doorbell, no such open, no region
  *	EEXIST		there is a service of that name
- *	ENOSPC		as many services as there may be
+ *	ENOSPC		as many services, or files of a region, as there may be
  *	ENODEV		the device or its owner is no more, or it has another
  *	EALREADY	the pipe has been answered
  *	ENOTSOCK	not a socket
@@ -339,6 +339,10 @@ struct vhost_goldfish_pipe_ring {
 /* Regions that a guest may have mapped at once, all pipes together. */
 #define VHOST_GOLDFISH_PIPE_MAX_DMA	1024
 
+/* Files and mappings of one region, all processes together. */
+#define VHOST_GOLDFISH_PIPE_MAX_DMA_FILES	8
+#define VHOST_GOLDFISH_PIPE_MAX_DMA_MAPPINGS	16
+
 /**
  * struct vhost_goldfish_pipe_dma - argument of GET_DMA
  * @open: in: the event's
@@ -357,6 +361,14 @@ struct vhost_goldfish_pipe_ring {
  * when the device or its owner is gone. poll() tells POLLHUP then. What was
  * mapped stays mapped, but shows zeroed memory that is nobody's: a guest cannot
  * kill a service by taking memory back under it.
+ *
+ * A region has MAX_DMA_FILES files and MAX_DMA_MAPPINGS mappings: beyond that GET_DMA
+ * answers ENOSPC, and what would make another mapping (mmap(), or cutting one in two)
+ * ENOMEM. A child process does not inherit mappings; it can map the file itself.
+ *
+ * If the owner punches a hole into the guest's memory, the guest has new memory there;
+ * mappings show that after the next GET_DMA of the region, and what was there before
+ * until then.
  *
  * ENOENT: the guest has mapped no such region for that pipe.
  */
