@@ -50,6 +50,7 @@ if [ -e $WATCH ]; then
 		cat $WATCH/names
 		cut -d ' ' -f 3- $WATCH/allowed | tr ' ' '\n'
 	} | awk 'FNR == NR { wanted[$1] = 1; next }
+		{ sub(/\..*/, "", $3) }
 		$3 in wanted { delete wanted[$3] }
 		END { for (name in wanted) print "lab: cannot find the function " name }' \
 		- /proc/kallsyms > /dev/kmsg
@@ -68,6 +69,8 @@ if [ -e $WATCH ]; then
 				n["vcpu"] + n["worker"] + n["close"], n["over"]
 			printf " (vcpu %d, worker %d, close %d; %d allowed; the longest %d ms)\n", \
 				n["vcpu"], n["worker"], n["close"], n["allowed"], n["longest_ms"]
+			printf "# watch: %d sleeps of all tasks, %d lost, %d switches missed\n", \
+				n["all"], n["lost"], n["missed"]
 			exit !n["all"] || n["lost"] || n["over"]
 		}' $WATCH/status || code=1
 	sed 's/^/# watch: allowed: /' $WATCH/allowed

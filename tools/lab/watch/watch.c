@@ -180,6 +180,9 @@ struct watch_slot {
 	unsigned int woken;	/* beats; valid once @is_woken */
 	bool is_woken;
 	u64 since_ns;
+	char waker[TASK_COMM_LEN];
+	unsigned int waker_depth;
+	unsigned long waker_stack[WATCH_WAKER_DEPTH];
 };
 
 #define WATCH_ROW_BITS 10
@@ -214,11 +217,17 @@ static struct watch_sleep watch_queue[32];
 static DEFINE_RAW_SPINLOCK(watch_queue_lock);	/* the queue and the next two */
 static unsigned int watch_head;
 static unsigned int watch_tail;
+static atomic_t watch_missed_count = ATOMIC_INIT(0);
 static atomic64_t watch_seen_count = ATOMIC64_INIT(0);
 
 unsigned int watch_lost(void)
 {
 	return atomic_read(&watch_lost_count);
+}
+
+unsigned int watch_missed(void)
+{
+	return atomic_read(&watch_missed_count);
 }
 
 u64 watch_seen(void)
@@ -281,6 +290,9 @@ static void watch_save(struct task_struct *task, const struct watch_slot *slot, 
 	sleep->state = slot->state;
 	sleep->owner = watch_is_owner(task);
 	sleep->ms = ms;
+	sleep->waker_depth = slot->waker_depth;
+	memcpy(sleep->waker, slot->waker, TASK_COMM_LEN);
+	memcpy(sleep->waker_stack, slot->waker_stack, sizeof(sleep->waker_stack));
 	sleep->real_ms = div_u64(ktime_get_mono_fast_ns() - slot->since_ns, NSEC_PER_MSEC);
 	watch_head++;
 	irq_work_queue(&watch_work);
@@ -319,12 +331,29 @@ static void watch_sleeps(struct task_struct *task, unsigned int state)
 	slot->since = READ_ONCE(watch_beats);
 	slot->since_ns = ktime_get_mono_fast_ns();
 	slot->is_woken = false;
+	slot->waker_depth = 0;
+	slot->waker[0] = '\0';
+}
+
+/*
+ * A task that runs has no slot, unless a hook was not called: an emulated CPU may
+ * execute instructions for a while that another has patched.
+ */
+static void watch_runs(const struct task_struct *task)
+{
+	struct watch_slot *slot = watch_find(task);
+
+	if (!slot)
+		return;
+	WRITE_ONCE(slot->task, NULL);
+	atomic_inc(&watch_missed_count);
 }
 
 /* sched_switch: this CPU's run queue is locked, @prev is current. */
 static void watch_switch(void *unused, bool preempt, struct task_struct *prev,
 			 struct task_struct *next, unsigned int prev_state)
 {
+	watch_runs(prev);
 	/* One that was preempted is runnable, and one that was woken meanwhile. */
 	if (!preempt && prev_state && READ_ONCE(prev->__state) && !(prev_state & TASK_DEAD))
 		watch_sleeps(prev, prev_state);
@@ -340,6 +369,10 @@ static void watch_wakeup(void *unused, struct task_struct *task)
 		return;
 	slot->woken = READ_ONCE(watch_beats);
 	slot->is_woken = true;
+	if ((slot->woken - slot->since) * WATCH_BEAT_MS < watch_d_bound_ms)
+		return;
+	memcpy(slot->waker, current->comm, TASK_COMM_LEN);
+	slot->waker_depth = stack_trace_save(slot->waker_stack, WATCH_WAKER_DEPTH, 1);
 }
 
 static struct {

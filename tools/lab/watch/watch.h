@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #define WATCH_DEPTH 64
+#define WATCH_WAKER_DEPTH 12
 
 /**
  * struct watch_sleep - one sleep that was long enough to be looked at
@@ -20,6 +21,9 @@
  * @owner: its process has, or had, a worker of a device
  * @ms: how long it slept, in ms during which all CPUs ran
  * @real_ms: the same by the clock
+ * @waker: the name of the task that ended a long sleep, or that was interrupted by it
+ * @waker_depth: entries of @waker_stack
+ * @waker_stack: where that was: who lets a lock go is who held it
  * @depth: entries of @stack
  * @ours: a bit for each entry of @stack that is in a module that is watched
  * @stack: return addresses, the innermost first, without the scheduler's own
@@ -32,6 +36,9 @@ struct watch_sleep {
 	bool owner;
 	unsigned int ms;
 	unsigned int real_ms;
+	char waker[TASK_COMM_LEN];
+	unsigned int waker_depth;
+	unsigned long waker_stack[WATCH_WAKER_DEPTH];
 	unsigned int depth;
 	u64 ours;
 	unsigned long stack[WATCH_DEPTH];
@@ -43,6 +50,7 @@ extern unsigned int watch_d_bound_ms;
 bool watch_state_is_d(unsigned int state);
 bool watch_pop(struct watch_sleep *sleep);
 unsigned int watch_lost(void);
+unsigned int watch_missed(void);
 u64 watch_seen(void);
 
 void judge_wake(void);

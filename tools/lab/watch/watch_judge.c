@@ -73,11 +73,11 @@ static unsigned int judge_longest_ms;
 
 static struct dentry *judge_dir;
 
-/* The name of the function that returns to @address, without offset and module. */
+/* The function that @address is in, without what the compiler put behind its name. */
 static void judge_name(char *name, unsigned long address)
 {
 	snprintf(name, JUDGE_NAME, "%pB", (void *)address);
-	name[strcspn(name, "+ ")] = '\0';
+	name[strcspn(name, ".+ ")] = '\0';
 }
 
 static int judge_find(const char *name)
@@ -166,6 +166,9 @@ static void judge_report(enum judge_scope scope)
 	       !d ? "S" : killable ? "D, killable" : "D", judge_names[i], judge_sleep.real_ms);
 	for (i = 0; i < judge_sleep.depth; i++)
 		pr_err("ranchu-watch:   %pB\n", (void *)judge_sleep.stack[i]);
+	pr_err("ranchu-watch: woken by %s in\n", judge_sleep.waker);
+	for (i = 0; i < judge_sleep.waker_depth; i++)
+		pr_err("ranchu-watch:   %pB\n", (void *)judge_sleep.waker_stack[i]);
 }
 
 static void judge_one(void)
@@ -216,6 +219,7 @@ static int status_show(struct seq_file *file, void *unused)
 	seq_printf(file, "allowed %llu\n", judge_excused);
 	seq_printf(file, "over %llu\n", judge_over);
 	seq_printf(file, "lost %u\n", watch_lost());
+	seq_printf(file, "missed %u\n", watch_missed());
 	mutex_unlock(&judge_lock);
 	return 0;
 }
