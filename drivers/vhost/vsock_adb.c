@@ -111,7 +111,7 @@ static long adb_connect(struct ranchu_vhost *vhost, void __user *argp)
 	if (!ranchu_vhost_is_running(vhost))
 		return -ENOTCONN;
 	mutex_lock(&adb->lock);
-	err = adb_connect_locked(adb, &connect);
+	err = adb->orphaned ? -ESRCH : adb_connect_locked(adb, &connect);
 	mutex_unlock(&adb->lock);
 	if (err)
 		return err;
@@ -157,7 +157,7 @@ static long adb_attach(struct ranchu_vhost *vhost, void __user *argp)
 	if (attach.padding || attach.fd < -1)
 		return -EINVAL;
 	mutex_lock(&adb->lock);
-	err = adb_attach_locked(adb, &attach);
+	err = adb->orphaned ? -ESRCH : adb_attach_locked(adb, &attach);
 	mutex_unlock(&adb->lock);
 	return err;
 }
@@ -248,13 +248,15 @@ static void adb_kicked(struct ranchu_vring *vring)
 
 /*
  * The file may be in the queue of a socket that a stream holds, and nobody reads
- * that any more: sockets are to be let go of before the file is.
+ * that any more: sockets are to be let go of before the file is. Nor may one come
+ * later: another process with the owner's memory can still call us.
  */
 static void adb_orphaned(struct ranchu_vhost *vhost)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
 
 	mutex_lock(&adb->lock);
+	adb->orphaned = true;
 	vsock_adb_streams_free(adb);
 	mutex_unlock(&adb->lock);
 	ranchu_closer_finish(adb->closer);
@@ -266,6 +268,7 @@ static void adb_released(struct ranchu_vhost *vhost)
 
 	mutex_lock(&adb->lock);
 	vsock_adb_streams_free(adb);
+	adb->orphaned = false;
 	adb->transport_reset = false;
 	adb->tx_held = false;
 	adb->rx_starved = false;

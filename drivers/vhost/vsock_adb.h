@@ -196,7 +196,7 @@ struct adb_stream {
  * @rx_chains: taken, and not yet known whether needed
  * @rx_data: where recvmsg() puts what it has: @rx_iov less the headers
  * @closer: of sockets
- * @orphaned: the owner was killed: no socket is taken any more
+ * @orphaned: the owner was killed: no socket is taken any more. Protected by @lock
  * @release: of the file
  */
 struct vsock_adb {

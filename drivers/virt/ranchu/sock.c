@@ -199,6 +199,25 @@ __poll_t ranchu_sock_watch(struct ranchu_sock *sock,
 EXPORT_SYMBOL_GPL(ranchu_sock_watch);
 
 /*
+ * Raises a send buffer as the socket's owner could: to no more than
+ * net.core.wmem_max allows, which may be less than it was made with.
+ */
+static void sock_widen(const struct ranchu_sock *sock)
+{
+	struct sock *sk = sock->socket->sk;
+	int before = sk->sk_sndbuf;
+	/* It is doubled. */
+	int half = sock->sndbuf / 2;
+
+	if (before >= sock->sndbuf || sk->sk_userlocks & SOCK_SNDBUF_LOCK)
+		return;
+	sock_setsockopt(sock->socket, SOL_SOCKET, SO_SNDBUF, KERNEL_SOCKPTR(&half),
+			sizeof(half));
+	if (sk->sk_sndbuf < before)
+		WRITE_ONCE(sk->sk_sndbuf, before);
+}
+
+/*
  * What others may have set, and cannot any more. From now on closing waits for
  * nothing that is to be sent, and what AF_UNIX counts as waiting is what comes
  * next: a byte of urgent data would be passed over, and one behind it read.
@@ -206,7 +225,6 @@ EXPORT_SYMBOL_GPL(ranchu_sock_watch);
 static void sock_adopt(struct ranchu_sock *sock)
 {
 	struct sock *sk = sock->socket->sk;
-	int half = sock->sndbuf / 2;
 
 	lock_sock(sk);
 	/* No time at all waits for nothing, and has the other end reset. */
@@ -218,11 +236,8 @@ static void sock_adopt(struct ranchu_sock *sock)
 	/* A relay that waits for more to send makes both ends wait. */
 	if (sock_is_tcp(sock))
 		tcp_sock_set_nodelay(sk);
-	/* As its owner could: no more than net.core.wmem_max allows. It doubles. */
-	else if (READ_ONCE(sk->sk_sndbuf) < sock->sndbuf &&
-		 !(sk->sk_userlocks & SOCK_SNDBUF_LOCK))
-		sock_setsockopt(sock->socket, SOL_SOCKET, SO_SNDBUF,
-				KERNEL_SOCKPTR(&half), sizeof(half));
+	else
+		sock_widen(sock);
 }
 
 /**
@@ -312,7 +327,7 @@ static ssize_t sock_harmless(const struct ranchu_sock *sock, size_t len)
 		return -ECONNRESET;
 	if (ended)
 		return len;
-	return min(len, waiting) ?: -EAGAIN;
+	return waiting ? min(len, waiting) : -EAGAIN;
 }
 
 /**
