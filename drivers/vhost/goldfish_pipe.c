@@ -3,10 +3,10 @@
  * /dev/vhost-goldfish-pipe: the device node, its ioctls, and the life of a
  * device from SET_OWNER to the last close. One open file is the pipe of one
  * guest. Commands are goldfish_pipe_cmd.c's, their buffers goldfish_pipe_move.c's,
- * other registers
- * goldfish_pipe_regs.c's, both in protocol v1 goldfish_pipe_v1.c's, wakes
- * goldfish_pipe_signal.c's; a service is a file goldfish_pipe_<name>.c each, those
- * of other processes are goldfish_pipe_services.c's and goldfish_pipe_remote.c's.
+ * other registers goldfish_pipe_regs.c's, all of protocol v1 goldfish_pipe_v1.c's,
+ * wakes goldfish_pipe_signal.c's; a service is a file goldfish_pipe_<name>.c each,
+ * those of other processes are goldfish_pipe_services.c's and
+ * goldfish_pipe_remote.c's.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>

@@ -305,7 +305,6 @@ bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value,
 		   enum pipe_caller caller);
 bool pipe_v1_read(struct pipe_dev *dev, u32 offset, u32 *value);
 
-
 /* goldfish_pipe_signal.c */
 void pipe_ready(struct pipe *pipe, u32 poll_bits);
 void pipe_arm(struct pipe *pipe, u32 wake);

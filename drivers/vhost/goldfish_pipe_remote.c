@@ -243,17 +243,12 @@ int pipe_remote_unlock_dma(struct pipe_registrar *registrar, u64 open)
 	return PTR_ERR_OR_ZERO(remote);
 }
 
-/*
- * Returns a file, or NULL. The other end is to be told, but not under a lock that
- * the guest's opens need, if it may take its time.
- */
-static struct file *remote_hang_up_locked(struct pipe_remote *remote,
-					  const struct pipe_backend **backend)
+static void remote_hang_up_locked(struct pipe_remote *remote)
 {
 	list_del_init(&remote->event_node);
 	pipe_hang_up(remote->pipe);
-	*backend = remote->backend;
-	return *backend ? (*backend)->hang_up(remote) : NULL;
+	if (remote->backend)
+		remote->backend->hang_up(remote);
 }
 
 /**
@@ -267,17 +262,13 @@ static struct file *remote_hang_up_locked(struct pipe_remote *remote,
 int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 {
 	struct pipe_registry *registry = registrar->registry;
-	const struct pipe_backend *backend;
 	struct pipe_remote *remote;
-	struct file *file = NULL;
 
 	mutex_lock(&registry->lock);
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote))
-		file = remote_hang_up_locked(remote, &backend);
+		remote_hang_up_locked(remote);
 	mutex_unlock(&registry->lock);
-	if (file)
-		backend->finish(file);
 	return PTR_ERR_OR_ZERO(remote);
 }
 
@@ -290,23 +281,19 @@ int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 void pipe_remote_hang_up_all(struct pipe_registrar *registrar)
 {
 	struct pipe_registry *registry = registrar->registry;
-	const struct pipe_backend *backend;
 	struct pipe_remote *remote;
-	struct file *file;
 
 	do {
-		file = NULL;
 		mutex_lock(&registry->lock);
 		remote = list_first_entry_or_null(&registrar->remotes,
 						  struct pipe_remote, node);
 		if (remote) {
-			file = remote_hang_up_locked(remote, &backend);
+			remote_hang_up_locked(remote);
 			list_del_init(&remote->node);
 			remote->registrar = NULL;
 		}
 		mutex_unlock(&registry->lock);
-		if (file)
-			backend->finish(file);
+		cond_resched();
 	} while (remote);
 }
 

@@ -77,9 +77,8 @@ struct pipe_registered {
  * @poll: the same
  * @start: from now on, call pipe_ready(). Returns GOLDFISH_PIPE_POLL_* bits that
  *	are so already. pipe_registry.lock is held; may sleep.
- * @hang_up: tell the other end that the pipe is no more. What would take time is
- *	left to @finish, if this returns a file. pipe_registry.lock is held.
- * @finish: the rest of @hang_up, without locks. Takes the file.
+ * @hang_up: tell the other end that the pipe is no more, without waiting for it or
+ *	for a command. pipe_registry.lock is held.
  * @put: free what @start's caller gave; no call of pipe_ready() after it
  */
 struct pipe_backend {
@@ -87,8 +86,7 @@ struct pipe_backend {
 	ssize_t (*read)(struct pipe_remote *remote, struct iov_iter *to);
 	u32 (*poll)(struct pipe_remote *remote);
 	u32 (*start)(struct pipe_remote *remote);
-	struct file *(*hang_up)(struct pipe_remote *remote);
-	void (*finish)(struct file *file);
+	void (*hang_up)(struct pipe_remote *remote);
 	void (*put)(struct pipe_remote *remote);
 };
 

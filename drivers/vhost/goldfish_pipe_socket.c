@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A pipe whose other end is a socket: bytes go straight between guest pages and
- * the socket, in the vCPU's thread, never blocking.
+ * the socket, in the vCPU's thread, never blocking. As long as somebody else holds
+ * the socket the pipe takes and gives nothing, as before the answer.
  *
  * No wake is lost. The guest waits by pipe_arm(): it notes, under signal_lock,
  * what is waited for, and then asks socket_poll(). The socket changes first,
@@ -83,10 +84,9 @@ static ssize_t socket_read(struct pipe_remote *remote, struct iov_iter *to)
 	return socket_result(ranchu_sock_recv(&remote->end.sock, to));
 }
 
-static struct file *socket_hang_up(struct pipe_remote *remote)
+static void socket_hang_up(struct pipe_remote *remote)
 {
 	ranchu_sock_hang_up(&remote->end.sock);
-	return NULL;
 }
 
 static void socket_put(struct pipe_remote *remote)

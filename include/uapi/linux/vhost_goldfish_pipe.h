@@ -40,7 +40,8 @@
  *	EPROTONOSUPPORT	not a stream socket of TCP or AF_UNIX
  *	ENOTCONN	the socket is not connected
  *	EAGAIN		no event, and the file is non-blocking
- *	EMFILE		the process has as many files as it may have
+ *	EMFILE		the process has as many files as it may have; too many
+ *			sockets of closed pipes are still held by others
  *	EPIPE		the guest has closed the pipe that the rings were of
  *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell; no
  *			sockets)
@@ -232,9 +233,15 @@ struct vhost_goldfish_pipe_event {
 /**
  * struct vhost_goldfish_pipe_answer - argument of ANSWER
  * @open: the event's
- * @fd: a connected stream socket, TCP or AF_UNIX, which the caller may close
+ * @fd: a connected stream socket, TCP or AF_UNIX, which the caller is to close
  *	afterwards; -1: hang up the pipe, answered before or not
  * @padding: must be zero
+ *
+ * As long as anybody else holds the socket (a copy that was not closed, a child, a file
+ * in flight), the pipe is as if it had not been answered: a holder could keep the
+ * socket's lock, and the guest's CPU waits for nobody. It begins when they have closed
+ * it. SO_LINGER has no effect but for a time of 0, which resets. Files that the other
+ * end sends along end the stream.
  *
  * ENOENT: the guest has closed the pipe, or it is no open of this file's
  * services.

@@ -187,8 +187,8 @@ TEST_F_TIMEOUT(limits, children, TIMEOUT)
 	close(self->services);
 }
 
-/* What /proc/vmstat has under @name. */
-static long long vmstat(const char *name)
+/* What the kernel's statistics of memory have under @name. */
+static long long memory_counter(const char *name)
 {
 	FILE *file = fopen("/proc/vmstat", "r");
 	long long value = -1;
@@ -198,14 +198,14 @@ static long long vmstat(const char *name)
 		if (sscanf(line, "%63s %lld", key, &value) == 2 && !strcmp(key, name))
 			break;
 	if (!file || strcmp(key, name))
-		pipe_die("no %s", name);
+		pipe_die("no counter %s", name);
 	fclose(file);
 	return value;
 }
 
 static long long pinned_pages(void)
 {
-	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
+	return memory_counter("nr_foll_pin_acquired") - memory_counter("nr_foll_pin_released");
 }
 
 /* Pages are pinned when they are touched, as what is kept long must be, and let go. */
