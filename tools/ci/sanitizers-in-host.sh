@@ -42,7 +42,7 @@ fi
 
 # Which long sleeps may be; then that no function is gone that the watch goes by.
 if [ -e $WATCH ]; then
-	sed -n 's/^\([a-z].*[^[:space:]]\)[[:space:]]* - .*/\1/p' /ranchu/sleeps-allowed.txt |
+	sed -n '/^[a-z]/s/[[:space:]]*[[:space:]]-[[:space:]].*//p' /ranchu/sleeps-allowed.txt |
 	while read -r row; do
 		echo "$row" > $WATCH/allowed || echo "lab: cannot allow $row" > /dev/kmsg
 	done
