@@ -19,10 +19,16 @@
 /* Guests by their CIDs, so that no two have the same. */
 static DEFINE_XARRAY(adb_cids);
 
-static void adb_cid_drop(struct vsock_adb *adb)
+/* Another guest may have the CID from here on, even if this device is still at work. */
+static void adb_cid_free(struct vsock_adb *adb)
 {
 	if (adb->cid)
-		xa_erase(&adb_cids, adb->cid);
+		xa_cmpxchg(&adb_cids, adb->cid, adb, NULL, GFP_KERNEL);
+}
+
+static void adb_cid_drop(struct vsock_adb *adb)
+{
+	adb_cid_free(adb);
 	adb->cid = 0;
 }
 
@@ -413,6 +419,8 @@ static int adb_release(struct inode *inode, struct file *file)
 {
 	struct vsock_adb *adb = file->private_data;
 
+	/* Now, however long the rest takes: the next guest may want it. */
+	adb_cid_free(adb);
 	ranchu_release(&adb->release, adb->vhost.process, THIS_MODULE, adb_free);
 	return 0;
 }
