@@ -35,6 +35,7 @@ int ranchu_vhost_start_worker(struct ranchu_worker *worker);
 void ranchu_vring_init(struct ranchu_vring *vring, struct ranchu_vhost *dev);
 void ranchu_vring_refresh(struct ranchu_vring *vring);
 int ranchu_vring_start(struct ranchu_vring *vring);
+void ranchu_vring_drain(struct ranchu_vring *vring);
 void ranchu_vring_stop(struct ranchu_vring *vring);
 void ranchu_vring_release(struct ranchu_vring *vring);
 const struct vring_ioctl *ranchu_vring_find_ioctl(unsigned int number);

@@ -286,9 +286,24 @@ static long vhost_set_backend_features(struct ranchu_vhost *dev, void __user *ar
 	return 0;
 }
 
+/*
+ * On return nobody uses the old memory: kicked() has left it when ranchu_mem_set()
+ * returns, and what is under way is answered.
+ */
 static long vhost_set_mem_table(struct ranchu_vhost *dev, void __user *argp)
 {
-	return ranchu_mem_set(&dev->mem, argp);
+	unsigned int i;
+	int err;
+
+	err = ranchu_mem_set(&dev->mem, argp);
+	if (err)
+		return err;
+	for (i = 0; i < dev->n_vrings; i++) {
+		mutex_lock(&dev->vrings[i].lock);
+		ranchu_vring_drain(&dev->vrings[i]);
+		mutex_unlock(&dev->vrings[i].lock);
+	}
+	return 0;
 }
 
 static long vhost_set_log_base(struct ranchu_vhost *dev, void __user *argp)

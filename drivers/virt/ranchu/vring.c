@@ -235,11 +235,19 @@ int ranchu_vring_start(struct ranchu_vring *vring)
 	return err;
 }
 
-static void vring_drain(struct ranchu_vring *vring)
+/**
+ * ranchu_vring_drain() - answer what was taken from a ring and is under way
+ * @vring: may not be running; its lock is held, in the owner's memory
+ */
+void ranchu_vring_drain(struct ranchu_vring *vring)
 {
 	struct ranchu_vhost *dev = vring->dev;
-	int idx = ranchu_mem_enter(&dev->mem);
+	int idx;
 
+	lockdep_assert_held(&vring->lock);
+	if (!vring->running || !dev->ops->drain)
+		return;
+	idx = ranchu_mem_enter(&dev->mem);
 	vring->in_vcpu = false;
 	dev->ops->drain(vring);
 	ranchu_vring_update(vring);
@@ -259,8 +267,8 @@ void ranchu_vring_stop(struct ranchu_vring *vring)
 	mutex_lock(&vring->lock);
 	if (vring->running) {
 		/* In another process' memory the ring is not to be found. */
-		if (ops->drain && vring->dev->mm == current->mm)
-			vring_drain(vring);
+		if (vring->dev->mm == current->mm)
+			ranchu_vring_drain(vring);
 		vring->running = false;
 		vring->base = ranchu_vq_base(&vring->vq);
 		vring->base_set = true;
