@@ -175,10 +175,11 @@ TEST_F_TIMEOUT(foreign, lingering_file_sent_along, TIMEOUT)
 /* The socket itself lingers, full, when its stream, or its device, ends. */
 TEST_F_TIMEOUT(foreign, lingering_socket_handed_in, TIMEOUT)
 {
-	int size = 8192, ends[2];
+	int size = 65536, ends[2];
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &self->begin);
 		vs_sockets(VS_TCP, ends);
 		setsockopt(ends[1], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 		make_linger(ends[0]);
@@ -355,8 +356,9 @@ TEST_F_TIMEOUT(foreign, lock_is_kept, TIMEOUT)
 			self->dev.fd = -1;
 			EXPECT_GT(SOON_S, seconds_since(&self->begin));
 		}
+		/* With its byte unread the end may be a reset. */
 		holder_stop(&holder);
-		EXPECT_EQ(0, drain(ends[1]));
+		EXPECT_NE(-ETIMEDOUT, drain(ends[1]));
 		close(ends[0]);
 		vs_stream_close(&self->stream);
 	}
@@ -392,7 +394,7 @@ TEST_F_TIMEOUT(foreign, as_many_locks_as_there_may_be, TIMEOUT)
 	EXPECT_GOES_ON();
 	holder_stop(&holder);
 	close(ends[0]);
-	EXPECT_EQ(0, drain(ends[1]));
+	EXPECT_NE(-ETIMEDOUT, drain(ends[1]));
 	close(ends[1]);
 	for (i = 0; i < VQ_PATIENCE_MS; i++) {
 		vs_sockets(VS_TCP, ends);
@@ -471,9 +473,10 @@ TEST_F_TIMEOUT(foreign, killed_while_lock_is_kept, TIMEOUT)
 		usleep(100000);
 		kill(pid, SIGKILL);
 		EXPECT_TRUE(ends_soon(pid));
+		/* With its byte unread the end is a reset. */
 		holder_stop(&holder);
 		close(ends[0]);
-		EXPECT_EQ(0, drain(ends[1]));
+		EXPECT_NE(-ETIMEDOUT, drain(ends[1]));
 		close(ends[1]);
 	}
 }
@@ -570,6 +573,8 @@ TEST_F_TIMEOUT(foreign, stranger_closes_last, TIMEOUT)
 	if (held_page_missing())
 		SKIP(return, "%s", held_page_missing());
 	vs_flush(dev);
+	/* One view of the guest's memory, so that there is one page to hold. */
+	vq_mem_tell(dev->fd, &dev->mem, 1, 1);
 	ASSERT_EQ(0, pipe(go));
 	ASSERT_EQ(0, pipe(done));
 	slot = dev->tx_free[dev->n_tx_free - 1];
