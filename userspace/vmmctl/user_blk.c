@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <linux/falloc.h>
-#include <linux/fs.h>
 
 #include "../../drivers/vhost/ranchu_blk_request.h"
 #include "ring.h"
