@@ -190,9 +190,13 @@ static void *ff_map(size_t size)
  */
 static void ff_start(struct ff_file *file)
 {
-	file->server = fork();
-	if (file->server)
+	pid_t pid = fork();
+
+	/* The server has the same memory, so that only one of the two may say. */
+	if (pid) {
+		file->server = pid;
 		return;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	ff_server(file);
 }
