@@ -43,6 +43,9 @@ static void socket_ready(struct ranchu_sock *sock, __poll_t events)
 {
 	struct pipe_remote *remote = container_of(sock, struct pipe_remote, end.sock);
 
+	/* The first look that is allowed says nothing of what there is to see. */
+	if (!READ_ONCE(sock->own))
+		events = vfs_poll(sock->file, NULL);
 	pipe_ready(remote->pipe, socket_poll_bits(events));
 }
 

@@ -53,8 +53,11 @@ static int sock_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	struct ranchu_sock *sock = container_of(wait, struct ranchu_sock, wait);
 	__poll_t events = key_to_poll(key);
 
-	/* Nobody may look yet. Pairs with smp_store_mb() in ranchu_sock_own(). */
-	if (!READ_ONCE(sock->own))
+	/*
+	 * Nobody may look yet; the timer will have somebody look. The wake-up comes
+	 * after the socket's change with a full barrier between (wq_has_sleeper()).
+	 */
+	if (!READ_ONCE(sock->own) && file_count(sock->file) > 1)
 		return 0;
 	/* Some wake without saying what for. */
 	sock->ready(sock, events ?: EPOLLIN | EPOLLOUT);
@@ -261,11 +264,7 @@ bool ranchu_sock_own(struct ranchu_sock *sock)
 		return false;
 	}
 	sock_adopt(sock);
-	/*
-	 * Say so first, then look at the socket: a wake-up before it was for
-	 * nothing. Pairs with whatever comes before the test in sock_wake().
-	 */
-	smp_store_mb(sock->own, true);
+	WRITE_ONCE(sock->own, true);
 	return true;
 }
 EXPORT_SYMBOL_GPL(ranchu_sock_own);
