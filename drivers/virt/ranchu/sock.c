@@ -424,16 +424,17 @@ static bool sock_ends_at_once(const struct ranchu_sock *sock)
  * ranchu_sock_hang_up() - end a connection, and keep the socket
  * @sock: watched
  *
- * If others hold the socket, the other end may see it some time later.
+ * The other end of a TCP connection may see it some time later: its lock may be held
+ * by others, or by who moves bytes meanwhile, in memory that does not answer.
  *
  * Context: may sleep; whoever uses @sock meanwhile does no harm.
  */
 void ranchu_sock_hang_up(struct ranchu_sock *sock)
 {
-	if (sock_ends_at_once(sock))
-		kernel_sock_shutdown(sock->socket, SHUT_RDWR);
-	else
+	if (sock_is_tcp(sock))
 		ranchu_close_too(sock->close);
+	else
+		kernel_sock_shutdown(sock->socket, SHUT_RDWR);
 }
 EXPORT_SYMBOL_GPL(ranchu_sock_hang_up);
 
