@@ -13,12 +13,14 @@
  *	ranchu_vhost.lock	ioctls; the image is changed while no ring runs
  *	ranchu_vring.lock	one ring; never held while anything waits for the image,
  *				but by a stop
+ *	blk_ring.serving	what waits for the image; held while it does
  *	blk_ring.lock		lists of requests that are under way; taken in interrupts
  */
 #ifndef _RANCHU_BLK_H
 #define _RANCHU_BLK_H
 
 #include <linux/fs.h>
+#include <linux/mutex.h>
 #include <linux/ranchu_vhost.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -71,6 +73,7 @@ struct blk_transfer {
  * @free: requests to be used
  * @n_requests: how many there are
  * @left: bytes that may still be moved before the ring's lock is given up
+ * @serving: one thread at a time serves @waiting: the worker, or one that drains
  * @lock: protects @done and @waiting
  * @done: requests to be answered, or gone on with
  * @waiting: requests that the worker has to serve, first in first out
@@ -87,6 +90,7 @@ struct blk_ring {
 	struct blk_transfer *free;
 	unsigned int n_requests;
 	size_t left;
+	struct mutex serving;	/* see above */
 	spinlock_t lock;	/* see above */
 	struct list_head done;
 	struct list_head waiting;

@@ -24,6 +24,7 @@ void ranchu_blk_ring_init(struct blk_ring *ring, struct ranchu_vring *vring)
 {
 	ring->vring = vring;
 	spin_lock_init(&ring->lock);
+	mutex_init(&ring->serving);
 	INIT_LIST_HEAD(&ring->done);
 	INIT_LIST_HEAD(&ring->waiting);
 	init_waitqueue_head(&ring->idle);
@@ -303,6 +304,7 @@ static void ring_serve_batch(struct blk_ring *ring)
 	size_t bytes = 0;
 	LIST_HEAD(done);
 
+	mutex_lock(&ring->serving);
 	for (n = 0; n < BLK_BATCH && bytes < BLK_BATCH_BYTES; n++) {
 		transfer = ring_next_waiting(ring);
 		if (!transfer)
@@ -313,6 +315,7 @@ static void ring_serve_batch(struct blk_ring *ring)
 		list_add_tail(&transfer->req.node, &done);
 		n_done++;
 	}
+	mutex_unlock(&ring->serving);
 	ring_add_done(ring, &done, n_done);
 }
 
@@ -351,9 +354,9 @@ void ranchu_blk_drain(struct ranchu_vring *vring)
 
 	WRITE_ONCE(ring->draining, true);
 	do {
-		/* A worker that was killed serves nobody; what waits is then for stopped(). */
-		if (ranchu_work_queue(vring->worker, &ring->work) < 0)
-			break;
+		/* Not by the worker, which may be waiting for the ring's lock. */
+		while (ring_has_waiting(ring))
+			ring_serve_batch(ring);
 		ring_wait_idle(ring);
 	} while (ring_reap(ring));
 	WRITE_ONCE(ring->draining, false);
