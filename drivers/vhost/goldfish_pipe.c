@@ -2,14 +2,16 @@
 /*
  * /dev/vhost-goldfish-pipe: the device node, its ioctls, and the life of a
  * device from SET_OWNER to the last close. One open file is the pipe of one
- * guest. Commands are goldfish_pipe_cmd.c's, other registers
- * goldfish_pipe_regs.c's, both in protocol v1 goldfish_pipe_v1.c's, wakes
- * goldfish_pipe_signal.c's; a service is a file goldfish_pipe_<name>.c each, those
- * of other processes are goldfish_pipe_services.c's and goldfish_pipe_remote.c's.
+ * guest. Commands are goldfish_pipe_cmd.c's, their buffers goldfish_pipe_move.c's,
+ * other registers goldfish_pipe_regs.c's, all of protocol v1 goldfish_pipe_v1.c's,
+ * wakes goldfish_pipe_signal.c's; a service is a file goldfish_pipe_<name>.c each,
+ * those of other processes are goldfish_pipe_services.c's and
+ * goldfish_pipe_remote.c's.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -51,8 +53,7 @@ static void pipe_doorbell_detach(struct pipe *pipe)
 	if (!pipe->doorbell)
 		return;
 	ranchu_doorbell_detach(pipe->doorbell);
-	pipe->doorbell = NULL;
-	atomic64_dec(&pipe->dev->stats.doorbells);
+	WRITE_ONCE(pipe->doorbell, NULL);
 }
 
 /*
@@ -74,14 +75,19 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 	pipe_close_all(dev);
 	/* Then what they have left for the worker, which has nothing to say. */
 	ranchu_worker_stop(&dev->worker);
+	pipe_registry_finish(dev->registry);
 	pipe_registry_end(dev->registry);
 	dev->registry = NULL;
 	ranchu_mem_clear(&dev->mem);
 
-	xa_for_each(&dev->pipes, id, pipe)
+	xa_for_each(&dev->pipes, id, pipe) {
+		pipe_stats_add(&dev->stats.gone, &pipe->counts);
 		kfree(pipe);
+	}
 	xa_destroy(&dev->pipes);
 	pipe_regs_init(dev);
+	put_pid(dev->process);
+	dev->process = NULL;
 	mmdrop(dev->mm);
 	dev->mm = NULL;
 }
@@ -96,6 +102,7 @@ static void pipe_orphaned(struct ranchu_worker *worker)
 
 	pipe_registry_close(dev->registry);
 	pipe_close_all(dev);
+	pipe_registry_finish(dev->registry);
 }
 
 static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
@@ -106,7 +113,7 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 
 	if (dev->mm)
 		return -EBUSY;
-	registry = pipe_registry_create();
+	registry = pipe_registry_create(&dev->worker);
 	if (!registry)
 		return -ENOMEM;
 	/* The worker may be killed as soon as it runs. */
@@ -120,6 +127,7 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 	}
 	mmgrab(current->mm);
 	dev->mm = current->mm;
+	dev->process = get_pid(task_tgid(current));
 	return 0;
 }
 
@@ -156,9 +164,20 @@ static long pipe_get_backend_features(struct pipe_dev *dev, void __user *argp)
 	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
 }
 
+/*
+ * Whoever has found an address in the old memory is gone when ranchu_mem_set()
+ * returns, unless it has kept it: what is kept is good for one number of @memory.
+ */
 static long pipe_set_mem_table(struct pipe_dev *dev, void __user *argp)
 {
-	return ranchu_mem_set(&dev->mem, argp);
+	long ret;
+
+	lockdep_assert_held(&dev->config);
+	WRITE_ONCE(dev->memory, dev->memory + 1);
+	ret = ranchu_mem_set(&dev->mem, argp);
+	/* After the table. Pairs with pipe_find_command()'s acquire. */
+	smp_store_release(&dev->memory, dev->memory + 1);
+	return ret;
 }
 
 static long pipe_set_window(struct pipe_dev *dev, void __user *argp)
@@ -191,23 +210,14 @@ static long pipe_set_line(struct pipe_dev *dev, void __user *argp)
 			       line.resample_fd);
 }
 
-static void pipe_rung(void *data, enum ranchu_ring how)
+static void pipe_doorbell_rung(void *data, enum ranchu_ring how)
 {
 	struct pipe *pipe = data;
-	struct pipe_stats *stats = &pipe->dev->stats;
 
-	switch (how) {
-	case RANCHU_RING_LOST:
-		atomic64_inc(&stats->kicks_lost);
-		return;
-	case RANCHU_RING_FOREIGN:
-		atomic64_inc(&stats->kicks_foreign);
-		break;
-	case RANCHU_RING_VCPU:
-		atomic64_inc(&stats->kicks);
-		break;
-	}
-	pipe_command(pipe, false);
+	if (how == RANCHU_RING_LOST)
+		atomic64_inc(&pipe->dev->stats.kicks_lost);
+	else
+		pipe_command(pipe, how == RANCHU_RING_VCPU ? PIPE_BY_VCPU : PIPE_BY_WORKER);
 }
 
 static long pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
@@ -223,11 +233,11 @@ static long pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
 	if (pipe->doorbell)
 		return -EBUSY;
 	doorbell = ranchu_doorbell_attach(fd, dev->mm, &dev->worker,
-					  RANCHU_SERVE_VCPU, pipe_rung, pipe);
+					  RANCHU_SERVE_VCPU, pipe_doorbell_rung,
+					  pipe);
 	if (IS_ERR(doorbell))
 		return PTR_ERR(doorbell);
-	pipe->doorbell = doorbell;
-	atomic64_inc(&dev->stats.doorbells);
+	WRITE_ONCE(pipe->doorbell, doorbell);
 	return 0;
 }
 
@@ -304,31 +314,14 @@ static long pipe_services(struct pipe_dev *dev, void __user *argp)
 
 static long pipe_get_stats(struct pipe_dev *dev, void __user *argp)
 {
-	const struct pipe_stats *in = &dev->stats;
-	struct vhost_goldfish_pipe_stats head, out = {
-		.kicks = atomic64_read(&in->kicks),
-		.kicks_foreign = atomic64_read(&in->kicks_foreign),
-		.kicks_lost = atomic64_read(&in->kicks_lost),
-		.commands = atomic64_read(&in->commands),
-		.commands_access = atomic64_read(&in->commands_access),
-		.opens = atomic64_read(&in->opens),
-		.closes = atomic64_read(&in->closes),
-		.bytes_to_host = atomic64_read(&in->bytes_to_host),
-		.bytes_to_guest = atomic64_read(&in->bytes_to_guest),
-		.signals = atomic64_read(&in->signals),
-		.batches = atomic64_read(&in->batches),
-		.resamples = atomic64_read(&in->resamples),
-		.bad_guest = atomic64_read(&in->bad_guest),
-		.pipes = atomic64_read(&in->pipes),
-		.doorbells = atomic64_read(&in->doorbells),
-		.dma = READ_ONCE(dev->dma.n),
-	};
+	struct vhost_goldfish_pipe_stats head, out;
 	const size_t head_size = offsetofend(typeof(head), padding);
 
 	if (copy_from_user(&head, argp, head_size))
 		return -EFAULT;
 	if (head.size < head_size || head.padding)
 		return -EINVAL;
+	pipe_stats_get(dev, &out);
 	out.size = min_t(u32, head.size, sizeof(out));
 	return copy_to_user(argp, &out, out.size) ? -EFAULT : 0;
 }
@@ -429,12 +422,12 @@ static void pipe_dev_free(struct ranchu_release *release)
 	kfree(dev);
 }
 
-/* Perhaps in our own worker: the file may have come through a service's socket. */
+/* By anybody: the file may have come through a socket. */
 static int pipe_release(struct inode *inode, struct file *file)
 {
 	struct pipe_dev *dev = file->private_data;
 
-	ranchu_release(&dev->release, THIS_MODULE, pipe_dev_free);
+	ranchu_release(&dev->release, dev->process, THIS_MODULE, pipe_dev_free);
 	return 0;
 }
 

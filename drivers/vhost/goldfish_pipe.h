@@ -64,16 +64,56 @@ struct pipe_service {
 };
 
 /**
+ * enum pipe_caller - who has a command run
+ * @PIPE_BY_VCPU: a doorbell, in the thread that rang it
+ * @PIPE_BY_WORKER: a doorbell that a stranger rang
+ * @PIPE_BY_ACCESS: ACCESS, which tells the VMM the line's level when it returns (see
+ *	ranchu_line_update())
+ * @PIPE_CALLERS: how many there are
+ */
+enum pipe_caller {
+	PIPE_BY_VCPU,
+	PIPE_BY_WORKER,
+	PIPE_BY_ACCESS,
+	PIPE_CALLERS,
+};
+
+/**
+ * struct pipe_counts - what the commands of a pipe come to
+ * @calls: by enum pipe_caller, in whatever protocol
+ * @commands: run, not those of protocol v1
+ * @opens: see struct vhost_goldfish_pipe_stats
+ * @closes: the same
+ * @bytes_to_host: the same
+ * @bytes_to_guest: the same
+ *
+ * Each pipe has its own, so that vCPUs that are busy with different pipes do not
+ * write to the same cache lines.
+ */
+struct pipe_counts {
+	u64 calls[PIPE_CALLERS];
+	u64 commands;
+	u64 opens;
+	u64 closes;
+	u64 bytes_to_host;
+	u64 bytes_to_guest;
+};
+
+/**
  * struct pipe - what an id of one guest stands for
  * @dev: the device
  * @id: the id
  * @doorbell: rings for @id; protected by @dev->config
- * @lock: serialises commands; protects the fields down to @channel
+ * @lock: serialises commands; protects the fields down to @counts
  * @service: who serves it; NULL when no pipe is open under this id
  * @priv: the service's
  * @command_gpa: guest physical address of the command buffer
+ * @command: where that is in the owner's memory, if @command_memory is
+ *	pipe_dev.memory
+ * @command_memory: see @command
  * @max_buffers: M, checked
  * @channel: its name in protocol v1
+ * @counts: what its commands came to; written under @lock, read by anyone
  * @dma: regions that the guest has mapped for it; @dev->dma.lock
  * @runner: the task that runs a command of this pipe now; only ever compared
  *	with current
@@ -92,8 +132,12 @@ struct pipe {
 	const struct pipe_service *service;
 	void *priv;
 	u64 command_gpa;
+	struct goldfish_pipe_command __user *command;
+	unsigned long command_memory;
 	u32 max_buffers;
 	u64 channel;
+	struct pipe_counts counts;
+
 	struct list_head dma;
 
 	struct task_struct *runner;
@@ -102,23 +146,26 @@ struct pipe {
 	bool hung_up;
 };
 
-/* Counters; struct vhost_goldfish_pipe_stats says what each counts. */
+/**
+ * struct pipe_stats - what is counted for a device and not for each pipe
+ * @gone: of pipes that are no more; written under @life
+ * @kicks_lost: struct vhost_goldfish_pipe_stats says what this and the rest count
+ * @commands: those of protocol v1, and those of ids that have no struct pipe
+ * @commands_access: see @kicks_lost
+ * @signals: the same; written under @signal_lock, read by anyone
+ * @batches: the same; written under @line.lock, read by anyone
+ * @resamples: the same
+ * @bad_guest: the same
+ */
 struct pipe_stats {
-	atomic64_t kicks;
-	atomic64_t kicks_foreign;
+	struct pipe_counts gone;
 	atomic64_t kicks_lost;
 	atomic64_t commands;
 	atomic64_t commands_access;
-	atomic64_t opens;
-	atomic64_t closes;
-	atomic64_t bytes_to_host;
-	atomic64_t bytes_to_guest;
-	atomic64_t signals;
-	atomic64_t batches;
+	u64 signals;
+	u64 batches;
 	atomic64_t resamples;
 	atomic64_t bad_guest;
-	atomic64_t pipes;
-	atomic64_t doorbells;
 };
 
 /**
@@ -162,8 +209,11 @@ struct pipe_v1 {
  * struct pipe_dev - the goldfish pipe of one guest; one open file
  * @life: see above
  * @mm: the owner's, NULL without an owner; written under @life
+ * @process: the owner's, for ranchu_release(); as @mm
  * @config: see above
  * @mem: guest memory
+ * @memory: which memory that is: another number for each; odd while it changes.
+ *	Written under @config, read inside ranchu_mem_enter()
  * @worker: for what cannot be done where it arises
  * @line: the interrupt
  * @pipes: struct pipe by id; only grows until the device stops
@@ -188,8 +238,10 @@ struct pipe_v1 {
 struct pipe_dev {
 	struct rw_semaphore life;
 	struct mm_struct *mm;
+	struct pid *process;
 	struct mutex config;	/* the set-up; see above */
 	struct ranchu_mem mem;
+	unsigned long memory;
 	struct ranchu_worker worker;
 	struct ranchu_line line;
 	struct xarray pipes;
@@ -213,29 +265,45 @@ struct pipe_dev {
 	struct ranchu_release release;
 };
 
+/* A counter that a lock protects, and that anyone may read. */
+static inline void pipe_count(u64 *counter, u64 more)
+{
+	WRITE_ONCE(*counter, *counter + more);
+}
+
+static inline void pipe_bad_guest(struct pipe_dev *dev)
+{
+	atomic64_inc(&dev->stats.bad_guest);
+}
+
 /* goldfish_pipe_cmd.c */
 struct pipe *pipe_get(struct pipe_dev *dev, u32 id);
-void pipe_command(struct pipe *pipe, bool told);
+void pipe_command(struct pipe *pipe, enum pipe_caller caller);
 bool pipe_command_access(struct pipe_dev *dev, u32 id);
 int pipe_open(struct pipe *pipe);
 s32 pipe_poll(struct pipe *pipe);
-ssize_t pipe_move_one(struct pipe *pipe, u64 gpa, u32 size, bool write);
 void pipe_close(struct pipe *pipe);
 void pipe_close_all(struct pipe_dev *dev);
+
+/* goldfish_pipe_move.c */
+ssize_t pipe_move_one(struct pipe *pipe, u64 gpa, u32 size, bool write);
+
+/* goldfish_pipe_stats.c */
+void pipe_stats_add(struct pipe_counts *sum, const struct pipe_counts *counts);
+void pipe_stats_get(struct pipe_dev *dev, struct vhost_goldfish_pipe_stats *stats);
 
 /* goldfish_pipe_regs.c */
 void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value);
 u32 pipe_regs_read(struct pipe_dev *dev, u32 offset);
+int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr);
+int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
 
 /* goldfish_pipe_v1.c */
 void pipe_v1_init(struct pipe_dev *dev);
 void pipe_v1_forget(struct pipe_dev *dev);
-bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value, bool told);
+bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value,
+		   enum pipe_caller caller);
 bool pipe_v1_read(struct pipe_dev *dev, u32 offset, u32 *value);
-
-/* goldfish_pipe_window.c */
-int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr);
-int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
 
 /* goldfish_pipe_signal.c */
 void pipe_ready(struct pipe *pipe, u32 poll_bits);
@@ -276,8 +344,9 @@ const struct pipe_service *pipe_service_find(const char *name, size_t len);
 #ifdef CONFIG_INET
 
 /* goldfish_pipe_services.c */
-struct pipe_registry *pipe_registry_create(void);
+struct pipe_registry *pipe_registry_create(struct ranchu_worker *worker);
 void pipe_registry_close(struct pipe_registry *registry);
+void pipe_registry_finish(struct pipe_registry *registry);
 void pipe_registry_end(struct pipe_registry *registry);
 int pipe_services_open(struct pipe_registry *registry);
 
@@ -287,12 +356,16 @@ int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
 
 #else /* no sockets, no services of other processes */
 
-static inline struct pipe_registry *pipe_registry_create(void)
+static inline struct pipe_registry *pipe_registry_create(struct ranchu_worker *worker)
 {
 	return ZERO_SIZE_PTR;
 }
 
 static inline void pipe_registry_close(struct pipe_registry *registry)
+{
+}
+
+static inline void pipe_registry_finish(struct pipe_registry *registry)
 {
 }
 

@@ -14,62 +14,51 @@
 
 #include <trace/events/ranchu.h>
 
-#include "goldfish_pipe.h"
+#include "goldfish_pipe_move.h"
 
-/*
- * Large arrays on the stack are __uninitialized: kernels that clear all stack
- * variables would clear these for each command, and it shows. Only elements that
- * were written are read.
- */
+/* struct pipe.command_memory before the first command; no number of a memory. */
+#define PIPE_NO_MEMORY ULONG_MAX
 
-/* Bytes moved by one command; the guest asks again for the rest. */
-#define PIPE_MAX_TRANSFER (2UL << 20)
-
-/* Guest buffers fetched in one go, and how many need no allocation. */
-#define PIPE_CHUNK 32
-
-/**
- * struct pipe_vec - the buffers of one command, as user ranges
- * @iov: the ranges; @stack unless there are many
- * @max: elements in @iov
- * @segs: elements used
- * @bytes: in all of them
- * @stack: for a command of a few buffers
- *
- * A command reaches its service in one call, so that a service may take it for
- * one message.
- */
-struct pipe_vec {
-	struct iovec *iov;
-	unsigned int max;
-	unsigned int segs;
-	size_t bytes;
-	struct iovec stack[PIPE_CHUNK];
-};
-
-static void pipe_bad_guest(struct pipe_dev *dev)
+static bool pipe_moves_bytes(u32 cmd)
 {
-	atomic64_inc(&dev->stats.bad_guest);
+	return cmd == GOLDFISH_PIPE_CMD_READ || cmd == GOLDFISH_PIPE_CMD_WRITE;
 }
 
 /*
  * A command buffer is accessed field by field: most commands touch three or
  * four words of it, and a copy's checks would cost more than they move.
+ *
+ * Fetches the head and the first buffers of a transfer; @max_buffers is 0 if none
+ * are wanted.
  */
-static bool pipe_fetch_header(const struct goldfish_pipe_command __user *command,
-			      struct pipe_header *header)
+static bool pipe_fetch(struct pipe_fetched *fetched,
+		       const struct goldfish_pipe_command __user *command,
+		       u32 max_buffers)
 {
+	const void __user *page = command;
+	const __le64 __user *gpas = page + GOLDFISH_PIPE_PTRS_OFFSET;
+	const __le32 __user *sizes = page + GOLDFISH_PIPE_SIZES_OFFSET(max_buffers);
 	__le32 cmd, id, buffers_count;
+	unsigned int i, n = 0;
 
-	if (!user_read_access_begin(command, sizeof(*command)))
+	if (!user_read_access_begin(command, GOLDFISH_PIPE_COMMAND_SIZE))
 		return false;
 	unsafe_get_user(cmd, &command->cmd, fault);
 	unsafe_get_user(id, &command->id, fault);
 	unsafe_get_user(buffers_count, &command->buffers_count, fault);
+	if (pipe_moves_bytes(le32_to_cpu(cmd)))
+		n = min3(le32_to_cpu(buffers_count), max_buffers, PIPE_CHUNK);
+	for (i = 0; i < n; i++) {
+		unsafe_get_user(fetched->gpa[i], &gpas[i], no_more);
+		unsafe_get_user(fetched->size[i], &sizes[i], no_more);
+	}
+no_more:
+	/* pipe_move() finds out whether it can do without the rest. */
 	user_read_access_end();
-	header->cmd = le32_to_cpu(cmd);
-	header->id = le32_to_cpu(id);
-	header->buffers_count = le32_to_cpu(buffers_count);
+	fetched->header.cmd = le32_to_cpu(cmd);
+	fetched->header.id = le32_to_cpu(id);
+	fetched->header.buffers_count = le32_to_cpu(buffers_count);
+	fetched->n = i;
 	return true;
 
 fault:
@@ -84,190 +73,61 @@ static void pipe_answer(struct pipe_dev *dev,
 		pipe_bad_guest(dev);
 }
 
-static void pipe_consumed(struct pipe_dev *dev,
-			  struct goldfish_pipe_command __user *command, u32 bytes)
+/* The same for what moves bytes: drivers look at these before the status. */
+static void pipe_answer_moved(struct pipe_dev *dev,
+			      struct goldfish_pipe_command __user *command,
+			      u32 consumed, s32 status)
 {
-	if (put_user(cpu_to_le32(bytes), &command->consumed_size))
+	if (!user_write_access_begin(command, sizeof(*command))) {
 		pipe_bad_guest(dev);
-}
-
-static void vec_init(struct pipe_vec *vec, u32 buffers)
-{
-	vec->segs = 0;
-	vec->bytes = 0;
-	vec->max = ARRAY_SIZE(vec->stack);
-	vec->iov = vec->stack;
-	if (buffers <= vec->max)
 		return;
-	/* A buffer may lie in two regions. Without memory some are left out. */
-	vec->iov = kvmalloc_array(2 * buffers, sizeof(*vec->iov), GFP_KERNEL_ACCOUNT);
-	if (vec->iov)
-		vec->max = 2 * buffers;
-	else
-		vec->iov = vec->stack;
-}
-
-static void vec_free(struct pipe_vec *vec)
-{
-	if (vec->iov != vec->stack)
-		kvfree(vec->iov);
-}
-
-/*
- * Add @n buffers, as fetched. False to stop: one is no guest memory, or there
- * is enough already. What was added stays good.
- */
-static bool vec_add(struct pipe_vec *vec, struct pipe_dev *dev,
-		    const __le64 *gpa, const __le32 *size, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n && vec->bytes < PIPE_MAX_TRANSFER; i++) {
-		size_t len = min_t(size_t, le32_to_cpu(size[i]),
-				   PIPE_MAX_TRANSFER - vec->bytes);
-		int segs = ranchu_mem_iov(&dev->mem, le64_to_cpu(gpa[i]), len,
-					  vec->iov + vec->segs,
-					  vec->max - vec->segs);
-
-		if (segs < 0) {
-			if (segs != -E2BIG)
-				pipe_bad_guest(dev);
-			return false;
-		}
-		vec->segs += segs;
-		vec->bytes += len;
 	}
-	return vec->bytes < PIPE_MAX_TRANSFER;
-}
-
-/* Fetches the buffers @first, @first + 1, ... and adds them; false to stop. */
-static bool vec_fetch(struct pipe_vec *vec, const struct pipe *pipe,
-		      const void __user *command, unsigned int first,
-		      unsigned int n)
-{
-	const __le64 __user *gpas = command + GOLDFISH_PIPE_PTRS_OFFSET;
-	const __le32 __user *sizes =
-		command + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
-	__le64 gpa[PIPE_CHUNK] __uninitialized;
-	__le32 size[PIPE_CHUNK] __uninitialized;
-	unsigned int i;
-
-	if (!user_read_access_begin(command, GOLDFISH_PIPE_COMMAND_SIZE))
-		goto fault_outside;
-	for (i = 0; i < n; i++) {
-		unsafe_get_user(gpa[i], &gpas[first + i], fault);
-		unsafe_get_user(size[i], &sizes[first + i], fault);
-	}
-	user_read_access_end();
-	return vec_add(vec, pipe->dev, gpa, size, n);
+	unsafe_put_user(cpu_to_le32(consumed), &command->consumed_size, fault);
+	unsafe_put_user(cpu_to_le32(status), &command->status, fault);
+	user_write_access_end();
+	return;
 
 fault:
-	user_read_access_end();
-fault_outside:
-	pipe_bad_guest(pipe->dev);
-	return false;
+	user_write_access_end();
+	pipe_bad_guest(dev);
 }
 
-/* Moves what the service takes. Returns bytes if there are any, else why not. */
-static ssize_t vec_move(struct pipe *pipe, struct pipe_vec *vec, bool write)
+/* Returns the status, and the bytes that were moved. */
+static s32 pipe_transfer(struct pipe *pipe, const struct pipe_fetched *fetched,
+			 const void __user *command, bool write, u32 *consumed)
 {
-	struct pipe_stats *stats = &pipe->dev->stats;
-	struct iov_iter iter;
-	ssize_t moved;
+	u32 buffers = min(fetched->header.buffers_count, pipe->max_buffers);
+	ssize_t moved = pipe_move(pipe, fetched, command, 0, buffers, write);
 
-	if (!vec->bytes)
-		return -EINVAL;
-	iov_iter_init(&iter, write ? ITER_SOURCE : ITER_DEST, vec->iov, vec->segs,
-		      vec->bytes);
-	moved = write ? pipe->service->write(pipe, &iter) :
-			pipe->service->read(pipe, &iter);
-	if (moved > 0)
-		atomic64_add(moved, write ? &stats->bytes_to_host :
-					    &stats->bytes_to_guest);
-	return moved;
-}
-
-/**
- * pipe_move_one() - move what the service takes of one buffer
- * @pipe: open, its lock held
- * @gpa: guest physical address of the buffer
- * @size: its bytes
- * @write: to the host
- *
- * Context: vCPU or worker, inside ranchu_mem_enter().
- * Return: bytes, or -errno: the service's, or -EINVAL if it is no guest memory
- * or empty.
- */
-ssize_t pipe_move_one(struct pipe *pipe, u64 gpa, u32 size, bool write)
-{
-	__le64 le_gpa = cpu_to_le64(gpa);
-	__le32 le_size = cpu_to_le32(size);
-	struct pipe_vec vec __uninitialized;
-
-	lockdep_assert_held(&pipe->lock);
-	vec_init(&vec, 1);
-	vec_add(&vec, pipe->dev, &le_gpa, &le_size, 1);
-	return vec_move(pipe, &vec, write);
-}
-
-/* The same with a command's buffers from @first to before @end. */
-static ssize_t pipe_move(struct pipe *pipe, const void __user *command,
-			 u32 first, u32 end, bool write)
-{
-	struct pipe_vec vec __uninitialized;
-	unsigned int n;
-	ssize_t ret;
-
-	vec_init(&vec, end - first);
-	for (; first < end; first += n) {
-		n = min_t(unsigned int, end - first, PIPE_CHUNK);
-		if (!vec_fetch(&vec, pipe, command, first, n))
-			break;
-	}
-	ret = vec_move(pipe, &vec, write);
-	vec_free(&vec);
-	return ret;
-}
-
-static s32 pipe_transfer(struct pipe *pipe,
-			 struct goldfish_pipe_command __user *command,
-			 u32 buffers, bool write)
-{
-	ssize_t moved;
-
-	buffers = min(buffers, pipe->max_buffers);
-	moved = pipe_move(pipe, command, 0, buffers, write);
-	pipe_consumed(pipe->dev, command, max_t(ssize_t, moved, 0));
+	*consumed = max_t(ssize_t, moved, 0);
 	return pipe_status(moved);
 }
 
-static s32 pipe_call(struct pipe *pipe,
-		     struct goldfish_pipe_command __user *command, u32 buffers)
+/* The same. */
+static s32 pipe_call(struct pipe *pipe, const struct pipe_fetched *fetched,
+		     const void __user *command, u32 *consumed)
 {
-	void __user *page = command;
+	u32 buffers = min(fetched->header.buffers_count, pipe->max_buffers);
 	ssize_t sent = -EINVAL, received = 0;
-	u32 consumed, read_index;
+	u32 read_index;
 	__le32 word;
-	s32 status;
 
-	buffers = min(buffers, pipe->max_buffers);
-	if (get_user(word, (__le32 __user *)(page +
+	if (get_user(word, (const __le32 __user *)(command +
 			GOLDFISH_PIPE_READ_INDEX_OFFSET(pipe->max_buffers)))) {
 		pipe_bad_guest(pipe->dev);
+		*consumed = 0;
 		return GOLDFISH_PIPE_ERROR_INVAL;
 	}
 	read_index = le32_to_cpu(word);
 	if (buffers && read_index <= buffers) {
 		sent = 0;
 		if (read_index)
-			sent = pipe_move(pipe, page, 0, read_index, true);
+			sent = pipe_move(pipe, fetched, command, 0, read_index, true);
 		if (sent >= 0 && read_index < buffers)
-			received = pipe_move(pipe, page, read_index, buffers,
-					     false);
+			received = pipe_move(pipe, fetched, command, read_index,
+					     buffers, false);
 	}
-	status = pipe_call_status(sent, received, &consumed);
-	pipe_consumed(pipe->dev, command, consumed);
-	return status;
+	return pipe_call_status(sent, received, consumed);
 }
 
 static s32 pipe_dma(struct pipe *pipe,
@@ -326,8 +186,7 @@ int pipe_open(struct pipe *pipe)
 	if (err)
 		return err;
 	WRITE_ONCE(pipe->service, &pipe_connector);
-	atomic64_inc(&pipe->dev->stats.opens);
-	atomic64_inc(&pipe->dev->stats.pipes);
+	pipe_count(&pipe->counts.opens, 1);
 	return 0;
 }
 
@@ -344,39 +203,63 @@ void pipe_close(struct pipe *pipe)
 	WRITE_ONCE(pipe->service, NULL);
 	pipe->priv = NULL;
 	pipe_signal_forget(pipe);
-	atomic64_dec(&pipe->dev->stats.pipes);
+}
+
+/*
+ * Where the command buffer is in the owner's memory; NULL if it is no guest memory.
+ * That is the same for each command until there is other memory.
+ */
+static struct goldfish_pipe_command __user *pipe_find_command(struct pipe *pipe)
+{
+	/* Before the table. Pairs with the release in pipe_set_mem_table(). */
+	unsigned long memory = smp_load_acquire(&pipe->dev->memory);
+
+	if (pipe->command_memory != memory) {
+		pipe->command = ranchu_mem_user(&pipe->dev->mem, pipe->command_gpa,
+						GOLDFISH_PIPE_COMMAND_SIZE);
+		/* While it changes, nobody knows whose table that was. */
+		pipe->command_memory = memory & 1 ? PIPE_NO_MEMORY : memory;
+	}
+	return pipe->command;
+}
+
+static void pipe_close_by_guest(struct pipe *pipe)
+{
+	pipe_close(pipe);
+	pipe_count(&pipe->counts.closes, 1);
+	pipe_signal_recall(pipe);
 }
 
 static void pipe_command_live(struct pipe *pipe)
 {
+	struct goldfish_pipe_command __user *command = pipe_find_command(pipe);
+	struct pipe_fetched fetched __uninitialized;
 	struct pipe_dev *dev = pipe->dev;
-	struct goldfish_pipe_command __user *command;
-	struct pipe_header header;
+	u32 cmd, consumed = 0;
 	s32 status = 0;
+	bool moves;
 
-	command = ranchu_mem_user(&dev->mem, pipe->command_gpa,
-				  GOLDFISH_PIPE_COMMAND_SIZE);
-	if (!command || !pipe_fetch_header(command, &header)) {
+	if (!command || !pipe_fetch(&fetched, command, pipe->max_buffers)) {
 		pipe_bad_guest(dev);
 		return;
 	}
-	switch (pipe_decode_live(READ_ONCE(pipe->hung_up), header.cmd, &status)) {
+	cmd = fetched.header.cmd;
+	moves = pipe_moves_bytes(cmd) || cmd == GOLDFISH_PIPE_CMD_CALL;
+	switch (pipe_decode_live(READ_ONCE(pipe->hung_up), cmd, &status)) {
 	case PIPE_CLOSE:
-		atomic64_inc(&dev->stats.closes);
-		pipe_close(pipe);
-		pipe_signal_recall(pipe);
+		pipe_close_by_guest(pipe);
 		break;
 	case PIPE_POLL:
 		status = pipe_poll(pipe);
 		break;
 	case PIPE_WRITE:
-		status = pipe_transfer(pipe, command, header.buffers_count, true);
+		status = pipe_transfer(pipe, &fetched, command, true, &consumed);
 		break;
 	case PIPE_READ:
-		status = pipe_transfer(pipe, command, header.buffers_count, false);
+		status = pipe_transfer(pipe, &fetched, command, false, &consumed);
 		break;
 	case PIPE_CALL:
-		status = pipe_call(pipe, command, header.buffers_count);
+		status = pipe_call(pipe, &fetched, command, &consumed);
 		break;
 	case PIPE_DMA_MAP:
 		status = pipe_dma(pipe, command, true);
@@ -385,24 +268,22 @@ static void pipe_command_live(struct pipe *pipe)
 		status = pipe_dma(pipe, command, false);
 		break;
 	case PIPE_WAKE_ON:
-		pipe_arm(pipe, pipe_wake_flag(header.cmd));
+		pipe_arm(pipe, pipe_wake_flag(cmd));
 		break;
 	case PIPE_STATUS:
-		/* Drivers look at it before they look at the status. */
-		if (header.cmd == GOLDFISH_PIPE_CMD_READ ||
-		    header.cmd == GOLDFISH_PIPE_CMD_WRITE ||
-		    header.cmd == GOLDFISH_PIPE_CMD_CALL)
-			pipe_consumed(dev, command, 0);
-		if (header.cmd == GOLDFISH_PIPE_CMD_WAKE_ON_READ ||
-		    header.cmd == GOLDFISH_PIPE_CMD_WAKE_ON_WRITE)
+		if (cmd == GOLDFISH_PIPE_CMD_WAKE_ON_READ ||
+		    cmd == GOLDFISH_PIPE_CMD_WAKE_ON_WRITE)
 			pipe_hang_up_again(pipe);
 		break;
 	default:
 		pipe_bad_guest(dev);
 		return;
 	}
-	pipe_answer(dev, command, status);
-	trace_ranchu_command(dev, pipe->id, header.cmd, status);
+	if (moves)
+		pipe_answer_moved(dev, command, consumed, status);
+	else
+		pipe_answer(dev, command, status);
+	trace_ranchu_command(dev, pipe->id, cmd, status);
 }
 
 /*
@@ -414,8 +295,8 @@ static struct goldfish_pipe_command __user *
 pipe_wants_open(struct pipe_dev *dev, u32 id, u64 *gpa, u32 *max_buffers)
 {
 	struct goldfish_pipe_command __user *command;
+	struct pipe_fetched fetched __uninitialized;
 	struct goldfish_pipe_open_params params;
-	struct pipe_header header;
 	s32 status;
 
 	if (!READ_ONCE(dev->open_set) ||
@@ -427,17 +308,17 @@ pipe_wants_open(struct pipe_dev *dev, u32 id, u64 *gpa, u32 *max_buffers)
 	*gpa = le64_to_cpu(params.command_buffer);
 	*max_buffers = le32_to_cpu(params.rw_params_max_count);
 	command = ranchu_mem_user(&dev->mem, *gpa, GOLDFISH_PIPE_COMMAND_SIZE);
-	if (!command || !pipe_fetch_header(command, &header)) {
+	if (!command || !pipe_fetch(&fetched, command, 0)) {
 		pipe_bad_guest(dev);
 		return NULL;
 	}
 	if (pipe_decode_absent(id, VHOST_GOLDFISH_PIPE_MAX_ID, *max_buffers,
-			       &header, &status) == PIPE_OPEN)
+			       &fetched.header, &status) == PIPE_OPEN)
 		return command;
 	if (status)
 		pipe_bad_guest(dev);
 	pipe_answer(dev, command, status);
-	trace_ranchu_command(dev, id, header.cmd, status);
+	trace_ranchu_command(dev, id, fetched.header.cmd, status);
 	return NULL;
 }
 
@@ -453,6 +334,7 @@ static void pipe_command_absent(struct pipe *pipe)
 	if (!command)
 		return;
 	pipe->command_gpa = gpa;
+	pipe->command_memory = PIPE_NO_MEMORY;
 	pipe->max_buffers = max_buffers;
 	err = pipe_open(pipe);
 	pipe_answer(dev, command, pipe_status(err));
@@ -472,23 +354,28 @@ static bool pipe_speaks_v2(struct pipe_dev *dev)
 /**
  * pipe_command() - run the command that a pipe's buffer holds
  * @pipe: the pipe, open or not; in protocol v1 its id is the command
- * @told: the caller tells the VMM the line's level (see ranchu_line_update())
+ * @caller: who has it run
  *
  * On return the answer is in guest memory and whom it woke is announced.
  *
  * Context: vCPU or worker.
  */
-void pipe_command(struct pipe *pipe, bool told)
+void pipe_command(struct pipe *pipe, enum pipe_caller caller)
 {
 	struct pipe_dev *dev = pipe->dev;
 	int idx;
 
 	if (pipe_speaks_v1(dev) &&
-	    pipe_v1_write(dev, GOLDFISH_PIPE_V1_COMMAND, pipe->id, told))
+	    pipe_v1_write(dev, GOLDFISH_PIPE_V1_COMMAND, pipe->id, caller)) {
+		mutex_lock(&pipe->lock);
+		pipe_count(&pipe->counts.calls[caller], 1);
+		mutex_unlock(&pipe->lock);
 		return;
+	}
 	idx = ranchu_mem_enter(&dev->mem);
-	atomic64_inc(&dev->stats.commands);
 	mutex_lock(&pipe->lock);
+	pipe_count(&pipe->counts.calls[caller], 1);
+	pipe_count(&pipe->counts.commands, 1);
 	/* Wakes that the command causes are announced below, not by the worker. */
 	WRITE_ONCE(pipe->runner, current);
 	if (pipe_speaks_v2(dev)) {
@@ -501,7 +388,7 @@ void pipe_command(struct pipe *pipe, bool told)
 	mutex_unlock(&pipe->lock);
 
 	if (pipe_signal_waiting(dev))
-		ranchu_line_update(&dev->line, told);
+		ranchu_line_update(&dev->line, caller == PIPE_BY_ACCESS);
 	ranchu_mem_leave(&dev->mem, idx);
 }
 
@@ -569,7 +456,7 @@ bool pipe_command_access(struct pipe_dev *dev, u32 id)
 	struct pipe *pipe;
 
 	atomic64_inc(&dev->stats.commands_access);
-	if (pipe_v1_write(dev, GOLDFISH_PIPE_V1_COMMAND, id, true))
+	if (pipe_v1_write(dev, GOLDFISH_PIPE_V1_COMMAND, id, PIPE_BY_ACCESS))
 		return false;
 	pipe = xa_load(&dev->pipes, id);
 	if (!pipe)
@@ -578,7 +465,7 @@ bool pipe_command_access(struct pipe_dev *dev, u32 id)
 		atomic64_inc(&dev->stats.commands);
 		return false;
 	}
-	pipe_command(pipe, true);
+	pipe_command(pipe, PIPE_BY_ACCESS);
 	return READ_ONCE(pipe->service);
 }
 
@@ -598,5 +485,6 @@ void pipe_close_all(struct pipe_dev *dev)
 		if (pipe->service)
 			pipe_close(pipe);
 		mutex_unlock(&pipe->lock);
+		cond_resched();
 	}
 }

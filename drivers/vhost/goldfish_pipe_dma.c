@@ -2,78 +2,25 @@
 /*
  * DMA: regions of guest memory that the guest lets a pipe's service use, without
  * a copy. Guest memory is a memfd of the owner's; a region keeps that file, not
- * the owner's mm, so that a service may outlive the owner.
+ * the owner's mm, so that a service may outlive the owner. The files that services
+ * get of it are goldfish_pipe_dma_file.c's.
  *
- * A service gets a file of its own, whose mmap() reaches the region and no byte
- * beyond it: not by growing the mapping, nor by asking for another offset. Its
- * pages are looked up when they are touched, so that mapping a region, and
- * handing one on, costs the same whatever its size. A page that was touched is
- * kept until the region ends; it goes into page tables as a bare number, because
- * the memfd does not know of this mapping and would miss it in its own books.
- *
- * The end of a region empties those page tables. Whoever touches the memory
- * then finds a page of zeroes that belongs to nobody else: a guest that takes
- * memory back under its service's hands must neither kill the service nor show
- * it what the memory is used for next.
+ * A page of a region is pinned when a service touches it, until the region ends.
+ * What may be pinned, all of the region, is accounted to the owner's user when the
+ * guest maps it, so that a guest cannot pin more than its user may lock.
  */
-#include <linux/anon_inodes.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/kref.h>
 #include <linux/mm.h>
-#include <linux/poll.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
-#include "goldfish_pipe.h"
-
-/* Pages that one fault maps at most. */
-#define DMA_FAULT_PAGES 16
-
-/**
- * struct pipe_dma_region - a region
- * @refs: the table, until the region ends; each file; who looks at it now
- * @pipe: whose it is; only ever compared, and only while in the table
- * @node: in the pipe's list
- * @gpa: guest physical address of the first byte
- * @size: bytes
- * @backing: the memfd
- * @first: number of the region's first page in @backing
- * @lock: protects what follows
- * @ended: in no table any more; @pages is empty for good
- * @pages: that were touched, by number in the region; a reference each
- * @scratch: what is seen once @ended; NULL until it is
- * @files: struct dma_file
- * @wait: who polls
- */
-struct pipe_dma_region {
-	struct kref refs;
-	struct pipe *pipe;
-	struct list_head node;
-	u64 gpa;
-	u64 size;
-	struct file *backing;
-	pgoff_t first;
-
-	struct mutex lock;	/* see above */
-	bool ended;
-	struct xarray pages;
-	struct page *scratch;
-	struct list_head files;
-	wait_queue_head_t wait;
-};
-
-/**
- * struct dma_file - a file that a service has
- * @node: in pipe_dma_region.files
- * @region: of which the file has a reference
- * @mapping: of the file
- */
-struct dma_file {
-	struct list_head node;
-	struct pipe_dma_region *region;
-	struct address_space *mapping;
-};
+#include "goldfish_pipe_dma.h"
 
 /**
  * pipe_dma_init() - make a table without regions
@@ -96,17 +43,29 @@ void pipe_dma_destroy(struct pipe_dma_table *dma)
 	mtree_destroy(&dma->regions);
 }
 
-static void dma_drop_pages(struct pipe_dma_region *region)
+/*
+ * Counted by the user and not by the mm: the region may end in any process, which
+ * must not wait for the owner's mmap_lock.
+ */
+static bool dma_account(struct pipe_dma_region *region)
 {
-	struct page *page;
-	unsigned long i;
+	unsigned long pages = region->size >> PAGE_SHIFT;
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	struct user_struct *user = current_user();
 
-	xa_for_each(&region->pages, i, page) {
-		/* The service may have written; page tables do not tell. */
-		set_page_dirty_lock(page);
-		put_page(page);
+	if (atomic_long_add_return(pages, &user->locked_vm) > limit &&
+	    !capable(CAP_IPC_LOCK)) {
+		atomic_long_sub(pages, &user->locked_vm);
+		return false;
 	}
-	xa_destroy(&region->pages);
+	region->user = get_uid(user);
+	return true;
+}
+
+static void dma_unaccount(struct pipe_dma_region *region)
+{
+	atomic_long_sub(region->size >> PAGE_SHIFT, &region->user->locked_vm);
+	free_uid(region->user);
 }
 
 static void dma_free(struct kref *refs)
@@ -114,8 +73,7 @@ static void dma_free(struct kref *refs)
 	struct pipe_dma_region *region =
 		container_of(refs, struct pipe_dma_region, refs);
 
-	if (region->scratch)
-		__free_page(region->scratch);
+	pipe_dma_files_destroy(region);
 	mapping_unmap_writable(region->backing->f_mapping);
 	fput(region->backing);
 	kfree(region);
@@ -205,14 +163,17 @@ static struct pipe_dma_region *dma_make(struct pipe *pipe, u64 gpa, u64 size)
 		kfree(region);
 		return ERR_PTR(-EINVAL);
 	}
+	region->size = size;
+	if (!dma_account(region)) {
+		mapping_unmap_writable(region->backing->f_mapping);
+		fput(region->backing);
+		kfree(region);
+		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&region->refs);
 	region->pipe = pipe;
 	region->gpa = gpa;
-	region->size = size;
-	mutex_init(&region->lock);
-	xa_init_flags(&region->pages, XA_FLAGS_ACCOUNT);
-	INIT_LIST_HEAD(&region->files);
-	init_waitqueue_head(&region->wait);
+	pipe_dma_files_init(region);
 	return region;
 }
 
@@ -233,6 +194,14 @@ static int dma_add_locked(struct pipe_dma_table *dma, struct pipe_dma_region *re
 	return 0;
 }
 
+/* Of a region that is in no table any more. */
+static void dma_end(struct pipe_dma_region *region)
+{
+	pipe_dma_files_end(region);
+	dma_unaccount(region);
+	pipe_dma_put(region);
+}
+
 /**
  * pipe_dma_map() - serve DMA_MAPHOST
  * @pipe: for its service
@@ -244,7 +213,8 @@ static int dma_add_locked(struct pipe_dma_table *dma, struct pipe_dma_region *re
  * * 0: done
  * * -EINVAL: no sane region; no guest memory, or not of one memfd
  * * -EEXIST: part of it is mapped already, for whatever pipe
- * * -ENOMEM: no memory, or as many regions as there may be
+ * * -ENOMEM: no memory, as many regions as there may be, or more pages than the
+ *   owner may lock
  */
 int pipe_dma_map(struct pipe *pipe, u64 gpa, u64 size)
 {
@@ -262,23 +232,8 @@ int pipe_dma_map(struct pipe *pipe, u64 gpa, u64 size)
 	err = dma_add_locked(dma, region);
 	mutex_unlock(&dma->lock);
 	if (err)
-		pipe_dma_put(region);
+		dma_end(region);
 	return err;
-}
-
-static void dma_end(struct pipe_dma_region *region)
-{
-	struct dma_file *file;
-
-	mutex_lock(&region->lock);
-	WRITE_ONCE(region->ended, true);
-	list_for_each_entry(file, &region->files, node)
-		unmap_mapping_range(file->mapping, 0, 0, 1);
-	/* Nobody has them any more, and nobody gets them. */
-	dma_drop_pages(region);
-	mutex_unlock(&region->lock);
-	wake_up_interruptible_poll(&region->wait, EPOLLHUP);
-	pipe_dma_put(region);
 }
 
 static void dma_remove_locked(struct pipe_dma_table *dma,
@@ -340,6 +295,7 @@ void pipe_dma_unmap_all(struct pipe *pipe)
 		mutex_unlock(&dma->lock);
 		if (region)
 			dma_end(region);
+		cond_resched();
 	} while (region);
 }
 
@@ -391,144 +347,4 @@ struct page *pipe_dma_page(struct pipe_dma_region *region, u64 gpa)
 {
 	return shmem_read_mapping_page(region->backing->f_mapping, region->first +
 				       ((gpa - region->gpa) >> PAGE_SHIFT));
-}
-
-/* ---- files ---- */
-
-static struct page *dma_page_locked(struct pipe_dma_region *region, pgoff_t index)
-{
-	struct page *page = xa_load(&region->pages, index);
-	int err;
-
-	lockdep_assert_held(&region->lock);
-	if (page)
-		return page;
-	page = shmem_read_mapping_page(region->backing->f_mapping,
-				       region->first + index);
-	if (IS_ERR(page))
-		return page;
-	err = xa_err(xa_store(&region->pages, index, page, GFP_KERNEL));
-	if (!err)
-		return page;
-	put_page(page);
-	return ERR_PTR(err);
-}
-
-static struct page *dma_scratch_locked(struct pipe_dma_region *region)
-{
-	lockdep_assert_held(&region->lock);
-	if (!region->scratch)
-		region->scratch = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	return region->scratch ?: ERR_PTR(-ENOMEM);
-}
-
-static vm_fault_t dma_map_locked(struct pipe_dma_region *region,
-				 struct vm_area_struct *vma, unsigned long addr)
-{
-	struct page *page;
-
-	if (region->ended)
-		page = dma_scratch_locked(region);
-	else
-		page = dma_page_locked(region, linear_page_index(vma, addr));
-	if (IS_ERR(page))
-		return vmf_error(PTR_ERR(page));
-	return vmf_insert_pfn(vma, addr, page_to_pfn(page));
-}
-
-/* The page, and some behind it: whoever touches one wants the next, too. */
-static vm_fault_t dma_fault(struct vm_fault *vmf)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	struct dma_file *file = vma->vm_private_data;
-	unsigned long addr = vmf->address, end;
-	vm_fault_t ret;
-
-	end = min(vma->vm_end, addr + DMA_FAULT_PAGES * PAGE_SIZE);
-	mutex_lock(&file->region->lock);
-	ret = dma_map_locked(file->region, vma, addr);
-	while (ret == VM_FAULT_NOPAGE && (addr += PAGE_SIZE) < end)
-		if (dma_map_locked(file->region, vma, addr) != VM_FAULT_NOPAGE)
-			break;
-	mutex_unlock(&file->region->lock);
-	return ret;
-}
-
-static const struct vm_operations_struct dma_vm_ops = {
-	.fault = dma_fault,
-};
-
-static int dma_mmap(struct file *filp, struct vm_area_struct *vma)
-{
-	struct dma_file *file = filp->private_data;
-	u64 pages = file->region->size >> PAGE_SHIFT;
-
-	if (!(vma->vm_flags & VM_SHARED))
-		return -EINVAL;
-	if (vma->vm_pgoff >= pages || vma_pages(vma) > pages - vma->vm_pgoff)
-		return -EINVAL;
-	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_ops = &dma_vm_ops;
-	vma->vm_private_data = file;
-	return 0;
-}
-
-static __poll_t dma_poll(struct file *filp, poll_table *wait)
-{
-	struct dma_file *file = filp->private_data;
-
-	poll_wait(filp, &file->region->wait, wait);
-	return READ_ONCE(file->region->ended) ? EPOLLHUP : 0;
-}
-
-static int dma_release(struct inode *inode, struct file *filp)
-{
-	struct dma_file *file = filp->private_data;
-	struct pipe_dma_region *region = file->region;
-
-	mutex_lock(&region->lock);
-	list_del(&file->node);
-	mutex_unlock(&region->lock);
-	pipe_dma_put(region);
-	kfree(file);
-	return 0;
-}
-
-static const struct file_operations dma_fops = {
-	.owner = THIS_MODULE,
-	.release = dma_release,
-	.mmap = dma_mmap,
-	.poll = dma_poll,
-	.llseek = noop_llseek,
-};
-
-/**
- * pipe_dma_file() - make a file with which a service can map a region
- * @region: its reference goes to the file, or is put
- *
- * Each file has an inode of its own, so that emptying its page tables does not
- * reach anybody else's.
- *
- * Context: may sleep.
- * Return: the file, or -errno.
- */
-struct file *pipe_dma_file(struct pipe_dma_region *region)
-{
-	struct dma_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
-	struct file *filp = ERR_PTR(-ENOMEM);
-
-	if (file)
-		filp = anon_inode_create_getfile("[goldfish-pipe-dma]", &dma_fops,
-						 file, O_RDWR, NULL);
-	if (IS_ERR(filp)) {
-		kfree(file);
-		pipe_dma_put(region);
-		return filp;
-	}
-	file->region = region;
-	file->mapping = filp->f_mapping;
-	mutex_lock(&region->lock);
-	list_add(&file->node, &region->files);
-	mutex_unlock(&region->lock);
-	return filp;
 }

@@ -6,13 +6,59 @@
  * In the reference a *read* of VERSION re-initialises the device. Every v2
  * driver writes VERSION just before, so here the write does, and the read may
  * come from the window. Drivers of v1 need not write; their read traps, and does.
+ *
+ * The window is a page of the owner's that the guest reads as the device's
+ * registers, so that those reads do not trap.
  */
 #include <linux/ranchu.h>
+#include <linux/uaccess.h>
 
 #include "goldfish_pipe.h"
 
 /* Entries of a signal buffer that we fill; a guest has no use for more. */
 #define PIPE_MAX_SIGNALS VHOST_GOLDFISH_PIPE_MAX_ID
+
+/**
+ * pipe_window_put() - set a register in the window
+ * @dev: the device
+ * @offset: the register, byte offset
+ * @value: what the guest is to read
+ *
+ * Context: vCPU or worker, with the line's lock held.
+ * Return: 0, also without a window; -EFAULT if the owner unmapped it.
+ */
+int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value)
+{
+	lockdep_assert_held(&dev->line.lock);
+	if (!dev->window)
+		return 0;
+	return put_user(cpu_to_le32(value),
+			(__le32 __user *)(dev->window + offset));
+}
+
+/**
+ * pipe_window_set() - serve SET_WINDOW
+ * @dev: the device
+ * @uaddr: page-aligned user address, or 0
+ *
+ * Context: the owner's process, @dev->config held; takes the line's lock.
+ * Return: 0, or -EFAULT; then no window is set.
+ */
+int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr)
+{
+	int err;
+
+	mutex_lock(&dev->line.lock);
+	dev->window = uaddr;
+	dev->published = 0;
+	err = pipe_window_put(dev, GOLDFISH_PIPE_REG_VERSION, dev->version);
+	if (!err)
+		err = pipe_window_put(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED, 0);
+	if (err)
+		dev->window = 0;
+	mutex_unlock(&dev->line.lock);
+	return err;
+}
 
 static void regs_set_version(struct pipe_dev *dev, u32 version)
 {
@@ -78,7 +124,7 @@ static void regs_write_signal(struct pipe_dev *dev, u32 offset, u32 value)
 void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value)
 {
 	if (offset != GOLDFISH_PIPE_REG_VERSION &&
-	    pipe_v1_write(dev, offset, value, true))
+	    pipe_v1_write(dev, offset, value, PIPE_BY_ACCESS))
 		return;
 	mutex_lock(&dev->config);
 	switch (offset) {
@@ -98,7 +144,7 @@ void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value)
 		WRITE_ONCE(dev->open_set, true);
 		break;
 	default:
-		atomic64_inc(&dev->stats.bad_guest);
+		pipe_bad_guest(dev);
 	}
 	mutex_unlock(&dev->config);
 }

@@ -166,6 +166,8 @@ static int remote_connect_locked(struct pipe_registrar *registrar, u64 open,
 		return -EALREADY;
 	list_del_init(&remote->event_node);
 	remote->end = *end;
+	if (backend->prepare)
+		backend->prepare(remote);
 	/* Before it starts: see above. Pairs with remote_backend(). */
 	smp_store_release(&remote->backend, backend);
 	pipe_ready(remote->pipe, backend->start(remote));
@@ -243,17 +245,12 @@ int pipe_remote_unlock_dma(struct pipe_registrar *registrar, u64 open)
 	return PTR_ERR_OR_ZERO(remote);
 }
 
-/*
- * Returns a file, or NULL. The other end is to be told, but not under a lock that
- * the guest's opens need, if it may take its time.
- */
-static struct file *remote_hang_up_locked(struct pipe_remote *remote,
-					  const struct pipe_backend **backend)
+static void remote_hang_up_locked(struct pipe_remote *remote)
 {
 	list_del_init(&remote->event_node);
 	pipe_hang_up(remote->pipe);
-	*backend = remote->backend;
-	return *backend ? (*backend)->hang_up(remote) : NULL;
+	if (remote->backend)
+		remote->backend->hang_up(remote);
 }
 
 /**
@@ -267,17 +264,13 @@ static struct file *remote_hang_up_locked(struct pipe_remote *remote,
 int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 {
 	struct pipe_registry *registry = registrar->registry;
-	const struct pipe_backend *backend;
 	struct pipe_remote *remote;
-	struct file *file = NULL;
 
 	mutex_lock(&registry->lock);
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote))
-		file = remote_hang_up_locked(remote, &backend);
+		remote_hang_up_locked(remote);
 	mutex_unlock(&registry->lock);
-	if (file)
-		backend->finish(file);
 	return PTR_ERR_OR_ZERO(remote);
 }
 
@@ -290,23 +283,19 @@ int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 void pipe_remote_hang_up_all(struct pipe_registrar *registrar)
 {
 	struct pipe_registry *registry = registrar->registry;
-	const struct pipe_backend *backend;
 	struct pipe_remote *remote;
-	struct file *file;
 
 	do {
-		file = NULL;
 		mutex_lock(&registry->lock);
 		remote = list_first_entry_or_null(&registrar->remotes,
 						  struct pipe_remote, node);
 		if (remote) {
-			file = remote_hang_up_locked(remote, &backend);
+			remote_hang_up_locked(remote);
 			list_del_init(&remote->node);
 			remote->registrar = NULL;
 		}
 		mutex_unlock(&registry->lock);
-		if (file)
-			backend->finish(file);
+		cond_resched();
 	} while (remote);
 }
 
@@ -340,16 +329,24 @@ bool pipe_remote_take_event(struct pipe_registrar *registrar,
  * @open: taken by pipe_remote_take_event(); may have been closed or answered
  *	meanwhile
  *
+ * Other readers may have gone to sleep since it was taken, and are woken.
+ *
  * Context: may sleep.
  */
 void pipe_remote_untake_event(struct pipe_registrar *registrar, u64 open)
 {
+	struct pipe_registry *registry = registrar->registry;
 	struct pipe_remote *remote;
+	bool again = false;
 
-	mutex_lock(&registrar->registry->lock);
+	mutex_lock(&registry->lock);
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote) && !remote->backend &&
-	    !READ_ONCE(remote->pipe->hung_up) && list_empty(&remote->event_node))
+	    !READ_ONCE(remote->pipe->hung_up) && list_empty(&remote->event_node)) {
 		list_add(&remote->event_node, &registrar->events);
-	mutex_unlock(&registrar->registry->lock);
+		again = true;
+	}
+	mutex_unlock(&registry->lock);
+	if (again)
+		wake_up_interruptible_poll(&registry->wait, EPOLLIN);
 }

@@ -30,6 +30,7 @@ struct pipe_shared;
  * @opens: how many there have been
  * @dead: the device has stopped
  * @wait: readers of all files of services
+ * @closer: of answered sockets
  *
  * While a pipe_remote is in @remotes its pipe is open and its device is there.
  */
@@ -42,6 +43,7 @@ struct pipe_registry {
 	u32 opens;
 	bool dead;
 	wait_queue_head_t wait;
+	struct ranchu_closer *closer;
 };
 
 /**
@@ -73,20 +75,20 @@ struct pipe_registered {
  * @write: as struct pipe_service's
  * @read: the same
  * @poll: the same
+ * @prepare: before the guest's commands find @end; may be NULL
  * @start: from now on, call pipe_ready(). Returns GOLDFISH_PIPE_POLL_* bits that
  *	are so already. pipe_registry.lock is held; may sleep.
- * @hang_up: tell the other end that the pipe is no more. What would take time is
- *	left to @finish, if this returns a file. pipe_registry.lock is held.
- * @finish: the rest of @hang_up, without locks. Takes the file.
+ * @hang_up: tell the other end that the pipe is no more, without waiting for it or
+ *	for a command. pipe_registry.lock is held.
  * @put: free what @start's caller gave; no call of pipe_ready() after it
  */
 struct pipe_backend {
 	ssize_t (*write)(struct pipe_remote *remote, struct iov_iter *from);
 	ssize_t (*read)(struct pipe_remote *remote, struct iov_iter *to);
 	u32 (*poll)(struct pipe_remote *remote);
+	void (*prepare)(struct pipe_remote *remote);
 	u32 (*start)(struct pipe_remote *remote);
-	struct file *(*hang_up)(struct pipe_remote *remote);
-	void (*finish)(struct file *file);
+	void (*hang_up)(struct pipe_remote *remote);
 	void (*put)(struct pipe_remote *remote);
 };
 

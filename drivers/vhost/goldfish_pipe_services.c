@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -26,21 +27,28 @@ static void registry_free(struct kref *refs)
 		container_of(refs, struct pipe_registry, refs);
 
 	xa_destroy(&registry->remotes);
+	ranchu_closer_destroy(registry->closer);
 	kfree(registry);
 }
 
 /**
  * pipe_registry_create() - make a registry that nobody offers anything to
+ * @worker: the device's
  *
  * Return: the registry, or NULL without memory.
  */
-struct pipe_registry *pipe_registry_create(void)
+struct pipe_registry *pipe_registry_create(struct ranchu_worker *worker)
 {
 	struct pipe_registry *registry;
 
 	registry = kzalloc(sizeof(*registry), GFP_KERNEL_ACCOUNT);
 	if (!registry)
 		return NULL;
+	registry->closer = ranchu_closer_create(worker);
+	if (!registry->closer) {
+		kfree(registry);
+		return NULL;
+	}
 	kref_init(&registry->refs);
 	mutex_init(&registry->lock);
 	INIT_LIST_HEAD(&registry->services);
@@ -63,6 +71,17 @@ void pipe_registry_close(struct pipe_registry *registry)
 	WRITE_ONCE(registry->dead, true);
 	mutex_unlock(&registry->lock);
 	wake_up_interruptible_poll(&registry->wait, EPOLLIN | EPOLLHUP);
+}
+
+/**
+ * pipe_registry_finish() - let go of what pipes have left to be closed
+ * @registry: the device's
+ *
+ * Context: as ranchu_closer_finish(); all pipes are closed.
+ */
+void pipe_registry_finish(struct pipe_registry *registry)
+{
+	ranchu_closer_finish(registry->closer);
 }
 
 /**
@@ -252,6 +271,9 @@ static ssize_t services_read_events(struct pipe_registrar *registrar,
 			return done ?: -EFAULT;
 		}
 		done += sizeof(event);
+		if (signal_pending(current))
+			break;
+		cond_resched();
 	}
 	return done;
 }

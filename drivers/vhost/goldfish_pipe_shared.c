@@ -155,10 +155,9 @@ static void shared_end(struct pipe_shared *shared)
 	ranchu_eventfd_signal(shared->wake);
 }
 
-static struct file *shared_hang_up(struct pipe_remote *remote)
+static void shared_hang_up(struct pipe_remote *remote)
 {
 	shared_end(remote->end.shared);
-	return NULL;
 }
 
 static void shared_put(struct pipe_remote *remote)
@@ -178,7 +177,6 @@ static const struct pipe_backend pipe_shared = {
 	.poll = shared_poll,
 	.start = shared_start,
 	.hang_up = shared_hang_up,
-	.finish = NULL,	/* hang_up does it all */
 	.put = shared_put,
 };
 

@@ -19,6 +19,12 @@
 /* Entries that are copied to the guest in one go; bounds the stack. */
 #define SIGNAL_CHUNK 32
 
+static void signal_count_locked(struct pipe_dev *dev)
+{
+	lockdep_assert_held(&dev->signal_lock);
+	pipe_count(&dev->stats.signals, 1);
+}
+
 static u32 signal_wake_of(u32 poll_bits)
 {
 	u32 wake = 0;
@@ -37,7 +43,6 @@ static u32 signal_wake_of(u32 poll_bits)
  */
 static void signal_announce(struct pipe *pipe, u32 wake)
 {
-	atomic64_inc(&pipe->dev->stats.signals);
 	trace_ranchu_signal(pipe->dev, pipe->id, wake);
 	if (READ_ONCE(pipe->runner) != current)
 		ranchu_line_request(&pipe->dev->line);
@@ -61,6 +66,8 @@ void pipe_ready(struct pipe *pipe, u32 poll_bits)
 	spin_lock_irqsave(&dev->signal_lock, flags);
 	fire = pipe_batch_fire(&dev->signalled, &pipe->signal,
 			       signal_wake_of(poll_bits));
+	if (fire)
+		signal_count_locked(dev);
 	spin_unlock_irqrestore(&dev->signal_lock, flags);
 	if (fire)
 		signal_announce(pipe, fire);
@@ -106,6 +113,7 @@ void pipe_hang_up(struct pipe *pipe)
 		WRITE_ONCE(pipe->hung_up, true);
 		pipe_batch_add(&dev->signalled, &pipe->signal,
 			       GOLDFISH_PIPE_WAKE_CLOSED);
+		signal_count_locked(dev);
 	}
 	spin_unlock_irqrestore(&dev->signal_lock, flags);
 	if (first)
@@ -128,6 +136,7 @@ void pipe_hang_up_again(struct pipe *pipe)
 
 	spin_lock_irq(&dev->signal_lock);
 	pipe_batch_add(&dev->signalled, &pipe->signal, GOLDFISH_PIPE_WAKE_CLOSED);
+	signal_count_locked(dev);
 	spin_unlock_irq(&dev->signal_lock);
 	signal_announce(pipe, GOLDFISH_PIPE_WAKE_CLOSED);
 }
@@ -148,6 +157,7 @@ void pipe_unlock_dma(struct pipe *pipe)
 	spin_lock_irqsave(&dev->signal_lock, flags);
 	pipe_batch_add(&dev->signalled, &pipe->signal,
 		       GOLDFISH_PIPE_WAKE_UNLOCK_DMA);
+	signal_count_locked(dev);
 	spin_unlock_irqrestore(&dev->signal_lock, flags);
 	signal_announce(pipe, GOLDFISH_PIPE_WAKE_UNLOCK_DMA);
 }
@@ -243,13 +253,13 @@ static u32 signal_fill_locked(struct pipe_dev *dev)
 				     dev->signal_gpa + done * sizeof(batch[0]),
 				     batch, n * sizeof(batch[0]))) {
 			/* No place to tell it: the guest has done that to itself. */
-			atomic64_inc(&dev->stats.bad_guest);
+			pipe_bad_guest(dev);
 			break;
 		}
 		done += n;
 	}
 	if (done)
-		atomic64_inc(&dev->stats.batches);
+		pipe_count(&dev->stats.batches, 1);
 	ranchu_mem_leave(&dev->mem, idx);
 	return done;
 }

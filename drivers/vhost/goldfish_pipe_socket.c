@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A pipe whose other end is a socket: bytes go straight between guest pages and
- * the socket, in the vCPU's thread, never blocking.
+ * the socket, in the vCPU's thread, never blocking. As long as somebody else holds
+ * the socket the pipe takes and gives nothing, as before the answer.
  *
  * No wake is lost. The guest waits by pipe_arm(): it notes, under signal_lock,
  * what is waited for, and then asks socket_poll(). The socket changes first,
@@ -42,17 +43,25 @@ static void socket_ready(struct ranchu_sock *sock, __poll_t events)
 {
 	struct pipe_remote *remote = container_of(sock, struct pipe_remote, end.sock);
 
+	/* Nobody else holds it any more: see what there is. */
+	if (!events)
+		events = ranchu_sock_look(sock);
 	pipe_ready(remote->pipe, socket_poll_bits(events));
+}
+
+static void socket_prepare(struct pipe_remote *remote)
+{
+	ranchu_sock_prepare(&remote->end.sock, socket_ready);
 }
 
 static u32 socket_start(struct pipe_remote *remote)
 {
-	return socket_poll_bits(ranchu_sock_watch(&remote->end.sock, socket_ready));
+	return socket_poll_bits(ranchu_sock_watch(&remote->end.sock));
 }
 
 static u32 socket_poll(struct pipe_remote *remote)
 {
-	return socket_poll_bits(vfs_poll(remote->end.sock.file, NULL));
+	return socket_poll_bits(ranchu_sock_poll(&remote->end.sock));
 }
 
 /* What a socket answers, as a service answers it. */
@@ -75,30 +84,17 @@ static ssize_t socket_result(ssize_t done)
 
 static ssize_t socket_write(struct pipe_remote *remote, struct iov_iter *from)
 {
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-
-	msg.msg_iter = *from;
-	return socket_result(sock_sendmsg(remote->end.sock.socket, &msg));
+	return socket_result(ranchu_sock_send(&remote->end.sock, from, 0));
 }
 
 static ssize_t socket_read(struct pipe_remote *remote, struct iov_iter *to)
 {
-	struct msghdr msg = {};
-
-	msg.msg_iter = *to;
-	return socket_result(sock_recvmsg(remote->end.sock.socket, &msg,
-					  MSG_DONTWAIT | MSG_NOSIGNAL));
+	return socket_result(ranchu_sock_recv(&remote->end.sock, to));
 }
 
-static struct file *socket_hang_up(struct pipe_remote *remote)
+static void socket_hang_up(struct pipe_remote *remote)
 {
-	return get_file(remote->end.sock.file);
-}
-
-static void socket_finish(struct file *file)
-{
-	kernel_sock_shutdown(sock_from_file(file), SHUT_RDWR);
-	fput(file);
+	ranchu_sock_hang_up(&remote->end.sock);
 }
 
 static void socket_put(struct pipe_remote *remote)
@@ -110,9 +106,9 @@ static const struct pipe_backend pipe_socket = {
 	.write = socket_write,
 	.read = socket_read,
 	.poll = socket_poll,
+	.prepare = socket_prepare,
 	.start = socket_start,
 	.hang_up = socket_hang_up,
-	.finish = socket_finish,
 	.put = socket_put,
 };
 
@@ -130,11 +126,11 @@ int pipe_socket_answer(struct pipe_registrar *registrar, u64 open, int fd)
 	union pipe_end end = {};
 	int err;
 
-	err = ranchu_sock_get(&end.sock, fd);
+	err = ranchu_sock_get(&end.sock, registrar->registry->closer, fd);
 	if (err)
 		return err;
 	err = pipe_remote_connect(registrar, open, &pipe_socket, &end);
 	if (err)
-		fput(end.sock.file);
+		ranchu_sock_unget(&end.sock);
 	return err;
 }

@@ -15,11 +15,6 @@
 
 #include "goldfish_pipe.h"
 
-static void v1_bad_guest(struct pipe_dev *dev)
-{
-	atomic64_inc(&dev->stats.bad_guest);
-}
-
 static void v1_set_half(u64 *reg, u32 value, bool high)
 {
 	*reg = high ? (u64)value << 32 | lower_32_bits(*reg) :
@@ -76,8 +71,8 @@ static s32 v1_run_live(struct pipe *pipe, const struct pipe_v1_request *request,
 
 	switch (pipe_v1_decode_live(READ_ONCE(pipe->hung_up), request->cmd, &status)) {
 	case PIPE_CLOSE:
-		atomic64_inc(&dev->stats.closes);
 		pipe_close(pipe);
+		pipe_count(&pipe->counts.closes, 1);
 		mtree_erase(&dev->v1.channels, request->channel);
 		return was;
 	case PIPE_POLL:
@@ -97,7 +92,7 @@ static s32 v1_run_live(struct pipe *pipe, const struct pipe_v1_request *request,
 			pipe_hang_up_again(pipe);
 		return status;
 	default:
-		v1_bad_guest(dev);
+		pipe_bad_guest(dev);
 		return was;
 	}
 }
@@ -113,7 +108,7 @@ static void v1_run(struct pipe_dev *dev, const struct pipe_v1_request *request)
 					  &status) == PIPE_OPEN)
 			status = v1_open(dev, request->channel);
 		if (status)
-			v1_bad_guest(dev);
+			pipe_bad_guest(dev);
 	} else {
 		mutex_lock(&pipe->lock);
 		/* Wakes that the command causes are announced at its end. */
@@ -132,7 +127,7 @@ static void v1_answer(struct pipe_dev *dev, u64 gpa)
 	__le32 result = cpu_to_le32(dev->v1.regs.status);
 
 	if (ranchu_mem_write(&dev->mem, gpa, &result, sizeof(result)))
-		v1_bad_guest(dev);
+		pipe_bad_guest(dev);
 }
 
 /* A 64-bit block is fetched once it is known to be one; its beginning is not used. */
@@ -146,14 +141,14 @@ static void v1_run_params(struct pipe_dev *dev)
 	if (!gpa)
 		return;
 	if (ranchu_mem_read(&dev->mem, gpa, &narrow, sizeof(narrow))) {
-		v1_bad_guest(dev);
+		pipe_bad_guest(dev);
 	} else if (!pipe_v1_params_wide(&narrow)) {
 		if (!pipe_v1_params_decode(&narrow, &request))
 			return;
 		v1_run(dev, &request);
 		v1_answer(dev, gpa + offsetof(typeof(narrow), result));
 	} else if (ranchu_mem_read(&dev->mem, gpa, &wide, sizeof(wide))) {
-		v1_bad_guest(dev);
+		pipe_bad_guest(dev);
 	} else if (pipe_v1_params64_decode(&wide, &request)) {
 		v1_run(dev, &request);
 		v1_answer(dev, gpa + offsetof(typeof(wide), result));
@@ -192,7 +187,7 @@ static void v1_write_locked(struct pipe_dev *dev, u32 offset, u32 value)
 		v1_run_params(dev);
 		break;
 	default:
-		v1_bad_guest(dev);
+		pipe_bad_guest(dev);
 	}
 }
 
@@ -201,12 +196,13 @@ static void v1_write_locked(struct pipe_dev *dev, u32 offset, u32 value)
  * @dev: the device
  * @offset: byte offset, any number
  * @value: what the guest wrote
- * @told: as in pipe_command()
+ * @caller: as in pipe_command()
  *
  * Context: vCPU or worker; may sleep.
  * Return: false if v2 is in force, and nothing was done.
  */
-bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value, bool told)
+bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value,
+		   enum pipe_caller caller)
 {
 	bool mine;
 	int idx;
@@ -220,7 +216,7 @@ bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value, bool told)
 		v1_write_locked(dev, offset, value);
 	mutex_unlock(&dev->v1.lock);
 	if (mine && pipe_signal_waiting(dev))
-		ranchu_line_update(&dev->line, told);
+		ranchu_line_update(&dev->line, caller == PIPE_BY_ACCESS);
 	ranchu_mem_leave(&dev->mem, idx);
 	return mine;
 }

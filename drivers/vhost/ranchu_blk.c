@@ -3,11 +3,9 @@
  * /dev/vhost-ranchu-blk: the device node and its ioctls. One open file is the
  * virtio-blk device of one guest.
  *
- * Rings are ranchu_blk_ring.c's, requests ranchu_blk_request.c's, the image
- * ranchu_blk_io.c's.
+ * Rings are ranchu_blk_ring.c's, requests ranchu_blk_request.c's, the image's file
+ * ranchu_blk_image.c's, its data ranchu_blk_io.c's.
  */
-#include <linux/file.h>
-#include <linux/magic.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -20,59 +18,38 @@
 		      BIT_ULL(VIRTIO_BLK_F_MQ) | BIT_ULL(VIRTIO_BLK_F_DISCARD) |		\
 		      BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES))
 
-static u64 blk_image_capacity(const struct file *file, u32 block_size)
+static u64 blk_capacity(const struct blk_image *image, u32 block_size)
 {
-	return round_down(i_size_read(file->f_mapping->host), block_size) / SECTOR_SIZE;
-}
-
-static int blk_check_image(const struct file *file, u32 flags)
-{
-	umode_t mode = file_inode(file)->i_mode;
-
-	if (!S_ISREG(mode) && !S_ISBLK(mode))
-		return -ENOTBLK;
-	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_CAN_READ))
-		return -EBADF;
-	if (!(flags & VHOST_RANCHU_BLK_READONLY) &&
-	    (!(file->f_mode & FMODE_WRITE) || !(file->f_mode & FMODE_CAN_WRITE)))
-		return -EROFS;
-	/* Writes would land where the file ends. */
-	return file->f_flags & O_APPEND ? -EINVAL : 0;
+	return round_down(ranchu_blk_image_size(image), block_size) / SECTOR_SIZE;
 }
 
 static void blk_drop_image(struct ranchu_blk *blk)
 {
-	if (blk->file)
-		fput(blk->file);
-	blk->file = NULL;
+	ranchu_blk_image_drop(&blk->image);
 	blk->disk.capacity = 0;
 }
 
 static long blk_take_image(struct ranchu_blk *blk,
 			   const struct vhost_ranchu_blk_backend *backend)
 {
-	struct file *file = fget(backend->fd);
+	struct blk_image image;
+	u64 capacity;
 	int err;
 
-	if (!file)
-		return -EBADF;
-	err = blk_check_image(file, backend->flags);
-	if (!err && !blk_image_capacity(file, backend->block_size))
-		err = -ENOMEDIUM;
-	if (err) {
-		fput(file);
+	err = ranchu_blk_image_take(&image, backend->fd, backend->flags);
+	if (err)
 		return err;
+	capacity = blk_capacity(&image, backend->block_size);
+	if (!capacity) {
+		ranchu_blk_image_drop(&image);
+		return -ENOMEDIUM;
 	}
 	blk_drop_image(blk);
-	blk->file = file;
-	/*
-	 * Its reads and writes are copies; it waits no longer than memory does. Not so a
-	 * block device: only its node, which is file_inode(), is in such a file system.
-	 */
-	blk->eager = file->f_mapping->host->i_sb->s_magic == TMPFS_MAGIC;
+	blk->image = image;
 	blk->disk.flags = backend->flags;
 	blk->disk.block_size = backend->block_size;
-	blk->disk.capacity = blk_image_capacity(file, backend->block_size);
+	blk->disk.range_block = ranchu_blk_image_block(&image);
+	blk->disk.capacity = capacity;
 	memcpy(blk->disk.id, backend->id, sizeof(blk->disk.id));
 	return 0;
 }
@@ -101,7 +78,7 @@ static long blk_start(struct ranchu_blk *blk)
 	unsigned int i;
 	int err;
 
-	if (!blk->file)
+	if (!blk->image.file)
 		return -ENOMEDIUM;
 	for (i = 0; i < VHOST_RANCHU_BLK_RINGS; i++) {
 		if (!blk->vrings[i].setup.num || blk->vrings[i].running)
@@ -134,9 +111,9 @@ static long blk_get_info(struct ranchu_vhost *vhost, void __user *argp)
 	const struct ranchu_blk *blk = ranchu_blk_of(vhost);
 	struct vhost_ranchu_blk_info info;
 
-	if (!blk->file)
+	if (!blk->image.file)
 		return -ENOMEDIUM;
-	ranchu_blk_info(&blk->disk, i_blocksize(blk->file->f_mapping->host), &info);
+	ranchu_blk_info(&blk->disk, i_blocksize(blk->image.file->f_mapping->host), &info);
 	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
@@ -144,31 +121,32 @@ static long blk_resize(struct ranchu_vhost *vhost, void __user *argp)
 {
 	struct ranchu_blk *blk = ranchu_blk_of(vhost);
 
-	if (!blk->file)
+	if (!blk->image.file)
 		return -ENOMEDIUM;
-	WRITE_ONCE(blk->disk.capacity, blk_image_capacity(blk->file, blk->disk.block_size));
+	WRITE_ONCE(blk->disk.capacity, blk_capacity(&blk->image, blk->disk.block_size));
 	return 0;
 }
 
+/* Counters change meanwhile; each is read once. */
 static void blk_add_stats(struct vhost_ranchu_blk_stats *sum,
 			  const struct vhost_ranchu_blk_stats *ring)
 {
-	sum->reads += ring->reads;
-	sum->writes += ring->writes;
-	sum->flushes += ring->flushes;
-	sum->discards += ring->discards;
-	sum->errors += ring->errors;
-	sum->read_bytes += ring->read_bytes;
-	sum->written_bytes += ring->written_bytes;
-	sum->in_vcpu += ring->in_vcpu;
-	sum->asynchronous += ring->asynchronous;
-	sum->buffered += ring->buffered;
+	sum->reads += READ_ONCE(ring->reads);
+	sum->writes += READ_ONCE(ring->writes);
+	sum->flushes += READ_ONCE(ring->flushes);
+	sum->discards += READ_ONCE(ring->discards);
+	sum->errors += READ_ONCE(ring->errors);
+	sum->read_bytes += READ_ONCE(ring->read_bytes);
+	sum->written_bytes += READ_ONCE(ring->written_bytes);
+	sum->in_vcpu += READ_ONCE(ring->in_vcpu);
+	sum->asynchronous += READ_ONCE(ring->asynchronous);
+	sum->buffered += READ_ONCE(ring->buffered);
 }
 
-static long blk_get_stats(struct ranchu_vhost *vhost, void __user *argp)
+/* Without a lock: a stop that waits for the image has the device's and a ring's. */
+static long blk_get_stats(struct ranchu_blk *blk, void __user *argp)
 {
 	const size_t head_size = offsetofend(struct vhost_ranchu_blk_stats, padding);
-	struct ranchu_blk *blk = ranchu_blk_of(vhost);
 	struct vhost_ranchu_blk_stats head, sum = {};
 	unsigned int i;
 
@@ -176,12 +154,9 @@ static long blk_get_stats(struct ranchu_vhost *vhost, void __user *argp)
 		return -EFAULT;
 	if (head.size < head_size || head.padding)
 		return -EINVAL;
-	for (i = 0; i < VHOST_RANCHU_BLK_RINGS; i++) {
-		mutex_lock(&blk->vrings[i].lock);
+	for (i = 0; i < VHOST_RANCHU_BLK_RINGS; i++)
 		blk_add_stats(&sum, &blk->rings[i].stats);
-		mutex_unlock(&blk->vrings[i].lock);
-	}
-	sum.faults = atomic64_read(&vhost->faults);
+	sum.faults = atomic64_read(&blk->vhost.faults);
 	sum.size = min_t(u32, head.size, sizeof(sum));
 	return copy_to_user(argp, &sum, sum.size) ? -EFAULT : 0;
 }
@@ -191,7 +166,6 @@ static const struct ranchu_vhost_ioctl blk_ioctls[] = {
 	{ VHOST_RANCHU_BLK_SET_RUNNING, blk_set_running },
 	{ VHOST_RANCHU_BLK_GET_INFO, blk_get_info },
 	{ VHOST_RANCHU_BLK_RESIZE, blk_resize },
-	{ VHOST_RANCHU_BLK_GET_STATS, blk_get_stats, true },
 };
 
 static void blk_released(struct ranchu_vhost *vhost)
@@ -239,12 +213,20 @@ static int blk_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void blk_destroy(struct ranchu_release *release)
+{
+	struct ranchu_blk *blk = container_of(release, struct ranchu_blk, release);
+
+	ranchu_vhost_destroy(&blk->vhost);
+	kvfree(blk);
+}
+
 static int blk_release(struct inode *inode, struct file *file)
 {
 	struct ranchu_blk *blk = file->private_data;
 
-	ranchu_vhost_destroy(&blk->vhost);
-	kvfree(blk);
+	/* The end may have to wait for the image, which is not the closer's to wait for. */
+	ranchu_release(&blk->release, blk->vhost.process, THIS_MODULE, blk_destroy);
 	return 0;
 }
 
@@ -252,6 +234,8 @@ static long blk_ioctl(struct file *file, unsigned int number, unsigned long arg)
 {
 	struct ranchu_blk *blk = file->private_data;
 
+	if (number == VHOST_RANCHU_BLK_GET_STATS)
+		return blk_get_stats(blk, (void __user *)arg);
 	return ranchu_vhost_ioctl(&blk->vhost, number, (void __user *)arg);
 }
 

@@ -2,38 +2,32 @@
 /*
  * Data between a request's guest pages and the image: straight, by the file
  * system's own read and write, which a direct image answers later.
+ *
+ * Each is tried at once if io_may_try() says that nothing need be waited for; else,
+ * and if that does not work out, the ring's worker does it, piece by piece.
  */
-#include <linux/blkdev.h>
+#include <linux/fs.h>
 #include <linux/falloc.h>
-#include <linux/fault-inject-usercopy.h>
-#include <linux/instrumented.h>
-#include <linux/pagemap.h>
-#include <linux/swap.h>
-#include <linux/uaccess.h>
+#include <linux/sched.h>
 #include <linux/uio.h>
 
 #include "ranchu_blk.h"
+
+/* How often a writer looks whether a frozen file system has thawed. */
+#define IO_FROZEN_JIFFIES max(HZ / 20, 1)
 
 /* Any context: the image has completed a request. */
 static void io_complete(struct kiocb *iocb, long result)
 {
 	struct blk_transfer *transfer = container_of(iocb, struct blk_transfer, iocb);
-	struct blk_ring *ring = transfer->ring;
-	unsigned long flags;
 
 	if (transfer->req.write)
 		kiocb_end_write(iocb);
 	transfer->result = result;
-	spin_lock_irqsave(&ring->lock, flags);
-	list_add_tail(&transfer->req.node, &ring->done);
-	ranchu_vring_request(ring->vring);
-	WRITE_ONCE(ring->flying, ring->flying - 1);
-	if (!ring->flying)
-		wake_up(&ring->landed);
-	spin_unlock_irqrestore(&ring->lock, flags);
+	ranchu_blk_completed(transfer);
 }
 
-/* The guest's pages that are still to be read or written. */
+/* The guest's pages that are still to be read or written, or the first of them. */
 static void io_iter(struct blk_request *req, struct iov_iter *iter)
 {
 	const struct ranchu_chain *chain = &req->chain;
@@ -49,52 +43,80 @@ static void io_iter(struct blk_request *req, struct iov_iter *iter)
 			      req->len);
 		iov_iter_advance(iter, req->moved);
 	}
+	iov_iter_truncate(iter, BLK_PIECE);
 }
 
+/*
+ * Keeps the file system from being frozen until kiocb_end_write(). The file system's
+ * writers, and vfs_iocb_iter_write(), wait for the thaw and no signal ends that wait:
+ * so it is not for the vCPU, and the worker waits in a way that a signal ends.
+ */
+static int io_begin_write(const struct blk_ring *ring, const struct file *file, bool may_wait)
+{
+	struct super_block *sb = file_inode(file)->i_sb;
+
+	while (!sb_start_write_trylock(sb)) {
+		if (!may_wait)
+			return -EAGAIN;
+		if (ranchu_blk_must_end(ring))
+			return -EINTR;
+		schedule_timeout_killable(IO_FROZEN_JIFFIES);
+	}
+	/* The thread that ends it may be another one. */
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+	return 0;
+}
+
+/*
+ * As drivers/block/loop.c calls a file system: whether the file may be read and
+ * written was checked when it was opened.
+ */
 static ssize_t io_call(struct blk_transfer *transfer)
 {
 	struct kiocb *iocb = &transfer->iocb;
+	struct file *file = iocb->ki_filp;
 	struct iov_iter iter;
+	ssize_t ret;
 
 	io_iter(&transfer->req, &iter);
-	return transfer->req.write ? vfs_iocb_iter_write(iocb->ki_filp, iocb, &iter) :
-				     vfs_iocb_iter_read(iocb->ki_filp, iocb, &iter);
+	if (!transfer->req.write)
+		return file->f_op->read_iter(iocb, &iter);
+	ret = io_begin_write(transfer->ring, file, !(iocb->ki_flags & IOCB_NOWAIT));
+	if (ret)
+		return ret;
+	ret = file->f_op->write_iter(iocb, &iter);
+	if (ret != -EIOCBQUEUED)
+		kiocb_end_write(iocb);
+	return ret;
 }
 
+/* If it is queued, the request is somebody else's on return. */
 static ssize_t io_submit(struct blk_transfer *transfer, int ki_flags)
 {
 	struct blk_request *req = &transfer->req;
-	const struct ranchu_blk *blk = blk_of_request(req);
-	struct blk_ring *ring = transfer->ring;
+	const struct blk_image *image = &blk_of_request(req)->image;
+	bool queued = transfer->queued;
 	ssize_t ret;
 
 	transfer->iocb = (struct kiocb){
-		.ki_filp = blk->file,
+		.ki_filp = image->file,
 		.ki_pos = req->pos + req->moved,
-		.ki_complete = blk->eager ? NULL : io_complete,
+		/* What is in memory completes nothing later, and must not want to. */
+		.ki_complete = image->in_memory ? NULL : io_complete,
 		.ki_flags = ki_flags,
 		.ki_ioprio = get_current_ioprio(),
 	};
-	/* It does not complete anything later, and must not want to. */
-	if (blk->eager)
-		return io_call(transfer);
-	/* It may be completed before we hear that it was queued. */
-	spin_lock_irq(&ring->lock);
-	WRITE_ONCE(ring->flying, ring->flying + 1);
-	spin_unlock_irq(&ring->lock);
+	transfer->queued = true;
 	ret = io_call(transfer);
-	if (ret == -EIOCBQUEUED)
-		return ret;
-	spin_lock_irq(&ring->lock);
-	WRITE_ONCE(ring->flying, ring->flying - 1);
-	spin_unlock_irq(&ring->lock);
+	if (ret != -EIOCBQUEUED)
+		transfer->queued = queued;
 	return ret;
 }
 
 static int io_flags(struct blk_transfer *transfer)
 {
 	u64 features = transfer->ring->vring->setup.features;
-	int flags = iocb_flags(blk_of_request(&transfer->req)->file);
+	int flags = blk_of_request(&transfer->req)->image.ki_flags;
 
 	/* A guest that does not know how to flush relies on every write. */
 	if (transfer->req.write && !(features & BIT_ULL(VIRTIO_BLK_F_FLUSH)))
@@ -102,168 +124,161 @@ static int io_flags(struct blk_transfer *transfer)
 	return flags;
 }
 
-static ssize_t io_try(struct blk_transfer *transfer, int flags)
+/* Whether @ret was all that is left of @req, or what was moved of it. */
+static bool io_moved(struct blk_request *req, ssize_t ret)
 {
-	ssize_t ret = io_submit(transfer, flags);
-
-	if (ret != -EINVAL || !(flags & IOCB_DIRECT) || flags & IOCB_NOWAIT)
-		return ret;
-	/* Not so: memory or blocks are not aligned as the image wants them. */
-	transfer->req.stats->buffered++;
-	return io_submit(transfer, flags & ~IOCB_DIRECT);
+	if (ret > 0)
+		req->moved += min_t(size_t, ret, req->len - req->moved);
+	return req->moved == req->len;
 }
 
-static void io_count(const struct blk_transfer *transfer)
+/*
+ * May this request be tried in a vCPU's thread? Everything that could make the vCPU
+ * wait, or keep it long, is decided here; but that a file system freezes can only be
+ * seen by trying to hold it off, in io_begin_write().
+ */
+static bool io_may_try(struct blk_transfer *transfer)
 {
 	const struct blk_request *req = &transfer->req;
-	struct vhost_ranchu_blk_stats *stats = req->stats;
+	const struct blk_image *image = &blk_of_request(&transfer->req)->image;
+	struct file *file = image->file;
 
-	if (req->write) {
-		stats->writes++;
-		stats->written_bytes += req->len;
-	} else {
-		stats->reads++;
-		stats->read_bytes += req->len;
-	}
-	if (transfer->queued)
-		stats->asynchronous++;
-	else if (transfer->ring->vring->in_vcpu)
-		stats->in_vcpu++;
+	/* A copy takes its time. */
+	if (req->len > transfer->ring->left)
+		return false;
+	if (image->in_memory)
+		return !req->write || ranchu_blk_mem_writable(image);
+	if (!(file->f_mode & FMODE_NOWAIT) || READ_ONCE(image->waits[req->write]))
+		return false;
+	if (!req->write)
+		return true;
+	/* The file system would write, and then wait until it lasts. */
+	return !(io_flags(transfer) & IOCB_DSYNC) && !IS_SYNC(file->f_mapping->host);
 }
 
-/*
- * Goes on until all is moved: an image may do less than it was asked for. It may wait,
- * unless all is moved already.
- */
-static enum blk_outcome io_go_on(struct blk_transfer *transfer, ssize_t ret)
+/* Without waiting. Returns what the image says. */
+static ssize_t io_try(struct blk_transfer *transfer)
 {
 	struct blk_request *req = &transfer->req;
+	struct blk_image *image = &blk_of_request(req)->image;
+	ssize_t ret;
 
-	/* Nothing at all, though it is inside: the image has shrunk. */
-	while (ret > 0) {
-		req->moved += min_t(size_t, ret, req->len - req->moved);
-		if (req->moved == req->len) {
-			io_count(transfer);
-			ranchu_blk_answer(req, VIRTIO_BLK_S_OK);
-			return BLK_DONE;
-		}
-		ret = io_try(transfer, io_flags(transfer));
+	if (image->in_memory && req->write)
+		return ranchu_blk_mem_write(req, req->len);
+	if (image->in_memory) {
+		io_moved(req, ranchu_blk_mem_read(req, req->len));
+		/* Holes, and what was swapped out. */
+		return req->moved == req->len ? 0 : io_submit(transfer, io_flags(transfer));
 	}
-	if (ret == -EIOCBQUEUED) {
-		transfer->queued = true;
-		return BLK_QUEUED;
-	}
-	ranchu_blk_answer(req, VIRTIO_BLK_S_IOERR);
-	return BLK_DONE;
-}
-
-/* A page of the image that is in memory, or NULL; ends with folio_put(). */
-static struct folio *io_page(struct address_space *mapping, pgoff_t index)
-{
-	struct folio *folio = filemap_get_folio(mapping, index);
-
-	if (IS_ERR(folio))
-		return NULL;
-	if (folio_test_uptodate(folio) && !PageHWPoison(folio_file_page(folio, index)))
-		return folio;
-	folio_put(folio);
-	return NULL;
-}
-
-/*
- * From a page of the page cache, as copy_page_to_iter() does it: that is no object of
- * whose bounds there is anything to check.
- */
-static bool io_copy(void __user *to, struct folio *folio, loff_t pos, size_t n)
-{
-	const void *from = folio_address(folio) + offset_in_folio(folio, pos);
-
-	if (should_fail_usercopy() || !access_ok(to, n))
-		return false;
-	instrument_copy_to_user(to, from, n);
-	return !raw_copy_to_user(to, from, n);
-}
-
-/*
- * Reads an image in memory as if it were mapped: its pages are copied from where
- * they are. All of the request, or nothing that counts: holes, what was swapped
- * out and what ends early are the file system's.
- */
-static bool io_read_pages(struct blk_request *req)
-{
-	struct address_space *mapping = blk_of_request(req)->file->f_mapping;
-	const struct iovec *iov = req->chain.iov + req->chain.n_out;
-	loff_t pos = req->pos, last = req->pos + req->len;
-	struct folio *folio;
-	size_t n, used = 0;
-	bool copied;
-
-	if (last > i_size_read(mapping->host))
-		return false;
-	for (; pos < last; pos += n) {
-		if (used == iov->iov_len) {
-			iov++;
-			used = 0;
-		}
-		n = min_t(size_t, last - pos, PAGE_SIZE - offset_in_page(pos));
-		n = min(n, iov->iov_len - used);
-		folio = io_page(mapping, pos >> PAGE_SHIFT);
-		if (!folio)
-			return false;
-		folio_mark_accessed(folio);
-		copied = io_copy(iov->iov_base + used, folio, pos, n);
-		folio_put(folio);
-		if (!copied)
-			return false;
-		used += n;
-	}
-	return true;
+	atomic_inc(&transfer->ring->in_flight);
+	ret = io_submit(transfer, io_flags(transfer) | IOCB_NOWAIT);
+	if (ret == -EIOCBQUEUED)
+		return ret;
+	/* Nobody waits for the ring to become idle: its lock is held. */
+	atomic_dec(&transfer->ring->in_flight);
+	if (ret == -EOPNOTSUPP)
+		WRITE_ONCE(image->waits[req->write], true);
+	return ret;
 }
 
 /**
  * ranchu_blk_io() - read or write
  * @req: its @write, @pos and @len are set, @moved is 0
  *
- * Context: as ranchu_vhost_ops.kicked().
- * Return: what became of it; see ranchu_blk_serve().
+ * Context: as ranchu_vhost_ops.kicked(); or the worker, without the ring's lock.
+ * Return: what became of it; see ranchu_blk_serve(). If it would have to wait, it
+ * is to be given to ranchu_blk_io_wait().
  */
 enum blk_outcome ranchu_blk_io(struct blk_request *req)
 {
 	struct blk_transfer *transfer = blk_transfer_of(req);
-	const struct ranchu_blk *blk = blk_of_request(req);
-	bool in_vcpu = transfer->ring->vring->in_vcpu;
-	int flags = io_flags(transfer);
 	ssize_t ret;
 
-	if (in_vcpu && !blk->eager) {
-		if (!(blk->file->f_mode & FMODE_NOWAIT))
-			return BLK_WOULD_WAIT;
-		flags |= IOCB_NOWAIT;
-	}
-	transfer->queued = false;
-	if (blk->eager && !req->write && io_read_pages(req))
-		return io_go_on(transfer, req->len);
-	ret = io_try(transfer, flags);
-	/* Done in part is not done: all of it again does no harm. */
-	if (in_vcpu && ret != -EIOCBQUEUED && ret != req->len)
+	transfer->data = true;
+	if (transfer->waited)
+		return ranchu_blk_io_wait(transfer);
+	if (!io_may_try(transfer))
 		return BLK_WOULD_WAIT;
-	return io_go_on(transfer, ret);
+	transfer->ring->left -= req->len;
+	ret = io_try(transfer);
+	if (ret == -EIOCBQUEUED)
+		return BLK_QUEUED;
+	/* Of an error, the worker finds out whether it is one. */
+	if (!io_moved(req, ret))
+		return BLK_WOULD_WAIT;
+	ranchu_blk_answer(req, VIRTIO_BLK_S_OK);
+	return BLK_DONE;
+}
+
+/* The next piece, however long that takes. */
+static ssize_t io_piece(struct blk_transfer *transfer)
+{
+	struct blk_request *req = &transfer->req;
+	const struct blk_image *image = &blk_of_request(req)->image;
+	int flags = io_flags(transfer);
+	ssize_t ret = 0;
+
+	if (image->in_memory && !req->write)
+		ret = ranchu_blk_mem_read(req, BLK_PIECE);
+	else if (image->in_memory && ranchu_blk_mem_writable(image))
+		ret = ranchu_blk_mem_write(req, BLK_PIECE);
+	if (ret)
+		return ret;
+	ret = io_submit(transfer, flags);
+	if (ret != -EINVAL || !(flags & IOCB_DIRECT))
+		return ret;
+	/* Not so: memory or blocks are not aligned as the image wants them. */
+	req->stats->buffered++;
+	return io_submit(transfer, flags & ~IOCB_DIRECT);
 }
 
 /**
- * ranchu_blk_io_done() - go on with a request that the image has completed
- * @transfer: answered, or under way again, afterwards
+ * ranchu_blk_io_wait() - read or write what is left of a request
+ * @transfer: bytes are left to be moved
  *
- * Context: as ranchu_vhost_ops.kicked() in the worker, or drain().
+ * An image may do less than it was asked for; this goes on until all is moved.
+ *
+ * Context: worker, without the ring's lock.
+ * Return: BLK_DONE: answered; BLK_QUEUED: the image completes it later, and it is
+ * not the caller's any more.
  */
-void ranchu_blk_io_done(struct blk_transfer *transfer)
+enum blk_outcome ranchu_blk_io_wait(struct blk_transfer *transfer)
+{
+	struct blk_request *req = &transfer->req;
+	ssize_t ret;
+
+	do {
+		if (ranchu_blk_must_end(transfer->ring))
+			break;
+		cond_resched();
+		ret = io_piece(transfer);
+		if (ret == -EIOCBQUEUED)
+			return BLK_QUEUED;
+		/* Nothing at all, though it is inside: the image has shrunk. */
+	} while (!io_moved(req, ret) && ret > 0);
+	ranchu_blk_answer(req, req->moved == req->len ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+	return BLK_DONE;
+}
+
+/**
+ * ranchu_blk_io_done() - look at what the image has completed
+ * @transfer: its @result is set; its @answered, if there is no more to do
+ *
+ * Context: as ranchu_vhost_ops.kicked(), or drain().
+ * Return: whether it is to be answered; else it is for ranchu_blk_io_wait().
+ */
+bool ranchu_blk_io_done(struct blk_transfer *transfer)
 {
 	ssize_t ret = transfer->result;
+	bool all = io_moved(&transfer->req, ret);
 
 	/* It could not do so without waiting, and has said so late. */
 	if (ret == -EAGAIN && transfer->iocb.ki_flags & IOCB_NOWAIT)
-		ret = io_try(transfer, io_flags(transfer));
-	io_go_on(transfer, ret);
+		return false;
+	if (!all && ret > 0)
+		return false;
+	transfer->status = all ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+	return true;
 }
 
 /**
@@ -277,35 +292,71 @@ u8 ranchu_blk_flush(struct blk_disk *disk)
 {
 	const struct ranchu_blk *blk = container_of(disk, struct ranchu_blk, disk);
 
-	return vfs_fsync(blk->file, 1) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+	return vfs_fsync(blk->image.file, 1) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+}
+
+/* vfs_fallocate() would wait for a thaw, see io_begin_write(). */
+static int io_fallocate(const struct blk_ring *ring, struct file *file, int mode, loff_t pos,
+			loff_t len)
+{
+	struct kiocb iocb = { .ki_filp = file };
+	int err;
+
+	if (!file->f_op->fallocate)
+		return -EOPNOTSUPP;
+	if (IS_IMMUTABLE(file_inode(file)))
+		return -EPERM;
+	if (IS_SWAPFILE(file_inode(file)))
+		return -ETXTBSY;
+	err = io_begin_write(ring, file, true);
+	if (err)
+		return err;
+	err = file->f_op->fallocate(file, mode, pos, len);
+	kiocb_end_write(&iocb);
+	return err;
 }
 
 /**
  * ranchu_blk_range() - discard sectors, or zero them
- * @disk: the disk
+ * @req: asks for it
  * @sector: the first, of 512 bytes
  * @sectors: how many
  * @zero: they read as zeros afterwards; else as anything
  * @unmap: what is zeroed need not take room
  *
- * Context: worker.
+ * Context: worker, without the ring's lock.
  * Return: of VIRTIO_BLK_S_...
  */
-u8 ranchu_blk_range(struct blk_disk *disk, u64 sector, u32 sectors, bool zero,
-		    bool unmap)
+u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero, bool unmap)
 {
-	const struct ranchu_blk *blk = container_of(disk, struct ranchu_blk, disk);
 	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 	loff_t pos = sector * SECTOR_SIZE, len = (loff_t)sectors * SECTOR_SIZE;
+	struct file *file = blk_of_request(req)->image.file;
+	const struct blk_ring *ring = blk_transfer_of(req)->ring;
 	int err;
 
 	/* Both read as zeros; the one that was wanted first. */
-	err = vfs_fallocate(blk->file, zero && !unmap ? fill : punch, pos, len);
+	err = io_fallocate(ring, file, zero && !unmap ? fill : punch, pos, len);
 	if (err == -EOPNOTSUPP && zero)
-		err = vfs_fallocate(blk->file, unmap ? fill : punch, pos, len);
+		err = io_fallocate(ring, file, unmap ? fill : punch, pos, len);
 	/* A discard is a hint. Zeroes the guest can write itself. */
 	if (err == -EOPNOTSUPP)
 		return zero ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_OK;
 	return err ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+}
+
+/**
+ * ranchu_blk_goes_on() - ask whether a long request may go on
+ * @req: the request
+ *
+ * Context: worker, without the ring's lock; may sleep.
+ * Return: false if the ring is being stopped, or its owner killed.
+ */
+bool ranchu_blk_goes_on(struct blk_request *req)
+{
+	const struct blk_ring *ring = blk_transfer_of(req)->ring;
+
+	cond_resched();
+	return !READ_ONCE(ring->draining) && !ranchu_blk_must_end(ring);
 }

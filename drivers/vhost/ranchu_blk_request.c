@@ -99,9 +99,36 @@ static enum blk_outcome serve_id(struct blk_request *req)
 			   VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 }
 
-static u8 serve_range(struct blk_disk *disk, bool zero,
+/*
+ * What is left when there is no time for more: a discard is a hint, and zeroes the
+ * guest can write itself.
+ */
+static u8 blk_left_undone(bool zero)
+{
+	return zero ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_OK;
+}
+
+/* Step by step: an image may write each zero. Steps end where the next one is aligned. */
+static u8 serve_steps(struct blk_request *req, u64 sector, u64 end, bool zero, bool unmap)
+{
+	u64 next;
+	u8 status;
+
+	for (; sector < end; sector = next) {
+		if (!ranchu_blk_goes_on(req))
+			return blk_left_undone(zero);
+		next = min(end, (sector | (BLK_STEP_SECTORS - 1)) + 1);
+		status = ranchu_blk_range(req, sector, next - sector, zero, unmap);
+		if (status)
+			return status;
+	}
+	return VIRTIO_BLK_S_OK;
+}
+
+static u8 serve_range(struct blk_request *req, bool zero,
 		      const struct virtio_blk_discard_write_zeroes *range)
 {
+	u64 align = req->disk->range_block / SECTOR_SIZE - 1;
 	u32 flags = le32_to_cpu(range->flags);
 	u32 sectors = le32_to_cpu(range->num_sectors);
 	u64 sector = le64_to_cpu(range->sector);
@@ -109,19 +136,24 @@ static u8 serve_range(struct blk_disk *disk, bool zero,
 
 	if (flags & ~VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP || (unmap && !zero))
 		return VIRTIO_BLK_S_UNSUPP;
-	if (sectors > BLK_RANGE_SECTORS || !blk_inside(disk, sector, sectors))
+	if (sectors > BLK_RANGE_SECTORS || !blk_inside(req->disk, sector, sectors))
 		return VIRTIO_BLK_S_IOERR;
-	return sectors ? ranchu_blk_range(disk, sector, sectors, zero, unmap) :
-			 VIRTIO_BLK_S_OK;
+	/* The image's blocks may be larger than the guest's. */
+	if (!zero)
+		return serve_steps(req, (sector + align) & ~align,
+				   (sector + sectors) & ~align, zero, unmap);
+	if ((sector | sectors) & align)
+		return VIRTIO_BLK_S_UNSUPP;
+	return serve_steps(req, sector, sector + sectors, zero, unmap);
 }
 
 /* One range after the other; at the first that fails the rest is left. */
-static enum blk_outcome serve_ranges(struct blk_request *req, bool zero, bool may_wait)
+static enum blk_outcome serve_ranges(struct blk_request *req, u64 features, bool zero,
+				     bool may_wait)
 {
 	const struct ranchu_chain *chain = &req->chain;
 	u64 bytes = chain->out_len - sizeof(struct virtio_blk_outhdr);
 	struct virtio_blk_discard_write_zeroes range;
-	struct blk_disk *disk = req->disk;
 	size_t n = bytes / sizeof(range);
 	u8 status = VIRTIO_BLK_S_OK;
 	struct iov_iter from;
@@ -130,7 +162,7 @@ static enum blk_outcome serve_ranges(struct blk_request *req, bool zero, bool ma
 		return BLK_WOULD_WAIT;
 	req->stats->discards++;
 	if (!n || n > BLK_RANGES || bytes % sizeof(range) ||
-	    disk->flags & VHOST_RANCHU_BLK_READONLY)
+	    req->disk->flags & VHOST_RANCHU_BLK_READONLY)
 		return answer(req, VIRTIO_BLK_S_IOERR);
 	iov_iter_init(&from, ITER_SOURCE, chain->iov, chain->n_out, chain->out_len);
 	iov_iter_advance(&from, sizeof(struct virtio_blk_outhdr));
@@ -138,8 +170,11 @@ static enum blk_outcome serve_ranges(struct blk_request *req, bool zero, bool ma
 		if (!copy_from_iter_full(&range, sizeof(range), &from))
 			status = VIRTIO_BLK_S_IOERR;
 		else
-			status = serve_range(disk, zero, &range);
+			status = serve_range(req, zero, &range);
 	}
+	/* Zeroes are data: a guest that does not know how to flush relies on them. */
+	if (!status && zero && !(features & BIT_ULL(VIRTIO_BLK_F_FLUSH)))
+		status = ranchu_blk_flush(req->disk);
 	return answer(req, status);
 }
 
@@ -161,8 +196,8 @@ static bool get_header(const struct ranchu_chain *chain, struct virtio_blk_outhd
  * @may_wait: this thread may wait, for a disk, say
  *
  * Context: may sleep; the chain's memory can be accessed.
- * Return: what became of it. If it would have to wait, nothing has happened, and
- * it is still the caller's.
+ * Return: what became of it. If it would have to wait, it is still the caller's; of
+ * its data, some may have been moved.
  */
 enum blk_outcome ranchu_blk_serve(struct blk_request *req, u64 features, bool may_wait)
 {
@@ -185,11 +220,11 @@ enum blk_outcome ranchu_blk_serve(struct blk_request *req, u64 features, bool ma
 		return serve_id(req);
 	case VIRTIO_BLK_T_DISCARD:
 		if (features & BIT_ULL(VIRTIO_BLK_F_DISCARD))
-			return serve_ranges(req, false, may_wait);
+			return serve_ranges(req, features, false, may_wait);
 		break;
 	case VIRTIO_BLK_T_WRITE_ZEROES:
 		if (features & BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES))
-			return serve_ranges(req, true, may_wait);
+			return serve_ranges(req, features, true, may_wait);
 		break;
 	}
 	return answer(req, VIRTIO_BLK_S_UNSUPP);

@@ -18,20 +18,23 @@
 #define BLK_SEG_MAX 126
 #define BLK_IOV (BLK_SEG_MAX + 2)
 
-/* Ranges in one request to discard or zero, and the sectors of one. */
+/* Ranges in one request to discard or zero, the sectors of one, and those in a row. */
 #define BLK_RANGES 16
 #define BLK_RANGE_SECTORS (SZ_1G / SECTOR_SIZE)
+#define BLK_STEP_SECTORS (SZ_16M / SECTOR_SIZE)
 
 /**
  * struct blk_disk - what requests are checked against
  * @flags: of VHOST_RANCHU_BLK_...
  * @block_size: see struct vhost_ranchu_blk_backend
+ * @range_block: bytes of the image that can be discarded or zeroed, a power of two
  * @capacity: sectors of 512 bytes; may change while rings run
  * @id: the disk's name
  */
 struct blk_disk {
 	u32 flags;
 	u32 block_size;
+	u32 range_block;
 	u64 capacity;
 	u8 id[VHOST_RANCHU_BLK_ID];
 };
@@ -81,8 +84,8 @@ void ranchu_blk_info(const struct blk_disk *disk, u32 granularity,
 /* Brought by who serves the disk: ranchu_blk_io.c and ranchu_blk_ring.c here */
 enum blk_outcome ranchu_blk_io(struct blk_request *req);
 u8 ranchu_blk_flush(struct blk_disk *disk);
-u8 ranchu_blk_range(struct blk_disk *disk, u64 sector, u32 sectors, bool zero,
-		    bool unmap);
+u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero, bool unmap);
+bool ranchu_blk_goes_on(struct blk_request *req);
 void ranchu_blk_answer(struct blk_request *req, u8 status);
 
 #endif /* _RANCHU_BLK_REQUEST_H */

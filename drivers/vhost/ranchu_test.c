@@ -47,12 +47,14 @@ struct test_ring {
  * @vrings: its rings
  * @rings: what they do
  * @bounce: a page that the worker copies through
+ * @release: of the file
  */
 struct test_dev {
 	struct ranchu_vhost vhost;
 	struct ranchu_vring vrings[VHOST_RANCHU_TEST_RINGS];
 	struct test_ring rings[VHOST_RANCHU_TEST_RINGS];
 	u8 *bounce;
+	struct ranchu_release release;
 };
 
 static struct test_dev *test_dev_of(struct ranchu_vhost *vhost)
@@ -324,12 +326,20 @@ err_free:
 	return err;
 }
 
+static void test_dev_end(struct ranchu_release *release)
+{
+	struct test_dev *dev = container_of(release, struct test_dev, release);
+
+	ranchu_vhost_destroy(&dev->vhost);
+	test_dev_free(dev);
+}
+
+/* By anybody who has the file; only the owner waits for the worker. */
 static int test_release(struct inode *inode, struct file *file)
 {
 	struct test_dev *dev = file->private_data;
 
-	ranchu_vhost_destroy(&dev->vhost);
-	test_dev_free(dev);
+	ranchu_release(&dev->release, dev->vhost.process, THIS_MODULE, test_dev_end);
 	return 0;
 }
 

@@ -19,10 +19,16 @@
 /* Guests by their CIDs, so that no two have the same. */
 static DEFINE_XARRAY(adb_cids);
 
-static void adb_cid_drop(struct vsock_adb *adb)
+/* Another guest may have the CID from here on, even if this device is still at work. */
+static void adb_cid_free(struct vsock_adb *adb)
 {
 	if (adb->cid)
-		xa_erase(&adb_cids, adb->cid);
+		xa_cmpxchg(&adb_cids, adb->cid, adb, NULL, GFP_KERNEL);
+}
+
+static void adb_cid_drop(struct vsock_adb *adb)
+{
+	adb_cid_free(adb);
 	adb->cid = 0;
 }
 
@@ -111,7 +117,7 @@ static long adb_connect(struct ranchu_vhost *vhost, void __user *argp)
 	if (!ranchu_vhost_is_running(vhost))
 		return -ENOTCONN;
 	mutex_lock(&adb->lock);
-	err = adb_connect_locked(adb, &connect);
+	err = adb->orphaned ? -ESRCH : adb_connect_locked(adb, &connect);
 	mutex_unlock(&adb->lock);
 	if (err)
 		return err;
@@ -157,7 +163,7 @@ static long adb_attach(struct ranchu_vhost *vhost, void __user *argp)
 	if (attach.padding || attach.fd < -1)
 		return -EINVAL;
 	mutex_lock(&adb->lock);
-	err = adb_attach_locked(adb, &attach);
+	err = adb->orphaned ? -ESRCH : adb_attach_locked(adb, &attach);
 	mutex_unlock(&adb->lock);
 	return err;
 }
@@ -212,15 +218,16 @@ static void adb_event_kicked(struct ranchu_vring *vring)
 	struct iovec iov[ADB_RX_IOV];
 	struct ranchu_chain chain = { .iov = iov, .max = ARRAY_SIZE(iov) };
 	struct iov_iter to;
+	unsigned int n = 0;
 	size_t written;
 
 	mutex_lock(&adb->lock);
 	/* Fresh buffers are of interest only while there is something to say. */
 	while (adb->transport_reset && !vring->vq.fault) {
-		if (ranchu_vq_next(&vring->vq, &chain) <= 0) {
-			if (!ranchu_vq_enable_kicks(&vring->vq))
-				break;
-			continue;
+		if (n++ == ADB_BAD_BUFFERS || ranchu_vq_next(&vring->vq, &chain) <= 0) {
+			if (ranchu_vq_enable_kicks(&vring->vq))
+				ranchu_vring_request(vring);
+			break;
 		}
 		iov_iter_init(&to, ITER_DEST, chain.iov + chain.n_out,
 			      chain.n_in, chain.in_len);
@@ -248,15 +255,18 @@ static void adb_kicked(struct ranchu_vring *vring)
 
 /*
  * The file may be in the queue of a socket that a stream holds, and nobody reads
- * that any more: sockets are to be let go of before the file is.
+ * that any more: sockets are to be let go of before the file is. Nor may one come
+ * later: another process with the owner's memory can still call us.
  */
 static void adb_orphaned(struct ranchu_vhost *vhost)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
 
 	mutex_lock(&adb->lock);
+	adb->orphaned = true;
 	vsock_adb_streams_free(adb);
 	mutex_unlock(&adb->lock);
+	ranchu_closer_finish(adb->closer);
 }
 
 static void adb_released(struct ranchu_vhost *vhost)
@@ -265,10 +275,12 @@ static void adb_released(struct ranchu_vhost *vhost)
 
 	mutex_lock(&adb->lock);
 	vsock_adb_streams_free(adb);
+	adb->orphaned = false;
 	adb->transport_reset = false;
 	adb->tx_held = false;
 	adb->rx_starved = false;
 	mutex_unlock(&adb->lock);
+	ranchu_closer_finish(adb->closer);
 	adb_cid_drop(adb);
 	wake_up_interruptible(&adb->event_wait);
 }
@@ -311,6 +323,8 @@ static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t l
 	struct adb_stream *stream;
 	ssize_t done = 0;
 
+	if (!adb_is_owner(adb))
+		return -EPERM;
 	mutex_lock(&adb->lock);
 	/* Under the lock, so that one who is late does not listen for the next. */
 	if (!adb_is_owner(adb)) {
@@ -366,10 +380,13 @@ static __poll_t adb_poll(struct file *file, poll_table *wait)
 	struct vsock_adb *adb = file->private_data;
 
 	poll_wait(file, &adb->event_wait, wait);
-	mutex_lock(&adb->lock);
-	if (adb_is_owner(adb))
-		adb->listening = true;
-	mutex_unlock(&adb->lock);
+	/* Nobody else waits for the lock. */
+	if (adb_is_owner(adb)) {
+		mutex_lock(&adb->lock);
+		if (adb_is_owner(adb))
+			adb->listening = true;
+		mutex_unlock(&adb->lock);
+	}
 	return adb_has_events(adb) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
@@ -382,8 +399,11 @@ static int adb_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&adb->lock);
 	vsock_adb_streams_init(adb);
-	err = ranchu_vhost_init(&adb->vhost, &adb_ops, adb->vrings, ADB_RINGS);
+	adb->closer = ranchu_closer_create(&adb->vhost.worker);
+	err = adb->closer ? ranchu_vhost_init(&adb->vhost, &adb_ops, adb->vrings, ADB_RINGS) :
+			    -ENOMEM;
 	if (err) {
+		ranchu_closer_destroy(adb->closer);
 		kvfree(adb);
 		return err;
 	}
@@ -396,15 +416,18 @@ static void adb_free(struct ranchu_release *release)
 	struct vsock_adb *adb = container_of(release, struct vsock_adb, release);
 
 	ranchu_vhost_destroy(&adb->vhost);
+	ranchu_closer_destroy(adb->closer);
 	kvfree(adb);
 }
 
-/* Perhaps in our own worker: the file may have come through one of our sockets. */
+/* By anybody: the file may have come through a socket. */
 static int adb_release(struct inode *inode, struct file *file)
 {
 	struct vsock_adb *adb = file->private_data;
 
-	ranchu_release(&adb->release, THIS_MODULE, adb_free);
+	/* Now, however long the rest takes: the next guest may want it. */
+	adb_cid_free(adb);
+	ranchu_release(&adb->release, adb->vhost.process, THIS_MODULE, adb_free);
 	return 0;
 }
 

@@ -57,6 +57,9 @@ enum adb_ring {
 #define ADB_WORKER_BUDGET (1024 * 1024)
 #define ADB_PACKET_BUDGET 256
 
+/* Receive or event buffers of no use that are given back in a row. */
+#define ADB_BAD_BUFFERS 64
+
 /* The longest packet that a vCPU hands to a socket by itself. */
 #define ADB_VCPU_PACKET 4096
 
@@ -72,12 +75,12 @@ static inline size_t adb_budget(bool in_vcpu)
  * READ: the socket may have data; the worker knows, or is about to look
  * WRITE: the socket has room again; the worker is to go on
  * TIMEOUT: time is up
- * FULL: the worker wants to hear when the socket has room, or is done
+ * WANTED: WRITE is to be set when the socket has room, or is done
  */
 #define ADB_WAKE_READ 0
 #define ADB_WAKE_WRITE 1
 #define ADB_WAKE_TIMEOUT 2
-#define ADB_WAKE_FULL 3
+#define ADB_WAKE_WANTED 3
 
 /**
  * struct adb_ports - what names a stream
@@ -195,6 +198,8 @@ struct adb_stream {
  * @rx_iov: of @rx_chains
  * @rx_chains: taken, and not yet known whether needed
  * @rx_data: where recvmsg() puts what it has: @rx_iov less the headers
+ * @closer: of sockets
+ * @orphaned: the owner was killed: no socket is taken any more. Protected by @lock
  * @release: of the file
  */
 struct vsock_adb {
@@ -227,6 +232,8 @@ struct vsock_adb {
 	struct iovec rx_iov[ADB_RX_CHAINS][ADB_RX_IOV];
 	struct ranchu_chain rx_chains[ADB_RX_CHAINS];
 	struct iovec rx_data[ADB_RX_CHAINS * ADB_RX_IOV];
+	struct ranchu_closer *closer;
+	bool orphaned;
 	struct ranchu_release release;
 };
 
@@ -269,7 +276,7 @@ void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from);
 void vsock_adb_sock_uncork(struct vsock_adb *adb);
 void vsock_adb_sock_flush(struct adb_stream *stream);
 bool vsock_adb_sock_readable(const struct adb_stream *stream);
-size_t vsock_adb_sock_waiting(const struct adb_stream *stream);
+size_t vsock_adb_sock_waiting(struct adb_stream *stream);
 size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 			   unsigned int n, size_t len);
 void vsock_adb_sock_expect(struct adb_stream *stream);

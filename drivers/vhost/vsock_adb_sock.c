@@ -5,11 +5,8 @@
  */
 #include <linux/errno.h>
 #include <linux/slab.h>
-#include <linux/tcp.h>
 #include <linux/uio.h>
-#include <net/af_unix.h>
 #include <net/sock.h>
-#include <net/tcp.h>
 #include <net/tcp_states.h>
 
 #include "vsock_adb.h"
@@ -20,12 +17,15 @@ static void sock_ready(struct ranchu_sock *sock, __poll_t events)
 	struct adb_stream *stream = container_of(sock, struct adb_stream, sock);
 	bool news = false;
 
+	/* Nobody else holds it any more: all is worth a try. */
+	if (!events)
+		events = EPOLLIN | EPOLLOUT | EPOLLHUP;
 	/* Of data that the worker knows of it need not hear again. */
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
 		news = !test_and_set_bit(ADB_WAKE_READ, &stream->wake);
 	if (events & (EPOLLHUP | EPOLLERR) ||
-	    (events & EPOLLOUT && test_bit(ADB_WAKE_FULL, &stream->wake))) {
-		clear_bit(ADB_WAKE_FULL, &stream->wake);
+	    (events & EPOLLOUT && test_bit(ADB_WAKE_WANTED, &stream->wake))) {
+		clear_bit(ADB_WAKE_WANTED, &stream->wake);
 		set_bit(ADB_WAKE_WRITE, &stream->wake);
 		news = true;
 	}
@@ -38,24 +38,6 @@ static bool sock_is_tcp(const struct adb_stream *stream)
 	return stream->sock.socket->sk->sk_family != AF_UNIX;
 }
 
-/*
- * What a socket does not take is copied twice, so let it take most of what the
- * guest may send at once, unless its owner has said otherwise. TCP sees to it by
- * itself.
- */
-static void sock_widen(struct adb_stream *stream)
-{
-	struct sock *sk = stream->sock.socket->sk;
-	int bytes = stream->conn.buf_alloc / 4 * 3;
-
-	if (sock_is_tcp(stream))
-		return;
-	lock_sock(sk);
-	if (!(sk->sk_userlocks & SOCK_SNDBUF_LOCK) && sk->sk_sndbuf < bytes)
-		WRITE_ONCE(sk->sk_sndbuf, bytes);
-	release_sock(sk);
-}
-
 /**
  * vsock_adb_sock_get() - give a stream its socket
  * @stream: has none
@@ -66,12 +48,19 @@ static void sock_widen(struct adb_stream *stream)
  */
 int vsock_adb_sock_get(struct adb_stream *stream, int fd)
 {
-	int err = ranchu_sock_get(&stream->sock, fd);
+	struct vsock_adb *adb = stream->adb;
+	int err;
 
+	err = ranchu_sock_get(&stream->sock, adb->closer, fd);
 	if (err)
 		return err;
-	ranchu_sock_watch(&stream->sock, sock_ready);
-	sock_widen(stream);
+	/*
+	 * What a socket does not take is copied twice, so let it take most of what
+	 * the guest may send at once. TCP sees to it by itself.
+	 */
+	stream->sock.sndbuf = stream->conn.buf_alloc / 4 * 3;
+	ranchu_sock_prepare(&stream->sock, sock_ready);
+	ranchu_sock_watch(&stream->sock);
 	/* Whatever it says now: try it. */
 	vsock_adb_sock_expect(stream);
 	vsock_adb_stream_ready(stream);
@@ -115,8 +104,8 @@ static bool sock_has_more(const struct socket *sock)
 	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN || READ_ONCE(sk->sk_err);
 }
 
-/* Returns what recvmsg() does. */
-static ssize_t sock_read(struct adb_stream *stream, struct msghdr *msg)
+/* Returns what ranchu_sock_recv() does. */
+static ssize_t sock_read(struct adb_stream *stream, const struct iov_iter *to)
 {
 	clear_bit(ADB_WAKE_READ, &stream->wake);
 	/*
@@ -124,7 +113,7 @@ static ssize_t sock_read(struct adb_stream *stream, struct msghdr *msg)
 	 * with test_and_set_bit() in sock_ready().
 	 */
 	smp_mb__after_atomic();
-	return sock_recvmsg(stream->sock.socket, msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return ranchu_sock_recv(&stream->sock, to);
 }
 
 /*
@@ -133,11 +122,11 @@ static ssize_t sock_read(struct adb_stream *stream, struct msghdr *msg)
  */
 static void sock_discard(struct adb_stream *stream)
 {
-	struct msghdr msg = {};
+	struct iov_iter to;
 	ssize_t done;
 
-	iov_iter_discard(&msg.msg_iter, ITER_DEST, ADB_STREAM_BUDGET);
-	done = sock_read(stream, &msg);
+	iov_iter_discard(&to, ITER_DEST, ADB_STREAM_BUDGET);
+	done = sock_read(stream, &to);
 	if (done > 0 && sock_has_more(stream->sock.socket))
 		vsock_adb_sock_expect(stream);
 	if (done < 0 && done != -EAGAIN && done != -EINTR)
@@ -159,7 +148,7 @@ static bool sock_lingers(struct adb_stream *stream)
 		vsock_adb_stream_ready(stream);
 		return true;
 	}
-	set_bit(ADB_WAKE_FULL, &stream->wake);
+	set_bit(ADB_WAKE_WANTED, &stream->wake);
 	/* Ask first, then look: the socket tells of a change. Pairs as above. */
 	smp_mb__after_atomic();
 	return READ_ONCE(stream->sock.socket->sk->sk_state) == TCP_FIN_WAIT1;
@@ -186,18 +175,10 @@ void vsock_adb_sock_put(struct adb_stream *stream)
 	clear_bit(ADB_WAKE_READ, &stream->wake);
 }
 
-static ssize_t sock_write(struct adb_stream *stream, struct iov_iter *from, int flags)
-{
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | flags };
-
-	msg.msg_iter = *from;
-	return sock_sendmsg(stream->sock.socket, &msg);
-}
-
 /* Returns bytes, 0 if the socket is full, or a true error. */
 static ssize_t sock_try(struct adb_stream *stream, struct iov_iter *from, int flags)
 {
-	ssize_t done = sock_write(stream, from, flags);
+	ssize_t done = ranchu_sock_send(&stream->sock, from, flags);
 
 	return done == -EAGAIN || done == -EINTR ? 0 : done;
 }
@@ -263,9 +244,8 @@ static bool sock_queue(struct adb_stream *stream, struct iov_iter *from)
  */
 void vsock_adb_sock_uncork(struct vsock_adb *adb)
 {
-	/* It is so already; being told again, it pushes. */
 	if (adb->corked)
-		tcp_sock_set_nodelay(adb->corked->sock.socket->sk);
+		ranchu_sock_push(&adb->corked->sock);
 	adb->corked = NULL;
 }
 
@@ -322,7 +302,7 @@ void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from)
 		return;
 	if (!sock_queue(stream, from))
 		sock_broken(stream, -ENOMEM);
-	else if (!test_bit(ADB_WAKE_FULL, &stream->wake))
+	else if (!test_bit(ADB_WAKE_WANTED, &stream->wake))
 		vsock_adb_sock_flush(stream);
 }
 
@@ -358,7 +338,7 @@ void vsock_adb_sock_flush(struct adb_stream *stream)
 		}
 		if (!done) {
 			/* It may have made room before it could know that we ask. */
-			if (test_and_set_bit(ADB_WAKE_FULL, &stream->wake))
+			if (test_and_set_bit(ADB_WAKE_WANTED, &stream->wake))
 				return;
 			continue;
 		}
@@ -380,11 +360,9 @@ void vsock_adb_sock_flush(struct adb_stream *stream)
  * Context: worker, the device's lock held.
  * Return: bytes; there may be more by now, or an end.
  */
-size_t vsock_adb_sock_waiting(const struct adb_stream *stream)
+size_t vsock_adb_sock_waiting(struct adb_stream *stream)
 {
-	struct sock *sk = stream->sock.socket->sk;
-
-	return sock_is_tcp(stream) ? tcp_inq(sk) : unix_inq_len(sk);
+	return ranchu_sock_waiting(&stream->sock);
 }
 
 /**
@@ -402,11 +380,11 @@ size_t vsock_adb_sock_waiting(const struct adb_stream *stream)
 size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 			   unsigned int n, size_t len)
 {
-	struct msghdr msg = {};
+	struct iov_iter to;
 	ssize_t done;
 
-	iov_iter_init(&msg.msg_iter, ITER_DEST, iov, n, len);
-	done = sock_read(stream, &msg);
+	iov_iter_init(&to, ITER_DEST, iov, n, len);
+	done = sock_read(stream, &to);
 	if (done > 0) {
 		if (done == len || sock_has_more(stream->sock.socket))
 			vsock_adb_sock_expect(stream);
@@ -419,17 +397,19 @@ size_t vsock_adb_sock_recv(struct adb_stream *stream, struct iovec *iov,
 	return 0;
 }
 
-/* Tells the socket what the guest has shut down. */
+/* Tells the socket what the guest has shut down; later, if others hold it. */
 static void sock_tell_shut(struct adb_stream *stream)
 {
 	unsigned int shut = stream->conn.peer_shut & ~stream->sock_shut;
 
+	if (!shut || !ranchu_sock_own(&stream->sock))
+		return;
 	stream->sock_shut |= shut;
 	if (shut & ADB_SHUT_SEND)
-		kernel_sock_shutdown(stream->sock.socket, SHUT_WR);
+		ranchu_sock_shutdown(&stream->sock, SHUT_WR);
 	/* TCP tells nobody, and takes what comes after it for a reason to reset. */
 	if (shut & ADB_SHUT_RCV && !sock_is_tcp(stream))
-		kernel_sock_shutdown(stream->sock.socket, SHUT_RD);
+		ranchu_sock_shutdown(&stream->sock, SHUT_RD);
 }
 
 /**

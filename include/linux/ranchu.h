@@ -25,6 +25,7 @@
 struct eventfd_ctx;
 struct mm_struct;
 struct module;
+struct pid;
 struct ranchu_doorbell;
 struct ranchu_mem_table;
 struct task_struct;
@@ -138,7 +139,8 @@ struct ranchu_release {
 	void (*fn)(struct ranchu_release *release);
 };
 
-void ranchu_release(struct ranchu_release *release, struct module *owner,
+void ranchu_release(struct ranchu_release *release, struct pid *process,
+		    struct module *owner,
 		    void (*fn)(struct ranchu_release *release));
 
 /* ---- synchronous doorbell: doorbell.c ---- */
@@ -192,21 +194,23 @@ void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
  * @RANCHU_LINE_RAISED: a batch is the guest's to read. Entered when publish()
  *	had something; left by the end of interrupt only, so a batch is never
  *	overwritten while the guest reads it.
- * @RANCHU_LINE_PROMISED: the line is up, and the batch will be there before the
- *	vCPU that takes the interrupt is in the guest again, if it is the one that
- *	took the last. Left by the end of interrupt only.
- * @RANCHU_LINE_KEPT: promised, and the vCPU that it was promised of has put the
- *	batch there before it entered the guest.
- * @RANCHU_LINE_LATE: promised, and somebody else has put it there. If the guest
- *	has not seen it, this interrupt has been for nothing, and there will be
- *	another.
+ * @RANCHU_LINE_PROMISED: the line is up, and &ranchu_line.vcpu is to put the
+ *	batch there before it enters the guest. Left by the end of interrupt, or
+ *	for one of the next two.
+ * @RANCHU_LINE_RAISED_FOR_VCPU: the line was up before the batch was there, but
+ *	&ranchu_line.vcpu has put it there before it entered the guest. If it is
+ *	that vCPU which ends the interrupt, the guest has seen the batch. If it is
+ *	another one, the line is raised again.
+ * @RANCHU_LINE_RAISED_LATE: the line was up before the batch was there, and
+ *	somebody else has put it there: nobody knows whether the guest has seen it.
+ *	At the end of interrupt the line is raised again.
  */
 enum ranchu_line_state {
 	RANCHU_LINE_IDLE,
 	RANCHU_LINE_RAISED,
 	RANCHU_LINE_PROMISED,
-	RANCHU_LINE_KEPT,
-	RANCHU_LINE_LATE,
+	RANCHU_LINE_RAISED_FOR_VCPU,
+	RANCHU_LINE_RAISED_LATE,
 };
 
 /**

@@ -128,6 +128,7 @@ struct ranchu_vhost_ops {
  * @ops: the device module's
  * @mm: the owner's, pinned as a struct only, for comparison; NULL for none.
  *	Changed with @lock held; NULL before ranchu_vhost_ops.released() is called.
+ * @process: the owner's, for ranchu_release(); NULL for none
  * @worker: works on rings; runs while there is an owner
  * @mem: the guest's memory
  * @features: acknowledged by the VMM
@@ -144,6 +145,7 @@ struct ranchu_vhost {
 	struct mutex lock;	/* see @lock above */
 	const struct ranchu_vhost_ops *ops;
 	struct mm_struct *mm;
+	struct pid *process;
 	struct ranchu_worker worker;
 	struct ranchu_mem mem;
 	u64 features;

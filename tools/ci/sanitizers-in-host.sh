@@ -9,6 +9,7 @@ set -u
 MODULES=/ranchu/modules
 KCSAN=/sys/kernel/debug/kcsan
 GCOV=/sys/kernel/debug/gcov
+WATCH=/sys/kernel/debug/ranchu_watch
 
 # Here each takes ten times as long; which pairs of ioctls, a seed says.
 export RANCHU_KILLS=20 RANCHU_ORDERS=7 RANCHU_ROUNDS=30 RANCHU_FUZZ_PAIRS=12
@@ -39,11 +40,41 @@ if [ -e $KCSAN ]; then
 	echo on > $KCSAN
 fi
 
+# Which long sleeps may be; then that no function is gone that the watch goes by.
+if [ -e $WATCH ]; then
+	sed -n '/^[a-z]/s/[[:space:]]*[[:space:]]-[[:space:]].*//p' /ranchu/sleeps-allowed.txt |
+	while read -r row; do
+		echo "$row" > $WATCH/allowed || echo "lab: cannot allow $row" > /dev/kmsg
+	done
+	{
+		cat $WATCH/names
+		cut -d ' ' -f 3- $WATCH/allowed | tr ' ' '\n'
+	} | awk 'FNR == NR { wanted[$1] = 1; next }
+		{ sub(/\..*/, "", $3) }
+		$3 in wanted { delete wanted[$3] }
+		END { for (name in wanted) print "lab: cannot find the function " name }' \
+		- /proc/kallsyms > /dev/kmsg
+fi
+
 cd /ranchu/tests || exit 1
 RANCHU_MODULES=$MODULES sh ./run_all.sh "$@"
 code=$?
 # What a run without a report is worth.
 [ ! -e $KCSAN ] || grep -E '^(setup_watchpoints|data_races|report_races):' $KCSAN | sed 's/^/# kcsan: /'
+
+if [ -e $WATCH ]; then
+	awk '{ n[$1] = $2 }
+		END {
+			printf "# watch: %d sleeps seen, %d over the bound", \
+				n["vcpu"] + n["worker"] + n["close"], n["over"]
+			printf " (vcpu %d, worker %d, close %d; %d allowed; the longest %d ms)\n", \
+				n["vcpu"], n["worker"], n["close"], n["allowed"], n["longest_ms"]
+			printf "# watch: %d sleeps of all tasks, %d lost, %d switches missed\n", \
+				n["all"], n["lost"], n["missed"]
+			exit !n["all"] || n["lost"] || n["over"]
+		}' $WATCH/status || code=1
+	sed 's/^/# watch: allowed: /' $WATCH/allowed
+fi
 
 # While our functions still have names in a report, and again when nothing in
 # the modules' own data can point at what is lost.

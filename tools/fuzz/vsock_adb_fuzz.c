@@ -4,15 +4,16 @@
  * anything and host programs whose sockets do anything that sockets may. Rings
  * and sockets are stand-ins.
  *
- * Checked: nothing beyond the guest's credit, no packet too long, bytes in order
- * both ways, none lost that was sent before a close, nothing kept beyond what the
- * guest was promised, no endless loop, nothing waiting for a wake-up that does
- * not come, everything freed.
+ * Checked: no socket touched that somebody else holds, no file received, nothing
+ * beyond the guest's credit, no packet too long, bytes in order both ways, none lost
+ * that was sent before a close, nothing kept beyond what the guest was promised, no
+ * endless loop, nothing waiting for a wake-up that does not come, everything freed.
  */
 #include <linux/errno.h>
 #include <net/sock.h>
 
 #include "fuzz.h"
+#include "ranchu_private.h"
 #include "vsock_adb.h"
 
 #define CID 3
@@ -43,6 +44,7 @@ struct end {
 	u32 arrived;		/* of that, here */
 	size_t room;		/* for more to arrive */
 	size_t late;		/* comes of both while the relay looks at it */
+	u32 no_further;		/* of what is written: a file comes with the next byte */
 };
 
 LIST_HEAD(shim_timers);
@@ -90,6 +92,11 @@ static const u8 *pattern(const void *whose, u32 offset)
 
 /* ---- what the kernel does ---- */
 
+/* One thread. */
+void shim_barrier(enum shim_barrier kind)
+{
+}
+
 void *shim_kmalloc(size_t size)
 {
 	return no_memory ? NULL : malloc(size);
@@ -117,6 +124,12 @@ static struct end *end_of(struct socket *sock)
 	return container_of(sock, struct end, socket);
 }
 
+/* Whoever else holds it may keep its lock. */
+void shim_lock_sock(struct sock *sk)
+{
+	MUST(container_of(sk, struct end, sk)->file.count == 1);
+}
+
 static void wake(struct end *end, __poll_t events)
 {
 	if (end->wqh.entry)
@@ -140,6 +153,7 @@ struct socket *sockfd_lookup(int fd, int *err)
 	end->socket.type = SOCK_STREAM;
 	end->socket.file = &end->file;
 	end->file.sock = &end->socket;
+	end->file.count = fd & 4 ? 2 : 1;
 	return &end->socket;
 }
 
@@ -150,7 +164,8 @@ void sockfd_put(struct socket *sock)
 
 __poll_t vfs_poll(struct file *file, poll_table *poll)
 {
-	poll->fn(file, &end_of(file->sock)->wqh, poll);
+	if (poll->fn)
+		poll->fn(file, &end_of(file->sock)->wqh, poll);
 	return 0;
 }
 
@@ -180,6 +195,7 @@ int kernel_sock_shutdown(struct socket *sock, int how)
 	struct end *end = end_of(sock);
 
 	MUST(end->open);
+	MUST(end->file.count == 1 || end->sk.sk_family == AF_UNIX);
 	if (how != SHUT_RD && end->sk.sk_state == TCP_ESTABLISHED)
 		end->sk.sk_state = TCP_FIN_WAIT1;
 	if (how != SHUT_RD && end->sk.sk_state == TCP_CLOSE_WAIT)
@@ -212,8 +228,20 @@ static void program_races(struct end *end)
 	program_writes(end, len);
 }
 
+/* Bytes with a file, which nobody is to read. */
+static void program_sends_a_file(struct end *end, size_t len)
+{
+	if (end->sk.sk_family != AF_UNIX || end->eof || end->broken || !len)
+		return;
+	if (!atomic_read(&end->sk.scm_stat.nr_fds))
+		end->no_further = end->written;
+	atomic_inc(&end->sk.scm_stat.nr_fds);
+	program_writes(end, len);
+}
+
 void shim_tcp_push(struct sock *sk)
 {
+	shim_lock_sock(sk);
 	container_of(sk, struct end, sk)->corked = false;
 }
 
@@ -222,6 +250,7 @@ int sock_sendmsg(struct socket *sock, struct msghdr *msg)
 	struct end *end = end_of(sock);
 	size_t len;
 
+	shim_lock_sock(&end->sk);
 	MUST(end->open && end->sk.sk_state != TCP_FIN_WAIT1);
 	if (end->sk.sk_err) {
 		end->broken = true;
@@ -245,9 +274,16 @@ int sock_sendmsg(struct socket *sock, struct msghdr *msg)
 int sock_recvmsg(struct socket *sock, struct msghdr *msg, int flags)
 {
 	struct end *end = end_of(sock);
-	size_t len = min_t(size_t, end->written - end->read, iov_iter_count(&msg->msg_iter));
 	int err = end->sk.sk_err;
+	size_t len;
 
+	shim_lock_sock(&end->sk);
+	/* Just after the relay has looked. */
+	if (end->late & 1 && end->sk.sk_family == AF_UNIX) {
+		program_sends_a_file(end, end->late);
+		end->late = 0;
+	}
+	len = min_t(size_t, end->written - end->read, iov_iter_count(&msg->msg_iter));
 	MUST(end->open && iov_iter_count(&msg->msg_iter));
 	if (!len) {
 		if (!err && !end->eof && !end->broken)
@@ -259,7 +295,46 @@ int sock_recvmsg(struct socket *sock, struct msghdr *msg, int flags)
 	end->read += shim_iter_copy((void *)pattern(end, end->read), len,
 				    &msg->msg_iter, true);
 	end->sk.sk_receive_queue = end->written - end->read;
+	MUST(!atomic_read(&end->sk.scm_stat.nr_fds) || end->read <= end->no_further);
 	return len;
+}
+
+/* ---- sockets that are closed elsewhere ---- */
+
+struct ranchu_close {
+	struct file *file;
+};
+
+struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file)
+{
+	struct ranchu_close *close = malloc(sizeof(*close));
+
+	close->file = file;
+	return close;
+}
+
+void ranchu_close_free(struct ranchu_close *close)
+{
+	free(close);
+}
+
+void ranchu_close_in_queue(struct ranchu_close *close)
+{
+	MUST(!atomic_read(&close->file->sock->sk->scm_stat.nr_fds));
+	fput(close->file);
+	free(close);
+}
+
+void ranchu_close_in_thread(struct ranchu_close *close)
+{
+	MUST(atomic_read(&close->file->sock->sk->scm_stat.nr_fds));
+	fput(close->file);
+	free(close);
+}
+
+void ranchu_close_too(struct ranchu_close *close)
+{
+	MUST(0);
 }
 
 /* ---- the guest's end of the rings ---- */
@@ -623,14 +698,32 @@ static void program_acts(struct end *end, u8 how, size_t len)
 	}
 }
 
+/* Each timer once; it may be started again. */
 static void time_passes(void)
 {
 	struct timer_list *timer, *next;
+	unsigned int n = 0;
 
-	list_for_each_entry_safe(timer, next, &shim_timers, node) {
+	list_for_each_entry_safe(timer, next, &shim_timers, node)
+		n++;
+	while (n--) {
+		timer = list_first_entry(&shim_timers, struct timer_list, node);
 		list_del_init(&timer->node);
 		timer->fn(timer);
 	}
+}
+
+static void others_close(struct end *end)
+{
+	struct timer_list *timer;
+
+	if (!end->open || end->file.count == 1)
+		return;
+	end->file.count = 1;
+	timer = &end->stream->sock.timer;
+	MUST(timer_pending(timer));
+	list_del_init(&timer->node);
+	timer->fn(timer);
 }
 
 static void something(struct input *in)
@@ -666,6 +759,13 @@ static void something(struct input *in)
 		if (take(in, 1) == 0xff)
 			vsock_adb_streams_close(&adb);
 		break;
+	case 9:
+		how = take(in, 1);
+		if (how & 0x80)
+			program_sends_a_file(&ends[how % ENDS], take(in, 2));
+		else
+			others_close(&ends[how % ENDS]);
+		break;
 	default:
 		guest_sends(in);
 	}
@@ -680,6 +780,8 @@ static void calm_down(void)
 {
 	unsigned int i, turn;
 
+	for (i = 0; i < n_ends; i++)
+		others_close(&ends[i]);
 	for (turn = 0; turn < 2 || n_buffers < BUFFERS; turn++) {
 		MUST(turn < 1000);
 		guest_gives(BUFFERS, 65536);

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <linux/falloc.h>
@@ -152,8 +154,19 @@ u8 ranchu_blk_flush(struct blk_disk *disk)
 }
 
 /**
+ * ranchu_blk_goes_on - ask whether a long request may go on
+ * @req: the request
+ *
+ * Return: false if its ring is being stopped
+ */
+bool ranchu_blk_goes_on(struct blk_request *req)
+{
+	return !vmm_ring_stopping(lane_of(req)->ring);
+}
+
+/**
  * ranchu_blk_range - discard sectors, or zero them
- * @disk: the disk
+ * @req: asks for it
  * @sector: the first, of 512 bytes
  * @sectors: how many
  * @zero: they read as zeros afterwards; else as anything
@@ -161,13 +174,13 @@ u8 ranchu_blk_flush(struct blk_disk *disk)
  *
  * Return: of VIRTIO_BLK_S_...
  */
-u8 ranchu_blk_range(struct blk_disk *disk, u64 sector, u32 sectors, bool zero, bool unmap)
+u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero, bool unmap)
 {
 	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 	off_t pos = sector * SECTOR_SIZE;
 	off_t len = (off_t)sectors * SECTOR_SIZE;
-	int fd = blk_of_disk(disk)->fd;
+	int fd = lane_of(req)->blk->fd;
 	int err;
 
 	/* Both read as zeros; the one that was wanted first. */
@@ -221,17 +234,36 @@ static bool blk_kicked(struct vmm_ring *ring)
 	return true;
 }
 
+/* In what units the image is discarded and zeroed; a file system zeroes part of a block. */
+static int blk_range_block(int fd, const struct stat *st, u32 *bytes)
+{
+	int size;
+
+	*bytes = SECTOR_SIZE;
+	if (!S_ISBLK(st->st_mode))
+		return 0;
+	if (ioctl(fd, BLKSSZGET, &size))
+		return -errno;
+	if (size > SECTOR_SIZE)
+		*bytes = size;
+	return 0;
+}
+
 static int blk_take_image(struct vmm_user_blk *blk, const struct vhost_ranchu_blk_backend *backend)
 {
 	int flags = fcntl(backend->fd, F_GETFL);
 	struct stat st;
 	char path[32];
+	int err;
 
 	blk->fd = fcntl(backend->fd, F_DUPFD_CLOEXEC, 0);
 	if (blk->fd < 0 || fstat(blk->fd, &st))
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return -ENOTBLK;
+	err = blk_range_block(blk->fd, &st, &blk->disk.range_block);
+	if (err)
+		return err;
 	blk->buffered_fd = blk->fd;
 	if (flags & O_DIRECT) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", blk->fd);

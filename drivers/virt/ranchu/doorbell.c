@@ -9,20 +9,29 @@
  * Whoever else rings - any process that holds the eventfd may - has neither
  * the right mm nor a guest to hold up, and is served by the worker.
  *
- * Lifetime: the attacher and each queued call hold a reference. Detaching
- * takes the callback away and waits for calls that run, so nothing of the
- * attacher's runs after it. It does not wait for a queued call: that may sit on
- * the very thread that is closing the device. Only the module's exit waits.
+ * Lifetime: the attacher and each call, queued or running, keep the doorbell.
+ * Detaching waits for calls that run, and a call that begins later does not
+ * call the attacher's function, so nothing of the attacher's runs after it. It
+ * does not wait for a queued call: the thread that it is queued on may be the
+ * one that closes the device, or may sleep in the kernel for as long as it
+ * likes, and a queued call cannot be cancelled (task_work_cancel() is exported
+ * nowhere). So each doorbell holds a reference of this module: its removal is
+ * refused until the last call has run.
  */
+#ifdef CONFIG_PREEMPT_RT
+#error "PREEMPT_RT is not supported: there an eventfd's lock sleeps, and doorbells must not."
+#endif
+
+#include <linux/atomic.h>
 #include <linux/eventfd.h>
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/mm_types.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/ranchu.h>
 #include <linux/rcupdate.h>
-#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -53,21 +62,28 @@ static int thread_work_add(struct task_struct *task, struct callback_head *work)
 }
 #endif
 
-/* struct ranchu_doorbell.flags */
-#define DOORBELL_QUEUED 0	/* @thread_work is on some thread's list */
+/*
+ * struct ranchu_doorbell.state: who may still touch the doorbell. It is freed by
+ * whoever makes it 0. Each change is one fully ordered atomic operation, and what
+ * to do next depends on nothing but what that operation returns.
+ */
+enum {
+	DOORBELL_QUEUED = 1,	/* @thread_work is on some thread's list */
+	DOORBELL_FOREIGN = 2,	/* @foreign is on the worker's list */
+	DOORBELL_ATTACHED = 4,	/* calls may call @fn */
+	DOORBELL_OWNED = 8,	/* the attacher still has the doorbell */
+	DOORBELL_CALL = 16,	/* and its multiples: so many calls run */
+};
 
 /**
  * struct ranchu_doorbell - one attached eventfd, or one that only we ring
- * @refs: the attacher, @thread_work queued, @foreign queued
- * @flags: DOORBELL_QUEUED, atomic
- * @calls: calls of @fn that run, or are about to look whether they may
- * @fn: the attacher's callback; NULL once detached
+ * @state: DOORBELL_QUEUED and so on
+ * @fn: the attacher's callback
  * @data: its argument
  * @mm: the owner's, pinned as a struct only, for comparison
  * @worker: serves foreign rings
  * @serve: who serves the others
- * @file: the eventfd, held so that it cannot go away under @wait; or NULL
- * @ctx: the same
+ * @ctx: the eventfd; or NULL. Keeps the wait queue alive, whoever closes the file.
  * @wqh: the eventfd's wait queue
  * @wait: our entry there
  * @poll: used once, to find @wqh
@@ -75,15 +91,12 @@ static int thread_work_add(struct task_struct *task, struct callback_head *work)
  * @foreign: queued on @worker
  */
 struct ranchu_doorbell {
-	refcount_t refs;
-	unsigned long flags;
-	atomic_t calls;
+	atomic_t state;
 	ranchu_ring_fn fn;
 	void *data;
 	struct mm_struct *mm;
 	struct ranchu_worker *worker;
 	enum ranchu_serve serve;
-	struct file *file;
 	struct eventfd_ctx *ctx;
 	wait_queue_head_t *wqh;
 	wait_queue_entry_t wait;
@@ -91,10 +104,6 @@ struct ranchu_doorbell {
 	struct callback_head thread_work;
 	struct ranchu_work foreign;
 };
-
-/* Doorbells not yet freed; the module's exit waits for none. */
-static atomic_t doorbell_count = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(doorbell_drained);
 
 /* This CPU is in ranchu_eventfd_signal(), with preemption disabled. */
 static DEFINE_PER_CPU(bool, doorbell_signalling);
@@ -122,32 +131,36 @@ void ranchu_eventfd_signal(struct eventfd_ctx *ctx)
 }
 EXPORT_SYMBOL_GPL(ranchu_eventfd_signal);
 
-static void doorbell_put(struct ranchu_doorbell *doorbell)
+/* Nobody else knows of it any more. */
+static void doorbell_free(struct ranchu_doorbell *doorbell)
 {
-	if (!refcount_dec_and_test(&doorbell->refs))
-		return;
 	mmdrop(doorbell->mm);
 	kfree(doorbell);
-	if (atomic_dec_and_test(&doorbell_count))
-		wake_up_all(&doorbell_drained);
+	/* Last: this text stays until ranchu_doorbell_drain(). */
+	module_put(THIS_MODULE);
 }
 
-static void doorbell_call(struct ranchu_doorbell *doorbell, enum ranchu_ring how)
+static __always_inline void doorbell_end_call(struct ranchu_doorbell *doorbell)
 {
-	ranchu_ring_fn fn;
+	int state = atomic_sub_return(DOORBELL_CALL, &doorbell->state);
 
-	atomic_inc(&doorbell->calls);
-	/*
-	 * Count, then look; the other side takes away, then looks at the count.
-	 * Pairs with smp_mb() in ranchu_doorbell_detach().
-	 */
-	smp_mb__after_atomic();
-	fn = READ_ONCE(doorbell->fn);
-	if (fn)
-		fn(doorbell->data, how);
-	if (atomic_dec_and_test(&doorbell->calls) && !READ_ONCE(doorbell->fn))
-		wake_up_var(&doorbell->calls);
-	doorbell_put(doorbell);
+	if (!state)
+		doorbell_free(doorbell);
+	else if (!(state & DOORBELL_ATTACHED))
+		/* Its detacher waits, or has just gone on: only the address is used. */
+		wake_up_var(&doorbell->state);
+}
+
+/*
+ * @queued: the bit that says that this call was queued. It goes before @fn looks
+ * at what the guest wrote: a ring that comes later queues a call of its own.
+ */
+static __always_inline void doorbell_call(struct ranchu_doorbell *doorbell, int queued,
+					  enum ranchu_ring how)
+{
+	if (atomic_add_return(DOORBELL_CALL - queued, &doorbell->state) & DOORBELL_ATTACHED)
+		doorbell->fn(doorbell->data, how);
+	doorbell_end_call(doorbell);
 }
 
 /* In the thread that rang, before it enters the guest or user mode. */
@@ -156,22 +169,16 @@ static void doorbell_thread_work(struct callback_head *work)
 	struct ranchu_doorbell *doorbell =
 		container_of(work, struct ranchu_doorbell, thread_work);
 
-	clear_bit(DOORBELL_QUEUED, &doorbell->flags);
-	/*
-	 * Clear first, then look at what the guest wrote: a ring that comes
-	 * later queues a call of its own. Pairs with test_and_set_bit() in
-	 * doorbell_ring().
-	 */
-	smp_mb__after_atomic();
 	/* Another thread may have queued it, and this one may be through with its mm. */
-	doorbell_call(doorbell, current->mm == doorbell->mm ? RANCHU_RING_VCPU :
-							       RANCHU_RING_LOST);
+	doorbell_call(doorbell, DOORBELL_QUEUED,
+		      current->mm == doorbell->mm ? RANCHU_RING_VCPU :
+						    RANCHU_RING_LOST);
 }
 
 static void doorbell_foreign_work(struct ranchu_work *work)
 {
 	doorbell_call(container_of(work, struct ranchu_doorbell, foreign),
-		      RANCHU_RING_FOREIGN);
+		      DOORBELL_FOREIGN, RANCHU_RING_FOREIGN);
 }
 
 /*
@@ -188,35 +195,43 @@ static bool doorbell_in_owner(const struct ranchu_doorbell *doorbell)
 	       !__this_cpu_read(doorbell_signalling);
 }
 
-/* The eventfd's wait-queue lock is held, interrupts are off. */
-static void doorbell_ring(struct ranchu_doorbell *doorbell)
+/* Returns false if a call is queued already: that one sees what was rung for. */
+static __always_inline bool doorbell_claim(struct ranchu_doorbell *doorbell, int queued)
 {
-	bool owner = doorbell->serve == RANCHU_SERVE_VCPU &&
+	return !(atomic_fetch_or(queued, &doorbell->state) & queued);
+}
+
+/* The attacher still has the doorbell, so this does not free it. */
+static void doorbell_unclaim(struct ranchu_doorbell *doorbell, int queued)
+{
+	atomic_fetch_andnot(queued, &doorbell->state);
+}
+
+static noinline void doorbell_ring_foreign(struct ranchu_doorbell *doorbell)
+{
+	if (!doorbell_claim(doorbell, DOORBELL_FOREIGN) ||
+	    ranchu_work_queue(doorbell->worker, &doorbell->foreign) >= 0)
+		return;
+	doorbell_unclaim(doorbell, DOORBELL_FOREIGN);
+	/* Detaching begins when @wait is gone, so this is not after it. */
+	doorbell->fn(doorbell->data, RANCHU_RING_LOST);
+}
+
+/* The eventfd's wait-queue lock is held, interrupts are off. */
+static __always_inline void doorbell_ring(struct ranchu_doorbell *doorbell, bool foreign)
+{
+	bool owner = !foreign && doorbell->serve == RANCHU_SERVE_VCPU &&
 		     doorbell_in_owner(doorbell);
 
 	trace_ranchu_kick(doorbell->data, !owner);
-	refcount_inc(&doorbell->refs);
 	if (owner && HAVE_TASK_WORK) {
-		/* Queued and not yet run: that call sees what we rang for. */
-		if (test_and_set_bit(DOORBELL_QUEUED, &doorbell->flags))
-			goto out_put;
-		if (!thread_work_add(current, &doorbell->thread_work))
+		if (!doorbell_claim(doorbell, DOORBELL_QUEUED) ||
+		    !thread_work_add(current, &doorbell->thread_work))
 			return;
 		/* The thread is past its last task work: it is exiting. */
-		clear_bit(DOORBELL_QUEUED, &doorbell->flags);
+		doorbell_unclaim(doorbell, DOORBELL_QUEUED);
 	}
-	switch (ranchu_work_queue(doorbell->worker, &doorbell->foreign)) {
-	case 1:
-		return;
-	case 0:
-		break;
-	default:
-		/* Detaching takes @fn away after @wait is gone, so it is there. */
-		doorbell->fn(doorbell->data, RANCHU_RING_LOST);
-	}
-out_put:
-	/* Never the last one: the attacher's is dropped after @wait is gone. */
-	refcount_dec(&doorbell->refs);
+	doorbell_ring_foreign(doorbell);
 }
 
 static int doorbell_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
@@ -230,7 +245,12 @@ static int doorbell_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		return 0;
 	/* Undrained, the count would one day saturate and stop waking us. */
 	eventfd_ctx_do_read(doorbell->ctx, &count);
-	doorbell_ring(doorbell);
+	/*
+	 * io_uring tells of a completion. The completion may be that of a poll of an
+	 * eventfd that we have signalled ourselves, from a task work: another way
+	 * round doorbell_signalling for task works to breed task works.
+	 */
+	doorbell_ring(doorbell, !!(key_to_poll(key) & EPOLL_URING_WAKE));
 	return 1;
 }
 
@@ -276,7 +296,7 @@ ranchu_doorbell_create(struct mm_struct *mm, struct ranchu_worker *worker,
 	doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
 	if (!doorbell)
 		return ERR_PTR(-ENOMEM);
-	refcount_set(&doorbell->refs, 1);
+	atomic_set(&doorbell->state, DOORBELL_OWNED | DOORBELL_ATTACHED);
 	doorbell->fn = fn;
 	doorbell->data = data;
 	mmgrab(mm);
@@ -285,7 +305,8 @@ ranchu_doorbell_create(struct mm_struct *mm, struct ranchu_worker *worker,
 	doorbell->serve = serve;
 	init_task_work(&doorbell->thread_work, doorbell_thread_work);
 	ranchu_work_init(&doorbell->foreign, doorbell_foreign_work);
-	atomic_inc(&doorbell_count);
+	/* Our caller has one already. */
+	__module_get(THIS_MODULE);
 	return doorbell;
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_create);
@@ -306,14 +327,11 @@ EXPORT_SYMBOL_GPL(ranchu_doorbell_create);
  */
 int ranchu_doorbell_ring_in(struct ranchu_doorbell *doorbell, struct task_struct *task)
 {
-	if (test_and_set_bit(DOORBELL_QUEUED, &doorbell->flags))
+	if (!doorbell_claim(doorbell, DOORBELL_QUEUED))
 		return 0;
-	refcount_inc(&doorbell->refs);
 	if (!thread_work_add(task, &doorbell->thread_work))
 		return 1;
-	clear_bit(DOORBELL_QUEUED, &doorbell->flags);
-	/* Not the last one: who may ring has one. */
-	refcount_dec(&doorbell->refs);
+	doorbell_unclaim(doorbell, DOORBELL_QUEUED);
 	return -ESRCH;
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_ring_in);
@@ -352,11 +370,8 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 	if (IS_ERR(file))
 		return ERR_CAST(file);
 	doorbell = ranchu_doorbell_create(mm, worker, serve, fn, data);
-	if (IS_ERR(doorbell)) {
-		fput(file);
-		return doorbell;
-	}
-	doorbell->file = file;
+	if (IS_ERR(doorbell))
+		goto out_fput;
 	/* Cannot fail: eventfd_fget() has made sure that it is one. */
 	doorbell->ctx = eventfd_ctx_fileget(file);
 	init_waitqueue_func_entry(&doorbell->wait, doorbell_wake);
@@ -366,9 +381,11 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 		spin_lock_irqsave(&doorbell->wqh->lock, flags);
 		eventfd_ctx_do_read(doorbell->ctx, &count);
 		if (count)
-			doorbell_ring(doorbell);
+			doorbell_ring(doorbell, false);
 		spin_unlock_irqrestore(&doorbell->wqh->lock, flags);
 	}
+out_fput:
+	fput(file);
 	return doorbell;
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_attach);
@@ -386,35 +403,28 @@ void ranchu_doorbell_detach(struct ranchu_doorbell *doorbell)
 	u64 count;
 
 	/* After this nobody can ring. */
-	if (doorbell->file)
+	if (doorbell->ctx)
 		eventfd_ctx_remove_wait_queue(doorbell->ctx, &doorbell->wait, &count);
-	/* After this a queued call does nothing but drop its reference. */
-	WRITE_ONCE(doorbell->fn, NULL);
-	/* Pairs with smp_mb__after_atomic() in doorbell_call(). */
-	smp_mb();
-	wait_var_event(&doorbell->calls, !atomic_read(&doorbell->calls));
-	if (doorbell->file) {
+	/* After this no call begins to call the function. */
+	atomic_fetch_andnot(DOORBELL_ATTACHED, &doorbell->state);
+	wait_var_event(&doorbell->state, atomic_read(&doorbell->state) < DOORBELL_CALL);
+	if (doorbell->ctx)
 		eventfd_ctx_put(doorbell->ctx);
-		fput(doorbell->file);
-	}
-	doorbell_put(doorbell);
+	if (atomic_sub_and_test(DOORBELL_OWNED, &doorbell->state))
+		doorbell_free(doorbell);
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_detach);
 
 /**
- * ranchu_doorbell_drain() - wait until no code of ours is due in any thread
+ * ranchu_doorbell_drain() - wait until no thread is in the text of a doorbell
  *
- * All doorbells are detached; a thread may still have one of their calls
- * before it, for as long as it takes to leave the kernel.
+ * There is no doorbell any more, or this module could not exit. Who has freed the
+ * last one may have been preempted behind its module_put(), in our text. No task
+ * is there once each has scheduled by itself.
  *
  * Context: the module's exit; may sleep.
  */
 void ranchu_doorbell_drain(void)
 {
-	wait_event(doorbell_drained, !atomic_read(&doorbell_count));
-	/*
-	 * The last call may stand between its wake-up and its return, in our
-	 * text, preempted. No task is there once each has scheduled by itself.
-	 */
 	synchronize_rcu_tasks();
 }

@@ -33,31 +33,30 @@
  */
 #define LINE_PROMISES IS_ENABLED(CONFIG_ARM64)
 
-/* Returns the state before. */
-static enum ranchu_line_state
-line_set_state(struct ranchu_line *line, enum ranchu_line_state idle,
-	       enum ranchu_line_state promised)
+/* Somebody may promise while we publish. Returns the state before. */
+static enum ranchu_line_state line_published_locked(struct ranchu_line *line)
 {
 	enum ranchu_line_state was;
 
 	spin_lock_irq(&line->raise_lock);
 	was = line->state;
 	if (was == RANCHU_LINE_IDLE)
-		WRITE_ONCE(line->state, idle);
+		WRITE_ONCE(line->state, RANCHU_LINE_RAISED);
 	else if (was == RANCHU_LINE_PROMISED)
-		WRITE_ONCE(line->state, promised);
+		/* A vCPU that publishes is not in the guest. */
+		WRITE_ONCE(line->state, line->vcpu == current ?
+			   RANCHU_LINE_RAISED_FOR_VCPU : RANCHU_LINE_RAISED_LATE);
 	spin_unlock_irq(&line->raise_lock);
 	return was;
 }
 
-/* @as: what a promise becomes. Somebody may promise while we publish. */
-static void line_publish_locked(struct ranchu_line *line, bool ended, bool told,
-				enum ranchu_line_state as)
+/* @told: see ranchu_line_update() */
+static void line_publish_locked(struct ranchu_line *line, bool ended, bool told)
 {
 	lockdep_assert_held(&line->lock);
 	if (!line->publish(line, ended))
 		return;
-	if (line_set_state(line, RANCHU_LINE_RAISED, as) != RANCHU_LINE_IDLE)
+	if (line_published_locked(line) != RANCHU_LINE_IDLE)
 		return;
 	trace_ranchu_raise(line);
 	if (line->call && (line->resample || !told))
@@ -75,8 +74,8 @@ static bool line_end_locked(struct ranchu_line *line, bool in_vcpu)
 	bool seen;
 
 	spin_lock_irq(&line->raise_lock);
-	seen = line->state != RANCHU_LINE_LATE &&
-	       (line->state != RANCHU_LINE_KEPT || line->vcpu == current);
+	seen = line->state != RANCHU_LINE_RAISED_LATE &&
+	       (line->state != RANCHU_LINE_RAISED_FOR_VCPU || line->vcpu == current);
 	WRITE_ONCE(line->state, seen ? RANCHU_LINE_IDLE : RANCHU_LINE_RAISED);
 	if (LINE_PROMISES && in_vcpu && line->vcpu != current) {
 		old = line->vcpu;
@@ -98,10 +97,14 @@ static void line_resampled(void *data, enum ranchu_ring how)
 	trace_ranchu_resample(line);
 	line->resampled(line);
 	mutex_lock(&line->lock);
+	/* Without a resample fd this is a ring from before line_connect(). */
+	if (!line->resample)
+		goto out_unlock;
 	if (line_end_locked(line, how == RANCHU_RING_VCPU))
-		line_publish_locked(line, true, false, RANCHU_LINE_LATE);
+		line_publish_locked(line, true, false);
 	else if (line->call)
 		ranchu_eventfd_signal(line->call);
+out_unlock:
 	mutex_unlock(&line->lock);
 }
 
@@ -116,9 +119,7 @@ static void line_promised(void *data, enum ranchu_ring how)
 	mutex_lock(&line->lock);
 	state = READ_ONCE(line->state);
 	if (state == RANCHU_LINE_PROMISED || state == RANCHU_LINE_IDLE)
-		line_publish_locked(line, false, false,
-				    READ_ONCE(line->vcpu) == current ?
-				    RANCHU_LINE_KEPT : RANCHU_LINE_LATE);
+		line_publish_locked(line, false, false);
 	mutex_unlock(&line->lock);
 }
 
@@ -234,26 +235,47 @@ err_call:
 	return err;
 }
 
-/* Connects the line anew. */
-static void line_connect(struct ranchu_line *line, struct line_ends *ends)
+/* Returns the thread that @line->vcpu had a reference of. */
+static struct task_struct *line_swap_locked(struct ranchu_line *line,
+					    struct line_ends *ends,
+					    enum ranchu_line_state state)
 {
 	struct task_struct *vcpu;
 
-	mutex_lock(&line->lock);
+	lockdep_assert_held(&line->lock);
 	spin_lock_irq(&line->raise_lock);
 	swap(line->call, ends->call);
 	swap(line->resample, ends->resample);
 	swap(line->promise, ends->promise);
 	vcpu = line->vcpu;
 	line->vcpu = NULL;
-	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
+	WRITE_ONCE(line->state, state);
 	spin_unlock_irq(&line->raise_lock);
-	mutex_unlock(&line->lock);
+	return vcpu;
+}
 
+/*
+ * Connects the line to @ends in place of what it was connected to. In between the
+ * line is connected to nothing and counts as raised, so that nobody publishes: the
+ * callbacks of the old doorbells may still be waiting for the line's lock.
+ */
+static void line_connect(struct ranchu_line *line, struct line_ends *ends)
+{
+	struct line_ends old = {};
+	struct task_struct *vcpu;
+
+	mutex_lock(&line->lock);
+	vcpu = line_swap_locked(line, &old, RANCHU_LINE_RAISED);
+	mutex_unlock(&line->lock);
 	if (vcpu)
 		put_task_struct(vcpu);
-	/* Outside the lock, which the old ones' callbacks take. */
-	line_ends_put(ends);
+	/* Waits for these callbacks, which take the lock. */
+	line_ends_put(&old);
+
+	mutex_lock(&line->lock);
+	/* Without a resample fd no thread has been remembered meanwhile. */
+	line_swap_locked(line, ends, RANCHU_LINE_IDLE);
+	mutex_unlock(&line->lock);
 }
 
 /**
@@ -312,7 +334,7 @@ void ranchu_line_update(struct ranchu_line *line, bool told)
 {
 	mutex_lock(&line->lock);
 	if (READ_ONCE(line->state) == RANCHU_LINE_IDLE)
-		line_publish_locked(line, false, told, RANCHU_LINE_LATE);
+		line_publish_locked(line, false, told);
 	mutex_unlock(&line->lock);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_update);
@@ -347,7 +369,7 @@ void ranchu_line_reset(struct ranchu_line *line)
 	spin_lock_irq(&line->raise_lock);
 	WRITE_ONCE(line->state, RANCHU_LINE_IDLE);
 	spin_unlock_irq(&line->raise_lock);
-	line_publish_locked(line, true, false, RANCHU_LINE_LATE);
+	line_publish_locked(line, true, false);
 	mutex_unlock(&line->lock);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_reset);
@@ -365,8 +387,11 @@ EXPORT_SYMBOL_GPL(ranchu_line_reset);
 void ranchu_line_acked(struct ranchu_line *line, bool more)
 {
 	lockdep_assert_held(&line->lock);
-	if (!line->resample)
-		WRITE_ONCE(line->state, more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE);
+	if (line->resample)
+		return;
+	spin_lock_irq(&line->raise_lock);
+	WRITE_ONCE(line->state, more ? RANCHU_LINE_RAISED : RANCHU_LINE_IDLE);
+	spin_unlock_irq(&line->raise_lock);
 }
 EXPORT_SYMBOL_GPL(ranchu_line_acked);
 

@@ -22,6 +22,12 @@ static int __init ranchu_init(void)
 
 	if (err)
 		return err;
+	if (IS_ENABLED(CONFIG_INET))
+		err = ranchu_close_init();
+	if (err) {
+		ranchu_release_exit();
+		return err;
+	}
 	if (!ranchu_doorbell_supported())
 		pr_info("this kernel does not export task_work_add, so doorbells are served through userspace exits\n");
 	return 0;
@@ -31,6 +37,8 @@ module_init(ranchu_init);
 static void __exit ranchu_exit(void)
 {
 	ranchu_release_exit();
+	if (IS_ENABLED(CONFIG_INET))
+		ranchu_close_exit();
 	ranchu_doorbell_drain();
 }
 module_exit(ranchu_exit);

@@ -4,9 +4,22 @@
 #define _RANCHU_PRIVATE_H
 
 struct eventfd_ctx;
+struct file;
+struct ranchu_close;
+struct ranchu_closer;
 struct ranchu_vhost;
 struct ranchu_vring;
 struct ranchu_worker;
+struct vring_ioctl;
+
+/* close.c; only with CONFIG_INET, as sock.c */
+int ranchu_close_init(void);
+void ranchu_close_exit(void);
+struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file);
+void ranchu_close_free(struct ranchu_close *close);
+void ranchu_close_in_queue(struct ranchu_close *close);
+void ranchu_close_in_thread(struct ranchu_close *close);
+void ranchu_close_too(struct ranchu_close *close);
 
 /* doorbell.c */
 void ranchu_doorbell_drain(void);
@@ -22,16 +35,11 @@ int ranchu_vhost_start_worker(struct ranchu_worker *worker);
 void ranchu_vring_init(struct ranchu_vring *vring, struct ranchu_vhost *dev);
 void ranchu_vring_refresh(struct ranchu_vring *vring);
 int ranchu_vring_start(struct ranchu_vring *vring);
+void ranchu_vring_drain(struct ranchu_vring *vring);
 void ranchu_vring_stop(struct ranchu_vring *vring);
 void ranchu_vring_release(struct ranchu_vring *vring);
-long ranchu_vring_set_num(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_addr(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_base(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_get_base(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_kick(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_call(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_err(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_set_busyloop(struct ranchu_vhost *dev, void __user *argp);
-long ranchu_vring_get_busyloop(struct ranchu_vhost *dev, void __user *argp);
+const struct vring_ioctl *ranchu_vring_find_ioctl(unsigned int number);
+long ranchu_vring_ioctl(struct ranchu_vhost *dev, const struct vring_ioctl *row,
+			void __user *argp);
 
 #endif /* _RANCHU_PRIVATE_H */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The end of a device whose last file is closed. Whoever closes it may be one of
- * our workers: a file can travel through a socket that a worker reads, and a
- * worker that waited for itself, or for another one that does the same, would
- * wait for ever.
+ * The end of a device whose last file is closed. It waits for the device's worker,
+ * which may be busy in the owner's memory for as long as the owner likes. So only
+ * the owner's process waits. Whoever else closes the file goes on at once: a child
+ * that was forked with it, the kernel thread that closes what was in flight between
+ * sockets, one of our workers, that of the device itself above all.
  */
 #include <linux/export.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/ranchu.h>
 #include <linux/sched.h>
 
@@ -25,20 +27,25 @@ static void release_work(struct work_struct *work)
 }
 
 /**
- * ranchu_release() - end a device, here or where it may wait for workers
+ * ranchu_release() - end a device, here or where it may wait for its worker
  * @release: lives in the device
+ * @process: the owner's, as task_tgid() names it; NULL: there is none, and nothing
+ *	to wait for
  * @owner: the device's module, which stays loaded until @fn has returned
  * @fn: stops the device's worker and frees the device with @release
  *
  * To be called in the release of the device's file. What others can see, like a
- * name that is taken, may outlast the call by a moment.
+ * name that is taken, may outlast the call if it is not the owner's. The owner that
+ * exits waits, too; it has killed its workers before.
  *
  * Context: any process, workers included; may sleep.
  */
-void ranchu_release(struct ranchu_release *release, struct module *owner,
+void ranchu_release(struct ranchu_release *release, struct pid *process,
+		    struct module *owner,
 		    void (*fn)(struct ranchu_release *release))
 {
-	if (!(current->flags & PF_USER_WORKER)) {
+	if (!process ||
+	    (process == task_tgid(current) && !(current->flags & PF_USER_WORKER))) {
 		fn(release);
 		return;
 	}
@@ -57,7 +64,8 @@ EXPORT_SYMBOL_GPL(ranchu_release);
  */
 int ranchu_release_init(void)
 {
-	release_queue = alloc_workqueue("ranchu_release", WQ_UNBOUND, 0);
+	/* One that waits for long is not to hold up those of others. */
+	release_queue = alloc_workqueue("ranchu_release", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	return release_queue ? 0 : -ENOMEM;
 }
 

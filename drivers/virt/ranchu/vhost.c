@@ -7,6 +7,7 @@
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
+#include <linux/pid.h>
 #include <linux/ranchu_vhost.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -115,6 +116,8 @@ static void vhost_release_owner(struct ranchu_vhost *dev)
 	dev->backend_features = 0;
 	dev->log = 0;
 	dev->log_set = false;
+	put_pid(dev->process);
+	dev->process = NULL;
 	mmdrop(mm);
 }
 
@@ -143,6 +146,7 @@ EXPORT_SYMBOL_GPL(ranchu_vhost_destroy);
  * * -EINVAL: a ring's size, place, base or features are wrong
  * * -EFAULT: there is no memory table, or a ring was never placed or cannot be
  *   accessed; none runs
+ * * -ESRCH: a worker was killed; none runs
  */
 int ranchu_vhost_start(struct ranchu_vhost *dev)
 {
@@ -225,6 +229,7 @@ static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
 	}
 	mmgrab(current->mm);
 	WRITE_ONCE(dev->mm, current->mm);
+	dev->process = get_pid(task_tgid(current));
 	return 0;
 }
 
@@ -281,9 +286,24 @@ static long vhost_set_backend_features(struct ranchu_vhost *dev, void __user *ar
 	return 0;
 }
 
+/*
+ * On return nobody uses the old memory: kicked() has left it when ranchu_mem_set()
+ * returns, and what is under way is answered.
+ */
 static long vhost_set_mem_table(struct ranchu_vhost *dev, void __user *argp)
 {
-	return ranchu_mem_set(&dev->mem, argp);
+	unsigned int i;
+	int err;
+
+	err = ranchu_mem_set(&dev->mem, argp);
+	if (err)
+		return err;
+	for (i = 0; i < dev->n_vrings; i++) {
+		mutex_lock(&dev->vrings[i].lock);
+		ranchu_vring_drain(&dev->vrings[i]);
+		mutex_unlock(&dev->vrings[i].lock);
+	}
+	return 0;
 }
 
 static long vhost_set_log_base(struct ranchu_vhost *dev, void __user *argp)
@@ -331,15 +351,6 @@ static const struct ranchu_vhost_ioctl vhost_ioctls[] = {
 	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table },
 	{ VHOST_SET_LOG_BASE, vhost_set_log_base },
 	{ VHOST_SET_LOG_FD, vhost_set_log_fd },
-	{ VHOST_SET_VRING_NUM, ranchu_vring_set_num },
-	{ VHOST_SET_VRING_ADDR, ranchu_vring_set_addr },
-	{ VHOST_SET_VRING_BASE, ranchu_vring_set_base },
-	{ VHOST_GET_VRING_BASE, ranchu_vring_get_base },
-	{ VHOST_SET_VRING_KICK, ranchu_vring_set_kick },
-	{ VHOST_SET_VRING_CALL, ranchu_vring_set_call },
-	{ VHOST_SET_VRING_ERR, ranchu_vring_set_err },
-	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, ranchu_vring_set_busyloop },
-	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, ranchu_vring_get_busyloop },
 };
 
 static const struct ranchu_vhost_ioctl *
@@ -368,18 +379,17 @@ vhost_find_ioctl(const struct ranchu_vhost_ioctl *rows, unsigned int n,
 long ranchu_vhost_ioctl(struct ranchu_vhost *dev, unsigned int number,
 			void __user *argp)
 {
+	const struct vring_ioctl *of_vring = ranchu_vring_find_ioctl(number);
 	const struct ranchu_vhost_ioctl *row;
-	long ret;
+	long ret = -EPERM;
 
 	row = vhost_find_ioctl(dev->ops->ioctls, dev->ops->n_ioctls, number) ?:
 	      vhost_find_ioctl(vhost_ioctls, ARRAY_SIZE(vhost_ioctls), number);
-	if (!row)
+	if (!row && !of_vring)
 		return -ENOIOCTLCMD;
 	mutex_lock(&dev->lock);
-	if (row->anyone || dev->mm == current->mm)
-		ret = row->fn(dev, argp);
-	else
-		ret = -EPERM;
+	if ((row && row->anyone) || dev->mm == current->mm)
+		ret = row ? row->fn(dev, argp) : ranchu_vring_ioctl(dev, of_vring, argp);
 	mutex_unlock(&dev->lock);
 	return ret;
 }

@@ -11,6 +11,8 @@
 #include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "vq.h"
 
@@ -80,6 +82,31 @@ int ranchu_vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 ad
 	walk->region = ranchu_mem_table_find(walk->table, addr);
 	vq->region = walk->region - walk->table->regions;
 	return 0;
+}
+
+/**
+ * ranchu_vq_walk_on() - ask whether to read more descriptors of a chain
+ * @vq: the queue
+ * @seen: so many have been read, @limit or more
+ * @most: a chain that has more than so many goes round in circles
+ * @limit: ask again when so many have been read; changed
+ *
+ * A chain of empty buffers may be as long as the ring, and nothing else ends it.
+ *
+ * Context: may sleep.
+ * Return:
+ * * 0: yes
+ * * -EIO: the queue is now broken
+ * * -EINTR: the owner is being killed
+ */
+int ranchu_vq_walk_on(struct ranchu_vq *vq, unsigned int seen, unsigned int most,
+		      unsigned int *limit)
+{
+	if (seen >= most)
+		return vq_break(vq, RANCHU_VQ_LOOP);
+	*limit = min(most, seen + VQ_STRIDE);
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /**
@@ -302,7 +329,7 @@ EXPORT_SYMBOL_GPL(ranchu_vq_base);
  *
  * Return:
  * * 1: @chain is the device's until it is pushed or put back
- * * 0: nothing is available
+ * * 0: nothing is available, or the owner is being killed
  * * -EIO: the queue is broken: see ranchu_vq.fault
  */
 int ranchu_vq_next(struct ranchu_vq *vq, struct ranchu_chain *chain)

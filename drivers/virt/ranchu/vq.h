@@ -19,6 +19,9 @@
 /* The most bytes in a chain. Source: virtio 2.7.5.2 */
 #define VQ_MAX_CHAIN_BYTES BIT_ULL(32)
 
+/* So many descriptors of a chain are read before others have their turn of the CPU. */
+#define VQ_STRIDE 1024
+
 /* Both layouts have the length first. */
 static inline u32 vq_desc_len(const struct ranchu_vq_desc *desc)
 {
@@ -114,6 +117,8 @@ static inline void vq_walk_end(const struct vq_walk *walk, struct ranchu_chain *
 /* vq.c */
 int ranchu_vq_add_buffer_slow(struct ranchu_vq *vq, struct vq_walk *walk, u64 addr,
 			      u32 len, bool write);
+int ranchu_vq_walk_on(struct ranchu_vq *vq, unsigned int seen, unsigned int most,
+		      unsigned int *limit);
 int ranchu_vq_log_ring(struct ranchu_vq *vq, const void __user *start,
 		       unsigned int offset, unsigned int len);
 
@@ -207,7 +212,10 @@ static __always_inline int vq_add_buffer(struct ranchu_vq *vq,
 
 	if (unlikely(!region || walk->iov == walk->end || (walk->in && !write)))
 		goto slow;
-	/* Before the region wraps, to behind it; so does the end of nothing. */
+	/*
+	 * Unsigned: an address below the region gives an offset, and a length of 0
+	 * gives a last byte, that are too large for any region.
+	 */
 	offset = addr - region->first;
 	last = region->last - region->first;
 	if (unlikely(offset > last || (u64)len - 1 > last - offset))

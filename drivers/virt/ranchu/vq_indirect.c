@@ -25,7 +25,7 @@ static const void __user *vq_table_near(const struct vq_walk *walk, u64 addr, u3
 
 	if (!region)
 		return NULL;
-	/* What lies before the region wraps, to behind it. */
+	/* Unsigned: an address below the region gives an offset that is too large. */
 	offset = addr - region->first;
 	last = region->last - region->first;
 	if (offset > last || len - 1 > last - offset)

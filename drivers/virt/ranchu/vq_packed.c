@@ -78,12 +78,17 @@ broken:
 static int packed_walk(struct ranchu_vq *vq, struct vq_walk *walk,
 		       struct ranchu_chain *chain, struct ranchu_vq_desc *desc)
 {
-	unsigned int slot = vq->next_avail;
+	unsigned int slot = vq->next_avail, room = vq->num - vq->inflight;
+	unsigned int limit = min(room, VQ_STRIDE);
 	u16 flags = vq_packed_flags(desc);
+	int err;
 
-	while (flags & VRING_DESC_F_NEXT) {
-		if (unlikely(++chain->slots > vq->num - vq->inflight))
-			return vq_break(vq, RANCHU_VQ_LOOP);
+	for (; flags & VRING_DESC_F_NEXT; chain->slots++) {
+		if (unlikely(chain->slots >= limit)) {
+			err = ranchu_vq_walk_on(vq, chain->slots, room, &limit);
+			if (err)
+				return err;
+		}
 		if (++slot == vq->num)
 			slot = 0;
 		if (unlikely(vq_get_desc(packed_slot(vq, slot), desc)))
@@ -127,14 +132,15 @@ int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 	ret = packed_peek(vq, &desc);
 	if (ret <= 0)
 		return ret;
-	/* All slots are ours already: it shows the driver's flags over again. */
+	/* The device has all slots, so this one was not made available anew. */
 	if (unlikely(vq->inflight == vq->num))
 		return vq_break(vq, RANCHU_VQ_AVAIL_INDEX);
 
 	vq_walk_init(&walk, vq, chain);
 	chain->slots = 1;
-	if (packed_first(vq, &walk, &desc) || packed_walk(vq, &walk, chain, &desc))
-		return -EIO;
+	ret = packed_first(vq, &walk, &desc) ?: packed_walk(vq, &walk, chain, &desc);
+	if (ret)
+		return ret == -EINTR ? 0 : ret;
 	vq_walk_end(&walk, chain);
 	/* The last descriptor's. */
 	chain->id = vq_packed_id(&desc);

@@ -88,9 +88,10 @@ static int split_look(struct ranchu_vq *vq)
 static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
 {
 	const struct vring_desc __user *table = vq->desc;
-	unsigned int i = head, seen = 0;
+	unsigned int i = head, seen = 0, limit = min(vq->num, VQ_STRIDE);
 	struct ranchu_vq_desc desc;
 	u16 flags;
+	int err;
 
 	for (;;) {
 		if (unlikely(vq_get_desc(table + i, &desc)))
@@ -110,8 +111,11 @@ static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
 		i = vq_split_link(&desc);
 		if (unlikely(i >= vq->num))
 			return vq_break(vq, RANCHU_VQ_NEXT);
-		if (unlikely(++seen >= vq->num))
-			return vq_break(vq, RANCHU_VQ_LOOP);
+		if (unlikely(++seen >= limit)) {
+			err = ranchu_vq_walk_on(vq, seen, vq->num, &limit);
+			if (err)
+				return err;
+		}
 	}
 }
 
@@ -142,8 +146,9 @@ int ranchu_vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 		return vq_break(vq, RANCHU_VQ_HEAD);
 
 	vq_walk_init(&walk, vq, chain);
-	if (split_walk(vq, &walk, head))
-		return -EIO;
+	ret = split_walk(vq, &walk, head);
+	if (ret)
+		return ret == -EINTR ? 0 : ret;
 	vq_walk_end(&walk, chain);
 	chain->id = head;
 	chain->slots = 1;

@@ -25,7 +25,7 @@
 #define VRING_BASE_SPLIT 0
 #define VRING_BASE_PACKED 0x80008000
 
-/* What the engine shows of itself only here. */
+/* Tells the VMM, once, that the queue is broken: by the log, a count and @err. */
 static void vring_report(struct ranchu_vring *vring)
 {
 	struct ranchu_vhost *dev = vring->dev;
@@ -191,12 +191,19 @@ static int vring_start_locked(struct ranchu_vring *vring)
 	return 0;
 }
 
-/* A worker of its own costs nothing until the ring is used. */
+/*
+ * A worker of its own costs nothing until the ring is used. A worker that was killed
+ * stays what it is until the device has another owner. It ends with the threads that
+ * it was started among; others may share their memory, so that they are the owner,
+ * too, and live on.
+ */
 static int vring_start_worker(struct ranchu_vring *vring)
 {
-	if (vring->worker != &vring->own_worker || vring->own_worker.task)
-		return 0;
-	return ranchu_vhost_start_worker(&vring->own_worker);
+	struct ranchu_worker *worker = vring->worker;
+
+	if (worker == &vring->own_worker && !worker->task)
+		return ranchu_vhost_start_worker(worker);
+	return READ_ONCE(worker->dead) ? -ESRCH : 0;
 }
 
 /**
@@ -209,6 +216,7 @@ static int vring_start_worker(struct ranchu_vring *vring)
  * * 0: running
  * * -EINVAL: its size, place, base or features are wrong
  * * -EFAULT: it was never placed, or its memory cannot be accessed
+ * * -ESRCH: its worker was killed
  * * what ranchu_worker_start() says
  */
 int ranchu_vring_start(struct ranchu_vring *vring)
@@ -227,11 +235,19 @@ int ranchu_vring_start(struct ranchu_vring *vring)
 	return err;
 }
 
-static void vring_drain(struct ranchu_vring *vring)
+/**
+ * ranchu_vring_drain() - answer what was taken from a ring and is under way
+ * @vring: may not be running; its lock is held, in the owner's memory
+ */
+void ranchu_vring_drain(struct ranchu_vring *vring)
 {
 	struct ranchu_vhost *dev = vring->dev;
-	int idx = ranchu_mem_enter(&dev->mem);
+	int idx;
 
+	lockdep_assert_held(&vring->lock);
+	if (!vring->running || !dev->ops->drain)
+		return;
+	idx = ranchu_mem_enter(&dev->mem);
 	vring->in_vcpu = false;
 	dev->ops->drain(vring);
 	ranchu_vring_update(vring);
@@ -251,8 +267,8 @@ void ranchu_vring_stop(struct ranchu_vring *vring)
 	mutex_lock(&vring->lock);
 	if (vring->running) {
 		/* In another process' memory the ring is not to be found. */
-		if (ops->drain && vring->dev->mm == current->mm)
-			vring_drain(vring);
+		if (vring->dev->mm == current->mm)
+			ranchu_vring_drain(vring);
 		vring->running = false;
 		vring->base = ranchu_vq_base(&vring->vq);
 		vring->base_set = true;
@@ -289,107 +305,68 @@ void ranchu_vring_release(struct ranchu_vring *vring)
 	vring->busyloop = 0;
 }
 
-/* From here on, one function for each ioctl. */
-
-static struct ranchu_vring *vring_find(struct ranchu_vhost *dev, unsigned int index)
-{
-	if (index >= dev->n_vrings)
-		return NULL;
-	/* The index comes from userspace, and loads depend on it. */
-	return &dev->vrings[array_index_nospec(index, dev->n_vrings)];
-}
-
-/* Fetches the argument of an ioctl that names a ring, and finds the ring. */
-static long vring_get_state(struct ranchu_vhost *dev, const void __user *argp,
-			    struct vhost_vring_state *state,
-			    struct ranchu_vring **vring)
-{
-	if (copy_from_user(state, argp, sizeof(*state)))
-		return -EFAULT;
-	*vring = vring_find(dev, state->index);
-	return *vring ? 0 : -ENOBUFS;
-}
-
-static long vring_put_state(void __user *argp, const struct vhost_vring_state *state)
-{
-	return copy_to_user(argp, state, sizeof(*state)) ? -EFAULT : 0;
-}
-
-/**
- * ranchu_vring_set_num() - serve VHOST_SET_VRING_NUM
- * @dev: the device
- * @argp: struct vhost_vring_state
- *
- * Return:
- * * 0: done
- * * -EFAULT: @argp is no user memory
- * * -ENOBUFS: no such ring
- * * -EBUSY: it is running
- * * -EINVAL: 0, more than 32768, or no power of two though the ring is split
+/*
+ * From here on, the ioctls that name a ring, one function each. Their argument has
+ * been fetched, and the device's lock is held.
  */
-long ranchu_vring_set_num(struct ranchu_vhost *dev, void __user *argp)
-{
-	bool packed = dev->features & BIT_ULL(VIRTIO_F_RING_PACKED);
+
+/* What they take. Each begins with the ring's number. */
+union vring_arg {
+	unsigned int index;
 	struct vhost_vring_state state;
-	struct ranchu_vring *vring;
-	long err;
+	struct vhost_vring_addr addr;
+	struct vhost_vring_file file;
+};
 
-	err = vring_get_state(dev, argp, &state, &vring);
-	if (err)
-		return err;
-	if (!state.num || state.num > RANCHU_VQ_MAX_NUM ||
-	    (!packed && !is_power_of_2(state.num)))
+static bool vring_is_packed(const struct ranchu_vring *vring)
+{
+	return vring->dev->features & BIT_ULL(VIRTIO_F_RING_PACKED);
+}
+
+/* -EINVAL: no size for this layout. -EBUSY: the ring is running. */
+static long vring_set_num(struct ranchu_vring *vring, union vring_arg *arg)
+{
+	u32 num = arg->state.num;
+	long err = 0;
+
+	if (!num || num > RANCHU_VQ_MAX_NUM ||
+	    (!vring_is_packed(vring) && !is_power_of_2(num)))
 		return -EINVAL;
-
 	mutex_lock(&vring->lock);
 	if (vring->running)
 		err = -EBUSY;
 	else
-		vring->setup.num = state.num;
+		vring->setup.num = num;
 	mutex_unlock(&vring->lock);
 	return err;
 }
 
-/**
- * ranchu_vring_set_addr() - serve VHOST_SET_VRING_ADDR
- * @dev: the device
- * @argp: struct vhost_vring_addr
- *
+/*
  * A running ring moves: this is how a VMM turns its logging on and off.
  *
- * Return:
- * * 0: done
- * * -EFAULT: @argp is no user memory, or the ring is running and would not be
- * * -ENOBUFS: no such ring
- * * -EOPNOTSUPP: an unknown flag
- * * -EINVAL: an address that is not aligned
+ * -EOPNOTSUPP: an unknown flag. -EINVAL: an address that is not aligned. -EFAULT: the
+ * ring is running, and there is no user memory.
  */
-long ranchu_vring_set_addr(struct ranchu_vhost *dev, void __user *argp)
+static long vring_set_addr(struct ranchu_vring *vring, union vring_arg *arg)
 {
+	const struct vhost_vring_addr *addr = &arg->addr;
 	struct ranchu_vq_setup setup;
-	struct vhost_vring_addr addr;
-	struct ranchu_vring *vring;
 	long err = 0;
 
-	if (copy_from_user(&addr, argp, sizeof(addr)))
-		return -EFAULT;
-	vring = vring_find(dev, addr.index);
-	if (!vring)
-		return -ENOBUFS;
-	if (addr.flags & ~BIT(VHOST_VRING_F_LOG))
+	if (addr->flags & ~BIT(VHOST_VRING_F_LOG))
 		return -EOPNOTSUPP;
-	if (!IS_ALIGNED(addr.avail_user_addr, VRING_AVAIL_ALIGN_SIZE) ||
-	    !IS_ALIGNED(addr.used_user_addr, VRING_USED_ALIGN_SIZE) ||
-	    !IS_ALIGNED(addr.log_guest_addr, VRING_USED_ALIGN_SIZE))
+	if (!IS_ALIGNED(addr->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) ||
+	    !IS_ALIGNED(addr->used_user_addr, VRING_USED_ALIGN_SIZE) ||
+	    !IS_ALIGNED(addr->log_guest_addr, VRING_USED_ALIGN_SIZE))
 		return -EINVAL;
 
 	mutex_lock(&vring->lock);
 	setup = vring->setup;
-	setup.desc = addr.desc_user_addr;
-	setup.driver = addr.avail_user_addr;
-	setup.device = addr.used_user_addr;
-	setup.log_used = addr.flags & BIT(VHOST_VRING_F_LOG);
-	setup.log_used_gpa = addr.log_guest_addr;
+	setup.desc = addr->desc_user_addr;
+	setup.driver = addr->avail_user_addr;
+	setup.device = addr->used_user_addr;
+	setup.log_used = addr->flags & BIT(VHOST_VRING_F_LOG);
+	setup.log_used_gpa = addr->log_guest_addr;
 	if (vring->running)
 		err = ranchu_vq_check(&setup) ?:
 		      ranchu_vq_relocate(&vring->vq, &setup);
@@ -399,74 +376,45 @@ long ranchu_vring_set_addr(struct ranchu_vhost *dev, void __user *argp)
 	return err;
 }
 
-/**
- * ranchu_vring_set_base() - serve VHOST_SET_VRING_BASE
- * @dev: the device
- * @argp: struct vhost_vring_state; its number as ranchu_vq_base() has it
- *
- * Return:
- * * 0: done
- * * -EFAULT: @argp is no user memory
- * * -ENOBUFS: no such ring
- * * -EBUSY: it is running
- * * -EINVAL: more than 16 bits though the ring is split
- */
-long ranchu_vring_set_base(struct ranchu_vhost *dev, void __user *argp)
+/* -EBUSY: the ring is running. -EINVAL: more than ranchu_vq_base() would say. */
+static long vring_set_base(struct ranchu_vring *vring, union vring_arg *arg)
 {
-	bool packed = dev->features & BIT_ULL(VIRTIO_F_RING_PACKED);
-	struct vhost_vring_state state;
-	struct ranchu_vring *vring;
-	long err;
+	long err = 0;
 
-	err = vring_get_state(dev, argp, &state, &vring);
-	if (err)
-		return err;
 	mutex_lock(&vring->lock);
 	if (vring->running) {
 		err = -EBUSY;
-	} else if (!packed && state.num > U16_MAX) {
+	} else if (!vring_is_packed(vring) && arg->state.num > U16_MAX) {
 		err = -EINVAL;
 	} else {
-		vring->base = state.num;
+		vring->base = arg->state.num;
 		vring->base_set = true;
 	}
 	mutex_unlock(&vring->lock);
 	return err;
 }
 
-/**
- * ranchu_vring_get_base() - serve VHOST_GET_VRING_BASE
- * @dev: the device
- * @argp: struct vhost_vring_state; its number is filled
- *
- * Of a running ring it is true for a moment only: stop the device first.
- *
- * Return: 0, -EFAULT if @argp is no user memory, or -ENOBUFS: no such ring.
- */
-long ranchu_vring_get_base(struct ranchu_vhost *dev, void __user *argp)
+/* Of a running ring it is true for a moment only. */
+static long vring_get_base(struct ranchu_vring *vring, union vring_arg *arg)
 {
-	struct vhost_vring_state state;
-	struct ranchu_vring *vring;
-	long err;
-
-	err = vring_get_state(dev, argp, &state, &vring);
-	if (err)
-		return err;
 	mutex_lock(&vring->lock);
-	state.num = vring->running ? ranchu_vq_base(&vring->vq) :
-				     vring_next_base(vring);
+	arg->state.num = vring->running ? ranchu_vq_base(&vring->vq) :
+					  vring_next_base(vring);
 	mutex_unlock(&vring->lock);
-	return vring_put_state(argp, &state);
+	return 0;
 }
 
-static long vring_get_file(struct ranchu_vhost *dev, const void __user *argp,
-			   struct vhost_vring_file *file,
-			   struct ranchu_vring **vring)
+/* Taken note of, for the VMM to read. The worker polls nothing. */
+static long vring_set_busyloop(struct ranchu_vring *vring, union vring_arg *arg)
 {
-	if (copy_from_user(file, argp, sizeof(*file)))
-		return -EFAULT;
-	*vring = vring_find(dev, file->index);
-	return *vring ? 0 : -ENOBUFS;
+	vring->busyloop = arg->state.num;
+	return 0;
+}
+
+static long vring_get_busyloop(struct ranchu_vring *vring, union vring_arg *arg)
+{
+	arg->state.num = vring->busyloop;
+	return 0;
 }
 
 static enum ranchu_serve vring_serve(const struct ranchu_vring *vring)
@@ -477,28 +425,14 @@ static enum ranchu_serve vring_serve(const struct ranchu_vring *vring)
 							      RANCHU_SERVE_WORKER;
 }
 
-/**
- * ranchu_vring_set_kick() - serve VHOST_SET_VRING_KICK
- * @dev: the device
- * @argp: struct vhost_vring_file; VHOST_FILE_UNBIND takes the eventfd away
- *
- * Return: 0, -EFAULT if @argp is no user memory, -ENOBUFS: no such ring, or
- * what ranchu_doorbell_attach() says; then the old one stays.
- */
-long ranchu_vring_set_kick(struct ranchu_vhost *dev, void __user *argp)
+/* What ranchu_doorbell_attach() says; then the old one stays. */
+static long vring_set_kick(struct ranchu_vring *vring, union vring_arg *arg)
 {
 	struct ranchu_doorbell *kick = NULL;
-	struct vhost_vring_file file;
-	struct ranchu_vring *vring;
-	long err;
 
-	err = vring_get_file(dev, argp, &file, &vring);
-	if (err)
-		return err;
-	if (file.fd != VHOST_FILE_UNBIND) {
-		kick = ranchu_doorbell_attach(file.fd, dev->mm, vring->worker,
-					      vring_serve(vring), vring_rung,
-					      vring);
+	if (arg->file.fd != VHOST_FILE_UNBIND) {
+		kick = ranchu_doorbell_attach(arg->file.fd, vring->dev->mm, vring->worker,
+					      vring_serve(vring), vring_rung, vring);
 		if (IS_ERR(kick))
 			return PTR_ERR(kick);
 	}
@@ -511,6 +445,7 @@ long ranchu_vring_set_kick(struct ranchu_vhost *dev, void __user *argp)
 	return 0;
 }
 
+/* -EBADF, -EINVAL: there is no eventfd; then the old one stays. */
 static long vring_set_ctx(struct ranchu_vring *vring, struct eventfd_ctx **where,
 			  int fd)
 {
@@ -525,76 +460,78 @@ static long vring_set_ctx(struct ranchu_vring *vring, struct eventfd_ctx **where
 	return 0;
 }
 
-/**
- * ranchu_vring_set_call() - serve VHOST_SET_VRING_CALL
- * @dev: the device
- * @argp: struct vhost_vring_file; VHOST_FILE_UNBIND takes the eventfd away
- *
- * Return: 0, -EFAULT if @argp is no user memory, -ENOBUFS: no such ring, or
- * -EBADF or -EINVAL if there is no eventfd; then the old one stays.
- */
-long ranchu_vring_set_call(struct ranchu_vhost *dev, void __user *argp)
+static long vring_set_call(struct ranchu_vring *vring, union vring_arg *arg)
 {
-	struct vhost_vring_file file;
-	struct ranchu_vring *vring;
+	return vring_set_ctx(vring, &vring->call, arg->file.fd);
+}
 
-	return vring_get_file(dev, argp, &file, &vring) ?:
-	       vring_set_ctx(vring, &vring->call, file.fd);
+static long vring_set_err(struct ranchu_vring *vring, union vring_arg *arg)
+{
+	return vring_set_ctx(vring, &vring->err, arg->file.fd);
+}
+
+/* @answers: the argument, as changed, goes back to the caller. */
+static const struct vring_ioctl {
+	unsigned int number;
+	long (*fn)(struct ranchu_vring *vring, union vring_arg *arg);
+	bool answers;
+} vring_ioctls[] = {
+	{ VHOST_SET_VRING_NUM, vring_set_num },
+	{ VHOST_SET_VRING_ADDR, vring_set_addr },
+	{ VHOST_SET_VRING_BASE, vring_set_base },
+	{ VHOST_GET_VRING_BASE, vring_get_base, true },
+	{ VHOST_SET_VRING_KICK, vring_set_kick },
+	{ VHOST_SET_VRING_CALL, vring_set_call },
+	{ VHOST_SET_VRING_ERR, vring_set_err },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, vring_set_busyloop },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, vring_get_busyloop, true },
+};
+
+/**
+ * ranchu_vring_find_ioctl() - find an ioctl that names a ring
+ * @number: of the ioctl
+ *
+ * Return: its row, for ranchu_vring_ioctl(), or NULL.
+ */
+const struct vring_ioctl *ranchu_vring_find_ioctl(unsigned int number)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vring_ioctls); i++)
+		if (vring_ioctls[i].number == number)
+			return &vring_ioctls[i];
+	return NULL;
 }
 
 /**
- * ranchu_vring_set_err() - serve VHOST_SET_VRING_ERR
+ * ranchu_vring_ioctl() - serve an ioctl that names a ring
  * @dev: the device
- * @argp: struct vhost_vring_file; VHOST_FILE_UNBIND takes the eventfd away
+ * @row: what ranchu_vring_find_ioctl() has found
+ * @argp: struct vhost_vring_state, _addr or _file in the owner's memory
  *
- * Return: as ranchu_vring_set_call().
+ * Context: the owner's process, the device's lock held.
+ * Return:
+ * * 0: done
+ * * -EFAULT: @argp is no user memory
+ * * -ENOBUFS: no such ring
+ * * what the ioctl's own function says
  */
-long ranchu_vring_set_err(struct ranchu_vhost *dev, void __user *argp)
+long ranchu_vring_ioctl(struct ranchu_vhost *dev, const struct vring_ioctl *row,
+			void __user *argp)
 {
-	struct vhost_vring_file file;
-	struct ranchu_vring *vring;
-
-	return vring_get_file(dev, argp, &file, &vring) ?:
-	       vring_set_ctx(vring, &vring->err, file.fd);
-}
-
-/**
- * ranchu_vring_set_busyloop() - serve VHOST_SET_VRING_BUSYLOOP_TIMEOUT
- * @dev: the device
- * @argp: struct vhost_vring_state; microseconds
- *
- * Taken note of. The worker polls nothing.
- *
- * Return: 0, -EFAULT if @argp is no user memory, or -ENOBUFS: no such ring.
- */
-long ranchu_vring_set_busyloop(struct ranchu_vhost *dev, void __user *argp)
-{
-	struct vhost_vring_state state;
-	struct ranchu_vring *vring;
+	size_t size = _IOC_SIZE(row->number);
+	union vring_arg arg;
+	unsigned int i;
 	long err;
 
-	err = vring_get_state(dev, argp, &state, &vring);
-	if (!err)
-		vring->busyloop = state.num;
+	if (copy_from_user(&arg, argp, size))
+		return -EFAULT;
+	if (arg.index >= dev->n_vrings)
+		return -ENOBUFS;
+	/* The index comes from userspace, and loads depend on it. */
+	i = array_index_nospec(arg.index, dev->n_vrings);
+	err = row->fn(&dev->vrings[i], &arg);
+	if (!err && row->answers && copy_to_user(argp, &arg, size))
+		return -EFAULT;
 	return err;
-}
-
-/**
- * ranchu_vring_get_busyloop() - serve VHOST_GET_VRING_BUSYLOOP_TIMEOUT
- * @dev: the device
- * @argp: struct vhost_vring_state; its number is filled
- *
- * Return: 0, -EFAULT if @argp is no user memory, or -ENOBUFS: no such ring.
- */
-long ranchu_vring_get_busyloop(struct ranchu_vhost *dev, void __user *argp)
-{
-	struct vhost_vring_state state;
-	struct ranchu_vring *vring;
-	long err;
-
-	err = vring_get_state(dev, argp, &state, &vring);
-	if (err)
-		return err;
-	state.num = vring->busyloop;
-	return vring_put_state(argp, &state);
 }

@@ -4,10 +4,12 @@
  * against its limits) for what cannot be done where it arises. It is not the
  * hot path: commands run in the vCPU's own thread.
  */
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/ranchu.h>
 #include <linux/sched.h>
 #include <linux/sched/vhost_task.h>
+#include <linux/spinlock.h>
 #include <linux/task_work.h>
 
 /**
@@ -59,7 +61,7 @@ static bool worker_run(void *data)
 static void worker_close(struct ranchu_worker *worker)
 {
 	spin_lock_irq(&worker->lock);
-	worker->dead = true;
+	WRITE_ONCE(worker->dead, true);
 	spin_unlock_irq(&worker->lock);
 }
 
@@ -109,10 +111,14 @@ int ranchu_worker_start(struct ranchu_worker *worker, const char *name)
 	struct vhost_task *task;
 
 	task = vhost_task_create(worker_run, worker_killed, worker, name);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
+	/* Some kernels give NULL and no reason. */
+	if (IS_ERR_OR_NULL(task))
+		return task ? PTR_ERR(task) : -ENOMEM;
+	/* A doorbell may be ringing for this worker already. */
+	spin_lock_irq(&worker->lock);
 	worker->task = task;
-	worker->dead = false;
+	WRITE_ONCE(worker->dead, false);
+	spin_unlock_irq(&worker->lock);
 	vhost_task_start(task);
 	return 0;
 }

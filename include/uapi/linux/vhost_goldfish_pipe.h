@@ -33,14 +33,15 @@
  *	EBADF		not an open file; EINVAL if it is not an eventfd
  *	ENOENT		no such pipe, no such doorbell, no such open, no region
  *	EEXIST		there is a service of that name
- *	ENOSPC		as many services as there may be
+ *	ENOSPC		as many services, or files of a region, as there may be
  *	ENODEV		the device or its owner is no more, or it has another
  *	EALREADY	the pipe has been answered
  *	ENOTSOCK	not a socket
  *	EPROTONOSUPPORT	not a stream socket of TCP or AF_UNIX
  *	ENOTCONN	the socket is not connected
  *	EAGAIN		no event, and the file is non-blocking
- *	EMFILE		the process has as many files as it may have
+ *	EMFILE		the process has as many files as it may have; too many
+ *			sockets of closed pipes are still held by others
  *	EPIPE		the guest has closed the pipe that the rings were of
  *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell; no
  *			sockets)
@@ -232,9 +233,15 @@ struct vhost_goldfish_pipe_event {
 /**
  * struct vhost_goldfish_pipe_answer - argument of ANSWER
  * @open: the event's
- * @fd: a connected stream socket, TCP or AF_UNIX, which the caller may close
+ * @fd: a connected stream socket, TCP or AF_UNIX, which the caller is to close
  *	afterwards; -1: hang up the pipe, answered before or not
  * @padding: must be zero
+ *
+ * As long as anybody else holds the socket (a copy that was not closed, a child, a file
+ * in flight), the pipe is as if it had not been answered: a holder could keep the
+ * socket's lock, and the guest's CPU waits for nobody. It begins when they have closed
+ * it. SO_LINGER has no effect but for a time of 0, which resets. Files that the other
+ * end sends along end the stream.
  *
  * ENOENT: the guest has closed the pipe, or it is no open of this file's
  * services.
@@ -339,6 +346,10 @@ struct vhost_goldfish_pipe_ring {
 /* Regions that a guest may have mapped at once, all pipes together. */
 #define VHOST_GOLDFISH_PIPE_MAX_DMA	1024
 
+/* Files and mappings of one region, all processes together. */
+#define VHOST_GOLDFISH_PIPE_MAX_DMA_FILES	8
+#define VHOST_GOLDFISH_PIPE_MAX_DMA_MAPPINGS	16
+
 /**
  * struct vhost_goldfish_pipe_dma - argument of GET_DMA
  * @open: in: the event's
@@ -357,6 +368,14 @@ struct vhost_goldfish_pipe_ring {
  * when the device or its owner is gone. poll() tells POLLHUP then. What was
  * mapped stays mapped, but shows zeroed memory that is nobody's: a guest cannot
  * kill a service by taking memory back under it.
+ *
+ * A region has MAX_DMA_FILES files and MAX_DMA_MAPPINGS mappings: beyond that GET_DMA
+ * answers ENOSPC, and what would make another mapping (mmap(), or cutting one in two)
+ * ENOMEM. A child process does not inherit mappings; it can map the file itself.
+ *
+ * If the owner punches a hole into the guest's memory, the guest has new memory there;
+ * mappings show that after the next GET_DMA of the region, and what was there before
+ * until then.
  *
  * ENOENT: the guest has mapped no such region for that pipe.
  */

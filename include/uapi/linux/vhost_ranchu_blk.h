@@ -10,7 +10,8 @@
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process
  *	EBUSY		there is an owner already; not while running
- *	EINVAL		an argument is out of range; a field that must be zero is not
+ *	EINVAL		an argument is out of range; a field that must be zero is not;
+ *			the image was opened with O_APPEND
  *	ENOTBLK		the image is neither a regular file nor a block device
  *	EROFS		the image cannot be written, and READONLY was not said
  *	EBADF		not an open file, or one that cannot be read
@@ -19,6 +20,7 @@
  *	ENOBUFS		no such ring
  *	EOPNOTSUPP	a feature that was not offered
  *	ENOMEM		out of memory
+ *	any other	SET_BACKEND: what opening the image again has failed with
  *	ENOIOCTLCMD	seen as ENOTTY: not an ioctl of this file
  */
 #ifndef _UAPI_LINUX_VHOST_RANCHU_BLK_H
@@ -38,9 +40,10 @@
 
 /**
  * struct vhost_ranchu_blk_backend - argument of SET_BACKEND
- * @fd: the image, which the caller may close afterwards; -1 takes it away. With
- *	O_DIRECT the host caches nothing, but for requests that the image's file
- *	system refuses to serve so.
+ * @fd: the image, which the caller may close afterwards; -1 takes it away. It is
+ *	opened again, with the same rights: flags that @fd is given later do not
+ *	concern the disk. With O_DIRECT the host caches nothing, but for requests
+ *	that the image's file system refuses to serve so.
  * @flags: of VHOST_RANCHU_BLK_...: READONLY: writes are errors
  * @block_size: of the guest's disk: 512 or 4096
  * @padding: 0
@@ -117,6 +120,7 @@ struct vhost_ranchu_blk_stats {
 	_IOR(VHOST_VIRTIO, 0xd2, struct vhost_ranchu_blk_info)
 /* Looks at the image's size again, running or not; then GET_INFO. */
 #define VHOST_RANCHU_BLK_RESIZE		_IO(VHOST_VIRTIO, 0xd3)
+/* By anybody; takes no lock, so it does not wait for a disk that does not answer. */
 #define VHOST_RANCHU_BLK_GET_STATS \
 	_IOWR(VHOST_VIRTIO, 0xd4, struct vhost_ranchu_blk_stats)
 

@@ -65,7 +65,8 @@ struct vhost_ranchu_test_stats {
 
 /*
  * Starts (1) or stops (0) all rings. EFAULT: no memory table, or a ring that
- * was not placed; EINVAL: a ring's size, place, base or features are wrong.
+ * was not placed; EINVAL: a ring's size, place, base or features are wrong;
+ * ESRCH: the worker was killed (SET_OWNER anew).
  */
 #define VHOST_RANCHU_TEST_SET_RUNNING	_IOW(VHOST_VIRTIO, 0xb0, __s32)
 /* EBUSY: running. EINVAL: no such ring or flag, or a hold too large. */

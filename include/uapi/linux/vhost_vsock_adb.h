@@ -18,6 +18,12 @@
  *			to refuse
  *	either		both sides have closed, or one was reset: event CLOSED
  *
+ * A socket belongs to its stream: the VMM closes its copy. As long as any process
+ * still holds the socket, the stream moves nothing and waits; it is looked at again
+ * after a few milliseconds, then less and less often, ten times a second at least.
+ * SO_LINGER has no effect on it, and files that the other end sends along
+ * (SCM_RIGHTS) end the stream: they are closed, unread. Neither holds up others.
+ *
  * A stream without a socket takes no data: the guest has no credit. Events are
  * read() from the file, whole ones; poll() tells when there are any. A REQUEST
  * that the guest has taken back is no event any more, so a read() after poll()
@@ -37,7 +43,9 @@
  *	ENOTCONN	the socket is not connected; the device is not running
  *	ENOENT		no such stream
  *	EALREADY	the stream has a socket
- *	EMFILE		as many streams as there may be
+ *	EMFILE		as many streams as there may be; or 64 sockets of streams that
+ *			have ended are still held by others
+ *	ESRCH		the owner was killed, and its device serves nobody any more
  *	ENOBUFS		no such ring
  *	EOPNOTSUPP	a feature that was not offered
  *	EAGAIN		no event, and the file is non-blocking
@@ -58,7 +66,7 @@
  * struct vhost_vsock_adb_connect - argument of CONNECT
  * @guest_port: where to connect to
  * @host_port: where from; 0: one is chosen, and written here
- * @fd: a connected stream socket, which the caller may close afterwards; -1 to
+ * @fd: a connected stream socket, which the caller is to close afterwards; -1 to
  *	ATTACH one when the stream is established
  * @padding: 0
  * @cookie: comes back with events of this stream
@@ -75,7 +83,7 @@ struct vhost_vsock_adb_connect {
  * struct vhost_vsock_adb_attach - argument of ATTACH
  * @guest_port: the stream's
  * @host_port: the stream's
- * @fd: a connected stream socket, which the caller may close afterwards; -1 to
+ * @fd: a connected stream socket, which the caller is to close afterwards; -1 to
  *	refuse the guest's request, or reset the stream
  * @padding: 0
  * @cookie: comes back with events of this stream from now on

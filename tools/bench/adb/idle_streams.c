@@ -78,6 +78,8 @@ static void open_stream(struct vs_dev *dev, struct pair *pair, uint32_t guest_po
 	if (__vs_connect(dev, guest_port, &host_port, pair->ends[0],
 			 VS_COOKIE(guest_port)))
 		vq_die("CONNECT of stream %u", guest_port);
+	/* The device leaves a socket alone that anybody else holds. */
+	close(pair->ends[0]);
 	pair->stream = (struct vs_stream){
 		.dev = dev, .guest_port = guest_port, .host_port = host_port,
 		.sock = pair->ends[1], .buf_alloc = VS_BUF_ALLOC,
@@ -93,7 +95,6 @@ static void close_stream(struct pair *pair)
 {
 	vs_stream_send(&pair->stream, VIRTIO_VSOCK_OP_RST, 0, NULL, 0);
 	vs_stream_expect_closed(&pair->stream, ECONNRESET);
-	close(pair->ends[0]);
 	close(pair->ends[1]);
 }
 

@@ -126,6 +126,7 @@ static void bench_open(struct bench *bench)
 	bench->open = services_expect(bench->services, "bench", NULL);
 	services_sockets(SERVICES_UNIX, ends);
 	services_answer(bench->services, bench->open, ends[0]);
+	close(ends[0]);
 	bench->sock = ends[1];
 	/* Pages that exist, as those of a guest that has filled them. */
 	bench->gpa = pipe_mem_alloc(&bench->mem, uploads[UPLOADS - 1].size, PIPE_PAGE);

@@ -54,19 +54,19 @@ static const char *const direction_names[] = { "write", "read" };
 
 /**
  * struct bench - the parts that the benchmarks share
- * @rig: its pipe ends in @sock and has a doorbell
+ * @rig: its pipe ends in a socket and has a doorbell
  * @vcpu: the only one
  * @services: serves the pipe
- * @sock: the socket; the pipe has it, too
- * @peer: its other end
- * @bytes: what goes through @peer
+ * @sock: another one, which userspace serves the same commands from
+ * @peers: the other ends of the two, by enum way
+ * @bytes: what goes through them
  */
 struct bench {
 	struct bare_rig rig;
 	struct bare_vcpu *vcpu;
 	int services;
 	int sock;
-	int peer;
+	int peers[WAYS];
 	uint8_t bytes[SOCKET_BYTES];
 };
 
@@ -113,14 +113,15 @@ static bool serve_exit(struct bare_vcpu *vcpu, uint64_t gpa, void *data,
 	return true;
 }
 
-static void peer_move(struct bench *bench, bool send_it, size_t size)
+static void peer_move(struct bench *bench, enum way way, bool send_it, size_t size)
 {
+	int peer = bench->peers[way];
 	size_t done = 0;
 	ssize_t n;
 
 	while (done < size) {
-		n = send_it ? write(bench->peer, bench->bytes + done, size - done) :
-			      read(bench->peer, bench->bytes + done, size - done);
+		n = send_it ? write(peer, bench->bytes + done, size - done) :
+			      read(peer, bench->bytes + done, size - done);
 		if (n <= 0)
 			pipe_die("the other end: %zd, %s", n, strerror(errno));
 		done += n;
@@ -144,7 +145,7 @@ static double run_batch(struct bench *bench, enum direction direction, enum way 
 
 	/* As the other end's program would: a message for each command. */
 	for (i = 0; direction == FROM_SOCKET && i < ops; i++)
-		peer_move(bench, true, size);
+		peer_move(bench, way, true, size);
 	bare_rig_command(&bench->rig, bench->vcpu,
 			 direction == TO_SOCKET ? GOLDFISH_PIPE_CMD_WRITE :
 						  GOLDFISH_PIPE_CMD_READ,
@@ -156,7 +157,7 @@ static double run_batch(struct bench *bench, enum direction direction, enum way 
 	pipe->sizes[0] = size;
 	ns = bare_job_ns(bench->vcpu);
 	if (direction == TO_SOCKET)
-		peer_move(bench, false, (size_t)ops * size);
+		peer_move(bench, way, false, (size_t)ops * size);
 	return ns;
 }
 
@@ -168,10 +169,19 @@ static double bench_loop(struct bench *bench)
 	return bare_job_ns(bench->vcpu) / BATCH_MOST;
 }
 
+static void sockets(int ends[2])
+{
+	const int room = SOCKET_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ||
+	    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) ||
+	    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
+		pipe_die("no socket: %s", strerror(errno));
+}
+
 static void bench_open(struct bench *bench)
 {
 	struct bare_rig *rig = &bench->rig;
-	const int room = SOCKET_BYTES;
 	struct test_pipe pipe;
 	int ends[2];
 
@@ -186,14 +196,14 @@ static void bench_open(struct bench *bench)
 	services_add(bench->services, "bench");
 	pipe_connect(&rig->dev, &pipe, RIG_PIPE_ID, "pipe:bench");
 	rig->pipe = pipe;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ||
-	    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) ||
-	    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
-		pipe_die("no socket: %s", strerror(errno));
+	sockets(ends);
 	services_answer(bench->services,
 			services_expect(bench->services, "bench", NULL), ends[0]);
+	close(ends[0]);
+	bench->peers[KERNEL] = ends[1];
+	sockets(ends);
 	bench->sock = ends[0];
-	bench->peer = ends[1];
+	bench->peers[USER] = ends[1];
 	/* Pages that exist, as a running guest's do. */
 	memset(pipe_mem_hva(&rig->mem, rig->data_gpa, RIG_DATA_SIZE), 0x5a,
 	       RIG_DATA_SIZE);

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# The area "trust" of bench.sh: what the sanitizers say of all kselftests, how much of
-# drivers/ these run, many VMs at once, promises without a test. Sourced, never run.
+# The area "trust" of bench.sh: what the sanitizers say of all kselftests, sleeps where
+# none may be long, how much of drivers/ the kselftests run, many VMs at once, promises
+# without a test. Sourced, never run.
 
 FLOORS[trust.splats]="0, exactly"
 FLOORS[trust.leaks]="0, exactly"
+FLOORS[trust.unbounded_sleeps]="0, exactly"
 FLOORS[trust.spec_pending]="0"
 FLOORS[trust.vms]=">= 64"
 FLOORS[trust.idle_vm_kib]="<= 256"
@@ -20,6 +22,18 @@ trust_splats() {
 trust_leaks() {
 	sed -n 's/.*kmemleak: \([0-9]*\) new suspected memory leaks.*/\1/p' "$@" |
 		awk '{ n += $1 } END { print n + 0 }'
+}
+
+# Sleeps that tools/lab/watch reported: nothing unless every run has counted.
+trust_sleeps() {
+	local log n total=0
+
+	for log; do
+		n=$(sed -n 's/^# watch: .* seen, \([0-9]*\) over the bound.*/\1/p' "$log")
+		[ -n "$n" ] || return 0
+		total=$((total + n))
+	done
+	echo "$total"
 }
 
 trust_vms() {
@@ -58,9 +72,11 @@ bench_trust() {
 	if [ -n "$total" ] && cat "$RANCHU_BUILD"/coverage/*.klog >/dev/null; then
 		figure trust.splats "$(trust_splats "$RANCHU_BUILD"/coverage/*.klog)"
 		figure trust.leaks "$(trust_leaks "$RANCHU_BUILD"/coverage/*.klog)"
+		figure trust.unbounded_sleeps "$(trust_sleeps "$RANCHU_BUILD"/coverage/part-*.log)"
 	else
 		figure trust.splats ""
 		figure trust.leaks ""
+		figure trust.unbounded_sleeps ""
 	fi
 	figure trust.spec_pending "$(grep -c 'test pending' \
 		<(grep '^|' "$RANCHU_TOP/SPECIFICATION.md") || true)"

@@ -111,6 +111,8 @@ static void attach(struct vm *vm, uint64_t cid, struct vs_stream *stream)
 	vs_create(&vm->vs, cid, VQ_SPLIT);
 	if (__vs_connect(&vm->vs, 1, &port, vm->ends[0], 0))
 		vq_die("CONNECT");
+	/* The device leaves a socket alone that anybody else holds. */
+	close(vm->ends[0]);
 	*stream = (struct vs_stream){
 		.dev = &vm->vs, .guest_port = 1, .host_port = port,
 		.sock = vm->ends[1], .buf_alloc = VS_BUF_ALLOC,

@@ -4,6 +4,7 @@
  * as the rings are.
  */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/vhost_types.h>
 
@@ -130,6 +131,11 @@ bool shim_store_bytes(void *uaddr, const void *src, size_t len)
 
 void shim_barrier(enum shim_barrier kind)
 {
+}
+
+bool shim_fatal_signal_pending(void)
+{
+	return rig_now.killed;
 }
 
 /**

@@ -66,6 +66,7 @@ struct rig_buf {
  * @accesses: of the engine since the start of the queue
  * @stores: those of them that were writes
  * @fail_at: number of the access that faults; 0 for none
+ * @killed: fatal_signal_pending()
  * @strays: accesses where none may be
  * @hidden: a used ring index or descriptor whose change is a stray, or NULL
  * @avail: split: the available index; packed: the next slot
@@ -91,6 +92,7 @@ struct rig {
 	unsigned int accesses;
 	unsigned int stores;
 	unsigned int fail_at;
+	bool killed;
 	unsigned int strays;
 	const void *hidden;
 	u16 avail;

@@ -56,6 +56,7 @@ typedef __u64 __le64;
 #define BIT(n) (1UL << (n))
 #define BIT_ULL(n) (1ULL << (n))
 #define BITS_PER_BYTE 8
+#define BITS_PER_LONG (8 * sizeof(long))
 #define IS_ALIGNED(x, a) (!((x) & ((__typeof__(x))(a) - 1)))
 #define struct_size(p, array, n) (offsetof(__typeof__(*(p)), array) + \
 	(n) * sizeof(*((p)->array)))

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "kernel.h"
+#include "linux/atomic.h"
 #include "linux/mutex.h"
 #include "linux/slab.h"
 #include "linux/uio.h"
@@ -107,6 +108,7 @@ static inline void hash_del(struct hlist_node *item)
 #define set_bit(nr, word) ((void)(*(word) |= BIT(nr)))
 #define clear_bit(nr, word) ((void)(*(word) &= ~BIT(nr)))
 #define smp_mb__after_atomic() ((void)0)
+#define smp_store_mb(where, value) ((void)((where) = (value)))
 #define test_and_clear_bit(nr, word) ({		\
 	bool was_ = test_bit(nr, word);		\
 						\
@@ -175,6 +177,7 @@ void *shim_kmalloc(size_t size);
 #define RCV_SHUTDOWN 1
 #define SOCK_SNDBUF_LOCK 1
 #define msghdr kernel_msghdr
+#define pr_info_ratelimited(...) ((void)0)
 
 enum {
 	TCP_ESTABLISHED = 1,
@@ -196,12 +199,19 @@ struct sock {
 	unsigned char sk_userlocks;
 	int sk_err;
 	int sk_sndbuf;
+	unsigned long sk_lingertime;
 	size_t sk_receive_queue;
+	struct {
+		atomic_t nr_fds;
+	} scm_stat;
 };
 
 struct file {
 	struct socket *sock;
+	long count;
 };
+
+#define file_count(file) ((file)->count)
 
 struct socket {
 	struct sock *sk;
@@ -212,16 +222,23 @@ struct socket {
 typedef struct poll_table_struct {
 	void (*fn)(struct file *file, wait_queue_head_t *wqh,
 		   struct poll_table_struct *poll);
+	__poll_t _key;
 } poll_table;
 
 #define init_poll_funcptr(poll, function) ((poll)->fn = (function))
 #define skb_queue_empty_lockless(queue) (!*(queue))
-#define lock_sock(sk) ((void)(sk))
+#define lock_sock(sk) shim_lock_sock(sk)
 #define release_sock(sk) ((void)(sk))
+#define sock_set_flag(sk, flag) ((void)(sk))
+#define sock_reset_flag(sk, flag) ((void)(sk))
+#define KERNEL_SOCKPTR(where) (where)
+#define sock_setsockopt(sock, level, name, value, len) ((void)(value))
+#define unix_sk(sk) (sk)
 #define tcp_sock_set_nodelay(sk) shim_tcp_push(sk)
 #define tcp_inq(sk) ((sk)->sk_receive_queue)
 #define unix_inq_len(sk) ((sk)->sk_receive_queue)
 
+void shim_lock_sock(struct sock *sk);
 /* What was sent with MSG_MORE goes out at the latest now. */
 void shim_tcp_push(struct sock *sk);
 struct socket *sockfd_lookup(int fd, int *err);

@@ -577,6 +577,17 @@ static bool refused_busy(int ret)
 	return ret == -EAGAIN || ret == -EBUSY;
 }
 
+/* A ring that is on its way holds a module for a moment. */
+static int unload_when_idle(const char *name)
+{
+	int ret;
+
+	do {
+		ret = __module_unload(name);
+	} while (refused_busy(ret));
+	return ret;
+}
+
 TEST_F_TIMEOUT(doorbell_life, module_removed_under_load, TIMEOUT)
 {
 	struct bare_rig *rig = &self->rig;
@@ -597,14 +608,11 @@ TEST_F_TIMEOUT(doorbell_life, module_removed_under_load, TIMEOUT)
 	bare_job_advance(vcpu, LOAD_STEP);
 
 	pipe_dev_close(&rig->dev);
-	/* A ring that was on its way may hold the module for a moment. */
-	do {
-		removed[0] = __module_unload(DEVICE_MODULE);
-	} while (refused_busy(removed[0]));
+	removed[0] = unload_when_idle(DEVICE_MODULE);
 	bare_job_advance(vcpu, LOAD_STEP);
 	modules_using(SHARED_MODULE, DEVICE_MODULE, &others);
 	removed[1] = __modules_unload(&others);
-	removed[2] = __module_unload(SHARED_MODULE);
+	removed[2] = unload_when_idle(SHARED_MODULE);
 	bare_job_advance(vcpu, LOAD_STEP);
 	loaded[0] = __module_load(SHARED_MODULE);
 	loaded[1] = __module_load(DEVICE_MODULE);

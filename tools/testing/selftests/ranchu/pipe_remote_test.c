@@ -157,12 +157,12 @@ TEST_F_TIMEOUT(remote, nothing_until_answered, TIMEOUT)
 	/* The answer wakes who waits: here for room, there is nothing to read. */
 	services_sockets(SERVICES_UNIX, ends);
 	services_answer(self->services, event.open, ends[0]);
+	close(ends[0]);
 	EXPECT_EQ(GOLDFISH_PIPE_WAKE_WRITE, services_wakes(&self->dev, 7));
 	EXPECT_EQ(OUT, pipe_command(pipe, GOLDFISH_PIPE_CMD_POLL));
 	EXPECT_EQ(10, pipe_write(pipe, self->data, 10));
 	EXPECT_EQ(AGAIN, pipe_read(pipe, self->data, 10));
-	EXPECT_EQ(-EALREADY, __services_answer(self->services, event.open, ends[0]));
-	close(ends[0]);
+	EXPECT_EQ(-EALREADY, __services_answer(self->services, event.open, ends[1]));
 	close(ends[1]);
 }
 
@@ -288,6 +288,7 @@ TEST_F_TIMEOUT(remote, hung_up_later, TIMEOUT)
 	open = services_expect(self->services, "svc", NULL);
 	services_sockets(SERVICES_UNIX, ends);
 	services_answer(self->services, open, ends[0]);
+	close(ends[0]);
 	EXPECT_EQ(10, pipe_write(&self->pipe, self->data, 10));
 	services_answer(self->services, open, -1);
 	EXPECT_EQ(CLOSED, services_wakes(&self->dev, 3));
@@ -295,7 +296,6 @@ TEST_F_TIMEOUT(remote, hung_up_later, TIMEOUT)
 	EXPECT_EQ(-EEXIST, __services_read_end(ends[1]));
 	EXPECT_TRUE(services_poll(ends[1], POLLRDHUP, SERVICES_PATIENCE_MS) & POLLRDHUP);
 	pipe_close(&self->pipe);
-	close(ends[0]);
 	close(ends[1]);
 }
 
@@ -328,13 +328,13 @@ TEST_F_TIMEOUT(remote, taken_back, TIMEOUT)
 	EXPECT_EQ(-ENOENT, __services_answer(self->services, first, ends[0]));
 	EXPECT_EQ(AGAIN, pipe_write(pipe, self->data, 10));
 	services_answer(self->services, second, ends[0]);
+	close(ends[0]);
 	EXPECT_EQ(10, pipe_write(pipe, self->data, 10));
 
 	/* Neither is one after the driver has started anew. */
 	pipe_reg_write(&self->dev, GOLDFISH_PIPE_REG_VERSION, PIPE_DRIVER_VERSION);
 	EXPECT_EQ(-ENOENT, __services_answer(self->services, second, -1));
 	EXPECT_EQ(-EEXIST, __services_read_end(ends[1]));
-	close(ends[0]);
 	close(ends[1]);
 	/* The services are there for it, all the same. */
 	pipe_handshake(&self->dev);
@@ -557,8 +557,8 @@ TEST_F_TIMEOUT(remote, sockets_refused, TIMEOUT)
 	}
 	services_sockets(SERVICES_TCP, ends);
 	services_answer(self->services, open, ends[0]);
-	EXPECT_EQ(1, pipe_write(&self->pipe, self->data, 1));
 	close(ends[0]);
+	EXPECT_EQ(1, pipe_write(&self->pipe, self->data, 1));
 	close(ends[1]);
 }
 
@@ -683,7 +683,7 @@ TEST_F_TIMEOUT(remote, without_an_owner, TIMEOUT)
 	pipe_dev_close(&dev);
 }
 
-/* Files that the other end sends along go nowhere, and are closed. */
+/* Files that the other end sends along end the pipe, and are closed with it. */
 TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
 {
 	int ends[2], sock;
@@ -695,7 +695,8 @@ TEST_F_TIMEOUT(remote, files_sent_along_are_closed, TIMEOUT)
 	services_send_file(sock, ends[1]);
 	close(ends[1]);
 	EXPECT_EQ(0, services_poll(ends[0], POLLIN, 0));
-	EXPECT_EQ(1, pipe_read(&self->pipe, self->data, 10));
+	EXPECT_EQ(IO, pipe_read(&self->pipe, self->data, 10));
+	pipe_close(&self->pipe);
 	EXPECT_EQ(0, __services_read_end(ends[0]));
 	close(ends[0]);
 	close(sock);

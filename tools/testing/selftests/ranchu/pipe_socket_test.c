@@ -321,16 +321,14 @@ TEST_F_TIMEOUT(sock, guest_closes, TIMEOUT)
 		EXPECT_EQ(0, memcmp(self->host, self->out, 1000));
 		EXPECT_EQ(0, __services_read_end(self->peer));
 		close(self->peer);
-		if (i)
-			close(ends[0]);
 		ASSERT_EQ(0, __pipe_reopen(pipe));
 		ASSERT_EQ(9, __pipe_connect(pipe, "pipe:svc"));
 		open = services_expect(self->services, "svc", NULL);
 		services_sockets(variant->family, ends);
 		services_answer(self->services, open, ends[0]);
+		close(ends[0]);
 		self->peer = ends[1];
 	}
-	close(ends[0]);
 }
 
 TEST_F_TIMEOUT(sock, buffers_that_fault, TIMEOUT)

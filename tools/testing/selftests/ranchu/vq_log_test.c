@@ -5,9 +5,11 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <kselftest_harness.h>
@@ -288,6 +290,99 @@ TEST_F_TIMEOUT(log, bitmap_unmapped, TIMEOUT)
 	EXPECT_EQ(1, vq_dev_faults(&self->dev));
 	ASSERT_EQ(0, mprotect(self->bits, LOG_SIZE, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(0, vq_echo(&self->dev.rings[1]));
+}
+
+#define ALIASES		64
+#define PIECES		32
+#define PIECE		(8u << 20)
+/* What is to be done until then takes a second or two; it took minutes. */
+#define DEATH_MS	30000
+#define STEP_MS		50
+#define LARGE_LOG	((VQ_MEM_GPA + (uint64_t)ALIASES * PIECE) / VQ_PAGE / 8)
+
+/*
+ * All of guest memory is the same 8 MiB, at as many addresses as the table takes, so
+ * that each page that is written has that many bits.
+ */
+static void __attribute__((noreturn)) log_for_long(void *bits)
+{
+	struct {
+		struct vhost_memory head;
+		struct vhost_memory_region regions[ALIASES];
+	} table = { .head.nregions = ALIASES };
+	uint64_t base = (uintptr_t)bits, features = VQ_SPLIT | VQ_LOG;
+	struct vq_buf bufs[2 * PIECES];
+	struct vq_dev dev;
+	unsigned int i;
+
+	vq_dev_create(&dev, VQ_SPLIT, NUM, PIECE);
+	for (i = 0; i < ALIASES; i++)
+		table.regions[i] = (struct vhost_memory_region){
+			VQ_MEM_GPA + (uint64_t)i * PIECE, PIECE, (uintptr_t)dev.mem.host[0], 0
+		};
+	/* Everything but the rings, which must stay what they are. */
+	for (i = 0; i < 2 * PIECES; i++)
+		bufs[i] = (struct vq_buf){
+			VQ_MEM_GPA + i % ALIASES * PIECE + dev.mem.used, PIECE - dev.mem.used
+		};
+	vq_ioctl(dev.fd, VHOST_SET_MEM_TABLE, &table);
+	vq_ioctl(dev.fd, VHOST_SET_LOG_BASE, &base);
+	vq_ioctl(dev.fd, VHOST_SET_FEATURES, &features);
+	vq_dev_run(&dev, 1);
+	vq_add(&dev.rings[0], bufs, PIECES, PIECES, NULL);
+	vq_publish_and_kick(&dev.rings[0]);
+	for (;;)
+		pause();
+}
+
+static bool any_bit(const uint8_t *bits, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size && !__atomic_load_n(&bits[i], __ATOMIC_RELAXED); i++)
+		;
+	return i < size;
+}
+
+FIXTURE(large_log)
+{
+	uint8_t *bits;
+};
+
+FIXTURE_SETUP(large_log)
+{
+	struct vq_dev dev;
+
+	if (__vq_dev_open(&dev))
+		SKIP(return, "no usable " VQ_DEV_PATH);
+	close(dev.fd);
+	self->bits = mmap(NULL, LARGE_LOG, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->bits);
+}
+
+FIXTURE_TEARDOWN(large_log)
+{
+	munmap(self->bits, LARGE_LOG);
+}
+
+TEST_F_TIMEOUT(large_log, owner_killed, TIMEOUT)
+{
+	unsigned int ms = 0;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		log_for_long(self->bits);
+	while (!any_bit(self->bits, LARGE_LOG))
+		usleep(1000);
+	kill(pid, SIGKILL);
+	while (waitpid(pid, &status, WNOHANG) != pid && ms < DEATH_MS) {
+		usleep(STEP_MS * 1000);
+		ms += STEP_MS;
+	}
+	EXPECT_GT(DEATH_MS, ms);
 }
 
 TEST_HARNESS_MAIN

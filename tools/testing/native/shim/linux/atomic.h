@@ -9,7 +9,15 @@ struct shim_atomic64 {
 	s64 counter;
 };
 
+struct shim_atomic {
+	int counter;
+};
+
 #define atomic64_t struct shim_atomic64
+#define atomic_t struct shim_atomic
+
+#define atomic_inc(v) ((void)(v)->counter++)
+#define atomic_read(v) ((v)->counter)
 
 #define atomic64_inc(v) ((v)->counter++)
 #define atomic64_read(v) ((v)->counter)

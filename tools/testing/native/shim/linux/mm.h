@@ -24,9 +24,9 @@ static inline int pin_user_pages_fast(unsigned long uaddr, int n, int flags,
 #define kunmap_local(base) ((void)(base))
 #define unpin_user_pages_dirty_lock(pages, n, dirty) ((void)(pages))
 
-static inline void set_bit(long nr, void *base)
+static inline void set_bit(long nr, volatile void *base)
 {
-	unsigned char *byte = (unsigned char *)base + nr / 8;
+	volatile unsigned char *byte = (volatile unsigned char *)base + nr / 8;
 
 	__atomic_fetch_or(byte, 1 << nr % 8, __ATOMIC_SEQ_CST);
 }

@@ -26,6 +26,7 @@ struct task_struct {
 extern struct task_struct *shim_current;
 
 #define current shim_current
+#define cond_resched() ((void)0)
 #define mmgrab(m) ((m)->count++)
 #define mmdrop(m) ((m)->count--)
 

@@ -17,6 +17,7 @@
 #define ERR_PTR(err) ((void *)(intptr_t)(err))
 #define PTR_ERR(ptr) ((long)(intptr_t)(ptr))
 #define IS_ERR(ptr) ((uintptr_t)(ptr) >= (uintptr_t)-4095)
+#define IS_ERR_OR_NULL(ptr) (!(ptr) || IS_ERR(ptr))
 #define ERR_CAST(ptr) ((void *)(ptr))
 
 #endif /* SHIM_LINUX_SLAB_H */

@@ -228,8 +228,14 @@ static int op_answer(struct rig *rig)
 
 static int op_answered(struct rig *rig)
 {
+	int err;
+
 	rig_pipe_event(rig);
-	return op_answer(rig);
+	err = op_answer(rig);
+	/* The pipe's alone, or it takes nothing. */
+	close(rig->ends[0]);
+	rig->ends[0] = -1;
+	return err;
 }
 
 static int op_ring(struct rig *rig)

@@ -53,12 +53,25 @@ static int op_vs_ask(struct rig *rig)
 	return -ETIMEDOUT;
 }
 
+/* A socket that anybody else holds is left alone. */
+static int give_away(struct rig *rig, int err)
+{
+	close(rig->ends[0]);
+	rig->ends[0] = -1;
+	return err;
+}
+
+static int op_attached(struct rig *rig)
+{
+	return give_away(rig, op_attach(rig));
+}
+
 /* A stream that was reset is no more; a new one is. */
 static int op_vs_anew(struct rig *rig)
 {
 	rig_free(rig);
 	rig_make(rig, VSOCK, BUSY);
-	return op_attach(rig);
+	return op_attached(rig);
 }
 
 /* A stream's data comes out at the socket, or the stream is reset. */
@@ -98,11 +111,13 @@ static int op_vs_bulk(struct rig *rig)
 static int op_vs_fill(struct rig *rig)
 {
 	static const char other[VQ_PAGE];
-	int err = op_attach(rig);
+	int room = 65536, err = op_attach(rig);
 
+	/* The device leaves this as it is, or it would find room later. */
+	setsockopt(rig->ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	while (!err && send(rig->ends[0], other, sizeof(other), MSG_DONTWAIT) > 0)
 		;
-	return err;
+	return give_away(rig, err);
 }
 
 static int op_vs_fill_anew(struct rig *rig)
@@ -159,9 +174,9 @@ const struct op fault_ops_vsock[] = {
 	IOCTL(VSOCK, BUSY, VHOST_VSOCK_ADB_RESET_TRANSPORT, .needs_nothing = true),
 	OP(VSOCK, RUNNING, "a guest's request", op_vs_ask, .where = FAULTS_GUEST),
 	OP(VSOCK, BUSY, "a guest's data", op_vs_data, .where = FAULTS_GUEST,
-	   .before = op_attach, .undo = op_vs_anew),
+	   .before = op_attached, .undo = op_vs_anew),
 	OP(VSOCK, BUSY, "a guest's bulk", op_vs_bulk, .where = FAULTS_GUEST,
-	   .before = op_attach, .undo = op_vs_anew),
+	   .before = op_attached, .undo = op_vs_anew),
 	OP(VSOCK, BUSY, "a guest's data, waiting", op_vs_wait, .where = FAULTS_GUEST,
 	   .before = op_vs_fill, .undo = op_vs_fill_anew),
 	{}

@@ -32,6 +32,7 @@ enum bd_kind {
 	BD_TMPFS,	/* a file in memory */
 	BD_LOOP,	/* a loop device on such a file */
 	BD_LOOP_DIRECT,	/* the same, O_DIRECT */
+	BD_LOOP_4K,	/* the same, through the cache, of blocks of 4096 bytes */
 };
 
 /**
@@ -60,6 +61,8 @@ struct bd_dev {
 int __bd_probe(enum bd_kind kind);
 /* An image of @size bytes, owner, features, memory, rings; and started. */
 void bd_create(struct bd_dev *dev, enum bd_kind kind, uint64_t features, size_t size);
+/* The same on an image of the test's own, which stays its own. */
+void bd_create_on(struct bd_dev *dev, int image, uint64_t features);
 void bd_destroy(struct bd_dev *dev);
 
 int __bd_set_backend(int fd, int image, uint32_t flags, uint32_t block_size);

@@ -57,9 +57,9 @@ int __bd_probe(enum bd_kind kind)
 	return number < 0 ? number : 0;
 }
 
-static void loop_attach(struct bd_dev *dev, int flags)
+static void loop_attach(struct bd_dev *dev, int flags, uint32_t block_size)
 {
-	struct loop_config config = { .fd = dev->image };
+	struct loop_config config = { .fd = dev->image, .block_size = block_size };
 
 	dev->loop = loop_free();
 	if (dev->loop < 0)
@@ -72,13 +72,14 @@ static void loop_attach(struct bd_dev *dev, int flags)
 static void image_create(struct bd_dev *dev, enum bd_kind kind, size_t size)
 {
 	dev->loop = -1;
-	dev->image = memfd_create("image", MFD_CLOEXEC);
+	dev->image = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (dev->image < 0 || ftruncate(dev->image, size))
 		vq_die("image: %s", strerror(errno));
 	if (kind == BD_TMPFS)
 		dev->backend = dup(dev->image);
 	else
-		loop_attach(dev, kind == BD_LOOP_DIRECT ? O_DIRECT : 0);
+		loop_attach(dev, kind == BD_LOOP_DIRECT ? O_DIRECT : 0,
+			    kind == BD_LOOP_4K ? 4096 : 0);
 }
 
 int __bd_set_backend(int fd, int image, uint32_t flags, uint32_t block_size)
@@ -103,27 +104,41 @@ void bd_run(struct bd_dev *dev, int running)
 		vq_die("SET_RUNNING %d: %s", running, strerror(-err));
 }
 
-void bd_create(struct bd_dev *dev, enum bd_kind kind, uint64_t features, size_t size)
+/* The device on what is dev->image and dev->backend. */
+static void bd_set_up(struct bd_dev *dev)
 {
 	unsigned int i;
 
-	*dev = (struct bd_dev){ .features = features };
 	dev->fd = open(BD_PATH, O_RDWR | O_CLOEXEC);
 	if (dev->fd < 0)
 		vq_die("%s: %s", BD_PATH, strerror(errno));
-	image_create(dev, kind, size);
 	vq_mem_create(&dev->mem, VQ_MEM_GPA, (BD_SLOTS + 8) * (size_t)SLOT_SIZE);
 	dev->slots = vq_mem_alloc(&dev->mem, BD_SLOTS * (size_t)SLOT_SIZE, VQ_PAGE);
 	vq_ioctl(dev->fd, VHOST_SET_OWNER, NULL);
 	vq_ioctl(dev->fd, VHOST_SET_FEATURES, &dev->features);
 	vq_mem_tell(dev->fd, &dev->mem, 1, 1);
 	for (i = 0; i < BD_RINGS; i++) {
-		vq_ring_create(&dev->rings[i], &dev->mem, features, BD_NUM * 4);
+		vq_ring_create(&dev->rings[i], &dev->mem, dev->features, BD_NUM * 4);
 		vq_ring_attach(dev->fd, i, &dev->rings[i]);
 	}
 	if (__bd_set_backend(dev->fd, dev->backend, 0, BD_SECTOR))
 		vq_die("SET_BACKEND");
 	bd_run(dev, 1);
+}
+
+void bd_create(struct bd_dev *dev, enum bd_kind kind, uint64_t features, size_t size)
+{
+	*dev = (struct bd_dev){ .features = features };
+	image_create(dev, kind, size);
+	bd_set_up(dev);
+}
+
+void bd_create_on(struct bd_dev *dev, int image, uint64_t features)
+{
+	*dev = (struct bd_dev){ .features = features, .loop = -1 };
+	dev->image = dup(image);
+	dev->backend = dup(image);
+	bd_set_up(dev);
 }
 
 void bd_destroy(struct bd_dev *dev)

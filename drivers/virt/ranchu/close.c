@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sockets whose end may take as long as another process likes: closed where nobody
+ * waits for it.
+ *
+ * - One that somebody else holds as well, or that an epoll watches: in a queue of
+ *   works of our own, a few at a time of each device. A work that waits delays no
+ *   other device.
+ * - One that files were sent along to and that were not received: they end with it,
+ *   and are anything, a socket that lingers for an hour for example. A kernel
+ *   thread would leave them to the one work that closes such files for the whole
+ *   machine. So it is a thread of the owner's, made for it, which does nothing but
+ *   exit: its files are closed then, no socket lingers in a task that exits, and
+ *   nobody waits for it but the end of the owner's process. There is one at a time
+ *   for each device.
+ */
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/ranchu.h>
+#include <linux/ranchu_sock.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/sched/vhost_task.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
+
+#include "ranchu_private.h"
+
+/* Sockets of a device that are on their way out, before it takes no more. */
+#define CLOSES_MAX 64
+
+/* Of them, those that may wait at the same time: the works of all devices are limited. */
+#define CLOSE_WORKS 4
+
+/* Until a thread is tried again. */
+#define CLOSE_RETRY (HZ / 10)
+
+static struct workqueue_struct *close_queue;
+
+/**
+ * struct close_worker - a work that closes sockets of a device
+ * @work: in the queue while @busy
+ * @closer: whose
+ * @busy: it will look at the closer's @queued once more
+ */
+struct close_worker {
+	struct work_struct work;
+	struct ranchu_closer *closer;
+	bool busy;
+};
+
+/**
+ * struct ranchu_closer - the sockets of a device that are on their way out
+ * @ref: the device, each struct ranchu_close, and each of @workers that is busy
+ * @pending: how many there are
+ * @worker: the device's; not used by works of the queue, which may outlive it
+ * @work: starts a thread
+ * @retry: queues @work again
+ * @lock: protects @closes, @queued and what @workers are
+ * @closes: for the next thread
+ * @queued: for @workers
+ * @workers: close what is @queued
+ * @last: the thread before it; NULL if there was none
+ */
+struct ranchu_closer {
+	struct kref ref;
+	atomic_t pending;
+	struct ranchu_worker *worker;
+	struct ranchu_work work;
+	struct timer_list retry;
+	spinlock_t lock;	/* see above */
+	struct list_head closes;
+	struct list_head queued;
+	struct close_worker workers[CLOSE_WORKS];
+	struct task_struct *last;
+};
+
+/**
+ * struct ranchu_close - what closing a socket elsewhere takes, should it come to
+ *	that
+ * @closer: the device's
+ * @file: the socket
+ * @node: in one of @closer's lists
+ * @too: the connection is being ended already; the user's lock protects it
+ */
+struct ranchu_close {
+	struct ranchu_closer *closer;
+	struct file *file;
+	struct list_head node;
+	bool too;
+};
+
+static void closer_free(struct kref *ref)
+{
+	struct ranchu_closer *closer = container_of(ref, struct ranchu_closer, ref);
+
+	if (closer->last)
+		put_task_struct(closer->last);
+	kfree(closer);
+}
+
+/**
+ * ranchu_close_alloc() - be ready to close a socket elsewhere
+ * @closer: the device's
+ * @file: a socket
+ *
+ * Return: what ranchu_close_free() and the others take, -EMFILE if too many are on
+ * their way out, or -ENOMEM.
+ */
+struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file)
+{
+	struct ranchu_close *close;
+
+	if (atomic_read(&closer->pending) >= CLOSES_MAX)
+		return ERR_PTR(-EMFILE);
+	close = kzalloc(sizeof(*close), GFP_KERNEL_ACCOUNT);
+	if (!close)
+		return ERR_PTR(-ENOMEM);
+	kref_get(&closer->ref);
+	close->closer = closer;
+	close->file = file;
+	return close;
+}
+
+/**
+ * ranchu_close_free() - undo ranchu_close_alloc()
+ * @close: not in use
+ */
+void ranchu_close_free(struct ranchu_close *close)
+{
+	kref_put(&close->closer->ref, closer_free);
+	kfree(close);
+}
+
+/* The socket is gone, or as good as. */
+static void close_done(struct ranchu_close *close)
+{
+	atomic_dec(&close->closer->pending);
+	ranchu_close_free(close);
+}
+
+/* ---- the queue ---- */
+
+/* Waits for others who hold the socket and have its lock. */
+static void close_wait(struct file *file)
+{
+	struct socket *sock = sock_from_file(file);
+
+	if (sock->sk->sk_family == AF_UNIX)
+		return;
+	lock_sock(sock->sk);
+	if (sock->sk->sk_lingertime)
+		sock_reset_flag(sock->sk, SOCK_LINGER);
+	release_sock(sock->sk);
+	kernel_sock_shutdown(sock, SHUT_RDWR);
+}
+
+static struct ranchu_close *closer_pop(struct ranchu_closer *closer, struct list_head *list)
+{
+	struct ranchu_close *close;
+
+	lockdep_assert_held(&closer->lock);
+	close = list_first_entry_or_null(list, struct ranchu_close, node);
+	if (close)
+		list_del(&close->node);
+	return close;
+}
+
+static struct ranchu_close *worker_next(struct close_worker *worker)
+{
+	struct ranchu_closer *closer = worker->closer;
+	struct ranchu_close *close;
+
+	spin_lock(&closer->lock);
+	close = closer_pop(closer, &closer->queued);
+	if (!close)
+		worker->busy = false;
+	spin_unlock(&closer->lock);
+	return close;
+}
+
+static void close_work(struct work_struct *work)
+{
+	struct close_worker *worker = container_of(work, struct close_worker, work);
+	struct ranchu_closer *closer = worker->closer;
+	struct ranchu_close *close;
+
+	while ((close = worker_next(worker))) {
+		close_wait(close->file);
+		/* Here, not in the work that closes files for the whole machine. */
+		__fput_sync(close->file);
+		close_done(close);
+	}
+	kref_put(&closer->ref, closer_free);
+	/* Our text stays until ranchu_close_exit(). */
+	module_put(THIS_MODULE);
+}
+
+/* Returns one that has to be queued; NULL: one that is busy will look. */
+static struct close_worker *closer_idle_locked(struct ranchu_closer *closer)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&closer->lock);
+	for (i = 0; i < CLOSE_WORKS; i++) {
+		if (closer->workers[i].busy)
+			continue;
+		closer->workers[i].busy = true;
+		return &closer->workers[i];
+	}
+	return NULL;
+}
+
+/**
+ * ranchu_close_in_queue() - shut a socket down and close it, whoever holds it
+ * @close: its file is given away; no files sent along are in its queue
+ *
+ * Context: any process.
+ */
+void ranchu_close_in_queue(struct ranchu_close *close)
+{
+	struct ranchu_closer *closer = close->closer;
+	struct close_worker *worker;
+
+	atomic_inc(&closer->pending);
+	spin_lock(&closer->lock);
+	list_add_tail(&close->node, &closer->queued);
+	worker = closer_idle_locked(closer);
+	/* @close may be gone as soon as the lock is. */
+	if (worker)
+		kref_get(&closer->ref);
+	spin_unlock(&closer->lock);
+	if (!worker)
+		return;
+	/* The caller is a user of this module. */
+	__module_get(THIS_MODULE);
+	queue_work(close_queue, &worker->work);
+}
+
+/**
+ * ranchu_close_too() - shut a socket down, whoever holds it, and keep it
+ * @close: of a socket that is kept
+ *
+ * Without memory nothing happens before the socket is closed.
+ *
+ * Context: any process; may sleep; serialised by the caller.
+ */
+void ranchu_close_too(struct ranchu_close *close)
+{
+	struct ranchu_close *too;
+
+	if (close->too)
+		return;
+	too = ranchu_close_alloc(close->closer, close->file);
+	if (IS_ERR(too))
+		return;
+	close->too = true;
+	get_file(too->file);
+	ranchu_close_in_queue(too);
+}
+
+/* ---- the thread ---- */
+
+/**
+ * struct close_thread - a thread that closes files as it exits
+ * @closer: whose
+ * @done: it has taken them, and touches nothing of @closer any more
+ */
+struct close_thread {
+	struct ranchu_closer *closer;
+	struct completion done;
+};
+
+static struct ranchu_close *closer_next(struct ranchu_closer *closer)
+{
+	struct ranchu_close *close;
+
+	spin_lock(&closer->lock);
+	close = closer_pop(closer, &closer->closes);
+	spin_unlock(&closer->lock);
+	return close;
+}
+
+/* The files end when this task exits, or else on its way back to user mode. */
+static void closer_drop(struct ranchu_closer *closer)
+{
+	struct ranchu_close *close;
+
+	while ((close = closer_next(closer))) {
+		fput(close->file);
+		close_done(close);
+	}
+}
+
+static bool thread_run(void *data)
+{
+	struct close_thread *thread = data;
+	struct ranchu_closer *closer = thread->closer;
+
+	if (closer->last != current) {
+		if (closer->last)
+			put_task_struct(closer->last);
+		closer->last = get_task_struct(current);
+	}
+	closer_drop(closer);
+	complete(&thread->done);
+	return false;
+}
+
+/* The owner was killed meanwhile: the same. */
+static void thread_killed(void *data)
+{
+	thread_run(data);
+}
+
+/* Returns false if there can be no thread. */
+static bool closer_start(struct ranchu_closer *closer)
+{
+	struct close_thread thread = { .closer = closer };
+	struct vhost_task *task;
+
+	init_completion(&thread.done);
+	task = vhost_task_create(thread_run, thread_killed, &thread, "ranchu-close");
+	/* Some kernels say it by NULL. */
+	if (IS_ERR_OR_NULL(task))
+		return false;
+	vhost_task_start(task);
+	/* It would not run at all if it were stopped before. */
+	wait_for_completion(&thread.done);
+	vhost_task_stop(task);
+	return true;
+}
+
+static bool closer_busy(const struct ranchu_closer *closer)
+{
+	return closer->last && !READ_ONCE(closer->last->exit_state);
+}
+
+static bool closer_empty(struct ranchu_closer *closer)
+{
+	bool empty;
+
+	spin_lock(&closer->lock);
+	empty = list_empty(&closer->closes);
+	spin_unlock(&closer->lock);
+	return empty;
+}
+
+static void closer_run(struct ranchu_work *work)
+{
+	struct ranchu_closer *closer = container_of(work, struct ranchu_closer, work);
+
+	/* Of a worker that ends: ranchu_closer_finish() is next. */
+	if (READ_ONCE(closer->worker->dead) || closer_empty(closer))
+		return;
+	if (closer_busy(closer) || !closer_start(closer))
+		mod_timer(&closer->retry, jiffies + CLOSE_RETRY);
+}
+
+static void closer_retry(struct timer_list *timer)
+{
+	struct ranchu_closer *closer = from_timer(closer, timer, retry);
+
+	ranchu_work_queue(closer->worker, &closer->work);
+}
+
+/**
+ * ranchu_close_in_thread() - close a socket, and the files in its queue with it
+ * @close: its file is given away; it is shut down both ways
+ *
+ * Context: any process.
+ */
+void ranchu_close_in_thread(struct ranchu_close *close)
+{
+	struct ranchu_closer *closer = close->closer;
+
+	atomic_inc(&closer->pending);
+	spin_lock(&closer->lock);
+	list_add_tail(&close->node, &closer->closes);
+	spin_unlock(&closer->lock);
+	/* If there is no worker any more, ranchu_closer_finish() comes. */
+	ranchu_work_queue(closer->worker, &closer->work);
+}
+
+/**
+ * ranchu_closer_create() - prepare for sockets that are handed in
+ * @worker: the device's; initialised
+ *
+ * Return: what ranchu_closer_destroy() takes, or NULL: out of memory.
+ */
+struct ranchu_closer *ranchu_closer_create(struct ranchu_worker *worker)
+{
+	struct ranchu_closer *closer = kzalloc(sizeof(*closer), GFP_KERNEL_ACCOUNT);
+	unsigned int i;
+
+	if (!closer)
+		return NULL;
+	for (i = 0; i < CLOSE_WORKS; i++) {
+		closer->workers[i].closer = closer;
+		INIT_WORK(&closer->workers[i].work, close_work);
+	}
+	kref_init(&closer->ref);
+	closer->worker = worker;
+	ranchu_work_init(&closer->work, closer_run);
+	timer_setup(&closer->retry, closer_retry, 0);
+	spin_lock_init(&closer->lock);
+	INIT_LIST_HEAD(&closer->closes);
+	INIT_LIST_HEAD(&closer->queued);
+	return closer;
+}
+EXPORT_SYMBOL_GPL(ranchu_closer_create);
+
+/**
+ * ranchu_closer_finish() - let go of what is left
+ * @closer: the device has no socket any more, and its worker takes no work
+ *
+ * To be called when the owner was killed, and when it is gone.
+ *
+ * Context: the dying worker, the owner's process, or a kernel thread; may sleep.
+ */
+void ranchu_closer_finish(struct ranchu_closer *closer)
+{
+	timer_delete_sync(&closer->retry);
+	if (closer_empty(closer))
+		return;
+	/* The worker exits anyway. A kernel thread has no better place either. */
+	if (current->flags & (PF_USER_WORKER | PF_EXITING | PF_KTHREAD) ||
+	    !closer_start(closer))
+		closer_drop(closer);
+}
+EXPORT_SYMBOL_GPL(ranchu_closer_finish);
+
+/**
+ * ranchu_closer_destroy() - undo ranchu_closer_create()
+ * @closer: after ranchu_closer_finish(); NULL: nothing happens
+ */
+void ranchu_closer_destroy(struct ranchu_closer *closer)
+{
+	if (closer)
+		kref_put(&closer->ref, closer_free);
+}
+EXPORT_SYMBOL_GPL(ranchu_closer_destroy);
+
+/**
+ * ranchu_close_init() - be ready for sockets to be closed
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int ranchu_close_init(void)
+{
+	close_queue = alloc_workqueue("ranchu_close", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	return close_queue ? 0 : -ENOMEM;
+}
+
+/**
+ * ranchu_close_exit() - undo ranchu_close_init()
+ *
+ * Waits for what module_put() in close_work() has let go on without us.
+ */
+void ranchu_close_exit(void)
+{
+	destroy_workqueue(close_queue);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One thread, which leaves nothing for its way back to user mode. */
+#ifndef SHIM_LINUX_TASK_WORK_H
+#define SHIM_LINUX_TASK_WORK_H
+
+#define TASK_RUNNING 0
+#define TIF_NOTIFY_SIGNAL 0
+
+#define task_work_pending(task) false
+#define set_thread_flag(flag) ((void)0)
+#define __set_current_state(state) ((void)0)
+
+#endif /* SHIM_LINUX_TASK_WORK_H */

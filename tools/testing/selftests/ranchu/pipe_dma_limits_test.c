@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What DMA may cost: memory that is pinned, files, mappings; and memory that the owner
+ * takes away under it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <kselftest_harness.h>
+
+#include "pipe_services.h"
+
+#define TIMEOUT			300
+#define MEM_SIZE		(64u << 20)
+#define REGION			(1u << 20)
+/* Nobody of this machine. */
+#define USER			54321
+
+#define MAP			GOLDFISH_PIPE_CMD_DMA_MAPHOST
+#define UNMAP			GOLDFISH_PIPE_CMD_DMA_UNMAPHOST
+#define NOMEM			GOLDFISH_PIPE_ERROR_NOMEM
+
+#define FILES			VHOST_GOLDFISH_PIPE_MAX_DMA_FILES
+#define MAPPINGS		VHOST_GOLDFISH_PIPE_MAX_DMA_MAPPINGS
+
+FIXTURE(limits)
+{
+	struct pipe_mem mem;
+	struct pipe_dev dev;
+	struct test_pipe pipe;
+	int services;
+	uint64_t open;
+	uint64_t gpa;
+	uint8_t *guest;
+};
+
+/* A guest with a pipe that a service of this process serves. */
+static void limits_start(struct _test_data_limits *self)
+{
+	if (__pipe_set_owner(&self->dev) ||
+	    __pipe_set_mem_table(&self->dev, &self->mem, 1))
+		pipe_die("no owner");
+	pipe_handshake(&self->dev);
+	self->services = services_open(&self->dev);
+	services_add(self->services, "svc");
+	pipe_connect(&self->dev, &self->pipe, 1, "pipe:svc");
+	self->open = services_expect(self->services, "svc", NULL);
+	self->gpa = pipe_mem_alloc(&self->mem, REGION, PIPE_PAGE);
+	self->guest = pipe_mem_hva(&self->mem, self->gpa, REGION);
+}
+
+FIXTURE_SETUP(limits)
+{
+	if (__pipe_dev_open(&self->dev, NULL))
+		SKIP(return, "no usable " PIPE_DEV_PATH);
+	pipe_dev_close(&self->dev);
+	pipe_mem_create_file(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
+	pipe_dev_open(&self->dev, &self->mem);
+}
+
+FIXTURE_TEARDOWN(limits)
+{
+	pipe_dev_close(&self->dev);
+	pipe_mem_destroy(&self->mem);
+}
+
+static int get_file(struct _test_data_limits *self)
+{
+	struct vhost_goldfish_pipe_dma dma;
+	int ret = __services_get_dma(self->services, self->open, self->gpa, &dma);
+
+	return ret ?: dma.fd;
+}
+
+static void *map_file(int fd, size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+TEST_F_TIMEOUT(limits, files, TIMEOUT)
+{
+	unsigned int i;
+	int fds[FILES];
+
+	limits_start(self);
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
+	for (i = 0; i < FILES; i++) {
+		fds[i] = get_file(self);
+		ASSERT_LE(0, fds[i]);
+	}
+	for (i = 0; i < FILES; i++) {
+		ASSERT_EQ(-ENOSPC, get_file(self));
+		close(fds[i]);
+		fds[i] = get_file(self);
+		ASSERT_LE(0, fds[i]);
+	}
+	/* Each region has as many. */
+	ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
+	for (i = 0; i < FILES; i++) {
+		close(fds[i]);
+		fds[i] = get_file(self);
+		ASSERT_LE(0, fds[i]);
+	}
+	EXPECT_EQ(-ENOSPC, get_file(self));
+	close(self->services);
+}
+
+TEST_F_TIMEOUT(limits, mappings, TIMEOUT)
+{
+	uint8_t *at[MAPPINGS];
+	int fd, other;
+	unsigned int i;
+
+	limits_start(self);
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
+	fd = get_file(self);
+	other = get_file(self);
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, other);
+	for (i = 0; i < MAPPINGS; i++) {
+		at[i] = map_file(i & 1 ? fd : other, REGION);
+		ASSERT_NE(MAP_FAILED, at[i]);
+	}
+	EXPECT_EQ(MAP_FAILED, map_file(fd, PIPE_PAGE));
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_EQ(MAP_FAILED, map_file(other, PIPE_PAGE));
+	EXPECT_EQ(ENOMEM, errno);
+	/* Nor by cutting one in pieces; as a whole it can be changed and moved. */
+	EXPECT_EQ(-1, munmap(at[0] + PIPE_PAGE, PIPE_PAGE));
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_EQ(-1, mprotect(at[0], PIPE_PAGE, PROT_READ));
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_EQ(0, mprotect(at[0], REGION, PROT_READ));
+	at[0] = mremap(at[0], REGION, REGION, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       mmap(NULL, REGION, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	ASSERT_NE(MAP_FAILED, at[0]);
+	self->guest[7] = 7;
+	EXPECT_EQ(7, at[0][7]);
+	/* What is given back can be had again, and pieces count. */
+	ASSERT_EQ(0, munmap(at[1], REGION));
+	ASSERT_EQ(0, munmap(at[2], REGION));
+	EXPECT_EQ(0, munmap(at[3] + PIPE_PAGE, PIPE_PAGE));
+	at[1] = map_file(fd, REGION);
+	ASSERT_NE(MAP_FAILED, at[1]);
+	EXPECT_EQ(MAP_FAILED, map_file(fd, REGION));
+	close(fd);
+	close(other);
+	close(self->services);
+}
+
+/* A process that a service forks has none of its mappings, and may have its own. */
+TEST_F_TIMEOUT(limits, children, TIMEOUT)
+{
+	volatile uint8_t *at;
+	int fd, status;
+	pid_t pid;
+
+	limits_start(self);
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
+	fd = get_file(self);
+	ASSERT_LE(0, fd);
+	at = map_file(fd, REGION);
+	ASSERT_NE(MAP_FAILED, at);
+	self->guest[1] = 3;
+	EXPECT_EQ(3, at[1]);
+	pid = fork();
+	if (!pid)
+		_exit(at[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	pid = fork();
+	if (!pid) {
+		at = map_file(fd, REGION);
+		_exit(at == MAP_FAILED ? 1 : at[1]);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(3, WEXITSTATUS(status));
+	close(fd);
+	close(self->services);
+}
+
+/* What the kernel's statistics of memory have under @name. */
+static long long memory_counter(const char *name)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	long long value = -1;
+	char line[128], key[64];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %lld", key, &value) == 2 && !strcmp(key, name))
+			break;
+	if (!file || strcmp(key, name))
+		pipe_die("no counter %s", name);
+	fclose(file);
+	return value;
+}
+
+static long long pinned_pages(void)
+{
+	FILE *file = fopen("/proc/sys/vm/stat_refresh", "w");
+
+	/* What each CPU has counted for itself. */
+	if (!file || fputs("1", file) < 0 || fclose(file))
+		pipe_die("stat_refresh: %s", strerror(errno));
+	return memory_counter("nr_foll_pin_acquired") - memory_counter("nr_foll_pin_released");
+}
+
+/* Pages are pinned when they are touched, as what is kept long must be, and let go. */
+TEST_F_TIMEOUT(limits, pinned, TIMEOUT)
+{
+	const unsigned int pages = REGION / PIPE_PAGE;
+	volatile uint8_t *at;
+	long long before;
+	unsigned int i;
+	int fd;
+
+	limits_start(self);
+	before = pinned_pages();
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
+	fd = get_file(self);
+	ASSERT_LE(0, fd);
+	at = map_file(fd, REGION);
+	ASSERT_NE(MAP_FAILED, at);
+	EXPECT_EQ(before, pinned_pages());
+	for (i = 0; i < REGION; i += PIPE_PAGE)
+		at[i] = 1;
+	EXPECT_EQ(before + pages, pinned_pages());
+	ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
+	EXPECT_EQ(before, pinned_pages());
+	for (i = 0; i < REGION; i += PIPE_PAGE)
+		ASSERT_EQ(1, self->guest[i]);
+	close(fd);
+	close(self->services);
+}
+
+/* In a process of a user that may lock eight pages. */
+static int lock_eight_pages(struct _test_data_limits *self)
+{
+	const struct rlimit limit = { 8 * PIPE_PAGE, 8 * PIPE_PAGE };
+	unsigned int round;
+	uint64_t bad;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || setuid(USER))
+		return 1;
+	limits_start(self);
+	bad = pipe_stat_bad_guest(&self->dev);
+	for (round = 0; round < 3; round++) {
+		if (pipe_dma(&self->pipe, MAP, self->gpa, 9 * PIPE_PAGE) != NOMEM ||
+		    pipe_dma(&self->pipe, MAP, self->gpa, 5 * PIPE_PAGE) ||
+		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * PIPE_PAGE, 3 * PIPE_PAGE) ||
+		    pipe_dma(&self->pipe, MAP, self->gpa + 16 * PIPE_PAGE, PIPE_PAGE) != NOMEM)
+			return 2;
+		/* What overlaps has cost nothing. */
+		if (pipe_dma(&self->pipe, UNMAP, self->gpa + 8 * PIPE_PAGE, 0) ||
+		    !pipe_dma(&self->pipe, MAP, self->gpa, PIPE_PAGE) ||
+		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * PIPE_PAGE, 3 * PIPE_PAGE))
+			return 3;
+		pipe_close(&self->pipe);
+		pipe_connect(&self->dev, &self->pipe, 1, "pipe:svc");
+	}
+	if (pipe_stat_bad_guest(&self->dev) != bad + 3)
+		return 4;
+	return pipe_dma(&self->pipe, MAP, self->gpa, 8 * PIPE_PAGE) ? 5 : 0;
+}
+
+/* A guest pins no more than its user may lock; that ends with its regions. */
+TEST_F_TIMEOUT(limits, locked_memory, TIMEOUT)
+{
+	unsigned int round;
+	int status;
+	pid_t pid;
+
+	for (round = 0; round < 2; round++) {
+		pid = fork();
+		if (!pid)
+			_exit(lock_eight_pages(self));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFEXITED(status));
+		ASSERT_EQ(0, WEXITSTATUS(status));
+		/* It goes with the device, which is still ours. */
+		pipe_dev_close(&self->dev);
+		pipe_dev_open(&self->dev, &self->mem);
+	}
+}
+
+/* The owner gives memory back and the guest takes it again: other pages. */
+TEST_F_TIMEOUT(limits, hole_punched, TIMEOUT)
+{
+	volatile uint8_t *at, *again;
+	unsigned int i;
+	int fd, other;
+
+	limits_start(self);
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
+	fd = get_file(self);
+	ASSERT_LE(0, fd);
+	at = map_file(fd, REGION);
+	ASSERT_NE(MAP_FAILED, at);
+	for (i = 0; i < REGION; i += PIPE_PAGE)
+		at[i] = 0x55;
+	ASSERT_EQ(0, madvise(self->guest + REGION / 4, REGION / 2, MADV_REMOVE));
+	for (i = 0; i < REGION; i += PIPE_PAGE)
+		self->guest[i + 1] = 0x66;
+	/* Asking for the region makes both see the same, by every mapping of it. */
+	other = get_file(self);
+	ASSERT_LE(0, other);
+	again = map_file(other, REGION);
+	ASSERT_NE(MAP_FAILED, again);
+	for (i = 0; i < REGION; i += PIPE_PAGE) {
+		ASSERT_EQ(0x66, at[i + 1]);
+		ASSERT_EQ(0x66, again[i + 1]);
+		ASSERT_EQ(i >= REGION / 4 && i < 3 * REGION / 4 ? 0 : 0x55, at[i]);
+		at[i + 2] = 0x77;
+		ASSERT_EQ(0x77, self->guest[i + 2]);
+	}
+	close(fd);
+	close(other);
+	close(self->services);
+}
+
+TEST_HARNESS_MAIN
