@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Disk images and their locks. A lock belongs to the open file: it is kept for as
+ * long as anyone has that file, the kernel's devices included, and goes with it.
+ * Whoever writes has the image alone; any number may read together.
+ *
+ * Locks are advice: programs that take none are not kept out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../vmm.h"
+#include "image.h"
+
+/**
+ * vmm_image_lock - lock an image
+ * @fd: the open image
+ * @readonly: it is not written to
+ *
+ * Return: 0, -EAGAIN if somebody else has it, or -errno; no message
+ */
+int vmm_image_lock(int fd, bool readonly)
+{
+	struct flock lock = { .l_type = readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!fcntl(fd, F_OFD_SETLK, &lock))
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+/* Some file systems have no locks at all. */
+static bool without_locks(int err)
+{
+	return err == -ENOLCK || err == -EOPNOTSUPP || err == -ENOSYS;
+}
+
+/**
+ * vmm_image_open - open an image and lock it
+ * @path: file or block device
+ * @readonly: it is not written to
+ * @direct: past the host's cache
+ *
+ * Return: the file, or -errno after a message
+ */
+int vmm_image_open(const char *path, bool readonly, bool direct)
+{
+	int fd = open(path, (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0) | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return vmm_error(errno, "--disk: cannot open %s", path);
+	err = vmm_image_lock(fd, readonly);
+	if (!err)
+		return fd;
+	if (without_locks(err)) {
+		vmm_note("%s cannot be locked: take care that nobody else writes to it", path);
+		return fd;
+	}
+	close(fd);
+	if (err != -EAGAIN)
+		return vmm_error(-err, "--disk: cannot lock %s", path);
+	if (readonly)
+		return vmm_error(err, "--disk: another guest writes to %s", path);
+	return vmm_error(err, "--disk: another guest has %s (readonly guests can share an image)",
+			 path);
+}

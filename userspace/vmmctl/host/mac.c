@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MAC addresses for guests that were given none: made from the host and the VM's
+ * name, so that two VMs have different ones, and a VM with a name keeps its own.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mac.h"
+
+#define FNV_OFFSET	0xcbf29ce484222325ULL
+#define FNV_PRIME	0x100000001b3ULL
+
+static uint64_t hash_add(uint64_t hash, const void *bytes, size_t len)
+{
+	const uint8_t *byte = bytes;
+
+	while (len--)
+		hash = (hash ^ *byte++) * FNV_PRIME;
+	return hash;
+}
+
+/* FNV-1a leaves neighbours near each other: spread them over all bits. */
+static uint64_t hash_mix(uint64_t hash)
+{
+	hash ^= hash >> 33;
+	hash *= 0xff51afd7ed558ccdULL;
+	hash ^= hash >> 33;
+	hash *= 0xc4ceb9fe1a85ec53ULL;
+	return hash ^ hash >> 33;
+}
+
+static uint64_t hash_host(uint64_t hash)
+{
+	char id[64] = "";
+	FILE *in = fopen("/etc/machine-id", "re");
+
+	if (in && fgets(id, sizeof(id), in))
+		hash = hash_add(hash, id, strcspn(id, "\n"));
+	if (in)
+		fclose(in);
+	if (!gethostname(id, sizeof(id) - 1))
+		hash = hash_add(hash, id, strlen(id));
+	return hash;
+}
+
+/**
+ * vmm_mac_derive - make a MAC address
+ * @mac: filled: a station's, and locally administered
+ * @name: the VM's
+ * @index: which of its network devices
+ *
+ * Opens files: it belongs before the sandbox.
+ */
+void vmm_mac_derive(uint8_t mac[6], const char *name, unsigned int index)
+{
+	uint64_t hash = hash_host(FNV_OFFSET);
+
+	hash = hash_add(hash, name, strlen(name) + 1);
+	hash = hash_mix(hash_add(hash, &index, sizeof(index)));
+	memcpy(mac, &hash, 6);
+	mac[0] = (mac[0] & 0xfc) | 0x02;
+}

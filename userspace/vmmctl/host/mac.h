@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * MAC addresses for guests that were given none.
+ */
+#ifndef MAC_H
+#define MAC_H
+
+#include <stdint.h>
+
+void vmm_mac_derive(uint8_t mac[6], const char *name, unsigned int index);
+
+#endif /* MAC_H */
