@@ -3,11 +3,12 @@
  * vmmctl ps, and commands to a VM that runs: vmmctl stop NAME and the like.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../host/vm_dir.h"
-#include "control.h"
+#include "control/control.h"
+#include "host/vm_dir.h"
 
 #define CLI_TIMEOUT_MS	10000
 #define CLI_PS_MS	1000	/* for each VM that is listed */

@@ -5,9 +5,10 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "control.h"
+#include "control/control.h"
 
 /**
  * vmm_answer_fail - answer that a command failed

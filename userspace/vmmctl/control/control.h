@@ -12,7 +12,7 @@
 
 #include <jansson.h>
 
-#include "../vmm.h"
+#include "machine/machine.h"
 
 /* ---- json.c: JSON from somebody who is not trusted ---- */
 

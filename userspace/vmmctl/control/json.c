@@ -3,9 +3,10 @@
  * JSON from a client that is not trusted. jansson's parser calls itself for each
  * level, so the depth is bounded here, before it sees the text.
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "control.h"
+#include "control/control.h"
 
 /* The deepest level of brackets outside strings; brackets need not match. */
 static unsigned int json_depth(const char *text, size_t len)

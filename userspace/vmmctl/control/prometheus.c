@@ -5,10 +5,11 @@
  *
  * Source: Prometheus, "Exposition formats", text-based format 0.0.4
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
+#include "control/control.h"
 
 /* A metric's name has letters, digits and underscores only. */
 static void write_name(FILE *out, const char *name)

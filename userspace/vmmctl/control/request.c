@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "control.h"
+#include "control/control.h"
 
 #define MESSAGE_FLAGS	(JSON_COMPACT | JSON_ENSURE_ASCII)
 

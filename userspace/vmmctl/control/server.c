@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "control/control.h"
 
 #define CLIENT_BUSY	(VMM_CONTROL_OUT / 16)	/* waiting bytes: no more requests */
 #define CLIENT_EVENTS	(VMM_CONTROL_OUT / 4)	/* waiting bytes: no more events */

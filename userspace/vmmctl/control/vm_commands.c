@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "control.h"
+#include "control/control.h"
 
 #define VERSION_MAJOR	1
 

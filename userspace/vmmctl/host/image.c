@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../vmm.h"
-#include "image.h"
+#include "host/image.h"
+#include "machine/machine.h"
 
 /**
  * vmm_image_lock - lock an image

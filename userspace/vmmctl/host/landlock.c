@@ -8,12 +8,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandbox.h"
+#include "host/sandbox.h"
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset	444
@@ -38,27 +37,27 @@
 #define NET_CONNECT	2ULL
 
 struct ruleset {
-	uint64_t handled_fs;
-	uint64_t handled_net;
+	u64 handled_fs;
+	u64 handled_net;
 };
 
 struct path_rule {
-	uint64_t allowed;
-	int32_t parent_fd;
+	u64 allowed;
+	__s32 parent_fd;
 } __attribute__((packed));
 
 struct port_rule {
-	uint64_t allowed;
-	uint64_t port;
+	u64 allowed;
+	u64 port;
 };
 
 /* IOCTL_DEV (version 5) is left alone: ioctl() is what everything here runs by. */
-static uint64_t handled_fs(int version)
+static u64 handled_fs(int version)
 {
 	return FS_FIRST | (version >= 2 ? FS_REFER : 0) | (version >= 3 ? FS_TRUNCATE : 0);
 }
 
-static uint64_t path_rights(enum vmm_sandbox_access access)
+static u64 path_rights(enum vmm_sandbox_access access)
 {
 	switch (access) {
 	case VMM_SANDBOX_READ:
@@ -71,7 +70,7 @@ static uint64_t path_rights(enum vmm_sandbox_access access)
 	return 0;
 }
 
-static int path_allow(int ruleset, const struct vmm_sandbox_path *path, uint64_t handled)
+static int path_allow(int ruleset, const struct vmm_sandbox_path *path, u64 handled)
 {
 	struct path_rule rule = { .allowed = path_rights(path->access) & handled };
 	struct stat st;
@@ -90,7 +89,7 @@ static int path_allow(int ruleset, const struct vmm_sandbox_path *path, uint64_t
 	return err;
 }
 
-static int rules_add(int ruleset, const struct vmm_sandbox *sandbox, uint64_t handled, bool net)
+static int rules_add(int ruleset, const struct vmm_sandbox *sandbox, u64 handled, bool net)
 {
 	unsigned int i;
 	int err = 0;

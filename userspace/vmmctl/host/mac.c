@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mac.h"
+#include "host/mac.h"
 
 #define FNV_OFFSET	0xcbf29ce484222325ULL
 #define FNV_PRIME	0x100000001b3ULL
 
-static uint64_t hash_add(uint64_t hash, const void *bytes, size_t len)
+static u64 hash_add(u64 hash, const void *bytes, size_t len)
 {
-	const uint8_t *byte = bytes;
+	const u8 *byte = bytes;
 
 	while (len--)
 		hash = (hash ^ *byte++) * FNV_PRIME;
@@ -22,7 +22,7 @@ static uint64_t hash_add(uint64_t hash, const void *bytes, size_t len)
 }
 
 /* FNV-1a leaves neighbours near each other: spread them over all bits. */
-static uint64_t hash_mix(uint64_t hash)
+static u64 hash_mix(u64 hash)
 {
 	hash ^= hash >> 33;
 	hash *= 0xff51afd7ed558ccdULL;
@@ -31,7 +31,7 @@ static uint64_t hash_mix(uint64_t hash)
 	return hash ^ hash >> 33;
 }
 
-static uint64_t hash_host(uint64_t hash)
+static u64 hash_host(u64 hash)
 {
 	char id[64] = "";
 	FILE *in = fopen("/etc/machine-id", "re");
@@ -53,9 +53,9 @@ static uint64_t hash_host(uint64_t hash)
  *
  * Opens files: it belongs before the sandbox.
  */
-void vmm_mac_derive(uint8_t mac[6], const char *name, unsigned int index)
+void vmm_mac_derive(u8 mac[6], const char *name, unsigned int index)
 {
-	uint64_t hash = hash_host(FNV_OFFSET);
+	u64 hash = hash_host(FNV_OFFSET);
 
 	hash = hash_add(hash, name, strlen(name) + 1);
 	hash = hash_mix(hash_add(hash, &index, sizeof(index)));

@@ -5,8 +5,8 @@
 #ifndef MAC_H
 #define MAC_H
 
-#include <stdint.h>
+#include "types.h"
 
-void vmm_mac_derive(uint8_t mac[6], const char *name, unsigned int index);
+void vmm_mac_derive(u8 mac[6], const char *name, unsigned int index);
 
 #endif /* MAC_H */

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "notify.h"
+#include "host/notify.h"
 
 #define PERIOD_MIN_US	100000	/* no manager wants to hear more often */
 

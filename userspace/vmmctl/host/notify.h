@@ -5,7 +5,7 @@
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
-#include "../vmm.h"
+#include "machine/machine.h"
 
 struct vmm_notify;
 

@@ -23,8 +23,8 @@
 
 #include <cap-ng.h>
 
-#include "../vmm.h"
-#include "sandbox.h"
+#include "host/sandbox.h"
+#include "machine/machine.h"
 
 #define THREAD_FLAGS	(CLONE_VM_FLAG | CLONE_THREAD_FLAG)
 #define CLONE_VM_FLAG		0x00000100

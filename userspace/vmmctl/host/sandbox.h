@@ -6,9 +6,7 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "types.h"
 
 #define VMM_SANDBOX_PATHS	64
 #define VMM_SANDBOX_PORTS	4
@@ -47,7 +45,7 @@ struct vmm_sandbox {
 	unsigned int paths;
 	struct vmm_sandbox_path path[VMM_SANDBOX_PATHS];
 	unsigned int ports;
-	uint16_t port[VMM_SANDBOX_PORTS];
+	u16 port[VMM_SANDBOX_PORTS];
 };
 
 /**

@@ -3,7 +3,7 @@
  * The system calls that are left to a running VM, each with its reason. Some are
  * allowed with certain arguments only: see sandbox.c.
  */
-#include "sandbox.h"
+#include "host/sandbox.h"
 
 #define MAIN	VMM_CALL_MAIN
 #define BOTH	(VMM_CALL_MAIN | VMM_CALL_VCPU)

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tcp_owner.h"
+#include "host/tcp_owner.h"
 
 enum { LIST_V4, LIST_V6, LISTS };
 

@@ -19,8 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../vmm.h"
-#include "vm_dir.h"
+#include "host/vm_dir.h"
+#include "machine/machine.h"
 
 #define DIR_BACKLOG	16
 #define DIR_TRIES	16	/* to lock a directory that others look at meanwhile */
