@@ -18,7 +18,14 @@
 
 #include "boot/boot.h"
 #include "cli/cli.h"
+#include "control/confine.h"
+#include "control/steering.h"
+#include "host/ending.h"
 #include "host/host.h"
+#include "host/image.h"
+#include "host/mac.h"
+#include "host/output.h"
+#include "host/vm_dir.h"
 #include "host/vsock.h"
 #include "virtio/virtio.h"
 
@@ -27,25 +34,27 @@
  * @cfg: the command line
  * @loop: the main thread's loop
  * @console: the terminal, or NULL
- * @stats: where snapshots go, or NULL
  * @vsock_host: the host's ends of vsock streams, or NULL
  * @pipe_adb: the host's side of adb by pipe, or NULL
- * @signal_fd: SIGTERM and its like as a file
- * @signal: the one that ended us
+ * @signal_fd: SIGUSR1 and its like as a file
  * @window: the guest may read registers from memory
- * @vm: the guest that runs, or NULL
+ * @confined: the sandbox was entered
+ * @err_out: stderr
+ * @images: the disks' images, locked
+ * @steering: how the VM is steered from outside; has the guest that runs
  */
 struct session {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
 	struct vmm_console *console;
-	struct vmm_stats *stats;
 	struct vmm_vsock_host *vsock_host;
 	struct vmm_pipe_adb *pipe_adb;
 	int signal_fd;
-	int signal;
 	bool window;
-	struct vmm_vm *vm;
+	bool confined;
+	struct vmm_output err_out;
+	struct vmm_images images;
+	struct vmm_steering steering;
 };
 
 static int session_signal(void *arg)
@@ -55,16 +64,24 @@ static int session_signal(void *arg)
 
 	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
-	if (info.ssi_signo == SIGUSR1) {
-		if (s->stats)
-			vmm_stats_snapshot(s->stats, s->vm, "SIGUSR1");
-		return 0;
+	switch (info.ssi_signo) {
+	case SIGUSR1:
+		if (s->cfg->stats || s->cfg->stats_at)
+			vmm_stats_snapshot(s->steering.stats, s->steering.vm, "SIGUSR1");
+		break;
+	case SIGUSR2:
+		vmm_virtio_refresh(s->steering.vm);
+		break;
+	case SIGCONT:
+		vmm_console_foreground(s->console);
+		break;
 	}
-	if (info.ssi_signo == SIGUSR2) {
-		vmm_virtio_refresh(s->vm);
-		return 0;
-	}
-	s->signal = info.ssi_signo;
+	return 0;
+}
+
+static int session_ending(void *arg)
+{
+	(void)arg;
 	return VMM_END_SIGNAL;
 }
 
@@ -73,26 +90,32 @@ static void session_line(void *arg, const char *line)
 {
 	struct session *s = arg;
 
-	vmm_stats_snapshot(s->stats, s->vm, line);
+	vmm_stats_snapshot(s->steering.stats, s->steering.vm, line);
 }
 
-/* Before any thread exists, so that all of them inherit the mask. */
+/*
+ * Before any thread exists, so that all of them inherit the mask. Nobody is to be
+ * ended by a limit on files, which is an error like others, or stopped by a terminal.
+ */
 static int session_signals(struct session *s)
 {
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTOU, SIGTTIN };
 	sigset_t set;
+	unsigned int i;
 
-	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGCONT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signal_fd < 0)
 		return vmm_error(errno, "signalfd");
-	return vmm_loop_add(s->loop, s->signal_fd, session_signal, s);
+	if (vmm_loop_add(s->loop, s->signal_fd, session_signal, s))
+		return -EIO;
+	return vmm_ending_open(s->loop, session_ending, s);
 }
 
 /* Each doorbell is a file. */
@@ -133,9 +156,14 @@ static void session_close(struct session *s)
 	vmm_pipe_adb_close(s->pipe_adb);
 	vmm_vsock_host_close(s->vsock_host);
 	vmm_console_close(s->console);
-	vmm_stats_close(s->stats);
+	vmm_steering_close(&s->steering);
+	vmm_stats_close(s->steering.stats);
+	vmm_images_unlock(&s->images);
+	vmm_ending_close(s->loop);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
+	vmm_log_output(NULL);
+	vmm_output_close(&s->err_out);
 	vmm_loop_destroy(s->loop);
 }
 
@@ -155,10 +183,32 @@ static int session_pipe_adb(struct session *s)
 	return s->pipe_adb ? 0 : -EIO;
 }
 
+static int session_open_host(struct session *s)
+{
+	int err = vmm_images_lock(&s->images, s->cfg);
+
+	if (!err)
+		err = session_window(s);
+	if (!err)
+		err = session_vsock(s);
+	if (!err)
+		err = session_pipe_adb(s);
+	if (err || !s->cfg->console)
+		return err;
+	s->console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
+	if (!s->console)
+		return -EIO;
+	s->steering.console = s->console;
+	if (s->cfg->stats_at)
+		vmm_console_watch(s->console, s->cfg->stats_at, session_line, s);
+	return 0;
+}
+
 static int session_open(struct session *s)
 {
 	int err;
 
+	vmm_sandbox_limits();
 	raise_file_limit();
 	s->loop = vmm_loop_create();
 	if (!s->loop)
@@ -166,44 +216,41 @@ static int session_open(struct session *s)
 	err = session_signals(s);
 	if (err)
 		return err;
-	err = session_window(s);
-	if (err)
-		return err;
-	err = session_vsock(s);
-	if (err)
-		return err;
-	err = session_pipe_adb(s);
-	if (err)
-		return err;
-	if (s->cfg->stats || s->cfg->stats_at) {
-		s->stats = vmm_stats_open(s->cfg);
-		if (!s->stats)
-			return -EIO;
-	}
-	if (!s->cfg->console)
-		return 0;
-	s->console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
-	if (!s->console)
+	vmm_output_init(&s->err_out, STDERR_FILENO);
+	vmm_log_output(&s->err_out);
+	s->steering.cfg = s->cfg;
+	s->steering.loop = s->loop;
+	s->steering.stats = vmm_stats_open(s->cfg);
+	if (!s->steering.stats)
 		return -EIO;
-	if (s->cfg->stats_at)
-		vmm_console_watch(s->console, s->cfg->stats_at, session_line, s);
-	return 0;
+	err = vmm_steering_open(&s->steering);
+	return err ? err : session_open_host(s);
 }
 
-static const char *end_name(enum vmm_end end)
+/* A vCPU's thread, before it runs the guest. */
+static int confine_vcpu(const struct vmm_vm *vm)
 {
-	switch (end) {
-	case VMM_END_OFF:
-		return "power-off";
-	case VMM_END_RESET:
-		return "reset";
-	case VMM_END_QUIT:
-		return "console left";
-	case VMM_END_SIGNAL:
-		return "signal";
-	default:
-		return "error";
-	}
+	return vmm_sandbox_vcpu(vmm_confine_opens(vm->cfg));
+}
+
+static int session_confine(struct session *s)
+{
+	if (!s->cfg->sandbox || s->confined)
+		return 0;
+	s->confined = true;
+	return vmm_confine(s->cfg);
+}
+
+/*
+ * There is no time for anybody who would have to be waited for; what others see of
+ * the VM is put in order all the same.
+ */
+static void session_kill(struct session *s)
+{
+	vmm_steering_end(&s->steering, VMM_END_KILL);
+	vmm_steering_close(&s->steering);
+	vmm_console_close(s->console);
+	_exit(vmm_steering_exit(&s->steering, VMM_END_KILL));
 }
 
 /* vCPUs run from the first line to the last; returns how it ended. */
@@ -221,12 +268,14 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 	if (end < 0)
 		end = VMM_END_ERROR;
 	vmm_vm_end(vm, end);
+	if (end == VMM_END_KILL)
+		session_kill(s);
 	for (i = 0; i < vm->vcpus; i++)
 		vmm_vcpu_stop(vm->vcpu[i]);
 	if (s->console)
 		vmm_console_flush(s->console);
 	if (s->cfg->stats)
-		vmm_stats_snapshot(s->stats, vm, end_name(end));
+		vmm_stats_snapshot(s->steering.stats, vm, vmm_end_name(end));
 	return end;
 }
 
@@ -237,10 +286,11 @@ static enum vmm_end run_guest(struct session *s)
 		.cfg = s->cfg,
 		.loop = s->loop,
 		.console = s->console,
-		.stats = s->stats,
+		.stats = s->steering.stats,
 		.vsock_host = s->vsock_host,
 		.pipe_adb = s->pipe_adb,
 		.window = s->window,
+		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 	};
 	struct vmm_layout layout;
 	enum vmm_end end = VMM_END_ERROR;
@@ -253,9 +303,10 @@ static enum vmm_end run_guest(struct session *s)
 		goto out_board;
 	if (vmm_arch_vcpu_entry(vm.vcpu[0], layout.kernel, layout.dtb))
 		goto out_board;
-	s->vm = &vm;
+	if (session_confine(s) || vmm_steering_begin(&s->steering, &vm))
+		goto out_board;
 	end = run_vcpus(s, &vm);
-	s->vm = NULL;
+	vmm_steering_end(&s->steering, end);
 out_board:
 	vmm_board_destroy(&vm);
 out_vm:
@@ -263,22 +314,32 @@ out_vm:
 	return end;
 }
 
-static int command_run(const struct vmm_config *cfg)
+/* All that depends on what the VM is called. */
+static void name_vm(struct vmm_config *cfg)
 {
-	struct session s = { .cfg = cfg, .signal_fd = -1 };
+	static char name[VMM_NAME_MAX];
+
+	vmm_name_default(name);
+	vmm_mac_fill(cfg, cfg->name ? cfg->name : name);
+}
+
+static int command_run(struct vmm_config *cfg)
+{
+	struct session s = {
+		.cfg = cfg, .signal_fd = -1, .steering.every_fd = -1, .err_out.own_fd = -1,
+	};
 	enum vmm_end end = VMM_END_ERROR;
 
 	if (vmm_arch_check_run())
 		return EXIT_FAILURE;
+	name_vm(cfg);
 	if (!session_open(&s)) {
 		do {
 			end = run_guest(&s);
-		} while (end == VMM_END_RESET && !cfg->no_reboot);
+		} while (vmm_steering_again(&s.steering, end));
 	}
 	session_close(&s);
-	if (end == VMM_END_SIGNAL)
-		return 128 + s.signal;
-	return end == VMM_END_ERROR ? EXIT_FAILURE : EXIT_SUCCESS;
+	return vmm_steering_exit(&s.steering, end);
 }
 
 static int write_all(int fd, const u8 *bytes, size_t len)
@@ -345,6 +406,8 @@ int main(int argc, char **argv)
 {
 	struct vmm_config cfg;
 
+	if (argc > 1 && vmm_control_is_command(argv[1]))
+		return vmm_control_cli(argc, argv);
 	if (vmm_options_parse(&cfg, argc, argv))
 		return 2;
 	switch (cfg.command) {

@@ -46,6 +46,7 @@ int vmm_vhost_blame(struct vmm_vhost *vhost, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	vmm_device_error(vhost->v->name, text);
 	return vmm_error(err, "virtio-%s: %s", vhost->v->name, text);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "host/vm_dir.h"
 #include "host/host.h"
 #include "host/vsock.h"
 
@@ -32,6 +33,9 @@ enum opt {
 	OPT_STATS_AT,
 	OPT_NO_REBOOT,
 	OPT_CONSOLE,
+	OPT_NAME,
+	OPT_SANDBOX,
+	OPT_STATS_EVERY,
 	OPT_FSTAB_SYSTEM,
 	OPT_FSTAB_VENDOR,
 	OPT_DISK,
@@ -62,6 +66,9 @@ static const struct option options[] = {
 	{ "stats-at", required_argument, NULL, OPT_STATS_AT },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
+	{ "stats-every", required_argument, NULL, OPT_STATS_EVERY },
 	{ "fstab-system", required_argument, NULL, OPT_FSTAB_SYSTEM },
 	{ "fstab-vendor", required_argument, NULL, OPT_FSTAB_VENDOR },
 	{ "disk", required_argument, NULL, OPT_DISK },
@@ -139,6 +146,8 @@ void vmm_options_usage(FILE *to)
 	fputs("usage: vmmctl run --kernel IMAGE [options]   boot a guest on the ranchu board\n"
 	      "       vmmctl dtb [options] [-o FILE]        write the board's device tree\n"
 	      "       vmmctl doctor                         say what this host lacks\n"
+	      "       vmmctl ps [--json]                    list the VMs that run\n"
+	      "       vmmctl status|stop|kill|pause|resume|reset|stats NAME\n"
 	      "\n"
 	      "board options\n"
 	      "  --kernel IMAGE        raw arm64 kernel image\n"
@@ -182,6 +191,9 @@ void vmm_options_usage(FILE *to)
 	      "                        the guest reaches PATH_<port> at the host's port\n"
 	      "  --virtio-packed on|off    offer packed rings, default off\n"
 	      "  --console stdio|none  Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A\n"
+	      "  --name NAME           of the VM; default vm and the process's number\n"
+	      "  --sandbox on|off      leave to the process only what the guest needs, default on\n"
+	      "  --stats-every SECONDS statistics as with --stats, again and again\n"
 	      "  --no-reboot           a reset of the guest ends vmmctl\n"
 	      "  --stats[=FILE]        statistics at the end and at SIGUSR1, FILE as JSON lines\n"
 	      "  --stats-at PREFIX     also whenever the guest prints a line that begins so\n",
@@ -255,6 +267,26 @@ static int memory_option(struct vmm_config *cfg, const char *text)
 		return vmm_error(-EINVAL, "--memory: \"%s\" is no size", text);
 	if (cfg->memory < MEMORY_MIN || cfg->memory > RANCHU_RAM_MAX || cfg->memory % MIB)
 		return vmm_error(-EINVAL, "--memory: %s is not 64M to 30G in whole MiB", text);
+	return 0;
+}
+
+static int name_option(struct vmm_config *cfg, const char *text)
+{
+	cfg->name = text;
+	if (vmm_name_valid(text))
+		return 0;
+	return vmm_error(-EINVAL, "--name: \"%s\" is not 1 to %d letters, digits, . - and _", text,
+			 VMM_NAME_MAX - 1);
+}
+
+static int seconds_option(struct vmm_config *cfg, const char *text)
+{
+	char *rest;
+	unsigned long seconds = strtoul(text, &rest, 10);
+
+	if (*text < '0' || *text > '9' || *rest || !seconds || seconds > 86400)
+		return vmm_error(-EINVAL, "--stats-every: \"%s\" is not 1 to 86400 seconds", text);
+	cfg->stats_every = seconds;
 	return 0;
 }
 
@@ -540,6 +572,14 @@ static int run_option(struct vmm_config *cfg, int opt)
 		err = word_option(window_words, "window", optarg, &value);
 		cfg->window = value;
 		return err;
+	case OPT_NAME:
+		return name_option(cfg, optarg);
+	case OPT_SANDBOX:
+		err = word_option(switch_words, "sandbox", optarg, &value);
+		cfg->sandbox = value;
+		return err;
+	case OPT_STATS_EVERY:
+		return seconds_option(cfg, optarg);
 	case OPT_CONSOLE:
 		err = word_option(console_words, "console", optarg, &value);
 		cfg->console = value;
@@ -636,7 +676,7 @@ int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv)
 	int err;
 
 	*cfg = (struct vmm_config){
-		.append = "", .memory = MEMORY_DEFAULT, .cpus = 1, .console = true,
+		.append = "", .memory = MEMORY_DEFAULT, .cpus = 1, .console = true, .sandbox = true,
 	};
 	if (argc < 2)
 		return vmm_error(-EINVAL, "no command; vmmctl help lists them");

@@ -152,6 +152,15 @@ void vmm_control_event(struct vmm_control *control, const char *event, json_t *d
 void vmm_control_answer(struct vmm_control *control, u64 call, struct vmm_answer *answer);
 void vmm_control_flush(struct vmm_control *control);
 
+/* ---- post.c: errors of devices, from any thread ---- */
+
+struct vmm_event_post;
+
+struct vmm_event_post *vmm_event_post_open(struct vmm_loop *loop,
+					   void (*fn)(void *arg, const char *event, json_t *data),
+					   void *arg);
+void vmm_event_post_close(struct vmm_event_post *post);
+
 /* ---- request.c: what a line asks for, and what it is answered ---- */
 
 /**

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The terminal behind the PL011. Output is collected and written when a line
- * ends, when the buffer is full, or 10 ms after its first byte, so that a guest
- * pays for a write() per line and not per byte. Input waits here until the
+ * ends, when much has been collected, or 10 ms after its first byte, so that a
+ * guest pays for a write() per line and not per byte. A reader that is slow gets
+ * what waits in a ring; what finds no room there is dropped and counted, so that
+ * no reader can hold up a vCPU or the main thread. Input waits here until the
  * guest takes it.
+ *
+ * A terminal is taken over only while vmmctl is in its foreground.
  *
  * On a terminal Ctrl-A is the escape: x leaves, a second Ctrl-A sends one.
  */
@@ -16,20 +20,26 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "host/ending.h"
 #include "host/host.h"
+#include "host/output.h"
 #include "machine/machine.h"
 
 #define CONSOLE_ESCAPE		0x01	/* Ctrl-A */
 #define CONSOLE_FLUSH_NS	10000000
+#define CONSOLE_CHUNK		4096	/* bytes that are written before a line ends */
+#define CONSOLE_LAST_MS		300	/* that the last output may take */
 
 /**
  * struct vmm_console - a terminal, or a pair of pipes
  * @loop: where its files are registered
  * @in: input file
- * @out: output file
+ * @out: output
  * @timer_fd: expires when output has waited long enough
  * @ready_fd: eventfd: the guest has room for input again
  * @tty: @in is a terminal, in raw mode, with escapes
+ * @background: @in is a terminal that another job has
+ * @in_ended: nothing comes from @in any more
  * @saved: its mode before
  * @watching_in: @in is in the loop
  * @escaped: the last byte typed was the escape
@@ -44,17 +54,20 @@
  * @line: the line so far; the caller of vmm_console_put() serialises
  * @line_len: bytes of it
  * @lock: protects what follows
- * @buf: output that was not written yet
- * @buf_len: bytes of it
+ * @ring: output that was not written yet
  * @armed: the timer runs
+ * @full: there was no room for @ring: the main thread waits for it
+ * @watching_out: @out is in the loop; main thread only
  */
 struct vmm_console {
 	struct vmm_loop *loop;
 	int in;
-	int out;
+	struct vmm_output out;
 	int timer_fd;
 	int ready_fd;
 	bool tty;
+	bool background;
+	bool in_ended;
 	struct termios saved;
 	bool watching_in;
 	bool escaped;
@@ -69,32 +82,54 @@ struct vmm_console {
 	char line[VMM_CONSOLE_LINE];
 	size_t line_len;
 	pthread_mutex_t lock;
-	u8 buf[4096];
-	size_t buf_len;
+	struct vmm_output_ring ring;
 	bool armed;
+	bool full;
+	bool watching_out;
 };
 
-/* Output that nobody reads any more is dropped: the guest must not notice. */
+/* The terminal that has to be given back even if there is no time for the rest. */
+static struct {
+	int fd;
+	struct termios saved;
+} console_terminal = { .fd = -1 };
+
+static void console_arm_locked(struct vmm_console *con);
+
 static void console_write_locked(struct vmm_console *con)
 {
-	size_t done = 0;
+	bool full = vmm_output_drain(&con->ring, &con->out) == -EAGAIN;
 
-	while (done < con->buf_len) {
-		ssize_t n = write(con->out, con->buf + done, con->buf_len - done);
-		struct pollfd wait = { .fd = con->out, .events = POLLOUT };
-
-		if (n >= 0)
-			done += n;
-		else if (errno == EAGAIN)
-			poll(&wait, 1, -1);
-		else if (errno != EINTR)
-			break;
+	/* Only the main thread may touch the loop: the timer takes it there. */
+	if (full && !con->full) {
+		con->full = true;
+		console_arm_locked(con);
 	}
-	con->buf_len = 0;
+	con->full = full;
+}
+
+static void console_watch_out(struct vmm_console *con, bool on);
+
+/*
+ * The last output: a reader that is merely slow gets it, one that does not read at
+ * all is not waited for.
+ */
+static void console_last(struct vmm_console *con)
+{
+	struct pollfd room = { .fd = vmm_output_fd(&con->out), .events = POLLOUT };
+	unsigned int i;
+
+	for (i = 0; con->full && i < CONSOLE_LAST_MS / 10; i++) {
+		poll(&room, 1, 10);
+		vmm_console_flush(con);
+	}
+	if (con->ring.len || con->ring.dropped)
+		vmm_note("%llu bytes of the console's output were dropped: nobody read them",
+			 con->ring.dropped + con->ring.len);
 }
 
 /**
- * vmm_console_flush - write what was held back
+ * vmm_console_flush - write what was held back, as far as there is room
  * @con: the console
  */
 void vmm_console_flush(struct vmm_console *con)
@@ -102,6 +137,24 @@ void vmm_console_flush(struct vmm_console *con)
 	pthread_mutex_lock(&con->lock);
 	console_write_locked(con);
 	pthread_mutex_unlock(&con->lock);
+}
+
+/**
+ * vmm_console_dropped - count what was dropped
+ * @con: may be NULL
+ *
+ * Return: bytes of output that found no room
+ */
+u64 vmm_console_dropped(struct vmm_console *con)
+{
+	u64 dropped;
+
+	if (!con)
+		return 0;
+	pthread_mutex_lock(&con->lock);
+	dropped = con->ring.dropped;
+	pthread_mutex_unlock(&con->lock);
+	return dropped;
 }
 
 static int console_timer(void *arg)
@@ -113,19 +166,41 @@ static int console_timer(void *arg)
 	if (read(con->timer_fd, &expirations, sizeof(expirations)) > 0)
 		con->armed = false;
 	console_write_locked(con);
+	console_watch_out(con, con->full);
 	pthread_mutex_unlock(&con->lock);
 	return 0;
+}
+
+static int console_writable(void *arg)
+{
+	struct vmm_console *con = arg;
+
+	pthread_mutex_lock(&con->lock);
+	console_write_locked(con);
+	console_watch_out(con, con->full);
+	pthread_mutex_unlock(&con->lock);
+	return 0;
+}
+
+static void console_watch_out(struct vmm_console *con, bool on)
+{
+	int fd = vmm_output_fd(&con->out);
+
+	if (on == con->watching_out)
+		return;
+	if (!on)
+		vmm_loop_del(con->loop, fd);
+	else if (vmm_loop_watch(con->loop, fd, POLLOUT, console_writable, con))
+		return;
+	con->watching_out = on;
 }
 
 static void console_arm_locked(struct vmm_console *con)
 {
 	static const struct itimerspec soon = { .it_value.tv_nsec = CONSOLE_FLUSH_NS };
 
-	if (con->armed)
-		return;
-	con->armed = !timerfd_settime(con->timer_fd, 0, &soon, NULL);
 	if (!con->armed)
-		console_write_locked(con);
+		con->armed = !timerfd_settime(con->timer_fd, 0, &soon, NULL);
 }
 
 /* Completes the line when @byte ends it, and reports it if it is watched. */
@@ -155,8 +230,9 @@ static void console_watch_byte(struct vmm_console *con, u8 byte)
 void vmm_console_put(struct vmm_console *con, u8 byte)
 {
 	pthread_mutex_lock(&con->lock);
-	con->buf[con->buf_len++] = byte;
-	if (byte == '\n' || con->buf_len == sizeof(con->buf))
+	vmm_output_put(&con->ring, &byte, 1);
+	/* Without room the main thread waits for it: it is not asked for each line. */
+	if (!con->full && (byte == '\n' || con->ring.len >= CONSOLE_CHUNK))
 		console_write_locked(con);
 	else
 		console_arm_locked(con);
@@ -227,7 +303,7 @@ static int console_readable(void *arg)
 		return 0;
 	if (n <= 0) {
 		console_watch_in(con, false);
-		con->in = -1;
+		con->in_ended = true;
 		return 0;
 	}
 	ret = console_typed(con, bytes, n);
@@ -243,7 +319,8 @@ static int console_guest_ready(void *arg)
 
 	vmm_event_clear(con->ready_fd);
 	console_feed(con);
-	if (con->in >= 0 && con->typed_len < sizeof(con->typed))
+	if (con->in >= 0 && !con->in_ended && !con->background &&
+	    con->typed_len < sizeof(con->typed))
 		console_watch_in(con, true);
 	return 0;
 }
@@ -300,6 +377,24 @@ void vmm_console_watch(struct vmm_console *con, const char *prefix,
 	con->line_arg = arg;
 }
 
+/* In a signal handler, if there is no time for vmm_console_close(). */
+static void console_give_back(void)
+{
+	if (console_terminal.fd >= 0)
+		tcsetattr(console_terminal.fd, TCSANOW, &console_terminal.saved);
+}
+
+/*
+ * A job in the background that touches its terminal, or reads it, is stopped by the
+ * shell; it gets neither until it is in the foreground.
+ */
+static bool console_in_background(const struct vmm_console *con)
+{
+	pid_t foreground = tcgetpgrp(con->in);
+
+	return foreground >= 0 && foreground != getpgrp();
+}
+
 static void console_raw(struct vmm_console *con)
 {
 	struct termios raw;
@@ -311,6 +406,26 @@ static void console_raw(struct vmm_console *con)
 	/* Messages of vmmctl's own still want their carriage returns. */
 	raw.c_oflag |= OPOST;
 	con->tty = !tcsetattr(con->in, TCSANOW, &raw);
+	if (!con->tty)
+		return;
+	console_terminal.saved = con->saved;
+	console_terminal.fd = con->in;
+	vmm_ending_last_act(console_give_back);
+}
+
+/**
+ * vmm_console_foreground - take the terminal over, if vmmctl is in its foreground now
+ * @con: may be NULL
+ *
+ * Context: main thread, at the start and when the shell lets a stopped job go on.
+ */
+void vmm_console_foreground(struct vmm_console *con)
+{
+	if (!con || !con->background || console_in_background(con))
+		return;
+	con->background = false;
+	console_watch_in(con, true);
+	console_raw(con);
 }
 
 /**
@@ -332,7 +447,7 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 	pthread_mutex_init(&con->lock, NULL);
 	con->loop = loop;
 	con->in = in;
-	con->out = out;
+	vmm_output_init(&con->out, out);
 	con->ready_fd = vmm_event_create();
 	con->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (con->ready_fd < 0 || con->timer_fd < 0 ||
@@ -343,9 +458,8 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 		vmm_console_close(con);
 		return NULL;
 	}
-	if (in >= 0)
-		console_watch_in(con, true);
-	console_raw(con);
+	con->background = in >= 0;
+	vmm_console_foreground(con);
 	return con;
 }
 
@@ -358,9 +472,14 @@ void vmm_console_close(struct vmm_console *con)
 	if (!con)
 		return;
 	vmm_console_flush(con);
+	console_last(con);
 	if (con->tty)
 		tcsetattr(con->in, TCSANOW, &con->saved);
+	if (con->tty)
+		console_terminal.fd = -1;
+	console_watch_out(con, false);
 	console_watch_in(con, false);
+	vmm_output_close(&con->out);
 	vmm_loop_del(con->loop, con->ready_fd);
 	vmm_loop_del(con->loop, con->timer_fd);
 	if (con->ready_fd >= 0)

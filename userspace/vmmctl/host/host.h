@@ -40,6 +40,8 @@ void vmm_console_watch(struct vmm_console *con, const char *prefix,
 void vmm_console_put(struct vmm_console *con, u8 byte);
 void vmm_console_ready(struct vmm_console *con);
 void vmm_console_flush(struct vmm_console *con);
+void vmm_console_foreground(struct vmm_console *con);
+u64 vmm_console_dropped(struct vmm_console *con);
 
 /* ---- doctor.c: what this host can do ---- */
 

@@ -66,3 +66,36 @@ int vmm_image_open(const char *path, bool readonly, bool direct)
 	return vmm_error(err, "--disk: another guest has %s (readonly guests can share an image)",
 			 path);
 }
+
+/**
+ * vmm_images_lock - lock all images of a VM, for as long as it lives
+ * @images: filled
+ * @cfg: the command line
+ *
+ * The locks are held by files of their own, so that they outlast the guest's reset.
+ *
+ * Return: 0, or -errno after a message; vmm_images_unlock() is due in any case
+ */
+int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
+{
+	int fd;
+
+	for (images->count = 0; images->count < cfg->disks; images->count++) {
+		fd = vmm_image_open(cfg->disk[images->count].path,
+				    cfg->disk[images->count].readonly, false);
+		if (fd < 0)
+			return fd;
+		images->fd[images->count] = fd;
+	}
+	return 0;
+}
+
+/**
+ * vmm_images_unlock - let others have the images
+ * @images: was filled
+ */
+void vmm_images_unlock(struct vmm_images *images)
+{
+	while (images->count)
+		close(images->fd[--images->count]);
+}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/mac.h"
+#include "machine/config.h"
 
 #define FNV_OFFSET	0xcbf29ce484222325ULL
 #define FNV_PRIME	0x100000001b3ULL
@@ -61,4 +62,31 @@ void vmm_mac_derive(u8 mac[6], const char *name, unsigned int index)
 	hash = hash_mix(hash_add(hash, &index, sizeof(index)));
 	memcpy(mac, &hash, 6);
 	mac[0] = (mac[0] & 0xfc) | 0x02;
+}
+
+static void mac_fill(struct vmm_front *front, const char *name, unsigned int *index)
+{
+	static const u8 none[6];
+
+	if (!memcmp(front->mac, none, sizeof(none)))
+		vmm_mac_derive(front->mac, name, *index);
+	++*index;
+}
+
+/**
+ * vmm_mac_fill - give addresses to the network devices that were given none
+ * @cfg: the command line
+ * @name: the VM's
+ */
+void vmm_mac_fill(struct vmm_config *cfg, const char *name)
+{
+	unsigned int index = 0;
+	unsigned int i;
+
+	for (i = 0; i < cfg->fronts[VMM_FRONT_NET]; i++)
+		mac_fill(&cfg->front[VMM_FRONT_NET][i], name, &index);
+	for (i = 0; i < cfg->fronts[VMM_FRONT_VHOST_USER]; i++) {
+		if (cfg->front[VMM_FRONT_VHOST_USER][i].type == VMM_VHOST_USER_NET)
+			mac_fill(&cfg->front[VMM_FRONT_VHOST_USER][i], name, &index);
+	}
 }

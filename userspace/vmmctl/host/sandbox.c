@@ -166,9 +166,11 @@ static void call_refused(int sig, siginfo_t *info, void *context)
 	_exit(128 + sig);
 }
 
-static int drop_capabilities(void)
+static int drop_capabilities(bool taps)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
+	if (taps && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
 	/* Taking them from the bounding set is itself a right that few have. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		capng_apply(CAPNG_SELECT_BOUNDS);
@@ -191,7 +193,7 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
 
 	vmm_sandbox_limits();
 	sigaction(SIGSYS, &refused, NULL);
-	err = drop_capabilities();
+	err = drop_capabilities(sandbox->taps);
 	if (err)
 		return vmm_error(err, "sandbox: cannot drop capabilities");
 	err = vmm_landlock(sandbox);

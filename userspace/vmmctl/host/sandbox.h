@@ -19,7 +19,8 @@
 enum vmm_sandbox_access {
 	VMM_SANDBOX_READ,	/* open for reading, and list */
 	VMM_SANDBOX_WRITE,	/* open for reading and writing */
-	VMM_SANDBOX_REMOVE,	/* remove files from the directory */
+	VMM_SANDBOX_REMOVE,	/* remove files from the directory, and itself */
+	VMM_SANDBOX_SOCKET,	/* make and remove sockets in the directory */
 };
 
 /**
@@ -35,6 +36,7 @@ struct vmm_sandbox_path {
 /**
  * struct vmm_sandbox - what a VM may still do
  * @opens: files are still opened: at the guest's reset
+ * @taps: tap interfaces are made anew then, which takes a right of its own
  * @paths: how many elements of @path are valid
  * @path: files that may still be used
  * @ports: how many elements of @port are valid
@@ -42,6 +44,7 @@ struct vmm_sandbox_path {
  */
 struct vmm_sandbox {
 	bool opens;
+	bool taps;
 	unsigned int paths;
 	struct vmm_sandbox_path path[VMM_SANDBOX_PATHS];
 	unsigned int ports;

@@ -251,9 +251,22 @@ static void dir_free(struct vmm_dir *dir)
 	free(dir);
 }
 
+/* With what is above it: /run is not there on every system. */
 static int make_base(const char *base)
 {
-	return mkdir(base, 0700) && errno != EEXIST ? -errno : 0;
+	char above[PATH_MAX];
+	char *slash;
+
+	if (!mkdir(base, 0700) || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || strlen(base) >= sizeof(above))
+		return -errno;
+	strncpy(above, base, sizeof(above));
+	slash = strrchr(above, '/');
+	if (!slash || slash == above)
+		return -ENOENT;
+	*slash = '\0';
+	return mkdir(above, 0755) || mkdir(base, 0700) ? -errno : 0;
 }
 
 /**

@@ -17,6 +17,7 @@
 
 struct vmm_vsock_host;
 struct vmm_adb;
+struct vmm_tcp_owner;
 
 /* ---- vsock_streams.c: clients and the streams they wait for ---- */
 
@@ -53,6 +54,10 @@ unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
  * @path: of a Unix socket, which is removed in the end; NULL for TCP, whose @fd
  *	is somebody else's
  * @watched: it is in the loop
+ * @tired: accepting failed, for want of files say: again when the timer expires
+ * @timer_fd: timer for that, 0 until it is needed
+ * @owner: tells whose a TCP client is, or NULL
+ * @refused: TCP clients of other users that were sent away
  */
 struct vmm_vsock_listener {
 	struct vmm_loop *loop;
@@ -61,6 +66,10 @@ struct vmm_vsock_listener {
 	int fd;
 	const char *path;
 	bool watched;
+	bool tired;
+	int timer_fd;
+	struct vmm_tcp_owner *owner;
+	unsigned int refused;
 };
 
 int vmm_vsock_listener_unix(struct vmm_vsock_listener *listener, const char *path);

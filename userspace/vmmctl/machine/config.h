@@ -157,6 +157,9 @@ struct vmm_pipe_service {
  * @stats: report a snapshot at the end and at SIGUSR1
  * @no_reboot: a reset of the guest ends vmmctl
  * @console: the PL011 is connected to stdin and stdout
+ * @name: of the VM, or NULL for one made from the process's number
+ * @sandbox: only what the guest needs is left to the process
+ * @stats_every: seconds between snapshots, 0 for none
  *
  * All strings belong to argv.
  */
@@ -194,6 +197,9 @@ struct vmm_config {
 	bool stats;
 	bool no_reboot;
 	bool console;
+	const char *name;
+	bool sandbox;
+	unsigned int stats_every;
 };
 
 /* ---- cli/options.c: what is asked for, by kind ---- */

@@ -72,7 +72,9 @@ enum vmm_end {
 	VMM_END_OFF,		/* the guest switched itself off */
 	VMM_END_RESET,		/* the guest asked for a reset */
 	VMM_END_QUIT,		/* the user left the console */
-	VMM_END_SIGNAL,		/* SIGTERM or SIGINT */
+	VMM_END_SIGNAL,		/* SIGTERM or SIGINT, or as if */
+	VMM_END_KILL,		/* at once */
+	VMM_END_PANIC,		/* the guest panicked */
 	VMM_END_ERROR,		/* it was reported */
 };
 
@@ -84,6 +86,7 @@ enum vmm_end {
  * @stats: where snapshots go, or NULL; outlives the VM
  * @vsock_host: the host's ends of vsock streams, or NULL; outlives the VM
  * @pipe_adb: the host's side of adb by pipe, or NULL; the same
+ * @confine: lets a vCPU's thread do only what it needs, or NULL
  * @kvm_fd: /dev/kvm
  * @fd: the VM
  * @gic_fd: the interrupt controller, a KVM device
@@ -97,6 +100,11 @@ enum vmm_end {
  * @stats_fd: KVM's statistics of the VM, or -1
  * @end_fd: eventfd, signalled when @end is set
  * @end: enum vmm_end, set once, see vmm_vm_end()
+ * @pause_lock: protects @parked, and what @pausing becomes
+ * @pause_cond: signalled when vCPUs may go on
+ * @pausing: vCPUs are to stand still; read without the lock
+ * @parked: vCPUs that stand still
+ * @parked_fd: eventfd, signalled when all stand still
  */
 struct vmm_vm {
 	const struct vmm_config *cfg;
@@ -105,6 +113,7 @@ struct vmm_vm {
 	struct vmm_stats *stats;
 	struct vmm_vsock_host *vsock_host;
 	struct vmm_pipe_adb *pipe_adb;
+	int (*confine)(const struct vmm_vm *vm);
 	int kvm_fd;
 	int fd;
 	int gic_fd;
@@ -118,6 +127,11 @@ struct vmm_vm {
 	int stats_fd;
 	int end_fd;
 	int end;
+	pthread_mutex_t pause_lock;
+	pthread_cond_t pause_cond;
+	bool pausing;
+	unsigned int parked;
+	int parked_fd;
 };
 
 int vmm_kvm_open(void);
@@ -129,6 +143,9 @@ int vmm_vm_irqfd(struct vmm_vm *vm, u32 spi, int fd, int resample_fd);
 int vmm_vm_ioeventfd(struct vmm_vm *vm, u64 gpa, u32 value, int fd);
 void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why);
 enum vmm_end vmm_vm_ended(const struct vmm_vm *vm);
+void vmm_vm_pause(struct vmm_vm *vm);
+void vmm_vm_resume(struct vmm_vm *vm);
+bool vmm_vm_paused(struct vmm_vm *vm);
 
 /* ---- vcpu.c: virtual CPUs ---- */
 
@@ -175,6 +192,7 @@ struct vmm_vcpu {
 int vmm_vcpu_create(struct vmm_vm *vm, unsigned int id);
 void vmm_vcpu_destroy(struct vmm_vcpu *vcpu);
 int vmm_vcpu_start(struct vmm_vcpu *vcpu);
+void vmm_vcpu_kick(struct vmm_vcpu *vcpu);
 void vmm_vcpu_stop(struct vmm_vcpu *vcpu);
 
 /* ---- stats.c: counting ---- */
@@ -182,6 +200,7 @@ void vmm_vcpu_stop(struct vmm_vcpu *vcpu);
 struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg);
 void vmm_stats_close(struct vmm_stats *stats);
 void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *label);
+char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *label);
 
 /* ---- kvm_stats.c: KVM's own counters ---- */
 

@@ -157,11 +157,10 @@ static void json_devices(FILE *out, const struct vmm_exits *exits)
 	fputc('}', out);
 }
 
-static void write_json(struct vmm_stats *stats, const char *label, const struct vmm_exits *exits,
-		       const struct vmm_pipe_report *pipe)
+static void write_json(const struct vmm_stats *stats, FILE *out, const char *label,
+		       const struct vmm_exits *exits, const struct vmm_pipe_report *pipe)
 {
 	const struct vmm_kvm_stats *kvm = &stats->kvm;
-	FILE *out = stats->out;
 	unsigned int i;
 
 	fputs("{\"label\":", out);
@@ -204,6 +203,22 @@ static void write_text(struct vmm_stats *stats, const char *label, const struct 
 		fprintf(out, "  %-32s %12llu\n", pipe->names[i], pipe->values[i]);
 }
 
+/* Takes a snapshot; returns it as sums of what the vCPUs did. */
+static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vmm_exits *exits,
+			   struct vmm_pipe_report *pipe)
+{
+	unsigned int i;
+
+	memset(exits, 0, sizeof(*exits));
+	memset(&stats->kvm, 0, sizeof(stats->kvm));
+	vmm_kvm_stats_add(&stats->kvm, vm->stats_fd);
+	for (i = 0; i < vm->vcpus; i++) {
+		exits_add(exits, &vm->vcpu[i]->exits);
+		vmm_kvm_stats_add(&stats->kvm, vm->vcpu[i]->stats_fd);
+	}
+	vmm_pipe_report(vm, pipe);
+}
+
 /**
  * vmm_stats_snapshot - write a snapshot
  * @stats: where to
@@ -215,23 +230,45 @@ static void write_text(struct vmm_stats *stats, const char *label, const struct 
  */
 void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
 {
-	struct vmm_exits exits = { 0 };
 	struct vmm_pipe_report pipe;
-	unsigned int i;
+	struct vmm_exits exits;
 
 	pthread_mutex_lock(&stats->lock);
-	memset(&stats->kvm, 0, sizeof(stats->kvm));
-	vmm_kvm_stats_add(&stats->kvm, vm->stats_fd);
-	for (i = 0; i < vm->vcpus; i++) {
-		exits_add(&exits, &vm->vcpu[i]->exits);
-		vmm_kvm_stats_add(&stats->kvm, vm->vcpu[i]->stats_fd);
-	}
-	vmm_pipe_report(vm, &pipe);
+	collect_locked(stats, vm, &exits, &pipe);
 	if (stats->path)
-		write_json(stats, label, &exits, &pipe);
+		write_json(stats, stats->out, label, &exits, &pipe);
 	else
 		write_text(stats, label, &exits, &pipe);
 	fflush(stats->out);
 	stats->records++;
 	pthread_mutex_unlock(&stats->lock);
+}
+
+/**
+ * vmm_stats_json - take a snapshot as a line of JSON
+ * @stats: whose lock it takes
+ * @vm: has a board and vCPUs, which may run
+ * @label: says which snapshot it is
+ *
+ * Context: any thread.
+ * Return: the line, to be freed; NULL without memory
+ */
+char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
+{
+	struct vmm_pipe_report pipe;
+	struct vmm_exits exits;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	pthread_mutex_lock(&stats->lock);
+	collect_locked(stats, vm, &exits, &pipe);
+	write_json(stats, out, label, &exits, &pipe);
+	pthread_mutex_unlock(&stats->lock);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
 }

@@ -58,6 +58,9 @@ static void vcpu_system_event(struct vmm_vcpu *vcpu)
 	case KVM_SYSTEM_EVENT_RESET:
 		vmm_vm_end(vcpu->vm, VMM_END_RESET);
 		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		vmm_vm_end(vcpu->vm, VMM_END_PANIC);
+		break;
 	default:
 		vmm_error(-EIO, "vCPU %u: unknown system event %u", vcpu->id,
 			  vcpu->run->system_event.type);
@@ -99,6 +102,33 @@ static void vcpu_forget_rseq(void)
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
+/* Stands still until it may go on, or the VM has ended. */
+static void vcpu_park(struct vmm_vcpu *vcpu)
+{
+	struct vmm_vm *vm = vcpu->vm;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	vm->parked++;
+	if (vm->pausing && vm->parked == vm->vcpus)
+		vmm_event_signal(vm->parked_fd);
+	while (vm->pausing && !vmm_vm_ended(vm))
+		pthread_cond_wait(&vm->pause_cond, &vm->pause_lock);
+	vm->parked--;
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+/*
+ * What kept it out of the guest is taken back before it is looked at: whoever sets
+ * it then has said why before.
+ */
+static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vcpu->vm->pausing, __ATOMIC_SEQ_CST))
+		vcpu_park(vcpu);
+	return !vmm_vm_ended(vcpu->vm);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vmm_vcpu *vcpu = arg;
@@ -109,7 +139,11 @@ static void *vcpu_thread(void *arg)
 	sigemptyset(&kick);
 	sigaddset(&kick, VCPU_KICK);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
-	while (!vmm_vm_ended(vcpu->vm)) {
+	if (vcpu->vm->confine && vcpu->vm->confine(vcpu->vm)) {
+		vmm_error(-EPERM, "vCPU %u: no sandbox (--sandbox off does without)", vcpu->id);
+		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+	}
+	while (vcpu_goes_on(vcpu)) {
 		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 			vcpu_exit(vcpu);
 		} else if (errno == EINTR || errno == EAGAIN) {
@@ -215,6 +249,17 @@ int vmm_vcpu_start(struct vmm_vcpu *vcpu)
 }
 
 /**
+ * vmm_vcpu_kick - have a vCPU leave the guest
+ * @vcpu: what it is to do then was said before
+ */
+void vmm_vcpu_kick(struct vmm_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (vcpu->started)
+		pthread_kill(vcpu->thread, VCPU_KICK);
+}
+
+/**
  * vmm_vcpu_stop - end a vCPU's thread and wait for it
  * @vcpu: its VM has ended
  */
@@ -222,8 +267,8 @@ void vmm_vcpu_stop(struct vmm_vcpu *vcpu)
 {
 	if (!vcpu->started)
 		return;
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	pthread_kill(vcpu->thread, VCPU_KICK);
+	vmm_vcpu_kick(vcpu);
+	vmm_vm_resume(vcpu->vm);
 	pthread_join(vcpu->thread, NULL);
 	vcpu->started = false;
 }

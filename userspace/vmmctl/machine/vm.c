@@ -43,7 +43,10 @@ static int vm_open(struct vmm_vm *vm)
 	/* Not every kernel has them; statistics then show less. */
 	vm->stats_fd = ioctl(vm->fd, KVM_GET_STATS_FD, 0);
 	vm->end_fd = vmm_event_create();
-	return vm->end_fd < 0 ? vm->end_fd : 0;
+	if (vm->end_fd < 0)
+		return vm->end_fd;
+	vm->parked_fd = vmm_event_create();
+	return vm->parked_fd < 0 ? vm->parked_fd : 0;
 }
 
 static int vm_end_readable(void *arg)
@@ -93,6 +96,9 @@ int vmm_vm_create(struct vmm_vm *vm)
 	vm->gic_fd = -1;
 	vm->stats_fd = -1;
 	vm->end_fd = -1;
+	vm->parked_fd = -1;
+	pthread_mutex_init(&vm->pause_lock, NULL);
+	pthread_cond_init(&vm->pause_cond, NULL);
 	err = vm_open(vm);
 	if (!err)
 		err = vm_fill(vm);
@@ -120,10 +126,13 @@ void vmm_vm_destroy(struct vmm_vm *vm)
 	if (vm->end_fd >= 0)
 		vmm_loop_del(vm->loop, vm->end_fd);
 	close_fd(&vm->end_fd);
+	close_fd(&vm->parked_fd);
 	close_fd(&vm->stats_fd);
 	close_fd(&vm->fd);
 	close_fd(&vm->kvm_fd);
 	vmm_mem_destroy(&vm->mem);
+	pthread_cond_destroy(&vm->pause_cond);
+	pthread_mutex_destroy(&vm->pause_lock);
 }
 
 /* As the ioctl answers. */
@@ -252,4 +261,53 @@ void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why)
 enum vmm_end vmm_vm_ended(const struct vmm_vm *vm)
 {
 	return __atomic_load_n(&vm->end, __ATOMIC_SEQ_CST);
+}
+
+/**
+ * vmm_vm_pause - have all vCPUs stand still
+ * @vm: its vCPUs have threads
+ *
+ * They leave the guest soon after; @vm->parked_fd is signalled when all have.
+ *
+ * Context: main thread.
+ */
+void vmm_vm_pause(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	__atomic_store_n(&vm->pausing, true, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&vm->pause_lock);
+	for (i = 0; i < vm->vcpus; i++)
+		vmm_vcpu_kick(vm->vcpu[i]);
+}
+
+/**
+ * vmm_vm_resume - let vCPUs go on
+ * @vm: the VM
+ *
+ * Context: main thread.
+ */
+void vmm_vm_resume(struct vmm_vm *vm)
+{
+	pthread_mutex_lock(&vm->pause_lock);
+	__atomic_store_n(&vm->pausing, false, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&vm->pause_cond);
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+/**
+ * vmm_vm_paused - tell whether all vCPUs stand still
+ * @vm: the VM
+ *
+ * Return: whether they do
+ */
+bool vmm_vm_paused(struct vmm_vm *vm)
+{
+	bool paused;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	paused = vm->pausing && vm->parked == vm->vcpus;
+	pthread_mutex_unlock(&vm->pause_lock);
+	return paused;
 }

@@ -29,6 +29,7 @@ static int served_blame(struct vmm_served *served, int err, const char *what)
 	if (served->blamed)
 		return err;
 	served->blamed = true;
+	vmm_device_error(served->v->ops->name, what);
 	return vmm_error(err, "virtio-%s: %s", served->v->ops->name, what);
 }
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -47,13 +49,17 @@ static int stop(void *arg)
 	return 1000;
 }
 
-/* Runs the loop a few rounds; the event that ends a round is served last. */
+/*
+ * Runs the loop a few rounds; the event that ends a round is served last. The kernel
+ * hands over what was typed in a thread of its own, which takes a moment.
+ */
 static int settle(struct vmm_loop *loop, int event)
 {
 	int i;
 	int ret = 0;
 
 	for (i = 0; i < 8 && (ret == 1000 || !i); i++) {
+		usleep(5000);
 		vmm_event_signal(event);
 		vmm_loop_add(loop, event, stop, &event);
 		ret = vmm_loop_run(loop);
@@ -249,7 +255,105 @@ static void pipes_have_no_escapes(void)
 	vmm_loop_destroy(loop);
 }
 
+/* Nobody reads: whoever puts bytes is never held up, and they are counted. */
+static void stalled_reader_holds_up_nobody(void)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+	int event = vmm_event_create();
+	struct vmm_console *con;
+	unsigned int i;
+	char got[65536];
+	int out[2];
+	ssize_t n;
+	size_t read_back = 0;
+
+	/* The writing end blocks, as a shell's pipe does. */
+	if (!tap_check(!pipe(out)))
+		return;
+	con = vmm_console_open(loop, -1, out[1]);
+	for (i = 0; i < 1 << 20; i++)
+		vmm_console_put(con, i % 64 ? 'x' : '\n');
+	tap_check(vmm_console_dropped(con) > 0);
+	tap_equal(settle(loop, event), 1000);
+	/* It reads again: what waited comes, and what is put then. */
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	for (i = 0; i < 64; i++) {
+		while ((n = read(out[0], got, sizeof(got))) > 0)
+			read_back += n;
+		settle(loop, event);
+	}
+	tap_equal(read_back + vmm_console_dropped(con), 1 << 20);
+	put(con, "and on\n");
+	tap_equal(read(out[0], got, sizeof(got)), 7);
+	vmm_console_close(con);
+	close(event);
+	close(out[0]);
+	close(out[1]);
+	vmm_loop_destroy(loop);
+}
+
+/* It does not read to the end either: closing is not held up. */
+static void stalled_reader_holds_up_no_end(void)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+	struct vmm_console *con;
+	unsigned int i;
+	int out[2];
+
+	if (!tap_check(!pipe(out)))
+		return;
+	con = vmm_console_open(loop, -1, out[1]);
+	for (i = 0; i < 1 << 20; i++)
+		vmm_console_put(con, 'x');
+	vmm_console_close(con);
+	close(out[0]);
+	close(out[1]);
+	vmm_loop_destroy(loop);
+}
+
+/* A job in the background, as the terminal sees it. */
+static void background_leaves_the_terminal_alone(void)
+{
+	int master;
+	int slave = terminal_open(&master);
+	struct termios before;
+	struct termios after;
+	int status = 0;
+	pid_t pid;
+
+	if (slave < 0)
+		return;
+	tcgetattr(slave, &before);
+	pid = fork();
+	if (!pid) {
+		struct vmm_loop *loop = vmm_loop_create();
+		pid_t job;
+
+		/* A session with this terminal, whose foreground is the shell. */
+		if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0))
+			_exit(2);
+		job = fork();
+		if (job) {
+			waitpid(job, &status, WUNTRACED);
+			if (tcgetattr(slave, &after) || before.c_lflag != after.c_lflag)
+				_exit(4);
+			_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+		}
+		setpgid(0, 0);
+		vmm_console_close(vmm_console_open(loop, slave, slave));
+		_exit(7);
+	}
+	waitpid(pid, &status, 0);
+	tap_equal(WIFEXITED(status) ? WEXITSTATUS(status) : 99, 7);
+	close(slave);
+	close(master);
+}
+
 static const struct tap_case cases[] = {
+	{ "a reader that stalls holds up nobody", stalled_reader_holds_up_nobody },
+	{ "a reader that stalls holds up no end", stalled_reader_holds_up_no_end },
+	{ "a job in the background leaves the terminal alone",
+	  background_leaves_the_terminal_alone },
 	{ "output is written by line", output_is_written_by_line },
 	{ "a prompt does not wait for its line's end", output_does_not_wait_for_ever },
 	{ "lines with a prefix are reported", lines_are_watched },
