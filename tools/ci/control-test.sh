@@ -12,6 +12,6 @@ cd "$RANCHU_TOP"
 OVERLAY=$RANCHU_BUILD/lab/overlay-control
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
 cp tools/ci/host-lib.sh tools/ci/control-in-host.sh "$OVERLAY/ranchu/"
-tools/lab/program.sh arm64 "$OVERLAY/bin/control_client" tools/ci/control_client.c
+tools/lab/program.sh "$OVERLAY" socat
 exec tools/lab/run.sh --host "${1:-arm64}" --timeout 900 --overlay "$OVERLAY" -- \
 	sh /ranchu/control-in-host.sh

@@ -167,12 +167,22 @@ static void session_close(struct session *s)
 	vmm_loop_destroy(s->loop);
 }
 
+static void session_adb(void *arg)
+{
+	struct session *s = arg;
+
+	vmm_steering_booted(&s->steering, "adb");
+}
+
 static int session_vsock(struct session *s)
 {
 	if (s->cfg->vsock != VMM_VSOCK_ADB)
 		return 0;
 	s->vsock_host = vmm_vsock_host_open(s->cfg, s->loop);
-	return s->vsock_host ? 0 : -EIO;
+	if (!s->vsock_host)
+		return -EIO;
+	vmm_vsock_host_on_adb(s->vsock_host, session_adb, s);
+	return 0;
 }
 
 static int session_pipe_adb(struct session *s)

@@ -41,6 +41,7 @@ int vmm_vsock_host_attach(struct vmm_vsock_host *host, const struct vmm_vsock_de
 			  void *arg, int fd);
 void vmm_vsock_host_detach(struct vmm_vsock_host *host);
 void vmm_vsock_host_running(struct vmm_vsock_host *host);
+void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), void *arg);
 unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
 
 /* ---- listener.c: where clients arrive ---- */

@@ -79,6 +79,8 @@ static const enum client_kind listener_kind[LISTENERS] = {
  * @tired: accepting failed; again at the next tick
  * @announced: the user was told where adb finds the guest
  * @running_fd: eventfd: the guest's driver has started the device
+ * @on_adb: told when the guest's adbd takes a connection, or NULL
+ * @on_adb_arg: its argument
  * @device: the device's operations, NULL while there is none
  * @arg: their argument
  * @device_fd: readable when there are events
@@ -95,6 +97,8 @@ struct vmm_vsock_host {
 	bool tired;
 	bool announced;
 	int running_fd;
+	void (*on_adb)(void *arg);
+	void *on_adb_arg;
 	const struct vmm_vsock_device *device;
 	void *arg;
 	int device_fd;
@@ -304,6 +308,8 @@ static void event_established(struct vmm_vsock_host *host,
 
 	if (!c)
 		return;
+	if (c->kind == CLIENT_ADB && host->on_adb)
+		host->on_adb(host->on_adb_arg);
 	if (!client_answer(c) || device_attach(host, event->guest_port, event->host_port, c->fd))
 		client_drop(c);
 	else
@@ -452,6 +458,18 @@ static int host_running(void *arg)
 void vmm_vsock_host_running(struct vmm_vsock_host *host)
 {
 	vmm_event_signal(host->running_fd);
+}
+
+/**
+ * vmm_vsock_host_on_adb - be told when the guest's adbd takes a connection
+ * @host: the host's side
+ * @fn: called in the main thread
+ * @arg: argument of @fn
+ */
+void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), void *arg)
+{
+	host->on_adb = fn;
+	host->on_adb_arg = arg;
 }
 
 /**

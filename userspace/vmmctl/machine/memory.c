@@ -47,6 +47,8 @@ int vmm_mem_create(struct vmm_mem *mem, u64 size)
 		return vmm_error(errno, "cannot allocate %llu MiB of guest RAM", size / MIB);
 	/* Fewer and larger translations; a kernel without it is no problem. */
 	madvise(mem->hva, size, MADV_HUGEPAGE);
+	/* What the guest knows is in no core file. */
+	madvise(mem->hva, size, MADV_DONTDUMP);
 	return 0;
 }
 

@@ -2,6 +2,8 @@
 /*
  * Guest addresses become pointers only if every byte is RAM.
  */
+#include <stdio.h>
+#include <string.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -82,7 +84,33 @@ static void too_much_fails(void)
 	vmm_mem_destroy(&mem);
 }
 
+/* The flags of a mapping, as the kernel lists them. */
+static void core_files_lack_it(void)
+{
+	struct vmm_mem mem;
+	bool found = false;
+	bool left_out = false;
+	char line[512];
+	char start[32];
+	FILE *in = fopen("/proc/self/smaps", "r");
+
+	if (!tap_check(in) || !tap_check(!vmm_mem_create(&mem, 64 * MIB)))
+		return;
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)mem.hva);
+	while (fgets(line, sizeof(line), in)) {
+		found |= !strncmp(line, start, strlen(start));
+		if (found && !strncmp(line, "VmFlags:", 8)) {
+			left_out = strstr(line, " dd");
+			break;
+		}
+	}
+	tap_check(left_out);
+	fclose(in);
+	vmm_mem_destroy(&mem);
+}
+
 static const struct tap_case cases[] = {
+	{ "guest RAM is in no core file", core_files_lack_it },
 	{ "pointers are bounded", pointers_are_bounded },
 	{ "RAM starts zeroed and is the memfd's", ram_is_zero_and_shared },
 	{ "more than there can be is refused", too_much_fails },
