@@ -147,6 +147,7 @@ void vmm_options_usage(FILE *to)
 	      "       vmmctl dtb [options] [-o FILE]        write the board's device tree\n"
 	      "       vmmctl doctor                         say what this host lacks\n"
 	      "       vmmctl ps [--json]                    list the VMs that run\n"
+	      "       vmmctl sandbox                        list the system calls left to a VM\n"
 	      "       vmmctl status|stop|kill|pause|resume|reset|stats NAME\n"
 	      "\n"
 	      "board options\n"

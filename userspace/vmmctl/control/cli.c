@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/control.h"
+#include "host/sandbox.h"
 #include "host/vm_dir.h"
 
 #define CLI_TIMEOUT_MS	10000
@@ -44,6 +45,25 @@ static const struct cli_command *cli_find(const char *word)
 	return NULL;
 }
 
+static void list_calls(const char *title, unsigned int who)
+{
+	const struct vmm_sandbox_call *call;
+
+	printf("%s: %u calls\n", title, vmm_sandbox_count(who, false));
+	for (call = vmm_sandbox_calls; call->name; call++) {
+		if (call->who & who)
+			printf("  %-16s %s%s\n", call->name, call->why,
+			       call->opening ? " (not with --no-reboot)" : "");
+	}
+}
+
+static int cli_sandbox(void)
+{
+	list_calls("main thread", VMM_CALL_MAIN);
+	list_calls("vCPUs", VMM_CALL_VCPU);
+	return EXIT_SUCCESS;
+}
+
 /**
  * vmm_control_is_command - tell whether a word is a command of this file
  * @word: first word of the command line
@@ -52,7 +72,7 @@ static const struct cli_command *cli_find(const char *word)
  */
 bool vmm_control_is_command(const char *word)
 {
-	return !strcmp(word, "ps") || cli_find(word);
+	return !strcmp(word, "ps") || !strcmp(word, "sandbox") || cli_find(word);
 }
 
 /* What a VM says about itself; of one that does not answer, its name. */
@@ -196,6 +216,8 @@ int vmm_control_cli(int argc, char **argv)
 	char base[PATH_MAX];
 	char path[PATH_MAX];
 
+	if (!strcmp(argv[1], "sandbox"))
+		return cli_sandbox();
 	if (vmm_dir_base(base, sizeof(base))) {
 		vmm_error(-EINVAL, "XDG_RUNTIME_DIR is too long");
 		return EXIT_FAILURE;
