@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,7 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vsock.h"
+#include "boot/boot.h"
+#include "cli/cli.h"
+#include "host/host.h"
+#include "host/vsock.h"
+#include "virtio/virtio.h"
 
 /**
  * struct session - what outlives a guest's reset
