@@ -22,6 +22,8 @@
 #include "host/vsock.h"
 #include "virtio/virtio.h"
 
+#define EXIT_USAGE	2	/* the command line or the configuration file is wrong */
+
 /**
  * struct session - what outlives a guest's reset
  * @cfg: the command line
@@ -341,21 +343,31 @@ static int command_dtb(const struct vmm_config *cfg)
 	return dtb_write(cfg->output, (u8 *)blob, be32toh(size)) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int command(const struct vmm_config *cfg)
+{
+	switch (cfg->command) {
+	case VMM_CMD_RUN:
+		return command_run(cfg);
+	case VMM_CMD_DTB:
+		return command_dtb(cfg);
+	case VMM_CMD_DOCTOR:
+		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
+	case VMM_CMD_VERSION:
+		puts("vmmctl " VMM_VERSION);
+		return EXIT_SUCCESS;
+	default:
+		vmm_help_print(stdout, cfg->topic);
+		return EXIT_SUCCESS;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct vmm_config cfg;
+	int code = EXIT_USAGE;
 
-	if (vmm_options_parse(&cfg, argc, argv))
-		return 2;
-	switch (cfg.command) {
-	case VMM_CMD_RUN:
-		return command_run(&cfg);
-	case VMM_CMD_DTB:
-		return command_dtb(&cfg);
-	case VMM_CMD_DOCTOR:
-		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
-	default:
-		vmm_options_usage(stdout);
-		return EXIT_SUCCESS;
-	}
+	if (!vmm_options_parse(&cfg, argc, argv))
+		code = command(&cfg);
+	vmm_options_free(&cfg);
+	return code;
 }

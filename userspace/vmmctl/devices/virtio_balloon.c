@@ -107,28 +107,13 @@ static bool balloon_kicked(struct vmm_ring *ring)
 	return true;
 }
 
-static int balloon_size(const struct vmm_config *cfg, u64 *size)
-{
-	const char *text = vmm_extra_arg(cfg, VMM_EXTRA_BALLOON, 0);
-
-	*size = 0;
-	if (!text)
-		return 0;
-	if (vmm_options_size(text, size) || *size >= cfg->memory)
-		return vmm_error(-EINVAL, "balloon: \"%s\" is no size below the guest's memory",
-				 text);
-	return 0;
-}
-
 static int balloon_create(struct vmm_virtio *v)
 {
 	struct virtio_balloon_config config = {};
+	const struct vmm_extra *asked = vmm_extra_find(v->vm->cfg, VMM_EXTRA_BALLOON, v->index);
 	struct vmm_served *served;
-	u64 size;
-	int err = balloon_size(v->vm->cfg, &size);
+	int err;
 
-	if (err)
-		return err;
 	served = calloc(1, sizeof(*served));
 	if (!served)
 		return vmm_error(ENOMEM, "balloon");
@@ -139,7 +124,7 @@ static int balloon_create(struct vmm_virtio *v)
 		return err;
 	}
 	v->state = served;
-	config.num_pages = htole32(size / BALLOON_PAGE);
+	config.num_pages = htole32(asked->size / BALLOON_PAGE);
 	vmm_virtio_config(v, &config, 8);
 	return 0;
 }
@@ -152,7 +137,7 @@ static void balloon_destroy(struct vmm_virtio *v)
 
 static unsigned int balloon_count(const struct vmm_config *cfg)
 {
-	return vmm_extra_count(cfg, VMM_EXTRA_BALLOON) ? 1 : 0;
+	return vmm_extra_count(cfg, VMM_EXTRA_BALLOON);
 }
 
 /** virtio-balloon. */

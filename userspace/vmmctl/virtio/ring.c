@@ -259,19 +259,17 @@ void vmm_served_model_stop(struct vmm_virtio *v)
 /**
  * vmm_extra_connect - connect to what is at the other end of a small device
  * @cfg: the command line
- * @kind: which device; its argument is the path of a Unix socket
+ * @kind: which device
  * @index: which of them
  *
  * Return: the connection, or -errno
  */
 int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index)
 {
-	const char *path = vmm_extra_arg(cfg, kind, index);
+	const char *path = vmm_extra_find(cfg, kind, index)->path;
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (!path || !*path || strlen(path) >= sizeof(to.sun_path))
-		return vmm_error(-EINVAL, "--virtio: no path of a Unix socket, or too long a one");
 	memcpy(to.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
