@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl: boots a guest on the ranchu board. Read run_guest() for the order of
- * a guest's life: machine, board, kernel, vCPUs, loop, and the same backwards.
- * Nothing but main() exits.
+ * vmmctl: boots a guest on the ranchu board. Read run_vm() for the order of a VM's
+ * life: RAM, devices, then any number of lives of the guest, and the same backwards;
+ * and run_life() for a guest's: vCPUs, kernel, loop. Nothing but main() exits.
  */
 #include <endian.h>
 #include <errno.h>
@@ -25,29 +25,25 @@
 #define EXIT_USAGE	2	/* the command line or the configuration file is wrong */
 
 /**
- * struct session - what outlives a guest's reset
+ * struct session - vmmctl while it runs a VM
  * @cfg: the command line
  * @loop: the main thread's loop
- * @console: the terminal, or NULL
  * @stats: where snapshots go, or NULL
- * @vsock_host: the host's ends of vsock streams, or NULL
- * @pipe_adb: the host's side of adb by pipe, or NULL
+ * @host: what devices are connected to
  * @signal_fd: SIGTERM and its like as a file
  * @signal: the one that ended us
- * @window: the guest may read registers from memory
- * @vm: the guest that runs, or NULL
+ * @read_window: the guest may read registers from memory
+ * @vm: the VM
  */
 struct session {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
-	struct vmm_console *console;
 	struct vmm_stats *stats;
-	struct vmm_vsock_host *vsock_host;
-	struct vmm_pipe_adb *pipe_adb;
+	struct vmm_host host;
 	int signal_fd;
 	int signal;
-	bool window;
-	struct vmm_vm *vm;
+	bool read_window;
+	struct vmm_vm vm;
 };
 
 static int session_signal(void *arg)
@@ -59,11 +55,11 @@ static int session_signal(void *arg)
 		return 0;
 	if (info.ssi_signo == SIGUSR1) {
 		if (s->stats)
-			vmm_stats_snapshot(s->stats, s->vm, "SIGUSR1");
+			vmm_stats_snapshot(s->stats, &s->vm, "SIGUSR1");
 		return 0;
 	}
 	if (info.ssi_signo == SIGUSR2) {
-		vmm_virtio_refresh(s->vm);
+		vmm_board_command(&s->vm, NULL, "resize", NULL);
 		return 0;
 	}
 	s->signal = info.ssi_signo;
@@ -75,7 +71,7 @@ static void session_line(void *arg, const char *line)
 {
 	struct session *s = arg;
 
-	vmm_stats_snapshot(s->stats, s->vm, line);
+	vmm_stats_snapshot(s->stats, &s->vm, line);
 }
 
 /* Before any thread exists, so that all of them inherit the mask. */
@@ -114,7 +110,7 @@ static int session_window(struct session *s)
 	int kvm_fd;
 	int err;
 
-	s->window = s->cfg->window == VMM_WINDOW_ON;
+	s->read_window = s->cfg->window == VMM_WINDOW_ON;
 	if (s->cfg->window != VMM_WINDOW_AUTO)
 		return 0;
 	kvm_fd = vmm_kvm_open();
@@ -124,17 +120,17 @@ static int session_window(struct session *s)
 	close(kvm_fd);
 	if (err)
 		return err;
-	s->window = vmm_probe_coherent(&probe);
-	if (!s->window)
+	s->read_window = vmm_probe_coherent(&probe);
+	if (!s->read_window)
 		vmm_note("no register window: this CPU would read old values from it");
 	return 0;
 }
 
 static void session_close(struct session *s)
 {
-	vmm_pipe_adb_close(s->pipe_adb);
-	vmm_vsock_host_close(s->vsock_host);
-	vmm_console_close(s->console);
+	vmm_pipe_adb_close(s->host.pipe_adb);
+	vmm_vsock_host_close(s->host.vsock);
+	vmm_console_close(s->host.console);
 	vmm_stats_close(s->stats);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
@@ -145,16 +141,16 @@ static int session_vsock(struct session *s)
 {
 	if (s->cfg->vsock != VMM_VSOCK_ADB)
 		return 0;
-	s->vsock_host = vmm_vsock_host_open(s->cfg, s->loop);
-	return s->vsock_host ? 0 : -EIO;
+	s->host.vsock = vmm_vsock_host_open(s->cfg, s->loop);
+	return s->host.vsock ? 0 : -EIO;
 }
 
 static int session_pipe_adb(struct session *s)
 {
 	if (s->cfg->adb_transport != VMM_ADB_BY_PIPE)
 		return 0;
-	s->pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
-	return s->pipe_adb ? 0 : -EIO;
+	s->host.pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
+	return s->host.pipe_adb ? 0 : -EIO;
 }
 
 static int session_open(struct session *s)
@@ -184,11 +180,11 @@ static int session_open(struct session *s)
 	}
 	if (!s->cfg->console)
 		return 0;
-	s->console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
-	if (!s->console)
+	s->host.console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
+	if (!s->host.console)
 		return -EIO;
 	if (s->cfg->stats_at)
-		vmm_console_watch(s->console, s->cfg->stats_at, session_line, s);
+		vmm_console_watch(s->host.console, s->cfg->stats_at, session_line, s);
 	return 0;
 }
 
@@ -225,43 +221,62 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 	vmm_vm_end(vm, end);
 	for (i = 0; i < vm->vcpus; i++)
 		vmm_vcpu_stop(vm->vcpu[i]);
-	if (s->console)
-		vmm_console_flush(s->console);
+	if (s->host.console)
+		vmm_console_flush(s->host.console);
 	if (s->cfg->stats)
 		vmm_stats_snapshot(s->stats, vm, end_name(end));
 	return end;
 }
 
-/* One life of a guest, from power-on to power-off or reset. */
-static enum vmm_end run_guest(struct session *s)
+/* One life of the guest, from power-on to power-off or reset. */
+static enum vmm_end run_life(struct session *s)
 {
-	struct vmm_vm vm = {
-		.cfg = s->cfg,
-		.loop = s->loop,
-		.console = s->console,
-		.stats = s->stats,
-		.vsock_host = s->vsock_host,
-		.pipe_adb = s->pipe_adb,
-		.window = s->window,
-	};
+	struct vmm_vm *vm = &s->vm;
 	struct vmm_layout layout;
 	enum vmm_end end = VMM_END_ERROR;
 
-	if (vmm_vm_create(&vm))
+	if (vmm_vm_power_on(vm))
 		return end;
-	if (vmm_board_create(&vm))
-		goto out_vm;
-	if (vmm_kernel_load(&vm, &layout))
-		goto out_board;
-	if (vmm_arch_vcpu_entry(vm.vcpu[0], layout.kernel, layout.dtb))
-		goto out_board;
-	s->vm = &vm;
-	end = run_vcpus(s, &vm);
-	s->vm = NULL;
-out_board:
-	vmm_board_destroy(&vm);
-out_vm:
-	vmm_vm_destroy(&vm);
+	if (!vmm_kernel_load(vm, &layout) &&
+	    !vmm_arch_vcpu_entry(vm->vcpu[0], layout.kernel, layout.dtb))
+		end = run_vcpus(s, vm);
+	vmm_vm_power_off(vm);
+	return end;
+}
+
+/* After a reset, devices and RAM are as at power-on, and every file is still open. */
+static enum vmm_end run_lives(struct session *s)
+{
+	enum vmm_end end = run_life(s);
+
+	while (end == VMM_END_RESET && !s->cfg->no_reboot) {
+		vmm_board_reset(&s->vm);
+		if (vmm_mem_clear(&s->vm.mem))
+			return VMM_END_ERROR;
+		end = run_life(s);
+	}
+	return end;
+}
+
+static enum vmm_end run_vm(struct session *s)
+{
+	enum vmm_end end = VMM_END_ERROR;
+
+	s->vm = (struct vmm_vm){
+		.cfg = s->cfg,
+		.loop = s->loop,
+		.stats = s->stats,
+		.host = s->host,
+		.read_window = s->read_window,
+	};
+	vmm_board_ranchu(&s->vm.board);
+	if (vmm_vm_create(&s->vm))
+		return end;
+	if (!vmm_board_create(&s->vm)) {
+		end = run_lives(s);
+		vmm_board_destroy(&s->vm);
+	}
+	vmm_vm_destroy(&s->vm);
 	return end;
 }
 
@@ -272,11 +287,8 @@ static int command_run(const struct vmm_config *cfg)
 
 	if (vmm_arch_check_run())
 		return EXIT_FAILURE;
-	if (!session_open(&s)) {
-		do {
-			end = run_guest(&s);
-		} while (end == VMM_END_RESET && !cfg->no_reboot);
-	}
+	if (!session_open(&s))
+		end = run_vm(&s);
 	session_close(&s);
 	if (end == VMM_END_SIGNAL)
 		return 128 + s.signal;
@@ -331,12 +343,14 @@ static int command_dtb(const struct vmm_config *cfg)
 {
 	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 ? VMM_GIC_V3 : VMM_GIC_V2;
 	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
+	struct vmm_board board;
 	struct vmm_layout layout;
 	__be32 size;
 
 	if (vmm_kernel_layout(cfg, &layout))
 		return EXIT_FAILURE;
-	if (vmm_fdt_build(cfg, gic, &layout, blob, sizeof(blob)))
+	vmm_board_ranchu(&board);
+	if (vmm_fdt_build(&board, cfg, gic, &layout, blob, sizeof(blob)))
 		return EXIT_FAILURE;
 	/* Second word of the header: the bytes that are used. */
 	memcpy(&size, (u8 *)blob + 4, sizeof(size));
