@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl: boots a guest on the ranchu board. Read run_guest() for the order of
- * a guest's life: machine, board, kernel, vCPUs, loop, and the same backwards.
- * Nothing but main() exits.
+ * vmmctl: boots a guest on the ranchu board. Read run_vm() for the order of a VM's
+ * life: RAM, devices, then any number of lives of the guest, and the same backwards;
+ * and run_life() for a guest's: vCPUs, kernel, loop. Nothing but main() exits.
  */
 #include <endian.h>
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "boot/boot.h"
 #include "cli/cli.h"
 #include "control/confine.h"
+#include "control/control.h"
 #include "control/steering.h"
 #include "host/ending.h"
 #include "host/host.h"
@@ -29,32 +30,32 @@
 #include "host/vsock.h"
 #include "virtio/virtio.h"
 
+#define EXIT_USAGE	2	/* the command line or the configuration file is wrong */
+
 /**
- * struct session - what outlives a guest's reset
+ * struct session - vmmctl while it runs a VM
  * @cfg: the command line
  * @loop: the main thread's loop
- * @console: the terminal, or NULL
- * @vsock_host: the host's ends of vsock streams, or NULL
- * @pipe_adb: the host's side of adb by pipe, or NULL
+ * @host: what devices are connected to
  * @signal_fd: SIGUSR1 and its like as a file
- * @window: the guest may read registers from memory
+ * @read_window: the guest may read registers from memory
  * @confined: the sandbox was entered
  * @err_out: stderr
  * @images: the disks' images, locked
- * @steering: how the VM is steered from outside; has the guest that runs
+ * @steering: how the VM is steered from outside
+ * @vm: the VM
  */
 struct session {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
-	struct vmm_console *console;
-	struct vmm_vsock_host *vsock_host;
-	struct vmm_pipe_adb *pipe_adb;
+	struct vmm_host host;
 	int signal_fd;
-	bool window;
+	bool read_window;
 	bool confined;
 	struct vmm_output err_out;
 	struct vmm_images images;
 	struct vmm_steering steering;
+	struct vmm_vm vm;
 };
 
 static int session_signal(void *arg)
@@ -67,13 +68,13 @@ static int session_signal(void *arg)
 	switch (info.ssi_signo) {
 	case SIGUSR1:
 		if (s->cfg->stats || s->cfg->stats_at)
-			vmm_stats_snapshot(s->steering.stats, s->steering.vm, "SIGUSR1");
+			vmm_stats_snapshot(s->steering.stats, &s->vm, "SIGUSR1");
 		break;
 	case SIGUSR2:
-		vmm_virtio_refresh(s->steering.vm);
+		vmm_board_command(&s->vm, NULL, "resize", NULL);
 		break;
 	case SIGCONT:
-		vmm_console_foreground(s->console);
+		vmm_console_foreground(s->host.console);
 		break;
 	}
 	return 0;
@@ -90,7 +91,7 @@ static void session_line(void *arg, const char *line)
 {
 	struct session *s = arg;
 
-	vmm_stats_snapshot(s->steering.stats, s->steering.vm, line);
+	vmm_stats_snapshot(s->steering.stats, &s->vm, line);
 }
 
 /*
@@ -135,7 +136,7 @@ static int session_window(struct session *s)
 	int kvm_fd;
 	int err;
 
-	s->window = s->cfg->window == VMM_WINDOW_ON;
+	s->read_window = s->cfg->window == VMM_WINDOW_ON;
 	if (s->cfg->window != VMM_WINDOW_AUTO)
 		return 0;
 	kvm_fd = vmm_kvm_open();
@@ -145,17 +146,17 @@ static int session_window(struct session *s)
 	close(kvm_fd);
 	if (err)
 		return err;
-	s->window = vmm_probe_coherent(&probe);
-	if (!s->window)
+	s->read_window = vmm_probe_coherent(&probe);
+	if (!s->read_window)
 		vmm_note("no register window: this CPU would read old values from it");
 	return 0;
 }
 
 static void session_close(struct session *s)
 {
-	vmm_pipe_adb_close(s->pipe_adb);
-	vmm_vsock_host_close(s->vsock_host);
-	vmm_console_close(s->console);
+	vmm_pipe_adb_close(s->host.pipe_adb);
+	vmm_vsock_host_close(s->host.vsock);
+	vmm_console_close(s->host.console);
 	vmm_steering_close(&s->steering);
 	vmm_stats_close(s->steering.stats);
 	vmm_images_unlock(&s->images);
@@ -178,10 +179,10 @@ static int session_vsock(struct session *s)
 {
 	if (s->cfg->vsock != VMM_VSOCK_ADB)
 		return 0;
-	s->vsock_host = vmm_vsock_host_open(s->cfg, s->loop);
-	if (!s->vsock_host)
+	s->host.vsock = vmm_vsock_host_open(s->cfg, s->loop);
+	if (!s->host.vsock)
 		return -EIO;
-	vmm_vsock_host_on_adb(s->vsock_host, session_adb, s);
+	vmm_vsock_host_on_adb(s->host.vsock, session_adb, s);
 	return 0;
 }
 
@@ -189,8 +190,8 @@ static int session_pipe_adb(struct session *s)
 {
 	if (s->cfg->adb_transport != VMM_ADB_BY_PIPE)
 		return 0;
-	s->pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
-	return s->pipe_adb ? 0 : -EIO;
+	s->host.pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
+	return s->host.pipe_adb ? 0 : -EIO;
 }
 
 static int session_open_host(struct session *s)
@@ -205,12 +206,12 @@ static int session_open_host(struct session *s)
 		err = session_pipe_adb(s);
 	if (err || !s->cfg->console)
 		return err;
-	s->console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
-	if (!s->console)
+	s->host.console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
+	if (!s->host.console)
 		return -EIO;
-	s->steering.console = s->console;
+	s->steering.console = s->host.console;
 	if (s->cfg->stats_at)
-		vmm_console_watch(s->console, s->cfg->stats_at, session_line, s);
+		vmm_console_watch(s->host.console, s->cfg->stats_at, session_line, s);
 	return 0;
 }
 
@@ -240,7 +241,8 @@ static int session_open(struct session *s)
 /* A vCPU's thread, before it runs the guest. */
 static int confine_vcpu(const struct vmm_vm *vm)
 {
-	return vmm_sandbox_vcpu(vmm_confine_opens(vm->cfg));
+	(void)vm;
+	return vmm_sandbox_vcpu();
 }
 
 static int session_confine(struct session *s)
@@ -259,8 +261,8 @@ static void session_kill(struct session *s)
 {
 	vmm_steering_end(&s->steering, VMM_END_KILL);
 	vmm_steering_close(&s->steering);
-	vmm_console_close(s->console);
-	_exit(vmm_steering_exit(&s->steering, VMM_END_KILL));
+	vmm_console_close(s->host.console);
+	_exit(vmm_steering_exit(VMM_END_KILL));
 }
 
 /* vCPUs run from the first line to the last; returns how it ended. */
@@ -282,45 +284,66 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 		session_kill(s);
 	for (i = 0; i < vm->vcpus; i++)
 		vmm_vcpu_stop(vm->vcpu[i]);
-	if (s->console)
-		vmm_console_flush(s->console);
+	if (s->host.console)
+		vmm_console_flush(s->host.console);
 	if (s->cfg->stats)
 		vmm_stats_snapshot(s->steering.stats, vm, vmm_end_name(end));
 	return end;
 }
 
-/* One life of a guest, from power-on to power-off or reset. */
-static enum vmm_end run_guest(struct session *s)
+/* One life of the guest, from power-on to power-off or reset. */
+static enum vmm_end run_life(struct session *s)
 {
-	struct vmm_vm vm = {
-		.cfg = s->cfg,
-		.loop = s->loop,
-		.console = s->console,
-		.stats = s->steering.stats,
-		.vsock_host = s->vsock_host,
-		.pipe_adb = s->pipe_adb,
-		.window = s->window,
-		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
-	};
+	struct vmm_vm *vm = &s->vm;
 	struct vmm_layout layout;
 	enum vmm_end end = VMM_END_ERROR;
 
-	if (vmm_vm_create(&vm))
+	if (vmm_vm_power_on(vm))
 		return end;
-	if (vmm_board_create(&vm))
-		goto out_vm;
-	if (vmm_kernel_load(&vm, &layout))
-		goto out_board;
-	if (vmm_arch_vcpu_entry(vm.vcpu[0], layout.kernel, layout.dtb))
-		goto out_board;
-	if (session_confine(s) || vmm_steering_begin(&s->steering, &vm))
-		goto out_board;
-	end = run_vcpus(s, &vm);
-	vmm_steering_end(&s->steering, end);
-out_board:
-	vmm_board_destroy(&vm);
-out_vm:
-	vmm_vm_destroy(&vm);
+	if (!vmm_kernel_load(vm, &layout) &&
+	    !vmm_arch_vcpu_entry(vm->vcpu[0], layout.kernel, layout.dtb) &&
+	    !session_confine(s) && !vmm_steering_begin(&s->steering, vm)) {
+		end = run_vcpus(s, vm);
+		vmm_steering_end(&s->steering, end);
+	}
+	vmm_vm_power_off(vm);
+	return end;
+}
+
+/* After a reset, devices and RAM are as at power-on, and every file is still open. */
+static enum vmm_end run_lives(struct session *s)
+{
+	enum vmm_end end = run_life(s);
+
+	while (vmm_steering_again(&s->steering, end)) {
+		vmm_board_reset(&s->vm);
+		if (vmm_mem_clear(&s->vm.mem))
+			return VMM_END_ERROR;
+		end = run_life(s);
+	}
+	return end;
+}
+
+static enum vmm_end run_vm(struct session *s)
+{
+	enum vmm_end end = VMM_END_ERROR;
+
+	s->vm = (struct vmm_vm){
+		.cfg = s->cfg,
+		.loop = s->loop,
+		.stats = s->steering.stats,
+		.host = s->host,
+		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
+		.read_window = s->read_window,
+	};
+	vmm_board_ranchu(&s->vm.board);
+	if (vmm_vm_create(&s->vm))
+		return end;
+	if (!vmm_board_create(&s->vm)) {
+		end = run_lives(s);
+		vmm_board_destroy(&s->vm);
+	}
+	vmm_vm_destroy(&s->vm);
 	return end;
 }
 
@@ -343,13 +366,10 @@ static int command_run(struct vmm_config *cfg)
 	if (vmm_arch_check_run())
 		return EXIT_FAILURE;
 	name_vm(cfg);
-	if (!session_open(&s)) {
-		do {
-			end = run_guest(&s);
-		} while (vmm_steering_again(&s.steering, end));
-	}
+	if (!session_open(&s))
+		end = run_vm(&s);
 	session_close(&s);
-	return vmm_steering_exit(&s.steering, end);
+	return vmm_steering_exit(end);
 }
 
 static int write_all(int fd, const u8 *bytes, size_t len)
@@ -400,35 +420,47 @@ static int command_dtb(const struct vmm_config *cfg)
 {
 	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 ? VMM_GIC_V3 : VMM_GIC_V2;
 	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
+	struct vmm_board board;
 	struct vmm_layout layout;
 	__be32 size;
 
 	if (vmm_kernel_layout(cfg, &layout))
 		return EXIT_FAILURE;
-	if (vmm_fdt_build(cfg, gic, &layout, blob, sizeof(blob)))
+	vmm_board_ranchu(&board);
+	if (vmm_fdt_build(&board, cfg, gic, &layout, blob, sizeof(blob)))
 		return EXIT_FAILURE;
 	/* Second word of the header: the bytes that are used. */
 	memcpy(&size, (u8 *)blob + 4, sizeof(size));
 	return dtb_write(cfg->output, (u8 *)blob, be32toh(size)) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int command(struct vmm_config *cfg)
+{
+	switch (cfg->command) {
+	case VMM_CMD_RUN:
+		return command_run(cfg);
+	case VMM_CMD_DTB:
+		return command_dtb(cfg);
+	case VMM_CMD_DOCTOR:
+		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
+	case VMM_CMD_VERSION:
+		puts("vmmctl " VMM_VERSION);
+		return EXIT_SUCCESS;
+	default:
+		vmm_help_print(stdout, cfg->topic);
+		return EXIT_SUCCESS;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct vmm_config cfg;
+	int code = EXIT_USAGE;
 
 	if (argc > 1 && vmm_control_is_command(argv[1]))
 		return vmm_control_cli(argc, argv);
-	if (vmm_options_parse(&cfg, argc, argv))
-		return 2;
-	switch (cfg.command) {
-	case VMM_CMD_RUN:
-		return command_run(&cfg);
-	case VMM_CMD_DTB:
-		return command_dtb(&cfg);
-	case VMM_CMD_DOCTOR:
-		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
-	default:
-		vmm_options_usage(stdout);
-		return EXIT_SUCCESS;
-	}
+	if (!vmm_options_parse(&cfg, argc, argv))
+		code = command(&cfg);
+	vmm_options_free(&cfg);
+	return code;
 }

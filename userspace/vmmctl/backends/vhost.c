@@ -170,7 +170,7 @@ int vmm_vhost_ring(const struct vmm_vhost *vhost, unsigned int index, struct vmm
 		.num = q->num,
 		.base = vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED) ? VHOST_PACKED_BASE : 0,
 		.kick_fd = q->kick_fd,
-		.call_fd = v->call_fd,
+		.call_fd = vmm_virtio_call_fd(v, index),
 		.err_fd = vhost->err_fd,
 	};
 	return vmm_virtio_ring(v, index, ring->area, ring->hva);

@@ -24,14 +24,18 @@ int vmm_vhost_set_mem(int fd, const struct vmm_mem *mem)
 {
 	union {
 		struct vhost_memory head;
-		u8 room[sizeof(struct vhost_memory) + sizeof(struct vhost_memory_region)];
-	} table = { .head.nregions = 1 };
+		u8 room[sizeof(struct vhost_memory) +
+			VMM_REGIONS * sizeof(struct vhost_memory_region)];
+	} table = { .head.nregions = mem->regions };
+	unsigned int i;
 
-	table.head.regions[0] = (struct vhost_memory_region){
-		.guest_phys_addr = mem->base,
-		.memory_size = mem->size,
-		.userspace_addr = (uintptr_t)mem->hva,
-	};
+	for (i = 0; i < mem->regions; i++) {
+		table.head.regions[i] = (struct vhost_memory_region){
+			.guest_phys_addr = mem->region[i].base,
+			.memory_size = mem->region[i].size,
+			.userspace_addr = (uintptr_t)mem->region[i].hva,
+		};
+	}
 	return ioctl(fd, VHOST_SET_MEM_TABLE, &table);
 }
 

@@ -30,6 +30,7 @@
 #define BIT(bit)	(1ULL << (bit))
 #define PROTOCOL	(BIT(VU_P_MQ) | BIT(VU_P_REPLY_ACK) | BIT(VU_P_BACKEND_REQ) | \
 			 BIT(VU_P_CONFIG) | BIT(VU_P_INFLIGHT_SHMFD) | BIT(VU_P_RESET_DEVICE))
+#define SHADOW_GPA	BIT(52)	/* behind all that a guest can have */
 #define VU_NO_FD	BIT(8)	/* in the payload of a message that could have a file */
 #define VU_RETRY	100	/* ms between attempts to connect */
 
@@ -227,19 +228,26 @@ static int tell_memory(struct vmm_vhost_user *vu)
 	struct {
 		u32 count;
 		u32 padding;
-		struct region region[2];
-	} table = {
-		.count = 1,
-		.region[0] = { mem->base, mem->size, (uintptr_t)mem->hva, 0 },
-	};
-	int fds[2] = { mem->fd, -1 };
+		struct region region[VMM_REGIONS + 1];
+	} table = { .count = mem->regions };
+	int fds[VMM_REGIONS + 1];
+	unsigned int i;
 
-	if (vu->shadow) {
-		table.region[table.count++] = (struct region){
-			.gpa = mem->base + RANCHU_RAM_MAX,
-			.size = VMM_SHADOW_SIZE,
-			.hva = (uintptr_t)vmm_shadow_memory(vu->shadow, &fds[1]),
+	for (i = 0; i < mem->regions; i++) {
+		table.region[i] = (struct region){
+			.gpa = mem->region[i].base,
+			.size = mem->region[i].size,
+			.hva = (uintptr_t)mem->region[i].hva,
 		};
+		fds[i] = mem->region[i].fd;
+	}
+	if (vu->shadow) {
+		table.region[i] = (struct region){
+			.gpa = SHADOW_GPA,
+			.size = VMM_SHADOW_SIZE,
+			.hva = (uintptr_t)vmm_shadow_memory(vu->shadow, &fds[i]),
+		};
+		table.count++;
 	}
 	return tell_files(vu, VU_SET_MEM_TABLE, &table,
 			  offsetof(typeof(table), region) + table.count * sizeof(struct region),
@@ -418,7 +426,7 @@ static int resume(struct vmm_vhost_user *vu)
 		err = tell_ring(vu, i, &ring);
 		/* A kick, or an interrupt, may have died with the last one. */
 		vmm_event_signal(ring.kick_fd);
-		vmm_event_signal(v->call_fd);
+		vmm_virtio_notify_queue(v, i);
 	}
 	return err ? err : start_shadow(vu);
 }

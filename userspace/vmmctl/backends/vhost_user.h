@@ -55,7 +55,7 @@ enum vmm_vu_protocol {
 #define VU_VERSION	1
 #define VU_REPLY	(1U << 2)
 #define VU_NEED_REPLY	(1U << 3)
-#define VU_FDS_MAX	2
+#define VU_FDS_MAX	(VMM_REGIONS + 1)
 #define VU_PAYLOAD_MAX	512	/* bytes of what is said here, or heard */
 
 /**

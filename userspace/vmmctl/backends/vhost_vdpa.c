@@ -29,21 +29,31 @@ static int vdpa_status(struct vmm_vhost *vhost, u8 status)
 	return ioctl(vhost->fd, VHOST_VDPA_SET_STATUS, &status) ? -errno : 0;
 }
 
-static int vdpa_map(struct vmm_vhost *vhost, u8 type)
+static int vdpa_map_region(struct vmm_vhost *vhost, const struct vmm_region *region, u8 type)
 {
-	const struct vmm_mem *mem = &vhost->v->vm->mem;
 	struct vhost_msg_v2 msg = {
 		.type = VHOST_IOTLB_MSG_V2,
 		.iotlb = {
-			.iova = mem->base,
-			.size = mem->size,
-			.uaddr = (uintptr_t)mem->hva,
+			.iova = region->base,
+			.size = region->size,
+			.uaddr = (uintptr_t)region->hva,
 			.perm = VHOST_ACCESS_RW,
 			.type = type,
 		},
 	};
 
 	return write(vhost->fd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -errno;
+}
+
+static int vdpa_map(struct vmm_vhost *vhost, u8 type)
+{
+	const struct vmm_mem *mem = &vhost->v->vm->mem;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < mem->regions && !err; i++)
+		err = vdpa_map_region(vhost, &mem->region[i], type);
+	return err;
 }
 
 /* That addresses are translated for it is between the two of us, not the driver's. */

@@ -1,119 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The board table: what is where, which interrupt it raises, what the device
- * tree calls it and which model answers. fdt.c, the MMIO dispatch in vcpu.c,
- * stats.c and the tests read it; nobody else knows an address.
- *
- * To add a device: a devices/<name>.c with its ops, a row here, a VMM_ROW_
- * in boards.h, a line in the Makefile, a test.
+ * What is done with every device of a board, whatever the board and the devices
+ * are. A board is a value in its VM; ranchu.c fills one.
  */
+#include <errno.h>
 #include <string.h>
 
-#include "devices/devices.h"
-
-/* One size for every GIC; what KVM decodes of it depends on the version. */
-#define GICR_SIZE	(VMM_MAX_CPUS * RANCHU_GICR_SIZE_PER_CPU)
-
-/* clang-format off */
-const struct vmm_board_row vmm_board[VMM_ROWS] = {
-	[VMM_ROW_GICD] = {
-		.name = "gicd",
-		.base = RANCHU_GICD_BASE, .size = RANCHU_GICD_SIZE, .count = 1,
-	},
-	[VMM_ROW_GICC] = {
-		.name = "gicc",
-		.base = RANCHU_GICC_BASE, .size = RANCHU_GICC_SIZE, .count = 1,
-	},
-	[VMM_ROW_GICR] = {
-		.name = "gicr",
-		.base = RANCHU_GICR_BASE, .size = GICR_SIZE, .count = 1,
-	},
-	[VMM_ROW_PL011] = {
-		.name = "pl011", .node = "pl011",
-		.compatible = { "arm,pl011", "arm,primecell" },
-		.base = RANCHU_PL011_BASE, .size = RANCHU_PL011_SIZE, .count = 1,
-		.spi = RANCHU_PL011_SPI, .trigger = VMM_IRQ_LEVEL_HIGH,
-		.clocks = true,
-		.ops = &vmm_pl011_ops,
-	},
-	[VMM_ROW_FB] = {
-		.name = "fb", .node = "goldfish_fb",
-		.compatible = { "google,goldfish-fb", "generic,goldfish-fb" },
-		.base = RANCHU_FB_BASE, .size = RANCHU_FB_SIZE, .count = 1,
-		.spi = RANCHU_FB_SPI, .trigger = VMM_IRQ_LEVEL_HIGH,
-		.ops = &vmm_idle_ops,
-	},
-	[VMM_ROW_BATTERY] = {
-		.name = "battery", .node = "goldfish_battery",
-		.compatible = { "google,goldfish-battery", "generic,goldfish-battery" },
-		.base = RANCHU_BATTERY_BASE, .size = RANCHU_BATTERY_SIZE, .count = 1,
-		.spi = RANCHU_BATTERY_SPI, .trigger = VMM_IRQ_LEVEL_HIGH,
-		.ops = &vmm_idle_ops,
-	},
-	[VMM_ROW_AUDIO] = {
-		.name = "audio", .node = "goldfish_audio",
-		.compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
-		.base = RANCHU_AUDIO_BASE, .size = RANCHU_AUDIO_SIZE, .count = 1,
-		.spi = RANCHU_AUDIO_SPI, .trigger = VMM_IRQ_LEVEL_HIGH,
-		.ops = &vmm_idle_ops,
-	},
-	[VMM_ROW_EVENTS] = {
-		/* A hyphen where the others have an underscore: guest ABI. */
-		.name = "events", .node = "goldfish-events",
-		.compatible = { "google,goldfish-events-keypad",
-				"generic,goldfish-events-keypad" },
-		.base = RANCHU_EVENTS_BASE, .size = RANCHU_EVENTS_SIZE, .count = 1,
-		.spi = RANCHU_EVENTS_SPI, .trigger = VMM_IRQ_LEVEL_HIGH,
-		.ops = &vmm_idle_ops,
-	},
-	[VMM_ROW_VIRTIO] = {
-		.name = "virtio_mmio", .node = "virtio_mmio",
-		.compatible = { "virtio,mmio" },
-		.base = RANCHU_VIRTIO_MMIO_BASE, .size = RANCHU_VIRTIO_MMIO_SIZE,
-		.count = RANCHU_VIRTIO_MMIO_COUNT,
-		.spi = RANCHU_VIRTIO_MMIO_SPI, .trigger = VMM_IRQ_EDGE_RISING,
-		.ops = &vmm_virtio_bank_ops,
-	},
-	[VMM_ROW_PIPE] = {
-		.name = "pipe", .node = "goldfish_pipe",
-		.compatible = { "google,android-pipe", "generic,android-pipe" },
-		.base = RANCHU_PIPE_BASE, .size = RANCHU_PIPE_SIZE, .count = 1,
-		.spi = RANCHU_PIPE_SPI, .trigger = VMM_IRQ_LEVEL_HIGH,
-		.ops = &vmm_pipe_ops,
-	},
-	[VMM_ROW_SYNC] = {
-		.name = "sync", .node = "goldfish_sync",
-		.compatible = { "google,goldfish-sync", "generic,goldfish-sync" },
-		.base = RANCHU_SYNC_BASE, .size = RANCHU_SYNC_SIZE, .count = 1,
-		.spi = RANCHU_SYNC_SPI, .trigger = VMM_IRQ_LEVEL_HIGH,
-		.ops = &vmm_idle_ops,
-	},
-};
-
-/* clang-format on */
+#include "machine/machine.h"
 
 /**
- * vmm_board_find - find the row that a guest physical address belongs to
- * @gpa: the address
+ * vmm_board_add - put a device on a board
+ * @board: has room for it; devices are added in address order
+ * @ops: the model
+ * @base: guest physical address
+ * @size: bytes
+ * @irq: its interrupt, level-triggered unless the caller changes that
  *
- * Return: the row, VMM_ROWS if there is no device with a model
+ * Return: the device, one instance of it
  */
-enum vmm_row vmm_board_find(u64 gpa)
+struct vmm_device *vmm_board_add(struct vmm_board *board, const struct vmm_device_ops *ops,
+				 u64 base, u64 size, u32 irq)
+{
+	struct vmm_device *dev = &board->dev[board->devices++];
+
+	*dev = (struct vmm_device){
+		.ops = ops,
+		.base = base,
+		.size = size,
+		.count = 1,
+		.irq = irq,
+		.trigger = VMM_IRQ_LEVEL_HIGH,
+	};
+	return dev;
+}
+
+/**
+ * vmm_board_find - find the device that a guest physical address belongs to
+ * @board: the board
+ * @gpa: the address
+ * @offset: filled: bytes from the beginning of the device
+ *
+ * Return: the device, or NULL
+ */
+struct vmm_device *vmm_board_find(struct vmm_board *board, u64 gpa, u64 *offset)
 {
 	unsigned int i;
 
-	for (i = 0; i < VMM_ROWS; i++) {
-		const struct vmm_board_row *row = &vmm_board[i];
+	for (i = 0; i < board->devices; i++) {
+		struct vmm_device *dev = &board->dev[i];
 
-		if (row->ops && gpa >= row->base && gpa - row->base < row->size * row->count)
-			return i;
+		if (gpa < dev->base || gpa - dev->base >= dev->size * dev->count)
+			continue;
+		*offset = gpa - dev->base;
+		return dev;
 	}
-	return VMM_ROWS;
+	return NULL;
+}
+
+/**
+ * vmm_board_index - tell which device of the board a device is
+ * @board: the board
+ * @dev: the device, or NULL
+ *
+ * Return: its index in @board->dev, VMM_DEVICES for NULL
+ */
+unsigned int vmm_board_index(const struct vmm_board *board, const struct vmm_device *dev)
+{
+	return dev ? dev - board->dev : VMM_DEVICES;
 }
 
 /**
  * vmm_board_create - create every device of the board
- * @vm: has RAM, vCPUs and an initialised interrupt controller
+ * @vm: has a board and RAM
  *
  * Return: 0, or the first model's -errno with nothing left behind
  */
@@ -122,37 +80,108 @@ int vmm_board_create(struct vmm_vm *vm)
 	unsigned int i;
 	int err;
 
-	for (i = 0; i < VMM_ROWS; i++) {
-		struct vmm_device *dev = &vm->dev[i];
+	for (i = 0; i < vm->board.devices; i++) {
+		struct vmm_device *dev = &vm->board.dev[i];
 
-		dev->row = &vmm_board[i];
 		dev->vm = vm;
 		dev->state = NULL;
-		if (!dev->row->ops || !dev->row->ops->create)
-			continue;
-		err = dev->row->ops->create(dev);
+		vmm_line_init(&dev->line, vm, dev->irq);
+		err = dev->ops->create(dev);
 		if (err) {
-			dev->row = NULL;
 			vmm_board_destroy(vm);
 			return err;
 		}
+		dev->created = true;
 	}
 	return 0;
 }
 
 /**
  * vmm_board_destroy - destroy every device that was created
- * @vm: its vCPU threads have ended
+ * @vm: has no vCPUs
  */
 void vmm_board_destroy(struct vmm_vm *vm)
 {
 	unsigned int i;
 
-	for (i = VMM_ROWS; i-- > 0;) {
-		struct vmm_device *dev = &vm->dev[i];
+	for (i = vm->board.devices; i-- > 0;) {
+		struct vmm_device *dev = &vm->board.dev[i];
 
-		if (dev->row && dev->row->ops && dev->row->ops->destroy)
-			dev->row->ops->destroy(dev);
-		memset(dev, 0, sizeof(*dev));
+		if (dev->created)
+			dev->ops->destroy(dev);
+		dev->created = false;
+		dev->state = NULL;
 	}
+}
+
+/**
+ * vmm_board_reset - put every device into its power-on state
+ * @vm: has no vCPUs
+ */
+void vmm_board_reset(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		if (vm->board.dev[i].created)
+			vm->board.dev[i].ops->reset(&vm->board.dev[i]);
+	}
+}
+
+/**
+ * vmm_board_pause - stop every device
+ * @vm: no vCPU of it runs
+ *
+ * When it returns, no device changes anything of its own accord.
+ */
+void vmm_board_pause(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		if (vm->board.dev[i].created)
+			vm->board.dev[i].ops->pause(&vm->board.dev[i]);
+	}
+}
+
+/**
+ * vmm_board_resume - let every device go on
+ * @vm: no vCPU of it runs yet
+ */
+void vmm_board_resume(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		if (vm->board.dev[i].created)
+			vm->board.dev[i].ops->resume(&vm->board.dev[i]);
+	}
+}
+
+/**
+ * vmm_board_command - ask something of one device or of all
+ * @vm: its board was created
+ * @device: name of a device, or NULL for all that have the command
+ * @name: of the command
+ * @arg: its argument, or NULL
+ *
+ * Context: main thread.
+ * Return: 0, -ENOENT if nobody has such a command, or the first -errno of one
+ */
+int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg)
+{
+	int result = -ENOENT;
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		struct vmm_device *dev = &vm->board.dev[i];
+		int err;
+
+		if (!dev->created || (device && strcmp(device, dev->ops->name)))
+			continue;
+		err = vmm_device_command(dev, name, arg);
+		if (err != -ENOENT && (!result || result == -ENOENT))
+			result = err;
+	}
+	return result;
 }

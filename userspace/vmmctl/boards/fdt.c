@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes the board's device tree: one function per node. Addresses, interrupts
- * and compatible strings of devices come from the board table; the rest is the
- * board's own and stands here.
+ * Writes the board's device tree: one function per node. The devices describe
+ * themselves; the rest is the board's own and stands here.
  *
  * Nodes are written in the order in which a reader of the reference's finished
  * tree finds them: drivers probe in that order, and guests count on the lowest
@@ -36,15 +35,19 @@
 
 /**
  * struct tree - the tree being written
+ * @visitor: what devices describe themselves to
  * @blob: buffer
  * @err: first libfdt error, sticky, so that nodes need no checks
- * @cfg: what to describe
+ * @board: what to describe
+ * @cfg: CPUs, memory, command line
  * @gic: version of the interrupt controller
  * @layout: where the initrd is
  */
 struct tree {
+	struct vmm_visitor visitor;
 	void *blob;
 	int err;
+	const struct vmm_board *board;
 	const struct vmm_config *cfg;
 	enum vmm_gic gic;
 	const struct vmm_layout *layout;
@@ -120,54 +123,54 @@ static void prop_reg(struct tree *t, u64 base, u64 size)
 	prop_cells(t, "reg", 4, (u32)(base >> 32), (u32)base, (u32)(size >> 32), (u32)size);
 }
 
-static void write_device(struct tree *t, const struct vmm_board_row *row, unsigned int instance)
+static void write_device(struct vmm_visitor *visitor, const struct vmm_description *d)
 {
-	u64 base = row->base + instance * row->size;
+	struct tree *t = (struct tree *)visitor;
 
-	node_begin_at(t, row->node, base);
-	prop_strings(t, "compatible", row->compatible[0], row->compatible[1]);
-	prop_reg(t, base, row->size);
-	prop_cells(t, "interrupts", 3, IRQ_TYPE_SPI, row->spi + instance, row->trigger);
-	if (row->clocks) {
+	node_begin_at(t, d->node, d->base);
+	prop_strings(t, "compatible", d->compatible[0], d->compatible[1]);
+	prop_reg(t, d->base, d->size);
+	prop_cells(t, "interrupts", 3, IRQ_TYPE_SPI, d->irq, d->trigger);
+	if (d->clocks) {
 		prop_cells(t, "clocks", 2, PHANDLE_CLOCK, PHANDLE_CLOCK);
 		prop_strings(t, "clock-names", "uartclk", "apb_pclk");
 	}
 	node_end(t);
 }
 
-/* The transports first, then the other devices from the top address down. */
+/* Rows of transports first, then the other devices from the top address down. */
 static void write_devices(struct tree *t)
 {
-	const struct vmm_board_row *virtio = &vmm_board[VMM_ROW_VIRTIO];
+	const struct vmm_board *board = t->board;
 	unsigned int i;
 
-	for (i = 0; i < virtio->count; i++)
-		write_device(t, virtio, i);
-	for (i = VMM_ROWS; i-- > 0;) {
-		if (vmm_board[i].node && i != VMM_ROW_VIRTIO)
-			write_device(t, &vmm_board[i], 0);
+	for (i = 0; i < board->devices; i++) {
+		if (board->dev[i].count > 1)
+			board->dev[i].ops->describe(&board->dev[i], &t->visitor);
+	}
+	for (i = board->devices; i-- > 0;) {
+		if (board->dev[i].count == 1)
+			board->dev[i].ops->describe(&board->dev[i], &t->visitor);
 	}
 }
 
 static void write_intc_v2(struct tree *t)
 {
-	const struct vmm_board_row *gicd = &vmm_board[VMM_ROW_GICD];
-	const struct vmm_board_row *gicc = &vmm_board[VMM_ROW_GICC];
+	const struct vmm_gic_map *gic = &t->board->gic;
 
 	node_begin(t, "intc");
 	prop_string(t, "compatible", "arm,cortex-a15-gic");
 	prop_cells(t, "#interrupt-cells", 1, 3);
 	prop_empty(t, "interrupt-controller");
-	prop_cells(t, "reg", 8, 0, (u32)gicd->base, 0, (u32)gicd->size,
-		   0, (u32)gicc->base, 0, (u32)gicc->size);
+	prop_cells(t, "reg", 8, 0, (u32)gic->dist, 0, (u32)gic->dist_size,
+		   0, (u32)gic->cpu, 0, (u32)gic->cpu_size);
 	prop_cells(t, "phandle", 1, PHANDLE_GIC);
 	node_end(t);
 }
 
 static void write_intc_v3(struct tree *t)
 {
-	const struct vmm_board_row *gicd = &vmm_board[VMM_ROW_GICD];
-	const struct vmm_board_row *gicr = &vmm_board[VMM_ROW_GICR];
+	const struct vmm_gic_map *gic = &t->board->gic;
 
 	node_begin(t, "intc");
 	prop_string(t, "compatible", "arm,gic-v3");
@@ -176,8 +179,8 @@ static void write_intc_v3(struct tree *t)
 	prop_cells(t, "#address-cells", 1, 2);
 	prop_cells(t, "#size-cells", 1, 2);
 	prop_empty(t, "ranges");
-	prop_cells(t, "reg", 8, 0, (u32)gicd->base, 0, (u32)gicd->size, 0, (u32)gicr->base, 0,
-		   t->cfg->cpus * RANCHU_GICR_SIZE_PER_CPU);
+	prop_cells(t, "reg", 8, 0, (u32)gic->dist, 0, (u32)gic->dist_size, 0, (u32)gic->redist, 0,
+		   (u32)(t->cfg->cpus * gic->redist_size));
 	prop_cells(t, "phandle", 1, PHANDLE_GIC);
 	node_end(t);
 }
@@ -251,7 +254,7 @@ static void write_memory(struct tree *t)
 {
 	node_begin(t, "memory");
 	prop_string(t, "device_type", "memory");
-	prop_reg(t, RANCHU_RAM_BASE, t->cfg->memory);
+	prop_reg(t, t->board->ram_base, t->cfg->memory);
 	node_end(t);
 }
 
@@ -278,7 +281,7 @@ static const char *fstab_disk(const struct tree *t, const char *name, char *path
 		if (!t->cfg->disk[i].fstab || strcmp(t->cfg->disk[i].fstab, name))
 			continue;
 		snprintf(path, size, "/dev/block/platform/%llx.virtio_mmio/by-name/%s",
-			 vmm_virtio_disk_base(i), name);
+			 vmm_virtio_disk_base(t->board, i), name);
 		return path;
 	}
 	return NULL;
@@ -341,6 +344,7 @@ static void write_root(struct tree *t)
 
 /**
  * vmm_fdt_build - write the board's device tree
+ * @board: its devices need not be created
  * @cfg: cpus, memory, command line, fstab entries
  * @gic: VMM_GIC_V2 or VMM_GIC_V3
  * @layout: where the initrd is
@@ -349,10 +353,17 @@ static void write_root(struct tree *t)
  *
  * Return: 0, or -ENOSPC if @size is too small (a very long command line)
  */
-int vmm_fdt_build(const struct vmm_config *cfg, enum vmm_gic gic, const struct vmm_layout *layout,
-		  void *blob, int size)
+int vmm_fdt_build(const struct vmm_board *board, const struct vmm_config *cfg, enum vmm_gic gic,
+		  const struct vmm_layout *layout, void *blob, int size)
 {
-	struct tree t = { .blob = blob, .cfg = cfg, .gic = gic, .layout = layout };
+	struct tree t = {
+		.visitor.device = write_device,
+		.blob = blob,
+		.board = board,
+		.cfg = cfg,
+		.gic = gic,
+		.layout = layout,
+	};
 
 	tree_try(&t, fdt_create(blob, size));
 	tree_try(&t, fdt_finish_reservemap(blob));

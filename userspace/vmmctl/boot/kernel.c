@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/ranchu.h>
+
 #include "boot/boot.h"
 #include "machine/machine.h"
 
@@ -247,5 +249,5 @@ int vmm_kernel_load(struct vmm_vm *vm, struct vmm_layout *layout)
 			return err;
 	}
 	blob = vmm_mem_ptr(&vm->mem, layout->dtb, VMM_FDT_SIZE);
-	return vmm_fdt_build(cfg, vm->gic, layout, blob, VMM_FDT_SIZE);
+	return vmm_fdt_build(&vm->board, cfg, vm->gic, layout, blob, VMM_FDT_SIZE);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * cli/ owns the command line: its options, their words and the usage text. It turns
- * argv into a struct vmm_config and opens nothing.
+ * cli/ owns the command line and the configuration file: the tables of options, how they
+ * are read, and the help that is made from them. It turns argv into a struct vmm_config
+ * and opens nothing but the configuration file.
  */
 #ifndef CLI_H
 #define CLI_H
@@ -10,16 +11,24 @@
 
 #include "machine/config.h"
 
-/* ---- options.c: the command line ---- */
+/* ---- value.c: one value ---- */
+
+int vmm_options_size(const char *text, u64 *bytes);
+
+/* ---- config.c: strings that a config owns ---- */
+
+void vmm_options_free(struct vmm_config *cfg);
+
+/* ---- parse.c: the command line ---- */
 
 int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv);
-int vmm_options_size(const char *text, u64 *bytes);
-void vmm_options_usage(FILE *to);
 
-/* ---- options_device.c: devices that somebody else serves ---- */
+/* ---- check.c: between options ---- */
 
-int vmm_options_front(struct vmm_config *cfg, enum vmm_front_kind kind, char *text);
-int vmm_options_place(struct vmm_place *place, const char *option, const char *name,
-		      const char *value);
+int vmm_options_check(struct vmm_config *cfg);
+
+/* ---- help.c: help for people ---- */
+
+int vmm_help_print(FILE *to, const char *topic);
 
 #endif /* CLI_H */

@@ -49,11 +49,10 @@ static void list_calls(const char *title, unsigned int who)
 {
 	const struct vmm_sandbox_call *call;
 
-	printf("%s: %u calls\n", title, vmm_sandbox_count(who, false));
+	printf("%s: %u calls\n", title, vmm_sandbox_count(who, true));
 	for (call = vmm_sandbox_calls; call->name; call++) {
 		if (call->who & who)
-			printf("  %-16s %s%s\n", call->name, call->why,
-			       call->opening ? " (not with --no-reboot)" : "");
+			printf("  %-16s %s\n", call->name, call->why);
 	}
 }
 

@@ -19,7 +19,7 @@ struct folders {
 	char path[8][PATH_MAX];
 };
 
-/* Sockets are removed at the end, and made anew where the guest's reset does so. */
+/* Sockets are removed at the end. */
 static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, const char *file)
 {
 	char *path = folders->path[folders->count];
@@ -34,38 +34,7 @@ static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, c
 	else
 		slash[slash == path] = '\0';
 	folders->count++;
-	vmm_sandbox_allow(sandbox, path, VMM_SANDBOX_SOCKET);
-}
-
-static void allow_nodes(struct vmm_sandbox *sandbox, const struct vmm_config *cfg)
-{
-	static const char *const nodes[] = {
-		"/dev/kvm", VMM_PIPE_NODE, VMM_BLK_NODE, VMM_NET_NODE, VMM_VSOCK_ADB_NODE,
-		VMM_VSOCK_LINUX_NODE, "/dev/net/tun",
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(nodes); i++)
-		vmm_sandbox_allow(sandbox, nodes[i], VMM_SANDBOX_WRITE);
-	for (i = 0; i < cfg->fronts[VMM_FRONT_VDPA]; i++)
-		vmm_sandbox_allow(sandbox, cfg->front[VMM_FRONT_VDPA][i].path, VMM_SANDBOX_WRITE);
-	for (i = 0; i < cfg->disks; i++)
-		vmm_sandbox_allow(sandbox, cfg->disk[i].path, cfg->disk[i].readonly ?
-				  VMM_SANDBOX_READ : VMM_SANDBOX_WRITE);
-	vmm_sandbox_allow(sandbox, cfg->kernel, VMM_SANDBOX_READ);
-	vmm_sandbox_allow(sandbox, cfg->initrd, VMM_SANDBOX_READ);
-	vmm_sandbox_allow(sandbox, "/etc/machine-id", VMM_SANDBOX_READ);
-}
-
-/**
- * vmm_confine_opens - tell whether a VM still opens files in the sandbox
- * @cfg: the command line
- *
- * Return: whether it does: a guest's reset makes its devices anew
- */
-bool vmm_confine_opens(const struct vmm_config *cfg)
-{
-	return !cfg->no_reboot;
+	vmm_sandbox_allow(sandbox, path, VMM_SANDBOX_REMOVE);
 }
 
 /**
@@ -82,10 +51,10 @@ int vmm_confine(const struct vmm_config *cfg)
 	int err = -ENOMEM;
 
 	if (sandbox && folders) {
-		sandbox->opens = vmm_confine_opens(cfg);
-		sandbox->taps = sandbox->opens && cfg->fronts[VMM_FRONT_NET];
-		if (sandbox->opens)
-			allow_nodes(sandbox, cfg);
+		/* A reset from outside is possible with --no-reboot, too. */
+		sandbox->opens = true;
+		vmm_sandbox_allow(sandbox, cfg->kernel, VMM_SANDBOX_READ);
+		vmm_sandbox_allow(sandbox, cfg->initrd, VMM_SANDBOX_READ);
 		if (!vmm_dir_base(base, sizeof(base)))
 			vmm_sandbox_allow(sandbox, base, VMM_SANDBOX_REMOVE);
 		allow_folder(sandbox, folders, cfg->vsock_uds);

@@ -8,7 +8,6 @@
 #include "host/sandbox.h"
 #include "machine/config.h"
 
-bool vmm_confine_opens(const struct vmm_config *cfg);
 int vmm_confine(const struct vmm_config *cfg);
 
 #endif /* CONFINE_H */

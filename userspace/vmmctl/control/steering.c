@@ -294,14 +294,12 @@ const char *vmm_end_name(enum vmm_end end)
 
 /**
  * vmm_steering_exit - tell the exit code
- * @s: the VM
  * @end: how the last guest ended
  *
  * Return: the exit code
  */
-int vmm_steering_exit(const struct vmm_steering *s, enum vmm_end end)
+int vmm_steering_exit(enum vmm_end end)
 {
-	(void)s;
 	switch (end) {
 	case VMM_END_OFF:
 	case VMM_END_QUIT:

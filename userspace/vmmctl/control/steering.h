@@ -56,7 +56,7 @@ int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end);
 void vmm_steering_booted(struct vmm_steering *s, const char *how);
 bool vmm_steering_again(const struct vmm_steering *s, enum vmm_end end);
-int vmm_steering_exit(const struct vmm_steering *s, enum vmm_end end);
+int vmm_steering_exit(enum vmm_end end);
 const char *vmm_end_name(enum vmm_end end);
 
 #endif /* STEERING_H */

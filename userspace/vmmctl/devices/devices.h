@@ -10,25 +10,16 @@
 
 /* ---- models on the board ---- */
 
-extern const struct vmm_device_ops vmm_idle_ops;
 extern const struct vmm_device_ops vmm_pl011_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
+extern const struct vmm_device_ops vmm_goldfish_fb_ops;
+extern const struct vmm_device_ops vmm_goldfish_battery_ops;
+extern const struct vmm_device_ops vmm_goldfish_audio_ops;
+extern const struct vmm_device_ops vmm_goldfish_events_ops;
+extern const struct vmm_device_ops vmm_goldfish_sync_ops;
 
 /* ---- goldfish_pipe.c ---- */
 
-/**
- * struct vmm_pipe_report - what the pipe's statistics say
- * @names: of the counters
- * @values: of the counters
- * @count: elements used in both
- */
-struct vmm_pipe_report {
-	const char *names[24];
-	u64 values[24];
-	unsigned int count;
-};
-
-void vmm_pipe_report(struct vmm_vm *vm, struct vmm_pipe_report *report);
 int vmm_pipe_open_node(void);
 
 /* ---- pl011.c ---- */
@@ -55,6 +46,7 @@ int vmm_pipe_open_node(void);
  * @dmacr: DMA control, stored only
  * @tx_raw: the transmit interrupt, before the mask
  * @level: the line as @irq was told
+ * @paused: nothing is received
  */
 struct vmm_pl011 {
 	void (*irq)(void *arg, bool level);
@@ -75,9 +67,11 @@ struct vmm_pl011 {
 	u32 dmacr;
 	u32 tx_raw;
 	bool level;
+	bool paused;
 };
 
 void vmm_pl011_init(struct vmm_pl011 *uart);
+void vmm_pl011_reset(struct vmm_pl011 *uart);
 u32 vmm_pl011_read(struct vmm_pl011 *uart, u32 offset);
 void vmm_pl011_write(struct vmm_pl011 *uart, u32 offset, u32 value);
 size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len);

@@ -38,9 +38,8 @@
  * struct pipe - the state of the device
  * @dev: its place on the board
  * @fd: the kernel's device, -1 if nobody serves the pipe
- * @window: page that the guest reads, or NULL
+ * @window: page that the guest reads; its @hva is NULL if there is none
  * @window_fd: memfd behind it
- * @window_slot: its memslot
  * @call_fd: eventfd by which the kernel raises the line
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
  * @doorbells: the kernel serves doorbells
@@ -48,7 +47,6 @@
  * @socket: where programs get files of services, or NULL
  * @lock: protects what follows. User-served, it is also held across each
  *	access, as an emulator's big lock is: that keeps the line in step
- * @shown: the guest sees the window
  * @level: the line as KVM was told, user-served
  * @full: KVM takes no more doorbells
  * @refused: commands after which a pipe was left without a doorbell
@@ -57,16 +55,14 @@
 struct pipe {
 	struct vmm_device *dev;
 	int fd;
-	void *window;
+	struct vmm_read_window window;
 	int window_fd;
-	u32 window_slot;
 	int call_fd;
 	int resample_fd;
 	bool doorbells;
 	struct vmm_pipe_services *services;
 	struct vmm_pipe_socket *socket;
 	pthread_mutex_t lock;
-	bool shown;
 	bool level;
 	bool full;
 	u64 refused;
@@ -95,7 +91,7 @@ static int pipe_doorbell_attach_locked(struct pipe *p, u32 id)
 	err = pipe_ring_set(p, id, fd);
 	if (err)
 		goto err_close;
-	err = vmm_vm_ioeventfd(p->dev->vm, p->dev->row->base + GOLDFISH_PIPE_REG_CMD, id, fd);
+	err = vmm_vm_ioeventfd(p->dev->vm, p->dev->base + GOLDFISH_PIPE_REG_CMD, id, fd);
 	if (err)
 		goto err_detach;
 	p->doorbell[id] = fd;
@@ -150,7 +146,7 @@ static void pipe_level_locked(struct pipe *p, bool level)
 	if (level == p->level)
 		return;
 	p->level = level;
-	vmm_arch_irq_line(p->dev->vm, p->dev->row->spi, level);
+	vmm_line_set(&p->dev->line, level);
 }
 
 static void pipe_access_user(struct pipe *p, struct vhost_goldfish_pipe_access *access)
@@ -163,13 +159,8 @@ static void pipe_access_user(struct pipe *p, struct vhost_goldfish_pipe_access *
 
 static void pipe_window_show_locked(struct pipe *p, bool show)
 {
-	if (!p->window || show == p->shown)
-		return;
-	if (vmm_vm_slot_show(p->dev->vm, p->window_slot, p->dev->row->base,
-			     show ? VMM_PAGE_SIZE : 0, p->window))
+	if (p->window.hva && vmm_read_window_show(p->dev->vm, &p->window, show))
 		vmm_vm_end(p->dev->vm, VMM_END_ERROR);
-	else
-		p->shown = show;
 }
 
 /* The driver says which protocol it speaks, and the lock says who was last. */
@@ -198,18 +189,20 @@ static void pipe_access_any(struct pipe *p, struct vhost_goldfish_pipe_access *a
 		pipe_doorbell_add(p, id);
 }
 
-static u64 pipe_read(struct vmm_device *dev, u32 offset)
+/* A register is 32 bits wide, however much of it the guest accesses. */
+static u64 pipe_read(struct vmm_device *dev, u32 offset, unsigned int len)
 {
 	struct vhost_goldfish_pipe_access access = { .offset = offset };
 	struct pipe *p = dev->state;
 
+	(void)len;
 	if (p->fd < 0)
 		return 0;
 	pipe_access_any(p, &access);
 	return access.value;
 }
 
-static void pipe_write(struct vmm_device *dev, u32 offset, u64 value)
+static void pipe_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
 {
 	struct vhost_goldfish_pipe_access access = {
 		.offset = offset,
@@ -218,6 +211,7 @@ static void pipe_write(struct vmm_device *dev, u32 offset, u64 value)
 	};
 	struct pipe *p = dev->state;
 
+	(void)len;
 	if (p->fd >= 0)
 		pipe_access_any(p, &access);
 }
@@ -261,12 +255,14 @@ static int pipe_window_open(struct pipe *p)
 {
 	struct vhost_goldfish_pipe_window window;
 
-	p->window = vmm_mem_window(VMM_PAGE_SIZE, &p->window_fd);
-	if (!p->window)
+	p->window.hva = vmm_mem_window(VMM_PAGE_SIZE, &p->window_fd);
+	if (!p->window.hva)
 		return vmm_error(errno, "cannot allocate the register window");
 	/* Hidden until the driver asks for v2. */
-	p->window_slot = p->dev->vm->slots++;
-	window.uaddr = (uintptr_t)p->window;
+	p->window.gpa = p->dev->base;
+	p->window.size = VMM_PAGE_SIZE;
+	vmm_read_window_add(p->dev->vm, &p->window);
+	window.uaddr = (uintptr_t)p->window.hva;
 	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_WINDOW, &window))
 		return vmm_error(errno, "%s refuses the register window", VMM_PIPE_NODE);
 	return 0;
@@ -298,7 +294,7 @@ static int pipe_line_open(struct pipe *p)
 		p->resample_fd = vmm_event_create();
 		if (p->resample_fd < 0)
 			return p->resample_fd;
-		err = vmm_vm_irqfd(vm, p->dev->row->spi, p->call_fd, p->resample_fd);
+		err = vmm_line_attach(&p->dev->line, p->call_fd, p->resample_fd);
 	}
 	return err ? err : pipe_line_set(p);
 }
@@ -331,7 +327,7 @@ static int pipe_open(struct pipe *p)
 		return err;
 	if (vm->cfg->pipe == VMM_PIPE_KERNEL) {
 		pipe_features(p);
-		err = vm->window ? pipe_window_open(p) : 0;
+		err = vm->read_window ? pipe_window_open(p) : 0;
 		if (err)
 			return err;
 	}
@@ -358,12 +354,8 @@ static void pipe_destroy(struct vmm_device *dev)
 	}
 	if (p->resample_fd >= 0)
 		close(p->resample_fd);
-	/*
-	 * The VM still has the memslot, but no vCPU runs any more and the VM is
-	 * destroyed next.
-	 */
-	if (p->window) {
-		munmap(p->window, VMM_PAGE_SIZE);
+	if (p->window.hva) {
+		munmap(p->window.hva, VMM_PAGE_SIZE);
 		close(p->window_fd);
 	}
 	pthread_mutex_destroy(&p->lock);
@@ -392,45 +384,86 @@ static int pipe_create(struct vmm_device *dev)
 	return err;
 }
 
-static void report_add(struct vmm_pipe_report *report, const char *name, u64 value)
+static void pipe_reg_write(struct pipe *p, u32 offset, u32 value)
 {
-	report->names[report->count] = name;
-	report->values[report->count] = value;
-	report->count++;
+	struct vhost_goldfish_pipe_access access = {
+		.offset = offset,
+		.flags = VHOST_GOLDFISH_PIPE_ACCESS_WRITE,
+		.value = value,
+	};
+
+	pipe_access(p, &access);
 }
 
-/**
- * vmm_pipe_report - collect the pipe's counters
- * @vm: has a board
- * @report: filled; empty if nobody serves the pipe
- *
- * Context: any thread.
+/*
+ * What a driver that begins does: all pipes are closed and the kernel's device speaks
+ * v1 again. The file, its services and the programs that have them stay. The KVM
+ * half of the doorbells went with the last life.
  */
-void vmm_pipe_report(struct vmm_vm *vm, struct vmm_pipe_report *report)
+static void pipe_reset(struct vmm_device *dev)
+{
+	struct pipe *p = dev->state;
+	unsigned int i;
+
+	if (p->fd < 0)
+		return;
+	pthread_mutex_lock(&p->lock);
+	pipe_reg_write(p, GOLDFISH_PIPE_REG_SIGNAL_BUFFER_COUNT, 0);
+	pipe_reg_write(p, GOLDFISH_PIPE_REG_VERSION, 0);
+	for (i = 0; i < ARRAY_SIZE(p->doorbell); i++) {
+		if (p->doorbell[i] < 0)
+			continue;
+		pipe_ring_set(p, i, -1);
+		close(p->doorbell[i]);
+		p->doorbell[i] = -1;
+	}
+	p->full = false;
+	p->level = false;
+	pipe_window_show_locked(p, false);
+	vmm_event_clear(p->call_fd);
+	if (p->resample_fd >= 0)
+		vmm_event_clear(p->resample_fd);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	struct vmm_description description = {
+		.node = "goldfish_pipe",
+		.compatible = { "google,android-pipe", "generic,android-pipe" },
+		.base = dev->base,
+		.size = dev->size,
+		.irq = dev->irq,
+		.trigger = dev->trigger,
+	};
+
+	visitor->device(visitor, &description);
+}
+
+static void pipe_stats(struct vmm_device *dev, struct vmm_report *report)
 {
 	struct vhost_goldfish_pipe_stats stats = { .size = sizeof(stats) };
-	struct pipe *p = vm->dev[VMM_ROW_PIPE].state;
+	struct pipe *p = dev->state;
 
-	report->count = 0;
-	if (!p || p->fd < 0 || ioctl(p->fd, VHOST_GOLDFISH_PIPE_GET_STATS, &stats))
+	if (p->fd < 0 || ioctl(p->fd, VHOST_GOLDFISH_PIPE_GET_STATS, &stats))
 		return;
-	report_add(report, "kicks", stats.kicks);
-	report_add(report, "kicks_foreign", stats.kicks_foreign);
-	report_add(report, "kicks_lost", stats.kicks_lost);
-	report_add(report, "commands", stats.commands);
-	report_add(report, "commands_access", stats.commands_access);
-	report_add(report, "opens", stats.opens);
-	report_add(report, "closes", stats.closes);
-	report_add(report, "bytes_to_host", stats.bytes_to_host);
-	report_add(report, "bytes_to_guest", stats.bytes_to_guest);
-	report_add(report, "signals", stats.signals);
-	report_add(report, "batches", stats.batches);
-	report_add(report, "resamples", stats.resamples);
-	report_add(report, "bad_guest", stats.bad_guest);
-	report_add(report, "pipes", stats.pipes);
-	report_add(report, "doorbells", stats.doorbells);
+	vmm_report_add(report, "kicks", stats.kicks);
+	vmm_report_add(report, "kicks_foreign", stats.kicks_foreign);
+	vmm_report_add(report, "kicks_lost", stats.kicks_lost);
+	vmm_report_add(report, "commands", stats.commands);
+	vmm_report_add(report, "commands_access", stats.commands_access);
+	vmm_report_add(report, "opens", stats.opens);
+	vmm_report_add(report, "closes", stats.closes);
+	vmm_report_add(report, "bytes_to_host", stats.bytes_to_host);
+	vmm_report_add(report, "bytes_to_guest", stats.bytes_to_guest);
+	vmm_report_add(report, "signals", stats.signals);
+	vmm_report_add(report, "batches", stats.batches);
+	vmm_report_add(report, "resamples", stats.resamples);
+	vmm_report_add(report, "bad_guest", stats.bad_guest);
+	vmm_report_add(report, "pipes", stats.pipes);
+	vmm_report_add(report, "doorbells", stats.doorbells);
 	pthread_mutex_lock(&p->lock);
-	report_add(report, "doorbells_refused", p->refused);
+	vmm_report_add(report, "doorbells_refused", p->refused);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -438,7 +471,12 @@ void vmm_pipe_report(struct vmm_vm *vm, struct vmm_pipe_report *report)
 const struct vmm_device_ops vmm_pipe_ops = {
 	.name = "pipe",
 	.create = pipe_create,
+	.reset = pipe_reset,
 	.destroy = pipe_destroy,
 	.read = pipe_read,
 	.write = pipe_write,
+	.pause = vmm_device_nothing,
+	.resume = vmm_device_nothing,
+	.describe = pipe_describe,
+	.stats = pipe_stats,
 };

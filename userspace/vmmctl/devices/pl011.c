@@ -9,6 +9,7 @@
  * Source: ARM DDI 0183 (PrimeCell UART PL011), register map and 2.4 for the
  * identification registers of revision 1.
  */
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -205,14 +206,36 @@ static void uart_write_locked(struct vmm_pl011 *uart, u32 offset, u32 value)
 }
 
 /**
- * vmm_pl011_init - set a UART to its reset state
- * @uart: its callbacks must be set
+ * vmm_pl011_init - make a UART in its reset state
+ * @uart: its callbacks must be set, all else is zero
  */
 void vmm_pl011_init(struct vmm_pl011 *uart)
 {
 	pthread_mutex_init(&uart->lock, NULL);
 	uart->cr = CR_RESET;
 	uart->ifls = IFLS_RESET;
+}
+
+/**
+ * vmm_pl011_reset - put a UART into its reset state
+ * @uart: the UART; it may be paused and stays so
+ */
+void vmm_pl011_reset(struct vmm_pl011 *uart)
+{
+	pthread_mutex_lock(&uart->lock);
+	uart->head = 0;
+	uart->count = 0;
+	uart->ilpr = 0;
+	uart->ibrd = 0;
+	uart->fbrd = 0;
+	uart->lcrh = 0;
+	uart->cr = CR_RESET;
+	uart->ifls = IFLS_RESET;
+	uart->imsc = 0;
+	uart->dmacr = 0;
+	uart->tx_raw = 0;
+	uart_update_locked(uart);
+	pthread_mutex_unlock(&uart->lock);
 }
 
 /**
@@ -265,7 +288,7 @@ size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len)
 	size_t taken = 0;
 
 	pthread_mutex_lock(&uart->lock);
-	if (uart->imsc & (INT_RX | INT_RT)) {
+	if (!uart->paused && uart->imsc & (INT_RX | INT_RT)) {
 		while (taken < len && uart->count < uart_depth(uart)) {
 			uart->fifo[(uart->head + uart->count) % VMM_PL011_FIFO] = bytes[taken++];
 			uart->count++;
@@ -282,23 +305,23 @@ static void pl011_irq(void *arg, bool level)
 {
 	struct vmm_device *dev = arg;
 
-	vmm_arch_irq_line(dev->vm, dev->row->spi, level);
+	vmm_line_set(&dev->line, level);
 }
 
 static void pl011_put(void *arg, u8 byte)
 {
 	struct vmm_device *dev = arg;
 
-	if (dev->vm->console)
-		vmm_console_put(dev->vm->console, byte);
+	if (dev->vm->host.console)
+		vmm_console_put(dev->vm->host.console, byte);
 }
 
 static void pl011_room(void *arg)
 {
 	struct vmm_device *dev = arg;
 
-	if (dev->vm->console)
-		vmm_console_ready(dev->vm->console);
+	if (dev->vm->host.console)
+		vmm_console_ready(dev->vm->host.console);
 }
 
 static int pl011_create(struct vmm_device *dev)
@@ -313,36 +336,187 @@ static int pl011_create(struct vmm_device *dev)
 	uart->arg = dev;
 	vmm_pl011_init(uart);
 	dev->state = uart;
-	if (dev->vm->console)
-		vmm_console_attach(dev->vm->console, &pl011_guest, uart);
+	if (dev->vm->host.console)
+		vmm_console_attach(dev->vm->host.console, &pl011_guest, uart);
 	return 0;
+}
+
+/* The console begins a new line, too. */
+static void pl011_reset(struct vmm_device *dev)
+{
+	vmm_pl011_reset(dev->state);
+	if (dev->vm->host.console)
+		vmm_console_attach(dev->vm->host.console, &pl011_guest, dev->state);
 }
 
 static void pl011_destroy(struct vmm_device *dev)
 {
 	struct vmm_pl011 *uart = dev->state;
 
-	if (dev->vm->console)
-		vmm_console_attach(dev->vm->console, NULL, NULL);
+	if (dev->vm->host.console)
+		vmm_console_attach(dev->vm->host.console, NULL, NULL);
 	pthread_mutex_destroy(&uart->lock);
 	free(uart);
 }
 
-static u64 pl011_read(struct vmm_device *dev, u32 offset)
+/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+static u64 pl011_read(struct vmm_device *dev, u32 offset, unsigned int len)
 {
+	(void)len;
 	return vmm_pl011_read(dev->state, offset);
 }
 
-static void pl011_write(struct vmm_device *dev, u32 offset, u64 value)
+static void pl011_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
 {
+	(void)len;
 	vmm_pl011_write(dev->state, offset, value);
+}
+
+static void pl011_set_paused(struct vmm_pl011 *uart, bool paused)
+{
+	bool was;
+
+	pthread_mutex_lock(&uart->lock);
+	was = uart->paused;
+	uart->paused = paused;
+	pthread_mutex_unlock(&uart->lock);
+	if (was && !paused)
+		uart->room(uart->arg);
+}
+
+static void pl011_pause(struct vmm_device *dev)
+{
+	pl011_set_paused(dev->state, true);
+}
+
+static void pl011_resume(struct vmm_device *dev)
+{
+	pl011_set_paused(dev->state, false);
+}
+
+/* Fields of the saved state; a number is never used for anything else. */
+enum {
+	STATE_FIFO = 1,	/* bytes in the order in which they came, then zeros */
+	STATE_COUNT,	/* of them */
+	STATE_REGS,	/* as below */
+};
+
+#define STATE_VERSION	1
+
+/* Registers in the order in which they are saved. */
+static void uart_regs(struct vmm_pl011 *uart, u32 *regs[9])
+{
+	regs[0] = &uart->ilpr;
+	regs[1] = &uart->ibrd;
+	regs[2] = &uart->fbrd;
+	regs[3] = &uart->lcrh;
+	regs[4] = &uart->cr;
+	regs[5] = &uart->ifls;
+	regs[6] = &uart->imsc;
+	regs[7] = &uart->dmacr;
+	regs[8] = &uart->tx_raw;
+}
+
+static int pl011_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_pl011 *uart = dev->state;
+	u8 fifo[VMM_PL011_FIFO] = { 0 };
+	__le32 saved[9];
+	__le32 count;
+	u32 *regs[9];
+	unsigned int i;
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&uart->lock);
+	for (i = 0; i < uart->count; i++)
+		fifo[i] = uart->fifo[(uart->head + i) % VMM_PL011_FIFO];
+	count = htole32(uart->count);
+	uart_regs(uart, regs);
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
+		saved[i] = htole32(*regs[i]);
+	pthread_mutex_unlock(&uart->lock);
+	vmm_state_put(state, STATE_FIFO, fifo, sizeof(fifo));
+	vmm_state_put(state, STATE_COUNT, &count, sizeof(count));
+	vmm_state_put(state, STATE_REGS, saved, sizeof(saved));
+	return vmm_state_end(state);
+}
+
+/* What no write of a guest can lead to is refused. */
+static bool regs_are_possible(u32 *const regs[9], const __le32 saved[9])
+{
+	static const u32 bits[9] = {
+		0xff, 0xffff, 0x3f, 0xff, 0xffff, 0x3f, INT_ALL, 7, INT_TX,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		*regs[i] = le32toh(saved[i]);
+		if (*regs[i] & ~bits[i])
+			return false;
+	}
+	return true;
+}
+
+static int pl011_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_pl011 *uart = dev->state;
+	u8 fifo[VMM_PL011_FIFO];
+	__le32 saved[9];
+	__le32 count;
+	u32 *regs[9];
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_FIFO, fifo, sizeof(fifo));
+	vmm_state_get(state, STATE_COUNT, &count, sizeof(count));
+	vmm_state_get(state, STATE_REGS, saved, sizeof(saved));
+	err = vmm_state_close(state);
+	if (!err && le32toh(count) > VMM_PL011_FIFO)
+		err = -EINVAL;
+	if (err)
+		return err;
+	pthread_mutex_lock(&uart->lock);
+	memcpy(uart->fifo, fifo, sizeof(fifo));
+	uart->head = 0;
+	uart->count = le32toh(count);
+	uart_regs(uart, regs);
+	if (regs_are_possible(regs, saved))
+		uart_update_locked(uart);
+	else
+		err = -EINVAL;
+	pthread_mutex_unlock(&uart->lock);
+	return err;
+}
+
+static void pl011_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	struct vmm_description description = {
+		.node = "pl011",
+		.compatible = { "arm,pl011", "arm,primecell" },
+		.base = dev->base,
+		.size = dev->size,
+		.irq = dev->irq,
+		.trigger = dev->trigger,
+		.clocks = true,
+	};
+
+	visitor->device(visitor, &description);
 }
 
 /** The board's console. */
 const struct vmm_device_ops vmm_pl011_ops = {
 	.name = "pl011",
 	.create = pl011_create,
+	.reset = pl011_reset,
 	.destroy = pl011_destroy,
 	.read = pl011_read,
 	.write = pl011_write,
+	.pause = pl011_pause,
+	.resume = pl011_resume,
+	.save = pl011_save,
+	.load = pl011_load,
+	.describe = pl011_describe,
 };

@@ -28,34 +28,36 @@ enum { BALLOON_INFLATE, BALLOON_DEFLATE, BALLOON_REPORT, BALLOON_QUEUES };
 #define BALLOON_PFNS	1024
 
 /* What the guest has given up reads as zeros, when it takes it back. */
-static void balloon_drop(const struct vmm_mem *mem, u64 offset, u64 len)
+static void balloon_drop(const struct vmm_region *region, u64 gpa, u64 len)
 {
-	fallocate(mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+	fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, gpa - region->base, len);
 }
 
 /* Page numbers, most of them in a row. */
 static void balloon_inflate(const struct vmm_mem *mem, const __le32 *pfns, unsigned int n)
 {
-	u64 first = 0, pages = 0, offset;
+	const struct vmm_region *run = NULL;
+	u64 first = 0, pages = 0;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
 		u64 gpa = (u64)le32toh(pfns[i]) << VIRTIO_BALLOON_PFN_SHIFT;
+		const struct vmm_region *region = vmm_mem_find(mem, gpa, BALLOON_PAGE);
 
-		if (!vmm_mem_ptr(mem, gpa, BALLOON_PAGE))
+		if (!region)
 			continue;
-		offset = gpa - mem->base;
-		if (pages && offset == first + pages * BALLOON_PAGE) {
+		if (region == run && gpa == first + pages * BALLOON_PAGE) {
 			pages++;
 			continue;
 		}
-		if (pages)
-			balloon_drop(mem, first, pages * BALLOON_PAGE);
-		first = offset;
+		if (run)
+			balloon_drop(run, first, pages * BALLOON_PAGE);
+		run = region;
+		first = gpa;
 		pages = 1;
 	}
-	if (pages)
-		balloon_drop(mem, first, pages * BALLOON_PAGE);
+	if (run)
+		balloon_drop(run, first, pages * BALLOON_PAGE);
 }
 
 static unsigned int balloon_pfns(const struct ranchu_chain *chain, __le32 *pfns)
@@ -74,19 +76,37 @@ static unsigned int balloon_pfns(const struct ranchu_chain *chain, __le32 *pfns)
 	return (to - (u8 *)pfns) / sizeof(*pfns);
 }
 
+/* The region that a buffer of the engine is in. */
+static const struct vmm_region *balloon_region(const struct vmm_mem *mem, const struct iovec *iov)
+{
+	unsigned int i;
+
+	for (i = 0; i < mem->regions; i++) {
+		u64 offset = (u8 *)iov->iov_base - (u8 *)mem->region[i].hva;
+
+		if (offset < mem->region[i].size && iov->iov_len <= mem->region[i].size - offset)
+			return &mem->region[i];
+	}
+	return NULL;
+}
+
 /* Writable buffers: the free pages themselves. */
 static void balloon_report(const struct vmm_mem *mem, const struct ranchu_chain *chain)
 {
 	unsigned int i;
 
 	for (i = chain->n_out; i < chain->n_out + chain->n_in; i++) {
-		u64 first = (u8 *)chain->iov[i].iov_base - (u8 *)mem->hva;
-		u64 last = first + chain->iov[i].iov_len;
+		const struct vmm_region *region = balloon_region(mem, &chain->iov[i]);
+		u64 first, last;
 
+		if (!region)
+			continue;
+		first = region->base + ((u8 *)chain->iov[i].iov_base - (u8 *)region->hva);
+		last = first + chain->iov[i].iov_len;
 		first = (first + VMM_PAGE_SIZE - 1) / VMM_PAGE_SIZE * VMM_PAGE_SIZE;
 		last = last / VMM_PAGE_SIZE * VMM_PAGE_SIZE;
 		if (first < last)
-			balloon_drop(mem, first, last - first);
+			balloon_drop(region, first, last - first);
 	}
 }
 
@@ -107,28 +127,13 @@ static bool balloon_kicked(struct vmm_ring *ring)
 	return true;
 }
 
-static int balloon_size(const struct vmm_config *cfg, u64 *size)
-{
-	const char *text = vmm_extra_arg(cfg, VMM_EXTRA_BALLOON, 0);
-
-	*size = 0;
-	if (!text)
-		return 0;
-	if (vmm_options_size(text, size) || *size >= cfg->memory)
-		return vmm_error(-EINVAL, "balloon: \"%s\" is no size below the guest's memory",
-				 text);
-	return 0;
-}
-
 static int balloon_create(struct vmm_virtio *v)
 {
 	struct virtio_balloon_config config = {};
+	const struct vmm_extra *asked = vmm_extra_find(v->vm->cfg, VMM_EXTRA_BALLOON, v->index);
 	struct vmm_served *served;
-	u64 size;
-	int err = balloon_size(v->vm->cfg, &size);
+	int err;
 
-	if (err)
-		return err;
 	served = calloc(1, sizeof(*served));
 	if (!served)
 		return vmm_error(ENOMEM, "balloon");
@@ -139,7 +144,7 @@ static int balloon_create(struct vmm_virtio *v)
 		return err;
 	}
 	v->state = served;
-	config.num_pages = htole32(size / BALLOON_PAGE);
+	config.num_pages = htole32(asked->size / BALLOON_PAGE);
 	vmm_virtio_config(v, &config, 8);
 	return 0;
 }
@@ -152,7 +157,7 @@ static void balloon_destroy(struct vmm_virtio *v)
 
 static unsigned int balloon_count(const struct vmm_config *cfg)
 {
-	return vmm_extra_count(cfg, VMM_EXTRA_BALLOON) ? 1 : 0;
+	return vmm_extra_count(cfg, VMM_EXTRA_BALLOON);
 }
 
 /** virtio-balloon. */
@@ -166,4 +171,6 @@ const struct vmm_virtio_ops vmm_balloon_ops = {
 	.destroy = balloon_destroy,
 	.start = vmm_served_model_start,
 	.stop = vmm_served_model_stop,
+	.pause = vmm_served_model_pause,
+	.resume = vmm_served_model_resume,
 };

@@ -194,11 +194,12 @@ static void blk_destroy(struct vmm_virtio *v)
 }
 
 /* First the size that requests are checked against, then the driver's. */
-static void blk_refresh(struct vmm_virtio *v)
+static int blk_resize(struct vmm_virtio *v, const char *arg)
 {
 	struct blk *blk = v->state;
 	int err;
 
+	(void)arg;
 	if (blk->user)
 		err = vmm_user_blk_resize(blk->user);
 	else
@@ -206,7 +207,13 @@ static void blk_refresh(struct vmm_virtio *v)
 	if (err)
 		vmm_note("the size of %s: %s", blk->disk->path, strerror(-err));
 	blk_show_config(v, blk);
+	return err;
 }
+
+static const struct vmm_virtio_command blk_commands[] = {
+	{ "resize", blk_resize },
+	{ 0 },
+};
 
 static unsigned int blk_count(const struct vmm_config *cfg)
 {
@@ -230,5 +237,5 @@ const struct vmm_virtio_ops vmm_blk_ops = {
 	.destroy = blk_destroy,
 	.start = blk_start,
 	.stop = blk_stop,
-	.refresh = blk_refresh,
+	.commands = blk_commands,
 };

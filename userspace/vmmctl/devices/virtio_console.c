@@ -226,4 +226,6 @@ const struct vmm_virtio_ops vmm_hvc_ops = {
 	.destroy = hvc_destroy,
 	.start = vmm_served_model_start,
 	.stop = vmm_served_model_stop,
+	.pause = vmm_served_model_pause,
+	.resume = vmm_served_model_resume,
 };

@@ -17,7 +17,6 @@
 #include <linux/input.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_input.h>
-#include <linux/virtio_mmio.h>
 
 #include "devices/devices.h"
 #include "virtio/ring.h"
@@ -53,6 +52,7 @@ static const struct input_kind input_touch = {
  * struct input - an input device
  * @served: its queues
  * @kind: which
+ * @config: what the driver reads; protected by the virtio device's lock
  * @fd: the connection
  * @end_fd: eventfd: @reader is to end
  * @reader: takes events from the connection
@@ -60,6 +60,7 @@ static const struct input_kind input_touch = {
 struct input {
 	struct vmm_served served;
 	const struct input_kind *kind;
+	struct virtio_input_config config;
 	int fd;
 	int end_fd;
 	pthread_t reader;
@@ -145,25 +146,36 @@ static void input_answer(const struct input_kind *kind, struct virtio_input_conf
 	}
 }
 
-/* Bytes @select and @subsel can be written; the rest is the answer. */
-static void input_write_config(struct vmm_virtio *v, u32 offset, u32 value)
+/* Bytes @select and @subsel can be written, in one access or two; the rest is the answer. */
+static void input_write_config(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len)
 {
-	const struct input *input = v->state;
-	struct virtio_input_config config;
-	u8 *shown = v->regs + VIRTIO_MMIO_CONFIG;
+	struct input *input = v->state;
+	struct virtio_input_config *config = &input->config;
+	unsigned int i;
 
-	memcpy(&config, shown, sizeof(config));
-	if (offset == offsetof(struct virtio_input_config, select))
-		config.select = value;
-	else if (offset == offsetof(struct virtio_input_config, subsel))
-		config.subsel = value;
-	else
+	if (offset > offsetof(struct virtio_input_config, subsel))
 		return;
-	input_answer(input->kind, &config);
-	memcpy(shown, &config, sizeof(config));
+	for (i = 0; i < len; i++, value >>= 8) {
+		if (offset + i == offsetof(struct virtio_input_config, select))
+			config->select = value;
+		else if (offset + i == offsetof(struct virtio_input_config, subsel))
+			config->subsel = value;
+	}
+	input_answer(input->kind, config);
+	vmm_virtio_answer_locked(v, config, sizeof(*config));
 }
 
-/* Of the guest's lamps nobody wants to know. */
+static void input_reset(struct vmm_virtio *v)
+{
+	struct input *input = v->state;
+
+	pthread_mutex_lock(&v->lock);
+	memset(&input->config, 0, sizeof(input->config));
+	vmm_virtio_answer_locked(v, &input->config, sizeof(input->config));
+	pthread_mutex_unlock(&v->lock);
+}
+
+/* LED events from the guest are read and discarded. */
 static bool input_kicked(struct vmm_ring *ring)
 {
 	struct iovec iov[4];
@@ -303,7 +315,10 @@ const struct vmm_virtio_ops vmm_keyboard_ops = {
 	.destroy = input_destroy,
 	.start = vmm_served_model_start,
 	.stop = vmm_served_model_stop,
+	.pause = vmm_served_model_pause,
+	.resume = vmm_served_model_resume,
 	.write_config = input_write_config,
+	.reset = input_reset,
 };
 
 /** virtio-input, a screen for ten fingers. */
@@ -317,5 +332,8 @@ const struct vmm_virtio_ops vmm_touch_ops = {
 	.destroy = input_destroy,
 	.start = vmm_served_model_start,
 	.stop = vmm_served_model_stop,
+	.pause = vmm_served_model_pause,
+	.resume = vmm_served_model_resume,
 	.write_config = input_write_config,
+	.reset = input_reset,
 };

@@ -87,4 +87,6 @@ const struct vmm_virtio_ops vmm_rng_ops = {
 	.destroy = rng_destroy,
 	.start = vmm_served_model_start,
 	.stop = vmm_served_model_stop,
+	.pause = vmm_served_model_pause,
+	.resume = vmm_served_model_resume,
 };

@@ -130,7 +130,7 @@ static int vsock_open(struct vmm_virtio *v, struct vsock *vs)
 	if (!err)
 		err = vsock_set_cid(vs, cfg->vsock_cid);
 	if (!err && adb) {
-		vs->host = v->vm->vsock_host;
+		vs->host = v->vm->host.vsock;
 		err = vmm_vsock_host_attach(vs->host, &vsock_device, vs, vs->vhost.fd);
 	}
 	if (err)
@@ -163,6 +163,24 @@ static void vsock_destroy(struct vmm_virtio *v)
 	free(vs);
 }
 
+/*
+ * The device and its CID stay. Events of the last guest's streams are read and
+ * discarded, and clients that waited for its answers wait for the next one's.
+ */
+static void vsock_reset(struct vmm_virtio *v)
+{
+	struct vhost_vsock_adb_event event;
+	struct vsock *vs = v->state;
+
+	if (!vs->host)
+		return;
+	while (vsock_event(vs, &event) > 0)
+		;
+	vmm_vsock_host_detach(vs->host);
+	if (vmm_vsock_host_attach(vs->host, &vsock_device, vs, vs->vhost.fd))
+		vmm_vm_end(v->vm, VMM_END_ERROR);
+}
+
 static unsigned int vsock_count(const struct vmm_config *cfg)
 {
 	return cfg->vsock != VMM_VSOCK_NONE;
@@ -179,4 +197,5 @@ const struct vmm_virtio_ops vmm_vsock_ops = {
 	.destroy = vsock_destroy,
 	.start = vsock_start,
 	.stop = vsock_stop,
+	.reset = vsock_reset,
 };

@@ -11,7 +11,22 @@
 
 struct vmm_console;
 struct vmm_loop;
+struct vmm_pipe_adb;
 struct vmm_vm;
+struct vmm_vsock_host;
+
+/**
+ * struct vmm_host - what devices are connected to on the host; outlives each life of
+ *	the guest
+ * @console: the terminal, or NULL
+ * @vsock: the host's ends of vsock streams, or NULL
+ * @pipe_adb: the host's side of adb by pipe, or NULL
+ */
+struct vmm_host {
+	struct vmm_console *console;
+	struct vmm_vsock_host *vsock;
+	struct vmm_pipe_adb *pipe_adb;
+};
 
 /* Device nodes of the kernel. */
 #define VMM_PIPE_NODE		"/dev/vhost-goldfish-pipe"

@@ -29,7 +29,6 @@
 #define FS_READ_DIR	(1ULL << 3)
 #define FS_REMOVE_DIR	(1ULL << 4)
 #define FS_REMOVE_FILE	(1ULL << 5)
-#define FS_MAKE_SOCK	(1ULL << 9)
 #define FS_TRUNCATE	(1ULL << 14)
 #define FS_FILE_RIGHTS	(FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE)
 #define FS_FIRST	((1ULL << 13) - 1)	/* execute to make a symbolic link */
@@ -67,8 +66,6 @@ static u64 path_rights(enum vmm_sandbox_access access)
 		return FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_TRUNCATE;
 	case VMM_SANDBOX_REMOVE:
 		return FS_REMOVE_FILE | FS_REMOVE_DIR;
-	case VMM_SANDBOX_SOCKET:
-		return FS_REMOVE_FILE | FS_MAKE_SOCK;
 	}
 	return 0;
 }

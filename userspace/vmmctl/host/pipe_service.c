@@ -160,14 +160,14 @@ int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
 	int err;
 
 	*services = NULL;
-	if (!vm->cfg->n_services && !vm->pipe_adb)
+	if (!vm->cfg->n_services && !vm->host.pipe_adb)
 		return 0;
 	*services = calloc(1, sizeof(**services));
 	if (!*services)
 		return vmm_error(ENOMEM, "services of the pipe");
 	(*services)->cfg = vm->cfg;
 	(*services)->loop = vm->loop;
-	(*services)->adb = vm->pipe_adb;
+	(*services)->adb = vm->host.pipe_adb;
 	err = services_open(*services, device_fd);
 	if (err) {
 		vmm_pipe_services_close(*services);

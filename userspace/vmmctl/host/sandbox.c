@@ -166,11 +166,9 @@ static void call_refused(int sig, siginfo_t *info, void *context)
 	_exit(128 + sig);
 }
 
-static int drop_capabilities(bool taps)
+static int drop_capabilities(void)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (taps && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
 	/* Taking them from the bounding set is itself a right that few have. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		capng_apply(CAPNG_SELECT_BOUNDS);
@@ -193,7 +191,7 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
 
 	vmm_sandbox_limits();
 	sigaction(SIGSYS, &refused, NULL);
-	err = drop_capabilities(sandbox->taps);
+	err = drop_capabilities();
 	if (err)
 		return vmm_error(err, "sandbox: cannot drop capabilities");
 	err = vmm_landlock(sandbox);
@@ -211,11 +209,10 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
 
 /**
  * vmm_sandbox_vcpu - let the calling thread do only what vCPUs need
- * @opens: as the sandbox was entered
  *
  * Return: 0, or -errno without a message
  */
-int vmm_sandbox_vcpu(bool opens)
+int vmm_sandbox_vcpu(void)
 {
-	return filter_load(VMM_CALL_VCPU, opens, false);
+	return filter_load(VMM_CALL_VCPU, false, false);
 }

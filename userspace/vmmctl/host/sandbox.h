@@ -20,7 +20,6 @@ enum vmm_sandbox_access {
 	VMM_SANDBOX_READ,	/* open for reading, and list */
 	VMM_SANDBOX_WRITE,	/* open for reading and writing */
 	VMM_SANDBOX_REMOVE,	/* remove files from the directory, and itself */
-	VMM_SANDBOX_SOCKET,	/* make and remove sockets in the directory */
 };
 
 /**
@@ -35,8 +34,7 @@ struct vmm_sandbox_path {
 
 /**
  * struct vmm_sandbox - what a VM may still do
- * @opens: files are still opened: at the guest's reset
- * @taps: tap interfaces are made anew then, which takes a right of its own
+ * @opens: files are still opened: the guest's kernel, at its reset
  * @paths: how many elements of @path are valid
  * @path: files that may still be used
  * @ports: how many elements of @port are valid
@@ -44,7 +42,6 @@ struct vmm_sandbox_path {
  */
 struct vmm_sandbox {
 	bool opens;
-	bool taps;
 	unsigned int paths;
 	struct vmm_sandbox_path path[VMM_SANDBOX_PATHS];
 	unsigned int ports;
@@ -72,7 +69,7 @@ void vmm_sandbox_limits(void);
 void vmm_sandbox_allow(struct vmm_sandbox *sandbox, const char *path,
 		       enum vmm_sandbox_access access);
 int vmm_sandbox_enter(const struct vmm_sandbox *sandbox);
-int vmm_sandbox_vcpu(bool opens);
+int vmm_sandbox_vcpu(void);
 unsigned int vmm_sandbox_count(unsigned int who, bool opens);
 
 /* landlock.c */

@@ -75,12 +75,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "sched_getaffinity", BOTH, false, "threads of a build with sanitizers" },
 	{ "sigaltstack", BOTH, false, "threads of a build with sanitizers" },
 #endif
-	/* Until a reset of the guest keeps its files. */
-	{ "openat", MAIN, true, "files of the guest, at its reset" },
-	{ "memfd_create", BOTH, true, "the guest's memory, at its reset" },
-	{ "timerfd_create", MAIN, true, "devices, at the guest's reset" },
-	{ "bind", MAIN, true, "sockets of devices, at the guest's reset" },
-	{ "listen", MAIN, true, "the same" },
-	{ "pipe2", BOTH, true, "devices, at the guest's reset" },
+	/* The guest's kernel is read again at its reset. */
+	{ "openat", MAIN, true, "kernel and initrd, at the guest's reset" },
 	{ }
 };

@@ -50,30 +50,6 @@ struct vmm_dir {
 	size_t log_len;
 };
 
-/**
- * vmm_name_valid - tell whether a VM can have a name
- * @name: letters, digits, "-", "_" and ".", the first a letter or a digit
- *
- * Return: whether it can
- */
-bool vmm_name_valid(const char *name)
-{
-	static const char letters[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-	size_t len = strlen(name);
-
-	return len && len < VMM_NAME_MAX && !strchr("-_.", *name) && strspn(name, letters) == len;
-}
-
-/**
- * vmm_name_default - make a name for a VM that was given none
- * @name: filled; made from the process's number
- */
-void vmm_name_default(char name[VMM_NAME_MAX])
-{
-	snprintf(name, VMM_NAME_MAX, "vm%d", (int)getpid());
-}
-
 static int path_format(char *path, size_t size, const char *a, const char *b)
 {
 	int len = snprintf(path, size, "%s/%s", a, b);

@@ -17,13 +17,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define VMM_NAME_MAX	64	/* bytes of a VM's name, its end included */
+#include "host/vm_name.h"
+
 #define VMM_DIR_LOG	(256 * 1024)	/* bytes of the log, at most */
 
 struct vmm_dir;
 
-bool vmm_name_valid(const char *name);
-void vmm_name_default(char name[VMM_NAME_MAX]);
 int vmm_dir_base(char *path, size_t size);
 struct vmm_dir *vmm_dir_open(const char *base, const char *name);
 void vmm_dir_close(struct vmm_dir *dir);

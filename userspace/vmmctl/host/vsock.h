@@ -80,7 +80,6 @@ void vmm_vsock_listener_close(struct vmm_vsock_listener *listener);
 
 /* ---- unix_socket.c: Unix sockets and the line that asks for a port ---- */
 
-#define VMM_UNIX_PATH	108	/* bytes of a socket's path, its end included */
 #define VMM_UNIX_LINE	32	/* bytes of a request, its end included */
 
 /* What a request's bytes so far are. */

@@ -10,13 +10,25 @@
 
 #define VMM_MAX_CPUS	8
 
-enum vmm_command { VMM_CMD_RUN, VMM_CMD_DTB, VMM_CMD_DOCTOR, VMM_CMD_HELP };
+enum vmm_command {
+	VMM_CMD_RUN,
+	VMM_CMD_DTB,
+	VMM_CMD_DOCTOR,
+	VMM_CMD_HELP,
+	VMM_CMD_VERSION,
+	VMM_CMD_CONTROL		/* control/cli.c's: they have no options */
+};
+
 enum vmm_gic { VMM_GIC_AUTO = 0, VMM_GIC_V2 = 2, VMM_GIC_V3 = 3 };
 enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
+
+#define VMM_UNIX_PATH	108	/* bytes of a socket's path, its end included */
+/* The same where the longest port's name has to fit behind it. */
+#define VMM_LISTEN_PATH	(VMM_UNIX_PATH - sizeof("_4294967295") + 1)
 
 /* Disks of a guest, and queues of one. */
 #define VMM_DISKS	16
@@ -87,7 +99,7 @@ struct vmm_disk {
 	const char *fstab;
 };
 
-/* Small virtio devices that vmmctl serves itself; see --virtio. */
+/* Small virtio devices that vmmctl serves itself. */
 enum vmm_extra_kind {
 	VMM_EXTRA_RNG,
 	VMM_EXTRA_BALLOON,
@@ -101,11 +113,13 @@ enum vmm_extra_kind {
 /**
  * struct vmm_extra - a small virtio device
  * @kind: which
- * @arg: what was said about it, or NULL
+ * @path: Unix socket at its other end, or NULL
+ * @size: balloon: bytes that the guest gives back
  */
 struct vmm_extra {
 	enum vmm_extra_kind kind;
-	const char *arg;
+	const char *path;
+	u64 size;
 };
 
 /**
@@ -125,6 +139,10 @@ struct vmm_pipe_service {
 /**
  * struct vmm_config - what the command line asked for
  * @command: what to do
+ * @topic: what `help` explains, NULL for an overview
+ * @help: --help was given
+ * @config_file: where options came from beside the command line, or NULL
+ * @texts: strings that belong to this; see vmm_options_free()
  * @kernel: raw arm64 Image
  * @initrd: file, or NULL
  * @append: kernel command line, never NULL
@@ -161,10 +179,14 @@ struct vmm_pipe_service {
  * @sandbox: only what the guest needs is left to the process
  * @stats_every: seconds between snapshots, 0 for none
  *
- * All strings belong to argv.
+ * Strings belong to argv or to @texts.
  */
 struct vmm_config {
 	enum vmm_command command;
+	const char *topic;
+	bool help;
+	const char *config_file;
+	struct vmm_option_text *texts;
 	const char *kernel;
 	const char *initrd;
 	const char *append;
@@ -202,10 +224,10 @@ struct vmm_config {
 	unsigned int stats_every;
 };
 
-/* ---- cli/options.c: what is asked for, by kind ---- */
+/* ---- cli/config.c: what is asked for, by kind ---- */
 
 unsigned int vmm_extra_count(const struct vmm_config *cfg, enum vmm_extra_kind kind);
-const char *vmm_extra_arg(const struct vmm_config *cfg, enum vmm_extra_kind kind,
-			  unsigned int index);
+const struct vmm_extra *vmm_extra_find(const struct vmm_config *cfg, enum vmm_extra_kind kind,
+				       unsigned int index);
 
 #endif /* MACHINE_CONFIG_H */

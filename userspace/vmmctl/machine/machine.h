@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * machine/ owns what a VM is: the KVM virtual machine, its vCPUs and RAM, the main
- * thread's loop and the counters.
+ * machine/ owns what a VM is: the KVM virtual machine, its vCPUs and RAM, interrupt
+ * lines (line.h), the interface of devices (device.h) and their saved state (state.h),
+ * the main thread's loop and the counters.
  *
  * Threads: the main thread runs the loop (terminal, signals, device wake-ups),
  * each vCPU has a thread of its own. What a vCPU thread may call says so.
@@ -17,42 +18,53 @@
 #include <linux/ranchu.h>
 
 #include "boards/boards.h"
+#include "host/host.h"
 #include "host/log.h"
 #include "machine/config.h"
+#include "machine/device.h"
 
-struct vmm_vcpu;
-struct vmm_console;
-struct vmm_stats;
-struct vmm_pipe_adb;
-struct vmm_vsock_host;
 struct vmm_loop;
+struct vmm_stats;
+struct vmm_vcpu;
 
 /* ---- memory.c: guest RAM ---- */
 
+#define VMM_REGIONS	4	/* of guest RAM, at most */
+
 /**
- * struct vmm_mem - guest RAM, one piece at RANCHU_RAM_BASE
+ * struct vmm_region - a piece of guest RAM
  * @base: guest physical address
  * @size: bytes
  * @hva: where it is mapped here
- * @fd: the memfd behind it
+ * @fd: the memfd behind it, from its beginning; it cannot be resized by anybody
  */
-struct vmm_mem {
+struct vmm_region {
 	u64 base;
 	u64 size;
 	void *hva;
 	int fd;
 };
 
-int vmm_mem_create(struct vmm_mem *mem, u64 size);
+/**
+ * struct vmm_mem - guest RAM; the same pages as long as the VM exists
+ * @regions: how many
+ * @region: in address order
+ */
+struct vmm_mem {
+	unsigned int regions;
+	struct vmm_region region[VMM_REGIONS];
+};
+
+int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size);
 void vmm_mem_destroy(struct vmm_mem *mem);
+int vmm_mem_clear(const struct vmm_mem *mem);
+const struct vmm_region *vmm_mem_find(const struct vmm_mem *mem, u64 gpa, u64 len);
 void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len);
 void *vmm_mem_window(u64 size, int *fd);
 
 /* ---- loop.c: the main thread's loop ---- */
 
 typedef int (*vmm_loop_fn)(void *arg);
-
-#define VMM_LOOP_MAX	128	/* files */
 
 struct vmm_loop *vmm_loop_create(void);
 void vmm_loop_destroy(struct vmm_loop *loop);
@@ -79,52 +91,86 @@ enum vmm_end {
 };
 
 /**
- * struct vmm_vm - one life of a guest, from power-on to power-off or reset
- * @cfg: the command line
+ * struct vmm_read_window - memory of ours that the guest may read instead of asking a
+ *	device
+ * @gpa: guest physical address, page-aligned
+ * @size: bytes, whole pages
+ * @hva: the memory, page-aligned
+ * @shown: the guest sees it; changed by vmm_read_window_show() only
+ * @slot: its memslot
+ * @next: in the VM's list
+ */
+struct vmm_read_window {
+	u64 gpa;
+	u64 size;
+	void *hva;
+	bool shown;
+	u32 slot;
+	struct vmm_read_window *next;
+};
+
+/**
+ * struct vmm_doorbell - a guest's write that signals an eventfd
+ * @gpa: guest physical address of the register, 4 bytes wide
+ * @value: only this value signals
+ * @fd: the eventfd
+ * @next: in the VM's list
+ */
+struct vmm_doorbell {
+	u64 gpa;
+	u32 value;
+	int fd;
+	struct vmm_doorbell *next;
+};
+
+/**
+ * struct vmm_vm - a virtual machine
+ * @cfg: what the user asked for
  * @loop: the main thread's loop
- * @console: the terminal, or NULL; outlives the VM
- * @stats: where snapshots go, or NULL; outlives the VM
- * @vsock_host: the host's ends of vsock streams, or NULL; outlives the VM
- * @pipe_adb: the host's side of adb by pipe, or NULL; the same
+ * @stats: where snapshots go, or NULL
+ * @host: what the devices are connected to on the host
+ * @read_window: the guest may read registers from memory
  * @confine: lets a vCPU's thread do only what it needs, or NULL
  * @kvm_fd: /dev/kvm
- * @fd: the VM
- * @gic_fd: the interrupt controller, a KVM device
- * @gic: its version
- * @window: the guest may read registers from memory
  * @mem: RAM
- * @slots: memslots in use
- * @dev: the board, by row
- * @vcpu: the first @vcpus are valid
- * @vcpus: how many
- * @stats_fd: KVM's statistics of the VM, or -1
+ * @board: the devices
+ * @line_ops: the interrupt controller at the end of the board's lines
+ * @lines: those that eventfds drive
+ * @windows: all of them
+ * @doorbells: those of every life
+ * @slots: memslots that are taken
  * @end_fd: eventfd, signalled when @end is set
- * @end: enum vmm_end, set once, see vmm_vm_end()
+ * @end: enum vmm_end of this life, set once, see vmm_vm_end()
  * @pause_lock: protects @parked, and what @pausing becomes
  * @pause_cond: signalled when vCPUs may go on
  * @pausing: vCPUs are to stand still; read without the lock
  * @parked: vCPUs that stand still
  * @parked_fd: eventfd, signalled when all stand still
+ * @fd: KVM's VM of this life, or -1
+ * @gic_fd: its interrupt controller, a KVM device
+ * @gic: version of that
+ * @stats_fd: KVM's statistics of the VM, or -1
+ * @vcpu: the first @vcpus are valid
+ * @vcpus: how many
+ *
+ * From @fd on everything belongs to one life of the guest, from power-on to power-off
+ * or reset; what is above outlives it.
  */
 struct vmm_vm {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
-	struct vmm_console *console;
 	struct vmm_stats *stats;
-	struct vmm_vsock_host *vsock_host;
-	struct vmm_pipe_adb *pipe_adb;
+	struct vmm_host host;
+	bool read_window;
 	int (*confine)(const struct vmm_vm *vm);
 	int kvm_fd;
-	int fd;
-	int gic_fd;
-	enum vmm_gic gic;
-	bool window;
 	struct vmm_mem mem;
-	unsigned int slots;
-	struct vmm_device dev[VMM_ROWS];
-	struct vmm_vcpu *vcpu[VMM_MAX_CPUS];
-	unsigned int vcpus;
-	int stats_fd;
+	struct vmm_board board;
+	const struct vmm_line_ops *line_ops;
+	struct vmm_line *lines;
+	struct vmm_read_window *windows;
+	struct vmm_doorbell *doorbells;
+	u32 slots;
 	int end_fd;
 	int end;
 	pthread_mutex_t pause_lock;
@@ -132,14 +178,22 @@ struct vmm_vm {
 	bool pausing;
 	unsigned int parked;
 	int parked_fd;
+	int fd;
+	int gic_fd;
+	enum vmm_gic gic;
+	int stats_fd;
+	struct vmm_vcpu *vcpu[VMM_MAX_CPUS];
+	unsigned int vcpus;
 };
 
 int vmm_kvm_open(void);
 int vmm_vm_create(struct vmm_vm *vm);
 void vmm_vm_destroy(struct vmm_vm *vm);
-int vmm_vm_slot(struct vmm_vm *vm, u64 gpa, u64 size, void *hva, bool readonly);
-int vmm_vm_slot_show(struct vmm_vm *vm, u32 slot, u64 gpa, u64 size, void *hva);
-int vmm_vm_irqfd(struct vmm_vm *vm, u32 spi, int fd, int resample_fd);
+int vmm_vm_power_on(struct vmm_vm *vm);
+void vmm_vm_power_off(struct vmm_vm *vm);
+void vmm_read_window_add(struct vmm_vm *vm, struct vmm_read_window *window);
+int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool show);
+int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell);
 int vmm_vm_ioeventfd(struct vmm_vm *vm, u64 gpa, u32 value, int fd);
 void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why);
 enum vmm_end vmm_vm_ended(const struct vmm_vm *vm);
@@ -151,15 +205,15 @@ bool vmm_vm_paused(struct vmm_vm *vm);
 
 /**
  * struct vmm_exits - returns of KVM_RUN, by cause
- * @reads: MMIO reads by board row; the last element is "no device there"
+ * @reads: MMIO reads by device of the board; the last element is "no device there"
  * @writes: likewise, writes
  * @signals: interrupted by a signal
  * @system: power-off, reset
  * @other: anything else
  */
 struct vmm_exits {
-	u64 reads[VMM_ROWS + 1];
-	u64 writes[VMM_ROWS + 1];
+	u64 reads[VMM_DEVICES + 1];
+	u64 writes[VMM_DEVICES + 1];
 	u64 signals;
 	u64 system;
 	u64 other;
@@ -240,12 +294,12 @@ bool vmm_probe_coherent(const struct vmm_probe *probe);
 /* ---- aarch64/, x86_64/: what differs between hosts ---- */
 
 extern const char *const vmm_arch_name;
+extern const struct vmm_line_ops vmm_arch_line_ops;
 
 int vmm_arch_check_run(void);
 unsigned long vmm_arch_vm_type(int kvm_fd);
 int vmm_arch_gic_probe(int vm_fd, enum vmm_gic want, enum vmm_gic *gic);
 int vmm_arch_irqchip_create(struct vmm_vm *vm);
-void vmm_arch_irq_line(struct vmm_vm *vm, u32 spi, bool level);
 int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, u64 pc, u64 dtb);
 u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu);

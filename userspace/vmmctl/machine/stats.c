@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Snapshots of what was counted: exits per device, KVM's statistics summed over
- * the VM and its vCPUs, the pipe's own. A snapshot is a block of text on stderr
+ * the VM and its vCPUs, and the devices' own counters. A snapshot is a block of text on stderr
  * or a line of JSON in a file:
  *
  *	{"label":"...","userspace_exits":N,"signals":N,"system":N,"other":N,
- *	 "devices":{"<row>":{"reads":N,"writes":N},...,"none":{...}},
- *	 "kvm":{"<name>":N,...},"pipe":{"<name>":N,...}}
+ *	 "devices":{"<device>":{"reads":N,"writes":N},...,"none":{...}},
+ *	 "kvm":{"<name>":N,...},"<device>":{"<name>":N,...},...}
  *
  * (on one line). userspace_exits is every return of KVM_RUN.
  */
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "devices/devices.h"
+#include "machine/machine.h"
 
 /**
  * struct vmm_stats - where snapshots go
@@ -27,6 +27,7 @@
  * @path: file's name if the records are JSON, NULL if they are text on stderr
  * @records: written so far
  * @kvm: scratch, too large for a stack
+ * @devices: scratch: the counters of each device of the board
  */
 struct vmm_stats {
 	pthread_mutex_t lock;
@@ -34,6 +35,7 @@ struct vmm_stats {
 	const char *path;
 	u64 records;
 	struct vmm_kvm_stats kvm;
+	struct vmm_report devices[VMM_DEVICES];
 };
 
 /**
@@ -95,7 +97,7 @@ static void exits_add(struct vmm_exits *sum, const struct vmm_exits *exits)
 {
 	unsigned int i;
 
-	for (i = 0; i <= VMM_ROWS; i++) {
+	for (i = 0; i <= VMM_DEVICES; i++) {
 		sum->reads[i] += peek(&exits->reads[i]);
 		sum->writes[i] += peek(&exits->writes[i]);
 	}
@@ -109,20 +111,20 @@ static u64 exits_total(const struct vmm_exits *exits)
 	u64 total = exits->signals + exits->system + exits->other;
 	unsigned int i;
 
-	for (i = 0; i <= VMM_ROWS; i++)
+	for (i = 0; i <= VMM_DEVICES; i++)
 		total += exits->reads[i] + exits->writes[i];
 	return total;
 }
 
-static const char *row_name(unsigned int row)
+static const char *device_name(const struct vmm_board *board, unsigned int i)
 {
-	return row < VMM_ROWS ? vmm_board[row].name : "none";
+	return i < VMM_DEVICES ? board->dev[i].ops->name : "none";
 }
 
-/* Rows that KVM serves never exit; leaving them out keeps a record short. */
-static bool row_shown(unsigned int row)
+/* Elements behind the last device, but for the one that counts "no device there". */
+static bool is_unused(const struct vmm_board *board, unsigned int i)
 {
-	return row == VMM_ROWS || vmm_board[row].ops;
+	return i >= board->devices && i < VMM_DEVICES;
 }
 
 static void json_string(FILE *out, const char *text)
@@ -141,24 +143,41 @@ static void json_string(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-static void json_devices(FILE *out, const struct vmm_exits *exits)
+static void json_exits(FILE *out, const struct vmm_board *board, const struct vmm_exits *exits)
 {
 	const char *comma = "";
 	unsigned int i;
 
 	fputs(",\"devices\":{", out);
-	for (i = 0; i <= VMM_ROWS; i++) {
-		if (!row_shown(i))
+	for (i = 0; i <= VMM_DEVICES; i++) {
+		if (is_unused(board, i))
 			continue;
-		fprintf(out, "%s\"%s\":{\"reads\":%llu,\"writes\":%llu}", comma, row_name(i),
-			exits->reads[i], exits->writes[i]);
+		fprintf(out, "%s\"%s\":{\"reads\":%llu,\"writes\":%llu}", comma,
+			device_name(board, i), exits->reads[i], exits->writes[i]);
 		comma = ",";
 	}
 	fputc('}', out);
 }
 
-static void write_json(const struct vmm_stats *stats, FILE *out, const char *label,
-		       const struct vmm_exits *exits, const struct vmm_pipe_report *pipe)
+/* Of each device that counts at all, even if it has nothing to count now. */
+static void json_reports(FILE *out, const struct vmm_board *board, const struct vmm_report *reports)
+{
+	unsigned int i;
+	unsigned int j;
+
+	for (i = 0; i < board->devices; i++) {
+		if (!board->dev[i].ops->stats)
+			continue;
+		fprintf(out, ",\"%s\":{", device_name(board, i));
+		for (j = 0; j < reports[i].count; j++)
+			fprintf(out, "%s\"%s\":%llu", j ? "," : "", reports[i].names[j],
+				reports[i].values[j]);
+		fputc('}', out);
+	}
+}
+
+static void write_json(const struct vmm_stats *stats, FILE *out, const struct vmm_board *board,
+		       const char *label, const struct vmm_exits *exits)
 {
 	const struct vmm_kvm_stats *kvm = &stats->kvm;
 	unsigned int i;
@@ -167,18 +186,27 @@ static void write_json(const struct vmm_stats *stats, FILE *out, const char *lab
 	json_string(out, label);
 	fprintf(out, ",\"userspace_exits\":%llu,\"signals\":%llu,\"system\":%llu,\"other\":%llu",
 		exits_total(exits), exits->signals, exits->system, exits->other);
-	json_devices(out, exits);
+	json_exits(out, board, exits);
 	fputs(",\"kvm\":{", out);
 	for (i = 0; i < kvm->count; i++)
 		fprintf(out, "%s\"%s\":%llu", i ? "," : "", kvm->name[i], kvm->value[i]);
-	fputs("},\"pipe\":{", out);
-	for (i = 0; i < pipe->count; i++)
-		fprintf(out, "%s\"%s\":%llu", i ? "," : "", pipe->names[i], pipe->values[i]);
-	fputs("}}\n", out);
+	fputc('}', out);
+	json_reports(out, board, stats->devices);
+	fputs("}\n", out);
 }
 
-static void write_text(struct vmm_stats *stats, const char *label, const struct vmm_exits *exits,
-		       const struct vmm_pipe_report *pipe)
+static void text_report(FILE *out, const char *name, const struct vmm_report *report)
+{
+	unsigned int i;
+
+	if (report->count)
+		fprintf(out, "counters of %s\n", name);
+	for (i = 0; i < report->count; i++)
+		fprintf(out, "  %-32s %12llu\n", report->names[i], report->values[i]);
+}
+
+static void write_text(struct vmm_stats *stats, const struct vmm_board *board, const char *label,
+		       const struct vmm_exits *exits)
 {
 	const struct vmm_kvm_stats *kvm = &stats->kvm;
 	FILE *out = stats->out;
@@ -187,25 +215,22 @@ static void write_text(struct vmm_stats *stats, const char *label, const struct 
 	fprintf(out, "--- vmmctl statistics: %s\n", label);
 	fprintf(out, "userspace exits %llu: signals %llu, system events %llu, other %llu, and\n",
 		exits_total(exits), exits->signals, exits->system, exits->other);
-	for (i = 0; i <= VMM_ROWS; i++) {
+	for (i = 0; i <= VMM_DEVICES; i++) {
 		if (exits->reads[i] || exits->writes[i])
-			fprintf(out, "  %-14s %10llu reads %10llu writes\n", row_name(i),
-				exits->reads[i], exits->writes[i]);
+			fprintf(out, "  %-14s %10llu reads %10llu writes\n",
+				device_name(board, i), exits->reads[i], exits->writes[i]);
 	}
 	fputs("KVM's counters that are not 0\n", out);
 	for (i = 0; i < kvm->count; i++) {
 		if (kvm->value[i])
 			fprintf(out, "  %-32s %12llu\n", kvm->name[i], kvm->value[i]);
 	}
-	if (pipe->count)
-		fputs("the pipe's counters\n", out);
-	for (i = 0; i < pipe->count; i++)
-		fprintf(out, "  %-32s %12llu\n", pipe->names[i], pipe->values[i]);
+	for (i = 0; i < board->devices; i++)
+		text_report(out, device_name(board, i), &stats->devices[i]);
 }
 
-/* Takes a snapshot; returns it as sums of what the vCPUs did. */
-static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vmm_exits *exits,
-			   struct vmm_pipe_report *pipe)
+/* Takes a snapshot: @stats has what devices and KVM have counted, @exits all else. */
+static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vmm_exits *exits)
 {
 	unsigned int i;
 
@@ -216,7 +241,8 @@ static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vm
 		exits_add(exits, &vm->vcpu[i]->exits);
 		vmm_kvm_stats_add(&stats->kvm, vm->vcpu[i]->stats_fd);
 	}
-	vmm_pipe_report(vm, pipe);
+	for (i = 0; i < vm->board.devices; i++)
+		vmm_device_report(&vm->board.dev[i], &stats->devices[i]);
 }
 
 /**
@@ -230,15 +256,14 @@ static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vm
  */
 void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
 {
-	struct vmm_pipe_report pipe;
 	struct vmm_exits exits;
 
 	pthread_mutex_lock(&stats->lock);
-	collect_locked(stats, vm, &exits, &pipe);
+	collect_locked(stats, vm, &exits);
 	if (stats->path)
-		write_json(stats, stats->out, label, &exits, &pipe);
+		write_json(stats, stats->out, &vm->board, label, &exits);
 	else
-		write_text(stats, label, &exits, &pipe);
+		write_text(stats, &vm->board, label, &exits);
 	fflush(stats->out);
 	stats->records++;
 	pthread_mutex_unlock(&stats->lock);
@@ -255,7 +280,6 @@ void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *
  */
 char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
 {
-	struct vmm_pipe_report pipe;
 	struct vmm_exits exits;
 	char *text = NULL;
 	size_t size;
@@ -264,8 +288,8 @@ char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *lab
 	if (!out)
 		return NULL;
 	pthread_mutex_lock(&stats->lock);
-	collect_locked(stats, vm, &exits, &pipe);
-	write_json(stats, out, label, &exits, &pipe);
+	collect_locked(stats, vm, &exits);
+	write_json(stats, out, &vm->board, label, &exits);
 	pthread_mutex_unlock(&stats->lock);
 	if (!fclose(out))
 		return text;

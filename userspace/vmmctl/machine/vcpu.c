@@ -31,19 +31,20 @@ static void count(u64 *counter)
 static void vcpu_mmio(struct vmm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	u64 gpa = run->mmio.phys_addr;
-	enum vmm_row row = vmm_board_find(gpa);
-	struct vmm_device *dev = &vcpu->vm->dev[row];
+	struct vmm_board *board = &vcpu->vm->board;
+	u64 offset;
+	struct vmm_device *dev = vmm_board_find(board, run->mmio.phys_addr, &offset);
+	unsigned int i = vmm_board_index(board, dev);
 	u64 value = 0;
 
-	count(run->mmio.is_write ? &vcpu->exits.writes[row] : &vcpu->exits.reads[row]);
+	count(run->mmio.is_write ? &vcpu->exits.writes[i] : &vcpu->exits.reads[i]);
 	if (run->mmio.is_write) {
 		memcpy(&value, run->mmio.data, run->mmio.len);
-		if (row < VMM_ROWS)
-			dev->row->ops->write(dev, gpa - dev->row->base, value);
+		if (dev)
+			vmm_device_write(dev, offset, value, run->mmio.len);
 	} else {
-		if (row < VMM_ROWS)
-			value = dev->row->ops->read(dev, gpa - dev->row->base);
+		if (dev)
+			value = vmm_device_read(dev, offset, run->mmio.len);
 		memcpy(run->mmio.data, &value, run->mmio.len);
 	}
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The KVM virtual machine: makes it, wires memory, interrupts and doorbells,
- * and records how it ended. A guest's reset is the end of one VM and the
- * beginning of another, so nothing of a guest can survive it.
+ * The virtual machine: RAM, and what devices have connected to it, stay; KVM's part
+ * is made at each power-on and freed at each power-off or reset. So nothing that a
+ * guest has done to vCPUs and the interrupt controller survives a reset, and no file
+ * of the host is opened for it. Also records how a life of the guest ended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,21 +33,13 @@ int vmm_kvm_open(void)
 	return fd;
 }
 
-static int vm_open(struct vmm_vm *vm)
+/* Everything of a life is -1 or zero between two of them. */
+static void vm_clear_life(struct vmm_vm *vm)
 {
-	vm->kvm_fd = vmm_kvm_open();
-	if (vm->kvm_fd < 0)
-		return vm->kvm_fd;
-	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(vm->kvm_fd));
-	if (vm->fd < 0)
-		return vmm_error(errno, "KVM cannot create a VM");
-	/* Not every kernel has them; statistics then show less. */
-	vm->stats_fd = ioctl(vm->fd, KVM_GET_STATS_FD, 0);
-	vm->end_fd = vmm_event_create();
-	if (vm->end_fd < 0)
-		return vm->end_fd;
-	vm->parked_fd = vmm_event_create();
-	return vm->parked_fd < 0 ? vm->parked_fd : 0;
+	vm->fd = -1;
+	vm->gic_fd = -1;
+	vm->stats_fd = -1;
+	vm->vcpus = 0;
 }
 
 static int vm_end_readable(void *arg)
@@ -54,36 +47,26 @@ static int vm_end_readable(void *arg)
 	return vmm_vm_ended(arg);
 }
 
-static int vm_fill(struct vmm_vm *vm)
+static int vm_open(struct vmm_vm *vm)
 {
-	unsigned int i;
 	int err;
 
+	vm->kvm_fd = vmm_kvm_open();
+	if (vm->kvm_fd < 0)
+		return vm->kvm_fd;
+	vm->end_fd = vmm_event_create();
+	if (vm->end_fd < 0)
+		return vm->end_fd;
+	vm->parked_fd = vmm_event_create();
+	if (vm->parked_fd < 0)
+		return vm->parked_fd;
 	err = vmm_loop_add(vm->loop, vm->end_fd, vm_end_readable, vm);
-	if (err)
-		return err;
-	err = vmm_mem_create(&vm->mem, vm->cfg->memory);
-	if (err)
-		return err;
-	err = vmm_vm_slot(vm, vm->mem.base, vm->mem.size, vm->mem.hva, false);
-	if (err)
-		return err;
-	err = vmm_arch_gic_probe(vm->fd, vm->cfg->gic, &vm->gic);
-	if (err)
-		return err;
-	for (i = 0; i < vm->cfg->cpus; i++) {
-		err = vmm_vcpu_create(vm, i);
-		if (err)
-			return err;
-	}
-	/* After the vCPUs, which its initialisation counts. */
-	return vmm_arch_irqchip_create(vm);
+	return err ? err : vmm_mem_add(&vm->mem, vm->board.ram_base, vm->cfg->memory);
 }
 
 /**
- * vmm_vm_create - make a VM with RAM, vCPUs and interrupt controller
- * @vm: @cfg, @loop, @console, @stats, @vsock_host, @pipe_adb and @window are
- *	set, all else is zero
+ * vmm_vm_create - make a VM with RAM, that is switched off
+ * @vm: @cfg, @loop, @stats, @host, @read_window and @board are set, all else is zero
  *
  * Return: 0, or -errno with nothing left behind
  */
@@ -92,16 +75,14 @@ int vmm_vm_create(struct vmm_vm *vm)
 	int err;
 
 	vm->kvm_fd = -1;
-	vm->fd = -1;
-	vm->gic_fd = -1;
-	vm->stats_fd = -1;
 	vm->end_fd = -1;
 	vm->parked_fd = -1;
 	pthread_mutex_init(&vm->pause_lock, NULL);
 	pthread_cond_init(&vm->pause_cond, NULL);
+	vm->line_ops = &vmm_arch_line_ops;
+	vm->slots = VMM_REGIONS;
+	vm_clear_life(vm);
 	err = vm_open(vm);
-	if (!err)
-		err = vm_fill(vm);
 	if (err)
 		vmm_vm_destroy(vm);
 	return err;
@@ -116,19 +97,14 @@ static void close_fd(int *fd)
 
 /**
  * vmm_vm_destroy - free a VM
- * @vm: its vCPU threads have ended and its board is gone
+ * @vm: switched off, and its board is gone
  */
 void vmm_vm_destroy(struct vmm_vm *vm)
 {
-	while (vm->vcpus)
-		vmm_vcpu_destroy(vm->vcpu[--vm->vcpus]);
-	close_fd(&vm->gic_fd);
 	if (vm->end_fd >= 0)
 		vmm_loop_del(vm->loop, vm->end_fd);
 	close_fd(&vm->end_fd);
 	close_fd(&vm->parked_fd);
-	close_fd(&vm->stats_fd);
-	close_fd(&vm->fd);
 	close_fd(&vm->kvm_fd);
 	vmm_mem_destroy(&vm->mem);
 	pthread_cond_destroy(&vm->pause_cond);
@@ -149,72 +125,167 @@ static int vm_set_slot(struct vmm_vm *vm, u32 slot, u32 flags, u64 gpa, u64 size
 	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-/**
- * vmm_vm_slot - let the guest see memory
- * @vm: the VM
- * @gpa: guest physical address, page-aligned
- * @size: bytes, whole pages
- * @hva: the memory, page-aligned; stays the caller's
- * @readonly: guest writes go to a device instead
- *
- * Return: 0, or -errno
- */
-int vmm_vm_slot(struct vmm_vm *vm, u64 gpa, u64 size, void *hva, bool readonly)
+static int vm_connect_ram(struct vmm_vm *vm)
 {
-	if (vm_set_slot(vm, vm->slots, readonly ? KVM_MEM_READONLY : 0, gpa, size, hva))
-		return vmm_error(errno, "KVM refuses %s memory at 0x%llx",
-				 readonly ? "read-only" : "guest", gpa);
-	vm->slots++;
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.regions; i++) {
+		const struct vmm_region *region = &vm->mem.region[i];
+
+		if (vm_set_slot(vm, i, 0, region->base, region->size, region->hva))
+			return vmm_error(errno, "KVM refuses guest memory at 0x%llx",
+					 region->base);
+	}
 	return 0;
 }
 
+static int window_connect(struct vmm_vm *vm, const struct vmm_read_window *window)
+{
+	if (vm->fd >= 0 && vm_set_slot(vm, window->slot, KVM_MEM_READONLY, window->gpa,
+				       window->shown ? window->size : 0, window->hva))
+		return vmm_error(errno, "KVM cannot %s read-only memory at 0x%llx",
+				 window->shown ? "show" : "hide", window->gpa);
+	return 0;
+}
+
+static int vm_connect_windows(struct vmm_vm *vm)
+{
+	const struct vmm_read_window *window;
+	int err = 0;
+
+	for (window = vm->windows; window && !err; window = window->next) {
+		if (window->shown)
+			err = window_connect(vm, window);
+	}
+	return err;
+}
+
+static int doorbell_connect(struct vmm_vm *vm, const struct vmm_doorbell *bell)
+{
+	int err = vmm_vm_ioeventfd(vm, bell->gpa, bell->value, bell->fd);
+
+	return err ? vmm_error(-err, "KVM refuses the doorbell at 0x%llx", bell->gpa) : 0;
+}
+
+static int vm_connect_doorbells(struct vmm_vm *vm)
+{
+	const struct vmm_doorbell *bell;
+	int err = 0;
+
+	for (bell = vm->doorbells; bell && !err; bell = bell->next)
+		err = doorbell_connect(vm, bell);
+	return err;
+}
+
+/* The vCPUs come before the interrupt controller, whose initialisation counts them. */
+static int vm_fill(struct vmm_vm *vm)
+{
+	unsigned int i;
+	int err;
+
+	err = vm_connect_ram(vm);
+	if (!err)
+		err = vm_connect_windows(vm);
+	if (!err)
+		err = vmm_arch_gic_probe(vm->fd, vm->cfg->gic, &vm->gic);
+	for (i = 0; i < vm->cfg->cpus && !err; i++)
+		err = vmm_vcpu_create(vm, i);
+	if (!err)
+		err = vmm_arch_irqchip_create(vm);
+	if (!err)
+		err = vmm_lines_connect(vm);
+	return err ? err : vm_connect_doorbells(vm);
+}
+
 /**
- * vmm_vm_slot_show - take memory from the guest's sight, or give it back
+ * vmm_vm_power_on - begin a life of the guest: give it vCPUs and an interrupt
+ *	controller, and connect them with what the devices have prepared
+ * @vm: switched off, its board was created, its RAM is as it is to be
+ *
+ * Opens nothing by a path.
+ *
+ * Return: 0, or -errno with the VM switched off
+ */
+int vmm_vm_power_on(struct vmm_vm *vm)
+{
+	int err;
+
+	vm->end = VMM_END_NONE;
+	vmm_event_clear(vm->end_fd);
+	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(vm->kvm_fd));
+	if (vm->fd < 0)
+		return vmm_error(errno, "KVM cannot create a VM");
+	/* Not every kernel has them; statistics then show less. */
+	vm->stats_fd = ioctl(vm->fd, KVM_GET_STATS_FD, 0);
+	err = vm_fill(vm);
+	if (err)
+		vmm_vm_power_off(vm);
+	return err;
+}
+
+/**
+ * vmm_vm_power_off - end a life of the guest
+ * @vm: its vCPUs' threads have ended
+ *
+ * KVM forgets all that the guest has done to it. RAM and devices are left as they are.
+ */
+void vmm_vm_power_off(struct vmm_vm *vm)
+{
+	while (vm->vcpus)
+		vmm_vcpu_destroy(vm->vcpu[--vm->vcpus]);
+	close_fd(&vm->gic_fd);
+	close_fd(&vm->stats_fd);
+	close_fd(&vm->fd);
+	vm_clear_life(vm);
+}
+
+/**
+ * vmm_read_window_add - prepare memory that the guest may read
+ * @vm: the VM, switched off
+ * @window: @gpa, @size, @hva and @shown are set; stays the caller's and must live as
+ *	long as the VM
+ */
+void vmm_read_window_add(struct vmm_vm *vm, struct vmm_read_window *window)
+{
+	window->slot = vm->slots++;
+	window->next = vm->windows;
+	vm->windows = window;
+}
+
+/**
+ * vmm_read_window_show - show a window to the guest, or hide it
  * @vm: the VM; vCPUs may run
- * @slot: its number, which the caller has taken from @vm->slots
- * @gpa: as for vmm_vm_slot()
- * @size: the same; 0 to take it away
- * @hva: the same
+ * @window: the window
+ * @show: whether the guest is to see it
  *
- * For read-only memory.
- *
+ * Context: any thread; callers serialise.
  * Return: 0, or -errno
  */
-int vmm_vm_slot_show(struct vmm_vm *vm, u32 slot, u64 gpa, u64 size, void *hva)
+int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool show)
 {
-	if (vm_set_slot(vm, slot, KVM_MEM_READONLY, gpa, size, hva))
-		return vmm_error(errno, "KVM cannot %s memory at 0x%llx",
-				 size ? "show" : "hide", gpa);
-	return 0;
+	if (window->shown == show)
+		return 0;
+	window->shown = show;
+	return window_connect(vm, window);
 }
 
 /**
- * vmm_vm_irqfd - let eventfds drive an interrupt
- * @vm: its interrupt controller is initialised
- * @spi: the interrupt
- * @fd: raises it
- * @resample_fd: level-triggered: signalled when the guest ended it and it was
- *	lowered; -1 for an edge
- *
- * Return: 0, or -errno
- */
-int vmm_vm_irqfd(struct vmm_vm *vm, u32 spi, int fd, int resample_fd)
-{
-	struct kvm_irqfd irqfd = {
-		.fd = fd,
-		.gsi = spi,
-		.flags = resample_fd < 0 ? 0 : KVM_IRQFD_FLAG_RESAMPLE,
-		.resamplefd = resample_fd < 0 ? 0 : resample_fd,
-	};
-
-	if (ioctl(vm->fd, KVM_IRQFD, &irqfd))
-		return vmm_error(errno, "KVM refuses an irqfd for interrupt %u", spi);
-	return 0;
-}
-
-/**
- * vmm_vm_ioeventfd - let a guest write signal an eventfd
+ * vmm_doorbell_add - let a guest's write signal an eventfd, now and after each reset
  * @vm: the VM
+ * @bell: stays the caller's and must live as long as the VM
+ *
+ * Return: 0, or -errno
+ */
+int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell)
+{
+	bell->next = vm->doorbells;
+	vm->doorbells = bell;
+	return vm->fd < 0 ? 0 : doorbell_connect(vm, bell);
+}
+
+/**
+ * vmm_vm_ioeventfd - let a guest write signal an eventfd, in this life only
+ * @vm: the VM, switched on
  * @gpa: guest physical address of the register, 4 bytes wide
  * @value: only this value signals
  * @fd: the eventfd

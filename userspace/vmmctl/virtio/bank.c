@@ -33,60 +33,79 @@ static const struct vmm_virtio_ops *const virtio_models[] = {
 };
 
 /**
+ * struct transport - a transport with a device behind it
+ * @v: the device
+ * @line: its interrupt
+ * @ack: the doorbell of acknowledged interrupts
+ * @bell: of each queue
+ */
+struct transport {
+	struct vmm_virtio v;
+	struct vmm_line line;
+	struct vmm_doorbell ack;
+	struct vmm_doorbell bell[VMM_VIRTIO_QUEUES];
+};
+
+/**
  * struct bank - the transports
- * @dev: their place on the board
+ * @dev: the row of transports on the board
  * @window: registers of all, one after the other
- * @size: bytes of it
  * @window_fd: memfd behind it
  * @ack_fd: eventfd that takes acknowledged interrupts; nobody reads it
- * @v: device by transport, NULL for none
+ * @t: by number, NULL for one without a device
  */
 struct bank {
 	struct vmm_device *dev;
-	u8 *window;
-	u64 size;
+	struct vmm_read_window window;
 	int window_fd;
 	int ack_fd;
-	struct vmm_virtio *v[RANCHU_VIRTIO_MMIO_COUNT];
+	struct transport *t[RANCHU_VIRTIO_MMIO_COUNT];
 };
 
-static u64 bank_read(struct vmm_device *dev, u32 offset)
+static u8 *bank_regs(const struct bank *b, unsigned int slot)
+{
+	return (u8 *)b->window.hva + slot * b->dev->size;
+}
+
+static u64 bank_read(struct vmm_device *dev, u32 offset, unsigned int len)
 {
 	const struct bank *b = dev->state;
-	u32 size = dev->row->size;
 
-	return vmm_virtio_peek(b->window + offset / size * size, offset % size);
+	(void)len;
+	return vmm_virtio_peek(bank_regs(b, offset / dev->size), offset % dev->size);
 }
 
-static void bank_write(struct vmm_device *dev, u32 offset, u64 value)
+static void bank_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
 {
 	const struct bank *b = dev->state;
-	struct vmm_virtio *v = b->v[offset / dev->row->size];
+	struct transport *t = b->t[offset / dev->size];
 
-	if (v)
-		vmm_virtio_write(v, offset % dev->row->size, value);
+	if (t)
+		vmm_virtio_write(&t->v, offset % dev->size, value, len);
 }
 
-static u64 transport_base(const struct bank *b, unsigned int slot)
+/* What the guest writes in steady state never gets to bank_write(). */
+static int transport_doorbells(struct bank *b, struct transport *t)
 {
-	return b->dev->row->base + slot * b->dev->row->size;
-}
-
-/* What the guest writes in steady state never gets here. */
-static int transport_doorbells(struct bank *b, struct vmm_virtio *v)
-{
-	u64 base = transport_base(b, v->slot);
+	u64 base = b->dev->base + t->v.slot * b->dev->size;
 	unsigned int i;
 	int err;
 
-	err = vmm_vm_ioeventfd(v->vm, base + VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING,
-			       b->ack_fd);
-	for (i = 0; !err && i < v->queues; i++)
-		err = vmm_vm_ioeventfd(v->vm, base + VIRTIO_MMIO_QUEUE_NOTIFY, i,
-				       v->queue[i].kick_fd);
-	if (err)
-		return vmm_error(-err, "KVM refuses the doorbells of virtio-%s", v->name);
-	return 0;
+	t->ack = (struct vmm_doorbell){
+		.gpa = base + VIRTIO_MMIO_INTERRUPT_ACK,
+		.value = VIRTIO_MMIO_INT_VRING,
+		.fd = b->ack_fd,
+	};
+	err = vmm_doorbell_add(t->v.vm, &t->ack);
+	for (i = 0; !err && i < t->v.queues; i++) {
+		t->bell[i] = (struct vmm_doorbell){
+			.gpa = base + VIRTIO_MMIO_QUEUE_NOTIFY,
+			.value = i,
+			.fd = t->v.queue[i].kick_fd,
+		};
+		err = vmm_doorbell_add(t->v.vm, &t->bell[i]);
+	}
+	return err;
 }
 
 static int transport_events(struct vmm_virtio *v)
@@ -104,8 +123,9 @@ static int transport_events(struct vmm_virtio *v)
 	return 0;
 }
 
-static void transport_free(struct vmm_virtio *v)
+static void transport_free(struct transport *t)
 {
+	struct vmm_virtio *v = &t->v;
 	unsigned int i;
 
 	if (v->call_fd >= 0)
@@ -115,41 +135,26 @@ static void transport_free(struct vmm_virtio *v)
 			close(v->queue[i].kick_fd);
 	}
 	pthread_mutex_destroy(&v->lock);
-	free(v);
+	free(t);
 }
 
-static struct vmm_virtio *transport_alloc(struct bank *b, unsigned int slot)
+static struct transport *transport_alloc(struct bank *b, const struct vmm_virtio_ops *ops,
+					 unsigned int index, unsigned int slot)
 {
-	struct vmm_virtio *v = calloc(1, sizeof(*v));
+	struct transport *t = calloc(1, sizeof(*t));
+	struct vmm_virtio *v;
 	unsigned int i;
 
-	if (!v)
+	if (!t)
 		return NULL;
+	v = &t->v;
 	pthread_mutex_init(&v->lock, NULL);
 	v->vm = b->dev->vm;
 	v->slot = slot;
-	v->regs = b->window + slot * b->dev->row->size;
+	v->regs = bank_regs(b, slot);
 	v->call_fd = -1;
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
 		v->queue[i].kick_fd = -1;
-	return v;
-}
-
-static int transport_wire(struct bank *b, struct vmm_virtio *v)
-{
-	int err = vmm_vm_irqfd(v->vm, b->dev->row->spi + v->slot, v->call_fd, -1);
-
-	return err ? err : transport_doorbells(b, v);
-}
-
-static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned int index,
-		     unsigned int slot)
-{
-	struct vmm_virtio *v = transport_alloc(b, slot);
-	int err;
-
-	if (!v)
-		return vmm_error(ENOMEM, "virtio-%s", ops->name);
 	v->ops = ops;
 	v->index = index;
 	v->legacy = ops->place && ops->place(v->vm->cfg, index)->legacy;
@@ -157,23 +162,41 @@ static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned 
 	v->id = ops->id;
 	v->queue_max = ops->queue_max;
 	v->queues = ops->queues;
-	err = ops->create(v);
+	return t;
+}
+
+static int transport_wire(struct bank *b, struct transport *t)
+{
+	int err;
+
+	vmm_line_init(&t->line, t->v.vm, b->dev->irq + t->v.slot);
+	err = vmm_line_attach(&t->line, t->v.call_fd, -1);
+	return err ? err : transport_doorbells(b, t);
+}
+
+static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned int index,
+		     unsigned int slot)
+{
+	struct transport *t = transport_alloc(b, ops, index, slot);
+	int err;
+
+	if (!t)
+		return vmm_error(ENOMEM, "virtio-%s", ops->name);
+	err = ops->create(&t->v);
 	if (err)
 		goto err_free;
-	err = transport_events(v);
+	err = transport_events(&t->v);
 	if (err)
 		goto err_destroy;
-	err = transport_wire(b, v);
-	if (err)
-		goto err_destroy;
-	vmm_virtio_plug(v);
-	b->v[slot] = v;
-	return 0;
+	/* In the machine's lists from here on: it stays until the bank goes. */
+	b->t[slot] = t;
+	vmm_virtio_plug(&t->v);
+	return transport_wire(b, t);
 
 err_destroy:
-	ops->destroy(v);
+	ops->destroy(&t->v);
 err_free:
-	transport_free(v);
+	transport_free(t);
 	return err;
 }
 
@@ -203,10 +226,10 @@ static int slot_find(const struct bank *b, const struct vmm_virtio_ops *ops, uns
 	int slot = slot_wanted(b, ops, index);
 
 	if (slot >= 0)
-		return b->v[slot] ? vmm_error(-EBUSY, "two virtio devices want slot %d", slot) :
+		return b->t[slot] ? vmm_error(-EBUSY, "two virtio devices want slot %d", slot) :
 				    slot;
-	for (slot = b->dev->row->count - 1; slot >= 0; slot--) {
-		if (!b->v[slot] && !slot_reserved(b, slot))
+	for (slot = b->dev->count - 1; slot >= 0; slot--) {
+		if (!b->t[slot] && !slot_reserved(b, slot))
 			return slot;
 	}
 	return vmm_error(-ENOSPC, "more virtio devices than transports");
@@ -236,73 +259,43 @@ static int bank_plug_all(struct bank *b)
 
 static int bank_open(struct bank *b)
 {
-	const struct vmm_board_row *row = b->dev->row;
-	struct vmm_vm *vm = b->dev->vm;
+	const struct vmm_device *dev = b->dev;
 	unsigned int i;
 
-	b->size = row->size * row->count;
-	b->window = vmm_mem_window(b->size, &b->window_fd);
-	if (!b->window)
+	b->window.gpa = dev->base;
+	b->window.size = dev->size * dev->count;
+	b->window.shown = dev->vm->read_window;
+	b->window.hva = vmm_mem_window(b->window.size, &b->window_fd);
+	if (!b->window.hva)
 		return vmm_error(errno, "cannot allocate the virtio registers");
-	for (i = 0; i < row->count; i++)
-		vmm_virtio_idle(b->window + i * row->size);
+	for (i = 0; i < dev->count; i++)
+		vmm_virtio_idle(bank_regs(b, i));
 	b->ack_fd = vmm_event_create();
 	if (b->ack_fd < 0)
 		return b->ack_fd;
-	return vm->window ? vmm_vm_slot(vm, row->base, b->size, b->window, true) : 0;
+	vmm_read_window_add(dev->vm, &b->window);
+	return 0;
 }
 
-/*
- * KVM still has the memslot and the eventfds, but no vCPU runs any more and the
- * VM is destroyed next.
- */
 static void bank_destroy(struct vmm_device *dev)
 {
 	struct bank *b = dev->state;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(b->v); i++) {
-		if (!b->v[i])
+	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
+		if (!b->t[i])
 			continue;
-		vmm_virtio_unplug(b->v[i]);
-		b->v[i]->ops->destroy(b->v[i]);
-		transport_free(b->v[i]);
+		vmm_virtio_unplug(&b->t[i]->v);
+		b->t[i]->v.ops->destroy(&b->t[i]->v);
+		transport_free(b->t[i]);
 	}
 	if (b->ack_fd >= 0)
 		close(b->ack_fd);
-	if (b->window) {
-		munmap(b->window, b->size);
+	if (b->window.hva) {
+		munmap(b->window.hva, b->window.size);
 		close(b->window_fd);
 	}
 	free(b);
-}
-
-/**
- * vmm_virtio_disk_base - tell where a disk is, by which guests know it
- * @index: of the disk; disks come first
- *
- * Return: guest physical address of its transport
- */
-u64 vmm_virtio_disk_base(unsigned int index)
-{
-	const struct vmm_board_row *row = &vmm_board[VMM_ROW_VIRTIO];
-
-	return row->base + (row->count - 1 - index) * row->size;
-}
-
-/**
- * vmm_virtio_refresh - have all devices look again at what is behind them
- * @vm: its board was created; main thread
- */
-void vmm_virtio_refresh(struct vmm_vm *vm)
-{
-	const struct bank *b = vm->dev[VMM_ROW_VIRTIO].state;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(b->v); i++) {
-		if (b->v[i] && b->v[i]->ops->refresh)
-			b->v[i]->ops->refresh(b->v[i]);
-	}
 }
 
 static int bank_create(struct vmm_device *dev)
@@ -323,11 +316,119 @@ static int bank_create(struct vmm_device *dev)
 	return err;
 }
 
+static void bank_reset(struct vmm_device *dev)
+{
+	const struct bank *b = dev->state;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
+		if (b->t[i])
+			vmm_virtio_reset(&b->t[i]->v);
+	}
+	vmm_event_clear(b->ack_fd);
+}
+
+static void bank_pause(struct vmm_device *dev)
+{
+	const struct bank *b = dev->state;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
+		if (b->t[i] && b->t[i]->v.ops->pause)
+			b->t[i]->v.ops->pause(&b->t[i]->v);
+	}
+}
+
+static void bank_resume(struct vmm_device *dev)
+{
+	const struct bank *b = dev->state;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
+		if (b->t[i] && b->t[i]->v.ops->resume)
+			b->t[i]->v.ops->resume(&b->t[i]->v);
+	}
+}
+
+static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	struct vmm_description description = {
+		.node = "virtio_mmio",
+		.compatible = { "virtio,mmio" },
+		.size = dev->size,
+		.trigger = dev->trigger,
+	};
+	unsigned int i;
+
+	for (i = 0; i < dev->count; i++) {
+		description.base = dev->base + i * dev->size;
+		description.irq = dev->irq + i;
+		visitor->device(visitor, &description);
+	}
+}
+
+/* Asks every device that has the command. */
+static int bank_command(const struct bank *b, const char *name, const char *arg)
+{
+	const struct vmm_virtio_command *command;
+	int result = -ENOENT;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
+		command = b->t[i] ? b->t[i]->v.ops->commands : NULL;
+		for (; command && command->name; command++) {
+			int err;
+
+			if (strcmp(command->name, name))
+				continue;
+			err = command->run(&b->t[i]->v, arg);
+			if (!result || result == -ENOENT)
+				result = err;
+		}
+	}
+	return result;
+}
+
+static int bank_resize(struct vmm_device *dev, const char *arg)
+{
+	return bank_command(dev->state, "resize", arg);
+}
+
+static const struct vmm_device_command bank_commands[] = {
+	{ "resize", "look again at the sizes of disks", bank_resize },
+	{ 0 },
+};
+
+/**
+ * vmm_virtio_disk_base - tell where a disk is, by which guests know it
+ * @board: the board
+ * @index: of the disk; disks come first
+ *
+ * Return: guest physical address of its transport
+ */
+u64 vmm_virtio_disk_base(const struct vmm_board *board, unsigned int index)
+{
+	unsigned int i;
+
+	for (i = 0; i < board->devices; i++) {
+		const struct vmm_device *dev = &board->dev[i];
+
+		if (dev->ops == &vmm_virtio_bank_ops)
+			return dev->base + (dev->count - 1 - index) * dev->size;
+	}
+	return 0;
+}
+
 /** The virtio-mmio transports, with and without devices. */
 const struct vmm_device_ops vmm_virtio_bank_ops = {
-	.name = "virtio-mmio",
+	.name = "virtio_mmio",
 	.create = bank_create,
+	.reset = bank_reset,
 	.destroy = bank_destroy,
 	.read = bank_read,
 	.write = bank_write,
+	.pause = bank_pause,
+	.resume = bank_resume,
+	.describe = bank_describe,
+	.commands = bank_commands,
 };

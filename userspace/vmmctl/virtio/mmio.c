@@ -377,7 +377,7 @@ static void write_notify(struct vmm_virtio *v, u32 value)
 		vmm_event_signal(v->queue[value].kick_fd);
 }
 
-static void write_locked(struct vmm_virtio *v, u32 offset, u32 value)
+static void write_locked(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len)
 {
 	switch (offset) {
 	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
@@ -406,7 +406,7 @@ static void write_locked(struct vmm_virtio *v, u32 offset, u32 value)
 	default:
 		if (offset >= VIRTIO_MMIO_CONFIG) {
 			if (v->ops->write_config)
-				v->ops->write_config(v, offset - VIRTIO_MMIO_CONFIG, value);
+				v->ops->write_config(v, offset - VIRTIO_MMIO_CONFIG, value, len);
 		} else if (v->legacy) {
 			write_legacy(v, offset, value);
 		} else {
@@ -420,13 +420,14 @@ static void write_locked(struct vmm_virtio *v, u32 offset, u32 value)
  * @v: the device
  * @offset: byte offset in the transport
  * @value: what was written
+ * @len: bytes of it, 1 to 8
  *
  * Context: any thread.
  */
-void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value)
+void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len)
 {
 	pthread_mutex_lock(&v->lock);
-	write_locked(v, offset, value);
+	write_locked(v, offset, value, len);
 	pthread_mutex_unlock(&v->lock);
 }
 
@@ -452,6 +453,40 @@ void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len)
 	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		config_interrupt_locked(v);
 	pthread_mutex_unlock(&v->lock);
+}
+
+/**
+ * vmm_virtio_answer_locked - answer a write to the configuration
+ * @v: the device, @v->lock held
+ * @config: what the driver reads next, from the beginning of the configuration
+ * @len: bytes, at most VMM_VIRTIO_CONFIG
+ *
+ * For a configuration that the driver asks for piece by piece: it has not changed, so
+ * there is no interrupt.
+ */
+void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len)
+{
+	memcpy(v->regs + VIRTIO_MMIO_CONFIG, config, len);
+}
+
+/**
+ * vmm_virtio_reset - put a device into its power-on state
+ * @v: plugged in; no vCPU exists
+ */
+void vmm_virtio_reset(struct vmm_virtio *v)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&v->lock);
+	reset_locked(v);
+	v->page_size = 0;
+	pthread_mutex_unlock(&v->lock);
+	if (v->ops->reset)
+		v->ops->reset(v);
+	/* Whatever was signalled last is not for the next guest. */
+	vmm_event_clear(v->call_fd);
+	for (i = 0; i < v->queues; i++)
+		vmm_event_clear(v->queue[i].kick_fd);
 }
 
 /**

@@ -53,7 +53,7 @@ void vmm_ring_update(struct vmm_ring *ring)
 {
 	ranchu_vq_publish(&ring->vq);
 	if (ranchu_vq_must_call(&ring->vq))
-		vmm_event_signal(ring->dev->v->call_fd);
+		vmm_virtio_notify_queue(ring->dev->v, ring->index);
 }
 
 static void ring_serve(struct vmm_ring *ring)
@@ -61,6 +61,11 @@ static void ring_serve(struct vmm_ring *ring)
 	bool takes, broken;
 
 	pthread_mutex_lock(&ring->lock);
+	if (!ring->live) {
+		/* Paused: whoever resumes it signals its doorbell. */
+		pthread_mutex_unlock(&ring->lock);
+		return;
+	}
 	do {
 		ranchu_vq_disable_kicks(&ring->vq);
 		takes = ring->dev->kicked(ring);
@@ -120,6 +125,7 @@ static int ring_start(struct vmm_ring *ring)
 		return served_blame(ring->dev, err, "a queue cannot be as the guest set it up");
 	ring->stopping = 0;
 	pthread_mutex_lock(&ring->lock);
+	ring->paused = false;
 	ring->live = true;
 	pthread_mutex_unlock(&ring->lock);
 	/* One that waits is one system call for each kick, not two. */
@@ -139,8 +145,10 @@ static void ring_stop(struct vmm_ring *ring)
 	__atomic_store_n(&ring->stopping, 1, __ATOMIC_RELAXED);
 	vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
 	pthread_join(ring->thread, NULL);
+	fcntl(ring->dev->v->queue[ring->index].kick_fd, F_SETFL, O_NONBLOCK);
 	pthread_mutex_lock(&ring->lock);
 	ring->live = false;
+	ring->paused = false;
 	pthread_mutex_unlock(&ring->lock);
 }
 
@@ -157,11 +165,17 @@ int vmm_served_open(struct vmm_served *served, struct vmm_virtio *v, u64 device_
 		    bool (*kicked)(struct vmm_ring *ring))
 {
 	const struct vmm_mem *mem = &v->vm->mem;
+	struct vmm_ring_region regions[VMM_REGIONS];
 	unsigned int i;
 	int err;
 
 	*served = (struct vmm_served){ .v = v, .kicked = kicked };
-	served->mem = vmm_ring_mem_create(mem->base, mem->size, mem->hva);
+	for (i = 0; i < mem->regions; i++) {
+		regions[i] = (struct vmm_ring_region){
+			mem->region[i].base, mem->region[i].size, mem->region[i].hva,
+		};
+	}
+	served->mem = vmm_ring_mem_create(regions, mem->regions);
 	if (!served->mem)
 		return vmm_error(ENOMEM, "virtio-%s", v->ops->name);
 	served->err_fd = vmm_event_create();
@@ -257,22 +271,73 @@ void vmm_served_model_stop(struct vmm_virtio *v)
 	vmm_served_stop(v->state);
 }
 
+static void ring_pause(struct vmm_ring *ring)
+{
+	__atomic_store_n(&ring->stopping, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&ring->lock);
+	__atomic_store_n(&ring->stopping, 0, __ATOMIC_RELAXED);
+	if (ring->live)
+		ring->paused = true;
+	ring->live = false;
+	pthread_mutex_unlock(&ring->lock);
+}
+
+static void ring_resume(struct vmm_ring *ring)
+{
+	bool was;
+
+	pthread_mutex_lock(&ring->lock);
+	was = ring->paused;
+	ring->paused = false;
+	if (was)
+		ring->live = true;
+	pthread_mutex_unlock(&ring->lock);
+	if (was)
+		vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
+}
+
+/**
+ * vmm_served_model_pause - take nothing from any queue until told otherwise
+ * @v: its @state is, or begins with, a struct vmm_served
+ *
+ * Context: main thread; no vCPU runs.
+ */
+void vmm_served_model_pause(struct vmm_virtio *v)
+{
+	struct vmm_served *served = v->state;
+	unsigned int i;
+
+	for (i = 0; i < served->rings; i++)
+		ring_pause(&served->ring[i]);
+}
+
+/**
+ * vmm_served_model_resume - undo vmm_served_model_pause()
+ * @v: the same
+ */
+void vmm_served_model_resume(struct vmm_virtio *v)
+{
+	struct vmm_served *served = v->state;
+	unsigned int i;
+
+	for (i = 0; i < served->rings; i++)
+		ring_resume(&served->ring[i]);
+}
+
 /**
  * vmm_extra_connect - connect to what is at the other end of a small device
  * @cfg: the command line
- * @kind: which device; its argument is the path of a Unix socket
+ * @kind: which device
  * @index: which of them
  *
  * Return: the connection, or -errno
  */
 int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index)
 {
-	const char *path = vmm_extra_arg(cfg, kind, index);
+	const char *path = vmm_extra_find(cfg, kind, index)->path;
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (!path || !*path || strlen(path) >= sizeof(to.sun_path))
-		return vmm_error(-EINVAL, "--virtio: no path of a Unix socket, or too long a one");
 	memcpy(to.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

@@ -23,6 +23,7 @@ struct vmm_served;
  * @vq: the engine; what follows belongs to the thread, or to who has @lock
  * @lock: held while kicked() runs
  * @live: it runs: the engine may be used by who has @lock
+ * @paused: it would run, were it not paused
  * @thread: of the ring
  * @stopping: the thread is to end; read and written with __atomic
  */
@@ -32,6 +33,7 @@ struct vmm_ring {
 	struct ranchu_vq vq;
 	pthread_mutex_t lock;
 	bool live;
+	bool paused;
 	pthread_t thread;
 	int stopping;
 };
@@ -70,6 +72,8 @@ void vmm_ring_update(struct vmm_ring *ring);
 /* For models whose state begins with a struct vmm_served, and need no more. */
 int vmm_served_model_start(struct vmm_virtio *v);
 void vmm_served_model_stop(struct vmm_virtio *v);
+void vmm_served_model_pause(struct vmm_virtio *v);
+void vmm_served_model_resume(struct vmm_virtio *v);
 int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index);
 
 static inline bool vmm_ring_stopping(const struct vmm_ring *ring)

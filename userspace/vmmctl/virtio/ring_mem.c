@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest memory as the virtqueue engine wants it: one region, for good.
+ * Guest memory as the virtqueue engine wants it: its regions, for good.
  */
 #include <linux/ranchu.h>
 #include <linux/slab.h>
@@ -10,29 +10,30 @@
 
 /**
  * vmm_ring_mem_create - describe guest RAM to the engine
- * @gpa: guest physical address
- * @size: bytes
- * @hva: where it is mapped here, for as long as this exists
+ * @regions: where it is, and where it is mapped here for as long as this exists
+ * @count: how many regions
  *
  * Return: the description, or NULL
  */
-struct ranchu_mem *vmm_ring_mem_create(__u64 gpa, __u64 size, void *hva)
+struct ranchu_mem *vmm_ring_mem_create(const struct vmm_ring_region *regions, unsigned int count)
 {
-	union {
-		struct vhost_memory head;
-		char room[sizeof(struct vhost_memory) + sizeof(struct vhost_memory_region)];
-	} table = { .head.nregions = 1 };
+	struct vhost_memory *table = calloc(1, sizeof(*table) + count * sizeof(table->regions[0]));
 	struct ranchu_mem *mem = calloc(1, sizeof(*mem));
+	unsigned int i;
 
-	table.head.regions[0] = (struct vhost_memory_region){
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)hva,
-	};
-	if (mem && (ranchu_mem_init(mem) || ranchu_mem_set(mem, &table))) {
+	for (i = 0; table && i < count; i++) {
+		table->regions[i] = (struct vhost_memory_region){
+			.guest_phys_addr = regions[i].gpa,
+			.memory_size = regions[i].size,
+			.userspace_addr = (uintptr_t)regions[i].hva,
+		};
+		table->nregions = i + 1;
+	}
+	if (mem && (!table || ranchu_mem_init(mem) || ranchu_mem_set(mem, table))) {
 		free(mem);
 		mem = NULL;
 	}
+	free(table);
 	return mem;
 }
 

@@ -10,7 +10,19 @@
 
 struct ranchu_mem;
 
-struct ranchu_mem *vmm_ring_mem_create(__u64 gpa, __u64 size, void *hva);
+/**
+ * struct vmm_ring_region - a piece of guest RAM
+ * @gpa: guest physical address
+ * @size: bytes
+ * @hva: where it is mapped here
+ */
+struct vmm_ring_region {
+	__u64 gpa;
+	__u64 size;
+	void *hva;
+};
+
+struct ranchu_mem *vmm_ring_mem_create(const struct vmm_ring_region *regions, unsigned int count);
 void vmm_ring_mem_destroy(struct ranchu_mem *mem);
 
 #endif /* RING_MEM_H */

@@ -10,6 +10,8 @@
 #ifndef VIRTIO_H
 #define VIRTIO_H
 
+#include <linux/ranchu.h>
+
 #include "machine/machine.h"
 
 #define VMM_VIRTIO_QUEUES	8	/* of one device, at most */
@@ -40,6 +42,16 @@ struct vmm_virtio_queue {
 };
 
 /**
+ * struct vmm_virtio_command - something a user can ask of a virtio device
+ * @name: the command; NULL ends a list
+ * @run: does it; @arg may be NULL; main thread. 0, or -errno after a message
+ */
+struct vmm_virtio_command {
+	const char *name;
+	int (*run)(struct vmm_virtio *v, const char *arg);
+};
+
+/**
  * struct vmm_virtio_ops - a model of a virtio device
  * @name: for messages
  * @id: virtio device id
@@ -57,11 +69,20 @@ struct vmm_virtio_queue {
  *	followed by another @start
  * @stop_queue: the same for one queue; without it the driver's giving up a
  *	queue stops the device
- * @write_config: the driver writes to the configuration, of which @v->regs has what
- *	it reads next; @v->lock is held; optional, without it nothing happens
- * @refresh: what is behind the device may have another size; main thread; optional
+ * @write_config: the driver writes @len bytes, 1 to 8, at @offset of the
+ *	configuration; the model answers by vmm_virtio_answer_locked(); optional,
+ *	without it nothing happens
+ * @reset: puts what is not the driver's business into its power-on state; opens
+ *	nothing; after @stop, no vCPU exists; optional
+ * @pause: when it returns, the model uses no guest memory until @resume; main thread,
+ *	no vCPU runs. Without it the device goes on while the guest stands still
+ * @resume: undoes @pause
+ * @stats: adds the device's counters; any thread; optional
+ * @commands: what a user can ask for, a list; optional
  *
- * @start, @stop and @stop_queue are called with @v->lock held, from any thread.
+ * @start, @stop, @stop_queue and @write_config are called with @v->lock held, from
+ * any thread. Of its transport a model uses vmm_virtio_notify_queue(),
+ * vmm_virtio_config(), vmm_virtio_answer_locked() and vmm_virtio_fail().
  */
 struct vmm_virtio_ops {
 	const char *name;
@@ -75,8 +96,12 @@ struct vmm_virtio_ops {
 	int (*start)(struct vmm_virtio *v);
 	void (*stop)(struct vmm_virtio *v);
 	void (*stop_queue)(struct vmm_virtio *v, unsigned int queue);
-	void (*write_config)(struct vmm_virtio *v, u32 offset, u32 value);
-	void (*refresh)(struct vmm_virtio *v);
+	void (*write_config)(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
+	void (*reset)(struct vmm_virtio *v);
+	void (*pause)(struct vmm_virtio *v);
+	void (*resume)(struct vmm_virtio *v);
+	void (*stats)(struct vmm_virtio *v, struct vmm_report *report);
+	const struct vmm_virtio_command *commands;
 };
 
 /**
@@ -137,9 +162,11 @@ struct vmm_virtio {
 
 void vmm_virtio_idle(u8 *regs);
 void vmm_virtio_plug(struct vmm_virtio *v);
+void vmm_virtio_reset(struct vmm_virtio *v);
 void vmm_virtio_unplug(struct vmm_virtio *v);
 u64 vmm_virtio_peek(const u8 *regs, u32 offset);
-void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value);
+void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
+void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_fail(struct vmm_virtio *v);
 
@@ -148,11 +175,23 @@ static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int 
 	return v->accepted >> feature & 1;
 }
 
+/* The eventfd by which whoever serves a queue interrupts the driver. */
+static inline int vmm_virtio_call_fd(const struct vmm_virtio *v, unsigned int queue)
+{
+	(void)queue;
+	return v->call_fd;
+}
+
+/* Interrupts the driver: something was used in a queue. Any thread. */
+static inline void vmm_virtio_notify_queue(const struct vmm_virtio *v, unsigned int queue)
+{
+	vmm_event_signal(vmm_virtio_call_fd(v, queue));
+}
+
 /* ---- bank.c: the board's transports ---- */
 
 extern const struct vmm_device_ops vmm_virtio_bank_ops;
 
-void vmm_virtio_refresh(struct vmm_vm *vm);
-u64 vmm_virtio_disk_base(unsigned int index);
+u64 vmm_virtio_disk_base(const struct vmm_board *board, unsigned int index);
 
 #endif /* VIRTIO_H */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <sys/ioctl.h>
+#include <linux/ranchu.h>
 
 #include "machine/machine.h"
 
@@ -85,11 +86,11 @@ static int gic_set(int fd, u32 group, u64 attr, void *value)
 	return ioctl(fd, KVM_SET_DEVICE_ATTR, &set);
 }
 
-static int gic_place(int fd, enum vmm_gic gic)
+static int gic_place(int fd, enum vmm_gic gic, const struct vmm_gic_map *map)
 {
-	u64 dist = vmm_board[VMM_ROW_GICD].base;
-	u64 cpu = vmm_board[VMM_ROW_GICC].base;
-	u64 redist = vmm_board[VMM_ROW_GICR].base;
+	u64 dist = map->dist;
+	u64 cpu = map->cpu;
+	u64 redist = map->redist;
 
 	if (gic == VMM_GIC_V2)
 		return gic_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V2_ADDR_TYPE_DIST, &dist) ||
@@ -107,36 +108,51 @@ static int gic_place(int fd, enum vmm_gic gic)
 int vmm_arch_irqchip_create(struct vmm_vm *vm)
 {
 	struct kvm_create_device device = { .type = gic_type(vm->gic) };
-	u32 irqs = RANCHU_GIC_NR_IRQS;
+	u32 irqs = vm->board.gic.irqs;
 
 	if (ioctl(vm->fd, KVM_CREATE_DEVICE, &device))
 		return vmm_error(errno, "KVM cannot create a GICv%d", vm->gic);
 	vm->gic_fd = device.fd;
-	if (gic_place(vm->gic_fd, vm->gic) ||
+	if (gic_place(vm->gic_fd, vm->gic, &vm->board.gic) ||
 	    gic_set(vm->gic_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &irqs) ||
 	    gic_set(vm->gic_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL))
 		return vmm_error(errno, "KVM cannot set up the GICv%d", vm->gic);
 	return 0;
 }
 
-/**
- * vmm_arch_irq_line - set the level of an interrupt line
- * @vm: its interrupt controller is initialised
- * @spi: the interrupt
- * @level: true is raised
- *
- * Context: any thread.
- */
-void vmm_arch_irq_line(struct vmm_vm *vm, u32 spi, bool level)
+static void gic_line_set(struct vmm_line *line, bool level)
 {
-	struct kvm_irq_level line = {
+	struct kvm_irq_level irq = {
 		.irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT |
-		       (spi + RANCHU_GIC_FIRST_SPI) << KVM_ARM_IRQ_NUM_SHIFT,
+		       (line->number + RANCHU_GIC_FIRST_SPI) << KVM_ARM_IRQ_NUM_SHIFT,
 		.level = level,
 	};
 
-	if (ioctl(vm->fd, KVM_IRQ_LINE, &line)) {
-		vmm_error(errno, "KVM_IRQ_LINE for interrupt %u", spi);
-		vmm_vm_end(vm, VMM_END_ERROR);
+	/* Between two lives all lines are low. */
+	if (line->vm->fd < 0)
+		return;
+	if (ioctl(line->vm->fd, KVM_IRQ_LINE, &irq)) {
+		vmm_error(errno, "KVM_IRQ_LINE for interrupt %u", line->number);
+		vmm_vm_end(line->vm, VMM_END_ERROR);
 	}
 }
+
+static int gic_line_attach(struct vmm_line *line)
+{
+	struct kvm_irqfd irqfd = {
+		.fd = line->fd,
+		.gsi = line->number,
+		.flags = line->resample_fd < 0 ? 0 : KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = line->resample_fd < 0 ? 0 : line->resample_fd,
+	};
+
+	if (ioctl(line->vm->fd, KVM_IRQFD, &irqfd))
+		return vmm_error(errno, "KVM refuses an irqfd for interrupt %u", line->number);
+	return 0;
+}
+
+/** A line's number is that of a shared peripheral interrupt of the GIC. */
+const struct vmm_line_ops vmm_arch_line_ops = {
+	.set = gic_line_set,
+	.attach = gic_line_attach,
+};

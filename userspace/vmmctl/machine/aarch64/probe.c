@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <linux/ranchu.h>
 
 #include "machine/machine.h"
 

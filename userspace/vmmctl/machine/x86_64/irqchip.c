@@ -60,15 +60,20 @@ int vmm_arch_irqchip_create(struct vmm_vm *vm)
 	return -EOPNOTSUPP;
 }
 
-/**
- * vmm_arch_irq_line - set the level of an interrupt line
- * @vm: the VM
- * @spi: the interrupt
- * @level: true is raised
- */
-void vmm_arch_irq_line(struct vmm_vm *vm, u32 spi, bool level)
+static void no_line_set(struct vmm_line *line, bool level)
 {
-	(void)vm;
-	(void)spi;
+	(void)line;
 	(void)level;
 }
+
+static int no_line_attach(struct vmm_line *line)
+{
+	(void)line;
+	return -EOPNOTSUPP;
+}
+
+/** There is no interrupt controller yet. */
+const struct vmm_line_ops vmm_arch_line_ops = {
+	.set = no_line_set,
+	.attach = no_line_attach,
+};

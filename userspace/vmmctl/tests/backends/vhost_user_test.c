@@ -364,7 +364,7 @@ static int machine_start(void)
 	m.vm.loop = vmm_loop_create();
 	m.end_fd = vmm_event_create();
 	vmm_loop_add(m.vm.loop, m.end_fd, loop_end, NULL);
-	tap_check(!vmm_mem_create(&m.vm.mem, MEMORY));
+	tap_check(!vmm_mem_add(&m.vm.mem, RANCHU_RAM_BASE, MEMORY));
 	server.base = (uintptr_t)&m.vm.mem;
 	memset(regs, 0, sizeof(regs));
 	vmm_virtio_idle(regs);
@@ -404,12 +404,12 @@ static void machine_stop(bool created)
 
 static void *ram(u64 offset)
 {
-	return (u8 *)m.vm.mem.hva + offset;
+	return (u8 *)m.vm.mem.region[0].hva + offset;
 }
 
 static void wr(u32 offset, u32 value)
 {
-	vmm_virtio_write(&m.v, offset, value);
+	vmm_virtio_write(&m.v, offset, value, 4);
 }
 
 static u32 rd(u32 offset)
@@ -424,7 +424,7 @@ static bool needs_reset(void)
 
 static u64 gpa(u64 offset)
 {
-	return m.vm.mem.base + offset;
+	return m.vm.mem.region[0].base + offset;
 }
 
 static void driver_start(u64 features)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The board table: places, interrupts and the search in it. The numbers are
+ * The ranchu board: places, interrupts and the search in it. The numbers are
  * written out from the board's description, not taken from a header of ours.
  */
 #include <string.h>
@@ -11,44 +11,56 @@
 #define MMIO_FIRST	0x08000000ULL
 #define MMIO_LAST	0x0fffffffULL
 
-static u64 row_last(const struct vmm_board_row *row)
+static struct vmm_board board;
+
+static u64 last(const struct vmm_device *dev)
 {
-	return row->base + row->size * row->count - 1;
+	return dev->base + dev->size * dev->count - 1;
 }
 
-static void rows_are_apart(void)
+static void devices_are_apart(void)
 {
 	unsigned int i;
 	unsigned int j;
 
-	for (i = 0; i < VMM_ROWS; i++) {
-		for (j = i + 1; j < VMM_ROWS; j++) {
-			const struct vmm_board_row *a = &vmm_board[i];
-			const struct vmm_board_row *b = &vmm_board[j];
+	for (i = 0; i < board.devices; i++) {
+		for (j = i + 1; j < board.devices; j++) {
+			const struct vmm_device *a = &board.dev[i];
+			const struct vmm_device *b = &board.dev[j];
 
-			tap_context("%s and %s", a->name, b->name);
-			tap_check(row_last(a) < b->base);
+			tap_context("%s and %s", a->ops->name, b->ops->name);
+			tap_check(last(a) < b->base);
+			tap_check(strcmp(a->ops->name, b->ops->name));
 		}
+		/* The interrupt controller comes first, and is KVM's. */
+		tap_check(board.gic.redist + 8 * board.gic.redist_size <= board.dev[i].base);
 	}
+	tap_check(board.gic.dist + board.gic.dist_size <= board.gic.cpu);
+	tap_check(board.gic.cpu + board.gic.cpu_size <= board.gic.redist);
 }
 
-static void rows_are_in_range(void)
+static void count_description(struct vmm_visitor *visitor, const struct vmm_description *d)
 {
+	(void)visitor;
+	tap_check(d->node && d->compatible[0]);
+	tap_check(d->trigger == VMM_IRQ_EDGE_RISING || d->trigger == VMM_IRQ_LEVEL_HIGH);
+}
+
+static void devices_are_in_range(void)
+{
+	struct vmm_visitor visitor = { .device = count_description };
 	unsigned int i;
 
-	for (i = 0; i < VMM_ROWS; i++) {
-		const struct vmm_board_row *row = &vmm_board[i];
+	tap_equal(board.devices, 8);
+	for (i = 0; i < board.devices; i++) {
+		const struct vmm_device *dev = &board.dev[i];
 
-		tap_context("%s", row->name);
-		tap_check(row->name && row->size && row->count);
-		tap_check(row->base >= MMIO_FIRST && row_last(row) <= MMIO_LAST);
-		tap_check(!row->ops == !row->node);
-		if (!row->ops)
-			continue;
-		tap_check(row->ops->name && row->ops->read && row->ops->write);
-		tap_check(row->compatible[0]);
+		tap_context("%s", dev->ops->name);
+		tap_check(dev->size && dev->count);
+		tap_check(dev->base >= MMIO_FIRST && last(dev) <= MMIO_LAST);
 		/* 128 shared interrupts are configured. */
-		tap_check(row->spi >= 1 && row->spi + row->count <= 128);
+		tap_check(dev->irq >= 1 && dev->irq + dev->count <= 128);
+		dev->ops->describe(dev, &visitor);
 	}
 }
 
@@ -58,9 +70,9 @@ static void interrupts_are_apart(void)
 	unsigned int i;
 	unsigned int j;
 
-	for (i = 0; i < VMM_ROWS; i++) {
-		for (j = 0; vmm_board[i].node && j < vmm_board[i].count; j++)
-			users[vmm_board[i].spi + j]++;
+	for (i = 0; i < board.devices; i++) {
+		for (j = 0; j < board.dev[i].count; j++)
+			users[board.dev[i].irq + j]++;
 	}
 	for (i = 0; i < 128; i++) {
 		tap_context("interrupt %u", i);
@@ -68,109 +80,98 @@ static void interrupts_are_apart(void)
 	}
 }
 
-/* Address, row; VMM_ROWS where nothing answers. */
+/* Address, device; NULL where nothing answers. */
 static const struct {
 	u64 gpa;
-	enum vmm_row row;
+	const char *name;
 } places[] = {
-	{ 0x00000000, VMM_ROWS },
-	{ 0x08000000, VMM_ROWS },	/* KVM's own */
-	{ 0x08010000, VMM_ROWS },
-	{ 0x080a0000, VMM_ROWS },
-	{ 0x08ffffff, VMM_ROWS },
-	{ 0x09000000, VMM_ROW_PL011 },
-	{ 0x09000fff, VMM_ROW_PL011 },
-	{ 0x09001000, VMM_ROWS },
-	{ 0x09010000, VMM_ROW_FB },
-	{ 0x090100ff, VMM_ROW_FB },
-	{ 0x09010100, VMM_ROWS },
-	{ 0x09020000, VMM_ROW_BATTERY },
-	{ 0x09020fff, VMM_ROW_BATTERY },
-	{ 0x09021000, VMM_ROWS },
-	{ 0x09030000, VMM_ROW_AUDIO },
-	{ 0x090300ff, VMM_ROW_AUDIO },
-	{ 0x09030100, VMM_ROWS },
-	{ 0x09040000, VMM_ROW_EVENTS },
-	{ 0x09040fff, VMM_ROW_EVENTS },
-	{ 0x09041000, VMM_ROWS },
-	{ 0x0a000000, VMM_ROW_VIRTIO },
-	{ 0x0a003fff, VMM_ROW_VIRTIO },
-	{ 0x0a004000, VMM_ROWS },
-	{ 0x0a010000, VMM_ROW_PIPE },
-	{ 0x0a011fff, VMM_ROW_PIPE },
-	{ 0x0a012000, VMM_ROWS },
-	{ 0x0a020000, VMM_ROW_SYNC },
-	{ 0x0a021fff, VMM_ROW_SYNC },
-	{ 0x0a022000, VMM_ROWS },
-	{ 0x40000000, VMM_ROWS },
-	{ ~0ULL, VMM_ROWS },
+	{ 0x00000000, NULL },
+	{ 0x08000000, NULL },	/* KVM's own */
+	{ 0x08010000, NULL },
+	{ 0x080a0000, NULL },
+	{ 0x08ffffff, NULL },
+	{ 0x09000000, "pl011" },
+	{ 0x09000fff, "pl011" },
+	{ 0x09001000, NULL },
+	{ 0x09010000, "fb" },
+	{ 0x090100ff, "fb" },
+	{ 0x09010100, NULL },
+	{ 0x09020000, "battery" },
+	{ 0x09020fff, "battery" },
+	{ 0x09021000, NULL },
+	{ 0x09030000, "audio" },
+	{ 0x090300ff, "audio" },
+	{ 0x09030100, NULL },
+	{ 0x09040000, "events" },
+	{ 0x09040fff, "events" },
+	{ 0x09041000, NULL },
+	{ 0x0a000000, "virtio_mmio" },
+	{ 0x0a003fff, "virtio_mmio" },
+	{ 0x0a004000, NULL },
+	{ 0x0a010000, "pipe" },
+	{ 0x0a011fff, "pipe" },
+	{ 0x0a012000, NULL },
+	{ 0x0a020000, "sync" },
+	{ 0x0a021fff, "sync" },
+	{ 0x0a022000, NULL },
+	{ 0x40000000, NULL },
+	{ ~0ULL, NULL },
 };
 
-static void addresses_find_their_row(void)
+static void addresses_find_their_device(void)
 {
 	unsigned int i;
+	u64 offset;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		const struct vmm_device *dev = vmm_board_find(&board, places[i].gpa, &offset);
+
 		tap_context("0x%llx", places[i].gpa);
-		tap_equal(vmm_board_find(places[i].gpa), places[i].row);
-	}
-}
-
-static void idle_devices_read_zero(void)
-{
-	static const enum vmm_row rows[] = {
-		VMM_ROW_FB, VMM_ROW_BATTERY, VMM_ROW_AUDIO, VMM_ROW_EVENTS, VMM_ROW_SYNC,
-	};
-	unsigned int i;
-	u32 offset;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct vmm_device dev = { .row = &vmm_board[rows[i]] };
-
-		tap_context("%s", dev.row->name);
-		tap_check(!strcmp(dev.row->ops->name, "idle"));
-		for (offset = 0; offset < dev.row->size; offset += 4) {
-			dev.row->ops->write(&dev, offset, ~0ULL);
-			tap_equal(dev.row->ops->read(&dev, offset), 0);
-		}
+		if (!places[i].name)
+			tap_check(!dev);
+		else if (tap_check(dev && !strcmp(dev->ops->name, places[i].name)))
+			tap_equal(offset, places[i].gpa - dev->base);
 	}
 }
 
 static void transports_are_idle(void)
 {
 	const struct vmm_config cfg = { 0 };
-	struct vmm_vm vm = { .cfg = &cfg };
-	struct vmm_device dev = { .row = &vmm_board[VMM_ROW_VIRTIO], .vm = &vm };
+	struct vmm_vm vm = { .cfg = &cfg, .fd = -1 };
+	u64 offset;
+	struct vmm_device *dev = vmm_board_find(&board, 0x0a000000, &offset);
 	u32 base;
 
-	tap_equal(dev.row->count, 32);
-	if (!tap_equal(dev.row->ops->create(&dev), 0))
+	tap_equal(dev->count, 32);
+	dev->vm = &vm;
+	if (!tap_equal(dev->ops->create(dev), 0))
 		return;
 	for (base = 0; base < 32 * 0x200; base += 0x200) {
 		tap_context("transport at offset 0x%x", base);
-		dev.row->ops->write(&dev, base + 0x70, 1);
-		dev.row->ops->write(&dev, base + 0x30, 0);
-		tap_equal((u32)dev.row->ops->read(&dev, base), 0x74726976);
-		tap_equal((u32)dev.row->ops->read(&dev, base + 4), 2);
-		tap_equal(dev.row->ops->read(&dev, base + 8), 0);
-		tap_equal(dev.row->ops->read(&dev, base + 0x70), 0);
-		tap_equal(dev.row->ops->read(&dev, base + 0x100), 0);
-		tap_equal(dev.row->ops->read(&dev, base + 0x1fc), 0);
-		tap_equal(dev.row->ops->read(&dev, base + 0x1ff), 0);
+		vmm_device_write(dev, base + 0x70, 1, 4);
+		vmm_device_write(dev, base + 0x30, 0, 4);
+		tap_equal(vmm_device_read(dev, base, 4), 0x74726976);
+		tap_equal(vmm_device_read(dev, base, 2), 0x6976);
+		tap_equal(vmm_device_read(dev, base + 4, 4), 2);
+		tap_equal(vmm_device_read(dev, base + 8, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x70, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x100, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x1fc, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x1ff, 8), 0);
 	}
-	dev.row->ops->destroy(&dev);
+	dev->ops->destroy(dev);
 }
 
 static const struct tap_case cases[] = {
-	{ "rows do not overlap and are sorted", rows_are_apart },
-	{ "rows are in range and complete", rows_are_in_range },
+	{ "devices do not overlap and are sorted", devices_are_apart },
+	{ "devices are in range and describe themselves", devices_are_in_range },
 	{ "no interrupt is used twice", interrupts_are_apart },
-	{ "every address finds its row", addresses_find_their_row },
-	{ "idle devices read as zero", idle_devices_read_zero },
+	{ "every address finds its device", addresses_find_their_device },
 	{ "all 32 virtio transports are idle", transports_are_idle },
 };
 
 int main(void)
 {
+	vmm_board_ranchu(&board);
 	return tap_run(cases, ARRAY_SIZE(cases));
 }

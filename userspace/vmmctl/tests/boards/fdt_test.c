@@ -39,6 +39,7 @@ static const struct setup {
 };
 
 static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
+static struct vmm_board board;
 
 static bool build(const struct setup *s)
 {
@@ -50,7 +51,7 @@ static bool build(const struct setup *s)
 
 	tap_context("%u cpus, GICv%d", s->cpus, s->gic);
 	memset(blob, 0xa5, sizeof(blob));
-	return tap_equal(vmm_fdt_build(&cfg, s->gic, &layout, blob, sizeof(blob)), 0) &&
+	return tap_equal(vmm_fdt_build(&board, &cfg, s->gic, &layout, blob, sizeof(blob)), 0) &&
 	       tap_equal(fdt_check_header(blob), 0);
 }
 
@@ -343,7 +344,7 @@ static void disks_are_in_the_fstab(void)
 	const struct vmm_layout layout = { };
 
 	memset(blob, 0xa5, sizeof(blob));
-	if (!tap_equal(vmm_fdt_build(&cfg, VMM_GIC_V3, &layout, blob, sizeof(blob)), 0))
+	if (!tap_equal(vmm_fdt_build(&board, &cfg, VMM_GIC_V3, &layout, blob, sizeof(blob)), 0))
 		return;
 	check_fstab_entry("/firmware/android/fstab/system", "android,system",
 			  "/dev/block/platform/a003a00.virtio_mmio/by-name/system");
@@ -463,7 +464,7 @@ static void long_command_line_is_refused(void)
 	const struct vmm_layout layout = { 0 };
 
 	memset(append, 'x', sizeof(append) - 1);
-	tap_check(vmm_fdt_build(&cfg, VMM_GIC_V2, &layout, blob, sizeof(blob)) < 0);
+	tap_check(vmm_fdt_build(&board, &cfg, VMM_GIC_V2, &layout, blob, sizeof(blob)) < 0);
 }
 
 static const struct tap_case cases[] = {
@@ -484,5 +485,6 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
+	vmm_board_ranchu(&board);
 	return tap_run(cases, ARRAY_SIZE(cases));
 }

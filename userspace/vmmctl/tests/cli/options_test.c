@@ -58,8 +58,12 @@ static void sizes_are_read(void)
 	}
 }
 
+/* Strings of what was parsed last; a config is good until the next is parsed. */
+static struct vmm_config last;
+
 static int parse(struct vmm_config *cfg, const char *const *words)
 {
+	int err;
 	char *argv[MAX_ARGS + 2] = { "vmmctl" };
 	int argc = 1;
 
@@ -67,7 +71,10 @@ static int parse(struct vmm_config *cfg, const char *const *words)
 		argv[argc++] = (char *)*words++;
 	tap_context("%s %s %s", argv[1] ? argv[1] : "nothing", argc > 2 ? argv[2] : "",
 		    argc > 3 ? argv[argc - 1] : "");
-	return vmm_options_parse(cfg, argc, argv);
+	vmm_options_free(&last);
+	err = vmm_options_parse(cfg, argc, argv);
+	last.texts = cfg->texts;
+	return err;
 }
 
 static void defaults_are_right(void)
@@ -144,10 +151,10 @@ static void small_devices_are_read(void)
 	tap_check(!parse(&cfg, words));
 	tap_equal(vmm_extra_count(&cfg, VMM_EXTRA_CONSOLE), 2);
 	tap_equal(vmm_extra_count(&cfg, VMM_EXTRA_BALLOON), 0);
-	tap_check(!vmm_extra_arg(&cfg, VMM_EXTRA_RNG, 0));
-	tap_check(!strcmp(vmm_extra_arg(&cfg, VMM_EXTRA_CONSOLE, 0), "/a"));
-	tap_check(!strcmp(vmm_extra_arg(&cfg, VMM_EXTRA_CONSOLE, 1), "/b=c"));
-	tap_check(!vmm_extra_arg(&cfg, VMM_EXTRA_CONSOLE, 2));
+	tap_check(!vmm_extra_find(&cfg, VMM_EXTRA_RNG, 0)->path);
+	tap_check(!strcmp(vmm_extra_find(&cfg, VMM_EXTRA_CONSOLE, 0)->path, "/a"));
+	tap_check(!strcmp(vmm_extra_find(&cfg, VMM_EXTRA_CONSOLE, 1)->path, "/b=c"));
+	tap_check(!vmm_extra_find(&cfg, VMM_EXTRA_CONSOLE, 2));
 	tap_check(parse(&cfg, bad) == -EINVAL);
 }
 
@@ -336,7 +343,7 @@ static void other_commands_are_read(void)
 	static const char *const dtb[] = {
 		"dtb", "-o", "out", "--fstab-system", "S", "--fstab-vendor", "V", "--gic", "2", NULL
 	};
-	static const char *const doctor[] = { "doctor", NULL };
+	static const char *const doctor[] = { "doctor", "--cpus", "2", "--disk", "D", NULL };
 	static const char *const help[] = { "run", "--help", NULL };
 	struct vmm_config cfg;
 
@@ -346,7 +353,7 @@ static void other_commands_are_read(void)
 		  !strcmp(cfg.fstab_vendor, "V"));
 	tap_equal(cfg.gic, VMM_GIC_V2);
 	tap_equal(parse(&cfg, doctor), 0);
-	tap_equal(cfg.command, VMM_CMD_DOCTOR);
+	tap_check(cfg.command == VMM_CMD_DOCTOR && cfg.cpus == 2 && cfg.disks == 1);
 	tap_equal(parse(&cfg, help), 0);
 	tap_equal(cfg.command, VMM_CMD_HELP);
 }
@@ -404,7 +411,7 @@ static const char *const refused[][MAX_ARGS] = {
 	{ "run", "--kernel", "I", "-o", "F", NULL },
 	{ "dtb", "--pipe", "user", NULL },
 	{ "dtb", "--stats", NULL },
-	{ "doctor", "--cpus", "2", NULL },
+	{ "doctor", "-o", "F", NULL },
 };
 
 static void mistakes_are_refused(void)
@@ -435,5 +442,8 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
-	return tap_run(cases, ARRAY_SIZE(cases));
+	int ret = tap_run(cases, ARRAY_SIZE(cases));
+
+	vmm_options_free(&last);
+	return ret;
 }

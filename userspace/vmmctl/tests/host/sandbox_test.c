@@ -75,7 +75,7 @@ static int ordinary_work(void)
 
 static void *in_thread(void *arg)
 {
-	*(int *)arg = vmm_sandbox_vcpu(false);
+	*(int *)arg = vmm_sandbox_vcpu();
 	return NULL;
 }
 
@@ -136,7 +136,7 @@ static int signal_others(void)
 static void *vcpu_connects(void *arg)
 {
 	(void)arg;
-	if (!vmm_sandbox_vcpu(false))
+	if (!vmm_sandbox_vcpu())
 		socket(AF_UNIX, SOCK_STREAM, 0);
 	return NULL;
 }

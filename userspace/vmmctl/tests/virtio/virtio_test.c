@@ -147,7 +147,7 @@ static u64 signals(int fd)
 
 static void wr(struct vmm_virtio *v, u32 offset, u32 value)
 {
-	vmm_virtio_write(v, offset, value);
+	vmm_virtio_write(v, offset, value, 4);
 }
 
 static void accept_features(struct vmm_virtio *v, u32 high, u32 low)
@@ -612,7 +612,7 @@ static void noise(bool legacy)
 		offset = random >> 16 & (sizeof(regs) - 1);
 		if (random & 0x80)
 			offset &= 0x7c;
-		vmm_virtio_write(v, offset, values[(random >> 8) % ARRAY_SIZE(values)]);
+		vmm_virtio_write(v, offset, values[(random >> 8) % ARRAY_SIZE(values)], 4);
 		vmm_virtio_peek(regs, offset);
 	}
 	tap_equal(rd(MAGIC), 0x74726976);
