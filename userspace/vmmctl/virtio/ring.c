@@ -99,15 +99,14 @@ static int ring_setup(struct vmm_ring *ring)
 		.features = v->accepted,
 		.num = v->queue[ring->index].num,
 	};
-	struct vmm_vhost_area area[3];
-	void *part[3];
+	struct vmm_queue_area area[3];
 	u32 base = 0;
 
-	if (!v->queue[ring->index].ready || vmm_virtio_ring(v, ring->index, area, part))
+	if (vmm_virtio_queue_find(v, ring->index, area))
 		return -EINVAL;
-	setup.desc = (uintptr_t)part[0];
-	setup.driver = (uintptr_t)part[1];
-	setup.device = (uintptr_t)part[2];
+	setup.desc = (uintptr_t)area[0].hva;
+	setup.driver = (uintptr_t)area[1].hva;
+	setup.device = (uintptr_t)area[2].hva;
 	if (vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED))
 		base = RING_PACKED_BASE;
 	if (ranchu_vq_check(&setup))
