@@ -37,7 +37,7 @@ static int served_broken(void *arg)
 	struct vmm_served *served = arg;
 
 	vmm_event_clear(served->err_fd);
-	served_blame(served, -EIO, "the guest broke a ring");
+	served_blame(served, -EIO, "a ring is broken");
 	vmm_virtio_fail(served->v);
 	return 0;
 }
@@ -53,6 +53,11 @@ void vmm_ring_update(struct vmm_ring *ring)
 	ranchu_vq_publish(&ring->vq);
 	if (ranchu_vq_must_call(&ring->vq))
 		vmm_virtio_notify_queue(ring->dev->v, ring->index);
+	/* After a bug of ours, nothing of this device is trusted any more. */
+	if (vmm_compat_warned()) {
+		ring->live = false;
+		vmm_event_signal(ring->dev->err_fd);
+	}
 }
 
 static void ring_serve(struct vmm_ring *ring)
@@ -69,7 +74,8 @@ static void ring_serve(struct vmm_ring *ring)
 		ranchu_vq_disable_kicks(&ring->vq);
 		takes = ring->dev->kicked(ring);
 		vmm_ring_update(ring);
-	} while (ranchu_vq_enable_kicks(&ring->vq) && takes && !vmm_ring_stopping(ring));
+	} while (ring->live && ranchu_vq_enable_kicks(&ring->vq) && takes &&
+		 !vmm_ring_stopping(ring));
 	broken = ring->vq.fault;
 	pthread_mutex_unlock(&ring->lock);
 	/* The main thread tells the driver: here that could wait for our own end. */
