@@ -14,21 +14,10 @@
 struct vmm_vhost;
 
 /**
- * struct vmm_vhost_area - a piece of a ring in guest memory
- * @gpa: where
- * @len: bytes
- */
-struct vmm_vhost_area {
-	u64 gpa;
-	u64 len;
-};
-
-/**
  * struct vmm_vhost_ring - a queue as whoever serves it gets it
  * @num: entries
  * @base: where the device goes on, as VHOST_SET_VRING_BASE counts
  * @area: descriptors, available and used ring (packed: the two event structures)
- * @hva: the same as pointers
  * @kick_fd: the driver signals it
  * @call_fd: interrupts the driver
  * @err_fd: signalled when the ring is broken, or -1
@@ -36,8 +25,7 @@ struct vmm_vhost_area {
 struct vmm_vhost_ring {
 	u32 num;
 	u32 base;
-	struct vmm_vhost_area area[3];
-	void *hva[3];
+	struct vmm_queue_area area[3];
 	int kick_fd;
 	int call_fd;
 	int err_fd;
@@ -88,8 +76,6 @@ struct vmm_vhost {
 
 int vmm_vhost_blame(struct vmm_vhost *vhost, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-int vmm_virtio_ring(const struct vmm_virtio *v, unsigned int index,
-		    struct vmm_vhost_area area[3], void *hva[3]);
 int vmm_vhost_watch(struct vmm_vhost *vhost);
 void vmm_vhost_close(struct vmm_vhost *vhost);
 int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features);

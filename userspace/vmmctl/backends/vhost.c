@@ -118,48 +118,13 @@ int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features)
 	return 0;
 }
 
-static void ring_areas(const struct vmm_virtio *v, const struct vmm_virtio_queue *q,
-		       struct vmm_vhost_area *area)
-{
-	bool packed = vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED);
-	/* A split ring's event index is one more 16-bit word. */
-	u64 event = vmm_virtio_accepted(v, VIRTIO_RING_F_EVENT_IDX) ? 2 : 0;
-
-	area[0] = (struct vmm_vhost_area){ q->desc, 16ULL * q->num };
-	area[1] = (struct vmm_vhost_area){ q->driver, packed ? 4 : 4 + 2ULL * q->num + event };
-	area[2] = (struct vmm_vhost_area){ q->device, packed ? 4 : 4 + 8ULL * q->num + event };
-}
-
-/**
- * vmm_virtio_ring - find the parts of a queue
- * @v: the device
- * @index: of the queue, which the driver has set up
- * @area: filled: descriptors, the driver's area, the device's
- * @hva: filled: where these are here
- *
- * Return: 0, or -EFAULT: not all of it is guest RAM
- */
-int vmm_virtio_ring(const struct vmm_virtio *v, unsigned int index,
-		    struct vmm_vhost_area area[3], void *hva[3])
-{
-	unsigned int i;
-
-	ring_areas(v, &v->queue[index], area);
-	for (i = 0; i < 3; i++) {
-		hva[i] = vmm_mem_ptr(&v->vm->mem, area[i].gpa, area[i].len);
-		if (!hva[i])
-			return -EFAULT;
-	}
-	return 0;
-}
-
 /**
  * vmm_vhost_ring - describe a queue to whoever serves it
  * @vhost: open
  * @index: of the queue, which the driver has made ready
  * @ring: filled; its beginning is that of a ring nobody has used yet
  *
- * Return: 0, or -EFAULT if it is not in the guest's memory
+ * Return: as vmm_virtio_queue_find()
  */
 int vmm_vhost_ring(const struct vmm_vhost *vhost, unsigned int index, struct vmm_vhost_ring *ring)
 {
@@ -173,7 +138,7 @@ int vmm_vhost_ring(const struct vmm_vhost *vhost, unsigned int index, struct vmm
 		.call_fd = vmm_virtio_call_fd(v, index),
 		.err_fd = vhost->err_fd,
 	};
-	return vmm_virtio_ring(v, index, ring->area, ring->hva);
+	return vmm_virtio_queue_find(v, index, ring->area);
 }
 
 static int ring_set(struct vmm_vhost *vhost, unsigned int index)
@@ -181,8 +146,6 @@ static int ring_set(struct vmm_vhost *vhost, unsigned int index)
 	struct vmm_vhost_ring ring;
 	int err;
 
-	if (!vhost->v->queue[index].ready)
-		return vmm_vhost_blame(vhost, -EINVAL, "the guest has no queue %u", index);
 	err = vmm_vhost_ring(vhost, index, &ring);
 	if (!err)
 		err = vhost->ops->set_ring(vhost, index, &ring);

@@ -102,7 +102,7 @@ static int kernel_set_ring(struct vmm_vhost *vhost, unsigned int index,
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(address); i++)
-		address[i] = (uintptr_t)ring->hva[i];
+		address[i] = (uintptr_t)ring->area[i].hva;
 	return vmm_vhost_ring_ioctls(vhost, index, ring, address);
 }
 

@@ -318,7 +318,7 @@ int vmm_shadow_ring(struct vmm_shadow *s, unsigned int index, struct vmm_vhost_r
 		return -EINVAL;
 	if (index == s->rings) {
 		*r = (struct shadow_ring){
-			.num = ring->num, .avail = ring->hva[1], .used = ring->hva[2],
+			.num = ring->num, .avail = ring->area[1].hva, .used = ring->area[2].hva,
 			.kick_fd = ring->kick_fd, .call_fd = ring->call_fd, .err_fd = ring->err_fd,
 		};
 		r->our_avail = (void *)(s->mem + index * RING_SIZE);
@@ -331,8 +331,8 @@ int vmm_shadow_ring(struct vmm_shadow *s, unsigned int index, struct vmm_vhost_r
 	}
 	ring_begin(s, index);
 	ring->base = 0;
-	ring->hva[1] = r->our_avail;
-	ring->hva[2] = r->our_used;
+	ring->area[1].hva = r->our_avail;
+	ring->area[2].hva = r->our_used;
 	ring->kick_fd = r->our_kick_fd;
 	ring->call_fd = r->our_call_fd;
 	return 0;

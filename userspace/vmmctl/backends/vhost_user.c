@@ -297,9 +297,9 @@ static int tell_ring(struct vmm_vhost_user *vu, unsigned int index,
 {
 	struct vhost_vring_addr addr = {
 		.index = index,
-		.desc_user_addr = (uintptr_t)ring->hva[0],
-		.avail_user_addr = (uintptr_t)ring->hva[1],
-		.used_user_addr = (uintptr_t)ring->hva[2],
+		.desc_user_addr = (uintptr_t)ring->area[0].hva,
+		.avail_user_addr = (uintptr_t)ring->area[1].hva,
+		.used_user_addr = (uintptr_t)ring->area[2].hva,
 	};
 	int err;
 
@@ -400,7 +400,7 @@ static int resumed_ring(struct vmm_vhost_user *vu, unsigned int index, struct vm
 	if (vmm_virtio_accepted(vu->vhost.v, VIRTIO_F_RING_PACKED))
 		return -EOPNOTSUPP;
 	/* The used ring's index, which only the process has written. */
-	ring->base = le16toh(((const u16 *)ring->hva[2])[1]);
+	ring->base = le16toh(((const u16 *)ring->area[2].hva)[1]);
 	return 0;
 }
 

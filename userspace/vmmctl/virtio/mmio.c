@@ -240,12 +240,16 @@ static void write_status(struct vmm_virtio *v, u32 value)
 	show_status(v);
 }
 
-/* Settled features are not changed any more, whatever the driver writes. */
+/*
+ * Settled features are not changed any more, whatever the driver writes: rings were
+ * checked with them. A legacy driver settles them by starting the device.
+ */
 static void write_features(struct vmm_virtio *v, u32 value)
 {
+	u32 settled = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK;
 	unsigned int shift = 32 * v->accepted_sel;
 
-	if (v->accepted_sel > 1 || v->status & VIRTIO_CONFIG_S_FEATURES_OK)
+	if (v->accepted_sel > 1 || v->status & settled)
 		return;
 	v->accepted &= ~(0xffffffffULL << shift);
 	v->accepted |= (u64)value << shift;

@@ -38,7 +38,7 @@ static int served_broken(void *arg)
 	struct vmm_served *served = arg;
 
 	vmm_event_clear(served->err_fd);
-	served_blame(served, -EIO, "the guest broke a ring");
+	served_blame(served, -EIO, "a ring is broken");
 	vmm_virtio_fail(served->v);
 	return 0;
 }
@@ -54,6 +54,11 @@ void vmm_ring_update(struct vmm_ring *ring)
 	ranchu_vq_publish(&ring->vq);
 	if (ranchu_vq_must_call(&ring->vq))
 		vmm_virtio_notify_queue(ring->dev->v, ring->index);
+	/* After a bug of ours, nothing of this device is trusted any more. */
+	if (vmm_compat_warned()) {
+		ring->live = false;
+		vmm_event_signal(ring->dev->err_fd);
+	}
 }
 
 static void ring_serve(struct vmm_ring *ring)
@@ -70,7 +75,8 @@ static void ring_serve(struct vmm_ring *ring)
 		ranchu_vq_disable_kicks(&ring->vq);
 		takes = ring->dev->kicked(ring);
 		vmm_ring_update(ring);
-	} while (ranchu_vq_enable_kicks(&ring->vq) && takes && !vmm_ring_stopping(ring));
+	} while (ring->live && ranchu_vq_enable_kicks(&ring->vq) && takes &&
+		 !vmm_ring_stopping(ring));
 	broken = ring->vq.fault;
 	pthread_mutex_unlock(&ring->lock);
 	/* The main thread tells the driver: here that could wait for our own end. */
@@ -100,15 +106,14 @@ static int ring_setup(struct vmm_ring *ring)
 		.features = v->accepted,
 		.num = v->queue[ring->index].num,
 	};
-	struct vmm_vhost_area area[3];
-	void *part[3];
+	struct vmm_queue_area area[3];
 	u32 base = 0;
 
-	if (!v->queue[ring->index].ready || vmm_virtio_ring(v, ring->index, area, part))
+	if (vmm_virtio_queue_find(v, ring->index, area))
 		return -EINVAL;
-	setup.desc = (uintptr_t)part[0];
-	setup.driver = (uintptr_t)part[1];
-	setup.device = (uintptr_t)part[2];
+	setup.desc = (uintptr_t)area[0].hva;
+	setup.driver = (uintptr_t)area[1].hva;
+	setup.device = (uintptr_t)area[2].hva;
 	if (vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED))
 		base = RING_PACKED_BASE;
 	if (ranchu_vq_check(&setup))

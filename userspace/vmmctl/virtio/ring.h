@@ -3,8 +3,8 @@
  * Virtqueues that vmmctl serves itself: the modules' engine
  * (drivers/virt/ranchu/vq*.c), built for userspace, with a thread for each queue.
  *
- * A model that uses it includes kernel headers of ours, which the Makefile has
- * find the shim of tools/testing/native.
+ * What includes this file is compiled with virtio/compat/ in place of the kernel's
+ * headers; the makefile has a list (USES_ENGINE).
  */
 #ifndef RING_H
 #define RING_H

@@ -122,7 +122,7 @@ struct vmm_virtio_ops {
  * @regs: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
  *	cannot be read are 0 there
  * @lock: protects what follows, and writes to @regs
- * @accepted: features, as the driver wrote them
+ * @accepted: features, as the driver wrote them; they do not change while @running
  * @offered_sel: which half of @offered is shown
  * @accepted_sel: which half of @accepted is written
  * @queue_sel: which queue is shown and written
@@ -187,6 +187,23 @@ static inline void vmm_virtio_notify_queue(const struct vmm_virtio *v, unsigned 
 {
 	vmm_event_signal(vmm_virtio_call_fd(v, queue));
 }
+
+/* ---- queue.c: where a queue is ---- */
+
+/**
+ * struct vmm_queue_area - a part of a queue in guest RAM
+ * @gpa: guest physical address
+ * @len: bytes
+ * @hva: where it is mapped here
+ */
+struct vmm_queue_area {
+	u64 gpa;
+	u64 len;
+	void *hva;
+};
+
+int vmm_virtio_queue_find(const struct vmm_virtio *v, unsigned int index,
+			  struct vmm_queue_area area[3]);
 
 /* ---- bank.c: the board's transports ---- */
 

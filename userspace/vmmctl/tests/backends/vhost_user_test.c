@@ -427,7 +427,7 @@ static u64 gpa(u64 offset)
 	return m.vm.mem.region[0].base + offset;
 }
 
-static void driver_start(u64 features)
+static void driver_start_at(u64 features, u64 desc, u64 avail, u64 used)
 {
 	memset(ram(0), 0, 0x4000);
 	memset(m.open, 0, sizeof(m.open));
@@ -443,11 +443,16 @@ static void driver_start(u64 features)
 	wr(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FEATURES_OK);
 	wr(VIRTIO_MMIO_QUEUE_SEL, 0);
 	wr(VIRTIO_MMIO_QUEUE_NUM, NUM);
-	wr(VIRTIO_MMIO_QUEUE_DESC_LOW, gpa(0));
-	wr(VIRTIO_MMIO_QUEUE_AVAIL_LOW, gpa(AVAIL));
-	wr(VIRTIO_MMIO_QUEUE_USED_LOW, gpa(USED));
+	wr(VIRTIO_MMIO_QUEUE_DESC_LOW, gpa(desc));
+	wr(VIRTIO_MMIO_QUEUE_AVAIL_LOW, gpa(avail));
+	wr(VIRTIO_MMIO_QUEUE_USED_LOW, gpa(used));
 	wr(VIRTIO_MMIO_QUEUE_READY, 1);
 	wr(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+static void driver_start(u64 features)
+{
+	driver_start_at(features, 0, AVAIL, USED);
 }
 
 static void driver_request(void)
@@ -657,6 +662,33 @@ static void driver_that_lies(void)
 	server_stop();
 }
 
+/* Places where a ring cannot be: the device asks for a reset, and is well after it. */
+static void driver_with_bad_addresses(void)
+{
+	static const struct { u64 desc, avail, used; } bad[] = {
+		{ 8, AVAIL, USED }, { 1, AVAIL, USED }, { 0, AVAIL + 0xd, USED },
+		{ 0, AVAIL + 1, USED }, { 0, AVAIL, USED + 2 }, { 0, AVAIL, USED + 1 },
+		{ MEMORY, AVAIL, USED }, { 0, MEMORY - 2, USED }, { 0, AVAIL, MEMORY - 4 },
+		{ MEMORY - 16, AVAIL, USED },
+	};
+	unsigned int i;
+
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	if (tap_check(!machine_start())) {
+		for (i = 0; i < ARRAY_SIZE(bad); i++) {
+			tap_context("row %u", i);
+			driver_start_at(ALL, bad[i].desc, bad[i].avail, bad[i].used);
+			/* An available entry, for a ring that is served nevertheless. */
+			wr(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+			tap_check(needs_reset());
+		}
+		driver_start(ALL);
+		driver_works(100);
+		machine_stop(true);
+	}
+	server_stop();
+}
+
 static const struct tap_case cases[] = {
 	{ "a disk is served, and again after a reset", disk_is_served },
 	{ "a server without a record dies, and nothing is lost", server_without_a_record_dies },
@@ -665,6 +697,7 @@ static const struct tap_case cases[] = {
 	{ "a changed configuration is told", configuration_changes },
 	{ "a server that refuses is heard", server_that_refuses },
 	{ "a driver that lies breaks its own device", driver_that_lies },
+	{ "a driver with bad addresses breaks its own device", driver_with_bad_addresses },
 };
 
 int main(void)

@@ -554,6 +554,11 @@ static void legacy_driver_brings_it_up(void)
 	tap_equal(seen.starts, 1);
 	tap_equal(v->accepted, F_EVENT_IDX);
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER | S_DRIVER_OK);
+	/* What was agreed upon when it started is what counts: there is no FEATURES_OK. */
+	wr(v, DRIVER_FEATURES, ~0U);
+	wr(v, DRIVER_FEATURES_SEL, 1);
+	wr(v, DRIVER_FEATURES, ~0U);
+	tap_equal(v->accepted, F_EVENT_IDX);
 	wr(v, QUEUE_PFN, 0);
 	tap_equal(rd(QUEUE_PFN), 0);
 	tap_equal(seen.stops, 1);
