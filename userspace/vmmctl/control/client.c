@@ -208,8 +208,8 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 			return NULL;
 		result = json_incref(json_object_get(message, "return"));
 		if (!result && json_object_get(message, "error")) {
-			const char *why = json_string_value(json_object_get(
-				json_object_get(message, "error"), "desc"));
+			const json_t *error = json_object_get(message, "error");
+			const char *why = json_string_value(json_object_get(error, "desc"));
 
 			client_fail(client, why ? why : "it failed");
 			json_decref(message);

@@ -361,8 +361,11 @@ struct vmm_control *vmm_control_open(struct vmm_loop *loop, int fd,
 	control->loop = loop;
 	control->fd = fd;
 	control->commands = commands;
-	for_each_client(control, c)
-		*c = (struct client){ .control = control, .fd = -1, .events = -1 };
+	for_each_client(control, c) {
+		c->control = control;
+		c->fd = -1;
+		c->events = -1;
+	}
 	control_listen(control);
 	if (control->listening)
 		return control;

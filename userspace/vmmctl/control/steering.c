@@ -52,6 +52,13 @@ static int steering_stop(void *arg, enum vmm_control_end how)
 	return 0;
 }
 
+static void resume_devices(struct vmm_steering *s)
+{
+	if (s->devices_paused)
+		vmm_board_resume(s->vm);
+	s->devices_paused = false;
+}
+
 static int steering_pause(void *arg, bool pause, u64 call)
 {
 	struct vmm_steering *s = arg;
@@ -61,6 +68,7 @@ static int steering_pause(void *arg, bool pause, u64 call)
 	if (!pause && !s->vm->pausing)
 		return -EALREADY;
 	if (!pause) {
+		resume_devices(s);
 		vmm_vm_resume(s->vm);
 		vmm_instance_event(s->instance, "RESUMED", NULL);
 		vmm_instance_state(s->instance, "running");
@@ -81,6 +89,8 @@ static int steering_parked(void *arg)
 
 	vmm_event_clear(s->vm->parked_fd);
 	if (vmm_vm_paused(s->vm)) {
+		vmm_board_pause(s->vm);
+		s->devices_paused = true;
 		vmm_instance_event(s->instance, "PAUSED", NULL);
 		vmm_instance_state(s->instance, "paused");
 	}
@@ -228,6 +238,7 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 				 "reason", vmm_end_name(end));
 
 	vmm_loop_del(s->loop, s->vm->parked_fd);
+	resume_devices(s);
 	pause_fails(s);
 	if (end == VMM_END_ERROR || end == VMM_END_PANIC)
 		vmm_instance_event(s->instance, "CRASH", json_incref(data));

@@ -31,6 +31,7 @@ enum vmm_exit {
  * @since: when it was started, by a clock that nobody sets
  * @every_fd: timer of --stats-every, or -1
  * @pause_call: a command that waits for the vCPUs to stand still, or 0
+ * @devices_paused: so are the devices
  * @reset_asked: the reset was asked for from outside
  * @booted: the guest's system was seen to be up
  * @resets: how often the guest started anew
@@ -45,6 +46,7 @@ struct vmm_steering {
 	struct timespec since;
 	int every_fd;
 	u64 pause_call;
+	bool devices_paused;
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;

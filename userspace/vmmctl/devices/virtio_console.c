@@ -25,45 +25,18 @@ enum { HVC_RECEIVE, HVC_TRANSMIT, HVC_QUEUES };
 /**
  * struct hvc - a console
  * @served: its queues
- * @fd: the connection
+ * @stream: the connection
  * @end_fd: eventfd: @reader is to end
  * @room_fd: eventfd: the guest may have room again
  * @reader: takes what comes from the connection
  */
 struct hvc {
 	struct vmm_served served;
-	int fd;
+	struct vmm_stream stream;
 	int end_fd;
 	int room_fd;
 	pthread_t reader;
 };
-
-/* A slow reader holds the guest's output back, and nothing else. */
-static void hvc_send(struct vmm_ring *ring, const struct hvc *hvc, struct ranchu_chain *chain)
-{
-	struct iovec *iov = chain->iov;
-	unsigned int n = chain->n_out;
-	struct pollfd ready = { .fd = hvc->fd, .events = POLLOUT };
-
-	while (n && !vmm_ring_stopping(ring)) {
-		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
-		ssize_t sent = sendmsg(hvc->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (sent < 0 && errno == EAGAIN) {
-			/* Not for ever: the ring may be stopped meanwhile. */
-			poll(&ready, 1, 100);
-			continue;
-		}
-		if (sent < 0)
-			return;
-		for (; n && (size_t)sent >= iov->iov_len; n--, iov++)
-			sent -= iov->iov_len;
-		if (n) {
-			iov->iov_base = (u8 *)iov->iov_base + sent;
-			iov->iov_len -= sent;
-		}
-	}
-}
 
 static bool hvc_kicked(struct vmm_ring *ring)
 {
@@ -76,7 +49,7 @@ static bool hvc_kicked(struct vmm_ring *ring)
 		return false;
 	}
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0) {
-		hvc_send(ring, hvc, &chain);
+		vmm_stream_send(&hvc->stream, iov, chain.n_out);
 		ranchu_vq_push(&ring->vq, &chain, 0);
 	}
 	return true;
@@ -92,7 +65,10 @@ static bool hvc_room(struct vmm_ring *ring, struct ranchu_chain *chain)
 	return true;
 }
 
-/* Returns what was received, 0 at its end, or -EAGAIN: the guest has no room. */
+/*
+ * Returns what was received, 0 at its end, -EAGAIN if the guest has no room, or another
+ * -errno.
+ */
 static ssize_t hvc_receive(struct hvc *hvc)
 {
 	struct vmm_ring *ring = &hvc->served.ring[HVC_RECEIVE];
@@ -102,8 +78,16 @@ static ssize_t hvc_receive(struct hvc *hvc)
 
 	pthread_mutex_lock(&ring->lock);
 	if (ring->live && hvc_room(ring, &chain)) {
-		got = readv(hvc->fd, iov + chain.n_out, chain.n_in);
-		if (got > 0)
+		got = -EINTR;
+		if (chain.n_in)
+			got = readv(hvc->stream.fd, iov + chain.n_out, chain.n_in);
+		/* -EAGAIN stands for the guest. */
+		if (got < 0 && chain.n_in)
+			got = errno == EAGAIN ? -EINTR : -errno;
+		/* A buffer that cannot be written to is no use, and goes back. */
+		if (!chain.n_in)
+			ranchu_vq_push(&ring->vq, &chain, 0);
+		else if (got > 0)
 			ranchu_vq_push(&ring->vq, &chain, got);
 		else
 			ranchu_vq_put_back(&ring->vq, &chain);
@@ -113,43 +97,44 @@ static ssize_t hvc_receive(struct hvc *hvc)
 	return got;
 }
 
+/* Of the end only room in the guest can tell while there is none. */
+static bool hvc_read(struct hvc *hvc)
+{
+	ssize_t got = hvc_receive(hvc);
+
+	if (!got || (got < 0 && got != -EAGAIN && got != -EINTR))
+		vmm_stream_lose(&hvc->stream);
+	return got != -EAGAIN;
+}
+
 static void *hvc_reader(void *arg)
 {
 	struct hvc *hvc = arg;
 	struct pollfd fds[] = {
 		{ .fd = hvc->end_fd, .events = POLLIN },
 		{ .fd = hvc->room_fd, .events = POLLIN },
-		{ .fd = hvc->fd, .events = POLLIN },
+		{ .events = POLLIN },
 	};
-	ssize_t got;
+	bool room = true;
 
 	for (;;) {
-		poll(fds, ARRAY_SIZE(fds), -1);
+		fds[2].fd = room ? vmm_stream_poll_fd(&hvc->stream) : -1;
+		fds[2].revents = 0;
+		poll(fds, ARRAY_SIZE(fds), vmm_stream_timeout(&hvc->stream));
 		if (fds[0].revents)
 			return NULL;
 		if (fds[1].revents)
 			vmm_event_clear(hvc->room_fd);
-		fds[2].fd = hvc->fd;
-		if (!fds[1].revents && !fds[2].revents)
-			continue;
-		poll(&fds[2], 1, 0);
-		if (!fds[2].revents)
-			continue;
-		got = hvc_receive(hvc);
-		/* Without room, only room or the end is of interest; at the end, nothing. */
-		if (got == -EAGAIN)
-			fds[2].fd = -1;
-		else if (got <= 0)
-			break;
+		room |= fds[1].revents;
+		if (fds[2].revents)
+			room = hvc_read(hvc);
+		vmm_stream_retry(&hvc->stream);
 	}
-	poll(fds, 1, -1);
-	return NULL;
 }
 
 static void hvc_close_files(struct hvc *hvc)
 {
-	if (hvc->fd >= 0)
-		close(hvc->fd);
+	vmm_stream_close(&hvc->stream);
 	if (hvc->end_fd >= 0)
 		close(hvc->end_fd);
 	if (hvc->room_fd >= 0)
@@ -158,11 +143,13 @@ static void hvc_close_files(struct hvc *hvc)
 
 static int hvc_open_files(struct hvc *hvc, const struct vmm_virtio *v)
 {
+	int err;
+
 	hvc->end_fd = -1;
 	hvc->room_fd = -1;
-	hvc->fd = vmm_extra_connect(v->vm->cfg, VMM_EXTRA_CONSOLE, v->index);
-	if (hvc->fd < 0)
-		return hvc->fd;
+	err = vmm_extra_connect(v->vm->cfg, VMM_EXTRA_CONSOLE, v->index, &hvc->stream);
+	if (err)
+		return err;
 	hvc->end_fd = vmm_event_create();
 	if (hvc->end_fd < 0)
 		return hvc->end_fd;

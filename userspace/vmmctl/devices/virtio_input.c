@@ -53,7 +53,7 @@ static const struct input_kind input_touch = {
  * @served: its queues
  * @kind: which
  * @config: what the driver reads; protected by the virtio device's lock
- * @fd: the connection
+ * @stream: the connection
  * @end_fd: eventfd: @reader is to end
  * @reader: takes events from the connection
  */
@@ -61,7 +61,7 @@ struct input {
 	struct vmm_served served;
 	const struct input_kind *kind;
 	struct virtio_input_config config;
-	int fd;
+	struct vmm_stream stream;
 	int end_fd;
 	pthread_t reader;
 };
@@ -208,24 +208,25 @@ static void input_event(struct input *input, const struct virtio_input_event *ev
 	pthread_mutex_unlock(&ring->lock);
 }
 
+/* An event may come in pieces, and its sender may go and come again. */
 static void *input_reader(void *arg)
 {
 	struct input *input = arg;
 	struct pollfd fds[] = {
 		{ .fd = input->end_fd, .events = POLLIN },
-		{ .fd = input->fd, .events = POLLIN },
+		{ .events = POLLIN },
 	};
 	struct virtio_input_event event;
 
 	for (;;) {
-		poll(fds, ARRAY_SIZE(fds), -1);
+		fds[1].fd = vmm_stream_poll_fd(&input->stream);
+		fds[1].revents = 0;
+		poll(fds, ARRAY_SIZE(fds), vmm_stream_timeout(&input->stream));
 		if (fds[0].revents)
 			return NULL;
 		if (!fds[1].revents)
-			continue;
-		if (recv(input->fd, &event, sizeof(event), MSG_WAITALL) != sizeof(event))
-			fds[1].fd = -1;
-		else
+			vmm_stream_retry(&input->stream);
+		else if (vmm_stream_record(&input->stream, &event, sizeof(event)))
 			input_event(input, &event);
 	}
 }
@@ -234,8 +235,7 @@ static void input_free(struct input *input)
 {
 	if (input->end_fd >= 0)
 		close(input->end_fd);
-	if (input->fd >= 0)
-		close(input->fd);
+	vmm_stream_close(&input->stream);
 	free(input);
 }
 
@@ -248,9 +248,8 @@ static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
 		return vmm_error(ENOMEM, "input");
 	input->kind = kind;
 	input->end_fd = -1;
-	input->fd = vmm_extra_connect(v->vm->cfg, kind->extra, v->index);
-	err = input->fd;
-	if (err < 0)
+	err = vmm_extra_connect(v->vm->cfg, kind->extra, v->index, &input->stream);
+	if (err)
 		goto err_free;
 	input->end_fd = vmm_event_create();
 	err = input->end_fd;

@@ -33,7 +33,7 @@ int vmm_image_lock(int fd, bool readonly)
 /* Some file systems have no locks at all. */
 static bool without_locks(int err)
 {
-	return err == -ENOLCK || err == -EOPNOTSUPP || err == -ENOSYS;
+	return err == -ENOLCK || err == -EOPNOTSUPP;
 }
 
 /**

@@ -94,7 +94,8 @@ static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr)
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
 					SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	if (!strcmp(name, "socket")) {
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 		return err ? err : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
 						    SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
 	}
@@ -120,7 +121,7 @@ static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool opens)
 	}
 	/* The C library then uses clone, whose flags can be seen. */
 	nr = seccomp_syscall_resolve_name("clone3");
-	return nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), nr, 0);
+	return nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(VMM_NO_SUCH_CALL), nr, 0);
 }
 
 static int filter_load(unsigned int who, bool opens, bool all_threads)
@@ -142,9 +143,11 @@ static int filter_load(unsigned int who, bool opens, bool all_threads)
 
 static char *put_number(char *end, unsigned int number)
 {
-	do
-		*--end = '0' + number % 10;
-	while (number /= 10);
+	do {
+		end--;
+		end[0] = '0' + number % 10;
+		number /= 10;
+	} while (number);
 	return end;
 }
 
@@ -195,12 +198,12 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
 	if (err)
 		return vmm_error(err, "sandbox: cannot drop capabilities");
 	err = vmm_landlock(sandbox);
-	if (err == -ENOSYS || err == -EOPNOTSUPP)
+	if (err == -VMM_NO_SUCH_CALL || err == -EOPNOTSUPP)
 		vmm_note("sandbox: this kernel has no Landlock, so files are not restricted");
 	else if (err)
 		return vmm_error(-err, "sandbox: Landlock");
 	err = filter_load(VMM_CALL_MAIN | VMM_CALL_VCPU, sandbox->opens, true);
-	if (err == -EINVAL || err == -ENOSYS)
+	if (err == -EINVAL || err == -VMM_NO_SUCH_CALL)
 		vmm_note("sandbox: this kernel has no seccomp, so system calls are not restricted");
 	else if (err)
 		return vmm_error(-err, "sandbox: seccomp");

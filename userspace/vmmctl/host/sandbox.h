@@ -10,6 +10,7 @@
 
 #define VMM_SANDBOX_PATHS	64
 #define VMM_SANDBOX_PORTS	4
+#define VMM_NO_SUCH_CALL	38	/* errno of a system call that a kernel lacks */
 
 /* Who may make a system call. */
 #define VMM_CALL_MAIN	1	/* the main thread, and threads that it starts */

@@ -24,6 +24,8 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "ftruncate", BOTH, false, "state and log of the VM" },
 	{ "newfstatat", BOTH, false, "the size of a disk" },
 	{ "close", BOTH, false, "connections, rings" },
+	{ "dup3", MAIN, false, "a connection that is made again" },
+	{ "readv", MAIN, false, "input of the virtio console" },
 	{ "fcntl", BOTH, false, "flags of a connection" },
 	{ "eventfd2", BOTH, false, "rings that start" },
 	{ "timerfd_settime", BOTH, false, "what is due later" },

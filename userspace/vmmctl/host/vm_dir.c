@@ -237,7 +237,7 @@ static int make_base(const char *base)
 		return 0;
 	if (errno != ENOENT || strlen(base) >= sizeof(above))
 		return -errno;
-	strncpy(above, base, sizeof(above));
+	memcpy(above, base, strlen(base) + 1);
 	slash = strrchr(above, '/');
 	if (!slash || slash == above)
 		return -ENOENT;

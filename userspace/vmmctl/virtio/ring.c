@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "backends/backends.h"
@@ -334,22 +332,15 @@ void vmm_served_model_resume(struct vmm_virtio *v)
  * @cfg: the command line
  * @kind: which device
  * @index: which of them
+ * @stream: filled: the connection
  *
- * Return: the connection, or -errno
+ * Return: 0, or -errno after a message
  */
-int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index)
+int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index,
+		      struct vmm_stream *stream)
 {
 	const char *path = vmm_extra_find(cfg, kind, index)->path;
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd;
+	int err = vmm_stream_open(stream, path);
 
-	memcpy(to.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return vmm_error(errno, "socket");
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
-		close(fd);
-		return vmm_error(errno, "--virtio: cannot connect to %s", path);
-	}
-	return fd;
+	return err ? vmm_error(-err, "--virtio: cannot connect to %s", path) : 0;
 }

@@ -11,6 +11,7 @@
 
 #include <linux/ranchu_vq.h>
 
+#include "host/stream.h"
 #include "virtio/ring_mem.h"
 #include "virtio/virtio.h"
 
@@ -74,7 +75,8 @@ int vmm_served_model_start(struct vmm_virtio *v);
 void vmm_served_model_stop(struct vmm_virtio *v);
 void vmm_served_model_pause(struct vmm_virtio *v);
 void vmm_served_model_resume(struct vmm_virtio *v);
-int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index);
+int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index,
+		      struct vmm_stream *stream);
 
 static inline bool vmm_ring_stopping(const struct vmm_ring *ring)
 {
