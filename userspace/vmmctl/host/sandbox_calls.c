@@ -35,7 +35,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "ppoll", BOTH, false, "threads that wait for a file" },
 	{ "poll", BOTH, false, "threads that wait for a file" },
 	{ "futex", BOTH, false, "locks, waiting for threads" },
-	{ "clock_nanosleep", BOTH, false, "a pause between two attempts" },
+	{ "setitimer", BOTH, false, "the end within a second of SIGTERM" },
 	{ "clock_gettime", BOTH, false, "time, where it cannot be read from memory" },
 	{ "restart_syscall", BOTH, false, "waiting that was interrupted" },
 	/* Connections. */
