@@ -35,11 +35,11 @@ gate_checkpatch() {
 	# gives (_Static_assert); macros that stand in for the kernel's.
 	kernel_only=BIT_MACRO,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 	check_files "$kernel_only,CAMELCASE,MACRO_ARG_REUSE" \
-		< <(sources userspace tools | grep -v '/shim/') || rc=1
+		< <(sources userspace tools | grep -v '/shim/\|/compat/') || rc=1
 	# What stands in for the kernel's macros has their shapes: arguments that
 	# it has no use for, labels of the caller's, barriers by themselves.
 	check_files "$kernel_only,CAMELCASE,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,NEW_TYPEDEFS,MEMORY_BARRIER,COMPLEX_MACRO,SPACING,MACRO_WITH_FLOW_CONTROL" \
-		< <(sources tools | grep '/shim/') || rc=1
+		< <(sources userspace tools | grep '/shim/\|/compat/') || rc=1
 	rm -f .checkpatch-camelcase.*
 	return "$rc"
 }
