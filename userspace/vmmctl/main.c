@@ -111,8 +111,17 @@ static int session_window(struct session *s)
 	int err;
 
 	s->read_window = s->cfg->window == VMM_WINDOW_ON;
+	if (s->read_window && !vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		return vmm_error(-EINVAL,
+				 "--window on needs pages of %llu bytes; this host's have %ld",
+				 VMM_PAGE_SIZE, sysconf(_SC_PAGESIZE));
 	if (s->cfg->window != VMM_WINDOW_AUTO)
 		return 0;
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE))) {
+		vmm_note("no register window: this host's pages have %ld bytes",
+			 sysconf(_SC_PAGESIZE));
+		return 0;
+	}
 	kvm_fd = vmm_kvm_open();
 	if (kvm_fd < 0)
 		return kvm_fd;

@@ -142,7 +142,7 @@ struct vmm_pipe_service {
  * @help: --help was given
  * @config_file: where options came from beside the command line, or NULL
  * @texts: strings that belong to this; see vmm_options_free()
- * @kernel: raw arm64 Image
+ * @kernel: arm64 Image, maybe compressed
  * @initrd: file, or NULL
  * @append: kernel command line, never NULL
  * @fstab_system: guest device of the system partition, or NULL for no node
@@ -173,6 +173,7 @@ struct vmm_pipe_service {
  * @virtio_packed: offer packed rings
  * @stats: report a snapshot at the end and at SIGUSR1
  * @no_reboot: a reset of the guest ends vmmctl
+ * @random_seed: the guest's kernel is given random bytes
  * @console: the PL011 is connected to stdin and stdout
  *
  * Strings belong to argv or to @texts.
@@ -214,6 +215,7 @@ struct vmm_config {
 	bool virtio_packed;
 	bool stats;
 	bool no_reboot;
+	bool random_seed;
 	bool console;
 };
 

@@ -192,6 +192,7 @@ static inline void vmm_virtio_notify_queue(const struct vmm_virtio *v, unsigned 
 
 extern const struct vmm_device_ops vmm_virtio_bank_ops;
 
-u64 vmm_virtio_disk_base(const struct vmm_board *board, unsigned int index);
+u64 vmm_virtio_disk_base(const struct vmm_board *board, const struct vmm_config *cfg,
+			 unsigned int index);
 
 #endif /* VIRTIO_H */

@@ -123,7 +123,17 @@ static void regions_are_apart(void)
 	vmm_mem_destroy(&mem);
 }
 
+/* The board puts devices 4 KiB apart. */
+static void windows_need_pages_of_4k(void)
+{
+	tap_check(vmm_window_fits(4096));
+	tap_check(!vmm_window_fits(16384));
+	tap_check(!vmm_window_fits(65536));
+}
+
 static const struct tap_case cases[] = {
+	{ "register windows need pages of 4 KiB", windows_need_pages_of_4k },
+
 	{ "nobody resizes RAM, and a reset keeps its file", nobody_resizes_ram },
 	{ "regions are apart", regions_are_apart },
 	{ "pointers are bounded", pointers_are_bounded },
