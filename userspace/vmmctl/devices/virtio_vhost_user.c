@@ -105,7 +105,7 @@ static int fs_config(struct user *user)
 static int net_config(struct user *user)
 {
 	user->vu.vhost.v->offered |= BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
-	vmm_net_config(user->vu.vhost.v, user->front->mac, true);
+	vmm_net_config(user->vu.vhost.v, user->front->mac, true, 0);
 	return 0;
 }
 

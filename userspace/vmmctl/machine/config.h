@@ -169,6 +169,7 @@ struct vmm_pipe_service {
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
  * @adb: whether the adb server's ports are ours; not AUTO once it is parsed
  * @adb_transport: how clients of adb get to the guest
+ * @adb_port: adb's port, 0 for the first that is free
  * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
  * @virtio_packed: offer packed rings
  * @stats: report a snapshot at the end and at SIGUSR1
@@ -211,6 +212,7 @@ struct vmm_config {
 	const char *vsock_uds;
 	enum vmm_adb_mode adb;
 	enum vmm_adb_transport adb_transport;
+	unsigned int adb_port;
 	const char *adb_socket;
 	bool virtio_packed;
 	bool stats;
