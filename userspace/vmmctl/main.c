@@ -374,7 +374,7 @@ static int command(const struct vmm_config *cfg)
 	case VMM_CMD_DTB:
 		return command_dtb(cfg);
 	case VMM_CMD_DOCTOR:
-		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
+		return vmm_doctor(cfg) ? EXIT_FAILURE : EXIT_SUCCESS;
 	case VMM_CMD_VERSION:
 		puts("vmmctl " VMM_VERSION);
 		return EXIT_SUCCESS;
