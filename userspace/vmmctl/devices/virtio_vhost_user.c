@@ -79,7 +79,7 @@ static int blk_config(struct user *user)
 
 	err = vmm_vhost_user_config(&user->vu, &config, BLK_CONFIG);
 	if (err)
-		return vmm_error(err, "--vhost-user: %s does not describe its disk",
+		return vmm_error(-err, "--vhost-user: %s does not describe its disk",
 				 user->front->path);
 	/* Later on the driver has them. */
 	queues = le16toh(config.num_queues);
