@@ -137,8 +137,17 @@ static int session_window(struct session *s)
 	int err;
 
 	s->read_window = s->cfg->window == VMM_WINDOW_ON;
+	if (s->read_window && !vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		return vmm_error(-EINVAL,
+				 "--window on needs pages of %llu bytes; this host's have %ld",
+				 VMM_PAGE_SIZE, sysconf(_SC_PAGESIZE));
 	if (s->cfg->window != VMM_WINDOW_AUTO)
 		return 0;
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE))) {
+		vmm_note("no register window: this host's pages have %ld bytes",
+			 sysconf(_SC_PAGESIZE));
+		return 0;
+	}
 	kvm_fd = vmm_kvm_open();
 	if (kvm_fd < 0)
 		return kvm_fd;
@@ -442,7 +451,7 @@ static int command(struct vmm_config *cfg)
 	case VMM_CMD_DTB:
 		return command_dtb(cfg);
 	case VMM_CMD_DOCTOR:
-		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
+		return vmm_doctor(cfg) ? EXIT_FAILURE : EXIT_SUCCESS;
 	case VMM_CMD_VERSION:
 		puts("vmmctl " VMM_VERSION);
 		return EXIT_SUCCESS;

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <linux/vhost.h>
@@ -22,21 +23,24 @@
  */
 int vmm_vhost_set_mem(int fd, const struct vmm_mem *mem)
 {
-	union {
-		struct vhost_memory head;
-		u8 room[sizeof(struct vhost_memory) +
-			VMM_REGIONS * sizeof(struct vhost_memory_region)];
-	} table = { .head.nregions = mem->regions };
+	u8 room[sizeof(struct vhost_memory) +
+		VMM_REGIONS * sizeof(struct vhost_memory_region)];
+	struct vhost_memory head = { .nregions = mem->regions };
+	u8 *to = room + sizeof(head);
 	unsigned int i;
 
+	memcpy(room, &head, sizeof(head));
 	for (i = 0; i < mem->regions; i++) {
-		table.head.regions[i] = (struct vhost_memory_region){
+		struct vhost_memory_region region = {
 			.guest_phys_addr = mem->region[i].base,
 			.memory_size = mem->region[i].size,
 			.userspace_addr = (uintptr_t)mem->region[i].hva,
 		};
+
+		memcpy(to, &region, sizeof(region));
+		to += sizeof(region);
 	}
-	return ioctl(fd, VHOST_SET_MEM_TABLE, &table);
+	return ioctl(fd, VHOST_SET_MEM_TABLE, room);
 }
 
 static int kernel_own(struct vmm_vhost *vhost)

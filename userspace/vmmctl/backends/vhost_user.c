@@ -421,7 +421,7 @@ static int resume(struct vmm_vhost_user *vu)
 	for (i = 0; !err && i < vu->vhost.rings; i++) {
 		err = resumed_ring(vu, i, &ring);
 		if (err)
-			return vmm_error(err, "virtio-%s: nobody knows what was under way",
+			return vmm_error(-err, "virtio-%s: nobody knows what was under way",
 					 v->name);
 		err = tell_ring(vu, i, &ring);
 		/* A kick, or an interrupt, may have died with the last one. */
@@ -617,10 +617,10 @@ int vmm_vhost_user_open(struct vmm_vhost_user *vu, struct vmm_virtio *v, const c
 	vu->inflight_fd = -1;
 	vu->vhost.fd = vmm_vu_connect(path);
 	if (vu->vhost.fd < 0)
-		return vmm_error(vu->vhost.fd, "--vhost-user: nobody serves %s", path);
+		return vmm_error(-vu->vhost.fd, "--vhost-user: nobody serves %s", path);
 	err = introduce(vu);
 	if (err)
-		vmm_error(err, "--vhost-user: %s does not speak vhost-user", path);
+		vmm_error(-err, "--vhost-user: %s does not speak vhost-user", path);
 	if (!err)
 		err = user_prepare(vu);
 	if (!err)

@@ -42,6 +42,7 @@
  * @cfg: CPUs, memory, command line
  * @gic: version of the interrupt controller
  * @layout: where the initrd is
+ * @console: path of the node that is the console, or ""
  */
 struct tree {
 	struct vmm_visitor visitor;
@@ -51,6 +52,7 @@ struct tree {
 	const struct vmm_config *cfg;
 	enum vmm_gic gic;
 	const struct vmm_layout *layout;
+	char console[64];
 };
 
 static void tree_try(struct tree *t, int err)
@@ -127,6 +129,8 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 {
 	struct tree *t = (struct tree *)visitor;
 
+	if (d->console)
+		snprintf(t->console, sizeof(t->console), "/%s@%llx", d->node, d->base);
 	node_begin_at(t, d->node, d->base);
 	prop_strings(t, "compatible", d->compatible[0], d->compatible[1]);
 	prop_reg(t, d->base, d->size);
@@ -265,6 +269,12 @@ static void write_chosen(struct tree *t)
 	node_begin(t, "chosen");
 	if (*t->cfg->append)
 		prop_string(t, "bootargs", t->cfg->append);
+	if (*t->console)
+		prop_string(t, "stdout-path", t->console);
+	if (l->seeded) {
+		tree_try(t, fdt_property(t->blob, "rng-seed", l->rng_seed, sizeof(l->rng_seed)));
+		tree_try(t, fdt_property_u64(t->blob, "kaslr-seed", l->kaslr_seed));
+	}
 	if (l->initrd_size) {
 		prop_cells(t, "linux,initrd-start", 1, (u32)l->initrd);
 		prop_cells(t, "linux,initrd-end", 1, (u32)(l->initrd + l->initrd_size));
@@ -273,15 +283,19 @@ static void write_chosen(struct tree *t)
 }
 
 /* Android's name of the partition on the disk that has it; NULL if none does. */
-static const char *fstab_disk(const struct tree *t, const char *name, char *path, size_t size)
+static const char *fstab_disk(struct tree *t, const char *name, char *path, size_t size)
 {
 	unsigned int i;
+	u64 base;
 
 	for (i = 0; i < t->cfg->disks; i++) {
 		if (!t->cfg->disk[i].fstab || strcmp(t->cfg->disk[i].fstab, name))
 			continue;
-		snprintf(path, size, "/dev/block/platform/%llx.virtio_mmio/by-name/%s",
-			 vmm_virtio_disk_base(t->board, i), name);
+		base = vmm_virtio_disk_base(t->board, t->cfg, i);
+		if (!base)
+			tree_try(t, -FDT_ERR_BADVALUE);
+		snprintf(path, size, "/dev/block/platform/%llx.virtio_mmio/by-name/%s", base,
+			 name);
 		return path;
 	}
 	return NULL;

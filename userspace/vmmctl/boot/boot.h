@@ -12,6 +12,7 @@ struct vmm_vm;
 /* ---- kernel.c: what the guest starts from ---- */
 
 #define VMM_FDT_SIZE	0x10000	/* bytes; the reference's blob buffer */
+#define VMM_RNG_SEED	64	/* bytes: two blocks of the kernel's generator */
 
 /**
  * struct vmm_layout - where things go in guest RAM
@@ -19,12 +20,18 @@ struct vmm_vm;
  * @initrd: of the initrd
  * @initrd_size: bytes; 0 for no initrd
  * @dtb: of the device tree, VMM_FDT_SIZE bytes
+ * @seeded: the tree has the seeds
+ * @rng_seed: random bytes for the guest's random number generator
+ * @kaslr_seed: the same for the place of its kernel in memory
  */
 struct vmm_layout {
 	u64 kernel;
 	u64 initrd;
 	u64 initrd_size;
 	u64 dtb;
+	bool seeded;
+	u8 rng_seed[VMM_RNG_SEED];
+	u64 kaslr_seed;
 };
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loads what a guest starts from: a raw arm64 Image, an initrd, the device
- * tree. Placement follows the board (RAM base, initrd at the middle of RAM but
+ * Loads what a guest starts from: an arm64 Image, maybe compressed, an initrd, the
+ * device tree. Placement follows the board (RAM base, initrd at the middle of RAM but
  * at most 128 MiB up, device tree on the page behind it), moved up where the
  * Image's header says that it needs the room.
  *
@@ -11,12 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/ranchu.h>
 
 #include "boot/boot.h"
+#include "boot/unpack.h"
 #include "machine/machine.h"
 
 #define IMAGE_MAGIC		"ARM\x64"
@@ -115,6 +117,7 @@ static int file_open(const char *path, u64 *size)
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	*size = 0;
 	if (fd < 0)
 		return vmm_error(errno, "cannot open %s", path);
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
@@ -144,7 +147,7 @@ static int file_read(int fd, const char *path, void *to, u64 size)
 	return 0;
 }
 
-static int file_load(const struct vmm_mem *mem, const char *path, u64 gpa, u64 expect)
+static int initrd_load(const struct vmm_mem *mem, const char *path, u64 gpa, u64 expect)
 {
 	u64 size;
 	void *to;
@@ -162,20 +165,75 @@ static int file_load(const struct vmm_mem *mem, const char *path, u64 gpa, u64 e
 	return err;
 }
 
-static int kernel_inspect(const char *path, struct vmm_image *image, u64 *size)
+/**
+ * struct kernel_file - an open kernel
+ * @packed: the file, and what of it is compressed
+ * @size: bytes of the file
+ * @image: what its header says
+ */
+struct kernel_file {
+	struct vmm_packed packed;
+	u64 size;
+	struct vmm_image image;
+};
+
+/* A compressed kernel has no size by which its header could be corrected. */
+static int kernel_inspect_packed(struct kernel_file *kernel)
 {
-	struct image_header head = { 0 };
-	int fd = file_open(path, size);
+	u8 head[sizeof(struct image_header)];
+	size_t len;
 	int err;
 
-	if (fd < 0)
-		return fd;
-	err = file_read(fd, path, &head, *size < sizeof(head) ? *size : sizeof(head));
+	err = vmm_unpack_begin(&kernel->packed, head, sizeof(head), &len);
 	if (!err)
-		err = vmm_kernel_header(&head, *size < sizeof(head) ? *size : sizeof(head), *size,
-					image);
-	close(fd);
+		err = vmm_kernel_header(head, len, 0, &kernel->image);
+	if (!err && !kernel->image.image_size)
+		err = vmm_error(-ENOEXEC, "%s: a compressed kernel must say its size",
+				kernel->packed.path);
 	return err;
+}
+
+static int kernel_inspect(struct kernel_file *kernel)
+{
+	struct vmm_packed *packed = &kernel->packed;
+	u8 head[VMM_UNPACK_HEAD];
+	size_t len = kernel->size < sizeof(head) ? kernel->size : sizeof(head);
+	int err;
+
+	err = file_read(packed->fd, packed->path, head, len);
+	if (!err)
+		err = vmm_unpack_find(head, len, kernel->size, packed);
+	if (!err && packed->size)
+		return kernel_inspect_packed(kernel);
+	return err ? err : vmm_kernel_header(head, len, kernel->size, &kernel->image);
+}
+
+static int kernel_open(const char *path, struct kernel_file *kernel)
+{
+	int err;
+
+	kernel->packed.path = path;
+	kernel->packed.fd = file_open(path, &kernel->size);
+	if (kernel->packed.fd < 0)
+		return kernel->packed.fd;
+	err = kernel_inspect(kernel);
+	if (err)
+		close(kernel->packed.fd);
+	return err;
+}
+
+static int kernel_read(const struct vmm_mem *mem, const struct kernel_file *kernel, u64 gpa)
+{
+	const struct vmm_packed *packed = &kernel->packed;
+	u64 room = packed->size ? kernel->image.image_size : kernel->size;
+	void *to = vmm_mem_ptr(mem, gpa, room);
+	u64 got;
+
+	if (!to)
+		return vmm_error(-ENOSPC, "%s does not fit the guest's RAM", packed->path);
+	if (packed->size)
+		return vmm_unpack_all(packed, to, room, &got);
+	return file_read(packed->fd, packed->path, to, room);
 }
 
 static int initrd_inspect(const char *path, u64 *size)
@@ -190,23 +248,19 @@ static int initrd_inspect(const char *path, u64 *size)
 	return 0;
 }
 
-static int layout_inspect(const struct vmm_config *cfg, struct vmm_layout *layout, u64 *kernel_size)
+static int layout_inspect(const struct vmm_config *cfg, const struct vmm_image *image,
+			  struct vmm_layout *layout)
 {
-	struct vmm_image image;
 	u64 initrd_size = 0;
 	int err;
 
-	if (cfg->kernel) {
-		err = kernel_inspect(cfg->kernel, &image, kernel_size);
-		if (err)
-			return err;
-	}
+	memset(layout, 0, sizeof(*layout));
 	if (cfg->initrd) {
 		err = initrd_inspect(cfg->initrd, &initrd_size);
 		if (err)
 			return err;
 	}
-	return vmm_kernel_place(cfg->kernel ? &image : NULL, cfg->memory, initrd_size, layout);
+	return vmm_kernel_place(image, cfg->memory, initrd_size, layout);
 }
 
 /**
@@ -218,9 +272,45 @@ static int layout_inspect(const struct vmm_config *cfg, struct vmm_layout *layou
  */
 int vmm_kernel_layout(const struct vmm_config *cfg, struct vmm_layout *layout)
 {
-	u64 kernel_size;
+	struct kernel_file kernel;
+	int err;
 
-	return layout_inspect(cfg, layout, &kernel_size);
+	if (!cfg->kernel)
+		return layout_inspect(cfg, NULL, layout);
+	err = kernel_open(cfg->kernel, &kernel);
+	if (err)
+		return err;
+	close(kernel.packed.fd);
+	return layout_inspect(cfg, &kernel.image, layout);
+}
+
+/* New ones at each boot. They are no part of the tree that `vmmctl dtb` prints. */
+static int layout_seed(const struct vmm_config *cfg, struct vmm_layout *layout)
+{
+	size_t len = sizeof(layout->rng_seed);
+
+	if (!cfg->random_seed)
+		return 0;
+	if (getrandom(layout->rng_seed, len, 0) != (ssize_t)len ||
+	    getrandom(&layout->kaslr_seed, sizeof(layout->kaslr_seed), 0) !=
+	    sizeof(layout->kaslr_seed))
+		return vmm_error(errno, "no random numbers for the guest");
+	layout->seeded = true;
+	return 0;
+}
+
+static int load_files(struct vmm_vm *vm, const struct kernel_file *kernel,
+		      struct vmm_layout *layout)
+{
+	const struct vmm_config *cfg = vm->cfg;
+	int err;
+
+	err = layout_inspect(cfg, &kernel->image, layout);
+	if (!err)
+		err = kernel_read(&vm->mem, kernel, layout->kernel);
+	if (!err && cfg->initrd)
+		err = initrd_load(&vm->mem, cfg->initrd, layout->initrd, layout->initrd_size);
+	return err;
 }
 
 /**
@@ -232,22 +322,19 @@ int vmm_kernel_layout(const struct vmm_config *cfg, struct vmm_layout *layout)
  */
 int vmm_kernel_load(struct vmm_vm *vm, struct vmm_layout *layout)
 {
-	const struct vmm_config *cfg = vm->cfg;
-	u64 kernel_size;
+	struct kernel_file kernel;
 	void *blob;
 	int err;
 
-	err = layout_inspect(cfg, layout, &kernel_size);
+	err = kernel_open(vm->cfg->kernel, &kernel);
 	if (err)
 		return err;
-	err = file_load(&vm->mem, cfg->kernel, layout->kernel, kernel_size);
+	err = load_files(vm, &kernel, layout);
+	close(kernel.packed.fd);
+	if (!err)
+		err = layout_seed(vm->cfg, layout);
 	if (err)
 		return err;
-	if (cfg->initrd) {
-		err = file_load(&vm->mem, cfg->initrd, layout->initrd, layout->initrd_size);
-		if (err)
-			return err;
-	}
 	blob = vmm_mem_ptr(&vm->mem, layout->dtb, VMM_FDT_SIZE);
-	return vmm_fdt_build(&vm->board, cfg, vm->gic, layout, blob, VMM_FDT_SIZE);
+	return vmm_fdt_build(&vm->board, vm->cfg, vm->gic, layout, blob, VMM_FDT_SIZE);
 }

@@ -19,10 +19,19 @@ static int check_adb(struct vmm_config *cfg)
 		return vmm_error(-EINVAL, "--adb-transport pipe needs a pipe, and --pipe is none");
 	if (cfg->vsock_uds && cfg->vsock != VMM_VSOCK_ADB)
 		return vmm_error(-EINVAL, "--vsock-uds needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE);
-	if ((cfg->adb == VMM_ADB_ON || cfg->adb_socket) && !carried)
+	if ((cfg->adb == VMM_ADB_ON || cfg->adb_socket || cfg->adb_port) && !carried)
 		return vmm_error(-EINVAL, "--%s needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE
 				 " or --adb-transport pipe",
-				 cfg->adb == VMM_ADB_ON ? "adb" : "adb-socket");
+				 cfg->adb == VMM_ADB_ON ? "adb" :
+				 cfg->adb_socket ? "adb-socket" : "adb-port");
+	if (cfg->adb_port && cfg->adb == VMM_ADB_OFF)
+		return vmm_error(-EINVAL, "--adb-port %u is of no use with --adb off",
+				 cfg->adb_port);
+	/* Emulators have the even port below for a console, and adb counts on it. */
+	if (cfg->adb_port && !(cfg->adb_port & 1))
+		return vmm_error(-EINVAL,
+				 "--adb-port: %u is even; adb has an odd port, a console the one below",
+				 cfg->adb_port);
 	if (cfg->adb == VMM_ADB_AUTO)
 		cfg->adb = carried ? VMM_ADB_ON : VMM_ADB_OFF;
 	return 0;

@@ -24,6 +24,8 @@ static const struct vmm_option_word adb_transport_words[] = {
 	{ "vsock", VMM_ADB_BY_VSOCK }, { "pipe", VMM_ADB_BY_PIPE }, { }
 };
 
+static const struct vmm_option_word adb_port_words[] = { { "auto", 0 }, { } };
+
 /* NAME=unix:PATH. NAME may have colons in it. */
 static int service_read(struct vmm_reader *reader, const char *where, const char *text)
 {
@@ -92,6 +94,12 @@ static const struct vmm_option adb_options[] = {
 			"reachable",
 	},
 	{
+		.key = "adb-port", .arg = "PORT", .type = VMM_OPT_NUMBER, .words = adb_port_words,
+		.min = 1025, .max = 65535, .initial = "auto", AT(adb_port),
+		.help = "port of 127.0.0.1 for adb, an odd number; auto: the first free one from\n"
+			"5555 to 5683",
+	},
+	{
 		.key = "adb-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
 		.max = VMM_LISTEN_PATH - 1, AT(adb_socket), .flags = VMM_OPT_FILE,
 		.help = "a Unix socket for \"adb connect localfilesystem:PATH\"",
@@ -109,7 +117,8 @@ const struct vmm_option_table vmm_options_adb = {
 	.about =
 		"An adb server finds a guest as it finds an emulator: by a pair of ports of\n"
 		"127.0.0.1, an even one for a console and the next one for adb. vmmctl tells a\n"
-		"running adb server of its port.",
+		"running adb server of its port. A server that starts later looks at the ports\n"
+		"from 5555 to 5585 only; beyond, \"adb connect 127.0.0.1:PORT\" is needed.",
 	.options = adb_options,
 	.count = ARRAY_SIZE(adb_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),

@@ -62,7 +62,7 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "kernel", .arg = "IMAGE", .type = VMM_OPT_TEXT, .min = 1,
 		.max = PATH_MAX_BYTES, AT(kernel), .flags = VMM_OPT_FILE,
-		.help = "raw arm64 kernel image",
+		.help = "arm64 kernel: an Image, also compressed by gzip or in an EFI zboot file",
 	},
 	{
 		.key = "initrd", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
@@ -149,6 +149,11 @@ static const struct vmm_option session_options[] = {
 	{
 		.key = "no-reboot", .type = VMM_OPT_FLAG, AT(no_reboot),
 		.help = "a reset of the guest ends vmmctl",
+	},
+	{
+		.key = "random-seed", .type = VMM_OPT_SWITCH, .initial = "on", AT(random_seed),
+		.help = "give the guest's kernel new random bytes at each boot, for its random\n"
+			"numbers and its place in memory",
 	},
 	{
 		.key = "window", .type = VMM_OPT_WORD, .words = window_words, .initial = "auto",

@@ -78,7 +78,7 @@ size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len);
 
 /* ---- models behind a virtio transport ---- */
 
-void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up);
+void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu);
 
 extern const struct vmm_virtio_ops vmm_blk_ops;
 extern const struct vmm_virtio_ops vmm_net_ops;

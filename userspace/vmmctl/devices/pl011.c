@@ -501,6 +501,7 @@ static void pl011_describe(const struct vmm_device *dev, struct vmm_visitor *vis
 		.irq = dev->irq,
 		.trigger = dev->trigger,
 		.clocks = true,
+		.console = true,
 	};
 
 	visitor->device(visitor, &description);

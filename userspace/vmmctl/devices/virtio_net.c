@@ -31,6 +31,8 @@
 #include "host/host.h"
 
 #define NET_QUEUE_MAX	256
+#define NET_MTU_MIN	68	/* of virtio and of IPv4 */
+#define NET_MTU_MAX	65535	/* of a field of 16 bits */
 #define TUN_NODE	"/dev/net/tun"
 
 enum net_queue { NET_RX, NET_TX, NET_QUEUES };
@@ -64,6 +66,7 @@ static const struct {
  * @tap_fd: the tap interface
  * @link_fd: netlink socket that tells of changes of interfaces; also asks for ours
  * @up: the link, as the guest was told
+ * @mtu: of the tap interface when vmmctl started, 0 if virtio cannot say it
  */
 struct net {
 	struct vmm_vhost vhost;
@@ -71,6 +74,7 @@ struct net {
 	int tap_fd;
 	int link_fd;
 	bool up;
+	unsigned int mtu;
 };
 
 /**
@@ -78,10 +82,11 @@ struct net {
  * @v: the device
  * @mac: its address; all zero for one of our choice
  * @up: whether the link is
+ * @mtu: bytes of the largest packet, 0 to say nothing about that
  *
  * Context: as vmm_virtio_config().
  */
-void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up)
+void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu)
 {
 	/* Locally administered, as the reference has it, then ours to count. */
 	struct virtio_net_config config = { .mac = { 0x02, 0x15, 0xb2, 0, 0, v->slot } };
@@ -90,7 +95,9 @@ void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up)
 	if (memcmp(mac, none, sizeof(none)))
 		memcpy(config.mac, mac, sizeof(config.mac));
 	config.status = htole16(up ? VIRTIO_NET_S_LINK_UP : 0);
-	vmm_virtio_config(v, &config, offsetof(struct virtio_net_config, max_virtqueue_pairs));
+	config.mtu = htole16(mtu);
+	vmm_virtio_config(v, &config, mtu ? offsetof(struct virtio_net_config, speed) :
+			  offsetof(struct virtio_net_config, max_virtqueue_pairs));
 }
 
 static int net_backend(struct net *net, unsigned int queue, int fd)
@@ -179,7 +186,7 @@ static int net_link_event(void *arg)
 		;
 	up = net_is_up(net);
 	if (up != net->up)
-		vmm_net_config(net->vhost.v, net->front->mac, up);
+		vmm_net_config(net->vhost.v, net->front->mac, up, net->mtu);
 	net->up = up;
 	return 0;
 }
@@ -196,13 +203,40 @@ static int net_open_link(struct net *net)
 	return vmm_loop_add(net->vhost.v->vm->loop, net->link_fd, net_link_event, net);
 }
 
+/*
+ * TUNSETIFF makes an interface that is not there, which would be nobody's and would
+ * go at the end. Its MTU is read on the way.
+ */
+static int net_find_tap(struct net *net)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {};
+	int err = 0;
+
+	if (fd < 0)
+		return vmm_error(errno, "socket");
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
+	if (ioctl(fd, SIOCGIFMTU, &ifr))
+		err = vmm_error(errno,
+				"--net: no tap interface %s (make it: ip tuntap add %s mode tap)",
+				net->front->path, net->front->path);
+	else if (ifr.ifr_mtu >= NET_MTU_MIN && ifr.ifr_mtu <= NET_MTU_MAX)
+		net->mtu = ifr.ifr_mtu;
+	close(fd);
+	return err;
+}
+
 static int net_open_tap(struct net *net)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int err;
 
 	net->tap_fd = open(TUN_NODE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (net->tap_fd < 0)
 		return vmm_error(errno, "cannot open " TUN_NODE " (is tun loaded?)");
+	err = net_find_tap(net);
+	if (err)
+		return err;
 	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
 	if (ioctl(net->tap_fd, TUNSETIFF, &ifr))
 		return vmm_error(errno, "--net: cannot use the tap interface %s",
@@ -240,7 +274,9 @@ static int net_open(struct net *net, struct vmm_virtio *v)
 	err = net_open_link(net);
 	if (err)
 		return err;
-	vmm_net_config(v, net->front->mac, net->up);
+	if (net->mtu)
+		v->offered |= BIT(VIRTIO_NET_F_MTU);
+	vmm_net_config(v, net->front->mac, net->up, net->mtu);
 	return 0;
 }
 

@@ -79,7 +79,7 @@ static int blk_config(struct user *user)
 
 	err = vmm_vhost_user_config(&user->vu, &config, BLK_CONFIG);
 	if (err)
-		return vmm_error(err, "--vhost-user: %s does not describe its disk",
+		return vmm_error(-err, "--vhost-user: %s does not describe its disk",
 				 user->front->path);
 	/* Later on the driver has them. */
 	queues = le16toh(config.num_queues);
@@ -105,7 +105,7 @@ static int fs_config(struct user *user)
 static int net_config(struct user *user)
 {
 	user->vu.vhost.v->offered |= BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
-	vmm_net_config(user->vu.vhost.v, user->front->mac, true);
+	vmm_net_config(user->vu.vhost.v, user->front->mac, true, 0);
 	return 0;
 }
 

@@ -21,7 +21,8 @@
 #include "host/vsock.h"
 
 #define ADB_FIRST_CONSOLE	5554
-#define ADB_PAIRS		16	/* adb looks no further */
+#define ADB_PAIRS		65	/* up to 5682 and 5683, as emulators have */
+#define ADB_SCANNED		5585	/* where an adb server that starts stops looking */
 #define ADB_BACKLOG		16
 #define ADB_PATIENCE		2	/* ticks until the server is given up */
 
@@ -132,16 +133,34 @@ static int adb_bind_pair(struct vmm_adb *adb, unsigned int console)
 	return -1;
 }
 
+/* The pair that was asked for, or the first that is free. */
+static int adb_find_pair(struct vmm_adb *adb, unsigned int port)
+{
+	unsigned int i;
+
+	if (port)
+		return adb_bind_pair(adb, port - 1) ?
+			vmm_error(errno, "--adb-port: ports %u and %u are not free", port - 1,
+				  port) : 0;
+	for (i = 0; i < ADB_PAIRS; i++) {
+		if (!adb_bind_pair(adb, ADB_FIRST_CONSOLE + 2 * i))
+			return 0;
+	}
+	return vmm_error(errno,
+			 "no pair of ports for adb is free from %u to %u (--adb off does without)",
+			 ADB_FIRST_CONSOLE, ADB_FIRST_CONSOLE + 2 * ADB_PAIRS - 1);
+}
+
 /**
- * vmm_adb_open - take the first free pair of ports
+ * vmm_adb_open - take a pair of ports
  * @loop: the main thread's loop
+ * @port: of adb, an odd one; 0 for the first that is free
  *
  * Return: the place, or NULL
  */
-struct vmm_adb *vmm_adb_open(struct vmm_loop *loop)
+struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port)
 {
 	struct vmm_adb *adb = calloc(1, sizeof(*adb));
-	unsigned int i;
 
 	if (!adb) {
 		vmm_error(ENOMEM, "adb");
@@ -150,14 +169,14 @@ struct vmm_adb *vmm_adb_open(struct vmm_loop *loop)
 	adb->loop = loop;
 	adb->server_fd = -1;
 	adb->server_port = vmm_adb_server_port(getenv("ANDROID_ADB_SERVER_PORT"));
-	for (i = 0; i < ADB_PAIRS; i++) {
-		if (!adb_bind_pair(adb, ADB_FIRST_CONSOLE + 2 * i))
-			return adb;
+	if (adb_find_pair(adb, port)) {
+		free(adb);
+		return NULL;
 	}
-	vmm_error(errno, "no pair of ports for adb is free from %u to %u (--adb off does without)",
-		  ADB_FIRST_CONSOLE, ADB_FIRST_CONSOLE + 2 * ADB_PAIRS - 1);
-	free(adb);
-	return NULL;
+	if (adb->port < ADB_FIRST_CONSOLE || adb->port > ADB_SCANNED)
+		vmm_note("a later adb server does not find port %u; adb connect 127.0.0.1:%u does",
+			 adb->port, adb->port);
+	return adb;
 }
 
 /**

@@ -162,16 +162,19 @@ static void doctor_pipe(struct doctor *d)
 
 /**
  * vmm_doctor - print what this host can do
+ * @cfg: the run that it is to be able to do
  *
  * Return: how many things are missing for `run` at full speed
  */
-int vmm_doctor(void)
+int vmm_doctor(const struct vmm_config *cfg)
 {
 	struct doctor d = { 0 };
 
 	doctor_arch(&d);
 	doctor_kvm(&d);
-	doctor_pipe(&d);
+	if (cfg->pipe == VMM_PIPE_KERNEL)
+		doctor_pipe(&d);
+	d.missing += vmm_doctor_run(cfg);
 	if (d.missing)
 		printf("%u missing: vmmctl run will fail or be slower than it could be.\n",
 		       d.missing);

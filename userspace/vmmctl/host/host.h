@@ -60,7 +60,11 @@ u64 vmm_console_dropped(struct vmm_console *con);
 
 /* ---- doctor.c: what this host can do ---- */
 
-int vmm_doctor(void);
+int vmm_doctor(const struct vmm_config *cfg);
+
+/* ---- doctor_run.c: what a run needs ---- */
+
+unsigned int vmm_doctor_run(const struct vmm_config *cfg);
 
 /* ---- pipe_service.c: services of the pipe that are somebody else's ---- */
 

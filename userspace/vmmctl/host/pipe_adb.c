@@ -383,7 +383,7 @@ static int adb_listen(struct vmm_pipe_adb *a, const struct vmm_config *cfg)
 		};
 	}
 	if (cfg->adb == VMM_ADB_ON) {
-		a->adb = vmm_adb_open(a->loop);
+		a->adb = vmm_adb_open(a->loop, cfg->adb_port);
 		if (!a->adb)
 			return -EADDRINUSE;
 		vmm_vsock_listener_tcp(&a->listener[LISTEN_TCP], vmm_adb_fd(a->adb));

@@ -113,7 +113,7 @@ int vmm_unix_connect(const char *path, u32 port);
 #define VMM_ADB_SERVER_PORT	5037
 #define VMM_ADB_NOTICE		32	/* bytes, more than any notice has */
 
-struct vmm_adb *vmm_adb_open(struct vmm_loop *loop);
+struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port);
 void vmm_adb_close(struct vmm_adb *adb);
 int vmm_adb_fd(const struct vmm_adb *adb);
 unsigned int vmm_adb_port(const struct vmm_adb *adb);

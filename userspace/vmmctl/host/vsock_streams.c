@@ -536,7 +536,7 @@ static int host_listen(struct vmm_vsock_host *host)
 	int err;
 
 	if (adb && cfg->adb != VMM_ADB_OFF) {
-		host->adb = vmm_adb_open(host->loop);
+		host->adb = vmm_adb_open(host->loop, cfg->adb_port);
 		if (!host->adb)
 			return -EADDRINUSE;
 		vmm_vsock_listener_tcp(&host->listener[LISTEN_ADB], vmm_adb_fd(host->adb));

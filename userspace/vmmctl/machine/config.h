@@ -143,7 +143,7 @@ struct vmm_pipe_service {
  * @help: --help was given
  * @config_file: where options came from beside the command line, or NULL
  * @texts: strings that belong to this; see vmm_options_free()
- * @kernel: raw arm64 Image
+ * @kernel: arm64 Image, maybe compressed
  * @initrd: file, or NULL
  * @append: kernel command line, never NULL
  * @fstab_system: guest device of the system partition, or NULL for no node
@@ -170,10 +170,12 @@ struct vmm_pipe_service {
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
  * @adb: whether the adb server's ports are ours; not AUTO once it is parsed
  * @adb_transport: how clients of adb get to the guest
+ * @adb_port: adb's port, 0 for the first that is free
  * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
  * @virtio_packed: offer packed rings
  * @stats: report a snapshot at the end and at SIGUSR1
  * @no_reboot: a reset of the guest ends vmmctl
+ * @random_seed: the guest's kernel is given random bytes
  * @console: the PL011 is connected to stdin and stdout
  * @name: of the VM, or NULL for one made from the process's number
  * @sandbox: only what the guest needs is left to the process
@@ -214,10 +216,12 @@ struct vmm_config {
 	const char *vsock_uds;
 	enum vmm_adb_mode adb;
 	enum vmm_adb_transport adb_transport;
+	unsigned int adb_port;
 	const char *adb_socket;
 	bool virtio_packed;
 	bool stats;
 	bool no_reboot;
+	bool random_seed;
 	bool console;
 	const char *name;
 	bool sandbox;

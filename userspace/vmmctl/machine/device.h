@@ -30,6 +30,7 @@ struct vmm_vm;
  * @irq: its interrupt
  * @trigger: VMM_IRQ_*
  * @clocks: it names the board's clock, as a PrimeCell does
+ * @console: the guest's first messages go there unless it is told otherwise
  */
 struct vmm_description {
 	const char *node;
@@ -39,6 +40,7 @@ struct vmm_description {
 	u32 irq;
 	u32 trigger;
 	bool clocks;
+	bool console;
 };
 
 /**

@@ -288,6 +288,7 @@ struct vmm_probe {
 	unsigned int stale;
 };
 
+bool vmm_window_fits(unsigned long page);
 int vmm_probe_run(int kvm_fd, struct vmm_probe *probe);
 bool vmm_probe_coherent(const struct vmm_probe *probe);
 

@@ -127,6 +127,19 @@ static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 }
 
 /**
+ * vmm_window_fits - decide whether registers can be memslots of a host
+ * @page: bytes of one of its pages
+ *
+ * The board puts devices 4 KiB apart, and a memslot is whole pages.
+ *
+ * Return: whether they can
+ */
+bool vmm_window_fits(unsigned long page)
+{
+	return page == VMM_PAGE_SIZE;
+}
+
+/**
  * vmm_probe_run - run the probe guest
  * @kvm_fd: /dev/kvm
  * @probe: filled

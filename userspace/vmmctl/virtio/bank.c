@@ -200,61 +200,86 @@ err_free:
 	return err;
 }
 
-/* The transport that the command line wants for a device, or -1 for any. */
-static int slot_wanted(const struct bank *b, const struct vmm_virtio_ops *ops, unsigned int index)
+/**
+ * struct placing - what is behind a transport
+ * @ops: the model, NULL for nothing
+ * @index: which of the config's devices of that model
+ */
+struct placing {
+	const struct vmm_virtio_ops *ops;
+	unsigned int index;
+};
+
+/* The transport that the config wants for a device, or -1 for any. */
+static int slot_wanted(const struct vmm_config *cfg, const struct vmm_virtio_ops *ops,
+		       unsigned int index)
 {
-	return ops->place ? ops->place(b->dev->vm->cfg, index)->slot : -1;
+	return ops->place ? ops->place(cfg, index)->slot : -1;
 }
 
-/* A transport that no device may have by itself, as one has asked for it. */
-static bool slot_reserved(const struct bank *b, int slot)
+/* Gives transports to all devices that name one, or to all that do not. */
+static int place_some(const struct vmm_config *cfg, struct placing *at, bool named)
 {
+	int next = RANCHU_VIRTIO_MMIO_COUNT - 1;
 	unsigned int i;
 	unsigned int j;
 
 	for (i = 0; i < ARRAY_SIZE(virtio_models); i++) {
-		for (j = 0; j < virtio_models[i]->count(b->dev->vm->cfg); j++) {
-			if (slot_wanted(b, virtio_models[i], j) == slot)
-				return true;
+		for (j = 0; j < virtio_models[i]->count(cfg); j++) {
+			int slot = slot_wanted(cfg, virtio_models[i], j);
+			bool names = slot >= 0;
+
+			if (names != named)
+				continue;
+			if (named && at[slot].ops)
+				return vmm_error(-EBUSY, "two virtio devices want slot %d", slot);
+			while (!named && next >= 0 && at[next].ops)
+				next--;
+			if (!named)
+				slot = next;
+			if (slot < 0)
+				return vmm_error(-ENOSPC, "more virtio devices than transports");
+			at[slot] = (struct placing){ .ops = virtio_models[i], .index = j };
 		}
 	}
-	return false;
+	return 0;
 }
 
-static int slot_find(const struct bank *b, const struct vmm_virtio_ops *ops, unsigned int index)
+/* Where all devices are: those that name their transport first. */
+static int place_all(const struct vmm_config *cfg, struct placing *at)
 {
-	int slot = slot_wanted(b, ops, index);
+	int err;
 
-	if (slot >= 0)
-		return b->t[slot] ? vmm_error(-EBUSY, "two virtio devices want slot %d", slot) :
-				    slot;
-	for (slot = b->dev->count - 1; slot >= 0; slot--) {
-		if (!b->t[slot] && !slot_reserved(b, slot))
-			return slot;
-	}
-	return vmm_error(-ENOSPC, "more virtio devices than transports");
+	memset(at, 0, RANCHU_VIRTIO_MMIO_COUNT * sizeof(*at));
+	err = place_some(cfg, at, true);
+	return err ? err : place_some(cfg, at, false);
+}
+
+static unsigned int place_find(const struct placing *at, const struct vmm_virtio_ops *ops,
+			       unsigned int index)
+{
+	unsigned int slot = 0;
+
+	while (at[slot].ops != ops || at[slot].index != index)
+		slot++;
+	return slot;
 }
 
 static int bank_plug_all(struct bank *b)
 {
-	unsigned int count;
+	const struct vmm_config *cfg = b->dev->vm->cfg;
+	struct placing at[RANCHU_VIRTIO_MMIO_COUNT];
 	unsigned int i;
 	unsigned int j;
-	int slot;
 	int err;
 
-	for (i = 0; i < ARRAY_SIZE(virtio_models); i++) {
-		count = virtio_models[i]->count(b->dev->vm->cfg);
-		for (j = 0; j < count; j++) {
-			slot = slot_find(b, virtio_models[i], j);
-			if (slot < 0)
-				return slot;
-			err = bank_plug(b, virtio_models[i], j, slot);
-			if (err)
-				return err;
-		}
+	err = place_all(cfg, at);
+	for (i = 0; !err && i < ARRAY_SIZE(virtio_models); i++) {
+		for (j = 0; !err && j < virtio_models[i]->count(cfg); j++)
+			err = bank_plug(b, virtio_models[i], j,
+					place_find(at, virtio_models[i], j));
 	}
-	return 0;
+	return err;
 }
 
 static int bank_open(struct bank *b)
@@ -402,19 +427,24 @@ static const struct vmm_device_command bank_commands[] = {
 /**
  * vmm_virtio_disk_base - tell where a disk is, by which guests know it
  * @board: the board
- * @index: of the disk; disks come first
+ * @cfg: has all devices
+ * @index: of the disk
  *
- * Return: guest physical address of its transport
+ * Return: guest physical address of its transport; 0 if the devices do not fit
  */
-u64 vmm_virtio_disk_base(const struct vmm_board *board, unsigned int index)
+u64 vmm_virtio_disk_base(const struct vmm_board *board, const struct vmm_config *cfg,
+			 unsigned int index)
 {
+	struct placing at[RANCHU_VIRTIO_MMIO_COUNT];
 	unsigned int i;
 
+	if (place_all(cfg, at))
+		return 0;
 	for (i = 0; i < board->devices; i++) {
 		const struct vmm_device *dev = &board->dev[i];
 
 		if (dev->ops == &vmm_virtio_bank_ops)
-			return dev->base + (dev->count - 1 - index) * dev->size;
+			return dev->base + place_find(at, &vmm_blk_ops, index) * dev->size;
 	}
 	return 0;
 }

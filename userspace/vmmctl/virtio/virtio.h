@@ -209,6 +209,7 @@ int vmm_virtio_queue_find(const struct vmm_virtio *v, unsigned int index,
 
 extern const struct vmm_device_ops vmm_virtio_bank_ops;
 
-u64 vmm_virtio_disk_base(const struct vmm_board *board, unsigned int index);
+u64 vmm_virtio_disk_base(const struct vmm_board *board, const struct vmm_config *cfg,
+			 unsigned int index);
 
 #endif /* VIRTIO_H */

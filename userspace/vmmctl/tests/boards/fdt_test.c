@@ -158,6 +158,7 @@ static void check_general(const struct setup *s)
 	node_open("/chosen");
 	if (*s->append)
 		want_string("bootargs", s->append);
+	want_string("stdout-path", "/pl011@9000000");
 	if (s->initrd_size) {
 		want_cells("linux,initrd-start", 0x48000000);
 		want_cells("linux,initrd-end", (u32)(0x48000000 + s->initrd_size));
@@ -338,8 +339,9 @@ static void disks_are_in_the_fstab(void)
 {
 	const struct vmm_config cfg = {
 		.cpus = 1, .memory = GIB, .append = "", .disks = 3,
-		.disk = { { .path = "x" }, { .path = "v", .fstab = "vendor" },
-			  { .path = "s", .fstab = "system" } },
+		.disk = { { .path = "x", .place.slot = -1 },
+			  { .path = "v", .fstab = "vendor", .place.slot = -1 },
+			  { .path = "s", .fstab = "system", .place.slot = -1 } },
 	};
 	const struct vmm_layout layout = { };
 
@@ -350,6 +352,47 @@ static void disks_are_in_the_fstab(void)
 			  "/dev/block/platform/a003a00.virtio_mmio/by-name/system");
 	check_fstab_entry("/firmware/android/fstab/vendor", "android,vendor",
 			  "/dev/block/platform/a003c00.virtio_mmio/by-name/vendor");
+}
+
+/* A disk that names its transport, and those that go round it. */
+static void disks_in_other_transports_are_in_the_fstab(void)
+{
+	const struct vmm_config cfg = {
+		.cpus = 1, .memory = GIB, .append = "", .disks = 3,
+		.disk = { { .path = "x", .place.slot = 30 },
+			  { .path = "v", .fstab = "vendor", .place.slot = -1 },
+			  { .path = "s", .fstab = "system", .place.slot = 7 } },
+		.front[VMM_FRONT_NET] = { { .path = "t", .place.slot = 31 } },
+		.fronts[VMM_FRONT_NET] = 1,
+	};
+	const struct vmm_layout layout = { };
+
+	memset(blob, 0xa5, sizeof(blob));
+	if (!tap_equal(vmm_fdt_build(&board, &cfg, VMM_GIC_V3, &layout, blob, sizeof(blob)), 0))
+		return;
+	check_fstab_entry("/firmware/android/fstab/system", "android,system",
+			  "/dev/block/platform/a000e00.virtio_mmio/by-name/system");
+	check_fstab_entry("/firmware/android/fstab/vendor", "android,vendor",
+			  "/dev/block/platform/a003a00.virtio_mmio/by-name/vendor");
+}
+
+/* Seeds are in the tree if there are any, and are those of the layout. */
+static void seeds_are_in_the_tree(void)
+{
+	const struct vmm_config cfg = { .cpus = 1, .memory = GIB, .append = "" };
+	struct vmm_layout layout = { .seeded = true, .kaslr_seed = 0x0123456789abcdef };
+	const u8 *prop;
+	int len = 0;
+
+	memset(layout.rng_seed, 0x5a, sizeof(layout.rng_seed));
+	if (!tap_equal(vmm_fdt_build(&board, &cfg, VMM_GIC_V3, &layout, blob, sizeof(blob)), 0))
+		return;
+	prop = fdt_getprop(blob, fdt_path_offset(blob, "/chosen"), "rng-seed", &len);
+	tap_equal(len, VMM_RNG_SEED);
+	tap_check(prop && !memcmp(prop, layout.rng_seed, VMM_RNG_SEED));
+	prop = fdt_getprop(blob, fdt_path_offset(blob, "/chosen"), "kaslr-seed", &len);
+	tap_equal(len, 8);
+	tap_check(prop && !memcmp(prop, "\x01\x23\x45\x67\x89\xab\xcd\xef", 8));
 }
 
 static void check_firmware(const struct setup *s)
@@ -478,6 +521,8 @@ static const struct tap_case cases[] = {
 	{ "virtio transports", virtio_is_right },
 	{ "firmware and fstab", firmware_is_right },
 	{ "disks are in the fstab", disks_are_in_the_fstab },
+	{ "disks in other transports are, too", disks_in_other_transports_are_in_the_fstab },
+	{ "seeds are in the tree", seeds_are_in_the_tree },
 	{ "order of nodes", order_is_right },
 	{ "dtc has nothing new to say", dtc_is_content },
 	{ "a command line that is too long is refused", long_command_line_is_refused },

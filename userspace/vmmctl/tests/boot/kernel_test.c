@@ -4,9 +4,14 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
 
 #include "boot/boot.h"
+#include "machine/machine.h"
 #include "tests/tap.h"
 
 #define RAM	0x40000000ULL
@@ -144,6 +149,50 @@ static void what_does_not_fit_is_refused(void)
 	tap_check(vmm_kernel_place(&image, 64 * MIB, 0, &l) == -ENOSPC);
 }
 
+#define LOADED	200000	/* bytes of a kernel */
+
+/* Writes a kernel to a file, compressed by gzip; its bytes are in @plain. */
+static int kernel_file(u8 *plain, char *path, size_t size)
+{
+	u64 words[7] = { 0, 0, LOADED };
+	int fd = memfd_create("kernel", MFD_CLOEXEC);
+	static u8 packed[2 * LOADED];
+	z_stream zlib = { .next_in = plain, .avail_in = LOADED, .next_out = packed,
+			  .avail_out = sizeof(packed) };
+	unsigned int i;
+
+	for (i = 0; i < LOADED; i++)
+		plain[i] = i * 31 ^ i >> 8;
+	memcpy(plain, words, sizeof(words));
+	memcpy(plain + 56, "ARM\x64", 4);
+	tap_check(deflateInit2(&zlib, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+	tap_check(deflate(&zlib, Z_FINISH) == Z_STREAM_END);
+	deflateEnd(&zlib);
+	tap_check(write(fd, packed, zlib.total_out) == (ssize_t)zlib.total_out);
+	snprintf(path, size, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+static void compressed_kernels_are_loaded(void)
+{
+	static u8 plain[LOADED];
+	struct vmm_config cfg = { .cpus = 1, .memory = 64 * MIB, .append = "" };
+	struct vmm_vm vm = { .cfg = &cfg, .gic = VMM_GIC_V2 };
+	struct vmm_layout layout;
+	char path[64];
+	int fd = kernel_file(plain, path, sizeof(path));
+
+	cfg.kernel = path;
+	vmm_board_ranchu(&vm.board);
+	tap_equal(vmm_mem_add(&vm.mem, RAM, cfg.memory), 0);
+	tap_equal(vmm_kernel_layout(&cfg, &layout), 0);
+	tap_equal(layout.kernel, RAM);
+	tap_equal(vmm_kernel_load(&vm, &layout), 0);
+	tap_check(!memcmp(vmm_mem_ptr(&vm.mem, layout.kernel, LOADED), plain, LOADED));
+	vmm_mem_destroy(&vm.mem);
+	close(fd);
+}
+
 static const struct tap_case cases[] = {
 	{ "an Image header is read", header_is_read },
 	{ "a header without a size is read", old_header_is_read },
@@ -152,6 +201,7 @@ static const struct tap_case cases[] = {
 	{ "the board's places are kept", board_places_are_kept },
 	{ "nothing overlaps", nothing_overlaps },
 	{ "what does not fit is refused", what_does_not_fit_is_refused },
+	{ "compressed kernels are loaded", compressed_kernels_are_loaded },
 };
 
 int main(void)

@@ -34,7 +34,7 @@ fails() {
 	result $? "$name"
 }
 
-echo "1..19"
+echo "1..20"
 fails 2 "no command is refused"
 fails 2 "an unknown command is refused" walk
 fails 2 "an unknown option is refused" dtb --walk
@@ -79,6 +79,30 @@ result $? "help explains a device and a command"
 
 "$VMMCTL" --version >"$DIR/version" && grep -qx 'vmmctl [0-9.]*' "$DIR/version"
 result $? "the version is printed"
+
+# finds TEXT OPTION...: doctor ends with 1 and says TEXT.
+finds() {
+	local text=$1 rc=0
+
+	shift
+	"$VMMCTL" doctor "$@" >"$DIR/doctor" 2>/dev/null || rc=$?
+	[ "$rc" -eq 1 ] && grep -q "MISSING.*$text" "$DIR/doctor" ||
+		{ echo "# not found: $text"; return 1; }
+}
+
+(rc=0
+: >"$DIR/disk"
+finds "kernel $DIR/none" --kernel "$DIR/none" || rc=1
+finds "disk $DIR/none" --disk "$DIR/none" || rc=1
+finds "modprobe vhost_ranchu_blk" --disk "$DIR/disk" || rc=1
+finds "ip tuntap add no-such-tap" --net tap=no-such-tap || rc=1
+finds "socket $DIR/none" --vhost-user "blk,socket=$DIR/none" || rc=1
+finds "modprobe vhost_vsock_adb" --vsock 3 || rc=1
+"$VMMCTL" doctor --disk "$DIR/disk,served=user" >"$DIR/doctor" 2>/dev/null
+grep -q "ok *The disk $DIR/disk is usable" "$DIR/doctor" || rc=1
+! grep -q vhost_ranchu_blk "$DIR/doctor" || rc=1
+exit $rc)
+result $? "doctor asks for what the run needs, and says what mends it"
 
 if command -v groff >/dev/null; then
 	# groff warns of what it does not understand, and ends with 0.

@@ -62,8 +62,8 @@ static void all_kinds_of_values_are_read(void)
 {
 	static const char text[] =
 		"{ \"kernel\": \"Image\", \"memory\": \"2G\", \"cpus\": 4, \"gic\": 3,\n"
-		"  \"no-reboot\": true, \"stats\": \"F\",\n"
-		"  \"virtio-packed\": \"on\", \"vsock\": \"5\",\n"
+		"  \"no-reboot\": true, \"random-seed\": false, \"stats\": \"F\",\n"
+		"  \"virtio-packed\": \"on\", \"vsock\": \"5\", \"adb-port\": 5683,\n"
 		"  \"pipe-service\": [ \"a=unix:/a\", \"b=unix:/b\" ], \"virtio\": \"rng\",\n"
 		"  \"disk\": [ \"D,queues=2\", { \"path\": \"a,b\", \"readonly\": true } ],\n"
 		"  \"net\": { \"tap\": \"t\", \"mac\": \"02:00:00:00:00:01\" },\n"
@@ -75,9 +75,9 @@ static void all_kinds_of_values_are_read(void)
 	tap_context("%s", message);
 	tap_check(!*message);
 	tap_check(!strcmp(cfg.kernel, "Image") && cfg.memory == 2 * GIB && cfg.cpus == 4);
-	tap_check(cfg.gic == VMM_GIC_V3 && cfg.no_reboot);
+	tap_check(cfg.gic == VMM_GIC_V3 && cfg.no_reboot && !cfg.random_seed);
 	tap_check(cfg.stats && !strcmp(cfg.stats_file, "F") && cfg.virtio_packed);
-	tap_check(cfg.vsock == VMM_VSOCK_ADB && cfg.vsock_cid == 5);
+	tap_check(cfg.vsock == VMM_VSOCK_ADB && cfg.vsock_cid == 5 && cfg.adb_port == 5683);
 	tap_check(cfg.n_services == 2 && !strcmp(cfg.services[1].path, "/b"));
 	tap_check(cfg.disks == 3 && cfg.disk[0].queues == 2);
 	tap_check(!strcmp(cfg.disk[1].path, "a,b") && cfg.disk[1].readonly);

@@ -93,6 +93,11 @@ static const struct {
 	{ { "run", "--kernel=I", "--device=disk,path" }, { "path", "needs a value" } },
 	{ { "run", "--kernel=I", "--device=rng,x=1" }, { "rng", "no keys" } },
 	{ { "run", "--kernel=I", "--device=vhost-user,socket=S" }, { "kind=blk|fs" } },
+	/* Ports of adb. */
+	{ { "run", "--kernel=I", "--vsock=3", "--adb-port=5556" }, { "--adb-port", "5556", "odd" } },
+	{ { "run", "--kernel=I", "--vsock=3", "--adb-port=99999" }, { "--adb-port", "65535" } },
+	{ { "run", "--kernel=I", "--adb-port=5557" }, { "--adb-port", "--vsock" } },
+	{ { "run", "--kernel=I", "--vsock=3", "--adb=off", "--adb-port=5557" }, { "--adb off" } },
 	{ { "run", "--kernel=I", "--config=/no/where" }, { "/no/where", "No such file" } },
 };
 
@@ -123,6 +128,7 @@ static void right_words_are_silent(void)
 		{ "run", "--kern", "I", "--mem", "2G", "--fstab-s", "x" },
 		{ "run", "--kernel", "I", "--disk", "a=b", "--disk=path=c", "--" },
 		{ "run", "--kernel=I", "--stats", "--virtio=rng", "--virtio", "rng" },
+		{ "run", "--kernel=I", "--vsock=3", "--adb-port=5683" },
 		{ "dtb", "-ofile" },
 		{ "doctor", "--disk=D", "--net=tap=t" },
 		{ "help", "run" }, { "help", "disk" }, { "--help" }, { "-h" }, { "--version" },

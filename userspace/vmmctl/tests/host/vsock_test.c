@@ -623,8 +623,8 @@ static int tcp_dial(unsigned int port)
 static void adb_ports_come_in_pairs(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
-	struct vmm_adb *one = vmm_adb_open(loop);
-	struct vmm_adb *two = vmm_adb_open(loop);
+	struct vmm_adb *one = vmm_adb_open(loop, 0);
+	struct vmm_adb *two = vmm_adb_open(loop, 0);
 	int fd;
 
 	if (tap_check(one) && tap_check(two)) {
@@ -638,6 +638,29 @@ static void adb_ports_come_in_pairs(void)
 	vmm_adb_close(one);
 	vmm_adb_close(two);
 	vmm_adb_close(NULL);
+	vmm_loop_destroy(loop);
+}
+
+/* More than the 16 that an adb server looks for, and one that is asked for. */
+static void adb_has_many_pairs(void)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+	struct vmm_adb *place[20];
+	struct vmm_adb *one;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(place); i++) {
+		place[i] = vmm_adb_open(loop, 0);
+		tap_check(place[i]);
+	}
+	tap_check(!place[19] || vmm_adb_port(place[19]) > 5585);
+	/* What is taken is not taken again. */
+	tap_check(!vmm_adb_open(loop, vmm_adb_port(place[0])));
+	for (i = 0; i < ARRAY_SIZE(place); i++)
+		vmm_adb_close(place[i]);
+	one = vmm_adb_open(loop, 5679);
+	tap_check(one && vmm_adb_port(one) == 5679);
+	vmm_adb_close(one);
 	vmm_loop_destroy(loop);
 }
 
@@ -668,7 +691,7 @@ static void adb_server_is_told(void)
 	int peer;
 
 	rig.loop = vmm_loop_create();
-	adb = vmm_adb_open(rig.loop);
+	adb = vmm_adb_open(rig.loop, 0);
 	if (!tap_check(adb))
 		return;
 	vmm_adb_notify(adb);
@@ -689,7 +712,7 @@ static void adb_server_is_told(void)
 	tap_check(!vmm_adb_tick(adb));
 	vmm_adb_close(adb);
 	setenv("ANDROID_ADB_SERVER_PORT", "none", 1);
-	adb = vmm_adb_open(rig.loop);
+	adb = vmm_adb_open(rig.loop, 0);
 	vmm_adb_notify(adb);
 	tap_check(!vmm_adb_tick(adb));
 	vmm_adb_close(adb);
@@ -713,6 +736,7 @@ static const struct tap_case cases[] = {
 	{ "the notice is as adb wants it", notice_is_as_adb_wants_it },
 	{ "the adb server's port is found", server_port_is_found },
 	{ "ports for adb come in pairs", adb_ports_come_in_pairs },
+	{ "there are many pairs of ports for adb", adb_has_many_pairs },
 	{ "a running adb server is told", adb_server_is_told },
 };
 

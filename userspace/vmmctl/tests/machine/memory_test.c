@@ -152,8 +152,17 @@ static void core_files_lack_it(void)
 	vmm_mem_destroy(&mem);
 }
 
+/* The board puts devices 4 KiB apart. */
+static void windows_need_pages_of_4k(void)
+{
+	tap_check(vmm_window_fits(4096));
+	tap_check(!vmm_window_fits(16384));
+	tap_check(!vmm_window_fits(65536));
+}
+
 static const struct tap_case cases[] = {
 	{ "guest RAM is in no core file", core_files_lack_it },
+	{ "register windows need pages of 4 KiB", windows_need_pages_of_4k },
 	{ "nobody resizes RAM, and a reset keeps its file", nobody_resizes_ram },
 	{ "regions are apart", regions_are_apart },
 	{ "pointers are bounded", pointers_are_bounded },
