@@ -32,13 +32,13 @@ struct vmm_vhost_ring {
 };
 
 /**
- * struct vmm_vhost_ops - a way to speak to whoever serves a device's rings
+ * struct vmm_vhost_ops - how to control the process or kernel device that serves a device's rings
  * @set_features: tell what driver and device agreed upon
  * @set_ring: give a ring
  * @stop_ring: take it back
  * @run: rings were all given, or taken back: after the latter, and if there is no
  *	such function after @stop_ring, nobody uses them; optional
- * @close: undo what only this way of speaking needs; optional
+ * @close: free what only this kind of backend needs; optional
  *
  * The first four are called with the virtio device's lock held, and return 0 or
  * -errno without a message.
@@ -54,7 +54,7 @@ struct vmm_vhost_ops {
 
 /**
  * struct vmm_vhost - whoever serves the rings of a virtio device
- * @ops: how to speak to it
+ * @ops: how to control it
  * @v: whose queues it serves
  * @node: its device node, or its socket
  * @fd: the open node, or the connection

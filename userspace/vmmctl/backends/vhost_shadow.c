@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rings between a driver and a process that keeps no record of what it has taken. The
- * process gets the driver's descriptors, but an available and a used ring of ours; a
- * thread carries entries across and so knows what is under way, whatever order it is
- * answered in. The successor of a process that died gets those entries again.
+ * Rings between a driver and a process that keeps no record of the requests that it has
+ * taken. The process is given the driver's descriptors, but an available and a used ring
+ * of ours; a thread copies entries between the two pairs of rings and so knows which
+ * requests are in flight, in whatever order they are completed. A new process is given
+ * those entries again.
  *
- * Data is not touched, and the guest's CPUs do not wait: the price is one more thread
- * to wake on the way of a batch of entries there, and back.
+ * Data is not copied, and the guest's CPUs do not wait. The cost is one more thread to
+ * wake for each batch of requests, and for each batch of completions.
  *
  * Source: VIRTIO 1.2, 2.7.6 to 2.7.10: a ring's flags and index are its first words, the
  * other side's event index the last; an entry of the used ring is two words of 32 bits.
@@ -44,10 +45,10 @@ _Static_assert(USED_OFFSET + 6 + 8 * VMM_SHADOW_MAX <= RING_SIZE, "used ring");
  * @err_fd: signalled when the driver broke the ring
  * @our_kick_fd: signals the process
  * @our_call_fd: the process signals it
- * @taken: entries of @avail that were carried over
+ * @taken: entries of @avail that were copied
  * @given: entries of @used that were written
  * @sent: entries of @our_avail that were written
- * @seen: entries of @our_used that were carried over
+ * @seen: entries of @our_used that were copied
  * @broken: by the driver; nothing moves any more
  * @open: by chain: the process has it
  */
@@ -74,10 +75,11 @@ struct shadow_ring {
  * struct vmm_shadow - the rings of a device
  * @mem: memory of ours
  * @fd: memfd behind it
- * @event_idx: driver and process tell each other when to be signalled
- * @sock: the connection to the process, which is shut down if it talks nonsense
+ * @event_idx: driver and process use event indices
+ * @sock: the connection to the process, which is shut down if the process
+ *	uses an entry that it was not given
  * @stop_fd: ends @thread
- * @thread: carries, if @started
+ * @thread: copies entries, if @started
  * @started: there is a thread
  * @rings: how many there are
  * @ring: the first @rings are valid
@@ -106,16 +108,16 @@ static void store(__virtio16 *word, u16 value)
 	__atomic_store_n(word, htole16(value), __ATOMIC_RELEASE);
 }
 
-/* Each side asks to be told of the very next entry, then looks once more. */
-static void ask_for_next(const struct vmm_shadow *s, __virtio16 *event, u16 next)
+/* Requests an event for the next entry. The caller then reads the index once more. */
+static void request_event(const struct vmm_shadow *s, __virtio16 *event, u16 next)
 {
 	if (s->event_idx)
 		store(event, next);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* From the driver to the process. */
-static void carry_there(struct vmm_shadow *s, struct shadow_ring *r)
+/* Copies available entries from the driver's ring to ours. */
+static void forward_available(struct vmm_shadow *s, struct shadow_ring *r)
 {
 	u16 sent = r->sent;
 	u16 head;
@@ -132,7 +134,7 @@ static void carry_there(struct vmm_shadow *s, struct shadow_ring *r)
 			r->open[head] = true;
 			r->our_avail->ring[r->sent++ % r->num] = htole16(head);
 		}
-		ask_for_next(s, (__virtio16 *)&r->used->ring[r->num], r->taken);
+		request_event(s, (__virtio16 *)&r->used->ring[r->num], r->taken);
 		if (load(&r->avail->idx) == r->taken)
 			break;
 	}
@@ -146,7 +148,7 @@ broken:
 	vmm_event_signal(r->err_fd);
 }
 
-static bool driver_wants_to_know(const struct vmm_shadow *s, const struct shadow_ring *r, u16 old)
+static bool driver_wants_interrupt(const struct vmm_shadow *s, const struct shadow_ring *r, u16 old)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (s->event_idx)
@@ -154,8 +156,8 @@ static bool driver_wants_to_know(const struct vmm_shadow *s, const struct shadow
 	return !(load(&r->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
-/* From the process to the driver. */
-static void carry_back(struct vmm_shadow *s, struct shadow_ring *r)
+/* Copies used entries from our ring to the driver's. */
+static void return_used(struct vmm_shadow *s, struct shadow_ring *r)
 {
 	u16 old = r->given;
 
@@ -176,18 +178,18 @@ static void carry_back(struct vmm_shadow *s, struct shadow_ring *r)
 			to->len = from->len;
 			r->given++;
 		}
-		ask_for_next(s, &r->our_avail->ring[r->num], r->seen);
+		request_event(s, &r->our_avail->ring[r->num], r->seen);
 		if (load(&r->our_used->idx) == r->seen)
 			break;
 	}
 	if (old == r->given)
 		return;
 	store(&r->used->idx, r->given);
-	if (driver_wants_to_know(s, r, old))
+	if (driver_wants_interrupt(s, r, old))
 		vmm_event_signal(r->call_fd);
 }
 
-static void *carry(void *arg)
+static void *copy_thread(void *arg)
 {
 	struct vmm_shadow *s = arg;
 	struct pollfd fds[1 + 2 * VMM_VIRTIO_QUEUES];
@@ -203,8 +205,8 @@ static void *carry(void *arg)
 		for (i = 0; i < s->rings; i++) {
 			if (s->ring[i].broken)
 				continue;
-			carry_back(s, &s->ring[i]);
-			carry_there(s, &s->ring[i]);
+			return_used(s, &s->ring[i]);
+			forward_available(s, &s->ring[i]);
 		}
 		while (poll(fds, count, -1) < 0)
 			;
@@ -356,7 +358,7 @@ int vmm_shadow_start(struct vmm_shadow *s, int sock, bool event_idx)
 	vmm_event_clear(s->stop_fd);
 	for (i = 0; i < s->rings; i++)
 		vmm_event_signal(s->ring[i].our_kick_fd);
-	err = -pthread_create(&s->thread, NULL, carry, s);
+	err = -pthread_create(&s->thread, NULL, copy_thread, s);
 	s->started = !err;
 	return err;
 }
@@ -377,6 +379,6 @@ void vmm_shadow_stop(struct vmm_shadow *s, bool answered)
 	s->started = false;
 	for (i = 0; answered && i < s->rings; i++) {
 		if (!s->ring[i].broken)
-			carry_back(s, &s->ring[i]);
+			return_used(s, &s->ring[i]);
 	}
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process behind a Unix socket as what serves a virtio device: the front end of
- * the vhost-user protocol.
+ * The front end of the vhost-user protocol: the queues of a virtio device are
+ * processed by another process, which is connected by a Unix socket.
  *
- * The process may die and be started again at any time. Until then the device is
- * there and nothing happens in it: kicks and messages wait. Its successor gets all
- * that it had, and goes on with what was under way: by the record that it kept in
- * shared memory if it kept one (INFLIGHT_SHMFD), else by what we know (vhost_shadow.c).
- * Where being exact is not worth that, as packets may be lost, it goes on where the
- * used ring ends.
+ * The process may die and be started again at any time. While there is no process, the
+ * guest sees the device, and its requests stay in their queues. A new process is given
+ * the same features, memory and queues, and continues the requests in flight: from the
+ * record in shared memory that the last process kept (INFLIGHT_SHMFD), or else from our
+ * own record (vhost_shadow.c). For devices that may lose requests, as a network may lose
+ * packets, it continues at the index of the used ring.
  *
- * Messages go out with the virtio device's lock held, from vCPUs while the driver
- * sets up and from the main thread when a process comes. Whoever finds the connection
- * broken shuts it down; the main thread sees that and takes it apart.
+ * Messages are sent with the virtio device's lock held: by vCPUs while the driver sets
+ * the device up, and by the main thread when a process connects. A thread that finds
+ * the connection broken shuts it down; the main thread then frees it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -44,54 +44,55 @@ static bool has(const struct vmm_vhost_user *vu, unsigned int protocol)
 	return vu->protocol >> protocol & 1;
 }
 
-/* ---- conversations ---- */
+/* ---- messages and answers ---- */
 
-static int broken(struct vmm_vhost_user *vu)
+/* Ends the connection after an error; the main thread frees it, see peer_hung_up(). */
+static int peer_failed(struct vmm_vhost_user *vu)
 {
 	shutdown(vu->vhost.fd, SHUT_RDWR);
 	return -ENOTCONN;
 }
 
 /*
- * Says something with files and, if that is wanted, hears the answer. -ENOTCONN if
- * there is nobody, or nobody any more.
+ * Sends a message with files and, if @answer is set, receives the answer into @msg.
+ * -ENOTCONN if there is no connection, or no longer one.
  */
-static int talk(struct vmm_vhost_user *vu, struct vmm_vu_message *msg, const int *fds,
-		unsigned int count, bool answer, int *got_fd)
+static int exchange(struct vmm_vhost_user *vu, struct vmm_vu_message *msg, const int *fds,
+		    unsigned int count, bool answer, int *got_fd)
 {
 	u32 request = msg->request;
 
 	if (vu->vhost.fd < 0)
 		return -ENOTCONN;
 	if (vmm_vu_send(vu->vhost.fd, msg, fds, count))
-		return broken(vu);
+		return peer_failed(vu);
 	if (!answer)
 		return 0;
 	if (vmm_vu_receive(vu->vhost.fd, msg, got_fd) || msg->request != request ||
 	    !(msg->flags & VU_REPLY))
-		return broken(vu);
+		return peer_failed(vu);
 	return 0;
 }
 
-/* Asks for something of @size bytes. */
-static int ask(struct vmm_vhost_user *vu, enum vmm_vu_request request, void *data, u32 size,
-	       int *fd)
+/* Sends a request with @size bytes of @data and receives as many. */
+static int query(struct vmm_vhost_user *vu, enum vmm_vu_request request, void *data, u32 size,
+		 int *fd)
 {
 	struct vmm_vu_message msg = { .request = request, .size = size };
 	int err;
 
 	memcpy(msg.payload, data, size);
-	err = talk(vu, &msg, NULL, 0, true, fd);
+	err = exchange(vu, &msg, NULL, 0, true, fd);
 	if (err)
 		return err;
 	if (msg.size != size)
-		return request == VU_GET_CONFIG ? -EOPNOTSUPP : broken(vu);
+		return request == VU_GET_CONFIG ? -EOPNOTSUPP : peer_failed(vu);
 	memcpy(data, msg.payload, size);
 	return 0;
 }
 
-/* Tells something; with REPLY_ACK mistakes are heard at once. */
-static int tell_files(struct vmm_vhost_user *vu, enum vmm_vu_request request, const void *data,
+/* Sends a request that has no answer but, with REPLY_ACK, its success. */
+static int send_files(struct vmm_vhost_user *vu, enum vmm_vu_request request, const void *data,
 		      u32 size, const int *fds, unsigned int count)
 {
 	struct vmm_vu_message msg = { .request = request, .size = size };
@@ -103,58 +104,58 @@ static int tell_files(struct vmm_vhost_user *vu, enum vmm_vu_request request, co
 		msg.flags = VU_NEED_REPLY;
 	if (size)
 		memcpy(msg.payload, data, size);
-	err = talk(vu, &msg, fds, count, answer, NULL);
+	err = exchange(vu, &msg, fds, count, answer, NULL);
 	if (err || !answer)
 		return err;
 	if (msg.size != sizeof(result))
-		return broken(vu);
+		return peer_failed(vu);
 	memcpy(&result, msg.payload, sizeof(result));
 	return result ? -EIO : 0;
 }
 
-static int tell(struct vmm_vhost_user *vu, enum vmm_vu_request request, const void *data, u32 size,
-		int fd)
+static int send_request(struct vmm_vhost_user *vu, enum vmm_vu_request request, const void *data,
+			u32 size, int fd)
 {
-	return tell_files(vu, request, data, size, &fd, fd >= 0);
+	return send_files(vu, request, data, size, &fd, fd >= 0);
 }
 
-static int tell_u64(struct vmm_vhost_user *vu, enum vmm_vu_request request, u64 value)
+static int send_u64(struct vmm_vhost_user *vu, enum vmm_vu_request request, u64 value)
 {
-	return tell(vu, request, &value, sizeof(value), -1);
+	return send_request(vu, request, &value, sizeof(value), -1);
 }
 
-static int tell_file(struct vmm_vhost_user *vu, enum vmm_vu_request request, unsigned int index,
+static int send_file(struct vmm_vhost_user *vu, enum vmm_vu_request request, unsigned int index,
 		     int fd)
 {
 	u64 value = index | (fd < 0 ? VU_NO_FD : 0);
 
-	return tell(vu, request, &value, sizeof(value), fd);
+	return send_request(vu, request, &value, sizeof(value), fd);
 }
 
-static int tell_state(struct vmm_vhost_user *vu, enum vmm_vu_request request, unsigned int index,
+static int send_state(struct vmm_vhost_user *vu, enum vmm_vu_request request, unsigned int index,
 		      u32 value)
 {
 	struct vhost_vring_state state = { .index = index, .num = value };
 
-	return tell(vu, request, &state, sizeof(state), -1);
+	return send_request(vu, request, &state, sizeof(state), -1);
 }
 
-/* ---- what every process is told when it comes ---- */
+/* ---- what every process is sent when it connects ---- */
 
-static int ask_u64(struct vmm_vhost_user *vu, enum vmm_vu_request request, u64 *value)
+static int query_u64(struct vmm_vhost_user *vu, enum vmm_vu_request request, u64 *value)
 {
 	struct vmm_vu_message msg = { .request = request };
-	int err = talk(vu, &msg, NULL, 0, true, NULL);
+	int err = exchange(vu, &msg, NULL, 0, true, NULL);
 
 	if (err)
 		return err;
 	if (msg.size != sizeof(*value))
-		return broken(vu);
+		return peer_failed(vu);
 	memcpy(value, msg.payload, sizeof(*value));
 	return 0;
 }
 
-static int agree_on_protocol(struct vmm_vhost_user *vu)
+static int negotiate_protocol(struct vmm_vhost_user *vu)
 {
 	u64 queues = VMM_VIRTIO_QUEUES;
 	u64 protocol;
@@ -164,21 +165,21 @@ static int agree_on_protocol(struct vmm_vhost_user *vu)
 	vu->queues = VMM_VIRTIO_QUEUES;
 	if (!(vu->vhost.features & BIT(VU_F_PROTOCOL_FEATURES)))
 		return 0;
-	err = ask_u64(vu, VU_GET_PROTOCOL_FEATURES, &protocol);
+	err = query_u64(vu, VU_GET_PROTOCOL_FEATURES, &protocol);
 	if (!err)
-		err = tell_u64(vu, VU_SET_PROTOCOL_FEATURES, protocol & PROTOCOL);
+		err = send_u64(vu, VU_SET_PROTOCOL_FEATURES, protocol & PROTOCOL);
 	if (err)
 		return err;
 	vu->protocol = protocol & PROTOCOL;
 	if (has(vu, VU_P_MQ))
-		err = ask_u64(vu, VU_GET_QUEUE_NUM, &queues);
+		err = query_u64(vu, VU_GET_QUEUE_NUM, &queues);
 	if (queues < vu->queues)
 		vu->queues = queues;
 	return err;
 }
 
-/* A process that asks for something is told of its end of the other channel. */
-static int offer_requests(struct vmm_vhost_user *vu)
+/* Sends the process its end of the channel for requests of its own. */
+static int offer_backend_channel(struct vmm_vhost_user *vu)
 {
 	int pair[2];
 	int err;
@@ -187,8 +188,8 @@ static int offer_requests(struct vmm_vhost_user *vu)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	vmm_vu_patience(pair[0]);
-	err = tell(vu, VU_SET_BACKEND_REQ_FD, NULL, 0, pair[1]);
+	vmm_vu_set_timeouts(pair[0]);
+	err = send_request(vu, VU_SET_BACKEND_REQ_FD, NULL, 0, pair[1]);
 	close(pair[1]);
 	if (err)
 		close(pair[0]);
@@ -197,23 +198,23 @@ static int offer_requests(struct vmm_vhost_user *vu)
 	return err;
 }
 
-static int introduce(struct vmm_vhost_user *vu)
+static int handshake(struct vmm_vhost_user *vu)
 {
 	int err;
 
-	err = ask_u64(vu, VU_GET_FEATURES, &vu->vhost.features);
+	err = query_u64(vu, VU_GET_FEATURES, &vu->vhost.features);
 	if (!err)
-		err = agree_on_protocol(vu);
+		err = negotiate_protocol(vu);
 	if (!err)
-		err = tell(vu, VU_SET_OWNER, NULL, 0, -1);
+		err = send_request(vu, VU_SET_OWNER, NULL, 0, -1);
 	if (!err)
-		err = offer_requests(vu);
+		err = offer_backend_channel(vu);
 	return err;
 }
 
-/* ---- what it is told when a driver is there ---- */
+/* ---- what it is sent when a driver starts the device ---- */
 
-/* A piece of memory, as the process is told. */
+/* A region of memory in SET_MEM_TABLE. */
 struct region {
 	u64 gpa;
 	u64 size;
@@ -221,8 +222,8 @@ struct region {
 	u64 offset;
 };
 
-/* The guest's memory, and our rings behind all that a guest can have. */
-static int tell_memory(struct vmm_vhost_user *vu)
+/* The guest's memory, and our rings at an address behind all guest memory. */
+static int send_memory(struct vmm_vhost_user *vu)
 {
 	const struct vmm_mem *mem = &vu->vhost.v->vm->mem;
 	struct {
@@ -249,18 +250,18 @@ static int tell_memory(struct vmm_vhost_user *vu)
 		};
 		table.count++;
 	}
-	return tell_files(vu, VU_SET_MEM_TABLE, &table,
+	return send_files(vu, VU_SET_MEM_TABLE, &table,
 			  offsetof(typeof(table), region) + table.count * sizeof(struct region),
 			  fds, table.count);
 }
 
-static int tell_features(struct vmm_vhost_user *vu, u64 features)
+static int send_features(struct vmm_vhost_user *vu, u64 features)
 {
 	int err;
 
 	features |= vu->vhost.features & BIT(VU_F_PROTOCOL_FEATURES);
-	err = tell_u64(vu, VU_SET_FEATURES, features);
-	return err ? err : tell_memory(vu);
+	err = send_u64(vu, VU_SET_FEATURES, features);
+	return err ? err : send_memory(vu);
 }
 
 static void forget_inflight(struct vmm_vhost_user *vu)
@@ -270,8 +271,8 @@ static void forget_inflight(struct vmm_vhost_user *vu)
 	vu->inflight_fd = -1;
 }
 
-/* A driver begins with an empty record; a process goes on with its predecessor's. */
-static int tell_inflight(struct vmm_vhost_user *vu)
+/* A new driver starts with an empty record; a new process continues with the last one's. */
+static int send_inflight(struct vmm_vhost_user *vu)
 {
 	int err;
 
@@ -282,17 +283,18 @@ static int tell_inflight(struct vmm_vhost_user *vu)
 			.num_queues = vu->vhost.v->queues,
 			.queue_size = vu->vhost.v->queue_max,
 		};
-		err = ask(vu, VU_GET_INFLIGHT_FD, &vu->inflight, sizeof(vu->inflight),
-			  &vu->inflight_fd);
+		err = query(vu, VU_GET_INFLIGHT_FD, &vu->inflight, sizeof(vu->inflight),
+			    &vu->inflight_fd);
 		if (err)
 			return err;
 		if (vu->inflight_fd < 0)
-			return broken(vu);
+			return peer_failed(vu);
 	}
-	return tell(vu, VU_SET_INFLIGHT_FD, &vu->inflight, sizeof(vu->inflight), vu->inflight_fd);
+	return send_request(vu, VU_SET_INFLIGHT_FD, &vu->inflight, sizeof(vu->inflight),
+			    vu->inflight_fd);
 }
 
-static int tell_ring(struct vmm_vhost_user *vu, unsigned int index,
+static int send_ring(struct vmm_vhost_user *vu, unsigned int index,
 		     const struct vmm_vhost_ring *ring)
 {
 	struct vhost_vring_addr addr = {
@@ -303,27 +305,27 @@ static int tell_ring(struct vmm_vhost_user *vu, unsigned int index,
 	};
 	int err;
 
-	err = tell_state(vu, VU_SET_VRING_NUM, index, ring->num);
+	err = send_state(vu, VU_SET_VRING_NUM, index, ring->num);
 	if (!err)
-		err = tell_state(vu, VU_SET_VRING_BASE, index, ring->base);
+		err = send_state(vu, VU_SET_VRING_BASE, index, ring->base);
 	if (!err)
-		err = tell(vu, VU_SET_VRING_ADDR, &addr, sizeof(addr), -1);
+		err = send_request(vu, VU_SET_VRING_ADDR, &addr, sizeof(addr), -1);
 	if (!err)
-		err = tell_file(vu, VU_SET_VRING_ERR, index, ring->err_fd);
+		err = send_file(vu, VU_SET_VRING_ERR, index, ring->err_fd);
 	if (!err)
-		err = tell_file(vu, VU_SET_VRING_CALL, index, ring->call_fd);
-	/* From here on the process looks at the ring, once it is enabled. */
+		err = send_file(vu, VU_SET_VRING_CALL, index, ring->call_fd);
+	/* From here on the process reads the ring, once the ring is enabled. */
 	if (!err)
-		err = tell_file(vu, VU_SET_VRING_KICK, index, ring->kick_fd);
+		err = send_file(vu, VU_SET_VRING_KICK, index, ring->kick_fd);
 	if (!err && vu->vhost.features & BIT(VU_F_PROTOCOL_FEATURES))
-		err = tell_state(vu, VU_SET_VRING_ENABLE, index, 1);
+		err = send_state(vu, VU_SET_VRING_ENABLE, index, 1);
 	return err;
 }
 
-/* ---- a driver comes and goes ---- */
+/* ---- a driver starts and stops the device ---- */
 
-/* Nobody there is no mistake: whoever comes is told. */
-static int waits(int err)
+/* A missing process is no error: the next one is sent everything by resume(). */
+static int unless_disconnected(int err)
 {
 	return err == -ENOTCONN ? 0 : err;
 }
@@ -337,29 +339,29 @@ static int user_set_features(struct vmm_vhost *vhost, u64 features)
 	forget_inflight(vu);
 	if (vu->shadow)
 		vmm_shadow_reset(vu->shadow);
-	err = tell_features(vu, features);
-	return waits(err ? err : tell_inflight(vu));
+	err = send_features(vu, features);
+	return unless_disconnected(err ? err : send_inflight(vu));
 }
 
 static int user_set_ring(struct vmm_vhost *vhost, unsigned int index,
 			 const struct vmm_vhost_ring *ring)
 {
 	struct vmm_vhost_user *vu = to_user(vhost);
-	struct vmm_vhost_ring told = *ring;
-	int err = vu->shadow ? vmm_shadow_ring(vu->shadow, index, &told) : 0;
+	struct vmm_vhost_ring given = *ring;
+	int err = vu->shadow ? vmm_shadow_ring(vu->shadow, index, &given) : 0;
 
-	return err ? err : waits(tell_ring(vu, index, &told));
+	return err ? err : unless_disconnected(send_ring(vu, index, &given));
 }
 
-/* The answer comes when the process has let go of the ring. */
+/* The answer comes when the process no longer uses the ring. */
 static void user_stop_ring(struct vmm_vhost *vhost, unsigned int index)
 {
 	struct vmm_vhost_user *vu = to_user(vhost);
 	struct vhost_vring_state state = { .index = index };
 
 	if (vhost->features & BIT(VU_F_PROTOCOL_FEATURES))
-		tell_state(vu, VU_SET_VRING_ENABLE, index, 0);
-	ask(vu, VU_GET_VRING_BASE, &state, sizeof(state), NULL);
+		send_state(vu, VU_SET_VRING_ENABLE, index, 0);
+	query(vu, VU_GET_VRING_BASE, &state, sizeof(state), NULL);
 }
 
 static int start_shadow(struct vmm_vhost_user *vu)
@@ -381,14 +383,15 @@ static int user_run(struct vmm_vhost *vhost, bool run)
 	if (vu->shadow)
 		vmm_shadow_stop(vu->shadow, false);
 	if (has(vu, VU_P_RESET_DEVICE))
-		tell(vu, VU_RESET_DEVICE, NULL, 0, -1);
+		send_request(vu, VU_RESET_DEVICE, NULL, 0, -1);
 	return 0;
 }
 
-/* ---- processes come and go ---- */
+/* ---- processes connect and disconnect ---- */
 
-/* Where a process goes on. */
-static int resumed_ring(struct vmm_vhost_user *vu, unsigned int index, struct vmm_vhost_ring *ring)
+/* Fills @ring with where a new process continues. */
+static int ring_to_resume(struct vmm_vhost_user *vu, unsigned int index,
+			  struct vmm_vhost_ring *ring)
 {
 	int err = vmm_vhost_ring(&vu->vhost, index, ring);
 
@@ -396,7 +399,7 @@ static int resumed_ring(struct vmm_vhost_user *vu, unsigned int index, struct vm
 		return err;
 	if (vu->shadow)
 		return vmm_shadow_ring(vu->shadow, index, ring);
-	/* A packed ring does not tell how far it was used. */
+	/* A packed ring has no index of what was used. */
 	if (vmm_virtio_accepted(vu->vhost.v, VIRTIO_F_RING_PACKED))
 		return -EOPNOTSUPP;
 	/* The used ring's index, which only the process has written. */
@@ -404,7 +407,7 @@ static int resumed_ring(struct vmm_vhost_user *vu, unsigned int index, struct vm
 	return 0;
 }
 
-/* Gives a process what its predecessor had. */
+/* Sends a new process what the last one had. */
 static int resume(struct vmm_vhost_user *vu)
 {
 	const struct vmm_virtio *v = vu->vhost.v;
@@ -415,16 +418,16 @@ static int resume(struct vmm_vhost_user *vu)
 	if (v->accepted & vu->served & ~vu->vhost.features)
 		return vmm_error(-EPROTO, "virtio-%s: %s lacks features that its driver uses",
 				 v->name, vu->vhost.node);
-	err = tell_features(vu, v->accepted & vu->vhost.features);
+	err = send_features(vu, v->accepted & vu->vhost.features);
 	if (!err)
-		err = tell_inflight(vu);
+		err = send_inflight(vu);
 	for (i = 0; !err && i < vu->vhost.rings; i++) {
-		err = resumed_ring(vu, i, &ring);
+		err = ring_to_resume(vu, i, &ring);
 		if (err)
-			return vmm_error(-err, "virtio-%s: nobody knows what was under way",
+			return vmm_error(-err, "virtio-%s: the requests in flight are not known",
 					 v->name);
-		err = tell_ring(vu, i, &ring);
-		/* A kick, or an interrupt, may have died with the last one. */
+		err = send_ring(vu, i, &ring);
+		/* A kick or an interrupt may have been lost with the last process. */
 		vmm_event_signal(ring.kick_fd);
 		vmm_virtio_notify_queue(v, i);
 	}
@@ -438,7 +441,7 @@ static void retry_later(struct vmm_vhost_user *vu)
 	timerfd_settime(vu->timer_fd, 0, &when, NULL);
 }
 
-static void drop(struct vmm_loop *loop, int *fd)
+static void close_watched(struct vmm_loop *loop, int *fd)
 {
 	if (*fd < 0)
 		return;
@@ -451,12 +454,12 @@ static void disconnect(struct vmm_vhost_user *vu)
 {
 	struct vmm_loop *loop = vu->vhost.v->vm->loop;
 
-	drop(loop, &vu->request_fd);
-	drop(loop, &vu->vhost.fd);
+	close_watched(loop, &vu->request_fd);
+	close_watched(loop, &vu->vhost.fd);
 }
 
-/* The process is gone, or has said nonsense. */
-static int hung_up(void *arg)
+/* The process is gone, or has sent an invalid message. */
+static int peer_hung_up(void *arg)
 {
 	struct vmm_vhost_user *vu = arg;
 	struct vmm_virtio *v = vu->vhost.v;
@@ -475,15 +478,15 @@ static int hung_up(void *arg)
 	return 0;
 }
 
-/* A request of the process's own. */
-static int requested(void *arg)
+/* The process sends a request of its own. */
+static int backend_request(void *arg)
 {
 	struct vmm_vhost_user *vu = arg;
 	struct vmm_vu_message msg;
 	u64 result = 0;
 
 	if (vmm_vu_receive(vu->request_fd, &msg, NULL)) {
-		drop(vu->vhost.v->vm->loop, &vu->request_fd);
+		close_watched(vu->vhost.v->vm->loop, &vu->request_fd);
 		return 0;
 	}
 	if (msg.request == VU_BACKEND_CONFIG_CHANGE)
@@ -499,14 +502,14 @@ static int requested(void *arg)
 	return 0;
 }
 
-/* Hanging up is always reported; what it says is read by whoever asked. */
+/* A hang-up is always reported; answers are read by the function that waits for them. */
 static int watch(struct vmm_vhost_user *vu)
 {
 	struct vmm_loop *loop = vu->vhost.v->vm->loop;
-	int err = vmm_loop_watch(loop, vu->vhost.fd, 0, hung_up, vu);
+	int err = vmm_loop_watch(loop, vu->vhost.fd, 0, peer_hung_up, vu);
 
 	if (!err && vu->request_fd >= 0)
-		err = vmm_loop_add(loop, vu->request_fd, requested, vu);
+		err = vmm_loop_add(loop, vu->request_fd, backend_request, vu);
 	return err;
 }
 
@@ -515,7 +518,7 @@ static int reconnect(struct vmm_vhost_user *vu)
 	struct vmm_virtio *v = vu->vhost.v;
 	int err;
 
-	err = introduce(vu);
+	err = handshake(vu);
 	if (!err && v->running && !vu->lost)
 		err = resume(vu);
 	if (!err)
@@ -529,7 +532,7 @@ static int reconnect(struct vmm_vhost_user *vu)
 	return err;
 }
 
-static int tick(void *arg)
+static int retry_connection(void *arg)
 {
 	struct vmm_vhost_user *vu = arg;
 	struct vmm_virtio *v = vu->vhost.v;
@@ -563,7 +566,7 @@ static void user_close(struct vmm_vhost *vhost)
 	struct vmm_vhost_user *vu = to_user(vhost);
 
 	disconnect(vu);
-	drop(vhost->v->vm->loop, &vu->timer_fd);
+	close_watched(vhost->v->vm->loop, &vu->timer_fd);
 	forget_inflight(vu);
 	vmm_shadow_destroy(vu->shadow);
 	vu->shadow = NULL;
@@ -593,7 +596,7 @@ static int user_prepare(struct vmm_vhost_user *vu)
 	vu->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (vu->timer_fd < 0)
 		return vmm_error(errno, "timerfd");
-	return vmm_loop_add(vu->vhost.v->vm->loop, vu->timer_fd, tick, vu);
+	return vmm_loop_add(vu->vhost.v->vm->loop, vu->timer_fd, retry_connection, vu);
 }
 
 /**
@@ -618,7 +621,7 @@ int vmm_vhost_user_open(struct vmm_vhost_user *vu, struct vmm_virtio *v, const c
 	vu->vhost.fd = vmm_vu_connect(path);
 	if (vu->vhost.fd < 0)
 		return vmm_error(-vu->vhost.fd, "--vhost-user: nobody serves %s", path);
-	err = introduce(vu);
+	err = handshake(vu);
 	if (err)
 		vmm_error(-err, "--vhost-user: %s does not speak vhost-user", path);
 	if (!err)
@@ -652,7 +655,7 @@ int vmm_vhost_user_config(struct vmm_vhost_user *vu, void *config, u32 len)
 
 	pthread_mutex_lock(&vu->vhost.v->lock);
 	if (has(vu, VU_P_CONFIG))
-		err = ask(vu, VU_GET_CONFIG, &space, 3 * sizeof(u32) + len, NULL);
+		err = query(vu, VU_GET_CONFIG, &space, 3 * sizeof(u32) + len, NULL);
 	pthread_mutex_unlock(&vu->vhost.v->lock);
 	if (!err)
 		memcpy(config, space.config, len);

@@ -74,7 +74,7 @@ struct vmm_vu_message {
 
 /* ---- vhost_user_wire.c: messages ---- */
 
-void vmm_vu_patience(int sock);
+void vmm_vu_set_timeouts(int sock);
 int vmm_vu_connect(const char *path);
 int vmm_vu_send(int sock, struct vmm_vu_message *msg, const int *fds, unsigned int count);
 int vmm_vu_receive(int sock, struct vmm_vu_message *msg, int *fd);

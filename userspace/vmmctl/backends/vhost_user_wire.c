@@ -16,10 +16,10 @@
 #define VU_PATIENCE	10	/* seconds */
 
 /**
- * vmm_vu_patience - do not wait for ever
+ * vmm_vu_set_timeouts - do not wait for ever
  * @sock: connection to a process
  */
-void vmm_vu_patience(int sock)
+void vmm_vu_set_timeouts(int sock)
 {
 	struct timeval patience = { .tv_sec = VU_PATIENCE };
 
@@ -46,7 +46,7 @@ int vmm_vu_connect(const char *path)
 	if (sock < 0)
 		return -errno;
 	/* For the connect as well, which waits for a process that does not accept. */
-	vmm_vu_patience(sock);
+	vmm_vu_set_timeouts(sock);
 	if (connect(sock, (struct sockaddr *)&address, sizeof(address))) {
 		err = -errno;
 		close(sock);

@@ -131,19 +131,19 @@ static int balloon_create(struct vmm_virtio *v)
 {
 	struct virtio_balloon_config config = {};
 	const struct vmm_extra *asked = vmm_extra_find(v->vm->cfg, VMM_EXTRA_BALLOON, v->index);
-	struct vmm_served *served;
+	struct vmm_ring_device *dev;
 	int err;
 
-	served = calloc(1, sizeof(*served));
-	if (!served)
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
 		return vmm_error(ENOMEM, "balloon");
-	err = vmm_served_open(served, v, 1ULL << VIRTIO_BALLOON_F_REPORTING |
+	err = vmm_ring_device_open(dev, v, 1ULL << VIRTIO_BALLOON_F_REPORTING |
 			      1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM, balloon_kicked);
 	if (err) {
-		free(served);
+		free(dev);
 		return err;
 	}
-	v->state = served;
+	v->state = dev;
 	config.num_pages = htole32(asked->size / BALLOON_PAGE);
 	vmm_virtio_config(v, &config, 8);
 	return 0;
@@ -151,7 +151,7 @@ static int balloon_create(struct vmm_virtio *v)
 
 static void balloon_destroy(struct vmm_virtio *v)
 {
-	vmm_served_close(v->state);
+	vmm_ring_device_close(v->state);
 	free(v->state);
 }
 
@@ -169,8 +169,8 @@ const struct vmm_virtio_ops vmm_balloon_ops = {
 	.count = balloon_count,
 	.create = balloon_create,
 	.destroy = balloon_destroy,
-	.start = vmm_served_model_start,
-	.stop = vmm_served_model_stop,
-	.pause = vmm_served_model_pause,
-	.resume = vmm_served_model_resume,
+	.start = vmm_ring_model_start,
+	.stop = vmm_ring_model_stop,
+	.pause = vmm_ring_model_pause,
+	.resume = vmm_ring_model_resume,
 };

@@ -20,18 +20,18 @@
 #include "devices/devices.h"
 #include "virtio/ring.h"
 
-/* What is served before the driver hears of it: requests, bytes. */
+/* What is processed before the driver is interrupted: requests, bytes. */
 #define BLK_BATCH	32
 #define BLK_BATCH_BYTES	(256 * KIB)
 
 /**
- * struct blk_lane - what a ring of the disk has
+ * struct blk_queue - what a ring of the disk has
  * @ring: the ring
  * @blk: the disk
- * @req: the request that is served
+ * @req: the request that is processed
  * @stats: of this ring
  */
-struct blk_lane {
+struct blk_queue {
 	struct vmm_ring *ring;
 	struct vmm_user_blk *blk;
 	struct blk_request req;
@@ -40,25 +40,25 @@ struct blk_lane {
 
 /**
  * struct vmm_user_blk - a disk
- * @served: its queues
+ * @dev: its queues
  * @disk: what requests are checked against
  * @fd: the image
  * @buffered_fd: the image, through the host's cache; the same but for O_DIRECT
  * @granularity: of the image, bytes
- * @lane: by queue
+ * @queue: by queue
  */
 struct vmm_user_blk {
-	struct vmm_served served;
+	struct vmm_ring_device dev;
 	struct blk_disk disk;
 	int fd;
 	int buffered_fd;
 	u32 granularity;
-	struct blk_lane lane[VMM_VIRTIO_QUEUES];
+	struct blk_queue queue[VMM_VIRTIO_QUEUES];
 };
 
-static struct blk_lane *lane_of(struct blk_request *req)
+static struct blk_queue *queue_of(struct blk_request *req)
 {
-	return container_of(req, struct blk_lane, req);
+	return container_of(req, struct blk_queue, req);
 }
 
 static struct vmm_user_blk *blk_of_disk(struct blk_disk *disk)
@@ -78,28 +78,28 @@ static struct iovec *iov_skip(struct iovec *iov, size_t len)
 
 static bool blk_each_write_lasts(const struct vmm_user_blk *blk)
 {
-	return !(blk->served.v->accepted & 1ULL << VIRTIO_BLK_F_FLUSH);
+	return !(blk->dev.v->accepted & 1ULL << VIRTIO_BLK_F_FLUSH);
 }
 
-static ssize_t blk_move(const struct blk_lane *lane, int fd, const struct iovec *iov, int n)
+static ssize_t blk_move(const struct blk_queue *queue, int fd, const struct iovec *iov, int n)
 {
-	const struct blk_request *req = &lane->req;
+	const struct blk_request *req = &queue->req;
 	off_t pos = req->pos + req->moved;
 
 	if (!req->write)
 		return n == 1 ? pread(fd, iov->iov_base, iov->iov_len, pos) :
 				preadv(fd, iov, n, pos);
-	return pwritev2(fd, iov, n, pos, blk_each_write_lasts(lane->blk) ? RWF_DSYNC : 0);
+	return pwritev2(fd, iov, n, pos, blk_each_write_lasts(queue->blk) ? RWF_DSYNC : 0);
 }
 
 /* Where the image does not take it as it is, the host's cache does. */
-static ssize_t blk_try(struct blk_lane *lane, const struct iovec *iov, int n)
+static ssize_t blk_try(struct blk_queue *queue, const struct iovec *iov, int n)
 {
-	const struct vmm_user_blk *blk = lane->blk;
-	ssize_t ret = blk_move(lane, blk->fd, iov, n);
+	const struct vmm_user_blk *blk = queue->blk;
+	ssize_t ret = blk_move(queue, blk->fd, iov, n);
 
 	if (ret < 0 && errno == EINVAL && blk->fd != blk->buffered_fd)
-		ret = blk_move(lane, blk->buffered_fd, iov, n);
+		ret = blk_move(queue, blk->buffered_fd, iov, n);
 	return ret;
 }
 
@@ -114,7 +114,7 @@ static ssize_t blk_try(struct blk_lane *lane, const struct iovec *iov, int n)
  */
 enum blk_outcome ranchu_blk_io(struct blk_request *req)
 {
-	struct blk_lane *lane = lane_of(req);
+	struct blk_queue *queue = queue_of(req);
 	struct ranchu_chain *chain = &req->chain;
 	struct iovec *iov = chain->iov;
 	struct iovec *last = &iov[chain->n_out + chain->n_in - 1];
@@ -131,7 +131,7 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 			end--;
 	}
 	for (;;) {
-		ret = blk_try(lane, iov, end - iov);
+		ret = blk_try(queue, iov, end - iov);
 		/* Nothing at all, though it is inside: the image has shrunk. */
 		if (ret <= 0)
 			break;
@@ -164,7 +164,7 @@ u8 ranchu_blk_flush(struct blk_disk *disk)
  */
 bool ranchu_blk_goes_on(struct blk_request *req)
 {
-	return !vmm_ring_stopping(lane_of(req)->ring);
+	return !vmm_ring_stopping(queue_of(req)->ring);
 }
 
 /**
@@ -183,7 +183,7 @@ u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero,
 	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 	off_t pos = sector * SECTOR_SIZE;
 	off_t len = (off_t)sectors * SECTOR_SIZE;
-	int fd = lane_of(req)->blk->fd;
+	int fd = queue_of(req)->blk->fd;
 	int err;
 
 	/* Both read as zeros; the one that was wanted first. */
@@ -214,20 +214,20 @@ void ranchu_blk_answer(struct blk_request *req, u8 status)
 	/* The very last byte; before it there may be data. */
 	if (chain->n_in)
 		*((u8 *)last->iov_base + last->iov_len - 1) = status;
-	ranchu_vq_push(&lane_of(req)->ring->vq, chain, written);
+	ranchu_vq_push(&queue_of(req)->ring->vq, chain, written);
 }
 
 static bool blk_kicked(struct vmm_ring *ring)
 {
-	struct vmm_user_blk *blk = container_of(ring->dev, struct vmm_user_blk, served);
-	struct blk_lane *lane = &blk->lane[ring->index];
-	struct ranchu_chain *chain = &lane->req.chain;
+	struct vmm_user_blk *blk = container_of(ring->dev, struct vmm_user_blk, dev);
+	struct blk_queue *queue = &blk->queue[ring->index];
+	struct ranchu_chain *chain = &queue->req.chain;
 	unsigned int n = 0;
 	u64 bytes = 0;
 
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, chain) > 0) {
 		bytes += chain->out_len + chain->in_len;
-		ranchu_blk_serve(&lane->req, blk->served.v->accepted, true);
+		ranchu_blk_serve(&queue->req, blk->dev.v->accepted, true);
 		if (++n == BLK_BATCH || bytes >= BLK_BATCH_BYTES) {
 			vmm_ring_update(ring);
 			n = 0;
@@ -310,7 +310,7 @@ struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
 	blk->buffered_fd = -1;
 	err = blk_take_image(blk, backend);
 	if (!err)
-		err = vmm_served_open(&blk->served, v, features, blk_kicked);
+		err = vmm_ring_device_open(&blk->dev, v, features, blk_kicked);
 	if (err) {
 		blk_drop_image(blk);
 		free(blk);
@@ -318,9 +318,9 @@ struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
 		return NULL;
 	}
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
-		blk->lane[i].ring = &blk->served.ring[i];
-		blk->lane[i].blk = blk;
-		ranchu_blk_request_init(&blk->lane[i].req, &blk->disk, &blk->lane[i].stats);
+		blk->queue[i].ring = &blk->dev.ring[i];
+		blk->queue[i].blk = blk;
+		ranchu_blk_request_init(&blk->queue[i].req, &blk->disk, &blk->queue[i].stats);
 	}
 	return blk;
 }
@@ -331,7 +331,7 @@ struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
  */
 void vmm_user_blk_close(struct vmm_user_blk *blk)
 {
-	vmm_served_close(&blk->served);
+	vmm_ring_device_close(&blk->dev);
 	blk_drop_image(blk);
 	free(blk);
 }
@@ -345,7 +345,7 @@ void vmm_user_blk_close(struct vmm_user_blk *blk)
  */
 int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings)
 {
-	return vmm_served_start(&blk->served, rings);
+	return vmm_ring_device_start(&blk->dev, rings);
 }
 
 /**
@@ -354,7 +354,7 @@ int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings)
  */
 void vmm_user_blk_stop(struct vmm_user_blk *blk)
 {
-	vmm_served_stop(&blk->served);
+	vmm_ring_device_stop(&blk->dev);
 }
 
 /**

@@ -24,14 +24,14 @@ enum { HVC_RECEIVE, HVC_TRANSMIT, HVC_QUEUES };
 
 /**
  * struct hvc - a console
- * @served: its queues
+ * @dev: its queues
  * @stream: the connection
  * @end_fd: eventfd: @reader is to end
  * @room_fd: eventfd: the guest may have room again
  * @reader: takes what comes from the connection
  */
 struct hvc {
-	struct vmm_served served;
+	struct vmm_ring_device dev;
 	struct vmm_stream stream;
 	int end_fd;
 	int room_fd;
@@ -40,7 +40,7 @@ struct hvc {
 
 static bool hvc_kicked(struct vmm_ring *ring)
 {
-	struct hvc *hvc = container_of(ring->dev, struct hvc, served);
+	struct hvc *hvc = container_of(ring->dev, struct hvc, dev);
 	struct iovec iov[HVC_BUFFERS];
 	struct ranchu_chain chain = { .iov = iov, .max = HVC_BUFFERS };
 
@@ -71,7 +71,7 @@ static bool hvc_room(struct vmm_ring *ring, struct ranchu_chain *chain)
  */
 static ssize_t hvc_receive(struct hvc *hvc)
 {
-	struct vmm_ring *ring = &hvc->served.ring[HVC_RECEIVE];
+	struct vmm_ring *ring = &hvc->dev.ring[HVC_RECEIVE];
 	struct iovec iov[HVC_BUFFERS];
 	struct ranchu_chain chain = { .iov = iov, .max = HVC_BUFFERS };
 	ssize_t got = -EAGAIN;
@@ -167,7 +167,7 @@ static int hvc_create(struct vmm_virtio *v)
 	err = hvc_open_files(hvc, v);
 	if (err)
 		goto err_files;
-	err = vmm_served_open(&hvc->served, v, 0, hvc_kicked);
+	err = vmm_ring_device_open(&hvc->dev, v, 0, hvc_kicked);
 	if (err)
 		goto err_files;
 	err = pthread_create(&hvc->reader, NULL, hvc_reader, hvc);
@@ -179,7 +179,7 @@ static int hvc_create(struct vmm_virtio *v)
 	return 0;
 
 err_served:
-	vmm_served_close(&hvc->served);
+	vmm_ring_device_close(&hvc->dev);
 err_files:
 	hvc_close_files(hvc);
 	free(hvc);
@@ -192,7 +192,7 @@ static void hvc_destroy(struct vmm_virtio *v)
 
 	vmm_event_signal(hvc->end_fd);
 	pthread_join(hvc->reader, NULL);
-	vmm_served_close(&hvc->served);
+	vmm_ring_device_close(&hvc->dev);
 	hvc_close_files(hvc);
 	free(hvc);
 }
@@ -211,8 +211,8 @@ const struct vmm_virtio_ops vmm_hvc_ops = {
 	.count = hvc_count,
 	.create = hvc_create,
 	.destroy = hvc_destroy,
-	.start = vmm_served_model_start,
-	.stop = vmm_served_model_stop,
-	.pause = vmm_served_model_pause,
-	.resume = vmm_served_model_resume,
+	.start = vmm_ring_model_start,
+	.stop = vmm_ring_model_stop,
+	.pause = vmm_ring_model_pause,
+	.resume = vmm_ring_model_resume,
 };

@@ -50,7 +50,7 @@ static const struct input_kind input_touch = {
 
 /**
  * struct input - an input device
- * @served: its queues
+ * @dev: its queues
  * @kind: which
  * @config: what the driver reads; protected by the virtio device's lock
  * @stream: the connection
@@ -58,7 +58,7 @@ static const struct input_kind input_touch = {
  * @reader: takes events from the connection
  */
 struct input {
-	struct vmm_served served;
+	struct vmm_ring_device dev;
 	const struct input_kind *kind;
 	struct virtio_input_config config;
 	struct vmm_stream stream;
@@ -191,7 +191,7 @@ static bool input_kicked(struct vmm_ring *ring)
 /* A guest without room for an event does not get it, as with real hardware. */
 static void input_event(struct input *input, const struct virtio_input_event *event)
 {
-	struct vmm_ring *ring = &input->served.ring[INPUT_EVENTS];
+	struct vmm_ring *ring = &input->dev.ring[INPUT_EVENTS];
 	struct iovec iov[4];
 	struct ranchu_chain chain = { .iov = iov, .max = ARRAY_SIZE(iov) };
 	u32 written = 0;
@@ -255,7 +255,7 @@ static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
 	err = input->end_fd;
 	if (err < 0)
 		goto err_free;
-	err = vmm_served_open(&input->served, v, 0, input_kicked);
+	err = vmm_ring_device_open(&input->dev, v, 0, input_kicked);
 	if (err)
 		goto err_free;
 	err = pthread_create(&input->reader, NULL, input_reader, input);
@@ -267,7 +267,7 @@ static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
 	return 0;
 
 err_served:
-	vmm_served_close(&input->served);
+	vmm_ring_device_close(&input->dev);
 err_free:
 	input_free(input);
 	return err;
@@ -279,7 +279,7 @@ static void input_destroy(struct vmm_virtio *v)
 
 	vmm_event_signal(input->end_fd);
 	pthread_join(input->reader, NULL);
-	vmm_served_close(&input->served);
+	vmm_ring_device_close(&input->dev);
 	input_free(input);
 }
 
@@ -312,10 +312,10 @@ const struct vmm_virtio_ops vmm_keyboard_ops = {
 	.count = keyboard_count,
 	.create = keyboard_create,
 	.destroy = input_destroy,
-	.start = vmm_served_model_start,
-	.stop = vmm_served_model_stop,
-	.pause = vmm_served_model_pause,
-	.resume = vmm_served_model_resume,
+	.start = vmm_ring_model_start,
+	.stop = vmm_ring_model_stop,
+	.pause = vmm_ring_model_pause,
+	.resume = vmm_ring_model_resume,
 	.write_config = input_write_config,
 	.reset = input_reset,
 };
@@ -329,10 +329,10 @@ const struct vmm_virtio_ops vmm_touch_ops = {
 	.count = touch_count,
 	.create = touch_create,
 	.destroy = input_destroy,
-	.start = vmm_served_model_start,
-	.stop = vmm_served_model_stop,
-	.pause = vmm_served_model_pause,
-	.resume = vmm_served_model_resume,
+	.start = vmm_ring_model_start,
+	.stop = vmm_ring_model_stop,
+	.pause = vmm_ring_model_pause,
+	.resume = vmm_ring_model_resume,
 	.write_config = input_write_config,
 	.reset = input_reset,
 };

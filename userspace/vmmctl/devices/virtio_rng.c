@@ -52,22 +52,22 @@ static bool rng_kicked(struct vmm_ring *ring)
 
 static int rng_create(struct vmm_virtio *v)
 {
-	struct vmm_served *served = calloc(1, sizeof(*served));
+	struct vmm_ring_device *dev = calloc(1, sizeof(*dev));
 	int err;
 
-	if (!served)
+	if (!dev)
 		return vmm_error(ENOMEM, "rng");
-	err = vmm_served_open(served, v, 0, rng_kicked);
+	err = vmm_ring_device_open(dev, v, 0, rng_kicked);
 	if (err)
-		free(served);
+		free(dev);
 	else
-		v->state = served;
+		v->state = dev;
 	return err;
 }
 
 static void rng_destroy(struct vmm_virtio *v)
 {
-	vmm_served_close(v->state);
+	vmm_ring_device_close(v->state);
 	free(v->state);
 }
 
@@ -85,8 +85,8 @@ const struct vmm_virtio_ops vmm_rng_ops = {
 	.count = rng_count,
 	.create = rng_create,
 	.destroy = rng_destroy,
-	.start = vmm_served_model_start,
-	.stop = vmm_served_model_stop,
-	.pause = vmm_served_model_pause,
-	.resume = vmm_served_model_resume,
+	.start = vmm_ring_model_start,
+	.stop = vmm_ring_model_stop,
+	.pause = vmm_ring_model_pause,
+	.resume = vmm_ring_model_resume,
 };

@@ -92,7 +92,7 @@ static int vsock_start(struct vmm_virtio *v)
 	return 0;
 }
 
-/* A driver that starts anew knows nothing of its predecessor's streams. */
+/* Streams end with their driver. */
 static void vsock_stop(struct vmm_virtio *v)
 {
 	struct vsock *vs = v->state;

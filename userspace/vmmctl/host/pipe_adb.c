@@ -37,13 +37,13 @@
 enum pipe_state { PIPE_FREE, PIPE_ACCEPT, PIPE_WAITING, PIPE_START, PIPE_STREAM };
 
 /**
- * struct pipe_way - bytes on their way from one socket to the other
+ * struct pipe_direction - bytes that go from one socket to the other
  * @first: of those in @bytes that were not sent
  * @end: of them
  * @ended: there will be no more
  * @bytes: them
  */
-struct pipe_way {
+struct pipe_direction {
 	size_t first;
 	size_t end;
 	bool ended;
@@ -68,8 +68,8 @@ struct adb_pipe {
 	int client;
 	size_t matched;
 	u64 turn;
-	struct pipe_way to_guest;
-	struct pipe_way to_client;
+	struct pipe_direction to_guest;
+	struct pipe_direction to_client;
 };
 
 enum { LISTEN_TCP, LISTEN_UNIX, LISTENERS };
@@ -79,8 +79,8 @@ enum { LISTEN_TCP, LISTEN_UNIX, LISTENERS };
  * @loop: the main thread's loop
  * @adb: the ports that adb knows, or NULL
  * @listener: where clients arrive
- * @tick_fd: timer, runs while an adb server has to be waited for, and if @tired
- * @tired: accepting failed; again at the next tick
+ * @tick_fd: timer, runs while an adb server has to be waited for, and if @accept_failed
+ * @accept_failed: accepting failed; again at the next tick
  * @announced: the user was told where adb finds the guest
  * @turns: given so far
  * @pipe: what the guest has open
@@ -90,7 +90,7 @@ struct vmm_pipe_adb {
 	struct vmm_adb *adb;
 	struct vmm_vsock_listener listener[LISTENERS];
 	int tick_fd;
-	bool tired;
+	bool accept_failed;
 	bool announced;
 	u64 turns;
 	struct adb_pipe *pipe[ADB_PIPES];
@@ -112,7 +112,7 @@ static struct adb_pipe *first_waiting(const struct vmm_pipe_adb *a)
 
 static void listeners_update(struct vmm_pipe_adb *a)
 {
-	bool on = !a->tired && first_waiting(a);
+	bool on = !a->accept_failed && first_waiting(a);
 	unsigned int i;
 
 	for (i = 0; i < LISTENERS; i++)
@@ -152,59 +152,61 @@ static bool pipe_watch(struct adb_pipe *p, int fd, short events, vmm_loop_fn fn)
 	return !events || !vmm_loop_watch(p->owner->loop, fd, events, fn, p);
 }
 
-static size_t way_left(const struct pipe_way *way)
+static size_t direction_left(const struct pipe_direction *dir)
 {
-	return way->end - way->first;
+	return dir->end - dir->first;
 }
 
-static void way_fill(struct pipe_way *way, int from)
+static void direction_fill(struct pipe_direction *dir, int from)
 {
 	ssize_t n;
 
-	if (way_left(way) || way->ended)
+	if (direction_left(dir) || dir->ended)
 		return;
-	way->first = 0;
-	way->end = 0;
-	n = recv(from, way->bytes, sizeof(way->bytes), MSG_DONTWAIT);
+	dir->first = 0;
+	dir->end = 0;
+	n = recv(from, dir->bytes, sizeof(dir->bytes), MSG_DONTWAIT);
 	if (n > 0)
-		way->end = n;
+		dir->end = n;
 	else if (!n || (errno != EAGAIN && errno != EINTR))
-		way->ended = true;
+		dir->ended = true;
 }
 
 /* False if the other side is gone. */
-static bool way_drain(struct pipe_way *way, int to)
+static bool direction_drain(struct pipe_direction *dir, int to)
 {
 	ssize_t n;
 
-	if (!way_left(way))
+	if (!direction_left(dir))
 		return true;
-	n = send(to, way->bytes + way->first, way_left(way), MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(to, dir->bytes + dir->first, direction_left(dir), MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
-	way->first += n;
+	dir->first += n;
 	return true;
 }
 
-static short way_events(const struct pipe_way *in, const struct pipe_way *out)
+static short direction_events(const struct pipe_direction *in, const struct pipe_direction *out)
 {
-	return (!way_left(in) && !in->ended ? POLLIN : 0) | (way_left(out) ? POLLOUT : 0);
+	return (!direction_left(in) && !in->ended ? POLLIN : 0) |
+	       (direction_left(out) ? POLLOUT : 0);
 }
 
-static bool way_over(const struct pipe_way *way)
+static bool direction_done(const struct pipe_direction *dir)
 {
-	return way->ended && !way_left(way);
+	return dir->ended && !direction_left(dir);
 }
 
-/* The end of either side, once all that it has said has arrived, is the other's. */
+/* When one side has ended and all its bytes were delivered, the other is closed, too. */
 static void pipe_stream(struct adb_pipe *p)
 {
-	way_fill(&p->to_client, p->guest);
-	way_fill(&p->to_guest, p->client);
-	if (!way_drain(&p->to_client, p->client) || !way_drain(&p->to_guest, p->guest) ||
-	    way_over(&p->to_client) || way_over(&p->to_guest) ||
-	    !pipe_watch(p, p->guest, way_events(&p->to_client, &p->to_guest), guest_ready) ||
-	    !pipe_watch(p, p->client, way_events(&p->to_guest, &p->to_client), client_ready))
+	direction_fill(&p->to_client, p->guest);
+	direction_fill(&p->to_guest, p->client);
+	if (!direction_drain(&p->to_client, p->client) ||
+	    !direction_drain(&p->to_guest, p->guest) ||
+	    direction_done(&p->to_client) || direction_done(&p->to_guest) ||
+	    !pipe_watch(p, p->guest, direction_events(&p->to_client, &p->to_guest), guest_ready) ||
+	    !pipe_watch(p, p->client, direction_events(&p->to_guest, &p->to_client), client_ready))
 		pipe_free(p);
 }
 
@@ -303,7 +305,7 @@ static void adb_accepted(void *arg, struct vmm_vsock_listener *listener __attrib
 	/* Out of files, say: asking again at once would only spin. */
 	if (fd < 0 || !p) {
 		pipe_drop_fd(a, fd);
-		a->tired = true;
+		a->accept_failed = true;
 		listeners_update(a);
 		tick_start(a);
 		return;
@@ -325,7 +327,7 @@ static int adb_tick(void *arg)
 
 	if (read(a->tick_fd, &expirations, sizeof(expirations)) < 0)
 		return 0;
-	a->tired = false;
+	a->accept_failed = false;
 	listeners_update(a);
 	if (!a->adb || !vmm_adb_tick(a->adb))
 		timerfd_settime(a->tick_fd, 0, &never, NULL);

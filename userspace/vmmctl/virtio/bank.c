@@ -6,8 +6,8 @@
  * With a register window the guest reads all of them without an exit; without
  * one the same memory answers exits. Devices get the transports from the highest
  * one down, in the order of the table below: guests know disks by the addresses
- * that come of it. Those that the command line has put somewhere are put there, and
- * the others pass by.
+ * that result. A device for which the command line names a transport gets that one, and
+ * it is left out for all others.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -141,7 +141,7 @@ static void config_interrupt_locked(struct vmm_virtio *v)
 	vmm_event_signal(v->call_fd);
 }
 
-/* The driver learns of it if it is there to learn. */
+/* A driver that has started the device is interrupted. */
 static void fail_locked(struct vmm_virtio *v)
 {
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;

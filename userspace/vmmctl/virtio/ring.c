@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Virtqueues that vmmctl serves itself. Each has a thread that waits for its
+ * Virtqueues that vmmctl processes itself. Each has a thread that waits for its
  * doorbell, so a kick costs one wake-up and an interrupt one write, and no vCPU
  * leaves the guest for either.
  */
@@ -22,22 +22,22 @@
 /* A packed ring begins in its first slot, with both wrap counters 1. */
 #define RING_PACKED_BASE	0x80008000
 
-static int served_blame(struct vmm_served *served, int err, const char *what)
+static int device_blame(struct vmm_ring_device *dev, int err, const char *what)
 {
-	if (served->blamed)
+	if (dev->blamed)
 		return err;
-	served->blamed = true;
-	vmm_device_error(served->v->ops->name, what);
-	return vmm_error(err, "virtio-%s: %s", served->v->ops->name, what);
+	dev->blamed = true;
+	vmm_device_error(dev->v->ops->name, what);
+	return vmm_error(err, "virtio-%s: %s", dev->v->ops->name, what);
 }
 
-static int served_broken(void *arg)
+static int device_broken(void *arg)
 {
-	struct vmm_served *served = arg;
+	struct vmm_ring_device *dev = arg;
 
-	vmm_event_clear(served->err_fd);
-	served_blame(served, -EIO, "a ring is broken");
-	vmm_virtio_fail(served->v);
+	vmm_event_clear(dev->err_fd);
+	device_blame(dev, -EIO, "a ring is broken");
+	vmm_virtio_fail(dev->v);
 	return 0;
 }
 
@@ -65,7 +65,7 @@ static void ring_serve(struct vmm_ring *ring)
 
 	pthread_mutex_lock(&ring->lock);
 	if (!ring->live) {
-		/* Paused: whoever resumes it signals its doorbell. */
+		/* Paused: ring_resume() signals the doorbell. */
 		pthread_mutex_unlock(&ring->lock);
 		return;
 	}
@@ -77,7 +77,10 @@ static void ring_serve(struct vmm_ring *ring)
 		 !vmm_ring_stopping(ring));
 	broken = ring->vq.fault;
 	pthread_mutex_unlock(&ring->lock);
-	/* The main thread tells the driver: here that could wait for our own end. */
+	/*
+	 * The main thread makes the device ask for a reset: that takes the device's lock,
+	 * whose holder may be waiting for this thread to end.
+	 */
 	if (broken)
 		vmm_event_signal(ring->dev->err_fd);
 }
@@ -125,7 +128,7 @@ static int ring_start(struct vmm_ring *ring)
 	int err = ring_setup(ring);
 
 	if (err)
-		return served_blame(ring->dev, err, "a queue cannot be as the guest set it up");
+		return device_blame(ring->dev, err, "a queue cannot be as the guest set it up");
 	ring->stopping = 0;
 	pthread_mutex_lock(&ring->lock);
 	ring->paused = false;
@@ -156,42 +159,42 @@ static void ring_stop(struct vmm_ring *ring)
 }
 
 /**
- * vmm_served_open - prepare to serve a device
- * @served: filled
+ * vmm_ring_device_open - prepare to serve a device
+ * @dev: filled
  * @v: the device; its @offered is set
  * @device_features: what the model knows
- * @kicked: see struct vmm_served
+ * @kicked: see struct vmm_ring_device
  *
  * Return: 0, or -errno with nothing left behind
  */
-int vmm_served_open(struct vmm_served *served, struct vmm_virtio *v, u64 device_features,
-		    bool (*kicked)(struct vmm_ring *ring))
+int vmm_ring_device_open(struct vmm_ring_device *dev, struct vmm_virtio *v, u64 device_features,
+			 bool (*kicked)(struct vmm_ring *ring))
 {
 	const struct vmm_mem *mem = &v->vm->mem;
 	struct vmm_ring_region regions[VMM_REGIONS];
 	unsigned int i;
 	int err;
 
-	*served = (struct vmm_served){ .v = v, .kicked = kicked };
+	*dev = (struct vmm_ring_device){ .v = v, .kicked = kicked };
 	for (i = 0; i < mem->regions; i++) {
 		regions[i] = (struct vmm_ring_region){
 			mem->region[i].base, mem->region[i].size, mem->region[i].hva,
 		};
 	}
-	served->mem = vmm_ring_mem_create(regions, mem->regions);
-	if (!served->mem)
+	dev->mem = vmm_ring_mem_create(regions, mem->regions);
+	if (!dev->mem)
 		return vmm_error(ENOMEM, "virtio-%s", v->ops->name);
-	served->err_fd = vmm_event_create();
-	err = served->err_fd;
+	dev->err_fd = vmm_event_create();
+	err = dev->err_fd;
 	if (err >= 0)
-		err = vmm_loop_add(v->vm->loop, served->err_fd, served_broken, served);
+		err = vmm_loop_add(v->vm->loop, dev->err_fd, device_broken, dev);
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
-		served->ring[i].dev = served;
-		served->ring[i].index = i;
-		pthread_mutex_init(&served->ring[i].lock, NULL);
+		dev->ring[i].dev = dev;
+		dev->ring[i].index = i;
+		pthread_mutex_init(&dev->ring[i].lock, NULL);
 	}
 	if (err < 0) {
-		vmm_served_close(served);
+		vmm_ring_device_close(dev);
 		return err;
 	}
 	v->offered = (RANCHU_VQ_FEATURES & ~RING_NOT_OFFERED) | device_features;
@@ -201,37 +204,37 @@ int vmm_served_open(struct vmm_served *served, struct vmm_virtio *v, u64 device_
 }
 
 /**
- * vmm_served_close - undo vmm_served_open()
- * @served: stopped
+ * vmm_ring_device_close - undo vmm_ring_device_open()
+ * @dev: stopped
  */
-void vmm_served_close(struct vmm_served *served)
+void vmm_ring_device_close(struct vmm_ring_device *dev)
 {
 	unsigned int i;
 
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
-		pthread_mutex_destroy(&served->ring[i].lock);
-	if (served->err_fd >= 0) {
-		vmm_loop_del(served->v->vm->loop, served->err_fd);
-		close(served->err_fd);
+		pthread_mutex_destroy(&dev->ring[i].lock);
+	if (dev->err_fd >= 0) {
+		vmm_loop_del(dev->v->vm->loop, dev->err_fd);
+		close(dev->err_fd);
 	}
-	vmm_ring_mem_destroy(served->mem);
+	vmm_ring_mem_destroy(dev->mem);
 }
 
 /**
- * vmm_served_start - start the driver's queues
- * @served: stopped
+ * vmm_ring_device_start - start the driver's queues
+ * @dev: stopped
  * @rings: queues 0 to @rings - 1
  *
  * Return: 0, or -errno with nothing started
  */
-int vmm_served_start(struct vmm_served *served, unsigned int rings)
+int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings)
 {
 	int err;
 
-	for (served->rings = 0; served->rings < rings; served->rings++) {
-		err = ring_start(&served->ring[served->rings]);
+	for (dev->rings = 0; dev->rings < rings; dev->rings++) {
+		err = ring_start(&dev->ring[dev->rings]);
 		if (err) {
-			vmm_served_stop(served);
+			vmm_ring_device_stop(dev);
 			return err;
 		}
 	}
@@ -239,39 +242,39 @@ int vmm_served_start(struct vmm_served *served, unsigned int rings)
 }
 
 /**
- * vmm_served_stop - stop all queues
- * @served: running
+ * vmm_ring_device_stop - stop all queues
+ * @dev: running
  *
  * When it returns, nobody uses guest memory. What was taken has been answered.
  */
-void vmm_served_stop(struct vmm_served *served)
+void vmm_ring_device_stop(struct vmm_ring_device *dev)
 {
-	while (served->rings)
-		ring_stop(&served->ring[--served->rings]);
+	while (dev->rings)
+		ring_stop(&dev->ring[--dev->rings]);
 }
 
 /**
- * vmm_served_model_start - start all queues that the driver has set up
- * @v: its @state is, or begins with, a struct vmm_served
+ * vmm_ring_model_start - start all queues that the driver has set up
+ * @v: its @state is, or begins with, a struct vmm_ring_device
  *
  * Return: 0, or -errno with nothing started
  */
-int vmm_served_model_start(struct vmm_virtio *v)
+int vmm_ring_model_start(struct vmm_virtio *v)
 {
 	unsigned int rings = 0;
 
 	while (rings < v->queues && v->queue[rings].ready)
 		rings++;
-	return vmm_served_start(v->state, rings);
+	return vmm_ring_device_start(v->state, rings);
 }
 
 /**
- * vmm_served_model_stop - undo vmm_served_model_start()
+ * vmm_ring_model_stop - undo vmm_ring_model_start()
  * @v: the same
  */
-void vmm_served_model_stop(struct vmm_virtio *v)
+void vmm_ring_model_stop(struct vmm_virtio *v)
 {
-	vmm_served_stop(v->state);
+	vmm_ring_device_stop(v->state);
 }
 
 static void ring_pause(struct vmm_ring *ring)
@@ -300,31 +303,31 @@ static void ring_resume(struct vmm_ring *ring)
 }
 
 /**
- * vmm_served_model_pause - take nothing from any queue until told otherwise
- * @v: its @state is, or begins with, a struct vmm_served
+ * vmm_ring_model_pause - take nothing from any queue until told otherwise
+ * @v: its @state is, or begins with, a struct vmm_ring_device
  *
  * Context: main thread; no vCPU runs.
  */
-void vmm_served_model_pause(struct vmm_virtio *v)
+void vmm_ring_model_pause(struct vmm_virtio *v)
 {
-	struct vmm_served *served = v->state;
+	struct vmm_ring_device *dev = v->state;
 	unsigned int i;
 
-	for (i = 0; i < served->rings; i++)
-		ring_pause(&served->ring[i]);
+	for (i = 0; i < dev->rings; i++)
+		ring_pause(&dev->ring[i]);
 }
 
 /**
- * vmm_served_model_resume - undo vmm_served_model_pause()
+ * vmm_ring_model_resume - undo vmm_ring_model_pause()
  * @v: the same
  */
-void vmm_served_model_resume(struct vmm_virtio *v)
+void vmm_ring_model_resume(struct vmm_virtio *v)
 {
-	struct vmm_served *served = v->state;
+	struct vmm_ring_device *dev = v->state;
 	unsigned int i;
 
-	for (i = 0; i < served->rings; i++)
-		ring_resume(&served->ring[i]);
+	for (i = 0; i < dev->rings; i++)
+		ring_resume(&dev->ring[i]);
 }
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtqueues that vmmctl serves itself: the modules' engine
+ * Virtqueues that vmmctl processes itself: the modules' engine
  * (drivers/virt/ranchu/vq*.c), built for userspace, with a thread for each queue.
  *
  * What includes this file is compiled with virtio/compat/ in place of the kernel's
@@ -15,21 +15,21 @@
 #include "virtio/ring_mem.h"
 #include "virtio/virtio.h"
 
-struct vmm_served;
+struct vmm_ring_device;
 
 /**
- * struct vmm_ring - a virtqueue that vmmctl serves
+ * struct vmm_ring - a virtqueue that vmmctl processes
  * @dev: the device
  * @index: of the queue
- * @vq: the engine; what follows belongs to the thread, or to who has @lock
+ * @vq: the engine; protected by @lock, as the next two
  * @lock: held while kicked() runs
- * @live: it runs: the engine may be used by who has @lock
- * @paused: it would run, were it not paused
- * @thread: of the ring
- * @stopping: the thread is to end; read and written with __atomic
+ * @live: the engine may be used
+ * @paused: not @live, but only until it is resumed
+ * @thread: waits for the queue's doorbell and calls kicked()
+ * @stopping: kicked() is to return soon; read and written with __atomic
  */
 struct vmm_ring {
-	struct vmm_served *dev;
+	struct vmm_ring_device *dev;
 	unsigned int index;
 	struct ranchu_vq vq;
 	pthread_mutex_t lock;
@@ -40,18 +40,19 @@ struct vmm_ring {
 };
 
 /**
- * struct vmm_served - a virtio device that vmmctl serves
+ * struct vmm_ring_device - a virtio device whose queues vmmctl processes
  * @v: the device
- * @kicked: the driver has made something available: takes what there is, @ring's
- *	lock held, in @ring's thread; no kick is missed. Or returns false and takes
- *	nothing: it is for the model to take when it has something for the driver.
+ * @kicked: called in @ring's thread, with its lock held, when the driver has made
+ *	buffers available. Either processes all that are available and returns true,
+ *	or takes none and returns false: the model takes them later, when it has
+ *	something for the driver
  * @mem: guest memory, as the engine wants it
- * @err_fd: eventfd: the guest broke a ring
- * @rings: how many run: the first ones
- * @blamed: the guest was blamed
+ * @err_fd: eventfd: a ring is broken
+ * @rings: how many run; the first ones
+ * @blamed: the message about a broken ring was given
  * @ring: by queue
  */
-struct vmm_served {
+struct vmm_ring_device {
 	struct vmm_virtio *v;
 	bool (*kicked)(struct vmm_ring *ring);
 	struct ranchu_mem *mem;
@@ -63,18 +64,18 @@ struct vmm_served {
 
 /* ---- ring.c ---- */
 
-int vmm_served_open(struct vmm_served *served, struct vmm_virtio *v, u64 device_features,
-		    bool (*kicked)(struct vmm_ring *ring));
-void vmm_served_close(struct vmm_served *served);
-int vmm_served_start(struct vmm_served *served, unsigned int rings);
-void vmm_served_stop(struct vmm_served *served);
+int vmm_ring_device_open(struct vmm_ring_device *dev, struct vmm_virtio *v, u64 device_features,
+			 bool (*kicked)(struct vmm_ring *ring));
+void vmm_ring_device_close(struct vmm_ring_device *dev);
+int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings);
+void vmm_ring_device_stop(struct vmm_ring_device *dev);
 void vmm_ring_update(struct vmm_ring *ring);
 
-/* For models whose state begins with a struct vmm_served, and need no more. */
-int vmm_served_model_start(struct vmm_virtio *v);
-void vmm_served_model_stop(struct vmm_virtio *v);
-void vmm_served_model_pause(struct vmm_virtio *v);
-void vmm_served_model_resume(struct vmm_virtio *v);
+/* For models whose state begins with a struct vmm_ring_device, and need no more. */
+int vmm_ring_model_start(struct vmm_virtio *v);
+void vmm_ring_model_stop(struct vmm_virtio *v);
+void vmm_ring_model_pause(struct vmm_virtio *v);
+void vmm_ring_model_resume(struct vmm_virtio *v);
 int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index,
 		      struct vmm_stream *stream);
 

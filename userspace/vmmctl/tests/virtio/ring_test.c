@@ -35,24 +35,24 @@ static bool kicked(struct vmm_ring *ring)
 
 static int model_create(struct vmm_virtio *v)
 {
-	struct vmm_served *served = calloc(1, sizeof(*served));
-	int err = vmm_served_open(served, v, 0, kicked);
+	struct vmm_ring_device *dev = calloc(1, sizeof(*dev));
+	int err = vmm_ring_device_open(dev, v, 0, kicked);
 
-	v->state = served;
+	v->state = dev;
 	return err;
 }
 
 static void model_destroy(struct vmm_virtio *v)
 {
-	vmm_served_close(v->state);
+	vmm_ring_device_close(v->state);
 	free(v->state);
 }
 
 static const struct vmm_virtio_ops model = {
 	.name = "test", .id = 4, .queues = 1, .queue_max = NUM,
 	.create = model_create, .destroy = model_destroy,
-	.start = vmm_served_model_start, .stop = vmm_served_model_stop,
-	.pause = vmm_served_model_pause, .resume = vmm_served_model_resume,
+	.start = vmm_ring_model_start, .stop = vmm_ring_model_stop,
+	.pause = vmm_ring_model_pause, .resume = vmm_ring_model_resume,
 };
 
 /* Two devices, each with its ring at another place of RAM. */

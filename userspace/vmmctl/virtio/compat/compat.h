@@ -53,9 +53,11 @@ typedef __u64 __le64;
 #define U16_MAX UINT16_MAX
 #define U32_MAX UINT32_MAX
 #define U64_MAX UINT64_MAX
+#define SZ_16M 0x01000000
 #define SZ_1G 0x40000000
 #define SECTOR_SIZE 512
 #define BITS_PER_BYTE 8
+#define BITS_PER_LONG (8 * sizeof(long))
 
 #define le16_to_cpu(x) le16toh(x)
 #define cpu_to_le16(x) htole16(x)
@@ -289,6 +291,10 @@ static inline int pin_user_pages_fast(unsigned long uaddr, int n, int flags, str
 #define kmap_local_page(page) ((void *)(page))
 #define kunmap_local(base) ((void)(base))
 #define unpin_user_pages_dirty_lock(pages, n, dirty) ((void)(pages))
+
+/* Threads here are scheduled as any, and end with the process. */
+#define cond_resched() ((void)0)
+#define fatal_signal_pending(task) false
 
 static inline void set_bit(long nr, void *base)
 {
