@@ -11,6 +11,7 @@
 #include <linux/pid.h>
 #include <linux/ranchu.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "ranchu_private.h"
 

@@ -11,6 +11,7 @@
 #include <linux/ranchu_vhost.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
 
