@@ -285,9 +285,12 @@ static int dma_mmap(struct file *filp, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_pgoff >= pages || vma_pages(vma) > pages - vma->vm_pgoff)
 		return -EINVAL;
-	if (!atomic_add_unless(&file->region->mappings, 1,
-			       VHOST_GOLDFISH_PIPE_MAX_DMA_MAPPINGS))
+	/* One that is moved counts twice for a moment: there may be more than the limit. */
+	if (atomic_inc_return(&file->region->mappings) >
+	    VHOST_GOLDFISH_PIPE_MAX_DMA_MAPPINGS) {
+		atomic_dec(&file->region->mappings);
 		return -ENOMEM;
+	}
 	/* A child that wants it maps it, so that each mapping is counted. */
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vma->vm_ops = &dma_vm_ops;
