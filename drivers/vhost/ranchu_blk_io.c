@@ -103,7 +103,8 @@ static ssize_t io_submit(struct blk_transfer *transfer, int ki_flags)
 		.ki_pos = req->pos + req->moved,
 		/* What is in memory completes nothing later, and must not want to. */
 		.ki_complete = image->in_memory ? NULL : io_complete,
-		.ki_flags = ki_flags,
+		/* Who completes it for a file system below another one asks for this. */
+		.ki_flags = ki_flags | (req->write ? IOCB_WRITE : 0),
 		.ki_ioprio = get_current_ioprio(),
 	};
 	transfer->queued = true;
