@@ -176,9 +176,12 @@ static struct page *dma_keep_locked(struct pipe_dma_region *region, unsigned lon
 	struct page *other = dma_find_locked(region, index);
 
 	if (!other && !region->ended) {
-		/* It was reserved, and needs no memory. */
-		xa_store(&region->pages, index, page, GFP_NOWAIT);
-		return page;
+		/* It was reserved; but a page that was there, and went, took that along. */
+		int err = xa_err(xa_store(&region->pages, index, page, GFP_NOWAIT));
+
+		if (!err)
+			return page;
+		other = ERR_PTR(err);
 	}
 	dma_unpin(page);
 	return other;
