@@ -25,10 +25,11 @@ else
 KDIR ?= $(RANCHU_CACHE)/kdir-$(ARCH)
 endif
 
-# The machine's own libfdt is of no use to a foreign vmmctl.
+# The machine's own libraries are of no use to a foreign vmmctl.
 VMMCTL_FLAGS := ARCH=$(ARCH) CROSS_COMPILE=$(CROSS_COMPILE)
 ifneq ($(ARCH),$(MACHINE))
-VMMCTL_FLAGS += LIBFDT_DIR=$(RANCHU_CACHE)/libfdt-$(ARCH)
+VMMCTL_FLAGS += LIBFDT_DIR=$(RANCHU_CACHE)/libfdt-$(ARCH) \
+	LIBRARIES_DIR=$(RANCHU_CACHE)/libraries-$(ARCH)
 endif
 
 GATES := checkpatch warnings kdoc uapi

@@ -6,12 +6,14 @@
 #	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream trust
+#				vmm
 #
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
 #	stream	in an emulated host, as pipe, without the wall clock
 #	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
+#	vmm	in an emulated host; its fuzz targets on this machine
 #	vq	on this machine, by the wall clock, in alternating runs; figures
 #		are ratios of neighbouring runs
 #
@@ -22,7 +24,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb blk trust"
+AREAS="pipe vq stream adb blk trust vmm"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -55,6 +57,7 @@ declare -A FLOORS=(
 . "$HERE/stream/stream.sh"
 . "$HERE/blk/blk.sh"
 . "$HERE/trust/trust.sh"
+. "$HERE/vmm/vmm.sh"
 
 missing=0
 FIGURES=()

@@ -18,7 +18,7 @@ insmod ranchu.ko && insmod vhost_goldfish_pipe.ko && insmod ranchu_copy_bench.ko
 # guest MODE COMMAND: counts as failed unless the guest says it went well.
 guest() {
 	echo "BENCH-GUEST $1"
-	./vmmctl run --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
+	./vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
 		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$2\"" \
 		--pipe "$1" --no-reboot --stats="/tmp/stats" --stats-at RANCHU-MARK \
 		</dev/null >/tmp/console 2>&1 || failed=1

@@ -36,12 +36,13 @@ result() {
 	fi
 }
 
-# boot COMMAND OPTION...: runs COMMAND in a guest, which has five minutes.
+# boot COMMAND OPTION...: runs COMMAND in a guest, which has five minutes. $kernel is
+# another than the host's copy of the guest's Image.
 boot() {
 	command=$1
 	shift
-	timeout 300 vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
-		--memory 512M --append "$linux_args ranchu.run=\"$command\"" \
+	timeout 300 vmmctl run --kernel "${kernel:-/ranchu/guest/Image}" \
+		--initrd /ranchu/guest/initrd.cpio --memory 512M --append "$linux_args ranchu.run=\"$command\"" \
 		"$@" </dev/null 2>&1 | tr -d '\r' > "$console"
 }
 

@@ -8,7 +8,7 @@ set -u
 . /ranchu/net-lib.sh
 
 load_modules
-echo "1..9"
+echo "1..11"
 
 refuses "is tun loaded" --net tap=tap0
 tun=$?
@@ -16,6 +16,8 @@ modprobe tun || exit 1
 tunctl -t tap0 > /dev/null
 refuses "is vhost_net loaded" --net tap=tap0 && [ "$tun" -eq 0 ]
 result missing_modules_are_said $?
+refuses "no tap interface tap9" --net tap=tap9 && [ ! -e /sys/class/net/tap9 ]
+result a_tap_that_is_not_there_is_not_made $?
 modprobe vhost_net || exit 1
 refuses "packed rings" --net tap=tap0 --virtio-packed on
 result missing_packed_rings_are_said $?
@@ -55,6 +57,13 @@ echo "# reads and writes of virtio registers that exited: before '$begin', after
 appears 2 '^link: 1$' && appears 1 '^link: 0$' && printed '^GUEST-EXIT: 0$' &&
 	[ "${begin% *}" = "${end% *}" ] && [ $((${end#* } - ${begin#* })) -eq 2 ]
 result link_follows_the_interface_by_one_exit_each $?
+
+# The interface's MTU is the guest's, and is so again behind a reset of its driver.
+ip link set tap0 mtu 1280
+guest "load up rebind:virtio_net:1 up" --cpus 1 --no-reboot --net tap=tap0
+ip link set tap0 mtu 1500
+appears 2 '^mtu: 1280$' && printed '^GUEST-EXIT: 0$'
+result mtu_is_the_interfaces $?
 
 # Reads that exit instead of the window.
 guest "load up out:300000 rebind:virtio_net:5 up out:300000" --cpus 1 --no-reboot --net tap=tap0 --window off

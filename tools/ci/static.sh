@@ -35,11 +35,11 @@ gate_checkpatch() {
 	# gives (_Static_assert); macros that stand in for the kernel's.
 	kernel_only=BIT_MACRO,ARRAY_SIZE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 	check_files "$kernel_only,CAMELCASE,MACRO_ARG_REUSE" \
-		< <(sources userspace tools | grep -v '/shim/') || rc=1
+		< <(sources userspace tools | grep -v '/shim/\|/compat/') || rc=1
 	# What stands in for the kernel's macros has their shapes: arguments that
 	# it has no use for, labels of the caller's, barriers by themselves.
 	check_files "$kernel_only,CAMELCASE,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,NEW_TYPEDEFS,MEMORY_BARRIER,COMPLEX_MACRO,SPACING,MACRO_WITH_FLOW_CONTROL" \
-		< <(sources tools | grep '/shim/') || rc=1
+		< <(sources userspace tools | grep '/shim/\|/compat/') || rc=1
 	rm -f .checkpatch-camelcase.*
 	return "$rc"
 }
@@ -69,7 +69,7 @@ gate_modules() {
 
 # gcc's warnings and sparse's at once: both read the same headers of the kernel.
 gate_warnings() {
-	local cc kernel
+	local cc kernel level
 
 	# sparse looks at what is compiled, so everything has to be.
 	find "$RANCHU_BUILD"/*/warnings -name '*.o' -delete 2>/dev/null || true
@@ -83,8 +83,10 @@ gate_warnings() {
 	tools/ci/modules.sh arm64 "$kernel" "$RANCHU_BUILD/arm64/clang" W=1 KCFLAGS=-Werror \
 		CC=clang MODPOST=/bin/true KBUILD_MODPOST_NOFINAL=1
 	for cc in gcc clang; do
-		make -s -C userspace/vmmctl O="$RANCHU_BUILD/warnings/vmmctl-$cc" \
-			CC="$cc"
+		for level in 0 2 3; do
+			make -s -C userspace/vmmctl CC="$cc" CFLAGS="-O$level -g" \
+				O="$RANCHU_BUILD/warnings/vmmctl-$cc-O$level"
+		done
 	done
 }
 

@@ -8,7 +8,7 @@ set -u
 . /ranchu/host-lib.sh
 
 load_modules
-echo "1..7"
+echo "1..8"
 
 vmmctl doctor > "$console" 2>&1
 result doctor_finds_nothing_missing $?
@@ -48,6 +48,14 @@ again=$?
 killall -TERM vmmctl
 wait "$boot_pid"
 result reset_boots_again $again
+
+# The Image compressed by gzip; what the tree says of the console and of the seeds.
+gzip -c /ranchu/guest/Image > /tmp/Image.gz
+chosen=/sys/firmware/devicetree/base/chosen
+kernel=/tmp/Image.gz boot "grep pl011 $chosen/stdout-path && test -e $chosen/kaslr-seed && \
+	pipe_guest pipes 20" --cpus 2 --no-reboot
+printed '^GUEST-EXIT: 0$' && printed 'pipes open=20'
+result compressed_kernel $?
 
 unload_modules || failed=1
 [ "$failed" -eq 0 ]

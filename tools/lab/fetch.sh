@@ -3,7 +3,8 @@
 #
 # Brings everything that building and testing ranchu needs onto a Debian 12
 # machine: packages through apt-get, and into the cache directory Debian's
-# kernels, headers, kernel source, busybox and libfdt for both architectures.
+# kernels, headers, kernel source and busybox for both architectures, and the
+# static libraries that an arm64 vmmctl is linked with.
 #
 #	tools/lab/fetch.sh [--update]
 #
@@ -11,7 +12,7 @@
 # rest of the tree uses, all below $RANCHU_CACHE:
 #
 #	vmlinuz-ARCH	modules-ARCH/	kdir-ARCH/	(ARCH: arm64, x86_64)
-#	busybox-ARCH	linux-source/	libfdt-arm64/usr/
+#	busybox-ARCH	linux-source/	libfdt-arm64/usr/	libraries-arm64/usr/
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$RANCHU_TOP/tools/lab/apt.sh"
@@ -19,6 +20,10 @@ set -euo pipefail
 PACKAGES=$RANCHU_TOP/tools/lab/packages.txt
 # Raise when the layout that unpack_all makes changes.
 LAYOUT=1
+# The same for unpack_libraries, which a cache that was complete without them gets
+# alone: an older fetch.sh still finds its own cache complete.
+LIBRARIES_LAYOUT=1
+LIBRARIES="libjansson-dev zlib1g-dev libseccomp-dev libcap-ng-dev"
 
 install_packages() {
 	local missing
@@ -132,12 +137,36 @@ unpack_all() {
 	link "$UNPACKED" linux-source
 }
 
+unpack_debs() {
+	local root=${*: -1}
+
+	while [ $# -gt 1 ]; do
+		unpack_deb "$1" "$root"
+		shift
+	done
+}
+
+# The libraries of vmmctl beside libfdt: the -dev packages have static ones. One
+# directory has all of them, named by all versions.
+unpack_libraries() {
+	local package deb version='' debs=()
+
+	for package in $LIBRARIES; do
+		deb=$(get_deb arm64 "$package")
+		debs+=("$deb")
+		version+=${version:+_}$(dpkg-deb -f "$deb" Version | tr : .)
+	done
+	unpack_once libraries-pkg "$version" unpack_debs "${debs[@]}"
+	mkdir -p "$RANCHU_CACHE/libraries-arm64"
+	link "$UNPACKED/usr" libraries-arm64/usr
+}
+
 # What remains of older versions once the links point at newer ones.
 remove_old() {
 	local name entry keep
 
 	for name in headers kernel-arm64 kernel-x86_64 source libfdt-pkg \
-			busybox-pkg-arm64 busybox-pkg-x86_64; do
+			libraries-pkg busybox-pkg-arm64 busybox-pkg-x86_64; do
 		for entry in "$RANCHU_CACHE/$name-"[0-9]*; do
 			keep=$(find "$RANCHU_CACHE" -maxdepth 2 -type l \
 				-printf '%l\n' | grep -cF "${entry##*/}" || true)
@@ -146,8 +175,23 @@ remove_old() {
 	done
 }
 
+# Everything but the libraries, of the newest release.
+fetch_kernels() {
+	local ready=$1 release
+
+	release=$(newest_release)
+	[ -n "$release" ] || die "Debian offers no 6.12 kernel for both architectures"
+	say "Debian's newest 6.12 kernel is $release"
+	rm -f "$RANCHU_CACHE"/ready-*
+	rm -rf "$RANCHU_CACHE"/debs/partial.* "$RANCHU_CACHE"/program-* \
+		"$RANCHU_CACHE/apt-backports"
+	unpack_all "$release"
+	touch "$ready"
+}
+
 main() {
-	local update=0 arch release ready=$RANCHU_CACHE/ready-$LAYOUT
+	local update=0 arch ready=$RANCHU_CACHE/ready-$LAYOUT
+	local libraries=$RANCHU_CACHE/libraries-ready-$LIBRARIES_LAYOUT
 
 	case ${1:-} in
 	'') ;;
@@ -161,21 +205,18 @@ main() {
 	flock 9
 
 	install_packages
-	if [ "$update" -eq 0 ] && [ -e "$ready" ]; then
+	if [ "$update" -eq 0 ] && [ -e "$ready" ] && [ -e "$libraries" ]; then
 		return 0
 	fi
 	for arch in arm64 amd64; do
 		apt_setup "$arch" "$arch"
 	done
-	release=$(newest_release)
-	[ -n "$release" ] || die "Debian offers no 6.12 kernel for both architectures"
-	say "Debian's newest 6.12 kernel is $release"
-	rm -f "$RANCHU_CACHE"/ready-*
-	rm -rf "$RANCHU_CACHE"/debs/partial.* "$RANCHU_CACHE"/program-* \
-		"$RANCHU_CACHE/apt-backports"
-	unpack_all "$release"
+	if [ "$update" -eq 1 ] || [ ! -e "$ready" ]; then
+		fetch_kernels "$ready"
+	fi
+	unpack_libraries
 	remove_old
-	touch "$ready"
+	touch "$libraries"
 	say "the cache is complete: $(du -sh "$RANCHU_CACHE" | cut -f1) in $RANCHU_CACHE"
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl: boots a guest on the ranchu board. Read run_guest() for the order of
- * a guest's life: machine, board, kernel, vCPUs, loop, and the same backwards.
- * Nothing but main() exits.
+ * vmmctl: boots a guest on the ranchu board. Read run_vm() for the order of a VM's
+ * life: RAM, devices, then any number of lives of the guest, and the same backwards;
+ * and run_life() for a guest's: vCPUs, kernel, loop. Nothing but main() exits.
  */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,32 +16,46 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vsock.h"
+#include "boot/boot.h"
+#include "cli/cli.h"
+#include "control/confine.h"
+#include "control/control.h"
+#include "control/steering.h"
+#include "host/ending.h"
+#include "host/host.h"
+#include "host/image.h"
+#include "host/mac.h"
+#include "host/output.h"
+#include "host/vm_dir.h"
+#include "host/vsock.h"
+#include "virtio/virtio.h"
+
+#define EXIT_USAGE	2	/* the command line or the configuration file is wrong */
 
 /**
- * struct session - what outlives a guest's reset
+ * struct session - vmmctl while it runs a VM
  * @cfg: the command line
  * @loop: the main thread's loop
- * @console: the terminal, or NULL
- * @stats: where snapshots go, or NULL
- * @vsock_host: the host's ends of vsock streams, or NULL
- * @pipe_adb: the host's side of adb by pipe, or NULL
- * @signal_fd: SIGTERM and its like as a file
- * @signal: the one that ended us
- * @window: the guest may read registers from memory
- * @vm: the guest that runs, or NULL
+ * @host: what devices are connected to
+ * @signal_fd: SIGUSR1 and its like as a file
+ * @read_window: the guest may read registers from memory
+ * @confined: the sandbox was entered
+ * @err_out: stderr
+ * @images: the disks' images, locked
+ * @steering: how the VM is steered from outside
+ * @vm: the VM
  */
 struct session {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
-	struct vmm_console *console;
-	struct vmm_stats *stats;
-	struct vmm_vsock_host *vsock_host;
-	struct vmm_pipe_adb *pipe_adb;
+	struct vmm_host host;
 	int signal_fd;
-	int signal;
-	bool window;
-	struct vmm_vm *vm;
+	bool read_window;
+	bool confined;
+	struct vmm_output err_out;
+	struct vmm_images images;
+	struct vmm_steering steering;
+	struct vmm_vm vm;
 };
 
 static int session_signal(void *arg)
@@ -50,16 +65,24 @@ static int session_signal(void *arg)
 
 	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
-	if (info.ssi_signo == SIGUSR1) {
-		if (s->stats)
-			vmm_stats_snapshot(s->stats, s->vm, "SIGUSR1");
-		return 0;
+	switch (info.ssi_signo) {
+	case SIGUSR1:
+		if (s->cfg->stats || s->cfg->stats_at)
+			vmm_stats_snapshot(s->steering.stats, &s->vm, "SIGUSR1");
+		break;
+	case SIGUSR2:
+		vmm_board_command(&s->vm, NULL, "resize", NULL);
+		break;
+	case SIGCONT:
+		vmm_console_foreground(s->host.console);
+		break;
 	}
-	if (info.ssi_signo == SIGUSR2) {
-		vmm_virtio_refresh(s->vm);
-		return 0;
-	}
-	s->signal = info.ssi_signo;
+	return 0;
+}
+
+static int session_ending(void *arg)
+{
+	(void)arg;
 	return VMM_END_SIGNAL;
 }
 
@@ -68,26 +91,32 @@ static void session_line(void *arg, const char *line)
 {
 	struct session *s = arg;
 
-	vmm_stats_snapshot(s->stats, s->vm, line);
+	vmm_stats_snapshot(s->steering.stats, &s->vm, line);
 }
 
-/* Before any thread exists, so that all of them inherit the mask. */
+/*
+ * Before any thread exists, so that all of them inherit the mask. Nobody is to be
+ * ended by a limit on files, which is an error like others, or stopped by a terminal.
+ */
 static int session_signals(struct session *s)
 {
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTOU, SIGTTIN };
 	sigset_t set;
+	unsigned int i;
 
-	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGCONT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signal_fd < 0)
 		return vmm_error(errno, "signalfd");
-	return vmm_loop_add(s->loop, s->signal_fd, session_signal, s);
+	if (vmm_loop_add(s->loop, s->signal_fd, session_signal, s))
+		return -EIO;
+	return vmm_ending_open(s->loop, session_ending, s);
 }
 
 /* Each doorbell is a file. */
@@ -107,9 +136,18 @@ static int session_window(struct session *s)
 	int kvm_fd;
 	int err;
 
-	s->window = s->cfg->window == VMM_WINDOW_ON;
+	s->read_window = s->cfg->window == VMM_WINDOW_ON;
+	if (s->read_window && !vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		return vmm_error(-EINVAL,
+				 "--window on needs pages of %llu bytes; this host's have %ld",
+				 VMM_PAGE_SIZE, sysconf(_SC_PAGESIZE));
 	if (s->cfg->window != VMM_WINDOW_AUTO)
 		return 0;
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE))) {
+		vmm_note("no register window: this host's pages have %ld bytes",
+			 sysconf(_SC_PAGESIZE));
+		return 0;
+	}
 	kvm_fd = vmm_kvm_open();
 	if (kvm_fd < 0)
 		return kvm_fd;
@@ -117,43 +155,80 @@ static int session_window(struct session *s)
 	close(kvm_fd);
 	if (err)
 		return err;
-	s->window = vmm_probe_coherent(&probe);
-	if (!s->window)
+	s->read_window = vmm_probe_coherent(&probe);
+	if (!s->read_window)
 		vmm_note("no register window: this CPU would read old values from it");
 	return 0;
 }
 
 static void session_close(struct session *s)
 {
-	vmm_pipe_adb_close(s->pipe_adb);
-	vmm_vsock_host_close(s->vsock_host);
-	vmm_console_close(s->console);
-	vmm_stats_close(s->stats);
+	vmm_pipe_adb_close(s->host.pipe_adb);
+	vmm_vsock_host_close(s->host.vsock);
+	vmm_console_close(s->host.console);
+	vmm_steering_close(&s->steering);
+	vmm_stats_close(s->steering.stats);
+	vmm_images_unlock(&s->images);
+	vmm_ending_close(s->loop);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
+	vmm_log_output(NULL);
+	vmm_output_close(&s->err_out);
 	vmm_loop_destroy(s->loop);
+}
+
+static void session_adb(void *arg)
+{
+	struct session *s = arg;
+
+	vmm_steering_booted(&s->steering, "adb");
 }
 
 static int session_vsock(struct session *s)
 {
 	if (s->cfg->vsock != VMM_VSOCK_ADB)
 		return 0;
-	s->vsock_host = vmm_vsock_host_open(s->cfg, s->loop);
-	return s->vsock_host ? 0 : -EIO;
+	s->host.vsock = vmm_vsock_host_open(s->cfg, s->loop);
+	if (!s->host.vsock)
+		return -EIO;
+	vmm_vsock_host_on_adb(s->host.vsock, session_adb, s);
+	return 0;
 }
 
 static int session_pipe_adb(struct session *s)
 {
 	if (s->cfg->adb_transport != VMM_ADB_BY_PIPE)
 		return 0;
-	s->pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
-	return s->pipe_adb ? 0 : -EIO;
+	s->host.pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
+	return s->host.pipe_adb ? 0 : -EIO;
+}
+
+static int session_open_host(struct session *s)
+{
+	int err = vmm_images_lock(&s->images, s->cfg);
+
+	if (!err)
+		err = session_window(s);
+	if (!err)
+		err = session_vsock(s);
+	if (!err)
+		err = session_pipe_adb(s);
+	if (err || !s->cfg->console)
+		return err;
+	s->host.console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
+	if (!s->host.console)
+		return -EIO;
+	s->steering.console = s->host.console;
+	if (s->cfg->stats_at)
+		vmm_console_watch(s->host.console, s->cfg->stats_at, session_line, s);
+	return 0;
 }
 
 static int session_open(struct session *s)
 {
 	int err;
 
+	vmm_sandbox_limits();
 	raise_file_limit();
 	s->loop = vmm_loop_create();
 	if (!s->loop)
@@ -161,44 +236,42 @@ static int session_open(struct session *s)
 	err = session_signals(s);
 	if (err)
 		return err;
-	err = session_window(s);
-	if (err)
-		return err;
-	err = session_vsock(s);
-	if (err)
-		return err;
-	err = session_pipe_adb(s);
-	if (err)
-		return err;
-	if (s->cfg->stats || s->cfg->stats_at) {
-		s->stats = vmm_stats_open(s->cfg);
-		if (!s->stats)
-			return -EIO;
-	}
-	if (!s->cfg->console)
-		return 0;
-	s->console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
-	if (!s->console)
+	vmm_output_init(&s->err_out, STDERR_FILENO);
+	vmm_log_output(&s->err_out);
+	s->steering.cfg = s->cfg;
+	s->steering.loop = s->loop;
+	s->steering.stats = vmm_stats_open(s->cfg);
+	if (!s->steering.stats)
 		return -EIO;
-	if (s->cfg->stats_at)
-		vmm_console_watch(s->console, s->cfg->stats_at, session_line, s);
-	return 0;
+	err = vmm_steering_open(&s->steering);
+	return err ? err : session_open_host(s);
 }
 
-static const char *end_name(enum vmm_end end)
+/* A vCPU's thread, before it runs the guest. */
+static int confine_vcpu(const struct vmm_vm *vm)
 {
-	switch (end) {
-	case VMM_END_OFF:
-		return "power-off";
-	case VMM_END_RESET:
-		return "reset";
-	case VMM_END_QUIT:
-		return "console left";
-	case VMM_END_SIGNAL:
-		return "signal";
-	default:
-		return "error";
-	}
+	(void)vm;
+	return vmm_sandbox_vcpu();
+}
+
+static int session_confine(struct session *s)
+{
+	if (!s->cfg->sandbox || s->confined)
+		return 0;
+	s->confined = true;
+	return vmm_confine(s->cfg);
+}
+
+/*
+ * There is no time for anybody who would have to be waited for; what others see of
+ * the VM is put in order all the same.
+ */
+static void session_kill(struct session *s)
+{
+	vmm_steering_end(&s->steering, VMM_END_KILL);
+	vmm_steering_close(&s->steering);
+	vmm_console_close(s->host.console);
+	_exit(vmm_steering_exit(VMM_END_KILL));
 }
 
 /* vCPUs run from the first line to the last; returns how it ended. */
@@ -216,64 +289,96 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 	if (end < 0)
 		end = VMM_END_ERROR;
 	vmm_vm_end(vm, end);
+	if (end == VMM_END_KILL)
+		session_kill(s);
 	for (i = 0; i < vm->vcpus; i++)
 		vmm_vcpu_stop(vm->vcpu[i]);
-	if (s->console)
-		vmm_console_flush(s->console);
+	if (s->host.console)
+		vmm_console_flush(s->host.console);
 	if (s->cfg->stats)
-		vmm_stats_snapshot(s->stats, vm, end_name(end));
+		vmm_stats_snapshot(s->steering.stats, vm, vmm_end_name(end));
 	return end;
 }
 
-/* One life of a guest, from power-on to power-off or reset. */
-static enum vmm_end run_guest(struct session *s)
+/* One life of the guest, from power-on to power-off or reset. */
+static enum vmm_end run_life(struct session *s)
 {
-	struct vmm_vm vm = {
-		.cfg = s->cfg,
-		.loop = s->loop,
-		.console = s->console,
-		.stats = s->stats,
-		.vsock_host = s->vsock_host,
-		.pipe_adb = s->pipe_adb,
-		.window = s->window,
-	};
+	struct vmm_vm *vm = &s->vm;
 	struct vmm_layout layout;
 	enum vmm_end end = VMM_END_ERROR;
 
-	if (vmm_vm_create(&vm))
+	if (vmm_vm_power_on(vm))
 		return end;
-	if (vmm_board_create(&vm))
-		goto out_vm;
-	if (vmm_kernel_load(&vm, &layout))
-		goto out_board;
-	if (vmm_arch_vcpu_entry(vm.vcpu[0], layout.kernel, layout.dtb))
-		goto out_board;
-	s->vm = &vm;
-	end = run_vcpus(s, &vm);
-	s->vm = NULL;
-out_board:
-	vmm_board_destroy(&vm);
-out_vm:
-	vmm_vm_destroy(&vm);
+	if (!vmm_kernel_load(vm, &layout) &&
+	    !vmm_arch_vcpu_entry(vm->vcpu[0], layout.kernel, layout.dtb) &&
+	    !session_confine(s) && !vmm_steering_begin(&s->steering, vm)) {
+		end = run_vcpus(s, vm);
+		vmm_steering_end(&s->steering, end);
+	}
+	vmm_vm_power_off(vm);
 	return end;
 }
 
-static int command_run(const struct vmm_config *cfg)
+/* After a reset, devices and RAM are as at power-on, and every file is still open. */
+static enum vmm_end run_lives(struct session *s)
 {
-	struct session s = { .cfg = cfg, .signal_fd = -1 };
+	enum vmm_end end = run_life(s);
+
+	while (vmm_steering_again(&s->steering, end)) {
+		vmm_board_reset(&s->vm);
+		if (vmm_mem_clear(&s->vm.mem))
+			return VMM_END_ERROR;
+		end = run_life(s);
+	}
+	return end;
+}
+
+static enum vmm_end run_vm(struct session *s)
+{
+	enum vmm_end end = VMM_END_ERROR;
+
+	s->vm = (struct vmm_vm){
+		.cfg = s->cfg,
+		.loop = s->loop,
+		.stats = s->steering.stats,
+		.host = s->host,
+		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
+		.read_window = s->read_window,
+	};
+	vmm_board_ranchu(&s->vm.board);
+	if (vmm_vm_create(&s->vm))
+		return end;
+	if (!vmm_board_create(&s->vm)) {
+		end = run_lives(s);
+		vmm_board_destroy(&s->vm);
+	}
+	vmm_vm_destroy(&s->vm);
+	return end;
+}
+
+/* All that depends on what the VM is called. */
+static void name_vm(struct vmm_config *cfg)
+{
+	static char name[VMM_NAME_MAX];
+
+	vmm_name_default(name);
+	vmm_mac_fill(cfg, cfg->name ? cfg->name : name);
+}
+
+static int command_run(struct vmm_config *cfg)
+{
+	struct session s = {
+		.cfg = cfg, .signal_fd = -1, .steering.every_fd = -1, .err_out.own_fd = -1,
+	};
 	enum vmm_end end = VMM_END_ERROR;
 
 	if (vmm_arch_check_run())
 		return EXIT_FAILURE;
-	if (!session_open(&s)) {
-		do {
-			end = run_guest(&s);
-		} while (end == VMM_END_RESET && !cfg->no_reboot);
-	}
+	name_vm(cfg);
+	if (!session_open(&s))
+		end = run_vm(&s);
 	session_close(&s);
-	if (end == VMM_END_SIGNAL)
-		return 128 + s.signal;
-	return end == VMM_END_ERROR ? EXIT_FAILURE : EXIT_SUCCESS;
+	return vmm_steering_exit(end);
 }
 
 static int write_all(int fd, const u8 *bytes, size_t len)
@@ -324,33 +429,47 @@ static int command_dtb(const struct vmm_config *cfg)
 {
 	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 ? VMM_GIC_V3 : VMM_GIC_V2;
 	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
+	struct vmm_board board;
 	struct vmm_layout layout;
 	__be32 size;
 
 	if (vmm_kernel_layout(cfg, &layout))
 		return EXIT_FAILURE;
-	if (vmm_fdt_build(cfg, gic, &layout, blob, sizeof(blob)))
+	vmm_board_ranchu(&board);
+	if (vmm_fdt_build(&board, cfg, gic, &layout, blob, sizeof(blob)))
 		return EXIT_FAILURE;
 	/* Second word of the header: the bytes that are used. */
 	memcpy(&size, (u8 *)blob + 4, sizeof(size));
 	return dtb_write(cfg->output, (u8 *)blob, be32toh(size)) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int command(struct vmm_config *cfg)
+{
+	switch (cfg->command) {
+	case VMM_CMD_RUN:
+		return command_run(cfg);
+	case VMM_CMD_DTB:
+		return command_dtb(cfg);
+	case VMM_CMD_DOCTOR:
+		return vmm_doctor(cfg) ? EXIT_FAILURE : EXIT_SUCCESS;
+	case VMM_CMD_VERSION:
+		puts("vmmctl " VMM_VERSION);
+		return EXIT_SUCCESS;
+	default:
+		vmm_help_print(stdout, cfg->topic);
+		return EXIT_SUCCESS;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct vmm_config cfg;
+	int code = EXIT_USAGE;
 
-	if (vmm_options_parse(&cfg, argc, argv))
-		return 2;
-	switch (cfg.command) {
-	case VMM_CMD_RUN:
-		return command_run(&cfg);
-	case VMM_CMD_DTB:
-		return command_dtb(&cfg);
-	case VMM_CMD_DOCTOR:
-		return vmm_doctor() ? EXIT_FAILURE : EXIT_SUCCESS;
-	default:
-		vmm_options_usage(stdout);
-		return EXIT_SUCCESS;
-	}
+	if (argc > 1 && vmm_control_is_command(argv[1]))
+		return vmm_control_cli(argc, argv);
+	if (!vmm_options_parse(&cfg, argc, argv))
+		code = command(&cfg);
+	vmm_options_free(&cfg);
+	return code;
 }

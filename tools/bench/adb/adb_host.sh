@@ -47,7 +47,7 @@ says() {
 
 boot_vmmctl() {
 	: > /tmp/console
-	vmmctl run --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
+	vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
 		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=adb_guest" --no-reboot \
 		--pipe none --vsock $CID --adb-socket /tmp/adb.sock \
 		</dev/null >/tmp/console 2>&1 &

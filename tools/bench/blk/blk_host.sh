@@ -21,7 +21,7 @@ insmod ranchu.ko && insmod vhost_ranchu_blk.ko || exit 1
 rm -f /tmp/failed
 head -c 67108864 /dev/urandom > /tmp/image
 
-vmmctl run --kernel Image --initrd guest.cpio --cpus 1 --memory 512M --no-reboot \
+vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M --no-reboot \
 	--append "console=ttyAMA0 quiet panic=-1 iomem=relaxed ranchu.run=\"guest-load && blk_guest $ROUNDS $REGISTER\"" \
 	--pipe none --disk /tmp/image,direct --disk /tmp/image,direct,served=user \
 	--stats=/tmp/stats --stats-at BLK-MARK </dev/null 2>&1 | watch

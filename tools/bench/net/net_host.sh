@@ -20,7 +20,7 @@ watch() {
 guest() {
 	name=$1
 	shift
-	vmmctl run --kernel Image --initrd guest.cpio --cpus 1 --memory 512M --no-reboot \
+	vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M --no-reboot \
 		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$RUN $name $ROUNDS\"" \
 		--pipe none --stats="/tmp/stats-$name" --stats-at NET-MARK "$@" </dev/null 2>&1 | watch
 }

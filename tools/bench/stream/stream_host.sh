@@ -18,7 +18,7 @@ done
 # guest MODE: counts as failed unless the guest says it went well.
 guest() {
 	echo "BENCH-GUEST $1"
-	./vmmctl run --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
+	./vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
 		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"pipe_guest stream 2\"" \
 		--pipe "$1" --pipe-service echo=unix:/tmp/echo --pipe-service sink=unix:/tmp/sink \
 		--pipe-service parse=unix:/tmp/parse --pipe-socket /tmp/services \

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tap.h"
+#include "tests/tap.h"
 
 static bool failed;
 static const char *skipped;

@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The area vmm's part inside the host (busybox's sh). Prints
+#
+#	rss_kib N		private memory of a running vmmctl beyond the guest's RAM
+#	state NAME SECONDS	from SIGTERM until it is gone, for each state
+#	states_done		all of them were measured
+#	main thread: N calls	that are left to it
+set -u
+
+. /ranchu/host-lib.sh
+
+export XDG_RUNTIME_DIR=/tmp/runtime
+mkdir -p $XDG_RUNTIME_DIR
+load_modules
+head -c 4194304 /dev/zero > /tmp/image
+forever="while true; do echo TICK; sleep 0.2; done"
+out=/tmp/out
+
+# start COMMAND OPTION...: a VM whose output is in $out.
+start() {
+	command=$1
+	shift
+	vmmctl run --name bench --kernel /ranchu/guest/Image \
+		--initrd /ranchu/guest/initrd.cpio --memory 256M \
+		--append "$linux_args ranchu.run=\"$command\"" "$@" </dev/null > $out 2>&1 &
+	pid=$!
+}
+
+now() {
+	cut -d ' ' -f 1 /proc/uptime
+}
+
+# stop STATE: ends it and says how long that took; a minute at most.
+stop() {
+	begin=$(now)
+	kill -TERM "$pid"
+	n=0
+	while [ -e "/proc/$pid" ] && [ -z "$(sed -n 's/^State:.Z/x/p' "/proc/$pid/status")" ] &&
+		[ $n -lt 3000 ]; do
+		sleep 0.02
+		n=$((n + 1))
+	done
+	now | awk -v name="$1" -v begin="$begin" '{ printf "state %s %.2f\n", name, $1 - begin }'
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+}
+
+# A device that reads, and one that does not; both accept.
+peer() {
+	socat UNIX-LISTEN:"$1",fork "$2" &
+	peer_pid=$!
+	until [ -S "$1" ]; do
+		sleep 0.1
+	done
+}
+
+start "$forever" --disk /tmp/image --vsock 3
+waits_for() {
+	while [ "$(grep -c "$2" $out)" -lt "$1" ] && kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+	done
+}
+waits_for 3 TICK
+awk '/^[0-9a-f]+-/ { ram = /guest-ram/ } /^Private_/ && !ram { n += $2 }
+	END { print "rss_kib", n }' "/proc/$pid/smaps"
+stop running
+
+start "$forever"
+sleep 0.5
+stop booting
+
+start "$forever"
+waits_for 1 TICK
+vmmctl pause bench
+stop paused
+
+start "reboot -f"
+waits_for 2 GUEST-READY
+stop resetting
+
+mkfifo /tmp/fifo
+sleep 1000 < /tmp/fifo &
+reader=$!
+out=/tmp/fifo
+start "yes TICK"
+out=/tmp/out
+n=0
+until vmmctl stats bench 2>/dev/null | grep -q '"dropped_bytes": [1-9]' || [ $n -eq 300 ]; do
+	sleep 0.5
+	n=$((n + 1))
+done
+stop output_stalled
+kill $reader
+
+peer /tmp/hvc "EXEC:sleep 1000"
+start "while true; do cat /bin/busybox > /dev/hvc0; done" --virtio console=/tmp/hvc
+waits_for 1 GUEST-READY
+sleep 3
+stop hvc_not_read
+kill $peer_pid
+
+peer /tmp/keys "EXEC:printf abc; sleep 1000"
+start "$forever" --virtio keyboard=/tmp/keys
+waits_for 1 TICK
+stop half_an_event
+kill $peer_pid
+
+# It accepts and says nothing, so vmmctl waits for it at the start.
+peer /tmp/user "EXEC:sleep 1000"
+start "$forever" --vhost-user rng,socket=/tmp/user
+sleep 2
+stop vhost_user_silent
+kill $peer_pid
+
+start "$forever"
+waits_for 1 TICK
+socat -u UNIX-CONNECT:$XDG_RUNTIME_DIR/ranchu/bench/control.sock EXEC:"sleep 1000" &
+client=$!
+sleep 1
+stop control_client_stalled
+kill $client
+
+echo states_done
+vmmctl sandbox

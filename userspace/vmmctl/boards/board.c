@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is done with every device of a board, whatever the board and the devices
+ * are. A board is a value in its VM; ranchu.c fills one.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "machine/machine.h"
+
+/**
+ * vmm_board_add - put a device on a board
+ * @board: has room for it; devices are added in address order
+ * @ops: the model
+ * @base: guest physical address
+ * @size: bytes
+ * @irq: its interrupt, level-triggered unless the caller changes that
+ *
+ * Return: the device, one instance of it
+ */
+struct vmm_device *vmm_board_add(struct vmm_board *board, const struct vmm_device_ops *ops,
+				 u64 base, u64 size, u32 irq)
+{
+	struct vmm_device *dev = &board->dev[board->devices++];
+
+	*dev = (struct vmm_device){
+		.ops = ops,
+		.base = base,
+		.size = size,
+		.count = 1,
+		.irq = irq,
+		.trigger = VMM_IRQ_LEVEL_HIGH,
+	};
+	return dev;
+}
+
+/**
+ * vmm_board_find - find the device that a guest physical address belongs to
+ * @board: the board
+ * @gpa: the address
+ * @offset: filled: bytes from the beginning of the device
+ *
+ * Return: the device, or NULL
+ */
+struct vmm_device *vmm_board_find(struct vmm_board *board, u64 gpa, u64 *offset)
+{
+	unsigned int i;
+
+	for (i = 0; i < board->devices; i++) {
+		struct vmm_device *dev = &board->dev[i];
+
+		if (gpa < dev->base || gpa - dev->base >= dev->size * dev->count)
+			continue;
+		*offset = gpa - dev->base;
+		return dev;
+	}
+	return NULL;
+}
+
+/**
+ * vmm_board_index - tell which device of the board a device is
+ * @board: the board
+ * @dev: the device, or NULL
+ *
+ * Return: its index in @board->dev, VMM_DEVICES for NULL
+ */
+unsigned int vmm_board_index(const struct vmm_board *board, const struct vmm_device *dev)
+{
+	return dev ? dev - board->dev : VMM_DEVICES;
+}
+
+/**
+ * vmm_board_create - create every device of the board
+ * @vm: has a board and RAM
+ *
+ * Return: 0, or the first model's -errno with nothing left behind
+ */
+int vmm_board_create(struct vmm_vm *vm)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		struct vmm_device *dev = &vm->board.dev[i];
+
+		dev->vm = vm;
+		dev->state = NULL;
+		vmm_line_init(&dev->line, vm, dev->irq);
+		err = dev->ops->create(dev);
+		if (err) {
+			vmm_board_destroy(vm);
+			return err;
+		}
+		dev->created = true;
+	}
+	return 0;
+}
+
+/**
+ * vmm_board_destroy - destroy every device that was created
+ * @vm: has no vCPUs
+ */
+void vmm_board_destroy(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = vm->board.devices; i-- > 0;) {
+		struct vmm_device *dev = &vm->board.dev[i];
+
+		if (dev->created)
+			dev->ops->destroy(dev);
+		dev->created = false;
+		dev->state = NULL;
+	}
+}
+
+/**
+ * vmm_board_reset - put every device into its power-on state
+ * @vm: has no vCPUs
+ */
+void vmm_board_reset(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		if (vm->board.dev[i].created)
+			vm->board.dev[i].ops->reset(&vm->board.dev[i]);
+	}
+}
+
+/**
+ * vmm_board_pause - stop every device
+ * @vm: no vCPU of it runs
+ *
+ * When it returns, no device changes anything of its own accord.
+ */
+void vmm_board_pause(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		if (vm->board.dev[i].created)
+			vm->board.dev[i].ops->pause(&vm->board.dev[i]);
+	}
+}
+
+/**
+ * vmm_board_resume - let every device go on
+ * @vm: no vCPU of it runs yet
+ */
+void vmm_board_resume(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		if (vm->board.dev[i].created)
+			vm->board.dev[i].ops->resume(&vm->board.dev[i]);
+	}
+}
+
+/**
+ * vmm_board_command - ask something of one device or of all
+ * @vm: its board was created
+ * @device: name of a device, or NULL for all that have the command
+ * @name: of the command
+ * @arg: its argument, or NULL
+ *
+ * Context: main thread.
+ * Return: 0, -ENOENT if nobody has such a command, or the first -errno of one
+ */
+int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg)
+{
+	int result = -ENOENT;
+	unsigned int i;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		struct vmm_device *dev = &vm->board.dev[i];
+		int err;
+
+		if (!dev->created || (device && strcmp(device, dev->ops->name)))
+			continue;
+		err = vmm_device_command(dev, name, arg);
+		if (err != -ENOENT && (!result || result == -ENOENT))
+			result = err;
+	}
+	return result;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * boards/ owns the board: what is where, which interrupt it raises, and what the guest
+ * is told about it.
+ */
+#ifndef BOARDS_H
+#define BOARDS_H
+
+#include "machine/config.h"
+#include "machine/device.h"
+
+struct vmm_layout;
+struct vmm_vm;
+
+#define VMM_DEVICES	32	/* of a board, at most */
+
+/**
+ * struct vmm_gic_map - where an interrupt controller is
+ * @dist: guest physical address of the distributor
+ * @dist_size: bytes
+ * @cpu: of the CPU interface, version 2
+ * @cpu_size: bytes
+ * @redist: of the redistributors, version 3
+ * @redist_size: bytes of one; there is one for each CPU
+ * @irqs: interrupts that it has
+ */
+struct vmm_gic_map {
+	u64 dist;
+	u64 dist_size;
+	u64 cpu;
+	u64 cpu_size;
+	u64 redist;
+	u64 redist_size;
+	u32 irqs;
+};
+
+/**
+ * struct vmm_board - the board of a VM
+ * @name: what it is called
+ * @ram_base: guest physical address of RAM
+ * @ram_max: bytes of RAM, at most
+ * @gic: the interrupt controller
+ * @devices: how many
+ * @dev: in address order; the first @devices are valid
+ */
+struct vmm_board {
+	const char *name;
+	u64 ram_base;
+	u64 ram_max;
+	struct vmm_gic_map gic;
+	unsigned int devices;
+	struct vmm_device dev[VMM_DEVICES];
+};
+
+/* ---- board.c: what is done with every device of a board ---- */
+
+struct vmm_device *vmm_board_add(struct vmm_board *board, const struct vmm_device_ops *ops,
+				 u64 base, u64 size, u32 irq);
+struct vmm_device *vmm_board_find(struct vmm_board *board, u64 gpa, u64 *offset);
+unsigned int vmm_board_index(const struct vmm_board *board, const struct vmm_device *dev);
+int vmm_board_create(struct vmm_vm *vm);
+void vmm_board_destroy(struct vmm_vm *vm);
+void vmm_board_reset(struct vmm_vm *vm);
+void vmm_board_pause(struct vmm_vm *vm);
+void vmm_board_resume(struct vmm_vm *vm);
+int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg);
+
+/* ---- ranchu.c: the ranchu board ---- */
+
+void vmm_board_ranchu(struct vmm_board *board);
+
+/* ---- fdt.c: the device tree ---- */
+
+int vmm_fdt_build(const struct vmm_board *board, const struct vmm_config *cfg, enum vmm_gic gic,
+		  const struct vmm_layout *layout, void *blob, int size);
+
+#endif /* BOARDS_H */

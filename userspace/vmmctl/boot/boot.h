@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * boot/ owns how a guest starts: the kernel, the initrd and the device tree in RAM.
+ */
+#ifndef BOOT_H
+#define BOOT_H
+
+#include "machine/config.h"
+
+struct vmm_vm;
+
+/* ---- kernel.c: what the guest starts from ---- */
+
+#define VMM_FDT_SIZE	0x10000	/* bytes; the reference's blob buffer */
+#define VMM_RNG_SEED	64	/* bytes: two blocks of the kernel's generator */
+
+/**
+ * struct vmm_layout - where things go in guest RAM
+ * @kernel: guest physical address of the Image, and of its first instruction
+ * @initrd: of the initrd
+ * @initrd_size: bytes; 0 for no initrd
+ * @dtb: of the device tree, VMM_FDT_SIZE bytes
+ * @seeded: the tree has the seeds
+ * @rng_seed: random bytes for the guest's random number generator
+ * @kaslr_seed: the same for the place of its kernel in memory
+ */
+struct vmm_layout {
+	u64 kernel;
+	u64 initrd;
+	u64 initrd_size;
+	u64 dtb;
+	bool seeded;
+	u8 rng_seed[VMM_RNG_SEED];
+	u64 kaslr_seed;
+};
+
+/**
+ * struct vmm_image - what an arm64 Image header says
+ * @text_offset: bytes from a 2 MiB boundary to the Image
+ * @image_size: bytes the kernel needs from there on
+ */
+struct vmm_image {
+	u64 text_offset;
+	u64 image_size;
+};
+
+int vmm_kernel_header(const void *head, size_t len, u64 file_size, struct vmm_image *image);
+int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_size,
+		     struct vmm_layout *layout);
+int vmm_kernel_layout(const struct vmm_config *cfg, struct vmm_layout *layout);
+int vmm_kernel_load(struct vmm_vm *vm, struct vmm_layout *layout);
+
+#endif /* BOOT_H */

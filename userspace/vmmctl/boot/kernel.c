@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loads what a guest starts from: an arm64 Image, maybe compressed, an initrd, the
+ * device tree. Placement follows the board (RAM base, initrd at the middle of RAM but
+ * at most 128 MiB up, device tree on the page behind it), moved up where the
+ * Image's header says that it needs the room.
+ *
+ * Source: Linux 6.12 Documentation/arch/arm64/booting.rst for the header.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/ranchu.h>
+
+#include "boot/boot.h"
+#include "boot/unpack.h"
+#include "machine/machine.h"
+
+#define IMAGE_MAGIC		"ARM\x64"
+#define IMAGE_OLD_TEXT_OFFSET	0x80000	/* kernels before 3.17 */
+#define IMAGE_FLAG_BE		(1 << 0)
+#define INITRD_MAX_OFFSET	(128 * MIB)
+#define INITRD_LIMIT		(4 * GIB) /* its addresses are 32-bit cells */
+
+/* The header that an arm64 Image begins with; little-endian. */
+struct image_header {
+	__le32 code[2];
+	__le64 text_offset;
+	__le64 image_size;
+	__le64 flags;
+	__le64 reserved[3];
+	char magic[4];
+	__le32 pe_header;
+};
+
+/**
+ * vmm_kernel_header - read an arm64 Image header
+ * @head: first bytes of the file
+ * @len: how many, in bytes
+ * @file_size: size of the whole file in bytes
+ * @image: filled
+ *
+ * Return: 0, or -ENOEXEC if it is no little-endian arm64 Image
+ */
+int vmm_kernel_header(const void *head, size_t len, u64 file_size, struct vmm_image *image)
+{
+	struct image_header header;
+
+	if (len < sizeof(header))
+		return vmm_error(-ENOEXEC, "the kernel is too short for an arm64 Image");
+	memcpy(&header, head, sizeof(header));
+	if (memcmp(header.magic, IMAGE_MAGIC, sizeof(header.magic)))
+		return vmm_error(-ENOEXEC, "the kernel is not a raw arm64 Image");
+	if (le64toh(header.flags) & IMAGE_FLAG_BE)
+		return vmm_error(-ENOEXEC, "the kernel is big-endian");
+	image->text_offset = le64toh(header.text_offset);
+	image->image_size = le64toh(header.image_size);
+	if (!image->image_size) {
+		/* Such a header has a text offset of unknown endianness, too. */
+		image->text_offset = IMAGE_OLD_TEXT_OFFSET;
+		image->image_size = file_size;
+	}
+	if (image->image_size < file_size)
+		image->image_size = file_size;
+	if (image->text_offset >= 2 * MIB || image->image_size > RANCHU_RAM_MAX)
+		return vmm_error(-ENOEXEC, "the kernel's Image header makes no sense");
+	return 0;
+}
+
+static u64 align_up(u64 value, u64 to)
+{
+	return (value + to - 1) / to * to;
+}
+
+/**
+ * vmm_kernel_place - decide where kernel, initrd and device tree go
+ * @image: the kernel; NULL for the board's default, where none is known
+ * @ram_size: bytes of RAM
+ * @initrd_size: bytes, 0 for none
+ * @layout: filled
+ *
+ * Return: 0, or -ENOSPC if they do not fit
+ */
+int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_size,
+		     struct vmm_layout *layout)
+{
+	u64 ram_after = RANCHU_RAM_BASE + ram_size;
+	u64 initrd = ram_size / 2;
+	u64 kernel_after;
+
+	layout->kernel = RANCHU_RAM_BASE + (image ? image->text_offset : 0);
+	kernel_after = align_up(layout->kernel + (image ? image->image_size : 0), 2 * MIB);
+	if (initrd > INITRD_MAX_OFFSET)
+		initrd = INITRD_MAX_OFFSET;
+	initrd = align_up(RANCHU_RAM_BASE + initrd, VMM_PAGE_SIZE);
+	if (initrd < kernel_after)
+		initrd = kernel_after;
+	layout->initrd = initrd;
+	layout->initrd_size = initrd_size;
+	layout->dtb = align_up(initrd + initrd_size, VMM_PAGE_SIZE);
+	if (initrd > ram_after || initrd_size > ram_after - initrd ||
+	    layout->dtb > ram_after || VMM_FDT_SIZE > ram_after - layout->dtb)
+		return vmm_error(-ENOSPC, "kernel and initrd do not fit %llu MiB of RAM",
+				 ram_size / MIB);
+	if (initrd + initrd_size > INITRD_LIMIT)
+		return vmm_error(-ENOSPC, "the initrd would end above 4 GiB");
+	return 0;
+}
+
+static int file_open(const char *path, u64 *size)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*size = 0;
+	if (fd < 0)
+		return vmm_error(errno, "cannot open %s", path);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return vmm_error(-EINVAL, "%s is not a regular file", path);
+	}
+	*size = st.st_size;
+	return fd;
+}
+
+/* Reads a whole file of a known size, or as much as was asked for. */
+static int file_read(int fd, const char *path, void *to, u64 size)
+{
+	u64 done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, (u8 *)to + done, size - done, done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return vmm_error(errno, "cannot read %s", path);
+		if (!n)
+			return vmm_error(-EIO, "%s became shorter while it was read", path);
+		done += n;
+	}
+	return 0;
+}
+
+static int initrd_load(const struct vmm_mem *mem, const char *path, u64 gpa, u64 expect)
+{
+	u64 size;
+	void *to;
+	int err;
+	int fd = file_open(path, &size);
+
+	if (fd < 0)
+		return fd;
+	to = vmm_mem_ptr(mem, gpa, size);
+	if (!to || size != expect)
+		err = vmm_error(-EIO, "%s changed its size while it was loaded", path);
+	else
+		err = file_read(fd, path, to, size);
+	close(fd);
+	return err;
+}
+
+/**
+ * struct kernel_file - an open kernel
+ * @packed: the file, and what of it is compressed
+ * @size: bytes of the file
+ * @image: what its header says
+ */
+struct kernel_file {
+	struct vmm_packed packed;
+	u64 size;
+	struct vmm_image image;
+};
+
+/* A compressed kernel has no size by which its header could be corrected. */
+static int kernel_inspect_packed(struct kernel_file *kernel)
+{
+	u8 head[sizeof(struct image_header)];
+	size_t len;
+	int err;
+
+	err = vmm_unpack_begin(&kernel->packed, head, sizeof(head), &len);
+	if (!err)
+		err = vmm_kernel_header(head, len, 0, &kernel->image);
+	if (!err && !kernel->image.image_size)
+		err = vmm_error(-ENOEXEC, "%s: a compressed kernel must say its size",
+				kernel->packed.path);
+	return err;
+}
+
+static int kernel_inspect(struct kernel_file *kernel)
+{
+	struct vmm_packed *packed = &kernel->packed;
+	u8 head[VMM_UNPACK_HEAD];
+	size_t len = kernel->size < sizeof(head) ? kernel->size : sizeof(head);
+	int err;
+
+	err = file_read(packed->fd, packed->path, head, len);
+	if (!err)
+		err = vmm_unpack_find(head, len, kernel->size, packed);
+	if (!err && packed->size)
+		return kernel_inspect_packed(kernel);
+	return err ? err : vmm_kernel_header(head, len, kernel->size, &kernel->image);
+}
+
+static int kernel_open(const char *path, struct kernel_file *kernel)
+{
+	int err;
+
+	kernel->packed.path = path;
+	kernel->packed.fd = file_open(path, &kernel->size);
+	if (kernel->packed.fd < 0)
+		return kernel->packed.fd;
+	err = kernel_inspect(kernel);
+	if (err)
+		close(kernel->packed.fd);
+	return err;
+}
+
+static int kernel_read(const struct vmm_mem *mem, const struct kernel_file *kernel, u64 gpa)
+{
+	const struct vmm_packed *packed = &kernel->packed;
+	u64 room = packed->size ? kernel->image.image_size : kernel->size;
+	void *to = vmm_mem_ptr(mem, gpa, room);
+	u64 got;
+
+	if (!to)
+		return vmm_error(-ENOSPC, "%s does not fit the guest's RAM", packed->path);
+	if (packed->size)
+		return vmm_unpack_all(packed, to, room, &got);
+	return file_read(packed->fd, packed->path, to, room);
+}
+
+static int initrd_inspect(const char *path, u64 *size)
+{
+	int fd = file_open(path, size);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	if (!*size)
+		return vmm_error(-EINVAL, "%s is empty", path);
+	return 0;
+}
+
+static int layout_inspect(const struct vmm_config *cfg, const struct vmm_image *image,
+			  struct vmm_layout *layout)
+{
+	u64 initrd_size = 0;
+	int err;
+
+	memset(layout, 0, sizeof(*layout));
+	if (cfg->initrd) {
+		err = initrd_inspect(cfg->initrd, &initrd_size);
+		if (err)
+			return err;
+	}
+	return vmm_kernel_place(image, cfg->memory, initrd_size, layout);
+}
+
+/**
+ * vmm_kernel_layout - decide where things go, for a tree that is only printed
+ * @cfg: kernel and initrd may be missing
+ * @layout: filled
+ *
+ * Return: 0, or -errno
+ */
+int vmm_kernel_layout(const struct vmm_config *cfg, struct vmm_layout *layout)
+{
+	struct kernel_file kernel;
+	int err;
+
+	if (!cfg->kernel)
+		return layout_inspect(cfg, NULL, layout);
+	err = kernel_open(cfg->kernel, &kernel);
+	if (err)
+		return err;
+	close(kernel.packed.fd);
+	return layout_inspect(cfg, &kernel.image, layout);
+}
+
+/* New ones at each boot. They are no part of the tree that `vmmctl dtb` prints. */
+static int layout_seed(const struct vmm_config *cfg, struct vmm_layout *layout)
+{
+	size_t len = sizeof(layout->rng_seed);
+
+	if (!cfg->random_seed)
+		return 0;
+	if (getrandom(layout->rng_seed, len, 0) != (ssize_t)len ||
+	    getrandom(&layout->kaslr_seed, sizeof(layout->kaslr_seed), 0) !=
+	    sizeof(layout->kaslr_seed))
+		return vmm_error(errno, "no random numbers for the guest");
+	layout->seeded = true;
+	return 0;
+}
+
+static int load_files(struct vmm_vm *vm, const struct kernel_file *kernel,
+		      struct vmm_layout *layout)
+{
+	const struct vmm_config *cfg = vm->cfg;
+	int err;
+
+	err = layout_inspect(cfg, &kernel->image, layout);
+	if (!err)
+		err = kernel_read(&vm->mem, kernel, layout->kernel);
+	if (!err && cfg->initrd)
+		err = initrd_load(&vm->mem, cfg->initrd, layout->initrd, layout->initrd_size);
+	return err;
+}
+
+/**
+ * vmm_kernel_load - put kernel, initrd and device tree into guest RAM
+ * @vm: has RAM and a GIC version
+ * @layout: filled: where the boot CPU starts
+ *
+ * Return: 0, or -errno
+ */
+int vmm_kernel_load(struct vmm_vm *vm, struct vmm_layout *layout)
+{
+	struct kernel_file kernel;
+	void *blob;
+	int err;
+
+	err = kernel_open(vm->cfg->kernel, &kernel);
+	if (err)
+		return err;
+	err = load_files(vm, &kernel, layout);
+	close(kernel.packed.fd);
+	if (!err)
+		err = layout_seed(vm->cfg, layout);
+	if (err)
+		return err;
+	blob = vmm_mem_ptr(&vm->mem, layout->dtb, VMM_FDT_SIZE);
+	return vmm_fdt_build(&vm->board, vm->cfg, vm->gic, layout, blob, VMM_FDT_SIZE);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Checks between options: what one needs of another.
+ */
+#include <errno.h>
+
+#include "cli/cli.h"
+#include "cli/option.h"
+#include "host/host.h"
+#include "host/log.h"
+
+/* How clients of adb get to the guest, and what needs the guest's streams. */
+static int check_adb(struct vmm_config *cfg)
+{
+	bool by_pipe = cfg->adb_transport == VMM_ADB_BY_PIPE;
+	bool carried = by_pipe || cfg->vsock == VMM_VSOCK_ADB;
+
+	if (by_pipe && cfg->pipe == VMM_PIPE_NONE)
+		return vmm_error(-EINVAL, "--adb-transport pipe needs a pipe, and --pipe is none");
+	if (cfg->vsock_uds && cfg->vsock != VMM_VSOCK_ADB)
+		return vmm_error(-EINVAL, "--vsock-uds needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE);
+	if ((cfg->adb == VMM_ADB_ON || cfg->adb_socket || cfg->adb_port) && !carried)
+		return vmm_error(-EINVAL, "--%s needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE
+				 " or --adb-transport pipe",
+				 cfg->adb == VMM_ADB_ON ? "adb" :
+				 cfg->adb_socket ? "adb-socket" : "adb-port");
+	if (cfg->adb_port && cfg->adb == VMM_ADB_OFF)
+		return vmm_error(-EINVAL, "--adb-port %u is of no use with --adb off",
+				 cfg->adb_port);
+	/* Emulators have the even port below for a console, and adb counts on it. */
+	if (cfg->adb_port && !(cfg->adb_port & 1))
+		return vmm_error(-EINVAL,
+				 "--adb-port: %u is even; adb has an odd port, a console the one below",
+				 cfg->adb_port);
+	if (cfg->adb == VMM_ADB_AUTO)
+		cfg->adb = carried ? VMM_ADB_ON : VMM_ADB_OFF;
+	return 0;
+}
+
+static int check_balloon(const struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->extras; i++) {
+		if (cfg->extra[i].size && cfg->extra[i].size >= cfg->memory)
+			return vmm_error(-EINVAL,
+					 "balloon: %llu bytes are not less than the guest's %llu",
+					 cfg->extra[i].size, cfg->memory);
+	}
+	return 0;
+}
+
+/**
+ * vmm_options_check - check what options need of each other
+ * @cfg: all options are stored; what is decided by others is filled
+ *
+ * Return: 0, or -EINVAL
+ */
+int vmm_options_check(struct vmm_config *cfg)
+{
+	int err;
+
+	if (cfg->command == VMM_CMD_RUN && !cfg->kernel)
+		return vmm_error(-EINVAL, "run needs --kernel IMAGE");
+	if ((cfg->n_services || cfg->pipe_socket) && cfg->pipe == VMM_PIPE_NONE)
+		return vmm_error(-EINVAL, "--pipe-%s needs a pipe, and --pipe is none",
+				 cfg->pipe_socket ? "socket" : "service");
+	if (cfg->stats_at && !cfg->console)
+		return vmm_error(-EINVAL, "--stats-at needs a console, and --console is none");
+	err = check_balloon(cfg);
+	return err ? err : check_adb(cfg);
+}

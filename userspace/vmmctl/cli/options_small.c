@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Option tables: small virtio devices that vmmctl serves itself, and the options that
+ * make devices.
+ */
+#include "cli/option.h"
+
+#define EXTRA(field)	VMM_OPTION_AT(struct vmm_extra, field)
+#define CONFIG(field)	VMM_OPTION_AT(struct vmm_config, field)
+
+static void *extra_add(struct vmm_config *cfg, enum vmm_extra_kind kind)
+{
+	if (cfg->extras == VMM_EXTRAS)
+		return NULL;
+	cfg->extra[cfg->extras].kind = kind;
+	return &cfg->extra[cfg->extras++];
+}
+
+static void *rng_add(struct vmm_config *cfg)
+{
+	return extra_add(cfg, VMM_EXTRA_RNG);
+}
+
+const struct vmm_option_table vmm_options_rng = {
+	.name = "rng",
+	.title = "Random numbers",
+	.about = "A virtio-rng device with the host's random numbers.",
+	.first = -1,
+	.add = rng_add,
+	.most = VMM_EXTRAS,
+};
+
+static const struct vmm_option balloon_options[] = {
+	{
+		.key = "size", .arg = "SIZE", .type = VMM_OPT_SIZE, .max = RANCHU_RAM_MAX,
+		.initial = "0", EXTRA(size), .help = "guest RAM that the guest gives back",
+	},
+};
+
+static void *balloon_add(struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->extras; i++) {
+		if (cfg->extra[i].kind == VMM_EXTRA_BALLOON)
+			return &cfg->extra[i];
+	}
+	return extra_add(cfg, VMM_EXTRA_BALLOON);
+}
+
+const struct vmm_option_table vmm_options_balloon = {
+	.name = "balloon",
+	.title = "Balloon",
+	.about =
+		"A virtio-balloon device. The guest gives back SIZE of its memory, and reports\n"
+		"memory that it does not use.",
+	.options = balloon_options,
+	.count = ARRAY_SIZE(balloon_options),
+	.add = balloon_add,
+	.most = 1,
+};
+
+static const struct vmm_option socket_options[] = {
+	{
+		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_UNIX_PATH - 1, EXTRA(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
+		.help = "Unix socket of the host that vmmctl connects to",
+	},
+};
+
+static void *console_add(struct vmm_config *cfg)
+{
+	return extra_add(cfg, VMM_EXTRA_CONSOLE);
+}
+
+const struct vmm_option_table vmm_options_console = {
+	.name = "console",
+	.title = "virtio console",
+	.about = "The guest's /dev/hvc0 is a connection to a Unix socket.",
+	.options = socket_options,
+	.count = ARRAY_SIZE(socket_options),
+	.add = console_add,
+	.most = VMM_EXTRAS,
+};
+
+static void *keyboard_add(struct vmm_config *cfg)
+{
+	return extra_add(cfg, VMM_EXTRA_KEYBOARD);
+}
+
+const struct vmm_option_table vmm_options_keyboard = {
+	.name = "keyboard",
+	.title = "Keyboard",
+	.about = "A virtio keyboard whose input events come from a Unix socket.",
+	.options = socket_options,
+	.count = ARRAY_SIZE(socket_options),
+	.add = keyboard_add,
+	.most = VMM_EXTRAS,
+};
+
+static void *multitouch_add(struct vmm_config *cfg)
+{
+	return extra_add(cfg, VMM_EXTRA_MULTITOUCH);
+}
+
+const struct vmm_option_table vmm_options_multitouch = {
+	.name = "multitouch",
+	.title = "Multitouch screen",
+	.about = "A virtio multitouch screen whose input events come from a Unix socket.",
+	.options = socket_options,
+	.count = ARRAY_SIZE(socket_options),
+	.add = multitouch_add,
+	.most = VMM_EXTRAS,
+};
+
+#define REPEATS		(VMM_OPT_REPEATS | VMM_OPT_FILE)
+
+static const struct vmm_option device_options[] = {
+	{
+		.key = "device", .arg = "TYPE[,KEY=VALUE]...", .type = VMM_OPT_DEVICE,
+		.flags = REPEATS, .help = "a device; \"vmmctl help TYPE\" lists its keys",
+	},
+	{
+		.key = "disk", .arg = "PATH[,KEY=VALUE]...", .type = VMM_OPT_DEVICE,
+		.device = &vmm_options_disk, .flags = REPEATS,
+		.help = "short for --device disk,path=PATH and further keys",
+	},
+	{
+		.key = "net", .arg = "tap=NAME[,KEY=VALUE]...", .type = VMM_OPT_DEVICE,
+		.device = &vmm_options_net, .flags = VMM_OPT_REPEATS,
+		.help = "short for --device net,tap=NAME and further keys",
+	},
+	{
+		.key = "vhost-user", .arg = "KIND,socket=PATH[,KEY=VALUE]...",
+		.type = VMM_OPT_DEVICE, .device = &vmm_options_vhost_user, .flags = REPEATS,
+		.help = "short for --device vhost-user,kind=KIND,socket=PATH\n"
+			"and further keys",
+	},
+	{
+		.key = "vdpa", .arg = "dev=NODE[,KEY=VALUE]...", .type = VMM_OPT_DEVICE,
+		.device = &vmm_options_vdpa, .flags = REPEATS,
+		.help = "short for --device vdpa,dev=NODE and further keys",
+	},
+	{
+		.key = "vsock", .arg = "CID[,dev=NODE]", .type = VMM_OPT_DEVICE,
+		.device = &vmm_options_vsock,
+		.help = "short for --device vsock,cid=CID and further keys",
+	},
+	{
+		.key = "virtio", .arg = "TYPE[=VALUE]", .type = VMM_OPT_OWN,
+		.read = vmm_option_virtio, .flags = REPEATS,
+		.help = "short for --device TYPE with its one key; VALUE may have commas",
+	},
+	{
+		.key = "vsock-uds", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_LISTEN_PATH - 1, CONFIG(vsock_uds), .flags = VMM_OPT_FILE,
+		.help = "\"CONNECT PORT\" at the Unix socket PATH reaches the guest's port; the\n"
+			"guest reaches PATH_PORT at the host's port",
+	},
+	{
+		.key = "virtio-packed", .type = VMM_OPT_SWITCH, .initial = "off",
+		CONFIG(virtio_packed), .help = "offer packed rings",
+	},
+};
+
+const struct vmm_option_table vmm_options_devices = {
+	.name = "devices",
+	.title = "Devices",
+	.about =
+		"Each device is \"--device TYPE,KEY=VALUE,...\"; the older options are short for\n"
+		"it. A key that is on or off may stand alone for on.",
+	.options = device_options,
+	.count = ARRAY_SIZE(device_options),
+	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),
+	.first = -1,
+};

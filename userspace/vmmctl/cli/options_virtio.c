@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Option tables: virtio devices that the kernel, another process or a vDPA device serves.
+ */
+#include <errno.h>
+
+#include "cli/option.h"
+#include "host/host.h"
+#include "host/log.h"
+#include "virtio/virtio.h"
+
+#define DISK(field)	VMM_OPTION_AT(struct vmm_disk, field)
+#define FRONT(field)	VMM_OPTION_AT(struct vmm_front, field)
+#define CONFIG(field)	VMM_OPTION_AT(struct vmm_config, field)
+
+#define INTERFACE_MAX	15	/* bytes of a network interface's name */
+#define TAG_MAX		36	/* bytes of a virtio-fs tag */
+#define PATH_MAX_BYTES	4095	/* of Linux */
+
+static const struct vmm_option_word slot_words[] = { { "auto", -1 }, { } };
+static const struct vmm_option_word queues_words[] = { { "auto", 0 }, { } };
+static const struct vmm_option_word block_words[] = { { "512", 512 }, { "4096", 4096 }, { } };
+static const struct vmm_option_word served_words[] = { { "kernel", 0 }, { "user", 1 }, { } };
+static const struct vmm_option_word fstab_words[] = { { "system", 0 }, { "vendor", 0 }, { } };
+
+static const struct vmm_option_word kind_words[] = {
+	{ "blk", VMM_VHOST_USER_BLK }, { "fs", VMM_VHOST_USER_FS },
+	{ "net", VMM_VHOST_USER_NET }, { "rng", VMM_VHOST_USER_RNG },
+	{ "console", VMM_VHOST_USER_CONSOLE }, { }
+};
+
+static const struct vmm_option_word vsock_words[] = {
+	{ VMM_VSOCK_ADB_NODE, VMM_VSOCK_ADB }, { VMM_VSOCK_LINUX_NODE, VMM_VSOCK_LINUX }, { }
+};
+
+#define SLOT(device)							\
+	{								\
+		.key = "slot", .arg = "N", .type = VMM_OPT_NUMBER,	\
+		.words = slot_words, .max = RANCHU_VIRTIO_MMIO_COUNT - 1, \
+		.initial = "auto", VMM_OPTION_AT(device, place.slot),	\
+		.help = "transport; auto: the next free one",		\
+	}
+
+#define LEGACY(device)							\
+	{								\
+		.key = "legacy", .type = VMM_OPT_SWITCH, .initial = "off", \
+		VMM_OPTION_AT(device, place.legacy),			\
+		.help = "registers as before virtio 1.0",		\
+	}
+
+static const struct vmm_option disk_options[] = {
+	{
+		.key = "path", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, DISK(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
+		.help = "file or block device",
+	},
+	{
+		.key = "readonly", .type = VMM_OPT_SWITCH, .initial = "off", DISK(readonly),
+		.help = "the guest cannot write",
+	},
+	{
+		.key = "direct", .type = VMM_OPT_SWITCH, .initial = "off", DISK(direct),
+		.help = "bypass the host's page cache",
+	},
+	{
+		.key = "block", .type = VMM_OPT_WORD, .words = block_words, .initial = "512",
+		DISK(block_size), .help = "bytes of a block",
+	},
+	{
+		.key = "queues", .arg = "N", .type = VMM_OPT_NUMBER, .min = 1,
+		.max = VMM_DISK_QUEUES, .initial = "1", DISK(queues), .help = "request queues",
+	},
+	{
+		.key = "served", .type = VMM_OPT_WORD, .words = served_words,
+		.initial = "kernel", DISK(user),
+		.help = "who serves it: the module vhost_ranchu_blk, or vmmctl (user)",
+	},
+	{
+		.key = "fstab", .type = VMM_OPT_TEXT, .words = fstab_words, DISK(fstab),
+		.help = "Android mounts it as this partition",
+	},
+	SLOT(struct vmm_disk),
+	LEGACY(struct vmm_disk),
+};
+
+static void *disk_add(struct vmm_config *cfg)
+{
+	return cfg->disks < VMM_DISKS ? &cfg->disk[cfg->disks++] : NULL;
+}
+
+const struct vmm_option_table vmm_options_disk = {
+	.name = "disk",
+	.title = "Disk",
+	.about =
+		"A virtio-blk disk. The first --disk is at a003e00.virtio_mmio. At SIGUSR2 vmmctl\n"
+		"tells the guest of sizes that have changed. A path with a comma can be given in\n"
+		"a configuration file only.",
+	.options = disk_options,
+	.count = ARRAY_SIZE(disk_options),
+	.shorthand = "disk",
+	.add = disk_add,
+	.most = VMM_DISKS,
+};
+
+static void *front_add(struct vmm_config *cfg, enum vmm_front_kind kind)
+{
+	if (cfg->fronts[kind] == VMM_FRONTS)
+		return NULL;
+	return &cfg->front[kind][cfg->fronts[kind]++];
+}
+
+static const struct vmm_option net_options[] = {
+	{
+		.key = "tap", .arg = "NAME", .type = VMM_OPT_TEXT, .min = 1, .max = INTERFACE_MAX,
+		FRONT(path), .flags = VMM_OPT_REQUIRED, .help = "tap interface of the host",
+	},
+	{
+		.key = "mac", .arg = "MAC", .type = VMM_OPT_MAC, FRONT(mac),
+		.initially = "vmmctl's choice", .help = "the guest's address",
+	},
+	SLOT(struct vmm_front),
+	LEGACY(struct vmm_front),
+};
+
+static void *net_add(struct vmm_config *cfg)
+{
+	return front_add(cfg, VMM_FRONT_NET);
+}
+
+const struct vmm_option_table vmm_options_net = {
+	.name = "net",
+	.title = "Network interface",
+	.about =
+		"A virtio-net interface, connected to a tap interface of the host by vhost-net.\n"
+		"The tap interface must exist: \"ip tuntap add tap0 mode tap user $USER\" makes one.",
+	.options = net_options,
+	.count = ARRAY_SIZE(net_options),
+	.shorthand = "net",
+	.first = -1,
+	.add = net_add,
+	.most = VMM_FRONTS,
+};
+
+enum vhost_user_row { VU_KIND, VU_SOCKET, VU_QUEUES, VU_TAG, VU_MAC };
+
+static const struct vmm_option vhost_user_options[] = {
+	[VU_KIND] = {
+		.key = "kind", .type = VMM_OPT_WORD, .words = kind_words, FRONT(type),
+		.flags = VMM_OPT_REQUIRED | VMM_OPT_BARE,
+		.help = "what the process serves; \"kind=\" may be left out",
+	},
+	[VU_SOCKET] = {
+		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_UNIX_PATH - 1, FRONT(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
+		.help = "Unix socket at which the process listens",
+	},
+	[VU_QUEUES] = {
+		.key = "queues", .arg = "N", .type = VMM_OPT_NUMBER, .words = queues_words,
+		.min = 1, .max = VMM_VIRTIO_QUEUES, .initial = "auto", FRONT(queues),
+		.help = "queues; auto: as many as the process has",
+	},
+	[VU_TAG] = {
+		.key = "tag", .arg = "NAME", .type = VMM_OPT_TEXT, .min = 1, .max = TAG_MAX,
+		FRONT(tag), .help = "fs only: the file system's name in the guest",
+	},
+	[VU_MAC] = {
+		.key = "mac", .arg = "MAC", .type = VMM_OPT_MAC, FRONT(mac),
+		.initially = "vmmctl's choice", .help = "net only: the guest's address",
+	},
+	SLOT(struct vmm_front),
+	LEGACY(struct vmm_front),
+};
+
+static void *vhost_user_add(struct vmm_config *cfg)
+{
+	return front_add(cfg, VMM_FRONT_VHOST_USER);
+}
+
+/* Some keys belong to one kind only. */
+static int vhost_user_check(const struct vmm_config *cfg, const char *where, const void *item,
+			    u64 given)
+{
+	const struct vmm_front *front = item;
+
+	(void)cfg;
+	if (front->type == VMM_VHOST_USER_FS && !(given & 1 << VU_TAG))
+		return vmm_error(-EINVAL, "%s: fs needs tag=NAME", where);
+	if (front->type != VMM_VHOST_USER_FS && given & 1 << VU_TAG)
+		return vmm_error(-EINVAL, "%s: tag is for fs only, and this is %s", where,
+				 kind_words[front->type].text);
+	if (front->type != VMM_VHOST_USER_NET && given & 1 << VU_MAC)
+		return vmm_error(-EINVAL, "%s: mac is for net only, and this is %s", where,
+				 kind_words[front->type].text);
+	return 0;
+}
+
+const struct vmm_option_table vmm_options_vhost_user = {
+	.name = "vhost-user",
+	.title = "Device of another process",
+	.about = "A virtio device that another process serves by the vhost-user protocol.",
+	.options = vhost_user_options,
+	.count = ARRAY_SIZE(vhost_user_options),
+	.shorthand = "vhost-user",
+	.first = -1,
+	.add = vhost_user_add,
+	.most = VMM_FRONTS,
+	.check = vhost_user_check,
+};
+
+static const struct vmm_option vdpa_options[] = {
+	{
+		.key = "dev", .arg = "NODE", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, FRONT(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
+		.help = "device node, /dev/vhost-vdpa-N",
+	},
+	SLOT(struct vmm_front),
+	LEGACY(struct vmm_front),
+};
+
+static void *vdpa_add(struct vmm_config *cfg)
+{
+	return front_add(cfg, VMM_FRONT_VDPA);
+}
+
+const struct vmm_option_table vmm_options_vdpa = {
+	.name = "vdpa",
+	.title = "vDPA device",
+	.about = "A virtio device that vDPA hardware or a vDPA simulator of the host serves.",
+	.options = vdpa_options,
+	.count = ARRAY_SIZE(vdpa_options),
+	.shorthand = "vdpa",
+	.first = -1,
+	.add = vdpa_add,
+	.most = VMM_FRONTS,
+};
+
+static const struct vmm_option vsock_options[] = {
+	{
+		.key = "cid", .arg = "CID", .type = VMM_OPT_NUMBER, .min = 3, .max = 0xfffffffe,
+		CONFIG(vsock_cid), .flags = VMM_OPT_REQUIRED, .help = "the guest's address",
+	},
+	{
+		.key = "dev", .type = VMM_OPT_WORD, .words = vsock_words,
+		.initial = VMM_VSOCK_ADB_NODE, CONFIG(vsock), .help = "who serves it",
+	},
+};
+
+/* There is one, and its fields are the config's own. */
+static void *vsock_add(struct vmm_config *cfg)
+{
+	return cfg;
+}
+
+const struct vmm_option_table vmm_options_vsock = {
+	.name = "vsock",
+	.title = "vsock",
+	.about =
+		"Sockets between guest and host. " VMM_VSOCK_ADB_NODE " is the module\n"
+		"vhost_vsock_adb, which relays streams to host sockets: adb and --vsock-uds need\n"
+		"it. " VMM_VSOCK_LINUX_NODE " is Linux' own AF_VSOCK.",
+	.options = vsock_options,
+	.count = ARRAY_SIZE(vsock_options),
+	.shorthand = "vsock",
+	.add = vsock_add,
+	.most = 1,
+};

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Option tables: the board, what it boots, and how a run goes.
+ */
+#include <errno.h>
+
+#include "cli/option.h"
+#include "host/log.h"
+#include "host/vm_name.h"
+
+#define AT(field)	VMM_OPTION_AT(struct vmm_config, field)
+
+#define PATH_MAX_BYTES	4095	/* of Linux */
+/* An arm64 kernel copies this much of its command line, its NUL included. */
+#define COMMAND_LINE	2048
+
+static const struct vmm_option_word gic_words[] = {
+	{ "auto", VMM_GIC_AUTO }, { "2", VMM_GIC_V2 }, { "3", VMM_GIC_V3 }, { }
+};
+
+static const struct vmm_option_word window_words[] = {
+	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
+};
+
+static const struct vmm_option_word console_words[] = {
+	{ "stdio", true }, { "none", false }, { }
+};
+
+static const struct vmm_option general_options[] = {
+	{
+		.key = "config", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(config_file),
+		.flags = VMM_OPT_FILE | VMM_OPT_NOT_IN_FILE,
+		.help = "read options from FILE; those of the command line win",
+	},
+	{
+		.key = "help", .letter = 'h', .type = VMM_OPT_FLAG, AT(help),
+		.flags = VMM_OPT_NOT_IN_FILE, .help = "print this help",
+	},
+};
+
+const struct vmm_option_table vmm_options_general = {
+	.name = "config",
+	.title = "Configuration file",
+	.about =
+		"FILE has one JSON object. Its members are the options of the command line\n"
+		"without their dashes: numbers, strings, true for a flag, and an array for\n"
+		"options that may be repeated. \"device\" is an array of objects with a \"type\"\n"
+		"and the keys of that device. A path is relative to the directory in which\n"
+		"vmmctl starts. An option of the command line replaces that of the file;\n"
+		"devices of both are added.\n\n"
+		"Example: { \"kernel\": \"Image\", \"memory\": \"2G\", \"cpus\": 4, \"device\":\n"
+		"[ { \"type\": \"disk\", \"path\": \"a.img\", \"readonly\": true } ] }",
+	.options = general_options,
+	.count = ARRAY_SIZE(general_options),
+	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |
+		VMM_COMMAND(VMM_CMD_DOCTOR),
+	.first = -1,
+};
+
+static const struct vmm_option board_options[] = {
+	{
+		.key = "kernel", .arg = "IMAGE", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(kernel), .flags = VMM_OPT_FILE,
+		.help = "arm64 kernel: an Image, also compressed by gzip or in an EFI zboot file",
+	},
+	{
+		.key = "initrd", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(initrd), .flags = VMM_OPT_FILE,
+		.help = "initial RAM disk",
+	},
+	{
+		.key = "append", .arg = "STRING", .type = VMM_OPT_TEXT, .max = COMMAND_LINE - 1,
+		.initial = "", AT(append),
+		.help = "kernel command line; the console is ttyAMA0",
+	},
+	{
+		.key = "cpus", .arg = "N", .type = VMM_OPT_NUMBER, .min = 1, .max = VMM_MAX_CPUS,
+		.initial = "1", AT(cpus), .help = "virtual CPUs",
+	},
+	{
+		.key = "memory", .arg = "SIZE", .type = VMM_OPT_SIZE, .min = 64 * MIB,
+		.max = RANCHU_RAM_MAX, .step = MIB, .initial = "1G", AT(memory),
+		.help = "guest RAM",
+	},
+	{
+		.key = "gic", .type = VMM_OPT_WORD, .words = gic_words, .initial = "auto",
+		AT(gic), .help = "interrupt controller; auto: 2 where the host has it, else 3",
+	},
+	{
+		.key = "fstab-system", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,
+		AT(fstab_system),
+		.help = "guest device of Android's system partition, if it is on no --disk",
+	},
+	{
+		.key = "fstab-vendor", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,
+		AT(fstab_vendor), .help = "guest device of the vendor partition, likewise",
+	},
+};
+
+const struct vmm_option_table vmm_options_board = {
+	.name = "board",
+	.title = "Board",
+	.about =
+		"The guest is an arm64 machine with the devices of Android's ranchu board. It\n"
+		"boots a Linux kernel with a device tree.",
+	.options = board_options,
+	.count = ARRAY_SIZE(board_options),
+	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |
+		VMM_COMMAND(VMM_CMD_DOCTOR),
+	.first = -1,
+};
+
+static int name_read(struct vmm_reader *reader, const char *where, const char *text)
+{
+	if (!vmm_name_valid(text))
+		return vmm_error(-EINVAL, "%s: \"%s\" is not 1 to %d letters, digits, . - and _",
+				 where, text, VMM_NAME_MAX - 1);
+	reader->cfg->name = text;
+	return 0;
+}
+
+/* --stats, or --stats=FILE. */
+static int stats_read(struct vmm_reader *reader, const char *where, const char *text)
+{
+	if (text && !*text)
+		return vmm_error(-EINVAL, "%s: the file has no name", where);
+	reader->cfg->stats = true;
+	reader->cfg->stats_file = text;
+	return 0;
+}
+
+static const struct vmm_option session_options[] = {
+	{
+		.key = "name", .arg = "NAME", .type = VMM_OPT_OWN, .read = name_read,
+		.initially = "vm and the process's number",
+		.help = "of the VM, for commands like \"vmmctl stop NAME\"",
+	},
+	{
+		.key = "sandbox", .type = VMM_OPT_SWITCH, .initial = "on", AT(sandbox),
+		.help = "leave to the process only what the guest needs",
+	},
+	{
+		.key = "console", .type = VMM_OPT_WORD, .words = console_words,
+		.initial = "stdio", AT(console),
+		.help = "the guest's UART; on stdio, Ctrl-A x leaves and Ctrl-A Ctrl-A sends\n"
+			"Ctrl-A",
+	},
+	{
+		.key = "no-reboot", .type = VMM_OPT_FLAG, AT(no_reboot),
+		.help = "a reset of the guest ends vmmctl",
+	},
+	{
+		.key = "random-seed", .type = VMM_OPT_SWITCH, .initial = "on", AT(random_seed),
+		.help = "give the guest's kernel new random bytes at each boot, for its random\n"
+			"numbers and its place in memory",
+	},
+	{
+		.key = "window", .type = VMM_OPT_WORD, .words = window_words, .initial = "auto",
+		AT(window), .help = "registers that the guest reads without an exit",
+	},
+	{
+		.key = "stats", .arg = "FILE", .type = VMM_OPT_OWN, .read = stats_read,
+		.flags = VMM_OPT_MAY_BE_ALONE | VMM_OPT_FILE,
+		.help = "statistics at the end and at SIGUSR1, in FILE as JSON lines",
+	},
+	{
+		.key = "stats-at", .arg = "PREFIX", .type = VMM_OPT_TEXT, .max = 255,
+		AT(stats_at),
+		.help = "statistics also whenever the guest prints a line that begins so",
+	},
+	{
+		.key = "stats-every", .arg = "SECONDS", .type = VMM_OPT_NUMBER, .min = 1,
+		.max = 86400, AT(stats_every), .help = "statistics also again and again",
+	},
+};
+
+const struct vmm_option_table vmm_options_session = {
+	.name = "session",
+	.title = "Console, statistics and end of a run",
+	.about =
+		"A run ends when the guest switches itself off, at SIGTERM, SIGINT or SIGHUP, or\n"
+		"when the user leaves the console. After a reset vmmctl boots the guest again.",
+	.options = session_options,
+	.count = ARRAY_SIZE(session_options),
+	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),
+	.first = -1,
+};
+
+static const struct vmm_option dtb_options[] = {
+	{
+		.key = "output", .letter = 'o', .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(output),
+		.flags = VMM_OPT_FILE | VMM_OPT_NOT_IN_FILE,
+		.initially = "standard output", .help = "where the device tree is written to",
+	},
+};
+
+const struct vmm_option_table vmm_options_dtb = {
+	.name = "output",
+	.title = "Output",
+	.options = dtb_options,
+	.count = ARRAY_SIZE(dtb_options),
+	.commands = VMM_COMMAND(VMM_CMD_DTB),
+	.first = -1,
+};

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmmctl ps, and commands to a VM that runs: vmmctl stop NAME and the like.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/control.h"
+#include "host/sandbox.h"
+#include "host/vm_dir.h"
+
+#define CLI_TIMEOUT_MS	10000
+#define CLI_PS_MS	1000	/* for each VM that is listed */
+
+/**
+ * struct cli_command - a word of the command line
+ * @word: the word, and the command it sends
+ * @show: the answer is printed
+ */
+struct cli_command {
+	const char *word;
+	bool show;
+};
+
+static const struct cli_command cli_commands[] = {
+	{ "status", true },
+	{ "stop", false },
+	{ "kill", false },
+	{ "pause", false },
+	{ "resume", false },
+	{ "reset", false },
+	{ "stats", true },
+};
+
+static const struct cli_command *cli_find(const char *word)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cli_commands); i++) {
+		if (!strcmp(cli_commands[i].word, word))
+			return &cli_commands[i];
+	}
+	return NULL;
+}
+
+static void list_calls(const char *title, unsigned int who)
+{
+	const struct vmm_sandbox_call *call;
+
+	printf("%s: %u calls\n", title, vmm_sandbox_count(who, true));
+	for (call = vmm_sandbox_calls; call->name; call++) {
+		if (call->who & who)
+			printf("  %-16s %s\n", call->name, call->why);
+	}
+}
+
+static int cli_sandbox(void)
+{
+	list_calls("main thread", VMM_CALL_MAIN);
+	list_calls("vCPUs", VMM_CALL_VCPU);
+	return EXIT_SUCCESS;
+}
+
+/**
+ * vmm_control_is_command - tell whether a word is a command of this file
+ * @word: first word of the command line
+ *
+ * Return: whether it is
+ */
+bool vmm_control_is_command(const char *word)
+{
+	return !strcmp(word, "ps") || !strcmp(word, "sandbox") || cli_find(word);
+}
+
+/* What a VM says about itself; of one that does not answer, its name. */
+static json_t *ps_ask(const char *base, const char *name)
+{
+	struct vmm_client *client = NULL;
+	json_t *status = NULL;
+	char path[PATH_MAX];
+
+	if (!vmm_dir_file(base, name, "control.sock", path, sizeof(path)))
+		client = vmm_client_open(path, CLI_PS_MS);
+	if (client)
+		status = vmm_client_call(client, "status", NULL);
+	vmm_client_close(client);
+	if (status)
+		return status;
+	return json_pack("{s:s, s:s}", "name", name, "status", "not answering");
+}
+
+struct ps {
+	const char *base;
+	json_t *list;
+};
+
+static void ps_found(void *arg, const char *name)
+{
+	struct ps *ps = arg;
+
+	json_array_append_new(ps->list, ps_ask(ps->base, name));
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "-";
+}
+
+static void ps_print(const json_t *list)
+{
+	json_int_t memory;
+	json_t *vm;
+	size_t i;
+
+	printf("%-20s %8s %-14s %5s %9s %8s\n", "NAME", "PID", "STATUS", "CPUS", "MEMORY", "UP");
+	json_array_foreach(list, i, vm) {
+		memory = json_integer_value(json_object_get(vm, "memory"));
+		printf("%-20s %8lld %-14s %5lld %8lldM %7llds\n", text_of(vm, "name"),
+		       (long long)json_integer_value(json_object_get(vm, "pid")),
+		       text_of(vm, "status"),
+		       (long long)json_integer_value(json_object_get(vm, "cpus")),
+		       (long long)(memory / (json_int_t)MIB),
+		       (long long)json_integer_value(json_object_get(vm, "uptime")));
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(text_of(*(json_t *const *)a, "name"), text_of(*(json_t *const *)b, "name"));
+}
+
+/* The order of a directory is nobody's. */
+static json_t *ps_sorted(json_t *list)
+{
+	size_t count = json_array_size(list);
+	json_t **vms = calloc(count + 1, sizeof(*vms));
+	json_t *sorted = json_array();
+	size_t i;
+
+	for (i = 0; vms && i < count; i++)
+		vms[i] = json_array_get(list, i);
+	if (vms)
+		qsort(vms, count, sizeof(*vms), by_name);
+	for (i = 0; vms && i < count; i++)
+		json_array_append(sorted, vms[i]);
+	free(vms);
+	json_decref(list);
+	return sorted;
+}
+
+static int cli_ps(const char *base, int argc, char **argv)
+{
+	struct ps ps = { base, json_array() };
+	bool json = argc == 3 && !strcmp(argv[2], "--json");
+	int err;
+
+	if (argc > 3 || (argc == 3 && !json)) {
+		json_decref(ps.list);
+		vmm_error(-EINVAL, "ps does not know \"%s\", only --json", argv[argc - 1]);
+		return 2;
+	}
+	err = vmm_dir_each(base, ps_found, &ps);
+	if (err)
+		vmm_error(-err, "cannot look into %s", base);
+	ps.list = ps_sorted(ps.list);
+	if (json) {
+		json_dumpf(ps.list, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		ps_print(ps.list);
+	}
+	json_decref(ps.list);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int cli_call(const struct cli_command *command, const char *name, const char *path)
+{
+	struct vmm_client *client = vmm_client_open(path, CLI_TIMEOUT_MS);
+	json_t *result;
+
+	if (!client) {
+		if (errno == ENOENT || errno == ECONNREFUSED)
+			vmm_error(-errno, "no VM is named \"%s\"", name);
+		else
+			vmm_error(errno, "cannot reach the VM \"%s\"", name);
+		return EXIT_FAILURE;
+	}
+	result = vmm_client_call(client, command->word, NULL);
+	if (!result)
+		vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
+	vmm_client_close(client);
+	if (!result)
+		return EXIT_FAILURE;
+	if (command->show) {
+		json_dumpf(result, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(result);
+	return EXIT_SUCCESS;
+}
+
+/**
+ * vmm_control_cli - run a command line that speaks to VMs
+ * @argc: as main() has it
+ * @argv: the second is a word that vmm_control_is_command() knows
+ *
+ * Return: the exit code: 0, 1 if it failed, 2 if the command line is wrong
+ */
+int vmm_control_cli(int argc, char **argv)
+{
+	char base[PATH_MAX];
+	char path[PATH_MAX];
+
+	if (!strcmp(argv[1], "sandbox"))
+		return cli_sandbox();
+	if (vmm_dir_base(base, sizeof(base))) {
+		vmm_error(-EINVAL, "XDG_RUNTIME_DIR is too long");
+		return EXIT_FAILURE;
+	}
+	if (!strcmp(argv[1], "ps"))
+		return cli_ps(base, argc, argv);
+	if (argc != 3) {
+		vmm_error(-EINVAL, "%s needs the name of a VM, and nothing else", argv[1]);
+		return 2;
+	}
+	if (vmm_dir_file(base, argv[2], "control.sock", path, sizeof(path))) {
+		vmm_error(-EINVAL, "no VM can be named \"%s\"", argv[2]);
+		return 2;
+	}
+	return cli_call(cli_find(argv[1]), argv[2], path);
+}

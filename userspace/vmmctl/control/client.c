@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The other end of a control socket. Waits for answers, but not for ever: the VM
+ * may be stopped, or not be ours at all.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/control.h"
+
+#define CLIENT_MESSAGE	(2 * VMM_CONTROL_OUT)	/* bytes of an answer, at most */
+
+/**
+ * struct vmm_client - a connection to a VM
+ * @fd: the connection
+ * @timeout_ms: how long to wait for an answer
+ * @in: what was received and not taken yet
+ * @len: bytes of it
+ * @size: bytes allocated
+ * @error: why the last call failed
+ */
+struct vmm_client {
+	int fd;
+	int timeout_ms;
+	char *in;
+	size_t len;
+	size_t size;
+	char error[VMM_ANSWER_ERROR];
+};
+
+static u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/**
+ * vmm_client_open - connect to a VM
+ * @path: of its control socket
+ * @timeout_ms: how long to wait, here and for each answer
+ *
+ * Return: the connection, NULL with errno set
+ */
+struct vmm_client *vmm_client_open(const char *path, int timeout_ms)
+{
+	struct timeval wait = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct vmm_client *client;
+
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	memcpy(addr.sun_path, path, strlen(path));
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return NULL;
+	client->timeout_ms = timeout_ms;
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* For the connect as well, which waits for a process that does not accept. */
+	if (client->fd >= 0 &&
+	    !setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) &&
+	    !connect(client->fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return client;
+	vmm_client_close(client);
+	return NULL;
+}
+
+/**
+ * vmm_client_close - hang up
+ * @client: may be NULL; errno stays as it is
+ */
+void vmm_client_close(struct vmm_client *client)
+{
+	int saved = errno;
+
+	if (!client)
+		return;
+	if (client->fd >= 0)
+		close(client->fd);
+	free(client->in);
+	free(client);
+	errno = saved;
+}
+
+/**
+ * vmm_client_error - tell why the last call failed
+ * @client: the connection
+ *
+ * Return: the reason
+ */
+const char *vmm_client_error(const struct vmm_client *client)
+{
+	return client->error;
+}
+
+static void *client_fail(struct vmm_client *client, const char *why)
+{
+	snprintf(client->error, sizeof(client->error), "%s", why);
+	return NULL;
+}
+
+static int client_room(struct vmm_client *client)
+{
+	size_t size = client->size ? 2 * client->size : 8192;
+	char *in;
+
+	if (client->len < client->size)
+		return 0;
+	in = size > CLIENT_MESSAGE ? NULL : realloc(client->in, size);
+	if (!in)
+		return -ENOBUFS;
+	client->in = in;
+	client->size = size;
+	return 0;
+}
+
+static int client_receive(struct vmm_client *client, u64 deadline)
+{
+	struct pollfd wait = { .fd = client->fd, .events = POLLIN };
+	u64 now = now_ms();
+	ssize_t n;
+
+	if (client_room(client))
+		return -ENOBUFS;
+	if (now >= deadline || !poll(&wait, 1, deadline - now))
+		return -ETIMEDOUT;
+	n = recv(client->fd, client->in + client->len, client->size - client->len, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	client->len += n;
+	return n ? 0 : -EPIPE;
+}
+
+/* The next message, or NULL with a reason. */
+static json_t *client_message(struct vmm_client *client, u64 deadline)
+{
+	char *newline;
+	json_t *json;
+	size_t len;
+	int err;
+
+	while (!client->len || !(newline = memchr(client->in, '\n', client->len))) {
+		err = client_receive(client, deadline);
+		if (err)
+			return client_fail(client, err == -EPIPE ? "the VM has hung up" :
+						   err == -ETIMEDOUT ? "the VM does not answer" :
+						   strerror(-err));
+	}
+	len = newline - client->in;
+	json = vmm_json_read(client->in, len, client->error, sizeof(client->error));
+	client->len -= len + 1;
+	memmove(client->in, newline + 1, client->len);
+	return json;
+}
+
+static int client_send(struct vmm_client *client, const char *command, json_t *args)
+{
+	json_t *request = json_pack("{s:s}", "execute", command);
+	char *text;
+	int err = -ENOMEM;
+	size_t len;
+
+	if (args)
+		json_object_set_new(request, "arguments", args);
+	text = json_dumps(request, JSON_COMPACT);
+	json_decref(request);
+	if (text) {
+		len = strlen(text);
+		text[len] = '\n';
+		/* The NUL became the newline: what is sent is len + 1 bytes. */
+		err = send(client->fd, text, len + 1, MSG_NOSIGNAL) == (ssize_t)len + 1 ? 0 : -EIO;
+	}
+	free(text);
+	return err;
+}
+
+/**
+ * vmm_client_call - run a command
+ * @client: the connection
+ * @command: its name
+ * @args: its arguments, or NULL; are taken
+ *
+ * Return: what it returned, an object that is the caller's; NULL if it failed, see
+ *	vmm_client_error()
+ */
+json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *args)
+{
+	u64 deadline = now_ms() + client->timeout_ms;
+	json_t *message;
+	json_t *result;
+
+	if (client_send(client, command, args))
+		return client_fail(client, "the VM takes no commands");
+	for (;;) {
+		message = client_message(client, deadline);
+		if (!message)
+			return NULL;
+		result = json_incref(json_object_get(message, "return"));
+		if (!result && json_object_get(message, "error")) {
+			const json_t *error = json_object_get(message, "error");
+			const char *why = json_string_value(json_object_get(error, "desc"));
+
+			client_fail(client, why ? why : "it failed");
+			json_decref(message);
+			return NULL;
+		}
+		json_decref(message);
+		/* The greeting and events are passed over. */
+		if (result)
+			return result;
+	}
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a VM's command line leaves to it in the sandbox.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/confine.h"
+#include "host/host.h"
+#include "host/vm_dir.h"
+#include "host/vsock.h"
+
+/* Directories of sockets, kept for as long as the list needs them. */
+struct folders {
+	unsigned int count;
+	char path[8][PATH_MAX];
+};
+
+/* Sockets are removed at the end. */
+static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, const char *file)
+{
+	char *path = folders->path[folders->count];
+	char *slash;
+
+	if (!file || folders->count == ARRAY_SIZE(folders->path))
+		return;
+	snprintf(path, PATH_MAX, "%s", file);
+	slash = strrchr(path, '/');
+	if (!slash)
+		snprintf(path, PATH_MAX, ".");
+	else
+		slash[slash == path] = '\0';
+	folders->count++;
+	vmm_sandbox_allow(sandbox, path, VMM_SANDBOX_REMOVE);
+}
+
+/**
+ * vmm_confine - go into the sandbox
+ * @cfg: the command line; all that it names is open
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_confine(const struct vmm_config *cfg)
+{
+	struct vmm_sandbox *sandbox = calloc(1, sizeof(*sandbox));
+	struct folders *folders = calloc(1, sizeof(*folders));
+	char base[PATH_MAX];
+	int err = -ENOMEM;
+
+	if (sandbox && folders) {
+		/* A reset from outside is possible with --no-reboot, too. */
+		sandbox->opens = true;
+		vmm_sandbox_allow(sandbox, cfg->kernel, VMM_SANDBOX_READ);
+		vmm_sandbox_allow(sandbox, cfg->initrd, VMM_SANDBOX_READ);
+		if (!vmm_dir_base(base, sizeof(base)))
+			vmm_sandbox_allow(sandbox, base, VMM_SANDBOX_REMOVE);
+		allow_folder(sandbox, folders, cfg->vsock_uds);
+		allow_folder(sandbox, folders, cfg->adb_socket);
+		allow_folder(sandbox, folders, cfg->pipe_socket);
+		sandbox->port[sandbox->ports++] =
+			vmm_adb_server_port(getenv("ANDROID_ADB_SERVER_PORT"));
+		err = vmm_sandbox_enter(sandbox);
+	}
+	free(folders);
+	free(sandbox);
+	return err;
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a running VM shows of itself. Where no directory can be made the VM runs
+ * without one: a name was not asked for, and a control socket is nobody's need then.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/instance.h"
+#include "host/notify.h"
+#include "host/vm_dir.h"
+
+/**
+ * struct vmm_instance - a running VM as others see it
+ * @name: its name
+ * @dir: its directory, or NULL
+ * @control: its control socket, or NULL
+ * @notify: the service manager, or NULL
+ * @commands: what can be asked of it
+ * @vm: the commands that every VM has
+ * @since: when it was started, seconds of the epoch
+ * @post: events of other threads
+ */
+struct vmm_instance {
+	char name[VMM_NAME_MAX];
+	struct vmm_dir *dir;
+	struct vmm_control *control;
+	struct vmm_notify *notify;
+	struct vmm_commands commands;
+	struct vmm_vm_commands vm;
+	time_t since;
+	struct vmm_event_post *post;
+};
+
+static void instance_log(void *arg, const char *line, size_t len)
+{
+	vmm_dir_log(arg, line, len);
+}
+
+/* What other threads have to tell: a device's error. */
+static void instance_posted(void *arg, const char *event, json_t *data)
+{
+	vmm_instance_event(arg, event, data);
+}
+
+/* 0 if there is none but the VM can do without. */
+static int instance_directory(struct vmm_instance *instance, bool named)
+{
+	char base[PATH_MAX];
+	int err = vmm_dir_base(base, sizeof(base));
+
+	if (!err) {
+		instance->dir = vmm_dir_open(base, instance->name);
+		err = instance->dir ? 0 : -errno;
+	}
+	if (!err)
+		return 0;
+	if (err == -EAGAIN)
+		return vmm_error(err, "--name: a VM named \"%s\" runs already", instance->name);
+	if (named)
+		return vmm_error(-err, "--name: cannot make %s/%s", base, instance->name);
+	vmm_note("no control socket: cannot make %s/%s: %s", base, instance->name,
+		 strerror(-err));
+	return 0;
+}
+
+static int instance_socket(struct vmm_instance *instance, struct vmm_loop *loop)
+{
+	if (!instance->dir)
+		return 0;
+	vmm_log_also(instance_log, instance->dir);
+	instance->control = vmm_control_open(loop, vmm_dir_control(instance->dir),
+					     &instance->commands);
+	return instance->control ? 0 : -EIO;
+}
+
+/**
+ * vmm_instance_open - show a VM
+ * @name: its name, or NULL for one made from the process's number
+ * @loop: the main thread's loop
+ * @vm: what commands act on
+ * @arg: argument of its functions
+ *
+ * Return: the VM as others see it, or NULL after a message
+ */
+struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
+				       const struct vmm_control_vm *vm, void *arg)
+{
+	struct vmm_instance *instance = calloc(1, sizeof(*instance));
+
+	if (!instance) {
+		vmm_error(ENOMEM, "control socket");
+		return NULL;
+	}
+	/* Seeds the tables of jansson, which opens a file for it. */
+	json_object_seed(0);
+	if (name)
+		snprintf(instance->name, sizeof(instance->name), "%s", name);
+	else
+		vmm_name_default(instance->name);
+	instance->since = time(NULL);
+	instance->vm = (struct vmm_vm_commands){ .vm = vm, .arg = arg, .name = instance->name };
+	if (vmm_vm_commands_add(&instance->commands, &instance->vm) ||
+	    instance_directory(instance, name) || instance_socket(instance, loop)) {
+		vmm_instance_close(instance);
+		return NULL;
+	}
+	instance->post = vmm_event_post_open(loop, instance_posted, instance);
+	instance->notify = vmm_notify_open(loop);
+	vmm_instance_state(instance, "starting");
+	return instance;
+}
+
+/**
+ * vmm_instance_close - show it no more
+ * @instance: may be NULL
+ */
+void vmm_instance_close(struct vmm_instance *instance)
+{
+	if (!instance)
+		return;
+	vmm_event_post_close(instance->post);
+	vmm_notify_close(instance->notify);
+	vmm_control_close(instance->control);
+	vmm_log_also(NULL, NULL);
+	vmm_dir_close(instance->dir);
+	free(instance);
+}
+
+/**
+ * vmm_instance_name - tell the VM's name
+ * @instance: the VM
+ *
+ * Return: the name
+ */
+const char *vmm_instance_name(const struct vmm_instance *instance)
+{
+	return instance->name;
+}
+
+/**
+ * vmm_instance_path - tell where the VM's directory is
+ * @instance: the VM
+ *
+ * Return: its path, or NULL if it has none
+ */
+const char *vmm_instance_path(const struct vmm_instance *instance)
+{
+	return instance->dir ? vmm_dir_path(instance->dir) : NULL;
+}
+
+/**
+ * vmm_instance_commands - tell which commands there are, to add some
+ * @instance: the VM
+ *
+ * Return: the commands
+ */
+struct vmm_commands *vmm_instance_commands(struct vmm_instance *instance)
+{
+	return &instance->commands;
+}
+
+/**
+ * vmm_instance_event - tell of an event
+ * @instance: may be NULL
+ * @event: its name
+ * @data: what is to say about it, or NULL; is taken
+ *
+ * Context: main thread.
+ */
+void vmm_instance_event(struct vmm_instance *instance, const char *event, json_t *data)
+{
+	if (instance)
+		vmm_control_event(instance->control, event, data);
+	else
+		json_decref(data);
+}
+
+/**
+ * vmm_instance_state - say how the VM is
+ * @instance: may be NULL
+ * @status: a word
+ */
+void vmm_instance_state(struct vmm_instance *instance, const char *status)
+{
+	char text[256];
+	int len;
+
+	if (!instance)
+		return;
+	len = snprintf(text, sizeof(text),
+		       "{\"name\":\"%s\",\"pid\":%d,\"since\":%lld,\"status\":\"%s\"}\n",
+		       instance->name, (int)getpid(), (long long)instance->since, status);
+	vmm_dir_state(instance->dir, text, len);
+	snprintf(text, sizeof(text), "STATUS=%s: %s", instance->name, status);
+	vmm_notify_send(instance->notify, text);
+}
+
+/**
+ * vmm_instance_answer - answer a command whose answer was to come later
+ * @instance: the VM
+ * @call: which
+ * @answer: its result is taken
+ */
+void vmm_instance_answer(struct vmm_instance *instance, u64 call, struct vmm_answer *answer)
+{
+	if (instance->control)
+		vmm_control_answer(instance->control, call, answer);
+}
+
+/**
+ * vmm_instance_ready - say that the VM has started
+ * @instance: the VM
+ */
+void vmm_instance_ready(struct vmm_instance *instance)
+{
+	vmm_notify_send(instance->notify, "READY=1");
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the commands of the control socket do to a VM, and what is told of it. All of
+ * it runs in the main thread.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "control/steering.h"
+#include "host/ending.h"
+#include "host/host.h"
+
+static const char *status_name(const struct vmm_steering *s)
+{
+	if (!s->vm)
+		return "starting";
+	if (vmm_vm_paused(s->vm))
+		return "paused";
+	return s->vm->pausing ? "pausing" : "running";
+}
+
+static void steering_status(void *arg, json_t *to)
+{
+	const struct vmm_steering *s = arg;
+	const char *path = vmm_instance_path(s->instance);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	json_object_set_new(to, "pid", json_integer(getpid()));
+	json_object_set_new(to, "status", json_string(status_name(s)));
+	json_object_set_new(to, "running", json_boolean(s->vm && !s->vm->pausing));
+	json_object_set_new(to, "booted", json_boolean(s->booted));
+	json_object_set_new(to, "cpus", json_integer(s->cfg->cpus));
+	json_object_set_new(to, "memory", json_integer(s->cfg->memory));
+	json_object_set_new(to, "uptime", json_integer(now.tv_sec - s->since.tv_sec));
+	json_object_set_new(to, "resets", json_integer(s->resets));
+	json_object_set_new(to, "directory", path ? json_string(path) : json_null());
+}
+
+/* Where the guest's end is looked at, all three are alike. */
+static int steering_stop(void *arg, enum vmm_control_end how)
+{
+	struct vmm_steering *s = arg;
+
+	if (how == VMM_CONTROL_STOP)
+		vmm_ending_request(SIGTERM);
+	else if (s->vm)
+		vmm_vm_end(s->vm, how == VMM_CONTROL_KILL ? VMM_END_KILL : VMM_END_QUIT);
+	return 0;
+}
+
+static void resume_devices(struct vmm_steering *s)
+{
+	if (s->devices_paused)
+		vmm_board_resume(s->vm);
+	s->devices_paused = false;
+}
+
+static int steering_pause(void *arg, bool pause, u64 call)
+{
+	struct vmm_steering *s = arg;
+
+	if (!s->vm)
+		return -EAGAIN;
+	if (!pause && !s->vm->pausing)
+		return -EALREADY;
+	if (!pause) {
+		resume_devices(s);
+		vmm_vm_resume(s->vm);
+		vmm_instance_event(s->instance, "RESUMED", NULL);
+		vmm_instance_state(s->instance, "running");
+		return 0;
+	}
+	if (s->vm->pausing)
+		return -EALREADY;
+	s->pause_call = call;
+	vmm_vm_pause(s->vm);
+	return VMM_COMMAND_LATER;
+}
+
+/* All vCPUs stand still, unless they were let go on meanwhile. */
+static int steering_parked(void *arg)
+{
+	struct vmm_answer answer = { 0 };
+	struct vmm_steering *s = arg;
+
+	vmm_event_clear(s->vm->parked_fd);
+	if (vmm_vm_paused(s->vm)) {
+		vmm_board_pause(s->vm);
+		s->devices_paused = true;
+		vmm_instance_event(s->instance, "PAUSED", NULL);
+		vmm_instance_state(s->instance, "paused");
+	}
+	if (s->pause_call)
+		vmm_instance_answer(s->instance, s->pause_call, &answer);
+	s->pause_call = 0;
+	return 0;
+}
+
+static int steering_reset(void *arg)
+{
+	struct vmm_steering *s = arg;
+
+	if (!s->vm)
+		return -EAGAIN;
+	s->reset_asked = true;
+	vmm_vm_end(s->vm, VMM_END_RESET);
+	return 0;
+}
+
+static json_t *steering_stats(void *arg)
+{
+	struct vmm_steering *s = arg;
+	json_t *stats = NULL;
+	char *text = NULL;
+
+	if (s->vm)
+		text = vmm_stats_json(s->stats, s->vm, "now");
+	if (text)
+		stats = json_loads(text, 0, NULL);
+	free(text);
+	if (!stats)
+		return NULL;
+	json_object_set_new(stats, "console",
+			    json_pack("{s:I}", "dropped_bytes",
+				      (json_int_t)vmm_console_dropped(s->console)));
+	return stats;
+}
+
+static const struct vmm_control_vm steering_vm = {
+	.status = steering_status,
+	.end = steering_stop,
+	.pause = steering_pause,
+	.reset = steering_reset,
+	.stats = steering_stats,
+};
+
+static int steering_every(void *arg)
+{
+	struct vmm_steering *s = arg;
+	u64 expirations;
+
+	if (read(s->every_fd, &expirations, sizeof(expirations)) > 0 && s->vm)
+		vmm_stats_snapshot(s->stats, s->vm, "every");
+	return 0;
+}
+
+static int steering_timer(struct vmm_steering *s)
+{
+	struct itimerspec period = {
+		.it_value.tv_sec = s->cfg->stats_every,
+		.it_interval.tv_sec = s->cfg->stats_every,
+	};
+
+	if (!s->cfg->stats_every)
+		return 0;
+	s->every_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->every_fd < 0 || timerfd_settime(s->every_fd, 0, &period, NULL))
+		return vmm_error(errno, "--stats-every");
+	return vmm_loop_add(s->loop, s->every_fd, steering_every, s);
+}
+
+/**
+ * vmm_steering_open - show a VM to the outside
+ * @s: @cfg, @loop and @stats are set, and @every_fd is -1
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_steering_open(struct vmm_steering *s)
+{
+	clock_gettime(CLOCK_MONOTONIC, &s->since);
+	s->instance = vmm_instance_open(s->cfg->name, s->loop, &steering_vm, s);
+	return s->instance ? steering_timer(s) : -EIO;
+}
+
+/**
+ * vmm_steering_close - show it no more
+ * @s: was opened, or not
+ */
+void vmm_steering_close(struct vmm_steering *s)
+{
+	if (s->every_fd >= 0) {
+		vmm_loop_del(s->loop, s->every_fd);
+		close(s->every_fd);
+		s->every_fd = -1;
+	}
+	vmm_instance_close(s->instance);
+	s->instance = NULL;
+}
+
+/**
+ * vmm_steering_begin - a guest starts
+ * @s: the VM
+ * @vm: the guest; all of it is there
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm)
+{
+	int err = vmm_loop_add(s->loop, vm->parked_fd, steering_parked, s);
+
+	if (err)
+		return err;
+	s->vm = vm;
+	s->reset_asked = false;
+	s->booted = false;
+	if (!s->resets)
+		vmm_instance_ready(s->instance);
+	vmm_instance_event(s->instance, "STARTED", json_pack("{s:i}", "resets", s->resets));
+	vmm_instance_state(s->instance, "running");
+	return 0;
+}
+
+/* A command that waits for what cannot come any more. */
+static void pause_fails(struct vmm_steering *s)
+{
+	struct vmm_answer answer = { 0 };
+
+	if (!s->pause_call)
+		return;
+	vmm_answer_fail(&answer, ECANCELED, "the guest has ended");
+	vmm_instance_answer(s->instance, s->pause_call, &answer);
+	s->pause_call = 0;
+}
+
+/**
+ * vmm_steering_end - a guest has ended
+ * @s: the VM
+ * @end: how
+ */
+void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
+{
+	json_t *data = json_pack("{s:b, s:s}", "guest",
+				 !s->reset_asked && (end == VMM_END_OFF || end == VMM_END_RESET),
+				 "reason", vmm_end_name(end));
+
+	vmm_loop_del(s->loop, s->vm->parked_fd);
+	resume_devices(s);
+	pause_fails(s);
+	if (end == VMM_END_ERROR || end == VMM_END_PANIC)
+		vmm_instance_event(s->instance, "CRASH", json_incref(data));
+	if (vmm_steering_again(s, end)) {
+		s->resets++;
+		vmm_instance_event(s->instance, "RESET", data);
+	} else {
+		vmm_instance_event(s->instance, "SHUTDOWN", data);
+		vmm_instance_state(s->instance, "shutdown");
+	}
+	s->vm = NULL;
+}
+
+/**
+ * vmm_steering_booted - the guest's system was seen to be up
+ * @s: the VM
+ * @how: what was seen
+ */
+void vmm_steering_booted(struct vmm_steering *s, const char *how)
+{
+	if (s->booted || !s->vm)
+		return;
+	s->booted = true;
+	vmm_instance_event(s->instance, "BOOTED", json_pack("{s:s}", "by", how));
+}
+
+/**
+ * vmm_steering_again - tell whether the guest starts anew
+ * @s: the VM
+ * @end: how the guest ended
+ *
+ * Return: whether it does
+ */
+bool vmm_steering_again(const struct vmm_steering *s, enum vmm_end end)
+{
+	return end == VMM_END_RESET && (!s->cfg->no_reboot || s->reset_asked);
+}
+
+/**
+ * vmm_end_name - name a way to end
+ * @end: which
+ *
+ * Return: its name
+ */
+const char *vmm_end_name(enum vmm_end end)
+{
+	switch (end) {
+	case VMM_END_OFF:
+		return "power-off";
+	case VMM_END_RESET:
+		return "reset";
+	case VMM_END_QUIT:
+		return "console left";
+	case VMM_END_SIGNAL:
+		return "signal";
+	case VMM_END_KILL:
+		return "killed";
+	case VMM_END_PANIC:
+		return "panic";
+	default:
+		return "error";
+	}
+}
+
+/**
+ * vmm_steering_exit - tell the exit code
+ * @end: how the last guest ended
+ *
+ * Return: the exit code
+ */
+int vmm_steering_exit(enum vmm_end end)
+{
+	switch (end) {
+	case VMM_END_OFF:
+	case VMM_END_QUIT:
+		return VMM_EXIT_OFF;
+	case VMM_END_RESET:
+		return VMM_EXIT_RESET;
+	case VMM_END_PANIC:
+		return VMM_EXIT_PANIC;
+	case VMM_END_SIGNAL:
+		return 128 + vmm_ending_signal();
+	case VMM_END_KILL:
+		return 128 + SIGKILL;
+	default:
+		return VMM_EXIT_ERROR;
+	}
+}

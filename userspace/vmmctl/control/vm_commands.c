@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands that every VM has. What QEMU's monitor protocol has under another
+ * name and means the same can be said either way.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/control.h"
+
+#define VERSION_MAJOR	1
+
+static int answer_with(struct vmm_answer *answer, json_t *result)
+{
+	if (!result)
+		return vmm_answer_fail(answer, ENOMEM, "out of memory");
+	answer->result = result;
+	return 0;
+}
+
+static int run_status(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	json_t *status = json_pack("{s:s}", "name", c->name);
+
+	(void)call;
+	(void)args;
+	if (status)
+		c->vm->status(c->arg, status);
+	return answer_with(answer, status);
+}
+
+static int run_stop(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)call;
+	(void)args;
+	(void)answer;
+	return c->vm->end(c->arg, VMM_CONTROL_STOP);
+}
+
+static int run_kill(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)call;
+	(void)args;
+	(void)answer;
+	return c->vm->end(c->arg, VMM_CONTROL_KILL);
+}
+
+static int run_quit(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)call;
+	(void)args;
+	(void)answer;
+	return c->vm->end(c->arg, VMM_CONTROL_QUIT);
+}
+
+static int run_pause(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)args;
+	(void)answer;
+	return c->vm->pause(c->arg, true, call);
+}
+
+static int run_resume(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)args;
+	(void)answer;
+	return c->vm->pause(c->arg, false, call);
+}
+
+static int run_reset(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)call;
+	(void)args;
+	(void)answer;
+	return c->vm->reset(c->arg);
+}
+
+static int run_stats(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)call;
+	(void)args;
+	return answer_with(answer, c->vm->stats(c->arg));
+}
+
+static int run_metrics(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	json_t *stats = c->vm->stats(c->arg);
+	char *text = stats ? vmm_prometheus(stats, c->name) : NULL;
+	json_t *result = text ? json_pack("{s:s}", "text", text) : NULL;
+
+	(void)call;
+	(void)args;
+	free(text);
+	json_decref(stats);
+	return answer_with(answer, result);
+}
+
+static int run_capabilities(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	(void)arg;
+	(void)call;
+	(void)args;
+	(void)answer;
+	return 0;
+}
+
+static int run_query_commands(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)call;
+	(void)args;
+	return answer_with(answer, vmm_commands_list(c->commands));
+}
+
+static int run_query_name(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+
+	(void)call;
+	(void)args;
+	return answer_with(answer, json_pack("{s:s}", "name", c->name));
+}
+
+static int run_query_version(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	(void)arg;
+	(void)call;
+	(void)args;
+	return answer_with(answer, json_pack("{s:i}", "protocol", VERSION_MAJOR));
+}
+
+static const struct vmm_command_row rows[] = {
+	{ "status", "say how the VM is", { }, run_status },
+	{ "stop", "end the VM in order", { }, run_stop },
+	{ "kill", "end the VM at once", { }, run_kill },
+	{ "pause", "stop the vCPUs", { }, run_pause },
+	{ "resume", "let the vCPUs go on", { }, run_resume },
+	{ "reset", "start the guest anew", { }, run_reset },
+	{ "stats", "say what was counted", { }, run_stats },
+	{ "metrics", "say what was counted, as text for Prometheus", { }, run_metrics },
+	{ "quit", "end the VM in order, with exit code 0", { }, run_quit },
+	{ "query-commands", "list the commands", { }, run_query_commands },
+	{ "query-name", "say the VM's name", { }, run_query_name },
+	{ "query-status", "the same as status", { }, run_status },
+	{ "query-version", "say the protocol's version", { }, run_query_version },
+	{ "qmp_capabilities", "have events sent", { { "enable", JSON_ARRAY, false } },
+	  run_capabilities },
+	{ "cont", "the same as resume", { }, run_resume },
+	{ "system_reset", "the same as reset", { }, run_reset },
+	{ "system_powerdown", "the same as stop", { }, run_stop },
+	{ }
+};
+
+/**
+ * vmm_vm_commands_add - add the commands that every VM has
+ * @commands: gets them
+ * @vm: what they act on; @vm->commands is set
+ *
+ * Return: 0, or -ENOSPC
+ */
+int vmm_vm_commands_add(struct vmm_commands *commands, struct vmm_vm_commands *vm)
+{
+	vm->commands = commands;
+	return vmm_commands_add(commands, rows, vm);
+}

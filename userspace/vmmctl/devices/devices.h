@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * devices/ owns the models, one file a device.
+ */
+#ifndef DEVICES_H
+#define DEVICES_H
+
+#include "machine/machine.h"
+#include "virtio/virtio.h"
+
+/* ---- models on the board ---- */
+
+extern const struct vmm_device_ops vmm_pl011_ops;
+extern const struct vmm_device_ops vmm_pipe_ops;
+extern const struct vmm_device_ops vmm_goldfish_fb_ops;
+extern const struct vmm_device_ops vmm_goldfish_battery_ops;
+extern const struct vmm_device_ops vmm_goldfish_audio_ops;
+extern const struct vmm_device_ops vmm_goldfish_events_ops;
+extern const struct vmm_device_ops vmm_goldfish_sync_ops;
+
+/* ---- goldfish_pipe.c ---- */
+
+int vmm_pipe_open_node(void);
+
+/* ---- pl011.c ---- */
+
+#define VMM_PL011_FIFO	16	/* bytes, revision 1 of the PrimeCell */
+
+/**
+ * struct vmm_pl011 - the register model of a PL011
+ * @irq: told the line's level whenever it changes
+ * @put: takes a byte that the guest sent
+ * @room: told that bytes can be taken again
+ * @arg: first argument of the three
+ * @lock: protects all that follows; held when the three are called
+ * @fifo: what was received, a ring
+ * @head: oldest byte in @fifo
+ * @count: bytes in @fifo
+ * @ilpr: low-power counter, stored only
+ * @ibrd: baud rate, stored only
+ * @fbrd: its fraction, stored only
+ * @lcrh: line control; only the FIFO enable bit means something
+ * @cr: control, stored only
+ * @ifls: FIFO levels that interrupt
+ * @imsc: interrupts that are let through
+ * @dmacr: DMA control, stored only
+ * @tx_raw: the transmit interrupt, before the mask
+ * @level: the line as @irq was told
+ * @paused: nothing is received
+ */
+struct vmm_pl011 {
+	void (*irq)(void *arg, bool level);
+	void (*put)(void *arg, u8 byte);
+	void (*room)(void *arg);
+	void *arg;
+	pthread_mutex_t lock;
+	u8 fifo[VMM_PL011_FIFO];
+	unsigned int head;
+	unsigned int count;
+	u32 ilpr;
+	u32 ibrd;
+	u32 fbrd;
+	u32 lcrh;
+	u32 cr;
+	u32 ifls;
+	u32 imsc;
+	u32 dmacr;
+	u32 tx_raw;
+	bool level;
+	bool paused;
+};
+
+void vmm_pl011_init(struct vmm_pl011 *uart);
+void vmm_pl011_reset(struct vmm_pl011 *uart);
+u32 vmm_pl011_read(struct vmm_pl011 *uart, u32 offset);
+void vmm_pl011_write(struct vmm_pl011 *uart, u32 offset, u32 value);
+size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len);
+
+/* ---- models behind a virtio transport ---- */
+
+void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu);
+
+extern const struct vmm_virtio_ops vmm_blk_ops;
+extern const struct vmm_virtio_ops vmm_net_ops;
+extern const struct vmm_virtio_ops vmm_vdpa_ops;
+extern const struct vmm_virtio_ops vmm_vhost_user_ops;
+
+/* user_blk.c: a disk that vmmctl serves itself */
+struct vmm_user_blk;
+struct vhost_ranchu_blk_backend;
+struct vhost_ranchu_blk_info;
+
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+				       const struct vhost_ranchu_blk_backend *backend);
+void vmm_user_blk_close(struct vmm_user_blk *blk);
+int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings);
+void vmm_user_blk_stop(struct vmm_user_blk *blk);
+int vmm_user_blk_resize(struct vmm_user_blk *blk);
+void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_info *info);
+
+extern const struct vmm_virtio_ops vmm_vsock_ops;
+extern const struct vmm_virtio_ops vmm_rng_ops;
+extern const struct vmm_virtio_ops vmm_balloon_ops;
+extern const struct vmm_virtio_ops vmm_hvc_ops;
+extern const struct vmm_virtio_ops vmm_keyboard_ops;
+extern const struct vmm_virtio_ops vmm_touch_ops;
+
+#endif /* DEVICES_H */

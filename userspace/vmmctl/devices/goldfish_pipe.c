@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The goldfish pipe, served by the kernel's /dev/vhost-goldfish-pipe in one of
+ * two ways.
+ *
+ * kernel: the guest reads registers from a window of memory, rings a doorbell
+ * per pipe and is interrupted by an irqfd. What arrives here are set-up and the
+ * first command of each pipe id, which is when the id gets its doorbell. While the
+ * guest's driver speaks protocol v1, or none is there, the window is hidden and
+ * every access arrives here.
+ *
+ * user: every access arrives here and is handed to the same code by an ioctl,
+ * and the interrupt line is driven from here. This is how an emulator does it
+ * and what the other way is measured against.
+ *
+ * none: reads as 0. The board without a host kernel that has the module.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/goldfish_pipe.h>
+#include <linux/vhost_goldfish_pipe.h>
+
+#include "backends/backends.h"
+#include "devices/devices.h"
+#include "host/host.h"
+
+/* Reads as 0 in either protocol and has no effect: a way to ask for the level. */
+#define PIPE_REG_UNUSED	0x40
+
+/**
+ * struct pipe - the state of the device
+ * @dev: its place on the board
+ * @fd: the kernel's device, -1 if nobody serves the pipe
+ * @window: page that the guest reads; its @hva is NULL if there is none
+ * @window_fd: memfd behind it
+ * @call_fd: eventfd by which the kernel raises the line
+ * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
+ * @doorbells: the kernel serves doorbells
+ * @services: offered to the guest by somebody else, or NULL
+ * @socket: where programs get files of services, or NULL
+ * @lock: protects what follows. User-served, it is also held across each
+ *	access, as an emulator's big lock is: that keeps the line in step
+ * @level: the line as KVM was told, user-served
+ * @full: KVM takes no more doorbells
+ * @refused: commands after which a pipe was left without a doorbell
+ * @doorbell: eventfd by pipe id, -1 for none
+ */
+struct pipe {
+	struct vmm_device *dev;
+	int fd;
+	struct vmm_read_window window;
+	int window_fd;
+	int call_fd;
+	int resample_fd;
+	bool doorbells;
+	struct vmm_pipe_services *services;
+	struct vmm_pipe_socket *socket;
+	pthread_mutex_t lock;
+	bool level;
+	bool full;
+	u64 refused;
+	int doorbell[VHOST_GOLDFISH_PIPE_MAX_ID];
+};
+
+static int pipe_ring_set(struct pipe *p, u32 id, int fd)
+{
+	struct vhost_goldfish_pipe_doorbell bell = { .id = id, .fd = fd };
+
+	return ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_DOORBELL, &bell) ? -errno : 0;
+}
+
+/*
+ * The kernel listens before KVM signals, so no ring is lost. Whatever fails is
+ * undone, and the id goes on through ACCESS. The first failure is the one that
+ * is reported: a limit, of files or of KVM's, stays reached.
+ */
+static int pipe_doorbell_attach_locked(struct pipe *p, u32 id)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = pipe_ring_set(p, id, fd);
+	if (err)
+		goto err_close;
+	err = vmm_vm_ioeventfd(p->dev->vm, p->dev->base + GOLDFISH_PIPE_REG_CMD, id, fd);
+	if (err)
+		goto err_detach;
+	p->doorbell[id] = fd;
+	return 0;
+
+err_detach:
+	pipe_ring_set(p, id, -1);
+err_close:
+	close(fd);
+	return err;
+}
+
+static void pipe_doorbell_add(struct pipe *p, u32 id)
+{
+	int err;
+
+	if (id >= VHOST_GOLDFISH_PIPE_MAX_ID)
+		return;
+	pthread_mutex_lock(&p->lock);
+	if (p->full) {
+		p->refused++;
+	} else if (p->doorbell[id] < 0) {
+		err = pipe_doorbell_attach_locked(p, id);
+		if (err) {
+			p->full = true;
+			p->refused++;
+			vmm_note("pipe %u and later ones have no doorbell (%s): commands exit", id,
+				 strerror(-err));
+		}
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void pipe_access(struct pipe *p, struct vhost_goldfish_pipe_access *access)
+{
+	while (ioctl(p->fd, VHOST_GOLDFISH_PIPE_ACCESS, access)) {
+		if (errno == EINTR && !vmm_vm_ended(p->dev->vm))
+			continue;
+		if (errno != EINTR) {
+			vmm_error(errno, "the pipe's kernel device refuses an access to 0x%x",
+				  access->offset);
+			vmm_vm_end(p->dev->vm, VMM_END_ERROR);
+		}
+		access->flags = 0;
+		access->value = 0;
+		return;
+	}
+}
+
+static void pipe_level_locked(struct pipe *p, bool level)
+{
+	if (level == p->level)
+		return;
+	p->level = level;
+	vmm_line_set(&p->dev->line, level);
+}
+
+static void pipe_access_user(struct pipe *p, struct vhost_goldfish_pipe_access *access)
+{
+	pthread_mutex_lock(&p->lock);
+	pipe_access(p, access);
+	pipe_level_locked(p, access->flags & VHOST_GOLDFISH_PIPE_ACCESS_LINE);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void pipe_window_show_locked(struct pipe *p, bool show)
+{
+	if (p->window.hva && vmm_read_window_show(p->dev->vm, &p->window, show))
+		vmm_vm_end(p->dev->vm, VMM_END_ERROR);
+}
+
+/* The driver says which protocol it speaks, and the lock says who was last. */
+static void pipe_access_version(struct pipe *p, struct vhost_goldfish_pipe_access *access)
+{
+	pthread_mutex_lock(&p->lock);
+	pipe_access(p, access);
+	pipe_window_show_locked(p, !(access->flags & VHOST_GOLDFISH_PIPE_ACCESS_V1));
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void pipe_access_any(struct pipe *p, struct vhost_goldfish_pipe_access *access)
+{
+	u32 id = access->value;
+
+	if (p->dev->vm->cfg->pipe == VMM_PIPE_USER) {
+		pipe_access_user(p, access);
+		return;
+	}
+	if (access->offset == GOLDFISH_PIPE_REG_VERSION) {
+		pipe_access_version(p, access);
+		return;
+	}
+	pipe_access(p, access);
+	if (p->doorbells && access->flags & VHOST_GOLDFISH_PIPE_ACCESS_OPEN)
+		pipe_doorbell_add(p, id);
+}
+
+/* A register is 32 bits wide, however much of it the guest accesses. */
+static u64 pipe_read(struct vmm_device *dev, u32 offset, unsigned int len)
+{
+	struct vhost_goldfish_pipe_access access = { .offset = offset };
+	struct pipe *p = dev->state;
+
+	(void)len;
+	if (p->fd < 0)
+		return 0;
+	pipe_access_any(p, &access);
+	return access.value;
+}
+
+static void pipe_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+{
+	struct vhost_goldfish_pipe_access access = {
+		.offset = offset,
+		.flags = VHOST_GOLDFISH_PIPE_ACCESS_WRITE,
+		.value = value,
+	};
+	struct pipe *p = dev->state;
+
+	(void)len;
+	if (p->fd >= 0)
+		pipe_access_any(p, &access);
+}
+
+/* User-served: the kernel has something to tell. The guest may know by now. */
+static int pipe_called(void *arg)
+{
+	struct vhost_goldfish_pipe_access access = { .offset = PIPE_REG_UNUSED };
+	struct pipe *p = arg;
+
+	vmm_event_clear(p->call_fd);
+	pipe_access_user(p, &access);
+	return 0;
+}
+
+/**
+ * vmm_pipe_open_node - open the kernel's device
+ *
+ * Return: the file, or -errno
+ */
+int vmm_pipe_open_node(void)
+{
+	int fd = open(VMM_PIPE_NODE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return vmm_error(errno, "cannot open %s (is vhost_goldfish_pipe loaded?)",
+				 VMM_PIPE_NODE);
+	return fd;
+}
+
+static int pipe_own(struct pipe *p)
+{
+	if (ioctl(p->fd, VHOST_SET_OWNER, 0))
+		return vmm_error(errno, "cannot own %s", VMM_PIPE_NODE);
+	if (vmm_vhost_set_mem(p->fd, &p->dev->vm->mem))
+		return vmm_error(errno, "%s refuses the guest's memory", VMM_PIPE_NODE);
+	return 0;
+}
+
+static int pipe_window_open(struct pipe *p)
+{
+	struct vhost_goldfish_pipe_window window;
+
+	p->window.hva = vmm_mem_window(VMM_PAGE_SIZE, &p->window_fd);
+	if (!p->window.hva)
+		return vmm_error(errno, "cannot allocate the register window");
+	/* Hidden until the driver asks for v2. */
+	p->window.gpa = p->dev->base;
+	p->window.size = VMM_PAGE_SIZE;
+	vmm_read_window_add(p->dev->vm, &p->window);
+	window.uaddr = (uintptr_t)p->window.hva;
+	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_WINDOW, &window))
+		return vmm_error(errno, "%s refuses the register window", VMM_PIPE_NODE);
+	return 0;
+}
+
+static int pipe_line_set(struct pipe *p)
+{
+	struct vhost_goldfish_pipe_line line = {
+		.call_fd = p->call_fd,
+		.resample_fd = p->resample_fd,
+	};
+
+	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_LINE, &line))
+		return vmm_error(errno, "%s refuses the interrupt line", VMM_PIPE_NODE);
+	return 0;
+}
+
+static int pipe_line_open(struct pipe *p)
+{
+	struct vmm_vm *vm = p->dev->vm;
+	int err;
+
+	p->call_fd = vmm_event_create();
+	if (p->call_fd < 0)
+		return p->call_fd;
+	if (vm->cfg->pipe == VMM_PIPE_USER) {
+		err = vmm_loop_add(vm->loop, p->call_fd, pipe_called, p);
+	} else {
+		p->resample_fd = vmm_event_create();
+		if (p->resample_fd < 0)
+			return p->resample_fd;
+		err = vmm_line_attach(&p->dev->line, p->call_fd, p->resample_fd);
+	}
+	return err ? err : pipe_line_set(p);
+}
+
+static void pipe_features(struct pipe *p)
+{
+	u64 features = 0;
+
+	if (ioctl(p->fd, VHOST_GET_BACKEND_FEATURES, &features))
+		features = 0;
+	p->doorbells = features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1;
+	if (!p->doorbells)
+		vmm_note("this kernel has no synchronous doorbell: pipe commands will exit");
+}
+
+static int pipe_open(struct pipe *p)
+{
+	struct vmm_vm *vm = p->dev->vm;
+	int err;
+
+	p->fd = vmm_pipe_open_node();
+	if (p->fd < 0)
+		return p->fd;
+	err = pipe_own(p);
+	if (!err)
+		err = vmm_pipe_services_open(vm, p->fd, &p->services);
+	if (!err)
+		err = vmm_pipe_socket_open(vm->cfg, vm->loop, p->fd, &p->socket);
+	if (err)
+		return err;
+	if (vm->cfg->pipe == VMM_PIPE_KERNEL) {
+		pipe_features(p);
+		err = vm->read_window ? pipe_window_open(p) : 0;
+		if (err)
+			return err;
+	}
+	return pipe_line_open(p);
+}
+
+/* The kernel's device goes first: it writes to all that goes after it. */
+static void pipe_destroy(struct vmm_device *dev)
+{
+	struct pipe *p = dev->state;
+	unsigned int i;
+
+	vmm_pipe_socket_close(p->socket);
+	vmm_pipe_services_close(p->services);
+	if (p->fd >= 0)
+		close(p->fd);
+	for (i = 0; i < ARRAY_SIZE(p->doorbell); i++) {
+		if (p->doorbell[i] >= 0)
+			close(p->doorbell[i]);
+	}
+	if (p->call_fd >= 0) {
+		vmm_loop_del(dev->vm->loop, p->call_fd);
+		close(p->call_fd);
+	}
+	if (p->resample_fd >= 0)
+		close(p->resample_fd);
+	if (p->window.hva) {
+		munmap(p->window.hva, VMM_PAGE_SIZE);
+		close(p->window_fd);
+	}
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static int pipe_create(struct vmm_device *dev)
+{
+	struct pipe *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return vmm_error(ENOMEM, "pipe");
+	pthread_mutex_init(&p->lock, NULL);
+	p->dev = dev;
+	p->fd = -1;
+	p->call_fd = -1;
+	p->resample_fd = -1;
+	memset(p->doorbell, 0xff, sizeof(p->doorbell));
+	dev->state = p;
+	if (dev->vm->cfg->pipe == VMM_PIPE_NONE)
+		return 0;
+	err = pipe_open(p);
+	if (err)
+		pipe_destroy(dev);
+	return err;
+}
+
+static void pipe_reg_write(struct pipe *p, u32 offset, u32 value)
+{
+	struct vhost_goldfish_pipe_access access = {
+		.offset = offset,
+		.flags = VHOST_GOLDFISH_PIPE_ACCESS_WRITE,
+		.value = value,
+	};
+
+	pipe_access(p, &access);
+}
+
+/*
+ * What a driver that begins does: all pipes are closed and the kernel's device speaks
+ * v1 again. The file, its services and the programs that have them stay. The KVM
+ * half of the doorbells went with the last life.
+ */
+static void pipe_reset(struct vmm_device *dev)
+{
+	struct pipe *p = dev->state;
+	unsigned int i;
+
+	if (p->fd < 0)
+		return;
+	pthread_mutex_lock(&p->lock);
+	pipe_reg_write(p, GOLDFISH_PIPE_REG_SIGNAL_BUFFER_COUNT, 0);
+	pipe_reg_write(p, GOLDFISH_PIPE_REG_VERSION, 0);
+	for (i = 0; i < ARRAY_SIZE(p->doorbell); i++) {
+		if (p->doorbell[i] < 0)
+			continue;
+		pipe_ring_set(p, i, -1);
+		close(p->doorbell[i]);
+		p->doorbell[i] = -1;
+	}
+	p->full = false;
+	p->level = false;
+	pipe_window_show_locked(p, false);
+	vmm_event_clear(p->call_fd);
+	if (p->resample_fd >= 0)
+		vmm_event_clear(p->resample_fd);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	struct vmm_description description = {
+		.node = "goldfish_pipe",
+		.compatible = { "google,android-pipe", "generic,android-pipe" },
+		.base = dev->base,
+		.size = dev->size,
+		.irq = dev->irq,
+		.trigger = dev->trigger,
+	};
+
+	visitor->device(visitor, &description);
+}
+
+static void pipe_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	struct vhost_goldfish_pipe_stats stats = { .size = sizeof(stats) };
+	struct pipe *p = dev->state;
+
+	if (p->fd < 0 || ioctl(p->fd, VHOST_GOLDFISH_PIPE_GET_STATS, &stats))
+		return;
+	vmm_report_add(report, "kicks", stats.kicks);
+	vmm_report_add(report, "kicks_foreign", stats.kicks_foreign);
+	vmm_report_add(report, "kicks_lost", stats.kicks_lost);
+	vmm_report_add(report, "commands", stats.commands);
+	vmm_report_add(report, "commands_access", stats.commands_access);
+	vmm_report_add(report, "opens", stats.opens);
+	vmm_report_add(report, "closes", stats.closes);
+	vmm_report_add(report, "bytes_to_host", stats.bytes_to_host);
+	vmm_report_add(report, "bytes_to_guest", stats.bytes_to_guest);
+	vmm_report_add(report, "signals", stats.signals);
+	vmm_report_add(report, "batches", stats.batches);
+	vmm_report_add(report, "resamples", stats.resamples);
+	vmm_report_add(report, "bad_guest", stats.bad_guest);
+	vmm_report_add(report, "pipes", stats.pipes);
+	vmm_report_add(report, "doorbells", stats.doorbells);
+	pthread_mutex_lock(&p->lock);
+	vmm_report_add(report, "doorbells_refused", p->refused);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/** The goldfish pipe. */
+const struct vmm_device_ops vmm_pipe_ops = {
+	.name = "pipe",
+	.create = pipe_create,
+	.reset = pipe_reset,
+	.destroy = pipe_destroy,
+	.read = pipe_read,
+	.write = pipe_write,
+	.pause = vmm_device_nothing,
+	.resume = vmm_device_nothing,
+	.describe = pipe_describe,
+	.stats = pipe_stats,
+};

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-net on a tap interface of the host, served by Linux' own /dev/vhost-net. One
+ * pair of queues and no control queue: what it would control (filters, VLANs, the
+ * MAC address) is the host's business.
+ *
+ * The link is up while the host's interface is: a change of that is a change of the
+ * configuration.
+ *
+ * Source: VIRTIO 1.2, 5.1; include/uapi/linux/if_tun.h
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/vhost.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_net.h>
+
+#include "backends/backends.h"
+#include "devices/devices.h"
+#include "host/host.h"
+
+#define NET_QUEUE_MAX	256
+#define NET_MTU_MIN	68	/* of virtio and of IPv4 */
+#define NET_MTU_MAX	65535	/* of a field of 16 bits */
+#define TUN_NODE	"/dev/net/tun"
+
+enum net_queue { NET_RX, NET_TX, NET_QUEUES };
+
+#define BIT(feature)	(1ULL << (feature))
+
+/* What the tap must be told, by what the driver can take. */
+static const struct {
+	unsigned int feature;
+	unsigned int tun;
+} offloads[] = {
+	{ VIRTIO_NET_F_GUEST_CSUM, TUN_F_CSUM },
+	{ VIRTIO_NET_F_GUEST_TSO4, TUN_F_TSO4 },
+	{ VIRTIO_NET_F_GUEST_TSO6, TUN_F_TSO6 },
+	{ VIRTIO_NET_F_GUEST_ECN, TUN_F_TSO_ECN },
+	{ VIRTIO_NET_F_GUEST_UFO, TUN_F_UFO },
+};
+
+/* The tap's part of the features; merged buffers are vhost-net's. */
+#define NET_TAP_FEATURES \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | \
+	 BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | \
+	 BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) | \
+	 BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
+	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO))
+
+/**
+ * struct net - the state of the device
+ * @vhost: the kernel's device
+ * @front: as the command line describes it
+ * @tap_fd: the tap interface
+ * @link_fd: netlink socket that tells of changes of interfaces; also asks for ours
+ * @up: the link, as the guest was told
+ * @mtu: of the tap interface when vmmctl started, 0 if virtio cannot say it
+ */
+struct net {
+	struct vmm_vhost vhost;
+	const struct vmm_front *front;
+	int tap_fd;
+	int link_fd;
+	bool up;
+	unsigned int mtu;
+};
+
+/**
+ * vmm_net_config - show the configuration of a network device
+ * @v: the device
+ * @mac: its address; all zero for one of our choice
+ * @up: whether the link is
+ * @mtu: bytes of the largest packet, 0 to say nothing about that
+ *
+ * Context: as vmm_virtio_config().
+ */
+void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu)
+{
+	/* Locally administered, as the reference has it, then ours to count. */
+	struct virtio_net_config config = { .mac = { 0x02, 0x15, 0xb2, 0, 0, v->slot } };
+	static const u8 none[sizeof(config.mac)];
+
+	if (memcmp(mac, none, sizeof(none)))
+		memcpy(config.mac, mac, sizeof(config.mac));
+	config.status = htole16(up ? VIRTIO_NET_S_LINK_UP : 0);
+	config.mtu = htole16(mtu);
+	vmm_virtio_config(v, &config, mtu ? offsetof(struct virtio_net_config, speed) :
+			  offsetof(struct virtio_net_config, max_virtqueue_pairs));
+}
+
+static int net_backend(struct net *net, unsigned int queue, int fd)
+{
+	struct vhost_vring_file file = { .index = queue, .fd = fd };
+
+	return ioctl(net->vhost.fd, VHOST_NET_SET_BACKEND, &file) ? -errno : 0;
+}
+
+static void net_detach(struct net *net)
+{
+	net_backend(net, NET_TX, -1);
+	net_backend(net, NET_RX, -1);
+}
+
+/* Both sides of vhost-net must agree on what precedes a packet. */
+static int net_set_tap(struct net *net)
+{
+	const struct vmm_virtio *v = net->vhost.v;
+	bool merged = vmm_virtio_accepted(v, VIRTIO_F_VERSION_1) ||
+		      vmm_virtio_accepted(v, VIRTIO_NET_F_MRG_RXBUF);
+	int header = merged ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+			      sizeof(struct virtio_net_hdr);
+	unsigned int tun = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(offloads); i++) {
+		if (vmm_virtio_accepted(v, offloads[i].feature))
+			tun |= offloads[i].tun;
+	}
+	if (ioctl(net->tap_fd, TUNSETVNETHDRSZ, &header) ||
+	    ioctl(net->tap_fd, TUNSETOFFLOAD, tun))
+		return vmm_vhost_blame(&net->vhost, errno, "%s refuses the driver's offloads",
+				       net->front->path);
+	return 0;
+}
+
+static int net_start(struct vmm_virtio *v)
+{
+	struct net *net = v->state;
+	int err;
+
+	err = net_set_tap(net);
+	if (err)
+		return err;
+	err = vmm_vhost_start(&net->vhost, NET_QUEUES);
+	if (err)
+		return err;
+	err = net_backend(net, NET_RX, net->tap_fd);
+	if (!err)
+		err = net_backend(net, NET_TX, net->tap_fd);
+	if (err) {
+		net_detach(net);
+		vmm_vhost_stop(&net->vhost);
+		return vmm_vhost_blame(&net->vhost, err, "%s refuses %s", net->vhost.node,
+				       net->front->path);
+	}
+	return 0;
+}
+
+static void net_stop(struct vmm_virtio *v)
+{
+	struct net *net = v->state;
+
+	net_detach(net);
+	vmm_vhost_stop(&net->vhost);
+}
+
+static bool net_is_up(const struct net *net)
+{
+	struct ifreq ifr = {};
+
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
+	return !ioctl(net->link_fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_UP &&
+	       ifr.ifr_flags & IFF_RUNNING;
+}
+
+/* Something has changed about some interface: ask about ours. */
+static int net_link_event(void *arg)
+{
+	struct net *net = arg;
+	char text[4096];
+	bool up;
+
+	while (recv(net->link_fd, text, sizeof(text), MSG_DONTWAIT | MSG_TRUNC) > 0)
+		;
+	up = net_is_up(net);
+	if (up != net->up)
+		vmm_net_config(net->vhost.v, net->front->mac, up, net->mtu);
+	net->up = up;
+	return 0;
+}
+
+static int net_open_link(struct net *net)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+
+	net->link_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (net->link_fd < 0 ||
+	    bind(net->link_fd, (struct sockaddr *)&address, sizeof(address)))
+		return vmm_error(errno, "--net: cannot watch the state of %s", net->front->path);
+	net->up = net_is_up(net);
+	return vmm_loop_add(net->vhost.v->vm->loop, net->link_fd, net_link_event, net);
+}
+
+/*
+ * TUNSETIFF makes an interface that is not there, which would be nobody's and would
+ * go at the end. Its MTU is read on the way.
+ */
+static int net_find_tap(struct net *net)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {};
+	int err = 0;
+
+	if (fd < 0)
+		return vmm_error(errno, "socket");
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
+	if (ioctl(fd, SIOCGIFMTU, &ifr))
+		err = vmm_error(errno,
+				"--net: no tap interface %s (make it: ip tuntap add %s mode tap)",
+				net->front->path, net->front->path);
+	else if (ifr.ifr_mtu >= NET_MTU_MIN && ifr.ifr_mtu <= NET_MTU_MAX)
+		net->mtu = ifr.ifr_mtu;
+	close(fd);
+	return err;
+}
+
+static int net_open_tap(struct net *net)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int err;
+
+	net->tap_fd = open(TUN_NODE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (net->tap_fd < 0)
+		return vmm_error(errno, "cannot open " TUN_NODE " (is tun loaded?)");
+	err = net_find_tap(net);
+	if (err)
+		return err;
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
+	if (ioctl(net->tap_fd, TUNSETIFF, &ifr))
+		return vmm_error(errno, "--net: cannot use the tap interface %s",
+				 net->front->path);
+	return 0;
+}
+
+static void net_close(struct net *net)
+{
+	if (net->link_fd >= 0) {
+		vmm_loop_del(net->vhost.v->vm->loop, net->link_fd);
+		close(net->link_fd);
+	}
+	if (net->vhost.ops)
+		vmm_vhost_close(&net->vhost);
+	if (net->tap_fd >= 0)
+		close(net->tap_fd);
+	free(net);
+}
+
+static int net_open(struct net *net, struct vmm_virtio *v)
+{
+	int err;
+
+	err = net_open_tap(net);
+	if (err)
+		return err;
+	err = vmm_vhost_open(&net->vhost, v, VMM_NET_NODE, "vhost_net");
+	if (err)
+		return err;
+	err = vmm_vhost_offer(&net->vhost, BIT(VIRTIO_NET_F_MRG_RXBUF));
+	if (err)
+		return err;
+	v->offered |= NET_TAP_FEATURES | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
+	err = net_open_link(net);
+	if (err)
+		return err;
+	if (net->mtu)
+		v->offered |= BIT(VIRTIO_NET_F_MTU);
+	vmm_net_config(v, net->front->mac, net->up, net->mtu);
+	return 0;
+}
+
+static int net_create(struct vmm_virtio *v)
+{
+	struct net *net = calloc(1, sizeof(*net));
+	int err;
+
+	if (!net)
+		return vmm_error(ENOMEM, "network");
+	net->front = &v->vm->cfg->front[VMM_FRONT_NET][v->index];
+	net->tap_fd = -1;
+	net->link_fd = -1;
+	err = net_open(net, v);
+	if (err)
+		net_close(net);
+	else
+		v->state = net;
+	return err;
+}
+
+static void net_destroy(struct vmm_virtio *v)
+{
+	net_close(v->state);
+}
+
+static unsigned int net_count(const struct vmm_config *cfg)
+{
+	return cfg->fronts[VMM_FRONT_NET];
+}
+
+static const struct vmm_place *net_place(const struct vmm_config *cfg, unsigned int index)
+{
+	return &cfg->front[VMM_FRONT_NET][index].place;
+}
+
+/** virtio-net on a tap interface. */
+const struct vmm_virtio_ops vmm_net_ops = {
+	.name = "net",
+	.id = VIRTIO_ID_NET,
+	.queues = NET_QUEUES,
+	.queue_max = NET_QUEUE_MAX,
+	.count = net_count,
+	.place = net_place,
+	.create = net_create,
+	.destroy = net_destroy,
+	.start = net_start,
+	.stop = net_stop,
+};

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Virtio devices that are vDPA devices of the host: hardware, or a process behind
+ * VDUSE. The device says itself what it is.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+
+#include "backends/backends.h"
+#include "devices/devices.h"
+
+#define VDPA_QUEUE_MAX	256
+
+/* Features that say what a device of its kind can do. */
+#define DEVICE_FEATURES	0x0000000000ffffffULL
+
+static int vdpa_start(struct vmm_virtio *v)
+{
+	return vmm_vhost_start(v->state, vmm_vhost_ready(v));
+}
+
+static void vdpa_stop(struct vmm_virtio *v)
+{
+	vmm_vhost_stop(v->state);
+}
+
+static int vdpa_open(struct vmm_virtio *v, struct vmm_vhost_vdpa *vdpa)
+{
+	const struct vmm_front *front = &v->vm->cfg->front[VMM_FRONT_VDPA][v->index];
+	u64 features = DEVICE_FEATURES;
+	int err;
+
+	err = vmm_vhost_vdpa_open(vdpa, v, front->path);
+	if (err)
+		return err;
+	/* The guest cannot write to the configuration. */
+	if (v->id == VIRTIO_ID_BLOCK)
+		features &= ~(1ULL << VIRTIO_BLK_F_CONFIG_WCE);
+	err = vmm_vhost_offer(&vdpa->vhost, features);
+	if (!err)
+		err = vmm_vhost_vdpa_config(vdpa);
+	if (err)
+		vmm_vhost_close(&vdpa->vhost);
+	return err;
+}
+
+static int vdpa_create(struct vmm_virtio *v)
+{
+	struct vmm_vhost_vdpa *vdpa = calloc(1, sizeof(*vdpa));
+	int err;
+
+	if (!vdpa)
+		return vmm_error(ENOMEM, "vDPA");
+	err = vdpa_open(v, vdpa);
+	if (err)
+		free(vdpa);
+	else
+		v->state = vdpa;
+	return err;
+}
+
+static void vdpa_destroy(struct vmm_virtio *v)
+{
+	vmm_vhost_close(v->state);
+	free(v->state);
+}
+
+static unsigned int vdpa_count(const struct vmm_config *cfg)
+{
+	return cfg->fronts[VMM_FRONT_VDPA];
+}
+
+static const struct vmm_place *vdpa_place(const struct vmm_config *cfg, unsigned int index)
+{
+	return &cfg->front[VMM_FRONT_VDPA][index].place;
+}
+
+/** vDPA devices of the host. */
+const struct vmm_virtio_ops vmm_vdpa_ops = {
+	.name = "vdpa",
+	.queues = VMM_VIRTIO_QUEUES,
+	.queue_max = VDPA_QUEUE_MAX,
+	.count = vdpa_count,
+	.place = vdpa_place,
+	.create = vdpa_create,
+	.destroy = vdpa_destroy,
+	.start = vdpa_start,
+	.stop = vdpa_stop,
+};

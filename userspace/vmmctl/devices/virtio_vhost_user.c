@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Virtio devices that a process behind a Unix socket serves: disks, file systems,
+ * networks, consoles, random numbers. What differs between them is a row of a table.
+ *
+ * Source: VIRTIO 1.2, 5.1 to 5.4 and 5.11
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_fs.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_net.h>
+
+#include "backends/vhost_user.h"
+#include "devices/devices.h"
+
+#define USER_QUEUE_MAX	VMM_SHADOW_MAX
+
+#define BIT(feature)	(1ULL << (feature))
+#define BLK_FEATURES \
+	(BIT(VIRTIO_BLK_F_SIZE_MAX) | BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_RO) | \
+	 BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_TOPOLOGY) | \
+	 BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES))
+/* No control queue, as with --net. */
+#define NET_FEATURES \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MRG_RXBUF) | \
+	 BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | \
+	 BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) | \
+	 BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
+	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO))
+/* What there is of a disk's configuration: up to what is said of zeroes. */
+#define BLK_CONFIG	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
+
+struct user;
+
+/**
+ * struct user_type - a kind of device
+ * @name: on the command line, and for messages
+ * @id: virtio device id
+ * @queues: at most
+ * @features: what the process may offer the driver, besides what a ring has
+ * @recovers: requests may be done twice, and the process keeps nothing between them
+ * @exact: each must be done, and answered once; else some may be lost
+ * @config: shows the configuration; optional
+ */
+struct user_type {
+	const char *name;
+	u32 id;
+	unsigned int queues;
+	u64 features;
+	bool recovers;
+	bool exact;
+	int (*config)(struct user *user);
+};
+
+/**
+ * struct user - the state of a device
+ * @vu: the process
+ * @front: as the command line describes it
+ * @type: what it is
+ * @shown: the guest has been shown a configuration
+ */
+struct user {
+	struct vmm_vhost_user vu;
+	const struct vmm_front *front;
+	const struct user_type *type;
+	bool shown;
+};
+
+static int blk_config(struct user *user)
+{
+	struct vmm_virtio *v = user->vu.vhost.v;
+	struct virtio_blk_config config;
+	unsigned int queues;
+	int err;
+
+	err = vmm_vhost_user_config(&user->vu, &config, BLK_CONFIG);
+	if (err)
+		return vmm_error(-err, "--vhost-user: %s does not describe its disk",
+				 user->front->path);
+	/* Later on the driver has them. */
+	queues = le16toh(config.num_queues);
+	if (!user->shown && queues < v->queues)
+		v->queues = queues ? queues : 1;
+	user->shown = true;
+	config.num_queues = htole16(v->queues);
+	vmm_virtio_config(v, &config, BLK_CONFIG);
+	return 0;
+}
+
+static int fs_config(struct user *user)
+{
+	struct virtio_fs_config config = {
+		.num_request_queues = htole32(user->vu.vhost.v->queues - 1),
+	};
+
+	memcpy(config.tag, user->front->tag, strlen(user->front->tag));
+	vmm_virtio_config(user->vu.vhost.v, &config, sizeof(config));
+	return 0;
+}
+
+static int net_config(struct user *user)
+{
+	user->vu.vhost.v->offered |= BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
+	vmm_net_config(user->vu.vhost.v, user->front->mac, true, 0);
+	return 0;
+}
+
+/* By enum vmm_vhost_user_type. A file system's server knows what the guest has open. */
+static const struct user_type types[] = {
+	[VMM_VHOST_USER_BLK] = {
+		.name = "blk", .id = VIRTIO_ID_BLOCK, .queues = VMM_VIRTIO_QUEUES,
+		.features = BLK_FEATURES, .recovers = true, .exact = true,
+		.config = blk_config,
+	},
+	[VMM_VHOST_USER_FS] = {
+		.name = "fs", .id = VIRTIO_ID_FS, .queues = 2, .config = fs_config,
+	},
+	[VMM_VHOST_USER_NET] = {
+		.name = "net", .id = VIRTIO_ID_NET, .queues = 2,
+		.features = NET_FEATURES, .recovers = true, .config = net_config,
+	},
+	[VMM_VHOST_USER_RNG] = {
+		.name = "rng", .id = VIRTIO_ID_RNG, .queues = 1, .recovers = true,
+	},
+	[VMM_VHOST_USER_CONSOLE] = {
+		.name = "console", .id = VIRTIO_ID_CONSOLE, .queues = 2, .recovers = true,
+	},
+};
+
+static void user_config_changed(struct vmm_virtio *v)
+{
+	struct user *user = v->state;
+
+	if (user->type->config)
+		user->type->config(user);
+}
+
+static int user_start(struct vmm_virtio *v)
+{
+	struct user *user = v->state;
+
+	return vmm_vhost_start(&user->vu.vhost, vmm_vhost_ready(v));
+}
+
+static void user_stop(struct vmm_virtio *v)
+{
+	struct user *user = v->state;
+
+	vmm_vhost_stop(&user->vu.vhost);
+}
+
+static unsigned int smaller(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+static int user_open(struct user *user, struct vmm_virtio *v)
+{
+	const struct user_type *type = user->type;
+	int err;
+
+	err = vmm_vhost_user_open(&user->vu, v, user->front->path);
+	if (err)
+		return err;
+	v->queues = smaller(type->queues, user->vu.queues);
+	if (user->front->queues)
+		v->queues = smaller(v->queues, user->front->queues);
+	if (type->id == VIRTIO_ID_FS && v->queues < 2)
+		err = vmm_error(-EOPNOTSUPP, "--vhost-user: %s serves too few queues",
+				user->front->path);
+	if (!err)
+		err = vmm_vhost_offer(&user->vu.vhost, type->features);
+	if (!err && type->config)
+		err = type->config(user);
+	if (err)
+		vmm_vhost_close(&user->vu.vhost);
+	return err;
+}
+
+static int user_create(struct vmm_virtio *v)
+{
+	struct user *user = calloc(1, sizeof(*user));
+	int err;
+
+	if (!user)
+		return vmm_error(ENOMEM, "vhost-user");
+	user->front = &v->vm->cfg->front[VMM_FRONT_VHOST_USER][v->index];
+	user->type = &types[user->front->type];
+	user->vu.recovers = user->type->recovers;
+	user->vu.exact = user->type->exact;
+	user->vu.config_changed = user_config_changed;
+	v->name = user->type->name;
+	v->id = user->type->id;
+	v->state = user;
+	err = user_open(user, v);
+	if (err)
+		free(user);
+	return err;
+}
+
+static void user_destroy(struct vmm_virtio *v)
+{
+	struct user *user = v->state;
+
+	vmm_vhost_close(&user->vu.vhost);
+	free(user);
+}
+
+static unsigned int user_count(const struct vmm_config *cfg)
+{
+	return cfg->fronts[VMM_FRONT_VHOST_USER];
+}
+
+static const struct vmm_place *user_place(const struct vmm_config *cfg, unsigned int index)
+{
+	return &cfg->front[VMM_FRONT_VHOST_USER][index].place;
+}
+
+/** Devices that processes serve. */
+const struct vmm_virtio_ops vmm_vhost_user_ops = {
+	.name = "vhost-user",
+	.queues = VMM_VIRTIO_QUEUES,
+	.queue_max = USER_QUEUE_MAX,
+	.count = user_count,
+	.place = user_place,
+	.create = user_create,
+	.destroy = user_destroy,
+	.start = user_start,
+	.stop = user_stop,
+};

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-vsock, served by the kernel in one of two ways: /dev/vhost-vsock-adb,
+ * whose streams end in sockets that vsock_streams.c hands in, or Linux' own
+ * /dev/vhost-vsock, whose streams end in the host's AF_VSOCK.
+ *
+ * Source: VIRTIO 1.2, 5.10; the size of the queues is the reference's.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/vhost.h>
+#include <linux/virtio_ids.h>
+
+#include "backends/backends.h"
+#include "devices/devices.h"
+#include "host/host.h"
+#include "host/vsock.h"
+
+#define VSOCK_QUEUE_MAX	128
+
+enum vsock_queue { VSOCK_RX, VSOCK_TX, VSOCK_EVENT, VSOCK_QUEUES };
+
+/* Device features: streams, sequenced packets, sequenced packets only. */
+#define VSOCK_FEATURES	(1ULL << 0 | 1ULL << 1 | 1ULL << 2)
+
+/**
+ * struct vsock - the state of the device
+ * @vhost: the kernel's device
+ * @host: the host's side of the streams; NULL if that is AF_VSOCK
+ */
+struct vsock {
+	struct vmm_vhost vhost;
+	struct vmm_vsock_host *host;
+};
+
+static int vsock_connect(void *arg, struct vhost_vsock_adb_connect *connect)
+{
+	const struct vsock *vs = arg;
+
+	return ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_CONNECT, connect) ? -errno : 0;
+}
+
+static int vsock_attach(void *arg, const struct vhost_vsock_adb_attach *attach)
+{
+	const struct vsock *vs = arg;
+
+	return ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_ATTACH, attach) ? -errno : 0;
+}
+
+static int vsock_event(void *arg, struct vhost_vsock_adb_event *event)
+{
+	const struct vsock *vs = arg;
+	ssize_t n = read(vs->vhost.fd, event, sizeof(*event));
+
+	if (n == sizeof(*event))
+		return 1;
+	if (n >= 0)
+		return -EIO;
+	return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+static const struct vmm_vsock_device vsock_device = {
+	.connect = vsock_connect,
+	.attach = vsock_attach,
+	.event = vsock_event,
+};
+
+static int vsock_run(struct vsock *vs, int running)
+{
+	return ioctl(vs->vhost.fd, VHOST_VSOCK_SET_RUNNING, &running) ? -errno : 0;
+}
+
+/* Linux' device has no event ring; what the driver puts there stays there. */
+static int vsock_start(struct vmm_virtio *v)
+{
+	struct vsock *vs = v->state;
+	bool event = vs->host && v->queue[VSOCK_EVENT].ready;
+	int err = vmm_vhost_start(&vs->vhost, event ? VSOCK_QUEUES : VSOCK_EVENT);
+
+	if (err)
+		return err;
+	err = vsock_run(vs, 1);
+	if (err) {
+		vmm_vhost_stop(&vs->vhost);
+		return vmm_vhost_blame(&vs->vhost, -err, "%s does not start", vs->vhost.node);
+	}
+	if (vs->host)
+		vmm_vsock_host_running(vs->host);
+	return 0;
+}
+
+/* Streams end with their driver. */
+static void vsock_stop(struct vmm_virtio *v)
+{
+	struct vsock *vs = v->state;
+
+	vsock_run(vs, 0);
+	vmm_vhost_stop(&vs->vhost);
+	if (vs->host)
+		ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_RESET_TRANSPORT, 0);
+}
+
+static int vsock_set_cid(struct vsock *vs, u64 cid)
+{
+	__le64 config = htole64(cid);
+
+	if (ioctl(vs->vhost.fd, VHOST_VSOCK_SET_GUEST_CID, &cid)) {
+		if (errno == EADDRINUSE)
+			return vmm_error(-EADDRINUSE, "another guest has the CID %llu", cid);
+		return vmm_error(errno, "%s refuses the CID %llu", vs->vhost.node, cid);
+	}
+	vmm_virtio_config(vs->vhost.v, &config, sizeof(config));
+	return 0;
+}
+
+static int vsock_open(struct vmm_virtio *v, struct vsock *vs)
+{
+	const struct vmm_config *cfg = v->vm->cfg;
+	bool adb = cfg->vsock == VMM_VSOCK_ADB;
+	int err;
+
+	err = vmm_vhost_open(&vs->vhost, v, adb ? VMM_VSOCK_ADB_NODE : VMM_VSOCK_LINUX_NODE,
+			     adb ? "vhost_vsock_adb" : "vhost_vsock");
+	if (err)
+		return err;
+	err = vmm_vhost_offer(&vs->vhost, VSOCK_FEATURES);
+	if (!err)
+		err = vsock_set_cid(vs, cfg->vsock_cid);
+	if (!err && adb) {
+		vs->host = v->vm->host.vsock;
+		err = vmm_vsock_host_attach(vs->host, &vsock_device, vs, vs->vhost.fd);
+	}
+	if (err)
+		vmm_vhost_close(&vs->vhost);
+	return err;
+}
+
+static int vsock_create(struct vmm_virtio *v)
+{
+	struct vsock *vs = calloc(1, sizeof(*vs));
+	int err;
+
+	if (!vs)
+		return vmm_error(ENOMEM, "vsock");
+	err = vsock_open(v, vs);
+	if (err)
+		free(vs);
+	else
+		v->state = vs;
+	return err;
+}
+
+static void vsock_destroy(struct vmm_virtio *v)
+{
+	struct vsock *vs = v->state;
+
+	if (vs->host)
+		vmm_vsock_host_detach(vs->host);
+	vmm_vhost_close(&vs->vhost);
+	free(vs);
+}
+
+/*
+ * The device and its CID stay. Events of the last guest's streams are read and
+ * discarded, and clients that waited for its answers wait for the next one's.
+ */
+static void vsock_reset(struct vmm_virtio *v)
+{
+	struct vhost_vsock_adb_event event;
+	struct vsock *vs = v->state;
+
+	if (!vs->host)
+		return;
+	while (vsock_event(vs, &event) > 0)
+		;
+	vmm_vsock_host_detach(vs->host);
+	if (vmm_vsock_host_attach(vs->host, &vsock_device, vs, vs->vhost.fd))
+		vmm_vm_end(v->vm, VMM_END_ERROR);
+}
+
+static unsigned int vsock_count(const struct vmm_config *cfg)
+{
+	return cfg->vsock != VMM_VSOCK_NONE;
+}
+
+/** virtio-vsock. */
+const struct vmm_virtio_ops vmm_vsock_ops = {
+	.name = "vsock",
+	.id = VIRTIO_ID_VSOCK,
+	.queues = VSOCK_QUEUES,
+	.queue_max = VSOCK_QUEUE_MAX,
+	.count = vsock_count,
+	.create = vsock_create,
+	.destroy = vsock_destroy,
+	.start = vsock_start,
+	.stop = vsock_stop,
+	.reset = vsock_reset,
+};

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What adb expects of an emulator: two ports of the loopback address, an even one
+ * for its console and the odd one above it for adb, and a word to a running adb
+ * server. What comes in by the port is vsock_streams.c's.
+ *
+ * There is no console; its port is only kept from being someone else's.
+ *
+ * Source: platform_external_qemu android/android-emu/android/emulation/
+ * AdbHostServer.cpp and AdbHostListener.cpp (0184442f).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/vsock.h"
+
+#define ADB_FIRST_CONSOLE	5554
+#define ADB_PAIRS		65	/* up to 5682 and 5683, as emulators have */
+#define ADB_SCANNED		5585	/* where an adb server that starts stops looking */
+#define ADB_BACKLOG		16
+#define ADB_PATIENCE		2	/* ticks until the server is given up */
+
+/**
+ * struct vmm_adb - an emulator's place
+ * @loop: the main thread's loop
+ * @console_fd: holds the console's port
+ * @fd: listens at the adb port
+ * @port: the adb port
+ * @server_port: of the adb server, 0 for none
+ * @server_fd: the server while we connect to it, else -1
+ * @patience: ticks left for that
+ */
+struct vmm_adb {
+	struct vmm_loop *loop;
+	int console_fd;
+	int fd;
+	unsigned int port;
+	unsigned int server_port;
+	int server_fd;
+	unsigned int patience;
+};
+
+/**
+ * vmm_adb_notice - write the word to the adb server
+ * @text: VMM_ADB_NOTICE bytes
+ * @port: the adb port
+ *
+ * Return: its length
+ */
+size_t vmm_adb_notice(char *text, unsigned int port)
+{
+	char payload[VMM_ADB_NOTICE - 4];
+	int len = snprintf(payload, sizeof(payload), "host:emulator:%u", port);
+
+	return snprintf(text, VMM_ADB_NOTICE, "%04x%s", len, payload);
+}
+
+/**
+ * vmm_adb_server_port - find the adb server's port
+ * @value: of the environment's ANDROID_ADB_SERVER_PORT, or NULL
+ *
+ * Return: the port; 0, for no server, if @value is no port
+ */
+unsigned int vmm_adb_server_port(const char *value)
+{
+	unsigned long port;
+	char *rest;
+
+	if (!value)
+		return VMM_ADB_SERVER_PORT;
+	/* strtoul takes blanks and signs, which no port has. */
+	if (*value < '0' || *value > '9')
+		return 0;
+	errno = 0;
+	port = strtoul(value, &rest, 10);
+	return errno || *rest || port > 65535 ? 0 : port;
+}
+
+static struct sockaddr_in adb_loopback(unsigned int port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+}
+
+static int adb_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+static int adb_bind(int fd, unsigned int port)
+{
+	struct sockaddr_in addr = adb_loopback(port);
+
+	return bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+}
+
+static void adb_drop(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* 0, or -1 with errno set and nothing bound. */
+static int adb_bind_pair(struct vmm_adb *adb, unsigned int console)
+{
+	int one = 1;
+
+	adb->console_fd = adb_socket();
+	adb->fd = adb_socket();
+	/*
+	 * Connections of a former guest may linger at the adb port. The console's
+	 * had none, and two that may share a port do while nobody listens.
+	 */
+	if (adb->console_fd >= 0 && adb->fd >= 0 &&
+	    !setsockopt(adb->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !adb_bind(adb->console_fd, console) && !adb_bind(adb->fd, console + 1) &&
+	    !listen(adb->fd, ADB_BACKLOG)) {
+		adb->port = console + 1;
+		return 0;
+	}
+	adb_drop(&adb->console_fd);
+	adb_drop(&adb->fd);
+	return -1;
+}
+
+/* The pair that was asked for, or the first that is free. */
+static int adb_find_pair(struct vmm_adb *adb, unsigned int port)
+{
+	unsigned int i;
+
+	if (port)
+		return adb_bind_pair(adb, port - 1) ?
+			vmm_error(errno, "--adb-port: ports %u and %u are not free", port - 1,
+				  port) : 0;
+	for (i = 0; i < ADB_PAIRS; i++) {
+		if (!adb_bind_pair(adb, ADB_FIRST_CONSOLE + 2 * i))
+			return 0;
+	}
+	return vmm_error(errno,
+			 "no pair of ports for adb is free from %u to %u (--adb off does without)",
+			 ADB_FIRST_CONSOLE, ADB_FIRST_CONSOLE + 2 * ADB_PAIRS - 1);
+}
+
+/**
+ * vmm_adb_open - take a pair of ports
+ * @loop: the main thread's loop
+ * @port: of adb, an odd one; 0 for the first that is free
+ *
+ * Return: the place, or NULL
+ */
+struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port)
+{
+	struct vmm_adb *adb = calloc(1, sizeof(*adb));
+
+	if (!adb) {
+		vmm_error(ENOMEM, "adb");
+		return NULL;
+	}
+	adb->loop = loop;
+	adb->server_fd = -1;
+	adb->server_port = vmm_adb_server_port(getenv("ANDROID_ADB_SERVER_PORT"));
+	if (adb_find_pair(adb, port)) {
+		free(adb);
+		return NULL;
+	}
+	if (adb->port < ADB_FIRST_CONSOLE || adb->port > ADB_SCANNED)
+		vmm_note("a later adb server does not find port %u; adb connect 127.0.0.1:%u does",
+			 adb->port, adb->port);
+	return adb;
+}
+
+/**
+ * vmm_adb_fd - tell where clients of adb arrive
+ * @adb: the place
+ *
+ * Return: a listening, non-blocking file
+ */
+int vmm_adb_fd(const struct vmm_adb *adb)
+{
+	return adb->fd;
+}
+
+/**
+ * vmm_adb_port - tell the adb port
+ * @adb: the place
+ *
+ * Return: the port
+ */
+unsigned int vmm_adb_port(const struct vmm_adb *adb)
+{
+	return adb->port;
+}
+
+static void adb_hang_up(struct vmm_adb *adb)
+{
+	if (adb->server_fd < 0)
+		return;
+	vmm_loop_del(adb->loop, adb->server_fd);
+	adb_drop(&adb->server_fd);
+}
+
+/* Connected, or refused: then sending fails, which is as well. */
+static int adb_server_ready(void *arg)
+{
+	struct vmm_adb *adb = arg;
+	char text[VMM_ADB_NOTICE];
+	size_t len = vmm_adb_notice(text, adb->port);
+
+	send(adb->server_fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	adb_hang_up(adb);
+	return 0;
+}
+
+/**
+ * vmm_adb_notify - tell a running adb server that there is an emulator
+ * @adb: the place
+ *
+ * Nobody waits for it, and it is no mistake if there is no server. As long as
+ * the server has not answered, vmm_adb_tick() has to be called.
+ */
+void vmm_adb_notify(struct vmm_adb *adb)
+{
+	struct sockaddr_in addr = adb_loopback(adb->server_port);
+
+	if (!adb->server_port || adb->server_fd >= 0)
+		return;
+	adb->server_fd = adb_socket();
+	if (adb->server_fd < 0)
+		return;
+	adb->patience = ADB_PATIENCE;
+	if ((connect(adb->server_fd, (struct sockaddr *)&addr, sizeof(addr)) &&
+	     errno != EINPROGRESS) ||
+	    vmm_loop_watch(adb->loop, adb->server_fd, POLLOUT, adb_server_ready, adb))
+		adb_drop(&adb->server_fd);
+}
+
+/**
+ * vmm_adb_tick - give an adb server up that does not answer
+ * @adb: the place
+ *
+ * Return: whether it is still waited for
+ */
+bool vmm_adb_tick(struct vmm_adb *adb)
+{
+	if (adb->server_fd >= 0 && !adb->patience--)
+		adb_hang_up(adb);
+	return adb->server_fd >= 0;
+}
+
+/**
+ * vmm_adb_close - give the ports back
+ * @adb: may be NULL
+ */
+void vmm_adb_close(struct vmm_adb *adb)
+{
+	if (!adb)
+		return;
+	adb_hang_up(adb);
+	adb_drop(&adb->fd);
+	adb_drop(&adb->console_fd);
+	free(adb);
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `vmmctl doctor`: says in plain sentences what this host can do, and what is
+ * missing for `vmmctl run` to work at full speed. Looks at everything, even
+ * after something was found missing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/vhost_goldfish_pipe.h>
+
+#include "host/host.h"
+#include "machine/machine.h"
+
+/**
+ * struct doctor - what was found
+ * @missing: how many things are missing
+ */
+struct doctor {
+	unsigned int missing;
+};
+
+#define good(fmt, ...)	printf("  ok       " fmt "\n", ##__VA_ARGS__)
+
+#define bad(d, fmt, ...)					\
+	do {							\
+		printf("  MISSING  " fmt "\n", ##__VA_ARGS__);	\
+		(d)->missing++;					\
+	} while (0)
+
+static void doctor_arch(struct doctor *d)
+{
+#ifdef __aarch64__
+	(void)d;
+	good("This is an %s host.", vmm_arch_name);
+#else
+	bad(d, "This is an %s host: the board exists for arm64 hosts only so far.", vmm_arch_name);
+#endif
+}
+
+static void doctor_capability(struct doctor *d, int vm_fd, int capability, const char *what)
+{
+	if (ioctl(vm_fd, KVM_CHECK_EXTENSION, capability) > 0)
+		good("KVM has %s.", what);
+	else
+		bad(d, "KVM lacks %s.", what);
+}
+
+static void doctor_gic(struct doctor *d, int vm_fd)
+{
+#ifdef __aarch64__
+	struct kvm_create_device v2 = {
+		.type = KVM_DEV_TYPE_ARM_VGIC_V2, .flags = KVM_CREATE_DEVICE_TEST,
+	};
+	struct kvm_create_device v3 = {
+		.type = KVM_DEV_TYPE_ARM_VGIC_V3, .flags = KVM_CREATE_DEVICE_TEST,
+	};
+	bool has_v2 = !ioctl(vm_fd, KVM_CREATE_DEVICE, &v2);
+	bool has_v3 = !ioctl(vm_fd, KVM_CREATE_DEVICE, &v3);
+
+	if (has_v2 || has_v3)
+		good("KVM offers %s.", has_v2 && has_v3 ? "GICv2 and GICv3" :
+		     has_v2 ? "GICv2" : "GICv3");
+	else
+		bad(d, "KVM offers neither GICv2 nor GICv3.");
+#else
+	(void)d;
+	(void)vm_fd;
+#endif
+}
+
+static void doctor_window(struct doctor *d, int kvm_fd)
+{
+	struct vmm_probe probe;
+
+	fflush(stdout);
+	if (vmm_probe_run(kvm_fd, &probe)) {
+		bad(d, "KVM does not run a guest of a few instructions.");
+		return;
+	}
+	good("KVM ran a guest of a few instructions.");
+	if (!vmm_probe_coherent(&probe))
+		bad(d, "The register window would show old values: registers will exit.");
+	else
+		good("The register window is coherent.");
+	printf("           Decided by a probe guest: %u of %u reads were right%s.\n",
+	       probe.reads - probe.stale, probe.reads, probe.fwb < 0 ? "" :
+	       probe.fwb ? ", and by FEAT_S2FWB, which KVM shows in ID_AA64MMFR2_EL1" :
+	       "; the CPU has no FEAT_S2FWB");
+}
+
+static void doctor_kvm(struct doctor *d)
+{
+	int kvm_fd;
+	int vm_fd;
+
+	fflush(stdout);
+	kvm_fd = vmm_kvm_open();
+	if (kvm_fd < 0) {
+		bad(d, "/dev/kvm is not usable (%s).", strerror(-kvm_fd));
+		return;
+	}
+	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(kvm_fd));
+	if (vm_fd < 0) {
+		bad(d, "/dev/kvm opens, but creates no VM (%s).", strerror(errno));
+	} else {
+		good("/dev/kvm is usable.");
+		doctor_capability(d, vm_fd, KVM_CAP_READONLY_MEM, "read-only memslots");
+		doctor_capability(d, vm_fd, KVM_CAP_IOEVENTFD, "ioeventfds");
+		doctor_capability(d, vm_fd, KVM_CAP_IRQFD, "irqfds");
+		doctor_capability(d, vm_fd, KVM_CAP_IRQFD_RESAMPLE, "resampling irqfds");
+		doctor_gic(d, vm_fd);
+		close(vm_fd);
+		doctor_window(d, kvm_fd);
+	}
+	close(kvm_fd);
+}
+
+static void doctor_services(struct doctor *d, int fd)
+{
+	int services;
+
+	ioctl(fd, VHOST_SET_OWNER, 0);
+	services = ioctl(fd, VHOST_GOLDFISH_PIPE_SERVICES, 0);
+	if (services < 0) {
+		bad(d, "The pipe takes no services of other processes (%s).", strerror(errno));
+		return;
+	}
+	good("The pipe takes services of other processes.");
+	close(services);
+}
+
+static void doctor_pipe(struct doctor *d)
+{
+	u64 features = 0;
+	int fd;
+
+	if (access("/sys/module/vhost_goldfish_pipe", F_OK))
+		bad(d, "The module vhost_goldfish_pipe is not loaded.");
+	else
+		good("The module vhost_goldfish_pipe is loaded.");
+	fd = open(VMM_PIPE_NODE, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EACCES || errno == EPERM)
+			bad(d, "%s is there, but you may not open it.", VMM_PIPE_NODE);
+		else
+			bad(d, "%s cannot be opened (%s).", VMM_PIPE_NODE, strerror(errno));
+		return;
+	}
+	good("%s can be opened.", VMM_PIPE_NODE);
+	if (!ioctl(fd, VHOST_GET_BACKEND_FEATURES, &features) &&
+	    features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1)
+		good("The synchronous doorbell works.");
+	else
+		bad(d, "No synchronous doorbell: the kernel does not export task_work_add.");
+	doctor_services(d, fd);
+	close(fd);
+}
+
+/**
+ * vmm_doctor - print what this host can do
+ * @cfg: the run that it is to be able to do
+ *
+ * Return: how many things are missing for `run` at full speed
+ */
+int vmm_doctor(const struct vmm_config *cfg)
+{
+	struct doctor d = { 0 };
+
+	doctor_arch(&d);
+	doctor_kvm(&d);
+	if (cfg->pipe == VMM_PIPE_KERNEL)
+		doctor_pipe(&d);
+	d.missing += vmm_doctor_run(cfg);
+	if (d.missing)
+		printf("%u missing: vmmctl run will fail or be slower than it could be.\n",
+		       d.missing);
+	else
+		puts("Nothing is missing: vmmctl run works at full speed.");
+	return d.missing;
+}

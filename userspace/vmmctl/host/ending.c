@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Signals that end vmmctl. The main loop is told, and ends the guest in order. If that
+ * takes too long - a vCPU or the main thread itself waits for a file system, a device
+ * or another process - the process ends without it: a handler does that, which any
+ * thread can run.
+ *
+ * A signal that was ignored when vmmctl was started stays ignored: nohup and shells
+ * that start jobs in the background rely on it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "host/ending.h"
+#include "machine/machine.h"
+
+#define ENDING_PATIENCE_US	700000	/* of a second, with what comes before and after */
+
+/* Handlers have no argument: there is one process to end. */
+static struct {
+	int event_fd;
+	volatile sig_atomic_t sig;
+	void (*last_act)(void);
+} ending = { .event_fd = -1 };
+
+static const int ending_signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+static void ending_late(int sig)
+{
+	static const char text[] = "vmmctl: it did not end in time, and is ended at once\n";
+
+	(void)sig;
+	if (ending.last_act)
+		ending.last_act();
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(128 + ending.sig);
+	_exit(128 + ending.sig);
+}
+
+/**
+ * vmm_ending_request - end, as the signal would
+ * @sig: the signal
+ *
+ * Context: any thread, and signal handlers.
+ */
+void vmm_ending_request(int sig)
+{
+	static const struct itimerval patience = { .it_value.tv_usec = ENDING_PATIENCE_US };
+	int saved = errno;
+
+	if (!ending.sig) {
+		ending.sig = sig;
+		setitimer(ITIMER_REAL, &patience, NULL);
+	}
+	if (ending.event_fd >= 0)
+		vmm_event_signal(ending.event_fd);
+	errno = saved;
+}
+
+/**
+ * vmm_ending_signal - tell which signal ends us
+ *
+ * Return: the signal, 0 for none
+ */
+int vmm_ending_signal(void)
+{
+	return ending.sig;
+}
+
+/**
+ * vmm_ending_last_act - do something even if there is no time for the rest
+ * @fn: safe in a signal handler; NULL for nothing
+ */
+void vmm_ending_last_act(void (*fn)(void))
+{
+	ending.last_act = fn;
+}
+
+/* Others than a signal that is ignored. */
+static void ending_take(int sig)
+{
+	struct sigaction action = { .sa_handler = vmm_ending_request, .sa_flags = SA_RESTART };
+	struct sigaction was;
+
+	if (!sigaction(sig, NULL, &was) && was.sa_handler != SIG_IGN)
+		sigaction(sig, &action, NULL);
+}
+
+/**
+ * vmm_ending_open - take the signals that end vmmctl
+ * @loop: the main thread's loop
+ * @fn: called in it when one has come
+ * @arg: argument of @fn
+ *
+ * From here on the process ends soon after such a signal, whatever it does.
+ *
+ * Return: 0, or -errno
+ */
+int vmm_ending_open(struct vmm_loop *loop, int (*fn)(void *arg), void *arg)
+{
+	struct sigaction late = { .sa_handler = ending_late };
+	unsigned int i;
+	int err;
+
+	ending.event_fd = vmm_event_create();
+	if (ending.event_fd < 0)
+		return ending.event_fd;
+	err = vmm_loop_add(loop, ending.event_fd, fn, arg);
+	if (err)
+		return err;
+	sigaction(SIGALRM, &late, NULL);
+	for (i = 0; i < ARRAY_SIZE(ending_signals); i++)
+		ending_take(ending_signals[i]);
+	return 0;
+}
+
+/**
+ * vmm_ending_close - tell the loop no more; signals still end the process
+ * @loop: as it was opened with
+ */
+void vmm_ending_close(struct vmm_loop *loop)
+{
+	int fd = ending.event_fd;
+
+	if (fd < 0)
+		return;
+	ending.event_fd = -1;
+	vmm_loop_del(loop, fd);
+	close(fd);
+}

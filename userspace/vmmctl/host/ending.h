@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Signals that end vmmctl, in every state within a second.
+ */
+#ifndef ENDING_H
+#define ENDING_H
+
+struct vmm_loop;
+
+int vmm_ending_open(struct vmm_loop *loop, int (*fn)(void *arg), void *arg);
+void vmm_ending_close(struct vmm_loop *loop);
+void vmm_ending_request(int sig);
+int vmm_ending_signal(void);
+void vmm_ending_last_act(void (*fn)(void));
+
+#endif /* ENDING_H */

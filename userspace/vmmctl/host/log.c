@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages to stderr, one line each, all with the program's name in front. A stderr
+ * that nobody reads is not waited for. A running VM keeps them in its directory too.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/log.h"
+#include "host/output.h"
+
+#define LOG_LINE	640
+
+/*
+ * Where messages go besides stderr. Set before there are threads, and taken back when
+ * there are none any more.
+ */
+static struct {
+	void (*fn)(void *arg, const char *line, size_t len);
+	void *arg;
+	const struct vmm_output *out;
+	void (*device)(void *arg, const char *device, const char *why);
+	void *device_arg;
+} log_to;
+
+/**
+ * vmm_device_errors - be told of devices that do not work any more
+ * @fn: any thread; NULL for nobody
+ * @arg: argument of @fn
+ */
+void vmm_device_errors(void (*fn)(void *arg, const char *device, const char *why), void *arg)
+{
+	log_to.device = fn;
+	log_to.device_arg = arg;
+}
+
+/**
+ * vmm_device_error - tell that a device does not work any more
+ * @device: its name
+ * @why: what was said about it
+ *
+ * Context: any thread. The message is the caller's: this is for programs.
+ */
+void vmm_device_error(const char *device, const char *why)
+{
+	if (log_to.device)
+		log_to.device(log_to.device_arg, device, why);
+}
+
+/**
+ * vmm_log_also - have messages go somewhere else, too
+ * @fn: takes a line with the time in front; any thread; NULL for nowhere
+ * @arg: argument of @fn
+ */
+void vmm_log_also(void (*fn)(void *arg, const char *line, size_t len), void *arg)
+{
+	log_to.fn = fn;
+	log_to.arg = arg;
+}
+
+/**
+ * vmm_log_output - write to stderr without waiting for who reads it
+ * @out: stderr, or NULL: as any program does
+ */
+void vmm_log_output(const struct vmm_output *out)
+{
+	log_to.out = out;
+}
+
+static void log_write(const char *line, size_t len)
+{
+	/* One call, so that lines of several threads do not mix. */
+	if (log_to.out)
+		vmm_output_write(log_to.out, line, len);
+	else
+		fwrite(line, 1, len, stderr);
+}
+
+static void log_also(const char *line, size_t len)
+{
+	char dated[LOG_LINE + 32];
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+
+	if (!log_to.fn)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(dated, sizeof(dated), "%Y-%m-%dT%H:%M:%SZ ", &tm);
+	memcpy(dated + n, line, len);
+	log_to.fn(log_to.arg, dated, n + len);
+}
+
+static void log_line(int err, const char *fmt, va_list args)
+{
+	char text[512];
+	char line[LOG_LINE];
+	int len;
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	len = snprintf(line, sizeof(line), "vmmctl: %s%s%s\n", text, err ? ": " : "",
+		       err ? strerror(err) : "");
+	if (len >= (int)sizeof(line))
+		len = sizeof(line) - 1;
+	log_write(line, len);
+	log_also(line, len);
+}
+
+/**
+ * vmm_error - say why something failed
+ * @err: errno to name behind the text; negative: return it but do not name it,
+ *	for text that says it all
+ * @fmt: one clause, without a full stop or newline
+ *
+ * Return: -errno, never 0, for `return vmm_error(...)`
+ */
+int vmm_error(int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(err > 0 ? err : 0, fmt, args);
+	va_end(args);
+	if (!err)
+		return -EINVAL;
+	return err > 0 ? -err : err;
+}
+
+/**
+ * vmm_note - say something that is no error
+ * @fmt: one clause, without a full stop or newline
+ */
+void vmm_note(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(0, fmt, args);
+	va_end(args);
+}

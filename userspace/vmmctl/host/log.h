@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Messages to the user, one line each on stderr.
+ */
+#ifndef HOST_LOG_H
+#define HOST_LOG_H
+
+#include "types.h"
+
+/* ---- log.c ---- */
+
+int vmm_error(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void vmm_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+struct vmm_output;
+
+void vmm_log_also(void (*fn)(void *arg, const char *line, size_t len), void *arg);
+void vmm_device_error(const char *device, const char *why);
+void vmm_device_errors(void (*fn)(void *arg, const char *device, const char *why), void *arg);
+void vmm_log_output(const struct vmm_output *out);
+
+#endif /* HOST_LOG_H */

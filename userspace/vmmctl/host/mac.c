@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MAC addresses for guests that were given none: made from the host and the VM's
+ * name, so that two VMs have different ones, and a VM with a name keeps its own.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/mac.h"
+#include "machine/config.h"
+
+#define FNV_OFFSET	0xcbf29ce484222325ULL
+#define FNV_PRIME	0x100000001b3ULL
+
+static u64 hash_add(u64 hash, const void *bytes, size_t len)
+{
+	const u8 *byte = bytes;
+
+	while (len--)
+		hash = (hash ^ *byte++) * FNV_PRIME;
+	return hash;
+}
+
+/* FNV-1a leaves neighbours near each other: spread them over all bits. */
+static u64 hash_mix(u64 hash)
+{
+	hash ^= hash >> 33;
+	hash *= 0xff51afd7ed558ccdULL;
+	hash ^= hash >> 33;
+	hash *= 0xc4ceb9fe1a85ec53ULL;
+	return hash ^ hash >> 33;
+}
+
+static u64 hash_host(u64 hash)
+{
+	char id[64] = "";
+	FILE *in = fopen("/etc/machine-id", "re");
+
+	if (in && fgets(id, sizeof(id), in))
+		hash = hash_add(hash, id, strcspn(id, "\n"));
+	if (in)
+		fclose(in);
+	if (!gethostname(id, sizeof(id) - 1))
+		hash = hash_add(hash, id, strlen(id));
+	return hash;
+}
+
+/**
+ * vmm_mac_derive - make a MAC address
+ * @mac: filled: a station's, and locally administered
+ * @name: the VM's
+ * @index: which of its network devices
+ *
+ * Opens files: it belongs before the sandbox.
+ */
+void vmm_mac_derive(u8 mac[6], const char *name, unsigned int index)
+{
+	u64 hash = hash_host(FNV_OFFSET);
+
+	hash = hash_add(hash, name, strlen(name) + 1);
+	hash = hash_mix(hash_add(hash, &index, sizeof(index)));
+	memcpy(mac, &hash, 6);
+	mac[0] = (mac[0] & 0xfc) | 0x02;
+}
+
+static void mac_fill(struct vmm_front *front, const char *name, unsigned int *index)
+{
+	static const u8 none[6];
+
+	if (!memcmp(front->mac, none, sizeof(none)))
+		vmm_mac_derive(front->mac, name, *index);
+	++*index;
+}
+
+/**
+ * vmm_mac_fill - give addresses to the network devices that were given none
+ * @cfg: the command line
+ * @name: the VM's
+ */
+void vmm_mac_fill(struct vmm_config *cfg, const char *name)
+{
+	unsigned int index = 0;
+	unsigned int i;
+
+	for (i = 0; i < cfg->fronts[VMM_FRONT_NET]; i++)
+		mac_fill(&cfg->front[VMM_FRONT_NET][i], name, &index);
+	for (i = 0; i < cfg->fronts[VMM_FRONT_VHOST_USER]; i++) {
+		if (cfg->front[VMM_FRONT_VHOST_USER][i].type == VMM_VHOST_USER_NET)
+			mac_fill(&cfg->front[VMM_FRONT_VHOST_USER][i], name, &index);
+	}
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages to a service manager: a datagram each, to the Unix socket that it names
+ * in the environment. Sent only if the manager wants them, and never waited for.
+ *
+ * Where the manager has a watchdog it is told twice a period, from the main loop,
+ * that the main loop goes on.
+ *
+ * Source: systemd, sd_notify(3) and sd_watchdog_enabled(3)
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host/notify.h"
+
+#define PERIOD_MIN_US	100000	/* no manager wants to hear more often */
+
+/**
+ * struct vmm_notify - a service manager
+ * @loop: the main thread's loop
+ * @fd: connected to its socket
+ * @timer_fd: when it is to hear from us, or -1
+ */
+struct vmm_notify {
+	struct vmm_loop *loop;
+	int fd;
+	int timer_fd;
+};
+
+/**
+ * vmm_notify_send - tell the service manager something
+ * @notify: may be NULL
+ * @text: assignments, a line each
+ */
+void vmm_notify_send(struct vmm_notify *notify, const char *text)
+{
+	if (notify)
+		send(notify->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int notify_tick(void *arg)
+{
+	struct vmm_notify *notify = arg;
+	u64 expirations;
+
+	if (read(notify->timer_fd, &expirations, sizeof(expirations)) > 0)
+		vmm_notify_send(notify, "WATCHDOG=1");
+	return 0;
+}
+
+/* 0 where there is no watchdog, or it is for another process. */
+static u64 watchdog_us(void)
+{
+	const char *pid = getenv("WATCHDOG_PID");
+	const char *us = getenv("WATCHDOG_USEC");
+
+	if (!us || (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	return strtoull(us, NULL, 10);
+}
+
+static int notify_watchdog(struct vmm_notify *notify)
+{
+	u64 half = watchdog_us() / 2;
+	struct itimerspec period = { 0 };
+
+	if (!half)
+		return 0;
+	if (half < PERIOD_MIN_US)
+		half = PERIOD_MIN_US;
+	period.it_value.tv_sec = half / 1000000;
+	period.it_value.tv_nsec = half % 1000000 * 1000;
+	period.it_interval = period.it_value;
+	notify->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (notify->timer_fd < 0 || timerfd_settime(notify->timer_fd, 0, &period, NULL))
+		return vmm_error(errno, "watchdog");
+	return vmm_loop_add(notify->loop, notify->timer_fd, notify_tick, notify);
+}
+
+/* A leading "@" stands for the NUL of an address without a file. */
+static int notify_connect(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
+	int fd;
+
+	if (len < 2 || len >= sizeof(addr.sun_path) || !strchr("/@", *path))
+		return -EINVAL;
+	memcpy(addr.sun_path, path, len);
+	if (*path == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&addr, offsetof(struct sockaddr_un, sun_path) + len))
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+/**
+ * vmm_notify_open - find the service manager
+ * @loop: the main thread's loop
+ *
+ * Return: it, or NULL if there is none, or none that can be reached
+ */
+struct vmm_notify *vmm_notify_open(struct vmm_loop *loop)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct vmm_notify *notify;
+
+	if (!path)
+		return NULL;
+	notify = calloc(1, sizeof(*notify));
+	if (!notify)
+		return NULL;
+	notify->loop = loop;
+	notify->timer_fd = -1;
+	notify->fd = notify_connect(path);
+	if (notify->fd < 0) {
+		vmm_note("cannot reach the service manager at %s", path);
+		free(notify);
+		return NULL;
+	}
+	if (!notify_watchdog(notify))
+		return notify;
+	vmm_notify_close(notify);
+	return NULL;
+}
+
+/**
+ * vmm_notify_close - tell the service manager no more
+ * @notify: may be NULL
+ */
+void vmm_notify_close(struct vmm_notify *notify)
+{
+	if (!notify)
+		return;
+	if (notify->timer_fd >= 0) {
+		vmm_loop_del(notify->loop, notify->timer_fd);
+		close(notify->timer_fd);
+	}
+	close(notify->fd);
+	free(notify);
+}

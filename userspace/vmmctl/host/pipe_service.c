@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Services of the goldfish pipe that are somebody else's: for each pipe that the
+ * guest opens by one of the names on the command line, connects to the Unix
+ * socket that goes with it and hands the connection to the kernel. After that
+ * nothing of the pipe passes here. adb's own pipes go to pipe_adb.c.
+ *
+ * A service that does not accept at once is as good as none: the guest's pipe is
+ * hung up.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/vhost_goldfish_pipe.h>
+
+#include "host/host.h"
+#include "host/vsock.h"
+
+#define SERVICE_EVENTS	64	/* taken in a row */
+#define SERVICE_ADB	"qemud:adb"
+
+/**
+ * struct vmm_pipe_services - the services of one guest
+ * @cfg: the command line
+ * @loop: the main thread's loop
+ * @adb: the host's side of adb by pipe, or NULL
+ * @fd: the kernel's file of services
+ * @missed: services, by their place on the command line, that did not answer
+ *	and of which the user was told
+ */
+struct vmm_pipe_services {
+	const struct vmm_config *cfg;
+	struct vmm_loop *loop;
+	struct vmm_pipe_adb *adb;
+	int fd;
+	bool missed[VMM_PIPE_SERVICES];
+};
+
+static const struct vmm_pipe_service *service_find(const struct vmm_config *cfg, const char *name)
+{
+	const struct vmm_pipe_service *service;
+
+	for (service = cfg->services; service < cfg->services + cfg->n_services; service++) {
+		if (service->name_len == strlen(name) &&
+		    !memcmp(service->name, name, service->name_len))
+			return service;
+	}
+	return NULL;
+}
+
+/* Told once: the guest may ask as often as it likes. */
+static void service_missed(struct vmm_pipe_services *services,
+			   const struct vmm_pipe_service *service, int err)
+{
+	bool *missed = &services->missed[service - services->cfg->services];
+
+	if (!*missed)
+		vmm_note("the guest's pipe:%.*s is refused: %s does not accept (%s)",
+			 (int)service->name_len, service->name, service->path, strerror(err));
+	*missed = true;
+}
+
+static int service_connect(struct vmm_pipe_services *services,
+			   const struct vhost_goldfish_pipe_event *event)
+{
+	const struct vmm_pipe_service *service = service_find(services->cfg, event->name);
+	int fd;
+
+	if (services->adb && !strcmp(event->name, SERVICE_ADB))
+		return vmm_pipe_adb_connect(services->adb);
+	if (!service)
+		return -ENOENT;
+	fd = vmm_unix_dial(service->path);
+	if (fd < 0)
+		service_missed(services, service, -fd);
+	return fd;
+}
+
+/* ENOENT: the guest has closed the pipe meanwhile. */
+static void service_answer(struct vmm_pipe_services *services,
+			   const struct vhost_goldfish_pipe_event *event)
+{
+	struct vhost_goldfish_pipe_answer answer = { .open = event->open, .fd = -1 };
+	int fd = service_connect(services, event);
+
+	if (fd >= 0)
+		answer.fd = fd;
+	if (ioctl(services->fd, VHOST_GOLDFISH_PIPE_ANSWER, &answer) && errno != ENOENT)
+		vmm_error(errno, "%s refuses a service's socket", VMM_PIPE_NODE);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int services_readable(void *arg)
+{
+	struct vmm_pipe_services *services = arg;
+	struct vhost_goldfish_pipe_event event;
+	unsigned int i;
+	ssize_t n;
+
+	for (i = 0; i < SERVICE_EVENTS; i++) {
+		n = read(services->fd, &event, sizeof(event));
+		if (n == sizeof(event)) {
+			service_answer(services, &event);
+			continue;
+		}
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR)) {
+			vmm_error(n < 0 ? errno : ENODEV, "the pipe gives no events");
+			vmm_loop_del(services->loop, services->fd);
+		}
+		break;
+	}
+	return 0;
+}
+
+static int services_add(int fd, const char *name, size_t len)
+{
+	struct vhost_goldfish_pipe_service arg = { 0 };
+
+	memcpy(arg.name, name, len);
+	if (!ioctl(fd, VHOST_GOLDFISH_PIPE_ADD_SERVICE, &arg))
+		return 0;
+	if (errno == EEXIST)
+		return vmm_error(-EEXIST, "--pipe-service: there is a service %s", arg.name);
+	return vmm_error(errno, "%s refuses the service %s", VMM_PIPE_NODE, arg.name);
+}
+
+static int services_open(struct vmm_pipe_services *services, int device_fd)
+{
+	unsigned int i;
+	int err = 0;
+
+	services->fd = ioctl(device_fd, VHOST_GOLDFISH_PIPE_SERVICES, 0);
+	if (services->fd < 0)
+		return vmm_error(errno, "%s has no services of other processes", VMM_PIPE_NODE);
+	if (fcntl(services->fd, F_SETFL, O_NONBLOCK))
+		return vmm_error(errno, "services of the pipe");
+	if (services->adb)
+		err = services_add(services->fd, SERVICE_ADB, strlen(SERVICE_ADB));
+	for (i = 0; i < services->cfg->n_services && !err; i++)
+		err = services_add(services->fd, services->cfg->services[i].name,
+				   services->cfg->services[i].name_len);
+	return err ? err : vmm_loop_add(services->loop, services->fd, services_readable, services);
+}
+
+/**
+ * vmm_pipe_services_open - offer what the command line names
+ * @vm: has no board yet
+ * @device_fd: the kernel's device, owned by us
+ * @services: filled; NULL if the command line names nothing
+ *
+ * Return: 0, or -errno
+ */
+int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
+			   struct vmm_pipe_services **services)
+{
+	int err;
+
+	*services = NULL;
+	if (!vm->cfg->n_services && !vm->host.pipe_adb)
+		return 0;
+	*services = calloc(1, sizeof(**services));
+	if (!*services)
+		return vmm_error(ENOMEM, "services of the pipe");
+	(*services)->cfg = vm->cfg;
+	(*services)->loop = vm->loop;
+	(*services)->adb = vm->host.pipe_adb;
+	err = services_open(*services, device_fd);
+	if (err) {
+		vmm_pipe_services_close(*services);
+		*services = NULL;
+	}
+	return err;
+}
+
+/**
+ * vmm_pipe_services_close - take all services back, and their pipes with them
+ * @services: may be NULL
+ */
+void vmm_pipe_services_close(struct vmm_pipe_services *services)
+{
+	if (!services)
+		return;
+	if (services->fd >= 0) {
+		vmm_loop_del(services->loop, services->fd);
+		close(services->fd);
+	}
+	free(services);
+}

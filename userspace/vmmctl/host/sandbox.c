@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The sandbox: a guest that takes vmmctl over finds a process that can do little but
+ * serve that guest.
+ *
+ *	no_new_privs	no program that it runs could have more rights; none can be run
+ *	capabilities	none, not even where root started it
+ *	Landlock	files: only those that are named (landlock.c)
+ *	seccomp		system calls: only those of sandbox_calls.c, for vCPUs fewer
+ *	limits		no core file, which would hold the guest's memory
+ *
+ * Whoever makes another call is ended by SIGSYS, after a message that names the call.
+ */
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cap-ng.h>
+
+#include "host/sandbox.h"
+#include "machine/machine.h"
+
+#define THREAD_FLAGS	(CLONE_VM_FLAG | CLONE_THREAD_FLAG)
+#define CLONE_VM_FLAG		0x00000100
+#define CLONE_THREAD_FLAG	0x00010000
+
+/**
+ * vmm_sandbox_limits - take away what nobody needs from the beginning
+ *
+ * A core file would have the guest's memory in it, and what is in it.
+ */
+void vmm_sandbox_limits(void)
+{
+	static const struct rlimit none;
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/**
+ * vmm_sandbox_allow - let a path be used in the sandbox
+ * @sandbox: the sandbox
+ * @path: stays the caller's; NULL does nothing
+ * @access: what for
+ */
+void vmm_sandbox_allow(struct vmm_sandbox *sandbox, const char *path,
+		       enum vmm_sandbox_access access)
+{
+	if (path && sandbox->paths < VMM_SANDBOX_PATHS)
+		sandbox->path[sandbox->paths++] = (struct vmm_sandbox_path){ path, access };
+}
+
+static bool call_allowed(const struct vmm_sandbox_call *call, unsigned int who, bool opens)
+{
+	return call->who & who && (opens || !call->opening);
+}
+
+/**
+ * vmm_sandbox_count - count the system calls that are allowed
+ * @who: VMM_CALL_MAIN or VMM_CALL_VCPU
+ * @opens: files may still be opened
+ *
+ * Return: how many of the list this machine has
+ */
+unsigned int vmm_sandbox_count(unsigned int who, bool opens)
+{
+	const struct vmm_sandbox_call *call;
+	unsigned int count = 0;
+
+	for (call = vmm_sandbox_calls; call->name; call++)
+		count += call_allowed(call, who, opens) &&
+			 seccomp_syscall_resolve_name(call->name) >= 0;
+	return count;
+}
+
+/* Calls that are allowed with certain arguments only; -ENOENT for all others. */
+static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr)
+{
+	int err;
+
+	if (!strcmp(name, "mmap") || !strcmp(name, "mprotect"))
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (!strcmp(name, "clone"))
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+					SCMP_A0(SCMP_CMP_MASKED_EQ, THREAD_FLAGS, THREAD_FLAGS));
+	if (!strcmp(name, "tgkill"))
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+					SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	if (!strcmp(name, "socket")) {
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+		return err ? err : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+						    SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
+	}
+	return -ENOENT;
+}
+
+static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool opens)
+{
+	const struct vmm_sandbox_call *call;
+	int err;
+	int nr;
+
+	for (call = vmm_sandbox_calls; call->name; call++) {
+		nr = seccomp_syscall_resolve_name(call->name);
+		/* Each machine lacks some of the older calls. */
+		if (nr < 0 || !call_allowed(call, who, opens))
+			continue;
+		err = rule_with_arguments(ctx, call->name, nr);
+		if (err == -ENOENT)
+			err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+		if (err)
+			return err;
+	}
+	/* The C library then uses clone, whose flags can be seen. */
+	nr = seccomp_syscall_resolve_name("clone3");
+	return nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(VMM_NO_SUCH_CALL), nr, 0);
+}
+
+static int filter_load(unsigned int who, bool opens, bool all_threads)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
+	int err = ctx ? 0 : -ENOMEM;
+
+	if (!err)
+		err = rules_add(ctx, who, opens);
+	if (!err)
+		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, all_threads);
+	if (!err)
+		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (!err)
+		err = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return err;
+}
+
+static char *put_number(char *end, unsigned int number)
+{
+	do {
+		end--;
+		end[0] = '0' + number % 10;
+		number /= 10;
+	} while (number);
+	return end;
+}
+
+/* In a signal handler: nothing but writing is safe. */
+static void call_refused(int sig, siginfo_t *info, void *context)
+{
+	static const char before[] = "vmmctl: the sandbox does not allow system call ";
+	char text[sizeof(before) + 16];
+	char number[16] = "";
+	char *digits = put_number(number + sizeof(number) - 1, info->si_syscall);
+	size_t len = number + sizeof(number) - 1 - digits;
+
+	(void)context;
+	memcpy(text, before, sizeof(before) - 1);
+	memcpy(text + sizeof(before) - 1, digits, len);
+	text[sizeof(before) - 1 + len] = '\n';
+	if (write(STDERR_FILENO, text, sizeof(before) + len) < 0)
+		_exit(128 + sig);
+	_exit(128 + sig);
+}
+
+static int drop_capabilities(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	/* Taking them from the bounding set is itself a right that few have. */
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		capng_apply(CAPNG_SELECT_BOUNDS);
+	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
+}
+
+/**
+ * vmm_sandbox_enter - go into the sandbox, with all threads
+ * @sandbox: what is allowed
+ *
+ * There is no way back. Landlock and seccomp are left out, with a note, where the
+ * kernel has none.
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
+{
+	struct sigaction refused = { .sa_sigaction = call_refused, .sa_flags = SA_SIGINFO };
+	int err;
+
+	vmm_sandbox_limits();
+	sigaction(SIGSYS, &refused, NULL);
+	err = drop_capabilities();
+	if (err)
+		return vmm_error(err, "sandbox: cannot drop capabilities");
+	err = vmm_landlock(sandbox);
+	if (err == -VMM_NO_SUCH_CALL || err == -EOPNOTSUPP)
+		vmm_note("sandbox: this kernel has no Landlock, so files are not restricted");
+	else if (err)
+		return vmm_error(-err, "sandbox: Landlock");
+	err = filter_load(VMM_CALL_MAIN | VMM_CALL_VCPU, sandbox->opens, true);
+	if (err == -EINVAL || err == -VMM_NO_SUCH_CALL)
+		vmm_note("sandbox: this kernel has no seccomp, so system calls are not restricted");
+	else if (err)
+		return vmm_error(-err, "sandbox: seccomp");
+	return 0;
+}
+
+/**
+ * vmm_sandbox_vcpu - let the calling thread do only what vCPUs need
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_sandbox_vcpu(void)
+{
+	return filter_load(VMM_CALL_VCPU, false, false);
+}

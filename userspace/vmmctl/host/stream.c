@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A connection to a Unix socket of another program. If the other end hangs up the
+ * connection is made again, a few times a second, under the same number: so the
+ * thread that writes need not know.
+ *
+ * A reader at the other end that is slow is waited for, but once it has read nothing
+ * for half a second, what it has no room for is dropped until it reads again: a guest's
+ * kernel may be waiting with interrupts off.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/stream.h"
+#include "host/vsock.h"
+
+#define STREAM_RETRY_MS	250
+#define STREAM_STALL_MS	500
+
+/**
+ * vmm_stream_open - connect
+ * @stream: filled
+ * @path: of the socket; stays the caller's
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_stream_open(struct vmm_stream *stream, const char *path)
+{
+	*stream = (struct vmm_stream){ .path = path };
+	stream->fd = vmm_unix_dial(path);
+	return stream->fd < 0 ? stream->fd : 0;
+}
+
+/**
+ * vmm_stream_close - hang up
+ * @stream: may have no connection
+ */
+void vmm_stream_close(struct vmm_stream *stream)
+{
+	if (stream->fd >= 0)
+		close(stream->fd);
+	stream->fd = -1;
+}
+
+/**
+ * vmm_stream_timeout - tell how long poll() may wait
+ * @stream: the connection
+ *
+ * Return: milliseconds until vmm_stream_retry() is due, -1 for ever
+ */
+int vmm_stream_timeout(const struct vmm_stream *stream)
+{
+	return stream->lost ? STREAM_RETRY_MS : -1;
+}
+
+/**
+ * vmm_stream_poll_fd - tell which file poll() is to wait for
+ * @stream: the connection
+ *
+ * Return: the file, -1 if there is nothing to wait for
+ */
+int vmm_stream_poll_fd(const struct vmm_stream *stream)
+{
+	return stream->lost ? -1 : stream->fd;
+}
+
+/**
+ * vmm_stream_retry - connect again, if the connection was lost
+ * @stream: the connection
+ */
+void vmm_stream_retry(struct vmm_stream *stream)
+{
+	int fd;
+
+	if (!stream->lost)
+		return;
+	fd = vmm_unix_dial(stream->path);
+	if (fd < 0)
+		return;
+	stream->lost = dup3(fd, stream->fd, O_CLOEXEC) < 0;
+	close(fd);
+}
+
+/**
+ * vmm_stream_lose - take note that the other end has hung up
+ * @stream: the connection
+ */
+void vmm_stream_lose(struct vmm_stream *stream)
+{
+	shutdown(stream->fd, SHUT_RDWR);
+	stream->lost = true;
+	stream->have = 0;
+}
+
+/**
+ * vmm_stream_record - read on in a record
+ * @stream: the connection
+ * @record: what there is of it; the same at each call until it is whole
+ * @size: bytes of it
+ *
+ * Return: whether it is whole; the next call begins the next one
+ */
+bool vmm_stream_record(struct vmm_stream *stream, void *record, size_t size)
+{
+	ssize_t n = recv(stream->fd, (u8 *)record + stream->have, size - stream->have,
+			 MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		vmm_stream_lose(stream);
+		return false;
+	}
+	stream->have += n;
+	if (stream->have < size)
+		return false;
+	stream->have = 0;
+	return true;
+}
+
+static void stream_drop(struct vmm_stream *stream, const struct iovec *iov, unsigned int count)
+{
+	u64 dropped = stream->dropped;
+
+	while (count--)
+		dropped += iov++->iov_len;
+	__atomic_store_n(&stream->dropped, dropped, __ATOMIC_RELAXED);
+}
+
+/**
+ * vmm_stream_send - send bytes, or drop them
+ * @stream: the connection
+ * @iov: the bytes; changed
+ * @count: elements of it
+ */
+void vmm_stream_send(struct vmm_stream *stream, struct iovec *iov, unsigned int count)
+{
+	struct pollfd room = { .fd = stream->fd, .events = POLLOUT };
+
+	while (count) {
+		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+		ssize_t sent = sendmsg(stream->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0 && errno == EAGAIN && !stream->stalled &&
+		    poll(&room, 1, STREAM_STALL_MS) > 0)
+			continue;
+		if (sent < 0) {
+			stream->stalled = errno == EAGAIN;
+			stream_drop(stream, iov, count);
+			return;
+		}
+		stream->stalled = false;
+		for (; count && (size_t)sent >= iov->iov_len; count--, iov++)
+			sent -= iov->iov_len;
+		if (count) {
+			iov->iov_base = (u8 *)iov->iov_base + sent;
+			iov->iov_len -= sent;
+		}
+	}
+}

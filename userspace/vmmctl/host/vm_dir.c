@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The directory of a VM: made and locked when the VM starts, removed when it ends.
+ *
+ * The lock says whether the VM lives; it goes with the process, however that ends.
+ * A directory that nobody has locked is what a dead VM left behind, and is removed
+ * by whoever finds it. Two may find it at once, or one may take the name again
+ * meanwhile: so the lock counts only if the file that was locked is still the one
+ * that has the name.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host/vm_dir.h"
+#include "machine/machine.h"
+
+#define DIR_BACKLOG	16
+#define DIR_TRIES	16	/* to lock a directory that others look at meanwhile */
+#define DIR_PAUSE_US	10000	/* between them */
+
+static const char *const dir_files[] = { "control.sock", "state", "log", "lock" };
+
+/**
+ * struct vmm_dir - a VM's directory
+ * @path: of it
+ * @fd: the directory
+ * @lock_fd: locked
+ * @control_fd: listens at the control socket
+ * @state_fd: the state
+ * @log_fd: the log
+ * @log_lock: messages of several threads do not mix; protects @log_len
+ * @log_len: bytes of the log
+ */
+struct vmm_dir {
+	char path[PATH_MAX];
+	int fd;
+	int lock_fd;
+	int control_fd;
+	int state_fd;
+	int log_fd;
+	pthread_mutex_t log_lock;
+	size_t log_len;
+};
+
+static int path_format(char *path, size_t size, const char *a, const char *b)
+{
+	int len = snprintf(path, size, "%s/%s", a, b);
+
+	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
+}
+
+/**
+ * vmm_dir_base - find where the directories of VMs are
+ * @path: filled
+ * @size: bytes of it
+ *
+ * Return: 0, or -ENAMETOOLONG
+ */
+int vmm_dir_base(char *path, size_t size)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	return path_format(path, size, runtime && *runtime == '/' ? runtime : "/run", "ranchu");
+}
+
+/**
+ * vmm_dir_file - find a file of a VM
+ * @base: where the directories of VMs are
+ * @name: the VM's
+ * @file: the file's
+ * @path: filled
+ * @size: bytes of it
+ *
+ * Return: 0, -EINVAL if no VM can have that name, or -ENAMETOOLONG
+ */
+int vmm_dir_file(const char *base, const char *name, const char *file, char *path, size_t size)
+{
+	int len;
+
+	if (!vmm_name_valid(name))
+		return -EINVAL;
+	len = snprintf(path, size, "%s/%s/%s", base, name, file);
+	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
+}
+
+/* -EAGAIN: somebody else has it. */
+static int lock_file(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!fcntl(fd, F_OFD_SETLK, &lock))
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+/* Whether a file is still the one that has its name. */
+static bool still_there(int dir_fd, int fd)
+{
+	struct stat by_name;
+	struct stat by_fd;
+
+	return !fstatat(dir_fd, "lock", &by_name, AT_SYMLINK_NOFOLLOW) && !fstat(fd, &by_fd) &&
+	       by_name.st_ino == by_fd.st_ino && by_name.st_dev == by_fd.st_dev;
+}
+
+/* The lock goes last, so that who finds the directory sees it whole or unlocked. */
+static void remove_files(int dir_fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(dir_files); i++)
+		unlinkat(dir_fd, dir_files[i], 0);
+}
+
+static int open_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * Locks BASE/NAME, which is made if need be. 0, -EAGAIN if a VM has it, -ENOENT if
+ * somebody removed it meanwhile, or another -errno.
+ */
+static int dir_lock_once(struct vmm_dir *dir)
+{
+	int err;
+
+	if (mkdir(dir->path, 0700) && errno != EEXIST)
+		return -errno;
+	dir->fd = open_directory(dir->path);
+	if (dir->fd < 0)
+		return dir->fd;
+	dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (dir->lock_fd < 0)
+		return -errno;
+	err = lock_file(dir->lock_fd);
+	if (!err && !still_there(dir->fd, dir->lock_fd))
+		err = -ENOENT;
+	return err;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Who looks whether a VM is dead has the lock for a moment. */
+static int dir_lock(struct vmm_dir *dir)
+{
+	int err = -ENOENT;
+	unsigned int i;
+
+	for (i = 0; i < DIR_TRIES && (err == -ENOENT || err == -EAGAIN); i++) {
+		close_fd(&dir->lock_fd);
+		close_fd(&dir->fd);
+		if (err == -EAGAIN)
+			usleep(DIR_PAUSE_US);
+		err = dir_lock_once(dir);
+	}
+	return err;
+}
+
+static int dir_listen(struct vmm_dir *dir)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	dir->control_fd = fd;
+	err = path_format(addr.sun_path, sizeof(addr.sun_path), dir->path, dir_files[0]);
+	if (err)
+		return err;
+	/* The directory keeps others out before the socket's mode does. */
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, 0600) ||
+	    listen(fd, DIR_BACKLOG))
+		return -errno;
+	return 0;
+}
+
+static int dir_open_file(const struct vmm_dir *dir, const char *name)
+{
+	int fd = openat(dir->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int dir_fill(struct vmm_dir *dir)
+{
+	unsigned int i;
+
+	/* What a dead VM of this name left behind. */
+	for (i = 0; i + 1 < ARRAY_SIZE(dir_files); i++)
+		unlinkat(dir->fd, dir_files[i], 0);
+	if (fchmod(dir->fd, 0700))
+		return -errno;
+	dir->state_fd = dir_open_file(dir, "state");
+	if (dir->state_fd < 0)
+		return dir->state_fd;
+	dir->log_fd = dir_open_file(dir, "log");
+	if (dir->log_fd < 0)
+		return dir->log_fd;
+	return dir_listen(dir);
+}
+
+static void dir_free(struct vmm_dir *dir)
+{
+	close_fd(&dir->control_fd);
+	close_fd(&dir->state_fd);
+	close_fd(&dir->log_fd);
+	close_fd(&dir->lock_fd);
+	close_fd(&dir->fd);
+	pthread_mutex_destroy(&dir->log_lock);
+	free(dir);
+}
+
+/* With what is above it: /run is not there on every system. */
+static int make_base(const char *base)
+{
+	char above[PATH_MAX];
+	char *slash;
+
+	if (!mkdir(base, 0700) || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || strlen(base) >= sizeof(above))
+		return -errno;
+	memcpy(above, base, strlen(base) + 1);
+	slash = strrchr(above, '/');
+	if (!slash || slash == above)
+		return -ENOENT;
+	*slash = '\0';
+	return mkdir(above, 0755) || mkdir(base, 0700) ? -errno : 0;
+}
+
+/**
+ * vmm_dir_open - make a VM's directory, with its control socket
+ * @base: where the directories of VMs are; made if it is not there
+ * @name: the VM's, which is valid
+ *
+ * Return: the directory; NULL with errno set, EAGAIN if a VM of that name runs
+ */
+struct vmm_dir *vmm_dir_open(const char *base, const char *name)
+{
+	struct vmm_dir *dir = calloc(1, sizeof(*dir));
+	int err;
+
+	if (!dir)
+		return NULL;
+	dir->fd = -1;
+	dir->lock_fd = -1;
+	dir->control_fd = -1;
+	dir->state_fd = -1;
+	dir->log_fd = -1;
+	pthread_mutex_init(&dir->log_lock, NULL);
+	err = path_format(dir->path, sizeof(dir->path), base, name);
+	if (!err)
+		err = make_base(base);
+	if (!err)
+		err = dir_lock(dir);
+	if (!err) {
+		err = dir_fill(dir);
+		if (err) {
+			remove_files(dir->fd);
+			rmdir(dir->path);
+		}
+	}
+	if (!err)
+		return dir;
+	dir_free(dir);
+	errno = -err;
+	return NULL;
+}
+
+/**
+ * vmm_dir_close - remove a VM's directory
+ * @dir: may be NULL
+ */
+void vmm_dir_close(struct vmm_dir *dir)
+{
+	if (!dir)
+		return;
+	remove_files(dir->fd);
+	rmdir(dir->path);
+	dir_free(dir);
+}
+
+/**
+ * vmm_dir_control - tell where clients of the control socket arrive
+ * @dir: the directory
+ *
+ * Return: a listening file that does not block
+ */
+int vmm_dir_control(const struct vmm_dir *dir)
+{
+	return dir->control_fd;
+}
+
+/**
+ * vmm_dir_path - tell where the directory is
+ * @dir: the directory
+ *
+ * Return: its path
+ */
+const char *vmm_dir_path(const struct vmm_dir *dir)
+{
+	return dir->path;
+}
+
+/**
+ * vmm_dir_state - write down how the VM is
+ * @dir: may be NULL
+ * @text: a line
+ * @len: bytes of it
+ *
+ * A reader may see half of it; who wants to know exactly asks the control socket.
+ */
+void vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len)
+{
+	if (dir && pwrite(dir->state_fd, text, len, 0) == (ssize_t)len &&
+	    ftruncate(dir->state_fd, len))
+		return;
+}
+
+/* Keeps the second half, from the beginning of a line on. */
+static void log_halve_locked(struct vmm_dir *dir)
+{
+	size_t half = VMM_DIR_LOG / 2;
+	char *text = malloc(half);
+	ssize_t n = text ? pread(dir->log_fd, text, half, dir->log_len - half) : -1;
+	char *line = n > 0 ? memchr(text, '\n', n) : NULL;
+	size_t len = line ? text + n - (line + 1) : 0;
+
+	if (ftruncate(dir->log_fd, 0))
+		len = 0;
+	dir->log_len = 0;
+	if (len && pwrite(dir->log_fd, line + 1, len, 0) == (ssize_t)len)
+		dir->log_len = len;
+	free(text);
+}
+
+/**
+ * vmm_dir_log - write a message down
+ * @dir: the directory
+ * @text: lines
+ * @len: bytes of it, at most VMM_DIR_LOG / 4
+ *
+ * Context: any thread.
+ */
+void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len)
+{
+	ssize_t n;
+
+	pthread_mutex_lock(&dir->log_lock);
+	if (dir->log_len + len > VMM_DIR_LOG)
+		log_halve_locked(dir);
+	n = pwrite(dir->log_fd, text, len, dir->log_len);
+	if (n > 0)
+		dir->log_len += n;
+	pthread_mutex_unlock(&dir->log_lock);
+}
+
+/* Whether a VM lives there; what a dead one left is removed. */
+static bool dir_alive(int base_fd, const char *name)
+{
+	int fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool alive = false;
+	int lock_fd;
+
+	if (fd < 0)
+		return false;
+	lock_fd = openat(fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (lock_fd >= 0) {
+		alive = lock_file(lock_fd) == -EAGAIN;
+		if (!alive && still_there(fd, lock_fd)) {
+			remove_files(fd);
+			unlinkat(base_fd, name, AT_REMOVEDIR);
+		}
+		close(lock_fd);
+	} else if (errno == ENOENT) {
+		/* Removed by half, or about to be filled: who fills it makes it again. */
+		unlinkat(base_fd, name, AT_REMOVEDIR);
+	}
+	close(fd);
+	return alive;
+}
+
+/**
+ * vmm_dir_each - find the VMs that live, and remove what dead ones left
+ * @base: where the directories of VMs are; need not exist
+ * @fn: called with the name of each
+ * @arg: argument of @fn
+ *
+ * Return: 0, or -errno
+ */
+int vmm_dir_each(const char *base, void (*fn)(void *arg, const char *name), void *arg)
+{
+	DIR *list = opendir(base);
+	struct dirent *entry;
+
+	if (!list)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(list))) {
+		if (vmm_name_valid(entry->d_name) && dir_alive(dirfd(list), entry->d_name))
+			fn(arg, entry->d_name);
+	}
+	closedir(list);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Names of VMs and their directories: where a VM's sockets, state and log are, and
+ * which VMs there are.
+ *
+ *	BASE/NAME/lock		locked for as long as the VM lives
+ *	BASE/NAME/control.sock	the control socket
+ *	BASE/NAME/state		one line of JSON: name, pid, since when, how it is
+ *	BASE/NAME/log		vmmctl's messages, the last ones
+ *
+ * BASE is $XDG_RUNTIME_DIR/ranchu, else /run/ranchu.
+ */
+#ifndef VM_DIR_H
+#define VM_DIR_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host/vm_name.h"
+
+#define VMM_DIR_LOG	(256 * 1024)	/* bytes of the log, at most */
+
+struct vmm_dir;
+
+int vmm_dir_base(char *path, size_t size);
+struct vmm_dir *vmm_dir_open(const char *base, const char *name);
+void vmm_dir_close(struct vmm_dir *dir);
+int vmm_dir_control(const struct vmm_dir *dir);
+const char *vmm_dir_path(const struct vmm_dir *dir);
+void vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len);
+void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len);
+
+/* For who looks for VMs. */
+int vmm_dir_each(const char *base, void (*fn)(void *arg, const char *name), void *arg);
+int vmm_dir_file(const char *base, const char *name, const char *file, char *path, size_t size);
+
+#endif /* VM_DIR_H */

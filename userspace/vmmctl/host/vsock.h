@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The host's ends of the guest's vsock streams: who may connect, and what is
+ * asked of the kernel's device for it (vsock_streams.c), where clients arrive
+ * (listener.c), Unix sockets (unix_socket.c), and what adb expects of an
+ * emulator (adb.c), be it by vsock or by the goldfish pipe (pipe_adb.c).
+ *
+ * All of it runs in the main thread's loop and nothing in it blocks. Data never
+ * comes by here: a stream's socket is handed to the kernel.
+ */
+#ifndef VSOCK_H
+#define VSOCK_H
+
+#include <linux/vhost_vsock_adb.h>
+
+#include "machine/machine.h"
+
+struct vmm_vsock_host;
+struct vmm_adb;
+struct vmm_tcp_owner;
+
+/* ---- vsock_streams.c: clients and the streams they wait for ---- */
+
+/**
+ * struct vmm_vsock_device - the kernel's device, or a test's
+ * @connect: VHOST_VSOCK_ADB_CONNECT; 0 or -errno
+ * @attach: VHOST_VSOCK_ADB_ATTACH; 0 or -errno
+ * @event: takes an event; 1, 0 if there is none, or -errno
+ */
+struct vmm_vsock_device {
+	int (*connect)(void *arg, struct vhost_vsock_adb_connect *connect);
+	int (*attach)(void *arg, const struct vhost_vsock_adb_attach *attach);
+	int (*event)(void *arg, struct vhost_vsock_adb_event *event);
+};
+
+#define VMM_VSOCK_CLIENTS	32	/* that wait at once, of a kind */
+
+struct vmm_vsock_host *vmm_vsock_host_open(const struct vmm_config *cfg, struct vmm_loop *loop);
+void vmm_vsock_host_close(struct vmm_vsock_host *host);
+int vmm_vsock_host_attach(struct vmm_vsock_host *host, const struct vmm_vsock_device *device,
+			  void *arg, int fd);
+void vmm_vsock_host_detach(struct vmm_vsock_host *host);
+void vmm_vsock_host_running(struct vmm_vsock_host *host);
+void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), void *arg);
+unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
+
+/* ---- listener.c: where clients arrive ---- */
+
+/**
+ * struct vmm_vsock_listener - a listening socket in the loop
+ * @loop: the main thread's loop
+ * @accepted: takes a client's socket, or -errno if none can be had for now
+ * @arg: first argument of @accepted
+ * @fd: listens, -1 for none
+ * @path: of a Unix socket, which is removed in the end; NULL for TCP, whose @fd
+ *	is somebody else's
+ * @watched: it is in the loop
+ * @tired: accepting failed, for want of files say: again when the timer expires
+ * @timer_fd: timer for that, 0 until it is needed
+ * @owner: tells whose a TCP client is, or NULL
+ * @refused: TCP clients of other users that were sent away
+ */
+struct vmm_vsock_listener {
+	struct vmm_loop *loop;
+	void (*accepted)(void *arg, struct vmm_vsock_listener *listener, int fd);
+	void *arg;
+	int fd;
+	const char *path;
+	bool watched;
+	bool tired;
+	int timer_fd;
+	struct vmm_tcp_owner *owner;
+	unsigned int refused;
+};
+
+int vmm_vsock_listener_unix(struct vmm_vsock_listener *listener, const char *path);
+void vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd);
+void vmm_vsock_listen(struct vmm_vsock_listener *listener, bool on);
+void vmm_vsock_listener_close(struct vmm_vsock_listener *listener);
+
+/* ---- unix_socket.c: Unix sockets and the line that asks for a port ---- */
+
+#define VMM_UNIX_LINE	32	/* bytes of a request, its end included */
+
+/* What a request's bytes so far are. */
+enum vmm_unix_line {
+	VMM_UNIX_LINE_PART,	/* its beginning */
+	VMM_UNIX_LINE_WHOLE,	/* a request */
+	VMM_UNIX_LINE_WRONG,	/* none, whatever follows */
+};
+
+/**
+ * struct vmm_unix_request - a request that is being read
+ * @len: bytes in @line
+ * @line: what came so far
+ * @port: of the guest, once the request is whole
+ */
+struct vmm_unix_request {
+	size_t len;
+	char line[VMM_UNIX_LINE];
+	u32 port;
+};
+
+int vmm_unix_parse(const char *line, size_t len, u32 *port);
+enum vmm_unix_line vmm_unix_read(struct vmm_unix_request *request, int fd);
+int vmm_unix_listen(const char *path);
+int vmm_unix_dial(const char *path);
+int vmm_unix_connect(const char *path, u32 port);
+
+/* ---- adb.c: an emulator as adb knows it ---- */
+
+#define VMM_ADB_GUEST_PORT	5555	/* where adbd listens */
+#define VMM_ADB_SERVER_PORT	5037
+#define VMM_ADB_NOTICE		32	/* bytes, more than any notice has */
+
+struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port);
+void vmm_adb_close(struct vmm_adb *adb);
+int vmm_adb_fd(const struct vmm_adb *adb);
+unsigned int vmm_adb_port(const struct vmm_adb *adb);
+void vmm_adb_notify(struct vmm_adb *adb);
+bool vmm_adb_tick(struct vmm_adb *adb);
+size_t vmm_adb_notice(char *text, unsigned int port);
+unsigned int vmm_adb_server_port(const char *value);
+
+/* ---- pipe_adb.c: adb by the goldfish pipe ---- */
+
+struct vmm_pipe_adb *vmm_pipe_adb_open(const struct vmm_config *cfg, struct vmm_loop *loop);
+void vmm_pipe_adb_close(struct vmm_pipe_adb *a);
+int vmm_pipe_adb_connect(struct vmm_pipe_adb *a);
+
+#endif /* VSOCK_H */

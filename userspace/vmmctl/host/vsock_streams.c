@@ -1,0 +1,639 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who wants to talk to the guest by vsock, until the kernel's device moves the
+ * data: takes clients of adb and of Unix sockets, asks the device for a stream
+ * for each and hands the client's socket over when the guest has answered. The
+ * other way round, finds a Unix socket for what the guest asks for.
+ *
+ *	READING		a Unix client has yet to say which port it wants
+ *	WAITING		adb only: the guest does not run or refused; asked again
+ *	CONNECTING	the guest was asked
+ *
+ * A client of adb waits for as long as it likes: it may come before the guest's
+ * adbd is up, and hears nothing until then. A Unix client is told at once, by
+ * hanging up.
+ *
+ * Outlives a guest's reset: the addresses stay while the device goes and comes.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "host/vsock.h"
+
+#define HOST_TICK_NS	250000000	/* also how long the adb server may take */
+#define HOST_PATIENCE	20		/* ticks for a request, and for an answer */
+#define HOST_RETRY	2		/* ticks, as the reference has it */
+#define HOST_EVENTS	64		/* taken in a row */
+
+enum client_kind { CLIENT_ADB, CLIENT_UNIX, CLIENT_KINDS };
+enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_CONNECTING };
+
+/**
+ * struct client - somebody who waits for a stream
+ * @host: whose
+ * @kind: where it came from
+ * @state: see above
+ * @fd: its socket
+ * @ticks: left in this state
+ * @guest_port: wanted
+ * @host_port: of the stream, in CONNECTING
+ * @cookie: of the stream, in CONNECTING; never used twice
+ * @request: in READING
+ */
+struct client {
+	struct vmm_vsock_host *host;
+	enum client_kind kind;
+	enum client_state state;
+	int fd;
+	unsigned int ticks;
+	u32 guest_port;
+	u32 host_port;
+	u64 cookie;
+	struct vmm_unix_request request;
+};
+
+enum host_listener { LISTEN_ADB, LISTEN_ADB_UNIX, LISTEN_UNIX, LISTENERS };
+
+static const enum client_kind listener_kind[LISTENERS] = {
+	[LISTEN_ADB] = CLIENT_ADB,
+	[LISTEN_ADB_UNIX] = CLIENT_ADB,
+	[LISTEN_UNIX] = CLIENT_UNIX,
+};
+
+/**
+ * struct vmm_vsock_host - the host's side of a guest's vsock
+ * @cfg: the command line
+ * @loop: the main thread's loop
+ * @adb: the ports that adb knows, or NULL
+ * @listener: where clients arrive
+ * @client: who waits, by kind
+ * @last_cookie: that was given to a stream
+ * @tick_fd: timer
+ * @ticking: it runs
+ * @tired: accepting failed; again at the next tick
+ * @announced: the user was told where adb finds the guest
+ * @running_fd: eventfd: the guest's driver has started the device
+ * @on_adb: told when the guest's adbd takes a connection, or NULL
+ * @on_adb_arg: its argument
+ * @device: the device's operations, NULL while there is none
+ * @arg: their argument
+ * @device_fd: readable when there are events
+ */
+struct vmm_vsock_host {
+	const struct vmm_config *cfg;
+	struct vmm_loop *loop;
+	struct vmm_adb *adb;
+	struct vmm_vsock_listener listener[LISTENERS];
+	struct client client[CLIENT_KINDS * VMM_VSOCK_CLIENTS];
+	u64 last_cookie;
+	int tick_fd;
+	bool ticking;
+	bool tired;
+	bool announced;
+	int running_fd;
+	void (*on_adb)(void *arg);
+	void *on_adb_arg;
+	const struct vmm_vsock_device *device;
+	void *arg;
+	int device_fd;
+};
+
+#define for_each_client(host, c)	\
+	for ((c) = (host)->client; (c) < (host)->client + ARRAY_SIZE((host)->client); (c)++)
+
+static struct client *client_slot(struct vmm_vsock_host *host, enum client_kind kind)
+{
+	struct client *c = &host->client[kind * VMM_VSOCK_CLIENTS];
+	unsigned int i;
+
+	for (i = 0; i < VMM_VSOCK_CLIENTS; i++) {
+		if (c[i].state == CLIENT_FREE)
+			return &c[i];
+	}
+	return NULL;
+}
+
+/* Who finds no place here waits in the socket's backlog. */
+static void listeners_update(struct vmm_vsock_host *host)
+{
+	unsigned int i;
+
+	for (i = 0; i < LISTENERS; i++)
+		vmm_vsock_listen(&host->listener[i], !host->tired &&
+				 client_slot(host, listener_kind[i]));
+}
+
+static void tick_start(struct vmm_vsock_host *host)
+{
+	static const struct itimerspec period = {
+		.it_value.tv_nsec = HOST_TICK_NS, .it_interval.tv_nsec = HOST_TICK_NS,
+	};
+
+	if (!host->ticking)
+		host->ticking = !timerfd_settime(host->tick_fd, 0, &period, NULL);
+}
+
+static int device_attach(struct vmm_vsock_host *host, u32 guest_port, u32 host_port, int fd)
+{
+	struct vhost_vsock_adb_attach attach = {
+		.guest_port = guest_port,
+		.host_port = host_port,
+		.fd = fd,
+	};
+
+	return host->device->attach(host->arg, &attach);
+}
+
+static void client_free(struct client *c)
+{
+	struct vmm_vsock_host *host = c->host;
+
+	vmm_loop_del(host->loop, c->fd);
+	close(c->fd);
+	memset(c, 0, sizeof(*c));
+	c->host = host;
+	listeners_update(host);
+}
+
+/* Also takes back what was asked for; the guest may not have answered yet. */
+static void client_drop(struct client *c)
+{
+	if (c->state == CLIENT_CONNECTING && c->host->device)
+		device_attach(c->host, c->guest_port, c->host_port, -1);
+	client_free(c);
+}
+
+static void client_wait(struct client *c)
+{
+	if (c->kind == CLIENT_UNIX) {
+		client_free(c);
+		return;
+	}
+	c->state = CLIENT_WAITING;
+	c->ticks = HOST_RETRY;
+	tick_start(c->host);
+}
+
+static void client_connect(struct client *c)
+{
+	struct vhost_vsock_adb_connect connect = { .guest_port = c->guest_port, .fd = -1 };
+	struct vmm_vsock_host *host = c->host;
+
+	connect.cookie = ++host->last_cookie;
+	if (!host->device || host->device->connect(host->arg, &connect)) {
+		client_wait(c);
+		return;
+	}
+	c->state = CLIENT_CONNECTING;
+	c->ticks = HOST_PATIENCE;
+	c->host_port = connect.host_port;
+	c->cookie = connect.cookie;
+	tick_start(host);
+}
+
+/*
+ * What a client of adb sends is for the guest, and one that has hung up is gone.
+ * A Unix client may send all it has and then wait for the answer.
+ */
+static short client_events(const struct client *c)
+{
+	if (c->state == CLIENT_READING)
+		return POLLIN;
+	return c->kind == CLIENT_ADB ? POLLRDHUP : 0;
+}
+
+static int client_ready(void *arg);
+
+static bool client_watch(struct client *c)
+{
+	vmm_loop_del(c->host->loop, c->fd);
+	return !vmm_loop_watch(c->host->loop, c->fd, client_events(c), client_ready, c);
+}
+
+static void client_read(struct client *c)
+{
+	switch (vmm_unix_read(&c->request, c->fd)) {
+	case VMM_UNIX_LINE_PART:
+		return;
+	case VMM_UNIX_LINE_WHOLE:
+		c->guest_port = c->request.port;
+		c->state = CLIENT_WAITING;
+		if (client_watch(c)) {
+			client_connect(c);
+			return;
+		}
+		break;
+	case VMM_UNIX_LINE_WRONG:
+		break;
+	}
+	client_free(c);
+}
+
+/* Past READING there is only one thing to hear: that it has hung up. */
+static int client_ready(void *arg)
+{
+	struct client *c = arg;
+
+	if (c->state == CLIENT_READING)
+		client_read(c);
+	else
+		client_drop(c);
+	return 0;
+}
+
+static void client_new(struct vmm_vsock_host *host, enum client_kind kind, int fd)
+{
+	struct client *c = client_slot(host, kind);
+
+	c->kind = kind;
+	c->fd = fd;
+	c->state = kind == CLIENT_UNIX ? CLIENT_READING : CLIENT_WAITING;
+	c->guest_port = VMM_ADB_GUEST_PORT;
+	c->ticks = HOST_PATIENCE;
+	tick_start(host);
+	if (!client_watch(c))
+		client_free(c);
+	else if (c->state == CLIENT_WAITING)
+		client_connect(c);
+}
+
+/* Out of files, say: asking again at once would only spin. */
+static void host_accepted(void *arg, struct vmm_vsock_listener *listener, int fd)
+{
+	struct vmm_vsock_host *host = arg;
+
+	if (fd >= 0) {
+		client_new(host, listener_kind[listener - host->listener], fd);
+	} else {
+		host->tired = true;
+		tick_start(host);
+	}
+	listeners_update(host);
+}
+
+/* The answer comes before anything that the guest sends. */
+static bool client_answer(const struct client *c)
+{
+	char text[24];
+	ssize_t len;
+
+	if (c->kind != CLIENT_UNIX)
+		return true;
+	len = snprintf(text, sizeof(text), "OK %u\n", c->host_port);
+	return send(c->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) == len;
+}
+
+static struct client *client_by_cookie(struct vmm_vsock_host *host, u64 cookie)
+{
+	struct client *c;
+
+	for_each_client(host, c) {
+		if (c->state == CLIENT_CONNECTING && c->cookie == cookie)
+			return c;
+	}
+	return NULL;
+}
+
+/* A stream whose client has gone is reset already. */
+static void event_established(struct vmm_vsock_host *host,
+			      const struct vhost_vsock_adb_event *event)
+{
+	struct client *c = client_by_cookie(host, event->cookie);
+
+	if (!c)
+		return;
+	if (c->kind == CLIENT_ADB && host->on_adb)
+		host->on_adb(host->on_adb_arg);
+	if (!client_answer(c) || device_attach(host, event->guest_port, event->host_port, c->fd))
+		client_drop(c);
+	else
+		client_free(c);
+}
+
+static void event_closed(struct vmm_vsock_host *host, const struct vhost_vsock_adb_event *event)
+{
+	struct client *c = client_by_cookie(host, event->cookie);
+
+	if (c)
+		client_wait(c);
+}
+
+static void event_request(struct vmm_vsock_host *host, const struct vhost_vsock_adb_event *event)
+{
+	int fd = -1;
+
+	if (host->cfg->vsock_uds)
+		fd = vmm_unix_connect(host->cfg->vsock_uds, event->host_port);
+	if (fd < 0) {
+		device_attach(host, event->guest_port, event->host_port, -1);
+		return;
+	}
+	if (device_attach(host, event->guest_port, event->host_port, fd))
+		device_attach(host, event->guest_port, event->host_port, -1);
+	close(fd);
+}
+
+static void host_event(struct vmm_vsock_host *host, const struct vhost_vsock_adb_event *event)
+{
+	switch (event->type) {
+	case VHOST_VSOCK_ADB_REQUEST:
+		event_request(host, event);
+		break;
+	case VHOST_VSOCK_ADB_ESTABLISHED:
+		event_established(host, event);
+		break;
+	case VHOST_VSOCK_ADB_CLOSED:
+		event_closed(host, event);
+		break;
+	}
+}
+
+static int host_readable(void *arg)
+{
+	struct vhost_vsock_adb_event event;
+	struct vmm_vsock_host *host = arg;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < HOST_EVENTS; i++) {
+		ret = host->device->event(host->arg, &event);
+		if (ret < 0) {
+			vmm_error(-ret, "the vsock device gives no events");
+			vmm_loop_del(host->loop, host->device_fd);
+		}
+		if (ret <= 0)
+			break;
+		host_event(host, &event);
+	}
+	return 0;
+}
+
+static void client_tick(struct client *c)
+{
+	if (c->ticks && --c->ticks)
+		return;
+	switch (c->state) {
+	case CLIENT_FREE:
+		break;
+	case CLIENT_WAITING:
+		client_connect(c);
+		break;
+	case CLIENT_CONNECTING:
+		if (c->kind == CLIENT_ADB) {
+			device_attach(c->host, c->guest_port, c->host_port, -1);
+			client_wait(c);
+			break;
+		}
+		client_drop(c);
+		break;
+	case CLIENT_READING:
+		client_free(c);
+		break;
+	}
+}
+
+static bool host_must_tick(struct vmm_vsock_host *host)
+{
+	bool must = host->adb && vmm_adb_tick(host->adb);
+
+	return must || vmm_vsock_host_waiting(host);
+}
+
+static int host_tick(void *arg)
+{
+	static const struct itimerspec never;
+	struct vmm_vsock_host *host = arg;
+	struct client *c;
+	u64 expirations;
+
+	if (read(host->tick_fd, &expirations, sizeof(expirations)) < 0)
+		return 0;
+	for_each_client(host, c)
+		client_tick(c);
+	host->tired = false;
+	listeners_update(host);
+	if (!host_must_tick(host)) {
+		timerfd_settime(host->tick_fd, 0, &never, NULL);
+		host->ticking = false;
+	}
+	return 0;
+}
+
+static void host_notify(struct vmm_vsock_host *host)
+{
+	if (!host->adb)
+		return;
+	if (!host->announced)
+		vmm_note("adb finds the guest at 127.0.0.1:%u", vmm_adb_port(host->adb));
+	host->announced = true;
+	vmm_adb_notify(host->adb);
+	tick_start(host);
+}
+
+/*
+ * Who waits is not helped yet: adbd takes its time, and a driver that was reset
+ * hears first that all streams are gone, which a new one might suffer for.
+ */
+static int host_running(void *arg)
+{
+	struct vmm_vsock_host *host = arg;
+
+	vmm_event_clear(host->running_fd);
+	host_notify(host);
+	return 0;
+}
+
+/**
+ * vmm_vsock_host_running - say that the guest's driver has started the device
+ * @host: the host's side
+ *
+ * Context: any thread.
+ */
+void vmm_vsock_host_running(struct vmm_vsock_host *host)
+{
+	vmm_event_signal(host->running_fd);
+}
+
+/**
+ * vmm_vsock_host_on_adb - be told when the guest's adbd takes a connection
+ * @host: the host's side
+ * @fn: called in the main thread
+ * @arg: argument of @fn
+ */
+void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), void *arg)
+{
+	host->on_adb = fn;
+	host->on_adb_arg = arg;
+}
+
+/**
+ * vmm_vsock_host_waiting - count who waits
+ * @host: the host's side
+ *
+ * Return: clients
+ */
+unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host)
+{
+	const struct client *c;
+	unsigned int count = 0;
+
+	for_each_client(host, c)
+		count += c->state != CLIENT_FREE;
+	return count;
+}
+
+/**
+ * vmm_vsock_host_attach - connect the kernel's device
+ * @host: the host's side
+ * @device: its operations
+ * @arg: their argument
+ * @fd: readable when there are events
+ *
+ * Return: 0, or -errno
+ */
+int vmm_vsock_host_attach(struct vmm_vsock_host *host, const struct vmm_vsock_device *device,
+			  void *arg, int fd)
+{
+	int err = vmm_loop_add(host->loop, fd, host_readable, host);
+
+	if (err)
+		return err;
+	host->device = device;
+	host->arg = arg;
+	host->device_fd = fd;
+	host_notify(host);
+	return 0;
+}
+
+/**
+ * vmm_vsock_host_detach - disconnect the device, and with it all its streams
+ * @host: the host's side; nothing happens if no device is attached
+ */
+void vmm_vsock_host_detach(struct vmm_vsock_host *host)
+{
+	struct client *c;
+
+	if (!host->device)
+		return;
+	vmm_loop_del(host->loop, host->device_fd);
+	host->device = NULL;
+	for_each_client(host, c) {
+		if (c->state == CLIENT_CONNECTING)
+			client_wait(c);
+	}
+}
+
+static int host_listen(struct vmm_vsock_host *host)
+{
+	const struct vmm_config *cfg = host->cfg;
+	bool adb = cfg->adb_transport == VMM_ADB_BY_VSOCK;
+	int err;
+
+	if (adb && cfg->adb != VMM_ADB_OFF) {
+		host->adb = vmm_adb_open(host->loop, cfg->adb_port);
+		if (!host->adb)
+			return -EADDRINUSE;
+		vmm_vsock_listener_tcp(&host->listener[LISTEN_ADB], vmm_adb_fd(host->adb));
+	}
+	err = vmm_vsock_listener_unix(&host->listener[LISTEN_ADB_UNIX],
+				      adb ? cfg->adb_socket : NULL);
+	if (!err)
+		err = vmm_vsock_listener_unix(&host->listener[LISTEN_UNIX], cfg->vsock_uds);
+	return err;
+}
+
+static int host_timer(struct vmm_vsock_host *host)
+{
+	int err;
+
+	host->running_fd = vmm_event_create();
+	if (host->running_fd < 0)
+		return host->running_fd;
+	host->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (host->tick_fd < 0)
+		return vmm_error(errno, "timerfd");
+	err = vmm_loop_add(host->loop, host->running_fd, host_running, host);
+	return err ? err : vmm_loop_add(host->loop, host->tick_fd, host_tick, host);
+}
+
+static struct vmm_vsock_host *host_alloc(const struct vmm_config *cfg, struct vmm_loop *loop)
+{
+	struct vmm_vsock_host *host = calloc(1, sizeof(*host));
+	struct client *c;
+	unsigned int i;
+
+	if (!host)
+		return NULL;
+	host->cfg = cfg;
+	host->loop = loop;
+	host->tick_fd = -1;
+	host->running_fd = -1;
+	for_each_client(host, c)
+		c->host = host;
+	for (i = 0; i < LISTENERS; i++) {
+		host->listener[i] = (struct vmm_vsock_listener){
+			.loop = loop, .accepted = host_accepted, .arg = host, .fd = -1,
+		};
+	}
+	return host;
+}
+
+/**
+ * vmm_vsock_host_open - listen for clients
+ * @cfg: says where
+ * @loop: the main thread's loop
+ *
+ * Return: the host's side, or NULL
+ */
+struct vmm_vsock_host *vmm_vsock_host_open(const struct vmm_config *cfg, struct vmm_loop *loop)
+{
+	struct vmm_vsock_host *host = host_alloc(cfg, loop);
+
+	if (!host) {
+		vmm_error(ENOMEM, "vsock");
+		return NULL;
+	}
+	if (host_timer(host) || host_listen(host)) {
+		vmm_vsock_host_close(host);
+		return NULL;
+	}
+	listeners_update(host);
+	return host;
+}
+
+static void host_fd_close(struct vmm_vsock_host *host, int fd)
+{
+	if (fd < 0)
+		return;
+	vmm_loop_del(host->loop, fd);
+	close(fd);
+}
+
+/**
+ * vmm_vsock_host_close - hang up on all who wait
+ * @host: without a device; may be NULL
+ */
+void vmm_vsock_host_close(struct vmm_vsock_host *host)
+{
+	struct client *c;
+	unsigned int i;
+
+	if (!host)
+		return;
+	for (i = 0; i < LISTENERS; i++)
+		vmm_vsock_listener_close(&host->listener[i]);
+	for_each_client(host, c) {
+		if (c->state != CLIENT_FREE)
+			client_free(c);
+	}
+	vmm_adb_close(host->adb);
+	host_fd_close(host, host->tick_fd);
+	host_fd_close(host, host->running_fd);
+	free(host);
+}

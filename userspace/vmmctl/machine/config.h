@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a VM is to be, as the user asked for it: the result of the command line. The
+ * other rooms read it; only cli/ writes it.
+ */
+#ifndef MACHINE_CONFIG_H
+#define MACHINE_CONFIG_H
+
+#include "types.h"
+
+#define VMM_MAX_CPUS	8
+
+enum vmm_command {
+	VMM_CMD_RUN,
+	VMM_CMD_DTB,
+	VMM_CMD_DOCTOR,
+	VMM_CMD_HELP,
+	VMM_CMD_VERSION,
+	VMM_CMD_CONTROL		/* control/cli.c's: they have no options */
+};
+
+enum vmm_gic { VMM_GIC_AUTO = 0, VMM_GIC_V2 = 2, VMM_GIC_V3 = 3 };
+enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
+enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
+enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
+enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
+enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
+
+#define VMM_UNIX_PATH	108	/* bytes of a socket's path, its end included */
+/* The same where the longest port's name has to fit behind it. */
+#define VMM_LISTEN_PATH	(VMM_UNIX_PATH - sizeof("_4294967295") + 1)
+
+/* Disks of a guest, and queues of one. */
+#define VMM_DISKS	16
+#define VMM_DISK_QUEUES	8
+
+/**
+ * struct vmm_place - where a virtio device is
+ * @slot: transport, -1 for the highest that is free
+ * @legacy: the transport's registers are those of before virtio 1.0
+ */
+struct vmm_place {
+	int slot;
+	bool legacy;
+};
+
+/* What a process can serve: enum, and word of the command line, in one order. */
+enum vmm_vhost_user_type {
+	VMM_VHOST_USER_BLK,
+	VMM_VHOST_USER_FS,
+	VMM_VHOST_USER_NET,
+	VMM_VHOST_USER_RNG,
+	VMM_VHOST_USER_CONSOLE,
+	VMM_VHOST_USER_TYPES
+};
+
+/**
+ * struct vmm_front - a virtio device that somebody else serves
+ * @path: network interface, Unix socket or device node
+ * @type: vhost-user: what it is
+ * @mac: network: the guest's address; all zero for one of our choice
+ * @tag: file system: its name for the guest
+ * @queues: at most, 0 for as many as there are
+ * @place: where it is
+ */
+struct vmm_front {
+	const char *path;
+	enum vmm_vhost_user_type type;
+	u8 mac[6];
+	const char *tag;
+	unsigned int queues;
+	struct vmm_place place;
+};
+
+#define VMM_FRONTS	16	/* of a kind */
+
+/* Kinds of them, and the options that make them. */
+enum vmm_front_kind { VMM_FRONT_NET, VMM_FRONT_VHOST_USER, VMM_FRONT_VDPA, VMM_FRONT_KINDS };
+
+/**
+ * struct vmm_disk - a disk of the guest's
+ * @path: file or block device of the host
+ * @readonly: the guest cannot write to it
+ * @direct: past the host's cache
+ * @block_size: bytes, 512 or 4096
+ * @queues: 1 to VMM_DISK_QUEUES
+ * @place: where it is
+ * @user: served by vmmctl itself, not by the kernel
+ * @fstab: which partition of Android's it has, "system" or "vendor", or NULL
+ */
+struct vmm_disk {
+	const char *path;
+	bool readonly;
+	bool direct;
+	unsigned int block_size;
+	unsigned int queues;
+	struct vmm_place place;
+	bool user;
+	const char *fstab;
+};
+
+/* Small virtio devices that vmmctl serves itself. */
+enum vmm_extra_kind {
+	VMM_EXTRA_RNG,
+	VMM_EXTRA_BALLOON,
+	VMM_EXTRA_CONSOLE,
+	VMM_EXTRA_KEYBOARD,
+	VMM_EXTRA_MULTITOUCH,
+};
+
+#define VMM_EXTRAS	16	/* on a command line */
+
+/**
+ * struct vmm_extra - a small virtio device
+ * @kind: which
+ * @path: Unix socket at its other end, or NULL
+ * @size: balloon: bytes that the guest gives back
+ */
+struct vmm_extra {
+	enum vmm_extra_kind kind;
+	const char *path;
+	u64 size;
+};
+
+/**
+ * struct vmm_pipe_service - a service of the pipe that is somebody else's
+ * @name: what the guest asks for, not ending in NUL
+ * @name_len: bytes of it
+ * @path: Unix socket that is connected to
+ */
+struct vmm_pipe_service {
+	const char *name;
+	size_t name_len;
+	const char *path;
+};
+
+#define VMM_PIPE_SERVICES	32	/* on a command line */
+
+/**
+ * struct vmm_config - what the command line asked for
+ * @command: what to do
+ * @topic: what `help` explains, NULL for an overview
+ * @help: --help was given
+ * @config_file: where options came from beside the command line, or NULL
+ * @texts: strings that belong to this; see vmm_options_free()
+ * @kernel: arm64 Image, maybe compressed
+ * @initrd: file, or NULL
+ * @append: kernel command line, never NULL
+ * @fstab_system: guest device of the system partition, or NULL for no node
+ * @fstab_vendor: likewise, vendor
+ * @output: where `dtb` writes, NULL for stdout
+ * @stats_file: where snapshots go as JSON lines, NULL for stderr as text
+ * @stats_at: console lines that begin with this take a snapshot, or NULL
+ * @memory: bytes of guest RAM
+ * @cpus: 1 to VMM_MAX_CPUS
+ * @gic: version of the interrupt controller
+ * @pipe: who serves the goldfish pipe
+ * @services: of the pipe, by --pipe-service
+ * @n_services: how many
+ * @pipe_socket: Unix socket where programs get files of services, or NULL
+ * @window: whether the guest reads registers from memory
+ * @disk: the guest's disks, in the order in which it finds them
+ * @disks: how many
+ * @front: devices that somebody else serves, by kind
+ * @fronts: how many of each
+ * @extra: small virtio devices
+ * @extras: how many
+ * @vsock: who serves virtio-vsock
+ * @vsock_cid: the guest's address there
+ * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
+ * @adb: whether the adb server's ports are ours; not AUTO once it is parsed
+ * @adb_transport: how clients of adb get to the guest
+ * @adb_port: adb's port, 0 for the first that is free
+ * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
+ * @virtio_packed: offer packed rings
+ * @stats: report a snapshot at the end and at SIGUSR1
+ * @no_reboot: a reset of the guest ends vmmctl
+ * @random_seed: the guest's kernel is given random bytes
+ * @console: the PL011 is connected to stdin and stdout
+ * @name: of the VM, or NULL for one made from the process's number
+ * @sandbox: only what the guest needs is left to the process
+ * @stats_every: seconds between snapshots, 0 for none
+ *
+ * Strings belong to argv or to @texts.
+ */
+struct vmm_config {
+	enum vmm_command command;
+	const char *topic;
+	bool help;
+	const char *config_file;
+	struct vmm_option_text *texts;
+	const char *kernel;
+	const char *initrd;
+	const char *append;
+	const char *fstab_system;
+	const char *fstab_vendor;
+	const char *output;
+	const char *stats_file;
+	const char *stats_at;
+	u64 memory;
+	unsigned int cpus;
+	enum vmm_gic gic;
+	enum vmm_pipe_mode pipe;
+	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
+	unsigned int n_services;
+	const char *pipe_socket;
+	enum vmm_window window;
+	struct vmm_disk disk[VMM_DISKS];
+	unsigned int disks;
+	struct vmm_front front[VMM_FRONT_KINDS][VMM_FRONTS];
+	unsigned int fronts[VMM_FRONT_KINDS];
+	struct vmm_extra extra[VMM_EXTRAS];
+	unsigned int extras;
+	enum vmm_vsock vsock;
+	u32 vsock_cid;
+	const char *vsock_uds;
+	enum vmm_adb_mode adb;
+	enum vmm_adb_transport adb_transport;
+	unsigned int adb_port;
+	const char *adb_socket;
+	bool virtio_packed;
+	bool stats;
+	bool no_reboot;
+	bool random_seed;
+	bool console;
+	const char *name;
+	bool sandbox;
+	unsigned int stats_every;
+};
+
+/* ---- cli/config.c: what is asked for, by kind ---- */
+
+unsigned int vmm_extra_count(const struct vmm_config *cfg, enum vmm_extra_kind kind);
+const struct vmm_extra *vmm_extra_find(const struct vmm_config *cfg, enum vmm_extra_kind kind,
+				       unsigned int index);
+
+#endif /* MACHINE_CONFIG_H */

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is the same for all devices: bounds of an access, and what a model leaves
+ * out.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "host/log.h"
+#include "machine/device.h"
+
+static u64 mask(unsigned int len)
+{
+	return len >= sizeof(u64) ? ~0ULL : (1ULL << 8 * len) - 1;
+}
+
+/**
+ * vmm_device_read - answer a guest's read
+ * @dev: the device
+ * @offset: byte offset
+ * @len: bytes
+ *
+ * Context: any vCPU thread.
+ * Return: the bytes, little endian; 0 outside the device or for a length that no
+ *	CPU has
+ */
+u64 vmm_device_read(struct vmm_device *dev, u64 offset, unsigned int len)
+{
+	if (offset >= dev->size * dev->count || !len || len > sizeof(u64))
+		return 0;
+	return dev->ops->read(dev, offset, len) & mask(len);
+}
+
+/**
+ * vmm_device_write - take a guest's write
+ * @dev: the device
+ * @offset: byte offset; what is outside the device is ignored
+ * @value: the bytes, little endian
+ * @len: bytes
+ *
+ * Context: any vCPU thread.
+ */
+void vmm_device_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
+{
+	if (offset >= dev->size * dev->count || !len || len > sizeof(u64))
+		return;
+	dev->ops->write(dev, offset, value & mask(len), len);
+}
+
+/**
+ * vmm_device_nothing - an operation for which a model has nothing to do
+ * @dev: the device
+ */
+void vmm_device_nothing(struct vmm_device *dev)
+{
+	(void)dev;
+}
+
+/**
+ * vmm_device_report - collect a device's counters
+ * @dev: the device
+ * @report: filled; empty if it has none
+ *
+ * Context: any thread.
+ */
+void vmm_device_report(struct vmm_device *dev, struct vmm_report *report)
+{
+	report->count = 0;
+	if (dev->created && dev->ops->stats)
+		dev->ops->stats(dev, report);
+}
+
+/**
+ * vmm_report_add - add a counter to a report
+ * @report: the report; a counter that does not fit is left out
+ * @name: lives as long as the program
+ * @value: of the counter
+ */
+void vmm_report_add(struct vmm_report *report, const char *name, u64 value)
+{
+	if (report->count == VMM_REPORT)
+		return;
+	report->names[report->count] = name;
+	report->values[report->count] = value;
+	report->count++;
+}
+
+/**
+ * vmm_device_save - save a device's state
+ * @dev: paused
+ * @state: filled; vmm_state_free() frees it
+ *
+ * Return: 0, or -errno; -EOPNOTSUPP for a model that has no state to save
+ */
+int vmm_device_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	*state = (struct vmm_state){ 0 };
+	return dev->ops->save ? dev->ops->save(dev, state) : -EOPNOTSUPP;
+}
+
+/**
+ * vmm_device_load - take a state that was saved
+ * @dev: reset or paused
+ * @state: @bytes and @len are set
+ *
+ * Return: 0, or -errno with the device as after a reset
+ */
+int vmm_device_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	int err = dev->ops->load ? dev->ops->load(dev, state) : -EOPNOTSUPP;
+
+	if (err && dev->ops->load)
+		dev->ops->reset(dev);
+	return err;
+}
+
+/**
+ * vmm_device_command - ask something of a device
+ * @dev: the device
+ * @name: of the command
+ * @arg: its argument, or NULL
+ *
+ * Context: main thread.
+ * Return: 0, -ENOENT if it has no such command, or the command's -errno
+ */
+int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg)
+{
+	const struct vmm_device_command *command;
+
+	for (command = dev->ops->commands; command && command->name; command++) {
+		if (!strcmp(command->name, name))
+			return command->run(dev, arg);
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The interface of every device model on the board. A model is a struct
+ * vmm_device_ops; the board says where an instance of it is.
+ *
+ * Order of life: create, then any number of lives of the guest, each of which
+ * ends in reset, then destroy. pause and resume come in pairs inside a life, save
+ * and load while the device is paused.
+ */
+#ifndef MACHINE_DEVICE_H
+#define MACHINE_DEVICE_H
+
+#include "machine/line.h"
+#include "machine/state.h"
+#include "types.h"
+
+struct vmm_device;
+struct vmm_vm;
+
+/* How an interrupt is signalled, as the device tree counts. */
+#define VMM_IRQ_EDGE_RISING	1
+#define VMM_IRQ_LEVEL_HIGH	4
+
+/**
+ * struct vmm_description - what the guest is told about a device
+ * @node: name of the device, as the device tree has it before "@"
+ * @compatible: what drivers look for, in order; NULL where there are fewer
+ * @base: guest physical address of its registers
+ * @size: bytes of them
+ * @irq: its interrupt
+ * @trigger: VMM_IRQ_*
+ * @clocks: it names the board's clock, as a PrimeCell does
+ * @console: the guest's first messages go there unless it is told otherwise
+ */
+struct vmm_description {
+	const char *node;
+	const char *compatible[2];
+	u64 base;
+	u64 size;
+	u32 irq;
+	u32 trigger;
+	bool clocks;
+	bool console;
+};
+
+/**
+ * struct vmm_visitor - takes descriptions of devices and makes something of them
+ * @device: takes one; the description is only valid during the call
+ */
+struct vmm_visitor {
+	void (*device)(struct vmm_visitor *visitor, const struct vmm_description *description);
+};
+
+#define VMM_REPORT	24	/* counters of a device, at most */
+
+/**
+ * struct vmm_report - counters of a device
+ * @names: of the counters
+ * @values: of the counters
+ * @count: elements used in both
+ */
+struct vmm_report {
+	const char *names[VMM_REPORT];
+	u64 values[VMM_REPORT];
+	unsigned int count;
+};
+
+/**
+ * struct vmm_device_command - something a user can ask of a device that runs
+ * @name: the command; NULL ends a list
+ * @help: one line about it
+ * @run: does it; @arg may be NULL; main thread. 0, or -errno after a message
+ */
+struct vmm_device_command {
+	const char *name;
+	const char *help;
+	int (*run)(struct vmm_device *dev, const char *arg);
+};
+
+/**
+ * struct vmm_device_ops - a device model
+ * @name: of the device, for statistics, messages and saved state
+ * @create: makes @dev->state and opens every file that the device will ever need,
+ *	or fails with nothing left behind; guest RAM exists, no vCPU does
+ * @reset: puts the device into its power-on state; opens nothing; no vCPU exists
+ * @destroy: undoes @create; no vCPU exists
+ * @read: answers a guest's read of @len bytes, 1 to 8, at byte @offset, which is
+ *	inside the device although @offset + @len may not be; any vCPU thread. Bytes
+ *	above @len are ignored
+ * @write: takes a guest's write; otherwise as @read
+ * @pause: when it returns, nothing moves in the device; no vCPU runs. A paused
+ *	device may be paused again
+ * @resume: undoes @pause; a device that runs may be resumed again
+ * @save: writes the state of a paused device
+ * @load: takes what @save wrote, into a device that was reset; refuses with -errno
+ *	what it does not know, and is then as after a reset
+ * @describe: tells @visitor what the guest is to be told; must not need @create
+ * @stats: adds the device's counters; any thread
+ * @commands: what a user can ask for, a list
+ *
+ * A model without state of its own has neither @save nor @load; the other
+ * functions are all there, but for @stats and @commands.
+ */
+struct vmm_device_ops {
+	const char *name;
+	int (*create)(struct vmm_device *dev);
+	void (*reset)(struct vmm_device *dev);
+	void (*destroy)(struct vmm_device *dev);
+	u64 (*read)(struct vmm_device *dev, u32 offset, unsigned int len);
+	void (*write)(struct vmm_device *dev, u32 offset, u64 value, unsigned int len);
+	void (*pause)(struct vmm_device *dev);
+	void (*resume)(struct vmm_device *dev);
+	int (*save)(struct vmm_device *dev, struct vmm_state *state);
+	int (*load)(struct vmm_device *dev, struct vmm_state *state);
+	void (*describe)(const struct vmm_device *dev, struct vmm_visitor *visitor);
+	void (*stats)(struct vmm_device *dev, struct vmm_report *report);
+	const struct vmm_device_command *commands;
+};
+
+/**
+ * struct vmm_device - a device of a VM's board
+ * @ops: the model
+ * @vm: the VM
+ * @base: guest physical address of the first instance
+ * @size: bytes of one instance
+ * @count: instances; instance i is at @base + i * @size and raises @irq + i
+ * @irq: interrupt of the first instance, as the board counts
+ * @trigger: VMM_IRQ_*
+ * @line: the first instance's interrupt
+ * @state: belongs to the model
+ * @created: @ops->create has succeeded, and @ops->destroy is still to come
+ */
+struct vmm_device {
+	const struct vmm_device_ops *ops;
+	struct vmm_vm *vm;
+	u64 base;
+	u64 size;
+	unsigned int count;
+	u32 irq;
+	u32 trigger;
+	struct vmm_line line;
+	void *state;
+	bool created;
+};
+
+/* ---- device.c ---- */
+
+u64 vmm_device_read(struct vmm_device *dev, u64 offset, unsigned int len);
+void vmm_device_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len);
+void vmm_device_nothing(struct vmm_device *dev);
+void vmm_device_report(struct vmm_device *dev, struct vmm_report *report);
+void vmm_report_add(struct vmm_report *report, const char *name, u64 value);
+int vmm_device_save(struct vmm_device *dev, struct vmm_state *state);
+int vmm_device_load(struct vmm_device *dev, struct vmm_state *state);
+int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg);
+
+#endif /* MACHINE_DEVICE_H */

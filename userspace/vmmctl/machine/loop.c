@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The main thread's loop: waits for something to happen to files and calls their
+ * handlers. Only the main thread touches a loop, and no handler waits for anybody.
+ *
+ * A file has to be taken out of the loop before it is closed: the kernel goes on
+ * reporting one that somebody else has open as well.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "machine/machine.h"
+
+#define LOOP_EVENTS	32	/* taken from the kernel at once */
+#define LOOP_FDS	65536	/* numbers of files, more than anyone has */
+
+/**
+ * struct watch - a file, and what to do when something happens to it
+ * @fn: its handler, NULL if the file is not in the loop
+ * @arg: the handler's argument
+ * @generation: tells apart files that have the same number one after the other
+ * @always: the kernel cannot wait for it, because it is always ready
+ */
+struct watch {
+	vmm_loop_fn fn;
+	void *arg;
+	u32 generation;
+	bool always;
+};
+
+/**
+ * struct vmm_loop - files and their handlers
+ * @epoll_fd: the kernel's side
+ * @watch: by number of the file
+ * @size: elements of @watch
+ * @always: how many files are always ready
+ * @generation: the last that was given
+ */
+struct vmm_loop {
+	int epoll_fd;
+	struct watch *watch;
+	unsigned int size;
+	unsigned int always;
+	u32 generation;
+};
+
+/**
+ * vmm_loop_create - make an empty loop
+ *
+ * Return: the loop, or NULL
+ */
+struct vmm_loop *vmm_loop_create(void)
+{
+	struct vmm_loop *loop = calloc(1, sizeof(*loop));
+
+	if (loop)
+		loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop && loop->epoll_fd >= 0)
+		return loop;
+	vmm_error(loop ? errno : ENOMEM, "cannot set up the main loop");
+	free(loop);
+	return NULL;
+}
+
+/**
+ * vmm_loop_destroy - free a loop; the files stay open
+ * @loop: may be NULL
+ */
+void vmm_loop_destroy(struct vmm_loop *loop)
+{
+	if (!loop)
+		return;
+	close(loop->epoll_fd);
+	free(loop->watch);
+	free(loop);
+}
+
+static int loop_grow(struct vmm_loop *loop, int fd)
+{
+	unsigned int size = loop->size ? loop->size : 64;
+	struct watch *watch;
+
+	if (fd < 0 || fd >= LOOP_FDS)
+		return -EBADF;
+	while (size <= (unsigned int)fd)
+		size *= 2;
+	if (size == loop->size)
+		return 0;
+	watch = realloc(loop->watch, size * sizeof(*watch));
+	if (!watch)
+		return -ENOMEM;
+	for (loop->watch = watch; loop->size < size; loop->size++)
+		loop->watch[loop->size] = (struct watch){ 0 };
+	return 0;
+}
+
+/**
+ * vmm_loop_watch - call a function whenever something happens to a file
+ * @loop: the loop
+ * @fd: the file, which is not in the loop yet
+ * @events: what, as poll() wants it; hanging up and errors are always reported
+ * @fn: returns 0 to go on, anything else ends the loop with that value
+ * @arg: argument of @fn
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, void *arg)
+{
+	struct epoll_event event = { .events = (unsigned short)events };
+	struct watch *watch;
+	int err = loop_grow(loop, fd);
+
+	if (err)
+		return vmm_error(-err, "the main loop cannot wait for a file");
+	watch = &loop->watch[fd];
+	*watch = (struct watch){ .fn = fn, .arg = arg, .generation = ++loop->generation };
+	event.data.u64 = (u64)watch->generation << 32 | fd;
+	if (!epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+		return 0;
+	/* Plain files and /dev/null never make anybody wait. */
+	if (errno == EPERM) {
+		watch->always = true;
+		loop->always++;
+		return 0;
+	}
+	watch->fn = NULL;
+	return vmm_error(errno, "the main loop cannot wait for a file");
+}
+
+/**
+ * vmm_loop_add - call a function whenever a file is readable or hung up
+ * @loop: the loop
+ * @fd: the file
+ * @fn: as for vmm_loop_watch()
+ * @arg: argument of @fn
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_loop_add(struct vmm_loop *loop, int fd, vmm_loop_fn fn, void *arg)
+{
+	return vmm_loop_watch(loop, fd, EPOLLIN, fn, arg);
+}
+
+/**
+ * vmm_loop_del - forget a file
+ * @loop: the loop
+ * @fd: the file; nothing happens if it was never added
+ */
+void vmm_loop_del(struct vmm_loop *loop, int fd)
+{
+	struct watch *watch;
+
+	if (fd < 0 || (unsigned int)fd >= loop->size || !loop->watch[fd].fn)
+		return;
+	watch = &loop->watch[fd];
+	watch->fn = NULL;
+	if (watch->always)
+		loop->always--;
+	else
+		epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* A handler may have taken out the file, or put another one at its number. */
+static int loop_serve(struct vmm_loop *loop, u64 data)
+{
+	const struct watch *watch = &loop->watch[(u32)data];
+
+	if (!watch->fn || watch->generation != data >> 32)
+		return 0;
+	return watch->fn(watch->arg);
+}
+
+static int loop_serve_always(struct vmm_loop *loop)
+{
+	unsigned int fd;
+	int ret = 0;
+
+	for (fd = 0; !ret && fd < loop->size; fd++) {
+		if (loop->watch[fd].fn && loop->watch[fd].always)
+			ret = loop->watch[fd].fn(loop->watch[fd].arg);
+	}
+	return ret;
+}
+
+/**
+ * vmm_loop_run - serve files until a handler ends it
+ * @loop: the loop
+ *
+ * Return: what the handler returned, or -errno
+ */
+int vmm_loop_run(struct vmm_loop *loop)
+{
+	struct epoll_event events[LOOP_EVENTS];
+	int ret;
+	int n;
+	int i;
+
+	for (;;) {
+		n = epoll_pwait(loop->epoll_fd, events, LOOP_EVENTS, loop->always ? 0 : -1, NULL);
+		if (n < 0 && errno != EINTR)
+			return vmm_error(errno, "epoll_pwait");
+		ret = loop->always ? loop_serve_always(loop) : 0;
+		for (i = 0; !ret && i < n; i++)
+			ret = loop_serve(loop, events[i].data.u64);
+		if (ret)
+			return ret;
+	}
+}
+
+/**
+ * vmm_event_create - make an eventfd that never blocks
+ *
+ * Return: the file, or -errno
+ */
+int vmm_event_create(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		return vmm_error(errno, "cannot create an eventfd");
+	return fd;
+}
+
+/**
+ * vmm_event_signal - signal an eventfd; any thread
+ * @fd: the eventfd
+ */
+void vmm_event_signal(int fd)
+{
+	eventfd_write(fd, 1);
+}
+
+/**
+ * vmm_event_clear - take back what was signalled so far
+ * @fd: the eventfd
+ */
+void vmm_event_clear(int fd)
+{
+	eventfd_t value;
+
+	eventfd_read(fd, &value);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * machine/ owns what a VM is: the KVM virtual machine, its vCPUs and RAM, interrupt
+ * lines (line.h), the interface of devices (device.h) and their saved state (state.h),
+ * the main thread's loop and the counters.
+ *
+ * Threads: the main thread runs the loop (terminal, signals, device wake-ups),
+ * each vCPU has a thread of its own. What a vCPU thread may call says so.
+ *
+ * Errors: functions return -errno (or NULL) after one message to stderr, where
+ * the cause is known; only main.c exits.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <pthread.h>
+#include <linux/kvm.h>
+#include <linux/ranchu.h>
+
+#include "boards/boards.h"
+#include "host/host.h"
+#include "host/log.h"
+#include "machine/config.h"
+#include "machine/device.h"
+
+struct vmm_loop;
+struct vmm_stats;
+struct vmm_vcpu;
+
+/* ---- memory.c: guest RAM ---- */
+
+#define VMM_REGIONS	4	/* of guest RAM, at most */
+
+/**
+ * struct vmm_region - a piece of guest RAM
+ * @base: guest physical address
+ * @size: bytes
+ * @hva: where it is mapped here
+ * @fd: the memfd behind it, from its beginning; it cannot be resized by anybody
+ */
+struct vmm_region {
+	u64 base;
+	u64 size;
+	void *hva;
+	int fd;
+};
+
+/**
+ * struct vmm_mem - guest RAM; the same pages as long as the VM exists
+ * @regions: how many
+ * @region: in address order
+ */
+struct vmm_mem {
+	unsigned int regions;
+	struct vmm_region region[VMM_REGIONS];
+};
+
+int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size);
+void vmm_mem_destroy(struct vmm_mem *mem);
+int vmm_mem_clear(const struct vmm_mem *mem);
+const struct vmm_region *vmm_mem_find(const struct vmm_mem *mem, u64 gpa, u64 len);
+void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len);
+void *vmm_mem_window(u64 size, int *fd);
+
+/* ---- loop.c: the main thread's loop ---- */
+
+typedef int (*vmm_loop_fn)(void *arg);
+
+struct vmm_loop *vmm_loop_create(void);
+void vmm_loop_destroy(struct vmm_loop *loop);
+int vmm_loop_add(struct vmm_loop *loop, int fd, vmm_loop_fn fn, void *arg);
+int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, void *arg);
+void vmm_loop_del(struct vmm_loop *loop, int fd);
+int vmm_loop_run(struct vmm_loop *loop);
+int vmm_event_create(void);
+void vmm_event_signal(int fd);
+void vmm_event_clear(int fd);
+
+/* ---- vm.c: the KVM virtual machine ---- */
+
+/* Why a guest's life ended. */
+enum vmm_end {
+	VMM_END_NONE,		/* it has not */
+	VMM_END_OFF,		/* the guest switched itself off */
+	VMM_END_RESET,		/* the guest asked for a reset */
+	VMM_END_QUIT,		/* the user left the console */
+	VMM_END_SIGNAL,		/* SIGTERM or SIGINT, or as if */
+	VMM_END_KILL,		/* at once */
+	VMM_END_PANIC,		/* the guest panicked */
+	VMM_END_ERROR,		/* it was reported */
+};
+
+/**
+ * struct vmm_read_window - memory of ours that the guest may read instead of asking a
+ *	device
+ * @gpa: guest physical address, page-aligned
+ * @size: bytes, whole pages
+ * @hva: the memory, page-aligned
+ * @shown: the guest sees it; changed by vmm_read_window_show() only
+ * @slot: its memslot
+ * @next: in the VM's list
+ */
+struct vmm_read_window {
+	u64 gpa;
+	u64 size;
+	void *hva;
+	bool shown;
+	u32 slot;
+	struct vmm_read_window *next;
+};
+
+/**
+ * struct vmm_doorbell - a guest's write that signals an eventfd
+ * @gpa: guest physical address of the register, 4 bytes wide
+ * @value: only this value signals
+ * @fd: the eventfd
+ * @next: in the VM's list
+ */
+struct vmm_doorbell {
+	u64 gpa;
+	u32 value;
+	int fd;
+	struct vmm_doorbell *next;
+};
+
+/**
+ * struct vmm_vm - a virtual machine
+ * @cfg: what the user asked for
+ * @loop: the main thread's loop
+ * @stats: where snapshots go, or NULL
+ * @host: what the devices are connected to on the host
+ * @read_window: the guest may read registers from memory
+ * @confine: lets a vCPU's thread do only what it needs, or NULL
+ * @kvm_fd: /dev/kvm
+ * @mem: RAM
+ * @board: the devices
+ * @line_ops: the interrupt controller at the end of the board's lines
+ * @lines: those that eventfds drive
+ * @windows: all of them
+ * @doorbells: those of every life
+ * @slots: memslots that are taken
+ * @end_fd: eventfd, signalled when @end is set
+ * @end: enum vmm_end of this life, set once, see vmm_vm_end()
+ * @pause_lock: protects @parked, and what @pausing becomes
+ * @pause_cond: signalled when vCPUs may go on
+ * @pausing: vCPUs are to stand still; read without the lock
+ * @parked: vCPUs that stand still
+ * @parked_fd: eventfd, signalled when all stand still
+ * @fd: KVM's VM of this life, or -1
+ * @gic_fd: its interrupt controller, a KVM device
+ * @gic: version of that
+ * @stats_fd: KVM's statistics of the VM, or -1
+ * @vcpu: the first @vcpus are valid
+ * @vcpus: how many
+ *
+ * From @fd on everything belongs to one life of the guest, from power-on to power-off
+ * or reset; what is above outlives it.
+ */
+struct vmm_vm {
+	const struct vmm_config *cfg;
+	struct vmm_loop *loop;
+	struct vmm_stats *stats;
+	struct vmm_host host;
+	bool read_window;
+	int (*confine)(const struct vmm_vm *vm);
+	int kvm_fd;
+	struct vmm_mem mem;
+	struct vmm_board board;
+	const struct vmm_line_ops *line_ops;
+	struct vmm_line *lines;
+	struct vmm_read_window *windows;
+	struct vmm_doorbell *doorbells;
+	u32 slots;
+	int end_fd;
+	int end;
+	pthread_mutex_t pause_lock;
+	pthread_cond_t pause_cond;
+	bool pausing;
+	unsigned int parked;
+	int parked_fd;
+	int fd;
+	int gic_fd;
+	enum vmm_gic gic;
+	int stats_fd;
+	struct vmm_vcpu *vcpu[VMM_MAX_CPUS];
+	unsigned int vcpus;
+};
+
+int vmm_kvm_open(void);
+int vmm_vm_create(struct vmm_vm *vm);
+void vmm_vm_destroy(struct vmm_vm *vm);
+int vmm_vm_power_on(struct vmm_vm *vm);
+void vmm_vm_power_off(struct vmm_vm *vm);
+void vmm_read_window_add(struct vmm_vm *vm, struct vmm_read_window *window);
+int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool show);
+int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell);
+int vmm_vm_ioeventfd(struct vmm_vm *vm, u64 gpa, u32 value, int fd);
+void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why);
+enum vmm_end vmm_vm_ended(const struct vmm_vm *vm);
+void vmm_vm_pause(struct vmm_vm *vm);
+void vmm_vm_resume(struct vmm_vm *vm);
+bool vmm_vm_paused(struct vmm_vm *vm);
+
+/* ---- vcpu.c: virtual CPUs ---- */
+
+/**
+ * struct vmm_exits - returns of KVM_RUN, by cause
+ * @reads: MMIO reads by device of the board; the last element is "no device there"
+ * @writes: likewise, writes
+ * @signals: interrupted by a signal
+ * @system: power-off, reset
+ * @other: anything else
+ */
+struct vmm_exits {
+	u64 reads[VMM_DEVICES + 1];
+	u64 writes[VMM_DEVICES + 1];
+	u64 signals;
+	u64 system;
+	u64 other;
+};
+
+/**
+ * struct vmm_vcpu - a virtual CPU
+ * @vm: its VM
+ * @id: index, and affinity 0 of its MPIDR
+ * @fd: KVM's file
+ * @stats_fd: KVM's statistics of it, or -1
+ * @run: page(s) shared with KVM
+ * @run_size: bytes of it
+ * @thread: runs it, if @started
+ * @started: whether there is a thread
+ * @exits: written by its thread only, read by any
+ */
+struct vmm_vcpu {
+	struct vmm_vm *vm;
+	unsigned int id;
+	int fd;
+	int stats_fd;
+	struct kvm_run *run;
+	size_t run_size;
+	pthread_t thread;
+	bool started;
+	struct vmm_exits exits;
+};
+
+int vmm_vcpu_create(struct vmm_vm *vm, unsigned int id);
+void vmm_vcpu_destroy(struct vmm_vcpu *vcpu);
+int vmm_vcpu_start(struct vmm_vcpu *vcpu);
+void vmm_vcpu_kick(struct vmm_vcpu *vcpu);
+void vmm_vcpu_stop(struct vmm_vcpu *vcpu);
+
+/* ---- stats.c: counting ---- */
+
+struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg);
+void vmm_stats_close(struct vmm_stats *stats);
+void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *label);
+char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *label);
+
+/* ---- kvm_stats.c: KVM's own counters ---- */
+
+#define VMM_KVM_STATS	160	/* more than any architecture has */
+
+/**
+ * struct vmm_kvm_stats - named counters, summed over the files they came from
+ * @count: elements used
+ * @name: KVM's name
+ * @value: the sum
+ */
+struct vmm_kvm_stats {
+	unsigned int count;
+	char name[VMM_KVM_STATS][48];
+	u64 value[VMM_KVM_STATS];
+};
+
+int vmm_kvm_stats_add(struct vmm_kvm_stats *sum, int fd);
+
+/* ---- probe.c: what KVM can do here ---- */
+
+/**
+ * struct vmm_probe - what a guest of a few instructions found out
+ * @fwb: FEAT_S2FWB as KVM tells it: 1, 0, or -1 for not told
+ * @reads: values the guest read from a read-only page after the host wrote them
+ * @stale: how many of them were old
+ */
+struct vmm_probe {
+	int fwb;
+	unsigned int reads;
+	unsigned int stale;
+};
+
+bool vmm_window_fits(unsigned long page);
+int vmm_probe_run(int kvm_fd, struct vmm_probe *probe);
+bool vmm_probe_coherent(const struct vmm_probe *probe);
+
+/* ---- aarch64/, x86_64/: what differs between hosts ---- */
+
+extern const char *const vmm_arch_name;
+extern const struct vmm_line_ops vmm_arch_line_ops;
+
+int vmm_arch_check_run(void);
+unsigned long vmm_arch_vm_type(int kvm_fd);
+int vmm_arch_gic_probe(int vm_fd, enum vmm_gic want, enum vmm_gic *gic);
+int vmm_arch_irqchip_create(struct vmm_vm *vm);
+int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu);
+int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, u64 pc, u64 dtb);
+u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu);
+int vmm_arch_probe_fwb(int vcpu_fd);
+int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code);
+
+/* Guest physical addresses of the probe guest. */
+extern const u64 vmm_arch_probe_code;
+extern const u64 vmm_arch_probe_window;
+
+#endif /* MACHINE_H */

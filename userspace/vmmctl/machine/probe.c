@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs a guest of four instructions in a VM of its own, to find out whether KVM
+ * runs guests at all and whether a guest sees at once what the host writes into
+ * a read-only memslot: the register window depends on it.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "machine/machine.h"
+
+#define PROBE_STEP	64	/* bytes: a cache line, in the programs too */
+
+/**
+ * struct probe_guest - the VM and its memory
+ * @vm_fd: the VM
+ * @vcpu_fd: its only vCPU
+ * @run: shared with KVM
+ * @run_size: bytes of it
+ * @page: code page, and the window behind it
+ */
+struct probe_guest {
+	int vm_fd;
+	int vcpu_fd;
+	struct kvm_run *run;
+	size_t run_size;
+	u8 *page;
+};
+
+static int probe_slot(int vm_fd, u32 slot, u32 flags, u64 gpa, void *hva)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gpa,
+		.memory_size = VMM_PAGE_SIZE,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static int probe_open(int kvm_fd, struct probe_guest *g)
+{
+	int size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	void *map;
+
+	if (size < 0)
+		return -1;
+	g->vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(kvm_fd));
+	if (g->vm_fd < 0)
+		return -1;
+	g->vcpu_fd = ioctl(g->vm_fd, KVM_CREATE_VCPU, 0);
+	if (g->vcpu_fd < 0)
+		return -1;
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, g->vcpu_fd, 0);
+	if (map == MAP_FAILED)
+		return -1;
+	g->run = map;
+	g->run_size = size;
+	map = mmap(NULL, 2 * VMM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		   0);
+	if (map == MAP_FAILED)
+		return -1;
+	g->page = map;
+	if (probe_slot(g->vm_fd, 0, 0, vmm_arch_probe_code, g->page) ||
+	    probe_slot(g->vm_fd, 1, KVM_MEM_READONLY, vmm_arch_probe_window,
+		       g->page + VMM_PAGE_SIZE))
+		return -1;
+	return vmm_arch_probe_setup(g->vm_fd, g->vcpu_fd, g->page);
+}
+
+static void probe_close(struct probe_guest *g)
+{
+	if (g->page)
+		munmap(g->page, 2 * VMM_PAGE_SIZE);
+	if (g->run)
+		munmap(g->run, g->run_size);
+	if (g->vcpu_fd >= 0)
+		close(g->vcpu_fd);
+	if (g->vm_fd >= 0)
+		close(g->vm_fd);
+}
+
+/* Lets the guest read one word; -errno unless it stored it where expected. */
+static int probe_step(struct probe_guest *g, u32 *seen)
+{
+	int ret;
+
+	do {
+		ret = ioctl(g->vcpu_fd, KVM_RUN, 0);
+	} while (ret && errno == EINTR);
+	if (ret)
+		return vmm_error(errno, "the probe guest does not run");
+	if (g->run->exit_reason != KVM_EXIT_MMIO || !g->run->mmio.is_write ||
+	    g->run->mmio.phys_addr != vmm_arch_probe_window + VMM_PAGE_SIZE)
+		return vmm_error(-EIO, "the probe guest went astray: KVM exit reason %u",
+				 g->run->exit_reason);
+	memcpy(seen, g->run->mmio.data, sizeof(*seen));
+	return 0;
+}
+
+static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
+{
+	u8 *window = g->page + VMM_PAGE_SIZE;
+	u32 offset;
+	u32 seen = 0;
+	int err;
+
+	for (offset = 0; offset < VMM_PAGE_SIZE; offset += PROBE_STEP) {
+		u32 value = 0x5eed0000 + offset;
+
+		__atomic_store_n((u32 *)(window + offset), value, __ATOMIC_SEQ_CST);
+		err = probe_step(g, &seen);
+		if (err)
+			return err;
+		/* KVM cleans the page when it maps it, for the first read. */
+		if (!offset)
+			continue;
+		probe->reads++;
+		probe->stale += seen != value;
+	}
+	return 0;
+}
+
+/**
+ * vmm_window_fits - decide whether registers can be memslots of a host
+ * @page: bytes of one of its pages
+ *
+ * The board puts devices 4 KiB apart, and a memslot is whole pages.
+ *
+ * Return: whether they can
+ */
+bool vmm_window_fits(unsigned long page)
+{
+	return page == VMM_PAGE_SIZE;
+}
+
+/**
+ * vmm_probe_run - run the probe guest
+ * @kvm_fd: /dev/kvm
+ * @probe: filled
+ *
+ * Return: 0, or -errno if KVM cannot run it
+ */
+int vmm_probe_run(int kvm_fd, struct vmm_probe *probe)
+{
+	struct probe_guest g = { .vm_fd = -1, .vcpu_fd = -1 };
+	int err;
+
+	memset(probe, 0, sizeof(*probe));
+	probe->fwb = -1;
+	if (probe_open(kvm_fd, &g)) {
+		err = vmm_error(errno, "cannot set up a probe guest");
+	} else {
+		probe->fwb = vmm_arch_probe_fwb(g.vcpu_fd);
+		err = probe_walk(&g, probe);
+	}
+	probe_close(&g);
+	return err;
+}
+
+/**
+ * vmm_probe_coherent - decide whether a register window can be used
+ * @probe: filled by vmm_probe_run()
+ *
+ * Return: true if the CPU promises it, or else if no read was stale
+ */
+bool vmm_probe_coherent(const struct vmm_probe *probe)
+{
+	return probe->fwb == 1 || (probe->reads && !probe->stale);
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes and reads the saved state of a device. Mistakes are remembered, so that
+ * a model writes or reads all its fields in a row and asks once at the end.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/log.h"
+#include "machine/state.h"
+
+static const char magic[4] = { 'R', 'N', 'C', 'H' };
+
+/**
+ * struct state_head - beginning of a blob
+ * @magic: "RNCH"
+ * @name: the device, filled up with zeros
+ * @version: of the device's fields
+ * @length: bytes of the fields
+ */
+struct state_head {
+	char magic[4];
+	char name[VMM_STATE_NAME];
+	__le32 version;
+	__le32 length;
+};
+
+/**
+ * struct state_field - beginning of a field
+ * @tag: which
+ * @length: bytes that follow
+ */
+struct state_field {
+	__le32 tag;
+	__le32 length;
+};
+
+static void append(struct vmm_state *state, const void *data, size_t len)
+{
+	if (state->err)
+		return;
+	if (len > VMM_STATE_SIZE - state->len) {
+		state->err = -E2BIG;
+		return;
+	}
+	memcpy(state->bytes + state->len, data, len);
+	state->len += len;
+}
+
+/**
+ * vmm_state_begin - begin to write a blob
+ * @state: filled; vmm_state_free() frees it
+ * @name: the device, shorter than VMM_STATE_NAME
+ * @version: of the fields that follow
+ *
+ * Return: 0, or -errno
+ */
+int vmm_state_begin(struct vmm_state *state, const char *name, u32 version)
+{
+	struct state_head head = { .version = htole32(version) };
+
+	*state = (struct vmm_state){ .bytes = malloc(VMM_STATE_SIZE) };
+	if (!state->bytes)
+		return vmm_error(ENOMEM, "state of %s", name);
+	memcpy(head.magic, magic, sizeof(magic));
+	memcpy(head.name, name, strnlen(name, sizeof(head.name) - 1));
+	append(state, &head, sizeof(head));
+	return state->err;
+}
+
+/**
+ * vmm_state_put - write a field
+ * @state: begun
+ * @tag: which field
+ * @data: its bytes
+ * @len: how many
+ */
+void vmm_state_put(struct vmm_state *state, u32 tag, const void *data, u32 len)
+{
+	struct state_field field = { .tag = htole32(tag), .length = htole32(len) };
+
+	append(state, &field, sizeof(field));
+	append(state, data, len);
+}
+
+/**
+ * vmm_state_end - finish writing a blob
+ * @state: begun; its @bytes and @len are the result
+ *
+ * Return: 0, or the first mistake's -errno
+ */
+int vmm_state_end(struct vmm_state *state)
+{
+	struct state_head *head = (struct state_head *)state->bytes;
+
+	if (!state->err)
+		head->length = htole32(state->len - sizeof(*head));
+	return state->err;
+}
+
+/**
+ * vmm_state_open - begin to read a blob
+ * @state: @bytes and @len are set
+ * @name: the device that it must be of
+ * @version: the newest version that is understood
+ *
+ * Return: the blob's version, at least 1; -EINVAL for what is no such blob,
+ *	-EOPNOTSUPP for a newer one
+ */
+int vmm_state_open(struct vmm_state *state, const char *name, u32 version)
+{
+	struct state_head head;
+	u32 have;
+
+	state->at = sizeof(head);
+	state->err = -EINVAL;
+	if (state->len < sizeof(head))
+		return state->err;
+	memcpy(&head, state->bytes, sizeof(head));
+	if (memcmp(head.magic, magic, sizeof(magic)) || head.name[VMM_STATE_NAME - 1] ||
+	    strcmp(head.name, name) || le32toh(head.length) != state->len - sizeof(head))
+		return state->err;
+	have = le32toh(head.version);
+	if (!have)
+		return state->err;
+	state->err = have > version ? -EOPNOTSUPP : 0;
+	return state->err ? state->err : (int)have;
+}
+
+/**
+ * vmm_state_get - read a field
+ * @state: open
+ * @tag: the field that must come next
+ * @data: filled; zeros after a mistake
+ * @len: bytes that it must have
+ */
+void vmm_state_get(struct vmm_state *state, u32 tag, void *data, u32 len)
+{
+	struct state_field field;
+
+	memset(data, 0, len);
+	if (state->err)
+		return;
+	state->err = -EINVAL;
+	if (state->len - state->at < sizeof(field))
+		return;
+	memcpy(&field, state->bytes + state->at, sizeof(field));
+	if (le32toh(field.tag) != tag || le32toh(field.length) != len ||
+	    state->len - state->at - sizeof(field) < len)
+		return;
+	memcpy(data, state->bytes + state->at + sizeof(field), len);
+	state->at += sizeof(field) + len;
+	state->err = 0;
+}
+
+/**
+ * vmm_state_close - finish reading a blob
+ * @state: open
+ *
+ * Return: 0, the first mistake's -errno, or -EINVAL if fields are left over
+ */
+int vmm_state_close(struct vmm_state *state)
+{
+	if (!state->err && state->at != state->len)
+		state->err = -EINVAL;
+	return state->err;
+}
+
+/**
+ * vmm_state_free - free a blob that was written here
+ * @state: may be one that failed
+ */
+void vmm_state_free(struct vmm_state *state)
+{
+	free(state->bytes);
+	*state = (struct vmm_state){ 0 };
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Snapshots of what was counted: exits per device, KVM's statistics summed over
+ * the VM and its vCPUs, and the devices' own counters. A snapshot is a block of text on stderr
+ * or a line of JSON in a file:
+ *
+ *	{"label":"...","userspace_exits":N,"signals":N,"system":N,"other":N,
+ *	 "devices":{"<device>":{"reads":N,"writes":N},...,"none":{...}},
+ *	 "kvm":{"<name>":N,...},"<device>":{"<name>":N,...},...}
+ *
+ * (on one line). userspace_exits is every return of KVM_RUN.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "machine/machine.h"
+
+/**
+ * struct vmm_stats - where snapshots go
+ * @lock: a snapshot is written whole; protects all
+ * @out: file
+ * @path: file's name if the records are JSON, NULL if they are text on stderr
+ * @records: written so far
+ * @kvm: scratch, too large for a stack
+ * @devices: scratch: the counters of each device of the board
+ */
+struct vmm_stats {
+	pthread_mutex_t lock;
+	FILE *out;
+	const char *path;
+	u64 records;
+	struct vmm_kvm_stats kvm;
+	struct vmm_report devices[VMM_DEVICES];
+};
+
+/**
+ * vmm_stats_open - prepare for snapshots
+ * @cfg: @stats_file is created, or emptied
+ *
+ * Return: where they go, or NULL
+ */
+struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg)
+{
+	struct vmm_stats *stats = calloc(1, sizeof(*stats));
+
+	if (!stats) {
+		vmm_error(ENOMEM, "statistics");
+		return NULL;
+	}
+	stats->path = cfg->stats_file;
+	stats->out = stats->path ? fopen(stats->path, "we") : stderr;
+	if (!stats->out) {
+		vmm_error(errno, "cannot create %s", stats->path);
+		free(stats);
+		return NULL;
+	}
+	pthread_mutex_init(&stats->lock, NULL);
+	return stats;
+}
+
+/* A guest that never started leaves no empty file; a device is left alone. */
+static void stats_discard(struct vmm_stats *stats)
+{
+	struct stat st;
+
+	if (!stats->records && !fstat(fileno(stats->out), &st) && S_ISREG(st.st_mode))
+		unlink(stats->path);
+}
+
+/**
+ * vmm_stats_close - finish
+ * @stats: may be NULL
+ */
+void vmm_stats_close(struct vmm_stats *stats)
+{
+	if (!stats)
+		return;
+	if (stats->path) {
+		stats_discard(stats);
+		fclose(stats->out);
+	}
+	pthread_mutex_destroy(&stats->lock);
+	free(stats);
+}
+
+static u64 peek(const u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void exits_add(struct vmm_exits *sum, const struct vmm_exits *exits)
+{
+	unsigned int i;
+
+	for (i = 0; i <= VMM_DEVICES; i++) {
+		sum->reads[i] += peek(&exits->reads[i]);
+		sum->writes[i] += peek(&exits->writes[i]);
+	}
+	sum->signals += peek(&exits->signals);
+	sum->system += peek(&exits->system);
+	sum->other += peek(&exits->other);
+}
+
+static u64 exits_total(const struct vmm_exits *exits)
+{
+	u64 total = exits->signals + exits->system + exits->other;
+	unsigned int i;
+
+	for (i = 0; i <= VMM_DEVICES; i++)
+		total += exits->reads[i] + exits->writes[i];
+	return total;
+}
+
+static const char *device_name(const struct vmm_board *board, unsigned int i)
+{
+	return i < VMM_DEVICES ? board->dev[i].ops->name : "none";
+}
+
+/* Elements behind the last device, but for the one that counts "no device there". */
+static bool is_unused(const struct vmm_board *board, unsigned int i)
+{
+	return i >= board->devices && i < VMM_DEVICES;
+}
+
+static void json_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		unsigned char c = *text;
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+static void json_exits(FILE *out, const struct vmm_board *board, const struct vmm_exits *exits)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	fputs(",\"devices\":{", out);
+	for (i = 0; i <= VMM_DEVICES; i++) {
+		if (is_unused(board, i))
+			continue;
+		fprintf(out, "%s\"%s\":{\"reads\":%llu,\"writes\":%llu}", comma,
+			device_name(board, i), exits->reads[i], exits->writes[i]);
+		comma = ",";
+	}
+	fputc('}', out);
+}
+
+/* Of each device that counts at all, even if it has nothing to count now. */
+static void json_reports(FILE *out, const struct vmm_board *board, const struct vmm_report *reports)
+{
+	unsigned int i;
+	unsigned int j;
+
+	for (i = 0; i < board->devices; i++) {
+		if (!board->dev[i].ops->stats)
+			continue;
+		fprintf(out, ",\"%s\":{", device_name(board, i));
+		for (j = 0; j < reports[i].count; j++)
+			fprintf(out, "%s\"%s\":%llu", j ? "," : "", reports[i].names[j],
+				reports[i].values[j]);
+		fputc('}', out);
+	}
+}
+
+static void write_json(const struct vmm_stats *stats, FILE *out, const struct vmm_board *board,
+		       const char *label, const struct vmm_exits *exits)
+{
+	const struct vmm_kvm_stats *kvm = &stats->kvm;
+	unsigned int i;
+
+	fputs("{\"label\":", out);
+	json_string(out, label);
+	fprintf(out, ",\"userspace_exits\":%llu,\"signals\":%llu,\"system\":%llu,\"other\":%llu",
+		exits_total(exits), exits->signals, exits->system, exits->other);
+	json_exits(out, board, exits);
+	fputs(",\"kvm\":{", out);
+	for (i = 0; i < kvm->count; i++)
+		fprintf(out, "%s\"%s\":%llu", i ? "," : "", kvm->name[i], kvm->value[i]);
+	fputc('}', out);
+	json_reports(out, board, stats->devices);
+	fputs("}\n", out);
+}
+
+static void text_report(FILE *out, const char *name, const struct vmm_report *report)
+{
+	unsigned int i;
+
+	if (report->count)
+		fprintf(out, "counters of %s\n", name);
+	for (i = 0; i < report->count; i++)
+		fprintf(out, "  %-32s %12llu\n", report->names[i], report->values[i]);
+}
+
+static void write_text(struct vmm_stats *stats, const struct vmm_board *board, const char *label,
+		       const struct vmm_exits *exits)
+{
+	const struct vmm_kvm_stats *kvm = &stats->kvm;
+	FILE *out = stats->out;
+	unsigned int i;
+
+	fprintf(out, "--- vmmctl statistics: %s\n", label);
+	fprintf(out, "userspace exits %llu: signals %llu, system events %llu, other %llu, and\n",
+		exits_total(exits), exits->signals, exits->system, exits->other);
+	for (i = 0; i <= VMM_DEVICES; i++) {
+		if (exits->reads[i] || exits->writes[i])
+			fprintf(out, "  %-14s %10llu reads %10llu writes\n",
+				device_name(board, i), exits->reads[i], exits->writes[i]);
+	}
+	fputs("KVM's counters that are not 0\n", out);
+	for (i = 0; i < kvm->count; i++) {
+		if (kvm->value[i])
+			fprintf(out, "  %-32s %12llu\n", kvm->name[i], kvm->value[i]);
+	}
+	for (i = 0; i < board->devices; i++)
+		text_report(out, device_name(board, i), &stats->devices[i]);
+}
+
+/* Takes a snapshot: @stats has what devices and KVM have counted, @exits all else. */
+static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vmm_exits *exits)
+{
+	unsigned int i;
+
+	memset(exits, 0, sizeof(*exits));
+	memset(&stats->kvm, 0, sizeof(stats->kvm));
+	vmm_kvm_stats_add(&stats->kvm, vm->stats_fd);
+	for (i = 0; i < vm->vcpus; i++) {
+		exits_add(exits, &vm->vcpu[i]->exits);
+		vmm_kvm_stats_add(&stats->kvm, vm->vcpu[i]->stats_fd);
+	}
+	for (i = 0; i < vm->board.devices; i++)
+		vmm_device_report(&vm->board.dev[i], &stats->devices[i]);
+}
+
+/**
+ * vmm_stats_snapshot - write a snapshot
+ * @stats: where to
+ * @vm: has a board and vCPUs, which may run
+ * @label: says which snapshot it is
+ *
+ * Context: any thread. From a vCPU's thread, between its exit and its next
+ *	entry, the numbers of that vCPU are exact.
+ */
+void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
+{
+	struct vmm_exits exits;
+
+	pthread_mutex_lock(&stats->lock);
+	collect_locked(stats, vm, &exits);
+	if (stats->path)
+		write_json(stats, stats->out, &vm->board, label, &exits);
+	else
+		write_text(stats, &vm->board, label, &exits);
+	fflush(stats->out);
+	stats->records++;
+	pthread_mutex_unlock(&stats->lock);
+}
+
+/**
+ * vmm_stats_json - take a snapshot as a line of JSON
+ * @stats: whose lock it takes
+ * @vm: has a board and vCPUs, which may run
+ * @label: says which snapshot it is
+ *
+ * Context: any thread.
+ * Return: the line, to be freed; NULL without memory
+ */
+char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
+{
+	struct vmm_exits exits;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	pthread_mutex_lock(&stats->lock);
+	collect_locked(stats, vm, &exits);
+	write_json(stats, out, &vm->board, label, &exits);
+	pthread_mutex_unlock(&stats->lock);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Virtual CPUs: a thread each, which runs the guest, hands its MMIO to the
+ * board's models and counts why KVM_RUN returned.
+ *
+ * Stopping: immediate_exit is set first and the signal sent second, so that a
+ * vCPU about to enter the guest does not, and one inside leaves.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "machine/machine.h"
+
+#define VCPU_KICK	SIGRTMIN
+
+/* One writer, any readers: a torn or reordered count is all there is to fear. */
+static void count(u64 *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
+static void vcpu_mmio(struct vmm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct vmm_board *board = &vcpu->vm->board;
+	u64 offset;
+	struct vmm_device *dev = vmm_board_find(board, run->mmio.phys_addr, &offset);
+	unsigned int i = vmm_board_index(board, dev);
+	u64 value = 0;
+
+	count(run->mmio.is_write ? &vcpu->exits.writes[i] : &vcpu->exits.reads[i]);
+	if (run->mmio.is_write) {
+		memcpy(&value, run->mmio.data, run->mmio.len);
+		if (dev)
+			vmm_device_write(dev, offset, value, run->mmio.len);
+	} else {
+		if (dev)
+			value = vmm_device_read(dev, offset, run->mmio.len);
+		memcpy(run->mmio.data, &value, run->mmio.len);
+	}
+}
+
+static void vcpu_system_event(struct vmm_vcpu *vcpu)
+{
+	count(&vcpu->exits.system);
+	switch (vcpu->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		vmm_vm_end(vcpu->vm, VMM_END_OFF);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		vmm_vm_end(vcpu->vm, VMM_END_RESET);
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		vmm_vm_end(vcpu->vm, VMM_END_PANIC);
+		break;
+	default:
+		vmm_error(-EIO, "vCPU %u: unknown system event %u", vcpu->id,
+			  vcpu->run->system_event.type);
+		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+	}
+}
+
+static void vcpu_exit(struct vmm_vcpu *vcpu)
+{
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		vcpu_mmio(vcpu);
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		vcpu_system_event(vcpu);
+		break;
+	case KVM_EXIT_INTR:
+		count(&vcpu->exits.signals);
+		break;
+	default:
+		count(&vcpu->exits.other);
+		vmm_error(-EIO, "vCPU %u: KVM exit reason %u at pc 0x%llx", vcpu->id,
+			  vcpu->run->exit_reason, vmm_arch_vcpu_pc(vcpu));
+		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+	}
+}
+
+/*
+ * Takes back the thread's restartable sequence, which the C library registers and
+ * nothing here uses: the kernel writes to it whenever a doorbell was served in the
+ * thread. The registered area has 32 bytes, whatever part of it has a meaning.
+ */
+static void vcpu_forget_rseq(void)
+{
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size)
+		syscall(SYS_rseq, area, __rseq_size < 32 ? 32 : __rseq_size,
+			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
+/* Stands still until it may go on, or the VM has ended. */
+static void vcpu_park(struct vmm_vcpu *vcpu)
+{
+	struct vmm_vm *vm = vcpu->vm;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	vm->parked++;
+	if (vm->pausing && vm->parked == vm->vcpus)
+		vmm_event_signal(vm->parked_fd);
+	while (vm->pausing && !vmm_vm_ended(vm))
+		pthread_cond_wait(&vm->pause_cond, &vm->pause_lock);
+	vm->parked--;
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+/*
+ * What kept it out of the guest is taken back before it is looked at: whoever sets
+ * it then has said why before.
+ */
+static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vcpu->vm->pausing, __ATOMIC_SEQ_CST))
+		vcpu_park(vcpu);
+	return !vmm_vm_ended(vcpu->vm);
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vmm_vcpu *vcpu = arg;
+	sigset_t kick;
+
+	vcpu_forget_rseq();
+
+	sigemptyset(&kick);
+	sigaddset(&kick, VCPU_KICK);
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	if (vcpu->vm->confine && vcpu->vm->confine(vcpu->vm)) {
+		vmm_error(-EPERM, "vCPU %u: no sandbox (--sandbox off does without)", vcpu->id);
+		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+	}
+	while (vcpu_goes_on(vcpu)) {
+		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
+			vcpu_exit(vcpu);
+		} else if (errno == EINTR || errno == EAGAIN) {
+			count(&vcpu->exits.signals);
+		} else {
+			vmm_error(errno, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id,
+				  vmm_arch_vcpu_pc(vcpu));
+			vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+		}
+	}
+	return NULL;
+}
+
+static int vcpu_open(struct vmm_vcpu *vcpu)
+{
+	int size = ioctl(vcpu->vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	void *run;
+
+	vcpu->fd = ioctl(vcpu->vm->fd, KVM_CREATE_VCPU, vcpu->id);
+	if (vcpu->fd < 0)
+		return vmm_error(errno, "KVM cannot create vCPU %u", vcpu->id);
+	if (size < (int)sizeof(*vcpu->run))
+		return vmm_error(-EIO, "KVM's run structure is too small");
+	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (run == MAP_FAILED)
+		return vmm_error(errno, "cannot map vCPU %u", vcpu->id);
+	vcpu->run = run;
+	vcpu->run_size = size;
+	/* Now: later the ioctl would wait for the vCPU to leave the guest. */
+	vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, 0);
+	return vmm_arch_vcpu_init(vcpu);
+}
+
+/**
+ * vmm_vcpu_create - add a vCPU to a VM
+ * @vm: the VM
+ * @id: index; 0 is the boot CPU, the others wait for PSCI
+ *
+ * Return: 0, or -errno
+ */
+int vmm_vcpu_create(struct vmm_vm *vm, unsigned int id)
+{
+	struct vmm_vcpu *vcpu = calloc(1, sizeof(*vcpu));
+	int err;
+
+	if (!vcpu)
+		return vmm_error(ENOMEM, "vCPU %u", id);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->fd = -1;
+	vcpu->stats_fd = -1;
+	err = vcpu_open(vcpu);
+	if (err) {
+		vmm_vcpu_destroy(vcpu);
+		return err;
+	}
+	vm->vcpu[vm->vcpus++] = vcpu;
+	return 0;
+}
+
+/**
+ * vmm_vcpu_destroy - free a vCPU
+ * @vcpu: has no thread
+ */
+void vmm_vcpu_destroy(struct vmm_vcpu *vcpu)
+{
+	if (vcpu->run)
+		munmap(vcpu->run, vcpu->run_size);
+	if (vcpu->stats_fd >= 0)
+		close(vcpu->stats_fd);
+	if (vcpu->fd >= 0)
+		close(vcpu->fd);
+	free(vcpu);
+}
+
+static void vcpu_kicked(int sig)
+{
+	(void)sig;
+}
+
+/**
+ * vmm_vcpu_start - start a vCPU's thread
+ * @vcpu: fully set up
+ *
+ * Return: 0, or -errno
+ */
+int vmm_vcpu_start(struct vmm_vcpu *vcpu)
+{
+	/* No SA_RESTART: the point is that KVM_RUN returns. */
+	struct sigaction action = { .sa_handler = vcpu_kicked };
+	char name[16];
+	int err;
+
+	sigaction(VCPU_KICK, &action, NULL);
+	err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+	if (err)
+		return vmm_error(err, "cannot start vCPU %u", vcpu->id);
+	/* Other tools know QEMU's vCPUs by this name. */
+	snprintf(name, sizeof(name), "CPU %u/KVM", vcpu->id);
+	pthread_setname_np(vcpu->thread, name);
+	vcpu->started = true;
+	return 0;
+}
+
+/**
+ * vmm_vcpu_kick - have a vCPU leave the guest
+ * @vcpu: what it is to do then was said before
+ */
+void vmm_vcpu_kick(struct vmm_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (vcpu->started)
+		pthread_kill(vcpu->thread, VCPU_KICK);
+}
+
+/**
+ * vmm_vcpu_stop - end a vCPU's thread and wait for it
+ * @vcpu: its VM has ended
+ */
+void vmm_vcpu_stop(struct vmm_vcpu *vcpu)
+{
+	if (!vcpu->started)
+		return;
+	vmm_vcpu_kick(vcpu);
+	vmm_vm_resume(vcpu->vm);
+	pthread_join(vcpu->thread, NULL);
+	vcpu->started = false;
+}

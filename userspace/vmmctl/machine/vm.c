@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The virtual machine: RAM, and what devices have connected to it, stay; KVM's part
+ * is made at each power-on and freed at each power-off or reset. So nothing that a
+ * guest has done to vCPUs and the interrupt controller survives a reset, and no file
+ * of the host is opened for it. Also records how a life of the guest ended.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "machine/machine.h"
+
+/**
+ * vmm_kvm_open - open /dev/kvm and check its API
+ *
+ * Return: the file, or -errno
+ */
+int vmm_kvm_open(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int version;
+
+	if (fd < 0)
+		return vmm_error(errno, "cannot open /dev/kvm");
+	version = ioctl(fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION) {
+		close(fd);
+		return vmm_error(-ENODEV, "/dev/kvm has API version %d, not %d", version,
+				 KVM_API_VERSION);
+	}
+	return fd;
+}
+
+/* Everything of a life is -1 or zero between two of them. */
+static void vm_clear_life(struct vmm_vm *vm)
+{
+	vm->fd = -1;
+	vm->gic_fd = -1;
+	vm->stats_fd = -1;
+	vm->vcpus = 0;
+}
+
+static int vm_end_readable(void *arg)
+{
+	return vmm_vm_ended(arg);
+}
+
+static int vm_open(struct vmm_vm *vm)
+{
+	int err;
+
+	vm->kvm_fd = vmm_kvm_open();
+	if (vm->kvm_fd < 0)
+		return vm->kvm_fd;
+	vm->end_fd = vmm_event_create();
+	if (vm->end_fd < 0)
+		return vm->end_fd;
+	vm->parked_fd = vmm_event_create();
+	if (vm->parked_fd < 0)
+		return vm->parked_fd;
+	err = vmm_loop_add(vm->loop, vm->end_fd, vm_end_readable, vm);
+	return err ? err : vmm_mem_add(&vm->mem, vm->board.ram_base, vm->cfg->memory);
+}
+
+/**
+ * vmm_vm_create - make a VM with RAM, that is switched off
+ * @vm: @cfg, @loop, @stats, @host, @read_window and @board are set, all else is zero
+ *
+ * Return: 0, or -errno with nothing left behind
+ */
+int vmm_vm_create(struct vmm_vm *vm)
+{
+	int err;
+
+	vm->kvm_fd = -1;
+	vm->end_fd = -1;
+	vm->parked_fd = -1;
+	pthread_mutex_init(&vm->pause_lock, NULL);
+	pthread_cond_init(&vm->pause_cond, NULL);
+	vm->line_ops = &vmm_arch_line_ops;
+	vm->slots = VMM_REGIONS;
+	vm_clear_life(vm);
+	err = vm_open(vm);
+	if (err)
+		vmm_vm_destroy(vm);
+	return err;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/**
+ * vmm_vm_destroy - free a VM
+ * @vm: switched off, and its board is gone
+ */
+void vmm_vm_destroy(struct vmm_vm *vm)
+{
+	if (vm->end_fd >= 0)
+		vmm_loop_del(vm->loop, vm->end_fd);
+	close_fd(&vm->end_fd);
+	close_fd(&vm->parked_fd);
+	close_fd(&vm->kvm_fd);
+	vmm_mem_destroy(&vm->mem);
+	pthread_cond_destroy(&vm->pause_cond);
+	pthread_mutex_destroy(&vm->pause_lock);
+}
+
+/* As the ioctl answers. */
+static int vm_set_slot(struct vmm_vm *vm, u32 slot, u32 flags, u64 gpa, u64 size, void *hva)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static int vm_connect_ram(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.regions; i++) {
+		const struct vmm_region *region = &vm->mem.region[i];
+
+		if (vm_set_slot(vm, i, 0, region->base, region->size, region->hva))
+			return vmm_error(errno, "KVM refuses guest memory at 0x%llx",
+					 region->base);
+	}
+	return 0;
+}
+
+static int window_connect(struct vmm_vm *vm, const struct vmm_read_window *window)
+{
+	if (vm->fd >= 0 && vm_set_slot(vm, window->slot, KVM_MEM_READONLY, window->gpa,
+				       window->shown ? window->size : 0, window->hva))
+		return vmm_error(errno, "KVM cannot %s read-only memory at 0x%llx",
+				 window->shown ? "show" : "hide", window->gpa);
+	return 0;
+}
+
+static int vm_connect_windows(struct vmm_vm *vm)
+{
+	const struct vmm_read_window *window;
+	int err = 0;
+
+	for (window = vm->windows; window && !err; window = window->next) {
+		if (window->shown)
+			err = window_connect(vm, window);
+	}
+	return err;
+}
+
+static int doorbell_connect(struct vmm_vm *vm, const struct vmm_doorbell *bell)
+{
+	int err = vmm_vm_ioeventfd(vm, bell->gpa, bell->value, bell->fd);
+
+	return err ? vmm_error(-err, "KVM refuses the doorbell at 0x%llx", bell->gpa) : 0;
+}
+
+static int vm_connect_doorbells(struct vmm_vm *vm)
+{
+	const struct vmm_doorbell *bell;
+	int err = 0;
+
+	for (bell = vm->doorbells; bell && !err; bell = bell->next)
+		err = doorbell_connect(vm, bell);
+	return err;
+}
+
+/* The vCPUs come before the interrupt controller, whose initialisation counts them. */
+static int vm_fill(struct vmm_vm *vm)
+{
+	unsigned int i;
+	int err;
+
+	err = vm_connect_ram(vm);
+	if (!err)
+		err = vm_connect_windows(vm);
+	if (!err)
+		err = vmm_arch_gic_probe(vm->fd, vm->cfg->gic, &vm->gic);
+	for (i = 0; i < vm->cfg->cpus && !err; i++)
+		err = vmm_vcpu_create(vm, i);
+	if (!err)
+		err = vmm_arch_irqchip_create(vm);
+	if (!err)
+		err = vmm_lines_connect(vm);
+	return err ? err : vm_connect_doorbells(vm);
+}
+
+/**
+ * vmm_vm_power_on - begin a life of the guest: give it vCPUs and an interrupt
+ *	controller, and connect them with what the devices have prepared
+ * @vm: switched off, its board was created, its RAM is as it is to be
+ *
+ * Opens nothing by a path.
+ *
+ * Return: 0, or -errno with the VM switched off
+ */
+int vmm_vm_power_on(struct vmm_vm *vm)
+{
+	int err;
+
+	vm->end = VMM_END_NONE;
+	vmm_event_clear(vm->end_fd);
+	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(vm->kvm_fd));
+	if (vm->fd < 0)
+		return vmm_error(errno, "KVM cannot create a VM");
+	/* Not every kernel has them; statistics then show less. */
+	vm->stats_fd = ioctl(vm->fd, KVM_GET_STATS_FD, 0);
+	err = vm_fill(vm);
+	if (err)
+		vmm_vm_power_off(vm);
+	return err;
+}
+
+/**
+ * vmm_vm_power_off - end a life of the guest
+ * @vm: its vCPUs' threads have ended
+ *
+ * KVM forgets all that the guest has done to it. RAM and devices are left as they are.
+ */
+void vmm_vm_power_off(struct vmm_vm *vm)
+{
+	while (vm->vcpus)
+		vmm_vcpu_destroy(vm->vcpu[--vm->vcpus]);
+	close_fd(&vm->gic_fd);
+	close_fd(&vm->stats_fd);
+	close_fd(&vm->fd);
+	vm_clear_life(vm);
+}
+
+/**
+ * vmm_read_window_add - prepare memory that the guest may read
+ * @vm: the VM, switched off
+ * @window: @gpa, @size, @hva and @shown are set; stays the caller's and must live as
+ *	long as the VM
+ */
+void vmm_read_window_add(struct vmm_vm *vm, struct vmm_read_window *window)
+{
+	window->slot = vm->slots++;
+	window->next = vm->windows;
+	vm->windows = window;
+}
+
+/**
+ * vmm_read_window_show - show a window to the guest, or hide it
+ * @vm: the VM; vCPUs may run
+ * @window: the window
+ * @show: whether the guest is to see it
+ *
+ * Context: any thread; callers serialise.
+ * Return: 0, or -errno
+ */
+int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool show)
+{
+	if (window->shown == show)
+		return 0;
+	window->shown = show;
+	return window_connect(vm, window);
+}
+
+/**
+ * vmm_doorbell_add - let a guest's write signal an eventfd, now and after each reset
+ * @vm: the VM
+ * @bell: stays the caller's and must live as long as the VM
+ *
+ * Return: 0, or -errno
+ */
+int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell)
+{
+	bell->next = vm->doorbells;
+	vm->doorbells = bell;
+	return vm->fd < 0 ? 0 : doorbell_connect(vm, bell);
+}
+
+/**
+ * vmm_vm_ioeventfd - let a guest write signal an eventfd, in this life only
+ * @vm: the VM, switched on
+ * @gpa: guest physical address of the register, 4 bytes wide
+ * @value: only this value signals
+ * @fd: the eventfd
+ *
+ * Return: 0, or -errno without a message: -ENOSPC is KVM's limit, and the
+ *	caller can do without
+ */
+int vmm_vm_ioeventfd(struct vmm_vm *vm, u64 gpa, u32 value, int fd)
+{
+	struct kvm_ioeventfd ioeventfd = {
+		.datamatch = value,
+		.addr = gpa,
+		.len = sizeof(u32),
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+
+	return ioctl(vm->fd, KVM_IOEVENTFD, &ioeventfd) ? -errno : 0;
+}
+
+/**
+ * vmm_vm_end - end the guest's life
+ * @vm: the VM
+ * @why: the first reason given stays
+ *
+ * Context: any thread. The main loop notices and stops the vCPUs.
+ */
+void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why)
+{
+	int none = VMM_END_NONE;
+
+	__atomic_compare_exchange_n(&vm->end, &none, why, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	vmm_event_signal(vm->end_fd);
+}
+
+/**
+ * vmm_vm_ended - tell whether and how the guest's life ended
+ * @vm: the VM
+ *
+ * Context: any thread.
+ * Return: the reason, VMM_END_NONE while it goes on
+ */
+enum vmm_end vmm_vm_ended(const struct vmm_vm *vm)
+{
+	return __atomic_load_n(&vm->end, __ATOMIC_SEQ_CST);
+}
+
+/**
+ * vmm_vm_pause - have all vCPUs stand still
+ * @vm: its vCPUs have threads
+ *
+ * They leave the guest soon after; @vm->parked_fd is signalled when all have.
+ *
+ * Context: main thread.
+ */
+void vmm_vm_pause(struct vmm_vm *vm)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	__atomic_store_n(&vm->pausing, true, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&vm->pause_lock);
+	for (i = 0; i < vm->vcpus; i++)
+		vmm_vcpu_kick(vm->vcpu[i]);
+}
+
+/**
+ * vmm_vm_resume - let vCPUs go on
+ * @vm: the VM
+ *
+ * Context: main thread.
+ */
+void vmm_vm_resume(struct vmm_vm *vm)
+{
+	pthread_mutex_lock(&vm->pause_lock);
+	__atomic_store_n(&vm->pausing, false, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&vm->pause_cond);
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+/**
+ * vmm_vm_paused - tell whether all vCPUs stand still
+ * @vm: the VM
+ *
+ * Return: whether they do
+ */
+bool vmm_vm_paused(struct vmm_vm *vm)
+{
+	bool paused;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	paused = vm->pausing && vm->parked == vm->vcpus;
+	pthread_mutex_unlock(&vm->pause_lock);
+	return paused;
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ranchu board: places, interrupts and the search in it. The numbers are
+ * written out from the board's description, not taken from a header of ours.
+ */
+#include <string.h>
+
+#include "machine/machine.h"
+#include "tests/tap.h"
+
+#define MMIO_FIRST	0x08000000ULL
+#define MMIO_LAST	0x0fffffffULL
+
+static struct vmm_board board;
+
+static u64 last(const struct vmm_device *dev)
+{
+	return dev->base + dev->size * dev->count - 1;
+}
+
+static void devices_are_apart(void)
+{
+	unsigned int i;
+	unsigned int j;
+
+	for (i = 0; i < board.devices; i++) {
+		for (j = i + 1; j < board.devices; j++) {
+			const struct vmm_device *a = &board.dev[i];
+			const struct vmm_device *b = &board.dev[j];
+
+			tap_context("%s and %s", a->ops->name, b->ops->name);
+			tap_check(last(a) < b->base);
+			tap_check(strcmp(a->ops->name, b->ops->name));
+		}
+		/* The interrupt controller comes first, and is KVM's. */
+		tap_check(board.gic.redist + 8 * board.gic.redist_size <= board.dev[i].base);
+	}
+	tap_check(board.gic.dist + board.gic.dist_size <= board.gic.cpu);
+	tap_check(board.gic.cpu + board.gic.cpu_size <= board.gic.redist);
+}
+
+static void count_description(struct vmm_visitor *visitor, const struct vmm_description *d)
+{
+	(void)visitor;
+	tap_check(d->node && d->compatible[0]);
+	tap_check(d->trigger == VMM_IRQ_EDGE_RISING || d->trigger == VMM_IRQ_LEVEL_HIGH);
+}
+
+static void devices_are_in_range(void)
+{
+	struct vmm_visitor visitor = { .device = count_description };
+	unsigned int i;
+
+	tap_equal(board.devices, 8);
+	for (i = 0; i < board.devices; i++) {
+		const struct vmm_device *dev = &board.dev[i];
+
+		tap_context("%s", dev->ops->name);
+		tap_check(dev->size && dev->count);
+		tap_check(dev->base >= MMIO_FIRST && last(dev) <= MMIO_LAST);
+		/* 128 shared interrupts are configured. */
+		tap_check(dev->irq >= 1 && dev->irq + dev->count <= 128);
+		dev->ops->describe(dev, &visitor);
+	}
+}
+
+static void interrupts_are_apart(void)
+{
+	unsigned int users[128] = { 0 };
+	unsigned int i;
+	unsigned int j;
+
+	for (i = 0; i < board.devices; i++) {
+		for (j = 0; j < board.dev[i].count; j++)
+			users[board.dev[i].irq + j]++;
+	}
+	for (i = 0; i < 128; i++) {
+		tap_context("interrupt %u", i);
+		tap_check(users[i] <= 1);
+	}
+}
+
+/* Address, device; NULL where nothing answers. */
+static const struct {
+	u64 gpa;
+	const char *name;
+} places[] = {
+	{ 0x00000000, NULL },
+	{ 0x08000000, NULL },	/* KVM's own */
+	{ 0x08010000, NULL },
+	{ 0x080a0000, NULL },
+	{ 0x08ffffff, NULL },
+	{ 0x09000000, "pl011" },
+	{ 0x09000fff, "pl011" },
+	{ 0x09001000, NULL },
+	{ 0x09010000, "fb" },
+	{ 0x090100ff, "fb" },
+	{ 0x09010100, NULL },
+	{ 0x09020000, "battery" },
+	{ 0x09020fff, "battery" },
+	{ 0x09021000, NULL },
+	{ 0x09030000, "audio" },
+	{ 0x090300ff, "audio" },
+	{ 0x09030100, NULL },
+	{ 0x09040000, "events" },
+	{ 0x09040fff, "events" },
+	{ 0x09041000, NULL },
+	{ 0x0a000000, "virtio_mmio" },
+	{ 0x0a003fff, "virtio_mmio" },
+	{ 0x0a004000, NULL },
+	{ 0x0a010000, "pipe" },
+	{ 0x0a011fff, "pipe" },
+	{ 0x0a012000, NULL },
+	{ 0x0a020000, "sync" },
+	{ 0x0a021fff, "sync" },
+	{ 0x0a022000, NULL },
+	{ 0x40000000, NULL },
+	{ ~0ULL, NULL },
+};
+
+static void addresses_find_their_device(void)
+{
+	unsigned int i;
+	u64 offset;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		const struct vmm_device *dev = vmm_board_find(&board, places[i].gpa, &offset);
+
+		tap_context("0x%llx", places[i].gpa);
+		if (!places[i].name)
+			tap_check(!dev);
+		else if (tap_check(dev && !strcmp(dev->ops->name, places[i].name)))
+			tap_equal(offset, places[i].gpa - dev->base);
+	}
+}
+
+static void transports_are_idle(void)
+{
+	const struct vmm_config cfg = { 0 };
+	struct vmm_vm vm = { .cfg = &cfg, .fd = -1 };
+	u64 offset;
+	struct vmm_device *dev = vmm_board_find(&board, 0x0a000000, &offset);
+	u32 base;
+
+	tap_equal(dev->count, 32);
+	dev->vm = &vm;
+	if (!tap_equal(dev->ops->create(dev), 0))
+		return;
+	for (base = 0; base < 32 * 0x200; base += 0x200) {
+		tap_context("transport at offset 0x%x", base);
+		vmm_device_write(dev, base + 0x70, 1, 4);
+		vmm_device_write(dev, base + 0x30, 0, 4);
+		tap_equal(vmm_device_read(dev, base, 4), 0x74726976);
+		tap_equal(vmm_device_read(dev, base, 2), 0x6976);
+		tap_equal(vmm_device_read(dev, base + 4, 4), 2);
+		tap_equal(vmm_device_read(dev, base + 8, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x70, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x100, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x1fc, 8), 0);
+		tap_equal(vmm_device_read(dev, base + 0x1ff, 8), 0);
+	}
+	dev->ops->destroy(dev);
+}
+
+static const struct tap_case cases[] = {
+	{ "devices do not overlap and are sorted", devices_are_apart },
+	{ "devices are in range and describe themselves", devices_are_in_range },
+	{ "no interrupt is used twice", interrupts_are_apart },
+	{ "every address finds its device", addresses_find_their_device },
+	{ "all 32 virtio transports are idle", transports_are_idle },
+};
+
+int main(void)
+{
+	vmm_board_ranchu(&board);
+	return tap_run(cases, ARRAY_SIZE(cases));
+}

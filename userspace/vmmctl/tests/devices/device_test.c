@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Rules that every device keeps, whatever it is: the same tests for all devices of the
+ * board, with all virtio devices that need nothing of the host's kernel. And the saved
+ * state of those that have one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "devices/devices.h"
+#include "tests/tap.h"
+
+/* ---- a machine without KVM ---- */
+
+/* Of the lines: which are raised, and how often one was changed. */
+static bool level[256];
+static unsigned int changes;
+
+static void line_set(struct vmm_line *line, bool raised)
+{
+	level[line->number] = raised;
+	changes++;
+}
+
+static int line_attach(struct vmm_line *line)
+{
+	(void)line;
+	return 0;
+}
+
+static const struct vmm_line_ops line_ops = { .set = line_set, .attach = line_attach };
+
+static struct vmm_config cfg;
+static struct vmm_vm vm;
+static char dir[64];
+static char disk[80];
+static char sock[80];
+static int listener = -1;
+
+static void host_open(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd;
+
+	snprintf(dir, sizeof(dir), "/tmp/vmmctl-device-XXXXXX");
+	if (!tap_check(mkdtemp(dir)))
+		return;
+	snprintf(disk, sizeof(disk), "%s/disk", dir);
+	fd = open(disk, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	tap_check(fd >= 0 && !ftruncate(fd, MIB));
+	close(fd);
+	snprintf(sock, sizeof(sock), "%s/sock", dir);
+	memcpy(at.sun_path, sock, strlen(sock));
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	tap_check(!bind(listener, (struct sockaddr *)&at, sizeof(at)) && !listen(listener, 64));
+}
+
+static void host_close(void)
+{
+	close(listener);
+	unlink(sock);
+	unlink(disk);
+	rmdir(dir);
+}
+
+static bool machine_open(void)
+{
+	memset(level, 0, sizeof(level));
+	changes = 0;
+	cfg = (struct vmm_config){
+		.pipe = VMM_PIPE_NONE,
+		.memory = 16 * MIB,
+		.disks = 1,
+		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
+			    .place.slot = -1 } },
+		.extras = 5,
+		.extra = {
+			{ VMM_EXTRA_RNG, NULL },
+			{ VMM_EXTRA_BALLOON, NULL },
+			{ VMM_EXTRA_CONSOLE, sock },
+			{ VMM_EXTRA_KEYBOARD, sock },
+			{ VMM_EXTRA_MULTITOUCH, sock },
+		},
+	};
+	vm = (struct vmm_vm){ .cfg = &cfg, .line_ops = &line_ops, .fd = -1 };
+	vmm_board_ranchu(&vm.board);
+	vm.loop = vmm_loop_create();
+	return tap_check(!vmm_mem_add(&vm.mem, vm.board.ram_base, cfg.memory)) &&
+	       tap_check(!vmm_board_create(&vm));
+}
+
+static void machine_close(void)
+{
+	vmm_board_destroy(&vm);
+	vmm_mem_destroy(&vm.mem);
+	vmm_loop_destroy(vm.loop);
+}
+
+/* Runs @fn on every device of a fresh machine. */
+static void with_every_device(void (*fn)(struct vmm_device *dev))
+{
+	unsigned int i;
+
+	if (machine_open()) {
+		for (i = 0; i < vm.board.devices; i++) {
+			tap_context("%s", vm.board.dev[i].ops->name);
+			fn(&vm.board.dev[i]);
+		}
+	}
+	machine_close();
+}
+
+/* ---- what a guest may do ---- */
+
+static u32 random_next(u32 *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+static const u64 values[] = { 0, 1, 2, 3, 4, 7, 0x10, 0x7f, 0xffff, 0x80000000, ~0ULL };
+
+/* Any offset, any length, any value, in any order: nothing but answers. */
+static void disturb(struct vmm_device *dev, u32 seed, unsigned int times)
+{
+	u64 size = dev->size * dev->count;
+
+	while (times--) {
+		/* Most registers of most devices are in front. */
+		u64 offset = random_next(&seed) % (random_next(&seed) & 1 ? 0x60 : size + 16);
+		unsigned int len = random_next(&seed) % 10;
+
+		if (random_next(&seed) & 1)
+			vmm_device_write(dev, offset, values[random_next(&seed) %
+							     ARRAY_SIZE(values)], len);
+		else if (len < 8)
+			tap_check(!(vmm_device_read(dev, offset, len) >> 8 * len));
+		else
+			vmm_device_read(dev, offset, len);
+	}
+}
+
+static void check_accesses(struct vmm_device *dev)
+{
+	u64 size = dev->size * dev->count;
+	unsigned int len;
+	u64 offset;
+
+	for (offset = 0; offset < size + 8; offset++) {
+		for (len = 0; len <= 9; len++)
+			vmm_device_read(dev, offset, len);
+	}
+	tap_equal(vmm_device_read(dev, size, 4), 0);
+	tap_equal(vmm_device_read(dev, ~0ULL, 4), 0);
+	vmm_device_write(dev, ~0ULL, 1, 4);
+	disturb(dev, 1, 20000);
+}
+
+static void any_access_is_answered(void)
+{
+	with_every_device(check_accesses);
+}
+
+/* ---- reset ---- */
+
+static void snapshot(struct vmm_device *dev, u8 *bytes, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		bytes[i] = vmm_device_read(dev, i, 1);
+}
+
+/* How many files this process has open. */
+static unsigned int open_files(void)
+{
+	unsigned int count = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void check_reset(struct vmm_device *dev)
+{
+	static u8 fresh[0x4000], after[0x4000];
+	size_t len = dev->size * dev->count < sizeof(fresh) ? dev->size * dev->count :
+							      sizeof(fresh);
+	unsigned int files = open_files();
+
+	dev->ops->reset(dev);
+	snapshot(dev, fresh, len);
+	disturb(dev, 2, 20000);
+	dev->ops->reset(dev);
+	snapshot(dev, after, len);
+	tap_check(!memcmp(fresh, after, len));
+	dev->ops->reset(dev);
+	dev->ops->reset(dev);
+	snapshot(dev, after, len);
+	tap_check(!memcmp(fresh, after, len));
+	tap_equal(open_files(), files);
+	tap_check(!level[dev->irq]);
+}
+
+static void a_reset_is_a_power_on(void)
+{
+	with_every_device(check_reset);
+}
+
+/* What each of the first files is. */
+static void list_files(u64 inode[64])
+{
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < 64; i++)
+		inode[i] = fstat(i, &st) ? 0 : st.st_ino;
+}
+
+/* A connection that other tests have left behind, or -1. */
+static int next_client(void)
+{
+	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static void drop_clients(void)
+{
+	int fd;
+
+	while ((fd = next_client()) >= 0)
+		close(fd);
+}
+
+/* Files are the very same ones: a reset neither closes nor opens. */
+static void resets_keep_files(void)
+{
+	u64 before[64], after[64];
+	unsigned int i;
+
+	drop_clients();
+	if (machine_open()) {
+		list_files(before);
+		vmm_board_reset(&vm);
+		tap_check(!vmm_mem_clear(&vm.mem));
+		vmm_board_reset(&vm);
+		list_files(after);
+		for (i = 0; i < ARRAY_SIZE(after); i++) {
+			tap_context("file %u", i);
+			tap_equal(after[i], before[i]);
+		}
+		/* Each of the three connections was made once, and still is. */
+		for (i = 0; i < 3; i++) {
+			int fd = next_client();
+			char byte;
+
+			tap_check(fd >= 0 && recv(fd, &byte, 1, 0) < 0 && errno == EAGAIN);
+			close(fd);
+		}
+		tap_check(next_client() < 0);
+	}
+	machine_close();
+}
+
+/* ---- pause and resume ---- */
+
+static void check_pause(struct vmm_device *dev)
+{
+	static u8 before[0x4000], after[0x4000];
+	size_t len = dev->size * dev->count < sizeof(before) ? dev->size * dev->count :
+							       sizeof(before);
+
+	disturb(dev, 3, 1000);
+	snapshot(dev, before, len);
+	snapshot(dev, before, len);
+	dev->ops->resume(dev);
+	dev->ops->pause(dev);
+	dev->ops->pause(dev);
+	dev->ops->resume(dev);
+	dev->ops->resume(dev);
+	snapshot(dev, after, len);
+	tap_check(!memcmp(before, after, len));
+	dev->ops->pause(dev);
+	dev->ops->reset(dev);
+	dev->ops->resume(dev);
+}
+
+static void pausing_changes_nothing(void)
+{
+	with_every_device(check_pause);
+}
+
+/* ---- save and load ---- */
+
+static void check_save(struct vmm_device *dev)
+{
+	struct vmm_state first, second, third;
+	u32 seed;
+
+	if (!dev->ops->save) {
+		tap_check(!dev->ops->load);
+		return;
+	}
+	for (seed = 10; seed < 20; seed++) {
+		dev->ops->reset(dev);
+		disturb(dev, seed, 500);
+		dev->ops->pause(dev);
+		tap_equal(vmm_device_save(dev, &first), 0);
+		dev->ops->resume(dev);
+		disturb(dev, seed + 100, 5000);
+		dev->ops->pause(dev);
+		tap_equal(vmm_device_save(dev, &second), 0);
+		tap_equal(vmm_device_load(dev, &first), 0);
+		tap_equal(vmm_device_save(dev, &third), 0);
+		tap_check(third.len == first.len && !memcmp(third.bytes, first.bytes, first.len));
+		/* What happened in between is seen in what is saved. */
+		tap_check(second.len != first.len || memcmp(second.bytes, first.bytes, first.len));
+		dev->ops->resume(dev);
+		vmm_state_free(&first);
+		vmm_state_free(&second);
+		vmm_state_free(&third);
+	}
+}
+
+static void what_is_saved_is_loaded(void)
+{
+	with_every_device(check_save);
+}
+
+/* The bytes that the guest has not read, and the interrupt that tells of them. */
+static void a_saved_uart_has_its_input(void)
+{
+	struct vmm_state state;
+	u64 offset;
+	struct vmm_device *uart;
+
+	if (machine_open()) {
+		uart = vmm_board_find(&vm.board, 0x09000000, &offset);
+		vmm_device_write(uart, 0x2c, 0x10, 4);	/* FIFO */
+		vmm_device_write(uart, 0x38, 0x50, 4);	/* receive interrupts */
+		tap_equal(vmm_pl011_take(uart->state, (const u8 *)"abc", 3), 3);
+		tap_equal(vmm_device_read(uart, 0, 4), 'a');
+		uart->ops->pause(uart);
+		tap_equal(vmm_pl011_take(uart->state, (const u8 *)"x", 1), 0);
+		tap_equal(vmm_device_save(uart, &state), 0);
+		uart->ops->reset(uart);
+		tap_check(!level[uart->irq]);
+		tap_equal(vmm_device_load(uart, &state), 0);
+		tap_check(level[uart->irq]);
+		uart->ops->resume(uart);
+		tap_equal(vmm_device_read(uart, 0, 4), 'b');
+		tap_equal(vmm_pl011_take(uart->state, (const u8 *)"d", 1), 1);
+		tap_equal(vmm_device_read(uart, 0, 4), 'c');
+		tap_equal(vmm_device_read(uart, 0, 4), 'd');
+		tap_check(!level[uart->irq]);
+		vmm_state_free(&state);
+	}
+	machine_close();
+}
+
+/* Tries a blob that must be refused, and leave the device as after a reset. */
+static void check_refused(struct vmm_device *dev, const struct vmm_state *reset, u8 *bytes,
+			  size_t len, int err)
+{
+	struct vmm_state wrong = { .bytes = bytes, .len = len };
+	struct vmm_state now;
+	int got = vmm_device_load(dev, &wrong);
+
+	tap_check(err ? got == err : got < 0);
+	tap_equal(vmm_device_save(dev, &now), 0);
+	tap_check(now.len == reset->len && !memcmp(now.bytes, reset->bytes, reset->len));
+	vmm_state_free(&now);
+}
+
+static void check_damaged(struct vmm_device *dev)
+{
+	struct vmm_state reset, good;
+	u8 bytes[1024];
+	size_t i;
+
+	if (!dev->ops->save)
+		return;
+	dev->ops->reset(dev);
+	dev->ops->pause(dev);
+	tap_equal(vmm_device_save(dev, &reset), 0);
+	disturb(dev, 4, 500);
+	tap_equal(vmm_device_save(dev, &good), 0);
+	if (!tap_check(good.len < sizeof(bytes)))
+		return;
+	for (i = 0; i < good.len; i++) {
+		memcpy(bytes, good.bytes, i);
+		check_refused(dev, &reset, bytes, i, -EINVAL);
+	}
+	memcpy(bytes, good.bytes, good.len);
+	bytes[good.len] = 0;
+	check_refused(dev, &reset, bytes, good.len + 1, -EINVAL);
+	/* Another device's, a newer one, and one of no version. */
+	bytes[4] ^= 1;
+	check_refused(dev, &reset, bytes, good.len, -EINVAL);
+	bytes[4] ^= 1;
+	bytes[32]++;
+	check_refused(dev, &reset, bytes, good.len, -EOPNOTSUPP);
+	bytes[32] = 0;
+	check_refused(dev, &reset, bytes, good.len, -EINVAL);
+	bytes[32] = 1;
+	/* Lengths and tags of fields, and values that no guest can reach. */
+	memset(bytes + 40, 0xff, 4);
+	check_refused(dev, &reset, bytes, good.len, -EINVAL);
+	memcpy(bytes + 40, good.bytes + 40, 4);
+	memset(bytes + 44, 0xff, 4);
+	check_refused(dev, &reset, bytes, good.len, -EINVAL);
+	memcpy(bytes + 44, good.bytes + 44, 4);
+	memset(bytes + 48, 0xff, good.len - 48);
+	check_refused(dev, &reset, bytes, good.len, -EINVAL);
+	/* Any single wrong byte: refused or loaded, and never a crash. */
+	for (i = 0; i < good.len; i++) {
+		struct vmm_state odd = { .bytes = bytes, .len = good.len };
+
+		memcpy(bytes, good.bytes, good.len);
+		bytes[i] ^= 0x80;
+		vmm_device_load(dev, &odd);
+		disturb(dev, i, 10);
+	}
+	dev->ops->resume(dev);
+	vmm_state_free(&reset);
+	vmm_state_free(&good);
+}
+
+static void damaged_state_is_refused(void)
+{
+	with_every_device(check_damaged);
+}
+
+/* ---- the rest of the interface ---- */
+
+static void check_rest(struct vmm_device *dev)
+{
+	struct vmm_report report;
+
+	tap_check(dev->ops->create && dev->ops->reset && dev->ops->destroy && dev->ops->read &&
+		  dev->ops->write && dev->ops->pause && dev->ops->resume && dev->ops->describe);
+	tap_check(strlen(dev->ops->name) < VMM_STATE_NAME);
+	vmm_device_report(dev, &report);
+	tap_check(report.count <= VMM_REPORT);
+	tap_equal(vmm_device_command(dev, "no such command", NULL), -ENOENT);
+}
+
+static void interfaces_are_complete(void)
+{
+	with_every_device(check_rest);
+}
+
+static void commands_find_their_device(void)
+{
+	if (machine_open()) {
+		tap_check(!truncate(disk, 2 * MIB));
+		tap_equal(vmm_board_command(&vm, NULL, "resize", NULL), 0);
+		tap_equal(vmm_board_command(&vm, "virtio_mmio", "resize", NULL), 0);
+		tap_equal(vmm_board_command(&vm, "pl011", "resize", NULL), -ENOENT);
+		tap_equal(vmm_board_command(&vm, NULL, "resiz", NULL), -ENOENT);
+		/* The disk is in the highest transport: its capacity in sectors. */
+		tap_equal(vmm_device_read(&vm.board.dev[5], 31 * 0x200 + 0x100, 4), 4096);
+		tap_check(!truncate(disk, MIB));
+	}
+	machine_close();
+}
+
+static const struct tap_case cases[] = {
+	{ "every device has every operation", interfaces_are_complete },
+	{ "any access of any length is answered", any_access_is_answered },
+	{ "a reset is a power-on, twice as well", a_reset_is_a_power_on },
+	{ "a reset keeps every file", resets_keep_files },
+	{ "pause and resume are idempotent and change nothing", pausing_changes_nothing },
+	{ "what is saved is loaded", what_is_saved_is_loaded },
+	{ "a saved UART has its input", a_saved_uart_has_its_input },
+	{ "damaged, foreign and newer state is refused", damaged_state_is_refused },
+	{ "a command finds the devices that have it", commands_find_their_device },
+};
+
+int main(void)
+{
+	int rc;
+
+	host_open();
+	rc = tap_run(cases, ARRAY_SIZE(cases));
+	host_close();
+	return rc;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Disk images and their locks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "host/image.h"
+#include "machine/machine.h"
+#include "tests/tap.h"
+
+static char image[64];
+
+static bool make_image(void)
+{
+	int fd;
+
+	snprintf(image, sizeof(image), "/tmp/vmmctl-image-%d", (int)getpid());
+	fd = open(image, O_RDWR | O_CREAT, 0600);
+	if (tap_check(fd >= 0))
+		close(fd);
+	return fd >= 0;
+}
+
+static void writers_are_alone(void)
+{
+	int first;
+
+	if (!make_image())
+		return;
+	first = vmm_image_open(image, false, false);
+	tap_check(first >= 0);
+	tap_equal(vmm_image_open(image, false, false), -EAGAIN);
+	tap_equal(vmm_image_open(image, true, false), -EAGAIN);
+	close(first);
+	first = vmm_image_open(image, false, false);
+	tap_check(first >= 0);
+	close(first);
+	unlink(image);
+}
+
+static void readers_share(void)
+{
+	int first;
+	int second;
+
+	if (!make_image())
+		return;
+	first = vmm_image_open(image, true, false);
+	second = vmm_image_open(image, true, false);
+	tap_check(first >= 0 && second >= 0);
+	tap_equal(vmm_image_open(image, false, false), -EAGAIN);
+	close(first);
+	tap_equal(vmm_image_open(image, false, false), -EAGAIN);
+	close(second);
+	first = vmm_image_open(image, false, false);
+	tap_check(first >= 0);
+	close(first);
+	unlink(image);
+}
+
+/* As a device of the kernel keeps the file. */
+static void lock_lasts_as_long_as_the_file(void)
+{
+	int first;
+	int kept;
+
+	if (!make_image())
+		return;
+	first = vmm_image_open(image, false, false);
+	kept = dup(first);
+	close(first);
+	tap_equal(vmm_image_open(image, false, false), -EAGAIN);
+	close(kept);
+	first = vmm_image_open(image, false, false);
+	tap_check(first >= 0);
+	close(first);
+	unlink(image);
+}
+
+static const struct tap_case cases[] = {
+	{ "who writes has the image alone", writers_are_alone },
+	{ "readers share an image", readers_share },
+	{ "a lock lasts as long as the file", lock_lasts_as_long_as_the_file },
+};
+
+int main(void)
+{
+	return tap_run(cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues that vmmctl serves itself, in front of a model that does what a test says:
+ * pausing, and a bug of the model's.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/tap.h"
+#include "virtio/ring.h"
+
+#define BASE	0x40000000ULL
+#define NUM	8
+#define AVAIL	0x1000
+#define USED	0x2000
+#define DATA	0x3000
+
+static struct vmm_vm vm;
+/* The model tells that more was written than there is room for. */
+static int lies;
+
+static u8 regs[2][RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
+
+static bool kicked(struct vmm_ring *ring)
+{
+	struct iovec iov[4];
+	struct ranchu_chain chain = { .iov = iov, .max = 4 };
+
+	while (ranchu_vq_next(&ring->vq, &chain) > 0)
+		ranchu_vq_push(&ring->vq, &chain,
+			       __atomic_load_n(&lies, __ATOMIC_ACQUIRE) ? 4096 : 1);
+	return true;
+}
+
+static int model_create(struct vmm_virtio *v)
+{
+	struct vmm_ring_device *dev = calloc(1, sizeof(*dev));
+	int err = vmm_ring_device_open(dev, v, 0, kicked);
+
+	v->state = dev;
+	return err;
+}
+
+static void model_destroy(struct vmm_virtio *v)
+{
+	vmm_ring_device_close(v->state);
+	free(v->state);
+}
+
+static const struct vmm_virtio_ops model = {
+	.name = "test", .id = 4, .queues = 1, .queue_max = NUM,
+	.create = model_create, .destroy = model_destroy,
+	.start = vmm_ring_model_start, .stop = vmm_ring_model_stop,
+	.pause = vmm_ring_model_pause, .resume = vmm_ring_model_resume,
+};
+
+/* Two devices, each with its ring at another place of RAM. */
+static struct vmm_virtio *device_open(unsigned int i)
+{
+	struct vmm_virtio *v = calloc(1, sizeof(*v));
+	u64 base = BASE + i * 0x10000;
+
+	vmm_virtio_idle(regs[i]);
+	v->ops = &model;
+	v->vm = &vm;
+	v->name = model.name;
+	v->queue_max = NUM;
+	v->queues = 1;
+	v->regs = regs[i];
+	v->call_fd = vmm_event_create();
+	pthread_mutex_init(&v->lock, NULL);
+	tap_equal(model.create(v), 0);
+	v->queue[0].kick_fd = vmm_event_create();
+	vmm_virtio_plug(v);
+	vmm_virtio_write(v, 0x70, 3, 4);
+	vmm_virtio_write(v, 0x24, 1, 4);
+	vmm_virtio_write(v, 0x20, 1, 4);
+	vmm_virtio_write(v, 0x70, 8, 4);
+	vmm_virtio_write(v, 0x38, NUM, 4);
+	vmm_virtio_write(v, 0x80, base, 4);
+	vmm_virtio_write(v, 0x90, base + AVAIL, 4);
+	vmm_virtio_write(v, 0xa0, base + USED, 4);
+	vmm_virtio_write(v, 0x44, 1, 4);
+	vmm_virtio_write(v, 0x70, 4, 4);
+	tap_check(v->running);
+	return v;
+}
+
+static void device_close(struct vmm_virtio *v)
+{
+	vmm_virtio_unplug(v);
+	model.destroy(v);
+	close(v->call_fd);
+	close(v->queue[0].kick_fd);
+	pthread_mutex_destroy(&v->lock);
+	free(v);
+}
+
+static u16 *word(unsigned int i, u64 offset)
+{
+	return vmm_mem_ptr(&vm.mem, BASE + i * 0x10000 + offset, 2);
+}
+
+static void request(struct vmm_virtio *v, unsigned int i)
+{
+	struct vring_desc *desc = vmm_mem_ptr(&vm.mem, BASE + i * 0x10000, sizeof(*desc));
+
+	*desc = (struct vring_desc){
+		.addr = BASE + i * 0x10000 + DATA, .len = 16, .flags = VRING_DESC_F_WRITE,
+	};
+	__atomic_store_n(word(i, AVAIL + 2), *word(i, AVAIL + 2) + 1, __ATOMIC_RELEASE);
+	vmm_event_signal(v->queue[0].kick_fd);
+}
+
+static bool answered(unsigned int i, u16 want)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 10000; tries++) {
+		if (__atomic_load_n(word(i, USED + 2), __ATOMIC_ACQUIRE) == want)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static int end_loop(void *arg)
+{
+	vmm_event_clear(*(int *)arg);
+	return 1;
+}
+
+/* Runs the main loop once round: what was signalled before is handled. */
+static void loop_once(void)
+{
+	int end = vmm_event_create();
+
+	vmm_loop_add(vm.loop, end, end_loop, &end);
+	vmm_event_signal(end);
+	vmm_loop_run(vm.loop);
+	vmm_loop_del(vm.loop, end);
+	close(end);
+}
+
+static bool machine_open(void)
+{
+	static const struct vmm_config cfg;
+
+	lies = 0;
+	vm = (struct vmm_vm){ .cfg = &cfg, .fd = -1 };
+	vm.loop = vmm_loop_create();
+	return tap_check(vm.loop) && tap_equal(vmm_mem_add(&vm.mem, BASE, MIB), 0);
+}
+
+static void machine_close(void)
+{
+	vmm_mem_destroy(&vm.mem);
+	vmm_loop_destroy(vm.loop);
+}
+
+static bool needs_reset(unsigned int i)
+{
+	return vmm_virtio_peek(regs[i], 0x70) & 0x40;
+}
+
+static void a_bug_breaks_one_device(void)
+{
+	struct vmm_virtio *v, *other;
+	unsigned int tries;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	other = device_open(1);
+	request(v, 0);
+	tap_check(answered(0, 1));
+	__atomic_store_n(&lies, 1, __ATOMIC_RELEASE);
+	request(v, 0);
+	for (tries = 0; tries < 10000 && !needs_reset(0); tries++) {
+		loop_once();
+		usleep(1000);
+	}
+	tap_check(needs_reset(0));
+	__atomic_store_n(&lies, 0, __ATOMIC_RELEASE);
+	tap_check(!needs_reset(1));
+	request(other, 1);
+	tap_check(answered(1, 1));
+	device_close(v);
+	device_close(other);
+	machine_close();
+}
+
+static void a_paused_ring_stands_still(void)
+{
+	struct vmm_virtio *v;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	request(v, 0);
+	tap_check(answered(0, 1));
+	model.pause(v);
+	model.pause(v);
+	request(v, 0);
+	usleep(100000);
+	tap_equal(*word(0, USED + 2), 1);
+	model.resume(v);
+	model.resume(v);
+	tap_check(answered(0, 2));
+	request(v, 0);
+	tap_check(answered(0, 3));
+	/* A device may be reset and closed while it is paused. */
+	model.pause(v);
+	vmm_virtio_reset(v);
+	tap_check(!v->running);
+	model.resume(v);
+	device_close(v);
+	machine_close();
+}
+
+static const struct tap_case cases[] = {
+	{ "a bug of a model breaks its device only", a_bug_breaks_one_device },
+	{ "a paused ring stands still", a_paused_ring_stands_still },
+};
+
+int main(void)
+{
+	return tap_run(cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Virtqueues that vmmctl processes itself. Each has a thread that waits for its
+ * doorbell, so a kick costs one wake-up and an interrupt one write, and no vCPU
+ * leaves the guest for either.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "backends/backends.h"
+#include "virtio/ring.h"
+
+/* Left to legacy drivers, or to who moves guests between hosts. */
+#define RING_NOT_OFFERED	(1ULL << VIRTIO_F_NOTIFY_ON_EMPTY | \
+				 1ULL << VIRTIO_F_ANY_LAYOUT | 1ULL << VHOST_F_LOG_ALL | \
+				 1ULL << VIRTIO_F_IN_ORDER | 1ULL << VIRTIO_F_RING_PACKED)
+
+/* A packed ring begins in its first slot, with both wrap counters 1. */
+#define RING_PACKED_BASE	0x80008000
+
+static int device_blame(struct vmm_ring_device *dev, int err, const char *what)
+{
+	if (dev->blamed)
+		return err;
+	dev->blamed = true;
+	vmm_device_error(dev->v->ops->name, what);
+	return vmm_error(err, "virtio-%s: %s", dev->v->ops->name, what);
+}
+
+static int device_broken(void *arg)
+{
+	struct vmm_ring_device *dev = arg;
+
+	vmm_event_clear(dev->err_fd);
+	device_blame(dev, -EIO, "a ring is broken");
+	vmm_virtio_fail(dev->v);
+	return 0;
+}
+
+/**
+ * vmm_ring_update - show the driver what was pushed
+ * @ring: its lock is held
+ *
+ * Whoever pushes outside kicked() calls it afterwards.
+ */
+void vmm_ring_update(struct vmm_ring *ring)
+{
+	ranchu_vq_publish(&ring->vq);
+	if (ranchu_vq_must_call(&ring->vq))
+		vmm_virtio_notify_queue(ring->dev->v, ring->index);
+	/* After a bug of ours, nothing of this device is trusted any more. */
+	if (vmm_compat_warned()) {
+		ring->live = false;
+		vmm_event_signal(ring->dev->err_fd);
+	}
+}
+
+static void ring_serve(struct vmm_ring *ring)
+{
+	bool takes, broken;
+
+	pthread_mutex_lock(&ring->lock);
+	if (!ring->live) {
+		/* Paused: ring_resume() signals the doorbell. */
+		pthread_mutex_unlock(&ring->lock);
+		return;
+	}
+	do {
+		ranchu_vq_disable_kicks(&ring->vq);
+		takes = ring->dev->kicked(ring);
+		vmm_ring_update(ring);
+	} while (ring->live && ranchu_vq_enable_kicks(&ring->vq) && takes &&
+		 !vmm_ring_stopping(ring));
+	broken = ring->vq.fault;
+	pthread_mutex_unlock(&ring->lock);
+	/*
+	 * The main thread makes the device ask for a reset: that takes the device's lock,
+	 * whose holder may be waiting for this thread to end.
+	 */
+	if (broken)
+		vmm_event_signal(ring->dev->err_fd);
+}
+
+static void *ring_main(void *arg)
+{
+	struct vmm_ring *ring = arg;
+	int kick = ring->dev->v->queue[ring->index].kick_fd;
+	eventfd_t rung;
+
+	for (;;) {
+		while (eventfd_read(kick, &rung) && errno == EINTR)
+			;
+		if (vmm_ring_stopping(ring))
+			return NULL;
+		ring_serve(ring);
+	}
+}
+
+static int ring_setup(struct vmm_ring *ring)
+{
+	struct vmm_virtio *v = ring->dev->v;
+	struct ranchu_vq_setup setup = {
+		.features = v->accepted,
+		.num = v->queue[ring->index].num,
+	};
+	struct vmm_queue_area area[3];
+	u32 base = 0;
+
+	if (vmm_virtio_queue_find(v, ring->index, area))
+		return -EINVAL;
+	setup.desc = (uintptr_t)area[0].hva;
+	setup.driver = (uintptr_t)area[1].hva;
+	setup.device = (uintptr_t)area[2].hva;
+	if (vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED))
+		base = RING_PACKED_BASE;
+	if (ranchu_vq_check(&setup))
+		return -EINVAL;
+	return ranchu_vq_start(&ring->vq, ring->dev->mem, &setup, base);
+}
+
+static int ring_start(struct vmm_ring *ring)
+{
+	int kick = ring->dev->v->queue[ring->index].kick_fd;
+	int err = ring_setup(ring);
+
+	if (err)
+		return device_blame(ring->dev, err, "a queue cannot be as the guest set it up");
+	ring->stopping = 0;
+	pthread_mutex_lock(&ring->lock);
+	ring->paused = false;
+	ring->live = true;
+	pthread_mutex_unlock(&ring->lock);
+	/* One that waits is one system call for each kick, not two. */
+	fcntl(kick, F_SETFL, 0);
+	err = pthread_create(&ring->thread, NULL, ring_main, ring);
+	if (err) {
+		ring->live = false;
+		return vmm_error(err, "cannot start a thread");
+	}
+	/* What was made available before the thread was there. */
+	vmm_event_signal(kick);
+	return 0;
+}
+
+static void ring_stop(struct vmm_ring *ring)
+{
+	__atomic_store_n(&ring->stopping, 1, __ATOMIC_RELAXED);
+	vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
+	pthread_join(ring->thread, NULL);
+	fcntl(ring->dev->v->queue[ring->index].kick_fd, F_SETFL, O_NONBLOCK);
+	pthread_mutex_lock(&ring->lock);
+	ring->live = false;
+	ring->paused = false;
+	pthread_mutex_unlock(&ring->lock);
+}
+
+/**
+ * vmm_ring_device_open - prepare to serve a device
+ * @dev: filled
+ * @v: the device; its @offered is set
+ * @device_features: what the model knows
+ * @kicked: see struct vmm_ring_device
+ *
+ * Return: 0, or -errno with nothing left behind
+ */
+int vmm_ring_device_open(struct vmm_ring_device *dev, struct vmm_virtio *v, u64 device_features,
+			 bool (*kicked)(struct vmm_ring *ring))
+{
+	const struct vmm_mem *mem = &v->vm->mem;
+	struct vmm_ring_region regions[VMM_REGIONS];
+	unsigned int i;
+	int err;
+
+	*dev = (struct vmm_ring_device){ .v = v, .kicked = kicked };
+	for (i = 0; i < mem->regions; i++) {
+		regions[i] = (struct vmm_ring_region){
+			mem->region[i].base, mem->region[i].size, mem->region[i].hva,
+		};
+	}
+	dev->mem = vmm_ring_mem_create(regions, mem->regions);
+	if (!dev->mem)
+		return vmm_error(ENOMEM, "virtio-%s", v->ops->name);
+	dev->err_fd = vmm_event_create();
+	err = dev->err_fd;
+	if (err >= 0)
+		err = vmm_loop_add(v->vm->loop, dev->err_fd, device_broken, dev);
+	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
+		dev->ring[i].dev = dev;
+		dev->ring[i].index = i;
+		pthread_mutex_init(&dev->ring[i].lock, NULL);
+	}
+	if (err < 0) {
+		vmm_ring_device_close(dev);
+		return err;
+	}
+	v->offered = (RANCHU_VQ_FEATURES & ~RING_NOT_OFFERED) | device_features;
+	if (v->vm->cfg->virtio_packed)
+		v->offered |= 1ULL << VIRTIO_F_RING_PACKED;
+	return 0;
+}
+
+/**
+ * vmm_ring_device_close - undo vmm_ring_device_open()
+ * @dev: stopped
+ */
+void vmm_ring_device_close(struct vmm_ring_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
+		pthread_mutex_destroy(&dev->ring[i].lock);
+	if (dev->err_fd >= 0) {
+		vmm_loop_del(dev->v->vm->loop, dev->err_fd);
+		close(dev->err_fd);
+	}
+	vmm_ring_mem_destroy(dev->mem);
+}
+
+/**
+ * vmm_ring_device_start - start the driver's queues
+ * @dev: stopped
+ * @rings: queues 0 to @rings - 1
+ *
+ * Return: 0, or -errno with nothing started
+ */
+int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings)
+{
+	int err;
+
+	for (dev->rings = 0; dev->rings < rings; dev->rings++) {
+		err = ring_start(&dev->ring[dev->rings]);
+		if (err) {
+			vmm_ring_device_stop(dev);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * vmm_ring_device_stop - stop all queues
+ * @dev: running
+ *
+ * When it returns, nobody uses guest memory. What was taken has been answered.
+ */
+void vmm_ring_device_stop(struct vmm_ring_device *dev)
+{
+	while (dev->rings)
+		ring_stop(&dev->ring[--dev->rings]);
+}
+
+/**
+ * vmm_ring_model_start - start all queues that the driver has set up
+ * @v: its @state is, or begins with, a struct vmm_ring_device
+ *
+ * Return: 0, or -errno with nothing started
+ */
+int vmm_ring_model_start(struct vmm_virtio *v)
+{
+	unsigned int rings = 0;
+
+	while (rings < v->queues && v->queue[rings].ready)
+		rings++;
+	return vmm_ring_device_start(v->state, rings);
+}
+
+/**
+ * vmm_ring_model_stop - undo vmm_ring_model_start()
+ * @v: the same
+ */
+void vmm_ring_model_stop(struct vmm_virtio *v)
+{
+	vmm_ring_device_stop(v->state);
+}
+
+static void ring_pause(struct vmm_ring *ring)
+{
+	__atomic_store_n(&ring->stopping, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&ring->lock);
+	__atomic_store_n(&ring->stopping, 0, __ATOMIC_RELAXED);
+	if (ring->live)
+		ring->paused = true;
+	ring->live = false;
+	pthread_mutex_unlock(&ring->lock);
+}
+
+static void ring_resume(struct vmm_ring *ring)
+{
+	bool was;
+
+	pthread_mutex_lock(&ring->lock);
+	was = ring->paused;
+	ring->paused = false;
+	if (was)
+		ring->live = true;
+	pthread_mutex_unlock(&ring->lock);
+	if (was)
+		vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
+}
+
+/**
+ * vmm_ring_model_pause - take nothing from any queue until told otherwise
+ * @v: its @state is, or begins with, a struct vmm_ring_device
+ *
+ * Context: main thread; no vCPU runs.
+ */
+void vmm_ring_model_pause(struct vmm_virtio *v)
+{
+	struct vmm_ring_device *dev = v->state;
+	unsigned int i;
+
+	for (i = 0; i < dev->rings; i++)
+		ring_pause(&dev->ring[i]);
+}
+
+/**
+ * vmm_ring_model_resume - undo vmm_ring_model_pause()
+ * @v: the same
+ */
+void vmm_ring_model_resume(struct vmm_virtio *v)
+{
+	struct vmm_ring_device *dev = v->state;
+	unsigned int i;
+
+	for (i = 0; i < dev->rings; i++)
+		ring_resume(&dev->ring[i]);
+}
+
+/**
+ * vmm_extra_connect - connect to what is at the other end of a small device
+ * @cfg: the command line
+ * @kind: which device
+ * @index: which of them
+ * @stream: filled: the connection
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index,
+		      struct vmm_stream *stream)
+{
+	const char *path = vmm_extra_find(cfg, kind, index)->path;
+	int err = vmm_stream_open(stream, path);
+
+	return err ? vmm_error(-err, "--virtio: cannot connect to %s", path) : 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtqueues that vmmctl processes itself: the modules' engine
+ * (drivers/virt/ranchu/vq*.c), built for userspace, with a thread for each queue.
+ *
+ * What includes this file is compiled with virtio/compat/ in place of the kernel's
+ * headers; the makefile has a list (USES_ENGINE).
+ */
+#ifndef RING_H
+#define RING_H
+
+#include <linux/ranchu_vq.h>
+
+#include "host/stream.h"
+#include "virtio/ring_mem.h"
+#include "virtio/virtio.h"
+
+struct vmm_ring_device;
+
+/**
+ * struct vmm_ring - a virtqueue that vmmctl processes
+ * @dev: the device
+ * @index: of the queue
+ * @vq: the engine; protected by @lock, as the next two
+ * @lock: held while kicked() runs
+ * @live: the engine may be used
+ * @paused: not @live, but only until it is resumed
+ * @thread: waits for the queue's doorbell and calls kicked()
+ * @stopping: kicked() is to return soon; read and written with __atomic
+ */
+struct vmm_ring {
+	struct vmm_ring_device *dev;
+	unsigned int index;
+	struct ranchu_vq vq;
+	pthread_mutex_t lock;
+	bool live;
+	bool paused;
+	pthread_t thread;
+	int stopping;
+};
+
+/**
+ * struct vmm_ring_device - a virtio device whose queues vmmctl processes
+ * @v: the device
+ * @kicked: called in @ring's thread, with its lock held, when the driver has made
+ *	buffers available. Either processes all that are available and returns true,
+ *	or takes none and returns false: the model takes them later, when it has
+ *	something for the driver
+ * @mem: guest memory, as the engine wants it
+ * @err_fd: eventfd: a ring is broken
+ * @rings: how many run; the first ones
+ * @blamed: the message about a broken ring was given
+ * @ring: by queue
+ */
+struct vmm_ring_device {
+	struct vmm_virtio *v;
+	bool (*kicked)(struct vmm_ring *ring);
+	struct ranchu_mem *mem;
+	int err_fd;
+	unsigned int rings;
+	bool blamed;
+	struct vmm_ring ring[VMM_VIRTIO_QUEUES];
+};
+
+/* ---- ring.c ---- */
+
+int vmm_ring_device_open(struct vmm_ring_device *dev, struct vmm_virtio *v, u64 device_features,
+			 bool (*kicked)(struct vmm_ring *ring));
+void vmm_ring_device_close(struct vmm_ring_device *dev);
+int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings);
+void vmm_ring_device_stop(struct vmm_ring_device *dev);
+void vmm_ring_update(struct vmm_ring *ring);
+
+/* For models whose state begins with a struct vmm_ring_device, and need no more. */
+int vmm_ring_model_start(struct vmm_virtio *v);
+void vmm_ring_model_stop(struct vmm_virtio *v);
+void vmm_ring_model_pause(struct vmm_virtio *v);
+void vmm_ring_model_resume(struct vmm_virtio *v);
+int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index,
+		      struct vmm_stream *stream);
+
+static inline bool vmm_ring_stopping(const struct vmm_ring *ring)
+{
+	return __atomic_load_n(&ring->stopping, __ATOMIC_RELAXED);
+}
+
+#endif /* RING_H */

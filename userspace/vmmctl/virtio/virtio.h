@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * virtio/ owns the guest's side of virtio devices: the registers of one transport
+ * (mmio.c), the board's 32 transports and their wiring to KVM (bank.c), and rings that
+ * vmmctl serves itself (ring.c). The models are in devices/, and rings that somebody
+ * else serves in backends/.
+ *
+ * A model is a struct vmm_virtio_ops and a row in bank.c's table.
+ */
+#ifndef VIRTIO_H
+#define VIRTIO_H
+
+#include <linux/ranchu.h>
+
+#include "machine/machine.h"
+
+#define VMM_VIRTIO_QUEUES	8	/* of one device, at most */
+#define VMM_VIRTIO_CONFIG	0x100	/* bytes of configuration space */
+
+struct vmm_virtio;
+
+/**
+ * struct vmm_virtio_queue - a virtqueue as the driver set it up
+ * @num: size, entries
+ * @ready: the driver has finished setting it up
+ * @desc: guest physical address of the descriptors (packed: of the ring)
+ * @driver: of the available ring (packed: of the driver's event structure)
+ * @device: of the used ring (packed: of the device's event structure)
+ * @kick_fd: eventfd that QueueNotify signals
+ * @align: legacy: what the used ring is aligned to
+ * @pfn: legacy: number of the page where the ring begins, as the driver wrote it
+ */
+struct vmm_virtio_queue {
+	u32 num;
+	bool ready;
+	u64 desc;
+	u64 driver;
+	u64 device;
+	int kick_fd;
+	u32 align;
+	u32 pfn;
+};
+
+/**
+ * struct vmm_virtio_command - something a user can ask of a virtio device
+ * @name: the command; NULL ends a list
+ * @run: does it; @arg may be NULL; main thread. 0, or -errno after a message
+ */
+struct vmm_virtio_command {
+	const char *name;
+	int (*run)(struct vmm_virtio *v, const char *arg);
+};
+
+/**
+ * struct vmm_virtio_ops - a model of a virtio device
+ * @name: for messages
+ * @id: virtio device id
+ * @queues: how many at most, no more than VMM_VIRTIO_QUEUES
+ * @queue_max: entries of each, at most
+ * @count: how many such devices the command line asks for
+ * @place: which transport the command line wants for device number @index, and of
+ *	what kind; optional
+ * @create: makes device number @v->index: sets @v->offered, and the
+ *	configuration by vmm_virtio_config(); main thread
+ * @destroy: undoes @create; main thread, no vCPU runs
+ * @start: the driver is ready: from here on guest memory may be used. -errno
+ *	after a message makes the device ask for a reset
+ * @stop: undoes @start: when it returns, nobody uses the guest's queues. May be
+ *	followed by another @start
+ * @stop_queue: the same for one queue; without it the driver's giving up a
+ *	queue stops the device
+ * @write_config: the driver writes @len bytes, 1 to 8, at @offset of the
+ *	configuration; the model answers by vmm_virtio_answer_locked(); optional,
+ *	without it nothing happens
+ * @reset: puts what is not the driver's business into its power-on state; opens
+ *	nothing; after @stop, no vCPU exists; optional
+ * @pause: when it returns, the model uses no guest memory until @resume; main thread,
+ *	no vCPU runs. Without it the device goes on while the guest stands still
+ * @resume: undoes @pause
+ * @stats: adds the device's counters; any thread; optional
+ * @commands: what a user can ask for, a list; optional
+ *
+ * @start, @stop, @stop_queue and @write_config are called with @v->lock held, from
+ * any thread. Of its transport a model uses vmm_virtio_notify_queue(),
+ * vmm_virtio_config(), vmm_virtio_answer_locked() and vmm_virtio_fail().
+ */
+struct vmm_virtio_ops {
+	const char *name;
+	u32 id;
+	unsigned int queues;
+	u32 queue_max;
+	unsigned int (*count)(const struct vmm_config *cfg);
+	const struct vmm_place *(*place)(const struct vmm_config *cfg, unsigned int index);
+	int (*create)(struct vmm_virtio *v);
+	void (*destroy)(struct vmm_virtio *v);
+	int (*start)(struct vmm_virtio *v);
+	void (*stop)(struct vmm_virtio *v);
+	void (*stop_queue)(struct vmm_virtio *v, unsigned int queue);
+	void (*write_config)(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
+	void (*reset)(struct vmm_virtio *v);
+	void (*pause)(struct vmm_virtio *v);
+	void (*resume)(struct vmm_virtio *v);
+	void (*stats)(struct vmm_virtio *v, struct vmm_report *report);
+	const struct vmm_virtio_command *commands;
+};
+
+/**
+ * struct vmm_virtio - a virtio device behind its transport
+ * @ops: the model
+ * @vm: the VM
+ * @index: which of the devices of this model
+ * @slot: which transport
+ * @state: belongs to the model
+ * @legacy: the registers are those of version 1
+ * @name: for messages; this and the next three are @ops' unless the model changes
+ *	them while it is created
+ * @id: virtio device id
+ * @queue_max: entries of each queue, at most
+ * @queues: how many; no more than @ops says
+ * @offered: features; set by the model, then constant
+ * @call_fd: eventfd that raises the interrupt
+ * @regs: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
+ *	cannot be read are 0 there
+ * @lock: protects what follows, and writes to @regs
+ * @accepted: features, as the driver wrote them; they do not change while @running
+ * @offered_sel: which half of @offered is shown
+ * @accepted_sel: which half of @accepted is written
+ * @queue_sel: which queue is shown and written
+ * @page_size: legacy: bytes of the driver's pages
+ * @status: device status
+ * @config_pending: the driver has yet to acknowledge a change of configuration
+ * @running: between @ops->start and @ops->stop
+ * @queue: the first @ops->queues are valid
+ */
+struct vmm_virtio {
+	const struct vmm_virtio_ops *ops;
+	struct vmm_vm *vm;
+	unsigned int index;
+	unsigned int slot;
+	void *state;
+	bool legacy;
+	const char *name;
+	u32 id;
+	u32 queue_max;
+	unsigned int queues;
+	u64 offered;
+	int call_fd;
+	u8 *regs;
+	pthread_mutex_t lock;
+	u64 accepted;
+	u32 offered_sel;
+	u32 accepted_sel;
+	u32 queue_sel;
+	u32 page_size;
+	u32 status;
+	bool config_pending;
+	bool running;
+	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
+};
+
+/* ---- mmio.c: the registers of a transport ---- */
+
+void vmm_virtio_idle(u8 *regs);
+void vmm_virtio_plug(struct vmm_virtio *v);
+void vmm_virtio_reset(struct vmm_virtio *v);
+void vmm_virtio_unplug(struct vmm_virtio *v);
+u64 vmm_virtio_peek(const u8 *regs, u32 offset);
+void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
+void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len);
+void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len);
+void vmm_virtio_fail(struct vmm_virtio *v);
+
+static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int feature)
+{
+	return v->accepted >> feature & 1;
+}
+
+/* The eventfd by which whoever serves a queue interrupts the driver. */
+static inline int vmm_virtio_call_fd(const struct vmm_virtio *v, unsigned int queue)
+{
+	(void)queue;
+	return v->call_fd;
+}
+
+/* Interrupts the driver: something was used in a queue. Any thread. */
+static inline void vmm_virtio_notify_queue(const struct vmm_virtio *v, unsigned int queue)
+{
+	vmm_event_signal(vmm_virtio_call_fd(v, queue));
+}
+
+/* ---- queue.c: where a queue is ---- */
+
+/**
+ * struct vmm_queue_area - a part of a queue in guest RAM
+ * @gpa: guest physical address
+ * @len: bytes
+ * @hva: where it is mapped here
+ */
+struct vmm_queue_area {
+	u64 gpa;
+	u64 len;
+	void *hva;
+};
+
+int vmm_virtio_queue_find(const struct vmm_virtio *v, unsigned int index,
+			  struct vmm_queue_area area[3]);
+
+/* ---- bank.c: the board's transports ---- */
+
+extern const struct vmm_device_ops vmm_virtio_bank_ops;
+
+u64 vmm_virtio_disk_base(const struct vmm_board *board, const struct vmm_config *cfg,
+			 unsigned int index);
+
+#endif /* VIRTIO_H */
