@@ -7,6 +7,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "boot/boot.h"
@@ -42,6 +44,7 @@
  * @confined: the sandbox was entered
  * @err_out: stderr
  * @images: the disks' images, locked
+ * @boot: what the guest starts from
  * @steering: how the VM is steered from outside
  * @vm: the VM
  */
@@ -54,6 +57,7 @@ struct session {
 	bool confined;
 	struct vmm_output err_out;
 	struct vmm_images images;
+	struct vmm_boot boot;
 	struct vmm_steering steering;
 	struct vmm_vm vm;
 };
@@ -130,6 +134,18 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * The C library opens files for its own purposes whenever it needs them, which the
+ * sandbox would refuse: to count CPUs before it makes a second arena for the allocator,
+ * and to see whether the local time, which nobody wants here, has changed.
+ */
+static void library_files(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	setenv("TZ", "UTC0", 1);
+	tzset();
+}
+
 static int session_window(struct session *s)
 {
 	struct vmm_probe probe;
@@ -168,6 +184,7 @@ static void session_close(struct session *s)
 	vmm_console_close(s->host.console);
 	vmm_steering_close(&s->steering);
 	vmm_stats_close(s->steering.stats);
+	vmm_boot_close(&s->boot);
 	vmm_images_unlock(&s->images);
 	vmm_ending_close(s->loop);
 	if (s->signal_fd >= 0)
@@ -208,6 +225,8 @@ static int session_open_host(struct session *s)
 	int err = vmm_images_lock(&s->images, s->cfg);
 
 	if (!err)
+		err = vmm_boot_open(&s->boot, s->cfg);
+	if (!err)
 		err = session_window(s);
 	if (!err)
 		err = session_vsock(s);
@@ -230,6 +249,7 @@ static int session_open(struct session *s)
 
 	vmm_sandbox_limits();
 	raise_file_limit();
+	library_files();
 	s->loop = vmm_loop_create();
 	if (!s->loop)
 		return -ENOMEM;
@@ -309,9 +329,10 @@ static enum vmm_end run_life(struct session *s)
 
 	if (vmm_vm_power_on(vm))
 		return end;
-	if (!vmm_kernel_load(vm, &layout) &&
+	if (!vmm_kernel_load(vm, &s->boot, &layout) &&
 	    !vmm_arch_vcpu_entry(vm->vcpu[0], layout.kernel, layout.dtb) &&
-	    !session_confine(s) && !vmm_steering_begin(&s->steering, vm)) {
+	    !session_confine(s) && !vmm_threads_start(vm) &&
+	    !vmm_steering_begin(&s->steering, vm)) {
 		end = run_vcpus(s, vm);
 		vmm_steering_end(&s->steering, end);
 	}
@@ -369,6 +390,7 @@ static int command_run(struct vmm_config *cfg)
 {
 	struct session s = {
 		.cfg = cfg, .signal_fd = -1, .steering.every_fd = -1, .err_out.own_fd = -1,
+		.boot = { .kernel.fd = -1, .initrd.fd = -1 },
 	};
 	enum vmm_end end = VMM_END_ERROR;
 
@@ -431,9 +453,15 @@ static int command_dtb(const struct vmm_config *cfg)
 	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
 	struct vmm_board board;
 	struct vmm_layout layout;
+	struct vmm_boot boot;
 	__be32 size;
+	int err;
 
-	if (vmm_kernel_layout(cfg, &layout))
+	if (vmm_boot_open(&boot, cfg))
+		return EXIT_FAILURE;
+	err = vmm_kernel_layout(cfg, &boot, &layout);
+	vmm_boot_close(&boot);
+	if (err)
 		return EXIT_FAILURE;
 	vmm_board_ranchu(&board);
 	if (vmm_fdt_build(&board, cfg, gic, &layout, blob, sizeof(blob)))

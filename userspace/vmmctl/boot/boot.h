@@ -44,10 +44,33 @@ struct vmm_image {
 	u64 image_size;
 };
 
+/**
+ * struct vmm_boot_file - a file that a guest starts from
+ * @path: its name, for messages; belongs to the command line
+ * @fd: open for reading, or -1 for none
+ */
+struct vmm_boot_file {
+	const char *path;
+	int fd;
+};
+
+/**
+ * struct vmm_boot - the files that a guest starts from, at each of its resets again
+ * @kernel: an arm64 Image, maybe compressed
+ * @initrd: the initial RAM disk
+ */
+struct vmm_boot {
+	struct vmm_boot_file kernel;
+	struct vmm_boot_file initrd;
+};
+
+int vmm_boot_open(struct vmm_boot *boot, const struct vmm_config *cfg);
+void vmm_boot_close(struct vmm_boot *boot);
 int vmm_kernel_header(const void *head, size_t len, u64 file_size, struct vmm_image *image);
 int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_size,
 		     struct vmm_layout *layout);
-int vmm_kernel_layout(const struct vmm_config *cfg, struct vmm_layout *layout);
-int vmm_kernel_load(struct vmm_vm *vm, struct vmm_layout *layout);
+int vmm_kernel_layout(const struct vmm_config *cfg, const struct vmm_boot *boot,
+		      struct vmm_layout *layout);
+int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_layout *layout);
 
 #endif /* BOOT_H */

@@ -112,20 +112,66 @@ int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_siz
 	return 0;
 }
 
-static int file_open(const char *path, u64 *size)
+static int file_open(struct vmm_boot_file *file, const char *path)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	*size = 0;
-	if (fd < 0)
+	file->path = path;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0)
 		return vmm_error(errno, "cannot open %s", path);
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		close(fd);
+	if (fstat(file->fd, &st) || !S_ISREG(st.st_mode))
 		return vmm_error(-EINVAL, "%s is not a regular file", path);
-	}
+	return 0;
+}
+
+/* The file may have been written since it was opened. */
+static int file_size(const struct vmm_boot_file *file, u64 *size)
+{
+	struct stat st;
+
+	if (fstat(file->fd, &st))
+		return vmm_error(errno, "%s", file->path);
 	*size = st.st_size;
-	return fd;
+	return 0;
+}
+
+static void file_close(struct vmm_boot_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+/**
+ * vmm_boot_open - open the files that a guest starts from
+ * @boot: filled
+ * @cfg: names them; both may be missing
+ *
+ * Return: 0, or -errno after a message with nothing left open
+ */
+int vmm_boot_open(struct vmm_boot *boot, const struct vmm_config *cfg)
+{
+	int err = 0;
+
+	*boot = (struct vmm_boot){ .kernel.fd = -1, .initrd.fd = -1 };
+	if (cfg->kernel)
+		err = file_open(&boot->kernel, cfg->kernel);
+	if (!err && cfg->initrd)
+		err = file_open(&boot->initrd, cfg->initrd);
+	if (err)
+		vmm_boot_close(boot);
+	return err;
+}
+
+/**
+ * vmm_boot_close - undo vmm_boot_open()
+ * @boot: may be closed already
+ */
+void vmm_boot_close(struct vmm_boot *boot)
+{
+	file_close(&boot->kernel);
+	file_close(&boot->initrd);
 }
 
 /* Reads a whole file of a known size, or as much as was asked for. */
@@ -147,26 +193,18 @@ static int file_read(int fd, const char *path, void *to, u64 size)
 	return 0;
 }
 
-static int initrd_load(const struct vmm_mem *mem, const char *path, u64 gpa, u64 expect)
+static int initrd_load(const struct vmm_mem *mem, const struct vmm_boot *boot,
+		       const struct vmm_layout *layout)
 {
-	u64 size;
-	void *to;
-	int err;
-	int fd = file_open(path, &size);
+	void *to = vmm_mem_ptr(mem, layout->initrd, layout->initrd_size);
 
-	if (fd < 0)
-		return fd;
-	to = vmm_mem_ptr(mem, gpa, size);
-	if (!to || size != expect)
-		err = vmm_error(-EIO, "%s changed its size while it was loaded", path);
-	else
-		err = file_read(fd, path, to, size);
-	close(fd);
-	return err;
+	if (!to)
+		return vmm_error(-ENOSPC, "%s does not fit the guest's RAM", boot->initrd.path);
+	return file_read(boot->initrd.fd, boot->initrd.path, to, layout->initrd_size);
 }
 
 /**
- * struct kernel_file - an open kernel
+ * struct kernel_file - the kernel as it is now
  * @packed: the file, and what of it is compressed
  * @size: bytes of the file
  * @image: what its header says
@@ -208,18 +246,13 @@ static int kernel_inspect(struct kernel_file *kernel)
 	return err ? err : vmm_kernel_header(head, len, kernel->size, &kernel->image);
 }
 
-static int kernel_open(const char *path, struct kernel_file *kernel)
+static int kernel_find(const struct vmm_boot *boot, struct kernel_file *kernel)
 {
-	int err;
+	int err = file_size(&boot->kernel, &kernel->size);
 
-	kernel->packed.path = path;
-	kernel->packed.fd = file_open(path, &kernel->size);
-	if (kernel->packed.fd < 0)
-		return kernel->packed.fd;
-	err = kernel_inspect(kernel);
-	if (err)
-		close(kernel->packed.fd);
-	return err;
+	kernel->packed.path = boot->kernel.path;
+	kernel->packed.fd = boot->kernel.fd;
+	return err ? err : kernel_inspect(kernel);
 }
 
 static int kernel_read(const struct vmm_mem *mem, const struct kernel_file *kernel, u64 gpa)
@@ -236,52 +269,41 @@ static int kernel_read(const struct vmm_mem *mem, const struct kernel_file *kern
 	return file_read(packed->fd, packed->path, to, room);
 }
 
-static int initrd_inspect(const char *path, u64 *size)
-{
-	int fd = file_open(path, size);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	if (!*size)
-		return vmm_error(-EINVAL, "%s is empty", path);
-	return 0;
-}
-
-static int layout_inspect(const struct vmm_config *cfg, const struct vmm_image *image,
-			  struct vmm_layout *layout)
+static int layout_find(const struct vmm_config *cfg, const struct vmm_boot *boot,
+		       const struct vmm_image *image, struct vmm_layout *layout)
 {
 	u64 initrd_size = 0;
 	int err;
 
 	memset(layout, 0, sizeof(*layout));
-	if (cfg->initrd) {
-		err = initrd_inspect(cfg->initrd, &initrd_size);
+	if (boot->initrd.fd >= 0) {
+		err = file_size(&boot->initrd, &initrd_size);
 		if (err)
 			return err;
+		if (!initrd_size)
+			return vmm_error(-EINVAL, "%s is empty", boot->initrd.path);
 	}
 	return vmm_kernel_place(image, cfg->memory, initrd_size, layout);
 }
 
 /**
  * vmm_kernel_layout - decide where things go, for a tree that is only printed
- * @cfg: kernel and initrd may be missing
+ * @cfg: the command line
+ * @boot: kernel and initrd may be missing
  * @layout: filled
  *
  * Return: 0, or -errno
  */
-int vmm_kernel_layout(const struct vmm_config *cfg, struct vmm_layout *layout)
+int vmm_kernel_layout(const struct vmm_config *cfg, const struct vmm_boot *boot,
+		      struct vmm_layout *layout)
 {
 	struct kernel_file kernel;
 	int err;
 
-	if (!cfg->kernel)
-		return layout_inspect(cfg, NULL, layout);
-	err = kernel_open(cfg->kernel, &kernel);
-	if (err)
-		return err;
-	close(kernel.packed.fd);
-	return layout_inspect(cfg, &kernel.image, layout);
+	if (boot->kernel.fd < 0)
+		return layout_find(cfg, boot, NULL, layout);
+	err = kernel_find(boot, &kernel);
+	return err ? err : layout_find(cfg, boot, &kernel.image, layout);
 }
 
 /* New ones at each boot. They are no part of the tree that `vmmctl dtb` prints. */
@@ -299,38 +321,36 @@ static int layout_seed(const struct vmm_config *cfg, struct vmm_layout *layout)
 	return 0;
 }
 
-static int load_files(struct vmm_vm *vm, const struct kernel_file *kernel,
+static int load_files(struct vmm_vm *vm, const struct vmm_boot *boot,
 		      struct vmm_layout *layout)
 {
-	const struct vmm_config *cfg = vm->cfg;
+	struct kernel_file kernel;
 	int err;
 
-	err = layout_inspect(cfg, &kernel->image, layout);
+	err = kernel_find(boot, &kernel);
 	if (!err)
-		err = kernel_read(&vm->mem, kernel, layout->kernel);
-	if (!err && cfg->initrd)
-		err = initrd_load(&vm->mem, cfg->initrd, layout->initrd, layout->initrd_size);
+		err = layout_find(vm->cfg, boot, &kernel.image, layout);
+	if (!err)
+		err = kernel_read(&vm->mem, &kernel, layout->kernel);
+	if (!err && layout->initrd_size)
+		err = initrd_load(&vm->mem, boot, layout);
 	return err;
 }
 
 /**
  * vmm_kernel_load - put kernel, initrd and device tree into guest RAM
  * @vm: has RAM and a GIC version
+ * @boot: opens nothing, so that it can be done again at each reset
  * @layout: filled: where the boot CPU starts
  *
  * Return: 0, or -errno
  */
-int vmm_kernel_load(struct vmm_vm *vm, struct vmm_layout *layout)
+int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_layout *layout)
 {
-	struct kernel_file kernel;
 	void *blob;
 	int err;
 
-	err = kernel_open(vm->cfg->kernel, &kernel);
-	if (err)
-		return err;
-	err = load_files(vm, &kernel, layout);
-	close(kernel.packed.fd);
+	err = load_files(vm, boot, layout);
 	if (!err)
 		err = layout_seed(vm->cfg, layout);
 	if (err)

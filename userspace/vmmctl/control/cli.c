@@ -49,7 +49,7 @@ static void list_calls(const char *title, unsigned int who)
 {
 	const struct vmm_sandbox_call *call;
 
-	printf("%s: %u calls\n", title, vmm_sandbox_count(who, true));
+	printf("%s: %u calls\n", title, vmm_sandbox_count(who));
 	for (call = vmm_sandbox_calls; call->name; call++) {
 		if (call->who & who)
 			printf("  %-16s %s\n", call->name, call->why);

@@ -34,7 +34,7 @@ static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, c
 	else
 		slash[slash == path] = '\0';
 	folders->count++;
-	vmm_sandbox_allow(sandbox, path, VMM_SANDBOX_REMOVE);
+	vmm_sandbox_removes(sandbox, path);
 }
 
 /**
@@ -51,12 +51,8 @@ int vmm_confine(const struct vmm_config *cfg)
 	int err = -ENOMEM;
 
 	if (sandbox && folders) {
-		/* A reset from outside is possible with --no-reboot, too. */
-		sandbox->opens = true;
-		vmm_sandbox_allow(sandbox, cfg->kernel, VMM_SANDBOX_READ);
-		vmm_sandbox_allow(sandbox, cfg->initrd, VMM_SANDBOX_READ);
 		if (!vmm_dir_base(base, sizeof(base)))
-			vmm_sandbox_allow(sandbox, base, VMM_SANDBOX_REMOVE);
+			vmm_sandbox_removes(sandbox, base);
 		allow_folder(sandbox, folders, cfg->vsock_uds);
 		allow_folder(sandbox, folders, cfg->adb_socket);
 		allow_folder(sandbox, folders, cfg->pipe_socket);

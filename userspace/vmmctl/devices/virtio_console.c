@@ -35,7 +35,7 @@ struct hvc {
 	struct vmm_stream stream;
 	int end_fd;
 	int room_fd;
-	pthread_t reader;
+	struct vmm_thread reader;
 };
 
 static bool hvc_kicked(struct vmm_ring *ring)
@@ -170,16 +170,10 @@ static int hvc_create(struct vmm_virtio *v)
 	err = vmm_ring_device_open(&hvc->dev, v, 0, hvc_kicked);
 	if (err)
 		goto err_files;
-	err = pthread_create(&hvc->reader, NULL, hvc_reader, hvc);
-	if (err) {
-		err = vmm_error(err, "cannot start a thread");
-		goto err_served;
-	}
+	vmm_thread_add(v->vm, &hvc->reader, "console", hvc_reader, hvc);
 	v->state = hvc;
 	return 0;
 
-err_served:
-	vmm_ring_device_close(&hvc->dev);
 err_files:
 	hvc_close_files(hvc);
 	free(hvc);
@@ -191,7 +185,7 @@ static void hvc_destroy(struct vmm_virtio *v)
 	struct hvc *hvc = v->state;
 
 	vmm_event_signal(hvc->end_fd);
-	pthread_join(hvc->reader, NULL);
+	vmm_thread_remove(v->vm, &hvc->reader);
 	vmm_ring_device_close(&hvc->dev);
 	hvc_close_files(hvc);
 	free(hvc);

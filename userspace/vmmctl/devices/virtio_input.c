@@ -63,7 +63,7 @@ struct input {
 	struct virtio_input_config config;
 	struct vmm_stream stream;
 	int end_fd;
-	pthread_t reader;
+	struct vmm_thread reader;
 };
 
 static void input_bit(struct virtio_input_config *config, unsigned int bit)
@@ -258,16 +258,10 @@ static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
 	err = vmm_ring_device_open(&input->dev, v, 0, input_kicked);
 	if (err)
 		goto err_free;
-	err = pthread_create(&input->reader, NULL, input_reader, input);
-	if (err) {
-		err = vmm_error(err, "cannot start a thread");
-		goto err_served;
-	}
+	vmm_thread_add(v->vm, &input->reader, "input", input_reader, input);
 	v->state = input;
 	return 0;
 
-err_served:
-	vmm_ring_device_close(&input->dev);
 err_free:
 	input_free(input);
 	return err;
@@ -278,7 +272,7 @@ static void input_destroy(struct vmm_virtio *v)
 	struct input *input = v->state;
 
 	vmm_event_signal(input->end_fd);
-	pthread_join(input->reader, NULL);
+	vmm_thread_remove(v->vm, &input->reader);
 	vmm_ring_device_close(&input->dev);
 	input_free(input);
 }

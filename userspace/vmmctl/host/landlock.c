@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Landlock: which files a process may still open, and which TCP ports it may use.
+ * Landlock: which files a process may still remove, and which TCP ports it may use.
  * Files that are open already stay as they are.
  *
  * Source: Linux 6.12 Documentation/userspace-api/landlock.rst. The numbers stand
@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,13 +23,9 @@
 #define RULE_PATH_BENEATH	1
 #define RULE_NET_PORT		2
 
-#define FS_WRITE_FILE	(1ULL << 1)
-#define FS_READ_FILE	(1ULL << 2)
-#define FS_READ_DIR	(1ULL << 3)
 #define FS_REMOVE_DIR	(1ULL << 4)
 #define FS_REMOVE_FILE	(1ULL << 5)
 #define FS_TRUNCATE	(1ULL << 14)
-#define FS_FILE_RIGHTS	(FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE)
 #define FS_FIRST	((1ULL << 13) - 1)	/* execute to make a symbolic link */
 #define FS_REFER	(1ULL << 13)		/* version 2 */
 #define NET_ALL		3ULL			/* version 4: bind and connect */
@@ -57,45 +52,27 @@ static u64 handled_fs(int version)
 	return FS_FIRST | (version >= 2 ? FS_REFER : 0) | (version >= 3 ? FS_TRUNCATE : 0);
 }
 
-static u64 path_rights(enum vmm_sandbox_access access)
+static int folder_allow(int ruleset, const char *folder)
 {
-	switch (access) {
-	case VMM_SANDBOX_READ:
-		return FS_READ_FILE | FS_READ_DIR;
-	case VMM_SANDBOX_WRITE:
-		return FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_TRUNCATE;
-	case VMM_SANDBOX_REMOVE:
-		return FS_REMOVE_FILE | FS_REMOVE_DIR;
-	}
-	return 0;
-}
-
-static int path_allow(int ruleset, const struct vmm_sandbox_path *path, u64 handled)
-{
-	struct path_rule rule = { .allowed = path_rights(path->access) & handled };
-	struct stat st;
+	struct path_rule rule = { .allowed = FS_REMOVE_FILE | FS_REMOVE_DIR };
 	int err = 0;
 
-	rule.parent_fd = open(path->path, O_PATH | O_CLOEXEC);
+	rule.parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rule.parent_fd < 0)
 		return errno == ENOENT || errno == EACCES ? 0 : -errno;
-	/* A file has no rights that only directories have. */
-	if (fstat(rule.parent_fd, &st) || !S_ISDIR(st.st_mode))
-		rule.allowed &= FS_FILE_RIGHTS;
-	if (rule.allowed &&
-	    syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0))
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0))
 		err = -errno;
 	close(rule.parent_fd);
 	return err;
 }
 
-static int rules_add(int ruleset, const struct vmm_sandbox *sandbox, u64 handled, bool net)
+static int rules_add(int ruleset, const struct vmm_sandbox *sandbox, bool net)
 {
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; !err && i < sandbox->paths; i++)
-		err = path_allow(ruleset, &sandbox->path[i], handled);
+	for (i = 0; !err && i < sandbox->folders; i++)
+		err = folder_allow(ruleset, sandbox->folder[i]);
 	for (i = 0; !err && net && i < sandbox->ports; i++) {
 		struct port_rule rule = { NET_CONNECT, sandbox->port[i] };
 
@@ -127,7 +104,7 @@ int vmm_landlock(const struct vmm_sandbox *sandbox)
 			  net ? sizeof(attr) : sizeof(attr.handled_fs), 0);
 	if (ruleset < 0)
 		return -errno;
-	err = rules_add(ruleset, sandbox, attr.handled_fs, net);
+	err = rules_add(ruleset, sandbox, net);
 	if (!err && syscall(SYS_landlock_restrict_self, ruleset, 0))
 		err = -errno;
 	close(ruleset);

@@ -5,7 +5,7 @@
  *
  *	no_new_privs	no program that it runs could have more rights; none can be run
  *	capabilities	none, not even where root started it
- *	Landlock	files: only those that are named (landlock.c)
+ *	Landlock	files: none is opened, those that are named are removed (landlock.c)
  *	seccomp		system calls: only those of sandbox_calls.c, for vCPUs fewer
  *	limits		no core file, which would hold the guest's memory
  *
@@ -44,38 +44,29 @@ void vmm_sandbox_limits(void)
 }
 
 /**
- * vmm_sandbox_allow - let a path be used in the sandbox
+ * vmm_sandbox_removes - let files be removed from a directory
  * @sandbox: the sandbox
- * @path: stays the caller's; NULL does nothing
- * @access: what for
+ * @folder: the directory; stays the caller's
  */
-void vmm_sandbox_allow(struct vmm_sandbox *sandbox, const char *path,
-		       enum vmm_sandbox_access access)
+void vmm_sandbox_removes(struct vmm_sandbox *sandbox, const char *folder)
 {
-	if (path && sandbox->paths < VMM_SANDBOX_PATHS)
-		sandbox->path[sandbox->paths++] = (struct vmm_sandbox_path){ path, access };
-}
-
-static bool call_allowed(const struct vmm_sandbox_call *call, unsigned int who, bool opens)
-{
-	return call->who & who && (opens || !call->opening);
+	if (sandbox->folders < VMM_SANDBOX_FOLDERS)
+		sandbox->folder[sandbox->folders++] = folder;
 }
 
 /**
  * vmm_sandbox_count - count the system calls that are allowed
  * @who: VMM_CALL_MAIN or VMM_CALL_VCPU
- * @opens: files may still be opened
  *
  * Return: how many of the list this machine has
  */
-unsigned int vmm_sandbox_count(unsigned int who, bool opens)
+unsigned int vmm_sandbox_count(unsigned int who)
 {
 	const struct vmm_sandbox_call *call;
 	unsigned int count = 0;
 
 	for (call = vmm_sandbox_calls; call->name; call++)
-		count += call_allowed(call, who, opens) &&
-			 seccomp_syscall_resolve_name(call->name) >= 0;
+		count += call->who & who && seccomp_syscall_resolve_name(call->name) >= 0;
 	return count;
 }
 
@@ -102,7 +93,7 @@ static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr)
 	return -ENOENT;
 }
 
-static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool opens)
+static int rules_add(scmp_filter_ctx ctx, unsigned int who)
 {
 	const struct vmm_sandbox_call *call;
 	int err;
@@ -111,7 +102,7 @@ static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool opens)
 	for (call = vmm_sandbox_calls; call->name; call++) {
 		nr = seccomp_syscall_resolve_name(call->name);
 		/* Each machine lacks some of the older calls. */
-		if (nr < 0 || !call_allowed(call, who, opens))
+		if (nr < 0 || !(call->who & who))
 			continue;
 		err = rule_with_arguments(ctx, call->name, nr);
 		if (err == -ENOENT)
@@ -124,13 +115,13 @@ static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool opens)
 	return nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(VMM_NO_SUCH_CALL), nr, 0);
 }
 
-static int filter_load(unsigned int who, bool opens, bool all_threads)
+static int filter_load(unsigned int who, bool all_threads)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int err = ctx ? 0 : -ENOMEM;
 
 	if (!err)
-		err = rules_add(ctx, who, opens);
+		err = rules_add(ctx, who);
 	if (!err)
 		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, all_threads);
 	if (!err)
@@ -179,10 +170,11 @@ static int drop_capabilities(void)
 }
 
 /**
- * vmm_sandbox_enter - go into the sandbox, with all threads
+ * vmm_sandbox_enter - go into the sandbox
  * @sandbox: what is allowed
  *
- * There is no way back. Landlock and seccomp are left out, with a note, where the
+ * Only the calling thread and those that it starts lose their capabilities and files:
+ * there is to be no other yet. There is no way back. Landlock and seccomp are left out, with a note, where the
  * kernel has none.
  *
  * Return: 0, or -errno after a message
@@ -202,7 +194,7 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
 		vmm_note("sandbox: this kernel has no Landlock, so files are not restricted");
 	else if (err)
 		return vmm_error(-err, "sandbox: Landlock");
-	err = filter_load(VMM_CALL_MAIN | VMM_CALL_VCPU, sandbox->opens, true);
+	err = filter_load(VMM_CALL_MAIN | VMM_CALL_VCPU, true);
 	if (err == -EINVAL || err == -VMM_NO_SUCH_CALL)
 		vmm_note("sandbox: this kernel has no seccomp, so system calls are not restricted");
 	else if (err)
@@ -217,5 +209,5 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
  */
 int vmm_sandbox_vcpu(void)
 {
-	return filter_load(VMM_CALL_VCPU, false, false);
+	return filter_load(VMM_CALL_VCPU, false);
 }

@@ -138,6 +138,7 @@ struct vmm_doorbell {
  * @lines: those that eventfds drive
  * @windows: all of them
  * @doorbells: those of every life
+ * @threads: those of devices, which start once the sandbox is entered
  * @slots: memslots that are taken
  * @end_fd: eventfd, signalled when @end is set
  * @end: enum vmm_end of this life, set once, see vmm_vm_end()
@@ -170,6 +171,7 @@ struct vmm_vm {
 	struct vmm_line *lines;
 	struct vmm_read_window *windows;
 	struct vmm_doorbell *doorbells;
+	struct vmm_thread *threads;
 	u32 slots;
 	int end_fd;
 	int end;
@@ -248,6 +250,31 @@ void vmm_vcpu_destroy(struct vmm_vcpu *vcpu);
 int vmm_vcpu_start(struct vmm_vcpu *vcpu);
 void vmm_vcpu_kick(struct vmm_vcpu *vcpu);
 void vmm_vcpu_stop(struct vmm_vcpu *vcpu);
+
+/* ---- thread.c: threads of devices ---- */
+
+/**
+ * struct vmm_thread - a thread that a device needs all its life
+ * @name: as others see it, at most 15 characters
+ * @fn: what it does
+ * @arg: argument of @fn
+ * @started: there is a thread
+ * @id: the thread
+ * @next: in the VM's list
+ */
+struct vmm_thread {
+	const char *name;
+	void *(*fn)(void *arg);
+	void *arg;
+	bool started;
+	pthread_t id;
+	struct vmm_thread *next;
+};
+
+void vmm_thread_add(struct vmm_vm *vm, struct vmm_thread *thread, const char *name,
+		    void *(*fn)(void *arg), void *arg);
+int vmm_threads_start(struct vmm_vm *vm);
+void vmm_thread_remove(struct vmm_vm *vm, struct vmm_thread *thread);
 
 /* ---- stats.c: counting ---- */
 

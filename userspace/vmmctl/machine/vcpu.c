@@ -134,9 +134,12 @@ static void *vcpu_thread(void *arg)
 {
 	struct vmm_vcpu *vcpu = arg;
 	sigset_t kick;
+	char name[16];
 
 	vcpu_forget_rseq();
-
+	/* Other tools know QEMU's vCPUs by this name. */
+	snprintf(name, sizeof(name), "CPU %u/KVM", vcpu->id);
+	pthread_setname_np(pthread_self(), name);
 	sigemptyset(&kick);
 	sigaddset(&kick, VCPU_KICK);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
@@ -235,16 +238,12 @@ int vmm_vcpu_start(struct vmm_vcpu *vcpu)
 {
 	/* No SA_RESTART: the point is that KVM_RUN returns. */
 	struct sigaction action = { .sa_handler = vcpu_kicked };
-	char name[16];
 	int err;
 
 	sigaction(VCPU_KICK, &action, NULL);
 	err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
 	if (err)
 		return vmm_error(err, "cannot start vCPU %u", vcpu->id);
-	/* Other tools know QEMU's vCPUs by this name. */
-	snprintf(name, sizeof(name), "CPU %u/KVM", vcpu->id);
-	pthread_setname_np(vcpu->thread, name);
 	vcpu->started = true;
 	return 0;
 }

@@ -179,16 +179,19 @@ static void compressed_kernels_are_loaded(void)
 	struct vmm_config cfg = { .cpus = 1, .memory = 64 * MIB, .append = "" };
 	struct vmm_vm vm = { .cfg = &cfg, .gic = VMM_GIC_V2 };
 	struct vmm_layout layout;
+	struct vmm_boot boot;
 	char path[64];
 	int fd = kernel_file(plain, path, sizeof(path));
 
 	cfg.kernel = path;
 	vmm_board_ranchu(&vm.board);
 	tap_equal(vmm_mem_add(&vm.mem, RAM, cfg.memory), 0);
-	tap_equal(vmm_kernel_layout(&cfg, &layout), 0);
+	tap_equal(vmm_boot_open(&boot, &cfg), 0);
+	tap_equal(vmm_kernel_layout(&cfg, &boot, &layout), 0);
 	tap_equal(layout.kernel, RAM);
-	tap_equal(vmm_kernel_load(&vm, &layout), 0);
+	tap_equal(vmm_kernel_load(&vm, &boot, &layout), 0);
 	tap_check(!memcmp(vmm_mem_ptr(&vm.mem, layout.kernel, LOADED), plain, LOADED));
+	vmm_boot_close(&boot);
 	vmm_mem_destroy(&vm.mem);
 	close(fd);
 }
