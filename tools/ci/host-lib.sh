@@ -96,7 +96,7 @@ refuses() {
 	shift
 	timeout 60 vmmctl run --kernel /ranchu/guest/Image --memory 128M "$@" \
 		</dev/null > /tmp/refused 2>&1
-	rc=$?
+	code=$?
 	sed 's/^/# /' /tmp/refused
-	[ "$rc" -eq 1 ] && [ "$(wc -l < /tmp/refused)" -eq 1 ] && grep -q "$text" /tmp/refused
+	[ "$code" -eq 1 ] && [ "$(wc -l < /tmp/refused)" -eq 1 ] && grep -q "$text" /tmp/refused
 }
