@@ -48,6 +48,7 @@ STEPS=(
 	"x86_64-all	kselftests x86_64"
 	"no-doorbell	tools/ci/no-doorbell-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
+	"control	tools/ci/control-test.sh"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 )
