@@ -73,11 +73,13 @@ static void log_line(void *arg, const char *line, size_t len)
 	MUST(!memmem(line, len, "a bug of vmmctl", 15));
 }
 
-/* What devices want of the main thread. */
+/* What devices want of the main thread. The tick is served last, because it comes last. */
 static void main_thread(void)
 {
 	vmm_event_signal(fuzz.tick_fd);
+	MUST(!vmm_loop_add(fuzz.vm.loop, fuzz.tick_fd, tick, NULL));
 	MUST(vmm_loop_run(fuzz.vm.loop) == 1);
+	vmm_loop_del(fuzz.vm.loop, fuzz.tick_fd);
 }
 
 static u32 take(struct input *in, unsigned int bytes)
@@ -158,7 +160,6 @@ static void machine_open(void)
 	MUST(!vmm_mem_add(&vm->mem, vm->board.ram_base, RAM));
 	MUST(!vmm_board_create(vm) && !vmm_threads_start(vm));
 	fuzz.tick_fd = vmm_event_create();
-	MUST(!vmm_loop_add(vm->loop, fuzz.tick_fd, tick, NULL));
 	for (i = 0; i < vm->board.devices; i++) {
 		if (vm->board.dev[i].count > 1)
 			fuzz.bank = &vm->board.dev[i];

@@ -54,9 +54,8 @@ static int vhost_broken(void *arg)
 {
 	struct vmm_vhost *vhost = arg;
 
-	vmm_event_clear(vhost->err_fd);
-	vmm_vhost_blame(vhost, -EIO, "the guest broke a ring");
-	vmm_virtio_fail(vhost->v);
+	if (vmm_virtio_fail_if(vhost->v, vhost->err_fd))
+		vmm_vhost_blame(vhost, -EIO, "the guest broke a ring");
 	return 0;
 }
 
@@ -201,6 +200,7 @@ void vmm_vhost_stop(struct vmm_vhost *vhost)
 		vhost->ops->stop_ring(vhost, --vhost->rings);
 	if (vhost->ops->run)
 		vhost->ops->run(vhost, false);
+	vmm_event_clear(vhost->err_fd);
 }
 
 /**

@@ -19,6 +19,7 @@
  */
 #include <endian.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 
@@ -162,6 +163,28 @@ void vmm_virtio_fail(struct vmm_virtio *v)
 	pthread_mutex_lock(&v->lock);
 	fail_locked(v);
 	pthread_mutex_unlock(&v->lock);
+}
+
+/**
+ * vmm_virtio_fail_if - make the device ask its driver for a reset if a ring is broken
+ * @v: the device
+ * @err_fd: eventfd that says so. Stopping the device clears it: a ring of the driver
+ *	that was there before is no error of the next one
+ *
+ * Context: any thread, without @v->lock.
+ * Return: whether a ring is broken
+ */
+bool vmm_virtio_fail_if(struct vmm_virtio *v, int err_fd)
+{
+	eventfd_t value;
+	bool broken;
+
+	pthread_mutex_lock(&v->lock);
+	broken = !eventfd_read(err_fd, &value);
+	if (broken)
+		fail_locked(v);
+	pthread_mutex_unlock(&v->lock);
+	return broken;
 }
 
 static void stop_locked(struct vmm_virtio *v)

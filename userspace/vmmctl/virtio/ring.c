@@ -35,9 +35,8 @@ static int device_broken(void *arg)
 {
 	struct vmm_ring_device *dev = arg;
 
-	vmm_event_clear(dev->err_fd);
-	device_blame(dev, -EIO, "a ring is broken");
-	vmm_virtio_fail(dev->v);
+	if (vmm_virtio_fail_if(dev->v, dev->err_fd))
+		device_blame(dev, -EIO, "a ring is broken");
 	return 0;
 }
 
@@ -251,6 +250,7 @@ void vmm_ring_device_stop(struct vmm_ring_device *dev)
 {
 	while (dev->rings)
 		ring_stop(&dev->ring[--dev->rings]);
+	vmm_event_clear(dev->err_fd);
 }
 
 /**

@@ -169,6 +169,7 @@ void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int 
 void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_fail(struct vmm_virtio *v);
+bool vmm_virtio_fail_if(struct vmm_virtio *v, int err_fd);
 
 static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int feature)
 {
