@@ -36,7 +36,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "futex", BOTH, "locks, waiting for threads" },
 	{ "setitimer", BOTH, "the end within a second of SIGTERM" },
 	{ "clock_gettime", BOTH, "time, where it cannot be read from memory" },
-	{ "getrandom", MAIN, "seeds of a guest that starts again" },
+	{ "getrandom", BOTH, "virtio-rng, seeds of a guest that starts again" },
 	{ "restart_syscall", BOTH, "waiting that was interrupted" },
 	/* Connections. */
 	{ "socket", MAIN, "Unix sockets, and TCP to the adb server" },
