@@ -31,6 +31,7 @@ static const char *const dir_files[] = { "control.sock", "state", "log", "lock" 
 /**
  * struct vmm_dir - a VM's directory
  * @path: of it
+ * @made: it was not there before
  * @fd: the directory
  * @lock_fd: locked
  * @control_fd: listens at the control socket
@@ -41,6 +42,7 @@ static const char *const dir_files[] = { "control.sock", "state", "log", "lock" 
  */
 struct vmm_dir {
 	char path[PATH_MAX];
+	bool made;
 	int fd;
 	int lock_fd;
 	int control_fd;
@@ -120,6 +122,13 @@ static void remove_files(int dir_fd)
 		unlinkat(dir_fd, dir_files[i], 0);
 }
 
+static void remove_directory(const struct vmm_dir *dir)
+{
+	if (dir->fd >= 0)
+		remove_files(dir->fd);
+	rmdir(dir->path);
+}
+
 static int open_directory(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -135,7 +144,9 @@ static int dir_lock_once(struct vmm_dir *dir)
 {
 	int err;
 
-	if (mkdir(dir->path, 0700) && errno != EEXIST)
+	if (!mkdir(dir->path, 0700))
+		dir->made = true;
+	else if (errno != EEXIST)
 		return -errno;
 	dir->fd = open_directory(dir->path);
 	if (dir->fd < 0)
@@ -255,6 +266,7 @@ static int make_base(const char *base)
 struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 {
 	struct vmm_dir *dir = calloc(1, sizeof(*dir));
+	bool locked;
 	int err;
 
 	if (!dir)
@@ -270,15 +282,14 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 		err = make_base(base);
 	if (!err)
 		err = dir_lock(dir);
-	if (!err) {
+	locked = !err;
+	if (!err)
 		err = dir_fill(dir);
-		if (err) {
-			remove_files(dir->fd);
-			rmdir(dir->path);
-		}
-	}
 	if (!err)
 		return dir;
+	/* Not what is, or may be, another VM's. */
+	if (locked || (dir->made && err != -EAGAIN))
+		remove_directory(dir);
 	dir_free(dir);
 	errno = -err;
 	return NULL;
@@ -292,8 +303,7 @@ void vmm_dir_close(struct vmm_dir *dir)
 {
 	if (!dir)
 		return;
-	remove_files(dir->fd);
-	rmdir(dir->path);
+	remove_directory(dir);
 	dir_free(dir);
 }
 

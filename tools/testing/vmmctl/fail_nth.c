@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs a program again and again and lets another of its system calls fail each time:
+ *
+ *	fail_nth DIRECTORY COMMAND...
+ *
+ * Counted are the calls of the first thread between its prctl(PR_SET_NO_NEW_PRIVS),
+ * with which vmmctl begins to set a VM up, and the first KVM_RUN of a vCPU's thread. The
+ * program must either go on to KVM_RUN, and is ended there, or end by itself: not by a
+ * signal, with an exit code, with one line on stderr that says why, and with nothing
+ * left in DIRECTORY. KTAP on standard output.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#if !defined(__aarch64__)
+#error "fail_nth knows the registers of arm64 only"
+#endif
+
+#define KVM_RUN		0xae80
+#define PATIENCE_S	60
+#define TEXT		4096
+
+struct registers {
+	unsigned long long x[31], sp, pc, pstate;
+};
+
+/* One run. */
+struct run {
+	pid_t pid;
+	unsigned int nth;	/* call that fails, from 1; 0 for none */
+	unsigned int calls;	/* of the first thread so far */
+	long failed;		/* number of the call that failed, or -1 */
+	bool counting;
+	bool failing;		/* between entry and exit of that call */
+	bool ran;		/* it got to KVM_RUN */
+	int status;
+};
+
+/* Of these a failure means nothing, is what we see the message by, or is the end. */
+static bool passed_over(long nr)
+{
+	return nr == SYS_exit_group || nr == SYS_exit || nr == SYS_write || nr == SYS_close ||
+	       nr == SYS_munmap || nr == SYS_rt_sigreturn || nr == SYS_futex ||
+	       nr == SYS_rt_sigprocmask;
+}
+
+static void registers_get(pid_t tid, struct registers *regs)
+{
+	struct iovec iov = { regs, sizeof(*regs) };
+
+	ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov);
+}
+
+static void result_set(pid_t tid, long result)
+{
+	struct registers regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	registers_get(tid, &regs);
+	regs.x[0] = result;
+	ptrace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &iov);
+}
+
+static void call_skip(pid_t tid)
+{
+	int none = -1;
+	struct iovec iov = { &none, sizeof(none) };
+
+	ptrace(PTRACE_SETREGSET, tid, NT_ARM_SYSTEM_CALL, &iov);
+}
+
+/* Whether the program goes on. */
+static bool at_syscall(struct run *run, pid_t tid)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
+		return true;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+		if (run->failing && tid == run->pid) {
+			result_set(tid, -ENOMEM);
+			run->failing = false;
+		}
+		return true;
+	}
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return true;
+	if (info.entry.nr == SYS_ioctl && info.entry.args[1] == KVM_RUN && tid != run->pid) {
+		run->ran = true;
+		return false;
+	}
+	if (tid != run->pid)
+		return true;
+	if (info.entry.nr == SYS_prctl && info.entry.args[0] == PR_SET_NO_NEW_PRIVS)
+		run->counting = true;
+	if (!run->counting || passed_over(info.entry.nr) || ++run->calls != run->nth)
+		return true;
+	run->failed = info.entry.nr;
+	run->failing = true;
+	call_skip(tid);
+	return true;
+}
+
+static void expired(int sig)
+{
+	(void)sig;
+}
+
+/* Until the program has ended; one that takes too long is ended, by SIGALRM's name. */
+static void follow(struct run *run)
+{
+	int options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
+	struct sigaction alarm_action = { .sa_handler = expired };
+	int status;
+	pid_t tid;
+
+	waitpid(run->pid, &status, 0);
+	ptrace(PTRACE_SETOPTIONS, run->pid, 0, options);
+	ptrace(PTRACE_SYSCALL, run->pid, 0, 0);
+	sigaction(SIGALRM, &alarm_action, NULL);
+	alarm(PATIENCE_S);
+	for (;;) {
+		int deliver = 0;
+
+		tid = waitpid(-1, &status, __WALL);
+		if (tid < 0 && errno == EINTR) {
+			kill(run->pid, SIGKILL);
+			run->status = SIGALRM;
+			run->ran = false;
+			break;
+		}
+		if (tid < 0)
+			break;
+		if (!WIFSTOPPED(status)) {
+			if (tid == run->pid) {
+				run->status = status;
+				break;
+			}
+			continue;
+		}
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			if (!at_syscall(run, tid)) {
+				kill(run->pid, SIGKILL);
+				break;
+			}
+		} else if (status >> 8 != (SIGTRAP | PTRACE_EVENT_CLONE << 8) &&
+			   WSTOPSIG(status) != SIGSTOP) {
+			deliver = WSTOPSIG(status);
+		}
+		ptrace(PTRACE_SYSCALL, tid, 0, deliver);
+	}
+	alarm(0);
+	while (waitpid(-1, &status, __WALL) > 0)
+		;
+}
+
+static unsigned int files_in(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned int count = 0;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static int drop(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	if (ftw->level)
+		remove(path);
+	return 0;
+}
+
+static unsigned int lines_of(const char *text)
+{
+	unsigned int count = 0;
+
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
+static void begin(struct run *run, char **command, int err)
+{
+	int none;
+
+	run->pid = fork();
+	if (run->pid)
+		return;
+	none = open("/dev/null", O_RDWR);
+	dup2(none, 0);
+	dup2(none, 1);
+	dup2(err, 2);
+	setsid();
+	ptrace(PTRACE_TRACEME, 0, 0, 0);
+	execvp(command[0], command);
+	_exit(127);
+}
+
+static bool attempt(unsigned int nth, char **command, const char *directory, bool *more)
+{
+	struct run run = { .nth = nth, .failed = -1 };
+	int err = memfd_create("stderr", MFD_CLOEXEC);
+	char text[TEXT] = "";
+	const char *wrong = NULL;
+
+	/* A run that was ended from outside leaves what the next one of the name finds. */
+	nftw(directory, drop, 16, FTW_DEPTH | FTW_PHYS);
+	begin(&run, command, err);
+	follow(&run);
+	if (pread(err, text, sizeof(text) - 1, 0) < 0)
+		text[0] = '\0';
+	close(err);
+	*more = run.failed >= 0;
+	if (!run.counting)
+		wrong = "it never began";
+	else if (run.ran)
+		;
+	else if (!WIFEXITED(run.status))
+		wrong = run.status == SIGALRM ? "it hung" : "a signal ended it";
+	else if (!nth)
+		wrong = "it does not work at all";
+	else if (!WEXITSTATUS(run.status))
+		wrong = "it ended as if all were well";
+	else if (lines_of(text) != 1 || strncmp(text, "vmmctl: ", 8))
+		wrong = "it did not say why in one line";
+	else if (files_in(directory))
+		wrong = "it left files behind";
+	if (wrong)
+		printf("# call %u (number %ld): %s; status 0x%x; stderr: %s\n", nth, run.failed,
+		       wrong, run.status, text);
+	return !wrong;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int nth, wrong = 0;
+	bool more = true;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: fail_nth DIRECTORY COMMAND...\n");
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IONBF, 0);
+	for (nth = 0; more && wrong < 20; nth++) {
+		wrong += !attempt(nth, argv + 2, argv[1], &more);
+		more |= !nth;
+	}
+	printf("# %u calls\n", nth - 2);
+	return wrong || nth < 50;
+}
