@@ -154,6 +154,7 @@ struct vmm_pipe_service {
  * @memory: bytes of guest RAM
  * @cpus: 1 to VMM_MAX_CPUS
  * @gic: version of the interrupt controller
+ * @rtc: the board has a clock, which the reference does not have
  * @pipe: who serves the goldfish pipe
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
@@ -200,6 +201,7 @@ struct vmm_config {
 	u64 memory;
 	unsigned int cpus;
 	enum vmm_gic gic;
+	bool rtc;
 	enum vmm_pipe_mode pipe;
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;
