@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host/tcp_owner.h"
+#include "host/unix.h"
 #include "host/vsock.h"
 
 #define LISTENER_PAUSE_NS	250000000

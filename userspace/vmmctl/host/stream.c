@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "host/stream.h"
-#include "host/vsock.h"
+#include "host/unix.h"
 
 #define STREAM_RETRY_MS	250
 #define STREAM_STALL_MS	500

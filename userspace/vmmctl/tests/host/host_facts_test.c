@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Small things about the host: MAC addresses, the service manager, and whose a TCP
- * connection is.
+ * Small things about the host: MAC addresses, the service manager, whose a TCP
+ * connection is, and Unix sockets.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "host/mac.h"
 #include "host/notify.h"
 #include "host/tcp_owner.h"
+#include "host/unix.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
 
@@ -161,10 +163,73 @@ static void strangers_are_known(void)
 	vmm_tcp_owner_close(owner);
 }
 
+/* Whatever the mask is, and from the moment that it is there. */
+static void sockets_are_the_users_alone(void)
+{
+	char dir[] = "/tmp/vmmctl-facts-XXXXXX";
+	mode_t mask = umask(0);
+	char path[64];
+	struct stat st;
+	int fd;
+
+	tap_check(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/sock", dir);
+	fd = vmm_unix_listen(path);
+	tap_check(fd >= 0 && !lstat(path, &st) && S_ISSOCK(st.st_mode));
+	tap_equal(st.st_mode & 07777, 0600);
+	close(fd);
+	unlink(path);
+	fd = vmm_unix_bind(path, 1);
+	tap_check(fd >= 0 && !lstat(path, &st) && S_ISSOCK(st.st_mode));
+	tap_equal(st.st_mode & 07777, 0600);
+	tap_equal(vmm_unix_bind(path, 1), -EADDRINUSE);
+	umask(mask);
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* Files arrive with their bytes, and a reader that is gone is an error. */
+static void files_are_sent_along(void)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	char text[8];
+	struct iovec iov = { text, sizeof(text) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	int fds[33] = { STDIN_FILENO, STDOUT_FILENO };
+	struct stat st[2];
+	int got[2];
+	int pair[2];
+
+	tap_check(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	tap_equal(vmm_unix_send_files(pair[0], "ab", 2, fds, 2, 0), 0);
+	tap_equal(recvmsg(pair[1], &msg, MSG_CMSG_CLOEXEC), 2);
+	tap_equal(control.head.cmsg_len, CMSG_LEN(2 * sizeof(int)));
+	memcpy(got, CMSG_DATA(&control.head), sizeof(got));
+	tap_check(!fstat(got[1], &st[0]) && !fstat(STDOUT_FILENO, &st[1]) &&
+		  st[0].st_ino == st[1].st_ino);
+	close(got[0]);
+	close(got[1]);
+	tap_equal(vmm_unix_send_files(pair[0], "c", 1, NULL, 0, 0), 0);
+	tap_equal(recv(pair[1], text, sizeof(text), 0), 1);
+	tap_equal(vmm_unix_send_files(pair[0], "d", 1, fds, 33, 0), -E2BIG);
+	close(pair[1]);
+	tap_equal(vmm_unix_send_files(pair[0], "e", 1, fds, 1, 0), -EPIPE);
+	close(pair[0]);
+}
+
 static const struct tap_case cases[] = {
 	{ "MAC addresses differ, and stay", macs_differ_by_name },
 	{ "a service manager is told, and its watchdog", manager_is_told },
 	{ "connections of other users are known", strangers_are_known },
+	{ "listening sockets are the user's alone", sockets_are_the_users_alone },
+	{ "files are sent along", files_are_sent_along },
 };
 
 int main(void)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "host/stream.h"
+#include "host/unix.h"
 #include "host/vsock.h"
 #include "tests/tap.h"
 
