@@ -74,7 +74,8 @@ struct vmm_vsock_listener {
 };
 
 int vmm_vsock_listener_unix(struct vmm_vsock_listener *listener, const char *path);
-void vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd);
+int vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd,
+			   enum vmm_adb_users users);
 void vmm_vsock_listen(struct vmm_vsock_listener *listener, bool on);
 void vmm_vsock_listener_close(struct vmm_vsock_listener *listener);
 

@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "host/notify.h"
 #include "host/tcp_owner.h"
 #include "host/unix.h"
+#include "host/vsock.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
 
@@ -163,6 +165,72 @@ static void strangers_are_known(void)
 	vmm_tcp_owner_close(owner);
 }
 
+/**
+ * struct door - adb's port, open to some users
+ * @listener: it
+ * @end_fd: signalled when the last client that is wanted was taken
+ * @taken: clients
+ * @want: how many are wanted
+ */
+struct door {
+	struct vmm_vsock_listener listener;
+	int end_fd;
+	unsigned int taken;
+	unsigned int want;
+};
+
+static void door_accepted(void *arg, struct vmm_vsock_listener *listener, int fd)
+{
+	struct door *door = arg;
+
+	(void)listener;
+	close(fd);
+	if (++door->taken == door->want)
+		vmm_event_signal(door->end_fd);
+}
+
+/* A stranger comes first, then a client of this user. */
+static void check_door(enum vmm_adb_users users)
+{
+	struct door door = { .want = users == VMM_ADB_ALL ? 2 : 1, .listener.fd = -1 };
+	struct sockaddr_in addr;
+	struct pollfd come = { .fd = listen_at_loopback(&addr), .events = POLLIN };
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct vmm_loop *loop = vmm_loop_create();
+	pid_t pid;
+
+	tap_context("users %d", users);
+	door.end_fd = vmm_event_create();
+	door.listener.loop = loop;
+	door.listener.accepted = door_accepted;
+	door.listener.arg = &door;
+	tap_equal(vmm_vsock_listener_tcp(&door.listener, come.fd, users), 0);
+	vmm_vsock_listen(&door.listener, true);
+	tap_check(!vmm_loop_add(loop, door.end_fd, stop, NULL));
+	pid = stranger(&addr, AF_INET);
+	tap_equal(poll(&come, 1, 60000), 1);
+	tap_check(!connect(client, (struct sockaddr *)&addr, sizeof(addr)));
+	tap_equal(vmm_loop_run(loop), 1);
+	tap_equal(door.taken, door.want);
+	tap_equal(door.listener.refused, 2 - door.want);
+	vmm_vsock_listener_close(&door.listener);
+	waitpid(pid, NULL, 0);
+	close(client);
+	close(come.fd);
+	close(door.end_fd);
+	vmm_loop_destroy(loop);
+}
+
+static void users_are_let_in_as_asked(void)
+{
+	if (geteuid()) {
+		tap_skip("only root can be another user");
+		return;
+	}
+	check_door(VMM_ADB_OWNER);
+	check_door(VMM_ADB_ALL);
+}
+
 /* Whatever the mask is, and from the moment that it is there. */
 static void sockets_are_the_users_alone(void)
 {
@@ -228,6 +296,7 @@ static const struct tap_case cases[] = {
 	{ "MAC addresses differ, and stay", macs_differ_by_name },
 	{ "a service manager is told, and its watchdog", manager_is_told },
 	{ "connections of other users are known", strangers_are_known },
+	{ "users are let in as asked", users_are_let_in_as_asked },
 	{ "listening sockets are the user's alone", sockets_are_the_users_alone },
 	{ "files are sent along", files_are_sent_along },
 };
