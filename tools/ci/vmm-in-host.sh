@@ -8,7 +8,7 @@ set -u
 . /ranchu/host-lib.sh
 
 load_modules
-echo "1..8"
+echo "1..10"
 
 vmmctl doctor > "$console" 2>&1
 result doctor_finds_nothing_missing $?
@@ -34,10 +34,26 @@ result few_files $?
 printed '^GUEST-EXIT: 0$' && printed 'pipes open=2000' && printed 'have no doorbell'
 result two_thousand_pipes $?
 
-# Reads that exit instead of the window.
-boot "pipe_guest pipes 20" --cpus 1 --no-reboot --window off
+# Reads that exit instead of the window; and the board as the reference has it.
+rtc=/sys/class/rtc/rtc0
+boot "pipe_guest pipes 20 && ! test -e $rtc" --cpus 1 --no-reboot --window off --rtc off
 printed '^GUEST-EXIT: 0$' && printed 'pipes open=20'
 result no_window $?
+
+# Whatever the guest's kernel has set its time from, it is the host's; and an alarm
+# two seconds on interrupts, once.
+boot "echo CLOCK \$(cat $rtc/since_epoch) \$(date +%s) && echo +2 > $rtc/wakealarm && \
+	until grep pl031 /proc/interrupts | grep ' [1-9]'; do sleep 1; done" --cpus 1 --no-reboot
+now=$(date +%s)
+read -r clock guest <<-END
+	$(sed -n 's/^CLOCK \([0-9]*\) \([0-9]*\).*/\1 \2/p' "$console")
+END
+echo "# the guest's clock $clock, its time $guest, the host's afterwards $now"
+[ "${clock:-0}" -le "$now" ] && [ "${clock:-0}" -gt $((now - 300)) ] &&
+	[ "${guest:-0}" -gt $((now - 300)) ]
+result the_hosts_time $?
+printed '^GUEST-EXIT: 0$' && printed 'rtc-pl031' && ! printed GUEST-SPLAT
+result an_alarm_interrupts $?
 
 # A reset boots the guest again, with working pipes, until we end it.
 : > "$console"

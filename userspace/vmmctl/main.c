@@ -366,7 +366,7 @@ static enum vmm_end run_vm(struct session *s)
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 		.read_window = s->read_window,
 	};
-	vmm_board_ranchu(&s->vm.board);
+	vmm_board_ranchu(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
 		return end;
 	if (!vmm_board_create(&s->vm)) {
@@ -463,7 +463,7 @@ static int command_dtb(const struct vmm_config *cfg)
 	vmm_boot_close(&boot);
 	if (err)
 		return EXIT_FAILURE;
-	vmm_board_ranchu(&board);
+	vmm_board_ranchu(&board, cfg);
 	if (vmm_fdt_build(&board, cfg, gic, &layout, blob, sizeof(blob)))
 		return EXIT_FAILURE;
 	/* Second word of the header: the bytes that are used. */

@@ -12,6 +12,7 @@
  *	0902_0000  goldfish battery
  *	0903_0000  goldfish audio
  *	0904_0000  goldfish events
+ *	0905_0000  PL031 clock (ours, see below)
  *	0a00_0000  32 virtio-mmio transports, 0x200 bytes each
  *	0a01_0000  goldfish pipe
  *	0a02_0000  goldfish sync
@@ -20,6 +21,11 @@
  * Source: platform_external_qemu hw/arm/ranchu.c (866554d0017e). The GICv3
  * redistributors, which that board does not have, are where hw/arm/virt.c of
  * the same repository (50d63dd1e1e3) puts them.
+ *
+ * That board has no clock either, and virt.c's place for one is the framebuffer's
+ * here. Ours is at the next step of 64 KiB behind the last device of the row, with
+ * the next interrupt; neither map has anything there. A guest finds it by the device
+ * tree only, so that a VMM may leave it out.
  */
 #ifndef _UAPI_LINUX_RANCHU_H
 #define _UAPI_LINUX_RANCHU_H
@@ -41,6 +47,8 @@
 #define RANCHU_AUDIO_SIZE		0x00000100
 #define RANCHU_EVENTS_BASE		0x09040000
 #define RANCHU_EVENTS_SIZE		0x00001000
+#define RANCHU_RTC_BASE			0x09050000
+#define RANCHU_RTC_SIZE			0x00001000
 #define RANCHU_VIRTIO_MMIO_BASE		0x0a000000
 #define RANCHU_VIRTIO_MMIO_SIZE		0x00000200	/* of one transport */
 #define RANCHU_VIRTIO_MMIO_COUNT	32
@@ -60,6 +68,7 @@
 #define RANCHU_EVENTS_SPI		5
 #define RANCHU_PIPE_SPI			6
 #define RANCHU_SYNC_SPI			7
+#define RANCHU_RTC_SPI			8
 #define RANCHU_VIRTIO_MMIO_SPI		16	/* transport i raises 16 + i */
 
 /* Interrupt ids of the GIC, private ones included; a multiple of 32. */

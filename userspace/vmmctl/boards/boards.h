@@ -67,7 +67,7 @@ int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, c
 
 /* ---- ranchu.c: the ranchu board ---- */
 
-void vmm_board_ranchu(struct vmm_board *board);
+void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg);
 
 /* ---- fdt.c: the device tree ---- */
 

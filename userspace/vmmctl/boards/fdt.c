@@ -135,9 +135,9 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 	prop_strings(t, "compatible", d->compatible[0], d->compatible[1]);
 	prop_reg(t, d->base, d->size);
 	prop_cells(t, "interrupts", 3, IRQ_TYPE_SPI, d->irq, d->trigger);
-	if (d->clocks) {
-		prop_cells(t, "clocks", 2, PHANDLE_CLOCK, PHANDLE_CLOCK);
-		prop_strings(t, "clock-names", "uartclk", "apb_pclk");
+	if (d->clocks[0]) {
+		prop_cells(t, "clocks", d->clocks[1] ? 2 : 1, PHANDLE_CLOCK, PHANDLE_CLOCK);
+		prop_strings(t, "clock-names", d->clocks[0], d->clocks[1]);
 	}
 	node_end(t);
 }

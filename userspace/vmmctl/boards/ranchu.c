@@ -14,8 +14,9 @@
 /**
  * vmm_board_ranchu - fill a board: the ranchu board, with no device created
  * @board: filled
+ * @cfg: says whether the board has a clock, which the reference does not have
  */
-void vmm_board_ranchu(struct vmm_board *board)
+void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 {
 	struct vmm_device *virtio;
 
@@ -39,6 +40,9 @@ void vmm_board_ranchu(struct vmm_board *board)
 		      RANCHU_AUDIO_SPI);
 	vmm_board_add(board, &vmm_goldfish_events_ops, RANCHU_EVENTS_BASE, RANCHU_EVENTS_SIZE,
 		      RANCHU_EVENTS_SPI);
+	if (cfg->rtc)
+		vmm_board_add(board, &vmm_pl031_ops, RANCHU_RTC_BASE, RANCHU_RTC_SIZE,
+			      RANCHU_RTC_SPI);
 	virtio = vmm_board_add(board, &vmm_virtio_bank_ops, RANCHU_VIRTIO_MMIO_BASE,
 			       RANCHU_VIRTIO_MMIO_SIZE, RANCHU_VIRTIO_MMIO_SPI);
 	virtio->count = RANCHU_VIRTIO_MMIO_COUNT;

@@ -34,6 +34,9 @@ static int check_adb(struct vmm_config *cfg)
 				 cfg->adb_port);
 	if (cfg->adb == VMM_ADB_AUTO)
 		cfg->adb = carried ? VMM_ADB_ON : VMM_ADB_OFF;
+	/* Who asks for it is not to believe that a Unix socket is open to all. */
+	if (cfg->adb_users == VMM_ADB_ALL && cfg->adb == VMM_ADB_OFF)
+		return vmm_error(-EINVAL, "--adb-users all is about adb's port, and there is none");
 	return 0;
 }
 

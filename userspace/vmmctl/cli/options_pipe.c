@@ -24,6 +24,10 @@ static const struct vmm_option_word adb_transport_words[] = {
 	{ "vsock", VMM_ADB_BY_VSOCK }, { "pipe", VMM_ADB_BY_PIPE }, { }
 };
 
+static const struct vmm_option_word adb_users_words[] = {
+	{ "owner", VMM_ADB_OWNER }, { "all", VMM_ADB_ALL }, { }
+};
+
 static const struct vmm_option_word adb_port_words[] = { { "auto", 0 }, { } };
 
 /* NAME=unix:PATH. NAME may have colons in it. */
@@ -98,6 +102,12 @@ static const struct vmm_option adb_options[] = {
 		.min = 1025, .max = 65535, .initial = "auto", AT(adb_port),
 		.help = "port of 127.0.0.1 for adb, an odd number; auto: the first free one from\n"
 			"5555 to 5683",
+	},
+	{
+		.key = "adb-users", .type = VMM_OPT_WORD, .words = adb_users_words,
+		.initial = "owner", AT(adb_users),
+		.help = "who of this machine may connect to that port: vmmctl's user and root, or\n"
+			"everybody, who gets a shell in the guest",
 	},
 	{
 		.key = "adb-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,

@@ -88,6 +88,11 @@ static const struct vmm_option board_options[] = {
 		AT(gic), .help = "interrupt controller; auto: 2 where the host has it, else 3",
 	},
 	{
+		.key = "rtc", .type = VMM_OPT_SWITCH, .initial = "on", AT(rtc),
+		.help = "a clock (PL031) with the host's time; off: as the reference board, which\n"
+			"has none",
+	},
+	{
 		.key = "fstab-system", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,
 		AT(fstab_system),
 		.help = "guest device of Android's system partition, if it is on no --disk",

@@ -9,12 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control/control.h"
+#include "host/unix.h"
 
 #define CLIENT_MESSAGE	(2 * VMM_CONTROL_OUT)	/* bytes of an answer, at most */
 
@@ -53,25 +52,15 @@ static u64 now_ms(void)
  */
 struct vmm_client *vmm_client_open(const char *path, int timeout_ms)
 {
-	struct timeval wait = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct vmm_client *client;
+	struct vmm_client *client = calloc(1, sizeof(*client));
 
-	if (strlen(path) >= sizeof(addr.sun_path)) {
-		errno = ENAMETOOLONG;
-		return NULL;
-	}
-	memcpy(addr.sun_path, path, strlen(path));
-	client = calloc(1, sizeof(*client));
 	if (!client)
 		return NULL;
 	client->timeout_ms = timeout_ms;
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* For the connect as well, which waits for a process that does not accept. */
-	if (client->fd >= 0 &&
-	    !setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) &&
-	    !connect(client->fd, (struct sockaddr *)&addr, sizeof(addr)))
+	client->fd = vmm_unix_dial_wait(path, timeout_ms);
+	if (client->fd >= 0)
 		return client;
+	errno = -client->fd;
 	vmm_client_close(client);
 	return NULL;
 }

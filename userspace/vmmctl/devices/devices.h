@@ -11,6 +11,7 @@
 /* ---- models on the board ---- */
 
 extern const struct vmm_device_ops vmm_pl011_ops;
+extern const struct vmm_device_ops vmm_pl031_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
 extern const struct vmm_device_ops vmm_goldfish_fb_ops;
 extern const struct vmm_device_ops vmm_goldfish_battery_ops;
@@ -75,6 +76,47 @@ void vmm_pl011_reset(struct vmm_pl011 *uart);
 u32 vmm_pl011_read(struct vmm_pl011 *uart, u32 offset);
 void vmm_pl011_write(struct vmm_pl011 *uart, u32 offset, u32 value);
 size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len);
+
+/* ---- pl031.c ---- */
+
+/**
+ * struct vmm_pl031 - the register model of a PL031
+ * @irq: told the line's level whenever it changes
+ * @now: tells the second of the host's clock
+ * @alarm: told from which second of it on vmm_pl031_due() is to be called, 0 for never
+ * @arg: first argument of the three
+ * @lock: protects all that follows; held when the three are called
+ * @offset: what the guest's time is ahead of the host's, seconds; wraps
+ * @match: the guest's time of the alarm
+ * @load: what the guest has set its time to
+ * @imsc: interrupts that are let through
+ * @ris: the alarm's interrupt, before the mask
+ * @due: second of the host's clock when the alarm is due, 0 for no alarm
+ * @level: the line as @irq was told
+ * @paused: no alarm is raised
+ */
+struct vmm_pl031 {
+	void (*irq)(void *arg, bool level);
+	s64 (*now)(void *arg);
+	void (*alarm)(void *arg, s64 at);
+	void *arg;
+	pthread_mutex_t lock;
+	u32 offset;
+	u32 match;
+	u32 load;
+	u32 imsc;
+	u32 ris;
+	s64 due;
+	bool level;
+	bool paused;
+};
+
+void vmm_pl031_init(struct vmm_pl031 *rtc);
+void vmm_pl031_reset(struct vmm_pl031 *rtc);
+u32 vmm_pl031_read(struct vmm_pl031 *rtc, u32 offset);
+void vmm_pl031_write(struct vmm_pl031 *rtc, u32 offset, u32 value);
+void vmm_pl031_due(struct vmm_pl031 *rtc);
+void vmm_pl031_pause(struct vmm_pl031 *rtc, bool paused);
 
 /* ---- models behind a virtio transport ---- */
 

@@ -500,7 +500,7 @@ static void pl011_describe(const struct vmm_device *dev, struct vmm_visitor *vis
 		.size = dev->size,
 		.irq = dev->irq,
 		.trigger = dev->trigger,
-		.clocks = true,
+		.clocks = { "uartclk", "apb_pclk" },
 		.console = true,
 	};
 

@@ -191,6 +191,14 @@ static void hvc_destroy(struct vmm_virtio *v)
 	free(hvc);
 }
 
+static void hvc_stats(struct vmm_virtio *v, struct vmm_report *report)
+{
+	const struct hvc *hvc = v->state;
+
+	vmm_report_add(report, "console_dropped_bytes",
+		       __atomic_load_n(&hvc->stream.dropped, __ATOMIC_RELAXED));
+}
+
 static unsigned int hvc_count(const struct vmm_config *cfg)
 {
 	return vmm_extra_count(cfg, VMM_EXTRA_CONSOLE);
@@ -209,4 +217,5 @@ const struct vmm_virtio_ops vmm_hvc_ops = {
 	.stop = vmm_ring_model_stop,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
+	.stats = hvc_stats,
 };

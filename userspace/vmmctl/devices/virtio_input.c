@@ -4,6 +4,11 @@
  * comes from a Unix socket of the host: struct virtio_input_event after
  * struct virtio_input_event, as the guest is to see them.
  *
+ * Events come in reports, each of which ends in SYN_REPORT. A guest gets a report as a
+ * whole or not at all: one that finds no room is dropped. What it missed of keys and
+ * fingers is told, before anything else, when it has room again: no key is held and no
+ * finger is down for longer than it really is.
+ *
  * Source: VIRTIO 1.2, 5.8; linux/input-event-codes.h; multi-touch protocol B
  */
 #include <endian.h>
@@ -19,11 +24,14 @@
 #include <linux/virtio_input.h>
 
 #include "devices/devices.h"
+#include "devices/input_state.h"
 #include "virtio/ring.h"
 
 enum { INPUT_EVENTS, INPUT_STATUS, INPUT_QUEUES };
 
-#define INPUT_FINGERS	10
+#define INPUT_QUEUE	64	/* buffers of the guest's, at most */
+#define INPUT_REPORT	INPUT_QUEUE	/* events of a report, at most */
+#define INPUT_BUFFERS	4	/* of a chain */
 #define INPUT_AXIS_MAX	32767	/* Android scales it to its screen */
 
 /**
@@ -32,20 +40,24 @@ enum { INPUT_EVENTS, INPUT_STATUS, INPUT_QUEUES };
  * @name: the guest's
  * @last_key: keys from 1 to here
  * @touch: it has fingers, and BTN_TOUCH
+ * @lost: counter of reports that were dropped
  */
 struct input_kind {
 	enum vmm_extra_kind extra;
 	const char *name;
 	unsigned int last_key;
 	bool touch;
+	const char *lost;
 };
 
 static const struct input_kind input_keyboard = {
 	.extra = VMM_EXTRA_KEYBOARD, .name = "ranchu-keyboard", .last_key = KEY_MICMUTE,
+	.lost = "keyboard_lost_reports",
 };
 
 static const struct input_kind input_touch = {
 	.extra = VMM_EXTRA_MULTITOUCH, .name = "ranchu-multitouch", .touch = true,
+	.lost = "multitouch_lost_reports",
 };
 
 /**
@@ -55,7 +67,16 @@ static const struct input_kind input_touch = {
  * @config: what the driver reads; protected by the virtio device's lock
  * @stream: the connection
  * @end_fd: eventfd: @reader is to end
+ * @room_fd: eventfd: the guest may have room again
  * @reader: takes events from the connection
+ * @report: events of the report that is being read; of @reader, as the next three
+ * @count: how many there are so far
+ * @too_long: the report has more than fit in @report, and is lost
+ * @real: keys and fingers as all reports so far tell, the lost ones too
+ * @guest: keys and fingers as the guest believes; protected by the queue's lock, as
+ *	the next one
+ * @behind: the guest was not told something
+ * @lost: reports that were dropped; written by @reader, read by any
  */
 struct input {
 	struct vmm_ring_device dev;
@@ -63,7 +84,15 @@ struct input {
 	struct virtio_input_config config;
 	struct vmm_stream stream;
 	int end_fd;
+	int room_fd;
 	struct vmm_thread reader;
+	struct virtio_input_event report[INPUT_REPORT];
+	unsigned int count;
+	bool too_long;
+	struct vmm_input_state real;
+	struct vmm_input_state guest;
+	bool behind;
+	u64 lost;
 };
 
 static void input_bit(struct virtio_input_config *config, unsigned int bit)
@@ -101,7 +130,7 @@ static void input_axis(const struct input_kind *kind, struct virtio_input_config
 
 	switch (config->subsel) {
 	case ABS_MT_SLOT:
-		max = INPUT_FINGERS - 1;
+		max = VMM_INPUT_FINGERS - 1;
 		break;
 	case ABS_MT_TRACKING_ID:
 		max = 65535;
@@ -178,63 +207,233 @@ static void input_reset(struct vmm_virtio *v)
 /* LED events from the guest are read and discarded. */
 static bool input_kicked(struct vmm_ring *ring)
 {
-	struct iovec iov[4];
-	struct ranchu_chain chain = { .iov = iov, .max = ARRAY_SIZE(iov) };
+	struct input *input = container_of(ring->dev, struct input, dev);
+	struct iovec iov[INPUT_BUFFERS];
+	struct ranchu_chain chain = { .iov = iov, .max = INPUT_BUFFERS };
 
-	if (ring->index != INPUT_STATUS)
+	if (ring->index != INPUT_STATUS) {
+		if (input->behind)
+			vmm_event_signal(input->room_fd);
 		return false;
+	}
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
 		ranchu_vq_push(&ring->vq, &chain, 0);
 	return true;
 }
 
-/* A guest without room for an event does not get it, as with real hardware. */
-static void input_event(struct input *input, const struct virtio_input_event *event)
+/**
+ * struct input_room - chains of the guest's that were taken
+ * @chain: the first @taken are valid
+ * @iov: their buffers
+ * @taken: how many
+ */
+struct input_room {
+	struct ranchu_chain chain[INPUT_QUEUE];
+	struct iovec iov[INPUT_QUEUE][INPUT_BUFFERS];
+	unsigned int taken;
+};
+
+/* Whether an event fits in a chain. */
+static bool chain_fits(const struct ranchu_chain *chain)
+{
+	return chain->n_in &&
+	       chain->iov[chain->n_out].iov_len >= sizeof(struct virtio_input_event);
+}
+
+/* Takes a chain, if there is one; says how many events more have room. */
+static int room_add(struct vmm_ring *ring, struct input_room *room)
+{
+	struct ranchu_chain *chain = &room->chain[room->taken];
+
+	*chain = (struct ranchu_chain){ .iov = room->iov[room->taken], .max = INPUT_BUFFERS };
+	if (vmm_ring_stopping(ring) || room->taken == INPUT_QUEUE ||
+	    ranchu_vq_next(&ring->vq, chain) <= 0)
+		return -EAGAIN;
+	/* One that is no use goes back, unless it would overtake others. */
+	if (chain_fits(chain) || room->taken)
+		room->taken++;
+	else
+		ranchu_vq_push(&ring->vq, chain, 0);
+	return chain_fits(chain);
+}
+
+/*
+ * Takes room for a number of events, or nothing. Without enough, kicks are asked for
+ * before the chains go back: so it is one more of them that kicks.
+ */
+static bool room_take(struct vmm_ring *ring, struct input_room *room, unsigned int count)
+{
+	unsigned int fit = 0;
+	int more;
+
+	room->taken = 0;
+	do {
+		do {
+			more = room_add(ring, room);
+			if (more > 0 && ++fit == count)
+				return true;
+		} while (more >= 0);
+	} while (!vmm_ring_stopping(ring) && room->taken < INPUT_QUEUE &&
+		 ranchu_vq_enable_kicks(&ring->vq));
+	while (room->taken)
+		ranchu_vq_put_back(&ring->vq, &room->chain[--room->taken]);
+	return false;
+}
+
+/* Sends a report, or nothing of it. */
+static bool input_send_locked(struct input *input, const struct virtio_input_event *events,
+			      unsigned int count)
 {
 	struct vmm_ring *ring = &input->dev.ring[INPUT_EVENTS];
-	struct iovec iov[4];
-	struct ranchu_chain chain = { .iov = iov, .max = ARRAY_SIZE(iov) };
-	u32 written = 0;
+	const struct virtio_input_event *event = events;
+	struct input_room room;
+	unsigned int i;
+
+	if (!room_take(ring, &room, count))
+		return false;
+	for (i = 0; i < room.taken; i++) {
+		const struct ranchu_chain *chain = &room.chain[i];
+
+		if (chain_fits(chain)) {
+			memcpy(chain->iov[chain->n_out].iov_base, event++, sizeof(*event));
+			ranchu_vq_push(&ring->vq, chain, sizeof(*event));
+		} else {
+			ranchu_vq_push(&ring->vq, chain, 0);
+		}
+	}
+	vmm_input_state_apply(&input->guest, events, count);
+	return true;
+}
+
+/* Tells the guest what it has missed; whether it knows all now. */
+static bool input_repair_locked(struct input *input)
+{
+	struct virtio_input_event events[VMM_INPUT_REPAIR];
+	unsigned int count;
+
+	while ((count = vmm_input_repair(&input->guest, &input->real, events))) {
+		if (!input_send_locked(input, events, count))
+			return false;
+	}
+	return true;
+}
+
+/* A report, or none: the guest may have room for what it has missed. */
+static void input_report(struct input *input, const struct virtio_input_event *events,
+			 unsigned int count)
+{
+	struct vmm_ring *ring = &input->dev.ring[INPUT_EVENTS];
+	bool told;
 
 	pthread_mutex_lock(&ring->lock);
-	if (ring->live && ranchu_vq_next(&ring->vq, &chain) > 0) {
-		if (chain.n_in && iov[chain.n_out].iov_len >= sizeof(*event)) {
-			memcpy(iov[chain.n_out].iov_base, event, sizeof(*event));
-			written = sizeof(*event);
-		}
-		ranchu_vq_push(&ring->vq, &chain, written);
+	told = ring->live && (!input->behind || input_repair_locked(input));
+	if (told && count)
+		told = input_send_locked(input, events, count);
+	vmm_input_state_apply(&input->real, events, count);
+	input->behind = !told;
+	if (ring->live)
 		vmm_ring_update(ring);
-	}
+	pthread_mutex_unlock(&ring->lock);
+	if (!told && count)
+		__atomic_add_fetch(&input->lost, 1, __ATOMIC_RELAXED);
+}
+
+/* No guest has room for such a report. */
+static void input_report_too_long(struct input *input)
+{
+	struct vmm_ring *ring = &input->dev.ring[INPUT_EVENTS];
+
+	vmm_input_state_apply(&input->real, input->report, input->count);
+	input->count = 0;
+	input->too_long = true;
+	pthread_mutex_lock(&ring->lock);
+	input->behind = true;
 	pthread_mutex_unlock(&ring->lock);
 }
 
+static void input_event(struct input *input, const struct virtio_input_event *event)
+{
+	if (input->count == INPUT_REPORT)
+		input_report_too_long(input);
+	input->report[input->count++] = *event;
+	if (event->type != htole16(EV_SYN) || event->code != htole16(SYN_REPORT))
+		return;
+	if (!input->too_long) {
+		input_report(input, input->report, input->count);
+	} else {
+		vmm_input_state_apply(&input->real, input->report, input->count);
+		__atomic_add_fetch(&input->lost, 1, __ATOMIC_RELAXED);
+		input_report(input, NULL, 0);
+	}
+	input->count = 0;
+	input->too_long = false;
+}
+
 /* An event may come in pieces, and its sender may go and come again. */
+static void input_read(struct input *input, struct virtio_input_event *event)
+{
+	if (vmm_stream_record(&input->stream, event, sizeof(*event)))
+		input_event(input, event);
+	if (vmm_stream_poll_fd(&input->stream) >= 0)
+		return;
+	/* Nobody will finish its report. */
+	input->count = 0;
+	input->too_long = false;
+}
+
 static void *input_reader(void *arg)
 {
 	struct input *input = arg;
 	struct pollfd fds[] = {
 		{ .fd = input->end_fd, .events = POLLIN },
+		{ .fd = input->room_fd, .events = POLLIN },
 		{ .events = POLLIN },
 	};
 	struct virtio_input_event event;
 
 	for (;;) {
-		fds[1].fd = vmm_stream_poll_fd(&input->stream);
-		fds[1].revents = 0;
+		fds[2].fd = vmm_stream_poll_fd(&input->stream);
+		fds[2].revents = 0;
 		poll(fds, ARRAY_SIZE(fds), vmm_stream_timeout(&input->stream));
 		if (fds[0].revents)
 			return NULL;
-		if (!fds[1].revents)
-			vmm_stream_retry(&input->stream);
-		else if (vmm_stream_record(&input->stream, &event, sizeof(event)))
-			input_event(input, &event);
+		if (fds[1].revents) {
+			vmm_event_clear(input->room_fd);
+			input_report(input, NULL, 0);
+		}
+		if (fds[2].revents)
+			input_read(input, &event);
+		vmm_stream_retry(&input->stream);
 	}
+}
+
+/* A driver that starts knows of no key and no finger. */
+static int input_start(struct vmm_virtio *v)
+{
+	struct input *input = v->state;
+	struct vmm_ring *ring = &input->dev.ring[INPUT_EVENTS];
+
+	pthread_mutex_lock(&ring->lock);
+	vmm_input_state_init(&input->guest);
+	input->behind = true;
+	pthread_mutex_unlock(&ring->lock);
+	return vmm_ring_model_start(v);
+}
+
+static void input_stats(struct vmm_virtio *v, struct vmm_report *report)
+{
+	const struct input *input = v->state;
+
+	vmm_report_add(report, input->kind->lost,
+		       __atomic_load_n(&input->lost, __ATOMIC_RELAXED));
 }
 
 static void input_free(struct input *input)
 {
 	if (input->end_fd >= 0)
 		close(input->end_fd);
+	if (input->room_fd >= 0)
+		close(input->room_fd);
 	vmm_stream_close(&input->stream);
 	free(input);
 }
@@ -248,11 +447,18 @@ static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
 		return vmm_error(ENOMEM, "input");
 	input->kind = kind;
 	input->end_fd = -1;
+	input->room_fd = -1;
+	vmm_input_state_init(&input->real);
+	vmm_input_state_init(&input->guest);
 	err = vmm_extra_connect(v->vm->cfg, kind->extra, v->index, &input->stream);
 	if (err)
 		goto err_free;
 	input->end_fd = vmm_event_create();
 	err = input->end_fd;
+	if (err < 0)
+		goto err_free;
+	input->room_fd = vmm_event_create();
+	err = input->room_fd;
 	if (err < 0)
 		goto err_free;
 	err = vmm_ring_device_open(&input->dev, v, 0, input_kicked);
@@ -302,16 +508,17 @@ const struct vmm_virtio_ops vmm_keyboard_ops = {
 	.name = "keyboard",
 	.id = VIRTIO_ID_INPUT,
 	.queues = INPUT_QUEUES,
-	.queue_max = 64,
+	.queue_max = INPUT_QUEUE,
 	.count = keyboard_count,
 	.create = keyboard_create,
 	.destroy = input_destroy,
-	.start = vmm_ring_model_start,
+	.start = input_start,
 	.stop = vmm_ring_model_stop,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
 	.write_config = input_write_config,
 	.reset = input_reset,
+	.stats = input_stats,
 };
 
 /** virtio-input, a screen for ten fingers. */
@@ -319,14 +526,15 @@ const struct vmm_virtio_ops vmm_touch_ops = {
 	.name = "multitouch",
 	.id = VIRTIO_ID_INPUT,
 	.queues = INPUT_QUEUES,
-	.queue_max = 64,
+	.queue_max = INPUT_QUEUE,
 	.count = touch_count,
 	.create = touch_create,
 	.destroy = input_destroy,
-	.start = vmm_ring_model_start,
+	.start = input_start,
 	.stop = vmm_ring_model_stop,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
 	.write_config = input_write_config,
 	.reset = input_reset,
+	.stats = input_stats,
 };

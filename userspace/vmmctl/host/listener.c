@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host/tcp_owner.h"
+#include "host/unix.h"
 #include "host/vsock.h"
 
 #define LISTENER_PAUSE_NS	250000000
@@ -107,11 +108,20 @@ int vmm_vsock_listener_unix(struct vmm_vsock_listener *listener, const char *pat
  * vmm_vsock_listener_tcp - take a listening socket, not yet into the loop
  * @listener: @loop, @accepted and @arg are set, @fd is -1
  * @fd: the socket; stays the caller's
+ * @users: whose clients are taken
+ *
+ * Return: 0, or -errno: without the kernel's list of clients nobody is let in
  */
-void vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd)
+int vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd,
+			   enum vmm_adb_users users)
 {
+	if (users == VMM_ADB_OWNER) {
+		listener->owner = vmm_tcp_owner_open();
+		if (!listener->owner)
+			return vmm_error(ENOMEM, "adb");
+	}
 	listener->fd = fd;
-	listener->owner = vmm_tcp_owner_open();
+	return 0;
 }
 
 /**

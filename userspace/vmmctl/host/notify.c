@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "host/notify.h"
+#include "host/unix.h"
 
 #define PERIOD_MIN_US	100000	/* no manager wants to hear more often */
 
@@ -82,27 +82,6 @@ static int notify_watchdog(struct vmm_notify *notify)
 	return vmm_loop_add(notify->loop, notify->timer_fd, notify_tick, notify);
 }
 
-/* A leading "@" stands for the NUL of an address without a file. */
-static int notify_connect(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	size_t len = strlen(path);
-	int fd;
-
-	if (len < 2 || len >= sizeof(addr.sun_path) || !strchr("/@", *path))
-		return -EINVAL;
-	memcpy(addr.sun_path, path, len);
-	if (*path == '@')
-		addr.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (struct sockaddr *)&addr, offsetof(struct sockaddr_un, sun_path) + len))
-		return fd;
-	close(fd);
-	return -errno;
-}
-
 /**
  * vmm_notify_open - find the service manager
  * @loop: the main thread's loop
@@ -121,7 +100,7 @@ struct vmm_notify *vmm_notify_open(struct vmm_loop *loop)
 		return NULL;
 	notify->loop = loop;
 	notify->timer_fd = -1;
-	notify->fd = notify_connect(path);
+	notify->fd = strchr("/@", *path) ? vmm_unix_dial_datagram(path) : -EINVAL;
 	if (notify->fd < 0) {
 		vmm_note("cannot reach the service manager at %s", path);
 		free(notify);

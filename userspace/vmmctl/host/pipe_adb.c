@@ -378,6 +378,7 @@ int vmm_pipe_adb_connect(struct vmm_pipe_adb *a)
 static int adb_listen(struct vmm_pipe_adb *a, const struct vmm_config *cfg)
 {
 	unsigned int i;
+	int err;
 
 	for (i = 0; i < LISTENERS; i++) {
 		a->listener[i] = (struct vmm_vsock_listener){
@@ -388,7 +389,10 @@ static int adb_listen(struct vmm_pipe_adb *a, const struct vmm_config *cfg)
 		a->adb = vmm_adb_open(a->loop, cfg->adb_port);
 		if (!a->adb)
 			return -EADDRINUSE;
-		vmm_vsock_listener_tcp(&a->listener[LISTEN_TCP], vmm_adb_fd(a->adb));
+		err = vmm_vsock_listener_tcp(&a->listener[LISTEN_TCP], vmm_adb_fd(a->adb),
+					     cfg->adb_users);
+		if (err)
+			return err;
 	}
 	return vmm_vsock_listener_unix(&a->listener[LISTEN_UNIX], cfg->adb_socket);
 }

@@ -17,6 +17,7 @@
 #include <linux/vhost_goldfish_pipe.h>
 
 #include "host/host.h"
+#include "host/unix.h"
 #include "host/vsock.h"
 
 #define SERVICE_EVENTS	64	/* taken in a row */

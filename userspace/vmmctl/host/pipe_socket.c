@@ -7,13 +7,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <linux/vhost_goldfish_pipe.h>
 
 #include "host/host.h"
+#include "host/unix.h"
 #include "host/vsock.h"
 
 /**
@@ -25,27 +25,6 @@ struct vmm_pipe_socket {
 	struct vmm_vsock_listener listener;
 	int device_fd;
 };
-
-/* A byte, because a file cannot be sent alone. */
-static int send_file(int sock, int fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (char *)"s", 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -errno;
-}
 
 static void socket_accepted(void *arg, struct vmm_vsock_listener *listener __attribute__((unused)),
 			    int sock)
@@ -60,7 +39,7 @@ static void socket_accepted(void *arg, struct vmm_vsock_listener *listener __att
 		vmm_error(errno, "%s has no services of other processes", VMM_PIPE_NODE);
 	} else {
 		/* Who has gone meanwhile needs none. */
-		send_file(sock, services);
+		vmm_unix_send_files(sock, "s", 1, &services, 1, MSG_DONTWAIT);
 		close(services);
 	}
 	close(sock);

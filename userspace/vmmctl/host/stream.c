@@ -5,7 +5,7 @@
  * thread that writes need not know.
  *
  * A reader at the other end that is slow is waited for, but once it has read nothing
- * for half a second, what it has no room for is dropped until it reads again: a guest's
+ * for half a second, what it has no room for is dropped until it has caught up: a guest's
  * kernel may be waiting with interrupts off.
  */
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "host/stream.h"
-#include "host/vsock.h"
+#include "host/unix.h"
 
 #define STREAM_RETRY_MS	250
 #define STREAM_STALL_MS	500
@@ -152,7 +152,9 @@ void vmm_stream_send(struct vmm_stream *stream, struct iovec *iov, unsigned int 
 			stream_drop(stream, iov, count);
 			return;
 		}
-		stream->stalled = false;
+		/* One that reads a little now and then is not waited for each time. */
+		if (stream->stalled && poll(&room, 1, 0) > 0)
+			stream->stalled = false;
 		for (; count && (size_t)sent >= iov->iov_len; count--, iov++)
 			sent -= iov->iov_len;
 		if (count) {

@@ -16,7 +16,8 @@
  * @fd: the connection, the same number for ever; sending to one that was lost fails
  * @lost: it was lost; of the thread that reads
  * @have: bytes of the record that is being read; of the thread that reads
- * @stalled: the other end did not read in time; of the thread that writes
+ * @stalled: the other end did not read in time, and has not caught up since; of the
+ *	thread that writes
  * @dropped: bytes that it did not get; written by that thread, read by any
  */
 struct vmm_stream {

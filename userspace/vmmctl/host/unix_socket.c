@@ -8,14 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "host/unix.h"
 #include "host/vsock.h"
 
 #define UNIX_REQUEST	"CONNECT "
-#define UNIX_BACKLOG	64
 
 /**
  * vmm_unix_parse - read a request
@@ -79,102 +76,6 @@ enum vmm_unix_line vmm_unix_read(struct vmm_unix_request *request, int fd)
 							      VMM_UNIX_LINE_WRONG;
 	return vmm_unix_parse(request->line, request->len - 1, &request->port) ?
 	       VMM_UNIX_LINE_WRONG : VMM_UNIX_LINE_WHOLE;
-}
-
-static int unix_address(struct sockaddr_un *addr, const char *path)
-{
-	size_t len = strlen(path);
-
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	if (!len || len >= sizeof(addr->sun_path))
-		return -ENAMETOOLONG;
-	memcpy(addr->sun_path, path, len);
-	return 0;
-}
-
-static int unix_socket(void)
-{
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-static int unix_try(const struct sockaddr_un *addr)
-{
-	int fd = unix_socket();
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (const struct sockaddr *)addr, sizeof(*addr)))
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
-
-/*
- * What a program that died left behind refuses connections, and may go. So does
- * a file that is no socket, which may not.
- */
-static void unix_remove_stale(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	int fd;
-
-	if (lstat(addr->sun_path, &st) || !S_ISSOCK(st.st_mode))
-		return;
-	fd = unix_try(addr);
-	if (fd >= 0)
-		close(fd);
-	else if (fd == -ECONNREFUSED)
-		unlink(addr->sun_path);
-}
-
-/**
- * vmm_unix_listen - listen at a path
- * @path: of the socket; one that nobody listens at is replaced
- *
- * Return: a non-blocking file, or -errno
- */
-int vmm_unix_listen(const char *path)
-{
-	struct sockaddr_un addr;
-	int err = unix_address(&addr, path);
-	int fd;
-
-	if (err)
-		return vmm_error(-err, "cannot listen at \"%s\"", path);
-	fd = unix_socket();
-	if (fd < 0)
-		return vmm_error(errno, "cannot listen at %s", path);
-	unix_remove_stale(&addr);
-	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr))) {
-		err = vmm_error(errno, "cannot listen at %s", path);
-		close(fd);
-		return err;
-	}
-	if (listen(fd, UNIX_BACKLOG)) {
-		err = vmm_error(errno, "cannot listen at %s", path);
-		close(fd);
-		unlink(path);
-		return err;
-	}
-	return fd;
-}
-
-/**
- * vmm_unix_dial - connect to who listens at a path
- * @path: of the socket
- *
- * Return: a non-blocking file, or -errno without a message; somebody who does
- *	not accept at once counts as nobody
- */
-int vmm_unix_dial(const char *path)
-{
-	struct sockaddr_un addr;
-	int err = unix_address(&addr, path);
-
-	return err ? err : unix_try(&addr);
 }
 
 /**

@@ -14,11 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "host/unix.h"
 #include "host/vm_dir.h"
 #include "machine/machine.h"
 
@@ -183,23 +182,16 @@ static int dir_lock(struct vmm_dir *dir)
 	return err;
 }
 
+/* The directory keeps others out before the socket's mode does. */
 static int dir_listen(struct vmm_dir *dir)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
+	char path[PATH_MAX];
+	int err = path_format(path, sizeof(path), dir->path, dir_files[0]);
 
-	if (fd < 0)
-		return -errno;
-	dir->control_fd = fd;
-	err = path_format(addr.sun_path, sizeof(addr.sun_path), dir->path, dir_files[0]);
 	if (err)
 		return err;
-	/* The directory keeps others out before the socket's mode does. */
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, 0600) ||
-	    listen(fd, DIR_BACKLOG))
-		return -errno;
-	return 0;
+	dir->control_fd = vmm_unix_bind(path, DIR_BACKLOG);
+	return dir->control_fd < 0 ? dir->control_fd : 0;
 }
 
 static int dir_open_file(const struct vmm_dir *dir, const char *name)

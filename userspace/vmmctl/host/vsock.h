@@ -2,7 +2,7 @@
 /*
  * The host's ends of the guest's vsock streams: who may connect, and what is
  * asked of the kernel's device for it (vsock_streams.c), where clients arrive
- * (listener.c), Unix sockets (unix_socket.c), and what adb expects of an
+ * (listener.c), what they ask for (unix_socket.c), and what adb expects of an
  * emulator (adb.c), be it by vsock or by the goldfish pipe (pipe_adb.c).
  *
  * All of it runs in the main thread's loop and nothing in it blocks. Data never
@@ -74,11 +74,12 @@ struct vmm_vsock_listener {
 };
 
 int vmm_vsock_listener_unix(struct vmm_vsock_listener *listener, const char *path);
-void vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd);
+int vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd,
+			   enum vmm_adb_users users);
 void vmm_vsock_listen(struct vmm_vsock_listener *listener, bool on);
 void vmm_vsock_listener_close(struct vmm_vsock_listener *listener);
 
-/* ---- unix_socket.c: Unix sockets and the line that asks for a port ---- */
+/* ---- unix_socket.c: the line by which a Unix client asks for a port ---- */
 
 #define VMM_UNIX_LINE	32	/* bytes of a request, its end included */
 
@@ -103,8 +104,6 @@ struct vmm_unix_request {
 
 int vmm_unix_parse(const char *line, size_t len, u32 *port);
 enum vmm_unix_line vmm_unix_read(struct vmm_unix_request *request, int fd);
-int vmm_unix_listen(const char *path);
-int vmm_unix_dial(const char *path);
 int vmm_unix_connect(const char *path, u32 port);
 
 /* ---- adb.c: an emulator as adb knows it ---- */

@@ -533,16 +533,18 @@ static int host_listen(struct vmm_vsock_host *host)
 {
 	const struct vmm_config *cfg = host->cfg;
 	bool adb = cfg->adb_transport == VMM_ADB_BY_VSOCK;
-	int err;
+	int err = 0;
 
 	if (adb && cfg->adb != VMM_ADB_OFF) {
 		host->adb = vmm_adb_open(host->loop, cfg->adb_port);
 		if (!host->adb)
 			return -EADDRINUSE;
-		vmm_vsock_listener_tcp(&host->listener[LISTEN_ADB], vmm_adb_fd(host->adb));
+		err = vmm_vsock_listener_tcp(&host->listener[LISTEN_ADB],
+					     vmm_adb_fd(host->adb), cfg->adb_users);
 	}
-	err = vmm_vsock_listener_unix(&host->listener[LISTEN_ADB_UNIX],
-				      adb ? cfg->adb_socket : NULL);
+	if (!err)
+		err = vmm_vsock_listener_unix(&host->listener[LISTEN_ADB_UNIX],
+					      adb ? cfg->adb_socket : NULL);
 	if (!err)
 		err = vmm_vsock_listener_unix(&host->listener[LISTEN_UNIX], cfg->vsock_uds);
 	return err;

@@ -24,6 +24,7 @@ enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
+enum vmm_adb_users { VMM_ADB_OWNER, VMM_ADB_ALL };
 enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
 
 #define VMM_UNIX_PATH	108	/* bytes of a socket's path, its end included */
@@ -154,6 +155,7 @@ struct vmm_pipe_service {
  * @memory: bytes of guest RAM
  * @cpus: 1 to VMM_MAX_CPUS
  * @gic: version of the interrupt controller
+ * @rtc: the board has a clock, which the reference does not have
  * @pipe: who serves the goldfish pipe
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
@@ -170,6 +172,7 @@ struct vmm_pipe_service {
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
  * @adb: whether the adb server's ports are ours; not AUTO once it is parsed
  * @adb_transport: how clients of adb get to the guest
+ * @adb_users: who of this machine may connect to adb's port
  * @adb_port: adb's port, 0 for the first that is free
  * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
  * @virtio_packed: offer packed rings
@@ -200,6 +203,7 @@ struct vmm_config {
 	u64 memory;
 	unsigned int cpus;
 	enum vmm_gic gic;
+	bool rtc;
 	enum vmm_pipe_mode pipe;
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;
@@ -216,6 +220,7 @@ struct vmm_config {
 	const char *vsock_uds;
 	enum vmm_adb_mode adb;
 	enum vmm_adb_transport adb_transport;
+	enum vmm_adb_users adb_users;
 	unsigned int adb_port;
 	const char *adb_socket;
 	bool virtio_packed;

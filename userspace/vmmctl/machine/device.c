@@ -74,10 +74,18 @@ void vmm_device_report(struct vmm_device *dev, struct vmm_report *report)
  * vmm_report_add - add a counter to a report
  * @report: the report; a counter that does not fit is left out
  * @name: lives as long as the program
- * @value: of the counter
+ * @value: of the counter; added to that of the same name, if there is one
  */
 void vmm_report_add(struct vmm_report *report, const char *name, u64 value)
 {
+	unsigned int i;
+
+	for (i = 0; i < report->count; i++) {
+		if (strcmp(report->names[i], name))
+			continue;
+		report->values[i] += value;
+		return;
+	}
 	if (report->count == VMM_REPORT)
 		return;
 	report->names[report->count] = name;

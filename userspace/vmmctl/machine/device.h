@@ -29,7 +29,8 @@ struct vmm_vm;
  * @size: bytes of them
  * @irq: its interrupt
  * @trigger: VMM_IRQ_*
- * @clocks: it names the board's clock, as a PrimeCell does
+ * @clocks: what the device calls the board's clock, as often as it has one, as a
+ *	PrimeCell does; NULL where there are fewer
  * @console: the guest's first messages go there unless it is told otherwise
  */
 struct vmm_description {
@@ -39,7 +40,7 @@ struct vmm_description {
 	u64 size;
 	u32 irq;
 	u32 trigger;
-	bool clocks;
+	const char *clocks[2];
 	bool console;
 };
 

@@ -414,6 +414,18 @@ static int bank_command(const struct bank *b, const char *name, const char *arg)
 	return result;
 }
 
+/* Devices of a kind add up. */
+static void bank_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct bank *b = dev->state;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
+		if (b->t[i] && b->t[i]->v.ops->stats)
+			b->t[i]->v.ops->stats(&b->t[i]->v, report);
+	}
+}
+
 static int bank_resize(struct vmm_device *dev, const char *arg)
 {
 	return bank_command(dev->state, "resize", arg);
@@ -460,5 +472,6 @@ const struct vmm_device_ops vmm_virtio_bank_ops = {
 	.pause = bank_pause,
 	.resume = bank_resume,
 	.describe = bank_describe,
+	.stats = bank_stats,
 	.commands = bank_commands,
 };

@@ -11,6 +11,8 @@
 #define MMIO_FIRST	0x08000000ULL
 #define MMIO_LAST	0x0fffffffULL
 
+static const struct vmm_config reference;
+static const struct vmm_config with_a_clock = { .rtc = true };
 static struct vmm_board board;
 
 static u64 last(const struct vmm_device *dev)
@@ -51,7 +53,6 @@ static void devices_are_in_range(void)
 	struct vmm_visitor visitor = { .device = count_description };
 	unsigned int i;
 
-	tap_equal(board.devices, 8);
 	for (i = 0; i < board.devices; i++) {
 		const struct vmm_device *dev = &board.dev[i];
 
@@ -162,16 +163,40 @@ static void transports_are_idle(void)
 	dev->ops->destroy(dev);
 }
 
+/* The clock is where the reference has nothing, and changes nothing else. */
+static void a_clock_is_added(void)
+{
+	struct vmm_device *clock;
+	u64 offset;
+
+	tap_equal(board.devices, 8);
+	tap_check(!vmm_board_find(&board, 0x09050000, &offset));
+	vmm_board_ranchu(&board, &with_a_clock);
+	tap_equal(board.devices, 9);
+	clock = vmm_board_find(&board, 0x09050fff, &offset);
+	if (tap_check(clock && !strcmp(clock->ops->name, "pl031"))) {
+		tap_equal(clock->base, 0x09050000);
+		tap_equal(clock->irq, 8);
+		tap_equal(clock->trigger, VMM_IRQ_LEVEL_HIGH);
+	}
+	devices_are_apart();
+	devices_are_in_range();
+	interrupts_are_apart();
+	addresses_find_their_device();
+	vmm_board_ranchu(&board, &reference);
+}
+
 static const struct tap_case cases[] = {
 	{ "devices do not overlap and are sorted", devices_are_apart },
 	{ "devices are in range and describe themselves", devices_are_in_range },
 	{ "no interrupt is used twice", interrupts_are_apart },
 	{ "every address finds its device", addresses_find_their_device },
+	{ "a clock is added on request", a_clock_is_added },
 	{ "all 32 virtio transports are idle", transports_are_idle },
 };
 
 int main(void)
 {
-	vmm_board_ranchu(&board);
+	vmm_board_ranchu(&board, &reference);
 	return tap_run(cases, ARRAY_SIZE(cases));
 }

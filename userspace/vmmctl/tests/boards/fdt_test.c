@@ -39,6 +39,8 @@ static const struct setup {
 };
 
 static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
+static const struct vmm_config without;	/* a clock, as the reference */
+static const struct vmm_config with = { .rtc = true };
 static struct vmm_board board;
 
 static bool build(const struct setup *s)
@@ -300,6 +302,46 @@ static void devices_are_right(void)
 	for_all(check_devices);
 }
 
+/* The same tree with one node more, between its neighbours' addresses. */
+static void check_clock(const struct setup *s)
+{
+	int after;
+
+	(void)s;
+	node_open("/");
+	tap_check(fdt_path_offset(blob, "/pl031@9050000") > 0);
+	want_device("/pl031@9050000", "arm,pl031\0arm,primecell", 0x9050000, 0x1000, 8);
+	want_cells("clocks", CLOCK);
+	want_string("clock-names", "apb_pclk");
+	node_close(0);
+	after = fdt_next_subnode(blob, fdt_path_offset(blob, "/pl031@9050000"));
+	tap_equal(after, fdt_path_offset(blob, "/goldfish-events@9040000"));
+	/* Without it, byte for byte what the board without a clock has. */
+	tap_equal(fdt_del_node(blob, fdt_path_offset(blob, "/pl031@9050000")), 0);
+	tap_equal(fdt_pack(blob), 0);
+}
+
+static void a_clock_is_added(void)
+{
+	static u64 reference[VMM_FDT_SIZE / sizeof(u64)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(setups); i++) {
+		vmm_board_ranchu(&board, &without);
+		if (!build(&setups[i]))
+			continue;
+		tap_equal(fdt_pack(blob), 0);
+		memcpy(reference, blob, sizeof(blob));
+		vmm_board_ranchu(&board, &with);
+		if (!build(&setups[i]))
+			continue;
+		check_clock(&setups[i]);
+		tap_equal(fdt_totalsize(blob), fdt_totalsize(reference));
+		tap_check(!memcmp(blob, reference, fdt_totalsize(reference)));
+	}
+	vmm_board_ranchu(&board, &without);
+}
+
 static void check_virtio(const struct setup *s)
 {
 	char path[32];
@@ -498,6 +540,9 @@ static void dtc_is_content(void)
 		return;
 	}
 	for_all(check_dtc);
+	vmm_board_ranchu(&board, &with);
+	for_all(check_dtc);
+	vmm_board_ranchu(&board, &without);
 }
 
 static void long_command_line_is_refused(void)
@@ -518,6 +563,7 @@ static const struct tap_case cases[] = {
 	{ "timer", timer_is_right },
 	{ "intc", intc_is_right },
 	{ "devices", devices_are_right },
+	{ "a clock is added on request", a_clock_is_added },
 	{ "virtio transports", virtio_is_right },
 	{ "firmware and fstab", firmware_is_right },
 	{ "disks are in the fstab", disks_are_in_the_fstab },
@@ -530,6 +576,6 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
-	vmm_board_ranchu(&board);
+	vmm_board_ranchu(&board, &without);
 	return tap_run(cases, ARRAY_SIZE(cases));
 }

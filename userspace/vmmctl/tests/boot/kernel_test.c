@@ -184,7 +184,7 @@ static void compressed_kernels_are_loaded(void)
 	int fd = kernel_file(plain, path, sizeof(path));
 
 	cfg.kernel = path;
-	vmm_board_ranchu(&vm.board);
+	vmm_board_ranchu(&vm.board, vm.cfg);
 	tap_equal(vmm_mem_add(&vm.mem, RAM, cfg.memory), 0);
 	tap_equal(vmm_boot_open(&boot, &cfg), 0);
 	tap_equal(vmm_kernel_layout(&cfg, &boot, &layout), 0);

@@ -94,10 +94,17 @@ static const struct {
 	{ { "run", "--kernel=I", "--device=rng,x=1" }, { "rng", "no keys" } },
 	{ { "run", "--kernel=I", "--device=vhost-user,socket=S" }, { "kind=blk|fs" } },
 	/* Ports of adb. */
-	{ { "run", "--kernel=I", "--vsock=3", "--adb-port=5556" }, { "--adb-port", "5556", "odd" } },
+	{ { "run", "--kernel=I", "--vsock=3", "--adb-port=5556" },
+	  { "--adb-port", "5556", "odd" } },
 	{ { "run", "--kernel=I", "--vsock=3", "--adb-port=99999" }, { "--adb-port", "65535" } },
 	{ { "run", "--kernel=I", "--adb-port=5557" }, { "--adb-port", "--vsock" } },
 	{ { "run", "--kernel=I", "--vsock=3", "--adb=off", "--adb-port=5557" }, { "--adb off" } },
+	{ { "run", "--kernel=I", "--vsock=3", "--adb-users=me" },
+	  { "--adb-users", "owner or all" } },
+	{ { "run", "--kernel=I", "--vsock=3", "--adb=off", "--adb-users=all" },
+	  { "--adb-users all", "port" } },
+	{ { "run", "--kernel=I", "--adb-users=all" }, { "--adb-users all", "port" } },
+	{ { "run", "--kernel=I", "--rtc=maybe" }, { "--rtc", "maybe", "on or off" } },
 	{ { "run", "--kernel=I", "--config=/no/where" }, { "/no/where", "No such file" } },
 };
 

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "devices/devices.h"
@@ -70,13 +72,39 @@ static void host_close(void)
 	rmdir(dir);
 }
 
+/* Time stands still, so that what is read twice is the same. */
+static s64 no_time(void *arg)
+{
+	(void)arg;
+	return 1700000000;
+}
+
+static s64 real_time(void *arg)
+{
+	(void)arg;
+	return time(NULL);
+}
+
+static void stop_the_clock(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm.board.devices; i++) {
+		if (vm.board.dev[i].ops == &vmm_pl031_ops)
+			((struct vmm_pl031 *)vm.board.dev[i].state)->now = no_time;
+	}
+}
+
 static bool machine_open(void)
 {
+	bool ok;
+
 	memset(level, 0, sizeof(level));
 	changes = 0;
 	cfg = (struct vmm_config){
 		.pipe = VMM_PIPE_NONE,
 		.memory = 16 * MIB,
+		.rtc = true,
 		.disks = 1,
 		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
 			    .place.slot = -1 } },
@@ -90,10 +118,13 @@ static bool machine_open(void)
 		},
 	};
 	vm = (struct vmm_vm){ .cfg = &cfg, .line_ops = &line_ops, .fd = -1 };
-	vmm_board_ranchu(&vm.board);
+	vmm_board_ranchu(&vm.board, &cfg);
 	vm.loop = vmm_loop_create();
-	return tap_check(!vmm_mem_add(&vm.mem, vm.board.ram_base, cfg.memory)) &&
-	       tap_check(!vmm_board_create(&vm));
+	ok = tap_check(!vmm_mem_add(&vm.mem, vm.board.ram_base, cfg.memory)) &&
+	     tap_check(!vmm_board_create(&vm));
+	if (ok)
+		stop_the_clock();
+	return ok;
 }
 
 static void machine_close(void)
@@ -365,6 +396,74 @@ static void a_saved_uart_has_its_input(void)
 	machine_close();
 }
 
+#define LOOKS	2000	/* of 10 ms */
+
+/**
+ * struct look - the main loop, until a line is raised
+ * @timer_fd: when to look
+ * @irq: the line
+ * @looks: how often that was
+ */
+struct look {
+	int timer_fd;
+	u32 irq;
+	unsigned int looks;
+};
+
+static int look_at_line(void *arg)
+{
+	struct look *look = arg;
+	u64 expirations;
+
+	if (read(look->timer_fd, &expirations, sizeof(expirations)) < 0)
+		return 0;
+	return level[look->irq] || ++look->looks == LOOKS;
+}
+
+/* The main loop runs until the line is raised. */
+static void wait_for_line(u32 irq)
+{
+	static const struct itimerspec often = { { 0, 10000000 }, { 0, 10000000 } };
+	struct look look = { .timer_fd = timerfd_create(CLOCK_MONOTONIC, 0), .irq = irq };
+
+	tap_check(!timerfd_settime(look.timer_fd, 0, &often, NULL));
+	tap_check(!vmm_loop_add(vm.loop, look.timer_fd, look_at_line, &look));
+	tap_equal(vmm_loop_run(vm.loop), 1);
+	tap_check(level[irq]);
+	vmm_loop_del(vm.loop, look.timer_fd);
+	close(look.timer_fd);
+}
+
+/* The guest's own time, and an alarm that is due after it was loaded. */
+static void a_saved_clock_has_its_alarm(void)
+{
+	struct vmm_state state;
+	struct vmm_device *rtc;
+	u64 offset;
+
+	if (machine_open()) {
+		rtc = vmm_board_find(&vm.board, 0x09050000, &offset);
+		tap_equal(vmm_device_read(rtc, 0, 4), 1700000000);
+		vmm_device_write(rtc, 0x08, 1000, 4);	/* the time */
+		vmm_device_write(rtc, 0x04, 1060, 4);	/* the alarm */
+		vmm_device_write(rtc, 0x10, 1, 4);
+		rtc->ops->pause(rtc);
+		tap_equal(vmm_device_save(rtc, &state), 0);
+		rtc->ops->reset(rtc);
+		tap_equal(vmm_device_read(rtc, 0, 4), 1700000000);
+		tap_equal(vmm_device_load(rtc, &state), 0);
+		tap_equal(vmm_device_read(rtc, 0, 4), 1000);
+		tap_check(!level[rtc->irq]);
+		tap_equal(vmm_device_read(rtc, 4, 4), 1060);
+		/* By the host's timer the VM goes on when the alarm is over. */
+		((struct vmm_pl031 *)rtc->state)->now = real_time;
+		rtc->ops->resume(rtc);
+		wait_for_line(rtc->irq);
+		vmm_state_free(&state);
+	}
+	machine_close();
+}
+
 /* Tries a blob that must be refused, and leave the device as after a reset. */
 static void check_refused(struct vmm_device *dev, const struct vmm_state *reset, u8 *bytes,
 			  size_t len, int err)
@@ -466,7 +565,7 @@ static void commands_find_their_device(void)
 		tap_equal(vmm_board_command(&vm, "pl011", "resize", NULL), -ENOENT);
 		tap_equal(vmm_board_command(&vm, NULL, "resiz", NULL), -ENOENT);
 		/* The disk is in the highest transport: its capacity in sectors. */
-		tap_equal(vmm_device_read(&vm.board.dev[5], 31 * 0x200 + 0x100, 4), 4096);
+		tap_equal(vmm_device_read(&vm.board.dev[6], 31 * 0x200 + 0x100, 4), 4096);
 		tap_check(!truncate(disk, MIB));
 	}
 	machine_close();
@@ -480,6 +579,7 @@ static const struct tap_case cases[] = {
 	{ "pause and resume are idempotent and change nothing", pausing_changes_nothing },
 	{ "what is saved is loaded", what_is_saved_is_loaded },
 	{ "a saved UART has its input", a_saved_uart_has_its_input },
+	{ "a saved clock has its alarm", a_saved_clock_has_its_alarm },
 	{ "damaged, foreign and newer state is refused", damaged_state_is_refused },
 	{ "a command finds the devices that have it", commands_find_their_device },
 };

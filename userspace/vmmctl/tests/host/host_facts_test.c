@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Small things about the host: MAC addresses, the service manager, and whose a TCP
- * connection is.
+ * Small things about the host: MAC addresses, the service manager, whose a TCP
+ * connection is, and Unix sockets.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +18,8 @@
 #include "host/mac.h"
 #include "host/notify.h"
 #include "host/tcp_owner.h"
+#include "host/unix.h"
+#include "host/vsock.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
 
@@ -161,10 +165,140 @@ static void strangers_are_known(void)
 	vmm_tcp_owner_close(owner);
 }
 
+/**
+ * struct door - adb's port, open to some users
+ * @listener: it
+ * @end_fd: signalled when the last client that is wanted was taken
+ * @taken: clients
+ * @want: how many are wanted
+ */
+struct door {
+	struct vmm_vsock_listener listener;
+	int end_fd;
+	unsigned int taken;
+	unsigned int want;
+};
+
+static void door_accepted(void *arg, struct vmm_vsock_listener *listener, int fd)
+{
+	struct door *door = arg;
+
+	(void)listener;
+	close(fd);
+	if (++door->taken == door->want)
+		vmm_event_signal(door->end_fd);
+}
+
+/* A stranger comes first, then a client of this user. */
+static void check_door(enum vmm_adb_users users)
+{
+	struct door door = { .want = users == VMM_ADB_ALL ? 2 : 1, .listener.fd = -1 };
+	struct sockaddr_in addr;
+	struct pollfd come = { .fd = listen_at_loopback(&addr), .events = POLLIN };
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct vmm_loop *loop = vmm_loop_create();
+	pid_t pid;
+
+	tap_context("users %d", users);
+	door.end_fd = vmm_event_create();
+	door.listener.loop = loop;
+	door.listener.accepted = door_accepted;
+	door.listener.arg = &door;
+	tap_equal(vmm_vsock_listener_tcp(&door.listener, come.fd, users), 0);
+	vmm_vsock_listen(&door.listener, true);
+	tap_check(!vmm_loop_add(loop, door.end_fd, stop, NULL));
+	pid = stranger(&addr, AF_INET);
+	tap_equal(poll(&come, 1, 60000), 1);
+	tap_check(!connect(client, (struct sockaddr *)&addr, sizeof(addr)));
+	tap_equal(vmm_loop_run(loop), 1);
+	tap_equal(door.taken, door.want);
+	tap_equal(door.listener.refused, 2 - door.want);
+	vmm_vsock_listener_close(&door.listener);
+	waitpid(pid, NULL, 0);
+	close(client);
+	close(come.fd);
+	close(door.end_fd);
+	vmm_loop_destroy(loop);
+}
+
+static void users_are_let_in_as_asked(void)
+{
+	if (geteuid()) {
+		tap_skip("only root can be another user");
+		return;
+	}
+	check_door(VMM_ADB_OWNER);
+	check_door(VMM_ADB_ALL);
+}
+
+/* Whatever the mask is, and from the moment that it is there. */
+static void sockets_are_the_users_alone(void)
+{
+	char dir[] = "/tmp/vmmctl-facts-XXXXXX";
+	mode_t mask = umask(0);
+	char path[64];
+	struct stat st;
+	int fd;
+
+	tap_check(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/sock", dir);
+	fd = vmm_unix_listen(path);
+	tap_check(fd >= 0 && !lstat(path, &st) && S_ISSOCK(st.st_mode));
+	tap_equal(st.st_mode & 07777, 0600);
+	close(fd);
+	unlink(path);
+	fd = vmm_unix_bind(path, 1);
+	tap_check(fd >= 0 && !lstat(path, &st) && S_ISSOCK(st.st_mode));
+	tap_equal(st.st_mode & 07777, 0600);
+	tap_equal(vmm_unix_bind(path, 1), -EADDRINUSE);
+	umask(mask);
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* Files arrive with their bytes, and a reader that is gone is an error. */
+static void files_are_sent_along(void)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	char text[8];
+	struct iovec iov = { text, sizeof(text) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	int fds[33] = { STDIN_FILENO, STDOUT_FILENO };
+	struct stat st[2];
+	int got[2];
+	int pair[2];
+
+	tap_check(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	tap_equal(vmm_unix_send_files(pair[0], "ab", 2, fds, 2, 0), 0);
+	tap_equal(recvmsg(pair[1], &msg, MSG_CMSG_CLOEXEC), 2);
+	tap_equal(control.head.cmsg_len, CMSG_LEN(2 * sizeof(int)));
+	memcpy(got, CMSG_DATA(&control.head), sizeof(got));
+	tap_check(!fstat(got[1], &st[0]) && !fstat(STDOUT_FILENO, &st[1]) &&
+		  st[0].st_ino == st[1].st_ino);
+	close(got[0]);
+	close(got[1]);
+	tap_equal(vmm_unix_send_files(pair[0], "c", 1, NULL, 0, 0), 0);
+	tap_equal(recv(pair[1], text, sizeof(text), 0), 1);
+	tap_equal(vmm_unix_send_files(pair[0], "d", 1, fds, 33, 0), -E2BIG);
+	close(pair[1]);
+	tap_equal(vmm_unix_send_files(pair[0], "e", 1, fds, 1, 0), -EPIPE);
+	close(pair[0]);
+}
+
 static const struct tap_case cases[] = {
 	{ "MAC addresses differ, and stay", macs_differ_by_name },
 	{ "a service manager is told, and its watchdog", manager_is_told },
 	{ "connections of other users are known", strangers_are_known },
+	{ "users are let in as asked", users_are_let_in_as_asked },
+	{ "listening sockets are the user's alone", sockets_are_the_users_alone },
+	{ "files are sent along", files_are_sent_along },
 };
 
 int main(void)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "host/stream.h"
+#include "host/unix.h"
 #include "host/vsock.h"
 #include "tests/tap.h"
 
@@ -133,6 +134,48 @@ static void peer_that_does_not_read_is_not_waited_for(void)
 	unlink(path);
 }
 
+#define DRIPS	60
+
+/* One that reads a little, always less than comes: it costs patience once, too. */
+static void peer_that_reads_too_little_is_not_waited_for(void)
+{
+	static char bytes[4096];
+	struct vmm_stream stream;
+	int listener = listen_at();
+	struct timespec begin;
+	struct timespec end;
+	unsigned int i;
+	unsigned int k;
+	int peer;
+
+	if (!tap_check(!vmm_stream_open(&stream, path)))
+		return;
+	peer = accept(listener, NULL, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (!stream.dropped) {
+		struct iovec iov = { bytes, sizeof(bytes) };
+
+		vmm_stream_send(&stream, &iov, 1);
+	}
+	for (i = 0; i < DRIPS; i++) {
+		tap_equal(recv(peer, bytes, sizeof(bytes), 0), sizeof(bytes));
+		for (k = 0; k < 2; k++) {
+			struct iovec iov = { bytes, sizeof(bytes) };
+
+			vmm_stream_send(&stream, &iov, 1);
+		}
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	/* Half a second each would be 30. */
+	tap_check(end.tv_sec - begin.tv_sec < 15);
+	/* What the peer has room for, it still gets. */
+	tap_check(stream.dropped < (DRIPS + 10) * sizeof(bytes));
+	vmm_stream_close(&stream);
+	close(peer);
+	close(listener);
+	unlink(path);
+}
+
 static void nobody_there_is_an_error(void)
 {
 	struct vmm_stream stream;
@@ -146,6 +189,8 @@ static const struct tap_case cases[] = {
 	{ "a peer may go and come again", peer_may_come_again },
 	{ "a peer that does not read is not waited for",
 	  peer_that_does_not_read_is_not_waited_for },
+	{ "a peer that reads too little is not waited for",
+	  peer_that_reads_too_little_is_not_waited_for },
 	{ "nobody there is an error", nobody_there_is_an_error },
 };
 

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "host/unix.h"
 #include "host/vsock.h"
 #include "tests/tap.h"
 

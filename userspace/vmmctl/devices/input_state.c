@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What input events add up to, and which events lead from one state to another.
+ *
+ * Source: linux/input-event-codes.h; Documentation/input/multi-touch-protocol.rst of
+ * Linux 6.12, protocol B
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "devices/input_state.h"
+
+static bool key_held(const struct vmm_input_state *state, unsigned int key)
+{
+	return state->keys[key / 8] >> key % 8 & 1;
+}
+
+static void apply_key(struct vmm_input_state *state, unsigned int key, bool held)
+{
+	if (key >= KEY_CNT)
+		return;
+	if (held)
+		state->keys[key / 8] |= 1 << key % 8;
+	else
+		state->keys[key / 8] &= ~(1 << key % 8);
+}
+
+/* A slot that does not exist is none, and the one before it goes on, as in Linux. */
+static void apply_axis(struct vmm_input_state *state, unsigned int axis, u32 value)
+{
+	struct vmm_input_finger *finger = &state->finger[state->slot];
+
+	switch (axis) {
+	case ABS_MT_SLOT:
+		if (value < VMM_INPUT_FINGERS)
+			state->slot = value;
+		break;
+	case ABS_MT_TRACKING_ID:
+		finger->id = (s32)value < 0 ? -1 : (s32)value;
+		break;
+	case ABS_MT_POSITION_X:
+		finger->x = value;
+		break;
+	case ABS_MT_POSITION_Y:
+		finger->y = value;
+		break;
+	}
+}
+
+/**
+ * vmm_input_state_init - no key is held, and no finger is down
+ * @state: filled
+ */
+void vmm_input_state_init(struct vmm_input_state *state)
+{
+	unsigned int i;
+
+	memset(state, 0, sizeof(*state));
+	for (i = 0; i < VMM_INPUT_FINGERS; i++)
+		state->finger[i].id = -1;
+}
+
+/**
+ * vmm_input_state_apply - add what has happened
+ * @state: changed
+ * @events: what; events that are about neither keys nor fingers change nothing
+ * @count: how many
+ */
+void vmm_input_state_apply(struct vmm_input_state *state, const struct virtio_input_event *events,
+			   unsigned int count)
+{
+	for (; count; count--, events++) {
+		unsigned int code = le16toh(events->code);
+		u32 value = le32toh(events->value);
+
+		if (events->type == htole16(EV_KEY))
+			apply_key(state, code, value);
+		else if (events->type == htole16(EV_ABS))
+			apply_axis(state, code, value);
+	}
+}
+
+static unsigned int event_add(struct virtio_input_event *events, unsigned int count, u16 type,
+			      u16 code, u32 value)
+{
+	events[count] = (struct virtio_input_event){
+		.type = htole16(type), .code = htole16(code), .value = htole32(value),
+	};
+	return count + 1;
+}
+
+static unsigned int repair_finger(const struct vmm_input_finger *guest,
+				  const struct vmm_input_finger *real, unsigned int slot,
+				  struct virtio_input_event *events)
+{
+	bool lifted = guest->id >= 0 && guest->id != real->id;
+	unsigned int n;
+
+	if (guest->id == real->id &&
+	    (real->id < 0 || (guest->x == real->x && guest->y == real->y)))
+		return 0;
+	n = event_add(events, 0, EV_ABS, ABS_MT_SLOT, slot);
+	/* A finger that is another one is lifted first, and put down in the next report. */
+	if (lifted || guest->id < 0)
+		n = event_add(events, n, EV_ABS, ABS_MT_TRACKING_ID, lifted ? -1 : real->id);
+	if (!lifted) {
+		n = event_add(events, n, EV_ABS, ABS_MT_POSITION_X, real->x);
+		n = event_add(events, n, EV_ABS, ABS_MT_POSITION_Y, real->y);
+	}
+	return event_add(events, n, EV_SYN, SYN_REPORT, 0);
+}
+
+/* A key that is to be @held and is not, or the other way round. */
+static unsigned int repair_key(const struct vmm_input_state *guest,
+			       const struct vmm_input_state *real, bool held,
+			       struct virtio_input_event *events)
+{
+	unsigned int key;
+	unsigned int n;
+
+	for (key = 0; key < KEY_CNT; key++) {
+		if (key_held(real, key) != held || key_held(guest, key) == held)
+			continue;
+		n = event_add(events, 0, EV_KEY, key, held);
+		return event_add(events, n, EV_SYN, SYN_REPORT, 0);
+	}
+	return 0;
+}
+
+/**
+ * vmm_input_repair - find a report that takes a guest nearer to what is so
+ * @guest: what the guest believes
+ * @real: what is so
+ * @events: filled, at most VMM_INPUT_REPAIR; to be sent and applied to @guest
+ *
+ * Fingers come first, then keys that were released before those that were pressed.
+ *
+ * Return: events of the report, 0 if there is nothing to repair
+ */
+unsigned int vmm_input_repair(const struct vmm_input_state *guest,
+			      const struct vmm_input_state *real,
+			      struct virtio_input_event *events)
+{
+	unsigned int n = 0;
+	unsigned int i;
+
+	for (i = 0; !n && i < VMM_INPUT_FINGERS; i++)
+		n = repair_finger(&guest->finger[i], &real->finger[i], i, events);
+	if (!n && memcmp(guest->keys, real->keys, sizeof(real->keys)))
+		n = repair_key(guest, real, false, events);
+	if (!n && memcmp(guest->keys, real->keys, sizeof(real->keys)))
+		n = repair_key(guest, real, true, events);
+	if (!n && guest->slot != real->slot) {
+		n = event_add(events, 0, EV_ABS, ABS_MT_SLOT, real->slot);
+		n = event_add(events, n, EV_SYN, SYN_REPORT, 0);
+	}
+	return n;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unix sockets: addresses, listening, connecting, files that are sent along. A socket
+ * that vmmctl listens at is its user's alone (mode 0600) from the moment it exists.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host/log.h"
+#include "host/unix.h"
+
+#define UNIX_BACKLOG	64
+#define UNIX_FILES	32	/* with one message, at most */
+
+/* A leading "@" stands for the NUL of an address without a file, if @abstract. */
+static int unix_address(struct sockaddr_un *addr, socklen_t *addr_len, const char *path,
+			bool abstract)
+{
+	size_t len = strlen(path);
+
+	memset(addr, 0, sizeof(*addr));
+	addr->sun_family = AF_UNIX;
+	if (!len || len >= sizeof(addr->sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr->sun_path, path, len);
+	*addr_len = sizeof(*addr);
+	if (abstract && *path == '@') {
+		addr->sun_path[0] = '\0';
+		*addr_len = offsetof(struct sockaddr_un, sun_path) + len;
+	}
+	return 0;
+}
+
+static int unix_socket(int type)
+{
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Closes @fd, which is of no use: for the reason in errno. */
+static int unix_failed(int fd)
+{
+	int err = -errno;
+
+	close(fd);
+	return err;
+}
+
+/**
+ * vmm_unix_bind - listen at a path, for this user alone
+ * @path: of the socket; nothing is there
+ * @backlog: clients that may wait
+ *
+ * Return: a non-blocking file, or -errno without a message
+ */
+int vmm_unix_bind(const char *path, int backlog)
+{
+	struct sockaddr_un addr;
+	socklen_t len;
+	int err = unix_address(&addr, &len, path, false);
+	int fd;
+
+	if (err)
+		return err;
+	fd = unix_socket(SOCK_STREAM | SOCK_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	/*
+	 * Linux makes the file with the socket's own mode, so there is no moment at which
+	 * others may connect, and no path that is looked up twice.
+	 */
+	if (fchmod(fd, 0600) || bind(fd, (const struct sockaddr *)&addr, len))
+		return unix_failed(fd);
+	if (listen(fd, backlog)) {
+		err = unix_failed(fd);
+		unlink(path);
+		return err;
+	}
+	return fd;
+}
+
+/*
+ * What a program that died left behind refuses connections, and may go. So does
+ * a file that is no socket, which may not.
+ */
+static void unix_remove_stale(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	fd = vmm_unix_dial(path);
+	if (fd >= 0)
+		close(fd);
+	else if (fd == -ECONNREFUSED)
+		unlink(path);
+}
+
+/**
+ * vmm_unix_listen - listen at a path, for this user alone
+ * @path: of the socket; one that nobody listens at is replaced
+ *
+ * Return: a non-blocking file, or -errno
+ */
+int vmm_unix_listen(const char *path)
+{
+	int fd;
+
+	unix_remove_stale(path);
+	fd = vmm_unix_bind(path, UNIX_BACKLOG);
+	return fd < 0 ? vmm_error(-fd, "cannot listen at \"%s\"", path) : fd;
+}
+
+/* @timeout_ms: how long to wait for anything, 0 for as long as it takes. */
+static int unix_connect(const char *path, int type, unsigned int timeout_ms)
+{
+	const struct timeval wait = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+	struct sockaddr_un addr;
+	socklen_t len;
+	int err = unix_address(&addr, &len, path, type == SOCK_DGRAM);
+	int fd;
+
+	if (err)
+		return err;
+	fd = unix_socket(type);
+	if (fd < 0)
+		return fd;
+	/* For the connect as well, which waits for a process that does not accept. */
+	if (timeout_ms && (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
+			   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait))))
+		return unix_failed(fd);
+	return connect(fd, (const struct sockaddr *)&addr, len) ? unix_failed(fd) : fd;
+}
+
+/**
+ * vmm_unix_dial - connect to who listens at a path
+ * @path: of the socket
+ *
+ * Return: a non-blocking file, or -errno without a message; somebody who does
+ *	not accept at once counts as nobody
+ */
+int vmm_unix_dial(const char *path)
+{
+	return unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK, 0);
+}
+
+/**
+ * vmm_unix_dial_wait - connect to who listens at a path, and wait if need be
+ * @path: of the socket
+ * @timeout_ms: how long to wait, here and for all that is sent and received
+ *
+ * Return: a blocking file, or -errno without a message
+ */
+int vmm_unix_dial_wait(const char *path, unsigned int timeout_ms)
+{
+	return unix_connect(path, SOCK_STREAM, timeout_ms);
+}
+
+/**
+ * vmm_unix_dial_datagram - find who takes datagrams at a path
+ * @path: of the socket; with a leading "@", the name of one that is no file
+ *
+ * Return: a blocking file, or -errno without a message
+ */
+int vmm_unix_dial_datagram(const char *path)
+{
+	return unix_connect(path, SOCK_DGRAM, 0);
+}
+
+/**
+ * vmm_unix_send_files - send bytes with files
+ * @sock: connection
+ * @data: the bytes; a file cannot be sent alone
+ * @len: how many, at least one
+ * @fds: the files; stay the caller's
+ * @count: how many, at most 32
+ * @flags: of sendmsg()
+ *
+ * Return: 0, or -errno; -EIO if not all bytes were sent
+ */
+int vmm_unix_send_files(int sock, const void *data, size_t len, const int *fds,
+			unsigned int count, int flags)
+{
+	union {
+		struct cmsghdr head;
+		u8 room[CMSG_SPACE(UNIX_FILES * sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)data, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (count > UNIX_FILES)
+		return -E2BIG;
+	if (count) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
+	}
+	do
+		n = sendmsg(sock, &msg, flags | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}

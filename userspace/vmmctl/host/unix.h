@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Unix sockets: the one place that knows their addresses, how one listens and connects,
+ * and how a file is sent along.
+ */
+#ifndef UNIX_H
+#define UNIX_H
+
+#include "types.h"
+
+/* ---- unix.c ---- */
+
+int vmm_unix_bind(const char *path, int backlog);
+int vmm_unix_listen(const char *path);
+int vmm_unix_dial(const char *path);
+int vmm_unix_dial_wait(const char *path, unsigned int timeout_ms);
+int vmm_unix_dial_datagram(const char *path);
+int vmm_unix_send_files(int sock, const void *data, size_t len, const int *fds,
+			unsigned int count, int flags);
+
+#endif /* UNIX_H */
