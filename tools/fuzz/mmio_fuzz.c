@@ -152,10 +152,11 @@ static void machine_open(void)
 			{ VMM_EXTRA_MULTITOUCH, fuzz.sock },
 		},
 		.virtio_packed = true,
+		.rtc = true,
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_log_also(log_line, NULL);
-	vmm_board_ranchu(&vm->board);
+	vmm_board_ranchu(&vm->board, vm->cfg);
 	vm->loop = vmm_loop_create();
 	MUST(!vmm_mem_add(&vm->mem, vm->board.ram_base, RAM));
 	MUST(!vmm_board_create(vm) && !vmm_threads_start(vm));

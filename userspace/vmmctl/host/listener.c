@@ -4,6 +4,7 @@
  * for who comes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -159,7 +160,7 @@ void vmm_vsock_listener_close(struct vmm_vsock_listener *listener)
 	listener->tired = false;
 	if (listener->path) {
 		close(listener->fd);
-		unlink(listener->path);
+		unlinkat(AT_FDCWD, listener->path, 0);
 	}
 	listener->path = NULL;
 	listener->fd = -1;

@@ -125,7 +125,7 @@ static void remove_directory(const struct vmm_dir *dir)
 {
 	if (dir->fd >= 0)
 		remove_files(dir->fd);
-	rmdir(dir->path);
+	unlinkat(AT_FDCWD, dir->path, AT_REMOVEDIR);
 }
 
 static int open_directory(const char *path)
