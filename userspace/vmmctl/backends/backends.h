@@ -35,9 +35,10 @@ struct vmm_vhost_ring {
  * struct vmm_vhost_ops - how to control the process or kernel device that serves a device's rings
  * @set_features: tell what driver and device agreed upon
  * @set_ring: give a ring
- * @stop_ring: take it back
+ * @stop_ring: take it back; optional
  * @run: rings were all given, or taken back: after the latter, and if there is no
- *	such function after @stop_ring, nobody uses them; optional
+ *	such function after @stop_ring, nobody uses them, or @v->stop_pending is set;
+ *	optional
  * @close: free what only this kind of backend needs; optional
  *
  * The first four are called with the virtio device's lock held, and return 0 or

@@ -150,7 +150,7 @@ static int ring_set(struct vmm_vhost *vhost, unsigned int index)
 	if (!err)
 		err = vhost->ops->set_ring(vhost, index, &ring);
 	if (err)
-		return vmm_vhost_blame(vhost, err, "%s refuses queue %u as the guest set it up",
+		return vmm_vhost_blame(vhost, -err, "%s refuses queue %u as the guest set it up",
 				       vhost->node, index);
 	return 0;
 }
@@ -171,7 +171,7 @@ int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings)
 
 	err = vhost->ops->set_features(vhost, features);
 	if (err)
-		return vmm_vhost_blame(vhost, err, "%s refuses the features 0x%llx", vhost->node,
+		return vmm_vhost_blame(vhost, -err, "%s refuses the features 0x%llx", vhost->node,
 				       features);
 	for (vhost->rings = 0; vhost->rings < rings; vhost->rings++) {
 		err = ring_set(vhost, vhost->rings);
@@ -183,7 +183,7 @@ int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings)
 	err = vhost->ops->run(vhost, true);
 	if (!err)
 		return 0;
-	vmm_vhost_blame(vhost, err, "%s does not start", vhost->node);
+	vmm_vhost_blame(vhost, -err, "%s does not start", vhost->node);
 err_stop:
 	vmm_vhost_stop(vhost);
 	return err;
@@ -197,8 +197,11 @@ err_stop:
  */
 void vmm_vhost_stop(struct vmm_vhost *vhost)
 {
-	while (vhost->rings)
-		vhost->ops->stop_ring(vhost, --vhost->rings);
+	while (vhost->rings) {
+		vhost->rings--;
+		if (vhost->ops->stop_ring)
+			vhost->ops->stop_ring(vhost, vhost->rings);
+	}
 	if (vhost->ops->run)
 		vhost->ops->run(vhost, false);
 }

@@ -76,8 +76,8 @@ struct shadow_ring {
  * @mem: memory of ours
  * @fd: memfd behind it
  * @event_idx: driver and process use event indices
- * @sock: the connection to the process, which is shut down if the process
- *	uses an entry that it was not given
+ * @sock: the connection to the process, which is asked to hang up if it uses an
+ *	entry that it was not given
  * @stop_fd: ends @thread
  * @thread: copies entries, if @started
  * @started: there is a thread
@@ -170,7 +170,7 @@ static void return_used(struct vmm_shadow *s, struct shadow_ring *r)
 			u32 id = le32toh(__atomic_load_n(&from->id, __ATOMIC_RELAXED));
 
 			if (id >= r->num || !r->open[id]) {
-				shutdown(s->sock, SHUT_RDWR);
+				shutdown(s->sock, SHUT_WR);
 				return;
 			}
 			r->open[id] = false;

@@ -45,6 +45,8 @@ struct user;
  * @recovers: requests may be done twice, and the process keeps nothing between them
  * @exact: each must be done, and answered once; else some may be lost
  * @config: shows the configuration; optional
+ * @changed: shows it again after the process has changed it; optional
+ * @config_len: bytes of it that the process has
  */
 struct user_type {
 	const char *name;
@@ -54,6 +56,8 @@ struct user_type {
 	bool recovers;
 	bool exact;
 	int (*config)(struct user *user);
+	void (*changed)(struct user *user, const void *config);
+	u32 config_len;
 };
 
 /**
@@ -61,14 +65,23 @@ struct user_type {
  * @vu: the process
  * @front: as the command line describes it
  * @type: what it is
- * @shown: the guest has been shown a configuration
  */
 struct user {
 	struct vmm_vhost_user vu;
 	const struct vmm_front *front;
 	const struct user_type *type;
-	bool shown;
 };
+
+/* The number of queues stays what it was when the device was created. */
+static void blk_changed(struct user *user, const void *changed)
+{
+	struct vmm_virtio *v = user->vu.vhost.v;
+	struct virtio_blk_config config;
+
+	memcpy(&config, changed, BLK_CONFIG);
+	config.num_queues = htole16(v->queues);
+	vmm_virtio_config(v, &config, BLK_CONFIG);
+}
 
 static int blk_config(struct user *user)
 {
@@ -77,17 +90,14 @@ static int blk_config(struct user *user)
 	unsigned int queues;
 	int err;
 
-	err = vmm_vhost_user_config(&user->vu, &config, BLK_CONFIG);
+	err = vmm_vhost_user_config(&user->vu, &config);
 	if (err)
 		return vmm_error(-err, "--vhost-user: %s does not describe its disk",
 				 user->front->path);
-	/* Later on the driver has them. */
 	queues = le16toh(config.num_queues);
-	if (!user->shown && queues < v->queues)
+	if (queues < v->queues)
 		v->queues = queues ? queues : 1;
-	user->shown = true;
-	config.num_queues = htole16(v->queues);
-	vmm_virtio_config(v, &config, BLK_CONFIG);
+	blk_changed(user, &config);
 	return 0;
 }
 
@@ -114,7 +124,7 @@ static const struct user_type types[] = {
 	[VMM_VHOST_USER_BLK] = {
 		.name = "blk", .id = VIRTIO_ID_BLOCK, .queues = VMM_VIRTIO_QUEUES,
 		.features = BLK_FEATURES, .recovers = true, .exact = true,
-		.config = blk_config,
+		.config = blk_config, .changed = blk_changed, .config_len = BLK_CONFIG,
 	},
 	[VMM_VHOST_USER_FS] = {
 		.name = "fs", .id = VIRTIO_ID_FS, .queues = 2, .config = fs_config,
@@ -131,12 +141,11 @@ static const struct user_type types[] = {
 	},
 };
 
-static void user_config_changed(struct vmm_virtio *v)
+static void user_config_changed(struct vmm_virtio *v, const void *config)
 {
 	struct user *user = v->state;
 
-	if (user->type->config)
-		user->type->config(user);
+	user->type->changed(user, config);
 }
 
 static int user_start(struct vmm_virtio *v)
@@ -192,7 +201,8 @@ static int user_create(struct vmm_virtio *v)
 	user->type = &types[user->front->type];
 	user->vu.recovers = user->type->recovers;
 	user->vu.exact = user->type->exact;
-	user->vu.config_changed = user_config_changed;
+	user->vu.config_len = user->type->config_len;
+	user->vu.config_changed = user->type->changed ? user_config_changed : NULL;
 	v->name = user->type->name;
 	v->id = user->type->id;
 	v->state = user;

@@ -134,6 +134,7 @@ static void transport_free(struct transport *t)
 		if (v->queue[i].kick_fd >= 0)
 			close(v->queue[i].kick_fd);
 	}
+	pthread_cond_destroy(&v->idle);
 	pthread_mutex_destroy(&v->lock);
 	free(t);
 }
@@ -149,6 +150,7 @@ static struct transport *transport_alloc(struct bank *b, const struct vmm_virtio
 		return NULL;
 	v = &t->v;
 	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->idle, NULL);
 	v->vm = b->dev->vm;
 	v->slot = slot;
 	v->regs = bank_regs(b, slot);

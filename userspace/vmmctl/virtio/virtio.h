@@ -65,8 +65,9 @@ struct vmm_virtio_command {
  * @destroy: undoes @create; main thread, no vCPU runs
  * @start: the driver is ready: from here on guest memory may be used. -errno
  *	after a message makes the device ask for a reset
- * @stop: undoes @start: when it returns, nobody uses the guest's queues. May be
- *	followed by another @start
+ * @stop: undoes @start: when it returns, nobody uses the guest's queues, or
+ *	@v->stop_pending is set. May be followed by another @start, and is called again
+ *	if @v->stop_pending is set. It may let go of the lock while it waits
  * @stop_queue: the same for one queue; without it the driver's giving up a
  *	queue stops the device
  * @write_config: the driver writes @len bytes, 1 to 8, at @offset of the
@@ -128,6 +129,11 @@ struct vmm_virtio_ops {
  * @queue_sel: which queue is shown and written
  * @page_size: legacy: bytes of the driver's pages
  * @status: device status
+ * @busy: a write is being taken; @lock is let go of meanwhile if it has to wait
+ * @idle: signalled when @busy ends
+ * @stop_pending: somebody may still use the queues of a driver that has gone: set by a
+ *	model whose @ops->stop could not wait any longer, and cleared by it later. The
+ *	device asks for a reset until then
  * @config_pending: the driver has yet to acknowledge a change of configuration
  * @running: between @ops->start and @ops->stop
  * @queue: the first @ops->queues are valid
@@ -153,6 +159,9 @@ struct vmm_virtio {
 	u32 queue_sel;
 	u32 page_size;
 	u32 status;
+	bool busy;
+	pthread_cond_t idle;
+	bool stop_pending;
 	bool config_pending;
 	bool running;
 	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
