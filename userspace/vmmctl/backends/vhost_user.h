@@ -2,8 +2,9 @@
 /*
  * vhost-user: devices that a process behind a Unix socket serves. The messages
  * (vhost_user_wire.c), their order (vhost_user_steps.c) and their exchange
- * (vhost_user_exchange.c), the connection and the rings' life (vhost_user.c), rings in between for processes that keep no record of what is
- * under way (vhost_shadow.c), and the model (devices/virtio_vhost_user.c).
+ * (vhost_user_exchange.c), the connection and the rings' life (vhost_user.c), rings in
+ * between for processes that keep no record of what is under way (vhost_shadow.c), and
+ * the model (devices/virtio_vhost_user.c).
  *
  * Source: the vhost-user protocol as QEMU documents it (docs/interop/vhost-user.rst).
  */

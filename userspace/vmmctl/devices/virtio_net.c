@@ -152,7 +152,7 @@ static int net_start(struct vmm_virtio *v)
 	if (err) {
 		net_detach(net);
 		vmm_vhost_stop(&net->vhost);
-		return vmm_vhost_blame(&net->vhost, err, "%s refuses %s", net->vhost.node,
+		return vmm_vhost_blame(&net->vhost, -err, "%s refuses %s", net->vhost.node,
 				       net->front->path);
 	}
 	return 0;

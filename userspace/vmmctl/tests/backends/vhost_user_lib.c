@@ -21,6 +21,8 @@
 
 /** The machine. */
 struct machine m;
+/** Its transport is that of before virtio 1.0. */
+bool machine_legacy;
 
 static u8 regs[RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
 
@@ -84,6 +86,7 @@ int machine_start(void)
 	m.v = (struct vmm_virtio){
 		.ops = &vmm_vhost_user_ops, .vm = &m.vm, .regs = regs,
 		.queues = VMM_VIRTIO_QUEUES, .queue_max = vmm_vhost_user_ops.queue_max,
+		.legacy = machine_legacy,
 	};
 	pthread_mutex_init(&m.v.lock, NULL);
 	pthread_cond_init(&m.v.idle, NULL);
@@ -178,6 +181,8 @@ static u64 gpa(u64 offset)
  */
 void driver_start_at(u64 features, u64 desc, u64 avail, u64 used)
 {
+	m.avail = avail;
+	m.used = used;
 	memset(ram(0), 0, 0x4000);
 	memset(m.open, 0, sizeof(m.open));
 	m.seen = 0;
@@ -209,12 +214,35 @@ void driver_start(u64 features)
 }
 
 /**
+ * driver_start_legacy - reset the device and start it as before virtio 1.0
+ *
+ * The queue is in one piece, and there is no FEATURES_OK. No feature is accepted.
+ */
+void driver_start_legacy(void)
+{
+	m.avail = sizeof(struct vring_desc) * NUM;
+	m.used = AVAIL;
+	memset(ram(0), 0, 0x4000);
+	memset(m.open, 0, sizeof(m.open));
+	m.seen = 0;
+	m.under_way = 0;
+	wr(VIRTIO_MMIO_STATUS, 0);
+	wr(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+	wr(VIRTIO_MMIO_GUEST_PAGE_SIZE, 4096);
+	wr(VIRTIO_MMIO_QUEUE_SEL, 0);
+	wr(VIRTIO_MMIO_QUEUE_NUM, NUM);
+	wr(VIRTIO_MMIO_QUEUE_ALIGN, 4096);
+	wr(VIRTIO_MMIO_QUEUE_PFN, gpa(0) / 4096);
+	wr(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+/**
  * driver_request - make a request available
  */
 void driver_request(void)
 {
 	struct vring_desc *desc = ram(0);
-	struct vring_avail *avail = ram(AVAIL);
+	struct vring_avail *avail = ram(m.avail);
 	unsigned int head = random_below(NUM);
 
 	while (m.open[head])
@@ -237,7 +265,7 @@ void driver_request(void)
  */
 bool driver_reap(void)
 {
-	struct vring_used *used = ram(USED);
+	struct vring_used *used = ram(m.used);
 	u16 end = __atomic_load_n(&used->idx, __ATOMIC_ACQUIRE);
 
 	for (; m.seen != end; m.seen++) {
@@ -251,7 +279,7 @@ bool driver_reap(void)
 		m.answered++;
 	}
 	/* The driver wants every interrupt. */
-	((struct vring_avail *)ram(AVAIL))->ring[NUM] = m.seen;
+	((struct vring_avail *)ram(m.avail))->ring[NUM] = m.seen;
 	return true;
 }
 

@@ -74,6 +74,8 @@ struct server {
  * @tick_fd: ticks ten times a second
  * @ticks: how often the loop has seen it
  * @thread: runs the loop
+ * @avail: where the available ring is, from the beginning of RAM
+ * @used: where the used ring is
  * @seen: entries of the used ring that the driver has taken
  * @open: by descriptor: made available and not used yet
  * @under_way: how many those are
@@ -87,6 +89,8 @@ struct machine {
 	int tick_fd;
 	unsigned int ticks;
 	pthread_t thread;
+	u64 avail;
+	u64 used;
 	u16 seen;
 	bool open[NUM];
 	unsigned int under_way;
@@ -96,6 +100,7 @@ struct machine {
 extern struct server server;
 extern char server_path[64];
 extern struct machine m;
+extern bool machine_legacy;
 
 u32 random_below(u32 n);
 void server_start(u64 features, u64 protocol);
@@ -108,6 +113,7 @@ u32 rd(u32 offset);
 bool needs_reset(void);
 void driver_start_at(u64 features, u64 desc, u64 avail, u64 used);
 void driver_start(u64 features);
+void driver_start_legacy(void);
 void driver_request(void);
 bool driver_reap(void);
 bool driver_works(unsigned int count);

@@ -5,6 +5,8 @@
  * must get each of its requests answered, once.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <linux/virtio_config.h>
@@ -162,9 +164,115 @@ static void driver_with_bad_addresses(void)
 		}
 		driver_start(ALL);
 		driver_works(100);
+		/* They are refused before anybody serves them, too. */
+		server_stop();
+		for (i = 0; i < ARRAY_SIZE(bad); i++) {
+			tap_context("row %u, while nobody serves", i);
+			driver_start_at(ALL, bad[i].desc, bad[i].avail, bad[i].used);
+			tap_check(needs_reset());
+		}
+		server_start(0, ACK | BIT(VU_P_CONFIG));
+		server.base = (uintptr_t)&m.vm.mem;
+		driver_start(ALL);
+		driver_works(100);
 		machine_stop(true);
 	}
 	server_stop();
+}
+
+/*
+ * Features that the driver writes when the device runs do not count, not even for a new
+ * process, which is given the rings as they were checked.
+ */
+static void late_features(bool legacy)
+{
+	machine_legacy = legacy;
+	server_start(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED),
+		     ACK | BIT(VU_P_CONFIG));
+	if (tap_check(!machine_start())) {
+		if (legacy)
+			driver_start_legacy();
+		else
+			driver_start_at(BIT(VIRTIO_F_VERSION_1), 0, AVAIL,
+					MEMORY - 4 - sizeof(struct vring_used_elem) * NUM);
+		driver_works(100);
+		wr(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+		wr(VIRTIO_MMIO_DRIVER_FEATURES, BIT(VIRTIO_RING_F_EVENT_IDX));
+		wr(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+		wr(VIRTIO_MMIO_DRIVER_FEATURES, BIT(VIRTIO_F_RING_PACKED) >> 32);
+		server_stop();
+		driver_request();
+		server_start(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED),
+			     ACK | BIT(VU_P_CONFIG));
+		server.base = (uintptr_t)&m.vm.mem;
+		while (m.under_way && driver_reap() && !needs_reset())
+			usleep(1000);
+		driver_works(100);
+		tap_check(!needs_reset());
+		tap_check(!(server.driver_features & (BIT(VIRTIO_RING_F_EVENT_IDX) |
+						      BIT(VIRTIO_F_RING_PACKED))));
+		machine_stop(true);
+	}
+	server_stop();
+	machine_legacy = false;
+}
+
+static void features_do_not_change_later(void)
+{
+	late_features(false);
+	late_features(true);
+}
+
+static char said[4096];
+static size_t said_len;
+
+static void hear(void *arg, const char *line, size_t len)
+{
+	(void)arg;
+	if (said_len + len >= sizeof(said))
+		return;
+	memcpy(said + said_len, line, len);
+	said_len += len;
+	said[said_len] = '\0';
+}
+
+static void expect_said(const char *text)
+{
+	tap_context("\"%s\"", text);
+	if (!tap_check(strstr(said, text)))
+		printf("# said: %s", said);
+	said_len = 0;
+	said[0] = '\0';
+}
+
+/* Each message ends with the reason. */
+static void messages_name_the_reason(void)
+{
+	vmm_log_also(hear, NULL);
+	strcpy(server_path, "/dev/null/socket");
+	machine_stop(!tap_check(machine_start() == -ENOTDIR));
+	expect_said("cannot connect to /dev/null/socket: Not a directory\n");
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	server.mute = VU_GET_FEATURES;
+	machine_stop(!tap_check(machine_start() < 0));
+	expect_said("does not speak vhost-user: Broken pipe\n");
+	server.mute = 0;
+	if (tap_check(!machine_start())) {
+		driver_start_at(ALL, MEMORY, AVAIL, USED);
+		expect_said("refuses queue 0 as the guest set it up: Bad address\n");
+		machine_stop(true);
+	}
+	server.refuse = VU_SET_FEATURES;
+	if (tap_check(!machine_start())) {
+		driver_start(ALL);
+		needs_reset_eventually();
+		expect_said("refuses the guest's queues: Input/output error\n");
+		machine_stop(true);
+	}
+	server_stop();
+	machine_stop(!tap_check(machine_start() == -ENOENT));
+	expect_said(": No such file or directory\n");
+	vmm_log_also(NULL, NULL);
 }
 
 static const struct tap_case cases[] = {
@@ -176,6 +284,8 @@ static const struct tap_case cases[] = {
 	{ "a server that refuses is heard", server_that_refuses },
 	{ "a driver that lies breaks its own device", driver_that_lies },
 	{ "a driver with bad addresses breaks its own device", driver_with_bad_addresses },
+	{ "features do not change later, not even for a new server", features_do_not_change_later },
+	{ "messages name the reason", messages_name_the_reason },
 };
 
 int main(void)
