@@ -4,6 +4,7 @@
  * that takes its rings back. The main loop has another handler, a tick ten times a
  * second, which goes on all the time.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -21,6 +22,14 @@ static double seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/* There is a connection that the server, which stands still, has not accepted. */
+static bool somebody_connects(void)
+{
+	struct pollfd fd = { .fd = server.listener, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
 }
 
 /* The main loop serves others. */
@@ -180,6 +189,7 @@ static void server_keeps_the_rings(void)
 		driver_start(ALL);
 		tap_check(needs_reset());
 		tap_equal(server.sessions, 1);
+		tap_check(!somebody_connects());
 		/* It finds that it was given up, and hangs up. */
 		__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
 		if (eventually(&server.sessions, 2)) {
@@ -229,6 +239,7 @@ static void one_server_at_a_time(void)
 		/* Longer than an answer may take: the connection is given up. */
 		sleep(12);
 		tap_equal(server.sessions, 1);
+		tap_check(!somebody_connects());
 		tap_check(!needs_reset());
 		__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
 		eventually(&server.sessions, 2);
