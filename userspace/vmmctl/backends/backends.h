@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * backends/ owns the ways in which somebody else serves a virtio device's rings: the
+ * backends/ owns the backends that serve a virtio device's rings in place of vmmctl: the
  * kernel's vhost devices, processes behind a socket (vhost_user.h), and vDPA devices.
  */
 #ifndef BACKENDS_H
@@ -9,12 +9,12 @@
 #include "machine/machine.h"
 #include "virtio/virtio.h"
 
-/* ---- vhost.c: rings that somebody else serves ---- */
+/* ---- vhost.c: rings that a backend serves ---- */
 
 struct vmm_vhost;
 
 /**
- * struct vmm_vhost_ring - a queue as whoever serves it gets it
+ * struct vmm_vhost_ring - a queue as its backend gets it
  * @num: entries
  * @base: where the device goes on, as VHOST_SET_VRING_BASE counts
  * @area: descriptors, available and used ring (packed: the two event structures)
@@ -54,7 +54,7 @@ struct vmm_vhost_ops {
 };
 
 /**
- * struct vmm_vhost - whoever serves the rings of a virtio device
+ * struct vmm_vhost - the backend that serves the rings of a virtio device
  * @ops: how to control it
  * @v: whose queues it serves
  * @node: its device node, or its socket

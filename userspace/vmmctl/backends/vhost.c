@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The front end of a device that somebody else serves: gives it the features and
- * the queues that the driver has set up. How that is said to a vhost device of the
- * kernel, to a process behind a socket and to a vDPA device is in vhost_kernel.c,
- * vhost_user.c and vhost_vdpa.c, each a struct vmm_vhost_ops.
+ * The front end of a device that a backend serves: gives the backend the features and
+ * the queues that the driver has set up. How a vhost device of the kernel, a process
+ * behind a socket and a vDPA device are controlled is in vhost_kernel.c, vhost_user.c
+ * and vhost_vdpa.c, each a struct vmm_vhost_ops.
  *
  * Source: VIRTIO 1.2, 2.7 and 2.8, for what a queue's three addresses are and how
  * long what is there.
@@ -119,7 +119,7 @@ int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features)
 }
 
 /**
- * vmm_vhost_ring - describe a queue to whoever serves it
+ * vmm_vhost_ring - describe a queue to its backend
  * @vhost: open
  * @index: of the queue, which the driver has made ready
  * @ring: filled; its beginning is that of a ring nobody has used yet

@@ -305,7 +305,7 @@ static void ring_begin(struct vmm_shadow *s, unsigned int index)
 }
 
 /**
- * vmm_shadow_ring - put ours in the place of a driver's ring
+ * vmm_shadow_ring - replace a driver's ring by one of ours
  * @s: stopped
  * @index: of the ring; one more than there are makes one, another goes on with it
  * @ring: the driver's; becomes what the process is to be given
@@ -341,7 +341,7 @@ int vmm_shadow_ring(struct vmm_shadow *s, unsigned int index, struct vmm_vhost_r
 }
 
 /**
- * vmm_shadow_start - begin to carry
+ * vmm_shadow_start - begin to copy entries
  * @s: has its rings
  * @sock: the connection to the process
  * @event_idx: the driver has accepted VIRTIO_RING_F_EVENT_IDX
@@ -364,9 +364,9 @@ int vmm_shadow_start(struct vmm_shadow *s, int sock, bool event_idx)
 }
 
 /**
- * vmm_shadow_stop - carry no more
+ * vmm_shadow_stop - stop copying entries
  * @s: may be stopped already
- * @answered: what the process has answered is still carried over; it answers no more
+ * @answered: copy what the process has answered; it answers no more
  */
 void vmm_shadow_stop(struct vmm_shadow *s, bool answered)
 {

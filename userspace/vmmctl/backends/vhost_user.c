@@ -71,7 +71,7 @@ static void resume(struct vmm_vhost_user *vu)
 	unsigned int i;
 	int err;
 
-	if (v->accepted & vu->served & ~vu->vhost.features) {
+	if (v->accepted & vu->offered & ~vu->vhost.features) {
 		vmm_vu_fail_start(vu, -EOPNOTSUPP, "lacks features that the driver uses");
 		return;
 	}
@@ -564,7 +564,7 @@ int vmm_vhost_user_open(struct vmm_vhost_user *vu, struct vmm_virtio *v, const c
 	err = user_open(vu);
 	if (err)
 		vmm_vhost_close(&vu->vhost);
-	vu->served = vu->vhost.features;
+	vu->offered = vu->vhost.features;
 	return err;
 }
 

@@ -177,7 +177,7 @@ bool vmm_vu_hung_up(const struct vmm_vhost_user *vu);
  * @exact: then each request must be done, and answered once
  * @config_len: bytes of the configuration that the process has, 0 for none
  * @config_changed: told that @config has changed; main thread, without the lock
- * @served: features that were offered when it was opened
+ * @offered: features that were offered when it was opened
  * @protocol_offered: features of the protocol that the process has
  * @protocol: those that both use
  * @queues: how many the process can serve
@@ -215,7 +215,7 @@ struct vmm_vhost_user {
 	bool exact;
 	u32 config_len;
 	void (*config_changed)(struct vmm_virtio *v, const void *config);
-	u64 served;
+	u64 offered;
 	u64 protocol_offered;
 	u64 protocol;
 	unsigned int queues;

@@ -119,8 +119,8 @@ static void vcpu_park(struct vmm_vcpu *vcpu)
 }
 
 /*
- * What kept it out of the guest is taken back before it is looked at: whoever sets
- * it then has said why before.
+ * immediate_exit is cleared before the reasons to leave the guest are read. A thread that
+ * sets it again has stored its reason first, so none is missed.
  */
 static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
 {

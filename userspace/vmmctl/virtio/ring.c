@@ -46,7 +46,7 @@ static int device_broken(void *arg)
  * vmm_ring_update - show the driver what was pushed
  * @ring: its lock is held
  *
- * Whoever pushes outside kicked() calls it afterwards.
+ * Code that pushes outside of kicked() calls this afterwards.
  */
 void vmm_ring_update(struct vmm_ring *ring)
 {

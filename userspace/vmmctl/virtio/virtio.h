@@ -58,7 +58,7 @@ struct vmm_virtio_command {
  * @queues: how many at most, no more than VMM_VIRTIO_QUEUES
  * @queue_max: entries of each, at most
  * @count: how many such devices the command line asks for
- * @place: which transport the command line wants for device number @index, and of
+ * @transport: which transport the command line wants for device number @index, and of
  *	what kind; optional
  * @create: makes device number @v->index: sets @v->offered, and the
  *	configuration by vmm_virtio_config(); main thread
@@ -91,7 +91,7 @@ struct vmm_virtio_ops {
 	unsigned int queues;
 	u32 queue_max;
 	unsigned int (*count)(const struct vmm_config *cfg);
-	const struct vmm_place *(*place)(const struct vmm_config *cfg, unsigned int index);
+	const struct vmm_transport *(*transport)(const struct vmm_config *cfg, unsigned int index);
 	int (*create)(struct vmm_virtio *v);
 	void (*destroy)(struct vmm_virtio *v);
 	int (*start)(struct vmm_virtio *v);
@@ -184,7 +184,7 @@ static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int 
 	return v->accepted >> feature & 1;
 }
 
-/* The eventfd by which whoever serves a queue interrupts the driver. */
+/* The eventfd by which the backend of a queue interrupts the driver. */
 static inline int vmm_virtio_call_fd(const struct vmm_virtio *v, unsigned int queue)
 {
 	(void)queue;

@@ -75,8 +75,8 @@ int machine_start(void)
 	int err;
 
 	memset(&m, 0, sizeof(m));
-	m.cfg.fronts[VMM_FRONT_VHOST_USER] = 1;
-	m.cfg.front[VMM_FRONT_VHOST_USER][0] = (struct vmm_front){ .path = server_path };
+	m.cfg.backends[VMM_BACKEND_VHOST_USER] = 1;
+	m.cfg.backend[VMM_BACKEND_VHOST_USER][0] = (struct vmm_backend){ .path = server_path };
 	m.vm.cfg = &m.cfg;
 	loop_prepare();
 	tap_check(!vmm_mem_add(&m.vm.mem, RANCHU_RAM_BASE, MEMORY));

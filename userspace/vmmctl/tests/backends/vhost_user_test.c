@@ -249,7 +249,7 @@ static void expect_said(const char *text)
 static void messages_name_the_reason(void)
 {
 	vmm_log_also(hear, NULL);
-	strcpy(server_path, "/dev/null/socket");
+	snprintf(server_path, sizeof(server_path), "/dev/null/socket");
 	machine_stop(!tap_check(machine_start() == -ENOTDIR));
 	expect_said("cannot connect to /dev/null/socket: Not a directory\n");
 	server_start(0, ACK | BIT(VU_P_CONFIG));
