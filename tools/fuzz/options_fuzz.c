@@ -62,14 +62,14 @@ static void check_devices(const struct vmm_config *cfg)
 		MUST(*cfg->disk[i].path);
 		MUST(cfg->disk[i].block_size == 512 || cfg->disk[i].block_size == 4096);
 		MUST(cfg->disk[i].queues >= 1 && cfg->disk[i].queues <= VMM_DISK_QUEUES);
-		MUST(cfg->disk[i].place.slot >= -1 && cfg->disk[i].place.slot < 32);
+		MUST(cfg->disk[i].transport.slot >= -1 && cfg->disk[i].transport.slot < 32);
 	}
-	for (kind = 0; kind < VMM_FRONT_KINDS; kind++) {
-		MUST(cfg->fronts[kind] <= VMM_FRONTS);
-		for (i = 0; i < cfg->fronts[kind]; i++) {
-			MUST(*cfg->front[kind][i].path);
-			MUST(cfg->front[kind][i].type < VMM_VHOST_USER_TYPES);
-			MUST(!(cfg->front[kind][i].mac[0] & 1));
+	for (kind = 0; kind < VMM_BACKEND_KINDS; kind++) {
+		MUST(cfg->backends[kind] <= VMM_BACKENDS);
+		for (i = 0; i < cfg->backends[kind]; i++) {
+			MUST(*cfg->backend[kind][i].path);
+			MUST(cfg->backend[kind][i].type < VMM_VHOST_USER_TYPES);
+			MUST(!(cfg->backend[kind][i].mac[0] & 1));
 		}
 	}
 	MUST(cfg->extras <= VMM_EXTRAS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * backends/ owns the ways in which somebody else serves a virtio device's rings: the
+ * backends/ owns the backends that serve a virtio device's rings in place of vmmctl: the
  * kernel's vhost devices, processes behind a socket (vhost_user.h), and vDPA devices.
  */
 #ifndef BACKENDS_H
@@ -9,12 +9,12 @@
 #include "machine/machine.h"
 #include "virtio/virtio.h"
 
-/* ---- vhost.c: rings that somebody else serves ---- */
+/* ---- vhost.c: rings that a backend serves ---- */
 
 struct vmm_vhost;
 
 /**
- * struct vmm_vhost_ring - a queue as whoever serves it gets it
+ * struct vmm_vhost_ring - a queue as its backend gets it
  * @num: entries
  * @base: where the device goes on, as VHOST_SET_VRING_BASE counts
  * @area: descriptors, available and used ring (packed: the two event structures)
@@ -35,9 +35,10 @@ struct vmm_vhost_ring {
  * struct vmm_vhost_ops - how to control the process or kernel device that serves a device's rings
  * @set_features: tell what driver and device agreed upon
  * @set_ring: give a ring
- * @stop_ring: take it back
+ * @stop_ring: take it back; optional
  * @run: rings were all given, or taken back: after the latter, and if there is no
- *	such function after @stop_ring, nobody uses them; optional
+ *	such function after @stop_ring, nobody uses them, or @v->stop_pending is set;
+ *	optional
  * @close: free what only this kind of backend needs; optional
  *
  * The first four are called with the virtio device's lock held, and return 0 or
@@ -53,7 +54,7 @@ struct vmm_vhost_ops {
 };
 
 /**
- * struct vmm_vhost - whoever serves the rings of a virtio device
+ * struct vmm_vhost - the backend that serves the rings of a virtio device
  * @ops: how to control it
  * @v: whose queues it serves
  * @node: its device node, or its socket

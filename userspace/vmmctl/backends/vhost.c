@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The front end of a device that somebody else serves: gives it the features and
- * the queues that the driver has set up. How that is said to a vhost device of the
- * kernel, to a process behind a socket and to a vDPA device is in vhost_kernel.c,
- * vhost_user.c and vhost_vdpa.c, each a struct vmm_vhost_ops.
+ * The front end of a device that a backend serves: gives the backend the features and
+ * the queues that the driver has set up. How a vhost device of the kernel, a process
+ * behind a socket and a vDPA device are controlled is in vhost_kernel.c, vhost_user.c
+ * and vhost_vdpa.c, each a struct vmm_vhost_ops.
  *
  * Source: VIRTIO 1.2, 2.7 and 2.8, for what a queue's three addresses are and how
  * long what is there.
@@ -118,7 +118,7 @@ int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features)
 }
 
 /**
- * vmm_vhost_ring - describe a queue to whoever serves it
+ * vmm_vhost_ring - describe a queue to its backend
  * @vhost: open
  * @index: of the queue, which the driver has made ready
  * @ring: filled; its beginning is that of a ring nobody has used yet
@@ -149,7 +149,7 @@ static int ring_set(struct vmm_vhost *vhost, unsigned int index)
 	if (!err)
 		err = vhost->ops->set_ring(vhost, index, &ring);
 	if (err)
-		return vmm_vhost_blame(vhost, err, "%s refuses queue %u as the guest set it up",
+		return vmm_vhost_blame(vhost, -err, "%s refuses queue %u as the guest set it up",
 				       vhost->node, index);
 	return 0;
 }
@@ -170,7 +170,7 @@ int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings)
 
 	err = vhost->ops->set_features(vhost, features);
 	if (err)
-		return vmm_vhost_blame(vhost, err, "%s refuses the features 0x%llx", vhost->node,
+		return vmm_vhost_blame(vhost, -err, "%s refuses the features 0x%llx", vhost->node,
 				       features);
 	for (vhost->rings = 0; vhost->rings < rings; vhost->rings++) {
 		err = ring_set(vhost, vhost->rings);
@@ -182,7 +182,7 @@ int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings)
 	err = vhost->ops->run(vhost, true);
 	if (!err)
 		return 0;
-	vmm_vhost_blame(vhost, err, "%s does not start", vhost->node);
+	vmm_vhost_blame(vhost, -err, "%s does not start", vhost->node);
 err_stop:
 	vmm_vhost_stop(vhost);
 	return err;
@@ -196,8 +196,11 @@ err_stop:
  */
 void vmm_vhost_stop(struct vmm_vhost *vhost)
 {
-	while (vhost->rings)
-		vhost->ops->stop_ring(vhost, --vhost->rings);
+	while (vhost->rings) {
+		vhost->rings--;
+		if (vhost->ops->stop_ring)
+			vhost->ops->stop_ring(vhost, vhost->rings);
+	}
 	if (vhost->ops->run)
 		vhost->ops->run(vhost, false);
 	vmm_event_clear(vhost->err_fd);

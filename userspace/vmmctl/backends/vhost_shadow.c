@@ -76,8 +76,8 @@ struct shadow_ring {
  * @mem: memory of ours
  * @fd: memfd behind it
  * @event_idx: driver and process use event indices
- * @sock: the connection to the process, which is shut down if the process
- *	uses an entry that it was not given
+ * @sock: the connection to the process, which is asked to hang up if it uses an
+ *	entry that it was not given
  * @stop_fd: ends @thread
  * @thread: copies entries, if @started
  * @started: there is a thread
@@ -170,7 +170,7 @@ static void return_used(struct vmm_shadow *s, struct shadow_ring *r)
 			u32 id = le32toh(__atomic_load_n(&from->id, __ATOMIC_RELAXED));
 
 			if (id >= r->num || !r->open[id]) {
-				shutdown(s->sock, SHUT_RDWR);
+				shutdown(s->sock, SHUT_WR);
 				return;
 			}
 			r->open[id] = false;
@@ -305,7 +305,7 @@ static void ring_begin(struct vmm_shadow *s, unsigned int index)
 }
 
 /**
- * vmm_shadow_ring - put ours in the place of a driver's ring
+ * vmm_shadow_ring - replace a driver's ring by one of ours
  * @s: stopped
  * @index: of the ring; one more than there are makes one, another goes on with it
  * @ring: the driver's; becomes what the process is to be given
@@ -341,7 +341,7 @@ int vmm_shadow_ring(struct vmm_shadow *s, unsigned int index, struct vmm_vhost_r
 }
 
 /**
- * vmm_shadow_start - begin to carry
+ * vmm_shadow_start - begin to copy entries
  * @s: has its rings
  * @sock: the connection to the process
  * @event_idx: the driver has accepted VIRTIO_RING_F_EVENT_IDX
@@ -364,9 +364,9 @@ int vmm_shadow_start(struct vmm_shadow *s, int sock, bool event_idx)
 }
 
 /**
- * vmm_shadow_stop - carry no more
+ * vmm_shadow_stop - stop copying entries
  * @s: may be stopped already
- * @answered: what the process has answered is still carried over; it answers no more
+ * @answered: copy what the process has answered; it answers no more
  */
 void vmm_shadow_stop(struct vmm_shadow *s, bool answered)
 {

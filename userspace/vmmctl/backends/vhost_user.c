@@ -3,6 +3,12 @@
  * The front end of the vhost-user protocol: the queues of a virtio device are
  * processed by another process, which is connected by a Unix socket.
  *
+ * Nothing waits for that process but the driver that takes its queues back. The
+ * connection is a state machine (enum vmm_vu_phase): messages are sent one after the
+ * other (vhost_user_exchange.c), by vCPUs when the driver starts or stops the device and by
+ * the main loop when an answer has come. A process that leaves a message unanswered for
+ * VU_TIMEOUT is given up.
+ *
  * The process may die and be started again at any time. While there is no process, the
  * guest sees the device, and its requests stay in their queues. A new process is given
  * the same features, memory and queues, and continues the requests in flight: from the
@@ -10,384 +16,35 @@
  * own record (vhost_shadow.c). For devices that may lose requests, as a network may lose
  * packets, it continues at the index of the used ring.
  *
- * Messages are sent with the virtio device's lock held: by vCPUs while the driver sets
- * the device up, and by the main thread when a process connects. A thread that finds
- * the connection broken shuts it down; the main thread then frees it.
+ * At most one process has rings. One that was given rings and is given up has its
+ * connection closed in one direction only; there is no other connection until it has
+ * closed its end, or is dead. See user_stop() for what a driver is promised.
  */
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
-#include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
 #include "backends/vhost_user.h"
+#include "host/ending.h"
 
 #define BIT(bit)	(1ULL << (bit))
-#define PROTOCOL	(BIT(VU_P_MQ) | BIT(VU_P_REPLY_ACK) | BIT(VU_P_BACKEND_REQ) | \
-			 BIT(VU_P_CONFIG) | BIT(VU_P_INFLIGHT_SHMFD) | BIT(VU_P_RESET_DEVICE))
-#define SHADOW_GPA	BIT(52)	/* behind all that a guest can have */
-#define VU_NO_FD	BIT(8)	/* in the payload of a message that could have a file */
 #define VU_RETRY	100	/* ms between attempts to connect */
+#define VU_TIMEOUT_END	100	/* the same while the VM ends */
+#define VU_SLICE	20	/* ms between two looks at whether the VM ends */
 
 static struct vmm_vhost_user *to_user(struct vmm_vhost *vhost)
 {
 	return (struct vmm_vhost_user *)vhost;
 }
 
-static bool has(const struct vmm_vhost_user *vu, unsigned int protocol)
-{
-	return vu->protocol >> protocol & 1;
-}
-
-/* ---- messages and answers ---- */
-
-/* Ends the connection after an error; the main thread frees it, see peer_hung_up(). */
-static int peer_failed(struct vmm_vhost_user *vu)
-{
-	shutdown(vu->vhost.fd, SHUT_RDWR);
-	return -ENOTCONN;
-}
-
-/*
- * Sends a message with files and, if @answer is set, receives the answer into @msg.
- * -ENOTCONN if there is no connection, or no longer one.
- */
-static int exchange(struct vmm_vhost_user *vu, struct vmm_vu_message *msg, const int *fds,
-		    unsigned int count, bool answer, int *got_fd)
-{
-	u32 request = msg->request;
-
-	if (vu->vhost.fd < 0)
-		return -ENOTCONN;
-	if (vmm_vu_send(vu->vhost.fd, msg, fds, count))
-		return peer_failed(vu);
-	if (!answer)
-		return 0;
-	if (vmm_vu_receive(vu->vhost.fd, msg, got_fd) || msg->request != request ||
-	    !(msg->flags & VU_REPLY))
-		return peer_failed(vu);
-	return 0;
-}
-
-/* Sends a request with @size bytes of @data and receives as many. */
-static int query(struct vmm_vhost_user *vu, enum vmm_vu_request request, void *data, u32 size,
-		 int *fd)
-{
-	struct vmm_vu_message msg = { .request = request, .size = size };
-	int err;
-
-	memcpy(msg.payload, data, size);
-	err = exchange(vu, &msg, NULL, 0, true, fd);
-	if (err)
-		return err;
-	if (msg.size != size)
-		return request == VU_GET_CONFIG ? -EOPNOTSUPP : peer_failed(vu);
-	memcpy(data, msg.payload, size);
-	return 0;
-}
-
-/* Sends a request that has no answer but, with REPLY_ACK, its success. */
-static int send_files(struct vmm_vhost_user *vu, enum vmm_vu_request request, const void *data,
-		      u32 size, const int *fds, unsigned int count)
-{
-	struct vmm_vu_message msg = { .request = request, .size = size };
-	bool answer = has(vu, VU_P_REPLY_ACK);
-	u64 result = 0;
-	int err;
-
-	if (answer)
-		msg.flags = VU_NEED_REPLY;
-	if (size)
-		memcpy(msg.payload, data, size);
-	err = exchange(vu, &msg, fds, count, answer, NULL);
-	if (err || !answer)
-		return err;
-	if (msg.size != sizeof(result))
-		return peer_failed(vu);
-	memcpy(&result, msg.payload, sizeof(result));
-	return result ? -EIO : 0;
-}
-
-static int send_request(struct vmm_vhost_user *vu, enum vmm_vu_request request, const void *data,
-			u32 size, int fd)
-{
-	return send_files(vu, request, data, size, &fd, fd >= 0);
-}
-
-static int send_u64(struct vmm_vhost_user *vu, enum vmm_vu_request request, u64 value)
-{
-	return send_request(vu, request, &value, sizeof(value), -1);
-}
-
-static int send_file(struct vmm_vhost_user *vu, enum vmm_vu_request request, unsigned int index,
-		     int fd)
-{
-	u64 value = index | (fd < 0 ? VU_NO_FD : 0);
-
-	return send_request(vu, request, &value, sizeof(value), fd);
-}
-
-static int send_state(struct vmm_vhost_user *vu, enum vmm_vu_request request, unsigned int index,
-		      u32 value)
-{
-	struct vhost_vring_state state = { .index = index, .num = value };
-
-	return send_request(vu, request, &state, sizeof(state), -1);
-}
-
-/* ---- what every process is sent when it connects ---- */
-
-static int query_u64(struct vmm_vhost_user *vu, enum vmm_vu_request request, u64 *value)
-{
-	struct vmm_vu_message msg = { .request = request };
-	int err = exchange(vu, &msg, NULL, 0, true, NULL);
-
-	if (err)
-		return err;
-	if (msg.size != sizeof(*value))
-		return peer_failed(vu);
-	memcpy(value, msg.payload, sizeof(*value));
-	return 0;
-}
-
-static int negotiate_protocol(struct vmm_vhost_user *vu)
-{
-	u64 queues = VMM_VIRTIO_QUEUES;
-	u64 protocol;
-	int err;
-
-	vu->protocol = 0;
-	vu->queues = VMM_VIRTIO_QUEUES;
-	if (!(vu->vhost.features & BIT(VU_F_PROTOCOL_FEATURES)))
-		return 0;
-	err = query_u64(vu, VU_GET_PROTOCOL_FEATURES, &protocol);
-	if (!err)
-		err = send_u64(vu, VU_SET_PROTOCOL_FEATURES, protocol & PROTOCOL);
-	if (err)
-		return err;
-	vu->protocol = protocol & PROTOCOL;
-	if (has(vu, VU_P_MQ))
-		err = query_u64(vu, VU_GET_QUEUE_NUM, &queues);
-	if (queues < vu->queues)
-		vu->queues = queues;
-	return err;
-}
-
-/* Sends the process its end of the channel for requests of its own. */
-static int offer_backend_channel(struct vmm_vhost_user *vu)
-{
-	int pair[2];
-	int err;
-
-	if (!has(vu, VU_P_BACKEND_REQ) || !vu->config_changed)
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	vmm_vu_set_timeouts(pair[0]);
-	err = send_request(vu, VU_SET_BACKEND_REQ_FD, NULL, 0, pair[1]);
-	close(pair[1]);
-	if (err)
-		close(pair[0]);
-	else
-		vu->request_fd = pair[0];
-	return err;
-}
-
-static int handshake(struct vmm_vhost_user *vu)
-{
-	int err;
-
-	err = query_u64(vu, VU_GET_FEATURES, &vu->vhost.features);
-	if (!err)
-		err = negotiate_protocol(vu);
-	if (!err)
-		err = send_request(vu, VU_SET_OWNER, NULL, 0, -1);
-	if (!err)
-		err = offer_backend_channel(vu);
-	return err;
-}
-
-/* ---- what it is sent when a driver starts the device ---- */
-
-/* A region of memory in SET_MEM_TABLE. */
-struct region {
-	u64 gpa;
-	u64 size;
-	u64 hva;
-	u64 offset;
-};
-
-/* The guest's memory, and our rings at an address behind all guest memory. */
-static int send_memory(struct vmm_vhost_user *vu)
-{
-	const struct vmm_mem *mem = &vu->vhost.v->vm->mem;
-	struct {
-		u32 count;
-		u32 padding;
-		struct region region[VMM_REGIONS + 1];
-	} table = { .count = mem->regions };
-	int fds[VMM_REGIONS + 1];
-	unsigned int i;
-
-	for (i = 0; i < mem->regions; i++) {
-		table.region[i] = (struct region){
-			.gpa = mem->region[i].base,
-			.size = mem->region[i].size,
-			.hva = (uintptr_t)mem->region[i].hva,
-		};
-		fds[i] = mem->region[i].fd;
-	}
-	if (vu->shadow) {
-		table.region[i] = (struct region){
-			.gpa = SHADOW_GPA,
-			.size = VMM_SHADOW_SIZE,
-			.hva = (uintptr_t)vmm_shadow_memory(vu->shadow, &fds[i]),
-		};
-		table.count++;
-	}
-	return send_files(vu, VU_SET_MEM_TABLE, &table,
-			  offsetof(typeof(table), region) + table.count * sizeof(struct region),
-			  fds, table.count);
-}
-
-static int send_features(struct vmm_vhost_user *vu, u64 features)
-{
-	int err;
-
-	features |= vu->vhost.features & BIT(VU_F_PROTOCOL_FEATURES);
-	err = send_u64(vu, VU_SET_FEATURES, features);
-	return err ? err : send_memory(vu);
-}
-
-static void forget_inflight(struct vmm_vhost_user *vu)
-{
-	if (vu->inflight_fd >= 0)
-		close(vu->inflight_fd);
-	vu->inflight_fd = -1;
-}
-
-/* A new driver starts with an empty record; a new process continues with the last one's. */
-static int send_inflight(struct vmm_vhost_user *vu)
-{
-	int err;
-
-	if (!has(vu, VU_P_INFLIGHT_SHMFD))
-		return 0;
-	if (vu->inflight_fd < 0) {
-		vu->inflight = (struct vmm_vu_inflight){
-			.num_queues = vu->vhost.v->queues,
-			.queue_size = vu->vhost.v->queue_max,
-		};
-		err = query(vu, VU_GET_INFLIGHT_FD, &vu->inflight, sizeof(vu->inflight),
-			    &vu->inflight_fd);
-		if (err)
-			return err;
-		if (vu->inflight_fd < 0)
-			return peer_failed(vu);
-	}
-	return send_request(vu, VU_SET_INFLIGHT_FD, &vu->inflight, sizeof(vu->inflight),
-			    vu->inflight_fd);
-}
-
-static int send_ring(struct vmm_vhost_user *vu, unsigned int index,
-		     const struct vmm_vhost_ring *ring)
-{
-	struct vhost_vring_addr addr = {
-		.index = index,
-		.desc_user_addr = (uintptr_t)ring->area[0].hva,
-		.avail_user_addr = (uintptr_t)ring->area[1].hva,
-		.used_user_addr = (uintptr_t)ring->area[2].hva,
-	};
-	int err;
-
-	err = send_state(vu, VU_SET_VRING_NUM, index, ring->num);
-	if (!err)
-		err = send_state(vu, VU_SET_VRING_BASE, index, ring->base);
-	if (!err)
-		err = send_request(vu, VU_SET_VRING_ADDR, &addr, sizeof(addr), -1);
-	if (!err)
-		err = send_file(vu, VU_SET_VRING_ERR, index, ring->err_fd);
-	if (!err)
-		err = send_file(vu, VU_SET_VRING_CALL, index, ring->call_fd);
-	/* From here on the process reads the ring, once the ring is enabled. */
-	if (!err)
-		err = send_file(vu, VU_SET_VRING_KICK, index, ring->kick_fd);
-	if (!err && vu->vhost.features & BIT(VU_F_PROTOCOL_FEATURES))
-		err = send_state(vu, VU_SET_VRING_ENABLE, index, 1);
-	return err;
-}
-
-/* ---- a driver starts and stops the device ---- */
-
-/* A missing process is no error: the next one is sent everything by resume(). */
-static int unless_disconnected(int err)
-{
-	return err == -ENOTCONN ? 0 : err;
-}
-
-static int user_set_features(struct vmm_vhost *vhost, u64 features)
-{
-	struct vmm_vhost_user *vu = to_user(vhost);
-	int err;
-
-	vu->lost = false;
-	forget_inflight(vu);
-	if (vu->shadow)
-		vmm_shadow_reset(vu->shadow);
-	err = send_features(vu, features);
-	return unless_disconnected(err ? err : send_inflight(vu));
-}
-
-static int user_set_ring(struct vmm_vhost *vhost, unsigned int index,
-			 const struct vmm_vhost_ring *ring)
-{
-	struct vmm_vhost_user *vu = to_user(vhost);
-	struct vmm_vhost_ring given = *ring;
-	int err = vu->shadow ? vmm_shadow_ring(vu->shadow, index, &given) : 0;
-
-	return err ? err : unless_disconnected(send_ring(vu, index, &given));
-}
-
-/* The answer comes when the process no longer uses the ring. */
-static void user_stop_ring(struct vmm_vhost *vhost, unsigned int index)
-{
-	struct vmm_vhost_user *vu = to_user(vhost);
-	struct vhost_vring_state state = { .index = index };
-
-	if (vhost->features & BIT(VU_F_PROTOCOL_FEATURES))
-		send_state(vu, VU_SET_VRING_ENABLE, index, 0);
-	query(vu, VU_GET_VRING_BASE, &state, sizeof(state), NULL);
-}
-
-static int start_shadow(struct vmm_vhost_user *vu)
-{
-	bool event_idx = vmm_virtio_accepted(vu->vhost.v, VIRTIO_RING_F_EVENT_IDX);
-
-	if (!vu->shadow || vu->vhost.fd < 0)
-		return 0;
-	return vmm_shadow_start(vu->shadow, vu->vhost.fd, event_idx);
-}
-
-/* When it returns, nobody writes to the driver's memory any more. */
-static int user_run(struct vmm_vhost *vhost, bool run)
-{
-	struct vmm_vhost_user *vu = to_user(vhost);
-
-	if (run)
-		return start_shadow(vu);
-	if (vu->shadow)
-		vmm_shadow_stop(vu->shadow, false);
-	if (has(vu, VU_P_RESET_DEVICE))
-		send_request(vu, VU_RESET_DEVICE, NULL, 0, -1);
-	return 0;
-}
-
-/* ---- processes connect and disconnect ---- */
+/* ---- what a new process is given ---- */
 
 /* Fills @ring with where a new process continues. */
 static int ring_to_resume(struct vmm_vhost_user *vu, unsigned int index,
@@ -407,157 +64,376 @@ static int ring_to_resume(struct vmm_vhost_user *vu, unsigned int index,
 	return 0;
 }
 
-/* Sends a new process what the last one had. */
-static int resume(struct vmm_vhost_user *vu)
+/* Gives a new process what the last one had. */
+static void resume(struct vmm_vhost_user *vu)
 {
 	const struct vmm_virtio *v = vu->vhost.v;
-	struct vmm_vhost_ring ring;
 	unsigned int i;
 	int err;
 
-	if (v->accepted & vu->served & ~vu->vhost.features)
-		return vmm_error(-EPROTO, "virtio-%s: %s lacks features that its driver uses",
-				 v->name, vu->vhost.node);
-	err = send_features(vu, v->accepted & vu->vhost.features);
-	if (!err)
-		err = send_inflight(vu);
-	for (i = 0; !err && i < vu->vhost.rings; i++) {
-		err = ring_to_resume(vu, i, &ring);
-		if (err)
-			return vmm_error(-err, "virtio-%s: the requests in flight are not known",
-					 v->name);
-		err = send_ring(vu, i, &ring);
+	if (v->accepted & vu->offered & ~vu->vhost.features) {
+		vmm_vu_fail_start(vu, -EOPNOTSUPP, "lacks features that the driver uses");
+		return;
+	}
+	for (i = 0; i < vu->rings; i++) {
+		err = ring_to_resume(vu, i, &vu->ring[i]);
+		if (err) {
+			vmm_vu_fail_start(vu, err, "cannot know the requests in flight");
+			return;
+		}
 		/* A kick or an interrupt may have been lost with the last process. */
-		vmm_event_signal(ring.kick_fd);
+		vmm_event_signal(vu->ring[i].kick_fd);
 		vmm_virtio_notify_queue(v, i);
 	}
-	return err ? err : start_shadow(vu);
+	vmm_vu_enter(vu, VMM_VU_STARTING);
 }
 
-static void retry_later(struct vmm_vhost_user *vu)
+static int start_shadow(struct vmm_vhost_user *vu)
 {
-	struct itimerspec when = { .it_value.tv_nsec = VU_RETRY * 1000000 };
+	bool event_idx = vmm_virtio_accepted(vu->vhost.v, VIRTIO_RING_F_EVENT_IDX);
 
-	timerfd_settime(vu->timer_fd, 0, &when, NULL);
+	return vu->shadow ? vmm_shadow_start(vu->shadow, vu->vhost.fd, event_idx) : 0;
 }
 
-static void close_watched(struct vmm_loop *loop, int *fd)
+static void opened(struct vmm_vhost_user *vu)
 {
-	if (*fd < 0)
+	vmm_vu_enter(vu, VMM_VU_READY);
+	if (vu->started && !vu->lost)
+		resume(vu);
+	if (!vu->announced)
+		vmm_note("virtio-%s: %s is served again", vu->vhost.v->name, vu->vhost.node);
+	vu->announced = true;
+}
+
+/**
+ * vmm_vu_phase_done - go on after the last step of a phase
+ * @vu: connected
+ */
+void vmm_vu_phase_done(struct vmm_vhost_user *vu)
+{
+	enum vmm_vu_phase phase = vu->phase;
+	int err;
+
+	if (phase == VMM_VU_OPENING) {
+		opened(vu);
 		return;
-	vmm_loop_del(loop, *fd);
-	close(*fd);
-	*fd = -1;
+	}
+	vmm_vu_enter(vu, VMM_VU_READY);
+	if (phase == VMM_VU_STARTING) {
+		vu->overdue = false;
+		err = start_shadow(vu);
+		if (err)
+			vmm_vu_fail_start(vu, err, "cannot be started");
+	} else if (phase == VMM_VU_STOPPING) {
+		vu->given = 0;
+		vu->vhost.v->stop_pending = false;
+	}
+}
+
+/* ---- a driver starts and stops the device ---- */
+
+static int user_set_features(struct vmm_vhost *vhost, u64 features)
+{
+	struct vmm_vhost_user *vu = to_user(vhost);
+
+	(void)features;
+	/* A process may still use what the driver has given before. */
+	if (vhost->v->stop_pending)
+		return -EBUSY;
+	vu->lost = false;
+	vu->failed = 0;
+	vu->rings = 0;
+	vmm_vu_forget_inflight(vu);
+	if (vu->shadow)
+		vmm_shadow_reset(vu->shadow);
+	return 0;
+}
+
+static int user_set_ring(struct vmm_vhost *vhost, unsigned int index,
+			 const struct vmm_vhost_ring *ring)
+{
+	struct vmm_vhost_user *vu = to_user(vhost);
+
+	vu->ring[index] = *ring;
+	vu->rings = index + 1;
+	return vu->shadow ? vmm_shadow_ring(vu->shadow, index, &vu->ring[index]) : 0;
+}
+
+/* A missing process is no error: the next one is given everything by resume(). */
+static int user_start(struct vmm_vhost_user *vu)
+{
+	int err;
+
+	vu->started = true;
+	if (vu->phase != VMM_VU_READY)
+		return 0;
+	vmm_vu_enter(vu, VMM_VU_STARTING);
+	vmm_vu_advance(vu);
+	err = vu->failed;
+	vu->failed = 0;
+	return err;
+}
+
+static bool stopping(const struct vmm_vhost_user *vu)
+{
+	return vu->given || vu->phase == VMM_VU_STOPPING;
+}
+
+/*
+ * How long a stop may wait. Between two lives of the guest its RAM is about to be cleared.
+ * A driver that asks again has waited already.
+ */
+static int stop_timeout(const struct vmm_vhost_user *vu)
+{
+	const struct vmm_vm *vm = vu->vhost.v->vm;
+	enum vmm_end end = vmm_vm_ended(vm);
+	bool between = end == VMM_END_RESET && !vm->vcpus;
+
+	if (vmm_ending_signal() || (end != VMM_END_NONE && !between))
+		return VU_TIMEOUT_END;
+	return vu->vhost.v->stop_pending && !between ? 0 : VU_TIMEOUT;
+}
+
+static s64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/*
+ * Waits a moment for the process, without the lock. While vCPUs run, the main loop takes
+ * what the process says; else this does.
+ */
+static void wait_a_slice(struct vmm_vhost_user *vu)
+{
+	const struct vmm_vm *vm = vu->vhost.v->vm;
+	short events = vu->phase == VMM_VU_LINGERING ? 0 : POLLIN;
+	struct pollfd fd = { .fd = vu->vhost.fd, .events = events };
+	struct timespec until;
+
+	if (vm->vcpus && !vmm_vm_ended(vm)) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += VU_SLICE * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000L;
+		}
+		pthread_cond_clockwait(&vu->changed, &vu->vhost.v->lock, CLOCK_MONOTONIC,
+				       &until);
+		return;
+	}
+	pthread_mutex_unlock(&vu->vhost.v->lock);
+	poll(&fd, 1, VU_SLICE);
+	pthread_mutex_lock(&vu->vhost.v->lock);
+	vmm_vu_take_input(vu);
+	if (vu->phase == VMM_VU_LINGERING && vmm_vu_hung_up(vu))
+		vu->given = 0;
+}
+
+/*
+ * When it returns, no process uses the driver's rings and memory any more: it has said
+ * so, has hung up, or is dead. Or else @stop_pending is set: the device asks for a reset
+ * and is given to no driver until one of these has happened.
+ */
+static int user_stop(struct vmm_vhost_user *vu)
+{
+	struct vmm_virtio *v = vu->vhost.v;
+	s64 began = now_ms();
+
+	vu->started = false;
+	if (vu->shadow)
+		vmm_shadow_stop(vu->shadow, false);
+	if (vu->phase == VMM_VU_STARTING || vu->phase == VMM_VU_READY) {
+		vmm_vu_enter(vu, VMM_VU_STOPPING);
+		vmm_vu_advance(vu);
+	}
+	while (stopping(vu) && now_ms() - began < stop_timeout(vu))
+		wait_a_slice(vu);
+	v->stop_pending = stopping(vu);
+	if (v->stop_pending && !vmm_vm_ended(v->vm))
+		vmm_vhost_blame(&vu->vhost, ETIMEDOUT, "%s does not give the queues back",
+				vu->vhost.node);
+	return 0;
+}
+
+static int user_run(struct vmm_vhost *vhost, bool run)
+{
+	return run ? user_start(to_user(vhost)) : user_stop(to_user(vhost));
+}
+
+/* ---- processes connect and disconnect; main thread ---- */
+
+static void close_channel(struct vmm_vhost_user *vu, struct vmm_vu_channel *channel)
+{
+	int fd = channel->sock;
+
+	vmm_vu_channel_close(channel);
+	if (fd < 0)
+		return;
+	vmm_loop_del(vu->vhost.v->vm->loop, fd);
+	close(fd);
 }
 
 static void disconnect(struct vmm_vhost_user *vu)
 {
-	struct vmm_loop *loop = vu->vhost.v->vm->loop;
-
-	close_watched(loop, &vu->request_fd);
-	close_watched(loop, &vu->vhost.fd);
+	close_channel(vu, &vu->requests);
+	close_channel(vu, &vu->channel);
+	vu->vhost.fd = -1;
+	vu->waiting = NULL;
+	vu->given = 0;
+	vu->vhost.v->stop_pending = false;
+	vmm_vu_enter(vu, VMM_VU_CLOSED);
+	vmm_vu_set_timer(vu, VU_RETRY);
 }
 
-/* The process is gone, or has sent an invalid message. */
-static int peer_hung_up(void *arg)
+/* The process is dead, or has closed its end of the connection. */
+static void peer_gone(struct vmm_vhost_user *vu)
 {
-	struct vmm_vhost_user *vu = arg;
 	struct vmm_virtio *v = vu->vhost.v;
+	bool lost = vu->started && vu->given && !vu->recovers;
 
-	pthread_mutex_lock(&v->lock);
 	if (vu->shadow)
 		vmm_shadow_stop(vu->shadow, true);
 	disconnect(vu);
-	vu->lost = v->running && !vu->recovers;
-	pthread_mutex_unlock(&v->lock);
-	vmm_note("virtio-%s: nobody serves %s any more%s", v->name, vu->vhost.node,
-		 vu->lost ? ", and what the guest had there is lost" : "");
-	if (vu->lost)
-		vmm_virtio_fail(v);
-	retry_later(vu);
+	if (lost && !vu->lost) {
+		vu->lost = true;
+		vu->failed = -EPIPE;
+	}
+	if (vu->announced)
+		vmm_note("virtio-%s: nobody serves %s any more%s", v->name, vu->vhost.node,
+			 lost ? ", and what the guest had there is lost" : "");
+	vu->announced = false;
+}
+
+/* Tells the driver what has happened. */
+static void unlock_and_report(struct vmm_vhost_user *vu)
+{
+	bool config_new = vu->config_new && vu->config_changed;
+	int failed = vu->failed;
+
+	vu->failed = 0;
+	vu->config_new = false;
+	pthread_mutex_unlock(&vu->vhost.v->lock);
+	if (failed)
+		vmm_virtio_fail(vu->vhost.v);
+	if (config_new)
+		vu->config_changed(vu->vhost.v, vu->config);
+}
+
+static int backend_request(void *arg);
+
+/* The channel for requests is there once it was offered. */
+static int watch_requests(struct vmm_vhost_user *vu, bool before)
+{
+	if (before || vu->requests.sock < 0)
+		return 0;
+	return vmm_loop_add(vu->vhost.v->vm->loop, vu->requests.sock, backend_request, vu);
+}
+
+static int peer_event(void *arg)
+{
+	struct vmm_vhost_user *vu = arg;
+	struct vmm_virtio *v = vu->vhost.v;
+	bool requests;
+
+	pthread_mutex_lock(&v->lock);
+	requests = vu->requests.sock >= 0;
+	vmm_vu_take_input(vu);
+	if (watch_requests(vu, requests))
+		vmm_vu_give_up(vu, -EMFILE);
+	if (vu->phase == VMM_VU_LINGERING) {
+		if (vmm_vu_hung_up(vu)) {
+			peer_gone(vu);
+		} else {
+			/* What it still says is not read; only its end is of interest. */
+			vmm_loop_del(v->vm->loop, vu->vhost.fd);
+			vmm_loop_watch(v->vm->loop, vu->vhost.fd, 0, peer_event, vu);
+		}
+	}
+	unlock_and_report(vu);
 	return 0;
 }
 
-/* The process sends a request of its own. */
-static int backend_request(void *arg)
+/* Answers a request of the process; true if there may be another one. */
+static bool take_request(struct vmm_vhost_user *vu)
 {
-	struct vmm_vhost_user *vu = arg;
 	struct vmm_vu_message msg;
-	u64 result = 0;
+	u64 result;
+	int err = vmm_vu_receive(&vu->requests);
 
-	if (vmm_vu_receive(vu->request_fd, &msg, NULL)) {
-		close_watched(vu->vhost.v->vm->loop, &vu->request_fd);
-		return 0;
+	if (err == -EAGAIN)
+		return false;
+	if (err) {
+		close_channel(vu, &vu->requests);
+		return false;
 	}
-	if (msg.request == VU_BACKEND_CONFIG_CHANGE)
-		vu->config_changed(vu->vhost.v);
-	else
-		result = 1;
+	msg = vu->requests.msg;
+	result = msg.request != VU_BACKEND_CONFIG_CHANGE;
+	if (!result)
+		vu->config_wanted = vmm_vu_has(vu, VU_P_CONFIG);
 	if (!(msg.flags & VU_NEED_REPLY))
-		return 0;
+		return true;
 	msg.flags = VU_REPLY;
 	msg.size = sizeof(result);
 	memcpy(msg.payload, &result, sizeof(result));
-	vmm_vu_send(vu->request_fd, &msg, NULL, 0);
+	if (vmm_vu_send(vu->requests.sock, &msg, NULL, 0))
+		close_channel(vu, &vu->requests);
+	return vu->requests.sock >= 0;
+}
+
+static int backend_request(void *arg)
+{
+	struct vmm_vhost_user *vu = arg;
+
+	pthread_mutex_lock(&vu->vhost.v->lock);
+	/* One at a time: others in the loop come in between. */
+	take_request(vu);
+	vmm_vu_advance(vu);
+	unlock_and_report(vu);
 	return 0;
 }
 
-/* A hang-up is always reported; answers are read by the function that waits for them. */
-static int watch(struct vmm_vhost_user *vu)
+static int connect_to(struct vmm_vhost_user *vu)
 {
-	struct vmm_loop *loop = vu->vhost.v->vm->loop;
-	int err = vmm_loop_watch(loop, vu->vhost.fd, 0, peer_hung_up, vu);
-
-	if (!err && vu->request_fd >= 0)
-		err = vmm_loop_add(loop, vu->request_fd, backend_request, vu);
-	return err;
-}
-
-static int reconnect(struct vmm_vhost_user *vu)
-{
-	struct vmm_virtio *v = vu->vhost.v;
+	int sock = vmm_vu_connect(vu->vhost.node);
 	int err;
 
-	err = handshake(vu);
-	if (!err && v->running && !vu->lost)
-		err = resume(vu);
-	if (!err)
-		err = watch(vu);
-	if (err && vu->shadow)
-		vmm_shadow_stop(vu->shadow, true);
-	if (err)
-		disconnect(vu);
-	if (err && err != -ENOTCONN)
-		vu->lost = v->running;
-	return err;
+	if (sock < 0)
+		return sock;
+	err = vmm_loop_add(vu->vhost.v->vm->loop, sock, peer_event, vu);
+	if (err) {
+		close(sock);
+		return err;
+	}
+	vu->vhost.fd = sock;
+	vmm_vu_channel_open(&vu->channel, sock);
+	vmm_vu_enter(vu, VMM_VU_OPENING);
+	vmm_vu_advance(vu);
+	return 0;
 }
 
-static int retry_connection(void *arg)
+/* The next attempt to connect is due, or an answer is overdue. */
+static int timer_event(void *arg)
 {
 	struct vmm_vhost_user *vu = arg;
-	struct vmm_virtio *v = vu->vhost.v;
 	u64 times;
-	int sock;
-	int err;
 
-	if (read(vu->timer_fd, &times, sizeof(times)) != sizeof(times))
-		return 0;
-	sock = vmm_vu_connect(vu->vhost.node);
-	if (sock < 0) {
-		retry_later(vu);
-		return 0;
+	pthread_mutex_lock(&vu->vhost.v->lock);
+	if (read(vu->timer_fd, &times, sizeof(times)) == sizeof(times)) {
+		if (vu->phase == VMM_VU_CLOSED) {
+			if (connect_to(vu))
+				vmm_vu_set_timer(vu, VU_RETRY);
+		} else if (vu->waiting) {
+			if (!vu->overdue)
+				vmm_note("virtio-%s: %s does not answer", vu->vhost.v->name,
+					 vu->vhost.node);
+			vu->overdue = true;
+			vmm_vu_give_up(vu, -ETIMEDOUT);
+		}
 	}
-	pthread_mutex_lock(&v->lock);
-	vu->vhost.fd = sock;
-	err = reconnect(vu);
-	pthread_mutex_unlock(&v->lock);
-	if (!err) {
-		vmm_note("virtio-%s: %s is served again", v->name, vu->vhost.node);
-		return 0;
-	}
-	if (err != -ENOTCONN && vu->lost)
-		vmm_virtio_fail(v);
-	retry_later(vu);
+	unlock_and_report(vu);
 	return 0;
 }
 
@@ -566,44 +442,106 @@ static void user_close(struct vmm_vhost *vhost)
 	struct vmm_vhost_user *vu = to_user(vhost);
 
 	disconnect(vu);
-	close_watched(vhost->v->vm->loop, &vu->timer_fd);
-	forget_inflight(vu);
+	if (vu->timer_fd >= 0) {
+		vmm_loop_del(vhost->v->vm->loop, vu->timer_fd);
+		close(vu->timer_fd);
+	}
+	vu->timer_fd = -1;
+	vmm_vu_forget_inflight(vu);
 	vmm_shadow_destroy(vu->shadow);
 	vu->shadow = NULL;
+	pthread_cond_destroy(&vu->changed);
 }
 
 static const struct vmm_vhost_ops user_ops = {
 	.set_features = user_set_features,
 	.set_ring = user_set_ring,
-	.stop_ring = user_stop_ring,
 	.run = user_run,
 	.close = user_close,
 };
 
+/* ---- the device is created: nobody else runs yet ---- */
+
+/* Waits until nothing is under way; the lock is held. */
+static int wait_until_ready(struct vmm_vhost_user *vu)
+{
+	s64 began = now_ms();
+	bool said = false;
+
+	while (vu->phase != VMM_VU_LINGERING && (vu->phase != VMM_VU_READY || vu->waiting)) {
+		struct pollfd fd = { .fd = vu->vhost.fd, .events = POLLIN };
+		s64 waited = now_ms() - began;
+
+		if (vmm_ending_signal())
+			vmm_vu_give_up(vu, -EINTR);
+		else if (waited > VU_TIMEOUT)
+			vmm_vu_give_up(vu, -ETIMEDOUT);
+		if (waited > 1000 && !said) {
+			vmm_note("--vhost-user: waiting for %s", vu->vhost.node);
+			said = true;
+		}
+		poll(&fd, 1, VU_SLICE);
+		vmm_vu_take_input(vu);
+	}
+	return vu->phase == VMM_VU_READY ? 0 : vu->error;
+}
+
+static int first_connection(struct vmm_vhost_user *vu)
+{
+	const char *path = vu->vhost.node;
+	int err = connect_to(vu);
+
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		return vmm_error(-err, "--vhost-user: nobody serves %s", path);
+	if (err)
+		return vmm_error(-err, "--vhost-user: cannot connect to %s", path);
+	err = wait_until_ready(vu);
+	if (!err)
+		err = watch_requests(vu, false);
+	if (err == -ETIMEDOUT || err == -EINTR)
+		return vmm_error(-err, "--vhost-user: %s does not answer", path);
+	if (err)
+		return vmm_error(-err, "--vhost-user: %s does not speak vhost-user", path);
+	return 0;
+}
+
 static int user_prepare(struct vmm_vhost_user *vu)
 {
-	int err;
-
-	if (vu->exact && !has(vu, VU_P_INFLIGHT_SHMFD)) {
+	if (vu->exact && !vmm_vu_has(vu, VU_P_INFLIGHT_SHMFD)) {
 		vu->shadow = vmm_shadow_create();
 		if (!vu->shadow)
 			return -ENOMEM;
 		vu->vhost.features &= ~BIT(VIRTIO_F_RING_PACKED);
 	}
-	err = vmm_vhost_watch(&vu->vhost);
-	if (err)
-		return err;
+	return vmm_vhost_watch(&vu->vhost);
+}
+
+static int user_open(struct vmm_vhost_user *vu)
+{
+	int err;
+
 	vu->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (vu->timer_fd < 0)
 		return vmm_error(errno, "timerfd");
-	return vmm_loop_add(vu->vhost.v->vm->loop, vu->timer_fd, retry_connection, vu);
+	err = vmm_loop_add(vu->vhost.v->vm->loop, vu->timer_fd, timer_event, vu);
+	if (err)
+		return err;
+	pthread_mutex_lock(&vu->vhost.v->lock);
+	err = first_connection(vu);
+	if (!err)
+		err = user_prepare(vu);
+	pthread_mutex_unlock(&vu->vhost.v->lock);
+	return err;
 }
 
 /**
  * vmm_vhost_user_open - connect to a process that serves a virtio device
- * @vu: filled, but for what its model has set: @recovers, @config_changed
+ * @vu: zero, but for what its model has set: @recovers, @exact, @config_len,
+ *	@config_changed
  * @v: the virtio device
  * @path: the process's socket
+ *
+ * Waits for the process's answers, for some seconds at most.
  *
  * Return: 0, or -errno with nothing left behind
  */
@@ -616,48 +554,44 @@ int vmm_vhost_user_open(struct vmm_vhost_user *vu, struct vmm_virtio *v, const c
 	};
 	vu->shadow = NULL;
 	vu->timer_fd = -1;
-	vu->request_fd = -1;
+	vu->passed_fd = -1;
 	vu->inflight_fd = -1;
-	vu->vhost.fd = vmm_vu_connect(path);
-	if (vu->vhost.fd < 0)
-		return vmm_error(-vu->vhost.fd, "--vhost-user: nobody serves %s", path);
-	err = handshake(vu);
-	if (err)
-		vmm_error(-err, "--vhost-user: %s does not speak vhost-user", path);
-	if (!err)
-		err = user_prepare(vu);
-	if (!err)
-		err = watch(vu);
+	vmm_vu_channel_open(&vu->channel, -1);
+	vmm_vu_channel_open(&vu->requests, -1);
+	pthread_cond_init(&vu->changed, NULL);
+	/* That it is served is news only after it was not. */
+	vu->announced = true;
+	err = user_open(vu);
 	if (err)
 		vmm_vhost_close(&vu->vhost);
-	vu->served = vu->vhost.features;
+	vu->offered = vu->vhost.features;
 	return err;
 }
 
 /**
- * vmm_vhost_user_config - ask for the device's configuration
- * @vu: open
- * @config: filled
- * @len: bytes, from the beginning
+ * vmm_vhost_user_config - read the device's configuration
+ * @vu: was just opened
+ * @config: filled with @vu->config_len bytes
  *
- * Context: without the virtio device's lock.
- * Return: 0, -EOPNOTSUPP, or -ENOTCONN
+ * Later changes are told by @vu->config_changed.
+ *
+ * Return: 0, or -errno without a message; -EOPNOTSUPP if the process has none
  */
-int vmm_vhost_user_config(struct vmm_vhost_user *vu, void *config, u32 len)
+int vmm_vhost_user_config(struct vmm_vhost_user *vu, void *config)
 {
-	struct {
-		u32 offset;
-		u32 size;
-		u32 flags;
-		u8 config[VMM_VIRTIO_CONFIG];
-	} space = { .size = len };
 	int err = -EOPNOTSUPP;
 
 	pthread_mutex_lock(&vu->vhost.v->lock);
-	if (has(vu, VU_P_CONFIG))
-		err = query(vu, VU_GET_CONFIG, &space, 3 * sizeof(u32) + len, NULL);
+	if (vmm_vu_has(vu, VU_P_CONFIG)) {
+		vu->config_wanted = true;
+		vmm_vu_advance(vu);
+		err = wait_until_ready(vu);
+		if (!err)
+			err = vu->config_error;
+		vu->config_new = false;
+	}
 	pthread_mutex_unlock(&vu->vhost.v->lock);
 	if (!err)
-		memcpy(config, space.config, len);
+		memcpy(config, vu->config, vu->config_len);
 	return err;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * vhost-user: devices that a process behind a Unix socket serves. The messages
- * (vhost_user_wire.c), the front end (vhost_user.c), rings in between for processes
- * that keep no record of what is under way (vhost_shadow.c), and the model
- * (devices/virtio_vhost_user.c).
+ * (vhost_user_wire.c), their order (vhost_user_steps.c) and their exchange
+ * (vhost_user_exchange.c), the connection and the rings' life (vhost_user.c), rings in
+ * between for processes that keep no record of what is under way (vhost_shadow.c), and
+ * the model (devices/virtio_vhost_user.c).
  *
  * Source: the vhost-user protocol as QEMU documents it (docs/interop/vhost-user.rst).
  */
@@ -74,10 +75,27 @@ struct vmm_vu_message {
 
 /* ---- vhost_user_wire.c: messages ---- */
 
-void vmm_vu_set_timeouts(int sock);
+/**
+ * struct vmm_vu_channel - a connection from which messages are received
+ * @sock: the connection
+ * @fd: file that came with @msg, or -1
+ * @have: bytes received of @msg
+ * @whole: @msg is complete
+ * @msg: the message
+ */
+struct vmm_vu_channel {
+	int sock;
+	int fd;
+	u32 have;
+	bool whole;
+	struct vmm_vu_message msg __attribute__((aligned(8)));
+};
+
 int vmm_vu_connect(const char *path);
 int vmm_vu_send(int sock, struct vmm_vu_message *msg, const int *fds, unsigned int count);
-int vmm_vu_receive(int sock, struct vmm_vu_message *msg, int *fd);
+void vmm_vu_channel_open(struct vmm_vu_channel *channel, int sock);
+void vmm_vu_channel_close(struct vmm_vu_channel *channel);
+int vmm_vu_receive(struct vmm_vu_channel *channel);
 
 /* ---- vhost_shadow.c: rings in between ---- */
 
@@ -94,37 +112,116 @@ int vmm_shadow_ring(struct vmm_shadow *s, unsigned int index, struct vmm_vhost_r
 int vmm_shadow_start(struct vmm_shadow *s, int sock, bool event_idx);
 void vmm_shadow_stop(struct vmm_shadow *s, bool answered);
 
-/* ---- vhost_user.c: the front end ---- */
+/* ---- vhost_user_steps.c: what is sent, in which order ---- */
+
+struct vmm_vhost_user;
+
+/**
+ * enum vmm_vu_phase - what a connection is doing
+ * @VMM_VU_CLOSED: there is none; the timer makes the next attempt
+ * @VMM_VU_OPENING: features of device and protocol are negotiated
+ * @VMM_VU_READY: nothing is to be sent; the rings are served if they were given
+ * @VMM_VU_STARTING: memory and rings are given
+ * @VMM_VU_STOPPING: rings are taken back
+ * @VMM_VU_LINGERING: given up, but the process has not closed its end yet, and may
+ *	still use what it was given
+ */
+enum vmm_vu_phase {
+	VMM_VU_CLOSED,
+	VMM_VU_OPENING,
+	VMM_VU_READY,
+	VMM_VU_STARTING,
+	VMM_VU_STOPPING,
+	VMM_VU_LINGERING,
+	VMM_VU_PHASES,
+};
+
+/**
+ * struct vmm_vu_step - a message to be sent, and what its answer means
+ * @request: enum vmm_vu_request
+ * @wanted: whether it is to be sent; NULL for always
+ * @fill: sets payload and size; returns the number of files, or -errno; optional
+ * @done: takes the answer in @vu->channel: 0, -EPROTO for an answer that does not
+ *	follow the protocol, or another -errno. Without it there is no answer but, with
+ *	REPLY_ACK, whether the request was done
+ */
+struct vmm_vu_step {
+	u32 request;
+	bool (*wanted)(const struct vmm_vhost_user *vu);
+	int (*fill)(struct vmm_vhost_user *vu, unsigned int ring, struct vmm_vu_message *msg,
+		    int *fds);
+	int (*done)(struct vmm_vhost_user *vu);
+};
+
+const struct vmm_vu_step *vmm_vu_step(const struct vmm_vhost_user *vu, unsigned int *ring);
+void vmm_vu_forget_inflight(struct vmm_vhost_user *vu);
+
+/* ---- vhost_user_exchange.c: messages are sent and answered ---- */
+
+#define VU_TIMEOUT	10000	/* ms until an answer is overdue */
+
+void vmm_vu_set_timer(struct vmm_vhost_user *vu, unsigned int ms);
+void vmm_vu_enter(struct vmm_vhost_user *vu, enum vmm_vu_phase phase);
+void vmm_vu_give_up(struct vmm_vhost_user *vu, int err);
+void vmm_vu_fail_start(struct vmm_vhost_user *vu, int err, const char *why);
+void vmm_vu_advance(struct vmm_vhost_user *vu);
+void vmm_vu_take_input(struct vmm_vhost_user *vu);
+bool vmm_vu_hung_up(const struct vmm_vhost_user *vu);
+
+/* ---- vhost_user.c: the connection and the rings' life ---- */
 
 /**
  * struct vmm_vhost_user - a process that serves a virtio device
  * @vhost: @fd is the connection, -1 while there is none
  * @recovers: the device can be given to another process in the middle of its work
  * @exact: then each request must be done, and answered once
- * @config_changed: told that the configuration has changed; main thread
- * @served: features that were offered when it was opened
- * @protocol: features of the protocol
+ * @config_len: bytes of the configuration that the process has, 0 for none
+ * @config_changed: told that @config has changed; main thread, without the lock
+ * @offered: features that were offered when it was opened
+ * @protocol_offered: features of the protocol that the process has
+ * @protocol: those that both use
  * @queues: how many the process can serve
- * @timer_fd: ticks while there is no connection
- * @request_fd: where the process sends requests of its own, or -1
+ * @timer_fd: ticks when the next attempt to connect is due, or an answer overdue
+ * @requests: where the process sends requests of its own; its @sock may be -1
+ * @passed_fd: the other end of that, until it was sent, or -1
  * @shadow: rings in between, if it is to be exact and the process keeps no record
  * @inflight_fd: memory where the process notes what is under way, or -1
  * @inflight: what was said about it
+ * @changed: signalled when @phase or @given changes
+ * @phase: what the connection is doing
+ * @position: the next step of @phase
+ * @channel: what is received
+ * @waiting: the step that has to be answered before anything else is sent, or NULL
+ * @error: why it was given up, -errno
+ * @announced: the user believes that the process serves the device
+ * @overdue: the user was told that the process does not answer
+ * @config_wanted: the configuration is to be read
+ * @config_new: @config has changed
+ * @config_error: why it could not be read, -errno
+ * @config: as it was read last
+ * @started: the driver uses the device
+ * @rings: how many the driver uses
+ * @ring: the first @rings are valid, while @started
+ * @given: rings that this process may use; 0 when it has given them all back
+ * @failed: why the device cannot work, -errno, until the driver is told
  * @lost: what the driver gave was lost with the process: wait for another driver
  *
- * After its opening all is protected by the virtio device's lock, @timer_fd and
- * @request_fd belong to the main thread.
+ * All is protected by the virtio device's lock. Only the main thread makes and closes
+ * connections.
  */
 struct vmm_vhost_user {
 	struct vmm_vhost vhost;
 	bool recovers;
 	bool exact;
-	void (*config_changed)(struct vmm_virtio *v);
-	u64 served;
+	u32 config_len;
+	void (*config_changed)(struct vmm_virtio *v, const void *config);
+	u64 offered;
+	u64 protocol_offered;
 	u64 protocol;
 	unsigned int queues;
 	int timer_fd;
-	int request_fd;
+	struct vmm_vu_channel requests;
+	int passed_fd;
 	struct vmm_shadow *shadow;
 	int inflight_fd;
 	struct vmm_vu_inflight {
@@ -133,10 +230,33 @@ struct vmm_vhost_user {
 		u16 num_queues;
 		u16 queue_size;
 	} inflight;
+	pthread_cond_t changed;
+	enum vmm_vu_phase phase;
+	unsigned int position;
+	struct vmm_vu_channel channel;
+	const struct vmm_vu_step *waiting;
+	int error;
+	bool announced;
+	bool overdue;
+	bool config_wanted;
+	bool config_new;
+	int config_error;
+	u8 config[VMM_VIRTIO_CONFIG];
+	bool started;
+	unsigned int rings;
+	struct vmm_vhost_ring ring[VMM_VIRTIO_QUEUES];
+	unsigned int given;
+	int failed;
 	bool lost;
 };
 
+static inline bool vmm_vu_has(const struct vmm_vhost_user *vu, unsigned int protocol)
+{
+	return vu->protocol >> protocol & 1;
+}
+
+void vmm_vu_phase_done(struct vmm_vhost_user *vu);
 int vmm_vhost_user_open(struct vmm_vhost_user *vu, struct vmm_virtio *v, const char *path);
-int vmm_vhost_user_config(struct vmm_vhost_user *vu, void *config, u32 len);
+int vmm_vhost_user_config(struct vmm_vhost_user *vu, void *config);
 
 #endif /* VHOST_USER_H */

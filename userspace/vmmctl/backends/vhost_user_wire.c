@@ -1,37 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages of the vhost-user protocol: a header, a payload, and files. Whoever is not
- * answered within a few seconds gives up.
+ * Messages of the vhost-user protocol: a header, a payload, and files. Nothing here
+ * waits: a message that has not arrived completely is continued at the next call.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "backends/vhost_user.h"
 
 #define VU_HEADER	offsetof(struct vmm_vu_message, payload)
-#define VU_PATIENCE	10	/* seconds */
-
-/**
- * vmm_vu_set_timeouts - do not wait for ever
- * @sock: connection to a process
- */
-void vmm_vu_set_timeouts(int sock)
-{
-	struct timeval patience = { .tv_sec = VU_PATIENCE };
-
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-}
 
 /**
  * vmm_vu_connect - connect to a process that serves a device
  * @path: its socket
  *
- * Return: the connection, or -errno without a message
+ * Return: the connection, which never blocks; or -errno without a message: -EAGAIN if
+ *	the process has not accepted earlier connections yet
  */
 int vmm_vu_connect(const char *path)
 {
@@ -42,11 +29,9 @@ int vmm_vu_connect(const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path));
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0)
 		return -errno;
-	/* For the connect as well, which waits for a process that does not accept. */
-	vmm_vu_set_timeouts(sock);
 	if (connect(sock, (struct sockaddr *)&address, sizeof(address))) {
 		err = -errno;
 		close(sock);
@@ -68,6 +53,7 @@ union vu_control {
  * @fds: files that go with it
  * @count: how many, at most VU_FDS_MAX
  *
+ * Context: any thread; does not wait.
  * Return: 0, or -errno: the connection is of no use any more
  */
 int vmm_vu_send(int sock, struct vmm_vu_message *msg, const int *fds, unsigned int count)
@@ -87,72 +73,116 @@ int vmm_vu_send(int sock, struct vmm_vu_message *msg, const int *fds, unsigned i
 		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
 	}
 	do
-		n = sendmsg(sock, &hdr, MSG_NOSIGNAL);
+		n = sendmsg(sock, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	/* Far below a socket's buffer: it goes whole or not at all. */
+	/* Far below the size of a socket's buffer: it is sent whole or not at all. */
 	return n == (ssize_t)iov.iov_len ? 0 : -EIO;
 }
 
-static int receive_all(int sock, void *buf, size_t len)
+/**
+ * vmm_vu_channel_open - begin to receive messages
+ * @channel: filled
+ * @sock: the connection; stays the caller's
+ */
+void vmm_vu_channel_open(struct vmm_vu_channel *channel, int sock)
 {
-	u8 *to = buf;
-	ssize_t n;
+	channel->sock = sock;
+	channel->fd = -1;
+	channel->have = 0;
+	channel->whole = false;
+}
 
-	while (len) {
-		n = recv(sock, to, len, 0);
+static void channel_drop_file(struct vmm_vu_channel *channel)
+{
+	if (channel->fd >= 0)
+		close(channel->fd);
+	channel->fd = -1;
+}
+
+/**
+ * vmm_vu_channel_close - free what was received
+ * @channel: its connection is not closed
+ */
+void vmm_vu_channel_close(struct vmm_vu_channel *channel)
+{
+	channel_drop_file(channel);
+	channel->sock = -1;
+}
+
+/* The first file of a message is kept, all others are closed. */
+static void channel_take_files(struct vmm_vu_channel *channel, struct msghdr *hdr)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(hdr);
+	size_t count;
+	size_t i;
+	int fd;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+		return;
+	count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+	for (i = 0; i < count; i++) {
+		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
+		if (channel->fd < 0)
+			channel->fd = fd;
+		else
+			close(fd);
+	}
+}
+
+/* Receives up to @end bytes of the message. */
+static int channel_fill(struct vmm_vu_channel *channel, u32 end)
+{
+	union vu_control control;
+
+	while (channel->have < end) {
+		struct iovec iov = {
+			.iov_base = (u8 *)&channel->msg + channel->have,
+			.iov_len = end - channel->have,
+		};
+		struct msghdr hdr = {
+			.msg_iov = &iov, .msg_iovlen = 1,
+			.msg_control = &control, .msg_controllen = sizeof(control),
+		};
+		ssize_t n = recvmsg(channel->sock, &hdr, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n ? -errno : -EPIPE;
-		to += n;
-		len -= n;
+		channel_take_files(channel, &hdr);
+		channel->have += n;
 	}
 	return 0;
 }
 
 /**
- * vmm_vu_receive - receive a message
- * @sock: the connection
- * @msg: filled
- * @fd: filled with a file that came with it, or with -1; NULL if none is wanted
+ * vmm_vu_receive - receive a message, or a further piece of it
+ * @channel: open
  *
- * Return: 0, or -errno: the connection is of no use any more
+ * A message is in @channel->msg until the next call, and a file that came with it in
+ * @channel->fd, or -1. Whoever keeps the file sets that to -1.
+ *
+ * Return: 0 for a whole message; -EAGAIN if there is more to come; or -errno: the
+ *	connection is of no use any more, -EPIPE if the other side has closed it
  */
-int vmm_vu_receive(int sock, struct vmm_vu_message *msg, int *fd)
+int vmm_vu_receive(struct vmm_vu_channel *channel)
 {
-	struct iovec iov = { .iov_base = msg, .iov_len = VU_HEADER };
-	union vu_control control;
-	struct msghdr hdr = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = fd ? &control : NULL,
-		.msg_controllen = fd ? sizeof(control) : 0,
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n;
+	struct vmm_vu_message *msg = &channel->msg;
 	int err;
 
-	do
-		n = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n ? -errno : -EPIPE;
-	if (fd) {
-		*fd = -1;
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
-		    cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-			memcpy(fd, CMSG_DATA(cmsg), sizeof(*fd));
+	if (channel->whole) {
+		channel_drop_file(channel);
+		channel->whole = false;
+		channel->have = 0;
 	}
-	err = receive_all(sock, (u8 *)msg + n, VU_HEADER - n);
-	if (!err && msg->size > sizeof(msg->payload))
-		err = -EMSGSIZE;
-	if (!err)
-		err = receive_all(sock, msg->payload, msg->size);
-	if (err && fd && *fd >= 0) {
-		close(*fd);
-		*fd = -1;
-	}
+	err = channel_fill(channel, VU_HEADER);
+	if (err)
+		return err;
+	if (msg->size > sizeof(msg->payload))
+		return -EMSGSIZE;
+	err = channel_fill(channel, VU_HEADER + msg->size);
+	channel->whole = !err;
 	return err;
 }

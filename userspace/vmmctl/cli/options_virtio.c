@@ -10,7 +10,7 @@
 #include "virtio/virtio.h"
 
 #define DISK(field)	VMM_OPTION_AT(struct vmm_disk, field)
-#define FRONT(field)	VMM_OPTION_AT(struct vmm_front, field)
+#define BACKEND(field)	VMM_OPTION_AT(struct vmm_backend, field)
 #define CONFIG(field)	VMM_OPTION_AT(struct vmm_config, field)
 
 #define INTERFACE_MAX	15	/* bytes of a network interface's name */
@@ -37,14 +37,14 @@ static const struct vmm_option_word vsock_words[] = {
 	{								\
 		.key = "slot", .arg = "N", .type = VMM_OPT_NUMBER,	\
 		.words = slot_words, .max = RANCHU_VIRTIO_MMIO_COUNT - 1, \
-		.initial = "auto", VMM_OPTION_AT(device, place.slot),	\
+		.initial = "auto", VMM_OPTION_AT(device, transport.slot),	\
 		.help = "transport; auto: the next free one",		\
 	}
 
 #define LEGACY(device)							\
 	{								\
 		.key = "legacy", .type = VMM_OPT_SWITCH, .initial = "off", \
-		VMM_OPTION_AT(device, place.legacy),			\
+		VMM_OPTION_AT(device, transport.legacy),			\
 		.help = "registers as before virtio 1.0",		\
 	}
 
@@ -102,29 +102,29 @@ const struct vmm_option_table vmm_options_disk = {
 	.most = VMM_DISKS,
 };
 
-static void *front_add(struct vmm_config *cfg, enum vmm_front_kind kind)
+static void *backend_add(struct vmm_config *cfg, enum vmm_backend_kind kind)
 {
-	if (cfg->fronts[kind] == VMM_FRONTS)
+	if (cfg->backends[kind] == VMM_BACKENDS)
 		return NULL;
-	return &cfg->front[kind][cfg->fronts[kind]++];
+	return &cfg->backend[kind][cfg->backends[kind]++];
 }
 
 static const struct vmm_option net_options[] = {
 	{
 		.key = "tap", .arg = "NAME", .type = VMM_OPT_TEXT, .min = 1, .max = INTERFACE_MAX,
-		FRONT(path), .flags = VMM_OPT_REQUIRED, .help = "tap interface of the host",
+		BACKEND(path), .flags = VMM_OPT_REQUIRED, .help = "tap interface of the host",
 	},
 	{
-		.key = "mac", .arg = "MAC", .type = VMM_OPT_MAC, FRONT(mac),
+		.key = "mac", .arg = "MAC", .type = VMM_OPT_MAC, BACKEND(mac),
 		.initially = "vmmctl's choice", .help = "the guest's address",
 	},
-	SLOT(struct vmm_front),
-	LEGACY(struct vmm_front),
+	SLOT(struct vmm_backend),
+	LEGACY(struct vmm_backend),
 };
 
 static void *net_add(struct vmm_config *cfg)
 {
-	return front_add(cfg, VMM_FRONT_NET);
+	return backend_add(cfg, VMM_BACKEND_NET);
 }
 
 const struct vmm_option_table vmm_options_net = {
@@ -138,59 +138,59 @@ const struct vmm_option_table vmm_options_net = {
 	.shorthand = "net",
 	.first = -1,
 	.add = net_add,
-	.most = VMM_FRONTS,
+	.most = VMM_BACKENDS,
 };
 
 enum vhost_user_row { VU_KIND, VU_SOCKET, VU_QUEUES, VU_TAG, VU_MAC };
 
 static const struct vmm_option vhost_user_options[] = {
 	[VU_KIND] = {
-		.key = "kind", .type = VMM_OPT_WORD, .words = kind_words, FRONT(type),
+		.key = "kind", .type = VMM_OPT_WORD, .words = kind_words, BACKEND(type),
 		.flags = VMM_OPT_REQUIRED | VMM_OPT_BARE,
 		.help = "what the process serves; \"kind=\" may be left out",
 	},
 	[VU_SOCKET] = {
 		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
-		.max = VMM_UNIX_PATH - 1, FRONT(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
+		.max = VMM_UNIX_PATH - 1, BACKEND(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
 		.help = "Unix socket at which the process listens",
 	},
 	[VU_QUEUES] = {
 		.key = "queues", .arg = "N", .type = VMM_OPT_NUMBER, .words = queues_words,
-		.min = 1, .max = VMM_VIRTIO_QUEUES, .initial = "auto", FRONT(queues),
+		.min = 1, .max = VMM_VIRTIO_QUEUES, .initial = "auto", BACKEND(queues),
 		.help = "queues; auto: as many as the process has",
 	},
 	[VU_TAG] = {
 		.key = "tag", .arg = "NAME", .type = VMM_OPT_TEXT, .min = 1, .max = TAG_MAX,
-		FRONT(tag), .help = "fs only: the file system's name in the guest",
+		BACKEND(tag), .help = "fs only: the file system's name in the guest",
 	},
 	[VU_MAC] = {
-		.key = "mac", .arg = "MAC", .type = VMM_OPT_MAC, FRONT(mac),
+		.key = "mac", .arg = "MAC", .type = VMM_OPT_MAC, BACKEND(mac),
 		.initially = "vmmctl's choice", .help = "net only: the guest's address",
 	},
-	SLOT(struct vmm_front),
-	LEGACY(struct vmm_front),
+	SLOT(struct vmm_backend),
+	LEGACY(struct vmm_backend),
 };
 
 static void *vhost_user_add(struct vmm_config *cfg)
 {
-	return front_add(cfg, VMM_FRONT_VHOST_USER);
+	return backend_add(cfg, VMM_BACKEND_VHOST_USER);
 }
 
 /* Some keys belong to one kind only. */
 static int vhost_user_check(const struct vmm_config *cfg, const char *where, const void *item,
 			    u64 given)
 {
-	const struct vmm_front *front = item;
+	const struct vmm_backend *backend = item;
 
 	(void)cfg;
-	if (front->type == VMM_VHOST_USER_FS && !(given & 1 << VU_TAG))
+	if (backend->type == VMM_VHOST_USER_FS && !(given & 1 << VU_TAG))
 		return vmm_error(-EINVAL, "%s: fs needs tag=NAME", where);
-	if (front->type != VMM_VHOST_USER_FS && given & 1 << VU_TAG)
+	if (backend->type != VMM_VHOST_USER_FS && given & 1 << VU_TAG)
 		return vmm_error(-EINVAL, "%s: tag is for fs only, and this is %s", where,
-				 kind_words[front->type].text);
-	if (front->type != VMM_VHOST_USER_NET && given & 1 << VU_MAC)
+				 kind_words[backend->type].text);
+	if (backend->type != VMM_VHOST_USER_NET && given & 1 << VU_MAC)
 		return vmm_error(-EINVAL, "%s: mac is for net only, and this is %s", where,
-				 kind_words[front->type].text);
+				 kind_words[backend->type].text);
 	return 0;
 }
 
@@ -203,23 +203,23 @@ const struct vmm_option_table vmm_options_vhost_user = {
 	.shorthand = "vhost-user",
 	.first = -1,
 	.add = vhost_user_add,
-	.most = VMM_FRONTS,
+	.most = VMM_BACKENDS,
 	.check = vhost_user_check,
 };
 
 static const struct vmm_option vdpa_options[] = {
 	{
 		.key = "dev", .arg = "NODE", .type = VMM_OPT_TEXT, .min = 1,
-		.max = PATH_MAX_BYTES, FRONT(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
+		.max = PATH_MAX_BYTES, BACKEND(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
 		.help = "device node, /dev/vhost-vdpa-N",
 	},
-	SLOT(struct vmm_front),
-	LEGACY(struct vmm_front),
+	SLOT(struct vmm_backend),
+	LEGACY(struct vmm_backend),
 };
 
 static void *vdpa_add(struct vmm_config *cfg)
 {
-	return front_add(cfg, VMM_FRONT_VDPA);
+	return backend_add(cfg, VMM_BACKEND_VDPA);
 }
 
 const struct vmm_option_table vmm_options_vdpa = {
@@ -231,7 +231,7 @@ const struct vmm_option_table vmm_options_vdpa = {
 	.shorthand = "vdpa",
 	.first = -1,
 	.add = vdpa_add,
-	.most = VMM_FRONTS,
+	.most = VMM_BACKENDS,
 };
 
 static const struct vmm_option vsock_options[] = {

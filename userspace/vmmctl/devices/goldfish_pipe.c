@@ -36,14 +36,14 @@
 
 /**
  * struct pipe - the state of the device
- * @dev: its place on the board
+ * @dev: its description on the board
  * @fd: the kernel's device, -1 if nobody serves the pipe
  * @window: page that the guest reads; its @hva is NULL if there is none
  * @window_fd: memfd behind it
  * @call_fd: eventfd by which the kernel raises the line
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
  * @doorbells: the kernel serves doorbells
- * @services: offered to the guest by somebody else, or NULL
+ * @services: offered to the guest by other programs, or NULL
  * @socket: where programs get files of services, or NULL
  * @lock: protects what follows. User-served, it is also held across each
  *	access, as an emulator's big lock is: that keeps the line in step

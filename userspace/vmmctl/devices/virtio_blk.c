@@ -220,9 +220,9 @@ static unsigned int blk_count(const struct vmm_config *cfg)
 	return cfg->disks;
 }
 
-static const struct vmm_place *blk_place(const struct vmm_config *cfg, unsigned int index)
+static const struct vmm_transport *blk_transport(const struct vmm_config *cfg, unsigned int index)
 {
-	return &cfg->disk[index].place;
+	return &cfg->disk[index].transport;
 }
 
 /** virtio-blk. */
@@ -232,7 +232,7 @@ const struct vmm_virtio_ops vmm_blk_ops = {
 	.queues = VMM_VIRTIO_QUEUES,
 	.queue_max = BLK_QUEUE_MAX,
 	.count = blk_count,
-	.place = blk_place,
+	.transport = blk_transport,
 	.create = blk_create,
 	.destroy = blk_destroy,
 	.start = blk_start,

@@ -62,7 +62,7 @@ static const struct {
 /**
  * struct net - the state of the device
  * @vhost: the kernel's device
- * @front: as the command line describes it
+ * @asked: as the command line describes it
  * @tap_fd: the tap interface
  * @link_fd: netlink socket that tells of changes of interfaces; also asks for ours
  * @up: the link, as the guest was told
@@ -70,7 +70,7 @@ static const struct {
  */
 struct net {
 	struct vmm_vhost vhost;
-	const struct vmm_front *front;
+	const struct vmm_backend *asked;
 	int tap_fd;
 	int link_fd;
 	bool up;
@@ -131,7 +131,7 @@ static int net_set_tap(struct net *net)
 	if (ioctl(net->tap_fd, TUNSETVNETHDRSZ, &header) ||
 	    ioctl(net->tap_fd, TUNSETOFFLOAD, tun))
 		return vmm_vhost_blame(&net->vhost, errno, "%s refuses the driver's offloads",
-				       net->front->path);
+				       net->asked->path);
 	return 0;
 }
 
@@ -152,8 +152,8 @@ static int net_start(struct vmm_virtio *v)
 	if (err) {
 		net_detach(net);
 		vmm_vhost_stop(&net->vhost);
-		return vmm_vhost_blame(&net->vhost, err, "%s refuses %s", net->vhost.node,
-				       net->front->path);
+		return vmm_vhost_blame(&net->vhost, -err, "%s refuses %s", net->vhost.node,
+				       net->asked->path);
 	}
 	return 0;
 }
@@ -170,7 +170,7 @@ static bool net_is_up(const struct net *net)
 {
 	struct ifreq ifr = {};
 
-	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->asked->path);
 	return !ioctl(net->link_fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_UP &&
 	       ifr.ifr_flags & IFF_RUNNING;
 }
@@ -186,7 +186,7 @@ static int net_link_event(void *arg)
 		;
 	up = net_is_up(net);
 	if (up != net->up)
-		vmm_net_config(net->vhost.v, net->front->mac, up, net->mtu);
+		vmm_net_config(net->vhost.v, net->asked->mac, up, net->mtu);
 	net->up = up;
 	return 0;
 }
@@ -198,7 +198,7 @@ static int net_open_link(struct net *net)
 	net->link_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (net->link_fd < 0 ||
 	    bind(net->link_fd, (struct sockaddr *)&address, sizeof(address)))
-		return vmm_error(errno, "--net: cannot watch the state of %s", net->front->path);
+		return vmm_error(errno, "--net: cannot watch the state of %s", net->asked->path);
 	net->up = net_is_up(net);
 	return vmm_loop_add(net->vhost.v->vm->loop, net->link_fd, net_link_event, net);
 }
@@ -215,11 +215,11 @@ static int net_find_tap(struct net *net)
 
 	if (fd < 0)
 		return vmm_error(errno, "socket");
-	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->asked->path);
 	if (ioctl(fd, SIOCGIFMTU, &ifr))
 		err = vmm_error(errno,
 				"--net: no tap interface %s (make it: ip tuntap add %s mode tap)",
-				net->front->path, net->front->path);
+				net->asked->path, net->asked->path);
 	else if (ifr.ifr_mtu >= NET_MTU_MIN && ifr.ifr_mtu <= NET_MTU_MAX)
 		net->mtu = ifr.ifr_mtu;
 	close(fd);
@@ -237,10 +237,10 @@ static int net_open_tap(struct net *net)
 	err = net_find_tap(net);
 	if (err)
 		return err;
-	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->front->path);
+	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", net->asked->path);
 	if (ioctl(net->tap_fd, TUNSETIFF, &ifr))
 		return vmm_error(errno, "--net: cannot use the tap interface %s",
-				 net->front->path);
+				 net->asked->path);
 	return 0;
 }
 
@@ -276,7 +276,7 @@ static int net_open(struct net *net, struct vmm_virtio *v)
 		return err;
 	if (net->mtu)
 		v->offered |= BIT(VIRTIO_NET_F_MTU);
-	vmm_net_config(v, net->front->mac, net->up, net->mtu);
+	vmm_net_config(v, net->asked->mac, net->up, net->mtu);
 	return 0;
 }
 
@@ -287,7 +287,7 @@ static int net_create(struct vmm_virtio *v)
 
 	if (!net)
 		return vmm_error(ENOMEM, "network");
-	net->front = &v->vm->cfg->front[VMM_FRONT_NET][v->index];
+	net->asked = &v->vm->cfg->backend[VMM_BACKEND_NET][v->index];
 	net->tap_fd = -1;
 	net->link_fd = -1;
 	err = net_open(net, v);
@@ -305,12 +305,12 @@ static void net_destroy(struct vmm_virtio *v)
 
 static unsigned int net_count(const struct vmm_config *cfg)
 {
-	return cfg->fronts[VMM_FRONT_NET];
+	return cfg->backends[VMM_BACKEND_NET];
 }
 
-static const struct vmm_place *net_place(const struct vmm_config *cfg, unsigned int index)
+static const struct vmm_transport *net_transport(const struct vmm_config *cfg, unsigned int index)
 {
-	return &cfg->front[VMM_FRONT_NET][index].place;
+	return &cfg->backend[VMM_BACKEND_NET][index].transport;
 }
 
 /** virtio-net on a tap interface. */
@@ -320,7 +320,7 @@ const struct vmm_virtio_ops vmm_net_ops = {
 	.queues = NET_QUEUES,
 	.queue_max = NET_QUEUE_MAX,
 	.count = net_count,
-	.place = net_place,
+	.transport = net_transport,
 	.create = net_create,
 	.destroy = net_destroy,
 	.start = net_start,

@@ -28,11 +28,11 @@ static void vdpa_stop(struct vmm_virtio *v)
 
 static int vdpa_open(struct vmm_virtio *v, struct vmm_vhost_vdpa *vdpa)
 {
-	const struct vmm_front *front = &v->vm->cfg->front[VMM_FRONT_VDPA][v->index];
+	const struct vmm_backend *backend = &v->vm->cfg->backend[VMM_BACKEND_VDPA][v->index];
 	u64 features = DEVICE_FEATURES;
 	int err;
 
-	err = vmm_vhost_vdpa_open(vdpa, v, front->path);
+	err = vmm_vhost_vdpa_open(vdpa, v, backend->path);
 	if (err)
 		return err;
 	/* The guest cannot write to the configuration. */
@@ -69,12 +69,12 @@ static void vdpa_destroy(struct vmm_virtio *v)
 
 static unsigned int vdpa_count(const struct vmm_config *cfg)
 {
-	return cfg->fronts[VMM_FRONT_VDPA];
+	return cfg->backends[VMM_BACKEND_VDPA];
 }
 
-static const struct vmm_place *vdpa_place(const struct vmm_config *cfg, unsigned int index)
+static const struct vmm_transport *vdpa_transport(const struct vmm_config *cfg, unsigned int index)
 {
-	return &cfg->front[VMM_FRONT_VDPA][index].place;
+	return &cfg->backend[VMM_BACKEND_VDPA][index].transport;
 }
 
 /** vDPA devices of the host. */
@@ -83,7 +83,7 @@ const struct vmm_virtio_ops vmm_vdpa_ops = {
 	.queues = VMM_VIRTIO_QUEUES,
 	.queue_max = VDPA_QUEUE_MAX,
 	.count = vdpa_count,
-	.place = vdpa_place,
+	.transport = vdpa_transport,
 	.create = vdpa_create,
 	.destroy = vdpa_destroy,
 	.start = vdpa_start,

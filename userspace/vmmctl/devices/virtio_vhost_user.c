@@ -45,6 +45,8 @@ struct user;
  * @recovers: requests may be done twice, and the process keeps nothing between them
  * @exact: each must be done, and answered once; else some may be lost
  * @config: shows the configuration; optional
+ * @changed: shows it again after the process has changed it; optional
+ * @config_len: bytes of it that the process has
  */
 struct user_type {
 	const char *name;
@@ -54,21 +56,32 @@ struct user_type {
 	bool recovers;
 	bool exact;
 	int (*config)(struct user *user);
+	void (*changed)(struct user *user, const void *config);
+	u32 config_len;
 };
 
 /**
  * struct user - the state of a device
  * @vu: the process
- * @front: as the command line describes it
+ * @asked: as the command line describes it
  * @type: what it is
- * @shown: the guest has been shown a configuration
  */
 struct user {
 	struct vmm_vhost_user vu;
-	const struct vmm_front *front;
+	const struct vmm_backend *asked;
 	const struct user_type *type;
-	bool shown;
 };
+
+/* The number of queues stays what it was when the device was created. */
+static void blk_changed(struct user *user, const void *changed)
+{
+	struct vmm_virtio *v = user->vu.vhost.v;
+	struct virtio_blk_config config;
+
+	memcpy(&config, changed, BLK_CONFIG);
+	config.num_queues = htole16(v->queues);
+	vmm_virtio_config(v, &config, BLK_CONFIG);
+}
 
 static int blk_config(struct user *user)
 {
@@ -77,17 +90,14 @@ static int blk_config(struct user *user)
 	unsigned int queues;
 	int err;
 
-	err = vmm_vhost_user_config(&user->vu, &config, BLK_CONFIG);
+	err = vmm_vhost_user_config(&user->vu, &config);
 	if (err)
 		return vmm_error(-err, "--vhost-user: %s does not describe its disk",
-				 user->front->path);
-	/* Later on the driver has them. */
+				 user->asked->path);
 	queues = le16toh(config.num_queues);
-	if (!user->shown && queues < v->queues)
+	if (queues < v->queues)
 		v->queues = queues ? queues : 1;
-	user->shown = true;
-	config.num_queues = htole16(v->queues);
-	vmm_virtio_config(v, &config, BLK_CONFIG);
+	blk_changed(user, &config);
 	return 0;
 }
 
@@ -97,7 +107,7 @@ static int fs_config(struct user *user)
 		.num_request_queues = htole32(user->vu.vhost.v->queues - 1),
 	};
 
-	memcpy(config.tag, user->front->tag, strlen(user->front->tag));
+	memcpy(config.tag, user->asked->tag, strlen(user->asked->tag));
 	vmm_virtio_config(user->vu.vhost.v, &config, sizeof(config));
 	return 0;
 }
@@ -105,7 +115,7 @@ static int fs_config(struct user *user)
 static int net_config(struct user *user)
 {
 	user->vu.vhost.v->offered |= BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
-	vmm_net_config(user->vu.vhost.v, user->front->mac, true, 0);
+	vmm_net_config(user->vu.vhost.v, user->asked->mac, true, 0);
 	return 0;
 }
 
@@ -114,7 +124,7 @@ static const struct user_type types[] = {
 	[VMM_VHOST_USER_BLK] = {
 		.name = "blk", .id = VIRTIO_ID_BLOCK, .queues = VMM_VIRTIO_QUEUES,
 		.features = BLK_FEATURES, .recovers = true, .exact = true,
-		.config = blk_config,
+		.config = blk_config, .changed = blk_changed, .config_len = BLK_CONFIG,
 	},
 	[VMM_VHOST_USER_FS] = {
 		.name = "fs", .id = VIRTIO_ID_FS, .queues = 2, .config = fs_config,
@@ -131,12 +141,11 @@ static const struct user_type types[] = {
 	},
 };
 
-static void user_config_changed(struct vmm_virtio *v)
+static void user_config_changed(struct vmm_virtio *v, const void *config)
 {
 	struct user *user = v->state;
 
-	if (user->type->config)
-		user->type->config(user);
+	user->type->changed(user, config);
 }
 
 static int user_start(struct vmm_virtio *v)
@@ -163,15 +172,15 @@ static int user_open(struct user *user, struct vmm_virtio *v)
 	const struct user_type *type = user->type;
 	int err;
 
-	err = vmm_vhost_user_open(&user->vu, v, user->front->path);
+	err = vmm_vhost_user_open(&user->vu, v, user->asked->path);
 	if (err)
 		return err;
 	v->queues = smaller(type->queues, user->vu.queues);
-	if (user->front->queues)
-		v->queues = smaller(v->queues, user->front->queues);
+	if (user->asked->queues)
+		v->queues = smaller(v->queues, user->asked->queues);
 	if (type->id == VIRTIO_ID_FS && v->queues < 2)
 		err = vmm_error(-EOPNOTSUPP, "--vhost-user: %s serves too few queues",
-				user->front->path);
+				user->asked->path);
 	if (!err)
 		err = vmm_vhost_offer(&user->vu.vhost, type->features);
 	if (!err && type->config)
@@ -188,11 +197,12 @@ static int user_create(struct vmm_virtio *v)
 
 	if (!user)
 		return vmm_error(ENOMEM, "vhost-user");
-	user->front = &v->vm->cfg->front[VMM_FRONT_VHOST_USER][v->index];
-	user->type = &types[user->front->type];
+	user->asked = &v->vm->cfg->backend[VMM_BACKEND_VHOST_USER][v->index];
+	user->type = &types[user->asked->type];
 	user->vu.recovers = user->type->recovers;
 	user->vu.exact = user->type->exact;
-	user->vu.config_changed = user_config_changed;
+	user->vu.config_len = user->type->config_len;
+	user->vu.config_changed = user->type->changed ? user_config_changed : NULL;
 	v->name = user->type->name;
 	v->id = user->type->id;
 	v->state = user;
@@ -212,12 +222,12 @@ static void user_destroy(struct vmm_virtio *v)
 
 static unsigned int user_count(const struct vmm_config *cfg)
 {
-	return cfg->fronts[VMM_FRONT_VHOST_USER];
+	return cfg->backends[VMM_BACKEND_VHOST_USER];
 }
 
-static const struct vmm_place *user_place(const struct vmm_config *cfg, unsigned int index)
+static const struct vmm_transport *user_transport(const struct vmm_config *cfg, unsigned int index)
 {
-	return &cfg->front[VMM_FRONT_VHOST_USER][index].place;
+	return &cfg->backend[VMM_BACKEND_VHOST_USER][index].transport;
 }
 
 /** Devices that processes serve. */
@@ -226,7 +236,7 @@ const struct vmm_virtio_ops vmm_vhost_user_ops = {
 	.queues = VMM_VIRTIO_QUEUES,
 	.queue_max = USER_QUEUE_MAX,
 	.count = user_count,
-	.place = user_place,
+	.transport = user_transport,
 	.create = user_create,
 	.destroy = user_destroy,
 	.start = user_start,

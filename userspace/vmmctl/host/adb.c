@@ -24,17 +24,17 @@
 #define ADB_PAIRS		65	/* up to 5682 and 5683, as emulators have */
 #define ADB_SCANNED		5585	/* where an adb server that starts stops looking */
 #define ADB_BACKLOG		16
-#define ADB_PATIENCE		2	/* ticks until the server is given up */
+#define ADB_TIMEOUT		2	/* ticks until the server is given up */
 
 /**
- * struct vmm_adb - an emulator's place
+ * struct vmm_adb - a port pair of an emulator, as adb counts them
  * @loop: the main thread's loop
  * @console_fd: holds the console's port
  * @fd: listens at the adb port
  * @port: the adb port
  * @server_port: of the adb server, 0 for none
  * @server_fd: the server while we connect to it, else -1
- * @patience: ticks left for that
+ * @timeout: ticks left for that
  */
 struct vmm_adb {
 	struct vmm_loop *loop;
@@ -43,7 +43,7 @@ struct vmm_adb {
 	unsigned int port;
 	unsigned int server_port;
 	int server_fd;
-	unsigned int patience;
+	unsigned int timeout;
 };
 
 /**
@@ -156,7 +156,7 @@ static int adb_find_pair(struct vmm_adb *adb, unsigned int port)
  * @loop: the main thread's loop
  * @port: of adb, an odd one; 0 for the first that is free
  *
- * Return: the place, or NULL
+ * Return: the port pair, or NULL
  */
 struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port)
 {
@@ -181,7 +181,7 @@ struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port)
 
 /**
  * vmm_adb_fd - tell where clients of adb arrive
- * @adb: the place
+ * @adb: the port pair
  *
  * Return: a listening, non-blocking file
  */
@@ -192,7 +192,7 @@ int vmm_adb_fd(const struct vmm_adb *adb)
 
 /**
  * vmm_adb_port - tell the adb port
- * @adb: the place
+ * @adb: the port pair
  *
  * Return: the port
  */
@@ -223,7 +223,7 @@ static int adb_server_ready(void *arg)
 
 /**
  * vmm_adb_notify - tell a running adb server that there is an emulator
- * @adb: the place
+ * @adb: the port pair
  *
  * Nobody waits for it, and it is no mistake if there is no server. As long as
  * the server has not answered, vmm_adb_tick() has to be called.
@@ -237,7 +237,7 @@ void vmm_adb_notify(struct vmm_adb *adb)
 	adb->server_fd = adb_socket();
 	if (adb->server_fd < 0)
 		return;
-	adb->patience = ADB_PATIENCE;
+	adb->timeout = ADB_TIMEOUT;
 	if ((connect(adb->server_fd, (struct sockaddr *)&addr, sizeof(addr)) &&
 	     errno != EINPROGRESS) ||
 	    vmm_loop_watch(adb->loop, adb->server_fd, POLLOUT, adb_server_ready, adb))
@@ -245,14 +245,14 @@ void vmm_adb_notify(struct vmm_adb *adb)
 }
 
 /**
- * vmm_adb_tick - give an adb server up that does not answer
- * @adb: the place
+ * vmm_adb_tick - give up an adb server that does not answer
+ * @adb: the port pair
  *
  * Return: whether it is still waited for
  */
 bool vmm_adb_tick(struct vmm_adb *adb)
 {
-	if (adb->server_fd >= 0 && !adb->patience--)
+	if (adb->server_fd >= 0 && !adb->timeout--)
 		adb_hang_up(adb);
 	return adb->server_fd >= 0;
 }

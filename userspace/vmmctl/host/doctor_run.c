@@ -64,17 +64,17 @@ static unsigned int check_others(const struct vmm_config *cfg)
 	unsigned int missing = 0;
 	unsigned int i;
 
-	for (i = 0; i < cfg->fronts[VMM_FRONT_NET]; i++)
-		missing += check_tap(cfg->front[VMM_FRONT_NET][i].path);
-	if (cfg->fronts[VMM_FRONT_NET]) {
+	for (i = 0; i < cfg->backends[VMM_BACKEND_NET]; i++)
+		missing += check_tap(cfg->backend[VMM_BACKEND_NET][i].path);
+	if (cfg->backends[VMM_BACKEND_NET]) {
 		missing += check_node("/dev/net/tun", "tun");
 		missing += check_node(VMM_NET_NODE, "vhost_net");
 	}
-	for (i = 0; i < cfg->fronts[VMM_FRONT_VHOST_USER]; i++)
-		missing += check_file("socket", cfg->front[VMM_FRONT_VHOST_USER][i].path,
+	for (i = 0; i < cfg->backends[VMM_BACKEND_VHOST_USER]; i++)
+		missing += check_file("socket", cfg->backend[VMM_BACKEND_VHOST_USER][i].path,
 				      R_OK | W_OK, "Start the process that serves it.");
-	for (i = 0; i < cfg->fronts[VMM_FRONT_VDPA]; i++)
-		missing += check_node(cfg->front[VMM_FRONT_VDPA][i].path, "vhost_vdpa");
+	for (i = 0; i < cfg->backends[VMM_BACKEND_VDPA]; i++)
+		missing += check_node(cfg->backend[VMM_BACKEND_VDPA][i].path, "vhost_vdpa");
 	for (i = 0; i < cfg->extras; i++) {
 		if (cfg->extra[i].path)
 			missing += check_file("socket", cfg->extra[i].path, R_OK | W_OK,

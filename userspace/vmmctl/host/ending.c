@@ -17,7 +17,7 @@
 #include "host/ending.h"
 #include "machine/machine.h"
 
-#define ENDING_PATIENCE_US	700000	/* of a second, with what comes before and after */
+#define ENDING_TIMEOUT_US	700000	/* of a second, with what comes before and after */
 
 /* Handlers have no argument: there is one process to end. */
 static struct {
@@ -48,12 +48,12 @@ static void ending_late(int sig)
  */
 void vmm_ending_request(int sig)
 {
-	static const struct itimerval patience = { .it_value.tv_usec = ENDING_PATIENCE_US };
+	static const struct itimerval timeout = { .it_value.tv_usec = ENDING_TIMEOUT_US };
 	int saved = errno;
 
 	if (!ending.sig) {
 		ending.sig = sig;
-		setitimer(ITIMER_REAL, &patience, NULL);
+		setitimer(ITIMER_REAL, &timeout, NULL);
 	}
 	if (ending.event_fd >= 0)
 		vmm_event_signal(ending.event_fd);

@@ -66,7 +66,7 @@ int vmm_doctor(const struct vmm_config *cfg);
 
 unsigned int vmm_doctor_run(const struct vmm_config *cfg);
 
-/* ---- pipe_service.c: services of the pipe that are somebody else's ---- */
+/* ---- pipe_service.c: services of the pipe that programs outside provide ---- */
 
 struct vmm_pipe_services;
 

@@ -2,7 +2,7 @@
 /*
  * Disk images and their locks. A lock belongs to the open file: it is kept for as
  * long as anyone has that file, the kernel's devices included, and goes with it.
- * Whoever writes has the image alone; any number may read together.
+ * A writer has the image alone; any number of readers may share it.
  *
  * Locks are advice: programs that take none are not kept out.
  */
@@ -19,7 +19,7 @@
  * @fd: the open image
  * @readonly: it is not written to
  *
- * Return: 0, -EAGAIN if somebody else has it, or -errno; no message
+ * Return: 0, -EAGAIN if another process has it, or -errno; no message
  */
 int vmm_image_lock(int fd, bool readonly)
 {

@@ -48,7 +48,7 @@ static u64 hash_host(u64 hash)
 
 /**
  * vmm_mac_derive - make a MAC address
- * @mac: filled: a station's, and locally administered
+ * @mac: filled: a unicast address, locally administered
  * @name: the VM's
  * @index: which of its network devices
  *
@@ -64,12 +64,12 @@ void vmm_mac_derive(u8 mac[6], const char *name, unsigned int index)
 	mac[0] = (mac[0] & 0xfc) | 0x02;
 }
 
-static void mac_fill(struct vmm_front *front, const char *name, unsigned int *index)
+static void mac_fill(struct vmm_backend *backend, const char *name, unsigned int *index)
 {
 	static const u8 none[6];
 
-	if (!memcmp(front->mac, none, sizeof(none)))
-		vmm_mac_derive(front->mac, name, *index);
+	if (!memcmp(backend->mac, none, sizeof(none)))
+		vmm_mac_derive(backend->mac, name, *index);
 	++*index;
 }
 
@@ -83,10 +83,10 @@ void vmm_mac_fill(struct vmm_config *cfg, const char *name)
 	unsigned int index = 0;
 	unsigned int i;
 
-	for (i = 0; i < cfg->fronts[VMM_FRONT_NET]; i++)
-		mac_fill(&cfg->front[VMM_FRONT_NET][i], name, &index);
-	for (i = 0; i < cfg->fronts[VMM_FRONT_VHOST_USER]; i++) {
-		if (cfg->front[VMM_FRONT_VHOST_USER][i].type == VMM_VHOST_USER_NET)
-			mac_fill(&cfg->front[VMM_FRONT_VHOST_USER][i], name, &index);
+	for (i = 0; i < cfg->backends[VMM_BACKEND_NET]; i++)
+		mac_fill(&cfg->backend[VMM_BACKEND_NET][i], name, &index);
+	for (i = 0; i < cfg->backends[VMM_BACKEND_VHOST_USER]; i++) {
+		if (cfg->backend[VMM_BACKEND_VHOST_USER][i].type == VMM_VHOST_USER_NET)
+			mac_fill(&cfg->backend[VMM_BACKEND_VHOST_USER][i], name, &index);
 	}
 }

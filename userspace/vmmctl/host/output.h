@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Output to a file that somebody else reads, or does not: it is never waited for.
+ * Output to a file whose reader may stop reading: nothing here waits for it.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H

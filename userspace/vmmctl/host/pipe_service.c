@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Services of the goldfish pipe that are somebody else's: for each pipe that the
+ * Services of the goldfish pipe that programs outside provide: for each pipe that the
  * guest opens by one of the names on the command line, connects to the Unix
  * socket that goes with it and hands the connection to the kernel. After that
  * nothing of the pipe passes here. adb's own pipes go to pipe_adb.c.
@@ -29,7 +29,7 @@
  * @loop: the main thread's loop
  * @adb: the host's side of adb by pipe, or NULL
  * @fd: the kernel's file of services
- * @missed: services, by their place on the command line, that did not answer
+ * @missed: services, by their index on the command line, that did not answer
  *	and of which the user was told
  */
 struct vmm_pipe_services {

@@ -53,7 +53,7 @@ unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
  * @arg: first argument of @accepted
  * @fd: listens, -1 for none
  * @path: of a Unix socket, which is removed in the end; NULL for TCP, whose @fd
- *	is somebody else's
+ *	belongs to another object
  * @watched: it is in the loop
  * @tired: accepting failed, for want of files say: again when the timer expires
  * @timer_fd: timer for that, 0 until it is needed

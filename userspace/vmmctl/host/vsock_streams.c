@@ -27,7 +27,7 @@
 #include "host/vsock.h"
 
 #define HOST_TICK_NS	250000000	/* also how long the adb server may take */
-#define HOST_PATIENCE	20		/* ticks for a request, and for an answer */
+#define HOST_TIMEOUT	20		/* ticks for a request, and for an answer */
 #define HOST_RETRY	2		/* ticks, as the reference has it */
 #define HOST_EVENTS	64		/* taken in a row */
 
@@ -35,8 +35,8 @@ enum client_kind { CLIENT_ADB, CLIENT_UNIX, CLIENT_KINDS };
 enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_CONNECTING };
 
 /**
- * struct client - somebody who waits for a stream
- * @host: whose
+ * struct client - a program that waits for a stream
+ * @host: the host's side that it belongs to
  * @kind: where it came from
  * @state: see above
  * @fd: its socket
@@ -72,11 +72,11 @@ static const enum client_kind listener_kind[LISTENERS] = {
  * @loop: the main thread's loop
  * @adb: the ports that adb knows, or NULL
  * @listener: where clients arrive
- * @client: who waits, by kind
+ * @client: waiting clients, by kind
  * @last_cookie: that was given to a stream
  * @tick_fd: timer
  * @ticking: it runs
- * @tired: accepting failed; again at the next tick
+ * @accept_failed: accepting failed; again at the next tick
  * @announced: the user was told where adb finds the guest
  * @running_fd: eventfd: the guest's driver has started the device
  * @on_adb: told when the guest's adbd takes a connection, or NULL
@@ -94,7 +94,7 @@ struct vmm_vsock_host {
 	u64 last_cookie;
 	int tick_fd;
 	bool ticking;
-	bool tired;
+	bool accept_failed;
 	bool announced;
 	int running_fd;
 	void (*on_adb)(void *arg);
@@ -119,13 +119,13 @@ static struct client *client_slot(struct vmm_vsock_host *host, enum client_kind 
 	return NULL;
 }
 
-/* Who finds no place here waits in the socket's backlog. */
+/* A client for which no entry is free waits in the socket's backlog. */
 static void listeners_update(struct vmm_vsock_host *host)
 {
 	unsigned int i;
 
 	for (i = 0; i < LISTENERS; i++)
-		vmm_vsock_listen(&host->listener[i], !host->tired &&
+		vmm_vsock_listen(&host->listener[i], !host->accept_failed &&
 				 client_slot(host, listener_kind[i]));
 }
 
@@ -191,7 +191,7 @@ static void client_connect(struct client *c)
 		return;
 	}
 	c->state = CLIENT_CONNECTING;
-	c->ticks = HOST_PATIENCE;
+	c->ticks = HOST_TIMEOUT;
 	c->host_port = connect.host_port;
 	c->cookie = connect.cookie;
 	tick_start(host);
@@ -255,7 +255,7 @@ static void client_new(struct vmm_vsock_host *host, enum client_kind kind, int f
 	c->fd = fd;
 	c->state = kind == CLIENT_UNIX ? CLIENT_READING : CLIENT_WAITING;
 	c->guest_port = VMM_ADB_GUEST_PORT;
-	c->ticks = HOST_PATIENCE;
+	c->ticks = HOST_TIMEOUT;
 	tick_start(host);
 	if (!client_watch(c))
 		client_free(c);
@@ -271,7 +271,7 @@ static void host_accepted(void *arg, struct vmm_vsock_listener *listener, int fd
 	if (fd >= 0) {
 		client_new(host, listener_kind[listener - host->listener], fd);
 	} else {
-		host->tired = true;
+		host->accept_failed = true;
 		tick_start(host);
 	}
 	listeners_update(host);
@@ -416,7 +416,7 @@ static int host_tick(void *arg)
 		return 0;
 	for_each_client(host, c)
 		client_tick(c);
-	host->tired = false;
+	host->accept_failed = false;
 	listeners_update(host);
 	if (!host_must_tick(host)) {
 		timerfd_settime(host->tick_fd, 0, &never, NULL);
@@ -437,8 +437,9 @@ static void host_notify(struct vmm_vsock_host *host)
 }
 
 /*
- * Who waits is not helped yet: adbd takes its time, and a driver that was reset
- * hears first that all streams are gone, which a new one might suffer for.
+ * Waiting clients are not connected here, but at the next tick. The guest's adbd needs
+ * time to start, and a driver that was reset is told first that all streams are gone: a
+ * new stream might be closed by that message.
  */
 static int host_running(void *arg)
 {
@@ -473,7 +474,7 @@ void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), v
 }
 
 /**
- * vmm_vsock_host_waiting - count who waits
+ * vmm_vsock_host_waiting - count the clients that wait for a stream
  * @host: the host's side
  *
  * Return: clients

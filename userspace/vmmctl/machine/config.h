@@ -36,11 +36,11 @@ enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
 #define VMM_DISK_QUEUES	8
 
 /**
- * struct vmm_place - where a virtio device is
+ * struct vmm_transport - where a virtio device is
  * @slot: transport, -1 for the highest that is free
  * @legacy: the transport's registers are those of before virtio 1.0
  */
-struct vmm_place {
+struct vmm_transport {
 	int slot;
 	bool legacy;
 };
@@ -56,27 +56,32 @@ enum vmm_vhost_user_type {
 };
 
 /**
- * struct vmm_front - a virtio device that somebody else serves
+ * struct vmm_backend - a virtio device that another process or the kernel serves
  * @path: network interface, Unix socket or device node
  * @type: vhost-user: what it is
  * @mac: network: the guest's address; all zero for one of our choice
  * @tag: file system: its name for the guest
  * @queues: at most, 0 for as many as there are
- * @place: where it is
+ * @transport: where the guest finds it
  */
-struct vmm_front {
+struct vmm_backend {
 	const char *path;
 	enum vmm_vhost_user_type type;
 	u8 mac[6];
 	const char *tag;
 	unsigned int queues;
-	struct vmm_place place;
+	struct vmm_transport transport;
 };
 
-#define VMM_FRONTS	16	/* of a kind */
+#define VMM_BACKENDS	16	/* of a kind */
 
 /* Kinds of them, and the options that make them. */
-enum vmm_front_kind { VMM_FRONT_NET, VMM_FRONT_VHOST_USER, VMM_FRONT_VDPA, VMM_FRONT_KINDS };
+enum vmm_backend_kind {
+	VMM_BACKEND_NET,
+	VMM_BACKEND_VHOST_USER,
+	VMM_BACKEND_VDPA,
+	VMM_BACKEND_KINDS
+};
 
 /**
  * struct vmm_disk - a disk of the guest's
@@ -85,7 +90,7 @@ enum vmm_front_kind { VMM_FRONT_NET, VMM_FRONT_VHOST_USER, VMM_FRONT_VDPA, VMM_F
  * @direct: past the host's cache
  * @block_size: bytes, 512 or 4096
  * @queues: 1 to VMM_DISK_QUEUES
- * @place: where it is
+ * @transport: where the guest finds it
  * @user: served by vmmctl itself, not by the kernel
  * @fstab: which partition of Android's it has, "system" or "vendor", or NULL
  */
@@ -95,7 +100,7 @@ struct vmm_disk {
 	bool direct;
 	unsigned int block_size;
 	unsigned int queues;
-	struct vmm_place place;
+	struct vmm_transport transport;
 	bool user;
 	const char *fstab;
 };
@@ -124,7 +129,7 @@ struct vmm_extra {
 };
 
 /**
- * struct vmm_pipe_service - a service of the pipe that is somebody else's
+ * struct vmm_pipe_service - a service of the pipe that a program outside provides
  * @name: what the guest asks for, not ending in NUL
  * @name_len: bytes of it
  * @path: Unix socket that is connected to
@@ -163,8 +168,8 @@ struct vmm_pipe_service {
  * @window: whether the guest reads registers from memory
  * @disk: the guest's disks, in the order in which it finds them
  * @disks: how many
- * @front: devices that somebody else serves, by kind
- * @fronts: how many of each
+ * @backend: devices served by other processes or the kernel, by kind
+ * @backends: how many of each
  * @extra: small virtio devices
  * @extras: how many
  * @vsock: who serves virtio-vsock
@@ -211,8 +216,8 @@ struct vmm_config {
 	enum vmm_window window;
 	struct vmm_disk disk[VMM_DISKS];
 	unsigned int disks;
-	struct vmm_front front[VMM_FRONT_KINDS][VMM_FRONTS];
-	unsigned int fronts[VMM_FRONT_KINDS];
+	struct vmm_backend backend[VMM_BACKEND_KINDS][VMM_BACKENDS];
+	unsigned int backends[VMM_BACKEND_KINDS];
 	struct vmm_extra extra[VMM_EXTRAS];
 	unsigned int extras;
 	enum vmm_vsock vsock;

@@ -4,7 +4,7 @@
  * handlers. Only the main thread touches a loop, and no handler waits for anybody.
  *
  * A file has to be taken out of the loop before it is closed: the kernel goes on
- * reporting one that somebody else has open as well.
+ * reporting one that another process has open as well.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -4,11 +4,18 @@
  * lines (line.h), the interface of devices (device.h) and their saved state (state.h),
  * the main thread's loop and the counters.
  *
- * Threads: the main thread runs the loop (terminal, signals, device wake-ups),
- * each vCPU has a thread of its own. What a vCPU thread may call says so.
+ * Threads:
+ *	main		the loop: terminal, signals, clients, device wake-ups
+ *	vCPUs		one each, as long as the guest's life (vcpu.c)
+ *	devices		one each for virtio input and console (thread.c), as long as the VM
+ *	rings		one for each ring that vmmctl serves itself (virtio/ring.c), and one
+ *			for each vhost-user device with rings in between
+ *			(backends/vhost_shadow.c), while the driver uses the device
+ * What may be called from other threads than main says so.
  *
  * Errors: functions return -errno (or NULL) after one message to stderr, where
- * the cause is known; only main.c exits.
+ * the cause is known; only main.c exits. The message names errno, by
+ * vmm_error(errno, ...) or vmm_error(-err, ...), unless its text says it all.
  */
 #ifndef MACHINE_H
 #define MACHINE_H

@@ -12,7 +12,7 @@
 
 #include "machine/machine.h"
 
-/* Sealed: whoever the file is given to can write, but not take pages away. */
+/* Sealed: a process that is given the file can write, but not take pages away. */
 static void *mem_map(const char *name, u64 size, int *fdp)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -80,7 +80,7 @@ void vmm_mem_destroy(struct vmm_mem *mem)
  * vmm_mem_clear - make all guest RAM zero, and give its pages back
  * @mem: guest RAM; no vCPU and no device uses it
  *
- * The files and the mappings stay: whoever has them sees the zeros.
+ * The files and the mappings stay: their users see the zeros.
  *
  * Return: 0, or -errno
  */

@@ -97,7 +97,7 @@ static int probe_step(struct probe_guest *g, u32 *seen)
 		return vmm_error(errno, "the probe guest does not run");
 	if (g->run->exit_reason != KVM_EXIT_MMIO || !g->run->mmio.is_write ||
 	    g->run->mmio.phys_addr != vmm_arch_probe_window + VMM_PAGE_SIZE)
-		return vmm_error(-EIO, "the probe guest went astray: KVM exit reason %u",
+		return vmm_error(-EIO, "the probe guest failed: KVM exit reason %u",
 				 g->run->exit_reason);
 	memcpy(seen, g->run->mmio.data, sizeof(*seen));
 	return 0;

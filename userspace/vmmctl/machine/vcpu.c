@@ -119,8 +119,8 @@ static void vcpu_park(struct vmm_vcpu *vcpu)
 }
 
 /*
- * What kept it out of the guest is taken back before it is looked at: whoever sets
- * it then has said why before.
+ * immediate_exit is cleared before the reasons to leave the guest are read. A thread that
+ * sets it again has stored its reason first, so none is missed.
  */
 static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
 {
@@ -135,6 +135,7 @@ static void *vcpu_thread(void *arg)
 	struct vmm_vcpu *vcpu = arg;
 	sigset_t kick;
 	char name[16];
+	int err = 0;
 
 	vcpu_forget_rseq();
 	/* Other tools know QEMU's vCPUs by this name. */
@@ -143,8 +144,10 @@ static void *vcpu_thread(void *arg)
 	sigemptyset(&kick);
 	sigaddset(&kick, VCPU_KICK);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
-	if (vcpu->vm->confine && vcpu->vm->confine(vcpu->vm)) {
-		vmm_error(-EPERM, "vCPU %u: no sandbox (--sandbox off does without)", vcpu->id);
+	if (vcpu->vm->confine)
+		err = vcpu->vm->confine(vcpu->vm);
+	if (err) {
+		vmm_error(-err, "vCPU %u: no sandbox (--sandbox off does without)", vcpu->id);
 		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
 	}
 	while (vcpu_goes_on(vcpu)) {

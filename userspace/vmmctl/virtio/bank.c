@@ -134,6 +134,7 @@ static void transport_free(struct transport *t)
 		if (v->queue[i].kick_fd >= 0)
 			close(v->queue[i].kick_fd);
 	}
+	pthread_cond_destroy(&v->idle);
 	pthread_mutex_destroy(&v->lock);
 	free(t);
 }
@@ -149,6 +150,7 @@ static struct transport *transport_alloc(struct bank *b, const struct vmm_virtio
 		return NULL;
 	v = &t->v;
 	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->idle, NULL);
 	v->vm = b->dev->vm;
 	v->slot = slot;
 	v->regs = bank_regs(b, slot);
@@ -157,7 +159,7 @@ static struct transport *transport_alloc(struct bank *b, const struct vmm_virtio
 		v->queue[i].kick_fd = -1;
 	v->ops = ops;
 	v->index = index;
-	v->legacy = ops->place && ops->place(v->vm->cfg, index)->legacy;
+	v->legacy = ops->transport && ops->transport(v->vm->cfg, index)->legacy;
 	v->name = ops->name;
 	v->id = ops->id;
 	v->queue_max = ops->queue_max;
@@ -201,11 +203,11 @@ err_free:
 }
 
 /**
- * struct placing - what is behind a transport
+ * struct assignment - what is behind a transport
  * @ops: the model, NULL for nothing
  * @index: which of the config's devices of that model
  */
-struct placing {
+struct assignment {
 	const struct vmm_virtio_ops *ops;
 	unsigned int index;
 };
@@ -214,11 +216,11 @@ struct placing {
 static int slot_wanted(const struct vmm_config *cfg, const struct vmm_virtio_ops *ops,
 		       unsigned int index)
 {
-	return ops->place ? ops->place(cfg, index)->slot : -1;
+	return ops->transport ? ops->transport(cfg, index)->slot : -1;
 }
 
 /* Gives transports to all devices that name one, or to all that do not. */
-static int place_some(const struct vmm_config *cfg, struct placing *at, bool named)
+static int assign_some(const struct vmm_config *cfg, struct assignment *at, bool named)
 {
 	int next = RANCHU_VIRTIO_MMIO_COUNT - 1;
 	unsigned int i;
@@ -239,24 +241,24 @@ static int place_some(const struct vmm_config *cfg, struct placing *at, bool nam
 				slot = next;
 			if (slot < 0)
 				return vmm_error(-ENOSPC, "more virtio devices than transports");
-			at[slot] = (struct placing){ .ops = virtio_models[i], .index = j };
+			at[slot] = (struct assignment){ .ops = virtio_models[i], .index = j };
 		}
 	}
 	return 0;
 }
 
 /* Where all devices are: those that name their transport first. */
-static int place_all(const struct vmm_config *cfg, struct placing *at)
+static int assign_all(const struct vmm_config *cfg, struct assignment *at)
 {
 	int err;
 
 	memset(at, 0, RANCHU_VIRTIO_MMIO_COUNT * sizeof(*at));
-	err = place_some(cfg, at, true);
-	return err ? err : place_some(cfg, at, false);
+	err = assign_some(cfg, at, true);
+	return err ? err : assign_some(cfg, at, false);
 }
 
-static unsigned int place_find(const struct placing *at, const struct vmm_virtio_ops *ops,
-			       unsigned int index)
+static unsigned int assigned_slot(const struct assignment *at, const struct vmm_virtio_ops *ops,
+				  unsigned int index)
 {
 	unsigned int slot = 0;
 
@@ -268,16 +270,16 @@ static unsigned int place_find(const struct placing *at, const struct vmm_virtio
 static int bank_plug_all(struct bank *b)
 {
 	const struct vmm_config *cfg = b->dev->vm->cfg;
-	struct placing at[RANCHU_VIRTIO_MMIO_COUNT];
+	struct assignment at[RANCHU_VIRTIO_MMIO_COUNT];
 	unsigned int i;
 	unsigned int j;
 	int err;
 
-	err = place_all(cfg, at);
+	err = assign_all(cfg, at);
 	for (i = 0; !err && i < ARRAY_SIZE(virtio_models); i++) {
 		for (j = 0; !err && j < virtio_models[i]->count(cfg); j++)
 			err = bank_plug(b, virtio_models[i], j,
-					place_find(at, virtio_models[i], j));
+					assigned_slot(at, virtio_models[i], j));
 	}
 	return err;
 }
@@ -447,16 +449,16 @@ static const struct vmm_device_command bank_commands[] = {
 u64 vmm_virtio_disk_base(const struct vmm_board *board, const struct vmm_config *cfg,
 			 unsigned int index)
 {
-	struct placing at[RANCHU_VIRTIO_MMIO_COUNT];
+	struct assignment at[RANCHU_VIRTIO_MMIO_COUNT];
 	unsigned int i;
 
-	if (place_all(cfg, at))
+	if (assign_all(cfg, at))
 		return 0;
 	for (i = 0; i < board->devices; i++) {
 		const struct vmm_device *dev = &board->dev[i];
 
 		if (dev->ops == &vmm_virtio_bank_ops)
-			return dev->base + place_find(at, &vmm_blk_ops, index) * dev->size;
+			return dev->base + assigned_slot(at, &vmm_blk_ops, index) * dev->size;
 	}
 	return 0;
 }

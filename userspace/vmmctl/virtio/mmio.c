@@ -189,10 +189,12 @@ bool vmm_virtio_fail_if(struct vmm_virtio *v, int err_fd)
 
 static void stop_locked(struct vmm_virtio *v)
 {
-	if (!v->running)
+	if (!v->running && !v->stop_pending)
 		return;
 	v->ops->stop(v);
 	v->running = false;
+	if (v->stop_pending)
+		fail_locked(v);
 }
 
 /*
@@ -218,7 +220,8 @@ static void reset_locked(struct vmm_virtio *v)
 	v->offered_sel = 0;
 	v->accepted_sel = 0;
 	v->queue_sel = 0;
-	v->status = 0;
+	/* A driver that reads no 0 here knows that the reset is not complete. */
+	v->status = v->stop_pending ? VIRTIO_CONFIG_S_NEEDS_RESET : 0;
 	v->config_pending = false;
 	for (i = 0; i < v->queues; i++) {
 		v->queue[i] = (struct vmm_virtio_queue){
@@ -454,7 +457,13 @@ static void write_locked(struct vmm_virtio *v, u32 offset, u64 value, unsigned i
 void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len)
 {
 	pthread_mutex_lock(&v->lock);
+	/* One write after the other, although a model may let go of the lock. */
+	while (v->busy)
+		pthread_cond_wait(&v->idle, &v->lock);
+	v->busy = true;
 	write_locked(v, offset, value, len);
+	v->busy = false;
+	pthread_cond_signal(&v->idle);
 	pthread_mutex_unlock(&v->lock);
 }
 

@@ -22,10 +22,11 @@
 /* A packed ring begins in its first slot, with both wrap counters 1. */
 #define RING_PACKED_BASE	0x80008000
 
+/* @err as for vmm_error(). */
 static int device_blame(struct vmm_ring_device *dev, int err, const char *what)
 {
 	if (dev->blamed)
-		return err;
+		return err < 0 ? err : -err;
 	dev->blamed = true;
 	vmm_device_error(dev->v->ops->name, what);
 	return vmm_error(err, "virtio-%s: %s", dev->v->ops->name, what);
@@ -44,7 +45,7 @@ static int device_broken(void *arg)
  * vmm_ring_update - show the driver what was pushed
  * @ring: its lock is held
  *
- * Whoever pushes outside kicked() calls it afterwards.
+ * Code that pushes outside of kicked() calls this afterwards.
  */
 void vmm_ring_update(struct vmm_ring *ring)
 {
@@ -108,9 +109,10 @@ static int ring_setup(struct vmm_ring *ring)
 	};
 	struct vmm_queue_area area[3];
 	u32 base = 0;
+	int err = vmm_virtio_queue_find(v, ring->index, area);
 
-	if (vmm_virtio_queue_find(v, ring->index, area))
-		return -EINVAL;
+	if (err)
+		return err;
 	setup.desc = (uintptr_t)area[0].hva;
 	setup.driver = (uintptr_t)area[1].hva;
 	setup.device = (uintptr_t)area[2].hva;
@@ -127,7 +129,7 @@ static int ring_start(struct vmm_ring *ring)
 	int err = ring_setup(ring);
 
 	if (err)
-		return device_blame(ring->dev, err, "a queue cannot be as the guest set it up");
+		return device_blame(ring->dev, -err, "a queue cannot be as the guest set it up");
 	ring->stopping = 0;
 	pthread_mutex_lock(&ring->lock);
 	ring->paused = false;

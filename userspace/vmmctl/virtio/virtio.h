@@ -58,15 +58,16 @@ struct vmm_virtio_command {
  * @queues: how many at most, no more than VMM_VIRTIO_QUEUES
  * @queue_max: entries of each, at most
  * @count: how many such devices the command line asks for
- * @place: which transport the command line wants for device number @index, and of
+ * @transport: which transport the command line wants for device number @index, and of
  *	what kind; optional
  * @create: makes device number @v->index: sets @v->offered, and the
  *	configuration by vmm_virtio_config(); main thread
  * @destroy: undoes @create; main thread, no vCPU runs
  * @start: the driver is ready: from here on guest memory may be used. -errno
  *	after a message makes the device ask for a reset
- * @stop: undoes @start: when it returns, nobody uses the guest's queues. May be
- *	followed by another @start
+ * @stop: undoes @start: when it returns, nobody uses the guest's queues, or
+ *	@v->stop_pending is set. May be followed by another @start, and is called again
+ *	if @v->stop_pending is set. It may let go of the lock while it waits
  * @stop_queue: the same for one queue; without it the driver's giving up a
  *	queue stops the device
  * @write_config: the driver writes @len bytes, 1 to 8, at @offset of the
@@ -90,7 +91,7 @@ struct vmm_virtio_ops {
 	unsigned int queues;
 	u32 queue_max;
 	unsigned int (*count)(const struct vmm_config *cfg);
-	const struct vmm_place *(*place)(const struct vmm_config *cfg, unsigned int index);
+	const struct vmm_transport *(*transport)(const struct vmm_config *cfg, unsigned int index);
 	int (*create)(struct vmm_virtio *v);
 	void (*destroy)(struct vmm_virtio *v);
 	int (*start)(struct vmm_virtio *v);
@@ -128,6 +129,11 @@ struct vmm_virtio_ops {
  * @queue_sel: which queue is shown and written
  * @page_size: legacy: bytes of the driver's pages
  * @status: device status
+ * @busy: a write is being taken; @lock is let go of meanwhile if it has to wait
+ * @idle: signalled when @busy ends
+ * @stop_pending: somebody may still use the queues of a driver that has gone: set by a
+ *	model whose @ops->stop could not wait any longer, and cleared by it later. The
+ *	device asks for a reset until then
  * @config_pending: the driver has yet to acknowledge a change of configuration
  * @running: between @ops->start and @ops->stop
  * @queue: the first @ops->queues are valid
@@ -153,6 +159,9 @@ struct vmm_virtio {
 	u32 queue_sel;
 	u32 page_size;
 	u32 status;
+	bool busy;
+	pthread_cond_t idle;
+	bool stop_pending;
 	bool config_pending;
 	bool running;
 	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
@@ -176,7 +185,7 @@ static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int 
 	return v->accepted >> feature & 1;
 }
 
-/* The eventfd by which whoever serves a queue interrupts the driver. */
+/* The eventfd by which the backend of a queue interrupts the driver. */
 static inline int vmm_virtio_call_fd(const struct vmm_virtio *v, unsigned int queue)
 {
 	(void)queue;

@@ -381,9 +381,9 @@ static void disks_are_in_the_fstab(void)
 {
 	const struct vmm_config cfg = {
 		.cpus = 1, .memory = GIB, .append = "", .disks = 3,
-		.disk = { { .path = "x", .place.slot = -1 },
-			  { .path = "v", .fstab = "vendor", .place.slot = -1 },
-			  { .path = "s", .fstab = "system", .place.slot = -1 } },
+		.disk = { { .path = "x", .transport.slot = -1 },
+			  { .path = "v", .fstab = "vendor", .transport.slot = -1 },
+			  { .path = "s", .fstab = "system", .transport.slot = -1 } },
 	};
 	const struct vmm_layout layout = { };
 
@@ -401,11 +401,11 @@ static void disks_in_other_transports_are_in_the_fstab(void)
 {
 	const struct vmm_config cfg = {
 		.cpus = 1, .memory = GIB, .append = "", .disks = 3,
-		.disk = { { .path = "x", .place.slot = 30 },
-			  { .path = "v", .fstab = "vendor", .place.slot = -1 },
-			  { .path = "s", .fstab = "system", .place.slot = 7 } },
-		.front[VMM_FRONT_NET] = { { .path = "t", .place.slot = 31 } },
-		.fronts[VMM_FRONT_NET] = 1,
+		.disk = { { .path = "x", .transport.slot = 30 },
+			  { .path = "v", .fstab = "vendor", .transport.slot = -1 },
+			  { .path = "s", .fstab = "system", .transport.slot = 7 } },
+		.backend[VMM_BACKEND_NET] = { { .path = "t", .transport.slot = 31 } },
+		.backends[VMM_BACKEND_NET] = 1,
 	};
 	const struct vmm_layout layout = { };
 

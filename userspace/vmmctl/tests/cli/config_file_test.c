@@ -82,8 +82,8 @@ static void all_kinds_of_values_are_read(void)
 	tap_check(cfg.disks == 3 && cfg.disk[0].queues == 2);
 	tap_check(!strcmp(cfg.disk[1].path, "a,b") && cfg.disk[1].readonly);
 	tap_check(!strcmp(cfg.disk[2].path, "E") && cfg.disk[2].block_size == 4096);
-	tap_check(!strcmp(cfg.front[VMM_FRONT_NET][0].path, "t"));
-	tap_equal(cfg.front[VMM_FRONT_VDPA][0].place.slot, 3);
+	tap_check(!strcmp(cfg.backend[VMM_BACKEND_NET][0].path, "t"));
+	tap_equal(cfg.backend[VMM_BACKEND_VDPA][0].transport.slot, 3);
 	tap_equal(cfg.extras, 2);
 	vmm_options_free(&cfg);
 }

@@ -196,9 +196,9 @@ static void devices_have_one_grammar(void)
 	tap_equal(parse(&cfg, words), 0);
 	tap_check(cfg.disks == 1 && !strcmp(cfg.disk[0].path, "a=b"));
 	tap_check(cfg.disk[0].readonly && cfg.disk[0].queues == 3);
-	tap_equal(cfg.disk[0].place.slot, -1);
-	tap_check(!strcmp(cfg.front[VMM_FRONT_NET][0].path, "t0"));
-	tap_equal(cfg.front[VMM_FRONT_VHOST_USER][0].type, VMM_VHOST_USER_FS);
+	tap_equal(cfg.disk[0].transport.slot, -1);
+	tap_check(!strcmp(cfg.backend[VMM_BACKEND_NET][0].path, "t0"));
+	tap_equal(cfg.backend[VMM_BACKEND_VHOST_USER][0].type, VMM_VHOST_USER_FS);
 	tap_check(cfg.vsock == VMM_VSOCK_LINUX && cfg.vsock_cid == 7);
 	tap_equal(cfg.extras, 3);
 	tap_check(!strcmp(cfg.extra[0].path, "C"));

@@ -191,26 +191,27 @@ static void devices_served_by_others_are_read(void)
 		"run", "--kernel=I", "--net", tap, "--net", plain, "--vhost-user", blk,
 		"--vhost-user", fs, "--vdpa", vdpa, "--disk", disk, NULL
 	};
-	const struct vmm_front *front;
+	const struct vmm_backend *backend;
 	struct vmm_config cfg;
 
 	tap_check(!parse(&cfg, words));
-	tap_equal(cfg.fronts[VMM_FRONT_NET], 2);
-	front = cfg.front[VMM_FRONT_NET];
-	tap_check(!strcmp(front[0].path, "tap0") && !strcmp(front[1].path, "x"));
-	tap_check(!memcmp(front[0].mac, "\x02\xab\0\0\0\x01", 6));
-	tap_check(!memcmp(front[1].mac, "\0\0\0\0\0\0", 6));
-	tap_equal(front[0].place.slot, 31);
-	tap_check(!front[0].place.legacy && front[1].place.slot == -1);
-	tap_equal(cfg.fronts[VMM_FRONT_VHOST_USER], 2);
-	front = cfg.front[VMM_FRONT_VHOST_USER];
-	tap_check(front[0].type == VMM_VHOST_USER_BLK && front[1].type == VMM_VHOST_USER_FS);
-	tap_check(!strcmp(front[0].path, "/s") && !strcmp(front[1].path, "/f"));
-	tap_check(front[0].queues == 8 && front[0].place.legacy && !front[0].place.slot);
-	tap_check(!strcmp(front[1].tag, "T") && !front[1].queues);
-	tap_equal(cfg.fronts[VMM_FRONT_VDPA], 1);
-	tap_check(!strcmp(cfg.front[VMM_FRONT_VDPA][0].path, "/dev/vhost-vdpa-0"));
-	tap_check(cfg.disk[0].place.slot == 7 && cfg.disk[0].place.legacy);
+	tap_equal(cfg.backends[VMM_BACKEND_NET], 2);
+	backend = cfg.backend[VMM_BACKEND_NET];
+	tap_check(!strcmp(backend[0].path, "tap0") && !strcmp(backend[1].path, "x"));
+	tap_check(!memcmp(backend[0].mac, "\x02\xab\0\0\0\x01", 6));
+	tap_check(!memcmp(backend[1].mac, "\0\0\0\0\0\0", 6));
+	tap_equal(backend[0].transport.slot, 31);
+	tap_check(!backend[0].transport.legacy && backend[1].transport.slot == -1);
+	tap_equal(cfg.backends[VMM_BACKEND_VHOST_USER], 2);
+	backend = cfg.backend[VMM_BACKEND_VHOST_USER];
+	tap_check(backend[0].type == VMM_VHOST_USER_BLK && backend[1].type == VMM_VHOST_USER_FS);
+	tap_check(!strcmp(backend[0].path, "/s") && !strcmp(backend[1].path, "/f"));
+	tap_check(backend[0].queues == 8 && backend[0].transport.legacy &&
+		  !backend[0].transport.slot);
+	tap_check(!strcmp(backend[1].tag, "T") && !backend[1].queues);
+	tap_equal(cfg.backends[VMM_BACKEND_VDPA], 1);
+	tap_check(!strcmp(cfg.backend[VMM_BACKEND_VDPA][0].path, "/dev/vhost-vdpa-0"));
+	tap_check(cfg.disk[0].transport.slot == 7 && cfg.disk[0].transport.legacy);
 }
 
 static void wrong_devices_are_refused(void)

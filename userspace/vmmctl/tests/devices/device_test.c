@@ -107,14 +107,14 @@ static bool machine_open(void)
 		.rtc = true,
 		.disks = 1,
 		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
-			    .place.slot = -1 } },
+			    .transport.slot = -1 } },
 		.extras = 5,
 		.extra = {
-			{ VMM_EXTRA_RNG, NULL },
-			{ VMM_EXTRA_BALLOON, NULL },
-			{ VMM_EXTRA_CONSOLE, sock },
-			{ VMM_EXTRA_KEYBOARD, sock },
-			{ VMM_EXTRA_MULTITOUCH, sock },
+			{ .kind = VMM_EXTRA_RNG },
+			{ .kind = VMM_EXTRA_BALLOON },
+			{ .kind = VMM_EXTRA_CONSOLE, .path = sock },
+			{ .kind = VMM_EXTRA_KEYBOARD, .path = sock },
+			{ .kind = VMM_EXTRA_MULTITOUCH, .path = sock },
 		},
 	};
 	vm = (struct vmm_vm){ .cfg = &cfg, .line_ops = &line_ops, .fd = -1 };

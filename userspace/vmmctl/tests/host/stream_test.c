@@ -38,7 +38,7 @@ static void records_come_in_pieces(void)
 	peer = accept(listener, NULL, NULL);
 	tap_check(!vmm_stream_record(&stream, record, sizeof(record)));
 	for (i = 0; i < 7; i++) {
-		tap_equal(write(peer, "abcdefgh" + i, 1), 1);
+		tap_equal(write(peer, &"abcdefgh"[i], 1), 1);
 		tap_check(!vmm_stream_record(&stream, record, sizeof(record)));
 	}
 	tap_equal(write(peer, "hABCDEFGHx", 10), 10);

@@ -3,6 +3,7 @@
  * Queues that vmmctl serves itself, in front of a model that does what a test says:
  * pausing, and a bug of the model's.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +56,21 @@ static const struct vmm_virtio_ops model = {
 	.pause = vmm_ring_model_pause, .resume = vmm_ring_model_resume,
 };
 
+/* The driver's side of bringing a device up, with the ring at @base. */
+static void device_start(struct vmm_virtio *v, u64 base)
+{
+	vmm_virtio_write(v, 0x70, 3, 4);
+	vmm_virtio_write(v, 0x24, 1, 4);
+	vmm_virtio_write(v, 0x20, 1, 4);
+	vmm_virtio_write(v, 0x70, 8, 4);
+	vmm_virtio_write(v, 0x38, NUM, 4);
+	vmm_virtio_write(v, 0x80, base, 4);
+	vmm_virtio_write(v, 0x90, base + AVAIL, 4);
+	vmm_virtio_write(v, 0xa0, base + USED, 4);
+	vmm_virtio_write(v, 0x44, 1, 4);
+	vmm_virtio_write(v, 0x70, 4, 4);
+}
+
 /* Two devices, each with its ring at another place of RAM. */
 static struct vmm_virtio *device_open(unsigned int i)
 {
@@ -73,16 +89,7 @@ static struct vmm_virtio *device_open(unsigned int i)
 	tap_equal(model.create(v), 0);
 	v->queue[0].kick_fd = vmm_event_create();
 	vmm_virtio_plug(v);
-	vmm_virtio_write(v, 0x70, 3, 4);
-	vmm_virtio_write(v, 0x24, 1, 4);
-	vmm_virtio_write(v, 0x20, 1, 4);
-	vmm_virtio_write(v, 0x70, 8, 4);
-	vmm_virtio_write(v, 0x38, NUM, 4);
-	vmm_virtio_write(v, 0x80, base, 4);
-	vmm_virtio_write(v, 0x90, base + AVAIL, 4);
-	vmm_virtio_write(v, 0xa0, base + USED, 4);
-	vmm_virtio_write(v, 0x44, 1, 4);
-	vmm_virtio_write(v, 0x70, 4, 4);
+	device_start(v, base);
 	tap_check(v->running);
 	return v;
 }
@@ -219,9 +226,38 @@ static void a_paused_ring_stands_still(void)
 	machine_close();
 }
 
+static char said[512];
+
+static void hear(void *arg, const char *line, size_t len)
+{
+	(void)arg;
+	snprintf(said, sizeof(said), "%.*s", (int)len, line);
+}
+
+static void a_queue_outside_of_ram_is_refused(void)
+{
+	struct vmm_virtio *v;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	vmm_log_also(hear, NULL);
+	vmm_virtio_write(v, 0x70, 0, 4);
+	device_start(v, 0x1000);
+	tap_check(!v->running);
+	tap_check(strstr(said, "a queue cannot be as the guest set it up: Bad address\n"));
+	vmm_log_also(NULL, NULL);
+	vmm_virtio_write(v, 0x70, 0, 4);
+	device_start(v, BASE);
+	tap_check(v->running);
+	device_close(v);
+	machine_close();
+}
+
 static const struct tap_case cases[] = {
 	{ "a bug of a model breaks its device only", a_bug_breaks_one_device },
 	{ "a paused ring stands still", a_paused_ring_stands_still },
+	{ "a queue outside of RAM is refused, with the reason", a_queue_outside_of_ram_is_refused },
 };
 
 int main(void)

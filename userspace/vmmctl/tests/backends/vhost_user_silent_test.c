@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-user servers that stop, or answer slowly: nothing waits for them but a driver
+ * that takes its rings back. The main loop has another handler, a tick ten times a
+ * second, which goes on all the time.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+
+#include "backends/vhost_user.h"
+#include "tests/backends/vhost_user_lib.h"
+#include "tests/tap.h"
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/* There is a connection that the server, which stands still, has not accepted. */
+static bool somebody_connects(void)
+{
+	struct pollfd fd = { .fd = server.listener, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+/* The main loop serves others. */
+static bool loop_goes_on(void)
+{
+	return eventually(&m.ticks, __atomic_load_n(&m.ticks, __ATOMIC_SEQ_CST) + 5);
+}
+
+/*
+ * The process stops in the middle of what it is asked when the driver starts. The write
+ * that starts the device returns, the loop goes on; then the process goes on, too.
+ */
+static void stopped_at(u32 request, u32 *while_set, unsigned int sessions)
+{
+	double began;
+
+	tap_context("request %u", request);
+	if (tap_check(!machine_start())) {
+		*while_set = request;
+		began = seconds();
+		driver_start(ALL);
+		driver_request();
+		tap_check(seconds() - began < 5);
+		if (eventually(&server.stuck, 1) && loop_goes_on()) {
+			tap_equal(server.sessions, sessions);
+			tap_check(!needs_reset());
+		}
+		__atomic_store_n(while_set, 0, __ATOMIC_RELEASE);
+		while (m.under_way && driver_reap())
+			usleep(1000);
+		driver_works(200);
+		tap_check(!needs_reset());
+		machine_stop(true);
+	}
+}
+
+static void server_stops_while_the_driver_starts(void)
+{
+	static const u32 requests[] = {
+		VU_SET_FEATURES, VU_SET_MEM_TABLE, VU_SET_VRING_KICK, VU_SET_VRING_ENABLE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		server_start(0, ACK | BIT(VU_P_CONFIG));
+		stopped_at(requests[i], &server.silent, 1);
+		server_stop();
+	}
+}
+
+static void server_stops_in_an_answer(void)
+{
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	stopped_at(VU_SET_MEM_TABLE, &server.half, 1);
+	server_stop();
+	server_start(0, BIT(VU_P_CONFIG) | BIT(VU_P_INFLIGHT_SHMFD));
+	stopped_at(VU_GET_INFLIGHT_FD, &server.silent, 1);
+	server_stop();
+}
+
+static void server_answers_slowly(void)
+{
+	double began;
+
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	server.slow = VU_GET_FEATURES;
+	if (tap_check(!machine_start())) {
+		server.slow = VU_SET_VRING_NUM;
+		server.stuck = 0;
+		began = seconds();
+		driver_start(ALL);
+		tap_check(seconds() - began < 2);
+		if (eventually(&server.stuck, 1))
+			loop_goes_on();
+		driver_works(100);
+		server.slow = VU_GET_VRING_BASE;
+		began = seconds();
+		wr(VIRTIO_MMIO_STATUS, 0);
+		/* What the driver waits for has happened. */
+		tap_check(seconds() - began >= 2.5);
+		tap_equal(rd(VIRTIO_MMIO_STATUS), 0);
+		server.slow = 0;
+		driver_start(ALL);
+		driver_works(100);
+		machine_stop(true);
+	}
+	server_stop();
+}
+
+/* The process was restarted, but accepts and says nothing at first. */
+static void server_is_silent_when_connected_again(void)
+{
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	if (tap_check(!machine_start())) {
+		driver_start(ALL);
+		driver_works(100);
+		server_stop();
+		server_start(0, ACK | BIT(VU_P_CONFIG));
+		server.base = (uintptr_t)&m.vm.mem;
+		server.silent = VU_GET_FEATURES;
+		driver_request();
+		if (eventually(&server.stuck, 1))
+			loop_goes_on();
+		/* It is given up, and connected to again. */
+		tap_check(!needs_reset());
+		__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
+		while (m.under_way && driver_reap())
+			usleep(1000);
+		driver_works(100);
+		machine_stop(true);
+	}
+	server_stop();
+}
+
+/* A request of the process's own that ends in the middle holds up nobody. */
+static void half_a_request_of_the_server(void)
+{
+	server_start(0, ACK | BIT(VU_P_CONFIG) | BIT(VU_P_BACKEND_REQ));
+	if (tap_check(!machine_start())) {
+		driver_start(ALL);
+		driver_works(1);
+		tap_equal(send(server.request_fd, "half", 4, MSG_NOSIGNAL), 4);
+		loop_goes_on();
+		driver_works(100);
+		machine_stop(true);
+	}
+	server_stop();
+}
+
+static void *write_status_0(void *arg)
+{
+	wr(VIRTIO_MMIO_STATUS, 0);
+	__atomic_store_n((bool *)arg, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * A driver that stops the device waits for the process, and not for ever. Then the device
+ * is broken, and well again once the process has hung up.
+ */
+static void server_keeps_the_rings(void)
+{
+	bool returned = false;
+	pthread_t vcpu;
+
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	if (tap_check(!machine_start())) {
+		driver_start(ALL);
+		driver_works(100);
+		server.silent = VU_GET_VRING_BASE;
+		pthread_create(&vcpu, NULL, write_status_0, &returned);
+		if (eventually(&server.stuck, 1))
+			loop_goes_on();
+		tap_check(!__atomic_load_n(&returned, __ATOMIC_ACQUIRE));
+		pthread_join(vcpu, NULL);
+		tap_equal(rd(VIRTIO_MMIO_STATUS), VIRTIO_CONFIG_S_NEEDS_RESET);
+		driver_start(ALL);
+		tap_check(needs_reset());
+		tap_equal(server.sessions, 1);
+		tap_check(!somebody_connects());
+		/* It finds that it was given up, and hangs up. */
+		__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
+		if (eventually(&server.sessions, 2)) {
+			driver_start(ALL);
+			driver_works(100);
+			tap_check(!needs_reset());
+		}
+		machine_stop(true);
+	}
+	server_stop();
+}
+
+/* The end of the VM ends the wait of a vCPU. */
+static void vm_ends_while_the_server_keeps_the_rings(void)
+{
+	bool returned = false;
+	pthread_t vcpu;
+	double began;
+
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	if (tap_check(!machine_start())) {
+		m.vm.end_fd = vmm_event_create();
+		driver_start(ALL);
+		driver_works(100);
+		server.silent = VU_GET_VRING_BASE;
+		pthread_create(&vcpu, NULL, write_status_0, &returned);
+		eventually(&server.stuck, 1);
+		began = seconds();
+		vmm_vm_end(&m.vm, VMM_END_SIGNAL);
+		pthread_join(vcpu, NULL);
+		close(m.vm.end_fd);
+		machine_stop(true);
+		tap_check(seconds() - began < 5);
+	}
+	server_stop();
+}
+
+/* A process that is given up while it has rings is alone with them until it hangs up. */
+static void one_server_at_a_time(void)
+{
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	if (tap_check(!machine_start())) {
+		server.silent = VU_SET_VRING_ENABLE;
+		driver_start(ALL);
+		driver_request();
+		eventually(&server.stuck, 1);
+		/* Longer than an answer may take: the connection is given up. */
+		sleep(12);
+		tap_equal(server.sessions, 1);
+		tap_check(!somebody_connects());
+		tap_check(!needs_reset());
+		__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
+		eventually(&server.sessions, 2);
+		while (m.under_way && driver_reap())
+			usleep(1000);
+		driver_works(100);
+		machine_stop(true);
+	}
+	server_stop();
+}
+
+static const struct tap_case cases[] = {
+	{ "a server that stops while the driver starts", server_stops_while_the_driver_starts },
+	{ "a server that stops in an answer", server_stops_in_an_answer },
+	{ "a server that answers after three seconds", server_answers_slowly },
+	{ "a server that is silent when connected again", server_is_silent_when_connected_again },
+	{ "half a request of the server's own", half_a_request_of_the_server },
+	{ "a server that keeps the rings", server_keeps_the_rings },
+	{ "the VM ends while a server keeps the rings", vm_ends_while_the_server_keeps_the_rings },
+	{ "one server has the rings at a time", one_server_at_a_time },
+};
+
+int main(void)
+{
+	return tap_run(cases, ARRAY_SIZE(cases));
+}
