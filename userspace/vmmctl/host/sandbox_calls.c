@@ -70,6 +70,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "rt_sigreturn", BOTH, "the vCPUs' signal" },
 	{ "tgkill", BOTH, "the vCPUs' signal" },
 	{ "getpid", BOTH, "the same" },
+	{ "gettid", BOTH, "the same" },
 	{ "exit", BOTH, "threads that end" },
 	{ "exit_group", BOTH, "the end" },
 	{ "unlinkat", MAIN, "sockets and the VM's directory, at the end" },
