@@ -5,9 +5,7 @@
  * is sent to it must be lines of JSON, and a VM must not be ended by nonsense.
  */
 #include <jansson.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,15 +13,7 @@
 
 #include "control/control.h"
 #include "machine/machine.h"
-
-#define MUST(condition) do {						\
-	if (!(condition)) {						\
-		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-		abort();						\
-	}								\
-} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "vmmctl_fuzz.h"
 
 static struct {
 	struct vmm_loop *loop;

@@ -7,7 +7,6 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,24 +16,11 @@
 
 #include "devices/devices.h"
 #include "machine/machine.h"
-
-#define MUST(condition) do {						\
-	if (!(condition)) {						\
-		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-		abort();						\
-	}								\
-} while (0)
+#include "vmmctl_fuzz.h"
 
 #define PLUGGED		7	/* transports with a device, from the last one down */
 #define RAM		(16 * MIB)
 #define LOW		0x300	/* bytes in front of a transport with all that matters */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
 
 static struct {
 	struct vmm_config cfg;
@@ -82,20 +68,6 @@ static void main_thread(void)
 	vmm_loop_del(fuzz.vm.loop, fuzz.tick_fd);
 }
 
-static u32 take(struct input *in, unsigned int bytes)
-{
-	u32 value = 0;
-
-	for (; bytes; bytes--) {
-		value <<= 8;
-		if (in->left) {
-			value |= *in->data++;
-			in->left--;
-		}
-	}
-	return value;
-}
-
 static void clean_up(void)
 {
 	unlink(fuzz.disk);
@@ -108,7 +80,7 @@ static void host_open(void)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd;
 
-	strcpy(fuzz.dir, "/tmp/vmmctl-fuzz-XXXXXX");
+	snprintf(fuzz.dir, sizeof(fuzz.dir), "/tmp/vmmctl-fuzz-XXXXXX");
 	MUST(mkdtemp(fuzz.dir));
 	atexit(clean_up);
 	snprintf(fuzz.disk, sizeof(fuzz.disk), "%s/disk", fuzz.dir);
@@ -142,7 +114,7 @@ static void machine_open(void)
 		.memory = RAM,
 		.disks = 1,
 		.disk = { { .path = fuzz.disk, .block_size = 512, .queues = 2, .user = true,
-			    .place.slot = -1 } },
+			    .transport.slot = -1 } },
 		.extras = 5,
 		.extra = {
 			{ VMM_EXTRA_RNG, NULL },

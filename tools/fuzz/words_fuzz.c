@@ -5,9 +5,7 @@
  * answer, refuse, lie or say wrong words. When all are gone, nobody waits any more.
  */
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,24 +13,11 @@
 
 #include "host/vsock.h"
 #include "machine/machine.h"
-
-#define MUST(condition) do {						\
-	if (!(condition)) {						\
-		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-		abort();						\
-	}								\
-} while (0)
+#include "vmmctl_fuzz.h"
 
 #define SIDES	12	/* sockets whose other end is vmmctl's */
 #define CALLS	32
 #define TAKEN	16	/* sockets that the device was given */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
 
 static struct {
 	char dir[32];
@@ -57,20 +42,6 @@ static struct {
 	int taken[TAKEN];
 	unsigned int takes;
 } fuzz;
-
-static u32 take(struct input *in, unsigned int bytes)
-{
-	u32 value = 0;
-
-	for (; bytes; bytes--) {
-		value <<= 8;
-		if (in->left) {
-			value |= *in->data++;
-			in->left--;
-		}
-	}
-	return value;
-}
 
 static int device_connect(void *arg, struct vhost_vsock_adb_connect *connect)
 {
@@ -133,7 +104,7 @@ static void clean_up(void)
 
 static void set_up(void)
 {
-	strcpy(fuzz.dir, "/tmp/vmmctl-fuzz-XXXXXX");
+	snprintf(fuzz.dir, sizeof(fuzz.dir), "/tmp/vmmctl-fuzz-XXXXXX");
 	MUST(mkdtemp(fuzz.dir));
 	atexit(clean_up);
 	snprintf(fuzz.uds, sizeof(fuzz.uds), "%s/u", fuzz.dir);
@@ -166,7 +137,7 @@ static int dial(const char *path)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	strcpy(addr.sun_path, path);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
 	close(fd);

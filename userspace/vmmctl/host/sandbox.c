@@ -166,7 +166,7 @@ static int drop_capabilities(void)
 	/* Taking them from the bounding set is itself a right that few have. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		capng_apply(CAPNG_SELECT_BOUNDS);
-	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
+	return capng_apply(CAPNG_SELECT_CAPS) ? EPERM : 0;
 }
 
 /**
@@ -174,8 +174,8 @@ static int drop_capabilities(void)
  * @sandbox: what is allowed
  *
  * Only the calling thread and those that it starts lose their capabilities and files:
- * there is to be no other yet. There is no way back. Landlock and seccomp are left out, with a note, where the
- * kernel has none.
+ * there is to be no other yet. There is no way back. Landlock and seccomp are left out,
+ * with a note, where the kernel has none.
  *
  * Return: 0, or -errno after a message
  */

@@ -110,7 +110,8 @@ static void deep_json_is_refused(void)
 
 		memset(text + len, '[', deep);
 		memset(text + len + deep, ']', deep);
-		strcpy(text + len + 2 * deep, "}\n");
+		len += 2 * deep;
+		snprintf(text + len, sizeof(text) - len, "}\n");
 		ctl_say(fd, text);
 		tap_check(is_refused(&ctl, fd));
 	}
@@ -125,7 +126,8 @@ static void deep_json_is_refused(void)
 static void nonsense_is_refused(void)
 {
 	static const char *const lines[] = {
-		"GET / HTTP/1.1\n", "{\n", "}\n", "{\"execute\":\"stop\"}}\n", "null\n", "\"stop\"\n",
+		"GET / HTTP/1.1\n", "{\n", "}\n", "{\"execute\":\"stop\"}}\n", "null\n",
+		"\"stop\"\n",
 		"{\"execute\":\"stop\",\"execute\":\"stop\"}\n", "{\"id\":1}\n",
 		"{\"execute\":\"\"}\n", "{\"execute\":\"stop\\u0000\"}\n", "\x80\xff\n",
 		"{\"execute\":\"stop\",\"arguments\":{\"a\":1e999}}\n", "{\"Execute\":\"stop\"}\n",

@@ -77,7 +77,7 @@ static int ctl_listen(struct ctl *ctl)
 
 	snprintf(ctl->path, sizeof(ctl->path), "/tmp/vmmctl-control-%d", (int)getpid());
 	unlink(ctl->path);
-	strcpy(addr.sun_path, ctl->path);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", ctl->path);
 	ctl->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (ctl->listen_fd < 0 || bind(ctl->listen_fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return -errno;
@@ -145,7 +145,7 @@ int ctl_connect(struct ctl *ctl)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	json_t *greeting;
 
-	strcpy(addr.sun_path, ctl->path);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", ctl->path);
 	tap_check(!connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
 	greeting = ctl_hear(ctl, fd);
 	tap_check(json_object_get(greeting, "QMP"));

@@ -14,6 +14,9 @@
 #include "tests/tap.h"
 
 /* What is answered to a line must be this JSON. */
+/* The beginning of an answer. */
+#define REFUSED(class, desc)	"{\"error\":{\"class\":\"" class "\",\"desc\":\"" desc "\"}"
+
 static void answered(struct ctl *ctl, int fd, const char *line, const char *want)
 {
 	json_t *wanted = json_loads(want, 0, NULL);
@@ -70,21 +73,17 @@ static void mistakes_are_named(void)
 		return;
 	fd = ctl_connect(&ctl);
 	answered(&ctl, fd, "{\"execute\":\"fly\",\"id\":1}",
-		 "{\"error\":{\"class\":\"CommandNotFound\","
-		 "\"desc\":\"there is no command \\\"fly\\\"\"},\"id\":1}");
+		 REFUSED("CommandNotFound", "there is no command \\\"fly\\\"") ",\"id\":1}");
 	answered(&ctl, fd, "{\"execute\":\"stop\",\"arguments\":{\"now\":true}}",
-		 "{\"error\":{\"class\":\"GenericError\","
-		 "\"desc\":\"stop has no argument \\\"now\\\"\"}}");
+		 REFUSED("GenericError", "stop has no argument \\\"now\\\"") "}");
 	answered(&ctl, fd, "{\"execute\":\"stop\",\"arguments\":[]}",
-		 "{\"error\":{\"class\":\"GenericError\",\"desc\":\"\\\"arguments\\\" is an object\"}}");
+		 REFUSED("GenericError", "\\\"arguments\\\" is an object") "}");
 	answered(&ctl, fd, "{\"execute\":3,\"id\":\"x\"}",
-		 "{\"error\":{\"class\":\"GenericError\","
-		 "\"desc\":\"a request has an \\\"execute\\\", which is a string\"},\"id\":\"x\"}");
-	answered(&ctl, fd, "[]",
-		 "{\"error\":{\"class\":\"GenericError\",\"desc\":\"a request is a JSON object\"}}");
+		 REFUSED("GenericError", "a request has an \\\"execute\\\", which is a string")
+		 ",\"id\":\"x\"}");
+	answered(&ctl, fd, "[]", REFUSED("GenericError", "a request is a JSON object") "}");
 	answered(&ctl, fd, "{\"execute\":\"resume\"}",
-		 "{\"error\":{\"class\":\"GenericError\","
-		 "\"desc\":\"resume: Operation already in progress\"}}");
+		 REFUSED("GenericError", "resume: Operation already in progress") "}");
 	tap_equal(ctl.ended, -1);
 	close(fd);
 	ctl_close(&ctl);

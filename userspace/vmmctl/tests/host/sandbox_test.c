@@ -113,9 +113,7 @@ static void what_is_needed_works(void)
 
 static int run_program(void)
 {
-	char *argv[] = { "true", NULL };
-
-	return execve("/bin/true", argv, NULL);
+	return execl("/bin/true", "true", NULL);
 }
 
 static int new_process(void)

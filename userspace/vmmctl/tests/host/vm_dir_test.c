@@ -64,8 +64,9 @@ static unsigned int count_vms(void)
 static void names_are_checked(void)
 {
 	static const char *const good[] = { "a", "vm1", "A.b-c_d", "0" };
-	static const char *const bad[] = { "", ".", "..", "a/b", "../x", "-x", ".x", "a b", "\xc3\xa4",
-		"a\n", "0123456789012345678901234567890123456789012345678901234567890123" };
+	static const char *const bad[] = { "", ".", "..", "a/b", "../x", "-x", ".x", "a b",
+		"\xc3\xa4", "a\n",
+		"0123456789012345678901234567890123456789012345678901234567890123" };
 	char name[VMM_NAME_MAX];
 	unsigned int i;
 
