@@ -166,6 +166,8 @@ static int remote_connect_locked(struct pipe_registrar *registrar, u64 open,
 		return -EALREADY;
 	list_del_init(&remote->event_node);
 	remote->end = *end;
+	if (backend->prepare)
+		backend->prepare(remote);
 	/* Before it starts: see above. Pairs with remote_backend(). */
 	smp_store_release(&remote->backend, backend);
 	pipe_ready(remote->pipe, backend->start(remote));

@@ -75,6 +75,7 @@ struct pipe_registered {
  * @write: as struct pipe_service's
  * @read: the same
  * @poll: the same
+ * @prepare: before the guest's commands find @end; may be NULL
  * @start: from now on, call pipe_ready(). Returns GOLDFISH_PIPE_POLL_* bits that
  *	are so already. pipe_registry.lock is held; may sleep.
  * @hang_up: tell the other end that the pipe is no more, without waiting for it or
@@ -85,6 +86,7 @@ struct pipe_backend {
 	ssize_t (*write)(struct pipe_remote *remote, struct iov_iter *from);
 	ssize_t (*read)(struct pipe_remote *remote, struct iov_iter *to);
 	u32 (*poll)(struct pipe_remote *remote);
+	void (*prepare)(struct pipe_remote *remote);
 	u32 (*start)(struct pipe_remote *remote);
 	void (*hang_up)(struct pipe_remote *remote);
 	void (*put)(struct pipe_remote *remote);

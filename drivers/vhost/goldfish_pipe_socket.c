@@ -43,15 +43,20 @@ static void socket_ready(struct ranchu_sock *sock, __poll_t events)
 {
 	struct pipe_remote *remote = container_of(sock, struct pipe_remote, end.sock);
 
-	/* The first look that is allowed says nothing of what there is to see. */
-	if (!READ_ONCE(sock->own))
-		events = vfs_poll(sock->file, NULL);
+	/* Nobody else holds it any more: see what there is. */
+	if (!events)
+		events = ranchu_sock_look(sock);
 	pipe_ready(remote->pipe, socket_poll_bits(events));
+}
+
+static void socket_prepare(struct pipe_remote *remote)
+{
+	ranchu_sock_prepare(&remote->end.sock, socket_ready);
 }
 
 static u32 socket_start(struct pipe_remote *remote)
 {
-	return socket_poll_bits(ranchu_sock_watch(&remote->end.sock, socket_ready));
+	return socket_poll_bits(ranchu_sock_watch(&remote->end.sock));
 }
 
 static u32 socket_poll(struct pipe_remote *remote)
@@ -101,6 +106,7 @@ static const struct pipe_backend pipe_socket = {
 	.write = socket_write,
 	.read = socket_read,
 	.poll = socket_poll,
+	.prepare = socket_prepare,
 	.start = socket_start,
 	.hang_up = socket_hang_up,
 	.put = socket_put,

@@ -218,15 +218,16 @@ static void adb_event_kicked(struct ranchu_vring *vring)
 	struct iovec iov[ADB_RX_IOV];
 	struct ranchu_chain chain = { .iov = iov, .max = ARRAY_SIZE(iov) };
 	struct iov_iter to;
+	unsigned int n = 0;
 	size_t written;
 
 	mutex_lock(&adb->lock);
 	/* Fresh buffers are of interest only while there is something to say. */
 	while (adb->transport_reset && !vring->vq.fault) {
-		if (ranchu_vq_next(&vring->vq, &chain) <= 0) {
-			if (!ranchu_vq_enable_kicks(&vring->vq))
-				break;
-			continue;
+		if (n++ == ADB_BAD_BUFFERS || ranchu_vq_next(&vring->vq, &chain) <= 0) {
+			if (ranchu_vq_enable_kicks(&vring->vq))
+				ranchu_vring_request(vring);
+			break;
 		}
 		iov_iter_init(&to, ITER_DEST, chain.iov + chain.n_out,
 			      chain.n_in, chain.in_len);
@@ -322,6 +323,8 @@ static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t l
 	struct adb_stream *stream;
 	ssize_t done = 0;
 
+	if (!adb_is_owner(adb))
+		return -EPERM;
 	mutex_lock(&adb->lock);
 	/* Under the lock, so that one who is late does not listen for the next. */
 	if (!adb_is_owner(adb)) {
@@ -377,10 +380,13 @@ static __poll_t adb_poll(struct file *file, poll_table *wait)
 	struct vsock_adb *adb = file->private_data;
 
 	poll_wait(file, &adb->event_wait, wait);
-	mutex_lock(&adb->lock);
-	if (adb_is_owner(adb))
-		adb->listening = true;
-	mutex_unlock(&adb->lock);
+	/* Nobody else waits for the lock. */
+	if (adb_is_owner(adb)) {
+		mutex_lock(&adb->lock);
+		if (adb_is_owner(adb))
+			adb->listening = true;
+		mutex_unlock(&adb->lock);
+	}
 	return adb_has_events(adb) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 

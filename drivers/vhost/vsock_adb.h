@@ -57,6 +57,9 @@ enum adb_ring {
 #define ADB_WORKER_BUDGET (1024 * 1024)
 #define ADB_PACKET_BUDGET 256
 
+/* Receive or event buffers of no use that are given back in a row. */
+#define ADB_BAD_BUFFERS 64
+
 /* The longest packet that a vCPU hands to a socket by itself. */
 #define ADB_VCPU_PACKET 4096
 

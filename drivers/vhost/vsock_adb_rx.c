@@ -27,6 +27,7 @@ static bool rx_take(struct vsock_adb *adb, struct ranchu_vring *vring,
 		    unsigned int i)
 {
 	struct ranchu_chain *chain = &adb->rx_chains[i];
+	unsigned int bad = 0;
 
 	chain->iov = adb->rx_iov[i];
 	chain->max = ADB_RX_IOV;
@@ -40,6 +41,11 @@ static bool rx_take(struct vsock_adb *adb, struct ranchu_vring *vring,
 		}
 		adb->stats.bad_packets++;
 		ranchu_vq_push(&vring->vq, chain, 0);
+		/* The guest may make them as fast as they are given back. */
+		if (++bad == ADB_BAD_BUFFERS) {
+			ranchu_vring_request(vring);
+			break;
+		}
 	}
 	return false;
 }

@@ -17,6 +17,9 @@ static void sock_ready(struct ranchu_sock *sock, __poll_t events)
 	struct adb_stream *stream = container_of(sock, struct adb_stream, sock);
 	bool news = false;
 
+	/* Nobody else holds it any more: all is worth a try. */
+	if (!events)
+		events = EPOLLIN | EPOLLOUT | EPOLLHUP;
 	/* Of data that the worker knows of it need not hear again. */
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
 		news = !test_and_set_bit(ADB_WAKE_READ, &stream->wake);
@@ -56,7 +59,8 @@ int vsock_adb_sock_get(struct adb_stream *stream, int fd)
 	 * the guest may send at once. TCP sees to it by itself.
 	 */
 	stream->sock.sndbuf = stream->conn.buf_alloc / 4 * 3;
-	ranchu_sock_watch(&stream->sock, sock_ready);
+	ranchu_sock_prepare(&stream->sock, sock_ready);
+	ranchu_sock_watch(&stream->sock);
 	/* Whatever it says now: try it. */
 	vsock_adb_sock_expect(stream);
 	vsock_adb_stream_ready(stream);

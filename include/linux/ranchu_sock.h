@@ -41,9 +41,9 @@ void ranchu_closer_destroy(struct ranchu_closer *closer);
  * @timer: looks whether others still hold @file; not used once it is @own
  * @pause: jiffies until @timer looks next
  * @waited: jiffies since the first look
- * @ready: see ranchu_sock_watch()
+ * @ready: see ranchu_sock_prepare()
  *
- * From ranchu_sock_watch() on it must stay where it is.
+ * From ranchu_sock_prepare() on it must stay where it is.
  */
 struct ranchu_sock {
 	struct socket *socket;
@@ -62,8 +62,10 @@ struct ranchu_sock {
 
 int ranchu_sock_get(struct ranchu_sock *sock, struct ranchu_closer *closer, int fd);
 void ranchu_sock_unget(struct ranchu_sock *sock);
-__poll_t ranchu_sock_watch(struct ranchu_sock *sock,
-			   void (*ready)(struct ranchu_sock *sock, __poll_t events));
+void ranchu_sock_prepare(struct ranchu_sock *sock,
+			 void (*ready)(struct ranchu_sock *sock, __poll_t events));
+__poll_t ranchu_sock_watch(struct ranchu_sock *sock);
+__poll_t ranchu_sock_look(const struct ranchu_sock *sock);
 bool ranchu_sock_own(struct ranchu_sock *sock);
 __poll_t ranchu_sock_poll(struct ranchu_sock *sock);
 size_t ranchu_sock_waiting(struct ranchu_sock *sock);

@@ -21,11 +21,12 @@ set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
 cd "$RANCHU_TOP"
-# One of each kind: data paths, ends, faults, hostile guests, hostile users. With
-# few rounds each: here a line that runs once is a line that is looked at.
+# One of each kind: data paths, ends, faults, hostile guests, hostile users, processes that
+# do not answer. With few rounds each: here a line that runs once is a line that is looked at.
 CI_TESTS="RANCHU_KILLS=5 RANCHU_FUZZ_PAIRS=40
 	fault_test lifetime_test ioctl_fuzz_test isolation_test pipe_fuzz_test blk_request_test
-	pipe_dma_test vq_hostile_test vsock_hostile_test vsock_wire_test"
+	pipe_dma_test vq_hostile_test vsock_hostile_test vsock_wire_test
+	vsock_foreign_test pipe_wait_test"
 VARIANT=kasan
 ARCH=arm64
 TIMEOUT=7200

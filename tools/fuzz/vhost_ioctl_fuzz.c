@@ -436,7 +436,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	shim_current = &other;
 	ranchu_vhost_destroy(&dev);
 	shim_current = &owner;
-	MUST(!doorbells && !owner_mm.count);
+	MUST(!doorbells && !owner_mm.count && !owner.tgid.count);
 	for (i = 0; i < FILES; i++)
 		MUST(!files[i].refs);
 	return 0;

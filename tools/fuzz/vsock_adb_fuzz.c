@@ -164,7 +164,7 @@ void sockfd_put(struct socket *sock)
 
 __poll_t vfs_poll(struct file *file, poll_table *poll)
 {
-	if (poll)
+	if (poll->fn)
 		poll->fn(file, &end_of(file->sock)->wqh, poll);
 	return 0;
 }
@@ -332,7 +332,7 @@ void ranchu_close_in_thread(struct ranchu_close *close)
 	free(close);
 }
 
-void ranchu_close_too(const struct ranchu_close *close)
+void ranchu_close_too(struct ranchu_close *close)
 {
 	MUST(0);
 }

@@ -4,7 +4,8 @@
  * waits for it.
  *
  * - One that somebody else holds as well, or that an epoll watches: in a queue of
- *   works of our own. A work that waits delays nobody.
+ *   works of our own, a few at a time of each device. A work that waits delays no
+ *   other device.
  * - One that files were sent along to and that were not received: they end with it,
  *   and are anything, a socket that lingers for an hour for example. A kernel
  *   thread would leave them to the one work that closes such files for the whole
@@ -38,20 +39,37 @@
 /* Sockets of a device that are on their way out, before it takes no more. */
 #define CLOSES_MAX 64
 
+/* Of them, those that may wait at the same time: the works of all devices are limited. */
+#define CLOSE_WORKS 4
+
 /* Until a thread is tried again. */
 #define CLOSE_RETRY (HZ / 10)
 
 static struct workqueue_struct *close_queue;
 
 /**
+ * struct close_worker - a work that closes sockets of a device
+ * @work: in the queue while @busy
+ * @closer: whose
+ * @busy: it will look at the closer's @queued once more
+ */
+struct close_worker {
+	struct work_struct work;
+	struct ranchu_closer *closer;
+	bool busy;
+};
+
+/**
  * struct ranchu_closer - the sockets of a device that are on their way out
- * @ref: the device, and each struct ranchu_close
+ * @ref: the device, each struct ranchu_close, and each of @workers that is busy
  * @pending: how many there are
  * @worker: the device's; not used by works of the queue, which may outlive it
  * @work: starts a thread
  * @retry: queues @work again
- * @lock: protects @closes
+ * @lock: protects @closes, @queued and what @workers are
  * @closes: for the next thread
+ * @queued: for @workers
+ * @workers: close what is @queued
  * @last: the thread before it; NULL if there was none
  */
 struct ranchu_closer {
@@ -60,8 +78,10 @@ struct ranchu_closer {
 	struct ranchu_worker *worker;
 	struct ranchu_work work;
 	struct timer_list retry;
-	spinlock_t lock;	/* @closes */
+	spinlock_t lock;	/* see above */
 	struct list_head closes;
+	struct list_head queued;
+	struct close_worker workers[CLOSE_WORKS];
 	struct task_struct *last;
 };
 
@@ -70,16 +90,14 @@ struct ranchu_closer {
  *	that
  * @closer: the device's
  * @file: the socket
- * @node: in @closer's list
- * @work: in the queue
+ * @node: in one of @closer's lists
+ * @too: the connection is being ended already; the user's lock protects it
  */
 struct ranchu_close {
 	struct ranchu_closer *closer;
 	struct file *file;
-	union {
-		struct list_head node;
-		struct work_struct work;
-	};
+	struct list_head node;
+	bool too;
 };
 
 static void closer_free(struct kref *ref)
@@ -147,16 +165,60 @@ static void close_wait(struct file *file)
 	kernel_sock_shutdown(sock, SHUT_RDWR);
 }
 
+static struct ranchu_close *closer_pop(struct ranchu_closer *closer, struct list_head *list)
+{
+	struct ranchu_close *close;
+
+	lockdep_assert_held(&closer->lock);
+	close = list_first_entry_or_null(list, struct ranchu_close, node);
+	if (close)
+		list_del(&close->node);
+	return close;
+}
+
+static struct ranchu_close *worker_next(struct close_worker *worker)
+{
+	struct ranchu_closer *closer = worker->closer;
+	struct ranchu_close *close;
+
+	spin_lock(&closer->lock);
+	close = closer_pop(closer, &closer->queued);
+	if (!close)
+		worker->busy = false;
+	spin_unlock(&closer->lock);
+	return close;
+}
+
 static void close_work(struct work_struct *work)
 {
-	struct ranchu_close *close = container_of(work, struct ranchu_close, work);
+	struct close_worker *worker = container_of(work, struct close_worker, work);
+	struct ranchu_closer *closer = worker->closer;
+	struct ranchu_close *close;
 
-	close_wait(close->file);
-	/* Here, not in the work that closes files for the whole machine. */
-	__fput_sync(close->file);
-	close_done(close);
+	while ((close = worker_next(worker))) {
+		close_wait(close->file);
+		/* Here, not in the work that closes files for the whole machine. */
+		__fput_sync(close->file);
+		close_done(close);
+	}
+	kref_put(&closer->ref, closer_free);
 	/* Our text stays until ranchu_close_exit(). */
 	module_put(THIS_MODULE);
+}
+
+/* Returns one that has to be queued; NULL: one that is busy will look. */
+static struct close_worker *closer_idle_locked(struct ranchu_closer *closer)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&closer->lock);
+	for (i = 0; i < CLOSE_WORKS; i++) {
+		if (closer->workers[i].busy)
+			continue;
+		closer->workers[i].busy = true;
+		return &closer->workers[i];
+	}
+	return NULL;
 }
 
 /**
@@ -167,11 +229,22 @@ static void close_work(struct work_struct *work)
  */
 void ranchu_close_in_queue(struct ranchu_close *close)
 {
-	atomic_inc(&close->closer->pending);
+	struct ranchu_closer *closer = close->closer;
+	struct close_worker *worker;
+
+	atomic_inc(&closer->pending);
+	spin_lock(&closer->lock);
+	list_add_tail(&close->node, &closer->queued);
+	worker = closer_idle_locked(closer);
+	/* @close may be gone as soon as the lock is. */
+	if (worker)
+		kref_get(&closer->ref);
+	spin_unlock(&closer->lock);
+	if (!worker)
+		return;
 	/* The caller is a user of this module. */
 	__module_get(THIS_MODULE);
-	INIT_WORK(&close->work, close_work);
-	queue_work(close_queue, &close->work);
+	queue_work(close_queue, &worker->work);
 }
 
 /**
@@ -180,14 +253,18 @@ void ranchu_close_in_queue(struct ranchu_close *close)
  *
  * Without memory nothing happens before the socket is closed.
  *
- * Context: any process; may sleep.
+ * Context: any process; may sleep; serialised by the caller.
  */
-void ranchu_close_too(const struct ranchu_close *close)
+void ranchu_close_too(struct ranchu_close *close)
 {
-	struct ranchu_close *too = ranchu_close_alloc(close->closer, close->file);
+	struct ranchu_close *too;
 
+	if (close->too)
+		return;
+	too = ranchu_close_alloc(close->closer, close->file);
 	if (IS_ERR(too))
 		return;
+	close->too = true;
 	get_file(too->file);
 	ranchu_close_in_queue(too);
 }
@@ -204,14 +281,12 @@ struct close_thread {
 	struct completion done;
 };
 
-static struct ranchu_close *closer_pop(struct ranchu_closer *closer)
+static struct ranchu_close *closer_next(struct ranchu_closer *closer)
 {
 	struct ranchu_close *close;
 
 	spin_lock(&closer->lock);
-	close = list_first_entry_or_null(&closer->closes, struct ranchu_close, node);
-	if (close)
-		list_del(&close->node);
+	close = closer_pop(closer, &closer->closes);
 	spin_unlock(&closer->lock);
 	return close;
 }
@@ -221,7 +296,7 @@ static void closer_drop(struct ranchu_closer *closer)
 {
 	struct ranchu_close *close;
 
-	while ((close = closer_pop(closer))) {
+	while ((close = closer_next(closer))) {
 		fput(close->file);
 		close_done(close);
 	}
@@ -326,15 +401,21 @@ void ranchu_close_in_thread(struct ranchu_close *close)
 struct ranchu_closer *ranchu_closer_create(struct ranchu_worker *worker)
 {
 	struct ranchu_closer *closer = kzalloc(sizeof(*closer), GFP_KERNEL_ACCOUNT);
+	unsigned int i;
 
 	if (!closer)
 		return NULL;
+	for (i = 0; i < CLOSE_WORKS; i++) {
+		closer->workers[i].closer = closer;
+		INIT_WORK(&closer->workers[i].work, close_work);
+	}
 	kref_init(&closer->ref);
 	closer->worker = worker;
 	ranchu_work_init(&closer->work, closer_run);
 	timer_setup(&closer->retry, closer_retry, 0);
 	spin_lock_init(&closer->lock);
 	INIT_LIST_HEAD(&closer->closes);
+	INIT_LIST_HEAD(&closer->queued);
 	return closer;
 }
 EXPORT_SYMBOL_GPL(ranchu_closer_create);

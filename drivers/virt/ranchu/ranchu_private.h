@@ -19,7 +19,7 @@ struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct fil
 void ranchu_close_free(struct ranchu_close *close);
 void ranchu_close_in_queue(struct ranchu_close *close);
 void ranchu_close_in_thread(struct ranchu_close *close);
-void ranchu_close_too(const struct ranchu_close *close);
+void ranchu_close_too(struct ranchu_close *close);
 
 /* doorbell.c */
 void ranchu_doorbell_drain(void);

@@ -68,10 +68,9 @@ static void sock_look(struct timer_list *timer)
 {
 	struct ranchu_sock *sock = from_timer(sock, timer, timer);
 
-	if (READ_ONCE(sock->own))
-		return;
-	if (file_count(sock->file) == 1) {
-		sock->ready(sock, EPOLLIN | EPOLLOUT);
+	/* Whoever has made it ours in between knows nothing of who waits. */
+	if (READ_ONCE(sock->own) || file_count(sock->file) == 1) {
+		sock->ready(sock, 0);
 		return;
 	}
 	if (sock->waited < SOCK_PATIENCE &&
@@ -81,6 +80,9 @@ static void sock_look(struct timer_list *timer)
 	sock->pause = min_t(unsigned long, 2 * sock->pause, SOCK_PAUSE_MAX);
 	mod_timer(timer, jiffies + sock->pause);
 }
+
+/* All but POLL_BUSY_LOOP, which would have us work on a network card's queue. */
+#define SOCK_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 
 static void sock_poll_queue(struct file *file, wait_queue_head_t *wqh,
 			    poll_table *poll)
@@ -178,17 +180,14 @@ void ranchu_sock_unget(struct ranchu_sock *sock)
 EXPORT_SYMBOL_GPL(ranchu_sock_unget);
 
 /**
- * ranchu_sock_watch() - be told of what happens to a socket
- * @sock: taken, not watched
- * @ready: called with EPOLL* bits, never none, whenever some may have become
- *	so, the first time when nobody else holds the socket any more. Any context,
+ * ranchu_sock_prepare() - make a socket ready to be used and watched
+ * @sock: taken; nobody else knows of it yet
+ * @ready: called with EPOLL* bits whenever some may have become so; with 0 when
+ *	nobody else holds the socket any more, and anything may be so. Any context,
  *	the socket's wait queue locked, interrupts off; or a timer's.
- *
- * Context: may sleep.
- * Return: EPOLL* bits that are so now; what comes after that is told by @ready.
  */
-__poll_t ranchu_sock_watch(struct ranchu_sock *sock,
-			   void (*ready)(struct ranchu_sock *sock, __poll_t events))
+void ranchu_sock_prepare(struct ranchu_sock *sock,
+			 void (*ready)(struct ranchu_sock *sock, __poll_t events))
 {
 	sock->ready = ready;
 	sock->pause = 1;
@@ -196,6 +195,20 @@ __poll_t ranchu_sock_watch(struct ranchu_sock *sock,
 	timer_setup(&sock->timer, sock_look, 0);
 	init_waitqueue_func_entry(&sock->wait, sock_wake);
 	init_poll_funcptr(&sock->poll, sock_poll_queue);
+	sock->poll._key = SOCK_EVENTS;
+}
+EXPORT_SYMBOL_GPL(ranchu_sock_prepare);
+
+/**
+ * ranchu_sock_watch() - be told of what happens to a socket from now on
+ * @sock: prepared, not watched
+ *
+ * Context: may sleep.
+ * Return: EPOLL* bits that are so now; what comes after that is told by the function
+ * that ranchu_sock_prepare() was given.
+ */
+__poll_t ranchu_sock_watch(struct ranchu_sock *sock)
+{
 	vfs_poll(sock->file, &sock->poll);
 	return ranchu_sock_poll(sock);
 }
@@ -265,9 +278,29 @@ bool ranchu_sock_own(struct ranchu_sock *sock)
 	}
 	sock_adopt(sock);
 	WRITE_ONCE(sock->own, true);
+	/* Others may wait for this, too. */
+	if (timer_pending(&sock->timer))
+		mod_timer(&sock->timer, jiffies);
 	return true;
 }
 EXPORT_SYMBOL_GPL(ranchu_sock_own);
+
+/**
+ * ranchu_sock_look() - ask what a socket that nobody else holds is ready for
+ * @sock: prepared
+ *
+ * Context: any.
+ * Return: EPOLL* bits.
+ */
+__poll_t ranchu_sock_look(const struct ranchu_sock *sock)
+{
+	poll_table poll;
+
+	init_poll_funcptr(&poll, NULL);
+	poll._key = SOCK_EVENTS;
+	return vfs_poll(sock->file, &poll);
+}
+EXPORT_SYMBOL_GPL(ranchu_sock_look);
 
 /**
  * ranchu_sock_poll() - ask what a socket is ready for
@@ -278,7 +311,7 @@ EXPORT_SYMBOL_GPL(ranchu_sock_own);
  */
 __poll_t ranchu_sock_poll(struct ranchu_sock *sock)
 {
-	return ranchu_sock_own(sock) ? vfs_poll(sock->file, NULL) : 0;
+	return ranchu_sock_own(sock) ? ranchu_sock_look(sock) : 0;
 }
 EXPORT_SYMBOL_GPL(ranchu_sock_poll);
 

@@ -222,6 +222,7 @@ struct socket {
 typedef struct poll_table_struct {
 	void (*fn)(struct file *file, wait_queue_head_t *wqh,
 		   struct poll_table_struct *poll);
+	__poll_t _key;
 } poll_table;
 
 #define init_poll_funcptr(poll, function) ((poll)->fn = (function))

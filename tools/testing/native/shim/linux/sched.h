@@ -18,9 +18,15 @@ struct mm_struct {
 	int count;
 };
 
+/* References that get_pid() took. */
+struct pid {
+	int count;
+};
+
 struct task_struct {
 	int pid;
 	struct mm_struct *mm;
+	struct pid tgid;
 };
 
 extern struct task_struct *shim_current;

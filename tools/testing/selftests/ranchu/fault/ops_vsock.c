@@ -111,8 +111,10 @@ static int op_vs_bulk(struct rig *rig)
 static int op_vs_fill(struct rig *rig)
 {
 	static const char other[VQ_PAGE];
-	int err = op_attach(rig);
+	int room = 65536, err = op_attach(rig);
 
+	/* The device leaves this as it is, or it would find room later. */
+	setsockopt(rig->ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	while (!err && send(rig->ends[0], other, sizeof(other), MSG_DONTWAIT) > 0)
 		;
 	return give_away(rig, err);
