@@ -19,12 +19,16 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
 #include "goldfish_pipe_dma.h"
 
 /* Pages that one fault maps at most. */
 #define DMA_FAULT_PAGES 16
+
+/* Times that the owner may take a page away, and set it aside again, under a fault. */
+#define DMA_PIN_TRIES 16
 
 /**
  * struct dma_file - a file that a service has
@@ -43,7 +47,7 @@ struct dma_file {
  * movable. It is made dirty now, because a service may write and page tables do not
  * tell, and because ending a region must not wait for the page's lock.
  */
-static struct page *dma_pin(struct file *backing, pgoff_t index)
+static struct page *dma_pin_folio(struct file *backing, pgoff_t index)
 {
 	loff_t at = (loff_t)index << PAGE_SHIFT;
 	struct folio *folio;
@@ -54,8 +58,32 @@ static struct page *dma_pin(struct file *backing, pgoff_t index)
 	n = memfd_pin_folios(backing, at, at + PAGE_SIZE - 1, &folio, 1, &offset);
 	if (n != 1)
 		return ERR_PTR(n < 0 ? n : -EIO);
+	/*
+	 * Set aside by fallocate() and never read: it holds what it was used for last, and
+	 * would be cleared under a service's hands when the guest touches it.
+	 */
+	if (!folio_test_uptodate(folio)) {
+		unpin_folio(folio);
+		return ERR_PTR(-EAGAIN);
+	}
 	page = folio_page(folio, offset >> PAGE_SHIFT);
 	set_page_dirty_lock(page);
+	return page;
+}
+
+/* Reading a page has it cleared, if nobody has yet. It may go before it is pinned. */
+static struct page *dma_pin(struct file *backing, pgoff_t index)
+{
+	unsigned int tries = DMA_PIN_TRIES;
+	struct page *page;
+
+	do {
+		page = shmem_read_mapping_page(backing->f_mapping, index);
+		if (IS_ERR(page))
+			return page;
+		put_page(page);
+		page = dma_pin_folio(backing, index);
+	} while (page == ERR_PTR(-EAGAIN) && --tries);
 	return page;
 }
 
