@@ -231,11 +231,21 @@ static struct page *dma_pin_unlocked(struct pipe_dma_region *region, unsigned lo
 	return IS_ERR(page) ? page : dma_keep_locked(region, index, page);
 }
 
-static struct page *dma_scratch_locked(struct pipe_dma_region *region)
+/* Allocates without the lock, and returns with it. */
+static struct page *dma_scratch_unlocked(struct pipe_dma_region *region)
 {
-	lockdep_assert_held(&region->lock);
+	struct page *page;
+
+	if (region->scratch)
+		return region->scratch;
+	mutex_unlock(&region->lock);
+	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	mutex_lock(&region->lock);
+	/* Another fault may have had one. */
 	if (!region->scratch)
-		region->scratch = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		swap(region->scratch, page);
+	if (page)
+		__free_page(page);
 	return region->scratch ?: ERR_PTR(-ENOMEM);
 }
 
@@ -249,7 +259,7 @@ static vm_fault_t dma_map_locked(struct pipe_dma_region *region,
 		page = dma_find_locked(region, index) ?: dma_pin_unlocked(region, index);
 	/* It may have ended just now. */
 	if (region->ended)
-		page = dma_scratch_locked(region);
+		page = dma_scratch_unlocked(region);
 	if (IS_ERR(page))
 		return vmf_error(PTR_ERR(page));
 	return vmf_insert_pfn(vma, addr, page_to_pfn(page));
@@ -264,6 +274,12 @@ static vm_fault_t dma_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	end = min(vma->vm_end, addr + DMA_FAULT_PAGES * PAGE_SIZE);
+	/*
+	 * Page tables are made before the lock is taken: their memory is the service's, so
+	 * that the limit of its memory may make it wait, and a guest's CPU takes the lock.
+	 */
+	if (apply_to_page_range(vma->vm_mm, addr, end - addr, NULL, NULL))
+		return VM_FAULT_OOM;
 	mutex_lock(&file->region->lock);
 	ret = dma_map_locked(file->region, vma, addr);
 	while (ret == VM_FAULT_NOPAGE && (addr += PAGE_SIZE) < end)
