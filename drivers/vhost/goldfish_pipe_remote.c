@@ -187,6 +187,7 @@ static int remote_connect_locked(struct pipe_registrar *registrar, u64 open,
  * * -ENOENT: @registrar serves no such pipe
  * * -EALREADY: it has one, or is hung up
  * * -ENODEV: the device has stopped
+ * * -EINTR: the caller was killed
  */
 int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
 			const struct pipe_backend *backend,
@@ -194,7 +195,8 @@ int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
 {
 	int err;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return -EINTR;
 	err = remote_connect_locked(registrar, open, backend, end);
 	mutex_unlock(&registrar->registry->lock);
 	return err;
@@ -207,7 +209,7 @@ int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
  * @gpa: guest physical address
  *
  * Context: may sleep.
- * Return: the region, for pipe_dma_put(), or -ENOENT or -ENODEV.
+ * Return: the region, for pipe_dma_put(), or -errno as pipe_remote_connect().
  */
 struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
 					u64 open, u64 gpa)
@@ -215,7 +217,8 @@ struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
 	struct pipe_dma_region *region;
 	struct pipe_remote *remote;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return ERR_PTR(-EINTR);
 	remote = remote_find_locked(registrar, open);
 	if (IS_ERR(remote))
 		region = ERR_CAST(remote);
@@ -231,13 +234,14 @@ struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
  * @open: of the event
  *
  * Context: may sleep.
- * Return: 0, -ENOENT or -ENODEV.
+ * Return: 0, or -errno as pipe_remote_connect().
  */
 int pipe_remote_unlock_dma(struct pipe_registrar *registrar, u64 open)
 {
 	struct pipe_remote *remote;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return -EINTR;
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote))
 		pipe_unlock_dma(remote->pipe);
@@ -259,14 +263,15 @@ static void remote_hang_up_locked(struct pipe_remote *remote)
  * @open: of the event
  *
  * Context: may sleep.
- * Return: 0, -ENOENT or -ENODEV as pipe_remote_connect().
+ * Return: 0, or -errno as pipe_remote_connect().
  */
 int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 {
 	struct pipe_registry *registry = registrar->registry;
 	struct pipe_remote *remote;
 
-	mutex_lock(&registry->lock);
+	if (mutex_lock_killable(&registry->lock))
+		return -EINTR;
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote))
 		remote_hang_up_locked(remote);
@@ -305,14 +310,15 @@ void pipe_remote_hang_up_all(struct pipe_registrar *registrar)
  * @event: filled
  *
  * Context: may sleep.
- * Return: true if there was one.
+ * Return: true if there was one; false, too, if the caller was killed.
  */
 bool pipe_remote_take_event(struct pipe_registrar *registrar,
 			    struct vhost_goldfish_pipe_event *event)
 {
 	struct pipe_remote *remote;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return false;
 	remote = list_first_entry_or_null(&registrar->events, struct pipe_remote,
 					  event_node);
 	if (remote) {
