@@ -81,25 +81,20 @@ static void remote_event_fill(struct pipe_remote *remote, const char *name,
 	}
 }
 
-static int remote_open_locked(struct pipe *pipe, const char *name, size_t len,
-			      const char *args)
+/* There is room for it in @remotes. */
+static int remote_open_locked(struct pipe *pipe, struct pipe_remote *remote,
+			      const char *name, size_t len, const char *args)
 {
 	struct pipe_registry *registry = pipe->dev->registry;
 	struct pipe_registered *service;
-	struct pipe_remote *remote;
 	int err;
 
 	service = pipe_registry_find(registry, name, len);
 	if (!service)
 		return -ENOENT;
-	remote = kzalloc(sizeof(*remote), GFP_KERNEL_ACCOUNT);
-	if (!remote)
-		return -ENOMEM;
-	err = xa_insert(&registry->remotes, pipe->id, remote, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		kfree(remote);
+	err = xa_err(xa_store(&registry->remotes, pipe->id, remote, GFP_NOWAIT));
+	if (err)
 		return err;
-	}
 	remote->pipe = pipe;
 	remote->registrar = service->registrar;
 	remote_event_fill(remote, service->name, args);
@@ -127,14 +122,29 @@ int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
 		     const char *args)
 {
 	struct pipe_registry *registry = pipe->dev->registry;
+	struct pipe_remote *remote;
 	int err;
 
 	lockdep_assert_held(&pipe->lock);
+	/* Without the lock, which the close of a file of services takes: it waits for none. */
+	remote = kzalloc(sizeof(*remote), GFP_KERNEL_ACCOUNT);
+	if (!remote)
+		return -ENOMEM;
+	err = xa_reserve(&registry->remotes, pipe->id, GFP_KERNEL_ACCOUNT);
+	if (err)
+		goto err_remote;
 	mutex_lock(&registry->lock);
-	err = remote_open_locked(pipe, name, len, args);
+	err = remote_open_locked(pipe, remote, name, len, args);
 	mutex_unlock(&registry->lock);
-	if (!err)
-		wake_up_interruptible_poll(&registry->wait, EPOLLIN);
+	if (err)
+		goto err_room;
+	wake_up_interruptible_poll(&registry->wait, EPOLLIN);
+	return 0;
+
+err_room:
+	xa_release(&registry->remotes, pipe->id);
+err_remote:
+	kfree(remote);
 	return err;
 }
 
