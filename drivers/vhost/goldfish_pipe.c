@@ -38,7 +38,10 @@ static bool pipe_is_owner(const struct pipe_dev *dev)
 	return smp_load_acquire(&dev->mm) == current->mm;
 }
 
-/* As long as the caller is inside, the device has this owner. Returns -EPERM, or for: */
+/*
+ * Until pipe_leave() the device keeps the caller as its owner. Returns what pipe_leave()
+ * needs, or -EPERM.
+ */
 static int pipe_enter(struct pipe_dev *dev)
 {
 	int idx = srcu_read_lock(&dev->users);
@@ -173,7 +176,7 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 {
 	int err;
 
-	/* Whoever is too late waits for nobody, and nobody for him. */
+	/* Without the lock: nobody is to wait for a stranger who tries. */
 	if (READ_ONCE(dev->mm))
 		return -EBUSY;
 	if (mutex_lock_killable(&dev->life))

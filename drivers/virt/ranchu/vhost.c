@@ -260,7 +260,7 @@ static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
 {
 	int err;
 
-	/* Whoever is too late waits for nobody, and nobody for him. */
+	/* Without the lock: nobody is to wait for a stranger who tries. */
 	if (READ_ONCE(dev->mm))
 		return -EBUSY;
 	if (mutex_lock_killable(&dev->lock))
