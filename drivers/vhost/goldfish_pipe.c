@@ -46,14 +46,18 @@ static int pipe_enter(struct pipe_dev *dev)
 {
 	int idx = srcu_read_lock(&dev->users);
 
+	/* Sparse does not know of locks that are taken or not. */
+	__release(&dev->users);
 	if (likely(pipe_is_owner(dev)))
 		return idx;
+	__acquire(&dev->users);
 	srcu_read_unlock(&dev->users, idx);
 	return -EPERM;
 }
 
 static void pipe_leave(struct pipe_dev *dev, int idx)
 {
+	__acquire(&dev->users);
 	srcu_read_unlock(&dev->users, idx);
 }
 
