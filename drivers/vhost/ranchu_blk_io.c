@@ -172,6 +172,9 @@ static ssize_t io_try(struct blk_transfer *transfer)
 		/* Holes, and what was swapped out. */
 		return req->moved == req->len ? 0 : io_submit(transfer, flags);
 	}
+	/* To read ahead, or to begin to, waits for memory, and for the device's queue. */
+	if (!req->write && !(flags & IOCB_DIRECT))
+		flags |= IOCB_NOIO;
 	atomic_inc(&transfer->ring->in_flight);
 	ret = io_submit(transfer, flags | IOCB_NOWAIT);
 	if (ret == -EIOCBQUEUED)
