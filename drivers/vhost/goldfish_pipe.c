@@ -22,19 +22,61 @@
 /**
  * struct pipe_ioctl - a row of the table below
  * @number: the ioctl
- * @fn: serves it; @argp is the argument as a pointer
- * @needs: what must hold, and is held, when @fn is called
+ * @fn: serves it; @argp is the argument as a pointer. Called without a lock, and
+ *	touches @argp without one: that may wait for whoever provides that memory.
+ * @owner: others than the owner are refused before anything is done for them
  */
 struct pipe_ioctl {
 	unsigned int number;
 	long (*fn)(struct pipe_dev *dev, void __user *argp);
-	enum {
-		NEEDS_NOTHING,	/* @life for reading */
-		NEEDS_OWNER,	/* the same, and the caller is the owner */
-		NEEDS_CONFIG,	/* the same, and @config */
-		NEEDS_LIFE,	/* @life for writing */
-	} needs;
+	bool owner;
 };
+
+static bool pipe_is_owner(const struct pipe_dev *dev)
+{
+	/* Pairs with the release in pipe_set_owner(). */
+	return smp_load_acquire(&dev->mm) == current->mm;
+}
+
+/*
+ * Until pipe_leave() the device keeps the caller as its owner. Returns what pipe_leave()
+ * needs, or -EPERM.
+ */
+static int pipe_enter(struct pipe_dev *dev)
+{
+	int idx = srcu_read_lock(&dev->users);
+
+	/* Sparse does not know of locks that are taken or not. */
+	__release(&dev->users);
+	if (likely(pipe_is_owner(dev)))
+		return idx;
+	__acquire(&dev->users);
+	srcu_read_unlock(&dev->users, idx);
+	return -EPERM;
+}
+
+static void pipe_leave(struct pipe_dev *dev, int idx)
+{
+	__acquire(&dev->users);
+	srcu_read_unlock(&dev->users, idx);
+}
+
+/* The same with @config locked; -EINTR if the caller is killed. */
+static int pipe_config_enter(struct pipe_dev *dev)
+{
+	int idx = pipe_enter(dev);
+
+	if (idx < 0 || !mutex_lock_killable(&dev->config))
+		return idx;
+	pipe_leave(dev, idx);
+	return -EINTR;
+}
+
+static void pipe_config_leave(struct pipe_dev *dev, int idx)
+{
+	mutex_unlock(&dev->config);
+	pipe_leave(dev, idx);
+}
 
 static void pipe_regs_init(struct pipe_dev *dev)
 {
@@ -58,15 +100,15 @@ static void pipe_doorbell_detach(struct pipe *pipe)
 }
 
 /*
- * From an owned device to one without an owner. Any process may be the one
+ * From a device that @mm owned to one without an owner. Any process may be the one
  * that closes the file, so nothing here touches the owner's memory.
  */
-static void pipe_dev_stop(struct pipe_dev *dev)
+static void pipe_dev_stop(struct pipe_dev *dev, struct mm_struct *mm)
 {
 	struct pipe *pipe;
 	unsigned long id;
 
-	if (!dev->mm)
+	if (!mm)
 		return;
 	/* First whatever starts something: rings of CMD, ends of interrupt. */
 	xa_for_each(&dev->pipes, id, pipe)
@@ -89,8 +131,8 @@ static void pipe_dev_stop(struct pipe_dev *dev)
 	pipe_regs_init(dev);
 	put_pid(dev->process);
 	dev->process = NULL;
-	mmdrop(dev->mm);
-	dev->mm = NULL;
+	WRITE_ONCE(dev->mm, NULL);
+	mmdrop(mm);
 }
 
 /*
@@ -106,12 +148,13 @@ static void pipe_orphaned(struct ranchu_worker *worker)
 	pipe_registry_finish(dev->registry);
 }
 
-static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
+static int pipe_set_owner_locked(struct pipe_dev *dev)
 {
 	struct pipe_registry *registry;
 	char name[TASK_COMM_LEN];
 	int err;
 
+	lockdep_assert_held(&dev->life);
 	if (dev->mm)
 		return -EBUSY;
 	registry = pipe_registry_create(&dev->worker);
@@ -127,17 +170,76 @@ static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
 		return err;
 	}
 	mmgrab(current->mm);
-	dev->mm = current->mm;
 	dev->process = get_pid(task_tgid(current));
+	/* Last: from here on the owner's ioctls are served. Pairs with pipe_is_owner(). */
+	smp_store_release(&dev->mm, current->mm);
 	return 0;
+}
+
+static long pipe_set_owner(struct pipe_dev *dev, void __user *argp)
+{
+	int err;
+
+	/* Without the lock: nobody is to wait for a stranger who tries. */
+	if (READ_ONCE(dev->mm))
+		return -EBUSY;
+	if (mutex_lock_killable(&dev->life))
+		return -EINTR;
+	err = pipe_set_owner_locked(dev);
+	mutex_unlock(&dev->life);
+	return err;
+}
+
+static void pipe_unused(struct rcu_head *rcu)
+{
+	complete_all(&container_of(rcu, struct pipe_dev, unused_rcu)->unused);
+}
+
+/*
+ * Refuses the owner's ioctls from here on and waits for those that run, which may wait
+ * for the owner's memory. Another process may have that memory as well: who waits can
+ * be killed, and then the device is the owner's as before.
+ */
+static int pipe_wait_unused(struct pipe_dev *dev)
+{
+	struct mm_struct *mm = dev->mm;
+
+	lockdep_assert_held(&dev->life);
+	/* One that was killed may have left its wait behind. */
+	if (wait_for_completion_killable(&dev->unused))
+		return -EINTR;
+	reinit_completion(&dev->unused);
+	WRITE_ONCE(dev->mm, NULL);
+	call_srcu(&dev->users, &dev->unused_rcu, pipe_unused);
+	if (!wait_for_completion_killable(&dev->unused))
+		return 0;
+	/* Pairs with pipe_is_owner(). */
+	smp_store_release(&dev->mm, mm);
+	return -EINTR;
+}
+
+static int pipe_reset_owner_locked(struct pipe_dev *dev)
+{
+	struct mm_struct *mm = dev->mm;
+	int err;
+
+	if (!pipe_is_owner(dev))
+		return -EPERM;
+	err = pipe_wait_unused(dev);
+	if (!err)
+		pipe_dev_stop(dev, mm);
+	return err;
 }
 
 static long pipe_reset_owner(struct pipe_dev *dev, void __user *argp)
 {
-	if (dev->mm != current->mm)
-		return -EPERM;
-	pipe_dev_stop(dev);
-	return 0;
+	int err;
+
+	if (mutex_lock_killable(&dev->life))
+		return -EINTR;
+	err = pipe_reset_owner_locked(dev);
+	mutex_unlock(&dev->life);
+	return err;
 }
 
 static long pipe_get_features(struct pipe_dev *dev, void __user *argp)
@@ -166,49 +268,71 @@ static long pipe_get_backend_features(struct pipe_dev *dev, void __user *argp)
 }
 
 /*
- * Whoever has found an address in the old memory is gone when ranchu_mem_set()
+ * Whoever has found an address in the old memory is gone when ranchu_mem_replace()
  * returns, unless it has kept it: what is kept is good for one number of @memory.
  */
 static long pipe_set_mem_table(struct pipe_dev *dev, void __user *argp)
 {
-	long ret;
+	struct ranchu_mem_table *table = ranchu_mem_fetch(argp);
+	int idx;
 
-	lockdep_assert_held(&dev->config);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	idx = pipe_config_enter(dev);
+	if (idx < 0) {
+		ranchu_mem_table_free(table);
+		return idx;
+	}
 	WRITE_ONCE(dev->memory, dev->memory + 1);
-	ret = ranchu_mem_set(&dev->mem, argp);
+	ranchu_mem_replace(&dev->mem, table);
 	/* After the table. Pairs with pipe_find_command()'s acquire. */
 	smp_store_release(&dev->memory, dev->memory + 1);
-	return ret;
+	pipe_config_leave(dev, idx);
+	return 0;
 }
 
 static long pipe_set_window(struct pipe_dev *dev, void __user *argp)
 {
 	struct vhost_goldfish_pipe_window window;
+	int idx, err;
 
 	if (copy_from_user(&window, argp, sizeof(window)))
 		return -EFAULT;
 	if (!PAGE_ALIGNED(window.uaddr) || window.uaddr > ULONG_MAX)
 		return -EINVAL;
+	idx = pipe_config_enter(dev);
+	if (idx < 0)
+		return idx;
 	/* A line that the VMM lowers is lowered by a trapped read. */
 	if (window.uaddr && dev->line.call && !dev->line.resample)
-		return -EINVAL;
-	if (!access_ok(u64_to_user_ptr(window.uaddr), PAGE_SIZE))
-		return -EFAULT;
-	return pipe_window_set(dev, window.uaddr);
+		err = -EINVAL;
+	else if (!access_ok(u64_to_user_ptr(window.uaddr), PAGE_SIZE))
+		err = -EFAULT;
+	else
+		err = pipe_window_set(dev, window.uaddr);
+	pipe_config_leave(dev, idx);
+	return err;
 }
 
 static long pipe_set_line(struct pipe_dev *dev, void __user *argp)
 {
 	struct vhost_goldfish_pipe_line line;
+	int idx, err;
 
 	if (copy_from_user(&line, argp, sizeof(line)))
 		return -EFAULT;
 	if (line.call_fd < -1 || line.resample_fd < -1)
 		return -EBADF;
+	idx = pipe_config_enter(dev);
+	if (idx < 0)
+		return idx;
 	if (line.call_fd != -1 && line.resample_fd == -1 && dev->window)
-		return -EINVAL;
-	return ranchu_line_set(&dev->line, dev->mm, line.call_fd,
-			       line.resample_fd);
+		err = -EINVAL;
+	else
+		err = ranchu_line_set(&dev->line, current->mm, line.call_fd,
+				      line.resample_fd);
+	pipe_config_leave(dev, idx);
+	return err;
 }
 
 static void pipe_doorbell_rung(void *data, enum ranchu_ring how)
@@ -221,11 +345,12 @@ static void pipe_doorbell_rung(void *data, enum ranchu_ring how)
 		pipe_command(pipe, how == RANCHU_RING_VCPU ? PIPE_BY_VCPU : PIPE_BY_WORKER);
 }
 
-static long pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
+static int pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
 {
 	struct ranchu_doorbell *doorbell;
 	struct pipe *pipe;
 
+	lockdep_assert_held(&dev->config);
 	if (!ranchu_doorbell_supported())
 		return -EOPNOTSUPP;
 	pipe = pipe_get(dev, id);
@@ -233,7 +358,7 @@ static long pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
 		return -ENOMEM;
 	if (pipe->doorbell)
 		return -EBUSY;
-	doorbell = ranchu_doorbell_attach(fd, dev->mm, &dev->worker,
+	doorbell = ranchu_doorbell_attach(fd, current->mm, &dev->worker,
 					  RANCHU_SERVE_VCPU, pipe_doorbell_rung,
 					  pipe);
 	if (IS_ERR(doorbell))
@@ -242,29 +367,42 @@ static long pipe_attach_doorbell(struct pipe_dev *dev, u32 id, int fd)
 	return 0;
 }
 
-static long pipe_set_doorbell(struct pipe_dev *dev, void __user *argp)
+static int pipe_remove_doorbell(struct pipe_dev *dev, u32 id)
 {
-	struct vhost_goldfish_pipe_doorbell doorbell;
-	struct pipe *pipe;
+	struct pipe *pipe = xa_load(&dev->pipes, id);
 
-	if (copy_from_user(&doorbell, argp, sizeof(doorbell)))
-		return -EFAULT;
-	if (doorbell.id >= VHOST_GOLDFISH_PIPE_MAX_ID)
-		return -EINVAL;
-	if (doorbell.fd != -1)
-		return pipe_attach_doorbell(dev, doorbell.id, doorbell.fd);
-
-	pipe = xa_load(&dev->pipes, doorbell.id);
+	lockdep_assert_held(&dev->config);
 	if (!pipe || !pipe->doorbell)
 		return -ENOENT;
 	pipe_doorbell_detach(pipe);
 	return 0;
 }
 
+static long pipe_set_doorbell(struct pipe_dev *dev, void __user *argp)
+{
+	struct vhost_goldfish_pipe_doorbell doorbell;
+	int idx, err;
+
+	if (copy_from_user(&doorbell, argp, sizeof(doorbell)))
+		return -EFAULT;
+	if (doorbell.id >= VHOST_GOLDFISH_PIPE_MAX_ID)
+		return -EINVAL;
+	idx = pipe_config_enter(dev);
+	if (idx < 0)
+		return idx;
+	if (doorbell.fd != -1)
+		err = pipe_attach_doorbell(dev, doorbell.id, doorbell.fd);
+	else
+		err = pipe_remove_doorbell(dev, doorbell.id);
+	pipe_config_leave(dev, idx);
+	return err;
+}
+
 static long pipe_access(struct pipe_dev *dev, void __user *argp)
 {
 	struct vhost_goldfish_pipe_access access;
 	bool write;
+	int idx;
 
 	if (copy_from_user(&access, argp, sizeof(access)))
 		return -EFAULT;
@@ -272,6 +410,9 @@ static long pipe_access(struct pipe_dev *dev, void __user *argp)
 	if (access.flags & ~VHOST_GOLDFISH_PIPE_ACCESS_WRITE || access.padding)
 		return -EINVAL;
 
+	idx = pipe_enter(dev);
+	if (idx < 0)
+		return idx;
 	access.flags = 0;
 	if (write && access.offset == GOLDFISH_PIPE_REG_CMD) {
 		if (pipe_command_access(dev, access.value))
@@ -285,21 +426,18 @@ static long pipe_access(struct pipe_dev *dev, void __user *argp)
 		access.flags |= VHOST_GOLDFISH_PIPE_ACCESS_V1;
 	if (ranchu_line_raised(&dev->line))
 		access.flags |= VHOST_GOLDFISH_PIPE_ACCESS_LINE;
+	pipe_leave(dev, idx);
 	return copy_to_user(argp, &access, sizeof(access)) ? -EFAULT : 0;
 }
 
-static long pipe_hang_up_id(struct pipe_dev *dev, void __user *argp)
+static int pipe_hang_up_open(struct pipe *pipe)
 {
-	long ret = -ENOENT;
-	struct pipe *pipe;
-	u32 id;
+	int ret = -ENOENT;
 
-	if (copy_from_user(&id, argp, sizeof(id)))
-		return -EFAULT;
-	pipe = xa_load(&dev->pipes, id);
 	if (!pipe)
 		return -ENOENT;
-	mutex_lock(&pipe->lock);
+	if (mutex_lock_killable(&pipe->lock))
+		return -EINTR;
 	if (pipe->service) {
 		pipe_hang_up(pipe);
 		ret = 0;
@@ -308,9 +446,30 @@ static long pipe_hang_up_id(struct pipe_dev *dev, void __user *argp)
 	return ret;
 }
 
+static long pipe_hang_up_id(struct pipe_dev *dev, void __user *argp)
+{
+	int idx, ret;
+	u32 id;
+
+	if (copy_from_user(&id, argp, sizeof(id)))
+		return -EFAULT;
+	idx = pipe_enter(dev);
+	if (idx < 0)
+		return idx;
+	ret = pipe_hang_up_open(xa_load(&dev->pipes, id));
+	pipe_leave(dev, idx);
+	return ret;
+}
+
 static long pipe_services(struct pipe_dev *dev, void __user *argp)
 {
-	return pipe_services_open(dev->registry);
+	int idx = pipe_enter(dev), fd;
+
+	if (idx < 0)
+		return idx;
+	fd = pipe_services_open(dev->registry);
+	pipe_leave(dev, idx);
+	return fd;
 }
 
 static long pipe_get_stats(struct pipe_dev *dev, void __user *argp)
@@ -322,66 +481,42 @@ static long pipe_get_stats(struct pipe_dev *dev, void __user *argp)
 		return -EFAULT;
 	if (head.size < head_size || head.padding)
 		return -EINVAL;
+	if (mutex_lock_killable(&dev->life))
+		return -EINTR;
 	pipe_stats_get(dev, &out);
+	mutex_unlock(&dev->life);
 	out.size = min_t(u32, head.size, sizeof(out));
 	return copy_to_user(argp, &out, out.size) ? -EFAULT : 0;
 }
 
 static const struct pipe_ioctl pipe_ioctls[] = {
-	{ VHOST_SET_OWNER, pipe_set_owner, NEEDS_LIFE },
-	{ VHOST_RESET_OWNER, pipe_reset_owner, NEEDS_LIFE },
-	{ VHOST_GET_FEATURES, pipe_get_features, NEEDS_NOTHING },
-	{ VHOST_SET_FEATURES, pipe_set_features, NEEDS_OWNER },
-	{ VHOST_GET_BACKEND_FEATURES, pipe_get_backend_features, NEEDS_NOTHING },
-	{ VHOST_SET_MEM_TABLE, pipe_set_mem_table, NEEDS_CONFIG },
-	{ VHOST_GOLDFISH_PIPE_SET_WINDOW, pipe_set_window, NEEDS_CONFIG },
-	{ VHOST_GOLDFISH_PIPE_SET_LINE, pipe_set_line, NEEDS_CONFIG },
-	{ VHOST_GOLDFISH_PIPE_SET_DOORBELL, pipe_set_doorbell, NEEDS_CONFIG },
-	{ VHOST_GOLDFISH_PIPE_ACCESS, pipe_access, NEEDS_OWNER },
-	{ VHOST_GOLDFISH_PIPE_HANG_UP, pipe_hang_up_id, NEEDS_OWNER },
-	{ VHOST_GOLDFISH_PIPE_GET_STATS, pipe_get_stats, NEEDS_NOTHING },
-	{ VHOST_GOLDFISH_PIPE_SERVICES, pipe_services, NEEDS_OWNER },
+	{ VHOST_SET_OWNER, pipe_set_owner },
+	{ VHOST_RESET_OWNER, pipe_reset_owner, true },
+	{ VHOST_GET_FEATURES, pipe_get_features },
+	{ VHOST_SET_FEATURES, pipe_set_features, true },
+	{ VHOST_GET_BACKEND_FEATURES, pipe_get_backend_features },
+	{ VHOST_SET_MEM_TABLE, pipe_set_mem_table, true },
+	{ VHOST_GOLDFISH_PIPE_SET_WINDOW, pipe_set_window, true },
+	{ VHOST_GOLDFISH_PIPE_SET_LINE, pipe_set_line, true },
+	{ VHOST_GOLDFISH_PIPE_SET_DOORBELL, pipe_set_doorbell, true },
+	{ VHOST_GOLDFISH_PIPE_ACCESS, pipe_access, true },
+	{ VHOST_GOLDFISH_PIPE_HANG_UP, pipe_hang_up_id, true },
+	{ VHOST_GOLDFISH_PIPE_GET_STATS, pipe_get_stats },
+	{ VHOST_GOLDFISH_PIPE_SERVICES, pipe_services, true },
 };
-
-static long pipe_ioctl_owned(struct pipe_dev *dev, const struct pipe_ioctl *row,
-			     void __user *argp)
-{
-	long ret;
-
-	if (dev->mm != current->mm)
-		return -EPERM;
-	if (row->needs != NEEDS_CONFIG)
-		return row->fn(dev, argp);
-	mutex_lock(&dev->config);
-	ret = row->fn(dev, argp);
-	mutex_unlock(&dev->config);
-	return ret;
-}
 
 static long pipe_ioctl(struct file *file, unsigned int number, unsigned long arg)
 {
-	void __user *argp = (void __user *)arg;
 	struct pipe_dev *dev = file->private_data;
 	const struct pipe_ioctl *row = pipe_ioctls;
-	long ret;
 
 	while (row->number != number)
 		if (++row == pipe_ioctls + ARRAY_SIZE(pipe_ioctls))
 			return -ENOIOCTLCMD;
-
-	if (row->needs == NEEDS_LIFE) {
-		down_write(&dev->life);
-		ret = row->fn(dev, argp);
-		up_write(&dev->life);
-		return ret;
-	}
-	down_read(&dev->life);
-	if (row->needs == NEEDS_NOTHING)
-		ret = row->fn(dev, argp);
-	else
-		ret = pipe_ioctl_owned(dev, row, argp);
-	up_read(&dev->life);
-	return ret;
+	/* Asked again by pipe_enter(), which what follows begins with. */
+	if (row->owner && READ_ONCE(dev->mm) != current->mm)
+		return -EPERM;
+	return row->fn(dev, (void __user *)arg);
 }
 
 static int pipe_dev_open(struct inode *inode, struct file *file)
@@ -392,11 +527,14 @@ static int pipe_dev_open(struct inode *inode, struct file *file)
 	if (!dev)
 		return -ENOMEM;
 	err = ranchu_mem_init(&dev->mem);
-	if (err) {
-		kfree(dev);
-		return err;
-	}
-	init_rwsem(&dev->life);
+	if (err)
+		goto err_dev;
+	err = init_srcu_struct(&dev->users);
+	if (err)
+		goto err_mem;
+	mutex_init(&dev->life);
+	init_completion(&dev->unused);
+	complete_all(&dev->unused);
 	mutex_init(&dev->config);
 	ranchu_worker_init(&dev->worker);
 	dev->worker.killed = pipe_orphaned;
@@ -410,6 +548,12 @@ static int pipe_dev_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&dev->signalled);
 	file->private_data = dev;
 	return 0;
+
+err_mem:
+	ranchu_mem_destroy(&dev->mem);
+err_dev:
+	kfree(dev);
+	return err;
 }
 
 /* No ioctl can run any more, so no lock is needed. */
@@ -417,7 +561,10 @@ static void pipe_dev_free(struct ranchu_release *release)
 {
 	struct pipe_dev *dev = container_of(release, struct pipe_dev, release);
 
-	pipe_dev_stop(dev);
+	pipe_dev_stop(dev, dev->mm);
+	/* A RESET_OWNER that was killed has left a call behind. */
+	srcu_barrier(&dev->users);
+	cleanup_srcu_struct(&dev->users);
 	pipe_dma_destroy(&dev->dma);
 	ranchu_mem_destroy(&dev->mem);
 	kfree(dev);

@@ -3,7 +3,8 @@
  * What the files of vhost_goldfish_pipe.ko share.
  *
  * Locks, outermost first:
- *	pipe_dev.life		readers: every ioctl; writers: SET/RESET_OWNER
+ *	pipe_dev.life		SET/RESET_OWNER, GET_STATS; no vCPU takes it
+ *	pipe_dev.users		SRCU: the owner's other ioctls; ends before the owner does
  *	pipe_dev.config		ioctls that change the set-up
  *	pipe_v1.lock		registers and commands of protocol v1
  *	pipe.lock		one command of one pipe at a time
@@ -17,11 +18,12 @@
 #define _VHOST_GOLDFISH_PIPE_PRIVATE_H
 
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/ranchu.h>
-#include <linux/rwsem.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 #include <linux/uio.h>
 #include <linux/vhost_goldfish_pipe.h>
 #include <linux/xarray.h>
@@ -148,7 +150,7 @@ struct pipe {
 
 /**
  * struct pipe_stats - what is counted for a device and not for each pipe
- * @gone: of pipes that are no more; written under @life
+ * @gone: of pipes that are no more; @life
  * @kicks_lost: struct vhost_goldfish_pipe_stats says what this and the rest count
  * @commands: those of protocol v1, and those of ids that have no struct pipe
  * @commands_access: see @kicks_lost
@@ -208,7 +210,10 @@ struct pipe_v1 {
 /**
  * struct pipe_dev - the goldfish pipe of one guest; one open file
  * @life: see above
- * @mm: the owner's, NULL without an owner; written under @life
+ * @users: see above; who is inside has found @mm to be its own
+ * @unused: nobody is in @users who found it so before RESET_OWNER began to wait
+ * @unused_rcu: completes @unused
+ * @mm: the owner's, NULL without an owner; written under @life, read by anyone
  * @process: the owner's, for ranchu_release(); as @mm
  * @config: see above
  * @mem: guest memory
@@ -236,7 +241,10 @@ struct pipe_v1 {
  * @release: of the file
  */
 struct pipe_dev {
-	struct rw_semaphore life;
+	struct mutex life;	/* whose device it is; see above */
+	struct srcu_struct users;
+	struct completion unused;
+	struct rcu_head unused_rcu;
 	struct mm_struct *mm;
 	struct pid *process;
 	struct mutex config;	/* the set-up; see above */

@@ -19,7 +19,8 @@
 /* struct pipe.command_memory before the first command; no number of a memory. */
 #define PIPE_NO_MEMORY ULONG_MAX
 
-static bool pipe_moves_bytes(u32 cmd)
+/* Called where user memory may be accessed: no call, not even one that is traced. */
+static __always_inline bool pipe_moves_bytes(u32 cmd)
 {
 	return cmd == GOLDFISH_PIPE_CMD_READ || cmd == GOLDFISH_PIPE_CMD_WRITE;
 }

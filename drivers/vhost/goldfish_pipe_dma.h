@@ -25,8 +25,8 @@
  * @first: number of the region's first page in @backing
  * @user: to whom its pages are accounted; until the region ends
  * @mappings: of all files, by all processes
- * @lock: protects what follows. Nobody holds it who waits for more memory than
- *	page tables need: a guest's CPU takes it to end the region
+ * @lock: protects what follows. Nobody holds it who waits for memory: a guest's CPU
+ *	takes it to end the region
  * @ended: in no table any more; @pages is empty for good
  * @pages: that were touched, by number in the region; pinned
  * @scratch: what is seen once @ended; NULL until it is

@@ -19,12 +19,16 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
 #include "goldfish_pipe_dma.h"
 
 /* Pages that one fault maps at most. */
 #define DMA_FAULT_PAGES 16
+
+/* Times that the owner may take a page away, and set it aside again, under a fault. */
+#define DMA_PIN_TRIES 16
 
 /**
  * struct dma_file - a file that a service has
@@ -43,7 +47,7 @@ struct dma_file {
  * movable. It is made dirty now, because a service may write and page tables do not
  * tell, and because ending a region must not wait for the page's lock.
  */
-static struct page *dma_pin(struct file *backing, pgoff_t index)
+static struct page *dma_pin_folio(struct file *backing, pgoff_t index)
 {
 	loff_t at = (loff_t)index << PAGE_SHIFT;
 	struct folio *folio;
@@ -54,8 +58,32 @@ static struct page *dma_pin(struct file *backing, pgoff_t index)
 	n = memfd_pin_folios(backing, at, at + PAGE_SIZE - 1, &folio, 1, &offset);
 	if (n != 1)
 		return ERR_PTR(n < 0 ? n : -EIO);
+	/*
+	 * Set aside by fallocate() and never read: it holds what it was used for last, and
+	 * would be cleared under a service's hands when the guest touches it.
+	 */
+	if (!folio_test_uptodate(folio)) {
+		unpin_folio(folio);
+		return ERR_PTR(-EAGAIN);
+	}
 	page = folio_page(folio, offset >> PAGE_SHIFT);
 	set_page_dirty_lock(page);
+	return page;
+}
+
+/* Reading a page has it cleared, if nobody has yet. It may go before it is pinned. */
+static struct page *dma_pin(struct file *backing, pgoff_t index)
+{
+	unsigned int tries = DMA_PIN_TRIES;
+	struct page *page;
+
+	do {
+		page = shmem_read_mapping_page(backing->f_mapping, index);
+		if (IS_ERR(page))
+			return page;
+		put_page(page);
+		page = dma_pin_folio(backing, index);
+	} while (page == ERR_PTR(-EAGAIN) && --tries);
 	return page;
 }
 
@@ -203,11 +231,21 @@ static struct page *dma_pin_unlocked(struct pipe_dma_region *region, unsigned lo
 	return IS_ERR(page) ? page : dma_keep_locked(region, index, page);
 }
 
-static struct page *dma_scratch_locked(struct pipe_dma_region *region)
+/* Allocates without the lock, and returns with it. */
+static struct page *dma_scratch_unlocked(struct pipe_dma_region *region)
 {
-	lockdep_assert_held(&region->lock);
+	struct page *page;
+
+	if (region->scratch)
+		return region->scratch;
+	mutex_unlock(&region->lock);
+	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	mutex_lock(&region->lock);
+	/* Another fault may have had one. */
 	if (!region->scratch)
-		region->scratch = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		swap(region->scratch, page);
+	if (page)
+		__free_page(page);
 	return region->scratch ?: ERR_PTR(-ENOMEM);
 }
 
@@ -221,7 +259,7 @@ static vm_fault_t dma_map_locked(struct pipe_dma_region *region,
 		page = dma_find_locked(region, index) ?: dma_pin_unlocked(region, index);
 	/* It may have ended just now. */
 	if (region->ended)
-		page = dma_scratch_locked(region);
+		page = dma_scratch_unlocked(region);
 	if (IS_ERR(page))
 		return vmf_error(PTR_ERR(page));
 	return vmf_insert_pfn(vma, addr, page_to_pfn(page));
@@ -236,6 +274,12 @@ static vm_fault_t dma_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	end = min(vma->vm_end, addr + DMA_FAULT_PAGES * PAGE_SIZE);
+	/*
+	 * Page tables are made before the lock is taken: their memory is the service's, so
+	 * that the limit of its memory may make it wait, and a guest's CPU takes the lock.
+	 */
+	if (apply_to_page_range(vma->vm_mm, addr, end - addr, NULL, NULL))
+		return VM_FAULT_OOM;
 	mutex_lock(&file->region->lock);
 	ret = dma_map_locked(file->region, vma, addr);
 	while (ret == VM_FAULT_NOPAGE && (addr += PAGE_SIZE) < end)

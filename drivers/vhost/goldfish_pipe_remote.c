@@ -81,25 +81,20 @@ static void remote_event_fill(struct pipe_remote *remote, const char *name,
 	}
 }
 
-static int remote_open_locked(struct pipe *pipe, const char *name, size_t len,
-			      const char *args)
+/* There is room for it in @remotes. */
+static int remote_open_locked(struct pipe *pipe, struct pipe_remote *remote,
+			      const char *name, size_t len, const char *args)
 {
 	struct pipe_registry *registry = pipe->dev->registry;
 	struct pipe_registered *service;
-	struct pipe_remote *remote;
 	int err;
 
 	service = pipe_registry_find(registry, name, len);
 	if (!service)
 		return -ENOENT;
-	remote = kzalloc(sizeof(*remote), GFP_KERNEL_ACCOUNT);
-	if (!remote)
-		return -ENOMEM;
-	err = xa_insert(&registry->remotes, pipe->id, remote, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		kfree(remote);
+	err = xa_err(xa_store(&registry->remotes, pipe->id, remote, GFP_NOWAIT));
+	if (err)
 		return err;
-	}
 	remote->pipe = pipe;
 	remote->registrar = service->registrar;
 	remote_event_fill(remote, service->name, args);
@@ -127,14 +122,29 @@ int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
 		     const char *args)
 {
 	struct pipe_registry *registry = pipe->dev->registry;
+	struct pipe_remote *remote;
 	int err;
 
 	lockdep_assert_held(&pipe->lock);
+	/* Without the lock, which the close of a file of services takes: it waits for none. */
+	remote = kzalloc(sizeof(*remote), GFP_KERNEL_ACCOUNT);
+	if (!remote)
+		return -ENOMEM;
+	err = xa_reserve(&registry->remotes, pipe->id, GFP_KERNEL_ACCOUNT);
+	if (err)
+		goto err_remote;
 	mutex_lock(&registry->lock);
-	err = remote_open_locked(pipe, name, len, args);
+	err = remote_open_locked(pipe, remote, name, len, args);
 	mutex_unlock(&registry->lock);
-	if (!err)
-		wake_up_interruptible_poll(&registry->wait, EPOLLIN);
+	if (err)
+		goto err_room;
+	wake_up_interruptible_poll(&registry->wait, EPOLLIN);
+	return 0;
+
+err_room:
+	xa_release(&registry->remotes, pipe->id);
+err_remote:
+	kfree(remote);
 	return err;
 }
 
@@ -187,6 +197,7 @@ static int remote_connect_locked(struct pipe_registrar *registrar, u64 open,
  * * -ENOENT: @registrar serves no such pipe
  * * -EALREADY: it has one, or is hung up
  * * -ENODEV: the device has stopped
+ * * -EINTR: the caller was killed
  */
 int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
 			const struct pipe_backend *backend,
@@ -194,7 +205,8 @@ int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
 {
 	int err;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return -EINTR;
 	err = remote_connect_locked(registrar, open, backend, end);
 	mutex_unlock(&registrar->registry->lock);
 	return err;
@@ -207,7 +219,7 @@ int pipe_remote_connect(struct pipe_registrar *registrar, u64 open,
  * @gpa: guest physical address
  *
  * Context: may sleep.
- * Return: the region, for pipe_dma_put(), or -ENOENT or -ENODEV.
+ * Return: the region, for pipe_dma_put(), or -errno as pipe_remote_connect().
  */
 struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
 					u64 open, u64 gpa)
@@ -215,7 +227,8 @@ struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
 	struct pipe_dma_region *region;
 	struct pipe_remote *remote;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return ERR_PTR(-EINTR);
 	remote = remote_find_locked(registrar, open);
 	if (IS_ERR(remote))
 		region = ERR_CAST(remote);
@@ -231,13 +244,14 @@ struct pipe_dma_region *pipe_remote_dma(struct pipe_registrar *registrar,
  * @open: of the event
  *
  * Context: may sleep.
- * Return: 0, -ENOENT or -ENODEV.
+ * Return: 0, or -errno as pipe_remote_connect().
  */
 int pipe_remote_unlock_dma(struct pipe_registrar *registrar, u64 open)
 {
 	struct pipe_remote *remote;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return -EINTR;
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote))
 		pipe_unlock_dma(remote->pipe);
@@ -259,14 +273,15 @@ static void remote_hang_up_locked(struct pipe_remote *remote)
  * @open: of the event
  *
  * Context: may sleep.
- * Return: 0, -ENOENT or -ENODEV as pipe_remote_connect().
+ * Return: 0, or -errno as pipe_remote_connect().
  */
 int pipe_remote_hang_up(struct pipe_registrar *registrar, u64 open)
 {
 	struct pipe_registry *registry = registrar->registry;
 	struct pipe_remote *remote;
 
-	mutex_lock(&registry->lock);
+	if (mutex_lock_killable(&registry->lock))
+		return -EINTR;
 	remote = remote_find_locked(registrar, open);
 	if (!IS_ERR(remote))
 		remote_hang_up_locked(remote);
@@ -305,14 +320,15 @@ void pipe_remote_hang_up_all(struct pipe_registrar *registrar)
  * @event: filled
  *
  * Context: may sleep.
- * Return: true if there was one.
+ * Return: true if there was one; false, too, if the caller was killed.
  */
 bool pipe_remote_take_event(struct pipe_registrar *registrar,
 			    struct vhost_goldfish_pipe_event *event)
 {
 	struct pipe_remote *remote;
 
-	mutex_lock(&registrar->registry->lock);
+	if (mutex_lock_killable(&registrar->registry->lock))
+		return false;
 	remote = list_first_entry_or_null(&registrar->events, struct pipe_remote,
 					  event_node);
 	if (remote) {

@@ -153,9 +153,11 @@ static long services_add(struct pipe_registrar *registrar, void __user *argp)
 	if (!service)
 		return -ENOMEM;
 	memcpy(service->name, arg.name, len);
-	mutex_lock(&registrar->registry->lock);
-	err = service_add_locked(registrar, service);
-	mutex_unlock(&registrar->registry->lock);
+	err = mutex_lock_killable(&registrar->registry->lock);
+	if (!err) {
+		err = service_add_locked(registrar, service);
+		mutex_unlock(&registrar->registry->lock);
+	}
 	if (err)
 		kfree(service);
 	return err;

@@ -24,7 +24,7 @@ void pipe_stats_add(struct pipe_counts *sum, const struct pipe_counts *counts)
 
 /**
  * pipe_stats_get() - fill in what GET_STATS answers
- * @dev: the device; its owner stays the same meanwhile
+ * @dev: the device, @dev->life locked: its owner stays the same meanwhile
  * @stats: filled, but for the size
  *
  * Context: may sleep.
@@ -37,6 +37,7 @@ void pipe_stats_get(struct pipe_dev *dev, struct vhost_goldfish_pipe_stats *stat
 	struct pipe *pipe;
 	unsigned long id;
 
+	lockdep_assert_held(&dev->life);
 	xa_for_each(&dev->pipes, id, pipe) {
 		pipe_stats_add(&sum, &pipe->counts);
 		pipes += !!READ_ONCE(pipe->service);

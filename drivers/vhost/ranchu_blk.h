@@ -137,6 +137,12 @@ struct ranchu_blk {
 	struct ranchu_release release;
 };
 
+/* Whether the image is a tmpfs's own file, not one of a file system above it. */
+static inline bool blk_image_is_tmpfs(const struct blk_image *image)
+{
+	return image->in_memory && file_inode(image->file) == image->file->f_mapping->host;
+}
+
 static inline struct ranchu_blk *ranchu_blk_of(struct ranchu_vhost *vhost)
 {
 	return container_of(vhost, struct ranchu_blk, vhost);
@@ -180,5 +186,9 @@ enum blk_outcome ranchu_blk_io_wait(struct blk_transfer *transfer);
 size_t ranchu_blk_mem_read(struct blk_request *req, size_t max);
 size_t ranchu_blk_mem_write(struct blk_request *req, size_t max);
 bool ranchu_blk_mem_writable(const struct blk_image *image);
+int ranchu_blk_mem_prepare(struct blk_request *req);
+ssize_t ranchu_blk_mem_write_wait(struct blk_request *req);
+int ranchu_blk_mem_punch(const struct blk_image *image, loff_t pos, loff_t len);
+int ranchu_blk_mem_zero(struct blk_request *req, loff_t pos, loff_t len);
 
 #endif /* _RANCHU_BLK_H */

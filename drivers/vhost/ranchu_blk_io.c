@@ -162,6 +162,7 @@ static ssize_t io_try(struct blk_transfer *transfer)
 {
 	struct blk_request *req = &transfer->req;
 	struct blk_image *image = &blk_of_request(req)->image;
+	int flags = io_flags(transfer);
 	ssize_t ret;
 
 	if (image->in_memory && req->write)
@@ -169,10 +170,13 @@ static ssize_t io_try(struct blk_transfer *transfer)
 	if (image->in_memory) {
 		io_moved(req, ranchu_blk_mem_read(req, req->len));
 		/* Holes, and what was swapped out. */
-		return req->moved == req->len ? 0 : io_submit(transfer, io_flags(transfer));
+		return req->moved == req->len ? 0 : io_submit(transfer, flags);
 	}
+	/* To read ahead, or to begin to, waits for memory, and for the device's queue. */
+	if (!req->write && !(flags & IOCB_DIRECT))
+		flags |= IOCB_NOIO;
 	atomic_inc(&transfer->ring->in_flight);
-	ret = io_submit(transfer, io_flags(transfer) | IOCB_NOWAIT);
+	ret = io_submit(transfer, flags | IOCB_NOWAIT);
 	if (ret == -EIOCBQUEUED)
 		return ret;
 	/* Nobody waits for the ring to become idle: its lock is held. */
@@ -211,6 +215,25 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 	return BLK_DONE;
 }
 
+/* What others hold is waited for as in io_begin_write(). */
+static ssize_t io_mem_write(struct blk_transfer *transfer)
+{
+	struct blk_request *req = &transfer->req;
+	struct kiocb iocb = { .ki_filp = blk_of_request(req)->image.file };
+	ssize_t ret;
+
+	ret = io_begin_write(transfer->ring, iocb.ki_filp, true);
+	if (ret)
+		return ret;
+	ret = ranchu_blk_mem_prepare(req);
+	if (!ret)
+		ret = ranchu_blk_mem_write(req, BLK_PIECE);
+	if (!ret)
+		ret = ranchu_blk_mem_write_wait(req);
+	kiocb_end_write(&iocb);
+	return ret;
+}
+
 /* The next piece, however long that takes. */
 static ssize_t io_piece(struct blk_transfer *transfer)
 {
@@ -219,6 +242,8 @@ static ssize_t io_piece(struct blk_transfer *transfer)
 	int flags = io_flags(transfer);
 	ssize_t ret = 0;
 
+	if (req->write && blk_image_is_tmpfs(image))
+		return io_mem_write(transfer);
 	if (image->in_memory && !req->write)
 		ret = ranchu_blk_mem_read(req, BLK_PIECE);
 	else if (image->in_memory && ranchu_blk_mem_writable(image))
@@ -296,10 +321,29 @@ u8 ranchu_blk_flush(struct blk_disk *disk)
 	return vfs_fsync(blk->image.file, 1) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 }
 
-/* vfs_fallocate() would wait for a thaw, see io_begin_write(). */
-static int io_fallocate(const struct blk_ring *ring, struct file *file, int mode, loff_t pos,
-			loff_t len)
+static int io_mem_range(struct blk_request *req, loff_t pos, loff_t len, bool zero)
 {
+	const struct blk_image *image = &blk_of_request(req)->image;
+	struct kiocb iocb = { .ki_filp = image->file };
+	int err;
+
+	if (IS_IMMUTABLE(file_inode(image->file)))
+		return -EPERM;
+	err = io_begin_write(blk_transfer_of(req)->ring, image->file, true);
+	if (err)
+		return err;
+	err = ranchu_blk_mem_punch(image, pos, len);
+	if (err == -EBUSY)
+		err = zero ? ranchu_blk_mem_zero(req, pos, len) : -EOPNOTSUPP;
+	kiocb_end_write(&iocb);
+	return err;
+}
+
+/* vfs_fallocate() would wait for a thaw, see io_begin_write(). */
+static int io_fallocate(struct blk_request *req, int mode, loff_t pos, loff_t len)
+{
+	const struct blk_image *image = &blk_of_request(req)->image;
+	struct file *file = image->file;
 	struct kiocb iocb = { .ki_filp = file };
 	int err;
 
@@ -309,7 +353,7 @@ static int io_fallocate(const struct blk_ring *ring, struct file *file, int mode
 		return -EPERM;
 	if (IS_SWAPFILE(file_inode(file)))
 		return -ETXTBSY;
-	err = io_begin_write(ring, file, true);
+	err = io_begin_write(blk_transfer_of(req)->ring, file, true);
 	if (err)
 		return err;
 	err = file->f_op->fallocate(file, mode, pos, len);
@@ -333,14 +377,16 @@ u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero,
 	const int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 	loff_t pos = sector * SECTOR_SIZE, len = (loff_t)sectors * SECTOR_SIZE;
-	struct file *file = blk_of_request(req)->image.file;
-	const struct blk_ring *ring = blk_transfer_of(req)->ring;
 	int err;
 
-	/* Both read as zeros; the one that was wanted first. */
-	err = io_fallocate(ring, file, zero && !unmap ? fill : punch, pos, len);
-	if (err == -EOPNOTSUPP && zero)
-		err = io_fallocate(ring, file, unmap ? fill : punch, pos, len);
+	if (blk_image_is_tmpfs(&blk_of_request(req)->image)) {
+		err = io_mem_range(req, pos, len, zero);
+	} else {
+		/* Both read as zeros; the one that was wanted first. */
+		err = io_fallocate(req, zero && !unmap ? fill : punch, pos, len);
+		if (err == -EOPNOTSUPP && zero)
+			err = io_fallocate(req, unmap ? fill : punch, pos, len);
+	}
 	/* A discard is a hint. Zeroes the guest can write itself. */
 	if (err == -EOPNOTSUPP)
 		return zero ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_OK;

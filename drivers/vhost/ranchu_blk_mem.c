@@ -5,17 +5,25 @@
  * wait for the inode's lock, which any other writer of the file can hold for as
  * long as it likes.
  *
- * What these functions do not move is the file system's to move.
+ * What of a write the first functions do not move, those at the end do in the worker:
+ * they wait, but never in a way that no signal ends. What is not read is the file
+ * system's to read.
  */
 #include <linux/fault-inject-usercopy.h>
 #include <linux/fcntl.h>
 #include <linux/instrumented.h>
 #include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/shmem_fs.h>
+#include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/uaccess.h>
 
 #include "ranchu_blk.h"
+
+/* How often the worker asks for the inode's lock, and when it gives up in a stop. */
+#define MEM_LOCK_JIFFIES max(HZ / 20, 1)
+#define MEM_LOCK_TRIES 20
 
 /**
  * struct mem_copy - a copy that has got so far
@@ -85,16 +93,27 @@ static struct folio *mem_find(struct address_space *mapping, loff_t pos)
 	return NULL;
 }
 
-/* The same; what is not there becomes there, as when a mapping is touched. */
+/* What is not there becomes there, as when a mapping is touched. */
+static struct folio *mem_make(struct address_space *mapping, loff_t pos)
+{
+	struct page *page = shmem_read_mapping_page(mapping, pos >> PAGE_SHIFT);
+
+	return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
+}
+
+/* As mem_find(). To make a page that is there, but not good, would wait for its lock. */
 static struct folio *mem_find_or_make(struct address_space *mapping, loff_t pos)
 {
-	struct folio *folio = mem_find(mapping, pos);
-	struct page *page;
+	struct folio *folio = filemap_get_folio(mapping, pos >> PAGE_SHIFT);
 
-	if (folio)
+	if (IS_ERR(folio)) {
+		folio = mem_make(mapping, pos);
+		return IS_ERR(folio) ? NULL : folio;
+	}
+	if (mem_is_good(folio))
 		return folio;
-	page = shmem_read_mapping_page(mapping, pos >> PAGE_SHIFT);
-	return IS_ERR(page) ? NULL : page_folio(page);
+	folio_put(folio);
+	return NULL;
 }
 
 /*
@@ -204,6 +223,15 @@ static size_t mem_write_pages(struct blk_request *req, struct file *file, size_t
 	return copy.pos - req->pos - req->moved;
 }
 
+/* Whether write() would not be refused because of a seal. */
+static bool mem_is_open(const struct blk_image *image)
+{
+	const struct shmem_inode_info *info = SHMEM_I(image->file->f_mapping->host);
+
+	return image->map_writable &&
+	       !(READ_ONCE(info->seals) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+}
+
 /**
  * ranchu_blk_mem_writable() - tell whether an image's pages may be written
  * @image: in memory
@@ -213,10 +241,7 @@ static size_t mem_write_pages(struct blk_request *req, struct file *file, size_t
  */
 bool ranchu_blk_mem_writable(const struct blk_image *image)
 {
-	struct inode *inode = image->file->f_mapping->host;
-
-	return image->map_writable && IS_NOSEC(inode) &&
-	       !(READ_ONCE(SHMEM_I(inode)->seals) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+	return mem_is_open(image) && IS_NOSEC(image->file->f_mapping->host);
 }
 
 /**
@@ -224,7 +249,8 @@ bool ranchu_blk_mem_writable(const struct blk_image *image)
  * @req: bytes are left to be written
  * @max: bytes
  *
- * Context: as ranchu_vhost_ops.kicked(); ranchu_blk_mem_writable() said yes.
+ * Context: as ranchu_vhost_ops.kicked(); ranchu_blk_mem_writable() said yes, or
+ * ranchu_blk_mem_prepare() did.
  * Return: bytes written; fewer where the image ends, where somebody else has locked
  * a page, or memory is not there.
  */
@@ -240,4 +266,211 @@ size_t ranchu_blk_mem_write(struct blk_request *req, size_t max)
 		moved = mem_write_pages(req, file, max);
 	sb_end_write(sb);
 	return moved;
+}
+
+/* Asked for, not waited for: whoever holds it may do so for ever. */
+static int mem_lock_inode(const struct blk_ring *ring, struct inode *inode)
+{
+	unsigned int tries = 0;
+
+	while (!inode_trylock(inode)) {
+		if (ranchu_blk_must_end(ring))
+			return -EINTR;
+		if (READ_ONCE(ring->draining) && ++tries > MEM_LOCK_TRIES)
+			return -EBUSY;
+		schedule_timeout_killable(MEM_LOCK_JIFFIES);
+	}
+	return 0;
+}
+
+/**
+ * ranchu_blk_mem_prepare() - do what write() does before it copies
+ * @req: a write, or one that zeroes
+ *
+ * A set-user-ID bit, or a capability, has to go before the contents change.
+ *
+ * Context: worker, without the ring's lock; the file system is not frozen.
+ * Return:
+ * * 0: the image may be written
+ * * -EPERM: it is sealed
+ * * -EINTR: see ranchu_blk_must_end()
+ * * -EBUSY: the ring is being stopped, and somebody else holds the inode's lock
+ * * what file_remove_privs() fails with
+ */
+int ranchu_blk_mem_prepare(struct blk_request *req)
+{
+	const struct blk_image *image = &blk_of_request(req)->image;
+	struct inode *inode = file_inode(image->file);
+	int err;
+
+	if (!mem_is_open(image))
+		return -EPERM;
+	if (IS_NOSEC(inode))
+		return 0;
+	err = mem_lock_inode(blk_transfer_of(req)->ring, inode);
+	if (err)
+		return err;
+	err = file_remove_privs(image->file);
+	inode_unlock(inode);
+	return err;
+}
+
+/* A page that is locked, and ready to be written to, or an error. */
+static struct folio *mem_get_locked(struct address_space *mapping, loff_t pos)
+{
+	struct folio *folio = filemap_get_folio(mapping, pos >> PAGE_SHIFT);
+	int err;
+
+	if (IS_ERR(folio))
+		folio = mem_make(mapping, pos);
+	if (IS_ERR(folio))
+		return folio;
+	err = folio_lock_killable(folio);
+	if (err)
+		goto put;
+	/* It was allocated by fallocate(), and nobody has used it yet. */
+	if (folio->mapping == mapping && !folio_test_uptodate(folio)) {
+		folio_zero_range(folio, 0, folio_size(folio));
+		flush_dcache_folio(folio);
+		folio_mark_uptodate(folio);
+	}
+	if (folio->mapping == mapping && mem_is_good(folio))
+		return folio;
+	err = folio->mapping == mapping ? -EIO : -EAGAIN;
+	folio_unlock(folio);
+put:
+	folio_put(folio);
+	return ERR_PTR(err);
+}
+
+/* Inside one page; @from: NULL for zeroes. */
+static int mem_fill(struct address_space *mapping, loff_t pos, const void *from, size_t n)
+{
+	struct folio *folio = mem_get_locked(mapping, pos);
+	void *to;
+	int err = 0;
+
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	to = folio_address(folio) + offset_in_folio(folio, pos);
+	if (pos + (loff_t)n > i_size_read(mapping->host)) {
+		err = -EIO;
+	} else {
+		if (from)
+			memcpy(to, from, n);
+		else
+			memset(to, 0, n);
+		flush_dcache_folio(folio);
+		folio_mark_dirty(folio);
+	}
+	folio_unlock(folio);
+	folio_put(folio);
+	return err;
+}
+
+/* Until the page stays the image's. */
+static int mem_fill_page(struct blk_request *req, loff_t pos, const void *from, size_t n)
+{
+	struct file *file = blk_of_request(req)->image.file;
+	int err;
+
+	do {
+		if (ranchu_blk_must_end(blk_transfer_of(req)->ring))
+			return -EINTR;
+		cond_resched();
+		err = mem_fill(file->f_mapping, pos, from, n);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+/**
+ * ranchu_blk_mem_write_wait() - write part of a page to an image in memory
+ * @req: bytes are left to be written
+ *
+ * The guest's memory is brought in before the image's page is locked. So each call
+ * gets on, whatever becomes of that memory meanwhile.
+ *
+ * Context: worker, without the ring's lock; ranchu_blk_mem_prepare() said yes, and
+ * the file system is not frozen.
+ * Return: bytes written, or an error.
+ */
+ssize_t ranchu_blk_mem_write_wait(struct blk_request *req)
+{
+	struct mem_copy copy;
+	size_t n;
+	void *data;
+	int err;
+
+	copy_begin(&copy, req, PAGE_SIZE);
+	n = min3(PAGE_SIZE - offset_in_page(copy.pos), (size_t)(copy.last - copy.pos),
+		 copy.iov->iov_len - copy.used);
+	data = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!data)
+		return -ENOMEM;
+	if (copy_from_user(data, copy.iov->iov_base + copy.used, n))
+		err = -EFAULT;
+	else
+		err = mem_fill_page(req, copy.pos, data, n);
+	kfree(data);
+	return err ? err : n;
+}
+
+/**
+ * ranchu_blk_mem_punch() - make a hole in an image in memory
+ * @image: in memory, and not another file system's
+ * @pos: where
+ * @len: bytes
+ *
+ * As fallocate() does it, but that waits for the inode's lock.
+ *
+ * Context: worker, without the ring's lock; the file system is not frozen.
+ * Return: 0; -EBUSY: somebody else holds the inode's lock; or another error.
+ */
+int ranchu_blk_mem_punch(const struct blk_image *image, loff_t pos, loff_t len)
+{
+	struct inode *inode = file_inode(image->file);
+	int err;
+
+	if (!mem_is_open(image))
+		return -EPERM;
+	if (!inode_trylock(inode)) {
+		/* Another ring's worker has it for a moment only. */
+		schedule_timeout_killable(1);
+		if (!inode_trylock(inode))
+			return -EBUSY;
+	}
+	shmem_truncate_range(inode, pos, pos + len - 1);
+	err = file_modified(image->file);
+	inode_unlock(inode);
+	return err;
+}
+
+/**
+ * ranchu_blk_mem_zero() - zero part of an image in memory, without the inode's lock
+ * @req: asks for it
+ * @pos: where
+ * @len: bytes
+ *
+ * Context: as ranchu_blk_mem_punch().
+ * Return: 0; -EOPNOTSUPP: the ring is being stopped; or another error.
+ */
+int ranchu_blk_mem_zero(struct blk_request *req, loff_t pos, loff_t len)
+{
+	struct file *file = blk_of_request(req)->image.file;
+	loff_t last = pos + len;
+	size_t n;
+	int err;
+
+	err = ranchu_blk_mem_prepare(req);
+	if (!err)
+		err = file_update_time(file);
+	for (; pos < last && !err; pos += n) {
+		if (!ranchu_blk_goes_on(req))
+			return -EOPNOTSUPP;
+		n = min_t(loff_t, PAGE_SIZE - offset_in_page(pos), last - pos);
+		/* A hole has no entry; what was swapped out has. */
+		if (xa_load(&file->f_mapping->i_pages, pos >> PAGE_SHIFT))
+			err = mem_fill_page(req, pos, NULL, n);
+	}
+	return err == -EBUSY ? -EOPNOTSUPP : err;
 }

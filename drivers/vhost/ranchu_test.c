@@ -197,13 +197,9 @@ static void test_stopped(struct ranchu_vring *vring)
 	test_dev_of(vring->dev)->rings[vring - vring->dev->vrings].n_held = 0;
 }
 
-static long test_set_running(struct ranchu_vhost *vhost, void __user *argp)
+static long test_set_running(struct ranchu_vhost *vhost, void *arg)
 {
-	s32 running;
-
-	if (copy_from_user(&running, argp, sizeof(running)))
-		return -EFAULT;
-	switch (running) {
+	switch (*(const s32 *)arg) {
 	case 0:
 		ranchu_vhost_stop(vhost);
 		return 0;
@@ -213,25 +209,23 @@ static long test_set_running(struct ranchu_vhost *vhost, void __user *argp)
 	return -EINVAL;
 }
 
-static long test_set_mode(struct ranchu_vhost *vhost, void __user *argp)
+static long test_set_mode(struct ranchu_vhost *vhost, void *arg)
 {
+	const struct vhost_ranchu_test_mode *mode = arg;
 	struct test_dev *dev = test_dev_of(vhost);
-	struct vhost_ranchu_test_mode mode;
 	struct test_ring *ring, made = {};
 	int err;
 
-	if (copy_from_user(&mode, argp, sizeof(mode)))
-		return -EFAULT;
-	if (mode.index >= VHOST_RANCHU_TEST_RINGS ||
-	    mode.flags & ~VHOST_RANCHU_TEST_FLAGS ||
-	    mode.hold > VHOST_RANCHU_TEST_MAX_HOLD)
+	if (mode->index >= VHOST_RANCHU_TEST_RINGS ||
+	    mode->flags & ~VHOST_RANCHU_TEST_FLAGS ||
+	    mode->hold > VHOST_RANCHU_TEST_MAX_HOLD)
 		return -EINVAL;
 	if (ranchu_vhost_is_running(vhost))
 		return -EBUSY;
-	err = test_ring_make(&made, &mode);
+	err = test_ring_make(&made, mode);
 	if (err)
 		return err;
-	ring = &dev->rings[array_index_nospec(mode.index, VHOST_RANCHU_TEST_RINGS)];
+	ring = &dev->rings[array_index_nospec(mode->index, VHOST_RANCHU_TEST_RINGS)];
 	test_ring_free(ring);
 	ring->mode = made.mode;
 	ring->held = made.held;
@@ -252,7 +246,8 @@ static long test_get_stats(struct ranchu_vhost *vhost, void __user *argp)
 		return -EINVAL;
 	i = array_index_nospec(stats.index, VHOST_RANCHU_TEST_RINGS);
 	ring = &dev->rings[i];
-	mutex_lock(&dev->vrings[i].lock);
+	if (mutex_lock_killable(&dev->vrings[i].lock))
+		return -EINTR;
 	stats.chains = ring->chains;
 	stats.bytes = ring->bytes;
 	stats.kicks = ring->kicks;
@@ -262,8 +257,8 @@ static long test_get_stats(struct ranchu_vhost *vhost, void __user *argp)
 }
 
 static const struct ranchu_vhost_ioctl test_ioctls[] = {
-	{ VHOST_RANCHU_TEST_SET_RUNNING, test_set_running },
-	{ VHOST_RANCHU_TEST_SET_MODE, test_set_mode },
+	{ VHOST_RANCHU_TEST_SET_RUNNING, .locked = test_set_running },
+	{ VHOST_RANCHU_TEST_SET_MODE, .locked = test_set_mode },
 	{ VHOST_RANCHU_TEST_GET_STATS, test_get_stats, true },
 };
 

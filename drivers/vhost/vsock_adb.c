@@ -10,11 +10,15 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
 #include "vsock_adb.h"
+
+/* Times that a reader's memory is looked for, and found, and gone again. */
+#define ADB_READ_TRIES 64
 
 /* Guests by their CIDs, so that no two have the same. */
 static DEFINE_XARRAY(adb_cids);
@@ -32,14 +36,12 @@ static void adb_cid_drop(struct vsock_adb *adb)
 	adb->cid = 0;
 }
 
-static long adb_set_guest_cid(struct ranchu_vhost *vhost, void __user *argp)
+static long adb_set_guest_cid(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
-	u64 cid;
+	const u64 cid = *(const u64 *)arg;
 	int err;
 
-	if (copy_from_user(&cid, argp, sizeof(cid)))
-		return -EFAULT;
 	/* 0 to 2 are the hypervisor's, loopback's and the host's. */
 	if (cid <= ADB_HOST_CID || cid >= U32_MAX)
 		return -EINVAL;
@@ -55,13 +57,11 @@ static long adb_set_guest_cid(struct ranchu_vhost *vhost, void __user *argp)
 	return 0;
 }
 
-static long adb_set_running(struct ranchu_vhost *vhost, void __user *argp)
+static long adb_set_running(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
-	int running;
+	const int running = *(const int *)arg;
 
-	if (copy_from_user(&running, argp, sizeof(running)))
-		return -EFAULT;
 	if (!running) {
 		ranchu_vhost_stop(vhost);
 		return 0;
@@ -104,25 +104,22 @@ static long adb_connect_locked(struct vsock_adb *adb,
 	return 0;
 }
 
-static long adb_connect(struct ranchu_vhost *vhost, void __user *argp)
+static long adb_connect(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
-	struct vhost_vsock_adb_connect connect;
+	struct vhost_vsock_adb_connect *connect = arg;
 	long err;
 
-	if (copy_from_user(&connect, argp, sizeof(connect)))
-		return -EFAULT;
-	if (connect.padding || connect.fd < -1)
+	if (connect->padding || connect->fd < -1)
 		return -EINVAL;
 	if (!ranchu_vhost_is_running(vhost))
 		return -ENOTCONN;
-	mutex_lock(&adb->lock);
-	err = adb->orphaned ? -ESRCH : adb_connect_locked(adb, &connect);
+	if (mutex_lock_killable(&adb->lock))
+		return -EINTR;
+	err = adb->orphaned ? -ESRCH : adb_connect_locked(adb, connect);
 	mutex_unlock(&adb->lock);
-	if (err)
-		return err;
-	/* The stream is there, and its port is in its events, too. */
-	return copy_to_user(argp, &connect, sizeof(connect)) ? -EFAULT : 0;
+	/* If it cannot be given back: the port is in the stream's events, too. */
+	return err;
 }
 
 static long adb_attach_locked(struct vsock_adb *adb,
@@ -152,27 +149,27 @@ static long adb_attach_locked(struct vsock_adb *adb,
 	return 0;
 }
 
-static long adb_attach(struct ranchu_vhost *vhost, void __user *argp)
+static long adb_attach(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
-	struct vhost_vsock_adb_attach attach;
+	const struct vhost_vsock_adb_attach *attach = arg;
 	long err;
 
-	if (copy_from_user(&attach, argp, sizeof(attach)))
-		return -EFAULT;
-	if (attach.padding || attach.fd < -1)
+	if (attach->padding || attach->fd < -1)
 		return -EINVAL;
-	mutex_lock(&adb->lock);
-	err = adb->orphaned ? -ESRCH : adb_attach_locked(adb, &attach);
+	if (mutex_lock_killable(&adb->lock))
+		return -EINTR;
+	err = adb->orphaned ? -ESRCH : adb_attach_locked(adb, attach);
 	mutex_unlock(&adb->lock);
 	return err;
 }
 
-static long adb_reset_transport(struct ranchu_vhost *vhost, void __user *argp)
+static long adb_reset_transport(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
 
-	mutex_lock(&adb->lock);
+	if (mutex_lock_killable(&adb->lock))
+		return -EINTR;
 	vsock_adb_streams_close(adb);
 	/* A driver that starts later has nothing to be told. */
 	adb->transport_reset = adb->vrings[ADB_EVENT].running;
@@ -181,31 +178,48 @@ static long adb_reset_transport(struct ranchu_vhost *vhost, void __user *argp)
 	return 0;
 }
 
+/*
+ * Each counter is read once, without the lock: anybody may ask, and a vCPU does not
+ * wait until he has looked.
+ */
+static void adb_read_stats(struct vsock_adb *adb, struct vhost_vsock_adb_stats *out)
+{
+	const struct vhost_vsock_adb_stats *in = &adb->stats;
+
+	*out = (struct vhost_vsock_adb_stats) {
+		.streams = READ_ONCE(adb->n_streams),
+		.opened = READ_ONCE(in->opened),
+		.bytes_to_guest = READ_ONCE(in->bytes_to_guest),
+		.bytes_to_host = READ_ONCE(in->bytes_to_host),
+		.packets_to_guest = READ_ONCE(in->packets_to_guest),
+		.packets_to_host = READ_ONCE(in->packets_to_host),
+		.bad_packets = READ_ONCE(in->bad_packets),
+		.faults = atomic64_read(&adb->vhost.faults),
+		.queued = READ_ONCE(in->queued),
+		.queued_packets = READ_ONCE(in->queued_packets),
+	};
+}
+
 static long adb_get_stats(struct ranchu_vhost *vhost, void __user *argp)
 {
 	const size_t head_size = offsetofend(struct vhost_vsock_adb_stats, padding);
-	struct vsock_adb *adb = vsock_adb_of(vhost);
 	struct vhost_vsock_adb_stats head, out;
 
 	if (copy_from_user(&head, argp, head_size))
 		return -EFAULT;
 	if (head.size < head_size || head.padding)
 		return -EINVAL;
-	mutex_lock(&adb->lock);
-	out = adb->stats;
-	out.streams = adb->n_streams;
-	mutex_unlock(&adb->lock);
-	out.faults = atomic64_read(&vhost->faults);
+	adb_read_stats(vsock_adb_of(vhost), &out);
 	out.size = min_t(u32, head.size, sizeof(out));
 	return copy_to_user(argp, &out, out.size) ? -EFAULT : 0;
 }
 
 static const struct ranchu_vhost_ioctl adb_ioctls[] = {
-	{ VHOST_VSOCK_SET_GUEST_CID, adb_set_guest_cid },
-	{ VHOST_VSOCK_SET_RUNNING, adb_set_running },
-	{ VHOST_VSOCK_ADB_CONNECT, adb_connect },
-	{ VHOST_VSOCK_ADB_ATTACH, adb_attach },
-	{ VHOST_VSOCK_ADB_RESET_TRANSPORT, adb_reset_transport },
+	{ VHOST_VSOCK_SET_GUEST_CID, .locked = adb_set_guest_cid },
+	{ VHOST_VSOCK_SET_RUNNING, .locked = adb_set_running },
+	{ VHOST_VSOCK_ADB_CONNECT, .locked = adb_connect },
+	{ VHOST_VSOCK_ADB_ATTACH, .locked = adb_attach },
+	{ VHOST_VSOCK_ADB_RESET_TRANSPORT, .locked = adb_reset_transport },
 	{ VHOST_VSOCK_ADB_GET_STATS, adb_get_stats, true },
 };
 
@@ -316,37 +330,64 @@ static bool adb_is_owner(struct vsock_adb *adb)
 	return READ_ONCE(adb->vhost.mm) == current->mm;
 }
 
-/* Returns bytes, 0 if there is no event. */
-static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t len)
+/*
+ * Into memory that is there, while the lock is held that the guest's packets need: if it
+ * is not, that is for the caller to see to, without the lock. Returns false then.
+ */
+static bool adb_give_event(const struct adb_stream *stream, void __user *to)
 {
 	struct vhost_vsock_adb_event event;
+	unsigned long left;
+
+	adb_event_fill(stream, &event);
+	pagefault_disable();
+	left = copy_to_user(to, &event, sizeof(event));
+	pagefault_enable();
+	return !left;
+}
+
+/* Returns bytes, 0 if there is no event, -EFAULT if there is no memory for the first. */
+static ssize_t adb_read_events_locked(struct vsock_adb *adb, char __user *buf, size_t len)
+{
+	const size_t size = sizeof(struct vhost_vsock_adb_event);
 	struct adb_stream *stream;
 	ssize_t done = 0;
 
+	lockdep_assert_held(&adb->lock);
+	/* Under the lock, so that one who is late does not listen for the next. */
 	if (!adb_is_owner(adb))
 		return -EPERM;
-	mutex_lock(&adb->lock);
-	/* Under the lock, so that one who is late does not listen for the next. */
-	if (!adb_is_owner(adb)) {
-		done = -EPERM;
-		goto out;
-	}
 	adb->listening = true;
-	while (len - done >= sizeof(event)) {
+	while (len - done >= size) {
 		stream = list_first_entry_or_null(&adb->events, struct adb_stream,
 						  event_node);
 		if (!stream)
 			break;
-		adb_event_fill(stream, &event);
-		if (copy_to_user(buf + done, &event, sizeof(event))) {
-			done = done ?: -EFAULT;
-			break;
-		}
+		if (!adb_give_event(stream, buf + done))
+			return done ?: -EFAULT;
 		vsock_adb_stream_told(stream);
-		done += sizeof(event);
+		done += size;
 	}
-out:
-	mutex_unlock(&adb->lock);
+	return done;
+}
+
+/* The same, after making sure that there is memory, however long that takes. */
+static ssize_t adb_read_events(struct vsock_adb *adb, char __user *buf, size_t len)
+{
+	const size_t size = sizeof(struct vhost_vsock_adb_event);
+	unsigned int tries = 0;
+	ssize_t done;
+
+	if (!adb_is_owner(adb))
+		return -EPERM;
+	do {
+		if (mutex_lock_killable(&adb->lock))
+			return -EINTR;
+		done = adb_read_events_locked(adb, buf, len);
+		mutex_unlock(&adb->lock);
+		/* Memory that is there for a moment only, again and again, is none. */
+	} while (done == -EFAULT && tries++ < ADB_READ_TRIES &&
+		 !fault_in_writeable(buf, size));
 	return done;
 }
 
@@ -381,8 +422,7 @@ static __poll_t adb_poll(struct file *file, poll_table *wait)
 
 	poll_wait(file, &adb->event_wait, wait);
 	/* Nobody else waits for the lock. */
-	if (adb_is_owner(adb)) {
-		mutex_lock(&adb->lock);
+	if (adb_is_owner(adb) && !mutex_lock_killable(&adb->lock)) {
 		if (adb_is_owner(adb))
 			adb->listening = true;
 		mutex_unlock(&adb->lock);

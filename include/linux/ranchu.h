@@ -36,8 +36,8 @@ struct vhost_task;
 /**
  * struct ranchu_mem - guest physical memory, as VHOST_SET_MEM_TABLE describes it
  * @srcu: readers of @table
- * @lock: serialises ranchu_mem_set()
- * @table: the regions now; NULL until the first ranchu_mem_set()
+ * @lock: serialises ranchu_mem_replace()
+ * @table: the regions now; NULL until the first ranchu_mem_replace()
  *
  * Every guest address is hostile; these functions are the only place that
  * turns one into anything else.
@@ -50,6 +50,9 @@ struct ranchu_mem {
 
 int ranchu_mem_init(struct ranchu_mem *mem);
 void ranchu_mem_destroy(struct ranchu_mem *mem);
+struct ranchu_mem_table *ranchu_mem_fetch(const void __user *argp);
+void ranchu_mem_table_free(struct ranchu_mem_table *table);
+void ranchu_mem_replace(struct ranchu_mem *mem, struct ranchu_mem_table *table);
 int ranchu_mem_set(struct ranchu_mem *mem, const void __user *argp);
 bool ranchu_mem_is_set(const struct ranchu_mem *mem);
 void ranchu_mem_clear(struct ranchu_mem *mem);

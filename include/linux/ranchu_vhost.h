@@ -68,15 +68,23 @@ struct ranchu_vring {
 /**
  * struct ranchu_vhost_ioctl - a row of an ioctl table
  * @number: the ioctl
- * @fn: serves it; @argp is the argument as a pointer. Called with the device's
- *	lock held, in the caller's process.
- * @anyone: @fn may be called by others than the owner
+ * @fn: serves it; @argp is the argument as a pointer. Called in the caller's process:
+ *	with the device's lock held for the owner, or see @anyone
+ * @anyone: @fn may be called by others than the owner, without a lock. It touches
+ *	@argp without one, too: that may wait for whoever provides that memory.
+ * @locked: in place of @fn: @arg was fetched before the device's lock was taken, and
+ *	goes back, if the ioctl reads as well, when it was given back. Has the size
+ *	that the number says, at most RANCHU_VHOST_MAX_ARG. For the owner
  */
 struct ranchu_vhost_ioctl {
 	unsigned int number;
 	long (*fn)(struct ranchu_vhost *dev, void __user *argp);
 	bool anyone;
+	long (*locked)(struct ranchu_vhost *dev, void *arg);
 };
+
+/* Bytes that struct ranchu_vhost_ioctl's @locked can be given. */
+#define RANCHU_VHOST_MAX_ARG 64
 
 /**
  * struct ranchu_vhost_ops - what a device brings

@@ -28,7 +28,16 @@ int ranchu_mem_init(struct ranchu_mem *mem)
 }
 EXPORT_SYMBOL_GPL(ranchu_mem_init);
 
-static void mem_replace(struct ranchu_mem *mem, struct ranchu_mem_table *table)
+/**
+ * ranchu_mem_replace() - use other guest memory from now on
+ * @mem: the memory
+ * @table: from ranchu_mem_fetch(), taken; NULL for none
+ *
+ * On return nobody uses the old regions any more.
+ *
+ * Context: may sleep; outside ranchu_mem_enter().
+ */
+void ranchu_mem_replace(struct ranchu_mem *mem, struct ranchu_mem_table *table)
 {
 	mutex_lock(&mem->lock);
 	table = rcu_replace_pointer(mem->table, table,
@@ -37,6 +46,7 @@ static void mem_replace(struct ranchu_mem *mem, struct ranchu_mem_table *table)
 	synchronize_srcu(&mem->srcu);
 	kfree(table);
 }
+EXPORT_SYMBOL_GPL(ranchu_mem_replace);
 
 /**
  * ranchu_mem_clear() - forget all guest memory
@@ -46,7 +56,7 @@ static void mem_replace(struct ranchu_mem *mem, struct ranchu_mem_table *table)
  */
 void ranchu_mem_clear(struct ranchu_mem *mem)
 {
-	mem_replace(mem, NULL);
+	ranchu_mem_replace(mem, NULL);
 }
 EXPORT_SYMBOL_GPL(ranchu_mem_clear);
 
@@ -87,16 +97,12 @@ mem_table_make(const struct vhost_memory_region *in, unsigned int n)
 }
 
 /**
- * ranchu_mem_set() - serve VHOST_SET_MEM_TABLE
- * @mem: the memory
+ * ranchu_mem_fetch() - read the argument of VHOST_SET_MEM_TABLE
  * @argp: struct vhost_memory in the owner's memory
  *
- * On return nobody uses the old regions any more. On an error the old ones
- * stay.
- *
- * Context: the owner's process; may sleep; outside ranchu_mem_enter().
- * Return:
- * * 0: done
+ * Context: the owner's process; no lock is held, because @argp may take any time to
+ * answer.
+ * Return: regions, for ranchu_mem_replace() or ranchu_mem_table_free(), or
  * * -EFAULT: @argp, or a region's user range, is no user memory
  * * -EOPNOTSUPP: the padding is not zero
  * * -E2BIG: more than RANCHU_MEM_MAX_REGIONS regions
@@ -104,7 +110,7 @@ mem_table_make(const struct vhost_memory_region *in, unsigned int n)
  * * -ENOMEM: no memory
  * Source: linux/vhost_types.h; errnos are those of drivers/vhost/vhost.c
  */
-int ranchu_mem_set(struct ranchu_mem *mem, const void __user *argp)
+struct ranchu_mem_table *ranchu_mem_fetch(const void __user *argp)
 {
 	const struct vhost_memory __user *user = argp;
 	struct vhost_memory_region *regions;
@@ -112,20 +118,48 @@ int ranchu_mem_set(struct ranchu_mem *mem, const void __user *argp)
 	struct vhost_memory head;
 
 	if (copy_from_user(&head, user, sizeof(head)))
-		return -EFAULT;
+		return ERR_PTR(-EFAULT);
 	if (head.padding)
-		return -EOPNOTSUPP;
+		return ERR_PTR(-EOPNOTSUPP);
 	if (head.nregions > RANCHU_MEM_MAX_REGIONS)
-		return -E2BIG;
+		return ERR_PTR(-E2BIG);
 	regions = memdup_array_user(user->regions, head.nregions,
 				    sizeof(*regions));
 	if (IS_ERR(regions))
-		return PTR_ERR(regions);
+		return ERR_CAST(regions);
 	table = mem_table_make(regions, head.nregions);
 	kfree(regions);
+	return table;
+}
+EXPORT_SYMBOL_GPL(ranchu_mem_fetch);
+
+/**
+ * ranchu_mem_table_free() - undo ranchu_mem_fetch()
+ * @table: not given to ranchu_mem_replace()
+ */
+void ranchu_mem_table_free(struct ranchu_mem_table *table)
+{
+	kfree(table);
+}
+EXPORT_SYMBOL_GPL(ranchu_mem_table_free);
+
+/**
+ * ranchu_mem_set() - ranchu_mem_fetch() and ranchu_mem_replace() in one
+ * @mem: the memory
+ * @argp: struct vhost_memory in the owner's memory
+ *
+ * On an error the old regions stay.
+ *
+ * Context: as both.
+ * Return: 0, or -errno as ranchu_mem_fetch().
+ */
+int ranchu_mem_set(struct ranchu_mem *mem, const void __user *argp)
+{
+	struct ranchu_mem_table *table = ranchu_mem_fetch(argp);
+
 	if (IS_ERR(table))
 		return PTR_ERR(table);
-	mem_replace(mem, table);
+	ranchu_mem_replace(mem, table);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(ranchu_mem_set);

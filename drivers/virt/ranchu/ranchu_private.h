@@ -39,7 +39,8 @@ void ranchu_vring_drain(struct ranchu_vring *vring);
 void ranchu_vring_stop(struct ranchu_vring *vring);
 void ranchu_vring_release(struct ranchu_vring *vring);
 const struct vring_ioctl *ranchu_vring_find_ioctl(unsigned int number);
+bool ranchu_vring_answers(const struct vring_ioctl *row);
 long ranchu_vring_ioctl(struct ranchu_vhost *dev, const struct vring_ioctl *row,
-			void __user *argp);
+			void *arg);
 
 #endif /* _RANCHU_PRIVATE_H */

@@ -199,18 +199,32 @@ void ranchu_sock_prepare(struct ranchu_sock *sock,
 }
 EXPORT_SYMBOL_GPL(ranchu_sock_prepare);
 
+/* Whether nobody else holds the socket; if somebody does, a timer looks. */
+static bool sock_is_alone(struct ranchu_sock *sock)
+{
+	if (file_count(sock->file) == 1)
+		return true;
+	/* It may be one who looks a file up and finds that it is another. */
+	if (!timer_pending(&sock->timer))
+		mod_timer(&sock->timer, jiffies + sock->pause);
+	return false;
+}
+
 /**
  * ranchu_sock_watch() - be told of what happens to a socket from now on
  * @sock: prepared, not watched
  *
- * Context: may sleep.
- * Return: EPOLL* bits that are so now; what comes after that is told by the function
- * that ranchu_sock_prepare() was given.
+ * The socket's lock is not taken, whoever holds it: the first who uses the socket makes
+ * it ours. So the caller may have a lock that users of other sockets wait for.
+ *
+ * Context: may sleep. Others may use @sock meanwhile.
+ * Return: EPOLL* bits that are so now, none as long as others hold the socket; what
+ * comes after that is told by the function that ranchu_sock_prepare() was given.
  */
 __poll_t ranchu_sock_watch(struct ranchu_sock *sock)
 {
 	vfs_poll(sock->file, &sock->poll);
-	return ranchu_sock_poll(sock);
+	return sock_is_alone(sock) ? ranchu_sock_look(sock) : 0;
 }
 EXPORT_SYMBOL_GPL(ranchu_sock_watch);
 
@@ -270,12 +284,8 @@ bool ranchu_sock_own(struct ranchu_sock *sock)
 {
 	if (likely(sock->own))
 		return true;
-	if (file_count(sock->file) > 1) {
-		/* It may be one who looks a file up and finds that it is another. */
-		if (!timer_pending(&sock->timer))
-			mod_timer(&sock->timer, jiffies + sock->pause);
+	if (!sock_is_alone(sock))
 		return false;
-	}
 	sock_adopt(sock);
 	WRITE_ONCE(sock->own, true);
 	/* Others may wait for this, too. */

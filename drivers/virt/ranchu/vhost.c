@@ -217,10 +217,32 @@ static void vhost_refresh(struct ranchu_vhost *dev)
 	}
 }
 
-static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
+static bool vhost_is_owner(const struct ranchu_vhost *dev)
+{
+	return READ_ONCE(dev->mm) == current->mm;
+}
+
+/*
+ * For the owner. Others are refused before they take a lock, so that nobody waits for
+ * them, nor they for the owner.
+ */
+static int vhost_lock(struct ranchu_vhost *dev)
+{
+	if (!vhost_is_owner(dev))
+		return -EPERM;
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	if (vhost_is_owner(dev))
+		return 0;
+	mutex_unlock(&dev->lock);
+	return -EPERM;
+}
+
+static int vhost_set_owner_locked(struct ranchu_vhost *dev)
 {
 	int err;
 
+	lockdep_assert_held(&dev->lock);
 	if (dev->mm)
 		return -EBUSY;
 	if (!dev->ops->ring_workers) {
@@ -234,7 +256,21 @@ static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
 	return 0;
 }
 
-static long vhost_reset_owner(struct ranchu_vhost *dev, void __user *argp)
+static long vhost_set_owner(struct ranchu_vhost *dev, void __user *argp)
+{
+	int err;
+
+	/* Without the lock: nobody is to wait for a stranger who tries. */
+	if (READ_ONCE(dev->mm))
+		return -EBUSY;
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	err = vhost_set_owner_locked(dev);
+	mutex_unlock(&dev->lock);
+	return err;
+}
+
+static long vhost_reset_owner(struct ranchu_vhost *dev, void *arg)
 {
 	vhost_release_owner(dev);
 	return 0;
@@ -248,13 +284,11 @@ static long vhost_get_features(struct ranchu_vhost *dev, void __user *argp)
 }
 
 /* -EFAULT for a log that is not there is what VMMs know from vhost. */
-static long vhost_set_features(struct ranchu_vhost *dev, void __user *argp)
+static long vhost_set_features(struct ranchu_vhost *dev, void *arg)
 {
 	const u64 log = BIT_ULL(VHOST_F_LOG_ALL);
-	u64 features;
+	const u64 features = *(const u64 *)arg;
 
-	if (copy_from_user(&features, argp, sizeof(features)))
-		return -EFAULT;
 	if (features & ~dev->ops->features)
 		return -EOPNOTSUPP;
 	if (features & log && !dev->log_set)
@@ -273,12 +307,10 @@ static long vhost_get_backend_features(struct ranchu_vhost *dev, void __user *ar
 	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
 }
 
-static long vhost_set_backend_features(struct ranchu_vhost *dev, void __user *argp)
+static long vhost_set_backend_features(struct ranchu_vhost *dev, void *arg)
 {
-	u64 features;
+	const u64 features = *(const u64 *)arg;
 
-	if (copy_from_user(&features, argp, sizeof(features)))
-		return -EFAULT;
 	if (features & ~dev->ops->backend_features)
 		return -EOPNOTSUPP;
 	if (features != dev->backend_features && ranchu_vhost_is_running(dev))
@@ -288,32 +320,41 @@ static long vhost_set_backend_features(struct ranchu_vhost *dev, void __user *ar
 }
 
 /*
- * On return nobody uses the old memory: kicked() has left it when ranchu_mem_set()
+ * On return nobody uses the old memory: kicked() has left it when ranchu_mem_replace()
  * returns, and what is under way is answered.
  */
 static long vhost_set_mem_table(struct ranchu_vhost *dev, void __user *argp)
 {
+	struct ranchu_mem_table *table;
 	unsigned int i;
 	int err;
 
-	err = ranchu_mem_set(&dev->mem, argp);
-	if (err)
+	if (!vhost_is_owner(dev))
+		return -EPERM;
+	table = ranchu_mem_fetch(argp);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	err = vhost_lock(dev);
+	if (err) {
+		ranchu_mem_table_free(table);
 		return err;
+	}
+	ranchu_mem_replace(&dev->mem, table);
 	for (i = 0; i < dev->n_vrings; i++) {
 		mutex_lock(&dev->vrings[i].lock);
 		ranchu_vring_drain(&dev->vrings[i]);
 		mutex_unlock(&dev->vrings[i].lock);
 	}
+	mutex_unlock(&dev->lock);
 	return 0;
 }
 
-static long vhost_set_log_base(struct ranchu_vhost *dev, void __user *argp)
+static long vhost_set_log_base(struct ranchu_vhost *dev, void *arg)
 {
-	u64 log, size;
+	const u64 log = *(const u64 *)arg;
+	u64 size;
 	int idx;
 
-	if (copy_from_user(&log, argp, sizeof(log)))
-		return -EFAULT;
 	idx = ranchu_mem_enter(&dev->mem);
 	size = ranchu_mem_log_size(&dev->mem);
 	ranchu_mem_leave(&dev->mem, idx);
@@ -325,13 +366,11 @@ static long vhost_set_log_base(struct ranchu_vhost *dev, void __user *argp)
 	return 0;
 }
 
-static long vhost_set_log_fd(struct ranchu_vhost *dev, void __user *argp)
+static long vhost_set_log_fd(struct ranchu_vhost *dev, void *arg)
 {
 	struct eventfd_ctx *ctx = NULL;
-	int fd;
+	const int fd = *(const int *)arg;
 
-	if (copy_from_user(&fd, argp, sizeof(fd)))
-		return -EFAULT;
 	if (fd != VHOST_FILE_UNBIND) {
 		ctx = eventfd_ctx_fdget(fd);
 		if (IS_ERR(ctx))
@@ -344,14 +383,15 @@ static long vhost_set_log_fd(struct ranchu_vhost *dev, void __user *argp)
 /* Not here, so refused: workers of the VMM's making, rings of another endian. */
 static const struct ranchu_vhost_ioctl vhost_ioctls[] = {
 	{ VHOST_SET_OWNER, vhost_set_owner, true },
-	{ VHOST_RESET_OWNER, vhost_reset_owner },
+	{ VHOST_RESET_OWNER, .locked = vhost_reset_owner },
 	{ VHOST_GET_FEATURES, vhost_get_features, true },
-	{ VHOST_SET_FEATURES, vhost_set_features },
+	{ VHOST_SET_FEATURES, .locked = vhost_set_features },
 	{ VHOST_GET_BACKEND_FEATURES, vhost_get_backend_features, true },
-	{ VHOST_SET_BACKEND_FEATURES, vhost_set_backend_features },
-	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table },
-	{ VHOST_SET_LOG_BASE, vhost_set_log_base },
-	{ VHOST_SET_LOG_FD, vhost_set_log_fd },
+	{ VHOST_SET_BACKEND_FEATURES, .locked = vhost_set_backend_features },
+	/* It locks when it has fetched as much as there is, and knows who the owner is. */
+	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table, true },
+	{ VHOST_SET_LOG_BASE, .locked = vhost_set_log_base },
+	{ VHOST_SET_LOG_FD, .locked = vhost_set_log_fd },
 };
 
 static const struct ranchu_vhost_ioctl *
@@ -366,6 +406,42 @@ vhost_find_ioctl(const struct ranchu_vhost_ioctl *rows, unsigned int n,
 	return NULL;
 }
 
+/* What a call of a row's @locked, or of a ring's, needs, and takes. */
+union vhost_arg {
+	u8 bytes[RANCHU_VHOST_MAX_ARG];
+	u64 align;
+};
+
+/*
+ * An ioctl whose argument is fetched before the lock is taken, and given back after:
+ * neither holds up who waits for the lock.
+ */
+static long vhost_ioctl_locked(struct ranchu_vhost *dev,
+			       const struct ranchu_vhost_ioctl *row,
+			       const struct vring_ioctl *of_vring,
+			       unsigned int number, void __user *argp)
+{
+	bool answers = row ? _IOC_DIR(number) & _IOC_READ : ranchu_vring_answers(of_vring);
+	size_t size = _IOC_SIZE(number);
+	union vhost_arg arg = {};
+	long ret;
+
+	if (WARN_ON_ONCE(size > sizeof(arg)))
+		return -EINVAL;
+	if (!vhost_is_owner(dev))
+		return -EPERM;
+	if (_IOC_DIR(number) & _IOC_WRITE && copy_from_user(&arg, argp, size))
+		return -EFAULT;
+	ret = vhost_lock(dev);
+	if (ret)
+		return ret;
+	ret = row ? row->locked(dev, &arg) : ranchu_vring_ioctl(dev, of_vring, &arg);
+	mutex_unlock(&dev->lock);
+	if (!ret && answers && copy_to_user(argp, &arg, size))
+		return -EFAULT;
+	return ret;
+}
+
 /**
  * ranchu_vhost_ioctl() - serve an ioctl
  * @dev: the device
@@ -376,21 +452,27 @@ vhost_find_ioctl(const struct ranchu_vhost_ioctl *rows, unsigned int n,
  * Return: what the ioctl's function says, or
  * * -ENOIOCTLCMD: no such ioctl here
  * * -EPERM: the caller is not the owner
+ * * -EINTR: the caller was killed while it waited for others of the owner's
  */
 long ranchu_vhost_ioctl(struct ranchu_vhost *dev, unsigned int number,
 			void __user *argp)
 {
 	const struct vring_ioctl *of_vring = ranchu_vring_find_ioctl(number);
 	const struct ranchu_vhost_ioctl *row;
-	long ret = -EPERM;
+	long ret;
 
 	row = vhost_find_ioctl(dev->ops->ioctls, dev->ops->n_ioctls, number) ?:
 	      vhost_find_ioctl(vhost_ioctls, ARRAY_SIZE(vhost_ioctls), number);
 	if (!row && !of_vring)
 		return -ENOIOCTLCMD;
-	mutex_lock(&dev->lock);
-	if ((row && row->anyone) || dev->mm == current->mm)
-		ret = row ? row->fn(dev, argp) : ranchu_vring_ioctl(dev, of_vring, argp);
+	if (row && row->anyone)
+		return row->fn(dev, argp);
+	if (!row || row->locked)
+		return vhost_ioctl_locked(dev, row, of_vring, number, argp);
+	ret = vhost_lock(dev);
+	if (ret)
+		return ret;
+	ret = row->fn(dev, argp);
 	mutex_unlock(&dev->lock);
 	return ret;
 }

@@ -45,7 +45,7 @@ static inline u16 vq_packed_id(const struct ranchu_vq_desc *desc)
 	return desc->word >> 32;
 }
 
-static inline u16 vq_packed_flags(const struct ranchu_vq_desc *desc)
+static __always_inline u16 vq_packed_flags(const struct ranchu_vq_desc *desc)
 {
 	return desc->word >> 48;
 }

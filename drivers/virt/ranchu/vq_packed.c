@@ -28,7 +28,7 @@ static __le64 __user *packed_word(struct ranchu_vq *vq, u16 slot)
 	return (__le64 __user *)&packed_slot(vq, slot)->len;
 }
 
-static bool packed_is_avail(u16 flags, bool wrap)
+static __always_inline bool packed_is_avail(u16 flags, bool wrap)
 {
 	return (flags & (PACKED_AVAIL | PACKED_USED)) ==
 	       (wrap ? PACKED_AVAIL : PACKED_USED);

@@ -16,7 +16,6 @@
 #include <linux/nospec.h>
 #include <linux/printk.h>
 #include <linux/ranchu_vhost.h>
-#include <linux/uaccess.h>
 #include <linux/vhost.h>
 
 #include "ranchu_private.h"
@@ -278,9 +277,10 @@ void ranchu_vring_stop(struct ranchu_vring *vring)
 	mutex_unlock(&vring->lock);
 }
 
-static void vring_swap_ctx(struct ranchu_vring *vring, struct eventfd_ctx **where,
-			   struct eventfd_ctx *ctx)
+static void vring_drop_ctx(struct ranchu_vring *vring, struct eventfd_ctx **where)
 {
+	struct eventfd_ctx *ctx = NULL;
+
 	mutex_lock(&vring->lock);
 	swap(*where, ctx);
 	mutex_unlock(&vring->lock);
@@ -297,8 +297,8 @@ void ranchu_vring_release(struct ranchu_vring *vring)
 	if (vring->kick)
 		ranchu_doorbell_detach(vring->kick);
 	vring->kick = NULL;
-	vring_swap_ctx(vring, &vring->call, NULL);
-	vring_swap_ctx(vring, &vring->err, NULL);
+	vring_drop_ctx(vring, &vring->call);
+	vring_drop_ctx(vring, &vring->err);
 	memset(&vring->setup, 0, sizeof(vring->setup));
 	vring->base = 0;
 	vring->base_set = false;
@@ -332,7 +332,8 @@ static long vring_set_num(struct ranchu_vring *vring, union vring_arg *arg)
 	if (!num || num > RANCHU_VQ_MAX_NUM ||
 	    (!vring_is_packed(vring) && !is_power_of_2(num)))
 		return -EINVAL;
-	mutex_lock(&vring->lock);
+	if (mutex_lock_killable(&vring->lock))
+		return -EINTR;
 	if (vring->running)
 		err = -EBUSY;
 	else
@@ -360,7 +361,8 @@ static long vring_set_addr(struct ranchu_vring *vring, union vring_arg *arg)
 	    !IS_ALIGNED(addr->log_guest_addr, VRING_USED_ALIGN_SIZE))
 		return -EINVAL;
 
-	mutex_lock(&vring->lock);
+	if (mutex_lock_killable(&vring->lock))
+		return -EINTR;
 	setup = vring->setup;
 	setup.desc = addr->desc_user_addr;
 	setup.driver = addr->avail_user_addr;
@@ -381,7 +383,8 @@ static long vring_set_base(struct ranchu_vring *vring, union vring_arg *arg)
 {
 	long err = 0;
 
-	mutex_lock(&vring->lock);
+	if (mutex_lock_killable(&vring->lock))
+		return -EINTR;
 	if (vring->running) {
 		err = -EBUSY;
 	} else if (!vring_is_packed(vring) && arg->state.num > U16_MAX) {
@@ -397,7 +400,8 @@ static long vring_set_base(struct ranchu_vring *vring, union vring_arg *arg)
 /* Of a running ring it is true for a moment only. */
 static long vring_get_base(struct ranchu_vring *vring, union vring_arg *arg)
 {
-	mutex_lock(&vring->lock);
+	if (mutex_lock_killable(&vring->lock))
+		return -EINTR;
 	arg->state.num = vring->running ? ranchu_vq_base(&vring->vq) :
 					  vring_next_base(vring);
 	mutex_unlock(&vring->lock);
@@ -456,7 +460,15 @@ static long vring_set_ctx(struct ranchu_vring *vring, struct eventfd_ctx **where
 		if (IS_ERR(ctx))
 			return PTR_ERR(ctx);
 	}
-	vring_swap_ctx(vring, where, ctx);
+	if (mutex_lock_killable(&vring->lock)) {
+		if (ctx)
+			eventfd_ctx_put(ctx);
+		return -EINTR;
+	}
+	swap(*where, ctx);
+	mutex_unlock(&vring->lock);
+	if (ctx)
+		eventfd_ctx_put(ctx);
 	return 0;
 }
 
@@ -470,7 +482,7 @@ static long vring_set_err(struct ranchu_vring *vring, union vring_arg *arg)
 	return vring_set_ctx(vring, &vring->err, arg->file.fd);
 }
 
-/* @answers: the argument, as changed, goes back to the caller. */
+/* @answers: the argument, as changed, goes back to the caller. Not all numbers say so. */
 static const struct vring_ioctl {
 	unsigned int number;
 	long (*fn)(struct ranchu_vring *vring, union vring_arg *arg);
@@ -504,34 +516,38 @@ const struct vring_ioctl *ranchu_vring_find_ioctl(unsigned int number)
 }
 
 /**
+ * ranchu_vring_answers() - tell whether an ioctl that names a ring gives something back
+ * @row: what ranchu_vring_find_ioctl() has found
+ *
+ * Return: whether its argument goes back to the caller.
+ */
+bool ranchu_vring_answers(const struct vring_ioctl *row)
+{
+	return row->answers;
+}
+
+/**
  * ranchu_vring_ioctl() - serve an ioctl that names a ring
  * @dev: the device
  * @row: what ranchu_vring_find_ioctl() has found
- * @argp: struct vhost_vring_state, _addr or _file in the owner's memory
+ * @arg: struct vhost_vring_state, _addr or _file, and room for the largest of these
  *
  * Context: the owner's process, the device's lock held.
  * Return:
  * * 0: done
- * * -EFAULT: @argp is no user memory
  * * -ENOBUFS: no such ring
  * * what the ioctl's own function says
  */
 long ranchu_vring_ioctl(struct ranchu_vhost *dev, const struct vring_ioctl *row,
-			void __user *argp)
+			void *arg)
 {
-	size_t size = _IOC_SIZE(row->number);
-	union vring_arg arg;
+	union vring_arg *of_vring = arg;
 	unsigned int i;
-	long err;
 
-	if (copy_from_user(&arg, argp, size))
-		return -EFAULT;
-	if (arg.index >= dev->n_vrings)
+	lockdep_assert_held(&dev->lock);
+	if (of_vring->index >= dev->n_vrings)
 		return -ENOBUFS;
 	/* The index comes from userspace, and loads depend on it. */
-	i = array_index_nospec(arg.index, dev->n_vrings);
-	err = row->fn(&dev->vrings[i], &arg);
-	if (!err && row->answers && copy_to_user(argp, &arg, size))
-		return -EFAULT;
-	return err;
+	i = array_index_nospec(of_vring->index, dev->n_vrings);
+	return row->fn(&dev->vrings[i], of_vring);
 }

@@ -26,6 +26,7 @@
  *
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process
+ *	EINTR		the caller was killed while it waited for another ioctl
  *	EBUSY		there is an owner already; that doorbell is taken
  *	EINVAL		an argument is out of range, or a field that must be
  *			zero is not; a name is none

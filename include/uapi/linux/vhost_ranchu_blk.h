@@ -9,6 +9,7 @@
  *
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process
+ *	EINTR		the caller was killed while it waited for another ioctl
  *	EBUSY		there is an owner already; not while running
  *	EINVAL		an argument is out of range; a field that must be zero is not;
  *			the image was opened with O_APPEND

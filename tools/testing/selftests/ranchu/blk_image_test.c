@@ -332,15 +332,16 @@ TEST_F(blocks_4k, part_of_a_block)
 	EXPECT_EQ(0, memcmp(now, expected, sizeof(now)));
 }
 
-/* Bytes that this thread has sent to a block device. */
-static long written_here(void)
+/* A counter of this thread's: "read_bytes" or "write_bytes", from or to block devices. */
+static long io_here(const char *counter)
 {
 	char line[80];
 	long bytes = -1;
 	FILE *f = fopen("/proc/thread-self/io", "r");
 
 	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "write_bytes: %ld", &bytes);
+		if (!strncmp(line, counter, strlen(counter)))
+			bytes = atol(line + strlen(counter) + 1);
 	if (f)
 		fclose(f);
 	return bytes;
@@ -349,13 +350,13 @@ static long written_here(void)
 /* Which thread has written: the one that has kicked, at least once? */
 static bool written_where_kicked(struct bd_dev *dev)
 {
-	long before = written_here();
+	long before = io_here("write_bytes");
 	unsigned int i;
 
 	for (i = 0; i < TRIES; i++)
 		if (bd_do(dev, VIRTIO_BLK_T_OUT, 8, 4096) != VIRTIO_BLK_S_OK)
 			vq_die("write");
-	return written_here() != before;
+	return io_here("write_bytes") != before;
 }
 
 /* A write that has to last is not for the vCPU: a file system would wait for the disk. */
@@ -365,13 +366,33 @@ TEST(writes_that_must_last)
 
 	if (__bd_probe(BD_LOOP_DIRECT))
 		SKIP(return, "no usable " BD_PATH ", or no loop device");
-	if (written_here() < 0)
+	if (io_here("write_bytes") < 0)
 		SKIP(return, "this kernel does not count a thread's writes");
 	bd_create(&dev, BD_LOOP_DIRECT, BD_FEATURES, IMAGE_SIZE);
 	EXPECT_TRUE(written_where_kicked(&dev));
 	bd_destroy(&dev);
 	bd_create(&dev, BD_LOOP_DIRECT, BD_FEATURES & ~VQ_BIT(VIRTIO_BLK_F_FLUSH), IMAGE_SIZE);
 	EXPECT_FALSE(written_where_kicked(&dev));
+	bd_destroy(&dev);
+}
+
+/* What is not in the page cache is the worker's to read, and to read ahead. */
+TEST(reads_ahead_are_the_workers)
+{
+	struct bd_dev dev;
+	unsigned int i;
+	long before;
+
+	if (__bd_probe(BD_LOOP))
+		SKIP(return, "no usable " BD_PATH ", or no loop device");
+	before = io_here("read_bytes");
+	if (before < 0)
+		SKIP(return, "this kernel does not count a thread's reads");
+	bd_create(&dev, BD_LOOP, BD_FEATURES, IMAGE_SIZE);
+	for (i = 0; i < IMAGE_SIZE; i += 4096)
+		ASSERT_EQ(VIRTIO_BLK_S_OK, bd_do(&dev, VIRTIO_BLK_T_IN, i / BD_SECTOR, 4096));
+	EXPECT_EQ(before, io_here("read_bytes"));
+	EXPECT_TRUE(served_in_vcpu(&dev, VIRTIO_BLK_T_IN));
 	bd_destroy(&dev);
 }
 

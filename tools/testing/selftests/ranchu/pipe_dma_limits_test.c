@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -327,6 +328,38 @@ TEST_F_TIMEOUT(limits, hole_punched, TIMEOUT)
 	}
 	close(fd);
 	close(other);
+	close(self->services);
+}
+
+/*
+ * Memory that is set aside and was never touched holds whatever it held before, until
+ * somebody touches it. What a service writes there is not cleared behind its back.
+ */
+TEST_F_TIMEOUT(limits, set_aside, TIMEOUT)
+{
+	int fd, memfd = memfd_create("set aside", MFD_CLOEXEC);
+	volatile uint8_t *at;
+	unsigned int i, j;
+
+	limits_start(self);
+	ASSERT_EQ(0, ftruncate(memfd, REGION));
+	ASSERT_EQ(0, fallocate(memfd, 0, 0, REGION));
+	ASSERT_EQ(self->guest, mmap(self->guest, REGION, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_FIXED, memfd, 0));
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
+	fd = get_file(self);
+	ASSERT_LE(0, fd);
+	at = map_file(fd, REGION);
+	ASSERT_NE(MAP_FAILED, at);
+	for (i = 0; i < REGION; i += PIPE_PAGE) {
+		for (j = 0; j < PIPE_PAGE; j++)
+			ASSERT_EQ(0, at[i + j]);
+		at[i] = 0x55;
+	}
+	for (i = 0; i < REGION; i += PIPE_PAGE)
+		ASSERT_EQ(0x55, self->guest[i]);
+	close(fd);
+	close(memfd);
 	close(self->services);
 }
 

@@ -15,10 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/userfaultfd.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -549,15 +546,7 @@ static void expect_cid_free(void)
 /* Holds up whoever reads what the guest sends from this transmit buffer. */
 static void hold_at(struct held_page *page, uint64_t where)
 {
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	held_page_create(page);
-	reg.range.start = where & ~(page->size - 1);
-	reg.range.len = page->size;
-	if (mmap((void *)(uintptr_t)reg.range.start, page->size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ||
-	    ioctl(page->uffd, UFFDIO_REGISTER, &reg))
-		vq_die("userfaultfd: %s", strerror(errno));
+	held_page_create_at(page, (void *)(uintptr_t)(where & ~(uint64_t)(getpagesize() - 1)));
 }
 
 /* A child closes the last file while the owner's worker is held up. */

@@ -25,6 +25,8 @@ struct held_page {
 const char *held_page_missing(void);
 
 void held_page_create(struct held_page *page);
+/* The same in place of the page of this process that begins at @where. */
+void held_page_create_at(struct held_page *page, void *where);
 /* Waits until somebody has touched it. */
 void held_page_wait(struct held_page *page);
 /* Who touched it, or will, goes on: it is a page of zeroes. */

@@ -40,19 +40,24 @@ const char *held_page_missing(void)
 	return NULL;
 }
 
-void held_page_create(struct held_page *page)
+void held_page_create_at(struct held_page *page, void *where)
 {
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 
 	page->size = sysconf(_SC_PAGESIZE);
-	page->at = mmap(NULL, page->size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page->at = mmap(where, page->size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | (where ? MAP_FIXED : 0), -1, 0);
 	page->uffd = uffd_open();
 	reg.range.start = (uintptr_t)page->at;
 	reg.range.len = page->size;
 	if (page->at == MAP_FAILED || page->uffd < 0 ||
 	    ioctl(page->uffd, UFFDIO_REGISTER, &reg))
 		pipe_die("userfaultfd: %s", strerror(errno));
+}
+
+void held_page_create(struct held_page *page)
+{
+	held_page_create_at(page, NULL);
 }
 
 void held_page_wait(struct held_page *page)

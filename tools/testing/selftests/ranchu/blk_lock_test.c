@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A disk whose image is a file in memory, and a stranger that holds the file's lock:
+ * it writes to the file from a page that nobody brings. The disk goes on without the
+ * lock; where it cannot, a stop and the end of the VMM do not wait for the stranger.
+ */
+#define _GNU_SOURCE
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <kselftest_harness.h>
+
+#include "blk_driver.h"
+
+#define TIMEOUT		300
+#define IMAGE_SIZE	(8u << 20)
+#define PATIENCE_MS	20000
+
+struct stranger {
+	void *page;
+	int uffd;
+	bool holds;
+	pthread_t thread;
+	int image;
+};
+
+FIXTURE(locked)
+{
+	struct bd_dev dev;
+	struct stranger stranger;
+	int image;
+};
+
+static void *write_from_nowhere(void *data)
+{
+	struct stranger *stranger = data;
+
+	if (pwrite(stranger->image, stranger->page, 4096, IMAGE_SIZE / 2) != 4096)
+		vq_die("pwrite: %s", strerror(errno));
+	return NULL;
+}
+
+FIXTURE_SETUP(locked)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	if (__bd_probe(BD_TMPFS))
+		SKIP(return, "no usable " BD_PATH);
+	self->stranger.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (self->stranger.uffd < 0)
+		SKIP(return, "no userfaultfd");
+	self->stranger.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reg.range.start = (uintptr_t)self->stranger.page;
+	reg.range.len = 4096;
+	ASSERT_EQ(0, ioctl(self->stranger.uffd, UFFDIO_API, &api));
+	ASSERT_EQ(0, ioctl(self->stranger.uffd, UFFDIO_REGISTER, &reg));
+	self->image = memfd_create("image", MFD_CLOEXEC);
+	ASSERT_GE(self->image, 0);
+	self->stranger.image = self->image;
+	ASSERT_EQ(0, ftruncate(self->image, IMAGE_SIZE));
+}
+
+/* From now on a stranger has the lock of the image's inode. */
+static void hold(struct stranger *stranger)
+{
+	stranger->holds = true;
+	pthread_create(&stranger->thread, NULL, write_from_nowhere, stranger);
+	usleep(300000);
+}
+
+static void let_go(struct stranger *stranger)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)stranger->page, 4096 } };
+
+	if (!stranger->holds)
+		return;
+	ioctl(stranger->uffd, UFFDIO_ZEROPAGE, &zero);
+	pthread_join(stranger->thread, NULL);
+	stranger->holds = false;
+}
+
+FIXTURE_TEARDOWN(locked)
+{
+	let_go(&self->stranger);
+	close(self->image);
+	close(self->stranger.uffd);
+}
+
+/* Whether a request is answered before the time is over. */
+static bool is_answered(struct bd_dev *dev, unsigned int slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < PATIENCE_MS; i++) {
+		if (__atomic_load_n(bd_status(dev, slot), __ATOMIC_SEQ_CST) != BD_NO_STATUS)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static void add_range(struct bd_dev *dev, unsigned int slot, uint32_t type, uint64_t sector,
+		      uint32_t sectors)
+{
+	struct virtio_blk_discard_write_zeroes *range = (void *)bd_data(dev, slot);
+
+	*range = (struct virtio_blk_discard_write_zeroes){
+		.sector = htole64(sector), .num_sectors = htole32(sectors),
+	};
+	bd_add(dev, 0, slot, type, 0, sizeof(*range), 1);
+}
+
+/* The guest's page is brought in, and written from, without the lock. */
+TEST_F_TIMEOUT(locked, a_source_that_is_not_there, TIMEOUT)
+{
+	static const uint8_t zeros[4096];
+	struct bd_dev *dev = &self->dev;
+	uint8_t now[4096];
+
+	bd_create_on(dev, self->image, BD_FEATURES);
+	memset(bd_data(dev, 0), 0x11, 4096);
+	ASSERT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_OUT, 8, 4096));
+	hold(&self->stranger);
+	bd_add(dev, 0, 1, VIRTIO_BLK_T_OUT, 8, 4096, 1);
+	/* Gone from the page tables: zeros, or what is in the file that backs it. */
+	ASSERT_EQ(0, madvise(bd_data(dev, 1), 4096, MADV_DONTNEED));
+	vq_publish_and_kick(&dev->rings[0]);
+	EXPECT_TRUE(is_answered(dev, 1));
+	let_go(&self->stranger);
+	EXPECT_EQ(1, bd_get(dev, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *bd_status(dev, 1));
+	ASSERT_EQ(4096, pread(self->image, now, 4096, 4096));
+	EXPECT_EQ(0, memcmp(now, zeros, 4096));
+	bd_destroy(dev);
+}
+
+/* Zeroes are written, also to parts of pages; a discard is a hint. */
+TEST_F_TIMEOUT(locked, zeroes_and_discards, TIMEOUT)
+{
+	struct bd_dev *dev = &self->dev;
+	uint8_t expected[32768], now[32768];
+
+	bd_create_on(dev, self->image, BD_FEATURES);
+	memset(expected, 0x22, sizeof(expected));
+	memcpy(bd_data(dev, 0), expected, sizeof(expected));
+	ASSERT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_OUT, 0, sizeof(expected)));
+	hold(&self->stranger);
+	add_range(dev, 1, VIRTIO_BLK_T_WRITE_ZEROES, 3, 20);
+	add_range(dev, 2, VIRTIO_BLK_T_DISCARD, 40, 8);
+	add_range(dev, 3, VIRTIO_BLK_T_WRITE_ZEROES, 64, IMAGE_SIZE / BD_SECTOR - 64);
+	vq_publish_and_kick(&dev->rings[0]);
+	EXPECT_TRUE(is_answered(dev, 1));
+	EXPECT_TRUE(is_answered(dev, 2));
+	EXPECT_TRUE(is_answered(dev, 3));
+	let_go(&self->stranger);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *bd_status(dev, 1));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *bd_status(dev, 2));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *bd_status(dev, 3));
+	memset(expected + 3 * BD_SECTOR, 0, 20 * BD_SECTOR);
+	ASSERT_EQ((ssize_t)sizeof(now), pread(self->image, now, sizeof(now), 0));
+	EXPECT_EQ(0, memcmp(now, expected, 40 * BD_SECTOR));
+	bd_destroy(dev);
+}
+
+/* Without anybody's lock in the way what is discarded takes no room. */
+TEST_F_TIMEOUT(locked, nobody_holds_it, TIMEOUT)
+{
+	struct bd_dev *dev = &self->dev;
+	struct stat st;
+
+	bd_create_on(dev, self->image, BD_FEATURES);
+	ASSERT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_OUT, 0, 65536));
+	ASSERT_EQ(0, fstat(self->image, &st));
+	EXPECT_NE(0, st.st_blocks);
+	add_range(dev, 1, VIRTIO_BLK_T_DISCARD, 0, IMAGE_SIZE / BD_SECTOR);
+	vq_publish_and_kick(&dev->rings[0]);
+	EXPECT_TRUE(is_answered(dev, 1));
+	ASSERT_EQ(0, fstat(self->image, &st));
+	EXPECT_EQ(0, st.st_blocks);
+	bd_destroy(dev);
+}
+
+static void *stop(void *data)
+{
+	struct bd_dev *dev = data;
+
+	bd_run(dev, 0);
+	return NULL;
+}
+
+/* A set-user-ID bit has to go first, which needs the lock: a stop ends that. */
+TEST_F_TIMEOUT(locked, a_stop, TIMEOUT)
+{
+	struct bd_dev *dev = &self->dev;
+	pthread_t stopper;
+
+	ASSERT_EQ(0, fchmod(self->image, 04755));
+	bd_create_on(dev, self->image, BD_FEATURES);
+	hold(&self->stranger);
+	bd_add(dev, 0, 1, VIRTIO_BLK_T_OUT, 8, 4096, 1);
+	vq_publish_and_kick(&dev->rings[0]);
+	usleep(300000);
+	EXPECT_EQ(BD_NO_STATUS, *bd_status(dev, 1));
+	pthread_create(&stopper, NULL, stop, dev);
+	EXPECT_TRUE(is_answered(dev, 1));
+	let_go(&self->stranger);
+	pthread_join(stopper, NULL);
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, *bd_status(dev, 1));
+	bd_destroy(dev);
+}
+
+/* So does the end of the VMM. */
+TEST_F_TIMEOUT(locked, an_owner_that_is_killed, TIMEOUT)
+{
+	unsigned int i;
+	pid_t pid;
+
+	ASSERT_EQ(0, fchmod(self->image, 04755));
+	hold(&self->stranger);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		bd_create_on(&self->dev, self->image, BD_FEATURES);
+		for (i = 0; i < 4; i++)
+			bd_add(&self->dev, 0, i, VIRTIO_BLK_T_OUT, 8, 4096, 1);
+		vq_publish_and_kick(&self->dev.rings[0]);
+		pause();
+		_exit(0);
+	}
+	sleep(1);
+	kill(pid, SIGKILL);
+	for (i = 0; i < PATIENCE_MS && waitpid(pid, NULL, WNOHANG) != pid; i++)
+		usleep(1000);
+	EXPECT_GT(PATIENCE_MS, i);
+}
+
+TEST_HARNESS_MAIN
