@@ -97,20 +97,26 @@ result killed_user $?
 # the disk is mended, so is the guest's.
 image bad 8
 losetup /dev/loop0 /tmp/bad
-table bad | dmsetup create bad
-start "bad vda vdb" --disk /dev/dm-0,direct --disk /dev/dm-0,direct,served=user
+for disk in bad bad2; do
+	table bad | dmsetup create $disk
+done
+# Two devices for the same blocks: a VM may have a device only once.
+start "bad vda vdb" --disk /dev/dm-0,direct --disk /dev/dm-1,direct,served=user
 says BAD-DONE
 bad="read ok bad bad ok, written ok bad bad ok"
 grep -q "^vda: $bad" "$console" && grep -q "^vdb: $bad" "$console"
 result bad_blocks_are_the_guests_errors $?
-dmsetup suspend bad
-table good | dmsetup reload bad
-dmsetup resume bad
+for disk in bad bad2; do
+	dmsetup suspend $disk
+	table good | dmsetup reload $disk
+	dmsetup resume $disk
+done
 wait "$vmm"
 good="read ok ok ok ok, written ok ok ok ok"
 grep -q "^vda: $good" "$console" && grep -q "^vdb: $good" "$console"
 result mended_blocks_are_good_again $?
 dmsetup remove bad
+dmsetup remove bad2
 losetup -d /dev/loop0
 
 # An image that ends early is the same, at its end.

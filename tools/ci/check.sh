@@ -49,12 +49,13 @@ STEPS=(
 	"no-doorbell	tools/ci/no-doorbell-test.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"control	tools/ci/control-test.sh"
+	"start		tools/ci/start-test.sh"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all "
+WHEN_NAMED=" user x86_64-all start "
 
 gate() {
 	echo "1..1"

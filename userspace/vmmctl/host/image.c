@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/image.h"
@@ -67,6 +68,25 @@ int vmm_image_open(const char *path, bool readonly, bool direct)
 			 path);
 }
 
+/* Whether a disk's image is an earlier disk's, by whatever name, and one writes to it. */
+static bool image_is_ours(const struct vmm_images *images, const struct vmm_disk *disks)
+{
+	const struct vmm_disk *disk = &disks[images->count];
+	struct stat st, other;
+	unsigned int i;
+
+	if (stat(disk->path, &st))
+		return false;
+	for (i = 0; i < images->count; i++) {
+		if ((disk->readonly && disks[i].readonly) || fstat(images->fd[i], &other))
+			continue;
+		if (S_ISBLK(st.st_mode) ? st.st_rdev == other.st_rdev && S_ISBLK(other.st_mode) :
+					  st.st_ino == other.st_ino && st.st_dev == other.st_dev)
+			return true;
+	}
+	return false;
+}
+
 /**
  * vmm_images_lock - lock all images of a VM, for as long as it lives
  * @images: filled
@@ -78,11 +98,13 @@ int vmm_image_open(const char *path, bool readonly, bool direct)
  */
 int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
 {
+	const struct vmm_disk *disk = cfg->disk;
 	int fd;
 
-	for (images->count = 0; images->count < cfg->disks; images->count++) {
-		fd = vmm_image_open(cfg->disk[images->count].path,
-				    cfg->disk[images->count].readonly, false);
+	for (images->count = 0; images->count < cfg->disks; images->count++, disk++) {
+		if (image_is_ours(images, cfg->disk))
+			return vmm_error(-EINVAL, "--disk: %s is given twice", disk->path);
+		fd = vmm_image_open(disk->path, disk->readonly, false);
 		if (fd < 0)
 			return fd;
 		images->fd[images->count] = fd;

@@ -80,7 +80,34 @@ static void lock_lasts_as_long_as_the_file(void)
 	unlink(image);
 }
 
+static void one_vm_has_an_image_once(void)
+{
+	static const struct { bool first, second; int err; } tries[] = {
+		{ false, false, -EINVAL }, { true, false, -EINVAL }, { false, true, -EINVAL },
+		{ true, true, 0 },
+	};
+	struct vmm_config cfg = { .disks = 2 };
+	struct vmm_images images;
+	char other[80];
+	unsigned int i;
+
+	if (!make_image())
+		return;
+	snprintf(other, sizeof(other), "/tmp/../%s", image);
+	cfg.disk[0].path = image;
+	cfg.disk[1].path = other;
+	for (i = 0; i < ARRAY_SIZE(tries); i++) {
+		tap_context("%u", i);
+		cfg.disk[0].readonly = tries[i].first;
+		cfg.disk[1].readonly = tries[i].second;
+		tap_equal(vmm_images_lock(&images, &cfg), tries[i].err);
+		vmm_images_unlock(&images);
+	}
+	unlink(image);
+}
+
 static const struct tap_case cases[] = {
+	{ "a VM has an image once, or only reads it", one_vm_has_an_image_once },
 	{ "who writes has the image alone", writers_are_alone },
 	{ "readers share an image", readers_share },
 	{ "a lock lasts as long as the file", lock_lasts_as_long_as_the_file },
