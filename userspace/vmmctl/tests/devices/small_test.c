@@ -114,7 +114,7 @@ static bool driver_open(struct driver *d, const struct vmm_virtio_ops *ops,
 	unsigned int i;
 
 	tap_context("%s%s", ops->name, event_idx ? ", event indices" : "");
-	cfg = (struct vmm_config){ .extras = 1, .extra = { { kind, path } } };
+	cfg = (struct vmm_config){ .extras = 1, .extra = { { .kind = kind, .path = path } } };
 	vm = (struct vmm_vm){ .cfg = &cfg, .fd = -1 };
 	vm.loop = vmm_loop_create();
 	*d = (struct driver){ .v = v, .event_idx = event_idx };
