@@ -242,7 +242,9 @@ static ssize_t io_piece(struct blk_transfer *transfer)
 	int flags = io_flags(transfer);
 	ssize_t ret = 0;
 
-	if (req->write && blk_image_is_tmpfs(image))
+	/* To make the file longer again is the file system's, under the inode's lock. */
+	if (req->write && blk_image_is_tmpfs(image) &&
+	    req->pos + req->len <= i_size_read(file_inode(image->file)))
 		return io_mem_write(transfer);
 	if (image->in_memory && !req->write)
 		ret = ranchu_blk_mem_read(req, BLK_PIECE);
