@@ -26,6 +26,13 @@ static inline void mutex_lock(struct mutex *mutex)
 	mutex->held = true;
 }
 
+/* Nobody is killed here. */
+static inline int mutex_lock_killable(struct mutex *mutex)
+{
+	mutex_lock(mutex);
+	return 0;
+}
+
 static inline bool mutex_trylock(struct mutex *mutex)
 {
 	if (mutex->held)
