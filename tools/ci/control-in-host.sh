@@ -98,10 +98,15 @@ vmmctl pause one && vmmctl stop one && ended 143 && [ ! -e $dir/one ]
 result stop_ends_one_that_is_paused $?
 
 start two "reboot -f"
-(printf '{"execute":"qmp_capabilities"}\n'; sleep 60) |
+(printf '{"execute":"qmp_capabilities"}\n'; sleep 600) |
 	socat -t 5 - UNIX-CONNECT:$dir/two/control.sock > /tmp/events &
 waits_for 2 GUEST-READY $pid && vmmctl reset two && vmmctl kill two && ended 137
 rc=$?
+n=0
+until grep -q SHUTDOWN /tmp/events || [ $n -eq 10 ]; do
+	sleep 1
+	n=$((n + 1))
+done
 sed 's/^/# /' /tmp/events
 [ $rc -eq 0 ] && [ ! -e $dir/two ] && grep -q '"event": *"RESET"' /tmp/events &&
 	grep -q '"event": *"STARTED"' /tmp/events && grep -q '"event": *"SHUTDOWN"' /tmp/events
