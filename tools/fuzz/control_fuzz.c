@@ -13,7 +13,7 @@
 
 #include "control/control.h"
 #include "machine/machine.h"
-#include "vmmctl_fuzz.h"
+#include "fuzz.h"
 
 static struct {
 	struct vmm_loop *loop;

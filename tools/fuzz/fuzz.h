@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the fuzz targets share: the input, and a way to say that an oracle does
- * not hold.
+ * not hold. Types are the kernel's, or with FUZZ_VMMCTL vmmctl's.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
 
 #include <stdio.h>
 
+#ifdef FUZZ_VMMCTL
+#include <stdlib.h>
+#include "types.h"
+#else
 #include "kernel.h"
+#endif
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 

@@ -16,7 +16,7 @@
 
 #include "devices/devices.h"
 #include "machine/machine.h"
-#include "vmmctl_fuzz.h"
+#include "fuzz.h"
 
 #define PLUGGED		7	/* transports with a device, from the last one down */
 #define RAM		(16 * MIB)

@@ -13,7 +13,7 @@
 
 #include "host/vsock.h"
 #include "machine/machine.h"
-#include "vmmctl_fuzz.h"
+#include "fuzz.h"
 
 #define SIDES	12	/* sockets whose other end is vmmctl's */
 #define CALLS	32
