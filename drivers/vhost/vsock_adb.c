@@ -167,10 +167,18 @@ static long adb_attach(struct ranchu_vhost *vhost, void *arg)
 static long adb_reset_transport(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
+	unsigned int bucket;
 
+	/* A few at a time: the worker and vCPUs wait for the lock. */
+	for (bucket = 0; bucket < HASH_SIZE(adb->streams); bucket++) {
+		if (mutex_lock_killable(&adb->lock))
+			return -EINTR;
+		vsock_adb_streams_close(adb, bucket);
+		mutex_unlock(&adb->lock);
+		cond_resched();
+	}
 	if (mutex_lock_killable(&adb->lock))
 		return -EINTR;
-	vsock_adb_streams_close(adb);
 	/* A driver that starts later has nothing to be told. */
 	adb->transport_reset = adb->vrings[ADB_EVENT].running;
 	mutex_unlock(&adb->lock);

@@ -290,18 +290,18 @@ void vsock_adb_stream_told(struct adb_stream *stream)
 }
 
 /**
- * vsock_adb_streams_close() - end all streams at once
+ * vsock_adb_streams_close() - end some of the streams
  * @adb: the device
+ * @bucket: those in this one of vsock_adb.streams
  *
  * Context: @adb's lock held; may sleep.
  */
-void vsock_adb_streams_close(struct vsock_adb *adb)
+void vsock_adb_streams_close(struct vsock_adb *adb, unsigned int bucket)
 {
 	struct adb_stream *stream;
 	struct hlist_node *next;
-	int bucket;
 
-	hash_for_each_safe(adb->streams, bucket, next, stream, hash)
+	hlist_for_each_entry_safe(stream, next, &adb->streams[bucket], hash)
 		if (stream->conn.state != ADB_DEAD)
 			vsock_adb_stream_close(stream, ECONNRESET);
 }
@@ -326,10 +326,11 @@ void vsock_adb_streams_free(struct vsock_adb *adb)
 {
 	struct adb_stream *stream, *next;
 	struct hlist_node *tmp;
-	int bucket;
+	unsigned int bucket;
 
 	adb->listening = false;
-	vsock_adb_streams_close(adb);
+	for (bucket = 0; bucket < HASH_SIZE(adb->streams); bucket++)
+		vsock_adb_streams_close(adb, bucket);
 	hash_for_each_safe(adb->streams, bucket, tmp, stream, hash)
 		stream_forget(stream);
 	hlist_for_each_entry_safe(stream, tmp, &adb->lingering, hash)

@@ -729,6 +729,7 @@ static void others_close(struct end *end)
 static void something(struct input *in)
 {
 	u8 what = take(in, 1) % 16, how;
+	unsigned int i;
 
 	mutex_lock(&adb.lock);
 	no_memory = what == 15;
@@ -757,7 +758,8 @@ static void something(struct input *in)
 		break;
 	case 8:
 		if (take(in, 1) == 0xff)
-			vsock_adb_streams_close(&adb);
+			for (i = 0; i < HASH_SIZE(adb.streams); i++)
+				vsock_adb_streams_close(&adb, i);
 		break;
 	case 9:
 		how = take(in, 1);

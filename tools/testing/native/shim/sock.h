@@ -84,6 +84,7 @@ static inline void hash_del(struct hlist_node *item)
 	     pos = hlist_entry_safe(n, __typeof__(*pos), member))
 
 #define DECLARE_HASHTABLE(name, bits) struct hlist_head name[1 << (bits)]
+#define HASH_SIZE(table) ARRAY_SIZE(table)
 #define hash_init(table) memset(table, 0, sizeof(table))
 #define hash_add(table, node, key) \
 	hlist_add_head(node, &(table)[(key) % ARRAY_SIZE(table)])
