@@ -354,7 +354,7 @@ void ranchu_blk_drain(struct ranchu_vring *vring)
 
 	WRITE_ONCE(ring->draining, true);
 	do {
-		/* Not by the worker, which may be waiting for the ring's lock. */
+		/* Not by the worker, which may be busy, or dead. */
 		while (ring_has_waiting(ring))
 			ring_serve_batch(ring);
 		ring_wait_idle(ring);

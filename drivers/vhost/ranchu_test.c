@@ -251,7 +251,7 @@ static long test_get_stats(struct ranchu_vhost *vhost, void __user *argp)
 	stats.chains = ring->chains;
 	stats.bytes = ring->bytes;
 	stats.kicks = ring->kicks;
-	mutex_unlock(&dev->vrings[i].lock);
+	ranchu_vring_unlock(&dev->vrings[i]);
 	stats.faults = atomic64_read(&vhost->faults);
 	return copy_to_user(argp, &stats, sizeof(stats)) ? -EFAULT : 0;
 }

@@ -27,12 +27,14 @@ struct ranchu_vhost;
 
 /**
  * struct ranchu_vring - one ring of a device
- * @lock: protects all but @kick
+ * @lock: protects all but @kick and @missed; given back by ranchu_vring_unlock()
  * @dev: the device
  * @vq: the engine; in use while @running
  * @running: between ranchu_vhost_start() and ranchu_vhost_stop()
  * @in_vcpu: kicked() is being called in the kicking vCPU's thread: it must not
  *	wait for anything that takes long
+ * @missed: somebody found @lock taken: the ring is looked at again when it is given
+ *	back. Written by anybody
  * @setup: what the VMM asked for; checked when the ring is started
  * @base: where to go on when started
  * @base_set: @base means something
@@ -52,6 +54,7 @@ struct ranchu_vring {
 	struct ranchu_vq vq;
 	bool running;
 	bool in_vcpu;
+	bool missed;
 	struct ranchu_vq_setup setup;
 	u32 base;
 	bool base_set;
@@ -180,6 +183,7 @@ bool ranchu_vhost_is_running(const struct ranchu_vhost *dev);
 /* vring.c */
 void ranchu_vring_update(struct ranchu_vring *vring);
 void ranchu_vring_request(struct ranchu_vring *vring);
+void ranchu_vring_unlock(struct ranchu_vring *vring);
 void ranchu_vring_serve(struct ranchu_vring *vring, bool in_vcpu);
 
 #endif /* _LINUX_RANCHU_VHOST_H */

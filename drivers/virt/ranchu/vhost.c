@@ -213,7 +213,7 @@ static void vhost_refresh(struct ranchu_vhost *dev)
 	for (i = 0; i < dev->n_vrings; i++) {
 		mutex_lock(&dev->vrings[i].lock);
 		ranchu_vring_refresh(&dev->vrings[i]);
-		mutex_unlock(&dev->vrings[i].lock);
+		ranchu_vring_unlock(&dev->vrings[i]);
 	}
 }
 
@@ -343,7 +343,7 @@ static long vhost_set_mem_table(struct ranchu_vhost *dev, void __user *argp)
 	for (i = 0; i < dev->n_vrings; i++) {
 		mutex_lock(&dev->vrings[i].lock);
 		ranchu_vring_drain(&dev->vrings[i]);
-		mutex_unlock(&dev->vrings[i].lock);
+		ranchu_vring_unlock(&dev->vrings[i]);
 	}
 	mutex_unlock(&dev->lock);
 	return 0;

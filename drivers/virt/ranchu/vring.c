@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/align.h>
+#include <linux/atomic.h>
 #include <linux/eventfd.h>
 #include <linux/export.h>
 #include <linux/log2.h>
@@ -87,10 +88,41 @@ void ranchu_vring_request(struct ranchu_vring *vring)
 EXPORT_SYMBOL_GPL(ranchu_vring_request);
 
 /**
+ * ranchu_vring_unlock() - give back a ring's lock
+ * @vring: its lock is held
+ *
+ * If somebody found it taken meanwhile, and did not wait, the worker looks at the ring.
+ *
+ * Context: may sleep.
+ */
+void ranchu_vring_unlock(struct ranchu_vring *vring)
+{
+	mutex_unlock(&vring->lock);
+	/* Pairs with the barrier in vring_trylock(). */
+	smp_mb();
+	if (unlikely(READ_ONCE(vring->missed)) && xchg(&vring->missed, false))
+		ranchu_vring_request(vring);
+}
+EXPORT_SYMBOL_GPL(ranchu_vring_unlock);
+
+/* If it fails, ranchu_vring_unlock() of whoever has the lock calls ranchu_vring_request(). */
+static bool vring_trylock(struct ranchu_vring *vring)
+{
+	if (mutex_trylock(&vring->lock))
+		return true;
+	WRITE_ONCE(vring->missed, true);
+	/* Either the owner of the lock sees @missed, or we see that it is free. */
+	smp_mb();
+	return mutex_trylock(&vring->lock);
+}
+
+/**
  * ranchu_vring_serve() - call kicked() here and now
  * @vring: need not be running; then nothing happens
- * @in_vcpu: do not wait for others who work on @vring, but have its worker do it: in
- *	a vCPU's thread, and in another ring's kicked()
+ * @in_vcpu: in a vCPU's thread, or in another ring's kicked()
+ *
+ * Waits for nobody: while somebody else works on @vring, its worker is asked to do so
+ * afterwards.
  *
  * Context: worker or vCPU, in the owner's memory.
  */
@@ -99,13 +131,8 @@ void ranchu_vring_serve(struct ranchu_vring *vring, bool in_vcpu)
 	struct ranchu_vhost *dev = vring->dev;
 	int idx;
 
-	/* A vCPU does not wait for a worker, which may wait for a disk. */
-	if (!in_vcpu) {
-		mutex_lock(&vring->lock);
-	} else if (!mutex_trylock(&vring->lock)) {
-		ranchu_vring_request(vring);
+	if (!vring_trylock(vring))
 		return;
-	}
 	if (vring->running && !vring->vq.fault) {
 		idx = ranchu_mem_enter(&dev->mem);
 		vring->in_vcpu = in_vcpu;
@@ -113,7 +140,7 @@ void ranchu_vring_serve(struct ranchu_vring *vring, bool in_vcpu)
 		ranchu_vring_update(vring);
 		ranchu_mem_leave(&dev->mem, idx);
 	}
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 }
 EXPORT_SYMBOL_GPL(ranchu_vring_serve);
 
@@ -228,7 +255,7 @@ int ranchu_vring_start(struct ranchu_vring *vring)
 	mutex_lock(&vring->lock);
 	if (!vring->running)
 		err = vring_start_locked(vring);
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 	if (!err)
 		ranchu_vring_request(vring);
 	return err;
@@ -274,7 +301,7 @@ void ranchu_vring_stop(struct ranchu_vring *vring)
 		if (ops->stopped)
 			ops->stopped(vring);
 	}
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 }
 
 static void vring_drop_ctx(struct ranchu_vring *vring, struct eventfd_ctx **where)
@@ -283,7 +310,7 @@ static void vring_drop_ctx(struct ranchu_vring *vring, struct eventfd_ctx **wher
 
 	mutex_lock(&vring->lock);
 	swap(*where, ctx);
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 	if (ctx)
 		eventfd_ctx_put(ctx);
 }
@@ -338,7 +365,7 @@ static long vring_set_num(struct ranchu_vring *vring, union vring_arg *arg)
 		err = -EBUSY;
 	else
 		vring->setup.num = num;
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 	return err;
 }
 
@@ -374,7 +401,7 @@ static long vring_set_addr(struct ranchu_vring *vring, union vring_arg *arg)
 		      ranchu_vq_relocate(&vring->vq, &setup);
 	if (!err)
 		vring->setup = setup;
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 	return err;
 }
 
@@ -393,7 +420,7 @@ static long vring_set_base(struct ranchu_vring *vring, union vring_arg *arg)
 		vring->base = arg->state.num;
 		vring->base_set = true;
 	}
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 	return err;
 }
 
@@ -404,7 +431,7 @@ static long vring_get_base(struct ranchu_vring *vring, union vring_arg *arg)
 		return -EINTR;
 	arg->state.num = vring->running ? ranchu_vq_base(&vring->vq) :
 					  vring_next_base(vring);
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 	return 0;
 }
 
@@ -466,7 +493,7 @@ static long vring_set_ctx(struct ranchu_vring *vring, struct eventfd_ctx **where
 		return -EINTR;
 	}
 	swap(*where, ctx);
-	mutex_unlock(&vring->lock);
+	ranchu_vring_unlock(vring);
 	if (ctx)
 		eventfd_ctx_put(ctx);
 	return 0;

@@ -19,6 +19,13 @@ struct shim_atomic {
 #define atomic_inc(v) ((void)(v)->counter++)
 #define atomic_read(v) ((v)->counter)
 
+#define xchg(where, value) ({			\
+	__typeof__(*(where)) was_ = *(where);	\
+						\
+	*(where) = (value);			\
+	was_;					\
+})
+
 #define atomic64_inc(v) ((v)->counter++)
 #define atomic64_read(v) ((v)->counter)
 
