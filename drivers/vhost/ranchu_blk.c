@@ -54,21 +54,19 @@ static long blk_take_image(struct ranchu_blk *blk,
 	return 0;
 }
 
-static long blk_set_backend(struct ranchu_vhost *vhost, void __user *argp)
+static long blk_set_backend(struct ranchu_vhost *vhost, void *arg)
 {
 	struct ranchu_blk *blk = ranchu_blk_of(vhost);
-	struct vhost_ranchu_blk_backend backend;
+	const struct vhost_ranchu_blk_backend *backend = arg;
 
-	if (copy_from_user(&backend, argp, sizeof(backend)))
-		return -EFAULT;
-	if (backend.flags & ~VHOST_RANCHU_BLK_FLAGS || backend.padding ||
-	    backend.padding2 || backend.fd < -1 ||
-	    (backend.block_size != 512 && backend.block_size != 4096))
+	if (backend->flags & ~VHOST_RANCHU_BLK_FLAGS || backend->padding ||
+	    backend->padding2 || backend->fd < -1 ||
+	    (backend->block_size != 512 && backend->block_size != 4096))
 		return -EINVAL;
 	if (ranchu_vhost_is_running(vhost))
 		return -EBUSY;
-	if (backend.fd >= 0)
-		return blk_take_image(blk, &backend);
+	if (backend->fd >= 0)
+		return blk_take_image(blk, backend);
 	blk_drop_image(blk);
 	return 0;
 }
@@ -90,13 +88,9 @@ static long blk_start(struct ranchu_blk *blk)
 	return ranchu_vhost_start(&blk->vhost);
 }
 
-static long blk_set_running(struct ranchu_vhost *vhost, void __user *argp)
+static long blk_set_running(struct ranchu_vhost *vhost, void *arg)
 {
-	s32 running;
-
-	if (copy_from_user(&running, argp, sizeof(running)))
-		return -EFAULT;
-	switch (running) {
+	switch (*(const s32 *)arg) {
 	case 0:
 		ranchu_vhost_stop(vhost);
 		return 0;
@@ -106,18 +100,17 @@ static long blk_set_running(struct ranchu_vhost *vhost, void __user *argp)
 	return -EINVAL;
 }
 
-static long blk_get_info(struct ranchu_vhost *vhost, void __user *argp)
+static long blk_get_info(struct ranchu_vhost *vhost, void *arg)
 {
 	const struct ranchu_blk *blk = ranchu_blk_of(vhost);
-	struct vhost_ranchu_blk_info info;
 
 	if (!blk->image.file)
 		return -ENOMEDIUM;
-	ranchu_blk_info(&blk->disk, i_blocksize(blk->image.file->f_mapping->host), &info);
-	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
+	ranchu_blk_info(&blk->disk, i_blocksize(blk->image.file->f_mapping->host), arg);
+	return 0;
 }
 
-static long blk_resize(struct ranchu_vhost *vhost, void __user *argp)
+static long blk_resize(struct ranchu_vhost *vhost, void *arg)
 {
 	struct ranchu_blk *blk = ranchu_blk_of(vhost);
 
@@ -162,10 +155,10 @@ static long blk_get_stats(struct ranchu_blk *blk, void __user *argp)
 }
 
 static const struct ranchu_vhost_ioctl blk_ioctls[] = {
-	{ VHOST_RANCHU_BLK_SET_BACKEND, blk_set_backend },
-	{ VHOST_RANCHU_BLK_SET_RUNNING, blk_set_running },
-	{ VHOST_RANCHU_BLK_GET_INFO, blk_get_info },
-	{ VHOST_RANCHU_BLK_RESIZE, blk_resize },
+	{ VHOST_RANCHU_BLK_SET_BACKEND, .locked = blk_set_backend },
+	{ VHOST_RANCHU_BLK_SET_RUNNING, .locked = blk_set_running },
+	{ VHOST_RANCHU_BLK_GET_INFO, .locked = blk_get_info },
+	{ VHOST_RANCHU_BLK_RESIZE, .locked = blk_resize },
 };
 
 static void blk_released(struct ranchu_vhost *vhost)
