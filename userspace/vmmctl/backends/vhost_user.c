@@ -33,6 +33,7 @@
 
 #include "backends/vhost_user.h"
 #include "host/ending.h"
+#include "host/unix.h"
 
 #define BIT(bit)	(1ULL << (bit))
 #define VU_RETRY	100	/* ms between attempts to connect */
@@ -397,7 +398,7 @@ static int backend_request(void *arg)
 
 static int connect_to(struct vmm_vhost_user *vu)
 {
-	int sock = vmm_vu_connect(vu->vhost.node);
+	int sock = vmm_unix_dial(vu->vhost.node);
 	int err;
 
 	if (sock < 0)

@@ -91,7 +91,6 @@ struct vmm_vu_channel {
 	struct vmm_vu_message msg __attribute__((aligned(8)));
 };
 
-int vmm_vu_connect(const char *path);
 int vmm_vu_send(int sock, struct vmm_vu_message *msg, const int *fds, unsigned int count);
 void vmm_vu_channel_open(struct vmm_vu_channel *channel, int sock);
 void vmm_vu_channel_close(struct vmm_vu_channel *channel);

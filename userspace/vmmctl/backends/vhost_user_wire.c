@@ -6,39 +6,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "backends/vhost_user.h"
+#include "host/unix.h"
 
 #define VU_HEADER	offsetof(struct vmm_vu_message, payload)
-
-/**
- * vmm_vu_connect - connect to a process that serves a device
- * @path: its socket
- *
- * Return: the connection, which never blocks; or -errno without a message: -EAGAIN if
- *	the process has not accepted earlier connections yet
- */
-int vmm_vu_connect(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int sock;
-	int err;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path));
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (sock < 0)
-		return -errno;
-	if (connect(sock, (struct sockaddr *)&address, sizeof(address))) {
-		err = -errno;
-		close(sock);
-		return err;
-	}
-	return sock;
-}
 
 /* Room for files beside a message. */
 union vu_control {
@@ -58,27 +31,9 @@ union vu_control {
  */
 int vmm_vu_send(int sock, struct vmm_vu_message *msg, const int *fds, unsigned int count)
 {
-	struct iovec iov = { .iov_base = msg, .iov_len = VU_HEADER + msg->size };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union vu_control control = {};
-	ssize_t n;
-
 	msg->flags |= VU_VERSION;
-	if (count) {
-		hdr.msg_control = &control;
-		hdr.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
-	}
-	do
-		n = sendmsg(sock, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
 	/* Far below the size of a socket's buffer: it is sent whole or not at all. */
-	return n == (ssize_t)iov.iov_len ? 0 : -EIO;
+	return vmm_unix_send_files(sock, msg, VU_HEADER + msg->size, fds, count, MSG_DONTWAIT);
 }
 
 /**

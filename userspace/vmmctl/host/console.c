@@ -450,10 +450,12 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 	vmm_output_init(&con->out, out);
 	con->ready_fd = vmm_event_create();
 	con->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (con->timer_fd < 0)
+		vmm_error(errno, "cannot create the console's timer");
+	/* Whatever fails has said why. */
 	if (con->ready_fd < 0 || con->timer_fd < 0 ||
 	    vmm_loop_add(loop, con->ready_fd, console_guest_ready, con) ||
 	    vmm_loop_add(loop, con->timer_fd, console_timer, con)) {
-		vmm_error(-EIO, "cannot open the console");
 		con->in = -1;
 		vmm_console_close(con);
 		return NULL;
