@@ -63,7 +63,7 @@ static void check_devices(const struct vmm_config *cfg)
 			MUST(!(cfg->backend[kind][i].mac[0] & 1));
 		}
 	}
-	MUST(cfg->extras <= VMM_EXTRAS);
+	MUST(cfg->builtins <= VMM_BUILTINS);
 }
 
 static void check_config(const struct vmm_config *cfg)

@@ -44,11 +44,11 @@ static int check_balloon(const struct vmm_config *cfg)
 {
 	unsigned int i;
 
-	for (i = 0; i < cfg->extras; i++) {
-		if (cfg->extra[i].size && cfg->extra[i].size >= cfg->memory)
+	for (i = 0; i < cfg->builtins; i++) {
+		if (cfg->builtin[i].size && cfg->builtin[i].size >= cfg->memory)
 			return vmm_error(-EINVAL,
 					 "balloon: %llu bytes are not less than the guest's %llu",
-					 cfg->extra[i].size, cfg->memory);
+					 cfg->builtin[i].size, cfg->memory);
 	}
 	return 0;
 }

@@ -60,37 +60,37 @@ void vmm_options_free(struct vmm_config *cfg)
 }
 
 /**
- * vmm_extra_count - count small virtio devices
+ * vmm_builtin_count - count small virtio devices
  * @cfg: the command line
  * @kind: which
  *
  * Return: how many
  */
-unsigned int vmm_extra_count(const struct vmm_config *cfg, enum vmm_extra_kind kind)
+unsigned int vmm_builtin_count(const struct vmm_config *cfg, enum vmm_builtin_kind kind)
 {
 	unsigned int n = 0;
 
-	while (vmm_extra_find(cfg, kind, n))
+	while (vmm_builtin_find(cfg, kind, n))
 		n++;
 	return n;
 }
 
 /**
- * vmm_extra_find - find what was asked for of a small virtio device
+ * vmm_builtin_find - find what was asked for of a small virtio device
  * @cfg: the command line
  * @kind: which
  * @index: which of them
  *
  * Return: the device, or NULL
  */
-const struct vmm_extra *vmm_extra_find(const struct vmm_config *cfg, enum vmm_extra_kind kind,
+const struct vmm_builtin *vmm_builtin_find(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
 				       unsigned int index)
 {
 	unsigned int i;
 
-	for (i = 0; i < cfg->extras; i++) {
-		if (cfg->extra[i].kind == kind && !index--)
-			return &cfg->extra[i];
+	for (i = 0; i < cfg->builtins; i++) {
+		if (cfg->builtin[i].kind == kind && !index--)
+			return &cfg->builtin[i];
 	}
 	return NULL;
 }

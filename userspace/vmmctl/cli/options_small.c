@@ -5,20 +5,20 @@
  */
 #include "cli/option.h"
 
-#define EXTRA(field)	VMM_OPTION_AT(struct vmm_extra, field)
+#define BUILTIN(field)	VMM_OPTION_AT(struct vmm_builtin, field)
 #define CONFIG(field)	VMM_OPTION_AT(struct vmm_config, field)
 
-static void *extra_add(struct vmm_config *cfg, enum vmm_extra_kind kind)
+static void *builtin_add(struct vmm_config *cfg, enum vmm_builtin_kind kind)
 {
-	if (cfg->extras == VMM_EXTRAS)
+	if (cfg->builtins == VMM_BUILTINS)
 		return NULL;
-	cfg->extra[cfg->extras].kind = kind;
-	return &cfg->extra[cfg->extras++];
+	cfg->builtin[cfg->builtins].kind = kind;
+	return &cfg->builtin[cfg->builtins++];
 }
 
 static void *rng_add(struct vmm_config *cfg)
 {
-	return extra_add(cfg, VMM_EXTRA_RNG);
+	return builtin_add(cfg, VMM_BUILTIN_RNG);
 }
 
 const struct vmm_option_table vmm_options_rng = {
@@ -27,13 +27,13 @@ const struct vmm_option_table vmm_options_rng = {
 	.about = "A virtio-rng device with the host's random numbers.",
 	.first = -1,
 	.add = rng_add,
-	.most = VMM_EXTRAS,
+	.most = VMM_BUILTINS,
 };
 
 static const struct vmm_option balloon_options[] = {
 	{
 		.key = "size", .arg = "SIZE", .type = VMM_OPT_SIZE, .max = RANCHU_RAM_MAX,
-		.initial = "0", EXTRA(size), .help = "guest RAM that the guest gives back",
+		.initial = "0", BUILTIN(size), .help = "guest RAM that the guest gives back",
 	},
 };
 
@@ -41,11 +41,11 @@ static void *balloon_add(struct vmm_config *cfg)
 {
 	unsigned int i;
 
-	for (i = 0; i < cfg->extras; i++) {
-		if (cfg->extra[i].kind == VMM_EXTRA_BALLOON)
-			return &cfg->extra[i];
+	for (i = 0; i < cfg->builtins; i++) {
+		if (cfg->builtin[i].kind == VMM_BUILTIN_BALLOON)
+			return &cfg->builtin[i];
 	}
-	return extra_add(cfg, VMM_EXTRA_BALLOON);
+	return builtin_add(cfg, VMM_BUILTIN_BALLOON);
 }
 
 const struct vmm_option_table vmm_options_balloon = {
@@ -63,14 +63,14 @@ const struct vmm_option_table vmm_options_balloon = {
 static const struct vmm_option socket_options[] = {
 	{
 		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
-		.max = VMM_UNIX_PATH - 1, EXTRA(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
+		.max = VMM_UNIX_PATH - 1, BUILTIN(path), .flags = VMM_OPT_REQUIRED | VMM_OPT_FILE,
 		.help = "Unix socket of the host that vmmctl connects to",
 	},
 };
 
 static void *console_add(struct vmm_config *cfg)
 {
-	return extra_add(cfg, VMM_EXTRA_CONSOLE);
+	return builtin_add(cfg, VMM_BUILTIN_CONSOLE);
 }
 
 const struct vmm_option_table vmm_options_console = {
@@ -80,12 +80,12 @@ const struct vmm_option_table vmm_options_console = {
 	.options = socket_options,
 	.count = ARRAY_SIZE(socket_options),
 	.add = console_add,
-	.most = VMM_EXTRAS,
+	.most = VMM_BUILTINS,
 };
 
 static void *keyboard_add(struct vmm_config *cfg)
 {
-	return extra_add(cfg, VMM_EXTRA_KEYBOARD);
+	return builtin_add(cfg, VMM_BUILTIN_KEYBOARD);
 }
 
 const struct vmm_option_table vmm_options_keyboard = {
@@ -95,12 +95,12 @@ const struct vmm_option_table vmm_options_keyboard = {
 	.options = socket_options,
 	.count = ARRAY_SIZE(socket_options),
 	.add = keyboard_add,
-	.most = VMM_EXTRAS,
+	.most = VMM_BUILTINS,
 };
 
 static void *multitouch_add(struct vmm_config *cfg)
 {
-	return extra_add(cfg, VMM_EXTRA_MULTITOUCH);
+	return builtin_add(cfg, VMM_BUILTIN_MULTITOUCH);
 }
 
 const struct vmm_option_table vmm_options_multitouch = {
@@ -110,7 +110,7 @@ const struct vmm_option_table vmm_options_multitouch = {
 	.options = socket_options,
 	.count = ARRAY_SIZE(socket_options),
 	.add = multitouch_add,
-	.most = VMM_EXTRAS,
+	.most = VMM_BUILTINS,
 };
 
 #define REPEATS		(VMM_OPT_REPEATS | VMM_OPT_FILE)

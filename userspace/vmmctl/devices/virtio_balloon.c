@@ -130,7 +130,7 @@ static bool balloon_kicked(struct vmm_ring *ring)
 static int balloon_create(struct vmm_virtio *v)
 {
 	struct virtio_balloon_config config = {};
-	const struct vmm_extra *asked = vmm_extra_find(v->vm->cfg, VMM_EXTRA_BALLOON, v->index);
+	const struct vmm_builtin *asked = vmm_builtin_find(v->vm->cfg, VMM_BUILTIN_BALLOON, v->index);
 	struct vmm_ring_device *dev;
 	int err;
 
@@ -157,7 +157,7 @@ static void balloon_destroy(struct vmm_virtio *v)
 
 static unsigned int balloon_count(const struct vmm_config *cfg)
 {
-	return vmm_extra_count(cfg, VMM_EXTRA_BALLOON);
+	return vmm_builtin_count(cfg, VMM_BUILTIN_BALLOON);
 }
 
 /** virtio-balloon. */

@@ -147,7 +147,7 @@ static int hvc_open_files(struct hvc *hvc, const struct vmm_virtio *v)
 
 	hvc->end_fd = -1;
 	hvc->room_fd = -1;
-	err = vmm_extra_connect(v->vm->cfg, VMM_EXTRA_CONSOLE, v->index, &hvc->stream);
+	err = vmm_builtin_connect(v->vm->cfg, VMM_BUILTIN_CONSOLE, v->index, &hvc->stream);
 	if (err)
 		return err;
 	hvc->end_fd = vmm_event_create();
@@ -201,7 +201,7 @@ static void hvc_stats(struct vmm_virtio *v, struct vmm_report *report)
 
 static unsigned int hvc_count(const struct vmm_config *cfg)
 {
-	return vmm_extra_count(cfg, VMM_EXTRA_CONSOLE);
+	return vmm_builtin_count(cfg, VMM_BUILTIN_CONSOLE);
 }
 
 /** virtio-console, one port. */

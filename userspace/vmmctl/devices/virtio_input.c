@@ -36,14 +36,14 @@ enum { INPUT_EVENTS, INPUT_STATUS, INPUT_QUEUES };
 
 /**
  * struct input_kind - what a device can do
- * @extra: the command line's name of it
+ * @builtin: the command line's name of it
  * @name: the guest's
  * @last_key: keys from 1 to here
  * @touch: it has fingers, and BTN_TOUCH
  * @lost: counter of reports that were dropped
  */
 struct input_kind {
-	enum vmm_extra_kind extra;
+	enum vmm_builtin_kind builtin;
 	const char *name;
 	unsigned int last_key;
 	bool touch;
@@ -51,12 +51,12 @@ struct input_kind {
 };
 
 static const struct input_kind input_keyboard = {
-	.extra = VMM_EXTRA_KEYBOARD, .name = "ranchu-keyboard", .last_key = KEY_MICMUTE,
+	.builtin = VMM_BUILTIN_KEYBOARD, .name = "ranchu-keyboard", .last_key = KEY_MICMUTE,
 	.lost = "keyboard_lost_reports",
 };
 
 static const struct input_kind input_touch = {
-	.extra = VMM_EXTRA_MULTITOUCH, .name = "ranchu-multitouch", .touch = true,
+	.builtin = VMM_BUILTIN_MULTITOUCH, .name = "ranchu-multitouch", .touch = true,
 	.lost = "multitouch_lost_reports",
 };
 
@@ -450,7 +450,7 @@ static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
 	input->room_fd = -1;
 	vmm_input_state_init(&input->real);
 	vmm_input_state_init(&input->guest);
-	err = vmm_extra_connect(v->vm->cfg, kind->extra, v->index, &input->stream);
+	err = vmm_builtin_connect(v->vm->cfg, kind->builtin, v->index, &input->stream);
 	if (err)
 		goto err_free;
 	input->end_fd = vmm_event_create();
@@ -495,12 +495,12 @@ static int touch_create(struct vmm_virtio *v)
 
 static unsigned int keyboard_count(const struct vmm_config *cfg)
 {
-	return vmm_extra_count(cfg, VMM_EXTRA_KEYBOARD);
+	return vmm_builtin_count(cfg, VMM_BUILTIN_KEYBOARD);
 }
 
 static unsigned int touch_count(const struct vmm_config *cfg)
 {
-	return vmm_extra_count(cfg, VMM_EXTRA_MULTITOUCH);
+	return vmm_builtin_count(cfg, VMM_BUILTIN_MULTITOUCH);
 }
 
 /** virtio-input, a keyboard. */

@@ -73,7 +73,7 @@ static void rng_destroy(struct vmm_virtio *v)
 
 static unsigned int rng_count(const struct vmm_config *cfg)
 {
-	return vmm_extra_count(cfg, VMM_EXTRA_RNG);
+	return vmm_builtin_count(cfg, VMM_BUILTIN_RNG);
 }
 
 /** virtio-rng. */

@@ -75,9 +75,9 @@ static unsigned int check_others(const struct vmm_config *cfg)
 				      R_OK | W_OK, "Start the process that serves it.");
 	for (i = 0; i < cfg->backends[VMM_BACKEND_VDPA]; i++)
 		missing += check_node(cfg->backend[VMM_BACKEND_VDPA][i].path, "vhost_vdpa");
-	for (i = 0; i < cfg->extras; i++) {
-		if (cfg->extra[i].path)
-			missing += check_file("socket", cfg->extra[i].path, R_OK | W_OK,
+	for (i = 0; i < cfg->builtins; i++) {
+		if (cfg->builtin[i].path)
+			missing += check_file("socket", cfg->builtin[i].path, R_OK | W_OK,
 					      "Start the process that listens there.");
 	}
 	return missing;

@@ -32,7 +32,7 @@ static int listener_rested(void *arg)
 
 	if (read(l->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return 0;
-	l->tired = false;
+	l->paused = false;
 	if (!l->watched)
 		return 0;
 	/* What it was asked for meanwhile is done now. */
@@ -54,7 +54,7 @@ static void listener_rest(struct vmm_vsock_listener *l)
 	if (l->timer_fd < 0 || timerfd_settime(l->timer_fd, 0, &pause, NULL))
 		return;
 	vmm_loop_del(l->loop, l->fd);
-	l->tired = true;
+	l->paused = true;
 }
 
 /* Whoever else has an account here has no business with this guest. */
@@ -135,9 +135,9 @@ void vmm_vsock_listen(struct vmm_vsock_listener *listener, bool on)
 	if (listener->fd < 0 || on == listener->watched)
 		return;
 	/* One that rests is not in the loop, and comes into it when it has. */
-	if (!listener->tired && !on)
+	if (!listener->paused && !on)
 		vmm_loop_del(listener->loop, listener->fd);
-	else if (!listener->tired &&
+	else if (!listener->paused &&
 		 vmm_loop_add(listener->loop, listener->fd, listener_readable, listener))
 		return;
 	listener->watched = on;
@@ -157,7 +157,7 @@ void vmm_vsock_listener_close(struct vmm_vsock_listener *listener)
 		close(listener->timer_fd);
 	}
 	listener->timer_fd = 0;
-	listener->tired = false;
+	listener->paused = false;
 	if (listener->path) {
 		close(listener->fd);
 		unlinkat(AT_FDCWD, listener->path, 0);

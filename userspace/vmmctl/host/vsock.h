@@ -55,7 +55,7 @@ unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
  * @path: of a Unix socket, which is removed in the end; NULL for TCP, whose @fd
  *	belongs to another object
  * @watched: it is in the loop
- * @tired: accepting failed, for want of files say: again when the timer expires
+ * @paused: accepting failed, for want of files say: again when the timer expires
  * @timer_fd: timer for that, 0 until it is needed
  * @owner: tells whose a TCP client is, or NULL
  * @refused: TCP clients of other users that were sent away
@@ -67,7 +67,7 @@ struct vmm_vsock_listener {
 	int fd;
 	const char *path;
 	bool watched;
-	bool tired;
+	bool paused;
 	int timer_fd;
 	struct vmm_tcp_owner *owner;
 	unsigned int refused;

@@ -106,24 +106,24 @@ struct vmm_disk {
 };
 
 /* Small virtio devices that vmmctl serves itself. */
-enum vmm_extra_kind {
-	VMM_EXTRA_RNG,
-	VMM_EXTRA_BALLOON,
-	VMM_EXTRA_CONSOLE,
-	VMM_EXTRA_KEYBOARD,
-	VMM_EXTRA_MULTITOUCH,
+enum vmm_builtin_kind {
+	VMM_BUILTIN_RNG,
+	VMM_BUILTIN_BALLOON,
+	VMM_BUILTIN_CONSOLE,
+	VMM_BUILTIN_KEYBOARD,
+	VMM_BUILTIN_MULTITOUCH,
 };
 
-#define VMM_EXTRAS	16	/* on a command line */
+#define VMM_BUILTINS	16	/* on a command line */
 
 /**
- * struct vmm_extra - a small virtio device
+ * struct vmm_builtin - a small virtio device
  * @kind: which
  * @path: Unix socket at its other end, or NULL
  * @size: balloon: bytes that the guest gives back
  */
-struct vmm_extra {
-	enum vmm_extra_kind kind;
+struct vmm_builtin {
+	enum vmm_builtin_kind kind;
 	const char *path;
 	u64 size;
 };
@@ -170,8 +170,8 @@ struct vmm_pipe_service {
  * @disks: how many
  * @backend: devices served by other processes or the kernel, by kind
  * @backends: how many of each
- * @extra: small virtio devices
- * @extras: how many
+ * @builtin: small virtio devices
+ * @builtins: how many
  * @vsock: who serves virtio-vsock
  * @vsock_cid: the guest's address there
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
@@ -218,8 +218,8 @@ struct vmm_config {
 	unsigned int disks;
 	struct vmm_backend backend[VMM_BACKEND_KINDS][VMM_BACKENDS];
 	unsigned int backends[VMM_BACKEND_KINDS];
-	struct vmm_extra extra[VMM_EXTRAS];
-	unsigned int extras;
+	struct vmm_builtin builtin[VMM_BUILTINS];
+	unsigned int builtins;
 	enum vmm_vsock vsock;
 	u32 vsock_cid;
 	const char *vsock_uds;
@@ -240,8 +240,8 @@ struct vmm_config {
 
 /* ---- cli/config.c: what is asked for, by kind ---- */
 
-unsigned int vmm_extra_count(const struct vmm_config *cfg, enum vmm_extra_kind kind);
-const struct vmm_extra *vmm_extra_find(const struct vmm_config *cfg, enum vmm_extra_kind kind,
+unsigned int vmm_builtin_count(const struct vmm_config *cfg, enum vmm_builtin_kind kind);
+const struct vmm_builtin *vmm_builtin_find(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
 				       unsigned int index);
 
 #endif /* MACHINE_CONFIG_H */

@@ -333,7 +333,7 @@ void vmm_ring_model_resume(struct vmm_virtio *v)
 }
 
 /**
- * vmm_extra_connect - connect to what is at the other end of a small device
+ * vmm_builtin_connect - connect to what is at the other end of a small device
  * @cfg: the command line
  * @kind: which device
  * @index: which of them
@@ -341,10 +341,10 @@ void vmm_ring_model_resume(struct vmm_virtio *v)
  *
  * Return: 0, or -errno after a message
  */
-int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index,
-		      struct vmm_stream *stream)
+int vmm_builtin_connect(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
+			unsigned int index, struct vmm_stream *stream)
 {
-	const char *path = vmm_extra_find(cfg, kind, index)->path;
+	const char *path = vmm_builtin_find(cfg, kind, index)->path;
 	int err = vmm_stream_open(stream, path);
 
 	return err ? vmm_error(-err, "--virtio: cannot connect to %s", path) : 0;

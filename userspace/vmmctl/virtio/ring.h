@@ -76,8 +76,8 @@ int vmm_ring_model_start(struct vmm_virtio *v);
 void vmm_ring_model_stop(struct vmm_virtio *v);
 void vmm_ring_model_pause(struct vmm_virtio *v);
 void vmm_ring_model_resume(struct vmm_virtio *v);
-int vmm_extra_connect(const struct vmm_config *cfg, enum vmm_extra_kind kind, unsigned int index,
-		      struct vmm_stream *stream);
+int vmm_builtin_connect(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
+			unsigned int index, struct vmm_stream *stream);
 
 static inline bool vmm_ring_stopping(const struct vmm_ring *ring)
 {

@@ -84,7 +84,7 @@ static void all_kinds_of_values_are_read(void)
 	tap_check(!strcmp(cfg.disk[2].path, "E") && cfg.disk[2].block_size == 4096);
 	tap_check(!strcmp(cfg.backend[VMM_BACKEND_NET][0].path, "t"));
 	tap_equal(cfg.backend[VMM_BACKEND_VDPA][0].transport.slot, 3);
-	tap_equal(cfg.extras, 2);
+	tap_equal(cfg.builtins, 2);
 	vmm_options_free(&cfg);
 }
 
@@ -103,7 +103,7 @@ static void the_command_line_wins(void)
 	tap_check(cfg.cpus == 3 && cfg.memory == 512 * MIB && cfg.vsock_cid == 9);
 	tap_check(cfg.disks == 2 && !strcmp(cfg.disk[0].path, "F"));
 	tap_check(!strcmp(cfg.disk[1].path, "C"));
-	tap_check(cfg.extras == 1 && cfg.extra[0].size == 2 * MIB);
+	tap_check(cfg.builtins == 1 && cfg.builtin[0].size == 2 * MIB);
 	vmm_options_free(&cfg);
 }
 

@@ -200,9 +200,9 @@ static void devices_have_one_grammar(void)
 	tap_check(!strcmp(cfg.backend[VMM_BACKEND_NET][0].path, "t0"));
 	tap_equal(cfg.backend[VMM_BACKEND_VHOST_USER][0].type, VMM_VHOST_USER_FS);
 	tap_check(cfg.vsock == VMM_VSOCK_LINUX && cfg.vsock_cid == 7);
-	tap_equal(cfg.extras, 3);
-	tap_check(!strcmp(cfg.extra[0].path, "C"));
-	tap_equal(cfg.extra[1].size, 16 * MIB);
+	tap_equal(cfg.builtins, 3);
+	tap_check(!strcmp(cfg.builtin[0].path, "C"));
+	tap_equal(cfg.builtin[1].size, 16 * MIB);
 	vmm_options_free(&cfg);
 }
 
@@ -217,7 +217,7 @@ static void argv_is_left_as_it_was(void)
 
 	tap_equal(parse(&cfg, words), 0);
 	tap_check(!strcmp(disk, "D,readonly,queues=2") && !strcmp(virtio, "console=/a,b"));
-	tap_check(!strcmp(cfg.extra[0].path, "/a,b"));
+	tap_check(!strcmp(cfg.builtin[0].path, "/a,b"));
 	vmm_options_free(&cfg);
 }
 

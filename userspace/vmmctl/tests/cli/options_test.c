@@ -152,12 +152,12 @@ static void small_devices_are_read(void)
 	struct vmm_config cfg;
 
 	tap_check(!parse(&cfg, words));
-	tap_equal(vmm_extra_count(&cfg, VMM_EXTRA_CONSOLE), 2);
-	tap_equal(vmm_extra_count(&cfg, VMM_EXTRA_BALLOON), 0);
-	tap_check(!vmm_extra_find(&cfg, VMM_EXTRA_RNG, 0)->path);
-	tap_check(!strcmp(vmm_extra_find(&cfg, VMM_EXTRA_CONSOLE, 0)->path, "/a"));
-	tap_check(!strcmp(vmm_extra_find(&cfg, VMM_EXTRA_CONSOLE, 1)->path, "/b=c"));
-	tap_check(!vmm_extra_find(&cfg, VMM_EXTRA_CONSOLE, 2));
+	tap_equal(vmm_builtin_count(&cfg, VMM_BUILTIN_CONSOLE), 2);
+	tap_equal(vmm_builtin_count(&cfg, VMM_BUILTIN_BALLOON), 0);
+	tap_check(!vmm_builtin_find(&cfg, VMM_BUILTIN_RNG, 0)->path);
+	tap_check(!strcmp(vmm_builtin_find(&cfg, VMM_BUILTIN_CONSOLE, 0)->path, "/a"));
+	tap_check(!strcmp(vmm_builtin_find(&cfg, VMM_BUILTIN_CONSOLE, 1)->path, "/b=c"));
+	tap_check(!vmm_builtin_find(&cfg, VMM_BUILTIN_CONSOLE, 2));
 	tap_check(parse(&cfg, bad) == -EINVAL);
 }
 

@@ -108,13 +108,13 @@ static bool machine_open(void)
 		.disks = 1,
 		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
 			    .transport.slot = -1 } },
-		.extras = 5,
-		.extra = {
-			{ .kind = VMM_EXTRA_RNG },
-			{ .kind = VMM_EXTRA_BALLOON },
-			{ .kind = VMM_EXTRA_CONSOLE, .path = sock },
-			{ .kind = VMM_EXTRA_KEYBOARD, .path = sock },
-			{ .kind = VMM_EXTRA_MULTITOUCH, .path = sock },
+		.builtins = 5,
+		.builtin = {
+			{ .kind = VMM_BUILTIN_RNG },
+			{ .kind = VMM_BUILTIN_BALLOON },
+			{ .kind = VMM_BUILTIN_CONSOLE, .path = sock },
+			{ .kind = VMM_BUILTIN_KEYBOARD, .path = sock },
+			{ .kind = VMM_BUILTIN_MULTITOUCH, .path = sock },
 		},
 	};
 	vm = (struct vmm_vm){ .cfg = &cfg, .line_ops = &line_ops, .fd = -1 };

@@ -108,13 +108,13 @@ static void driver_begin(struct driver *d)
 }
 
 static bool driver_open(struct driver *d, const struct vmm_virtio_ops *ops,
-			enum vmm_extra_kind kind, bool event_idx)
+			enum vmm_builtin_kind kind, bool event_idx)
 {
 	struct vmm_virtio *v = calloc(1, sizeof(*v));
 	unsigned int i;
 
 	tap_context("%s%s", ops->name, event_idx ? ", event indices" : "");
-	cfg = (struct vmm_config){ .extras = 1, .extra = { { .kind = kind, .path = path } } };
+	cfg = (struct vmm_config){ .builtins = 1, .builtin = { { .kind = kind, .path = path } } };
 	vm = (struct vmm_vm){ .cfg = &cfg, .fd = -1 };
 	vm.loop = vmm_loop_create();
 	*d = (struct driver){ .v = v, .event_idx = event_idx };
@@ -298,7 +298,7 @@ static void key_loss(bool event_idx)
 {
 	struct driver d;
 
-	if (!driver_open(&d, &vmm_keyboard_ops, VMM_EXTRA_KEYBOARD, event_idx))
+	if (!driver_open(&d, &vmm_keyboard_ops, VMM_BUILTIN_KEYBOARD, event_idx))
 		return;
 	give_many(&d, 3);
 	say_key(&d, KEY_A, 1);
@@ -403,7 +403,7 @@ static void touch_loss(bool event_idx)
 	struct driver d;
 	unsigned int i;
 
-	if (!driver_open(&d, &vmm_touch_ops, VMM_EXTRA_MULTITOUCH, event_idx))
+	if (!driver_open(&d, &vmm_touch_ops, VMM_BUILTIN_MULTITOUCH, event_idx))
 		return;
 	give_many(&d, NUM);
 	for (i = 0; i < FRAMES; i++)
@@ -451,7 +451,7 @@ static void useless_buffers_cost_nothing(void)
 	struct driver d;
 	unsigned int i;
 
-	if (!driver_open(&d, &vmm_keyboard_ops, VMM_EXTRA_KEYBOARD, true))
+	if (!driver_open(&d, &vmm_keyboard_ops, VMM_BUILTIN_KEYBOARD, true))
 		return;
 	for (i = 0; i < ARRAY_SIZE(given); i++)
 		give(&d, 0, given[i].len, given[i].flags);
@@ -470,7 +470,7 @@ static void endless_reports_are_bounded(void)
 	unsigned int count = 0;
 	unsigned int i;
 
-	if (!driver_open(&d, &vmm_keyboard_ops, VMM_EXTRA_KEYBOARD, true))
+	if (!driver_open(&d, &vmm_keyboard_ops, VMM_BUILTIN_KEYBOARD, true))
 		return;
 	give_many(&d, NUM);
 	for (i = 0; i < ARRAY_SIZE(events) - 1; i++)
@@ -492,7 +492,7 @@ static void a_new_driver_knows_no_key(void)
 {
 	struct driver d;
 
-	if (!driver_open(&d, &vmm_keyboard_ops, VMM_EXTRA_KEYBOARD, true))
+	if (!driver_open(&d, &vmm_keyboard_ops, VMM_BUILTIN_KEYBOARD, true))
 		return;
 	give_many(&d, 2);
 	say_key(&d, KEY_A, 1);
@@ -523,7 +523,7 @@ static void useless_receive_buffers_cost_nothing(void)
 	char text[16] = "";
 	struct driver d;
 
-	if (!driver_open(&d, &vmm_hvc_ops, VMM_EXTRA_CONSOLE, true))
+	if (!driver_open(&d, &vmm_hvc_ops, VMM_BUILTIN_CONSOLE, true))
 		return;
 	give(&d, 0, 16, 0);
 	give(&d, 0, 16, 0);
@@ -557,7 +557,7 @@ static void a_peer_that_does_not_read_is_not_waited_for(void)
 	u64 got = 0;
 	ssize_t n;
 
-	if (!driver_open(&d, &vmm_hvc_ops, VMM_EXTRA_CONSOLE, true))
+	if (!driver_open(&d, &vmm_hvc_ops, VMM_BUILTIN_CONSOLE, true))
 		return;
 	for (i = 1; i <= CHUNKS; i++) {
 		give(&d, 1, 4096, 0);
