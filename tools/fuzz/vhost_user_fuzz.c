@@ -386,7 +386,9 @@ static void device_create(enum vmm_vhost_user_type type)
 
 	fuzz.cfg = (struct vmm_config){
 		.backends[VMM_BACKEND_VHOST_USER] = 1,
-		.backend[VMM_BACKEND_VHOST_USER][0] = { .path = fuzz.sock, .type = type, .tag = "tag" },
+		.backend[VMM_BACKEND_VHOST_USER][0] = {
+			.path = fuzz.sock, .type = type, .tag = "tag",
+		},
 	};
 	fuzz.vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .fd = -1, .loop = vmm_loop_create() };
 	MUST(fuzz.vm.loop && !vmm_mem_add(&fuzz.vm.mem, RANCHU_RAM_BASE, MEMORY));

@@ -84,7 +84,7 @@ unsigned int vmm_builtin_count(const struct vmm_config *cfg, enum vmm_builtin_ki
  * Return: the device, or NULL
  */
 const struct vmm_builtin *vmm_builtin_find(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
-				       unsigned int index)
+					   unsigned int index)
 {
 	unsigned int i;
 

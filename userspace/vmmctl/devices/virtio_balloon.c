@@ -130,10 +130,11 @@ static bool balloon_kicked(struct vmm_ring *ring)
 static int balloon_create(struct vmm_virtio *v)
 {
 	struct virtio_balloon_config config = {};
-	const struct vmm_builtin *asked = vmm_builtin_find(v->vm->cfg, VMM_BUILTIN_BALLOON, v->index);
+	const struct vmm_builtin *asked;
 	struct vmm_ring_device *dev;
 	int err;
 
+	asked = vmm_builtin_find(v->vm->cfg, VMM_BUILTIN_BALLOON, v->index);
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return vmm_error(ENOMEM, "balloon");

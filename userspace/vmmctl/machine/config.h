@@ -242,6 +242,6 @@ struct vmm_config {
 
 unsigned int vmm_builtin_count(const struct vmm_config *cfg, enum vmm_builtin_kind kind);
 const struct vmm_builtin *vmm_builtin_find(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
-				       unsigned int index);
+					   unsigned int index);
 
 #endif /* MACHINE_CONFIG_H */
