@@ -27,7 +27,6 @@
 
 #define MEMORY		(4 * MIB)
 #define QUEUES		2
-#define PATIENCE	2	/* ms that the process waits for a message */
 #define FEATURES	(1ULL << VU_F_PROTOCOL_FEATURES | 1ULL << VIRTIO_F_VERSION_1 | \
 			 1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << VIRTIO_F_RING_PACKED)
 #define PROTOCOL	(1ULL << VU_P_MQ | 1ULL << VU_P_REPLY_ACK | 1ULL << VU_P_BACKEND_REQ | \
@@ -59,6 +58,15 @@ struct peer {
 };
 
 /* ---- the process ---- */
+
+/* Waits a moment for something to be read. */
+static bool comes(int fd)
+{
+	const struct timespec moment = { .tv_nsec = 200000 };
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+	return ppoll(&ready, 1, &moment, NULL) > 0;
+}
 
 static void peer_send(int sock, const void *data, size_t len, int fd)
 {
@@ -103,7 +111,6 @@ static void peer_hang_up(struct peer *peer)
 /* Receives a message whole; false if there is none, or the connection has ended. */
 static bool peer_receive(struct peer *peer, struct vmm_vu_message *msg)
 {
-	struct pollfd ready = { .fd = peer->sock, .events = POLLIN };
 	size_t have = 0;
 	size_t want = offsetof(struct vmm_vu_message, payload);
 	union {
@@ -122,7 +129,7 @@ static bool peer_receive(struct peer *peer, struct vmm_vu_message *msg)
 		struct cmsghdr *cmsg;
 		size_t count = 0;
 
-		if (poll(&ready, 1, PATIENCE) <= 0)
+		if (!comes(peer->sock))
 			return false;
 		n = recvmsg(peer->sock, &hdr, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 		if (n <= 0) {
@@ -265,9 +272,7 @@ static void peer_says_anything(struct peer *peer)
 
 static void peer_accept(struct peer *peer)
 {
-	struct pollfd ready = { .fd = fuzz.listen_fd, .events = POLLIN };
-
-	if (poll(&ready, 1, PATIENCE) > 0)
+	if (comes(fuzz.listen_fd))
 		peer->sock = accept4(fuzz.listen_fd, NULL, NULL, SOCK_CLOEXEC);
 }
 
