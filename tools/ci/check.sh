@@ -5,7 +5,8 @@
 # one line that counts the results of all. A step that cannot run has failed.
 #
 # Two lanes each take the next step that nobody has, or one where there is one CPU
-# only (LANES=1). What a step prints comes out in one piece, when it has ended.
+# only (LANES=1). A line says that a step begins; what it prints comes out in one piece,
+# when it has ended.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -38,6 +39,7 @@ STEPS=(
 	"uapi		gate tools/ci/static.sh uapi"
 	"warnings	gate tools/ci/static.sh warnings"
 	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
+	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
 	"fuzz		tools/fuzz/run.sh 15"
@@ -116,10 +118,11 @@ lane() {
 	while step=$(flock "$LOGS/lock" sed -i -e '1{w /dev/stdout' -e 'd}' "$LOGS/queue") &&
 	      [ -n "$step" ]; do
 		read -r name command <<<"$step"
+		flock "$LOGS/lock" echo "# ---- $name begins, $((SECONDS / 60)) min after the start"
 		# shellcheck disable=SC2086 # the table holds words
 		run_step "$name" $command
-		flock "$LOGS/lock" sh -c 'echo "# ---- $1"; cat "$2"' sh \
-			"$name" "$LOGS/$name.log"
+		flock "$LOGS/lock" sh -c 'echo "# ---- $1 took $3 s"; cat "$2"' sh \
+			"$name" "$LOGS/$name.log" "$(cut -d ' ' -f 4 "$LOGS/$name.result")"
 	done
 }
 

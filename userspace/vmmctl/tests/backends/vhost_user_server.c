@@ -286,12 +286,16 @@ static void *server_run(void *arg)
 void server_start(u64 features, u64 protocol)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char path[sizeof(server_path)] = "";
 
 	memset(&server, 0, sizeof(server));
 	server.features = features | BIT(VIRTIO_F_VERSION_1) | BIT(VU_F_PROTOCOL_FEATURES);
 	server.protocol = protocol;
 	server.capacity = CAPACITY;
-	snprintf(server_path, sizeof(server_path), "/tmp/vhost_user_test.%d", getpid());
+	snprintf(path, sizeof(path), "/tmp/vhost_user_test.%d", getpid());
+	/* A machine that runs already may be reading it. */
+	if (strcmp(path, server_path))
+		memcpy(server_path, path, sizeof(path));
 	unlink(server_path);
 	memcpy(address.sun_path, server_path, sizeof(server_path));
 	server.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
