@@ -338,8 +338,11 @@ static int dma_mmap(struct file *filp, struct vm_area_struct *vma)
 		atomic_dec(&file->region->mappings);
 		return -ENOMEM;
 	}
-	/* A child that wants it maps it, so that each mapping is counted. */
-	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	/*
+	 * A child that wants it maps it, so that each mapping is counted. Without VM_IO
+	 * MADV_DOFORK would take VM_DONTCOPY away.
+	 */
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vma->vm_ops = &dma_vm_ops;
 	vma->vm_private_data = file;
 	return 0;

@@ -552,6 +552,9 @@ TEST_F_TIMEOUT(dma, private_memory, TIMEOUT)
 	self->mem.hva[MEM_SIZE / 2 + 19 * PIPE_PAGE] = 42;
 	service = dma_mmap(self->services, self->open, mem.gpa + 4 * PIPE_PAGE, NULL);
 	EXPECT_EQ(42, service[15 * PIPE_PAGE]);
+	/* A child is not to have it, and cannot be made to. */
+	EXPECT_EQ(-1, madvise((void *)service, PIPE_PAGE, MADV_DOFORK));
+	EXPECT_EQ(EINVAL, errno);
 	/* Nor what the owner may only read, nor what is not there. */
 	ASSERT_EQ(0, munmap(page, PIPE_PAGE));
 	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, PIPE_PAGE));
