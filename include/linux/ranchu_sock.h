@@ -35,6 +35,7 @@ void ranchu_closer_destroy(struct ranchu_closer *closer);
  * @sndbuf: bytes that an AF_UNIX socket is to take at once, unless its owner has
  *	chosen a size; 0: as it is. To be set before ranchu_sock_watch().
  * @own: nobody else holds @file, and nobody ever will
+ * @refused: something is on top of TCP: nothing is sent or received
  * @wqh: its wait queue; NULL unless it is watched
  * @wait: our entry there
  * @poll: used once, to find @wqh
@@ -51,6 +52,7 @@ struct ranchu_sock {
 	struct ranchu_close *close;
 	int sndbuf;
 	bool own;
+	bool refused;
 	wait_queue_head_t *wqh;
 	wait_queue_entry_t wait;
 	poll_table poll;

@@ -305,7 +305,8 @@ struct ranchu_close {
 	struct file *file;
 };
 
-struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file)
+struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file,
+					gfp_t gfp)
 {
 	struct ranchu_close *close = malloc(sizeof(*close));
 

@@ -113,17 +113,19 @@ static void closer_free(struct kref *ref)
  * ranchu_close_alloc() - be ready to close a socket elsewhere
  * @closer: the device's
  * @file: a socket
+ * @gfp: how to get memory for it
  *
  * Return: what ranchu_close_free() and the others take, -EMFILE if too many are on
  * their way out, or -ENOMEM.
  */
-struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file)
+struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file,
+					gfp_t gfp)
 {
 	struct ranchu_close *close;
 
 	if (atomic_read(&closer->pending) >= CLOSES_MAX)
 		return ERR_PTR(-EMFILE);
-	close = kzalloc(sizeof(*close), GFP_KERNEL_ACCOUNT);
+	close = kzalloc(sizeof(*close), gfp);
 	if (!close)
 		return ERR_PTR(-ENOMEM);
 	kref_get(&closer->ref);
@@ -261,7 +263,9 @@ void ranchu_close_too(struct ranchu_close *close)
 
 	if (close->too)
 		return;
-	too = ranchu_close_alloc(close->closer, close->file);
+	/* The caller's locks are others' too, who do not wait for this process's memory. */
+	too = ranchu_close_alloc(close->closer, close->file,
+				 GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (IS_ERR(too))
 		return;
 	close->too = true;
@@ -273,12 +277,18 @@ void ranchu_close_too(struct ranchu_close *close)
 
 /**
  * struct close_thread - a thread that closes files as it exits
- * @closer: whose
- * @done: it has taken them, and touches nothing of @closer any more
+ * @closer: whose; held until the thread has exited
+ * @task: the thread
+ * @took: it has taken them
+ * @done: the same, for others
+ * @stop: waits for its end, which takes as long as that of a file
  */
 struct close_thread {
 	struct ranchu_closer *closer;
+	struct vhost_task *task;
+	bool took;
 	struct completion done;
+	struct work_struct stop;
 };
 
 static struct ranchu_close *closer_next(struct ranchu_closer *closer)
@@ -307,11 +317,13 @@ static bool thread_run(void *data)
 	struct close_thread *thread = data;
 	struct ranchu_closer *closer = thread->closer;
 
-	if (closer->last != current) {
-		if (closer->last)
-			put_task_struct(closer->last);
-		closer->last = get_task_struct(current);
-	}
+	/* It may be called again before it is stopped. */
+	if (thread->took)
+		return false;
+	thread->took = true;
+	if (closer->last)
+		put_task_struct(closer->last);
+	closer->last = get_task_struct(current);
 	closer_drop(closer);
 	complete(&thread->done);
 	return false;
@@ -323,21 +335,44 @@ static void thread_killed(void *data)
 	thread_run(data);
 }
 
+/*
+ * Waits for the thread's end: if a signal comes before it knows that it is to exit, its
+ * files end before that.
+ */
+static void thread_stop(struct work_struct *work)
+{
+	struct close_thread *thread = container_of(work, struct close_thread, stop);
+
+	vhost_task_stop(thread->task);
+	kref_put(&thread->closer->ref, closer_free);
+	kfree(thread);
+	/* Our text stays until ranchu_close_exit(). */
+	module_put(THIS_MODULE);
+}
+
 /* Returns false if there can be no thread. */
 static bool closer_start(struct ranchu_closer *closer)
 {
-	struct close_thread thread = { .closer = closer };
-	struct vhost_task *task;
+	struct close_thread *thread = kzalloc(sizeof(*thread), GFP_KERNEL_ACCOUNT);
 
-	init_completion(&thread.done);
-	task = vhost_task_create(thread_run, thread_killed, &thread, "ranchu-close");
-	/* Some kernels say it by NULL. */
-	if (IS_ERR_OR_NULL(task))
+	if (!thread)
 		return false;
-	vhost_task_start(task);
+	thread->closer = closer;
+	init_completion(&thread->done);
+	INIT_WORK(&thread->stop, thread_stop);
+	thread->task = vhost_task_create(thread_run, thread_killed, thread, "ranchu-close");
+	/* Some kernels say it by NULL. */
+	if (IS_ERR_OR_NULL(thread->task)) {
+		kfree(thread);
+		return false;
+	}
+	kref_get(&closer->ref);
+	vhost_task_start(thread->task);
 	/* It would not run at all if it were stopped before. */
-	wait_for_completion(&thread.done);
-	vhost_task_stop(task);
+	wait_for_completion(&thread->done);
+	/* The caller is a user of this module. */
+	__module_get(THIS_MODULE);
+	queue_work(close_queue, &thread->stop);
 	return true;
 }
 

@@ -3,6 +3,8 @@
 #ifndef _RANCHU_PRIVATE_H
 #define _RANCHU_PRIVATE_H
 
+#include <linux/types.h>
+
 struct eventfd_ctx;
 struct file;
 struct ranchu_close;
@@ -15,7 +17,8 @@ struct vring_ioctl;
 /* close.c; only with CONFIG_INET, as sock.c */
 int ranchu_close_init(void);
 void ranchu_close_exit(void);
-struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file);
+struct ranchu_close *ranchu_close_alloc(struct ranchu_closer *closer, struct file *file,
+					gfp_t gfp);
 void ranchu_close_free(struct ranchu_close *close);
 void ranchu_close_in_queue(struct ranchu_close *close);
 void ranchu_close_in_thread(struct ranchu_close *close);

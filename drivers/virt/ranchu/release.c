@@ -31,7 +31,7 @@ static void release_work(struct work_struct *work)
  * ranchu_release() - end a device, here or where it may wait for its worker
  * @release: lives in the device
  * @process: the owner's, as task_tgid() names it; NULL: there is none, and nothing
- *	to wait for
+ *	to wait for but grace periods, which a kernel thread leaves to others
  * @owner: the device's module, which stays loaded until @fn has returned
  * @fn: stops the device's worker and frees the device with @release
  *
@@ -45,8 +45,10 @@ void ranchu_release(struct ranchu_release *release, struct pid *process,
 		    struct module *owner,
 		    void (*fn)(struct ranchu_release *release))
 {
-	if (!process ||
-	    (process == task_tgid(current) && !(current->flags & PF_USER_WORKER))) {
+	bool here = !(current->flags & (PF_KTHREAD | PF_USER_WORKER)) &&
+		    (!process || process == task_tgid(current));
+
+	if (here) {
 		fn(release);
 		return;
 	}

@@ -29,6 +29,7 @@
 #include <linux/ranchu_sock.h>
 #include <linux/tcp.h>
 #include <net/af_unix.h>
+#include <net/inet_connection_sock.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <net/tcp_states.h>
@@ -56,9 +57,13 @@ static int sock_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	/*
 	 * Nobody may look yet; the timer will have somebody look. The wake-up comes
 	 * after the socket's change with a full barrier between (wq_has_sleeper()).
+	 * The timer may have looked before: an epoll holds the file now and then.
 	 */
-	if (!READ_ONCE(sock->own) && file_count(sock->file) > 1)
+	if (!READ_ONCE(sock->own) && file_count(sock->file) > 1) {
+		if (!timer_pending(&sock->timer))
+			mod_timer(&sock->timer, jiffies + 1);
 		return 0;
+	}
 	/* Some wake without saying what for. */
 	sock->ready(sock, events ?: EPOLLIN | EPOLLOUT);
 	return 0;
@@ -70,6 +75,8 @@ static void sock_look(struct timer_list *timer)
 
 	/* Whoever has made it ours in between knows nothing of who waits. */
 	if (READ_ONCE(sock->own) || file_count(sock->file) == 1) {
+		sock->pause = 1;
+		sock->waited = 0;
 		sock->ready(sock, 0);
 		return;
 	}
@@ -96,6 +103,15 @@ static void sock_poll_queue(struct file *file, wait_queue_head_t *wqh,
 	add_wait_queue(wqh, &sock->wait);
 }
 
+/*
+ * A protocol on top of TCP has locks of its own, which its works in the kernel keep as
+ * long as the other end does not read.
+ */
+static bool sock_has_ulp(const struct sock *sk)
+{
+	return sk->sk_family != AF_UNIX && inet_csk_has_ulp(sk);
+}
+
 static int sock_check(const struct socket *sock)
 {
 	const struct sock *sk = sock->sk;
@@ -103,6 +119,8 @@ static int sock_check(const struct socket *sock)
 		   sk->sk_protocol == IPPROTO_TCP;
 
 	if (sock->type != SOCK_STREAM || !(tcp || sk->sk_family == AF_UNIX))
+		return -EPROTONOSUPPORT;
+	if (sock_has_ulp(sk))
 		return -EPROTONOSUPPORT;
 	/* AF_UNIX uses the states of TCP. A half-closed one has connected, too. */
 	switch (READ_ONCE(sk->sk_state)) {
@@ -127,7 +145,8 @@ static int sock_check(const struct socket *sock)
  * * 0: done
  * * -EBADF: @fd is not open
  * * -ENOTSOCK: it is no socket
- * * -EPROTONOSUPPORT: it is no TCP or AF_UNIX stream socket
+ * * -EPROTONOSUPPORT: it is no TCP or AF_UNIX stream socket, or TCP with something
+ *	on top, like TLS
  * * -ENOTCONN: it is not connected
  * * -EMFILE: as many sockets of @closer as there may be are still to be closed
  * * -ENOMEM: out of memory
@@ -144,7 +163,7 @@ int ranchu_sock_get(struct ranchu_sock *sock, struct ranchu_closer *closer, int 
 	err = sock_check(socket);
 	if (err)
 		goto put;
-	close = ranchu_close_alloc(closer, socket->file);
+	close = ranchu_close_alloc(closer, socket->file, GFP_KERNEL_ACCOUNT);
 	if (IS_ERR(close)) {
 		err = PTR_ERR(close);
 		goto put;
@@ -257,6 +276,8 @@ static void sock_adopt(struct ranchu_sock *sock)
 	struct sock *sk = sock->socket->sk;
 
 	lock_sock(sk);
+	/* Given to it since sock_check(); it cannot be any more. */
+	sock->refused = sock_has_ulp(sk);
 	/* No time at all waits for nothing, and has the other end reset. */
 	if (sk->sk_lingertime)
 		sock_reset_flag(sk, SOCK_LINGER);
@@ -380,7 +401,8 @@ static ssize_t sock_harmless(const struct ranchu_sock *sock, size_t len)
  * Context: as ranchu_sock_own().
  * Return: bytes, 0 at the end, or an error of recvmsg():
  * * -EAGAIN: nothing has come, or others hold the socket
- * * -ECONNRESET: that, or files were sent along, which nobody here can take
+ * * -ECONNRESET: that, or files were sent along, which nobody here can take, or
+ *	there is something on top of TCP
  */
 ssize_t ranchu_sock_recv(struct ranchu_sock *sock, const struct iov_iter *to)
 {
@@ -389,6 +411,8 @@ ssize_t ranchu_sock_recv(struct ranchu_sock *sock, const struct iov_iter *to)
 
 	if (!ranchu_sock_own(sock))
 		return -EAGAIN;
+	if (sock->refused)
+		return -ECONNRESET;
 	if (!sock_is_tcp(sock)) {
 		len = sock_harmless(sock, iov_iter_count(to));
 		if (len < 0)
@@ -408,6 +432,7 @@ EXPORT_SYMBOL_GPL(ranchu_sock_recv);
  * Context: as ranchu_sock_own().
  * Return: bytes, or an error of sendmsg():
  * * -EAGAIN: there is no room, or others hold the socket
+ * * -ECONNRESET: that, or there is something on top of TCP
  */
 ssize_t ranchu_sock_send(struct ranchu_sock *sock, const struct iov_iter *from,
 			 int flags)
@@ -419,6 +444,8 @@ ssize_t ranchu_sock_send(struct ranchu_sock *sock, const struct iov_iter *from,
 
 	if (!ranchu_sock_own(sock))
 		return -EAGAIN;
+	if (sock->refused)
+		return -ECONNRESET;
 	return sock_sendmsg(sock->socket, &msg);
 }
 EXPORT_SYMBOL_GPL(ranchu_sock_send);
@@ -505,10 +532,11 @@ void ranchu_sock_put(struct ranchu_sock *sock)
 {
 	bool own = ranchu_sock_own(sock);
 
-	timer_delete_sync(&sock->timer);
+	/* First what may start the timer. */
 	if (sock->wqh)
 		remove_wait_queue(sock->wqh, &sock->wait);
 	sock->wqh = NULL;
+	timer_delete_sync(&sock->timer);
 	if (sock_ends_at_once(sock))
 		kernel_sock_shutdown(sock->socket, SHUT_RDWR);
 	/* After that nobody can send files any more. */

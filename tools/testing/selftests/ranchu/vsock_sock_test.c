@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -194,6 +195,52 @@ TEST_F_TIMEOUT(sock, kinds_refused, TIMEOUT)
 	vs_get_stats(&self->dev, &stats);
 	EXPECT_EQ(1, stats.streams);
 	EXPECT_FALSE(vs_has_event(&self->dev));
+}
+
+static bool put_tls_on(int sock)
+{
+	return !setsockopt(sock, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls"));
+}
+
+/* Its own works in the kernel keep its locks as long as the other end likes. */
+TEST_F_TIMEOUT(sock, protocol_on_top_of_tcp_is_refused, TIMEOUT)
+{
+	uint32_t host_port = 0;
+	int ends[2];
+
+	vs_sockets(VS_TCP, ends);
+	if (!put_tls_on(ends[0]))
+		SKIP(return, "no TLS here: %s", strerror(errno));
+	EXPECT_EQ(-EPROTONOSUPPORT, __vs_connect(&self->dev, GUEST_PORT, &host_port,
+						 ends[0], 0));
+	vs_expect_nothing(&self->dev);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* The same, put there when the socket was handed in already, by who had it still open. */
+TEST_F_TIMEOUT(sock, protocol_on_top_of_tcp_ends_the_stream, TIMEOUT)
+{
+	uint32_t host_port = 0;
+	int ends[2];
+
+	vs_sockets(VS_TCP, ends);
+	ASSERT_EQ(0, __vs_connect(&self->dev, GUEST_PORT, &host_port, ends[0],
+				  VS_COOKIE(GUEST_PORT)));
+	self->stream = (struct vs_stream){
+		.dev = &self->dev, .guest_port = GUEST_PORT, .host_port = host_port,
+		.sock = ends[1], .buf_alloc = VS_BUF_ALLOC,
+	};
+	vs_stream_expect(&self->stream, OP(REQUEST), NULL);
+	if (!put_tls_on(ends[0]))
+		SKIP(return, "no TLS here: %s", strerror(errno));
+	vs_stream_send(&self->stream, OP(RESPONSE), 0, NULL, 0);
+	vs_expect_event(&self->dev, VHOST_VSOCK_ADB_ESTABLISHED, GUEST_PORT, host_port, 0,
+			VS_COOKIE(GUEST_PORT));
+	close(ends[0]);
+	ASSERT_EQ(1, write(ends[1], "x", 1));
+	vs_stream_expect(&self->stream, OP(RST), NULL);
+	close(ends[1]);
 }
 
 /* Half of it closed already, it has connected all the same. */
