@@ -38,7 +38,8 @@
  *	ENODEV		the device or its owner is no more, or it has another
  *	EALREADY	the pipe has been answered
  *	ENOTSOCK	not a socket
- *	EPROTONOSUPPORT	not a stream socket of TCP or AF_UNIX
+ *	EPROTONOSUPPORT	not a stream socket of TCP or AF_UNIX, or TCP with something on
+ *			top, like TLS
  *	ENOTCONN	the socket is not connected
  *	EAGAIN		no event, and the file is non-blocking
  *	EMFILE		the process has as many files as it may have; too many

@@ -40,7 +40,8 @@
  *	EFAULT		the argument, or memory that it names, cannot be accessed
  *	EBADF		not an open file
  *	ENOTSOCK	not a socket
- *	EPROTONOSUPPORT	a socket of another kind than those named above
+ *	EPROTONOSUPPORT	a socket of another kind than those named above, or TCP with
+ *			something on top, like TLS
  *	ENOTCONN	the socket is not connected; the device is not running
  *	ENOENT		no such stream
  *	EALREADY	the stream has a socket
