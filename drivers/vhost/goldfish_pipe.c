@@ -526,6 +526,9 @@ static int pipe_dev_open(struct inode *inode, struct file *file)
 
 	if (!dev)
 		return -ENOMEM;
+	err = ranchu_doorbell_test();
+	if (err)
+		goto err_dev;
 	err = ranchu_mem_init(&dev->mem);
 	if (err)
 		goto err_dev;

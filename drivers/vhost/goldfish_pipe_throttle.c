@@ -57,8 +57,8 @@ static void throttle_way_init(struct throttle_way *way, struct pipe *pipe,
 {
 	way->pipe = pipe;
 	way->poll_bit = poll_bit;
-	hrtimer_init(&way->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
-	way->timer.function = throttle_rested;
+	hrtimer_setup(&way->timer, throttle_rested, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_SOFT);
 }
 
 static int throttle_open(struct pipe *pipe, const char *args)

@@ -57,7 +57,7 @@ static void copy_begin(struct mem_copy *copy, const struct blk_request *req, siz
 }
 
 /* The bytes that are in one piece both in @folio and in the guest's buffer. */
-static size_t copy_next(struct mem_copy *copy, const struct folio *folio)
+static size_t copy_next(struct mem_copy *copy, struct folio *folio)
 {
 	size_t n = folio_size(folio) - offset_in_folio(folio, copy->pos);
 
@@ -74,7 +74,7 @@ static void copy_advance(struct mem_copy *copy, size_t n)
 	}
 }
 
-static bool mem_is_good(const struct folio *folio)
+static bool mem_is_good(struct folio *folio)
 {
 	return folio_test_uptodate(folio) && !folio_test_hwpoison(folio) &&
 	       !(folio_test_large(folio) && folio_test_has_hwpoisoned(folio));

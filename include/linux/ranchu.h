@@ -176,6 +176,7 @@ enum ranchu_serve {
 typedef void (*ranchu_ring_fn)(void *data, enum ranchu_ring how);
 
 bool ranchu_doorbell_supported(void);
+int ranchu_doorbell_test(void);
 struct ranchu_doorbell *
 ranchu_doorbell_create(struct mm_struct *mm, struct ranchu_worker *worker,
 		       enum ranchu_serve serve, ranchu_ring_fn fn, void *data);

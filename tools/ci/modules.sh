@@ -22,7 +22,8 @@ KDIR=$(readlink -f "$KDIR")
 
 mkdir -p "$DIR"
 DIR=$(cd "$DIR" && pwd)
-cp -rsuf "$RANCHU_TOP/drivers" "$RANCHU_TOP/include" "$RANCHU_TOP/Kbuild" "$DIR/"
+cp -rsuf "$RANCHU_TOP/drivers" "$RANCHU_TOP/include" "$RANCHU_TOP/compat" \
+	"$RANCHU_TOP/Kbuild" "$DIR/"
 # Sources that are gone leave links that lead nowhere.
 find "$DIR" -xtype l -delete
 # Objects made for other headers or with other flags are no use.

@@ -7,11 +7,13 @@
 LOGS=$RANCHU_CACHE/logs
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# apt_setup NAME ARCH [SUITE]: a private apt for one Debian architecture. It shares
+# apt_setup NAME ARCH [SUITE]...: a private apt for one Debian architecture. It shares
 # the machine's sources and keys, and leaves its dpkg architectures and package lists
-# alone. SUITE is one more of the same archive.
+# alone. Each SUITE is one more of the same archive, or of the one for security.
 apt_setup() {
-	local name=$1 arch=$2 suite=${3:-} dir=$RANCHU_CACHE/apt-$1 sources
+	local name=$1 arch=$2 dir=$RANCHU_CACHE/apt-$1 sources suite
+
+	shift 2
 
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
 	: > "$dir/status"
@@ -22,8 +24,11 @@ apt_setup() {
 		sort -u)
 	grep -q security <<<"$sources" ||
 		die "apt has no bookworm-security source; Debian's 6.12 kernels are there"
-	[ -z "$suite" ] || sources+=$'\n'$(awk -v suite="$suite" '
-		$2 == "bookworm" { $2 = suite; print; exit }' <<<"$sources")
+	for suite; do
+		sources+=$'\n'$(awk -v suite="$suite" '
+			BEGIN { same = suite ~ /-security$/ ? "bookworm-security" : "bookworm" }
+			$2 == same { $2 = suite; print; exit }' <<<"$sources")
+	done
 	awk -v a="$arch" -v k="$KEYRING" '{
 		print "deb [signed-by=" k " arch=" a "] " $0
 	}' <<<"$sources" > "$dir/sources.list"

@@ -2,22 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Packs the emulated host's base system: busybox, host-init, -leaks and -vm, and of
-# Debian's kernel modules those named in modules.txt with what they depend on.
-# With --builtin no modules: for a kernel that is not Debian's and needs none.
+# the kernel's modules in the directory MODULES those named in modules.txt with what they
+# depend on. Without MODULES none: for a kernel that is not Debian's and needs none.
 #
-#	tools/lab/host-initrd.sh ARCH OUT [--builtin]
+#	tools/lab/host-initrd.sh ARCH OUT [MODULES]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -ge 2 ] || die "usage: host-initrd.sh ARCH OUT [--builtin]"
+[ $# -ge 2 ] || die "usage: host-initrd.sh ARCH OUT [MODULES]"
 ARCH=$(kernel_arch "$1")
 OUT=$2
-BUILTIN=${3:-}
+MODULES=${3:-}
 HERE=$RANCHU_TOP/tools/lab
-MODULES=$(readlink -f "$RANCHU_CACHE/modules-$ARCH")
 BUSYBOX=$(readlink -f "$RANCHU_CACHE/busybox-$ARCH")
 
-for input in "$MODULES" "$BUSYBOX"; do
+for input in ${MODULES:+"$MODULES"} "$BUSYBOX"; do
 	[ -e "$input" ] || die "the cache has no ${input##*/}: run tools/lab/fetch.sh"
 done
 
@@ -33,7 +32,12 @@ install -m 755 "$HERE/host-leaks" "$stage/bin/host-leaks"
 release=${MODULES##*/}
 : > "$stage/lab/load"
 while read -r arch name how; do
-	if [ "$arch" != "$ARCH" ] || [ -n "$BUILTIN" ]; then
+	if [ "$arch" != "$ARCH" ] || [ -z "$MODULES" ] || module_builtin "$MODULES" "$name"; then
+		continue
+	fi
+	# Not every kernel has all that tests use.
+	if [ "$how" = have ] && ! module_there "$MODULES" "$name"; then
+		say "$release has no module $name"
 		continue
 	fi
 	files=$(module_files "$MODULES" "$name")
@@ -42,7 +46,10 @@ while read -r arch name how; do
 		if [ ! -e "$stage/$target" ]; then
 			mkdir -p "$stage/${target%/*}"
 			# busybox's insmod cannot decompress.
-			xz -dc "$MODULES/$file" > "$stage/$target"
+			case $file in
+			*.xz) xz -dc "$MODULES/$file" > "$stage/$target" ;;
+			*) cp "$MODULES/$file" "$stage/$target" ;;
+			esac
 		fi
 		[ "$how" != load ] || echo "/$target" >> "$stage/lab/load"
 	done

@@ -46,8 +46,10 @@ mkdir -p "$DIR/bin" "$DIR/ranchu/modules" "$DIR/ranchu/tests"
 # The one list of modules is what Kbuild has built, in its order.
 while read -r object; do
 	[[ $object = /* ]] || object=$MODULES/$object
-	cp "${object%.o}.ko" "$DIR/ranchu/modules/"
-	basename "$object" .o >> "$DIR/ranchu/modules/order"
+	# Older kernels name the modules there, newer ones the objects they are made of.
+	object=${object%.*o}
+	cp "$object.ko" "$DIR/ranchu/modules/"
+	basename "$object" >> "$DIR/ranchu/modules/order"
 done < "$MODULES/modules.order"
 cp "$B/vmmctl/vmmctl" "$DIR/bin/"
 find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/tests/" \;

@@ -100,6 +100,16 @@ module_files() {
 	END { exit !found }' "$1/modules.dep" || die "${1##*/} has no module $2"
 }
 
+# module_builtin MODULES NAME: the kernel has it built in.
+module_builtin() {
+	sed 's|.*/||; s|\.ko$||; s|-|_|g' "$1/modules.builtin" | grep -qx "${2//-/_}"
+}
+
+# module_there MODULES NAME: the kernel has such a module.
+module_there() {
+	sed 's|:.*||; s|.*/||; s|\.ko.*||; s|-|_|g' "$1/modules.dep" | grep -qx "${2//-/_}"
+}
+
 # Runs "$@", which builds what others may want as well: one at a time.
 build_alone() {
 	mkdir -p "$RANCHU_BUILD"

@@ -14,6 +14,7 @@
 #	--mem SIZE		memory (default 2G)
 #	--icount		one CPU whose clock counts instructions, for exact figures
 #	--kernel-args ARGS	appended to the kernel's command line
+#	--debian NAME		another kernel of Debian's, as kernels.txt calls it (arm64)
 #	--kernel FILE		another kernel than Debian's; with --builtin one that
 #				has all the host needs built in and loads no modules
 #	--log FILE		keep the kernel's log there
@@ -30,6 +31,7 @@ MEM=2G
 ICOUNT=0
 ARGS=
 KERNEL=
+DEBIAN=
 BUILTIN=
 LOG=
 SHELL_MODE=0
@@ -49,6 +51,7 @@ while [ $# -gt 0 ]; do
 	--mem) MEM=$2; shift ;;
 	--icount) ICOUNT=1 ;;
 	--kernel-args) ARGS=$2; shift ;;
+	--debian) DEBIAN=$2; shift ;;
 	--kernel) KERNEL=$2; shift ;;
 	--builtin) BUILTIN=--builtin ;;
 	--log) LOG=$2; shift ;;
@@ -68,10 +71,13 @@ arm64|arm64-gicv2|x86_64) ;;
 *) die "no host '$HOST': arm64, arm64-gicv2 or x86_64" ;;
 esac
 ARCH=${HOST%-gicv2}
-KERNEL=${KERNEL:-$RANCHU_CACHE/vmlinuz-$ARCH}
-BASE=$RANCHU_BUILD/lab/host-$ARCH$BUILTIN.cpio
+KERNELS=$RANCHU_CACHE${DEBIAN:+/kernels/$DEBIAN}
+KERNEL=${KERNEL:-$KERNELS/vmlinuz-$ARCH}
+MODULES=
+[ -n "$BUILTIN" ] || MODULES=$(readlink -f "$KERNELS/modules-$ARCH")
+BASE=$RANCHU_BUILD/lab/host-$ARCH${DEBIAN:+-$DEBIAN}$BUILTIN.cpio
 
-[ -e "$KERNEL" ] || die "no kernel for $ARCH in the cache: run tools/lab/fetch.sh"
+[ -e "$KERNEL" ] || die "no kernel ${DEBIAN:+'$DEBIAN' }for $ARCH in the cache: run tools/lab/fetch.sh${DEBIAN:+ and kernels.sh}"
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/ranchu-lab.XXXXXX")
 QEMU_PID=
@@ -97,10 +103,9 @@ make_base() {
 		fi
 	done
 	# A symbolic link's own date says nothing: look at what it names.
-	if [ ! -e "$BASE" ] || [ "$(readlink -f "$RANCHU_CACHE/modules-$ARCH")" != \
-			"$(cat "$BASE.kernel" 2>/dev/null)" ]; then
-		"$HERE/host-initrd.sh" "$ARCH" "$BASE" "$BUILTIN"
-		readlink -f "$RANCHU_CACHE/modules-$ARCH" > "$BASE.kernel"
+	if [ ! -e "$BASE" ] || [ "$MODULES" != "$(cat "$BASE.kernel" 2>/dev/null)" ]; then
+		"$HERE/host-initrd.sh" "$ARCH" "$BASE" "$MODULES"
+		echo "$MODULES" > "$BASE.kernel"
 	fi
 }
 

@@ -4,8 +4,8 @@
  * (KVM_IOEVENTFD), served before the vCPU executes its next instruction.
  *
  * KVM signals the eventfd in the vCPU's thread. Our wait-queue entry cannot do
- * the work there (atomic, the eventfd's lock held), so it queues a task_work
- * on that very thread; KVM runs task works before it enters the guest again.
+ * the work there (atomic, the eventfd's lock held), so it queues a task work
+ * on that very thread (thread_work.c); KVM runs task works before it enters the guest again.
  * Whoever else rings - any process that holds the eventfd may - has neither
  * the right mm nor a guest to hold up, and is served by the worker.
  *
@@ -18,17 +18,12 @@
  * nowhere). So each doorbell holds a reference of this module: its removal is
  * refused until the last call has run.
  */
-#ifdef CONFIG_PREEMPT_RT
-#error "PREEMPT_RT is not supported: there an eventfd's lock sleeps, and doorbells must not."
-#endif
-
 #include <linux/atomic.h>
 #include <linux/eventfd.h>
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/mm_types.h>
 #include <linux/module.h>
-#include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/ranchu.h>
 #include <linux/rcupdate.h>
@@ -41,26 +36,6 @@
 #include <trace/events/ranchu.h>
 
 #include "ranchu_private.h"
-
-/*
- * Mainline exports task_work_add to no module. Debian's kernels do, and when
- * built into the kernel we need no export.
- */
-#if defined(RANCHU_TASK_WORK_ADD_EXPORTED) || !defined(MODULE)
-#define HAVE_TASK_WORK true
-
-static int thread_work_add(struct task_struct *task, struct callback_head *work)
-{
-	return task_work_add(task, work, TWA_RESUME);
-}
-#else
-#define HAVE_TASK_WORK false
-
-static int thread_work_add(struct task_struct *task, struct callback_head *work)
-{
-	return -ESRCH;
-}
-#endif
 
 /*
  * struct ranchu_doorbell.state: who may still touch the doorbell. It is freed by
@@ -105,8 +80,11 @@ struct ranchu_doorbell {
 	struct ranchu_work foreign;
 };
 
-/* This CPU is in ranchu_eventfd_signal(), with preemption disabled. */
-static DEFINE_PER_CPU(bool, doorbell_signalling);
+/* In the key of a wake: the signal is our own. Nobody else has a use for the bit. */
+#define DOORBELL_OWN_SIGNAL ((__force __poll_t)BIT(26))
+
+static_assert(!((EPOLL_URING_WAKE | EPOLLEXCLUSIVE | EPOLLRDHUP | EPOLLMSG) &
+		DOORBELL_OWN_SIGNAL));
 
 /**
  * ranchu_eventfd_signal() - signal an eventfd that a process has given
@@ -114,20 +92,14 @@ static DEFINE_PER_CPU(bool, doorbell_signalling);
  *
  * The owner may have made the same eventfd a doorbell. Served in this thread,
  * such a ring could cause the next signal, and so on: task works that breed
- * task works never let the thread go. So it counts as foreign.
+ * task works never let the thread go. So it counts as foreign. A signal that causes
+ * another one in the same thread needs no thought: eventfds do not allow it.
  *
  * Context: any; no other eventfd is being signalled.
  */
 void ranchu_eventfd_signal(struct eventfd_ctx *ctx)
 {
-	bool outer;
-
-	preempt_disable();
-	outer = __this_cpu_read(doorbell_signalling);
-	__this_cpu_write(doorbell_signalling, true);
-	eventfd_signal(ctx);
-	__this_cpu_write(doorbell_signalling, outer);
-	preempt_enable();
+	eventfd_signal_mask(ctx, DOORBELL_OWN_SIGNAL);
 }
 EXPORT_SYMBOL_GPL(ranchu_eventfd_signal);
 
@@ -185,14 +157,12 @@ static void doorbell_foreign_work(struct ranchu_work *work)
  * Is this the owner's own thread, one that will pass through the task works
  * with the owner's mm? Not a kernel thread that borrows the mm, not the
  * owner's vhost or io_uring workers (they never return to user mode), not an
- * interrupt that hit such a thread, not a signal of our own. Preemption is
- * disabled: the eventfd's lock is held.
+ * interrupt that hit such a thread.
  */
 static bool doorbell_in_owner(const struct ranchu_doorbell *doorbell)
 {
 	return in_task() && current->mm == doorbell->mm &&
-	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_IO_WORKER)) &&
-	       !__this_cpu_read(doorbell_signalling);
+	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_IO_WORKER));
 }
 
 /* Returns false if a call is queued already: that one sees what was rung for. */
@@ -224,11 +194,11 @@ static __always_inline void doorbell_ring(struct ranchu_doorbell *doorbell, bool
 		     doorbell_in_owner(doorbell);
 
 	trace_ranchu_kick(doorbell->data, !owner);
-	if (owner && HAVE_TASK_WORK) {
+	if (owner) {
 		if (!doorbell_claim(doorbell, DOORBELL_QUEUED) ||
-		    !thread_work_add(current, &doorbell->thread_work))
+		    !ranchu_thread_work_add(current, &doorbell->thread_work))
 			return;
-		/* The thread is past its last task work: it is exiting. */
+		/* The thread is exiting, or there is no way to have it make a call. */
 		doorbell_unclaim(doorbell, DOORBELL_QUEUED);
 	}
 	doorbell_ring_foreign(doorbell);
@@ -247,10 +217,11 @@ static int doorbell_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	eventfd_ctx_do_read(doorbell->ctx, &count);
 	/*
 	 * io_uring tells of a completion. The completion may be that of a poll of an
-	 * eventfd that we have signalled ourselves, from a task work: another way
-	 * round doorbell_signalling for task works to breed task works.
+	 * eventfd that we have signalled ourselves, from a task work: another way for
+	 * task works to breed task works.
 	 */
-	doorbell_ring(doorbell, !!(key_to_poll(key) & EPOLL_URING_WAKE));
+	doorbell_ring(doorbell, !!(key_to_poll(key) &
+				   (EPOLL_URING_WAKE | DOORBELL_OWN_SIGNAL)));
 	return 1;
 }
 
@@ -267,14 +238,32 @@ static void doorbell_poll_queue(struct file *file, wait_queue_head_t *wqh,
 /**
  * ranchu_doorbell_supported() - tell whether rings can be served in the vCPU
  *
- * Return: false if this kernel lets no module call task_work_add(); then every
- * ring would be served by the worker, too late for a goldfish driver.
+ * The answer may be no before ranchu_doorbell_test() and yes behind it; it is not no
+ * again after it was yes.
+ *
+ * Return: false if there is no way to do it (thread_work.c); then every ring would be
+ * served by the worker, too late for a goldfish driver.
  */
 bool ranchu_doorbell_supported(void)
 {
-	return HAVE_TASK_WORK;
+	return ranchu_thread_work_supported();
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_supported);
+
+/**
+ * ranchu_doorbell_test() - find out whether rings can be served in the vCPU
+ *
+ * To be called when a device is opened. ranchu_doorbell_supported() has the answer in
+ * the caller's next system call.
+ *
+ * Context: process; may sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int ranchu_doorbell_test(void)
+{
+	return ranchu_thread_work_test();
+}
+EXPORT_SYMBOL_GPL(ranchu_doorbell_test);
 
 /**
  * ranchu_doorbell_create() - make a doorbell that no eventfd rings
@@ -329,7 +318,7 @@ int ranchu_doorbell_ring_in(struct ranchu_doorbell *doorbell, struct task_struct
 {
 	if (!doorbell_claim(doorbell, DOORBELL_QUEUED))
 		return 0;
-	if (!thread_work_add(task, &doorbell->thread_work))
+	if (!ranchu_thread_work_add(task, &doorbell->thread_work))
 		return 1;
 	doorbell_unclaim(doorbell, DOORBELL_QUEUED);
 	return -ESRCH;

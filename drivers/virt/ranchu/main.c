@@ -18,8 +18,11 @@ EXPORT_TRACEPOINT_SYMBOL_GPL(ranchu_signal);
 
 static int __init ranchu_init(void)
 {
-	int err = ranchu_release_init();
+	int err = ranchu_thread_work_init();
 
+	if (err)
+		return err;
+	err = ranchu_release_init();
 	if (err)
 		return err;
 	if (IS_ENABLED(CONFIG_INET))
@@ -28,8 +31,6 @@ static int __init ranchu_init(void)
 		ranchu_release_exit();
 		return err;
 	}
-	if (!ranchu_doorbell_supported())
-		pr_info("this kernel does not export task_work_add, so doorbells are served through userspace exits\n");
 	return 0;
 }
 module_init(ranchu_init);

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct callback_head;
 struct eventfd_ctx;
 struct file;
 struct ranchu_close;
@@ -12,6 +13,7 @@ struct ranchu_closer;
 struct ranchu_vhost;
 struct ranchu_vring;
 struct ranchu_worker;
+struct task_struct;
 struct vring_ioctl;
 
 /* close.c; only with CONFIG_INET, as sock.c */
@@ -30,6 +32,12 @@ void ranchu_doorbell_drain(void);
 /* release.c */
 int ranchu_release_init(void);
 void ranchu_release_exit(void);
+
+/* thread_work.c */
+int ranchu_thread_work_init(void);
+bool ranchu_thread_work_supported(void);
+int ranchu_thread_work_test(void);
+int ranchu_thread_work_add(struct task_struct *task, struct callback_head *work);
 
 /* vhost.c */
 int ranchu_vhost_start_worker(struct ranchu_worker *worker);

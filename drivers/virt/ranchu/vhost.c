@@ -42,6 +42,9 @@ int ranchu_vhost_init(struct ranchu_vhost *dev, const struct ranchu_vhost_ops *o
 	unsigned int i;
 	int err;
 
+	err = ranchu_thread_work_test();
+	if (err)
+		return err;
 	err = ranchu_mem_init(&dev->mem);
 	if (err)
 		return err;

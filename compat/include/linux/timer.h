@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _RANCHU_COMPAT_LINUX_TIMER_H
+#define _RANCHU_COMPAT_LINUX_TIMER_H
+
+#include_next <linux/timer.h>
+
+/* Before 6.16 it was called from_timer(). */
+#ifndef timer_container_of
+#define timer_container_of(var, timer, field) \
+	container_of(timer, typeof(*(var)), field)
+#endif
+
+#endif /* _RANCHU_COMPAT_LINUX_TIMER_H */
