@@ -6,12 +6,13 @@
 #	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream trust
-#				vmm
+#				vmm reach
 #
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
 #	stream	in an emulated host, as pipe, without the wall clock
+#	reach	in emulated hosts, one for each kernel; its costs as adb
 #	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
 #	vmm	in an emulated host; its fuzz targets on this machine
 #	vq	on this machine, by the wall clock, in alternating runs; figures
@@ -24,7 +25,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb blk trust vmm"
+AREAS="pipe vq stream adb blk trust vmm reach"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -58,6 +59,7 @@ declare -A FLOORS=(
 . "$HERE/blk/blk.sh"
 . "$HERE/trust/trust.sh"
 . "$HERE/vmm/vmm.sh"
+. "$HERE/reach/reach.sh"
 
 missing=0
 FIGURES=()

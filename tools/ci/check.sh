@@ -49,6 +49,8 @@ STEPS=(
 	"x86_64		kselftests x86_64 $ON_X86_64"
 	"x86_64-all	kselftests x86_64"
 	"no-doorbell	tools/ci/no-doorbell-test.sh"
+	"matrix-build	tools/ci/matrix.sh build"
+	"matrix		tools/ci/matrix.sh boot"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"control	tools/ci/control-test.sh"
 	"start		tools/ci/start-test.sh"
@@ -57,7 +59,7 @@ STEPS=(
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start "
+WHEN_NAMED=" user x86_64-all start matrix-build matrix "
 
 gate() {
 	echo "1..1"

@@ -14,10 +14,23 @@ console=/tmp/console
 linux_args="console=ttyAMA0 quiet panic=-1 initcall_blacklist=load_system_certificate_list,\
 jent_mod_init,init_kprobe_trace,bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init"
 
+# $RANCHU_DOORBELL is how ranchu.ko serves doorbells, if not as it would by itself.
 load_modules() {
 	while read -r module; do
-		insmod "/ranchu/modules/$module.ko" || exit 1
+		parameters=
+		[ "$module" != ranchu ] || parameters=${RANCHU_DOORBELL:+doorbell=$RANCHU_DOORBELL}
+		# shellcheck disable=SC2086 # none, or one word
+		insmod "/ranchu/modules/$module.ko" $parameters || exit 1
 	done < /ranchu/modules/order
+}
+
+# kselftests TEST...: their report, nested in that of result, which comes next. Leaves
+# it in /tmp/tests as well.
+kselftests() {
+	(cd /ranchu/tests && RANCHU_MODULES=/ranchu/modules sh ./run_all.sh "$@") > /tmp/tests
+	code=$?
+	sed 's/^/    /' /tmp/tests
+	return "$code"
 }
 
 unload_modules() {

@@ -102,12 +102,12 @@ module_files() {
 
 # module_builtin MODULES NAME: the kernel has it built in.
 module_builtin() {
-	sed 's|.*/||; s|\.ko$||; s|-|_|g' "$1/modules.builtin" | grep -qx "${2//-/_}"
+	sed 's|.*/||; s|\.ko$||; s|-|_|g' "$1/modules.builtin" | grep -x "${2//-/_}" >/dev/null
 }
 
 # module_there MODULES NAME: the kernel has such a module.
 module_there() {
-	sed 's|:.*||; s|.*/||; s|\.ko.*||; s|-|_|g' "$1/modules.dep" | grep -qx "${2//-/_}"
+	sed 's|:.*||; s|.*/||; s|\.ko.*||; s|-|_|g' "$1/modules.dep" | grep -x "${2//-/_}" >/dev/null
 }
 
 # Runs "$@", which builds what others may want as well: one at a time.

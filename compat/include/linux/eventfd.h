@@ -2,6 +2,11 @@
 #ifndef _RANCHU_COMPAT_LINUX_EVENTFD_H
 #define _RANCHU_COMPAT_LINUX_EVENTFD_H
 
+/* There an eventfd's lock sleeps, and what stands in below needs one that does not. */
+#if defined(RANCHU_LACKS_EVENTFD_SIGNAL_MASK) && defined(CONFIG_PREEMPT_RT)
+#error "PREEMPT_RT is not supported on kernels that hide eventfd_signal_mask."
+#endif
+
 #include_next <linux/eventfd.h>
 
 /*
@@ -14,10 +19,6 @@
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
-
-#ifdef CONFIG_PREEMPT_RT
-#error "PREEMPT_RT is not supported on a kernel that does not export eventfd_signal_mask: there an eventfd's lock sleeps."
-#endif
 
 static DEFINE_PER_CPU(__poll_t, ranchu_eventfd_mask) __maybe_unused;
 

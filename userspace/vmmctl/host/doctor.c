@@ -133,6 +133,29 @@ static void doctor_services(struct doctor *d, int fd)
 	close(services);
 }
 
+/* @works: the pipe's device says so */
+static void doctor_doorbell(struct doctor *d, bool works)
+{
+	char way[16] = "";
+	FILE *file = fopen("/sys/module/ranchu/parameters/doorbell", "re");
+
+	if (file) {
+		if (!fgets(way, sizeof(way), file))
+			way[0] = 0;
+		way[strcspn(way, "\n")] = 0;
+		fclose(file);
+	}
+	if (works)
+		good("The synchronous doorbell works%s.",
+		     !strcmp(way, "queue") ? ", by a queue of the module's own" : "");
+	else if (!strcmp(way, "queue"))
+		bad(d, "No synchronous doorbell: %s.",
+		    "this kernel exports no task_work_add, and the module's own queue fails");
+	else
+		bad(d, "No synchronous doorbell: %s.",
+		    "ranchu.ko has doorbell=off, or does not know a kernel this new");
+}
+
 static void doctor_pipe(struct doctor *d)
 {
 	u64 features = 0;
@@ -151,11 +174,9 @@ static void doctor_pipe(struct doctor *d)
 		return;
 	}
 	good("%s can be opened.", VMM_PIPE_NODE);
-	if (!ioctl(fd, VHOST_GET_BACKEND_FEATURES, &features) &&
-	    features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1)
-		good("The synchronous doorbell works.");
-	else
-		bad(d, "No synchronous doorbell: the kernel does not export task_work_add.");
+	if (ioctl(fd, VHOST_GET_BACKEND_FEATURES, &features))
+		features = 0;
+	doctor_doorbell(d, features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1);
 	doctor_services(d, fd);
 	close(fd);
 }

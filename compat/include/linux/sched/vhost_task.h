@@ -5,9 +5,10 @@
 /*
  * Since 6.4 the kernel can make a thread of the caller's process, and since 6.10 it
  * says when that process is killed. Before, this is a kernel thread that uses the
- * process's memory while it works, and finds out that the process is gone when it is
- * next told to work. It is in the process's control groups, but not in the process:
- * what such a thread closes is closed by the kernel's own work.
+ * process's memory while it works, and no longer: if it had the memory all the time, a
+ * device whose file is in the queue of a socket that it serves would never end. That
+ * the process is gone it hears from its memory. It is in the process's control groups,
+ * but not in the process: what it closes is closed by the kernel's own work.
  */
 #ifdef RANCHU_LACKS_VHOST_TASK
 #include <linux/bitops.h>
@@ -15,6 +16,7 @@
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mmu_context.h>
+#include <linux/mmu_notifier.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
@@ -24,6 +26,7 @@
  * struct vhost_task - a thread that works for a process
  * @task: the thread
  * @mm: the process's, pinned as a struct only: a process that is gone has no memory
+ * @notifier: tells when @mm has no user any more
  * @fn: called until it returns false
  * @killed: called once, when the process is gone; @fn is not called afterwards
  * @data: of both
@@ -32,6 +35,7 @@
 struct vhost_task {
 	struct task_struct *task;
 	struct mm_struct *mm;
+	struct mmu_notifier notifier;
 	bool (*fn)(void *data);
 	void (*killed)(void *data);
 	void *data;
@@ -76,23 +80,43 @@ static inline int vhost_task_loop(void *data)
 	return 0;
 }
 
+static inline void vhost_task_wake(struct vhost_task *vtsk)
+{
+	set_bit(VHOST_TASK_WOKEN, &vtsk->flags);
+	wake_up_process(vtsk->task);
+}
+
+static inline void vhost_task_mm_released(struct mmu_notifier *notifier,
+					  struct mm_struct *mm)
+{
+	vhost_task_wake(container_of(notifier, struct vhost_task, notifier));
+}
+
 static inline void vhost_task_free(struct vhost_task *vtsk)
 {
 	mmdrop(vtsk->mm);
 	kfree(vtsk);
 }
 
-static inline void vhost_task_stop(struct vhost_task *vtsk)
+static inline void vhost_task_end(struct vhost_task *vtsk)
 {
 	kthread_stop(vtsk->task);
 	put_task_struct(vtsk->task);
 	vhost_task_free(vtsk);
 }
 
+static inline void vhost_task_stop(struct vhost_task *vtsk)
+{
+	/* May wake the thread a last time. */
+	mmu_notifier_unregister(&vtsk->notifier, vtsk->mm);
+	vhost_task_end(vtsk);
+}
+
 static inline struct vhost_task *
 vhost_task_create(bool (*fn)(void *data), void (*killed)(void *data), void *data,
 		  const char *name)
 {
+	static const struct mmu_notifier_ops ops = { .release = vhost_task_mm_released };
 	struct vhost_task *vtsk = kzalloc(sizeof(*vtsk), GFP_KERNEL);
 	int err;
 
@@ -113,8 +137,11 @@ vhost_task_create(bool (*fn)(void *data), void (*killed)(void *data), void *data
 	/* kthread_stop() looks at it after it has ended. */
 	get_task_struct(vtsk->task);
 	err = cgroup_attach_task_all(current, vtsk->task);
+	vtsk->notifier.ops = &ops;
+	if (!err)
+		err = mmu_notifier_register(&vtsk->notifier, vtsk->mm);
 	if (err) {
-		vhost_task_stop(vtsk);
+		vhost_task_end(vtsk);
 		return ERR_PTR(err);
 	}
 	return vtsk;
@@ -125,11 +152,6 @@ static inline void vhost_task_start(struct vhost_task *vtsk)
 	wake_up_process(vtsk->task);
 }
 
-static inline void vhost_task_wake(struct vhost_task *vtsk)
-{
-	set_bit(VHOST_TASK_WOKEN, &vtsk->flags);
-	wake_up_process(vtsk->task);
-}
 #else
 #include_next <linux/sched/vhost_task.h>
 #endif

@@ -561,7 +561,7 @@ TEST_F_TIMEOUT(ioctls, doorbells, TIMEOUT)
 	EXPECT_EQ(0, stats.doorbells);
 }
 
-/* What a kernel without task_work_add has: commands by ACCESS, and no doorbell. */
+/* What a host without synchronous doorbells has: commands by ACCESS. */
 TEST_F_TIMEOUT(ioctls, doorbells_that_cannot_be, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;

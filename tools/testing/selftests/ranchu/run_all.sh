@@ -8,6 +8,7 @@
 #	RANCHU_MODULES=DIR	where the modules are, and the file "order" that
 #				names them in load order; loaded first, unless
 #				they are loaded already
+#	RANCHU_DOORBELL=WAY	how ranchu.ko serves doorbells: its parameter
 #	run_all.sh [TEST]...	only these
 cd "$(dirname "$0")" || exit 2
 
@@ -15,7 +16,10 @@ load() {
 	if grep -q "^$1 " /proc/modules; then
 		return
 	fi
-	if ! insmod "$RANCHU_MODULES/$1.ko"; then
+	parameters=
+	[ "$1" != ranchu ] || parameters=${RANCHU_DOORBELL:+doorbell=$RANCHU_DOORBELL}
+	# shellcheck disable=SC2086 # none, or one word
+	if ! insmod "$RANCHU_MODULES/$1.ko" $parameters; then
 		echo "Bail out! $1.ko does not load"
 		exit 1
 	fi

@@ -18,8 +18,20 @@ const char *modules_dir(void)
 	return dir && *dir ? dir : NULL;
 }
 
+/* What ranchu.ko is loaded with. */
+static void module_parameters(const char *name, char *parameters, size_t size)
+{
+	const char *doorbell = getenv("RANCHU_DOORBELL");
+
+	if (doorbell && *doorbell && !strcmp(name, "ranchu"))
+		snprintf(parameters, size, "doorbell=%s", doorbell);
+	else
+		*parameters = 0;
+}
+
 int __module_load(const char *name)
 {
+	char parameters[64];
 	char path[4096];
 	int ret;
 	int fd;
@@ -28,7 +40,8 @@ int __module_load(const char *name)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	module_parameters(name, parameters, sizeof(parameters));
+	ret = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
 	close(fd);
 	return ret;
 }

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests the modules on the kernels of tools/lab/kernels.txt. KTAP on standard output.
+#
+#	tools/ci/matrix.sh build|boot|table [NAME]...	all kernels, or some
+#
+#	build	builds for both architectures, with -Werror; a warning of objtool fails it
+#	boot	on an emulated arm64 host with that kernel: the chosen kselftests with the
+#		queue of our own, and a stock guest whose pipe commands must not exit
+#	table	writes Documentation/kernels.md from what the last runs have left
+#
+# Each result stays in build/matrix/NAME.{build,boot} until it is made again.
+set -euo pipefail
+. "$(dirname "$0")/../lab/lib.sh"
+
+cd "$RANCHU_TOP"
+OUT=$RANCHU_BUILD/matrix
+TESTS="doorbell_test parked_test pipe_protocol_test pipe_signal_test pipe_ring_test
+	pipe_service_test pipe_socket_test blk_data_test blk_request_test lifetime_test
+	vsock_sock_test"
+NUMBER=0
+FAILED=0
+
+rows() {
+	sed 's/#.*//' tools/lab/kernels.txt | awk 'NF'
+}
+
+# wanted NAME: one of those that were named, or all.
+wanted() {
+	[ -z "$NAMES" ] || [[ " $NAMES " == *" $1 "* ]]
+}
+
+result() {
+	NUMBER=$((NUMBER + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $NUMBER $1"
+	else
+		echo "not ok $NUMBER $1"
+		FAILED=$((FAILED + 1))
+	fi
+}
+
+built() {
+	echo "$RANCHU_BUILD/$2/matrix-$1"
+}
+
+# build NAME ARCH: leaves the modules in built's directory.
+build() {
+	local kernel=$RANCHU_CACHE/kernels/$1 log=$OUT/build-$1-$2.log rc=0
+
+	tools/ci/modules.sh "$2" "$kernel/kdir-$2" "$(built "$1" "$2")" KCFLAGS=-Werror \
+		"CC=$kernel/cc-$2" > "$log" 2>&1 || rc=1
+	# The kernel's own BTF is not made here, so it says this of pahole.
+	if grep -v 'pahole version differs' "$log" | grep -qE 'warning:|objtool:'; then
+		rc=1
+	fi
+	[ "$rc" -eq 0 ] || sed 's/^/# /' "$log"
+	return "$rc"
+}
+
+build_all() {
+	local name arch rc
+
+	while read -r name _; do
+		wanted "$name" || continue
+		tools/lab/kernels.sh headers "$name"
+		: > "$OUT/$name.build"
+		for arch in arm64 x86_64; do
+			rc=0
+			build "$name" "$arch" || rc=1
+			result "build $name $arch" "$rc"
+			[ "$rc" -ne 0 ] || echo "$arch" >> "$OUT/$name.build"
+		done
+		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
+	done < <(rows)
+}
+
+# boot NAME: the chosen kselftests and the guest.
+boot() {
+	local name=$1 overlay=$RANCHU_BUILD/lab/overlay-matrix-$1 tests
+
+	tests=$(echo $TESTS)
+	tools/lab/host-overlay.sh arm64 "$overlay" --guest --modules "$(built "$name" arm64)"
+	cp tools/ci/host-lib.sh tools/ci/matrix-in-host.sh "$overlay/ranchu/"
+	tools/lab/run.sh --debian "$name" --timeout 2400 --overlay "$overlay" -- \
+		sh /ranchu/matrix-in-host.sh $tests | tee "$OUT/boot-$name.log"
+}
+
+boot_all() {
+	local name how
+
+	while read -r name _ _ how; do
+		if ! wanted "$name" || [ "$how" != boot ]; then
+			continue
+		fi
+		tools/lab/kernels.sh boot "$name"
+		rm -f "$OUT/$name.boot"
+		build "$name" arm64 || true
+		if boot "$name"; then
+			sed -n 's/^# matrix: //p' "$OUT/boot-$name.log" > "$OUT/$name.boot"
+		else
+			FAILED=$((FAILED + 1))
+		fi
+		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
+	done < <(rows)
+}
+
+# What a file of results says, or a dash.
+cell() {
+	[ -s "$1" ] && paste -sd ' ' "$1" | sed 's/ /, /g' || echo "-"
+}
+
+table() {
+	local name how
+
+	cat <<-PAGE
+	# Kernels
+
+	For those who want to know on which host kernels ranchu runs. Written by
+	\`tools/ci/matrix.sh table\` from the last runs of \`make check STEPS="matrix-build
+	matrix"\`; the kernels are Debian's, and \`tools/lab/kernels.txt\` chooses them.
+
+	| kernel | release | modules are built for | runs in an emulated arm64 host |
+	|---|---|---|---|
+	PAGE
+	while read -r name _ _ how; do
+		printf '| %s | %s | %s | %s |\n' "$name" "$(cat "$OUT/$name.release")" \
+			"$(cell "$OUT/$name.build")" \
+			"$(if [ "$how" = boot ]; then cat "$OUT/$name.boot" 2>/dev/null ||
+				echo 'fails'; else echo 'not tried'; fi)"
+	done < <(rows)
+	cat <<-'PAGE'
+
+	Built means without a warning, of the compiler's or objtool's. Each host runs the
+	kselftests that `tools/ci/matrix.sh` names with `doorbell=queue`, as on a kernel that
+	exports no `task_work_add`, and a stock guest whose commands to its pipe must not exit
+	to userspace.
+	PAGE
+}
+
+[ $# -ge 1 ] || die "usage: matrix.sh build|boot|table [NAME]..."
+WHAT=$1
+shift
+NAMES=$*
+mkdir -p "$OUT"
+case $WHAT in
+build|boot) "${WHAT}_all" ;;
+table) table > Documentation/kernels.md ;;
+*) die "usage: matrix.sh build|boot|table [NAME]..." ;;
+esac
+[ "$WHAT" != build ] || echo "1..$NUMBER"
+[ "$FAILED" -eq 0 ]
