@@ -88,6 +88,8 @@ endif
 bench:
 	@tools/bench/bench.sh $(AREA)
 
+include tools/package/install.mk
+
 clean:
 	rm -rf build
 
@@ -105,6 +107,9 @@ help:
 	@echo 'make $(GATES) kunit   one gate'
 	@echo 'make lab-setup  fetch what the above need; they do so themselves'
 	@echo 'make overlay KSRC=dir   lay our files over a kernel source tree'
+	@echo 'make install    vmmctl, its page, libranchu-pipe  [DESTDIR= PREFIX=/usr/local]'
+	@echo 'make modules-install    the modules    make uninstall  the former'
+	@echo 'make dist       build/ranchu-VERSION.tar.xz'
 	@echo 'make clean      remove build/'
 
 .PHONY: all modules userspace selftests lab-setup overlay $(GATES) kunit demo \

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make install, uninstall and dist; the top Makefile includes this. Directories are
+# GNU's: DESTDIR, PREFIX (prefix), bindir and so on. Kernel modules are a kernel's, not
+# a prefix's: make modules-install puts them below DESTDIR/lib/modules.
+
+PREFIX ?= /usr/local
+prefix ?= $(PREFIX)
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+libdir ?= $(exec_prefix)/lib
+includedir ?= $(prefix)/include
+datarootdir ?= $(prefix)/share
+mandir ?= $(datarootdir)/man
+docdir ?= $(datarootdir)/doc/ranchu
+INSTALL ?= install
+
+VERSION := $(shell sed -n 's/^VERSION ?= //p' userspace/vmmctl/Makefile)
+
+# Each word is MODE:FILE:WHERE.
+INSTALLED := \
+	755:$(B)/vmmctl/vmmctl:$(bindir)/vmmctl \
+	644:$(B)/vmmctl/vmmctl.1:$(mandir)/man1/vmmctl.1 \
+	644:$(B)/vmmctl/vmmctl.bash:$(datarootdir)/bash-completion/completions/vmmctl \
+	644:$(B)/libranchu_pipe.a:$(libdir)/libranchu_pipe.a \
+	644:userspace/libranchu-pipe/ranchu_pipe.h:$(includedir)/ranchu_pipe.h \
+	644:userspace/libranchu-pipe/example.c:$(docdir)/examples/ranchu_pipe_example.c \
+	644:tools/package/60-ranchu.rules:$(prefix)/lib/udev/rules.d/60-ranchu.rules \
+	644:tools/package/modules-load.conf:$(prefix)/lib/modules-load.d/ranchu.conf
+INSTALLED += $(foreach h,$(filter-out %/vhost_ranchu_test.h,$(wildcard include/uapi/linux/*.h)),\
+	644:$(h):$(includedir)/linux/$(notdir $(h)))
+INSTALLED += $(foreach d,README.md SPECIFICATION.md $(wildcard Documentation/*.md),\
+	644:$(d):$(docdir)/$(d))
+
+$(B)/libranchu_pipe.a: userspace/libranchu-pipe/ranchu_pipe.c \
+		userspace/libranchu-pipe/ranchu_pipe.h
+	@mkdir -p $(@D)
+	$(CROSS_COMPILE)gcc -O2 -g -std=gnu11 -Wall -Wextra -Werror \
+		-Iinclude/uapi -c -o $(B)/libranchu_pipe.o $<
+	rm -f $@
+	$(CROSS_COMPILE)ar rcsD $@ $(B)/libranchu_pipe.o
+
+install: userspace $(B)/libranchu_pipe.a
+	@set -e; for entry in $(INSTALLED); do \
+		file=$${entry#*:}; \
+		$(INSTALL) -D -m "$${entry%%:*}" "$${file%:*}" "$(DESTDIR)$${entry##*:}"; \
+	done
+	@echo "installed below $(DESTDIR)$(prefix)"
+
+uninstall:
+	@for entry in $(INSTALLED); do \
+		rm -f "$(DESTDIR)$${entry##*:}"; \
+	done
+	@find "$(DESTDIR)$(docdir)" -depth -type d -empty -delete 2>/dev/null || :
+	@echo "removed from $(DESTDIR)$(prefix)"
+
+# The test device is not for hosts.
+modules-install: modules
+	@release=$$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$$/\1/p' \
+		$(KDIR)/include/generated/utsrelease.h); \
+	[ -n "$$release" ] || { echo "$(KDIR) does not say which kernel it is of" >&2; exit 1; }; \
+	for module in $$(find $(B)/modules/drivers -name '*.ko' ! -name vhost_ranchu_test.ko); do \
+		$(INSTALL) -D -m 644 "$$module" \
+			"$(DESTDIR)/lib/modules/$$release/updates/$${module##*/}"; \
+	done; \
+	echo "installed below $(DESTDIR)/lib/modules/$$release/updates"; \
+	[ -n "$(DESTDIR)" ] || depmod "$$release"
+
+# The same commit makes the same archive.
+dist: build/ranchu-$(VERSION).tar.xz
+
+build/ranchu-$(VERSION).tar.xz: FORCE
+	@mkdir -p build
+	@git archive --format=tar --prefix=ranchu-$(VERSION)/ HEAD | xz -6 -T1 > $@.new
+	@mv $@.new $@
+	@echo "dist: $@"
+
+FORCE:
+
+.PHONY: install uninstall modules-install dist FORCE
