@@ -107,14 +107,14 @@ static void sock_poll_queue(struct file *file, wait_queue_head_t *wqh,
  * A protocol on top of TCP has locks of its own, which its works in the kernel keep as
  * long as the other end does not read.
  */
-static bool sock_has_ulp(const struct sock *sk)
+static bool sock_has_ulp(struct sock *sk)
 {
 	return sk->sk_family != AF_UNIX && inet_csk_has_ulp(sk);
 }
 
 static int sock_check(const struct socket *sock)
 {
-	const struct sock *sk = sock->sk;
+	struct sock *sk = sock->sk;
 	bool tcp = (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
 		   sk->sk_protocol == IPPROTO_TCP;
 
