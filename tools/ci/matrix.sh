@@ -100,15 +100,22 @@ boot_all() {
 		if boot "$name"; then
 			sed -n 's/^# matrix: //p' "$OUT/boot-$name.log" > "$OUT/$name.boot"
 		else
+			echo fails > "$OUT/$name.boot"
 			FAILED=$((FAILED + 1))
 		fi
 		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
 	done < <(rows)
 }
 
-# What a file of results says, or a dash.
+# cell FILE: what a file of results says; empty is a failure, and no file no run.
 cell() {
-	[ -s "$1" ] && paste -sd ' ' "$1" | sed 's/ /, /g' || echo "-"
+	if [ ! -e "$1" ]; then
+		echo "not run"
+	elif [ ! -s "$1" ]; then
+		echo "fails"
+	else
+		paste -sd '+' "$1" | sed 's/+/ and /g'
+	fi
 }
 
 table() {
@@ -125,10 +132,9 @@ table() {
 	|---|---|---|---|
 	PAGE
 	while read -r name _ _ how; do
-		printf '| %s | %s | %s | %s |\n' "$name" "$(cat "$OUT/$name.release")" \
+		printf '| %s | %s | %s | %s |\n' "$name" "$(cell "$OUT/$name.release")" \
 			"$(cell "$OUT/$name.build")" \
-			"$(if [ "$how" = boot ]; then cat "$OUT/$name.boot" 2>/dev/null ||
-				echo 'fails'; else echo 'not tried'; fi)"
+			"$([ "$how" = boot ] && cell "$OUT/$name.boot" || echo 'not chosen')"
 	done < <(rows)
 	cat <<-'PAGE'
 
