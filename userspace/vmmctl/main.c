@@ -324,13 +324,13 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 static enum vmm_end run_life(struct session *s)
 {
 	struct vmm_vm *vm = &s->vm;
-	struct vmm_layout layout;
+	struct vmm_entry entry;
 	enum vmm_end end = VMM_END_ERROR;
 
 	if (vmm_vm_power_on(vm))
 		return end;
-	if (!vmm_kernel_load(vm, &s->boot, &layout) &&
-	    !vmm_arch_vcpu_entry(vm->vcpu[0], layout.kernel, layout.dtb) &&
+	if (!vm->board.load(vm, &s->boot, &entry) &&
+	    !vmm_arch_vcpu_entry(vm->vcpu[0], &entry) &&
 	    !session_confine(s) && !vmm_threads_start(vm) &&
 	    !vmm_steering_begin(&s->steering, vm)) {
 		end = run_vcpus(s, vm);
@@ -366,7 +366,7 @@ static enum vmm_end run_vm(struct session *s)
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 		.read_window = s->read_window,
 	};
-	vmm_board_ranchu(&s->vm.board, s->cfg);
+	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
 		return end;
 	if (!vmm_board_create(&s->vm)) {

@@ -258,7 +258,7 @@ static void write_memory(struct tree *t)
 {
 	node_begin(t, "memory");
 	prop_string(t, "device_type", "memory");
-	prop_reg(t, t->board->ram_base, t->cfg->memory);
+	prop_reg(t, t->board->ram[0].base, t->cfg->memory);
 	node_end(t);
 }
 

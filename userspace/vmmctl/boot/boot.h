@@ -7,6 +7,7 @@
 
 #include "machine/config.h"
 
+struct vmm_entry;
 struct vmm_vm;
 
 /* ---- kernel.c: what the guest starts from ---- */
@@ -71,6 +72,6 @@ int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_siz
 		     struct vmm_layout *layout);
 int vmm_kernel_layout(const struct vmm_config *cfg, const struct vmm_boot *boot,
 		      struct vmm_layout *layout);
-int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_layout *layout);
+int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry);
 
 #endif /* BOOT_H */

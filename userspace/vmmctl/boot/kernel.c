@@ -341,20 +341,22 @@ static int load_files(struct vmm_vm *vm, const struct vmm_boot *boot,
  * vmm_kernel_load - put kernel, initrd and device tree into guest RAM
  * @vm: has RAM and a GIC version
  * @boot: opens nothing, so that it can be done again at each reset
- * @layout: filled: where the boot CPU starts
+ * @entry: filled
  *
  * Return: 0, or -errno
  */
-int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_layout *layout)
+int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry)
 {
+	struct vmm_layout layout;
 	void *blob;
 	int err;
 
-	err = load_files(vm, boot, layout);
+	err = load_files(vm, boot, &layout);
 	if (!err)
-		err = layout_seed(vm->cfg, layout);
+		err = layout_seed(vm->cfg, &layout);
 	if (err)
 		return err;
-	blob = vmm_mem_ptr(&vm->mem, layout->dtb, VMM_FDT_SIZE);
-	return vmm_fdt_build(&vm->board, vm->cfg, vm->gic, layout, blob, VMM_FDT_SIZE);
+	*entry = (struct vmm_entry){ .pc = layout.kernel, .arg = layout.dtb };
+	blob = vmm_mem_ptr(&vm->mem, layout.dtb, VMM_FDT_SIZE);
+	return vmm_fdt_build(&vm->board, vm->cfg, vm->gic, &layout, blob, VMM_FDT_SIZE);
 }

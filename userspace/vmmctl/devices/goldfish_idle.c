@@ -11,7 +11,7 @@ static int idle_create(struct vmm_device *dev)
 	return 0;
 }
 
-static u64 idle_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 idle_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)dev;
 	(void)offset;
@@ -19,7 +19,7 @@ static u64 idle_read(struct vmm_device *dev, u32 offset, unsigned int len)
 	return 0;
 }
 
-static void idle_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void idle_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	(void)dev;
 	(void)offset;

@@ -360,13 +360,13 @@ static void pl011_destroy(struct vmm_device *dev)
 }
 
 /* A register is 32 bits wide and read whole, however much of it the guest asks for. */
-static u64 pl011_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 pl011_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)len;
 	return vmm_pl011_read(dev->state, offset);
 }
 
-static void pl011_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void pl011_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	(void)len;
 	vmm_pl011_write(dev->state, offset, value);

@@ -17,6 +17,12 @@
 struct vmm_device;
 struct vmm_vm;
 
+/* Where an address is. A CPU without ports has memory only. */
+enum vmm_space {
+	VMM_MMIO,
+	VMM_PORTS,
+};
+
 /* How an interrupt is signalled, as the device tree counts. */
 #define VMM_IRQ_EDGE_RISING	1
 #define VMM_IRQ_LEVEL_HIGH	4
@@ -107,8 +113,8 @@ struct vmm_device_ops {
 	int (*create)(struct vmm_device *dev);
 	void (*reset)(struct vmm_device *dev);
 	void (*destroy)(struct vmm_device *dev);
-	u64 (*read)(struct vmm_device *dev, u32 offset, unsigned int len);
-	void (*write)(struct vmm_device *dev, u32 offset, u64 value, unsigned int len);
+	u64 (*read)(struct vmm_device *dev, u64 offset, unsigned int len);
+	void (*write)(struct vmm_device *dev, u64 offset, u64 value, unsigned int len);
 	void (*pause)(struct vmm_device *dev);
 	void (*resume)(struct vmm_device *dev);
 	int (*save)(struct vmm_device *dev, struct vmm_state *state);
@@ -122,7 +128,8 @@ struct vmm_device_ops {
  * struct vmm_device - a device of a VM's board
  * @ops: the model
  * @vm: the VM
- * @base: guest physical address of the first instance
+ * @space: where its registers are
+ * @base: address of the first instance
  * @size: bytes of one instance
  * @count: instances; instance i is at @base + i * @size and raises @irq + i
  * @irq: interrupt of the first instance, as the board counts
@@ -134,6 +141,7 @@ struct vmm_device_ops {
 struct vmm_device {
 	const struct vmm_device_ops *ops;
 	struct vmm_vm *vm;
+	enum vmm_space space;
 	u64 base;
 	u64 size;
 	unsigned int count;

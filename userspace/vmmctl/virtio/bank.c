@@ -67,7 +67,7 @@ static u8 *bank_regs(const struct bank *b, unsigned int slot)
 	return (u8 *)b->window.hva + slot * b->dev->size;
 }
 
-static u64 bank_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 bank_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	const struct bank *b = dev->state;
 
@@ -75,7 +75,7 @@ static u64 bank_read(struct vmm_device *dev, u32 offset, unsigned int len)
 	return vmm_virtio_peek(bank_regs(b, offset / dev->size), offset % dev->size);
 }
 
-static void bank_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void bank_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	const struct bank *b = dev->state;
 	struct transport *t = b->t[offset / dev->size];
@@ -92,14 +92,18 @@ static int transport_doorbells(struct bank *b, struct transport *t)
 	int err;
 
 	t->ack = (struct vmm_doorbell){
-		.gpa = base + VIRTIO_MMIO_INTERRUPT_ACK,
+		.addr = base + VIRTIO_MMIO_INTERRUPT_ACK,
+		.len = sizeof(u32),
+		.matches = true,
 		.value = VIRTIO_MMIO_INT_VRING,
 		.fd = b->ack_fd,
 	};
 	err = vmm_doorbell_add(t->v.vm, &t->ack);
 	for (i = 0; !err && i < t->v.queues; i++) {
 		t->bell[i] = (struct vmm_doorbell){
-			.gpa = base + VIRTIO_MMIO_QUEUE_NOTIFY,
+			.addr = base + VIRTIO_MMIO_QUEUE_NOTIFY,
+			.len = sizeof(u32),
+			.matches = true,
 			.value = i,
 			.fd = t->v.queue[i].kick_fd,
 		};

@@ -22,16 +22,14 @@ int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu)
 /**
  * vmm_arch_vcpu_entry - set where the boot CPU starts
  * @vcpu: the boot CPU
- * @pc: guest physical address of the kernel
- * @dtb: guest physical address of the device tree
+ * @entry: how
  *
  * Return: -EOPNOTSUPP
  */
-int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, u64 pc, u64 dtb)
+int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry)
 {
 	(void)vcpu;
-	(void)pc;
-	(void)dtb;
+	(void)entry;
 	return -EOPNOTSUPP;
 }
 

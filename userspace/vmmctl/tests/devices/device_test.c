@@ -120,7 +120,7 @@ static bool machine_open(void)
 	vm = (struct vmm_vm){ .cfg = &cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_board_ranchu(&vm.board, &cfg);
 	vm.loop = vmm_loop_create();
-	ok = tap_check(!vmm_mem_add(&vm.mem, vm.board.ram_base, cfg.memory)) &&
+	ok = tap_check(!vmm_mem_add(&vm.mem, vm.board.ram[0].base, cfg.memory)) &&
 	     tap_check(!vmm_board_create(&vm));
 	if (ok)
 		stop_the_clock();
@@ -369,11 +369,10 @@ static void what_is_saved_is_loaded(void)
 static void a_saved_uart_has_its_input(void)
 {
 	struct vmm_state state;
-	u64 offset;
 	struct vmm_device *uart;
 
 	if (machine_open()) {
-		uart = vmm_board_find(&vm.board, 0x09000000, &offset);
+		uart = vmm_board_find(&vm.board, VMM_MMIO, 0x09000000, 4);
 		vmm_device_write(uart, 0x2c, 0x10, 4);	/* FIFO */
 		vmm_device_write(uart, 0x38, 0x50, 4);	/* receive interrupts */
 		tap_equal(vmm_pl011_take(uart->state, (const u8 *)"abc", 3), 3);
@@ -439,10 +438,9 @@ static void a_saved_clock_has_its_alarm(void)
 {
 	struct vmm_state state;
 	struct vmm_device *rtc;
-	u64 offset;
 
 	if (machine_open()) {
-		rtc = vmm_board_find(&vm.board, 0x09050000, &offset);
+		rtc = vmm_board_find(&vm.board, VMM_MMIO, 0x09050000, 4);
 		tap_equal(vmm_device_read(rtc, 0, 4), 1700000000);
 		vmm_device_write(rtc, 0x08, 1000, 4);	/* the time */
 		vmm_device_write(rtc, 0x04, 1060, 4);	/* the alarm */
