@@ -438,6 +438,10 @@ static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 	struct vmm_description description = {
 		.node = "goldfish_pipe",
 		.compatible = { "google,android-pipe", "generic,android-pipe" },
+		.hid = "GFSH0003",
+		.name = "GFPP",
+		.text = "goldfish pipe",
+		.space = dev->space,
 		.base = dev->base,
 		.size = dev->size,
 		.irq = dev->irq,

@@ -31,10 +31,15 @@ enum vmm_space {
  * struct vmm_description - what the guest is told about a device
  * @node: name of the device, as the device tree has it before "@"
  * @compatible: what drivers look for, in order; NULL where there are fewer
- * @base: guest physical address of its registers
+ * @hid: what they look for on a board with ACPI, a string or an identifier like PNP0501;
+ *	NULL for a device that such a board does not have
+ * @name: what ACPI calls the device, at most 4 capitals and digits
+ * @text: what ACPI says of it, for people, or NULL
+ * @space: where its registers are
+ * @base: address of its registers
  * @size: bytes of them
  * @irq: its interrupt
- * @trigger: VMM_IRQ_*
+ * @trigger: VMM_IRQ_*, 0 for no interrupt
  * @clocks: what the device calls the board's clock, as often as it has one, as a
  *	PrimeCell does; NULL where there are fewer
  * @console: the guest's first messages go there unless it is told otherwise
@@ -42,6 +47,10 @@ enum vmm_space {
 struct vmm_description {
 	const char *node;
 	const char *compatible[2];
+	const char *hid;
+	const char *name;
+	const char *text;
+	enum vmm_space space;
 	u64 base;
 	u64 size;
 	u32 irq;
