@@ -394,7 +394,7 @@ static int command_run(struct vmm_config *cfg)
 	};
 	enum vmm_end end = VMM_END_ERROR;
 
-	if (vmm_arch_check_run())
+	if (vmm_arch_check_run(cfg))
 		return EXIT_FAILURE;
 	name_vm(cfg);
 	if (!session_open(&s))

@@ -6,6 +6,7 @@
  */
 #include <linux/ranchu_pc.h>
 
+#include "boot/pc.h"
 #include "devices/devices.h"
 
 /* All that an emulator's x86 guests know of the goldfish family. */
@@ -23,22 +24,47 @@ static void pc_add_goldfish(struct vmm_board *board)
 		      RANCHU_PC_AUDIO_GSI);
 	vmm_board_add(board, &vmm_goldfish_sync_ops, RANCHU_PC_SYNC_BASE, RANCHU_PC_SYNC_SIZE,
 		      RANCHU_PC_SYNC_GSI);
+	vmm_board_add(board, &vmm_goldfish_rtc_ops, RANCHU_PC_RTC_BASE, RANCHU_PC_RTC_SIZE,
+		      RANCHU_PC_RTC_GSI);
+	vmm_board_add(board, &vmm_goldfish_rotary_ops, RANCHU_PC_ROTARY_BASE,
+		      RANCHU_PC_ROTARY_SIZE, RANCHU_PC_ROTARY_GSI);
+}
+
+/* What a PC has had since the first, whose interrupts are edges, and what ends a guest. */
+static void pc_add_ports(struct vmm_board *board, const struct vmm_config *cfg)
+{
+	struct vmm_device *dev;
+
+	vmm_board_add_ports(board, &vmm_i8042_ops, RANCHU_PC_I8042_PORT, 1, 0);
+	if (cfg->rtc) {
+		dev = vmm_board_add_ports(board, &vmm_cmos_ops, RANCHU_PC_CMOS_PORT,
+					  RANCHU_PC_CMOS_PORTS, RANCHU_PC_CMOS_GSI);
+		dev->trigger = VMM_IRQ_EDGE_RISING;
+	}
+	dev = vmm_board_add_ports(board, &vmm_uart16550_ops, RANCHU_PC_COM1_PORT,
+				  RANCHU_PC_COM1_PORTS, RANCHU_PC_COM1_GSI);
+	dev->trigger = VMM_IRQ_EDGE_RISING;
+	vmm_board_add_ports(board, &vmm_pvpanic_ops, RANCHU_PC_PVPANIC_PORT, 1, 0);
+	vmm_board_add_ports(board, &vmm_acpi_pm_ops, RANCHU_PC_PM_PORT, RANCHU_PC_PM_PORTS,
+			    RANCHU_PC_SCI_GSI);
+	vmm_board_add_ports(board, &vmm_pc_reset_ops, RANCHU_PC_RESET_PORT, 1, 0);
 }
 
 /**
  * vmm_board_pc - fill a board: the x86_64 board, with no device created
  * @board: filled
- * @cfg: what the user asked for
+ * @cfg: says whether the board has a clock
  */
 void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 {
-	(void)cfg;
 	*board = (struct vmm_board){
 		.name = "pc",
 		.ram = {
 			{ 0, RANCHU_PC_LOW_RAM_MAX },
 			{ RANCHU_PC_HIGH_RAM_BASE, RANCHU_PC_HIGH_RAM_MAX },
 		},
+		.load = vmm_pc_load,
 	};
+	pc_add_ports(board, cfg);
 	pc_add_goldfish(board);
 }

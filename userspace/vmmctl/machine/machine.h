@@ -342,7 +342,7 @@ extern const struct vmm_line_ops vmm_arch_line_ops;
 
 #define VMM_ARCH_ROUTES	256	/* of the lines of an interrupt controller, at most */
 
-int vmm_arch_check_run(void);
+int vmm_arch_check_run(const struct vmm_config *cfg);
 void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg);
 unsigned long vmm_arch_vm_type(int kvm_fd);
 int vmm_arch_vm_begin(struct vmm_vm *vm);

@@ -13,12 +13,14 @@ const char *const vmm_arch_name = "arm64";
 #define IPA_BITS_DEFAULT	40
 
 /**
- * vmm_arch_check_run - say whether `run` exists on this architecture
+ * vmm_arch_check_run - say what this architecture's board does not have
+ * @cfg: what is asked for
  *
  * Return: 0, or -EOPNOTSUPP after saying so
  */
-int vmm_arch_check_run(void)
+int vmm_arch_check_run(const struct vmm_config *cfg)
 {
+	(void)cfg;
 	return 0;
 }
 

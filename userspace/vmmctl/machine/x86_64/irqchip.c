@@ -15,17 +15,6 @@ const char *const vmm_arch_name = "x86_64";
 #define TIMER_PIN	2	/* of the IOAPIC; the first PIC has the second there */
 
 /**
- * vmm_arch_check_run - say whether `run` exists on this architecture
- *
- * Return: 0, or -EOPNOTSUPP after saying so
- */
-int vmm_arch_check_run(void)
-{
-	return vmm_error(-EOPNOTSUPP,
-			 "the x86 board is not there yet: run works on arm64 hosts only");
-}
-
-/**
  * vmm_arch_board - fill this architecture's board
  * @board: filled, with no device created
  * @cfg: what the user asked for
