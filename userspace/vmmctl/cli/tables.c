@@ -26,6 +26,7 @@ const struct vmm_command_info vmm_commands[] = {
 	{ "stats", "NAME", "say what a VM has counted", VMM_CMD_CONTROL },
 	{ "pause", "NAME", "stop a VM's vCPUs", VMM_CMD_CONTROL },
 	{ "resume", "NAME", "let them go on", VMM_CMD_CONTROL },
+	{ "power-button", "NAME", "press a guest's power button", VMM_CMD_CONTROL },
 	{ "reset", "NAME", "start a VM's guest anew", VMM_CMD_CONTROL },
 	{ "stop", "NAME", "end a VM in order", VMM_CMD_CONTROL },
 	{ "kill", "NAME", "end a VM at once", VMM_CMD_CONTROL },
