@@ -446,10 +446,11 @@ static int dtb_write(const char *path, const u8 *blob, size_t len)
 	return err;
 }
 
-/* Without a host to ask, GICv2 is what the board has. */
+/* Without a host to ask, GICv2 is what the board has, if it is enough. */
 static int command_dtb(const struct vmm_config *cfg)
 {
-	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 ? VMM_GIC_V3 : VMM_GIC_V2;
+	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 || cfg->cpus > VMM_GICV2_CPUS ? VMM_GIC_V3 :
+									  VMM_GIC_V2;
 	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
 	struct vmm_board board;
 	struct vmm_layout layout;

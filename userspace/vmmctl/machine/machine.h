@@ -240,7 +240,7 @@ struct vmm_exits {
 /**
  * struct vmm_vcpu - a virtual CPU
  * @vm: its VM
- * @id: index, and affinity 0 of its MPIDR
+ * @id: index, from which its MPIDR or its APIC has a number
  * @fd: KVM's file
  * @stats_fd: KVM's statistics of it, or -1
  * @run: page(s) shared with KVM

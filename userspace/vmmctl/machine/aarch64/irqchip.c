@@ -64,8 +64,8 @@ static bool gic_works(int vm_fd, enum vmm_gic gic)
 
 /**
  * vmm_arch_vm_begin - prepare a VM for its vCPUs: choose the interrupt controller
- * @vm: has RAM; its @gic is filled: version 2, the board's own, where the host has it
- *	and the user did not ask for another
+ * @vm: has RAM; its @gic is filled: version 2, the board's own, where the host has it,
+ *	the user did not ask for another, and there are not too many CPUs for it
  *
  * Return: 0, or -ENODEV if the host does not have what is wanted
  */
@@ -77,11 +77,16 @@ int vmm_arch_vm_begin(struct vmm_vm *vm)
 	for (version = VMM_GIC_V2; version <= VMM_GIC_V3; version++) {
 		if (want != VMM_GIC_AUTO && want != version)
 			continue;
+		if (version == VMM_GIC_V2 && vm->cfg->cpus > VMM_GICV2_CPUS)
+			continue;
 		if (gic_works(vm->fd, version)) {
 			vm->gic = version;
 			return 0;
 		}
 	}
+	if (want == VMM_GIC_AUTO && vm->cfg->cpus > VMM_GICV2_CPUS)
+		return vmm_error(-ENODEV, "this host's KVM offers no GICv3, which %u CPUs need",
+				 vm->cfg->cpus);
 	if (want == VMM_GIC_AUTO)
 		return vmm_error(-ENODEV, "this host's KVM offers neither GICv2 nor GICv3");
 	return vmm_error(-ENODEV, "this host's KVM does not offer GICv%d", want);
