@@ -4,6 +4,7 @@
  * timer, at the board's places.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <linux/ranchu_pc.h>
 
@@ -91,15 +92,17 @@ unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_ent
 
 static int routes_set(const struct vmm_vm *vm)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[VMM_ARCH_ROUTES];
-	} table = { 0 };
+	struct kvm_irq_routing *table = calloc(1, sizeof(*table) +
+					       VMM_ARCH_ROUTES * sizeof(table->entries[0]));
+	int err = 0;
 
-	table.head.nr = vmm_arch_routes(vm, table.entries);
-	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table))
-		return vmm_error(errno, "KVM cannot route interrupts");
-	return 0;
+	if (!table)
+		return vmm_error(ENOMEM, "routes of interrupts");
+	table->nr = vmm_arch_routes(vm, table->entries);
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table))
+		err = vmm_error(errno, "KVM cannot route interrupts");
+	free(table);
+	return err;
 }
 
 /**

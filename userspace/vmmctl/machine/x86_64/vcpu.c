@@ -7,6 +7,7 @@
  * the Xen project's "x86/HVM direct boot ABI" for that at the PVH entry.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -67,18 +68,21 @@ static int msrs_set(struct vmm_vcpu *vcpu)
 		{ .index = MSR_IA32_MISC_ENABLE, .data = MISC_FAST_STRINGS },
 		{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ON_WRITE_BACK },
 	};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[ARRAY_SIZE(values)];
-	} msrs = { .head.nmsrs = ARRAY_SIZE(values) };
+	struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(values));
+	int err = 0;
 	int done;
 
-	memcpy(msrs.entries, values, sizeof(values));
-	done = ioctl(vcpu->fd, KVM_SET_MSRS, &msrs);
+	if (!msrs)
+		return vmm_error(ENOMEM, "vCPU %u", vcpu->id);
+	msrs->nmsrs = ARRAY_SIZE(values);
+	memcpy(msrs->entries, values, sizeof(values));
+	/* How many were set before the first that was not. */
+	done = ioctl(vcpu->fd, KVM_SET_MSRS, msrs);
 	if (done != (int)ARRAY_SIZE(values))
-		return vmm_error(done < 0 ? errno : EINVAL, "KVM refuses register 0x%x of vCPU %u",
-				 values[done < 0 ? 0 : done].index, vcpu->id);
-	return 0;
+		err = vmm_error(done < 0 ? errno : EINVAL, "KVM refuses register 0x%x of vCPU %u",
+				values[done < 0 ? 0 : done].index, vcpu->id);
+	free(msrs);
+	return err;
 }
 
 static int fpu_set(struct vmm_vcpu *vcpu)
