@@ -7,6 +7,7 @@
  * Source: ACPI specification 6.5, section 5.2.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <linux/ranchu_pc.h>
 
@@ -171,7 +172,65 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 	vmm_aml_end(&t->aml, device);
 }
 
-static u64 write_ssdt(struct tables *t, const struct vmm_board *board)
+#define PROPERTIES	5	/* of a partition */
+
+static void write_property(struct tables *t, const char *partition, const char *key,
+			   const char *value)
+{
+	size_t pair = vmm_aml_package(&t->aml, 2);
+	char name[64];
+
+	snprintf(name, sizeof(name), "android.%s%s%s%s", partition ? "fstab." : "",
+		 partition ? partition : "", partition ? "." : "", key);
+	vmm_aml_string(&t->aml, name);
+	vmm_aml_string(&t->aml, value);
+	vmm_aml_end(&t->aml, pair);
+}
+
+static void write_partition(struct tables *t, const char *name, const char *compatible,
+			    const char *dev)
+{
+	if (!dev)
+		return;
+	write_property(t, name, "compatible", compatible);
+	write_property(t, name, "dev", dev);
+	write_property(t, name, "type", "ext4");
+	write_property(t, name, "mnt_flags", "ro");
+	write_property(t, name, "fsmgr_flags", "wait");
+}
+
+/* What the firmware node of the ranchu board's device tree says. */
+static void write_android(struct tables *t, const struct vmm_config *cfg)
+{
+	/* daffd814-6eba-4d8c-8a91-bc9bbf4aa301: properties, each a name and a value. */
+	static const u8 properties[16] = {
+		0x14, 0xd8, 0xff, 0xda, 0xba, 0x6e, 0x8c, 0x4d,
+		0x8a, 0x91, 0xbc, 0x9b, 0xbf, 0x4a, 0xa3, 0x01,
+	};
+	unsigned int partitions = !!cfg->fstab_system + !!cfg->fstab_vendor;
+	size_t device, list, pairs;
+
+	if (!partitions)
+		return;
+	device = vmm_aml_device(&t->aml, "ANDT");
+	vmm_aml_hid(&t->aml, "ANDR0001");
+	vmm_aml_name(&t->aml, "_STR");
+	vmm_aml_unicode(&t->aml, "android device tree");
+	vmm_aml_name(&t->aml, "_DSD");
+	list = vmm_aml_package(&t->aml, 2);
+	vmm_aml_uuid(&t->aml, properties);
+	pairs = vmm_aml_package(&t->aml, 2 + PROPERTIES * partitions);
+	write_property(t, NULL, "compatible", "android,firmware");
+	write_property(t, NULL, "fstab.compatible", "android,fstab");
+	write_partition(t, "system", "android,system", cfg->fstab_system);
+	write_partition(t, "vendor", "android,vendor", cfg->fstab_vendor);
+	vmm_aml_end(&t->aml, pairs);
+	vmm_aml_end(&t->aml, list);
+	vmm_aml_end(&t->aml, device);
+}
+
+static u64 write_ssdt(struct tables *t, const struct vmm_board *board,
+		      const struct vmm_config *cfg)
 {
 	size_t begin = table_begin(t, "SSDT", 2);
 	size_t scope = vmm_aml_scope(&t->aml, "\\_SB");
@@ -179,6 +238,7 @@ static u64 write_ssdt(struct tables *t, const struct vmm_board *board)
 
 	for (i = 0; i < board->devices; i++)
 		board->dev[i].ops->describe(&board->dev[i], &t->visitor);
+	write_android(t, cfg);
 	vmm_aml_end(&t->aml, scope);
 	return table_end(t, begin);
 }
@@ -337,7 +397,7 @@ static void write_rsdp(struct tables *t, u64 xsdt)
 /**
  * vmm_acpi_build - write all tables, the root first
  * @board: its devices need not be created
- * @cfg: CPUs, and whether there is a clock
+ * @cfg: CPUs, whether there is a clock, Android's partitions
  * @to: where to
  * @size: bytes
  * @gpa: where @to is for the guest, 64-byte aligned
@@ -359,7 +419,7 @@ int vmm_acpi_build(const struct vmm_board *board, const struct vmm_config *cfg, 
 	dsdt = write_dsdt(&t);
 	tables[0] = write_fadt(&t, cfg, dsdt, write_facs(&t));
 	tables[1] = write_madt(&t, cfg);
-	tables[2] = write_ssdt(&t, board);
+	tables[2] = write_ssdt(&t, board, cfg);
 	write_rsdp(&t, write_xsdt(&t, tables));
 	if (t.aml.full)
 		return vmm_error(-ENOSPC, "the ACPI tables need more than %zu bytes", size);

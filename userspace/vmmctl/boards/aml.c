@@ -18,6 +18,7 @@
 #define OP_DWORD	0x0c
 #define OP_SCOPE	0x10
 #define OP_BUFFER	0x11
+#define OP_PACKAGE	0x12
 #define OP_EXTENDED	0x5b
 #define OP_DEVICE	0x82
 
@@ -149,6 +150,40 @@ void vmm_aml_name(struct vmm_aml *aml, const char *name)
 	name_put(aml, name);
 }
 
+/**
+ * vmm_aml_string - write text
+ * @aml: where to
+ * @text: ASCII; what is no ASCII makes @aml->full
+ */
+void vmm_aml_string(struct vmm_aml *aml, const char *text)
+{
+	const char *c;
+
+	for (c = text; *c; c++) {
+		if (*c & 0x80)
+			aml->full = true;
+	}
+	vmm_aml_put(aml, OP_STRING, 1);
+	vmm_aml_bytes(aml, text, strlen(text) + 1);
+}
+
+/**
+ * vmm_aml_package - begin a list of values
+ * @aml: where to
+ * @elements: how many will follow, at most 255
+ *
+ * Return: for vmm_aml_end()
+ */
+size_t vmm_aml_package(struct vmm_aml *aml, unsigned int elements)
+{
+	size_t begin;
+
+	vmm_aml_put(aml, OP_PACKAGE, 1);
+	begin = length_begin(aml);
+	vmm_aml_put(aml, elements, 1);
+	return begin;
+}
+
 /* Three capitals and four hexadecimal digits. */
 static bool is_compressible(const char *hid)
 {
@@ -172,8 +207,7 @@ void vmm_aml_hid(struct vmm_aml *aml, const char *hid)
 
 	vmm_aml_name(aml, "_HID");
 	if (!is_compressible(hid)) {
-		vmm_aml_put(aml, OP_STRING, 1);
-		vmm_aml_bytes(aml, hid, strlen(hid) + 1);
+		vmm_aml_string(aml, hid);
 		return;
 	}
 	id = (hid[0] - '@') << 26 | (hid[1] - '@') << 21 | (hid[2] - '@') << 16 |
@@ -220,6 +254,19 @@ void vmm_aml_unicode(struct vmm_aml *aml, const char *text)
 	do {
 		vmm_aml_put(aml, (u8)*text, 2);
 	} while (*text++);
+	buffer_end(aml, begin);
+}
+
+/**
+ * vmm_aml_uuid - write a UUID
+ * @aml: where to
+ * @uuid: its first three numbers with the lowest byte first, as ACPI has it
+ */
+void vmm_aml_uuid(struct vmm_aml *aml, const u8 uuid[16])
+{
+	size_t begin = buffer_begin(aml);
+
+	vmm_aml_bytes(aml, uuid, 16);
 	buffer_end(aml, begin);
 }
 

@@ -49,8 +49,5 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
 				 option);
 	if (cfg->gic != VMM_GIC_AUTO)
 		return vmm_error(-EOPNOTSUPP, "--gic: an x86_64 guest has no GIC");
-	if (cfg->fstab_system || cfg->fstab_vendor)
-		return vmm_error(-EOPNOTSUPP, "--fstab-%s: the x86_64 board does not tell it yet",
-				 cfg->fstab_system ? "system" : "vendor");
 	return 0;
 }

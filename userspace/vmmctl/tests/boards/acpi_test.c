@@ -207,6 +207,40 @@ static void devices_are_described(void)
 	tap_check(memmem(ssdt, len, com1_hid, sizeof(com1_hid)));
 }
 
+/* Android's partitions, as its driver looks for them. */
+static void partitions_are_described(void)
+{
+	static const u8 properties[] = {
+		0x14, 0xd8, 0xff, 0xda, 0xba, 0x6e, 0x8c, 0x4d,
+		0x8a, 0x91, 0xbc, 0x9b, 0xbf, 0x4a, 0xa3, 0x01,
+	};
+	static const char system[] = "android.fstab.system.dev\0\x0d/dev/block/vda";
+	static const char vendor[] = "android.fstab.vendor.dev\0\x0d/dev/block/vde";
+	static const char firmware[] = "android.compatible\0\x0d" "android,firmware";
+	const u8 *ssdt;
+
+	build(1);
+	ssdt = table_find("SSDT");
+	tap_check(!memmem(ssdt, get(ssdt, 4, 4), "ANDR0001", 9));
+	cfg.fstab_system = "/dev/block/vda";
+	build(1);
+	ssdt = table_find("SSDT");
+	tap_check(memmem(ssdt, get(ssdt, 4, 4), "ANDR0001", 9));
+	tap_check(memmem(ssdt, get(ssdt, 4, 4), properties, sizeof(properties)));
+	tap_check(memmem(ssdt, get(ssdt, 4, 4), firmware, sizeof(firmware)));
+	tap_check(memmem(ssdt, get(ssdt, 4, 4), system, sizeof(system)));
+	tap_check(!memmem(ssdt, get(ssdt, 4, 4), "android,vendor", 14));
+	cfg.fstab_vendor = "/dev/block/vde";
+	build(1);
+	ssdt = table_find("SSDT");
+	tap_check(memmem(ssdt, get(ssdt, 4, 4), vendor, sizeof(vendor)));
+	/* What ACPI has no letters for is refused. */
+	cfg.fstab_vendor = "/dev/\xc3\xa4";
+	tap_check(vmm_acpi_build(&board, &cfg, tables, sizeof(tables), GPA));
+	cfg.fstab_vendor = NULL;
+	cfg.fstab_system = NULL;
+}
+
 /* Any size that is too small is refused, and nothing is written behind it. */
 static void small_buffers_are_refused(void)
 {
@@ -254,7 +288,11 @@ static void iasl_has_no_complaint(void)
 	snprintf(dir, sizeof(dir), "/tmp/vmmctl-acpi-XXXXXX");
 	if (!tap_check(mkdtemp(dir)))
 		return;
+	cfg.fstab_system = "/dev/block/vda";
+	cfg.fstab_vendor = "/dev/block/vde";
 	build(4);
+	cfg.fstab_system = NULL;
+	cfg.fstab_vendor = NULL;
 	write_table("dsdt", table_at(get(table_find("FACP"), 140, 8)));
 	write_table("ssdt", table_find("SSDT"));
 	write_table("facp", table_find("FACP"));
@@ -352,6 +390,7 @@ static const struct tap_case cases[] = {
 	{ "the FADT describes power", power_is_described },
 	{ "the MADT lists every CPU", every_cpu_is_listed },
 	{ "the SSDT describes devices", devices_are_described },
+	{ "the SSDT describes Android's partitions", partitions_are_described },
 	{ "buffers that are too small are refused", small_buffers_are_refused },
 	{ "iasl takes all of it apart and puts it together again", iasl_has_no_complaint },
 };

@@ -145,9 +145,6 @@ static void what_is_not_there_is_said(void)
 	cfg.backends[VMM_BACKEND_NET] = 0;
 	cfg.gic = VMM_GIC_V3;
 	tap_check(vmm_arch_check_run(&cfg));
-	cfg.gic = VMM_GIC_AUTO;
-	cfg.fstab_vendor = "vendor";
-	tap_check(vmm_arch_check_run(&cfg));
 }
 
 static const struct tap_case cases[] = {
