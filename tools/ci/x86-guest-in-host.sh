@@ -13,13 +13,13 @@ load_modules
 echo "1..12"
 
 # ends CODE COMMAND OPTION...: as boot, and looks at vmmctl's exit code. $arguments go to
-# the kernel, $initrd is another than the usual one.
+# the kernel, $initrd and $memory are others than the usual ones.
 ends() {
 	want=$1
 	command=$2
 	shift 2
 	{
-		timeout 120 vmmctl run --kernel /ranchu/guest/Image --memory 256M \
+		timeout 120 vmmctl run --kernel /ranchu/guest/Image --memory "${memory:-256M}" \
 			--initrd "${initrd:-/ranchu/guest/initrd.cpio}" --append \
 			"$linux_args ${arguments:-} ranchu.run=\"$command\"" "$@" </dev/null 2>&1
 		echo $? > /tmp/code
@@ -100,10 +100,10 @@ wait "$boot_pid" && printed 'Power down'
 result power_button $?
 
 # More RAM than there is below the hole, and less than the kernel needs.
-ends 0 "grep MemTotal /proc/meminfo && tail -n 1 /proc/iomem" --memory 3073M &&
+memory=3073M ends 0 "grep MemTotal /proc/meminfo && tail -n 1 /proc/iomem" --cpus 2 &&
 	printed 'MemTotal: *3[01][0-9]* kB' && ! printed GUEST-SPLAT
 result ram_above_the_hole $?
-ends 1 true --memory 64M && printed 'this kernel needs [0-9]* MiB of RAM to start'
+memory=64M ends 1 true && printed 'this kernel needs [0-9]* MiB of RAM to start'
 result too_little_ram_is_said $?
 
 unload_modules || failed=1
