@@ -25,6 +25,8 @@ ends() {
 		echo $? > /tmp/code
 	} | tr -d '\r' > "$console"
 	code=$(cat /tmp/code)
+	# Not for the next, whatever this shell makes of assignments before a function.
+	arguments='' initrd='' memory=''
 	echo "# exit code $code, wanted $want"
 	[ "$code" -eq "$want" ]
 }
