@@ -72,7 +72,7 @@ static u64 bank_read(struct vmm_device *dev, u64 offset, unsigned int len)
 	const struct bank *b = dev->state;
 
 	(void)len;
-	return vmm_virtio_peek(bank_regs(b, offset / dev->size), offset % dev->size);
+	return vmm_virtio_mmio_peek(bank_regs(b, offset / dev->size), offset % dev->size);
 }
 
 static void bank_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
@@ -81,7 +81,7 @@ static void bank_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 	struct transport *t = b->t[offset / dev->size];
 
 	if (t)
-		vmm_virtio_write(&t->v, offset % dev->size, value, len);
+		vmm_virtio_mmio_write(&t->v, offset % dev->size, value, len);
 }
 
 /* What the guest writes in steady state never gets to bank_write(). */
@@ -196,7 +196,7 @@ static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned 
 		goto err_destroy;
 	/* In the machine's lists from here on: it stays until the bank goes. */
 	b->t[slot] = t;
-	vmm_virtio_plug(&t->v);
+	vmm_virtio_mmio_plug(&t->v);
 	return transport_wire(b, t);
 
 err_destroy:
@@ -300,7 +300,7 @@ static int bank_open(struct bank *b)
 	if (!b->window.hva)
 		return vmm_error(errno, "cannot allocate the virtio registers");
 	for (i = 0; i < dev->count; i++)
-		vmm_virtio_idle(bank_regs(b, i));
+		vmm_virtio_mmio_idle(bank_regs(b, i));
 	b->ack_fd = vmm_event_create();
 	if (b->ack_fd < 0)
 		return b->ack_fd;
@@ -316,7 +316,7 @@ static void bank_destroy(struct vmm_device *dev)
 	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
 		if (!b->t[i])
 			continue;
-		vmm_virtio_unplug(&b->t[i]->v);
+		vmm_virtio_mmio_unplug(&b->t[i]->v);
 		b->t[i]->v.ops->destroy(&b->t[i]->v);
 		transport_free(b->t[i]);
 	}
