@@ -211,6 +211,13 @@ struct vmm_virtio_queue *vmm_virtio_queue_selected(struct vmm_virtio *v)
 	return v->queue_sel < v->queues ? &v->queue[v->queue_sel] : NULL;
 }
 
+/* Whether the driver may give up a queue of a running device and set it up again. */
+static bool has_queue_reset(const struct vmm_virtio *v)
+{
+	return vmm_virtio_accepted(v, VIRTIO_F_RING_RESET) &&
+	       v->offered >> VIRTIO_F_RING_RESET & 1;
+}
+
 /**
  * vmm_virtio_queue_enable - take a driver's word that a queue is set up, or given up
  * @v: the device
@@ -222,6 +229,9 @@ void vmm_virtio_queue_enable(struct vmm_virtio *v, struct vmm_virtio_queue *q, b
 {
 	if (ready) {
 		q->ready = vmm_virtio_queue_size_fits(v, q->num);
+		if (q->ready && v->running && has_queue_reset(v) &&
+		    v->ops->start_queue(v, q - v->queue))
+			fail_locked(v);
 	} else if (q->ready) {
 		if (v->running && v->ops->stop_queue)
 			v->ops->stop_queue(v, q - v->queue);
@@ -229,6 +239,22 @@ void vmm_virtio_queue_enable(struct vmm_virtio *v, struct vmm_virtio_queue *q, b
 			stop_locked(v);
 		q->ready = false;
 	}
+	show(v);
+}
+
+/**
+ * vmm_virtio_queue_reset - take a driver's reset of one queue
+ * @v: the device
+ * @q: the queue; afterwards it is as after a reset of the device
+ *
+ * Nothing happens unless the driver has accepted VIRTIO_F_RING_RESET.
+ */
+void vmm_virtio_queue_reset(struct vmm_virtio *v, struct vmm_virtio_queue *q)
+{
+	if (!has_queue_reset(v))
+		return;
+	vmm_virtio_queue_enable(v, q, false);
+	queue_forget(v, q);
 	show(v);
 }
 
@@ -362,6 +388,8 @@ void vmm_virtio_attach(struct vmm_virtio *v, const struct vmm_virtio_transport *
 {
 	pthread_mutex_lock(&v->lock);
 	v->transport = transport;
+	if (transport->queue_reset && v->ops->stop_queue && v->ops->start_queue)
+		v->offered |= 1ULL << VIRTIO_F_RING_RESET;
 	reset_locked(v);
 	show_config(v);
 	pthread_mutex_unlock(&v->lock);

@@ -45,6 +45,18 @@ struct vmm_virtio_queue {
 };
 
 /**
+ * struct vmm_virtio_shm - memory that a device shares with its driver
+ * @id: which of the device's regions it is
+ * @size: bytes, a power of two of at least a page; 0 for none
+ * @hva: where it is mapped here
+ */
+struct vmm_virtio_shm {
+	u8 id;
+	u64 size;
+	void *hva;
+};
+
+/**
  * struct vmm_virtio_command - something a user can ask of a virtio device
  * @name: the command; NULL ends a list
  * @run: does it; @arg may be NULL; main thread. 0, or -errno after a message
@@ -73,6 +85,9 @@ struct vmm_virtio_command {
  *	if @v->stop_pending is set. It may let go of the lock while it waits
  * @stop_queue: the same for one queue; without it the driver's giving up a
  *	queue stops the device
+ * @start_queue: the driver has set up a queue of a running device again, after
+ *	@stop_queue. With both, the device is offered VIRTIO_F_RING_RESET where the
+ *	transport has it. -errno after a message makes the device ask for a reset
  * @write_config: the driver writes @len bytes, 1 to 8, at @offset of the
  *	configuration; the model answers by vmm_virtio_answer_locked(); optional,
  *	without it nothing happens
@@ -84,7 +99,7 @@ struct vmm_virtio_command {
  * @stats: adds the device's counters; any thread; optional
  * @commands: what a user can ask for, a list; optional
  *
- * @start, @stop, @stop_queue and @write_config are called with @v->lock held, from
+ * @start, @stop, @stop_queue, @start_queue and @write_config are called with @v->lock held, from
  * any thread. Of its transport a model uses vmm_virtio_notify_queue(),
  * vmm_virtio_config(), vmm_virtio_answer_locked() and vmm_virtio_fail().
  */
@@ -100,6 +115,7 @@ struct vmm_virtio_ops {
 	int (*start)(struct vmm_virtio *v);
 	void (*stop)(struct vmm_virtio *v);
 	void (*stop_queue)(struct vmm_virtio *v, unsigned int queue);
+	int (*start_queue)(struct vmm_virtio *v, unsigned int queue);
 	void (*write_config)(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
 	void (*reset)(struct vmm_virtio *v);
 	void (*pause)(struct vmm_virtio *v);
@@ -122,6 +138,7 @@ struct vmm_virtio_ops {
  * @queue_max: entries of each queue, at most
  * @queues: how many; no more than @ops says
  * @offered: features; set by the model, then constant
+ * @shm: memory for the driver; set by the model, then constant. Only PCI shows it
  * @call_fd: eventfd that interrupts the driver about a changed configuration
  * @regs: MMIO: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
  *	cannot be read are 0 there
@@ -157,6 +174,7 @@ struct vmm_virtio {
 	u32 queue_max;
 	unsigned int queues;
 	u64 offered;
+	struct vmm_virtio_shm shm;
 	int call_fd;
 	u8 *regs;
 	pthread_mutex_t lock;
