@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * virtio/ owns the guest's side of virtio devices: what a driver does to any of them
- * (device.c), the registers of an MMIO transport (mmio.c), the board's 32 transports and
- * their wiring to KVM (bank.c), and rings that vmmctl serves itself (ring.c). The models
- * are in devices/, and rings that somebody else serves in backends/.
+ * (device.c), the registers of an MMIO transport (mmio.c) and of a PCI function (pci.c),
+ * the board's 32 MMIO transports and their wiring to KVM (bank.c), and rings that vmmctl
+ * serves itself (ring.c). The models are in devices/, and rings that somebody else serves
+ * in backends/.
  *
  * A model is a struct vmm_virtio_ops and a row in bank.c's table.
  */
@@ -99,8 +100,8 @@ struct vmm_virtio_command {
  * @stats: adds the device's counters; any thread; optional
  * @commands: what a user can ask for, a list; optional
  *
- * @start, @stop, @stop_queue, @start_queue and @write_config are called with @v->lock held, from
- * any thread. Of its transport a model uses vmm_virtio_notify_queue(),
+ * @start, @stop, @start_queue, @stop_queue and @write_config are called with @v->lock
+ * held, from any thread. Of its transport a model uses vmm_virtio_notify_queue(),
  * vmm_virtio_config(), vmm_virtio_answer_locked() and vmm_virtio_fail().
  */
 struct vmm_virtio_ops {

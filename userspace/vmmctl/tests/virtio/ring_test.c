@@ -226,6 +226,37 @@ static void a_paused_ring_stands_still(void)
 	machine_close();
 }
 
+/* As a driver does that resets one queue: the ring begins anew. */
+static void a_queue_starts_again(void)
+{
+	struct vmm_virtio *v;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	request(v, 0);
+	tap_check(answered(0, 1));
+	vmm_ring_model_stop_queue(v, 0);
+	vmm_ring_model_stop_queue(v, 0);
+	vmm_ring_model_stop_queue(v, 1);
+	request(v, 0);
+	usleep(100000);
+	tap_equal(*word(0, USED + 2), 1);
+	*word(0, AVAIL + 2) = 0;
+	*word(0, USED + 2) = 0;
+	tap_equal(vmm_ring_model_start_queue(v, 0), 0);
+	tap_equal(vmm_ring_model_start_queue(v, 0), 0);
+	tap_equal(vmm_ring_model_start_queue(v, 1), 0);
+	request(v, 0);
+	tap_check(answered(0, 1));
+	/* A device stops as a whole, whichever of its queues has been given up. */
+	vmm_ring_model_stop_queue(v, 0);
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	tap_check(!v->running);
+	device_close(v);
+	machine_close();
+}
+
 static char said[512];
 
 static void hear(void *arg, const char *line, size_t len)
@@ -257,6 +288,7 @@ static void a_queue_outside_of_ram_is_refused(void)
 static const struct tap_case cases[] = {
 	{ "a bug of a model breaks its device only", a_bug_breaks_one_device },
 	{ "a paused ring stands still", a_paused_ring_stands_still },
+	{ "a queue is given up and starts again", a_queue_starts_again },
 	{ "a queue outside of RAM is refused, with the reason", a_queue_outside_of_ram_is_refused },
 };
 
