@@ -6,7 +6,7 @@
  * serves itself (ring.c). The models are in devices/, and rings that somebody else serves
  * in backends/.
  *
- * A model is a struct vmm_virtio_ops and a row in bank.c's table.
+ * A model is a struct vmm_virtio_ops and a row in models.c's table.
  */
 #ifndef VIRTIO_H
 #define VIRTIO_H
