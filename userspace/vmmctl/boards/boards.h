@@ -8,6 +8,7 @@
 
 #include "machine/config.h"
 #include "machine/device.h"
+#include "pci/pci.h"
 
 struct vmm_boot;
 struct vmm_layout;
@@ -65,6 +66,7 @@ struct vmm_gic_map {
  * @load: puts what the guest starts from into RAM, at each boot: 0 with @entry filled,
  *	or -errno after a message
  * @gic: the interrupt controller
+ * @pci: where its PCI bus is, if it has one
  * @devices: how many
  * @dev: in address order in each space; the first @devices are valid
  */
@@ -73,6 +75,7 @@ struct vmm_board {
 	struct vmm_board_ram ram[VMM_BOARD_RAM];
 	int (*load)(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry);
 	struct vmm_gic_map gic;
+	struct vmm_pci_map pci;
 	unsigned int devices;
 	struct vmm_device dev[VMM_DEVICES];
 };

@@ -97,14 +97,14 @@ static void host_reset(struct vmm_device *dev)
 	vmm_pci_power_on(&host->bus);
 }
 
-static u64 host_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 host_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct vmm_pci_host *host = dev->state;
 
 	return vmm_pci_port_read(&host->bus, offset, len);
 }
 
-static void host_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void host_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	struct vmm_pci_host *host = dev->state;
 
@@ -137,14 +137,14 @@ static int window_create(struct vmm_device *dev)
 	return dev->state ? 0 : vmm_error(-EINVAL, "the board has no PCI bus");
 }
 
-static u64 ports_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 ports_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct vmm_pci_host *host = dev->state;
 
 	return vmm_pci_read(&host->bus, true, dev->base + offset, len);
 }
 
-static void ports_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void ports_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	struct vmm_pci_host *host = dev->state;
 
@@ -164,14 +164,14 @@ const struct vmm_device_ops vmm_pci_ports_ops = {
 	.describe = host_describe,
 };
 
-static u64 memory_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 memory_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct vmm_pci_host *host = dev->state;
 
 	return vmm_pci_read(&host->bus, false, dev->base + offset, len);
 }
 
-static void memory_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void memory_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	struct vmm_pci_host *host = dev->state;
 
