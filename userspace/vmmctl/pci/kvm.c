@@ -10,6 +10,9 @@
 #include "machine/machine.h"
 #include "pci/host.h"
 
+/* The board's lines, and a message for each vector that a bus can have. */
+#define ROUTES	(VMM_ARCH_ROUTES + VMM_PCI_SLOTS * VMM_PCI_VECTORS)
+
 static int kvm_doorbell(void *arg, const struct vmm_pci_bell *bell, bool on)
 {
 	const struct vmm_pci_host *host = arg;
@@ -43,16 +46,16 @@ static int kvm_irqfd(void *arg, int fd, u32 gsi, bool on)
 static int kvm_routes(void *arg, const struct vmm_pci_message *messages, unsigned int count)
 {
 	const struct vmm_pci_host *host = arg;
-	struct {
+	union {
 		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[VMM_ARCH_ROUTES +
-						     VMM_PCI_SLOTS * VMM_PCI_VECTORS];
-	} table = { 0 };
-	unsigned int n = vmm_arch_routes(host->vm, table.entries);
+		u8 room[sizeof(struct kvm_irq_routing) +
+			ROUTES * sizeof(struct kvm_irq_routing_entry)];
+	} table = { .room = { 0 } };
+	unsigned int n = vmm_arch_routes(host->vm, table.head.entries);
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		table.entries[n++] = (struct kvm_irq_routing_entry){
+		table.head.entries[n++] = (struct kvm_irq_routing_entry){
 			.gsi = messages[i].gsi,
 			.type = KVM_IRQ_ROUTING_MSI,
 			.u.msi = {

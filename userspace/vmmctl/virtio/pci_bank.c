@@ -113,7 +113,7 @@ static int bank_plug(void *arg, const struct vmm_virtio_ops *ops, unsigned int i
 		return vmm_error(ENOMEM, "virtio-%s", ops->name);
 	vmm_virtio_init(&p->v, b->host->vm, ops, index, slot);
 	if (p->v.legacy) {
-		err = vmm_error(-EINVAL, "virtio-%s: \"legacy\" is for MMIO transports, and this is a PCI function",
+		err = vmm_error(-EINVAL, "virtio-%s: no PCI function has legacy registers",
 				ops->name);
 		goto err_free;
 	}
