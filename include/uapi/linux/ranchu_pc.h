@@ -31,6 +31,7 @@
  *	port 0505	pvpanic		port 0600	ACPI power management
  *	port 0cf8	PCI configuration
  *	port 0cf9	reset
+ *	port 1000	PCI ports, to ffff
  *
  * KVM has the PICs, the PIT, the IOAPIC and the APICs.
  *
@@ -54,6 +55,7 @@
 #define RANCHU_PC_PCI64_SIZE		0x800000000ULL
 #define RANCHU_PC_IOAPIC_BASE		0xfec00000
 #define RANCHU_PC_LAPIC_BASE		0xfee00000
+#define RANCHU_PC_MESSAGES		0x00100000	/* bytes from there on that take messages */
 #define RANCHU_PC_KVM_BASE		0xfeffc000
 #define RANCHU_PC_KVM_SIZE		0x00004000
 
@@ -87,6 +89,8 @@
 #define RANCHU_PC_PCI_CONFIG_PORT	0x0cf8
 #define RANCHU_PC_PCI_CONFIG_PORTS	8
 #define RANCHU_PC_RESET_PORT		0x0cf9
+#define RANCHU_PC_PCI_PORT		0x1000	/* for PCI functions, up to the last */
+#define RANCHU_PC_PCI_PORTS		0xf000
 
 /* Global system interrupts: pins of the IOAPIC, and above them messages. */
 #define RANCHU_PC_COM1_GSI		4

@@ -20,4 +20,61 @@ DefinitionBlock ("", "DSDT", 2, "RANCHU", "PC", 1)
 			Memory32Fixed (ReadWrite, 0xFEFFC000, 0x5000)
 		})
 	}
+
+	// The PCI bus: who configures it, what it may be given, and which interrupt a slot's
+	// pin A raises. No slot has another pin.
+	Device (\_SB.PCI0)
+	{
+		Name (_HID, EisaId ("PNP0A03"))
+		Name (_UID, 0)
+		Name (_BBN, 0)
+		Name (_CRS, ResourceTemplate ()
+		{
+			WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+				0, 0, 0, 0, 1)
+			IO (Decode16, 0x0CF8, 0x0CF8, 1, 8)
+			WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+				0, 0x1000, 0xFFFF, 0, 0xF000)
+			DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
+				NonCacheable, ReadWrite,
+				0, 0xC0000000, 0xFEBFFFFF, 0, 0x3EC00000)
+			QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
+				NonCacheable, ReadWrite,
+				0, 0x800000000, 0xFFFFFFFFF, 0, 0x800000000)
+		})
+		Name (_PRT, Package ()
+		{
+			Package () { 0x0001FFFF, 0, 0, 11 },
+			Package () { 0x0002FFFF, 0, 0, 10 },
+			Package () { 0x0003FFFF, 0, 0, 11 },
+			Package () { 0x0004FFFF, 0, 0, 10 },
+			Package () { 0x0005FFFF, 0, 0, 11 },
+			Package () { 0x0006FFFF, 0, 0, 10 },
+			Package () { 0x0007FFFF, 0, 0, 11 },
+			Package () { 0x0008FFFF, 0, 0, 10 },
+			Package () { 0x0009FFFF, 0, 0, 11 },
+			Package () { 0x000AFFFF, 0, 0, 10 },
+			Package () { 0x000BFFFF, 0, 0, 11 },
+			Package () { 0x000CFFFF, 0, 0, 10 },
+			Package () { 0x000DFFFF, 0, 0, 11 },
+			Package () { 0x000EFFFF, 0, 0, 10 },
+			Package () { 0x000FFFFF, 0, 0, 11 },
+			Package () { 0x0010FFFF, 0, 0, 10 },
+			Package () { 0x0011FFFF, 0, 0, 11 },
+			Package () { 0x0012FFFF, 0, 0, 10 },
+			Package () { 0x0013FFFF, 0, 0, 11 },
+			Package () { 0x0014FFFF, 0, 0, 10 },
+			Package () { 0x0015FFFF, 0, 0, 11 },
+			Package () { 0x0016FFFF, 0, 0, 10 },
+			Package () { 0x0017FFFF, 0, 0, 11 },
+			Package () { 0x0018FFFF, 0, 0, 10 },
+			Package () { 0x0019FFFF, 0, 0, 11 },
+			Package () { 0x001AFFFF, 0, 0, 10 },
+			Package () { 0x001BFFFF, 0, 0, 11 },
+			Package () { 0x001CFFFF, 0, 0, 10 },
+			Package () { 0x001DFFFF, 0, 0, 11 },
+			Package () { 0x001EFFFF, 0, 0, 10 },
+			Package () { 0x001FFFFF, 0, 0, 11 },
+		})
+	}
 }

@@ -8,6 +8,8 @@
 
 #include "boot/pc.h"
 #include "devices/devices.h"
+#include "pci/host.h"
+#include "virtio/pci_bank.h"
 
 /* All that an emulator's x86 guests know of the goldfish family. */
 static void pc_add_goldfish(struct vmm_board *board)
@@ -50,6 +52,31 @@ static void pc_add_ports(struct vmm_board *board, const struct vmm_config *cfg)
 	vmm_board_add_ports(board, &vmm_pc_reset_ops, RANCHU_PC_RESET_PORT, 1, 0);
 }
 
+static const struct vmm_pci_map pc_pci = {
+	.window = {
+		[VMM_PCI_PORTS] = { RANCHU_PC_PCI_PORT, RANCHU_PC_PCI_PORTS },
+		[VMM_PCI_MEMORY] = { RANCHU_PC_PCI_BASE, RANCHU_PC_PCI_SIZE },
+		[VMM_PCI_MEMORY64] = { RANCHU_PC_PCI64_BASE, RANCHU_PC_PCI64_SIZE },
+	},
+	.gsi = {
+		RANCHU_PC_PCI_GSI_A, RANCHU_PC_PCI_GSI_B, RANCHU_PC_PCI_GSI_A,
+		RANCHU_PC_PCI_GSI_B,
+	},
+	.messages = { RANCHU_PC_LAPIC_BASE, RANCHU_PC_MESSAGES },
+	.message_gsi = RANCHU_PC_MSI_GSI,
+};
+
+/* The bus is in front of all that looks for it. */
+static void pc_add_pci(struct vmm_board *board)
+{
+	board->pci = pc_pci;
+	vmm_board_add_ports(board, &vmm_pci_host_ops, RANCHU_PC_PCI_CONFIG_PORT,
+			    RANCHU_PC_PCI_CONFIG_PORTS, 0);
+	vmm_board_add_ports(board, &vmm_pci_ports_ops, RANCHU_PC_PCI_PORT, RANCHU_PC_PCI_PORTS, 0);
+	vmm_board_add(board, &vmm_pci_memory_ops, RANCHU_PC_PCI_BASE, RANCHU_PC_PCI_SIZE, 0);
+	vmm_board_add(board, &vmm_virtio_pci_bank_ops, 0, 0, 0);
+}
+
 /**
  * vmm_board_pc - fill a board: the x86_64 board, with no device created
  * @board: filled
@@ -66,5 +93,6 @@ void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 		.load = vmm_pc_load,
 	};
 	pc_add_ports(board, cfg);
+	pc_add_pci(board);
 	pc_add_goldfish(board);
 }

@@ -211,7 +211,8 @@ static void check_accesses(struct vmm_device *dev)
 	unsigned int len;
 	u64 offset;
 
-	for (offset = 0; offset < size + 8; offset++) {
+	/* A window of PCI's is larger than any device: not every byte of it. */
+	for (offset = 0; offset < size + 8; offset += offset < 0x10000 ? 1 : 0xffff) {
 		for (len = 0; len <= 9; len++)
 			vmm_device_read(dev, offset, len);
 	}
