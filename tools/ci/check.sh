@@ -54,12 +54,13 @@ STEPS=(
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"control	tools/ci/control-test.sh"
 	"start		tools/ci/start-test.sh"
+	"x86-guest	tools/ci/x86-guest-test.sh"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start matrix-build matrix "
+WHEN_NAMED=" user x86_64-all start x86-guest matrix-build matrix "
 
 gate() {
 	echo "1..1"

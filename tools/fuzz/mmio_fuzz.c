@@ -130,7 +130,7 @@ static void machine_open(void)
 	vmm_log_also(log_line, NULL);
 	vmm_board_ranchu(&vm->board, vm->cfg);
 	vm->loop = vmm_loop_create();
-	MUST(!vmm_mem_add(&vm->mem, vm->board.ram_base, RAM));
+	MUST(!vmm_mem_add(&vm->mem, vm->board.ram[0].base, RAM));
 	MUST(!vmm_board_create(vm) && !vmm_threads_start(vm));
 	fuzz.tick_fd = vmm_event_create();
 	for (i = 0; i < vm->board.devices; i++) {
@@ -165,7 +165,7 @@ static void peers(struct input *in)
 /* A place in RAM that rings and buffers are likely to be put at. */
 static u32 ram_address(u32 value)
 {
-	return fuzz.vm.board.ram_base + (value & 0xf) * 0x400 + (value >> 4 & 3);
+	return fuzz.vm.board.ram[0].base + (value & 0xf) * 0x400 + (value >> 4 & 3);
 }
 
 static void poke_ram(struct input *in)
@@ -277,7 +277,7 @@ static void reset(void)
 {
 	u32 now[sizeof(fuzz.fresh[0]) / 4];
 	unsigned int i;
-	u8 *ram = vmm_mem_ptr(&fuzz.vm.mem, fuzz.vm.board.ram_base, RAM);
+	u8 *ram = vmm_mem_ptr(&fuzz.vm.mem, fuzz.vm.board.ram[0].base, RAM);
 
 	vmm_board_pause(&fuzz.vm);
 	vmm_board_resume(&fuzz.vm);

@@ -3,8 +3,9 @@
 #
 # Packs a guest: busybox, the stock goldfish_pipe.ko, guest-init and the given
 # static programs, which go to /bin. Its kernel is $RANCHU_CACHE/vmlinuz-arm64
-# (a plain Image), and ranchu.run="COMMAND ARGS" on the kernel's command line
-# names what init runs; see guest-init for what it prints.
+# (a plain Image), or vmlinuz-x86_64 with GUEST_ARCH=x86_64 in the environment, and
+# ranchu.run="COMMAND ARGS" on the kernel's command line names what init runs; see
+# guest-init for what it prints.
 #
 #	tools/lab/guest-initrd.sh OUT [PROGRAM]...
 set -euo pipefail
@@ -17,7 +18,7 @@ shift
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage"/{bin,sbin,dev,proc,sys,tmp,root}
-cp "$(readlink -f "$RANCHU_CACHE/busybox-arm64")" "$stage/bin/busybox" ||
+cp "$(readlink -f "$RANCHU_CACHE/busybox-${GUEST_ARCH:-arm64}")" "$stage/bin/busybox" ||
 	die "no busybox in the cache: run tools/lab/fetch.sh"
 install -m 755 "$RANCHU_TOP/tools/lab/guest-init" "$stage/init"
 "$RANCHU_TOP/tools/lab/guest-module.sh" "$stage/goldfish_pipe.ko"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Builds the guest's goldfish_pipe.ko: mainline's unmodified driver out of
-# Debian's kernel source, against Debian's arm64 headers. Debian's own kernel
+# Debian's kernel source, against Debian's headers of GUEST_ARCH (arm64, or x86_64 in
+# the environment). Debian's own kernel
 # has goldfish switched off, so it ships no such module. With a second argument,
 # builds that driver of ours instead, a single file, for what mainline's cannot do.
 #
@@ -15,8 +16,9 @@ OUT=$1
 OURS=${2-}
 NAME=$(basename "${OURS:-goldfish_pipe.c}" .c)
 SOURCE=$RANCHU_CACHE/linux-source/drivers/platform/goldfish
-KDIR=$(readlink -f "$RANCHU_CACHE/kdir-arm64")
-DIR=$RANCHU_BUILD/guest/$NAME
+ARCH=$(kernel_arch "${GUEST_ARCH:-arm64}")
+KDIR=$(readlink -f "$RANCHU_CACHE/kdir-${GUEST_ARCH:-arm64}")
+DIR=$RANCHU_BUILD/guest/${GUEST_ARCH:-arm64}/$NAME
 
 [ -d "$SOURCE" ] || die "no kernel source in the cache: run tools/lab/fetch.sh"
 
@@ -36,7 +38,7 @@ if [ "$(cat "$DIR/kdir" 2>/dev/null)" != "$KDIR" ]; then
 	echo "$KDIR" > "$DIR/kdir"
 fi
 echo "obj-m := $NAME.o" > "$DIR/Makefile"
-make -s -C "$KDIR" M="$DIR" ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- \
+make -s -C "$KDIR" M="$DIR" ARCH="$ARCH" CROSS_COMPILE="$(cross_prefix "$ARCH")" \
 	CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$DIR/log" 2>&1 || {
 	cat "$DIR/log" >&2
 	die "the guest's $NAME.ko does not build"

@@ -3,13 +3,13 @@
 #
 # Adds to a guest's archive (guest-initrd.sh) modules of Debian's kernel, with what
 # they need, and programs, in /bin: files, or names of Debian's (program.sh).
-# guest-load, also there, loads the modules.
+# guest-load, also there, loads the modules. GUEST_ARCH is as for guest-initrd.sh.
 #
 #	tools/lab/guest-modules.sh INITRD MODULE... [-- PROGRAM...]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-MODULES=$(readlink -f "$RANCHU_CACHE/modules-arm64")
+MODULES=$(readlink -f "$RANCHU_CACHE/modules-${GUEST_ARCH:-arm64}")
 
 [ $# -ge 2 ] || die "usage: guest-modules.sh INITRD MODULE... [-- PROGRAM...]"
 INITRD=$1

@@ -7,7 +7,8 @@
 #	/ranchu/modules/	our modules; "order" names them in load order
 #	/ranchu/tests/		the kselftests
 #	/bin/vmmctl		the controller
-#	/ranchu/guest/		Image, initrd.cpio: the stock guest (--guest)
+#	/ranchu/guest/		Image, initrd.cpio: the stock guest (--guest); an x86_64
+#				host's Image is a bzImage
 #
 # The modules are built for Debian's kernel, or come from the directory where
 # modules.sh has built them for another one.
@@ -56,7 +57,7 @@ find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/test
 
 if [ "$GUEST" -eq 1 ]; then
 	mkdir -p "$DIR/ranchu/guest"
-	cp "$RANCHU_CACHE/vmlinuz-arm64" "$DIR/ranchu/guest/Image"
-	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$DIR/ranchu/guest/initrd.cpio" \
-		"$RANCHU_BUILD/arm64/selftests/pipe_guest"
+	cp "$RANCHU_CACHE/vmlinuz-$ARCH" "$DIR/ranchu/guest/Image"
+	GUEST_ARCH=$ARCH "$RANCHU_TOP/tools/lab/guest-initrd.sh" \
+		"$DIR/ranchu/guest/initrd.cpio" "$B/selftests/pipe_guest"
 fi

@@ -324,13 +324,13 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 static enum vmm_end run_life(struct session *s)
 {
 	struct vmm_vm *vm = &s->vm;
-	struct vmm_layout layout;
+	struct vmm_entry entry;
 	enum vmm_end end = VMM_END_ERROR;
 
 	if (vmm_vm_power_on(vm))
 		return end;
-	if (!vmm_kernel_load(vm, &s->boot, &layout) &&
-	    !vmm_arch_vcpu_entry(vm->vcpu[0], layout.kernel, layout.dtb) &&
+	if (!vm->board.load(vm, &s->boot, &entry) &&
+	    !vmm_arch_vcpu_entry(vm->vcpu[0], &entry) &&
 	    !session_confine(s) && !vmm_threads_start(vm) &&
 	    !vmm_steering_begin(&s->steering, vm)) {
 		end = run_vcpus(s, vm);
@@ -366,7 +366,7 @@ static enum vmm_end run_vm(struct session *s)
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 		.read_window = s->read_window,
 	};
-	vmm_board_ranchu(&s->vm.board, s->cfg);
+	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
 		return end;
 	if (!vmm_board_create(&s->vm)) {
@@ -394,7 +394,7 @@ static int command_run(struct vmm_config *cfg)
 	};
 	enum vmm_end end = VMM_END_ERROR;
 
-	if (vmm_arch_check_run())
+	if (vmm_arch_check_run(cfg))
 		return EXIT_FAILURE;
 	name_vm(cfg);
 	if (!session_open(&s))
@@ -446,10 +446,11 @@ static int dtb_write(const char *path, const u8 *blob, size_t len)
 	return err;
 }
 
-/* Without a host to ask, GICv2 is what the board has. */
+/* Without a host to ask, GICv2 is what the board has, if it is enough. */
 static int command_dtb(const struct vmm_config *cfg)
 {
-	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 ? VMM_GIC_V3 : VMM_GIC_V2;
+	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 || cfg->cpus > VMM_GICV2_CPUS ? VMM_GIC_V3 :
+									  VMM_GIC_V2;
 	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
 	struct vmm_board board;
 	struct vmm_layout layout;

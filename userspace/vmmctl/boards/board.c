@@ -35,26 +35,68 @@ struct vmm_device *vmm_board_add(struct vmm_board *board, const struct vmm_devic
 }
 
 /**
- * vmm_board_find - find the device that a guest physical address belongs to
- * @board: the board
- * @gpa: the address
- * @offset: filled: bytes from the beginning of the device
+ * vmm_board_add_ports - put a device on a board whose registers are ports
+ * @board: as for vmm_board_add()
+ * @ops: the model
+ * @base: first port
+ * @size: ports
+ * @irq: as for vmm_board_add()
  *
- * Return: the device, or NULL
+ * Return: the device, one instance of it
  */
-struct vmm_device *vmm_board_find(struct vmm_board *board, u64 gpa, u64 *offset)
+struct vmm_device *vmm_board_add_ports(struct vmm_board *board, const struct vmm_device_ops *ops,
+				       u64 base, u64 size, u32 irq)
 {
+	struct vmm_device *dev = vmm_board_add(board, ops, base, size, irq);
+
+	dev->space = VMM_PORTS;
+	return dev;
+}
+
+static u64 device_bytes(const struct vmm_device *dev)
+{
+	return dev->size * dev->count;
+}
+
+/* How well a device fits an access: the smaller the better, 0 for not at all. */
+static u64 device_fits(const struct vmm_device *dev, enum vmm_space space, u64 addr,
+		       unsigned int len)
+{
+	u64 offset = addr - dev->base;
+
+	if (dev->space != space || addr < dev->base || offset >= device_bytes(dev))
+		return 0;
+	return len <= device_bytes(dev) - offset ? device_bytes(dev) : ~0ULL;
+}
+
+/**
+ * vmm_board_find - find the device that an access belongs to
+ * @board: the board
+ * @space: where the address is
+ * @addr: the address
+ * @len: bytes that are accessed
+ *
+ * Where devices overlap, it is the smallest that has the whole access: one port in the
+ * middle of another device's four is its own for a byte, and theirs for all four.
+ *
+ * Return: the device, which has at least the first byte, or NULL
+ */
+struct vmm_device *vmm_board_find(struct vmm_board *board, enum vmm_space space, u64 addr,
+				  unsigned int len)
+{
+	struct vmm_device *best = NULL;
+	u64 best_fits = 0;
 	unsigned int i;
 
 	for (i = 0; i < board->devices; i++) {
-		struct vmm_device *dev = &board->dev[i];
+		u64 fits = device_fits(&board->dev[i], space, addr, len);
 
-		if (gpa < dev->base || gpa - dev->base >= dev->size * dev->count)
+		if (!fits || (best && fits >= best_fits))
 			continue;
-		*offset = gpa - dev->base;
-		return dev;
+		best = &board->dev[i];
+		best_fits = fits;
 	}
-	return NULL;
+	return best;
 }
 
 /**

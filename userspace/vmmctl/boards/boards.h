@@ -8,11 +8,36 @@
 
 #include "machine/config.h"
 #include "machine/device.h"
+#include "pci/pci.h"
 
+struct vmm_boot;
 struct vmm_layout;
 struct vmm_vm;
 
 #define VMM_DEVICES	32	/* of a board, at most */
+#define VMM_BOARD_RAM	2	/* places for RAM */
+
+/**
+ * struct vmm_board_ram - a place for RAM
+ * @base: guest physical address
+ * @max: bytes that fit
+ */
+struct vmm_board_ram {
+	u64 base;
+	u64 max;
+};
+
+/**
+ * struct vmm_entry - how a guest's boot CPU begins
+ * @pc: guest physical address of its first instruction
+ * @arg: what its first register holds: where it finds all else
+ * @how: the CPU's state, as the architecture knows it; 0 for its only one
+ */
+struct vmm_entry {
+	u64 pc;
+	u64 arg;
+	unsigned int how;
+};
 
 /**
  * struct vmm_gic_map - where an interrupt controller is
@@ -37,17 +62,20 @@ struct vmm_gic_map {
 /**
  * struct vmm_board - the board of a VM
  * @name: what it is called
- * @ram_base: guest physical address of RAM
- * @ram_max: bytes of RAM, at most
+ * @ram: places for RAM, filled in this order; @max is 0 where there are fewer
+ * @load: puts what the guest starts from into RAM, at each boot: 0 with @entry filled,
+ *	or -errno after a message
  * @gic: the interrupt controller
+ * @pci: where its PCI bus is, if it has one
  * @devices: how many
- * @dev: in address order; the first @devices are valid
+ * @dev: in address order in each space; the first @devices are valid
  */
 struct vmm_board {
 	const char *name;
-	u64 ram_base;
-	u64 ram_max;
+	struct vmm_board_ram ram[VMM_BOARD_RAM];
+	int (*load)(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry);
 	struct vmm_gic_map gic;
+	struct vmm_pci_map pci;
 	unsigned int devices;
 	struct vmm_device dev[VMM_DEVICES];
 };
@@ -56,7 +84,10 @@ struct vmm_board {
 
 struct vmm_device *vmm_board_add(struct vmm_board *board, const struct vmm_device_ops *ops,
 				 u64 base, u64 size, u32 irq);
-struct vmm_device *vmm_board_find(struct vmm_board *board, u64 gpa, u64 *offset);
+struct vmm_device *vmm_board_add_ports(struct vmm_board *board, const struct vmm_device_ops *ops,
+				       u64 base, u64 size, u32 irq);
+struct vmm_device *vmm_board_find(struct vmm_board *board, enum vmm_space space, u64 addr,
+				  unsigned int len);
 unsigned int vmm_board_index(const struct vmm_board *board, const struct vmm_device *dev);
 int vmm_board_create(struct vmm_vm *vm);
 void vmm_board_destroy(struct vmm_vm *vm);
@@ -68,6 +99,10 @@ int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, c
 /* ---- ranchu.c: the ranchu board ---- */
 
 void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg);
+
+/* ---- pc.c: the x86_64 board ---- */
+
+void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg);
 
 /* ---- fdt.c: the device tree ---- */
 

@@ -189,18 +189,20 @@ static void write_intc_v3(struct tree *t)
 	node_end(t);
 }
 
+/* KVM numbers 16 vCPUs in the lowest byte of an MPIDR, and goes on in the next. */
+static u32 cpu_mpidr(unsigned int cpu)
+{
+	return cpu / 16 << 8 | cpu % 16;
+}
+
 static void write_cpu(struct tree *t, unsigned int cpu)
 {
-	char name[16];
-
-	snprintf(name, sizeof(name), "cpu@%u", cpu);
-	node_begin(t, name);
+	node_begin_at(t, "cpu", cpu_mpidr(cpu));
 	prop_string(t, "device_type", "cpu");
 	prop_string(t, "compatible", "arm,arm-v8");
 	if (t->cfg->cpus > 1)
 		prop_string(t, "enable-method", "psci");
-	/* KVM's MPIDR is the index for the first 16 vCPUs. */
-	prop_cells(t, "reg", 1, cpu);
+	prop_cells(t, "reg", 1, cpu_mpidr(cpu));
 	node_end(t);
 }
 
@@ -258,7 +260,7 @@ static void write_memory(struct tree *t)
 {
 	node_begin(t, "memory");
 	prop_string(t, "device_type", "memory");
-	prop_reg(t, t->board->ram_base, t->cfg->memory);
+	prop_reg(t, t->board->ram[0].base, t->cfg->memory);
 	node_end(t);
 }
 

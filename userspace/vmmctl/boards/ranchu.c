@@ -9,6 +9,7 @@
  */
 #include <linux/ranchu.h>
 
+#include "boot/boot.h"
 #include "devices/devices.h"
 
 /**
@@ -22,8 +23,8 @@ void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 
 	*board = (struct vmm_board){
 		.name = "ranchu",
-		.ram_base = RANCHU_RAM_BASE,
-		.ram_max = RANCHU_RAM_MAX,
+		.ram = { { RANCHU_RAM_BASE, RANCHU_RAM_MAX } },
+		.load = vmm_kernel_load,
 		.gic = {
 			.dist = RANCHU_GICD_BASE, .dist_size = RANCHU_GICD_SIZE,
 			.cpu = RANCHU_GICC_BASE, .cpu_size = RANCHU_GICC_SIZE,

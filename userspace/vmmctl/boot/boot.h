@@ -7,9 +7,11 @@
 
 #include "machine/config.h"
 
+struct vmm_entry;
+struct vmm_mem;
 struct vmm_vm;
 
-/* ---- kernel.c: what the guest starts from ---- */
+/* ---- kernel.c: a guest of the ranchu board ---- */
 
 #define VMM_FDT_SIZE	0x10000	/* bytes; the reference's blob buffer */
 #define VMM_RNG_SEED	64	/* bytes: two blocks of the kernel's generator */
@@ -44,6 +46,8 @@ struct vmm_image {
 	u64 image_size;
 };
 
+/* ---- files.c: what a guest starts from ---- */
+
 /**
  * struct vmm_boot_file - a file that a guest starts from
  * @path: its name, for messages; belongs to the command line
@@ -56,7 +60,7 @@ struct vmm_boot_file {
 
 /**
  * struct vmm_boot - the files that a guest starts from, at each of its resets again
- * @kernel: an arm64 Image, maybe compressed
+ * @kernel: an arm64 Image, maybe compressed; an x86_64 bzImage or vmlinux
  * @initrd: the initial RAM disk
  */
 struct vmm_boot {
@@ -66,11 +70,17 @@ struct vmm_boot {
 
 int vmm_boot_open(struct vmm_boot *boot, const struct vmm_config *cfg);
 void vmm_boot_close(struct vmm_boot *boot);
+int vmm_boot_file_size(const struct vmm_boot_file *file, u64 *size);
+int vmm_boot_file_read(const struct vmm_boot_file *file, u64 offset, void *to, u64 size);
+int vmm_boot_initrd_size(const struct vmm_boot *boot, u64 *size);
+int vmm_boot_file_load(const struct vmm_boot_file *file, u64 offset, const struct vmm_mem *mem,
+		       u64 gpa, u64 size);
+
 int vmm_kernel_header(const void *head, size_t len, u64 file_size, struct vmm_image *image);
 int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_size,
 		     struct vmm_layout *layout);
 int vmm_kernel_layout(const struct vmm_config *cfg, const struct vmm_boot *boot,
 		      struct vmm_layout *layout);
-int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_layout *layout);
+int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry);
 
 #endif /* BOOT_H */

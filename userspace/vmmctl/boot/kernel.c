@@ -9,11 +9,8 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <linux/ranchu.h>
 
@@ -112,97 +109,6 @@ int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_siz
 	return 0;
 }
 
-static int file_open(struct vmm_boot_file *file, const char *path)
-{
-	struct stat st;
-
-	file->path = path;
-	file->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (file->fd < 0)
-		return vmm_error(errno, "cannot open %s", path);
-	if (fstat(file->fd, &st) || !S_ISREG(st.st_mode))
-		return vmm_error(-EINVAL, "%s is not a regular file", path);
-	return 0;
-}
-
-/* The file may have been written since it was opened. */
-static int file_size(const struct vmm_boot_file *file, u64 *size)
-{
-	struct stat st;
-
-	if (fstat(file->fd, &st))
-		return vmm_error(errno, "%s", file->path);
-	*size = st.st_size;
-	return 0;
-}
-
-static void file_close(struct vmm_boot_file *file)
-{
-	if (file->fd >= 0)
-		close(file->fd);
-	file->fd = -1;
-}
-
-/**
- * vmm_boot_open - open the files that a guest starts from
- * @boot: filled
- * @cfg: names them; both may be missing
- *
- * Return: 0, or -errno after a message with nothing left open
- */
-int vmm_boot_open(struct vmm_boot *boot, const struct vmm_config *cfg)
-{
-	int err = 0;
-
-	*boot = (struct vmm_boot){ .kernel.fd = -1, .initrd.fd = -1 };
-	if (cfg->kernel)
-		err = file_open(&boot->kernel, cfg->kernel);
-	if (!err && cfg->initrd)
-		err = file_open(&boot->initrd, cfg->initrd);
-	if (err)
-		vmm_boot_close(boot);
-	return err;
-}
-
-/**
- * vmm_boot_close - undo vmm_boot_open()
- * @boot: may be closed already
- */
-void vmm_boot_close(struct vmm_boot *boot)
-{
-	file_close(&boot->kernel);
-	file_close(&boot->initrd);
-}
-
-/* Reads a whole file of a known size, or as much as was asked for. */
-static int file_read(int fd, const char *path, void *to, u64 size)
-{
-	u64 done = 0;
-
-	while (done < size) {
-		ssize_t n = pread(fd, (u8 *)to + done, size - done, done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return vmm_error(errno, "cannot read %s", path);
-		if (!n)
-			return vmm_error(-EIO, "%s became shorter while it was read", path);
-		done += n;
-	}
-	return 0;
-}
-
-static int initrd_load(const struct vmm_mem *mem, const struct vmm_boot *boot,
-		       const struct vmm_layout *layout)
-{
-	void *to = vmm_mem_ptr(mem, layout->initrd, layout->initrd_size);
-
-	if (!to)
-		return vmm_error(-ENOSPC, "%s does not fit the guest's RAM", boot->initrd.path);
-	return file_read(boot->initrd.fd, boot->initrd.path, to, layout->initrd_size);
-}
-
 /**
  * struct kernel_file - the kernel as it is now
  * @packed: the file, and what of it is compressed
@@ -236,9 +142,10 @@ static int kernel_inspect(struct kernel_file *kernel)
 	struct vmm_packed *packed = &kernel->packed;
 	u8 head[VMM_UNPACK_HEAD];
 	size_t len = kernel->size < sizeof(head) ? kernel->size : sizeof(head);
+	const struct vmm_boot_file file = { .path = packed->path, .fd = packed->fd };
 	int err;
 
-	err = file_read(packed->fd, packed->path, head, len);
+	err = vmm_boot_file_read(&file, 0, head, len);
 	if (!err)
 		err = vmm_unpack_find(head, len, kernel->size, packed);
 	if (!err && packed->size)
@@ -248,7 +155,7 @@ static int kernel_inspect(struct kernel_file *kernel)
 
 static int kernel_find(const struct vmm_boot *boot, struct kernel_file *kernel)
 {
-	int err = file_size(&boot->kernel, &kernel->size);
+	int err = vmm_boot_file_size(&boot->kernel, &kernel->size);
 
 	kernel->packed.path = boot->kernel.path;
 	kernel->packed.fd = boot->kernel.fd;
@@ -259,6 +166,7 @@ static int kernel_read(const struct vmm_mem *mem, const struct kernel_file *kern
 {
 	const struct vmm_packed *packed = &kernel->packed;
 	u64 room = packed->size ? kernel->image.image_size : kernel->size;
+	const struct vmm_boot_file file = { .path = packed->path, .fd = packed->fd };
 	void *to = vmm_mem_ptr(mem, gpa, room);
 	u64 got;
 
@@ -266,24 +174,17 @@ static int kernel_read(const struct vmm_mem *mem, const struct kernel_file *kern
 		return vmm_error(-ENOSPC, "%s does not fit the guest's RAM", packed->path);
 	if (packed->size)
 		return vmm_unpack_all(packed, to, room, &got);
-	return file_read(packed->fd, packed->path, to, room);
+	return vmm_boot_file_read(&file, 0, to, room);
 }
 
 static int layout_find(const struct vmm_config *cfg, const struct vmm_boot *boot,
 		       const struct vmm_image *image, struct vmm_layout *layout)
 {
-	u64 initrd_size = 0;
-	int err;
+	u64 initrd_size;
+	int err = vmm_boot_initrd_size(boot, &initrd_size);
 
 	memset(layout, 0, sizeof(*layout));
-	if (boot->initrd.fd >= 0) {
-		err = file_size(&boot->initrd, &initrd_size);
-		if (err)
-			return err;
-		if (!initrd_size)
-			return vmm_error(-EINVAL, "%s is empty", boot->initrd.path);
-	}
-	return vmm_kernel_place(image, cfg->memory, initrd_size, layout);
+	return err ? err : vmm_kernel_place(image, cfg->memory, initrd_size, layout);
 }
 
 /**
@@ -333,7 +234,8 @@ static int load_files(struct vmm_vm *vm, const struct vmm_boot *boot,
 	if (!err)
 		err = kernel_read(&vm->mem, &kernel, layout->kernel);
 	if (!err && layout->initrd_size)
-		err = initrd_load(&vm->mem, boot, layout);
+		err = vmm_boot_file_load(&boot->initrd, 0, &vm->mem, layout->initrd,
+					 layout->initrd_size);
 	return err;
 }
 
@@ -341,20 +243,22 @@ static int load_files(struct vmm_vm *vm, const struct vmm_boot *boot,
  * vmm_kernel_load - put kernel, initrd and device tree into guest RAM
  * @vm: has RAM and a GIC version
  * @boot: opens nothing, so that it can be done again at each reset
- * @layout: filled: where the boot CPU starts
+ * @entry: filled
  *
  * Return: 0, or -errno
  */
-int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_layout *layout)
+int vmm_kernel_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry)
 {
+	struct vmm_layout layout;
 	void *blob;
 	int err;
 
-	err = load_files(vm, boot, layout);
+	err = load_files(vm, boot, &layout);
 	if (!err)
-		err = layout_seed(vm->cfg, layout);
+		err = layout_seed(vm->cfg, &layout);
 	if (err)
 		return err;
-	blob = vmm_mem_ptr(&vm->mem, layout->dtb, VMM_FDT_SIZE);
-	return vmm_fdt_build(&vm->board, vm->cfg, vm->gic, layout, blob, VMM_FDT_SIZE);
+	*entry = (struct vmm_entry){ .pc = layout.kernel, .arg = layout.dtb };
+	blob = vmm_mem_ptr(&vm->mem, layout.dtb, VMM_FDT_SIZE);
+	return vmm_fdt_build(&vm->board, vm->cfg, vm->gic, &layout, blob, VMM_FDT_SIZE);
 }

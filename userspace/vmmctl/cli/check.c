@@ -40,6 +40,14 @@ static int check_adb(struct vmm_config *cfg)
 	return 0;
 }
 
+static int check_gic(const struct vmm_config *cfg)
+{
+	if (cfg->gic == VMM_GIC_V2 && cfg->cpus > VMM_GICV2_CPUS)
+		return vmm_error(-EINVAL, "--gic 2 has %d CPUs at most, and --cpus is %u",
+				 VMM_GICV2_CPUS, cfg->cpus);
+	return 0;
+}
+
 static int check_balloon(const struct vmm_config *cfg)
 {
 	unsigned int i;
@@ -70,6 +78,8 @@ int vmm_options_check(struct vmm_config *cfg)
 				 cfg->pipe_socket ? "socket" : "service");
 	if (cfg->stats_at && !cfg->console)
 		return vmm_error(-EINVAL, "--stats-at needs a console, and --console is none");
-	err = check_balloon(cfg);
+	err = check_gic(cfg);
+	if (!err)
+		err = check_balloon(cfg);
 	return err ? err : check_adb(cfg);
 }

@@ -38,7 +38,7 @@ static const struct vmm_option_word vsock_words[] = {
 		.key = "slot", .arg = "N", .type = VMM_OPT_NUMBER,	\
 		.words = slot_words, .max = RANCHU_VIRTIO_MMIO_COUNT - 1, \
 		.initial = "auto", VMM_OPTION_AT(device, transport.slot),	\
-		.help = "transport; auto: the next free one",		\
+		.help = "MMIO transport or PCI slot; auto: the next free one", \
 	}
 
 #define LEGACY(device)							\
@@ -92,9 +92,9 @@ const struct vmm_option_table vmm_options_disk = {
 	.name = "disk",
 	.title = "Disk",
 	.about =
-		"A virtio-blk disk. The first --disk is at a003e00.virtio_mmio. At SIGUSR2 vmmctl\n"
-		"tells the guest of sizes that have changed. A path with a comma can be given in\n"
-		"a configuration file only.",
+		"A virtio-blk disk. The first --disk is at a003e00.virtio_mmio (arm64) or 00:03.0\n"
+		"(x86_64). At SIGUSR2 vmmctl tells the guest of sizes that have changed. A path\n"
+		"with a comma can be given in a configuration file only.",
 	.options = disk_options,
 	.count = ARRAY_SIZE(disk_options),
 	.shorthand = "disk",

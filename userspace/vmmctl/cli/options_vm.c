@@ -11,7 +11,7 @@
 #define AT(field)	VMM_OPTION_AT(struct vmm_config, field)
 
 #define PATH_MAX_BYTES	4095	/* of Linux */
-/* An arm64 kernel copies this much of its command line, its NUL included. */
+/* A kernel copies this much of its command line, its NUL included. */
 #define COMMAND_LINE	2048
 
 static const struct vmm_option_word gic_words[] = {
@@ -62,7 +62,8 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "kernel", .arg = "IMAGE", .type = VMM_OPT_TEXT, .min = 1,
 		.max = PATH_MAX_BYTES, AT(kernel), .flags = VMM_OPT_FILE,
-		.help = "arm64 kernel: an Image, also compressed by gzip or in an EFI zboot file",
+		.help = "arm64: an Image, also compressed by gzip or in an EFI zboot file;\n"
+			"x86_64: a bzImage, or a vmlinux with a PVH entry",
 	},
 	{
 		.key = "initrd", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
@@ -72,7 +73,7 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "append", .arg = "STRING", .type = VMM_OPT_TEXT, .max = COMMAND_LINE - 1,
 		.initial = "", AT(append),
-		.help = "kernel command line; the console is ttyAMA0",
+		.help = "kernel command line; the console is ttyAMA0, on x86_64 ttyS0",
 	},
 	{
 		.key = "cpus", .arg = "N", .type = VMM_OPT_NUMBER, .min = 1, .max = VMM_MAX_CPUS,
@@ -85,12 +86,13 @@ static const struct vmm_option board_options[] = {
 	},
 	{
 		.key = "gic", .type = VMM_OPT_WORD, .words = gic_words, .initial = "auto",
-		AT(gic), .help = "interrupt controller; auto: 2 where the host has it, else 3",
+		AT(gic),
+		.help = "arm64: interrupt controller; auto: 2 where the host has it, else 3",
 	},
 	{
 		.key = "rtc", .type = VMM_OPT_SWITCH, .initial = "on", AT(rtc),
-		.help = "a clock (PL031) with the host's time; off: as the reference board, which\n"
-			"has none",
+		.help = "a clock with the host's time: a PL031, on x86_64 a PC's; off: as the\n"
+			"arm64 reference board, which has none",
 	},
 	{
 		.key = "fstab-system", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,
@@ -107,8 +109,10 @@ const struct vmm_option_table vmm_options_board = {
 	.name = "board",
 	.title = "Board",
 	.about =
-		"The guest is an arm64 machine with the devices of Android's ranchu board. It\n"
-		"boots a Linux kernel with a device tree.",
+		"The guest is a machine of the host's architecture with the goldfish devices of\n"
+		"Android's emulator: an arm64 ranchu board, which boots a Linux kernel with a\n"
+		"device tree, or an x86_64 PC, which boots one with ACPI tables. Virtio devices\n"
+		"exist on arm64 only so far.",
 	.options = board_options,
 	.count = ARRAY_SIZE(board_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |

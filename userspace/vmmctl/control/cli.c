@@ -31,6 +31,7 @@ static const struct cli_command cli_commands[] = {
 	{ "pause", false },
 	{ "resume", false },
 	{ "reset", false },
+	{ "power-button", false },
 	{ "stats", true },
 };
 

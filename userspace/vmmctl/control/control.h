@@ -105,6 +105,7 @@ enum vmm_control_end {
  * @pause: stops its vCPUs, or lets them go on; VMM_COMMAND_LATER if @call is
  *	answered when that is done, else 0 or -errno
  * @reset: the guest starts anew
+ * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
  * @stats: what was counted, as an object of objects of numbers
  *
  * The functions that return int return 0 or -errno.
@@ -114,6 +115,7 @@ struct vmm_control_vm {
 	int (*end)(void *arg, enum vmm_control_end how);
 	int (*pause)(void *arg, bool pause, u64 call);
 	int (*reset)(void *arg);
+	int (*button)(void *arg);
 	json_t *(*stats)(void *arg);
 };
 

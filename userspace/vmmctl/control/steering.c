@@ -111,6 +111,17 @@ static int steering_reset(void *arg)
 	return 0;
 }
 
+static int steering_button(void *arg)
+{
+	struct vmm_steering *s = arg;
+	int err;
+
+	if (!s->vm)
+		return -EAGAIN;
+	err = vmm_board_command(s->vm, NULL, "power-button", NULL);
+	return err == -ENOENT ? -EOPNOTSUPP : err;
+}
+
 static json_t *steering_stats(void *arg)
 {
 	struct vmm_steering *s = arg;
@@ -135,6 +146,7 @@ static const struct vmm_control_vm steering_vm = {
 	.end = steering_stop,
 	.pause = steering_pause,
 	.reset = steering_reset,
+	.button = steering_button,
 	.stats = steering_stats,
 };
 

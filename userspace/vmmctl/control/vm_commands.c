@@ -88,6 +88,26 @@ static int run_reset(void *arg, u64 call, const json_t *args, struct vmm_answer 
 	return c->vm->reset(c->arg);
 }
 
+static int run_button(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	int err = c->vm->button ? c->vm->button(c->arg) : -EOPNOTSUPP;
+
+	(void)call;
+	(void)args;
+	return err == -EOPNOTSUPP ?
+	       vmm_answer_fail(answer, -err, "the guest has no power button") : err;
+}
+
+/* As QEMU means it: a request that the guest can answer, where there is a way to ask. */
+static int run_powerdown(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	int err = c->vm->button ? c->vm->button(c->arg) : -EOPNOTSUPP;
+
+	return err == -EOPNOTSUPP ? run_stop(arg, call, args, answer) : err;
+}
+
 static int run_stats(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -153,6 +173,7 @@ static const struct vmm_command_row rows[] = {
 	{ "pause", "stop the vCPUs", { }, run_pause },
 	{ "resume", "let the vCPUs go on", { }, run_resume },
 	{ "reset", "start the guest anew", { }, run_reset },
+	{ "power-button", "press the guest's power button", { }, run_button },
 	{ "stats", "say what was counted", { }, run_stats },
 	{ "metrics", "say what was counted, as text for Prometheus", { }, run_metrics },
 	{ "quit", "end the VM in order, with exit code 0", { }, run_quit },
@@ -164,7 +185,8 @@ static const struct vmm_command_row rows[] = {
 	  run_capabilities },
 	{ "cont", "the same as resume", { }, run_resume },
 	{ "system_reset", "the same as reset", { }, run_reset },
-	{ "system_powerdown", "the same as stop", { }, run_stop },
+	{ "system_powerdown", "the same as power-button, or stop where there is none", { },
+	  run_powerdown },
 	{ }
 };
 

@@ -18,6 +18,14 @@ extern const struct vmm_device_ops vmm_goldfish_battery_ops;
 extern const struct vmm_device_ops vmm_goldfish_audio_ops;
 extern const struct vmm_device_ops vmm_goldfish_events_ops;
 extern const struct vmm_device_ops vmm_goldfish_sync_ops;
+extern const struct vmm_device_ops vmm_goldfish_rtc_ops;
+extern const struct vmm_device_ops vmm_goldfish_rotary_ops;
+extern const struct vmm_device_ops vmm_uart16550_ops;
+extern const struct vmm_device_ops vmm_cmos_ops;
+extern const struct vmm_device_ops vmm_acpi_pm_ops;
+extern const struct vmm_device_ops vmm_pc_reset_ops;
+extern const struct vmm_device_ops vmm_i8042_ops;
+extern const struct vmm_device_ops vmm_pvpanic_ops;
 
 /* ---- goldfish_pipe.c ---- */
 

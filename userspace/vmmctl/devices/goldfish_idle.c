@@ -11,7 +11,7 @@ static int idle_create(struct vmm_device *dev)
 	return 0;
 }
 
-static u64 idle_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 idle_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)dev;
 	(void)offset;
@@ -19,7 +19,7 @@ static u64 idle_read(struct vmm_device *dev, u32 offset, unsigned int len)
 	return 0;
 }
 
-static void idle_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void idle_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	(void)dev;
 	(void)offset;
@@ -27,50 +27,51 @@ static void idle_write(struct vmm_device *dev, u32 offset, u64 value, unsigned i
 	(void)len;
 }
 
+/* What differs between them, as each board's guests know it. */
 static void idle_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
-			  const char *node, const char *google, const char *generic)
+			  struct vmm_description description)
 {
-	struct vmm_description description = {
-		.node = node,
-		.compatible = { google, generic },
-		.base = dev->base,
-		.size = dev->size,
-		.irq = dev->irq,
-		.trigger = dev->trigger,
-	};
-
+	description.space = dev->space;
+	description.base = dev->base;
+	description.size = dev->size;
+	description.irq = dev->irq;
+	description.trigger = dev->trigger;
 	visitor->device(visitor, &description);
 }
 
-static void fb_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
-{
-	idle_describe(dev, visitor, "goldfish_fb", "google,goldfish-fb", "generic,goldfish-fb");
+#define DESCRIBE(device, ...)							\
+static void device##_describe(const struct vmm_device *dev, struct vmm_visitor *visitor) \
+{										\
+	idle_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
 }
 
-static void battery_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
-{
-	idle_describe(dev, visitor, "goldfish_battery", "google,goldfish-battery",
-		      "generic,goldfish-battery");
-}
+DESCRIBE(fb, .node = "goldfish_fb",
+	 .compatible = { "google,goldfish-fb", "generic,goldfish-fb" },
+	 .hid = "GFSH0004", .name = "GFFB", .text = "goldfish framebuffer")
 
-static void audio_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
-{
-	idle_describe(dev, visitor, "goldfish_audio", "google,goldfish-audio",
-		      "generic,goldfish-audio");
-}
+DESCRIBE(battery, .node = "goldfish_battery",
+	 .compatible = { "google,goldfish-battery", "generic,goldfish-battery" },
+	 .hid = "GFSH0001", .name = "GFBY", .text = "goldfish battery")
+
+DESCRIBE(audio, .node = "goldfish_audio",
+	 .compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
+	 .hid = "GFSH0005", .name = "GFAU", .text = "goldfish audio")
 
 /* A hyphen where the others have an underscore: guest ABI. */
-static void events_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
-{
-	idle_describe(dev, visitor, "goldfish-events", "google,goldfish-events-keypad",
-		      "generic,goldfish-events-keypad");
-}
+DESCRIBE(events, .node = "goldfish-events",
+	 .compatible = { "google,goldfish-events-keypad", "generic,goldfish-events-keypad" },
+	 .hid = "GFSH0002", .name = "GFEV", .text = "goldfish events")
 
-static void sync_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
-{
-	idle_describe(dev, visitor, "goldfish_sync", "google,goldfish-sync",
-		      "generic,goldfish-sync");
-}
+DESCRIBE(sync, .node = "goldfish_sync",
+	 .compatible = { "google,goldfish-sync", "generic,goldfish-sync" },
+	 .hid = "GFSH0006", .name = "GFSK", .text = "goldfish sync")
+
+/* Only boards with ACPI have the last two. */
+DESCRIBE(rtc, .node = "goldfish_rtc", .compatible = { "google,goldfish-rtc" },
+	 .hid = "GFSH0007", .name = "GFRT", .text = "goldfish rtc")
+
+DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rotary" },
+	 .hid = "GFSH0008", .name = "GFRO", .text = "goldfish rotary")
 
 #define IDLE_OPS(device)				\
 	.name = #device,				\
@@ -97,3 +98,9 @@ const struct vmm_device_ops vmm_goldfish_events_ops = { IDLE_OPS(events) };
 
 /** Fences. */
 const struct vmm_device_ops vmm_goldfish_sync_ops = { IDLE_OPS(sync) };
+
+/** The clock of the goldfish family. */
+const struct vmm_device_ops vmm_goldfish_rtc_ops = { IDLE_OPS(rtc) };
+
+/** A wheel. */
+const struct vmm_device_ops vmm_goldfish_rotary_ops = { IDLE_OPS(rotary) };

@@ -84,6 +84,13 @@ static int pipe_ring_set(struct pipe *p, u32 id, int fd)
 static int pipe_doorbell_attach_locked(struct pipe *p, u32 id)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct vmm_doorbell bell = {
+		.addr = p->dev->base + GOLDFISH_PIPE_REG_CMD,
+		.len = sizeof(u32),
+		.matches = true,
+		.value = id,
+		.fd = fd,
+	};
 	int err;
 
 	if (fd < 0)
@@ -91,7 +98,7 @@ static int pipe_doorbell_attach_locked(struct pipe *p, u32 id)
 	err = pipe_ring_set(p, id, fd);
 	if (err)
 		goto err_close;
-	err = vmm_vm_ioeventfd(p->dev->vm, p->dev->base + GOLDFISH_PIPE_REG_CMD, id, fd);
+	err = vmm_vm_ioeventfd(p->dev->vm, &bell);
 	if (err)
 		goto err_detach;
 	p->doorbell[id] = fd;
@@ -190,7 +197,7 @@ static void pipe_access_any(struct pipe *p, struct vhost_goldfish_pipe_access *a
 }
 
 /* A register is 32 bits wide, however much of it the guest accesses. */
-static u64 pipe_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 pipe_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct vhost_goldfish_pipe_access access = { .offset = offset };
 	struct pipe *p = dev->state;
@@ -202,7 +209,7 @@ static u64 pipe_read(struct vmm_device *dev, u32 offset, unsigned int len)
 	return access.value;
 }
 
-static void pipe_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void pipe_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	struct vhost_goldfish_pipe_access access = {
 		.offset = offset,
@@ -431,6 +438,10 @@ static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 	struct vmm_description description = {
 		.node = "goldfish_pipe",
 		.compatible = { "google,android-pipe", "generic,android-pipe" },
+		.hid = "GFSH0003",
+		.name = "GFPP",
+		.text = "goldfish pipe",
+		.space = dev->space,
 		.base = dev->base,
 		.size = dev->size,
 		.irq = dev->irq,

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "devices/devices.h"
+#include "devices/uart.h"
 #include "host/host.h"
 
 #define UART_DR		0x00
@@ -301,72 +302,45 @@ size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len)
 
 static const struct vmm_console_guest pl011_guest = { .take = vmm_pl011_take };
 
-static void pl011_irq(void *arg, bool level)
-{
-	struct vmm_device *dev = arg;
-
-	vmm_line_set(&dev->line, level);
-}
-
-static void pl011_put(void *arg, u8 byte)
-{
-	struct vmm_device *dev = arg;
-
-	if (dev->vm->host.console)
-		vmm_console_put(dev->vm->host.console, byte);
-}
-
-static void pl011_room(void *arg)
-{
-	struct vmm_device *dev = arg;
-
-	if (dev->vm->host.console)
-		vmm_console_ready(dev->vm->host.console);
-}
-
 static int pl011_create(struct vmm_device *dev)
 {
 	struct vmm_pl011 *uart = calloc(1, sizeof(*uart));
 
 	if (!uart)
 		return vmm_error(ENOMEM, "pl011");
-	uart->irq = pl011_irq;
-	uart->put = pl011_put;
-	uart->room = pl011_room;
+	uart->irq = vmm_uart_irq;
+	uart->put = vmm_uart_put;
+	uart->room = vmm_uart_room;
 	uart->arg = dev;
 	vmm_pl011_init(uart);
 	dev->state = uart;
-	if (dev->vm->host.console)
-		vmm_console_attach(dev->vm->host.console, &pl011_guest, uart);
+	vmm_uart_attach(dev, &pl011_guest);
 	return 0;
 }
 
-/* The console begins a new line, too. */
 static void pl011_reset(struct vmm_device *dev)
 {
 	vmm_pl011_reset(dev->state);
-	if (dev->vm->host.console)
-		vmm_console_attach(dev->vm->host.console, &pl011_guest, dev->state);
+	vmm_uart_attach(dev, &pl011_guest);
 }
 
 static void pl011_destroy(struct vmm_device *dev)
 {
 	struct vmm_pl011 *uart = dev->state;
 
-	if (dev->vm->host.console)
-		vmm_console_attach(dev->vm->host.console, NULL, NULL);
+	vmm_uart_attach(dev, NULL);
 	pthread_mutex_destroy(&uart->lock);
 	free(uart);
 }
 
 /* A register is 32 bits wide and read whole, however much of it the guest asks for. */
-static u64 pl011_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 pl011_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)len;
 	return vmm_pl011_read(dev->state, offset);
 }
 
-static void pl011_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void pl011_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	(void)len;
 	vmm_pl011_write(dev->state, offset, value);

@@ -309,7 +309,7 @@ static void pl031_reset(struct vmm_device *dev)
 }
 
 /* A register is 32 bits wide and read whole, however much of it the guest asks for. */
-static u64 pl031_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 pl031_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct clock *clock = dev->state;
 
@@ -317,7 +317,7 @@ static u64 pl031_read(struct vmm_device *dev, u32 offset, unsigned int len)
 	return vmm_pl031_read(&clock->rtc, offset);
 }
 
-static void pl031_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void pl031_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	struct clock *clock = dev->state;
 

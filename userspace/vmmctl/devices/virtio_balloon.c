@@ -172,6 +172,8 @@ const struct vmm_virtio_ops vmm_balloon_ops = {
 	.destroy = balloon_destroy,
 	.start = vmm_ring_model_start,
 	.stop = vmm_ring_model_stop,
+	.start_queue = vmm_ring_model_start_queue,
+	.stop_queue = vmm_ring_model_stop_queue,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The terminal behind the PL011. Output is collected and written when a line
+ * The terminal behind the board's UART. Output is collected and written when a line
  * ends, when much has been collected, or 10 ms after its first byte, so that a
  * guest pays for a write() per line and not per byte. A reader that is slow gets
  * what waits in a ring; what finds no room there is dropped and counted, so that

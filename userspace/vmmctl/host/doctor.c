@@ -31,14 +31,9 @@ struct doctor {
 		(d)->missing++;					\
 	} while (0)
 
-static void doctor_arch(struct doctor *d)
+static void doctor_arch(void)
 {
-#ifdef __aarch64__
-	(void)d;
 	good("This is an %s host.", vmm_arch_name);
-#else
-	bad(d, "This is an %s host: the board exists for arm64 hosts only so far.", vmm_arch_name);
-#endif
 }
 
 static void doctor_capability(struct doctor *d, int vm_fd, int capability, const char *what)
@@ -49,7 +44,8 @@ static void doctor_capability(struct doctor *d, int vm_fd, int capability, const
 		bad(d, "KVM lacks %s.", what);
 }
 
-static void doctor_gic(struct doctor *d, int vm_fd)
+/* What interrupts a guest: it has to be in the kernel. */
+static void doctor_irqchip(struct doctor *d, int vm_fd)
 {
 #ifdef __aarch64__
 	struct kvm_create_device v2 = {
@@ -67,8 +63,9 @@ static void doctor_gic(struct doctor *d, int vm_fd)
 	else
 		bad(d, "KVM offers neither GICv2 nor GICv3.");
 #else
-	(void)d;
-	(void)vm_fd;
+	doctor_capability(d, vm_fd, KVM_CAP_IRQCHIP, "interrupt controllers");
+	doctor_capability(d, vm_fd, KVM_CAP_PIT2, "a timer (PIT)");
+	doctor_capability(d, vm_fd, KVM_CAP_EXT_CPUID, "a list of what its CPUs can do");
 #endif
 }
 
@@ -112,7 +109,7 @@ static void doctor_kvm(struct doctor *d)
 		doctor_capability(d, vm_fd, KVM_CAP_IOEVENTFD, "ioeventfds");
 		doctor_capability(d, vm_fd, KVM_CAP_IRQFD, "irqfds");
 		doctor_capability(d, vm_fd, KVM_CAP_IRQFD_RESAMPLE, "resampling irqfds");
-		doctor_gic(d, vm_fd);
+		doctor_irqchip(d, vm_fd);
 		close(vm_fd);
 		doctor_window(d, kvm_fd);
 	}
@@ -191,7 +188,7 @@ int vmm_doctor(const struct vmm_config *cfg)
 {
 	struct doctor d = { 0 };
 
-	doctor_arch(&d);
+	doctor_arch();
 	doctor_kvm(&d);
 	if (cfg->pipe == VMM_PIPE_KERNEL)
 		doctor_pipe(&d);

@@ -35,7 +35,7 @@ struct vmm_host {
 #define VMM_VSOCK_ADB_NODE	"/dev/vhost-vsock-adb"
 #define VMM_VSOCK_LINUX_NODE	"/dev/vhost-vsock"
 
-/* ---- console.c: the terminal behind the PL011 ---- */
+/* ---- console.c: the terminal behind the board's UART ---- */
 
 #define VMM_CONSOLE_LINE	256	/* bytes of a line that are looked at */
 

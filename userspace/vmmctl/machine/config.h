@@ -8,7 +8,8 @@
 
 #include "types.h"
 
-#define VMM_MAX_CPUS	8
+#define VMM_MAX_CPUS	32
+#define VMM_GICV2_CPUS	8	/* that a GICv2 can interrupt */
 
 enum vmm_command {
 	VMM_CMD_RUN,
@@ -184,7 +185,7 @@ struct vmm_pipe_service {
  * @stats: report a snapshot at the end and at SIGUSR1
  * @no_reboot: a reset of the guest ends vmmctl
  * @random_seed: the guest's kernel is given random bytes
- * @console: the PL011 is connected to stdin and stdout
+ * @console: the board's UART is connected to stdin and stdout
  * @name: of the VM, or NULL for one made from the process's number
  * @sandbox: only what the guest needs is left to the process
  * @stats_every: seconds between snapshots, 0 for none

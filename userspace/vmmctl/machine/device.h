@@ -17,6 +17,12 @@
 struct vmm_device;
 struct vmm_vm;
 
+/* Where an address is. A CPU without ports has memory only. */
+enum vmm_space {
+	VMM_MMIO,
+	VMM_PORTS,
+};
+
 /* How an interrupt is signalled, as the device tree counts. */
 #define VMM_IRQ_EDGE_RISING	1
 #define VMM_IRQ_LEVEL_HIGH	4
@@ -25,10 +31,15 @@ struct vmm_vm;
  * struct vmm_description - what the guest is told about a device
  * @node: name of the device, as the device tree has it before "@"
  * @compatible: what drivers look for, in order; NULL where there are fewer
- * @base: guest physical address of its registers
+ * @hid: what they look for on a board with ACPI, a string or an identifier like PNP0501;
+ *	NULL for a device that such a board does not have
+ * @name: what ACPI calls the device, at most 4 capitals and digits
+ * @text: what ACPI says of it, for people, or NULL
+ * @space: where its registers are
+ * @base: address of its registers
  * @size: bytes of them
  * @irq: its interrupt
- * @trigger: VMM_IRQ_*
+ * @trigger: VMM_IRQ_*, 0 for no interrupt
  * @clocks: what the device calls the board's clock, as often as it has one, as a
  *	PrimeCell does; NULL where there are fewer
  * @console: the guest's first messages go there unless it is told otherwise
@@ -36,6 +47,10 @@ struct vmm_vm;
 struct vmm_description {
 	const char *node;
 	const char *compatible[2];
+	const char *hid;
+	const char *name;
+	const char *text;
+	enum vmm_space space;
 	u64 base;
 	u64 size;
 	u32 irq;
@@ -107,8 +122,8 @@ struct vmm_device_ops {
 	int (*create)(struct vmm_device *dev);
 	void (*reset)(struct vmm_device *dev);
 	void (*destroy)(struct vmm_device *dev);
-	u64 (*read)(struct vmm_device *dev, u32 offset, unsigned int len);
-	void (*write)(struct vmm_device *dev, u32 offset, u64 value, unsigned int len);
+	u64 (*read)(struct vmm_device *dev, u64 offset, unsigned int len);
+	void (*write)(struct vmm_device *dev, u64 offset, u64 value, unsigned int len);
 	void (*pause)(struct vmm_device *dev);
 	void (*resume)(struct vmm_device *dev);
 	int (*save)(struct vmm_device *dev, struct vmm_state *state);
@@ -122,7 +137,8 @@ struct vmm_device_ops {
  * struct vmm_device - a device of a VM's board
  * @ops: the model
  * @vm: the VM
- * @base: guest physical address of the first instance
+ * @space: where its registers are
+ * @base: address of the first instance
  * @size: bytes of one instance
  * @count: instances; instance i is at @base + i * @size and raises @irq + i
  * @irq: interrupt of the first instance, as the board counts
@@ -134,6 +150,7 @@ struct vmm_device_ops {
 struct vmm_device {
 	const struct vmm_device_ops *ops;
 	struct vmm_vm *vm;
+	enum vmm_space space;
 	u64 base;
 	u64 size;
 	unsigned int count;

@@ -118,14 +118,21 @@ struct vmm_read_window {
 
 /**
  * struct vmm_doorbell - a guest's write that signals an eventfd
- * @gpa: guest physical address of the register, 4 bytes wide
- * @value: only this value signals
+ * @space: where the register is
+ * @addr: its address
+ * @len: bytes of the write that signals: 1, 2, 4 or 8, or 0 for any, which goes with
+ *	memory and without @matches only
+ * @matches: only @value signals
+ * @value: the value
  * @fd: the eventfd
  * @next: in the VM's list
  */
 struct vmm_doorbell {
-	u64 gpa;
-	u32 value;
+	enum vmm_space space;
+	u64 addr;
+	unsigned int len;
+	bool matches;
+	u64 value;
 	int fd;
 	struct vmm_doorbell *next;
 };
@@ -203,7 +210,8 @@ void vmm_vm_power_off(struct vmm_vm *vm);
 void vmm_read_window_add(struct vmm_vm *vm, struct vmm_read_window *window);
 int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool show);
 int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell);
-int vmm_vm_ioeventfd(struct vmm_vm *vm, u64 gpa, u32 value, int fd);
+void vmm_doorbell_remove(struct vmm_vm *vm, struct vmm_doorbell *bell);
+int vmm_vm_ioeventfd(struct vmm_vm *vm, const struct vmm_doorbell *bell);
 void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why);
 enum vmm_end vmm_vm_ended(const struct vmm_vm *vm);
 void vmm_vm_pause(struct vmm_vm *vm);
@@ -214,7 +222,8 @@ bool vmm_vm_paused(struct vmm_vm *vm);
 
 /**
  * struct vmm_exits - returns of KVM_RUN, by cause
- * @reads: MMIO reads by device of the board; the last element is "no device there"
+ * @reads: reads of memory and ports by device of the board; the last element is "no
+ *	device there"
  * @writes: likewise, writes
  * @signals: interrupted by a signal
  * @system: power-off, reset
@@ -231,7 +240,7 @@ struct vmm_exits {
 /**
  * struct vmm_vcpu - a virtual CPU
  * @vm: its VM
- * @id: index, and affinity 0 of its MPIDR
+ * @id: index, from which its MPIDR or its APIC has a number
  * @fd: KVM's file
  * @stats_fd: KVM's statistics of it, or -1
  * @run: page(s) shared with KVM
@@ -331,12 +340,16 @@ bool vmm_probe_coherent(const struct vmm_probe *probe);
 extern const char *const vmm_arch_name;
 extern const struct vmm_line_ops vmm_arch_line_ops;
 
-int vmm_arch_check_run(void);
+#define VMM_ARCH_ROUTES	256	/* of the lines of an interrupt controller, at most */
+
+int vmm_arch_check_run(const struct vmm_config *cfg);
+void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg);
 unsigned long vmm_arch_vm_type(int kvm_fd);
-int vmm_arch_gic_probe(int vm_fd, enum vmm_gic want, enum vmm_gic *gic);
+int vmm_arch_vm_begin(struct vmm_vm *vm);
 int vmm_arch_irqchip_create(struct vmm_vm *vm);
+unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_entry *routes);
 int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu);
-int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, u64 pc, u64 dtb);
+int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry);
 u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu);
 int vmm_arch_probe_fwb(int vcpu_fd);
 int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Virtual CPUs: a thread each, which runs the guest, hands its MMIO to the
- * board's models and counts why KVM_RUN returned.
+ * Virtual CPUs: a thread each, which runs the guest, hands its accesses of memory
+ * and ports to the board's models and counts why KVM_RUN returned.
  *
  * Stopping: immediate_exit is set first and the signal sent second, so that a
  * vCPU about to enter the guest does not, and one inside leaves.
@@ -28,25 +28,75 @@ static void count(u64 *counter)
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
+/**
+ * struct access - what a guest did to an address
+ * @space: where the address is
+ * @addr: the address
+ * @write: the guest wrote
+ * @len: bytes, at most 8
+ * @data: what it wrote, or what it is to read
+ */
+struct access {
+	enum vmm_space space;
+	u64 addr;
+	bool write;
+	unsigned int len;
+	u8 *data;
+};
+
+/*
+ * Counted once for an exit. Where no device is, reads are all zeros in memory, and all
+ * ones in ports: that is how an x86 driver sees that nobody answers.
+ */
+static void vcpu_access(struct vmm_vcpu *vcpu, const struct access *access, bool counted)
+{
+	struct vmm_board *board = &vcpu->vm->board;
+	struct vmm_device *dev = vmm_board_find(board, access->space, access->addr, access->len);
+	unsigned int i = vmm_board_index(board, dev);
+	u64 value = access->space == VMM_PORTS && !access->write ? ~0ULL : 0;
+
+	if (counted)
+		count(access->write ? &vcpu->exits.writes[i] : &vcpu->exits.reads[i]);
+	if (access->write) {
+		memcpy(&value, access->data, access->len);
+		if (dev)
+			vmm_device_write(dev, access->addr - dev->base, value, access->len);
+	} else {
+		if (dev)
+			value = vmm_device_read(dev, access->addr - dev->base, access->len);
+		memcpy(access->data, &value, access->len);
+	}
+}
+
 static void vcpu_mmio(struct vmm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	struct vmm_board *board = &vcpu->vm->board;
-	u64 offset;
-	struct vmm_device *dev = vmm_board_find(board, run->mmio.phys_addr, &offset);
-	unsigned int i = vmm_board_index(board, dev);
-	u64 value = 0;
+	struct access access = {
+		.space = VMM_MMIO,
+		.addr = run->mmio.phys_addr,
+		.write = run->mmio.is_write,
+		.len = run->mmio.len,
+		.data = run->mmio.data,
+	};
 
-	count(run->mmio.is_write ? &vcpu->exits.writes[i] : &vcpu->exits.reads[i]);
-	if (run->mmio.is_write) {
-		memcpy(&value, run->mmio.data, run->mmio.len);
-		if (dev)
-			vmm_device_write(dev, offset, value, run->mmio.len);
-	} else {
-		if (dev)
-			value = vmm_device_read(dev, offset, run->mmio.len);
-		memcpy(run->mmio.data, &value, run->mmio.len);
-	}
+	vcpu_access(vcpu, &access, true);
+}
+
+/* A string instruction makes one exit for many accesses of the same port. */
+static void vcpu_ports(struct vmm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct access access = {
+		.space = VMM_PORTS,
+		.addr = run->io.port,
+		.write = run->io.direction == KVM_EXIT_IO_OUT,
+		.len = run->io.size,
+		.data = (u8 *)run + run->io.data_offset,
+	};
+	u32 i;
+
+	for (i = 0; i < run->io.count; i++, access.data += access.len)
+		vcpu_access(vcpu, &access, !i);
 }
 
 static void vcpu_system_event(struct vmm_vcpu *vcpu)
@@ -75,8 +125,16 @@ static void vcpu_exit(struct vmm_vcpu *vcpu)
 	case KVM_EXIT_MMIO:
 		vcpu_mmio(vcpu);
 		break;
+	case KVM_EXIT_IO:
+		vcpu_ports(vcpu);
+		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		vcpu_system_event(vcpu);
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		/* An x86 CPU that faulted while it handled a double fault: a PC resets. */
+		count(&vcpu->exits.system);
+		vmm_vm_end(vcpu->vm, VMM_END_RESET);
 		break;
 	case KVM_EXIT_INTR:
 		count(&vcpu->exits.signals);
@@ -187,7 +245,7 @@ static int vcpu_open(struct vmm_vcpu *vcpu)
 /**
  * vmm_vcpu_create - add a vCPU to a VM
  * @vm: the VM
- * @id: index; 0 is the boot CPU, the others wait for PSCI
+ * @id: index; 0 is the boot CPU, the others wait until the guest starts them
  *
  * Return: 0, or -errno
  */

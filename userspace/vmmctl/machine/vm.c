@@ -47,6 +47,28 @@ static int vm_end_readable(void *arg)
 	return vmm_vm_ended(arg);
 }
 
+/* As much as the first place holds, what is left in the next. */
+static int vm_add_ram(struct vmm_vm *vm)
+{
+	u64 left = vm->cfg->memory;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < VMM_BOARD_RAM && left && !err; i++) {
+		const struct vmm_board_ram *ram = &vm->board.ram[i];
+		u64 size = left < ram->max ? left : ram->max;
+
+		if (!size)
+			break;
+		err = vmm_mem_add(&vm->mem, ram->base, size);
+		left -= size;
+	}
+	if (!err && left)
+		err = vmm_error(-ENOSPC, "the board has no place for %llu MiB of RAM",
+				vm->cfg->memory / MIB);
+	return err;
+}
+
 static int vm_open(struct vmm_vm *vm)
 {
 	int err;
@@ -61,7 +83,7 @@ static int vm_open(struct vmm_vm *vm)
 	if (vm->parked_fd < 0)
 		return vm->parked_fd;
 	err = vmm_loop_add(vm->loop, vm->end_fd, vm_end_readable, vm);
-	return err ? err : vmm_mem_add(&vm->mem, vm->board.ram_base, vm->cfg->memory);
+	return err ? err : vm_add_ram(vm);
 }
 
 /**
@@ -162,9 +184,9 @@ static int vm_connect_windows(struct vmm_vm *vm)
 
 static int doorbell_connect(struct vmm_vm *vm, const struct vmm_doorbell *bell)
 {
-	int err = vmm_vm_ioeventfd(vm, bell->gpa, bell->value, bell->fd);
+	int err = vmm_vm_ioeventfd(vm, bell);
 
-	return err ? vmm_error(-err, "KVM refuses the doorbell at 0x%llx", bell->gpa) : 0;
+	return err ? vmm_error(-err, "KVM refuses the doorbell at 0x%llx", bell->addr) : 0;
 }
 
 static int vm_connect_doorbells(struct vmm_vm *vm)
@@ -177,7 +199,10 @@ static int vm_connect_doorbells(struct vmm_vm *vm)
 	return err;
 }
 
-/* The vCPUs come before the interrupt controller, whose initialisation counts them. */
+/*
+ * What an architecture needs before it has vCPUs, the vCPUs, and what needs to know how
+ * many there are.
+ */
 static int vm_fill(struct vmm_vm *vm)
 {
 	unsigned int i;
@@ -187,7 +212,7 @@ static int vm_fill(struct vmm_vm *vm)
 	if (!err)
 		err = vm_connect_windows(vm);
 	if (!err)
-		err = vmm_arch_gic_probe(vm->fd, vm->cfg->gic, &vm->gic);
+		err = vmm_arch_vm_begin(vm);
 	for (i = 0; i < vm->cfg->cpus && !err; i++)
 		err = vmm_vcpu_create(vm, i);
 	if (!err)
@@ -272,9 +297,10 @@ int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool
 /**
  * vmm_doorbell_add - let a guest's write signal an eventfd, now and after each reset
  * @vm: the VM
- * @bell: stays the caller's and must live as long as the VM
+ * @bell: stays the caller's and must live as long as the VM, or until it is removed
  *
- * Return: 0, or -errno
+ * Context: any thread; whoever adds and removes while vCPUs run serialises.
+ * Return: 0, or -errno after a message; it is in the list even so
  */
 int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell)
 {
@@ -283,25 +309,55 @@ int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell)
 	return vm->fd < 0 ? 0 : doorbell_connect(vm, bell);
 }
 
+/* As KVM names a doorbell. */
+static struct kvm_ioeventfd doorbell_ioeventfd(const struct vmm_doorbell *bell)
+{
+	return (struct kvm_ioeventfd){
+		.datamatch = bell->matches ? bell->value : 0,
+		.addr = bell->addr,
+		.len = bell->len,
+		.fd = bell->fd,
+		.flags = (bell->matches ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0) |
+			 (bell->space == VMM_PORTS ? KVM_IOEVENTFD_FLAG_PIO : 0),
+	};
+}
+
+/**
+ * vmm_doorbell_remove - undo vmm_doorbell_add()
+ * @vm: the VM; vCPUs may run
+ * @bell: may be added again, with other places; nothing happens if it is not there
+ *
+ * Context: any thread; whoever adds and removes while vCPUs run serialises.
+ */
+void vmm_doorbell_remove(struct vmm_vm *vm, struct vmm_doorbell *bell)
+{
+	struct kvm_ioeventfd ioeventfd = doorbell_ioeventfd(bell);
+	struct vmm_doorbell **at = &vm->doorbells;
+
+	while (*at && *at != bell)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = bell->next;
+	bell->next = NULL;
+	ioeventfd.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
+	if (vm->fd >= 0 && ioctl(vm->fd, KVM_IOEVENTFD, &ioeventfd)) {
+		vmm_error(errno, "KVM keeps the doorbell at 0x%llx", bell->addr);
+		vmm_vm_end(vm, VMM_END_ERROR);
+	}
+}
+
 /**
  * vmm_vm_ioeventfd - let a guest write signal an eventfd, in this life only
  * @vm: the VM, switched on
- * @gpa: guest physical address of the register, 4 bytes wide
- * @value: only this value signals
- * @fd: the eventfd
+ * @bell: which write, and which eventfd; not kept
  *
  * Return: 0, or -errno without a message: -ENOSPC is KVM's limit, and the
  *	caller can do without
  */
-int vmm_vm_ioeventfd(struct vmm_vm *vm, u64 gpa, u32 value, int fd)
+int vmm_vm_ioeventfd(struct vmm_vm *vm, const struct vmm_doorbell *bell)
 {
-	struct kvm_ioeventfd ioeventfd = {
-		.datamatch = value,
-		.addr = gpa,
-		.len = sizeof(u32),
-		.fd = fd,
-		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
-	};
+	struct kvm_ioeventfd ioeventfd = doorbell_ioeventfd(bell);
 
 	return ioctl(vm->fd, KVM_IOEVENTFD, &ioeventfd) ? -errno : 0;
 }

@@ -5,32 +5,17 @@
  *
  * With a register window the guest reads all of them without an exit; without
  * one the same memory answers exits. Devices get the transports from the highest
- * one down, in the order of the table below: guests know disks by the addresses
- * that result. A device for which the command line names a transport gets that one, and
- * it is left out for all others.
+ * one down (models.c has their order).
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <linux/virtio_mmio.h>
 
 #include "devices/devices.h"
-
-/* In the order of the reference's command line: storage, network, the others. */
-static const struct vmm_virtio_ops *const virtio_models[] = {
-	&vmm_blk_ops,
-	&vmm_net_ops,
-	&vmm_vhost_user_ops,
-	&vmm_vdpa_ops,
-	&vmm_vsock_ops,
-	&vmm_rng_ops,
-	&vmm_balloon_ops,
-	&vmm_hvc_ops,
-	&vmm_keyboard_ops,
-	&vmm_touch_ops,
-};
+#include "virtio/models.h"
 
 /**
  * struct transport - a transport with a device behind it
@@ -53,6 +38,7 @@ struct transport {
  * @window_fd: memfd behind it
  * @ack_fd: eventfd that takes acknowledged interrupts; nobody reads it
  * @t: by number, NULL for one without a device
+ * @set: the devices behind them
  */
 struct bank {
 	struct vmm_device *dev;
@@ -60,28 +46,31 @@ struct bank {
 	int window_fd;
 	int ack_fd;
 	struct transport *t[RANCHU_VIRTIO_MMIO_COUNT];
+	struct vmm_virtio_set set;
 };
+
+static_assert(RANCHU_VIRTIO_MMIO_COUNT == VMM_VIRTIO_PLACES, "a place is a transport");
 
 static u8 *bank_regs(const struct bank *b, unsigned int slot)
 {
 	return (u8 *)b->window.hva + slot * b->dev->size;
 }
 
-static u64 bank_read(struct vmm_device *dev, u32 offset, unsigned int len)
+static u64 bank_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	const struct bank *b = dev->state;
 
 	(void)len;
-	return vmm_virtio_peek(bank_regs(b, offset / dev->size), offset % dev->size);
+	return vmm_virtio_mmio_peek(bank_regs(b, offset / dev->size), offset % dev->size);
 }
 
-static void bank_write(struct vmm_device *dev, u32 offset, u64 value, unsigned int len)
+static void bank_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
 {
 	const struct bank *b = dev->state;
 	struct transport *t = b->t[offset / dev->size];
 
 	if (t)
-		vmm_virtio_write(&t->v, offset % dev->size, value, len);
+		vmm_virtio_mmio_write(&t->v, offset % dev->size, value, len);
 }
 
 /* What the guest writes in steady state never gets to bank_write(). */
@@ -92,14 +81,18 @@ static int transport_doorbells(struct bank *b, struct transport *t)
 	int err;
 
 	t->ack = (struct vmm_doorbell){
-		.gpa = base + VIRTIO_MMIO_INTERRUPT_ACK,
+		.addr = base + VIRTIO_MMIO_INTERRUPT_ACK,
+		.len = sizeof(u32),
+		.matches = true,
 		.value = VIRTIO_MMIO_INT_VRING,
 		.fd = b->ack_fd,
 	};
 	err = vmm_doorbell_add(t->v.vm, &t->ack);
 	for (i = 0; !err && i < t->v.queues; i++) {
 		t->bell[i] = (struct vmm_doorbell){
-			.gpa = base + VIRTIO_MMIO_QUEUE_NOTIFY,
+			.addr = base + VIRTIO_MMIO_QUEUE_NOTIFY,
+			.len = sizeof(u32),
+			.matches = true,
 			.value = i,
 			.fd = t->v.queue[i].kick_fd,
 		};
@@ -108,34 +101,9 @@ static int transport_doorbells(struct bank *b, struct transport *t)
 	return err;
 }
 
-static int transport_events(struct vmm_virtio *v)
-{
-	unsigned int i;
-
-	v->call_fd = vmm_event_create();
-	if (v->call_fd < 0)
-		return v->call_fd;
-	for (i = 0; i < v->queues; i++) {
-		v->queue[i].kick_fd = vmm_event_create();
-		if (v->queue[i].kick_fd < 0)
-			return v->queue[i].kick_fd;
-	}
-	return 0;
-}
-
 static void transport_free(struct transport *t)
 {
-	struct vmm_virtio *v = &t->v;
-	unsigned int i;
-
-	if (v->call_fd >= 0)
-		close(v->call_fd);
-	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
-		if (v->queue[i].kick_fd >= 0)
-			close(v->queue[i].kick_fd);
-	}
-	pthread_cond_destroy(&v->idle);
-	pthread_mutex_destroy(&v->lock);
+	vmm_virtio_fini(&t->v);
 	free(t);
 }
 
@@ -143,27 +111,11 @@ static struct transport *transport_alloc(struct bank *b, const struct vmm_virtio
 					 unsigned int index, unsigned int slot)
 {
 	struct transport *t = calloc(1, sizeof(*t));
-	struct vmm_virtio *v;
-	unsigned int i;
 
 	if (!t)
 		return NULL;
-	v = &t->v;
-	pthread_mutex_init(&v->lock, NULL);
-	pthread_cond_init(&v->idle, NULL);
-	v->vm = b->dev->vm;
-	v->slot = slot;
-	v->regs = bank_regs(b, slot);
-	v->call_fd = -1;
-	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
-		v->queue[i].kick_fd = -1;
-	v->ops = ops;
-	v->index = index;
-	v->legacy = ops->transport && ops->transport(v->vm->cfg, index)->legacy;
-	v->name = ops->name;
-	v->id = ops->id;
-	v->queue_max = ops->queue_max;
-	v->queues = ops->queues;
+	vmm_virtio_init(&t->v, b->dev->vm, ops, index, slot);
+	t->v.regs = bank_regs(b, slot);
 	return t;
 }
 
@@ -176,9 +128,10 @@ static int transport_wire(struct bank *b, struct transport *t)
 	return err ? err : transport_doorbells(b, t);
 }
 
-static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned int index,
+static int bank_plug(void *arg, const struct vmm_virtio_ops *ops, unsigned int index,
 		     unsigned int slot)
 {
+	struct bank *b = arg;
 	struct transport *t = transport_alloc(b, ops, index, slot);
 	int err;
 
@@ -187,12 +140,13 @@ static int bank_plug(struct bank *b, const struct vmm_virtio_ops *ops, unsigned 
 	err = ops->create(&t->v);
 	if (err)
 		goto err_free;
-	err = transport_events(&t->v);
+	err = vmm_virtio_open_events(&t->v);
 	if (err)
 		goto err_destroy;
 	/* In the machine's lists from here on: it stays until the bank goes. */
 	b->t[slot] = t;
-	vmm_virtio_plug(&t->v);
+	b->set.v[slot] = &t->v;
+	vmm_virtio_mmio_plug(&t->v);
 	return transport_wire(b, t);
 
 err_destroy:
@@ -202,86 +156,15 @@ err_free:
 	return err;
 }
 
-/**
- * struct assignment - what is behind a transport
- * @ops: the model, NULL for nothing
- * @index: which of the config's devices of that model
- */
-struct assignment {
-	const struct vmm_virtio_ops *ops;
-	unsigned int index;
-};
-
-/* The transport that the config wants for a device, or -1 for any. */
-static int slot_wanted(const struct vmm_config *cfg, const struct vmm_virtio_ops *ops,
-		       unsigned int index)
+/* The highest that is free. */
+static int bank_next(const struct vmm_virtio_place *at, const struct vmm_virtio_ops *ops)
 {
-	return ops->transport ? ops->transport(cfg, index)->slot : -1;
-}
+	int slot = VMM_VIRTIO_PLACES - 1;
 
-/* Gives transports to all devices that name one, or to all that do not. */
-static int assign_some(const struct vmm_config *cfg, struct assignment *at, bool named)
-{
-	int next = RANCHU_VIRTIO_MMIO_COUNT - 1;
-	unsigned int i;
-	unsigned int j;
-
-	for (i = 0; i < ARRAY_SIZE(virtio_models); i++) {
-		for (j = 0; j < virtio_models[i]->count(cfg); j++) {
-			int slot = slot_wanted(cfg, virtio_models[i], j);
-			bool names = slot >= 0;
-
-			if (names != named)
-				continue;
-			if (named && at[slot].ops)
-				return vmm_error(-EBUSY, "two virtio devices want slot %d", slot);
-			while (!named && next >= 0 && at[next].ops)
-				next--;
-			if (!named)
-				slot = next;
-			if (slot < 0)
-				return vmm_error(-ENOSPC, "more virtio devices than transports");
-			at[slot] = (struct assignment){ .ops = virtio_models[i], .index = j };
-		}
-	}
-	return 0;
-}
-
-/* Where all devices are: those that name their transport first. */
-static int assign_all(const struct vmm_config *cfg, struct assignment *at)
-{
-	int err;
-
-	memset(at, 0, RANCHU_VIRTIO_MMIO_COUNT * sizeof(*at));
-	err = assign_some(cfg, at, true);
-	return err ? err : assign_some(cfg, at, false);
-}
-
-static unsigned int assigned_slot(const struct assignment *at, const struct vmm_virtio_ops *ops,
-				  unsigned int index)
-{
-	unsigned int slot = 0;
-
-	while (at[slot].ops != ops || at[slot].index != index)
-		slot++;
+	(void)ops;
+	while (slot >= 0 && at[slot].ops)
+		slot--;
 	return slot;
-}
-
-static int bank_plug_all(struct bank *b)
-{
-	const struct vmm_config *cfg = b->dev->vm->cfg;
-	struct assignment at[RANCHU_VIRTIO_MMIO_COUNT];
-	unsigned int i;
-	unsigned int j;
-	int err;
-
-	err = assign_all(cfg, at);
-	for (i = 0; !err && i < ARRAY_SIZE(virtio_models); i++) {
-		for (j = 0; !err && j < virtio_models[i]->count(cfg); j++)
-			err = bank_plug(b, virtio_models[i], j,
-					assigned_slot(at, virtio_models[i], j));
-	}
-	return err;
 }
 
 static int bank_open(struct bank *b)
@@ -296,7 +179,7 @@ static int bank_open(struct bank *b)
 	if (!b->window.hva)
 		return vmm_error(errno, "cannot allocate the virtio registers");
 	for (i = 0; i < dev->count; i++)
-		vmm_virtio_idle(bank_regs(b, i));
+		vmm_virtio_mmio_idle(bank_regs(b, i));
 	b->ack_fd = vmm_event_create();
 	if (b->ack_fd < 0)
 		return b->ack_fd;
@@ -312,7 +195,7 @@ static void bank_destroy(struct vmm_device *dev)
 	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
 		if (!b->t[i])
 			continue;
-		vmm_virtio_unplug(&b->t[i]->v);
+		vmm_virtio_mmio_unplug(&b->t[i]->v);
 		b->t[i]->v.ops->destroy(&b->t[i]->v);
 		transport_free(b->t[i]);
 	}
@@ -337,7 +220,7 @@ static int bank_create(struct vmm_device *dev)
 	dev->state = b;
 	err = bank_open(b);
 	if (!err)
-		err = bank_plug_all(b);
+		err = vmm_virtio_plug_all(dev->vm->cfg, bank_next, bank_plug, b);
 	if (err)
 		bank_destroy(dev);
 	return err;
@@ -346,35 +229,23 @@ static int bank_create(struct vmm_device *dev)
 static void bank_reset(struct vmm_device *dev)
 {
 	const struct bank *b = dev->state;
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
-		if (b->t[i])
-			vmm_virtio_reset(&b->t[i]->v);
-	}
+	vmm_virtio_set_reset(&b->set);
 	vmm_event_clear(b->ack_fd);
 }
 
 static void bank_pause(struct vmm_device *dev)
 {
 	const struct bank *b = dev->state;
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
-		if (b->t[i] && b->t[i]->v.ops->pause)
-			b->t[i]->v.ops->pause(&b->t[i]->v);
-	}
+	vmm_virtio_set_pause(&b->set);
 }
 
 static void bank_resume(struct vmm_device *dev)
 {
 	const struct bank *b = dev->state;
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
-		if (b->t[i] && b->t[i]->v.ops->resume)
-			b->t[i]->v.ops->resume(&b->t[i]->v);
-	}
+	vmm_virtio_set_resume(&b->set);
 }
 
 static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
@@ -394,43 +265,18 @@ static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 	}
 }
 
-/* Asks every device that has the command. */
-static int bank_command(const struct bank *b, const char *name, const char *arg)
-{
-	const struct vmm_virtio_command *command;
-	int result = -ENOENT;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
-		command = b->t[i] ? b->t[i]->v.ops->commands : NULL;
-		for (; command && command->name; command++) {
-			int err;
-
-			if (strcmp(command->name, name))
-				continue;
-			err = command->run(&b->t[i]->v, arg);
-			if (!result || result == -ENOENT)
-				result = err;
-		}
-	}
-	return result;
-}
-
-/* Devices of a kind add up. */
 static void bank_stats(struct vmm_device *dev, struct vmm_report *report)
 {
 	const struct bank *b = dev->state;
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
-		if (b->t[i] && b->t[i]->v.ops->stats)
-			b->t[i]->v.ops->stats(&b->t[i]->v, report);
-	}
+	vmm_virtio_set_stats(&b->set, report);
 }
 
 static int bank_resize(struct vmm_device *dev, const char *arg)
 {
-	return bank_command(dev->state, "resize", arg);
+	const struct bank *b = dev->state;
+
+	return vmm_virtio_set_command(&b->set, "resize", arg);
 }
 
 static const struct vmm_device_command bank_commands[] = {
@@ -449,16 +295,17 @@ static const struct vmm_device_command bank_commands[] = {
 u64 vmm_virtio_disk_base(const struct vmm_board *board, const struct vmm_config *cfg,
 			 unsigned int index)
 {
-	struct assignment at[RANCHU_VIRTIO_MMIO_COUNT];
+	struct vmm_virtio_place at[VMM_VIRTIO_PLACES];
 	unsigned int i;
 
-	if (assign_all(cfg, at))
+	if (vmm_virtio_assign(cfg, bank_next, at))
 		return 0;
 	for (i = 0; i < board->devices; i++) {
 		const struct vmm_device *dev = &board->dev[i];
 
 		if (dev->ops == &vmm_virtio_bank_ops)
-			return dev->base + assigned_slot(at, &vmm_blk_ops, index) * dev->size;
+			return dev->base +
+			       vmm_virtio_place_of(at, &vmm_blk_ops, index) * dev->size;
 	}
 	return 0;
 }

@@ -44,11 +44,20 @@ static void packed_parts(const struct vmm_virtio_queue *q, struct queue_part *pa
 	part[2] = (struct queue_part){ q->device, 4, 4 };
 }
 
-static bool size_is_possible(const struct vmm_virtio *v, u32 num, bool packed)
+/**
+ * vmm_virtio_queue_size_fits - tell whether a queue can have so many entries
+ * @v: the device, with the features that the driver has accepted so far
+ * @num: how many
+ *
+ * Return: whether it can
+ */
+bool vmm_virtio_queue_size_fits(const struct vmm_virtio *v, u32 num)
 {
 	if (!num || num > v->queue_max)
 		return false;
-	return packed ? num <= QUEUE_PACKED_MAX : !(num & (num - 1));
+	if (vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED))
+		return num <= QUEUE_PACKED_MAX;
+	return !(num & (num - 1));
 }
 
 /**
@@ -68,7 +77,7 @@ int vmm_virtio_queue_find(const struct vmm_virtio *v, unsigned int index,
 	struct queue_part part[3];
 	unsigned int i;
 
-	if (index >= v->queues || !q->ready || !size_is_possible(v, q->num, packed))
+	if (index >= v->queues || !q->ready || !vmm_virtio_queue_size_fits(v, q->num))
 		return -EINVAL;
 	if (packed)
 		packed_parts(q, part);

@@ -142,13 +142,18 @@ static int ring_start(struct vmm_ring *ring)
 		ring->live = false;
 		return vmm_error(err, "cannot start a thread");
 	}
+	ring->started = true;
 	/* What was made available before the thread was there. */
 	vmm_event_signal(kick);
 	return 0;
 }
 
+/* The driver may have given up a queue before. */
 static void ring_stop(struct vmm_ring *ring)
 {
+	if (!ring->started)
+		return;
+	ring->started = false;
 	__atomic_store_n(&ring->stopping, 1, __ATOMIC_RELAXED);
 	vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
 	pthread_join(ring->thread, NULL);
@@ -277,6 +282,35 @@ int vmm_ring_model_start(struct vmm_virtio *v)
 void vmm_ring_model_stop(struct vmm_virtio *v)
 {
 	vmm_ring_device_stop(v->state);
+}
+
+/**
+ * vmm_ring_model_start_queue - start a queue that the driver has set up again
+ * @v: as for vmm_ring_model_start(), started
+ * @queue: which; one that was not there at the start stays away
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_ring_model_start_queue(struct vmm_virtio *v, unsigned int queue)
+{
+	struct vmm_ring_device *dev = v->state;
+
+	if (queue >= dev->rings || dev->ring[queue].started)
+		return 0;
+	return ring_start(&dev->ring[queue]);
+}
+
+/**
+ * vmm_ring_model_stop_queue - stop a queue that the driver gives up
+ * @v: as for vmm_ring_model_start(), started
+ * @queue: which
+ */
+void vmm_ring_model_stop_queue(struct vmm_virtio *v, unsigned int queue)
+{
+	struct vmm_ring_device *dev = v->state;
+
+	if (queue < dev->rings)
+		ring_stop(&dev->ring[queue]);
 }
 
 static void ring_pause(struct vmm_ring *ring)

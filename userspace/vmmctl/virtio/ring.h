@@ -25,6 +25,7 @@ struct vmm_ring_device;
  * @lock: held while kicked() runs
  * @live: the engine may be used
  * @paused: not @live, but only until it is resumed
+ * @started: there is a @thread; protected by the device's lock
  * @thread: waits for the queue's doorbell and calls kicked()
  * @stopping: kicked() is to return soon; read and written with __atomic
  */
@@ -35,6 +36,7 @@ struct vmm_ring {
 	pthread_mutex_t lock;
 	bool live;
 	bool paused;
+	bool started;
 	pthread_t thread;
 	int stopping;
 };
@@ -74,6 +76,8 @@ void vmm_ring_update(struct vmm_ring *ring);
 /* For models whose state begins with a struct vmm_ring_device, and need no more. */
 int vmm_ring_model_start(struct vmm_virtio *v);
 void vmm_ring_model_stop(struct vmm_virtio *v);
+int vmm_ring_model_start_queue(struct vmm_virtio *v, unsigned int queue);
+void vmm_ring_model_stop_queue(struct vmm_virtio *v, unsigned int queue);
 void vmm_ring_model_pause(struct vmm_virtio *v);
 void vmm_ring_model_resume(struct vmm_virtio *v);
 int vmm_builtin_connect(const struct vmm_config *cfg, enum vmm_builtin_kind kind,

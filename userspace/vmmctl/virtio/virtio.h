@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * virtio/ owns the guest's side of virtio devices: the registers of one transport
- * (mmio.c), the board's 32 transports and their wiring to KVM (bank.c), and rings that
- * vmmctl serves itself (ring.c). The models are in devices/, and rings that somebody
- * else serves in backends/.
+ * virtio/ owns the guest's side of virtio devices: what a driver does to any of them
+ * (device.c), the registers of an MMIO transport (mmio.c) and of a PCI function (pci.c),
+ * the board's 32 MMIO transports and their wiring to KVM (bank.c), and rings that vmmctl
+ * serves itself (ring.c). The models are in devices/, and rings that somebody else serves
+ * in backends/.
  *
- * A model is a struct vmm_virtio_ops and a row in bank.c's table.
+ * A model is a struct vmm_virtio_ops and a row in models.c's table.
  */
 #ifndef VIRTIO_H
 #define VIRTIO_H
@@ -18,6 +19,7 @@
 #define VMM_VIRTIO_CONFIG	0x100	/* bytes of configuration space */
 
 struct vmm_virtio;
+struct vmm_virtio_transport;
 
 /**
  * struct vmm_virtio_queue - a virtqueue as the driver set it up
@@ -26,7 +28,8 @@ struct vmm_virtio;
  * @desc: guest physical address of the descriptors (packed: of the ring)
  * @driver: of the available ring (packed: of the driver's event structure)
  * @device: of the used ring (packed: of the device's event structure)
- * @kick_fd: eventfd that QueueNotify signals
+ * @kick_fd: eventfd that a driver's notification signals
+ * @call_fd: eventfd that interrupts the driver about this queue; the transport's
  * @align: legacy: what the used ring is aligned to
  * @pfn: legacy: number of the page where the ring begins, as the driver wrote it
  */
@@ -37,8 +40,21 @@ struct vmm_virtio_queue {
 	u64 driver;
 	u64 device;
 	int kick_fd;
+	int call_fd;
 	u32 align;
 	u32 pfn;
+};
+
+/**
+ * struct vmm_virtio_shm - memory that a device shares with its driver
+ * @id: which of the device's regions it is
+ * @size: bytes, a power of two of at least a page; 0 for none
+ * @hva: where it is mapped here
+ */
+struct vmm_virtio_shm {
+	u8 id;
+	u64 size;
+	void *hva;
 };
 
 /**
@@ -70,6 +86,9 @@ struct vmm_virtio_command {
  *	if @v->stop_pending is set. It may let go of the lock while it waits
  * @stop_queue: the same for one queue; without it the driver's giving up a
  *	queue stops the device
+ * @start_queue: the driver has set up a queue of a running device again, after
+ *	@stop_queue. With both, the device is offered VIRTIO_F_RING_RESET where the
+ *	transport has it. -errno after a message makes the device ask for a reset
  * @write_config: the driver writes @len bytes, 1 to 8, at @offset of the
  *	configuration; the model answers by vmm_virtio_answer_locked(); optional,
  *	without it nothing happens
@@ -81,8 +100,8 @@ struct vmm_virtio_command {
  * @stats: adds the device's counters; any thread; optional
  * @commands: what a user can ask for, a list; optional
  *
- * @start, @stop, @stop_queue and @write_config are called with @v->lock held, from
- * any thread. Of its transport a model uses vmm_virtio_notify_queue(),
+ * @start, @stop, @start_queue, @stop_queue and @write_config are called with @v->lock
+ * held, from any thread. Of its transport a model uses vmm_virtio_notify_queue(),
  * vmm_virtio_config(), vmm_virtio_answer_locked() and vmm_virtio_fail().
  */
 struct vmm_virtio_ops {
@@ -97,6 +116,7 @@ struct vmm_virtio_ops {
 	int (*start)(struct vmm_virtio *v);
 	void (*stop)(struct vmm_virtio *v);
 	void (*stop_queue)(struct vmm_virtio *v, unsigned int queue);
+	int (*start_queue)(struct vmm_virtio *v, unsigned int queue);
 	void (*write_config)(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
 	void (*reset)(struct vmm_virtio *v);
 	void (*pause)(struct vmm_virtio *v);
@@ -119,10 +139,15 @@ struct vmm_virtio_ops {
  * @queue_max: entries of each queue, at most
  * @queues: how many; no more than @ops says
  * @offered: features; set by the model, then constant
- * @call_fd: eventfd that raises the interrupt
- * @regs: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
+ * @shm: memory for the driver; set by the model, then constant. Only PCI shows it
+ * @call_fd: eventfd that interrupts the driver about a changed configuration
+ * @regs: MMIO: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
  *	cannot be read are 0 there
  * @lock: protects what follows, and writes to @regs
+ * @transport: how the guest gets at the device; NULL before it can and when it no longer
+ *	can
+ * @config: the configuration
+ * @generation: changes when the configuration does
  * @accepted: features, as the driver wrote them; they do not change while @running
  * @offered_sel: which half of @offered is shown
  * @accepted_sel: which half of @accepted is written
@@ -150,9 +175,13 @@ struct vmm_virtio {
 	u32 queue_max;
 	unsigned int queues;
 	u64 offered;
+	struct vmm_virtio_shm shm;
 	int call_fd;
 	u8 *regs;
 	pthread_mutex_t lock;
+	const struct vmm_virtio_transport *transport;
+	u8 config[VMM_VIRTIO_CONFIG];
+	u32 generation;
 	u64 accepted;
 	u32 offered_sel;
 	u32 accepted_sel;
@@ -167,14 +196,9 @@ struct vmm_virtio {
 	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
 };
 
-/* ---- mmio.c: the registers of a transport ---- */
+/* ---- device.c: for models; what transports need is in transport.h ---- */
 
-void vmm_virtio_idle(u8 *regs);
-void vmm_virtio_plug(struct vmm_virtio *v);
 void vmm_virtio_reset(struct vmm_virtio *v);
-void vmm_virtio_unplug(struct vmm_virtio *v);
-u64 vmm_virtio_peek(const u8 *regs, u32 offset);
-void vmm_virtio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
 void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_fail(struct vmm_virtio *v);
@@ -188,8 +212,7 @@ static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int 
 /* The eventfd by which the backend of a queue interrupts the driver. */
 static inline int vmm_virtio_call_fd(const struct vmm_virtio *v, unsigned int queue)
 {
-	(void)queue;
-	return v->call_fd;
+	return v->queue[queue].call_fd;
 }
 
 /* Interrupts the driver: something was used in a queue. Any thread. */
@@ -197,6 +220,14 @@ static inline void vmm_virtio_notify_queue(const struct vmm_virtio *v, unsigned 
 {
 	vmm_event_signal(vmm_virtio_call_fd(v, queue));
 }
+
+/* ---- mmio.c: the registers of an MMIO transport ---- */
+
+void vmm_virtio_mmio_idle(u8 *regs);
+void vmm_virtio_mmio_plug(struct vmm_virtio *v);
+void vmm_virtio_mmio_unplug(struct vmm_virtio *v);
+u64 vmm_virtio_mmio_peek(const u8 *regs, u32 offset);
+void vmm_virtio_mmio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
 
 /* ---- queue.c: where a queue is ---- */
 
@@ -212,6 +243,7 @@ struct vmm_queue_area {
 	void *hva;
 };
 
+bool vmm_virtio_queue_size_fits(const struct vmm_virtio *v, u32 num);
 int vmm_virtio_queue_find(const struct vmm_virtio *v, unsigned int index,
 			  struct vmm_queue_area area[3]);
 

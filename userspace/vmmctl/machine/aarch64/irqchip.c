@@ -13,13 +13,25 @@ const char *const vmm_arch_name = "arm64";
 #define IPA_BITS_DEFAULT	40
 
 /**
- * vmm_arch_check_run - say whether `run` exists on this architecture
+ * vmm_arch_check_run - say what this architecture's board does not have
+ * @cfg: what is asked for
  *
  * Return: 0, or -EOPNOTSUPP after saying so
  */
-int vmm_arch_check_run(void)
+int vmm_arch_check_run(const struct vmm_config *cfg)
 {
+	(void)cfg;
 	return 0;
+}
+
+/**
+ * vmm_arch_board - fill this architecture's board
+ * @board: filled, with no device created
+ * @cfg: what the user asked for
+ */
+void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg)
+{
+	vmm_board_ranchu(board, cfg);
 }
 
 /**
@@ -51,25 +63,30 @@ static bool gic_works(int vm_fd, enum vmm_gic gic)
 }
 
 /**
- * vmm_arch_gic_probe - choose the version of the interrupt controller
- * @vm_fd: a VM, without one so far
- * @want: VMM_GIC_AUTO takes version 2, the board's own, where the host has it
- * @gic: filled
+ * vmm_arch_vm_begin - prepare a VM for its vCPUs: choose the interrupt controller
+ * @vm: has RAM; its @gic is filled: version 2, the board's own, where the host has it,
+ *	the user did not ask for another, and there are not too many CPUs for it
  *
  * Return: 0, or -ENODEV if the host does not have what is wanted
  */
-int vmm_arch_gic_probe(int vm_fd, enum vmm_gic want, enum vmm_gic *gic)
+int vmm_arch_vm_begin(struct vmm_vm *vm)
 {
+	enum vmm_gic want = vm->cfg->gic;
 	enum vmm_gic version;
 
 	for (version = VMM_GIC_V2; version <= VMM_GIC_V3; version++) {
 		if (want != VMM_GIC_AUTO && want != version)
 			continue;
-		if (gic_works(vm_fd, version)) {
-			*gic = version;
+		if (version == VMM_GIC_V2 && vm->cfg->cpus > VMM_GICV2_CPUS)
+			continue;
+		if (gic_works(vm->fd, version)) {
+			vm->gic = version;
 			return 0;
 		}
 	}
+	if (want == VMM_GIC_AUTO && vm->cfg->cpus > VMM_GICV2_CPUS)
+		return vmm_error(-ENODEV, "this host's KVM offers no GICv3, which %u CPUs need",
+				 vm->cfg->cpus);
 	if (want == VMM_GIC_AUTO)
 		return vmm_error(-ENODEV, "this host's KVM offers neither GICv2 nor GICv3");
 	return vmm_error(-ENODEV, "this host's KVM does not offer GICv%d", want);
@@ -118,6 +135,29 @@ int vmm_arch_irqchip_create(struct vmm_vm *vm)
 	    gic_set(vm->gic_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL))
 		return vmm_error(errno, "KVM cannot set up the GICv%d", vm->gic);
 	return 0;
+}
+
+/**
+ * vmm_arch_routes - list where the board's lines end, for KVM_SET_GSI_ROUTING
+ * @vm: the VM
+ * @routes: filled, room for VMM_ARCH_ROUTES; what follows is the caller's
+ *
+ * It is what KVM has without being told: whoever adds routes has to repeat it.
+ *
+ * Return: how many there are
+ */
+unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_entry *routes)
+{
+	unsigned int spis = vm->board.gic.irqs - RANCHU_GIC_FIRST_SPI;
+	unsigned int i;
+
+	for (i = 0; i < spis; i++)
+		routes[i] = (struct kvm_irq_routing_entry){
+			.gsi = i,
+			.type = KVM_IRQ_ROUTING_IRQCHIP,
+			.u.irqchip.pin = i,
+		};
+	return spis;
 }
 
 static void gic_line_set(struct vmm_line *line, bool level)

@@ -41,15 +41,14 @@ int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu)
 /**
  * vmm_arch_vcpu_entry - set where the boot CPU starts
  * @vcpu: the boot CPU
- * @pc: guest physical address of the kernel
- * @dtb: guest physical address of the device tree
+ * @entry: @arg is the guest physical address of the device tree
  *
  * Return: 0, or -errno
  */
-int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, u64 pc, u64 dtb)
+int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry)
 {
-	if (reg_set(vcpu->fd, CORE_REG(regs.pc), pc) ||
-	    reg_set(vcpu->fd, CORE_REG(regs.regs[0]), dtb) ||
+	if (reg_set(vcpu->fd, CORE_REG(regs.pc), entry->pc) ||
+	    reg_set(vcpu->fd, CORE_REG(regs.regs[0]), entry->arg) ||
 	    reg_set(vcpu->fd, CORE_REG(regs.regs[1]), 0) ||
 	    reg_set(vcpu->fd, CORE_REG(regs.regs[2]), 0) ||
 	    reg_set(vcpu->fd, CORE_REG(regs.regs[3]), 0))

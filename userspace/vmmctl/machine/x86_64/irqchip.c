@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86_64: the board is not there yet. These say so, or do what the other
- * commands and the probe guest need.
+ * x86_64: KVM's interrupt controllers (two PICs, an IOAPIC, the local APICs) and its
+ * timer, at the board's places.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <linux/ranchu_pc.h>
 
 #include "machine/machine.h"
 
 const char *const vmm_arch_name = "x86_64";
 
+#define PIC_PINS	8
+#define TIMER_PIN	2	/* of the IOAPIC; the first PIC has the second there */
+
 /**
- * vmm_arch_check_run - say whether `run` exists on this architecture
- *
- * Return: 0, or -EOPNOTSUPP after saying so
+ * vmm_arch_board - fill this architecture's board
+ * @board: filled, with no device created
+ * @cfg: what the user asked for
  */
-int vmm_arch_check_run(void)
+void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg)
 {
-	return vmm_error(-EOPNOTSUPP,
-			 "the x86 board is not there yet: run works on arm64 hosts only");
+	vmm_board_pc(board, cfg);
 }
 
 /**
@@ -32,48 +37,136 @@ unsigned long vmm_arch_vm_type(int kvm_fd)
 	return 0;
 }
 
-/**
- * vmm_arch_gic_probe - choose the version of the interrupt controller
- * @vm_fd: a VM
- * @want: ignored
- * @gic: not filled
- *
- * Return: -ENODEV
+/*
+ * The timer does not push an interrupt again that the guest has missed: that would cost
+ * an AMD host its hardware's way to deliver interrupts.
  */
-int vmm_arch_gic_probe(int vm_fd, enum vmm_gic want, enum vmm_gic *gic)
+static int pit_create(int vm_fd)
 {
-	(void)vm_fd;
-	(void)want;
-	(void)gic;
-	return -ENODEV;
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct kvm_reinject_control control = { .pit_reinject = 0 };
+
+	if (ioctl(vm_fd, KVM_CREATE_PIT2, &pit))
+		return vmm_error(errno, "KVM cannot create a timer (PIT)");
+	if (ioctl(vm_fd, KVM_REINJECT_CONTROL, &control))
+		return vmm_error(errno, "KVM cannot set up the timer (PIT)");
+	return 0;
+}
+
+static void route_set(struct kvm_irq_routing_entry *route, u32 gsi, u32 chip, u32 pin)
+{
+	*route = (struct kvm_irq_routing_entry){
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip = { .irqchip = chip, .pin = pin },
+	};
 }
 
 /**
- * vmm_arch_irqchip_create - make the interrupt controller
+ * vmm_arch_routes - list where the board's lines end, for KVM_SET_GSI_ROUTING
  * @vm: the VM
+ * @routes: filled, room for VMM_ARCH_ROUTES; what follows is the caller's
  *
- * Return: -EOPNOTSUPP
+ * Whoever adds routes has to repeat these.
+ *
+ * Return: how many there are
+ */
+unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_entry *routes)
+{
+	unsigned int n = 0;
+	unsigned int i;
+
+	(void)vm;
+	for (i = 0; i < 2 * PIC_PINS; i++) {
+		if (i != TIMER_PIN)
+			route_set(&routes[n++], i, i < PIC_PINS ? KVM_IRQCHIP_PIC_MASTER :
+				  KVM_IRQCHIP_PIC_SLAVE, i % PIC_PINS);
+	}
+	/* The timer's line has another number on the IOAPIC; 2 is nobody's. */
+	for (i = 0; i < RANCHU_PC_IOAPIC_PINS; i++) {
+		if (i != TIMER_PIN)
+			route_set(&routes[n++], i, KVM_IRQCHIP_IOAPIC, i ? i : TIMER_PIN);
+	}
+	return n;
+}
+
+static int routes_set(const struct vmm_vm *vm)
+{
+	struct kvm_irq_routing *table = calloc(1, sizeof(*table) +
+					       VMM_ARCH_ROUTES * sizeof(table->entries[0]));
+	int err = 0;
+
+	if (!table)
+		return vmm_error(ENOMEM, "routes of interrupts");
+	table->nr = vmm_arch_routes(vm, table->entries);
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table))
+		err = vmm_error(errno, "KVM cannot route interrupts");
+	free(table);
+	return err;
+}
+
+/**
+ * vmm_arch_vm_begin - prepare a VM for its vCPUs: interrupt controllers and timer
+ * @vm: has RAM
+ *
+ * Return: 0, or -errno
+ */
+int vmm_arch_vm_begin(struct vmm_vm *vm)
+{
+	u64 identity = RANCHU_PC_KVM_BASE;
+	int err;
+
+	/* Pages that KVM needs on some Intel CPUs: one, and three behind it. */
+	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) ||
+	    ioctl(vm->fd, KVM_SET_TSS_ADDR, RANCHU_PC_KVM_BASE + VMM_PAGE_SIZE))
+		return vmm_error(errno, "KVM refuses its pages at 0x%llx", identity);
+	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
+		return vmm_error(errno, "KVM cannot create interrupt controllers");
+	err = pit_create(vm->fd);
+	return err ? err : routes_set(vm);
+}
+
+/**
+ * vmm_arch_irqchip_create - make what has to know how many vCPUs there are
+ * @vm: has all its vCPUs
+ *
+ * Return: 0; there is nothing of that kind
  */
 int vmm_arch_irqchip_create(struct vmm_vm *vm)
 {
 	(void)vm;
-	return -EOPNOTSUPP;
+	return 0;
 }
 
-static void no_line_set(struct vmm_line *line, bool level)
+static void gsi_line_set(struct vmm_line *line, bool level)
 {
-	(void)line;
-	(void)level;
+	struct kvm_irq_level irq = { .irq = line->number, .level = level };
+
+	/* Between two lives all lines are low. */
+	if (line->vm->fd < 0)
+		return;
+	if (ioctl(line->vm->fd, KVM_IRQ_LINE, &irq)) {
+		vmm_error(errno, "KVM_IRQ_LINE for interrupt %u", line->number);
+		vmm_vm_end(line->vm, VMM_END_ERROR);
+	}
 }
 
-static int no_line_attach(struct vmm_line *line)
+static int gsi_line_attach(struct vmm_line *line)
 {
-	(void)line;
-	return -EOPNOTSUPP;
+	struct kvm_irqfd irqfd = {
+		.fd = line->fd,
+		.gsi = line->number,
+		.flags = line->resample_fd < 0 ? 0 : KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = line->resample_fd < 0 ? 0 : line->resample_fd,
+	};
+
+	if (ioctl(line->vm->fd, KVM_IRQFD, &irqfd))
+		return vmm_error(errno, "KVM refuses an irqfd for interrupt %u", line->number);
+	return 0;
 }
 
-/** There is no interrupt controller yet. */
+/** A line's number is a global system interrupt. */
 const struct vmm_line_ops vmm_arch_line_ops = {
-	.set = no_line_set,
-	.attach = no_line_attach,
+	.set = gsi_line_set,
+	.attach = gsi_line_attach,
 };

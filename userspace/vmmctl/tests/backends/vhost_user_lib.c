@@ -82,7 +82,7 @@ int machine_start(void)
 	tap_check(!vmm_mem_add(&m.vm.mem, RANCHU_RAM_BASE, MEMORY));
 	server.base = (uintptr_t)&m.vm.mem;
 	memset(regs, 0, sizeof(regs));
-	vmm_virtio_idle(regs);
+	vmm_virtio_mmio_idle(regs);
 	m.v = (struct vmm_virtio){
 		.ops = &vmm_vhost_user_ops, .vm = &m.vm, .regs = regs,
 		.queues = VMM_VIRTIO_QUEUES, .queue_max = vmm_vhost_user_ops.queue_max,
@@ -95,7 +95,7 @@ int machine_start(void)
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
 		m.v.queue[i].kick_fd = vmm_event_create();
 	if (!err)
-		vmm_virtio_plug(&m.v);
+		vmm_virtio_mmio_plug(&m.v);
 	pthread_create(&m.thread, NULL, loop_run, NULL);
 	return err;
 }
@@ -111,7 +111,7 @@ void machine_stop(bool created)
 	vmm_event_signal(m.end_fd);
 	pthread_join(m.thread, NULL);
 	if (created) {
-		vmm_virtio_unplug(&m.v);
+		vmm_virtio_mmio_unplug(&m.v);
 		m.v.ops->destroy(&m.v);
 	}
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
@@ -143,7 +143,7 @@ void *ram(u64 offset)
  */
 void wr(u32 offset, u32 value)
 {
-	vmm_virtio_write(&m.v, offset, value, 4);
+	vmm_virtio_mmio_write(&m.v, offset, value, 4);
 }
 
 /**
@@ -154,7 +154,7 @@ void wr(u32 offset, u32 value)
  */
 u32 rd(u32 offset)
 {
-	return vmm_virtio_peek(regs, offset);
+	return vmm_virtio_mmio_peek(regs, offset);
 }
 
 /**

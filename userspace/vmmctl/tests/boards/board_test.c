@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "machine/machine.h"
+#include "devices/devices.h"
 #include "tests/tap.h"
 
 #define MMIO_FIRST	0x08000000ULL
@@ -35,7 +35,7 @@ static void devices_are_apart(void)
 			tap_check(strcmp(a->ops->name, b->ops->name));
 		}
 		/* The interrupt controller comes first, and is KVM's. */
-		tap_check(board.gic.redist + 8 * board.gic.redist_size <= board.dev[i].base);
+		tap_check(board.gic.redist + VMM_MAX_CPUS * board.gic.redist_size <= board.dev[i].base);
 	}
 	tap_check(board.gic.dist + board.gic.dist_size <= board.gic.cpu);
 	tap_check(board.gic.cpu + board.gic.cpu_size <= board.gic.redist);
@@ -122,16 +122,16 @@ static const struct {
 static void addresses_find_their_device(void)
 {
 	unsigned int i;
-	u64 offset;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		const struct vmm_device *dev = vmm_board_find(&board, places[i].gpa, &offset);
+		const struct vmm_device *dev = vmm_board_find(&board, VMM_MMIO, places[i].gpa, 1);
 
 		tap_context("0x%llx", places[i].gpa);
+		tap_check(!vmm_board_find(&board, VMM_PORTS, places[i].gpa, 1));
 		if (!places[i].name)
 			tap_check(!dev);
-		else if (tap_check(dev && !strcmp(dev->ops->name, places[i].name)))
-			tap_equal(offset, places[i].gpa - dev->base);
+		else
+			tap_check(dev && !strcmp(dev->ops->name, places[i].name));
 	}
 }
 
@@ -139,8 +139,7 @@ static void transports_are_idle(void)
 {
 	const struct vmm_config cfg = { 0 };
 	struct vmm_vm vm = { .cfg = &cfg, .fd = -1 };
-	u64 offset;
-	struct vmm_device *dev = vmm_board_find(&board, 0x0a000000, &offset);
+	struct vmm_device *dev = vmm_board_find(&board, VMM_MMIO, 0x0a000000, 4);
 	u32 base;
 
 	tap_equal(dev->count, 32);
@@ -167,13 +166,12 @@ static void transports_are_idle(void)
 static void a_clock_is_added(void)
 {
 	struct vmm_device *clock;
-	u64 offset;
 
 	tap_equal(board.devices, 8);
-	tap_check(!vmm_board_find(&board, 0x09050000, &offset));
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09050000, 4));
 	vmm_board_ranchu(&board, &with_a_clock);
 	tap_equal(board.devices, 9);
-	clock = vmm_board_find(&board, 0x09050fff, &offset);
+	clock = vmm_board_find(&board, VMM_MMIO, 0x09050fff, 1);
 	if (tap_check(clock && !strcmp(clock->ops->name, "pl031"))) {
 		tap_equal(clock->base, 0x09050000);
 		tap_equal(clock->irq, 8);
@@ -186,11 +184,33 @@ static void a_clock_is_added(void)
 	vmm_board_ranchu(&board, &reference);
 }
 
+/* As on a PC: a port of its own in the middle of four that are another device's. */
+static void the_whole_access_decides(void)
+{
+	static struct vmm_board pc;
+	struct vmm_device *four = vmm_board_add_ports(&pc, &vmm_goldfish_fb_ops, 0xcf8, 8, 0);
+	struct vmm_device *one = vmm_board_add_ports(&pc, &vmm_goldfish_sync_ops, 0xcf9, 1, 0);
+	struct vmm_device *memory = vmm_board_add(&pc, &vmm_pl011_ops, 0xcf8, 8, 0);
+
+	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcf8, 4) == four);
+	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcf8, 1) == four);
+	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcf9, 1) == one);
+	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcf9, 2) == four);
+	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcfa, 1) == four);
+	/* The first byte counts where nobody has the whole. */
+	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcff, 4) == four);
+	tap_check(!vmm_board_find(&pc, VMM_PORTS, 0xcf7, 4));
+	tap_check(!vmm_board_find(&pc, VMM_PORTS, 0xd00, 1));
+	tap_check(vmm_board_find(&pc, VMM_MMIO, 0xcf9, 1) == memory);
+	tap_check(!vmm_board_find(&pc, VMM_MMIO, 0xcf7, 4));
+}
+
 static const struct tap_case cases[] = {
 	{ "devices do not overlap and are sorted", devices_are_apart },
 	{ "devices are in range and describe themselves", devices_are_in_range },
 	{ "no interrupt is used twice", interrupts_are_apart },
 	{ "every address finds its device", addresses_find_their_device },
+	{ "the smallest device that has the whole access", the_whole_access_decides },
 	{ "a clock is added on request", a_clock_is_added },
 	{ "all 32 virtio transports are idle", transports_are_idle },
 };

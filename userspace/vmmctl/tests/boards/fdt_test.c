@@ -36,6 +36,7 @@ static const struct setup {
 	{ 8, VMM_GIC_V2, 30 * GIB, "a b c", 0, "/dev/block/a", "/dev/block/b" },
 	{ 8, VMM_GIC_V3, 30 * GIB, "a b c", 0x10000000, "/dev/block/a", "/dev/block/b" },
 	{ 4, VMM_GIC_V2, 5 * GIB, "", 1, NULL, NULL },
+	{ 32, VMM_GIC_V3, 5 * GIB, "", 1, NULL, NULL },
 };
 
 static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
@@ -201,13 +202,16 @@ static void check_cpus(const struct setup *s)
 	want_cells("#size-cells", 0);
 	node_close(s->cpus);
 	for (i = 0; i < s->cpus; i++) {
-		snprintf(path, sizeof(path), "/cpus/cpu@%u", i);
+		/* Clusters of 16. */
+		u32 mpidr = i < 16 ? i : 0x100 + i - 16;
+
+		snprintf(path, sizeof(path), "/cpus/cpu@%x", mpidr);
 		node_open(path);
 		want_string("device_type", "cpu");
 		want_string("compatible", "arm,arm-v8");
 		if (s->cpus > 1)
 			want_string("enable-method", "psci");
-		want_cells("reg", i);
+		want_cells("reg", mpidr);
 		node_close(0);
 	}
 }

@@ -179,6 +179,7 @@ static void compressed_kernels_are_loaded(void)
 	struct vmm_config cfg = { .cpus = 1, .memory = 64 * MIB, .append = "" };
 	struct vmm_vm vm = { .cfg = &cfg, .gic = VMM_GIC_V2 };
 	struct vmm_layout layout;
+	struct vmm_entry entry;
 	struct vmm_boot boot;
 	char path[64];
 	int fd = kernel_file(plain, path, sizeof(path));
@@ -189,7 +190,9 @@ static void compressed_kernels_are_loaded(void)
 	tap_equal(vmm_boot_open(&boot, &cfg), 0);
 	tap_equal(vmm_kernel_layout(&cfg, &boot, &layout), 0);
 	tap_equal(layout.kernel, RAM);
-	tap_equal(vmm_kernel_load(&vm, &boot, &layout), 0);
+	tap_equal(vmm_kernel_load(&vm, &boot, &entry), 0);
+	tap_equal(entry.pc, layout.kernel);
+	tap_equal(entry.arg, layout.dtb);
 	tap_check(!memcmp(vmm_mem_ptr(&vm.mem, layout.kernel, LOADED), plain, LOADED));
 	vmm_boot_close(&boot);
 	vmm_mem_destroy(&vm.mem);

@@ -57,7 +57,7 @@ static const struct {
 	{ { "run", "--kernel=I", "--virtio", "balloon=1G" }, { "balloon" } },
 	{ { "run", "--kernel=I", "--virtio", "disk" }, { "disk", "rng, balloon" } },
 	{ { "run", "--kernel=I", "--memory=1Gx" }, { "--memory", "1Gx", "64M to 30G" } },
-	{ { "run", "--kernel=I", "--cpus=2x" }, { "--cpus", "2x", "1 to 8" } },
+	{ { "run", "--kernel=I", "--cpus=2x" }, { "--cpus", "2x", "1 to 32" } },
 	{ { "run", "--kernel=I", "--vsock=3x" }, { "--vsock", "cid", "3 to 4294967294" } },
 	/* The option that is wrong is named, and not its neighbour. */
 	{ { "run", "-xk" }, { "run", "-xk", "vmmctl help run" } },

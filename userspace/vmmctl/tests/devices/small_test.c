@@ -82,12 +82,12 @@ static void host_close(void)
 
 static void queue_set_up(struct vmm_virtio *v, unsigned int queue)
 {
-	vmm_virtio_write(v, 0x30, queue, 4);
-	vmm_virtio_write(v, 0x38, NUM, 4);
-	vmm_virtio_write(v, 0x80, BASE + queue * QUEUE, 4);
-	vmm_virtio_write(v, 0x90, BASE + queue * QUEUE + AVAIL, 4);
-	vmm_virtio_write(v, 0xa0, BASE + queue * QUEUE + USED, 4);
-	vmm_virtio_write(v, 0x44, 1, 4);
+	vmm_virtio_mmio_write(v, 0x30, queue, 4);
+	vmm_virtio_mmio_write(v, 0x38, NUM, 4);
+	vmm_virtio_mmio_write(v, 0x80, BASE + queue * QUEUE, 4);
+	vmm_virtio_mmio_write(v, 0x90, BASE + queue * QUEUE + AVAIL, 4);
+	vmm_virtio_mmio_write(v, 0xa0, BASE + queue * QUEUE + USED, 4);
+	vmm_virtio_mmio_write(v, 0x44, 1, 4);
 }
 
 /* The driver's part of a start. */
@@ -95,15 +95,15 @@ static void driver_begin(struct driver *d)
 {
 	struct vmm_virtio *v = d->v;
 
-	vmm_virtio_write(v, 0x70, 3, 4);
-	vmm_virtio_write(v, 0x24, 1, 4);
-	vmm_virtio_write(v, 0x20, 1, 4);
-	vmm_virtio_write(v, 0x24, 0, 4);
-	vmm_virtio_write(v, 0x20, d->event_idx ? 1 << VIRTIO_RING_F_EVENT_IDX : 0, 4);
-	vmm_virtio_write(v, 0x70, 11, 4);
+	vmm_virtio_mmio_write(v, 0x70, 3, 4);
+	vmm_virtio_mmio_write(v, 0x24, 1, 4);
+	vmm_virtio_mmio_write(v, 0x20, 1, 4);
+	vmm_virtio_mmio_write(v, 0x24, 0, 4);
+	vmm_virtio_mmio_write(v, 0x20, d->event_idx ? 1 << VIRTIO_RING_F_EVENT_IDX : 0, 4);
+	vmm_virtio_mmio_write(v, 0x70, 11, 4);
 	queue_set_up(v, 0);
 	queue_set_up(v, 1);
-	vmm_virtio_write(v, 0x70, 15, 4);
+	vmm_virtio_mmio_write(v, 0x70, 15, 4);
 	tap_check(v->running);
 }
 
@@ -120,7 +120,7 @@ static bool driver_open(struct driver *d, const struct vmm_virtio_ops *ops,
 	*d = (struct driver){ .v = v, .event_idx = event_idx };
 	if (!tap_check(vm.loop) || !tap_equal(vmm_mem_add(&vm.mem, BASE, 4 * MIB), 0))
 		return false;
-	vmm_virtio_idle(regs);
+	vmm_virtio_mmio_idle(regs);
 	v->ops = ops;
 	v->vm = &vm;
 	v->name = ops->name;
@@ -133,7 +133,7 @@ static bool driver_open(struct driver *d, const struct vmm_virtio_ops *ops,
 		return false;
 	for (i = 0; i < v->queues; i++)
 		v->queue[i].kick_fd = vmm_event_create();
-	vmm_virtio_plug(v);
+	vmm_virtio_mmio_plug(v);
 	driver_begin(d);
 	d->peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	return tap_check(!vmm_threads_start(&vm)) && tap_check(d->peer >= 0);
@@ -143,7 +143,7 @@ static void driver_close(struct driver *d)
 {
 	unsigned int i;
 
-	vmm_virtio_unplug(d->v);
+	vmm_virtio_mmio_unplug(d->v);
 	d->v->ops->destroy(d->v);
 	for (i = 0; i < d->v->queues; i++)
 		close(d->v->queue[i].kick_fd);
@@ -499,7 +499,7 @@ static void a_new_driver_knows_no_key(void)
 	say_key(&d, KEY_B, 1);
 	want_key(&d, KEY_A, 1);
 	tap_check(wait_counter(&d, "keyboard_lost_reports", 1));
-	vmm_virtio_write(d.v, 0x70, 0, 4);
+	vmm_virtio_mmio_write(d.v, 0x70, 0, 4);
 	tap_check(!d.v->running);
 	say_key(&d, KEY_A, 0);
 	tap_check(wait_counter(&d, "keyboard_lost_reports", 2));

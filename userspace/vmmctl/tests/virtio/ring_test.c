@@ -59,16 +59,16 @@ static const struct vmm_virtio_ops model = {
 /* The driver's side of bringing a device up, with the ring at @base. */
 static void device_start(struct vmm_virtio *v, u64 base)
 {
-	vmm_virtio_write(v, 0x70, 3, 4);
-	vmm_virtio_write(v, 0x24, 1, 4);
-	vmm_virtio_write(v, 0x20, 1, 4);
-	vmm_virtio_write(v, 0x70, 8, 4);
-	vmm_virtio_write(v, 0x38, NUM, 4);
-	vmm_virtio_write(v, 0x80, base, 4);
-	vmm_virtio_write(v, 0x90, base + AVAIL, 4);
-	vmm_virtio_write(v, 0xa0, base + USED, 4);
-	vmm_virtio_write(v, 0x44, 1, 4);
-	vmm_virtio_write(v, 0x70, 4, 4);
+	vmm_virtio_mmio_write(v, 0x70, 3, 4);
+	vmm_virtio_mmio_write(v, 0x24, 1, 4);
+	vmm_virtio_mmio_write(v, 0x20, 1, 4);
+	vmm_virtio_mmio_write(v, 0x70, 8, 4);
+	vmm_virtio_mmio_write(v, 0x38, NUM, 4);
+	vmm_virtio_mmio_write(v, 0x80, base, 4);
+	vmm_virtio_mmio_write(v, 0x90, base + AVAIL, 4);
+	vmm_virtio_mmio_write(v, 0xa0, base + USED, 4);
+	vmm_virtio_mmio_write(v, 0x44, 1, 4);
+	vmm_virtio_mmio_write(v, 0x70, 4, 4);
 }
 
 /* Two devices, each with its ring at another place of RAM. */
@@ -77,7 +77,7 @@ static struct vmm_virtio *device_open(unsigned int i)
 	struct vmm_virtio *v = calloc(1, sizeof(*v));
 	u64 base = BASE + i * 0x10000;
 
-	vmm_virtio_idle(regs[i]);
+	vmm_virtio_mmio_idle(regs[i]);
 	v->ops = &model;
 	v->vm = &vm;
 	v->name = model.name;
@@ -88,7 +88,7 @@ static struct vmm_virtio *device_open(unsigned int i)
 	pthread_mutex_init(&v->lock, NULL);
 	tap_equal(model.create(v), 0);
 	v->queue[0].kick_fd = vmm_event_create();
-	vmm_virtio_plug(v);
+	vmm_virtio_mmio_plug(v);
 	device_start(v, base);
 	tap_check(v->running);
 	return v;
@@ -96,7 +96,7 @@ static struct vmm_virtio *device_open(unsigned int i)
 
 static void device_close(struct vmm_virtio *v)
 {
-	vmm_virtio_unplug(v);
+	vmm_virtio_mmio_unplug(v);
 	model.destroy(v);
 	close(v->call_fd);
 	close(v->queue[0].kick_fd);
@@ -168,7 +168,7 @@ static void machine_close(void)
 
 static bool needs_reset(unsigned int i)
 {
-	return vmm_virtio_peek(regs[i], 0x70) & 0x40;
+	return vmm_virtio_mmio_peek(regs[i], 0x70) & 0x40;
 }
 
 static void a_bug_breaks_one_device(void)
@@ -226,6 +226,37 @@ static void a_paused_ring_stands_still(void)
 	machine_close();
 }
 
+/* As a driver does that resets one queue: the ring begins anew. */
+static void a_queue_starts_again(void)
+{
+	struct vmm_virtio *v;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	request(v, 0);
+	tap_check(answered(0, 1));
+	vmm_ring_model_stop_queue(v, 0);
+	vmm_ring_model_stop_queue(v, 0);
+	vmm_ring_model_stop_queue(v, 1);
+	request(v, 0);
+	usleep(100000);
+	tap_equal(*word(0, USED + 2), 1);
+	*word(0, AVAIL + 2) = 0;
+	*word(0, USED + 2) = 0;
+	tap_equal(vmm_ring_model_start_queue(v, 0), 0);
+	tap_equal(vmm_ring_model_start_queue(v, 0), 0);
+	tap_equal(vmm_ring_model_start_queue(v, 1), 0);
+	request(v, 0);
+	tap_check(answered(0, 1));
+	/* A device stops as a whole, whichever of its queues has been given up. */
+	vmm_ring_model_stop_queue(v, 0);
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	tap_check(!v->running);
+	device_close(v);
+	machine_close();
+}
+
 static char said[512];
 
 static void hear(void *arg, const char *line, size_t len)
@@ -242,12 +273,12 @@ static void a_queue_outside_of_ram_is_refused(void)
 		return;
 	v = device_open(0);
 	vmm_log_also(hear, NULL);
-	vmm_virtio_write(v, 0x70, 0, 4);
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	device_start(v, 0x1000);
 	tap_check(!v->running);
 	tap_check(strstr(said, "a queue cannot be as the guest set it up: Bad address\n"));
 	vmm_log_also(NULL, NULL);
-	vmm_virtio_write(v, 0x70, 0, 4);
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	device_start(v, BASE);
 	tap_check(v->running);
 	device_close(v);
@@ -257,6 +288,7 @@ static void a_queue_outside_of_ram_is_refused(void)
 static const struct tap_case cases[] = {
 	{ "a bug of a model breaks its device only", a_bug_breaks_one_device },
 	{ "a paused ring stands still", a_paused_ring_stands_still },
+	{ "a queue is given up and starts again", a_queue_starts_again },
 	{ "a queue outside of RAM is refused, with the reason", a_queue_outside_of_ram_is_refused },
 };
 

@@ -66,7 +66,7 @@ static u8 regs[RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
 
 static u32 rd(u32 offset)
 {
-	return vmm_virtio_peek(regs, offset);
+	return vmm_virtio_mmio_peek(regs, offset);
 }
 
 static int fake_start(struct vmm_virtio *v)
@@ -108,7 +108,7 @@ static struct vmm_virtio *plugged(const struct vmm_virtio_ops *ops)
 
 	memset(&seen, 0, sizeof(seen));
 	memset(regs, 0xff, sizeof(regs));
-	vmm_virtio_idle(regs);
+	vmm_virtio_mmio_idle(regs);
 	v->ops = ops;
 	v->name = ops->name;
 	v->id = ops->id;
@@ -121,7 +121,7 @@ static struct vmm_virtio *plugged(const struct vmm_virtio_ops *ops)
 		v->queue[i].kick_fd = eventfd(0, EFD_NONBLOCK);
 	pthread_mutex_init(&v->lock, NULL);
 	vmm_virtio_config(v, config, sizeof(config));
-	vmm_virtio_plug(v);
+	vmm_virtio_mmio_plug(v);
 	return v;
 }
 
@@ -129,7 +129,7 @@ static void unplugged(struct vmm_virtio *v)
 {
 	unsigned int i;
 
-	vmm_virtio_unplug(v);
+	vmm_virtio_mmio_unplug(v);
 	close(v->call_fd);
 	for (i = 0; i < v->ops->queues; i++)
 		close(v->queue[i].kick_fd);
@@ -147,7 +147,7 @@ static u64 signals(int fd)
 
 static void wr(struct vmm_virtio *v, u32 offset, u32 value)
 {
-	vmm_virtio_write(v, offset, value, 4);
+	vmm_virtio_mmio_write(v, offset, value, 4);
 }
 
 static void accept_features(struct vmm_virtio *v, u32 high, u32 low)
@@ -515,10 +515,10 @@ static void config_changes_are_told(void)
 	tap_equal(rd(INTERRUPT_STATUS), 1);
 	/* Any width and place; the guest cannot write. */
 	wr(v, CONFIG, ~0U);
-	tap_equal(vmm_virtio_peek(regs, CONFIG), 0x0807060504030201);
-	tap_equal(vmm_virtio_peek(regs, CONFIG + 3) & 0xffff, 0x0504);
-	tap_equal(vmm_virtio_peek(regs, sizeof(regs) - 1), 0);
-	tap_equal(vmm_virtio_peek(regs, sizeof(regs) - 4), 0);
+	tap_equal(vmm_virtio_mmio_peek(regs, CONFIG), 0x0807060504030201);
+	tap_equal(vmm_virtio_mmio_peek(regs, CONFIG + 3) & 0xffff, 0x0504);
+	tap_equal(vmm_virtio_mmio_peek(regs, sizeof(regs) - 1), 0);
+	tap_equal(vmm_virtio_mmio_peek(regs, sizeof(regs) - 4), 0);
 	unplugged(v);
 }
 
@@ -530,7 +530,7 @@ static void legacy_driver_brings_it_up(void)
 
 	v->legacy = true;
 	v->offered = F_EVENT_IDX | F_LOW;
-	vmm_virtio_plug(v);
+	vmm_virtio_mmio_plug(v);
 	tap_equal(rd(VERSION), 1);
 	wr(v, GUEST_PAGE_SIZE, 4096);
 	wr(v, STATUS, 0);
@@ -576,7 +576,7 @@ static void legacy_driver_that_is_wrong(void)
 
 	v->legacy = true;
 	v->offered = F_LOW;
-	vmm_virtio_plug(v);
+	vmm_virtio_mmio_plug(v);
 	for (i = 0; i < ARRAY_SIZE(rings); i++) {
 		tap_context("row %u", i);
 		wr(v, STATUS, 0);
@@ -617,8 +617,8 @@ static void noise(bool legacy)
 		offset = random >> 16 & (sizeof(regs) - 1);
 		if (random & 0x80)
 			offset &= 0x7c;
-		vmm_virtio_write(v, offset, values[(random >> 8) % ARRAY_SIZE(values)], 4);
-		vmm_virtio_peek(regs, offset);
+		vmm_virtio_mmio_write(v, offset, values[(random >> 8) % ARRAY_SIZE(values)], 4);
+		vmm_virtio_mmio_peek(regs, offset);
 	}
 	tap_equal(rd(MAGIC), 0x74726976);
 	tap_equal(rd(DEVICE_ID), 19);

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Puts what a guest of the x86_64 board starts from into RAM: kernel, initrd, command
+ * line, ACPI tables, and what the kernel is told of them. There is no firmware.
+ *
+ *	00000500  segment descriptors		00010000  random bytes
+ *	00006000  PVH: what the kernel is told	00020000  command line
+ *	00007000  bzImage: the same		000e0000  ACPI tables
+ *	00009000  page tables			01000000  kernel, mostly
+ *
+ * The initrd is as high as the kernel can reach it.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <linux/ranchu_pc.h>
+
+#include "boards/acpi.h"
+#include "boot/pc.h"
+#include "machine/machine.h"
+
+/* What is reserved from KVM's pages on: goldfish devices and the pstore behind them. */
+#define RESERVED_END	(RANCHU_PC_PSTORE_BASE + RANCHU_PC_PSTORE_SIZE)
+
+#define SETUP_RNG_SEED	9
+
+/* A list element that a kernel is given; its bytes follow. */
+struct setup_data {
+	__le64 next;
+	__le32 type;
+	__le32 len;
+};
+
+static void range_add(struct vmm_pc_layout *layout, u64 base, u64 end, u32 type)
+{
+	layout->range[layout->ranges++] = (struct vmm_pc_ram){
+		.base = base,
+		.size = end - base,
+		.type = type,
+	};
+}
+
+/**
+ * vmm_pc_ranges - make the memory map that the guest is told
+ * @mem: guest RAM: one region from 0 on, maybe one above 4 GiB
+ * @layout: its map is filled
+ */
+void vmm_pc_ranges(const struct vmm_mem *mem, struct vmm_pc_layout *layout)
+{
+	unsigned int i;
+
+	layout->ranges = 0;
+	range_add(layout, 0, RANCHU_PC_LEGACY_BASE, VMM_PC_RAM);
+	range_add(layout, RANCHU_PC_LEGACY_BASE, RANCHU_PC_LEGACY_END, VMM_PC_RESERVED);
+	range_add(layout, RANCHU_PC_LEGACY_END, mem->region[0].size, VMM_PC_RAM);
+	range_add(layout, RANCHU_PC_KVM_BASE, RESERVED_END, VMM_PC_RESERVED);
+	for (i = 1; i < mem->regions; i++)
+		range_add(layout, mem->region[i].base, mem->region[i].base + mem->region[i].size,
+			  VMM_PC_RAM);
+}
+
+static u64 mib_up(u64 bytes)
+{
+	return (bytes + MIB - 1) / MIB;
+}
+
+/**
+ * vmm_pc_place - decide where the initrd goes
+ * @low_ram: bytes of RAM from 0 on
+ * @initrd_last: last address that it may have
+ * @layout: kernel and sizes are set; the initrd's address is filled
+ *
+ * Return: 0, or -ENOSPC after a message
+ */
+int vmm_pc_place(u64 low_ram, u64 initrd_last, struct vmm_pc_layout *layout)
+{
+	u64 kernel_end = layout->kernel + layout->kernel_size;
+	u64 top = initrd_last < low_ram ? initrd_last + 1 : low_ram;
+
+	if (kernel_end > low_ram || layout->initrd_size > low_ram - kernel_end)
+		return vmm_error(-ENOSPC,
+				 "this kernel needs %llu MiB of RAM to start%s, and the guest has %llu",
+				 mib_up(kernel_end + layout->initrd_size),
+				 layout->initrd_size ? " with this initrd" : "", low_ram / MIB);
+	if (!layout->initrd_size)
+		return 0;
+	if (top < kernel_end || layout->initrd_size > top - kernel_end)
+		return vmm_error(-ENOSPC,
+				 "the initrd does not fit below 0x%llx, and this kernel reaches no more",
+				 initrd_last);
+	layout->initrd = (top - layout->initrd_size) / VMM_PAGE_SIZE * VMM_PAGE_SIZE;
+	if (layout->initrd < kernel_end)
+		return vmm_error(-ENOSPC, "the initrd does not fit %llu MiB of RAM", low_ram / MIB);
+	return 0;
+}
+
+/* New ones at each boot. */
+static int seed_load(struct vmm_vm *vm, struct vmm_pc_layout *layout)
+{
+	struct setup_data head = {
+		.type = htole32(SETUP_RNG_SEED),
+		.len = htole32(sizeof(layout->seed)),
+	};
+	u8 *to = vmm_mem_ptr(&vm->mem, VMM_PC_SEED, sizeof(head) + sizeof(layout->seed));
+
+	if (!vm->cfg->random_seed)
+		return 0;
+	if (getrandom(layout->seed, sizeof(layout->seed), 0) != sizeof(layout->seed))
+		return vmm_error(errno, "no random numbers for the guest");
+	memcpy(to, &head, sizeof(head));
+	memcpy(to + sizeof(head), layout->seed, sizeof(layout->seed));
+	layout->seeded = true;
+	return 0;
+}
+
+static int command_line_load(struct vmm_vm *vm, u64 max)
+{
+	size_t len = strlen(vm->cfg->append);
+	char *to = vmm_mem_ptr(&vm->mem, VMM_PC_COMMAND_LINE, VMM_PC_COMMAND_LINE_MAX);
+
+	if (len > max)
+		return vmm_error(-E2BIG, "--append has %zu bytes, and this kernel takes %llu", len,
+				 max);
+	memcpy(to, vm->cfg->append, len + 1);
+	return 0;
+}
+
+/* All that does not depend on the kind of kernel. */
+static int others_load(struct vmm_vm *vm, const struct vmm_boot *boot, u64 initrd_last,
+		       struct vmm_pc_layout *layout)
+{
+	int err = vmm_boot_initrd_size(boot, &layout->initrd_size);
+
+	if (!err)
+		err = vmm_pc_place(vm->mem.region[0].size, initrd_last, layout);
+	if (!err && layout->initrd_size)
+		err = vmm_boot_file_load(&boot->initrd, 0, &vm->mem, layout->initrd,
+					 layout->initrd_size);
+	if (!err)
+		err = seed_load(vm, layout);
+	if (!err)
+		err = vmm_acpi_load(vm, &layout->rsdp);
+	vmm_pc_ranges(&vm->mem, layout);
+	return err;
+}
+
+static int bzimage_load(struct vmm_vm *vm, const struct vmm_boot *boot, const u8 *head,
+			const struct vmm_bzimage *image, struct vmm_entry *entry)
+{
+	struct vmm_pc_layout layout = { .kernel = image->kernel, .kernel_size = image->size };
+	int err = others_load(vm, boot, image->initrd_last, &layout);
+
+	if (!err)
+		err = command_line_load(vm, image->command_line_max);
+	if (!err)
+		err = vmm_boot_file_load(&boot->kernel, image->code, &vm->mem, image->kernel,
+					 image->code_size);
+	if (err)
+		return err;
+	vmm_bzimage_params(head, image, &layout,
+			   vmm_mem_ptr(&vm->mem, VMM_PC_PARAMS, VMM_PAGE_SIZE));
+	/* The 64-bit entry is one sector behind the 32-bit one. */
+	*entry = (struct vmm_entry){
+		.pc = image->kernel + 0x200,
+		.arg = VMM_PC_PARAMS,
+		.how = VMM_PC_ENTRY_LONG,
+	};
+	return 0;
+}
+
+/* A kernel that is loaded at once has no own limits but those of 32 bits. */
+static int elf_load(struct vmm_vm *vm, const struct vmm_boot *boot, u64 size,
+		    struct vmm_entry *entry)
+{
+	struct vmm_pc_layout layout = { 0 };
+	struct vmm_elf elf;
+	int err = vmm_elf_read(&boot->kernel, size, &elf);
+
+	if (err)
+		return err;
+	layout.kernel = elf.first;
+	layout.kernel_size = elf.end - elf.first;
+	err = others_load(vm, boot, 4 * GIB - 1, &layout);
+	if (!err)
+		err = command_line_load(vm, VMM_PC_COMMAND_LINE_MAX - 1);
+	if (!err)
+		err = vmm_elf_load(&boot->kernel, &elf, &vm->mem);
+	if (err)
+		return err;
+	vmm_elf_start_info(&layout, &vm->mem);
+	*entry = (struct vmm_entry){
+		.pc = elf.entry,
+		.arg = VMM_PC_START_INFO,
+		.how = VMM_PC_ENTRY_FLAT,
+	};
+	return 0;
+}
+
+/**
+ * vmm_pc_load - put kernel, initrd and tables into guest RAM
+ * @vm: has RAM
+ * @boot: opens nothing, so that it can be done again at each reset
+ * @entry: filled
+ *
+ * Return: 0, or -errno
+ */
+int vmm_pc_load(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry)
+{
+	u8 head[VMM_BZIMAGE_HEAD];
+	struct vmm_bzimage image;
+	size_t len;
+	u64 size;
+	int err = vmm_boot_file_size(&boot->kernel, &size);
+
+	if (err)
+		return err;
+	len = size < sizeof(head) ? size : sizeof(head);
+	err = vmm_boot_file_read(&boot->kernel, 0, head, len);
+	if (err)
+		return err;
+	if (vmm_elf_is(head, len))
+		return elf_load(vm, boot, size, entry);
+	err = vmm_bzimage_header(head, len, size, &image);
+	return err ? err : bzimage_load(vm, boot, head, &image, entry);
+}

@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MC146818: a PC's clock, behind an index and a data port, with an alarm and bytes that
+ * keep what is written to them. It shows the host's time (UTC) until the guest sets it;
+ * from then on it keeps the guest's distance from the host's time. It always runs.
+ *
+ * Periodic interrupts are not there: no driver of a virtual machine's guest needs them.
+ *
+ * Source: MC146818A data sheet (Motorola); the century's place is that which the FADT
+ * names.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "devices/devices.h"
+#include "devices/pc.h"
+#include "host/host.h"
+
+#define PORT_INDEX	0
+#define PORT_DATA	1
+
+#define REG_SECOND	0x00
+#define REG_SECOND_AT	0x01	/* of the alarm */
+#define REG_MINUTE	0x02
+#define REG_MINUTE_AT	0x03
+#define REG_HOUR	0x04
+#define REG_HOUR_AT	0x05
+#define REG_WEEKDAY	0x06
+#define REG_DAY		0x07
+#define REG_MONTH	0x08
+#define REG_YEAR	0x09
+#define REG_A		0x0a
+#define REG_B		0x0b
+#define REG_C		0x0c
+#define REG_D		0x0d
+#define REG_CENTURY	VMM_CMOS_CENTURY
+
+#define A_RESET		0x26	/* 32768 Hz */
+#define A_KEEP		0x7f
+#define B_24_HOURS	(1 << 1)
+#define B_BINARY	(1 << 2)
+#define B_ALARM_IRQ	(1 << 5)
+#define B_SET		(1 << 7)
+#define C_ALARM		(1 << 5)
+#define C_IRQ		(1 << 7)
+#define D_VALID		0x80
+#define HOUR_PM		0x80
+#define ANY		0xc0	/* an alarm's field with both bits fits all */
+
+#define DAY_SECONDS	86400
+
+static void cmos_update_locked(struct vmm_cmos *cmos)
+{
+	bool level = cmos->alarmed && cmos->ram[REG_B] & B_ALARM_IRQ;
+
+	if (level == cmos->level)
+		return;
+	cmos->level = level;
+	cmos->irq(cmos->arg, level);
+}
+
+static s64 cmos_time(const struct vmm_cmos *cmos)
+{
+	return cmos->now(cmos->arg) + cmos->offset;
+}
+
+static u8 encode(const struct vmm_cmos *cmos, unsigned int value)
+{
+	return cmos->ram[REG_B] & B_BINARY ? value : value / 10 << 4 | value % 10;
+}
+
+static unsigned int decode(const struct vmm_cmos *cmos, u8 byte)
+{
+	return cmos->ram[REG_B] & B_BINARY ? byte : (byte >> 4) * 10U + (byte & 0xf);
+}
+
+static u8 encode_hour(const struct vmm_cmos *cmos, unsigned int hour)
+{
+	unsigned int twelve = hour % 12 ? hour % 12 : 12;
+
+	if (cmos->ram[REG_B] & B_24_HOURS)
+		return encode(cmos, hour);
+	return encode(cmos, twelve) | (hour >= 12 ? HOUR_PM : 0);
+}
+
+static unsigned int decode_hour(const struct vmm_cmos *cmos, u8 byte)
+{
+	if (cmos->ram[REG_B] & B_24_HOURS)
+		return decode(cmos, byte);
+	return decode(cmos, byte & ~HOUR_PM) % 12 + (byte & HOUR_PM ? 12 : 0);
+}
+
+/* Puts the time into its registers. */
+static void time_show_locked(struct vmm_cmos *cmos)
+{
+	time_t now = cmos_time(cmos);
+	struct tm tm;
+
+	/* While the guest sets the time it sees what it has written. */
+	if (cmos->ram[REG_B] & B_SET || !gmtime_r(&now, &tm))
+		return;
+	cmos->ram[REG_SECOND] = encode(cmos, tm.tm_sec);
+	cmos->ram[REG_MINUTE] = encode(cmos, tm.tm_min);
+	cmos->ram[REG_HOUR] = encode_hour(cmos, tm.tm_hour);
+	cmos->ram[REG_WEEKDAY] = encode(cmos, tm.tm_wday + 1);
+	cmos->ram[REG_DAY] = encode(cmos, tm.tm_mday);
+	cmos->ram[REG_MONTH] = encode(cmos, tm.tm_mon + 1);
+	cmos->ram[REG_YEAR] = encode(cmos, (tm.tm_year + 1900) % 100);
+	cmos->ram[REG_CENTURY] = encode(cmos, (tm.tm_year + 1900) / 100 % 100);
+}
+
+/* Takes the time from its registers; an impossible one is made a possible one. */
+static void time_set_locked(struct vmm_cmos *cmos)
+{
+	struct tm tm = {
+		.tm_sec = decode(cmos, cmos->ram[REG_SECOND]),
+		.tm_min = decode(cmos, cmos->ram[REG_MINUTE]),
+		.tm_hour = decode_hour(cmos, cmos->ram[REG_HOUR]),
+		.tm_mday = decode(cmos, cmos->ram[REG_DAY]),
+		.tm_mon = (int)decode(cmos, cmos->ram[REG_MONTH]) - 1,
+		.tm_year = (int)(decode(cmos, cmos->ram[REG_CENTURY]) * 100 +
+				 decode(cmos, cmos->ram[REG_YEAR])) - 1900,
+	};
+
+	cmos->offset = timegm(&tm) - cmos->now(cmos->arg);
+}
+
+static bool field_fits(u8 field, unsigned int value, unsigned int wanted)
+{
+	return (field & ANY) == ANY || value == wanted;
+}
+
+/* Seconds until the alarm fits, 0 for never: at most a day. */
+static unsigned int alarm_left(const struct vmm_cmos *cmos)
+{
+	const u8 *ram = cmos->ram;
+	unsigned int second = decode(cmos, ram[REG_SECOND_AT]);
+	unsigned int minute = decode(cmos, ram[REG_MINUTE_AT]);
+	unsigned int hour = decode_hour(cmos, ram[REG_HOUR_AT]);
+	s64 now = cmos_time(cmos);
+	unsigned int today = (now % DAY_SECONDS + DAY_SECONDS) % DAY_SECONDS;
+	unsigned int left;
+
+	for (left = 1; left <= DAY_SECONDS; left++) {
+		unsigned int at = (today + left) % DAY_SECONDS;
+
+		if (field_fits(ram[REG_HOUR_AT], at / 3600, hour) &&
+		    field_fits(ram[REG_MINUTE_AT], at / 60 % 60, minute) &&
+		    field_fits(ram[REG_SECOND_AT], at % 60, second))
+			return left;
+	}
+	return 0;
+}
+
+/* The time, the alarm or who is to be told has changed: when is the next? */
+static void alarm_wait_locked(struct vmm_cmos *cmos)
+{
+	unsigned int left = 0;
+
+	if (cmos->ram[REG_B] & B_ALARM_IRQ && !(cmos->ram[REG_B] & B_SET))
+		left = alarm_left(cmos);
+	cmos->due = left ? cmos->now(cmos->arg) + left : 0;
+	cmos->alarm(cmos->arg, cmos->paused ? 0 : cmos->due);
+}
+
+static void cmos_clear(struct vmm_cmos *cmos)
+{
+	memset(cmos->ram, 0, sizeof(cmos->ram));
+	cmos->ram[REG_A] = A_RESET;
+	cmos->ram[REG_B] = B_24_HOURS;
+	cmos->index = 0;
+	cmos->offset = 0;
+	cmos->due = 0;
+	cmos->alarmed = false;
+}
+
+/**
+ * vmm_cmos_init - make a clock in its reset state
+ * @cmos: its callbacks must be set, all else is zero
+ */
+void vmm_cmos_init(struct vmm_cmos *cmos)
+{
+	pthread_mutex_init(&cmos->lock, NULL);
+	cmos_clear(cmos);
+}
+
+/**
+ * vmm_cmos_reset - put a clock into its reset state: it shows the host's time
+ * @cmos: the clock; it may be paused and stays so
+ */
+void vmm_cmos_reset(struct vmm_cmos *cmos)
+{
+	pthread_mutex_lock(&cmos->lock);
+	cmos_clear(cmos);
+	alarm_wait_locked(cmos);
+	cmos_update_locked(cmos);
+	pthread_mutex_unlock(&cmos->lock);
+}
+
+static u8 data_read_locked(struct vmm_cmos *cmos)
+{
+	u8 flags;
+
+	switch (cmos->index) {
+	case REG_A:
+		return cmos->ram[REG_A];
+	case REG_C:
+		flags = cmos->alarmed ? C_ALARM | (cmos->level ? C_IRQ : 0) : 0;
+		cmos->alarmed = false;
+		cmos_update_locked(cmos);
+		return flags;
+	case REG_D:
+		return D_VALID;
+	default:
+		time_show_locked(cmos);
+		return cmos->ram[cmos->index];
+	}
+}
+
+static bool is_time(u8 index)
+{
+	return index == REG_SECOND || index == REG_MINUTE || index == REG_HOUR ||
+	       (index >= REG_WEEKDAY && index <= REG_YEAR) || index == REG_CENTURY;
+}
+
+static void data_write_locked(struct vmm_cmos *cmos, u8 value)
+{
+	u8 before = cmos->ram[REG_B];
+
+	time_show_locked(cmos);
+	switch (cmos->index) {
+	case REG_A:
+		cmos->ram[REG_A] = value & A_KEEP;
+		return;
+	case REG_C:
+	case REG_D:
+		return;
+	case REG_B:
+		/* To set the time ends: what was written counts, in the form it was in. */
+		if (before & B_SET && !(value & B_SET))
+			time_set_locked(cmos);
+		cmos->ram[REG_B] = value;
+		break;
+	default:
+		cmos->ram[cmos->index] = value;
+		if (is_time(cmos->index) && !(before & B_SET))
+			time_set_locked(cmos);
+		break;
+	}
+	alarm_wait_locked(cmos);
+	cmos_update_locked(cmos);
+}
+
+/**
+ * vmm_cmos_read - answer a guest read
+ * @cmos: the clock
+ * @port: 0 for the index, which nobody can read, 1 for the data
+ *
+ * Context: any thread.
+ * Return: the byte
+ */
+u8 vmm_cmos_read(struct vmm_cmos *cmos, u32 port)
+{
+	u8 value = 0xff;
+
+	if (port != PORT_DATA)
+		return value;
+	pthread_mutex_lock(&cmos->lock);
+	value = data_read_locked(cmos);
+	pthread_mutex_unlock(&cmos->lock);
+	return value;
+}
+
+/**
+ * vmm_cmos_write - take a guest write
+ * @cmos: the clock
+ * @port: 0 for the index, 1 for the data
+ * @value: the byte
+ *
+ * Context: any thread.
+ */
+void vmm_cmos_write(struct vmm_cmos *cmos, u32 port, u8 value)
+{
+	pthread_mutex_lock(&cmos->lock);
+	/* The index's highest bit switches NMIs off, of which there are none. */
+	if (port == PORT_INDEX)
+		cmos->index = value & (VMM_CMOS_BYTES - 1);
+	else
+		data_write_locked(cmos, value);
+	pthread_mutex_unlock(&cmos->lock);
+}
+
+/**
+ * vmm_cmos_due - the host's clock may have reached the alarm
+ * @cmos: the clock
+ *
+ * Context: any thread.
+ */
+void vmm_cmos_due(struct vmm_cmos *cmos)
+{
+	pthread_mutex_lock(&cmos->lock);
+	if (!cmos->paused && cmos->due && cmos->now(cmos->arg) >= cmos->due)
+		cmos->alarmed = true;
+	/* The next one, or the same again if the host's clock was set back. */
+	alarm_wait_locked(cmos);
+	cmos_update_locked(cmos);
+	pthread_mutex_unlock(&cmos->lock);
+}
+
+/**
+ * vmm_cmos_pause - raise no alarm, or go on; time passes
+ * @cmos: the clock
+ * @paused: which; an alarm that was due meanwhile is raised when it goes on
+ */
+void vmm_cmos_pause(struct vmm_cmos *cmos, bool paused)
+{
+	pthread_mutex_lock(&cmos->lock);
+	cmos->paused = paused;
+	cmos->alarm(cmos->arg, paused ? 0 : cmos->due);
+	pthread_mutex_unlock(&cmos->lock);
+}
+
+/* ---- the device on the board ---- */
+
+/**
+ * struct clock - the model and the host's timer
+ * @cmos: the model
+ * @timer_fd: expires when the alarm is due
+ */
+struct clock {
+	struct vmm_cmos cmos;
+	int timer_fd;
+};
+
+static void clock_irq(void *arg, bool level)
+{
+	struct vmm_device *dev = arg;
+
+	vmm_line_set(&dev->line, level);
+}
+
+static s64 clock_now(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
+
+/* At a time of the host's clock, however that is set meanwhile. */
+static void clock_alarm(void *arg, s64 at)
+{
+	const struct vmm_device *dev = arg;
+	const struct clock *clock = dev->state;
+	struct itimerspec when = { .it_value.tv_sec = at };
+
+	timerfd_settime(clock->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static int clock_expired(void *arg)
+{
+	struct clock *clock = arg;
+	u64 expirations;
+
+	if (read(clock->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		vmm_cmos_due(&clock->cmos);
+	return 0;
+}
+
+static void cmos_destroy(struct vmm_device *dev)
+{
+	struct clock *clock = dev->state;
+
+	if (clock->timer_fd >= 0) {
+		vmm_loop_del(dev->vm->loop, clock->timer_fd);
+		close(clock->timer_fd);
+	}
+	pthread_mutex_destroy(&clock->cmos.lock);
+	free(clock);
+}
+
+static int cmos_create(struct vmm_device *dev)
+{
+	struct clock *clock = calloc(1, sizeof(*clock));
+	int err;
+
+	if (!clock)
+		return vmm_error(ENOMEM, "cmos");
+	clock->cmos.irq = clock_irq;
+	clock->cmos.now = clock_now;
+	clock->cmos.alarm = clock_alarm;
+	clock->cmos.arg = dev;
+	vmm_cmos_init(&clock->cmos);
+	dev->state = clock;
+	clock->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (clock->timer_fd < 0)
+		err = vmm_error(errno, "cmos: cannot make a timer");
+	else
+		err = vmm_loop_add(dev->vm->loop, clock->timer_fd, clock_expired, clock);
+	if (err)
+		cmos_destroy(dev);
+	return err;
+}
+
+static void cmos_reset(struct vmm_device *dev)
+{
+	struct clock *clock = dev->state;
+
+	vmm_cmos_reset(&clock->cmos);
+}
+
+/* A port is a byte. */
+static u64 cmos_read(struct vmm_device *dev, u64 offset, unsigned int len)
+{
+	struct clock *clock = dev->state;
+	u64 value = 0;
+	unsigned int i;
+
+	for (i = 0; i < len && offset + i < dev->size; i++)
+		value |= (u64)vmm_cmos_read(&clock->cmos, offset + i) << 8 * i;
+	return value;
+}
+
+static void cmos_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
+{
+	struct clock *clock = dev->state;
+	unsigned int i;
+
+	for (i = 0; i < len && offset + i < dev->size; i++)
+		vmm_cmos_write(&clock->cmos, offset + i, value >> 8 * i);
+}
+
+static void cmos_pause(struct vmm_device *dev)
+{
+	struct clock *clock = dev->state;
+
+	vmm_cmos_pause(&clock->cmos, true);
+}
+
+static void cmos_resume(struct vmm_device *dev)
+{
+	struct clock *clock = dev->state;
+
+	vmm_cmos_pause(&clock->cmos, false);
+}
+
+static void cmos_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	struct vmm_description description = {
+		.node = "rtc",
+		.hid = "PNP0B00",
+		.name = "RTC",
+		.space = dev->space,
+		.base = dev->base,
+		.size = dev->size,
+		.irq = dev->irq,
+		.trigger = dev->trigger,
+	};
+
+	visitor->device(visitor, &description);
+}
+
+/** The guest's wall clock. */
+const struct vmm_device_ops vmm_cmos_ops = {
+	.name = "cmos",
+	.create = cmos_create,
+	.reset = cmos_reset,
+	.destroy = cmos_destroy,
+	.read = cmos_read,
+	.write = cmos_write,
+	.pause = cmos_pause,
+	.resume = cmos_resume,
+	.describe = cmos_describe,
+};

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What every UART of a board needs: its line, and the console behind it.
+ */
+#include "devices/devices.h"
+#include "devices/uart.h"
+#include "host/host.h"
+
+/**
+ * vmm_uart_irq - tell a UART's line
+ * @arg: the device
+ * @level: of the line
+ */
+void vmm_uart_irq(void *arg, bool level)
+{
+	struct vmm_device *dev = arg;
+
+	vmm_line_set(&dev->line, level);
+}
+
+/**
+ * vmm_uart_put - take a byte that the guest sent
+ * @arg: the device
+ * @byte: the byte
+ */
+void vmm_uart_put(void *arg, u8 byte)
+{
+	struct vmm_device *dev = arg;
+
+	if (dev->vm->host.console)
+		vmm_console_put(dev->vm->host.console, byte);
+}
+
+/**
+ * vmm_uart_room - ask for input: bytes can be taken again
+ * @arg: the device
+ */
+void vmm_uart_room(void *arg)
+{
+	struct vmm_device *dev = arg;
+
+	if (dev->vm->host.console)
+		vmm_console_ready(dev->vm->host.console);
+}
+
+/**
+ * vmm_uart_attach - connect a UART with the console, or disconnect it
+ * @dev: the device
+ * @guest: how it takes input, NULL to disconnect it
+ *
+ * The console begins a new line.
+ */
+void vmm_uart_attach(struct vmm_device *dev, const struct vmm_console_guest *guest)
+{
+	if (dev->vm->host.console)
+		vmm_console_attach(dev->vm->host.console, guest, guest ? dev->state : NULL);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts by pin, for guests that do without messages. An eventfd of a function wakes
+ * the main thread, which notes the reason and raises the pin; the guest reads the reason,
+ * which lowers it. Slots share pins: one is high while anybody holds it.
+ *
+ * The eventfds are in an epoll instance of the bus's own, which the main loop waits for,
+ * because a vCPU thread may take one out, and only the main thread touches the loop.
+ *
+ * Source: PCI Local Bus Specification 3.0, 2.2.6, 6.2.2 (Interrupt Disable), 6.2.3
+ * (Interrupt Status).
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <linux/pci_regs.h>
+
+#include "pci/pci.h"
+
+#define PIN_EVENTS	16	/* taken from the kernel at once */
+
+/**
+ * vmm_pci_intx_watch - let a source raise its function's pin, or no longer
+ * @source: the source
+ * @on: whether it is to
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_pci_intx_watch(struct vmm_pci_source *source, bool on)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+
+	return epoll_ctl(source->fn->bus->pin_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, source->fd,
+			 &event) ? -errno : 0;
+}
+
+/* What the guest reads is the function's state, masked or not. */
+static bool function_raises(struct vmm_pci_function *fn)
+{
+	u16 status = vmm_pci_get(fn, PCI_STATUS, 2);
+	bool raises = fn->pending && !vmm_pci_msix_enabled(fn);
+
+	vmm_pci_put(fn, PCI_STATUS, raises ? status | PCI_STATUS_INTERRUPT :
+		    status & ~PCI_STATUS_INTERRUPT, 2);
+	return raises && !(vmm_pci_command(fn) & PCI_COMMAND_INTX_DISABLE);
+}
+
+/**
+ * vmm_pci_intx_update - bring all pins to the level that functions want
+ * @bus: the bus
+ */
+void vmm_pci_intx_update(struct vmm_pci_bus *bus)
+{
+	bool level[VMM_PCI_PINS] = { false };
+	unsigned int i;
+
+	for (i = 0; i < VMM_PCI_SLOTS; i++) {
+		if (bus->slot[i] && function_raises(bus->slot[i]))
+			level[i % VMM_PCI_PINS] = true;
+	}
+	for (i = 0; i < VMM_PCI_PINS; i++) {
+		if (level[i] == bus->level[i])
+			continue;
+		bus->level[i] = level[i];
+		bus->wires->line(bus->arg, i, level[i]);
+	}
+}
+
+/**
+ * vmm_pci_take_pending - tell why a function's pin is raised, and lower it
+ * @fn: the function
+ *
+ * Context: any thread, without the bus's lock.
+ * Return: bits of the sources that were signalled
+ */
+u8 vmm_pci_take_pending(struct vmm_pci_function *fn)
+{
+	u8 pending;
+
+	pthread_mutex_lock(&fn->bus->lock);
+	pending = fn->pending;
+	fn->pending = 0;
+	if (pending)
+		vmm_pci_intx_update(fn->bus);
+	pthread_mutex_unlock(&fn->bus->lock);
+	return pending;
+}
+
+/* Meanwhile the source may have got another wire, which its event is for. */
+static void source_serve(struct vmm_pci_source *source)
+{
+	eventfd_t value;
+
+	if (source->wire == VMM_PCI_WIRE_PIN && !eventfd_read(source->fd, &value))
+		source->fn->pending |= source->pending;
+}
+
+/**
+ * vmm_pci_intx_serve - raise pins for what has happened
+ * @bus: the bus; its @pin_fd is readable
+ *
+ * Context: main thread.
+ * Return: 0
+ */
+int vmm_pci_intx_serve(struct vmm_pci_bus *bus)
+{
+	struct epoll_event events[PIN_EVENTS];
+	/* The sandbox knows this one only of all that do the same. */
+	int n = epoll_pwait(bus->pin_fd, events, PIN_EVENTS, 0, NULL);
+	int i;
+
+	pthread_mutex_lock(&bus->lock);
+	for (i = 0; i < n; i++)
+		source_serve(events[i].data.ptr);
+	if (n > 0)
+		vmm_pci_intx_update(bus);
+	pthread_mutex_unlock(&bus->lock);
+	return 0;
+}

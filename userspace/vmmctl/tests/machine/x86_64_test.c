@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a vCPU of the x86_64 board says of itself, and where its board's lines end.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/machine.h"
+#include "machine/x86_64/x86_64.h"
+#include "tests/tap.h"
+
+static struct kvm_cpuid2 *cpuid;
+
+static struct kvm_cpuid_entry2 *add(u32 function, u32 index, u32 eax, u32 ebx, u32 ecx, u32 edx)
+{
+	struct kvm_cpuid_entry2 *e = &cpuid->entries[cpuid->nent++];
+
+	*e = (struct kvm_cpuid_entry2){ function, index, 0, eax, ebx, ecx, edx, { 0 } };
+	return e;
+}
+
+static void cpuid_new(void)
+{
+	free(cpuid);
+	cpuid = calloc(1, sizeof(*cpuid) + 32 * sizeof(cpuid->entries[0]));
+}
+
+static void features_are_a_guests(void)
+{
+	struct kvm_cpuid_entry2 *features, *power, *counters, *amd;
+
+	cpuid_new();
+	features = add(1, 0, 0x806e9, 0xffffff05, 0x00000021, 0);
+	power = add(6, 0, 4, 0, 9, 0);
+	counters = add(0xa, 0, 0x7300402, 1, 2, 3);
+	amd = add(0x80000001, 0, 0, 0, 0x7, 0);
+	vmm_x86_cpuid_adjust(cpuid, 3, 4, true);
+	/* Which it is, how many there are, and 64-byte cache lines. */
+	tap_equal(features->ebx, 0x03040805);
+	/* A hypervisor, x2APIC, the timer's deadline; no VMX. */
+	tap_equal(features->ecx, 0x81200001);
+	tap_equal(features->edx, 1U << 28);
+	tap_equal(power->ecx, 1);
+	tap_equal(power->eax, 4);
+	tap_check(!counters->eax && !counters->ebx && !counters->ecx && !counters->edx);
+	tap_equal(amd->ecx, 3);
+	/* Alone, and without a deadline. */
+	cpuid_new();
+	features = add(1, 0, 0, 0, 0, ~0U);
+	vmm_x86_cpuid_adjust(cpuid, 0, 1, false);
+	tap_equal(features->ebx, 0x00010800);
+	tap_equal(features->ecx, 0x80200000);
+	tap_equal(features->edx, ~(1U << 28));
+}
+
+/* CPUs, and bits that number them. */
+static const unsigned int bits[][2] = {
+	{ 1, 0 }, { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 3 }, { 8, 3 }, { 9, 4 }, { 16, 4 }, { 32, 5 },
+};
+
+static void topology_is_one_package(void)
+{
+	struct kvm_cpuid_entry2 *thread, *core, *none, *amd, *id, *l1, *l3, *last;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		unsigned int cpus = bits[i][0];
+
+		tap_context("%u CPUs", cpus);
+		cpuid_new();
+		thread = add(0xb, 0, 1, 2, 0x100, 0x77);
+		core = add(0xb, 1, 4, 16, 0x201, 0x77);
+		none = add(0x1f, 2, 9, 9, 9, 9);
+		amd = add(0x80000008, 0, 0x3030, 0, 0x5005, 0);
+		id = add(0x8000001e, 0, 9, 0x709, 9, 0);
+		l1 = add(4, 0, 0xfc03f121, 0, 0, 0);
+		l3 = add(4, 3, 0xfc03c163, 0, 0, 0);
+		last = add(4, 4, 0, 0, 0, 0);
+		vmm_x86_cpuid_adjust(cpuid, cpus - 1, cpus, true);
+		tap_equal(thread->eax, 0);
+		tap_equal(thread->ebx, 1);
+		tap_equal(thread->ecx, 0x100);
+		tap_equal(thread->edx, cpus - 1);
+		tap_equal(core->eax, bits[i][1]);
+		tap_equal(core->ebx, cpus);
+		tap_equal(core->ecx, 0x201);
+		tap_equal(core->edx, cpus - 1);
+		tap_check(!none->eax && !none->ebx && none->ecx == 2 && none->edx == cpus - 1);
+		tap_equal(amd->ecx, (cpus - 1) | bits[i][1] << 12);
+		tap_equal(amd->eax, 0x3030);
+		tap_equal(id->eax, cpus - 1);
+		tap_equal(id->ebx, cpus - 1);
+		tap_equal(id->ecx, 0);
+		/* Private, and shared by all; how many cores a package may have. */
+		tap_equal(l1->eax, 0x3121U | ((1U << bits[i][1]) - 1) << 26);
+		tap_equal(l3->eax, 0x0163U | (cpus - 1) << 14 | ((1U << bits[i][1]) - 1) << 26);
+		tap_equal(last->eax, 0);
+	}
+}
+
+/* Each line once on the IOAPIC, the timer's on another pin. */
+static void lines_end_at_pins(void)
+{
+	static struct kvm_irq_routing_entry routes[VMM_ARCH_ROUTES];
+	struct vmm_vm vm = { 0 };
+	unsigned int n = vmm_arch_routes(&vm, routes);
+	unsigned int pins[3][24] = { { 0 } };
+	unsigned int i;
+
+	tap_equal(n, 15 + 23);
+	for (i = 0; i < n; i++) {
+		unsigned int chip = routes[i].u.irqchip.irqchip;
+		unsigned int pin = routes[i].u.irqchip.pin;
+
+		tap_context("interrupt %u", routes[i].gsi);
+		tap_equal(routes[i].type, KVM_IRQ_ROUTING_IRQCHIP);
+		if (!tap_check(chip < 3 && pin < (chip == 2 ? 24 : 8)))
+			continue;
+		pins[chip][pin]++;
+		tap_equal(pins[chip][pin], 1);
+		if (chip == 2)
+			tap_equal(pin, routes[i].gsi ? routes[i].gsi : 2);
+		else
+			tap_equal(chip * 8 + pin, routes[i].gsi);
+		tap_check(routes[i].gsi != 2);
+	}
+}
+
+static void what_is_not_there_is_said(void)
+{
+	struct vmm_config cfg = { .cpus = 1 };
+
+	cfg.disks = 1;
+	cfg.vsock = VMM_VSOCK_ADB;
+	tap_equal(vmm_arch_check_run(&cfg), 0);
+	cfg.gic = VMM_GIC_V3;
+	tap_check(vmm_arch_check_run(&cfg));
+}
+
+static const struct tap_case cases[] = {
+	{ "features are a guest's", features_are_a_guests },
+	{ "all CPUs are cores of one package", topology_is_one_package },
+	{ "lines end at pins", lines_end_at_pins },
+	{ "what is not there is said", what_is_not_there_is_said },
+};
+
+int main(void)
+{
+	return tap_run(cases, ARRAY_SIZE(cases));
+}

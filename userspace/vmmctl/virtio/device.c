@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The core of a virtio device, whatever its transport: the state machine that a driver
+ * walks through with features, status and queues, and the configuration. It knows no
+ * register and nothing of KVM.
+ *
+ * Source: VIRTIO 1.2, 2.1 Device Status Field, 2.2 Feature Bits, 2.5 Device
+ * Configuration Space; 3.1.1 Driver Requirements: Device Initialization.
+ */
+#include <string.h>
+#include <sys/eventfd.h>
+#include <linux/virtio_config.h>
+
+#include "virtio/transport.h"
+
+#define STATUS_BY_DRIVER	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | \
+				 VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FEATURES_OK | \
+				 VIRTIO_CONFIG_S_FAILED)
+
+static void show(struct vmm_virtio *v)
+{
+	if (v->transport && v->transport->show)
+		v->transport->show(v);
+}
+
+static void show_config(struct vmm_virtio *v)
+{
+	if (v->transport && v->transport->show_config)
+		v->transport->show_config(v);
+}
+
+static void config_interrupt_locked(struct vmm_virtio *v)
+{
+	v->config_pending = true;
+	show(v);
+	vmm_event_signal(v->call_fd);
+}
+
+/* A driver that has started the device is interrupted. */
+static void fail_locked(struct vmm_virtio *v)
+{
+	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		config_interrupt_locked(v);
+	else
+		show(v);
+}
+
+/**
+ * vmm_virtio_fail - make the device ask its driver for a reset
+ * @v: the device; its model has said why
+ *
+ * Context: any thread, without @v->lock.
+ */
+void vmm_virtio_fail(struct vmm_virtio *v)
+{
+	pthread_mutex_lock(&v->lock);
+	fail_locked(v);
+	pthread_mutex_unlock(&v->lock);
+}
+
+/**
+ * vmm_virtio_fail_if - make the device ask its driver for a reset if a ring is broken
+ * @v: the device
+ * @err_fd: eventfd that says so. Stopping the device clears it: a ring of the driver
+ *	that was there before is no error of the next one
+ *
+ * Context: any thread, without @v->lock.
+ * Return: whether a ring is broken
+ */
+bool vmm_virtio_fail_if(struct vmm_virtio *v, int err_fd)
+{
+	eventfd_t value;
+	bool broken;
+
+	pthread_mutex_lock(&v->lock);
+	broken = !eventfd_read(err_fd, &value);
+	if (broken)
+		fail_locked(v);
+	pthread_mutex_unlock(&v->lock);
+	return broken;
+}
+
+static void stop_locked(struct vmm_virtio *v)
+{
+	if (!v->running && !v->stop_pending)
+		return;
+	v->ops->stop(v);
+	v->running = false;
+	if (v->stop_pending)
+		fail_locked(v);
+}
+
+/*
+ * What the transport shows comes first: the device may interrupt another CPU of the
+ * guest's before it has started altogether.
+ */
+static void start_locked(struct vmm_virtio *v)
+{
+	v->running = true;
+	show(v);
+	if (v->ops->start(v)) {
+		v->running = false;
+		fail_locked(v);
+	}
+}
+
+/* Others may read the eventfds of a queue meanwhile. */
+static void queue_forget(struct vmm_virtio *v, struct vmm_virtio_queue *q)
+{
+	q->num = v->queue_max;
+	q->ready = false;
+	q->desc = 0;
+	q->driver = 0;
+	q->device = 0;
+	q->align = 0;
+	q->pfn = 0;
+}
+
+static void reset_locked(struct vmm_virtio *v)
+{
+	unsigned int i;
+
+	stop_locked(v);
+	v->accepted = 0;
+	v->offered_sel = 0;
+	v->accepted_sel = 0;
+	v->queue_sel = 0;
+	/* A driver that reads no 0 here knows that the reset is not complete. */
+	v->status = v->stop_pending ? VIRTIO_CONFIG_S_NEEDS_RESET : 0;
+	v->config_pending = false;
+	for (i = 0; i < v->queues; i++)
+		queue_forget(v, &v->queue[i]);
+	show(v);
+}
+
+/* What a legacy driver never says, as there was nothing to say it with. */
+static bool features_agreed(const struct vmm_virtio *v)
+{
+	if (v->legacy)
+		return !(v->accepted & ~v->offered);
+	return v->status & VIRTIO_CONFIG_S_FEATURES_OK;
+}
+
+/**
+ * vmm_virtio_set_status - take a driver's write to the device status
+ * @v: the device
+ * @value: what was written
+ *
+ * Bits only come; a write of 0 is how they go. FEATURES_OK stays away from a driver that
+ * wants what there is not, or whose age is not the transport's.
+ */
+void vmm_virtio_set_status(struct vmm_virtio *v, u32 value)
+{
+	u32 more = value & ~v->status & STATUS_BY_DRIVER;
+
+	if (!value) {
+		reset_locked(v);
+		return;
+	}
+	if (v->accepted & ~v->offered || !vmm_virtio_accepted(v, VIRTIO_F_VERSION_1))
+		more &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+	v->status |= more;
+	if (more & VIRTIO_CONFIG_S_DRIVER_OK) {
+		if (features_agreed(v))
+			start_locked(v);
+		else
+			fail_locked(v);
+	}
+	show(v);
+}
+
+/**
+ * vmm_virtio_offered_half - tell what is offered
+ * @v: the device
+ *
+ * Return: the half of the features that the driver has selected; 0 for a third one
+ */
+u32 vmm_virtio_offered_half(const struct vmm_virtio *v)
+{
+	return v->offered_sel < 2 ? v->offered >> (32 * v->offered_sel) : 0;
+}
+
+/**
+ * vmm_virtio_accept_half - take a driver's write to the features
+ * @v: the device
+ * @value: the half that the driver has selected
+ *
+ * Settled features are not changed any more, whatever the driver writes: rings were
+ * checked with them. A legacy driver settles them by starting the device.
+ */
+void vmm_virtio_accept_half(struct vmm_virtio *v, u32 value)
+{
+	u32 settled = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK;
+	unsigned int shift = 32 * v->accepted_sel;
+
+	if (v->accepted_sel > 1 || v->status & settled)
+		return;
+	v->accepted &= ~(0xffffffffULL << shift);
+	v->accepted |= (u64)value << shift;
+}
+
+/**
+ * vmm_virtio_queue_selected - find the queue that the driver has selected
+ * @v: the device
+ *
+ * Return: the queue, or NULL
+ */
+struct vmm_virtio_queue *vmm_virtio_queue_selected(struct vmm_virtio *v)
+{
+	return v->queue_sel < v->queues ? &v->queue[v->queue_sel] : NULL;
+}
+
+/* Whether the driver may give up a queue of a running device and set it up again. */
+static bool has_queue_reset(const struct vmm_virtio *v)
+{
+	return vmm_virtio_accepted(v, VIRTIO_F_RING_RESET) &&
+	       v->offered >> VIRTIO_F_RING_RESET & 1;
+}
+
+/**
+ * vmm_virtio_queue_enable - take a driver's word that a queue is set up, or given up
+ * @v: the device
+ * @q: the queue; while it is ready the transport changes nothing of it
+ * @ready: whether it is set up; it is not, whatever the driver says, if it has a size
+ *	that no queue can have
+ */
+void vmm_virtio_queue_enable(struct vmm_virtio *v, struct vmm_virtio_queue *q, bool ready)
+{
+	if (ready) {
+		q->ready = vmm_virtio_queue_size_fits(v, q->num);
+		if (q->ready && v->running && has_queue_reset(v) &&
+		    v->ops->start_queue(v, q - v->queue))
+			fail_locked(v);
+	} else if (q->ready) {
+		if (v->running && v->ops->stop_queue)
+			v->ops->stop_queue(v, q - v->queue);
+		else
+			stop_locked(v);
+		q->ready = false;
+	}
+	show(v);
+}
+
+/**
+ * vmm_virtio_queue_reset - take a driver's reset of one queue
+ * @v: the device
+ * @q: the queue; afterwards it is as after a reset of the device
+ *
+ * Nothing happens unless the driver has accepted VIRTIO_F_RING_RESET.
+ */
+void vmm_virtio_queue_reset(struct vmm_virtio *v, struct vmm_virtio_queue *q)
+{
+	if (!has_queue_reset(v))
+		return;
+	vmm_virtio_queue_enable(v, q, false);
+	queue_forget(v, q);
+	show(v);
+}
+
+/**
+ * vmm_virtio_kick - take a driver's notification that no doorbell has taken
+ * @v: the device
+ * @queue: which queue the driver means
+ */
+void vmm_virtio_kick(struct vmm_virtio *v, u32 queue)
+{
+	if (queue < v->queues)
+		vmm_event_signal(v->queue[queue].kick_fd);
+}
+
+/**
+ * vmm_virtio_write_config - take a driver's write to the configuration
+ * @v: the device
+ * @offset: byte offset
+ * @value: what was written
+ * @len: bytes of it, 1 to 8
+ */
+void vmm_virtio_write_config(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len)
+{
+	if (v->ops->write_config)
+		v->ops->write_config(v, offset, value, len);
+}
+
+/**
+ * vmm_virtio_ack_config - take a driver's word that it has seen a changed configuration
+ * @v: the device
+ */
+void vmm_virtio_ack_config(struct vmm_virtio *v)
+{
+	v->config_pending = false;
+	show(v);
+}
+
+/**
+ * vmm_virtio_enter - begin to serve an access of a driver's
+ * @v: the device
+ *
+ * One write after the other, although a model may let go of the lock.
+ *
+ * Context: any thread; takes @v->lock.
+ */
+void vmm_virtio_enter(struct vmm_virtio *v)
+{
+	pthread_mutex_lock(&v->lock);
+	while (v->busy)
+		pthread_cond_wait(&v->idle, &v->lock);
+	v->busy = true;
+}
+
+/**
+ * vmm_virtio_leave - undo vmm_virtio_enter()
+ * @v: the device
+ */
+void vmm_virtio_leave(struct vmm_virtio *v)
+{
+	v->busy = false;
+	pthread_cond_signal(&v->idle);
+	pthread_mutex_unlock(&v->lock);
+}
+
+/**
+ * vmm_virtio_config - set the device's configuration
+ * @v: the device
+ * @config: the configuration, from its beginning
+ * @len: bytes, at most VMM_VIRTIO_CONFIG
+ *
+ * A driver that reads meanwhile may see half of it, with the old generation. It
+ * is interrupted afterwards, as the generation changes, and reads again.
+ *
+ * Context: any thread, without @v->lock.
+ */
+void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len)
+{
+	pthread_mutex_lock(&v->lock);
+	memcpy(v->config, config, len);
+	v->generation++;
+	show_config(v);
+	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		config_interrupt_locked(v);
+	pthread_mutex_unlock(&v->lock);
+}
+
+/**
+ * vmm_virtio_answer_locked - answer a write to the configuration
+ * @v: the device, @v->lock held
+ * @config: what the driver reads next, from the beginning of the configuration
+ * @len: bytes, at most VMM_VIRTIO_CONFIG
+ *
+ * For a configuration that the driver asks for piece by piece: it has not changed, so
+ * there is no interrupt.
+ */
+void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len)
+{
+	memcpy(v->config, config, len);
+	show_config(v);
+}
+
+/**
+ * vmm_virtio_reset - put a device into its power-on state
+ * @v: attached; no vCPU exists
+ */
+void vmm_virtio_reset(struct vmm_virtio *v)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&v->lock);
+	reset_locked(v);
+	if (v->transport->reset)
+		v->transport->reset(v);
+	pthread_mutex_unlock(&v->lock);
+	if (v->ops->reset)
+		v->ops->reset(v);
+	/* Whatever was signalled last is not for the next guest. */
+	vmm_event_clear(v->call_fd);
+	for (i = 0; i < v->queues; i++) {
+		vmm_event_clear(v->queue[i].call_fd);
+		vmm_event_clear(v->queue[i].kick_fd);
+	}
+}
+
+/**
+ * vmm_virtio_attach - show a device to the guest
+ * @v: created by its model, with eventfds
+ * @transport: how; it stays until vmm_virtio_detach()
+ */
+void vmm_virtio_attach(struct vmm_virtio *v, const struct vmm_virtio_transport *transport)
+{
+	pthread_mutex_lock(&v->lock);
+	v->transport = transport;
+	if (transport->queue_reset && v->ops->stop_queue && v->ops->start_queue)
+		v->offered |= 1ULL << VIRTIO_F_RING_RESET;
+	reset_locked(v);
+	show_config(v);
+	pthread_mutex_unlock(&v->lock);
+}
+
+/**
+ * vmm_virtio_detach - stop a device and take it away from the guest
+ * @v: the device; no vCPU runs
+ */
+void vmm_virtio_detach(struct vmm_virtio *v)
+{
+	pthread_mutex_lock(&v->lock);
+	stop_locked(v);
+	v->transport = NULL;
+	pthread_mutex_unlock(&v->lock);
+}

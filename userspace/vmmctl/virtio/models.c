@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * All virtio devices of a VM, whatever their transport. Places are given in the order of
+ * the table below, because guests know disks by the places that result. A device for
+ * which the command line names a place gets that one, and it is left out for all others.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/devices.h"
+#include "virtio/models.h"
+
+/* In the order of the reference's command line: storage, network, the others. */
+static const struct vmm_virtio_ops *const virtio_models[] = {
+	&vmm_blk_ops,
+	&vmm_net_ops,
+	&vmm_vhost_user_ops,
+	&vmm_vdpa_ops,
+	&vmm_vsock_ops,
+	&vmm_rng_ops,
+	&vmm_balloon_ops,
+	&vmm_hvc_ops,
+	&vmm_keyboard_ops,
+	&vmm_touch_ops,
+};
+
+/* The place that the config wants for a device, or -1 for any. */
+static int place_wanted(const struct vmm_config *cfg, const struct vmm_virtio_ops *ops,
+			unsigned int index)
+{
+	return ops->transport ? ops->transport(cfg, index)->slot : -1;
+}
+
+static int assign_one(const struct vmm_config *cfg, vmm_virtio_next next,
+		      struct vmm_virtio_place *at, const struct vmm_virtio_ops *ops,
+		      unsigned int index)
+{
+	int slot = place_wanted(cfg, ops, index);
+
+	if (slot >= 0 && at[slot].ops)
+		return vmm_error(-EBUSY, "two virtio devices want slot %d", slot);
+	if (slot < 0)
+		slot = next(at, ops);
+	if (slot < 0)
+		return vmm_error(-ENOSPC, "more virtio devices than transports");
+	at[slot] = (struct vmm_virtio_place){ .ops = ops, .index = index };
+	return 0;
+}
+
+/* Gives places to all devices that name one, or to all that do not. */
+static int assign_some(const struct vmm_config *cfg, vmm_virtio_next next,
+		       struct vmm_virtio_place *at, bool named)
+{
+	unsigned int i;
+	unsigned int j;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(virtio_models); i++) {
+		for (j = 0; !err && j < virtio_models[i]->count(cfg); j++) {
+			bool names = place_wanted(cfg, virtio_models[i], j) >= 0;
+
+			if (names == named)
+				err = assign_one(cfg, next, at, virtio_models[i], j);
+		}
+	}
+	return err;
+}
+
+/**
+ * vmm_virtio_assign - say where all devices are: those that name their place first
+ * @cfg: has all devices
+ * @next: finds a place for a device that names none
+ * @at: filled
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_virtio_assign(const struct vmm_config *cfg, vmm_virtio_next next,
+		      struct vmm_virtio_place at[VMM_VIRTIO_PLACES])
+{
+	int err;
+
+	memset(at, 0, VMM_VIRTIO_PLACES * sizeof(*at));
+	err = assign_some(cfg, next, at, true);
+	return err ? err : assign_some(cfg, next, at, false);
+}
+
+/**
+ * vmm_virtio_place_of - tell where a device is
+ * @at: from vmm_virtio_assign()
+ * @ops: its model
+ * @index: which of the config's devices of that model; it is there
+ *
+ * Return: its place
+ */
+int vmm_virtio_place_of(const struct vmm_virtio_place *at, const struct vmm_virtio_ops *ops,
+			unsigned int index)
+{
+	int slot = 0;
+
+	while (at[slot].ops != ops || at[slot].index != index)
+		slot++;
+	return slot;
+}
+
+/**
+ * vmm_virtio_plug_all - make all devices, in the order of their models
+ * @cfg: has them
+ * @next: as for vmm_virtio_assign()
+ * @plug: makes one; 0, or -errno after a message
+ * @arg: first argument of @plug
+ *
+ * Return: 0, or the first -errno
+ */
+int vmm_virtio_plug_all(const struct vmm_config *cfg, vmm_virtio_next next,
+			int (*plug)(void *arg, const struct vmm_virtio_ops *ops,
+				    unsigned int index, unsigned int slot), void *arg)
+{
+	struct vmm_virtio_place at[VMM_VIRTIO_PLACES];
+	unsigned int i;
+	unsigned int j;
+	int err;
+
+	err = vmm_virtio_assign(cfg, next, at);
+	for (i = 0; i < ARRAY_SIZE(virtio_models); i++) {
+		for (j = 0; !err && j < virtio_models[i]->count(cfg); j++)
+			err = plug(arg, virtio_models[i], j,
+				   vmm_virtio_place_of(at, virtio_models[i], j));
+	}
+	return err;
+}
+
+/**
+ * vmm_virtio_init - begin to make a device
+ * @v: filled; zeroed before
+ * @vm: the VM
+ * @ops: its model
+ * @index: which of the config's devices of that model
+ * @slot: its place
+ */
+void vmm_virtio_init(struct vmm_virtio *v, struct vmm_vm *vm, const struct vmm_virtio_ops *ops,
+		     unsigned int index, unsigned int slot)
+{
+	unsigned int i;
+
+	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->idle, NULL);
+	v->vm = vm;
+	v->slot = slot;
+	v->call_fd = -1;
+	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
+		v->queue[i].kick_fd = -1;
+		v->queue[i].call_fd = -1;
+	}
+	v->ops = ops;
+	v->index = index;
+	v->legacy = ops->transport && ops->transport(vm->cfg, index)->legacy;
+	v->name = ops->name;
+	v->id = ops->id;
+	v->queue_max = ops->queue_max;
+	v->queues = ops->queues;
+}
+
+/**
+ * vmm_virtio_open_events - make a device's eventfds but for its queues' interrupts
+ * @v: created by its model
+ *
+ * Return: 0, or -errno
+ */
+int vmm_virtio_open_events(struct vmm_virtio *v)
+{
+	unsigned int i;
+
+	v->call_fd = vmm_event_create();
+	if (v->call_fd < 0)
+		return v->call_fd;
+	for (i = 0; i < v->queues; i++) {
+		v->queue[i].kick_fd = vmm_event_create();
+		if (v->queue[i].kick_fd < 0)
+			return v->queue[i].kick_fd;
+	}
+	return 0;
+}
+
+/**
+ * vmm_virtio_fini - undo vmm_virtio_init() and vmm_virtio_open_events()
+ * @v: destroyed by its model, or never created
+ */
+void vmm_virtio_fini(struct vmm_virtio *v)
+{
+	unsigned int i;
+
+	if (v->call_fd >= 0)
+		close(v->call_fd);
+	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
+		if (v->queue[i].kick_fd >= 0)
+			close(v->queue[i].kick_fd);
+	}
+	pthread_cond_destroy(&v->idle);
+	pthread_mutex_destroy(&v->lock);
+}
+
+/**
+ * vmm_virtio_set_reset - put all devices into their power-on state
+ * @set: the devices; no vCPU exists
+ */
+void vmm_virtio_set_reset(const struct vmm_virtio_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
+		if (set->v[i])
+			vmm_virtio_reset(set->v[i]);
+	}
+}
+
+/**
+ * vmm_virtio_set_pause - have all devices that can stand still
+ * @set: the devices; no vCPU runs
+ */
+void vmm_virtio_set_pause(const struct vmm_virtio_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
+		if (set->v[i] && set->v[i]->ops->pause)
+			set->v[i]->ops->pause(set->v[i]);
+	}
+}
+
+/**
+ * vmm_virtio_set_resume - undo vmm_virtio_set_pause()
+ * @set: the devices
+ */
+void vmm_virtio_set_resume(const struct vmm_virtio_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
+		if (set->v[i] && set->v[i]->ops->resume)
+			set->v[i]->ops->resume(set->v[i]);
+	}
+}
+
+/**
+ * vmm_virtio_set_stats - collect counters; those of devices of a kind add up
+ * @set: the devices
+ * @report: filled
+ */
+void vmm_virtio_set_stats(const struct vmm_virtio_set *set, struct vmm_report *report)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
+		if (set->v[i] && set->v[i]->ops->stats)
+			set->v[i]->ops->stats(set->v[i], report);
+	}
+}
+
+/**
+ * vmm_virtio_set_command - ask something of every device that has the command
+ * @set: the devices
+ * @name: of the command
+ * @arg: its argument, or NULL
+ *
+ * Return: 0, -ENOENT if none has it, or the first -errno
+ */
+int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, const char *arg)
+{
+	const struct vmm_virtio_command *command;
+	int result = -ENOENT;
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
+		command = set->v[i] ? set->v[i]->ops->commands : NULL;
+		for (; command && command->name; command++) {
+			int err;
+
+			if (strcmp(command->name, name))
+				continue;
+			err = command->run(set->v[i], arg);
+			if (!result || result == -ENOENT)
+				result = err;
+		}
+	}
+	return result;
+}

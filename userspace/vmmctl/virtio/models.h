@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All virtio devices of a VM, whatever their transport: which there are, where each of
+ * them is, and what is done with all of them. bank.c and pci_bank.c are made of it.
+ */
+#ifndef MODELS_H
+#define MODELS_H
+
+#include "virtio/virtio.h"
+
+#define VMM_VIRTIO_PLACES	32	/* transports of a board, or slots of its PCI bus */
+
+/**
+ * struct vmm_virtio_place - what is at a place
+ * @ops: the model, NULL for nothing
+ * @index: which of the config's devices of that model
+ */
+struct vmm_virtio_place {
+	const struct vmm_virtio_ops *ops;
+	unsigned int index;
+};
+
+/**
+ * struct vmm_virtio_set - devices by place
+ * @v: NULL where there is none
+ */
+struct vmm_virtio_set {
+	struct vmm_virtio *v[VMM_VIRTIO_PLACES];
+};
+
+/**
+ * typedef vmm_virtio_next - find a place for a device that names none
+ * @at: what is where so far
+ * @ops: the device's model
+ *
+ * Return: a place, -1 if there is none
+ */
+typedef int (*vmm_virtio_next)(const struct vmm_virtio_place *at,
+			       const struct vmm_virtio_ops *ops);
+
+int vmm_virtio_assign(const struct vmm_config *cfg, vmm_virtio_next next,
+		      struct vmm_virtio_place at[VMM_VIRTIO_PLACES]);
+int vmm_virtio_place_of(const struct vmm_virtio_place *at, const struct vmm_virtio_ops *ops,
+			unsigned int index);
+int vmm_virtio_plug_all(const struct vmm_config *cfg, vmm_virtio_next next,
+			int (*plug)(void *arg, const struct vmm_virtio_ops *ops,
+				    unsigned int index, unsigned int slot), void *arg);
+
+void vmm_virtio_init(struct vmm_virtio *v, struct vmm_vm *vm, const struct vmm_virtio_ops *ops,
+		     unsigned int index, unsigned int slot);
+int vmm_virtio_open_events(struct vmm_virtio *v);
+void vmm_virtio_fini(struct vmm_virtio *v);
+
+void vmm_virtio_set_reset(const struct vmm_virtio_set *set);
+void vmm_virtio_set_pause(const struct vmm_virtio_set *set);
+void vmm_virtio_set_resume(const struct vmm_virtio_set *set);
+void vmm_virtio_set_stats(const struct vmm_virtio_set *set, struct vmm_report *report);
+int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, const char *arg);
+
+#endif /* MODELS_H */

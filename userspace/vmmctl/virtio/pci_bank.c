@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * All virtio devices of a VM as functions of its PCI bus. On the board this is a device
+ * without addresses, behind the bus: BARs are the bus's.
+ *
+ * Slots are those where x86 guests of the emulator look: disks from slot 3 on, in their
+ * order, all others from slot 9 on. Slot 0 is the bridge's, 1 what a PC has at its
+ * bridge, 2 the sound card's, 11 the address space device's: only who is given one of
+ * these by the command line gets it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "devices/devices.h"
+#include "pci/host.h"
+#include "virtio/models.h"
+#include "virtio/pci.h"
+#include "virtio/pci_bank.h"
+
+/**
+ * struct bank - the functions
+ * @host: the bus
+ * @p: by slot, NULL for one without a device
+ * @set: the devices
+ */
+struct bank {
+	struct vmm_pci_host *host;
+	struct vmm_virtio_pci *p[VMM_PCI_SLOTS];
+	struct vmm_virtio_set set;
+};
+
+static int first_free(const struct vmm_virtio_place *at, const u8 *order, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (!at[order[i]].ops)
+			return order[i];
+	}
+	return -1;
+}
+
+/**
+ * vmm_virtio_pci_next - find a slot for a device that names none
+ * @at: what is where so far
+ * @ops: the device's model
+ *
+ * Return: a slot, -1 if there is none
+ */
+int vmm_virtio_pci_next(const struct vmm_virtio_place *at, const struct vmm_virtio_ops *ops)
+{
+	static const u8 disks[] = { 3, 4, 5, 6, 7, 8 };
+	static const u8 others[] = {
+		9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+		30, 31,
+	};
+	int slot = -1;
+
+	if (ops == &vmm_blk_ops)
+		slot = first_free(at, disks, ARRAY_SIZE(disks));
+	if (slot < 0)
+		slot = first_free(at, others, ARRAY_SIZE(others));
+	/* A guest with more devices than the emulator's has fewer disks. */
+	return slot < 0 ? first_free(at, disks, ARRAY_SIZE(disks)) : slot;
+}
+
+static int function_open_events(struct vmm_virtio *v)
+{
+	int err = vmm_virtio_open_events(v);
+	unsigned int i;
+
+	for (i = 0; !err && i < v->queues; i++) {
+		v->queue[i].call_fd = vmm_event_create();
+		if (v->queue[i].call_fd < 0)
+			err = v->queue[i].call_fd;
+	}
+	return err;
+}
+
+static void function_free(struct vmm_virtio_pci *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
+		if (p->v.queue[i].call_fd >= 0)
+			close(p->v.queue[i].call_fd);
+	}
+	vmm_virtio_fini(&p->v);
+	free(p);
+}
+
+static int function_plug(struct bank *b, struct vmm_virtio_pci *p, unsigned int slot)
+{
+	int err = function_open_events(&p->v);
+
+	if (err)
+		return err;
+	if (p->v.shm.size)
+		p->shm_slot = p->v.vm->slots++;
+	err = vmm_virtio_pci_plug(p, &b->host->bus, slot);
+	return err ? vmm_error(-err, "virtio-%s: PCI slot %u", p->v.name, slot) : 0;
+}
+
+static int bank_plug(void *arg, const struct vmm_virtio_ops *ops, unsigned int index,
+		     unsigned int slot)
+{
+	struct bank *b = arg;
+	struct vmm_virtio_pci *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return vmm_error(ENOMEM, "virtio-%s", ops->name);
+	vmm_virtio_init(&p->v, b->host->vm, ops, index, slot);
+	if (p->v.legacy) {
+		err = vmm_error(-EINVAL, "virtio-%s: no PCI function has legacy registers",
+				ops->name);
+		goto err_free;
+	}
+	err = ops->create(&p->v);
+	if (err)
+		goto err_free;
+	err = function_plug(b, p, slot);
+	if (err)
+		goto err_destroy;
+	b->p[slot] = p;
+	b->set.v[slot] = &p->v;
+	return 0;
+
+err_destroy:
+	ops->destroy(&p->v);
+err_free:
+	function_free(p);
+	return err;
+}
+
+static void bank_destroy(struct vmm_device *dev)
+{
+	struct bank *b = dev->state;
+	unsigned int i;
+
+	for (i = 0; i < VMM_PCI_SLOTS; i++) {
+		if (!b->p[i])
+			continue;
+		vmm_virtio_pci_unplug(b->p[i]);
+		b->p[i]->v.ops->destroy(&b->p[i]->v);
+		function_free(b->p[i]);
+	}
+	free(b);
+}
+
+static int bank_create(struct vmm_device *dev)
+{
+	struct bank *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return vmm_error(ENOMEM, "virtio functions");
+	dev->state = b;
+	b->host = vmm_pci_host_find(dev->vm);
+	err = b->host ? vmm_virtio_plug_all(dev->vm->cfg, vmm_virtio_pci_next, bank_plug, b) :
+			vmm_error(-EINVAL, "the board has no PCI bus");
+	if (err)
+		bank_destroy(dev);
+	else
+		vmm_pci_power_on(&b->host->bus);
+	return err;
+}
+
+/* After the bus's own: what devices signal while they stop is forgotten. */
+static void bank_reset(struct vmm_device *dev)
+{
+	const struct bank *b = dev->state;
+
+	vmm_virtio_set_reset(&b->set);
+}
+
+static u64 bank_read(struct vmm_device *dev, u64 offset, unsigned int len)
+{
+	(void)dev;
+	(void)offset;
+	(void)len;
+	return 0;
+}
+
+static void bank_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
+{
+	(void)dev;
+	(void)offset;
+	(void)value;
+	(void)len;
+}
+
+static void bank_pause(struct vmm_device *dev)
+{
+	const struct bank *b = dev->state;
+
+	vmm_virtio_set_pause(&b->set);
+}
+
+static void bank_resume(struct vmm_device *dev)
+{
+	const struct bank *b = dev->state;
+
+	vmm_virtio_set_resume(&b->set);
+}
+
+/* A guest looks for functions itself. */
+static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	(void)dev;
+	(void)visitor;
+}
+
+static void bank_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct bank *b = dev->state;
+
+	vmm_virtio_set_stats(&b->set, report);
+}
+
+static int bank_resize(struct vmm_device *dev, const char *arg)
+{
+	const struct bank *b = dev->state;
+
+	return vmm_virtio_set_command(&b->set, "resize", arg);
+}
+
+static const struct vmm_device_command bank_commands[] = {
+	{ "resize", "look again at the sizes of disks", bank_resize },
+	{ 0 },
+};
+
+/** The virtio devices, as functions of the board's PCI bus. */
+const struct vmm_device_ops vmm_virtio_pci_bank_ops = {
+	.name = "virtio_pci",
+	.create = bank_create,
+	.reset = bank_reset,
+	.destroy = bank_destroy,
+	.read = bank_read,
+	.write = bank_write,
+	.pause = bank_pause,
+	.resume = bank_resume,
+	.describe = bank_describe,
+	.stats = bank_stats,
+	.commands = bank_commands,
+};
