@@ -69,17 +69,28 @@ static long adb_set_running(struct ranchu_vhost *vhost, void *arg)
 	return adb->cid ? ranchu_vhost_start(vhost) : -EADDRNOTAVAIL;
 }
 
+/*
+ * The memory that CONNECT and ATTACH take, and the socket, are had before the streams'
+ * lock: the process may be at the limit of its memory.
+ */
+static int adb_sock_get(struct vsock_adb *adb, struct ranchu_sock *sock, int fd)
+{
+	return fd == -1 ? 0 : ranchu_sock_get(sock, adb->closer, fd);
+}
+
 /* Everything of CONNECT that needs the streams' lock. */
-static long adb_connect_locked(struct vsock_adb *adb,
-			       struct vhost_vsock_adb_connect *connect)
+static long adb_connect_locked(struct vsock_adb *adb, struct adb_stream *stream,
+			       struct vhost_vsock_adb_connect *connect,
+			       const struct ranchu_sock *sock)
 {
 	struct adb_ports ports = {
 		.guest = connect->guest_port,
 		.host = connect->host_port,
 	};
-	struct adb_stream *stream;
 	int err;
 
+	if (adb->orphaned)
+		return -ESRCH;
 	if (!ports.host) {
 		err = vsock_adb_pick_port(adb, &ports);
 		if (err)
@@ -87,15 +98,11 @@ static long adb_connect_locked(struct vsock_adb *adb,
 	} else if (vsock_adb_stream_find(adb, ports)) {
 		return -EADDRINUSE;
 	}
-	stream = vsock_adb_stream_make(adb, ports, ADB_ASKING);
-	if (IS_ERR(stream))
-		return PTR_ERR(stream);
-	if (connect->fd != -1) {
-		err = vsock_adb_sock_get(stream, connect->fd);
-		if (err) {
-			vsock_adb_stream_drop(stream);
-			return err;
-		}
+	err = vsock_adb_stream_add(adb, stream, ports, ADB_ASKING);
+	if (err)
+		return err;
+	if (sock->socket) {
+		vsock_adb_sock_give(stream, sock);
 		adb_conn_attach(&stream->conn);
 	}
 	stream->cookie = connect->cookie;
@@ -108,41 +115,58 @@ static long adb_connect(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
 	struct vhost_vsock_adb_connect *connect = arg;
+	struct ranchu_sock sock = {};
+	struct adb_stream *stream;
 	long err;
 
 	if (connect->padding || connect->fd < -1)
 		return -EINVAL;
 	if (!ranchu_vhost_is_running(vhost))
 		return -ENOTCONN;
-	if (mutex_lock_killable(&adb->lock))
-		return -EINTR;
-	err = adb->orphaned ? -ESRCH : adb_connect_locked(adb, connect);
-	mutex_unlock(&adb->lock);
+	stream = vsock_adb_stream_alloc();
+	if (!stream)
+		return -ENOMEM;
+	err = adb_sock_get(adb, &sock, connect->fd);
+	if (err)
+		goto free;
+	err = -EINTR;
+	if (!mutex_lock_killable(&adb->lock)) {
+		err = adb_connect_locked(adb, stream, connect, &sock);
+		mutex_unlock(&adb->lock);
+	}
 	/* If it cannot be given back: the port is in the stream's events, too. */
+	if (!err)
+		return 0;
+	if (sock.socket)
+		ranchu_sock_unget(&sock);
+free:
+	kfree(stream);
 	return err;
 }
 
 static long adb_attach_locked(struct vsock_adb *adb,
-			      const struct vhost_vsock_adb_attach *attach)
+			      const struct vhost_vsock_adb_attach *attach,
+			      struct ranchu_sock *sock)
 {
 	struct adb_ports ports = {
 		.guest = attach->guest_port,
 		.host = attach->host_port,
 	};
-	struct adb_stream *stream = vsock_adb_stream_find(adb, ports);
-	int err;
+	struct adb_stream *stream;
 
+	if (adb->orphaned)
+		return -ESRCH;
+	stream = vsock_adb_stream_find(adb, ports);
 	if (!stream || stream->conn.state == ADB_DEAD)
 		return -ENOENT;
-	if (attach->fd == -1) {
+	if (!sock->socket) {
 		vsock_adb_stream_close(stream, ECONNRESET);
 		return 0;
 	}
 	if (stream->sock.socket)
 		return -EALREADY;
-	err = vsock_adb_sock_get(stream, attach->fd);
-	if (err)
-		return err;
+	vsock_adb_sock_give(stream, sock);
+	sock->socket = NULL;
 	stream->cookie = attach->cookie;
 	adb_conn_attach(&stream->conn);
 	vsock_adb_stream_ready(stream);
@@ -153,14 +177,21 @@ static long adb_attach(struct ranchu_vhost *vhost, void *arg)
 {
 	struct vsock_adb *adb = vsock_adb_of(vhost);
 	const struct vhost_vsock_adb_attach *attach = arg;
+	struct ranchu_sock sock = {};
 	long err;
 
 	if (attach->padding || attach->fd < -1)
 		return -EINVAL;
-	if (mutex_lock_killable(&adb->lock))
-		return -EINTR;
-	err = adb->orphaned ? -ESRCH : adb_attach_locked(adb, attach);
-	mutex_unlock(&adb->lock);
+	err = adb_sock_get(adb, &sock, attach->fd);
+	if (err)
+		return err;
+	err = -EINTR;
+	if (!mutex_lock_killable(&adb->lock)) {
+		err = adb_attach_locked(adb, attach, &sock);
+		mutex_unlock(&adb->lock);
+	}
+	if (sock.socket)
+		ranchu_sock_unget(&sock);
 	return err;
 }
 

@@ -255,22 +255,21 @@ void vsock_adb_turn_drop(struct vsock_adb *adb, struct adb_turn *turn);
 void vsock_adb_streams_init(struct vsock_adb *adb);
 struct adb_stream *vsock_adb_stream_find(struct vsock_adb *adb,
 					 struct adb_ports ports);
-struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
-					 struct adb_ports ports,
-					 enum adb_state state);
+struct adb_stream *vsock_adb_stream_alloc(void);
+int vsock_adb_stream_add(struct vsock_adb *adb, struct adb_stream *stream,
+			 struct adb_ports ports, enum adb_state state);
 void vsock_adb_stream_ready(struct adb_stream *stream);
 void vsock_adb_stream_event(struct adb_stream *stream, u32 type);
 void vsock_adb_stream_told(struct adb_stream *stream);
 void vsock_adb_stream_close(struct adb_stream *stream, u32 error);
 void vsock_adb_stream_hurry(struct adb_stream *stream);
-void vsock_adb_stream_drop(struct adb_stream *stream);
 bool vsock_adb_stream_reap(struct adb_stream *stream);
 void vsock_adb_streams_close(struct vsock_adb *adb, unsigned int bucket);
 void vsock_adb_streams_free(struct vsock_adb *adb);
 int vsock_adb_pick_port(struct vsock_adb *adb, struct adb_ports *ports);
 
 /* vsock_adb_sock.c: between a stream and its socket */
-int vsock_adb_sock_get(struct adb_stream *stream, int fd);
+void vsock_adb_sock_give(struct adb_stream *stream, const struct ranchu_sock *sock);
 void vsock_adb_sock_put(struct adb_stream *stream);
 void vsock_adb_sock_send(struct adb_stream *stream, struct iov_iter *from);
 void vsock_adb_sock_uncork(struct vsock_adb *adb);

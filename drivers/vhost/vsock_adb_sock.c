@@ -39,21 +39,15 @@ static bool sock_is_tcp(const struct adb_stream *stream)
 }
 
 /**
- * vsock_adb_sock_get() - give a stream its socket
- * @stream: has none
- * @fd: of the calling process
+ * vsock_adb_sock_give() - give a stream its socket
+ * @stream: has none; will be looked at
+ * @sock: what ranchu_sock_get() has taken; now the stream's
  *
  * Context: the device's lock held; may sleep.
- * Return: 0, and @stream will be looked at, or what ranchu_sock_get() says.
  */
-int vsock_adb_sock_get(struct adb_stream *stream, int fd)
+void vsock_adb_sock_give(struct adb_stream *stream, const struct ranchu_sock *sock)
 {
-	struct vsock_adb *adb = stream->adb;
-	int err;
-
-	err = ranchu_sock_get(&stream->sock, adb->closer, fd);
-	if (err)
-		return err;
+	stream->sock = *sock;
 	/*
 	 * What a socket does not take is copied twice, so let it take most of what
 	 * the guest may send at once. TCP sees to it by itself.
@@ -64,7 +58,6 @@ int vsock_adb_sock_get(struct adb_stream *stream, int fd)
 	/* Whatever it says now: try it. */
 	vsock_adb_sock_expect(stream);
 	vsock_adb_stream_ready(stream);
-	return 0;
 }
 
 /**

@@ -90,28 +90,34 @@ void vsock_adb_stream_hurry(struct adb_stream *stream)
 }
 
 /**
- * vsock_adb_stream_make() - make a stream
+ * vsock_adb_stream_alloc() - get memory for a stream
+ *
+ * An ioctl does so before it takes a lock that the worker and vCPUs wait for.
+ *
+ * Context: may sleep.
+ * Return: what vsock_adb_stream_add() takes, or kfree(); NULL: no memory.
+ */
+struct adb_stream *vsock_adb_stream_alloc(void)
+{
+	return kzalloc(sizeof(struct adb_stream), GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * vsock_adb_stream_add() - make a stream
  * @adb: the device
+ * @stream: its memory
  * @ports: its name; no other stream's
  * @state: ADB_ASKED or ADB_ASKING
  *
- * Context: @adb's lock held; may sleep.
- * Return: the stream, or
- * * -EMFILE: there are too many
- * * -ENOMEM: no memory
+ * Context: @adb's lock held.
+ * Return: 0, or -EMFILE: there are too many
  */
-struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
-					 struct adb_ports ports,
-					 enum adb_state state)
+int vsock_adb_stream_add(struct vsock_adb *adb, struct adb_stream *stream,
+			 struct adb_ports ports, enum adb_state state)
 {
-	struct adb_stream *stream;
-
 	lockdep_assert_held(&adb->lock);
 	if (adb->n_streams >= VHOST_VSOCK_ADB_MAX_STREAMS)
-		return ERR_PTR(-EMFILE);
-	stream = kzalloc(sizeof(*stream), GFP_KERNEL_ACCOUNT);
-	if (!stream)
-		return ERR_PTR(-ENOMEM);
+		return -EMFILE;
 	stream->adb = adb;
 	stream->ports = ports;
 	adb_conn_init(&stream->conn, state, adb->n_streams < ADB_FEW_STREAMS ?
@@ -123,7 +129,7 @@ struct adb_stream *vsock_adb_stream_make(struct vsock_adb *adb,
 	hash_add(adb->streams, &stream->hash, stream_key(adb, ports));
 	adb->n_streams++;
 	adb->stats.opened++;
-	return stream;
+	return 0;
 }
 
 /**
@@ -232,19 +238,6 @@ void vsock_adb_stream_close(struct adb_stream *stream, u32 error)
 	else
 		vsock_adb_stream_event(stream, VHOST_VSOCK_ADB_CLOSED);
 	vsock_adb_stream_ready(stream);
-}
-
-/**
- * vsock_adb_stream_drop() - undo vsock_adb_stream_make()
- * @stream: just made: nobody has heard of it
- *
- * Context: the device's lock held.
- */
-void vsock_adb_stream_drop(struct adb_stream *stream)
-{
-	stream->conn.state = ADB_DEAD;
-	stream->conn.todo = 0;
-	vsock_adb_stream_reap(stream);
 }
 
 /**

@@ -3,6 +3,7 @@
  * Packets from the guest: the transmit ring.
  */
 #include <linux/errno.h>
+#include <linux/slab.h>
 #include <linux/uio.h>
 
 #include "vsock_adb.h"
@@ -32,9 +33,13 @@ static void tx_request(struct vsock_adb *adb, struct adb_ports ports,
 
 	if (!adb->listening)
 		goto refuse;
-	stream = vsock_adb_stream_make(adb, ports, ADB_ASKED);
-	if (IS_ERR(stream))
+	stream = vsock_adb_stream_alloc();
+	if (!stream)
 		goto refuse;
+	if (vsock_adb_stream_add(adb, stream, ports, ADB_ASKED)) {
+		kfree(stream);
+		goto refuse;
+	}
 	adb_conn_hear(&stream->conn, packet);
 	vsock_adb_stream_event(stream, VHOST_VSOCK_ADB_REQUEST);
 	return;

@@ -575,8 +575,11 @@ static struct adb_ports take_ports(struct input *in)
 
 static void give_socket(struct adb_stream *stream, int fd)
 {
-	if (vsock_adb_sock_get(stream, fd))
+	struct ranchu_sock sock = {};
+
+	if (ranchu_sock_get(&sock, adb.closer, fd))
 		return;
+	vsock_adb_sock_give(stream, &sock);
 	end_of(stream->sock.socket)->stream = stream;
 	adb_conn_attach(&stream->conn);
 }
@@ -587,9 +590,13 @@ static void vmm_connects(struct adb_ports ports, int fd)
 
 	if (vsock_adb_stream_find(&adb, ports))
 		return;
-	stream = vsock_adb_stream_make(&adb, ports, ADB_ASKING);
-	if (IS_ERR(stream))
+	stream = vsock_adb_stream_alloc();
+	if (!stream)
 		return;
+	if (vsock_adb_stream_add(&adb, stream, ports, ADB_ASKING)) {
+		kfree(stream);
+		return;
+	}
 	memset(&credit[ports.guest][ports.host], 0, sizeof(**credit));
 	if (!(fd & 2))
 		give_socket(stream, fd);
