@@ -373,7 +373,7 @@ static void host_open(void)
 
 static void wr(u32 offset, u32 value)
 {
-	vmm_virtio_write(&fuzz.v, offset, value, 4);
+	vmm_virtio_mmio_write(&fuzz.v, offset, value, 4);
 }
 
 static bool device_served(void)
@@ -397,7 +397,7 @@ static void device_create(enum vmm_vhost_user_type type)
 	};
 	fuzz.vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .fd = -1, .loop = vmm_loop_create() };
 	MUST(fuzz.vm.loop && !vmm_mem_add(&fuzz.vm.mem, RANCHU_RAM_BASE, MEMORY));
-	vmm_virtio_idle(fuzz.regs);
+	vmm_virtio_mmio_idle(fuzz.regs);
 	fuzz.v = (struct vmm_virtio){
 		.ops = &vmm_vhost_user_ops, .vm = &fuzz.vm, .regs = fuzz.regs,
 		.queues = VMM_VIRTIO_QUEUES, .queue_max = vmm_vhost_user_ops.queue_max,
@@ -411,14 +411,14 @@ static void device_create(enum vmm_vhost_user_type type)
 	pthread_join(thread, NULL);
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
 		fuzz.v.queue[i].kick_fd = vmm_event_create();
-	vmm_virtio_plug(&fuzz.v);
+	vmm_virtio_mmio_plug(&fuzz.v);
 }
 
 static void device_destroy(void)
 {
 	unsigned int i;
 
-	vmm_virtio_unplug(&fuzz.v);
+	vmm_virtio_mmio_unplug(&fuzz.v);
 	fuzz.v.ops->destroy(&fuzz.v);
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
 		close(fuzz.v.queue[i].kick_fd);
@@ -480,7 +480,7 @@ static void act(struct input *in)
 	else if (what == 10)
 		wr(VIRTIO_MMIO_STATUS, 0);
 	else if (what < 13)
-		vmm_virtio_write(&fuzz.v, take(in, 1) & ~3U, take(in, 2), 4);
+		vmm_virtio_mmio_write(&fuzz.v, take(in, 1) & ~3U, take(in, 2), 4);
 	else if (what == 13)
 		poke_rings(in);
 	else
