@@ -404,7 +404,7 @@ static void closer_run(struct ranchu_work *work)
 
 static void closer_retry(struct timer_list *timer)
 {
-	struct ranchu_closer *closer = timer_container_of(closer, timer, retry);
+	struct ranchu_closer *closer = from_timer(closer, timer, retry);
 
 	ranchu_work_queue(closer->worker, &closer->work);
 }

@@ -71,7 +71,7 @@ static int sock_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 
 static void sock_look(struct timer_list *timer)
 {
-	struct ranchu_sock *sock = timer_container_of(sock, timer, timer);
+	struct ranchu_sock *sock = from_timer(sock, timer, timer);
 
 	/* Whoever has made it ours in between knows nothing of who waits. */
 	if (READ_ONCE(sock->own) || file_count(sock->file) == 1) {

@@ -138,7 +138,7 @@ extern struct list_head shim_timers;
 #define mod_timer(timer, when) \
 	((void)(when), list_move_tail(&(timer)->node, &shim_timers))
 #define timer_delete_sync(timer) list_del_init(&(timer)->node)
-#define timer_container_of(pos, timer, member) container_of(timer, __typeof__(*(pos)), member)
+#define from_timer(pos, timer, member) container_of(timer, __typeof__(*(pos)), member)
 
 /* ---- wait queues: at most one entry ---- */
 
