@@ -51,7 +51,7 @@ static void note_put(unsigned int at, const char *name, u32 type, u64 value, uns
 static void file_make(void)
 {
 	memset(elf_file, 0, sizeof(elf_file));
-	memcpy(elf_file, "\x7f" "ELF\x02\x01\x01", 7);
+	memcpy(elf_file, "\177ELF\x02\x01\x01", 7);
 	put(0x10, 2, 2);
 	put(0x12, 2, 62);
 	put(0x20, 8, PHDR);
@@ -174,7 +174,8 @@ static void it_is_loaded_and_told(void)
 	tap_check(!memcmp(info + 16, "\x38\x60\0\0\0\0\0\0\0\0\x02\0\0\0\0\0", 16));
 	tap_check(!memcmp(info + 32, "\0\0\x0e\0\0\0\0\0\x58\x60\0\0\0\0\0\0\x02\0\0\0", 20));
 	tap_check(!memcmp(info + 56, "\0\0\x80\x01\0\0\0\0\x34\x12\0\0\0\0\0\0", 16));
-	tap_check(!memcmp(info + 0x58 + 24, "\0\0\x10\0\0\0\0\0\0\0\xf0\x01\0\0\0\0\x01\0\0\0", 20));
+	tap_check(!memcmp(info + 0x58 + 24,
+			  "\0\0\x10\0\0\0\0\0\0\0\xf0\x01\0\0\0\0\x01\0\0\0", 20));
 	/* RAM that is too small. */
 	vmm_mem_destroy(&mem);
 	tap_equal(vmm_mem_add(&mem, 0, 17 * MIB), 0);
