@@ -404,6 +404,9 @@ void vmm_vm_pause(struct vmm_vm *vm)
 
 	pthread_mutex_lock(&vm->pause_lock);
 	__atomic_store_n(&vm->pausing, true, __ATOMIC_SEQ_CST);
+	/* Those that have not yet noticed that they might go on stand still again. */
+	if (vm->parked == vm->vcpus)
+		vmm_event_signal(vm->parked_fd);
 	pthread_mutex_unlock(&vm->pause_lock);
 	for (i = 0; i < vm->vcpus; i++)
 		vmm_vcpu_kick(vm->vcpu[i]);
