@@ -185,6 +185,11 @@ void fput(struct file *file)
 	if (!is_owed(end))
 		return;
 	MUST(end->arrived == end->sent);
+	/* The last of those who hold it ends the connection, over which nothing went. */
+	if (file_count(file) > 1) {
+		MUST(!end->sent);
+		return;
+	}
 	/* TCP would reset the connection. */
 	MUST(end->sk.sk_family == AF_UNIX ||
 	     (end->sk.sk_state != TCP_FIN_WAIT1 && end->read == end->written));
