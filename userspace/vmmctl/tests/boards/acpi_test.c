@@ -216,7 +216,7 @@ static void partitions_are_described(void)
 	};
 	static const char system[] = "android.fstab.system.dev\0\x0d/dev/block/vda";
 	static const char vendor[] = "android.fstab.vendor.dev\0\x0d/dev/block/vde";
-	static const char firmware[] = "android.compatible\0\x0d" "android,firmware";
+	static const char firmware[] = "android.compatible\0\015android,firmware";
 	const u8 *ssdt;
 
 	build(1);

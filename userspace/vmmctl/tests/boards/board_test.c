@@ -35,7 +35,8 @@ static void devices_are_apart(void)
 			tap_check(strcmp(a->ops->name, b->ops->name));
 		}
 		/* The interrupt controller comes first, and is KVM's. */
-		tap_check(board.gic.redist + VMM_MAX_CPUS * board.gic.redist_size <= board.dev[i].base);
+		tap_check(board.gic.redist + VMM_MAX_CPUS * board.gic.redist_size <=
+			  board.dev[i].base);
 	}
 	tap_check(board.gic.dist + board.gic.dist_size <= board.gic.cpu);
 	tap_check(board.gic.cpu + board.gic.cpu_size <= board.gic.redist);
