@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* pipe:upper - gives the guest back what it writes, in capitals. */
 #include <ctype.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * libranchu-pipe: see ranchu_pipe.h. The rules of the rings are in
  * linux/vhost_goldfish_pipe.h; the kernel's end is drivers/vhost/goldfish_pipe_ring.c.

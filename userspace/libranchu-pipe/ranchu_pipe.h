@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * libranchu-pipe: services of the goldfish pipe in a process of the host. Add
  * ranchu_pipe.c to the program; it needs the headers in include/uapi and nothing
@@ -23,6 +23,10 @@
  *
  * Or, for who prefers copies, ranchu_pipe_read() and ranchu_pipe_write(), which
  * block. consume and produce call the kernel only if the guest waits.
+ *
+ * These files may be used under either of two licences, GPL-2.0-only or Apache-2.0,
+ * whichever suits the program they become a part of. The headers in include/uapi carry
+ * the kernel's note that programs which use them are not derived works.
  *
  * A pipe is one thread's. Functions return -errno if they fail. What is peeked at
  * is the guest's, who may be up to anything but cannot change it any more.
