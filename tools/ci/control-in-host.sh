@@ -20,7 +20,8 @@ start() {
 	vm=$1
 	command=$2
 	shift 2
-	rm -f "/tmp/$vm"
+	# It is there before anybody looks for what the VM has said.
+	: > "/tmp/$vm"
 	vmmctl run --name "$vm" --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 		--memory 256M --append "$linux_args ranchu.run=\"$command\"" "$@" \
 		</dev/null > "/tmp/$vm" 2>&1 &
@@ -82,15 +83,19 @@ rc=$?
 sleep 1
 before=$(ticks)
 sleep 3
-[ $rc -eq 0 ] && [ "$(ticks)" -eq "$before" ] && ! vmmctl pause one 2>/dev/null
+after=$(ticks)
+echo "# exit code $rc, $(status one), $before lines, $after three seconds later"
+[ $rc -eq 0 ] && [ "$after" -eq "$before" ] && ! vmmctl pause one
 result paused_vcpus_stand_still $?
 
 vmmctl resume one && [ "$(status one)" = running ] && waits_for $((before + 3)) TICK $pid
 result resumed_vcpus_go_on $?
 
-vmmctl stats one | grep -q '"userspace_exits": [1-9]' &&
-	printf '{"execute":"metrics"}\n' | socat -t 5 - UNIX-CONNECT:$dir/one/control.sock |
-		grep -q 'vmmctl_devices_writes{vm=..one..,device=..pl011'
+vmmctl stats one > /tmp/stats
+printf '{"execute":"metrics"}\n' | socat -t 30 - UNIX-CONNECT:$dir/one/control.sock > /tmp/metrics
+echo "# $(wc -c < /tmp/stats) and $(wc -c < /tmp/metrics) bytes"
+grep -q '"userspace_exits": [1-9]' /tmp/stats &&
+	grep -q 'vmmctl_devices_writes{vm=..one..,device=..pl011' /tmp/metrics
 result stats_and_metrics $?
 
 # Paused or not, it ends at once; what others see of it goes.

@@ -11,7 +11,8 @@
 #include "host/sandbox.h"
 #include "host/vm_dir.h"
 
-#define CLI_TIMEOUT_MS	10000
+/* A host with more guests than CPUs may take its time. */
+#define CLI_TIMEOUT_MS	30000
 #define CLI_PS_MS	1000	/* for each VM that is listed */
 
 /**

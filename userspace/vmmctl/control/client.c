@@ -122,7 +122,8 @@ static int client_receive(struct vmm_client *client, u64 deadline)
 
 	if (client_room(client))
 		return -ENOBUFS;
-	if (now >= deadline || !poll(&wait, 1, deadline - now))
+	/* What is there counts, however late we are. */
+	if (!poll(&wait, 1, now < deadline ? deadline - now : 0))
 		return -ETIMEDOUT;
 	n = recv(client->fd, client->in + client->len, client->size - client->len, MSG_DONTWAIT);
 	if (n < 0)
