@@ -22,6 +22,7 @@ out=/tmp/out
 start() {
 	command=$1
 	shift
+	: > $out
 	vmmctl run --name bench --kernel /ranchu/guest/Image \
 		--initrd /ranchu/guest/initrd.cpio --memory 256M \
 		--append "$linux_args ranchu.run=\"$command\"" "$@" </dev/null > $out 2>&1 &
