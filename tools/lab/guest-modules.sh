@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Adds to a guest's archive (guest-initrd.sh) modules of Debian's kernel, with what
-# they need, and programs, in /bin: files, or names of Debian's (program.sh).
+# they need, and programs, in /bin: files, or names of Debian's (program.sh). What is
+# built into the kernel is there already.
 # guest-load, also there, loads the modules. GUEST_ARCH is as for guest-initrd.sh.
 #
 #	tools/lab/guest-modules.sh INITRD MODULE... [-- PROGRAM...]
@@ -18,8 +19,10 @@ shift
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/modules" "$stage/bin"
+: > "$stage/modules/order"
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
-	files=$(module_files "$MODULES" "$1")
+	files=
+	module_builtin "$MODULES" "$1" || files=$(module_files "$MODULES" "$1")
 	for file in $files; do
 		name=${file##*/}
 		name=${name%.xz}
