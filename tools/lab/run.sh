@@ -147,7 +147,8 @@ qemu_command() {
 		append+=" console=ttyAMA0 maxcpus=1"
 		;;
 	x86_64)
-		QEMU=(qemu-system-x86_64 -M q35 -cpu max,+svm,+npt)
+		read -ra QEMU <<<"${RANCHU_QEMU_X86_64:-qemu-system-x86_64}"
+		QEMU+=(-M q35 -cpu max,+svm,+npt)
 		append+=" console=ttyS0"
 		# A kernel that patches itself (KVM's static keys, with each first
 		# and last VM) puts a breakpoint there for a moment. With a thread
