@@ -102,8 +102,9 @@ wait "$boot_pid" && printed 'Power down'
 result power_button $?
 
 # More RAM than there is below the hole, and less than the kernel needs.
-memory=3073M ends 0 "grep MemTotal /proc/meminfo && tail -n 1 /proc/iomem" --cpus 2 &&
-	printed 'MemTotal: *3[01][0-9]* kB' && ! printed GUEST-SPLAT
+memory=3073M ends 0 "grep MemTotal /proc/meminfo && grep RAM /proc/iomem" --cpus 2 &&
+	printed 'MemTotal: *\(29\|3[01]\)[0-9]* kB' &&
+	printed '^100000000-1000fffff : System RAM' && ! printed GUEST-SPLAT
 result ram_above_the_hole $?
 memory=64M ends 1 true && printed 'this kernel needs [0-9]* MiB of RAM to start'
 result too_little_ram_is_said $?
