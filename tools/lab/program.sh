@@ -9,6 +9,7 @@
 # with programs of both gets all of them by one call.
 #
 #	tools/lab/program.sh DIR NAME...	names: see PROGRAMS
+#	tools/lab/program.sh --here NAME	prints a command that runs it on this machine
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$RANCHU_TOP/tools/lab/apt.sh"
@@ -136,6 +137,20 @@ add_program() {
 	done <<<"$PROGRAMS"
 }
 
+# here NAME: it runs where it is unpacked, with its own libraries.
+here() {
+	local package file from libraries
+
+	while read -r package file from; do
+		[ "${file##*/}" = "$1" ] || continue
+		fetch_program "$package" "$from" >&2
+		libraries=$(printf ':%s' "${LIBRARIES[@]/#/$UNPACKED/}")
+		echo "$UNPACKED/$LOADER --library-path ${libraries#:} $UNPACKED/$file"
+		[ "$package" != qemu-system-x86 ] ||
+			echo "-L $UNPACKED/usr/share/qemu -L $UNPACKED/usr/share/seabios"
+	done <<<"$PROGRAMS"
+}
+
 [ $# -ge 2 ] || die "usage: program.sh DIR NAME..."
 DIR=$1
 shift
@@ -145,6 +160,10 @@ flock 9
 for name; do
 	[ -n "$(suite_of "$name")" ] || die "no program '$name'"
 done
+if [ "$DIR" = --here ]; then
+	here "$1"
+	exit
+fi
 for suite in trixie backports; do
 	for name; do
 		[ "$(suite_of "$name")" != "$suite" ] || add_program "$DIR" "$name"
