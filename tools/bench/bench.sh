@@ -6,7 +6,7 @@
 #	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream trust
-#				vmm reach
+#				vmm reach x86
 #
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
@@ -15,6 +15,7 @@
 #	reach	in emulated hosts, one for each kernel; its costs as adb
 #	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
 #	vmm	in an emulated host; its fuzz targets on this machine
+#	x86	as pipe, blk and adb, in an emulated x86_64 host; all others are arm64's
 #	vq	on this machine, by the wall clock, in alternating runs; figures
 #		are ratios of neighbouring runs
 #
@@ -25,7 +26,10 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb blk trust vmm reach"
+AREAS="pipe vq stream adb blk trust vmm reach x86"
+# What the emulated hosts are; the area x86 calls the others' functions with its own, and
+# with its own place in OUT.
+host_options arm64
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -60,6 +64,7 @@ declare -A FLOORS=(
 . "$HERE/trust/trust.sh"
 . "$HERE/vmm/vmm.sh"
 . "$HERE/reach/reach.sh"
+. "$HERE/x86/x86.sh"
 
 missing=0
 FIGURES=()
@@ -81,25 +86,26 @@ ratio() {
 }
 
 build_pipe() {
-	local b=$RANCHU_BUILD/arm64
+	local b=$RANCHU_BUILD/$GUEST_ARCH
 
-	make -s -C "$RANCHU_TOP" ARCH=arm64 modules userspace selftests
-	make -s -C "$HERE" ARCH=arm64 CROSS_COMPILE="$(cross_prefix arm64)" \
-		KDIR="$RANCHU_CACHE/kdir-arm64" TESTS="$b/selftests" OUTPUT="$OUT/arm64"
+	make -s -C "$RANCHU_TOP" ARCH="$GUEST_ARCH" "KDIR=$RANCHU_CACHE/kdir-$GUEST_ARCH" \
+		STATIC=-static modules userspace selftests
+	make -s -C "$HERE" ARCH="$GUEST_ARCH" CROSS_COMPILE="$(cross_prefix "$GUEST_ARCH")" \
+		KDIR="$RANCHU_CACHE/kdir-$GUEST_ARCH" TESTS="$b/selftests" OUTPUT="$OUT/programs"
 	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$OUT/guest.cpio" "$b/selftests/pipe_guest"
 }
 
 stage_pipe() {
-	local b=$RANCHU_BUILD/arm64 stage=$OUT/stage
+	local b=$RANCHU_BUILD/$GUEST_ARCH stage=$OUT/stage
 
 	rm -rf "$stage"
 	mkdir -p "$stage/bench"
 	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" \
 		"$b/modules/drivers/vhost/vhost_goldfish_pipe.ko" \
-		"$OUT/arm64/module/ranchu_copy_bench.ko" \
-		"$OUT/arm64/pipe_bare_bench" "$b/vmmctl/vmmctl" \
-		"$OUT/guest.cpio" "$HERE/pipe_host.sh" "$stage/bench/"
-	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
+		"$OUT/programs/module/ranchu_copy_bench.ko" \
+		"$OUT/programs/pipe_bare_bench" "$b/vmmctl/vmmctl" \
+		"$OUT/guest.cpio" "$HERE/pipe_host.sh" "$HERE/host-lib.sh" "$stage/bench/"
+	cp -L "$RANCHU_CACHE/vmlinuz-$GUEST_ARCH" "$stage/bench/Image"
 }
 
 # bare RUN NAME: nanoseconds per operation, as the bare guest saw them.
@@ -196,7 +202,7 @@ measure_pipe() {
 	rm -f "$OUT/$run.log"
 	# What was measured before a failure still counts, figure by figure.
 	long_step "measuring pipes in the lab ($run)" "$OUT/$run.log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --host arm64 "$@" --timeout 900 \
+		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" "$@" --timeout 900 \
 		--overlay "$OUT/stage" -- sh /bench/pipe_host.sh || missing=$((missing + 1))
 	read_log "$run"
 }
@@ -239,23 +245,23 @@ bench_vq() {
 }
 
 build_adb() {
-	make -s -C "$RANCHU_TOP" ARCH=arm64 "KDIR=$RANCHU_CACHE/kdir-arm64" STATIC=-static \
-		modules userspace
-	make -s -C "$HERE/adb" "CROSS_COMPILE=$(cross_prefix arm64)" "OUTPUT=$OUT/adb"
+	make -s -C "$RANCHU_TOP" "ARCH=$GUEST_ARCH" "KDIR=$RANCHU_CACHE/kdir-$GUEST_ARCH" \
+		STATIC=-static modules userspace
+	make -s -C "$HERE/adb" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")" "OUTPUT=$OUT/adb"
 }
 
 stage_adb() {
-	local b=$RANCHU_BUILD/arm64 stage=$OUT/stage-adb
+	local b=$RANCHU_BUILD/$GUEST_ARCH stage=$OUT/stage-adb
 
 	rm -rf "$stage"
 	mkdir -p "$stage/bench" "$stage/bin"
 	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" \
 		"$b/modules/drivers/vhost/vhost_vsock_adb.ko" \
-		"$HERE/adb/adb_host.sh" "$stage/bench/"
-	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
+		"$HERE/adb/adb_host.sh" "$HERE/host-lib.sh" "$stage/bench/"
+	cp -L "$RANCHU_CACHE/vmlinuz-$GUEST_ARCH" "$stage/bench/Image"
 	cp "$b/vmmctl/vmmctl" "$OUT/adb/adb_raw" "$OUT/adb/adb_timed" \
 		"$OUT/adb/idle_streams" "$stage/bin/"
-	"$RANCHU_TOP/tools/lab/program.sh" "$stage" adb socat qemu-system-aarch64
+	"$RANCHU_TOP/tools/lab/program.sh" "$stage" adb socat "$QEMU_SYSTEM"
 	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$stage/bench/guest.cpio"
 	"$RANCHU_TOP/tools/lab/guest-vsock.sh" "$stage/bench/guest.cpio" --adbd \
 		"$OUT/adb/adb_raw" "$HERE/adb/adb_guest"
@@ -264,7 +270,7 @@ stage_adb() {
 # csv_adb LOG: all that was measured.
 csv_adb() {
 	echo "client,test,bytes,ops,ns,idle,exits,wakeups"
-	sed -n -e 's/^RAW /raw /p' -e 's/^ADB \([a-z_]* [a-z]*\) /adb \1 bytes=67108864 ops=0 /p' \
+	sed -n -e 's/^RAW /raw /p' -e 's/^ADB \([a-z_]* [a-z]*\) \([0-9]*\) /adb \1 bytes=\2 ops=0 /p' \
 		"$1" | sed 's/[a-z]*=//g' | tr ' ' , | cut -d , -f 2-
 }
 
@@ -329,8 +335,9 @@ table_adb() {
 	echo
 }
 
-bench_adb() {
-	local log=$OUT/adb.log way
+# measure_adb WORD...: of adb_host.sh's.
+measure_adb() {
+	local log=$OUT/adb.log
 
 	mkdir -p "$OUT"
 	"$RANCHU_TOP/tools/lab/fetch.sh"
@@ -338,11 +345,17 @@ bench_adb() {
 	long_step "packing guest and host" "$OUT/adb-stage.log" stage_adb
 	# What was measured before a failure still counts, figure by figure.
 	long_step "measuring adb in the lab" "$log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 2700 \
-		--overlay "$OUT/stage-adb" -- sh /bench/adb_host.sh || missing=$((missing + 1))
+		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" --icount --timeout 2700 \
+		--overlay "$OUT/stage-adb" -- sh /bench/adb_host.sh "$@" || missing=$((missing + 1))
 	plain_log "$log"
 	csv_adb "$log" > "$OUT/adb.csv"
 	table_adb
+}
+
+bench_adb() {
+	local way
+
+	measure_adb
 
 	figure adb.exits_per_mib "$(adb_exits_per_mib)"
 	figure adb.raw_h2g_vs_socat "$(adb_ratio h2g socat tcp)"

@@ -16,7 +16,7 @@ function number(text, name) {
 
 # Exits to userspace but for the console's.
 function exits(text, console) {
-	if (!match(text, /"pl011":\{[^}]*\}/))
+	if (!match(text, /"(pl011|uart16550)":\{[^}]*\}/))
 		return -1
 	console = substr(text, RSTART, RLENGTH)
 	return number(text, "userspace_exits") - number(console, "reads") - number(console, "writes")

@@ -9,6 +9,7 @@
 #	...
 #	BENCH-STATS kernel|user <a line of JSON>
 cd /bench || exit 2
+. ./host-lib.sh
 failed=0
 
 insmod ranchu.ko && insmod vhost_goldfish_pipe.ko && insmod ranchu_copy_bench.ko ||
@@ -19,7 +20,7 @@ insmod ranchu.ko && insmod vhost_goldfish_pipe.ko && insmod ranchu_copy_bench.ko
 guest() {
 	echo "BENCH-GUEST $1"
 	./vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$2\"" \
+		--append "$linux_args ranchu.run=\"$2\"" \
 		--pipe "$1" --no-reboot --stats="/tmp/stats" --stats-at RANCHU-MARK \
 		</dev/null >/tmp/console 2>&1 || failed=1
 	cat /tmp/console

@@ -18,6 +18,11 @@ image() {
 	truncate -s "$2M" "/tmp/$1"
 }
 
+# at SLOT: behind the PCI bus' bridge the first disk is the first that Linux finds.
+at() {
+	[ "$arch" != x86_64 ] || echo ",slot=$1"
+}
+
 load_modules
 echo "1..11"
 
@@ -30,9 +35,11 @@ image b 16
 image c 16
 image d 16
 losetup /dev/loop0 /tmp/c
-# The first disk has the highest transport, and Linux finds that last.
+# The first disk has the highest MMIO transport, and Linux finds that last.
 guest "load show:vda show:vdb show:vdc show:vdd fill:vda fill:vdc fill:vdd check:vda" \
-	--cpus 2 --no-reboot --disk /tmp/d,served=user,queues=2 --disk /dev/loop0,direct --disk /tmp/b,readonly,block=4096,queues=2 --disk /tmp/a
+	--cpus 2 --no-reboot --disk "/tmp/d,served=user,queues=2$(at 6)" \
+	--disk "/dev/loop0,direct$(at 5)" \
+	--disk "/tmp/b,readonly,block=4096,queues=2$(at 4)" --disk "/tmp/a$(at 3)"
 printed '^vda: 32768 sectors of 512, 1 queues, id ranchu-disk3, ro 0, write back$' &&
 	printed '^vdb: 32768 sectors of 4096, 2 queues, id ranchu-disk2, ro 1, write back$' &&
 	printed '^vdc: 32768 sectors of 512, 1 queues, id ranchu-disk1, ro 0, write back$' &&
@@ -50,8 +57,8 @@ file=$(said 'vda: file')
 looped=$(said 'vdc: file')
 guest "load check:vda read:vda:8 write:vdb check:vdc fill:vdc trim:vdc check:vdc write:vdd" \
 	--cpus 2 --no-reboot --virtio-packed on \
-	--disk /tmp/d,readonly,served=user --disk /dev/loop0,direct,served=user \
-	--disk /tmp/b,readonly --disk /tmp/a,direct,queues=2
+	--disk "/tmp/d,readonly,served=user$(at 6)" --disk "/dev/loop0,direct,served=user$(at 5)" \
+	--disk "/tmp/b,readonly$(at 4)" --disk "/tmp/a,direct,queues=2$(at 3)"
 [ "$(said 'vda: file')" = "$file" ] && [ -n "$file" ] && printed '^vdb: not written$'
 result packed_rings_and_read_only $?
 printed "^vdc: file $looped" && [ "$(said 'vdc: disk')" = "$(sum /tmp/c)" ] &&
@@ -67,8 +74,8 @@ result trim $?
 # Between the two lines that the guest prints there is data and nothing else.
 guest "load read:vda:1 mark:begin read:vda:16 mark:end" --cpus 1 --no-reboot --disk /tmp/a \
 	--stats=/tmp/stats --stats-at MARK
-begin=$(counted "MARK begin" virtio_mmio)
-end=$(counted "MARK end" virtio_mmio)
+begin=$(virtio_counted "MARK begin")
+end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
 printed '^GUEST-EXIT: 0$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
 result no_request_exits $?

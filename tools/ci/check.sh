@@ -55,12 +55,20 @@ STEPS=(
 	"control	tools/ci/control-test.sh"
 	"start		tools/ci/start-test.sh"
 	"x86-guest	tools/ci/x86-guest-test.sh"
+	"x86-virtio	tools/ci/x86-virtio-test.sh"
+	"x86-guests	tools/ci/x86-guests-test.sh"
+	"blk-x86	tools/ci/blk-test.sh x86_64"
+	"vsock-x86	tools/ci/vsock-test.sh x86_64"
+	"net-x86	tools/ci/net-test.sh net x86_64"
+	"user-x86	tools/ci/net-test.sh user x86_64"
+	"virtio-x86	tools/ci/virtio-test.sh x86_64"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start x86-guest matrix-build matrix "
+WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 user-x86 \
+virtio-x86 matrix-build matrix "
 
 gate() {
 	echo "1..1"

@@ -15,9 +15,15 @@ linux_args="quiet panic=-1 initcall_blacklist=load_system_certificate_list,\
 jent_mod_init,init_kprobe_trace,bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init"
 # QEMU's x86 CPU lets a nested guest set XCR0 unseen by KVM, and a scan of 256 PCI buses
 # that are not there is 32 768 exits.
-case $(uname -m) in
+arch=$(uname -m)
+case $arch in
 x86_64) linux_args="console=ttyS0 noxsave pci=noearly $linux_args" ;;
 *) linux_args="console=ttyAMA0 $linux_args" ;;
+esac
+# Debian's QEMU, and a machine of its own that is like the board: it has a PCI bus.
+case $arch in
+x86_64) qemu="qemu-system-x86_64 -M pc" ;;
+*) qemu="qemu-system-aarch64 -M virt,gic-version=3" ;;
 esac
 
 # $RANCHU_DOORBELL is how ranchu.ko serves doorbells, if not as it would by itself.
@@ -55,6 +61,12 @@ result() {
 	fi
 }
 
+# skipped NAME WHY: there is no such thing on this board.
+skipped() {
+	number=$((number + 1))
+	echo "ok $number $1 # SKIP $2"
+}
+
 # boot COMMAND OPTION...: runs COMMAND in a guest, which has five minutes. $kernel is
 # another than the host's copy of the guest's Image.
 boot() {
@@ -65,14 +77,19 @@ boot() {
 		"$@" </dev/null 2>&1 | tr -d '\r' > "$console"
 }
 
-# boot_each PROGRAM COMMANDS OPTION...: the same with each of COMMANDS for PROGRAM,
-# whose words are joined by colons.
-boot_each() {
-	program=$1
-	run=
+# each PROGRAM COMMANDS: a line for a shell that runs each of COMMANDS, whose words are
+# joined by colons, by PROGRAM.
+each() {
+	line=
 	for command in $2; do
-		run="${run:+$run && }$program $(echo "$command" | tr : ' ')"
+		line="${line:+$line && }$1 $(echo "$command" | tr : ' ')"
 	done
+	echo "$line"
+}
+
+# boot_each PROGRAM COMMANDS OPTION...: boot with that line.
+boot_each() {
+	run=$(each "$1" "$2")
 	shift 2
 	boot "$run" "$@"
 }
@@ -107,6 +124,15 @@ waits_for() {
 counted() {
 	sed -n "s/.*\"label\":\"$1\".*\"$2\":{\"reads\":\([0-9]*\),\"writes\":\([0-9]*\)}.*/\1 \2/p" \
 		/tmp/stats
+}
+
+# virtio_counted LABEL: reads and writes that had exited by then, of whatever the board
+# has virtio devices behind.
+virtio_counted() {
+	case $arch in
+	x86_64) for device in pci pci_ports pci_memory; do counted "$1" $device; done ;;
+	*) counted "$1" virtio_mmio ;;
+	esac | awk '{ reads += $1; writes += $2 } END { if (NR) print reads, writes }'
 }
 
 # refuses TEXT OPTION...: vmmctl ends with 1 and one line that has TEXT.

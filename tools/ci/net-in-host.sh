@@ -36,8 +36,8 @@ result data_is_right_both_ways $?
 # Between the two lines that the guest prints there is data and nothing else.
 guest "load up out:300000 mark:begin in:4000000 out:4000000 mark:end" --cpus 1 --no-reboot \
 	--net tap=tap0 --stats=/tmp/stats --stats-at MARK
-begin=$(counted "MARK begin" virtio_mmio)
-end=$(counted "MARK end" virtio_mmio)
+begin=$(virtio_counted "MARK begin")
+end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
 same && printed '^GUEST-EXIT: 0$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
 result no_packet_exits $?
@@ -51,11 +51,17 @@ ip link set tap0 down
 waits_for 1 '^link: 0' $boot_pid
 ip link set tap0 up
 wait "$boot_pid"
-begin=$(counted "MARK begin" virtio_mmio)
-end=$(counted "MARK end" virtio_mmio)
+begin=$(virtio_counted "MARK begin")
+end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
+# By MMIO the guest says that it has seen the interrupt and reads the link in the window;
+# with a message of its own there is nothing to say, and the read exits.
+case $arch in
+x86_64) reads=2 writes=0 ;;
+*) reads=0 writes=2 ;;
+esac
 appears 2 '^link: 1$' && appears 1 '^link: 0$' && printed '^GUEST-EXIT: 0$' &&
-	[ "${begin% *}" = "${end% *}" ] && [ $((${end#* } - ${begin#* })) -eq 2 ]
+	[ $((${end% *} - ${begin% *})) -eq $reads ] && [ $((${end#* } - ${begin#* })) -eq $writes ]
 result link_follows_the_interface_by_one_exit_each $?
 
 # The interface's MTU is the guest's, and is so again behind a reset of its driver.
@@ -66,7 +72,8 @@ appears 2 '^mtu: 1280$' && printed '^GUEST-EXIT: 0$'
 result mtu_is_the_interfaces $?
 
 # Reads that exit instead of the window.
-guest "load up out:300000 rebind:virtio_net:5 up out:300000" --cpus 1 --no-reboot --net tap=tap0 --window off
+guest "load up out:300000 rebind:virtio_net:5 up out:300000" --cpus 1 --no-reboot \
+	--net tap=tap0 --window off
 appears 2 '3 packets received' && same && printed '^GUEST-EXIT: 0$'
 result no_window_and_many_resets $?
 

@@ -3,30 +3,34 @@
 #
 # Tests virtio devices in a stock Linux guest that others than our modules serve:
 # Linux' vhost-net; Debian's qemu-storage-daemon, virtiofsd and passt, and a program over
-# QEMU's libvhost-user, by vhost-user, and the first of them as a vDPA device. On an emulated arm64 host: KTAP on standard output.
+# QEMU's libvhost-user, by vhost-user, and the first of them as a vDPA device. On an
+# emulated host: KTAP on standard output.
 #
-#	tools/ci/net-test.sh PART	net: vhost-net; user: processes, iperf3
+#	tools/ci/net-test.sh PART [arm64|x86_64]
+#		PART is net: vhost-net; or user: processes, iperf3
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
 PART=${1:-}
-OVERLAY=$RANCHU_BUILD/lab/overlay-net-$PART
+host_options "${2:-arm64}"
+OVERLAY=$RANCHU_BUILD/lab/overlay-net-$PART-$HOST
 
-[ -e "$RANCHU_TOP/tools/ci/$PART-in-host.sh" ] || die "usage: net-test.sh net|user"
+[ -e "$RANCHU_TOP/tools/ci/$PART-in-host.sh" ] || die "usage: net-test.sh net|user [HOST]"
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
 tools/lab/program.sh "$OVERLAY" iperf3 qemu-img qemu-storage-daemon virtiofsd passt vdpa
 if [ "$PART" = user ]; then
 	# Debian has no program that serves random numbers.
 	libvhost=$(tools/lab/libvhost.sh)
-	make -s -C tools/testing/vhost_user "CROSS_COMPILE=$(cross_prefix arm64)" \
-		"LIBVHOST=$libvhost" "OUTPUT=$RANCHU_BUILD/arm64/vhost_user"
-	cp "$RANCHU_BUILD/arm64/vhost_user/vhost_user_rng" tools/lab/host-passt "$OVERLAY/bin/"
+	make -s -C tools/testing/vhost_user "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")" \
+		"LIBVHOST=$libvhost" "OUTPUT=$RANCHU_BUILD/$GUEST_ARCH/vhost_user"
+	cp "$RANCHU_BUILD/$GUEST_ARCH/vhost_user/vhost_user_rng" tools/lab/host-passt "$OVERLAY/bin/"
 fi
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
-	virtio_mmio virtio_net virtio_blk virtio-rng crc32c_generic ext4 \
+	"$TRANSPORT" virtio_net virtio_blk virtio-rng crc32c_generic ext4 \
 	vmw_vsock_virtio_transport -- tools/ci/net-in-guest iperf3
-cp tools/ci/host-lib.sh tools/ci/net-lib.sh "tools/ci/$PART-in-host.sh" "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host arm64 --timeout 1500 --overlay "$OVERLAY" -- \
+cp tools/ci/host-lib.sh tools/ci/net-lib.sh tools/ci/user-lib.sh "tools/ci/$PART-in-host.sh" \
+	"$OVERLAY/ranchu/"
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 1500 --overlay "$OVERLAY" -- \
 	sh "/ranchu/$PART-in-host.sh"

@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Tests the small virtio devices that vmmctl serves itself, with a stock guest's
-# drivers, on an emulated arm64 host: KTAP on standard output.
+# drivers, on an emulated host: KTAP on standard output.
 #
-#	tools/ci/virtio-test.sh
+#	tools/ci/virtio-test.sh [arm64|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
-OVERLAY=$RANCHU_BUILD/lab/overlay-virtio
+host_options "${1:-arm64}"
+OVERLAY=$RANCHU_BUILD/lab/overlay-virtio-$HOST
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
 tools/lab/program.sh "$OVERLAY" socat
-tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virtio-rng \
+tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio-rng \
 	virtio_balloon virtio_input evdev -- tools/ci/virtio-in-guest
-cp tools/ci/host-lib.sh tools/ci/virtio-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host arm64 --timeout 600 --overlay "$OVERLAY" -- \
+cp tools/ci/host-lib.sh tools/ci/virtio-lib.sh tools/ci/virtio-in-host.sh "$OVERLAY/ranchu/"
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 600 --overlay "$OVERLAY" -- \
 	sh /ranchu/virtio-in-host.sh

@@ -22,7 +22,8 @@ echo "1..12"
 # it is served as by Linux', but whoever calls from the guest finds nobody.
 ln -s vhost-vsock-adb "$node"
 calls="vsock-in-guest load && vsock-in-guest rebind && ! vsock-in-guest out"
-timeout 300 qemu-system-aarch64 -M virt,gic-version=3 -cpu host -accel kvm -nodefaults \
+# shellcheck disable=SC2086 # a list of words
+timeout 300 $qemu -cpu host -accel kvm -nodefaults \
 	-display none -smp 2 -m 512M -no-reboot -kernel /ranchu/guest/Image \
 	-initrd /ranchu/guest/initrd.cpio -append "$linux_args ranchu.run=\"$calls\"" \
 	-serial "file:$console" -device vhost-vsock-pci,guest-cid=42 > /tmp/qemu 2>&1
@@ -53,8 +54,12 @@ in_use=$?
 vsock_peer talk 42 1024 2000000 >> /tmp/talk 2>&1
 wait "$boot_pid"
 sed 's/^/# host: /' /tmp/talk
-printed '^cid: 42$' && printed '^device: a003e00.virtio_mmio/virtio0$' && ! printed GUEST-SPLAT
-result guest_has_the_cid_in_the_highest_transport $?
+case $arch in
+x86_64) place=0000:00:09.0 ;;	# the first behind the disks
+*) place=a003e00.virtio_mmio ;;	# the highest transport
+esac
+printed '^cid: 42$' && printed "^device: $place/virtio0\$" && ! printed GUEST-SPLAT
+result guest_has_the_cid_in_the_first_place $?
 appears 3 '^talk: sent 2000000 .*: same$' && printed '^GUEST-EXIT: 0$'
 result guest_to_host_and_after_rebinding $?
 [ "$(grep -c '^talk: sent 2000000 .*: same$' /tmp/talk)" -eq 2 ]
@@ -64,13 +69,17 @@ result cid_in_use_is_said "$in_use"
 # Between the two lines that the guest prints there is data and nothing else.
 guest "load out mark:begin out:8000000 mark:end" --cpus 1 --no-reboot --vsock "42,dev=$node" \
 	--stats=/tmp/stats --stats-at MARK
-begin=$(counted "MARK begin" virtio_mmio)
-end=$(counted "MARK end" virtio_mmio)
+begin=$(virtio_counted "MARK begin")
+end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
 printed '^talk: sent 8000000 .*: same$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
 result no_packet_exits $?
-[ "${begin% *}" = 0 ]
-result no_register_read_exits $?
+if [ "$arch" = x86_64 ]; then
+	skipped no_register_read_exits "PCI has no register window"
+else
+	[ "${begin% *}" = 0 ]
+	result no_register_read_exits $?
+fi
 
 # Both nodes at once. What is one's CID is nothing to the other.
 (
@@ -90,9 +99,14 @@ sed 's/^/# ours: /' /tmp/console.ours
 result beside_our_node $?
 
 # Reads that exit instead of the window.
-guest "load out:300000 rebind out:300000" --cpus 1 --no-reboot --vsock "42,dev=$node" --window off
-appears 2 '^talk: sent 300000 .*: same$' && printed '^GUEST-EXIT: 0$'
-result no_window $?
+if [ "$arch" = x86_64 ]; then
+	skipped no_window "PCI has no register window"
+else
+	guest "load out:300000 rebind out:300000" --cpus 1 --no-reboot --vsock "42,dev=$node" \
+		--window off
+	appears 2 '^talk: sent 300000 .*: same$' && printed '^GUEST-EXIT: 0$'
+	result no_window $?
+fi
 
 # A reset gives the CID back and takes it again.
 : > "$console"

@@ -5,6 +5,7 @@
 # a stock guest that runs Debian's adbd, and moves data.
 set -eu
 
+. "$(dirname "$0")/host-lib.sh"
 export HOME=/tmp
 MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb vhost_ranchu_blk"
 
@@ -52,7 +53,7 @@ adb start-server 2>/dev/null
 echo "\$ vmmctl run --disk root --vsock 42 ..."
 vmmctl run --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio --memory 512M \
 	--disk /ranchu/guest/root --vsock 42 --stats=/tmp/stats \
-	--append "console=ttyAMA0 quiet panic=-1 ranchu.root=/dev/vda ranchu.run=guest-adbd" \
+	--append "$linux_args ranchu.root=/dev/vda ranchu.run=guest-adbd" \
 	</dev/null >/tmp/console 2>&1 &
 vmm=$!
 timeout 120 adb wait-for-device

@@ -13,6 +13,7 @@ GUEST=$2
 VMMCTL=$3
 shift 3
 HERE=$(dirname "$0")
+. "$HERE/host-lib.sh"
 OUT=$(mktemp -d)
 LOADED=
 
@@ -40,7 +41,7 @@ boot() {
 	"$VMMCTL" run --kernel "$GUEST/Image" --initrd "$GUEST/initrd.cpio" \
 		--memory 512M --no-reboot --pipe "$mode" \
 		--disk "$GUEST/root" --stats="$OUT/$mode.json" --stats-at "RANCHU-MARK " \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.root=/dev/vda ranchu.run=\"pipe_guest $*\"" \
+		--append "$linux_args ranchu.root=/dev/vda ranchu.run=\"pipe_guest $*\"" \
 		</dev/null 2>"$OUT/$mode.err" | tr -d '\r' | tee "$OUT/$mode.txt" || true
 	if ! grep -q '^GUEST-EXIT: 0$' "$OUT/$mode.txt"; then
 		cat "$OUT/$mode.err"

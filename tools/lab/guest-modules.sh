@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Adds to a guest's archive (guest-initrd.sh) modules of Debian's kernel, with what
-# they need, and programs, in /bin: files, or names of Debian's (program.sh).
-# guest-load, also there, loads the modules. GUEST_ARCH is as for guest-initrd.sh.
+# they need, and programs, in /bin: files, or names of Debian's (program.sh). What is
+# built into the kernel is there already.
+# guest-load, also there, loads the modules. GUEST_ARCH is as for guest-initrd.sh;
+# GUEST_MODULES is another kernel's directory of modules.
 #
 #	tools/lab/guest-modules.sh INITRD MODULE... [-- PROGRAM...]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-MODULES=$(readlink -f "$RANCHU_CACHE/modules-${GUEST_ARCH:-arm64}")
+MODULES=$(readlink -f "${GUEST_MODULES:-$RANCHU_CACHE/modules-${GUEST_ARCH:-arm64}}")
 
 [ $# -ge 2 ] || die "usage: guest-modules.sh INITRD MODULE... [-- PROGRAM...]"
 INITRD=$1
@@ -18,14 +20,19 @@ shift
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/modules" "$stage/bin"
+: > "$stage/modules/order"
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
-	files=$(module_files "$MODULES" "$1")
+	files=
+	module_builtin "$MODULES" "$1" || files=$(module_files "$MODULES" "$1")
 	for file in $files; do
 		name=${file##*/}
 		name=${name%.xz}
 		[ ! -e "$stage/modules/$name" ] || continue
 		# busybox's insmod cannot decompress.
-		xz -dc "$MODULES/$file" > "$stage/modules/$name"
+		case $file in
+		*.xz) xz -dc "$MODULES/$file" > "$stage/modules/$name" ;;
+		*) cp "$MODULES/$file" "$stage/modules/$name" ;;
+		esac
 		echo "$name" >> "$stage/modules/order"
 	done
 	shift

@@ -3,8 +3,9 @@
 #
 # Makes the image of a disk that guest-init has a guest's root on: an ext4 file
 # system with what is in DIR, busybox, the stock goldfish_pipe.ko, guest-init, and
-# the given programs, in /bin. The guest's archive needs the modules virtio_mmio,
-# virtio_blk, crc32c_generic and ext4 (guest-modules.sh).
+# the given programs, in /bin. The guest's archive needs the modules virtio_mmio (arm64),
+# virtio_blk, crc32c_generic and ext4 (guest-modules.sh). GUEST_ARCH is as for
+# guest-initrd.sh.
 #
 #	tools/lab/guest-root.sh IMAGE DIR [PROGRAM]...
 set -euo pipefail
@@ -19,7 +20,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage"/{bin,sbin,dev,proc,sys,tmp,root}
 cp -a "$DIR/." "$stage/"
-cp "$(readlink -f "$RANCHU_CACHE/busybox-arm64")" "$stage/bin/busybox"
+cp "$(readlink -f "$RANCHU_CACHE/busybox-${GUEST_ARCH:-arm64}")" "$stage/bin/busybox"
 install -m 755 "$RANCHU_TOP/tools/lab/guest-init" "$stage/init"
 "$RANCHU_TOP/tools/lab/guest-module.sh" "$stage/goldfish_pipe.ko"
 [ $# -eq 0 ] || install -m 755 "$@" "$stage/bin/"

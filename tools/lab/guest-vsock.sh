@@ -7,13 +7,13 @@
 #	/bin/guest-vsock	loads the stock driver
 #	/bin/guest-adbd		with --adbd: that, then Debian's adbd as a device has it
 #
-# and the given static programs, in /bin.
+# and the given static programs, in /bin. GUEST_ARCH is as for guest-initrd.sh.
 #
 #	tools/lab/guest-vsock.sh INITRD|DIR [--adbd] [PROGRAM]...
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-MODULES=$(readlink -f "$RANCHU_CACHE/modules-arm64")
+MODULES=$(readlink -f "$RANCHU_CACHE/modules-${GUEST_ARCH:-arm64}")
 # In the order in which they are loaded. The first is for guests behind PCI.
 LOAD=(virtio_pci virtio_mmio vsock vmw_vsock_virtio_transport_common
       vmw_vsock_virtio_transport)
@@ -46,7 +46,7 @@ for module in "${LOAD[@]}"; do
 		continue
 	fi
 	file=$(find "$MODULES/kernel" -name "$module.ko.xz")
-	[ -n "$file" ] || die "Debian's arm64 kernel has no module $module"
+	[ -n "$file" ] || die "Debian's ${GUEST_ARCH:-arm64} kernel has no module $module"
 	# busybox's insmod cannot decompress.
 	xz -dc "$file" > "$stage/vsock/$module.ko"
 	echo "$module.ko" >> "$stage/vsock/order"

@@ -66,6 +66,31 @@ long_step() {
 	say "  $what: $((SECONDS - start)) s"
 }
 
+# host_options HOST: of an emulated host that boots guests. Sets HOST, HOST_OPTIONS for
+# run.sh, GUEST_ARCH for the scripts that pack a guest, TRANSPORT, the module of the
+# guest's virtio devices, and QEMU_SYSTEM, which has a machine like the board.
+# shellcheck disable=SC2034 # for whoever calls
+host_options() {
+	HOST=$1
+	HOST_OPTIONS=(--host "$HOST")
+	GUEST_ARCH=${HOST%-gicv2}
+	case $GUEST_ARCH in
+	arm64)
+		TRANSPORT=virtio_mmio
+		QEMU_SYSTEM=qemu-system-aarch64
+		;;
+	x86_64)
+		TRANSPORT=virtio_pci
+		QEMU_SYSTEM=qemu-system-x86_64
+		# Its CPUs would take turns anyhow, and with a clock that counts instructions
+		# no limit of time depends on how busy the machine is.
+		HOST_OPTIONS+=(--icount)
+		;;
+	*) die "no host '$HOST': arm64, arm64-gicv2 or x86_64" ;;
+	esac
+	export GUEST_ARCH
+}
+
 # The prefix of the tools that build for $1 on this machine.
 cross_prefix() {
 	if [ -n "${CROSS_COMPILE:-}" ]; then

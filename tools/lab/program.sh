@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Lays programs of Debian's for arm64, with the libraries that they need, into the
-# root file system DIR of a host or a guest. They come from bookworm-backports where
-# that has them: adb and adbd of bookworm itself are too old or not there. Some come
-# from trixie, with its libraries: bookworm's are too old or not there in any suite.
-# One DIR has programs of one of the two.
+# Lays programs of Debian's for GUEST_ARCH (arm64, or x86_64 in the environment), with the
+# libraries that they need, into the root file system DIR of a host or a guest. They come
+# from bookworm-backports where that has them: adb and adbd of bookworm itself are too old
+# or not there. Some come from trixie: bookworm's are too old or not there in any suite.
+# Trixie's C library runs bookworm's programs as well, but not the other way round: a DIR
+# with programs of both gets all of them by one call.
 #
 #	tools/lab/program.sh DIR NAME...	names: see PROGRAMS
+#	tools/lab/program.sh --here NAME	prints a command that runs it on this machine
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$RANCHU_TOP/tools/lab/apt.sh"
@@ -19,6 +21,7 @@ adb		usr/lib/android-sdk/platform-tools/adb	backports
 adbd		usr/lib/android-sdk/platform-tools/adbd	backports
 socat		usr/bin/socat				backports
 qemu-system-arm	usr/bin/qemu-system-aarch64		backports
+qemu-system-x86	usr/bin/qemu-system-x86_64		backports
 fio		usr/bin/fio				backports
 dmsetup		sbin/dmsetup				backports
 iperf3		usr/bin/iperf3				trixie
@@ -30,30 +33,47 @@ virtiofsd	usr/libexec/virtiofsd			trixie
 "
 # What apt calls them.
 declare -A SUITES=([backports]=bookworm-backports [trixie]=trixie)
-LIBRARIES=(lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu usr/lib/aarch64-linux-gnu/android
-	   usr/lib/aarch64-linux-gnu/ceph)
-LOADER=lib/ld-linux-aarch64.so.1	# trixie's is below usr
+case $(kernel_arch "${GUEST_ARCH:-arm64}") in
+arm64)
+	TRIPLET=aarch64-linux-gnu
+	LOADER=lib/ld-linux-aarch64.so.1	# trixie's is below usr
+	;;
+x86_64)
+	TRIPLET=x86_64-linux-gnu
+	LOADER=lib64/ld-linux-x86-64.so.2
+	;;
+esac
+ARCH=$(debian_arch "${GUEST_ARCH:-arm64}")
+LIBRARIES=("lib/$TRIPLET" "usr/lib/$TRIPLET" "usr/lib/$TRIPLET/android" "usr/lib/$TRIPLET/ceph")
+# What QEMU loads into a PC.
+FIRMWARE="usr/share/seabios/bios-256k.bin usr/share/seabios/bios-microvm.bin
+	usr/share/qemu/linuxboot_dma.bin usr/share/qemu/kvmvapic.bin"
 
-# unpack_program PACKAGE FROM DIR: with everything it depends on.
+# unpack_program PACKAGE APT SUITE DIR: with everything it depends on.
 unpack_program() {
-	local package=$1 from=$2 root=$3 deb
+	local package=$1 apt=$2 suite=$3 root=$4 deb
 
 	mkdir -p "$root/archives/partial"
 	long_step "downloading $package" "$LOGS/download.log" \
-		apt_run "$from" apt-get install -y --download-only \
-		--no-install-recommends -t "${SUITES[$from]}" \
+		apt_run "$apt" apt-get install -y --download-only \
+		--no-install-recommends -t "$suite" \
 		-o "Dir::Cache::archives=$root/archives" -o Debug::NoLocking=1 "$package"
 	for deb in "$root"/archives/*.deb; do
 		dpkg-deb -x "$deb" "$root"
 	done
-	rm -rf "${root:?}/archives" "$root/usr/share"
+	rm -rf "${root:?}/archives"
+	find "$root/usr/share" -mindepth 1 -maxdepth 1 ! -name seabios ! -name qemu \
+		-exec rm -rf {} +
 }
 
 # fetch_program PACKAGE FROM: sets UNPACKED to where the package is in the cache.
 fetch_program() {
-	[ -d "$RANCHU_CACHE/program-$1-arm64" ] || [ -d "$RANCHU_CACHE/apt-$2" ] ||
-		apt_setup "$2" arm64 "${SUITES[$2]}"
-	unpack_once "program-$1" arm64 unpack_program "$1" "$2"
+	local apt=$2
+
+	[ "$ARCH" = arm64 ] || apt+=-$ARCH
+	[ -d "$RANCHU_CACHE/program-$1-$ARCH" ] || [ -d "$RANCHU_CACHE/apt-$apt" ] ||
+		apt_setup "$apt" "$ARCH" "${SUITES[$2]}"
+	unpack_once "program-$1" "$ARCH" unpack_program "$1" "$apt" "${SUITES[$2]}"
 }
 
 # Where the library $2 is below $1.
@@ -66,7 +86,7 @@ find_library() {
 			return
 		fi
 	done
-	die "nothing in Debian's packages has $2"
+	return 1
 }
 
 # copy_libraries ROOT DIR FILE: what FILE of ROOT needs, and what that needs, and what
@@ -75,13 +95,29 @@ copy_libraries() {
 	local root=$1 dir=$2 file=$3 name library
 
 	while read -r name; do
-		library=$(find_library "$root" "$name")
-		[ ! -e "$dir/$library" ] || continue
+		# Another program's, maybe of the other suite.
+		! find_library "$dir" "$name" > /dev/null || continue
+		library=$(find_library "$root" "$name") || die "nothing in Debian's packages has $name"
 		mkdir -p "$dir/${library%/*}"
 		cp -L "$root/$library" "$dir/$library"
 		copy_libraries "$root" "$dir" "$library"
 	done < <(readelf -d "$root/$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
 		echo libgcc_s.so.1)
+}
+
+# copy_firmware ROOT DIR
+copy_firmware() {
+	local file
+
+	for file in $FIRMWARE; do
+		mkdir -p "$2/${file%/*}"
+		cp -L "$1/$file" "$2/$file"
+	done
+}
+
+# suite_of NAME: where its package is from.
+suite_of() {
+	awk -v name="$1" '{ n = split($2, part, "/") } part[n] == name { print $3 }' <<<"$PROGRAMS"
 }
 
 add_program() {
@@ -91,14 +127,28 @@ add_program() {
 		[ "${file##*/}" = "$name" ] || continue
 		fetch_program "$package" "$from"
 		[ -e "$UNPACKED/$file" ] || die "package $package has no $file"
-		mkdir -p "$dir/bin" "$dir/lib"
+		mkdir -p "$dir/bin" "$dir/${LOADER%/*}"
 		cp -L "$UNPACKED/$file" "$dir/bin/$name"
-		cp -L "$UNPACKED/$LOADER" "$dir/$LOADER" 2>/dev/null ||
+		[ -e "$dir/$LOADER" ] || cp -L "$UNPACKED/$LOADER" "$dir/$LOADER" 2>/dev/null ||
 			cp -L "$UNPACKED/usr/$LOADER" "$dir/$LOADER"
 		copy_libraries "$UNPACKED" "$dir" "$file"
+		[ "$package" != qemu-system-x86 ] || copy_firmware "$UNPACKED" "$dir"
 		return
 	done <<<"$PROGRAMS"
-	die "no program '$name'"
+}
+
+# here NAME: it runs where it is unpacked, with its own libraries.
+here() {
+	local package file from libraries
+
+	while read -r package file from; do
+		[ "${file##*/}" = "$1" ] || continue
+		fetch_program "$package" "$from" >&2
+		libraries=$(printf ':%s' "${LIBRARIES[@]/#/$UNPACKED/}")
+		echo "$UNPACKED/$LOADER --library-path ${libraries#:} $UNPACKED/$file"
+		[ "$package" != qemu-system-x86 ] ||
+			echo "-L $UNPACKED/usr/share/qemu -L $UNPACKED/usr/share/seabios"
+	done <<<"$PROGRAMS"
 }
 
 [ $# -ge 2 ] || die "usage: program.sh DIR NAME..."
@@ -108,5 +158,14 @@ mkdir -p "$LOGS"
 exec 9>"$RANCHU_CACHE/lock"
 flock 9
 for name; do
-	add_program "$DIR" "$name"
+	[ -n "$(suite_of "$name")" ] || die "no program '$name'"
+done
+if [ "$DIR" = --here ]; then
+	here "$1"
+	exit
+fi
+for suite in trixie backports; do
+	for name; do
+		[ "$(suite_of "$name")" != "$suite" ] || add_program "$DIR" "$name"
+	done
 done

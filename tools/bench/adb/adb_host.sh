@@ -10,8 +10,15 @@
 #	native			a client that speaks AF_VSOCK
 #
 # and before all that what idle_streams prints.
+#
+#	adb_host.sh [MIB WHAT...]	size of the file that adb pushes, and which of
+#					these: idle raw unix tcp native socat
 cd /bench || exit 2
+. ./host-lib.sh
 failed=0
+MIB=${1:-64}
+[ $# -eq 0 ] || shift
+WHAT=${*:-idle raw unix tcp native socat}
 vmm=
 relay=
 
@@ -19,9 +26,8 @@ CID=3
 PORT=5555
 SOCAT_PORT=7000
 RAW="h2g g2h rtt h2g_16 g2h_16"
-QEMU=qemu-system-aarch64
 # As the kernel has it: 15 letters.
-QEMU_COMM=qemu-system-aar
+QEMU_COMM=$(echo "${qemu%% *}" | cut -c -15)
 
 # Ours is asked for by name, nobody else's.
 export ADB_LOCAL_TRANSPORT_MAX_PORT=5553 HOME=/tmp
@@ -48,7 +54,7 @@ says() {
 boot_vmmctl() {
 	: > /tmp/console
 	vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=adb_guest" --no-reboot \
+		--append "$linux_args ranchu.run=adb_guest" --no-reboot \
 		--pipe none --vsock $CID --adb-socket /tmp/adb.sock \
 		</dev/null >/tmp/console 2>&1 &
 	vmm=$!
@@ -56,9 +62,10 @@ boot_vmmctl() {
 
 boot_qemu() {
 	: > /tmp/console
-	$QEMU -M virt,gic-version=3 -cpu host -accel kvm -nodefaults -display none \
+	# shellcheck disable=SC2086 # a list of words
+	$qemu -cpu host -accel kvm -nodefaults -display none \
 		-smp 1 -m 512M -kernel Image -initrd guest.cpio \
-		-append "console=ttyAMA0 quiet panic=-1 ranchu.run=adb_guest" \
+		-append "$linux_args ranchu.run=adb_guest" \
 		-serial file:/tmp/console -device "vhost-vsock-pci,guest-cid=$CID" &
 	vmm=$!
 }
@@ -78,8 +85,17 @@ end() {
 	relay=
 }
 
+# is WHAT: it was asked for.
+is() {
+	case " $WHAT " in
+	*" $1 "*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # raw LABEL WHERE WATCHED
 raw() {
+	is raw || return 0
 	# shellcheck disable=SC2086 # a list of words
 	timeout 100 adb_raw bench "$2" "$1" "$3" $RAW || fail "raw $1"
 }
@@ -87,6 +103,7 @@ raw() {
 # copy LABEL ADDRESS WATCHED: files by adb, there and back. Its server starts with the
 # first: while there were raw streams, it would have come to the same port.
 copy() {
+	is "$1" || return 0
 	adb start-server
 	adb connect "$2"
 	timeout 60 adb -s "$2" wait-for-device || fail "adb $1"
@@ -96,10 +113,10 @@ copy() {
 		fail "adb $1: first push"
 	sleep 1
 	for _ in 1 2 3; do
-		adb_timed "ADB $1 push" "$3" timeout 100 \
+		adb_timed "ADB $1 push $((MIB * 1048576))" "$3" timeout 100 \
 			adb -s "$2" push -Z /tmp/data /data/local/tmp/data ||
 			fail "adb $1: push"
-		adb_timed "ADB $1 pull" "$3" timeout 100 \
+		adb_timed "ADB $1 pull $((MIB * 1048576))" "$3" timeout 100 \
 			adb -s "$2" pull -Z /data/local/tmp/data /tmp/back ||
 			fail "adb $1: pull"
 	done
@@ -112,11 +129,11 @@ copy() {
 }
 
 insmod ranchu.ko && insmod vhost_vsock_adb.ko && modprobe vhost_vsock || exit 1
-head -c 67108864 /dev/urandom > /tmp/data
+head -c $((MIB * 1048576)) /dev/urandom > /tmp/data
 sum=$(md5sum < /tmp/data | cut -d ' ' -f 1)
 
 # The streams that are idle, and the busy one, which moves 16 MiB each way.
-idle_streams 1023 16 || fail "idle streams"
+! is idle || idle_streams 1023 16 || fail "idle streams"
 
 boot_vmmctl
 if says SERVING; then
@@ -132,10 +149,10 @@ end
 
 boot_qemu
 if says SERVING; then
-	socat_start
+	! is socat || socat_start
 	raw native "vsock:$CID:$PORT" $QEMU_COMM
-	raw socat "tcp:$SOCAT_PORT" "$QEMU_COMM socat"
-	raw socat_unix unix:/tmp/socat.sock "$QEMU_COMM socat"
+	! is socat || raw socat "tcp:$SOCAT_PORT" "$QEMU_COMM socat"
+	! is socat || raw socat_unix unix:/tmp/socat.sock "$QEMU_COMM socat"
 	adb_raw quit "vsock:$CID:$PORT"
 	if says ADBD-STARTS; then
 		copy native "vsock:$CID:$PORT" $QEMU_COMM

@@ -20,23 +20,25 @@ BLK_USER=ranchu-disk1
 BLK_QEMU="native native-nopoll threads io_uring"
 
 build_blk() {
-	make -s -C "$RANCHU_TOP" ARCH=arm64 "KDIR=$RANCHU_CACHE/kdir-arm64" modules userspace
-	make -s -C "$BLK" "CROSS_COMPILE=$(cross_prefix arm64)" "OUTPUT=$OUT/blk"
+	make -s -C "$RANCHU_TOP" "ARCH=$GUEST_ARCH" "KDIR=$RANCHU_CACHE/kdir-$GUEST_ARCH" \
+		STATIC=-static modules userspace
+	make -s -C "$BLK" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")" "OUTPUT=$OUT/blk"
 }
 
 stage_blk() {
-	local b=$RANCHU_BUILD/arm64 stage=$OUT/stage-blk
+	local b=$RANCHU_BUILD/$GUEST_ARCH stage=$OUT/stage-blk
 
 	rm -rf "$stage"
 	mkdir -p "$stage/bench" "$stage/bin"
 	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" \
-		"$b/modules/drivers/vhost/vhost_ranchu_blk.ko" "$BLK/blk_host.sh" "$stage/bench/"
-	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
+		"$b/modules/drivers/vhost/vhost_ranchu_blk.ko" "$BLK/blk_host.sh" \
+		"$HERE/host-lib.sh" "$stage/bench/"
+	cp -L "$RANCHU_CACHE/vmlinuz-$GUEST_ARCH" "$stage/bench/Image"
 	cp "$b/vmmctl/vmmctl" "$stage/bin/"
-	"$RANCHU_TOP/tools/lab/program.sh" "$stage" qemu-system-aarch64
+	"$RANCHU_TOP/tools/lab/program.sh" "$stage" "$QEMU_SYSTEM"
 	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$stage/bench/guest.cpio" "$OUT/blk/blk_guest"
 	"$RANCHU_TOP/tools/lab/guest-modules.sh" "$stage/bench/guest.cpio" \
-		virtio_mmio virtio_blk
+		"$TRANSPORT" virtio_blk
 }
 
 # csv_blk LOG: one line for each measurement.
@@ -72,7 +74,7 @@ virtio_exits() {
 		return substr(text, RSTART + length(name) + 3, RLENGTH - length(name) - 3) + 0
 	}
 	function exits(text, console) {
-		if (!match(text, /"pl011":\{[^}]*\}/))
+		if (!match(text, /"(pl011|uart16550)":\{[^}]*\}/))
 			return -1
 		console = substr(text, RSTART, RLENGTH)
 		console = number(console, "reads") + number(console, "writes")
@@ -113,8 +115,8 @@ table_blk() {
 	printf '\n'
 }
 
-bench_blk() {
-	local log=$OUT/blk.log depth
+measure_blk() {
+	local log=$OUT/blk.log
 
 	mkdir -p "$OUT"
 	"$RANCHU_TOP/tools/lab/fetch.sh"
@@ -122,11 +124,17 @@ bench_blk() {
 	long_step "packing guest and host" "$OUT/blk-stage.log" stage_blk
 	# What was measured before a failure still counts, figure by figure.
 	long_step "measuring disks in the lab" "$log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 1500 \
+		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" --icount --timeout 1500 \
 		--overlay "$OUT/stage-blk" -- sh /bench/blk_host.sh || missing=$((missing + 1))
 	plain_log "$log"
 	csv_blk "$log" > "$OUT/blk.csv"
 	table_blk
+}
+
+bench_blk() {
+	local log=$OUT/blk.log depth
+
+	measure_blk
 	bench_net
 
 	figure virtio.exits_per_req "$(exits_per_req "$log")"

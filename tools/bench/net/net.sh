@@ -10,24 +10,26 @@ NET_KERNEL=vhost-net
 NET_USER="passt qemu-user"
 
 build_net() {
-	make -s -C "$RANCHU_TOP" ARCH=arm64 "KDIR=$RANCHU_CACHE/kdir-arm64" modules userspace
-	make -s -C "$NET" "CROSS_COMPILE=$(cross_prefix arm64)" "OUTPUT=$OUT/net"
+	make -s -C "$RANCHU_TOP" "ARCH=$GUEST_ARCH" "KDIR=$RANCHU_CACHE/kdir-$GUEST_ARCH" \
+		STATIC=-static modules userspace
+	make -s -C "$NET" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")" "OUTPUT=$OUT/net"
 }
 
 stage_net() {
-	local b=$RANCHU_BUILD/arm64 stage=$OUT/stage-net
+	local b=$RANCHU_BUILD/$GUEST_ARCH stage=$OUT/stage-net
 
 	rm -rf "$stage"
 	mkdir -p "$stage/bench" "$stage/bin"
-	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" "$NET/net_host.sh" "$stage/bench/"
+	cp "$b/modules/drivers/virt/ranchu/ranchu.ko" "$NET/net_host.sh" "$HERE/host-lib.sh" \
+		"$stage/bench/"
 	echo 'exec dd of=/dev/null bs=64k 2> /dev/null' > "$stage/bench/sink"
-	cp -L "$RANCHU_CACHE/vmlinuz-arm64" "$stage/bench/Image"
+	cp -L "$RANCHU_CACHE/vmlinuz-$GUEST_ARCH" "$stage/bench/Image"
 	cp "$b/vmmctl/vmmctl" "$RANCHU_TOP/tools/lab/host-passt" "$stage/bin/"
 	# Of two releases, each with its own C library.
 	"$RANCHU_TOP/tools/lab/program.sh" "$stage" passt
-	"$RANCHU_TOP/tools/lab/program.sh" "$stage/qemu" qemu-system-aarch64
+	"$RANCHU_TOP/tools/lab/program.sh" "$stage/qemu" "$QEMU_SYSTEM"
 	"$RANCHU_TOP/tools/lab/guest-initrd.sh" "$stage/bench/guest.cpio" "$OUT/net/net_guest"
-	"$RANCHU_TOP/tools/lab/guest-modules.sh" "$stage/bench/guest.cpio" virtio_mmio virtio_net
+	"$RANCHU_TOP/tools/lab/guest-modules.sh" "$stage/bench/guest.cpio" "$TRANSPORT" virtio_net
 }
 
 # net_cost NAME WHAT: thousands of instructions per operation, all rounds.
@@ -56,14 +58,15 @@ table_net() {
 	printf '\n'
 }
 
+# bench_net [NAME]...: all that is compared, or some.
 bench_net() {
 	local log=$OUT/net.log
 
 	long_step "building for the network's benchmark" "$OUT/net-build.log" build_net
 	long_step "packing guest and host" "$OUT/net-stage.log" stage_net
 	long_step "measuring networks in the lab" "$log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --icount --timeout 1500 \
-		--overlay "$OUT/stage-net" -- sh /bench/net_host.sh || missing=$((missing + 1))
+		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" --icount --timeout 1500 \
+		--overlay "$OUT/stage-net" -- sh /bench/net_host.sh 2 "$@" || missing=$((missing + 1))
 	plain_log "$log"
 	table_net
 	read -r NET_EXITS NET_OPS < <(virtio_exits NET "$NET_KERNEL" "$log")

@@ -7,7 +7,10 @@
 #
 #	NET-STATS <a line of JSON>
 cd /bench || exit 2
+. ./host-lib.sh
 ROUNDS=${1:-2}
+[ $# -eq 0 ] || shift
+WAYS=${*:-vhost-net passt qemu-user}
 RUN="guest-load && ip link set lo up && ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up && net_guest"
 
 # watch: shows what the guest prints, which has to say that all went well.
@@ -21,7 +24,7 @@ guest() {
 	name=$1
 	shift
 	vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M --no-reboot \
-		--append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$RUN $name $ROUNDS\"" \
+		--append "$linux_args ranchu.run=\"$RUN $name $ROUNDS\"" \
 		--pipe none --stats="/tmp/stats-$name" --stats-at NET-MARK "$@" </dev/null 2>&1 | watch
 }
 
@@ -35,19 +38,33 @@ nc -ll -p 7001 -e dd if=/dev/zero bs=64k 2> /dev/null &
 nc -ll -p 7002 -e sh /bench/sink &
 nc -ll -p 7003 -e cat &
 
-guest vhost-net --net tap=tap0
-sed 's/^/NET-STATS /' /tmp/stats-vhost-net
+# way NAME: it is one of those asked for.
+way() {
+	case " $WAYS " in
+	*" $1 "*) ;;
+	*) return 1 ;;
+	esac
+}
 
-host-passt /tmp/passt tap0 > /tmp/passt.log 2>&1 &
-until [ -S /tmp/passt ] || ! kill -0 $!; do
-	usleep 100000
-done
-guest passt --vhost-user net,socket=/tmp/passt
+if way vhost-net; then
+	guest vhost-net --net tap=tap0
+	sed 's/^/NET-STATS /' /tmp/stats-vhost-net
+fi
 
-LIBRARIES=/qemu/lib/aarch64-linux-gnu:/qemu/usr/lib/aarch64-linux-gnu
-/qemu/lib/ld-linux-aarch64.so.1 --library-path $LIBRARIES /qemu/bin/qemu-system-aarch64 \
-	-M virt,gic-version=3 -cpu host -accel kvm -nodefaults \
-	-display none -smp 1 -m 512M -kernel Image -initrd guest.cpio -no-reboot \
-	-append "console=ttyAMA0 quiet panic=-1 ranchu.run=\"$RUN qemu-user $ROUNDS\"" \
-	-serial stdio -netdev user,id=n -device virtio-net-pci,netdev=n,romfile= </dev/null 2>&1 | watch
+if way passt; then
+	host-passt /tmp/passt tap0 > /tmp/passt.log 2>&1 &
+	until [ -S /tmp/passt ] || ! kill -0 $!; do
+		usleep 100000
+	done
+	guest passt --vhost-user net,socket=/tmp/passt
+fi
+
+if way qemu-user; then
+	# shellcheck disable=SC2086 # a list of words
+	/qemu/$loader --library-path "$(libraries /qemu)" /qemu/bin/$qemu -cpu host -accel kvm \
+		-nodefaults -display none -smp 1 -m 512M -kernel Image -initrd guest.cpio \
+		-no-reboot -append "$linux_args ranchu.run=\"$RUN qemu-user $ROUNDS\"" \
+		-serial stdio -netdev user,id=n -device virtio-net-pci,netdev=n,romfile= \
+		</dev/null 2>&1 | watch
+fi
 [ ! -e /tmp/failed ]

@@ -2,7 +2,8 @@
 /*
  * Interrupts by pin, for guests that do without messages. An eventfd of a function wakes
  * the main thread, which notes the reason and raises the pin; the guest reads the reason,
- * which lowers it. Slots share pins: one is high while anybody holds it.
+ * which lowers it. Slots share pins, and pins share interrupts: one is high while anybody
+ * holds it.
  *
  * The eventfds are in an epoll instance of the bus's own, which the main loop waits for,
  * because a vCPU thread may take one out, and only the main thread touches the loop.
@@ -45,6 +46,16 @@ static bool function_raises(struct vmm_pci_function *fn)
 	return raises && !(vmm_pci_command(fn) & PCI_COMMAND_INTX_DISABLE);
 }
 
+/* Pins that lead to one interrupt are one: KVM knows no more than the level that was set last. */
+static unsigned int pin_of(const struct vmm_pci_bus *bus, unsigned int slot)
+{
+	unsigned int pin = 0;
+
+	while (bus->map.gsi[pin] != bus->map.gsi[slot % VMM_PCI_PINS])
+		pin++;
+	return pin;
+}
+
 /**
  * vmm_pci_intx_update - bring all pins to the level that functions want
  * @bus: the bus
@@ -56,7 +67,7 @@ void vmm_pci_intx_update(struct vmm_pci_bus *bus)
 
 	for (i = 0; i < VMM_PCI_SLOTS; i++) {
 		if (bus->slot[i] && function_raises(bus->slot[i]))
-			level[i % VMM_PCI_PINS] = true;
+			level[pin_of(bus, i)] = true;
 	}
 	for (i = 0; i < VMM_PCI_PINS; i++) {
 		if (level[i] == bus->level[i])

@@ -244,7 +244,7 @@ struct vmm_pci_function {
  * @gsis: messages that were given to vectors
  * @lock: see the top of this file
  * @address: what was written to the address port
- * @level: of each pin
+ * @level: of each pin; of those with one interrupt, the first has it
  * @blamed: the message about what KVM refuses was given
  */
 struct vmm_pci_bus {

@@ -595,7 +595,8 @@ static void pins_are_raised(void)
 	close_bus();
 }
 
-static void slots_share_pins(void)
+/* Two functions hold an interrupt, which is high until both have let go. */
+static void share_with(unsigned int slot)
 {
 	struct vmm_pci_function other;
 	int fd = eventfd(0, EFD_NONBLOCK);
@@ -603,7 +604,7 @@ static void slots_share_pins(void)
 	open_bus();
 	vmm_pci_init(&other, &fake_ops, &identity);
 	vmm_pci_add_source(&other, fd, 1);
-	tap_equal(vmm_pci_add(&t.bus, &other, SLOT + 4), 0);
+	tap_equal(vmm_pci_add(&t.bus, &other, slot), 0);
 	vmm_pci_power_on(&t.bus);
 	eventfd_write(t.fd[0], 1);
 	eventfd_write(fd, 1);
@@ -620,6 +621,16 @@ static void slots_share_pins(void)
 	tap_check(!wires.level[SLOT % 4]);
 	close(fd);
 	close_bus();
+}
+
+static void slots_share_pins(void)
+{
+	share_with(SLOT + 4);
+}
+
+static void pins_share_interrupts(void)
+{
+	share_with(SLOT + 2);
 }
 
 /* No sequence of accesses may do harm; the sanitizers look on. */
@@ -676,6 +687,7 @@ static const struct tap_case cases[] = {
 	{ "refused messages are tried again", refused_messages_are_tried_again },
 	{ "pins are raised and lowered", pins_are_raised },
 	{ "slots share pins", slots_share_pins },
+	{ "pins share interrupts", pins_share_interrupts },
 	{ "noise is harmless", noise_is_harmless },
 };
 
