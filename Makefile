@@ -109,7 +109,7 @@ help:
 	@echo 'make overlay KSRC=dir   lay our files over a kernel source tree'
 	@echo 'make install    vmmctl, its page, libranchu-pipe  [DESTDIR= PREFIX=/usr/local]'
 	@echo 'make modules-install    the modules    make uninstall  the former'
-	@echo 'make dist       build/ranchu-VERSION.tar.xz'
+	@echo 'make dist       build/ranchu-VERSION.tar.xz    make deb   build/ARCH/deb'
 	@echo 'make clean      remove build/'
 
 .PHONY: all modules userspace selftests lab-setup overlay $(GATES) kunit demo \

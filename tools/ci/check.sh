@@ -51,6 +51,7 @@ STEPS=(
 	"no-doorbell	tools/ci/no-doorbell-test.sh"
 	"matrix-build	tools/ci/matrix.sh build"
 	"matrix		tools/ci/matrix.sh boot"
+	"packages	tools/ci/packages.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"control	tools/ci/control-test.sh"
 	"start		tools/ci/start-test.sh"
@@ -67,8 +68,8 @@ STEPS=(
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 user-x86 \
-virtio-x86 matrix-build matrix "
+WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 \
+user-x86 virtio-x86 matrix-build matrix packages "
 
 gate() {
 	echo "1..1"
@@ -179,9 +180,11 @@ for name in $steps; do
 done
 
 echo
+not_named=
+[ $# -gt 0 ] || not_named=$WHEN_NAMED
 for name in $steps; do
 	echo "$name $(cat "$LOGS/$name.result")"
-done | awk '
+done | awk -v not_named="$not_named" '
 	BEGIN { print "step           passed failed skipped   wall    cpu" }
 	{
 		printf "%-14s %6d %6d %7d %4d s %4d s\n", $1, $2, $3, $4, $5, $6
@@ -190,6 +193,8 @@ done | awk '
 		skipped += $4
 	}
 	END {
+		if (not_named)
+			printf "\nnot run, because they run when named only:%s\n", not_named
 		printf "\n%d passed, %d failed%s\n", passed, failed,
 			skipped ? ", " skipped " skipped" : ""
 		exit failed > 0 || passed == 0

@@ -10,22 +10,12 @@ set -eu
 
 load_modules
 
-# serve KIND: a service behind /tmp/KIND.
-serve() {
-	/ranchu/tests/pipe_peer "$1" "/tmp/$1" > "/tmp/$1.log" 2>&1 &
-	PEERS="$PEERS $!"
-	while ! grep -q '^pipe_peer: ' "/tmp/$1.log"; do
-		sleep 1
-	done
-}
-
 # exited LABEL WHAT: accesses of the pipe that had exited by then.
 exited() {
 	sed -n "s/.*\"label\":\"RANCHU-MARK $1 $2\".*\"pipe\":{\"reads\":\([0-9]*\),\"writes\":\([0-9]*\)}.*/\1 \2/p" \
 		/tmp/stats
 }
 
-PEERS=
 serve echo
 serve bye
 serve stall

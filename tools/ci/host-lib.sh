@@ -49,6 +49,16 @@ unload_modules() {
 	tac /ranchu/modules/order | xargs rmmod
 }
 
+# serve KIND: a service of the pipe behind /tmp/KIND. $PEERS are their processes.
+PEERS=
+serve() {
+	/ranchu/tests/pipe_peer "$1" "/tmp/$1" > "/tmp/$1.log" 2>&1 &
+	PEERS="$PEERS $!"
+	while ! grep -q '^pipe_peer: ' "/tmp/$1.log"; do
+		sleep 1
+	done
+}
+
 # result NAME 0|1
 result() {
 	number=$((number + 1))

@@ -21,20 +21,28 @@ way=$(cat /sys/module/ranchu/parameters/doorbell)
 echo "# doorbell: $way"
 [ "$way" = queue ] || exit 1
 
+# What this kernel's KVM has and lacks.
+vmmctl doctor > "$console" 2>&1
+doctor=$?
+sed 's/^/# /' "$console"
+result "vmmctl doctor finds nothing missing" "$doctor"
+
 # Commands of the phase that exited, by device.
 exits() {
 	sed -n "s/.*\"label\":\"RANCHU-MARK $1\".*\"pipe\":{\"reads\":\([0-9]*\),\"writes\":\([0-9]*\)}.*/\1 \2/p" \
 		/tmp/stats
 }
 
-/ranchu/tests/pipe_peer echo /tmp/echo > /tmp/echo.log 2>&1 &
-until grep -q '^pipe_peer: ' /tmp/echo.log; do
-	sleep 1
-done
+serve echo
+serve bye
+serve stall
 boot "pipe_guest remote" --cpus 2 --no-reboot --pipe kernel \
-	--pipe-service echo=unix:/tmp/echo --stats=/tmp/stats --stats-at RANCHU-MARK
+	--pipe-service echo=unix:/tmp/echo --pipe-service bye=unix:/tmp/bye \
+	--pipe-service unix:/tmp/echo=unix:/tmp/echo --pipe-service stall=unix:/tmp/stall \
+	--pipe-service gone=unix:/tmp/gone --stats=/tmp/stats --stats-at RANCHU-MARK
 code=$?
-kill $!
+# shellcheck disable=SC2086 # one word for each
+kill $PEERS
 sed 's/^/# /' "$console"
 begin=$(exits "begin remote")
 end=$(exits "end remote")
@@ -47,5 +55,5 @@ fi
 result "a stock guest, no exit for a command" "$guest"
 echo "1..$number"
 unload_modules || exit 1
-[ "$tests" -eq 0 ] && [ "$guest" -eq 0 ] || exit 1
+[ "$failed" -eq 0 ] || exit 1
 echo "# matrix: $count kselftests and a stock guest, 0 exits per command"

@@ -65,6 +65,7 @@ build_all() {
 	while read -r name _; do
 		wanted "$name" || continue
 		tools/lab/kernels.sh headers "$name"
+		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
 		: > "$OUT/$name.build"
 		for arch in arm64 x86_64; do
 			rc=0
@@ -72,7 +73,6 @@ build_all() {
 			result "build $name $arch" "$rc"
 			[ "$rc" -ne 0 ] || echo "$arch" >> "$OUT/$name.build"
 		done
-		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
 	done < <(rows)
 }
 
@@ -95,6 +95,7 @@ boot_all() {
 			continue
 		fi
 		tools/lab/kernels.sh boot "$name"
+		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
 		rm -f "$OUT/$name.boot"
 		build "$name" arm64 || true
 		if boot "$name"; then
@@ -103,7 +104,6 @@ boot_all() {
 			echo fails > "$OUT/$name.boot"
 			FAILED=$((FAILED + 1))
 		fi
-		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
 	done < <(rows)
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make install, uninstall and dist; the top Makefile includes this. Directories are
+# make install, uninstall, dist and deb; the top Makefile includes this. Directories are
 # GNU's: DESTDIR, PREFIX (prefix), bindir and so on. Kernel modules are a kernel's, not
 # a prefix's: make modules-install puts them below DESTDIR/lib/modules.
 
@@ -32,15 +32,19 @@ INSTALLED += $(foreach h,$(filter-out %/vhost_ranchu_test.h,$(wildcard include/u
 INSTALLED += $(foreach d,README.md SPECIFICATION.md $(wildcard Documentation/*.md),\
 	644:$(d):$(docdir)/$(d))
 
+CFLAGS ?= -O2 -g
+
 $(B)/libranchu_pipe.a: userspace/libranchu-pipe/ranchu_pipe.c \
 		userspace/libranchu-pipe/ranchu_pipe.h
 	@mkdir -p $(@D)
-	$(CROSS_COMPILE)gcc -O2 -g -std=gnu11 -Wall -Wextra -Werror \
+	$(CROSS_COMPILE)gcc -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) \
 		-Iinclude/uapi -c -o $(B)/libranchu_pipe.o $<
 	rm -f $@
 	$(CROSS_COMPILE)ar rcsD $@ $(B)/libranchu_pipe.o
 
-install: userspace $(B)/libranchu_pipe.a
+libranchu-pipe: $(B)/libranchu_pipe.a
+
+install: userspace libranchu-pipe
 	@set -e; for entry in $(INSTALLED); do \
 		file=$${entry#*:}; \
 		$(INSTALL) -D -m "$${entry%%:*}" "$${file%:*}" "$(DESTDIR)$${entry##*:}"; \
@@ -75,6 +79,10 @@ build/ranchu-$(VERSION).tar.xz: FORCE
 	@mv $@.new $@
 	@echo "dist: $@"
 
+# Debian's packages, in build/ARCH/deb.
+deb:
+	@tools/package/deb.sh $(ARCH) $(B)/deb
+
 FORCE:
 
-.PHONY: install uninstall modules-install dist FORCE
+.PHONY: libranchu-pipe install uninstall modules-install dist deb FORCE

@@ -172,7 +172,9 @@ static int session_window(struct session *s)
 	if (err)
 		return err;
 	s->read_window = vmm_probe_coherent(&probe);
-	if (!s->read_window)
+	if (!probe.readonly)
+		vmm_note("no register window: this host's KVM has no read-only memory");
+	else if (!s->read_window)
 		vmm_note("no register window: this CPU would read old values from it");
 	return 0;
 }

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# The area "reach" of bench.sh: on how many kernels the modules build and run, and what
-# doorbells cost without an exported task_work_add. Sourced, never run.
+# The area "reach" of bench.sh: on how many kernels the modules build and run, what
+# doorbells cost without an exported task_work_add, and what lintian says of the packages.
+# Sourced, never run.
 
 FLOORS[reach.kernels_built]=">= 8"
 FLOORS[reach.kernels_tested]=">= 4"
 FLOORS[reach.queue_vs_export]="<= 1.02"
 FLOORS[reach.exits_per_cmd]="0, exactly"
+FLOORS[reach.lintian]="0, exactly"
 
 # reach_ways LOG: the bare guest by both ways, on the lab's 6.12.
 reach_ways() {
@@ -38,6 +40,20 @@ reach_cost() {
 	END { if (n) printf "%.1f", sum / n }' "$OUT/reach.log"
 }
 
+# Errors and warnings of lintian, of packages that were built and came out the same twice.
+reach_lintian() {
+	local log=$RANCHU_BUILD/packages/bookworm-build.log
+
+	long_step "the packages" "$OUT/reach-packages.log" "$RANCHU_TOP/tools/ci/packages.sh" none ||
+		missing=$((missing + 1))
+	if grep -q '^ok .*two builds are the same' "$OUT/reach-packages.log"; then
+		figure reach.lintian \
+			"$(sed '1,/^# lintian is silent/d' "$log" | grep -c '^[EW]: ' || true)"
+	else
+		figure reach.lintian ""
+	fi
+}
+
 bench_reach() {
 	local matrix=$RANCHU_TOP/tools/ci/matrix.sh built=$OUT/reach-build.log
 	local boot=$OUT/reach-boot.log exits=
@@ -59,4 +75,5 @@ bench_reach() {
 		exits=0
 	fi
 	figure reach.exits_per_cmd "$exits"
+	reach_lintian
 }

@@ -31,6 +31,12 @@ struct doctor {
 		(d)->missing++;					\
 	} while (0)
 
+#ifdef __aarch64__
+#define KVM_MEND	"The machine must have booted its kernel at EL2."
+#else
+#define KVM_MEND	"Try: sudo modprobe -a kvm_intel kvm_amd"
+#endif
+
 static void doctor_arch(void)
 {
 	good("This is an %s host.", vmm_arch_name);
@@ -78,6 +84,10 @@ static void doctor_window(struct doctor *d, int kvm_fd)
 		bad(d, "KVM does not run a guest of a few instructions.");
 		return;
 	}
+	if (!probe.readonly) {
+		bad(d, "Without read-only memslots registers will exit.");
+		return;
+	}
 	good("KVM ran a guest of a few instructions.");
 	if (!vmm_probe_coherent(&probe))
 		bad(d, "The register window would show old values: registers will exit.");
@@ -97,7 +107,8 @@ static void doctor_kvm(struct doctor *d)
 	fflush(stdout);
 	kvm_fd = vmm_kvm_open();
 	if (kvm_fd < 0) {
-		bad(d, "/dev/kvm is not usable (%s).", strerror(-kvm_fd));
+		bad(d, "/dev/kvm is not usable (%s). %s", strerror(-kvm_fd),
+		    kvm_fd == -EACCES ? VMM_DOCTOR_GROUP : KVM_MEND);
 		return;
 	}
 	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(kvm_fd));
@@ -149,8 +160,9 @@ static void doctor_doorbell(struct doctor *d, bool works)
 		bad(d, "No synchronous doorbell: %s.",
 		    "this kernel exports no task_work_add, and the module's own queue fails");
 	else
-		bad(d, "No synchronous doorbell: %s.",
-		    "ranchu.ko has doorbell=off, or does not know a kernel this new");
+		bad(d, "No synchronous doorbell: %s. %s",
+		    "ranchu.ko has doorbell=off, or does not know a kernel this new",
+		    "Try: a newer ranchu-dkms, or options ranchu doorbell=queue in modprobe.d");
 }
 
 static void doctor_pipe(struct doctor *d)
@@ -159,13 +171,15 @@ static void doctor_pipe(struct doctor *d)
 	int fd;
 
 	if (access("/sys/module/vhost_goldfish_pipe", F_OK))
-		bad(d, "The module vhost_goldfish_pipe is not loaded.");
+		bad(d, "The module vhost_goldfish_pipe is not loaded. %s",
+		    "Try: sudo modprobe vhost_goldfish_pipe" VMM_DOCTOR_PACKAGE);
 	else
 		good("The module vhost_goldfish_pipe is loaded.");
 	fd = open(VMM_PIPE_NODE, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EACCES || errno == EPERM)
-			bad(d, "%s is there, but you may not open it.", VMM_PIPE_NODE);
+			bad(d, "%s is there, but you may not open it. %s", VMM_PIPE_NODE,
+			    VMM_DOCTOR_GROUP);
 		else
 			bad(d, "%s cannot be opened (%s).", VMM_PIPE_NODE, strerror(errno));
 		return;

@@ -33,6 +33,17 @@ static unsigned int check_node(const char *node, const char *module)
 	return check_file("device", node, R_OK | W_OK, mend);
 }
 
+/* A node of ranchu's own modules. */
+static unsigned int check_own_node(const char *node, const char *module)
+{
+	char mend[120];
+
+	if (!access(node, F_OK))
+		return check_file("device", node, R_OK | W_OK, VMM_DOCTOR_GROUP);
+	snprintf(mend, sizeof(mend), "Try: sudo modprobe %s" VMM_DOCTOR_PACKAGE, module);
+	return check_file("device", node, R_OK | W_OK, mend);
+}
+
 static unsigned int check_tap(const char *name)
 {
 	if (if_nametoindex(name)) {
@@ -56,7 +67,7 @@ static unsigned int check_disks(const struct vmm_config *cfg)
 				      "Name a file that you may open, or add readonly.");
 		kernel |= !cfg->disk[i].user;
 	}
-	return kernel ? missing + check_node(VMM_BLK_NODE, "vhost_ranchu_blk") : missing;
+	return kernel ? missing + check_own_node(VMM_BLK_NODE, "vhost_ranchu_blk") : missing;
 }
 
 static unsigned int check_others(const struct vmm_config *cfg)
@@ -101,7 +112,7 @@ unsigned int vmm_doctor_run(const struct vmm_config *cfg)
 	missing += check_disks(cfg);
 	missing += check_others(cfg);
 	if (cfg->vsock == VMM_VSOCK_ADB)
-		missing += check_node(VMM_VSOCK_ADB_NODE, "vhost_vsock_adb");
+		missing += check_own_node(VMM_VSOCK_ADB_NODE, "vhost_vsock_adb");
 	if (cfg->vsock == VMM_VSOCK_LINUX)
 		missing += check_node(VMM_VSOCK_LINUX_NODE, "vhost_vsock");
 	return missing;

@@ -321,11 +321,13 @@ int vmm_kvm_stats_add(struct vmm_kvm_stats *sum, int fd);
 
 /**
  * struct vmm_probe - what a guest of a few instructions found out
+ * @readonly: KVM has read-only memory; without it no guest ran
  * @fwb: FEAT_S2FWB as KVM tells it: 1, 0, or -1 for not told
  * @reads: values the guest read from a read-only page after the host wrote them
  * @stale: how many of them were old
  */
 struct vmm_probe {
+	bool readonly;
 	int fwb;
 	unsigned int reads;
 	unsigned int stale;

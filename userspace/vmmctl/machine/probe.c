@@ -144,7 +144,7 @@ bool vmm_window_fits(unsigned long page)
  * @kvm_fd: /dev/kvm
  * @probe: filled
  *
- * Return: 0, or -errno if KVM cannot run it
+ * Return: 0, also without read-only memory; -errno if KVM cannot run it
  */
 int vmm_probe_run(int kvm_fd, struct vmm_probe *probe)
 {
@@ -153,6 +153,9 @@ int vmm_probe_run(int kvm_fd, struct vmm_probe *probe)
 
 	memset(probe, 0, sizeof(*probe));
 	probe->fwb = -1;
+	probe->readonly = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM) > 0;
+	if (!probe->readonly)
+		return 0;
 	if (probe_open(kvm_fd, &g)) {
 		err = vmm_error(errno, "cannot set up a probe guest");
 	} else {

@@ -94,10 +94,11 @@ finds() {
 : >"$DIR/disk"
 finds "kernel $DIR/none" --kernel "$DIR/none" || rc=1
 finds "disk $DIR/none" --disk "$DIR/none" || rc=1
-finds "modprobe vhost_ranchu_blk" --disk "$DIR/disk" || rc=1
+finds "modprobe vhost_ranchu_blk .*ranchu-dkms" --disk "$DIR/disk" || rc=1
 finds "ip tuntap add no-such-tap" --net tap=no-such-tap || rc=1
+finds "modprobe vhost_goldfish_pipe .*ranchu-dkms" || rc=1
 finds "socket $DIR/none" --vhost-user "blk,socket=$DIR/none" || rc=1
-finds "modprobe vhost_vsock_adb" --vsock 3 || rc=1
+finds "modprobe vhost_vsock_adb .*ranchu-dkms" --vsock 3 || rc=1
 "$VMMCTL" doctor --disk "$DIR/disk,served=user" >"$DIR/doctor" 2>/dev/null
 grep -q "ok *The disk $DIR/disk is usable" "$DIR/doctor" || rc=1
 ! grep -q vhost_ranchu_blk "$DIR/doctor" || rc=1

@@ -160,9 +160,22 @@ static void windows_need_pages_of_4k(void)
 	tap_check(!vmm_window_fits(65536));
 }
 
+/* A file that knows none of KVM's ioctls stands for a KVM that lacks something. */
+static void no_window_without_readonly_memory(void)
+{
+	struct vmm_probe probe = { .readonly = true, .fwb = 1, .reads = 1 };
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	tap_equal(vmm_probe_run(fd, &probe), 0);
+	tap_check(!probe.readonly);
+	tap_check(!vmm_probe_coherent(&probe));
+	close(fd);
+}
+
 static const struct tap_case cases[] = {
 	{ "guest RAM is in no core file", core_files_lack_it },
 	{ "register windows need pages of 4 KiB", windows_need_pages_of_4k },
+	{ "without read-only memory there is no window", no_window_without_readonly_memory },
 	{ "nobody resizes RAM, and a reset keeps its file", nobody_resizes_ram },
 	{ "regions are apart", regions_are_apart },
 	{ "pointers are bounded", pointers_are_bounded },
