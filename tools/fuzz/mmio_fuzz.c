@@ -125,6 +125,7 @@ static void machine_open(void)
 		},
 		.virtio_packed = true,
 		.rtc = true,
+		.battery = true,
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_log_also(log_line, NULL);

@@ -75,7 +75,7 @@ static int session_signal(void *arg)
 			vmm_stats_snapshot(s->steering.stats, &s->vm, "SIGUSR1");
 		break;
 	case SIGUSR2:
-		vmm_board_command(&s->vm, NULL, "resize", NULL);
+		vmm_board_command(&s->vm, NULL, "resize", NULL, NULL);
 		break;
 	case SIGCONT:
 		vmm_console_foreground(s->host.console);

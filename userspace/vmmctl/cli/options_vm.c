@@ -95,6 +95,10 @@ static const struct vmm_option board_options[] = {
 			"arm64 reference board, which has none",
 	},
 	{
+		.key = "battery", .type = VMM_OPT_SWITCH, .initial = "on", AT(battery),
+		.help = "a battery; off: the guest sees its charger only",
+	},
+	{
 		.key = "fstab-system", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,
 		AT(fstab_system),
 		.help = "guest device of Android's system partition, if it is on no --disk",

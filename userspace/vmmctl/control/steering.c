@@ -118,7 +118,7 @@ static int steering_button(void *arg)
 
 	if (!s->vm)
 		return -EAGAIN;
-	err = vmm_board_command(s->vm, NULL, "power-button", NULL);
+	err = vmm_board_command(s->vm, NULL, "power-button", NULL, NULL);
 	return err == -ENOENT ? -EOPNOTSUPP : err;
 }
 

@@ -4,6 +4,7 @@
  * writes, as a guest's driver expects of a device that nothing happens to.
  */
 #include "devices/devices.h"
+#include "devices/goldfish.h"
 
 static int idle_create(struct vmm_device *dev)
 {
@@ -27,9 +28,14 @@ static void idle_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 	(void)len;
 }
 
-/* What differs between them, as each board's guests know it. */
-static void idle_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
-			  struct vmm_description description)
+/**
+ * vmm_goldfish_describe - describe a device of the family
+ * @dev: the device
+ * @visitor: takes the description
+ * @description: what differs between the devices, as each board's guests know it
+ */
+void vmm_goldfish_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
+			   struct vmm_description description)
 {
 	description.space = dev->space;
 	description.base = dev->base;
@@ -42,16 +48,12 @@ static void idle_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 #define DESCRIBE(device, ...)							\
 static void device##_describe(const struct vmm_device *dev, struct vmm_visitor *visitor) \
 {										\
-	idle_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
+	vmm_goldfish_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
 }
 
 DESCRIBE(fb, .node = "goldfish_fb",
 	 .compatible = { "google,goldfish-fb", "generic,goldfish-fb" },
 	 .hid = "GFSH0004", .name = "GFFB", .text = "goldfish framebuffer")
-
-DESCRIBE(battery, .node = "goldfish_battery",
-	 .compatible = { "google,goldfish-battery", "generic,goldfish-battery" },
-	 .hid = "GFSH0001", .name = "GFBY", .text = "goldfish battery")
 
 DESCRIBE(audio, .node = "goldfish_audio",
 	 .compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
@@ -86,9 +88,6 @@ DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rot
 
 /** The framebuffer. */
 const struct vmm_device_ops vmm_goldfish_fb_ops = { IDLE_OPS(fb) };
-
-/** The battery. */
-const struct vmm_device_ops vmm_goldfish_battery_ops = { IDLE_OPS(battery) };
 
 /** Audio. */
 const struct vmm_device_ops vmm_goldfish_audio_ops = { IDLE_OPS(audio) };

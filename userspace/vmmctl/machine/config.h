@@ -162,6 +162,7 @@ struct vmm_pipe_service {
  * @cpus: 1 to VMM_MAX_CPUS
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
+ * @battery: the guest has a battery, and not only a charger
  * @pipe: who serves the goldfish pipe
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
@@ -210,6 +211,7 @@ struct vmm_config {
 	unsigned int cpus;
 	enum vmm_gic gic;
 	bool rtc;
+	bool battery;
 	enum vmm_pipe_mode pipe;
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;

@@ -121,6 +121,7 @@ static bool machine_open(void)
 		.pipe = VMM_PIPE_NONE,
 		.memory = 16 * MIB,
 		.rtc = true,
+		.battery = true,
 		.disks = 1,
 		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
 			    .transport.slot = -1 } },
@@ -363,6 +364,7 @@ static void pausing_changes_nothing(void)
 static void check_save(struct vmm_device *dev)
 {
 	struct vmm_state first, second, third;
+	unsigned int alike = 0;
 	u32 seed;
 
 	if (!dev->ops->save) {
@@ -382,12 +384,14 @@ static void check_save(struct vmm_device *dev)
 		tap_equal(vmm_device_save(dev, &third), 0);
 		tap_check(third.len == first.len && !memcmp(third.bytes, first.bytes, first.len));
 		/* What happened in between is seen in what is saved. */
-		tap_check(second.len != first.len || memcmp(second.bytes, first.bytes, first.len));
+		alike += second.len == first.len && !memcmp(second.bytes, first.bytes, first.len);
 		dev->ops->resume(dev);
 		vmm_state_free(&first);
 		vmm_state_free(&second);
 		vmm_state_free(&third);
 	}
+	/* Where a guest can write two bits only, chance may make them the same again. */
+	tap_check(alike <= (dev->ops == &vmm_goldfish_battery_ops ? 5 : 0));
 }
 
 static void what_is_saved_is_loaded(void)
@@ -569,6 +573,7 @@ static void damaged_state_is_refused(void)
 
 static void check_rest(struct vmm_device *dev)
 {
+	static struct vmm_text text;
 	struct vmm_report report;
 
 	tap_check(dev->ops->create && dev->ops->reset && dev->ops->destroy && dev->ops->read &&
@@ -576,7 +581,7 @@ static void check_rest(struct vmm_device *dev)
 	tap_check(strlen(dev->ops->name) < VMM_STATE_NAME);
 	vmm_device_report(dev, &report);
 	tap_check(report.count <= VMM_REPORT);
-	tap_equal(vmm_device_command(dev, "no such command", NULL), -ENOENT);
+	tap_equal(vmm_device_command(dev, "no such command", NULL, &text), -ENOENT);
 }
 
 static void interfaces_are_complete(void)
@@ -588,10 +593,10 @@ static void commands_find_their_device(void)
 {
 	if (machine_open()) {
 		tap_check(!truncate(disk, 2 * MIB));
-		tap_equal(vmm_board_command(&vm, NULL, "resize", NULL), 0);
-		tap_equal(vmm_board_command(&vm, "virtio_mmio", "resize", NULL), 0);
-		tap_equal(vmm_board_command(&vm, "pl011", "resize", NULL), -ENOENT);
-		tap_equal(vmm_board_command(&vm, NULL, "resiz", NULL), -ENOENT);
+		tap_equal(vmm_board_command(&vm, NULL, "resize", NULL, NULL), 0);
+		tap_equal(vmm_board_command(&vm, "virtio_mmio", "resize", NULL, NULL), 0);
+		tap_equal(vmm_board_command(&vm, "pl011", "resize", NULL, NULL), -ENOENT);
+		tap_equal(vmm_board_command(&vm, NULL, "resiz", NULL, NULL), -ENOENT);
 		/* The disk is in the highest transport: its capacity in sectors. */
 		tap_equal(vmm_device_read(&vm.board.dev[6], 31 * 0x200 + 0x100, 4), 4096);
 		tap_check(!truncate(disk, MIB));
