@@ -126,6 +126,11 @@ static void machine_open(void)
 		.virtio_packed = true,
 		.rtc = true,
 		.battery = true,
+		.hw_keyboard = true,
+		.hw_touch = VMM_TOUCH_MULTI,
+		.screen_width = 320,
+		.screen_height = 480,
+		.screen_depth = 32,
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_log_also(log_line, NULL);

@@ -18,22 +18,69 @@
 /**
  * struct cli_command - a word of the command line
  * @word: the word, and the command it sends
- * @show: the answer is printed
+ * @show: prints the answer, or NULL
+ * @usage: what follows the VM's name, or NULL for nothing
+ * @least: words of that, at least
+ * @args: makes the command's arguments of those words
  */
 struct cli_command {
 	const char *word;
-	bool show;
+	void (*show)(const json_t *result);
+	const char *usage;
+	int least;
+	json_t *(*args)(int argc, char **argv);
 };
 
+static void show_json(const json_t *result)
+{
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+static void show_text(const json_t *result)
+{
+	const char *text = json_string_value(json_object_get(result, "text"));
+
+	if (text)
+		fputs(text, stdout);
+}
+
+/* Words with blanks in between, as they were typed more or less. */
+static json_t *join_words(int argc, char **argv)
+{
+	struct vmm_text text;
+	int i;
+
+	vmm_text_clear(&text);
+	for (i = 0; i < argc; i++)
+		vmm_text_add(&text, "%s%s", i ? " " : "", argv[i]);
+	return text.cut ? NULL : json_string(text.bytes);
+}
+
+static json_t *device_args(int argc, char **argv)
+{
+	json_t *args = json_pack("{s:s, s:s}", "device", argv[0], "command", argv[1]);
+
+	if (argc > 2 && json_object_set_new(args, "value", join_words(argc - 2, argv + 2))) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
+}
+
 static const struct cli_command cli_commands[] = {
-	{ "status", true },
-	{ "stop", false },
-	{ "kill", false },
-	{ "pause", false },
-	{ "resume", false },
-	{ "reset", false },
-	{ "power-button", false },
-	{ "stats", true },
+	{ .word = "status", .show = show_json },
+	{ .word = "stop" },
+	{ .word = "kill" },
+	{ .word = "pause" },
+	{ .word = "resume" },
+	{ .word = "reset" },
+	{ .word = "power-button" },
+	{ .word = "stats", .show = show_json },
+	{
+		.word = "device", .show = show_text, .usage = "DEVICE COMMAND [VALUE...]",
+		.least = 2, .args = device_args,
+	},
 };
 
 static const struct cli_command *cli_find(const char *word)
@@ -179,28 +226,28 @@ static int cli_ps(const char *base, int argc, char **argv)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int cli_call(const struct cli_command *command, const char *name, const char *path)
+static int cli_call(const struct cli_command *command, const char *name, const char *path,
+		    json_t *args)
 {
 	struct vmm_client *client = vmm_client_open(path, CLI_TIMEOUT_MS);
 	json_t *result;
 
 	if (!client) {
+		json_decref(args);
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			vmm_error(-errno, "no VM is named \"%s\"", name);
 		else
 			vmm_error(errno, "cannot reach the VM \"%s\"", name);
 		return EXIT_FAILURE;
 	}
-	result = vmm_client_call(client, command->word, NULL);
+	result = vmm_client_call(client, command->word, args);
 	if (!result)
 		vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
 	vmm_client_close(client);
 	if (!result)
 		return EXIT_FAILURE;
-	if (command->show) {
-		json_dumpf(result, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
+	if (command->show)
+		command->show(result);
 	json_decref(result);
 	return EXIT_SUCCESS;
 }
@@ -214,6 +261,8 @@ static int cli_call(const struct cli_command *command, const char *name, const c
  */
 int vmm_control_cli(int argc, char **argv)
 {
+	const struct cli_command *command;
+	json_t *args = NULL;
 	char base[PATH_MAX];
 	char path[PATH_MAX];
 
@@ -225,13 +274,22 @@ int vmm_control_cli(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "ps"))
 		return cli_ps(base, argc, argv);
-	if (argc != 3) {
-		vmm_error(-EINVAL, "%s needs the name of a VM, and nothing else", argv[1]);
+	command = cli_find(argv[1]);
+	if (argc < 3 + command->least || (argc > 3 && !command->usage)) {
+		vmm_error(-EINVAL, "%s needs the name of a VM, and %s", argv[1],
+			  command->usage ? command->usage : "nothing else");
 		return 2;
 	}
 	if (vmm_dir_file(base, argv[2], "control.sock", path, sizeof(path))) {
 		vmm_error(-EINVAL, "no VM can be named \"%s\"", argv[2]);
 		return 2;
 	}
-	return cli_call(cli_find(argv[1]), argv[2], path);
+	if (command->args) {
+		args = command->args(argc - 3, argv + 3);
+		if (!args) {
+			vmm_error(-EINVAL, "%s: its arguments are too long, or no UTF-8", argv[1]);
+			return 2;
+		}
+	}
+	return cli_call(command, argv[2], path, args);
 }

@@ -106,6 +106,7 @@ enum vmm_control_end {
  *	answered when that is done, else 0 or -errno
  * @reset: the guest starts anew
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
+ * @device: asks something of a device, see vmm_board_command(); may be NULL
  * @stats: what was counted, as an object of objects of numbers
  *
  * The functions that return int return 0 or -errno.
@@ -116,6 +117,8 @@ struct vmm_control_vm {
 	int (*pause)(void *arg, bool pause, u64 call);
 	int (*reset)(void *arg);
 	int (*button)(void *arg);
+	int (*device)(void *arg, const char *device, const char *command, const char *value,
+		      struct vmm_text *text);
 	json_t *(*stats)(void *arg);
 };
 

@@ -122,6 +122,14 @@ static int steering_button(void *arg)
 	return err == -ENOENT ? -EOPNOTSUPP : err;
 }
 
+static int steering_device(void *arg, const char *device, const char *command,
+			   const char *value, struct vmm_text *text)
+{
+	struct vmm_steering *s = arg;
+
+	return s->vm ? vmm_board_command(s->vm, device, command, value, text) : -EAGAIN;
+}
+
 static json_t *steering_stats(void *arg)
 {
 	struct vmm_steering *s = arg;
@@ -147,6 +155,7 @@ static const struct vmm_control_vm steering_vm = {
 	.pause = steering_pause,
 	.reset = steering_reset,
 	.button = steering_button,
+	.device = steering_device,
 	.stats = steering_stats,
 };
 

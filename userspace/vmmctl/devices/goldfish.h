@@ -7,6 +7,8 @@
 
 #include <pthread.h>
 
+#include "devices/input_state.h"
+#include "machine/config.h"
 #include "machine/device.h"
 
 /* ---- goldfish_idle.c ---- */
@@ -64,5 +66,121 @@ void vmm_battery_write(struct vmm_battery *battery, u32 offset, u32 value);
 int vmm_battery_set(struct vmm_battery *battery, const char *name, const char *text,
 		    struct vmm_text *why);
 void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text);
+
+/* ---- goldfish_events.c ---- */
+
+#define VMM_EVENTS_QUEUE	1024			/* events that wait for the guest */
+#define VMM_EVENTS_WORDS	(3 * VMM_EVENTS_QUEUE)	/* type, code, value */
+#define VMM_EVENTS_AXIS_MAX	0x7fff			/* of X and Y, whatever the screen */
+
+/**
+ * struct vmm_events_parts - what a guest can be given to press
+ * @keyboard: the keys of a keyboard
+ * @dpad: arrow keys and their centre
+ * @trackball: relative movement
+ * @touch: a screen for one finger, or several
+ */
+struct vmm_events_parts {
+	bool keyboard;
+	bool dpad;
+	bool trackball;
+	enum vmm_touch touch;
+};
+
+/**
+ * struct vmm_events - the register model of keys and a touch screen
+ * @irq: told the line's level whenever it changes
+ * @arg: first argument of @irq
+ * @parts: what there is; fixed
+ * @bits: codes that there are, by type; type 0 has the types; fixed
+ * @limits: of axes: smallest and largest value, fuzz, flat; fixed
+ * @axes: elements of @limits that the guest is told of; fixed
+ * @lock: protects all that follows; held when @irq is called
+ * @page: what the guest looks at
+ * @live: the guest has looked at the limits, and is to be interrupted from then on
+ * @words: events that wait, a ring
+ * @head: the oldest word
+ * @count: words that wait
+ * @guest: keys and fingers as the guest will know them when it has read all
+ * @real: as they are
+ * @behind: the two may differ
+ * @lost: reports that found no room
+ * @touches: how many there were, to number them
+ * @level: the line as @irq was told
+ */
+struct vmm_events {
+	void (*irq)(void *arg, bool level);
+	void *arg;
+	struct vmm_events_parts parts;
+	u8 bits[EV_CNT][KEY_CNT / 8];
+	__le32 limits[ABS_MAX][4];
+	unsigned int axes;
+	pthread_mutex_t lock;
+	u32 page;
+	bool live;
+	u32 words[VMM_EVENTS_WORDS];
+	unsigned int head;
+	unsigned int count;
+	struct vmm_input_state guest;
+	struct vmm_input_state real;
+	bool behind;
+	u64 lost;
+	unsigned int touches;
+	bool level;
+};
+
+void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *parts);
+void vmm_events_reset(struct vmm_events *events);
+u64 vmm_events_read(struct vmm_events *events, u32 offset, unsigned int len);
+void vmm_events_write(struct vmm_events *events, u32 offset, u32 value);
+bool vmm_events_report(struct vmm_events *events, const struct virtio_input_event *list,
+		       unsigned int count);
+bool vmm_events_pointer(struct vmm_events *events, u32 x, u32 y, bool pressed);
+bool vmm_events_roll(struct vmm_events *events, s32 x, s32 y);
+
+/* ---- goldfish_rtc.c ---- */
+
+/**
+ * struct vmm_goldfish_rtc - the register model of the family's clock
+ * @irq: told the line's level whenever it changes
+ * @now: tells the host's time, nanoseconds of the epoch
+ * @alarm: told from which of them on vmm_goldfish_rtc_due() is to be called, 0 for never
+ * @arg: first argument of the three
+ * @lock: protects all that follows; held when the three are called
+ * @latch: the guest's time when it was read last
+ * @set_high: upper half of the time that is being set
+ * @offset: what the guest's time is ahead of the host's; wraps
+ * @match: the guest's time of the alarm, as written
+ * @armed: the alarm is to come
+ * @enabled: the alarm interrupts
+ * @raised: it has, and the guest has not acknowledged it
+ * @due: the host's time of the alarm, 0 for no alarm
+ * @level: the line as @irq was told
+ * @paused: no alarm is raised
+ */
+struct vmm_goldfish_rtc {
+	void (*irq)(void *arg, bool level);
+	s64 (*now)(void *arg);
+	void (*alarm)(void *arg, s64 at);
+	void *arg;
+	pthread_mutex_t lock;
+	u64 latch;
+	u32 set_high;
+	u64 offset;
+	u64 match;
+	bool armed;
+	bool enabled;
+	bool raised;
+	s64 due;
+	bool level;
+	bool paused;
+};
+
+void vmm_goldfish_rtc_init(struct vmm_goldfish_rtc *rtc);
+void vmm_goldfish_rtc_reset(struct vmm_goldfish_rtc *rtc);
+u32 vmm_goldfish_rtc_read(struct vmm_goldfish_rtc *rtc, u32 offset);
+void vmm_goldfish_rtc_write(struct vmm_goldfish_rtc *rtc, u32 offset, u32 value);
+void vmm_goldfish_rtc_due(struct vmm_goldfish_rtc *rtc);
+void vmm_goldfish_rtc_pause(struct vmm_goldfish_rtc *rtc, bool paused);
 
 #endif /* DEVICES_GOLDFISH_H */

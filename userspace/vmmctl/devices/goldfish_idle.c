@@ -59,19 +59,11 @@ DESCRIBE(audio, .node = "goldfish_audio",
 	 .compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
 	 .hid = "GFSH0005", .name = "GFAU", .text = "goldfish audio")
 
-/* A hyphen where the others have an underscore: guest ABI. */
-DESCRIBE(events, .node = "goldfish-events",
-	 .compatible = { "google,goldfish-events-keypad", "generic,goldfish-events-keypad" },
-	 .hid = "GFSH0002", .name = "GFEV", .text = "goldfish events")
-
 DESCRIBE(sync, .node = "goldfish_sync",
 	 .compatible = { "google,goldfish-sync", "generic,goldfish-sync" },
 	 .hid = "GFSH0006", .name = "GFSK", .text = "goldfish sync")
 
-/* Only boards with ACPI have the last two. */
-DESCRIBE(rtc, .node = "goldfish_rtc", .compatible = { "google,goldfish-rtc" },
-	 .hid = "GFSH0007", .name = "GFRT", .text = "goldfish rtc")
-
+/* Only boards with ACPI have it. */
 DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rotary" },
 	 .hid = "GFSH0008", .name = "GFRO", .text = "goldfish rotary")
 
@@ -92,14 +84,8 @@ const struct vmm_device_ops vmm_goldfish_fb_ops = { IDLE_OPS(fb) };
 /** Audio. */
 const struct vmm_device_ops vmm_goldfish_audio_ops = { IDLE_OPS(audio) };
 
-/** Keys and the touch screen. */
-const struct vmm_device_ops vmm_goldfish_events_ops = { IDLE_OPS(events) };
-
 /** Fences. */
 const struct vmm_device_ops vmm_goldfish_sync_ops = { IDLE_OPS(sync) };
-
-/** The clock of the goldfish family. */
-const struct vmm_device_ops vmm_goldfish_rtc_ops = { IDLE_OPS(rtc) };
 
 /** A wheel. */
 const struct vmm_device_ops vmm_goldfish_rotary_ops = { IDLE_OPS(rotary) };

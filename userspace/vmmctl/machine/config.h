@@ -26,6 +26,8 @@ enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 enum vmm_adb_users { VMM_ADB_OWNER, VMM_ADB_ALL };
+/* How many fingers the goldfish screen feels. */
+enum vmm_touch { VMM_TOUCH_NONE, VMM_TOUCH_SINGLE, VMM_TOUCH_MULTI };
 enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
 
 #define VMM_UNIX_PATH	108	/* bytes of a socket's path, its end included */
@@ -163,6 +165,13 @@ struct vmm_pipe_service {
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
  * @battery: the guest has a battery, and not only a charger
+ * @hw_keyboard: the goldfish events have the keys of a keyboard
+ * @hw_dpad: those of a directional pad
+ * @hw_trackball: a trackball
+ * @hw_touch: a touch screen
+ * @screen_width: pixels of the goldfish framebuffer
+ * @screen_height: the same
+ * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
  * @pipe: who serves the goldfish pipe
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
@@ -212,6 +221,13 @@ struct vmm_config {
 	enum vmm_gic gic;
 	bool rtc;
 	bool battery;
+	bool hw_keyboard;
+	bool hw_dpad;
+	bool hw_trackball;
+	enum vmm_touch hw_touch;
+	unsigned int screen_width;
+	unsigned int screen_height;
+	unsigned int screen_depth;
 	enum vmm_pipe_mode pipe;
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;

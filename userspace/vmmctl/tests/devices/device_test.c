@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "devices/devices.h"
+#include "devices/goldfish.h"
 #include "devices/pc.h"
 #include "tests/tap.h"
 
@@ -101,6 +102,8 @@ static void stop_the_clock(void)
 
 		if (vm.board.dev[i].ops == &vmm_pl031_ops)
 			((struct vmm_pl031 *)state)->now = no_time;
+		else if (vm.board.dev[i].ops == &vmm_goldfish_rtc_ops)
+			((struct vmm_goldfish_rtc *)state)->now = no_time;
 		else if (vm.board.dev[i].ops == &vmm_cmos_ops)
 			((struct vmm_cmos *)state)->now = no_time;
 		else if (vm.board.dev[i].ops == &vmm_acpi_pm_ops)
@@ -122,6 +125,11 @@ static bool machine_open(void)
 		.memory = 16 * MIB,
 		.rtc = true,
 		.battery = true,
+		.hw_keyboard = true,
+		.hw_touch = VMM_TOUCH_MULTI,
+		.screen_width = 320,
+		.screen_height = 480,
+		.screen_depth = 32,
 		.disks = 1,
 		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
 			    .transport.slot = -1 } },
@@ -513,7 +521,7 @@ static void check_refused(struct vmm_device *dev, const struct vmm_state *reset,
 static void check_damaged(struct vmm_device *dev)
 {
 	struct vmm_state reset, good;
-	u8 bytes[1024];
+	static u8 bytes[0x8000];
 	size_t i;
 
 	if (!dev->ops->save)
