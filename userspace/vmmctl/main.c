@@ -23,6 +23,7 @@
 #include "control/confine.h"
 #include "control/control.h"
 #include "control/steering.h"
+#include "host/display.h"
 #include "host/ending.h"
 #include "host/host.h"
 #include "host/image.h"
@@ -182,6 +183,7 @@ static void session_close(struct session *s)
 	vmm_pipe_adb_close(s->host.pipe_adb);
 	vmm_vsock_host_close(s->host.vsock);
 	vmm_console_close(s->host.console);
+	vmm_display_close(s->host.display);
 	vmm_steering_close(&s->steering);
 	vmm_stats_close(s->steering.stats);
 	vmm_boot_close(&s->boot);
@@ -220,6 +222,12 @@ static int session_pipe_adb(struct session *s)
 	return s->host.pipe_adb ? 0 : -EIO;
 }
 
+static int session_display(struct session *s)
+{
+	s->host.display = vmm_display_open(s->cfg->screen_width, s->cfg->screen_height);
+	return s->host.display ? 0 : -EIO;
+}
+
 static int session_open_host(struct session *s)
 {
 	int err = vmm_images_lock(&s->images, s->cfg);
@@ -232,6 +240,8 @@ static int session_open_host(struct session *s)
 		err = session_vsock(s);
 	if (!err)
 		err = session_pipe_adb(s);
+	if (!err)
+		err = session_display(s);
 	if (err || !s->cfg->console)
 		return err;
 	s->host.console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/control.h"
+#include "control/png.h"
 #include "host/sandbox.h"
 #include "host/vm_dir.h"
 
@@ -17,32 +19,53 @@
 
 /**
  * struct cli_command - a word of the command line
- * @word: the word, and the command it sends
- * @show: prints the answer, or NULL
+ * @word: the word
+ * @command: what it sends, or NULL for the word itself
+ * @show: does something with the answer and says whether that failed; or NULL
  * @usage: what follows the VM's name, or NULL for nothing
  * @least: words of that, at least
  * @args: makes the command's arguments of those words
  */
 struct cli_command {
 	const char *word;
-	void (*show)(const json_t *result);
+	const char *command;
+	int (*show)(struct vmm_client *client, const json_t *result, char **argv);
 	const char *usage;
 	int least;
 	json_t *(*args)(int argc, char **argv);
 };
 
-static void show_json(const json_t *result)
+static int show_json(struct vmm_client *client, const json_t *result, char **argv)
 {
+	(void)client;
+	(void)argv;
 	json_dumpf(result, stdout, JSON_INDENT(2));
 	putchar('\n');
+	return 0;
 }
 
-static void show_text(const json_t *result)
+static int show_text(struct vmm_client *client, const json_t *result, char **argv)
 {
 	const char *text = json_string_value(json_object_get(result, "text"));
 
+	(void)client;
+	(void)argv;
 	if (text)
 		fputs(text, stdout);
+	return 0;
+}
+
+static int show_screen(struct vmm_client *client, const json_t *result, char **argv)
+{
+	int fd = vmm_client_file(client);
+	int err;
+
+	(void)result;
+	if (fd < 0)
+		return vmm_error(-EPROTO, "the VM has passed no screen");
+	err = vmm_screenshot(fd, argv[0]);
+	close(fd);
+	return err;
 }
 
 /* Words with blanks in between, as they were typed more or less. */
@@ -77,6 +100,10 @@ static const struct cli_command cli_commands[] = {
 	{ .word = "reset" },
 	{ .word = "power-button" },
 	{ .word = "stats", .show = show_json },
+	{
+		.word = "screenshot", .command = "screen", .show = show_screen,
+		.usage = "FILE", .least = 1,
+	},
 	{
 		.word = "device", .show = show_text, .usage = "DEVICE COMMAND [VALUE...]",
 		.least = 2, .args = device_args,
@@ -227,29 +254,29 @@ static int cli_ps(const char *base, int argc, char **argv)
 }
 
 static int cli_call(const struct cli_command *command, const char *name, const char *path,
-		    json_t *args)
+		    json_t *args, char **argv)
 {
 	struct vmm_client *client = vmm_client_open(path, CLI_TIMEOUT_MS);
 	json_t *result;
+	int err = 0;
 
 	if (!client) {
-		json_decref(args);
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			vmm_error(-errno, "no VM is named \"%s\"", name);
 		else
 			vmm_error(errno, "cannot reach the VM \"%s\"", name);
+		json_decref(args);
 		return EXIT_FAILURE;
 	}
-	result = vmm_client_call(client, command->word, args);
+	result = vmm_client_call(client, command->command ? command->command : command->word,
+				 args);
 	if (!result)
 		vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
+	else if (command->show)
+		err = command->show(client, result, argv);
 	vmm_client_close(client);
-	if (!result)
-		return EXIT_FAILURE;
-	if (command->show)
-		command->show(result);
 	json_decref(result);
-	return EXIT_SUCCESS;
+	return !result || err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /**
@@ -275,7 +302,7 @@ int vmm_control_cli(int argc, char **argv)
 	if (!strcmp(argv[1], "ps"))
 		return cli_ps(base, argc, argv);
 	command = cli_find(argv[1]);
-	if (argc < 3 + command->least || (argc > 3 && !command->usage)) {
+	if (argc < 3 + command->least || (argc > 3 + command->least && !command->args)) {
 		vmm_error(-EINVAL, "%s needs the name of a VM, and %s", argv[1],
 			  command->usage ? command->usage : "nothing else");
 		return 2;
@@ -291,5 +318,5 @@ int vmm_control_cli(int argc, char **argv)
 			return 2;
 		}
 	}
-	return cli_call(command, argv[2], path, args);
+	return cli_call(command, argv[2], path, args, argv + 3);
 }

@@ -34,6 +34,8 @@
  * @out: what is to be sent
  * @out_len: bytes of it
  * @out_size: bytes allocated
+ * @file: goes along with the byte at @file_at of what is to be sent, 0 for none
+ * @file_at: bytes that are sent before it
  * @call: the outstanding answer's, 0 for none
  * @id: of the request that has no answer yet
  */
@@ -50,6 +52,8 @@ struct client {
 	char *out;
 	size_t out_len;
 	size_t out_size;
+	int file;
+	size_t file_at;
 	u64 call;
 	json_t *id;
 };
@@ -113,13 +117,42 @@ static bool client_add(struct client *c, const char *text, size_t len)
 	return true;
 }
 
+/* Sends some of what waits; a file goes along with the first byte of its answer. */
+static ssize_t client_send_some(struct client *c)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = {
+		.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	struct iovec iov = { c->out, c->out_len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (c->file && c->file_at) {
+		iov.iov_len = c->file_at;
+	} else if (c->file) {
+		memcpy(CMSG_DATA(&control.header), &c->file, sizeof(int));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	n = sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n > 0 && c->file && !c->file_at)
+		c->file = 0;
+	else if (n > 0 && c->file)
+		c->file_at -= n;
+	return n;
+}
+
 /* Whether the connection is still of use. */
 static bool client_send(struct client *c)
 {
 	ssize_t n;
 
 	while (c->out_len) {
-		n = send(c->fd, c->out, c->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = client_send_some(c);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
 		c->out_len -= n;
@@ -134,9 +167,20 @@ static bool client_send(struct client *c)
 static void client_answer(struct client *c, struct vmm_answer *answer, json_t *id)
 {
 	struct vmm_answer failed = { 0 };
+	size_t before = c->out_len;
 	char *line = vmm_answer_line(answer, id);
 
+	if (line && answer->file && c->file) {
+		vmm_answer_fail(answer, EBUSY, "the file before has not been taken");
+		free(line);
+		line = vmm_answer_line(answer, id);
+	} else if (line && answer->file) {
+		c->file = answer->file;
+		c->file_at = before;
+	}
 	if (!line || !client_add(c, line, strlen(line))) {
+		if (c->file_at == before)
+			c->file = 0;
 		free(line);
 		vmm_answer_fail(&failed, ENOBUFS, "the answer is too large");
 		line = vmm_answer_line(&failed, id);

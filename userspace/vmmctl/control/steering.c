@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/steering.h"
+#include "host/display.h"
 #include "host/ending.h"
 #include "host/host.h"
 
@@ -130,6 +131,18 @@ static int steering_device(void *arg, const char *device, const char *command,
 	return s->vm ? vmm_board_command(s->vm, device, command, value, text) : -EAGAIN;
 }
 
+static int steering_screen(void *arg)
+{
+	struct vmm_steering *s = arg;
+
+	if (!s->vm)
+		return -EAGAIN;
+	if (!s->vm->host.display)
+		return -EOPNOTSUPP;
+	vmm_display_refresh(s->vm->host.display);
+	return vmm_display_file(s->vm->host.display);
+}
+
 static json_t *steering_stats(void *arg)
 {
 	struct vmm_steering *s = arg;
@@ -156,6 +169,7 @@ static const struct vmm_control_vm steering_vm = {
 	.reset = steering_reset,
 	.button = steering_button,
 	.device = steering_device,
+	.screen = steering_screen,
 	.stats = steering_stats,
 };
 

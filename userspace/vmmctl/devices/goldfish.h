@@ -183,4 +183,60 @@ void vmm_goldfish_rtc_write(struct vmm_goldfish_rtc *rtc, u32 offset, u32 value)
 void vmm_goldfish_rtc_due(struct vmm_goldfish_rtc *rtc);
 void vmm_goldfish_rtc_pause(struct vmm_goldfish_rtc *rtc, bool paused);
 
+/* ---- goldfish_fb.c ---- */
+
+/* Formats that can be shown, as the guest reads them. */
+enum vmm_fb_format {
+	VMM_FB_RGBX8888 = 2,
+	VMM_FB_RGB565 = 4,
+};
+
+/**
+ * struct vmm_goldfish_fb - the register model of a framebuffer
+ * @irq: told the line's level whenever it changes
+ * @pace: told to call vmm_goldfish_fb_tick() once a frame, or to stop that
+ * @arg: first argument of both
+ * @width: pixels of a row; fixed
+ * @height: rows; fixed
+ * @depth: bits of a pixel, 16 or 32, for a driver that asks; fixed
+ * @lock: protects all that follows; held when the two are called
+ * @status: what has happened
+ * @enable: of that, what interrupts
+ * @base: guest physical address of the frame
+ * @based: there is one
+ * @blank: black is shown
+ * @format: of the frame
+ * @turns: quarter turns clockwise by which the screen is turned
+ * @paced: as @pace was told
+ * @level: the line as @irq was told
+ * @paused: no frame's time passes
+ */
+struct vmm_goldfish_fb {
+	void (*irq)(void *arg, bool level);
+	void (*pace)(void *arg, bool on);
+	void *arg;
+	u32 width;
+	u32 height;
+	u32 depth;
+	pthread_mutex_t lock;
+	u32 status;
+	u32 enable;
+	u32 base;
+	bool based;
+	bool blank;
+	enum vmm_fb_format format;
+	unsigned int turns;
+	bool paced;
+	bool level;
+	bool paused;
+};
+
+void vmm_goldfish_fb_init(struct vmm_goldfish_fb *fb);
+void vmm_goldfish_fb_reset(struct vmm_goldfish_fb *fb);
+u32 vmm_goldfish_fb_read(struct vmm_goldfish_fb *fb, u32 offset);
+void vmm_goldfish_fb_write(struct vmm_goldfish_fb *fb, u32 offset, u32 value);
+void vmm_goldfish_fb_tick(struct vmm_goldfish_fb *fb);
+void vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb);
+void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused);
+
 #endif /* DEVICES_GOLDFISH_H */

@@ -51,10 +51,6 @@ static void device##_describe(const struct vmm_device *dev, struct vmm_visitor *
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
 }
 
-DESCRIBE(fb, .node = "goldfish_fb",
-	 .compatible = { "google,goldfish-fb", "generic,goldfish-fb" },
-	 .hid = "GFSH0004", .name = "GFFB", .text = "goldfish framebuffer")
-
 DESCRIBE(audio, .node = "goldfish_audio",
 	 .compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
 	 .hid = "GFSH0005", .name = "GFAU", .text = "goldfish audio")
@@ -77,9 +73,6 @@ DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rot
 	.pause = vmm_device_nothing,			\
 	.resume = vmm_device_nothing,			\
 	.describe = device##_describe
-
-/** The framebuffer. */
-const struct vmm_device_ops vmm_goldfish_fb_ops = { IDLE_OPS(fb) };
 
 /** Audio. */
 const struct vmm_device_ops vmm_goldfish_audio_ops = { IDLE_OPS(audio) };

@@ -19,6 +19,7 @@
 #include "devices/devices.h"
 #include "devices/goldfish.h"
 #include "devices/pc.h"
+#include "host/display.h"
 #include "tests/tap.h"
 
 /* ---- a machine without KVM ---- */
@@ -147,7 +148,9 @@ static bool machine_open(void)
 	};
 	board(&vm.board, &cfg);
 	vm.loop = vmm_loop_create();
-	ok = tap_check(!vmm_mem_add(&vm.mem, vm.board.ram[0].base, cfg.memory)) &&
+	vm.host.display = vmm_display_open(cfg.screen_width, cfg.screen_height);
+	ok = tap_check(vm.host.display) &&
+	     tap_check(!vmm_mem_add(&vm.mem, vm.board.ram[0].base, cfg.memory)) &&
 	     tap_check(!vmm_board_create(&vm));
 	if (ok)
 		stop_the_clock();
@@ -157,6 +160,7 @@ static bool machine_open(void)
 static void machine_close(void)
 {
 	vmm_board_destroy(&vm);
+	vmm_display_close(vm.host.display);
 	vmm_mem_destroy(&vm.mem);
 	vmm_loop_destroy(vm.loop);
 	close(vm.end_fd);

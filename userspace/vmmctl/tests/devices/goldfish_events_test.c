@@ -341,7 +341,7 @@ static void text_is_typed(void)
 
 static const struct tap_case cases[] = {
 	{ "pages are the reference's", pages_are_the_references },
-	{ "keyboard, directional pad, trackball and screen have their codes", parts_have_their_keys },
+	{ "keyboard, pad, trackball and screen have their codes", parts_have_their_keys },
 	{ "events wait for the driver", events_wait_for_the_driver },
 	{ "reports are kept whole or dropped and counted", reports_are_kept_whole_or_dropped },
 	{ "fingers come and go", fingers_come_and_go },
