@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "control/lines.h"
 #include "machine/machine.h"
 
 /* ---- json.c: JSON from somebody who is not trusted ---- */
@@ -150,7 +151,7 @@ char *vmm_prometheus(const json_t *stats, const char *name);
 
 #define VMM_CONTROL_CLIENTS	32
 #define VMM_CONTROL_LINE	65536	/* bytes of a request, the newline included */
-#define VMM_CONTROL_OUT		(1 << 20)	/* bytes that wait for a client at most */
+#define VMM_CONTROL_OUT		VMM_LINES_OUT
 
 struct vmm_control;
 
