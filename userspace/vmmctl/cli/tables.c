@@ -25,6 +25,7 @@ const struct vmm_command_info vmm_commands[] = {
 	{ "status", "NAME", "say how a VM is", VMM_CMD_CONTROL },
 	{ "stats", "NAME", "say what a VM has counted", VMM_CMD_CONTROL },
 	{ "screenshot", "NAME FILE", "write a VM's screen to FILE, as PNG", VMM_CMD_CONTROL },
+	{ "emu", "NAME COMMAND...", "do what the emulator's console would", VMM_CMD_CONTROL },
 	{ "device", "NAME DEVICE COMMAND [VALUE...]", "ask something of a VM's device",
 	  VMM_CMD_CONTROL },
 	{ "pause", "NAME", "stop a VM's vCPUs", VMM_CMD_CONTROL },

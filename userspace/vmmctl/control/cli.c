@@ -91,6 +91,13 @@ static json_t *device_args(int argc, char **argv)
 	return args;
 }
 
+static json_t *emu_args(int argc, char **argv)
+{
+	json_t *line = join_words(argc, argv);
+
+	return line ? json_pack("{s:o}", "line", line) : NULL;
+}
+
 static const struct cli_command cli_commands[] = {
 	{ .word = "status", .show = show_json },
 	{ .word = "stop" },
@@ -103,6 +110,10 @@ static const struct cli_command cli_commands[] = {
 	{
 		.word = "screenshot", .command = "screen", .show = show_screen,
 		.usage = "FILE", .least = 1,
+	},
+	{
+		.word = "emu", .show = show_text, .usage = "COMMAND...", .least = 1,
+		.args = emu_args,
 	},
 	{
 		.word = "device", .show = show_text, .usage = "DEVICE COMMAND [VALUE...]",

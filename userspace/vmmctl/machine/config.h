@@ -28,6 +28,8 @@ enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 enum vmm_adb_users { VMM_ADB_OWNER, VMM_ADB_ALL };
 /* How many fingers the goldfish screen feels. */
 enum vmm_touch { VMM_TOUCH_NONE, VMM_TOUCH_SINGLE, VMM_TOUCH_MULTI };
+#define VMM_EMULATOR_AUTO	0	/* port: the one below adb's, if there is one */
+#define VMM_EMULATOR_OFF	1	/* no port */
 enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
 
 #define VMM_UNIX_PATH	108	/* bytes of a socket's path, its end included */
@@ -191,6 +193,7 @@ struct vmm_pipe_service {
  * @adb_users: who of this machine may connect to adb's port
  * @adb_port: adb's port, 0 for the first that is free
  * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
+ * @emulator_console: port of the emulator's console, or VMM_EMULATOR_*
  * @virtio_packed: offer packed rings
  * @stats: report a snapshot at the end and at SIGUSR1
  * @no_reboot: a reset of the guest ends vmmctl
@@ -247,6 +250,7 @@ struct vmm_config {
 	enum vmm_adb_users adb_users;
 	unsigned int adb_port;
 	const char *adb_socket;
+	unsigned int emulator_console;
 	bool virtio_packed;
 	bool stats;
 	bool no_reboot;
