@@ -32,6 +32,7 @@ STEPS=(
 	"net		tools/ci/net-test.sh net"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"virtio		tools/ci/virtio-test.sh"
+	"goldfish	tools/ci/goldfish-test.sh"
 	"guest		tools/ci/guest-test.sh"
 	"blk-root	tools/ci/blk-root-test.sh"
 	"checkpatch	gate tools/ci/static.sh checkpatch"
