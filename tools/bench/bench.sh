@@ -6,7 +6,7 @@
 #	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream trust
-#				vmm reach
+#				vmm reach devices
 #
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
@@ -15,6 +15,7 @@
 #	reach	in emulated hosts, one for each kernel; its costs as adb
 #	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
 #	vmm	in an emulated host; its fuzz targets on this machine
+#	devices	in an emulated host; frames and the console on this machine
 #	vq	on this machine, by the wall clock, in alternating runs; figures
 #		are ratios of neighbouring runs
 #
@@ -25,7 +26,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb blk trust vmm reach"
+AREAS="pipe vq stream adb blk trust vmm reach devices"
 
 # Floors of the figures; printed in the summary that comes before the figures.
 declare -A FLOORS=(
@@ -60,6 +61,7 @@ declare -A FLOORS=(
 . "$HERE/trust/trust.sh"
 . "$HERE/vmm/vmm.sh"
 . "$HERE/reach/reach.sh"
+. "$HERE/devices/devices.sh"
 
 missing=0
 FIGURES=()

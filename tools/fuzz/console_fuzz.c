@@ -5,6 +5,7 @@
  * between. What is sent to it must be lines that end as in a terminal, and who does not
  * know the token must not reach the VM.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

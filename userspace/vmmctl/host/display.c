@@ -177,10 +177,19 @@ static void sequence_step(struct vmm_display_header *header)
 
 static const u8 black[4096 * PIXEL_MAX];
 
-/* Row @y of what is to be seen. */
-static const u8 *frame_row(const u8 *pixels, size_t stride, unsigned int y)
+/* Whether row @y is to be another. */
+static bool row_differs(const u8 *to, const u8 *pixels, size_t stride, unsigned int y)
 {
-	return pixels ? pixels + y * stride : black;
+	return memcmp(to + y * stride, pixels ? pixels + y * stride : black, stride);
+}
+
+static void rows_copy(u8 *to, const u8 *pixels, size_t stride, unsigned int y,
+		      unsigned int count)
+{
+	if (pixels)
+		memcpy(to + y * stride, pixels + y * stride, count * stride);
+	else
+		memset(to + y * stride, 0, count * stride);
 }
 
 /* Another kind of picture: all of it is new. */
@@ -207,15 +216,19 @@ void vmm_display_frame(struct vmm_display *display, enum vmm_pixels format, unsi
 	size_t stride = (size_t)display->width * pixel_bytes(format);
 	unsigned int first = display->height;
 	unsigned int last = 0;
-	unsigned int y;
+	unsigned int end = 0;
+	unsigned int y = 0;
 	bool all;
 
 	pthread_mutex_lock(&display->lock);
 	all = format != display->format || turns != display->turns;
-	for (y = 0; y < display->height; y++) {
-		const u8 *row = frame_row(pixels, stride, y);
-
-		if (!all && !memcmp(to + y * stride, row, stride))
+	/* From one row that differs up to one that does not, at once. */
+	for (; y < display->height; y = end + 1) {
+		for (end = y; end < display->height; end++) {
+			if (!all && !row_differs(to, pixels, stride, end))
+				break;
+		}
+		if (end == y)
 			continue;
 		if (first == display->height) {
 			sequence_step(display->header);
@@ -223,13 +236,13 @@ void vmm_display_frame(struct vmm_display *display, enum vmm_pixels format, unsi
 				change_kind(display, format, turns);
 			first = y;
 		}
-		memcpy(to + y * stride, row, stride);
-		last = y;
+		rows_copy(to, pixels, stride, y, end - y);
+		last = end;
 	}
 	if (first < display->height) {
 		display->header->damage[1] = htole32(first);
 		display->header->damage[2] = htole32(display->width);
-		display->header->damage[3] = htole32(last - first + 1);
+		display->header->damage[3] = htole32(last - first);
 		sequence_step(display->header);
 	}
 	pthread_mutex_unlock(&display->lock);
