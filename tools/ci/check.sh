@@ -41,6 +41,7 @@ STEPS=(
 	"warnings	gate tools/ci/static.sh warnings"
 	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
 	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
+	"vnc		make -s -C userspace/ranchu-vnc O=$RANCHU_BUILD/check/ranchu-vnc check"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
 	"fuzz		tools/fuzz/run.sh 15"
