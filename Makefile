@@ -43,6 +43,9 @@ modules:
 userspace:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
 	@echo "userspace: $(B)/vmmctl/vmmctl"
+	@[ -n "$(CROSS_COMPILE)" ] || \
+		! echo '#include <rfb/rfb.h>' | gcc -E - >/dev/null 2>&1 || \
+		$(MAKE) -s -C userspace/ranchu-vnc O=$(B)/ranchu-vnc
 
 selftests:
 	@$(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \

@@ -6,7 +6,7 @@
 #	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream trust
-#				vmm reach x86
+#				vmm reach devices x86
 #
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
@@ -16,6 +16,7 @@
 #	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
 #	vmm	in an emulated host; its fuzz targets on this machine
 #	x86	as pipe, blk and adb, in an emulated x86_64 host; all others are arm64's
+#	devices	in an emulated host; frames and the console on this machine
 #	vq	on this machine, by the wall clock, in alternating runs; figures
 #		are ratios of neighbouring runs
 #
@@ -26,7 +27,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb blk trust vmm reach x86"
+AREAS="pipe vq stream adb blk trust vmm reach devices x86"
 # What the emulated hosts are; the area x86 calls the others' functions with its own, and
 # with its own place in OUT.
 host_options arm64
@@ -65,6 +66,7 @@ declare -A FLOORS=(
 . "$HERE/vmm/vmm.sh"
 . "$HERE/reach/reach.sh"
 . "$HERE/x86/x86.sh"
+. "$HERE/devices/devices.sh"
 
 missing=0
 FIGURES=()

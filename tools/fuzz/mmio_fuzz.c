@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "devices/devices.h"
+#include "host/display.h"
 #include "machine/machine.h"
 #include "fuzz.h"
 
@@ -62,6 +63,7 @@ static void log_line(void *arg, const char *line, size_t len)
 /* What devices want of the main thread. The tick is served last, because it comes last. */
 static void main_thread(void)
 {
+	vmm_display_refresh(fuzz.vm.host.display);
 	vmm_event_signal(fuzz.tick_fd);
 	MUST(!vmm_loop_add(fuzz.vm.loop, fuzz.tick_fd, tick, NULL));
 	MUST(vmm_loop_run(fuzz.vm.loop) == 1);
@@ -125,11 +127,19 @@ static void machine_open(void)
 		},
 		.virtio_packed = true,
 		.rtc = true,
+		.battery = true,
+		.hw_keyboard = true,
+		.hw_touch = VMM_TOUCH_MULTI,
+		.screen_width = 320,
+		.screen_height = 480,
+		.screen_depth = 32,
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_log_also(log_line, NULL);
 	vmm_board_ranchu(&vm->board, vm->cfg);
 	vm->loop = vmm_loop_create();
+	vm->host.display = vmm_display_open(fuzz.cfg.screen_width, fuzz.cfg.screen_height);
+	MUST(vm->host.display);
 	MUST(!vmm_mem_add(&vm->mem, vm->board.ram[0].base, RAM));
 	MUST(!vmm_board_create(vm) && !vmm_threads_start(vm));
 	fuzz.tick_fd = vmm_event_create();
@@ -140,6 +150,24 @@ static void machine_open(void)
 	MUST(fuzz.bank);
 	for (i = 0; i < PLUGGED; i++)
 		look(i, fuzz.fresh[i]);
+}
+
+/* What people ask of devices from outside, while the guest does as it likes. */
+static void steer(struct input *in)
+{
+	static const char *const commands[][3] = {
+		{ "battery", "set", "capacity 42" }, { "battery", "set", "capacity 43" },
+		{ "battery", "set", "ac off" }, { "battery", "set", "ac on" },
+		{ "battery", "show", NULL }, { "events", "text", "Hello, world" },
+		{ "events", "send", "EV_KEY:KEY_A:1 EV_SYN:SYN_REPORT:0" },
+		{ "events", "mouse", "100 100 0 1" }, { "events", "mouse", "9 9 0 0" },
+		{ "fb", "rotate", NULL },
+	};
+	const char *const *command = commands[take(in, 1) % ARRAY_SIZE(commands)];
+	unsigned int times = take(in, 1) + 1;
+
+	while (times--)
+		vmm_board_command(&fuzz.vm, command[0], command[1], command[2], NULL);
 }
 
 /* Bytes for devices that somebody is connected to. */
@@ -260,6 +288,8 @@ static void act(struct input *in, bool first)
 		main_thread();
 	else if (what == 5 && first)
 		peers(in);
+	else if (what == 6 && first)
+		steer(in);
 	else
 		mmio(in, true);
 }

@@ -58,7 +58,12 @@ static void machine_open(void)
 	struct vmm_vm *vm = &fuzz.vm;
 	unsigned int i;
 
-	fuzz.cfg = (struct vmm_config){ .cpus = 1, .pipe = VMM_PIPE_NONE, .rtc = true };
+	fuzz.cfg = (struct vmm_config){
+		.cpus = 1, .pipe = VMM_PIPE_NONE, .rtc = true, .battery = true,
+		.hw_keyboard = true, .hw_dpad = true, .hw_trackball = true,
+		.hw_touch = VMM_TOUCH_SINGLE, .screen_width = 64, .screen_height = 48,
+		.screen_depth = 32,
+	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_board_pc(&vm->board, vm->cfg);
 	vm->loop = vmm_loop_create();

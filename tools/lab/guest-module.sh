@@ -5,13 +5,14 @@
 # Debian's kernel source, against Debian's headers of GUEST_ARCH (arm64, or x86_64 in
 # the environment). Debian's own kernel
 # has goldfish switched off, so it ships no such module. With a second argument,
-# builds that driver of ours instead, a single file, for what mainline's cannot do.
+# builds that driver instead: a single file of mainline's, named from its drivers/ on, or
+# one of ours for what mainline's cannot do.
 #
-#	tools/lab/guest-module.sh OUT.ko [SOURCE.c]
+#	tools/lab/guest-module.sh OUT.ko [SOURCE.c | drivers/...c]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -eq 1 ] || [ $# -eq 2 ] || die "usage: guest-module.sh OUT.ko [SOURCE.c]"
+[ $# -eq 1 ] || [ $# -eq 2 ] || die "usage: guest-module.sh OUT.ko [SOURCE.c | drivers/...c]"
 OUT=$1
 OURS=${2-}
 NAME=$(basename "${OURS:-goldfish_pipe.c}" .c)
@@ -25,7 +26,9 @@ DIR=$RANCHU_BUILD/guest/${GUEST_ARCH:-arm64}/$NAME
 mkdir -p "$DIR" "$(dirname "$OUT")"
 exec 9>"$DIR/lock"
 flock 9
-if [ -n "$OURS" ]; then
+if [ -n "$OURS" ] && [ "${OURS#drivers/}" != "$OURS" ]; then
+	cp --preserve=timestamps "$RANCHU_CACHE/linux-source/$OURS" "$DIR/"
+elif [ -n "$OURS" ]; then
 	cp --preserve=timestamps "$OURS" "${OURS%.c}.h" "$DIR/"
 	# Under a name that no header of the kernel's has.
 	cp --preserve=timestamps "$RANCHU_TOP/include/uapi/linux/goldfish_pipe.h" \

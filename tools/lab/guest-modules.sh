@@ -3,7 +3,8 @@
 #
 # Adds to a guest's archive (guest-initrd.sh) modules of Debian's kernel, with what
 # they need, and programs, in /bin: files, or names of Debian's (program.sh). What is
-# built into the kernel is there already.
+# built into the kernel is there already. A module that Debian's kernel lacks is named by
+# its source, from drivers/ on.
 # guest-load, also there, loads the modules. GUEST_ARCH is as for guest-initrd.sh;
 # GUEST_MODULES is another kernel's directory of modules.
 #
@@ -22,6 +23,15 @@ trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/modules" "$stage/bin"
 : > "$stage/modules/order"
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
+	case $1 in
+	drivers/*)
+		name=$(basename "$1" .c).ko
+		"$RANCHU_TOP/tools/lab/guest-module.sh" "$stage/modules/$name" "$1"
+		echo "$name" >> "$stage/modules/order"
+		shift
+		continue
+		;;
+	esac
 	files=
 	module_builtin "$MODULES" "$1" || files=$(module_files "$MODULES" "$1")
 	for file in $files; do

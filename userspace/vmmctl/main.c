@@ -22,7 +22,9 @@
 #include "cli/cli.h"
 #include "control/confine.h"
 #include "control/control.h"
+#include "control/emulator_port.h"
 #include "control/steering.h"
+#include "host/display.h"
 #include "host/ending.h"
 #include "host/host.h"
 #include "host/image.h"
@@ -45,6 +47,7 @@
  * @err_out: stderr
  * @images: the disks' images, locked
  * @boot: what the guest starts from
+ * @emulator: the port of the emulator's console
  * @steering: how the VM is steered from outside
  * @vm: the VM
  */
@@ -58,6 +61,7 @@ struct session {
 	struct vmm_output err_out;
 	struct vmm_images images;
 	struct vmm_boot boot;
+	struct vmm_emulator_port emulator;
 	struct vmm_steering steering;
 	struct vmm_vm vm;
 };
@@ -75,7 +79,7 @@ static int session_signal(void *arg)
 			vmm_stats_snapshot(s->steering.stats, &s->vm, "SIGUSR1");
 		break;
 	case SIGUSR2:
-		vmm_board_command(&s->vm, NULL, "resize", NULL);
+		vmm_board_command(&s->vm, NULL, "resize", NULL, NULL);
 		break;
 	case SIGCONT:
 		vmm_console_foreground(s->host.console);
@@ -184,7 +188,9 @@ static void session_close(struct session *s)
 	vmm_pipe_adb_close(s->host.pipe_adb);
 	vmm_vsock_host_close(s->host.vsock);
 	vmm_console_close(s->host.console);
+	vmm_display_close(s->host.display);
 	vmm_steering_close(&s->steering);
+	vmm_emulator_port_close(&s->emulator);
 	vmm_stats_close(s->steering.stats);
 	vmm_boot_close(&s->boot);
 	vmm_images_unlock(&s->images);
@@ -222,6 +228,24 @@ static int session_pipe_adb(struct session *s)
 	return s->host.pipe_adb ? 0 : -EIO;
 }
 
+static int session_display(struct session *s)
+{
+	s->host.display = vmm_display_open(s->cfg->screen_width, s->cfg->screen_height);
+	return s->host.display ? 0 : -EIO;
+}
+
+/* Where adb has a pair of ports, one of them is the console's. */
+static int session_emulator(struct session *s)
+{
+	int fd = -1;
+
+	if (s->host.vsock)
+		fd = vmm_vsock_host_console(s->host.vsock);
+	if (s->host.pipe_adb && fd < 0)
+		fd = vmm_pipe_adb_console(s->host.pipe_adb);
+	return vmm_emulator_port_open(&s->emulator, s->cfg, s->loop, fd, s->steering.instance);
+}
+
 static int session_open_host(struct session *s)
 {
 	int err = vmm_images_lock(&s->images, s->cfg);
@@ -234,6 +258,10 @@ static int session_open_host(struct session *s)
 		err = session_vsock(s);
 	if (!err)
 		err = session_pipe_adb(s);
+	if (!err)
+		err = session_display(s);
+	if (!err)
+		err = session_emulator(s);
 	if (err || !s->cfg->console)
 		return err;
 	s->host.console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
@@ -392,6 +420,7 @@ static int command_run(struct vmm_config *cfg)
 {
 	struct session s = {
 		.cfg = cfg, .signal_fd = -1, .steering.every_fd = -1, .err_out.own_fd = -1,
+		.emulator = VMM_EMULATOR_PORT_NONE,
 		.boot = { .kernel.fd = -1, .initrd.fd = -1 },
 	};
 	enum vmm_end end = VMM_END_ERROR;

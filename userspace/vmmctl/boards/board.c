@@ -206,22 +206,29 @@ void vmm_board_resume(struct vmm_vm *vm)
  * @device: name of a device, or NULL for all that have the command
  * @name: of the command
  * @arg: its argument, or NULL
+ * @text: what devices say is added; NULL where nobody wants to know
  *
  * Context: main thread.
  * Return: 0, -ENOENT if nobody has such a command, or the first -errno of one
  */
-int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg)
+int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg,
+		      struct vmm_text *text)
 {
+	static struct vmm_text unheard;
 	int result = -ENOENT;
 	unsigned int i;
 
+	if (!text) {
+		vmm_text_clear(&unheard);
+		text = &unheard;
+	}
 	for (i = 0; i < vm->board.devices; i++) {
 		struct vmm_device *dev = &vm->board.dev[i];
 		int err;
 
 		if (!dev->created || (device && strcmp(device, dev->ops->name)))
 			continue;
-		err = vmm_device_command(dev, name, arg);
+		err = vmm_device_command(dev, name, arg, text);
 		if (err != -ENOENT && (!result || result == -ENOENT))
 			result = err;
 	}

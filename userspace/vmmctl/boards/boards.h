@@ -94,7 +94,8 @@ void vmm_board_destroy(struct vmm_vm *vm);
 void vmm_board_reset(struct vmm_vm *vm);
 void vmm_board_pause(struct vmm_vm *vm);
 void vmm_board_resume(struct vmm_vm *vm);
-int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg);
+int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg,
+		      struct vmm_text *text);
 
 /* ---- ranchu.c: the ranchu board ---- */
 

@@ -34,6 +34,10 @@ static int check_adb(struct vmm_config *cfg)
 				 cfg->adb_port);
 	if (cfg->adb == VMM_ADB_AUTO)
 		cfg->adb = carried ? VMM_ADB_ON : VMM_ADB_OFF;
+	if (cfg->emulator_console > VMM_EMULATOR_OFF && cfg->adb == VMM_ADB_ON)
+		return vmm_error(-EINVAL,
+				 "--emulator-console %u: where adb has a port, the one below is it",
+				 cfg->emulator_console);
 	/* Who asks for it is not to believe that a Unix socket is open to all. */
 	if (cfg->adb_users == VMM_ADB_ALL && cfg->adb == VMM_ADB_OFF)
 		return vmm_error(-EINVAL, "--adb-users all is about adb's port, and there is none");

@@ -28,6 +28,10 @@ static const struct vmm_option_word adb_users_words[] = {
 	{ "owner", VMM_ADB_OWNER }, { "all", VMM_ADB_ALL }, { }
 };
 
+static const struct vmm_option_word emulator_words[] = {
+	{ "auto", VMM_EMULATOR_AUTO }, { "off", VMM_EMULATOR_OFF }, { }
+};
+
 static const struct vmm_option_word adb_port_words[] = { { "auto", 0 }, { } };
 
 /* NAME=unix:PATH. NAME may have colons in it. */
@@ -104,6 +108,13 @@ static const struct vmm_option adb_options[] = {
 			"5555 to 5683",
 	},
 	{
+		.key = "emulator-console", .arg = "PORT", .type = VMM_OPT_NUMBER,
+		.words = emulator_words, .min = 1024, .max = 65534, .initial = "auto",
+		AT(emulator_console),
+		.help = "port of the loopback addresses for the emulator's console, which\n"
+			"\"adb emu\" speaks to; auto: the one below adb's, if there is one",
+	},
+	{
 		.key = "adb-users", .type = VMM_OPT_WORD, .words = adb_users_words,
 		.initial = "owner", AT(adb_users),
 		.help = "who of this machine may connect to that port: vmmctl's user and root, or\n"
@@ -128,7 +139,9 @@ const struct vmm_option_table vmm_options_adb = {
 		"An adb server finds a guest as it finds an emulator: by a pair of ports of\n"
 		"127.0.0.1, an even one for a console and the next one for adb. vmmctl tells a\n"
 		"running adb server of its port. A server that starts later looks at the ports\n"
-		"from 5555 to 5585 only; beyond, \"adb connect 127.0.0.1:PORT\" is needed.",
+		"from 5555 to 5585 only; beyond, \"adb connect 127.0.0.1:PORT\" is needed.\n\n"
+		"The emulator's console lets in who knows what is in the home directory's file\n"
+		".emulator_console_auth_token, which is made if there is none.",
 	.options = adb_options,
 	.count = ARRAY_SIZE(adb_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),

@@ -22,6 +22,13 @@ static const struct vmm_option_word window_words[] = {
 	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
 };
 
+static const struct vmm_option_word touch_words[] = {
+	{ "none", VMM_TOUCH_NONE }, { "single", VMM_TOUCH_SINGLE }, { "multi", VMM_TOUCH_MULTI },
+	{ }
+};
+
+static const struct vmm_option_word depth_words[] = { { "16", 16 }, { "32", 32 }, { } };
+
 static const struct vmm_option_word console_words[] = {
 	{ "stdio", true }, { "none", false }, { }
 };
@@ -58,6 +65,9 @@ const struct vmm_option_table vmm_options_general = {
 	.first = -1,
 };
 
+#define SCREEN_MIN	16	/* pixels of a side */
+#define SCREEN_MAX	4096
+
 static const struct vmm_option board_options[] = {
 	{
 		.key = "kernel", .arg = "IMAGE", .type = VMM_OPT_TEXT, .min = 1,
@@ -93,6 +103,41 @@ static const struct vmm_option board_options[] = {
 		.key = "rtc", .type = VMM_OPT_SWITCH, .initial = "on", AT(rtc),
 		.help = "a clock with the host's time: a PL031, on x86_64 a PC's; off: as the\n"
 			"arm64 reference board, which has none",
+	},
+	{
+		.key = "screen-width", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
+		.max = SCREEN_MAX, .initial = "720", AT(screen_width),
+		.help = "pixels of a row of the goldfish framebuffer",
+	},
+	{
+		.key = "screen-height", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
+		.max = SCREEN_MAX, .initial = "1280", AT(screen_height),
+		.help = "rows of it",
+	},
+	{
+		.key = "screen-depth", .type = VMM_OPT_WORD, .words = depth_words,
+		.initial = "32", AT(screen_depth),
+		.help = "bits of a pixel, for drivers that ask; Linux' own does not, and has 16",
+	},
+	{
+		.key = "hw-keyboard", .type = VMM_OPT_SWITCH, .initial = "on", AT(hw_keyboard),
+		.help = "the goldfish events have the keys of a keyboard",
+	},
+	{
+		.key = "hw-dpad", .type = VMM_OPT_SWITCH, .initial = "off", AT(hw_dpad),
+		.help = "they have a directional pad",
+	},
+	{
+		.key = "hw-trackball", .type = VMM_OPT_SWITCH, .initial = "off",
+		AT(hw_trackball), .help = "they have a trackball",
+	},
+	{
+		.key = "hw-touch", .type = VMM_OPT_WORD, .words = touch_words,
+		.initial = "multi", AT(hw_touch), .help = "how many fingers the screen feels",
+	},
+	{
+		.key = "battery", .type = VMM_OPT_SWITCH, .initial = "on", AT(battery),
+		.help = "a battery; off: the guest sees its charger only",
 	},
 	{
 		.key = "fstab-system", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/control.h"
+#include "control/png.h"
 #include "host/sandbox.h"
 #include "host/vm_dir.h"
 
@@ -17,23 +19,106 @@
 
 /**
  * struct cli_command - a word of the command line
- * @word: the word, and the command it sends
- * @show: the answer is printed
+ * @word: the word
+ * @command: what it sends, or NULL for the word itself
+ * @show: does something with the answer and says whether that failed; or NULL
+ * @usage: what follows the VM's name, or NULL for nothing
+ * @least: words of that, at least
+ * @args: makes the command's arguments of those words
  */
 struct cli_command {
 	const char *word;
-	bool show;
+	const char *command;
+	int (*show)(struct vmm_client *client, const json_t *result, char **argv);
+	const char *usage;
+	int least;
+	json_t *(*args)(int argc, char **argv);
 };
 
+static int show_json(struct vmm_client *client, const json_t *result, char **argv)
+{
+	(void)client;
+	(void)argv;
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	putchar('\n');
+	return 0;
+}
+
+static int show_text(struct vmm_client *client, const json_t *result, char **argv)
+{
+	const char *text = json_string_value(json_object_get(result, "text"));
+
+	(void)client;
+	(void)argv;
+	if (text)
+		fputs(text, stdout);
+	return 0;
+}
+
+static int show_screen(struct vmm_client *client, const json_t *result, char **argv)
+{
+	int fd = vmm_client_file(client);
+	int err;
+
+	(void)result;
+	if (fd < 0)
+		return vmm_error(-EPROTO, "the VM has passed no screen");
+	err = vmm_screenshot(fd, argv[0]);
+	close(fd);
+	return err;
+}
+
+/* Words with blanks in between, as they were typed more or less. */
+static json_t *join_words(int argc, char **argv)
+{
+	struct vmm_text text;
+	int i;
+
+	vmm_text_clear(&text);
+	for (i = 0; i < argc; i++)
+		vmm_text_add(&text, "%s%s", i ? " " : "", argv[i]);
+	return text.cut ? NULL : json_string(text.bytes);
+}
+
+static json_t *device_args(int argc, char **argv)
+{
+	json_t *args = json_pack("{s:s, s:s}", "device", argv[0], "command", argv[1]);
+
+	if (argc > 2 && json_object_set_new(args, "value", join_words(argc - 2, argv + 2))) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
+}
+
+static json_t *emu_args(int argc, char **argv)
+{
+	json_t *line = join_words(argc, argv);
+
+	return line ? json_pack("{s:o}", "line", line) : NULL;
+}
+
 static const struct cli_command cli_commands[] = {
-	{ "status", true },
-	{ "stop", false },
-	{ "kill", false },
-	{ "pause", false },
-	{ "resume", false },
-	{ "reset", false },
-	{ "power-button", false },
-	{ "stats", true },
+	{ .word = "status", .show = show_json },
+	{ .word = "stop" },
+	{ .word = "kill" },
+	{ .word = "pause" },
+	{ .word = "resume" },
+	{ .word = "reset" },
+	{ .word = "power-button" },
+	{ .word = "stats", .show = show_json },
+	{
+		.word = "screenshot", .command = "screen", .show = show_screen,
+		.usage = "FILE", .least = 1,
+	},
+	{
+		.word = "emu", .show = show_text, .usage = "COMMAND...", .least = 1,
+		.args = emu_args,
+	},
+	{
+		.word = "device", .show = show_text, .usage = "DEVICE COMMAND [VALUE...]",
+		.least = 2, .args = device_args,
+	},
 };
 
 static const struct cli_command *cli_find(const char *word)
@@ -179,30 +264,30 @@ static int cli_ps(const char *base, int argc, char **argv)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int cli_call(const struct cli_command *command, const char *name, const char *path)
+static int cli_call(const struct cli_command *command, const char *name, const char *path,
+		    json_t *args, char **argv)
 {
 	struct vmm_client *client = vmm_client_open(path, CLI_TIMEOUT_MS);
 	json_t *result;
+	int err = 0;
 
 	if (!client) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			vmm_error(-errno, "no VM is named \"%s\"", name);
 		else
 			vmm_error(errno, "cannot reach the VM \"%s\"", name);
+		json_decref(args);
 		return EXIT_FAILURE;
 	}
-	result = vmm_client_call(client, command->word, NULL);
+	result = vmm_client_call(client, command->command ? command->command : command->word,
+				 args);
 	if (!result)
 		vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
+	else if (command->show)
+		err = command->show(client, result, argv);
 	vmm_client_close(client);
-	if (!result)
-		return EXIT_FAILURE;
-	if (command->show) {
-		json_dumpf(result, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
 	json_decref(result);
-	return EXIT_SUCCESS;
+	return !result || err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /**
@@ -214,6 +299,8 @@ static int cli_call(const struct cli_command *command, const char *name, const c
  */
 int vmm_control_cli(int argc, char **argv)
 {
+	const struct cli_command *command;
+	json_t *args = NULL;
 	char base[PATH_MAX];
 	char path[PATH_MAX];
 
@@ -225,13 +312,22 @@ int vmm_control_cli(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "ps"))
 		return cli_ps(base, argc, argv);
-	if (argc != 3) {
-		vmm_error(-EINVAL, "%s needs the name of a VM, and nothing else", argv[1]);
+	command = cli_find(argv[1]);
+	if (argc < 3 + command->least || (argc > 3 + command->least && !command->args)) {
+		vmm_error(-EINVAL, "%s needs the name of a VM, and %s", argv[1],
+			  command->usage ? command->usage : "nothing else");
 		return 2;
 	}
 	if (vmm_dir_file(base, argv[2], "control.sock", path, sizeof(path))) {
 		vmm_error(-EINVAL, "no VM can be named \"%s\"", argv[2]);
 		return 2;
 	}
-	return cli_call(cli_find(argv[1]), argv[2], path);
+	if (command->args) {
+		args = command->args(argc - 3, argv + 3);
+		if (!args) {
+			vmm_error(-EINVAL, "%s: its arguments are too long, or no UTF-8", argv[1]);
+			return 2;
+		}
+	}
+	return cli_call(command, argv[2], path, args, argv + 3);
 }

@@ -24,6 +24,7 @@
  * @in: what was received and not taken yet
  * @len: bytes of it
  * @size: bytes allocated
+ * @file: was passed and not taken yet, or -1
  * @error: why the last call failed
  */
 struct vmm_client {
@@ -32,6 +33,7 @@ struct vmm_client {
 	char *in;
 	size_t len;
 	size_t size;
+	int file;
 	char error[VMM_ANSWER_ERROR];
 };
 
@@ -57,6 +59,7 @@ struct vmm_client *vmm_client_open(const char *path, int timeout_ms)
 	if (!client)
 		return NULL;
 	client->timeout_ms = timeout_ms;
+	client->file = -1;
 	client->fd = vmm_unix_dial_wait(path, timeout_ms);
 	if (client->fd >= 0)
 		return client;
@@ -77,6 +80,8 @@ void vmm_client_close(struct vmm_client *client)
 		return;
 	if (client->fd >= 0)
 		close(client->fd);
+	if (client->file >= 0)
+		close(client->file);
 	free(client->in);
 	free(client);
 	errno = saved;
@@ -114,6 +119,44 @@ static int client_room(struct vmm_client *client)
 	return 0;
 }
 
+/**
+ * vmm_client_file - take the file that the last call has passed
+ * @client: the connection
+ *
+ * Return: the file, which is the caller's, or -1 if there was none
+ */
+int vmm_client_file(struct vmm_client *client)
+{
+	int file = client->file;
+
+	client->file = -1;
+	return file;
+}
+
+/* Bytes, and maybe a file, of which the last one is kept. */
+static ssize_t client_take(struct vmm_client *client)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { client->in + client->len, client->size - client->len };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(client->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int))) {
+		if (client->file >= 0)
+			close(client->file);
+		memcpy(&client->file, CMSG_DATA(c), sizeof(int));
+	}
+	return n;
+}
+
 static int client_receive(struct vmm_client *client, u64 deadline)
 {
 	struct pollfd wait = { .fd = client->fd, .events = POLLIN };
@@ -125,7 +168,7 @@ static int client_receive(struct vmm_client *client, u64 deadline)
 	/* What is there counts, however late we are. */
 	if (!poll(&wait, 1, now < deadline ? deadline - now : 0))
 		return -ETIMEDOUT;
-	n = recv(client->fd, client->in + client->len, client->size - client->len, MSG_DONTWAIT);
+	n = client_take(client);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	client->len += n;

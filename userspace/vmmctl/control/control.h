@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "control/lines.h"
 #include "machine/machine.h"
 
 /* ---- json.c: JSON from somebody who is not trusted ---- */
@@ -32,11 +33,13 @@ json_t *vmm_json_read(const char *text, size_t len, char *why, size_t size);
  * @result: what it returns, or NULL for an empty object; belongs to the answer
  * @error: why it failed, "" if it did not
  * @unknown: it failed because there is no such command
+ * @file: a file that goes along with @result and stays its owner's, 0 for none
  */
 struct vmm_answer {
 	json_t *result;
 	char error[VMM_ANSWER_ERROR];
 	bool unknown;
+	int file;
 };
 
 /**
@@ -106,6 +109,8 @@ enum vmm_control_end {
  *	answered when that is done, else 0 or -errno
  * @reset: the guest starts anew
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
+ * @device: asks something of a device, see vmm_board_command(); may be NULL
+ * @screen: puts the newest frame into the screen's file: the file, or -errno; may be NULL
  * @stats: what was counted, as an object of objects of numbers
  *
  * The functions that return int return 0 or -errno.
@@ -116,6 +121,9 @@ struct vmm_control_vm {
 	int (*pause)(void *arg, bool pause, u64 call);
 	int (*reset)(void *arg);
 	int (*button)(void *arg);
+	int (*device)(void *arg, const char *device, const char *command, const char *value,
+		      struct vmm_text *text);
+	int (*screen)(void *arg);
 	json_t *(*stats)(void *arg);
 };
 
@@ -143,7 +151,7 @@ char *vmm_prometheus(const json_t *stats, const char *name);
 
 #define VMM_CONTROL_CLIENTS	32
 #define VMM_CONTROL_LINE	65536	/* bytes of a request, the newline included */
-#define VMM_CONTROL_OUT		(1 << 20)	/* bytes that wait for a client at most */
+#define VMM_CONTROL_OUT		VMM_LINES_OUT
 
 struct vmm_control;
 
@@ -193,6 +201,7 @@ struct vmm_client;
 struct vmm_client *vmm_client_open(const char *path, int timeout_ms);
 void vmm_client_close(struct vmm_client *client);
 json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *args);
+int vmm_client_file(struct vmm_client *client);
 const char *vmm_client_error(const struct vmm_client *client);
 
 /* ---- cli.c: vmmctl ps, vmmctl stop NAME ... ---- */

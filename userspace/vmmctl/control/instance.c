@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/emulator.h"
 #include "control/instance.h"
 #include "host/notify.h"
 #include "host/vm_dir.h"
@@ -20,6 +21,7 @@
  * @name: its name
  * @dir: its directory, or NULL
  * @control: its control socket, or NULL
+ * @emulator: the emulator's console, or NULL
  * @notify: the service manager, or NULL
  * @commands: what can be asked of it
  * @vm: the commands that every VM has
@@ -30,6 +32,7 @@ struct vmm_instance {
 	char name[VMM_NAME_MAX];
 	struct vmm_dir *dir;
 	struct vmm_control *control;
+	struct vmm_emulator *emulator;
 	struct vmm_notify *notify;
 	struct vmm_commands commands;
 	struct vmm_vm_commands vm;
@@ -106,6 +109,7 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 	instance->since = time(NULL);
 	instance->vm = (struct vmm_vm_commands){ .vm = vm, .arg = arg, .name = instance->name };
 	if (vmm_vm_commands_add(&instance->commands, &instance->vm) ||
+	    vmm_emu_commands_add(&instance->commands) ||
 	    instance_directory(instance, name) || instance_socket(instance, loop)) {
 		vmm_instance_close(instance);
 		return NULL;
@@ -117,6 +121,23 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 }
 
 /**
+ * vmm_instance_emulator - serve the emulator's console
+ * @instance: the VM
+ * @loop: the main thread's loop
+ * @fds: listen and do not block; stay the caller's
+ * @count: how many, at most VMM_LINES_FDS
+ * @token: what clients have to know; lives as long as the VM
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_instance_emulator(struct vmm_instance *instance, struct vmm_loop *loop, const int *fds,
+			  unsigned int count, const struct vmm_emu_token *token)
+{
+	instance->emulator = vmm_emulator_open(loop, fds, count, &instance->commands, token);
+	return instance->emulator ? 0 : -EIO;
+}
+
+/**
  * vmm_instance_close - show it no more
  * @instance: may be NULL
  */
@@ -125,6 +146,7 @@ void vmm_instance_close(struct vmm_instance *instance)
 	if (!instance)
 		return;
 	vmm_event_post_close(instance->post);
+	vmm_emulator_close(instance->emulator);
 	vmm_notify_close(instance->notify);
 	vmm_control_close(instance->control);
 	vmm_log_also(NULL, NULL);
@@ -209,7 +231,9 @@ void vmm_instance_state(struct vmm_instance *instance, const char *status)
  */
 void vmm_instance_answer(struct vmm_instance *instance, u64 call, struct vmm_answer *answer)
 {
-	if (instance->control)
+	if (call & VMM_EMULATOR_CALL)
+		vmm_emulator_answer(instance->emulator, call, answer);
+	else if (instance->control)
 		vmm_control_answer(instance->control, call, answer);
 }
 

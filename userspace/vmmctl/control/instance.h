@@ -8,10 +8,14 @@
 
 #include "control/control.h"
 
+struct vmm_emu_token;
+
 struct vmm_instance;
 
 struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 				       const struct vmm_control_vm *vm, void *arg);
+int vmm_instance_emulator(struct vmm_instance *instance, struct vmm_loop *loop, const int *fds,
+			  unsigned int count, const struct vmm_emu_token *token);
 void vmm_instance_close(struct vmm_instance *instance);
 const char *vmm_instance_name(const struct vmm_instance *instance);
 const char *vmm_instance_path(const struct vmm_instance *instance);

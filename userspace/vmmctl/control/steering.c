@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/steering.h"
+#include "host/display.h"
 #include "host/ending.h"
 #include "host/host.h"
 
@@ -118,8 +119,28 @@ static int steering_button(void *arg)
 
 	if (!s->vm)
 		return -EAGAIN;
-	err = vmm_board_command(s->vm, NULL, "power-button", NULL);
+	err = vmm_board_command(s->vm, NULL, "power-button", NULL, NULL);
 	return err == -ENOENT ? -EOPNOTSUPP : err;
+}
+
+static int steering_device(void *arg, const char *device, const char *command,
+			   const char *value, struct vmm_text *text)
+{
+	struct vmm_steering *s = arg;
+
+	return s->vm ? vmm_board_command(s->vm, device, command, value, text) : -EAGAIN;
+}
+
+static int steering_screen(void *arg)
+{
+	struct vmm_steering *s = arg;
+
+	if (!s->vm)
+		return -EAGAIN;
+	if (!s->vm->host.display)
+		return -EOPNOTSUPP;
+	vmm_display_refresh(s->vm->host.display);
+	return vmm_display_file(s->vm->host.display);
 }
 
 static json_t *steering_stats(void *arg)
@@ -147,6 +168,8 @@ static const struct vmm_control_vm steering_vm = {
 	.pause = steering_pause,
 	.reset = steering_reset,
 	.button = steering_button,
+	.device = steering_device,
+	.screen = steering_screen,
 	.stats = steering_stats,
 };
 

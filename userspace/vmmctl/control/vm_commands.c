@@ -108,6 +108,43 @@ static int run_powerdown(void *arg, u64 call, const json_t *args, struct vmm_ans
 	return err == -EOPNOTSUPP ? run_stop(arg, call, args, answer) : err;
 }
 
+/* A device says why it failed, or has logged it. */
+static int run_device(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	const char *device = json_string_value(json_object_get(args, "device"));
+	const char *command = json_string_value(json_object_get(args, "command"));
+	const char *value = json_string_value(json_object_get(args, "value"));
+	static struct vmm_text text;
+	int err;
+
+	(void)call;
+	vmm_text_clear(&text);
+	err = c->vm->device ? c->vm->device(c->arg, device, command, value, &text) : -ENOENT;
+	if (err == -ENOENT)
+		return vmm_answer_fail(answer, ENOENT,
+				       "no device \"%.32s\" has a command \"%.32s\"",
+				       device, command);
+	if (err)
+		return text.len ? vmm_answer_fail(answer, err, "%s", text.bytes) : err;
+	return answer_with(answer, json_pack("{s:s}", "text", text.bytes));
+}
+
+static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	int fd = c->vm->screen ? c->vm->screen(c->arg) : -EOPNOTSUPP;
+
+	(void)call;
+	(void)args;
+	if (fd == -EOPNOTSUPP)
+		return vmm_answer_fail(answer, -fd, "there is no screen");
+	if (fd < 0)
+		return fd;
+	answer->file = fd;
+	return 0;
+}
+
 static int run_stats(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -174,6 +211,10 @@ static const struct vmm_command_row rows[] = {
 	{ "resume", "let the vCPUs go on", { }, run_resume },
 	{ "reset", "start the guest anew", { }, run_reset },
 	{ "power-button", "press the guest's power button", { }, run_button },
+	{ "device", "ask something of a device",
+	  { { "device", JSON_STRING, true }, { "command", JSON_STRING, true },
+	    { "value", JSON_STRING, false } }, run_device },
+	{ "screen", "pass the screen's file, with the newest frame", { }, run_screen },
 	{ "stats", "say what was counted", { }, run_stats },
 	{ "metrics", "say what was counted, as text for Prometheus", { }, run_metrics },
 	{ "quit", "end the VM in order, with exit code 0", { }, run_quit },

@@ -186,13 +186,6 @@ bool vmm_acpi_pm_button(struct vmm_acpi_pm *pm)
 
 /* ---- the device on the board ---- */
 
-static void pm_irq(void *arg, bool level)
-{
-	struct vmm_device *dev = arg;
-
-	vmm_line_set(&dev->line, level);
-}
-
 static void pm_off(void *arg)
 {
 	struct vmm_device *dev = arg;
@@ -215,7 +208,7 @@ static int acpi_pm_create(struct vmm_device *dev)
 
 	if (!pm)
 		return vmm_error(ENOMEM, "acpi_pm");
-	pm->irq = pm_irq;
+	pm->irq = vmm_device_irq;
 	pm->off = pm_off;
 	pm->now = pm_now;
 	pm->arg = dev;
@@ -247,9 +240,10 @@ static void acpi_pm_write(struct vmm_device *dev, u64 offset, u64 value, unsigne
 	vmm_acpi_pm_write(dev->state, offset, value, len);
 }
 
-static int acpi_pm_press(struct vmm_device *dev, const char *arg)
+static int acpi_pm_press(struct vmm_device *dev, const char *arg, struct vmm_text *text)
 {
 	(void)arg;
+	(void)text;
 	if (!vmm_acpi_pm_button(dev->state))
 		vmm_note("the guest does not listen to its power button yet");
 	return 0;

@@ -13,10 +13,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "devices/clock.h"
 #include "devices/devices.h"
 #include "devices/pc.h"
 #include "host/host.h"
@@ -328,59 +327,25 @@ void vmm_cmos_pause(struct vmm_cmos *cmos, bool paused)
 /* ---- the device on the board ---- */
 
 /**
- * struct clock - the model and the host's timer
+ * struct clock - the model and the host's clock
  * @cmos: the model
- * @timer_fd: expires when the alarm is due
+ * @host: the host's clock, whose timer tells of the alarm
  */
 struct clock {
 	struct vmm_cmos cmos;
-	int timer_fd;
+	struct vmm_clock host;
 };
 
-static void clock_irq(void *arg, bool level)
+static void clock_due(void *arg)
 {
-	struct vmm_device *dev = arg;
-
-	vmm_line_set(&dev->line, level);
-}
-
-static s64 clock_now(void *arg)
-{
-	struct timespec now;
-
-	(void)arg;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
-}
-
-/* At a time of the host's clock, however that is set meanwhile. */
-static void clock_alarm(void *arg, s64 at)
-{
-	const struct vmm_device *dev = arg;
-	const struct clock *clock = dev->state;
-	struct itimerspec when = { .it_value.tv_sec = at };
-
-	timerfd_settime(clock->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
-static int clock_expired(void *arg)
-{
-	struct clock *clock = arg;
-	u64 expirations;
-
-	if (read(clock->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
-		vmm_cmos_due(&clock->cmos);
-	return 0;
+	vmm_cmos_due(arg);
 }
 
 static void cmos_destroy(struct vmm_device *dev)
 {
 	struct clock *clock = dev->state;
 
-	if (clock->timer_fd >= 0) {
-		vmm_loop_del(dev->vm->loop, clock->timer_fd);
-		close(clock->timer_fd);
-	}
+	vmm_clock_close(&clock->host);
 	pthread_mutex_destroy(&clock->cmos.lock);
 	free(clock);
 }
@@ -392,17 +357,13 @@ static int cmos_create(struct vmm_device *dev)
 
 	if (!clock)
 		return vmm_error(ENOMEM, "cmos");
-	clock->cmos.irq = clock_irq;
-	clock->cmos.now = clock_now;
-	clock->cmos.alarm = clock_alarm;
-	clock->cmos.arg = dev;
+	clock->cmos.irq = vmm_clock_irq;
+	clock->cmos.now = vmm_clock_seconds;
+	clock->cmos.alarm = vmm_clock_at_second;
+	clock->cmos.arg = &clock->host;
 	vmm_cmos_init(&clock->cmos);
 	dev->state = clock;
-	clock->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (clock->timer_fd < 0)
-		err = vmm_error(errno, "cmos: cannot make a timer");
-	else
-		err = vmm_loop_add(dev->vm->loop, clock->timer_fd, clock_expired, clock);
+	err = vmm_clock_open(&clock->host, dev, clock_due, &clock->cmos);
 	if (err)
 		cmos_destroy(dev);
 	return err;

@@ -4,6 +4,7 @@
  * writes, as a guest's driver expects of a device that nothing happens to.
  */
 #include "devices/devices.h"
+#include "devices/goldfish.h"
 
 static int idle_create(struct vmm_device *dev)
 {
@@ -27,9 +28,14 @@ static void idle_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 	(void)len;
 }
 
-/* What differs between them, as each board's guests know it. */
-static void idle_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
-			  struct vmm_description description)
+/**
+ * vmm_goldfish_describe - describe a device of the family
+ * @dev: the device
+ * @visitor: takes the description
+ * @description: what differs between the devices, as each board's guests know it
+ */
+void vmm_goldfish_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
+			   struct vmm_description description)
 {
 	description.space = dev->space;
 	description.base = dev->base;
@@ -42,34 +48,18 @@ static void idle_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 #define DESCRIBE(device, ...)							\
 static void device##_describe(const struct vmm_device *dev, struct vmm_visitor *visitor) \
 {										\
-	idle_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
+	vmm_goldfish_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
 }
-
-DESCRIBE(fb, .node = "goldfish_fb",
-	 .compatible = { "google,goldfish-fb", "generic,goldfish-fb" },
-	 .hid = "GFSH0004", .name = "GFFB", .text = "goldfish framebuffer")
-
-DESCRIBE(battery, .node = "goldfish_battery",
-	 .compatible = { "google,goldfish-battery", "generic,goldfish-battery" },
-	 .hid = "GFSH0001", .name = "GFBY", .text = "goldfish battery")
 
 DESCRIBE(audio, .node = "goldfish_audio",
 	 .compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
 	 .hid = "GFSH0005", .name = "GFAU", .text = "goldfish audio")
 
-/* A hyphen where the others have an underscore: guest ABI. */
-DESCRIBE(events, .node = "goldfish-events",
-	 .compatible = { "google,goldfish-events-keypad", "generic,goldfish-events-keypad" },
-	 .hid = "GFSH0002", .name = "GFEV", .text = "goldfish events")
-
 DESCRIBE(sync, .node = "goldfish_sync",
 	 .compatible = { "google,goldfish-sync", "generic,goldfish-sync" },
 	 .hid = "GFSH0006", .name = "GFSK", .text = "goldfish sync")
 
-/* Only boards with ACPI have the last two. */
-DESCRIBE(rtc, .node = "goldfish_rtc", .compatible = { "google,goldfish-rtc" },
-	 .hid = "GFSH0007", .name = "GFRT", .text = "goldfish rtc")
-
+/* Only boards with ACPI have it. */
 DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rotary" },
 	 .hid = "GFSH0008", .name = "GFRO", .text = "goldfish rotary")
 
@@ -84,23 +74,11 @@ DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rot
 	.resume = vmm_device_nothing,			\
 	.describe = device##_describe
 
-/** The framebuffer. */
-const struct vmm_device_ops vmm_goldfish_fb_ops = { IDLE_OPS(fb) };
-
-/** The battery. */
-const struct vmm_device_ops vmm_goldfish_battery_ops = { IDLE_OPS(battery) };
-
 /** Audio. */
 const struct vmm_device_ops vmm_goldfish_audio_ops = { IDLE_OPS(audio) };
 
-/** Keys and the touch screen. */
-const struct vmm_device_ops vmm_goldfish_events_ops = { IDLE_OPS(events) };
-
 /** Fences. */
 const struct vmm_device_ops vmm_goldfish_sync_ops = { IDLE_OPS(sync) };
-
-/** The clock of the goldfish family. */
-const struct vmm_device_ops vmm_goldfish_rtc_ops = { IDLE_OPS(rtc) };
 
 /** A wheel. */
 const struct vmm_device_ops vmm_goldfish_rotary_ops = { IDLE_OPS(rotary) };

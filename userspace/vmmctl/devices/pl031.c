@@ -14,10 +14,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "devices/clock.h"
 #include "devices/devices.h"
 #include "host/host.h"
 
@@ -221,59 +219,25 @@ void vmm_pl031_pause(struct vmm_pl031 *rtc, bool paused)
 /* ---- the device on the board ---- */
 
 /**
- * struct clock - the model and the host's timer
+ * struct clock - the model and the host's clock
  * @rtc: the model
- * @timer_fd: expires when the alarm is due
+ * @host: the host's clock, whose timer tells of the alarm
  */
 struct clock {
 	struct vmm_pl031 rtc;
-	int timer_fd;
+	struct vmm_clock host;
 };
 
-static void clock_irq(void *arg, bool level)
+static void clock_due(void *arg)
 {
-	struct vmm_device *dev = arg;
-
-	vmm_line_set(&dev->line, level);
-}
-
-static s64 clock_now(void *arg)
-{
-	struct timespec now;
-
-	(void)arg;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
-}
-
-/* At a time of the host's clock, however that is set meanwhile. */
-static void clock_alarm(void *arg, s64 at)
-{
-	const struct vmm_device *dev = arg;
-	const struct clock *clock = dev->state;
-	struct itimerspec when = { .it_value.tv_sec = at };
-
-	timerfd_settime(clock->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
-static int clock_expired(void *arg)
-{
-	struct clock *clock = arg;
-	u64 expirations;
-
-	if (read(clock->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
-		vmm_pl031_due(&clock->rtc);
-	return 0;
+	vmm_pl031_due(arg);
 }
 
 static void pl031_destroy(struct vmm_device *dev)
 {
 	struct clock *clock = dev->state;
 
-	if (clock->timer_fd >= 0) {
-		vmm_loop_del(dev->vm->loop, clock->timer_fd);
-		close(clock->timer_fd);
-	}
+	vmm_clock_close(&clock->host);
 	pthread_mutex_destroy(&clock->rtc.lock);
 	free(clock);
 }
@@ -285,17 +249,13 @@ static int pl031_create(struct vmm_device *dev)
 
 	if (!clock)
 		return vmm_error(ENOMEM, "pl031");
-	clock->rtc.irq = clock_irq;
-	clock->rtc.now = clock_now;
-	clock->rtc.alarm = clock_alarm;
-	clock->rtc.arg = dev;
+	clock->rtc.irq = vmm_clock_irq;
+	clock->rtc.now = vmm_clock_seconds;
+	clock->rtc.alarm = vmm_clock_at_second;
+	clock->rtc.arg = &clock->host;
 	vmm_pl031_init(&clock->rtc);
 	dev->state = clock;
-	clock->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (clock->timer_fd < 0)
-		err = vmm_error(errno, "pl031: cannot make a timer");
-	else
-		err = vmm_loop_add(dev->vm->loop, clock->timer_fd, clock_expired, clock);
+	err = vmm_clock_open(&clock->host, dev, clock_due, &clock->rtc);
 	if (err)
 		pl031_destroy(dev);
 	return err;

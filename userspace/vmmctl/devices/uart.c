@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What every UART of a board needs: its line, and the console behind it.
+ * What every UART of a board needs: the console behind it.
  */
 #include "devices/devices.h"
 #include "devices/uart.h"
 #include "host/host.h"
-
-/**
- * vmm_uart_irq - tell a UART's line
- * @arg: the device
- * @level: of the line
- */
-void vmm_uart_irq(void *arg, bool level)
-{
-	struct vmm_device *dev = arg;
-
-	vmm_line_set(&dev->line, level);
-}
 
 /**
  * vmm_uart_put - take a byte that the guest sent

@@ -9,7 +9,6 @@
 
 struct vmm_console_guest;
 
-void vmm_uart_irq(void *arg, bool level);
 void vmm_uart_put(void *arg, u8 byte);
 void vmm_uart_room(void *arg);
 void vmm_uart_attach(struct vmm_device *dev, const struct vmm_console_guest *guest);

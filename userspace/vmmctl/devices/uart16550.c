@@ -384,7 +384,7 @@ static int uart16550_create(struct vmm_device *dev)
 
 	if (!uart)
 		return vmm_error(ENOMEM, "uart16550");
-	uart->irq = vmm_uart_irq;
+	uart->irq = vmm_device_irq;
 	uart->put = vmm_uart_put;
 	uart->room = vmm_uart_room;
 	uart->arg = dev;

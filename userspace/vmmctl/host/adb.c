@@ -4,13 +4,15 @@
  * for its console and the odd one above it for adb, and a word to a running adb
  * server. What comes in by the port is vsock_streams.c's.
  *
- * There is no console; its port is only kept from being someone else's.
+ * Who serves the console is somebody else (control/emulator.c); without one its port is
+ * only kept from being someone else's.
  *
  * Source: platform_external_qemu android/android-emu/android/emulation/
  * AdbHostServer.cpp and AdbHostListener.cpp (0184442f).
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +31,8 @@
 /**
  * struct vmm_adb - a port pair of an emulator, as adb counts them
  * @loop: the main thread's loop
- * @console_fd: holds the console's port
+ * @console: the console's port is listened at
+ * @console_fd: has the console's port
  * @fd: listens at the adb port
  * @port: the adb port
  * @server_port: of the adb server, 0 for none
@@ -38,6 +41,7 @@
  */
 struct vmm_adb {
 	struct vmm_loop *loop;
+	bool console;
 	int console_fd;
 	int fd;
 	unsigned int port;
@@ -118,12 +122,15 @@ static int adb_bind_pair(struct vmm_adb *adb, unsigned int console)
 	adb->console_fd = adb_socket();
 	adb->fd = adb_socket();
 	/*
-	 * Connections of a former guest may linger at the adb port. The console's
-	 * had none, and two that may share a port do while nobody listens.
+	 * Connections of a former guest may linger at a port that is listened at. Two
+	 * that may share a port do while nobody listens, so the other one is not shared.
 	 */
 	if (adb->console_fd >= 0 && adb->fd >= 0 &&
 	    !setsockopt(adb->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    (!adb->console ||
+	     !setsockopt(adb->console_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one))) &&
 	    !adb_bind(adb->console_fd, console) && !adb_bind(adb->fd, console + 1) &&
+	    (!adb->console || !listen(adb->console_fd, ADB_BACKLOG)) &&
 	    !listen(adb->fd, ADB_BACKLOG)) {
 		adb->port = console + 1;
 		return 0;
@@ -155,10 +162,11 @@ static int adb_find_pair(struct vmm_adb *adb, unsigned int port)
  * vmm_adb_open - take a pair of ports
  * @loop: the main thread's loop
  * @port: of adb, an odd one; 0 for the first that is free
+ * @console: the console's port is to be listened at, see vmm_adb_console_fd()
  *
  * Return: the port pair, or NULL
  */
-struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port)
+struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port, bool console)
 {
 	struct vmm_adb *adb = calloc(1, sizeof(*adb));
 
@@ -167,6 +175,7 @@ struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port)
 		return NULL;
 	}
 	adb->loop = loop;
+	adb->console = console;
 	adb->server_fd = -1;
 	adb->server_port = vmm_adb_server_port(getenv("ANDROID_ADB_SERVER_PORT"));
 	if (adb_find_pair(adb, port)) {
@@ -188,6 +197,69 @@ struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port)
 int vmm_adb_fd(const struct vmm_adb *adb)
 {
 	return adb->fd;
+}
+
+/**
+ * vmm_adb_console_fd - tell where clients of the console arrive
+ * @adb: the port pair
+ *
+ * Return: a listening, non-blocking file, or -1 if the port is not listened at
+ */
+int vmm_adb_console_fd(const struct vmm_adb *adb)
+{
+	return adb->console ? adb->console_fd : -1;
+}
+
+/**
+ * vmm_adb_console_fd6 - listen at the console's port of ::1
+ * @fd: the console's port of 127.0.0.1
+ *
+ * Return: a listening, non-blocking file, which is the caller's, or -errno: a host may
+ *	have no IPv6, or somebody else there
+ */
+int vmm_adb_console_fd6(int fd)
+{
+	struct sockaddr_in6 addr = {
+		.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+	};
+	struct sockaddr_in four;
+	socklen_t len = sizeof(four);
+	int one = 1;
+	int err;
+	int fd6;
+
+	if (getsockname(fd, (struct sockaddr *)&four, &len))
+		return -errno;
+	addr.sin6_port = four.sin_port;
+	fd6 = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd6 < 0)
+		return -errno;
+	if (!setsockopt(fd6, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) &&
+	    !setsockopt(fd6, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !bind(fd6, (struct sockaddr *)&addr, sizeof(addr)) && !listen(fd6, ADB_BACKLOG))
+		return fd6;
+	err = -errno;
+	close(fd6);
+	return err;
+}
+
+/**
+ * vmm_adb_console_alone - listen at a console's port, without adb's
+ * @port: of 127.0.0.1
+ *
+ * Return: a listening, non-blocking file, which is the caller's, or -errno after a message
+ */
+int vmm_adb_console_alone(unsigned int port)
+{
+	int fd = adb_socket();
+	int one = 1;
+
+	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !adb_bind(fd, port) && !listen(fd, ADB_BACKLOG))
+		return fd;
+	vmm_error(errno, "--emulator-console: port %u is not free", port);
+	adb_drop(&fd);
+	return -EADDRINUSE;
 }
 
 /**

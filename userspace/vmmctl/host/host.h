@@ -10,6 +10,7 @@
 #include "machine/config.h"
 
 struct vmm_console;
+struct vmm_display;
 struct vmm_loop;
 struct vmm_pipe_adb;
 struct vmm_vm;
@@ -19,11 +20,13 @@ struct vmm_vsock_host;
  * struct vmm_host - what devices are connected to on the host; outlives each life of
  *	the guest
  * @console: the terminal, or NULL
+ * @display: the screen, or NULL
  * @vsock: the host's ends of vsock streams, or NULL
  * @pipe_adb: the host's side of adb by pipe, or NULL
  */
 struct vmm_host {
 	struct vmm_console *console;
+	struct vmm_display *display;
 	struct vmm_vsock_host *vsock;
 	struct vmm_pipe_adb *pipe_adb;
 };

@@ -386,7 +386,8 @@ static int adb_listen(struct vmm_pipe_adb *a, const struct vmm_config *cfg)
 		};
 	}
 	if (cfg->adb == VMM_ADB_ON) {
-		a->adb = vmm_adb_open(a->loop, cfg->adb_port);
+		a->adb = vmm_adb_open(a->loop, cfg->adb_port,
+				      cfg->emulator_console != VMM_EMULATOR_OFF);
 		if (!a->adb)
 			return -EADDRINUSE;
 		err = vmm_vsock_listener_tcp(&a->listener[LISTEN_TCP], vmm_adb_fd(a->adb),
@@ -422,6 +423,17 @@ struct vmm_pipe_adb *vmm_pipe_adb_open(const struct vmm_config *cfg, struct vmm_
 		return NULL;
 	}
 	return a;
+}
+
+/**
+ * vmm_pipe_adb_console - tell where clients of the emulator's console arrive
+ * @adb: the host's side
+ *
+ * Return: a listening file, or -1 if there is no such port
+ */
+int vmm_pipe_adb_console(const struct vmm_pipe_adb *adb)
+{
+	return adb->adb ? vmm_adb_console_fd(adb->adb) : -1;
 }
 
 /**

@@ -41,6 +41,7 @@ int vmm_vsock_host_attach(struct vmm_vsock_host *host, const struct vmm_vsock_de
 			  void *arg, int fd);
 void vmm_vsock_host_detach(struct vmm_vsock_host *host);
 void vmm_vsock_host_running(struct vmm_vsock_host *host);
+int vmm_vsock_host_console(const struct vmm_vsock_host *host);
 void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), void *arg);
 unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
 
@@ -112,9 +113,12 @@ int vmm_unix_connect(const char *path, u32 port);
 #define VMM_ADB_SERVER_PORT	5037
 #define VMM_ADB_NOTICE		32	/* bytes, more than any notice has */
 
-struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port);
+struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port, bool console);
 void vmm_adb_close(struct vmm_adb *adb);
 int vmm_adb_fd(const struct vmm_adb *adb);
+int vmm_adb_console_fd(const struct vmm_adb *adb);
+int vmm_adb_console_fd6(int fd);
+int vmm_adb_console_alone(unsigned int port);
 unsigned int vmm_adb_port(const struct vmm_adb *adb);
 void vmm_adb_notify(struct vmm_adb *adb);
 bool vmm_adb_tick(struct vmm_adb *adb);
@@ -123,6 +127,7 @@ unsigned int vmm_adb_server_port(const char *value);
 
 /* ---- pipe_adb.c: adb by the goldfish pipe ---- */
 
+int vmm_pipe_adb_console(const struct vmm_pipe_adb *adb);
 struct vmm_pipe_adb *vmm_pipe_adb_open(const struct vmm_config *cfg, struct vmm_loop *loop);
 void vmm_pipe_adb_close(struct vmm_pipe_adb *a);
 int vmm_pipe_adb_connect(struct vmm_pipe_adb *a);

@@ -462,6 +462,17 @@ void vmm_vsock_host_running(struct vmm_vsock_host *host)
 }
 
 /**
+ * vmm_vsock_host_console - tell where clients of the emulator's console arrive
+ * @host: the host's ends
+ *
+ * Return: a listening file, or -1 if there is no such port
+ */
+int vmm_vsock_host_console(const struct vmm_vsock_host *host)
+{
+	return host->adb ? vmm_adb_console_fd(host->adb) : -1;
+}
+
+/**
  * vmm_vsock_host_on_adb - be told when the guest's adbd takes a connection
  * @host: the host's side
  * @fn: called in the main thread
@@ -537,7 +548,8 @@ static int host_listen(struct vmm_vsock_host *host)
 	int err = 0;
 
 	if (adb && cfg->adb != VMM_ADB_OFF) {
-		host->adb = vmm_adb_open(host->loop, cfg->adb_port);
+		host->adb = vmm_adb_open(host->loop, cfg->adb_port,
+					 cfg->emulator_console != VMM_EMULATOR_OFF);
 		if (!host->adb)
 			return -EADDRINUSE;
 		err = vmm_vsock_listener_tcp(&host->listener[LISTEN_ADB],

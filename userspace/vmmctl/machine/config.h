@@ -26,6 +26,10 @@ enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 enum vmm_adb_users { VMM_ADB_OWNER, VMM_ADB_ALL };
+/* How many fingers the goldfish screen feels. */
+enum vmm_touch { VMM_TOUCH_NONE, VMM_TOUCH_SINGLE, VMM_TOUCH_MULTI };
+#define VMM_EMULATOR_AUTO	0	/* port: the one below adb's, if there is one */
+#define VMM_EMULATOR_OFF	1	/* no port */
 enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
 
 #define VMM_UNIX_PATH	108	/* bytes of a socket's path, its end included */
@@ -162,6 +166,14 @@ struct vmm_pipe_service {
  * @cpus: 1 to VMM_MAX_CPUS
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
+ * @battery: the guest has a battery, and not only a charger
+ * @hw_keyboard: the goldfish events have the keys of a keyboard
+ * @hw_dpad: those of a directional pad
+ * @hw_trackball: a trackball
+ * @hw_touch: a touch screen
+ * @screen_width: pixels of the goldfish framebuffer
+ * @screen_height: the same
+ * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
  * @pipe: who serves the goldfish pipe
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
@@ -181,6 +193,7 @@ struct vmm_pipe_service {
  * @adb_users: who of this machine may connect to adb's port
  * @adb_port: adb's port, 0 for the first that is free
  * @adb_socket: Unix socket that leads to the guest's adbd, or NULL
+ * @emulator_console: port of the emulator's console, or VMM_EMULATOR_*
  * @virtio_packed: offer packed rings
  * @stats: report a snapshot at the end and at SIGUSR1
  * @no_reboot: a reset of the guest ends vmmctl
@@ -210,6 +223,14 @@ struct vmm_config {
 	unsigned int cpus;
 	enum vmm_gic gic;
 	bool rtc;
+	bool battery;
+	bool hw_keyboard;
+	bool hw_dpad;
+	bool hw_trackball;
+	enum vmm_touch hw_touch;
+	unsigned int screen_width;
+	unsigned int screen_height;
+	unsigned int screen_depth;
 	enum vmm_pipe_mode pipe;
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;
@@ -229,6 +250,7 @@ struct vmm_config {
 	enum vmm_adb_users adb_users;
 	unsigned int adb_port;
 	const char *adb_socket;
+	unsigned int emulator_console;
 	bool virtio_packed;
 	bool stats;
 	bool no_reboot;

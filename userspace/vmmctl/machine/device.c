@@ -48,6 +48,20 @@ void vmm_device_write(struct vmm_device *dev, u64 offset, u64 value, unsigned in
 }
 
 /**
+ * vmm_device_irq - tell the line of a device, as a register model's callback
+ * @arg: the device
+ * @level: of the line
+ *
+ * Context: any thread.
+ */
+void vmm_device_irq(void *arg, bool level)
+{
+	struct vmm_device *dev = arg;
+
+	vmm_line_set(&dev->line, level);
+}
+
+/**
  * vmm_device_nothing - an operation for which a model has nothing to do
  * @dev: the device
  */
@@ -127,17 +141,19 @@ int vmm_device_load(struct vmm_device *dev, struct vmm_state *state)
  * @dev: the device
  * @name: of the command
  * @arg: its argument, or NULL
+ * @text: what it says is added
  *
  * Context: main thread.
  * Return: 0, -ENOENT if it has no such command, or the command's -errno
  */
-int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg)
+int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg,
+		       struct vmm_text *text)
 {
 	const struct vmm_device_command *command;
 
 	for (command = dev->ops->commands; command && command->name; command++) {
 		if (!strcmp(command->name, name))
-			return command->run(dev, arg);
+			return command->run(dev, arg, text);
 	}
 	return -ENOENT;
 }

@@ -12,6 +12,7 @@
 
 #include "machine/line.h"
 #include "machine/state.h"
+#include "machine/text.h"
 #include "types.h"
 
 struct vmm_device;
@@ -85,12 +86,13 @@ struct vmm_report {
  * struct vmm_device_command - something a user can ask of a device that runs
  * @name: the command; NULL ends a list
  * @help: one line about it
- * @run: does it; @arg may be NULL; main thread. 0, or -errno after a message
+ * @run: does it; @arg may be NULL; main thread. 0 with what there is to say in @text, or
+ *	-errno with the reason in @text or after a message
  */
 struct vmm_device_command {
 	const char *name;
 	const char *help;
-	int (*run)(struct vmm_device *dev, const char *arg);
+	int (*run)(struct vmm_device *dev, const char *arg, struct vmm_text *text);
 };
 
 /**
@@ -165,11 +167,13 @@ struct vmm_device {
 
 u64 vmm_device_read(struct vmm_device *dev, u64 offset, unsigned int len);
 void vmm_device_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len);
+void vmm_device_irq(void *arg, bool level);
 void vmm_device_nothing(struct vmm_device *dev);
 void vmm_device_report(struct vmm_device *dev, struct vmm_report *report);
 void vmm_report_add(struct vmm_report *report, const char *name, u64 value);
 int vmm_device_save(struct vmm_device *dev, struct vmm_state *state);
 int vmm_device_load(struct vmm_device *dev, struct vmm_state *state);
-int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg);
+int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg,
+		       struct vmm_text *text);
 
 #endif /* MACHINE_DEVICE_H */

@@ -219,10 +219,11 @@ static void bank_stats(struct vmm_device *dev, struct vmm_report *report)
 	vmm_virtio_set_stats(&b->set, report);
 }
 
-static int bank_resize(struct vmm_device *dev, const char *arg)
+static int bank_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
 {
 	const struct bank *b = dev->state;
 
+	(void)text;
 	return vmm_virtio_set_command(&b->set, "resize", arg);
 }
 

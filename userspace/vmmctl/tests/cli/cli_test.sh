@@ -126,7 +126,7 @@ completes() {
 }
 
 (cd "$DIR" && rc=0
-completes "vmmctl d" dtb doctor || rc=1
+completes "vmmctl d" dtb doctor device || rc=1
 completes "vmmctl run --gic=a" auto || rc=1
 completes "vmmctl run --window " auto on off || rc=1
 completes "vmmctl run --no" --no-reboot || rc=1

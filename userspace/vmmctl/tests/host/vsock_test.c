@@ -626,8 +626,8 @@ static int tcp_dial(unsigned int port)
 static void adb_ports_come_in_pairs(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
-	struct vmm_adb *one = vmm_adb_open(loop, 0);
-	struct vmm_adb *two = vmm_adb_open(loop, 0);
+	struct vmm_adb *one = vmm_adb_open(loop, 0, false);
+	struct vmm_adb *two = vmm_adb_open(loop, 0, false);
 	int fd;
 
 	if (tap_check(one) && tap_check(two)) {
@@ -653,15 +653,15 @@ static void adb_has_many_pairs(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(place); i++) {
-		place[i] = vmm_adb_open(loop, 0);
+		place[i] = vmm_adb_open(loop, 0, false);
 		tap_check(place[i]);
 	}
 	tap_check(!place[19] || vmm_adb_port(place[19]) > 5585);
 	/* What is taken is not taken again. */
-	tap_check(!vmm_adb_open(loop, vmm_adb_port(place[0])));
+	tap_check(!vmm_adb_open(loop, vmm_adb_port(place[0]), false));
 	for (i = 0; i < ARRAY_SIZE(place); i++)
 		vmm_adb_close(place[i]);
-	one = vmm_adb_open(loop, 5679);
+	one = vmm_adb_open(loop, 5679, false);
 	tap_check(one && vmm_adb_port(one) == 5679);
 	vmm_adb_close(one);
 	vmm_loop_destroy(loop);
@@ -694,7 +694,7 @@ static void adb_server_is_told(void)
 	int peer;
 
 	rig.loop = vmm_loop_create();
-	adb = vmm_adb_open(rig.loop, 0);
+	adb = vmm_adb_open(rig.loop, 0, false);
 	if (!tap_check(adb))
 		return;
 	vmm_adb_notify(adb);
@@ -715,7 +715,7 @@ static void adb_server_is_told(void)
 	tap_check(!vmm_adb_tick(adb));
 	vmm_adb_close(adb);
 	setenv("ANDROID_ADB_SERVER_PORT", "none", 1);
-	adb = vmm_adb_open(rig.loop, 0);
+	adb = vmm_adb_open(rig.loop, 0, false);
 	vmm_adb_notify(adb);
 	tap_check(!vmm_adb_tick(adb));
 	vmm_adb_close(adb);

@@ -1,0 +1,121 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The host's part of goldfish-test.sh (busybox's sh).
+set -u
+
+. /ranchu/host-lib.sh
+
+export XDG_RUNTIME_DIR=/tmp/runtime HOME=/tmp/home
+mkdir -p "$XDG_RUNTIME_DIR" "$HOME"
+load_modules
+ip link set lo up
+echo "1..10"
+
+vmmctl run --name gf --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+	--memory 512M --screen-width 160 --screen-height 120 --emulator-console 5554 \
+	--append "$linux_args fbcon=map:0 ranchu.run=goldfish-in-guest" \
+	</dev/null > "$console" 2>&1 &
+vmm=$!
+
+emu() {
+	adb -s emulator-5554 emu "$@" | tr -d '\r'
+}
+
+waits_for 1 BATTERY-READY $vmm
+printed '^battery: Charging Good 1 100 5000000 250' && printed '^ac: 1'
+result battery_as_it_starts $?
+
+[ -n "$(find "$HOME" -name .emulator_console_auth_token -perm 600)" ] &&
+	[ "$(emu avd name)" = "gf
+OK" ] && [ "$(emu avd status | head -n 1)" = "virtual device is running" ]
+result adb_emu_knows_the_vm $?
+
+emu power status discharging > /tmp/emu
+emu power capacity 42 >> /tmp/emu
+emu power ac off >> /tmp/emu
+sed 's/^/# /' /tmp/emu
+waits_for 1 INPUT-READY $vmm
+[ "$(grep -c '^OK$' /tmp/emu)" -eq 3 ] && printed '^battery: Discharging 42, ac: 0' &&
+	printed '^battery interrupts: [1-9]'
+result adb_emu_drives_the_battery $?
+
+emu power capacity 101 > /tmp/emu
+emu gsm list >> /tmp/emu
+sed 's/^/# /' /tmp/emu
+[ "$(grep -c '^KO: ' /tmp/emu)" -eq 2 ]
+result what_there_is_not_is_refused $?
+
+# As far as a stock keypad driver goes: it ends a report behind each event.
+emu event send EV_KEY:KEY_A:1 EV_KEY:KEY_A:0 EV_SYN:SYN_REPORT:0 > /tmp/emu
+vmmctl device gf events mouse 80 60 0 1
+vmmctl device gf events mouse 80 60 0 0
+vmmctl emu gf event text B
+vmmctl device gf events send EV_KEY:KEY_POWER:1 EV_KEY:KEY_POWER:0 EV_SYN:SYN_REPORT:0
+# More than the guest's program keeps back.
+i=0
+while [ $i -lt 60 ] && ! grep -q '^seen:' "$console"; do
+	vmmctl device gf events send EV_REL:REL_X:1 EV_KEY:KEY_HOME:1 EV_KEY:KEY_HOME:0
+	i=$((i + 1))
+done
+waits_for 1 '^seen:' $vmm
+printed '^events: keys 10, axes 6f3800000000007, switches 14'
+result events_has_its_capabilities $?
+printed '^seen:.* 0001 001e 0001 0000;.* 0001 001e 0000 0000;.* 0003 0039 0000 0000;.* 0003 0035 40[0-9a-f]* 0000;.* 0003 0039 ffff ffff;.* 0001 002a 0001 0000;.* 0001 0030 0001 0000;.* 0001 0074 0001 0000;'
+result events_arrive_in_order $?
+
+waits_for 1 PICTURE-READY $vmm
+printed '^fb: .*160,240 16, interrupts [1-9]'
+result fb_is_bound $?
+
+# pixels FILE: of a PNG file, as its inflated bytes: busybox takes the end for broken.
+pixels() {
+	(printf '\037\213\010\0\0\0\0\0\0\003'; tail -c +44 "$1") | gunzip -c 2>/dev/null |
+		head -c $((120 * 481))
+}
+
+# bar COUNT RGB: rows of one colour, a byte in front of each.
+bar() {
+	row=0
+	while [ $row -lt "$1" ]; do
+		printf '\0'
+		pixel=0
+		while [ $pixel -lt 160 ]; do
+			# shellcheck disable=SC2059 # an escape sequence
+			printf "$2"
+			pixel=$((pixel + 1))
+		done
+		row=$((row + 1))
+	done
+}
+
+{ bar 30 '\0\0\0'; bar 30 '\377\377\377'; bar 30 '\030\343\377'; bar 30 '\255\125\122'; } \
+	> /tmp/want
+vmmctl screenshot gf /tmp/shot.png && pixels /tmp/shot.png > /tmp/have
+wc -c /tmp/shot.png /tmp/have /tmp/want | sed 's/^/# /'
+cmp /tmp/have /tmp/want
+result a_screenshot_has_the_pixels $?
+
+vmmctl device gf battery set capacity 43
+waits_for 1 BLANK-READY $vmm
+vmmctl screenshot gf /tmp/blank.png && pixels /tmp/blank.png > /tmp/have
+bar 120 '\0\0\0' > /tmp/want
+cmp /tmp/have /tmp/want
+result blank_is_black $?
+vmmctl device gf battery set capacity 44
+
+waits_for 1 IDLE-READY $vmm
+exits() {
+	vmmctl stats gf | sed -n 's/.*"userspace_exits": \([0-9]*\).*/\1/p' | head -n 1
+}
+sleep 4
+before=$(exits)
+sleep 10
+after=$(exits)
+echo "# devices.idle_exits $((after - before))"
+printed '^drivers are content' && [ "$before" -gt 0 ] && [ "$((after - before))" -eq 0 ] &&
+	waits_for 1 'GUEST-EXIT: 0' $vmm && wait $vmm
+result idle_guest_does_not_exit $?
+
+unload_modules || failed=1
+[ "$failed" -eq 0 ]

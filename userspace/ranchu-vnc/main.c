@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ranchu-vnc: shows a VM's screen to VNC viewers.
+ *
+ *	ranchu-vnc NAME [--unix PATH | --port PORT --password-file FILE]
+ *
+ * Viewers connect to a Unix socket, without more words BASE/.NAME.vnc, which only its
+ * user can reach; or to a port of 127.0.0.1, with a password, since others of this
+ * machine can reach that.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "host/unix.h"
+#include "host/vm_dir.h"
+#include "ranchu_vnc.h"
+
+#define EXIT_USAGE	2
+#define TIMEOUT_MS	10000
+#define PASSWORD_MAX	8	/* characters that VNC has */
+#define BACKLOG		8
+
+/**
+ * struct arguments - the command line
+ * @name: of the VM
+ * @path: of the Unix socket, or NULL
+ * @port: of 127.0.0.1, 0 for none
+ * @password_file: whose first line is the password, or NULL
+ */
+struct arguments {
+	const char *name;
+	const char *path;
+	unsigned int port;
+	const char *password_file;
+};
+
+static int wrong_usage(void)
+{
+	fputs("usage: ranchu-vnc NAME [--unix PATH | --port PORT --password-file FILE]\n", stderr);
+	return -EINVAL;
+}
+
+static int arguments_read(struct arguments *arguments, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "unix", required_argument, NULL, 'u' },
+		{ "port", required_argument, NULL, 'p' },
+		{ "password-file", required_argument, NULL, 'f' },
+		{ 0 }
+	};
+	char *rest = "";
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (option == 'u')
+			arguments->path = optarg;
+		else if (option == 'f')
+			arguments->password_file = optarg;
+		else if (option == 'p')
+			arguments->port = strtoul(optarg, &rest, 10);
+		else
+			return wrong_usage();
+		if (*rest || (option == 'p' && (!arguments->port || arguments->port > 65535)))
+			return vmm_error(-EINVAL, "--port: \"%s\" is not 1 to 65535", optarg);
+	}
+	if (optind != argc - 1 || (arguments->port && arguments->path))
+		return wrong_usage();
+	if (!arguments->port != !arguments->password_file)
+		return vmm_error(-EINVAL, "--port and --password-file go together");
+	arguments->name = argv[optind];
+	return 0;
+}
+
+/* The first line, of which VNC looks at the first characters only. */
+static int password_read(const char *path, char password[PASSWORD_MAX + 1])
+{
+	struct stat st;
+	ssize_t len;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return vmm_error(errno, "cannot open %s", path);
+	if (!fstat(fd, &st) && st.st_mode & 077) {
+		close(fd);
+		return vmm_error(-EACCES, "%s can be read by others: chmod 600 it", path);
+	}
+	len = read(fd, password, PASSWORD_MAX);
+	close(fd);
+	password[len > 0 ? len : 0] = '\0';
+	password[strcspn(password, "\r\n")] = '\0';
+	return *password ? 0 : vmm_error(-EINVAL, "%s has no password", path);
+}
+
+static int listen_tcp(unsigned int port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1;
+
+	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !bind(fd, (struct sockaddr *)&addr, sizeof(addr)) && !listen(fd, BACKLOG))
+		return fd;
+	return vmm_error(errno, "port %u is not free", port);
+}
+
+/* The VM's screen, and the connection by which it came. */
+static int vm_open(const char *name, struct vmm_client **client, char *base)
+{
+	char path[PATH_MAX];
+	json_t *result;
+
+	if (vmm_dir_base(base, PATH_MAX) ||
+	    vmm_dir_file(base, name, "control.sock", path, sizeof(path)))
+		return vmm_error(-EINVAL, "no VM can be named \"%s\"", name);
+	*client = vmm_client_open(path, TIMEOUT_MS);
+	if (!*client)
+		return vmm_error(errno, "cannot reach the VM \"%s\"", name);
+	result = vmm_client_call(*client, "screen", NULL);
+	if (!result)
+		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(*client));
+	json_decref(result);
+	return vmm_client_file(*client);
+}
+
+/* The server's process; it ends with the broker. */
+static int run_server(const struct vnc_options *options, int screen_fd, int fd)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	return vnc_server(options, screen_fd, fd) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run_both(struct vmm_client *client, const struct vnc_options *options, int screen_fd)
+{
+	int status = 0;
+	int pair[2];
+	pid_t pid;
+	int err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return vmm_error(errno, "socketpair");
+	pid = fork();
+	if (pid < 0)
+		return vmm_error(errno, "fork");
+	if (!pid) {
+		vmm_client_close(client);
+		close(pair[0]);
+		exit(run_server(options, screen_fd, pair[1]));
+	}
+	close(pair[1]);
+	close(screen_fd);
+	close(options->listen_fd);
+	err = vnc_broker(client, pair[0]);
+	close(pair[0]);
+	waitpid(pid, &status, 0);
+	return err ? err : status ? -EIO : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	struct vnc_options options = { 0 };
+	struct vmm_client *client = NULL;
+	char password[PASSWORD_MAX + 1];
+	char base[PATH_MAX];
+	char path[PATH_MAX];
+	int screen_fd;
+	int err;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (arguments_read(&arguments, argc, argv))
+		return EXIT_USAGE;
+	options.name = arguments.name;
+	if (arguments.password_file) {
+		if (password_read(arguments.password_file, password))
+			return EXIT_FAILURE;
+		options.password = password;
+	}
+	screen_fd = vm_open(arguments.name, &client, base);
+	if (screen_fd < 0)
+		return EXIT_FAILURE;
+	if (!arguments.path && !arguments.port) {
+		if (snprintf(path, sizeof(path), "%s/.%s.vnc", base, arguments.name) >=
+		    (int)sizeof(path))
+			return EXIT_FAILURE;
+		arguments.path = path;
+	}
+	options.listen_fd = arguments.port ? listen_tcp(arguments.port) :
+					     vmm_unix_listen(arguments.path);
+	if (options.listen_fd < 0)
+		return EXIT_FAILURE;
+	if (arguments.path)
+		printf("%s\n", arguments.path);
+	else
+		printf("127.0.0.1:%u\n", arguments.port);
+	fflush(stdout);
+	err = run_both(client, &options, screen_fd);
+	if (arguments.path)
+		unlink(arguments.path);
+	vmm_client_close(client);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

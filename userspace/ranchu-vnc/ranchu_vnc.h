@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ranchu-vnc: shows a VM's screen to VNC viewers. Two processes: the broker has the VM's
+ * control socket, and reads nothing from any network; the server has the viewers, the
+ * screen's file, which it can only read, and a socket to the broker. All that it can ask
+ * for there is a new frame, a key and a finger.
+ */
+#ifndef RANCHU_VNC_H
+#define RANCHU_VNC_H
+
+#include "types.h"
+
+struct vmm_client;
+
+/* What the server asks the broker for. */
+enum vnc_what {
+	VNC_FRAME = 1,	/* put the newest frame into the screen's file; answered */
+	VNC_KEY,	/* @a: key, @b: pressed */
+	VNC_FINGER,	/* @a, @b: pixel of the guest's frame, @c: pressed */
+};
+
+/**
+ * struct vnc_record - a message of the server's; the answer is one as well
+ * @what: enum vnc_what
+ * @a: see there
+ * @b: see there
+ * @c: see there
+ */
+struct vnc_record {
+	u32 what;
+	s32 a;
+	s32 b;
+	s32 c;
+};
+
+/* ---- broker.c ---- */
+
+int vnc_broker(struct vmm_client *client, int fd);
+
+/* ---- server.c ---- */
+
+/**
+ * struct vnc_options - how viewers come in
+ * @name: of the VM
+ * @listen_fd: they connect to this
+ * @password: that they have to say, or NULL
+ */
+struct vnc_options {
+	const char *name;
+	int listen_fd;
+	const char *password;
+};
+
+int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd);
+
+/* ---- keys.c ---- */
+
+unsigned int vnc_key(u32 keysym);
+
+/* ---- confine.c ---- */
+
+int vnc_confine(void);
+
+#endif /* RANCHU_VNC_H */

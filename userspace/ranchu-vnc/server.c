@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The process that talks to viewers, by libvncserver. Frames are asked for while somebody
+ * looks on; nothing listens that main.c has not opened.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <rfb/rfb.h>
+
+#include "control/screen_view.h"
+#include "host/log.h"
+#include "ranchu_vnc.h"
+
+#define FRAME_MS	33
+#define SLOW_MS		2000	/* a viewer that takes longer to read is sent away */
+#define VIEWERS		8
+
+/**
+ * struct server - viewers and what they see
+ * @rfb: the library's
+ * @view: the screen
+ * @pixels: what is shown, a word each
+ * @listen_fd: viewers connect to this
+ * @broker_fd: who has the VM
+ * @viewers: how many there are
+ * @pressed: the finger is down
+ * @failed: the broker is gone
+ */
+struct server {
+	rfbScreenInfoPtr rfb;
+	struct vmm_screen_view view;
+	u32 *pixels;
+	int listen_fd;
+	int broker_fd;
+	unsigned int viewers;
+	bool pressed;
+	bool failed;
+};
+
+static void ask(struct server *s, u32 what, s32 a, s32 b, s32 c)
+{
+	struct vnc_record record = { what, a, b, c };
+
+	if (send(s->broker_fd, &record, sizeof(record), MSG_NOSIGNAL) != sizeof(record))
+		s->failed = true;
+}
+
+/* Waits for the answer: the broker is ours. */
+static void ask_frame(struct server *s)
+{
+	struct vnc_record answer;
+
+	ask(s, VNC_FRAME, 0, 0, 0);
+	if (!s->failed && recv(s->broker_fd, &answer, sizeof(answer), 0) != sizeof(answer))
+		s->failed = true;
+}
+
+static void row_draw(struct server *s, u32 *row, u32 y)
+{
+	u32 width = vmm_screen_view_width(&s->view);
+	u8 rgb[3];
+	u32 x;
+
+	for (x = 0; x < width; x++) {
+		vmm_screen_view_rgb(&s->view, x, y, rgb);
+		row[x] = (u32)rgb[0] << 16 | rgb[1] << 8 | rgb[2];
+	}
+}
+
+/* Only rows that have changed are told to viewers. */
+static void frame_draw(struct server *s, u32 *row)
+{
+	u32 width = vmm_screen_view_width(&s->view);
+	u32 height = vmm_screen_view_height(&s->view);
+	u32 y;
+
+	for (y = 0; y < height; y++) {
+		row_draw(s, row, y);
+		if (!memcmp(row, s->pixels + (size_t)y * width, 4 * (size_t)width))
+			continue;
+		memcpy(s->pixels + (size_t)y * width, row, 4 * (size_t)width);
+		rfbMarkRectAsModified(s->rfb, 0, y, width, y + 1);
+	}
+}
+
+static void format_set(rfbScreenInfoPtr rfb)
+{
+	rfb->serverFormat.redShift = 16;
+	rfb->serverFormat.greenShift = 8;
+	rfb->serverFormat.blueShift = 0;
+}
+
+/* A screen that was turned has another shape. */
+static void shape_check(struct server *s)
+{
+	int width = vmm_screen_view_width(&s->view);
+	int height = vmm_screen_view_height(&s->view);
+
+	if (s->rfb->width == width && s->rfb->height == height)
+		return;
+	rfbNewFramebuffer(s->rfb, (char *)s->pixels, width, height, 8, 3, 4);
+	format_set(s->rfb);
+}
+
+static void frame_take(struct server *s)
+{
+	u32 longest = s->view.width > s->view.height ? s->view.width : s->view.height;
+	u32 *row;
+
+	ask_frame(s);
+	if (s->failed || !vmm_screen_view_update(&s->view))
+		return;
+	row = malloc(4 * (size_t)longest);
+	if (!row)
+		return;
+	shape_check(s);
+	frame_draw(s, row);
+	free(row);
+}
+
+static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
+{
+	unsigned int key = vnc_key(keysym);
+
+	if (key)
+		ask(client->screen->screenData, VNC_KEY, key, down, 0);
+}
+
+/* The left button is a finger. Where it is while it does not touch, nobody asks. */
+static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
+{
+	struct server *s = client->screen->screenData;
+	bool pressed = buttons & 1;
+	u32 from_x, from_y;
+
+	if (pressed || s->pressed) {
+		from_x = x < 0 ? 0 : x >= s->rfb->width ? s->rfb->width - 1 : x;
+		from_y = y < 0 ? 0 : y >= s->rfb->height ? s->rfb->height - 1 : y;
+		vmm_screen_view_from(&s->view, &from_x, &from_y);
+		ask(s, VNC_FINGER, from_x, from_y, pressed);
+	}
+	s->pressed = pressed;
+	rfbDefaultPtrAddEvent(buttons, x, y, client);
+}
+
+/* Nobody is to hold a finger down who is gone. */
+static void on_gone(rfbClientPtr client)
+{
+	struct server *s = client->screen->screenData;
+
+	s->viewers--;
+	if (s->pressed)
+		ask(s, VNC_FINGER, 0, 0, 0);
+	s->pressed = false;
+}
+
+static enum rfbNewClientAction on_new(rfbClientPtr client)
+{
+	struct server *s = client->screen->screenData;
+
+	s->viewers++;
+	client->clientGoneHook = on_gone;
+	return s->viewers > VIEWERS ? RFB_CLIENT_REFUSE : RFB_CLIENT_ACCEPT;
+}
+
+/* By default the library listens at all addresses: it is to listen at none. */
+static int rfb_open(struct server *s, const struct vnc_options *options)
+{
+	static char *passwords[2];
+	int width, height;
+
+	vmm_screen_view_update(&s->view);
+	width = vmm_screen_view_width(&s->view);
+	height = vmm_screen_view_height(&s->view);
+	s->pixels = calloc((size_t)width * height, sizeof(*s->pixels));
+	rfbLogEnable(FALSE);
+	s->rfb = s->pixels ? rfbGetScreen(NULL, NULL, width, height, 8, 3, 4) : NULL;
+	if (!s->rfb)
+		return vmm_error(ENOMEM, "cannot set up the screen");
+	s->rfb->screenData = s;
+	s->rfb->frameBuffer = (char *)s->pixels;
+	s->rfb->desktopName = options->name;
+	s->rfb->autoPort = FALSE;
+	s->rfb->port = -1;
+	s->rfb->ipv6port = -1;
+	s->rfb->httpPort = -1;
+	s->rfb->alwaysShared = TRUE;
+	s->rfb->maxClientWait = SLOW_MS;
+	s->rfb->kbdAddEvent = on_key;
+	s->rfb->ptrAddEvent = on_pointer;
+	s->rfb->newClientHook = on_new;
+	s->rfb->permitFileTransfer = FALSE;
+	s->rfb->cursor = NULL;
+	if (options->password) {
+		passwords[0] = (char *)options->password;
+		s->rfb->authPasswdData = passwords;
+		s->rfb->passwordCheck = rfbCheckPasswordByList;
+	}
+	format_set(s->rfb);
+	rfbInitServer(s->rfb);
+	return 0;
+}
+
+static void viewer_accept(struct server *s)
+{
+	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	/* The library closes one that it does not want. */
+	if (fd >= 0)
+		rfbNewClient(s->rfb, fd);
+}
+
+static u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* Without viewers this sleeps until one comes, or the broker goes. */
+static void wait_for_viewers(struct server *s)
+{
+	struct pollfd fds[] = {
+		{ .fd = s->listen_fd, .events = POLLIN },
+		{ .fd = s->broker_fd, .events = POLLIN },
+	};
+
+	if (poll(fds, ARRAY_SIZE(fds), s->viewers ? 0 : -1) <= 0)
+		return;
+	if (fds[0].revents)
+		viewer_accept(s);
+	/* Unasked it says nothing: it has ended. */
+	if (fds[1].revents)
+		s->failed = true;
+}
+
+/**
+ * vnc_server - show a screen to viewers, until the broker is gone
+ * @options: how they come in
+ * @screen_fd: the screen's file
+ * @broker_fd: who has the VM
+ *
+ * Return: 0, or -errno after a message
+ */
+int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd)
+{
+	struct server s = { .listen_fd = options->listen_fd, .broker_fd = broker_fd };
+	u64 next = 0;
+	int err = vmm_screen_view_open(&s.view, screen_fd);
+
+	if (err)
+		return vmm_error(-err, "the screen's file is of no use");
+	err = rfb_open(&s, options);
+	if (!err)
+		err = vnc_confine();
+	while (!err && !s.failed) {
+		wait_for_viewers(&s);
+		if (!s.viewers)
+			continue;
+		if (now_ms() >= next) {
+			frame_take(&s);
+			next = now_ms() + FRAME_MS;
+		}
+		rfbProcessEvents(s.rfb, FRAME_MS * 1000 / 2);
+	}
+	if (s.rfb)
+		rfbScreenCleanup(s.rfb);
+	free(s.pixels);
+	vmm_screen_view_close(&s.view);
+	return err;
+}

@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The emulator console's commands: one table. A row asks something of a device, or has a
+ * function that runs commands of the control socket, or says why there is no such thing
+ * here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdarg.h>
+
+#include "control/emulator.h"
+
+/**
+ * struct row - a command
+ * @name: the word, and "|" and other words that mean the same
+ * @sub: the second word, or NULL for a command that has none
+ * @usage: what follows, or NULL for nothing
+ * @help: what it does
+ * @early: also for a client that has not said the token
+ * @device: the device that does it, or NULL
+ * @command: what that is asked
+ * @prefix: what comes in front of what the user has said
+ * @needs: a value has to follow
+ * @run: does it
+ * @unavailable: why it cannot be done, where there is neither @device nor @run
+ */
+struct row {
+	const char *name;
+	const char *sub;
+	const char *usage;
+	const char *help;
+	bool early;
+	const char *device;
+	const char *command;
+	const char *prefix;
+	bool needs;
+	int (*run)(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
+	const char *unavailable;
+};
+
+static int __attribute__((format(printf, 3, 4)))
+fail(char why[VMM_ANSWER_ERROR], int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, VMM_ANSWER_ERROR, fmt, args);
+	va_end(args);
+	return -err;
+}
+
+/* ---- commands of the control socket ---- */
+
+/*
+ * Runs a command; @args is taken, and what it returns is the caller's. 0, a later
+ * answer, or -errno with the reason in @why.
+ */
+static int control(struct vmm_emu *emu, const char *name, json_t *args, json_t **result,
+		   char why[VMM_ANSWER_ERROR])
+{
+	struct vmm_answer answer = { 0 };
+	int err = vmm_commands_run(emu->commands, name, emu->call, args, &answer);
+
+	json_decref(args);
+	if (err < 0)
+		snprintf(why, VMM_ANSWER_ERROR, "%s", answer.error);
+	if (result && !err)
+		*result = answer.result;
+	else
+		json_decref(answer.result);
+	return err;
+}
+
+static int run_device(struct vmm_emu *emu, const struct row *row, const char *args,
+		      char why[VMM_ANSWER_ERROR])
+{
+	json_t *request = json_pack("{s:s, s:s}", "device", row->device, "command", row->command);
+	json_t *result = NULL;
+	const char *text;
+	int err;
+
+	if (*args)
+		json_object_set_new(request, "value",
+				    json_sprintf("%s%s", row->prefix ? row->prefix : "", args));
+	err = control(emu, "device", request, &result, why);
+	text = json_string_value(json_object_get(result, "text"));
+	if (text)
+		vmm_text_add(emu->text, "%s", text);
+	json_decref(result);
+	return err;
+}
+
+/* One string of what a command returns, or NULL with a reason; is to be freed. */
+static char *ask(struct vmm_emu *emu, const char *name, const char *key,
+		 char why[VMM_ANSWER_ERROR])
+{
+	json_t *result = NULL;
+	const char *text;
+	char *copy;
+
+	if (control(emu, name, NULL, &result, why))
+		return NULL;
+	text = json_string_value(json_object_get(result, key));
+	copy = text ? strdup(text) : NULL;
+	if (!copy)
+		fail(why, ENOENT, "there is none");
+	json_decref(result);
+	return copy;
+}
+
+static int show(struct vmm_emu *emu, const char *name, const char *key,
+		char why[VMM_ANSWER_ERROR])
+{
+	char *text = ask(emu, name, key, why);
+
+	if (!text)
+		return -ENOENT;
+	vmm_text_add(emu->text, "%s\n", text);
+	free(text);
+	return 0;
+}
+
+/* ---- one function a command ---- */
+
+static int run_ping(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	(void)why;
+	vmm_text_add(emu->text, "I am alive!\n");
+	return 0;
+}
+
+static int run_quit(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)emu;
+	(void)args;
+	(void)why;
+	return VMM_EMU_BYE;
+}
+
+static int run_kill(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	vmm_text_add(emu->text, "OK: killing emulator, bye bye\n");
+	return control(emu, "quit", NULL, NULL, why);
+}
+
+static int run_restart(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	vmm_text_add(emu->text, "OK: restarting emulator, bye bye\n");
+	return control(emu, "reset", NULL, NULL, why);
+}
+
+static int run_avd_name(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	return show(emu, "query-name", "name", why);
+}
+
+static int run_avd_path(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	return show(emu, "status", "directory", why);
+}
+
+static int run_avd_status(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	char *status = ask(emu, "status", "status", why);
+
+	(void)args;
+	if (!status)
+		return -ENOENT;
+	vmm_text_add(emu->text, "virtual device is %s\n",
+		     strcmp(status, "running") ? "stopped" : "running");
+	free(status);
+	return 0;
+}
+
+static int run_avd_stop(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	int err = control(emu, "pause", NULL, NULL, why);
+
+	(void)args;
+	return err == -EALREADY ? fail(why, -err, "virtual device already stopped") : err;
+}
+
+static int run_avd_start(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	int err = control(emu, "resume", NULL, NULL, why);
+
+	(void)args;
+	return err == -EALREADY ? fail(why, -err, "virtual device already running") : err;
+}
+
+static int run_avd_windowtype(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	(void)why;
+	vmm_text_add(emu->text, "windowtype=headless\n");
+	return 0;
+}
+
+/* "snapshot list", and others that there cannot be. */
+static int run_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	if (strcmp(args, "list"))
+		return fail(why, EOPNOTSUPP, "this VM cannot be saved");
+	vmm_text_add(emu->text, "There is no snapshot available.\n");
+	return 0;
+}
+
+static int run_network_status(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	(void)why;
+	vmm_text_add(emu->text, "Current network status:\n"
+		     "  download speed:          0 bits/s (0.0 KB/s)\n"
+		     "  upload speed:            0 bits/s (0.0 KB/s)\n"
+		     "  minimum latency:  0 ms\n"
+		     "  maximum latency:  0 ms\n");
+	return 0;
+}
+
+/* The network is as fast as it can be, and no slower on demand. */
+static int run_network_speed(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)emu;
+	if (!strcmp(args, "full") || !strcmp(args, "0"))
+		return 0;
+	return fail(why, EOPNOTSUPP, "the network's speed is always full");
+}
+
+static int run_network_delay(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)emu;
+	if (!strcmp(args, "none") || !strcmp(args, "0"))
+		return 0;
+	return fail(why, EOPNOTSUPP, "the network's delay is always none");
+}
+
+static int run_redir_list(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	(void)why;
+	vmm_text_add(emu->text, "no active redirections\n");
+	return 0;
+}
+
+static int run_help(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
+static int run_help_verbose(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
+
+/* ---- the table ---- */
+
+#define NO_SERVICE	"no service of the guest takes this"
+#define NO_MODEM	"modem emulation not running"
+#define NO_SHOT		"the VM writes no files: vmmctl screenshot NAME FILE does"
+#define NO_REDIR	"ports are forwarded by what the guest's network is connected to"
+
+static const struct row rows[] = {
+	{ .name = "help|h|?", .usage = "[COMMAND [SUB-COMMAND]]", .help = "list commands",
+	  .early = true, .run = run_help },
+	{ .name = "help-verbose", .help = "list commands, and what they do", .early = true,
+	  .run = run_help_verbose },
+	{ .name = "ping", .help = "see whether the emulator is alive", .early = true,
+	  .run = run_ping },
+	{ .name = "quit|exit", .help = "end this connection", .early = true, .run = run_quit },
+	{ .name = "kill", .help = "end the emulator", .run = run_kill },
+	{ .name = "restart", .help = "start the guest anew", .run = run_restart },
+	{ .name = "crash", .help = "crash the emulator", .unavailable = "it is not to crash" },
+	{ .name = "crash-on-exit", .help = "crash it when it ends",
+	  .unavailable = "it is not to crash" },
+
+	{ .name = "avd", .sub = "name", .help = "say the virtual device's name", .early = true,
+	  .run = run_avd_name },
+	{ .name = "avd", .sub = "id", .help = "say its identifier", .run = run_avd_name },
+	{ .name = "avd", .sub = "path", .help = "say where its directory is",
+	  .run = run_avd_path },
+	{ .name = "avd", .sub = "discoverypath", .help = "say where it can be found",
+	  .unavailable = "there is no such file: vmmctl ps lists VMs" },
+	{ .name = "avd", .sub = "snapshotspath", .help = "say where its snapshots are",
+	  .unavailable = "this VM cannot be saved" },
+	{ .name = "avd", .sub = "snapshotpath", .usage = "NAME", .help = "say where one is",
+	  .unavailable = "this VM cannot be saved" },
+	{ .name = "avd", .sub = "status", .help = "say whether it runs", .run = run_avd_status },
+	{ .name = "avd", .sub = "stop", .help = "stop it", .run = run_avd_stop },
+	{ .name = "avd", .sub = "start", .help = "let it go on", .run = run_avd_start },
+	{ .name = "avd", .sub = "pause", .help = "stop it", .run = run_avd_stop },
+	{ .name = "avd", .sub = "resume", .help = "let it go on", .run = run_avd_start },
+	{ .name = "avd", .sub = "heartbeat", .help = "say how often the guest's heart has beaten",
+	  .unavailable = "no service of the guest tells that" },
+	{ .name = "avd", .sub = "windowtype", .help = "say what window it has",
+	  .run = run_avd_windowtype },
+	{ .name = "avd", .sub = "snapshot", .usage = "list|save|load|del [NAME]",
+	  .help = "handle snapshots", .run = run_avd_snapshot },
+	{ .name = "avd", .sub = "hostmicon", .help = "hear the host's microphone",
+	  .unavailable = "the guest hears nothing" },
+	{ .name = "avd", .sub = "hostmicoff", .help = "hear it no more",
+	  .unavailable = "the guest hears nothing" },
+	{ .name = "avd", .sub = "rewindaudio", .help = "hear the recording from its beginning",
+	  .unavailable = "the guest hears nothing" },
+	{ .name = "avd", .sub = "bugreport", .help = "write a bug report",
+	  .unavailable = "the VM writes no files" },
+
+	{ .name = "power", .sub = "display", .help = "say what the battery tells the guest",
+	  .device = "battery", .command = "show" },
+	{ .name = "power", .sub = "ac", .usage = "on|off", .help = "plug the charger",
+	  .device = "battery", .command = "set", .prefix = "ac ", .needs = true },
+	{ .name = "power", .sub = "status",
+	  .usage = "unknown|charging|discharging|not-charging|full", .help = "set the status",
+	  .device = "battery", .command = "set", .prefix = "status ", .needs = true },
+	{ .name = "power", .sub = "present", .usage = "true|false",
+	  .help = "put the battery in, or take it out",
+	  .device = "battery", .command = "set", .prefix = "present ", .needs = true },
+	{ .name = "power", .sub = "health",
+	  .usage = "unknown|good|overheat|dead|overvoltage|failure", .help = "set the health",
+	  .device = "battery", .command = "set", .prefix = "health ", .needs = true },
+	{ .name = "power", .sub = "capacity", .usage = "0-100", .help = "set the charge",
+	  .device = "battery", .command = "set", .prefix = "capacity ", .needs = true },
+
+	{ .name = "event", .sub = "send", .usage = "TYPE:CODE:VALUE...", .help = "send events",
+	  .device = "events", .command = "send", .needs = true },
+	{ .name = "event", .sub = "types", .help = "list types of events",
+	  .device = "events", .command = "types" },
+	{ .name = "event", .sub = "codes", .usage = "TYPE", .help = "list codes of a type",
+	  .device = "events", .command = "codes", .needs = true },
+	{ .name = "event", .sub = "text", .usage = "TEXT", .help = "type a text",
+	  .device = "events", .command = "text", .needs = true },
+	{ .name = "event", .sub = "mouse", .usage = "X Y DEVICE BUTTONS",
+	  .help = "touch the screen, or roll the trackball",
+	  .device = "events", .command = "mouse", .needs = true },
+
+	{ .name = "rotate", .help = "turn the screen by a quarter, clockwise",
+	  .device = "fb", .command = "rotate" },
+	{ .name = "screenrecord", .sub = "start", .usage = "FILE", .help = "record the screen",
+	  .unavailable = NO_SHOT },
+	{ .name = "screenrecord", .sub = "stop", .help = "end that", .unavailable = NO_SHOT },
+	{ .name = "screenrecord", .sub = "screenshot", .usage = "[DIR]",
+	  .help = "write a picture of the screen", .unavailable = NO_SHOT },
+
+	{ .name = "network", .sub = "status", .help = "say how fast the network is",
+	  .run = run_network_status },
+	{ .name = "network", .sub = "speed", .usage = "SPEED", .help = "slow the network down",
+	  .needs = true, .run = run_network_speed },
+	{ .name = "network", .sub = "delay", .usage = "DELAY", .help = "delay packets",
+	  .needs = true, .run = run_network_delay },
+	{ .name = "network", .sub = "capture", .usage = "start FILE|stop",
+	  .help = "write packets to a file", .unavailable = "the VM writes no files" },
+	{ .name = "redir", .sub = "list", .help = "list forwarded ports", .run = run_redir_list },
+	{ .name = "redir", .sub = "add", .usage = "tcp|udp:HOST:GUEST", .help = "forward a port",
+	  .unavailable = NO_REDIR },
+	{ .name = "redir", .sub = "del", .usage = "tcp|udp:HOST", .help = "end that",
+	  .unavailable = NO_REDIR },
+
+	{ .name = "geo", .sub = "fix", .usage = "LONGITUDE LATITUDE [ALTITUDE [SATELLITES]]",
+	  .help = "send a position", .unavailable = NO_SERVICE },
+	{ .name = "geo", .sub = "nmea", .usage = "SENTENCE", .help = "send a sentence",
+	  .unavailable = NO_SERVICE },
+	{ .name = "geo", .sub = "gnss", .usage = "DATA", .help = "send measurements",
+	  .unavailable = NO_SERVICE },
+	{ .name = "sensor", .sub = "status", .help = "list sensors", .unavailable = NO_SERVICE },
+	{ .name = "sensor", .sub = "get", .usage = "NAME", .help = "say a sensor's values",
+	  .unavailable = NO_SERVICE },
+	{ .name = "sensor", .sub = "set", .usage = "NAME A[:B[:C]]", .help = "set them",
+	  .unavailable = NO_SERVICE },
+	{ .name = "finger", .sub = "touch", .usage = "ID", .help = "touch the fingerprint sensor",
+	  .unavailable = NO_SERVICE },
+	{ .name = "finger", .sub = "remove", .help = "take the finger off",
+	  .unavailable = NO_SERVICE },
+	{ .name = "physics", .sub = "record-gt", .usage = "FILE", .help = "record sensors",
+	  .unavailable = NO_SERVICE },
+	{ .name = "physics", .sub = "stop", .help = "end that", .unavailable = NO_SERVICE },
+	{ .name = "fold", .help = "fold the device", .unavailable = "the device has no hinge" },
+	{ .name = "unfold", .help = "unfold it", .unavailable = "the device has no hinge" },
+
+	{ .name = "gsm", .sub = "list", .help = "list calls", .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "call", .usage = "NUMBER", .help = "call the guest",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "busy", .usage = "NUMBER", .help = "be busy",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "hold", .usage = "NUMBER", .help = "hold a call",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "accept", .usage = "NUMBER", .help = "accept a call",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "cancel", .usage = "NUMBER", .help = "end a call",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "data", .usage = "STATE", .help = "set the data network",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "voice", .usage = "STATE", .help = "set the voice network",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "meter", .usage = "on|off", .help = "count traffic",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "status", .help = "say how the modem is",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "signal", .usage = "RSSI [BER]", .help = "set the signal",
+	  .unavailable = NO_MODEM },
+	{ .name = "gsm", .sub = "signal-profile", .usage = "0-4", .help = "set the signal",
+	  .unavailable = NO_MODEM },
+	{ .name = "sms", .sub = "send", .usage = "NUMBER TEXT", .help = "send a message",
+	  .unavailable = NO_MODEM },
+	{ .name = "sms", .sub = "pdu", .usage = "HEX", .help = "send a message as it is",
+	  .unavailable = NO_MODEM },
+	{ .name = "cdma", .sub = "ssource", .usage = "nv|ruim", .help = "set the source",
+	  .unavailable = NO_MODEM },
+	{ .name = "cdma", .sub = "prl_version", .usage = "N", .help = "set the version",
+	  .unavailable = NO_MODEM },
+
+	{ .name = "multidisplay", .sub = "add", .usage = "ID WIDTH HEIGHT DPI FLAG",
+	  .help = "add a screen", .unavailable = "the guest has one screen" },
+	{ .name = "multidisplay", .sub = "del", .usage = "ID", .help = "take it away",
+	  .unavailable = "the guest has one screen" },
+	{ .name = "grpc", .usage = "PORT", .help = "start the gRPC server",
+	  .unavailable = "there is no gRPC server" },
+	{ .name = "qemu", .sub = "monitor", .help = "go to QEMU's monitor",
+	  .unavailable = "this is not QEMU" },
+	{ .name = "debug", .usage = "TAGS", .help = "choose messages",
+	  .unavailable = "warning: debug tags are deprecated and have no effect" },
+	{ }
+};
+
+/* ---- finding a row ---- */
+
+/* Whether a word is one of those of a name with "|" in it. */
+static bool name_is(const char *name, const char *word, size_t len)
+{
+	size_t part;
+
+	for (; *name; name += part + (name[part] == '|')) {
+		part = strcspn(name, "|");
+		if (part == len && !memcmp(name, word, len))
+			return true;
+	}
+	return false;
+}
+
+static bool row_shown(const struct vmm_emu *emu, const struct row *row)
+{
+	return emu->trusted || row->early;
+}
+
+/* The next row of a command from @row on; NULL if there is none that is shown. */
+static const struct row *row_of(const struct vmm_emu *emu, const struct row *row,
+				const char *word, size_t len)
+{
+	for (; row->name; row++) {
+		if (row_shown(emu, row) && name_is(row->name, word, len))
+			return row;
+	}
+	return NULL;
+}
+
+/* Cuts off the first word; what follows, without the blanks between. */
+static const char *word_cut(const char *line, size_t *len)
+{
+	*len = strcspn(line, " ");
+	return line + *len + strspn(line + *len, " ");
+}
+
+/* ---- help ---- */
+
+static void help_row(struct vmm_emu *emu, const struct row *row)
+{
+	vmm_text_add(emu->text, "  %s%s%s%s%s\n      %s\n", row->name, row->sub ? " " : "",
+		     row->sub ? row->sub : "", row->usage ? " " : "",
+		     row->usage ? row->usage : "", row->help);
+}
+
+static void help_group(struct vmm_emu *emu, const char *word, size_t len)
+{
+	const struct row *row = rows;
+
+	while ((row = row_of(emu, row, word, len)))
+		help_row(emu, row++);
+}
+
+/* Each name once; rows of one name are together. Some clients take 1023 bytes at most. */
+static int help_list(struct vmm_emu *emu)
+{
+	const char *last = "";
+	const struct row *row;
+
+	vmm_text_add(emu->text, "Android console commands:\n\n");
+	for (row = rows; row->name; row++) {
+		if (!row_shown(emu, row) || !strcmp(row->name, last))
+			continue;
+		vmm_text_add(emu->text, "    %s\n", row->name);
+		last = row->name;
+	}
+	vmm_text_add(emu->text, "\nfor help on one of them, type 'help <command>'\n");
+	return 0;
+}
+
+static int run_help(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	const struct row *row = rows;
+	const char *sub;
+	size_t len;
+
+	if (!*args)
+		return help_list(emu);
+	sub = word_cut(args, &len);
+	if (!row_of(emu, rows, args, len))
+		return fail(why, EINVAL, "unknown command, try 'help'");
+	if (!*sub)
+		help_group(emu, args, len);
+	while (*sub && (row = row_of(emu, row, args, len))) {
+		if (row->sub && !strcmp(row->sub, sub))
+			help_row(emu, row);
+		row++;
+	}
+	return 0;
+}
+
+static int run_help_verbose(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	const struct row *row;
+
+	(void)args;
+	(void)why;
+	for (row = rows; row->name; row++) {
+		if (row_shown(emu, row))
+			help_row(emu, row);
+	}
+	return 0;
+}
+
+/* ---- running ---- */
+
+static int row_run(struct vmm_emu *emu, const struct row *row, const char *args,
+		   char why[VMM_ANSWER_ERROR])
+{
+	if (row->needs && !*args)
+		return fail(why, EINVAL, "missing argument, try '%s%s%s %s'", row->name,
+			    row->sub ? " " : "", row->sub ? row->sub : "", row->usage);
+	if (row->device)
+		return run_device(emu, row, args, why);
+	if (row->run)
+		return row->run(emu, args, why);
+	return fail(why, EOPNOTSUPP, "%s", row->unavailable);
+}
+
+/**
+ * vmm_emu_run - do what a line says
+ * @emu: whose line it is
+ * @line: the line, UTF-8 without its end
+ * @why: why it was not done
+ *
+ * Return: 0; VMM_EMU_LATER if the answer follows; VMM_EMU_BYE; or -errno with a clause in
+ *	@why. Text is added in any case
+ */
+int vmm_emu_run(struct vmm_emu *emu, const char *line, char why[VMM_ANSWER_ERROR])
+{
+	const struct row *row;
+	const char *args, *rest;
+	size_t len, sub_len;
+
+	line += strspn(line, " ");
+	args = word_cut(line, &len);
+	row = row_of(emu, rows, line, len);
+	if (!row)
+		return fail(why, EINVAL, "unknown command, try 'help'");
+	if (!row->sub)
+		return row_run(emu, row, args, why);
+	rest = word_cut(args, &sub_len);
+	for (; row; row = row_of(emu, row + 1, line, len)) {
+		if (name_is(row->sub, args, sub_len))
+			return row_run(emu, row, rest, why);
+	}
+	/* A command whose existence is not shown is as unknown as any. */
+	if (!emu->trusted)
+		return fail(why, EINVAL, "unknown command, try 'help'");
+	help_group(emu, line, len);
+	return fail(why, EINVAL, *args ? " bad sub-command" : "missing sub-command");
+}
+
+/* ---- the control socket's command that takes a line ---- */
+
+static int run_line(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const char *line = json_string_value(json_object_get(args, "line"));
+	static struct vmm_text text;
+	struct vmm_emu emu = { .commands = arg, .call = call, .trusted = true, .text = &text };
+	int err;
+
+	vmm_text_clear(&text);
+	err = vmm_emu_run(&emu, line, answer->error);
+	if (err < 0 || err == VMM_EMU_LATER)
+		return err;
+	answer->result = json_pack("{s:s}", "text", text.bytes);
+	return answer->result ? 0 : vmm_answer_fail(answer, ENOMEM, "out of memory");
+}
+
+static const struct vmm_command_row control_rows[] = {
+	{ "emu", "do what a line of the emulator's console says",
+	  { { "line", JSON_STRING, true } }, run_line },
+	{ }
+};
+
+/**
+ * vmm_emu_commands_add - let the control socket take lines of the console
+ * @commands: all commands; gets one more
+ *
+ * Return: 0, or -ENOSPC
+ */
+int vmm_emu_commands_add(struct vmm_commands *commands)
+{
+	return vmm_commands_add(commands, control_rows, commands);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VM's screen in another process: the file that the VM has passed (host/display.h), a
+ * copy of one moment of it, and its pixels as they are to be shown.
+ */
+#ifndef CONTROL_SCREEN_VIEW_H
+#define CONTROL_SCREEN_VIEW_H
+
+#include "host/display.h"
+
+/**
+ * struct vmm_screen_view - a screen that is looked at
+ * @header: of its file, mapped
+ * @size: bytes mapped
+ * @width: pixels of a row, as the guest draws it
+ * @height: rows
+ * @copy: header and pixels of one moment
+ * @sequence: of that moment
+ * @format: of its pixels
+ * @turns: quarter turns clockwise by which it is shown
+ */
+struct vmm_screen_view {
+	const struct vmm_display_header *header;
+	size_t size;
+	u32 width;
+	u32 height;
+	u8 *copy;
+	u64 sequence;
+	u32 format;
+	u32 turns;
+};
+
+/* ---- screen_view.c ---- */
+
+int vmm_screen_view_open(struct vmm_screen_view *view, int fd);
+void vmm_screen_view_close(struct vmm_screen_view *view);
+bool vmm_screen_view_update(struct vmm_screen_view *view);
+u32 vmm_screen_view_width(const struct vmm_screen_view *view);
+u32 vmm_screen_view_height(const struct vmm_screen_view *view);
+void vmm_screen_view_from(const struct vmm_screen_view *view, u32 *x, u32 *y);
+void vmm_screen_view_rgb(const struct vmm_screen_view *view, u32 x, u32 y, u8 rgb[3]);
+
+#endif /* CONTROL_SCREEN_VIEW_H */

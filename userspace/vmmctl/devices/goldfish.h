@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Models of the goldfish family, and their registers for the tests.
+ */
+#ifndef DEVICES_GOLDFISH_H
+#define DEVICES_GOLDFISH_H
+
+#include <pthread.h>
+
+#include "devices/input_state.h"
+#include "machine/config.h"
+#include "machine/device.h"
+
+/* ---- goldfish_idle.c ---- */
+
+void vmm_goldfish_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
+			   struct vmm_description description);
+
+/* ---- goldfish_battery.c ---- */
+
+/* What a battery has to say. The order is that of the saved state. */
+enum vmm_battery_value {
+	VMM_BATTERY_AC,
+	VMM_BATTERY_STATUS,
+	VMM_BATTERY_HEALTH,
+	VMM_BATTERY_PRESENT,
+	VMM_BATTERY_CAPACITY,
+	VMM_BATTERY_VOLTAGE,
+	VMM_BATTERY_TEMP,
+	VMM_BATTERY_COUNTER,
+	VMM_BATTERY_VOLTAGE_MAX,
+	VMM_BATTERY_CURRENT_MAX,
+	VMM_BATTERY_CURRENT_NOW,
+	VMM_BATTERY_CURRENT_AVG,
+	VMM_BATTERY_FULL,
+	VMM_BATTERY_CYCLES,
+	VMM_BATTERY_VALUES
+};
+
+/**
+ * struct vmm_battery - the register model of a battery and its charger
+ * @irq: told the line's level whenever it changes
+ * @arg: first argument of @irq
+ * @lock: protects all that follows; held when @irq is called
+ * @fitted: there is a battery; fixed
+ * @value: as the guest reads them
+ * @pending: changes that the guest has not read
+ * @enable: of that, what interrupts
+ * @level: the line as @irq was told
+ */
+struct vmm_battery {
+	void (*irq)(void *arg, bool level);
+	void *arg;
+	pthread_mutex_t lock;
+	bool fitted;
+	u32 value[VMM_BATTERY_VALUES];
+	u32 pending;
+	u32 enable;
+	bool level;
+};
+
+void vmm_battery_init(struct vmm_battery *battery, bool fitted);
+void vmm_battery_reset(struct vmm_battery *battery);
+u32 vmm_battery_read(struct vmm_battery *battery, u32 offset);
+void vmm_battery_write(struct vmm_battery *battery, u32 offset, u32 value);
+int vmm_battery_set(struct vmm_battery *battery, const char *name, const char *text,
+		    struct vmm_text *why);
+void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text);
+
+/* ---- goldfish_events.c ---- */
+
+#define VMM_EVENTS_QUEUE	1024			/* events that wait for the guest */
+#define VMM_EVENTS_WORDS	(3 * VMM_EVENTS_QUEUE)	/* type, code, value */
+#define VMM_EVENTS_AXIS_MAX	0x7fff			/* of X and Y, whatever the screen */
+
+/**
+ * struct vmm_events_parts - what a guest can be given to press
+ * @keyboard: the keys of a keyboard
+ * @dpad: arrow keys and their centre
+ * @trackball: relative movement
+ * @touch: a screen for one finger, or several
+ */
+struct vmm_events_parts {
+	bool keyboard;
+	bool dpad;
+	bool trackball;
+	enum vmm_touch touch;
+};
+
+/**
+ * struct vmm_events - the register model of keys and a touch screen
+ * @irq: told the line's level whenever it changes
+ * @arg: first argument of @irq
+ * @parts: what there is; fixed
+ * @bits: codes that there are, by type; type 0 has the types; fixed
+ * @limits: of axes: smallest and largest value, fuzz, flat; fixed
+ * @axes: elements of @limits that the guest is told of; fixed
+ * @lock: protects all that follows; held when @irq is called
+ * @page: what the guest looks at
+ * @live: the guest has looked at the limits, and is to be interrupted from then on
+ * @words: events that wait, a ring
+ * @head: the oldest word
+ * @count: words that wait
+ * @guest: keys and fingers as the guest will know them when it has read all
+ * @real: as they are
+ * @behind: the two may differ
+ * @lost: reports that found no room
+ * @touches: how many there were, to number them
+ * @level: the line as @irq was told
+ */
+struct vmm_events {
+	void (*irq)(void *arg, bool level);
+	void *arg;
+	struct vmm_events_parts parts;
+	u8 bits[EV_CNT][KEY_CNT / 8];
+	__le32 limits[ABS_MAX][4];
+	unsigned int axes;
+	pthread_mutex_t lock;
+	u32 page;
+	bool live;
+	u32 words[VMM_EVENTS_WORDS];
+	unsigned int head;
+	unsigned int count;
+	struct vmm_input_state guest;
+	struct vmm_input_state real;
+	bool behind;
+	u64 lost;
+	unsigned int touches;
+	bool level;
+};
+
+void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *parts);
+void vmm_events_reset(struct vmm_events *events);
+u64 vmm_events_read(struct vmm_events *events, u32 offset, unsigned int len);
+void vmm_events_write(struct vmm_events *events, u32 offset, u32 value);
+bool vmm_events_report(struct vmm_events *events, const struct virtio_input_event *list,
+		       unsigned int count);
+bool vmm_events_pointer(struct vmm_events *events, u32 x, u32 y, bool pressed);
+bool vmm_events_roll(struct vmm_events *events, s32 x, s32 y);
+
+/* ---- goldfish_rtc.c ---- */
+
+/**
+ * struct vmm_goldfish_rtc - the register model of the family's clock
+ * @irq: told the line's level whenever it changes
+ * @now: tells the host's time, nanoseconds of the epoch
+ * @alarm: told from which of them on vmm_goldfish_rtc_due() is to be called, 0 for never
+ * @arg: first argument of the three
+ * @lock: protects all that follows; held when the three are called
+ * @latch: the guest's time when it was read last
+ * @set_high: upper half of the time that is being set
+ * @offset: what the guest's time is ahead of the host's; wraps
+ * @match: the guest's time of the alarm, as written
+ * @armed: the alarm is to come
+ * @enabled: the alarm interrupts
+ * @raised: it has, and the guest has not acknowledged it
+ * @due: the host's time of the alarm, 0 for no alarm
+ * @level: the line as @irq was told
+ * @paused: no alarm is raised
+ */
+struct vmm_goldfish_rtc {
+	void (*irq)(void *arg, bool level);
+	s64 (*now)(void *arg);
+	void (*alarm)(void *arg, s64 at);
+	void *arg;
+	pthread_mutex_t lock;
+	u64 latch;
+	u32 set_high;
+	u64 offset;
+	u64 match;
+	bool armed;
+	bool enabled;
+	bool raised;
+	s64 due;
+	bool level;
+	bool paused;
+};
+
+void vmm_goldfish_rtc_init(struct vmm_goldfish_rtc *rtc);
+void vmm_goldfish_rtc_reset(struct vmm_goldfish_rtc *rtc);
+u32 vmm_goldfish_rtc_read(struct vmm_goldfish_rtc *rtc, u32 offset);
+void vmm_goldfish_rtc_write(struct vmm_goldfish_rtc *rtc, u32 offset, u32 value);
+void vmm_goldfish_rtc_due(struct vmm_goldfish_rtc *rtc);
+void vmm_goldfish_rtc_pause(struct vmm_goldfish_rtc *rtc, bool paused);
+
+/* ---- goldfish_fb.c ---- */
+
+/* Formats that can be shown, as the guest reads them. */
+enum vmm_fb_format {
+	VMM_FB_RGBX8888 = 2,
+	VMM_FB_RGB565 = 4,
+};
+
+/**
+ * struct vmm_goldfish_fb - the register model of a framebuffer
+ * @irq: told the line's level whenever it changes
+ * @pace: told to call vmm_goldfish_fb_tick() once a frame, or to stop that
+ * @arg: first argument of both
+ * @width: pixels of a row; fixed
+ * @height: rows; fixed
+ * @depth: bits of a pixel, 16 or 32, for a driver that asks; fixed
+ * @lock: protects all that follows; held when the two are called
+ * @status: what has happened
+ * @enable: of that, what interrupts
+ * @base: guest physical address of the frame
+ * @based: there is one
+ * @blank: black is shown
+ * @format: of the frame
+ * @turns: quarter turns clockwise by which the screen is turned
+ * @paced: as @pace was told
+ * @level: the line as @irq was told
+ * @paused: no frame's time passes
+ */
+struct vmm_goldfish_fb {
+	void (*irq)(void *arg, bool level);
+	void (*pace)(void *arg, bool on);
+	void *arg;
+	u32 width;
+	u32 height;
+	u32 depth;
+	pthread_mutex_t lock;
+	u32 status;
+	u32 enable;
+	u32 base;
+	bool based;
+	bool blank;
+	enum vmm_fb_format format;
+	unsigned int turns;
+	bool paced;
+	bool level;
+	bool paused;
+};
+
+void vmm_goldfish_fb_init(struct vmm_goldfish_fb *fb);
+void vmm_goldfish_fb_reset(struct vmm_goldfish_fb *fb);
+u32 vmm_goldfish_fb_read(struct vmm_goldfish_fb *fb, u32 offset);
+void vmm_goldfish_fb_write(struct vmm_goldfish_fb *fb, u32 offset, u32 value);
+void vmm_goldfish_fb_tick(struct vmm_goldfish_fb *fb);
+void vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb);
+void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused);
+
+#endif /* DEVICES_GOLDFISH_H */

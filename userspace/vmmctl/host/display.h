@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The screen of a VM as other programs see it: a memfd with a page that describes it,
+ * and pixels behind. The file's size never changes, and nobody but vmmctl can write to
+ * it. Who shows the screen gets the file by the control socket (command "screen").
+ *
+ * A producer is a device that knows where the guest has its pixels.
+ */
+#ifndef HOST_DISPLAY_H
+#define HOST_DISPLAY_H
+
+#include "types.h"
+
+#define VMM_DISPLAY_MAGIC	0x4e435352	/* "RSCN" */
+#define VMM_DISPLAY_VERSION	1
+#define VMM_DISPLAY_PIXELS	4096		/* where pixels begin */
+
+/* What a pixel is. */
+enum vmm_pixels {
+	VMM_PIXELS_RGBX8888 = 1,	/* bytes red, green, blue, none */
+	VMM_PIXELS_RGB565 = 2,		/* 16 bits, little endian, red on top */
+};
+
+/**
+ * struct vmm_display_header - first bytes of the file
+ * @magic: VMM_DISPLAY_MAGIC
+ * @version: VMM_DISPLAY_VERSION
+ * @sequence: one more before pixels change and after: odd while they do
+ * @width: pixels of a row, as the guest draws it
+ * @height: rows
+ * @stride: bytes from one row to the next
+ * @format: enum vmm_pixels
+ * @turns: quarter turns clockwise by which the picture is to be turned when it is shown
+ * @damage: what the last change has changed: left, top, width, height
+ *
+ * Numbers are little endian. Only @width, @height and @version never change.
+ */
+struct vmm_display_header {
+	__le32 magic;
+	__le32 version;
+	__le64 sequence;
+	__le32 width;
+	__le32 height;
+	__le32 stride;
+	__le32 format;
+	__le32 turns;
+	__le32 damage[4];
+};
+
+struct vmm_display;
+
+/* ---- display.c ---- */
+
+struct vmm_display *vmm_display_open(unsigned int width, unsigned int height);
+void vmm_display_close(struct vmm_display *display);
+int vmm_display_file(const struct vmm_display *display);
+void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg), void *arg);
+void vmm_display_refresh(struct vmm_display *display);
+void vmm_display_frame(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,
+		       const u8 *pixels);
+
+#endif /* HOST_DISPLAY_H */
