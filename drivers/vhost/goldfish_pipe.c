@@ -86,7 +86,8 @@ static void pipe_regs_init(struct pipe_dev *dev)
 	dev->signal_gpa = 0;
 	dev->signal_count = 0;
 	dev->published = 0;
-	dev->window = 0;
+	ranchu_pin_put(&dev->signals);
+	ranchu_pin_put(&dev->window);
 	pipe_v1_forget(dev);
 	memset(&dev->v1.regs, 0, sizeof(dev->v1.regs));
 }
@@ -287,6 +288,8 @@ static long pipe_set_mem_table(struct pipe_dev *dev, void __user *argp)
 	ranchu_mem_replace(&dev->mem, table);
 	/* After the table. Pairs with pipe_find_command()'s acquire. */
 	smp_store_release(&dev->memory, dev->memory + 1);
+	pipe_signal_place(dev);
+	ranchu_line_update(&dev->line, false);
 	pipe_config_leave(dev, idx);
 	return 0;
 }
@@ -294,23 +297,29 @@ static long pipe_set_mem_table(struct pipe_dev *dev, void __user *argp)
 static long pipe_set_window(struct pipe_dev *dev, void __user *argp)
 {
 	struct vhost_goldfish_pipe_window window;
+	struct ranchu_pin pin = {};
 	int idx, err;
 
 	if (copy_from_user(&window, argp, sizeof(window)))
 		return -EFAULT;
 	if (!PAGE_ALIGNED(window.uaddr) || window.uaddr > ULONG_MAX)
 		return -EINVAL;
+	err = window.uaddr ? ranchu_pin_get(&pin, u64_to_user_ptr(window.uaddr), PAGE_SIZE) : 0;
+	if (err)
+		return err;
 	idx = pipe_config_enter(dev);
-	if (idx < 0)
-		return idx;
+	if (idx < 0) {
+		err = idx;
+		goto put;
+	}
 	/* A line that the VMM lowers is lowered by a trapped read. */
-	if (window.uaddr && dev->line.call && !dev->line.resample)
+	if (pin.len && dev->line.call && !dev->line.resample)
 		err = -EINVAL;
-	else if (!access_ok(u64_to_user_ptr(window.uaddr), PAGE_SIZE))
-		err = -EFAULT;
 	else
-		err = pipe_window_set(dev, window.uaddr);
+		pipe_window_set(dev, &pin);
 	pipe_config_leave(dev, idx);
+put:
+	ranchu_pin_put(&pin);
 	return err;
 }
 
@@ -326,7 +335,7 @@ static long pipe_set_line(struct pipe_dev *dev, void __user *argp)
 	idx = pipe_config_enter(dev);
 	if (idx < 0)
 		return idx;
-	if (line.call_fd != -1 && line.resample_fd == -1 && dev->window)
+	if (line.call_fd != -1 && line.resample_fd == -1 && dev->window.len)
 		err = -EINVAL;
 	else
 		err = ranchu_line_set(&dev->line, current->mm, line.call_fd,

@@ -11,8 +11,8 @@
  *	pipe_registry.lock	services of other processes, and their pipes
  *	pipe_dma_table.lock	regions of guest memory that services may use
  *	pipe_dma_region.lock	one of these; inside mmap_lock of its users, too
- *	pipe_dev.line.lock	announcing batches
- *	pipe_dev.signal_lock	spinlock, interrupts off
+ *	pipe_dev.line.lock	announcing batches; spinlock, interrupts off
+ *	pipe_dev.signal_lock	the same kind
  */
 #ifndef _VHOST_GOLDFISH_PIPE_PRIVATE_H
 #define _VHOST_GOLDFISH_PIPE_PRIVATE_H
@@ -226,13 +226,14 @@ struct pipe_v1 {
  * @version: what VERSION answers: the protocol in force; written under @config
  *	and @v1.lock, read by anyone
  * @v1: protocol v1's
- * @signal_gpa: signal buffer; this, @signal_count, @published and @window are
- *	protected by @line.lock
+ * @signal_gpa: where the guest says the signal buffer is; as @signal_count under @config
  * @signal_count: its entries, bounded
+ * @signals: as much of it as there is; this, @published and @window are protected by
+ *	@line.lock
  * @published: entries of the batch that the guest has been told of
  * @open_gpa: open parameters; written under @config, read by anyone
  * @open_set: the guest has written OPEN_BUFFER; the same
- * @window: user address of the register window, 0 for none
+ * @window: the register window, a page; or nothing
  * @signal_lock: protects @signalled and each pipe's signal state
  * @signalled: pipes to announce, first in first out
  * @dma: guest memory that services may use
@@ -261,8 +262,9 @@ struct pipe_dev {
 	u64 open_gpa;
 	u64 signal_gpa;
 	u32 signal_count;
+	struct ranchu_pin signals;
 	u32 published;
-	unsigned long window;
+	struct ranchu_pin window;
 
 	spinlock_t signal_lock;	/* who waits and who is told; see above */
 	struct list_head signalled;
@@ -303,8 +305,8 @@ void pipe_stats_get(struct pipe_dev *dev, struct vhost_goldfish_pipe_stats *stat
 /* goldfish_pipe_regs.c */
 void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value);
 u32 pipe_regs_read(struct pipe_dev *dev, u32 offset);
-int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr);
-int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
+void pipe_window_set(struct pipe_dev *dev, struct ranchu_pin *window);
+void pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value);
 
 /* goldfish_pipe_v1.c */
 void pipe_v1_init(struct pipe_dev *dev);
@@ -321,6 +323,7 @@ void pipe_hang_up_again(struct pipe *pipe);
 void pipe_unlock_dma(struct pipe *pipe);
 void pipe_signal_forget(struct pipe *pipe);
 void pipe_signal_recall(struct pipe *pipe);
+void pipe_signal_place(struct pipe_dev *dev);
 bool pipe_signal_waiting(struct pipe_dev *dev);
 bool pipe_signal_publish(struct ranchu_line *line, bool ended);
 void pipe_signal_resampled(struct ranchu_line *line);

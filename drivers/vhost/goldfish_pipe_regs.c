@@ -24,50 +24,40 @@
  * @offset: the register, byte offset
  * @value: what the guest is to read
  *
- * Context: vCPU or worker, with the line's lock held.
- * Return: 0, also without a window; -EFAULT if the owner unmapped it.
+ * Context: any, with the line's lock held. Does nothing without a window.
  */
-int pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value)
+void pipe_window_put(struct pipe_dev *dev, u32 offset, u32 value)
 {
 	lockdep_assert_held(&dev->line.lock);
-	if (!dev->window)
-		return 0;
-	return put_user(cpu_to_le32(value),
-			(__le32 __user *)(dev->window + offset));
+	if (dev->window.len)
+		ranchu_pin_put32(&dev->window, offset, value);
 }
 
 /**
  * pipe_window_set() - serve SET_WINDOW
  * @dev: the device
- * @uaddr: page-aligned user address, or 0
+ * @window: the new one, or nothing; exchanged for the old one
  *
  * Context: the owner's process, @dev->config held; takes the line's lock.
- * Return: 0, or -EFAULT; then no window is set.
  */
-int pipe_window_set(struct pipe_dev *dev, unsigned long uaddr)
+void pipe_window_set(struct pipe_dev *dev, struct ranchu_pin *window)
 {
-	int err;
-
-	mutex_lock(&dev->line.lock);
-	dev->window = uaddr;
+	spin_lock_irq(&dev->line.lock);
+	swap(dev->window, *window);
 	dev->published = 0;
-	err = pipe_window_put(dev, GOLDFISH_PIPE_REG_VERSION, dev->version);
-	if (!err)
-		err = pipe_window_put(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED, 0);
-	if (err)
-		dev->window = 0;
-	mutex_unlock(&dev->line.lock);
-	return err;
+	pipe_window_put(dev, GOLDFISH_PIPE_REG_VERSION, dev->version);
+	pipe_window_put(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED, 0);
+	spin_unlock_irq(&dev->line.lock);
 }
 
 static void regs_set_version(struct pipe_dev *dev, u32 version)
 {
-	mutex_lock(&dev->line.lock);
+	spin_lock_irq(&dev->line.lock);
 	WRITE_ONCE(dev->version, version);
 	dev->published = 0;
 	pipe_window_put(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED, 0);
 	pipe_window_put(dev, GOLDFISH_PIPE_REG_VERSION, version);
-	mutex_unlock(&dev->line.lock);
+	spin_unlock_irq(&dev->line.lock);
 }
 
 static void regs_restart(struct pipe_dev *dev, u32 version)
@@ -96,21 +86,20 @@ static u32 regs_read_version(struct pipe_dev *dev)
 
 static void regs_write_signal(struct pipe_dev *dev, u32 offset, u32 value)
 {
-	mutex_lock(&dev->line.lock);
+	lockdep_assert_held(&dev->config);
 	switch (offset) {
 	case GOLDFISH_PIPE_REG_SIGNAL_BUFFER_HIGH:
+		/* The other half follows. */
 		dev->signal_gpa = (u64)value << 32;
-		break;
+		return;
 	case GOLDFISH_PIPE_REG_SIGNAL_BUFFER:
 		dev->signal_gpa |= value;
 		break;
 	default:
 		dev->signal_count = min_t(u32, value, PIPE_MAX_SIGNALS);
 	}
-	mutex_unlock(&dev->line.lock);
-	/* COUNT comes last; what was signalled before has a place now. */
-	if (offset == GOLDFISH_PIPE_REG_SIGNAL_BUFFER_COUNT)
-		ranchu_line_update(&dev->line, true);
+	pipe_signal_place(dev);
+	ranchu_line_update(&dev->line, true);
 }
 
 /**

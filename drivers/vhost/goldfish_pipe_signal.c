@@ -11,6 +11,7 @@
  */
 #include <linux/ranchu.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 
 #include <trace/events/ranchu.h>
 
@@ -18,6 +19,7 @@
 
 /* Entries that are copied to the guest in one go; bounds the stack. */
 #define SIGNAL_CHUNK 32
+#define SIGNAL_SIZE sizeof(struct goldfish_pipe_signal)
 
 static void signal_count_locked(struct pipe_dev *dev)
 {
@@ -38,8 +40,7 @@ static u32 signal_wake_of(u32 poll_bits)
 
 /*
  * Have it announced. A command of this very pipe in this very task (or an
- * interrupt that hit it) does so at its end; anybody else has not the owner's mm
- * and asks for it.
+ * interrupt that hit it) does so at its end.
  */
 static void signal_announce(struct pipe *pipe, u32 wake)
 {
@@ -186,28 +187,25 @@ void pipe_signal_forget(struct pipe *pipe)
  * Without a window it has looked: the trapped read that wrote the batch is made
  * with the driver's lock held.
  *
- * Context: the pipe's lock held, inside ranchu_mem_enter(); takes the line's lock.
+ * Context: process; takes the line's lock.
  */
 void pipe_signal_recall(struct pipe *pipe)
 {
 	struct pipe_dev *dev = pipe->dev;
-	const __le32 nothing = 0;
-	u32 i;
+	u32 at, end;
 
-	mutex_lock(&dev->line.lock);
-	for (i = 0; i < dev->published; i++) {
-		u64 gpa = dev->signal_gpa + i * sizeof(struct goldfish_pipe_signal);
-		__le32 id;
+	spin_lock_irq(&dev->line.lock);
+	end = min_t(u32, dev->published * SIGNAL_SIZE, dev->signals.len);
+	for (at = 0; at + SIGNAL_SIZE <= end; at += SIGNAL_SIZE) {
+		struct goldfish_pipe_signal signal;
 
-		if (ranchu_mem_read(&dev->mem, gpa, &id, sizeof(id)))
-			break;
-		if (le32_to_cpu(id) == pipe->id &&
-		    ranchu_mem_write(&dev->mem,
-				     gpa + offsetof(struct goldfish_pipe_signal, flags),
-				     &nothing, sizeof(nothing)))
-			break;
+		ranchu_pin_read(&dev->signals, at, &signal, sizeof(signal));
+		if (le32_to_cpu(signal.id) != pipe->id)
+			continue;
+		signal.flags = 0;
+		ranchu_pin_write(&dev->signals, at, &signal, sizeof(signal));
 	}
-	mutex_unlock(&dev->line.lock);
+	spin_unlock_irq(&dev->line.lock);
 }
 
 /**
@@ -227,41 +225,79 @@ static unsigned int signal_pop(struct pipe_dev *dev,
 {
 	unsigned int n;
 
-	spin_lock_irq(&dev->signal_lock);
+	lockdep_assert_held(&dev->line.lock);
+	spin_lock(&dev->signal_lock);
 	n = pipe_batch_pop(&dev->signalled, batch, max);
-	spin_unlock_irq(&dev->signal_lock);
+	spin_unlock(&dev->signal_lock);
 	return n;
 }
 
-/* Fills the signal buffer. Returns entries written. Line lock held. */
+/* Fills the signal buffer. Returns entries written. */
 static u32 signal_fill_locked(struct pipe_dev *dev)
 {
 	/* As many are written to the guest as were popped, no more. */
 	struct goldfish_pipe_signal batch[SIGNAL_CHUNK] __uninitialized;
-	int idx = ranchu_mem_enter(&dev->mem);
+	const u32 room = dev->signals.len / SIGNAL_SIZE;
 	u32 done = 0;
 
 	lockdep_assert_held(&dev->line.lock);
-	while (done < dev->signal_count) {
+	while (done < room) {
 		unsigned int n = signal_pop(dev, batch,
-					    min_t(u32, dev->signal_count - done,
-						  ARRAY_SIZE(batch)));
+					    min_t(u32, room - done, ARRAY_SIZE(batch)));
 
 		if (!n)
 			break;
-		if (ranchu_mem_write(&dev->mem,
-				     dev->signal_gpa + done * sizeof(batch[0]),
-				     batch, n * sizeof(batch[0]))) {
-			/* No place to tell it: the guest has done that to itself. */
-			pipe_bad_guest(dev);
-			break;
-		}
+		ranchu_pin_write(&dev->signals, done * SIGNAL_SIZE, batch, n * SIGNAL_SIZE);
 		done += n;
 	}
 	if (done)
 		pipe_count(&dev->stats.batches, 1);
-	ranchu_mem_leave(&dev->mem, idx);
 	return done;
+}
+
+/*
+ * Keeps as much of the signal buffer as there is and is of use: what lies in one piece
+ * and in two pages, or at least one entry.
+ */
+static int signal_pin(struct pipe_dev *dev, struct ranchu_pin *pin)
+{
+	const u64 gpa = dev->signal_gpa;
+	size_t len = dev->signal_count * SIGNAL_SIZE;
+	int idx = ranchu_mem_enter(&dev->mem);
+	void __user *uaddr;
+	int err = -EFAULT;
+
+	uaddr = ranchu_mem_user(&dev->mem, gpa, len);
+	if (!uaddr) {
+		len = max(round_down(PAGE_SIZE - offset_in_page(gpa), SIGNAL_SIZE), SIGNAL_SIZE);
+		uaddr = ranchu_mem_user(&dev->mem, gpa, len);
+	}
+	if (uaddr)
+		err = ranchu_pin_get(pin, uaddr, len);
+	ranchu_mem_leave(&dev->mem, idx);
+	return err;
+}
+
+/**
+ * pipe_signal_place() - find the signal buffer where the guest has said it is
+ * @dev: the device; its memory or its registers have changed
+ *
+ * Without a buffer nothing is announced: the guest has done that to itself. What was
+ * signalled before may have a place now: ranchu_line_update() is the caller's.
+ *
+ * Context: the owner's process, @dev->config held; takes the line's lock.
+ */
+void pipe_signal_place(struct pipe_dev *dev)
+{
+	struct ranchu_pin pin = {};
+
+	lockdep_assert_held(&dev->config);
+	if (dev->signal_count && signal_pin(dev, &pin))
+		pipe_bad_guest(dev);
+	spin_lock_irq(&dev->line.lock);
+	swap(dev->signals, pin);
+	spin_unlock_irq(&dev->line.lock);
+	ranchu_pin_put(&pin);
 }
 
 /**
@@ -278,8 +314,8 @@ bool pipe_signal_publish(struct ranchu_line *line, bool ended)
 
 	if (pipe_speaks_v1(dev))
 		return pipe_signal_waiting(dev);
-	if (!dev->window)
-		return dev->signal_count && pipe_signal_waiting(dev);
+	if (!dev->window.len)
+		return dev->signals.len && pipe_signal_waiting(dev);
 	count = signal_fill_locked(dev);
 	if (count || ended) {
 		dev->published = count;
@@ -305,22 +341,22 @@ void pipe_signal_resampled(struct ranchu_line *line)
  * pipe_signal_fetch() - serve a trapped read of GET_SIGNALLED
  * @dev: the device
  *
- * Context: vCPU; takes the line's lock.
+ * Context: process; takes the line's lock.
  * Return: entries in the signal buffer.
  */
 u32 pipe_signal_fetch(struct pipe_dev *dev)
 {
 	u32 count;
 
-	mutex_lock(&dev->line.lock);
-	if (dev->window) {
+	spin_lock_irq(&dev->line.lock);
+	if (dev->window.len) {
 		/* Announced before the line went up; not twice. */
 		count = dev->published;
 	} else {
 		count = signal_fill_locked(dev);
 		ranchu_line_acked(&dev->line, pipe_signal_waiting(dev));
 	}
-	mutex_unlock(&dev->line.lock);
+	spin_unlock_irq(&dev->line.lock);
 	return count;
 }
 
@@ -338,10 +374,10 @@ bool pipe_signal_fetch_one(struct pipe_dev *dev, struct goldfish_pipe_signal *si
 {
 	bool one;
 
-	mutex_lock(&dev->line.lock);
+	spin_lock_irq(&dev->line.lock);
 	one = signal_pop(dev, signal, 1);
 	if (!one)
 		ranchu_line_acked(&dev->line, pipe_signal_waiting(dev));
-	mutex_unlock(&dev->line.lock);
+	spin_unlock_irq(&dev->line.lock);
 	return one;
 }

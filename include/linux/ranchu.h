@@ -25,6 +25,7 @@
 struct eventfd_ctx;
 struct mm_struct;
 struct module;
+struct page;
 struct pid;
 struct ranchu_doorbell;
 struct ranchu_mem_table;
@@ -91,6 +92,29 @@ static inline void ranchu_mem_leave(struct ranchu_mem *mem, int idx)
 {
 	srcu_read_unlock(&mem->srcu, idx);
 }
+
+/* ---- kept memory: pin.c ---- */
+
+/* A range that is kept may lie across the border of two pages. */
+#define RANCHU_PIN_PAGES 2
+
+/**
+ * struct ranchu_pin - a few bytes of the owner's memory that are written from anywhere
+ * @pages: they are kept in memory, where they are
+ * @offset: of the first byte, in the first page
+ * @len: how many bytes; 0 if none are kept
+ */
+struct ranchu_pin {
+	struct page *pages[RANCHU_PIN_PAGES];
+	unsigned int offset;
+	unsigned int len;
+};
+
+int ranchu_pin_get(struct ranchu_pin *pin, const void __user *uaddr, size_t len);
+void ranchu_pin_put(struct ranchu_pin *pin);
+void ranchu_pin_write(const struct ranchu_pin *pin, size_t at, const void *src, size_t len);
+void ranchu_pin_read(const struct ranchu_pin *pin, size_t at, void *dst, size_t len);
+void ranchu_pin_put32(const struct ranchu_pin *pin, size_t at, u32 value);
 
 /* ---- worker: worker.c ---- */
 
@@ -178,11 +202,6 @@ typedef void (*ranchu_ring_fn)(void *data, enum ranchu_ring how);
 bool ranchu_doorbell_supported(void);
 int ranchu_doorbell_test(void);
 struct ranchu_doorbell *
-ranchu_doorbell_create(struct mm_struct *mm, struct ranchu_worker *worker,
-		       enum ranchu_serve serve, ranchu_ring_fn fn, void *data);
-int ranchu_doorbell_ring_in(struct ranchu_doorbell *doorbell,
-			    struct task_struct *task);
-struct ranchu_doorbell *
 ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 		       struct ranchu_worker *worker, enum ranchu_serve serve,
 		       ranchu_ring_fn fn, void *data);
@@ -192,57 +211,27 @@ void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
 /* ---- interrupt line: line.c ---- */
 
 /**
- * enum ranchu_line_state - what the guest has been told
- * @RANCHU_LINE_IDLE: nothing is outstanding. Entered by the end of interrupt
- *	with nothing new to announce. publish() may be called.
- * @RANCHU_LINE_RAISED: a batch is the guest's to read. Entered when publish()
- *	had something; left by the end of interrupt only, so a batch is never
- *	overwritten while the guest reads it.
- * @RANCHU_LINE_PROMISED: the line is up, and &ranchu_line.vcpu is to put the
- *	batch there before it enters the guest. Left by the end of interrupt, or
- *	for one of the next two.
- * @RANCHU_LINE_RAISED_FOR_VCPU: the line was up before the batch was there, but
- *	&ranchu_line.vcpu has put it there before it entered the guest. If it is
- *	that vCPU which ends the interrupt, the guest has seen the batch. If it is
- *	another one, the line is raised again.
- * @RANCHU_LINE_RAISED_LATE: the line was up before the batch was there, and
- *	somebody else has put it there: nobody knows whether the guest has seen it.
- *	At the end of interrupt the line is raised again.
- */
-enum ranchu_line_state {
-	RANCHU_LINE_IDLE,
-	RANCHU_LINE_RAISED,
-	RANCHU_LINE_PROMISED,
-	RANCHU_LINE_RAISED_FOR_VCPU,
-	RANCHU_LINE_RAISED_LATE,
-};
-
-/**
  * struct ranchu_line - a level-triggered interrupt line
- * @lock: serialises @publish, and all changes of @state but promises
- * @raise_lock: protects the changes of @state, @call, @resample, @promise and
- *	@vcpu
- * @state: see enum ranchu_line_state
+ * @lock: serialises @publish; protects what follows, down to @resample. A spinlock,
+ *	interrupts off
+ * @raised: a batch is the guest's to read. Becomes true when publish() had something;
+ *	false by the end of interrupt only, so a batch is never overwritten while the
+ *	guest reads it.
  * @call: raises the line; NULL for none
  * @resample: rings when the guest ends the interrupt; NULL if the VMM lowers
  *	the line itself and tells by ranchu_line_acked()
- * @promise: rings in @vcpu when the line was raised before there is a batch
- * @vcpu: the thread in which the guest last ended an interrupt, or NULL
  * @work: ranchu_line_request()'s
  * @worker: runs @work and foreign rings of @resample
  * @publish: put the next batch where the guest will look and say whether there
  *	is one. @ended: the interrupt ended, so whatever the guest may still see
- *	of the last batch must go. Called with @lock held, vCPU or worker.
+ *	of the last batch must go. Called with @lock held, in any context.
  * @resampled: tell that the guest ended an interrupt (for counting)
  */
 struct ranchu_line {
-	struct mutex lock;	/* see @lock above */
-	spinlock_t raise_lock;	/* see above */
-	enum ranchu_line_state state;
+	spinlock_t lock;	/* see above */
+	bool raised;
 	struct eventfd_ctx *call;
 	struct ranchu_doorbell *resample;
-	struct ranchu_doorbell *promise;
-	struct task_struct *vcpu;
 	struct ranchu_work work;
 	struct ranchu_worker *worker;
 	bool (*publish)(struct ranchu_line *line, bool ended);

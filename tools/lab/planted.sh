@@ -62,6 +62,8 @@ build() {
 		echo /ranchu_watch.ko > "$DIR/overlay/lab/load"
 	fi
 	echo /ranchu.ko >> "$DIR/overlay/lab/load"
+	"$(cross_prefix "$ARCH")gcc" -O1 -Wall -Wextra -Werror -static \
+		-o "$DIR/overlay/with_eventfd" "$RANCHU_TOP/tools/lab/planted/with_eventfd.c"
 }
 
 # plant BUG...: runs a host with these bugs; leaves $DIR/klog and $DIR/out.
@@ -77,7 +79,7 @@ plant() {
 			for bug; do
 				module=planted
 				[ "$bug" = "${bug#sleep/}" ] || module=planted_sleep
-				insmod /$module.ko bug="${bug#sleep/}" || exit 2
+				/with_eventfd insmod /$module.ko bug="${bug#sleep/}" || exit 2
 				case $bug in
 				sleep/*close) (: < /dev/planted) ;;
 				leak) host-leaks ;;

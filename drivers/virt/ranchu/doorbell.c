@@ -51,14 +51,14 @@ enum {
 };
 
 /**
- * struct ranchu_doorbell - one attached eventfd, or one that only we ring
+ * struct ranchu_doorbell - one attached eventfd
  * @state: DOORBELL_QUEUED and so on
  * @fn: the attacher's callback
  * @data: its argument
  * @mm: the owner's, pinned as a struct only, for comparison
  * @worker: serves foreign rings
  * @serve: who serves the others
- * @ctx: the eventfd; or NULL. Keeps the wait queue alive, whoever closes the file.
+ * @ctx: the eventfd. Keeps the wait queue alive, whoever closes the file.
  * @wqh: the eventfd's wait queue
  * @wait: our entry there
  * @poll: used once, to find @wqh
@@ -141,7 +141,7 @@ static void doorbell_thread_work(struct callback_head *work)
 	struct ranchu_doorbell *doorbell =
 		container_of(work, struct ranchu_doorbell, thread_work);
 
-	/* Another thread may have queued it, and this one may be through with its mm. */
+	/* An exiting thread may be through with its mm. */
 	doorbell_call(doorbell, DOORBELL_QUEUED,
 		      current->mm == doorbell->mm ? RANCHU_RING_VCPU :
 						    RANCHU_RING_LOST);
@@ -266,66 +266,6 @@ int ranchu_doorbell_test(void)
 EXPORT_SYMBOL_GPL(ranchu_doorbell_test);
 
 /**
- * ranchu_doorbell_create() - make a doorbell that no eventfd rings
- * @mm: the owner's
- * @worker: serves foreign rings; outlives the doorbell
- * @serve: who serves the others
- * @fn: as ranchu_doorbell_attach()
- * @data: the same
- *
- * Context: may sleep.
- * Return: the doorbell, for ranchu_doorbell_detach(), or -ENOMEM.
- */
-struct ranchu_doorbell *
-ranchu_doorbell_create(struct mm_struct *mm, struct ranchu_worker *worker,
-		       enum ranchu_serve serve, ranchu_ring_fn fn, void *data)
-{
-	struct ranchu_doorbell *doorbell;
-
-	doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
-	if (!doorbell)
-		return ERR_PTR(-ENOMEM);
-	atomic_set(&doorbell->state, DOORBELL_OWNED | DOORBELL_ATTACHED);
-	doorbell->fn = fn;
-	doorbell->data = data;
-	mmgrab(mm);
-	doorbell->mm = mm;
-	doorbell->worker = worker;
-	doorbell->serve = serve;
-	init_task_work(&doorbell->thread_work, doorbell_thread_work);
-	ranchu_work_init(&doorbell->foreign, doorbell_foreign_work);
-	/* Our caller has one already. */
-	__module_get(THIS_MODULE);
-	return doorbell;
-}
-EXPORT_SYMBOL_GPL(ranchu_doorbell_create);
-
-/**
- * ranchu_doorbell_ring_in() - ring in another thread
- * @doorbell: not being detached
- * @task: a thread, the owner's or not any more
- *
- * Served before @task enters the guest or user mode again; it is not woken. If it
- * is not the owner's then, the ring is lost.
- *
- * Context: any.
- * Return:
- * * 1: rung
- * * 0: a call is still to come, in whichever thread
- * * -ESRCH: @task is exiting
- */
-int ranchu_doorbell_ring_in(struct ranchu_doorbell *doorbell, struct task_struct *task)
-{
-	if (!doorbell_claim(doorbell, DOORBELL_QUEUED))
-		return 0;
-	if (!ranchu_thread_work_add(task, &doorbell->thread_work))
-		return 1;
-	doorbell_unclaim(doorbell, DOORBELL_QUEUED);
-	return -ESRCH;
-}
-EXPORT_SYMBOL_GPL(ranchu_doorbell_ring_in);
-
-/**
  * ranchu_doorbell_attach() - have rings of an eventfd served
  * @fd: the eventfd, of the calling process
  * @mm: the owner's
@@ -358,9 +298,22 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 	file = eventfd_fget(fd);
 	if (IS_ERR(file))
 		return ERR_CAST(file);
-	doorbell = ranchu_doorbell_create(mm, worker, serve, fn, data);
-	if (IS_ERR(doorbell))
+	doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
+	if (!doorbell) {
+		doorbell = ERR_PTR(-ENOMEM);
 		goto out_fput;
+	}
+	atomic_set(&doorbell->state, DOORBELL_OWNED | DOORBELL_ATTACHED);
+	doorbell->fn = fn;
+	doorbell->data = data;
+	mmgrab(mm);
+	doorbell->mm = mm;
+	doorbell->worker = worker;
+	doorbell->serve = serve;
+	init_task_work(&doorbell->thread_work, doorbell_thread_work);
+	ranchu_work_init(&doorbell->foreign, doorbell_foreign_work);
+	/* Our caller has one already. */
+	__module_get(THIS_MODULE);
 	/* Cannot fail: eventfd_fget() has made sure that it is one. */
 	doorbell->ctx = eventfd_ctx_fileget(file);
 	init_waitqueue_func_entry(&doorbell->wait, doorbell_wake);
@@ -380,8 +333,8 @@ out_fput:
 EXPORT_SYMBOL_GPL(ranchu_doorbell_attach);
 
 /**
- * ranchu_doorbell_detach() - undo ranchu_doorbell_attach() or _create()
- * @doorbell: not used afterwards; if it was made by _create(), nobody rings it
+ * ranchu_doorbell_detach() - undo ranchu_doorbell_attach()
+ * @doorbell: not used afterwards
  *
  * On return the callback is not running and never runs again.
  *
@@ -392,13 +345,11 @@ void ranchu_doorbell_detach(struct ranchu_doorbell *doorbell)
 	u64 count;
 
 	/* After this nobody can ring. */
-	if (doorbell->ctx)
-		eventfd_ctx_remove_wait_queue(doorbell->ctx, &doorbell->wait, &count);
+	eventfd_ctx_remove_wait_queue(doorbell->ctx, &doorbell->wait, &count);
 	/* After this no call begins to call the function. */
 	atomic_fetch_andnot(DOORBELL_ATTACHED, &doorbell->state);
 	wait_var_event(&doorbell->state, atomic_read(&doorbell->state) < DOORBELL_CALL);
-	if (doorbell->ctx)
-		eventfd_ctx_put(doorbell->ctx);
+	eventfd_ctx_put(doorbell->ctx);
 	if (atomic_sub_and_test(DOORBELL_OWNED, &doorbell->state))
 		doorbell_free(doorbell);
 }

@@ -69,12 +69,14 @@
  *	device's first register page (a read-only memslot); 0 for none
  *
  * With a window the module keeps VERSION and GET_SIGNALLED up to date in it and
- * fills the signal buffer before the guest that takes the interrupt looks; if it
- * may have looked before (count 0), its end of interrupt is answered by another
- * interrupt. The batch may be filled by the thread that last signalled the resample
- * eventfd, before that is in the guest or in user mode again. Without one, both
- * registers are read through ACCESS and a read of GET_SIGNALLED fills the
- * signal buffer. It is of use in protocol v2 only: see ACCESS_V1.
+ * fills the signal buffer before it raises the line. Without one, both registers are
+ * read through ACCESS and a read of GET_SIGNALLED fills the signal buffer. It is of use
+ * in protocol v2 only: see ACCESS_V1.
+ *
+ * The page is kept in memory until another one is set, RESET_OWNER, or the last close;
+ * what is mapped at @uaddr afterwards is not written.
+ *
+ * EFAULT: there is no page, it cannot be written, or not be kept for long.
  */
 struct vhost_goldfish_pipe_window {
 	__u64 uaddr;

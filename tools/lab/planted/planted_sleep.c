@@ -6,6 +6,7 @@
  * a machine that matters.
  */
 #include <linux/delay.h>
+#include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -49,15 +50,22 @@ static void planted_command(void *data, enum ranchu_ring how)
 	planted_how();
 }
 
-/* Served on insmod's way back to user mode, as a vCPU's command is. */
+/* File 3 of insmod is an eventfd (with_eventfd.c). */
+#define PLANTED_FD 3
+
+/* Rung by us and served on insmod's way back to user mode, as a vCPU's command is. */
 static int plant_command(void)
 {
-	planted_doorbell = ranchu_doorbell_create(current->mm, &planted_worker,
+	struct eventfd_ctx *ctx = eventfd_ctx_fdget(PLANTED_FD);
+
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	planted_doorbell = ranchu_doorbell_attach(PLANTED_FD, current->mm, &planted_worker,
 						  RANCHU_SERVE_VCPU, planted_command, NULL);
-	if (IS_ERR(planted_doorbell))
-		return PTR_ERR(planted_doorbell);
-	ranchu_doorbell_ring_in(planted_doorbell, current);
-	return 0;
+	if (!IS_ERR(planted_doorbell))
+		eventfd_signal(ctx);
+	eventfd_ctx_put(ctx);
+	return PTR_ERR_OR_ZERO(planted_doorbell);
 }
 
 static void planted_work_fn(struct ranchu_work *work)

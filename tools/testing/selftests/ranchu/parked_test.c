@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that stand still where ours are to run: one that sleeps in the kernel with
- * a call of a doorbell before it, one that waits for the interrupt line while that is
- * taken away. They stand at a page that is not there until the test says so
- * (userfaultfd). And a ring that io_uring makes by itself.
+ * A thread that stands still where a call of a doorbell is to run, because it sleeps in
+ * the kernel: at a page that is not there until the test says so (userfaultfd). A window
+ * at whose page nobody stands. And a ring that io_uring makes by itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,8 +34,6 @@
 /* What does not hang is through long before. */
 #define PATIENCE_MS	30000
 #define STEP_MS		20
-/* Long enough for a thread to get to where it waits, or the round proves nothing. */
-#define SETTLE_US	100000
 /* What is lost in each of them is more than the counts let pass. */
 #define ROUNDS		(COUNTS_SLACK + 10)
 
@@ -53,7 +50,8 @@ FIXTURE(parked)
 static int uffd_open(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	/* Only such a one can be polled. */
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 || ioctl(fd, UFFDIO_API, &api) ? -1 : fd;
 }
@@ -195,51 +193,32 @@ TEST_F_TIMEOUT(parked, module_stays_while_a_call_is_queued, TIMEOUT)
 	EXPECT_EQ(0, loaded);
 }
 
-static void *reset_owner(void *arg)
-{
-	struct pipe_dev *dev = arg;
-
-	return (void *)(intptr_t)__pipe_ioctl(dev->fd, VHOST_RESET_OWNER, NULL);
-}
-
-static void *end_interrupt(void *arg)
-{
-	return (void *)(intptr_t)eventfd_write(*(int *)arg, 1);
-}
-
 /*
- * The worker stands at the window with the line's lock; the line is to be taken away;
- * a thread that was told that the interrupt has ended comes last.
+ * The window's page is not there any more when there is something to announce: the
+ * device has kept the one that was, and nobody stands at what is in its place.
  */
-static bool take_away_under_a_thread(struct pipe_dev *dev, int uffd, uint8_t *page)
+static bool announces_without_a_window(struct pipe_dev *dev, int uffd, uint8_t *page)
 {
 	int call = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC);
+	struct pollfd fault = { .fd = uffd, .events = POLLIN };
+	struct pollfd raised = { .fd = call, .events = POLLIN };
 	struct test_pipe pipe;
-	pthread_t threads[2];
-	void *results[2];
-	unsigned int i;
+	bool done;
 
 	pipe_connect(dev, &pipe, PIPE_ID, "pipe:zero");
 	if (__pipe_set_window(dev, page) || __pipe_set_line(dev, call, resample) ||
 	    madvise(page, PIPE_PAGE, MADV_DONTNEED))
 		pipe_die("line and window");
 	pipe_hang_up(dev, PIPE_ID);
-	if (!parked(uffd))
-		return false;
-	pthread_create(&threads[0], NULL, reset_owner, dev);
-	usleep(SETTLE_US);
-	pthread_create(&threads[1], NULL, end_interrupt, &resample);
-	usleep(SETTLE_US);
-	if (unpark(uffd, page))
-		return false;
-	for (i = 0; i < 2; i++)
-		pthread_join(threads[i], &results[i]);
+	done = poll(&raised, 1, 0) == 1 && pipe_signal(dev, 0).id == PIPE_ID &&
+	       !eventfd_write(resample, 1) &&
+	       !__pipe_ioctl(dev->fd, VHOST_RESET_OWNER, NULL) && !poll(&fault, 1, 0);
 	close(call);
 	close(resample);
-	return !results[0] && !results[1];
+	return done;
 }
 
-TEST_F_TIMEOUT(parked, line_taken_away_under_a_thread, TIMEOUT)
+TEST_F_TIMEOUT(parked, nobody_stands_at_the_window, TIMEOUT)
 {
 	struct counts before;
 	unsigned int i;
@@ -249,11 +228,11 @@ TEST_F_TIMEOUT(parked, line_taken_away_under_a_thread, TIMEOUT)
 		/* What is kept for the next time is there after two. */
 		if (i == 2)
 			counts_take(&before);
-		/* The first handshake finds a window that is there. */
+		/* A window that is there. */
 		unpark(self->uffd, self->page);
 		pipe_mem_destroy(&self->mem);
 		ASSERT_EQ(0, __pipe_guest_start(&self->dev, &self->mem, MEM_SIZE));
-		ASSERT_TRUE(take_away_under_a_thread(&self->dev, self->uffd, self->page));
+		ASSERT_TRUE(announces_without_a_window(&self->dev, self->uffd, self->page));
 		pipe_dev_close(&self->dev);
 	}
 	if (!before.nr_slabs)

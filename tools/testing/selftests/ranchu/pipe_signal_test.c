@@ -730,143 +730,128 @@ TEST_F_TIMEOUT(window, no_wake_is_lost, TIMEOUT)
 	ASSERT_FALSE(interrupted(self->call));
 }
 
-/* The batch may follow the interrupt, in the thread that ended the last one. */
-#ifdef __aarch64__
-#define PROMISES	true
-#else
-#define PROMISES	false
-#endif
-
-/**
- * struct other - a thread that ends interrupts as another vCPU would
- * @thread: the thread
- * @stat: its file in /proc
- * @resample: as the fixture's
- * @told: it reads a byte from here for each thing to do: to end an interrupt, or,
- *	if the byte is 0, nothing but to pass through user mode
- * @done: it writes the byte here when it has done it
- */
-struct other {
-	pthread_t thread;
-	int stat;
-	int resample;
-	int told[2];
-	int done[2];
-};
-
-static void *other_run(void *arg)
+/* Pages that are kept for a device now, of the whole machine. */
+static long pages_kept(void)
 {
-	struct other *other = arg;
-	char byte;
+	int refresh = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	char line[128];
+	long kept = 0, n;
+	FILE *file;
 
-	other->stat = open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC);
-	while (read(other->told[0], &byte, 1) == 1) {
-		if (byte)
-			end_interrupt(other->resample);
-		if (write(other->done[1], &byte, 1) != 1)
-			pipe_die("the other thread: %s", strerror(errno));
+	/* What each CPU has counted by itself. */
+	if (refresh < 0 || write(refresh, "1", 1) != 1)
+		pipe_die("/proc/sys/vm/stat_refresh: %s", strerror(errno));
+	close(refresh);
+	file = fopen("/proc/vmstat", "r");
+	if (!file)
+		pipe_die("/proc/vmstat: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "nr_foll_pin_acquired %ld", &n) == 1)
+			kept += n;
+		if (sscanf(line, "nr_foll_pin_released %ld", &n) == 1)
+			kept -= n;
 	}
+	fclose(file);
+	return kept;
+}
+
+/* The interrupt comes after the batch, whoever announces it and from wherever. */
+static void *announce(void *arg)
+{
+	pipe_hang_up(arg, 0);
 	return NULL;
 }
 
-/* Nothing follows in it that it has not been told to do: it waits in the kernel. */
-static bool other_sleeps(const struct other *other)
-{
-	char text[512], *end;
-	ssize_t n = pread(other->stat, text, sizeof(text) - 1, 0);
-
-	if (n <= 0)
-		pipe_die("the other thread's state: %s", strerror(errno));
-	text[n] = 0;
-	end = strrchr(text, ')');
-	return end && !strncmp(end, ") S", 3);
-}
-
-static void other_do(struct other *other, char byte)
-{
-	if (write(other->told[1], &byte, 1) != 1 || read(other->done[0], &byte, 1) != 1)
-		pipe_die("the other thread: %s", strerror(errno));
-	while (!other_sleeps(other))
-		sched_yield();
-}
-
-static void other_start(struct other *other, int resample)
-{
-	other->resample = resample;
-	if (pipe(other->told) || pipe(other->done) ||
-	    pthread_create(&other->thread, NULL, other_run, other))
-		pipe_die("no other thread: %s", strerror(errno));
-}
-
-static void other_stop(struct other *other)
-{
-	close(other->told[1]);
-	pthread_join(other->thread, NULL);
-	close(other->stat);
-	close(other->told[0]);
-	close(other->done[0]);
-	close(other->done[1]);
-}
-
-/* Another vCPU takes the interrupt than the one that took the last. */
-TEST_F_TIMEOUT(window, promised_to_another, TIMEOUT)
+TEST_F_TIMEOUT(window, announced_by_another_thread, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
-	struct other other;
+	pthread_t thread;
 
 	pipe_handshake(dev);
-	open_many(dev, self->pipes, 4);
-	other_start(&other, self->resample);
-
-	/* It looks before the batch is there, and is interrupted again. */
-	other_do(&other, 1);
+	open_many(dev, self->pipes, 1);
 	poison_signals(dev, 1);
-	pipe_hang_up(dev, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, announce, dev));
 	take_interrupt(self->call);
-	if (PROMISES) {
-		EXPECT_EQ(0, window_count(dev));
-		end_interrupt(self->resample);
-		take_interrupt(self->call);
-	}
 	EXPECT_EQ(1, window_count(dev));
 	EXPECT_TRUE(all_closed(dev, 0, 1));
-	end_interrupt(self->resample);
-	wait_for_count(dev, 0);
+	pthread_join(thread, NULL);
+}
 
-	/* The batch comes after it looked and before it ended the interrupt. */
-	other_do(&other, 1);
-	poison_signals(dev, 1);
+/* The signal buffer's first entry lies across two pages, the rest in the second. */
+TEST_F_TIMEOUT(window, buffer_across_pages, TIMEOUT)
+{
+	uint64_t gpa = pipe_mem_alloc(&self->mem, 2 * PIPE_PAGE, PIPE_PAGE) + PIPE_PAGE - 4;
+	struct pipe_dev *dev = &self->dev;
+
+	pipe_handshake(dev);
+	pipe_set_signal_buffer(dev, gpa, PIPE_DRIVER_SIGNALS);
+	dev->signal_gpa = gpa;
+	open_many(dev, self->pipes, 4);
+	poison_signals(dev, 4);
+	pipe_hang_up(dev, 0);
+	take_interrupt(self->call);
+	EXPECT_EQ(1, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 0, 1));
+	EXPECT_TRUE(poisoned(dev, 1));
+	hang_up_many(dev, 1, 3);
+	end_interrupt(self->resample);
+	take_interrupt(self->call);
+	EXPECT_EQ(3, window_count(dev));
+	EXPECT_TRUE(all_closed(dev, 1, 3));
+}
+
+/* Other memory at the guest's addresses: the batch is where the guest now looks. */
+TEST_F_TIMEOUT(window, buffer_follows_the_memory, TIMEOUT)
+{
+	struct pipe_dev *dev = &self->dev;
+	struct pipe_mem other;
+
+	pipe_handshake(dev);
+	open_many(dev, self->pipes, 2);
+	poison_signals(dev, 2);
+	pipe_mem_create(&other, RANCHU_RAM_BASE, MEM_SIZE);
+	ASSERT_EQ(0, __pipe_set_mem_table(dev, &other, 1));
+	pipe_hang_up(dev, 0);
+	take_interrupt(self->call);
+	EXPECT_TRUE(poisoned(dev, 0));
+	dev->mem = &other;
+	EXPECT_TRUE(all_closed(dev, 0, 1));
+
+	/* None at all: nothing is announced until there is. */
+	EXPECT_EQ(0, __pipe_set_mem_table(dev, NULL, 0));
 	pipe_hang_up(dev, 1);
-	take_interrupt(self->call);
-	other_do(&other, 0);
-	EXPECT_EQ(1, window_count(dev));
-	if (PROMISES) {
-		end_interrupt(self->resample);
-		take_interrupt(self->call);
-		EXPECT_EQ(1, window_count(dev));
-	}
-	EXPECT_TRUE(all_closed(dev, 1, 1));
-	/* What came meanwhile is next. */
-	pipe_hang_up(dev, 2);
 	end_interrupt(self->resample);
-	take_interrupt(self->call);
-	EXPECT_EQ(1, window_count(dev));
-	EXPECT_TRUE(all_closed(dev, 2, 1));
-	end_interrupt(self->resample);
-	wait_for_count(dev, 0);
+	EXPECT_EQ(0, window_count(dev));
 	EXPECT_FALSE(interrupted(self->call));
-
-	/* The thread that it was promised to is gone, or about to. */
-	other_do(&other, 1);
-	other_stop(&other);
-	pipe_hang_up(dev, 3);
+	dev->mem = &self->mem;
+	ASSERT_EQ(0, __pipe_set_mem_table(dev, &self->mem, 1));
 	take_interrupt(self->call);
-	if (!window_count(dev)) {
-		end_interrupt(self->resample);
-		take_interrupt(self->call);
+	EXPECT_TRUE(all_closed(dev, 1, 1));
+	pipe_mem_destroy(&other);
+}
+
+/* A window and a signal buffer are a page each, and given back. */
+TEST_F_TIMEOUT(window, pages_are_given_back, TIMEOUT)
+{
+	struct pipe_dev *dev = &self->dev;
+	long before;
+	unsigned int i;
+
+	ASSERT_EQ(0, __pipe_set_window(dev, NULL));
+	before = pages_kept();
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, __pipe_set_window(dev, self->page));
+		pipe_handshake(dev);
+		EXPECT_EQ(before + 2, pages_kept());
 	}
-	EXPECT_EQ(1, window_count(dev));
-	EXPECT_TRUE(all_closed(dev, 3, 1));
+	EXPECT_NE(0, __pipe_set_window(dev, (void *)-4096ul));
+	EXPECT_EQ(before + 2, pages_kept());
+	pipe_set_signal_buffer(dev, 0, PIPE_DRIVER_SIGNALS);
+	EXPECT_EQ(before + 1, pages_kept());
+	pipe_handshake(dev);
+	pipe_dev_close(dev);
+	EXPECT_EQ(before, pages_kept());
+	ASSERT_EQ(0, __pipe_dev_open(dev, NULL));
 }
 
 /* A window that cannot be written any more harms nobody else. */
