@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices/devices.h"
+#include "devices/goldfish.h"
 #include "devices/pc.h"
 #include "machine/machine.h"
 #include "fuzz.h"
@@ -74,6 +75,8 @@ static void machine_open(void)
 
 		if (dev->ops == &vmm_cmos_ops)
 			((struct vmm_cmos *)dev->state)->now = now;
+		if (dev->ops == &vmm_goldfish_rtc_ops)
+			((struct vmm_goldfish_rtc *)dev->state)->now = now;
 		if (dev->ops == &vmm_acpi_pm_ops)
 			((struct vmm_acpi_pm *)dev->state)->now = ticks;
 		dev->ops->reset(dev);
@@ -101,6 +104,8 @@ static void outside(struct vmm_device *dev, struct input *in)
 		__atomic_store_n(&fuzz.seconds, (s64)(s32)take(in, 4) * (1 + (what & 0x3f)),
 				 __ATOMIC_RELAXED);
 		vmm_cmos_due(dev->state);
+	} else if (dev->ops == &vmm_goldfish_rtc_ops) {
+		vmm_goldfish_rtc_due(dev->state);
 	} else if (dev->ops == &vmm_acpi_pm_ops) {
 		vmm_acpi_pm_button(dev->state);
 	}
