@@ -15,6 +15,8 @@
 #include "virtio/pci.h"
 
 #define SLOT		3
+/* Of the pins with its interrupt the first (test_map). */
+#define PIN		(SLOT % 2)
 #define QUEUES		3
 
 /* Common configuration */
@@ -547,9 +549,9 @@ static void config_changes_are_told(void)
 	tap_check(rd(GENERATION, 1) != generation);
 	tap_equal(rd_at(4, 0, 4), 0x04030809);
 	vmm_pci_intx_serve(&t.bus);
-	tap_check(wires.level[SLOT % 4]);
+	tap_check(wires.level[PIN]);
 	tap_equal(rd_at(3, 0, 1), 2);
-	tap_check(!wires.level[SLOT % 4]);
+	tap_check(!wires.level[PIN]);
 	/* With messages it is the eventfd that tells. */
 	cfg_wr(t.msix + 2, 0x8000, 2);
 	vmm_virtio_config(v, config, sizeof(config));
@@ -564,12 +566,12 @@ static void pins_say_why(void)
 	bring_up(F_VERSION_1);
 	vmm_virtio_notify_queue(v, 1);
 	vmm_pci_intx_serve(&t.bus);
-	tap_check(wires.level[SLOT % 4]);
+	tap_check(wires.level[PIN]);
 	/* Only the register itself is the register. */
 	tap_equal(rd_at(3, 1, 1), 0);
-	tap_check(wires.level[SLOT % 4]);
+	tap_check(wires.level[PIN]);
 	tap_equal(rd_at(3, 0, 1), 1);
-	tap_check(!wires.level[SLOT % 4]);
+	tap_check(!wires.level[PIN]);
 	tap_equal(rd_at(3, 0, 1), 0);
 	/* What was told before a reset is not told after it. */
 	vmm_virtio_notify_queue(v, 1);
@@ -577,7 +579,7 @@ static void pins_say_why(void)
 	vmm_virtio_notify_queue(v, 2);
 	wr(STATUS, 0, 1);
 	vmm_pci_intx_serve(&t.bus);
-	tap_check(!wires.level[SLOT % 4]);
+	tap_check(!wires.level[PIN]);
 	tap_equal(rd_at(3, 0, 1), 0);
 	unplugged(v);
 }
