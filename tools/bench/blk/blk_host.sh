@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The disks' benchmark inside the emulated host (busybox's sh): one image in memory,
-# by the kernel and by vmmctl in one guest, by QEMU's ways in another. Prints what
+# The disks' benchmark inside the emulated host (busybox's sh): an image in memory by the
+# kernel, and one like it by vmmctl, in one guest; by QEMU's ways in another. Prints what
 # the guests print, and vmmctl's snapshots:
 #
 #	BLK-STATS <a line of JSON>
@@ -22,10 +22,12 @@ watch() {
 insmod ranchu.ko && insmod vhost_ranchu_blk.ko || exit 1
 rm -f /tmp/failed
 head -c 67108864 /dev/urandom > /tmp/image
+# No VM takes one image twice.
+cp /tmp/image /tmp/image-user
 
 vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M --no-reboot \
 	--append "$linux_args iomem=relaxed ranchu.run=\"guest-load && blk_guest $ROUNDS $REGISTER\"" \
-	--pipe none --disk /tmp/image,direct --disk /tmp/image,direct,served=user \
+	--pipe none --disk /tmp/image,direct --disk /tmp/image-user,direct,served=user \
 	--stats=/tmp/stats --stats-at BLK-MARK </dev/null 2>&1 | watch
 sed 's/^/BLK-STATS /' /tmp/stats
 
