@@ -54,7 +54,8 @@ sources() {
 
 # base SUITE: makes the archive that chroots of SUITE are unpacked from.
 base() {
-	local tar=$CHROOTS/$1.tar
+	# What mmdebstrap makes is by the name's end.
+	local tar=$CHROOTS/$1.tar new=$CHROOTS/new-$1.tar
 
 	[ ! -e "$tar" ] || return 0
 	command -v mmdebstrap >/dev/null || long_step "installing mmdebstrap" \
@@ -62,8 +63,8 @@ base() {
 	mkdir -p "$CHROOTS"
 	sources "$1" > "$OUT/$1.list"
 	long_step "making a $1" "$OUT/$1-base.log" mmdebstrap --mode=root --variant=apt \
-		"$1" "$tar.new" "$OUT/$1.list"
-	mv "$tar.new" "$tar"
+		"$1" "$new" "$OUT/$1.list"
+	mv "$new" "$tar"
 }
 
 # in_chroot SUITE SCRIPT ARGUMENT...: runs our SCRIPT in a new chroot of SUITE, which has
