@@ -162,7 +162,7 @@ life() {
 	local version later=$2 needed
 
 	apt-get update
-	install dkms systemd gcc libc6-dev
+	install dkms openssl systemd gcc libc6-dev
 	headers "$1"
 	version=$(dpkg-deb -f /stage/debs/ranchu-dkms_*.deb Version)
 	mkdir -p /tmp/debs-older
