@@ -25,6 +25,14 @@ declare -A KERNELS=(
 )
 NUMBER=0
 FAILED=0
+ROOT=
+
+cleanup() {
+	[ -z "$ROOT" ] || rm -rf --one-file-system "$ROOT"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 result() {
 	NUMBER=$((NUMBER + 1))
@@ -75,6 +83,7 @@ in_chroot() {
 	shift
 	base "$suite" >&2
 	root=$(mktemp -d "$OUT/root.XXXXXX")
+	ROOT=$root
 	mkdir -p "$archives/partial" "$root/stage"
 	tar -C "$root" -xf "$CHROOTS/$suite.tar"
 	mkdir -p "$root/stage"
@@ -95,7 +104,8 @@ in_chroot() {
 		exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
 			DEBIAN_FRONTEND=noninteractive chroot "$root" bash /packages-in-chroot.sh "$@"' \
 		sh "$root" "$archives" "$OUT/stage" "$@" || rc=$?
-	rm -rf --one-file-system "$root"
+	cleanup
+	ROOT=
 	return "$rc"
 }
 
