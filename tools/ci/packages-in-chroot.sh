@@ -155,12 +155,13 @@ example_builds() {
 }
 
 # What is on the disk, but for logs, caches and what a system keeps of each package. DKMS
-# keeps its key, and the system its groups.
+# keeps its key, the system its groups, and depmod its lists of a kernel's modules.
 files() {
-	find / -xdev \( -path /proc -o -path /stage -o -path /tmp -o -path /var/cache \
+	find / -xdev \( -path /proc -o -path /sys -o -path /stage -o -path /tmp -o -path /var/cache \
 		-o -path /var/log -o -path /var/lib/apt -o -path /var/lib/dpkg \
 		-o -path /var/lib/dkms/mok.\* \) -prune -o -print |
-		grep -vE '^/etc/(group|gshadow)-?$|/modules\.|^/var/lib/dkms$' | sort
+		grep -vE '^/etc/((group|gshadow)-?|\.pwd\.lock)$|^/usr/lib/modules(/[^/]+(/modules\.[^/]+)?)?$|^/var/lib/dkms$' |
+		sort
 }
 
 leaves_nothing() {

@@ -99,6 +99,7 @@ in_chroot() {
 		root=$1 archives=$2 stage=$3
 		shift 3
 		mount -t proc proc "$root/proc"
+		mount -t sysfs -o ro sys "$root/sys"
 		mount --bind "$archives" "$root/var/cache/apt/archives"
 		mount --bind "$stage" "$root/stage"
 		exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
