@@ -12,6 +12,7 @@
 set -euo pipefail
 
 ARCH=$(dpkg --print-architecture)
+OURS="ranchu ranchu-tools ranchu-dkms libranchu-pipe-dev"
 MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb vhost_ranchu_blk"
 FAILED=0
 
@@ -113,9 +114,17 @@ only_version() {
 vmmctl_is_whole() {
 	vmmctl --version && vmmctl run --help > /dev/null || return 1
 	vmmctl doctor || [ $? -eq 1 ] || return 1
-	man=$(find /usr/share/man -name 'vmmctl.1*')
-	[ -s "$man" ] && [ -s /usr/share/bash-completion/completions/vmmctl ] &&
+	[ -s /usr/share/man/man1/vmmctl.1.gz ] &&
+		[ -s /usr/share/bash-completion/completions/vmmctl ] &&
 		bash -n /usr/share/bash-completion/completions/vmmctl
+}
+
+# A VM that is not there is a failure, a command line that is wrong another.
+vnc_is_whole() {
+	local rc=0
+
+	ranchu-vnc none || rc=$?
+	[ "$rc" -eq 1 ] && [ -s /usr/share/man/man1/ranchu-vnc.1.gz ]
 }
 
 nodes_are_kvms() {
@@ -146,12 +155,13 @@ example_builds() {
 }
 
 # What is on the disk, but for logs, caches and what a system keeps of each package. DKMS
-# keeps its key, and the system its groups.
+# keeps its key, the system its groups, and depmod its lists of a kernel's modules.
 files() {
-	find / -xdev \( -path /proc -o -path /stage -o -path /tmp -o -path /var/cache \
+	find / -xdev \( -path /proc -o -path /sys -o -path /stage -o -path /tmp -o -path /var/cache \
 		-o -path /var/log -o -path /var/lib/apt -o -path /var/lib/dpkg \
 		-o -path /var/lib/dkms/mok.\* \) -prune -o -print |
-		grep -vE '^/etc/(group|gshadow)-?$|/modules\.|^/var/lib/dkms$' | sort
+		grep -vE '^/etc/((group|gshadow)-?|\.pwd\.lock)$|^/usr/lib/modules(/[^/]+(/modules\.[^/]+)?)?$|^/var/lib/dkms$' |
+		sort
 }
 
 leaves_nothing() {
@@ -162,7 +172,7 @@ life() {
 	local version later=$2 needed
 
 	apt-get update
-	install dkms systemd gcc libc6-dev
+	install dkms openssl systemd gcc libc6-dev
 	headers "$1"
 	version=$(dpkg-deb -f /stage/debs/ranchu-dkms_*.deb Version)
 	mkdir -p /tmp/debs-older
@@ -181,17 +191,18 @@ life() {
 	check "the upgrade replaces the modules for $KERNEL" modules_of "$KERNEL"
 	check "the upgrade leaves one version" only_version "$version"
 	check "vmmctl, its page and its completion" vmmctl_is_whole
+	check "ranchu-vnc and its page" vnc_is_whole
 	check "nodes are the group kvm's, modules are loaded at boot" nodes_are_kvms
 	check "the unit is valid and hardened" unit_is_hardened
 	check "the example of libranchu-pipe-dev builds" example_builds
 	headers "$later"
 	check "DKMS builds for $KERNEL, which came later" modules_of "$KERNEL"
-	check "remove" apt-get remove -y ranchu ranchu-dkms libranchu-pipe-dev
+	check "remove" apt-get remove -y $OURS
 	check "remove takes the modules away" no_modules
 	check "an install again" install /stage/debs/*.deb
 	check "the install again builds for $KERNEL" modules_of "$KERNEL"
 	apt-get remove -y --purge "linux-headers-$KERNEL"
-	check "purge" apt-get purge -y ranchu ranchu-dkms libranchu-pipe-dev
+	check "purge" apt-get purge -y $OURS
 	check "purge takes the modules away" no_modules
 	apt-get autoremove -y --purge
 	check "purge leaves nothing" leaves_nothing

@@ -25,6 +25,14 @@ declare -A KERNELS=(
 )
 NUMBER=0
 FAILED=0
+ROOT=
+
+cleanup() {
+	[ -z "$ROOT" ] || rm -rf --one-file-system "$ROOT"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 result() {
 	NUMBER=$((NUMBER + 1))
@@ -54,7 +62,8 @@ sources() {
 
 # base SUITE: makes the archive that chroots of SUITE are unpacked from.
 base() {
-	local tar=$CHROOTS/$1.tar
+	# What mmdebstrap makes is by the name's end.
+	local tar=$CHROOTS/$1.tar new=$CHROOTS/new-$1.tar
 
 	[ ! -e "$tar" ] || return 0
 	command -v mmdebstrap >/dev/null || long_step "installing mmdebstrap" \
@@ -62,8 +71,8 @@ base() {
 	mkdir -p "$CHROOTS"
 	sources "$1" > "$OUT/$1.list"
 	long_step "making a $1" "$OUT/$1-base.log" mmdebstrap --mode=root --variant=apt \
-		"$1" "$tar.new" "$OUT/$1.list"
-	mv "$tar.new" "$tar"
+		"$1" "$new" "$OUT/$1.list"
+	mv "$new" "$tar"
 }
 
 # in_chroot SUITE SCRIPT ARGUMENT...: runs our SCRIPT in a new chroot of SUITE, which has
@@ -74,6 +83,7 @@ in_chroot() {
 	shift
 	base "$suite" >&2
 	root=$(mktemp -d "$OUT/root.XXXXXX")
+	ROOT=$root
 	mkdir -p "$archives/partial" "$root/stage"
 	tar -C "$root" -xf "$CHROOTS/$suite.tar"
 	mkdir -p "$root/stage"
@@ -89,12 +99,14 @@ in_chroot() {
 		root=$1 archives=$2 stage=$3
 		shift 3
 		mount -t proc proc "$root/proc"
+		mount -t sysfs -o ro sys "$root/sys"
 		mount --bind "$archives" "$root/var/cache/apt/archives"
 		mount --bind "$stage" "$root/stage"
 		exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
 			DEBIAN_FRONTEND=noninteractive chroot "$root" bash /packages-in-chroot.sh "$@"' \
 		sh "$root" "$archives" "$OUT/stage" "$@" || rc=$?
-	rm -rf --one-file-system "$root"
+	cleanup
+	ROOT=
 	return "$rc"
 }
 

@@ -8,7 +8,8 @@
 # leaves them in DIR, with those for all architectures. They are built from a copy of the
 # files that git knows, or of all outside build/ where the tree is no repository. For
 # another architecture than this machine's vmmctl is linked statically, with the libraries
-# in the cache (make lab-setup). The same tree makes the same packages.
+# in the cache (make lab-setup), and there is no ranchu-tools. The same tree makes the same
+# packages.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -23,7 +24,7 @@ if [ "$ARCH" != "$(dpkg --print-architecture)" ]; then
 	[ -e "$RANCHU_CACHE/libraries-$1" ] ||
 		die "no libraries for $1 in the cache: run 'make lab-setup'"
 	# Those that are needed are this machine's tools and the cache's libraries.
-	OPTIONS=(-a "$ARCH" -d)
+	OPTIONS=(-a "$ARCH" -d -Pcross)
 fi
 
 files() {

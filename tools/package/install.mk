@@ -32,6 +32,11 @@ INSTALLED += $(foreach h,$(filter-out %/vhost_ranchu_test.h,$(wildcard include/u
 INSTALLED += $(foreach d,README.md SPECIFICATION.md $(wildcard Documentation/*.md),\
 	644:$(d):$(docdir)/$(d))
 
+# What userspace builds only where its library is.
+TOOLS := \
+	755:$(B)/ranchu-vnc/ranchu-vnc:$(bindir)/ranchu-vnc \
+	644:userspace/ranchu-vnc/ranchu-vnc.1:$(mandir)/man1/ranchu-vnc.1
+
 CFLAGS ?= -O2 -g
 
 $(B)/libranchu_pipe.a: userspace/libranchu-pipe/ranchu_pipe.c \
@@ -45,14 +50,15 @@ $(B)/libranchu_pipe.a: userspace/libranchu-pipe/ranchu_pipe.c \
 libranchu-pipe: $(B)/libranchu_pipe.a
 
 install: userspace libranchu-pipe
-	@set -e; for entry in $(INSTALLED); do \
+	@set -e; tools="$(TOOLS)"; [ -x $(B)/ranchu-vnc/ranchu-vnc ] || tools=; \
+	for entry in $(INSTALLED) $$tools; do \
 		file=$${entry#*:}; \
 		$(INSTALL) -D -m "$${entry%%:*}" "$${file%:*}" "$(DESTDIR)$${entry##*:}"; \
 	done
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 uninstall:
-	@for entry in $(INSTALLED); do \
+	@for entry in $(INSTALLED) $(TOOLS); do \
 		rm -f "$(DESTDIR)$${entry##*:}"; \
 	done
 	@find "$(DESTDIR)$(docdir)" -depth -type d -empty -delete 2>/dev/null || :
