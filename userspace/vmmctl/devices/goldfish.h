@@ -79,12 +79,14 @@ void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text);
  * @dpad: arrow keys and their centre
  * @trackball: relative movement
  * @touch: a screen for one finger, or several
+ * @wheel: a wheel, and nothing else
  */
 struct vmm_events_parts {
 	bool keyboard;
 	bool dpad;
 	bool trackball;
 	enum vmm_touch touch;
+	bool wheel;
 };
 
 /**

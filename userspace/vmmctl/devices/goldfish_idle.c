@@ -59,10 +59,6 @@ DESCRIBE(sync, .node = "goldfish_sync",
 	 .compatible = { "google,goldfish-sync", "generic,goldfish-sync" },
 	 .hid = "GFSH0006", .name = "GFSK", .text = "goldfish sync")
 
-/* Only boards with ACPI have it. */
-DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rotary" },
-	 .hid = "GFSH0008", .name = "GFRO", .text = "goldfish rotary")
-
 #define IDLE_OPS(device)				\
 	.name = #device,				\
 	.create = idle_create,				\
@@ -79,6 +75,3 @@ const struct vmm_device_ops vmm_goldfish_audio_ops = { IDLE_OPS(audio) };
 
 /** Fences. */
 const struct vmm_device_ops vmm_goldfish_sync_ops = { IDLE_OPS(sync) };
-
-/** A wheel. */
-const struct vmm_device_ops vmm_goldfish_rotary_ops = { IDLE_OPS(rotary) };
