@@ -51,10 +51,6 @@ static void device##_describe(const struct vmm_device *dev, struct vmm_visitor *
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
 }
 
-DESCRIBE(audio, .node = "goldfish_audio",
-	 .compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
-	 .hid = "GFSH0005", .name = "GFAU", .text = "goldfish audio")
-
 DESCRIBE(sync, .node = "goldfish_sync",
 	 .compatible = { "google,goldfish-sync", "generic,goldfish-sync" },
 	 .hid = "GFSH0006", .name = "GFSK", .text = "goldfish sync")
@@ -69,9 +65,6 @@ DESCRIBE(sync, .node = "goldfish_sync",
 	.pause = vmm_device_nothing,			\
 	.resume = vmm_device_nothing,			\
 	.describe = device##_describe
-
-/** Audio. */
-const struct vmm_device_ops vmm_goldfish_audio_ops = { IDLE_OPS(audio) };
 
 /** Fences. */
 const struct vmm_device_ops vmm_goldfish_sync_ops = { IDLE_OPS(sync) };
