@@ -33,6 +33,7 @@ STEPS=(
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"virtio		tools/ci/virtio-test.sh"
 	"goldfish	tools/ci/goldfish-test.sh"
+	"goldfish-x86	tools/ci/goldfish-test.sh x86_64"
 	"guest		tools/ci/guest-test.sh"
 	"blk-root	tools/ci/blk-root-test.sh"
 	"checkpatch	gate tools/ci/static.sh checkpatch"

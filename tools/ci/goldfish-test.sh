@@ -1,22 +1,38 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests the goldfish battery, events and framebuffer with a stock guest's drivers,
-# screenshots, and the emulator's console with the real adb, on an emulated arm64 host:
-# KTAP on standard output.
+# Tests the goldfish battery, events and framebuffer, and x86_64's rtc, with a stock
+# guest's drivers, screenshots, and the emulator's console, on arm64 with the real adb, in
+# an emulated host: KTAP on standard output.
 #
-#	tools/ci/goldfish-test.sh
+#	tools/ci/goldfish-test.sh [arm64|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
-OVERLAY=$RANCHU_BUILD/lab/overlay-goldfish
+ARCH=${1:-arm64}
+OVERLAY=$RANCHU_BUILD/lab/overlay-goldfish-$ARCH
+DRIVERS="drivers/power/supply/goldfish_battery.c drivers/input/keyboard/goldfish_events.c
+	 drivers/video/fbdev/goldfishfb.c"
+HOST="--timeout 900"
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
-tools/lab/program.sh "$OVERLAY" adb
-tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" evdev \
-	drivers/power/supply/goldfish_battery.c drivers/input/keyboard/goldfish_events.c \
-	drivers/video/fbdev/goldfishfb.c -- tools/ci/goldfish-in-guest
+tools/lab/host-overlay.sh "$ARCH" "$OVERLAY" --guest
+case $ARCH in
+arm64)
+	tools/lab/program.sh "$OVERLAY" adb
+	;;
+x86_64)
+	DRIVERS="$DRIVERS drivers/rtc/rtc-goldfish.c"
+	HOST="--icount --timeout 1700"
+	;;
+*)
+	die "usage: goldfish-test.sh [arm64|x86_64]"
+	;;
+esac
+# shellcheck disable=SC2086 # lists of words
+GUEST_ARCH=$ARCH tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" evdev \
+	$DRIVERS -- tools/ci/goldfish-in-guest
 cp tools/ci/host-lib.sh tools/ci/goldfish-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host arm64 --timeout 900 --overlay "$OVERLAY" -- \
+# shellcheck disable=SC2086 # likewise
+exec tools/lab/run.sh --host "$ARCH" $HOST --overlay "$OVERLAY" -- \
 	sh /ranchu/goldfish-in-host.sh

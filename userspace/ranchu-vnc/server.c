@@ -107,20 +107,23 @@ static void shape_check(struct server *s)
 	format_set(s->rfb);
 }
 
-static void frame_take(struct server *s)
+static void frame_show(struct server *s)
 {
 	u32 longest = s->view.width > s->view.height ? s->view.width : s->view.height;
-	u32 *row;
+	u32 *row = malloc(4 * (size_t)longest);
 
-	ask_frame(s);
-	if (s->failed || !vmm_screen_view_update(&s->view))
-		return;
-	row = malloc(4 * (size_t)longest);
 	if (!row)
 		return;
 	shape_check(s);
 	frame_draw(s, row);
 	free(row);
+}
+
+static void frame_take(struct server *s)
+{
+	ask_frame(s);
+	if (!s->failed && vmm_screen_view_update(&s->view))
+		frame_show(s);
 }
 
 static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
@@ -203,6 +206,8 @@ static int rfb_open(struct server *s, const struct vnc_options *options)
 	}
 	format_set(s->rfb);
 	rfbInitServer(s->rfb);
+	/* A screen that does not change is to be seen as well. */
+	frame_show(s);
 	return 0;
 }
 

@@ -210,11 +210,14 @@ static void vnc_start(char *const argv[])
 	_exit(127);
 }
 
-static bool everything_open(char *const argv[])
+/* The guest shows @rgb everywhere from the beginning. */
+static bool everything_open_with(char *const argv[], u32 rgb)
 {
 	unsigned int i;
 
 	vm = mmap(NULL, sizeof(*vm), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (i = 0; i < W * H; i++)
+		memcpy(vm->frame + 4 * i, (u8[]){ rgb >> 16, rgb >> 8, rgb }, 3);
 	snprintf(base, sizeof(base), "/tmp/ranchu-vnc-XXXXXX");
 	tap_check(mkdtemp(base));
 	setenv("XDG_RUNTIME_DIR", base, 1);
@@ -232,6 +235,11 @@ static bool everything_open(char *const argv[])
 	/* Where it is a port that is waited for. */
 	pause_ms(200);
 	return tap_check(!kill(vm_pid, 0));
+}
+
+static bool everything_open(char *const argv[])
+{
+	return everything_open_with(argv, 0);
 }
 
 static bool vnc_lives(void)
@@ -297,6 +305,19 @@ static void pixels_are_shown(void)
 		tap_equal(viewer->width, H);
 		tap_equal(viewer->height, W);
 	}
+	viewer_close(viewer);
+	everything_close();
+}
+
+static void a_screen_that_does_not_change_is_shown(void)
+{
+	rfbClient *viewer;
+
+	if (!everything_open_with(by_socket, 0x336699))
+		return;
+	viewer = viewer_open(socket_path, 0);
+	tap_check(viewer && shows(viewer, 0, 0, 0x336699));
+	tap_check(viewer && shown(viewer, W - 1, H - 1) == 0x336699);
 	viewer_close(viewer);
 	everything_close();
 }
@@ -448,6 +469,7 @@ static void what_is_no_viewer_costs_nobody_anything(void)
 
 static const struct tap_case cases[] = {
 	{ "pixels are shown, and what changes", pixels_are_shown },
+	{ "a screen that does not change is shown", a_screen_that_does_not_change_is_shown },
 	{ "keys and fingers arrive", keys_and_fingers_arrive },
 	{ "nobody watching costs nothing", nobody_watching_costs_nothing },
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },

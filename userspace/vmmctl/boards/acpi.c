@@ -145,6 +145,42 @@ static u64 write_dsdt(struct tables *t)
 	return t->gpa + t->aml.len - sizeof(dsdt_aml_code);
 }
 
+/* daffd814-6eba-4d8c-8a91-bc9bbf4aa301: properties, each a name and a value. */
+static const u8 properties[16] = {
+	0x14, 0xd8, 0xff, 0xda, 0xba, 0x6e, 0x8c, 0x4d,
+	0x8a, 0x91, 0xbc, 0x9b, 0xbf, 0x4a, 0xa3, 0x01,
+};
+
+static void write_pair(struct tables *t, const char *name, const char *value)
+{
+	size_t pair = vmm_aml_package(&t->aml, 2);
+
+	vmm_aml_string(&t->aml, name);
+	vmm_aml_string(&t->aml, value);
+	vmm_aml_end(&t->aml, pair);
+}
+
+/*
+ * For a driver that looks for a device tree's strings only.
+ *
+ * Source: Linux 6.12 Documentation/firmware-guide/acpi/enumeration.rst, "Device Tree
+ * namespace link device ID"
+ */
+static void write_compatible(struct tables *t, const char *compatible)
+{
+	size_t list, pairs;
+
+	vmm_aml_name(&t->aml, "_CID");
+	vmm_aml_string(&t->aml, "PRP0001");
+	vmm_aml_name(&t->aml, "_DSD");
+	list = vmm_aml_package(&t->aml, 2);
+	vmm_aml_uuid(&t->aml, properties);
+	pairs = vmm_aml_package(&t->aml, 1);
+	write_pair(t, "compatible", compatible);
+	vmm_aml_end(&t->aml, pairs);
+	vmm_aml_end(&t->aml, list);
+}
+
 static void write_device(struct vmm_visitor *visitor, const struct vmm_description *d)
 {
 	struct tables *t = (struct tables *)visitor;
@@ -154,6 +190,8 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 		return;
 	device = vmm_aml_device(&t->aml, d->name);
 	vmm_aml_hid(&t->aml, d->hid);
+	if (d->by_compatible)
+		write_compatible(t, d->compatible[0]);
 	if (d->text) {
 		vmm_aml_name(&t->aml, "_STR");
 		vmm_aml_unicode(&t->aml, d->text);
@@ -177,14 +215,11 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 static void write_property(struct tables *t, const char *partition, const char *key,
 			   const char *value)
 {
-	size_t pair = vmm_aml_package(&t->aml, 2);
 	char name[64];
 
 	snprintf(name, sizeof(name), "android.%s%s%s%s", partition ? "fstab." : "",
 		 partition ? partition : "", partition ? "." : "", key);
-	vmm_aml_string(&t->aml, name);
-	vmm_aml_string(&t->aml, value);
-	vmm_aml_end(&t->aml, pair);
+	write_pair(t, name, value);
 }
 
 static void write_partition(struct tables *t, const char *name, const char *compatible,
@@ -202,11 +237,6 @@ static void write_partition(struct tables *t, const char *name, const char *comp
 /* What the firmware node of the ranchu board's device tree says. */
 static void write_android(struct tables *t, const struct vmm_config *cfg)
 {
-	/* daffd814-6eba-4d8c-8a91-bc9bbf4aa301: properties, each a name and a value. */
-	static const u8 properties[16] = {
-		0x14, 0xd8, 0xff, 0xda, 0xba, 0x6e, 0x8c, 0x4d,
-		0x8a, 0x91, 0xbc, 0x9b, 0xbf, 0x4a, 0xa3, 0x01,
-	};
 	unsigned int partitions = !!cfg->fstab_system + !!cfg->fstab_vendor;
 	size_t device, list, pairs;
 

@@ -3,6 +3,7 @@
  * Option tables: the board, what it boots, and how a run goes.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "cli/option.h"
 #include "host/log.h"
@@ -67,6 +68,16 @@ const struct vmm_option_table vmm_options_general = {
 
 #define SCREEN_MIN	16	/* pixels of a side */
 #define SCREEN_MAX	4096
+
+static int sound_read(struct vmm_reader *reader, const char *where, const char *text)
+{
+	static const char wav[] = "wav=";
+
+	if (strncmp(text, wav, strlen(wav)) || !text[strlen(wav)])
+		return vmm_error(-EINVAL, "%s: \"%s\" is not wav=FILE", where, text);
+	reader->cfg->sound = text + strlen(wav);
+	return 0;
+}
 
 static const struct vmm_option board_options[] = {
 	{
@@ -134,6 +145,11 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "hw-touch", .type = VMM_OPT_WORD, .words = touch_words,
 		.initial = "multi", AT(hw_touch), .help = "how many fingers the screen feels",
+	},
+	{
+		.key = "sound", .arg = "wav=FILE", .type = VMM_OPT_OWN, .read = sound_read,
+		.flags = VMM_OPT_FILE, .initially = "nowhere",
+		.help = "where what the guest plays by goldfish audio goes",
 	},
 	{
 		.key = "battery", .type = VMM_OPT_SWITCH, .initial = "on", AT(battery),

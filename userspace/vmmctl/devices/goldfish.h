@@ -79,12 +79,14 @@ void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text);
  * @dpad: arrow keys and their centre
  * @trackball: relative movement
  * @touch: a screen for one finger, or several
+ * @wheel: a wheel, and nothing else
  */
 struct vmm_events_parts {
 	bool keyboard;
 	bool dpad;
 	bool trackball;
 	enum vmm_touch touch;
+	bool wheel;
 };
 
 /**
@@ -238,5 +240,74 @@ void vmm_goldfish_fb_write(struct vmm_goldfish_fb *fb, u32 offset, u32 value);
 void vmm_goldfish_fb_tick(struct vmm_goldfish_fb *fb);
 void vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb);
 void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused);
+
+/* ---- goldfish_audio.c ---- */
+
+#define VMM_AUDIO_RATE		44100	/* stereo, 16 bits */
+#define VMM_AUDIO_CHANNELS	2
+#define VMM_AUDIO_BUFFER	16384	/* bytes of a buffer, at most */
+
+/**
+ * struct vmm_audio_buffer - a piece that the guest has put up to play
+ * @gpa: where the guest has it
+ * @bytes: of it that are to be played, 0 for none
+ * @samples: they, copied when the guest said so
+ */
+struct vmm_audio_buffer {
+	u64 gpa;
+	u32 bytes;
+	u8 samples[VMM_AUDIO_BUFFER];
+};
+
+/**
+ * struct vmm_audio - the register model of goldfish audio
+ * @irq: told the line's level whenever it changes
+ * @now: tells nanoseconds of a clock that only goes on
+ * @wait: told when vmm_audio_due() is to be called, 0 for never
+ * @fetch: copies bytes of the guest's; false if they are not there
+ * @store: puts bytes into the guest's memory, NULL for silence
+ * @play: takes what has been played; called without @lock
+ * @arg: first argument of the six
+ * @lock: protects all that follows; held when the others are called
+ * @status: what has happened
+ * @enable: of that, what interrupts
+ * @buffer: both of them
+ * @playing: the one whose time passes
+ * @play_end: when that is over, 0 if nothing is played
+ * @read_gpa: where the guest wants what it records
+ * @read_bytes: how much, last time
+ * @read_end: when it has been recorded, 0 if nothing is
+ * @bad: buffers that were not in RAM
+ * @level: the line as @irq was told
+ * @paused: no time passes
+ */
+struct vmm_audio {
+	void (*irq)(void *arg, bool level);
+	u64 (*now)(void *arg);
+	void (*wait)(void *arg, u64 at);
+	bool (*fetch)(void *arg, u64 gpa, void *bytes, u32 len);
+	bool (*store)(void *arg, u64 gpa, const void *bytes, u32 len);
+	void (*play)(void *arg, const void *samples, u32 bytes);
+	void *arg;
+	pthread_mutex_t lock;
+	u32 status;
+	u32 enable;
+	struct vmm_audio_buffer buffer[2];
+	unsigned int playing;
+	u64 play_end;
+	u64 read_gpa;
+	u32 read_bytes;
+	u64 read_end;
+	u64 bad;
+	bool level;
+	bool paused;
+};
+
+void vmm_audio_init(struct vmm_audio *audio);
+void vmm_audio_reset(struct vmm_audio *audio);
+u32 vmm_audio_read(struct vmm_audio *audio, u32 offset);
+void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value);
+void vmm_audio_due(struct vmm_audio *audio);
+void vmm_audio_pause(struct vmm_audio *audio, bool paused);
 
 #endif /* DEVICES_GOLDFISH_H */

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Goldfish events: keys, switches, a touch screen and a trackball behind a queue of
- * words. A report of events gets into the queue whole, or it is dropped and counted;
- * then the guest is told later what it has missed (input_state.h).
+ * words; and goldfish rotary, a wheel behind the same registers. A report of events gets
+ * into the queue whole, or it is dropped and counted; then the guest is told later what
+ * it has missed (input_state.h).
  *
  * The reference raises its line in pulses and keeps its queue's state over a reset of
  * the guest. Here the line is high while events wait for a guest that has asked for
  * them, and a reset is a power-on.
  *
  * Source: platform_external_qemu hw/input/goldfish_events.c (f4c508082aaa) and
- * goldfish_events_common.c (dfad4742f244) for registers, pages and what is in them.
+ * goldfish_events_common.c (dfad4742f244) for registers, pages and what is in them;
+ * goldfish_rotary.c (3be571f136f7) for the wheel's.
  */
 #include <endian.h>
 #include <errno.h>
@@ -30,7 +32,6 @@
 #define PAGE_LIMITS	(0x20000 | EV_ABS)
 
 #define EVENT_WORDS	3
-#define NAME		"qwerty2"
 
 #define SLOT_MAX	(VMM_INPUT_FINGERS - 1)
 #define TOOL_MAX	0x0f
@@ -111,15 +112,18 @@ static void parts_touch(struct vmm_events *events)
 	events->axes = ABS_MAX;
 }
 
-/**
- * vmm_events_init - make keys and a screen that nobody touches
- * @events: its callbacks must be set, all else is zero
- * @parts: what there is
- */
-void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *parts)
+/* A type without codes is told of as well: keys, of which there are none. */
+static void parts_wheel(struct vmm_events *events)
 {
-	pthread_mutex_init(&events->lock, NULL);
-	events->parts = *parts;
+	events->bits[0][0] = 1 << EV_KEY;
+	bit_set(events, EV_REL, REL_WHEEL);
+}
+
+/* What is pressed by hand. */
+static void parts_hand(struct vmm_events *events)
+{
+	const struct vmm_events_parts *parts = &events->parts;
+
 	parts_keys(events);
 	if (parts->trackball) {
 		bit_set(events, EV_KEY, BTN_MOUSE);
@@ -130,6 +134,21 @@ void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *p
 		parts_touch(events);
 	bit_set(events, EV_SW, SW_HEADPHONE_INSERT);
 	bit_set(events, EV_SW, SW_MICROPHONE_INSERT);
+}
+
+/**
+ * vmm_events_init - make keys and a screen that nobody touches
+ * @events: its callbacks must be set, all else is zero
+ * @parts: what there is
+ */
+void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *parts)
+{
+	pthread_mutex_init(&events->lock, NULL);
+	events->parts = *parts;
+	if (parts->wheel)
+		parts_wheel(events);
+	else
+		parts_hand(events);
 	vmm_input_state_init(&events->guest);
 	vmm_input_state_init(&events->real);
 }
@@ -324,8 +343,10 @@ static const u8 *page_locked(const struct vmm_events *events, u32 *len)
 	u32 type = events->page - PAGE_BITS;
 
 	if (events->page == PAGE_NAME) {
-		*len = strlen(NAME);
-		return (const u8 *)NAME;
+		const char *name = events->parts.wheel ? "goldfish_rotary" : "qwerty2";
+
+		*len = strlen(name);
+		return (const u8 *)name;
 	}
 	if (events->page == PAGE_LIMITS) {
 		*len = events->axes * sizeof(events->limits[0]);
@@ -409,6 +430,19 @@ void vmm_events_write(struct vmm_events *events, u32 offset, u32 value)
 
 /* ---- the device on the board ---- */
 
+static int parts_create(struct vmm_device *dev, const struct vmm_events_parts *parts)
+{
+	struct vmm_events *events = calloc(1, sizeof(*events));
+
+	if (!events)
+		return vmm_error(ENOMEM, "%s", dev->ops->name);
+	events->irq = vmm_device_irq;
+	events->arg = dev;
+	vmm_events_init(events, parts);
+	dev->state = events;
+	return 0;
+}
+
 static int events_create(struct vmm_device *dev)
 {
 	const struct vmm_config *cfg = dev->vm->cfg;
@@ -416,15 +450,13 @@ static int events_create(struct vmm_device *dev)
 		.keyboard = cfg->hw_keyboard, .dpad = cfg->hw_dpad,
 		.trackball = cfg->hw_trackball, .touch = cfg->hw_touch,
 	};
-	struct vmm_events *events = calloc(1, sizeof(*events));
 
-	if (!events)
-		return vmm_error(ENOMEM, "events");
-	events->irq = vmm_device_irq;
-	events->arg = dev;
-	vmm_events_init(events, &parts);
-	dev->state = events;
-	return 0;
+	return parts_create(dev, &parts);
+}
+
+static int rotary_create(struct vmm_device *dev)
+{
+	return parts_create(dev, &(struct vmm_events_parts){ .wheel = true });
 }
 
 static void events_reset(struct vmm_device *dev)
@@ -574,6 +606,14 @@ static void events_describe(const struct vmm_device *dev, struct vmm_visitor *vi
 	});
 }
 
+static void rotary_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	vmm_goldfish_describe(dev, visitor, (struct vmm_description){
+		.node = "goldfish_rotary", .compatible = { "google,goldfish-rotary" },
+		.hid = "GFSH0008", .name = "GFRO", .text = "goldfish rotary",
+	});
+}
+
 static void events_stats(struct vmm_device *dev, struct vmm_report *report)
 {
 	struct vmm_events *events = dev->state;
@@ -701,6 +741,24 @@ static int events_run_mouse(struct vmm_device *dev, const char *arg, struct vmm_
 	return sent(told, text);
 }
 
+static int rotary_run_turn(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	struct virtio_input_event list[2] = { [1] = vmm_input_event(EV_SYN, SYN_REPORT, 0) };
+	char event[64];
+
+	snprintf(event, sizeof(event), "EV_REL:REL_WHEEL:%.32s", arg ? arg : "");
+	if (!vmm_input_event_parse(event, strlen(event), &list[0]))
+		return sent(vmm_events_report(dev->state, list, ARRAY_SIZE(list)), text);
+	vmm_text_add(text, "a number of steps is needed");
+	return -EINVAL;
+}
+
+static const struct vmm_device_command rotary_commands[] = {
+	{ "turn", "STEPS: turn the wheel", rotary_run_turn },
+	{ "send", "TYPE:CODE:VALUE...: send events", events_run_send },
+	{ }
+};
+
 static const struct vmm_device_command events_commands[] = {
 	{ "send", "TYPE:CODE:VALUE...: send events", events_run_send },
 	{ "types", "list types of events", events_run_types },
@@ -725,4 +783,21 @@ const struct vmm_device_ops vmm_goldfish_events_ops = {
 	.describe = events_describe,
 	.stats = events_stats,
 	.commands = events_commands,
+};
+
+/** A wheel. */
+const struct vmm_device_ops vmm_goldfish_rotary_ops = {
+	.name = "rotary",
+	.create = rotary_create,
+	.reset = events_reset,
+	.destroy = events_destroy,
+	.read = events_read,
+	.write = events_write,
+	.pause = vmm_device_nothing,
+	.resume = vmm_device_nothing,
+	.save = events_save,
+	.load = events_load,
+	.describe = rotary_describe,
+	.stats = events_stats,
+	.commands = rotary_commands,
 };

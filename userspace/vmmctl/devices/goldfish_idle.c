@@ -51,17 +51,9 @@ static void device##_describe(const struct vmm_device *dev, struct vmm_visitor *
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){ __VA_ARGS__ });	\
 }
 
-DESCRIBE(audio, .node = "goldfish_audio",
-	 .compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
-	 .hid = "GFSH0005", .name = "GFAU", .text = "goldfish audio")
-
 DESCRIBE(sync, .node = "goldfish_sync",
 	 .compatible = { "google,goldfish-sync", "generic,goldfish-sync" },
 	 .hid = "GFSH0006", .name = "GFSK", .text = "goldfish sync")
-
-/* Only boards with ACPI have it. */
-DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rotary" },
-	 .hid = "GFSH0008", .name = "GFRO", .text = "goldfish rotary")
 
 #define IDLE_OPS(device)				\
 	.name = #device,				\
@@ -74,11 +66,5 @@ DESCRIBE(rotary, .node = "goldfish_rotary", .compatible = { "google,goldfish-rot
 	.resume = vmm_device_nothing,			\
 	.describe = device##_describe
 
-/** Audio. */
-const struct vmm_device_ops vmm_goldfish_audio_ops = { IDLE_OPS(audio) };
-
 /** Fences. */
 const struct vmm_device_ops vmm_goldfish_sync_ops = { IDLE_OPS(sync) };
-
-/** A wheel. */
-const struct vmm_device_ops vmm_goldfish_rotary_ops = { IDLE_OPS(rotary) };

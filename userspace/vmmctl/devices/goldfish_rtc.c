@@ -367,7 +367,7 @@ static void rtc_describe(const struct vmm_device *dev, struct vmm_visitor *visit
 {
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){
 		.node = "goldfish_rtc", .compatible = { "google,goldfish-rtc" },
-		.hid = "GFSH0007", .name = "GFRT", .text = "goldfish rtc",
+		.hid = "GFSH0007", .name = "GFRT", .text = "goldfish rtc", .by_compatible = true,
 	});
 }
 

@@ -14,8 +14,8 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "ioctl", BOTH, "KVM_RUN, and everything asked of KVM and vhost" },
 	{ "read", BOTH, "eventfds, timers, signals, the terminal" },
 	{ "write", BOTH, "eventfds, the terminal, messages" },
-	{ "pread64", BOTH, "KVM's statistics, the list of TCP connections, kernel and initrd" },
-	{ "pwrite64", BOTH, "state and log of the VM" },
+	{ "pread64", BOTH, "KVM's statistics, TCP connections, kernel, initrd, a token" },
+	{ "pwrite64", BOTH, "state and log of the VM, sound" },
 	{ "preadv", BOTH, "disks that vmmctl serves itself" },
 	{ "pwritev2", BOTH, "disks that vmmctl serves itself" },
 	{ "lseek", BOTH, "the size of such a disk, when it is asked for again" },
@@ -42,7 +42,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	/* Connections. */
 	{ "socket", MAIN, "Unix sockets, and TCP to the adb server" },
 	{ "connect", MAIN, "the same" },
-	{ "accept4", MAIN, "clients of adb, vsock and the control socket" },
+	{ "accept4", MAIN, "clients of adb, vsock, console and control socket" },
 	{ "socketpair", BOTH, "requests of a vhost-user process" },
 	{ "getsockname", MAIN, "who a client of adb is" },
 	{ "getpeername", MAIN, "who a client of adb is" },
@@ -50,7 +50,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "shutdown", BOTH, "giving a connection up" },
 	{ "sendto", BOTH, "connections" },
 	{ "recvfrom", BOTH, "connections" },
-	{ "sendmsg", BOTH, "files for vhost-user processes" },
+	{ "sendmsg", BOTH, "files for vhost-user processes, the screen's file" },
 	{ "recvmsg", BOTH, "files of vhost-user processes" },
 	/* Memory; never to be executed. */
 	{ "mmap", BOTH, "the allocator, threads, rings" },

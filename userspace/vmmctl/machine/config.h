@@ -171,6 +171,7 @@ struct vmm_pipe_service {
  * @hw_dpad: those of a directional pad
  * @hw_trackball: a trackball
  * @hw_touch: a touch screen
+ * @sound: WAV file that gets what the guest plays, or NULL
  * @screen_width: pixels of the goldfish framebuffer
  * @screen_height: the same
  * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
@@ -228,6 +229,7 @@ struct vmm_config {
 	bool hw_dpad;
 	bool hw_trackball;
 	enum vmm_touch hw_touch;
+	const char *sound;
 	unsigned int screen_width;
 	unsigned int screen_height;
 	unsigned int screen_depth;

@@ -44,6 +44,7 @@ enum vmm_space {
  * @clocks: what the device calls the board's clock, as often as it has one, as a
  *	PrimeCell does; NULL where there are fewer
  * @console: the guest's first messages go there unless it is told otherwise
+ * @by_compatible: Linux' driver does not know @hid: ACPI says the first of @compatible, too
  */
 struct vmm_description {
 	const char *node;
@@ -58,6 +59,7 @@ struct vmm_description {
 	u32 trigger;
 	const char *clocks[2];
 	bool console;
+	bool by_compatible;
 };
 
 /**

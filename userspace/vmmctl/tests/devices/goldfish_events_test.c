@@ -141,6 +141,24 @@ static void parts_have_their_keys(void)
 	tap_check(vmm_events_read(events, DATA + 0x14a / 8, 1) & 1 << (0x14a % 8));
 }
 
+/* The sheet's bytes for a wheel, whose limits are asked for although it has none. */
+static void a_wheel_is_another_device(void)
+{
+	struct vmm_events *events = events_new(&(struct vmm_events_parts){ .wheel = true });
+
+	check_page(events, 0, (const u8 *)"goldfish_rotary", 15);
+	check_page(events, 0x10000, (u8[]){ 6 }, 1);
+	check_page(events, 0x10001, NULL, 0);
+	check_page(events, 0x10002, (u8[]){ 0, 1 }, 2);
+	check_page(events, 0x10005, NULL, 0);
+	tap_check(report(events, EV_REL, REL_WHEEL, -1));
+	tap_check(!host.level);
+	tap_equal(page_len(events, 0x20003), 0);
+	tap_check(host.level);
+	check_event(events, EV_REL, REL_WHEEL, -1);
+	tap_check(!vmm_events_pointer(events, 1, 1, true) && !vmm_events_roll(events, 1, 1));
+}
+
 static void events_wait_for_the_driver(void)
 {
 	struct vmm_events *events = events_new(&plain);
@@ -342,6 +360,7 @@ static void text_is_typed(void)
 static const struct tap_case cases[] = {
 	{ "pages are the reference's", pages_are_the_references },
 	{ "keyboard, pad, trackball and screen have their codes", parts_have_their_keys },
+	{ "a wheel is another device", a_wheel_is_another_device },
 	{ "events wait for the driver", events_wait_for_the_driver },
 	{ "reports are kept whole or dropped and counted", reports_are_kept_whole_or_dropped },
 	{ "fingers come and go", fingers_come_and_go },

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Goldfish audio: two buffers that are played in turn, and one that is recorded into.
+ * The device takes as long for a buffer as a loudspeaker would: the guest's pace is that
+ * of the host's clock, whatever takes the samples (host/sound.h). Recorded is silence.
+ *
+ * Source: platform_external_qemu hw/audio/goldfish_audio.c (853e3bc05f0e).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "devices/devices.h"
+#include "devices/goldfish.h"
+#include "host/sound.h"
+
+#define REG_INT_STATUS		0x00
+#define REG_INT_ENABLE		0x04
+#define REG_SET_WRITE_1		0x08
+#define REG_SET_WRITE_2		0x0c
+#define REG_WRITE_1		0x10
+#define REG_WRITE_2		0x14
+#define REG_READ_SUPPORTED	0x18
+#define REG_SET_READ		0x1c
+#define REG_START_READ		0x20
+#define REG_READ_AVAILABLE	0x24
+#define REG_SET_WRITE_1_HIGH	0x28
+#define REG_SET_WRITE_2_HIGH	0x30
+#define REG_SET_READ_HIGH	0x34
+
+#define INT_WRITE_1		(1 << 0)	/* a buffer is empty; the second one is next */
+#define INT_READ		(1 << 2)
+#define INT_ALL			7
+
+#define SECOND_NS		1000000000ULL
+#define PLAY_BYTES		(VMM_AUDIO_RATE * VMM_AUDIO_CHANNELS * 2)	/* a second */
+#define RECORD_BYTES		(8000 * 2)
+
+static void line_set_locked(struct vmm_audio *audio, bool level)
+{
+	if (level == audio->level)
+		return;
+	audio->level = level;
+	audio->irq(audio->arg, level);
+}
+
+/* Unlike other devices, the line is what the registers say when something happens. */
+static void line_update_locked(struct vmm_audio *audio)
+{
+	line_set_locked(audio, audio->status & audio->enable);
+}
+
+static void wait_locked(struct vmm_audio *audio)
+{
+	u64 at = audio->play_end;
+
+	if (!at || (audio->read_end && audio->read_end < at))
+		at = audio->read_end;
+	audio->wait(audio->arg, audio->paused ? 0 : at);
+}
+
+static u64 duration(u32 bytes, u32 rate)
+{
+	return bytes * SECOND_NS / rate;
+}
+
+/* The buffer whose turn it is, or the other one, from a moment on. */
+static void play_locked(struct vmm_audio *audio, u64 from)
+{
+	if (!audio->buffer[audio->playing].bytes)
+		audio->playing ^= 1;
+	audio->play_end = audio->buffer[audio->playing].bytes ?
+			  from + duration(audio->buffer[audio->playing].bytes, PLAY_BYTES) : 0;
+}
+
+/* A length is the guest's: more than a buffer has room for is cut. */
+static void buffer_write_locked(struct vmm_audio *audio, unsigned int which, u32 bytes)
+{
+	struct vmm_audio_buffer *buffer = &audio->buffer[which];
+
+	if (bytes > VMM_AUDIO_BUFFER)
+		bytes = VMM_AUDIO_BUFFER;
+	if (!audio->fetch(audio->arg, buffer->gpa, buffer->samples, bytes)) {
+		memset(buffer->samples, 0, bytes);
+		audio->bad++;
+	}
+	buffer->bytes = bytes;
+	if (bytes)
+		audio->status &= ~(INT_WRITE_1 << which);
+	if (audio->play_end)
+		return;
+	audio->playing = which;
+	play_locked(audio, audio->now(audio->arg));
+	wait_locked(audio);
+}
+
+static void record_locked(struct vmm_audio *audio, u32 bytes)
+{
+	audio->read_bytes = bytes < VMM_AUDIO_BUFFER ? bytes : VMM_AUDIO_BUFFER;
+	audio->read_end = audio->now(audio->arg) + duration(audio->read_bytes, RECORD_BYTES);
+	audio->status &= ~INT_READ;
+	line_update_locked(audio);
+	wait_locked(audio);
+}
+
+/* Opening the device, and closing it: all that was under way is dropped. */
+static void enable_locked(struct vmm_audio *audio, u32 enable)
+{
+	audio->buffer[0].bytes = 0;
+	audio->buffer[1].bytes = 0;
+	audio->play_end = 0;
+	audio->read_end = 0;
+	audio->read_bytes = 0;
+	audio->enable = enable & INT_ALL;
+	audio->status = INT_WRITE_1 | INT_WRITE_1 << 1;
+	line_update_locked(audio);
+	wait_locked(audio);
+}
+
+static u32 audio_read_locked(struct vmm_audio *audio, u32 offset)
+{
+	u32 told;
+
+	switch (offset) {
+	case REG_INT_STATUS:
+		told = audio->status & audio->enable;
+		if (told)
+			line_set_locked(audio, false);
+		return told;
+	case REG_READ_SUPPORTED:
+		return 1;
+	case REG_READ_AVAILABLE:
+		return audio->read_end ? 0 : audio->read_bytes;
+	default:
+		return 0;
+	}
+}
+
+static void low_set(u64 *gpa, u32 value)
+{
+	*gpa = (*gpa & ~0xffffffffULL) | value;
+}
+
+static void high_set(u64 *gpa, u32 value)
+{
+	*gpa = (*gpa & 0xffffffff) | (u64)value << 32;
+}
+
+static void audio_write_locked(struct vmm_audio *audio, u32 offset, u32 value)
+{
+	switch (offset) {
+	case REG_INT_ENABLE:
+		enable_locked(audio, value);
+		break;
+	case REG_SET_WRITE_1:
+	case REG_SET_WRITE_2:
+		low_set(&audio->buffer[offset == REG_SET_WRITE_2].gpa, value);
+		break;
+	case REG_SET_WRITE_1_HIGH:
+	case REG_SET_WRITE_2_HIGH:
+		high_set(&audio->buffer[offset == REG_SET_WRITE_2_HIGH].gpa, value);
+		break;
+	case REG_SET_READ:
+		low_set(&audio->read_gpa, value);
+		break;
+	case REG_SET_READ_HIGH:
+		high_set(&audio->read_gpa, value);
+		break;
+	case REG_WRITE_1:
+	case REG_WRITE_2:
+		buffer_write_locked(audio, offset == REG_WRITE_2, value);
+		break;
+	case REG_START_READ:
+		record_locked(audio, value);
+		break;
+	}
+}
+
+/**
+ * vmm_audio_init - make a device that plays nothing
+ * @audio: its callbacks must be set, all else is zero
+ */
+void vmm_audio_init(struct vmm_audio *audio)
+{
+	pthread_mutex_init(&audio->lock, NULL);
+}
+
+/**
+ * vmm_audio_reset - put the device into its reset state
+ * @audio: the device; it may be paused and stays so
+ */
+void vmm_audio_reset(struct vmm_audio *audio)
+{
+	pthread_mutex_lock(&audio->lock);
+	enable_locked(audio, 0);
+	audio->status = 0;
+	audio->buffer[0].gpa = 0;
+	audio->buffer[1].gpa = 0;
+	audio->read_gpa = 0;
+	line_update_locked(audio);
+	pthread_mutex_unlock(&audio->lock);
+}
+
+/**
+ * vmm_audio_read - answer a guest read
+ * @audio: the device
+ * @offset: byte offset of the register
+ *
+ * Context: any thread.
+ * Return: the register's value
+ */
+u32 vmm_audio_read(struct vmm_audio *audio, u32 offset)
+{
+	u32 value;
+
+	pthread_mutex_lock(&audio->lock);
+	value = audio_read_locked(audio, offset);
+	pthread_mutex_unlock(&audio->lock);
+	return value;
+}
+
+/**
+ * vmm_audio_write - take a guest write
+ * @audio: the device
+ * @offset: byte offset of the register
+ * @value: what was written
+ *
+ * Context: any thread.
+ */
+void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value)
+{
+	pthread_mutex_lock(&audio->lock);
+	audio_write_locked(audio, offset, value);
+	pthread_mutex_unlock(&audio->lock);
+}
+
+/*
+ * One buffer's time is over; the other one's begins when this one's ended. The samples
+ * are copied, because the guest may have the buffer again at once. Says how many.
+ */
+static u32 played_locked(struct vmm_audio *audio, u8 samples[VMM_AUDIO_BUFFER])
+{
+	struct vmm_audio_buffer *buffer = &audio->buffer[audio->playing];
+	u32 bytes = buffer->bytes;
+
+	memcpy(samples, buffer->samples, bytes);
+	buffer->bytes = 0;
+	audio->status |= INT_WRITE_1 << audio->playing;
+	play_locked(audio, audio->play_end);
+	line_update_locked(audio);
+	return bytes;
+}
+
+static void recorded_locked(struct vmm_audio *audio)
+{
+	audio->read_end = 0;
+	if (!audio->store(audio->arg, audio->read_gpa, NULL, audio->read_bytes))
+		audio->bad++;
+	audio->status |= INT_READ;
+	line_update_locked(audio);
+}
+
+/**
+ * vmm_audio_due - what was waited for may have come
+ * @audio: the device
+ *
+ * Context: main thread.
+ */
+void vmm_audio_due(struct vmm_audio *audio)
+{
+	u8 samples[VMM_AUDIO_BUFFER];
+	u32 bytes;
+	u64 now;
+
+	do {
+		bytes = 0;
+		pthread_mutex_lock(&audio->lock);
+		now = audio->now(audio->arg);
+		if (!audio->paused && audio->play_end && audio->play_end <= now)
+			bytes = played_locked(audio, samples);
+		if (!audio->paused && audio->read_end && audio->read_end <= now)
+			recorded_locked(audio);
+		wait_locked(audio);
+		pthread_mutex_unlock(&audio->lock);
+		/* No vCPU waits for the file that takes them. */
+		if (bytes)
+			audio->play(audio->arg, samples, bytes);
+	} while (bytes);
+}
+
+/**
+ * vmm_audio_pause - play and record nothing, or go on
+ * @audio: the device
+ * @paused: which; what should have been over meanwhile is over when it goes on
+ */
+void vmm_audio_pause(struct vmm_audio *audio, bool paused)
+{
+	pthread_mutex_lock(&audio->lock);
+	audio->paused = paused;
+	wait_locked(audio);
+	pthread_mutex_unlock(&audio->lock);
+}
+
+/* ---- the device on the board ---- */
+
+/**
+ * struct speaker - the model and what it needs of the host
+ * @audio: the model
+ * @dev: the device
+ * @sound: takes what is played
+ * @timer_fd: expires when the model is due
+ */
+struct speaker {
+	struct vmm_audio audio;
+	struct vmm_device *dev;
+	struct vmm_sound *sound;
+	int timer_fd;
+};
+
+static void speaker_irq(void *arg, bool level)
+{
+	struct speaker *speaker = arg;
+
+	vmm_line_set(&speaker->dev->line, level);
+}
+
+static u64 speaker_now(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+static void speaker_wait(void *arg, u64 at)
+{
+	struct itimerspec when = { .it_value = { at / SECOND_NS, at % SECOND_NS } };
+	struct speaker *speaker = arg;
+
+	timerfd_settime(speaker->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static bool speaker_fetch(void *arg, u64 gpa, void *bytes, u32 len)
+{
+	const struct speaker *speaker = arg;
+	const void *from = vmm_mem_ptr(&speaker->dev->vm->mem, gpa, len);
+
+	if (from)
+		memcpy(bytes, from, len);
+	return from;
+}
+
+static bool speaker_store(void *arg, u64 gpa, const void *bytes, u32 len)
+{
+	const struct speaker *speaker = arg;
+	void *to = vmm_mem_ptr(&speaker->dev->vm->mem, gpa, len);
+
+	if (to && bytes)
+		memcpy(to, bytes, len);
+	else if (to)
+		memset(to, 0, len);
+	return to;
+}
+
+static void speaker_play(void *arg, const void *samples, u32 bytes)
+{
+	struct speaker *speaker = arg;
+
+	vmm_sound_play(speaker->sound, samples, bytes);
+}
+
+static int speaker_expired(void *arg)
+{
+	struct speaker *speaker = arg;
+	u64 expirations;
+
+	if (read(speaker->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		vmm_audio_due(&speaker->audio);
+	return 0;
+}
+
+static void audio_destroy(struct vmm_device *dev)
+{
+	struct speaker *speaker = dev->state;
+
+	if (speaker->timer_fd >= 0) {
+		vmm_loop_del(dev->vm->loop, speaker->timer_fd);
+		close(speaker->timer_fd);
+	}
+	vmm_sound_close(speaker->sound);
+	pthread_mutex_destroy(&speaker->audio.lock);
+	free(speaker);
+}
+
+static int speaker_open(struct speaker *speaker)
+{
+	struct vmm_vm *vm = speaker->dev->vm;
+
+	speaker->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (speaker->timer_fd < 0)
+		return vmm_error(errno, "audio: cannot make a timer");
+	speaker->sound = vmm_sound_open(vm->cfg->sound, VMM_AUDIO_RATE, VMM_AUDIO_CHANNELS);
+	if (!speaker->sound)
+		return -EIO;
+	return vmm_loop_add(vm->loop, speaker->timer_fd, speaker_expired, speaker);
+}
+
+static int audio_create(struct vmm_device *dev)
+{
+	struct speaker *speaker = calloc(1, sizeof(*speaker));
+	int err;
+
+	if (!speaker)
+		return vmm_error(ENOMEM, "audio");
+	speaker->dev = dev;
+	speaker->audio.irq = speaker_irq;
+	speaker->audio.now = speaker_now;
+	speaker->audio.wait = speaker_wait;
+	speaker->audio.fetch = speaker_fetch;
+	speaker->audio.store = speaker_store;
+	speaker->audio.play = speaker_play;
+	speaker->audio.arg = speaker;
+	vmm_audio_init(&speaker->audio);
+	dev->state = speaker;
+	err = speaker_open(speaker);
+	if (err)
+		audio_destroy(dev);
+	return err;
+}
+
+static void audio_reset(struct vmm_device *dev)
+{
+	struct speaker *speaker = dev->state;
+
+	vmm_audio_reset(&speaker->audio);
+}
+
+/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+static u64 audio_read(struct vmm_device *dev, u64 offset, unsigned int len)
+{
+	struct speaker *speaker = dev->state;
+
+	(void)len;
+	return vmm_audio_read(&speaker->audio, offset);
+}
+
+static void audio_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
+{
+	struct speaker *speaker = dev->state;
+
+	(void)len;
+	vmm_audio_write(&speaker->audio, offset, value);
+}
+
+static void audio_pause(struct vmm_device *dev)
+{
+	struct speaker *speaker = dev->state;
+
+	vmm_audio_pause(&speaker->audio, true);
+}
+
+static void audio_resume(struct vmm_device *dev)
+{
+	struct speaker *speaker = dev->state;
+
+	vmm_audio_pause(&speaker->audio, false);
+}
+
+static void audio_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	vmm_goldfish_describe(dev, visitor, (struct vmm_description){
+		.node = "goldfish_audio",
+		.compatible = { "google,goldfish-audio", "generic,goldfish-audio" },
+		.hid = "GFSH0005", .name = "GFAU", .text = "goldfish audio",
+	});
+}
+
+static void audio_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	struct speaker *speaker = dev->state;
+	u64 bad, lost;
+
+	pthread_mutex_lock(&speaker->audio.lock);
+	bad = speaker->audio.bad;
+	lost = vmm_sound_lost(speaker->sound);
+	pthread_mutex_unlock(&speaker->audio.lock);
+	vmm_report_add(report, "bad_buffers", bad);
+	vmm_report_add(report, "lost_bytes", lost);
+}
+
+/** Audio. Its state is not saved: neither is the reference's. */
+const struct vmm_device_ops vmm_goldfish_audio_ops = {
+	.name = "audio",
+	.create = audio_create,
+	.reset = audio_reset,
+	.destroy = audio_destroy,
+	.read = audio_read,
+	.write = audio_write,
+	.pause = audio_pause,
+	.resume = audio_resume,
+	.describe = audio_describe,
+	.stats = audio_stats,
+};

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Goldfish audio's registers, as Android's driver uses them, with a clock and a memory
+ * of the test's own.
+ */
+#include <string.h>
+
+#include "devices/goldfish.h"
+#include "tests/tap.h"
+
+#define INT_STATUS	0x00
+#define INT_ENABLE	0x04
+#define SET_WRITE_1	0x08
+#define SET_WRITE_2	0x0c
+#define WRITE_1		0x10
+#define WRITE_2		0x14
+#define READ_SUPPORTED	0x18
+#define SET_READ	0x1c
+#define START_READ	0x20
+#define READ_AVAILABLE	0x24
+#define WRITE_1_HIGH	0x28
+#define READ_HIGH	0x34
+
+#define SECOND		1000000000ULL
+#define HIGH		(5ULL << 32)	/* where the test's memory is */
+
+static struct {
+	bool level;
+	u64 now;
+	u64 wait;
+	u8 memory[0x20000];
+	u8 played[0x40000];
+	u32 len;
+} host;
+
+static void on_irq(void *arg, bool level)
+{
+	(void)arg;
+	tap_check(level != host.level);
+	host.level = level;
+}
+
+static u64 on_now(void *arg)
+{
+	(void)arg;
+	return host.now;
+}
+
+static void on_wait(void *arg, u64 at)
+{
+	(void)arg;
+	host.wait = at;
+}
+
+static bool there(u64 gpa, u32 len)
+{
+	return gpa >= HIGH && gpa - HIGH <= sizeof(host.memory) - len;
+}
+
+static bool on_fetch(void *arg, u64 gpa, void *bytes, u32 len)
+{
+	(void)arg;
+	tap_check(len <= VMM_AUDIO_BUFFER);
+	if (!there(gpa, len))
+		return false;
+	memcpy(bytes, host.memory + (gpa - HIGH), len);
+	return true;
+}
+
+static bool on_store(void *arg, u64 gpa, const void *bytes, u32 len)
+{
+	(void)arg;
+	tap_check(!bytes && len <= VMM_AUDIO_BUFFER);
+	if (!there(gpa, len))
+		return false;
+	memset(host.memory + (gpa - HIGH), 0, len);
+	return true;
+}
+
+static void on_play(void *arg, const void *samples, u32 bytes)
+{
+	(void)arg;
+	if (!tap_check(bytes <= sizeof(host.played) - host.len))
+		return;
+	memcpy(host.played + host.len, samples, bytes);
+	host.len += bytes;
+}
+
+static struct vmm_audio audio;
+
+static void wr(u32 offset, u32 value)
+{
+	vmm_audio_write(&audio, offset, value);
+}
+
+static u32 rd(u32 offset)
+{
+	return vmm_audio_read(&audio, offset);
+}
+
+/* As the driver does at its start, and when a program opens it. */
+static void audio_open(void)
+{
+	unsigned int i;
+
+	memset(&host, 0, sizeof(host));
+	host.now = 7 * SECOND;
+	for (i = 0; i < sizeof(host.memory); i++)
+		host.memory[i] = i * 7 + (i >> 8);
+	audio = (struct vmm_audio){
+		.irq = on_irq, .now = on_now, .wait = on_wait, .fetch = on_fetch,
+		.store = on_store, .play = on_play,
+	};
+	vmm_audio_init(&audio);
+	wr(SET_WRITE_1, 0);
+	wr(WRITE_1_HIGH, 5);
+	wr(SET_WRITE_2, 0x4000);
+	wr(0x30, 5);
+	tap_equal(rd(READ_SUPPORTED), 1);
+	wr(SET_READ, 0x8000);
+	wr(READ_HIGH, 5);
+	tap_check(!host.level);
+	wr(INT_ENABLE, 7);
+	tap_check(host.level);
+	tap_equal(rd(INT_STATUS), 3);
+	tap_check(!host.level);
+}
+
+static void time_is(u64 now)
+{
+	host.now = now;
+	if (host.wait && now >= host.wait)
+		vmm_audio_due(&audio);
+}
+
+static void buffers_are_played_in_turn(void)
+{
+	u64 start;
+
+	audio_open();
+	start = host.now;
+	wr(WRITE_1, 17640);		/* more than fits: 16384 */
+	tap_check(!host.level);
+	tap_equal(rd(INT_STATUS), 2);
+	wr(WRITE_2, 4410);		/* 25 ms */
+	tap_equal(rd(INT_STATUS), 0);
+	/* The guest has them again at once: they were copied. */
+	memset(host.memory + 0x4000, 0xee, 4410);
+	tap_equal(host.wait, start + 16384 * SECOND / 176400);
+	time_is(start + 92 * SECOND / 1000);
+	tap_check(!host.level && !host.len);
+	time_is(start + 93 * SECOND / 1000);
+	tap_check(host.level);
+	tap_equal(host.len, 16384);
+	tap_equal(rd(INT_STATUS), 1);
+	tap_check(!host.level);
+	/* The second began when the first had ended, not when somebody looked. */
+	tap_equal(host.wait, start + 16384 * SECOND / 176400 + 4410 * SECOND / 176400);
+	time_is(host.wait);
+	tap_equal(rd(INT_STATUS), 3);
+	tap_equal(host.len, 16384 + 4410);
+	tap_equal(host.wait, 0);
+	tap_equal(host.played[16384], (u8)(0x4000 * 7 + 0x40));
+	tap_check(host.played[16384] != 0xee);
+}
+
+/* A second of sound takes a second, however it comes. */
+static void the_pace_is_right(void)
+{
+	unsigned int i;
+	u64 start;
+
+	audio_open();
+	start = host.now;
+	wr(WRITE_1, 8820);
+	wr(WRITE_2, 8820);
+	for (i = 0; i < 18; i++) {
+		/* The host looks late, and the guest is quick. */
+		time_is(host.wait + 3000000);
+		rd(INT_STATUS);
+		wr(i & 1 ? WRITE_2 : WRITE_1, 8820);
+	}
+	time_is(host.wait);
+	time_is(host.wait);
+	tap_equal(host.wait, 0);
+	tap_equal(host.len, 20 * 8820);
+	tap_equal(host.now - start, SECOND);
+}
+
+static void recorded_is_silence(void)
+{
+	audio_open();
+	wr(START_READ, 1600);		/* 100 ms of 8000 Hz */
+	tap_equal(host.wait, host.now + SECOND / 10);
+	tap_equal(rd(READ_AVAILABLE), 0);
+	tap_check(host.memory[0x8001]);
+	time_is(host.wait);
+	tap_check(host.level);
+	tap_equal(rd(INT_STATUS), 7);
+	tap_equal(rd(READ_AVAILABLE), 1600);
+	tap_check(!host.memory[0x8000] && !host.memory[0x8000 + 1599]);
+	tap_check(host.memory[0x8000 + 1601]);
+	wr(START_READ, ~0U);
+	tap_equal(rd(INT_STATUS), 3);
+	time_is(host.wait);
+	tap_equal(rd(READ_AVAILABLE), 16384);
+}
+
+static void closing_drops_all(void)
+{
+	audio_open();
+	wr(WRITE_1, 16384);
+	wr(START_READ, 16384);
+	wr(INT_ENABLE, 0);
+	tap_equal(host.wait, 0);
+	tap_check(!host.level);
+	time_is(host.now + SECOND);
+	vmm_audio_due(&audio);
+	tap_equal(host.len, 0);
+	tap_equal(rd(INT_STATUS), 0);
+	wr(INT_ENABLE, 7);
+	tap_check(host.level);
+	vmm_audio_reset(&audio);
+	tap_check(!host.level);
+	tap_equal(rd(INT_STATUS), 0);
+}
+
+static void buffers_elsewhere_are_silent(void)
+{
+	audio_open();
+	wr(SET_WRITE_1, 0x1fffe);
+	wr(WRITE_1, 100);
+	time_is(host.wait);
+	tap_equal(audio.bad, 1);
+	tap_equal(host.len, 100);
+	tap_check(!host.played[0] && !host.played[99]);
+	wr(SET_READ, 0xfffffff0);
+	wr(START_READ, 100);
+	time_is(host.wait);
+	tap_equal(audio.bad, 2);
+	/* Nothing is played at once, and the buffer stays the guest's. */
+	wr(WRITE_1, 0);
+	tap_equal(rd(INT_STATUS) & 3, 3);
+	tap_equal(host.wait, 0);
+}
+
+static void while_paused_no_time_passes(void)
+{
+	audio_open();
+	wr(WRITE_1, 4410);
+	vmm_audio_pause(&audio, true);
+	tap_equal(host.wait, 0);
+	host.now += SECOND;
+	vmm_audio_due(&audio);
+	tap_equal(host.len, 0);
+	vmm_audio_pause(&audio, false);
+	tap_check(host.wait);
+	time_is(host.now);
+	tap_equal(host.len, 4410);
+}
+
+static const struct tap_case cases[] = {
+	{ "buffers are played in turn", buffers_are_played_in_turn },
+	{ "the pace is right", the_pace_is_right },
+	{ "what is recorded is silence", recorded_is_silence },
+	{ "closing the device drops all", closing_drops_all },
+	{ "buffers outside of RAM are silent", buffers_elsewhere_are_silent },
+	{ "while the VM is paused no time passes", while_paused_no_time_passes },
+};
+
+int main(void)
+{
+	return tap_run(cases, ARRAY_SIZE(cases));
+}
