@@ -27,9 +27,11 @@ small_peers() {
 	mkfifo /tmp/hvc-in
 	echo 'exec 3<&0; cat <&3 > /tmp/hvc-out & cat < /tmp/hvc-in; wait' > /tmp/peer
 	socat UNIX-LISTEN:/tmp/hvc.sock EXEC:"sh /tmp/peer" &
+	small_pids=$!
 	for kind in keyboard multitouch; do
 		mkfifo "/tmp/$kind"
 		socat -U "UNIX-LISTEN:/tmp/$kind.sock" "PIPE:/tmp/$kind" &
+		small_pids="$small_pids $!"
 	done
 	sleep 1
 }

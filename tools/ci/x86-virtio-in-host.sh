@@ -38,7 +38,9 @@ everything() {
 
 everything_ends() {
 	wait "$vmm"
-	kill "$qsd_pid"
+	# Those whose device the guest has used to the end are gone.
+	# shellcheck disable=SC2086 # a list of numbers
+	kill "$qsd_pid" $small_pids 2>/dev/null
 	wait "$qsd_pid"
 	sed -n 's/^\(device\|interrupt\): /# /p' "$console"
 }
