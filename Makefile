@@ -43,9 +43,13 @@ modules:
 userspace:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
 	@echo "userspace: $(B)/vmmctl/vmmctl"
-	@[ -n "$(CROSS_COMPILE)" ] || \
-		! echo '#include <rfb/rfb.h>' | gcc -E - >/dev/null 2>&1 || \
-		$(MAKE) -s -C userspace/ranchu-vnc O=$(B)/ranchu-vnc
+	@if [ -n "$(CROSS_COMPILE)" ]; then \
+		:; \
+	elif echo '#include <rfb/rfb.h>' | gcc -E - >/dev/null 2>&1; then \
+		$(MAKE) -s -C userspace/ranchu-vnc O=$(B)/ranchu-vnc; \
+	else \
+		echo "userspace: ranchu-vnc is not built, libvncserver-dev is missing"; \
+	fi
 
 selftests:
 	@$(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \

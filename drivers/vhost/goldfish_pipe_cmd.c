@@ -377,7 +377,7 @@ void pipe_command(struct pipe *pipe, enum pipe_caller caller)
 	mutex_lock(&pipe->lock);
 	pipe_count(&pipe->counts.calls[caller], 1);
 	pipe_count(&pipe->counts.commands, 1);
-	/* Wakes that the command causes are announced below, not by the worker. */
+	/* Wakes that the command causes are announced below, together. */
 	WRITE_ONCE(pipe->runner, current);
 	if (pipe_speaks_v2(dev)) {
 		if (pipe->service)
