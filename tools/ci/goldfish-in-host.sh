@@ -65,7 +65,7 @@ while [ $i -lt 60 ] && ! grep -q '^seen:' "$console"; do
 	vmmctl device gf events send EV_REL:REL_X:1 EV_KEY:KEY_HOME:1 EV_KEY:KEY_HOME:0
 	i=$((i + 1))
 done
-waits_for 1 '^seen:' $vmm
+waits_for 1 EVENTS-READY $vmm
 printed '^events: keys 10, axes 6f3800000000007, switches 14'
 result events_has_its_capabilities $?
 printed '^seen:.* 0001 001e 0001 0000;.* 0001 001e 0000 0000;.* 0003 0039 0000 0000;.* 0003 0035 40[0-9a-f]* 0000;.* 0003 0039 ffff ffff;.* 0001 002a 0001 0000;.* 0001 0030 0001 0000;.* 0001 0074 0001 0000;'
