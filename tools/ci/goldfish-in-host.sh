@@ -104,7 +104,7 @@ cmp /tmp/have /tmp/want
 result a_screenshot_has_the_pixels $?
 
 # The board's own clock is a PC's on x86_64; arm64 has no goldfish one.
-[ "$(uname -m)" != x86_64 ] || printed '^rtc: goldfish_rtc.*, off by [01] s, alarms [1-9]'
+[ "$(uname -m)" != x86_64 ] || printed '^rtc: goldfish_rtc.*, off by [01] s, rang: yes, interrupts [1-9]'
 result rtc_tells_time_and_alarms $?
 
 vmmctl device gf battery set capacity 43

@@ -11,6 +11,7 @@ set -euo pipefail
 
 ARCH=${1:-arm64}
 OVERLAY=$RANCHU_BUILD/lab/overlay-goldfish-$ARCH
+PROGRAMS=$RANCHU_BUILD/$ARCH/goldfish
 DRIVERS="drivers/power/supply/goldfish_battery.c drivers/input/keyboard/goldfish_events.c
 	 drivers/video/fbdev/goldfishfb.c"
 HOST="--timeout 900"
@@ -29,9 +30,10 @@ x86_64)
 	die "usage: goldfish-test.sh [arm64|x86_64]"
 	;;
 esac
+make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$ARCH")"
 # shellcheck disable=SC2086 # lists of words
 GUEST_ARCH=$ARCH tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" evdev \
-	$DRIVERS -- tools/ci/goldfish-in-guest
+	$DRIVERS -- tools/ci/goldfish-in-guest "$PROGRAMS/rtc_alarm"
 cp tools/ci/host-lib.sh tools/ci/goldfish-in-host.sh "$OVERLAY/ranchu/"
 # shellcheck disable=SC2086 # likewise
 exec tools/lab/run.sh --host "$ARCH" $HOST --overlay "$OVERLAY" -- \
