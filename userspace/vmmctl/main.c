@@ -365,6 +365,8 @@ static enum vmm_end run_life(struct session *s)
 	    !vmm_steering_begin(&s->steering, vm)) {
 		end = run_vcpus(s, vm);
 		vmm_steering_end(&s->steering, end);
+	} else if (vmm_ending_signal()) {
+		end = VMM_END_SIGNAL;
 	}
 	vmm_vm_power_off(vm);
 	return end;

@@ -9,7 +9,11 @@
 #include <unistd.h>
 
 #include "boot/boot.h"
+#include "host/ending.h"
 #include "machine/machine.h"
+
+/* A kernel is tens of megabytes: a signal that ends vmmctl is not to wait for all of it. */
+#define READ_AT_ONCE	(2 << 20)
 
 static int file_open(struct vmm_boot_file *file, const char *path)
 {
@@ -86,15 +90,19 @@ int vmm_boot_file_size(const struct vmm_boot_file *file, u64 *size)
  * @to: gets it
  * @size: bytes, all of which must be there
  *
- * Return: 0, or -errno after a message
+ * Return: 0, or -errno after a message; -EINTR without one if a signal ends vmmctl
  */
 int vmm_boot_file_read(const struct vmm_boot_file *file, u64 offset, void *to, u64 size)
 {
 	u64 done = 0;
 
 	while (done < size) {
-		ssize_t n = pread(file->fd, (u8 *)to + done, size - done, offset + done);
+		u64 piece = size - done < READ_AT_ONCE ? size - done : READ_AT_ONCE;
+		ssize_t n;
 
+		if (vmm_ending_signal())
+			return -EINTR;
+		n = pread(file->fd, (u8 *)to + done, piece, offset + done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

@@ -4,6 +4,7 @@
  * of its own.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "boot/boot.h"
 #include "host/ending.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
@@ -50,6 +52,24 @@ static int stuck(int fd)
 	while (read(never[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	return 96;
+}
+
+/* A kernel is being read when the signal comes, as at a reset. */
+static int reading(int fd)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+	struct vmm_boot_file file = { .path = "/proc/self/exe" };
+	char byte;
+	int err;
+
+	file.fd = open(file.path, O_RDONLY);
+	if (file.fd < 0 || vmm_ending_open(loop, on_end, NULL))
+		return 98;
+	say_ready(fd);
+	do {
+		err = vmm_boot_file_read(&file, 0, &byte, 1);
+	} while (!err);
+	return err == -EINTR ? 22 : 94;
 }
 
 static int as_nohup(int fd)
@@ -107,6 +127,13 @@ static void nobody_can_hold_it_up(void)
 	tap_check(seconds > 0.3 && seconds < 10);
 }
 
+static void no_file_is_read_to_its_end(void)
+{
+	double seconds;
+
+	tap_equal(end_by(reading, &seconds), 22);
+}
+
 static void ignored_signals_stay_ignored(void)
 {
 	double seconds;
@@ -117,6 +144,7 @@ static void ignored_signals_stay_ignored(void)
 static const struct tap_case cases[] = {
 	{ "the main loop is told", main_loop_is_told },
 	{ "a main thread that waits is ended all the same", nobody_can_hold_it_up },
+	{ "a file is not read to its end before", no_file_is_read_to_its_end },
 	{ "signals that were ignored stay ignored", ignored_signals_stay_ignored },
 };
 
