@@ -379,7 +379,9 @@ static void bar_access(struct input *in)
 		offset &= 0x303f;
 	addr = base_of(device, bar) + offset;
 	if (where & 0xc0)
-		vmm_pci_write(&fuzz.bus, bar == VMM_VIRTIO_PCI_PORTS, addr, value_take(in), len);
+		/* KVM gives the bytes of an access and nothing beyond them. */
+		vmm_pci_write(&fuzz.bus, bar == VMM_VIRTIO_PCI_PORTS, addr,
+			      value_take(in) & ~0ULL >> (64 - 8 * len), len);
 	else
 		vmm_pci_read(&fuzz.bus, bar == VMM_VIRTIO_PCI_PORTS, addr, len);
 }

@@ -374,7 +374,7 @@ u64 vmm_pci_read(struct vmm_pci_bus *bus, bool ports, u64 addr, unsigned int len
  * @bus: the bus
  * @ports: it is a port, not memory
  * @addr: the address
- * @value: what was written
+ * @value: what was written; its bits beyond @len are 0
  * @len: bytes
  */
 void vmm_pci_write(struct vmm_pci_bus *bus, bool ports, u64 addr, u64 value, unsigned int len)
