@@ -378,7 +378,10 @@ static void input_read(struct input *input, struct virtio_input_event *event)
 		return;
 	/* Nobody will finish its report. */
 	input->count = 0;
-	input->too_long = false;
+	if (input->too_long) {
+		input->too_long = false;
+		input_report(input, NULL, 0);
+	}
 }
 
 static void *input_reader(void *arg)
@@ -399,7 +402,9 @@ static void *input_reader(void *arg)
 			return NULL;
 		if (fds[1].revents) {
 			vmm_event_clear(input->room_fd);
-			input_report(input, NULL, 0);
+			/* In the middle of a report the guest is not told half of it. */
+			if (!input->too_long)
+				input_report(input, NULL, 0);
 		}
 		if (fds[2].revents)
 			input_read(input, &event);
