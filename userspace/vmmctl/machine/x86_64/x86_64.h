@@ -10,7 +10,7 @@
 /* ---- cpuid.c ---- */
 
 void vmm_x86_cpuid_adjust(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int cpus,
-			  bool deadline);
+			  bool deadline, bool pv_eoi);
 int vmm_x86_cpuid_set(struct vmm_vcpu *vcpu);
 
 #endif /* MACHINE_X86_64_H */

@@ -27,14 +27,15 @@ static void cpuid_new(void)
 
 static void features_are_a_guests(void)
 {
-	struct kvm_cpuid_entry2 *features, *power, *counters, *amd;
+	struct kvm_cpuid_entry2 *features, *power, *counters, *amd, *kvm;
 
 	cpuid_new();
 	features = add(1, 0, 0x806e9, 0xffffff05, 0x00000021, 0);
 	power = add(6, 0, 4, 0, 9, 0);
 	counters = add(0xa, 0, 0x7300402, 1, 2, 3);
 	amd = add(0x80000001, 0, 0, 0, 0x7, 0);
-	vmm_x86_cpuid_adjust(cpuid, 3, 4, true);
+	kvm = add(0x40000001, 0, 0x01007efb, 0, 0, 0);
+	vmm_x86_cpuid_adjust(cpuid, 3, 4, true, false);
 	/* Which it is, how many there are, and 64-byte cache lines. */
 	tap_equal(features->ebx, 0x03040805);
 	/* A hypervisor, x2APIC, the timer's deadline; no VMX. */
@@ -44,13 +45,17 @@ static void features_are_a_guests(void)
 	tap_equal(power->eax, 4);
 	tap_check(!counters->eax && !counters->ebx && !counters->ecx && !counters->edx);
 	tap_equal(amd->ecx, 3);
+	/* All of KVM's own but the end of interrupts by memory. */
+	tap_equal(kvm->eax, 0x01007ebb);
 	/* Alone, and without a deadline. */
 	cpuid_new();
 	features = add(1, 0, 0, 0, 0, ~0U);
-	vmm_x86_cpuid_adjust(cpuid, 0, 1, false);
+	kvm = add(0x40000001, 0, 0x01007efb, 0, 0, 0);
+	vmm_x86_cpuid_adjust(cpuid, 0, 1, false, true);
 	tap_equal(features->ebx, 0x00010800);
 	tap_equal(features->ecx, 0x80200000);
 	tap_equal(features->edx, ~(1U << 28));
+	tap_equal(kvm->eax, 0x01007efb);
 }
 
 /* CPUs, and bits that number them. */
@@ -76,7 +81,7 @@ static void topology_is_one_package(void)
 		l1 = add(4, 0, 0xfc03f121, 0, 0, 0);
 		l3 = add(4, 3, 0xfc03c163, 0, 0, 0);
 		last = add(4, 4, 0, 0, 0, 0);
-		vmm_x86_cpuid_adjust(cpuid, cpus - 1, cpus, true);
+		vmm_x86_cpuid_adjust(cpuid, cpus - 1, cpus, true, true);
 		tap_equal(thread->eax, 0);
 		tap_equal(thread->ebx, 1);
 		tap_equal(thread->ecx, 0x100);
