@@ -28,7 +28,7 @@ everything() {
 	: > "$console"
 	# shellcheck disable=SC2086 # a list of words
 	timeout 600 vmmctl run --kernel /ranchu/guest/Image \
-		--initrd /ranchu/guest/initrd.cpio --memory 512M --cpus 2 \
+		--initrd /ranchu/guest/initrd.cpio --memory 512M \
 		--append "$linux_args $arguments ranchu.run=\"$run\"" \
 		--disk /tmp/a --net tap=tap0 --vhost-user blk,socket=/tmp/qsd \
 		--vsock 42 --adb-socket /tmp/adb.sock $small_devices "$@" \
