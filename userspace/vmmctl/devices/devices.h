@@ -140,7 +140,7 @@ struct vmm_user_blk;
 struct vhost_ranchu_blk_backend;
 struct vhost_ranchu_blk_info;
 
-struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const char *path,
 				       const struct vhost_ranchu_blk_backend *backend);
 void vmm_user_blk_close(struct vmm_user_blk *blk);
 int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings);

@@ -99,10 +99,8 @@ static int blk_open_kernel(struct vmm_virtio *v, struct blk *blk, u64 features,
 static int blk_open_user(struct vmm_virtio *v, struct blk *blk, u64 features,
 			 const struct vhost_ranchu_blk_backend *backend)
 {
-	blk->user = vmm_user_blk_open(v, features, backend);
-	if (!blk->user)
-		return vmm_error(errno, "--disk: cannot serve %s", blk->disk->path);
-	return 0;
+	blk->user = vmm_user_blk_open(v, features, blk->disk->path, backend);
+	return blk->user ? 0 : -errno;
 }
 
 /* A driver that runs is interrupted, if it is to see something new. */

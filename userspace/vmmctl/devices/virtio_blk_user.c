@@ -293,23 +293,29 @@ static void blk_drop_image(struct vmm_user_blk *blk)
  * vmm_user_blk_open - make a disk
  * @v: the device; its @offered is set
  * @features: what the model knows
+ * @path: of the image, for messages
  * @backend: the image, and what it is to look like
  *
- * Return: the disk, or NULL with errno set, perhaps after a message
+ * Return: the disk, or NULL with errno set, after a message
  */
-struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const char *path,
 				       const struct vhost_ranchu_blk_backend *backend)
 {
 	struct vmm_user_blk *blk = calloc(1, sizeof(*blk));
 	unsigned int i;
 	int err;
 
-	if (!blk)
+	if (!blk) {
+		vmm_error(ENOMEM, "--disk: cannot serve %s", path);
+		errno = ENOMEM;
 		return NULL;
+	}
 	blk->fd = -1;
 	blk->buffered_fd = -1;
 	err = blk_take_image(blk, backend);
-	if (!err)
+	if (err)
+		vmm_error(-err, "--disk: cannot serve %s", path);
+	else
 		err = vmm_ring_device_open(&blk->dev, v, features, blk_kicked);
 	if (err) {
 		blk_drop_image(blk);
