@@ -57,6 +57,7 @@ enum vmm_vu_protocol {
 #define VU_REPLY	(1U << 2)
 #define VU_NEED_REPLY	(1U << 3)
 #define VU_FDS_MAX	(VMM_REGIONS + 1)
+#define VU_FDS_HEARD	8	/* files of a message that is heard, at most */
 #define VU_PAYLOAD_MAX	512	/* bytes of what is said here, or heard */
 
 /**
@@ -78,14 +79,18 @@ struct vmm_vu_message {
 /**
  * struct vmm_vu_channel - a connection from which messages are received
  * @sock: the connection
- * @fd: file that came with @msg, or -1
+ * @fd: files that came with @msg; the first one is -1 if there is none
+ * @fds: how many
+ * @fds_max: how many are kept, at most VU_FDS_HEARD
  * @have: bytes received of @msg
  * @whole: @msg is complete
  * @msg: the message
  */
 struct vmm_vu_channel {
 	int sock;
-	int fd;
+	int fd[VU_FDS_HEARD];
+	unsigned int fds;
+	unsigned int fds_max;
 	u32 have;
 	bool whole;
 	struct vmm_vu_message msg __attribute__((aligned(8)));

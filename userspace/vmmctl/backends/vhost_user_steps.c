@@ -211,12 +211,12 @@ static int done_new_inflight(struct vmm_vhost_user *vu)
 {
 	const struct vmm_vu_message *msg = &vu->channel.msg;
 
-	if (msg->size != sizeof(vu->inflight) || vu->channel.fd < 0)
+	if (msg->size != sizeof(vu->inflight) || vu->channel.fd[0] < 0)
 		return -EPROTO;
 	memcpy(&vu->inflight, msg->payload, sizeof(vu->inflight));
 	vmm_vu_forget_inflight(vu);
-	vu->inflight_fd = vu->channel.fd;
-	vu->channel.fd = -1;
+	vu->inflight_fd = vu->channel.fd[0];
+	vu->channel.fd[0] = -1;
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 /* Room for files beside a message. */
 union vu_control {
 	struct cmsghdr head;
-	u8 room[CMSG_SPACE(VU_FDS_MAX * sizeof(int))];
+	u8 room[CMSG_SPACE(VU_FDS_HEARD * sizeof(int))];
 };
 
 /**
@@ -38,22 +38,30 @@ int vmm_vu_send(int sock, struct vmm_vu_message *msg, const int *fds, unsigned i
 
 /**
  * vmm_vu_channel_open - begin to receive messages
- * @channel: filled
+ * @channel: filled; one file is kept of those that come with a message. Whoever wants
+ *	more sets @channel->fds_max
  * @sock: the connection; stays the caller's
  */
 void vmm_vu_channel_open(struct vmm_vu_channel *channel, int sock)
 {
 	channel->sock = sock;
-	channel->fd = -1;
+	channel->fds = 0;
+	channel->fds_max = 1;
+	channel->fd[0] = -1;
 	channel->have = 0;
 	channel->whole = false;
 }
 
-static void channel_drop_file(struct vmm_vu_channel *channel)
+static void channel_drop_files(struct vmm_vu_channel *channel)
 {
-	if (channel->fd >= 0)
-		close(channel->fd);
-	channel->fd = -1;
+	unsigned int i;
+
+	for (i = 0; i < channel->fds; i++) {
+		if (channel->fd[i] >= 0)
+			close(channel->fd[i]);
+	}
+	channel->fds = 0;
+	channel->fd[0] = -1;
 }
 
 /**
@@ -62,11 +70,11 @@ static void channel_drop_file(struct vmm_vu_channel *channel)
  */
 void vmm_vu_channel_close(struct vmm_vu_channel *channel)
 {
-	channel_drop_file(channel);
+	channel_drop_files(channel);
 	channel->sock = -1;
 }
 
-/* The first file of a message is kept, all others are closed. */
+/* The first files of a message are kept, all others are closed. */
 static void channel_take_files(struct vmm_vu_channel *channel, struct msghdr *hdr)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(hdr);
@@ -79,8 +87,8 @@ static void channel_take_files(struct vmm_vu_channel *channel, struct msghdr *hd
 	count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
 	for (i = 0; i < count; i++) {
 		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
-		if (channel->fd < 0)
-			channel->fd = fd;
+		if (channel->fds < channel->fds_max)
+			channel->fd[channel->fds++] = fd;
 		else
 			close(fd);
 	}
@@ -116,8 +124,8 @@ static int channel_fill(struct vmm_vu_channel *channel, u32 end)
  * vmm_vu_receive - receive a message, or a further piece of it
  * @channel: open
  *
- * A message is in @channel->msg until the next call, and a file that came with it in
- * @channel->fd, or -1. Whoever keeps the file sets that to -1.
+ * A message is in @channel->msg until the next call, and files that came with it in
+ * @channel->fd. Whoever keeps one sets that to -1.
  *
  * Return: 0 for a whole message; -EAGAIN if there is more to come; or -errno: the
  *	connection is of no use any more, -EPIPE if the other side has closed it
@@ -128,7 +136,7 @@ int vmm_vu_receive(struct vmm_vu_channel *channel)
 	int err;
 
 	if (channel->whole) {
-		channel_drop_file(channel);
+		channel_drop_files(channel);
 		channel->whole = false;
 		channel->have = 0;
 	}

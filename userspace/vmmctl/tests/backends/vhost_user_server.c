@@ -234,7 +234,7 @@ static bool server_step(void)
 		err = vmm_vu_receive(&server.channel);
 		if (err)
 			return err == -EAGAIN;
-		return server_hear(&server.channel.msg, &server.channel.fd);
+		return server_hear(&server.channel.msg, &server.channel.fd[0]);
 	}
 	if (fds[1].revents)
 		vmm_event_clear(server.kick_fd);
