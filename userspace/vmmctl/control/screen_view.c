@@ -87,7 +87,7 @@ bool vmm_screen_view_update(struct vmm_screen_view *view)
 {
 	static const struct timespec pause = { .tv_nsec = 1000000 };
 	const struct vmm_display_header *header = (const void *)view->copy;
-	bool first = !view->format;
+	bool first = !view->seen;
 	unsigned int i;
 	u64 before;
 
@@ -101,9 +101,9 @@ bool vmm_screen_view_update(struct vmm_screen_view *view)
 			break;
 		nanosleep(&pause, NULL);
 	}
+	view->seen = true;
 	view->sequence = before;
-	view->format = le32toh(header->format) == VMM_PIXELS_RGBX8888 ? VMM_PIXELS_RGBX8888 :
-									VMM_PIXELS_RGB565;
+	view->format = le32toh(header->format);
 	view->turns = le32toh(header->turns) % 4;
 	return true;
 }
@@ -178,8 +178,14 @@ void vmm_screen_view_rgb(const struct vmm_screen_view *view, u32 x, u32 y, u8 rg
 
 	vmm_screen_view_from(view, &x, &y);
 	at = (size_t)y * view->width + x;
-	if (view->format == VMM_PIXELS_RGBX8888) {
+	switch (view->format) {
+	case VMM_PIXELS_RGBX8888:
 		memcpy(rgb, pixels + 4 * at, 3);
+		return;
+	case VMM_PIXELS_BGRX8888:
+		rgb[0] = pixels[4 * at + 2];
+		rgb[1] = pixels[4 * at + 1];
+		rgb[2] = pixels[4 * at];
 		return;
 	}
 	word = pixels[2 * at] | pixels[2 * at + 1] << 8;

@@ -15,8 +15,9 @@
  * @width: pixels of a row, as the guest draws it
  * @height: rows
  * @copy: header and pixels of one moment
+ * @seen: there is a copy
  * @sequence: of that moment
- * @format: of its pixels
+ * @format: of its pixels; 16 bits each if it is none that is known
  * @turns: quarter turns clockwise by which it is shown
  */
 struct vmm_screen_view {
@@ -25,6 +26,7 @@ struct vmm_screen_view {
 	u32 width;
 	u32 height;
 	u8 *copy;
+	bool seen;
 	u64 sequence;
 	u32 format;
 	u32 turns;

@@ -29,8 +29,11 @@
  * @size: bytes of it
  * @width: pixels of a row
  * @height: rows
- * @refresh: has the producer call vmm_display_frame(), or NULL
- * @arg: argument of @refresh
+ * @board: the board's framebuffer: has it call vmm_display_frame(); NULL for none
+ * @board_arg: its argument
+ * @taken: the same of a producer that shows its frames instead, vmm_display_rows() may be
+ *	what it calls; NULL for none
+ * @taken_arg: its argument
  * @lock: protects all that follows and the pixels
  * @format: of the pixels
  * @turns: as the header has it
@@ -41,8 +44,10 @@ struct vmm_display {
 	size_t size;
 	unsigned int width;
 	unsigned int height;
-	void (*refresh)(void *arg);
-	void *arg;
+	void (*board)(void *arg);
+	void *board_arg;
+	void (*taken)(void *arg);
+	void *taken_arg;
 	pthread_mutex_t lock;
 	enum vmm_pixels format;
 	unsigned int turns;
@@ -150,8 +155,35 @@ int vmm_display_file(const struct vmm_display *display)
  */
 void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg), void *arg)
 {
-	display->refresh = refresh;
-	display->arg = arg;
+	display->board = refresh;
+	display->board_arg = arg;
+}
+
+/**
+ * vmm_display_take - show the frames of another producer than the attached one
+ * @display: the screen
+ * @refresh: as for vmm_display_attach(); vmm_display_rows() will do as well
+ * @arg: argument of @refresh
+ *
+ * Context: main thread.
+ */
+void vmm_display_take(struct vmm_display *display, void (*refresh)(void *arg), void *arg)
+{
+	display->taken = refresh;
+	display->taken_arg = arg;
+}
+
+/**
+ * vmm_display_give_back - undo vmm_display_take()
+ * @display: the screen
+ * @arg: who took it; nothing happens if it was somebody else, or nobody
+ *
+ * Context: main thread.
+ */
+void vmm_display_give_back(struct vmm_display *display, const void *arg)
+{
+	if (display->taken && display->taken_arg == arg)
+		display->taken = NULL;
 }
 
 /**
@@ -162,8 +194,22 @@ void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg),
  */
 void vmm_display_refresh(struct vmm_display *display)
 {
-	if (display->refresh)
-		display->refresh(display->arg);
+	if (display->taken)
+		display->taken(display->taken_arg);
+	else if (display->board)
+		display->board(display->board_arg);
+}
+
+/**
+ * vmm_display_size - tell how large the screen is
+ * @display: the screen
+ * @width: filled: pixels of a row
+ * @height: filled: rows
+ */
+void vmm_display_size(const struct vmm_display *display, u32 *width, u32 *height)
+{
+	*width = display->width;
+	*height = display->height;
 }
 
 /* A reader sees that pixels change, before they do and after. */
@@ -175,29 +221,124 @@ static void sequence_step(struct vmm_display_header *header)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static const u8 black[4096 * PIXEL_MAX];
-
-/* Whether row @y is to be another. */
-static bool row_differs(const u8 *to, const u8 *pixels, size_t stride, unsigned int y)
-{
-	return memcmp(to + y * stride, pixels ? pixels + y * stride : black, stride);
-}
-
-static void rows_copy(u8 *to, const u8 *pixels, size_t stride, unsigned int y,
-		      unsigned int count)
-{
-	if (pixels)
-		memcpy(to + y * stride, pixels + y * stride, count * stride);
-	else
-		memset(to + y * stride, 0, count * stride);
-}
-
 /* Another kind of picture: all of it is new. */
 static void change_kind(struct vmm_display *display, enum vmm_pixels format, unsigned int turns)
 {
 	display->format = format;
 	display->turns = turns;
 	header_fill(display);
+}
+
+/**
+ * struct change - what of a file is written
+ * @display: the screen
+ * @format: of the frame's pixels
+ * @turns: of the frame
+ * @stride: bytes of a row
+ * @all: every row is another
+ * @first: first row that was written; the screen's height if there is none
+ * @last: behind the last one
+ */
+struct change {
+	struct vmm_display *display;
+	enum vmm_pixels format;
+	unsigned int turns;
+	size_t stride;
+	bool all;
+	u32 first;
+	u32 last;
+};
+
+/* Writes @count rows from row @y on. */
+static void change_write(struct change *change, u32 y, u32 count, const u8 *pixels)
+{
+	struct vmm_display *display = change->display;
+	u8 *to = (u8 *)display->header + VMM_DISPLAY_PIXELS;
+
+	if (change->first == display->height) {
+		sequence_step(display->header);
+		if (change->all)
+			change_kind(display, change->format, change->turns);
+		change->first = y;
+	}
+	memcpy(to + y * change->stride, pixels, count * change->stride);
+	change->last = y + count;
+}
+
+/* Of @count rows from row @y on, those that differ: from one up to one that does not, at once. */
+static void change_rows(struct change *change, u32 y, u32 count, const u8 *pixels)
+{
+	const u8 *to = (u8 *)change->display->header + VMM_DISPLAY_PIXELS + y * change->stride;
+	size_t stride = change->stride;
+	u32 begin, end;
+
+	for (begin = 0; begin < count; begin = end + 1) {
+		for (end = begin; end < count; end++) {
+			if (!change->all && !memcmp(to + end * stride, pixels + end * stride,
+						    stride))
+				break;
+		}
+		if (end > begin)
+			change_write(change, y + begin, end - begin, pixels + begin * stride);
+	}
+}
+
+/**
+ * vmm_display_rows - put a frame into the file, some rows at a time
+ * @display: the screen
+ * @format: of its pixels
+ * @turns: quarter turns clockwise to show it
+ * @rows: returns rows from @y on, without a gap and as wide as the screen, and sets *@count
+ *	to how many they are, 1 to what it was; they stay until it is called again, but may
+ *	change
+ * @arg: first argument of @rows
+ *
+ * Context: any thread.
+ */
+void vmm_display_rows(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,
+		      const u8 *(*rows)(void *arg, u32 y, u32 *count), void *arg)
+{
+	struct change change = {
+		.display = display, .format = format, .turns = turns,
+		.stride = (size_t)display->width * pixel_bytes(format),
+		.first = display->height,
+	};
+	const u8 *pixels;
+	u32 count;
+	u32 y;
+
+	pthread_mutex_lock(&display->lock);
+	change.all = format != display->format || turns != display->turns;
+	for (y = 0; y < display->height; y += count) {
+		count = display->height - y;
+		pixels = rows(arg, y, &count);
+		change_rows(&change, y, count, pixels);
+	}
+	if (change.first < display->height) {
+		display->header->damage[1] = htole32(change.first);
+		display->header->damage[2] = htole32(display->width);
+		display->header->damage[3] = htole32(change.last - change.first);
+		sequence_step(display->header);
+	}
+	pthread_mutex_unlock(&display->lock);
+}
+
+static const u8 black[VMM_DISPLAY_SIDE * PIXEL_MAX];
+
+/* A frame in one piece. */
+struct piece {
+	const u8 *pixels;
+	size_t stride;
+};
+
+static const u8 *piece_rows(void *arg, u32 y, u32 *count)
+{
+	const struct piece *piece = arg;
+
+	if (piece->pixels)
+		return piece->pixels + y * piece->stride;
+	*count = 1;
+	return black;
 }
 
 /**
@@ -212,38 +353,7 @@ static void change_kind(struct vmm_display *display, enum vmm_pixels format, uns
 void vmm_display_frame(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,
 		       const u8 *pixels)
 {
-	u8 *to = (u8 *)display->header + VMM_DISPLAY_PIXELS;
-	size_t stride = (size_t)display->width * pixel_bytes(format);
-	unsigned int first = display->height;
-	unsigned int last = 0;
-	unsigned int end = 0;
-	unsigned int y = 0;
-	bool all;
+	struct piece piece = { pixels, (size_t)display->width * pixel_bytes(format) };
 
-	pthread_mutex_lock(&display->lock);
-	all = format != display->format || turns != display->turns;
-	/* From one row that differs up to one that does not, at once. */
-	for (; y < display->height; y = end + 1) {
-		for (end = y; end < display->height; end++) {
-			if (!all && !row_differs(to, pixels, stride, end))
-				break;
-		}
-		if (end == y)
-			continue;
-		if (first == display->height) {
-			sequence_step(display->header);
-			if (all)
-				change_kind(display, format, turns);
-			first = y;
-		}
-		rows_copy(to, pixels, stride, y, end - y);
-		last = end;
-	}
-	if (first < display->height) {
-		display->header->damage[1] = htole32(first);
-		display->header->damage[2] = htole32(display->width);
-		display->header->damage[3] = htole32(last - first);
-		sequence_step(display->header);
-	}
-	pthread_mutex_unlock(&display->lock);
+	vmm_display_rows(display, format, turns, piece_rows, &piece);
 }

@@ -14,11 +14,13 @@
 #define VMM_DISPLAY_MAGIC	0x4e435352	/* "RSCN" */
 #define VMM_DISPLAY_VERSION	1
 #define VMM_DISPLAY_PIXELS	4096		/* where pixels begin */
+#define VMM_DISPLAY_SIDE	4096		/* pixels of a row, and rows, at most */
 
 /* What a pixel is. */
 enum vmm_pixels {
 	VMM_PIXELS_RGBX8888 = 1,	/* bytes red, green, blue, none */
 	VMM_PIXELS_RGB565 = 2,		/* 16 bits, little endian, red on top */
+	VMM_PIXELS_BGRX8888 = 3,	/* bytes blue, green, red, none */
 };
 
 /**
@@ -55,7 +57,12 @@ struct vmm_display *vmm_display_open(unsigned int width, unsigned int height);
 void vmm_display_close(struct vmm_display *display);
 int vmm_display_file(const struct vmm_display *display);
 void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg), void *arg);
+void vmm_display_take(struct vmm_display *display, void (*refresh)(void *arg), void *arg);
+void vmm_display_give_back(struct vmm_display *display, const void *arg);
 void vmm_display_refresh(struct vmm_display *display);
+void vmm_display_size(const struct vmm_display *display, u32 *width, u32 *height);
+void vmm_display_rows(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,
+		      const u8 *(*rows)(void *arg, u32 y, u32 *count), void *arg);
 void vmm_display_frame(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,
 		       const u8 *pixels);
 

@@ -112,6 +112,13 @@ static void colours_are_right(void)
 		check_pixel(W, 1, 0, 0xff0000);
 		check_pixel(W, W - 1, H - 1, 0);
 	}
+	vmm_display_frame(display, VMM_PIXELS_BGRX8888, 0, wide);
+	tap_equal(shoot(display), 0);
+	if (read_png(W, H)) {
+		check_pixel(W, 0, 0, 0x332211);
+		check_pixel(W, 1, 0, 0x0000ff);
+		check_pixel(W, W - 1, H - 1, 0);
+	}
 	vmm_display_close(display);
 }
 
@@ -176,7 +183,7 @@ static void foreign_files_are_refused(void)
 }
 
 static const struct tap_case cases[] = {
-	{ "colours are right in both formats", colours_are_right },
+	{ "colours are right in all formats", colours_are_right },
 	{ "turns are clockwise", turns_are_clockwise },
 	{ "files that are no screen are refused", foreign_files_are_refused },
 };

@@ -136,11 +136,57 @@ static void frames_are_taken_when_asked_for(void)
 	look_away();
 }
 
+static const u8 *one_row(void *arg, u32 y, u32 *count)
+{
+	u8 *row = arg;
+
+	*count = 1;
+	memset(row, y, 4 * WIDTH);
+	return row;
+}
+
+static u8 scratch[4 * WIDTH];
+
+static void on_taken(void *arg)
+{
+	(void)arg;
+	vmm_display_rows(display, VMM_PIXELS_BGRX8888, 0, one_row, scratch);
+}
+
+/* A second producer hides the first one, and shows rows that it makes one by one. */
+static void another_producer_takes_it(void)
+{
+	unsigned int y;
+
+	if (!look())
+		return;
+	refreshed = 0;
+	vmm_display_attach(display, on_refresh, display);
+	vmm_display_take(display, on_taken, scratch);
+	vmm_display_refresh(display);
+	tap_equal(refreshed, 0);
+	tap_equal(le32toh(seen->format), VMM_PIXELS_BGRX8888);
+	for (y = 0; y < HEIGHT; y++) {
+		tap_context("row %u", y);
+		tap_equal(pixels()[4 * WIDTH * y], y);
+		tap_equal(pixels()[4 * WIDTH * (y + 1) - 1], y);
+	}
+	vmm_display_give_back(display, &y);
+	vmm_display_refresh(display);
+	tap_equal(refreshed, 0);
+	vmm_display_give_back(display, scratch);
+	vmm_display_refresh(display);
+	tap_equal(refreshed, 1);
+	tap_equal(le32toh(seen->format), VMM_PIXELS_RGB565);
+	look_away();
+}
+
 static const struct tap_case cases[] = {
 	{ "nobody else writes to it", nobody_else_writes },
 	{ "it describes itself", it_describes_itself },
 	{ "only changes are told", only_changes_are_told },
 	{ "frames are taken when they are asked for", frames_are_taken_when_asked_for },
+	{ "another producer takes the screen, and gives it back", another_producer_takes_it },
 };
 
 int main(void)
