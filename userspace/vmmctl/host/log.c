@@ -27,6 +27,17 @@ static struct {
 	void *device_arg;
 } log_to;
 
+static const char *log_name = "vmmctl";
+
+/**
+ * vmm_log_name - say which program it is that messages are of
+ * @name: its name, for good
+ */
+void vmm_log_name(const char *name)
+{
+	log_name = name;
+}
+
 /**
  * vmm_device_errors - be told of devices that do not work any more
  * @fn: any thread; NULL for nobody
@@ -103,7 +114,7 @@ static void log_line(int err, const char *fmt, va_list args)
 	int len;
 
 	vsnprintf(text, sizeof(text), fmt, args);
-	len = snprintf(line, sizeof(line), "vmmctl: %s%s%s\n", text, err ? ": " : "",
+	len = snprintf(line, sizeof(line), "%s: %s%s%s\n", log_name, text, err ? ": " : "",
 		       err ? strerror(err) : "");
 	if (len >= (int)sizeof(line))
 		len = sizeof(line) - 1;

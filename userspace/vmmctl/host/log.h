@@ -14,6 +14,7 @@ void vmm_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 struct vmm_output;
 
+void vmm_log_name(const char *name);
 void vmm_log_also(void (*fn)(void *arg, const char *line, size_t len), void *arg);
 void vmm_device_error(const char *device, const char *why);
 void vmm_device_errors(void (*fn)(void *arg, const char *device, const char *why), void *arg);
