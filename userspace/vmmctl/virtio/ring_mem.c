@@ -47,3 +47,23 @@ void vmm_ring_mem_destroy(struct ranchu_mem *mem)
 		ranchu_mem_destroy(mem);
 	free(mem);
 }
+
+/**
+ * vmm_ring_mem_iov - find where guest memory is mapped here
+ * @mem: guest memory
+ * @gpa: guest physical address
+ * @len: bytes, any number
+ * @iov: filled, in order
+ * @max: elements of it
+ *
+ * Return: elements used, -EFAULT if part of it is not guest memory, -E2BIG if it takes more
+ */
+int vmm_ring_mem_iov(struct ranchu_mem *mem, __u64 gpa, __u64 len, struct iovec *iov,
+		     unsigned int max)
+{
+	int idx = ranchu_mem_enter(mem);
+	int n = ranchu_mem_iov(mem, gpa, len, iov, max);
+
+	ranchu_mem_leave(mem, idx);
+	return n;
+}

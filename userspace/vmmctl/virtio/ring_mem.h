@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+struct iovec;
 struct ranchu_mem;
 
 /**
@@ -24,5 +25,7 @@ struct vmm_ring_region {
 
 struct ranchu_mem *vmm_ring_mem_create(const struct vmm_ring_region *regions, unsigned int count);
 void vmm_ring_mem_destroy(struct ranchu_mem *mem);
+int vmm_ring_mem_iov(struct ranchu_mem *mem, __u64 gpa, __u64 len, struct iovec *iov,
+		     unsigned int max);
 
 #endif /* RING_MEM_H */
