@@ -229,6 +229,9 @@ static void wait_a_slice(struct vmm_vhost_user *vu)
 	poll(&fd, 1, VU_SLICE);
 	pthread_mutex_lock(&vu->vhost.v->lock);
 	vmm_vu_take_input(vu);
+	/* A process may have to get rid of a frame before it answers. */
+	if (vu->gpu && !vm->vcpus)
+		vmm_gpu_socket_serve(vu->gpu);
 	if (vu->phase == VMM_VU_LINGERING && vmm_vu_hung_up(vu))
 		vu->given = 0;
 }
@@ -281,6 +284,8 @@ static void disconnect(struct vmm_vhost_user *vu)
 {
 	close_channel(vu, &vu->requests);
 	close_channel(vu, &vu->channel);
+	if (vu->gpu)
+		vmm_gpu_socket_close(vu->gpu);
 	vu->vhost.fd = -1;
 	vu->waiting = NULL;
 	vu->given = 0;
@@ -483,6 +488,8 @@ static int wait_until_ready(struct vmm_vhost_user *vu)
 		}
 		poll(&fd, 1, VU_SLICE);
 		vmm_vu_take_input(vu);
+		if (vu->gpu)
+			vmm_gpu_socket_serve(vu->gpu);
 	}
 	return vu->phase == VMM_VU_READY ? 0 : vu->error;
 }
@@ -538,7 +545,7 @@ static int user_open(struct vmm_vhost_user *vu)
 /**
  * vmm_vhost_user_open - connect to a process that serves a virtio device
  * @vu: zero, but for what its model has set: @recovers, @exact, @config_len,
- *	@config_changed
+ *	@gpu, @config_changed
  * @v: the virtio device
  * @path: the process's socket
  *

@@ -12,6 +12,7 @@
 #define VHOST_USER_H
 
 #include "backends/backends.h"
+#include "backends/vhost_user_gpu.h"
 
 /* Requests of the front end, those that are used here. */
 enum vmm_vu_request {
@@ -34,6 +35,7 @@ enum vmm_vu_request {
 	VU_GET_CONFIG = 24,
 	VU_GET_INFLIGHT_FD = 31,
 	VU_SET_INFLIGHT_FD = 32,
+	VU_GPU_SET_SOCKET = 33,
 	VU_RESET_DEVICE = 34,
 };
 
@@ -148,6 +150,7 @@ enum vmm_vu_phase {
  * @done: takes the answer in @vu->channel: 0, -EPROTO for an answer that does not
  *	follow the protocol, or another -errno. Without it there is no answer but, with
  *	REPLY_ACK, whether the request was done
+ * @silent: there is not even that
  */
 struct vmm_vu_step {
 	u32 request;
@@ -155,6 +158,7 @@ struct vmm_vu_step {
 	int (*fill)(struct vmm_vhost_user *vu, unsigned int ring, struct vmm_vu_message *msg,
 		    int *fds);
 	int (*done)(struct vmm_vhost_user *vu);
+	bool silent;
 };
 
 const struct vmm_vu_step *vmm_vu_step(const struct vmm_vhost_user *vu, unsigned int *ring);
@@ -180,6 +184,7 @@ bool vmm_vu_hung_up(const struct vmm_vhost_user *vu);
  * @recovers: the device can be given to another process in the middle of its work
  * @exact: then each request must be done, and answered once
  * @config_len: bytes of the configuration that the process has, 0 for none
+ * @gpu: where a process that serves a GPU says what is on its screens, or NULL
  * @config_changed: told that @config has changed; main thread, without the lock
  * @offered: features that were offered when it was opened
  * @protocol_offered: features of the protocol that the process has
@@ -218,6 +223,7 @@ struct vmm_vhost_user {
 	bool recovers;
 	bool exact;
 	u32 config_len;
+	struct vmm_gpu_socket *gpu;
 	void (*config_changed)(struct vmm_virtio *v, const void *config);
 	u64 offered;
 	u64 protocol_offered;

@@ -83,7 +83,7 @@ static void step_failed(struct vmm_vhost_user *vu, int err)
 static int send_step(struct vmm_vhost_user *vu, const struct vmm_vu_step *step,
 		     unsigned int ring)
 {
-	bool answered = step->done || vmm_vu_has(vu, VU_P_REPLY_ACK);
+	bool answered = !step->silent && (step->done || vmm_vu_has(vu, VU_P_REPLY_ACK));
 	struct vmm_vu_message msg = { .request = step->request };
 	int fds[VU_FDS_MAX];
 	int count = 0;

@@ -120,6 +120,26 @@ static int fill_requests(struct vmm_vhost_user *vu, unsigned int ring,
 	return 1;
 }
 
+static bool has_gpu(const struct vmm_vhost_user *vu)
+{
+	return vu->gpu;
+}
+
+/* And its end of another one, by which it says what is on the screen. */
+static int fill_gpu(struct vmm_vhost_user *vu, unsigned int ring, struct vmm_vu_message *msg,
+		    int *fds)
+{
+	int fd = vmm_gpu_socket_open(vu->gpu);
+
+	(void)ring;
+	(void)msg;
+	if (fd < 0)
+		return fd;
+	vu->passed_fd = fd;
+	fds[0] = fd;
+	return 1;
+}
+
 static const struct vmm_vu_step open_steps[] = {
 	{ VU_GET_FEATURES, .done = done_features },
 	{ VU_GET_PROTOCOL_FEATURES, .wanted = has_protocol_features, .done = done_protocol },
@@ -127,6 +147,7 @@ static const struct vmm_vu_step open_steps[] = {
 	{ VU_GET_QUEUE_NUM, .wanted = has_queue_num, .done = done_queue_num },
 	{ .request = VU_SET_OWNER },
 	{ VU_SET_BACKEND_REQ_FD, .wanted = wants_requests, .fill = fill_requests },
+	{ VU_GPU_SET_SOCKET, .wanted = has_gpu, .fill = fill_gpu, .silent = true },
 };
 
 /* ---- a driver starts the device ---- */
@@ -232,7 +253,10 @@ static int fill_inflight(struct vmm_vhost_user *vu, unsigned int ring,
 static const struct vmm_vu_step start_steps[] = {
 	{ VU_SET_FEATURES, .fill = fill_features },
 	{ VU_SET_MEM_TABLE, .fill = fill_memory },
-	{ VU_GET_INFLIGHT_FD, wants_new_inflight, fill_new_inflight, done_new_inflight },
+	{
+		VU_GET_INFLIGHT_FD, .wanted = wants_new_inflight, .fill = fill_new_inflight,
+		.done = done_new_inflight,
+	},
 	{ VU_SET_INFLIGHT_FD, .wanted = has_inflight, .fill = fill_inflight },
 };
 
@@ -367,7 +391,7 @@ static int done_config(struct vmm_vhost_user *vu)
 }
 
 static const struct vmm_vu_step config_steps[] = {
-	{ VU_GET_CONFIG, wants_config, fill_config, done_config },
+	{ VU_GET_CONFIG, .wanted = wants_config, .fill = fill_config, .done = done_config },
 };
 
 /**

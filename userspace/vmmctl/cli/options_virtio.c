@@ -26,7 +26,7 @@ static const struct vmm_option_word fstab_words[] = { { "system", 0 }, { "vendor
 static const struct vmm_option_word kind_words[] = {
 	{ "blk", VMM_VHOST_USER_BLK }, { "fs", VMM_VHOST_USER_FS },
 	{ "net", VMM_VHOST_USER_NET }, { "rng", VMM_VHOST_USER_RNG },
-	{ "console", VMM_VHOST_USER_CONSOLE }, { }
+	{ "console", VMM_VHOST_USER_CONSOLE }, { "gpu", VMM_VHOST_USER_GPU }, { }
 };
 
 static const struct vmm_option_word vsock_words[] = {
@@ -176,13 +176,30 @@ static void *vhost_user_add(struct vmm_config *cfg)
 	return backend_add(cfg, VMM_BACKEND_VHOST_USER);
 }
 
+/* There is one screen, and no driver for a GPU of before virtio 1.0. */
+static int gpu_check(const struct vmm_config *cfg, const char *where,
+		     const struct vmm_backend *backend)
+{
+	unsigned int i;
+
+	if (backend->transport.legacy)
+		return vmm_error(-EINVAL, "%s: a gpu has no legacy registers", where);
+	for (i = 0; i < cfg->backends[VMM_BACKEND_VHOST_USER]; i++) {
+		const struct vmm_backend *other = &cfg->backend[VMM_BACKEND_VHOST_USER][i];
+
+		if (other != backend && other->type == VMM_VHOST_USER_GPU)
+			return vmm_error(-EINVAL, "%s: there is a gpu already, and one screen",
+					 where);
+	}
+	return 0;
+}
+
 /* Some keys belong to one kind only. */
 static int vhost_user_check(const struct vmm_config *cfg, const char *where, const void *item,
 			    u64 given)
 {
 	const struct vmm_backend *backend = item;
 
-	(void)cfg;
 	if (backend->type == VMM_VHOST_USER_FS && !(given & 1 << VU_TAG))
 		return vmm_error(-EINVAL, "%s: fs needs tag=NAME", where);
 	if (backend->type != VMM_VHOST_USER_FS && given & 1 << VU_TAG)
@@ -191,7 +208,7 @@ static int vhost_user_check(const struct vmm_config *cfg, const char *where, con
 	if (backend->type != VMM_VHOST_USER_NET && given & 1 << VU_MAC)
 		return vmm_error(-EINVAL, "%s: mac is for net only, and this is %s", where,
 				 kind_words[backend->type].text);
-	return 0;
+	return backend->type == VMM_VHOST_USER_GPU ? gpu_check(cfg, where, backend) : 0;
 }
 
 const struct vmm_option_table vmm_options_vhost_user = {

@@ -118,7 +118,7 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "screen-width", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
 		.max = SCREEN_MAX, .initial = "720", AT(screen_width),
-		.help = "pixels of a row of the goldfish framebuffer",
+		.help = "pixels of a row of the goldfish framebuffer, and of a gpu's screen",
 	},
 	{
 		.key = "screen-height", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,

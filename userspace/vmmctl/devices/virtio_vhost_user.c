@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Virtio devices that a process behind a Unix socket serves: disks, file systems,
- * networks, consoles, random numbers. What differs between them is a row of a table.
+ * networks, consoles, random numbers, GPUs. What differs between them is a row of a table.
  *
- * Source: VIRTIO 1.2, 5.1 to 5.4 and 5.11
+ * Source: VIRTIO 1.2, 5.1 to 5.4, 5.7 and 5.11
  */
 #include <endian.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_fs.h>
+#include <linux/virtio_gpu.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 
@@ -31,6 +32,9 @@
 	 BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) | \
 	 BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
 	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO))
+/* What needs memory that the guest finds behind the device is left out: there is none. */
+#define GPU_FEATURES \
+	(BIT(VIRTIO_GPU_F_VIRGL) | BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_CONTEXT_INIT))
 /* What there is of a disk's configuration: up to what is said of zeroes. */
 #define BLK_CONFIG	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
 
@@ -119,7 +123,36 @@ static int net_config(struct user *user)
 	return 0;
 }
 
-/* By enum vmm_vhost_user_type. A file system's server knows what the guest has open. */
+/* There is one screen; the process has the rest. */
+static void gpu_changed(struct user *user, const void *changed)
+{
+	struct virtio_gpu_config config = { .num_scanouts = htole32(1) };
+
+	memcpy(&config.num_capsets,
+	       (const u8 *)changed + offsetof(struct virtio_gpu_config, num_capsets),
+	       sizeof(config.num_capsets));
+	vmm_virtio_config(user->vu.vhost.v, &config, sizeof(config));
+}
+
+static int gpu_config(struct user *user)
+{
+	struct virtio_gpu_config config = { 0 };
+	int err = vmm_vhost_user_config(&user->vu, &config);
+
+	if (err && err != -EOPNOTSUPP)
+		return vmm_error(-err, "--vhost-user: %s does not describe its GPU",
+				 user->asked->path);
+	if (user->vu.vhost.v->queues < 2)
+		return vmm_error(-EOPNOTSUPP, "--vhost-user: %s serves too few queues",
+				 user->asked->path);
+	gpu_changed(user, &config);
+	return 0;
+}
+
+/*
+ * By enum vmm_vhost_user_type. A file system's server knows what the guest has open,
+ * and a GPU's what it has drawn.
+ */
 static const struct user_type types[] = {
 	[VMM_VHOST_USER_BLK] = {
 		.name = "blk", .id = VIRTIO_ID_BLOCK, .queues = VMM_VIRTIO_QUEUES,
@@ -138,6 +171,11 @@ static const struct user_type types[] = {
 	},
 	[VMM_VHOST_USER_CONSOLE] = {
 		.name = "console", .id = VIRTIO_ID_CONSOLE, .queues = 2, .recovers = true,
+	},
+	[VMM_VHOST_USER_GPU] = {
+		.name = "gpu", .id = VIRTIO_ID_GPU, .queues = 2, .features = GPU_FEATURES,
+		.config = gpu_config, .changed = gpu_changed,
+		.config_len = sizeof(struct virtio_gpu_config),
 	},
 };
 
@@ -190,10 +228,23 @@ static int user_open(struct user *user, struct vmm_virtio *v)
 	return err;
 }
 
+/* Where the process says what is on the screen. */
+static int gpu_socket_create(struct user *user, struct vmm_vm *vm)
+{
+	const struct vmm_gpu_host host = {
+		.loop = vm->loop, .display = vm->host.display,
+		.width = vm->cfg->screen_width, .height = vm->cfg->screen_height,
+		.node = user->asked->path,
+	};
+
+	user->vu.gpu = vmm_gpu_socket_create(&host);
+	return user->vu.gpu ? 0 : -ENOMEM;
+}
+
 static int user_create(struct vmm_virtio *v)
 {
 	struct user *user = calloc(1, sizeof(*user));
-	int err;
+	int err = 0;
 
 	if (!user)
 		return vmm_error(ENOMEM, "vhost-user");
@@ -206,9 +257,14 @@ static int user_create(struct vmm_virtio *v)
 	v->name = user->type->name;
 	v->id = user->type->id;
 	v->state = user;
-	err = user_open(user, v);
-	if (err)
+	if (v->id == VIRTIO_ID_GPU)
+		err = gpu_socket_create(user, v->vm);
+	if (!err)
+		err = user_open(user, v);
+	if (err) {
+		vmm_gpu_socket_destroy(user->vu.gpu);
 		free(user);
+	}
 	return err;
 }
 
@@ -217,7 +273,25 @@ static void user_destroy(struct vmm_virtio *v)
 	struct user *user = v->state;
 
 	vmm_vhost_close(&user->vu.vhost);
+	vmm_gpu_socket_destroy(user->vu.gpu);
 	free(user);
+}
+
+/* The next guest has drawn nothing yet. */
+static void user_reset(struct vmm_virtio *v)
+{
+	struct user *user = v->state;
+
+	if (user->vu.gpu)
+		vmm_gpu_socket_off(user->vu.gpu);
+}
+
+static void user_stats(struct vmm_virtio *v, struct vmm_report *report)
+{
+	struct user *user = v->state;
+
+	if (user->vu.gpu)
+		vmm_report_add(report, "gpu_frames", vmm_gpu_socket_frames(user->vu.gpu));
 }
 
 static unsigned int user_count(const struct vmm_config *cfg)
@@ -241,4 +315,6 @@ const struct vmm_virtio_ops vmm_vhost_user_ops = {
 	.destroy = user_destroy,
 	.start = user_start,
 	.stop = user_stop,
+	.reset = user_reset,
+	.stats = user_stats,
 };

@@ -57,6 +57,7 @@ enum vmm_vhost_user_type {
 	VMM_VHOST_USER_NET,
 	VMM_VHOST_USER_RNG,
 	VMM_VHOST_USER_CONSOLE,
+	VMM_VHOST_USER_GPU,
 	VMM_VHOST_USER_TYPES
 };
 
@@ -172,7 +173,7 @@ struct vmm_pipe_service {
  * @hw_trackball: a trackball
  * @hw_touch: a touch screen
  * @sound: WAV file that gets what the guest plays, or NULL
- * @screen_width: pixels of the goldfish framebuffer
+ * @screen_width: pixels of the goldfish framebuffer, and of a GPU's screen
  * @screen_height: the same
  * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
  * @pipe: who serves the goldfish pipe

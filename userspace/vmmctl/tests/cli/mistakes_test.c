@@ -93,6 +93,9 @@ static const struct {
 	{ { "run", "--kernel=I", "--device=disk,path" }, { "path", "needs a value" } },
 	{ { "run", "--kernel=I", "--device=rng,x=1" }, { "rng", "no keys" } },
 	{ { "run", "--kernel=I", "--device=vhost-user,socket=S" }, { "kind=blk|fs" } },
+	{ { "run", "--kernel=I", "--vhost-user=gpu,socket=S", "--vhost-user=gpu,socket=T" },
+	  { "--vhost-user", "one screen" } },
+	{ { "run", "--kernel=I", "--vhost-user=gpu,socket=S,legacy" }, { "legacy registers" } },
 	/* Ports of adb. */
 	{ { "run", "--kernel=I", "--vsock=3", "--adb-port=5556" },
 	  { "--adb-port", "5556", "odd" } },

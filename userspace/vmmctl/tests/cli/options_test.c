@@ -236,6 +236,8 @@ static void wrong_devices_are_refused(void)
 		{ "--vhost-user", "blk,socket=" },
 		{ "--vhost-user", "blk,fs,socket=s,tag=t" },
 		{ "--vhost-user", "fs,socket=s" },
+		{ "--vhost-user", "gpu,socket=s,legacy" },
+		{ "--vhost-user", "gpu,socket=s,mac=02:00:00:00:00:00" },
 		{ "--vhost-user", "blk,socket=s,tag=t" },
 		{ "--vhost-user", "blk=1,socket=s" },
 		{ "--vhost-user", "blk,socket=s,queues=9" },

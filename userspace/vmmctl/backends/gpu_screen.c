@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a GPU shows on a screen: pixels that came by messages, or the process's own in a
+ * file, with the cursor on them. The process is not trusted: the file is read, not mapped,
+ * since a mapped file that is cut off ends whoever looks at it; and it must be a memfd,
+ * whose pages nobody is waited for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends/vhost_user_gpu.h"
+
+#define MADE	65536	/* pixels that are put together at once */
+
+/**
+ * vmm_gpu_screen_open - show nothing yet
+ * @s: filled
+ * @screen_width: pixels of a row of the screen where it is shown
+ *
+ * Return: 0, or -ENOMEM
+ */
+int vmm_gpu_screen_open(struct vmm_gpu_screen *s, u32 screen_width)
+{
+	*s = (struct vmm_gpu_screen){ .fd = -1, .screen_width = screen_width };
+	s->made_max = MADE / screen_width ? MADE / screen_width : 1;
+	s->made = calloc((size_t)s->made_max * screen_width, sizeof(*s->made));
+	return s->made ? 0 : -ENOMEM;
+}
+
+/**
+ * vmm_gpu_screen_off - show nothing
+ * @s: may show nothing
+ */
+void vmm_gpu_screen_off(struct vmm_gpu_screen *s)
+{
+	free(s->own);
+	s->own = NULL;
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	s->width = 0;
+	s->height = 0;
+}
+
+/**
+ * vmm_gpu_screen_close - undo vmm_gpu_screen_open()
+ * @s: the scanout
+ */
+void vmm_gpu_screen_close(struct vmm_gpu_screen *s)
+{
+	vmm_gpu_screen_off(s);
+	free(s->made);
+	s->made = NULL;
+}
+
+/**
+ * vmm_gpu_screen_size - show what comes by messages, black at first
+ * @s: the scanout
+ * @width: pixels of a row, 0 to show nothing
+ * @height: rows, likewise
+ *
+ * Return: 0, or -errno with nothing shown
+ */
+int vmm_gpu_screen_size(struct vmm_gpu_screen *s, u32 width, u32 height)
+{
+	vmm_gpu_screen_off(s);
+	if (!width || !height)
+		return 0;
+	if (width > VMM_GPU_SIDE || height > VMM_GPU_SIDE)
+		return -EINVAL;
+	s->own = calloc(height, 4 * (size_t)width);
+	if (!s->own)
+		return -ENOMEM;
+	s->width = width;
+	s->height = height;
+	s->offset = 0;
+	s->stride = 4 * (size_t)width;
+	return 0;
+}
+
+static bool file_fits(const struct vmm_gpu_file_scanout *in, u64 size)
+{
+	if (!in->width || !in->height || in->file_width > VMM_GPU_SIDE ||
+	    in->file_height > VMM_GPU_SIDE || in->stride > 4 * VMM_GPU_SIDE)
+		return false;
+	return in->width <= in->file_width && in->x <= in->file_width - in->width &&
+	       in->height <= in->file_height && in->y <= in->file_height - in->height &&
+	       in->stride >= 4 * in->file_width && (u64)in->stride * in->file_height <= size;
+}
+
+/**
+ * vmm_gpu_screen_file - show pixels of a file
+ * @s: the scanout
+ * @in: where they are
+ * @fd: the file; the scanout's from here on, whatever is returned
+ *
+ * Return: 0; -EPERM if the file is no memfd, or -EINVAL if it is too small or has other
+ *	pixels: then nothing is shown
+ */
+int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scanout *in, int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	vmm_gpu_screen_off(s);
+	s->fd = fd;
+	/* Only memory has seals. A file of a file system may have somebody wait. */
+	if (seals < 0) {
+		vmm_gpu_screen_off(s);
+		return -EPERM;
+	}
+	if (in->fourcc != GPU_FOURCC_XR24 || in->flags || fstat(fd, &st) ||
+	    !file_fits(in, st.st_size)) {
+		vmm_gpu_screen_off(s);
+		return -EINVAL;
+	}
+	s->offset = (u64)in->stride * in->y + 4 * (u64)in->x;
+	s->stride = in->stride;
+	s->width = in->width;
+	s->height = in->height;
+	return 0;
+}
+
+/**
+ * vmm_gpu_screen_part - find where an update's pixels go
+ * @s: the scanout
+ * @update: where it is on the scanout
+ *
+ * Return: its first pixel, with @s->stride bytes from row to row; NULL if it is not on
+ *	the scanout, or the scanout's pixels do not come by messages
+ */
+u8 *vmm_gpu_screen_part(struct vmm_gpu_screen *s, const struct vmm_gpu_update *update)
+{
+	if (!s->own || !update->width || !update->height || update->width > s->width ||
+	    update->x > s->width - update->width || update->height > s->height ||
+	    update->y > s->height - update->height)
+		return NULL;
+	return s->own + s->stride * update->y + 4 * (size_t)update->x;
+}
+
+static u32 blend(u32 under, u32 over)
+{
+	u32 left = 255 - (over >> 24);
+	u32 out = 0;
+	u32 shift;
+
+	for (shift = 0; shift < 24; shift += 8) {
+		u32 sum = (over >> shift & 0xff) + (under >> shift & 0xff) * left / 255;
+
+		out |= (sum > 255 ? 255 : sum) << shift;
+	}
+	return out;
+}
+
+/* The cursor's row that is on row @y of the screen, or -1. Positions wrap below 0. */
+static int cursor_row(const struct vmm_gpu_screen *s, u32 y)
+{
+	u32 row = y - s->cursor.pos.y;
+
+	return s->cursor_shown && row < GPU_CURSOR_SIDE ? (int)row : -1;
+}
+
+static void cursor_draw(const struct vmm_gpu_screen *s, u32 *to, u32 y)
+{
+	int row = cursor_row(s, y);
+	const u32 *from;
+	u32 i;
+
+	if (row < 0)
+		return;
+	from = s->cursor.pixels + row * GPU_CURSOR_SIDE;
+	for (i = 0; i < GPU_CURSOR_SIDE; i++) {
+		u32 x = s->cursor.pos.x + i;
+
+		if (x < s->screen_width)
+			to[x] = blend(to[x], from[i]);
+	}
+}
+
+/* How many rows from @y on are in @s->own as they are on the screen. */
+static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
+{
+	u32 count;
+
+	if (!s->own || s->width != s->screen_width || y >= s->height)
+		return 0;
+	if (s->height - y < most)
+		most = s->height - y;
+	for (count = 0; count < most && cursor_row(s, y + count) < 0; count++)
+		;
+	return count;
+}
+
+/* Copies @len bytes of the scanout's row @y; what a file has lost is black. */
+static void row_read(const struct vmm_gpu_screen *s, void *to, u32 y, size_t len)
+{
+	u64 at = s->offset + (u64)y * s->stride;
+	ssize_t have = len;
+
+	if (s->own)
+		memcpy(to, s->own + at, len);
+	else
+		have = pread(s->fd, to, len, at);
+	if (have < 0)
+		have = 0;
+	memset((u8 *)to + have, 0, len - have);
+}
+
+static void row_make(const struct vmm_gpu_screen *s, u32 *to, u32 y)
+{
+	u32 seen = s->width < s->screen_width ? s->width : s->screen_width;
+
+	if (y >= s->height)
+		seen = 0;
+	if (seen)
+		row_read(s, to, y, 4 * (size_t)seen);
+	memset(to + seen, 0, 4 * (size_t)(s->screen_width - seen));
+	cursor_draw(s, to, y);
+}
+
+/* Rows of a file that is as wide as the screen: they are read at once. */
+static void rows_make_at_once(const struct vmm_gpu_screen *s, u32 y, u32 count)
+{
+	u32 i;
+
+	row_read(s, s->made, y, s->stride * count);
+	for (i = 0; i < count; i++)
+		cursor_draw(s, s->made + (size_t)i * s->screen_width, y + i);
+}
+
+/**
+ * vmm_gpu_screen_rows - give rows of what is shown, for vmm_display_rows()
+ * @arg: the scanout
+ * @y: the first row
+ * @count: how many; set
+ *
+ * What is on no scanout is black.
+ *
+ * Return: the rows
+ */
+const u8 *vmm_gpu_screen_rows(void *arg, u32 y, u32 *count)
+{
+	struct vmm_gpu_screen *s = arg;
+	u32 whole = rows_as_they_are(s, y, *count);
+	u32 i;
+
+	if (whole) {
+		*count = whole;
+		return s->own + y * s->stride;
+	}
+	if (*count > s->made_max)
+		*count = s->made_max;
+	if (y < s->height && *count > s->height - y)
+		*count = s->height - y;
+	if (y < s->height && s->fd >= 0 && s->width == s->screen_width &&
+	    s->stride == 4 * (size_t)s->width) {
+		rows_make_at_once(s, y, *count);
+		return (const u8 *)s->made;
+	}
+	for (i = 0; i < *count; i++)
+		row_make(s, s->made + (size_t)i * s->screen_width, y + i);
+	return (const u8 *)s->made;
+}

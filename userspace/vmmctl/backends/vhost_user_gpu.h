@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The display socket of a vhost-user GPU: by it the process that serves the GPU asks what
+ * screens there are, and says what is on them. vmmctl's end is in vhost_user_gpu.c, with
+ * what is shown in gpu_screen.c; the other end is another program's, as ranchu-gpu.
+ *
+ * Source: QEMU, docs/interop/vhost-user-gpu.rst
+ */
+#ifndef VHOST_USER_GPU_H
+#define VHOST_USER_GPU_H
+
+#include "types.h"
+
+enum vmm_gpu_request {
+	GPU_GET_PROTOCOL_FEATURES = 1,
+	GPU_SET_PROTOCOL_FEATURES = 2,
+	GPU_GET_DISPLAY_INFO = 3,
+	GPU_CURSOR_POS = 4,
+	GPU_CURSOR_POS_HIDE = 5,
+	GPU_CURSOR_UPDATE = 6,
+	GPU_SCANOUT = 7,
+	GPU_UPDATE = 8,
+	GPU_DMABUF_SCANOUT = 9,
+	GPU_DMABUF_UPDATE = 10,
+	GPU_GET_EDID = 11,
+};
+
+/* Features of this protocol, those that are used here. */
+#define GPU_P_EDID	0
+/*
+ * Ours: the file of GPU_DMABUF_SCANOUT is a memfd, and its pixels are blue, green, red and
+ * nothing. Without it no such message is understood.
+ */
+#define GPU_P_MEMFD	48
+
+#define GPU_REPLY	(1U << 2)	/* in the flags */
+#define GPU_CURSOR_SIDE	64		/* pixels */
+
+/**
+ * struct vmm_gpu_head - what each message begins with
+ * @request: enum vmm_gpu_request
+ * @flags: GPU_REPLY
+ * @size: bytes that follow
+ */
+struct vmm_gpu_head {
+	u32 request;
+	u32 flags;
+	u32 size;
+};
+
+/* GPU_CURSOR_POS and GPU_CURSOR_POS_HIDE. */
+struct vmm_gpu_cursor_pos {
+	u32 scanout;
+	u32 x;
+	u32 y;
+};
+
+/* GPU_CURSOR_UPDATE: pixels blue, green, red, alpha; colours are multiplied by alpha. */
+struct vmm_gpu_cursor {
+	struct vmm_gpu_cursor_pos pos;
+	u32 hot_x;
+	u32 hot_y;
+	u32 pixels[GPU_CURSOR_SIDE * GPU_CURSOR_SIDE];
+};
+
+/* GPU_SCANOUT: 0 x 0 is none. */
+struct vmm_gpu_scanout {
+	u32 scanout;
+	u32 width;
+	u32 height;
+};
+
+/* GPU_UPDATE, with pixels behind, row by row; and GPU_DMABUF_UPDATE. */
+struct vmm_gpu_update {
+	u32 scanout;
+	u32 x;
+	u32 y;
+	u32 width;
+	u32 height;
+};
+
+/* GPU_DMABUF_SCANOUT: the part of the file that is shown, and how the file is laid out. */
+struct vmm_gpu_file_scanout {
+	u32 scanout;
+	u32 x;
+	u32 y;
+	u32 width;
+	u32 height;
+	u32 file_width;
+	u32 file_height;
+	u32 stride;
+	u32 flags;
+	u32 fourcc;
+};
+
+#define GPU_FOURCC_XR24	0x34325258	/* blue, green, red, none */
+
+/* ---- gpu_screen.c: what is shown ---- */
+
+#define VMM_GPU_SIDE	16384	/* pixels, at most */
+
+/**
+ * struct vmm_gpu_screen - a scanout and its cursor
+ * @width: pixels of a row that are shown, 0 for none
+ * @height: rows
+ * @own: pixels that came by messages, or NULL
+ * @fd: file where the process has its pixels, or -1
+ * @offset: where in it the first pixel is
+ * @stride: bytes from one row to the next, in either
+ * @cursor: the cursor's pixels, and where it is
+ * @cursor_shown: there is one
+ * @screen_width: pixels of a row of the screen where it is shown
+ * @made: rows, made of scanout and cursor; as wide
+ * @made_max: how many fit
+ */
+struct vmm_gpu_screen {
+	u32 width;
+	u32 height;
+	u8 *own;
+	int fd;
+	u64 offset;
+	size_t stride;
+	struct vmm_gpu_cursor cursor;
+	bool cursor_shown;
+	u32 screen_width;
+	u32 *made;
+	u32 made_max;
+};
+
+int vmm_gpu_screen_open(struct vmm_gpu_screen *s, u32 screen_width);
+void vmm_gpu_screen_close(struct vmm_gpu_screen *s);
+void vmm_gpu_screen_off(struct vmm_gpu_screen *s);
+int vmm_gpu_screen_size(struct vmm_gpu_screen *s, u32 width, u32 height);
+int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scanout *in, int fd);
+u8 *vmm_gpu_screen_part(struct vmm_gpu_screen *s, const struct vmm_gpu_update *update);
+const u8 *vmm_gpu_screen_rows(void *arg, u32 y, u32 *count);
+
+/* ---- vhost_user_gpu.c: the socket ---- */
+
+struct vmm_loop;
+struct vmm_display;
+struct vmm_gpu_socket;
+
+/**
+ * struct vmm_gpu_host - what a GPU's screens are shown on
+ * @loop: the main loop
+ * @display: the screen, or NULL
+ * @width: pixels of a row, as the guest is told
+ * @height: rows
+ * @node: for messages: the process's socket
+ */
+struct vmm_gpu_host {
+	struct vmm_loop *loop;
+	struct vmm_display *display;
+	u32 width;
+	u32 height;
+	const char *node;
+};
+
+struct vmm_gpu_socket *vmm_gpu_socket_create(const struct vmm_gpu_host *host);
+void vmm_gpu_socket_destroy(struct vmm_gpu_socket *s);
+int vmm_gpu_socket_open(struct vmm_gpu_socket *s);
+void vmm_gpu_socket_close(struct vmm_gpu_socket *s);
+void vmm_gpu_socket_off(struct vmm_gpu_socket *s);
+int vmm_gpu_socket_serve(void *arg);
+u64 vmm_gpu_socket_frames(const struct vmm_gpu_socket *s);
+
+#endif /* VHOST_USER_GPU_H */
