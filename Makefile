@@ -42,7 +42,8 @@ modules:
 
 userspace:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
-	@echo "userspace: $(B)/vmmctl/vmmctl"
+	@$(MAKE) -s -C userspace/ranchu-gpu O=$(B)/ranchu-gpu $(VMMCTL_FLAGS)
+	@echo "userspace: $(B)/vmmctl/vmmctl, $(B)/ranchu-gpu/ranchu-gpu"
 	@if [ -n "$(CROSS_COMPILE)" ]; then \
 		:; \
 	elif echo '#include <rfb/rfb.h>' | gcc -E - >/dev/null 2>&1; then \

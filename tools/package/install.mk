@@ -22,6 +22,8 @@ INSTALLED := \
 	755:$(B)/vmmctl/vmmctl:$(bindir)/vmmctl \
 	644:$(B)/vmmctl/vmmctl.1:$(mandir)/man1/vmmctl.1 \
 	644:$(B)/vmmctl/vmmctl.bash:$(datarootdir)/bash-completion/completions/vmmctl \
+	755:$(B)/ranchu-gpu/ranchu-gpu:$(bindir)/ranchu-gpu \
+	644:userspace/ranchu-gpu/ranchu-gpu.1:$(mandir)/man1/ranchu-gpu.1 \
 	644:$(B)/libranchu_pipe.a:$(libdir)/libranchu_pipe.a \
 	644:userspace/libranchu-pipe/ranchu_pipe.h:$(includedir)/ranchu_pipe.h \
 	644:userspace/libranchu-pipe/example.c:$(docdir)/examples/ranchu_pipe_example.c \

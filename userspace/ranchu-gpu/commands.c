@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's commands. Each is copied from guest memory once, held against its size, and
+ * then believed in nothing that resource.c and scanout.c do not check.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "gpu.h"
+#include "host/edid.h"
+
+/* A request as it was read, whichever it is. */
+union any {
+	struct virtio_gpu_ctrl_hdr hdr;
+	struct virtio_gpu_resource_create_2d create_2d;
+	struct virtio_gpu_resource_unref unref;
+	struct virtio_gpu_set_scanout set_scanout;
+	struct virtio_gpu_resource_flush flush;
+	struct virtio_gpu_transfer_to_host_2d transfer;
+	struct virtio_gpu_resource_attach_backing attach;
+	struct virtio_gpu_resource_detach_backing detach;
+	struct virtio_gpu_cmd_get_edid get_edid;
+	struct virtio_gpu_update_cursor cursor;
+	u8 bytes[GPU_REQUEST];
+};
+
+/**
+ * struct command - what the guest can ask for
+ * @type: of the request
+ * @cursor: it comes by the cursor queue
+ * @size: bytes of the request without what may follow
+ * @answer: bytes of its answer
+ * @run: does it: 0, -errno, or LATER
+ */
+struct command {
+	u32 type;
+	bool cursor;
+	u32 size;
+	u32 answer;
+	int (*run)(struct gpu *gpu, const union any *any, const struct gpu_request *request);
+};
+
+/* No -errno is as large. */
+#define LATER	1
+
+/**
+ * gpu_status - tell the guest how something went
+ * @err: 0 or -errno
+ *
+ * Return: enum virtio_gpu_ctrl_type
+ */
+u32 gpu_status(int err)
+{
+	switch (err) {
+	case 0:
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	case -ENOMEM:
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	case -ENXIO:
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	case -ENOENT:
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	case -EINVAL:
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	default:
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	}
+}
+
+static struct gpu_rect rect_of(const struct virtio_gpu_rect *in)
+{
+	return (struct gpu_rect){
+		.x = le32toh(in->x), .y = le32toh(in->y),
+		.width = le32toh(in->width), .height = le32toh(in->height),
+	};
+}
+
+static int run_create_2d(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	const struct virtio_gpu_resource_create_2d *in = &any->create_2d;
+
+	(void)request;
+	return gpu_resource_create(gpu, le32toh(in->resource_id), le32toh(in->format),
+				   le32toh(in->width), le32toh(in->height));
+}
+
+static int run_unref(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	(void)request;
+	return gpu_resource_unref(gpu, le32toh(any->unref.resource_id));
+}
+
+static int run_set_scanout(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	const struct gpu_rect rect = rect_of(&any->set_scanout.r);
+
+	(void)request;
+	return gpu_scanout_set(gpu, le32toh(any->set_scanout.scanout_id),
+			       le32toh(any->set_scanout.resource_id), &rect);
+}
+
+static int run_flush(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	struct gpu_resource *r = gpu_resource_find(gpu, le32toh(any->flush.resource_id));
+	const struct gpu_rect rect = rect_of(&any->flush.r);
+
+	(void)request;
+	return r ? gpu_scanouts_flush(gpu, r, &rect) : -ENOENT;
+}
+
+static int run_transfer(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	struct gpu_resource *r = gpu_resource_find(gpu, le32toh(any->transfer.resource_id));
+	const struct gpu_rect rect = rect_of(&any->transfer.r);
+
+	(void)request;
+	return r ? gpu_resource_transfer(r, &rect, le64toh(any->transfer.offset)) : -ENOENT;
+}
+
+static int run_attach(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	struct gpu_resource *r = gpu_resource_find(gpu, le32toh(any->attach.resource_id));
+
+	return r ? gpu_resource_attach(gpu, r, request, sizeof(any->attach),
+				       le32toh(any->attach.nr_entries)) : -ENOENT;
+}
+
+static int run_detach(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	struct gpu_resource *r = gpu_resource_find(gpu, le32toh(any->detach.resource_id));
+
+	(void)request;
+	return r ? gpu_resource_detach(gpu, r) : -ENOENT;
+}
+
+/* The front end knows what screens there are. One question at a time: the queue waits. */
+static int ask(struct gpu *gpu, const union any *any, bool edid, u32 scanout)
+{
+	if (!gpu->display->ask(gpu->display_arg, edid, scanout))
+		return -EIO;
+	gpu->asked = any->hdr;
+	return LATER;
+}
+
+static int run_display_info(struct gpu *gpu, const union any *any,
+			    const struct gpu_request *request)
+{
+	(void)request;
+	return ask(gpu, any, false, 0);
+}
+
+static int run_edid(struct gpu *gpu, const union any *any, const struct gpu_request *request)
+{
+	u32 scanout = le32toh(any->get_edid.scanout);
+
+	(void)request;
+	return scanout < gpu->scanouts ? ask(gpu, any, true, scanout) : -ENXIO;
+}
+
+static int run_cursor_update(struct gpu *gpu, const union any *any,
+			     const struct gpu_request *request)
+{
+	(void)request;
+	return gpu_cursor_update(gpu, &any->cursor);
+}
+
+static int run_cursor_move(struct gpu *gpu, const union any *any,
+			   const struct gpu_request *request)
+{
+	(void)request;
+	return gpu_cursor_move(gpu, &any->cursor);
+}
+
+#define SIMPLE	sizeof(struct virtio_gpu_ctrl_hdr)
+
+static const struct command commands[] = {
+	{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, false, sizeof(struct virtio_gpu_ctrl_hdr),
+	  sizeof(struct virtio_gpu_resp_display_info), run_display_info },
+	{ VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, false, sizeof(struct virtio_gpu_resource_create_2d),
+	  SIMPLE, run_create_2d },
+	{ VIRTIO_GPU_CMD_RESOURCE_UNREF, false, sizeof(struct virtio_gpu_resource_unref),
+	  SIMPLE, run_unref },
+	{ VIRTIO_GPU_CMD_SET_SCANOUT, false, sizeof(struct virtio_gpu_set_scanout),
+	  SIMPLE, run_set_scanout },
+	{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, false, sizeof(struct virtio_gpu_resource_flush),
+	  SIMPLE, run_flush },
+	{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, false,
+	  sizeof(struct virtio_gpu_transfer_to_host_2d), SIMPLE, run_transfer },
+	{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, false,
+	  sizeof(struct virtio_gpu_resource_attach_backing), SIMPLE, run_attach },
+	{ VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, false,
+	  sizeof(struct virtio_gpu_resource_detach_backing), SIMPLE, run_detach },
+	{ VIRTIO_GPU_CMD_GET_EDID, false, sizeof(struct virtio_gpu_cmd_get_edid),
+	  sizeof(struct virtio_gpu_resp_edid), run_edid },
+	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, true, sizeof(struct virtio_gpu_update_cursor),
+	  SIMPLE, run_cursor_update },
+	{ VIRTIO_GPU_CMD_MOVE_CURSOR, true, sizeof(struct virtio_gpu_update_cursor),
+	  SIMPLE, run_cursor_move },
+};
+
+static const struct command *command_find(u32 type, bool cursor)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (commands[i].type == type && commands[i].cursor == cursor)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* Makes @answer the header of an answer to @to. A fence is told: the work is done. */
+static void answer_header(struct virtio_gpu_ctrl_hdr *answer, const struct virtio_gpu_ctrl_hdr *to,
+			  u32 type)
+{
+	u32 flags = le32toh(to->flags) & VIRTIO_GPU_FLAG_FENCE;
+
+	memset(answer, 0, sizeof(*answer));
+	answer->type = htole32(type);
+	if (!flags)
+		return;
+	answer->flags = htole32(flags | (le32toh(to->flags) & VIRTIO_GPU_FLAG_INFO_RING_IDX));
+	answer->fence_id = to->fence_id;
+	answer->ctx_id = to->ctx_id;
+	answer->ring_idx = to->ring_idx;
+}
+
+/* Writes the short answer; nothing if there is no room for it. */
+static int answer_status(const struct gpu_request *request, const struct virtio_gpu_ctrl_hdr *to,
+			 int err)
+{
+	struct virtio_gpu_ctrl_hdr answer;
+
+	if (request->in_len < sizeof(answer))
+		return 0;
+	answer_header(&answer, to, gpu_status(err));
+	return gpu_iov_write(request->in, request->n_in, &answer, sizeof(answer));
+}
+
+static int run(struct gpu *gpu, const struct gpu_request *request, bool cursor)
+{
+	union any any = { 0 };
+	const struct command *command;
+	size_t len = gpu_iov_read(request->out, request->n_out, 0, &any, sizeof(any));
+	int err = -EPROTO;
+
+	command = len < sizeof(any.hdr) ? NULL : command_find(le32toh(any.hdr.type), cursor);
+	/* A cursor is moved whether or not there is room to say so. */
+	if (command && len >= command->size && (cursor || request->in_len >= command->answer))
+		err = command->run(gpu, &any, request);
+	return err == LATER ? GPU_LATER : answer_status(request, &any.hdr, err);
+}
+
+/**
+ * gpu_control - do what a request of the control queue asks for
+ * @gpu: the device; nothing is asked of the front end
+ * @request: the request
+ *
+ * Return: bytes of the answer, or GPU_LATER: gpu_answer() has them
+ */
+int gpu_control(struct gpu *gpu, const struct gpu_request *request)
+{
+	return run(gpu, request, false);
+}
+
+/**
+ * gpu_cursor - do what a request of the cursor queue asks for
+ * @gpu: the device
+ * @request: the request, which has no room for an answer as Linux makes it
+ *
+ * Return: bytes of the answer
+ */
+int gpu_cursor(struct gpu *gpu, const struct gpu_request *request)
+{
+	return run(gpu, request, true);
+}
+
+/* An EDID from a front end that knows only how large the screen is. */
+static void edid_make(struct virtio_gpu_resp_edid *edid,
+		      const struct virtio_gpu_resp_display_info *info, u32 scanout)
+{
+	const struct virtio_gpu_rect *r = &info->pmodes[scanout].r;
+
+	edid->size = htole32(VMM_EDID_SIZE);
+	vmm_edid_fill(edid->edid, le32toh(r->width), le32toh(r->height));
+}
+
+/**
+ * gpu_answer - give the guest what the front end has said
+ * @gpu: a request waits
+ * @request: that request
+ * @data: the front end's answer, in the form of the guest's
+ * @len: bytes of it, 0 if there is none
+ *
+ * Return: bytes of the answer
+ */
+int gpu_answer(struct gpu *gpu, const struct gpu_request *request, const void *data, size_t len)
+{
+	bool edid = le32toh(gpu->asked.type) == VIRTIO_GPU_CMD_GET_EDID;
+	struct virtio_gpu_ctrl_hdr asked = gpu->asked;
+	union {
+		struct virtio_gpu_ctrl_hdr hdr;
+		struct virtio_gpu_resp_display_info info;
+		struct virtio_gpu_resp_edid edid;
+	} answer = { 0 };
+	size_t want = edid ? sizeof(answer.edid) : sizeof(answer.info);
+
+	gpu->asked.type = 0;
+	if (edid && len == sizeof(answer.info)) {
+		struct virtio_gpu_cmd_get_edid in = { 0 };
+
+		gpu_iov_read(request->out, request->n_out, 0, &in, sizeof(in));
+		edid_make(&answer.edid, data, le32toh(in.scanout) % GPU_SCANOUTS);
+	} else if (len == want) {
+		memcpy(&answer, data, len);
+	} else {
+		return answer_status(request, &asked, -EIO);
+	}
+	answer_header(&answer.hdr, &asked, edid ? VIRTIO_GPU_RESP_OK_EDID :
+						  VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	return gpu_iov_write(request->in, request->n_in, &answer, want);
+}
+
+/**
+ * gpu_init - make a device without resources
+ * @gpu: @display, @resolve, their arguments, @scanouts and @memory_max are set
+ */
+void gpu_init(struct gpu *gpu)
+{
+	gpu->memory = 0;
+	gpu->resources = 0;
+	memset(gpu->table, 0, sizeof(gpu->table));
+	memset(gpu->scanout, 0, sizeof(gpu->scanout));
+	memset(&gpu->asked, 0, sizeof(gpu->asked));
+}
+
+/**
+ * gpu_reset - drop all that the guest has made
+ * @gpu: the device
+ */
+void gpu_reset(struct gpu *gpu)
+{
+	unsigned int i;
+
+	gpu_scanouts_forget(gpu, NULL);
+	gpu_resource_free_all(gpu);
+	for (i = 0; i < gpu->scanouts; i++) {
+		gpu->scanout[i].cursor.shown = false;
+		gpu->display->cursor_pos(gpu->display_arg, i);
+	}
+	gpu->asked.type = 0;
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ranchu-gpu: serves a VM's virtio-gpu.
+ *
+ *	ranchu-gpu --socket-path PATH | --fd N [--memory MIB]
+ *
+ * One process serves one VM, and ends with it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "gpu.h"
+#include "host/log.h"
+#include "host/unix.h"
+#include "server.h"
+
+#define EXIT_USAGE	2
+#define MEMORY_MIB_MAX	65536
+
+/**
+ * struct arguments - the command line
+ * @path: where the front end connects to, or NULL
+ * @fd: the connection, or -1
+ * @server: the rest
+ */
+struct arguments {
+	const char *path;
+	int fd;
+	struct server_options server;
+};
+
+static int wrong_usage(void)
+{
+	fputs("usage: ranchu-gpu --socket-path PATH | --fd N [--memory MIB]\n", stderr);
+	return -EINVAL;
+}
+
+static int number_read(const char *name, const char *text, unsigned long most, unsigned long *to)
+{
+	char *rest;
+
+	errno = 0;
+	*to = strtoul(text, &rest, 10);
+	if (errno || rest == text || *rest || *to > most || *text == '-')
+		return vmm_error(-EINVAL, "--%s: \"%s\" is not 0 to %lu", name, text, most);
+	return 0;
+}
+
+static int arguments_read(struct arguments *arguments, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "socket-path", required_argument, NULL, 's' },
+		{ "fd", required_argument, NULL, 'f' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ 0 }
+	};
+	unsigned long value = 0;
+	int option;
+	int err = 0;
+
+	while (!err && (option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		switch (option) {
+		case 's':
+			arguments->path = optarg;
+			break;
+		case 'f':
+			err = number_read("fd", optarg, 65535, &value);
+			arguments->fd = value;
+			break;
+		case 'm':
+			err = number_read("memory", optarg, MEMORY_MIB_MAX, &value);
+			arguments->server.memory = value * MIB;
+			break;
+		default:
+			return wrong_usage();
+		}
+	}
+	if (err)
+		return err;
+	if (optind != argc || (arguments->path && arguments->fd >= 0) ||
+	    (!arguments->path && arguments->fd < 0))
+		return wrong_usage();
+	return arguments->server.memory ? 0 : vmm_error(-EINVAL, "--memory: 0 is no memory");
+}
+
+/* Waits for the front end. Nobody else can connect afterwards. */
+static int front_end_accept(const char *path)
+{
+	int listen_fd = vmm_unix_listen(path);
+	struct pollfd wait = { .fd = listen_fd, .events = POLLIN };
+	int fd;
+
+	if (listen_fd < 0)
+		return listen_fd;
+	do {
+		poll(&wait, 1, -1);
+		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED));
+	if (fd < 0)
+		fd = vmm_error(errno, "accept");
+	close(listen_fd);
+	unlink(path);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.fd = -1, .server = { .memory = GPU_MEMORY, .scanouts = 1 },
+	};
+
+	vmm_log_name("ranchu-gpu");
+	signal(SIGPIPE, SIG_IGN);
+	/* A file that is too large is refused, and does not end the process. */
+	signal(SIGXFSZ, SIG_IGN);
+	if (arguments_read(&arguments, argc, argv))
+		return EXIT_USAGE;
+	if (arguments.path)
+		arguments.fd = front_end_accept(arguments.path);
+	if (arguments.fd < 0 || gpu_confine(arguments.server.memory))
+		return EXIT_FAILURE;
+	return server_run(arguments.fd, &arguments.server) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

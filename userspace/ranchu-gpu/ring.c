@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Takes requests from a queue and gives them back. A request that waits for the front end
+ * holds the queue up.
+ */
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "host/log.h"
+#include "ring.h"
+
+#define TURN	64	/* requests before the other files of the loop */
+
+static void signal_file(int fd)
+{
+	if (fd >= 0)
+		eventfd_write(fd, 1);
+}
+
+/**
+ * ring_init - make a queue that is nowhere
+ * @ring: @handle and @arg are set
+ */
+void ring_init(struct ring *ring)
+{
+	ring->kick_fd = -1;
+	ring->call_fd = -1;
+	ring->err_fd = -1;
+	ring->enabled = false;
+	ring->running = false;
+	ring->waits = false;
+	ring->base = 0;
+	memset(&ring->setup, 0, sizeof(ring->setup));
+}
+
+/**
+ * ring_start - begin to serve a queue
+ * @ring: @setup, @base and @kick_fd are set
+ * @mem: guest memory, which stays until the queue is stopped
+ *
+ * Return: 0, or -errno: the queue cannot be as it was set up
+ */
+int ring_start(struct ring *ring, struct ranchu_mem *mem)
+{
+	int err = ranchu_vq_check(&ring->setup);
+
+	if (!err)
+		err = ranchu_vq_start(&ring->vq, mem, &ring->setup, ring->base);
+	if (err)
+		return err;
+	ring->mem = mem;
+	ring->running = true;
+	ring->waits = false;
+	/* What was made available before. */
+	signal_file(ring->kick_fd);
+	return 0;
+}
+
+/**
+ * ring_stop - serve a queue no more
+ * @ring: may be stopped; @base is where it can go on
+ *
+ * A request that waits is given back as if it had never been taken.
+ */
+void ring_stop(struct ring *ring)
+{
+	if (!ring->running)
+		return;
+	if (ring->waits)
+		ranchu_vq_put_back(&ring->vq, &ring->chain);
+	ring->waits = false;
+	ring->running = false;
+	ring->base = ranchu_vq_base(&ring->vq);
+}
+
+static void publish(struct ring *ring)
+{
+	ranchu_vq_publish(&ring->vq);
+	if (ranchu_vq_must_call(&ring->vq))
+		signal_file(ring->call_fd);
+}
+
+/* A queue that is broken is not served until it is set up again. */
+static bool gave_up(struct ring *ring)
+{
+	if (!ring->vq.fault && !vmm_compat_warned())
+		return false;
+	vmm_error(0, "the guest has broken a queue: %s", ranchu_vq_fault_name(ring->vq.fault));
+	ring->running = false;
+	signal_file(ring->err_fd);
+	return true;
+}
+
+/**
+ * ring_request - describe the request that is looked at
+ * @ring: has one
+ * @request: filled
+ */
+void ring_request(const struct ring *ring, struct gpu_request *request)
+{
+	*request = (struct gpu_request){
+		.out = ring->iov, .n_out = ring->chain.n_out, .out_len = ring->chain.out_len,
+		.in = ring->iov + ring->chain.n_out, .n_in = ring->chain.n_in,
+		.in_len = ring->chain.in_len,
+	};
+}
+
+/* Takes requests; false if there are none, or one waits. */
+static bool take(struct ring *ring)
+{
+	struct gpu_request request;
+	unsigned int i;
+	int written;
+
+	for (i = 0; i < TURN; i++) {
+		ring->chain.iov = ring->iov;
+		ring->chain.max = RING_IOVS;
+		if (ranchu_vq_next(&ring->vq, &ring->chain) <= 0)
+			return false;
+		ring_request(ring, &request);
+		/* The answer may come at once, and have the queue go on. */
+		ring->waits = true;
+		written = ring->handle(ring->arg, &request);
+		if (written == GPU_LATER)
+			return false;
+		ring->waits = false;
+		ranchu_vq_push(&ring->vq, &ring->chain, written);
+	}
+	return true;
+}
+
+/**
+ * ring_serve - take what the driver has made available
+ * @ring: the queue was kicked
+ */
+void ring_serve(struct ring *ring)
+{
+	bool more;
+
+	if (!ring->running || !ring->enabled || ring->waits)
+		return;
+	do {
+		ranchu_vq_disable_kicks(&ring->vq);
+		more = take(ring);
+		publish(ring);
+		if (gave_up(ring) || ring->waits)
+			return;
+		if (more) {
+			signal_file(ring->kick_fd);
+			return;
+		}
+	} while (ranchu_vq_enable_kicks(&ring->vq));
+}
+
+/**
+ * ring_answered - give back the request that waits, and go on
+ * @ring: a request waits
+ * @written: bytes of its answer
+ */
+void ring_answered(struct ring *ring, u32 written)
+{
+	ring->waits = false;
+	ranchu_vq_push(&ring->vq, &ring->chain, written);
+	publish(ring);
+	signal_file(ring->kick_fd);
+}

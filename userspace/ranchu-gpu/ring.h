@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The device's queues, by the modules' virtqueue engine (drivers/virt/ranchu/vq*.c), built
+ * as vmmctl builds it. What includes this file is compiled with vmmctl's virtio/compat/ in
+ * place of the kernel's headers; the makefile has a list (USES_ENGINE).
+ */
+#ifndef GPU_RING_H
+#define GPU_RING_H
+
+#include <linux/ranchu_vq.h>
+
+#include "gpu.h"
+
+#define RING_IOVS	1024	/* pieces of a request, at most */
+
+/**
+ * struct ring - a queue
+ * @handle: does what a request asks for; bytes of the answer, or GPU_LATER: then
+ *	ring_answered() is called for it
+ * @arg: first argument of @handle
+ * @vq: the engine
+ * @mem: guest memory
+ * @setup: where the queue is
+ * @base: where it begins
+ * @kick_fd: the driver signals it, or -1
+ * @call_fd: interrupts the driver, or -1
+ * @err_fd: signalled when the queue is broken, or -1
+ * @enabled: the front end lets it be served
+ * @running: it is served
+ * @waits: @chain waits for its answer, and nothing else is taken
+ * @chain: the request that is looked at
+ * @iov: its pieces
+ */
+struct ring {
+	int (*handle)(void *arg, const struct gpu_request *request);
+	void *arg;
+	struct ranchu_vq vq;
+	struct ranchu_mem *mem;
+	struct ranchu_vq_setup setup;
+	u32 base;
+	int kick_fd;
+	int call_fd;
+	int err_fd;
+	bool enabled;
+	bool running;
+	bool waits;
+	struct ranchu_chain chain;
+	struct iovec iov[RING_IOVS];
+};
+
+/* ---- ring.c ---- */
+
+void ring_init(struct ring *ring);
+int ring_start(struct ring *ring, struct ranchu_mem *mem);
+void ring_stop(struct ring *ring);
+void ring_serve(struct ring *ring);
+void ring_request(const struct ring *ring, struct gpu_request *request);
+void ring_answered(struct ring *ring, u32 written);
+
+#endif /* GPU_RING_H */

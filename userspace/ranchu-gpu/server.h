@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The vhost-user protocol, as the process at the other end of vmmctl's front end speaks it.
+ */
+#ifndef GPU_SERVER_H
+#define GPU_SERVER_H
+
+#include "types.h"
+
+/**
+ * struct server_options - what the command line says
+ * @memory: bytes that the guest's pictures may take
+ * @scanouts: screens, as many as the front end tells the guest of
+ */
+struct server_options {
+	u64 memory;
+	unsigned int scanouts;
+};
+
+int server_run(int sock, const struct server_options *options);
+
+#endif /* GPU_SERVER_H */
