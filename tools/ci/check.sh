@@ -42,6 +42,7 @@ STEPS=(
 	"warnings	gate tools/ci/static.sh warnings"
 	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
 	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
+	"ranchu-gpu	make -s -C userspace/ranchu-gpu O=$RANCHU_BUILD/check/ranchu-gpu check"
 	"vnc		make -s -C userspace/ranchu-vnc O=$RANCHU_BUILD/check/ranchu-vnc check"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
@@ -56,6 +57,7 @@ STEPS=(
 	"matrix		tools/ci/matrix.sh boot"
 	"packages	tools/ci/packages.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
+	"gpu		tools/ci/gpu-test.sh"
 	"control	tools/ci/control-test.sh"
 	"start		tools/ci/start-test.sh"
 	"x86-guest	tools/ci/x86-guest-test.sh"
@@ -72,7 +74,7 @@ STEPS=(
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 \
-user-x86 virtio-x86 matrix-build matrix packages "
+user-x86 virtio-x86 gpu matrix-build matrix packages "
 
 gate() {
 	echo "1..1"

@@ -5,6 +5,7 @@
 set -u
 
 . /ranchu/host-lib.sh
+. /ranchu/screen-lib.sh
 
 export XDG_RUNTIME_DIR=/tmp/runtime HOME=/tmp/home
 mkdir -p "$XDG_RUNTIME_DIR" "$HOME"
@@ -75,12 +76,6 @@ waits_for 1 PICTURE-READY $vmm
 printed '^fb: .*160,240 16, interrupts [1-9]'
 result fb_is_bound $?
 
-# pixels FILE: of a PNG file, as its inflated bytes: busybox takes the end for broken.
-pixels() {
-	(printf '\037\213\010\0\0\0\0\0\0\003'; tail -c +44 "$1") | gunzip -c 2>/dev/null |
-		head -c $((120 * 481))
-}
-
 # bar COUNT RGB: rows of one colour, a byte in front of each.
 bar() {
 	row=0
@@ -98,7 +93,7 @@ bar() {
 
 { bar 30 '\0\0\0'; bar 30 '\377\377\377'; bar 30 '\030\343\377'; bar 30 '\255\125\122'; } \
 	> /tmp/want
-vmmctl screenshot gf /tmp/shot.png && pixels /tmp/shot.png > /tmp/have
+vmmctl screenshot gf /tmp/shot.png && pixels /tmp/shot.png 160 120 > /tmp/have
 wc -c /tmp/shot.png /tmp/have /tmp/want | sed 's/^/# /'
 cmp /tmp/have /tmp/want
 result a_screenshot_has_the_pixels $?
@@ -109,7 +104,7 @@ result rtc_tells_time_and_alarms $?
 
 vmmctl device gf battery set capacity 43
 waits_for 1 BLANK-READY $vmm
-vmmctl screenshot gf /tmp/blank.png && pixels /tmp/blank.png > /tmp/have
+vmmctl screenshot gf /tmp/blank.png && pixels /tmp/blank.png 160 120 > /tmp/have
 bar 120 '\0\0\0' > /tmp/want
 cmp /tmp/have /tmp/want
 result blank_is_black $?

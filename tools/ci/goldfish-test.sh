@@ -34,7 +34,7 @@ make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_pref
 # shellcheck disable=SC2086 # lists of words
 GUEST_ARCH=$ARCH tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" evdev \
 	$DRIVERS -- tools/ci/goldfish-in-guest "$PROGRAMS/rtc_alarm"
-cp tools/ci/host-lib.sh tools/ci/goldfish-in-host.sh "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/screen-lib.sh tools/ci/goldfish-in-host.sh "$OVERLAY/ranchu/"
 # shellcheck disable=SC2086 # likewise
 exec tools/lab/run.sh --host "$ARCH" $HOST --overlay "$OVERLAY" -- \
 	sh /ranchu/goldfish-in-host.sh
