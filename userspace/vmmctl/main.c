@@ -397,6 +397,7 @@ static enum vmm_end run_vm(struct session *s)
 		.host = s->host,
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 		.read_window = s->read_window,
+		.ram_fd = -1,
 	};
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
