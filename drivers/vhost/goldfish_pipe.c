@@ -4,8 +4,8 @@
  * device from SET_OWNER to the last close. One open file is the pipe of one
  * guest. Commands are goldfish_pipe_cmd.c's, their buffers goldfish_pipe_move.c's,
  * other registers goldfish_pipe_regs.c's, all of protocol v1 goldfish_pipe_v1.c's,
- * wakes goldfish_pipe_signal.c's; a service is a file goldfish_pipe_<name>.c each,
- * those of other processes are goldfish_pipe_services.c's and
+ * wakes goldfish_pipe_signal.c's, snapshots goldfish_pipe_state.c's; a service is a file
+ * goldfish_pipe_<name>.c each, those of other processes are goldfish_pipe_services.c's and
  * goldfish_pipe_remote.c's.
  */
 #include <linux/fs.h>
@@ -61,8 +61,17 @@ static void pipe_leave(struct pipe_dev *dev, int idx)
 	srcu_read_unlock(&dev->users, idx);
 }
 
-/* The same with @config locked; -EINTR if the caller is killed. */
-static int pipe_config_enter(struct pipe_dev *dev)
+/**
+ * pipe_config_enter() - begin to serve an ioctl of the owner's that changes the set-up
+ * @dev: the device
+ *
+ * Until pipe_config_leave() the device keeps the caller as its owner, and @dev->config is
+ * locked.
+ *
+ * Return: what pipe_config_leave() needs; -EPERM: the caller is not the owner; -EINTR:
+ * the caller was killed.
+ */
+int pipe_config_enter(struct pipe_dev *dev)
 {
 	int idx = pipe_enter(dev);
 
@@ -72,7 +81,12 @@ static int pipe_config_enter(struct pipe_dev *dev)
 	return -EINTR;
 }
 
-static void pipe_config_leave(struct pipe_dev *dev, int idx)
+/**
+ * pipe_config_leave() - undo pipe_config_enter()
+ * @dev: the device
+ * @idx: what pipe_config_enter() has returned
+ */
+void pipe_config_leave(struct pipe_dev *dev, int idx)
 {
 	mutex_unlock(&dev->config);
 	pipe_leave(dev, idx);
@@ -81,6 +95,7 @@ static void pipe_config_leave(struct pipe_dev *dev, int idx)
 static void pipe_regs_init(struct pipe_dev *dev)
 {
 	dev->version = GOLDFISH_PIPE_DEVICE_VERSION_1;
+	dev->stopped = false;
 	dev->open_set = false;
 	dev->open_gpa = 0;
 	dev->signal_gpa = 0;
@@ -348,7 +363,7 @@ static void pipe_doorbell_rung(void *data, enum ranchu_ring how)
 {
 	struct pipe *pipe = data;
 
-	if (how == RANCHU_RING_LOST)
+	if (how == RANCHU_RING_LOST || pipe_is_stopped(pipe->dev))
 		atomic64_inc(&pipe->dev->stats.kicks_lost);
 	else
 		pipe_command(pipe, how == RANCHU_RING_VCPU ? PIPE_BY_VCPU : PIPE_BY_WORKER);
@@ -422,6 +437,10 @@ static long pipe_access(struct pipe_dev *dev, void __user *argp)
 	idx = pipe_enter(dev);
 	if (idx < 0)
 		return idx;
+	if (pipe_is_stopped(dev)) {
+		pipe_leave(dev, idx);
+		return -EBUSY;
+	}
 	access.flags = 0;
 	if (write && access.offset == GOLDFISH_PIPE_REG_CMD) {
 		if (pipe_command_access(dev, access.value))
@@ -437,6 +456,22 @@ static long pipe_access(struct pipe_dev *dev, void __user *argp)
 		access.flags |= VHOST_GOLDFISH_PIPE_ACCESS_LINE;
 	pipe_leave(dev, idx);
 	return copy_to_user(argp, &access, sizeof(access)) ? -EFAULT : 0;
+}
+
+static long pipe_set_running(struct pipe_dev *dev, void __user *argp)
+{
+	int idx, running;
+
+	if (copy_from_user(&running, argp, sizeof(running)))
+		return -EFAULT;
+	if (running < 0 || running > 1)
+		return -EINVAL;
+	idx = pipe_config_enter(dev);
+	if (idx < 0)
+		return idx;
+	pipe_set_running_locked(dev, running);
+	pipe_config_leave(dev, idx);
+	return 0;
 }
 
 static int pipe_hang_up_open(struct pipe *pipe)
@@ -512,6 +547,9 @@ static const struct pipe_ioctl pipe_ioctls[] = {
 	{ VHOST_GOLDFISH_PIPE_HANG_UP, pipe_hang_up_id, true },
 	{ VHOST_GOLDFISH_PIPE_GET_STATS, pipe_get_stats },
 	{ VHOST_GOLDFISH_PIPE_SERVICES, pipe_services, true },
+	{ VHOST_GOLDFISH_PIPE_SET_RUNNING, pipe_set_running, true },
+	{ VHOST_GOLDFISH_PIPE_GET_STATE, pipe_get_state, true },
+	{ VHOST_GOLDFISH_PIPE_SET_STATE, pipe_set_state, true },
 };
 
 static long pipe_ioctl(struct file *file, unsigned int number, unsigned long arg)

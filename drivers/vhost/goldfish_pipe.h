@@ -233,6 +233,9 @@ struct pipe_v1 {
  * @published: entries of the batch that the guest has been told of
  * @open_gpa: open parameters; written under @config, read by anyone
  * @open_set: the guest has written OPEN_BUFFER; the same
+ * @stopped: no command runs, and nothing is announced: see SET_RUNNING. Changed with
+ *	@config and then @line.lock held; commands look with @v1.lock or their pipe's lock
+ *	held, all others with @config's or @line.lock
  * @window: the register window, a page; or nothing
  * @signal_lock: protects @signalled and each pipe's signal state
  * @signalled: pipes to announce, first in first out
@@ -264,6 +267,7 @@ struct pipe_dev {
 	u32 signal_count;
 	struct ranchu_pin signals;
 	u32 published;
+	bool stopped;
 	struct ranchu_pin window;
 
 	spinlock_t signal_lock;	/* who waits and who is told; see above */
@@ -274,6 +278,9 @@ struct pipe_dev {
 	struct pipe_stats stats;
 	struct ranchu_release release;
 };
+
+/* struct pipe.command_memory before the first command; no number of a memory. */
+#define PIPE_NO_MEMORY ULONG_MAX
 
 /* A counter that a lock protects, and that anyone may read. */
 static inline void pipe_count(u64 *counter, u64 more)
@@ -302,6 +309,10 @@ ssize_t pipe_move_one(struct pipe *pipe, u64 gpa, u32 size, bool write);
 void pipe_stats_add(struct pipe_counts *sum, const struct pipe_counts *counts);
 void pipe_stats_get(struct pipe_dev *dev, struct vhost_goldfish_pipe_stats *stats);
 
+/* goldfish_pipe.c */
+int pipe_config_enter(struct pipe_dev *dev);
+void pipe_config_leave(struct pipe_dev *dev, int idx);
+
 /* goldfish_pipe_regs.c */
 void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value);
 u32 pipe_regs_read(struct pipe_dev *dev, u32 offset);
@@ -329,6 +340,17 @@ bool pipe_signal_publish(struct ranchu_line *line, bool ended);
 void pipe_signal_resampled(struct ranchu_line *line);
 u32 pipe_signal_fetch(struct pipe_dev *dev);
 bool pipe_signal_fetch_one(struct pipe_dev *dev, struct goldfish_pipe_signal *signal);
+
+/* goldfish_pipe_state.c */
+void pipe_set_running_locked(struct pipe_dev *dev, bool run);
+long pipe_get_state(struct pipe_dev *dev, void __user *argp);
+long pipe_set_state(struct pipe_dev *dev, void __user *argp);
+
+/* No command may run: see struct pipe_dev for who may ask. */
+static inline bool pipe_is_stopped(const struct pipe_dev *dev)
+{
+	return READ_ONCE(dev->stopped);
+}
 
 /* The driver speaks v1, or has not said anything yet. */
 static inline bool pipe_speaks_v1(const struct pipe_dev *dev)
@@ -428,6 +450,9 @@ ssize_t pipe_bytes_write(struct pipe_bytes *ring, struct iov_iter *from);
 ssize_t pipe_bytes_read(struct pipe_bytes *ring, struct iov_iter *to);
 bool pipe_bytes_readable(const struct pipe_bytes *ring);
 bool pipe_bytes_writable(const struct pipe_bytes *ring);
+size_t pipe_bytes_used(const struct pipe_bytes *ring);
+void pipe_bytes_copy(const struct pipe_bytes *ring, u8 *data);
+bool pipe_bytes_fill(struct pipe_bytes *ring, const u8 *data, size_t len);
 
 /* one file each */
 extern const struct pipe_service pipe_zero;

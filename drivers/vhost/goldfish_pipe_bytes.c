@@ -188,3 +188,43 @@ bool pipe_bytes_writable(const struct pipe_bytes *ring)
 {
 	return ring_used(ring) < ring->size || ring_may_double(ring);
 }
+
+/**
+ * pipe_bytes_used() - tell how many bytes there are
+ * @ring: the ring
+ *
+ * Return: bytes that pipe_bytes_read() would give.
+ */
+size_t pipe_bytes_used(const struct pipe_bytes *ring)
+{
+	return ring_used(ring);
+}
+
+/**
+ * pipe_bytes_copy() - copy what there is, which stays
+ * @ring: the ring
+ * @data: room for pipe_bytes_used()
+ */
+void pipe_bytes_copy(const struct pipe_bytes *ring, u8 *data)
+{
+	ring_linearise(ring, data);
+}
+
+/**
+ * pipe_bytes_fill() - put bytes into an empty ring
+ * @ring: just initialised
+ * @data: the bytes
+ * @len: how many
+ *
+ * Context: may sleep.
+ * Return: false if there is no room for all; then none are in it.
+ */
+bool pipe_bytes_fill(struct pipe_bytes *ring, const u8 *data, size_t len)
+{
+	ring_make_room(ring, len);
+	if (len > ring->size)
+		return false;
+	memcpy(ring->data, data, len);
+	ring->written = len;
+	return true;
+}

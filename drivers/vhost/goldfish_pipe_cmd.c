@@ -16,9 +16,6 @@
 
 #include "goldfish_pipe_move.h"
 
-/* struct pipe.command_memory before the first command; no number of a memory. */
-#define PIPE_NO_MEMORY ULONG_MAX
-
 /* Called where user memory may be accessed: no call, not even one that is traced. */
 static __always_inline bool pipe_moves_bytes(u32 cmd)
 {
@@ -379,7 +376,9 @@ void pipe_command(struct pipe *pipe, enum pipe_caller caller)
 	pipe_count(&pipe->counts.commands, 1);
 	/* Wakes that the command causes are announced below, together. */
 	WRITE_ONCE(pipe->runner, current);
-	if (pipe_speaks_v2(dev)) {
+	if (pipe_is_stopped(dev)) {
+		atomic64_inc(&dev->stats.kicks_lost);
+	} else if (pipe_speaks_v2(dev)) {
 		if (pipe->service)
 			pipe_command_live(pipe);
 		else

@@ -78,7 +78,7 @@ static u32 regs_read_version(struct pipe_dev *dev)
 	if (!pipe_speaks_v1(dev))
 		return READ_ONCE(dev->version);
 	mutex_lock(&dev->config);
-	if (pipe_speaks_v1(dev))
+	if (pipe_speaks_v1(dev) && !pipe_is_stopped(dev))
 		regs_restart(dev, GOLDFISH_PIPE_DEVICE_VERSION_1);
 	mutex_unlock(&dev->config);
 	return READ_ONCE(dev->version);
@@ -116,6 +116,9 @@ void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value)
 	    pipe_v1_write(dev, offset, value, PIPE_BY_ACCESS))
 		return;
 	mutex_lock(&dev->config);
+	/* SET_RUNNING 0 may have come first. */
+	if (pipe_is_stopped(dev))
+		goto unlock;
 	switch (offset) {
 	case GOLDFISH_PIPE_REG_VERSION:
 		regs_restart(dev, pipe_device_version(value));
@@ -135,6 +138,7 @@ void pipe_regs_write(struct pipe_dev *dev, u32 offset, u32 value)
 	default:
 		pipe_bad_guest(dev);
 	}
+unlock:
 	mutex_unlock(&dev->config);
 }
 

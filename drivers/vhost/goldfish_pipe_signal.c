@@ -312,6 +312,9 @@ bool pipe_signal_publish(struct ranchu_line *line, bool ended)
 	struct pipe_dev *dev = container_of(line, struct pipe_dev, line);
 	u32 count;
 
+	/* What has come meanwhile is announced when the device goes on. */
+	if (pipe_is_stopped(dev))
+		return false;
 	if (pipe_speaks_v1(dev))
 		return pipe_signal_waiting(dev);
 	if (!dev->window.len)

@@ -212,7 +212,7 @@ bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value,
 	idx = ranchu_mem_enter(&dev->mem);
 	mutex_lock(&dev->v1.lock);
 	mine = pipe_speaks_v1(dev);
-	if (mine)
+	if (mine && !pipe_is_stopped(dev))
 		v1_write_locked(dev, offset, value);
 	mutex_unlock(&dev->v1.lock);
 	if (mine && pipe_signal_waiting(dev))

@@ -218,6 +218,71 @@ static long adb_reset_transport(struct ranchu_vhost *vhost, void *arg)
 }
 
 /*
+ * The rings stand still, and only a start of theirs, which the device's lock keeps out,
+ * would have anybody look at streams and events meanwhile.
+ */
+static long adb_state_check(struct ranchu_vhost *vhost, const struct vhost_vsock_adb_state *state)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+
+	if (state->size != sizeof(*state))
+		return -EINVAL;
+	if (ranchu_vhost_is_running(vhost))
+		return -EBUSY;
+	return adb->cid ? 0 : -EADDRNOTAVAIL;
+}
+
+static long adb_get_state(struct ranchu_vhost *vhost, void *arg)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+	struct vhost_vsock_adb_state *state = arg;
+	long err = adb_state_check(vhost, state);
+
+	if (err)
+		return err;
+	state->version = VHOST_VSOCK_ADB_STATE_VERSION;
+	state->field[0] = (struct vhost_vsock_adb_field) {
+		.tag = VHOST_VSOCK_ADB_STATE_CID, .length = sizeof(u64), .value = adb->cid,
+	};
+	state->field[1] = (struct vhost_vsock_adb_field) {
+		.tag = VHOST_VSOCK_ADB_STATE_STREAMS, .length = sizeof(u64),
+		.value = READ_ONCE(adb->n_streams),
+	};
+	return 0;
+}
+
+static bool adb_field_is(const struct vhost_vsock_adb_field *field, u32 tag, u64 first, u64 last)
+{
+	return field->tag == tag && field->length == sizeof(u64) &&
+	       field->value >= first && field->value <= last;
+}
+
+static long adb_set_state(struct ranchu_vhost *vhost, void *arg)
+{
+	struct vsock_adb *adb = vsock_adb_of(vhost);
+	const struct vhost_vsock_adb_state *state = arg;
+	long err = adb_state_check(vhost, state);
+
+	if (err)
+		return err;
+	if (state->version != VHOST_VSOCK_ADB_STATE_VERSION)
+		return -EOPNOTSUPP;
+	if (!adb_field_is(&state->field[0], VHOST_VSOCK_ADB_STATE_CID, ADB_HOST_CID + 1,
+			  U32_MAX - 1) ||
+	    !adb_field_is(&state->field[1], VHOST_VSOCK_ADB_STATE_STREAMS, 0,
+			  VHOST_VSOCK_ADB_MAX_STREAMS))
+		return -EINVAL;
+	if (mutex_lock_killable(&adb->lock))
+		return -EINTR;
+	if (adb->n_streams)
+		err = -EBUSY;
+	else
+		adb->transport_reset = true;
+	mutex_unlock(&adb->lock);
+	return err;
+}
+
+/*
  * Each counter is read once, without the lock: anybody may ask, and a vCPU does not
  * wait until he has looked.
  */
@@ -260,6 +325,8 @@ static const struct ranchu_vhost_ioctl adb_ioctls[] = {
 	{ VHOST_VSOCK_ADB_ATTACH, .locked = adb_attach },
 	{ VHOST_VSOCK_ADB_RESET_TRANSPORT, .locked = adb_reset_transport },
 	{ VHOST_VSOCK_ADB_GET_STATS, adb_get_stats, true },
+	{ VHOST_VSOCK_ADB_GET_STATE, .locked = adb_get_state },
+	{ VHOST_VSOCK_ADB_SET_STATE, .locked = adb_set_state },
 };
 
 static void adb_event_kicked(struct ranchu_vring *vring)

@@ -247,6 +247,7 @@ void ranchu_line_clear(struct ranchu_line *line);
 void ranchu_line_update(struct ranchu_line *line, bool told);
 void ranchu_line_request(struct ranchu_line *line);
 void ranchu_line_reset(struct ranchu_line *line);
+void ranchu_line_restore(struct ranchu_line *line, bool raised);
 void ranchu_line_acked(struct ranchu_line *line, bool more);
 bool ranchu_line_raised(struct ranchu_line *line);
 

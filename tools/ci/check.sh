@@ -70,11 +70,13 @@ STEPS=(
 	"virtio-x86	tools/ci/virtio-test.sh x86_64"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
+	"snapshot	tools/ci/snapshot-test.sh"
+	"snapshot-gicv2	tools/ci/snapshot-test.sh arm64-gicv2"
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 \
-user-x86 virtio-x86 gpu matrix-build matrix packages "
+user-x86 virtio-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 "
 
 gate() {
 	echo "1..1"

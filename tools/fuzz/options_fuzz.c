@@ -43,6 +43,12 @@ int vmm_config_file_load(struct vmm_reader *reader, const char *path)
 	return vmm_config_file_parse(reader, path, file, file_len);
 }
 
+/* There is no snapshot. */
+int vmm_from_read(struct vmm_config *cfg)
+{
+	return vmm_error(-ENOENT, "%s", cfg->from);
+}
+
 static void check_devices(const struct vmm_config *cfg)
 {
 	unsigned int i;

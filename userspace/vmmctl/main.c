@@ -7,6 +7,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@
 #include "host/output.h"
 #include "host/vm_dir.h"
 #include "host/vsock.h"
+#include "snapshot/snapshot.h"
 #include "virtio/virtio.h"
 
 #define EXIT_USAGE	2	/* the command line or the configuration file is wrong */
@@ -44,6 +46,7 @@
  * @signal_fd: SIGUSR1 and its like as a file
  * @read_window: the guest may read registers from memory
  * @confined: the sandbox was entered
+ * @loaded: the guest of the snapshot has gone on
  * @err_out: stderr
  * @images: the disks' images, locked
  * @boot: what the guest starts from
@@ -58,6 +61,7 @@ struct session {
 	int signal_fd;
 	bool read_window;
 	bool confined;
+	bool loaded;
 	struct vmm_output err_out;
 	struct vmm_images images;
 	struct vmm_boot boot;
@@ -290,6 +294,7 @@ static int session_open(struct session *s)
 	vmm_log_output(&s->err_out);
 	s->steering.cfg = s->cfg;
 	s->steering.loop = s->loop;
+	s->steering.images = &s->images;
 	s->steering.stats = vmm_stats_open(s->cfg);
 	if (!s->steering.stats)
 		return -EIO;
@@ -350,19 +355,42 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 	return end;
 }
 
+static int life_boot(struct session *s)
+{
+	struct vmm_entry entry;
+	int err = s->vm.board.load(&s->vm, &s->boot, &entry);
+
+	if (!err)
+		err = vmm_arch_vcpu_entry(s->vm.vcpu[0], &entry);
+	return err ? err : session_confine(s);
+}
+
+/* A snapshot is somebody else's: its state is read inside the sandbox. */
+static int life_go_on(struct session *s)
+{
+	int err = vmm_snapshot_fits(s->cfg->snapshot, &s->vm, &s->images);
+
+	s->loaded = true;
+	if (!err)
+		err = session_confine(s);
+	return err ? err : vmm_snapshot_load(s->cfg->snapshot, &s->vm);
+}
+
+/* The first life may be one that goes on. */
+static int life_begin(struct session *s)
+{
+	return s->cfg->snapshot && !s->loaded ? life_go_on(s) : life_boot(s);
+}
+
 /* One life of the guest, from power-on to power-off or reset. */
 static enum vmm_end run_life(struct session *s)
 {
 	struct vmm_vm *vm = &s->vm;
-	struct vmm_entry entry;
 	enum vmm_end end = VMM_END_ERROR;
 
 	if (vmm_vm_power_on(vm))
 		return end;
-	if (!vm->board.load(vm, &s->boot, &entry) &&
-	    !vmm_arch_vcpu_entry(vm->vcpu[0], &entry) &&
-	    !session_confine(s) && !vmm_threads_start(vm) &&
-	    !vmm_steering_begin(&s->steering, vm)) {
+	if (!life_begin(s) && !vmm_threads_start(vm) && !vmm_steering_begin(&s->steering, vm)) {
 		end = run_vcpus(s, vm);
 		vmm_steering_end(&s->steering, end);
 	} else if (vmm_ending_signal()) {
@@ -397,6 +425,7 @@ static enum vmm_end run_vm(struct session *s)
 		.host = s->host,
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 		.read_window = s->read_window,
+		.ram_fd = s->cfg->snapshot ? vmm_snapshot_ram(s->cfg->snapshot) : -1,
 	};
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
@@ -418,6 +447,16 @@ static void name_vm(struct vmm_config *cfg)
 	vmm_mac_fill(cfg, cfg->name ? cfg->name : name);
 }
 
+/* A snapshot says where relative paths begin; a directory that is gone has no name. */
+static void where_we_are(struct vmm_config *cfg)
+{
+	static char path[PATH_MAX];
+
+	if (!getcwd(path, sizeof(path)))
+		snprintf(path, sizeof(path), "/");
+	cfg->directory = path;
+}
+
 static int command_run(struct vmm_config *cfg)
 {
 	struct session s = {
@@ -430,7 +469,8 @@ static int command_run(struct vmm_config *cfg)
 	if (vmm_arch_check_run(cfg))
 		return EXIT_FAILURE;
 	name_vm(cfg);
-	if (!session_open(&s))
+	where_we_are(cfg);
+	if ((!cfg->clone || !vmm_images_copy(&s.images, cfg)) && !session_open(&s))
 		end = run_vm(&s);
 	session_close(&s);
 	return vmm_steering_exit(end);
@@ -532,6 +572,7 @@ int main(int argc, char **argv)
 		return vmm_control_cli(argc, argv);
 	if (!vmm_options_parse(&cfg, argc, argv))
 		code = command(&cfg);
+	vmm_snapshot_close(cfg.snapshot);
 	vmm_options_free(&cfg);
 	return code;
 }

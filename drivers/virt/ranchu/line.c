@@ -238,6 +238,26 @@ void ranchu_line_reset(struct ranchu_line *line)
 EXPORT_SYMBOL_GPL(ranchu_line_reset);
 
 /**
+ * ranchu_line_restore() - bring a line to where it was saved
+ * @line: the line
+ * @raised: a batch was outstanding
+ *
+ * The guest's interrupt controller may or may not know of that batch: it is told again,
+ * and a level that is high already is no other interrupt.
+ *
+ * Context: as ranchu_line_update().
+ */
+void ranchu_line_restore(struct ranchu_line *line, bool raised)
+{
+	spin_lock_irq(&line->lock);
+	WRITE_ONCE(line->raised, raised);
+	if (raised && line->call)
+		ranchu_eventfd_signal(line->call);
+	spin_unlock_irq(&line->lock);
+}
+EXPORT_SYMBOL_GPL(ranchu_line_restore);
+
+/**
  * ranchu_line_acked() - the guest has read a batch by a trapped register read
  * @line: the line
  * @more: there is more to announce

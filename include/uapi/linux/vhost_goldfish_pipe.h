@@ -27,14 +27,16 @@
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process
  *	EINTR		the caller was killed while it waited for another ioctl
- *	EBUSY		there is an owner already; that doorbell is taken
+ *	EBUSY		there is an owner already; that doorbell is taken; the device
+ *			does not run, or must not (SET_RUNNING)
  *	EINVAL		an argument is out of range, or a field that must be
  *			zero is not; a name is none
  *	EFAULT		the argument, or memory that it names, cannot be accessed
  *	EBADF		not an open file; EINVAL if it is not an eventfd
  *	ENOENT		no such pipe, no such doorbell, no such open, no region
  *	EEXIST		there is a service of that name
- *	ENOSPC		as many services, or files of a region, as there may be
+ *	ENOSPC		as many services, or files of a region, as there may be; no room
+ *			for the state
  *	ENODEV		the device or its owner is no more, or it has another
  *	EALREADY	the pipe has been answered
  *	ENOTSOCK	not a socket
@@ -46,7 +48,8 @@
  *			sockets of closed pipes are still held by others
  *	EPIPE		the guest has closed the pipe that the rings were of
  *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell; no
- *			sockets)
+ *			sockets; the state of a driver of protocol v1, or of a newer
+ *			version)
  *	ENOMEM		out of memory
  *	ENOIOCTLCMD	seen as ENOTTY: not an ioctl of this file
  */
@@ -143,7 +146,7 @@ struct vhost_goldfish_pipe_access {
  * @kicks: doorbell rings served in the vCPU's thread
  * @kicks_foreign: doorbell rings handed to the worker: the eventfd was written
  *	by another process or by a kernel thread
- * @kicks_lost: rings dropped because the owner was dying
+ * @kicks_lost: rings dropped because the owner was dying, or the device stopped
  * @commands: commands run, by any way
  * @commands_access: commands run by ACCESS
  * @opens: pipes opened
@@ -391,6 +394,107 @@ struct vhost_goldfish_pipe_dma {
 	__u32 padding;
 };
 
+/* Version of the fields below. A number is never used for anything else. */
+#define VHOST_GOLDFISH_PIPE_STATE_VERSION	1
+
+/* Bytes of a state, at most: all bytes that rings may have, and all pipes. */
+#define VHOST_GOLDFISH_PIPE_STATE_MAX	(80 << 20)
+
+/* Fields of a state: one DEVICE, then the open pipes by their ids. Each pipe is one PIPE. */
+#define VHOST_GOLDFISH_PIPE_STATE_DEVICE	1
+#define VHOST_GOLDFISH_PIPE_STATE_PIPE		2
+#define VHOST_GOLDFISH_PIPE_STATE_BYTES		3 /* behind a PIPE that says so */
+
+/**
+ * struct vhost_goldfish_pipe_field - what each field of a state begins with
+ * @tag: VHOST_GOLDFISH_PIPE_STATE_...
+ * @length: bytes that follow; the next field begins at a multiple of 8
+ *
+ * All numbers of a state are little endian.
+ */
+struct vhost_goldfish_pipe_field {
+	__le32 tag;
+	__le32 length;
+};
+
+/**
+ * struct vhost_goldfish_pipe_state_device - the field DEVICE
+ * @open_gpa: where the guest has its open parameters
+ * @signal_gpa: where it has its signal buffer
+ * @signal_count: entries of that
+ * @version: what VERSION answers, 1 or 2
+ * @open_set: the guest has written OPEN_BUFFER
+ * @published: entries of the batch that the guest was told of
+ * @raised: that batch, or what a register will tell, is not acknowledged
+ * @pipes: how many fields PIPE follow
+ */
+struct vhost_goldfish_pipe_state_device {
+	__le64 open_gpa;
+	__le64 signal_gpa;
+	__le32 signal_count;
+	__le32 version;
+	__le32 open_set;
+	__le32 published;
+	__le32 raised;
+	__le32 pipes;
+};
+
+/* struct vhost_goldfish_pipe_state_pipe.flags: the pipe is hung up; a BYTES follows. */
+#define VHOST_GOLDFISH_PIPE_STATE_HUNG_UP	(1 << 0)
+#define VHOST_GOLDFISH_PIPE_STATE_HAS_BYTES	(1 << 1)
+
+/**
+ * struct vhost_goldfish_pipe_state_pipe - the field PIPE
+ * @command_gpa: where the guest has the command buffer
+ * @id: the pipe's id; greater than that of the PIPE before
+ * @max_buffers: as the guest said when it opened the pipe
+ * @armed: GOLDFISH_PIPE_WAKE_READ and _WRITE that somebody in the guest waits for
+ * @fired: GOLDFISH_PIPE_WAKE_* that the guest was not told yet
+ * @turn: place among those that have something to tell, from 1 on; 0 without @fired
+ * @flags: VHOST_GOLDFISH_PIPE_STATE_...
+ * @service: who serves it, filled up with zeros; empty for a pipe that is hung up
+ *
+ * A service that can be saved is built in: the connector, whose BYTES are what the guest
+ * has written of the name so far, zero, and pingpong, whose BYTES are what it has to give
+ * back. Any other pipe, and one with DMA regions, is saved as a pipe that is hung up and
+ * whose guest has yet to be told so.
+ */
+struct vhost_goldfish_pipe_state_pipe {
+	__le64 command_gpa;
+	__le32 id;
+	__le32 max_buffers;
+	__le32 armed;
+	__le32 fired;
+	__le32 turn;
+	__le32 flags;
+	char service[16];
+};
+
+/**
+ * struct vhost_goldfish_pipe_state - argument of GET_STATE and SET_STATE
+ * @data: user address of the fields
+ * @size: GET_STATE: in: room there, out: bytes of the state, also when the answer is
+ *	ENOSPC; SET_STATE: bytes there
+ * @version: GET_STATE: out; SET_STATE: VHOST_GOLDFISH_PIPE_STATE_VERSION
+ *
+ * What the module keeps of a guest, for a snapshot. Both answer EBUSY unless the device
+ * was stopped (SET_RUNNING 0), which is when nothing is in flight.
+ *
+ * GET_STATE changes nothing; the guest may go on afterwards. EOPNOTSUPP: a driver that
+ * speaks protocol v1 has pipes.
+ *
+ * SET_STATE is for a device without open pipes (else EBUSY) that has the guest's memory,
+ * and makes it what was saved: pipes are open again, wakes are armed, and a batch that
+ * the guest had not acknowledged is announced again on the line, which is to be set
+ * before. EINVAL: a field is wrong; EOPNOTSUPP: a version that this kernel does not know.
+ * After an error the device is as if no driver had begun.
+ */
+struct vhost_goldfish_pipe_state {
+	__u64 data;
+	__u32 size;
+	__u32 version;
+};
+
 #define VHOST_GOLDFISH_PIPE_SET_WINDOW \
 	_IOW(VHOST_VIRTIO, 0xc0, struct vhost_goldfish_pipe_window)
 #define VHOST_GOLDFISH_PIPE_SET_LINE \
@@ -427,5 +531,19 @@ struct vhost_goldfish_pipe_dma {
  */
 #define VHOST_GOLDFISH_PIPE_UNLOCK_DMA \
 	_IOW(VHOST_VIRTIO, 0xcc, __u64)
+
+/*
+ * 0 stops the device, 1 lets it go on, which it does from SET_OWNER on. The VMM stops its
+ * vCPUs first. When SET_RUNNING 0 returns, no command runs, and until SET_RUNNING 1 none
+ * begins: ACCESS answers EBUSY, a ring of a doorbell is lost (and counted in
+ * @kicks_lost), and nothing is announced to the guest. What services have to tell is
+ * announced when the device goes on.
+ */
+#define VHOST_GOLDFISH_PIPE_SET_RUNNING \
+	_IOW(VHOST_VIRTIO, 0xcd, int)
+#define VHOST_GOLDFISH_PIPE_GET_STATE \
+	_IOWR(VHOST_VIRTIO, 0xce, struct vhost_goldfish_pipe_state)
+#define VHOST_GOLDFISH_PIPE_SET_STATE \
+	_IOW(VHOST_VIRTIO, 0xcf, struct vhost_goldfish_pipe_state)
 
 #endif /* _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H */

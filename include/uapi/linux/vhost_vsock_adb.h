@@ -32,7 +32,8 @@
  * What each errno means, everywhere:
  *	EPERM		no owner yet, or the caller is not the owner's process
  *	EINTR		the caller was killed while it waited for another ioctl
- *	EBUSY		there is an owner already; not while running
+ *	EBUSY		there is an owner already; not while running; SET_STATE: there
+ *			are streams
  *	EINVAL		an argument is out of range; a reserved CID; a field
  *			that must be zero is not
  *	EADDRINUSE	another guest has this CID, or a stream these ports
@@ -49,7 +50,8 @@
  *			have ended are still held by others
  *	ESRCH		the owner was killed, and its device serves nobody any more
  *	ENOBUFS		no such ring
- *	EOPNOTSUPP	a feature that was not offered
+ *	EOPNOTSUPP	a feature that was not offered; SET_STATE: a version or a field
+ *			that this kernel does not know
  *	EAGAIN		no event, and the file is non-blocking
  *	ENOMEM		out of memory
  *	ENOIOCTLCMD	seen as ENOTTY: not an ioctl of this file
@@ -152,6 +154,48 @@ struct vhost_vsock_adb_stats {
 	__u64 queued_packets;
 };
 
+/* Version of the fields below. A number is never used for anything else. */
+#define VHOST_VSOCK_ADB_STATE_VERSION	1
+
+/* Fields of a state, all of which are there, in this order. */
+#define VHOST_VSOCK_ADB_STATE_CID	1	/* 8 bytes: the guest's CID */
+#define VHOST_VSOCK_ADB_STATE_STREAMS	2	/* 8 bytes: streams that there were */
+
+/**
+ * struct vhost_vsock_adb_field - a field of a state
+ * @tag: VHOST_VSOCK_ADB_STATE_...
+ * @length: bytes of @value that mean something: 8
+ * @value: the value
+ */
+struct vhost_vsock_adb_field {
+	__u32 tag;
+	__u32 length;
+	__u64 value;
+};
+
+/**
+ * struct vhost_vsock_adb_state - argument of GET_STATE and SET_STATE
+ * @size: bytes of this struct, set by the caller of both
+ * @version: GET_STATE: filled; SET_STATE: VHOST_VSOCK_ADB_STATE_VERSION
+ * @field: GET_STATE: filled
+ *
+ * What the module keeps of a guest beside its rings, for a snapshot. Where each ring
+ * goes on is VHOST_GET_VRING_BASE's. Both ioctls are for the owner, and only while the
+ * device does not run (VHOST_VSOCK_SET_RUNNING 0): nothing is in flight then. They
+ * answer EBUSY otherwise.
+ *
+ * Streams are not saved: their other ends are sockets. GET_STATE leaves them alone, so
+ * that a guest that goes on keeps them. SET_STATE is for a device without streams, whose
+ * CID is set already and may be another one than the saved. From then on the device owes
+ * the guest the event TRANSPORT_RESET, which is put into the event ring when that runs:
+ * the guest's streams end, its listeners stay, and it asks for its CID again.
+ */
+struct vhost_vsock_adb_state {
+	__u32 size;
+	__u32 version;
+	struct vhost_vsock_adb_field field[2];
+};
+
 #define VHOST_VSOCK_ADB_CONNECT \
 	_IOWR(VHOST_VIRTIO, 0xa0, struct vhost_vsock_adb_connect)
 #define VHOST_VSOCK_ADB_ATTACH \
@@ -160,5 +204,9 @@ struct vhost_vsock_adb_stats {
 #define VHOST_VSOCK_ADB_RESET_TRANSPORT	_IO(VHOST_VIRTIO, 0xa2)
 #define VHOST_VSOCK_ADB_GET_STATS \
 	_IOWR(VHOST_VIRTIO, 0xa3, struct vhost_vsock_adb_stats)
+#define VHOST_VSOCK_ADB_GET_STATE \
+	_IOWR(VHOST_VIRTIO, 0xa4, struct vhost_vsock_adb_state)
+#define VHOST_VSOCK_ADB_SET_STATE \
+	_IOW(VHOST_VIRTIO, 0xa5, struct vhost_vsock_adb_state)
 
 #endif /* _UAPI_LINUX_VHOST_VSOCK_ADB_H */

@@ -93,6 +93,7 @@ int vmm_vhost_open(struct vmm_vhost *vhost, struct vmm_virtio *v, const char *no
 int vmm_vhost_ring_ioctls(struct vmm_vhost *vhost, unsigned int index,
 			  const struct vmm_vhost_ring *ring, const u64 *address);
 void vmm_vhost_ring_stop_ioctls(struct vmm_vhost *vhost, unsigned int index);
+int vmm_vhost_ring_base(const struct vmm_vhost *vhost, unsigned int index, u32 *base);
 
 /* ---- vhost_vdpa.c: vDPA devices ---- */
 

@@ -121,7 +121,8 @@ int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features)
  * vmm_vhost_ring - describe a queue to its backend
  * @vhost: open
  * @index: of the queue, which the driver has made ready
- * @ring: filled; its beginning is that of a ring nobody has used yet
+ * @ring: filled; its beginning is that of a ring nobody has used yet, unless the device
+ *	was loaded
  *
  * Return: as vmm_virtio_queue_find()
  */
@@ -129,10 +130,11 @@ int vmm_vhost_ring(const struct vmm_vhost *vhost, unsigned int index, struct vmm
 {
 	const struct vmm_virtio *v = vhost->v;
 	const struct vmm_virtio_queue *q = &v->queue[index];
+	u32 fresh = vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED) ? VHOST_PACKED_BASE : 0;
 
 	*ring = (struct vmm_vhost_ring){
 		.num = q->num,
-		.base = vmm_virtio_accepted(v, VIRTIO_F_RING_PACKED) ? VHOST_PACKED_BASE : 0,
+		.base = vmm_virtio_queue_base(v, index, fresh),
 		.kick_fd = q->kick_fd,
 		.call_fd = vmm_virtio_call_fd(v, index),
 		.err_fd = vhost->err_fd,

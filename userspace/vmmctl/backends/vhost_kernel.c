@@ -121,6 +121,24 @@ void vmm_vhost_ring_stop_ioctls(struct vmm_vhost *vhost, unsigned int index)
 	ring_file(vhost, VHOST_SET_VRING_CALL, index, -1);
 }
 
+/**
+ * vmm_vhost_ring_base - ask a vhost device where a ring goes on
+ * @vhost: the device, whose rings stand still
+ * @index: of the ring
+ * @base: filled
+ *
+ * Return: 0, or -errno
+ */
+int vmm_vhost_ring_base(const struct vmm_vhost *vhost, unsigned int index, u32 *base)
+{
+	struct vhost_vring_state state = { .index = index };
+
+	if (ioctl(vhost->fd, VHOST_GET_VRING_BASE, &state))
+		return -errno;
+	*base = state.num;
+	return 0;
+}
+
 static const struct vmm_vhost_ops kernel_ops = {
 	.set_features = kernel_set_features,
 	.set_ring = kernel_set_ring,

@@ -76,7 +76,7 @@ int vmm_options_check(struct vmm_config *cfg)
 	int err;
 
 	if (cfg->command == VMM_CMD_RUN && !cfg->kernel)
-		return vmm_error(-EINVAL, "run needs --kernel IMAGE");
+		return vmm_error(-EINVAL, "run needs --kernel IMAGE or --from DIR");
 	if ((cfg->n_services || cfg->pipe_socket) && cfg->pipe == VMM_PIPE_NONE)
 		return vmm_error(-EINVAL, "--pipe-%s needs a pipe, and --pipe is none",
 				 cfg->pipe_socket ? "socket" : "service");

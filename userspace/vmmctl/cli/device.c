@@ -60,7 +60,8 @@ static int row_set(struct vmm_device_reader *dev, unsigned int row, const char *
 		return vmm_error(-EINVAL, "%s: %s is given twice", dev->where, option->key);
 	dev->given |= 1ULL << row;
 	snprintf(where, sizeof(where), "%s: %s", dev->where, option->key);
-	return vmm_option_set(option, where, dev->item, text);
+	text = vmm_option_path(dev->reader, option, text);
+	return text ? vmm_option_set(option, where, dev->item, text) : -ENOMEM;
 }
 
 /* Whether this source has had a device of a type of which there is one. */

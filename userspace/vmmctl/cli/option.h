@@ -134,11 +134,13 @@ struct vmm_option_table {
  * @cfg: filled
  * @given: options that it had, a bit for each row of each area
  * @singles: devices that it had and of which there can be one, a bit for each type
+ * @base: directory where relative names of files begin, NULL for the working one
  */
 struct vmm_reader {
 	struct vmm_config *cfg;
 	u64 given[VMM_AREAS];
 	u64 singles;
+	const char *base;
 };
 
 /**
@@ -161,6 +163,8 @@ int vmm_option_number(const char *text, u64 *number);
 const struct vmm_option_word *vmm_option_word(const struct vmm_option_word *words,
 					      const char *text);
 void vmm_option_range(const struct vmm_option *option, char *text, size_t size);
+const char *vmm_option_path(const struct vmm_reader *reader, const struct vmm_option *option,
+			    const char *text);
 int vmm_option_set(const struct vmm_option *option, const char *where, void *target,
 		   const char *text);
 int vmm_option_defaults(const struct vmm_option_table *table, void *target);
@@ -250,6 +254,15 @@ int vmm_option_give(struct vmm_reader *reader, const struct vmm_option_ref *ref,
 
 int vmm_config_file_parse(struct vmm_reader *reader, const char *name, const char *text,
 			  size_t len);
+
+/* ---- parse.c, for from.c ---- */
+
+int vmm_option_layer(struct vmm_reader *reader, const char *command, char **words,
+		     unsigned int count);
+
+/* ---- from.c: the command lines that a snapshot was made of ---- */
+
+int vmm_from_read(struct vmm_config *cfg);
 
 /* ---- config_load.c: the file itself ---- */
 

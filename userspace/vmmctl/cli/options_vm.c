@@ -42,6 +42,15 @@ static const struct vmm_option general_options[] = {
 		.help = "read options from FILE; those of the command line win",
 	},
 	{
+		.key = "from", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(from), .flags = VMM_OPT_FILE | VMM_OPT_NOT_IN_FILE,
+		.help = "go on from the snapshot DIR, with the options that it was made of",
+	},
+	{
+		.key = "clone", .type = VMM_OPT_FLAG, AT(clone), .flags = VMM_OPT_NOT_IN_FILE,
+		.help = "as one of many: with its own name, ports, CID, and copies of disks",
+	},
+	{
 		.key = "help", .letter = 'h', .type = VMM_OPT_FLAG, AT(help),
 		.flags = VMM_OPT_NOT_IN_FILE, .help = "print this help",
 	},
@@ -49,7 +58,7 @@ static const struct vmm_option general_options[] = {
 
 const struct vmm_option_table vmm_options_general = {
 	.name = "config",
-	.title = "Configuration file",
+	.title = "Configuration file and snapshot",
 	.about =
 		"FILE has one JSON object. Its members are the options of the command line\n"
 		"without their dashes: numbers, strings, true for a flag, and an array for\n"
@@ -58,7 +67,10 @@ const struct vmm_option_table vmm_options_general = {
 		"vmmctl starts. An option of the command line replaces that of the file;\n"
 		"devices of both are added.\n\n"
 		"Example: { \"kernel\": \"Image\", \"memory\": \"2G\", \"cpus\": 4, \"device\":\n"
-		"[ { \"type\": \"disk\", \"path\": \"a.img\", \"readonly\": true } ] }",
+		"[ { \"type\": \"disk\", \"path\": \"a.img\", \"readonly\": true } ] }\n\n"
+		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. Its disks must be as\n"
+		"they were then. A clone gets a copy of each disk that it writes to, where the\n"
+		"file system has copies that share blocks (reflinks).",
 	.options = general_options,
 	.count = ARRAY_SIZE(general_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |

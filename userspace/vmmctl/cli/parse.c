@@ -3,8 +3,9 @@
  * The command line. Reads argv by the option tables into a struct vmm_config and checks
  * what can be checked without touching the machine.
  *
- * argv is walked twice: the first time for its form and for --config, whose file is read
- * then; the second time for the values, which replace those of the file.
+ * argv is walked twice: the first time for its form, for --from and for --config, whose
+ * snapshot and file are read then; the second time for the values, which replace those of
+ * the two.
  */
 #include <errno.h>
 #include <string.h>
@@ -216,8 +217,10 @@ int vmm_option_give(struct vmm_reader *reader, const struct vmm_option_ref *ref,
 		return vmm_option_device(reader, where, option->device, text);
 	if (option->type == VMM_OPT_OWN)
 		return option->read(reader, where, text);
-	return vmm_option_set(option, where, reader->cfg,
-			      option->type == VMM_OPT_FLAG && !text ? "on" : text);
+	if (option->type == VMM_OPT_FLAG && !text)
+		text = "on";
+	text = vmm_option_path(reader, option, text);
+	return text ? vmm_option_set(option, where, reader->cfg, text) : -ENOMEM;
 }
 
 /* The first walk: the form of all words, and what must be known before the second. */
@@ -258,6 +261,61 @@ static int words_read(struct words words, struct vmm_config *cfg)
 	return more;
 }
 
+/* The configuration file that words name, if they do. */
+static int layer_config(const struct vmm_reader *reader, struct words words)
+{
+	struct vmm_reader file = { .cfg = reader->cfg, .base = reader->base };
+	struct word_option got;
+	const char *path;
+	int more;
+	int err;
+
+	while ((more = words_next(&words, &got)) > 0) {
+		if (strcmp(got.ref.option->key, "config"))
+			continue;
+		path = vmm_option_path(reader, got.ref.option, got.text);
+		err = path ? vmm_config_file_load(&file, path) : -ENOMEM;
+		if (err)
+			return err;
+	}
+	return more;
+}
+
+/**
+ * vmm_option_layer - read words that were a command line of another run
+ * @reader: where their options go
+ * @command: the command, as "run"
+ * @argv: the words behind it, which outlive the config
+ * @count: how many
+ *
+ * Options that say where others come from are left out, but for a configuration file,
+ * which is read again.
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_option_layer(struct vmm_reader *reader, const char *command, char **argv,
+		     unsigned int count)
+{
+	struct words words = {
+		.info = vmm_command_find(command), .argv = argv, .count = count,
+	};
+	struct word_option got;
+	int more;
+	int err;
+
+	err = layer_config(reader, words);
+	if (err)
+		return err;
+	while ((more = words_next(&words, &got)) > 0) {
+		if (vmm_option_areas[got.ref.area] == &vmm_options_general)
+			continue;
+		err = vmm_option_give(reader, &got.ref, got.where, got.text);
+		if (err)
+			return err;
+	}
+	return more;
+}
+
 static int parse_words(const struct words *words, struct vmm_config *cfg)
 {
 	struct vmm_reader reader = { .cfg = cfg };
@@ -266,6 +324,13 @@ static int parse_words(const struct words *words, struct vmm_config *cfg)
 	err = words_check(*words, cfg);
 	if (err || cfg->command == VMM_CMD_HELP)
 		return err;
+	if (cfg->clone && !cfg->from)
+		return vmm_error(-EINVAL, "--clone needs --from DIR");
+	if (cfg->from) {
+		err = vmm_from_read(cfg);
+		if (err)
+			return err;
+	}
 	if (cfg->config_file) {
 		err = vmm_config_file_load(&reader, cfg->config_file);
 		if (err)
@@ -324,5 +389,7 @@ int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv)
 		return parse_help(cfg, argc, argv);
 	words.argv = argv + 2;
 	words.count = argc - 2;
+	cfg->words = words.argv;
+	cfg->word_count = words.count;
 	return parse_words(&words, cfg);
 }

@@ -18,7 +18,8 @@ const struct vmm_option_table *const vmm_option_devices[] = {
 };
 
 const struct vmm_command_info vmm_commands[] = {
-	{ "run", "--kernel IMAGE [options]", "boot a guest on the ranchu board", VMM_CMD_RUN },
+	{ "run", "--kernel IMAGE | --from DIR [options]", "boot a guest, or go on with one",
+	  VMM_CMD_RUN },
 	{ "dtb", "[options] [-o FILE]", "write the arm64 board's device tree", VMM_CMD_DTB },
 	{ "doctor", "[run options]", "say what this host lacks for such a run", VMM_CMD_DOCTOR },
 	{ "ps", "[--json]", "list the VMs that run", VMM_CMD_CONTROL },
@@ -32,6 +33,8 @@ const struct vmm_command_info vmm_commands[] = {
 	{ "resume", "NAME", "let them go on", VMM_CMD_CONTROL },
 	{ "power-button", "NAME", "press a guest's power button", VMM_CMD_CONTROL },
 	{ "reset", "NAME", "start a VM's guest anew", VMM_CMD_CONTROL },
+	{ "snapshot", "save NAME DIR | check DIR", "save a VM to DIR, or look at what is there",
+	  VMM_CMD_CONTROL },
 	{ "stop", "NAME", "end a VM in order", VMM_CMD_CONTROL },
 	{ "kill", "NAME", "end a VM at once", VMM_CMD_CONTROL },
 	{ "sandbox", "", "list the system calls that are left to a VM", VMM_CMD_CONTROL },

@@ -4,6 +4,7 @@
  * field that the option's row names.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +291,32 @@ static int set_mac(const struct vmm_option *option, const char *where, void *tar
 		return refuse(option, where, text);
 	memcpy((char *)target + option->offset, mac, sizeof(mac));
 	return 0;
+}
+
+/**
+ * vmm_option_path - turn the name of a file into one that begins in the working directory
+ * @reader: the source of the option
+ * @option: the option
+ * @text: its value
+ *
+ * Return: @text if it names no file or nothing is to be changed, a copy that the config
+ *	owns, or NULL after a message
+ */
+const char *vmm_option_path(const struct vmm_reader *reader, const struct vmm_option *option,
+			    const char *text)
+{
+	char path[2 * PATH_MAX];
+	int len;
+
+	if (!reader->base || !(option->flags & VMM_OPT_FILE) || option->type != VMM_OPT_TEXT ||
+	    *text == '/')
+		return text;
+	len = snprintf(path, sizeof(path), "%s/%s", reader->base, text);
+	if (len >= (int)sizeof(path)) {
+		vmm_error(-ENAMETOOLONG, "%s: %s/%s", option->key, reader->base, text);
+		return NULL;
+	}
+	return vmm_options_keep(reader->cfg, path, len);
 }
 
 /**

@@ -158,7 +158,8 @@ static int cli_sandbox(void)
  */
 bool vmm_control_is_command(const char *word)
 {
-	return !strcmp(word, "ps") || !strcmp(word, "sandbox") || cli_find(word);
+	return !strcmp(word, "ps") || !strcmp(word, "sandbox") || !strcmp(word, "snapshot") ||
+	       cli_find(word);
 }
 
 /* What a VM says about itself; of one that does not answer, its name. */
@@ -312,6 +313,8 @@ int vmm_control_cli(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "ps"))
 		return cli_ps(base, argc, argv);
+	if (!strcmp(argv[1], "snapshot"))
+		return vmm_snapshot_cli(base, argc, argv);
 	command = cli_find(argv[1]);
 	if (argc < 3 + command->least || (argc > 3 + command->least && !command->args)) {
 		vmm_error(-EINVAL, "%s needs the name of a VM, and %s", argv[1],

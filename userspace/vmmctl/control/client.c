@@ -25,6 +25,8 @@
  * @len: bytes of it
  * @size: bytes allocated
  * @file: was passed and not taken yet, or -1
+ * @give: files that go along with the next request; stay the caller's
+ * @gives: how many
  * @error: why the last call failed
  */
 struct vmm_client {
@@ -34,6 +36,8 @@ struct vmm_client {
 	size_t len;
 	size_t size;
 	int file;
+	int give[VMM_LINES_FILES];
+	unsigned int gives;
 	char error[VMM_ANSWER_ERROR];
 };
 
@@ -85,6 +89,18 @@ void vmm_client_close(struct vmm_client *client)
 	free(client->in);
 	free(client);
 	errno = saved;
+}
+
+/**
+ * vmm_client_give - have files go along with the next request
+ * @client: the connection
+ * @files: stay the caller's
+ * @count: how many, at most VMM_LINES_FILES
+ */
+void vmm_client_give(struct vmm_client *client, const int *files, unsigned int count)
+{
+	memcpy(client->give, files, count * sizeof(*files));
+	client->gives = count;
 }
 
 /**
@@ -197,6 +213,27 @@ static json_t *client_message(struct vmm_client *client, u64 deadline)
 	return json;
 }
 
+/* All of a request, and the files that go along with it. */
+static int client_send_text(struct vmm_client *client, char *text, size_t len)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(VMM_LINES_FILES * sizeof(int))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { text, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	size_t bytes = client->gives * sizeof(int);
+
+	if (client->gives) {
+		control.header.cmsg_len = CMSG_LEN(bytes);
+		memcpy(CMSG_DATA(&control.header), client->give, bytes);
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(bytes);
+	}
+	client->gives = 0;
+	return sendmsg(client->fd, &msg, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -EIO;
+}
+
 static int client_send(struct vmm_client *client, const char *command, json_t *args)
 {
 	json_t *request = json_pack("{s:s}", "execute", command);
@@ -212,7 +249,7 @@ static int client_send(struct vmm_client *client, const char *command, json_t *a
 		len = strlen(text);
 		text[len] = '\n';
 		/* The NUL became the newline: what is sent is len + 1 bytes. */
-		err = send(client->fd, text, len + 1, MSG_NOSIGNAL) == (ssize_t)len + 1 ? 0 : -EIO;
+		err = client_send_text(client, text, len + 1);
 	}
 	free(text);
 	return err;

@@ -34,12 +34,15 @@ json_t *vmm_json_read(const char *text, size_t len, char *why, size_t size);
  * @error: why it failed, "" if it did not
  * @unknown: it failed because there is no such command
  * @file: a file that goes along with @result and stays its owner's, 0 for none
+ * @given: files that came along with the request, VMM_LINES_FILES of them, 0 where there
+ *	are fewer; a command that keeps one puts 0 in its place. NULL for none
  */
 struct vmm_answer {
 	json_t *result;
 	char error[VMM_ANSWER_ERROR];
 	bool unknown;
 	int file;
+	int *given;
 };
 
 /**
@@ -111,6 +114,8 @@ enum vmm_control_end {
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
  * @device: asks something of a device, see vmm_board_command(); may be NULL
  * @screen: puts the newest frame into the screen's file: the file, or -errno; may be NULL
+ * @snapshot: saves it to @files, which it keeps, state first: VMM_COMMAND_LATER, or -errno
+ *	and keeps none; may be NULL
  * @stats: what was counted, as an object of objects of numbers
  *
  * The functions that return int return 0 or -errno.
@@ -124,6 +129,7 @@ struct vmm_control_vm {
 	int (*device)(void *arg, const char *device, const char *command, const char *value,
 		      struct vmm_text *text);
 	int (*screen)(void *arg);
+	int (*snapshot)(void *arg, const int *files, u64 call);
 	json_t *(*stats)(void *arg);
 };
 
@@ -199,10 +205,15 @@ char *vmm_greeting_line(void);
 struct vmm_client;
 
 struct vmm_client *vmm_client_open(const char *path, int timeout_ms);
+void vmm_client_give(struct vmm_client *client, const int *files, unsigned int count);
 void vmm_client_close(struct vmm_client *client);
 json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *args);
 int vmm_client_file(struct vmm_client *client);
 const char *vmm_client_error(const struct vmm_client *client);
+
+/* ---- snapshot.c: vmmctl snapshot ---- */
+
+int vmm_snapshot_cli(const char *base, int argc, char **argv);
 
 /* ---- cli.c: vmmctl ps, vmmctl stop NAME ... ---- */
 

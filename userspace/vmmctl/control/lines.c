@@ -49,6 +49,21 @@ struct vmm_lines {
 
 static void lines_listen(struct vmm_lines *lines);
 
+/**
+ * vmm_lines_drop_files - close the files that came with a line
+ * @c: the client
+ */
+void vmm_lines_drop_files(struct vmm_lines_client *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_LINES_FILES; i++) {
+		if (c->given[i])
+			close(c->given[i]);
+		c->given[i] = 0;
+	}
+}
+
 static void client_close(struct vmm_lines_client *c)
 {
 	struct vmm_lines *lines = c->lines;
@@ -58,6 +73,7 @@ static void client_close(struct vmm_lines_client *c)
 	if (c->events >= 0)
 		vmm_loop_del(lines->loop, c->fd);
 	close(c->fd);
+	vmm_lines_drop_files(c);
 	free(c->in);
 	free(c->out);
 	*c = (struct vmm_lines_client){ .lines = lines, .index = index, .fd = -1, .events = -1 };
@@ -174,6 +190,43 @@ static bool client_has_line(const struct vmm_lines_client *c)
 	return c->in_len && (c->ended || memchr(c->in, '\n', c->in_len));
 }
 
+/* Files that came with the bytes that were received replace those that came before. */
+static void client_take_files(struct vmm_lines_client *c, struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	size_t bytes;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+		return;
+	vmm_lines_drop_files(c);
+	bytes = cmsg->cmsg_len - CMSG_LEN(0);
+	if (bytes > sizeof(c->given))
+		bytes = sizeof(c->given);
+	memcpy(c->given, CMSG_DATA(cmsg), bytes);
+}
+
+/* Where no files are wanted, the kernel closes them. */
+static ssize_t client_receive_some(struct vmm_lines_client *c, size_t room)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(VMM_LINES_FILES * sizeof(int))];
+	} control;
+	struct iovec iov = { c->in + c->in_len, room };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+
+	if (!c->lines->ops->files)
+		return recv(c->fd, iov.iov_base, room, MSG_DONTWAIT);
+	n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n > 0)
+		client_take_files(c, &msg);
+	return n;
+}
+
 /* Whether the connection is still of use. */
 static bool client_receive(struct vmm_lines_client *c)
 {
@@ -182,7 +235,7 @@ static bool client_receive(struct vmm_lines_client *c)
 
 	if (c->ended || c->in_len == max)
 		return true;
-	n = recv(c->fd, c->in + c->in_len, max - c->in_len, MSG_DONTWAIT);
+	n = client_receive_some(c, max - c->in_len);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	c->in_len += n;

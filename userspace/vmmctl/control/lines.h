@@ -14,6 +14,7 @@
 
 #define VMM_LINES_OUT	(1 << 20)	/* bytes that wait for a client, at most */
 #define VMM_LINES_FDS	2		/* listening sockets, at most */
+#define VMM_LINES_FILES	2		/* files that come along with a line, at most */
 
 struct vmm_lines;
 
@@ -34,6 +35,7 @@ struct vmm_lines;
  * @out_size: bytes allocated
  * @file: goes along with the byte at @file_at of what is to be sent, 0 for none
  * @file_at: bytes that are sent before it
+ * @given: files that came and that no line has taken, 0 for none; the newest are kept
  */
 struct vmm_lines_client {
 	struct vmm_lines *lines;
@@ -51,12 +53,14 @@ struct vmm_lines_client {
 	size_t out_size;
 	int file;
 	size_t file_at;
+	int given[VMM_LINES_FILES];
 };
 
 /**
  * struct vmm_lines_ops - who talks to the clients
  * @clients: connections, at most
  * @line_max: bytes of a line, its newline included
+ * @files: clients may send files along
  * @opened: a client has come; false sends it away
  * @line: it has sent a line, of which the end is cut off
  * @too_long: it has sent a line that is too long, which is thrown away
@@ -65,6 +69,7 @@ struct vmm_lines_client {
 struct vmm_lines_ops {
 	unsigned int clients;
 	size_t line_max;
+	bool files;
 	bool (*opened)(void *arg, struct vmm_lines_client *c);
 	void (*line)(void *arg, struct vmm_lines_client *c, const char *line, size_t len);
 	void (*too_long)(void *arg, struct vmm_lines_client *c);
@@ -81,5 +86,6 @@ struct vmm_lines_client *vmm_lines_next(struct vmm_lines *lines, struct vmm_line
 bool vmm_lines_add(struct vmm_lines_client *c, const char *text, size_t len);
 void vmm_lines_push(struct vmm_lines_client *c);
 void vmm_lines_end(struct vmm_lines_client *c);
+void vmm_lines_drop_files(struct vmm_lines_client *c);
 
 #endif /* CONTROL_LINES_H */

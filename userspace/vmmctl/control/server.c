@@ -71,6 +71,7 @@ static void client_execute(struct vmm_control *control, struct vmm_lines_client 
 {
 	struct talk *talk = &control->talk[c->index];
 	u64 call = ++control->last_call;
+	bool later;
 
 	if (!strcmp(request->execute, "qmp_capabilities"))
 		talk->asked = true;
@@ -78,10 +79,12 @@ static void client_execute(struct vmm_control *control, struct vmm_lines_client 
 	talk->call = call;
 	talk->id = json_incref(request->id);
 	c->busy = true;
-	if (vmm_commands_run(control->commands, request->execute, call, request->args,
-			     answer) == VMM_COMMAND_LATER)
-		return;
-	vmm_control_answer(control, call, answer);
+	answer->given = c->given;
+	later = vmm_commands_run(control->commands, request->execute, call, request->args,
+				 answer) == VMM_COMMAND_LATER;
+	vmm_lines_drop_files(c);
+	if (!later)
+		vmm_control_answer(control, call, answer);
 }
 
 static void client_line(void *arg, struct vmm_lines_client *c, const char *line, size_t len)
@@ -131,6 +134,7 @@ static void client_closed(void *arg, struct vmm_lines_client *c)
 static const struct vmm_lines_ops control_ops = {
 	.clients = VMM_CONTROL_CLIENTS,
 	.line_max = VMM_CONTROL_LINE,
+	.files = true,
 	.opened = client_opened,
 	.line = client_line,
 	.too_long = client_too_long,

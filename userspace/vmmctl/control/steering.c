@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "host/display.h"
 #include "host/ending.h"
 #include "host/host.h"
+#include "snapshot/snapshot.h"
 
 static const char *status_name(const struct vmm_steering *s)
 {
@@ -66,6 +68,8 @@ static int steering_pause(void *arg, bool pause, u64 call)
 
 	if (!s->vm)
 		return -EAGAIN;
+	if (s->saving)
+		return -EBUSY;
 	if (!pause && !s->vm->pausing)
 		return -EALREADY;
 	if (!pause) {
@@ -82,6 +86,52 @@ static int steering_pause(void *arg, bool pause, u64 call)
 	return VMM_COMMAND_LATER;
 }
 
+static void saving_ends(struct vmm_steering *s, struct vmm_answer *answer)
+{
+	vmm_instance_answer(s->instance, s->saving, answer);
+	s->saving = 0;
+	close(s->files[0]);
+	close(s->files[1]);
+}
+
+/* vCPUs and devices stand still. */
+static void steering_save(struct vmm_steering *s)
+{
+	struct vmm_snapshot_files files = { .state = s->files[0], .ram = s->files[1] };
+	struct vmm_answer answer = { 0 };
+
+	answer.result = vmm_snapshot_save(s->vm, s->images, &files);
+	if (!answer.result)
+		vmm_answer_fail(&answer, EIO, "it cannot be saved: its log says why");
+	saving_ends(s, &answer);
+}
+
+/* The VM stood still for this only. */
+static void steering_save_running(struct vmm_steering *s)
+{
+	vmm_board_pause(s->vm);
+	steering_save(s);
+	vmm_board_resume(s->vm);
+	vmm_vm_resume(s->vm);
+}
+
+static int steering_snapshot(void *arg, const int *files, u64 call)
+{
+	struct vmm_steering *s = arg;
+
+	if (!s->vm)
+		return -EAGAIN;
+	if (s->saving || (s->vm->pausing && !s->devices_paused))
+		return -EBUSY;
+	memcpy(s->files, files, sizeof(s->files));
+	s->saving = call;
+	if (s->devices_paused)
+		steering_save(s);
+	else
+		vmm_vm_pause(s->vm);
+	return VMM_COMMAND_LATER;
+}
+
 /* All vCPUs stand still, unless they were let go on meanwhile. */
 static int steering_parked(void *arg)
 {
@@ -89,6 +139,11 @@ static int steering_parked(void *arg)
 	struct vmm_steering *s = arg;
 
 	vmm_event_clear(s->vm->parked_fd);
+	if (s->saving) {
+		if (vmm_vm_paused(s->vm))
+			steering_save_running(s);
+		return 0;
+	}
 	if (vmm_vm_paused(s->vm)) {
 		vmm_board_pause(s->vm);
 		s->devices_paused = true;
@@ -170,6 +225,7 @@ static const struct vmm_control_vm steering_vm = {
 	.button = steering_button,
 	.device = steering_device,
 	.screen = steering_screen,
+	.snapshot = steering_snapshot,
 	.stats = steering_stats,
 };
 
@@ -254,6 +310,9 @@ static void pause_fails(struct vmm_steering *s)
 {
 	struct vmm_answer answer = { 0 };
 
+	vmm_answer_fail(&answer, ECANCELED, "the guest has ended");
+	if (s->saving)
+		saving_ends(s, &answer);
 	if (!s->pause_call)
 		return;
 	vmm_answer_fail(&answer, ECANCELED, "the guest has ended");

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "control/instance.h"
+#include "host/image.h"
 #include "machine/machine.h"
 
 /* Exit codes of `vmmctl run`; 128 and a signal's number where a signal ended it. */
@@ -32,6 +33,9 @@ enum vmm_exit {
  * @every_fd: timer of --stats-every, or -1
  * @pause_call: a command that waits for the vCPUs to stand still, or 0
  * @devices_paused: so are the devices
+ * @images: of the disks
+ * @saving: a command that waits for the VM to be saved, or 0
+ * @files: where to
  * @reset_asked: the reset was asked for from outside
  * @booted: the guest's system was seen to be up
  * @resets: how often the guest started anew
@@ -47,6 +51,9 @@ struct vmm_steering {
 	int every_fd;
 	u64 pause_call;
 	bool devices_paused;
+	const struct vmm_images *images;
+	u64 saving;
+	int files[VMM_LINES_FILES];
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;

@@ -145,6 +145,23 @@ static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer
 	return 0;
 }
 
+/* The files are to be passed along with the request. */
+static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	int err;
+
+	(void)args;
+	if (!call || !answer->given || !answer->given[0] || !answer->given[1])
+		return vmm_answer_fail(answer, EINVAL, "two files are needed: state and RAM");
+	err = c->vm->snapshot ? c->vm->snapshot(c->arg, answer->given, call) : -EOPNOTSUPP;
+	if (err >= 0) {
+		answer->given[0] = 0;
+		answer->given[1] = 0;
+	}
+	return err;
+}
+
 static int run_stats(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -215,6 +232,7 @@ static const struct vmm_command_row rows[] = {
 	  { { "device", JSON_STRING, true }, { "command", JSON_STRING, true },
 	    { "value", JSON_STRING, false } }, run_device },
 	{ "screen", "pass the screen's file, with the newest frame", { }, run_screen },
+	{ "snapshot", "save the VM to two files that are passed along", { }, run_snapshot },
 	{ "stats", "say what was counted", { }, run_stats },
 	{ "metrics", "say what was counted, as text for Prometheus", { }, run_metrics },
 	{ "quit", "end the VM in order, with exit code 0", { }, run_quit },

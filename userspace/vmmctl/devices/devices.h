@@ -146,6 +146,8 @@ void vmm_user_blk_close(struct vmm_user_blk *blk);
 int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings);
 void vmm_user_blk_stop(struct vmm_user_blk *blk);
 int vmm_user_blk_resize(struct vmm_user_blk *blk);
+void vmm_user_blk_pause(struct vmm_user_blk *blk, bool paused);
+int vmm_user_blk_base(struct vmm_user_blk *blk, unsigned int queue, u32 *base);
 void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_info *info);
 
 extern const struct vmm_virtio_ops vmm_vsock_ops;

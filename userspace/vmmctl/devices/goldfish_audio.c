@@ -6,6 +6,7 @@
  *
  * Source: platform_external_qemu hw/audio/goldfish_audio.c (853e3bc05f0e).
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -470,6 +471,92 @@ static void audio_resume(struct vmm_device *dev)
 	vmm_audio_pause(&speaker->audio, false);
 }
 
+/* Tags of the saved state; a number is never used for anything else. */
+enum {
+	STATE_REGS = 1,		/* addresses, what is enabled, what has happened */
+};
+
+#define STATE_VERSION	1
+
+/**
+ * struct saved_regs - what is saved
+ * @gpa: of the two buffers that are played and of the one that is recorded into
+ * @enable: interrupts that are let through
+ * @status: those that have happened, and those that will tell that what is being played
+ *	or recorded is over
+ * @read_bytes: bytes recorded last, or being recorded
+ * @padding: 0
+ */
+struct saved_regs {
+	__le64 gpa[3];
+	__le32 enable;
+	__le32 status;
+	__le32 read_bytes;
+	__le32 padding;
+};
+
+static int audio_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct speaker *speaker = dev->state;
+	struct vmm_audio *audio = &speaker->audio;
+	struct saved_regs saved;
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&audio->lock);
+	saved = (struct saved_regs){
+		.gpa = { htole64(audio->buffer[0].gpa), htole64(audio->buffer[1].gpa),
+			 htole64(audio->read_gpa) },
+		.enable = htole32(audio->enable),
+		.status = htole32(audio->status |
+				  (audio->buffer[0].bytes ? INT_WRITE_1 : 0) |
+				  (audio->buffer[1].bytes ? INT_WRITE_1 << 1 : 0) |
+				  (audio->read_end ? INT_READ : 0)),
+		.read_bytes = htole32(audio->read_bytes),
+	};
+	pthread_mutex_unlock(&audio->lock);
+	vmm_state_put(state, STATE_REGS, &saved, sizeof(saved));
+	return vmm_state_end(state);
+}
+
+/*
+ * What was being played is over: its samples are not saved. The guest gets its buffers
+ * back, and goes on with the next ones.
+ */
+static int audio_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct speaker *speaker = dev->state;
+	struct vmm_audio *audio = &speaker->audio;
+	struct saved_regs saved;
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_REGS, &saved, sizeof(saved));
+	err = vmm_state_close(state);
+	if (!err && ((le32toh(saved.enable) | le32toh(saved.status)) & ~INT_ALL ||
+		     le32toh(saved.read_bytes) > VMM_AUDIO_BUFFER || saved.padding))
+		err = -EINVAL;
+	if (err)
+		return err;
+	pthread_mutex_lock(&audio->lock);
+	audio->buffer[0].gpa = le64toh(saved.gpa[0]);
+	audio->buffer[1].gpa = le64toh(saved.gpa[1]);
+	audio->read_gpa = le64toh(saved.gpa[2]);
+	audio->read_bytes = le32toh(saved.read_bytes);
+	audio->enable = le32toh(saved.enable);
+	audio->status = le32toh(saved.status);
+	audio->buffer[0].bytes = 0;
+	audio->buffer[1].bytes = 0;
+	audio->play_end = 0;
+	audio->read_end = 0;
+	wait_locked(audio);
+	line_update_locked(audio);
+	pthread_mutex_unlock(&audio->lock);
+	return 0;
+}
+
 static void audio_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){
@@ -492,7 +579,7 @@ static void audio_stats(struct vmm_device *dev, struct vmm_report *report)
 	vmm_report_add(report, "lost_bytes", lost);
 }
 
-/** Audio. Its state is not saved: neither is the reference's. */
+/** Audio. */
 const struct vmm_device_ops vmm_goldfish_audio_ops = {
 	.name = "audio",
 	.create = audio_create,
@@ -502,6 +589,8 @@ const struct vmm_device_ops vmm_goldfish_audio_ops = {
 	.write = audio_write,
 	.pause = audio_pause,
 	.resume = audio_resume,
+	.save = audio_save,
+	.load = audio_load,
 	.describe = audio_describe,
 	.stats = audio_stats,
 };

@@ -15,6 +15,7 @@
  *
  * none: reads as 0. The board without a host kernel that has the module.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -433,6 +434,150 @@ static void pipe_reset(struct vmm_device *dev)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* ---- snapshots ---- */
+
+/* Tags of the saved state; a number is never used for anything else. */
+enum {
+	STATE_MODE = 1,		/* who serves the pipe */
+	STATE_MODULE,		/* what the kernel's device keeps, as it gave it */
+};
+
+#define STATE_VERSION	1
+
+static void pipe_run(struct pipe *p, int running)
+{
+	if (p->fd < 0 || !ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_RUNNING, &running))
+		return;
+	/* An older module has no snapshots, and its services go on. */
+	if (errno != ENOTTY) {
+		vmm_error(errno, "%s does not %s", VMM_PIPE_NODE, running ? "go on" : "stop");
+		vmm_vm_end(p->dev->vm, VMM_END_ERROR);
+	}
+}
+
+static void pipe_pause(struct vmm_device *dev)
+{
+	pipe_run(dev->state, 0);
+}
+
+static void pipe_resume(struct vmm_device *dev)
+{
+	pipe_run(dev->state, 1);
+}
+
+/* Asked for its size first. The module stands still, so the size stays. */
+static int pipe_get_state(const struct pipe *p, u8 **bytes, u32 *len)
+{
+	struct vhost_goldfish_pipe_state state = { 0 };
+
+	*bytes = NULL;
+	if (!ioctl(p->fd, VHOST_GOLDFISH_PIPE_GET_STATE, &state))
+		return -EIO;
+	if (errno == ENOSPC && state.size <= VMM_STATE_SIZE)
+		*bytes = malloc(state.size);
+	if (!*bytes)
+		return errno == ENOSPC ? -E2BIG : -errno;
+	state.data = (uintptr_t)*bytes;
+	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_GET_STATE, &state))
+		return -errno;
+	*len = state.size;
+	return 0;
+}
+
+static int pipe_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct pipe *p = dev->state;
+	__le32 mode = htole32(dev->vm->cfg->pipe);
+	u8 *bytes = NULL;
+	u32 len = 0;
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	if (err)
+		return err;
+	if (p->fd >= 0)
+		err = pipe_get_state(p, &bytes, &len);
+	vmm_state_put(state, STATE_MODE, &mode, sizeof(mode));
+	vmm_state_put(state, STATE_MODULE, bytes, len);
+	free(bytes);
+	if (err)
+		return vmm_error(-err, "%s does not tell its state", VMM_PIPE_NODE);
+	return vmm_state_end(state);
+}
+
+/*
+ * Gives each id that has an open pipe its doorbell, and says which protocol the driver
+ * speaks. The kernel has taken the state, so its form is as the header has it; bounds are
+ * checked all the same.
+ */
+static void pipe_connect_loaded(struct pipe *p, const u8 *bytes, u32 len, bool *v2)
+{
+	struct vhost_goldfish_pipe_state_device device;
+	struct vhost_goldfish_pipe_state_pipe pipe;
+	struct vhost_goldfish_pipe_field field;
+	u64 step;
+	u64 at;
+
+	*v2 = false;
+	for (at = 0; at + sizeof(field) <= len; at += step) {
+		memcpy(&field, bytes + at, sizeof(field));
+		at += sizeof(field);
+		step = ((u64)le32toh(field.length) + 7) & ~7ULL;
+		if (step > len - at)
+			return;
+		if (le32toh(field.tag) == VHOST_GOLDFISH_PIPE_STATE_DEVICE &&
+		    step >= sizeof(device)) {
+			memcpy(&device, bytes + at, sizeof(device));
+			*v2 = le32toh(device.version) == GOLDFISH_PIPE_DEVICE_VERSION;
+		} else if (le32toh(field.tag) == VHOST_GOLDFISH_PIPE_STATE_PIPE &&
+			   step >= sizeof(pipe) && p->doorbells) {
+			memcpy(&pipe, bytes + at, sizeof(pipe));
+			pipe_doorbell_add(p, le32toh(pipe.id));
+		}
+	}
+}
+
+static int pipe_set_state(struct pipe *p, const u8 *bytes, u32 len)
+{
+	struct vhost_goldfish_pipe_state state = {
+		.data = (uintptr_t)bytes, .size = len,
+		.version = VHOST_GOLDFISH_PIPE_STATE_VERSION,
+	};
+	bool v2;
+
+	pipe_run(p, 0);
+	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_STATE, &state))
+		return vmm_error(errno, "snapshot: %s refuses its state", VMM_PIPE_NODE);
+	pipe_connect_loaded(p, bytes, len, &v2);
+	pthread_mutex_lock(&p->lock);
+	pipe_window_show_locked(p, v2);
+	pthread_mutex_unlock(&p->lock);
+	pipe_run(p, 1);
+	/* User-served, the line is in no eventfd: it is asked for. */
+	if (p->dev->vm->cfg->pipe == VMM_PIPE_USER)
+		vmm_event_signal(p->call_fd);
+	return 0;
+}
+
+static int pipe_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct pipe *p = dev->state;
+	const u8 *bytes;
+	__le32 mode;
+	u32 len;
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_MODE, &mode, sizeof(mode));
+	bytes = vmm_state_get_any(state, STATE_MODULE, &len);
+	err = vmm_state_close(state);
+	if (err)
+		return err;
+	if (le32toh(mode) != dev->vm->cfg->pipe)
+		return vmm_error(-EINVAL, "snapshot: the pipe is served in another way (--pipe)");
+	return p->fd < 0 ? 0 : pipe_set_state(p, bytes, len);
+}
+
 static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	struct vmm_description description = {
@@ -486,8 +631,10 @@ const struct vmm_device_ops vmm_pipe_ops = {
 	.destroy = pipe_destroy,
 	.read = pipe_read,
 	.write = pipe_write,
-	.pause = vmm_device_nothing,
-	.resume = vmm_device_nothing,
+	.pause = pipe_pause,
+	.resume = pipe_resume,
+	.save = pipe_save,
+	.load = pipe_load,
 	.describe = pipe_describe,
 	.stats = pipe_stats,
 };

@@ -7,11 +7,8 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <linux/falloc.h>
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
 
@@ -26,12 +23,6 @@ enum { BALLOON_INFLATE, BALLOON_DEFLATE, BALLOON_REPORT, BALLOON_QUEUES };
 #define BALLOON_PAGE	(1ULL << VIRTIO_BALLOON_PFN_SHIFT)
 /* The driver sends 256 numbers at a time. */
 #define BALLOON_PFNS	1024
-
-/* What the guest has given up reads as zeros, when it takes it back. */
-static void balloon_drop(const struct vmm_region *region, u64 gpa, u64 len)
-{
-	fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, gpa - region->base, len);
-}
 
 /* Page numbers, most of them in a row. */
 static void balloon_inflate(const struct vmm_mem *mem, const __le32 *pfns, unsigned int n)
@@ -51,13 +42,13 @@ static void balloon_inflate(const struct vmm_mem *mem, const __le32 *pfns, unsig
 			continue;
 		}
 		if (run)
-			balloon_drop(run, first, pages * BALLOON_PAGE);
+			vmm_mem_drop(run, first, pages * BALLOON_PAGE);
 		run = region;
 		first = gpa;
 		pages = 1;
 	}
 	if (run)
-		balloon_drop(run, first, pages * BALLOON_PAGE);
+		vmm_mem_drop(run, first, pages * BALLOON_PAGE);
 }
 
 static unsigned int balloon_pfns(const struct ranchu_chain *chain, __le32 *pfns)
@@ -106,7 +97,7 @@ static void balloon_report(const struct vmm_mem *mem, const struct ranchu_chain 
 		first = (first + VMM_PAGE_SIZE - 1) / VMM_PAGE_SIZE * VMM_PAGE_SIZE;
 		last = last / VMM_PAGE_SIZE * VMM_PAGE_SIZE;
 		if (first < last)
-			balloon_drop(region, first, last - first);
+			vmm_mem_drop(region, first, last - first);
 	}
 }
 
@@ -176,4 +167,5 @@ const struct vmm_virtio_ops vmm_balloon_ops = {
 	.stop_queue = vmm_ring_model_stop_queue,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
+	.base = vmm_ring_model_base,
 };

@@ -81,6 +81,54 @@ static void blk_stop(struct vmm_virtio *v)
 	vmm_vhost_stop(&blk->vhost);
 }
 
+/* The kernel's device answers what it has taken before it stands still. */
+static void blk_pause(struct vmm_virtio *v)
+{
+	struct blk *blk = v->state;
+
+	if (blk->user)
+		vmm_user_blk_pause(blk->user, true);
+	else if (v->running)
+		blk_run(blk, 0);
+}
+
+static void blk_resume(struct vmm_virtio *v)
+{
+	struct blk *blk = v->state;
+	int err = 0;
+
+	if (blk->user)
+		vmm_user_blk_pause(blk->user, false);
+	else if (v->running)
+		err = blk_run(blk, 1);
+	if (!err)
+		return;
+	vmm_vhost_blame(&blk->vhost, -err, "%s does not go on", blk->vhost.node);
+	vmm_virtio_fail(v);
+}
+
+static int blk_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
+{
+	const struct blk *blk = v->state;
+
+	if (blk->user)
+		return vmm_user_blk_base(blk->user, queue, base);
+	return vmm_vhost_ring_base(&blk->vhost, queue, base);
+}
+
+/* The guest's file system has the size of the disk in mind. */
+static int blk_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
+{
+	const struct blk *blk = v->state;
+
+	(void)state;
+	(void)tag;
+	if (!memcmp(v->config, config, BLK_CONFIG_SIZE))
+		return 0;
+	return vmm_error(-EINVAL, "snapshot: the disk %s has another size now",
+			 blk->disk->path);
+}
+
 static int blk_open_kernel(struct vmm_virtio *v, struct blk *blk, u64 features,
 			   const struct vhost_ranchu_blk_backend *backend)
 {
@@ -235,5 +283,9 @@ const struct vmm_virtio_ops vmm_blk_ops = {
 	.destroy = blk_destroy,
 	.start = blk_start,
 	.stop = blk_stop,
+	.pause = blk_pause,
+	.resume = blk_resume,
+	.base = blk_base,
+	.load = blk_load,
 	.commands = blk_commands,
 };

@@ -364,6 +364,32 @@ void vmm_user_blk_stop(struct vmm_user_blk *blk)
 }
 
 /**
+ * vmm_user_blk_pause - take no request until told otherwise, or go on
+ * @blk: running or not
+ * @paused: which
+ */
+void vmm_user_blk_pause(struct vmm_user_blk *blk, bool paused)
+{
+	if (paused)
+		vmm_ring_device_pause(&blk->dev);
+	else
+		vmm_ring_device_resume(&blk->dev);
+}
+
+/**
+ * vmm_user_blk_base - tell where a queue goes on
+ * @blk: paused
+ * @queue: which
+ * @base: filled
+ *
+ * Return: as vmm_ring_device_base()
+ */
+int vmm_user_blk_base(struct vmm_user_blk *blk, unsigned int queue, u32 *base)
+{
+	return vmm_ring_device_base(&blk->dev, queue, base);
+}
+
+/**
  * vmm_user_blk_resize - look at the image's size again
  * @blk: running or not
  *

@@ -219,5 +219,6 @@ const struct vmm_virtio_ops vmm_hvc_ops = {
 	.stop_queue = vmm_ring_model_stop_queue,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
+	.base = vmm_ring_model_base,
 	.stats = hvc_stats,
 };

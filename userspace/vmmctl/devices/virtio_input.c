@@ -77,6 +77,9 @@ static const struct input_kind input_touch = {
  *	the next one
  * @behind: the guest was not told something
  * @lost: reports that were dropped; written by @reader, read by any
+ * @was_loaded: the guest goes on, and @loaded is what it believes; protected by the
+ *	virtio device's lock
+ * @loaded: see @was_loaded
  */
 struct input {
 	struct vmm_ring_device dev;
@@ -93,6 +96,8 @@ struct input {
 	struct vmm_input_state guest;
 	bool behind;
 	u64 lost;
+	bool was_loaded;
+	struct vmm_input_state loaded;
 };
 
 static void input_bit(struct virtio_input_config *config, unsigned int bit)
@@ -412,7 +417,7 @@ static void *input_reader(void *arg)
 	}
 }
 
-/* A driver that starts knows of no key and no finger. */
+/* A driver that starts knows of no key and no finger, unless it was loaded. */
 static int input_start(struct vmm_virtio *v)
 {
 	struct input *input = v->state;
@@ -420,9 +425,49 @@ static int input_start(struct vmm_virtio *v)
 
 	pthread_mutex_lock(&ring->lock);
 	vmm_input_state_init(&input->guest);
+	if (input->was_loaded)
+		input->guest = input->loaded;
+	input->was_loaded = false;
 	input->behind = true;
 	pthread_mutex_unlock(&ring->lock);
 	return vmm_ring_model_start(v);
+}
+
+/*
+ * What the guest believes, and what it has asked the configuration for. Keys that it
+ * takes for held are released after a load, when nobody holds them.
+ */
+enum { INPUT_TAG_GUEST, INPUT_TAG_SELECT };
+
+static void input_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
+{
+	struct input *input = v->state;
+	u8 asked[2] = { input->config.select, input->config.subsel };
+
+	vmm_state_put(state, tag + INPUT_TAG_GUEST, &input->guest, sizeof(input->guest));
+	vmm_state_put(state, tag + INPUT_TAG_SELECT, asked, sizeof(asked));
+}
+
+static int input_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
+{
+	struct input *input = v->state;
+	struct vmm_input_state guest;
+	u8 asked[2];
+
+	(void)config;
+	vmm_state_get(state, tag + INPUT_TAG_GUEST, &guest, sizeof(guest));
+	vmm_state_get(state, tag + INPUT_TAG_SELECT, asked, sizeof(asked));
+	if (state->err)
+		return state->err;
+	if (guest.slot >= VMM_INPUT_FINGERS)
+		return -EINVAL;
+	input->loaded = guest;
+	input->was_loaded = true;
+	input->config.select = asked[0];
+	input->config.subsel = asked[1];
+	input_answer(input->kind, &input->config);
+	memcpy(v->config, &input->config, sizeof(input->config));
+	return 0;
 }
 
 static void input_stats(struct vmm_virtio *v, struct vmm_report *report)
@@ -521,6 +566,9 @@ const struct vmm_virtio_ops vmm_keyboard_ops = {
 	.stop = vmm_ring_model_stop,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
+	.base = vmm_ring_model_base,
+	.save = input_save,
+	.load = input_load,
 	.write_config = input_write_config,
 	.reset = input_reset,
 	.stats = input_stats,
@@ -539,6 +587,9 @@ const struct vmm_virtio_ops vmm_touch_ops = {
 	.stop = vmm_ring_model_stop,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
+	.base = vmm_ring_model_base,
+	.save = input_save,
+	.load = input_load,
 	.write_config = input_write_config,
 	.reset = input_reset,
 	.stats = input_stats,

@@ -91,4 +91,5 @@ const struct vmm_virtio_ops vmm_rng_ops = {
 	.stop_queue = vmm_ring_model_stop_queue,
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
+	.base = vmm_ring_model_base,
 };

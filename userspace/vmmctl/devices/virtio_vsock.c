@@ -103,15 +103,22 @@ static void vsock_stop(struct vmm_virtio *v)
 		ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_RESET_TRANSPORT, 0);
 }
 
-static int vsock_set_cid(struct vsock *vs, u64 cid)
-{
-	__le64 config = htole64(cid);
+/* CIDs that a clone tries, from the one that was asked for on. */
+#define VSOCK_CIDS	4096
 
-	if (ioctl(vs->vhost.fd, VHOST_VSOCK_SET_GUEST_CID, &cid)) {
-		if (errno == EADDRINUSE)
+static int vsock_set_cid(struct vsock *vs, u64 cid, bool any)
+{
+	unsigned int tries = any ? VSOCK_CIDS : 1;
+	__le64 config;
+
+	while (ioctl(vs->vhost.fd, VHOST_VSOCK_SET_GUEST_CID, &cid)) {
+		if (errno != EADDRINUSE)
+			return vmm_error(errno, "%s refuses the CID %llu", vs->vhost.node, cid);
+		if (!--tries)
 			return vmm_error(-EADDRINUSE, "another guest has the CID %llu", cid);
-		return vmm_error(errno, "%s refuses the CID %llu", vs->vhost.node, cid);
+		cid++;
 	}
+	config = htole64(cid);
 	vmm_virtio_config(vs->vhost.v, &config, sizeof(config));
 	return 0;
 }
@@ -128,7 +135,7 @@ static int vsock_open(struct vmm_virtio *v, struct vsock *vs)
 		return err;
 	err = vmm_vhost_offer(&vs->vhost, VSOCK_FEATURES);
 	if (!err)
-		err = vsock_set_cid(vs, cfg->vsock_cid);
+		err = vsock_set_cid(vs, cfg->vsock_cid, cfg->clone);
 	if (!err && adb) {
 		vs->host = v->vm->host.vsock;
 		err = vmm_vsock_host_attach(vs->host, &vsock_device, vs, vs->vhost.fd);
@@ -181,6 +188,68 @@ static void vsock_reset(struct vmm_virtio *v)
 		vmm_vm_end(v->vm, VMM_END_ERROR);
 }
 
+/* ---- snapshots ---- */
+
+/* Streams stay, and their sockets wait. */
+static void vsock_pause(struct vmm_virtio *v)
+{
+	struct vsock *vs = v->state;
+
+	if (v->running)
+		vsock_run(vs, 0);
+}
+
+static void vsock_resume(struct vmm_virtio *v)
+{
+	struct vsock *vs = v->state;
+	int err = v->running ? vsock_run(vs, 1) : 0;
+
+	if (!err)
+		return;
+	vmm_vhost_blame(&vs->vhost, -err, "%s does not go on", vs->vhost.node);
+	vmm_virtio_fail(v);
+}
+
+/* Linux' device has no way to tell a guest that its streams are gone. */
+static int vsock_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
+{
+	const struct vsock *vs = v->state;
+
+	if (!vs->host)
+		return -EOPNOTSUPP;
+	return vmm_vhost_ring_base(&vs->vhost, queue, base);
+}
+
+/* Behind the model's tag. */
+enum { VSOCK_TAG_MODULE };
+
+static void vsock_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
+{
+	struct vhost_vsock_adb_state module = { .size = sizeof(module) };
+	struct vsock *vs = v->state;
+
+	if (ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_GET_STATE, &module))
+		state->err = vmm_error(errno, "%s does not tell its state", vs->vhost.node);
+	vmm_state_put(state, tag + VSOCK_TAG_MODULE, &module, sizeof(module));
+}
+
+/* The CID may be another one now: the driver asks for it when its streams are reset. */
+static int vsock_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
+{
+	struct vhost_vsock_adb_state module;
+	struct vsock *vs = v->state;
+
+	(void)config;
+	vmm_state_get(state, tag + VSOCK_TAG_MODULE, &module, sizeof(module));
+	if (state->err)
+		return state->err;
+	if (!vs->host)
+		return -EOPNOTSUPP;
+	if (ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_SET_STATE, &module))
+		return vmm_error(errno, "snapshot: %s refuses its state", vs->vhost.node);
+	return 0;
+}
+
 static unsigned int vsock_count(const struct vmm_config *cfg)
 {
 	return cfg->vsock != VMM_VSOCK_NONE;
@@ -198,4 +267,9 @@ const struct vmm_virtio_ops vmm_vsock_ops = {
 	.start = vsock_start,
 	.stop = vsock_stop,
 	.reset = vsock_reset,
+	.pause = vsock_pause,
+	.resume = vsock_resume,
+	.base = vsock_base,
+	.save = vsock_save,
+	.load = vsock_load,
 };

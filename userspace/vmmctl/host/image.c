@@ -8,9 +8,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <linux/fs.h>
 
 #include "host/image.h"
 #include "machine/machine.h"
@@ -102,6 +106,8 @@ int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
 	int fd;
 
 	for (images->count = 0; images->count < cfg->disks; images->count++, disk++) {
+		if (!cfg->clone)
+			images->base[images->count] = -1;
 		if (image_is_ours(images, cfg->disk))
 			return vmm_error(-EINVAL, "--disk: %s is given twice", disk->path);
 		fd = vmm_image_open(disk->path, disk->readonly, false);
@@ -118,6 +124,136 @@ int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
  */
 void vmm_images_unlock(struct vmm_images *images)
 {
-	while (images->count)
-		close(images->fd[--images->count]);
+	unsigned int i;
+
+	for (i = 0; i < images->count; i++) {
+		close(images->fd[i]);
+		if (images->base[i] < 0)
+			continue;
+		close(images->base[i]);
+		close(images->copy[i]);
+	}
+	images->count = 0;
+}
+
+/* ---- snapshots ---- */
+
+static u64 nanoseconds(const struct timespec *time)
+{
+	return time->tv_sec * 1000000000ULL + time->tv_nsec;
+}
+
+/**
+ * vmm_image_describe - say by what an image is known again
+ * @fd: the image
+ *
+ * Return: an object with its size and when it was last written to, or NULL
+ */
+json_t *vmm_image_describe(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return NULL;
+	return json_pack("{s:I, s:I}", "size", (json_int_t)st.st_size, "mtime",
+			 (json_int_t)nanoseconds(&st.st_mtim));
+}
+
+static int image_compare(const json_t *there, const json_t *here, const char *path)
+{
+	static const char *const keys[] = { "size", "mtime" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!json_equal(json_object_get(there, keys[i]), json_object_get(here, keys[i])))
+			return vmm_error(-EINVAL,
+					 "snapshot: %s has changed since: \"%s\" differs", path,
+					 keys[i]);
+	}
+	return 0;
+}
+
+/**
+ * vmm_image_same - look whether an image is as it was when it was described
+ * @images: of the VM
+ * @index: which
+ * @there: the description
+ * @path: of the image, for messages
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_image_same(const struct vmm_images *images, unsigned int index, const json_t *there,
+		   const char *path)
+{
+	int fd = images->base[index] >= 0 ? images->base[index] : images->fd[index];
+	json_t *here = vmm_image_describe(fd);
+	int err = here ? image_compare(there, here, path) : -EIO;
+
+	json_decref(here);
+	return err;
+}
+
+/* A file without a name beside @path, which goes with its last user. */
+static int unnamed_beside(const char *path)
+{
+	char folder[PATH_MAX];
+	char *slash;
+
+	if ((size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
+		return -ENAMETOOLONG;
+	slash = strrchr(folder, '/');
+	if (!slash)
+		snprintf(folder, sizeof(folder), ".");
+	else
+		slash[slash == folder] = '\0';
+	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* All blocks are shared until one of the two is written to. */
+static int image_copy(int base, const char *path)
+{
+	int fd = unnamed_beside(path);
+
+	if (fd >= 0 && !ioctl(fd, FICLONE, base))
+		return fd;
+	vmm_error(fd < 0 ? -fd : errno,
+		  "--clone: %s is written to, and its file system cannot copy it at once", path);
+	if (fd >= 0)
+		close(fd);
+	return -EOPNOTSUPP;
+}
+
+/**
+ * vmm_images_copy - give a clone disks of its own, where it writes to them
+ * @images: filled as far as copies go; vmm_images_lock() is next
+ * @cfg: its disks get the copies' paths
+ *
+ * A copy shares all blocks that nobody writes to, which not every file system can do.
+ *
+ * Return: 0, or -errno after a message; vmm_images_unlock() is due in any case
+ */
+int vmm_images_copy(struct vmm_images *images, struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->disks; i++)
+		images->base[i] = -1;
+	for (i = 0; i < cfg->disks; i++) {
+		struct vmm_disk *disk = &cfg->disk[i];
+		int copy;
+
+		if (disk->readonly)
+			continue;
+		/* Nobody else may write to it meanwhile. */
+		images->base[i] = vmm_image_open(disk->path, true, false);
+		if (images->base[i] < 0)
+			return images->base[i];
+		copy = image_copy(images->base[i], disk->path);
+		if (copy < 0)
+			return copy;
+		images->copy[i] = copy;
+		snprintf(images->path[i], sizeof(images->path[i]), "/proc/self/fd/%d", copy);
+		disk->path = images->path[i];
+	}
+	return 0;
 }

@@ -5,6 +5,8 @@
 #ifndef IMAGE_H
 #define IMAGE_H
 
+#include <jansson.h>
+
 #include "machine/config.h"
 
 int vmm_image_open(const char *path, bool readonly, bool direct);
@@ -14,11 +16,22 @@ int vmm_image_lock(int fd, bool readonly);
  * struct vmm_images - the images of a VM, locked
  * @count: how many
  * @fd: the open images
+ * @base: what @copy is a copy of, or -1
+ * @copy: an image that this VM alone has, valid where there is a @base
+ * @path: where that is found while the VM is set up
  */
 struct vmm_images {
 	unsigned int count;
 	int fd[VMM_DISKS];
+	int base[VMM_DISKS];
+	int copy[VMM_DISKS];
+	char path[VMM_DISKS][32];
 };
+
+json_t *vmm_image_describe(int fd);
+int vmm_image_same(const struct vmm_images *images, unsigned int index, const json_t *there,
+		   const char *path);
+int vmm_images_copy(struct vmm_images *images, struct vmm_config *cfg);
 
 int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg);
 void vmm_images_unlock(struct vmm_images *images);

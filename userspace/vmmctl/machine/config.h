@@ -148,12 +148,20 @@ struct vmm_pipe_service {
 
 #define VMM_PIPE_SERVICES	32	/* on a command line */
 
+struct vmm_snapshot;
+
 /**
  * struct vmm_config - what the command line asked for
  * @command: what to do
  * @topic: what `help` explains, NULL for an overview
  * @help: --help was given
  * @config_file: where options came from beside the command line, or NULL
+ * @from: directory of the snapshot that the VM goes on from, or NULL
+ * @clone: others may go on from it, too: what there can be once only is new
+ * @snapshot: that snapshot, opened; belongs to this
+ * @words: the options as they were given, to be given again
+ * @word_count: how many words
+ * @directory: where they were given, which is where their relative paths begin; `run` only
  * @texts: strings that belong to this; see vmm_options_free()
  * @kernel: arm64 Image, maybe compressed
  * @initrd: file, or NULL
@@ -212,6 +220,12 @@ struct vmm_config {
 	const char *topic;
 	bool help;
 	const char *config_file;
+	const char *from;
+	bool clone;
+	struct vmm_snapshot *snapshot;
+	char **words;
+	unsigned int word_count;
+	const char *directory;
 	struct vmm_option_text *texts;
 	const char *kernel;
 	const char *initrd;

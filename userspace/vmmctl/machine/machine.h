@@ -43,7 +43,8 @@ struct vmm_vcpu;
  * @base: guest physical address
  * @size: bytes
  * @hva: where it is mapped here
- * @fd: the memfd behind it, from its beginning; it cannot be resized by anybody
+ * @fd: the memfd behind it, from its beginning; it cannot be resized by anybody. -1 for
+ *	RAM that began as a file and is this process's alone
  */
 struct vmm_region {
 	u64 base;
@@ -63,8 +64,10 @@ struct vmm_mem {
 };
 
 int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size);
+int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset);
 void vmm_mem_destroy(struct vmm_mem *mem);
 int vmm_mem_clear(const struct vmm_mem *mem);
+void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len);
 const struct vmm_region *vmm_mem_find(const struct vmm_mem *mem, u64 gpa, u64 len);
 void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len);
 void *vmm_mem_window(u64 size, int *fd);
@@ -145,6 +148,7 @@ struct vmm_doorbell {
  * @host: what the devices are connected to on the host
  * @read_window: the guest may read registers from memory
  * @confine: lets a vCPU's thread do only what it needs, or NULL
+ * @ram_fd: RAM begins as this file is, region after region; -1 for zeros
  * @kvm_fd: /dev/kvm
  * @mem: RAM
  * @board: the devices
@@ -178,6 +182,7 @@ struct vmm_vm {
 	struct vmm_host host;
 	bool read_window;
 	int (*confine)(const struct vmm_vm *vm);
+	int ram_fd;
 	int kvm_fd;
 	struct vmm_mem mem;
 	struct vmm_board board;
@@ -353,6 +358,10 @@ unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_ent
 int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry);
 u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu);
+int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state);
+int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state);
+int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state);
+int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_probe_fwb(int vcpu_fd);
 int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code);
 

@@ -62,6 +62,35 @@ int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size)
 }
 
 /**
+ * vmm_mem_add_file - make a region of guest RAM that begins as part of a file
+ * @mem: as for vmm_mem_add()
+ * @base: the same
+ * @size: the same
+ * @fd: the file, which has @size bytes at @offset and is not changed by anybody
+ * @offset: in the file, page-aligned
+ *
+ * A page is read when it is needed. What is written is this VM's alone, so that any
+ * number of them share what they do not write.
+ *
+ * Return: 0, or -errno
+ */
+int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset)
+{
+	struct vmm_region *region = &mem->region[mem->regions];
+
+	if (mem->regions == VMM_REGIONS)
+		return vmm_error(-ENOSPC, "too many regions of guest RAM");
+	*region = (struct vmm_region){ .base = base, .size = size, .fd = -1 };
+	region->hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd,
+			   offset);
+	if (region->hva == MAP_FAILED)
+		return vmm_error(errno, "cannot map %llu MiB of guest RAM", size / MIB);
+	mem->regions++;
+	madvise(region->hva, size, MADV_DONTDUMP);
+	return 0;
+}
+
+/**
  * vmm_mem_destroy - free guest RAM
  * @mem: no vCPU may run any more
  */
@@ -71,9 +100,30 @@ void vmm_mem_destroy(struct vmm_mem *mem)
 
 	for (i = 0; i < mem->regions; i++) {
 		munmap(mem->region[i].hva, mem->region[i].size);
-		close(mem->region[i].fd);
+		if (mem->region[i].fd >= 0)
+			close(mem->region[i].fd);
 	}
 	memset(mem, 0, sizeof(*mem));
+}
+
+/* The same addresses with zeros behind them, which no file has. */
+static int region_clear_private(const struct vmm_region *region)
+{
+	void *hva = mmap(region->hva, region->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+	if (hva == MAP_FAILED)
+		return -errno;
+	madvise(hva, region->size, MADV_DONTDUMP);
+	return 0;
+}
+
+static int region_clear(const struct vmm_region *region)
+{
+	if (region->fd < 0)
+		return region_clear_private(region);
+	return fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			 region->size) ? -errno : 0;
 }
 
 /**
@@ -87,13 +137,33 @@ void vmm_mem_destroy(struct vmm_mem *mem)
 int vmm_mem_clear(const struct vmm_mem *mem)
 {
 	unsigned int i;
+	int err;
 
 	for (i = 0; i < mem->regions; i++) {
-		if (fallocate(mem->region[i].fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			      mem->region[i].size))
-			return vmm_error(errno, "cannot clear guest RAM");
+		err = region_clear(&mem->region[i]);
+		if (err)
+			return vmm_error(-err, "cannot clear guest RAM");
 	}
 	return 0;
+}
+
+/**
+ * vmm_mem_drop - give back pages whose content the guest no longer needs
+ * @region: the region
+ * @gpa: guest physical address, inside it, page-aligned
+ * @len: bytes, inside it, whole pages
+ *
+ * The guest finds zeros there afterwards, or, where RAM began as a file, what the file
+ * has.
+ */
+void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len)
+{
+	u64 offset = gpa - region->base;
+
+	if (region->fd < 0)
+		madvise((u8 *)region->hva + offset, len, MADV_DONTNEED);
+	else
+		fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
 }
 
 /**

@@ -37,14 +37,32 @@ struct state_field {
 	__le32 length;
 };
 
+/* Twice as much each time, up to the limit. */
+static int grow(struct vmm_state *state, size_t len)
+{
+	size_t room = state->room ? state->room : 4096;
+	u8 *bytes;
+
+	if (len > VMM_STATE_SIZE - state->len)
+		return -E2BIG;
+	while (room < state->len + len)
+		room *= 2;
+	if (room == state->room)
+		return 0;
+	bytes = realloc(state->bytes, room);
+	if (!bytes)
+		return -ENOMEM;
+	state->bytes = bytes;
+	state->room = room;
+	return 0;
+}
+
 static void append(struct vmm_state *state, const void *data, size_t len)
 {
-	if (state->err)
+	if (!state->err)
+		state->err = grow(state, len);
+	if (state->err || !len)
 		return;
-	if (len > VMM_STATE_SIZE - state->len) {
-		state->err = -E2BIG;
-		return;
-	}
 	memcpy(state->bytes + state->len, data, len);
 	state->len += len;
 }
@@ -61,13 +79,11 @@ int vmm_state_begin(struct vmm_state *state, const char *name, u32 version)
 {
 	struct state_head head = { .version = htole32(version) };
 
-	*state = (struct vmm_state){ .bytes = malloc(VMM_STATE_SIZE) };
-	if (!state->bytes)
-		return vmm_error(ENOMEM, "state of %s", name);
+	*state = (struct vmm_state){ 0 };
 	memcpy(head.magic, magic, sizeof(magic));
 	memcpy(head.name, name, strnlen(name, sizeof(head.name) - 1));
 	append(state, &head, sizeof(head));
-	return state->err;
+	return state->err ? vmm_error(-state->err, "state of %s", name) : 0;
 }
 
 /**
@@ -153,6 +169,85 @@ void vmm_state_get(struct vmm_state *state, u32 tag, void *data, u32 len)
 	memcpy(data, state->bytes + state->at + sizeof(field), len);
 	state->at += sizeof(field) + len;
 	state->err = 0;
+}
+
+/**
+ * vmm_state_get_any - read a field of any length
+ * @state: open
+ * @tag: the field that must come next
+ * @len: filled: its bytes; 0 after a mistake
+ *
+ * Return: the field, which is part of the blob; NULL after a mistake
+ */
+const u8 *vmm_state_get_any(struct vmm_state *state, u32 tag, u32 *len)
+{
+	struct state_field field;
+	const u8 *data;
+
+	*len = 0;
+	if (state->err)
+		return NULL;
+	state->err = -EINVAL;
+	if (state->len - state->at < sizeof(field))
+		return NULL;
+	memcpy(&field, state->bytes + state->at, sizeof(field));
+	if (le32toh(field.tag) != tag ||
+	    state->len - state->at - sizeof(field) < le32toh(field.length))
+		return NULL;
+	*len = le32toh(field.length);
+	data = state->bytes + state->at + sizeof(field);
+	state->at += sizeof(field) + *len;
+	state->err = 0;
+	return data;
+}
+
+/**
+ * vmm_state_open_any - begin to read a blob of whatever device
+ * @state: @bytes and @len are set
+ * @name: filled: the device
+ * @version: filled: of its fields
+ *
+ * Return: 0, or -EINVAL for what is no blob
+ */
+int vmm_state_open_any(struct vmm_state *state, char name[VMM_STATE_NAME], u32 *version)
+{
+	struct state_head head = { .version = 0 };
+	int err;
+
+	memset(name, 0, VMM_STATE_NAME);
+	if (state->len >= sizeof(head)) {
+		memcpy(&head, state->bytes, sizeof(head));
+		memcpy(name, head.name, VMM_STATE_NAME - 1);
+	}
+	vmm_state_open(state, name, ~0U);
+	err = state->err;
+	*version = le32toh(head.version);
+	return err;
+}
+
+/**
+ * vmm_state_next - read the next field, whatever it is
+ * @state: open
+ * @tag: filled
+ * @data: filled: the field, which is part of the blob
+ * @len: filled: bytes of it
+ *
+ * Return: whether there was one; vmm_state_close() tells the end from a mistake
+ */
+bool vmm_state_next(struct vmm_state *state, u32 *tag, const u8 **data, u32 *len)
+{
+	struct state_field field;
+
+	if (state->err || state->at == state->len)
+		return false;
+	if (state->len - state->at >= sizeof(field)) {
+		memcpy(&field, state->bytes + state->at, sizeof(field));
+		*tag = le32toh(field.tag);
+		*data = vmm_state_get_any(state, *tag, len);
+	} else {
+		state->err = -EINVAL;
+	}
+	return !state->err;
 }
 
 /**

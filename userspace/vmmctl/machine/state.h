@@ -15,18 +15,20 @@
 #include "types.h"
 
 #define VMM_STATE_NAME	28	/* bytes of a device's name, its end included */
-#define VMM_STATE_SIZE	65536	/* bytes of a blob, at most */
+#define VMM_STATE_SIZE	(16 << 20)	/* bytes of a blob, at most */
 
 /**
  * struct vmm_state - a blob that is written or read
  * @bytes: the blob
  * @len: bytes of it
+ * @room: writing: bytes allocated
  * @at: reading: the next field
  * @err: the first mistake, as -errno; what follows it does nothing
  */
 struct vmm_state {
 	u8 *bytes;
 	size_t len;
+	size_t room;
 	size_t at;
 	int err;
 };
@@ -38,6 +40,9 @@ void vmm_state_put(struct vmm_state *state, u32 tag, const void *data, u32 len);
 int vmm_state_end(struct vmm_state *state);
 int vmm_state_open(struct vmm_state *state, const char *name, u32 version);
 void vmm_state_get(struct vmm_state *state, u32 tag, void *data, u32 len);
+const u8 *vmm_state_get_any(struct vmm_state *state, u32 tag, u32 *len);
+int vmm_state_open_any(struct vmm_state *state, char name[VMM_STATE_NAME], u32 *version);
+bool vmm_state_next(struct vmm_state *state, u32 *tag, const u8 **data, u32 *len);
 int vmm_state_close(struct vmm_state *state);
 void vmm_state_free(struct vmm_state *state);
 

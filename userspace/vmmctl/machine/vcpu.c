@@ -161,11 +161,28 @@ static void vcpu_forget_rseq(void)
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
+/*
+ * The last exit may have been the first half of an instruction, of which KVM does the
+ * second when the vCPU is run again: here without entering the guest. So a vCPU that
+ * stands still is between two instructions, and its registers are whole.
+ */
+static void vcpu_finish_exit(struct vmm_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (ioctl(vcpu->fd, KVM_RUN, 0) && errno != EINTR && errno != EAGAIN) {
+		vmm_error(errno, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id,
+			  vmm_arch_vcpu_pc(vcpu));
+		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+	}
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
+
 /* Stands still until it may go on, or the VM has ended. */
 static void vcpu_park(struct vmm_vcpu *vcpu)
 {
 	struct vmm_vm *vm = vcpu->vm;
 
+	vcpu_finish_exit(vcpu);
 	pthread_mutex_lock(&vm->pause_lock);
 	vm->parked++;
 	if (vm->pausing && vm->parked == vm->vcpus)

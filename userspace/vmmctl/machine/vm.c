@@ -51,6 +51,7 @@ static int vm_end_readable(void *arg)
 static int vm_add_ram(struct vmm_vm *vm)
 {
 	u64 left = vm->cfg->memory;
+	u64 offset = 0;
 	unsigned int i;
 	int err = 0;
 
@@ -60,8 +61,12 @@ static int vm_add_ram(struct vmm_vm *vm)
 
 		if (!size)
 			break;
-		err = vmm_mem_add(&vm->mem, ram->base, size);
+		if (vm->ram_fd < 0)
+			err = vmm_mem_add(&vm->mem, ram->base, size);
+		else
+			err = vmm_mem_add_file(&vm->mem, ram->base, size, vm->ram_fd, offset);
 		left -= size;
+		offset += size;
 	}
 	if (!err && left)
 		err = vmm_error(-ENOSPC, "the board has no place for %llu MiB of RAM",
@@ -88,7 +93,8 @@ static int vm_open(struct vmm_vm *vm)
 
 /**
  * vmm_vm_create - make a VM with RAM, that is switched off
- * @vm: @cfg, @loop, @stats, @host, @read_window and @board are set, all else is zero
+ * @vm: @cfg, @loop, @stats, @host, @read_window, @ram_fd and @board are set, all else is
+ *	zero
  *
  * Return: 0, or -errno with nothing left behind
  */

@@ -8,6 +8,7 @@
  * one down (models.c has their order).
  */
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -248,6 +249,60 @@ static void bank_resume(struct vmm_device *dev)
 	vmm_virtio_set_resume(&b->set);
 }
 
+/* Tags of the saved state. Device number n has those from n * VMM_VIRTIO_TAGS on. */
+#define STATE_SLOTS	(VMM_VIRTIO_PLACES * VMM_VIRTIO_TAGS)
+#define STATE_VERSION	1
+
+static u32 bank_slots(const struct bank *b)
+{
+	u32 slots = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
+		if (b->t[i])
+			slots |= 1U << i;
+	}
+	return slots;
+}
+
+static int bank_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	const struct bank *b = dev->state;
+	__le32 slots = htole32(bank_slots(b));
+	unsigned int i;
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	vmm_state_put(state, STATE_SLOTS, &slots, sizeof(slots));
+	for (i = 0; i < ARRAY_SIZE(b->t) && !err; i++) {
+		if (b->t[i])
+			err = vmm_virtio_save(&b->t[i]->v, state, i * VMM_VIRTIO_TAGS);
+	}
+	return err ? err : vmm_state_end(state);
+}
+
+static int bank_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	const struct bank *b = dev->state;
+	__le32 slots;
+	unsigned int i;
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_SLOTS, &slots, sizeof(slots));
+	if (state->err)
+		return state->err;
+	if (le32toh(slots) != bank_slots(b))
+		return vmm_error(-EINVAL,
+				 "snapshot: virtio devices are in other slots: 0x%08x, not 0x%08x",
+				 bank_slots(b), le32toh(slots));
+	for (i = 0, err = 0; i < ARRAY_SIZE(b->t) && !err; i++) {
+		if (b->t[i])
+			err = vmm_virtio_load(&b->t[i]->v, state, i * VMM_VIRTIO_TAGS);
+	}
+	return err ? err : vmm_state_close(state);
+}
+
 static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	struct vmm_description description = {
@@ -321,6 +376,8 @@ const struct vmm_device_ops vmm_virtio_bank_ops = {
 	.write = bank_write,
 	.pause = bank_pause,
 	.resume = bank_resume,
+	.save = bank_save,
+	.load = bank_load,
 	.describe = bank_describe,
 	.stats = bank_stats,
 	.commands = bank_commands,

@@ -115,6 +115,7 @@ static void queue_forget(struct vmm_virtio *v, struct vmm_virtio_queue *q)
 	q->device = 0;
 	q->align = 0;
 	q->pfn = 0;
+	q->resumed = false;
 }
 
 static void reset_locked(struct vmm_virtio *v)
@@ -238,6 +239,7 @@ void vmm_virtio_queue_enable(struct vmm_virtio *v, struct vmm_virtio_queue *q, b
 		else
 			stop_locked(v);
 		q->ready = false;
+		q->resumed = false;
 	}
 	show(v);
 }
@@ -377,6 +379,36 @@ void vmm_virtio_reset(struct vmm_virtio *v)
 		vmm_event_clear(v->queue[i].call_fd);
 		vmm_event_clear(v->queue[i].kick_fd);
 	}
+}
+
+/**
+ * vmm_virtio_go_on - start a device whose state was loaded, if its driver had started it
+ * @v: the device
+ * @running: the driver had
+ *
+ * The driver gets an interrupt for each queue and each queue a kick: what was signalled
+ * and not taken when the device was saved is not lost, and more does no harm.
+ *
+ * Context: @v->lock held.
+ */
+void vmm_virtio_go_on(struct vmm_virtio *v, bool running)
+{
+	unsigned int i;
+
+	show_config(v);
+	if (running)
+		start_locked(v);
+	show(v);
+	if (!running)
+		return;
+	for (i = 0; i < v->queues; i++) {
+		if (!v->queue[i].ready)
+			continue;
+		vmm_event_signal(v->queue[i].kick_fd);
+		vmm_event_signal(v->queue[i].call_fd);
+	}
+	if (v->config_pending)
+		vmm_event_signal(v->call_fd);
 }
 
 /**

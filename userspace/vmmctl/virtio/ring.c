@@ -120,6 +120,7 @@ static int ring_setup(struct vmm_ring *ring)
 		base = RING_PACKED_BASE;
 	if (ranchu_vq_check(&setup))
 		return -EINVAL;
+	base = vmm_virtio_queue_base(v, ring->index, base);
 	return ranchu_vq_start(&ring->vq, ring->dev->mem, &setup, base);
 }
 
@@ -339,6 +340,32 @@ static void ring_resume(struct vmm_ring *ring)
 }
 
 /**
+ * vmm_ring_device_pause - take nothing from any queue until told otherwise
+ * @dev: running or not
+ *
+ * Context: main thread; no vCPU runs.
+ */
+void vmm_ring_device_pause(struct vmm_ring_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->rings; i++)
+		ring_pause(&dev->ring[i]);
+}
+
+/**
+ * vmm_ring_device_resume - undo vmm_ring_device_pause()
+ * @dev: the same
+ */
+void vmm_ring_device_resume(struct vmm_ring_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->rings; i++)
+		ring_resume(&dev->ring[i]);
+}
+
+/**
  * vmm_ring_model_pause - take nothing from any queue until told otherwise
  * @v: its @state is, or begins with, a struct vmm_ring_device
  *
@@ -346,11 +373,7 @@ static void ring_resume(struct vmm_ring *ring)
  */
 void vmm_ring_model_pause(struct vmm_virtio *v)
 {
-	struct vmm_ring_device *dev = v->state;
-	unsigned int i;
-
-	for (i = 0; i < dev->rings; i++)
-		ring_pause(&dev->ring[i]);
+	vmm_ring_device_pause(v->state);
 }
 
 /**
@@ -359,11 +382,47 @@ void vmm_ring_model_pause(struct vmm_virtio *v)
  */
 void vmm_ring_model_resume(struct vmm_virtio *v)
 {
-	struct vmm_ring_device *dev = v->state;
-	unsigned int i;
+	vmm_ring_device_resume(v->state);
+}
 
-	for (i = 0; i < dev->rings; i++)
-		ring_resume(&dev->ring[i]);
+/**
+ * vmm_ring_device_base - tell where a queue goes on
+ * @dev: paused
+ * @queue: which
+ * @base: filled, as VHOST_GET_VRING_BASE counts
+ *
+ * Return: 0, -ENOENT if the driver does not use it, -EBUSY if it is not paused, or
+ *	-EIO: the driver has broken it
+ */
+int vmm_ring_device_base(struct vmm_ring_device *dev, unsigned int queue, u32 *base)
+{
+	struct vmm_ring *ring = &dev->ring[queue];
+	int err = 0;
+
+	if (queue >= dev->rings)
+		return -ENOENT;
+	pthread_mutex_lock(&ring->lock);
+	if (!ring->paused)
+		err = -EBUSY;
+	else if (ring->vq.fault)
+		err = -EIO;
+	else
+		*base = ranchu_vq_base(&ring->vq);
+	pthread_mutex_unlock(&ring->lock);
+	return err;
+}
+
+/**
+ * vmm_ring_model_base - tell where a queue goes on
+ * @v: its @state is, or begins with, a struct vmm_ring_device; paused
+ * @queue: which
+ * @base: filled
+ *
+ * Return: as vmm_ring_device_base()
+ */
+int vmm_ring_model_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
+{
+	return vmm_ring_device_base(v->state, queue, base);
 }
 
 /**

@@ -71,6 +71,9 @@ int vmm_ring_device_open(struct vmm_ring_device *dev, struct vmm_virtio *v, u64 
 void vmm_ring_device_close(struct vmm_ring_device *dev);
 int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings);
 void vmm_ring_device_stop(struct vmm_ring_device *dev);
+void vmm_ring_device_pause(struct vmm_ring_device *dev);
+void vmm_ring_device_resume(struct vmm_ring_device *dev);
+int vmm_ring_device_base(struct vmm_ring_device *dev, unsigned int queue, u32 *base);
 void vmm_ring_update(struct vmm_ring *ring);
 
 /* For models whose state begins with a struct vmm_ring_device, and need no more. */
@@ -80,6 +83,7 @@ int vmm_ring_model_start_queue(struct vmm_virtio *v, unsigned int queue);
 void vmm_ring_model_stop_queue(struct vmm_virtio *v, unsigned int queue);
 void vmm_ring_model_pause(struct vmm_virtio *v);
 void vmm_ring_model_resume(struct vmm_virtio *v);
+int vmm_ring_model_base(struct vmm_virtio *v, unsigned int queue, u32 *base);
 int vmm_builtin_connect(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
 			unsigned int index, struct vmm_stream *stream);
 

@@ -42,4 +42,8 @@ void vmm_virtio_kick(struct vmm_virtio *v, u32 queue);
 void vmm_virtio_write_config(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
 void vmm_virtio_ack_config(struct vmm_virtio *v);
 
+/* ---- device.c, for save.c ---- */
+
+void vmm_virtio_go_on(struct vmm_virtio *v, bool running);
+
 #endif /* TRANSPORT_H */

@@ -32,6 +32,8 @@ struct vmm_virtio_transport;
  * @call_fd: eventfd that interrupts the driver about this queue; the transport's
  * @align: legacy: what the used ring is aligned to
  * @pfn: legacy: number of the page where the ring begins, as the driver wrote it
+ * @resumed: the ring goes on at @base, because it was used before it was saved
+ * @base: where, as VHOST_SET_VRING_BASE counts
  */
 struct vmm_virtio_queue {
 	u32 num;
@@ -43,6 +45,8 @@ struct vmm_virtio_queue {
 	int call_fd;
 	u32 align;
 	u32 pfn;
+	bool resumed;
+	u32 base;
 };
 
 /**
@@ -97,6 +101,13 @@ struct vmm_virtio_command {
  * @pause: when it returns, the model uses no guest memory until @resume; main thread,
  *	no vCPU runs. Without it the device goes on while the guest stands still
  * @resume: undoes @pause
+ * @base: tells where a queue of a paused device goes on, as VHOST_GET_VRING_BASE counts:
+ *	0, or -errno; without it the device cannot be saved
+ * @save: writes what else the model has to keep, the device being paused: fields whose
+ *	tags begin with @tag, VMM_VIRTIO_MODEL_TAGS at most; optional
+ * @load: takes what @save wrote, before the device is started again; refuses with
+ *	-errno. Without @save it is asked whether the device is like the saved one, whose
+ *	configuration is @config; optional
  * @stats: adds the device's counters; any thread; optional
  * @commands: what a user can ask for, a list; optional
  *
@@ -121,6 +132,9 @@ struct vmm_virtio_ops {
 	void (*reset)(struct vmm_virtio *v);
 	void (*pause)(struct vmm_virtio *v);
 	void (*resume)(struct vmm_virtio *v);
+	int (*base)(struct vmm_virtio *v, unsigned int queue, u32 *base);
+	void (*save)(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
+	int (*load)(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config);
 	void (*stats)(struct vmm_virtio *v, struct vmm_report *report);
 	const struct vmm_virtio_command *commands;
 };
@@ -220,6 +234,20 @@ static inline void vmm_virtio_notify_queue(const struct vmm_virtio *v, unsigned 
 {
 	vmm_event_signal(vmm_virtio_call_fd(v, queue));
 }
+
+/* Where a queue that is being started begins; the others are new and begin at @fresh. */
+static inline u32 vmm_virtio_queue_base(const struct vmm_virtio *v, unsigned int queue, u32 fresh)
+{
+	return v->queue[queue].resumed ? v->queue[queue].base : fresh;
+}
+
+/* ---- save.c: a device's state ---- */
+
+#define VMM_VIRTIO_TAGS		64	/* of a device's fields */
+#define VMM_VIRTIO_MODEL_TAGS	16	/* of those, the model's own */
+
+int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
+int vmm_virtio_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
 
 /* ---- mmio.c: the registers of an MMIO transport ---- */
 

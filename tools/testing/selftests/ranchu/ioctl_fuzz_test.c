@@ -82,6 +82,8 @@ static const struct ioctl_row {
 	IOCTL(VSOCK, VHOST_VSOCK_ADB_ATTACH),
 	IOCTL(VSOCK, VHOST_VSOCK_ADB_RESET_TRANSPORT),
 	IOCTL(VSOCK, VHOST_VSOCK_ADB_GET_STATS),
+	IOCTL(VSOCK, VHOST_VSOCK_ADB_GET_STATE),
+	IOCTL(VSOCK, VHOST_VSOCK_ADB_SET_STATE),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_WINDOW),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_LINE),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_DOORBELL),
@@ -95,6 +97,9 @@ static const struct ioctl_row {
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_RING_KICK),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_GET_DMA),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_UNLOCK_DMA),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_RUNNING),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_GET_STATE),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_STATE),
 #undef IOCTL
 };
 
@@ -230,6 +235,26 @@ static void fill_well(struct user *user, unsigned long number, uint32_t *arg)
 	case VHOST_SET_VRING_ERR:
 		arg[0] = pick(user, 4);
 		arg[1] = any_file(user);
+		break;
+	case VHOST_GOLDFISH_PIPE_SET_RUNNING:
+		arg[0] = pick(user, 2);
+		break;
+	case VHOST_GOLDFISH_PIPE_GET_STATE:
+	case VHOST_GOLDFISH_PIPE_SET_STATE:
+		/* What was got may be set again. */
+		memcpy(arg, &user->arena, sizeof(user->arena));
+		arg[2] = 8 * pick(user, 4096);
+		arg[3] = VHOST_GOLDFISH_PIPE_STATE_VERSION;
+		break;
+	case VHOST_VSOCK_ADB_GET_STATE:
+	case VHOST_VSOCK_ADB_SET_STATE:
+		arg[0] = sizeof(struct vhost_vsock_adb_state);
+		arg[1] = VHOST_VSOCK_ADB_STATE_VERSION;
+		arg[2] = VHOST_VSOCK_ADB_STATE_CID;
+		arg[3] = sizeof(uint64_t);
+		arg[4] = 3 + pick(user, 5);
+		arg[6] = VHOST_VSOCK_ADB_STATE_STREAMS;
+		arg[7] = sizeof(uint64_t);
 		break;
 	case VHOST_VSOCK_SET_GUEST_CID:
 		arg[0] = 3 + pick(user, 5);

@@ -407,8 +407,12 @@ static void check_save(struct vmm_device *dev)
 		tap_equal(vmm_device_load(dev, &first), 0);
 		tap_equal(vmm_device_save(dev, &third), 0);
 		tap_check(third.len == first.len && !memcmp(third.bytes, first.bytes, first.len));
-		/* What happened in between is seen in what is saved. */
-		tap_check(second.len != first.len || memcmp(second.bytes, first.bytes, first.len));
+		/*
+		 * What happened in between is seen in what is saved, unless it is the pipe,
+		 * which has no kernel's device here.
+		 */
+		tap_check(!strcmp(dev->ops->name, "pipe") || second.len != first.len ||
+			  memcmp(second.bytes, first.bytes, first.len));
 		dev->ops->resume(dev);
 		vmm_state_free(&first);
 		vmm_state_free(&second);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VM that goes on from a snapshot is what the command lines say that the snapshot was
+ * made of, one after the other as a configuration file and a command line follow each
+ * other: what is said later replaces what was said before.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "cli/cli.h"
+#include "cli/option.h"
+#include "snapshot/snapshot.h"
+
+/* The words of a command line, which the config keeps; free() frees the list. */
+static char **layer_words(struct vmm_config *cfg, const json_t *list)
+{
+	char **words = calloc(json_array_size(list) + 1, sizeof(*words));
+	size_t i;
+
+	for (i = 0; words && i < json_array_size(list); i++) {
+		const json_t *word = json_array_get(list, i);
+		const char *text = json_string_value(word);
+
+		if (text && strlen(text) == json_string_length(word))
+			words[i] = vmm_options_keep(cfg, text, strlen(text));
+		if (words[i])
+			continue;
+		free(words);
+		words = NULL;
+	}
+	return words;
+}
+
+static int layer_read(struct vmm_config *cfg, const json_t *layer)
+{
+	struct vmm_reader reader = { .cfg = cfg };
+	const json_t *list = json_object_get(layer, "words");
+	const char *base = vmm_manifest_word(layer, "directory");
+	char **words = NULL;
+	int err = -EINVAL;
+
+	if (base && *base == '/' && json_is_array(list))
+		words = layer_words(cfg, list);
+	if (!words)
+		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_MANIFEST
+				 ": \"layers\" is wrong");
+	reader.base = vmm_options_keep(cfg, base, strlen(base));
+	if (reader.base)
+		err = vmm_option_layer(&reader, "run", words, json_array_size(list));
+	free(words);
+	return err;
+}
+
+/* There can be one of each of these, and the VM that was saved may still have it. */
+static void forget_what_is_unique(struct vmm_config *cfg)
+{
+	cfg->name = NULL;
+	cfg->adb_port = 0;
+	cfg->adb_socket = NULL;
+	cfg->vsock_uds = NULL;
+	cfg->pipe_socket = NULL;
+	cfg->stats_file = NULL;
+	if (cfg->emulator_console != VMM_EMULATOR_OFF)
+		cfg->emulator_console = VMM_EMULATOR_AUTO;
+}
+
+/**
+ * vmm_from_read - open a snapshot and read the options that it was made of
+ * @cfg: its @from is set; gets them, and @snapshot
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_from_read(struct vmm_config *cfg)
+{
+	const json_t *layers;
+	size_t i;
+	int err = 0;
+
+	cfg->snapshot = vmm_snapshot_open(cfg->from);
+	if (!cfg->snapshot)
+		return -EINVAL;
+	layers = json_object_get(vmm_snapshot_body(cfg->snapshot), "layers");
+	if (!json_array_size(layers))
+		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_MANIFEST
+				 " has no \"layers\"");
+	for (i = 0; i < json_array_size(layers) && !err; i++)
+		err = layer_read(cfg, json_array_get(layers, i));
+	if (!err && cfg->clone)
+		forget_what_is_unique(cfg);
+	return err;
+}

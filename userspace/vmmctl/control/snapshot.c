@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmmctl snapshot: saves a VM to a directory, and looks whether one is whole.
+ *
+ * The VM is in a sandbox and writes to files that it is given. Everything is made in a
+ * directory beside the one that is wanted, which gets its name when all of it is on the
+ * disk: whoever looks finds the old snapshot or the new one, or none, but never half.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "host/vm_dir.h"
+#include "snapshot/snapshot.h"
+
+/* All RAM is written meanwhile, maybe to a slow disk. */
+#define SAVE_TIMEOUT_MS	(30 * 60 * 1000)
+
+#define USAGE	"snapshot needs \"save NAME DIR\" or \"check DIR\""
+
+static const char *const files[] = {
+	VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM, VMM_SNAPSHOT_MANIFEST,
+};
+
+/**
+ * struct place - where a snapshot is made
+ * @path: the directory that is wanted
+ * @beside: the one that it is made in
+ * @old: there is one already, a snapshot
+ * @dir: @beside, open; -1 before it is made
+ * @file: the snapshot's, in the order of @files
+ */
+struct place {
+	const char *path;
+	char beside[PATH_MAX];
+	bool old;
+	int dir;
+	int file[ARRAY_SIZE(files)];
+};
+
+/* Removes what this program makes, and nothing else. */
+static void folder_remove(const char *path)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	unsigned int i;
+
+	if (dir < 0)
+		return;
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		unlinkat(dir, files[i], 0);
+	close(dir);
+	rmdir(path);
+}
+
+static void place_close(struct place *place)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		if (place->file[i] >= 0)
+			close(place->file[i]);
+		place->file[i] = -1;
+	}
+	if (place->dir >= 0)
+		close(place->dir);
+	place->dir = -1;
+}
+
+/* What stands there is another snapshot, which is replaced, or is left alone. */
+static int place_look(struct place *place)
+{
+	char path[PATH_MAX + 32];
+	struct stat st;
+
+	if (lstat(place->path, &st))
+		return errno == ENOENT ? 0 : vmm_error(errno, "snapshot: %s", place->path);
+	snprintf(path, sizeof(path), "%s/" VMM_SNAPSHOT_MANIFEST, place->path);
+	if (!S_ISDIR(st.st_mode) || lstat(path, &st))
+		return vmm_error(-EEXIST, "snapshot: %s is there, and is no snapshot",
+				 place->path);
+	place->old = true;
+	return 0;
+}
+
+static int place_open(struct place *place)
+{
+	unsigned int i;
+	int err = place_look(place);
+
+	if (err)
+		return err;
+	if ((size_t)snprintf(place->beside, sizeof(place->beside), "%s.new-%d", place->path,
+			     (int)getpid()) >= sizeof(place->beside))
+		return vmm_error(-ENAMETOOLONG, "snapshot: %s", place->path);
+	if (mkdir(place->beside, 0700))
+		return vmm_error(errno, "snapshot: cannot make %s", place->beside);
+	place->dir = open(place->beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->dir < 0)
+		return vmm_error(errno, "snapshot: cannot open %s", place->beside);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		place->file[i] = openat(place->dir, files[i],
+					O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (place->file[i] < 0)
+			return vmm_error(errno, "snapshot: cannot make %s/%s", place->beside,
+					 files[i]);
+	}
+	return 0;
+}
+
+static int manifest_write(int fd, const json_t *body)
+{
+	char *text = vmm_manifest_text(body);
+	size_t len = text ? strlen(text) : 0;
+	ssize_t n = text ? write(fd, text, len) : -1;
+
+	free(text);
+	if (n != (ssize_t)len)
+		return vmm_error(n < 0 ? errno : EIO, "snapshot: " VMM_SNAPSHOT_MANIFEST);
+	return 0;
+}
+
+static int folder_sync(const char *path)
+{
+	char above[PATH_MAX];
+	char *slash;
+	int err = 0;
+	int fd;
+
+	snprintf(above, sizeof(above), "%s", path);
+	slash = strrchr(above, '/');
+	if (!slash)
+		snprintf(above, sizeof(above), ".");
+	else
+		slash[slash == above] = '\0';
+	fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* All of it is on the disk before it has its name. */
+static int place_finish(struct place *place)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(files) && !err; i++) {
+		if (fsync(place->file[i]))
+			err = vmm_error(errno, "snapshot: cannot write %s", files[i]);
+	}
+	if (!err && fsync(place->dir))
+		err = vmm_error(errno, "snapshot: cannot write %s", place->beside);
+	if (err)
+		return err;
+	if (renameat2(AT_FDCWD, place->beside, AT_FDCWD, place->path,
+		      place->old ? RENAME_EXCHANGE : RENAME_NOREPLACE))
+		return vmm_error(errno, "snapshot: cannot name it %s", place->path);
+	err = folder_sync(place->path);
+	return err ? vmm_error(-err, "snapshot: the directory of %s", place->path) : 0;
+}
+
+static int save_by(struct vmm_client *client, struct place *place, const char *name)
+{
+	json_t *body;
+	int err;
+
+	vmm_client_give(client, place->file, 2);
+	body = vmm_client_call(client, "snapshot", NULL);
+	if (!body)
+		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
+	err = manifest_write(place->file[2], body);
+	json_decref(body);
+	return err ? err : place_finish(place);
+}
+
+static int save(const char *base, const char *name, const char *path)
+{
+	struct place place = { .path = path, .dir = -1, .file = { -1, -1, -1 } };
+	struct vmm_client *client;
+	char control[PATH_MAX];
+	int err;
+
+	if (vmm_dir_file(base, name, "control.sock", control, sizeof(control)))
+		return vmm_error(-EINVAL, "no VM can be named \"%s\"", name);
+	client = vmm_client_open(control, SAVE_TIMEOUT_MS);
+	if (!client)
+		return vmm_error(-errno, "no VM is named \"%s\"", name);
+	err = place_open(&place);
+	if (!err)
+		err = save_by(client, &place, name);
+	vmm_client_close(client);
+	place_close(&place);
+	/* Half a snapshot, or the one that was replaced. */
+	if (*place.beside)
+		folder_remove(place.beside);
+	return err;
+}
+
+static int check(const char *path)
+{
+	struct vmm_snapshot *snapshot = vmm_snapshot_open(path);
+	int err = snapshot ? vmm_snapshot_check(snapshot) : -EINVAL;
+
+	if (!err)
+		json_dumpf(vmm_snapshot_body(snapshot), stdout, JSON_INDENT(2));
+	if (!err)
+		putchar('\n');
+	vmm_snapshot_close(snapshot);
+	return err;
+}
+
+/**
+ * vmm_snapshot_cli - run `vmmctl snapshot`
+ * @base: directory of the VMs' directories
+ * @argc: as main() has it
+ * @argv: the same
+ *
+ * Return: the exit code: 0, 1 if it failed, 2 if the command line is wrong
+ */
+int vmm_snapshot_cli(const char *base, int argc, char **argv)
+{
+	int err;
+
+	if (argc == 5 && !strcmp(argv[2], "save")) {
+		err = save(base, argv[3], argv[4]);
+	} else if (argc == 4 && !strcmp(argv[2], "check")) {
+		err = check(argv[3]);
+	} else {
+		vmm_error(-EINVAL, USAGE);
+		return 2;
+	}
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

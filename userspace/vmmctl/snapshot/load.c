@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Goes on from a snapshot: opens its files, looks whether they belong together and to
+ * this machine, and gives each part its state. A message names the file and the key that
+ * is wrong. Nothing of a snapshot is ever changed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "host/image.h"
+#include "snapshot/snapshot.h"
+
+/* Of all states, at most: that of the pipe has most of it. */
+#define STATE_MAX	(64 * MIB)
+
+/**
+ * struct vmm_snapshot - a snapshot that is open
+ * @body: the manifest's
+ * @ram_fd: its RAM
+ * @ram_size: bytes of it, without the last page
+ * @tree: its states
+ */
+struct vmm_snapshot {
+	json_t *body;
+	int ram_fd;
+	u64 ram_size;
+	struct vmm_tree tree;
+};
+
+/* A file of the snapshot's, which is no link and no pipe. */
+static int file_open(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 ? vmm_error(errno, "snapshot: cannot open %s", name) : fd;
+}
+
+/* All of a file, as long as it is not too long; free() frees it. */
+static void *file_read(int fd, const char *name, u64 max, size_t *len)
+{
+	struct stat st;
+	size_t done = 0;
+	u8 *bytes;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (u64)st.st_size > max) {
+		vmm_error(-EINVAL, "snapshot: %s is no file of at most %llu bytes", name, max);
+		return NULL;
+	}
+	bytes = malloc(st.st_size + 1);
+	while (bytes && done < (size_t)st.st_size) {
+		ssize_t n = read(fd, bytes + done, st.st_size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			vmm_error(n ? errno : EIO, "snapshot: cannot read %s", name);
+			free(bytes);
+			return NULL;
+		}
+		done += n;
+	}
+	*len = done;
+	return bytes;
+}
+
+static int manifest_read(struct vmm_snapshot *snapshot, int dir)
+{
+	size_t len;
+	char *text;
+	int fd = file_open(dir, VMM_SNAPSHOT_MANIFEST);
+
+	if (fd < 0)
+		return fd;
+	text = file_read(fd, VMM_SNAPSHOT_MANIFEST, VMM_MANIFEST_MAX, &len);
+	close(fd);
+	if (!text)
+		return -EIO;
+	snapshot->body = vmm_manifest_parse(text, len, VMM_SNAPSHOT_MANIFEST);
+	free(text);
+	return snapshot->body ? 0 : -EINVAL;
+}
+
+static int refuse_key(const char *key)
+{
+	return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_MANIFEST ": \"%s\" is wrong", key);
+}
+
+static u8 digit(char c)
+{
+	return c >= 'a' ? c - 'a' + 10 : c - '0';
+}
+
+static int id_read(const json_t *body, u8 *id)
+{
+	const char *text = vmm_manifest_word(body, "id");
+	unsigned int i;
+
+	if (!text || strlen(text) != 2 * VMM_SNAPSHOT_ID ||
+	    strspn(text, "0123456789abcdef") != 2 * VMM_SNAPSHOT_ID)
+		return refuse_key("id");
+	for (i = 0; i < VMM_SNAPSHOT_ID; i++)
+		id[i] = digit(text[2 * i]) << 4 | digit(text[2 * i + 1]);
+	return 0;
+}
+
+static int state_read(struct vmm_snapshot *snapshot, int dir)
+{
+	const json_t *about = json_object_get(snapshot->body, "state");
+	size_t len;
+	u64 size, crc;
+	u8 *blob;
+	int err;
+	int fd;
+
+	if (vmm_manifest_number(about, "size", STATE_MAX, &size))
+		return refuse_key("state.size");
+	if (vmm_manifest_number(about, "crc32", ~0U, &crc))
+		return refuse_key("state.crc32");
+	fd = file_open(dir, VMM_SNAPSHOT_STATE);
+	if (fd < 0)
+		return fd;
+	blob = file_read(fd, VMM_SNAPSHOT_STATE, STATE_MAX, &len);
+	close(fd);
+	if (!blob)
+		return -EIO;
+	if (len != size)
+		err = vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_STATE
+				" has %zu bytes, and \"state.size\" is %llu", len, size);
+	else if (crc32(0, blob, len) != crc)
+		err = vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_STATE
+				" does not have the checksum \"state.crc32\"");
+	else
+		err = vmm_tree_read(&snapshot->tree, blob, len);
+	free(blob);
+	return err;
+}
+
+static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id)
+{
+	const json_t *about = json_object_get(snapshot->body, "ram");
+
+	if (vmm_manifest_number(about, "size", RANCHU_RAM_MAX, &snapshot->ram_size) ||
+	    snapshot->ram_size % VMM_PAGE_SIZE)
+		return refuse_key("ram.size");
+	snapshot->ram_fd = file_open(dir, VMM_SNAPSHOT_RAM);
+	if (snapshot->ram_fd < 0)
+		return snapshot->ram_fd;
+	return vmm_ram_check(snapshot->ram_fd, snapshot->ram_size, id);
+}
+
+static int snapshot_read(struct vmm_snapshot *snapshot, int dir)
+{
+	u8 id[VMM_SNAPSHOT_ID];
+	int err;
+
+	err = manifest_read(snapshot, dir);
+	if (!err)
+		err = id_read(snapshot->body, id);
+	if (!err)
+		err = state_read(snapshot, dir);
+	if (!err && memcmp(id, snapshot->tree.id, sizeof(id)))
+		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
+				" is another snapshot's (\"id\")");
+	return err ? err : ram_open(snapshot, dir, id);
+}
+
+/**
+ * vmm_snapshot_open - open a snapshot
+ * @path: its directory
+ *
+ * Return: the snapshot, or NULL after a message
+ */
+struct vmm_snapshot *vmm_snapshot_open(const char *path)
+{
+	struct vmm_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	int err;
+	int dir;
+
+	if (!snapshot) {
+		vmm_error(ENOMEM, "snapshot");
+		return NULL;
+	}
+	snapshot->ram_fd = -1;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0) {
+		err = vmm_error(errno, "snapshot: cannot open %s", path);
+	} else {
+		/* jansson opens a file for the seed of its tables, if it has none. */
+		json_object_seed(0);
+		err = snapshot_read(snapshot, dir);
+		close(dir);
+	}
+	if (!err)
+		return snapshot;
+	vmm_snapshot_close(snapshot);
+	return NULL;
+}
+
+/**
+ * vmm_snapshot_close - close a snapshot
+ * @snapshot: may be NULL; RAM that is mapped stays
+ */
+void vmm_snapshot_close(struct vmm_snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	vmm_tree_free(&snapshot->tree);
+	if (snapshot->ram_fd >= 0)
+		close(snapshot->ram_fd);
+	json_decref(snapshot->body);
+	free(snapshot);
+}
+
+/**
+ * vmm_snapshot_body - tell what the manifest says
+ * @snapshot: open
+ *
+ * Return: an object, which lives as long as @snapshot
+ */
+const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot)
+{
+	return snapshot->body;
+}
+
+/**
+ * vmm_snapshot_ram - tell which file RAM begins as
+ * @snapshot: open
+ *
+ * Return: the file, which stays @snapshot's
+ */
+int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
+{
+	return snapshot->ram_fd;
+}
+
+/**
+ * vmm_snapshot_check - read all RAM and look whether it is what was saved
+ * @snapshot: open
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_check(const struct vmm_snapshot *snapshot)
+{
+	const json_t *about = json_object_get(snapshot->body, "ram");
+	u64 crc;
+	u32 sum;
+	int err;
+
+	if (vmm_manifest_number(about, "crc32", ~0U, &crc))
+		return refuse_key("ram.crc32");
+	err = vmm_ram_sum(snapshot->ram_fd, snapshot->ram_size, &sum);
+	if (err)
+		return vmm_error(-err, "snapshot: cannot read " VMM_SNAPSHOT_RAM);
+	if (sum != crc)
+		return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_RAM
+				 " does not have the checksum \"ram.crc32\"");
+	return 0;
+}
+
+/* ---- does it fit this VM? ---- */
+
+static int differs(const char *key, const char *there, const char *here)
+{
+	return vmm_error(-EINVAL, "snapshot: \"%s\" is %s there and %s here", key, there, here);
+}
+
+static int word_fits(const json_t *machine, const char *key, const char *here)
+{
+	const char *there = vmm_manifest_word(machine, key);
+
+	if (!there)
+		return refuse_key(key);
+	return strcmp(there, here) ? differs(key, there, here) : 0;
+}
+
+static int number_fits(const json_t *machine, const char *key, u64 here)
+{
+	char text[2][24];
+	u64 there;
+
+	if (vmm_manifest_number(machine, key, INT64_MAX, &there))
+		return refuse_key(key);
+	if (there == here)
+		return 0;
+	snprintf(text[0], sizeof(text[0]), "%llu", there);
+	snprintf(text[1], sizeof(text[1]), "%llu", here);
+	return differs(key, text[0], text[1]);
+}
+
+static int images_fit(const json_t *list, const struct vmm_config *cfg,
+		      const struct vmm_images *images)
+{
+	unsigned int i;
+	int err = 0;
+
+	if (json_array_size(list) != cfg->disks)
+		return vmm_error(-EINVAL, "snapshot: \"images\" has %zu, and there are %u disks",
+				 json_array_size(list), cfg->disks);
+	for (i = 0; i < cfg->disks && !err; i++) {
+		const json_t *there = json_array_get(list, i);
+
+		if (json_is_true(json_object_get(there, "readonly")) != cfg->disk[i].readonly)
+			err = vmm_error(-EINVAL,
+					"snapshot: \"readonly\" of disk %u differs", i);
+		else
+			err = vmm_image_same(images, i, there, cfg->disk[i].path);
+	}
+	return err;
+}
+
+static int ram_fits(const json_t *list, const struct vmm_mem *mem)
+{
+	unsigned int i;
+
+	if (json_array_size(list) != mem->regions)
+		return refuse_key("ram.regions");
+	for (i = 0; i < mem->regions; i++) {
+		const json_t *there = json_array_get(list, i);
+
+		if (number_fits(there, "base", mem->region[i].base) ||
+		    number_fits(there, "size", mem->region[i].size))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * vmm_snapshot_fits - look whether a VM can go on from a snapshot
+ * @snapshot: open
+ * @vm: switched on; its RAM is the snapshot's
+ * @images: of its disks
+ *
+ * Return: 0, or -EINVAL after a message that names what differs
+ */
+int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *vm,
+		      const struct vmm_images *images)
+{
+	const json_t *machine = json_object_get(snapshot->body, "machine");
+	const json_t *ram = json_object_get(snapshot->body, "ram");
+	int err;
+
+	err = word_fits(machine, "host", vmm_arch_name);
+	if (!err)
+		err = word_fits(machine, "board", vm->board.name);
+	if (!err)
+		err = number_fits(machine, "cpus", vm->vcpus);
+	if (!err)
+		err = number_fits(machine, "memory", vm->cfg->memory);
+	if (!err)
+		err = number_fits(machine, "gic", vm->gic);
+	if (!err)
+		err = ram_fits(json_object_get(ram, "regions"), &vm->mem);
+	if (!err)
+		err = images_fit(json_object_get(snapshot->body, "images"), vm->cfg, images);
+	return err;
+}
+
+/* ---- giving the parts their states ---- */
+
+static struct vmm_state *part(struct vmm_snapshot *snapshot, const char *node, unsigned int index,
+			      unsigned int *used)
+{
+	struct vmm_state *state = vmm_tree_find(&snapshot->tree, node, index);
+
+	if (state)
+		(*used)++;
+	else
+		vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE " has no node %s@%u", node,
+			  index);
+	return state;
+}
+
+static int load_failed(int err, const char *what, unsigned int index)
+{
+	return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE ": %s@%u is refused", what, index);
+}
+
+static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned int *used)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < vm->vcpus; i++) {
+		struct vmm_state *state = part(snapshot, "cpu", i, used);
+
+		err = state ? vmm_arch_vcpu_load(vm->vcpu[i], state) : -EINVAL;
+		if (err)
+			return load_failed(err, "cpu", i);
+	}
+	return 0;
+}
+
+static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned int *used)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < vm->board.devices; i++) {
+		struct vmm_device *dev = &vm->board.dev[i];
+		struct vmm_state *state;
+
+		if (!dev->ops->save)
+			continue;
+		state = part(snapshot, "device", i, used);
+		err = state ? vmm_device_load(dev, state) : -EINVAL;
+		if (err)
+			return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE
+					 ": device@%u, \"%s\", is refused", i, dev->ops->name);
+	}
+	return 0;
+}
+
+/**
+ * vmm_snapshot_load - make a VM what was saved
+ * @snapshot: fits; its states are used up
+ * @vm: switched on, its devices are as after a reset, and no vCPU has run
+ *
+ * The interrupt controller comes first: lines that devices raise find it as it was.
+ *
+ * Return: 0, or -errno after a message; the VM must not run then
+ */
+int vmm_snapshot_load(struct vmm_snapshot *snapshot, struct vmm_vm *vm)
+{
+	unsigned int used = 0;
+	struct vmm_state *state = part(snapshot, "interrupt-controller", 0, &used);
+	int err = state ? vmm_arch_irqchip_load(vm, state) : -EINVAL;
+
+	if (err)
+		return load_failed(err, "interrupt-controller", 0);
+	err = load_cpus(snapshot, vm, &used);
+	if (!err)
+		err = load_devices(snapshot, vm, &used);
+	if (!err && used != snapshot->tree.parts)
+		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
+				" has nodes that this machine does not have");
+	return err;
+}

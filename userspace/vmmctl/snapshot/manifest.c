@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The manifest of a snapshot: a JSON object
+ *
+ *	{ "format": "ranchu-snapshot", "version": 1, "crc32": N, "body": { ... } }
+ *
+ * with the checksum of its body as compact text with sorted keys, so that white space does
+ * not matter and every value does. Whoever reads it asks for each key by name and type.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "snapshot/snapshot.h"
+
+#define FORMAT	"ranchu-snapshot"
+#define VERSION	1
+/* As deep as a manifest is: objects in arrays in objects. */
+#define DEPTH	12
+
+static int body_sum(const json_t *body, u32 *crc)
+{
+	char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (!text)
+		return -ENOMEM;
+	*crc = crc32(0, (const Bytef *)text, strlen(text));
+	free(text);
+	return 0;
+}
+
+/**
+ * vmm_manifest_text - write a manifest
+ * @body: what it is to have
+ *
+ * Return: the text, which free() frees, or NULL after a message
+ */
+char *vmm_manifest_text(const json_t *body)
+{
+	json_t *manifest = NULL;
+	char *text = NULL;
+	u32 crc;
+
+	if (!body_sum(body, &crc))
+		manifest = json_pack("{s:s, s:i, s:I, s:O}", "format", FORMAT, "version", VERSION,
+				     "crc32", (json_int_t)crc, "body", body);
+	if (manifest)
+		text = json_dumps(manifest, JSON_INDENT(1));
+	json_decref(manifest);
+	if (!text)
+		vmm_error(ENOMEM, "snapshot: " VMM_SNAPSHOT_MANIFEST);
+	return text;
+}
+
+/* Nested more deeply than any manifest is, which the parser would follow. */
+static bool too_deep(const char *text, size_t len)
+{
+	bool quoted = false;
+	unsigned int depth = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (text[i] == '\\' && quoted)
+			i++;
+		else if (text[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && (text[i] == '{' || text[i] == '['))
+			depth++;
+		else if (!quoted && (text[i] == '}' || text[i] == ']') && depth)
+			depth--;
+		if (depth > DEPTH)
+			return true;
+	}
+	return false;
+}
+
+static int manifest_check(const json_t *manifest, const char *where)
+{
+	const char *format = vmm_manifest_word(manifest, "format");
+	const json_t *body = json_object_get(manifest, "body");
+	u64 version, crc;
+	u32 sum = 0;
+	int err;
+
+	if (!format || strcmp(format, FORMAT))
+		return vmm_error(-EINVAL, "snapshot: %s: \"format\" is not \"" FORMAT "\"", where);
+	if (vmm_manifest_number(manifest, "version", ~0U, &version))
+		return vmm_error(-EINVAL, "snapshot: %s has no \"version\"", where);
+	if (version != VERSION)
+		return vmm_error(-EOPNOTSUPP,
+				 "snapshot: %s: \"version\" is %llu, and this vmmctl knows %d",
+				 where, version, VERSION);
+	if (!json_is_object(body) || vmm_manifest_number(manifest, "crc32", ~0U, &crc))
+		return vmm_error(-EINVAL, "snapshot: %s has no \"body\" and \"crc32\"", where);
+	err = body_sum(body, &sum);
+	if (!err && sum != crc)
+		return vmm_error(-EBADMSG, "snapshot: %s: \"crc32\" is not that of \"body\"",
+				 where);
+	return err;
+}
+
+/**
+ * vmm_manifest_parse - read a manifest
+ * @text: the file
+ * @len: bytes of it
+ * @where: what messages call it
+ *
+ * Return: its body, an object that is the caller's, or NULL after a message
+ */
+json_t *vmm_manifest_parse(const char *text, size_t len, const char *where)
+{
+	json_t *manifest = NULL;
+	json_t *body = NULL;
+	json_error_t error;
+
+	if (!too_deep(text, len))
+		manifest = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	if (!manifest)
+		vmm_error(-EBADMSG, "snapshot: %s is torn, or no JSON", where);
+	else if (!manifest_check(manifest, where))
+		body = json_incref(json_object_get(manifest, "body"));
+	json_decref(manifest);
+	return body;
+}
+
+/**
+ * vmm_manifest_number - read a number
+ * @object: that has it
+ * @key: its key
+ * @max: the largest that is allowed; the smallest is 0
+ * @number: filled
+ *
+ * Return: 0, or -EINVAL without a message
+ */
+int vmm_manifest_number(const json_t *object, const char *key, u64 max, u64 *number)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    (u64)json_integer_value(value) > max)
+		return -EINVAL;
+	*number = json_integer_value(value);
+	return 0;
+}
+
+/**
+ * vmm_manifest_word - read a text
+ * @object: that has it
+ * @key: its key
+ *
+ * Return: the text, as long as @object; NULL if there is none, or one with a NUL in it
+ */
+const char *vmm_manifest_word(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	const char *text = json_string_value(value);
+
+	return text && strlen(text) == json_string_length(value) ? text : NULL;
+}

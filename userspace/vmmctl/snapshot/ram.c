@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest RAM as a file: one region after the other, with holes where the guest has only
+ * zeros, and a page behind it that says which snapshot it belongs to. The checksum is of
+ * the pages that are not zero and where they are, so that holes do not matter.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "snapshot/snapshot.h"
+
+#define PAGE	VMM_PAGE_SIZE
+#define RUN	(256 * KIB)	/* bytes that are written, or read, at once */
+
+static const char magic[16] = "ranchu-ram-1\n";
+
+/**
+ * struct ram_end - the beginning of the last page
+ * @magic: what it is
+ * @id: the snapshot
+ * @size: bytes of RAM, all regions together
+ */
+struct ram_end {
+	char magic[16];
+	u8 id[VMM_SNAPSHOT_ID];
+	__le64 size;
+};
+
+/**
+ * vmm_ram_bytes - count guest RAM
+ * @mem: guest RAM
+ *
+ * Return: bytes of all regions
+ */
+u64 vmm_ram_bytes(const struct vmm_mem *mem)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < mem->regions; i++)
+		bytes += mem->region[i].size;
+	return bytes;
+}
+
+static bool page_is_zero(const u8 *page)
+{
+	u64 first;
+
+	memcpy(&first, page, sizeof(first));
+	return !first && !memcmp(page, page + sizeof(first), PAGE - sizeof(first));
+}
+
+static u32 page_sum(u32 crc, u64 offset, const u8 *page)
+{
+	__le64 where = htole64(offset);
+
+	crc = crc32(crc, (const Bytef *)&where, sizeof(where));
+	return crc32(crc, page, PAGE);
+}
+
+static int write_all(int fd, const u8 *bytes, size_t len, u64 offset)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, bytes, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		bytes += n;
+		len -= n;
+		offset += n;
+	}
+	return 0;
+}
+
+/* Pages @first to @last - 1 of a region, those that are zero left out. */
+static int pages_write(const u8 *hva, u64 first, u64 last, int fd, u64 base, u32 *crc)
+{
+	u64 begin = first;
+	u64 at;
+	int err = 0;
+
+	for (at = first; at < last && !err; at += PAGE) {
+		if (page_is_zero(hva + at)) {
+			err = write_all(fd, hva + begin, at - begin, base + begin);
+			begin = at + PAGE;
+			continue;
+		}
+		*crc = page_sum(*crc, base + at, hva + at);
+		if (at + PAGE - begin < RUN)
+			continue;
+		err = write_all(fd, hva + begin, at + PAGE - begin, base + begin);
+		begin = at + PAGE;
+	}
+	return err ? err : write_all(fd, hva + begin, last - begin, base + begin);
+}
+
+/* The next pages that a file has, from @at on; false if there are none. */
+static bool next_data(int fd, u64 size, u64 *at, u64 *end)
+{
+	off_t data = lseek(fd, *at, SEEK_DATA);
+	off_t hole;
+
+	/* A file system that does not know says that all is data. */
+	if (data < 0 && errno == ENXIO)
+		return false;
+	if (data < 0)
+		data = *at;
+	hole = lseek(fd, data, SEEK_HOLE);
+	*at = (u64)data / PAGE * PAGE;
+	*end = hole < 0 || (u64)hole > size ? size : ((u64)hole + PAGE - 1) / PAGE * PAGE;
+	return *at < *end;
+}
+
+/* What the guest has never touched is not touched now. */
+static int region_write(const struct vmm_region *region, int fd, u64 base, u32 *crc)
+{
+	u64 end = region->size;
+	u64 at = 0;
+	int err = 0;
+
+	if (region->fd < 0)
+		return pages_write(region->hva, 0, region->size, fd, base, crc);
+	while (at < region->size && !err && next_data(region->fd, region->size, &at, &end)) {
+		err = pages_write(region->hva, at, end, fd, base, crc);
+		at = end;
+	}
+	return err;
+}
+
+/**
+ * vmm_ram_write - write guest RAM
+ * @mem: guest RAM; nobody changes it
+ * @id: of the snapshot, VMM_SNAPSHOT_ID bytes
+ * @fd: an empty file
+ * @crc: filled
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc)
+{
+	u8 page[PAGE] = { 0 };
+	struct ram_end end = { .size = htole64(vmm_ram_bytes(mem)) };
+	u64 base = 0;
+	unsigned int i;
+	int err = 0;
+
+	*crc = 0;
+	for (i = 0; i < mem->regions && !err; i++) {
+		err = region_write(&mem->region[i], fd, base, crc);
+		base += mem->region[i].size;
+	}
+	memcpy(end.magic, magic, sizeof(magic));
+	memcpy(end.id, id, sizeof(end.id));
+	memcpy(page, &end, sizeof(end));
+	return err ? err : write_all(fd, page, sizeof(page), base);
+}
+
+/**
+ * vmm_ram_check - look whether a file is a snapshot's RAM, without reading it
+ * @fd: the file
+ * @size: bytes of RAM that it is to have
+ * @id: of the snapshot
+ *
+ * Return: 0, or -EINVAL after a message
+ */
+int vmm_ram_check(int fd, u64 size, const u8 *id)
+{
+	struct ram_end end;
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (u64)st.st_size != size + PAGE)
+		return vmm_error(-EINVAL,
+				 "snapshot: " VMM_SNAPSHOT_RAM " does not have %llu bytes",
+				 size + PAGE);
+	if (pread(fd, &end, sizeof(end), size) != sizeof(end) ||
+	    memcmp(end.magic, magic, sizeof(magic)) || le64toh(end.size) != size)
+		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_RAM " is torn");
+	if (memcmp(end.id, id, sizeof(end.id)))
+		return vmm_error(-EINVAL,
+				 "snapshot: " VMM_SNAPSHOT_RAM " is another snapshot's (\"id\")");
+	return 0;
+}
+
+static int read_all(int fd, u8 *bytes, size_t len, u64 offset)
+{
+	while (len) {
+		ssize_t n = pread(fd, bytes, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		bytes += n;
+		len -= n;
+		offset += n;
+	}
+	return 0;
+}
+
+/**
+ * vmm_ram_sum - read all of a snapshot's RAM
+ * @fd: the file, as vmm_ram_check() allows it
+ * @size: bytes of RAM
+ * @crc: filled, as vmm_ram_write() does
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_ram_sum(int fd, u64 size, u32 *crc)
+{
+	u8 *bytes = malloc(RUN);
+	u64 at = 0, end = size;
+	int err = bytes ? 0 : -ENOMEM;
+
+	*crc = 0;
+	while (!err && at < size && next_data(fd, size, &at, &end)) {
+		for (; at < end && !err; at += RUN) {
+			size_t len = end - at < RUN ? end - at : RUN;
+			size_t i;
+
+			err = read_all(fd, bytes, len, at);
+			for (i = 0; i < len && !err; i += PAGE) {
+				if (!page_is_zero(bytes + i))
+					*crc = page_sum(*crc, at + i, bytes + i);
+			}
+		}
+		at = end;
+	}
+	free(bytes);
+	return err;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * snapshot/ owns a saved VM: a directory with
+ *
+ *	manifest.json	what the VM is, what it was started with, and checksums (manifest.c)
+ *	state.dtb	the state of vCPUs, interrupt controller and devices: a flattened
+ *			device tree, which dtc prints (tree.c)
+ *	ram		guest RAM, region after region, with holes where it is zero, and a
+ *			page at the end that says whose it is (ram.c)
+ *
+ * A VM writes the two latter to files that it is given, in the sandbox (save.c); who has
+ * given them makes the directory (control/snapshot.c). A VM that goes on from a snapshot
+ * opens it before the sandbox and takes the state inside (load.c).
+ *
+ * Nothing in a snapshot is trusted: it may be torn, foreign, newer, or made to harm.
+ */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include <jansson.h>
+
+#include "machine/machine.h"
+
+#define VMM_SNAPSHOT_ID		16	/* bytes of a snapshot's number */
+#define VMM_SNAPSHOT_MANIFEST	"manifest.json"
+#define VMM_SNAPSHOT_STATE	"state.dtb"
+#define VMM_SNAPSHOT_RAM	"ram"
+
+struct vmm_images;
+struct vmm_snapshot;
+
+/* ---- manifest.c ---- */
+
+#define VMM_MANIFEST_MAX	(1 * MIB)	/* bytes of the file */
+
+char *vmm_manifest_text(const json_t *body);
+json_t *vmm_manifest_parse(const char *text, size_t len, const char *where);
+int vmm_manifest_number(const json_t *object, const char *key, u64 max, u64 *number);
+const char *vmm_manifest_word(const json_t *object, const char *key);
+
+/* ---- tree.c: states of a machine's parts as a device tree ---- */
+
+#define VMM_TREE_PARTS	(VMM_MAX_CPUS + VMM_DEVICES + 1)
+#define VMM_TREE_NAME	24	/* bytes of a node's name, its end included */
+
+/**
+ * struct vmm_tree - states of a machine's parts
+ * @id: of the snapshot
+ * @parts: how many
+ * @name: of each part's node, as "cpu@0"
+ * @state: of each part; belongs to the tree
+ */
+struct vmm_tree {
+	u8 id[VMM_SNAPSHOT_ID];
+	unsigned int parts;
+	char name[VMM_TREE_PARTS][VMM_TREE_NAME];
+	struct vmm_state state[VMM_TREE_PARTS];
+};
+
+struct vmm_state *vmm_tree_add(struct vmm_tree *tree, const char *node, unsigned int index);
+struct vmm_state *vmm_tree_find(struct vmm_tree *tree, const char *node, unsigned int index);
+void vmm_tree_free(struct vmm_tree *tree);
+int vmm_tree_write(struct vmm_tree *tree, void **blob, size_t *size);
+int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size);
+
+/* ---- ram.c ---- */
+
+u64 vmm_ram_bytes(const struct vmm_mem *mem);
+int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc);
+int vmm_ram_check(int fd, u64 size, const u8 *id);
+int vmm_ram_sum(int fd, u64 size, u32 *crc);
+
+/* ---- save.c: in a VM that runs ---- */
+
+/**
+ * struct vmm_snapshot_files - where a VM is saved to
+ * @state: an empty file, open for writing
+ * @ram: the same
+ */
+struct vmm_snapshot_files {
+	int state;
+	int ram;
+};
+
+json_t *vmm_snapshot_save(struct vmm_vm *vm, const struct vmm_images *images,
+			  const struct vmm_snapshot_files *files);
+
+/* ---- load.c ---- */
+
+struct vmm_snapshot *vmm_snapshot_open(const char *path);
+void vmm_snapshot_close(struct vmm_snapshot *snapshot);
+const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);
+int vmm_snapshot_ram(const struct vmm_snapshot *snapshot);
+int vmm_snapshot_check(const struct vmm_snapshot *snapshot);
+int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *vm,
+		      const struct vmm_images *images);
+int vmm_snapshot_load(struct vmm_snapshot *snapshot, struct vmm_vm *vm);
+
+#endif /* SNAPSHOT_H */

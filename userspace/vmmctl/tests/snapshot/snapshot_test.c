@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The format of snapshots: what was written can be read, and a file that is torn, edited,
+ * foreign or newer is refused with its name, or the key, in the message.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "host/image.h"
+#include "snapshot/snapshot.h"
+#include "tests/tap.h"
+
+#define RAM	(4 * MIB)
+#define BASE	0x40000000ULL
+
+static char dir[64];
+static struct vmm_config cfg = { .memory = RAM, .cpus = 1 };
+static struct vmm_images images;
+static struct vmm_vm vm = { .cfg = &cfg, .fd = -1, .gic = VMM_GIC_V3, .vcpus = 1 };
+
+/* What was said meanwhile, in one string. */
+static char said[4096];
+
+static int hear_fd;
+static int kept_fd;
+
+static void hear(void)
+{
+	fflush(stderr);
+	kept_fd = dup(STDERR_FILENO);
+	hear_fd = memfd_create("said", 0);
+	dup2(hear_fd, STDERR_FILENO);
+}
+
+static void heard(void)
+{
+	ssize_t n;
+
+	fflush(stderr);
+	dup2(kept_fd, STDERR_FILENO);
+	close(kept_fd);
+	n = pread(hear_fd, said, sizeof(said) - 1, 0);
+	said[n > 0 ? n : 0] = '\0';
+	close(hear_fd);
+}
+
+static char *path_of(const char *name)
+{
+	static char path[2][128];
+	static unsigned int turn;
+	char *at = path[turn++ & 1];
+
+	snprintf(at, sizeof(path[0]), "%s/%s", dir, name);
+	return at;
+}
+
+static void file_write(const char *name, const void *bytes, size_t len)
+{
+	int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	tap_equal(write(fd, bytes, len), len);
+	close(fd);
+}
+
+static u8 *file_read(const char *name, size_t *len)
+{
+	int fd = open(path_of(name), O_RDONLY);
+	struct stat st;
+	u8 *bytes;
+
+	fstat(fd, &st);
+	bytes = malloc(st.st_size + 1);
+	tap_equal(read(fd, bytes, st.st_size), st.st_size);
+	*len = st.st_size;
+	close(fd);
+	return bytes;
+}
+
+/* A device with three fields, one of them empty. */
+static void part_fill(struct vmm_state *state, const char *name)
+{
+	static const u8 bytes[] = { 1, 2, 3, 4, 5 };
+	__le32 number = htole32(7);
+
+	tap_equal(vmm_state_begin(state, name, 2), 0);
+	vmm_state_put(state, 1, &number, sizeof(number));
+	vmm_state_put(state, 9, bytes, sizeof(bytes));
+	vmm_state_put(state, 4, NULL, 0);
+	tap_equal(vmm_state_end(state), 0);
+}
+
+static json_t *body_make(const struct vmm_tree *tree, const void *blob, size_t size, u32 ram_crc)
+{
+	json_t *machine, *layer, *ram, *state;
+	char id[2 * VMM_SNAPSHOT_ID + 1];
+	unsigned int i;
+
+	for (i = 0; i < VMM_SNAPSHOT_ID; i++)
+		snprintf(id + 2 * i, 3, "%02x", tree->id[i]);
+	machine = json_pack("{s:s, s:s, s:i, s:I, s:i}", "host", vmm_arch_name, "board", "test",
+			    "cpus", 1, "memory", (json_int_t)RAM, "gic", 3);
+	layer = json_pack("{s:s, s:[s, s]}", "directory", "/", "words", "--kernel", "Image");
+	ram = json_pack("{s:I, s:I, s:[{s:I, s:I}]}", "size", (json_int_t)RAM, "crc32",
+			(json_int_t)ram_crc, "regions", "base", (json_int_t)BASE, "size",
+			(json_int_t)RAM);
+	state = json_pack("{s:I, s:I}", "size", (json_int_t)size, "crc32",
+			  (json_int_t)crc32(0, blob, size));
+	return json_pack("{s:s, s:o, s:[o], s:[], s:o, s:o}", "id", id, "machine", machine,
+			 "layers", layer, "images", "state", state, "ram", ram);
+}
+
+static void manifest_write(const json_t *body)
+{
+	char *text = vmm_manifest_text(body);
+
+	file_write(VMM_SNAPSHOT_MANIFEST, text, strlen(text));
+	free(text);
+}
+
+/* A snapshot in @dir, with this number. */
+static void snapshot_make(u8 id)
+{
+	static struct vmm_tree tree;
+	void *blob = NULL;
+	size_t size = 0;
+	json_t *body;
+	u32 crc;
+	int fd;
+
+	memset(&tree, 0, sizeof(tree));
+	memset(tree.id, id, sizeof(tree.id));
+	part_fill(vmm_tree_add(&tree, "cpu", 0), "cpu");
+	part_fill(vmm_tree_add(&tree, "interrupt-controller", 0), "gic");
+	part_fill(vmm_tree_add(&tree, "device", 3), "thing");
+	tap_equal(vmm_tree_write(&tree, &blob, &size), 0);
+	file_write(VMM_SNAPSHOT_STATE, blob, size);
+	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	tap_equal(vmm_ram_write(&vm.mem, tree.id, fd, &crc), 0);
+	close(fd);
+	body = body_make(&tree, blob, size, crc);
+	tap_check(body);
+	manifest_write(body);
+	json_decref(body);
+	vmm_tree_free(&tree);
+	free(blob);
+}
+
+/* Opens it; @text is in what is said, if it is refused. */
+static bool refused(const char *text)
+{
+	struct vmm_snapshot *snapshot;
+
+	hear();
+	snapshot = vmm_snapshot_open(dir);
+	heard();
+	vmm_snapshot_close(snapshot);
+	if (snapshot || !strstr(said, text)) {
+		tap_context("no message with \"%s\", but: %s", text, said);
+		return false;
+	}
+	return true;
+}
+
+static bool opens(void)
+{
+	struct vmm_snapshot *snapshot = vmm_snapshot_open(dir);
+	bool whole = snapshot && !vmm_snapshot_check(snapshot);
+
+	vmm_snapshot_close(snapshot);
+	return whole;
+}
+
+static void what_was_written_is_read(void)
+{
+	struct vmm_snapshot *snapshot;
+
+	snapshot_make(1);
+	snapshot = vmm_snapshot_open(dir);
+	if (!tap_check(snapshot))
+		return;
+	tap_equal(vmm_snapshot_check(snapshot), 0);
+	tap_equal(vmm_snapshot_fits(snapshot, &vm, &images), 0);
+	tap_check(json_array_size(json_object_get(vmm_snapshot_body(snapshot), "layers")) == 1);
+	vmm_snapshot_close(snapshot);
+}
+
+static void states_survive_the_tree(void)
+{
+	static struct vmm_tree tree, again;
+	struct vmm_state *state;
+	void *blob = NULL;
+	size_t size = 0;
+	u8 bytes[5];
+	__le32 number;
+	u32 len;
+
+	memset(&tree, 0, sizeof(tree));
+	part_fill(vmm_tree_add(&tree, "device", 12), "thing");
+	tap_equal(vmm_tree_write(&tree, &blob, &size), 0);
+	tap_equal(vmm_tree_read(&again, blob, size), 0);
+	tap_check(!vmm_tree_find(&again, "device", 1));
+	state = vmm_tree_find(&again, "device", 12);
+	if (tap_check(state)) {
+		tap_equal(state->len, tree.state[0].len);
+		tap_check(!memcmp(state->bytes, tree.state[0].bytes, state->len));
+		tap_equal(vmm_state_open(state, "thing", 2), 2);
+		vmm_state_get(state, 1, &number, sizeof(number));
+		vmm_state_get(state, 9, bytes, sizeof(bytes));
+		tap_check(vmm_state_get_any(state, 4, &len) && !len);
+		tap_equal(vmm_state_close(state), 0);
+	}
+	vmm_tree_free(&again);
+	vmm_tree_free(&tree);
+	free(blob);
+}
+
+static void ram_survives_with_its_holes(void)
+{
+	struct vmm_mem mem = { 0 };
+	struct stat st;
+	int fd;
+
+	snapshot_make(1);
+	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDONLY);
+	fstat(fd, &st);
+	tap_equal(st.st_size, RAM + VMM_PAGE_SIZE);
+	/* Three pages have something in them. */
+	tap_check(st.st_blocks * 512ULL < RAM / 4);
+	tap_equal(vmm_mem_add_file(&mem, BASE, RAM, fd, 0), 0);
+	tap_check(!memcmp(mem.region[0].hva, vm.mem.region[0].hva, RAM));
+	/* What is written is not the file's. */
+	memset(mem.region[0].hva, 0x77, RAM);
+	tap_check(opens());
+	/* After a reset there are zeros, not the file. */
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_equal(((u8 *)mem.region[0].hva)[VMM_PAGE_SIZE], 0);
+	vmm_mem_destroy(&mem);
+	close(fd);
+}
+
+/* A second time from memory that is no file of its own. */
+static void ram_is_saved_again(void)
+{
+	struct vmm_mem mem = { 0 };
+	u8 id[VMM_SNAPSHOT_ID] = { 0 };
+	int again = memfd_create("again", 0);
+	u32 first, second;
+	int fd;
+
+	snapshot_make(1);
+	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDONLY);
+	tap_equal(vmm_mem_add_file(&mem, BASE, RAM, fd, 0), 0);
+	tap_equal(vmm_ram_sum(fd, RAM, &first), 0);
+	tap_equal(vmm_ram_write(&mem, id, again, &second), 0);
+	tap_equal(first, second);
+	vmm_mem_destroy(&mem);
+	close(again);
+	close(fd);
+}
+
+static void torn_files_are_refused(void)
+{
+	static const char *const names[] = {
+		VMM_SNAPSHOT_MANIFEST, VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM,
+	};
+	unsigned int i, cut;
+	struct stat st;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		for (cut = 1; cut < 4000; cut = 2 * cut + 3) {
+			snapshot_make(1);
+			stat(path_of(names[i]), &st);
+			if (cut > st.st_size || truncate(path_of(names[i]), st.st_size - cut))
+				continue;
+			tap_check(refused(names[i]));
+		}
+		snapshot_make(1);
+		unlink(path_of(names[i]));
+		tap_check(refused(names[i]));
+		/* Longer is as bad. */
+		snapshot_make(1);
+		stat(path_of(names[i]), &st);
+		tap_equal(truncate(path_of(names[i]), st.st_size + 1), 0);
+		tap_check(refused(names[i]));
+		/* So is something that is no file. */
+		snapshot_make(1);
+		unlink(path_of(names[i]));
+		tap_equal(symlink("/dev/zero", path_of(names[i])), 0);
+		tap_check(refused(names[i]));
+		unlink(path_of(names[i]));
+	}
+}
+
+/* Each byte of the two small files, changed; white space of the manifest does not count. */
+static void edited_files_are_refused(void)
+{
+	static const char *const names[] = { VMM_SNAPSHOT_MANIFEST, VMM_SNAPSHOT_STATE };
+	unsigned int i;
+	size_t len, at;
+	u8 *bytes;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snapshot_make(1);
+		bytes = file_read(names[i], &len);
+		for (at = 0; at < len; at++) {
+			u8 was = bytes[at];
+
+			if (was == ' ' || was == '\n')
+				continue;
+			bytes[at] = was ^ 1;
+			file_write(names[i], bytes, len);
+			bytes[at] = was;
+			tap_context("%s, byte %zu", names[i], at);
+			if (!tap_check(refused(names[i])))
+				break;
+		}
+		free(bytes);
+	}
+}
+
+static void edited_ram_is_found_when_it_is_checked(void)
+{
+	struct vmm_snapshot *snapshot;
+	int fd;
+
+	snapshot_make(1);
+	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDWR);
+	tap_equal(pwrite(fd, "x", 1, VMM_PAGE_SIZE + 100), 1);
+	close(fd);
+	/* Nothing is read before it is needed, so that it opens. */
+	snapshot = vmm_snapshot_open(dir);
+	if (!tap_check(snapshot))
+		return;
+	hear();
+	tap_equal(vmm_snapshot_check(snapshot), -EBADMSG);
+	heard();
+	tap_check(strstr(said, "ram.crc32"));
+	vmm_snapshot_close(snapshot);
+}
+
+static void files_of_two_snapshots_are_refused(void)
+{
+	static const char *const names[] = { VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM };
+	unsigned int i;
+	size_t len;
+	u8 *bytes;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snapshot_make(1);
+		bytes = file_read(names[i], &len);
+		snapshot_make(2);
+		file_write(names[i], bytes, len);
+		tap_check(refused(names[i]));
+		free(bytes);
+	}
+}
+
+/* A member of the manifest, changed as somebody would who knows how. */
+static const struct edit {
+	const char *in;
+	const char *key;
+	const char *value;
+	const char *says;
+} edits[] = {
+	{ NULL, "id", "\"0\"", "\"id\"" },
+	{ NULL, "id", "\"02020202020202020202020202020202\"", "\"id\"" },
+	{ NULL, "id", "7", "\"id\"" },
+	{ "state", "size", "1", "state.size" },
+	{ "state", "size", "-1", "state.size" },
+	{ "state", "size", "\"1\"", "state.size" },
+	{ "state", "crc32", "1", "state.crc32" },
+	{ "state", "crc32", "null", "state.crc32" },
+	{ "ram", "size", "4096", "ram" },
+	{ "ram", "size", "4195328", "ram" },
+	{ "ram", "size", "9223372036854775807", "ram.size" },
+	{ "ram", "size", "12345", "ram.size" },
+};
+
+static json_t *body_read(void)
+{
+	size_t len;
+	char *text = (char *)file_read(VMM_SNAPSHOT_MANIFEST, &len);
+	json_t *body = vmm_manifest_parse(text, len, "test");
+
+	free(text);
+	return body;
+}
+
+static void body_edit(const char *in, const char *key, const char *value)
+{
+	json_t *body = body_read();
+	json_t *to = in ? json_object_get(body, in) : body;
+
+	json_object_set_new(to, key, json_loads(value, JSON_DECODE_ANY, NULL));
+	manifest_write(body);
+	json_decref(body);
+}
+
+static void wrong_members_are_refused(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(edits); i++) {
+		snapshot_make(1);
+		body_edit(edits[i].in, edits[i].key, edits[i].value);
+		tap_context("%s.%s = %s", edits[i].in, edits[i].key, edits[i].value);
+		tap_check(refused(edits[i].says));
+	}
+}
+
+/* The same where it opens, and is for another machine. */
+static const struct edit foreign[] = {
+	{ "machine", "host", "\"riscv64\"", "\"host\" is riscv64" },
+	{ "machine", "board", "\"other\"", "\"board\" is other there and test here" },
+	{ "machine", "board", "3", "\"board\"" },
+	{ "machine", "cpus", "2", "\"cpus\" is 2 there and 1 here" },
+	{ "machine", "memory", "1048576", "\"memory\"" },
+	{ "machine", "gic", "2", "\"gic\" is 2 there and 3 here" },
+	{ NULL, "images", "[{}]", "\"images\"" },
+	{ "ram", "regions", "[]", "ram.regions" },
+	{ "ram", "regions", "[{\"base\": 0, \"size\": 4194304}]", "\"base\"" },
+};
+
+static void other_machines_are_refused(void)
+{
+	struct vmm_snapshot *snapshot;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(foreign); i++) {
+		snapshot_make(1);
+		body_edit(foreign[i].in, foreign[i].key, foreign[i].value);
+		snapshot = vmm_snapshot_open(dir);
+		tap_context("%s.%s = %s", foreign[i].in, foreign[i].key, foreign[i].value);
+		if (!tap_check(snapshot))
+			continue;
+		hear();
+		tap_equal(vmm_snapshot_fits(snapshot, &vm, &images), -EINVAL);
+		heard();
+		tap_check(strstr(said, foreign[i].says));
+		vmm_snapshot_close(snapshot);
+	}
+}
+
+static void newer_ones_are_refused(void)
+{
+	static const char newer[] =
+		"{\"format\": \"ranchu-snapshot\", \"version\": 2, \"crc32\": 0, \"body\": {}}";
+	static const char other[] =
+		"{\"format\": \"something\", \"version\": 1, \"crc32\": 0, \"body\": {}}";
+	char deep[4096];
+
+	snapshot_make(1);
+	file_write(VMM_SNAPSHOT_MANIFEST, newer, strlen(newer));
+	tap_check(refused("\"version\" is 2, and this vmmctl knows 1"));
+	file_write(VMM_SNAPSHOT_MANIFEST, other, strlen(other));
+	tap_check(refused("\"format\""));
+	memset(deep, '[', sizeof(deep));
+	file_write(VMM_SNAPSHOT_MANIFEST, deep, sizeof(deep));
+	tap_check(refused("torn"));
+}
+
+static void images_are_known_again(void)
+{
+	struct vmm_images one = { .count = 1, .base = { -1 } };
+	json_t *was;
+	int fd = memfd_create("image", 0);
+
+	one.fd[0] = fd;
+	tap_equal(ftruncate(fd, 4096), 0);
+	was = vmm_image_describe(fd);
+	tap_equal(vmm_image_same(&one, 0, was, "image"), 0);
+	hear();
+	tap_equal(ftruncate(fd, 8192), 0);
+	tap_equal(vmm_image_same(&one, 0, was, "image"), -EINVAL);
+	heard();
+	tap_check(strstr(said, "image has changed since: \"size\" differs"));
+	json_decref(was);
+	close(fd);
+}
+
+static const struct tap_case cases[] = {
+	{ "what was written is read", what_was_written_is_read },
+	{ "states survive the tree", states_survive_the_tree },
+	{ "RAM survives with its holes", ram_survives_with_its_holes },
+	{ "RAM that began as a file is saved again", ram_is_saved_again },
+	{ "torn files are refused", torn_files_are_refused },
+	{ "edited files are refused", edited_files_are_refused },
+	{ "edited RAM is found when it is checked", edited_ram_is_found_when_it_is_checked },
+	{ "files of two snapshots are refused", files_of_two_snapshots_are_refused },
+	{ "wrong members are refused", wrong_members_are_refused },
+	{ "other machines are refused", other_machines_are_refused },
+	{ "newer ones are refused", newer_ones_are_refused },
+	{ "images are known again", images_are_known_again },
+};
+
+int main(void)
+{
+	int code;
+
+	snprintf(dir, sizeof(dir), "/tmp/ranchu-snapshot.XXXXXX");
+	if (!mkdtemp(dir) || vmm_mem_add(&vm.mem, BASE, RAM))
+		return 1;
+	vm.board.name = "test";
+	memset((u8 *)vm.mem.region[0].hva + VMM_PAGE_SIZE, 0x11, 2 * VMM_PAGE_SIZE);
+	memset((u8 *)vm.mem.region[0].hva + RAM - 1, 0x22, 1);
+	code = tap_run(cases, ARRAY_SIZE(cases));
+	unlink(path_of(VMM_SNAPSHOT_MANIFEST));
+	unlink(path_of(VMM_SNAPSHOT_STATE));
+	unlink(path_of(VMM_SNAPSHOT_RAM));
+	rmdir(dir);
+	vmm_mem_destroy(&vm.mem);
+	return code;
+}
