@@ -363,7 +363,7 @@ static void pipe_doorbell_rung(void *data, enum ranchu_ring how)
 {
 	struct pipe *pipe = data;
 
-	if (how == RANCHU_RING_LOST || pipe_is_stopped(pipe->dev))
+	if (how == RANCHU_RING_LOST)
 		atomic64_inc(&pipe->dev->stats.kicks_lost);
 	else
 		pipe_command(pipe, how == RANCHU_RING_VCPU ? PIPE_BY_VCPU : PIPE_BY_WORKER);
@@ -458,14 +458,30 @@ static long pipe_access(struct pipe_dev *dev, void __user *argp)
 	return copy_to_user(argp, &access, sizeof(access)) ? -EFAULT : 0;
 }
 
+/* What the guest has rung for before its vCPUs stopped is still served. */
+static int pipe_finish_work(struct pipe_dev *dev)
+{
+	int idx = pipe_enter(dev);
+	int err;
+
+	if (idx < 0)
+		return idx;
+	err = ranchu_worker_flush(&dev->worker);
+	pipe_leave(dev, idx);
+	return err;
+}
+
 static long pipe_set_running(struct pipe_dev *dev, void __user *argp)
 {
-	int idx, running;
+	int idx, err, running;
 
 	if (copy_from_user(&running, argp, sizeof(running)))
 		return -EFAULT;
 	if (running < 0 || running > 1)
 		return -EINVAL;
+	err = running ? 0 : pipe_finish_work(dev);
+	if (err)
+		return err;
 	idx = pipe_config_enter(dev);
 	if (idx < 0)
 		return idx;

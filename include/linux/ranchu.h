@@ -148,6 +148,7 @@ struct ranchu_worker {
 void ranchu_worker_init(struct ranchu_worker *worker);
 int ranchu_worker_start(struct ranchu_worker *worker, const char *name);
 void ranchu_worker_stop(struct ranchu_worker *worker);
+int ranchu_worker_flush(struct ranchu_worker *worker);
 void ranchu_work_init(struct ranchu_work *work,
 		      void (*fn)(struct ranchu_work *work));
 int ranchu_work_queue(struct ranchu_worker *worker, struct ranchu_work *work);

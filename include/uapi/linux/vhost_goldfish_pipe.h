@@ -534,10 +534,10 @@ struct vhost_goldfish_pipe_state {
 
 /*
  * 0 stops the device, 1 lets it go on, which it does from SET_OWNER on. The VMM stops its
- * vCPUs first. When SET_RUNNING 0 returns, no command runs, and until SET_RUNNING 1 none
- * begins: ACCESS answers EBUSY, a ring of a doorbell is lost (and counted in
- * @kicks_lost), and nothing is announced to the guest. What services have to tell is
- * announced when the device goes on.
+ * vCPUs first. SET_RUNNING 0 has what was rung for before served first. When it returns,
+ * no command runs, and until SET_RUNNING 1 none begins: ACCESS answers EBUSY, a ring of a
+ * doorbell is lost (and counted in @kicks_lost), and nothing is announced to the guest.
+ * What services have to tell is announced when the device goes on.
  */
 #define VHOST_GOLDFISH_PIPE_SET_RUNNING \
 	_IOW(VHOST_VIRTIO, 0xcd, int)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <kselftest_harness.h>
@@ -20,6 +21,7 @@
 #define TIMEOUT		120
 #define MEM_SIZE	(8u << 20)
 #define STATE_SIZE	(1u << 20)
+#define RUNG		32
 
 #define AGAIN		GOLDFISH_PIPE_ERROR_AGAIN
 #define IO		GOLDFISH_PIPE_ERROR_IO
@@ -151,6 +153,44 @@ TEST_F_TIMEOUT(state, a_stopped_device_runs_nothing, TIMEOUT)
 	EXPECT_TRUE(pipe_line_level(&self->two.dev));
 	EXPECT_EQ(1, pipe_reg_read(&self->two.dev, GOLDFISH_PIPE_REG_GET_SIGNALLED));
 	EXPECT_EQ(CLOSED, pipe_signal(&self->two.dev, 0).flags);
+}
+
+/* A process that is no vCPU's has rung: the worker serves that, one after the other. */
+TEST_F_TIMEOUT(state, what_was_rung_for_is_served, TIMEOUT)
+{
+	struct vhost_goldfish_pipe_stats stats;
+	struct test_pipe pipe[RUNG];
+	int efd[RUNG], status, i;
+	pid_t pid;
+
+	for (i = 0; i < RUNG; i++) {
+		pipe_connect(&self->two.dev, &pipe[i], 1 + i, "pipe:zero");
+		efd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		ASSERT_LE(0, efd[i]);
+		pipe_set_doorbell(&self->two.dev, 1 + i, efd[i]);
+		pipe[i].ptrs[0] = self->two.data;
+		pipe[i].sizes[0] = 1 << 20;
+		pipe[i].cmd->buffers_count = 1;
+		pipe[i].cmd->consumed_size = 0;
+		pipe[i].cmd->cmd = GOLDFISH_PIPE_CMD_READ;
+		pipe[i].cmd->status = PIPE_PRESET;
+	}
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		for (i = 0; i < RUNG; i++)
+			eventfd_write(efd[i], 1);
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, run(&self->two.dev, 0));
+	for (i = 0; i < RUNG; i++) {
+		EXPECT_EQ(0, pipe[i].cmd->status);
+		EXPECT_EQ(1 << 20, pipe[i].cmd->consumed_size);
+		close(efd[i]);
+	}
+	pipe_get_stats(&self->two.dev, &stats);
+	EXPECT_EQ(0, stats.kicks_lost);
 }
 
 TEST_F_TIMEOUT(state, size_first, TIMEOUT)
