@@ -26,8 +26,11 @@ serves() {
 	rm -f "$at"
 	"$@" >> "$log" 2>&1 &
 	gpu=$!
-	while [ ! -S "$at" ] && kill -0 $gpu; do
+	# It takes its socket away when a VM has connected, and one may wait for it.
+	tries=0
+	while [ ! -S "$at" ] && [ $tries -lt 50 ]; do
 		usleep 100000
+		tries=$((tries + 1))
 	done
 }
 
