@@ -116,7 +116,7 @@ void ranchu_pin_write(const struct ranchu_pin *pin, size_t at, const void *src, 
 void ranchu_pin_read(const struct ranchu_pin *pin, size_t at, void *dst, size_t len);
 void ranchu_pin_put32(const struct ranchu_pin *pin, size_t at, u32 value);
 
-/* ---- worker: worker.c ---- */
+/* ---- worker: worker.c, worker_flush.c ---- */
 
 /**
  * struct ranchu_work - something for the worker to do
