@@ -181,13 +181,22 @@ static int save_by(struct vmm_client *client, struct place *place, const char *n
 	return err ? err : place_finish(place);
 }
 
-static int save(const char *base, const char *name, const char *path)
+static int save(const char *base, const char *name, const char *where)
 {
+	char path[PATH_MAX];
 	struct place place = { .path = path, .dir = -1, .file = { -1, -1, -1 } };
 	struct vmm_client *client;
 	char control[PATH_MAX];
+	size_t len = strlen(where);
 	int err;
 
+	/* A name that is completed in a shell ends in a slash, and what is beside it does not. */
+	while (len > 1 && where[len - 1] == '/')
+		len--;
+	if (len >= sizeof(path))
+		return vmm_error(-ENAMETOOLONG, "snapshot: the name of the directory is too long");
+	memcpy(path, where, len);
+	path[len] = '\0';
 	if (vmm_dir_file(base, name, "control.sock", control, sizeof(control)))
 		return vmm_error(-EINVAL, "no VM can be named \"%s\"", name);
 	client = vmm_client_open(control, SAVE_TIMEOUT_MS);

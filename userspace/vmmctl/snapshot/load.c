@@ -41,32 +41,25 @@ static int file_open(int dir, const char *name)
 	return fd < 0 ? vmm_error(errno, "snapshot: cannot open %s", name) : fd;
 }
 
-/* All of a file, as long as it is not too long; free() frees it. */
+/* All of a file, as long as it is not too long, or NULL after a message; free() frees it. */
 static void *file_read(int fd, const char *name, u64 max, size_t *len)
 {
 	struct stat st;
-	size_t done = 0;
 	u8 *bytes;
+	int err;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (u64)st.st_size > max) {
 		vmm_error(-EINVAL, "snapshot: %s is no file of at most %llu bytes", name, max);
 		return NULL;
 	}
-	bytes = malloc(st.st_size + 1);
-	while (bytes && done < (size_t)st.st_size) {
-		ssize_t n = read(fd, bytes + done, st.st_size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			vmm_error(n ? errno : EIO, "snapshot: cannot read %s", name);
-			free(bytes);
-			return NULL;
-		}
-		done += n;
-	}
-	*len = done;
-	return bytes;
+	*len = st.st_size;
+	bytes = malloc(*len + 1);
+	err = bytes ? vmm_snapshot_read(fd, bytes, *len, 0) : -ENOMEM;
+	if (!err)
+		return bytes;
+	vmm_error(-err, "snapshot: cannot read %s", name);
+	free(bytes);
+	return NULL;
 }
 
 static int manifest_read(struct vmm_snapshot *snapshot, int dir)

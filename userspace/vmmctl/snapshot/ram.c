@@ -32,6 +32,56 @@ struct ram_end {
 };
 
 /**
+ * vmm_snapshot_write - write bytes to a file of a snapshot
+ * @fd: the file
+ * @bytes: what
+ * @len: how many
+ * @offset: where
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, bytes, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		bytes += n;
+		len -= n;
+		offset += n;
+	}
+	return 0;
+}
+
+/**
+ * vmm_snapshot_read - read bytes from a file of a snapshot
+ * @fd: the file
+ * @bytes: filled
+ * @len: how many, all of which must be there
+ * @offset: where
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset)
+{
+	while (len) {
+		ssize_t n = pread(fd, bytes, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		bytes += n;
+		len -= n;
+		offset += n;
+	}
+	return 0;
+}
+
+/**
  * vmm_ram_bytes - count guest RAM
  * @mem: guest RAM
  *
@@ -63,22 +113,6 @@ static u32 page_sum(u32 crc, u64 offset, const u8 *page)
 	return crc32(crc, page, PAGE);
 }
 
-static int write_all(int fd, const u8 *bytes, size_t len, u64 offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, bytes, len, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		bytes += n;
-		len -= n;
-		offset += n;
-	}
-	return 0;
-}
-
 /* Pages @first to @last - 1 of a region, those that are zero left out. */
 static int pages_write(const u8 *hva, u64 first, u64 last, int fd, u64 base, u32 *crc)
 {
@@ -88,17 +122,17 @@ static int pages_write(const u8 *hva, u64 first, u64 last, int fd, u64 base, u32
 
 	for (at = first; at < last && !err; at += PAGE) {
 		if (page_is_zero(hva + at)) {
-			err = write_all(fd, hva + begin, at - begin, base + begin);
+			err = vmm_snapshot_write(fd, hva + begin, at - begin, base + begin);
 			begin = at + PAGE;
 			continue;
 		}
 		*crc = page_sum(*crc, base + at, hva + at);
 		if (at + PAGE - begin < RUN)
 			continue;
-		err = write_all(fd, hva + begin, at + PAGE - begin, base + begin);
+		err = vmm_snapshot_write(fd, hva + begin, at + PAGE - begin, base + begin);
 		begin = at + PAGE;
 	}
-	return err ? err : write_all(fd, hva + begin, last - begin, base + begin);
+	return err ? err : vmm_snapshot_write(fd, hva + begin, last - begin, base + begin);
 }
 
 /* The next pages that a file has, from @at on; false if there are none. */
@@ -159,7 +193,7 @@ int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc)
 	memcpy(end.magic, magic, sizeof(magic));
 	memcpy(end.id, id, sizeof(end.id));
 	memcpy(page, &end, sizeof(end));
-	return err ? err : write_all(fd, page, sizeof(page), base);
+	return err ? err : vmm_snapshot_write(fd, page, sizeof(page), base);
 }
 
 /**
@@ -188,22 +222,6 @@ int vmm_ram_check(int fd, u64 size, const u8 *id)
 	return 0;
 }
 
-static int read_all(int fd, u8 *bytes, size_t len, u64 offset)
-{
-	while (len) {
-		ssize_t n = pread(fd, bytes, len, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		bytes += n;
-		len -= n;
-		offset += n;
-	}
-	return 0;
-}
-
 /**
  * vmm_ram_sum - read all of a snapshot's RAM
  * @fd: the file, as vmm_ram_check() allows it
@@ -224,7 +242,7 @@ int vmm_ram_sum(int fd, u64 size, u32 *crc)
 			size_t len = end - at < RUN ? end - at : RUN;
 			size_t i;
 
-			err = read_all(fd, bytes, len, at);
+			err = vmm_snapshot_read(fd, bytes, len, at);
 			for (i = 0; i < len && !err; i += PAGE) {
 				if (!page_is_zero(bytes + i))
 					*crc = page_sum(*crc, at + i, bytes + i);

@@ -63,22 +63,6 @@ static int save_tree(struct vmm_vm *vm, struct vmm_tree *tree)
 	return err ? err : save_devices(vm, tree);
 }
 
-static int write_state(int fd, const u8 *bytes, size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pwrite(fd, bytes + done, len - done, done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return vmm_error(n ? errno : EIO, "snapshot: " VMM_SNAPSHOT_STATE);
-		done += n;
-	}
-	return 0;
-}
-
 /* What belongs to the device tree in the manifest, or NULL after a message. */
 static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 {
@@ -90,8 +74,11 @@ static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 	err = save_tree(vm, tree);
 	if (!err)
 		err = vmm_tree_write(tree, &blob, &size);
-	if (!err)
-		err = write_state(fd, blob, size);
+	if (!err) {
+		err = vmm_snapshot_write(fd, blob, size, 0);
+		if (err)
+			vmm_error(-err, "snapshot: " VMM_SNAPSHOT_STATE);
+	}
 	if (!err)
 		json = json_pack("{s:I, s:I}", "size", (json_int_t)size, "crc32",
 				 (json_int_t)crc32(0, blob, size));

@@ -65,6 +65,8 @@ int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size);
 
 /* ---- ram.c ---- */
 
+int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset);
+int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset);
 u64 vmm_ram_bytes(const struct vmm_mem *mem);
 int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc);
 int vmm_ram_check(int fd, u64 size, const u8 *id);

@@ -197,6 +197,25 @@ static void any_open(struct user *user, uint32_t *arg)
 	arg[1] = 1 + !pick(user, 8);
 }
 
+/* What was got may be set again. */
+static void fill_pipe_state(struct user *user, uint32_t *arg)
+{
+	memcpy(arg, &user->arena, sizeof(user->arena));
+	arg[2] = 8 * pick(user, 4096);
+	arg[3] = VHOST_GOLDFISH_PIPE_STATE_VERSION;
+}
+
+static void fill_vsock_state(struct user *user, uint32_t *arg)
+{
+	arg[0] = sizeof(struct vhost_vsock_adb_state);
+	arg[1] = VHOST_VSOCK_ADB_STATE_VERSION;
+	arg[2] = VHOST_VSOCK_ADB_STATE_CID;
+	arg[3] = sizeof(uint64_t);
+	arg[4] = 3 + pick(user, 5);
+	arg[6] = VHOST_VSOCK_ADB_STATE_STREAMS;
+	arg[7] = sizeof(uint64_t);
+}
+
 /* What a user who means it would say, so that one gets anywhere at all. */
 static void fill_well(struct user *user, unsigned long number, uint32_t *arg)
 {
@@ -236,25 +255,13 @@ static void fill_well(struct user *user, unsigned long number, uint32_t *arg)
 		arg[0] = pick(user, 4);
 		arg[1] = any_file(user);
 		break;
-	case VHOST_GOLDFISH_PIPE_SET_RUNNING:
-		arg[0] = pick(user, 2);
-		break;
 	case VHOST_GOLDFISH_PIPE_GET_STATE:
 	case VHOST_GOLDFISH_PIPE_SET_STATE:
-		/* What was got may be set again. */
-		memcpy(arg, &user->arena, sizeof(user->arena));
-		arg[2] = 8 * pick(user, 4096);
-		arg[3] = VHOST_GOLDFISH_PIPE_STATE_VERSION;
+		fill_pipe_state(user, arg);
 		break;
 	case VHOST_VSOCK_ADB_GET_STATE:
 	case VHOST_VSOCK_ADB_SET_STATE:
-		arg[0] = sizeof(struct vhost_vsock_adb_state);
-		arg[1] = VHOST_VSOCK_ADB_STATE_VERSION;
-		arg[2] = VHOST_VSOCK_ADB_STATE_CID;
-		arg[3] = sizeof(uint64_t);
-		arg[4] = 3 + pick(user, 5);
-		arg[6] = VHOST_VSOCK_ADB_STATE_STREAMS;
-		arg[7] = sizeof(uint64_t);
+		fill_vsock_state(user, arg);
 		break;
 	case VHOST_VSOCK_SET_GUEST_CID:
 		arg[0] = 3 + pick(user, 5);
