@@ -36,6 +36,8 @@ static bool pipe_fetch(struct pipe_fetched *fetched,
 	const void __user *page = command;
 	const __le64 __user *gpas = page + GOLDFISH_PIPE_PTRS_OFFSET;
 	const __le32 __user *sizes = page + GOLDFISH_PIPE_SIZES_OFFSET(max_buffers);
+	__le64 *gpa = fetched->gpa;
+	__le32 *size = fetched->size;
 	__le32 cmd, id, buffers_count;
 	unsigned int i, n = 0;
 
@@ -46,9 +48,10 @@ static bool pipe_fetch(struct pipe_fetched *fetched,
 	unsafe_get_user(buffers_count, &command->buffers_count, fault);
 	if (pipe_moves_bytes(le32_to_cpu(cmd)))
 		n = min3(le32_to_cpu(buffers_count), max_buffers, PIPE_CHUNK);
+	/* Without an index: its check would be a call, which this is no place for. */
 	for (i = 0; i < n; i++) {
-		unsafe_get_user(fetched->gpa[i], &gpas[i], no_more);
-		unsafe_get_user(fetched->size[i], &sizes[i], no_more);
+		unsafe_get_user(*gpa++, &gpas[i], no_more);
+		unsafe_get_user(*size++, &sizes[i], no_more);
 	}
 no_more:
 	/* pipe_move() finds out whether it can do without the rest. */

@@ -96,13 +96,16 @@ static bool vec_fetch(struct pipe_vec *vec, const struct pipe *pipe,
 		command + GOLDFISH_PIPE_SIZES_OFFSET(pipe->max_buffers);
 	__le64 gpa[PIPE_CHUNK] __uninitialized;
 	__le32 size[PIPE_CHUNK] __uninitialized;
+	__le64 *next_gpa = gpa;
+	__le32 *next_size = size;
 	unsigned int i;
 
 	if (!user_read_access_begin(command, GOLDFISH_PIPE_COMMAND_SIZE))
 		goto fault_outside;
+	/* Without an index, as in pipe_fetch(). */
 	for (i = 0; i < n; i++) {
-		unsafe_get_user(gpa[i], &gpas[first + i], fault);
-		unsafe_get_user(size[i], &sizes[first + i], fault);
+		unsafe_get_user(*next_gpa++, &gpas[first + i], fault);
+		unsafe_get_user(*next_size++, &sizes[first + i], fault);
 	}
 	user_read_access_end();
 	return vec_add(vec, pipe->dev, gpa, size, n);
