@@ -261,7 +261,9 @@ int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size)
 	int err;
 
 	memset(tree, 0, sizeof(*tree));
+	/* libfdt's own check of trees of old versions can crash. */
 	if (size < sizeof(struct fdt_header) || fdt_check_header(blob) ||
+	    fdt_version(blob) != FDT_LAST_SUPPORTED_VERSION ||
 	    fdt_totalsize(blob) != size || fdt_check_full(blob, size))
 		return refuse("it is torn, or no device tree");
 	err = root_check(tree, blob);
