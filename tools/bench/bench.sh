@@ -204,7 +204,7 @@ measure_pipe() {
 	rm -f "$OUT/$run.log"
 	# What was measured before a failure still counts, figure by figure.
 	long_step "measuring pipes in the lab ($run)" "$OUT/$run.log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" "$@" --timeout 900 \
+		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" "$@" --timeout 1800 \
 		--overlay "$OUT/stage" -- sh /bench/pipe_host.sh || missing=$((missing + 1))
 	read_log "$run"
 }
