@@ -135,6 +135,9 @@ unpack_kernel() {
 	if apt_run kernels-arm64 apt-cache show "linux-binary-$name" >/dev/null 2>&1; then
 		unpack_package kernels-arm64 "linux-binary-$name" "$root"
 		unpack_package kernels-arm64 "linux-modules-$name" "$root"
+		# What is built in, since 7.3.
+		! apt_run kernels-arm64 apt-cache show "linux-base-$name" >/dev/null 2>&1 ||
+			unpack_package kernels-arm64 "linux-base-$name" "$root"
 		# depmod looks there.
 		[ -e "$root/lib" ] || ln -s usr/lib "$root/lib"
 	else
