@@ -13,15 +13,17 @@ set -u
 export HOME=/tmp
 export ANDROID_SERIAL=emulator-5554
 DATA=/data/local/tmp
-# Which board has the bus, and how its pins are called in a guest.
+# Which board has the bus, and how its interrupts are called in a guest.
 case $arch in
 x86_64)
 	board=
+	messages="PCI-MSIX"
 	pins="IO-APIC 1[01]-fasteoi"
 	count=16
 	;;
 *)
 	board="--board virt --virtio-bus pci"
+	messages="GICv2m-PCI-MSIX"
 	pins="GICv[23] 3[5-8] Level"
 	count=18
 	;;
@@ -104,7 +106,7 @@ printed '^device: 0000:00:03.0 0x0002 virtio_blk' && printed '^device: 0000:00:0
 	printed '^device: 0000:00:0e.0 0x0005' && printed '^device: 0000:00:0f.0 0x0003' &&
 	printed '^device: 0000:00:10.0 0x0012' && printed '^device: 0000:00:11.0 0x0012'
 result devices_are_in_the_emulators_slots $?
-by PCI-MSIX && came virtio0-req.0 && came virtio1-req && came virtio2-input && came virtio3-req
+by "$messages" && came virtio0-req.0 && came virtio1-req && came virtio2-input && came virtio3-req
 result a_message_for_each_queue $?
 disk_is vda "$(sum /tmp/a)" && disk_is vdb "$(sum /tmp/b)"
 result disks_of_the_kernels $?
@@ -169,11 +171,12 @@ power_key() {
 }
 if [ -n "$board" ]; then
 	power_key
-	printed '^power: 0001 0074 0001 0000; 0000 0000 0000 0000; 0001 0074 0000 0000; 0000' &&
+	printed '^power:0001 0074 0001 0000;0000 0000 0000 0000;0001 0074 0000 0000;0000' &&
 		! printed GUEST-SPLAT
 	result power_button_is_a_key $?
-	printed '^bound: a060000.goldfish_pipe goldfish_pipe' && printed 'a003e00.virtio_mmio' &&
-		printed '^bound: .*rtc-pl031\|^GUEST-EXIT: 0' && disk_is vda "$(sum /tmp/a)"
+	printed '^bound: a060000.goldfish_pipe goldfish_pipe' &&
+		printed '^device: a003e00.virtio_mmio 0x0002 virtio_blk' &&
+		printed '^GUEST-EXIT: 0' && disk_is vda "$(sum /tmp/a)"
 	result pipe_and_disk_are_where_the_emulator_has_them $?
 fi
 
