@@ -61,7 +61,9 @@ STEPS=(
 	"control	tools/ci/control-test.sh"
 	"start		tools/ci/start-test.sh"
 	"x86-guest	tools/ci/x86-guest-test.sh"
-	"x86-virtio	tools/ci/x86-virtio-test.sh"
+	"x86-virtio	tools/ci/pci-test.sh x86_64"
+	"virt		tools/ci/pci-test.sh arm64"
+	"virt-gicv2	tools/ci/pci-test.sh arm64-gicv2"
 	"x86-guests	tools/ci/x86-guests-test.sh"
 	"blk-x86	tools/ci/blk-test.sh x86_64"
 	"vsock-x86	tools/ci/vsock-test.sh x86_64"
@@ -75,7 +77,7 @@ STEPS=(
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 \
+WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 vsock-x86 net-x86 \
 user-x86 virtio-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 "
 
 gate() {

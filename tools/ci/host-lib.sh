@@ -139,10 +139,9 @@ counted() {
 # virtio_counted LABEL: reads and writes that had exited by then, of whatever the board
 # has virtio devices behind.
 virtio_counted() {
-	case $arch in
-	x86_64) for device in pci pci_ports pci_memory; do counted "$1" $device; done ;;
-	*) counted "$1" virtio_mmio ;;
-	esac | awk '{ reads += $1; writes += $2 } END { if (NR) print reads, writes }'
+	for device in virtio_mmio pci pci_ports pci_memory; do
+		counted "$1" $device
+	done | awk '{ reads += $1; writes += $2 } END { if (NR) print reads, writes }'
 }
 
 # refuses TEXT OPTION...: vmmctl ends with 1 and one line that has TEXT.

@@ -136,7 +136,8 @@ static void machine_open(void)
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_log_also(log_line, NULL);
-	vmm_board_ranchu(&vm->board, vm->cfg);
+	/* It has all models of the first one, and more. */
+	vmm_board_virt(&vm->board, vm->cfg);
 	vm->loop = vmm_loop_create();
 	vm->host.display = vmm_display_open(fuzz.cfg.screen_width, fuzz.cfg.screen_height);
 	MUST(vm->host.display);
@@ -161,7 +162,7 @@ static void steer(struct input *in)
 		{ "battery", "show", NULL }, { "events", "text", "Hello, world" },
 		{ "events", "send", "EV_KEY:KEY_A:1 EV_SYN:SYN_REPORT:0" },
 		{ "events", "mouse", "100 100 0 1" }, { "events", "mouse", "9 9 0 0" },
-		{ "fb", "rotate", NULL },
+		{ "fb", "rotate", NULL }, { "pl061", "power-button", NULL },
 	};
 	const char *const *command = commands[take(in, 1) % ARRAY_SIZE(commands)];
 	unsigned int times = take(in, 1) + 1;

@@ -537,7 +537,7 @@ static int command_dtb(const struct vmm_config *cfg)
 	vmm_boot_close(&boot);
 	if (err)
 		return EXIT_FAILURE;
-	vmm_board_ranchu(&board, cfg);
+	vmm_board_arm64(&board, cfg);
 	if (vmm_fdt_build(&board, cfg, gic, &layout, blob, sizeof(blob)))
 		return EXIT_FAILURE;
 	/* Second word of the header: the bytes that are used. */

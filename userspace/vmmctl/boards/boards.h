@@ -48,6 +48,10 @@ struct vmm_entry {
  * @redist: of the redistributors, version 3
  * @redist_size: bytes of one; there is one for each CPU
  * @irqs: interrupts that it has
+ * @frame: of its GICv2m frame, to which PCI functions send messages
+ * @frame_size: bytes of it, 0 if there is none
+ * @frame_spi: the first shared peripheral interrupt that a message becomes
+ * @frame_spis: how many there are
  */
 struct vmm_gic_map {
 	u64 dist;
@@ -57,25 +61,38 @@ struct vmm_gic_map {
 	u64 redist;
 	u64 redist_size;
 	u32 irqs;
+	u64 frame;
+	u64 frame_size;
+	u32 frame_spi;
+	u32 frame_spis;
 };
+
+/** Register of a GICv2m frame that messages are written to. */
+#define VMM_GICV2M_SETSPI	0x040
 
 /**
  * struct vmm_board - the board of a VM
  * @name: what it is called
+ * @compatible: what its device tree says that it is, where it has one
+ * @coherent: the device tree says that devices see what the guest's caches have
  * @ram: places for RAM, filled in this order; @max is 0 where there are fewer
  * @load: puts what the guest starts from into RAM, at each boot: 0 with @entry filled,
  *	or -errno after a message
  * @gic: the interrupt controller
  * @pci: where its PCI bus is, if it has one
+ * @power_key: line of its GPIO that the power key is at
  * @devices: how many
  * @dev: in address order in each space; the first @devices are valid
  */
 struct vmm_board {
 	const char *name;
+	const char *compatible;
+	bool coherent;
 	struct vmm_board_ram ram[VMM_BOARD_RAM];
 	int (*load)(struct vmm_vm *vm, const struct vmm_boot *boot, struct vmm_entry *entry);
 	struct vmm_gic_map gic;
 	struct vmm_pci_map pci;
+	unsigned int power_key;
 	unsigned int devices;
 	struct vmm_device dev[VMM_DEVICES];
 };
@@ -97,9 +114,17 @@ void vmm_board_resume(struct vmm_vm *vm);
 int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg,
 		      struct vmm_text *text);
 
+/* ---- arm64.c: the arm64 board that is asked for ---- */
+
+void vmm_board_arm64(struct vmm_board *board, const struct vmm_config *cfg);
+
 /* ---- ranchu.c: the ranchu board ---- */
 
 void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg);
+
+/* ---- virt.c: the second arm64 board ---- */
+
+void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg);
 
 /* ---- pc.c: the x86_64 board ---- */
 

@@ -17,12 +17,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <libfdt.h>
+#include <linux/input-event-codes.h>
 
 #include "boot/boot.h"
 #include "virtio/virtio.h"
 
 #define PHANDLE_CLOCK	0x8000
 #define PHANDLE_GIC	0x8001
+#define PHANDLE_GPIO	0x8002
+#define PHANDLE_FRAME	0x8003
 #define CLOCK_HZ	24000000
 #define IRQ_TYPE_SPI	0
 #define IRQ_TYPE_PPI	1
@@ -43,6 +46,7 @@
  * @gic: version of the interrupt controller
  * @layout: where the initrd is
  * @console: path of the node that is the console, or ""
+ * @gpio: there is a node with lines that others are connected to
  */
 struct tree {
 	struct vmm_visitor visitor;
@@ -53,6 +57,7 @@ struct tree {
 	enum vmm_gic gic;
 	const struct vmm_layout *layout;
 	char console[64];
+	bool gpio;
 };
 
 static void tree_try(struct tree *t, int err)
@@ -135,9 +140,17 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 	prop_strings(t, "compatible", d->compatible[0], d->compatible[1]);
 	prop_reg(t, d->base, d->size);
 	prop_cells(t, "interrupts", 3, IRQ_TYPE_SPI, d->irq, d->trigger);
+	if (d->dma && t->board->coherent)
+		prop_empty(t, "dma-coherent");
 	if (d->clocks[0]) {
 		prop_cells(t, "clocks", d->clocks[1] ? 2 : 1, PHANDLE_CLOCK, PHANDLE_CLOCK);
 		prop_strings(t, "clock-names", d->clocks[0], d->clocks[1]);
+	}
+	if (d->gpio) {
+		prop_cells(t, "#gpio-cells", 1, 2);
+		prop_empty(t, "gpio-controller");
+		prop_cells(t, "phandle", 1, PHANDLE_GPIO);
+		t->gpio = true;
 	}
 	node_end(t);
 }
@@ -158,6 +171,28 @@ static void write_devices(struct tree *t)
 	}
 }
 
+/* Nodes below have addresses as those beside it. */
+static void prop_ranges(struct tree *t)
+{
+	prop_cells(t, "#address-cells", 1, 2);
+	prop_cells(t, "#size-cells", 1, 2);
+	prop_empty(t, "ranges");
+}
+
+static void write_frame(struct tree *t)
+{
+	const struct vmm_gic_map *gic = &t->board->gic;
+
+	if (!gic->frame_size)
+		return;
+	node_begin_at(t, "v2m", gic->frame);
+	prop_string(t, "compatible", "arm,gic-v2m-frame");
+	prop_empty(t, "msi-controller");
+	prop_reg(t, gic->frame, gic->frame_size);
+	prop_cells(t, "phandle", 1, PHANDLE_FRAME);
+	node_end(t);
+}
+
 static void write_intc_v2(struct tree *t)
 {
 	const struct vmm_gic_map *gic = &t->board->gic;
@@ -166,9 +201,12 @@ static void write_intc_v2(struct tree *t)
 	prop_string(t, "compatible", "arm,cortex-a15-gic");
 	prop_cells(t, "#interrupt-cells", 1, 3);
 	prop_empty(t, "interrupt-controller");
+	if (gic->frame_size)
+		prop_ranges(t);
 	prop_cells(t, "reg", 8, 0, (u32)gic->dist, 0, (u32)gic->dist_size,
 		   0, (u32)gic->cpu, 0, (u32)gic->cpu_size);
 	prop_cells(t, "phandle", 1, PHANDLE_GIC);
+	write_frame(t);
 	node_end(t);
 }
 
@@ -180,12 +218,11 @@ static void write_intc_v3(struct tree *t)
 	prop_string(t, "compatible", "arm,gic-v3");
 	prop_cells(t, "#interrupt-cells", 1, 3);
 	prop_empty(t, "interrupt-controller");
-	prop_cells(t, "#address-cells", 1, 2);
-	prop_cells(t, "#size-cells", 1, 2);
-	prop_empty(t, "ranges");
+	prop_ranges(t);
 	prop_cells(t, "reg", 8, 0, (u32)gic->dist, 0, (u32)gic->dist_size, 0, (u32)gic->redist, 0,
 		   (u32)(t->cfg->cpus * gic->redist_size));
 	prop_cells(t, "phandle", 1, PHANDLE_GIC);
+	write_frame(t);
 	node_end(t);
 }
 
@@ -230,6 +267,91 @@ static void write_timer(struct tree *t)
 	prop_strings(t, "compatible", "arm,armv8-timer", "arm,armv7-timer");
 	prop_cells(t, "interrupts", 12, IRQ_TYPE_PPI, 13, flags, IRQ_TYPE_PPI, 14, flags,
 		   IRQ_TYPE_PPI, 11, flags, IRQ_TYPE_PPI, 10, flags);
+	if (t->board->coherent)
+		prop_empty(t, "always-on");
+	node_end(t);
+}
+
+#define PCI_CELLS	7	/* of a window: three of its address, two and two */
+#define PCI_PIN_CELLS	10	/* of a pin: its own four, the controller, and six of its */
+
+/* Cells of a window: what kind of address, where it is there and here, and how much. */
+static unsigned int pci_window(u32 *cell, u32 kind, const struct vmm_pci_window *window)
+{
+	if (!window->size)
+		return 0;
+	cell[0] = htobe32(kind);
+	cell[1] = cell[3] = htobe32(window->base >> 32);
+	cell[2] = cell[4] = htobe32(window->base);
+	cell[5] = htobe32(window->size >> 32);
+	cell[6] = htobe32(window->size);
+	return PCI_CELLS;
+}
+
+static void prop_pci_windows(struct tree *t)
+{
+	const struct vmm_pci_window *window = t->board->pci.window;
+	u32 cells[2 * PCI_CELLS];
+	unsigned int n;
+
+	n = pci_window(cells, 0x02000000, &window[VMM_PCI_MEMORY]);
+	n += pci_window(cells + n, 0x43000000, &window[VMM_PCI_MEMORY64]);
+	tree_try(t, fdt_property(t->blob, "ranges", cells, n * sizeof(cells[0])));
+}
+
+/* Pin A of slot s, the only pin that functions have, for each s that differs. */
+static void prop_pci_pins(struct tree *t)
+{
+	u32 cells[VMM_PCI_PINS * PCI_PIN_CELLS];
+	u32 *cell = cells;
+	unsigned int i;
+
+	for (i = 0; i < VMM_PCI_PINS; i++, cell += PCI_PIN_CELLS) {
+		const u32 pin[PCI_PIN_CELLS] = {
+			i << 11, 0, 0, 1, PHANDLE_GIC, 0, 0,
+			IRQ_TYPE_SPI, t->board->pci.gsi[i], VMM_IRQ_LEVEL_HIGH,
+		};
+		unsigned int j;
+
+		for (j = 0; j < PCI_PIN_CELLS; j++)
+			cell[j] = htobe32(pin[j]);
+	}
+	tree_try(t, fdt_property(t->blob, "interrupt-map", cells, sizeof(cells)));
+	prop_cells(t, "interrupt-map-mask", 4, (VMM_PCI_PINS - 1) << 11, 0, 0, 7);
+}
+
+static void write_pci(struct tree *t)
+{
+	const struct vmm_pci_window *ecam = &t->board->pci.ecam;
+
+	if (!ecam->size)
+		return;
+	node_begin_at(t, "pcie", t->board->pci.window[VMM_PCI_MEMORY].base);
+	prop_string(t, "compatible", "pci-host-ecam-generic");
+	prop_string(t, "device_type", "pci");
+	prop_cells(t, "#address-cells", 1, 3);
+	prop_cells(t, "#size-cells", 1, 2);
+	prop_cells(t, "#interrupt-cells", 1, 1);
+	prop_cells(t, "bus-range", 2, 0, (u32)(ecam->size >> 20) - 1);
+	prop_reg(t, ecam->base, ecam->size);
+	prop_pci_windows(t);
+	prop_pci_pins(t);
+	prop_cells(t, "msi-parent", 1, PHANDLE_FRAME);
+	prop_empty(t, "dma-coherent");
+	node_end(t);
+}
+
+static void write_keys(struct tree *t)
+{
+	if (!t->gpio)
+		return;
+	node_begin(t, "gpio-keys");
+	prop_string(t, "compatible", "gpio-keys");
+	node_begin(t, "power");
+	prop_string(t, "label", "power");
+	prop_cells(t, "linux,code", 1, KEY_POWER);
+	prop_cells(t, "gpios", 3, PHANDLE_GPIO, t->board->power_key, 0);
+	node_end(t);
 	node_end(t);
 }
 
@@ -339,7 +461,7 @@ static void write_firmware(struct tree *t)
 static void write_root(struct tree *t)
 {
 	node_begin(t, "");
-	prop_string(t, "compatible", "ranchu");
+	prop_string(t, "compatible", t->board->compatible);
 	prop_cells(t, "#address-cells", 1, 2);
 	prop_cells(t, "#size-cells", 1, 2);
 	prop_cells(t, "interrupt-parent", 1, PHANDLE_GIC);
@@ -348,6 +470,8 @@ static void write_root(struct tree *t)
 		write_intc_v3(t);
 	else
 		write_intc_v2(t);
+	write_pci(t);
+	write_keys(t);
 	write_cpus(t);
 	write_timer(t);
 	write_psci(t);

@@ -52,6 +52,19 @@ static void pc_add_ports(struct vmm_board *board, const struct vmm_config *cfg)
 	vmm_board_add_ports(board, &vmm_pc_reset_ops, RANCHU_PC_RESET_PORT, 1, 0);
 }
 
+/*
+ * The bridge that x86 guests of the emulator know: Linux wants to see one before it
+ * believes in configuration ports.
+ *
+ * Source: Intel 82441FX (PMC), datasheet 290549, 3.2: identity.
+ */
+static const struct vmm_pci_identity pc_bridge = {
+	.vendor = 0x8086,
+	.device = 0x1237,
+	.class = 0x060000,
+	.revision = 2,
+};
+
 static const struct vmm_pci_map pc_pci = {
 	.window = {
 		[VMM_PCI_PORTS] = { RANCHU_PC_PCI_PORT, RANCHU_PC_PCI_PORTS },
@@ -64,6 +77,7 @@ static const struct vmm_pci_map pc_pci = {
 	},
 	.messages = { RANCHU_PC_LAPIC_BASE, RANCHU_PC_MESSAGES },
 	.message_gsi = RANCHU_PC_MSI_GSI,
+	.bridge = &pc_bridge,
 };
 
 /* The bus is in front of all that looks for it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ranchu board, arm64: what is where, and which model answers. The device tree,
+ * The ranchu board, arm64's first: what is where, and which model answers. The device tree,
  * the dispatch of accesses, statistics and the tests read what is said here; nobody
  * else knows an address.
  *
@@ -23,6 +23,7 @@ void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 
 	*board = (struct vmm_board){
 		.name = "ranchu",
+		.compatible = "ranchu",
 		.ram = { { RANCHU_RAM_BASE, RANCHU_RAM_MAX } },
 		.load = vmm_kernel_load,
 		.gic = {

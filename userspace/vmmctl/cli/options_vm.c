@@ -19,6 +19,15 @@ static const struct vmm_option_word gic_words[] = {
 	{ "auto", VMM_GIC_AUTO }, { "2", VMM_GIC_V2 }, { "3", VMM_GIC_V3 }, { }
 };
 
+static const struct vmm_option_word board_words[] = {
+	{ "auto", VMM_BOARD_AUTO }, { "ranchu", VMM_BOARD_RANCHU }, { "virt", VMM_BOARD_VIRT },
+	{ "pc", VMM_BOARD_PC }, { }
+};
+
+static const struct vmm_option_word bus_words[] = {
+	{ "auto", VMM_BUS_AUTO }, { "mmio", VMM_BUS_MMIO }, { "pci", VMM_BUS_PCI }, { }
+};
+
 static const struct vmm_option_word window_words[] = {
 	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
 };
@@ -118,6 +127,17 @@ static const struct vmm_option board_options[] = {
 		.help = "guest RAM",
 	},
 	{
+		.key = "board", .type = VMM_OPT_WORD, .words = board_words, .initial = "auto",
+		AT(board),
+		.help = "arm64: ranchu, or virt, the emulator's on aarch64 hosts, with PCI and a\n"
+			"power button; x86_64: pc; auto: ranchu or pc",
+	},
+	{
+		.key = "virtio-bus", .type = VMM_OPT_WORD, .words = bus_words, .initial = "auto",
+		AT(virtio_bus),
+		.help = "where virtio devices are; auto: on the pc board pci, else mmio",
+	},
+	{
 		.key = "gic", .type = VMM_OPT_WORD, .words = gic_words, .initial = "auto",
 		AT(gic),
 		.help = "arm64: interrupt controller; auto: 2 where the host has it, else 3",
@@ -183,9 +203,8 @@ const struct vmm_option_table vmm_options_board = {
 	.title = "Board",
 	.about =
 		"The guest is a machine of the host's architecture with the goldfish devices of\n"
-		"Android's emulator: an arm64 ranchu board, which boots a Linux kernel with a\n"
-		"device tree, or an x86_64 PC, which boots one with ACPI tables. Virtio devices\n"
-		"exist on arm64 only so far.",
+		"Android's emulator: an arm64 board, which boots a Linux kernel with a\n"
+		"device tree, or an x86_64 PC, which boots one with ACPI tables.",
 	.options = board_options,
 	.count = ARRAY_SIZE(board_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |

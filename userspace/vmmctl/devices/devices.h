@@ -12,6 +12,8 @@
 
 extern const struct vmm_device_ops vmm_pl011_ops;
 extern const struct vmm_device_ops vmm_pl031_ops;
+extern const struct vmm_device_ops vmm_pl061_ops;
+extern const struct vmm_device_ops vmm_gicv2m_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
 extern const struct vmm_device_ops vmm_goldfish_fb_ops;
 extern const struct vmm_device_ops vmm_goldfish_battery_ops;
@@ -125,6 +127,47 @@ u32 vmm_pl031_read(struct vmm_pl031 *rtc, u32 offset);
 void vmm_pl031_write(struct vmm_pl031 *rtc, u32 offset, u32 value);
 void vmm_pl031_due(struct vmm_pl031 *rtc);
 void vmm_pl031_pause(struct vmm_pl031 *rtc, bool paused);
+
+/* ---- pl061.c ---- */
+
+/* Registers that are kept as they were written: the manual's names. */
+enum {
+	VMM_PL061_DIR,
+	VMM_PL061_IS,
+	VMM_PL061_IBE,
+	VMM_PL061_IEV,
+	VMM_PL061_IE,
+	VMM_PL061_AFSEL,
+	VMM_PL061_REGS
+};
+
+/**
+ * struct vmm_pl061 - the register model of a PL061; a bit is a line everywhere
+ * @irq: told the interrupt's level whenever it changes
+ * @arg: first argument of it
+ * @lock: protects all that follows; held when @irq is called
+ * @reg: registers that are kept
+ * @out: what the guest puts out, where a line is an output
+ * @in: levels from outside
+ * @edges: edges that were seen, until the guest clears them
+ * @level: the interrupt as @irq was told
+ */
+struct vmm_pl061 {
+	void (*irq)(void *arg, bool level);
+	void *arg;
+	pthread_mutex_t lock;
+	u8 reg[VMM_PL061_REGS];
+	u8 out;
+	u8 in;
+	u8 edges;
+	bool level;
+};
+
+void vmm_pl061_init(struct vmm_pl061 *gpio);
+void vmm_pl061_reset(struct vmm_pl061 *gpio);
+u32 vmm_pl061_read(struct vmm_pl061 *gpio, u32 offset);
+void vmm_pl061_write(struct vmm_pl061 *gpio, u32 offset, u32 value);
+bool vmm_pl061_set(struct vmm_pl061 *gpio, unsigned int line, bool level);
 
 /* ---- models behind a virtio transport ---- */
 

@@ -21,6 +21,8 @@ enum vmm_command {
 };
 
 enum vmm_gic { VMM_GIC_AUTO = 0, VMM_GIC_V2 = 2, VMM_GIC_V3 = 3 };
+enum vmm_board_kind { VMM_BOARD_AUTO, VMM_BOARD_RANCHU, VMM_BOARD_VIRT, VMM_BOARD_PC };
+enum vmm_virtio_bus { VMM_BUS_AUTO, VMM_BUS_MMIO, VMM_BUS_PCI };
 enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
@@ -173,6 +175,8 @@ struct vmm_snapshot;
  * @stats_at: console lines that begin with this take a snapshot, or NULL
  * @memory: bytes of guest RAM
  * @cpus: 1 to VMM_MAX_CPUS
+ * @board: which board, VMM_BOARD_AUTO for the architecture's first
+ * @virtio_bus: where virtio devices are, VMM_BUS_AUTO for where the board's guests look
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
  * @battery: the guest has a battery, and not only a charger
@@ -237,6 +241,8 @@ struct vmm_config {
 	const char *stats_at;
 	u64 memory;
 	unsigned int cpus;
+	enum vmm_board_kind board;
+	enum vmm_virtio_bus virtio_bus;
 	enum vmm_gic gic;
 	bool rtc;
 	bool battery;

@@ -43,6 +43,8 @@ enum vmm_space {
  * @trigger: VMM_IRQ_*, 0 for no interrupt
  * @clocks: what the device calls the board's clock, as often as it has one, as a
  *	PrimeCell does; NULL where there are fewer
+ * @dma: it gets at the guest's memory
+ * @gpio: other nodes are connected to its lines
  * @console: the guest's first messages go there unless it is told otherwise
  * @by_compatible: Linux' driver does not know @hid: ACPI says the first of @compatible, too
  */
@@ -58,6 +60,8 @@ struct vmm_description {
 	u32 irq;
 	u32 trigger;
 	const char *clocks[2];
+	bool dma;
+	bool gpio;
 	bool console;
 	bool by_compatible;
 };

@@ -355,6 +355,8 @@ unsigned long vmm_arch_vm_type(int kvm_fd);
 int vmm_arch_vm_begin(struct vmm_vm *vm);
 int vmm_arch_irqchip_create(struct vmm_vm *vm);
 unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_entry *routes);
+bool vmm_arch_message_route(const struct vmm_vm *vm, const struct vmm_pci_message *message,
+			    struct kvm_irq_routing_entry *route);
 int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry);
 u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu);

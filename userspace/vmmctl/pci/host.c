@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The devices of a board that lead to its PCI bus: the configuration ports, which own the
- * bus and its host bridge, and the windows of ports and memory that BARs are put into. A
- * board has the configuration ports in front of all devices that look for the bus.
- *
- * The bridge is the one that x86 guests of the emulator know. It does nothing: Linux
- * wants to see one before it believes in configuration ports.
- *
- * Source: Intel 82441FX (PMC), datasheet 290549, 3.2: identity.
+ * The devices of a board that lead to its PCI bus: its configuration space, by ports or
+ * in memory, which owns the bus and its host bridge, and the windows of ports and memory
+ * that BARs are put into. A board has the configuration space in front of all devices
+ * that look for the bus.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "pci/host.h"
 
-static const struct vmm_pci_identity bridge_identity = {
-	.vendor = 0x8086,
-	.device = 0x1237,
-	.class = 0x060000,
-	.revision = 2,
-};
-
+/* A bridge does nothing. */
 static const struct vmm_pci_ops bridge_ops;
+
+static int host_create(struct vmm_device *dev);
 
 /**
  * vmm_pci_host_find - find the bus of a VM
@@ -34,7 +26,7 @@ struct vmm_pci_host *vmm_pci_host_find(struct vmm_vm *vm)
 	unsigned int i;
 
 	for (i = 0; i < vm->board.devices; i++) {
-		if (vm->board.dev[i].ops == &vmm_pci_host_ops)
+		if (vm->board.dev[i].ops->create == host_create)
 			return vm->board.dev[i].state;
 	}
 	return NULL;
@@ -56,8 +48,10 @@ static int host_open(struct vmm_pci_host *host, struct vmm_vm *vm)
 	err = vmm_pci_bus_open(&host->bus, &vm->board.pci, &vmm_pci_kvm, host);
 	if (err)
 		return err;
-	vmm_pci_init(&host->bridge, &bridge_ops, &bridge_identity);
-	vmm_pci_add(&host->bus, &host->bridge, 0);
+	if (vm->board.pci.bridge) {
+		vmm_pci_init(&host->bridge, &bridge_ops, vm->board.pci.bridge);
+		vmm_pci_add(&host->bus, &host->bridge, 0);
+	}
 	vmm_pci_power_on(&host->bus);
 	return vmm_loop_add(vm->loop, host->bus.pin_fd, pin_event, &host->bus);
 }
@@ -126,6 +120,33 @@ const struct vmm_device_ops vmm_pci_host_ops = {
 	.destroy = host_destroy,
 	.read = host_read,
 	.write = host_write,
+	.pause = vmm_device_nothing,
+	.resume = vmm_device_nothing,
+	.describe = host_describe,
+};
+
+static u64 ecam_read(struct vmm_device *dev, u64 offset, unsigned int len)
+{
+	struct vmm_pci_host *host = dev->state;
+
+	return vmm_pci_ecam_read(&host->bus, offset, len);
+}
+
+static void ecam_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
+{
+	struct vmm_pci_host *host = dev->state;
+
+	vmm_pci_ecam_write(&host->bus, offset, value, len);
+}
+
+/** The configuration space in memory, and the bus behind it. */
+const struct vmm_device_ops vmm_pci_ecam_ops = {
+	.name = "pci",
+	.create = host_create,
+	.reset = host_reset,
+	.destroy = host_destroy,
+	.read = ecam_read,
+	.write = ecam_write,
 	.pause = vmm_device_nothing,
 	.resume = vmm_device_nothing,
 	.describe = host_describe,

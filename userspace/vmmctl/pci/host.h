@@ -12,7 +12,7 @@
  * struct vmm_pci_host - the bus of a VM
  * @vm: the VM
  * @bus: the bus
- * @bridge: the function in slot 0
+ * @bridge: the function in slot 0, where the board has it
  * @pin: lines that slots share
  */
 struct vmm_pci_host {
@@ -29,6 +29,7 @@ extern const struct vmm_pci_wires vmm_pci_kvm;
 /* ---- host.c ---- */
 
 extern const struct vmm_device_ops vmm_pci_host_ops;
+extern const struct vmm_device_ops vmm_pci_ecam_ops;
 extern const struct vmm_device_ops vmm_pci_ports_ops;
 extern const struct vmm_device_ops vmm_pci_memory_ops;
 

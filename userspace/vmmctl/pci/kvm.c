@@ -55,15 +55,8 @@ static int kvm_routes(void *arg, const struct vmm_pci_message *messages, unsigne
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		table.head.entries[n++] = (struct kvm_irq_routing_entry){
-			.gsi = messages[i].gsi,
-			.type = KVM_IRQ_ROUTING_MSI,
-			.u.msi = {
-				.address_lo = messages[i].address,
-				.address_hi = messages[i].address >> 32,
-				.data = messages[i].data,
-			},
-		};
+		if (vmm_arch_message_route(host->vm, &messages[i], &table.head.entries[n]))
+			n++;
 	}
 	table.head.nr = n;
 	if (host->vm->fd < 0)

@@ -23,6 +23,7 @@
 struct vmm_board;
 struct vmm_pci_bus;
 struct vmm_pci_function;
+struct vmm_pci_identity;
 struct vmm_vm;
 
 #define VMM_PCI_SLOTS		32
@@ -63,12 +64,16 @@ struct vmm_pci_window {
  * @gsi: interrupt of pin A of slot s is @gsi[s % VMM_PCI_PINS], level-triggered
  * @messages: addresses that a message can be sent to, in the low 32 bits
  * @message_gsi: interrupts from this number on are the bus's, for messages
+ * @ecam: configuration space in memory, where the board has it there
+ * @bridge: what its host bridge is, in slot 0; NULL where it is not a function
  */
 struct vmm_pci_map {
 	struct vmm_pci_window window[VMM_PCI_KINDS];
 	u32 gsi[VMM_PCI_PINS];
 	struct vmm_pci_window messages;
 	u32 message_gsi;
+	struct vmm_pci_window ecam;
+	const struct vmm_pci_identity *bridge;
 };
 
 /**

@@ -310,6 +310,7 @@ static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 		.compatible = { "virtio,mmio" },
 		.size = dev->size,
 		.trigger = dev->trigger,
+		.dma = true,
 	};
 	unsigned int i;
 

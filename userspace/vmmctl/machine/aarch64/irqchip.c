@@ -20,7 +20,8 @@ const char *const vmm_arch_name = "arm64";
  */
 int vmm_arch_check_run(const struct vmm_config *cfg)
 {
-	(void)cfg;
+	if (cfg->board == VMM_BOARD_PC)
+		return vmm_error(-EOPNOTSUPP, "--board: an arm64 host has no pc board");
 	return 0;
 }
 
@@ -31,7 +32,7 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
  */
 void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg)
 {
-	vmm_board_ranchu(board, cfg);
+	vmm_board_arm64(board, cfg);
 }
 
 /**
@@ -158,6 +159,33 @@ unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_ent
 			.u.irqchip.pin = i,
 		};
 	return spis;
+}
+
+/**
+ * vmm_arch_message_route - find out what a PCI function's message is
+ * @vm: the VM
+ * @message: the message, at an address that the board takes messages at
+ * @route: filled
+ *
+ * The GICv2m frame makes an interrupt of it, which is a line's to KVM.
+ *
+ * Return: whether it interrupts anybody
+ */
+bool vmm_arch_message_route(const struct vmm_vm *vm, const struct vmm_pci_message *message,
+			    struct kvm_irq_routing_entry *route)
+{
+	const struct vmm_gic_map *gic = &vm->board.gic;
+	u32 spi = message->data - RANCHU_GIC_FIRST_SPI;
+
+	if (message->address != gic->frame + VMM_GICV2M_SETSPI ||
+	    spi < gic->frame_spi || spi - gic->frame_spi >= gic->frame_spis)
+		return false;
+	*route = (struct kvm_irq_routing_entry){
+		.gsi = message->gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip.pin = spi,
+	};
+	return true;
 }
 
 static void gic_line_set(struct vmm_line *line, bool level)

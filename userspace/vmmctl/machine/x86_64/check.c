@@ -14,6 +14,10 @@
  */
 int vmm_arch_check_run(const struct vmm_config *cfg)
 {
+	if (cfg->board != VMM_BOARD_AUTO && cfg->board != VMM_BOARD_PC)
+		return vmm_error(-EOPNOTSUPP, "--board: an x86_64 host has the pc board only");
+	if (cfg->virtio_bus == VMM_BUS_MMIO)
+		return vmm_error(-EOPNOTSUPP, "--virtio-bus: the pc board has virtio-pci only");
 	if (cfg->gic != VMM_GIC_AUTO)
 		return vmm_error(-EOPNOTSUPP, "--gic: an x86_64 guest has no GIC");
 	return 0;

@@ -90,6 +90,30 @@ unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_ent
 	return n;
 }
 
+/**
+ * vmm_arch_message_route - find out what a PCI function's message is
+ * @vm: the VM
+ * @message: the message, at an address that the board takes messages at
+ * @route: filled
+ *
+ * Return: whether it interrupts anybody: KVM knows all of them
+ */
+bool vmm_arch_message_route(const struct vmm_vm *vm, const struct vmm_pci_message *message,
+			    struct kvm_irq_routing_entry *route)
+{
+	(void)vm;
+	*route = (struct kvm_irq_routing_entry){
+		.gsi = message->gsi,
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = {
+			.address_lo = message->address,
+			.address_hi = message->address >> 32,
+			.data = message->data,
+		},
+	};
+	return true;
+}
+
 static int routes_set(const struct vmm_vm *vm)
 {
 	struct kvm_irq_routing *table = calloc(1, sizeof(*table) +

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ranchu board: places, interrupts and the search in it. The numbers are
- * written out from the board's description, not taken from a header of ours.
+ * The arm64 boards: places, interrupts and the search in them. The numbers are
+ * written out from the boards' description, not taken from a header of ours.
  */
 #include <string.h>
 
@@ -13,6 +13,9 @@
 
 static const struct vmm_config reference;
 static const struct vmm_config with_a_clock = { .rtc = true };
+static const struct vmm_config by_pci = {
+	.board = VMM_BOARD_VIRT, .virtio_bus = VMM_BUS_PCI,
+};
 static struct vmm_board board;
 
 static u64 last(const struct vmm_device *dev)
@@ -185,6 +188,95 @@ static void a_clock_is_added(void)
 	vmm_board_ranchu(&board, &reference);
 }
 
+/* Address, device, its first interrupt. */
+static const struct {
+	u64 gpa;
+	const char *name;
+	u32 irq;
+} virt_places[] = {
+	{ 0x08000000, NULL, 0 },	/* KVM's own */
+	{ 0x08010000, NULL, 0 },
+	{ 0x08020000, "gicv2m", 0 },
+	{ 0x080a0000, NULL, 0 },
+	{ 0x09000000, "pl011", 1 },
+	{ 0x09010000, "pl031", 2 },
+	{ 0x09020000, NULL, 0 },
+	{ 0x09030000, "pl061", 7 },
+	{ 0x09040000, NULL, 0 },
+	{ 0x0a000000, "virtio_mmio", 32 },
+	{ 0x0a003fff, "virtio_mmio", 32 },
+	{ 0x0a004000, NULL, 0 },
+	{ 0x0a020000, "fb", 16 },
+	{ 0x0a020100, NULL, 0 },
+	{ 0x0a030000, "audio", 18 },
+	{ 0x0a040000, "battery", 17 },
+	{ 0x0a050000, "events", 19 },
+	{ 0x0a060000, "pipe", 20 },
+	{ 0x0a061fff, "pipe", 20 },
+	{ 0x0a062000, NULL, 0 },
+	{ 0x0a070000, "sync", 21 },
+	{ 0x10000000, "pci_memory", 0 },
+	{ 0x3efeffff, "pci_memory", 0 },
+	{ 0x3eff0000, NULL, 0 },
+	{ 0x3f000000, "pci", 0 },
+	{ 0x3fffffff, "pci", 0 },
+	{ 0x40000000, NULL, 0 },
+};
+
+static void virt_devices_are_apart(void)
+{
+	unsigned int users[256] = { 0 };
+	unsigned int i;
+	unsigned int j;
+
+	for (i = 0; i < board.devices; i++) {
+		const struct vmm_device *a = &board.dev[i];
+
+		for (j = i + 1; j < board.devices; j++) {
+			const struct vmm_device *b = &board.dev[j];
+
+			tap_context("%s and %s", a->ops->name, b->ops->name);
+			tap_check(!a->size || !b->size || last(a) < b->base || last(b) < a->base);
+		}
+		tap_check(last(a) < board.ram[0].base || !a->size);
+		for (j = 0; a->irq && j < a->count; j++)
+			tap_equal(users[a->irq + j]++, 0);
+	}
+	for (i = 0; i < VMM_PCI_PINS; i++)
+		tap_equal(users[board.pci.gsi[i]]++, 0);
+	for (i = 0; i < board.gic.frame_spis; i++)
+		tap_equal(users[board.gic.frame_spi + i]++, 0);
+	tap_check(board.gic.frame + board.gic.frame_size <= board.gic.redist);
+}
+
+static void the_second_board_has_its_map(void)
+{
+	unsigned int i;
+
+	vmm_board_virt(&board, &with_a_clock);
+	for (i = 0; i < ARRAY_SIZE(virt_places); i++) {
+		const struct vmm_device *dev =
+			vmm_board_find(&board, VMM_MMIO, virt_places[i].gpa, 1);
+
+		tap_context("0x%llx", virt_places[i].gpa);
+		if (!virt_places[i].name) {
+			tap_check(!dev);
+		} else if (tap_check(dev && !strcmp(dev->ops->name, virt_places[i].name))) {
+			tap_equal(dev->irq, virt_places[i].irq);
+		}
+	}
+	virt_devices_are_apart();
+	tap_equal(board.devices, 13);
+	vmm_board_virt(&board, &by_pci);
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x0a000000, 1));
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09010000, 1));
+	virt_devices_are_apart();
+	vmm_board_arm64(&board, &by_pci);
+	tap_check(!strcmp(board.name, "virt"));
+	vmm_board_arm64(&board, &reference);
+	tap_check(!strcmp(board.name, "ranchu"));
+}
+
 /* As on a PC: a port of its own in the middle of four that are another device's. */
 static void the_whole_access_decides(void)
 {
@@ -214,6 +306,7 @@ static const struct tap_case cases[] = {
 	{ "the smallest device that has the whole access", the_whole_access_decides },
 	{ "a clock is added on request", a_clock_is_added },
 	{ "all 32 virtio transports are idle", transports_are_idle },
+	{ "the second board has its map", the_second_board_has_its_map },
 };
 
 int main(void)

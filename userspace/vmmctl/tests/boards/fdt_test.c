@@ -537,6 +537,94 @@ static void check_dtc(const struct setup *s)
 	unlink(path);
 }
 
+/* What the second board has and the first has not. */
+static void check_virt(const struct setup *s)
+{
+	node_open("/");
+	want_string("compatible", "linux,ranchu");
+	tap_check(fdt_path_offset(blob, "/pcie@10000000") > 0);
+	node_open("/intc/v2m@8020000");
+	want_string("compatible", "arm,gic-v2m-frame");
+	want_bytes("msi-controller", "", 0);
+	want_cells("reg", 0, 0x8020000, 0, 0x1000);
+	want_cells("phandle", 0x8003);
+	node_close(0);
+	node_open("/intc");
+	want_cells("#address-cells", 2);
+	want_cells("#size-cells", 2);
+	want_bytes("ranges", "", 0);
+	want_device("/pl031@9010000", "arm,pl031\0arm,primecell", 0x9010000, 0x1000, 2);
+	want_device("/pl061@9030000", "arm,pl061\0arm,primecell", 0x9030000, 0x1000, 7);
+	want_cells("clocks", CLOCK);
+	want_string("clock-names", "apb_pclk");
+	want_cells("#gpio-cells", 2);
+	want_bytes("gpio-controller", "", 0);
+	want_cells("phandle", 0x8002);
+	node_close(0);
+	node_open("/gpio-keys");
+	want_string("compatible", "gpio-keys");
+	node_close(1);
+	node_open("/gpio-keys/power");
+	want_string("label", "power");
+	want_cells("linux,code", 116);
+	want_cells("gpios", 0x8002, 3, 0);
+	node_close(0);
+	want_device("/goldfish_pipe@a060000", "google,android-pipe\0generic,android-pipe",
+		    0xa060000, 0x2000, 20);
+	node_close(0);
+	node_open("/virtio_mmio@a003e00");
+	want_string("compatible", "virtio,mmio");
+	want_cells("reg", 0, 0xa003e00, 0, 0x200);
+	want_cells("interrupts", 0, 32 + 31, 1);
+	want_bytes("dma-coherent", "", 0);
+	node_close(0);
+	node_open("/timer");
+	want_bytes("always-on", "", 0);
+	tap_check(s->gic == VMM_GIC_V2 || s->gic == VMM_GIC_V3);
+}
+
+static void check_virt_pci(const struct setup *s)
+{
+	static const u32 pins[4][10] = {
+		{ 0x0000, 0, 0, 1, GIC, 0, 0, 0, 3, 4 },
+		{ 0x0800, 0, 0, 1, GIC, 0, 0, 0, 4, 4 },
+		{ 0x1000, 0, 0, 1, GIC, 0, 0, 0, 5, 4 },
+		{ 0x1800, 0, 0, 1, GIC, 0, 0, 0, 6, 4 },
+	};
+	u32 want[40];
+	unsigned int i;
+
+	(void)s;
+	for (i = 0; i < ARRAY_SIZE(want); i++)
+		want[i] = htobe32(pins[i / 10][i % 10]);
+	node_open("/pcie@10000000");
+	want_string("compatible", "pci-host-ecam-generic");
+	want_string("device_type", "pci");
+	want_cells("#address-cells", 3);
+	want_cells("#size-cells", 2);
+	want_cells("#interrupt-cells", 1);
+	want_cells("bus-range", 0, 15);
+	want_cells("reg", 0, 0x3f000000, 0, 0x1000000);
+	want_cells("ranges", 0x02000000, 0, 0x10000000, 0, 0x10000000, 0, 0x2eff0000,
+		   0x43000000, 0x80, 0, 0x80, 0, 0x80, 0);
+	want_bytes("interrupt-map", want, sizeof(want));
+	want_cells("interrupt-map-mask", 0x1800, 0, 0, 7);
+	want_cells("msi-parent", 0x8003);
+	want_bytes("dma-coherent", "", 0);
+	node_close(0);
+}
+
+static void the_second_board_is_right(void)
+{
+	vmm_board_virt(&board, &with);
+	for_all(check_virt);
+	for_all(check_virt_pci);
+	for_all(check_cpus);
+	for_all(check_general);
+	for_all(check_firmware);
+	vmm_board_ranchu(&board, &without);
+}
+
 static void dtc_is_content(void)
 {
 	if (system("dtc --version >/dev/null 2>&1")) {
@@ -545,6 +633,8 @@ static void dtc_is_content(void)
 	}
 	for_all(check_dtc);
 	vmm_board_ranchu(&board, &with);
+	for_all(check_dtc);
+	vmm_board_virt(&board, &with);
 	for_all(check_dtc);
 	vmm_board_ranchu(&board, &without);
 }
@@ -574,6 +664,7 @@ static const struct tap_case cases[] = {
 	{ "disks in other transports are, too", disks_in_other_transports_are_in_the_fstab },
 	{ "seeds are in the tree", seeds_are_in_the_tree },
 	{ "order of nodes", order_is_right },
+	{ "the second board", the_second_board_is_right },
 	{ "dtc has nothing new to say", dtc_is_content },
 	{ "a command line that is too long is refused", long_command_line_is_refused },
 };

@@ -185,6 +185,8 @@ static void with_every_device(void (*fn)(struct vmm_device *dev))
 	with_every_device_here(fn);
 	board = vmm_board_pc;
 	with_every_device_here(fn);
+	board = vmm_board_virt;
+	with_every_device_here(fn);
 	board = vmm_board_ranchu;
 }
 
@@ -383,6 +385,7 @@ static void steer(struct vmm_device *dev, u32 number)
 	snprintf(value, sizeof(value), "capacity %u", number);
 	vmm_device_command(dev, "set", value, &text);
 	vmm_device_command(dev, "send", "EV_KEY:KEY_POWER:1", &text);
+	vmm_device_command(dev, "power-button", NULL, &text);
 }
 
 static void check_save(struct vmm_device *dev)

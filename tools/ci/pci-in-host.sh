@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The part of x86-virtio-test.sh inside the host (busybox's sh): boots stock guests with a
+# The part of pci-test.sh inside the host (busybox's sh): boots stock guests with a
 # device of each kind, and compares what both ends of each have seen.
 set -u
 
@@ -13,6 +13,21 @@ set -u
 export HOME=/tmp
 export ANDROID_SERIAL=emulator-5554
 DATA=/data/local/tmp
+# Which board has the bus, and how its interrupts are called in a guest.
+case $arch in
+x86_64)
+	board=
+	messages="PCI-MSIX"
+	pins="IO-APIC 1[01]-fasteoi"
+	count=16
+	;;
+*)
+	board="--board virt --virtio-bus pci"
+	messages="GICv2m-PCI-MSIX"
+	pins="GICv[23] 3[5-8] Level"
+	count=18
+	;;
+esac
 
 # everything RUN ARGUMENTS OPTION...: starts a guest with two disks of the kernel's, and
 # one device of each other kind; its vmmctl is $vmm.
@@ -31,7 +46,7 @@ everything() {
 		--initrd /ranchu/guest/initrd.cpio --memory 512M \
 		--append "$linux_args $arguments ranchu.run=\"$run\"" \
 		--disk /tmp/a --net tap=tap0 --vhost-user blk,socket=/tmp/qsd \
-		--vsock 42 --adb-socket /tmp/adb.sock $small_devices "$@" \
+		--vsock 42 --adb-socket /tmp/adb.sock $board $small_devices "$@" \
 		</dev/null >"$console" 2>&1 &
 	vmm=$!
 }
@@ -67,7 +82,7 @@ modprobe tun && modprobe vhost_net || exit 1
 tunctl -t tap0 > /dev/null
 network_up
 adb start-server 2>/dev/null
-echo "1..16"
+echo "1..$count"
 
 everything "$(each net-in-guest "load devices up disk:vda disk:vdb disk:vdc mark:begin \
 		read:vda:4 read:vdc:1 in:4000000 out:4000000 mark:end interrupts adbd \
@@ -91,7 +106,7 @@ printed '^device: 0000:00:03.0 0x0002 virtio_blk' && printed '^device: 0000:00:0
 	printed '^device: 0000:00:0e.0 0x0005' && printed '^device: 0000:00:0f.0 0x0003' &&
 	printed '^device: 0000:00:10.0 0x0012' && printed '^device: 0000:00:11.0 0x0012'
 result devices_are_in_the_emulators_slots $?
-by PCI-MSIX && came virtio0-req.0 && came virtio1-req && came virtio2-input && came virtio3-req
+by "$messages" && came virtio0-req.0 && came virtio1-req && came virtio2-input && came virtio3-req
 result a_message_for_each_queue $?
 disk_is vda "$(sum /tmp/a)" && disk_is vdb "$(sum /tmp/b)"
 result disks_of_the_kernels $?
@@ -123,7 +138,7 @@ adb push -Z /tmp/file $DATA/file > /tmp/push 2>&1
 pushed=$(adb shell "sha256sum < $DATA/file | cut -c 1-64")
 adb shell touch /tmp/end
 everything_ends
-by "IO-APIC 1[01]-fasteoi" && printed '^device: 0000:00:1e.0 0x0002 virtio_blk' &&
+by "$pins" && printed '^device: 0000:00:1e.0 0x0002 virtio_blk' &&
 	printed '^GUEST-EXIT: 0' && ! printed GUEST-SPLAT
 result pins_without_messages $?
 disk_is vda "$(sum /tmp/a)" && disk_is vdb "$(image_sum)" && disk_is vdc "$(sum /tmp/b)" &&
@@ -139,6 +154,31 @@ kill -TERM "$vmm"
 everything_ends
 [ "$again" -eq 0 ] && appears 2 "^in: " && disk_is vda "$(sum /tmp/a)" && disk_is vdb "$(image_sum)"
 result reset_boots_again $?
+
+# What else the second arm64 board has, with virtio devices where the emulator has them.
+power_key() {
+	: > "$console"
+	timeout 300 vmmctl run --name power --board virt --kernel /ranchu/guest/Image \
+		--initrd /ranchu/guest/initrd.cpio --memory 512M --disk /tmp/a \
+		--append "$linux_args ranchu.run=\"pipe_guest test && power-in-guest && $(each \
+			net-in-guest "devices disk:vda")\"" </dev/null >"$console" 2>&1 &
+	vmm=$!
+	waits_for 1 POWER-READY "$vmm"
+	sleep 1
+	vmmctl power-button power
+	wait "$vmm"
+	sed -n 's/^\(bound\|power\|device\)/# &/p' "$console"
+}
+if [ -n "$board" ]; then
+	power_key
+	printed '^power:0001 0074 0001 0000;0000 0000 0000 0000;0001 0074 0000 0000;0000' &&
+		! printed GUEST-SPLAT
+	result power_button_is_a_key $?
+	printed '^bound: a060000.goldfish_pipe goldfish_pipe' &&
+		printed '^device: a003e00.virtio_mmio 0x0002 virtio_blk' &&
+		printed '^GUEST-EXIT: 0' && disk_is vda "$(sum /tmp/a)"
+	result pipe_and_disk_are_where_the_emulator_has_them $?
+fi
 
 adb kill-server
 host_ends
