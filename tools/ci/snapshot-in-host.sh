@@ -5,9 +5,7 @@
 set -u
 
 . /ranchu/host-lib.sh
-
-export HOME=/tmp XDG_RUNTIME_DIR=/tmp/runtime
-mkdir -p $XDG_RUNTIME_DIR
+. /ranchu/snapshot-lib.sh
 
 # result NAME 0|1
 result() {
@@ -23,16 +21,6 @@ result() {
 	dmesg | tail -n 5 | sed 's/^/# /'
 	echo "not ok $number $1"
 	failed=$((failed + 1))
-}
-
-# start NAME OPTION...: vmmctl run with the VM's output in /tmp/vm-NAME and pid in $pid.
-start() {
-	vm=$1
-	shift
-	console=/tmp/vm-$vm
-	: > "$console"
-	vmmctl run --name "$vm" "$@" </dev/null > "$console" 2>&1 &
-	pid=$!
 }
 
 # device NAME [SECONDS]: until adb lists it as a device.
@@ -97,18 +85,6 @@ later() {
 ends() {
 	kill -TERM "$1"
 	wait "$1"
-}
-
-# refused TEXT DIR OPTION...: vmmctl does not go on from DIR, and says why with TEXT.
-refused() {
-	text=$1
-	shift
-	timeout 60 vmmctl run --name refused --from "$@" </dev/null > /tmp/refused 2>&1
-	code=$?
-	grep -q "$text" /tmp/refused && [ "$code" -eq 1 -o "$code" -eq 2 ] && return
-	sed 's/^/# /' /tmp/refused
-	echo "# exit code $code, and no '$text'"
-	return 1
 }
 
 load_modules
@@ -224,30 +200,7 @@ result a_clone_needs_a_copy_of_its_disk $?
 # ---- what is no snapshot of this machine ----
 
 bad=0
-spoil() {
-	rm -rf /tmp/bad
-	cp -r /tmp/snap-3 /tmp/bad
-}
-# shorter FILE BYTES
-shorter() {
-	truncate -s $(($(stat -c %s "$1") - $2)) "$1"
-}
-spoil; shorter /tmp/bad/ram 1
-refused "ram does not have" /tmp/bad --clone || bad=1
-spoil; shorter /tmp/bad/state.dtb 1
-refused "state.size" /tmp/bad --clone || bad=1
-spoil; printf x | dd of=/tmp/bad/state.dtb bs=1 seek=500 conv=notrunc 2>/dev/null
-refused "state.crc32" /tmp/bad --clone || bad=1
-spoil; shorter /tmp/bad/manifest.json 40
-refused "torn" /tmp/bad --clone || bad=1
-spoil; sed -i 's/"version": 1/"version": 2/' /tmp/bad/manifest.json
-refused '"version" is 2' /tmp/bad --clone || bad=1
-spoil; sed -i 's/"cpus": 1/"cpus": 2/' /tmp/bad/manifest.json
-refused '"crc32" is not' /tmp/bad --clone || bad=1
-spoil; cp /tmp/snap/ram /tmp/bad/ram
-refused 'another snapshot' /tmp/bad --clone || bad=1
-spoil; rm /tmp/bad/ram
-refused "cannot open ram" /tmp/bad --clone || bad=1
+spoiled_snapshots /tmp/snap-3 /tmp/snap || bad=1
 refused '"cpus" is 1 there and 2 here' /tmp/snap-3 --clone --cpus 2 || bad=1
 refused '"images" has' /tmp/snap-3 --clone --disk /tmp/disk,readonly=on || bad=1
 result torn_edited_and_foreign_snapshots_are_refused $bad

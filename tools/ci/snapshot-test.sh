@@ -20,7 +20,7 @@ tools/lab/program.sh "$OVERLAY" adb
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virtio_blk \
 	-- tools/ci/snapshot-in-guest
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd "$PEER"
-cp tools/ci/host-lib.sh tools/ci/snapshot-in-host.sh "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/snapshot-lib.sh tools/ci/snapshot-in-host.sh "$OVERLAY/ranchu/"
 
 if [ "${2:-}" = --shell ]; then
 	say "the tests: sh /ranchu/snapshot-in-host.sh"
