@@ -22,6 +22,8 @@ static const char *status_name(const struct vmm_steering *s)
 		return "starting";
 	if (vmm_vm_paused(s->vm))
 		return "paused";
+	if (s->resuming)
+		return "resuming";
 	return s->vm->pausing ? "pausing" : "running";
 }
 
@@ -76,7 +78,7 @@ static int steering_pause(void *arg, bool pause, u64 call)
 		resume_devices(s);
 		vmm_vm_resume(s->vm);
 		vmm_instance_event(s->instance, "RESUMED", NULL);
-		vmm_instance_state(s->instance, "running");
+		vmm_instance_state(s->instance, status_name(s));
 		return 0;
 	}
 	if (s->vm->pausing)
@@ -278,8 +280,38 @@ void vmm_steering_close(struct vmm_steering *s)
 		close(s->every_fd);
 		s->every_fd = -1;
 	}
+	vmm_adb_listed_close(s->listed);
+	s->listed = NULL;
 	vmm_instance_close(s->instance);
 	s->instance = NULL;
+}
+
+static void steering_ready(struct vmm_steering *s)
+{
+	s->resuming = false;
+	vmm_instance_ready(s->instance);
+	if (s->vm && !s->vm->pausing)
+		vmm_instance_state(s->instance, "running");
+}
+
+/* The adb server lists the guest as a device. */
+static void steering_listed(void *arg)
+{
+	steering_ready(arg);
+}
+
+/**
+ * vmm_steering_wait_for_adb - say that the VM is ready when adb can be used, not before
+ * @s: the VM; goes on from a snapshot
+ * @adb: the ports that adb knows the guest by
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb)
+{
+	s->listed = vmm_adb_listed_open(s->loop, adb, steering_listed, s);
+	s->resuming = true;
+	return s->listed ? 0 : -EIO;
 }
 
 /**
@@ -298,10 +330,14 @@ int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm)
 	s->vm = vm;
 	s->reset_asked = false;
 	s->booted = false;
-	if (!s->resets)
-		vmm_instance_ready(s->instance);
 	vmm_instance_event(s->instance, "STARTED", json_pack("{s:i}", "resets", s->resets));
-	vmm_instance_state(s->instance, "running");
+	vmm_instance_state(s->instance, status_name(s));
+	if (s->resets)
+		return 0;
+	if (s->listed)
+		vmm_adb_listed_ask(s->listed);
+	else
+		steering_ready(s);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "control/instance.h"
 #include "host/image.h"
+#include "host/vsock.h"
 #include "machine/machine.h"
 
 /* Exit codes of `vmmctl run`; 128 and a signal's number where a signal ended it. */
@@ -36,6 +37,8 @@ enum vmm_exit {
  * @images: of the disks
  * @saving: a command that waits for the VM to be saved, or 0
  * @files: where to
+ * @listed: asks adb's server about a guest that goes on from a snapshot, or NULL
+ * @resuming: it has not answered yet, so that the VM is not said to be ready
  * @reset_asked: the reset was asked for from outside
  * @booted: the guest's system was seen to be up
  * @resets: how often the guest started anew
@@ -54,6 +57,8 @@ struct vmm_steering {
 	const struct vmm_images *images;
 	u64 saving;
 	int files[VMM_LINES_FILES];
+	struct vmm_adb_listed *listed;
+	bool resuming;
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;
@@ -61,6 +66,7 @@ struct vmm_steering {
 
 int vmm_steering_open(struct vmm_steering *s);
 void vmm_steering_close(struct vmm_steering *s);
+int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb);
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end);
 void vmm_steering_booted(struct vmm_steering *s, const char *how);
