@@ -13,6 +13,7 @@
 extern const struct vmm_device_ops vmm_pl011_ops;
 extern const struct vmm_device_ops vmm_pl031_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
+extern const struct vmm_device_ops vmm_vmgenid_ops;
 extern const struct vmm_device_ops vmm_goldfish_fb_ops;
 extern const struct vmm_device_ops vmm_goldfish_battery_ops;
 extern const struct vmm_device_ops vmm_goldfish_audio_ops;

@@ -175,6 +175,7 @@ struct vmm_snapshot;
  * @cpus: 1 to VMM_MAX_CPUS
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
+ * @vmgenid: the guest is told when it goes on from a snapshot, arm64
  * @battery: the guest has a battery, and not only a charger
  * @hw_keyboard: the goldfish events have the keys of a keyboard
  * @hw_dpad: those of a directional pad
@@ -239,6 +240,7 @@ struct vmm_config {
 	unsigned int cpus;
 	enum vmm_gic gic;
 	bool rtc;
+	bool vmgenid;
 	bool battery;
 	bool hw_keyboard;
 	bool hw_dpad;
