@@ -92,29 +92,36 @@ static void saving_ends(struct vmm_steering *s, struct vmm_answer *answer)
 {
 	vmm_instance_answer(s->instance, s->saving, answer);
 	s->saving = 0;
+	s->job = NULL;
 	close(s->files[0]);
 	close(s->files[1]);
 }
 
-/* vCPUs and devices stand still. */
+/* It is saved, or that has failed; the VM goes on, if it stood still for this only. */
+static void steering_saved(void *arg, json_t *body)
+{
+	struct vmm_answer answer = { .result = body };
+	struct vmm_steering *s = arg;
+
+	if (!body)
+		vmm_answer_fail(&answer, EIO, "%s", vmm_error_last());
+	saving_ends(s, &answer);
+	if (s->devices_paused)
+		return;
+	vmm_board_resume(s->vm);
+	vmm_vm_resume(s->vm);
+}
+
+/* vCPUs stand still, and devices do if the VM was paused before. */
 static void steering_save(struct vmm_steering *s)
 {
 	struct vmm_snapshot_files files = { .state = s->files[0], .ram = s->files[1] };
-	struct vmm_answer answer = { 0 };
 
-	answer.result = vmm_snapshot_save(s->vm, s->images, &files);
-	if (!answer.result)
-		vmm_answer_fail(&answer, EIO, "it cannot be saved: its log says why");
-	saving_ends(s, &answer);
-}
-
-/* The VM stood still for this only. */
-static void steering_save_running(struct vmm_steering *s)
-{
-	vmm_board_pause(s->vm);
-	steering_save(s);
-	vmm_board_resume(s->vm);
-	vmm_vm_resume(s->vm);
+	if (!s->devices_paused)
+		vmm_board_pause(s->vm);
+	s->job = vmm_saving_begin(s->vm, s->images, &files, steering_saved, s);
+	if (!s->job)
+		steering_saved(s, NULL);
 }
 
 static int steering_snapshot(void *arg, const int *files, u64 call)
@@ -142,8 +149,8 @@ static int steering_parked(void *arg)
 
 	vmm_event_clear(s->vm->parked_fd);
 	if (s->saving) {
-		if (vmm_vm_paused(s->vm))
-			steering_save_running(s);
+		if (vmm_vm_paused(s->vm) && !s->job)
+			steering_save(s);
 		return 0;
 	}
 	if (vmm_vm_paused(s->vm)) {
@@ -368,6 +375,8 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 				 "reason", vmm_end_name(end));
 
 	vmm_loop_del(s->loop, s->vm->parked_fd);
+	vmm_saving_cancel(s->job);
+	s->devices_paused |= s->job != NULL;
 	resume_devices(s);
 	pause_fails(s);
 	if (end == VMM_END_ERROR || end == VMM_END_PANIC)

@@ -13,6 +13,8 @@
 #include "host/vsock.h"
 #include "machine/machine.h"
 
+struct vmm_saving;
+
 /* Exit codes of `vmmctl run`; 128 and a signal's number where a signal ended it. */
 enum vmm_exit {
 	VMM_EXIT_OFF = 0,	/* the guest switched itself off, or the user left it */
@@ -36,6 +38,7 @@ enum vmm_exit {
  * @devices_paused: so are the devices
  * @images: of the disks
  * @saving: a command that waits for the VM to be saved, or 0
+ * @job: which is done now, or NULL
  * @files: where to
  * @listed: asks adb's server about a guest that goes on from a snapshot, or NULL
  * @resuming: it has not answered yet, so that the VM is not said to be ready
@@ -56,6 +59,7 @@ struct vmm_steering {
 	bool devices_paused;
 	const struct vmm_images *images;
 	u64 saving;
+	struct vmm_saving *job;
 	int files[VMM_LINES_FILES];
 	struct vmm_adb_listed *listed;
 	bool resuming;

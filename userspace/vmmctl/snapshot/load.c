@@ -369,13 +369,17 @@ static struct vmm_state *part(struct vmm_snapshot *snapshot, const char *node, u
 	return state;
 }
 
-static int load_failed(int err, const char *what, unsigned int index)
+/* One sentence: what a part has said of its state since @said, or else that it is wrong. */
+static int load_failed(unsigned long said, int err, const char *node, unsigned int index)
 {
-	return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE ": %s@%u is refused", what, index);
+	if (vmm_errors() != said)
+		return err;
+	return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE ": %s@%u is refused", node, index);
 }
 
 static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned int *used)
 {
+	unsigned long said = vmm_errors();
 	unsigned int i;
 	int err;
 
@@ -384,13 +388,14 @@ static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned 
 
 		err = state ? vmm_arch_vcpu_load(vm->vcpu[i], state) : -EINVAL;
 		if (err)
-			return load_failed(err, "cpu", i);
+			return load_failed(said, err, "cpu", i);
 	}
 	return 0;
 }
 
 static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned int *used)
 {
+	unsigned long said = vmm_errors();
 	unsigned int i;
 	int err;
 
@@ -402,9 +407,11 @@ static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsign
 			continue;
 		state = part(snapshot, "device", i, used);
 		err = state ? vmm_device_load(dev, state) : -EINVAL;
+		if (err && vmm_errors() == said)
+			vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE
+				  ": device@%u, \"%s\", is refused", i, dev->ops->name);
 		if (err)
-			return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE
-					 ": device@%u, \"%s\", is refused", i, dev->ops->name);
+			return err;
 	}
 	return 0;
 }
@@ -420,12 +427,13 @@ static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsign
  */
 int vmm_snapshot_load(struct vmm_snapshot *snapshot, struct vmm_vm *vm)
 {
+	unsigned long said = vmm_errors();
 	unsigned int used = 0;
 	struct vmm_state *state = part(snapshot, "interrupt-controller", 0, &used);
 	int err = state ? vmm_arch_irqchip_load(vm, state) : -EINVAL;
 
 	if (err)
-		return load_failed(err, "interrupt-controller", 0);
+		return load_failed(said, err, "interrupt-controller", 0);
 	err = load_cpus(snapshot, vm, &used);
 	if (!err)
 		err = load_devices(snapshot, vm, &used);

@@ -113,8 +113,8 @@ static u32 page_sum(u32 crc, u64 offset, const u8 *page)
 	return crc32(crc, page, PAGE);
 }
 
-/* Pages @first to @last - 1 of a region, those that are zero left out. */
-static int pages_write(const u8 *hva, u64 first, u64 last, int fd, u64 base, u32 *crc)
+/* Bytes @first to @last - 1 of a region, whole pages, those that are zero left out. */
+static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 last, u64 base)
 {
 	u64 begin = first;
 	u64 at;
@@ -122,17 +122,19 @@ static int pages_write(const u8 *hva, u64 first, u64 last, int fd, u64 base, u32
 
 	for (at = first; at < last && !err; at += PAGE) {
 		if (page_is_zero(hva + at)) {
-			err = vmm_snapshot_write(fd, hva + begin, at - begin, base + begin);
+			err = vmm_snapshot_write(job->fd, hva + begin, at - begin, base + begin);
 			begin = at + PAGE;
 			continue;
 		}
-		*crc = page_sum(*crc, base + at, hva + at);
+		job->crc = page_sum(job->crc, base + at, hva + at);
 		if (at + PAGE - begin < RUN)
 			continue;
-		err = vmm_snapshot_write(fd, hva + begin, at + PAGE - begin, base + begin);
+		if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED))
+			return -ECANCELED;
+		err = vmm_snapshot_write(job->fd, hva + begin, at + PAGE - begin, base + begin);
 		begin = at + PAGE;
 	}
-	return err ? err : vmm_snapshot_write(fd, hva + begin, last - begin, base + begin);
+	return err ? err : vmm_snapshot_write(job->fd, hva + begin, last - begin, base + begin);
 }
 
 /* The next pages that a file has, from @at on; false if there are none. */
@@ -153,16 +155,16 @@ static bool next_data(int fd, u64 size, u64 *at, u64 *end)
 }
 
 /* What the guest has never touched is not touched now. */
-static int region_write(const struct vmm_region *region, int fd, u64 base, u32 *crc)
+static int region_write(struct vmm_ram_job *job, const struct vmm_region *region, u64 base)
 {
 	u64 end = region->size;
 	u64 at = 0;
 	int err = 0;
 
 	if (region->fd < 0)
-		return pages_write(region->hva, 0, region->size, fd, base, crc);
+		return pages_write(job, region->hva, 0, region->size, base);
 	while (at < region->size && !err && next_data(region->fd, region->size, &at, &end)) {
-		err = pages_write(region->hva, at, end, fd, base, crc);
+		err = pages_write(job, region->hva, at, end, base);
 		at = end;
 	}
 	return err;
@@ -170,30 +172,29 @@ static int region_write(const struct vmm_region *region, int fd, u64 base, u32 *
 
 /**
  * vmm_ram_write - write guest RAM
- * @mem: guest RAM; nobody changes it
- * @id: of the snapshot, VMM_SNAPSHOT_ID bytes
- * @fd: an empty file
- * @crc: filled
+ * @job: what and where to; nobody changes the RAM
  *
- * Return: 0, or -errno without a message
+ * Context: any thread.
+ * Return: 0, -ECANCELED if it was stopped, or -errno; no message
  */
-int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc)
+int vmm_ram_write(struct vmm_ram_job *job)
 {
+	const struct vmm_mem *mem = job->mem;
 	u8 page[PAGE] = { 0 };
 	struct ram_end end = { .size = htole64(vmm_ram_bytes(mem)) };
 	u64 base = 0;
 	unsigned int i;
 	int err = 0;
 
-	*crc = 0;
+	job->crc = 0;
 	for (i = 0; i < mem->regions && !err; i++) {
-		err = region_write(&mem->region[i], fd, base, crc);
+		err = region_write(job, &mem->region[i], base);
 		base += mem->region[i].size;
 	}
 	memcpy(end.magic, magic, sizeof(magic));
-	memcpy(end.id, id, sizeof(end.id));
+	memcpy(end.id, job->id, sizeof(end.id));
 	memcpy(page, &end, sizeof(end));
-	return err ? err : vmm_snapshot_write(fd, page, sizeof(page), base);
+	return err ? err : vmm_snapshot_write(job->fd, page, sizeof(page), base);
 }
 
 /**

@@ -65,10 +65,26 @@ int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size);
 
 /* ---- ram.c ---- */
 
+/**
+ * struct vmm_ram_job - guest RAM that is written to a file
+ * @mem: the RAM
+ * @id: of the snapshot
+ * @fd: an empty file
+ * @stop: set by another thread: it is not wanted any more
+ * @crc: filled
+ */
+struct vmm_ram_job {
+	const struct vmm_mem *mem;
+	u8 id[VMM_SNAPSHOT_ID];
+	int fd;
+	bool stop;
+	u32 crc;
+};
+
 int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset);
 int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset);
 u64 vmm_ram_bytes(const struct vmm_mem *mem);
-int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc);
+int vmm_ram_write(struct vmm_ram_job *job);
 int vmm_ram_check(int fd, u64 size, const u8 *id);
 int vmm_ram_sum(int fd, u64 size, u32 *crc);
 
@@ -84,8 +100,12 @@ struct vmm_snapshot_files {
 	int ram;
 };
 
-json_t *vmm_snapshot_save(struct vmm_vm *vm, const struct vmm_images *images,
-			  const struct vmm_snapshot_files *files);
+struct vmm_saving;
+
+struct vmm_saving *vmm_saving_begin(struct vmm_vm *vm, const struct vmm_images *images,
+				    const struct vmm_snapshot_files *files,
+				    void (*done)(void *arg, json_t *body), void *arg);
+void vmm_saving_cancel(struct vmm_saving *saving);
 
 /* ---- load.c ---- */
 

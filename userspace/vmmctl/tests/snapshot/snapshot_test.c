@@ -131,9 +131,8 @@ static void snapshot_make(u8 id)
 	static struct vmm_tree tree;
 	void *blob = NULL;
 	size_t size = 0;
+	struct vmm_ram_job job = { .mem = &vm.mem };
 	json_t *body;
-	u32 crc;
-	int fd;
 
 	memset(&tree, 0, sizeof(tree));
 	memset(tree.id, id, sizeof(tree.id));
@@ -142,10 +141,11 @@ static void snapshot_make(u8 id)
 	part_fill(vmm_tree_add(&tree, "device", 3), "thing");
 	tap_equal(vmm_tree_write(&tree, &blob, &size), 0);
 	file_write(VMM_SNAPSHOT_STATE, blob, size);
-	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDWR | O_CREAT | O_TRUNC, 0600);
-	tap_equal(vmm_ram_write(&vm.mem, tree.id, fd, &crc), 0);
-	close(fd);
-	body = body_make(&tree, blob, size, crc);
+	memcpy(job.id, tree.id, sizeof(job.id));
+	job.fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	tap_equal(vmm_ram_write(&job), 0);
+	close(job.fd);
+	body = body_make(&tree, blob, size, job.crc);
 	tap_check(body);
 	manifest_write(body);
 	json_decref(body);
@@ -250,19 +250,22 @@ static void ram_survives_with_its_holes(void)
 static void ram_is_saved_again(void)
 {
 	struct vmm_mem mem = { 0 };
-	u8 id[VMM_SNAPSHOT_ID] = { 0 };
-	int again = memfd_create("again", 0);
-	u32 first, second;
+	struct vmm_ram_job job = { .mem = &mem, .fd = memfd_create("again", 0) };
+	u32 first;
 	int fd;
 
 	snapshot_make(1);
 	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDONLY);
 	tap_equal(vmm_mem_add_file(&mem, BASE, RAM, fd, 0), 0);
 	tap_equal(vmm_ram_sum(fd, RAM, &first), 0);
-	tap_equal(vmm_ram_write(&mem, id, again, &second), 0);
-	tap_equal(first, second);
+	tap_equal(vmm_ram_write(&job), 0);
+	tap_equal(first, job.crc);
+	/* A job that is not wanted any more ends soon. */
+	memset(mem.region[0].hva, 0x77, RAM);
+	job.stop = true;
+	tap_equal(vmm_ram_write(&job), -ECANCELED);
 	vmm_mem_destroy(&mem);
-	close(again);
+	close(job.fd);
 	close(fd);
 }
 
