@@ -446,7 +446,8 @@ static enum vmm_end run_vm(struct session *s)
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
 		return end;
-	if (!vmm_board_create(&s->vm)) {
+	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
+	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
 		vmm_board_destroy(&s->vm);
 	}

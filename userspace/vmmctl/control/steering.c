@@ -115,7 +115,9 @@ static void steering_saved(void *arg, json_t *body)
 /* vCPUs stand still, and devices do if the VM was paused before. */
 static void steering_save(struct vmm_steering *s)
 {
-	struct vmm_snapshot_files files = { .state = s->files[0], .ram = s->files[1] };
+	struct vmm_snapshot_files files = {
+		.state = s->files[0], .ram = s->files[1], .changes = s->changes,
+	};
 
 	if (!s->devices_paused)
 		vmm_board_pause(s->vm);
@@ -124,7 +126,7 @@ static void steering_save(struct vmm_steering *s)
 		steering_saved(s, NULL);
 }
 
-static int steering_snapshot(void *arg, const int *files, u64 call)
+static int steering_snapshot(void *arg, const int *files, bool changes, u64 call)
 {
 	struct vmm_steering *s = arg;
 
@@ -133,6 +135,7 @@ static int steering_snapshot(void *arg, const int *files, u64 call)
 	if (s->saving || (s->vm->pausing && !s->devices_paused))
 		return -EBUSY;
 	memcpy(s->files, files, sizeof(s->files));
+	s->changes = changes;
 	s->saving = call;
 	if (s->devices_paused)
 		steering_save(s);
@@ -376,7 +379,8 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 
 	vmm_loop_del(s->loop, s->vm->parked_fd);
 	vmm_saving_cancel(s->job);
-	s->devices_paused |= s->job != NULL;
+	if (s->job)
+		s->devices_paused = true;
 	resume_devices(s);
 	pause_fails(s);
 	if (end == VMM_END_ERROR || end == VMM_END_PANIC)

@@ -40,6 +40,7 @@ enum vmm_exit {
  * @saving: a command that waits for the VM to be saved, or 0
  * @job: which is done now, or NULL
  * @files: where to
+ * @changes: only the changes of RAM
  * @listed: asks adb's server about a guest that goes on from a snapshot, or NULL
  * @resuming: it has not answered yet, so that the VM is not said to be ready
  * @reset_asked: the reset was asked for from outside
@@ -61,6 +62,7 @@ struct vmm_steering {
 	u64 saving;
 	struct vmm_saving *job;
 	int files[VMM_LINES_FILES];
+	bool changes;
 	struct vmm_adb_listed *listed;
 	bool resuming;
 	bool reset_asked;

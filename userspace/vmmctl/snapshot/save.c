@@ -139,16 +139,6 @@ static json_t *save_machine(const struct vmm_vm *vm)
 			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic);
 }
 
-static json_t *save_id(const u8 *id)
-{
-	char text[2 * VMM_SNAPSHOT_ID + 1];
-	unsigned int i;
-
-	for (i = 0; i < VMM_SNAPSHOT_ID; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
-	return json_string(text);
-}
-
 /* Adds a member; false if there is none, or no memory for it. */
 static bool add(json_t *body, const char *key, json_t *value)
 {
@@ -159,7 +149,7 @@ static bool add(json_t *body, const char *key, json_t *value)
 static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_t *body,
 		       struct vmm_tree *tree, int fd)
 {
-	return add(body, "id", save_id(tree->id)) &&
+	return add(body, "id", vmm_manifest_id(tree->id)) &&
 	       add(body, "created", json_integer(time(NULL))) &&
 	       add(body, "machine", save_machine(vm)) &&
 	       add(body, "layers", save_layers(vm->cfg)) &&
@@ -173,6 +163,7 @@ static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_
  * struct vmm_saving - a VM that is being saved
  * @vm: the VM
  * @body: what the manifest is to have, without RAM
+ * @pages: what differs from the snapshot that RAM began as, if only that is saved
  * @job: the RAM
  * @err: how that went
  * @thread: writes it
@@ -183,6 +174,7 @@ static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_
 struct vmm_saving {
 	struct vmm_vm *vm;
 	json_t *body;
+	struct vmm_pages pages;
 	struct vmm_ram_job job;
 	int err;
 	pthread_t thread;
@@ -208,6 +200,7 @@ static void saving_free(struct vmm_saving *saving)
 		close(saving->done_fd);
 	}
 	json_decref(saving->body);
+	vmm_pages_free(&saving->pages);
 	free(saving);
 }
 
@@ -216,13 +209,21 @@ static json_t *ram_describe(const struct vmm_saving *saving)
 	const struct vmm_mem *mem = saving->job.mem;
 	json_t *regions = json_array();
 	unsigned int i;
+	json_t *ram;
 
 	for (i = 0; i < mem->regions; i++)
 		json_array_append_new(regions, json_pack("{s:I, s:I}", "base",
 							 (json_int_t)mem->region[i].base, "size",
 							 (json_int_t)mem->region[i].size));
-	return json_pack("{s:I, s:I, s:o}", "size", (json_int_t)vmm_ram_bytes(mem), "crc32",
-			 (json_int_t)saving->job.crc, "regions", regions);
+	ram = json_pack("{s:I, s:I, s:o}", "size", (json_int_t)vmm_ram_bytes(mem), "crc32",
+			(json_int_t)saving->job.crc, "regions", regions);
+	if (!saving->job.pages ||
+	    (add(ram, "base", vmm_snapshot_base(saving->vm->cfg->snapshot)) &&
+	     add(ram, "map_crc32", json_integer(crc32(0, saving->pages.bit,
+						      vmm_pages_bytes(vmm_ram_bytes(mem)))))))
+		return ram;
+	json_decref(ram);
+	return NULL;
 }
 
 static int saving_done(void *arg)
@@ -238,6 +239,20 @@ static int saving_done(void *arg)
 	saving->done(saving->arg, body);
 	saving_free(saving);
 	return 0;
+}
+
+/* All of RAM, or what differs from what it began as. */
+static int saving_pages(struct vmm_saving *saving, bool changes)
+{
+	const struct vmm_vm *vm = saving->vm;
+
+	if (!changes)
+		return 0;
+	if (!vm->cfg->snapshot || vm->mem.cleared)
+		return vmm_error(-EOPNOTSUPP,
+				 "snapshot: the guest does not go on from one: save all of it");
+	saving->job.pages = &saving->pages;
+	return vmm_snapshot_changes(vm->cfg->snapshot, &vm->mem, &saving->pages);
 }
 
 static int saving_start(struct vmm_saving *saving)
@@ -276,16 +291,17 @@ struct vmm_saving *vmm_saving_begin(struct vmm_vm *vm, const struct vmm_images *
 	unsigned long said = vmm_errors();
 	bool ok = false;
 
-	if (saving && tree) {
+	if (saving)
 		*saving = (struct vmm_saving){
 			.vm = vm, .body = json_object(), .done_fd = -1, .done = done, .arg = arg,
 			.job = { .mem = &vm->mem, .fd = files->ram },
 		};
+	if (saving && tree) {
 		ok = getrandom(tree->id, sizeof(tree->id), 0) == sizeof(tree->id);
 		memcpy(saving->job.id, tree->id, sizeof(tree->id));
 	}
-	ok = ok && save_parts(vm, images, saving->body, tree, files->state) &&
-	     !saving_start(saving);
+	ok = ok && !saving_pages(saving, files->changes) &&
+	     save_parts(vm, images, saving->body, tree, files->state) && !saving_start(saving);
 	if (tree)
 		vmm_tree_free(tree);
 	free(tree);

@@ -293,8 +293,8 @@ static int bank_differs(const struct bank *b, u32 slots)
 				 "snapshot: it has a virtio device in slot %u, and here is none",
 				 slot);
 	return vmm_error(-EINVAL,
-			 "snapshot: virtio-%s in slot %u is not in it: no device can be added",
-			 b->t[slot]->v.name, slot);
+			 "snapshot: it has no virtio device in slot %u: no device can be added",
+			 slot);
 }
 
 static int bank_load(struct vmm_device *dev, struct vmm_state *state)
