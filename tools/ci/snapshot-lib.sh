@@ -16,14 +16,15 @@ start() {
 	pid=$!
 }
 
-# refused TEXT DIR OPTION...: vmmctl does not go on from DIR, and its only line has TEXT.
+# refused TEXT DIR OPTION...: vmmctl does not go on from DIR, and its only line has TEXT,
+# but for a note where adb would have found the guest.
 refused() {
 	text=$1
 	shift
 	tried=$((tried + 1))
 	timeout 60 vmmctl run --name refused --from "$@" </dev/null > /tmp/refused 2>&1
 	code=$?
-	grep -q "$text" /tmp/refused && [ "$(wc -l < /tmp/refused)" -eq 1 ] &&
+	grep -q "$text" /tmp/refused && [ "$(grep -vc "adb finds the guest" /tmp/refused)" -eq 1 ] &&
 		[ "$code" -eq 1 -o "$code" -eq 2 ] && return
 	sed 's/^/# /' /tmp/refused
 	echo "# exit code $code, and not one line with '$text'"
@@ -66,4 +67,61 @@ spoiled_snapshots() {
 	refused "cannot open ram" /tmp/bad --clone
 	rm -rf /tmp/bad
 	[ "$accepted" -eq 0 ]
+}
+
+# result NAME 0|1
+result() {
+	number=$((number + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $number $1"
+		return
+	fi
+	for log in /tmp/vm-*; do
+		tail -n 12 "$log" | sed "s|^|# ${log##*/}: |"
+	done
+	adb devices 2>&1 | sed 's/^/# /'
+	dmesg | tail -n 5 | sed 's/^/# /'
+	echo "not ok $number $1"
+	failed=$((failed + 1))
+}
+
+# device NAME [SECONDS]: until adb lists it as a device.
+device() {
+	tries=$((2 * ${2:-120}))
+	while [ $tries -gt 0 ]; do
+		adb devices > /tmp/devices 2>/dev/null
+		state=$(awk -v name="$1" '$1 == name { print $2 }' /tmp/devices)
+		[ "$state" != device ] || return 0
+		tries=$((tries - 1))
+		sleep 0.5
+	done
+	echo "# $1 is ${state:-gone}"
+	return 1
+}
+
+# gone NAME: until adb lists it no more.
+gone() {
+	tries=60
+	while [ $tries -gt 0 ] && adb devices 2>/dev/null | grep -q "^$1"; do
+		tries=$((tries - 1))
+		sleep 0.5
+	done
+	[ $tries -gt 0 ]
+}
+
+tick_of() {
+	adb -s "$1" shell cat /tmp/tick 2>/dev/null | tr -d '\r'
+}
+
+# later SERIAL TICK: the guest has gone on from there.
+later() {
+	now=$(tick_of "$1")
+	echo "# tick $2, now ${now:-none}"
+	[ -n "$now" ] && [ "$now" -ge "$2" ]
+}
+
+# ends PID: in order.
+ends() {
+	kill -TERM "$1"
+	wait "$1"
 }
