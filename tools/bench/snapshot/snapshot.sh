@@ -13,8 +13,9 @@ FLOORS[snap.clone_private_pct]="<= 15"
 FLOORS[snap.clones]=">= 32"
 FLOORS[snap.incremental_pct]="<= 10"
 FLOORS[snap.bad_files_accepted]="0, exactly"
+FLOORS[snap.lost]="0, exactly"
 
-SNAP_PARTS=${RANCHU_SNAP_PARTS:-cost clones bad}
+SNAP_PARTS=${RANCHU_SNAP_PARTS:-cost clones bad kills}
 
 snapshot_stage() {
 	local stage=$OUT/overlay-snapshot
@@ -111,8 +112,9 @@ snapshot_unit_test() {
 
 	build_alone make -s -j2 -C "$RANCHU_TOP/userspace/vmmctl" "O=$o" \
 		"CFLAGS=-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
-		"$o/tests/snapshot/snapshot_test"
+		"$o/tests/snapshot/snapshot_test" "$o/tests/snapshot/changes_test"
 	"$o/tests/snapshot/snapshot_test"
+	"$o/tests/snapshot/changes_test"
 }
 
 # Those of the test, of the lab (if it has run), and what makes vmmctl fail otherwise.
@@ -122,7 +124,7 @@ snapshot_bad() {
 	long_step "what is no snapshot" "$unit" snapshot_unit_test || missing=$((missing + 1))
 	"$RANCHU_TOP/tools/fuzz/run.sh" "${RANCHU_FUZZ_SECONDS:-600}" snapshot > "$fuzz" || true
 	# Each of the three has to have counted.
-	if grep -q '^# bad files: ' "$unit" && grep -q '^1\.\.' "$fuzz" &&
+	if [ "$(grep -c '^# bad files: ' "$unit")" -eq 2 ] && grep -q '^1\.\.' "$fuzz" &&
 	   grep -q '^bad_files ' "$OUT/snapshot-clones.log"; then
 		bad=$(cat "$unit" "$fuzz" "$OUT/snapshot-clones.log" | awk '
 			/^# bad files: / { tried += $4; bad += $6 }
@@ -132,6 +134,19 @@ snapshot_bad() {
 		echo "snapshots that are none, and were accepted: $bad, and those of the fuzzer's"
 	fi
 	figure snap.bad_files_accepted "${bad%% *}"
+}
+
+# Of at least 200 kills.
+snapshot_kills() {
+	local log=$OUT/snapshot-kills.log
+
+	long_step "programs that are killed while they save and load" "$log" \
+		"$RANCHU_TOP/tools/ci/snapshot-kills.sh" || missing=$((missing + 1))
+	plain_log "$log"
+	grep '^# kills: ' "$log" || true
+	figure snap.lost "$(awk '
+		/^# kills: / { kills += $3; lost += $5 }
+		END { if (kills >= 200) print lost }' "$log")"
 }
 
 bench_snapshot() {
@@ -145,7 +160,8 @@ bench_snapshot() {
 		cost) snapshot_costs ;;
 		clones) snapshot_clones ;;
 		bad) snapshot_bad ;;
-		*) die "no part '$part': cost clones bad" ;;
+		kills) snapshot_kills ;;
+		*) die "no part '$part': cost clones bad kills" ;;
 		esac
 	done
 }

@@ -31,12 +31,6 @@ fail() {
 	failed=1
 }
 
-# until_gone PID: it has ended.
-until_gone() {
-	kill -TERM "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
-}
-
 # timed LABEL PORT OPTION...: vmmctl run, until adb's shell has answered.
 timed() {
 	label=$1
@@ -111,12 +105,20 @@ clones() {
 	sleep 5
 	vmmctl snapshot save source $SNAP || fail "save"
 	vmmctl snapshot save source $SNAP-other || fail "save"
-	until_gone "$source"
+	ends "$source"
 	echo "touched_kib $(du -k $SNAP/ram | cut -f 1)"
 	echo "saved_kib first $(du -k $SNAP | cut -f 1)"
 	spoiled_snapshots $SNAP $SNAP-other
 	echo "bad_files $tried $accepted"
 	rm -rf $SNAP-other
+
+	# A guest that goes on and does nothing, saved a second time.
+	pids=
+	clone idle
+	sleep 10
+	vmmctl snapshot save idle $SNAP-second --changes || fail "save the changes"
+	echo "saved_kib second $(du -k $SNAP-second | cut -f 1)"
+	ends "$pid"
 
 	pids=
 	for i in $(seq "$count"); do
@@ -139,7 +141,7 @@ clones() {
 	echo "clones $alive"
 	grep MemAvailable /proc/meminfo | sed 's/^/# with all clones: /'
 	for pid in $pids; do
-		until_gone "$pid"
+		ends "$pid"
 	done
 }
 
