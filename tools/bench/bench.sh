@@ -6,7 +6,7 @@
 #	FIGURE <key>=<number>
 #
 #	tools/bench/bench.sh [AREA]...	all areas, or some: adb blk pipe vq stream trust
-#				vmm reach devices x86
+#				vmm reach devices x86 snapshot
 #
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
@@ -17,6 +17,7 @@
 #	vmm	in an emulated host; its fuzz targets on this machine
 #	x86	as pipe, blk and adb, in an emulated x86_64 host; all others are arm64's
 #	devices	in an emulated host; frames and the console on this machine
+#	snapshot	in an emulated host, once as adb; what is no snapshot on this machine
 #	vq	on this machine, by the wall clock, in alternating runs; figures
 #		are ratios of neighbouring runs
 #
@@ -27,7 +28,7 @@ set -euo pipefail
 
 HERE=$RANCHU_TOP/tools/bench
 OUT=$RANCHU_BUILD/bench
-AREAS="pipe vq stream adb blk trust vmm reach devices x86"
+AREAS="pipe vq stream adb blk trust vmm reach devices x86 snapshot"
 # What the emulated hosts are; the area x86 calls the others' functions with its own, and
 # with its own place in OUT.
 host_options arm64
@@ -67,6 +68,7 @@ declare -A FLOORS=(
 . "$HERE/reach/reach.sh"
 . "$HERE/x86/x86.sh"
 . "$HERE/devices/devices.sh"
+. "$HERE/snapshot/snapshot.sh"
 
 missing=0
 FIGURES=()

@@ -74,11 +74,13 @@ STEPS=(
 	"vsock		tools/ci/vsock-test.sh"
 	"snapshot	tools/ci/snapshot-test.sh"
 	"snapshot-gicv2	tools/ci/snapshot-test.sh arm64-gicv2"
+	"snapshot-kills	tools/ci/snapshot-kills.sh"
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 vsock-x86 net-x86 \
-user-x86 virtio-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 "
+WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
+vsock-x86 net-x86 user-x86 virtio-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 \
+snapshot-kills "
 
 gate() {
 	echo "1..1"

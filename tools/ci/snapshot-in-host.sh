@@ -5,59 +5,7 @@
 set -u
 
 . /ranchu/host-lib.sh
-
-export HOME=/tmp XDG_RUNTIME_DIR=/tmp/runtime
-mkdir -p $XDG_RUNTIME_DIR
-
-# result NAME 0|1
-result() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number $1"
-		return
-	fi
-	for log in /tmp/vm-*; do
-		tail -n 12 "$log" | sed "s|^|# ${log##*/}: |"
-	done
-	adb devices 2>&1 | sed 's/^/# /'
-	dmesg | tail -n 5 | sed 's/^/# /'
-	echo "not ok $number $1"
-	failed=$((failed + 1))
-}
-
-# start NAME OPTION...: vmmctl run with the VM's output in /tmp/vm-NAME and pid in $pid.
-start() {
-	vm=$1
-	shift
-	console=/tmp/vm-$vm
-	: > "$console"
-	vmmctl run --name "$vm" "$@" </dev/null > "$console" 2>&1 &
-	pid=$!
-}
-
-# device NAME [SECONDS]: until adb lists it as a device.
-device() {
-	tries=$((2 * ${2:-120}))
-	while [ $tries -gt 0 ]; do
-		adb devices > /tmp/devices 2>/dev/null
-		state=$(awk -v name="$1" '$1 == name { print $2 }' /tmp/devices)
-		[ "$state" != device ] || return 0
-		tries=$((tries - 1))
-		sleep 0.5
-	done
-	echo "# $1 is ${state:-gone}"
-	return 1
-}
-
-# gone NAME: until adb lists it no more.
-gone() {
-	tries=60
-	while [ $tries -gt 0 ] && adb devices 2>/dev/null | grep -q "^$1"; do
-		tries=$((tries - 1))
-		sleep 0.5
-	done
-	[ $tries -gt 0 ]
-}
+. /ranchu/snapshot-lib.sh
 
 # asks SERIAL NAME: what the guest's loop answers.
 asks() {
@@ -79,41 +27,13 @@ says() {
 	[ "$got" = "$want" ] || { echo "# '$*' said '$got', not '$want'"; return 1; }
 }
 
-tick_of() {
-	adb -s "$1" shell cat /tmp/tick 2>/dev/null | tr -d '\r'
-}
-
 boot_of() {
 	adb -s "$1" shell cat /proc/sys/kernel/random/boot_id 2>/dev/null | tr -d '\r'
 }
 
-# later SERIAL TICK: the guest has gone on from there.
-later() {
-	now=$(tick_of "$1")
-	echo "# tick $2, now ${now:-none}"
-	[ -n "$now" ] && [ "$now" -ge "$2" ]
-}
-
-ends() {
-	kill -TERM "$1"
-	wait "$1"
-}
-
-# refused TEXT DIR OPTION...: vmmctl does not go on from DIR, and says why with TEXT.
-refused() {
-	text=$1
-	shift
-	timeout 60 vmmctl run --name refused --from "$@" </dev/null > /tmp/refused 2>&1
-	code=$?
-	grep -q "$text" /tmp/refused && [ "$code" -eq 1 -o "$code" -eq 2 ] && return
-	sed 's/^/# /' /tmp/refused
-	echo "# exit code $code, and no '$text'"
-	return 1
-}
-
 load_modules
 adb start-server 2>/dev/null
-echo "1..16"
+echo "1..23"
 
 head -c 1048576 /dev/zero > /tmp/disk
 head -c 1048576 /dev/zero > /tmp/read-only
@@ -126,8 +46,9 @@ cd /
 one=$pid
 began=$(cut -d ' ' -f 1 /proc/uptime)
 device emulator-5554 && says written asks emulator-5554 disk_write
+rc=$?
 echo "# booted and answering adb after $began to $(cut -d ' ' -f 1 /proc/uptime) s"
-result the_guest_boots $?
+result the_guest_boots $rc
 
 boot=$(boot_of emulator-5554)
 tick=$(tick_of emulator-5554)
@@ -187,25 +108,58 @@ three=$pid
 device emulator-5554 && vmmctl snapshot save three /tmp/snap-3
 result a_guest_for_clones $?
 
-# The program that makes the files is killed, sooner or later; what was there stays whole,
-# and the guest goes on.
-bad=0
-for after in 0.05 0.2 0.4 0.7 1 1.5 2; do
-	vmmctl snapshot save three /tmp/snap-3 > /tmp/save 2>&1 &
-	save=$!
-	sleep $after
-	kill -KILL $save 2>/dev/null
-	wait $save 2>/dev/null
-	vmmctl snapshot check /tmp/snap-3 > /tmp/checked 2>&1 || { cat /tmp/checked; bad=1; }
-	rm -rf /tmp/snap-3.new-*
+# The main loop goes on meanwhile: somebody else is answered.
+vmmctl snapshot save three /tmp/snap-3 > /tmp/save 2>&1 &
+save=$!
+answered=0
+while kill -0 $save 2>/dev/null; do
+	! vmmctl status three | grep -q '"status": "paused"' || answered=$((answered + 1))
 done
-tick=$(tick_of emulator-5554)
-sleep 1
-later emulator-5554 $((tick + 1)) || bad=1
-result saves_that_are_killed $bad
+wait $save && [ "$answered" -ge 1 ]
+result others_are_answered_while_it_is_saved $?
+
+# fails_to_save TEXT VM DIR [OPTION]: one line with TEXT, nothing is left, the guest goes on.
+fails_to_save() {
+	text=$1
+	shift
+	tick=$(tick_of emulator-5554)
+	if vmmctl snapshot save "$@" > /tmp/save 2>&1 || ! grep -q "$text" /tmp/save ||
+	   [ "$(wc -l < /tmp/save)" -ne 1 ]; then
+		sed 's/^/# /' /tmp/save
+		return 1
+	fi
+	sleep 1
+	[ -z "$(find "${2%/*}" -name '*.new-*' -maxdepth 1)" ] &&
+		later emulator-5554 $((tick + 1))
+}
+
+mkdir -p /tmp/small
+mount -t tmpfs -o size=10m tmpfs /tmp/small
+cp -r /tmp/snap-3/manifest.json /tmp/small/
+fails_to_save "No space left" three /tmp/small/snap
+rc=$?
+mount -o remount,ro /tmp/small
+fails_to_save "Read-only" three /tmp/small/snap || rc=1
+umount /tmp/small
+result full_and_read_only_disks $rc
+
+fails_to_save "does not go on from one" three /tmp/snap-5 --changes
+result a_guest_that_was_booted_has_no_changes $?
 
 start four --from /tmp/snap-3 --clone
 four=$pid
+# When it says that it is ready, and not before, adb lists it.
+n=0
+resuming=0
+until vmmctl status four 2>/dev/null | grep -q '"status": "running"' || [ $n -eq 600 ]; do
+	! vmmctl status four 2>/dev/null | grep -q '"status": "resuming"' || resuming=1
+	n=$((n + 1))
+	sleep 0.1
+done
+adb devices > /tmp/devices
+[ $n -lt 600 ] && [ $resuming -eq 1 ] && grep -q '^emulator-5556.*device$' /tmp/devices
+result it_is_ready_when_adb_lists_it $?
+
 start five --from /tmp/snap-3 --clone
 five=$pid
 device emulator-5556 && device emulator-5558 &&
@@ -218,38 +172,51 @@ result clones_beside_the_original $?
 awk '/^Pss|^Private/ { sum[$1] += $2 } END { for (key in sum) print "# clone:", key, sum[key], "kB" }' \
 	"/proc/$four/smaps_rollup"
 
+# reseeds SERIAL: how often the guest has heard that it goes on from a snapshot.
+reseeds() {
+	adb -s "$1" shell dmesg 2>/dev/null | grep -c "crng reseeded due to virtual machine fork"
+}
+says 0 reseeds emulator-5554 && says 1 reseeds emulator-5556 &&
+	says 1 reseeds emulator-5558 &&
+	[ "$(adb -s emulator-5556 shell cat /proc/sys/kernel/random/uuid)" != \
+		"$(adb -s emulator-5558 shell cat /proc/sys/kernel/random/uuid)" ]
+result clones_have_random_numbers_of_their_own $?
+
+# ---- only what changed ----
+
+vmmctl snapshot save four /tmp/snap-4 --changes > /tmp/save 2>&1 &&
+	vmmctl snapshot check /tmp/snap-4 > /tmp/checked 2>&1
+rc=$?
+sed 's/^/# /' /tmp/save
+du -k /tmp/snap-3/ram /tmp/snap-4/ram | sed 's/^/# KiB: /'
+[ "$(($(du -k /tmp/snap-4/ram | cut -f 1) * 2))" -lt "$(du -k /tmp/snap-3/ram | cut -f 1)" ] ||
+	rc=1
+result changes_are_saved $rc
+
+start six --from /tmp/snap-4 --clone
+six=$pid
+device emulator-5560 && adb -s emulator-5560 shell test -e /tmp/mine &&
+	says "written before, written after" asks emulator-5560 pingpong &&
+	says 2 reseeds emulator-5560 &&
+	vmmctl snapshot save six /tmp/snap-6 --changes && vmmctl snapshot check /tmp/snap-6 \
+	> /tmp/checked 2>&1
+result a_guest_goes_on_from_changes $?
+ends "$six"
+
+fails_to_save "cannot be replaced by them" four /tmp/snap-3 --changes &&
+	vmmctl snapshot check /tmp/snap-3 > /tmp/checked 2>&1
+result what_changes_are_relative_to_stays $?
+
 refused "cannot copy it at once" /tmp/snap --clone
 result a_clone_needs_a_copy_of_its_disk $?
 
 # ---- what is no snapshot of this machine ----
 
 bad=0
-spoil() {
-	rm -rf /tmp/bad
-	cp -r /tmp/snap-3 /tmp/bad
-}
-# shorter FILE BYTES
-shorter() {
-	truncate -s $(($(stat -c %s "$1") - $2)) "$1"
-}
-spoil; shorter /tmp/bad/ram 1
-refused "ram does not have" /tmp/bad --clone || bad=1
-spoil; shorter /tmp/bad/state.dtb 1
-refused "state.size" /tmp/bad --clone || bad=1
-spoil; printf x | dd of=/tmp/bad/state.dtb bs=1 seek=500 conv=notrunc 2>/dev/null
-refused "state.crc32" /tmp/bad --clone || bad=1
-spoil; shorter /tmp/bad/manifest.json 40
-refused "torn" /tmp/bad --clone || bad=1
-spoil; sed -i 's/"version": 1/"version": 2/' /tmp/bad/manifest.json
-refused '"version" is 2' /tmp/bad --clone || bad=1
-spoil; sed -i 's/"cpus": 1/"cpus": 2/' /tmp/bad/manifest.json
-refused '"crc32" is not' /tmp/bad --clone || bad=1
-spoil; cp /tmp/snap/ram /tmp/bad/ram
-refused 'another snapshot' /tmp/bad --clone || bad=1
-spoil; rm /tmp/bad/ram
-refused "cannot open ram" /tmp/bad --clone || bad=1
+spoiled_snapshots /tmp/snap-3 /tmp/snap || bad=1
 refused '"cpus" is 1 there and 2 here' /tmp/snap-3 --clone --cpus 2 || bad=1
 refused '"images" has' /tmp/snap-3 --clone --disk /tmp/disk,readonly=on || bad=1
+refused "no device can be added" /tmp/snap-3 --clone --virtio rng || bad=1
 result torn_edited_and_foreign_snapshots_are_refused $bad
 
 # ---- the end of a guest that was loaded ----

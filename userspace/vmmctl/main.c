@@ -250,6 +250,20 @@ static int session_emulator(struct session *s)
 	return vmm_emulator_port_open(&s->emulator, s->cfg, s->loop, fd, s->steering.instance);
 }
 
+/* A guest that goes on is ready when adb has found it again. */
+static int session_ready(struct session *s)
+{
+	const struct vmm_adb *adb = NULL;
+
+	if (!s->cfg->snapshot)
+		return 0;
+	if (s->host.vsock)
+		adb = vmm_vsock_host_ports(s->host.vsock);
+	if (s->host.pipe_adb && !adb)
+		adb = vmm_pipe_adb_ports(s->host.pipe_adb);
+	return adb ? vmm_steering_wait_for_adb(&s->steering, adb) : 0;
+}
+
 static int session_open_host(struct session *s)
 {
 	int err = vmm_images_lock(&s->images, s->cfg);
@@ -266,6 +280,8 @@ static int session_open_host(struct session *s)
 		err = session_display(s);
 	if (!err)
 		err = session_emulator(s);
+	if (!err)
+		err = session_ready(s);
 	if (err || !s->cfg->console)
 		return err;
 	s->host.console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
@@ -430,7 +446,8 @@ static enum vmm_end run_vm(struct session *s)
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
 		return end;
-	if (!vmm_board_create(&s->vm)) {
+	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
+	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
 		vmm_board_destroy(&s->vm);
 	}

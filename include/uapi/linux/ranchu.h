@@ -16,6 +16,7 @@
  *	0a00_0000  32 virtio-mmio transports, 0x200 bytes each
  *	0a01_0000  goldfish pipe
  *	0a02_0000  goldfish sync
+ *	0a03_0000  the VM's generation (ours, see below)
  *	4000_0000  RAM, at most 30 GiB
  *
  * Source: platform_external_qemu hw/arm/ranchu.c (866554d0017e). The GICv3
@@ -25,7 +26,8 @@
  * That board has no clock either, and virt.c's place for one is the framebuffer's
  * here. Ours is at the next step of 64 KiB behind the last device of the row, with
  * the next interrupt; neither map has anything there. A guest finds it by the device
- * tree only, so that a VMM may leave it out.
+ * tree only, so that a VMM may leave it out. The same holds for the VM's generation, whose
+ * size is that of the largest page that a host has: it is memory for the guest to read.
  */
 #ifndef _UAPI_LINUX_RANCHU_H
 #define _UAPI_LINUX_RANCHU_H
@@ -56,6 +58,8 @@
 #define RANCHU_PIPE_SIZE		0x00002000
 #define RANCHU_SYNC_BASE		0x0a020000
 #define RANCHU_SYNC_SIZE		0x00002000
+#define RANCHU_VMGENID_BASE		0x0a030000
+#define RANCHU_VMGENID_SIZE		0x00010000
 
 #define RANCHU_RAM_BASE			0x40000000
 #define RANCHU_RAM_MAX			0x780000000ULL	/* 30 GiB */
@@ -69,6 +73,7 @@
 #define RANCHU_PIPE_SPI			6
 #define RANCHU_SYNC_SPI			7
 #define RANCHU_RTC_SPI			8
+#define RANCHU_VMGENID_SPI		9
 #define RANCHU_VIRTIO_MMIO_SPI		16	/* transport i raises 16 + i */
 
 /* Interrupt ids of the GIC, private ones included; a multiple of 32. */

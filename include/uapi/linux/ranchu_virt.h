@@ -17,6 +17,7 @@
  *	0a05_0000  goldfish events
  *	0a06_0000  goldfish pipe
  *	0a07_0000  goldfish sync
+ *	0a08_0000  the VM's generation (ours: the reference has none)
  *	1000_0000  PCI memory below 4 GiB
  *	3f00_0000  PCI configuration space (ECAM)
  *	4000_0000  RAM, at most 255 GiB
@@ -62,6 +63,8 @@
 #define RANCHU_VIRT_PIPE_SIZE		0x00002000
 #define RANCHU_VIRT_SYNC_BASE		0x0a070000
 #define RANCHU_VIRT_SYNC_SIZE		0x00002000
+#define RANCHU_VIRT_VMGENID_BASE	0x0a080000
+#define RANCHU_VIRT_VMGENID_SIZE	0x00010000	/* a page of any host's */
 #define RANCHU_VIRT_PCI_BASE		0x10000000
 #define RANCHU_VIRT_PCI_SIZE		0x2eff0000
 #define RANCHU_VIRT_ECAM_BASE		0x3f000000
@@ -83,6 +86,7 @@
 #define RANCHU_VIRT_EVENTS_SPI		19
 #define RANCHU_VIRT_PIPE_SPI		20
 #define RANCHU_VIRT_SYNC_SPI		21
+#define RANCHU_VIRT_VMGENID_SPI		22
 #define RANCHU_VIRT_VIRTIO_MMIO_SPI	32	/* transport i raises 32 + i */
 #define RANCHU_VIRT_GICV2M_SPI		64	/* the first message's */
 #define RANCHU_VIRT_GICV2M_SPIS		64

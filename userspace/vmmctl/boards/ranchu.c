@@ -15,11 +15,12 @@
 /**
  * vmm_board_ranchu - fill a board: the ranchu board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, which the reference does not have
+ * @cfg: says whether the board has a clock and the VM's generation, which the reference
+ *	does not have
  */
 void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 {
-	struct vmm_device *virtio;
+	struct vmm_device *virtio, *generation;
 
 	*board = (struct vmm_board){
 		.name = "ranchu",
@@ -52,4 +53,9 @@ void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 	vmm_board_add(board, &vmm_pipe_ops, RANCHU_PIPE_BASE, RANCHU_PIPE_SIZE, RANCHU_PIPE_SPI);
 	vmm_board_add(board, &vmm_goldfish_sync_ops, RANCHU_SYNC_BASE, RANCHU_SYNC_SIZE,
 		      RANCHU_SYNC_SPI);
+	if (!cfg->vmgenid)
+		return;
+	generation = vmm_board_add(board, &vmm_vmgenid_ops, RANCHU_VMGENID_BASE,
+				   RANCHU_VMGENID_SIZE, RANCHU_VMGENID_SPI);
+	generation->trigger = VMM_IRQ_EDGE_RISING;
 }

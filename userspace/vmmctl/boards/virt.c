@@ -91,10 +91,13 @@ static void virt_add_goldfish(struct vmm_board *board)
 /**
  * vmm_board_virt - fill a board: the second arm64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, and where virtio devices are
+ * @cfg: says whether the board has a clock and the VM's generation, and where virtio
+ *	devices are
  */
 void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg)
 {
+	struct vmm_device *generation;
+
 	*board = virt;
 	/* The bus is in front of all that looks for it. */
 	vmm_board_add(board, &vmm_pci_ecam_ops, RANCHU_VIRT_ECAM_BASE, RANCHU_VIRT_ECAM_SIZE, 0);
@@ -102,4 +105,9 @@ void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg)
 	virt_add_small(board, cfg);
 	virt_add_virtio(board, cfg);
 	virt_add_goldfish(board);
+	if (!cfg->vmgenid)
+		return;
+	generation = vmm_board_add(board, &vmm_vmgenid_ops, RANCHU_VIRT_VMGENID_BASE,
+				   RANCHU_VIRT_VMGENID_SIZE, RANCHU_VIRT_VMGENID_SPI);
+	generation->trigger = VMM_IRQ_EDGE_RISING;
 }

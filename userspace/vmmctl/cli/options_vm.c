@@ -148,6 +148,11 @@ static const struct vmm_option board_options[] = {
 			"arm64 reference board, which has none",
 	},
 	{
+		.key = "vmgenid", .type = VMM_OPT_SWITCH, .initial = "on", AT(vmgenid),
+		.help = "arm64: tell the guest when it goes on from a snapshot, so that its\n"
+			"random numbers are its own; off: as the reference board",
+	},
+	{
 		.key = "screen-width", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
 		.max = SCREEN_MAX, .initial = "720", AT(screen_width),
 		.help = "pixels of a row of the goldfish framebuffer, and of a gpu's screen",

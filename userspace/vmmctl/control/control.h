@@ -114,8 +114,8 @@ enum vmm_control_end {
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
  * @device: asks something of a device, see vmm_board_command(); may be NULL
  * @screen: puts the newest frame into the screen's file: the file, or -errno; may be NULL
- * @snapshot: saves it to @files, which it keeps, state first: VMM_COMMAND_LATER, or -errno
- *	and keeps none; may be NULL
+ * @snapshot: saves it, or only the changes of its RAM, to @files, which it keeps, state
+ *	first: VMM_COMMAND_LATER, or -errno and keeps none; may be NULL
  * @stats: what was counted, as an object of objects of numbers
  *
  * The functions that return int return 0 or -errno.
@@ -129,7 +129,7 @@ struct vmm_control_vm {
 	int (*device)(void *arg, const char *device, const char *command, const char *value,
 		      struct vmm_text *text);
 	int (*screen)(void *arg);
-	int (*snapshot)(void *arg, const int *files, u64 call);
+	int (*snapshot)(void *arg, const int *files, bool changes, u64 call);
 	json_t *(*stats)(void *arg);
 };
 

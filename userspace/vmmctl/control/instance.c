@@ -238,10 +238,11 @@ void vmm_instance_answer(struct vmm_instance *instance, u64 call, struct vmm_ans
 }
 
 /**
- * vmm_instance_ready - say that the VM has started
+ * vmm_instance_ready - say that the VM can be used
  * @instance: the VM
  */
 void vmm_instance_ready(struct vmm_instance *instance)
 {
 	vmm_notify_send(instance->notify, "READY=1");
+	vmm_instance_event(instance, "READY", NULL);
 }

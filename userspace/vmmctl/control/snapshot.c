@@ -22,7 +22,7 @@
 /* All RAM is written meanwhile, maybe to a slow disk. */
 #define SAVE_TIMEOUT_MS	(30 * 60 * 1000)
 
-#define USAGE	"snapshot needs \"save NAME DIR\" or \"check DIR\""
+#define USAGE	"snapshot needs \"save NAME DIR [--changes]\" or \"check DIR\""
 
 static const char *const files[] = {
 	VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM, VMM_SNAPSHOT_MANIFEST,
@@ -167,21 +167,51 @@ static int place_finish(struct place *place)
 	return err ? vmm_error(-err, "snapshot: the directory of %s", place->path) : 0;
 }
 
-static int save_by(struct vmm_client *client, struct place *place, const char *name)
+/* What has the pages that did not change must stay. */
+static int place_check(const struct place *place, const json_t *body)
+{
+	const json_t *base = json_object_get(json_object_get(body, "ram"), "base");
+	const char *path = vmm_manifest_word(base, "path");
+	struct stat st, other;
+
+	if (!path || stat(path, &st) || stat(place->path, &other) || st.st_ino != other.st_ino ||
+	    st.st_dev != other.st_dev)
+		return 0;
+	return vmm_error(-EEXIST,
+			 "snapshot: %s is what the changes are relative to, and cannot be replaced by them",
+			 place->path);
+}
+
+/* Above all: is what the changes are relative to still there? */
+static int place_opens(const struct place *place)
+{
+	struct vmm_snapshot *snapshot = vmm_snapshot_open(place->beside);
+
+	vmm_snapshot_close(snapshot);
+	return snapshot ? 0 : -EBADMSG;
+}
+
+static int save_by(struct vmm_client *client, struct place *place, const char *name,
+		   bool changes)
 {
 	json_t *body;
 	int err;
 
 	vmm_client_give(client, place->file, 2);
-	body = vmm_client_call(client, "snapshot", NULL);
+	body = vmm_client_call(client, "snapshot", changes ? json_pack("{s:b}", "changes", true) :
+							     NULL);
 	if (!body)
 		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
-	err = manifest_write(place->file[2], body);
+	err = place_check(place, body);
+	if (!err)
+		err = manifest_write(place->file[2], body);
 	json_decref(body);
+	if (!err)
+		err = place_opens(place);
 	return err ? err : place_finish(place);
 }
 
-static int save(const char *base, const char *name, const char *where)
+static int save(const char *base, const char *name, const char *where, bool changes)
 {
 	char path[PATH_MAX];
 	struct place place = { .path = path, .dir = -1, .file = { -1, -1, -1 } };
@@ -204,7 +234,7 @@ static int save(const char *base, const char *name, const char *where)
 		return vmm_error(-errno, "no VM is named \"%s\"", name);
 	err = place_open(&place);
 	if (!err)
-		err = save_by(client, &place, name);
+		err = save_by(client, &place, name, changes);
 	vmm_client_close(client);
 	place_close(&place);
 	/* Half a snapshot, or the one that was replaced. */
@@ -236,10 +266,11 @@ static int check(const char *path)
  */
 int vmm_snapshot_cli(const char *base, int argc, char **argv)
 {
+	bool changes = argc == 6 && !strcmp(argv[5], "--changes");
 	int err;
 
-	if (argc == 5 && !strcmp(argv[2], "save")) {
-		err = save(base, argv[3], argv[4]);
+	if ((argc == 5 || changes) && !strcmp(argv[2], "save")) {
+		err = save(base, argv[3], argv[4], changes);
 	} else if (argc == 4 && !strcmp(argv[2], "check")) {
 		err = check(argv[3]);
 	} else {

@@ -22,6 +22,8 @@ static const char *status_name(const struct vmm_steering *s)
 		return "starting";
 	if (vmm_vm_paused(s->vm))
 		return "paused";
+	if (s->resuming)
+		return "resuming";
 	return s->vm->pausing ? "pausing" : "running";
 }
 
@@ -76,7 +78,7 @@ static int steering_pause(void *arg, bool pause, u64 call)
 		resume_devices(s);
 		vmm_vm_resume(s->vm);
 		vmm_instance_event(s->instance, "RESUMED", NULL);
-		vmm_instance_state(s->instance, "running");
+		vmm_instance_state(s->instance, status_name(s));
 		return 0;
 	}
 	if (s->vm->pausing)
@@ -90,32 +92,41 @@ static void saving_ends(struct vmm_steering *s, struct vmm_answer *answer)
 {
 	vmm_instance_answer(s->instance, s->saving, answer);
 	s->saving = 0;
+	s->job = NULL;
 	close(s->files[0]);
 	close(s->files[1]);
 }
 
-/* vCPUs and devices stand still. */
-static void steering_save(struct vmm_steering *s)
+/* It is saved, or that has failed; the VM goes on, if it stood still for this only. */
+static void steering_saved(void *arg, json_t *body)
 {
-	struct vmm_snapshot_files files = { .state = s->files[0], .ram = s->files[1] };
-	struct vmm_answer answer = { 0 };
+	struct vmm_answer answer = { .result = body };
+	struct vmm_steering *s = arg;
 
-	answer.result = vmm_snapshot_save(s->vm, s->images, &files);
-	if (!answer.result)
-		vmm_answer_fail(&answer, EIO, "it cannot be saved: its log says why");
+	if (!body)
+		vmm_answer_fail(&answer, EIO, "%s", vmm_error_last());
 	saving_ends(s, &answer);
-}
-
-/* The VM stood still for this only. */
-static void steering_save_running(struct vmm_steering *s)
-{
-	vmm_board_pause(s->vm);
-	steering_save(s);
+	if (s->devices_paused)
+		return;
 	vmm_board_resume(s->vm);
 	vmm_vm_resume(s->vm);
 }
 
-static int steering_snapshot(void *arg, const int *files, u64 call)
+/* vCPUs stand still, and devices do if the VM was paused before. */
+static void steering_save(struct vmm_steering *s)
+{
+	struct vmm_snapshot_files files = {
+		.state = s->files[0], .ram = s->files[1], .changes = s->changes,
+	};
+
+	if (!s->devices_paused)
+		vmm_board_pause(s->vm);
+	s->job = vmm_saving_begin(s->vm, s->images, &files, steering_saved, s);
+	if (!s->job)
+		steering_saved(s, NULL);
+}
+
+static int steering_snapshot(void *arg, const int *files, bool changes, u64 call)
 {
 	struct vmm_steering *s = arg;
 
@@ -124,6 +135,7 @@ static int steering_snapshot(void *arg, const int *files, u64 call)
 	if (s->saving || (s->vm->pausing && !s->devices_paused))
 		return -EBUSY;
 	memcpy(s->files, files, sizeof(s->files));
+	s->changes = changes;
 	s->saving = call;
 	if (s->devices_paused)
 		steering_save(s);
@@ -140,8 +152,8 @@ static int steering_parked(void *arg)
 
 	vmm_event_clear(s->vm->parked_fd);
 	if (s->saving) {
-		if (vmm_vm_paused(s->vm))
-			steering_save_running(s);
+		if (vmm_vm_paused(s->vm) && !s->job)
+			steering_save(s);
 		return 0;
 	}
 	if (vmm_vm_paused(s->vm)) {
@@ -278,8 +290,38 @@ void vmm_steering_close(struct vmm_steering *s)
 		close(s->every_fd);
 		s->every_fd = -1;
 	}
+	vmm_adb_listed_close(s->listed);
+	s->listed = NULL;
 	vmm_instance_close(s->instance);
 	s->instance = NULL;
+}
+
+static void steering_ready(struct vmm_steering *s)
+{
+	s->resuming = false;
+	vmm_instance_ready(s->instance);
+	if (s->vm && !s->vm->pausing)
+		vmm_instance_state(s->instance, "running");
+}
+
+/* The adb server lists the guest as a device. */
+static void steering_listed(void *arg)
+{
+	steering_ready(arg);
+}
+
+/**
+ * vmm_steering_wait_for_adb - say that the VM is ready when adb can be used, not before
+ * @s: the VM; goes on from a snapshot
+ * @adb: the ports that adb knows the guest by
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb)
+{
+	s->listed = vmm_adb_listed_open(s->loop, adb, steering_listed, s);
+	s->resuming = true;
+	return s->listed ? 0 : -EIO;
 }
 
 /**
@@ -298,10 +340,14 @@ int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm)
 	s->vm = vm;
 	s->reset_asked = false;
 	s->booted = false;
-	if (!s->resets)
-		vmm_instance_ready(s->instance);
 	vmm_instance_event(s->instance, "STARTED", json_pack("{s:i}", "resets", s->resets));
-	vmm_instance_state(s->instance, "running");
+	vmm_instance_state(s->instance, status_name(s));
+	if (s->resets)
+		return 0;
+	if (s->listed)
+		vmm_adb_listed_ask(s->listed);
+	else
+		steering_ready(s);
 	return 0;
 }
 
@@ -332,6 +378,9 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 				 "reason", vmm_end_name(end));
 
 	vmm_loop_del(s->loop, s->vm->parked_fd);
+	vmm_saving_cancel(s->job);
+	if (s->job)
+		s->devices_paused = true;
 	resume_devices(s);
 	pause_fails(s);
 	if (end == VMM_END_ERROR || end == VMM_END_PANIC)

@@ -10,7 +10,10 @@
 
 #include "control/instance.h"
 #include "host/image.h"
+#include "host/vsock.h"
 #include "machine/machine.h"
+
+struct vmm_saving;
 
 /* Exit codes of `vmmctl run`; 128 and a signal's number where a signal ended it. */
 enum vmm_exit {
@@ -35,7 +38,11 @@ enum vmm_exit {
  * @devices_paused: so are the devices
  * @images: of the disks
  * @saving: a command that waits for the VM to be saved, or 0
+ * @job: which is done now, or NULL
  * @files: where to
+ * @changes: only the changes of RAM
+ * @listed: asks adb's server about a guest that goes on from a snapshot, or NULL
+ * @resuming: it has not answered yet, so that the VM is not said to be ready
  * @reset_asked: the reset was asked for from outside
  * @booted: the guest's system was seen to be up
  * @resets: how often the guest started anew
@@ -53,7 +60,11 @@ struct vmm_steering {
 	bool devices_paused;
 	const struct vmm_images *images;
 	u64 saving;
+	struct vmm_saving *job;
 	int files[VMM_LINES_FILES];
+	bool changes;
+	struct vmm_adb_listed *listed;
+	bool resuming;
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;
@@ -61,6 +72,7 @@ struct vmm_steering {
 
 int vmm_steering_open(struct vmm_steering *s);
 void vmm_steering_close(struct vmm_steering *s);
+int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb);
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end);
 void vmm_steering_booted(struct vmm_steering *s, const char *how);

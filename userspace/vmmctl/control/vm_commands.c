@@ -149,12 +149,12 @@ static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer
 static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
+	bool changes = json_is_true(json_object_get(args, "changes"));
 	int err;
 
-	(void)args;
 	if (!call || !answer->given || !answer->given[0] || !answer->given[1])
 		return vmm_answer_fail(answer, EINVAL, "two files are needed: state and RAM");
-	err = c->vm->snapshot ? c->vm->snapshot(c->arg, answer->given, call) : -EOPNOTSUPP;
+	err = c->vm->snapshot ? c->vm->snapshot(c->arg, answer->given, changes, call) : -EOPNOTSUPP;
 	if (err >= 0) {
 		answer->given[0] = 0;
 		answer->given[1] = 0;
@@ -232,7 +232,8 @@ static const struct vmm_command_row rows[] = {
 	  { { "device", JSON_STRING, true }, { "command", JSON_STRING, true },
 	    { "value", JSON_STRING, false } }, run_device },
 	{ "screen", "pass the screen's file, with the newest frame", { }, run_screen },
-	{ "snapshot", "save the VM to two files that are passed along", { }, run_snapshot },
+	{ "snapshot", "save the VM to two files that are passed along",
+	  { { "changes", JSON_TRUE, false } }, run_snapshot },
 	{ "stats", "say what was counted", { }, run_stats },
 	{ "metrics", "say what was counted, as text for Prometheus", { }, run_metrics },
 	{ "quit", "end the VM in order, with exit code 0", { }, run_quit },

@@ -294,6 +294,31 @@ static int adb_server_ready(void *arg)
 }
 
 /**
+ * vmm_adb_dial - begin to connect to the adb server
+ * @adb: the port pair
+ *
+ * Return: a non-blocking file that becomes writable, and is the caller's; or -errno,
+ *	-ENOENT if no server is wanted
+ */
+int vmm_adb_dial(const struct vmm_adb *adb)
+{
+	struct sockaddr_in addr = adb_loopback(adb->server_port);
+	int err;
+	int fd;
+
+	if (!adb->server_port)
+		return -ENOENT;
+	fd = adb_socket();
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)) || errno == EINPROGRESS)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/**
  * vmm_adb_notify - tell a running adb server that there is an emulator
  * @adb: the port pair
  *
@@ -302,16 +327,11 @@ static int adb_server_ready(void *arg)
  */
 void vmm_adb_notify(struct vmm_adb *adb)
 {
-	struct sockaddr_in addr = adb_loopback(adb->server_port);
-
-	if (!adb->server_port || adb->server_fd >= 0)
+	if (adb->server_fd >= 0)
 		return;
-	adb->server_fd = adb_socket();
-	if (adb->server_fd < 0)
-		return;
+	adb->server_fd = vmm_adb_dial(adb);
 	adb->timeout = ADB_TIMEOUT;
-	if ((connect(adb->server_fd, (struct sockaddr *)&addr, sizeof(addr)) &&
-	     errno != EINPROGRESS) ||
+	if (adb->server_fd < 0 ||
 	    vmm_loop_watch(adb->loop, adb->server_fd, POLLOUT, adb_server_ready, adb))
 		adb_drop(&adb->server_fd);
 }

@@ -29,6 +29,12 @@ static struct {
 
 static const char *log_name = "vmmctl";
 
+#define LOG_LAST	160	/* bytes of a message that is kept, its end included */
+
+/* Of the calling thread: how many errors it has told of, and the last. */
+static __thread unsigned long log_errors;
+static __thread char log_last[LOG_LAST];
+
 /**
  * vmm_log_name - say which program it is that messages are of
  * @name: its name, for good
@@ -107,7 +113,7 @@ static void log_also(const char *line, size_t len)
 	log_to.fn(log_to.arg, dated, n + len);
 }
 
-static void log_line(int err, const char *fmt, va_list args)
+static void log_line(bool is_error, int err, const char *fmt, va_list args)
 {
 	char text[512];
 	char line[LOG_LINE];
@@ -116,6 +122,11 @@ static void log_line(int err, const char *fmt, va_list args)
 	vsnprintf(text, sizeof(text), fmt, args);
 	len = snprintf(line, sizeof(line), "%s: %s%s%s\n", log_name, text, err ? ": " : "",
 		       err ? strerror(err) : "");
+	if (is_error) {
+		log_errors++;
+		snprintf(log_last, sizeof(log_last), "%.100s%s%.40s", text, err ? ": " : "",
+			 err ? strerror(err) : "");
+	}
 	if (len >= (int)sizeof(line))
 		len = sizeof(line) - 1;
 	log_write(line, len);
@@ -135,11 +146,33 @@ int vmm_error(int err, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	log_line(err > 0 ? err : 0, fmt, args);
+	log_line(true, err > 0 ? err : 0, fmt, args);
 	va_end(args);
 	if (!err)
 		return -EINVAL;
 	return err > 0 ? -err : err;
+}
+
+/**
+ * vmm_errors - count what vmm_error() has said in this thread
+ *
+ * Who can only say that something failed asks whether the cause was said already.
+ *
+ * Return: messages
+ */
+unsigned long vmm_errors(void)
+{
+	return log_errors;
+}
+
+/**
+ * vmm_error_last - tell what vmm_error() has said last in this thread
+ *
+ * Return: the text, maybe shortened, until the next message; "" if there was none
+ */
+const char *vmm_error_last(void)
+{
+	return log_last;
 }
 
 /**
@@ -151,6 +184,6 @@ void vmm_note(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	log_line(0, fmt, args);
+	log_line(false, 0, fmt, args);
 	va_end(args);
 }

@@ -10,6 +10,8 @@
 /* ---- log.c ---- */
 
 int vmm_error(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+unsigned long vmm_errors(void);
+const char *vmm_error_last(void);
 void vmm_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 struct vmm_output;

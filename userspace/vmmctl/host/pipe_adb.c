@@ -437,6 +437,17 @@ int vmm_pipe_adb_console(const struct vmm_pipe_adb *adb)
 }
 
 /**
+ * vmm_pipe_adb_ports - tell which ports adb knows the guest by
+ * @adb: the host's side
+ *
+ * Return: the ports, or NULL if there are none
+ */
+const struct vmm_adb *vmm_pipe_adb_ports(const struct vmm_pipe_adb *adb)
+{
+	return adb->adb;
+}
+
+/**
  * vmm_pipe_adb_close - hang up on everybody
  * @a: may be NULL
  */

@@ -42,6 +42,7 @@ int vmm_vsock_host_attach(struct vmm_vsock_host *host, const struct vmm_vsock_de
 void vmm_vsock_host_detach(struct vmm_vsock_host *host);
 void vmm_vsock_host_running(struct vmm_vsock_host *host);
 int vmm_vsock_host_console(const struct vmm_vsock_host *host);
+const struct vmm_adb *vmm_vsock_host_ports(const struct vmm_vsock_host *host);
 void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), void *arg);
 unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
 
@@ -120,14 +121,25 @@ int vmm_adb_console_fd(const struct vmm_adb *adb);
 int vmm_adb_console_fd6(int fd);
 int vmm_adb_console_alone(unsigned int port);
 unsigned int vmm_adb_port(const struct vmm_adb *adb);
+int vmm_adb_dial(const struct vmm_adb *adb);
 void vmm_adb_notify(struct vmm_adb *adb);
 bool vmm_adb_tick(struct vmm_adb *adb);
 size_t vmm_adb_notice(char *text, unsigned int port);
 unsigned int vmm_adb_server_port(const char *value);
 
+/* ---- adb_listed.c: how the adb server lists the guest ---- */
+
+struct vmm_adb_listed;
+
+struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
+					   void (*fn)(void *arg), void *arg);
+void vmm_adb_listed_ask(struct vmm_adb_listed *listed);
+void vmm_adb_listed_close(struct vmm_adb_listed *listed);
+
 /* ---- pipe_adb.c: adb by the goldfish pipe ---- */
 
 int vmm_pipe_adb_console(const struct vmm_pipe_adb *adb);
+const struct vmm_adb *vmm_pipe_adb_ports(const struct vmm_pipe_adb *adb);
 struct vmm_pipe_adb *vmm_pipe_adb_open(const struct vmm_config *cfg, struct vmm_loop *loop);
 void vmm_pipe_adb_close(struct vmm_pipe_adb *a);
 int vmm_pipe_adb_connect(struct vmm_pipe_adb *a);

@@ -473,6 +473,17 @@ int vmm_vsock_host_console(const struct vmm_vsock_host *host)
 }
 
 /**
+ * vmm_vsock_host_ports - tell which ports adb knows the guest by
+ * @host: the host's side
+ *
+ * Return: the ports, or NULL if there are none
+ */
+const struct vmm_adb *vmm_vsock_host_ports(const struct vmm_vsock_host *host)
+{
+	return host->adb;
+}
+
+/**
  * vmm_vsock_host_on_adb - be told when the guest's adbd takes a connection
  * @host: the host's side
  * @fn: called in the main thread

@@ -57,16 +57,18 @@ struct vmm_region {
  * struct vmm_mem - guest RAM; the same pages as long as the VM exists
  * @regions: how many
  * @region: in address order
+ * @cleared: it was made zero, so that what it began as has no meaning any more
  */
 struct vmm_mem {
 	unsigned int regions;
 	struct vmm_region region[VMM_REGIONS];
+	bool cleared;
 };
 
 int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size);
 int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset);
 void vmm_mem_destroy(struct vmm_mem *mem);
-int vmm_mem_clear(const struct vmm_mem *mem);
+int vmm_mem_clear(struct vmm_mem *mem);
 void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len);
 const struct vmm_region *vmm_mem_find(const struct vmm_mem *mem, u64 gpa, u64 len);
 void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len);

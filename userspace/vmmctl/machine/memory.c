@@ -134,11 +134,12 @@ static int region_clear(const struct vmm_region *region)
  *
  * Return: 0, or -errno
  */
-int vmm_mem_clear(const struct vmm_mem *mem)
+int vmm_mem_clear(struct vmm_mem *mem)
 {
 	unsigned int i;
 	int err;
 
+	mem->cleared = true;
 	for (i = 0; i < mem->regions; i++) {
 		err = region_clear(&mem->region[i]);
 		if (err)

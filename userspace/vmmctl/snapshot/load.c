@@ -22,14 +22,22 @@
 /**
  * struct vmm_snapshot - a snapshot that is open
  * @body: the manifest's
+ * @path: where it is, without links
  * @ram_fd: its RAM
  * @ram_size: bytes of it, without the last page
+ * @base: the snapshot that has the pages that this one has not, or NULL
+ * @pages: which pages this one has, if there is a @base
+ * @pagemap_fd: which pages were written to since, -1 before RAM is mapped
  * @tree: its states
  */
 struct vmm_snapshot {
 	json_t *body;
+	char *path;
 	int ram_fd;
 	u64 ram_size;
+	struct vmm_snapshot *base;
+	struct vmm_pages pages;
+	int pagemap_fd;
 	struct vmm_tree tree;
 };
 
@@ -89,14 +97,14 @@ static u8 digit(char c)
 	return c >= 'a' ? c - 'a' + 10 : c - '0';
 }
 
-static int id_read(const json_t *body, u8 *id)
+static int id_read(const json_t *object, const char *key, u8 *id)
 {
-	const char *text = vmm_manifest_word(body, "id");
+	const char *text = vmm_manifest_word(object, "id");
 	unsigned int i;
 
 	if (!text || strlen(text) != 2 * VMM_SNAPSHOT_ID ||
 	    strspn(text, "0123456789abcdef") != 2 * VMM_SNAPSHOT_ID)
-		return refuse_key("id");
+		return refuse_key(key);
 	for (i = 0; i < VMM_SNAPSHOT_ID; i++)
 		id[i] = digit(text[2 * i]) << 4 | digit(text[2 * i + 1]);
 	return 0;
@@ -134,42 +142,89 @@ static int state_read(struct vmm_snapshot *snapshot, int dir)
 	return err;
 }
 
-static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id)
+static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base);
+
+/* The snapshot that has the other pages; it has all of its own. */
+static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
+{
+	const char *path = vmm_manifest_word(about, "path");
+	u8 id[VMM_SNAPSHOT_ID];
+	int err;
+
+	if (!path || *path != '/')
+		return refuse_key("ram.base.path");
+	err = id_read(about, "ram.base.id", id);
+	if (err)
+		return err;
+	snapshot->base = snapshot_open(path, false);
+	if (!snapshot->base)
+		return -EINVAL;
+	if (memcmp(id, snapshot->base->tree.id, sizeof(id)))
+		return vmm_error(-EINVAL,
+				 "snapshot: %s is another one than it is based on (\"id\")", path);
+	if (snapshot->base->ram_size != snapshot->ram_size)
+		return refuse_key("ram.size");
+	return 0;
+}
+
+static int pages_read(struct vmm_snapshot *snapshot, const json_t *about)
+{
+	u64 want;
+	u32 crc;
+	int err;
+
+	if (vmm_manifest_number(about, "map_crc32", ~0U, &want))
+		return refuse_key("ram.map_crc32");
+	err = vmm_pages_alloc(&snapshot->pages, snapshot->ram_size);
+	if (!err)
+		err = vmm_ram_pages(snapshot->ram_fd, snapshot->ram_size, &snapshot->pages, &crc);
+	if (err)
+		return vmm_error(-err, "snapshot: cannot read " VMM_SNAPSHOT_RAM);
+	if (crc != want)
+		return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_RAM
+				 " does not have the checksum \"ram.map_crc32\"");
+	return 0;
+}
+
+static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id, bool may_have_base)
 {
 	const json_t *about = json_object_get(snapshot->body, "ram");
+	const json_t *base = json_object_get(about, "base");
+	u64 map;
+	int err;
 
+	if (base && !may_have_base)
+		return vmm_error(-EINVAL, "snapshot: %s needs another one itself", snapshot->path);
 	if (vmm_manifest_number(about, "size", RANCHU_RAM_MAX, &snapshot->ram_size) ||
 	    snapshot->ram_size % VMM_PAGE_SIZE)
 		return refuse_key("ram.size");
 	snapshot->ram_fd = file_open(dir, VMM_SNAPSHOT_RAM);
 	if (snapshot->ram_fd < 0)
 		return snapshot->ram_fd;
-	return vmm_ram_check(snapshot->ram_fd, snapshot->ram_size, id);
+	map = base ? vmm_pages_bytes(snapshot->ram_size) : 0;
+	err = vmm_ram_check(snapshot->ram_fd, snapshot->ram_size, id, map);
+	if (!err && base)
+		err = pages_read(snapshot, about);
+	return !err && base ? base_open(snapshot, base) : err;
 }
 
-static int snapshot_read(struct vmm_snapshot *snapshot, int dir)
+static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_base)
 {
 	u8 id[VMM_SNAPSHOT_ID];
 	int err;
 
 	err = manifest_read(snapshot, dir);
 	if (!err)
-		err = id_read(snapshot->body, id);
+		err = id_read(snapshot->body, "id", id);
 	if (!err)
 		err = state_read(snapshot, dir);
 	if (!err && memcmp(id, snapshot->tree.id, sizeof(id)))
 		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
 				" is another snapshot's (\"id\")");
-	return err ? err : ram_open(snapshot, dir, id);
+	return err ? err : ram_open(snapshot, dir, id, may_have_base);
 }
 
-/**
- * vmm_snapshot_open - open a snapshot
- * @path: its directory
- *
- * Return: the snapshot, or NULL after a message
- */
-struct vmm_snapshot *vmm_snapshot_open(const char *path)
+static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 {
 	struct vmm_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	int err;
@@ -180,19 +235,33 @@ struct vmm_snapshot *vmm_snapshot_open(const char *path)
 		return NULL;
 	}
 	snapshot->ram_fd = -1;
+	snapshot->pagemap_fd = -1;
+	snapshot->path = realpath(path, NULL);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0) {
+	if (dir < 0 || !snapshot->path) {
 		err = vmm_error(errno, "snapshot: cannot open %s", path);
 	} else {
 		/* jansson opens a file for the seed of its tables, if it has none. */
 		json_object_seed(0);
-		err = snapshot_read(snapshot, dir);
-		close(dir);
+		err = snapshot_read(snapshot, dir, may_have_base);
 	}
+	if (dir >= 0)
+		close(dir);
 	if (!err)
 		return snapshot;
 	vmm_snapshot_close(snapshot);
 	return NULL;
+}
+
+/**
+ * vmm_snapshot_open - open a snapshot
+ * @path: its directory
+ *
+ * Return: the snapshot, or NULL after a message
+ */
+struct vmm_snapshot *vmm_snapshot_open(const char *path)
+{
+	return snapshot_open(path, true);
 }
 
 /**
@@ -203,9 +272,14 @@ void vmm_snapshot_close(struct vmm_snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
+	vmm_snapshot_close(snapshot->base);
 	vmm_tree_free(&snapshot->tree);
+	vmm_pages_free(&snapshot->pages);
 	if (snapshot->ram_fd >= 0)
 		close(snapshot->ram_fd);
+	if (snapshot->pagemap_fd >= 0)
+		close(snapshot->pagemap_fd);
+	free(snapshot->path);
 	json_decref(snapshot->body);
 	free(snapshot);
 }
@@ -225,11 +299,67 @@ const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot)
  * vmm_snapshot_ram - tell which file RAM begins as
  * @snapshot: open
  *
- * Return: the file, which stays @snapshot's
+ * Return: the file, which stays @snapshot's; vmm_snapshot_map() is next
  */
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 {
-	return snapshot->ram_fd;
+	return snapshot->base ? snapshot->base->ram_fd : snapshot->ram_fd;
+}
+
+/**
+ * vmm_snapshot_map - make RAM that has begun as vmm_snapshot_ram() what was saved
+ * @snapshot: open
+ * @mem: guest RAM; nobody has written to it
+ *
+ * Opens a file by a path: it belongs before the sandbox.
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem)
+{
+	int err = 0;
+
+	/* Another size is refused by vmm_snapshot_fits(), which names the option. */
+	if (vmm_ram_bytes(mem) != snapshot->ram_size)
+		return 0;
+	/* Without it, all of RAM is saved the next time. */
+	snapshot->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (snapshot->base)
+		err = vmm_pages_map(&snapshot->pages, mem, snapshot->ram_fd);
+	return err ? vmm_error(-err, "snapshot: cannot map " VMM_SNAPSHOT_RAM) : 0;
+}
+
+/**
+ * vmm_snapshot_changes - find what differs from the snapshot that RAM began as
+ * @snapshot: vmm_snapshot_map() has been called
+ * @mem: guest RAM; nobody changes it
+ * @pages: filled; vmm_pages_free() frees it
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_mem *mem,
+			 struct vmm_pages *pages)
+{
+	int err = snapshot->pagemap_fd < 0 ? -EBADF : vmm_pages_alloc(pages, vmm_ram_bytes(mem));
+
+	if (!err && snapshot->base)
+		memcpy(pages->bit, snapshot->pages.bit, vmm_pages_bytes(snapshot->ram_size));
+	if (!err)
+		err = vmm_pages_changed(pages, mem, snapshot->pagemap_fd);
+	return err ? vmm_error(-err, "snapshot: cannot tell what has changed") : 0;
+}
+
+/**
+ * vmm_snapshot_base - say which snapshot has the pages that did not change
+ * @snapshot: that RAM began as
+ *
+ * Return: "ram.base" of a manifest, or NULL without memory
+ */
+json_t *vmm_snapshot_base(const struct vmm_snapshot *snapshot)
+{
+	const struct vmm_snapshot *base = snapshot->base ? snapshot->base : snapshot;
+
+	return json_pack("{s:s, s:o}", "path", base->path, "id", vmm_manifest_id(base->tree.id));
 }
 
 /**
@@ -245,6 +375,11 @@ int vmm_snapshot_check(const struct vmm_snapshot *snapshot)
 	u32 sum;
 	int err;
 
+	if (snapshot->base) {
+		err = vmm_snapshot_check(snapshot->base);
+		if (err)
+			return err;
+	}
 	if (vmm_manifest_number(about, "crc32", ~0U, &crc))
 		return refuse_key("ram.crc32");
 	err = vmm_ram_sum(snapshot->ram_fd, snapshot->ram_size, &sum);
@@ -369,13 +504,17 @@ static struct vmm_state *part(struct vmm_snapshot *snapshot, const char *node, u
 	return state;
 }
 
-static int load_failed(int err, const char *what, unsigned int index)
+/* One sentence: what a part has said of its state since @said, or else that it is wrong. */
+static int load_failed(unsigned long said, int err, const char *node, unsigned int index)
 {
-	return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE ": %s@%u is refused", what, index);
+	if (vmm_errors() != said)
+		return err;
+	return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE ": %s@%u is refused", node, index);
 }
 
 static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned int *used)
 {
+	unsigned long said = vmm_errors();
 	unsigned int i;
 	int err;
 
@@ -384,13 +523,14 @@ static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned 
 
 		err = state ? vmm_arch_vcpu_load(vm->vcpu[i], state) : -EINVAL;
 		if (err)
-			return load_failed(err, "cpu", i);
+			return load_failed(said, err, "cpu", i);
 	}
 	return 0;
 }
 
 static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned int *used)
 {
+	unsigned long said = vmm_errors();
 	unsigned int i;
 	int err;
 
@@ -402,9 +542,11 @@ static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsign
 			continue;
 		state = part(snapshot, "device", i, used);
 		err = state ? vmm_device_load(dev, state) : -EINVAL;
+		if (err && vmm_errors() == said)
+			vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE
+				  ": device@%u, \"%s\", is refused", i, dev->ops->name);
 		if (err)
-			return vmm_error(err, "snapshot: " VMM_SNAPSHOT_STATE
-					 ": device@%u, \"%s\", is refused", i, dev->ops->name);
+			return err;
 	}
 	return 0;
 }
@@ -420,12 +562,13 @@ static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsign
  */
 int vmm_snapshot_load(struct vmm_snapshot *snapshot, struct vmm_vm *vm)
 {
+	unsigned long said = vmm_errors();
 	unsigned int used = 0;
 	struct vmm_state *state = part(snapshot, "interrupt-controller", 0, &used);
 	int err = state ? vmm_arch_irqchip_load(vm, state) : -EINVAL;
 
 	if (err)
-		return load_failed(err, "interrupt-controller", 0);
+		return load_failed(said, err, "interrupt-controller", 0);
 	err = load_cpus(snapshot, vm, &used);
 	if (!err)
 		err = load_devices(snapshot, vm, &used);

@@ -4,10 +4,13 @@
  *
  *	{ "format": "ranchu-snapshot", "version": 1, "crc32": N, "body": { ... } }
  *
+ * (version 2 if it needs another snapshot, "ram.base")
+ *
  * with the checksum of its body as compact text with sorted keys, so that white space does
  * not matter and every value does. Whoever reads it asks for each key by name and type.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -15,7 +18,8 @@
 #include "snapshot/snapshot.h"
 
 #define FORMAT	"ranchu-snapshot"
-#define VERSION	1
+#define VERSION		1
+#define VERSION_BASED	2
 /* As deep as a manifest is: objects in arrays in objects. */
 #define DEPTH	12
 
@@ -40,10 +44,12 @@ char *vmm_manifest_text(const json_t *body)
 {
 	json_t *manifest = NULL;
 	char *text = NULL;
+	int version;
 	u32 crc;
 
+	version = json_object_get(json_object_get(body, "ram"), "base") ? VERSION_BASED : VERSION;
 	if (!body_sum(body, &crc))
-		manifest = json_pack("{s:s, s:i, s:I, s:O}", "format", FORMAT, "version", VERSION,
+		manifest = json_pack("{s:s, s:i, s:I, s:O}", "format", FORMAT, "version", version,
 				     "crc32", (json_int_t)crc, "body", body);
 	if (manifest)
 		text = json_dumps(manifest, JSON_INDENT(1));
@@ -87,10 +93,10 @@ static int manifest_check(const json_t *manifest, const char *where)
 		return vmm_error(-EINVAL, "snapshot: %s: \"format\" is not \"" FORMAT "\"", where);
 	if (vmm_manifest_number(manifest, "version", ~0U, &version))
 		return vmm_error(-EINVAL, "snapshot: %s has no \"version\"", where);
-	if (version != VERSION)
+	if (version < VERSION || version > VERSION_BASED)
 		return vmm_error(-EOPNOTSUPP,
 				 "snapshot: %s: \"version\" is %llu, and this vmmctl knows %d",
-				 where, version, VERSION);
+				 where, version, VERSION_BASED);
 	if (!json_is_object(body) || vmm_manifest_number(manifest, "crc32", ~0U, &crc))
 		return vmm_error(-EINVAL, "snapshot: %s has no \"body\" and \"crc32\"", where);
 	err = body_sum(body, &sum);
@@ -157,4 +163,20 @@ const char *vmm_manifest_word(const json_t *object, const char *key)
 	const char *text = json_string_value(value);
 
 	return text && strlen(text) == json_string_length(value) ? text : NULL;
+}
+
+/**
+ * vmm_manifest_id - write a snapshot's number
+ * @id: VMM_SNAPSHOT_ID bytes
+ *
+ * Return: a text, or NULL without memory
+ */
+json_t *vmm_manifest_id(const u8 *id)
+{
+	char text[2 * VMM_SNAPSHOT_ID + 1];
+	unsigned int i;
+
+	for (i = 0; i < VMM_SNAPSHOT_ID; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
+	return json_string(text);
 }

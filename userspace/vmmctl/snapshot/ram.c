@@ -3,6 +3,9 @@
  * Guest RAM as a file: one region after the other, with holes where the guest has only
  * zeros, and a page behind it that says which snapshot it belongs to. The checksum is of
  * the pages that are not zero and where they are, so that holes do not matter.
+ *
+ * A file that has only what differs from another snapshot's has, behind that page, a bit for
+ * each page of RAM: set where the page is this file's, be it a hole.
  */
 #include <endian.h>
 #include <errno.h>
@@ -24,11 +27,13 @@ static const char magic[16] = "ranchu-ram-1\n";
  * @magic: what it is
  * @id: the snapshot
  * @size: bytes of RAM, all regions together
+ * @map: bytes behind this page: a bit for each page of RAM; 0 if all are here
  */
 struct ram_end {
 	char magic[16];
 	u8 id[VMM_SNAPSHOT_ID];
 	__le64 size;
+	__le64 map;
 };
 
 /**
@@ -113,8 +118,8 @@ static u32 page_sum(u32 crc, u64 offset, const u8 *page)
 	return crc32(crc, page, PAGE);
 }
 
-/* Pages @first to @last - 1 of a region, those that are zero left out. */
-static int pages_write(const u8 *hva, u64 first, u64 last, int fd, u64 base, u32 *crc)
+/* Bytes @first to @last - 1 of a region, whole pages, those that are zero left out. */
+static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 last, u64 base)
 {
 	u64 begin = first;
 	u64 at;
@@ -122,17 +127,19 @@ static int pages_write(const u8 *hva, u64 first, u64 last, int fd, u64 base, u32
 
 	for (at = first; at < last && !err; at += PAGE) {
 		if (page_is_zero(hva + at)) {
-			err = vmm_snapshot_write(fd, hva + begin, at - begin, base + begin);
+			err = vmm_snapshot_write(job->fd, hva + begin, at - begin, base + begin);
 			begin = at + PAGE;
 			continue;
 		}
-		*crc = page_sum(*crc, base + at, hva + at);
+		job->crc = page_sum(job->crc, base + at, hva + at);
 		if (at + PAGE - begin < RUN)
 			continue;
-		err = vmm_snapshot_write(fd, hva + begin, at + PAGE - begin, base + begin);
+		if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED))
+			return -ECANCELED;
+		err = vmm_snapshot_write(job->fd, hva + begin, at + PAGE - begin, base + begin);
 		begin = at + PAGE;
 	}
-	return err ? err : vmm_snapshot_write(fd, hva + begin, last - begin, base + begin);
+	return err ? err : vmm_snapshot_write(job->fd, hva + begin, last - begin, base + begin);
 }
 
 /* The next pages that a file has, from @at on; false if there are none. */
@@ -152,17 +159,32 @@ static bool next_data(int fd, u64 size, u64 *at, u64 *end)
 	return *at < *end;
 }
 
+static int region_write_pages(struct vmm_ram_job *job, const struct vmm_region *region, u64 base)
+{
+	u64 end = (base + region->size) / PAGE;
+	u64 first = base / PAGE;
+	u64 last;
+	int err = 0;
+
+	for (; !err && vmm_pages_next(job->pages, &first, end, &last); first = last)
+		err = pages_write(job, region->hva, first * PAGE - base, last * PAGE - base,
+				  base);
+	return err;
+}
+
 /* What the guest has never touched is not touched now. */
-static int region_write(const struct vmm_region *region, int fd, u64 base, u32 *crc)
+static int region_write(struct vmm_ram_job *job, const struct vmm_region *region, u64 base)
 {
 	u64 end = region->size;
 	u64 at = 0;
 	int err = 0;
 
+	if (job->pages)
+		return region_write_pages(job, region, base);
 	if (region->fd < 0)
-		return pages_write(region->hva, 0, region->size, fd, base, crc);
+		return pages_write(job, region->hva, 0, region->size, base);
 	while (at < region->size && !err && next_data(region->fd, region->size, &at, &end)) {
-		err = pages_write(region->hva, at, end, fd, base, crc);
+		err = pages_write(job, region->hva, at, end, base);
 		at = end;
 	}
 	return err;
@@ -170,30 +192,32 @@ static int region_write(const struct vmm_region *region, int fd, u64 base, u32 *
 
 /**
  * vmm_ram_write - write guest RAM
- * @mem: guest RAM; nobody changes it
- * @id: of the snapshot, VMM_SNAPSHOT_ID bytes
- * @fd: an empty file
- * @crc: filled
+ * @job: what and where to; nobody changes the RAM
  *
- * Return: 0, or -errno without a message
+ * Context: any thread.
+ * Return: 0, -ECANCELED if it was stopped, or -errno; no message
  */
-int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc)
+int vmm_ram_write(struct vmm_ram_job *job)
 {
+	const struct vmm_mem *mem = job->mem;
 	u8 page[PAGE] = { 0 };
-	struct ram_end end = { .size = htole64(vmm_ram_bytes(mem)) };
+	u64 map = job->pages ? vmm_pages_bytes(vmm_ram_bytes(mem)) : 0;
+	struct ram_end end = { .size = htole64(vmm_ram_bytes(mem)), .map = htole64(map) };
 	u64 base = 0;
 	unsigned int i;
 	int err = 0;
 
-	*crc = 0;
+	job->crc = 0;
 	for (i = 0; i < mem->regions && !err; i++) {
-		err = region_write(&mem->region[i], fd, base, crc);
+		err = region_write(job, &mem->region[i], base);
 		base += mem->region[i].size;
 	}
 	memcpy(end.magic, magic, sizeof(magic));
-	memcpy(end.id, id, sizeof(end.id));
+	memcpy(end.id, job->id, sizeof(end.id));
 	memcpy(page, &end, sizeof(end));
-	return err ? err : vmm_snapshot_write(fd, page, sizeof(page), base);
+	if (!err && map)
+		err = vmm_snapshot_write(job->fd, job->pages->bit, map, base + PAGE);
+	return err ? err : vmm_snapshot_write(job->fd, page, sizeof(page), base);
 }
 
 /**
@@ -201,25 +225,45 @@ int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc)
  * @fd: the file
  * @size: bytes of RAM that it is to have
  * @id: of the snapshot
+ * @map: bytes of the list of pages that it is to have
  *
  * Return: 0, or -EINVAL after a message
  */
-int vmm_ram_check(int fd, u64 size, const u8 *id)
+int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map)
 {
 	struct ram_end end;
 	struct stat st;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (u64)st.st_size != size + PAGE)
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (u64)st.st_size != size + PAGE + map)
 		return vmm_error(-EINVAL,
 				 "snapshot: " VMM_SNAPSHOT_RAM " does not have %llu bytes",
-				 size + PAGE);
-	if (pread(fd, &end, sizeof(end), size) != sizeof(end) ||
-	    memcmp(end.magic, magic, sizeof(magic)) || le64toh(end.size) != size)
+				 size + PAGE + map);
+	if (vmm_snapshot_read(fd, (u8 *)&end, sizeof(end), size) ||
+	    memcmp(end.magic, magic, sizeof(magic)) || le64toh(end.size) != size ||
+	    le64toh(end.map) != map)
 		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_RAM " is torn");
 	if (memcmp(end.id, id, sizeof(end.id)))
 		return vmm_error(-EINVAL,
 				 "snapshot: " VMM_SNAPSHOT_RAM " is another snapshot's (\"id\")");
 	return 0;
+}
+
+/**
+ * vmm_ram_pages - read which pages a file has
+ * @fd: the file, as vmm_ram_check() allows it
+ * @size: bytes of RAM
+ * @pages: of as many; filled
+ * @crc: filled: checksum of the list
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc)
+{
+	u64 map = vmm_pages_bytes(size);
+	int err = vmm_snapshot_read(fd, pages->bit, map, size + PAGE);
+
+	*crc = err ? 0 : crc32(0, pages->bit, map);
+	return err;
 }
 
 /**

@@ -2,9 +2,11 @@
 /*
  * Saves a VM that stands still: the state of all its parts and its RAM go to files that
  * somebody else has made, and what the manifest is to say is returned. Nothing is opened
- * here, because a VM that runs cannot.
+ * here, because a VM that runs cannot. RAM is written by a thread, so that the main loop
+ * serves its clients meanwhile.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -31,9 +33,12 @@ static int save_cpus(struct vmm_vm *vm, struct vmm_tree *tree)
 
 static int save_device(struct vmm_device *dev, struct vmm_state *state)
 {
+	unsigned long said = vmm_errors();
 	int err = state ? vmm_device_save(dev, state) : -E2BIG;
 
-	return err ? vmm_error(-err, "%s cannot be saved", dev->ops->name) : 0;
+	if (err && vmm_errors() == said)
+		vmm_error(-err, "%s cannot be saved", dev->ops->name);
+	return err;
 }
 
 static int save_devices(struct vmm_vm *vm, struct vmm_tree *tree)
@@ -86,28 +91,6 @@ static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 	return json;
 }
 
-static json_t *save_ram(struct vmm_vm *vm, const u8 *id, int fd)
-{
-	json_t *regions = json_array();
-	unsigned int i;
-	u32 crc;
-	int err;
-
-	err = vmm_ram_write(&vm->mem, id, fd, &crc);
-	if (err) {
-		json_decref(regions);
-		vmm_error(-err, "snapshot: " VMM_SNAPSHOT_RAM);
-		return NULL;
-	}
-	for (i = 0; i < vm->mem.regions; i++)
-		json_array_append_new(regions, json_pack("{s:I, s:I}", "base",
-							 (json_int_t)vm->mem.region[i].base,
-							 "size",
-							 (json_int_t)vm->mem.region[i].size));
-	return json_pack("{s:I, s:I, s:o}", "size", (json_int_t)vmm_ram_bytes(&vm->mem), "crc32",
-			 (json_int_t)crc, "regions", regions);
-}
-
 /* A disk of a clone's own goes with it. */
 static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images *images)
 {
@@ -156,52 +139,190 @@ static json_t *save_machine(const struct vmm_vm *vm)
 			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic);
 }
 
-static json_t *save_id(const u8 *id)
-{
-	char text[2 * VMM_SNAPSHOT_ID + 1];
-	unsigned int i;
-
-	for (i = 0; i < VMM_SNAPSHOT_ID; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
-	return json_string(text);
-}
-
 /* Adds a member; false if there is none, or no memory for it. */
 static bool add(json_t *body, const char *key, json_t *value)
 {
 	return value && !json_object_set_new(body, key, value);
 }
 
-/**
- * vmm_snapshot_save - save a VM
- * @vm: its vCPUs and devices stand still
- * @images: of its disks
- * @files: where to
- *
- * Context: main thread.
- * Return: what the manifest is to have, or NULL after a message
- */
-json_t *vmm_snapshot_save(struct vmm_vm *vm, const struct vmm_images *images,
-			  const struct vmm_snapshot_files *files)
+/* All but RAM. */
+static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_t *body,
+		       struct vmm_tree *tree, int fd)
 {
-	struct vmm_tree *tree = calloc(1, sizeof(*tree));
-	json_t *body = json_object();
-	bool ok = tree && body;
+	return add(body, "id", vmm_manifest_id(tree->id)) &&
+	       add(body, "created", json_integer(time(NULL))) &&
+	       add(body, "machine", save_machine(vm)) &&
+	       add(body, "layers", save_layers(vm->cfg)) &&
+	       add(body, "images", save_images(vm->cfg, images)) &&
+	       add(body, "state", save_state(vm, tree, fd));
+}
 
-	if (ok && getrandom(tree->id, sizeof(tree->id), 0) != sizeof(tree->id))
-		ok = false;
-	ok = ok && add(body, "id", save_id(tree->id)) &&
-	     add(body, "created", json_integer(time(NULL))) &&
-	     add(body, "machine", save_machine(vm)) &&
-	     add(body, "layers", save_layers(vm->cfg)) &&
-	     add(body, "images", save_images(vm->cfg, images)) &&
-	     add(body, "state", save_state(vm, tree, files->state)) &&
-	     add(body, "ram", save_ram(vm, tree->id, files->ram));
+/* ---- RAM, by a thread of its own ---- */
+
+/**
+ * struct vmm_saving - a VM that is being saved
+ * @vm: the VM
+ * @body: what the manifest is to have, without RAM
+ * @pages: what differs from the snapshot that RAM began as, if only that is saved
+ * @job: the RAM
+ * @err: how that went
+ * @thread: writes it
+ * @done_fd: eventfd: it has been written, or that has failed
+ * @done: told in the main thread
+ * @arg: argument of @done
+ */
+struct vmm_saving {
+	struct vmm_vm *vm;
+	json_t *body;
+	struct vmm_pages pages;
+	struct vmm_ram_job job;
+	int err;
+	pthread_t thread;
+	int done_fd;
+	void (*done)(void *arg, json_t *body);
+	void *arg;
+};
+
+static void *saving_thread(void *arg)
+{
+	struct vmm_saving *saving = arg;
+
+	pthread_setname_np(pthread_self(), "snapshot");
+	saving->err = vmm_ram_write(&saving->job);
+	vmm_event_signal(saving->done_fd);
+	return NULL;
+}
+
+static void saving_free(struct vmm_saving *saving)
+{
+	if (saving->done_fd >= 0) {
+		vmm_loop_del(saving->vm->loop, saving->done_fd);
+		close(saving->done_fd);
+	}
+	json_decref(saving->body);
+	vmm_pages_free(&saving->pages);
+	free(saving);
+}
+
+static json_t *ram_describe(const struct vmm_saving *saving)
+{
+	const struct vmm_mem *mem = saving->job.mem;
+	json_t *regions = json_array();
+	unsigned int i;
+	json_t *ram;
+
+	for (i = 0; i < mem->regions; i++)
+		json_array_append_new(regions, json_pack("{s:I, s:I}", "base",
+							 (json_int_t)mem->region[i].base, "size",
+							 (json_int_t)mem->region[i].size));
+	ram = json_pack("{s:I, s:I, s:o}", "size", (json_int_t)vmm_ram_bytes(mem), "crc32",
+			(json_int_t)saving->job.crc, "regions", regions);
+	if (!saving->job.pages ||
+	    (add(ram, "base", vmm_snapshot_base(saving->vm->cfg->snapshot)) &&
+	     add(ram, "map_crc32", json_integer(crc32(0, saving->pages.bit,
+						      vmm_pages_bytes(vmm_ram_bytes(mem)))))))
+		return ram;
+	json_decref(ram);
+	return NULL;
+}
+
+static int saving_done(void *arg)
+{
+	struct vmm_saving *saving = arg;
+	json_t *body = NULL;
+
+	pthread_join(saving->thread, NULL);
+	if (saving->err)
+		vmm_error(-saving->err, "snapshot: " VMM_SNAPSHOT_RAM);
+	else if (add(saving->body, "ram", ram_describe(saving)))
+		body = json_incref(saving->body);
+	saving->done(saving->arg, body);
+	saving_free(saving);
+	return 0;
+}
+
+/* All of RAM, or what differs from what it began as. */
+static int saving_pages(struct vmm_saving *saving, bool changes)
+{
+	const struct vmm_vm *vm = saving->vm;
+
+	if (!changes)
+		return 0;
+	if (!vm->cfg->snapshot || vm->mem.cleared)
+		return vmm_error(-EOPNOTSUPP,
+				 "snapshot: the guest does not go on from one: save all of it");
+	saving->job.pages = &saving->pages;
+	return vmm_snapshot_changes(vm->cfg->snapshot, &vm->mem, &saving->pages);
+}
+
+static int saving_start(struct vmm_saving *saving)
+{
+	int err;
+
+	saving->done_fd = vmm_event_create();
+	if (saving->done_fd < 0)
+		return saving->done_fd;
+	err = vmm_loop_add(saving->vm->loop, saving->done_fd, saving_done, saving);
+	if (err)
+		return err;
+	err = pthread_create(&saving->thread, NULL, saving_thread, saving);
+	return err ? vmm_error(err, "snapshot: cannot start a thread") : 0;
+}
+
+/**
+ * vmm_saving_begin - begin to save a VM
+ * @vm: its vCPUs and devices stand still until it is done
+ * @images: of its disks
+ * @files: where to; the state is written when this returns
+ * @done: told in the main thread when RAM is written, too: what the manifest is to have,
+ *	which is taken, or NULL after a message; the VM may go on then
+ * @arg: argument of @done
+ *
+ * Context: main thread, which goes on serving its loop.
+ * Return: the VM that is being saved, valid until @done is told or it is cancelled; NULL
+ *	after a message
+ */
+struct vmm_saving *vmm_saving_begin(struct vmm_vm *vm, const struct vmm_images *images,
+				    const struct vmm_snapshot_files *files,
+				    void (*done)(void *arg, json_t *body), void *arg)
+{
+	struct vmm_saving *saving = calloc(1, sizeof(*saving));
+	struct vmm_tree *tree = calloc(1, sizeof(*tree));
+	unsigned long said = vmm_errors();
+	bool ok = false;
+
+	if (saving)
+		*saving = (struct vmm_saving){
+			.vm = vm, .body = json_object(), .done_fd = -1, .done = done, .arg = arg,
+			.job = { .mem = &vm->mem, .fd = files->ram },
+		};
+	if (saving && tree) {
+		ok = getrandom(tree->id, sizeof(tree->id), 0) == sizeof(tree->id);
+		memcpy(saving->job.id, tree->id, sizeof(tree->id));
+	}
+	ok = ok && !saving_pages(saving, files->changes) &&
+	     save_parts(vm, images, saving->body, tree, files->state) && !saving_start(saving);
 	if (tree)
 		vmm_tree_free(tree);
 	free(tree);
 	if (ok)
-		return body;
-	json_decref(body);
+		return saving;
+	if (vmm_errors() == said)
+		vmm_error(ENOMEM, "snapshot");
+	if (saving)
+		saving_free(saving);
 	return NULL;
+}
+
+/**
+ * vmm_saving_cancel - save a VM no more
+ * @saving: may be NULL; its callback is not told
+ */
+void vmm_saving_cancel(struct vmm_saving *saving)
+{
+	if (!saving)
+		return;
+	__atomic_store_n(&saving->job.stop, true, __ATOMIC_RELAXED);
+	pthread_join(saving->thread, NULL);
+	saving_free(saving);
 }

@@ -6,7 +6,8 @@
  *	state.dtb	the state of vCPUs, interrupt controller and devices: a flattened
  *			device tree, which dtc prints (tree.c)
  *	ram		guest RAM, region after region, with holes where it is zero, and a
- *			page at the end that says whose it is (ram.c)
+ *			page at the end that says whose it is (ram.c); or only what differs
+ *			from another snapshot's, with a list of these pages (pages.c)
  *
  * A VM writes the two latter to files that it is given, in the sandbox (save.c); who has
  * given them makes the directory (control/snapshot.c). A VM that goes on from a snapshot
@@ -36,6 +37,7 @@ struct vmm_snapshot;
 char *vmm_manifest_text(const json_t *body);
 json_t *vmm_manifest_parse(const char *text, size_t len, const char *where);
 int vmm_manifest_number(const json_t *object, const char *key, u64 max, u64 *number);
+json_t *vmm_manifest_id(const u8 *id);
 const char *vmm_manifest_word(const json_t *object, const char *key);
 
 /* ---- tree.c: states of a machine's parts as a device tree ---- */
@@ -63,13 +65,56 @@ void vmm_tree_free(struct vmm_tree *tree);
 int vmm_tree_write(struct vmm_tree *tree, void **blob, size_t *size);
 int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size);
 
+/* ---- pages.c: sets of pages of guest RAM ---- */
+
+/**
+ * struct vmm_pages - a set of pages of guest RAM, counted as the file of RAM has them
+ * @count: pages of RAM
+ * @bit: a bit for each
+ */
+struct vmm_pages {
+	u64 count;
+	u8 *bit;
+};
+
+/* Bytes of a set, for so many bytes of RAM. */
+static inline u64 vmm_pages_bytes(u64 ram)
+{
+	return (ram / VMM_PAGE_SIZE + 7) / 8;
+}
+
+int vmm_pages_alloc(struct vmm_pages *pages, u64 bytes);
+void vmm_pages_free(struct vmm_pages *pages);
+bool vmm_pages_next(const struct vmm_pages *pages, u64 *first, u64 end, u64 *last);
+int vmm_pages_changed(struct vmm_pages *pages, const struct vmm_mem *mem, int pagemap_fd);
+int vmm_pages_map(const struct vmm_pages *pages, const struct vmm_mem *mem, int fd);
+
 /* ---- ram.c ---- */
+
+/**
+ * struct vmm_ram_job - guest RAM that is written to a file
+ * @mem: the RAM
+ * @id: of the snapshot
+ * @fd: an empty file
+ * @pages: which pages are written; NULL for all
+ * @stop: set by another thread: it is not wanted any more
+ * @crc: filled
+ */
+struct vmm_ram_job {
+	const struct vmm_mem *mem;
+	u8 id[VMM_SNAPSHOT_ID];
+	int fd;
+	const struct vmm_pages *pages;
+	bool stop;
+	u32 crc;
+};
 
 int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset);
 int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset);
 u64 vmm_ram_bytes(const struct vmm_mem *mem);
-int vmm_ram_write(const struct vmm_mem *mem, const u8 *id, int fd, u32 *crc);
-int vmm_ram_check(int fd, u64 size, const u8 *id);
+int vmm_ram_write(struct vmm_ram_job *job);
+int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map);
+int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc);
 int vmm_ram_sum(int fd, u64 size, u32 *crc);
 
 /* ---- save.c: in a VM that runs ---- */
@@ -78,14 +123,20 @@ int vmm_ram_sum(int fd, u64 size, u32 *crc);
  * struct vmm_snapshot_files - where a VM is saved to
  * @state: an empty file, open for writing
  * @ram: the same
+ * @changes: only what differs from the snapshot that the VM began as
  */
 struct vmm_snapshot_files {
 	int state;
 	int ram;
+	bool changes;
 };
 
-json_t *vmm_snapshot_save(struct vmm_vm *vm, const struct vmm_images *images,
-			  const struct vmm_snapshot_files *files);
+struct vmm_saving;
+
+struct vmm_saving *vmm_saving_begin(struct vmm_vm *vm, const struct vmm_images *images,
+				    const struct vmm_snapshot_files *files,
+				    void (*done)(void *arg, json_t *body), void *arg);
+void vmm_saving_cancel(struct vmm_saving *saving);
 
 /* ---- load.c ---- */
 
@@ -93,6 +144,10 @@ struct vmm_snapshot *vmm_snapshot_open(const char *path);
 void vmm_snapshot_close(struct vmm_snapshot *snapshot);
 const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot);
+int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem);
+int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_mem *mem,
+			 struct vmm_pages *pages);
+json_t *vmm_snapshot_base(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_check(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *vm,
 		      const struct vmm_images *images);

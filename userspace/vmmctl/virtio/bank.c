@@ -280,6 +280,23 @@ static int bank_save(struct vmm_device *dev, struct vmm_state *state)
 	return err ? err : vmm_state_end(state);
 }
 
+/* Looks whether there are devices where there were some. */
+static int bank_differs(const struct bank *b, u32 slots)
+{
+	u32 wrong = slots ^ bank_slots(b);
+	unsigned int slot = __builtin_ctz(wrong | 1U << 31);
+
+	if (!wrong)
+		return 0;
+	if (!b->t[slot])
+		return vmm_error(-EINVAL,
+				 "snapshot: it has a virtio device in slot %u, and here is none",
+				 slot);
+	return vmm_error(-EINVAL,
+			 "snapshot: it has no virtio device in slot %u: no device can be added",
+			 slot);
+}
+
 static int bank_load(struct vmm_device *dev, struct vmm_state *state)
 {
 	const struct bank *b = dev->state;
@@ -292,10 +309,9 @@ static int bank_load(struct vmm_device *dev, struct vmm_state *state)
 	vmm_state_get(state, STATE_SLOTS, &slots, sizeof(slots));
 	if (state->err)
 		return state->err;
-	if (le32toh(slots) != bank_slots(b))
-		return vmm_error(-EINVAL,
-				 "snapshot: virtio devices are in other slots: 0x%08x, not 0x%08x",
-				 bank_slots(b), le32toh(slots));
+	err = bank_differs(b, le32toh(slots));
+	if (err)
+		return err;
 	for (i = 0, err = 0; i < ARRAY_SIZE(b->t) && !err; i++) {
 		if (b->t[i])
 			err = vmm_virtio_load(&b->t[i]->v, state, i * VMM_VIRTIO_TAGS);

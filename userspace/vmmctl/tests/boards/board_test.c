@@ -14,8 +14,9 @@
 static const struct vmm_config reference;
 static const struct vmm_config with_a_clock = { .rtc = true };
 static const struct vmm_config by_pci = {
-	.board = VMM_BOARD_VIRT, .virtio_bus = VMM_BUS_PCI,
+	.board = VMM_BOARD_VIRT, .virtio_bus = VMM_BUS_PCI, .vmgenid = true,
 };
+static const struct vmm_config with_a_generation = { .vmgenid = true };
 static struct vmm_board board;
 
 static u64 last(const struct vmm_device *dev)
@@ -270,11 +271,34 @@ static void the_second_board_has_its_map(void)
 	vmm_board_virt(&board, &by_pci);
 	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x0a000000, 1));
 	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09010000, 1));
+	tap_check(vmm_board_find(&board, VMM_MMIO, 0x0a08000f, 1));
 	virt_devices_are_apart();
 	vmm_board_arm64(&board, &by_pci);
 	tap_check(!strcmp(board.name, "virt"));
 	vmm_board_arm64(&board, &reference);
 	tap_check(!strcmp(board.name, "ranchu"));
+}
+
+/* Where any host can have memory of its own for the guest to read. */
+static void a_generation_is_added(void)
+{
+	struct vmm_device *id;
+
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x0a030000, 4));
+	vmm_board_ranchu(&board, &with_a_generation);
+	tap_equal(board.devices, 9);
+	id = vmm_board_find(&board, VMM_MMIO, 0x0a03000f, 1);
+	if (tap_check(id && !strcmp(id->ops->name, "vmgenid"))) {
+		tap_equal(id->base % 0x10000, 0);
+		tap_equal(id->size % 0x10000, 0);
+		tap_equal(id->irq, 9);
+		tap_equal(id->trigger, VMM_IRQ_EDGE_RISING);
+	}
+	devices_are_apart();
+	devices_are_in_range();
+	interrupts_are_apart();
+	addresses_find_their_device();
+	vmm_board_ranchu(&board, &reference);
 }
 
 /* As on a PC: a port of its own in the middle of four that are another device's. */
@@ -305,6 +329,7 @@ static const struct tap_case cases[] = {
 	{ "every address finds its device", addresses_find_their_device },
 	{ "the smallest device that has the whole access", the_whole_access_decides },
 	{ "a clock is added on request", a_clock_is_added },
+	{ "so is the generation", a_generation_is_added },
 	{ "all 32 virtio transports are idle", transports_are_idle },
 	{ "the second board has its map", the_second_board_has_its_map },
 };

@@ -42,6 +42,7 @@ static const struct setup {
 static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
 static const struct vmm_config without;	/* a clock, as the reference */
 static const struct vmm_config with = { .rtc = true };
+static const struct vmm_config with_generation = { .vmgenid = true };
 static struct vmm_board board;
 
 static bool build(const struct setup *s)
@@ -342,6 +343,23 @@ static void a_clock_is_added(void)
 		check_clock(&setups[i]);
 		tap_equal(fdt_totalsize(blob), fdt_totalsize(reference));
 		tap_check(!memcmp(blob, reference, fdt_totalsize(reference)));
+	}
+	vmm_board_ranchu(&board, &without);
+}
+
+static void a_generation_is_added(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(setups); i++) {
+		vmm_board_ranchu(&board, &with_generation);
+		if (!build(&setups[i]))
+			continue;
+		node_open("/vmgenid@a030000");
+		want_string("compatible", "microsoft,vmgenid");
+		want_cells("reg", 0, 0xa030000, 0, 0x10000);
+		want_cells("interrupts", 0, 9, 1);
+		node_close(0);
 	}
 	vmm_board_ranchu(&board, &without);
 }
@@ -658,6 +676,7 @@ static const struct tap_case cases[] = {
 	{ "intc", intc_is_right },
 	{ "devices", devices_are_right },
 	{ "a clock is added on request", a_clock_is_added },
+	{ "so is the generation", a_generation_is_added },
 	{ "virtio transports", virtio_is_right },
 	{ "firmware and fstab", firmware_is_right },
 	{ "disks are in the fstab", disks_are_in_the_fstab },

@@ -11,172 +11,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "host/image.h"
-#include "snapshot/snapshot.h"
+#include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
 
-#define RAM	(4 * MIB)
-#define BASE	0x40000000ULL
-
-static char dir[64];
-static struct vmm_config cfg = { .memory = RAM, .cpus = 1 };
 static struct vmm_images images;
-static struct vmm_vm vm = { .cfg = &cfg, .fd = -1, .gic = VMM_GIC_V3, .vcpus = 1 };
-
-/* What was said meanwhile, in one string. */
-static char said[4096];
-
-static int hear_fd;
-static int kept_fd;
-
-static void hear(void)
-{
-	fflush(stderr);
-	kept_fd = dup(STDERR_FILENO);
-	hear_fd = memfd_create("said", 0);
-	dup2(hear_fd, STDERR_FILENO);
-}
-
-static void heard(void)
-{
-	ssize_t n;
-
-	fflush(stderr);
-	dup2(kept_fd, STDERR_FILENO);
-	close(kept_fd);
-	n = pread(hear_fd, said, sizeof(said) - 1, 0);
-	said[n > 0 ? n : 0] = '\0';
-	close(hear_fd);
-}
-
-static char *path_of(const char *name)
-{
-	static char path[2][128];
-	static unsigned int turn;
-	char *at = path[turn++ & 1];
-
-	snprintf(at, sizeof(path[0]), "%s/%s", dir, name);
-	return at;
-}
-
-static void file_write(const char *name, const void *bytes, size_t len)
-{
-	int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	tap_equal(write(fd, bytes, len), len);
-	close(fd);
-}
-
-static u8 *file_read(const char *name, size_t *len)
-{
-	int fd = open(path_of(name), O_RDONLY);
-	struct stat st;
-	u8 *bytes;
-
-	fstat(fd, &st);
-	bytes = malloc(st.st_size + 1);
-	tap_equal(read(fd, bytes, st.st_size), st.st_size);
-	*len = st.st_size;
-	close(fd);
-	return bytes;
-}
-
-/* A device with three fields, one of them empty. */
-static void part_fill(struct vmm_state *state, const char *name)
-{
-	static const u8 bytes[] = { 1, 2, 3, 4, 5 };
-	__le32 number = htole32(7);
-
-	tap_equal(vmm_state_begin(state, name, 2), 0);
-	vmm_state_put(state, 1, &number, sizeof(number));
-	vmm_state_put(state, 9, bytes, sizeof(bytes));
-	vmm_state_put(state, 4, NULL, 0);
-	tap_equal(vmm_state_end(state), 0);
-}
-
-static json_t *body_make(const struct vmm_tree *tree, const void *blob, size_t size, u32 ram_crc)
-{
-	json_t *machine, *layer, *ram, *state;
-	char id[2 * VMM_SNAPSHOT_ID + 1];
-	unsigned int i;
-
-	for (i = 0; i < VMM_SNAPSHOT_ID; i++)
-		snprintf(id + 2 * i, 3, "%02x", tree->id[i]);
-	machine = json_pack("{s:s, s:s, s:i, s:I, s:i}", "host", vmm_arch_name, "board", "test",
-			    "cpus", 1, "memory", (json_int_t)RAM, "gic", 3);
-	layer = json_pack("{s:s, s:[s, s]}", "directory", "/", "words", "--kernel", "Image");
-	ram = json_pack("{s:I, s:I, s:[{s:I, s:I}]}", "size", (json_int_t)RAM, "crc32",
-			(json_int_t)ram_crc, "regions", "base", (json_int_t)BASE, "size",
-			(json_int_t)RAM);
-	state = json_pack("{s:I, s:I}", "size", (json_int_t)size, "crc32",
-			  (json_int_t)crc32(0, blob, size));
-	return json_pack("{s:s, s:o, s:[o], s:[], s:o, s:o}", "id", id, "machine", machine,
-			 "layers", layer, "images", "state", state, "ram", ram);
-}
-
-static void manifest_write(const json_t *body)
-{
-	char *text = vmm_manifest_text(body);
-
-	file_write(VMM_SNAPSHOT_MANIFEST, text, strlen(text));
-	free(text);
-}
-
-/* A snapshot in @dir, with this number. */
-static void snapshot_make(u8 id)
-{
-	static struct vmm_tree tree;
-	void *blob = NULL;
-	size_t size = 0;
-	json_t *body;
-	u32 crc;
-	int fd;
-
-	memset(&tree, 0, sizeof(tree));
-	memset(tree.id, id, sizeof(tree.id));
-	part_fill(vmm_tree_add(&tree, "cpu", 0), "cpu");
-	part_fill(vmm_tree_add(&tree, "interrupt-controller", 0), "gic");
-	part_fill(vmm_tree_add(&tree, "device", 3), "thing");
-	tap_equal(vmm_tree_write(&tree, &blob, &size), 0);
-	file_write(VMM_SNAPSHOT_STATE, blob, size);
-	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDWR | O_CREAT | O_TRUNC, 0600);
-	tap_equal(vmm_ram_write(&vm.mem, tree.id, fd, &crc), 0);
-	close(fd);
-	body = body_make(&tree, blob, size, crc);
-	tap_check(body);
-	manifest_write(body);
-	json_decref(body);
-	vmm_tree_free(&tree);
-	free(blob);
-}
-
-/* Opens it; @text is in what is said, if it is refused. */
-static bool refused(const char *text)
-{
-	struct vmm_snapshot *snapshot;
-
-	hear();
-	snapshot = vmm_snapshot_open(dir);
-	heard();
-	vmm_snapshot_close(snapshot);
-	if (snapshot || !strstr(said, text)) {
-		tap_context("no message with \"%s\", but: %s", text, said);
-		return false;
-	}
-	return true;
-}
-
-static bool opens(void)
-{
-	struct vmm_snapshot *snapshot = vmm_snapshot_open(dir);
-	bool whole = snapshot && !vmm_snapshot_check(snapshot);
-
-	vmm_snapshot_close(snapshot);
-	return whole;
-}
 
 static void what_was_written_is_read(void)
 {
@@ -250,19 +92,22 @@ static void ram_survives_with_its_holes(void)
 static void ram_is_saved_again(void)
 {
 	struct vmm_mem mem = { 0 };
-	u8 id[VMM_SNAPSHOT_ID] = { 0 };
-	int again = memfd_create("again", 0);
-	u32 first, second;
+	struct vmm_ram_job job = { .mem = &mem, .fd = memfd_create("again", 0) };
+	u32 first;
 	int fd;
 
 	snapshot_make(1);
 	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDONLY);
 	tap_equal(vmm_mem_add_file(&mem, BASE, RAM, fd, 0), 0);
 	tap_equal(vmm_ram_sum(fd, RAM, &first), 0);
-	tap_equal(vmm_ram_write(&mem, id, again, &second), 0);
-	tap_equal(first, second);
+	tap_equal(vmm_ram_write(&job), 0);
+	tap_equal(first, job.crc);
+	/* A job that is not wanted any more ends soon. */
+	memset(mem.region[0].hva, 0x77, RAM);
+	job.stop = true;
+	tap_equal(vmm_ram_write(&job), -ECANCELED);
 	vmm_mem_destroy(&mem);
-	close(again);
+	close(job.fd);
 	close(fd);
 }
 
@@ -324,6 +169,54 @@ static void edited_files_are_refused(void)
 		}
 		free(bytes);
 	}
+}
+
+/* As a file system may answer that is slow, or full. */
+static enum { QUICK, SHORT, FULL } disk;
+
+ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
+{
+	static unsigned int turn;
+
+	if (disk == SHORT && turn++ % 3 == 0) {
+		errno = EINTR;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, bytes, disk == SHORT && len > 1 ? len / 2 : len, offset);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+	static unsigned int turn;
+
+	if (disk == SHORT && turn++ % 3 == 0) {
+		errno = EINTR;
+		return -1;
+	}
+	if (disk == FULL && offset > (off_t)RAM / 2) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, bytes, disk == SHORT && len > 1 ? len / 2 : len, offset);
+}
+
+static void short_reads_and_writes_are_gone_on_with(void)
+{
+	disk = SHORT;
+	snapshot_make(1);
+	tap_check(opens());
+	disk = QUICK;
+	tap_check(opens());
+}
+
+static void a_full_disk_is_an_error(void)
+{
+	struct vmm_ram_job job = { .mem = &vm.mem, .fd = memfd_create("full", 0) };
+
+	disk = FULL;
+	tap_equal(vmm_ram_write(&job), -ENOSPC);
+	disk = QUICK;
+	close(job.fd);
 }
 
 static void edited_ram_is_found_when_it_is_checked(void)
@@ -452,14 +345,14 @@ static void other_machines_are_refused(void)
 static void newer_ones_are_refused(void)
 {
 	static const char newer[] =
-		"{\"format\": \"ranchu-snapshot\", \"version\": 2, \"crc32\": 0, \"body\": {}}";
+		"{\"format\": \"ranchu-snapshot\", \"version\": 3, \"crc32\": 0, \"body\": {}}";
 	static const char other[] =
 		"{\"format\": \"something\", \"version\": 1, \"crc32\": 0, \"body\": {}}";
 	char deep[4096];
 
 	snapshot_make(1);
 	file_write(VMM_SNAPSHOT_MANIFEST, newer, strlen(newer));
-	tap_check(refused("\"version\" is 2, and this vmmctl knows 1"));
+	tap_check(refused("\"version\" is 3, and this vmmctl knows 2"));
 	file_write(VMM_SNAPSHOT_MANIFEST, other, strlen(other));
 	tap_check(refused("\"format\""));
 	memset(deep, '[', sizeof(deep));
@@ -493,6 +386,8 @@ static const struct tap_case cases[] = {
 	{ "RAM that began as a file is saved again", ram_is_saved_again },
 	{ "torn files are refused", torn_files_are_refused },
 	{ "edited files are refused", edited_files_are_refused },
+	{ "short reads and writes are gone on with", short_reads_and_writes_are_gone_on_with },
+	{ "a full disk is an error", a_full_disk_is_an_error },
 	{ "edited RAM is found when it is checked", edited_ram_is_found_when_it_is_checked },
 	{ "files of two snapshots are refused", files_of_two_snapshots_are_refused },
 	{ "wrong members are refused", wrong_members_are_refused },
@@ -505,17 +400,11 @@ int main(void)
 {
 	int code;
 
-	snprintf(dir, sizeof(dir), "/tmp/ranchu-snapshot.XXXXXX");
-	if (!mkdtemp(dir) || vmm_mem_add(&vm.mem, BASE, RAM))
+	if (!snapshot_vm())
 		return 1;
-	vm.board.name = "test";
-	memset((u8 *)vm.mem.region[0].hva + VMM_PAGE_SIZE, 0x11, 2 * VMM_PAGE_SIZE);
-	memset((u8 *)vm.mem.region[0].hva + RAM - 1, 0x22, 1);
 	code = tap_run(cases, ARRAY_SIZE(cases));
-	unlink(path_of(VMM_SNAPSHOT_MANIFEST));
-	unlink(path_of(VMM_SNAPSHOT_STATE));
-	unlink(path_of(VMM_SNAPSHOT_RAM));
-	rmdir(dir);
+	printf("# bad files: %u tried, %u accepted\n", bad_tried, bad_accepted);
+	snapshot_remove();
 	vmm_mem_destroy(&vm.mem);
 	return code;
 }

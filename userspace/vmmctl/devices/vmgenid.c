@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The VM's generation: 16 random bytes that the guest can read, and an interrupt when they
+ * have changed. They change whenever the VM goes on from a snapshot, because the same past
+ * may go on somewhere else too: the guest's kernel then seeds its random numbers anew.
+ *
+ * The guest's driver copies the bytes with loads that KVM cannot hand to a model, so the
+ * page is memory that the guest may read, at every host. Where the guest reads past the
+ * cache, the bytes are written back to memory first.
+ *
+ * Source: "Virtual Machine Generation ID" (Microsoft, 2012); Linux 6.12
+ * Documentation/devicetree/bindings/rng/microsoft,vmgenid.yaml
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "devices/devices.h"
+
+#define ID_BYTES	16
+
+/**
+ * struct vmgenid - the device
+ * @window: the page with the bytes at its beginning
+ * @window_fd: the memfd behind it
+ * @call_fd: eventfd that interrupts the guest
+ */
+struct vmgenid {
+	struct vmm_read_window window;
+	int window_fd;
+	int call_fd;
+};
+
+/* A guest that maps the page as a device's reads memory, not what the cache has. */
+static void write_back(const void *bytes)
+{
+#ifdef __aarch64__
+	asm volatile("dc cvac, %0\n\tdsb sy" : : "r" (bytes) : "memory");
+#else
+	(void)bytes;
+#endif
+}
+
+/* The bytes are no secret, but nobody else may have had the same. */
+static int id_change(struct vmgenid *id)
+{
+	if (getrandom(id->window.hva, ID_BYTES, 0) != ID_BYTES)
+		return vmm_error(errno, "vmgenid: getrandom");
+	write_back(id->window.hva);
+	return 0;
+}
+
+static void id_close(struct vmgenid *id)
+{
+	if (id->call_fd >= 0)
+		close(id->call_fd);
+	if (id->window.hva) {
+		munmap(id->window.hva, id->window.size);
+		close(id->window_fd);
+	}
+	free(id);
+}
+
+static int id_open(struct vmgenid *id, struct vmm_device *dev)
+{
+	int err;
+
+	id->window.gpa = dev->base;
+	id->window.size = dev->size;
+	id->window.shown = true;
+	id->window.hva = vmm_mem_window(dev->size, &id->window_fd);
+	if (!id->window.hva)
+		return vmm_error(errno, "vmgenid: cannot allocate its page");
+	err = id_change(id);
+	if (err)
+		return err;
+	id->call_fd = vmm_event_create();
+	return id->call_fd < 0 ? id->call_fd : 0;
+}
+
+static int id_create(struct vmm_device *dev)
+{
+	struct vmgenid *id = calloc(1, sizeof(*id));
+	int err;
+
+	if (!id)
+		return vmm_error(ENOMEM, "vmgenid");
+	id->call_fd = -1;
+	err = id_open(id, dev);
+	if (!err)
+		err = vmm_line_attach(&dev->line, id->call_fd, -1);
+	if (err) {
+		id_close(id);
+		return err;
+	}
+	vmm_read_window_add(dev->vm, &id->window);
+	dev->state = id;
+	return 0;
+}
+
+static void id_destroy(struct vmm_device *dev)
+{
+	id_close(dev->state);
+}
+
+/* A reset is no new generation. */
+static void id_reset(struct vmm_device *dev)
+{
+	struct vmgenid *id = dev->state;
+
+	vmm_event_clear(id->call_fd);
+}
+
+/* Only where the page is not shown. */
+static u64 id_read(struct vmm_device *dev, u64 offset, unsigned int len)
+{
+	struct vmgenid *id = dev->state;
+	u64 value = 0;
+
+	if (offset < ID_BYTES)
+		memcpy(&value, (u8 *)id->window.hva + offset,
+		       len < ID_BYTES - offset ? len : ID_BYTES - offset);
+	return value;
+}
+
+static void id_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
+{
+	(void)dev;
+	(void)offset;
+	(void)value;
+	(void)len;
+}
+
+/* Fields of the saved state; a number is never used for anything else. */
+enum {
+	STATE_BYTES = 1,	/* how many the guest reads */
+};
+
+#define STATE_VERSION	1
+
+/* The bytes are not kept: who goes on from a snapshot has others. */
+static int id_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	__le32 bytes = htole32(ID_BYTES);
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	if (err)
+		return err;
+	vmm_state_put(state, STATE_BYTES, &bytes, sizeof(bytes));
+	return vmm_state_end(state);
+}
+
+static int id_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmgenid *id = dev->state;
+	__le32 bytes;
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_BYTES, &bytes, sizeof(bytes));
+	err = vmm_state_close(state);
+	if (!err && le32toh(bytes) != ID_BYTES)
+		err = -EINVAL;
+	if (!err)
+		err = id_change(id);
+	if (!err)
+		vmm_event_signal(id->call_fd);
+	return err;
+}
+
+static void id_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
+{
+	struct vmm_description description = {
+		.node = "vmgenid",
+		.compatible = { "microsoft,vmgenid" },
+		.space = dev->space,
+		.base = dev->base,
+		.size = dev->size,
+		.irq = dev->irq,
+		.trigger = dev->trigger,
+	};
+
+	visitor->device(visitor, &description);
+}
+
+/** The VM's generation. */
+const struct vmm_device_ops vmm_vmgenid_ops = {
+	.name = "vmgenid",
+	.create = id_create,
+	.reset = id_reset,
+	.destroy = id_destroy,
+	.read = id_read,
+	.write = id_write,
+	.pause = vmm_device_nothing,
+	.resume = vmm_device_nothing,
+	.save = id_save,
+	.load = id_load,
+	.describe = id_describe,
+};

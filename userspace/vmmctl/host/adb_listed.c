@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Asks a running adb server again and again how it lists the guest, until it says
+ * "device": then a client of adb is served at once. Where there is no adb server nobody
+ * lists the guest, and nobody is waited for.
+ *
+ * Source: adb 29.0.6 (Debian source android-platform-tools), OVERVIEW.TXT and SERVICES.TXT:
+ * four hexadecimal digits and a request; OKAY or FAIL, four digits and a text.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "host/vsock.h"
+
+#define PERIOD_NS	250000000
+#define PATIENCE	20	/* periods until an answer is given up */
+
+static const char wanted[] = "OKAY0006device";
+
+/**
+ * struct vmm_adb_listed - a question to the adb server
+ * @loop: the main thread's loop
+ * @adb: the ports that the server knows the guest by
+ * @fn: called when the server lists the guest, or there is none
+ * @arg: argument of @fn
+ * @timer_fd: the next question, or the end of the server's patience
+ * @fd: connection to the server, or -1
+ * @asked: the question was sent
+ * @ticks: left for the answer
+ * @len: bytes of @answer
+ * @answer: what came so far
+ */
+struct vmm_adb_listed {
+	struct vmm_loop *loop;
+	const struct vmm_adb *adb;
+	void (*fn)(void *arg);
+	void *arg;
+	int timer_fd;
+	int fd;
+	bool asked;
+	unsigned int ticks;
+	size_t len;
+	char answer[sizeof(wanted) - 1];
+};
+
+static void hang_up(struct vmm_adb_listed *listed)
+{
+	if (listed->fd < 0)
+		return;
+	vmm_loop_del(listed->loop, listed->fd);
+	close(listed->fd);
+	listed->fd = -1;
+}
+
+static void timer_set(struct vmm_adb_listed *listed, bool on)
+{
+	struct itimerspec period = { 0 };
+
+	if (on) {
+		period.it_value.tv_nsec = PERIOD_NS;
+		period.it_interval.tv_nsec = PERIOD_NS;
+	}
+	timerfd_settime(listed->timer_fd, 0, &period, NULL);
+}
+
+static void is_listed(struct vmm_adb_listed *listed)
+{
+	hang_up(listed);
+	timer_set(listed, false);
+	listed->fn(listed->arg);
+}
+
+static int listed_ready(void *arg);
+
+/* Connected, or refused: there is no server then. */
+static void ask(struct vmm_adb_listed *listed)
+{
+	char question[64];
+	char text[72];
+	ssize_t sent;
+	int len;
+
+	len = snprintf(question, sizeof(question), "host-serial:emulator-%u:get-state",
+		       vmm_adb_port(listed->adb) - 1);
+	len = snprintf(text, sizeof(text), "%04x%s", len, question);
+	sent = send(listed->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && errno == ECONNREFUSED) {
+		is_listed(listed);
+		return;
+	}
+	listed->asked = true;
+	listed->len = 0;
+	vmm_loop_del(listed->loop, listed->fd);
+	if (sent != len ||
+	    vmm_loop_watch(listed->loop, listed->fd, POLLIN, listed_ready, listed))
+		hang_up(listed);
+}
+
+static void hear(struct vmm_adb_listed *listed)
+{
+	ssize_t n = recv(listed->fd, listed->answer + listed->len,
+			 sizeof(listed->answer) - listed->len, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		listed->len += n;
+	if (n > 0 && listed->len < sizeof(listed->answer) &&
+	    !memcmp(listed->answer, wanted, listed->len))
+		return;
+	if (n > 0 && !memcmp(listed->answer, wanted, sizeof(listed->answer)))
+		is_listed(listed);
+	else
+		hang_up(listed);
+}
+
+static int listed_ready(void *arg)
+{
+	struct vmm_adb_listed *listed = arg;
+
+	if (listed->asked)
+		hear(listed);
+	else
+		ask(listed);
+	return 0;
+}
+
+static void dial(struct vmm_adb_listed *listed)
+{
+	listed->asked = false;
+	listed->ticks = PATIENCE;
+	listed->fd = vmm_adb_dial(listed->adb);
+	if (listed->fd == -ECONNREFUSED || listed->fd == -ENOENT)
+		is_listed(listed);
+	else if (listed->fd >= 0 &&
+		 vmm_loop_watch(listed->loop, listed->fd, POLLOUT, listed_ready, listed))
+		hang_up(listed);
+}
+
+static int listed_tick(void *arg)
+{
+	struct vmm_adb_listed *listed = arg;
+	u64 expirations;
+
+	if (read(listed->timer_fd, &expirations, sizeof(expirations)) < 0)
+		return 0;
+	if (listed->fd < 0)
+		dial(listed);
+	else if (!listed->ticks--)
+		hang_up(listed);
+	return 0;
+}
+
+/**
+ * vmm_adb_listed_open - prepare to ask
+ * @loop: the main thread's loop
+ * @adb: the ports that the server knows the guest by
+ * @fn: called once, in the main thread, when the server lists the guest as "device", or
+ *	when there is no server
+ * @arg: argument of @fn
+ *
+ * Return: the question, or NULL after a message
+ */
+struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
+					   void (*fn)(void *arg), void *arg)
+{
+	struct vmm_adb_listed *listed = calloc(1, sizeof(*listed));
+
+	if (!listed) {
+		vmm_error(ENOMEM, "adb");
+		return NULL;
+	}
+	*listed = (struct vmm_adb_listed){
+		.loop = loop, .adb = adb, .fn = fn, .arg = arg, .fd = -1,
+	};
+	listed->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (listed->timer_fd < 0)
+		vmm_error(errno, "timerfd");
+	else if (!vmm_loop_add(loop, listed->timer_fd, listed_tick, listed))
+		return listed;
+	vmm_adb_listed_close(listed);
+	return NULL;
+}
+
+/**
+ * vmm_adb_listed_ask - begin to ask
+ * @listed: opens no file by a path
+ */
+void vmm_adb_listed_ask(struct vmm_adb_listed *listed)
+{
+	timer_set(listed, true);
+	dial(listed);
+}
+
+/**
+ * vmm_adb_listed_close - ask no more
+ * @listed: may be NULL
+ */
+void vmm_adb_listed_close(struct vmm_adb_listed *listed)
+{
+	if (!listed)
+		return;
+	hang_up(listed);
+	if (listed->timer_fd >= 0) {
+		vmm_loop_del(listed->loop, listed->timer_fd);
+		close(listed->timer_fd);
+	}
+	free(listed);
+}
