@@ -24,7 +24,7 @@ x86_64)
 *)
 	board="--board virt --virtio-bus pci"
 	messages="GICv2m-PCI-MSIX"
-	pins="GICv[23] 3[5-8] Level"
+	pins="GIC\(v3\|-0\) 3[5-8] Level"
 	count=18
 	;;
 esac
