@@ -105,7 +105,11 @@ static void a_full_bus_is_said(void)
 
 static void board_fill(void)
 {
+	static const struct vmm_pci_identity bridge = {
+		.vendor = 0x8086, .device = 0x1237, .class = 0x060000,
+	};
 	static const struct vmm_pci_map map = {
+		.bridge = &bridge,
 		.window = {
 			[VMM_PCI_PORTS] = { 0x1000, 0xf000 },
 			[VMM_PCI_MEMORY] = { 0xc0000000, 0x3ec00000 },
