@@ -19,13 +19,13 @@ x86_64)
 	board=
 	messages="PCI-MSIX"
 	pins="IO-APIC 1[01]-fasteoi"
-	count=16
+	count=17
 	;;
 *)
 	board="--board virt --virtio-bus pci"
 	messages="GICv2m-PCI-MSIX"
 	pins="GIC\(v3\|-0\) 3[5-8] Level"
-	count=18
+	count=19
 	;;
 esac
 
@@ -84,8 +84,8 @@ network_up
 adb start-server 2>/dev/null
 echo "1..$count"
 
-everything "$(each net-in-guest "load devices up disk:vda disk:vdb disk:vdc mark:begin \
-		read:vda:4 read:vdc:1 in:4000000 out:4000000 mark:end interrupts adbd \
+everything "pipe_guest test && $(each net-in-guest "load devices up disk:vda disk:vdb \
+		disk:vdc mark:begin read:vda:4 read:vdc:1 in:4000000 out:4000000 mark:end interrupts adbd \
 		hold:/tmp/end") && virtio-in-guest" "" \
 	--disk /tmp/b,direct,queues=2 --stats=/tmp/stats --stats-at MARK
 waits_for 1 'MARK end' "$vmm"
@@ -106,6 +106,8 @@ printed '^device: 0000:00:03.0 0x0002 virtio_blk' && printed '^device: 0000:00:0
 	printed '^device: 0000:00:0e.0 0x0005' && printed '^device: 0000:00:0f.0 0x0003' &&
 	printed '^device: 0000:00:10.0 0x0012' && printed '^device: 0000:00:11.0 0x0012'
 result devices_are_in_the_emulators_slots $?
+printed '^ok .*blocked_reader_is_woken' && ! printed '^not ok'
+result pipe_by_its_stock_driver $?
 by "$messages" && came virtio0-req.0 && came virtio1-req && came virtio2-input && came virtio3-req
 result a_message_for_each_queue $?
 disk_is vda "$(sum /tmp/a)" && disk_is vdb "$(sum /tmp/b)"
