@@ -36,6 +36,7 @@ enum vmm_exit {
  * @images: of the disks
  * @saving: a command that waits for the VM to be saved, or 0
  * @files: where to
+ * @guest: the guest services, or NULL
  * @reset_asked: the reset was asked for from outside
  * @booted: the guest's system was seen to be up
  * @resets: how often the guest started anew
@@ -54,6 +55,7 @@ struct vmm_steering {
 	const struct vmm_images *images;
 	u64 saving;
 	int files[VMM_LINES_FILES];
+	struct vmm_guest *guest;
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;
@@ -64,6 +66,7 @@ void vmm_steering_close(struct vmm_steering *s);
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end);
 void vmm_steering_booted(struct vmm_steering *s, const char *how);
+int vmm_steering_guest(struct vmm_steering *s);
 bool vmm_steering_again(const struct vmm_steering *s, enum vmm_end end);
 int vmm_steering_exit(enum vmm_end end);
 const char *vmm_end_name(enum vmm_end end);
