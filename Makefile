@@ -43,7 +43,9 @@ modules:
 userspace:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
 	@$(MAKE) -s -C userspace/ranchu-gpu O=$(B)/ranchu-gpu $(VMMCTL_FLAGS)
-	@echo "userspace: $(B)/vmmctl/vmmctl, $(B)/ranchu-gpu/ranchu-gpu"
+	@$(MAKE) -s -C userspace/ranchu-services O=$(B)/ranchu-services $(VMMCTL_FLAGS)
+	@echo "userspace: $(B)/vmmctl/vmmctl, $(B)/ranchu-gpu/ranchu-gpu," \
+		"$(B)/ranchu-services/ranchu-services"
 	@if [ -n "$(CROSS_COMPILE)" ]; then \
 		:; \
 	elif echo '#include <rfb/rfb.h>' | gcc -E - >/dev/null 2>&1; then \

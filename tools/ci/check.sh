@@ -43,6 +43,7 @@ STEPS=(
 	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
 	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
 	"ranchu-gpu	make -s -C userspace/ranchu-gpu O=$RANCHU_BUILD/check/ranchu-gpu check"
+	"ranchu-services make -s -C userspace/ranchu-services O=$RANCHU_BUILD/check/ranchu-services check"
 	"vnc		make -s -C userspace/ranchu-vnc O=$RANCHU_BUILD/check/ranchu-vnc check"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
@@ -58,6 +59,7 @@ STEPS=(
 	"packages	tools/ci/packages.sh"
 	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"gpu		tools/ci/gpu-test.sh"
+	"services	tools/ci/services-test.sh"
 	"control	tools/ci/control-test.sh"
 	"start		tools/ci/start-test.sh"
 	"x86-guest	tools/ci/x86-guest-test.sh"
@@ -79,8 +81,8 @@ STEPS=(
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
-vsock-x86 net-x86 user-x86 virtio-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 \
-snapshot-kills "
+vsock-x86 net-x86 user-x86 virtio-x86 gpu services matrix-build matrix packages snapshot \
+snapshot-gicv2 snapshot-kills "
 
 gate() {
 	echo "1..1"

@@ -134,6 +134,13 @@ gpu_is_whole() {
 	[ "$rc" -eq 2 ] && [ -s /usr/share/man/man1/ranchu-gpu.1.gz ]
 }
 
+services_are_whole() {
+	local rc=0
+
+	ranchu-services --nothing || rc=$?
+	[ "$rc" -eq 2 ] && [ -s /usr/share/man/man1/ranchu-services.1.gz ]
+}
+
 nodes_are_kvms() {
 	local rules
 
@@ -200,6 +207,7 @@ life() {
 	check "vmmctl, its page and its completion" vmmctl_is_whole
 	check "ranchu-vnc and its page" vnc_is_whole
 	check "ranchu-gpu and its page" gpu_is_whole
+	check "ranchu-services and its page" services_are_whole
 	check "nodes are the group kvm's, modules are loaded at boot" nodes_are_kvms
 	check "the unit is valid and hardened" unit_is_hardened
 	check "the example of libranchu-pipe-dev builds" example_builds

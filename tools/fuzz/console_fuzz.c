@@ -61,8 +61,15 @@ static int vm_reset(void *arg)
 static int vm_device(void *arg, const char *device, const char *command, const char *value,
 		     struct vmm_text *text)
 {
+	static const char *const devices[] = {
+		"battery", "events", "fb", "sensors", "gps", "fingerprint", "displays", "guest",
+	};
+	unsigned int i = 0;
+
 	MUST(fuzz.trusted);
-	MUST(!strcmp(device, "battery") || !strcmp(device, "events") || !strcmp(device, "fb"));
+	while (i < ARRAY_SIZE(devices) && strcmp(devices[i], device))
+		i++;
+	MUST(i < ARRAY_SIZE(devices));
 	vmm_text_add(text, "%s %s\n", command, value ? value : "");
 	return value && strlen(value) & 1 ? -EINVAL : 0;
 }

@@ -24,6 +24,8 @@ INSTALLED := \
 	644:$(B)/vmmctl/vmmctl.bash:$(datarootdir)/bash-completion/completions/vmmctl \
 	755:$(B)/ranchu-gpu/ranchu-gpu:$(bindir)/ranchu-gpu \
 	644:userspace/ranchu-gpu/ranchu-gpu.1:$(mandir)/man1/ranchu-gpu.1 \
+	755:$(B)/ranchu-services/ranchu-services:$(bindir)/ranchu-services \
+	644:userspace/ranchu-services/ranchu-services.1:$(mandir)/man1/ranchu-services.1 \
 	644:$(B)/libranchu_pipe.a:$(libdir)/libranchu_pipe.a \
 	644:userspace/libranchu-pipe/ranchu_pipe.h:$(includedir)/ranchu_pipe.h \
 	644:userspace/libranchu-pipe/example.c:$(docdir)/examples/ranchu_pipe_example.c \

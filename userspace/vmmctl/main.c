@@ -238,6 +238,14 @@ static int session_display(struct session *s)
 	return s->host.display ? 0 : -EIO;
 }
 
+static int session_guest(struct session *s)
+{
+	int err = vmm_steering_guest(&s->steering);
+
+	s->host.guest = s->steering.guest;
+	return err;
+}
+
 /* Where adb has a pair of ports, one of them is the console's. */
 static int session_emulator(struct session *s)
 {
@@ -278,6 +286,8 @@ static int session_open_host(struct session *s)
 		err = session_pipe_adb(s);
 	if (!err)
 		err = session_display(s);
+	if (!err)
+		err = session_guest(s);
 	if (!err)
 		err = session_emulator(s);
 	if (!err)

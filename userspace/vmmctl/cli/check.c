@@ -77,6 +77,8 @@ int vmm_options_check(struct vmm_config *cfg)
 
 	if (cfg->command == VMM_CMD_RUN && !cfg->kernel)
 		return vmm_error(-EINVAL, "run needs --kernel IMAGE or --from DIR");
+	if (cfg->guest_services && cfg->pipe == VMM_PIPE_NONE)
+		return vmm_error(-EINVAL, "--guest-services needs a pipe, and --pipe is none");
 	if ((cfg->n_services || cfg->pipe_socket) && cfg->pipe == VMM_PIPE_NONE)
 		return vmm_error(-EINVAL, "--pipe-%s needs a pipe, and --pipe is none",
 				 cfg->pipe_socket ? "socket" : "service");

@@ -80,6 +80,11 @@ static const struct vmm_option pipe_options[] = {
 		.help = "programs that connect to PATH may offer services of the pipe themselves\n"
 			"(libranchu-pipe)",
 	},
+	{
+		.key = "guest-services", .type = VMM_OPT_FLAG, AT(guest_services),
+		.help = "the guest's sensors, position, clipboard and the like are served by the\n"
+			"program ranchu-services, for which the guest waits",
+	},
 };
 
 const struct vmm_option_table vmm_options_pipe = {

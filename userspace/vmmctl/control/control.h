@@ -116,6 +116,8 @@ enum vmm_control_end {
  * @screen: puts the newest frame into the screen's file: the file, or -errno; may be NULL
  * @snapshot: saves it, or only the changes of its RAM, to @files, which it keeps, state
  *	first: VMM_COMMAND_LATER, or -errno and keeps none; may be NULL
+ * @guest: lets ranchu-services serve the guest; takes its end of the link, and returns a
+ *	file that goes along with the answer; may be NULL
  * @stats: what was counted, as an object of objects of numbers
  *
  * The functions that return int return 0 or -errno.
@@ -130,6 +132,7 @@ struct vmm_control_vm {
 		      struct vmm_text *text);
 	int (*screen)(void *arg);
 	int (*snapshot)(void *arg, const int *files, bool changes, u64 call);
+	int (*guest)(void *arg, int link);
 	json_t *(*stats)(void *arg);
 };
 

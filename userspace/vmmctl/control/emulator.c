@@ -83,32 +83,12 @@ static bool is_http(const char *line)
 	return len > 9 && !strncmp(line + len - 9, " HTTP/1.", 8);
 }
 
-/* Bytes of a character's shortest form, 0 for what is none. */
-static size_t utf8_len(const unsigned char *at, size_t left)
-{
-	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 :
-		     *at >> 3 == 30 ? 4 : 0;
-	u32 c = len == 1 ? *at : *at & (0x7f >> len);
-	size_t i;
-
-	if (!len || len > left)
-		return 0;
-	for (i = 1; i < len; i++) {
-		if (at[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (at[i] & 0x3f);
-	}
-	return c < least[len] || c > 0x10ffff || c >> 11 == 0x1b ? 0 : len;
-}
-
 static bool is_utf8(const char *text, size_t len)
 {
-	const unsigned char *at = (const unsigned char *)text;
 	size_t one;
 
-	for (; len; at += one, len -= one) {
-		one = *at ? utf8_len(at, len) : 0;
+	for (; len; text += one, len -= one) {
+		one = *text ? vmm_text_utf8(text, len) : 0;
 		if (!one)
 			return false;
 	}

@@ -254,7 +254,6 @@ static int run_help_verbose(struct vmm_emu *emu, const char *args, char why[VMM_
 
 /* ---- the table ---- */
 
-#define NO_SERVICE	"no service of the guest takes this"
 #define NO_MODEM	"modem emulation not running"
 #define NO_SHOT		"the VM writes no files: vmmctl screenshot NAME FILE does"
 #define NO_REDIR	"ports are forwarded by what the guest's network is connected to"
@@ -290,7 +289,7 @@ static const struct row rows[] = {
 	{ .name = "avd", .sub = "pause", .help = "stop it", .run = run_avd_stop },
 	{ .name = "avd", .sub = "resume", .help = "let it go on", .run = run_avd_start },
 	{ .name = "avd", .sub = "heartbeat", .help = "say how often the guest's heart has beaten",
-	  .unavailable = "no service of the guest tells that" },
+	  .device = "guest", .command = "heartbeat" },
 	{ .name = "avd", .sub = "windowtype", .help = "say what window it has",
 	  .run = run_avd_windowtype },
 	{ .name = "avd", .sub = "snapshot", .usage = "list|save|load|del [NAME]",
@@ -354,24 +353,27 @@ static const struct row rows[] = {
 	{ .name = "redir", .sub = "del", .usage = "tcp|udp:HOST", .help = "end that",
 	  .unavailable = NO_REDIR },
 
-	{ .name = "geo", .sub = "fix", .usage = "LONGITUDE LATITUDE [ALTITUDE [SATELLITES]]",
-	  .help = "send a position", .unavailable = NO_SERVICE },
+	{ .name = "geo", .sub = "fix",
+	  .usage = "LONGITUDE LATITUDE [ALTITUDE [SATELLITES [KNOTS]]]",
+	  .help = "send a position", .device = "gps", .command = "fix", .needs = true },
 	{ .name = "geo", .sub = "nmea", .usage = "SENTENCE", .help = "send a sentence",
-	  .unavailable = NO_SERVICE },
+	  .device = "gps", .command = "nmea", .needs = true },
 	{ .name = "geo", .sub = "gnss", .usage = "DATA", .help = "send measurements",
-	  .unavailable = NO_SERVICE },
-	{ .name = "sensor", .sub = "status", .help = "list sensors", .unavailable = NO_SERVICE },
+	  .unavailable = "the guest has no port for measurements" },
+	{ .name = "sensor", .sub = "status", .help = "list sensors", .device = "sensors",
+	  .command = "status" },
 	{ .name = "sensor", .sub = "get", .usage = "NAME", .help = "say a sensor's values",
-	  .unavailable = NO_SERVICE },
+	  .device = "sensors", .command = "get", .needs = true },
 	{ .name = "sensor", .sub = "set", .usage = "NAME A[:B[:C]]", .help = "set them",
-	  .unavailable = NO_SERVICE },
+	  .device = "sensors", .command = "set", .needs = true },
 	{ .name = "finger", .sub = "touch", .usage = "ID", .help = "touch the fingerprint sensor",
-	  .unavailable = NO_SERVICE },
+	  .device = "fingerprint", .command = "touch", .needs = true },
 	{ .name = "finger", .sub = "remove", .help = "take the finger off",
-	  .unavailable = NO_SERVICE },
+	  .device = "fingerprint", .command = "remove" },
 	{ .name = "physics", .sub = "record-gt", .usage = "FILE", .help = "record sensors",
-	  .unavailable = NO_SERVICE },
-	{ .name = "physics", .sub = "stop", .help = "end that", .unavailable = NO_SERVICE },
+	  .unavailable = "the VM writes no files" },
+	{ .name = "physics", .sub = "stop", .help = "end that",
+	  .unavailable = "the VM writes no files" },
 	{ .name = "fold", .help = "fold the device", .unavailable = "the device has no hinge" },
 	{ .name = "unfold", .help = "unfold it", .unavailable = "the device has no hinge" },
 
@@ -408,9 +410,9 @@ static const struct row rows[] = {
 	  .unavailable = NO_MODEM },
 
 	{ .name = "multidisplay", .sub = "add", .usage = "ID WIDTH HEIGHT DPI FLAG",
-	  .help = "add a screen", .unavailable = "the guest has one screen" },
+	  .help = "add a screen", .device = "displays", .command = "add", .needs = true },
 	{ .name = "multidisplay", .sub = "del", .usage = "ID", .help = "take it away",
-	  .unavailable = "the guest has one screen" },
+	  .device = "displays", .command = "del", .needs = true },
 	{ .name = "grpc", .usage = "PORT", .help = "start the gRPC server",
 	  .unavailable = "there is no gRPC server" },
 	{ .name = "qemu", .sub = "monitor", .help = "go to QEMU's monitor",

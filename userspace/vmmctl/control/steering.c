@@ -13,6 +13,7 @@
 #include "control/steering.h"
 #include "host/display.h"
 #include "host/ending.h"
+#include "host/guest.h"
 #include "host/host.h"
 #include "snapshot/snapshot.h"
 
@@ -42,6 +43,7 @@ static void steering_status(void *arg, json_t *to)
 	json_object_set_new(to, "memory", json_integer(s->cfg->memory));
 	json_object_set_new(to, "uptime", json_integer(now.tv_sec - s->since.tv_sec));
 	json_object_set_new(to, "resets", json_integer(s->resets));
+	json_object_set_new(to, "guest-services", json_string(vmm_guest_status(s->guest)));
 	json_object_set_new(to, "directory", path ? json_string(path) : json_null());
 }
 
@@ -194,7 +196,10 @@ static int steering_device(void *arg, const char *device, const char *command,
 			   const char *value, struct vmm_text *text)
 {
 	struct vmm_steering *s = arg;
+	int err = vmm_guest_command(s->guest, device, command, value, text);
 
+	if (err != -ENOENT)
+		return err;
 	return s->vm ? vmm_board_command(s->vm, device, command, value, text) : -EAGAIN;
 }
 
@@ -208,6 +213,13 @@ static int steering_screen(void *arg)
 		return -EOPNOTSUPP;
 	vmm_display_refresh(s->vm->host.display);
 	return vmm_display_file(s->vm->host.display);
+}
+
+static int steering_guest(void *arg, int link)
+{
+	struct vmm_steering *s = arg;
+
+	return vmm_guest_connect(s->guest, link);
 }
 
 static json_t *steering_stats(void *arg)
@@ -238,6 +250,7 @@ static const struct vmm_control_vm steering_vm = {
 	.device = steering_device,
 	.screen = steering_screen,
 	.snapshot = steering_snapshot,
+	.guest = steering_guest,
 	.stats = steering_stats,
 };
 
@@ -292,6 +305,8 @@ void vmm_steering_close(struct vmm_steering *s)
 	}
 	vmm_adb_listed_close(s->listed);
 	s->listed = NULL;
+	vmm_guest_close(s->guest);
+	s->guest = NULL;
 	vmm_instance_close(s->instance);
 	s->instance = NULL;
 }
@@ -340,6 +355,7 @@ int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm)
 	s->vm = vm;
 	s->reset_asked = false;
 	s->booted = false;
+	vmm_guest_life(s->guest);
 	vmm_instance_event(s->instance, "STARTED", json_pack("{s:i}", "resets", s->resets));
 	vmm_instance_state(s->instance, status_name(s));
 	if (s->resets)
@@ -406,6 +422,42 @@ void vmm_steering_booted(struct vmm_steering *s, const char *how)
 		return;
 	s->booted = true;
 	vmm_instance_event(s->instance, "BOOTED", json_pack("{s:s}", "by", how));
+}
+
+static void guest_booted(void *arg)
+{
+	struct vmm_steering *s = arg;
+
+	vmm_steering_booted(s, "guest");
+	vmm_instance_event(s->instance, "BOOT_COMPLETED", NULL);
+}
+
+static void guest_clipboard(void *arg)
+{
+	struct vmm_steering *s = arg;
+
+	vmm_instance_event(s->instance, "CLIPBOARD", NULL);
+}
+
+/**
+ * vmm_steering_guest - have guest services, if the command line says so
+ * @s: the VM, before it has a board
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_steering_guest(struct vmm_steering *s)
+{
+	static const struct vmm_guest_ops ops = {
+		.booted = guest_booted, .clipboard = guest_clipboard,
+	};
+
+	if (!s->cfg->guest_services)
+		return 0;
+	/* By its socket ranchu-services comes. */
+	if (!vmm_instance_path(s->instance))
+		return vmm_error(-ENOENT, "--guest-services needs the VM's directory");
+	s->guest = vmm_guest_open(s->loop, &ops, s);
+	return s->guest ? 0 : -ENOMEM;
 }
 
 /**

@@ -162,6 +162,28 @@ static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answ
 	return err;
 }
 
+/* A socket that keeps records apart is to be passed along with the request. */
+static int run_guest_services(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	int fd;
+
+	(void)call;
+	(void)args;
+	if (!answer->given || !answer->given[0])
+		return vmm_answer_fail(answer, EINVAL, "a socket is needed");
+	fd = c->vm->guest ? c->vm->guest(c->arg, answer->given[0]) : -EOPNOTSUPP;
+	if (fd == -EOPNOTSUPP)
+		return vmm_answer_fail(answer, -fd, "it was started without --guest-services");
+	if (fd == -EBUSY)
+		return vmm_answer_fail(answer, -fd, "its guest is served already");
+	if (fd < 0)
+		return fd;
+	answer->given[0] = 0;
+	answer->file = fd;
+	return 0;
+}
+
 static int run_stats(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -234,6 +256,8 @@ static const struct vmm_command_row rows[] = {
 	{ "screen", "pass the screen's file, with the newest frame", { }, run_screen },
 	{ "snapshot", "save the VM to two files that are passed along",
 	  { { "changes", JSON_TRUE, false } }, run_snapshot },
+	{ "guest-services", "let the program at a socket that is passed along serve the guest",
+	  { }, run_guest_services },
 	{ "stats", "say what was counted", { }, run_stats },
 	{ "metrics", "say what was counted, as text for Prometheus", { }, run_metrics },
 	{ "quit", "end the VM in order, with exit code 0", { }, run_quit },

@@ -30,6 +30,7 @@
 
 #include "backends/backends.h"
 #include "devices/devices.h"
+#include "host/guest.h"
 #include "host/host.h"
 
 /* Reads as 0 in either protocol and has no effect: a way to ask for the level. */
@@ -307,6 +308,15 @@ static int pipe_line_open(struct pipe *p)
 	return err ? err : pipe_line_set(p);
 }
 
+static int pipe_guest_services(void *arg)
+{
+	struct pipe *p = arg;
+
+	return vmm_pipe_guest_services(p->fd);
+}
+
+static const struct vmm_guest_device pipe_guest = { .services = pipe_guest_services };
+
 static void pipe_features(struct pipe *p)
 {
 	u64 features = 0;
@@ -331,6 +341,8 @@ static int pipe_open(struct pipe *p)
 		err = vmm_pipe_services_open(vm, p->fd, &p->services);
 	if (!err)
 		err = vmm_pipe_socket_open(vm->cfg, vm->loop, p->fd, &p->socket);
+	if (!err)
+		err = vmm_guest_attach(vm->host.guest, &pipe_guest, p);
 	if (err)
 		return err;
 	if (vm->cfg->pipe == VMM_PIPE_KERNEL) {
@@ -348,6 +360,7 @@ static void pipe_destroy(struct vmm_device *dev)
 	struct pipe *p = dev->state;
 	unsigned int i;
 
+	vmm_guest_detach(dev->vm->host.guest);
 	vmm_pipe_socket_close(p->socket);
 	vmm_pipe_services_close(p->services);
 	if (p->fd >= 0)

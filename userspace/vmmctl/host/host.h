@@ -11,6 +11,7 @@
 
 struct vmm_console;
 struct vmm_display;
+struct vmm_guest;
 struct vmm_loop;
 struct vmm_pipe_adb;
 struct vmm_vm;
@@ -23,12 +24,14 @@ struct vmm_vsock_host;
  * @display: the screen, or NULL
  * @vsock: the host's ends of vsock streams, or NULL
  * @pipe_adb: the host's side of adb by pipe, or NULL
+ * @guest: the guest services, or NULL
  */
 struct vmm_host {
 	struct vmm_console *console;
 	struct vmm_display *display;
 	struct vmm_vsock_host *vsock;
 	struct vmm_pipe_adb *pipe_adb;
+	struct vmm_guest *guest;
 };
 
 /* Device nodes of the kernel. */
@@ -80,6 +83,7 @@ struct vmm_pipe_services;
 int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
 			   struct vmm_pipe_services **services);
 void vmm_pipe_services_close(struct vmm_pipe_services *services);
+int vmm_pipe_guest_services(int device_fd);
 
 /* ---- pipe_socket.c: services of programs that come by themselves ---- */
 

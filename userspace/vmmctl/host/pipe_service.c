@@ -125,8 +125,30 @@ static int services_add(int fd, const char *name, size_t len)
 	if (!ioctl(fd, VHOST_GOLDFISH_PIPE_ADD_SERVICE, &arg))
 		return 0;
 	if (errno == EEXIST)
-		return vmm_error(-EEXIST, "--pipe-service: there is a service %s", arg.name);
+		return -EEXIST;
 	return vmm_error(errno, "%s refuses the service %s", VMM_PIPE_NODE, arg.name);
+}
+
+static int services_add_ours(int fd, const char *name, size_t len)
+{
+	int err = services_add(fd, name, len);
+
+	return err == -EEXIST ? vmm_error(-EEXIST, "--pipe-service: there is a service %.*s",
+					  (int)len, name) : err;
+}
+
+/* A file of services that does not block. */
+static int services_file(int device_fd)
+{
+	int fd = ioctl(device_fd, VHOST_GOLDFISH_PIPE_SERVICES, 0);
+
+	if (fd < 0)
+		return vmm_error(errno, "%s has no services of other processes", VMM_PIPE_NODE);
+	if (!fcntl(fd, F_SETFL, O_NONBLOCK))
+		return fd;
+	vmm_error(errno, "services of the pipe");
+	close(fd);
+	return -EIO;
 }
 
 static int services_open(struct vmm_pipe_services *services, int device_fd)
@@ -134,16 +156,14 @@ static int services_open(struct vmm_pipe_services *services, int device_fd)
 	unsigned int i;
 	int err = 0;
 
-	services->fd = ioctl(device_fd, VHOST_GOLDFISH_PIPE_SERVICES, 0);
+	services->fd = services_file(device_fd);
 	if (services->fd < 0)
-		return vmm_error(errno, "%s has no services of other processes", VMM_PIPE_NODE);
-	if (fcntl(services->fd, F_SETFL, O_NONBLOCK))
-		return vmm_error(errno, "services of the pipe");
+		return services->fd;
 	if (services->adb)
-		err = services_add(services->fd, SERVICE_ADB, strlen(SERVICE_ADB));
+		err = services_add_ours(services->fd, SERVICE_ADB, strlen(SERVICE_ADB));
 	for (i = 0; i < services->cfg->n_services && !err; i++)
-		err = services_add(services->fd, services->cfg->services[i].name,
-				   services->cfg->services[i].name_len);
+		err = services_add_ours(services->fd, services->cfg->services[i].name,
+					services->cfg->services[i].name_len);
 	return err ? err : vmm_loop_add(services->loop, services->fd, services_readable, services);
 }
 
@@ -190,4 +210,32 @@ void vmm_pipe_services_close(struct vmm_pipe_services *services)
 		close(services->fd);
 	}
 	free(services);
+}
+
+/**
+ * vmm_pipe_guest_services - make a file of services with the names of the guest services
+ * @device_fd: the kernel's device
+ *
+ * A name that somebody else has, by --pipe-service say, is left to whoever has it.
+ *
+ * Return: the file, which does not block, or -errno after a message
+ */
+int vmm_pipe_guest_services(int device_fd)
+{
+	static const char *const names[] = {
+		"QemuMiscPipe", "qemud", "logcat", "clipboard", "multidisplay",
+	};
+	int fd = services_file(device_fd);
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(names) && fd >= 0 && !err; i++) {
+		err = services_add(fd, names[i], strlen(names[i]));
+		if (err == -EEXIST)
+			err = 0;
+	}
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
 }

@@ -25,7 +25,7 @@
 #define DIR_TRIES	16	/* to lock a directory that others look at meanwhile */
 #define DIR_PAUSE_US	10000	/* between them */
 
-static const char *const dir_files[] = { "control.sock", "state", "log", "lock" };
+static const char *const dir_files[] = { "control.sock", "state", "log", "logcat", "lock" };
 
 /**
  * struct vmm_dir - a VM's directory

@@ -193,6 +193,7 @@ struct vmm_snapshot;
  * @services: of the pipe, by --pipe-service
  * @n_services: how many
  * @pipe_socket: Unix socket where programs get files of services, or NULL
+ * @guest_services: ranchu-services may serve the guest
  * @window: whether the guest reads registers from memory
  * @disk: the guest's disks, in the order in which it finds them
  * @disks: how many
@@ -260,6 +261,7 @@ struct vmm_config {
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
 	unsigned int n_services;
 	const char *pipe_socket;
+	bool guest_services;
 	enum vmm_window window;
 	struct vmm_disk disk[VMM_DISKS];
 	unsigned int disks;

@@ -26,5 +26,6 @@ struct vmm_text {
 void vmm_text_clear(struct vmm_text *text);
 void vmm_text_add(struct vmm_text *text, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+size_t vmm_text_utf8(const char *at, size_t left);
 
 #endif /* MACHINE_TEXT_H */

@@ -72,6 +72,8 @@ static const struct {
 	{ { "run", "--kernel=I", "-" }, { "run", "\"-\"" } },
 	{ { "run", "--kernel=" }, { "--kernel", "0 bytes" } },
 	{ { "run", "--kernel=I", "--stats=" }, { "--stats" } },
+	{ { "run", "--kernel=I", "--pipe=none", "--guest-services" },
+	  { "--guest-services", "--pipe is none" } },
 	{ { "help", "nothing" }, { "nothing", "vmmctl help" } },
 	{ { "help", "run", "dtb" }, { "dtb" } },
 	{ { "version", "x" }, { "version", "\"x\"" } },

@@ -315,7 +315,8 @@ static void pipe_services_are_read(void)
 {
 	static const char *const words[] = {
 		"run", "--kernel=I", "--pipe-service", "logcat=unix:/tmp/l",
-		"--pipe-service=unix:/a=unix:/b=unix:/c", "--pipe-socket", "/d", NULL
+		"--pipe-service=unix:/a=unix:/b=unix:/c", "--pipe-socket", "/d",
+		"--guest-services", NULL
 	};
 	struct vmm_config cfg;
 
@@ -328,6 +329,7 @@ static void pipe_services_are_read(void)
 	tap_check(!strncmp(cfg.services[1].name, "unix:/a=", 8));
 	tap_check(!strcmp(cfg.services[1].path, "/b=unix:/c"));
 	tap_check(!strcmp(cfg.pipe_socket, "/d"));
+	tap_check(cfg.guest_services);
 }
 
 static void as_many_services_as_there_may_be(void)

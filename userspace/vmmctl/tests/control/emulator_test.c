@@ -323,7 +323,6 @@ struct exchange {
 	const char *asked;
 };
 
-#define NO_SERVICE	"KO: no service of the guest takes this\n"
 #define NO_MODEM	"KO: modem emulation not running\n"
 #define NO_SAVE		"KO: this VM cannot be saved\n"
 
@@ -336,7 +335,7 @@ static const struct exchange exchanges[] = {
 	{ "avd windowtype", "windowtype=headless\nOK\n", NULL },
 	{ "avd start", "KO: virtual device already running\n", NULL },
 	{ "avd resume", "KO: virtual device already running\n", NULL },
-	{ "avd heartbeat", "KO: no service of the guest tells that\n", NULL },
+	{ "avd heartbeat", "said\nOK\n", "guest.heartbeat()" },
 	{ "avd discoverypath", "KO: there is no such file: vmmctl ps lists VMs\n", NULL },
 	{ "avd snapshotspath", NO_SAVE, NULL },
 	{ "avd snapshotpath one", NO_SAVE, NULL },
@@ -373,13 +372,16 @@ static const struct exchange exchanges[] = {
 	{ "redir list", "no active redirections\nOK\n", NULL },
 	{ "redir add tcp:1:2",
 	  "KO: ports are forwarded by what the guest's network is connected to\n", NULL },
-	{ "geo fix 8.5 47.3", NO_SERVICE, NULL },
-	{ "geo nmea $GPGGA", NO_SERVICE, NULL },
-	{ "sensor status", NO_SERVICE, NULL },
-	{ "sensor get acceleration", NO_SERVICE, NULL },
-	{ "sensor set acceleration 1:2:3", NO_SERVICE, NULL },
-	{ "finger touch 1", NO_SERVICE, NULL },
-	{ "finger remove", NO_SERVICE, NULL },
+	{ "geo fix 8.5 47.3", "OK\n", "gps.fix(8.5 47.3)" },
+	{ "geo fix wrong", "KO: \"wrong\" is not right\n", "gps.fix(wrong)" },
+	{ "geo nmea $GPGGA", "OK\n", "gps.nmea($GPGGA)" },
+	{ "geo gnss 1", "KO: the guest has no port for measurements\n", NULL },
+	{ "sensor status", "said\nOK\n", "sensors.status()" },
+	{ "sensor get acceleration", "OK\n", "sensors.get(acceleration)" },
+	{ "sensor set acceleration 1:2:3", "OK\n", "sensors.set(acceleration 1:2:3)" },
+	{ "sensor set", "KO: missing argument, try 'sensor set NAME A[:B[:C]]'\n", NULL },
+	{ "finger touch 1", "OK\n", "fingerprint.touch(1)" },
+	{ "finger remove", "said\nOK\n", "fingerprint.remove()" },
 	{ "fold", "KO: the device has no hinge\n", NULL },
 	{ "unfold", "KO: the device has no hinge\n", NULL },
 	{ "gsm list", NO_MODEM, NULL },
@@ -387,7 +389,8 @@ static const struct exchange exchanges[] = {
 	{ "gsm signal-profile 4", NO_MODEM, NULL },
 	{ "sms send 123 text", NO_MODEM, NULL },
 	{ "cdma ssource nv", NO_MODEM, NULL },
-	{ "multidisplay add 1 2 3 4 5", "KO: the guest has one screen\n", NULL },
+	{ "multidisplay add 1 2 3 4 5", "OK\n", "displays.add(1 2 3 4 5)" },
+	{ "multidisplay del 1", "OK\n", "displays.del(1)" },
 	{ "grpc 8554", "KO: there is no gRPC server\n", NULL },
 	{ "qemu monitor", "KO: this is not QEMU\n", NULL },
 	{ "debug +all", "KO: warning: debug tags are deprecated and have no effect\n", NULL },

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels: which service one is opened by, the frames of qemud's services, and the bytes
+ * that wait for the guest. Knows nothing of what messages mean.
+ *
+ * Source of the frames: platform_external_qemu android/android-emu/android/emulation/
+ * android_qemud.cpp (0d4d82f9).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "channel.h"
+
+#define FRAME_HEAD	4
+#define FRAME_BINARY	0x80	/* of the first byte: the length is in binary */
+
+static const struct service *const services[] = {
+	&service_misc, &service_logcat, &service_clipboard, &service_multidisplay,
+};
+
+/* `pipe:qemud:NAME[:ARGS]`. */
+static const struct service *const qemud_services[] = {
+	&service_boot_properties, &service_hw_control, &service_sensors, &service_gps,
+	&service_fingerprint, &service_camera,
+};
+
+/* ---- the guest ---- */
+
+/**
+ * guest_init - forget all
+ * @guest: the guest; its functions and properties stay
+ */
+void guest_init(struct guest *guest)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_GUEST_SENSORS; i++) {
+		if (vmm_guest_sensors[i].name)
+			vmm_guest_sensor_print(i, vmm_guest_sensors[i].first, guest->sensor[i],
+					       sizeof(guest->sensor[i]));
+	}
+	guest->finger = -1;
+}
+
+static int told_display(struct guest *guest, const struct vmm_guest_record *record)
+{
+	u32 n[4] = { 0 };
+
+	if (record->number < 1 || record->number > GUEST_DISPLAYS ||
+	    (*record->text &&
+	     sscanf(record->text, "%u %u %u %u", &n[0], &n[1], &n[2], &n[3]) != 4))
+		return -EPROTO;
+	guest->display[record->number - 1].width = n[0];
+	guest->display[record->number - 1].height = n[1];
+	guest->display[record->number - 1].dpi = n[2];
+	guest->display[record->number - 1].flag = n[3];
+	return 0;
+}
+
+/**
+ * guest_told - take a record of vmmctl's
+ * @guest: who it is about
+ * @record: a NUL is behind its text
+ * @len: bytes of the text
+ *
+ * Return: 0, or -EPROTO
+ */
+int guest_told(struct guest *guest, const struct vmm_guest_record *record, size_t len)
+{
+	switch (record->what) {
+	case VMM_GUEST_SENSOR:
+		if (record->number < 0 || record->number >= VMM_GUEST_SENSORS ||
+		    len >= sizeof(guest->sensor[0]))
+			return -EPROTO;
+		memcpy(guest->sensor[record->number], record->text, len + 1);
+		return 0;
+	case VMM_GUEST_FINGER:
+		guest->finger = record->number;
+		return 0;
+	case VMM_GUEST_FIX:
+		if (len >= sizeof(guest->fix))
+			return -EPROTO;
+		memcpy(guest->fix, record->text, len + 1);
+		return 0;
+	case VMM_GUEST_NMEA:
+		return 0;
+	case VMM_GUEST_CLIPBOARD:
+		memcpy(guest->clipboard, record->text, len);
+		guest->clip = len;
+		guest->clip_number++;
+		return 0;
+	case VMM_GUEST_DISPLAY:
+		return told_display(guest, record);
+	default:
+		return -EPROTO;
+	}
+}
+
+/* ---- bytes to the guest ---- */
+
+/**
+ * channel_room - see whether something can be said to the guest
+ * @ch: the channel
+ * @n: bytes
+ *
+ * Return: whether there is room for as many
+ */
+bool channel_room(const struct channel *ch, size_t n)
+{
+	return n <= sizeof(ch->out) - ch->len;
+}
+
+static void out_add(struct channel *ch, const void *bytes, size_t n)
+{
+	memcpy(ch->out + ch->first + ch->len, bytes, n);
+	ch->len += n;
+}
+
+/* Makes room for bytes in one piece; they are lost if there is none. */
+static bool out_ready(struct channel *ch, size_t n)
+{
+	if (!channel_room(ch, n)) {
+		ch->lost++;
+		return false;
+	}
+	if (sizeof(ch->out) - ch->first - ch->len < n) {
+		memmove(ch->out, ch->out + ch->first, ch->len);
+		ch->first = 0;
+	}
+	return true;
+}
+
+/**
+ * channel_put - say something to the guest
+ * @ch: the channel
+ * @bytes: all of it, or nothing if there is no room
+ * @n: how many
+ *
+ * Return: whether it was said
+ */
+bool channel_put(struct channel *ch, const void *bytes, size_t n)
+{
+	bool ready = out_ready(ch, n);
+
+	if (ready)
+		out_add(ch, bytes, n);
+	return ready;
+}
+
+/**
+ * channel_frame - say a message to the guest, in a frame of qemud's
+ * @ch: the channel
+ * @message: all of it, or nothing if there is no room
+ * @n: bytes of it, at most 65535
+ *
+ * Return: whether it was said
+ */
+bool channel_frame(struct channel *ch, const void *message, size_t n)
+{
+	char head[FRAME_HEAD + 1];
+	bool ready = out_ready(ch, FRAME_HEAD + n);
+
+	if (!ready)
+		return false;
+	snprintf(head, sizeof(head), "%04x", (unsigned int)(n & 0xffff));
+	out_add(ch, head, FRAME_HEAD);
+	out_add(ch, message, n);
+	return true;
+}
+
+/**
+ * channel_peek - look at the bytes that wait for the guest
+ * @ch: the channel
+ * @bytes: the first of them
+ *
+ * Return: how many there are in one piece, 0 if there are none
+ */
+size_t channel_peek(const struct channel *ch, const u8 **bytes)
+{
+	*bytes = ch->out + ch->first;
+	return ch->len;
+}
+
+/**
+ * channel_sent - throw bytes away that the guest has got
+ * @ch: the channel
+ * @n: how many, no more than there are
+ */
+void channel_sent(struct channel *ch, size_t n)
+{
+	ch->len -= n;
+	ch->first = ch->len ? ch->first + n : 0;
+	if (!ch->len && ch->service->idle)
+		ch->service->idle(ch);
+}
+
+/* ---- bytes from the guest ---- */
+
+static int hex_digit(u8 c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+	       c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Length of a frame's message, or -EPROTO. */
+static ssize_t frame_length(const u8 *head)
+{
+	u32 len = 0;
+	unsigned int i;
+
+	for (i = 0; i < FRAME_HEAD; i++) {
+		int digit = hex_digit(head[i]);
+
+		if (head[0] & FRAME_BINARY)
+			len = len << 8 | (i ? head[i] : head[i] & (FRAME_BINARY - 1));
+		else if (digit >= 0)
+			len = len << 4 | digit;
+		else
+			return -EPROTO;
+	}
+	return len <= CHANNEL_MESSAGE - FRAME_HEAD ? (ssize_t)len : -EPROTO;
+}
+
+static ssize_t frame_take(struct channel *ch, const u8 *bytes, size_t n)
+{
+	ssize_t len = n < FRAME_HEAD ? 0 : frame_length(bytes);
+
+	if (len < 0)
+		return len;
+	if (n < (size_t)FRAME_HEAD + len)
+		return 0;
+	if (len)
+		ch->service->message(ch, (const char *)bytes + FRAME_HEAD, len);
+	return FRAME_HEAD + len;
+}
+
+/**
+ * channel_take - take bytes of the guest's
+ * @ch: the channel
+ * @bytes: what the guest has written and was not taken before
+ * @n: how many
+ *
+ * A message is taken as a whole, and only if there is room for an answer. Whoever has
+ * CHANNEL_MESSAGE bytes of the guest's has a message or its mistake.
+ *
+ * Return: how many were taken; -EPROTO: this is no message, and the channel is to end
+ */
+ssize_t channel_take(struct channel *ch, const u8 *bytes, size_t n)
+{
+	size_t taken = 0;
+	ssize_t used = 1;
+
+	while (used && taken < n && channel_room(ch, CHANNEL_ROOM)) {
+		used = ch->service->framed ? frame_take(ch, bytes + taken, n - taken) :
+					     ch->service->take(ch, bytes + taken, n - taken);
+		if (used < 0)
+			return used;
+		taken += used;
+	}
+	return taken;
+}
+
+/**
+ * channel_tick - it may be time for something
+ * @ch: the channel
+ * @now: nanoseconds
+ */
+void channel_tick(struct channel *ch, s64 now)
+{
+	if (ch->due && now >= ch->due && ch->service->tick)
+		ch->service->tick(ch);
+}
+
+/* ---- opening ---- */
+
+/* Cuts "NAME[:ARGS]"; NULL if @text is another name. */
+static bool name_is(const char *text, const char *name, const char **args)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(text, name, len) || (text[len] && text[len] != ':'))
+		return false;
+	*args = text[len] ? text + len + 1 : NULL;
+	return true;
+}
+
+static const struct service *find(const char *name, const char **args)
+{
+	size_t i;
+
+	if (!strcmp(name, "qemud")) {
+		for (i = 0; *args && i < ARRAY_SIZE(qemud_services); i++) {
+			if (name_is(*args, qemud_services[i]->name, args))
+				return qemud_services[i];
+		}
+		return NULL;
+	}
+	for (i = 0; i < ARRAY_SIZE(services); i++) {
+		if (!strcmp(services[i]->name, name))
+			return services[i];
+	}
+	return NULL;
+}
+
+/**
+ * channel_open - the guest has opened a pipe
+ * @ch: filled; unused
+ * @guest: whose
+ * @name: what it has asked for
+ * @args: what is behind the name's colon, or NULL
+ *
+ * Return: 0; -ENOENT if there is no such service; or -errno if it does not want this one
+ */
+int channel_open(struct channel *ch, struct guest *guest, const char *name, const char *args)
+{
+	const struct service *service = find(name, &args);
+	int err = 0;
+
+	if (!service)
+		return -ENOENT;
+	memset(ch, 0, offsetof(struct channel, out));
+	ch->service = service;
+	ch->guest = guest;
+	if (service->open)
+		err = service->open(ch, args);
+	if (err)
+		ch->service = NULL;
+	return err;
+}
+
+/**
+ * channel_close - the pipe is gone
+ * @ch: the channel
+ */
+void channel_close(struct channel *ch)
+{
+	if (ch->service->close)
+		ch->service->close(ch);
+	ch->service = NULL;
+}
