@@ -367,11 +367,12 @@ static bool speaker_store(void *arg, u64 gpa, const void *bytes, u32 len)
 	return to;
 }
 
-static void speaker_play(void *arg, const void *samples, u32 bytes)
+static void speaker_play(void *arg, void *samples, u32 bytes)
 {
+	const struct iovec iov = { samples, bytes };
 	struct speaker *speaker = arg;
 
-	vmm_sound_play(speaker->sound, samples, bytes);
+	vmm_sound_play(speaker->sound, &iov, 1, bytes);
 }
 
 static int speaker_expired(void *arg)
@@ -399,14 +400,19 @@ static void audio_destroy(struct vmm_device *dev)
 
 static int speaker_open(struct speaker *speaker)
 {
+	static const struct vmm_sound_format format = {
+		.rate = VMM_AUDIO_RATE, .channels = VMM_AUDIO_CHANNELS, .bits = 16,
+	};
 	struct vmm_vm *vm = speaker->dev->vm;
+	const struct vmm_sound_ends ends = { .option = "--sound", .play = vm->cfg->sound };
 
 	speaker->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (speaker->timer_fd < 0)
 		return vmm_error(errno, "audio: cannot make a timer");
-	speaker->sound = vmm_sound_open(vm->cfg->sound, VMM_AUDIO_RATE, VMM_AUDIO_CHANNELS);
+	speaker->sound = vmm_sound_open(&ends);
 	if (!speaker->sound)
 		return -EIO;
+	vmm_sound_prepare(speaker->sound, false, &format);
 	return vmm_loop_add(vm->loop, speaker->timer_fd, speaker_expired, speaker);
 }
 

@@ -77,7 +77,7 @@ static bool on_store(void *arg, u64 gpa, const void *bytes, u32 len)
 	return true;
 }
 
-static void on_play(void *arg, const void *samples, u32 bytes)
+static void on_play(void *arg, void *samples, u32 bytes)
 {
 	(void)arg;
 	if (!tap_check(bytes <= sizeof(host.played) - host.len))
