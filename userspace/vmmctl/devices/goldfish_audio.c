@@ -37,6 +37,10 @@
 #define INT_ALL			7
 
 #define SECOND_NS		1000000000ULL
+/* Time that the host has lost is made up for, up to here. */
+#define LATE_MOST		SECOND_NS
+/* Buffers in a row that a guest may have as over, and then others have their turn. */
+#define TURN			16
 #define PLAY_BYTES		(VMM_AUDIO_RATE * VMM_AUDIO_CHANNELS * 2)	/* a second */
 #define RECORD_BYTES		(8000 * 2)
 
@@ -242,7 +246,7 @@ void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value)
  * One buffer's time is over; the other one's begins when this one's ended. The samples
  * are copied, because the guest may have the buffer again at once. Says how many.
  */
-static u32 played_locked(struct vmm_audio *audio, u8 samples[VMM_AUDIO_BUFFER])
+static u32 played_locked(struct vmm_audio *audio, u64 now, u8 samples[VMM_AUDIO_BUFFER])
 {
 	struct vmm_audio_buffer *buffer = &audio->buffer[audio->playing];
 	u32 bytes = buffer->bytes;
@@ -250,7 +254,7 @@ static u32 played_locked(struct vmm_audio *audio, u8 samples[VMM_AUDIO_BUFFER])
 	memcpy(samples, buffer->samples, bytes);
 	buffer->bytes = 0;
 	audio->status |= INT_WRITE_1 << audio->playing;
-	play_locked(audio, audio->play_end);
+	play_locked(audio, now - audio->play_end > LATE_MOST ? now : audio->play_end);
 	line_update_locked(audio);
 	return bytes;
 }
@@ -273,15 +277,17 @@ static void recorded_locked(struct vmm_audio *audio)
 void vmm_audio_due(struct vmm_audio *audio)
 {
 	u8 samples[VMM_AUDIO_BUFFER];
+	unsigned int turn = TURN;
 	u32 bytes;
 	u64 now;
 
+	/* What is due behind the last turn expires the timer at once. */
 	do {
 		bytes = 0;
 		pthread_mutex_lock(&audio->lock);
 		now = audio->now(audio->arg);
 		if (!audio->paused && audio->play_end && audio->play_end <= now)
-			bytes = played_locked(audio, samples);
+			bytes = played_locked(audio, now, samples);
 		if (!audio->paused && audio->read_end && audio->read_end <= now)
 			recorded_locked(audio);
 		wait_locked(audio);
@@ -289,7 +295,7 @@ void vmm_audio_due(struct vmm_audio *audio)
 		/* No vCPU waits for the file that takes them. */
 		if (bytes)
 			audio->play(audio->arg, samples, bytes);
-	} while (bytes);
+	} while (bytes && --turn);
 }
 
 /**
