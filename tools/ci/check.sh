@@ -32,6 +32,7 @@ STEPS=(
 	"net		tools/ci/net-test.sh net"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"virtio		tools/ci/virtio-test.sh"
+	"sound		tools/ci/sound-test.sh"
 	"goldfish	tools/ci/goldfish-test.sh"
 	"goldfish-x86	tools/ci/goldfish-test.sh x86_64"
 	"guest		tools/ci/guest-test.sh"
@@ -68,6 +69,7 @@ STEPS=(
 	"net-x86	tools/ci/net-test.sh net x86_64"
 	"user-x86	tools/ci/net-test.sh user x86_64"
 	"virtio-x86	tools/ci/virtio-test.sh x86_64"
+	"sound-x86	tools/ci/sound-test.sh x86_64"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 	"snapshot	tools/ci/snapshot-test.sh"
@@ -76,7 +78,7 @@ STEPS=(
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 \
-user-x86 virtio-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 "
+user-x86 virtio-x86 sound-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 "
 
 gate() {
 	echo "1..1"

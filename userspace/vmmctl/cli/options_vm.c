@@ -11,7 +11,6 @@
 
 #define AT(field)	VMM_OPTION_AT(struct vmm_config, field)
 
-#define PATH_MAX_BYTES	4095	/* of Linux */
 /* A kernel copies this much of its command line, its NUL included. */
 #define COMMAND_LINE	2048
 
