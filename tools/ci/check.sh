@@ -44,6 +44,7 @@ STEPS=(
 	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
 	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
 	"ranchu-gpu	make -s -C userspace/ranchu-gpu O=$RANCHU_BUILD/check/ranchu-gpu check"
+	"ranchu-sound	make -s -C userspace/ranchu-sound O=$RANCHU_BUILD/check/ranchu-sound check"
 	"vnc		make -s -C userspace/ranchu-vnc O=$RANCHU_BUILD/check/ranchu-vnc check"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
@@ -78,7 +79,7 @@ STEPS=(
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio x86-guests blk-x86 vsock-x86 net-x86 \
-user-x86 virtio-x86 sound-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 "
+user-x86 virtio-x86 sound sound-x86 gpu matrix-build matrix packages snapshot snapshot-gicv2 "
 
 gate() {
 	echo "1..1"

@@ -116,14 +116,20 @@ const struct vmm_option_table vmm_options_multitouch = {
 static const struct vmm_option sound_options[] = {
 	{
 		.key = "play", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1, .max = PATH_MAX_BYTES,
-		BUILTIN(play), .flags = VMM_OPT_FILE, .initially = "nowhere",
+		BUILTIN(play), .flags = VMM_OPT_FILE,
+		.initially = "to the socket, or nowhere",
 		.help = "WAV file that gets what the guest plays; it is replaced",
 	},
 	{
 		.key = "record", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
 		.max = PATH_MAX_BYTES, BUILTIN(record), .flags = VMM_OPT_FILE,
-		.initially = "silence",
+		.initially = "from the socket, or silence",
 		.help = "WAV file that the guest records, from its beginning each time",
+	},
+	{
+		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_UNIX_PATH - 1, BUILTIN(path), .flags = VMM_OPT_FILE,
+		.help = "Unix socket of a ranchu-sound, which plays and records by ALSA",
 	},
 };
 

@@ -378,6 +378,7 @@ static void speaker_play(void *arg, void *samples, u32 bytes)
 	const struct iovec iov = { samples, bytes };
 	struct speaker *speaker = arg;
 
+	vmm_sound_run(speaker->sound, false, true);
 	vmm_sound_play(speaker->sound, &iov, 1, bytes);
 }
 
@@ -410,12 +411,14 @@ static int speaker_open(struct speaker *speaker)
 		.rate = VMM_AUDIO_RATE, .channels = VMM_AUDIO_CHANNELS, .bits = 16,
 	};
 	struct vmm_vm *vm = speaker->dev->vm;
-	const struct vmm_sound_ends ends = { .option = "--sound", .play = vm->cfg->sound };
+	const struct vmm_sound_ends ends = {
+		.option = "--sound", .play = vm->cfg->sound, .socket = vm->cfg->sound_socket,
+	};
 
 	speaker->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (speaker->timer_fd < 0)
 		return vmm_error(errno, "audio: cannot make a timer");
-	speaker->sound = vmm_sound_open(&ends);
+	speaker->sound = vmm_sound_open(vm, &ends);
 	if (!speaker->sound)
 		return -EIO;
 	vmm_sound_prepare(speaker->sound, false, &format);

@@ -218,6 +218,8 @@ bool vmm_sound_stream_kicked(struct vmm_sound_stream *stream)
 	case VMM_PCM_RUNNING:
 		if (stream->due)
 			return false;
+		/* It may have been held. */
+		vmm_sound_run(stream->card->sound, stream->pcm.record, true);
 		next_locked(stream, stream_now(stream));
 		if (late && stream->holds)
 			count(&stream->gaps);
@@ -233,6 +235,7 @@ static void start_locked(struct vmm_sound_stream *stream)
 {
 	u64 now = stream_now(stream);
 
+	vmm_sound_run(stream->card->sound, stream->pcm.record, true);
 	if (stream->holds) {
 		stream->due = now + stream->left;
 		stream->left = 0;
@@ -247,6 +250,7 @@ static void stop_locked(struct vmm_sound_stream *stream)
 {
 	u64 now = stream_now(stream);
 
+	vmm_sound_run(stream->card->sound, stream->pcm.record, false);
 	if (stream->holds && stream->due)
 		stream->left = stream->due > now ? stream->due - now : 1;
 	stream->due = 0;
@@ -342,6 +346,7 @@ void vmm_sound_stream_reset(struct vmm_sound_stream *stream)
 	pthread_mutex_lock(&stream->ring->lock);
 	vmm_sound_stream_forget(stream);
 	vmm_pcm_reset(&stream->pcm);
+	vmm_sound_run(stream->card->sound, stream->pcm.record, false);
 	wait_locked(stream);
 	pthread_mutex_unlock(&stream->ring->lock);
 }

@@ -474,10 +474,11 @@ static int card_open(struct vmm_sound_card *card, struct vmm_virtio *v)
 	const struct vmm_builtin *asked = vmm_builtin_find(v->vm->cfg, VMM_BUILTIN_SOUND, v->index);
 	struct vmm_sound_ends ends = {
 		.option = "sound", .play = asked->play, .record = asked->record,
+		.socket = asked->path,
 	};
 	int err;
 
-	card->sound = vmm_sound_open(&ends);
+	card->sound = vmm_sound_open(v->vm, &ends);
 	if (!card->sound)
 		return -EIO;
 	card->end_fd = vmm_event_create();

@@ -9,31 +9,37 @@
 #include "host/iov.h"
 #include "host/log.h"
 #include "host/sound.h"
+#include "host/sound_peer.h"
 #include "host/sound_wav.h"
 
 /**
  * struct vmm_sound - where sound goes to and comes from
+ * @vm: the VM
  * @playing: format of what is played
  * @recording: format of what is recorded
  * @play: file that gets what is played, if there is one
  * @record: file that is what is recorded, if there is one
+ * @peer: program that plays and records what no file does, or NULL
  * @lost: bytes played that nobody took; written by who plays, read by any
  */
 struct vmm_sound {
+	struct vmm_vm *vm;
 	struct vmm_sound_format playing;
 	struct vmm_sound_format recording;
 	struct vmm_wav play;
 	struct vmm_wav record;
+	struct vmm_sound_peer *peer;
 	u64 lost;
 };
 
 /**
  * vmm_sound_open - open the files that sound goes to and comes from
+ * @vm: the VM, which gets a thread if a program plays and records
  * @ends: where that is
  *
  * Return: the sound, or NULL after a message
  */
-struct vmm_sound *vmm_sound_open(const struct vmm_sound_ends *ends)
+struct vmm_sound *vmm_sound_open(struct vmm_vm *vm, const struct vmm_sound_ends *ends)
 {
 	struct vmm_sound *sound = calloc(1, sizeof(*sound));
 	int err = 0;
@@ -42,12 +48,17 @@ struct vmm_sound *vmm_sound_open(const struct vmm_sound_ends *ends)
 		vmm_error(ENOMEM, "sound");
 		return NULL;
 	}
+	sound->vm = vm;
 	sound->play.fd = -1;
 	sound->record.fd = -1;
 	if (ends->play)
 		err = vmm_wav_create(&sound->play, ends->option, ends->play);
 	if (!err && ends->record)
 		err = vmm_wav_open(&sound->record, ends->option, ends->record);
+	if (!err && ends->socket) {
+		sound->peer = vmm_sound_peer_open(vm, ends->option, ends->socket);
+		err = sound->peer ? 0 : -EIO;
+	}
 	if (!err)
 		return sound;
 	vmm_sound_close(sound);
@@ -64,6 +75,7 @@ void vmm_sound_close(struct vmm_sound *sound)
 		return;
 	vmm_wav_close(&sound->play);
 	vmm_wav_close(&sound->record);
+	vmm_sound_peer_close(sound->vm, sound->peer);
 	free(sound);
 }
 
@@ -105,6 +117,19 @@ void vmm_sound_prepare(struct vmm_sound *sound, bool record,
 }
 
 /**
+ * vmm_sound_run - say that sound begins, or that there is none for a while
+ * @sound: prepared
+ * @record: which direction
+ * @runs: which; it may be so already
+ */
+void vmm_sound_run(struct vmm_sound *sound, bool record, bool runs)
+{
+	if (sound->peer && (record ? sound->record.fd : sound->play.fd) < 0)
+		vmm_sound_peer_run(sound->peer, record, runs,
+				   record ? &sound->recording : &sound->playing);
+}
+
+/**
  * vmm_sound_play - play samples
  * @sound: prepared
  * @iov: the samples, whole moments
@@ -114,7 +139,13 @@ void vmm_sound_prepare(struct vmm_sound *sound, bool record,
 void vmm_sound_play(struct vmm_sound *sound, const struct iovec *iov, unsigned int count,
 		    size_t bytes)
 {
-	if (sound->play.fd >= 0 && !vmm_wav_write(&sound->play, &sound->playing, iov, count, bytes))
+	bool taken = true;
+
+	if (sound->play.fd >= 0)
+		taken = vmm_wav_write(&sound->play, &sound->playing, iov, count, bytes);
+	else if (sound->peer)
+		taken = vmm_sound_peer_play(sound->peer, iov, count, bytes);
+	if (!taken)
 		__atomic_store_n(&sound->lost, sound->lost + bytes, __ATOMIC_RELAXED);
 }
 
@@ -132,6 +163,8 @@ void vmm_sound_record(struct vmm_sound *sound, const struct iovec *iov, unsigned
 
 	if (sound->record.fd >= 0)
 		n = vmm_wav_read(&sound->record, iov, count);
+	else if (sound->peer)
+		n = vmm_sound_peer_record(sound->peer, iov, count, bytes);
 	if (n < bytes)
 		vmm_iov_fill(iov, count, n, vmm_sound_silence(&sound->recording));
 }

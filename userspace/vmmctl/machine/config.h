@@ -186,6 +186,7 @@ struct vmm_snapshot;
  * @hw_trackball: a trackball
  * @hw_touch: a touch screen
  * @sound: WAV file that gets what the guest plays by goldfish audio, or NULL
+ * @sound_socket: Unix socket of a program that plays it, or NULL
  * @screen_width: pixels of the goldfish framebuffer, and of a GPU's screen
  * @screen_height: the same
  * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
@@ -250,6 +251,7 @@ struct vmm_config {
 	bool hw_trackball;
 	enum vmm_touch hw_touch;
 	const char *sound;
+	const char *sound_socket;
 	unsigned int screen_width;
 	unsigned int screen_height;
 	unsigned int screen_depth;

@@ -49,14 +49,14 @@ static struct vmm_sound *open_play(const char *to)
 {
 	const struct vmm_sound_ends ends = { .option = "--sound", .play = to };
 
-	return vmm_sound_open(&ends);
+	return vmm_sound_open(NULL, &ends);
 }
 
 static struct vmm_sound *open_record(const char *from)
 {
 	const struct vmm_sound_ends ends = { .option = "--sound", .record = from };
 
-	return vmm_sound_open(&ends);
+	return vmm_sound_open(NULL, &ends);
 }
 
 /* In two pieces, as a guest may have samples. */
