@@ -40,19 +40,23 @@ modules:
 	@CROSS_COMPILE=$(CROSS_COMPILE) tools/ci/modules.sh $(ARCH) $(KDIR) $(B)/modules
 	@sed 's/\.o$$/.ko/; s/^/modules: /' $(B)/modules/modules.order
 
+# A program of this machine, built where the header $2 of the package $3 is.
+tool = if [ -n "$(CROSS_COMPILE)" ]; then \
+		:; \
+	elif echo '\#include <$(2)>' | gcc -E - >/dev/null 2>&1; then \
+		$(MAKE) -s -C userspace/$(1) O=$(B)/$(1); \
+	else \
+		echo "userspace: $(1) is not built, $(3) is missing"; \
+	fi
+
 userspace:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
 	@$(MAKE) -s -C userspace/ranchu-gpu O=$(B)/ranchu-gpu $(VMMCTL_FLAGS)
 	@$(MAKE) -s -C userspace/ranchu-services O=$(B)/ranchu-services $(VMMCTL_FLAGS)
 	@echo "userspace: $(B)/vmmctl/vmmctl, $(B)/ranchu-gpu/ranchu-gpu," \
 		"$(B)/ranchu-services/ranchu-services"
-	@if [ -n "$(CROSS_COMPILE)" ]; then \
-		:; \
-	elif echo '#include <rfb/rfb.h>' | gcc -E - >/dev/null 2>&1; then \
-		$(MAKE) -s -C userspace/ranchu-vnc O=$(B)/ranchu-vnc; \
-	else \
-		echo "userspace: ranchu-vnc is not built, libvncserver-dev is missing"; \
-	fi
+	@$(call tool,ranchu-vnc,rfb/rfb.h,libvncserver-dev)
+	@$(call tool,ranchu-sound,alsa/asoundlib.h,libasound2-dev)
 
 selftests:
 	@$(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \

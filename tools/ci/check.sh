@@ -32,6 +32,7 @@ STEPS=(
 	"net		tools/ci/net-test.sh net"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"virtio		tools/ci/virtio-test.sh"
+	"sound		tools/ci/sound-test.sh"
 	"goldfish	tools/ci/goldfish-test.sh"
 	"goldfish-x86	tools/ci/goldfish-test.sh x86_64"
 	"guest		tools/ci/guest-test.sh"
@@ -44,6 +45,7 @@ STEPS=(
 	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
 	"ranchu-gpu	make -s -C userspace/ranchu-gpu O=$RANCHU_BUILD/check/ranchu-gpu check"
 	"ranchu-services make -s -C userspace/ranchu-services O=$RANCHU_BUILD/check/ranchu-services check"
+	"ranchu-sound	make -s -C userspace/ranchu-sound O=$RANCHU_BUILD/check/ranchu-sound check"
 	"vnc		make -s -C userspace/ranchu-vnc O=$RANCHU_BUILD/check/ranchu-vnc check"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
@@ -72,6 +74,7 @@ STEPS=(
 	"net-x86	tools/ci/net-test.sh net x86_64"
 	"user-x86	tools/ci/net-test.sh user x86_64"
 	"virtio-x86	tools/ci/virtio-test.sh x86_64"
+	"sound-x86	tools/ci/sound-test.sh x86_64"
 	"blk		tools/ci/blk-test.sh"
 	"vsock		tools/ci/vsock-test.sh"
 	"snapshot	tools/ci/snapshot-test.sh"
@@ -81,8 +84,8 @@ STEPS=(
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
-vsock-x86 net-x86 user-x86 virtio-x86 gpu services matrix-build matrix packages snapshot \
-snapshot-gicv2 snapshot-kills "
+vsock-x86 net-x86 user-x86 virtio-x86 gpu services sound sound-x86 matrix-build matrix packages \
+snapshot snapshot-gicv2 snapshot-kills "
 
 gate() {
 	echo "1..1"

@@ -127,6 +127,13 @@ vnc_is_whole() {
 	[ "$rc" -eq 1 ] && [ -s /usr/share/man/man1/ranchu-vnc.1.gz ]
 }
 
+sound_is_whole() {
+	local rc=0
+
+	ranchu-sound --nothing || rc=$?
+	[ "$rc" -eq 2 ] && [ -s /usr/share/man/man1/ranchu-sound.1.gz ]
+}
+
 gpu_is_whole() {
 	local rc=0
 
@@ -206,6 +213,7 @@ life() {
 	check "the upgrade leaves one version" only_version "$version"
 	check "vmmctl, its page and its completion" vmmctl_is_whole
 	check "ranchu-vnc and its page" vnc_is_whole
+	check "ranchu-sound and its page" sound_is_whole
 	check "ranchu-gpu and its page" gpu_is_whole
 	check "ranchu-services and its page" services_are_whole
 	check "nodes are the group kvm's, modules are loaded at boot" nodes_are_kvms

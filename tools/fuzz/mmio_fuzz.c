@@ -19,7 +19,7 @@
 #include "machine/machine.h"
 #include "fuzz.h"
 
-#define PLUGGED		7	/* transports with a device, from the last one down */
+#define PLUGGED		8	/* transports with a device, from the last one down */
 #define RAM		(16 * MIB)
 #define LOW		0x300	/* bytes in front of a transport with all that matters */
 
@@ -117,13 +117,14 @@ static void machine_open(void)
 		.disks = 1,
 		.disk = { { .path = fuzz.disk, .block_size = 512, .queues = 2, .user = true,
 			    .transport.slot = -1 } },
-		.builtins = 5,
+		.builtins = 6,
 		.builtin = {
 			{ VMM_BUILTIN_RNG, NULL },
 			{ VMM_BUILTIN_BALLOON, NULL },
 			{ VMM_BUILTIN_CONSOLE, fuzz.sock },
 			{ VMM_BUILTIN_KEYBOARD, fuzz.sock },
 			{ VMM_BUILTIN_MULTITOUCH, fuzz.sock },
+			{ VMM_BUILTIN_SOUND, NULL },
 		},
 		.virtio_packed = true,
 		.rtc = true,
@@ -164,6 +165,7 @@ static void steer(struct input *in)
 		{ "events", "send", "EV_KEY:KEY_A:1 EV_SYN:SYN_REPORT:0" },
 		{ "events", "mouse", "100 100 0 1" }, { "events", "mouse", "9 9 0 0" },
 		{ "fb", "rotate", NULL }, { "pl061", "power-button", NULL },
+		{ "virtio_mmio", "jack", "mic off" }, { "virtio_mmio", "jack", "mic on" },
 	};
 	const char *const *command = commands[take(in, 1) % ARRAY_SIZE(commands)];
 	unsigned int times = take(in, 1) + 1;
@@ -237,7 +239,7 @@ static void bring_up(struct input *in)
 	vmm_device_write(fuzz.bank, base + 0x24, 0, 4);
 	vmm_device_write(fuzz.bank, base + 0x20, (how & 3) << 28, 4);
 	vmm_device_write(fuzz.bank, base + 0x70, 11, 4);
-	for (queue = 0; queue < 2; queue++) {
+	for (queue = 0; queue < (how & 8 ? 4 : 2); queue++) {
 		vmm_device_write(fuzz.bank, base + 0x30, queue, 4);
 		vmm_device_write(fuzz.bank, base + 0x38, 1 << (how >> 4 & 7), 4);
 		vmm_device_write(fuzz.bank, base + 0x80, ram_address(take(in, 1) & 0xf), 4);

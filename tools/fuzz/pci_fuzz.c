@@ -26,9 +26,9 @@
 #define HIGH_SIZE	0x100000
 #define MESSAGES	0xfee00000ULL
 
-#define DEVICES		3
+#define DEVICES		4
 #define FIRST_SLOT	3
-#define FDS		32
+#define FDS		48
 
 /* What KVM would know. Only who holds the bus's lock changes it. */
 static struct {
@@ -255,8 +255,9 @@ static void machine_open(void)
 
 	fuzz.cfg = (struct vmm_config){
 		.memory = RAM,
-		.builtins = 2,
-		.builtin = { { VMM_BUILTIN_RNG, NULL }, { VMM_BUILTIN_BALLOON, NULL } },
+		.builtins = 3,
+		.builtin = { { VMM_BUILTIN_RNG, NULL }, { VMM_BUILTIN_BALLOON, NULL },
+			     { VMM_BUILTIN_SOUND, NULL } },
 		.virtio_packed = true,
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .fd = -1 };
@@ -268,6 +269,7 @@ static void machine_open(void)
 	plug(0, &vmm_rng_ops);
 	plug(1, &vmm_balloon_ops);
 	plug(2, &odd_ops);
+	plug(3, &vmm_sound_ops);
 	MUST(!vmm_threads_start(vm));
 	vmm_pci_power_on(&fuzz.bus);
 	MUST(!vmm_loop_add(vm->loop, fuzz.bus.pin_fd, pins, NULL));
@@ -418,7 +420,7 @@ static void bring_up(struct input *in)
 	regs_write(device, 0x08, 0, 4);
 	regs_write(device, 0x0c, (how & 3) << 28, 4);
 	regs_write(device, 0x14, 11, 1);
-	for (queue = 0; queue < 2; queue++) {
+	for (queue = 0; queue < (how & 0x80 ? 4 : 2); queue++) {
 		message_on(device, queue);
 		regs_write(device, 0x16, queue, 2);
 		regs_write(device, 0x18, 1 << (how >> 4 & 7), 2);

@@ -24,6 +24,9 @@ qemu-system-arm	usr/bin/qemu-system-aarch64		backports
 qemu-system-x86	usr/bin/qemu-system-x86_64		backports
 fio		usr/bin/fio				backports
 dmsetup		sbin/dmsetup				backports
+alsa-utils	usr/bin/aplay				backports
+alsa-utils	usr/bin/arecord				backports
+alsa-utils	usr/bin/amixer				backports
 iperf3		usr/bin/iperf3				trixie
 iproute2	usr/sbin/vdpa				trixie
 passt		usr/bin/passt				trixie

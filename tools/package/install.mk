@@ -37,9 +37,9 @@ INSTALLED += $(foreach d,README.md SPECIFICATION.md $(wildcard Documentation/*.m
 	644:$(d):$(docdir)/$(d))
 
 # What userspace builds only where its library is.
-TOOLS := \
-	755:$(B)/ranchu-vnc/ranchu-vnc:$(bindir)/ranchu-vnc \
-	644:userspace/ranchu-vnc/ranchu-vnc.1:$(mandir)/man1/ranchu-vnc.1
+TOOL_NAMES := ranchu-vnc ranchu-sound
+TOOLS := $(foreach t,$(TOOL_NAMES),755:$(B)/$(t)/$(t):$(bindir)/$(t) \
+	644:userspace/$(t)/$(t).1:$(mandir)/man1/$(t).1)
 
 CFLAGS ?= -O2 -g
 
@@ -54,9 +54,11 @@ $(B)/libranchu_pipe.a: userspace/libranchu-pipe/ranchu_pipe.c \
 libranchu-pipe: $(B)/libranchu_pipe.a
 
 install: userspace libranchu-pipe
-	@set -e; tools="$(TOOLS)"; [ -x $(B)/ranchu-vnc/ranchu-vnc ] || tools=; \
-	for entry in $(INSTALLED) $$tools; do \
+	@set -e; for entry in $(INSTALLED) $(TOOLS); do \
 		file=$${entry#*:}; \
+		tool=$${file##*/}; \
+		case " $(TOOL_NAMES) $(TOOL_NAMES:%=%.1) " in *" $$tool "*) \
+			[ -x "$(B)/$${tool%.1}/$${tool%.1}" ] || continue ;; esac; \
 		$(INSTALL) -D -m "$${entry%%:*}" "$${file%:*}" "$(DESTDIR)$${entry##*:}"; \
 	done
 	@echo "installed below $(DESTDIR)$(prefix)"

@@ -21,6 +21,7 @@ struct vmm_reader;
 struct vmm_option_table;
 
 #define VMM_AREAS	7	/* groups of options */
+#define PATH_MAX_BYTES	4095	/* of a file's name, Linux' limit */
 
 /* Kinds of values, and what a field must be to hold one. */
 enum vmm_option_type {
@@ -219,6 +220,7 @@ extern const struct vmm_option_table vmm_options_balloon;
 extern const struct vmm_option_table vmm_options_console;
 extern const struct vmm_option_table vmm_options_keyboard;
 extern const struct vmm_option_table vmm_options_multitouch;
+extern const struct vmm_option_table vmm_options_sound;
 
 /* ---- tables.c: which tables and commands there are ---- */
 

@@ -113,6 +113,48 @@ const struct vmm_option_table vmm_options_multitouch = {
 	.most = VMM_BUILTINS,
 };
 
+static const struct vmm_option sound_options[] = {
+	{
+		.key = "play", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1, .max = PATH_MAX_BYTES,
+		BUILTIN(play), .flags = VMM_OPT_FILE,
+		.initially = "to the socket, or nowhere",
+		.help = "WAV file that gets what the guest plays; it is replaced",
+	},
+	{
+		.key = "record", .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, BUILTIN(record), .flags = VMM_OPT_FILE,
+		.initially = "from the socket, or silence",
+		.help = "WAV file that the guest records, from its beginning each time",
+	},
+	{
+		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_UNIX_PATH - 1, BUILTIN(path), .flags = VMM_OPT_FILE,
+		.help = "Unix socket of a ranchu-sound, which plays and records by ALSA",
+	},
+};
+
+static void *sound_add(struct vmm_config *cfg)
+{
+	return builtin_add(cfg, VMM_BUILTIN_SOUND);
+}
+
+const struct vmm_option_table vmm_options_sound = {
+	.name = "sound",
+	.title = "Sound card",
+	.about =
+		"A virtio-snd card: it plays and records one or two channels of 8, 16 or 32 bits\n"
+		"or floating point, at 8000 to 96000 Hz. The file that it plays to has one\n"
+		"format, that of the first sound; sound of another format is dropped and\n"
+		"counted. With a file to record, the guest can record in its format only.\n"
+		"\"vmmctl device NAME virtio_mmio jack 'mic off'\" (x86_64: virtio_pci) unplugs\n"
+		"the microphone, and likewise the headphone.",
+	.options = sound_options,
+	.count = ARRAY_SIZE(sound_options),
+	.first = -1,
+	.add = sound_add,
+	.most = VMM_BUILTINS,
+};
+
 #define REPEATS		(VMM_OPT_REPEATS | VMM_OPT_FILE)
 
 static const struct vmm_option device_options[] = {

@@ -15,7 +15,6 @@
 
 #define INTERFACE_MAX	15	/* bytes of a network interface's name */
 #define TAG_MAX		36	/* bytes of a virtio-fs tag */
-#define PATH_MAX_BYTES	4095	/* of Linux */
 
 static const struct vmm_option_word slot_words[] = { { "auto", -1 }, { } };
 static const struct vmm_option_word queues_words[] = { { "auto", 0 }, { } };

@@ -11,7 +11,6 @@
 
 #define AT(field)	VMM_OPTION_AT(struct vmm_config, field)
 
-#define PATH_MAX_BYTES	4095	/* of Linux */
 /* A kernel copies this much of its command line, its NUL included. */
 #define COMMAND_LINE	2048
 
@@ -93,10 +92,19 @@ const struct vmm_option_table vmm_options_general = {
 static int sound_read(struct vmm_reader *reader, const char *where, const char *text)
 {
 	static const char wav[] = "wav=";
+	static const char socket[] = "socket=";
+	const char *value = text + strcspn(text, "=");
 
-	if (strncmp(text, wav, strlen(wav)) || !text[strlen(wav)])
-		return vmm_error(-EINVAL, "%s: \"%s\" is not wav=FILE", where, text);
-	reader->cfg->sound = text + strlen(wav);
+	value += *value == '=';
+	reader->cfg->sound = NULL;
+	reader->cfg->sound_socket = NULL;
+	if (!strncmp(text, wav, strlen(wav)) && *value)
+		reader->cfg->sound = value;
+	else if (!strncmp(text, socket, strlen(socket)) && *value &&
+		 strlen(value) < VMM_UNIX_PATH)
+		reader->cfg->sound_socket = value;
+	else
+		return vmm_error(-EINVAL, "%s: \"%s\" is not wav=FILE or socket=PATH", where, text);
 	return 0;
 }
 
@@ -184,9 +192,10 @@ static const struct vmm_option board_options[] = {
 		.initial = "multi", AT(hw_touch), .help = "how many fingers the screen feels",
 	},
 	{
-		.key = "sound", .arg = "wav=FILE", .type = VMM_OPT_OWN, .read = sound_read,
-		.flags = VMM_OPT_FILE, .initially = "nowhere",
-		.help = "where what the guest plays by goldfish audio goes",
+		.key = "sound", .arg = "wav=FILE|socket=PATH", .type = VMM_OPT_OWN,
+		.read = sound_read, .flags = VMM_OPT_FILE, .initially = "nowhere",
+		.help = "where what the guest plays by goldfish audio goes: a WAV file, or a\n"
+			"ranchu-sound that listens at PATH",
 	},
 	{
 		.key = "battery", .type = VMM_OPT_SWITCH, .initial = "on", AT(battery),

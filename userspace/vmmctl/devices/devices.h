@@ -200,5 +200,6 @@ extern const struct vmm_virtio_ops vmm_balloon_ops;
 extern const struct vmm_virtio_ops vmm_hvc_ops;
 extern const struct vmm_virtio_ops vmm_keyboard_ops;
 extern const struct vmm_virtio_ops vmm_touch_ops;
+extern const struct vmm_virtio_ops vmm_sound_ops;
 
 #endif /* DEVICES_H */

@@ -287,7 +287,7 @@ struct vmm_audio {
 	void (*wait)(void *arg, u64 at);
 	bool (*fetch)(void *arg, u64 gpa, void *bytes, u32 len);
 	bool (*store)(void *arg, u64 gpa, const void *bytes, u32 len);
-	void (*play)(void *arg, const void *samples, u32 bytes);
+	void (*play)(void *arg, void *samples, u32 bytes);
 	void *arg;
 	pthread_mutex_t lock;
 	u32 status;

@@ -37,6 +37,10 @@
 #define INT_ALL			7
 
 #define SECOND_NS		1000000000ULL
+/* Time that the host has lost is made up for, up to here. */
+#define LATE_MOST		SECOND_NS
+/* Buffers in a row that a guest may have as over, and then others have their turn. */
+#define TURN			16
 #define PLAY_BYTES		(VMM_AUDIO_RATE * VMM_AUDIO_CHANNELS * 2)	/* a second */
 #define RECORD_BYTES		(8000 * 2)
 
@@ -242,7 +246,7 @@ void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value)
  * One buffer's time is over; the other one's begins when this one's ended. The samples
  * are copied, because the guest may have the buffer again at once. Says how many.
  */
-static u32 played_locked(struct vmm_audio *audio, u8 samples[VMM_AUDIO_BUFFER])
+static u32 played_locked(struct vmm_audio *audio, u64 now, u8 samples[VMM_AUDIO_BUFFER])
 {
 	struct vmm_audio_buffer *buffer = &audio->buffer[audio->playing];
 	u32 bytes = buffer->bytes;
@@ -250,7 +254,7 @@ static u32 played_locked(struct vmm_audio *audio, u8 samples[VMM_AUDIO_BUFFER])
 	memcpy(samples, buffer->samples, bytes);
 	buffer->bytes = 0;
 	audio->status |= INT_WRITE_1 << audio->playing;
-	play_locked(audio, audio->play_end);
+	play_locked(audio, now - audio->play_end > LATE_MOST ? now : audio->play_end);
 	line_update_locked(audio);
 	return bytes;
 }
@@ -273,15 +277,17 @@ static void recorded_locked(struct vmm_audio *audio)
 void vmm_audio_due(struct vmm_audio *audio)
 {
 	u8 samples[VMM_AUDIO_BUFFER];
+	unsigned int turn = TURN;
 	u32 bytes;
 	u64 now;
 
+	/* What is due behind the last turn expires the timer at once. */
 	do {
 		bytes = 0;
 		pthread_mutex_lock(&audio->lock);
 		now = audio->now(audio->arg);
 		if (!audio->paused && audio->play_end && audio->play_end <= now)
-			bytes = played_locked(audio, samples);
+			bytes = played_locked(audio, now, samples);
 		if (!audio->paused && audio->read_end && audio->read_end <= now)
 			recorded_locked(audio);
 		wait_locked(audio);
@@ -289,7 +295,7 @@ void vmm_audio_due(struct vmm_audio *audio)
 		/* No vCPU waits for the file that takes them. */
 		if (bytes)
 			audio->play(audio->arg, samples, bytes);
-	} while (bytes);
+	} while (bytes && --turn);
 }
 
 /**
@@ -367,11 +373,13 @@ static bool speaker_store(void *arg, u64 gpa, const void *bytes, u32 len)
 	return to;
 }
 
-static void speaker_play(void *arg, const void *samples, u32 bytes)
+static void speaker_play(void *arg, void *samples, u32 bytes)
 {
+	const struct iovec iov = { samples, bytes };
 	struct speaker *speaker = arg;
 
-	vmm_sound_play(speaker->sound, samples, bytes);
+	vmm_sound_run(speaker->sound, false, true);
+	vmm_sound_play(speaker->sound, &iov, 1, bytes);
 }
 
 static int speaker_expired(void *arg)
@@ -399,14 +407,21 @@ static void audio_destroy(struct vmm_device *dev)
 
 static int speaker_open(struct speaker *speaker)
 {
+	static const struct vmm_sound_format format = {
+		.rate = VMM_AUDIO_RATE, .channels = VMM_AUDIO_CHANNELS, .bits = 16,
+	};
 	struct vmm_vm *vm = speaker->dev->vm;
+	const struct vmm_sound_ends ends = {
+		.option = "--sound", .play = vm->cfg->sound, .socket = vm->cfg->sound_socket,
+	};
 
 	speaker->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (speaker->timer_fd < 0)
 		return vmm_error(errno, "audio: cannot make a timer");
-	speaker->sound = vmm_sound_open(vm->cfg->sound, VMM_AUDIO_RATE, VMM_AUDIO_CHANNELS);
+	speaker->sound = vmm_sound_open(vm, &ends);
 	if (!speaker->sound)
 		return -EIO;
+	vmm_sound_prepare(speaker->sound, false, &format);
 	return vmm_loop_add(vm->loop, speaker->timer_fd, speaker_expired, speaker);
 }
 

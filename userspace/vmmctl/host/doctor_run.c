@@ -90,6 +90,9 @@ static unsigned int check_others(const struct vmm_config *cfg)
 		if (cfg->builtin[i].path)
 			missing += check_file("socket", cfg->builtin[i].path, R_OK | W_OK,
 					      "Start the process that listens there.");
+		if (cfg->builtin[i].record)
+			missing += check_file("sound", cfg->builtin[i].record, R_OK,
+					      "Name a WAV file that you may read.");
 	}
 	return missing;
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "host/helper_sandbox.h"
 #include "host/log.h"
@@ -43,6 +44,9 @@ static int filter(const struct vmm_helper_sandbox *sandbox)
 		err = allow_memory(ctx, SCMP_SYS(mmap));
 	if (!err)
 		err = allow_memory(ctx, SCMP_SYS(mprotect));
+	if (!err && sandbox->unix_sockets)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 	if (!err)
 		err = seccomp_load(ctx);
 	if (ctx)

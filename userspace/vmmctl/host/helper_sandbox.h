@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The sandbox of programs beside vmmctl, which show or draw something for a VM
- * (ranchu-vnc, ranchu-gpu). vmmctl's own is in host/sandbox.h.
+ * (ranchu-vnc, ranchu-gpu, ranchu-sound). vmmctl's own is in host/sandbox.h.
  */
 #ifndef HELPER_SANDBOX_H
 #define HELPER_SANDBOX_H
@@ -14,6 +14,7 @@
  *	them. mmap and mprotect need not be named: both are allowed for memory that is not
  *	to be executed
  * @count: how many
+ * @unix_sockets: Unix sockets can be made, and no others
  * @memory: bytes of address space, 0 for no limit
  * @data: bytes of memory that is neither a file's nor shared, 0 for no limit
  * @file: bytes of the largest file that can be made, 0 for no limit
@@ -22,6 +23,7 @@
 struct vmm_helper_sandbox {
 	const int *calls;
 	unsigned int count;
+	bool unix_sockets;
 	u64 memory;
 	u64 data;
 	u64 file;

@@ -1,157 +1,182 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sound into a WAV file, 16 bits a sample. Its header is right after each write, so that
- * the file can be listened to while the guest runs and after any end. A file that can
- * take no more loses samples, and they are counted.
- *
- * Source: Microsoft/IBM, Multimedia Programming Interface and Data Specifications 1.0,
- * "Waveform Audio File Format"
+ * Sound's two directions and where each leads. What is not taken is counted; what is not
+ * there is silence.
  */
-#include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "host/iov.h"
 #include "host/log.h"
 #include "host/sound.h"
-
-#define WAV_PCM		1
-#define WAV_BITS	16
-#define WAV_MAX		0xffff0000U	/* bytes of samples: lengths have 32 bits */
+#include "host/sound_peer.h"
+#include "host/sound_wav.h"
 
 /**
- * struct wav_header - first bytes of the file
- * @riff: "RIFF"
- * @size: bytes behind this field
- * @wave: "WAVE"
- * @fmt: "fmt "
- * @fmt_size: bytes of the following fields, up to @data
- * @format: WAV_PCM
- * @channels: samples of one moment
- * @rate: moments a second
- * @byte_rate: bytes a second
- * @align: bytes of a moment
- * @bits: of a sample
- * @data: "data"
- * @data_size: bytes of samples, which follow
- */
-struct wav_header {
-	char riff[4];
-	__le32 size;
-	char wave[4];
-	char fmt[4];
-	__le32 fmt_size;
-	__le16 format;
-	__le16 channels;
-	__le32 rate;
-	__le32 byte_rate;
-	__le16 align;
-	__le16 bits;
-	char data[4];
-	__le32 data_size;
-};
-
-/**
- * struct vmm_sound - where samples go
- * @fd: the file, or -1 for nowhere
- * @header: of the file
- * @bytes: of samples that are in it
- * @lost: bytes that are not
+ * struct vmm_sound - where sound goes to and comes from
+ * @vm: the VM
+ * @playing: format of what is played
+ * @recording: format of what is recorded
+ * @play: file that gets what is played, if there is one
+ * @record: file that is what is recorded, if there is one
+ * @peer: program that plays and records what no file does, or NULL
+ * @lost: bytes played that nobody took; written by who plays, read by any
  */
 struct vmm_sound {
-	int fd;
-	struct wav_header header;
-	u32 bytes;
+	struct vmm_vm *vm;
+	struct vmm_sound_format playing;
+	struct vmm_sound_format recording;
+	struct vmm_wav play;
+	struct vmm_wav record;
+	struct vmm_sound_peer *peer;
 	u64 lost;
 };
 
-static int header_write(struct vmm_sound *sound)
-{
-	sound->header.data_size = htole32(sound->bytes);
-	sound->header.size = htole32(sound->bytes + sizeof(sound->header) - 8);
-	return pwrite(sound->fd, &sound->header, sizeof(sound->header), 0) ==
-	       (ssize_t)sizeof(sound->header) ? 0 : -EIO;
-}
-
 /**
- * vmm_sound_open - say where samples go
- * @wav: file, which is replaced, or NULL for nowhere
- * @rate: moments a second
- * @channels: samples of one moment
+ * vmm_sound_open - open the files that sound goes to and comes from
+ * @vm: the VM, which gets a thread if a program plays and records
+ * @ends: where that is
  *
  * Return: the sound, or NULL after a message
  */
-struct vmm_sound *vmm_sound_open(const char *wav, unsigned int rate, unsigned int channels)
+struct vmm_sound *vmm_sound_open(struct vmm_vm *vm, const struct vmm_sound_ends *ends)
 {
 	struct vmm_sound *sound = calloc(1, sizeof(*sound));
+	int err = 0;
 
 	if (!sound) {
 		vmm_error(ENOMEM, "sound");
 		return NULL;
 	}
-	sound->fd = -1;
-	sound->header = (struct wav_header){
-		.riff = "RIFF", .wave = "WAVE", .fmt = "fmt ", .fmt_size = htole32(16),
-		.format = htole16(WAV_PCM), .channels = htole16(channels),
-		.rate = htole32(rate), .byte_rate = htole32(rate * channels * WAV_BITS / 8),
-		.align = htole16(channels * WAV_BITS / 8), .bits = htole16(WAV_BITS),
-		.data = "data",
-	};
-	if (!wav)
+	sound->vm = vm;
+	sound->play.fd = -1;
+	sound->record.fd = -1;
+	if (ends->play)
+		err = vmm_wav_create(&sound->play, ends->option, ends->play);
+	if (!err && ends->record)
+		err = vmm_wav_open(&sound->record, ends->option, ends->record);
+	if (!err && ends->socket) {
+		sound->peer = vmm_sound_peer_open(vm, ends->option, ends->socket);
+		err = sound->peer ? 0 : -EIO;
+	}
+	if (!err)
 		return sound;
-	sound->fd = open(wav, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (sound->fd >= 0 && !header_write(sound))
-		return sound;
-	vmm_error(errno, "--sound: cannot write %s", wav);
 	vmm_sound_close(sound);
 	return NULL;
 }
 
 /**
- * vmm_sound_close - play no more
+ * vmm_sound_close - play and record no more
  * @sound: may be NULL
  */
 void vmm_sound_close(struct vmm_sound *sound)
 {
 	if (!sound)
 		return;
-	if (sound->fd >= 0)
-		close(sound->fd);
+	vmm_wav_close(&sound->play);
+	vmm_wav_close(&sound->record);
+	vmm_sound_peer_close(sound->vm, sound->peer);
 	free(sound);
 }
 
 /**
- * vmm_sound_play - play samples
+ * vmm_sound_recorded_format - tell the one format in which there is something to record
  * @sound: the sound
- * @samples: little endian, of all channels in turn
- * @bytes: how many
+ * @format: filled
  *
- * Context: main thread.
+ * Return: whether there is one; else any will do
  */
-void vmm_sound_play(struct vmm_sound *sound, const void *samples, size_t bytes)
+bool vmm_sound_recorded_format(const struct vmm_sound *sound, struct vmm_sound_format *format)
 {
-	off_t at = sizeof(sound->header) + (off_t)sound->bytes;
-
-	if (sound->fd < 0)
-		return;
-	if (bytes > WAV_MAX - sound->bytes ||
-	    pwrite(sound->fd, samples, bytes, at) != (ssize_t)bytes) {
-		sound->lost += bytes;
-		return;
-	}
-	sound->bytes += bytes;
-	header_write(sound);
+	if (sound->record.fd < 0)
+		return false;
+	*format = sound->record.format;
+	return true;
 }
 
 /**
- * vmm_sound_lost - tell what the file did not take
+ * vmm_sound_prepare - say what will be played or recorded next
+ * @sound: the sound
+ * @record: which direction. A file that is recorded begins anew
+ * @format: of all samples until it is said again
+ *
+ * Context: the callers of this, and of vmm_sound_play() and vmm_sound_record(), take
+ *	turns for each direction.
+ */
+void vmm_sound_prepare(struct vmm_sound *sound, bool record,
+		       const struct vmm_sound_format *format)
+{
+	if (record) {
+		sound->recording = *format;
+		sound->record.at = 0;
+		return;
+	}
+	sound->playing = *format;
+	if (sound->play.fd >= 0)
+		vmm_wav_prepare(&sound->play, format);
+}
+
+/**
+ * vmm_sound_run - say that sound begins, or that there is none for a while
+ * @sound: prepared
+ * @record: which direction
+ * @runs: which; it may be so already
+ */
+void vmm_sound_run(struct vmm_sound *sound, bool record, bool runs)
+{
+	if (sound->peer && (record ? sound->record.fd : sound->play.fd) < 0)
+		vmm_sound_peer_run(sound->peer, record, runs,
+				   record ? &sound->recording : &sound->playing);
+}
+
+/**
+ * vmm_sound_play - play samples
+ * @sound: prepared
+ * @iov: the samples, whole moments
+ * @count: elements of it, VMM_SOUND_PIECES at most
+ * @bytes: of all
+ */
+void vmm_sound_play(struct vmm_sound *sound, const struct iovec *iov, unsigned int count,
+		    size_t bytes)
+{
+	bool taken = true;
+
+	if (sound->play.fd >= 0)
+		taken = vmm_wav_write(&sound->play, &sound->playing, iov, count, bytes);
+	else if (sound->peer)
+		taken = vmm_sound_peer_play(sound->peer, iov, count, bytes);
+	if (!taken)
+		__atomic_store_n(&sound->lost, sound->lost + bytes, __ATOMIC_RELAXED);
+}
+
+/**
+ * vmm_sound_record - record samples
+ * @sound: prepared
+ * @iov: filled altogether
+ * @count: elements of it, VMM_SOUND_PIECES at most
+ * @bytes: of all
+ */
+void vmm_sound_record(struct vmm_sound *sound, const struct iovec *iov, unsigned int count,
+		      size_t bytes)
+{
+	size_t n = 0;
+
+	if (sound->record.fd >= 0)
+		n = vmm_wav_read(&sound->record, iov, count);
+	else if (sound->peer)
+		n = vmm_sound_peer_record(sound->peer, iov, count, bytes);
+	if (n < bytes)
+		vmm_iov_fill(iov, count, n, vmm_sound_silence(&sound->recording));
+}
+
+/**
+ * vmm_sound_lost - tell how much of what was played nobody took
  * @sound: the sound
  *
+ * Context: any thread.
  * Return: bytes
  */
 u64 vmm_sound_lost(const struct vmm_sound *sound)
 {
-	return sound->lost;
+	return __atomic_load_n(&sound->lost, __ATOMIC_RELAXED);
 }

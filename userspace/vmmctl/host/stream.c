@@ -20,6 +20,18 @@
 #define STREAM_RETRY_MS	250
 #define STREAM_STALL_MS	500
 
+static int stream_dial(const struct vmm_stream *stream)
+{
+	return stream->packets ? vmm_unix_dial_packets(stream->path) :
+				 vmm_unix_dial(stream->path);
+}
+
+static int stream_open(struct vmm_stream *stream)
+{
+	stream->fd = stream_dial(stream);
+	return stream->fd < 0 ? stream->fd : 0;
+}
+
 /**
  * vmm_stream_open - connect
  * @stream: filled
@@ -30,8 +42,20 @@
 int vmm_stream_open(struct vmm_stream *stream, const char *path)
 {
 	*stream = (struct vmm_stream){ .path = path };
-	stream->fd = vmm_unix_dial(path);
-	return stream->fd < 0 ? stream->fd : 0;
+	return stream_open(stream);
+}
+
+/**
+ * vmm_stream_open_packets - connect to a socket of packets
+ * @stream: filled; it is for the caller to send and receive
+ * @path: of the socket; stays the caller's
+ *
+ * Return: 0, or -errno without a message
+ */
+int vmm_stream_open_packets(struct vmm_stream *stream, const char *path)
+{
+	*stream = (struct vmm_stream){ .path = path, .packets = true };
+	return stream_open(stream);
 }
 
 /**
@@ -77,7 +101,7 @@ void vmm_stream_retry(struct vmm_stream *stream)
 
 	if (!stream->lost)
 		return;
-	fd = vmm_unix_dial(stream->path);
+	fd = stream_dial(stream);
 	if (fd < 0)
 		return;
 	stream->lost = dup3(fd, stream->fd, O_CLOEXEC) < 0;

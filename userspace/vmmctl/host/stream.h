@@ -13,6 +13,7 @@
 /**
  * struct vmm_stream - a connection that is made again
  * @path: of the socket
+ * @packets: the socket is one of packets
  * @fd: the connection, the same number for ever; sending to one that was lost fails
  * @lost: it was lost; of the thread that reads
  * @have: bytes of the record that is being read; of the thread that reads
@@ -22,6 +23,7 @@
  */
 struct vmm_stream {
 	const char *path;
+	bool packets;
 	int fd;
 	bool lost;
 	size_t have;
@@ -30,6 +32,7 @@ struct vmm_stream {
 };
 
 int vmm_stream_open(struct vmm_stream *stream, const char *path);
+int vmm_stream_open_packets(struct vmm_stream *stream, const char *path);
 void vmm_stream_close(struct vmm_stream *stream);
 
 /* For the thread that reads. */

@@ -53,14 +53,7 @@ static int unix_failed(int fd)
 	return err;
 }
 
-/**
- * vmm_unix_bind - listen at a path, for this user alone
- * @path: of the socket; nothing is there
- * @backlog: clients that may wait
- *
- * Return: a non-blocking file, or -errno without a message
- */
-int vmm_unix_bind(const char *path, int backlog)
+static int unix_bind(const char *path, int type, int backlog)
 {
 	struct sockaddr_un addr;
 	socklen_t len;
@@ -69,7 +62,7 @@ int vmm_unix_bind(const char *path, int backlog)
 
 	if (err)
 		return err;
-	fd = unix_socket(SOCK_STREAM | SOCK_NONBLOCK);
+	fd = unix_socket(type | SOCK_NONBLOCK);
 	if (fd < 0)
 		return fd;
 	/*
@@ -86,37 +79,16 @@ int vmm_unix_bind(const char *path, int backlog)
 	return fd;
 }
 
-/*
- * What a program that died left behind refuses connections, and may go. So does
- * a file that is no socket, which may not.
- */
-static void unix_remove_stale(const char *path)
-{
-	struct stat st;
-	int fd;
-
-	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
-		return;
-	fd = vmm_unix_dial(path);
-	if (fd >= 0)
-		close(fd);
-	else if (fd == -ECONNREFUSED)
-		unlink(path);
-}
-
 /**
- * vmm_unix_listen - listen at a path, for this user alone
- * @path: of the socket; one that nobody listens at is replaced
+ * vmm_unix_bind - listen at a path, for this user alone
+ * @path: of the socket; nothing is there
+ * @backlog: clients that may wait
  *
- * Return: a non-blocking file, or -errno
+ * Return: a non-blocking file, or -errno without a message
  */
-int vmm_unix_listen(const char *path)
+int vmm_unix_bind(const char *path, int backlog)
 {
-	int fd;
-
-	unix_remove_stale(path);
-	fd = vmm_unix_bind(path, UNIX_BACKLOG);
-	return fd < 0 ? vmm_error(-fd, "cannot listen at \"%s\"", path) : fd;
+	return unix_bind(path, SOCK_STREAM, backlog);
 }
 
 /* @timeout_ms: how long to wait for anything, 0 for as long as it takes. */
@@ -140,6 +112,55 @@ static int unix_connect(const char *path, int type, unsigned int timeout_ms)
 	return connect(fd, (const struct sockaddr *)&addr, len) ? unix_failed(fd) : fd;
 }
 
+/*
+ * What a program that died left behind refuses connections, and may go. So does
+ * a file that is no socket, which may not.
+ */
+static void unix_remove_stale(const char *path, int type)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	fd = unix_connect(path, type | SOCK_NONBLOCK, 0);
+	if (fd >= 0)
+		close(fd);
+	else if (fd == -ECONNREFUSED)
+		unlink(path);
+}
+
+static int unix_listen(const char *path, int type)
+{
+	int fd;
+
+	unix_remove_stale(path, type);
+	fd = unix_bind(path, type, UNIX_BACKLOG);
+	return fd < 0 ? vmm_error(-fd, "cannot listen at \"%s\"", path) : fd;
+}
+
+/**
+ * vmm_unix_listen - listen at a path, for this user alone
+ * @path: of the socket; one that nobody listens at is replaced
+ *
+ * Return: a non-blocking file, or -errno
+ */
+int vmm_unix_listen(const char *path)
+{
+	return unix_listen(path, SOCK_STREAM);
+}
+
+/**
+ * vmm_unix_listen_packets - listen for connections that keep packets whole
+ * @path: as for vmm_unix_listen()
+ *
+ * Return: a non-blocking file, or -errno
+ */
+int vmm_unix_listen_packets(const char *path)
+{
+	return unix_listen(path, SOCK_SEQPACKET);
+}
+
 /**
  * vmm_unix_dial - connect to who listens at a path
  * @path: of the socket
@@ -150,6 +171,17 @@ static int unix_connect(const char *path, int type, unsigned int timeout_ms)
 int vmm_unix_dial(const char *path)
 {
 	return unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK, 0);
+}
+
+/**
+ * vmm_unix_dial_packets - connect to who listens for packets at a path
+ * @path: of the socket
+ *
+ * Return: as vmm_unix_dial()
+ */
+int vmm_unix_dial_packets(const char *path)
+{
+	return unix_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
 }
 
 /**

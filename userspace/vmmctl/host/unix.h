@@ -12,7 +12,9 @@
 
 int vmm_unix_bind(const char *path, int backlog);
 int vmm_unix_listen(const char *path);
+int vmm_unix_listen_packets(const char *path);
 int vmm_unix_dial(const char *path);
+int vmm_unix_dial_packets(const char *path);
 int vmm_unix_dial_wait(const char *path, unsigned int timeout_ms);
 int vmm_unix_dial_datagram(const char *path);
 int vmm_unix_send_files(int sock, const void *data, size_t len, const int *fds,

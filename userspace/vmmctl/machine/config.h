@@ -120,6 +120,7 @@ enum vmm_builtin_kind {
 	VMM_BUILTIN_CONSOLE,
 	VMM_BUILTIN_KEYBOARD,
 	VMM_BUILTIN_MULTITOUCH,
+	VMM_BUILTIN_SOUND,
 };
 
 #define VMM_BUILTINS	16	/* on a command line */
@@ -129,11 +130,15 @@ enum vmm_builtin_kind {
  * @kind: which
  * @path: Unix socket at its other end, or NULL
  * @size: balloon: bytes that the guest gives back
+ * @play: sound: WAV file that gets what the guest plays, or NULL
+ * @record: sound: WAV file that the guest records, or NULL
  */
 struct vmm_builtin {
 	enum vmm_builtin_kind kind;
 	const char *path;
 	u64 size;
+	const char *play;
+	const char *record;
 };
 
 /**
@@ -185,7 +190,8 @@ struct vmm_snapshot;
  * @hw_dpad: those of a directional pad
  * @hw_trackball: a trackball
  * @hw_touch: a touch screen
- * @sound: WAV file that gets what the guest plays, or NULL
+ * @sound: WAV file that gets what the guest plays by goldfish audio, or NULL
+ * @sound_socket: Unix socket of a program that plays it, or NULL
  * @screen_width: pixels of the goldfish framebuffer, and of a GPU's screen
  * @screen_height: the same
  * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
@@ -254,6 +260,7 @@ struct vmm_config {
 	bool hw_trackball;
 	enum vmm_touch hw_touch;
 	const char *sound;
+	const char *sound_socket;
 	unsigned int screen_width;
 	unsigned int screen_height;
 	unsigned int screen_depth;

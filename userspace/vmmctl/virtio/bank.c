@@ -352,8 +352,17 @@ static int bank_resize(struct vmm_device *dev, const char *arg, struct vmm_text 
 	return vmm_virtio_set_command(&b->set, "resize", arg);
 }
 
+static int bank_jack(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	const struct bank *b = dev->state;
+
+	(void)text;
+	return vmm_virtio_set_command(&b->set, "jack", arg);
+}
+
 static const struct vmm_device_command bank_commands[] = {
 	{ "resize", "look again at the sizes of disks", bank_resize },
+	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", bank_jack },
 	{ 0 },
 };
 

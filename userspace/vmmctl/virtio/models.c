@@ -23,6 +23,7 @@ static const struct vmm_virtio_ops *const virtio_models[] = {
 	&vmm_hvc_ops,
 	&vmm_keyboard_ops,
 	&vmm_touch_ops,
+	&vmm_sound_ops,
 };
 
 /* The place that the config wants for a device, or -1 for any. */

@@ -47,6 +47,8 @@ static u32 class_of(u32 id)
 		return 0x078000;
 	case VIRTIO_ID_INPUT:
 		return 0x098000;
+	case VIRTIO_ID_SOUND:
+		return 0x040100;
 	}
 	return CLASS_OTHER;
 }

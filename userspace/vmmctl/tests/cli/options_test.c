@@ -161,6 +161,29 @@ static void small_devices_are_read(void)
 	tap_check(parse(&cfg, bad) == -EINVAL);
 }
 
+static void sound_has_its_ends(void)
+{
+	const char *const words[] = {
+		"run", "--kernel=I", "--device=sound,play=/p,record=/r", "--device", "sound",
+		"--device=sound,socket=/s", "--sound=wav=/a=b", NULL
+	};
+	const char *const other[] = { "run", "--kernel=I", "--sound", "socket=/c", NULL };
+	const struct vmm_builtin *card;
+	struct vmm_config cfg;
+
+	tap_check(!parse(&cfg, words));
+	tap_equal(vmm_builtin_count(&cfg, VMM_BUILTIN_SOUND), 3);
+	card = vmm_builtin_find(&cfg, VMM_BUILTIN_SOUND, 0);
+	tap_check(!strcmp(card->play, "/p") && !strcmp(card->record, "/r") && !card->path);
+	card = vmm_builtin_find(&cfg, VMM_BUILTIN_SOUND, 1);
+	tap_check(!card->play && !card->record && !card->path);
+	card = vmm_builtin_find(&cfg, VMM_BUILTIN_SOUND, 2);
+	tap_check(!card->play && !strcmp(card->path, "/s"));
+	tap_check(!strcmp(cfg.sound, "/a=b") && !cfg.sound_socket);
+	tap_check(!parse(&cfg, other));
+	tap_check(!cfg.sound && !strcmp(cfg.sound_socket, "/c"));
+}
+
 static void wrong_disks_are_refused(void)
 {
 	static const char *const wrong[] = {
@@ -441,6 +464,7 @@ static const struct tap_case cases[] = {
 	{ "devices served by others are read", devices_served_by_others_are_read },
 	{ "wrong devices are refused", wrong_devices_are_refused },
 	{ "small virtio devices are read", small_devices_are_read },
+	{ "sound has its ends", sound_has_its_ends },
 	{ "vsock and adb are read", vsock_is_read },
 	{ "how adb gets to the guest is read", adb_transport_is_read },
 	{ "services of the pipe are read", pipe_services_are_read },

@@ -136,13 +136,14 @@ static bool machine_open(void)
 		.disks = 1,
 		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
 			    .transport.slot = -1 } },
-		.builtins = 5,
+		.builtins = 6,
 		.builtin = {
 			{ .kind = VMM_BUILTIN_RNG },
 			{ .kind = VMM_BUILTIN_BALLOON },
 			{ .kind = VMM_BUILTIN_CONSOLE, .path = sock },
 			{ .kind = VMM_BUILTIN_KEYBOARD, .path = sock },
 			{ .kind = VMM_BUILTIN_MULTITOUCH, .path = sock },
+			{ .kind = VMM_BUILTIN_SOUND },
 		},
 	};
 	vm = (struct vmm_vm){

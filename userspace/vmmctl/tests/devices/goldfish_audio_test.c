@@ -77,7 +77,7 @@ static bool on_store(void *arg, u64 gpa, const void *bytes, u32 len)
 	return true;
 }
 
-static void on_play(void *arg, const void *samples, u32 bytes)
+static void on_play(void *arg, void *samples, u32 bytes)
 {
 	(void)arg;
 	if (!tap_check(bytes <= sizeof(host.played) - host.len))
@@ -259,6 +259,38 @@ static void while_paused_no_time_passes(void)
 	tap_equal(host.len, 4410);
 }
 
+/* Whoever fills buffers of a byte as fast as they are over holds nobody up. */
+static void on_play_refill(void *arg, void *samples, u32 bytes)
+{
+	on_play(arg, samples, bytes);
+	host.now += 6000;
+	wr(WRITE_1, 1);
+	wr(WRITE_2, 1);
+}
+
+static void tiny_buffers_take_turns(void)
+{
+	audio_open();
+	audio.play = on_play_refill;
+	wr(WRITE_1, 1);
+	wr(WRITE_2, 1);
+	host.now += SECOND / 2;
+	vmm_audio_due(&audio);
+	tap_check(host.len && host.len <= 64);
+	tap_check(host.wait && host.wait < host.now);
+}
+
+/* A host that was away for long does not have the guest play an hour in a moment. */
+static void lost_time_is_bounded(void)
+{
+	audio_open();
+	wr(WRITE_1, 4410);
+	wr(WRITE_2, 4410);
+	time_is(host.now + 3600 * SECOND);
+	tap_equal(host.len, 4410);
+	tap_equal(host.wait, host.now + SECOND / 40);
+}
+
 static const struct tap_case cases[] = {
 	{ "buffers are played in turn", buffers_are_played_in_turn },
 	{ "the pace is right", the_pace_is_right },
@@ -266,6 +298,8 @@ static const struct tap_case cases[] = {
 	{ "closing the device drops all", closing_drops_all },
 	{ "buffers outside of RAM are silent", buffers_elsewhere_are_silent },
 	{ "while the VM is paused no time passes", while_paused_no_time_passes },
+	{ "tiny buffers take turns with others", tiny_buffers_take_turns },
+	{ "lost time is bounded", lost_time_is_bounded },
 };
 
 int main(void)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copies between our memory and the guest's, which is in pieces and may change meanwhile.
+ */
+#ifndef IOV_H
+#define IOV_H
+
+#include <sys/uio.h>
+
+#include "types.h"
+
+/* ---- iov.c ---- */
+
+size_t vmm_iov_read(const struct iovec *iov, unsigned int count, u64 offset, void *to,
+		    size_t len);
+size_t vmm_iov_write(const struct iovec *iov, unsigned int count, u64 offset, const void *from,
+		     size_t len);
+void vmm_iov_fill(const struct iovec *iov, unsigned int count, u64 offset, int byte);
+unsigned int vmm_iov_part(const struct iovec *iov, unsigned int count, u64 offset, u64 len,
+			  struct iovec *part);
+
+#endif /* IOV_H */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vmmctl's end of the connection to ranchu-sound.
+ */
+#ifndef SOUND_PEER_H
+#define SOUND_PEER_H
+
+#include "host/sound.h"
+#include "host/stream.h"
+#include "machine/machine.h"
+
+#define VMM_SOUND_STOCK	(256 * KIB)	/* bytes that were recorded and not yet taken */
+
+/**
+ * struct vmm_sound_peer - a program that plays and records
+ * @stream: the connection; its thread is @thread
+ * @end_fd: eventfd: @thread is to end
+ * @thread: takes what the program sends, and connects again
+ * @lock: protects what follows
+ * @runs: by direction (1 for what is recorded): it was started
+ * @format: and in this format
+ * @stock: what was recorded, a ring
+ * @at: the oldest byte of it
+ * @have: bytes of it
+ * @asked: bytes that were asked for and may still come, 0 if none will
+ */
+struct vmm_sound_peer {
+	struct vmm_stream stream;
+	int end_fd;
+	struct vmm_thread thread;
+	pthread_mutex_t lock;
+	bool runs[2];
+	struct vmm_sound_format format[2];
+	u8 stock[VMM_SOUND_STOCK];
+	size_t at;
+	size_t have;
+	size_t asked;
+};
+
+/* ---- sound_peer.c ---- */
+
+struct vmm_sound_peer *vmm_sound_peer_open(struct vmm_vm *vm, const char *option,
+					   const char *path);
+void vmm_sound_peer_close(struct vmm_vm *vm, struct vmm_sound_peer *peer);
+void vmm_sound_peer_run(struct vmm_sound_peer *peer, bool record, bool runs,
+			const struct vmm_sound_format *format);
+bool vmm_sound_peer_play(struct vmm_sound_peer *peer, const struct iovec *iov,
+			 unsigned int count, size_t bytes);
+size_t vmm_sound_peer_record(struct vmm_sound_peer *peer, const struct iovec *iov,
+			     unsigned int count, size_t bytes);
+
+#endif /* SOUND_PEER_H */

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * WAV files. The header of one that is written is right after each write, so that it can
+ * be listened to while the guest runs and after any end. It has the format of the first
+ * samples; samples of another one are not written. One that is read is its user's choice,
+ * is parsed before the guest runs, and only what the header's numbers allow is read.
+ *
+ * Source: Microsoft/IBM, Multimedia Programming Interface and Data Specifications 1.0,
+ * "Waveform Audio File Format"
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "host/iov.h"
+#include "host/log.h"
+#include "host/sound_wav.h"
+
+#define WAV_PCM		1
+#define WAV_FLOAT	3
+#define WAV_MAX		0xffff0000U	/* bytes of samples: lengths have 32 bits */
+#define WAV_CHUNKS	64		/* that are looked at, at most */
+
+/**
+ * struct wav_format - the chunk that tells the format
+ * @format: WAV_PCM or WAV_FLOAT
+ * @channels: samples of one moment
+ * @rate: moments a second
+ * @byte_rate: bytes a second
+ * @align: bytes of a moment
+ * @bits: of a sample
+ */
+struct wav_format {
+	__le16 format;
+	__le16 channels;
+	__le32 rate;
+	__le32 byte_rate;
+	__le16 align;
+	__le16 bits;
+};
+
+/**
+ * struct wav_chunk - begins each part of the file
+ * @name: four letters
+ * @size: bytes behind this field; a byte that is in none follows an odd number
+ */
+struct wav_chunk {
+	char name[4];
+	__le32 size;
+};
+
+/**
+ * struct wav_header - first bytes of a file that is written
+ * @riff: "RIFF", the rest of the file
+ * @wave: "WAVE"
+ * @fmt: "fmt ", the next field
+ * @format: see struct wav_format
+ * @data: "data", the samples, which follow
+ */
+struct wav_header {
+	struct wav_chunk riff;
+	char wave[4];
+	struct wav_chunk fmt;
+	struct wav_format format;
+	struct wav_chunk data;
+};
+
+static int header_write(const struct vmm_wav *wav)
+{
+	const struct vmm_sound_format *format = &wav->format;
+	u32 frame = vmm_sound_frame(format);
+	struct wav_header header = {
+		.riff = { "RIFF", htole32(sizeof(header) - 8 + wav->bytes) },
+		.wave = "WAVE",
+		.fmt = { "fmt ", htole32(sizeof(header.format)) },
+		.format = {
+			.format = htole16(format->is_float ? WAV_FLOAT : WAV_PCM),
+			.channels = htole16(format->channels),
+			.rate = htole32(format->rate),
+			.byte_rate = htole32(format->rate * frame),
+			.align = htole16(frame),
+			.bits = htole16(format->bits),
+		},
+		.data = { "data", htole32(wav->bytes) },
+	};
+
+	return pwrite(wav->fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) ?
+	       0 : -EIO;
+}
+
+/**
+ * vmm_wav_create - make a file to write to
+ * @wav: filled
+ * @option: what the user named it by
+ * @path: of the file, which is replaced
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_wav_create(struct vmm_wav *wav, const char *option, const char *path)
+{
+	/* Of a file that has no sound yet. */
+	*wav = (struct vmm_wav){
+		.format = { .rate = 48000, .channels = 2, .bits = 16 },
+		.begin = sizeof(struct wav_header),
+	};
+	wav->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (wav->fd >= 0 && !header_write(wav))
+		return 0;
+	vmm_error(errno, "%s: cannot write %s", option, path);
+	vmm_wav_close(wav);
+	return -EIO;
+}
+
+static bool format_read(const struct wav_format *chunk, struct vmm_sound_format *format)
+{
+	u16 kind = le16toh(chunk->format);
+
+	*format = (struct vmm_sound_format){
+		.rate = le32toh(chunk->rate), .channels = le16toh(chunk->channels),
+		.bits = le16toh(chunk->bits), .is_float = kind == WAV_FLOAT,
+	};
+	if (!format->rate || !format->channels || format->channels > 2 ||
+	    le16toh(chunk->align) != vmm_sound_frame(format))
+		return false;
+	if (kind == WAV_FLOAT)
+		return format->bits == 32;
+	return kind == WAV_PCM &&
+	       (format->bits == 8 || format->bits == 16 || format->bits == 32);
+}
+
+/* Finds the format and the samples; the chunks may be in any order, the format first. */
+static int chunks_read(struct vmm_wav *wav, u64 size)
+{
+	struct wav_format format;
+	struct wav_chunk chunk;
+	bool known = false;
+	u64 at = 12;
+	unsigned int i;
+
+	for (i = 0; i < WAV_CHUNKS && at < size; i++) {
+		u64 len;
+
+		if (pread(wav->fd, &chunk, sizeof(chunk), at) != (ssize_t)sizeof(chunk))
+			return -EINVAL;
+		at += sizeof(chunk);
+		len = le32toh(chunk.size);
+		if (!memcmp(chunk.name, "fmt ", 4)) {
+			if (len < sizeof(format) || pread(wav->fd, &format, sizeof(format), at) !=
+			    (ssize_t)sizeof(format) || !format_read(&format, &wav->format))
+				return -EINVAL;
+			known = true;
+		} else if (!memcmp(chunk.name, "data", 4)) {
+			if (!known || at > WAV_MAX)
+				return -EINVAL;
+			if (len > size - at)
+				len = size - at;
+			wav->begin = at;
+			wav->bytes = len - len % vmm_sound_frame(&wav->format);
+			return 0;
+		}
+		at += len + (len & 1);
+	}
+	return -EINVAL;
+}
+
+/**
+ * vmm_wav_open - open a file to read from
+ * @wav: filled
+ * @option: what the user named it by
+ * @path: of the file
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_wav_open(struct vmm_wav *wav, const char *option, const char *path)
+{
+	struct stat st;
+	char riff[12];
+	int err;
+
+	*wav = (struct vmm_wav){ 0 };
+	wav->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (wav->fd < 0)
+		return vmm_error(errno, "%s: cannot read %s", option, path);
+	err = fstat(wav->fd, &st) ? -errno : 0;
+	if (!err && (!S_ISREG(st.st_mode) ||
+		     pread(wav->fd, riff, sizeof(riff), 0) != (ssize_t)sizeof(riff) ||
+		     memcmp(riff, "RIFF", 4) || memcmp(riff + 8, "WAVE", 4)))
+		err = -EINVAL;
+	if (!err)
+		err = chunks_read(wav, st.st_size);
+	if (!err)
+		return 0;
+	vmm_wav_close(wav);
+	return vmm_error(-err,
+			 "%s: %s is no WAV file of one or two channels and of 8, 16 or 32 bits",
+			 option, path);
+}
+
+/**
+ * vmm_wav_close - close a file
+ * @wav: may have none
+ */
+void vmm_wav_close(struct vmm_wav *wav)
+{
+	if (wav->fd >= 0)
+		close(wav->fd);
+	wav->fd = -1;
+}
+
+/**
+ * vmm_wav_prepare - have a file that is written take the format that comes next
+ * @wav: from vmm_wav_create()
+ * @format: the format; it stays away if there are samples of another one
+ */
+void vmm_wav_prepare(struct vmm_wav *wav, const struct vmm_sound_format *format)
+{
+	if (wav->bytes)
+		return;
+	wav->format = *format;
+	header_write(wav);
+}
+
+/**
+ * vmm_wav_write - add samples to a file
+ * @wav: from vmm_wav_create()
+ * @format: of the samples
+ * @iov: the samples
+ * @count: elements of it
+ * @bytes: of all
+ *
+ * Return: whether the file has taken them
+ */
+bool vmm_wav_write(struct vmm_wav *wav, const struct vmm_sound_format *format,
+		   const struct iovec *iov, unsigned int count, size_t bytes)
+{
+	off_t at = wav->begin + (off_t)wav->bytes;
+
+	if (format->rate != wav->format.rate || format->channels != wav->format.channels ||
+	    format->bits != wav->format.bits || format->is_float != wav->format.is_float) {
+		if (!wav->told)
+			vmm_note("sound: the WAV file has another format, so this is not in it");
+		wav->told = true;
+		return false;
+	}
+	if (bytes > WAV_MAX - wav->bytes || pwritev2(wav->fd, iov, count, at, 0) != (ssize_t)bytes)
+		return false;
+	wav->bytes += bytes;
+	header_write(wav);
+	return true;
+}
+
+/**
+ * vmm_wav_read - read the next samples
+ * @wav: from vmm_wav_open()
+ * @iov: filled
+ * @count: elements of it, VMM_SOUND_PIECES at most
+ *
+ * Return: bytes that were read: fewer at the end of the file
+ */
+size_t vmm_wav_read(struct vmm_wav *wav, const struct iovec *iov, unsigned int count)
+{
+	struct iovec part[VMM_SOUND_PIECES];
+	unsigned int parts = vmm_iov_part(iov, count, 0, wav->bytes - wav->at, part);
+	ssize_t n = parts ? preadv(wav->fd, part, parts, wav->begin + (off_t)wav->at) : 0;
+
+	if (n <= 0)
+		return 0;
+	wav->at += n;
+	return n;
+}
