@@ -63,9 +63,11 @@ echo "# sound.exits $((after - before))"
 result what_plays_does_not_exit $?
 
 want=$(sed -n 's/^sound: \([0-9a-f]*\).*/\1/p' "$console")
-have=$(tail -c +45 /tmp/play.wav | sha256sum | cut -c 1-64)
-echo "# played $(wc -c < /tmp/play.wav) $have, wanted $want"
-[ "$(wc -c < /tmp/play.wav)" -eq 3840044 ] && [ "$have" = "$want" ] &&
+have=$(tail -c +45 /tmp/play.wav | head -c 3840000 | sha256sum | cut -c 1-64)
+# Until it is told to stop, the driver gives the card its buffer of 30720 bytes again.
+more=$(($(wc -c < /tmp/play.wav) - 44 - 3840000))
+echo "# played $have, wanted $want, $more bytes more"
+[ "$more" -ge 0 ] && [ "$more" -le 30720 ] && [ "$have" = "$want" ] &&
 	near "$(sed -n 's/^play: rate \([0-9]*\).*/\1/p' "$console")" 48000 &&
 	printed '^play: .* complaints 0'
 result what_is_played_arrives_at_its_pace $?
