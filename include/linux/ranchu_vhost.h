@@ -176,6 +176,8 @@ int ranchu_vhost_init(struct ranchu_vhost *dev, const struct ranchu_vhost_ops *o
 void ranchu_vhost_destroy(struct ranchu_vhost *dev);
 long ranchu_vhost_ioctl(struct ranchu_vhost *dev, unsigned int number,
 			void __user *argp);
+int ranchu_vhost_lock(struct ranchu_vhost *dev);
+void ranchu_vhost_unlock(struct ranchu_vhost *dev);
 int ranchu_vhost_start(struct ranchu_vhost *dev);
 void ranchu_vhost_stop(struct ranchu_vhost *dev);
 bool ranchu_vhost_is_running(const struct ranchu_vhost *dev);

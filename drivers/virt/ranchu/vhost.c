@@ -225,11 +225,20 @@ static bool vhost_is_owner(const struct ranchu_vhost *dev)
 	return READ_ONCE(dev->mm) == current->mm;
 }
 
-/*
- * For the owner. Others are refused before they take a lock, so that nobody waits for
- * them, nor they for the owner.
+/**
+ * ranchu_vhost_lock() - lock a device for an ioctl of the owner's
+ * @dev: the device
+ *
+ * Others are refused before they take a lock, so that nobody waits for them, nor they for
+ * the owner. For ioctls that table rows with @locked cannot serve.
+ *
+ * Context: may sleep.
+ * Return:
+ * * 0: locked; the caller is the owner until ranchu_vhost_unlock()
+ * * -EPERM: the caller is not the owner
+ * * -EINTR: the caller was killed
  */
-static int vhost_lock(struct ranchu_vhost *dev)
+int ranchu_vhost_lock(struct ranchu_vhost *dev)
 {
 	if (!vhost_is_owner(dev))
 		return -EPERM;
@@ -240,6 +249,17 @@ static int vhost_lock(struct ranchu_vhost *dev)
 	mutex_unlock(&dev->lock);
 	return -EPERM;
 }
+EXPORT_SYMBOL_GPL(ranchu_vhost_lock);
+
+/**
+ * ranchu_vhost_unlock() - undo ranchu_vhost_lock()
+ * @dev: the device
+ */
+void ranchu_vhost_unlock(struct ranchu_vhost *dev)
+{
+	mutex_unlock(&dev->lock);
+}
+EXPORT_SYMBOL_GPL(ranchu_vhost_unlock);
 
 static int vhost_set_owner_locked(struct ranchu_vhost *dev)
 {
@@ -337,7 +357,7 @@ static long vhost_set_mem_table(struct ranchu_vhost *dev, void __user *argp)
 	table = ranchu_mem_fetch(argp);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
-	err = vhost_lock(dev);
+	err = ranchu_vhost_lock(dev);
 	if (err) {
 		ranchu_mem_table_free(table);
 		return err;
@@ -435,7 +455,7 @@ static long vhost_ioctl_locked(struct ranchu_vhost *dev,
 		return -EPERM;
 	if (_IOC_DIR(number) & _IOC_WRITE && copy_from_user(&arg, argp, size))
 		return -EFAULT;
-	ret = vhost_lock(dev);
+	ret = ranchu_vhost_lock(dev);
 	if (ret)
 		return ret;
 	ret = row ? row->locked(dev, &arg) : ranchu_vring_ioctl(dev, of_vring, &arg);
@@ -472,7 +492,7 @@ long ranchu_vhost_ioctl(struct ranchu_vhost *dev, unsigned int number,
 		return row->fn(dev, argp);
 	if (!row || row->locked)
 		return vhost_ioctl_locked(dev, row, of_vring, number, argp);
-	ret = vhost_lock(dev);
+	ret = ranchu_vhost_lock(dev);
 	if (ret)
 		return ret;
 	ret = row->fn(dev, argp);
