@@ -25,8 +25,11 @@
 bool sync_enter(struct sync_dev *dev, int *idx)
 {
 	*idx = ranchu_mem_enter(&dev->vhost.mem);
-	if (READ_ONCE(dev->vhost.mm) == current->mm)
+	/* Sparse does not know of locks that are taken or not. */
+	__release(&dev->vhost.mem.srcu);
+	if (likely(READ_ONCE(dev->vhost.mm) == current->mm))
 		return true;
+	__acquire(&dev->vhost.mem.srcu);
 	ranchu_mem_leave(&dev->vhost.mem, *idx);
 	return false;
 }
@@ -38,6 +41,7 @@ bool sync_enter(struct sync_dev *dev, int *idx)
  */
 void sync_leave(struct sync_dev *dev, int idx)
 {
+	__acquire(&dev->vhost.mem.srcu);
 	ranchu_mem_leave(&dev->vhost.mem, idx);
 }
 

@@ -281,6 +281,12 @@ static u32 event_type(const struct sync_item *item)
 	}
 }
 
+/* What was incremented meanwhile is no event any more, so there may be none. */
+static void event_told_locked(struct sync_dev *dev)
+{
+	WRITE_ONCE(dev->renderer->told, dev->reset || !list_empty(&dev->events));
+}
+
 /* A failed item stays until event_taken(), so that its event can be put back. */
 static bool event_take_locked(struct sync_dev *dev, struct vhost_goldfish_sync_event *event)
 {
@@ -289,15 +295,16 @@ static bool event_take_locked(struct sync_dev *dev, struct vhost_goldfish_sync_e
 	memset(event, 0, sizeof(*event));
 	if (dev->reset) {
 		dev->reset = false;
+		event_told_locked(dev);
 		event->type = VHOST_GOLDFISH_SYNC_EVENT_RESET;
 		return true;
 	}
 	item = list_first_entry_or_null(&dev->events, struct sync_item, node);
-	if (!item) {
-		WRITE_ONCE(dev->renderer->told, false);
+	if (item)
+		list_del_init(&item->node);
+	event_told_locked(dev);
+	if (!item)
 		return false;
-	}
-	list_del_init(&item->node);
 	event->type = event_type(item);
 	event->result = item->result;
 	event->id = item->id;
@@ -316,6 +323,7 @@ static void event_taken_locked(struct sync_dev *dev,
 
 	if (event->type == VHOST_GOLDFISH_SYNC_EVENT_RESET) {
 		dev->reset |= !has;
+		event_told_locked(dev);
 		return;
 	}
 	item = sync_item_find(dev, event->id);
@@ -327,6 +335,7 @@ static void event_taken_locked(struct sync_dev *dev,
 		list_add(&item->node, &dev->events);
 	else if (item->phase == SYNC_FAILED)
 		sync_item_remove(dev, item, gone);
+	event_told_locked(dev);
 }
 
 static bool event_take(struct sync_renderer *renderer, struct vhost_goldfish_sync_event *event)
