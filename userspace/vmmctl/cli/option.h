@@ -20,7 +20,7 @@
 struct vmm_reader;
 struct vmm_option_table;
 
-#define VMM_AREAS	7	/* groups of options */
+#define VMM_AREAS	8	/* groups of options */
 
 /* Kinds of values, and what a field must be to hold one. */
 enum vmm_option_type {
@@ -208,6 +208,7 @@ extern const struct vmm_option_table vmm_options_session;
 extern const struct vmm_option_table vmm_options_dtb;
 extern const struct vmm_option_table vmm_options_devices;
 extern const struct vmm_option_table vmm_options_pipe;
+extern const struct vmm_option_table vmm_options_sync;
 extern const struct vmm_option_table vmm_options_adb;
 extern const struct vmm_option_table vmm_options_disk;
 extern const struct vmm_option_table vmm_options_net;
