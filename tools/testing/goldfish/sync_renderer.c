@@ -41,7 +41,7 @@ static int file_of(const char *path)
 	};
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = -1;
 
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (sock < 0 || connect(sock, (struct sockaddr *)&address, sizeof(address)))
 		return fail(path);
 	if (recvmsg(sock, &message, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message))
