@@ -434,6 +434,8 @@ static int sync_load(struct vmm_device *dev, struct vmm_state *state)
 	if (le32toh(served) != serves)
 		return vmm_error(-EINVAL, "snapshot: the sync device was %s (--sync)",
 				 served ? "served" : "not served");
+	if (!serves && len)
+		return vmm_error(-EINVAL, "snapshot: a sync device that is not served has a state");
 	return serves ? sync_set_state(s, bytes, len) : 0;
 }
 
