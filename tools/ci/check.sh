@@ -36,6 +36,7 @@ STEPS=(
 	"goldfish	tools/ci/goldfish-test.sh"
 	"goldfish-x86	tools/ci/goldfish-test.sh x86_64"
 	"guest		tools/ci/guest-test.sh"
+	"sync		tools/ci/sync-test.sh"
 	"blk-root	tools/ci/blk-root-test.sh"
 	"checkpatch	gate tools/ci/static.sh checkpatch"
 	"kdoc		gate tools/ci/static.sh kdoc"

@@ -13,7 +13,7 @@ set -euo pipefail
 
 ARCH=$(dpkg --print-architecture)
 OURS="ranchu ranchu-tools ranchu-dkms libranchu-pipe-dev"
-MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb vhost_ranchu_blk"
+MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb vhost_ranchu_blk vhost_goldfish_sync"
 FAILED=0
 
 # check WHAT COMMAND...

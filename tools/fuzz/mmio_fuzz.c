@@ -113,6 +113,7 @@ static void machine_open(void)
 
 	fuzz.cfg = (struct vmm_config){
 		.pipe = VMM_PIPE_NONE,
+		.sync = VMM_SYNC_NONE,
 		.memory = RAM,
 		.disks = 1,
 		.disk = { { .path = fuzz.disk, .block_size = 512, .queues = 2, .user = true,

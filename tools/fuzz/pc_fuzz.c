@@ -60,7 +60,8 @@ static void machine_open(void)
 	unsigned int i;
 
 	fuzz.cfg = (struct vmm_config){
-		.cpus = 1, .pipe = VMM_PIPE_NONE, .rtc = true, .battery = true,
+		.cpus = 1, .pipe = VMM_PIPE_NONE, .sync = VMM_SYNC_NONE,
+		.rtc = true, .battery = true,
 		.hw_keyboard = true, .hw_dpad = true, .hw_trackball = true,
 		.hw_touch = VMM_TOUCH_SINGLE, .screen_width = 64, .screen_height = 48,
 		.screen_depth = 32,

@@ -31,8 +31,10 @@ if [ -n "$OURS" ] && [ "${OURS#drivers/}" != "$OURS" ]; then
 elif [ -n "$OURS" ]; then
 	cp --preserve=timestamps "$OURS" "${OURS%.c}.h" "$DIR/"
 	# Under a name that no header of the kernel's has.
-	cp --preserve=timestamps "$RANCHU_TOP/include/uapi/linux/goldfish_pipe.h" \
-		"$DIR/goldfish_pipe_abi.h"
+	for abi in goldfish_pipe goldfish_sync; do
+		cp --preserve=timestamps "$RANCHU_TOP/include/uapi/linux/$abi.h" \
+			"$DIR/${abi}_abi.h"
+	done
 else
 	cp --preserve=timestamps "$SOURCE/goldfish_pipe.c" "$SOURCE/goldfish_pipe_qemu.h" "$DIR/"
 fi

@@ -4,7 +4,7 @@
 # Adds to a guest's archive (guest-initrd.sh) modules of Debian's kernel, with what
 # they need, and programs, in /bin: files, or names of Debian's (program.sh). What is
 # built into the kernel is there already. A module that Debian's kernel lacks is named by
-# its source, from drivers/ on.
+# its source, from drivers/ on; one of ours by its source, from tools/ on.
 # guest-load, also there, loads the modules. GUEST_ARCH is as for guest-initrd.sh;
 # GUEST_MODULES is another kernel's directory of modules.
 #
@@ -24,7 +24,7 @@ mkdir -p "$stage/modules" "$stage/bin"
 : > "$stage/modules/order"
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	case $1 in
-	drivers/*)
+	drivers/* | tools/*.c)
 		name=$(basename "$1" .c).ko
 		"$RANCHU_TOP/tools/lab/guest-module.sh" "$stage/modules/$name" "$1"
 		echo "$name" >> "$stage/modules/order"

@@ -82,6 +82,8 @@ int vmm_options_check(struct vmm_config *cfg)
 	if ((cfg->n_services || cfg->pipe_socket) && cfg->pipe == VMM_PIPE_NONE)
 		return vmm_error(-EINVAL, "--pipe-%s needs a pipe, and --pipe is none",
 				 cfg->pipe_socket ? "socket" : "service");
+	if (cfg->sync_socket && cfg->sync == VMM_SYNC_NONE)
+		return vmm_error(-EINVAL, "--sync-socket needs a device, and --sync is none");
 	if (cfg->stats_at && !cfg->console)
 		return vmm_error(-EINVAL, "--stats-at needs a console, and --console is none");
 	err = check_gic(cfg);

@@ -61,6 +61,7 @@ static void forget_what_is_unique(struct vmm_config *cfg)
 	cfg->adb_socket = NULL;
 	cfg->vsock_uds = NULL;
 	cfg->pipe_socket = NULL;
+	cfg->sync_socket = NULL;
 	cfg->stats_file = NULL;
 	if (cfg->emulator_console != VMM_EMULATOR_OFF)
 		cfg->emulator_console = VMM_EMULATOR_AUTO;

@@ -20,7 +20,7 @@
 struct vmm_reader;
 struct vmm_option_table;
 
-#define VMM_AREAS	7	/* groups of options */
+#define VMM_AREAS	8	/* groups of options */
 #define PATH_MAX_BYTES	4095	/* of a file's name, Linux' limit */
 
 /* Kinds of values, and what a field must be to hold one. */
@@ -209,6 +209,7 @@ extern const struct vmm_option_table vmm_options_session;
 extern const struct vmm_option_table vmm_options_dtb;
 extern const struct vmm_option_table vmm_options_devices;
 extern const struct vmm_option_table vmm_options_pipe;
+extern const struct vmm_option_table vmm_options_sync;
 extern const struct vmm_option_table vmm_options_adb;
 extern const struct vmm_option_table vmm_options_disk;
 extern const struct vmm_option_table vmm_options_net;

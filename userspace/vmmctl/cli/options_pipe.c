@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Option tables: the goldfish pipe and its services, adb.
+ * Option tables: the goldfish pipe and its services, the sync device, adb.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,6 +14,11 @@
 
 static const struct vmm_option_word pipe_words[] = {
 	{ "kernel", VMM_PIPE_KERNEL }, { "user", VMM_PIPE_USER }, { "none", VMM_PIPE_NONE }, { }
+};
+
+static const struct vmm_option_word sync_words[] = {
+	{ "auto", VMM_SYNC_AUTO }, { "kernel", VMM_SYNC_KERNEL }, { "user", VMM_SYNC_USER },
+	{ "none", VMM_SYNC_NONE }, { }
 };
 
 static const struct vmm_option_word adb_words[] = {
@@ -95,6 +100,32 @@ const struct vmm_option_table vmm_options_pipe = {
 		"served by the kernel module vhost_goldfish_pipe.",
 	.options = pipe_options,
 	.count = ARRAY_SIZE(pipe_options),
+	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),
+	.first = -1,
+};
+
+static const struct vmm_option sync_options[] = {
+	{
+		.key = "sync", .type = VMM_OPT_WORD, .words = sync_words, .initial = "auto",
+		AT(sync),
+		.help = "who serves the goldfish sync device: the kernel module or vmmctl; auto:\n"
+			"the module if it is loaded, else none, which reads as 0",
+	},
+	{
+		.key = "sync-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_LISTEN_PATH - 1, AT(sync_socket), .flags = VMM_OPT_FILE,
+		.help = "the program that connects to PATH signals the guest's fences",
+	},
+};
+
+const struct vmm_option_table vmm_options_sync = {
+	.name = "sync",
+	.title = "Goldfish sync",
+	.about =
+		"By the sync device a guest waits for what a renderer draws. It is served by the\n"
+		"kernel module vhost_goldfish_sync. Without a renderer nobody waits.",
+	.options = sync_options,
+	.count = ARRAY_SIZE(sync_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),
 	.first = -1,
 };

@@ -7,7 +7,8 @@
 #include "cli/option.h"
 
 const struct vmm_option_table *const vmm_option_areas[VMM_AREAS + 1] = {
-	&vmm_options_board, &vmm_options_devices, &vmm_options_pipe, &vmm_options_adb,
+	&vmm_options_board, &vmm_options_devices, &vmm_options_pipe, &vmm_options_sync,
+	&vmm_options_adb,
 	&vmm_options_session, &vmm_options_dtb, &vmm_options_general, NULL
 };
 

@@ -11,7 +11,7 @@
 #include "machine/config.h"
 #include "machine/device.h"
 
-/* ---- goldfish_idle.c ---- */
+/* ---- goldfish_describe.c ---- */
 
 void vmm_goldfish_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
 			   struct vmm_description description);

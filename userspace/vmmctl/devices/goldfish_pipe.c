@@ -63,7 +63,7 @@ struct pipe {
 	int resample_fd;
 	bool doorbells;
 	struct vmm_pipe_services *services;
-	struct vmm_pipe_socket *socket;
+	struct vmm_file_socket *socket;
 	pthread_mutex_t lock;
 	bool level;
 	bool full;
@@ -328,6 +328,17 @@ static void pipe_features(struct pipe *p)
 		vmm_note("this kernel has no synchronous doorbell: pipe commands will exit");
 }
 
+static int pipe_socket_open(struct pipe *p)
+{
+	const struct vmm_file_offer offer = {
+		.device_fd = p->fd, .request = VHOST_GOLDFISH_PIPE_SERVICES,
+		.node = VMM_PIPE_NODE, .what = "file of services",
+	};
+	struct vmm_vm *vm = p->dev->vm;
+
+	return vmm_file_socket_open(vm->cfg->pipe_socket, vm->loop, &offer, &p->socket);
+}
+
 static int pipe_open(struct pipe *p)
 {
 	struct vmm_vm *vm = p->dev->vm;
@@ -340,7 +351,7 @@ static int pipe_open(struct pipe *p)
 	if (!err)
 		err = vmm_pipe_services_open(vm, p->fd, &p->services);
 	if (!err)
-		err = vmm_pipe_socket_open(vm->cfg, vm->loop, p->fd, &p->socket);
+		err = pipe_socket_open(p);
 	if (!err)
 		err = vmm_guest_attach(vm->host.guest, &pipe_guest, p);
 	if (err)
@@ -361,7 +372,7 @@ static void pipe_destroy(struct vmm_device *dev)
 	unsigned int i;
 
 	vmm_guest_detach(dev->vm->host.guest);
-	vmm_pipe_socket_close(p->socket);
+	vmm_file_socket_close(p->socket);
 	vmm_pipe_services_close(p->services);
 	if (p->fd >= 0)
 		close(p->fd);

@@ -114,6 +114,8 @@ unsigned int vmm_doctor_run(const struct vmm_config *cfg)
 		missing += check_file("initrd", cfg->initrd, R_OK, mend);
 	missing += check_disks(cfg);
 	missing += check_others(cfg);
+	if (cfg->sync == VMM_SYNC_KERNEL || cfg->sync == VMM_SYNC_USER || cfg->sync_socket)
+		missing += check_own_node(VMM_SYNC_NODE, "vhost_goldfish_sync");
 	if (cfg->vsock == VMM_VSOCK_ADB)
 		missing += check_own_node(VMM_VSOCK_ADB_NODE, "vhost_vsock_adb");
 	if (cfg->vsock == VMM_VSOCK_LINUX)

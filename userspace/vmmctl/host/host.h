@@ -36,6 +36,7 @@ struct vmm_host {
 
 /* Device nodes of the kernel. */
 #define VMM_PIPE_NODE		"/dev/vhost-goldfish-pipe"
+#define VMM_SYNC_NODE		"/dev/vhost-goldfish-sync"
 #define VMM_BLK_NODE		"/dev/vhost-ranchu-blk"
 #define VMM_NET_NODE		"/dev/vhost-net"
 #define VMM_VSOCK_ADB_NODE	"/dev/vhost-vsock-adb"
@@ -85,12 +86,26 @@ int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
 void vmm_pipe_services_close(struct vmm_pipe_services *services);
 int vmm_pipe_guest_services(int device_fd);
 
-/* ---- pipe_socket.c: services of programs that come by themselves ---- */
+/* ---- file_socket.c: files of kernel devices for programs that come by themselves ---- */
 
-struct vmm_pipe_socket;
+struct vmm_file_socket;
 
-int vmm_pipe_socket_open(const struct vmm_config *cfg, struct vmm_loop *loop, int device_fd,
-			 struct vmm_pipe_socket **socket);
-void vmm_pipe_socket_close(struct vmm_pipe_socket *socket);
+/**
+ * struct vmm_file_offer - a file that a kernel's device makes for another process
+ * @device_fd: the device, owned by us
+ * @request: the ioctl that returns a new file
+ * @node: the device's name, for messages
+ * @what: the file's, likewise
+ */
+struct vmm_file_offer {
+	int device_fd;
+	unsigned long request;
+	const char *node;
+	const char *what;
+};
+
+int vmm_file_socket_open(const char *path, struct vmm_loop *loop,
+			 const struct vmm_file_offer *offer, struct vmm_file_socket **socket);
+void vmm_file_socket_close(struct vmm_file_socket *socket);
 
 #endif /* HOST_H */

@@ -24,6 +24,7 @@ enum vmm_gic { VMM_GIC_AUTO = 0, VMM_GIC_V2 = 2, VMM_GIC_V3 = 3 };
 enum vmm_board_kind { VMM_BOARD_AUTO, VMM_BOARD_RANCHU, VMM_BOARD_VIRT, VMM_BOARD_PC };
 enum vmm_virtio_bus { VMM_BUS_AUTO, VMM_BUS_MMIO, VMM_BUS_PCI };
 enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
+enum vmm_sync_mode { VMM_SYNC_AUTO, VMM_SYNC_KERNEL, VMM_SYNC_USER, VMM_SYNC_NONE };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
@@ -200,6 +201,8 @@ struct vmm_snapshot;
  * @n_services: how many
  * @pipe_socket: Unix socket where programs get files of services, or NULL
  * @guest_services: ranchu-services may serve the guest
+ * @sync: who serves the goldfish sync device
+ * @sync_socket: Unix socket where a program gets the renderer's file, or NULL
  * @window: whether the guest reads registers from memory
  * @disk: the guest's disks, in the order in which it finds them
  * @disks: how many
@@ -269,6 +272,8 @@ struct vmm_config {
 	unsigned int n_services;
 	const char *pipe_socket;
 	bool guest_services;
+	enum vmm_sync_mode sync;
+	const char *sync_socket;
 	enum vmm_window window;
 	struct vmm_disk disk[VMM_DISKS];
 	unsigned int disks;

@@ -149,6 +149,9 @@ struct vmm_doorbell {
  * @stats: where snapshots go, or NULL
  * @host: what the devices are connected to on the host
  * @read_window: the guest may read registers from memory
+ * @enter: runs a vCPU, as KVM_RUN does, or NULL for KVM_RUN: a device's, which serves
+ *	some of the guest's reads in the kernel. @run is the vCPU's
+ * @enter_arg: first argument of @enter
  * @confine: lets a vCPU's thread do only what it needs, or NULL
  * @ram_fd: RAM begins as this file is, region after region; -1 for zeros
  * @kvm_fd: /dev/kvm
@@ -183,6 +186,8 @@ struct vmm_vm {
 	struct vmm_stats *stats;
 	struct vmm_host host;
 	bool read_window;
+	int (*enter)(void *arg, int vcpu_fd, struct kvm_run *run);
+	void *enter_arg;
 	int (*confine)(const struct vmm_vm *vm);
 	int ram_fd;
 	int kvm_fd;

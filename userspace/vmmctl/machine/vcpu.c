@@ -205,6 +205,15 @@ static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
 	return !vmm_vm_ended(vcpu->vm);
 }
 
+/* 0, or -1 and errno, as KVM_RUN. */
+static int vcpu_enter(struct vmm_vcpu *vcpu)
+{
+	const struct vmm_vm *vm = vcpu->vm;
+
+	return vm->enter ? vm->enter(vm->enter_arg, vcpu->fd, vcpu->run) :
+			   ioctl(vcpu->fd, KVM_RUN, 0);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vmm_vcpu *vcpu = arg;
@@ -226,7 +235,7 @@ static void *vcpu_thread(void *arg)
 		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
 	}
 	while (vcpu_goes_on(vcpu)) {
-		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
+		if (!vcpu_enter(vcpu)) {
 			vcpu_exit(vcpu);
 		} else if (errno == EINTR || errno == EAGAIN) {
 			count(&vcpu->exits.signals);

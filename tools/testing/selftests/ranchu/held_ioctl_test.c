@@ -43,6 +43,7 @@ FIXTURE_VARIANT_ADD(held, pipe) { .device = PIPE };
 FIXTURE_VARIANT_ADD(held, vq) { .device = VQ };
 FIXTURE_VARIANT_ADD(held, blk) { .device = BLK };
 FIXTURE_VARIANT_ADD(held, vsock) { .device = VSOCK };
+FIXTURE_VARIANT_ADD(held, sync) { .device = SYNC };
 
 FIXTURE_SETUP(held)
 {
@@ -127,6 +128,10 @@ static long call_work(struct call *call)
 		pipe_handshake(&call->rig->pipe);
 		return 0;
 	}
+	if (call->rig->device == SYNC) {
+		sync_handshake(&call->rig->sync);
+		return 0;
+	}
 	if (call->rig->device == VSOCK) {
 		err = __vs_connect(&call->rig->vs, STAGES_PORT + 1, &port, -1, 0);
 		if (err)
@@ -156,6 +161,8 @@ static const struct held_case asked_by_anybody[] = {
 	{ BLK, VHOST_RANCHU_BLK_GET_STATS, 8, sizeof(struct vhost_ranchu_blk_stats) },
 	{ VSOCK, VHOST_VSOCK_ADB_GET_STATS, 0, 0 },
 	{ VSOCK, VHOST_VSOCK_ADB_GET_STATS, 8, sizeof(struct vhost_vsock_adb_stats) },
+	{ SYNC, VHOST_GOLDFISH_SYNC_GET_STATS, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_GET_STATS, 8, sizeof(struct vhost_goldfish_sync_stats) },
 };
 
 /* What only the owner may; the argument is read. */
@@ -183,6 +190,13 @@ static const struct held_case asked_by_owner[] = {
 	{ VSOCK, VHOST_VSOCK_SET_RUNNING, 0, 0 },
 	{ VSOCK, VHOST_VSOCK_ADB_CONNECT, 0, 0 },
 	{ VSOCK, VHOST_VSOCK_ADB_ATTACH, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_SET_LINE, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_SET_DOORBELL, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_ACCESS, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_RUN, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_SET_RUNNING, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_GET_STATE, 0, 0 },
+	{ SYNC, VHOST_GOLDFISH_SYNC_SET_STATE, 0, 0 },
 };
 
 /* A held page with an ordinary one before it, and an argument that @kase wants. */

@@ -100,10 +100,21 @@ static const struct ioctl_row {
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_RUNNING),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_GET_STATE),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_STATE),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_SET_LINE),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_SET_DOORBELL),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_ACCESS),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_RUN),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_GET_STATS),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_RENDERER),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_COMMAND),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_SET_EVENTFD),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_SET_RUNNING),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_GET_STATE),
+	IOCTL(SYNC, VHOST_GOLDFISH_SYNC_SET_STATE),
 #undef IOCTL
 };
 
-static const unsigned int devices[] = { PIPE, VQ, BLK, VSOCK };
+static const unsigned int devices[] = { PIPE, VQ, BLK, VSOCK, SYNC };
 
 static uint32_t env(const char *name, uint32_t otherwise)
 {
@@ -197,12 +208,22 @@ static void any_open(struct user *user, uint32_t *arg)
 	arg[1] = 1 + !pick(user, 8);
 }
 
-/* What was got may be set again. */
+/* What was got may be set again; the sync device's is argued for alike. */
 static void fill_pipe_state(struct user *user, uint32_t *arg)
 {
 	memcpy(arg, &user->arena, sizeof(user->arena));
 	arg[2] = 8 * pick(user, 4096);
 	arg[3] = VHOST_GOLDFISH_PIPE_STATE_VERSION;
+}
+
+/* A struct kvm_run anywhere, and any file for a vCPU. */
+static void fill_sync_run(struct user *user, uint32_t *arg)
+{
+	uint64_t at = any_address(user);
+
+	memcpy(arg, &at, sizeof(at));
+	arg[2] = RANCHU_SYNC_BASE;
+	arg[4] = any_file(user);
 }
 
 static void fill_vsock_state(struct user *user, uint32_t *arg)
@@ -257,7 +278,33 @@ static void fill_well(struct user *user, unsigned long number, uint32_t *arg)
 		break;
 	case VHOST_GOLDFISH_PIPE_GET_STATE:
 	case VHOST_GOLDFISH_PIPE_SET_STATE:
+	case VHOST_GOLDFISH_SYNC_GET_STATE:
+	case VHOST_GOLDFISH_SYNC_SET_STATE:
 		fill_pipe_state(user, arg);
+		break;
+	case VHOST_GOLDFISH_SYNC_RUN:
+		fill_sync_run(user, arg);
+		break;
+	case VHOST_GOLDFISH_SYNC_COMMAND:
+		arg[0] = 1 + pick(user, 4);
+		arg[1] = arg[0] == GOLDFISH_SYNC_CMD_TIMELINE_INC;
+		arg[2] = pick(user, 8);
+		break;
+	case VHOST_GOLDFISH_SYNC_SET_EVENTFD:
+		arg[0] = any_file(user);
+		break;
+	case VHOST_GOLDFISH_SYNC_SET_LINE:
+		arg[0] = any_file(user);
+		arg[1] = pick(user, 2) ? any_file(user) : -1;
+		break;
+	case VHOST_GOLDFISH_SYNC_ACCESS:
+		arg[0] = 4 * pick(user, 8);
+		arg[1] = pick(user, 2);
+		arg[2] = 0x100000u * pick(user, 4);
+		break;
+	case VHOST_GOLDFISH_SYNC_SET_DOORBELL:
+		arg[0] = 4 * pick(user, 2);
+		arg[1] = any_file(user);
 		break;
 	case VHOST_VSOCK_ADB_GET_STATE:
 	case VHOST_VSOCK_ADB_SET_STATE:
@@ -331,6 +378,7 @@ static int new_file(unsigned long number, const uint32_t *arg, int ret)
 	switch (number) {
 	case VHOST_GOLDFISH_PIPE_SERVICES:
 	case VHOST_GOLDFISH_PIPE_ANSWER_RING:
+	case VHOST_GOLDFISH_SYNC_RENDERER:
 		return ret;
 	case VHOST_GOLDFISH_PIPE_GET_DMA:
 		return arg ? (int)arg[6] : -1;
@@ -560,8 +608,31 @@ static int file_of(const struct rig *rig, const struct ioctl_row *row)
 		return rig->services;
 	case VHOST_GOLDFISH_PIPE_RING_KICK:
 		return rig->file;
+	case VHOST_GOLDFISH_SYNC_COMMAND:
+	case VHOST_GOLDFISH_SYNC_SET_EVENTFD:
+		return rig->renderer;
 	default:
 		return rig->fd;
+	}
+}
+
+/* How far a device has come that two ioctls meet at. */
+static enum stage stage_of_race(unsigned int device)
+{
+	switch (device) {
+	case PIPE: return ASKED;
+	case SYNC: return BUSY;
+	default: return RUNNING;
+	}
+}
+
+/* Memory of the guest's, which is the user's. */
+static uint8_t *arena_of(const struct rig *rig)
+{
+	switch (rig->device) {
+	case PIPE: return rig->pipe_mem.hva;
+	case SYNC: return rig->sync.mem.hva;
+	default: return rig->ring->mem->host[0];
 	}
 }
 
@@ -573,7 +644,7 @@ static void race_two(unsigned int device, const struct ioctl_row *one,
 	struct rig rig;
 	unsigned int i;
 
-	rig_make(&rig, device, device == PIPE ? ASKED : RUNNING);
+	rig_make(&rig, device, stage_of_race(device));
 	if (one->number == VHOST_GOLDFISH_PIPE_RING_KICK ||
 	    two->number == VHOST_GOLDFISH_PIPE_RING_KICK) {
 		rig_pipe_event(&rig);
@@ -585,7 +656,7 @@ static void race_two(unsigned int device, const struct ioctl_row *one,
 
 		racers[i].fd = file_of(&rig, racers[i].row);
 		user->seed = vq_random(seed) | 1;
-		user->arena = device == PIPE ? rig.pipe_mem.hva : rig.ring->mem->host[0];
+		user->arena = arena_of(&rig);
 		user->size = 1u << 20;
 		user->gpa = rig.data;
 		user->hole = user->arena;

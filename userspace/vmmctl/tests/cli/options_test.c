@@ -339,7 +339,7 @@ static void pipe_services_are_read(void)
 	static const char *const words[] = {
 		"run", "--kernel=I", "--pipe-service", "logcat=unix:/tmp/l",
 		"--pipe-service=unix:/a=unix:/b=unix:/c", "--pipe-socket", "/d",
-		"--guest-services", NULL
+		"--guest-services", "--sync", "user", "--sync-socket", "/e", NULL
 	};
 	struct vmm_config cfg;
 
@@ -353,6 +353,8 @@ static void pipe_services_are_read(void)
 	tap_check(!strcmp(cfg.services[1].path, "/b=unix:/c"));
 	tap_check(!strcmp(cfg.pipe_socket, "/d"));
 	tap_check(cfg.guest_services);
+	tap_equal(cfg.sync, VMM_SYNC_USER);
+	tap_check(!strcmp(cfg.sync_socket, "/e"));
 }
 
 static void as_many_services_as_there_may_be(void)
@@ -410,6 +412,9 @@ static const char *const refused[][MAX_ARGS] = {
 	{ "run", "--kernel", "I", "--pipe-service", "a", NULL },
 	{ "run", "--kernel", "I", "--pipe-socket", "", NULL },
 	{ "run", "--kernel", "I", "--pipe-socket", "/a", "--pipe", "none", NULL },
+	{ "run", "--kernel", "I", "--sync", "maybe", NULL },
+	{ "run", "--kernel", "I", "--sync-socket", "", NULL },
+	{ "run", "--kernel", "I", "--sync-socket", "/a", "--sync", "none", NULL },
 	{ "run", "--kernel", "I", "--pipe-service", "a=/b", NULL },
 	{ "run", "--kernel", "I", "--pipe-service", "=unix:/b", NULL },
 	{ "run", "--kernel", "I", "--pipe-service", "a=unix:", NULL },

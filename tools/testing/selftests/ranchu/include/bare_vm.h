@@ -33,6 +33,9 @@ struct bare_vcpu;
 typedef bool (*bare_mmio_fn)(struct bare_vcpu *vcpu, uint64_t gpa, void *data,
 			     uint32_t len, bool write);
 
+/* Runs a vCPU in place of KVM_RUN, and answers as that does: -errno. */
+typedef int (*bare_enter_fn)(struct bare_vcpu *vcpu);
+
 /**
  * struct bare_vcpu - a vCPU and what it did
  * @vm: its machine
@@ -42,7 +45,8 @@ typedef bool (*bare_mmio_fn)(struct bare_vcpu *vcpu, uint64_t gpa, void *data,
  * @job: what the guest is told, in guest memory
  * @job_gpa: where that is
  * @mmio: serves exits that are no reports, or NULL
- * @opaque: for @mmio
+ * @enter: runs it, or NULL for KVM_RUN
+ * @opaque: for @mmio and @enter
  * @runs: times KVM_RUN returned
  * @interrupted: of these, times because of a signal
  * @exits: times KVM_RUN returned, by exit reason
@@ -57,6 +61,7 @@ struct bare_vcpu {
 	struct bare_job *job;
 	uint64_t job_gpa;
 	bare_mmio_fn mmio;
+	bare_enter_fn enter;
 	void *opaque;
 	unsigned long runs;
 	unsigned long interrupted;

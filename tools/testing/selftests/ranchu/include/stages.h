@@ -8,6 +8,7 @@
 
 #include "blk_driver.h"
 #include "pipe_services.h"
+#include "sync_dev.h"
 #include "vsock_driver.h"
 
 #define STAGES_NUM		16
@@ -23,16 +24,19 @@
 #define VQ		2u
 #define BLK		4u
 #define VSOCK		8u
+#define SYNC		16u
 #define VHOST		(VQ | BLK | VSOCK)
-#define ALL		(PIPE | VHOST)
+#define ALL		(PIPE | SYNC | VHOST)
 
 /* How far a device has come. */
 enum stage {
 	CLOSED,
 	OPENED,
 	OWNED,		/* memory told, rings placed: could be started */
-	RUNNING,	/* the pipe: handshake done */
-	BUSY,		/* pipe: one is connected; vsock: the guest asks for a stream */
+	RUNNING,	/* pipe, sync: handshake done */
+	BUSY,		/* pipe: one is connected; vsock: the guest asks for a stream; sync:
+			 * for a wait, of the renderer
+			 */
 	ASKED,		/* pipe: a service of ours is to answer, a DMA region is there */
 };
 
@@ -50,6 +54,8 @@ enum stage {
  * @vq: the test device
  * @blk: a disk
  * @vs: a vsock
+ * @sync: a sync device
+ * @renderer: its renderer's file
  * @ring: the first ring of a device with rings
  * @run: starts and stops such a device
  * @efd: to hand in
@@ -68,6 +74,8 @@ struct rig {
 	struct vq_dev vq;
 	struct bd_dev blk;
 	struct vs_dev vs;
+	struct sync_guest sync;
+	int renderer;
 	struct vq_ring *ring;
 	unsigned long run;
 	int efd;

@@ -166,7 +166,7 @@ int __bare_vcpu_run(struct bare_vcpu *vcpu)
 	int ret;
 
 	for (;;) {
-		ret = __pipe_ioctl(vcpu->fd, KVM_RUN, NULL);
+		ret = vcpu->enter ? vcpu->enter(vcpu) : __pipe_ioctl(vcpu->fd, KVM_RUN, NULL);
 		vcpu->runs++;
 		if (ret == -EINTR || ret == -EAGAIN) {
 			vcpu->interrupted++;

@@ -19,6 +19,7 @@ const char *rig_path(unsigned int device)
 	case PIPE: return PIPE_DEV_PATH;
 	case VQ: return VQ_DEV_PATH;
 	case BLK: return BD_PATH;
+	case SYNC: return SYNC_DEV_PATH;
 	default: return VS_DEV_PATH;
 	}
 }
@@ -120,6 +121,20 @@ static void vsock_rig(struct rig *rig, enum stage stage)
 		vq_die("no REQUEST");
 }
 
+static void sync_rig(struct rig *rig, enum stage stage)
+{
+	if (__sync_open(&rig->sync))
+		pipe_die("no usable " SYNC_DEV_PATH);
+	rig->fd = rig->sync.fd;
+	if (stage == OWNED)
+		return;
+	sync_handshake(&rig->sync);
+	if (stage < BUSY)
+		return;
+	rig->renderer = sync_renderer(&rig->sync);
+	sync_trigger(&rig->sync, 1, 2, 3);
+}
+
 void rig_make(struct rig *rig, unsigned int device, enum stage stage)
 {
 	memset(rig, 0, sizeof(*rig));
@@ -127,6 +142,7 @@ void rig_make(struct rig *rig, unsigned int device, enum stage stage)
 	rig->fd = -1;
 	rig->services = -1;
 	rig->file = -1;
+	rig->renderer = -1;
 	rig->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	services_sockets(SERVICES_UNIX, rig->ends);
 	if (stage == CLOSED)
@@ -139,6 +155,7 @@ void rig_make(struct rig *rig, unsigned int device, enum stage stage)
 	case PIPE: return pipe_rig(rig, stage);
 	case VQ: return vq_rig(rig, stage);
 	case BLK: return blk_rig(rig, stage);
+	case SYNC: return sync_rig(rig, stage);
 	default: return vsock_rig(rig, stage);
 	}
 }
@@ -151,9 +168,13 @@ void rig_free(struct rig *rig)
 		bd_destroy(&rig->blk);
 	else if (rig->vs.mem.guest)
 		vs_destroy(&rig->vs);
+	else if (rig->sync.mem.hva)
+		sync_stop(&rig->sync);
 	else if (rig->fd >= 0)
 		close(rig->fd);
 	pipe_mem_destroy(&rig->pipe_mem);
+	if (rig->renderer >= 0)
+		close(rig->renderer);
 	if (rig->file >= 0)
 		close(rig->file);
 	if (rig->services >= 0)
