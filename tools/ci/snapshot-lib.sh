@@ -53,7 +53,9 @@ spoiled_snapshots() {
 	refused "ram does not have" /tmp/bad --clone
 	spoil "$1"; shorter /tmp/bad/state.dtb 1
 	refused "state.size" /tmp/bad --clone
-	spoil "$1"; printf x | dd of=/tmp/bad/state.dtb bs=1 seek=500 conv=notrunc 2>/dev/null
+	# So many bytes that they are not all what was there.
+	spoil "$1"; printf xxxxxxxxxxxxxxxx |
+		dd of=/tmp/bad/state.dtb bs=1 seek=500 conv=notrunc 2>/dev/null
 	refused "state.crc32" /tmp/bad --clone
 	spoil "$1"; shorter /tmp/bad/manifest.json 40
 	refused "torn" /tmp/bad --clone

@@ -2,7 +2,8 @@
 /*
  * The VM's generation: 16 random bytes that the guest can read, and an interrupt when they
  * have changed. They change whenever the VM goes on from a snapshot, because the same past
- * may go on somewhere else too: the guest's kernel then seeds its random numbers anew.
+ * may go on somewhere else too: the guest's kernel then seeds its random numbers anew. A
+ * reset is no new generation.
  *
  * The guest's driver copies the bytes with loads that KVM cannot hand to a model, so the
  * page is memory that the guest may read, at every host. Where the guest reads past the
@@ -27,12 +28,10 @@
  * struct vmgenid - the device
  * @window: the page with the bytes at its beginning
  * @window_fd: the memfd behind it
- * @call_fd: eventfd that interrupts the guest
  */
 struct vmgenid {
 	struct vmm_read_window window;
 	int window_fd;
-	int call_fd;
 };
 
 /* A guest that maps the page as a device's reads memory, not what the cache has. */
@@ -56,8 +55,6 @@ static int id_change(struct vmgenid *id)
 
 static void id_close(struct vmgenid *id)
 {
-	if (id->call_fd >= 0)
-		close(id->call_fd);
 	if (id->window.hva) {
 		munmap(id->window.hva, id->window.size);
 		close(id->window_fd);
@@ -67,19 +64,13 @@ static void id_close(struct vmgenid *id)
 
 static int id_open(struct vmgenid *id, struct vmm_device *dev)
 {
-	int err;
-
 	id->window.gpa = dev->base;
 	id->window.size = dev->size;
 	id->window.shown = true;
 	id->window.hva = vmm_mem_window(dev->size, &id->window_fd);
 	if (!id->window.hva)
 		return vmm_error(errno, "vmgenid: cannot allocate its page");
-	err = id_change(id);
-	if (err)
-		return err;
-	id->call_fd = vmm_event_create();
-	return id->call_fd < 0 ? id->call_fd : 0;
+	return id_change(id);
 }
 
 static int id_create(struct vmm_device *dev)
@@ -89,10 +80,7 @@ static int id_create(struct vmm_device *dev)
 
 	if (!id)
 		return vmm_error(ENOMEM, "vmgenid");
-	id->call_fd = -1;
 	err = id_open(id, dev);
-	if (!err)
-		err = vmm_line_attach(&dev->line, id->call_fd, -1);
 	if (err) {
 		id_close(id);
 		return err;
@@ -105,14 +93,6 @@ static int id_create(struct vmm_device *dev)
 static void id_destroy(struct vmm_device *dev)
 {
 	id_close(dev->state);
-}
-
-/* A reset is no new generation. */
-static void id_reset(struct vmm_device *dev)
-{
-	struct vmgenid *id = dev->state;
-
-	vmm_event_clear(id->call_fd);
 }
 
 /* Only where the page is not shown. */
@@ -168,9 +148,12 @@ static int id_load(struct vmm_device *dev, struct vmm_state *state)
 		err = -EINVAL;
 	if (!err)
 		err = id_change(id);
-	if (!err)
-		vmm_event_signal(id->call_fd);
-	return err;
+	if (err)
+		return err;
+	/* An edge, which is pending before the guest's first instruction. */
+	vmm_line_set(&dev->line, true);
+	vmm_line_set(&dev->line, false);
+	return 0;
 }
 
 static void id_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
@@ -192,7 +175,7 @@ static void id_describe(const struct vmm_device *dev, struct vmm_visitor *visito
 const struct vmm_device_ops vmm_vmgenid_ops = {
 	.name = "vmgenid",
 	.create = id_create,
-	.reset = id_reset,
+	.reset = vmm_device_nothing,
 	.destroy = id_destroy,
 	.read = id_read,
 	.write = id_write,

@@ -96,7 +96,8 @@ static pid_t vm_start(void)
 
 static pid_t save_start(void)
 {
-	char *argv[] = { "vmmctl", "snapshot", "save", "vm", dir, NULL };
+	static char words[][16] = { "vmmctl", "snapshot", "save", "vm" };
+	char *argv[6] = { words[0], words[1], words[2], words[3], dir };
 	pid_t pid = child();
 
 	if (pid)

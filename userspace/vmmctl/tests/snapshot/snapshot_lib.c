@@ -185,7 +185,7 @@ bool refused(const char *text)
 	heard();
 	vmm_snapshot_close(snapshot);
 	bad_tried++;
-	bad_accepted += snapshot != NULL;
+	bad_accepted += !!snapshot;
 	if (snapshot || !strstr(said, text)) {
 		tap_context("no message with \"%s\", but: %s", text, said);
 		return false;
