@@ -185,6 +185,10 @@ files() {
 		sort
 }
 
+packages() {
+	dpkg-query -W -f '${binary:Package}\n' | sort
+}
+
 leaves_nothing() {
 	diff /tmp/files-before <(files)
 }
@@ -202,8 +206,7 @@ life() {
 		apt-get satisfy -y --no-install-recommends "$needed"
 		older "$deb" "$version"
 	done
-	# So that autoremove takes what comes from here on, and nothing else.
-	apt-mark showauto | xargs apt-mark manual > /dev/null
+	packages > /tmp/packages-before
 	files > /tmp/files-before
 
 	check "an older version installs" install /tmp/debs-older/*.deb
@@ -228,7 +231,8 @@ life() {
 	apt-get remove -y --purge "linux-headers-$KERNEL"
 	check "purge" apt-get purge -y $OURS
 	check "purge takes the modules away" no_modules
-	apt-get autoremove -y --purge
+	# What has come with the headers, too: autoremove would leave the newest kernel.
+	comm -13 /tmp/packages-before <(packages) | xargs -r apt-get remove -y --purge
 	check "purge leaves nothing" leaves_nothing
 }
 
