@@ -73,7 +73,7 @@ held=$(grep -c '^sync_renderer: wait' /tmp/renderer)
 end_renderer -KILL
 ended
 result guest_ends_in_order $?
-printed '^sync_fences 20 4: done.* wrong 0' && printed '^sync_fences 3 64: done.* wrong 0'
+printed '^sync_fences 20 4: done.* wrong 0' && printed '^sync_fences 3 32: done.* wrong 0'
 result fences_are_signalled $?
 echo "# exits: $(exits)"
 [ "$(exits)" = 0 ]

@@ -281,8 +281,10 @@ static unsigned int pci_window(u32 *cell, u32 kind, const struct vmm_pci_window 
 	if (!window->size)
 		return 0;
 	cell[0] = htobe32(kind);
-	cell[1] = cell[3] = htobe32(window->base >> 32);
-	cell[2] = cell[4] = htobe32(window->base);
+	cell[1] = htobe32(window->base >> 32);
+	cell[2] = htobe32(window->base);
+	cell[3] = cell[1];
+	cell[4] = cell[2];
 	cell[5] = htobe32(window->size >> 32);
 	cell[6] = htobe32(window->size);
 	return PCI_CELLS;

@@ -115,7 +115,7 @@ static u32 gpio_read_locked(const struct vmm_pl061 *gpio, u32 offset)
 	u8 dir = gpio->reg[VMM_PL061_DIR];
 
 	if (offset < GPIO_DATA_END)
-		return ((gpio->out & dir) | (gpio->in & ~dir)) & offset >> 2;
+		return ((gpio->out & dir) | (gpio->in & ~dir)) & (offset >> 2);
 	if (kept(offset) >= 0)
 		return gpio->reg[kept(offset)];
 	if (offset == GPIO_RIS)

@@ -13,10 +13,11 @@
 
 static const struct vmm_config reference;
 static const struct vmm_config with_a_clock = { .rtc = true };
+static const struct vmm_config with_a_generation = { .vmgenid = true };
 static const struct vmm_config by_pci = {
 	.board = VMM_BOARD_VIRT, .virtio_bus = VMM_BUS_PCI, .vmgenid = true,
 };
-static const struct vmm_config with_a_generation = { .vmgenid = true };
+
 static struct vmm_board board;
 
 static u64 last(const struct vmm_device *dev)
@@ -260,11 +261,10 @@ static void the_second_board_has_its_map(void)
 			vmm_board_find(&board, VMM_MMIO, virt_places[i].gpa, 1);
 
 		tap_context("0x%llx", virt_places[i].gpa);
-		if (!virt_places[i].name) {
+		if (!virt_places[i].name)
 			tap_check(!dev);
-		} else if (tap_check(dev && !strcmp(dev->ops->name, virt_places[i].name))) {
+		else if (tap_check(dev && !strcmp(dev->ops->name, virt_places[i].name)))
 			tap_equal(dev->irq, virt_places[i].irq);
-		}
 	}
 	virt_devices_are_apart();
 	tap_equal(board.devices, 13);
