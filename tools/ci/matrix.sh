@@ -114,7 +114,7 @@ cell() {
 	elif [ ! -s "$1" ]; then
 		echo "fails"
 	else
-		paste -sd '+' "$1" | sed 's/+/ and /g'
+		paste -sd '|' "$1" | sed 's/|/ and /g'
 	fi
 }
 
