@@ -223,7 +223,7 @@ static u32 take(unsigned int queue, unsigned int *head)
 /* ---- the control queue ---- */
 
 /* Sends a request; its answer is in @answer, of which the length is returned. */
-static u32 ask(const void *request, u32 len, void *answer, u32 room)
+static u32 ask_card(const void *request, u32 len, void *answer, u32 room)
 {
 	u32 first = len / 2;
 	const struct piece pieces[] = {
@@ -243,7 +243,7 @@ static u32 ask_status(const void *request, u32 len)
 {
 	__le32 status = 0;
 
-	tap_equal(ask(request, len, &status, sizeof(status)), sizeof(status));
+	tap_equal(ask_card(request, len, &status, sizeof(status)), sizeof(status));
 	return le32toh(status);
 }
 
@@ -277,7 +277,7 @@ static u32 query(u32 code, u32 start, u32 count, u32 size, void *answer, u32 roo
 		{ htole32(code) }, htole32(start), htole32(count), htole32(size),
 	};
 
-	return ask(&request, sizeof(request), answer, room);
+	return ask_card(&request, sizeof(request), answer, room);
 }
 
 static void it_says_what_it_is(void)
