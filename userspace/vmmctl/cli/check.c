@@ -52,6 +52,26 @@ static int check_gic(const struct vmm_config *cfg)
 	return 0;
 }
 
+/* A device tree is an arm64 board's, on any host; what a host has, run finds out. */
+static int check_board(const struct vmm_config *cfg)
+{
+	bool tree = cfg->command == VMM_CMD_DTB;
+	unsigned int i;
+
+	if (tree && cfg->board == VMM_BOARD_PC)
+		return vmm_error(-EINVAL, "--board: the pc board has no device tree");
+	if (cfg->virtio_bus != VMM_BUS_PCI)
+		return 0;
+	if (cfg->board == VMM_BOARD_RANCHU || (tree && cfg->board == VMM_BOARD_AUTO))
+		return vmm_error(-EINVAL, "--virtio-bus: the ranchu board has mmio only");
+	/* Android's guests look for them at MMIO transports. */
+	for (i = 0; cfg->board == VMM_BOARD_VIRT && i < cfg->disks; i++) {
+		if (cfg->disk[i].fstab)
+			return vmm_error(-EINVAL, "--disk: fstab needs --virtio-bus mmio");
+	}
+	return 0;
+}
+
 static int check_balloon(const struct vmm_config *cfg)
 {
 	unsigned int i;
@@ -87,6 +107,8 @@ int vmm_options_check(struct vmm_config *cfg)
 	if (cfg->stats_at && !cfg->console)
 		return vmm_error(-EINVAL, "--stats-at needs a console, and --console is none");
 	err = check_gic(cfg);
+	if (!err)
+		err = check_board(cfg);
 	if (!err)
 		err = check_balloon(cfg);
 	return err ? err : check_adb(cfg);

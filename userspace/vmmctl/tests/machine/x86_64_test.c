@@ -140,6 +140,14 @@ static void what_is_not_there_is_said(void)
 	tap_equal(vmm_arch_check_run(&cfg), 0);
 	cfg.gic = VMM_GIC_V3;
 	tap_check(vmm_arch_check_run(&cfg));
+	cfg.gic = VMM_GIC_AUTO;
+	cfg.board = VMM_BOARD_VIRT;
+	tap_check(vmm_arch_check_run(&cfg));
+	cfg.board = VMM_BOARD_PC;
+	cfg.virtio_bus = VMM_BUS_PCI;
+	tap_equal(vmm_arch_check_run(&cfg), 0);
+	cfg.virtio_bus = VMM_BUS_MMIO;
+	tap_check(vmm_arch_check_run(&cfg));
 }
 
 static const struct tap_case cases[] = {
