@@ -42,14 +42,19 @@ static long sync_set_line(struct ranchu_vhost *vhost, void *arg)
 static void sync_rung(void *data, enum ranchu_ring how)
 {
 	struct sync_bell *bell = data;
-	struct sync_counts *counts = &bell->dev->counts;
+	struct sync_dev *dev = bell->dev;
+	struct sync_counts *counts = &dev->counts;
+	int idx;
 
-	if (how == RANCHU_RING_LOST || READ_ONCE(bell->dev->stopped)) {
+	if (how == RANCHU_RING_LOST || READ_ONCE(dev->stopped)) {
 		atomic64_inc(&counts->kicks_lost);
 		return;
 	}
 	atomic64_inc(how == RANCHU_RING_VCPU ? &counts->kicks : &counts->kicks_foreign);
-	bell->run(bell->dev);
+	/* Not sync_enter(): no doorbell outlives its owner, and the worker is no owner. */
+	idx = ranchu_mem_enter(&dev->vhost.mem);
+	bell->run(dev);
+	ranchu_mem_leave(&dev->vhost.mem, idx);
 }
 
 /* NULL: a write of that register is no command. */

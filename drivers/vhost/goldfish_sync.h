@@ -258,6 +258,7 @@ void sync_guest_reply(struct sync_dev *dev);
 bool sync_fetch(struct sync_dev *dev);
 bool sync_publish(struct ranchu_line *line, bool ended);
 void sync_resampled(struct ranchu_line *line);
+void sync_rest_over(struct sync_dev *dev);
 void sync_rested(struct work_struct *work);
 
 /* goldfish_sync_regs.c */

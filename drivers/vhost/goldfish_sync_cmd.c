@@ -60,7 +60,8 @@ static bool cmd_read(struct sync_dev *dev, u64 gpa, void *to, size_t len)
 static bool wait_add_locked(struct sync_dev *dev, struct sync_item *wait)
 {
 	lockdep_assert_held(&dev->line.lock);
-	if (dev->stopped)
+	/* The second: what is under way while the owner lets go comes too late. */
+	if (dev->stopped || !READ_ONCE(dev->vhost.mm))
 		return false;
 	dev->ready = true;
 	sync_count(&dev->counts.commands);
@@ -79,7 +80,7 @@ static bool wait_add_locked(struct sync_dev *dev, struct sync_item *wait)
  * sync_guest_command() - the guest has written BATCH_GUESTCOMMAND
  * @dev: the device
  *
- * Context: vCPU or worker, or the owner's process; inside sync_enter(), or the worker.
+ * Context: vCPU or worker, or the owner's process; inside ranchu_mem_enter().
  */
 void sync_guest_command(struct sync_dev *dev)
 {
@@ -177,6 +178,18 @@ static void fetch_item_locked(struct sync_dev *dev, struct sync_item *item,
 	}
 }
 
+/**
+ * sync_rest_over() - the guest has had a rest, or begins anew
+ * @dev: the device, its line locked
+ */
+void sync_rest_over(struct sync_dev *dev)
+{
+	lockdep_assert_held(&dev->line.lock);
+	dev->burst = 0;
+	/* It would end a rest of the next burst too soon. */
+	cancel_delayed_work(&dev->rest);
+}
+
 static bool rests_locked(struct sync_dev *dev)
 {
 	if (dev->burst < GOLDFISH_SYNC_MAX_COMMANDS)
@@ -201,7 +214,7 @@ static void fetch_locked(struct sync_dev *dev, struct goldfish_sync_hostcmd *com
 	}
 	/* Without a resample eventfd this is how the guest ends the interrupt. */
 	if (!dev->line.resample && !item)
-		dev->burst = 0;
+		sync_rest_over(dev);
 	ranchu_line_acked(&dev->line, false);
 }
 
@@ -249,7 +262,7 @@ bool sync_publish(struct ranchu_line *line, bool ended)
 	struct sync_dev *dev = container_of(line, struct sync_dev, line);
 
 	if (ended && list_empty(&dev->queue))
-		dev->burst = 0;
+		sync_rest_over(dev);
 	if (dev->stopped || !dev->host_gpa || list_empty(&dev->queue) || rests_locked(dev))
 		return false;
 	sync_count(&dev->counts.batches);
@@ -276,7 +289,9 @@ void sync_rested(struct work_struct *work)
 	struct sync_dev *dev = container_of(to_delayed_work(work), struct sync_dev, rest);
 
 	spin_lock_irq(&dev->line.lock);
-	dev->burst = 0;
+	/* A guest whose vCPUs stand still does not rest. */
+	if (!dev->stopped)
+		dev->burst = 0;
 	spin_unlock_irq(&dev->line.lock);
 	ranchu_line_update(&dev->line, false);
 }

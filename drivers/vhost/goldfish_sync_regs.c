@@ -19,7 +19,7 @@ void sync_regs_reset(struct sync_dev *dev)
 		sync_renderer_tell_reset(dev);
 	sync_items_forget(dev, &gone);
 	dev->ready = dev->host_gpa && dev->guest_gpa;
-	dev->burst = 0;
+	sync_rest_over(dev);
 	spin_unlock_irq(&dev->line.lock);
 	sync_items_free(&gone);
 	ranchu_line_reset(&dev->line);

@@ -68,9 +68,10 @@ static void renderer_leave(struct sync_dev *dev)
 	dev->renderer = NULL;
 	dev->reset = false;
 	sync_items_abandon(dev, &gone);
+	ranchu_line_update_locked(&dev->line);
+	/* From here on the device may be freed: sync_renderer_end() finds no renderer. */
 	spin_unlock_irq(&dev->line.lock);
 	sync_items_free(&gone);
-	ranchu_line_request(&dev->line);
 }
 
 /**
@@ -324,6 +325,8 @@ static void event_taken_locked(struct sync_dev *dev,
 	if (event->type == VHOST_GOLDFISH_SYNC_EVENT_RESET) {
 		dev->reset |= !has;
 		event_told_locked(dev);
+		if (!has)
+			renderer_tell_locked(dev);
 		return;
 	}
 	item = sync_item_find(dev, event->id);
@@ -336,6 +339,9 @@ static void event_taken_locked(struct sync_dev *dev,
 	else if (item->phase == SYNC_FAILED)
 		sync_item_remove(dev, item, gone);
 	event_told_locked(dev);
+	/* Who waits was not woken for what somebody else had taken. */
+	if (!has)
+		renderer_tell_locked(dev);
 }
 
 static bool event_take(struct sync_renderer *renderer, struct vhost_goldfish_sync_event *event)

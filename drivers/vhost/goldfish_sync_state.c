@@ -304,7 +304,8 @@ static int load_locked(struct sync_dev *dev, const struct state *state, struct l
 		return -EBUSY;
 	dev->host_gpa = le64_to_cpu(device->host_gpa);
 	dev->guest_gpa = le64_to_cpu(device->guest_gpa);
-	dev->items.next_id = le64_to_cpu(device->next_id);
+	/* A renderer that is here already remembers ids. */
+	dev->items.next_id = max(dev->items.next_id, le64_to_cpu(device->next_id));
 	dev->ready = le32_to_cpu(device->ready);
 	dev->burst = 0;
 	list_for_each_entry_safe(item, next, &load->items, all) {

@@ -246,6 +246,7 @@ int ranchu_line_set(struct ranchu_line *line, struct mm_struct *mm,
 		    int call_fd, int resample_fd);
 void ranchu_line_clear(struct ranchu_line *line);
 void ranchu_line_update(struct ranchu_line *line, bool told);
+void ranchu_line_update_locked(struct ranchu_line *line);
 void ranchu_line_request(struct ranchu_line *line);
 void ranchu_line_reset(struct ranchu_line *line);
 void ranchu_line_restore(struct ranchu_line *line, bool raised);

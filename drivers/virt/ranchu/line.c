@@ -204,6 +204,19 @@ void ranchu_line_update(struct ranchu_line *line, bool told)
 EXPORT_SYMBOL_GPL(ranchu_line_update);
 
 /**
+ * ranchu_line_update_locked() - the same for who holds the line's lock
+ * @line: the line
+ *
+ * Context: any in which an eventfd may be signalled.
+ */
+void ranchu_line_update_locked(struct ranchu_line *line)
+{
+	if (!line->raised)
+		line_publish_locked(line, false, false);
+}
+EXPORT_SYMBOL_GPL(ranchu_line_update_locked);
+
+/**
  * ranchu_line_request() - have what is new announced
  * @line: the line
  *

@@ -50,9 +50,11 @@ static long run_loop(struct file *file, struct kvm_run __user *run, ranchu_run_f
 {
 	long ret;
 
+	/* Not every KVM_RUN that returns has looked whether a signal is there. */
 	do {
+		cond_resched();
 		ret = file->f_op->unlocked_ioctl(file, KVM_RUN, 0);
-	} while (!ret && run_serve(run, fn, data));
+	} while (!ret && !signal_pending(current) && run_serve(run, fn, data));
 	return ret;
 }
 
