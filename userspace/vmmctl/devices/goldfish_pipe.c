@@ -30,6 +30,7 @@
 
 #include "backends/backends.h"
 #include "devices/devices.h"
+#include "devices/goldfish.h"
 #include "host/guest.h"
 #include "host/host.h"
 
@@ -47,6 +48,7 @@
  * @doorbells: the kernel serves doorbells
  * @services: offered to the guest by other programs, or NULL
  * @socket: where programs get files of services, or NULL
+ * @paused: the kernel's device takes no access; main thread
  * @lock: protects what follows. User-served, it is also held across each
  *	access, as an emulator's big lock is: that keeps the line in step
  * @level: the line as KVM was told, user-served
@@ -64,6 +66,7 @@ struct pipe {
 	bool doorbells;
 	struct vmm_pipe_services *services;
 	struct vmm_file_socket *socket;
+	bool paused;
 	pthread_mutex_t lock;
 	bool level;
 	bool full;
@@ -232,7 +235,8 @@ static int pipe_called(void *arg)
 	struct pipe *p = arg;
 
 	vmm_event_clear(p->call_fd);
-	pipe_access_user(p, &access);
+	if (!p->paused)
+		pipe_access_user(p, &access);
 	return 0;
 }
 
@@ -481,12 +485,21 @@ static void pipe_run(struct pipe *p, int running)
 
 static void pipe_pause(struct vmm_device *dev)
 {
-	pipe_run(dev->state, 0);
+	struct pipe *p = dev->state;
+
+	p->paused = true;
+	pipe_run(p, 0);
 }
 
 static void pipe_resume(struct vmm_device *dev)
 {
-	pipe_run(dev->state, 1);
+	struct pipe *p = dev->state;
+
+	p->paused = false;
+	pipe_run(p, 1);
+	/* What was told meanwhile, see pipe_called(). */
+	if (dev->vm->cfg->pipe == VMM_PIPE_USER && p->call_fd >= 0)
+		vmm_event_signal(p->call_fd);
 }
 
 /* Asked for its size first. The module stands still, so the size stays. */
@@ -604,20 +617,13 @@ static int pipe_load(struct vmm_device *dev, struct vmm_state *state)
 
 static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
-	struct vmm_description description = {
+	vmm_goldfish_describe(dev, visitor, (struct vmm_description){
 		.node = "goldfish_pipe",
 		.compatible = { "google,android-pipe", "generic,android-pipe" },
 		.hid = "GFSH0003",
 		.name = "GFPP",
 		.text = "goldfish pipe",
-		.space = dev->space,
-		.base = dev->base,
-		.size = dev->size,
-		.irq = dev->irq,
-		.trigger = dev->trigger,
-	};
-
-	visitor->device(visitor, &description);
+	});
 }
 
 static void pipe_stats(struct vmm_device *dev, struct vmm_report *report)

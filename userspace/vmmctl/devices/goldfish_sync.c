@@ -45,6 +45,7 @@ static const u32 sync_bells[] = {
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
  * @bell: KVM's half of the doorbells; no file: -1
  * @socket: where a program gets the renderer's file, or NULL
+ * @paused: the kernel's device takes no access; main thread
  * @lock: protects @level. User-served, it is also held across each access: that keeps
  *	the line in step
  * @level: the line as KVM was told, user-served
@@ -57,6 +58,7 @@ struct sync {
 	int resample_fd;
 	struct vmm_doorbell bell[ARRAY_SIZE(sync_bells)];
 	struct vmm_file_socket *socket;
+	bool paused;
 	pthread_mutex_t lock;
 	bool level;
 };
@@ -130,7 +132,8 @@ static int sync_called(void *arg)
 	struct sync *s = arg;
 
 	vmm_event_clear(s->call_fd);
-	sync_access_any(s, &access);
+	if (!s->paused)
+		sync_access_any(s, &access);
 	return 0;
 }
 
@@ -363,12 +366,21 @@ static void sync_run(struct sync *s, int running)
 
 static void sync_pause(struct vmm_device *dev)
 {
-	sync_run(dev->state, 0);
+	struct sync *s = dev->state;
+
+	s->paused = true;
+	sync_run(s, 0);
 }
 
 static void sync_resume(struct vmm_device *dev)
 {
-	sync_run(dev->state, 1);
+	struct sync *s = dev->state;
+
+	s->paused = false;
+	sync_run(s, 1);
+	/* What was told meanwhile, see sync_called(). */
+	if (s->mode == VMM_SYNC_USER && s->call_fd >= 0)
+		vmm_event_signal(s->call_fd);
 }
 
 static int sync_save(struct vmm_device *dev, struct vmm_state *state)
