@@ -98,8 +98,12 @@ static int place_open(struct place *place)
 	if ((size_t)snprintf(place->beside, sizeof(place->beside), "%s.new-%d", place->path,
 			     (int)getpid()) >= sizeof(place->beside))
 		return vmm_error(-ENAMETOOLONG, "snapshot: %s", place->path);
-	if (mkdir(place->beside, 0700))
-		return vmm_error(errno, "snapshot: cannot make %s", place->beside);
+	if (mkdir(place->beside, 0700)) {
+		err = vmm_error(errno, "snapshot: cannot make %s", place->beside);
+		/* What is there is somebody else's. */
+		*place->beside = '\0';
+		return err;
+	}
 	place->dir = open(place->beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (place->dir < 0)
 		return vmm_error(errno, "snapshot: cannot open %s", place->beside);
@@ -116,13 +120,10 @@ static int place_open(struct place *place)
 static int manifest_write(int fd, const json_t *body)
 {
 	char *text = vmm_manifest_text(body);
-	size_t len = text ? strlen(text) : 0;
-	ssize_t n = text ? write(fd, text, len) : -1;
+	int err = text ? vmm_snapshot_write(fd, (u8 *)text, strlen(text), 0) : -ENOMEM;
 
 	free(text);
-	if (n != (ssize_t)len)
-		return vmm_error(n < 0 ? errno : EIO, "snapshot: " VMM_SNAPSHOT_MANIFEST);
-	return 0;
+	return err ? vmm_error(-err, "snapshot: " VMM_SNAPSHOT_MANIFEST) : 0;
 }
 
 static int folder_sync(const char *path)

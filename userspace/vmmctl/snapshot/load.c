@@ -442,10 +442,13 @@ static int images_fit(const json_t *list, const struct vmm_config *cfg,
 	return err;
 }
 
-static int ram_fits(const json_t *list, const struct vmm_mem *mem)
+/* @size is that of the file: nobody may find less there than there is RAM. */
+static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 {
 	unsigned int i;
 
+	if (size != vmm_ram_bytes(mem))
+		return refuse_key("ram.size");
 	if (json_array_size(list) != mem->regions)
 		return refuse_key("ram.regions");
 	for (i = 0; i < mem->regions; i++) {
@@ -483,7 +486,7 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 	if (!err)
 		err = number_fits(machine, "gic", vm->gic);
 	if (!err)
-		err = ram_fits(json_object_get(ram, "regions"), &vm->mem);
+		err = ram_fits(json_object_get(ram, "regions"), snapshot->ram_size, &vm->mem);
 	if (!err)
 		err = images_fit(json_object_get(snapshot->body, "images"), vm->cfg, images);
 	return err;

@@ -21,7 +21,7 @@
 
 #define PAGE		VMM_PAGE_SIZE
 #define ENTRIES		4096	/* of the page table, read at once */
-#define MAPPINGS	16384	/* a quarter of what a process may have */
+#define MAPPINGS	16384	/* each can be two of the 65530 that a process may have */
 
 /* Of an entry in /proc/self/pagemap. */
 #define ENTRY_PRESENT	(1ULL << 63)

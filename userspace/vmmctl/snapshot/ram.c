@@ -126,6 +126,8 @@ static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 la
 	int err = 0;
 
 	for (at = first; at < last && !err; at += PAGE) {
+		if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED))
+			return -ECANCELED;
 		if (page_is_zero(hva + at)) {
 			err = vmm_snapshot_write(job->fd, hva + begin, at - begin, base + begin);
 			begin = at + PAGE;
@@ -134,8 +136,6 @@ static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 la
 		job->crc = page_sum(job->crc, base + at, hva + at);
 		if (at + PAGE - begin < RUN)
 			continue;
-		if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED))
-			return -ECANCELED;
 		err = vmm_snapshot_write(job->fd, hva + begin, at + PAGE - begin, base + begin);
 		begin = at + PAGE;
 	}
@@ -172,7 +172,7 @@ static int region_write_pages(struct vmm_ram_job *job, const struct vmm_region *
 	return err;
 }
 
-/* What the guest has never touched is not touched now. */
+/* Of RAM that did not begin as a file, what was never touched is not touched now. */
 static int region_write(struct vmm_ram_job *job, const struct vmm_region *region, u64 base)
 {
 	u64 end = region->size;

@@ -236,6 +236,8 @@ static int saving_done(void *arg)
 		vmm_error(-saving->err, "snapshot: " VMM_SNAPSHOT_RAM);
 	else if (add(saving->body, "ram", ram_describe(saving)))
 		body = json_incref(saving->body);
+	else
+		vmm_error(ENOMEM, "snapshot: " VMM_SNAPSHOT_MANIFEST);
 	saving->done(saving->arg, body);
 	saving_free(saving);
 	return 0;

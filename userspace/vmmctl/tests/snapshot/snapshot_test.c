@@ -342,6 +342,26 @@ static void other_machines_are_refused(void)
 	}
 }
 
+/* The file is whole, and says so; but there is less of it than there is RAM. */
+static void ram_of_another_size_is_refused(void)
+{
+	u64 size = vm.mem.region[0].size;
+	struct vmm_snapshot *snapshot;
+
+	vm.mem.region[0].size = 4096;
+	snapshot_make(1);
+	vm.mem.region[0].size = size;
+	body_edit("ram", "size", "4096");
+	snapshot = vmm_snapshot_open(dir);
+	if (!tap_check(snapshot))
+		return;
+	hear();
+	tap_equal(vmm_snapshot_fits(snapshot, &vm, &images), -EINVAL);
+	heard();
+	tap_check(strstr(said, "ram.size"));
+	vmm_snapshot_close(snapshot);
+}
+
 static void newer_ones_are_refused(void)
 {
 	static const char newer[] =
@@ -392,6 +412,7 @@ static const struct tap_case cases[] = {
 	{ "files of two snapshots are refused", files_of_two_snapshots_are_refused },
 	{ "wrong members are refused", wrong_members_are_refused },
 	{ "other machines are refused", other_machines_are_refused },
+	{ "RAM of another size is refused", ram_of_another_size_is_refused },
 	{ "newer ones are refused", newer_ones_are_refused },
 	{ "images are known again", images_are_known_again },
 };
