@@ -100,7 +100,10 @@ union card_items {
 /* Takes a buffer for an event; without one, the driver kicks when it has one. */
 static bool event_take_locked(struct vmm_ring *ring, struct ranchu_chain *chain)
 {
-	while (!vmm_ring_stopping(ring)) {
+	unsigned int most = ring->vq.num;
+
+	/* The main thread may be here: a driver that goes on with useless ones has to wait. */
+	while (most-- && !vmm_ring_stopping(ring)) {
 		if (ranchu_vq_next(&ring->vq, chain) > 0) {
 			if (chain->in_len >= sizeof(struct virtio_snd_event))
 				return true;
