@@ -9,6 +9,7 @@
 
 #include "gpu.h"
 #include "host/edid.h"
+#include "host/iov.h"
 
 /* A request as it was read, whichever it is. */
 union any {
@@ -235,14 +236,14 @@ static int answer_status(const struct gpu_request *request, const struct virtio_
 	if (request->in_len < sizeof(answer))
 		return 0;
 	answer_header(&answer, to, gpu_status(err));
-	return gpu_iov_write(request->in, request->n_in, &answer, sizeof(answer));
+	return vmm_iov_write(request->in, request->n_in, 0, &answer, sizeof(answer));
 }
 
 static int run(struct gpu *gpu, const struct gpu_request *request, bool cursor)
 {
 	union any any = { 0 };
 	const struct command *command;
-	size_t len = gpu_iov_read(request->out, request->n_out, 0, &any, sizeof(any));
+	size_t len = vmm_iov_read(request->out, request->n_out, 0, &any, sizeof(any));
 	int err = -EPROTO;
 
 	command = len < sizeof(any.hdr) ? NULL : command_find(le32toh(any.hdr.type), cursor);
@@ -310,7 +311,7 @@ int gpu_answer(struct gpu *gpu, const struct gpu_request *request, const void *d
 	if (edid && len == sizeof(answer.info)) {
 		struct virtio_gpu_cmd_get_edid in = { 0 };
 
-		gpu_iov_read(request->out, request->n_out, 0, &in, sizeof(in));
+		vmm_iov_read(request->out, request->n_out, 0, &in, sizeof(in));
 		edid_make(&answer.edid, data, le32toh(in.scanout) % GPU_SCANOUTS);
 	} else if (len == want) {
 		memcpy(&answer, data, len);
@@ -319,7 +320,7 @@ int gpu_answer(struct gpu *gpu, const struct gpu_request *request, const void *d
 	}
 	answer_header(&answer.hdr, &asked, edid ? VIRTIO_GPU_RESP_OK_EDID :
 						  VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
-	return gpu_iov_write(request->in, request->n_in, &answer, want);
+	return vmm_iov_write(request->in, request->n_in, 0, &answer, want);
 }
 
 /**

@@ -194,11 +194,6 @@ int gpu_cursor(struct gpu *gpu, const struct gpu_request *request);
 int gpu_answer(struct gpu *gpu, const struct gpu_request *request, const void *data, size_t len);
 u32 gpu_status(int err);
 
-/* ---- iov.c ---- */
-
-size_t gpu_iov_read(const struct iovec *iov, unsigned int count, u64 offset, void *to, size_t len);
-size_t gpu_iov_write(const struct iovec *iov, unsigned int count, const void *from, size_t len);
-
 /* ---- resource.c ---- */
 
 struct gpu_resource *gpu_resource_find(const struct gpu *gpu, u32 id);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gpu.h"
+#include "host/iov.h"
 
 #define SPARE_IOVS	64	/* for pieces that lie in two regions of guest memory */
 #define ENTRIES_READ	64	/* at once */
@@ -212,7 +213,7 @@ static int entries_read(struct gpu_entry *entries, const struct gpu_request *req
 
 	for (done = 0; done < count; done += part) {
 		part = count - done < ENTRIES_READ ? count - done : ENTRIES_READ;
-		if (gpu_iov_read(request->out, request->n_out, offset + done * sizeof(raw[0]), raw,
+		if (vmm_iov_read(request->out, request->n_out, offset + done * sizeof(raw[0]), raw,
 				 part * sizeof(raw[0])) != part * sizeof(raw[0]))
 			return -EINVAL;
 		for (i = 0; i < part; i++) {
@@ -339,7 +340,7 @@ static void walk_copy(struct walk *walk, u64 offset, u8 *to, size_t len)
 		walk->iov++;
 		walk->left--;
 	}
-	gpu_iov_read(walk->iov, walk->left, offset - walk->before, to, len);
+	vmm_iov_read(walk->iov, walk->left, offset - walk->before, to, len);
 }
 
 /**
