@@ -183,36 +183,47 @@ done
 wait
 set +m
 
-# What failed comes again at the end, where one looks first: the results, and how
-# the step's log ended if it was broken off.
+# A step without a result was not run to its end, by whatever accident.
 for name in $steps; do
-	# A step without a result was not run to its end, by whatever accident.
 	[ -s "$LOGS/$name.result" ] || echo "0 1 0 0 0" > "$LOGS/$name.result"
-	read -r _ failed _ < "$LOGS/$name.result"
-	[ "$failed" -ne 0 ] || continue
-	echo "# ---- $name failed"
-	grep -a -B 6 '^ *not ok' "$LOGS/$name.log" | cut -c -300 | tail -n 40 || true
-	echo "# ---- the end of its log"
-	tail -n 15 "$LOGS/$name.log" | cut -c -300 || true
 done
 
 echo
-not_named=
-[ $# -gt 0 ] || not_named=$WHEN_NAMED
+[ $# -gt 0 ] || echo "not run, because they run when named only:$WHEN_NAMED"
+echo "step           passed failed skipped   wall    cpu"
 for name in $steps; do
-	echo "$name $(cat "$LOGS/$name.result")"
-done | awk -v not_named="$not_named" '
-	BEGIN { print "step           passed failed skipped   wall    cpu" }
+	read -r passed failed skipped wall cpu < "$LOGS/$name.result"
+	printf "%-14s %6d %6d %7d %4d s %4d s\n" "$name" "$passed" "$failed" "$skipped" "$wall" "$cpu"
+done
+
+# What failed comes last, where one looks first and where a shortened output still has it:
+# how each log ended, then the failed results of all.
+failed_steps=$(for name in $steps; do
+	awk -v name="$name" '$2 != 0 { print name }' "$LOGS/$name.result"
+done)
+for name in $failed_steps; do
+	echo "# ---- the end of the log of $name"
+	tail -n 15 "$LOGS/$name.log" | cut -c -300 || true
+	echo "# ---- its failed results, and what came before them"
+	grep -a -B 6 '^ *not ok' "$LOGS/$name.log" | cut -c -300 | tail -n 40 || true
+done
+[ -z "$failed_steps" ] || echo "# ---- failed:"
+for name in $failed_steps; do
+	results=$(grep -a '^ *not ok' "$LOGS/$name.log" | tail -n 5 | cut -c -100 || true)
+	echo "$name: ${results:-ended early: $(tail -n 1 "$LOGS/$name.log" | cut -c -200)}"
+done
+
+echo
+for name in $steps; do
+	cat "$LOGS/$name.result"
+done | awk '
 	{
-		printf "%-14s %6d %6d %7d %4d s %4d s\n", $1, $2, $3, $4, $5, $6
-		passed += $2
-		failed += $3
-		skipped += $4
+		passed += $1
+		failed += $2
+		skipped += $3
 	}
 	END {
-		if (not_named)
-			printf "\nnot run, because they run when named only:%s\n", not_named
-		printf "\n%d passed, %d failed%s\n", passed, failed,
+		printf "%d passed, %d failed%s\n", passed, failed,
 			skipped ? ", " skipped " skipped" : ""
 		exit failed > 0 || passed == 0
 	}'
