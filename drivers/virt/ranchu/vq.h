@@ -235,6 +235,45 @@ slow:
 	return ranchu_vq_add_buffer_slow(vq, walk, addr, len, write);
 }
 
+/*
+ * Fills a chain that is @desc alone, in the region that held the last buffer: most are.
+ * It needs no struct vq_walk, so all of it stays in registers. Returns false, with
+ * nothing filled, if the chain is not such a one. @flags are the descriptor's.
+ */
+static __always_inline bool vq_only_buffer(const struct ranchu_vq *vq, struct ranchu_chain *chain,
+					   const struct ranchu_vq_desc *desc, u16 flags)
+{
+	const struct ranchu_mem_table *table = srcu_dereference(vq->mem->table, &vq->mem->srcu);
+	const struct ranchu_mem_region *region;
+	u32 len = vq_desc_len(desc);
+	u64 offset, last;
+
+	if (flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT))
+		return false;
+	if (unlikely(!table || vq->region >= table->n || !chain->max))
+		return false;
+	region = &table->regions[vq->region];
+	/* Unsigned, as in vq_add_buffer(). */
+	offset = desc->addr - region->first;
+	last = region->last - region->first;
+	if (unlikely(offset > last || (u64)len - 1 > last - offset))
+		return false;
+	chain->iov->iov_base = u64_to_user_ptr(region->uaddr + offset);
+	chain->iov->iov_len = len;
+	if (flags & VRING_DESC_F_WRITE) {
+		chain->n_out = 0;
+		chain->n_in = 1;
+		chain->out_len = 0;
+		chain->in_len = len;
+	} else {
+		chain->n_out = 1;
+		chain->n_in = 0;
+		chain->out_len = len;
+		chain->in_len = 0;
+	}
+	return true;
+}
+
 /* What was pushed has become the driver's to see. */
 static inline void vq_published(struct ranchu_vq *vq)
 {

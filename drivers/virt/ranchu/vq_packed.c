@@ -116,6 +116,32 @@ static int packed_first(struct ranchu_vq *vq, struct vq_walk *walk,
 	return ranchu_vq_indirect(vq, walk, desc->addr, vq_desc_len(desc));
 }
 
+/* @chain is filled; @last is its last descriptor. Returns 1, for the caller to return. */
+static __always_inline int packed_taken(struct ranchu_vq *vq, struct ranchu_chain *chain,
+					const struct ranchu_vq_desc *last)
+{
+	chain->id = vq_packed_id(last);
+	chain->pos = vq->next_avail;
+	packed_advance(vq, &vq->next_avail, &vq->packed.avail_wrap, chain->slots);
+	vq->inflight += chain->slots;
+	return 1;
+}
+
+/* Takes any chain, whose first descriptor is @desc. See split_take(). */
+static noinline int packed_take(struct ranchu_vq *vq, struct ranchu_chain *chain,
+				struct ranchu_vq_desc desc)
+{
+	struct vq_walk walk;
+	int err;
+
+	vq_walk_init(&walk, vq, chain);
+	err = packed_first(vq, &walk, &desc) ?: packed_walk(vq, &walk, chain, &desc);
+	if (unlikely(err))
+		return err == -EINTR ? 0 : err;
+	vq_walk_end(&walk, chain);
+	return packed_taken(vq, chain, &desc);
+}
+
 /**
  * ranchu_vq_packed_next() - see ranchu_vq_next()
  * @vq: the queue
@@ -125,7 +151,6 @@ static int packed_first(struct ranchu_vq *vq, struct vq_walk *walk,
  */
 int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 {
-	struct vq_walk walk;
 	struct ranchu_vq_desc desc;
 	int ret;
 
@@ -136,18 +161,10 @@ int ranchu_vq_packed_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 	if (unlikely(vq->inflight == vq->num))
 		return vq_break(vq, RANCHU_VQ_AVAIL_INDEX);
 
-	vq_walk_init(&walk, vq, chain);
 	chain->slots = 1;
-	ret = packed_first(vq, &walk, &desc) ?: packed_walk(vq, &walk, chain, &desc);
-	if (ret)
-		return ret == -EINTR ? 0 : ret;
-	vq_walk_end(&walk, chain);
-	/* The last descriptor's. */
-	chain->id = vq_packed_id(&desc);
-	chain->pos = vq->next_avail;
-	packed_advance(vq, &vq->next_avail, &vq->packed.avail_wrap, chain->slots);
-	vq->inflight += chain->slots;
-	return 1;
+	if (!vq_only_buffer(vq, chain, &desc, vq_packed_flags(&desc)))
+		return packed_take(vq, chain, desc);
+	return packed_taken(vq, chain, &desc);
 }
 
 /**

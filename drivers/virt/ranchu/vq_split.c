@@ -85,30 +85,28 @@ static int split_look(struct ranchu_vq *vq)
 	return 1;
 }
 
-static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
+static __always_inline int split_walk(struct ranchu_vq *vq, struct vq_walk *walk,
+				      struct ranchu_vq_desc *desc)
 {
 	const struct vring_desc __user *table = vq->desc;
-	unsigned int i = head, seen = 0, limit = min(vq->num, VQ_STRIDE);
-	struct ranchu_vq_desc desc;
+	unsigned int i, seen = 0, limit = min(vq->num, VQ_STRIDE);
 	u16 flags;
 	int err;
 
 	for (;;) {
-		if (unlikely(vq_get_desc(table + i, &desc)))
-			return vq_break(vq, RANCHU_VQ_RING_FAULT);
-		flags = vq_split_flags(&desc);
+		flags = vq_split_flags(desc);
 		if (flags & VRING_DESC_F_INDIRECT) {
 			if (flags & VRING_DESC_F_NEXT)
 				return vq_break(vq, RANCHU_VQ_INDIRECT);
-			return ranchu_vq_indirect(vq, walk, desc.addr,
-					   vq_desc_len(&desc));
+			return ranchu_vq_indirect(vq, walk, desc->addr,
+					   vq_desc_len(desc));
 		}
-		if (vq_add_buffer(vq, walk, desc.addr, vq_desc_len(&desc),
+		if (vq_add_buffer(vq, walk, desc->addr, vq_desc_len(desc),
 				  flags & VRING_DESC_F_WRITE))
 			return -EIO;
 		if (!(flags & VRING_DESC_F_NEXT))
 			return 0;
-		i = vq_split_link(&desc);
+		i = vq_split_link(desc);
 		if (unlikely(i >= vq->num))
 			return vq_break(vq, RANCHU_VQ_NEXT);
 		if (unlikely(++seen >= limit)) {
@@ -116,7 +114,38 @@ static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
 			if (err)
 				return err;
 		}
+		if (unlikely(vq_get_desc(table + i, desc)))
+			return vq_break(vq, RANCHU_VQ_RING_FAULT);
 	}
+}
+
+/* @chain is filled; it starts at @head. Returns 1, for the caller to return. */
+static __always_inline int split_taken(struct ranchu_vq *vq, struct ranchu_chain *chain, u16 head)
+{
+	chain->id = head;
+	chain->slots = 1;
+	chain->pos = vq->next_avail;
+	vq->next_avail++;
+	vq->inflight++;
+	return 1;
+}
+
+/*
+ * Takes any chain, whose first descriptor is @desc. Never inline: ranchu_vq_split_next()
+ * would save registers for it that a chain of one buffer does not need.
+ */
+static noinline int split_take(struct ranchu_vq *vq, struct ranchu_chain *chain, u16 head,
+			       struct ranchu_vq_desc desc)
+{
+	struct vq_walk walk;
+	int err;
+
+	vq_walk_init(&walk, vq, chain);
+	err = split_walk(vq, &walk, &desc);
+	if (unlikely(err))
+		return err == -EINTR ? 0 : err;
+	vq_walk_end(&walk, chain);
+	return split_taken(vq, chain, head);
 }
 
 /**
@@ -128,7 +157,8 @@ static int split_walk(struct ranchu_vq *vq, struct vq_walk *walk, u16 head)
  */
 int ranchu_vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 {
-	struct vq_walk walk;
+	const struct vring_desc __user *table = vq->desc;
+	struct ranchu_vq_desc desc;
 	__virtio16 raw;
 	u16 head;
 	int ret;
@@ -145,17 +175,11 @@ int ranchu_vq_split_next(struct ranchu_vq *vq, struct ranchu_chain *chain)
 	if (unlikely(head >= vq->num))
 		return vq_break(vq, RANCHU_VQ_HEAD);
 
-	vq_walk_init(&walk, vq, chain);
-	ret = split_walk(vq, &walk, head);
-	if (ret)
-		return ret == -EINTR ? 0 : ret;
-	vq_walk_end(&walk, chain);
-	chain->id = head;
-	chain->slots = 1;
-	chain->pos = vq->next_avail;
-	vq->next_avail++;
-	vq->inflight++;
-	return 1;
+	if (unlikely(vq_get_desc(table + head, &desc)))
+		return vq_break(vq, RANCHU_VQ_RING_FAULT);
+	if (!vq_only_buffer(vq, chain, &desc, vq_split_flags(&desc)))
+		return split_take(vq, chain, head, desc);
+	return split_taken(vq, chain, head);
 }
 
 /**
