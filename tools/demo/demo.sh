@@ -4,9 +4,9 @@
 # make demo: boots a stock Linux guest on each board, its root on a disk that the kernel
 # serves, has its unmodified goldfish_pipe driver move data, and compares a pipe served in
 # the kernel with one served by userspace; then Debian's adb talks to Debian's adbd in the
-# guest. In an emulated host of each architecture, or of those that BOARDS names; or with
-# LAB=0, without adb, on this machine, which must then have KVM and be able to load the
-# modules.
+# guest. At the end what is on a guest's screen is written to a PNG file. In an emulated
+# host of each architecture, or of those that BOARDS names; or with LAB=0, without adb, on
+# this machine, which must then have KVM and be able to load the modules.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -25,25 +25,50 @@ guest_root() {
 	tools/lab/guest-root.sh "$1/root" "$root" "$RANCHU_BUILD/$GUEST_ARCH/selftests/pipe_guest"
 }
 
+# guest_screen DIR: a guest with Linux' framebuffer driver and a test card.
+guest_screen() {
+	cp "$1/initrd.cpio" "$1/screen.cpio"
+	tools/lab/guest-modules.sh "$1/screen.cpio" drivers/video/fbdev/goldfishfb.c -- \
+		tools/demo/screen-in-guest
+}
+
+# Shows what comes, but for the picture, which goes to the file $1.
+picture_apart() {
+	awk -v file="$1" '
+		/^PICTURE-END/ { inside = 0; close(command) }
+		inside { print | command }
+		/^PICTURE-BEGIN/ { inside = 1; command = "base64 -di > " file }
+		!inside && !/^PICTURE-/ { print; fflush() }'
+}
+
 # lab HOST: all of it in an emulated host.
 lab() {
-	local overlay=$RANCHU_BUILD/lab/overlay-demo-$1
+	local overlay=$RANCHU_BUILD/lab/overlay-demo-$1 picture=$RANCHU_BUILD/demo/screen-$1.png
 
 	host_options "$1"
 	tools/lab/host-overlay.sh "$GUEST_ARCH" "$overlay" --guest
 	mkdir -p "$overlay/ranchu/demo"
-	cp tools/demo/in-host.sh tools/demo/adb-in-host.sh tools/demo/table.awk \
-		tools/bench/host-lib.sh "$overlay/ranchu/demo/"
+	cp tools/demo/in-host.sh tools/demo/adb-in-host.sh tools/demo/screen-in-host.sh \
+		tools/demo/table.awk tools/bench/host-lib.sh "$overlay/ranchu/demo/"
 	tools/lab/program.sh "$overlay" adb
 	guest_root "$overlay/ranchu/guest" --adbd
-	say "booting the emulated $1 host, and in it the guest, three times: a few minutes"
+	guest_screen "$overlay/ranchu/guest"
+	mkdir -p "$RANCHU_BUILD/demo"
+	rm -f "$picture"
+	say "booting the emulated $1 host, and in it the guest, four times: a few minutes"
 	# An emulated machine's wall clock says little; counted instructions repeat.
 	tools/lab/run.sh --host "$1" --icount --timeout 1200 --overlay "$overlay" -- \
 		env NOTE="The clock of this emulated $1 host counts instructions, one a nanosecond." \
 		sh -c "sh /ranchu/demo/in-host.sh /ranchu/modules /ranchu/guest /bin/vmmctl demo &&
-			sh /ranchu/demo/adb-in-host.sh"
+			sh /ranchu/demo/adb-in-host.sh &&
+			sh /ranchu/demo/screen-in-host.sh /ranchu/guest /bin/vmmctl /tmp/screen.png &&
+			echo PICTURE-BEGIN && base64 /tmp/screen.png && echo PICTURE-END" |
+		picture_apart "$picture"
+	[ -s "$picture" ] || die "there is no picture of the guest's screen"
+	PICTURES+=("$picture")
 }
 
+PICTURES=()
 tools/lab/fetch.sh
 say "building"
 if [ "$LAB" = 0 ]; then
@@ -53,17 +78,24 @@ if [ "$LAB" = 0 ]; then
 	mkdir -p "$RANCHU_BUILD/demo"
 	cp "$RANCHU_BUILD/$GUEST_ARCH"/modules/drivers/*/{,*/}*.ko "$RANCHU_BUILD/demo/" \
 		2>/dev/null || true
-	cp tools/demo/in-host.sh tools/demo/table.awk tools/bench/host-lib.sh "$RANCHU_BUILD/demo/"
+	cp tools/demo/in-host.sh tools/demo/screen-in-host.sh tools/demo/table.awk \
+		tools/bench/host-lib.sh "$RANCHU_BUILD/demo/"
 	ln -sf "$(readlink -f "$RANCHU_CACHE/vmlinuz-$GUEST_ARCH")" "$RANCHU_BUILD/demo/Image"
 	tools/lab/guest-initrd.sh "$RANCHU_BUILD/demo/initrd.cpio"
 	guest_root "$RANCHU_BUILD/demo"
+	guest_screen "$RANCHU_BUILD/demo"
 	VMMCTL=$RANCHU_BUILD/$GUEST_ARCH/vmmctl/vmmctl
 	"$RANCHU_BUILD/demo/in-host.sh" "$RANCHU_BUILD/demo" "$RANCHU_BUILD/demo" \
-		"$VMMCTL" demo && exit 0
+		"$VMMCTL" demo && "$RANCHU_BUILD/demo/screen-in-host.sh" "$RANCHU_BUILD/demo" \
+		"$VMMCTL" "$RANCHU_BUILD/demo/screen-$GUEST_ARCH.png" &&
+		say "the guest's screen is in $RANCHU_BUILD/demo/screen-$GUEST_ARCH.png" && exit 0
 	"$VMMCTL" doctor
 	exit 1
 fi
 
 for board in $BOARDS; do
 	lab "$board"
+done
+for picture in "${PICTURES[@]}"; do
+	say "a guest's screen is in $picture"
 done
