@@ -11,7 +11,12 @@ export XDG_RUNTIME_DIR=/tmp/runtime HOME=/tmp/home
 mkdir -p "$XDG_RUNTIME_DIR" "$HOME"
 load_modules
 ip link set lo up
-echo "1..11"
+# The store is the pc board's.
+if [ "$(uname -m)" = x86_64 ]; then
+	echo "1..13"
+else
+	echo "1..11"
+fi
 
 vmmctl run --name gf --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 	--memory 512M --screen-width 160 --screen-height 120 --emulator-console 5554 \
@@ -122,6 +127,23 @@ echo "# devices.idle_exits $((after - before))"
 printed '^drivers are content' && [ "$before" -gt 0 ] && [ "$((after - before))" -eq 0 ] &&
 	waits_for 1 'GUEST-EXIT: 0' $vmm && wait $vmm
 result idle_guest_does_not_exit $?
+
+# The guest panics, vmmctl boots it again, and it ends by itself.
+if [ "$(uname -m)" = x86_64 ]; then
+	timeout 400 vmmctl run --name ps --kernel /ranchu/guest/Image \
+		--initrd /ranchu/guest/initrd.cpio --memory 512M --pstore /tmp/store \
+		--append "$linux_args panic=-1 ranchu.run=pstore-in-guest" \
+		</dev/null > "$console" 2>&1
+	vmm=$?
+	boot=$(sed -n 's/^\([0-9a-f]\{8\}-[0-9a-f-]*\).*/\1/p' "$console" | head -n 1)
+	[ -n "$boot" ] && printed "the last words of $boot" && printed '^the store is empty' &&
+		printed '^GUEST-EXIT: 0' && [ "$vmm" -eq 0 ]
+	result a_panic_is_kept_over_the_reset $?
+	vmmctl run --name ps --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+		--memory 512M --pstore /tmp --append "$linux_args" </dev/null > "$console" 2>&1
+	[ $? -ne 0 ] && printed '^vmmctl: --pstore: cannot open /tmp: Is a directory'
+	result a_store_that_is_no_file_is_refused $?
+fi
 
 unload_modules || failed=1
 [ "$failed" -eq 0 ]

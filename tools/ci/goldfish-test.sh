@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Tests the goldfish battery, events and framebuffer, and x86_64's rtc, with a stock
-# guest's drivers, screenshots, and the emulator's console, on arm64 with the real adb, in
-# an emulated host: KTAP on standard output.
+# guest's drivers, screenshots, and the emulator's console, on arm64 with the real adb, and
+# x86_64's persistent store, in an emulated host: KTAP on standard output.
 #
 #	tools/ci/goldfish-test.sh [arm64|x86_64]
 set -euo pipefail
@@ -23,7 +23,7 @@ arm64)
 	tools/lab/program.sh "$OVERLAY" adb
 	;;
 x86_64)
-	DRIVERS="$DRIVERS drivers/rtc/rtc-goldfish.c"
+	DRIVERS="$DRIVERS drivers/rtc/rtc-goldfish.c ramoops"
 	HOST="--icount --timeout 1700"
 	;;
 *)
@@ -33,7 +33,7 @@ esac
 make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$ARCH")"
 # shellcheck disable=SC2086 # lists of words
 GUEST_ARCH=$ARCH tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" evdev \
-	$DRIVERS -- tools/ci/goldfish-in-guest "$PROGRAMS/rtc_alarm"
+	$DRIVERS -- tools/ci/goldfish-in-guest tools/ci/pstore-in-guest "$PROGRAMS/rtc_alarm"
 cp tools/ci/host-lib.sh tools/ci/screen-lib.sh tools/ci/goldfish-in-host.sh "$OVERLAY/ranchu/"
 # shellcheck disable=SC2086 # likewise
 exec tools/lab/run.sh --host "$ARCH" $HOST --overlay "$OVERLAY" -- \

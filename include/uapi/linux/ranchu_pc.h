@@ -21,7 +21,7 @@
  *	ff01_4000  goldfish sync
  *	ff01_6000  goldfish rtc
  *	ff01_7000  goldfish rotary
- *	ff01_8000  room for the emulator's pstore, 64 KiB; nothing is there yet
+ *	ff01_8000  the emulator's pstore, 64 KiB, with vmmctl's --pstore
  *	1_0000_0000	RAM, at most 27 GiB
  *	8_0000_0000	PCI memory, 32 GiB
  *

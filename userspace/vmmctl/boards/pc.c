@@ -12,7 +12,7 @@
 #include "virtio/pci_bank.h"
 
 /* All that an emulator's x86 guests know of the goldfish family. */
-static void pc_add_goldfish(struct vmm_board *board)
+static void pc_add_goldfish(struct vmm_board *board, const struct vmm_config *cfg)
 {
 	vmm_board_add(board, &vmm_pipe_ops, RANCHU_PC_PIPE_BASE, RANCHU_PC_PIPE_SIZE,
 		      RANCHU_PC_PIPE_GSI);
@@ -30,6 +30,9 @@ static void pc_add_goldfish(struct vmm_board *board)
 		      RANCHU_PC_RTC_GSI);
 	vmm_board_add(board, &vmm_goldfish_rotary_ops, RANCHU_PC_ROTARY_BASE,
 		      RANCHU_PC_ROTARY_SIZE, RANCHU_PC_ROTARY_GSI);
+	if (cfg->pstore)
+		vmm_board_add(board, &vmm_pstore_ops, RANCHU_PC_PSTORE_BASE,
+			      RANCHU_PC_PSTORE_SIZE, 0);
 }
 
 /* What a PC has had since the first, whose interrupts are edges, and what ends a guest. */
@@ -94,7 +97,7 @@ static void pc_add_pci(struct vmm_board *board)
 /**
  * vmm_board_pc - fill a board: the x86_64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock
+ * @cfg: says whether the board has a clock and a persistent store
  */
 void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 {
@@ -108,5 +111,5 @@ void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 	};
 	pc_add_ports(board, cfg);
 	pc_add_pci(board);
-	pc_add_goldfish(board);
+	pc_add_goldfish(board, cfg);
 }

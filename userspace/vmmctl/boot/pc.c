@@ -12,6 +12,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <linux/ranchu_pc.h>
@@ -114,15 +115,23 @@ static int seed_load(struct vmm_vm *vm, struct vmm_pc_layout *layout)
 	return 0;
 }
 
+/* How Linux is told of the persistent store: there is no other way. */
+#define PSTORE_ARGS	" ramoops.mem_address=%#x ramoops.mem_size=%#x"
+
 static int command_line_load(struct vmm_vm *vm, u64 max)
 {
 	size_t len = strlen(vm->cfg->append);
 	char *to = vmm_mem_ptr(&vm->mem, VMM_PC_COMMAND_LINE, VMM_PC_COMMAND_LINE_MAX);
+	char store[80] = "";
 
-	if (len > max)
+	if (vm->cfg->pstore)
+		snprintf(store, sizeof(store), PSTORE_ARGS, RANCHU_PC_PSTORE_BASE,
+			 RANCHU_PC_PSTORE_SIZE);
+	if (len + strlen(store) > max)
 		return vmm_error(-E2BIG, "--append has %zu bytes, and this kernel takes %llu", len,
-				 max);
-	memcpy(to, vm->cfg->append, len + 1);
+				 max - strlen(store));
+	memcpy(to, vm->cfg->append, len);
+	memcpy(to + len, store, strlen(store) + 1);
 	return 0;
 }
 

@@ -161,6 +161,13 @@ static const struct vmm_option board_options[] = {
 			"random numbers are its own; off: as the reference board",
 	},
 	{
+		.key = "pstore", .arg = "FILE|memory", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(pstore), .flags = VMM_OPT_FILE,
+		.initially = "no store",
+		.help = "x86_64: 64 KiB that a reset of the guest leaves alone, where its kernel\n"
+			"(ramoops) keeps its last messages; FILE keeps them when vmmctl ends",
+	},
+	{
 		.key = "screen-width", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
 		.max = SCREEN_MAX, .initial = "720", AT(screen_width),
 		.help = "pixels of a row of the goldfish framebuffer, and of a gpu's screen",

@@ -15,6 +15,7 @@ extern const struct vmm_device_ops vmm_pl031_ops;
 extern const struct vmm_device_ops vmm_pl061_ops;
 extern const struct vmm_device_ops vmm_gicv2m_ops;
 extern const struct vmm_device_ops vmm_pipe_ops;
+extern const struct vmm_device_ops vmm_pstore_ops;
 extern const struct vmm_device_ops vmm_vmgenid_ops;
 extern const struct vmm_device_ops vmm_goldfish_fb_ops;
 extern const struct vmm_device_ops vmm_goldfish_battery_ops;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Persistent store: memory that a reset of the guest leaves alone, and with --pstore also
- * the end of the VM. Linux' ramoops keeps its last messages there when it panics. The guest
- * reads and writes it without an exit; what is in it is the guest's business alone.
+ * The persistent store: memory that a reset of the guest leaves alone, and that a file may
+ * keep beyond the end of the VM. Linux' ramoops keeps its last messages there when it
+ * panics. The guest reads and writes the memory without an exit; what is in it is the
+ * guest's business alone.
  *
- * Source: platform_external_qemu include/hw/misc/goldfish_pstore.h, for place and size
+ * Source: platform_external_qemu include/hw/misc/goldfish_pstore.h: place and size
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,100 +16,133 @@
 #include <unistd.h>
 
 #include "devices/devices.h"
+#include "host/image.h"
 
 #define STATE_VERSION	1
 
-/* Tags of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never used for anything else. */
 enum {
-	STATE_BYTES = 1,	/* all of it */
+	STATE_BYTES = 1,	/* all of the store */
 };
 
 /**
- * struct pstore - a persistent store
- * @window: how the guest sees it; has the memory
+ * struct pstore - the device
+ * @window: the memory, which the guest reads and writes
+ * @fd: the file behind it, which its lock lives as long as; -1: none
  */
 struct pstore {
 	struct vmm_read_window window;
+	int fd;
 };
 
-/* The file is made as large as the store, and keeps what it has. */
-static int pstore_file(const char *path, u64 size)
+/* Makes the file as large as the store. What it has stays. */
+static int file_fit(int fd, const char *path, u64 size)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct stat st;
-	int err = 0;
+	int err;
 
-	if (fd < 0 || fstat(fd, &st))
-		err = errno;
-	else if (!S_ISREG(st.st_mode))
-		err = EINVAL;
-	else if (st.st_size != (off_t)size && ftruncate(fd, size))
-		err = errno;
-	if (!err)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return vmm_error(err, "--pstore: cannot use %s", path);
+	if (fstat(fd, &st))
+		return vmm_error(errno, "--pstore: cannot examine %s", path);
+	if (!S_ISREG(st.st_mode))
+		return vmm_error(-EINVAL, "--pstore: %s is not a file", path);
+	if (st.st_size > (off_t)size)
+		return vmm_error(-EFBIG, "--pstore: %s is larger than the store, %llu bytes", path,
+				 size);
+	/* A write to a page that the file system has no room for would end us: ask now. */
+	err = posix_fallocate(fd, 0, size);
+	return err ? vmm_error(err, "--pstore: no room for %s", path) : 0;
 }
 
-static void *pstore_map(const char *path, u64 size)
+/* Returns the file, or -errno after a message. */
+static int file_open(const char *path, u64 size)
 {
-	int flags = path ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
-	int fd = path ? pstore_file(path, size) : -1;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	int err;
+
+	if (fd < 0)
+		return vmm_error(errno, "--pstore: cannot open %s", path);
+	err = vmm_image_lock(fd, false);
+	if (err == -EAGAIN)
+		err = vmm_error(err, "--pstore: another guest has %s", path);
+	else if (err)
+		err = vmm_error(err, "--pstore: cannot lock %s", path);
+	else
+		err = file_fit(fd, path, size);
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+static int store_open(struct pstore *store, const struct vmm_device *dev)
+{
+	const char *path = dev->vm->cfg->pstore;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	void *memory;
 
-	if (path && fd < 0)
-		return NULL;
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (memory == MAP_FAILED) {
-		vmm_error(errno, "pstore: no memory");
-		memory = NULL;
+	store->fd = -1;
+	if (strcmp(path, "memory")) {
+		store->fd = file_open(path, dev->size);
+		if (store->fd < 0)
+			return store->fd;
+		flags = MAP_SHARED;
 	}
-	if (fd >= 0)
-		close(fd);
-	return memory;
+	memory = mmap(NULL, dev->size, PROT_READ | PROT_WRITE, flags, store->fd, 0);
+	if (memory == MAP_FAILED)
+		return vmm_error(errno, "--pstore: cannot map the store");
+	store->window = (struct vmm_read_window){
+		.gpa = dev->base, .size = dev->size, .hva = memory, .shown = true,
+		.writable = true,
+	};
+	return 0;
+}
+
+static void store_close(struct pstore *store)
+{
+	if (store->window.hva)
+		munmap(store->window.hva, store->window.size);
+	if (store->fd >= 0)
+		close(store->fd);
+	free(store);
 }
 
 static int pstore_create(struct vmm_device *dev)
 {
 	struct pstore *store = calloc(1, sizeof(*store));
+	int err;
 
 	if (!store)
 		return vmm_error(ENOMEM, "pstore");
-	store->window = (struct vmm_read_window){
-		.gpa = dev->base, .size = dev->size, .writable = true,
-		.hva = pstore_map(dev->vm->cfg->pstore, dev->size),
-	};
-	if (!store->window.hva) {
-		free(store);
-		return -EIO;
+	err = store_open(store, dev);
+	if (err) {
+		store_close(store);
+		return err;
 	}
 	dev->state = store;
 	vmm_read_window_add(dev->vm, &store->window);
-	return vmm_read_window_show(dev->vm, &store->window, true);
+	return 0;
 }
 
 static void pstore_destroy(struct vmm_device *dev)
 {
-	struct pstore *store = dev->state;
-
-	munmap(store->window.hva, store->window.size);
-	free(store);
+	store_close(dev->state);
 }
 
-/* An access that reaches the end ends there. */
-static unsigned int pstore_part(const struct pstore *store, u64 offset, unsigned int len)
+/* An access that reaches the end of the store ends there. */
+static unsigned int part(const struct pstore *store, u64 offset, unsigned int len)
 {
-	return len < store->window.size - offset ? len : store->window.size - offset;
+	u64 left = store->window.size - offset;
+
+	return len < left ? len : left;
 }
 
-/* Only without KVM does an access come here. */
+/* KVM asks only for what it cannot do in memory. */
 static u64 pstore_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	const struct pstore *store = dev->state;
 	u64 value = 0;
 
-	memcpy(&value, (const u8 *)store->window.hva + offset, pstore_part(store, offset, len));
+	memcpy(&value, (const u8 *)store->window.hva + offset, part(store, offset, len));
 	return value;
 }
 
@@ -116,7 +150,7 @@ static void pstore_write(struct vmm_device *dev, u64 offset, u64 value, unsigned
 {
 	struct pstore *store = dev->state;
 
-	memcpy((u8 *)store->window.hva + offset, &value, pstore_part(store, offset, len));
+	memcpy((u8 *)store->window.hva + offset, &value, part(store, offset, len));
 }
 
 static int pstore_save(struct vmm_device *dev, struct vmm_state *state)
@@ -149,7 +183,7 @@ static int pstore_load(struct vmm_device *dev, struct vmm_state *state)
 	return err;
 }
 
-/* The kernel's command line tells of it, see Documentation/watching.md. */
+/* The kernel's command line tells of it, see boot/pc.c. */
 static void pstore_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	(void)dev;

@@ -193,6 +193,7 @@ struct vmm_snapshot;
  * @hw_touch: a touch screen
  * @sound: WAV file that gets what the guest plays by goldfish audio, or NULL
  * @sound_socket: Unix socket of a program that plays it, or NULL
+ * @pstore: file behind the persistent store, "memory" for none; NULL: no store, x86_64
  * @screen_width: pixels of the goldfish framebuffer, and of a GPU's screen
  * @screen_height: the same
  * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
@@ -264,6 +265,7 @@ struct vmm_config {
 	enum vmm_touch hw_touch;
 	const char *sound;
 	const char *sound_socket;
+	const char *pstore;
 	unsigned int screen_width;
 	unsigned int screen_height;
 	unsigned int screen_depth;

@@ -109,6 +109,7 @@ enum vmm_end {
  * @size: bytes, whole pages
  * @hva: the memory, page-aligned
  * @shown: the guest sees it; changed by vmm_read_window_show() only
+ * @writable: the guest may write it as well
  * @slot: its memslot
  * @next: in the VM's list
  */
@@ -117,6 +118,7 @@ struct vmm_read_window {
 	u64 size;
 	void *hva;
 	bool shown;
+	bool writable;
 	u32 slot;
 	struct vmm_read_window *next;
 };

@@ -169,9 +169,11 @@ static int vm_connect_ram(struct vmm_vm *vm)
 
 static int window_connect(struct vmm_vm *vm, const struct vmm_read_window *window)
 {
-	if (vm->fd >= 0 && vm_set_slot(vm, window->slot, KVM_MEM_READONLY, window->gpa,
+	u32 flags = window->writable ? 0 : KVM_MEM_READONLY;
+
+	if (vm->fd >= 0 && vm_set_slot(vm, window->slot, flags, window->gpa,
 				       window->shown ? window->size : 0, window->hva))
-		return vmm_error(errno, "KVM cannot %s read-only memory at 0x%llx",
+		return vmm_error(errno, "KVM cannot %s a device's memory at 0x%llx",
 				 window->shown ? "show" : "hide", window->gpa);
 	return 0;
 }
