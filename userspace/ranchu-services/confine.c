@@ -14,7 +14,7 @@
 
 static const int calls[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(pwrite64),
-	SCMP_SYS(ftruncate), SCMP_SYS(ioctl), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom),
+	SCMP_SYS(ftruncate), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom),
 	SCMP_SYS(close), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(eventfd2), SCMP_SYS(brk),
 	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(clock_gettime), SCMP_SYS(getrandom), SCMP_SYS(rt_sigprocmask),
@@ -30,6 +30,8 @@ int services_confine(void)
 {
 	static const struct vmm_helper_sandbox sandbox = {
 		.calls = calls, .count = ARRAY_SIZE(calls),
+		/* Those of linux/vhost_goldfish_pipe.h. */
+		.ioctls = "\xaf",
 		.data = DATA_MAX, .files = FILES_MAX,
 	};
 

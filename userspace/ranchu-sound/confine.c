@@ -20,7 +20,7 @@ static const int calls[] = {
 	SCMP_SYS(stat), SCMP_SYS(fstat), SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
 	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(fcntl),
-	SCMP_SYS(flock), SCMP_SYS(ftruncate), SCMP_SYS(ioctl), SCMP_SYS(dup), SCMP_SYS(dup3),
+	SCMP_SYS(flock), SCMP_SYS(ftruncate), SCMP_SYS(dup), SCMP_SYS(dup3),
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6),
 	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait), SCMP_SYS(eventfd2), SCMP_SYS(pipe2), SCMP_SYS(timerfd_create),
@@ -70,6 +70,8 @@ int sound_confine(void)
 {
 	const struct vmm_helper_sandbox sandbox = {
 		.calls = calls, .count = ARRAY_SIZE(calls), .unix_sockets = true,
+		/* ALSA's streams and controls. */
+		.ioctls = "AU",
 		.data = MEMORY_MAX, .files = FILES_MAX,
 	};
 

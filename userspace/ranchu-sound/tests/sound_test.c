@@ -6,15 +6,18 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/helper_sandbox.h"
 #include "host/sound_peer.h"
 #include "host/sound_wire.h"
 #include "host/unix.h"
@@ -422,6 +425,37 @@ static void a_wrong_program_does_no_harm(void)
 	close(listen_fd);
 }
 
+/* Exits with 0 if only ioctls of two types come through the sandbox. */
+static void sandboxed(void)
+{
+	static const int calls[] = { SCMP_SYS(exit_group) };
+	const struct vmm_helper_sandbox sandbox = {
+		.calls = calls, .count = ARRAY_SIZE(calls), .files = 16, .ioctls = "A\xaf",
+	};
+	char letter = 'x';
+
+	if (vmm_helper_sandbox(&sandbox))
+		_exit(1);
+	if (ioctl(-1, TIOCSTI, &letter) != -1 || errno != EPERM)
+		_exit(2);
+	if (ioctl(-1, _IO('A', 0)) != -1 || errno != EBADF)
+		_exit(3);
+	if (ioctl(-1, _IOWR(0xaf, 0x20, int)) != -1 || errno != EBADF)
+		_exit(4);
+	_exit(0);
+}
+
+static void the_sandbox_knows_ioctls(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		sandboxed();
+	waitpid(child, &status, 0);
+	tap_equal(WEXITSTATUS(status), 0);
+}
+
 static void it_says_how_it_is_used(void)
 {
 	pid_t child = fork();
@@ -444,6 +478,7 @@ static const struct tap_case cases[] = {
 	{ "devices that are not there", devices_that_are_not_there },
 	{ "wrong packets end it", wrong_packets_end_it },
 	{ "a wrong program does no harm", a_wrong_program_does_no_harm },
+	{ "the sandbox knows ioctls by their type", the_sandbox_knows_ioctls },
 	{ "it says how it is used", it_says_how_it_is_used },
 };
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -32,6 +33,20 @@ static int allow_memory(scmp_filter_ctx ctx, int call)
 				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
+static int allow_ioctls(scmp_filter_ctx ctx, const char *types)
+{
+	int err = 0;
+
+	for (; types && *types && !err; types++) {
+		u64 type = (u64)(u8)*types << _IOC_TYPESHIFT;
+
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				       SCMP_A1(SCMP_CMP_MASKED_EQ,
+					       (u64)_IOC_TYPEMASK << _IOC_TYPESHIFT, type));
+	}
+	return err;
+}
+
 static int filter(const struct vmm_helper_sandbox *sandbox)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -44,6 +59,8 @@ static int filter(const struct vmm_helper_sandbox *sandbox)
 		err = allow_memory(ctx, SCMP_SYS(mmap));
 	if (!err)
 		err = allow_memory(ctx, SCMP_SYS(mprotect));
+	if (!err)
+		err = allow_ioctls(ctx, sandbox->ioctls);
 	if (!err && sandbox->unix_sockets)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));

@@ -14,6 +14,8 @@
  *	them. mmap and mprotect need not be named: both are allowed for memory that is not
  *	to be executed
  * @count: how many
+ * @ioctls: types of the ioctls that are allowed, a string; NULL: none. TIOCSTI, which types
+ *	into its terminal, is among those of type 'T'
  * @unix_sockets: Unix sockets can be made, and no others
  * @memory: bytes of address space, 0 for no limit
  * @data: bytes of memory that is neither a file's nor shared, 0 for no limit
@@ -23,6 +25,7 @@
 struct vmm_helper_sandbox {
 	const int *calls;
 	unsigned int count;
+	const char *ioctls;
 	bool unix_sockets;
 	u64 memory;
 	u64 data;
