@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What cannot be saved: each is refused, with its name.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "devices/devices.h"
+#include "tests/tap.h"
+
+static char message[400];
+
+/* Keeps what save() says, in message[]. Returns what it returns. */
+static int hear(int (*save)(void *what), void *what)
+{
+	int said = memfd_create("stderr", MFD_CLOEXEC);
+	int kept = dup(STDERR_FILENO);
+	ssize_t len;
+	int err;
+
+	dup2(said, STDERR_FILENO);
+	err = save(what);
+	fflush(stderr);
+	dup2(kept, STDERR_FILENO);
+	len = pread(said, message, sizeof(message) - 1, 0);
+	message[len > 0 ? len : 0] = '\0';
+	close(said);
+	close(kept);
+	return err;
+}
+
+static int save_device(void *what)
+{
+	struct vmm_state state;
+	int err = vmm_state_begin(&state, "test", 1);
+
+	if (!err)
+		err = vmm_virtio_save(what, &state, 1);
+	vmm_state_free(&state);
+	return err;
+}
+
+static void devices_of_others_are_refused(void)
+{
+	static const struct vmm_virtio_ops *const others[] = {
+		&vmm_net_ops, &vmm_vhost_user_ops, &vmm_vdpa_ops,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		struct vmm_virtio v = { .ops = others[i], .name = others[i]->name };
+
+		pthread_mutex_init(&v.lock, NULL);
+		tap_context("%s", v.name);
+		tap_equal(hear(save_device, &v), -EOPNOTSUPP);
+		tap_check(strstr(message, "cannot be saved") && strstr(message, v.name));
+		pthread_mutex_destroy(&v.lock);
+	}
+}
+
+#ifdef __x86_64__
+static int save_vcpu(void *what)
+{
+	struct vmm_state state;
+
+	return vmm_arch_vcpu_save(what, &state);
+}
+
+static int save_irqchip(void *what)
+{
+	struct vmm_state state;
+
+	return vmm_arch_irqchip_save(what, &state);
+}
+
+static void an_x86_64_guest_is_refused(void)
+{
+	tap_equal(hear(save_vcpu, NULL), -EOPNOTSUPP);
+	tap_check(strstr(message, "arm64 only"));
+	tap_equal(hear(save_irqchip, NULL), -EOPNOTSUPP);
+	tap_check(strstr(message, "arm64 only"));
+}
+#endif
+
+static const struct tap_case cases[] = {
+	{ "devices of others are refused by their names", devices_of_others_are_refused },
+#ifdef __x86_64__
+	{ "an x86_64 guest is refused", an_x86_64_guest_is_refused },
+#endif
+};
+
+int main(void)
+{
+	return tap_run(cases, ARRAY_SIZE(cases));
+}
