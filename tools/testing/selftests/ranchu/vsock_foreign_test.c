@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,9 +139,51 @@ static void reset_stream(struct vs_stream *stream)
 
 /* ---- ends that take their time ---- */
 
+/**
+ * struct giver - who sends a file along and closes it
+ * @sock: the socket that it goes through
+ * @file: the file
+ * @sent: it is on its way
+ * @thread: closes it; if the device had let go of it by then, that is what lingers
+ */
+struct giver {
+	int sock;
+	int file;
+	sem_t sent;
+	pthread_t thread;
+};
+
+static void *give(void *arg)
+{
+	struct giver *giver = arg;
+
+	services_send_file(giver->sock, giver->file);
+	sem_post(&giver->sent);
+	close(giver->file);
+	return NULL;
+}
+
+/* Returns when @file has been sent. */
+static void giver_start(struct giver *giver, int sock, int file)
+{
+	giver->sock = sock;
+	giver->file = file;
+	if (sem_init(&giver->sent, 0, 0) || pthread_create(&giver->thread, NULL, give, giver))
+		vq_die("no thread");
+	while (sem_wait(&giver->sent))
+		;
+}
+
+static void giver_end(struct giver *giver)
+{
+	pthread_join(giver->thread, NULL);
+	sem_destroy(&giver->sent);
+}
+
 /* One byte with a file ends its stream; the file's end is nobody's business. */
 TEST_F_TIMEOUT(foreign, lingering_file_sent_along, TIMEOUT)
 {
+	struct giver giver;
 	unsigned int i;
 	int tcp[2];
 
@@ -155,8 +198,7 @@ TEST_F_TIMEOUT(foreign, lingering_file_sent_along, TIMEOUT)
 			vs_stream_send(&self->stream, OP(CREDIT_UPDATE), 0, NULL, 0);
 			vs_flush(&self->dev);
 		}
-		services_send_file(self->stream.sock, tcp[0]);
-		close(tcp[0]);
+		giver_start(&giver, self->stream.sock, tcp[0]);
 		if (i & 1)
 			vs_stream_send(&self->stream, OP(RST), 0, NULL, 0);
 		else
@@ -165,6 +207,7 @@ TEST_F_TIMEOUT(foreign, lingering_file_sent_along, TIMEOUT)
 		EXPECT_GOES_ON();
 		EXPECT_EQ(0, drain(tcp[1]));
 		close(tcp[1]);
+		giver_end(&giver);
 		vs_stream_close(&self->stream);
 	}
 }
