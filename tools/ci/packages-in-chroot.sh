@@ -14,6 +14,7 @@ set -euo pipefail
 ARCH=$(dpkg --print-architecture)
 OURS="ranchu ranchu-tools ranchu-dkms libranchu-pipe-dev"
 MODULES="ranchu vhost_goldfish_pipe vhost_vsock_adb vhost_ranchu_blk vhost_goldfish_sync"
+NODES="vhost-goldfish-pipe vhost-goldfish-sync vhost-vsock-adb vhost-ranchu-blk"
 FAILED=0
 
 # check WHAT COMMAND...
@@ -88,7 +89,7 @@ older() {
 	dpkg-deb -b "$dir" /tmp/debs-older/
 }
 
-# The four modules for KERNEL are there, of this kernel, signed, and no others of ours.
+# All modules for KERNEL are there, of this kernel, signed, and no others of ours.
 modules_of() {
 	local module file
 
@@ -98,7 +99,7 @@ modules_of() {
 		[ "$(modinfo -F vermagic "$file" | cut -d ' ' -f 1)" = "$1" ] || return 1
 		[ -n "$(modinfo -F signer "$file")" ] || { echo "$file is not signed"; return 1; }
 	done
-	[ "$(ls "/lib/modules/$1/updates/dkms" | wc -l)" -eq 4 ]
+	[ "$(ls "/lib/modules/$1/updates/dkms" | wc -l)" -eq "$(wc -w <<<"$MODULES")" ]
 }
 
 no_modules() {
@@ -152,7 +153,8 @@ nodes_are_kvms() {
 	local rules
 
 	rules=$(cat /usr/lib/udev/rules.d/*ranchu*.rules) && getent group kvm &&
-		[ "$(grep -c 'GROUP="kvm", MODE="0660"' <<<"$rules")" -eq 3 ] &&
+		[ "$(grep -c 'GROUP="kvm", MODE="0660"' <<<"$rules")" -eq \
+			"$(wc -w <<<"$NODES")" ] &&
 		grep -qx vhost_goldfish_pipe /usr/lib/modules-load.d/ranchu.conf
 }
 
