@@ -50,7 +50,7 @@ STEPS=(
 	"vnc		make -s -C userspace/ranchu-vnc O=$RANCHU_BUILD/check/ranchu-vnc check"
 	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
 	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
-	"fuzz		tools/fuzz/run.sh 15"
+	"fuzz		tools/fuzz/run.sh 10"
 	"kunit		tools/ci/kunit.sh"
 	"lab		tools/lab/selftest.sh"
 	"arm64-gicv2	kselftests arm64-gicv2 $ON_GICV2"
@@ -80,13 +80,14 @@ STEPS=(
 	"vsock		tools/ci/vsock-test.sh"
 	"snapshot	tools/ci/snapshot-test.sh"
 	"snapshot-gicv2	tools/ci/snapshot-test.sh arm64-gicv2"
+	"snapshot-x86	tools/ci/snapshot-test.sh x86_64"
 	"snapshot-kills	tools/ci/snapshot-kills.sh"
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
 vsock-x86 net-x86 user-x86 virtio-x86 gpu services sound sound-x86 matrix-build matrix packages \
-snapshot snapshot-gicv2 snapshot-kills "
+snapshot snapshot-gicv2 snapshot-x86 snapshot-kills "
 
 gate() {
 	echo "1..1"

@@ -13,6 +13,7 @@
  *	fec0_0000  IOAPIC
  *	fee0_0000  local APICs
  *	feff_c000  KVM's own: identity map and task state, 4 pages
+ *	ff00_0000  the VM's generation, a page to read
  *	ff00_1000  goldfish pipe
  *	ff01_0000  goldfish battery
  *	ff01_1000  goldfish events
@@ -59,6 +60,8 @@
 #define RANCHU_PC_KVM_BASE		0xfeffc000
 #define RANCHU_PC_KVM_SIZE		0x00004000
 
+#define RANCHU_PC_VMGENID_BASE		0xff000000
+#define RANCHU_PC_VMGENID_SIZE		0x00001000
 #define RANCHU_PC_PIPE_BASE		0xff001000
 #define RANCHU_PC_PIPE_SIZE		0x00002000
 #define RANCHU_PC_BATTERY_BASE		0xff010000
@@ -94,6 +97,7 @@
 
 /* Global system interrupts: pins of the IOAPIC, and above them messages. */
 #define RANCHU_PC_COM1_GSI		4
+#define RANCHU_PC_VMGENID_GSI		5
 #define RANCHU_PC_CMOS_GSI		8
 #define RANCHU_PC_SCI_GSI		9
 #define RANCHU_PC_PCI_GSI_A		10	/* of two, that pins of PCI slots share */

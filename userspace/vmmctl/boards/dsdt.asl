@@ -21,6 +21,29 @@ DefinitionBlock ("", "DSDT", 2, "RANCHU", "PC", 1)
 		})
 	}
 
+	// The VM's generation: where its bytes are, and an event when they have changed. The
+	// interrupt is an edge, as on the boards that have a device tree.
+	Device (\_SB.VGEN)
+	{
+		Name (_HID, "RNCH0001")
+		Name (_CID, Package () { "VMGENCTR", "VM_Gen_Counter" })
+		Name (_DDN, "VM_Gen_Counter")
+		Name (ADDR, Package () { 0xFF000000, 0 })
+	}
+	Device (\_SB.GED)
+	{
+		Name (_HID, "ACPI0013")
+		Name (_UID, 0)
+		Name (_CRS, ResourceTemplate ()
+		{
+			Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 5 }
+		})
+		Method (_EVT, 1, Serialized)
+		{
+			Notify (\_SB.VGEN, 0x80)
+		}
+	}
+
 	// The PCI bus: who configures it, what it may be given, and which interrupt a slot's
 	// pin A raises. No slot has another pin.
 	Device (\_SB.PCI0)

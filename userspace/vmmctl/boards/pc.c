@@ -11,6 +11,15 @@
 #include "pci/host.h"
 #include "virtio/pci_bank.h"
 
+/* The ACPI tables tell of it. */
+static void pc_add_generation(struct vmm_board *board)
+{
+	struct vmm_device *dev = vmm_board_add(board, &vmm_vmgenid_ops, RANCHU_PC_VMGENID_BASE,
+					       RANCHU_PC_VMGENID_SIZE, RANCHU_PC_VMGENID_GSI);
+
+	dev->trigger = VMM_IRQ_EDGE_RISING;
+}
+
 /* All that an emulator's x86 guests know of the goldfish family. */
 static void pc_add_goldfish(struct vmm_board *board, const struct vmm_config *cfg)
 {
@@ -111,5 +120,6 @@ void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 	};
 	pc_add_ports(board, cfg);
 	pc_add_pci(board);
+	pc_add_generation(board);
 	pc_add_goldfish(board, cfg);
 }

@@ -157,8 +157,8 @@ static const struct vmm_option board_options[] = {
 	},
 	{
 		.key = "vmgenid", .type = VMM_OPT_SWITCH, .initial = "on", AT(vmgenid),
-		.help = "arm64: tell the guest when it goes on from a snapshot, so that its\n"
-			"random numbers are its own; off: as the reference board",
+		.help = "tell the guest when it goes on from a snapshot, so that its random\n"
+			"numbers are its own; off, arm64: as the reference board",
 	},
 	{
 		.key = "pstore", .arg = "FILE|memory", .type = VMM_OPT_TEXT, .min = 1,

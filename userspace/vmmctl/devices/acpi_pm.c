@@ -7,6 +7,7 @@
  *
  * Source: ACPI specification 6.5, section 4.8.
  */
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static void pm_update_locked(struct vmm_acpi_pm *pm)
 
 static u32 pm_timer(const struct vmm_acpi_pm *pm)
 {
-	u64 ns = pm->now(pm->arg);
+	u64 ns = pm->now(pm->arg) + pm->ahead;
 
 	return ns / 1000000000 * TIMER_HZ + ns % 1000000000 * TIMER_HZ / 1000000000;
 }
@@ -57,6 +58,7 @@ static void pm_clear(struct vmm_acpi_pm *pm)
 {
 	pm->status = 0;
 	pm->enable = 0;
+	pm->ahead = 0;
 	pm->control = CONTROL_SCI;
 }
 
@@ -240,6 +242,69 @@ static void acpi_pm_write(struct vmm_device *dev, u64 offset, u64 value, unsigne
 	vmm_acpi_pm_write(dev->state, offset, value, len);
 }
 
+#define STATE_VERSION	1
+
+/* Fields of the saved state; a number is never used for anything else. */
+enum {
+	STATE_REGS = 1,	/* status, enable, control */
+	STATE_TIME,	/* nanoseconds that the timer counts */
+};
+
+static int acpi_pm_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_acpi_pm *pm = dev->state;
+	__le16 regs[3];
+	__le64 ns;
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&pm->lock);
+	regs[0] = htole16(pm->status);
+	regs[1] = htole16(pm->enable);
+	regs[2] = htole16(pm->control);
+	ns = htole64(pm->now(pm->arg) + pm->ahead);
+	pthread_mutex_unlock(&pm->lock);
+	vmm_state_put(state, STATE_REGS, regs, sizeof(regs));
+	vmm_state_put(state, STATE_TIME, &ns, sizeof(ns));
+	return vmm_state_end(state);
+}
+
+/* What no write of a guest can lead to is refused. */
+static bool state_is_possible(const __le16 regs[3])
+{
+	return !(le16toh(regs[0]) & ~EVENTS) && !(le16toh(regs[1]) & ~EVENTS) &&
+	       le16toh(regs[2]) & CONTROL_SCI &&
+	       !(le16toh(regs[2]) & ~(CONTROL_SCI | CONTROL_KEEP));
+}
+
+static int acpi_pm_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_acpi_pm *pm = dev->state;
+	__le16 regs[3];
+	__le64 ns;
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_REGS, regs, sizeof(regs));
+	vmm_state_get(state, STATE_TIME, &ns, sizeof(ns));
+	err = vmm_state_close(state);
+	if (!err && !state_is_possible(regs))
+		err = -EINVAL;
+	if (err)
+		return err;
+	pthread_mutex_lock(&pm->lock);
+	pm->status = le16toh(regs[0]);
+	pm->enable = le16toh(regs[1]);
+	pm->control = le16toh(regs[2]);
+	/* The guest's time does not pass while it is saved. */
+	pm->ahead = le64toh(ns) - pm->now(pm->arg);
+	pm_update_locked(pm);
+	pthread_mutex_unlock(&pm->lock);
+	return 0;
+}
+
 static int acpi_pm_press(struct vmm_device *dev, const char *arg, struct vmm_text *text)
 {
 	(void)arg;
@@ -271,6 +336,8 @@ const struct vmm_device_ops vmm_acpi_pm_ops = {
 	.write = acpi_pm_write,
 	.pause = vmm_device_nothing,
 	.resume = vmm_device_nothing,
+	.save = acpi_pm_save,
+	.load = acpi_pm_load,
 	.describe = acpi_pm_describe,
 	.commands = acpi_pm_commands,
 };

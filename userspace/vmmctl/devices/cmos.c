@@ -9,6 +9,7 @@
  * Source: MC146818A data sheet (Motorola); the century's place is that which the FADT
  * names.
  */
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -411,6 +412,83 @@ static void cmos_resume(struct vmm_device *dev)
 	vmm_cmos_pause(&clock->cmos, false);
 }
 
+#define STATE_VERSION	1
+
+/* Fields of the saved state; a number is never used for anything else. */
+enum {
+	STATE_RAM = 1,	/* all registers */
+	STATE_INDEX,	/* which one is shown, and whether the alarm has gone off */
+	STATE_OFFSET,	/* seconds from the host's time to the guest's */
+	STATE_DUE,	/* second of the host's time, or 0 */
+};
+
+static int cmos_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct clock *clock = dev->state;
+	struct vmm_cmos *cmos = &clock->cmos;
+	__le64 offset, due;
+	u8 index[2];
+	u8 ram[VMM_CMOS_BYTES];
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&cmos->lock);
+	memcpy(ram, cmos->ram, sizeof(ram));
+	index[0] = cmos->index;
+	index[1] = cmos->alarmed;
+	offset = htole64(cmos->offset);
+	due = htole64(cmos->due);
+	pthread_mutex_unlock(&cmos->lock);
+	vmm_state_put(state, STATE_RAM, ram, sizeof(ram));
+	vmm_state_put(state, STATE_INDEX, index, sizeof(index));
+	vmm_state_put(state, STATE_OFFSET, &offset, sizeof(offset));
+	vmm_state_put(state, STATE_DUE, &due, sizeof(due));
+	return vmm_state_end(state);
+}
+
+/* A year of 9999 and more, and what no write of a guest can lead to, is refused. */
+#define OFFSET_MAX	(8000LL * 366 * DAY_SECONDS)
+
+static bool state_is_possible(const u8 *ram, const u8 *index, s64 offset, s64 due)
+{
+	return index[0] < VMM_CMOS_BYTES && index[1] <= 1 && !(ram[REG_A] & ~A_KEEP) &&
+	       offset <= OFFSET_MAX && offset >= -OFFSET_MAX && due >= 0 && due <= OFFSET_MAX;
+}
+
+static int cmos_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct clock *clock = dev->state;
+	struct vmm_cmos *cmos = &clock->cmos;
+	__le64 offset, due;
+	u8 index[2];
+	u8 ram[VMM_CMOS_BYTES];
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_RAM, ram, sizeof(ram));
+	vmm_state_get(state, STATE_INDEX, index, sizeof(index));
+	vmm_state_get(state, STATE_OFFSET, &offset, sizeof(offset));
+	vmm_state_get(state, STATE_DUE, &due, sizeof(due));
+	err = vmm_state_close(state);
+	if (!err && !state_is_possible(ram, index, le64toh(offset), le64toh(due)))
+		err = -EINVAL;
+	if (err)
+		return err;
+	pthread_mutex_lock(&cmos->lock);
+	memcpy(cmos->ram, ram, sizeof(ram));
+	cmos->index = index[0];
+	cmos->alarmed = index[1];
+	cmos->offset = le64toh(offset);
+	cmos->due = le64toh(due);
+	/* An alarm that was due meanwhile goes off when the clock goes on. */
+	cmos->alarm(cmos->arg, cmos->paused ? 0 : cmos->due);
+	cmos_update_locked(cmos);
+	pthread_mutex_unlock(&cmos->lock);
+	return 0;
+}
+
 static void cmos_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	struct vmm_description description = {
@@ -437,5 +515,7 @@ const struct vmm_device_ops vmm_cmos_ops = {
 	.write = cmos_write,
 	.pause = cmos_pause,
 	.resume = cmos_resume,
+	.save = cmos_save,
+	.load = cmos_load,
 	.describe = cmos_describe,
 };

@@ -75,6 +75,7 @@ size_t vmm_uart16550_take(void *arg, const u8 *bytes, size_t len);
  * @status: what has happened
  * @enable: of that, what interrupts
  * @control: as last written
+ * @ahead: nanoseconds that the timer is ahead of @now
  * @level: the line as @irq was told
  */
 struct vmm_acpi_pm {
@@ -86,6 +87,7 @@ struct vmm_acpi_pm {
 	u16 status;
 	u16 enable;
 	u16 control;
+	u64 ahead;
 	bool level;
 };
 

@@ -9,6 +9,7 @@
  *
  * Source: PC16550D data sheet (National Semiconductor), section 8.
  */
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -450,6 +451,102 @@ static void uart16550_resume(struct vmm_device *dev)
 	uart_set_paused(dev->state, false);
 }
 
+#define STATE_VERSION	1
+
+/* Fields of the saved state; a number is never used for anything else. */
+enum {
+	STATE_FIFO = 1,	/* received bytes, the oldest first */
+	STATE_COUNT,	/* how many */
+	STATE_REGS,	/* in the order of struct saved_regs */
+};
+
+struct saved_regs {
+	u8 ier;
+	u8 fcr;
+	u8 lcr;
+	u8 mcr;
+	u8 scr;
+	u8 modem_changes;
+	u8 overrun;
+	u8 sent;
+	__le16 divisor;
+};
+
+static int uart16550_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_uart16550 *uart = dev->state;
+	u8 fifo[VMM_UART16550_FIFO] = { 0 };
+	struct saved_regs regs;
+	__le32 count;
+	unsigned int i;
+	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&uart->lock);
+	for (i = 0; i < uart->count; i++)
+		fifo[i] = uart->fifo[(uart->head + i) % VMM_UART16550_FIFO];
+	count = htole32(uart->count);
+	regs = (struct saved_regs){
+		.ier = uart->ier, .fcr = uart->fcr, .lcr = uart->lcr, .mcr = uart->mcr,
+		.scr = uart->scr, .modem_changes = uart->modem_changes,
+		.overrun = uart->overrun, .sent = uart->sent,
+		.divisor = htole16(uart->divisor),
+	};
+	pthread_mutex_unlock(&uart->lock);
+	vmm_state_put(state, STATE_FIFO, fifo, sizeof(fifo));
+	vmm_state_put(state, STATE_COUNT, &count, sizeof(count));
+	vmm_state_put(state, STATE_REGS, &regs, sizeof(regs));
+	return vmm_state_end(state);
+}
+
+/* What no write of a guest can lead to is refused. */
+static bool regs_are_possible(const struct saved_regs *regs, u32 count)
+{
+	if (regs->ier & ~IER_ALL || regs->mcr & ~MCR_ALL || regs->modem_changes & ~0x0f ||
+	    regs->overrun > 1 || regs->sent > 1)
+		return false;
+	if (!(regs->fcr & FCR_ENABLE))
+		return !regs->fcr && count <= 1;
+	return !(regs->fcr & ~0xc1) && count <= VMM_UART16550_FIFO;
+}
+
+static int uart16550_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_uart16550 *uart = dev->state;
+	u8 fifo[VMM_UART16550_FIFO];
+	struct saved_regs regs;
+	__le32 count;
+	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_FIFO, fifo, sizeof(fifo));
+	vmm_state_get(state, STATE_COUNT, &count, sizeof(count));
+	vmm_state_get(state, STATE_REGS, &regs, sizeof(regs));
+	err = vmm_state_close(state);
+	if (!err && !regs_are_possible(&regs, le32toh(count)))
+		err = -EINVAL;
+	if (err)
+		return err;
+	pthread_mutex_lock(&uart->lock);
+	memcpy(uart->fifo, fifo, sizeof(fifo));
+	uart->head = 0;
+	uart->count = le32toh(count);
+	uart->ier = regs.ier;
+	uart->fcr = regs.fcr;
+	uart->lcr = regs.lcr;
+	uart->mcr = regs.mcr;
+	uart->scr = regs.scr;
+	uart->modem_changes = regs.modem_changes;
+	uart->overrun = regs.overrun;
+	uart->sent = regs.sent;
+	uart->divisor = le16toh(regs.divisor);
+	uart_update_locked(uart);
+	pthread_mutex_unlock(&uart->lock);
+	return 0;
+}
+
 static void uart16550_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	struct vmm_description description = {
@@ -478,5 +575,7 @@ const struct vmm_device_ops vmm_uart16550_ops = {
 	.write = uart16550_write,
 	.pause = uart16550_pause,
 	.resume = uart16550_resume,
+	.save = uart16550_save,
+	.load = uart16550_load,
 	.describe = uart16550_describe,
 };

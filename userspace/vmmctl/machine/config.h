@@ -185,7 +185,7 @@ struct vmm_snapshot;
  * @virtio_bus: where virtio devices are, VMM_BUS_AUTO for where the board's guests look
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
- * @vmgenid: the guest is told when it goes on from a snapshot, arm64
+ * @vmgenid: the guest is told when it goes on from a snapshot
  * @battery: the guest has a battery, and not only a charger
  * @hw_keyboard: the goldfish events have the keys of a keyboard
  * @hw_dpad: those of a directional pad

@@ -23,7 +23,6 @@
 #define DATA_PORT	4
 #define PORTS		8
 #define ADDRESS_ENABLE	0x80000000
-#define ADDRESS_KEPT	0x80fffffc	/* bits of the address port that are kept */
 
 #define ONES		0xffffffff
 
@@ -105,8 +104,13 @@ void vmm_pci_remove(struct vmm_pci_function *fn)
 	pthread_mutex_unlock(&bus->lock);
 }
 
-/* What follows the write of a register: all of it, because comparing is cheap. */
-static void follow_locked(struct vmm_pci_function *fn)
+/**
+ * vmm_pci_follow - bring all to where configuration space and messages say that it is
+ * @fn: something of it has changed
+ *
+ * All of it is looked at, because comparing is cheap.
+ */
+void vmm_pci_follow(struct vmm_pci_function *fn)
 {
 	vmm_pci_decode(fn);
 	vmm_pci_msix_sync(fn);
@@ -151,7 +155,7 @@ void vmm_pci_power_on(struct vmm_pci_bus *bus)
 		fn->pending = 0;
 		vmm_pci_msix_power_on(fn);
 		place_bars(fn, next);
-		follow_locked(fn);
+		vmm_pci_follow(fn);
 	}
 	pthread_mutex_unlock(&bus->lock);
 }
@@ -214,7 +218,7 @@ void vmm_pci_config_write(struct vmm_pci_bus *bus, unsigned int slot, unsigned i
 	fn = bus->slot[slot];
 	pthread_mutex_lock(&bus->lock);
 	vmm_pci_store(fn, offset, value, len);
-	follow_locked(fn);
+	vmm_pci_follow(fn);
 	pthread_mutex_unlock(&bus->lock);
 	if (fn->ops->window_write && window_touched(fn, offset, len))
 		fn->ops->window_write(fn);
@@ -266,7 +270,7 @@ void vmm_pci_port_write(struct vmm_pci_bus *bus, unsigned int port, u32 value, u
 
 	pthread_mutex_lock(&bus->lock);
 	if (port == ADDRESS_PORT && len == 4)
-		bus->address = value & ADDRESS_KEPT;
+		bus->address = value & VMM_PCI_ADDRESS_KEPT;
 	address = bus->address;
 	pthread_mutex_unlock(&bus->lock);
 	if (port < DATA_PORT || port + len > PORTS)

@@ -105,6 +105,20 @@ static void host_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 	vmm_pci_port_write(&host->bus, offset, value, len);
 }
 
+static int host_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_pci_host *host = dev->state;
+
+	return vmm_pci_save(&host->bus, dev->ops->name, state);
+}
+
+static int host_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	struct vmm_pci_host *host = dev->state;
+
+	return vmm_pci_load(&host->bus, dev->ops->name, state);
+}
+
 /* What the guest is told of a bus is the board's to say. */
 static void host_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
@@ -122,6 +136,8 @@ const struct vmm_device_ops vmm_pci_host_ops = {
 	.write = host_write,
 	.pause = vmm_device_nothing,
 	.resume = vmm_device_nothing,
+	.save = host_save,
+	.load = host_load,
 	.describe = host_describe,
 };
 
@@ -149,6 +165,8 @@ const struct vmm_device_ops vmm_pci_ecam_ops = {
 	.write = ecam_write,
 	.pause = vmm_device_nothing,
 	.resume = vmm_device_nothing,
+	.save = host_save,
+	.load = host_load,
 	.describe = host_describe,
 };
 

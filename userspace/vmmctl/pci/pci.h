@@ -2,8 +2,8 @@
 /*
  * pci/ owns the PCI bus: configuration space (config.c), which functions there are and
  * whose registers an address belongs to (bus.c), interrupts by message (msix.c) and by
- * pin (intx.c), how all that is wired to KVM (kvm.c), and the devices of the board that
- * lead to the bus (host.c). It knows no architecture: a board says where its bus is in a
+ * pin (intx.c), what a snapshot keeps of it (save.c), how all that is wired to KVM (kvm.c),
+ * and the devices of the board that lead to the bus (host.c). It knows no architecture: a board says where its bus is in a
  * struct vmm_pci_map.
  *
  * One bus, one function a slot, no bridges.
@@ -33,6 +33,7 @@ struct vmm_vm;
 #define VMM_PCI_VECTORS		16	/* messages of a function, at most */
 #define VMM_PCI_SOURCES		16	/* reasons of a function to interrupt, at most */
 #define VMM_PCI_NO_VECTOR	0xffff
+#define VMM_PCI_ADDRESS_KEPT	0x80fffffc	/* bits of the address port that are kept */
 #define VMM_PCI_NOWHERE		(~0ULL)	/* address of a BAR that is not decoded */
 
 /* Of the MSI-X BAR: the table is at its beginning. */
@@ -320,6 +321,14 @@ u32 vmm_pci_ecam_read(struct vmm_pci_bus *bus, u64 offset, unsigned int len);
 void vmm_pci_ecam_write(struct vmm_pci_bus *bus, u64 offset, u32 value, unsigned int len);
 u64 vmm_pci_read(struct vmm_pci_bus *bus, bool ports, u64 addr, unsigned int len);
 void vmm_pci_write(struct vmm_pci_bus *bus, bool ports, u64 addr, u64 value, unsigned int len);
+
+/* With the bus's lock held, for save.c. */
+void vmm_pci_follow(struct vmm_pci_function *fn);
+
+/* ---- save.c: the bus's state ---- */
+
+int vmm_pci_save(struct vmm_pci_bus *bus, const char *name, struct vmm_state *state);
+int vmm_pci_load(struct vmm_pci_bus *bus, const char *name, struct vmm_state *state);
 
 /* ---- msix.c: interrupts by message ---- */
 

@@ -249,74 +249,18 @@ static void bank_resume(struct vmm_device *dev)
 	vmm_virtio_set_resume(&b->set);
 }
 
-/* Tags of the saved state. Device number n has those from n * VMM_VIRTIO_TAGS on. */
-#define STATE_SLOTS	(VMM_VIRTIO_PLACES * VMM_VIRTIO_TAGS)
-#define STATE_VERSION	1
-
-static u32 bank_slots(const struct bank *b)
-{
-	u32 slots = 0;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(b->t); i++) {
-		if (b->t[i])
-			slots |= 1U << i;
-	}
-	return slots;
-}
-
 static int bank_save(struct vmm_device *dev, struct vmm_state *state)
 {
 	const struct bank *b = dev->state;
-	__le32 slots = htole32(bank_slots(b));
-	unsigned int i;
-	int err = vmm_state_begin(state, dev->ops->name, STATE_VERSION);
 
-	vmm_state_put(state, STATE_SLOTS, &slots, sizeof(slots));
-	for (i = 0; i < ARRAY_SIZE(b->t) && !err; i++) {
-		if (b->t[i])
-			err = vmm_virtio_save(&b->t[i]->v, state, i * VMM_VIRTIO_TAGS);
-	}
-	return err ? err : vmm_state_end(state);
-}
-
-/* Looks whether there are devices where there were some. */
-static int bank_differs(const struct bank *b, u32 slots)
-{
-	u32 wrong = slots ^ bank_slots(b);
-	unsigned int slot = __builtin_ctz(wrong | 1U << 31);
-
-	if (!wrong)
-		return 0;
-	if (!b->t[slot])
-		return vmm_error(-EINVAL,
-				 "snapshot: it has a virtio device in slot %u, and here is none",
-				 slot);
-	return vmm_error(-EINVAL,
-			 "snapshot: it has no virtio device in slot %u: no device can be added",
-			 slot);
+	return vmm_virtio_set_save(&b->set, dev->ops->name, state);
 }
 
 static int bank_load(struct vmm_device *dev, struct vmm_state *state)
 {
 	const struct bank *b = dev->state;
-	__le32 slots;
-	unsigned int i;
-	int err = vmm_state_open(state, dev->ops->name, STATE_VERSION);
 
-	if (err < 0)
-		return err;
-	vmm_state_get(state, STATE_SLOTS, &slots, sizeof(slots));
-	if (state->err)
-		return state->err;
-	err = bank_differs(b, le32toh(slots));
-	if (err)
-		return err;
-	for (i = 0, err = 0; i < ARRAY_SIZE(b->t) && !err; i++) {
-		if (b->t[i])
-			err = vmm_virtio_load(&b->t[i]->v, state, i * VMM_VIRTIO_TAGS);
-	}
-	return err ? err : vmm_state_close(state);
+	return vmm_virtio_set_load(&b->set, dev->ops->name, state);
 }
 
 static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)

@@ -4,6 +4,7 @@
  * the table below, because guests know disks by the places that result. A device for
  * which the command line names a place gets that one, and it is left out for all others.
  */
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -256,6 +257,90 @@ void vmm_virtio_set_stats(const struct vmm_virtio_set *set, struct vmm_report *r
 		if (set->v[i] && set->v[i]->ops->stats)
 			set->v[i]->ops->stats(set->v[i], report);
 	}
+}
+
+/* Tags of the saved state. The device at place n has those from n * VMM_VIRTIO_TAGS on. */
+#define STATE_SLOTS	(VMM_VIRTIO_PLACES * VMM_VIRTIO_TAGS)
+#define STATE_VERSION	1
+
+static u32 set_slots(const struct vmm_virtio_set *set)
+{
+	u32 slots = 0;
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
+		if (set->v[i])
+			slots |= 1U << i;
+	}
+	return slots;
+}
+
+/**
+ * vmm_virtio_set_save - save all devices
+ * @set: the devices, paused
+ * @name: of the device of the board that has them
+ * @state: filled; vmm_state_free() frees it
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_virtio_set_save(const struct vmm_virtio_set *set, const char *name,
+			struct vmm_state *state)
+{
+	__le32 slots = htole32(set_slots(set));
+	unsigned int i;
+	int err = vmm_state_begin(state, name, STATE_VERSION);
+
+	vmm_state_put(state, STATE_SLOTS, &slots, sizeof(slots));
+	for (i = 0; i < VMM_VIRTIO_PLACES && !err; i++) {
+		if (set->v[i])
+			err = vmm_virtio_save(set->v[i], state, i * VMM_VIRTIO_TAGS);
+	}
+	return err ? err : vmm_state_end(state);
+}
+
+/* Looks whether there are devices where there were some. */
+static int set_differs(const struct vmm_virtio_set *set, u32 slots)
+{
+	u32 wrong = slots ^ set_slots(set);
+	unsigned int slot = __builtin_ctz(wrong | 1U << 31);
+
+	if (!wrong)
+		return 0;
+	if (!set->v[slot])
+		return vmm_error(-EINVAL,
+				 "snapshot: it has a virtio device in slot %u, and here is none",
+				 slot);
+	return vmm_error(-EINVAL,
+			 "snapshot: it has no virtio device in slot %u: no device can be added",
+			 slot);
+}
+
+/**
+ * vmm_virtio_set_load - take what vmm_virtio_set_save() saved
+ * @set: devices of the same kinds at the same places
+ * @name: of the device of the board that has them
+ * @state: @bytes and @len are set
+ *
+ * Return: 0, or -errno; the devices are to be reset then
+ */
+int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
+			struct vmm_state *state)
+{
+	__le32 slots;
+	unsigned int i;
+	int err = vmm_state_open(state, name, STATE_VERSION);
+
+	if (err < 0)
+		return err;
+	vmm_state_get(state, STATE_SLOTS, &slots, sizeof(slots));
+	if (state->err)
+		return state->err;
+	err = set_differs(set, le32toh(slots));
+	for (i = 0; i < VMM_VIRTIO_PLACES && !err; i++) {
+		if (set->v[i])
+			err = vmm_virtio_load(set->v[i], state, i * VMM_VIRTIO_TAGS);
+	}
+	return err ? err : vmm_state_close(state);
 }
 
 /**

@@ -55,6 +55,10 @@ void vmm_virtio_set_reset(const struct vmm_virtio_set *set);
 void vmm_virtio_set_pause(const struct vmm_virtio_set *set);
 void vmm_virtio_set_resume(const struct vmm_virtio_set *set);
 void vmm_virtio_set_stats(const struct vmm_virtio_set *set, struct vmm_report *report);
+int vmm_virtio_set_save(const struct vmm_virtio_set *set, const char *name,
+			struct vmm_state *state);
+int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
+			struct vmm_state *state);
 int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, const char *arg);
 
 #endif /* MODELS_H */

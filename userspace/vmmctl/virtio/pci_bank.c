@@ -205,6 +205,21 @@ static void bank_resume(struct vmm_device *dev)
 	vmm_virtio_set_resume(&b->set);
 }
 
+/* What a driver has set up by registers of the transport's own is the bus's. */
+static int bank_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	const struct bank *b = dev->state;
+
+	return vmm_virtio_set_save(&b->set, dev->ops->name, state);
+}
+
+static int bank_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	const struct bank *b = dev->state;
+
+	return vmm_virtio_set_load(&b->set, dev->ops->name, state);
+}
+
 /* A guest looks for functions itself. */
 static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
@@ -251,6 +266,8 @@ const struct vmm_device_ops vmm_virtio_pci_bank_ops = {
 	.write = bank_write,
 	.pause = bank_pause,
 	.resume = bank_resume,
+	.save = bank_save,
+	.load = bank_load,
 	.describe = bank_describe,
 	.stats = bank_stats,
 	.commands = bank_commands,

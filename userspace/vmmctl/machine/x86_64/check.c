@@ -18,6 +18,8 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
 		return vmm_error(-EOPNOTSUPP, "--board: an x86_64 host has the pc board only");
 	if (cfg->virtio_bus == VMM_BUS_MMIO)
 		return vmm_error(-EOPNOTSUPP, "--virtio-bus: the pc board has virtio-pci only");
+	if (!cfg->vmgenid)
+		return vmm_error(-EOPNOTSUPP, "--vmgenid: the pc board has it always");
 	if (cfg->gic != VMM_GIC_AUTO)
 		return vmm_error(-EOPNOTSUPP, "--gic: an x86_64 guest has no GIC");
 	return 0;

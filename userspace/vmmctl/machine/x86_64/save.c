@@ -1,69 +1,514 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86_64: saving a vCPU and the interrupt controllers. There is no such thing yet, and
- * whoever asks is told so.
+ * x86_64: the state of vCPUs, of the interrupt controllers and of the clocks, as KVM tells
+ * it and takes it. Which of a CPU's model-specific registers there are, KVM lists. What a
+ * vCPU says of itself (CPUID) is not loaded but compared: a guest cannot go on with
+ * another CPU than the one that it has looked at.
+ *
+ * Source: Linux 6.12 Documentation/virt/kvm/api.rst.
  */
+#include <endian.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 
 #include "machine/machine.h"
+#include "machine/x86_64/x86_64.h"
 
-static int refuse(void)
+#define CPU_VERSION	1
+#define CHIP_VERSION	1
+
+/* Tags of a vCPU's state; a number is never used for anything else. */
+enum {
+	CPU_MP = 1,	/* whether the CPU runs, sleeps or waits to be started */
+	CPU_REGS,	/* general registers */
+	CPU_SREGS,	/* segments and control registers */
+	CPU_XSAVE,	/* the FPU and its like */
+	CPU_XCRS,	/* which of these there are */
+	CPU_DEBUG,	/* debug registers */
+	CPU_LAPIC,	/* the local APIC */
+	CPU_MSRS,	/* number and value of each model-specific register */
+	CPU_EVENTS,	/* exceptions and interrupts that the CPU has yet to take */
+	CPU_CPUID,	/* what the CPU says of itself */
+	CPU_TSC_KHZ,	/* how fast its counter is */
+};
+
+/* Tags of the state of what all vCPUs share. */
+enum {
+	CHIP_PIC_MASTER = 1,
+	CHIP_PIC_SLAVE,
+	CHIP_IOAPIC,
+	CHIP_PIT,
+	CHIP_CLOCK,	/* nanoseconds of kvmclock */
+};
+
+#define MSRS_MAX	1024	/* more than any KVM lists */
+#define CPUID_MAX	256	/* entries; KVM's own limit */
+#define XSAVE_MAX	(64 << 10)
+
+/* A counter that is a four-thousandth off is another one. */
+#define TSC_TOLERANCE	4000
+
+/* ---- model-specific registers ---- */
+
+struct saved_msr {
+	__le32 index;
+	__le32 reserved;
+	__le64 value;
+};
+
+/* No guest of ours sees Hyper-V, whose registers KVM lists all the same. */
+static bool msr_is_hyperv(u32 index)
 {
-	return vmm_error(-EOPNOTSUPP, "snapshots exist on arm64 only so far");
+	return index >= 0x40000000 && index < 0x40000200;
+}
+
+static int msr_access(struct vmm_vcpu *vcpu, unsigned long request, u32 index, u64 *value)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} one = { .head.nmsrs = 1, .entry = { .index = index, .data = *value } };
+
+	/* How many there were. */
+	if (ioctl(vcpu->fd, request, &one) != 1)
+		return -EINVAL;
+	*value = one.entry.data;
+	return 0;
+}
+
+static int msrs_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
+{
+	struct kvm_msr_list *list = calloc(1, sizeof(*list) + MSRS_MAX * sizeof(u32));
+	struct saved_msr *saved = calloc(MSRS_MAX, sizeof(*saved));
+	unsigned int count = 0;
+	unsigned int i;
+	int err = 0;
+
+	if (list)
+		list->nmsrs = MSRS_MAX;
+	if (!list || !saved || ioctl(vcpu->vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, list))
+		err = vmm_error(errno, "KVM does not list the registers of a CPU");
+	for (i = 0; !err && i < list->nmsrs; i++) {
+		u32 index = list->indices[i];
+		u64 value = 0;
+
+		/* KVM lists registers of CPUs that it knows; this one may lack some. */
+		if (msr_is_hyperv(index) || msr_access(vcpu, KVM_GET_MSRS, index, &value))
+			continue;
+		saved[count].index = htole32(index);
+		saved[count++].value = htole64(value);
+	}
+	if (!err)
+		vmm_state_put(state, CPU_MSRS, saved, count * sizeof(*saved));
+	free(saved);
+	free(list);
+	return err;
+}
+
+/* Some registers can be read only, and have to be as they were. */
+static int msr_set_saved(struct vmm_vcpu *vcpu, u32 index, u64 value)
+{
+	u64 here = value;
+
+	if (!msr_access(vcpu, KVM_SET_MSRS, index, &here))
+		return 0;
+	if (!msr_access(vcpu, KVM_GET_MSRS, index, &here) && here == value)
+		return 0;
+	return vmm_error(-EINVAL, "snapshot: this host's KVM refuses register 0x%x of vCPU %u",
+			 index, vcpu->id);
+}
+
+static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
+{
+	struct saved_msr saved;
+	int err = 0;
+
+	if (len % sizeof(saved) || len / sizeof(saved) > MSRS_MAX)
+		return -EINVAL;
+	for (; len && !err; bytes += sizeof(saved), len -= sizeof(saved)) {
+		memcpy(&saved, bytes, sizeof(saved));
+		if (msr_is_hyperv(le32toh(saved.index)))
+			return -EINVAL;
+		err = msr_set_saved(vcpu, le32toh(saved.index), le64toh(saved.value));
+	}
+	return err;
+}
+
+/* ---- what a vCPU says of itself ---- */
+
+static struct kvm_cpuid2 *cpuid_get(struct vmm_vcpu *vcpu)
+{
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) +
+					     CPUID_MAX * sizeof(cpuid->entries[0]));
+
+	if (!cpuid)
+		return NULL;
+	cpuid->nent = CPUID_MAX;
+	if (!ioctl(vcpu->fd, KVM_GET_CPUID2, cpuid))
+		return cpuid;
+	free(cpuid);
+	return NULL;
+}
+
+/* Clears what a CPU's own registers change, and what the host has measured. */
+static void cpuid_steady(struct kvm_cpuid_entry2 *e)
+{
+	switch (e->function) {
+	case 1:
+		e->ecx &= ~(1U << 27 | 1U << 3);	/* OSXSAVE, MONITOR */
+		break;
+	case 7:
+		e->ecx &= ~(1U << 4);			/* OSPKE */
+		break;
+	case 0xd:
+		e->ebx = 0;				/* bytes of what is enabled */
+		break;
+	case 0x15:
+	case 0x16:
+	case 0x40000010:
+		e->eax = 0;
+		e->ebx = 0;
+		e->ecx = 0;
+		break;
+	}
+}
+
+static int cpuid_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
+{
+	struct kvm_cpuid2 *cpuid = cpuid_get(vcpu);
+
+	if (!cpuid)
+		return vmm_error(errno, "vCPU %u: KVM does not tell its CPUID", vcpu->id);
+	vmm_state_put(state, CPU_CPUID, cpuid->entries,
+		      cpuid->nent * sizeof(cpuid->entries[0]));
+	free(cpuid);
+	return 0;
+}
+
+static int cpuid_entry_fits(struct kvm_cpuid_entry2 there, struct kvm_cpuid_entry2 here)
+{
+	cpuid_steady(&there);
+	cpuid_steady(&here);
+	return !memcmp(&there, &here, sizeof(here));
+}
+
+static int cpuid_fits(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
+{
+	struct kvm_cpuid2 *here = cpuid_get(vcpu);
+	struct kvm_cpuid_entry2 there;
+	unsigned int i;
+	int err = 0;
+
+	if (!here)
+		return vmm_error(errno, "vCPU %u: KVM does not tell its CPUID", vcpu->id);
+	if (len != here->nent * sizeof(there))
+		err = vmm_error(-EINVAL, "snapshot: this host's CPU has other CPUID leaves");
+	for (i = 0; !err && i < here->nent; i++) {
+		memcpy(&there, bytes + i * sizeof(there), sizeof(there));
+		if (!cpuid_entry_fits(there, here->entries[i]))
+			err = vmm_error(-EINVAL,
+					"snapshot: this host's CPU differs in CPUID leaf 0x%x.%u",
+					here->entries[i].function, here->entries[i].index);
+	}
+	free(here);
+	return err;
+}
+
+/* A counter of another speed is scaled, where the CPU can do that. */
+static int tsc_load(struct vmm_vcpu *vcpu, u32 khz)
+{
+	long here = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);
+	u64 off = here > (long)khz ? here - khz : khz - here;
+
+	if (here <= 0 || !khz)
+		return -EINVAL;
+	if (off * TSC_TOLERANCE <= khz || !ioctl(vcpu->fd, KVM_SET_TSC_KHZ, khz))
+		return 0;
+	return vmm_error(-EINVAL,
+			 "snapshot: its TSC has %u kHz, this host's %ld, and cannot be scaled",
+			 khz, here);
+}
+
+/* ---- vCPUs ---- */
+
+/* Bytes of the FPU's state: those of a kvm_xsave, or more. */
+static size_t xsave_size(const struct vmm_vcpu *vcpu)
+{
+	int size = ioctl(vcpu->vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+
+	return size > (int)sizeof(struct kvm_xsave) && size <= XSAVE_MAX ?
+	       (size_t)size : sizeof(struct kvm_xsave);
+}
+
+static int xsave_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
+{
+	size_t size = xsave_size(vcpu);
+	void *xsave = calloc(1, size);
+	int err = 0;
+
+	if (!xsave)
+		return vmm_error(ENOMEM, "vCPU %u", vcpu->id);
+	if (ioctl(vcpu->fd, size > sizeof(struct kvm_xsave) ? KVM_GET_XSAVE2 : KVM_GET_XSAVE,
+		  xsave))
+		err = vmm_error(errno, "vCPU %u: KVM does not tell its FPU", vcpu->id);
+	else
+		vmm_state_put(state, CPU_XSAVE, xsave, size);
+	free(xsave);
+	return err;
+}
+
+/* KVM takes as many bytes as it tells. */
+static int xsave_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
+{
+	void *xsave;
+	int err = 0;
+
+	if (len != xsave_size(vcpu))
+		return vmm_error(-EINVAL, "snapshot: the FPU has %u bytes, and here %zu", len,
+				 xsave_size(vcpu));
+	xsave = malloc(len);
+	if (!xsave)
+		return vmm_error(ENOMEM, "vCPU %u", vcpu->id);
+	memcpy(xsave, bytes, len);
+	if (ioctl(vcpu->fd, KVM_SET_XSAVE, xsave))
+		err = vmm_error(errno, "snapshot: KVM refuses the FPU of vCPU %u", vcpu->id);
+	free(xsave);
+	return err;
+}
+
+/**
+ * struct vcpu_part - a part of a vCPU that KVM tells and takes as a whole
+ * @tag: of its field
+ * @get: the request that reads it
+ * @set: and that which writes it
+ * @size: bytes
+ * @name: for messages
+ */
+struct vcpu_part {
+	u32 tag;
+	unsigned long get;
+	unsigned long set;
+	size_t size;
+	const char *name;
+};
+
+#define PART_MAX	sizeof(struct kvm_lapic_state)
+
+/*
+ * In the order in which KVM takes them. The place of the local APIC is one of the segment
+ * and control registers; MSRs come behind it, because one is the time of its timer.
+ */
+static const struct vcpu_part parts[] = {
+	{ CPU_MP, KVM_GET_MP_STATE, KVM_SET_MP_STATE, sizeof(struct kvm_mp_state), "state" },
+	{ CPU_REGS, KVM_GET_REGS, KVM_SET_REGS, sizeof(struct kvm_regs), "registers" },
+	{ CPU_SREGS, KVM_GET_SREGS, KVM_SET_SREGS, sizeof(struct kvm_sregs), "segments" },
+	{ CPU_XCRS, KVM_GET_XCRS, KVM_SET_XCRS, sizeof(struct kvm_xcrs), "XCR0" },
+	{ CPU_DEBUG, KVM_GET_DEBUGREGS, KVM_SET_DEBUGREGS, sizeof(struct kvm_debugregs),
+	  "debug registers" },
+	{ CPU_LAPIC, KVM_GET_LAPIC, KVM_SET_LAPIC, sizeof(struct kvm_lapic_state), "APIC" },
+};
+
+/* What the CPU has yet to take is last in both directions. */
+static const struct vcpu_part events_part = {
+	CPU_EVENTS, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, sizeof(struct kvm_vcpu_events),
+	"events",
+};
+
+static int part_save(struct vmm_vcpu *vcpu, const struct vcpu_part *part,
+		     struct vmm_state *state)
+{
+	u8 bytes[PART_MAX] = { 0 };
+
+	if (ioctl(vcpu->fd, part->get, bytes))
+		return vmm_error(errno, "vCPU %u: KVM does not tell its %s", vcpu->id,
+				 part->name);
+	vmm_state_put(state, part->tag, bytes, part->size);
+	return 0;
+}
+
+static int part_load(struct vmm_vcpu *vcpu, const struct vcpu_part *part, const u8 *saved)
+{
+	u8 bytes[PART_MAX];
+
+	memcpy(bytes, saved, part->size);
+	if (ioctl(vcpu->fd, part->set, bytes))
+		return vmm_error(errno, "snapshot: KVM refuses the %s of vCPU %u", part->name,
+				 vcpu->id);
+	return 0;
 }
 
 /**
  * vmm_arch_vcpu_save - save a vCPU
  * @vcpu: parked
- * @state: left alone
+ * @state: filled; vmm_state_free() frees it
  *
- * Return: -EOPNOTSUPP after a message
+ * Return: 0, or -errno after a message
  */
 int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 {
-	(void)vcpu;
-	(void)state;
-	return refuse();
+	long khz = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);
+	__le32 saved_khz = htole32(khz);
+	unsigned int i;
+	int err = vmm_state_begin(state, "cpu", CPU_VERSION);
+
+	if (!err && khz <= 0)
+		err = vmm_error(EINVAL, "vCPU %u: KVM does not tell how fast its TSC is", vcpu->id);
+	/* To read whether it runs may change its APIC: that is first. */
+	for (i = 0; !err && i < ARRAY_SIZE(parts); i++)
+		err = part_save(vcpu, &parts[i], state);
+	if (!err)
+		err = xsave_save(vcpu, state);
+	if (!err)
+		err = msrs_save(vcpu, state);
+	if (!err)
+		err = cpuid_save(vcpu, state);
+	if (!err)
+		err = part_save(vcpu, &events_part, state);
+	if (err)
+		return err;
+	vmm_state_put(state, CPU_TSC_KHZ, &saved_khz, sizeof(saved_khz));
+	return vmm_state_end(state);
+}
+
+/* A field of KVM's size, or NULL. */
+static const u8 *part_get(struct vmm_state *state, const struct vcpu_part *part)
+{
+	u32 len;
+	const u8 *bytes = vmm_state_get_any(state, part->tag, &len);
+
+	return bytes && len == part->size ? bytes : NULL;
 }
 
 /**
  * vmm_arch_vcpu_load - take what vmm_arch_vcpu_save() saved
- * @vcpu: initialised
- * @state: left alone
+ * @vcpu: initialised; it has not run
+ * @state: @bytes and @len are set
  *
- * Return: -EOPNOTSUPP after a message
+ * Return: 0, or -errno; the vCPU must not run then
  */
 int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state)
 {
-	(void)vcpu;
-	(void)state;
-	return refuse();
+	const u8 *part[ARRAY_SIZE(parts)];
+	const u8 *xsave, *msrs, *cpuid, *events;
+	u32 xsave_len, msrs_len, cpuid_len;
+	bool whole = true;
+	unsigned int i;
+	__le32 khz;
+	int err = vmm_state_open(state, "cpu", CPU_VERSION);
+
+	if (err < 0)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		part[i] = part_get(state, &parts[i]);
+		whole = whole && part[i];
+	}
+	xsave = vmm_state_get_any(state, CPU_XSAVE, &xsave_len);
+	msrs = vmm_state_get_any(state, CPU_MSRS, &msrs_len);
+	cpuid = vmm_state_get_any(state, CPU_CPUID, &cpuid_len);
+	events = part_get(state, &events_part);
+	vmm_state_get(state, CPU_TSC_KHZ, &khz, sizeof(khz));
+	err = vmm_state_close(state);
+	if (!err && (!whole || !events))
+		err = -EINVAL;
+	if (!err)
+		err = cpuid_fits(vcpu, cpuid, cpuid_len);
+	if (!err)
+		err = tsc_load(vcpu, le32toh(khz));
+	for (i = 0; !err && i < ARRAY_SIZE(parts); i++)
+		err = part_load(vcpu, &parts[i], part[i]);
+	if (!err)
+		err = xsave_load(vcpu, xsave, xsave_len);
+	if (!err)
+		err = msrs_load(vcpu, msrs, msrs_len);
+	if (!err)
+		err = part_load(vcpu, &events_part, events);
+	/* A guest that has no kvmclock, or has it off, is not told that it stood still. */
+	if (!err)
+		ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+	return err;
 }
 
+/* ---- interrupt controllers and clocks ---- */
+
+static const struct {
+	u32 tag;
+	u32 chip;
+} chips[] = {
+	{ CHIP_PIC_MASTER, KVM_IRQCHIP_PIC_MASTER },
+	{ CHIP_PIC_SLAVE, KVM_IRQCHIP_PIC_SLAVE },
+	{ CHIP_IOAPIC, KVM_IRQCHIP_IOAPIC },
+};
+
 /**
- * vmm_arch_irqchip_save - save the interrupt controllers
+ * vmm_arch_irqchip_save - save the interrupt controllers and the clocks
  * @vm: its vCPUs are parked
- * @state: left alone
+ * @state: filled; vmm_state_free() frees it
  *
- * Return: -EOPNOTSUPP after a message
+ * Return: 0, or -errno after a message
  */
 int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state)
 {
-	(void)vm;
-	(void)state;
-	return refuse();
+	struct kvm_clock_data clock = { 0 };
+	struct kvm_pit_state2 pit = { 0 };
+	unsigned int i;
+	__le64 ns;
+	int err = vmm_state_begin(state, "irqchip", CHIP_VERSION);
+
+	if (err)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(chips); i++) {
+		struct kvm_irqchip chip = { .chip_id = chips[i].chip };
+
+		if (ioctl(vm->fd, KVM_GET_IRQCHIP, &chip))
+			return vmm_error(errno, "KVM does not tell its interrupt controllers");
+		vmm_state_put(state, chips[i].tag, &chip.chip, sizeof(chip.chip));
+	}
+	if (ioctl(vm->fd, KVM_GET_PIT2, &pit) || ioctl(vm->fd, KVM_GET_CLOCK, &clock))
+		return vmm_error(errno, "KVM does not tell its clocks");
+	ns = htole64(clock.clock);
+	vmm_state_put(state, CHIP_PIT, &pit, sizeof(pit));
+	vmm_state_put(state, CHIP_CLOCK, &ns, sizeof(ns));
+	return vmm_state_end(state);
 }
 
 /**
  * vmm_arch_irqchip_load - take what vmm_arch_irqchip_save() saved
- * @vm: the VM
- * @state: left alone
+ * @vm: its interrupt controllers are new
+ * @state: @bytes and @len are set
  *
- * Return: -EOPNOTSUPP after a message
+ * An IOAPIC whose lines are high interrupts vCPUs at once; these are loaded afterwards,
+ * with what they had been told when they were saved.
+ *
+ * Return: 0, or -errno
  */
 int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state)
 {
-	(void)vm;
-	(void)state;
-	return refuse();
+	struct kvm_irqchip chip[ARRAY_SIZE(chips)];
+	struct kvm_clock_data clock = { 0 };
+	struct kvm_pit_state2 pit;
+	unsigned int i;
+	__le64 ns;
+	int err = vmm_state_open(state, "irqchip", CHIP_VERSION);
+
+	if (err < 0)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(chips); i++) {
+		chip[i] = (struct kvm_irqchip){ .chip_id = chips[i].chip };
+		vmm_state_get(state, chips[i].tag, &chip[i].chip, sizeof(chip[i].chip));
+	}
+	vmm_state_get(state, CHIP_PIT, &pit, sizeof(pit));
+	vmm_state_get(state, CHIP_CLOCK, &ns, sizeof(ns));
+	err = vmm_state_close(state);
+	if (err)
+		return err;
+	clock.clock = le64toh(ns);
+	for (i = 0; i < ARRAY_SIZE(chips); i++) {
+		if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip[i]))
+			return vmm_error(errno, "snapshot: KVM refuses an interrupt controller");
+	}
+	if (ioctl(vm->fd, KVM_SET_PIT2, &pit) || ioctl(vm->fd, KVM_SET_CLOCK, &clock))
+		return vmm_error(errno, "snapshot: KVM refuses a clock");
+	return 0;
 }

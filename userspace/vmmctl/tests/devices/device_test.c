@@ -391,6 +391,23 @@ static void steer(struct vmm_device *dev, u32 number)
 	vmm_device_command(dev, "power-button", NULL, &text);
 }
 
+/*
+ * The pipe and sync have no kernel's device here, the generation keeps nothing, the bus
+ * wants a write of 4 bytes to be followed by another one, and its functions' registers are
+ * at nobody's address before that.
+ */
+static bool changes_little(const struct vmm_device *dev)
+{
+	static const char *const names[] = { "pipe", "sync", "vmgenid", "pci", "virtio_pci" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(dev->ops->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 static void check_save(struct vmm_device *dev)
 {
 	struct vmm_state first, second, third;
@@ -414,12 +431,10 @@ static void check_save(struct vmm_device *dev)
 		tap_equal(vmm_device_save(dev, &third), 0);
 		tap_check(third.len == first.len && !memcmp(third.bytes, first.bytes, first.len));
 		/*
-		 * What happened in between is seen in what is saved, unless it is the pipe or
-		 * sync, which have no kernel's device here, or the generation, which keeps
-		 * nothing.
+		 * What happened in between is seen in what is saved, unless the device is one
+		 * of which this test changes little or nothing.
 		 */
-		tap_check(!strcmp(dev->ops->name, "pipe") || !strcmp(dev->ops->name, "sync") ||
-			  !strcmp(dev->ops->name, "vmgenid") || second.len != first.len ||
+		tap_check(changes_little(dev) || second.len != first.len ||
 			  memcmp(second.bytes, first.bytes, first.len));
 		dev->ops->resume(dev);
 		vmm_state_free(&first);

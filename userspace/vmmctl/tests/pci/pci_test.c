@@ -5,6 +5,7 @@
  * written out from the specification.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -633,6 +634,135 @@ static void pins_share_interrupts(void)
 	share_with(SLOT + 2);
 }
 
+/* ---- saved and loaded ---- */
+
+/* A guest that has moved a BAR and uses two messages, one of which is masked and waits. */
+static void use_bus(void)
+{
+	decode();
+	wr(BAR(4), MEMORY_BASE + 0x80000, 4);
+	wr(0x3c, 7, 1);
+	vmm_pci_set_vector(t.source[0], 1);
+	vmm_pci_set_vector(t.source[1], 2);
+	vector_set(1, 0x61);
+	vector_set(2, 0x62);
+	table_wr(2, 3, 0);
+	msix_on(0);
+	eventfd_write(t.fd[0], 1);
+	vmm_pci_port_write(&t.bus, 0, 0x80000000 | SLOT << 11 | BAR(4), 4);
+}
+
+static void what_is_saved_is_loaded(void)
+{
+	struct vmm_state state, again;
+	u8 before[256];
+	unsigned int i;
+
+	open_bus();
+	use_bus();
+	for (i = 0; i < 256; i++)
+		before[i] = rd(i, 1);
+	tap_equal(vmm_pci_save(&t.bus, "pci", &state), 0);
+	close_bus();
+
+	open_bus();
+	tap_equal(vmm_pci_load(&t.bus, "pci", &state), 0);
+	for (i = 0; i < 256; i++) {
+		tap_context("byte 0x%x", i);
+		tap_equal(rd(i, 1), before[i]);
+	}
+	tap_equal(t.fn.bar[4].at, MEMORY_BASE + 0x80000);
+	tap_equal(vmm_pci_port_read(&t.bus, 4, 4), MEMORY_BASE + 0x80000);
+	/* KVM knows the message that may be sent; the other one still waits. */
+	tap_equal(wires_gsi(t.fd[1]), FIRST_GSI + 2);
+	if (tap_check(wires_message(FIRST_GSI + 2)))
+		tap_equal(wires_message(FIRST_GSI + 2)->data, 0x62);
+	tap_equal(wires_gsi(t.fd[0]), 0);
+	tap_equal(table_rd(0x800, 8), 2);
+	table_wr(1, 3, 0);
+	tap_equal(wires_gsi(t.fd[0]), FIRST_GSI + 1);
+	table_wr(1, 3, 1);
+	tap_equal(vmm_pci_save(&t.bus, "pci", &again), 0);
+	tap_check(again.len == state.len && !memcmp(again.bytes, state.bytes, state.len));
+	vmm_state_free(&again);
+	vmm_state_free(&state);
+	close_bus();
+}
+
+/* A pin that is high is high again. */
+static void a_saved_pin_is_raised(void)
+{
+	struct vmm_state state;
+
+	open_bus();
+	decode();
+	eventfd_write(t.fd[1], 1);
+	vmm_pci_intx_serve(&t.bus);
+	tap_check(wires.level[SLOT % 2]);
+	tap_equal(vmm_pci_save(&t.bus, "pci", &state), 0);
+	close_bus();
+	open_bus();
+	tap_equal(vmm_pci_load(&t.bus, "pci", &state), 0);
+	tap_check(wires.level[SLOT % 2]);
+	tap_equal(rd(STATUS, 2), 0x10 | S_INTX);
+	tap_equal(vmm_pci_take_pending(&t.fn), 2);
+	tap_check(!wires.level[SLOT % 2]);
+	vmm_state_free(&state);
+	close_bus();
+}
+
+static void load_is(const struct vmm_state *good, size_t at, u8 flip, int want)
+{
+	struct vmm_state bad = *good;
+
+	bad.bytes = malloc(good->len);
+	memcpy(bad.bytes, good->bytes, good->len);
+	bad.bytes[at] ^= flip;
+	tap_context("byte %zu", at);
+	tap_equal(vmm_pci_load(&t.bus, "pci", &bad), want);
+	free(bad.bytes);
+	vmm_pci_power_on(&t.bus);
+}
+
+#define HEAD		40	/* bytes of a blob before its fields */
+#define FIELD		8	/* of a field before its data */
+#define AT_SLOTS	(HEAD + FIELD + 4 + FIELD)
+#define AT_CONFIG	(AT_SLOTS + 4 + FIELD)
+#define AT_VECTORS	(AT_CONFIG + 256 + FIELD)
+#define AT_SOURCES	(AT_VECTORS + 16 * SOURCES + FIELD)
+#define AT_PENDING	(AT_SOURCES + 4 * SOURCES + FIELD)
+
+static void wrong_states_are_refused(void)
+{
+	struct vmm_state state;
+	size_t len;
+
+	open_bus();
+	use_bus();
+	tap_equal(vmm_pci_save(&t.bus, "pci", &state), 0);
+	tap_equal(state.len, AT_PENDING + 1);
+	/* Other slots, another device, a table that no write makes, a message that is not. */
+	load_is(&state, AT_SLOTS, 1, -EINVAL);
+	load_is(&state, AT_CONFIG, 1, -EINVAL);
+	load_is(&state, AT_CONFIG + 0x2c, 1, -EINVAL);
+	load_is(&state, AT_VECTORS, 1, -EINVAL);
+	load_is(&state, AT_VECTORS + 12, 2, -EINVAL);
+	load_is(&state, AT_SOURCES, 0x10, -EINVAL);
+	load_is(&state, AT_SOURCES + 2, 2, -EINVAL);
+	load_is(&state, AT_PENDING, 8, -EINVAL);
+	/* An address is the guest's. */
+	load_is(&state, AT_CONFIG + BAR(4) + 3, 0xff, 0);
+	load_is(&state, AT_PENDING, 1, 0);
+	for (len = state.len; len--;) {
+		struct vmm_state cut = { .bytes = state.bytes, .len = len };
+
+		tap_equal(vmm_pci_load(&t.bus, "pci", &cut), -EINVAL);
+	}
+	vmm_pci_power_on(&t.bus);
+	vmm_state_free(&state);
+	close_bus();
+}
+
 /* No sequence of accesses may do harm; the sanitizers look on. */
 static void noise_is_harmless(void)
 {
@@ -688,6 +818,9 @@ static const struct tap_case cases[] = {
 	{ "pins are raised and lowered", pins_are_raised },
 	{ "slots share pins", slots_share_pins },
 	{ "pins share interrupts", pins_share_interrupts },
+	{ "what is saved is loaded", what_is_saved_is_loaded },
+	{ "a saved pin is raised", a_saved_pin_is_raised },
+	{ "wrong states are refused", wrong_states_are_refused },
 	{ "noise is harmless", noise_is_harmless },
 };
 

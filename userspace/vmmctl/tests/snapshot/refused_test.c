@@ -61,35 +61,8 @@ static void devices_of_others_are_refused(void)
 	}
 }
 
-#ifdef __x86_64__
-static int save_vcpu(void *what)
-{
-	struct vmm_state state;
-
-	return vmm_arch_vcpu_save(what, &state);
-}
-
-static int save_irqchip(void *what)
-{
-	struct vmm_state state;
-
-	return vmm_arch_irqchip_save(what, &state);
-}
-
-static void an_x86_64_guest_is_refused(void)
-{
-	tap_equal(hear(save_vcpu, NULL), -EOPNOTSUPP);
-	tap_check(strstr(message, "arm64 only"));
-	tap_equal(hear(save_irqchip, NULL), -EOPNOTSUPP);
-	tap_check(strstr(message, "arm64 only"));
-}
-#endif
-
 static const struct tap_case cases[] = {
 	{ "devices of others are refused by their names", devices_of_others_are_refused },
-#ifdef __x86_64__
-	{ "an x86_64 guest is refused", an_x86_64_guest_is_refused },
-#endif
 };
 
 int main(void)
