@@ -3,7 +3,7 @@
  * ranchu-vnc: shows a VM's screen to VNC viewers. Two processes: the broker has the VM's
  * control socket, and reads nothing from any network; the server has the viewers, the
  * screen's file, which it can only read, and a socket to the broker. All that it can ask
- * for there is a new frame, a key and a finger.
+ * for there is a new frame, a key and a finger; and both pass the clipboard on.
  */
 #ifndef RANCHU_VNC_H
 #define RANCHU_VNC_H
@@ -17,7 +17,10 @@ enum vnc_what {
 	VNC_FRAME = 1,	/* put the newest frame into the screen's file; answered */
 	VNC_KEY,	/* @a: key, @b: pressed */
 	VNC_FINGER,	/* @a, @b: pixel of the guest's frame, @c: pressed */
+	VNC_CLIPBOARD,	/* text follows; goes to the guest, or before the answer to a frame */
 };
+
+#define VNC_TEXT_MAX	15360	/* bytes of the guest's clipboard, UTF-8 */
 
 /**
  * struct vnc_record - a message of the server's; the answer is one as well
@@ -31,6 +34,16 @@ struct vnc_record {
 	s32 a;
 	s32 b;
 	s32 c;
+};
+
+/**
+ * struct vnc_text - a record with text behind it
+ * @record: what it is
+ * @text: as long as the message says, without a NUL
+ */
+struct vnc_text {
+	struct vnc_record record;
+	char text[VNC_TEXT_MAX];
 };
 
 /* ---- broker.c ---- */
@@ -56,6 +69,11 @@ int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd);
 /* ---- keys.c ---- */
 
 unsigned int vnc_key(u32 keysym);
+
+/* ---- text.c ---- */
+
+size_t vnc_utf8(const char *latin1, size_t len, char *utf8);
+size_t vnc_latin1(const char *utf8, size_t len, char *latin1);
 
 /* ---- confine.c ---- */
 

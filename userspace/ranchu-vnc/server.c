@@ -50,14 +50,56 @@ static void ask(struct server *s, u32 what, s32 a, s32 b, s32 c)
 		s->failed = true;
 }
 
+/*
+ * The guest has copied something. All viewers know Latin-1; libvncserver 0.9.14, which can
+ * send UTF-8, gives those that do not know it a message with a wrong length.
+ */
+static void clipboard_show(struct server *s, const char *text, size_t len)
+{
+	char latin1[VNC_TEXT_MAX];
+
+	rfbSendServerCutText(s->rfb, latin1, vnc_latin1(text, len, latin1));
+}
+
 /* Waits for the answer: the broker is ours. */
 static void ask_frame(struct server *s)
 {
-	struct vnc_record answer;
+	struct vnc_text answer;
+	ssize_t n;
 
 	ask(s, VNC_FRAME, 0, 0, 0);
-	if (!s->failed && recv(s->broker_fd, &answer, sizeof(answer), 0) != sizeof(answer))
+	while (!s->failed) {
+		n = recv(s->broker_fd, &answer, sizeof(answer), 0);
+		if (n < (ssize_t)sizeof(answer.record))
+			s->failed = true;
+		else if (answer.record.what == VNC_FRAME)
+			return;
+		else if (answer.record.what == VNC_CLIPBOARD)
+			clipboard_show(s, answer.text, n - sizeof(answer.record));
+	}
+}
+
+/* A viewer has copied something. What is too long for the guest is left alone. */
+static void on_text(char *text, int len, rfbClientPtr client)
+{
+	struct vnc_text message = { .record.what = VNC_CLIPBOARD };
+	struct server *s = client->screen->screenData;
+	size_t size;
+
+	if (len < 0 || len > VNC_TEXT_MAX)
+		return;
+	memcpy(message.text, text, len);
+	size = sizeof(message.record) + len;
+	if (send(s->broker_fd, &message, size, MSG_NOSIGNAL) != (ssize_t)size)
 		s->failed = true;
+}
+
+static void on_latin1(char *text, int len, rfbClientPtr client)
+{
+	char utf8[2 * VNC_TEXT_MAX];
+
+	if (len >= 0 && len <= VNC_TEXT_MAX)
+		on_text(utf8, vnc_utf8(text, len, utf8), client);
 }
 
 static void row_draw(struct server *s, u32 *row, u32 y)
@@ -196,6 +238,8 @@ static int rfb_open(struct server *s, const struct vnc_options *options)
 	s->rfb->maxClientWait = SLOW_MS;
 	s->rfb->kbdAddEvent = on_key;
 	s->rfb->ptrAddEvent = on_pointer;
+	s->rfb->setXCutText = on_latin1;
+	s->rfb->setXCutTextUTF8 = on_text;
 	s->rfb->newClientHook = on_new;
 	s->rfb->permitFileTransfer = FALSE;
 	s->rfb->cursor = NULL;

@@ -38,6 +38,8 @@
  * @asked: what devices were asked, a line each
  * @len: bytes of that
  * @frames: how often the screen was asked for
+ * @clipboard: of the guest
+ * @copied: the guest has put that there, and nobody was told so far
  */
 struct shared {
 	u8 frame[4 * W * H];
@@ -45,9 +47,12 @@ struct shared {
 	char asked[4096];
 	unsigned int len;
 	unsigned int frames;
+	char clipboard[64];
+	bool copied;
 };
 
 static struct shared *vm;
+static struct vmm_control *control;
 static struct vmm_display *display;
 static char base[64];
 static char socket_path[128];
@@ -92,7 +97,10 @@ static int vm_device(void *arg, const char *device, const char *command, const c
 		     struct vmm_text *text)
 {
 	(void)arg;
-	(void)text;
+	if (!strcmp(device, "clipboard") && !strcmp(command, "get")) {
+		vmm_text_add(text, "%s", vm->clipboard);
+		return 0;
+	}
 	vm->len += snprintf(vm->asked + vm->len, sizeof(vm->asked) - vm->len, "%s %s %s\n",
 			    device, command, value);
 	return 0;
@@ -102,6 +110,9 @@ static int vm_screen(void *arg)
 {
 	(void)arg;
 	vm->frames++;
+	if (vm->copied)
+		vmm_control_event(control, "CLIPBOARD", NULL);
+	vm->copied = false;
 	vmm_display_refresh(display);
 	return vmm_display_file(display);
 }
@@ -127,8 +138,10 @@ static void vm_run(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	display = vmm_display_open(W, H);
 	vmm_display_attach(display, on_refresh, NULL);
-	if (!dir || !display || vmm_vm_commands_add(&all, &commands) ||
-	    !vmm_control_open(loop, vmm_dir_control(dir), &all))
+	if (!dir || !display || vmm_vm_commands_add(&all, &commands))
+		_exit(1);
+	control = vmm_control_open(loop, vmm_dir_control(dir), &all);
+	if (!control)
 		_exit(1);
 	vmm_loop_run(loop);
 	_exit(0);
@@ -361,6 +374,40 @@ static void keys_and_fingers_arrive(void)
 	everything_close();
 }
 
+static char got_text[64];
+
+static void on_text(rfbClient *viewer, const char *text, int len)
+{
+	(void)viewer;
+	snprintf(got_text, sizeof(got_text), "%.*s", len, text);
+}
+
+/* Latin-1 on the viewer's side; what that lacks is a question mark there. */
+static void the_clipboard_is_shared(void)
+{
+	rfbClient *viewer;
+	unsigned int i;
+
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_open(socket_path, 0);
+	if (tap_check(viewer)) {
+		viewer->GotXCutText = on_text;
+		SendClientCutText(viewer, "Gr\xfc\xdf" "e", 5);
+		tap_check(were_asked("clipboard set Gr\xc3\xbc\xc3\x9f" "e\n"));
+		snprintf(vm->clipboard, sizeof(vm->clipboard), "5 \xe2\x82\xac, caf\xc3\xa9");
+		vm->copied = true;
+		for (i = 0; i < 100 && !*got_text; i++) {
+			if (WaitForMessage(viewer, 50000) > 0)
+				tap_check(HandleRFBServerMessage(viewer));
+		}
+		if (!tap_check(!strcmp(got_text, "5 ?, caf\xe9")))
+			printf("# got \"%s\"\n", got_text);
+	}
+	viewer_close(viewer);
+	everything_close();
+}
+
 static void nobody_watching_costs_nothing(void)
 {
 	rfbClient *viewer;
@@ -471,6 +518,7 @@ static const struct tap_case cases[] = {
 	{ "pixels are shown, and what changes", pixels_are_shown },
 	{ "a screen that does not change is shown", a_screen_that_does_not_change_is_shown },
 	{ "keys and fingers arrive", keys_and_fingers_arrive },
+	{ "the clipboard is shared", the_clipboard_is_shared },
 	{ "nobody watching costs nothing", nobody_watching_costs_nothing },
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },
 	{ "what is no viewer costs nobody anything", what_is_no_viewer_costs_nobody_anything },

@@ -27,6 +27,8 @@
  * @file: was passed and not taken yet, or -1
  * @give: files that go along with the next request; stay the caller's
  * @gives: how many
+ * @event: told of each event's name, or NULL
+ * @arg: its first argument
  * @error: why the last call failed
  */
 struct vmm_client {
@@ -38,6 +40,8 @@ struct vmm_client {
 	int file;
 	int give[VMM_LINES_FILES];
 	unsigned int gives;
+	void (*event)(void *arg, const char *name);
+	void *arg;
 	char error[VMM_ANSWER_ERROR];
 };
 
@@ -101,6 +105,19 @@ void vmm_client_give(struct vmm_client *client, const int *files, unsigned int c
 {
 	memcpy(client->give, files, count * sizeof(*files));
 	client->gives = count;
+}
+
+/**
+ * vmm_client_events - have somebody told of events that come while an answer is waited for
+ * @client: the connection
+ * @event: told of the name of each; makes no call
+ * @arg: its first argument
+ */
+void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const char *name),
+		       void *arg)
+{
+	client->event = event;
+	client->arg = arg;
 }
 
 /**
@@ -273,9 +290,14 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 	if (client_send(client, command, args))
 		return client_fail(client, "the VM takes no commands");
 	for (;;) {
+		const char *event;
+
 		message = client_message(client, deadline);
 		if (!message)
 			return NULL;
+		event = json_string_value(json_object_get(message, "event"));
+		if (event && client->event)
+			client->event(client->arg, event);
 		result = json_incref(json_object_get(message, "return"));
 		if (!result && json_object_get(message, "error")) {
 			const json_t *error = json_object_get(message, "error");
@@ -286,7 +308,7 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 			return NULL;
 		}
 		json_decref(message);
-		/* The greeting and events are passed over. */
+		/* The greeting is passed over. */
 		if (result)
 			return result;
 	}

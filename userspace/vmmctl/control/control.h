@@ -212,6 +212,8 @@ void vmm_client_give(struct vmm_client *client, const int *files, unsigned int c
 void vmm_client_close(struct vmm_client *client);
 json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *args);
 int vmm_client_file(struct vmm_client *client);
+void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const char *name),
+		       void *arg);
 const char *vmm_client_error(const struct vmm_client *client);
 
 /* ---- snapshot.c: vmmctl snapshot ---- */
