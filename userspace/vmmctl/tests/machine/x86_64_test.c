@@ -133,7 +133,7 @@ static void lines_end_at_pins(void)
 
 static void what_is_not_there_is_said(void)
 {
-	struct vmm_config cfg = { .cpus = 1 };
+	struct vmm_config cfg = { .cpus = 1, .vmgenid = true };
 
 	cfg.disks = 1;
 	cfg.vsock = VMM_VSOCK_ADB;
@@ -147,6 +147,9 @@ static void what_is_not_there_is_said(void)
 	cfg.virtio_bus = VMM_BUS_PCI;
 	tap_equal(vmm_arch_check_run(&cfg), 0);
 	cfg.virtio_bus = VMM_BUS_MMIO;
+	tap_check(vmm_arch_check_run(&cfg));
+	cfg.virtio_bus = VMM_BUS_PCI;
+	cfg.vmgenid = false;
 	tap_check(vmm_arch_check_run(&cfg));
 }
 
