@@ -168,10 +168,10 @@ static void what_is_saved_is_loaded(void)
 	put(&m, 0, 5);
 	state.len--;
 	tap_equal(vmm_device_load(&m.dev, &state), -EINVAL);
-	m.dev.size = m.vm.windows->size = SIZE / 2;
+	m.vm.windows->size = SIZE / 2;
 	state.len++;
 	tap_equal(vmm_device_load(&m.dev, &state), -EINVAL);
-	m.dev.size = m.vm.windows->size = SIZE;
+	m.vm.windows->size = SIZE;
 	tap_equal(get(&m, 0), 5);
 	vmm_state_free(&state);
 	machine_close(&m);
