@@ -177,10 +177,10 @@ example_builds() {
 		-lranchu_pipe -pthread
 }
 
-# What is on the disk, but for logs, caches and what a system keeps of each package. DKMS
-# keeps its key, the system its groups, and depmod its lists of a kernel's modules.
+# What is on the disk, but for logs, caches and what a system keeps of each package; /run is
+# gone with the next boot. DKMS keeps its key, the system its groups, and depmod its lists of a kernel's modules.
 files() {
-	find / -xdev \( -path /proc -o -path /sys -o -path /stage -o -path /tmp -o -path /var/cache \
+	find / -xdev \( -path /proc -o -path /sys -o -path /stage -o -path /tmp -o -path /run -o -path /var/cache \
 		-o -path /var/log -o -path /var/lib/apt -o -path /var/lib/dpkg \
 		-o -path /var/lib/dkms/mok.\* \) -prune -o -print |
 		grep -vE '^/etc/((group|gshadow)-?|\.pwd\.lock)$|^/usr/lib/modules(/[^/]+(/modules\.[^/]+)?)?$|^/var/lib/dkms$' |
