@@ -64,6 +64,7 @@ STEPS=(
 	"gpu		tools/ci/gpu-test.sh"
 	"services	tools/ci/services-test.sh"
 	"control	tools/ci/control-test.sh"
+	"console-npm	tools/ci/console-npm-test.sh"
 	"start		tools/ci/start-test.sh"
 	"x86-guest	tools/ci/x86-guest-test.sh"
 	"x86-virtio	tools/ci/pci-test.sh x86_64"
@@ -86,7 +87,7 @@ STEPS=(
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
 WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
-vsock-x86 net-x86 user-x86 virtio-x86 gpu services sound sound-x86 matrix-build matrix packages \
+vsock-x86 net-x86 user-x86 virtio-x86 gpu services sound sound-x86 console-npm matrix-build matrix packages \
 snapshot snapshot-gicv2 snapshot-x86 snapshot-kills "
 
 gate() {

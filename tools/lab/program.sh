@@ -27,6 +27,7 @@ dmsetup		sbin/dmsetup				backports
 alsa-utils	usr/bin/aplay				backports
 alsa-utils	usr/bin/arecord				backports
 alsa-utils	usr/bin/amixer				backports
+nodejs		usr/bin/node				backports
 iperf3		usr/bin/iperf3				trixie
 iproute2	usr/sbin/vdpa				trixie
 passt		usr/bin/passt				trixie
