@@ -19,7 +19,7 @@ mkdir -p "$NPM"
 long_step "downloading $CLIENT" "$NPM/npm.log" npm install --prefix "$NPM" --no-audit \
 	--no-fund --omit=dev "$CLIENT"
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
-tools/lab/program.sh "$OVERLAY" nodejs
+tools/lab/program.sh "$OVERLAY" node
 cp -r "$NPM/node_modules" tools/ci/console-client.js "$OVERLAY/ranchu/"
 cp tools/ci/host-lib.sh tools/ci/console-npm-in-host.sh "$OVERLAY/ranchu/"
 exec tools/lab/run.sh --host arm64 --mem 3G --timeout 900 --overlay "$OVERLAY" -- \
