@@ -67,7 +67,7 @@ unpack_program() {
 	done
 	rm -rf "${root:?}/archives"
 	find "$root/usr/share" -mindepth 1 -maxdepth 1 ! -name seabios ! -name qemu \
-		-exec rm -rf {} +
+		! -name nodejs -exec rm -rf {} +
 }
 
 # fetch_program PACKAGE FROM: sets UNPACKED to where the package is in the cache.
@@ -109,13 +109,17 @@ copy_libraries() {
 		echo libgcc_s.so.1)
 }
 
-# copy_firmware ROOT DIR
-copy_firmware() {
-	local file
+# copy_data PACKAGE ROOT DIR: what a program loads that is no library.
+copy_data() {
+	local file files=
 
-	for file in $FIRMWARE; do
-		mkdir -p "$2/${file%/*}"
-		cp -L "$1/$file" "$2/$file"
+	case $1 in
+	qemu-system-x86) files=$FIRMWARE ;;
+	nodejs) files=usr/share/nodejs ;;
+	esac
+	for file in $files; do
+		mkdir -p "$3/${file%/*}"
+		cp -rL "$2/$file" "$3/$file"
 	done
 }
 
@@ -136,7 +140,7 @@ add_program() {
 		[ -e "$dir/$LOADER" ] || cp -L "$UNPACKED/$LOADER" "$dir/$LOADER" 2>/dev/null ||
 			cp -L "$UNPACKED/usr/$LOADER" "$dir/$LOADER"
 		copy_libraries "$UNPACKED" "$dir" "$file"
-		[ "$package" != qemu-system-x86 ] || copy_firmware "$UNPACKED" "$dir"
+		copy_data "$package" "$UNPACKED" "$dir"
 		return
 	done <<<"$PROGRAMS"
 }
