@@ -20,7 +20,7 @@ if [ "${1:-}" = --kills ]; then
 fi
 OVERLAY=$RANCHU_BUILD/lab/overlay-snapshot-$GUEST_ARCH
 PEER=$RANCHU_BUILD/$GUEST_ARCH/vsock/vsock_peer
-run=(tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 1500 --mem 3G --overlay "$OVERLAY")
+run=(tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --mem 3G --overlay "$OVERLAY")
 
 tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
 build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" \

@@ -3,6 +3,7 @@
  * The process that talks to viewers, by libvncserver. Frames are asked for while somebody
  * looks on; nothing listens that main.c has not opened.
  */
+#include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -51,14 +52,27 @@ static void ask(struct server *s, u32 what, s32 a, s32 b, s32 c)
 }
 
 /*
- * The guest has copied something. All viewers know Latin-1; libvncserver 0.9.14, which can
- * send UTF-8, gives those that do not know it a message with a wrong length.
+ * The guest has copied something. All viewers know Latin-1. Of libvncserver 0.9.14, what
+ * sends a text to all sends it to those as well that have yet to say the password, and what
+ * sends UTF-8 gives the others a wrong length.
  */
 static void clipboard_show(struct server *s, const char *text, size_t len)
 {
+	rfbServerCutTextMsg head = { .type = rfbServerCutText };
+	rfbClientIteratorPtr clients = rfbGetClientIterator(s->rfb);
 	char latin1[VNC_TEXT_MAX];
+	size_t n = vnc_latin1(text, len, latin1);
+	rfbClientPtr client;
 
-	rfbSendServerCutText(s->rfb, latin1, vnc_latin1(text, len, latin1));
+	head.length = htobe32(n);
+	while ((client = rfbClientIteratorNext(clients))) {
+		if (client->state != RFB_NORMAL)
+			continue;
+		if (rfbWriteExact(client, (char *)&head, sz_rfbServerCutTextMsg) < 0 ||
+		    rfbWriteExact(client, latin1, n) < 0)
+			rfbCloseClient(client);
+	}
+	rfbReleaseClientIterator(clients);
 }
 
 /* Waits for the answer: the broker is ours. */

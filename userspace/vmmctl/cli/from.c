@@ -63,6 +63,8 @@ static void forget_what_is_unique(struct vmm_config *cfg)
 	cfg->pipe_socket = NULL;
 	cfg->sync_socket = NULL;
 	cfg->stats_file = NULL;
+	if (cfg->pstore)
+		cfg->pstore = "memory";
 	if (cfg->emulator_console != VMM_EMULATOR_OFF)
 		cfg->emulator_console = VMM_EMULATOR_AUTO;
 }

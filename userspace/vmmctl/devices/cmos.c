@@ -447,8 +447,8 @@ static int cmos_save(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_state_end(state);
 }
 
-/* A year of 9999 and more, and what no write of a guest can lead to, is refused. */
-#define OFFSET_MAX	(8000LL * 366 * DAY_SECONDS)
+/* The registers of century and year hold 25755 at most. What no write leads to is refused. */
+#define OFFSET_MAX	(26000LL * 366 * DAY_SECONDS)
 
 static bool state_is_possible(const u8 *ram, const u8 *index, s64 offset, s64 due)
 {

@@ -118,6 +118,8 @@ struct vmm_device_command {
  * @save: writes the state of a paused device
  * @load: takes what @save wrote, into a device that was reset; refuses with -errno
  *	what it does not know, and is then as after a reset
+ * @load_nothing: a snapshot of an older vmmctl has no state of it: 0 if it may stay as
+ *	after a reset; optional, without it such a snapshot is refused
  * @describe: tells @visitor what the guest is to be told; must not need @create
  * @stats: adds the device's counters; any thread
  * @commands: what a user can ask for, a list
@@ -136,6 +138,7 @@ struct vmm_device_ops {
 	void (*resume)(struct vmm_device *dev);
 	int (*save)(struct vmm_device *dev, struct vmm_state *state);
 	int (*load)(struct vmm_device *dev, struct vmm_state *state);
+	int (*load_nothing)(struct vmm_device *dev);
 	void (*describe)(const struct vmm_device *dev, struct vmm_visitor *visitor);
 	void (*stats)(struct vmm_device *dev, struct vmm_report *report);
 	const struct vmm_device_command *commands;

@@ -162,14 +162,23 @@ static void vcpu_forget_rseq(void)
 }
 
 /*
- * The last exit may have been the first half of an instruction, of which KVM does the
- * second when the vCPU is run again: here without entering the guest. So a vCPU that
- * stands still is between two instructions, and its registers are whole.
+ * The last exit may have been a part of an instruction, whose next part KVM does when the
+ * vCPU is run again: here without entering the guest. That may be another exit, which is
+ * served. So a vCPU that stands still is between two instructions, and its registers are
+ * whole. No instruction has more than two parts, but for those that are repeated, which
+ * KVM ends after each page of data.
  */
 static void vcpu_finish_exit(struct vmm_vcpu *vcpu)
 {
+	int err;
+
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	if (ioctl(vcpu->fd, KVM_RUN, 0) && errno != EINTR && errno != EAGAIN) {
+	do {
+		err = ioctl(vcpu->fd, KVM_RUN, 0);
+		if (!err)
+			vcpu_exit(vcpu);
+	} while (!err && !vmm_vm_ended(vcpu->vm));
+	if (err && errno != EINTR && errno != EAGAIN) {
 		vmm_error(errno, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id,
 			  vmm_arch_vcpu_pc(vcpu));
 		vmm_vm_end(vcpu->vm, VMM_END_ERROR);

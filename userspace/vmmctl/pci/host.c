@@ -155,6 +155,19 @@ static void ecam_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 	vmm_pci_ecam_write(&host->bus, offset, value, len);
 }
 
+/* A bus that has its bridge only was not saved once, and nothing was lost by that. */
+static int host_load_nothing(struct vmm_device *dev)
+{
+	const struct vmm_pci_host *host = dev->state;
+	unsigned int i;
+
+	for (i = 1; i < VMM_PCI_SLOTS; i++) {
+		if (host->bus.slot[i])
+			return -EINVAL;
+	}
+	return 0;
+}
+
 /** The configuration space in memory, and the bus behind it. */
 const struct vmm_device_ops vmm_pci_ecam_ops = {
 	.name = "pci",
@@ -167,6 +180,7 @@ const struct vmm_device_ops vmm_pci_ecam_ops = {
 	.resume = vmm_device_nothing,
 	.save = host_save,
 	.load = host_load,
+	.load_nothing = host_load_nothing,
 	.describe = host_describe,
 };
 

@@ -2,9 +2,9 @@
 /*
  * pci/ owns the PCI bus: configuration space (config.c), which functions there are and
  * whose registers an address belongs to (bus.c), interrupts by message (msix.c) and by
- * pin (intx.c), what a snapshot keeps of it (save.c), how all that is wired to KVM (kvm.c),
- * and the devices of the board that lead to the bus (host.c). It knows no architecture: a board says where its bus is in a
- * struct vmm_pci_map.
+ * pin (intx.c), what a snapshot keeps of it (save.c), how all that is wired to KVM
+ * (kvm.c), and the devices of the board that lead to the bus (host.c). It knows no
+ * architecture: a board says where its bus is in a struct vmm_pci_map.
  *
  * One bus, one function a slot, no bridges.
  *

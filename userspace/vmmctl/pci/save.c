@@ -40,8 +40,8 @@ static u32 function_tag(unsigned int slot)
 	return (slot + 1) * 16;
 }
 
-/* Something has happened that was not told yet, wherever the event is to go. */
-static bool source_waits(const struct vmm_pci_source *source)
+/* Something has happened; the guest may have been told, which does no harm to repeat. */
+static bool source_signalled(const struct vmm_pci_source *source)
 {
 	struct pollfd fd = { .fd = source->fd, .events = POLLIN };
 
@@ -74,7 +74,7 @@ static void function_save(const struct vmm_pci_function *fn, struct vmm_state *s
 	for (i = 0; i < fn->sources; i++)
 		sources[i] = (struct saved_source){
 			.vector = htole16(fn->source[i].vector),
-			.waits = htole16(source_waits(&fn->source[i])),
+			.waits = htole16(source_signalled(&fn->source[i])),
 		};
 	vmm_state_put(state, tag + FUNCTION_CONFIG, fn->config, sizeof(fn->config));
 	vmm_state_put(state, tag + FUNCTION_VECTORS, words, fn->vectors * sizeof(words[0]));

@@ -531,6 +531,13 @@ static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned 
 	return 0;
 }
 
+/* The device had no state when the snapshot was made, and needs none. */
+static bool is_as_new(struct vmm_snapshot *snapshot, struct vmm_device *dev, unsigned int index)
+{
+	return dev->ops->load_nothing && !vmm_tree_find(&snapshot->tree, "device", index) &&
+	       !dev->ops->load_nothing(dev);
+}
+
 static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned int *used)
 {
 	unsigned long said = vmm_errors();
@@ -541,7 +548,7 @@ static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsign
 		struct vmm_device *dev = &vm->board.dev[i];
 		struct vmm_state *state;
 
-		if (!dev->ops->save)
+		if (!dev->ops->save || is_as_new(snapshot, dev, i))
 			continue;
 		state = part(snapshot, "device", i, used);
 		err = state ? vmm_device_load(dev, state) : -EINVAL;

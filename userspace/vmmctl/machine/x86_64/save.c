@@ -2,8 +2,8 @@
 /*
  * x86_64: the state of vCPUs, of the interrupt controllers and of the clocks, as KVM tells
  * it and takes it. Which of a CPU's model-specific registers there are, KVM lists. What a
- * vCPU says of itself (CPUID) is not loaded but compared: a guest cannot go on with
- * another CPU than the one that it has looked at.
+ * vCPU says of itself (CPUID and some registers) is not loaded but compared: a guest cannot
+ * go on with another CPU than the one that it has looked at.
  *
  * Source: Linux 6.12 Documentation/virt/kvm/api.rst.
  */
@@ -47,8 +47,17 @@ enum {
 #define CPUID_MAX	256	/* entries; KVM's own limit */
 #define XSAVE_MAX	(64 << 10)
 
-/* A counter that is a four-thousandth off is another one. */
+/* A counter whose speed differs by more than one part in so many has another speed. */
 #define TSC_TOLERANCE	4000
+
+#define MSR_UCODE_REV		0x8b
+#define MSR_PLATFORM_INFO	0xce
+#define MSR_ARCH_CAPABILITIES	0x10a
+#define MSR_LAST_BRANCH		0x1db	/* and the three behind it */
+#define MSR_MTRR_VARIABLE	0x200	/* 16 in a row */
+#define MSR_MTRR_DEF_TYPE	0x2ff
+#define MSR_PERF_CAPABILITIES	0x345
+#define MSR_HYPERV		0x40000000	/* 512 in a row */
 
 /* ---- model-specific registers ---- */
 
@@ -58,10 +67,29 @@ struct saved_msr {
 	__le64 value;
 };
 
-/* No guest of ours sees Hyper-V, whose registers KVM lists all the same. */
-static bool msr_is_hyperv(u32 index)
+/* Memory types: KVM has these registers and does not list them. */
+static const u32 msrs_beside[] = {
+	MSR_MTRR_VARIABLE, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209,
+	0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f, 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+	0x26b, 0x26c, 0x26d, 0x26e, 0x26f, MSR_MTRR_DEF_TYPE,
+};
+
+/*
+ * Registers that stay this host's: no guest of ours sees Hyper-V, whose registers KVM lists
+ * all the same; the microcode is what it is; of the last branch some hosts tell what they
+ * do not take.
+ */
+static bool msr_stays(u32 index)
 {
-	return index >= 0x40000000 && index < 0x40000200;
+	return (index >= MSR_HYPERV && index < MSR_HYPERV + 0x200) || index == MSR_UCODE_REV ||
+	       (index >= MSR_LAST_BRANCH && index < MSR_LAST_BRANCH + 4);
+}
+
+/* Registers that say what the CPU is. */
+static bool msr_is_feature(u32 index)
+{
+	return index == MSR_ARCH_CAPABILITIES || index == MSR_PLATFORM_INFO ||
+	       index == MSR_PERF_CAPABILITIES;
 }
 
 static int msr_access(struct vmm_vcpu *vcpu, unsigned long request, u32 index, u64 *value)
@@ -78,33 +106,54 @@ static int msr_access(struct vmm_vcpu *vcpu, unsigned long request, u32 index, u
 	return 0;
 }
 
-static int msrs_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
+/* The numbers of all that is saved, or NULL after a message; free() frees it. */
+static u32 *msrs_list(const struct vmm_vcpu *vcpu, unsigned int *count)
 {
 	struct kvm_msr_list *list = calloc(1, sizeof(*list) + MSRS_MAX * sizeof(u32));
-	struct saved_msr *saved = calloc(MSRS_MAX, sizeof(*saved));
-	unsigned int count = 0;
+	u32 *indices = calloc(MSRS_MAX + ARRAY_SIZE(msrs_beside), sizeof(*indices));
 	unsigned int i;
-	int err = 0;
 
+	*count = 0;
 	if (list)
 		list->nmsrs = MSRS_MAX;
-	if (!list || !saved || ioctl(vcpu->vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, list))
-		err = vmm_error(errno, "KVM does not list the registers of a CPU");
-	for (i = 0; !err && i < list->nmsrs; i++) {
-		u32 index = list->indices[i];
+	if (!list || !indices || ioctl(vcpu->vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, list)) {
+		vmm_error(errno, "KVM does not list the registers of a CPU");
+		free(list);
+		free(indices);
+		return NULL;
+	}
+	for (i = 0; i < list->nmsrs; i++) {
+		if (!msr_stays(list->indices[i]))
+			indices[(*count)++] = list->indices[i];
+	}
+	for (i = 0; i < ARRAY_SIZE(msrs_beside); i++)
+		indices[(*count)++] = msrs_beside[i];
+	free(list);
+	return indices;
+}
+
+static int msrs_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
+{
+	unsigned int listed;
+	u32 *indices = msrs_list(vcpu, &listed);
+	struct saved_msr *saved = indices ? calloc(listed + 1, sizeof(*saved)) : NULL;
+	unsigned int count = 0;
+	unsigned int i;
+
+	for (i = 0; saved && i < listed; i++) {
 		u64 value = 0;
 
 		/* KVM lists registers of CPUs that it knows; this one may lack some. */
-		if (msr_is_hyperv(index) || msr_access(vcpu, KVM_GET_MSRS, index, &value))
+		if (msr_access(vcpu, KVM_GET_MSRS, indices[i], &value))
 			continue;
-		saved[count].index = htole32(index);
+		saved[count].index = htole32(indices[i]);
 		saved[count++].value = htole64(value);
 	}
-	if (!err)
+	if (saved)
 		vmm_state_put(state, CPU_MSRS, saved, count * sizeof(*saved));
 	free(saved);
-	free(list);
-	return err;
+	free(indices);
+	return saved ? 0 : -ENOMEM;
 }
 
 /* Some registers can be read only, and have to be as they were. */
@@ -112,27 +161,49 @@ static int msr_set_saved(struct vmm_vcpu *vcpu, u32 index, u64 value)
 {
 	u64 here = value;
 
-	if (!msr_access(vcpu, KVM_SET_MSRS, index, &here))
+	if (!msr_is_feature(index) && !msr_access(vcpu, KVM_SET_MSRS, index, &here))
 		return 0;
 	if (!msr_access(vcpu, KVM_GET_MSRS, index, &here) && here == value)
 		return 0;
-	return vmm_error(-EINVAL, "snapshot: this host's KVM refuses register 0x%x of vCPU %u",
+	return vmm_error(-EINVAL, "snapshot: register 0x%x of vCPU %u cannot be as it was here",
 			 index, vcpu->id);
+}
+
+/* Takes a number out of the list: each comes once. */
+static bool msr_listed(u32 *indices, unsigned int listed, u32 index)
+{
+	unsigned int i;
+
+	for (i = 0; i < listed; i++) {
+		if (indices[i] == index) {
+			indices[i] = MSR_HYPERV;
+			return index != MSR_HYPERV;
+		}
+	}
+	return false;
 }
 
 static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 {
 	struct saved_msr saved;
+	unsigned int listed;
+	u32 *indices;
 	int err = 0;
 
-	if (len % sizeof(saved) || len / sizeof(saved) > MSRS_MAX)
+	if (len % sizeof(saved))
 		return -EINVAL;
+	indices = msrs_list(vcpu, &listed);
+	if (!indices)
+		return -ENOMEM;
 	for (; len && !err; bytes += sizeof(saved), len -= sizeof(saved)) {
 		memcpy(&saved, bytes, sizeof(saved));
-		if (msr_is_hyperv(le32toh(saved.index)))
-			return -EINVAL;
-		err = msr_set_saved(vcpu, le32toh(saved.index), le64toh(saved.value));
+		if (!msr_listed(indices, listed, le32toh(saved.index)))
+			err = vmm_error(-EINVAL, "snapshot: this host's KVM has no register 0x%x",
+					le32toh(saved.index));
+		else
+			err = msr_set_saved(vcpu, le32toh(saved.index), le64toh(saved.value));
 	}
+	free(indices);
 	return err;
 }
 
@@ -158,6 +229,7 @@ static void cpuid_steady(struct kvm_cpuid_entry2 *e)
 	switch (e->function) {
 	case 1:
 		e->ecx &= ~(1U << 27 | 1U << 3);	/* OSXSAVE, MONITOR */
+		e->edx &= ~(1U << 9);			/* APIC */
 		break;
 	case 7:
 		e->ecx &= ~(1U << 4);			/* OSPKE */
@@ -187,7 +259,7 @@ static int cpuid_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	return 0;
 }
 
-static int cpuid_entry_fits(struct kvm_cpuid_entry2 there, struct kvm_cpuid_entry2 here)
+static bool cpuid_entry_fits(struct kvm_cpuid_entry2 there, struct kvm_cpuid_entry2 here)
 {
 	cpuid_steady(&there);
 	cpuid_steady(&here);
@@ -224,7 +296,11 @@ static int tsc_load(struct vmm_vcpu *vcpu, u32 khz)
 
 	if (here <= 0 || !khz)
 		return -EINVAL;
-	if (off * TSC_TOLERANCE <= khz || !ioctl(vcpu->fd, KVM_SET_TSC_KHZ, khz))
+	if (off * TSC_TOLERANCE <= khz)
+		return 0;
+	/* Without that, KVM takes a higher speed all the same, and only catches up now and then. */
+	if (ioctl(vcpu->vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_CONTROL) > 0 &&
+	    !ioctl(vcpu->fd, KVM_SET_TSC_KHZ, khz))
 		return 0;
 	return vmm_error(-EINVAL,
 			 "snapshot: its TSC has %u kHz, this host's %ld, and cannot be scaled",
@@ -355,7 +431,7 @@ int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 
 	if (!err && khz <= 0)
 		err = vmm_error(EINVAL, "vCPU %u: KVM does not tell how fast its TSC is", vcpu->id);
-	/* To read whether it runs may change its APIC: that is first. */
+	/* Whether it runs is read first: KVM may change its APIC then. */
 	for (i = 0; !err && i < ARRAY_SIZE(parts); i++)
 		err = part_save(vcpu, &parts[i], state);
 	if (!err)
@@ -478,8 +554,8 @@ int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state)
  * @vm: its interrupt controllers are new
  * @state: @bytes and @len are set
  *
- * An IOAPIC whose lines are high interrupts vCPUs at once; these are loaded afterwards,
- * with what they had been told when they were saved.
+ * vCPUs are loaded afterwards, with the interrupts that they had been told of when they were
+ * saved; what an IOAPIC tells them now is forgotten.
  *
  * Return: 0, or -errno
  */

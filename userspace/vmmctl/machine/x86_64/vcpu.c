@@ -42,7 +42,6 @@
 #define LAPIC_MODE_NMI		(4 << 8)
 #define LAPIC_MODE_EXTINT	(7 << 8)
 
-#define MSR_IA32_TSC		0x10
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
@@ -57,6 +56,10 @@
 #define MISC_FAST_STRINGS	1
 #define MTRR_ON_WRITE_BACK	0x806
 
+/*
+ * The time stamp counter is not among them: KVM starts those of all vCPUs at 0 and takes
+ * the first value that is written to one for what a snapshot had.
+ */
 static int msrs_set(struct vmm_vcpu *vcpu)
 {
 	static const struct kvm_msr_entry values[] = {
@@ -64,7 +67,6 @@ static int msrs_set(struct vmm_vcpu *vcpu)
 		{ .index = MSR_SYSENTER_EIP }, { .index = MSR_STAR },
 		{ .index = MSR_CSTAR }, { .index = MSR_LSTAR },
 		{ .index = MSR_SYSCALL_MASK }, { .index = MSR_KERNEL_GS_BASE },
-		{ .index = MSR_IA32_TSC },
 		{ .index = MSR_IA32_MISC_ENABLE, .data = MISC_FAST_STRINGS },
 		{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ON_WRITE_BACK },
 	};
