@@ -404,8 +404,8 @@ static void the_clipboard_is_shared(void)
 	viewer = viewer_open(socket_path, 0);
 	if (tap_check(viewer)) {
 		viewer->GotXCutText = on_text;
-		SendClientCutText(viewer, "Gr\xfc\xdf" "e", 5);
-		tap_check(were_asked("clipboard set Gr\xc3\xbc\xc3\x9f" "e\n"));
+		SendClientCutText(viewer, "Gr\xfc\xdf\x65", 5);
+		tap_check(were_asked("clipboard set Gr\xc3\xbc\xc3\x9f\x65\n"));
 		snprintf(vm->clipboard, sizeof(vm->clipboard), "5 \xe2\x82\xac, caf\xc3\xa9");
 		vm->copied = true;
 		tap_check(text_comes(viewer));
