@@ -30,6 +30,7 @@ STEPS=(
 	"adb		tools/ci/adb-test.sh"
 	"user		tools/ci/net-test.sh user"
 	"net		tools/ci/net-test.sh net"
+	"scsi		tools/ci/net-test.sh scsi"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"virtio		tools/ci/virtio-test.sh"
 	"sound		tools/ci/sound-test.sh"
@@ -74,6 +75,7 @@ STEPS=(
 	"blk-x86	tools/ci/blk-test.sh x86_64"
 	"vsock-x86	tools/ci/vsock-test.sh x86_64"
 	"net-x86	tools/ci/net-test.sh net x86_64"
+	"scsi-x86	tools/ci/net-test.sh scsi x86_64"
 	"user-x86	tools/ci/net-test.sh user x86_64"
 	"virtio-x86	tools/ci/virtio-test.sh x86_64"
 	"sound-x86	tools/ci/sound-test.sh x86_64"
@@ -86,8 +88,8 @@ STEPS=(
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
-vsock-x86 net-x86 user-x86 virtio-x86 gpu services sound sound-x86 console-npm matrix-build matrix packages \
+WHEN_NAMED=" user scsi x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
+vsock-x86 net-x86 scsi-x86 user-x86 virtio-x86 gpu services sound sound-x86 console-npm matrix-build matrix packages \
 snapshot snapshot-gicv2 snapshot-x86 snapshot-kills "
 
 gate() {
