@@ -136,7 +136,7 @@ plug 1
 
 # A driver that comes back, a reset, and on the second arm64 board the PCI bus.
 : > "$console"
-guest "load units:2 rebind:virtio_scsi:3 units:2 disk:lun0 reboot" --cpus 2 --scsi wwpn=$wwpn &
+guest "load units:2 rebind:virtio_scsi:1 units:2 disk:lun0 reboot" --cpus 2 --scsi wwpn=$wwpn &
 boot_pid=$!
 waits_for 2 '^lun0: disk ' "$boot_pid"
 again=$?
