@@ -58,6 +58,11 @@ userspace:
 	@$(call tool,ranchu-vnc,rfb/rfb.h,libvncserver-dev)
 	@$(call tool,ranchu-sound,alsa/asoundlib.h,libasound2-dev)
 
+# The x86_64 board's tests with a real KVM.
+kvm-test:
+	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS) \
+		$(B)/vmmctl/tests/kvm/board_test
+
 selftests:
 	@$(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \
 		CROSS_COMPILE=$(CROSS_COMPILE) KSRC=$(RANCHU_CACHE)/linux-source \
@@ -126,5 +131,5 @@ help:
 	@echo 'make dist       build/ranchu-VERSION.tar.xz    make deb   build/ARCH/deb'
 	@echo 'make clean      remove build/'
 
-.PHONY: all modules userspace selftests lab-setup overlay $(GATES) kunit demo \
+.PHONY: all modules userspace kvm-test selftests lab-setup overlay $(GATES) kunit demo \
 	check check-sanitizers coverage fuzz bench clean help

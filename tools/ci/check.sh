@@ -18,7 +18,7 @@ NATIVE=tools/testing/native
 # all that is done by a guest, by a device's file and by a ring; what a device does
 # behind these is the same C, and the other hosts' to test.
 ON_X86_64="doorbell_test pipe_[!s]*_test pipe_signal_test vq_*_test blk_*_test \
-	vsock_wire_test vsock_hostile_test ioctl_fuzz_test"
+	vsock_wire_test vsock_hostile_test ioctl_fuzz_test kvm_board_test"
 ON_GICV2="doorbell_test pipe_protocol_test pipe_signal_test pipe_ring_test pipe_fuzz_test"
 
 # Name and what it does, the longest first: the rest fits beside it. A step prints
@@ -30,6 +30,7 @@ STEPS=(
 	"adb		tools/ci/adb-test.sh"
 	"user		tools/ci/net-test.sh user"
 	"net		tools/ci/net-test.sh net"
+	"scsi		tools/ci/net-test.sh scsi"
 	"blk-crash	tools/ci/blk-crash-test.sh"
 	"virtio		tools/ci/virtio-test.sh"
 	"sound		tools/ci/sound-test.sh"
@@ -43,6 +44,7 @@ STEPS=(
 	"uapi		gate tools/ci/static.sh uapi"
 	"warnings	gate tools/ci/static.sh warnings"
 	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
+	"native-kvm	tools/ci/native-kvm.sh"
 	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
 	"ranchu-gpu	make -s -C userspace/ranchu-gpu O=$RANCHU_BUILD/check/ranchu-gpu check"
 	"ranchu-services make -s -C userspace/ranchu-services O=$RANCHU_BUILD/check/ranchu-services check"
@@ -74,6 +76,7 @@ STEPS=(
 	"blk-x86	tools/ci/blk-test.sh x86_64"
 	"vsock-x86	tools/ci/vsock-test.sh x86_64"
 	"net-x86	tools/ci/net-test.sh net x86_64"
+	"scsi-x86	tools/ci/net-test.sh scsi x86_64"
 	"user-x86	tools/ci/net-test.sh user x86_64"
 	"virtio-x86	tools/ci/virtio-test.sh x86_64"
 	"sound-x86	tools/ci/sound-test.sh x86_64"
@@ -86,8 +89,8 @@ STEPS=(
 )
 
 # Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
-vsock-x86 net-x86 user-x86 virtio-x86 gpu services sound sound-x86 console-npm matrix-build matrix packages \
+WHEN_NAMED=" user scsi x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
+vsock-x86 net-x86 scsi-x86 user-x86 virtio-x86 gpu services sound sound-x86 console-npm matrix-build matrix packages \
 snapshot snapshot-gicv2 snapshot-x86 snapshot-kills "
 
 gate() {
@@ -108,7 +111,7 @@ kselftests() {
 	shift
 	# Its CPUs take turns: there is less to be found, and all takes longer.
 	[ "$host" != x86_64 ] ||
-		env="RANCHU_KILLS=20 RANCHU_FUZZ_SECONDS=5 RANCHU_FUZZ_PAIRS=8"
+		env="RANCHU_KILLS=20 RANCHU_FUZZ_SECONDS=5 RANCHU_FUZZ_PAIRS=8 RANCHU_KVM_REQUIRED=1"
 	[ "$host" != arm64-gicv2 ] || env="RANCHU_FUZZ_SECONDS=5"
 	# The sanitizers' host has its own, and longer.
 	[ "$host" != arm64 ] || env="RANCHU_FUZZ_SECONDS=10 RANCHU_FUZZ_PAIRS=4"

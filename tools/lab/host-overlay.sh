@@ -5,7 +5,7 @@
 # for run.sh's --overlay:
 #
 #	/ranchu/modules/	our modules; "order" names them in load order
-#	/ranchu/tests/		the kselftests
+#	/ranchu/tests/		the kselftests; on x86_64 the board's own tests with KVM, too
 #	/bin/vmmctl		the controller
 #	/ranchu/guest/		Image, initrd.cpio: the stock guest (--guest); an x86_64
 #				host's Image is a bzImage
@@ -38,6 +38,7 @@ done
 # Static, because a host has busybox and nothing else.
 targets=(userspace selftests)
 [ -n "$MODULES" ] || targets+=(modules)
+[ "$ARCH" != x86_64 ] || targets+=(kvm-test)
 build_alone make -s -C "$RANCHU_TOP" "ARCH=$ARCH" "KDIR=$RANCHU_CACHE/kdir-$ARCH" STATIC=-static \
 	"${targets[@]}"
 MODULES=${MODULES:-$B/modules}
@@ -54,6 +55,7 @@ while read -r object; do
 done < "$MODULES/modules.order"
 cp "$B/vmmctl/vmmctl" "$DIR/bin/"
 find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/tests/" \;
+[ "$ARCH" != x86_64 ] || cp "$B/vmmctl/tests/kvm/board_test" "$DIR/ranchu/tests/kvm_board_test"
 
 if [ "$GUEST" -eq 1 ]; then
 	mkdir -p "$DIR/ranchu/guest"

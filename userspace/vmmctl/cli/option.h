@@ -212,6 +212,7 @@ extern const struct vmm_option_table vmm_options_pipe;
 extern const struct vmm_option_table vmm_options_sync;
 extern const struct vmm_option_table vmm_options_adb;
 extern const struct vmm_option_table vmm_options_disk;
+extern const struct vmm_option_table vmm_options_scsi;
 extern const struct vmm_option_table vmm_options_net;
 extern const struct vmm_option_table vmm_options_vhost_user;
 extern const struct vmm_option_table vmm_options_vdpa;

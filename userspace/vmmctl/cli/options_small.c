@@ -173,6 +173,11 @@ static const struct vmm_option device_options[] = {
 		.help = "short for --device net,tap=NAME and further keys",
 	},
 	{
+		.key = "scsi", .arg = "wwpn=NAME[,KEY=VALUE]...", .type = VMM_OPT_DEVICE,
+		.device = &vmm_options_scsi, .flags = VMM_OPT_REPEATS,
+		.help = "short for --device scsi,wwpn=NAME and further keys",
+	},
+	{
 		.key = "vhost-user", .arg = "KIND,socket=PATH[,KEY=VALUE]...",
 		.type = VMM_OPT_DEVICE, .device = &vmm_options_vhost_user, .flags = REPEATS,
 		.help = "short for --device vhost-user,kind=KIND,socket=PATH\n"

@@ -15,6 +15,7 @@
 
 #define INTERFACE_MAX	15	/* bytes of a network interface's name */
 #define TAG_MAX		36	/* bytes of a virtio-fs tag */
+#define WWPN_MAX	223	/* bytes of a target's name that vhost-scsi takes */
 
 static const struct vmm_option_word slot_words[] = { { "auto", -1 }, { } };
 static const struct vmm_option_word queues_words[] = { { "auto", 0 }, { } };
@@ -107,6 +108,40 @@ static void *backend_add(struct vmm_config *cfg, enum vmm_backend_kind kind)
 		return NULL;
 	return &cfg->backend[kind][cfg->backends[kind]++];
 }
+
+static const struct vmm_option scsi_options[] = {
+	{
+		.key = "wwpn", .arg = "NAME", .type = VMM_OPT_TEXT, .min = 1, .max = WWPN_MAX,
+		BACKEND(path), .flags = VMM_OPT_REQUIRED,
+		.help = "target of the host, naa.*, fc.* or iqn.*",
+	},
+	{
+		.key = "queues", .arg = "N", .type = VMM_OPT_NUMBER, .min = 1,
+		.max = VMM_SCSI_QUEUES, .initial = "1", BACKEND(queues), .help = "request queues",
+	},
+	SLOT(struct vmm_backend),
+	LEGACY(struct vmm_backend),
+};
+
+static void *scsi_add(struct vmm_config *cfg)
+{
+	return backend_add(cfg, VMM_BACKEND_SCSI);
+}
+
+const struct vmm_option_table vmm_options_scsi = {
+	.name = "scsi",
+	.title = "SCSI controller",
+	.about =
+		"A virtio-scsi controller, served by vhost-scsi: its disks are the logical units of\n"
+		"a target of the host, a directory in /sys/kernel/config/target/vhost, which one VM\n"
+		"can use at a time. A VM with one cannot be saved.",
+	.options = scsi_options,
+	.count = ARRAY_SIZE(scsi_options),
+	.shorthand = "scsi",
+	.first = -1,
+	.add = scsi_add,
+	.most = VMM_BACKENDS,
+};
 
 static const struct vmm_option net_options[] = {
 	{

@@ -13,9 +13,10 @@ const struct vmm_option_table *const vmm_option_areas[VMM_AREAS + 1] = {
 };
 
 const struct vmm_option_table *const vmm_option_devices[] = {
-	&vmm_options_disk, &vmm_options_net, &vmm_options_vhost_user, &vmm_options_vdpa,
-	&vmm_options_vsock, &vmm_options_rng, &vmm_options_balloon, &vmm_options_console,
-	&vmm_options_keyboard, &vmm_options_multitouch, &vmm_options_sound, NULL
+	&vmm_options_disk, &vmm_options_net, &vmm_options_scsi, &vmm_options_vhost_user,
+	&vmm_options_vdpa, &vmm_options_vsock, &vmm_options_rng, &vmm_options_balloon,
+	&vmm_options_console, &vmm_options_keyboard, &vmm_options_multitouch,
+	&vmm_options_sound, NULL
 };
 
 const struct vmm_command_info vmm_commands[] = {

@@ -176,6 +176,7 @@ bool vmm_pl061_set(struct vmm_pl061 *gpio, unsigned int line, bool level);
 void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu);
 
 extern const struct vmm_virtio_ops vmm_blk_ops;
+extern const struct vmm_virtio_ops vmm_scsi_ops;
 extern const struct vmm_virtio_ops vmm_net_ops;
 extern const struct vmm_virtio_ops vmm_vdpa_ops;
 extern const struct vmm_virtio_ops vmm_vhost_user_ops;

@@ -70,6 +70,21 @@ static unsigned int check_disks(const struct vmm_config *cfg)
 	return kernel ? missing + check_own_node(VMM_BLK_NODE, "vhost_ranchu_blk") : missing;
 }
 
+/* Targets are directories of configfs, which anybody may look for. */
+static unsigned int check_target(const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), VMM_SCSI_TARGETS "/%s", name);
+	if (!access(path, F_OK)) {
+		printf("  ok       The target %s exists.\n", name);
+		return 0;
+	}
+	printf("  MISSING  There is no target %s in %s. Make it with targetcli.\n", name,
+	       VMM_SCSI_TARGETS);
+	return 1;
+}
+
 static unsigned int check_others(const struct vmm_config *cfg)
 {
 	unsigned int missing = 0;
@@ -81,6 +96,10 @@ static unsigned int check_others(const struct vmm_config *cfg)
 		missing += check_node("/dev/net/tun", "tun");
 		missing += check_node(VMM_NET_NODE, "vhost_net");
 	}
+	for (i = 0; i < cfg->backends[VMM_BACKEND_SCSI]; i++)
+		missing += check_target(cfg->backend[VMM_BACKEND_SCSI][i].path);
+	if (cfg->backends[VMM_BACKEND_SCSI])
+		missing += check_node(VMM_SCSI_NODE, "vhost_scsi");
 	for (i = 0; i < cfg->backends[VMM_BACKEND_VHOST_USER]; i++)
 		missing += check_file("socket", cfg->backend[VMM_BACKEND_VHOST_USER][i].path,
 				      R_OK | W_OK, "Start the process that serves it.");

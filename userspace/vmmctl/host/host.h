@@ -39,6 +39,8 @@ struct vmm_host {
 #define VMM_SYNC_NODE		"/dev/vhost-goldfish-sync"
 #define VMM_BLK_NODE		"/dev/vhost-ranchu-blk"
 #define VMM_NET_NODE		"/dev/vhost-net"
+#define VMM_SCSI_NODE		"/dev/vhost-scsi"
+#define VMM_SCSI_TARGETS	"/sys/kernel/config/target/vhost"
 #define VMM_VSOCK_ADB_NODE	"/dev/vhost-vsock-adb"
 #define VMM_VSOCK_LINUX_NODE	"/dev/vhost-vsock"
 

@@ -42,6 +42,7 @@ enum vmm_adb_transport { VMM_ADB_BY_VSOCK, VMM_ADB_BY_PIPE };
 /* Disks of a guest, and queues of one. */
 #define VMM_DISKS	16
 #define VMM_DISK_QUEUES	8
+#define VMM_SCSI_QUEUES	6	/* request queues of a SCSI controller */
 
 /**
  * struct vmm_transport - where a virtio device is
@@ -66,11 +67,11 @@ enum vmm_vhost_user_type {
 
 /**
  * struct vmm_backend - a virtio device that another process or the kernel serves
- * @path: network interface, Unix socket or device node
+ * @path: network interface, Unix socket, device node or name of a SCSI target
  * @type: vhost-user: what it is
  * @mac: network: the guest's address; all zero for one of our choice
  * @tag: file system: its name for the guest
- * @queues: at most, 0 for as many as there are
+ * @queues: at most, 0 for as many as there are; SCSI: request queues
  * @transport: where the guest finds it
  */
 struct vmm_backend {
@@ -87,6 +88,7 @@ struct vmm_backend {
 /* Kinds of them, and the options that make them. */
 enum vmm_backend_kind {
 	VMM_BACKEND_NET,
+	VMM_BACKEND_SCSI,
 	VMM_BACKEND_VHOST_USER,
 	VMM_BACKEND_VDPA,
 	VMM_BACKEND_KINDS

@@ -15,6 +15,7 @@
 /* In the order of the reference's command line: storage, network, the others. */
 static const struct vmm_virtio_ops *const virtio_models[] = {
 	&vmm_blk_ops,
+	&vmm_scsi_ops,
 	&vmm_net_ops,
 	&vmm_vhost_user_ops,
 	&vmm_vdpa_ops,

@@ -40,6 +40,7 @@ static u32 class_of(u32 id)
 	case VIRTIO_ID_NET:
 		return 0x020000;
 	case VIRTIO_ID_BLOCK:
+	case VIRTIO_ID_SCSI:
 	case VIRTIO_ID_FS:
 		return 0x010000;
 	case VIRTIO_ID_CONSOLE:

@@ -98,6 +98,8 @@ finds "modprobe vhost_ranchu_blk .*ranchu-dkms" --disk "$DIR/disk" || rc=1
 finds "ip tuntap add no-such-tap" --net tap=no-such-tap || rc=1
 finds "modprobe vhost_goldfish_pipe .*ranchu-dkms" || rc=1
 finds "socket $DIR/none" --vhost-user "blk,socket=$DIR/none" || rc=1
+finds "no target naa.0 in" --scsi wwpn=naa.0 || rc=1
+finds "modprobe vhost_scsi" --scsi wwpn=naa.0 || rc=1
 finds "modprobe vhost_vsock_adb .*ranchu-dkms" --vsock 3 || rc=1
 "$VMMCTL" doctor --disk "$DIR/disk,served=user" >"$DIR/doctor" 2>/dev/null
 grep -q "ok *The disk $DIR/disk is usable" "$DIR/doctor" || rc=1

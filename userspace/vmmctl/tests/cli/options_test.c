@@ -210,9 +210,11 @@ static void devices_served_by_others_are_read(void)
 	char tap[] = "tap=tap0,mac=02:aB:00:00:00:01,slot=31", plain[] = "tap=x";
 	char blk[] = "blk,socket=/s,queues=8,slot=0,legacy", fs[] = "socket=/f,fs,tag=T";
 	char vdpa[] = "dev=/dev/vhost-vdpa-0", disk[] = "D,slot=7,legacy";
+	char scsi[] = "wwpn=naa.1", wide[] = "wwpn=iqn.x:y,queues=6,slot=4";
 	const char *const words[] = {
 		"run", "--kernel=I", "--net", tap, "--net", plain, "--vhost-user", blk,
-		"--vhost-user", fs, "--vdpa", vdpa, "--disk", disk, NULL
+		"--vhost-user", fs, "--vdpa", vdpa, "--disk", disk,
+		"--scsi", scsi, "--scsi", wide, NULL
 	};
 	const struct vmm_backend *backend;
 	struct vmm_config cfg;
@@ -235,6 +237,11 @@ static void devices_served_by_others_are_read(void)
 	tap_equal(cfg.backends[VMM_BACKEND_VDPA], 1);
 	tap_check(!strcmp(cfg.backend[VMM_BACKEND_VDPA][0].path, "/dev/vhost-vdpa-0"));
 	tap_check(cfg.disk[0].transport.slot == 7 && cfg.disk[0].transport.legacy);
+	tap_equal(cfg.backends[VMM_BACKEND_SCSI], 2);
+	backend = cfg.backend[VMM_BACKEND_SCSI];
+	tap_check(!strcmp(backend[0].path, "naa.1") && !strcmp(backend[1].path, "iqn.x:y"));
+	tap_check(backend[0].queues == 1 && backend[1].queues == 6);
+	tap_check(backend[0].transport.slot == -1 && backend[1].transport.slot == 4);
 }
 
 static void wrong_devices_are_refused(void)
@@ -267,6 +274,13 @@ static void wrong_devices_are_refused(void)
 		{ "--vhost-user", "blk,socket=s,tap=t" },
 		{ "--vhost-user", "rng,socket=s,mac=02:00:00:00:00:00" },
 		{ "--vhost-user", "fs,socket=s,tag=" TEN TEN TEN "1234567" },
+		{ "--scsi", "" },
+		{ "--scsi", "naa.1" },
+		{ "--scsi", "wwpn=" },
+		{ "--scsi", "queues=1" },
+		{ "--scsi", "wwpn=naa.1,queues=0" },
+		{ "--scsi", "wwpn=naa.1,queues=7" },
+		{ "--scsi", "wwpn=naa.1,lun=0" },
 		{ "--vdpa", "/dev/x" },
 		{ "--vdpa", "dev=" },
 		{ "--disk", "D,slot=32" },

@@ -46,7 +46,7 @@ static int save_device(void *what)
 static void devices_of_others_are_refused(void)
 {
 	static const struct vmm_virtio_ops *const others[] = {
-		&vmm_net_ops, &vmm_vhost_user_ops, &vmm_vdpa_ops,
+		&vmm_net_ops, &vmm_scsi_ops, &vmm_vhost_user_ops, &vmm_vdpa_ops,
 	};
 	unsigned int i;
 

@@ -89,6 +89,18 @@ static void others_leave_slots_free(void)
 	tap_equal(slot_of(&vmm_blk_ops, 0), -1);
 }
 
+/* A controller is where the emulator has disks only if it is told so. */
+static void controllers_are_no_disks(void)
+{
+	want_disks(1);
+	cfg.backends[VMM_BACKEND_SCSI] = 2;
+	cfg.backend[VMM_BACKEND_SCSI][0] = (struct vmm_backend){ .transport.slot = -1 };
+	cfg.backend[VMM_BACKEND_SCSI][1] = (struct vmm_backend){ .transport.slot = 4 };
+	tap_equal(slot_of(&vmm_blk_ops, 0), 3);
+	tap_equal(slot_of(&vmm_scsi_ops, 0), 9);
+	tap_equal(slot_of(&vmm_scsi_ops, 1), 4);
+}
+
 static void a_full_bus_is_said(void)
 {
 	unsigned int i;
@@ -229,6 +241,7 @@ static void an_old_driver_finds_nothing(void)
 static const struct tap_case cases[] = {
 	{ "disks are where guests look for them", disks_are_where_guests_look },
 	{ "others leave the slots of others free", others_leave_slots_free },
+	{ "SCSI controllers are no disks", controllers_are_no_disks },
 	{ "a full bus is said", a_full_bus_is_said },
 	{ "a board has them, after a reset as well", a_board_has_them },
 	{ "registers of before virtio 1.0 are refused", an_old_driver_finds_nothing },

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * First instructions of the test guests, their interrupt vectors, and what a second CPU
+ * starts with.
+ */
+#include "tests/kvm/shared.h"
+
+	.code32
+	.section .text.start, "ax"
+	.globl start
+start:
+	movl	$stack_end, %esp
+	pushl	%ebx		/* which case */
+	call	guest_main
+
+	.text
+	.globl vectors
+	.balign 16
+vectors:
+	vector = 0
+	.rept 256
+	.balign 16
+	pushl	$vector
+	jmp	interrupted
+	vector = vector + 1
+	.endr
+
+interrupted:
+	pushal
+	cld
+	pushl	32(%esp)
+	call	interrupt
+	addl	$4, %esp
+	popal
+	addl	$4, %esp
+	iret
+
+/* Loads no descriptors at all, so that the next interrupt cannot be delivered. */
+	.globl triple_fault
+triple_fault:
+	lidt	nothing_at_all
+	int3
+	.balign 4
+nothing_at_all:
+	.word	0
+	.long	0
+
+/*
+ * In real mode at KVM_CPU_START, where it is copied to: reads the serial port's scratch
+ * register and the PCI bridge's identity, and says so.
+ */
+	.code16
+	.globl second_start, second_end, second_scratch, second_bridge, second_done
+second_start:
+	cli
+	movw	%cs, %ax
+	movw	%ax, %ds
+	movw	$0x3ff, %dx
+	inb	%dx, %al
+	movb	%al, second_scratch - second_start
+	movw	$0xcf8, %dx
+	movl	$0x80000000, %eax
+	outl	%eax, %dx
+	movw	$0xcfc, %dx
+	inl	%dx, %eax
+	movl	%eax, second_bridge - second_start
+	movl	$1, second_done - second_start
+1:	hlt
+	jmp	1b
+	.balign 4
+second_scratch:
+	.long	0
+second_bridge:
+	.long	0
+second_done:
+	.long	0
+second_end:
+
+	.bss
+	.balign 16
+	.skip	16384
+stack_end:
