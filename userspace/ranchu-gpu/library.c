@@ -61,10 +61,38 @@ int gpu_library_open(const char *path, const struct gpu_symbol *symbols, unsigne
 	for (i = 0; !err && i < count; i++) {
 		symbol = symbol_of(symbols[i].name);
 		if (!symbol && !symbols[i].optional)
-			err = vmm_error(ENOENT, "%s has no %s", path, symbols[i].name);
+			err = vmm_error(0, "%s has no %s", path, symbols[i].name);
 		memcpy((u8 *)to + symbols[i].offset, &symbol, sizeof(symbol));
 	}
 	return err;
+}
+
+/**
+ * gpu_library_has - tell whether the library that was opened has a function
+ * @name: its name
+ *
+ * Return: whether it has
+ */
+bool gpu_library_has(const char *name)
+{
+	return symbol_of(name);
+}
+
+/**
+ * gpu_library_args - describe a resource to a library
+ * @id: its number
+ * @args: what it is to be
+ *
+ * Return: the same for a library
+ */
+struct gpu_library_args gpu_library_args(u32 id, const struct gpu_args *args)
+{
+	return (struct gpu_library_args){
+		.id = id, .target = args->target, .format = args->format, .bind = args->bind,
+		.width = args->width, .height = args->height, .depth = args->depth,
+		.layers = args->layers, .last_level = args->last_level,
+		.samples = args->samples, .flags = args->flags,
+	};
 }
 
 /**

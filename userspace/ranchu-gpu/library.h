@@ -5,7 +5,35 @@
 #ifndef GPU_LIBRARY_H
 #define GPU_LIBRARY_H
 
-#include "types.h"
+#include "renderer.h"
+
+/**
+ * struct gpu_library_args - a resource, as both kinds of libraries want it described
+ * @id: its number
+ * @target: and all below: see struct gpu_args
+ * @format: see there
+ * @bind: see there
+ * @width: see there
+ * @height: see there
+ * @depth: see there
+ * @layers: see there
+ * @last_level: see there
+ * @samples: see there
+ * @flags: see there
+ */
+struct gpu_library_args {
+	u32 id;
+	u32 target;
+	u32 format;
+	u32 bind;
+	u32 width;
+	u32 height;
+	u32 depth;
+	u32 layers;
+	u32 last_level;
+	u32 samples;
+	u32 flags;
+};
 
 /**
  * struct gpu_symbol - a function of a library
@@ -21,8 +49,10 @@ struct gpu_symbol {
 
 /* ---- library.c ---- */
 
+struct gpu_library_args gpu_library_args(u32 id, const struct gpu_args *args);
 int gpu_library_open(const char *path, const struct gpu_symbol *symbols, unsigned int count,
 		     void *to);
+bool gpu_library_has(const char *name);
 void gpu_library_says(const char *library, const char *line);
 int gpu_library_errno(int value);
 

@@ -3,7 +3,7 @@
  * ranchu-gpu: serves a VM's virtio-gpu.
  *
  *	ranchu-gpu --socket-path PATH | --fd N [--memory MIB]
- *		[--renderer 2d|virgl [--jit] [--data MIB]]
+ *		[--renderer 2d|virgl|stream:LIBRARY [--jit] [--data MIB]]
  *
  * One process serves one VM, and ends with it.
  */
@@ -26,6 +26,7 @@
 
 #define EXIT_USAGE	2
 #define MEMORY_MIB_MAX	65536
+#define STREAM		"stream:"	/* in front of a library */
 
 /**
  * struct arguments - the command line
@@ -44,7 +45,7 @@ struct arguments {
 static int wrong_usage(void)
 {
 	fputs("usage: ranchu-gpu --socket-path PATH | --fd N [--memory MIB]\n"
-	      "       [--renderer 2d|virgl [--jit] [--data MIB]]\n", stderr);
+	      "       [--renderer 2d|virgl|stream:LIBRARY [--jit] [--data MIB]]\n", stderr);
 	return -EINVAL;
 }
 
@@ -106,26 +107,41 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 	if (optind != argc || (arguments->path && arguments->fd >= 0) ||
 	    (!arguments->path && arguments->fd < 0))
 		return wrong_usage();
-	if (!arguments->server.memory)
-		return vmm_error(-EINVAL, "--memory: 0 is no memory");
-	if (strcmp(arguments->renderer, "2d") && strcmp(arguments->renderer, "virgl"))
-		return vmm_error(-EINVAL, "--renderer: \"%s\" is not 2d or virgl",
-				 arguments->renderer);
-	if (arguments->server.jit && strcmp(arguments->renderer, "virgl"))
-		return vmm_error(-EINVAL, "--jit is for --renderer virgl");
 	return 0;
+}
+
+static bool is_stream(const char *name)
+{
+	return !strncmp(name, STREAM, strlen(STREAM)) && name[strlen(STREAM)];
 }
 
 /* Libraries are opened here, before anybody says anything to us. */
 static int renderer_start(struct arguments *arguments)
 {
 	struct server_options *server = &arguments->server;
+	const char *name = arguments->renderer;
 
-	if (!strcmp(arguments->renderer, "2d"))
-		server->renderer = &gpu_renderer_2d;
-	else if (!strcmp(arguments->renderer, "virgl"))
+	if (!strcmp(name, "virgl"))
 		server->renderer = gpu_renderer_virgl(server->jit);
+	else if (is_stream(name))
+		server->renderer = gpu_renderer_stream(name + strlen(STREAM));
+	else
+		server->renderer = &gpu_renderer_2d;
 	return server->renderer ? 0 : -EIO;
+}
+
+/* What the options say together. */
+static int arguments_check(const struct arguments *arguments)
+{
+	const char *name = arguments->renderer;
+
+	if (!arguments->server.memory || !arguments->server.data)
+		return vmm_error(0, "--memory and --data: 0 is no memory");
+	if (strcmp(name, "2d") && strcmp(name, "virgl") && !is_stream(name))
+		return vmm_error(0, "--renderer: \"%s\" is not 2d, virgl or stream:LIBRARY", name);
+	if (arguments->server.jit && !strcmp(name, "2d"))
+		return vmm_error(0, "--jit: the 2d renderer makes no code");
+	return 0;
 }
 
 /* Waits for the front end. Nobody else can connect afterwards. */
@@ -159,7 +175,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	/* A file that is too large is refused, and does not end the process. */
 	signal(SIGXFSZ, SIG_IGN);
-	if (arguments_read(&arguments, argc, argv))
+	if (arguments_read(&arguments, argc, argv) || arguments_check(&arguments))
 		return EXIT_USAGE;
 	if (renderer_start(&arguments))
 		return EXIT_FAILURE;

@@ -6,6 +6,7 @@
  *
  *	renderer_2d.c		pictures in memory, and nothing of 3D
  *	renderer_virgl.c	virglrenderer, a library that makes OpenGL of commands
+ *	renderer_stream.c	a library that the user names, with the interface of gfxstream
  *
  * All functions are called by one thread. They return 0 or -errno.
  */
@@ -201,5 +202,6 @@ struct gpu_renderer {
 
 extern struct gpu_renderer gpu_renderer_2d;
 struct gpu_renderer *gpu_renderer_virgl(bool jit);
+struct gpu_renderer *gpu_renderer_stream(const char *path);
 
 #endif /* GPU_RENDERER_H */

@@ -45,21 +45,6 @@ struct callbacks {
 	int (*get_server_fd)(void *cookie, u32 version);
 };
 
-/* struct virgl_renderer_resource_create_args */
-struct create_args {
-	u32 handle;
-	u32 target;
-	u32 format;
-	u32 bind;
-	u32 width;
-	u32 height;
-	u32 depth;
-	u32 array_size;
-	u32 last_level;
-	u32 nr_samples;
-	u32 flags;
-};
-
 /* struct virgl_box, which is struct gpu_box */
 typedef int (*transfer_fn)(u32 resource, u32 context, u32 level, u32 stride, u32 layer_stride,
 			   struct gpu_box *box, u64 offset, struct iovec *iov, unsigned int iovs);
@@ -70,7 +55,7 @@ struct calls {
 	int (*init)(void *cookie, int flags, struct callbacks *callbacks);
 	int (*get_poll_fd)(void);
 	void (*poll)(void);
-	int (*resource_create)(struct create_args *args, struct iovec *iov, u32 iovs);
+	int (*resource_create)(struct gpu_library_args *args, struct iovec *iov, u32 iovs);
 	void (*resource_unref)(u32 resource);
 	int (*attach_iov)(int resource, struct iovec *iov, int iovs);
 	void (*detach_iov)(int resource, struct iovec **iov, int *iovs);
@@ -157,13 +142,7 @@ static void on_context_fence(void *cookie, u32 context, u32 ring, u64 number)
 
 static int virgl_create(struct gpu *gpu, struct gpu_resource *r, const struct gpu_args *args)
 {
-	struct create_args create = {
-		.handle = r->id, .target = args->target, .format = args->format,
-		.bind = args->bind, .width = args->width, .height = args->height,
-		.depth = args->depth, .array_size = args->layers,
-		.last_level = args->last_level, .nr_samples = args->samples,
-		.flags = args->flags,
-	};
+	struct gpu_library_args create = gpu_library_args(r->id, args);
 
 	(void)gpu;
 	return gpu_library_errno(virgl.resource_create(&create, NULL, 0));

@@ -569,11 +569,13 @@ static int on_set_socket(struct server *s)
  * @silent: it is never answered
  * @answers: @take answers it
  */
-static const struct kind {
+struct kind {
 	int (*take)(struct server *s);
 	bool silent;
 	bool answers;
-} kinds[] = {
+};
+
+static const struct kind kinds[] = {
 	[VU_GET_FEATURES] = { on_get_features, .answers = true },
 	[VU_SET_FEATURES] = { on_set_features },
 	[VU_SET_OWNER] = { on_nothing },

@@ -579,7 +579,8 @@ static void commands_that_are_wrong(void)
 		{ COMMAND(SET_FRAMEBUFFER, 0, 3), 1, 0, 99 },
 		{ COMMAND(SET_FRAMEBUFFER, 0, 3), ~0U, 0, 7 },
 		{ COMMAND(250, 0, 5) }, { ~0U, ~0U, ~0U, ~0U, ~0U, ~0U },
-		{ COMMAND(CLEAR, 0, 0xffff) }, { COMMAND(CREATE_OBJECT, 4, 5), 1, 1, ~0U, ~0U, ~0U },
+		{ COMMAND(CLEAR, 0, 0xffff) },
+		{ COMMAND(CREATE_OBJECT, 4, 5), 1, 1, ~0U, ~0U, ~0U },
 	};
 	unsigned int i;
 	size_t len;
