@@ -6,15 +6,17 @@ set -u
 
 . /ranchu/host-lib.sh
 . /ranchu/screen-lib.sh
+. /ranchu/mesa-lib.sh
 
 export XDG_RUNTIME_DIR=/tmp/runtime
 mkdir -p "$XDG_RUNTIME_DIR"
 load_modules
+modprobe -a crc32c_generic ext4
 width=160
 height=120
 log=/tmp/gpu.log
 : > "$log"
-echo "1..9"
+echo "1..17"
 
 mkfifo /tmp/typed
 exec 3<>/tmp/typed
@@ -28,17 +30,20 @@ serves() {
 	gpu=$!
 	# It takes its socket away when a VM has connected, and one may wait for it.
 	tries=0
-	while [ ! -S "$at" ] && [ $tries -lt 50 ]; do
+	while [ ! -S "$at" ] && [ $tries -lt 600 ]; do
 		usleep 100000
 		tries=$((tries + 1))
 	done
 }
 
-# start SOCKET COMMAND: a guest that runs it.
+# start SOCKET COMMAND OPTION...: a guest that runs it.
 start() {
+	at=$1
+	run=$2
+	shift 2
 	vmmctl run --name gpu --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
-		--memory 512M --screen-width $width --screen-height $height \
-		--vhost-user "gpu,socket=$1" --append "$linux_args ranchu.run=\"$2\"" \
+		--screen-width $width --screen-height $height "$@" \
+		--vhost-user "gpu,socket=$at" --append "$linux_args ranchu.run=\"$run\"" \
 		</tmp/typed > "$console" 2>&1 &
 	vmm=$!
 }
@@ -47,31 +52,38 @@ go() {
 	echo go >&3
 }
 
-# shows NUMBER: the screen has that of gpu_guest's pictures.
+# shows NUMBER: the screen has that of gpu_guest's pictures, or gets it: the guest does not
+# wait until the host has drawn.
 shows() {
 	gpu_guest rows "$1" $width $height > /tmp/want
-	vmmctl screenshot gpu /tmp/shot.png && pixels /tmp/shot.png $width $height > /tmp/have
+	tries=20
+	until vmmctl screenshot gpu /tmp/shot.png &&
+	      pixels /tmp/shot.png $width $height > /tmp/have && cmp -s /tmp/have /tmp/want; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || break
+		sleep 1
+	done
 	wc -c /tmp/shot.png /tmp/have /tmp/want | sed 's/^/# /'
 	cmp /tmp/have /tmp/want
 }
 
-# Four pictures are drawn, and shown as they are.
+# pictures PREFIX: four are drawn, and shown as they are.
 pictures() {
 	waits_for 1 FIRST-READY $vmm
 	shows 0
-	result a_picture $?
+	result "$1a_picture" $?
 	go
 	waits_for 1 SECOND-READY $vmm
 	shows 1
-	result a_page_flip $?
+	result "$1a_page_flip" $?
 	go
 	waits_for 1 PATCHED-READY $vmm
 	shows 2
-	result a_part_that_has_changed $?
+	result "$1a_part_that_has_changed" $?
 	go
 	waits_for 1 POINTED-READY $vmm
 	shows 3
-	result a_cursor $?
+	result "$1a_cursor" $?
 	go
 }
 
@@ -80,13 +92,13 @@ stat_of() {
 }
 
 serves /tmp/gpu ranchu-gpu --socket-path /tmp/gpu
-start /tmp/gpu gpu-in-guest
+start /tmp/gpu gpu-in-guest --memory 512M
 waits_for 1 FIRST-READY $vmm
 printed '^gpu: driver virtio_gpu' &&
 	printed "^gpu: connectors 1, connected 1, modes 1, ${width}x${height}" &&
 	printed '^edid: 128'
 result stock_driver_finds_one_screen_of_one_mode $?
-pictures
+pictures ""
 
 waits_for 1 FLIPS-READY $vmm
 go
@@ -139,6 +151,43 @@ sed 's/^/# ranchu-gpu: /' "$log"
 [ $code -eq 0 ] && [ ! -s "$log" ] && ! printed GUEST-SPLAT && ! printed 'a bug of vmmctl'
 result all_end_in_order $?
 
+# ---- with virglrenderer, and Debian's Mesa in the guest ----
+
+# sums WHO: of the frames that were drawn by it.
+sums() {
+	sed -n "/^gl: by $1/,/^gl: error/s/^gl: frame .* sum //p" "$console"
+}
+
+losetup -r /dev/loop0 /ranchu/mesa
+libraries_from /dev/loop0
+: > "$log"
+serves /tmp/gpu ranchu-gpu-dynamic --renderer virgl --socket-path /tmp/gpu
+start /tmp/gpu gl-in-guest --memory 1G --disk /dev/loop0,readonly
+waits_for 1 FIRST-READY $vmm
+printed 'features: +virgl' && printed 'features: +context_init' && printed 'number of cap sets: 2'
+result stock_driver_has_3d $?
+pictures virgl_
+waits_for 1 '^gl: by softpipe' $vmm
+printed '^gl: renderer virgl'
+result mesa_draws_by_virgl $?
+waits_for 1 '^gl: killed' $vmm
+sed -n 's/^gl: /# &/p' "$console"
+appears 6 '^gl: frame .: 0 of 19200 pixels wrong' && appears 2 '^gl: error 0' &&
+	[ "$(sums virgl)" = "$(sums softpipe)" ] && [ -n "$(sums virgl)" ]
+result each_pixel_is_as_it_should_be $?
+
+waits_for 1 GL-KILL-READY $vmm
+kill -0 $gpu && kill -9 $gpu
+wait $gpu
+go
+waits_for 1 'guest: lives on' $vmm && wait $vmm && printed 'GUEST-EXIT: 0' &&
+	appears 1 'vmmctl: virtio-gpu: nobody serves /tmp/gpu any more' && ! printed GUEST-SPLAT
+code=$?
+sed 's/^/# ranchu-gpu: /' "$log"
+result renderer_killed_while_it_draws $code
+
 exec 3>&-
+umount /mesa
+losetup -d /dev/loop0
 unload_modules || failed=1
 [ "$failed" -eq 0 ]

@@ -3,7 +3,8 @@
  * Fuzz target: the commands of ranchu-gpu, from a guest that says anything. Requests are
  * made of the input, whole or cut into pieces, most of them with fields that mean
  * something; guest memory is the rest of it. After each, resources are counted again: what
- * they take is what they are charged with, and what is on a screen lies in its resource.
+ * they take is what they are charged with, and what is on a screen lies in its resource. Half
+ * of the inputs have a renderer with 3D, which holds what it is told against what there is.
  */
 #include <endian.h>
 #include <errno.h>
@@ -17,6 +18,8 @@
 #define RAM_HALF	0x3000	/* mapped apart from the rest */
 #define MEMORY		(1024 * KIB)
 #define ENTRIES		8
+#define CAPSET		2	/* that the renderer has */
+#define CAPSET_SIZE	100
 
 static u8 ram[RAM_SIZE];
 static struct gpu gpu;
@@ -86,6 +89,114 @@ static int resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned int 
 	return n;
 }
 
+/* ---- a renderer with 3D ---- */
+
+/* So many bytes it has made of resources. */
+static u64 made;
+
+static int on_create(struct gpu *of, struct gpu_resource *r, const struct gpu_args *args)
+{
+	MUST(of == &gpu && r->id && args->width && args->height && args->depth && args->layers);
+	MUST(args->target <= GPU_TARGET_LAST && args->last_level < GPU_LEVELS);
+	if (args->bind & 1)
+		return -EINVAL;
+	made++;
+	return 0;
+}
+
+static void on_destroy(struct gpu_renderer *renderer, struct gpu_resource *r)
+{
+	MUST(made && !r->attached);
+	made--;
+}
+
+static int on_attach(struct gpu_renderer *renderer, struct gpu_resource *r)
+{
+	MUST(!r->attached && r->count);
+	return r->count == 3 ? -EINVAL : 0;
+}
+
+static void on_detach(struct gpu_renderer *renderer, struct gpu_resource *r)
+{
+	MUST(r->attached && r->count);
+}
+
+static u32 level_of(u32 size, u32 level)
+{
+	return size >> level ? size >> level : 1;
+}
+
+static int on_transfer(struct gpu_renderer *renderer, struct gpu_resource *r,
+		       const struct gpu_transfer *t, bool from_host)
+{
+	u64 depth = r->target == GPU_TARGET_3D ? level_of(r->depth, t->level) : r->layers;
+
+	MUST(t->level <= r->last_level && t->box.width && t->box.height && t->box.depth);
+	MUST((u64)t->box.x + t->box.width <= level_of(r->width, t->level));
+	MUST((u64)t->box.y + t->box.height <= level_of(r->height, t->level));
+	MUST((u64)t->box.z + t->box.depth <= depth);
+	MUST(!t->context || gpu_context_there(&gpu, t->context));
+	MUST(r->attached && t->offset < r->backing);
+	MUST(t->box.height == 1 || t->offset + t->stride <= r->backing);
+	return 0;
+}
+
+static int on_read(struct gpu_renderer *renderer, struct gpu_resource *r,
+		   const struct gpu_rect *rect)
+{
+	MUST(gpu_rect_in(rect, r->width, r->height) && rect->width && rect->height);
+	memset(r->pixels + 4ULL * (rect->y * r->width + rect->x), 1, 4ULL * rect->width);
+	return 0;
+}
+
+static void on_capset(struct gpu_renderer *renderer, const struct gpu_capset *capset, u32 version,
+		      void *to)
+{
+	MUST(capset->id == CAPSET && version <= capset->version);
+	memset(to, 0x77, capset->size);
+}
+
+static int on_context_create(struct gpu_renderer *renderer, u32 id, u32 kind, const char *name)
+{
+	MUST(id && !gpu_context_there(&gpu, id) && (!kind || kind == CAPSET));
+	MUST(strlen(name) < 64);
+	return name[0] == 'x' ? -EINVAL : 0;
+}
+
+static void on_context_destroy(struct gpu_renderer *renderer, u32 id)
+{
+	MUST(gpu_context_there(&gpu, id));
+}
+
+static void on_context_resource(struct gpu_renderer *renderer, u32 id, struct gpu_resource *r,
+				bool attach)
+{
+	MUST(gpu_context_there(&gpu, id) && gpu_resource_find(&gpu, r->id) == r);
+}
+
+static int on_submit(struct gpu_renderer *renderer, u32 id, void *commands, u32 size)
+{
+	MUST(gpu_context_there(&gpu, id) && size && size % 4 == 0 && size <= GPU_COMMANDS);
+	return ((u8 *)commands)[size - 1] & 1 ? -EINVAL : 0;
+}
+
+static int on_fence(struct gpu_renderer *renderer, const struct gpu_fence *fence)
+{
+	MUST(!fence->on_ring || (gpu_context_there(&gpu, fence->context) && fence->ring < 64));
+	return fence->number & 1 ? -EINVAL : 0;
+}
+
+static const struct gpu_renderer_ops ops_3d = {
+	.three_d = true, .create = on_create, .destroy = on_destroy, .attach = on_attach,
+	.detach = on_detach, .transfer = on_transfer, .read = on_read, .capset = on_capset,
+	.context_create = on_context_create, .context_destroy = on_context_destroy,
+	.context_resource = on_context_resource, .submit = on_submit, .fence = on_fence,
+};
+
+static struct gpu_renderer renderer_3d = {
+	.ops = &ops_3d, .capset = { { CAPSET, 1, CAPSET_SIZE } }, .capsets = 1, .fd = -1,
+};
+
 /* ---- requests ---- */
 
 static u32 some_id(struct input *in)
@@ -138,6 +249,12 @@ static union {
 	} attach;
 	struct virtio_gpu_update_cursor cursor;
 	struct virtio_gpu_cmd_get_edid edid;
+	struct virtio_gpu_get_capset capset;
+	struct virtio_gpu_ctx_create context;
+	struct virtio_gpu_ctx_resource context_resource;
+	struct virtio_gpu_resource_create_3d create_3d;
+	struct virtio_gpu_transfer_host_3d transfer_3d;
+	struct virtio_gpu_cmd_submit submit;
 	u8 bytes[256];
 } request;
 
@@ -153,6 +270,74 @@ static size_t make_attach(struct input *in)
 		request.attach.entry[i].length = some_number(in) * (take(in, 1) & 1 ? 1 : 64);
 	}
 	return sizeof(request.attach.head) + n * sizeof(request.attach.entry[0]);
+}
+
+/* A context's number, mostly one of few. */
+static u32 some_context(struct input *in)
+{
+	static const u32 ids[] = { 1, 1, 2, 3, 0, ~0U };
+
+	return ids[take(in, 1) % ARRAY_SIZE(ids)];
+}
+
+static size_t make_create_3d(struct input *in)
+{
+	request.create_3d.resource_id = some_id(in);
+	request.create_3d.target = some_number(in) & 15;
+	request.create_3d.format = some_format(in);
+	request.create_3d.bind = take(in, 1) & 7 ? 2 : 1;
+	request.create_3d.width = some_number(in);
+	request.create_3d.height = some_number(in);
+	request.create_3d.depth = take(in, 1) & 7 ? 1 : some_number(in);
+	request.create_3d.array_size = take(in, 1) & 7 ? 1 : some_number(in);
+	request.create_3d.last_level = take(in, 1) & 3 ? 0 : some_number(in);
+	request.create_3d.nr_samples = take(in, 1) & 7 ? 0 : some_number(in);
+	return sizeof(request.create_3d);
+}
+
+static size_t make_transfer_3d(struct input *in)
+{
+	request.transfer_3d.box = (struct virtio_gpu_box){
+		some_number(in), some_number(in), take(in, 1) & 7 ? 0 : some_number(in),
+		some_number(in), some_number(in), take(in, 1) & 7 ? 1 : some_number(in),
+	};
+	request.transfer_3d.offset = take(in, 1) & 7 ? some_number(in) : take(in, 8);
+	request.transfer_3d.resource_id = some_id(in);
+	request.transfer_3d.level = take(in, 1) & 3 ? 0 : some_number(in);
+	request.transfer_3d.stride = take(in, 1) & 3 ? 0 : some_number(in);
+	request.transfer_3d.layer_stride = take(in, 1) & 3 ? 0 : some_number(in);
+	return sizeof(request.transfer_3d);
+}
+
+static size_t make_3d(struct input *in, u32 type)
+{
+	request.hdr.ctx_id = some_context(in);
+	switch (type) {
+	case VIRTIO_GPU_CMD_GET_CAPSET_INFO:
+	case VIRTIO_GPU_CMD_GET_CAPSET:
+		request.capset.capset_id = some_number(in) & 3;
+		request.capset.capset_version = some_number(in) & 3;
+		return sizeof(request.capset);
+	case VIRTIO_GPU_CMD_CTX_CREATE:
+		request.context.nlen = some_number(in);
+		request.context.context_init = take(in, 1) & 3 ? CAPSET : some_number(in);
+		memset(request.context.debug_name, 'x' + (take(in, 1) & 1), 64);
+		return sizeof(request.context);
+	case VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE:
+	case VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE:
+		request.context_resource.resource_id = some_id(in);
+		return sizeof(request.context_resource);
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_3D:
+		return make_create_3d(in);
+	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D:
+	case VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D:
+		return make_transfer_3d(in);
+	case VIRTIO_GPU_CMD_SUBMIT_3D:
+		request.submit.size = some_number(in);
+		return sizeof(request.submit) + take(in, 1) % 64 * 2;
+	default:
+		return sizeof(request.hdr);
+	}
 }
 
 /* Makes a request of a type that there is; bytes of it. */
@@ -198,7 +383,7 @@ static size_t make(struct input *in, u32 type)
 		request.cursor.resource_id = some_id(in);
 		return sizeof(request.cursor);
 	default:
-		return sizeof(request.hdr);
+		return make_3d(in, type);
 	}
 }
 
@@ -226,7 +411,8 @@ static void ask(struct input *in, size_t len, bool cursor)
 	size_t cut = take(in, 1) % (len + 1);
 	struct iovec out[2] = { { request.bytes, cut }, { request.bytes + cut, len - cut } };
 	struct iovec back[2] = { { answer, room / 3 }, { answer + room / 3, room - room / 3 } };
-	struct gpu_request r = { out, 2, len, back, 2, room };
+	struct gpu_fence fence = { 0 };
+	struct gpu_request r = { out, 2, len, back, 2, room, take(in, 1) & 1 ? &fence : NULL };
 	int written = cursor ? gpu_cursor(&gpu, &r) : gpu_control(&gpu, &r);
 
 	if (written == GPU_LATER) {
@@ -249,7 +435,8 @@ static void count(void)
 	for (i = 0; n < gpu.resources && i < GPU_RESOURCES; i++) {
 		for (r = gpu.table[i]; r; r = r->next) {
 			n++;
-			memory += r->size;
+			memory += r->size + r->charge;
+			MUST(!r->pixels == !r->size && (!r->attached || r->count));
 			if (r->count)
 				memory += r->count * (sizeof(*r->entries) + sizeof(*r->iov)) +
 					  64 * sizeof(*r->iov);
@@ -258,6 +445,7 @@ static void count(void)
 		}
 	}
 	MUST(n == gpu.resources && memory == gpu.memory && memory <= MEMORY);
+	MUST(!gpu.renderer->ops->three_d || made == n);
 	for (i = 0; i < gpu.scanouts; i++) {
 		r = gpu.scanout[i].resource;
 		MUST(!r || (gpu_resource_find(&gpu, r->id) == r &&
@@ -273,7 +461,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
 		VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, VIRTIO_GPU_CMD_GET_DISPLAY_INFO,
 		VIRTIO_GPU_CMD_GET_EDID, VIRTIO_GPU_CMD_UPDATE_CURSOR, VIRTIO_GPU_CMD_MOVE_CURSOR,
+		VIRTIO_GPU_CMD_GET_CAPSET_INFO, VIRTIO_GPU_CMD_GET_CAPSET,
+		VIRTIO_GPU_CMD_CTX_CREATE, VIRTIO_GPU_CMD_CTX_DESTROY,
+		VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE,
+		VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D,
+		VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D, VIRTIO_GPU_CMD_SUBMIT_3D,
 	};
+	bool three_d = size && data[size - 1] & 1;
 	struct input in = { data, size };
 	unsigned int i;
 
@@ -281,7 +475,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gpu.resolve = resolve;
 	gpu.scanouts = 2;
 	gpu.memory_max = MEMORY;
+	gpu.renderer = three_d ? &renderer_3d : &gpu_renderer_2d;
 	gpu_init(&gpu);
+	gpu.three_d = three_d && data[size - 1] & 6;
+	gpu.context_init = gpu.three_d && data[size - 1] & 8;
 	for (i = 0; i < RAM_SIZE; i++)
 		ram[i] = i < size ? data[i] : i;
 	while (in.left) {
@@ -294,17 +491,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			/* Cut off now and then. */
 			if (what >= 0xd0)
 				len = take(&in, 1) % (len + 1);
-			ask(&in, len, what % ARRAY_SIZE(types) >= 9);
+			ask(&in, len, request.hdr.type == VIRTIO_GPU_CMD_UPDATE_CURSOR ||
+			    request.hdr.type == VIRTIO_GPU_CMD_MOVE_CURSOR);
 		} else if (what < 0xf8) {
 			len = take(&in, 1);
 			for (i = 0; i < len && in.left; i++)
 				request.bytes[i] = take(&in, 1);
 			ask(&in, len, what & 1);
 		} else if (what < 0xfc) {
+			if (what & 1)
+				gpu_resources_let_go(&gpu);
 			gpu_resources_remap(&gpu);
 		} else {
 			gpu_reset(&gpu);
-			MUST(!gpu.resources && !gpu.memory);
+			MUST(!gpu.resources && !gpu.memory && !gpu.contexts);
 		}
 		count();
 	}

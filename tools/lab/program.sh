@@ -6,7 +6,9 @@
 # from bookworm-backports where that has them: adb and adbd of bookworm itself are too old
 # or not there. Some come from trixie: bookworm's are too old or not there in any suite.
 # Trixie's C library runs bookworm's programs as well, but not the other way round: a DIR
-# with programs of both gets all of them by one call.
+# with programs of both gets all of them by one call. What is no program, but a library that
+# another one loads by name, or data, becomes the same file in DIR; "@" is the directory of
+# the architecture.
 #
 #	tools/lab/program.sh DIR NAME...	names: see PROGRAMS
 #	tools/lab/program.sh --here NAME	prints a command that runs it on this machine
@@ -34,9 +36,19 @@ passt		usr/bin/passt				trixie
 qemu-utils	usr/bin/qemu-storage-daemon		trixie
 qemu-utils	usr/bin/qemu-img			trixie
 virtiofsd	usr/libexec/virtiofsd			trixie
+mesa		usr/lib/@/libvirglrenderer.so.1		bookworm
+mesa		usr/lib/@/libEGL.so.1			bookworm
+mesa		usr/lib/@/libEGL_mesa.so.0		bookworm
+mesa		usr/lib/@/libOpenGL.so.0		bookworm
+mesa		usr/lib/@/dri/swrast_dri.so		bookworm
+mesa		usr/lib/@/dri/virtio_gpu_dri.so		bookworm
+mesa		usr/share/glvnd/egl_vendor.d/50_mesa.json bookworm
 "
+# What is several packages.
+declare -A PACKAGES_OF=(
+	[mesa]="libvirglrenderer1 libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0")
 # What apt calls them.
-declare -A SUITES=([backports]=bookworm-backports [trixie]=trixie)
+declare -A SUITES=([backports]=bookworm-backports [trixie]=trixie [bookworm]=bookworm)
 case $(kernel_arch "${GUEST_ARCH:-arm64}") in
 arm64)
 	TRIPLET=aarch64-linux-gnu
@@ -48,6 +60,7 @@ x86_64)
 	;;
 esac
 ARCH=$(debian_arch "${GUEST_ARCH:-arm64}")
+PROGRAMS=${PROGRAMS//@/$TRIPLET}
 LIBRARIES=("lib/$TRIPLET" "usr/lib/$TRIPLET" "usr/lib/$TRIPLET/android" "usr/lib/$TRIPLET/ceph")
 # What QEMU loads into a PC.
 FIRMWARE="usr/share/seabios/bios-256k.bin usr/share/seabios/bios-microvm.bin
@@ -58,16 +71,18 @@ unpack_program() {
 	local package=$1 apt=$2 suite=$3 root=$4 deb
 
 	mkdir -p "$root/archives/partial"
+	# shellcheck disable=SC2086 # some are several
 	long_step "downloading $package" "$LOGS/download.log" \
 		apt_run "$apt" apt-get install -y --download-only \
 		--no-install-recommends -t "$suite" \
-		-o "Dir::Cache::archives=$root/archives" -o Debug::NoLocking=1 "$package"
+		-o "Dir::Cache::archives=$root/archives" -o Debug::NoLocking=1 \
+		${PACKAGES_OF[$package]:-$package}
 	for deb in "$root"/archives/*.deb; do
 		dpkg-deb -x "$deb" "$root"
 	done
 	rm -rf "${root:?}/archives"
 	find "$root/usr/share" -mindepth 1 -maxdepth 1 ! -name seabios ! -name qemu \
-		! -name nodejs -exec rm -rf {} +
+		! -name nodejs ! -name glvnd -exec rm -rf {} +
 }
 
 # fetch_program PACKAGE FROM: sets UNPACKED to where the package is in the cache.
@@ -129,17 +144,19 @@ suite_of() {
 }
 
 add_program() {
-	local dir=$1 name=$2 package file from
+	local dir=$1 name=$2 package file from to
 
 	while read -r package file from; do
 		[ "${file##*/}" = "$name" ] || continue
 		fetch_program "$package" "$from"
 		[ -e "$UNPACKED/$file" ] || die "package $package has no $file"
-		mkdir -p "$dir/bin" "$dir/${LOADER%/*}"
-		cp -L "$UNPACKED/$file" "$dir/bin/$name"
+		to=bin/$name
+		[[ $file != usr/lib/*.so* && $file != usr/share/* ]] || to=$file
+		mkdir -p "$dir/${to%/*}" "$dir/${LOADER%/*}"
+		cp -L "$UNPACKED/$file" "$dir/$to"
 		[ -e "$dir/$LOADER" ] || cp -L "$UNPACKED/$LOADER" "$dir/$LOADER" 2>/dev/null ||
 			cp -L "$UNPACKED/usr/$LOADER" "$dir/$LOADER"
-		copy_libraries "$UNPACKED" "$dir" "$file"
+		[[ $file = usr/share/* ]] || copy_libraries "$UNPACKED" "$dir" "$file"
 		copy_data "$package" "$UNPACKED" "$dir"
 		return
 	done <<<"$PROGRAMS"
@@ -172,7 +189,7 @@ if [ "$DIR" = --here ]; then
 	here "$1"
 	exit
 fi
-for suite in trixie backports; do
+for suite in trixie backports bookworm; do
 	for name; do
 		[ "$(suite_of "$name")" != "$suite" ] || add_program "$DIR" "$name"
 	done

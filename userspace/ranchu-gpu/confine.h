@@ -5,8 +5,8 @@
 #ifndef GPU_CONFINE_H
 #define GPU_CONFINE_H
 
-#include "types.h"
+struct server_options;
 
-int gpu_confine(u64 memory);
+int gpu_confine(const struct server_options *options);
 
 #endif /* GPU_CONFINE_H */

@@ -3,6 +3,7 @@
  * ranchu-gpu: serves a VM's virtio-gpu.
  *
  *	ranchu-gpu --socket-path PATH | --fd N [--memory MIB]
+ *		[--renderer 2d|virgl|stream:LIBRARY [--jit] [--data MIB]]
  *
  * One process serves one VM, and ends with it.
  */
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,22 +26,26 @@
 
 #define EXIT_USAGE	2
 #define MEMORY_MIB_MAX	65536
+#define STREAM		"stream:"	/* in front of a library */
 
 /**
  * struct arguments - the command line
  * @path: where the front end connects to, or NULL
  * @fd: the connection, or -1
+ * @renderer: who is to draw
  * @server: the rest
  */
 struct arguments {
 	const char *path;
 	int fd;
+	const char *renderer;
 	struct server_options server;
 };
 
 static int wrong_usage(void)
 {
-	fputs("usage: ranchu-gpu --socket-path PATH | --fd N [--memory MIB]\n", stderr);
+	fputs("usage: ranchu-gpu --socket-path PATH | --fd N [--memory MIB]\n"
+	      "       [--renderer 2d|virgl|stream:LIBRARY [--jit] [--data MIB]]\n", stderr);
 	return -EINVAL;
 }
 
@@ -60,6 +66,9 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 		{ "socket-path", required_argument, NULL, 's' },
 		{ "fd", required_argument, NULL, 'f' },
 		{ "memory", required_argument, NULL, 'm' },
+		{ "data", required_argument, NULL, 'd' },
+		{ "renderer", required_argument, NULL, 'r' },
+		{ "jit", no_argument, NULL, 'j' },
 		{ 0 }
 	};
 	unsigned long value = 0;
@@ -79,6 +88,16 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 			err = number_read("memory", optarg, MEMORY_MIB_MAX, &value);
 			arguments->server.memory = value * MIB;
 			break;
+		case 'd':
+			err = number_read("data", optarg, MEMORY_MIB_MAX, &value);
+			arguments->server.data = value * MIB;
+			break;
+		case 'r':
+			arguments->renderer = optarg;
+			break;
+		case 'j':
+			arguments->server.jit = true;
+			break;
 		default:
 			return wrong_usage();
 		}
@@ -88,7 +107,41 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 	if (optind != argc || (arguments->path && arguments->fd >= 0) ||
 	    (!arguments->path && arguments->fd < 0))
 		return wrong_usage();
-	return arguments->server.memory ? 0 : vmm_error(-EINVAL, "--memory: 0 is no memory");
+	return 0;
+}
+
+static bool is_stream(const char *name)
+{
+	return !strncmp(name, STREAM, strlen(STREAM)) && name[strlen(STREAM)];
+}
+
+/* Libraries are opened here, before anybody says anything to us. */
+static int renderer_start(struct arguments *arguments)
+{
+	struct server_options *server = &arguments->server;
+	const char *name = arguments->renderer;
+
+	if (!strcmp(name, "virgl"))
+		server->renderer = gpu_renderer_virgl(server->jit);
+	else if (is_stream(name))
+		server->renderer = gpu_renderer_stream(name + strlen(STREAM));
+	else
+		server->renderer = &gpu_renderer_2d;
+	return server->renderer ? 0 : -EIO;
+}
+
+/* What the options say together. */
+static int arguments_check(const struct arguments *arguments)
+{
+	const char *name = arguments->renderer;
+
+	if (!arguments->server.memory || !arguments->server.data)
+		return vmm_error(0, "--memory and --data: 0 is no memory");
+	if (strcmp(name, "2d") && strcmp(name, "virgl") && !is_stream(name))
+		return vmm_error(0, "--renderer: \"%s\" is not 2d, virgl or stream:LIBRARY", name);
+	if (arguments->server.jit && !strcmp(name, "2d"))
+		return vmm_error(0, "--jit: the 2d renderer makes no code");
+	return 0;
 }
 
 /* Waits for the front end. Nobody else can connect afterwards. */
@@ -114,18 +167,21 @@ static int front_end_accept(const char *path)
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {
-		.fd = -1, .server = { .memory = GPU_MEMORY, .scanouts = 1 },
+		.fd = -1, .renderer = "2d",
+		.server = { .memory = GPU_MEMORY, .data = GPU_DATA, .scanouts = 1 },
 	};
 
 	vmm_log_name("ranchu-gpu");
 	signal(SIGPIPE, SIG_IGN);
 	/* A file that is too large is refused, and does not end the process. */
 	signal(SIGXFSZ, SIG_IGN);
-	if (arguments_read(&arguments, argc, argv))
+	if (arguments_read(&arguments, argc, argv) || arguments_check(&arguments))
 		return EXIT_USAGE;
+	if (renderer_start(&arguments))
+		return EXIT_FAILURE;
 	if (arguments.path)
 		arguments.fd = front_end_accept(arguments.path);
-	if (arguments.fd < 0 || gpu_confine(arguments.server.memory))
+	if (arguments.fd < 0 || gpu_confine(&arguments.server))
 		return EXIT_FAILURE;
 	return server_run(arguments.fd, &arguments.server) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,62 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Resources: pictures on the host, and the guest's memory behind them. Sizes are the
- * guest's: each is bounded, and all that resources take counts against one limit.
+ * Resources, and the guest's memory behind them. Sizes are the guest's: each is bounded,
+ * and all that resources take counts against one limit. What a resource is made of, and
+ * copies of it, are the renderer's.
  */
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "gpu.h"
 #include "host/iov.h"
 
 #define SPARE_IOVS	64	/* for pieces that lie in two regions of guest memory */
 #define ENTRIES_READ	64	/* at once */
-
-/* Where the colours of a format are: shifts of blue, green and red in a little-endian word. */
-static const struct {
-	u32 format;
-	u8 blue;
-	u8 green;
-	u8 red;
-} formats[] = {
-	{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 0, 8, 16 },
-	{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 0, 8, 16 },
-	{ VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM, 24, 16, 8 },
-	{ VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 24, 16, 8 },
-	{ VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM, 16, 8, 0 },
-	{ VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, 8, 16, 24 },
-	{ VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM, 8, 16, 24 },
-	{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 16, 8, 0 },
-};
-
-static int format_find(u32 format)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(formats); i++) {
-		if (formats[i].format == format)
-			return i;
-	}
-	return -EINVAL;
-}
-
-/**
- * gpu_rect_in - tell whether a rectangle lies in a picture
- * @rect: may be empty
- * @width: of the picture
- * @height: likewise
- *
- * Return: whether it does
- */
-bool gpu_rect_in(const struct gpu_rect *rect, u32 width, u32 height)
-{
-	return rect->width <= width && rect->x <= width - rect->width &&
-	       rect->height <= height && rect->y <= height - rect->height;
-}
+#define BLOCK_ROWS	12	/* rows of pixels that a compressed format keeps together */
 
 /**
  * gpu_resource_find - find a resource
@@ -74,8 +31,14 @@ struct gpu_resource *gpu_resource_find(const struct gpu *gpu, u32 id)
 	return r;
 }
 
-/* Takes @bytes of what resources may take. */
-static bool memory_take(struct gpu *gpu, u64 bytes)
+/**
+ * gpu_memory_take - take some of what resources may take
+ * @gpu: the device
+ * @bytes: how much; gpu->memory is what was taken
+ *
+ * Return: whether there was as much
+ */
+bool gpu_memory_take(struct gpu *gpu, u64 bytes)
 {
 	if (bytes > gpu->memory_max - gpu->memory)
 		return false;
@@ -83,78 +46,115 @@ static bool memory_take(struct gpu *gpu, u64 bytes)
 	return true;
 }
 
-/* Memory that the front end can be given: a file that stays as it is. */
-static int pixels_make(struct gpu_resource *r)
-{
-	void *map;
-
-	r->fd = memfd_create("gpu", MFD_CLOEXEC);
-	if (r->fd < 0)
-		return -ENOMEM;
-	if (ftruncate(r->fd, r->size))
-		return -ENOMEM;
-	map = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
-	if (map == MAP_FAILED)
-		return -ENOMEM;
-	r->pixels = map;
-	return 0;
-}
-
 static void resource_free(struct gpu *gpu, struct gpu_resource *r)
 {
 	gpu_resource_detach(gpu, r);
-	if (r->pixels)
-		munmap(r->pixels, r->size);
-	if (r->fd >= 0)
-		close(r->fd);
-	gpu->memory -= r->size;
+	if (gpu->renderer->ops->destroy)
+		gpu->renderer->ops->destroy(gpu->renderer, r);
+	gpu_pixels_free(gpu, r);
+	gpu->memory -= r->charge;
 	free(r);
 }
 
+/*
+ * What the renderer takes: four bytes a pixel, which is what most have. What a guest can
+ * have beyond that is bounded by the process's own limit.
+ */
+static u64 charge_of(const struct gpu *gpu, const struct gpu_args *args)
+{
+	u64 pixels = (u64)args->width * args->height * args->depth * args->layers;
+
+	if (!gpu->renderer->ops->three_d)
+		return 0;
+	if (args->target == GPU_TARGET_BUFFER)
+		return pixels;
+	pixels *= args->samples ? args->samples : 1;
+	return 4 * (pixels + (args->last_level ? pixels / 3 : 0));
+}
+
+/* No product of these sizes wraps. */
+static bool args_valid(const struct gpu *gpu, const struct gpu_args *args)
+{
+	if (args->target > GPU_TARGET_LAST || args->last_level >= GPU_LEVELS ||
+	    args->samples > GPU_SAMPLES || !args->width || !args->height || !args->depth ||
+	    !args->layers)
+		return false;
+	if (args->target == GPU_TARGET_BUFFER)
+		return args->width <= gpu->memory_max && args->height == 1 && args->depth == 1 &&
+		       args->layers == 1;
+	return args->width <= GPU_SIDE && args->height <= GPU_SIDE && args->depth <= GPU_SIDE &&
+	       args->layers <= GPU_LAYERS;
+}
+
+/* Makes @r, which is empty so far, and charged for. */
+static int resource_make(struct gpu *gpu, struct gpu_resource *r, u32 id,
+			 const struct gpu_args *args)
+{
+	*r = (struct gpu_resource){
+		.id = id, .format = args->format, .width = args->width, .height = args->height,
+		.target = args->target, .depth = args->depth, .layers = args->layers,
+		.last_level = args->last_level, .fd = -1,
+	};
+	return gpu->renderer->ops->create(gpu, r, args);
+}
+
 /**
- * gpu_resource_create - make a resource, black
+ * gpu_resource_create - make a resource
  * @gpu: the device
  * @id: its number: not 0, and not that of another
- * @format: enum virtio_gpu_formats
- * @width: pixels of a row
- * @height: rows
+ * @args: what it is to be, anything
  *
- * Return: 0, -ENOENT for a number that it cannot have, -EINVAL for a size or a format that
- *	there is not, -ENOMEM, also if there are too many
+ * Return: 0, -ENOENT for a number that it cannot have, -EINVAL for what there is not,
+ *	-ENOMEM, also if there are too many
  */
-int gpu_resource_create(struct gpu *gpu, u32 id, u32 format, u32 width, u32 height)
+int gpu_resource_create(struct gpu *gpu, u32 id, const struct gpu_args *args)
 {
 	struct gpu_resource **place = &gpu->table[id % GPU_RESOURCES];
 	struct gpu_resource *r;
-	u64 size;
+	u64 charge;
 	int err;
 
 	if (!id || gpu_resource_find(gpu, id))
 		return -ENOENT;
-	if (format_find(format) < 0 || !width || !height || width > GPU_SIDE || height > GPU_SIDE)
+	if (!args_valid(gpu, args))
 		return -EINVAL;
-	size = 4ULL * width * height;
-	size = (size + VMM_PAGE_SIZE - 1) / VMM_PAGE_SIZE * VMM_PAGE_SIZE;
-	if (gpu->resources == GPU_RESOURCES || !memory_take(gpu, size))
+	charge = charge_of(gpu, args);
+	if (gpu->resources == GPU_RESOURCES || !gpu_memory_take(gpu, charge))
 		return -ENOMEM;
-	r = calloc(1, sizeof(*r));
-	if (!r) {
-		gpu->memory -= size;
-		return -ENOMEM;
-	}
-	*r = (struct gpu_resource){
-		.id = id, .format = format, .width = width, .height = height, .size = size,
-		.fd = -1,
-	};
-	err = pixels_make(r);
+	r = malloc(sizeof(*r));
+	err = r ? resource_make(gpu, r, id, args) : -ENOMEM;
 	if (err) {
-		resource_free(gpu, r);
+		gpu->memory -= charge;
+		free(r);
 		return err;
 	}
+	r->charge = charge;
 	r->next = *place;
 	*place = r;
 	gpu->resources++;
 	return 0;
+}
+
+/**
+ * gpu_resource_create_2d - make a picture, black
+ * @gpu: the device
+ * @id: as for gpu_resource_create()
+ * @format: enum virtio_gpu_formats
+ * @width: pixels of a row
+ * @height: rows
+ *
+ * Return: as gpu_resource_create()
+ */
+int gpu_resource_create_2d(struct gpu *gpu, u32 id, u32 format, u32 width, u32 height)
+{
+	const struct gpu_args args = {
+		.target = GPU_TARGET_2D, .format = format, .bind = GPU_BIND_RENDER_TARGET,
+		.width = width, .height = height, .depth = 1, .layers = 1, .flags = GPU_Y_0_TOP,
+	};
+
+	if (!id || gpu_resource_find(gpu, id))
+		return -ENOENT;
+	return gpu_format_known(format) ? gpu_resource_create(gpu, id, &args) : -EINVAL;
 }
 
 /**
@@ -244,6 +244,23 @@ static int entries_resolve(const struct gpu *gpu, struct gpu_resource *r)
 	return 0;
 }
 
+static int renderer_attach(struct gpu *gpu, struct gpu_resource *r)
+{
+	int err = 0;
+
+	if (gpu->renderer->ops->attach)
+		err = gpu->renderer->ops->attach(gpu->renderer, r);
+	r->attached = !err;
+	return err;
+}
+
+static void renderer_detach(struct gpu *gpu, struct gpu_resource *r)
+{
+	if (r->attached && gpu->renderer->ops->detach)
+		gpu->renderer->ops->detach(gpu->renderer, r);
+	r->attached = false;
+}
+
 /**
  * gpu_resource_attach - put guest memory behind a resource
  * @gpu: the device
@@ -265,7 +282,7 @@ int gpu_resource_attach(struct gpu *gpu, struct gpu_resource *r, const struct gp
 		return -EBUSY;
 	if (!count || count > GPU_ENTRIES)
 		return -EINVAL;
-	if (!memory_take(gpu, entry_bytes(count)))
+	if (!gpu_memory_take(gpu, entry_bytes(count)))
 		return -ENOMEM;
 	r->count = count;
 	r->entries = calloc(count, sizeof(*r->entries));
@@ -273,6 +290,8 @@ int gpu_resource_attach(struct gpu *gpu, struct gpu_resource *r, const struct gp
 	err = r->entries && r->iov ? entries_read(r->entries, request, offset, count) : -ENOMEM;
 	if (!err)
 		err = entries_resolve(gpu, r);
+	if (!err)
+		err = renderer_attach(gpu, r);
 	if (err)
 		gpu_resource_detach(gpu, r);
 	return err;
@@ -289,6 +308,7 @@ int gpu_resource_detach(struct gpu *gpu, struct gpu_resource *r)
 {
 	bool there = r->count;
 
+	renderer_detach(gpu, r);
 	if (there)
 		gpu->memory -= entry_bytes(r->count);
 	free(r->entries);
@@ -299,6 +319,23 @@ int gpu_resource_detach(struct gpu *gpu, struct gpu_resource *r)
 	r->iovs = 0;
 	r->backing = 0;
 	return there ? 0 : -EINVAL;
+}
+
+/**
+ * gpu_resources_let_go - have the renderer forget where guest memory is
+ * @gpu: the device; guest memory is about to be mapped somewhere else
+ *
+ * gpu_resources_remap() comes next.
+ */
+void gpu_resources_let_go(struct gpu *gpu)
+{
+	struct gpu_resource *r;
+	unsigned int i;
+
+	for (i = 0; i < GPU_RESOURCES; i++) {
+		for (r = gpu->table[i]; r; r = r->next)
+			renderer_detach(gpu, r);
+	}
 }
 
 /**
@@ -314,107 +351,108 @@ void gpu_resources_remap(struct gpu *gpu)
 
 	for (i = 0; i < GPU_RESOURCES; i++) {
 		for (r = gpu->table[i]; r; r = r->next) {
-			if (r->count && entries_resolve(gpu, r))
+			if (!r->count)
+				continue;
+			renderer_detach(gpu, r);
+			if (entries_resolve(gpu, r) || renderer_attach(gpu, r))
 				gpu_resource_detach(gpu, r);
 		}
 	}
 }
 
-/**
- * struct walk - a place in guest memory that only moves on
- * @iov: the piece where it is
- * @left: pieces, with that one
- * @before: bytes before that piece
- */
-struct walk {
-	const struct iovec *iov;
-	unsigned int left;
-	u64 before;
-};
-
-/* Copies from @offset on, which is not before that of the last call. */
-static void walk_copy(struct walk *walk, u64 offset, u8 *to, size_t len)
-{
-	while (walk->left && offset - walk->before >= walk->iov->iov_len) {
-		walk->before += walk->iov->iov_len;
-		walk->iov++;
-		walk->left--;
-	}
-	vmm_iov_read(walk->iov, walk->left, offset - walk->before, to, len);
-}
+/* ---- copies ---- */
 
 /**
  * gpu_resource_transfer - take pixels from the guest's memory
+ * @gpu: the device
  * @r: the resource
  * @rect: which
  * @offset: where in the guest's memory the first one is; rows are as long as the resource's
  *
- * Return: 0, or -EINVAL with nothing done: the rectangle is not in the resource, or not all
- *	of it is in the guest's memory
+ * Return: 0; or -EINVAL with nothing done: it is no picture of four bytes a pixel, the
+ *	rectangle is not in it, or not all of it is in the guest's memory; or the renderer's
+ *	-errno
  */
-int gpu_resource_transfer(struct gpu_resource *r, const struct gpu_rect *rect, u64 offset)
+int gpu_resource_transfer(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect,
+			  u64 offset)
 {
-	size_t stride = 4 * (size_t)r->width;
-	size_t row = 4 * (size_t)rect->width;
-	struct walk walk = { r->iov, r->iovs, 0 };
+	const struct gpu_transfer transfer = {
+		.box = { rect->x, rect->y, 0, rect->width, rect->height, 1 }, .offset = offset,
+	};
+	u64 stride = 4 * (u64)r->width;
 	u64 needed;
-	u8 *to;
-	u32 y;
 
-	if (!gpu_rect_in(rect, r->width, r->height))
+	if (r->target != GPU_TARGET_2D || !gpu_format_known(r->format) ||
+	    !gpu_rect_in(rect, r->width, r->height))
 		return -EINVAL;
 	if (!rect->width || !rect->height)
 		return 0;
-	needed = (rect->height - 1) * (u64)stride + row;
+	needed = (rect->height - 1) * stride + 4 * (u64)rect->width;
 	if (offset > r->backing || needed > r->backing - offset)
 		return -EINVAL;
-	to = r->pixels + rect->y * stride + 4 * (size_t)rect->x;
-	if (row == stride) {
-		walk_copy(&walk, offset, to, needed);
-		return 0;
-	}
-	for (y = 0; y < rect->height; y++)
-		walk_copy(&walk, offset + y * stride, to + y * stride, row);
-	return 0;
+	return gpu->renderer->ops->transfer(gpu->renderer, r, &transfer, false);
 }
 
-/* ---- pixels for a screen ---- */
+static u32 at_level(u32 size, u32 level)
+{
+	return size >> level ? size >> level : 1;
+}
+
+static bool span_in(u32 first, u32 count, u32 size)
+{
+	return count <= size && first <= size - count;
+}
+
+static bool box_in(const struct gpu_resource *r, const struct gpu_box *box, u32 level)
+{
+	u32 depth = r->target == GPU_TARGET_3D ? at_level(r->depth, level) : r->layers;
+
+	return span_in(box->x, box->width, at_level(r->width, level)) &&
+	       span_in(box->y, box->height, at_level(r->height, level)) &&
+	       span_in(box->z, box->depth, depth);
+}
+
+/*
+ * Whether rows and layers that are as far apart as the guest says can all be in its memory.
+ * How many rows of pixels a row of blocks has is the renderer's; none has more than this.
+ */
+static bool strides_in(const struct gpu_resource *r, const struct gpu_transfer *transfer)
+{
+	u32 block = gpu_format_known(r->format) ? 1 : BLOCK_ROWS;
+	u64 left = r->backing - transfer->offset;
+	u64 last;
+
+	if ((transfer->box.height > 1 && transfer->stride > left) ||
+	    (transfer->box.depth > 1 && transfer->layer_stride > left))
+		return false;
+	last = (transfer->box.height - 1) / block * (u64)transfer->stride +
+	       (transfer->box.depth - 1) * (u64)transfer->layer_stride;
+	return last < left;
+}
 
 /**
- * gpu_resource_is_bgrx - tell whether pixels are as screens want them
+ * gpu_resource_transfer_3d - copy between a resource and the guest's memory behind it
+ * @gpu: the device
  * @r: the resource
+ * @transfer: what; @context is 0 or one that there is, all else anything
+ * @from_host: to the guest's memory
  *
- * Return: whether they are blue, green, red and one byte more
+ * How many bytes a row of the renderer's formats has is known to the renderer only, which
+ * looks whether all are in the guest's memory.
+ *
+ * Return: 0; -EINVAL for what is not in the resource, or not in the guest's memory; or the
+ *	renderer's -errno
  */
-bool gpu_resource_is_bgrx(const struct gpu_resource *r)
+int gpu_resource_transfer_3d(struct gpu *gpu, struct gpu_resource *r,
+			     const struct gpu_transfer *transfer, bool from_host)
 {
-	int format = format_find(r->format);
+	const struct gpu_box *box = &transfer->box;
 
-	return !formats[format].blue && formats[format].green == 8 && formats[format].red == 16;
-}
-
-/**
- * gpu_resource_row - make pixels blue, green, red and one byte more
- * @r: the resource
- * @x: the first pixel; all lie in the resource
- * @y: their row
- * @count: how many
- * @to: filled
- */
-void gpu_resource_row(const struct gpu_resource *r, u32 x, u32 y, u32 count, u32 *to)
-{
-	const u8 *from = r->pixels + 4 * ((size_t)y * r->width + x);
-	int format = format_find(r->format);
-	u32 i;
-
-	memcpy(to, from, 4 * (size_t)count);
-	if (gpu_resource_is_bgrx(r))
-		return;
-	for (i = 0; i < count; i++) {
-		u32 word = le32toh(to[i]);
-
-		to[i] = htole32((word >> formats[format].blue & 0xff) |
-				(word >> formats[format].green & 0xff) << 8 |
-				(word >> formats[format].red & 0xff) << 16);
-	}
+	if (transfer->level > r->last_level || !box_in(r, box, transfer->level))
+		return -EINVAL;
+	if (!box->width || !box->height || !box->depth)
+		return 0;
+	if (!r->attached || transfer->offset >= r->backing || !strides_in(r, transfer))
+		return -EINVAL;
+	return gpu->renderer->ops->transfer(gpu->renderer, r, transfer, from_host);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Takes requests from a queue and gives them back. A request that waits for the front end
- * holds the queue up.
+ * holds the queue up; one that waits for the renderer does not.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ void ring_init(struct ring *ring)
 	ring->enabled = false;
 	ring->running = false;
 	ring->waits = false;
+	ring->held = NULL;
 	ring->base = 0;
 	memset(&ring->setup, 0, sizeof(ring->setup));
 }
@@ -57,14 +59,67 @@ int ring_start(struct ring *ring, struct ranchu_mem *mem)
 	return 0;
 }
 
+static void publish(struct ring *ring)
+{
+	ranchu_vq_publish(&ring->vq);
+	if (ranchu_vq_must_call(&ring->vq))
+		signal_file(ring->call_fd);
+}
+
+/* Whether @fence is that of @held, or a later one on its timeline. */
+static bool fence_covers(const struct gpu_fence *fence, const struct gpu_fence *held)
+{
+	return fence->on_ring == held->on_ring && fence->context == held->context &&
+	       fence->ring == held->ring && fence->number >= held->number;
+}
+
+/* Gives back what has waited for @fence, or all if that is NULL. */
+static void held_push(struct ring *ring, const struct gpu_fence *fence)
+{
+	struct ring_held **place = &ring->held;
+	struct ring_held *held;
+	bool pushed = false;
+
+	while ((held = *place)) {
+		if (fence && !fence_covers(fence, &held->fence)) {
+			place = &held->next;
+			continue;
+		}
+		*place = held->next;
+		if (ring->running)
+			ranchu_vq_push(&ring->vq, &held->chain, held->written);
+		pushed = true;
+		free(held);
+	}
+	if (pushed && ring->running)
+		publish(ring);
+}
+
+/* Keeps the request that is looked at; false if there is no memory for that. */
+static bool hold(struct ring *ring, const struct gpu_fence *fence, u32 written)
+{
+	struct ring_held **place = &ring->held;
+	struct ring_held *held = malloc(sizeof(*held));
+
+	if (!held)
+		return false;
+	*held = (struct ring_held){ .fence = *fence, .chain = ring->chain, .written = written };
+	while (*place)
+		place = &(*place)->next;
+	*place = held;
+	return true;
+}
+
 /**
  * ring_stop - serve a queue no more
  * @ring: may be stopped; @base is where it can go on
  *
- * A request that waits is given back as if it had never been taken.
+ * A request that waits for the front end is given back as if it had never been taken. Those
+ * that wait for the renderer are answered.
  */
 void ring_stop(struct ring *ring)
 {
+	held_push(ring, NULL);
 	if (!ring->running)
 		return;
 	if (ring->waits)
@@ -74,17 +129,10 @@ void ring_stop(struct ring *ring)
 	ring->base = ranchu_vq_base(&ring->vq);
 }
 
-static void publish(struct ring *ring)
-{
-	ranchu_vq_publish(&ring->vq);
-	if (ranchu_vq_must_call(&ring->vq))
-		signal_file(ring->call_fd);
-}
-
 /* A queue that is broken is not served until it is set up again. */
 static bool gave_up(struct ring *ring)
 {
-	if (!ring->vq.fault && !vmm_compat_warned())
+	if (!ring->running || (!ring->vq.fault && !vmm_compat_warned()))
 		return false;
 	vmm_error(0, "the guest has broken a queue: %s", ranchu_vq_fault_name(ring->vq.fault));
 	ring->running = false;
@@ -110,6 +158,7 @@ void ring_request(const struct ring *ring, struct gpu_request *request)
 static bool take(struct ring *ring)
 {
 	struct gpu_request request;
+	struct gpu_fence fence;
 	unsigned int i;
 	int written;
 
@@ -119,13 +168,16 @@ static bool take(struct ring *ring)
 		if (ranchu_vq_next(&ring->vq, &ring->chain) <= 0)
 			return false;
 		ring_request(ring, &request);
+		fence.number = 0;
+		request.fence = &fence;
 		/* The answer may come at once, and have the queue go on. */
 		ring->waits = true;
 		written = ring->handle(ring->arg, &request);
 		if (written == GPU_LATER)
 			return false;
 		ring->waits = false;
-		ranchu_vq_push(&ring->vq, &ring->chain, written);
+		if (!fence.number || !hold(ring, &fence, written))
+			ranchu_vq_push(&ring->vq, &ring->chain, written);
 	}
 	return true;
 }
@@ -164,4 +216,15 @@ void ring_answered(struct ring *ring, u32 written)
 	ranchu_vq_push(&ring->vq, &ring->chain, written);
 	publish(ring);
 	signal_file(ring->kick_fd);
+}
+
+/**
+ * ring_fenced - give back requests that the renderer has done
+ * @ring: may have none
+ * @fence: what it was asked for, and all before on its timeline
+ */
+void ring_fenced(struct ring *ring, const struct gpu_fence *fence)
+{
+	held_push(ring, fence);
+	gave_up(ring);
 }

@@ -14,6 +14,20 @@
 #define RING_IOVS	1024	/* pieces of a request, at most */
 
 /**
+ * struct ring_held - a request whose answer is written, and told when its fence is done
+ * @next: the one that was made behind it
+ * @fence: what it waits for
+ * @chain: where it belongs in the queue
+ * @written: bytes of the answer
+ */
+struct ring_held {
+	struct ring_held *next;
+	struct gpu_fence fence;
+	struct ranchu_chain chain;
+	u32 written;
+};
+
+/**
  * struct ring - a queue
  * @handle: does what a request asks for; bytes of the answer, or GPU_LATER: then
  *	ring_answered() is called for it
@@ -28,6 +42,7 @@
  * @enabled: the front end lets it be served
  * @running: it is served
  * @waits: @chain waits for its answer, and nothing else is taken
+ * @held: requests that wait for their fences, in the order in which they were made
  * @chain: the request that is looked at
  * @iov: its pieces
  */
@@ -44,6 +59,7 @@ struct ring {
 	bool enabled;
 	bool running;
 	bool waits;
+	struct ring_held *held;
 	struct ranchu_chain chain;
 	struct iovec iov[RING_IOVS];
 };
@@ -56,5 +72,6 @@ void ring_stop(struct ring *ring);
 void ring_serve(struct ring *ring);
 void ring_request(const struct ring *ring, struct gpu_request *request);
 void ring_answered(struct ring *ring, u32 written);
+void ring_fenced(struct ring *ring, const struct gpu_fence *fence);
 
 #endif /* GPU_RING_H */

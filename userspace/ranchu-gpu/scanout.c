@@ -16,11 +16,13 @@
  * @rect: the part of it that is shown
  *
  * Return: 0, -ENXIO for no such screen, -ENOENT for no such resource, -EINVAL for a part
- *	that it does not have
+ *	that it does not have or for one that cannot be shown, -ENOMEM, or the renderer's
+ *	-errno
  */
 int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect *rect)
 {
 	struct gpu_resource *r = NULL;
+	int err;
 
 	if (scanout >= gpu->scanouts)
 		return -ENXIO;
@@ -30,6 +32,9 @@ int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect 
 			return -ENOENT;
 		if (!rect->width || !rect->height || !gpu_rect_in(rect, r->width, r->height))
 			return -EINVAL;
+		err = gpu_pixels_read(gpu, r, rect);
+		if (err)
+			return err;
 	}
 	gpu->scanout[scanout].resource = r;
 	gpu->scanout[scanout].rect = *rect;
@@ -72,11 +77,12 @@ static void span_meet(u32 *a, u32 *a_len, u32 b, u32 b_len)
  * @r: the resource that has them
  * @rect: which
  *
- * Return: 0, or -EINVAL if the resource does not have them
+ * Return: 0, -EINVAL if the resource does not have them, or the renderer's -errno
  */
-int gpu_scanouts_flush(struct gpu *gpu, const struct gpu_resource *r, const struct gpu_rect *rect)
+int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect)
 {
 	unsigned int i;
+	int err;
 
 	if (!gpu_rect_in(rect, r->width, r->height))
 		return -EINVAL;
@@ -91,6 +97,9 @@ int gpu_scanouts_flush(struct gpu *gpu, const struct gpu_resource *r, const stru
 		span_meet(&part.y, &part.height, scanout->rect.y, scanout->rect.height);
 		if (!part.width || !part.height)
 			continue;
+		err = gpu_pixels_read(gpu, r, &part);
+		if (err)
+			return err;
 		part.x -= scanout->rect.x;
 		part.y -= scanout->rect.y;
 		gpu->display->damage(gpu->display_arg, i, &part);
@@ -117,13 +126,15 @@ static void cursor_place(struct gpu_cursor *cursor, const struct virtio_gpu_upda
  * @in: what the guest says; resource 0 hides the cursor
  *
  * Return: 0, -ENXIO for no such screen, -ENOENT for no such resource, -EINVAL for one of
- *	another size
+ *	another size or that cannot be shown, -ENOMEM, or the renderer's -errno
  */
 int gpu_cursor_update(struct gpu *gpu, const struct virtio_gpu_update_cursor *in)
 {
+	const struct gpu_rect all = { 0, 0, GPU_CURSOR, GPU_CURSOR };
 	struct gpu_scanout *scanout = scanout_of(gpu, in);
 	struct gpu_cursor *cursor;
 	struct gpu_resource *r;
+	int err;
 
 	if (!scanout)
 		return -ENXIO;
@@ -139,6 +150,9 @@ int gpu_cursor_update(struct gpu *gpu, const struct virtio_gpu_update_cursor *in
 		return -ENOENT;
 	if (r->width != GPU_CURSOR || r->height != GPU_CURSOR)
 		return -EINVAL;
+	err = gpu_pixels_read(gpu, r, &all);
+	if (err)
+		return err;
 	memcpy(cursor->pixels, r->pixels, sizeof(cursor->pixels));
 	cursor->shown = true;
 	cursor->hot_x = le32toh(in->hot_x);

@@ -10,6 +10,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -34,9 +35,12 @@
 			 BIT_OF(VHOST_F_LOG_ALL) | BIT_OF(VIRTIO_F_IN_ORDER))
 #define FEATURES	((RANCHU_VQ_FEATURES & ~NOT_OFFERED) | BIT_OF(VU_F_PROTOCOL_FEATURES) | \
 			 BIT_OF(VIRTIO_GPU_F_EDID))
+/* If the renderer has 3D. */
+#define FEATURES_3D	(BIT_OF(VIRTIO_GPU_F_VIRGL) | BIT_OF(VIRTIO_GPU_F_CONTEXT_INIT))
 #define PROTOCOL	(BIT_OF(VU_P_MQ) | BIT_OF(VU_P_REPLY_ACK) | BIT_OF(VU_P_CONFIG) | \
 			 BIT_OF(VU_P_RESET_DEVICE))
 #define CONFIG_HEAD	(3 * sizeof(u32))
+#define FENCES_WAIT	1000	/* ms that a queue's stop waits for the renderer */
 
 /**
  * struct region - a piece of the guest's memory
@@ -111,6 +115,22 @@ static void on_answer(void *arg, const void *data, size_t len)
 	ring_answered(ring, gpu_answer(&s->gpu, &request, data, len));
 }
 
+/* The renderer has done what was asked for before a fence. */
+static void on_fence(void *arg, const struct gpu_fence *fence)
+{
+	struct server *s = arg;
+
+	ring_fenced(&s->ring[0], fence);
+}
+
+static int on_renderer(void *arg)
+{
+	struct server *s = arg;
+
+	s->gpu.renderer->ops->serve(s->gpu.renderer);
+	return 0;
+}
+
 static int on_kick(void *arg)
 {
 	struct ring *ring = arg;
@@ -128,6 +148,15 @@ static int on_resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned i
 	return s->mem ? vmm_ring_mem_iov(s->mem, gpa, len, iov, max) : -EFAULT;
 }
 
+/* Lets the renderer end what it has begun; one that takes too long is not waited for. */
+static void renderer_finish(struct server *s, const struct ring *ring)
+{
+	struct pollfd fd = { .fd = s->gpu.renderer->fd, .events = POLLIN };
+
+	while (ring->running && ring->held && poll(&fd, 1, FENCES_WAIT) > 0)
+		on_renderer(s);
+}
+
 /* A question that waits is asked again when the queue goes on. */
 static void queue_stop(struct server *s, struct ring *ring)
 {
@@ -135,6 +164,7 @@ static void queue_stop(struct server *s, struct ring *ring)
 		display_unask(&s->display);
 		s->gpu.asked.type = 0;
 	}
+	renderer_finish(s, ring);
 	ring_stop(ring);
 	if (ring->kick_fd < 0)
 		return;
@@ -286,9 +316,14 @@ static int reply_u64(struct server *s, u64 value)
 	return reply(s, sizeof(value));
 }
 
+static u64 features_of(const struct server *s)
+{
+	return FEATURES | (s->gpu.renderer->ops->three_d ? FEATURES_3D : 0);
+}
+
 static int on_get_features(struct server *s)
 {
-	return reply_u64(s, FEATURES);
+	return reply_u64(s, features_of(s));
 }
 
 static int on_set_features(struct server *s)
@@ -296,9 +331,11 @@ static int on_set_features(struct server *s)
 	u64 features;
 	int err = take_u64(s, &features);
 
-	if (err || features & ~FEATURES)
+	if (err || features & ~features_of(s))
 		return err ? err : -EINVAL;
 	s->features = features;
+	s->gpu.three_d = features >> VIRTIO_GPU_F_VIRGL & 1;
+	s->gpu.context_init = s->gpu.three_d && features >> VIRTIO_GPU_F_CONTEXT_INIT & 1;
 	return 0;
 }
 
@@ -337,6 +374,7 @@ static int on_set_mem_table(struct server *s)
 	if (count > REGIONS || count != s->channel.fds ||
 	    msg->size != 2 * sizeof(u32) + count * sizeof(region))
 		return -EPROTO;
+	gpu_resources_let_go(&s->gpu);
 	memory_forget(s);
 	for (i = 0; !err && i < count; i++) {
 		memcpy(&region, msg->payload + 2 * sizeof(u32) + i * sizeof(region),
@@ -496,10 +534,13 @@ static int on_reset_device(struct server *s)
 	return 0;
 }
 
-/* The front end knows what the guest is told of screens; there are no capsets. */
+/* The front end knows what the guest is told of screens. */
 static int on_get_config(struct server *s)
 {
-	struct virtio_gpu_config config = { .num_scanouts = htole32(s->gpu.scanouts) };
+	struct virtio_gpu_config config = {
+		.num_scanouts = htole32(s->gpu.scanouts),
+		.num_capsets = htole32(s->gpu.renderer->capsets),
+	};
 	struct vmm_vu_message *msg = &s->channel.msg;
 	u32 head[3];
 
@@ -528,11 +569,13 @@ static int on_set_socket(struct server *s)
  * @silent: it is never answered
  * @answers: @take answers it
  */
-static const struct kind {
+struct kind {
 	int (*take)(struct server *s);
 	bool silent;
 	bool answers;
-} kinds[] = {
+};
+
+static const struct kind kinds[] = {
 	[VU_GET_FEATURES] = { on_get_features, .answers = true },
 	[VU_SET_FEATURES] = { on_set_features },
 	[VU_SET_OWNER] = { on_nothing },
@@ -614,6 +657,9 @@ static int server_open(struct server *s, int sock, const struct server_options *
 	s->gpu.display_arg = &s->display;
 	s->gpu.resolve = on_resolve;
 	s->gpu.resolve_arg = s;
+	s->gpu.renderer = options->renderer;
+	s->gpu.renderer->done = on_fence;
+	s->gpu.renderer->done_arg = s;
 	s->gpu.scanouts = options->scanouts;
 	s->gpu.memory_max = options->memory;
 	gpu_init(&s->gpu);
@@ -627,6 +673,8 @@ static int server_open(struct server *s, int sock, const struct server_options *
 	s->display.answered = on_answer;
 	s->display.arg = s;
 	err = display_init(&s->display);
+	if (!err && options->renderer->fd >= 0)
+		err = vmm_loop_add(s->loop, options->renderer->fd, on_renderer, s);
 	return err ? err : vmm_loop_add(s->loop, sock, on_message, s);
 }
 

@@ -168,7 +168,7 @@ static void questions_are_the_front_ends(void)
 	};
 	struct iovec out = { &edid, sizeof(edid) };
 	struct iovec in = { answer, sizeof(struct virtio_gpu_resp_edid) };
-	const struct gpu_request request = { &out, 1, sizeof(edid), &in, 1, in.iov_len };
+	const struct gpu_request request = { &out, 1, sizeof(edid), &in, 1, in.iov_len, NULL };
 	struct virtio_gpu_resp_edid *got = (void *)answer;
 	u8 want[VMM_EDID_SIZE];
 

@@ -92,7 +92,8 @@ void device_make(void)
 	unsigned int i;
 
 	gpu = (struct gpu){
-		.display = &ops, .resolve = resolve, .scanouts = 2, .memory_max = GPU_MEMORY,
+		.display = &ops, .resolve = resolve, .renderer = &gpu_renderer_2d, .scanouts = 2,
+		.memory_max = GPU_MEMORY,
 	};
 	gpu_init(&gpu);
 	memset(&seen, 0, sizeof(seen));

@@ -4,6 +4,7 @@
  * is not in the list fails with EPERM, as libraries expect of a system that lacks it.
  */
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 
 #include "host/helper_sandbox.h"
 #include "host/log.h"
+#include "host/sandbox.h"
 
 static int limit(int what, u64 most)
 {
@@ -26,9 +28,21 @@ static int limit_if(int what, u64 most)
 	return most ? limit(what, most) : 0;
 }
 
-/* Memory, but never to be executed. */
-static int allow_memory(scmp_filter_ctx ctx, int call)
+static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int count)
 {
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < count; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+	return err;
+}
+
+/* Memory, but to be executed only if @executable. */
+static int allow_memory(scmp_filter_ctx ctx, int call, bool executable)
+{
+	if (executable)
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 0);
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
 				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
@@ -47,23 +61,40 @@ static int allow_ioctls(scmp_filter_ctx ctx, const char *types)
 	return err;
 }
 
+/* Without clone3, the C library uses clone, whose flags can be seen. */
+static int allow_threads(scmp_filter_ctx ctx)
+{
+	const scmp_datum_t flags = CLONE_VM | CLONE_THREAD;
+	int err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				   SCMP_A0(SCMP_CMP_MASKED_EQ, flags, flags));
+
+	return err ? err : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(VMM_NO_SUCH_CALL), SCMP_SYS(clone3),
+					    0);
+}
+
 static int filter(const struct vmm_helper_sandbox *sandbox)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int err = ctx ? 0 : -ENOMEM;
-	unsigned int i;
 
-	for (i = 0; !err && i < sandbox->count; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, sandbox->calls[i], 0);
 	if (!err)
-		err = allow_memory(ctx, SCMP_SYS(mmap));
+		err = allow(ctx, sandbox->calls, sandbox->count);
 	if (!err)
-		err = allow_memory(ctx, SCMP_SYS(mprotect));
+		err = allow(ctx, sandbox->more, sandbox->more_count);
+	if (!err)
+		err = allow_memory(ctx, SCMP_SYS(mmap), sandbox->executable);
+	if (!err)
+		err = allow_memory(ctx, SCMP_SYS(mprotect), sandbox->executable);
 	if (!err)
 		err = allow_ioctls(ctx, sandbox->ioctls);
+	if (!err && sandbox->threads)
+		err = allow_threads(ctx);
 	if (!err && sandbox->unix_sockets)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+	/* Threads that a library has begun before are no exception. */
+	if (!err && sandbox->threads)
+		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!err)
 		err = seccomp_load(ctx);
 	if (ctx)

@@ -16,6 +16,10 @@
  * @count: how many
  * @ioctls: types of the ioctls that are allowed, a string; NULL: none. TIOCSTI, which types
  *	into its terminal, is among those of type 'T'
+ * @more: as @calls, for what only some runs of the program do; may be NULL
+ * @more_count: how many
+ * @threads: threads can be made, and no processes; those that there are are confined as well
+ * @executable: memory can be executed
  * @unix_sockets: Unix sockets can be made, and no others
  * @memory: bytes of address space, 0 for no limit
  * @data: bytes of memory that is neither a file's nor shared, 0 for no limit
@@ -26,6 +30,10 @@ struct vmm_helper_sandbox {
 	const int *calls;
 	unsigned int count;
 	const char *ioctls;
+	const int *more;
+	unsigned int more_count;
+	bool threads;
+	bool executable;
 	bool unix_sockets;
 	u64 memory;
 	u64 data;
