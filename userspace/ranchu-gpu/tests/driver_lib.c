@@ -68,8 +68,9 @@ void program_start(void)
 		close(pair[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		snprintf(number, sizeof(number), "%d", pair[1]);
+		/* OpenGL by llvmpipe, whose contexts are small; others do not look at --jit. */
 		execl(program, program, "--fd", number, "--memory", "16", "--renderer",
-		      driver_renderer, NULL);
+		      driver_renderer, strcmp(driver_renderer, "virgl") ? NULL : "--jit", NULL);
 		_exit(99);
 	}
 	close(pair[1]);
