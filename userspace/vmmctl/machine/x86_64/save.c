@@ -92,17 +92,21 @@ static bool msr_is_feature(u32 index)
 	       index == MSR_PERF_CAPABILITIES;
 }
 
+#define ONE_MSR	(sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry))
+
 static int msr_access(struct vmm_vcpu *vcpu, unsigned long request, u32 index, u64 *value)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = { .head.nmsrs = 1, .entry = { .index = index, .data = *value } };
+	union {
+		struct kvm_msrs list;
+		u8 room[ONE_MSR];
+	} one = { .list.nmsrs = 1 };
+	struct kvm_msr_entry *entry = one.list.entries;
 
+	*entry = (struct kvm_msr_entry){ .index = index, .data = *value };
 	/* How many there were. */
 	if (ioctl(vcpu->fd, request, &one) != 1)
 		return -EINVAL;
-	*value = one.entry.data;
+	*value = entry->data;
 	return 0;
 }
 
