@@ -195,20 +195,33 @@ static int function_load(struct vmm_pci_function *fn, struct vmm_state *state, u
 	return 0;
 }
 
+/* Looks whether there are functions where there were some. */
+static int slots_differ(const struct vmm_pci_bus *bus, u32 slots)
+{
+	u32 wrong = slots ^ bus_slots(bus);
+	unsigned int slot = __builtin_ctz(wrong | 1U << 31);
+
+	if (!wrong)
+		return 0;
+	if (!bus->slot[slot])
+		return vmm_error(-EINVAL,
+				 "snapshot: it has a device in PCI slot %u, and here is none",
+				 slot);
+	return vmm_error(-EINVAL,
+			 "snapshot: it has no device in PCI slot %u: no device can be added", slot);
+}
+
 static int load_locked(struct vmm_pci_bus *bus, struct vmm_state *state)
 {
 	__le32 address, slots;
 	unsigned int i;
-	int err = 0;
+	int err;
 
 	vmm_state_get(state, STATE_ADDRESS, &address, sizeof(address));
 	vmm_state_get(state, STATE_SLOTS, &slots, sizeof(slots));
 	if (state->err)
 		return state->err;
-	if (le32toh(slots) != bus_slots(bus))
-		return vmm_error(-EINVAL,
-				 "snapshot: its devices are in PCI slots 0x%x, and here in 0x%x",
-				 le32toh(slots), bus_slots(bus));
+	err = slots_differ(bus, le32toh(slots));
 	for (i = 0; i < VMM_PCI_SLOTS && !err; i++) {
 		if (bus->slot[i])
 			err = function_load(bus->slot[i], state, function_tag(i));
