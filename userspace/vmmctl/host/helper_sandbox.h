@@ -18,7 +18,7 @@
  *	into its terminal, is among those of type 'T'
  * @more: as @calls, for what only some runs of the program do; may be NULL
  * @more_count: how many
- * @threads: threads can be made, and no processes; those that there are are confined as well
+ * @threads: threads can be made, and no processes; all threads of now are confined as well
  * @executable: memory can be executed
  * @unix_sockets: Unix sockets can be made, and no others
  * @memory: bytes of address space, 0 for no limit
