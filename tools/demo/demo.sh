@@ -32,13 +32,19 @@ guest_screen() {
 		tools/demo/screen-in-guest
 }
 
-# Shows what comes, but for the picture, which goes to the file $1.
+# Shows what comes, at once, but for the picture, which goes to the file $1.
 picture_apart() {
-	awk -v file="$1" '
-		/^PICTURE-END/ { inside = 0; close(command) }
-		inside { print | command }
-		/^PICTURE-BEGIN/ { inside = 1; command = "base64 -di > " file }
-		!inside && !/^PICTURE-/ { print; fflush() }'
+	local line inside=
+
+	while IFS= read -r line; do
+		case $line in
+		PICTURE-BEGIN*) inside=1 ;;
+		PICTURE-END*) inside= ;;
+		*) if [ -n "$inside" ]; then echo "$line" >&3; else echo "$line"; fi ;;
+		esac
+	done 3> "$1.base64"
+	base64 -di "$1.base64" > "$1"
+	rm "$1.base64"
 }
 
 # lab HOST: all of it in an emulated host.
