@@ -64,7 +64,7 @@ static void forget_what_is_unique(struct vmm_config *cfg)
 	cfg->sync_socket = NULL;
 	cfg->stats_file = NULL;
 	if (cfg->pstore)
-		cfg->pstore = "memory";
+		cfg->pstore = VMM_PSTORE_MEMORY;
 	if (cfg->emulator_console != VMM_EMULATOR_OFF)
 		cfg->emulator_console = VMM_EMULATOR_AUTO;
 }

@@ -81,7 +81,7 @@ static int store_open(struct pstore *store, const struct vmm_device *dev)
 	void *memory;
 
 	store->fd = -1;
-	if (strcmp(path, "memory")) {
+	if (strcmp(path, VMM_PSTORE_MEMORY)) {
 		store->fd = file_open(path, dev->size);
 		if (store->fd < 0)
 			return store->fd;

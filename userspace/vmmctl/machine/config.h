@@ -9,6 +9,7 @@
 #include "types.h"
 
 #define VMM_MAX_CPUS	32
+#define VMM_PSTORE_MEMORY	"memory"	/* instead of a file */
 #define VMM_GICV2_CPUS	8	/* that a GICv2 can interrupt */
 
 enum vmm_command {
@@ -195,7 +196,7 @@ struct vmm_snapshot;
  * @hw_touch: a touch screen
  * @sound: WAV file that gets what the guest plays by goldfish audio, or NULL
  * @sound_socket: Unix socket of a program that plays it, or NULL
- * @pstore: file behind the persistent store, "memory" for none; NULL: no store, x86_64
+ * @pstore: file behind the persistent store, or VMM_PSTORE_MEMORY; NULL: no store, x86_64
  * @screen_width: pixels of the goldfish framebuffer, and of a GPU's screen
  * @screen_height: the same
  * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32

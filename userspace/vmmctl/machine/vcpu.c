@@ -165,8 +165,8 @@ static void vcpu_forget_rseq(void)
  * The last exit may have been a part of an instruction, whose next part KVM does when the
  * vCPU is run again: here without entering the guest. That may be another exit, which is
  * served. So a vCPU that stands still is between two instructions, and its registers are
- * whole. No instruction has more than two parts, but for those that are repeated, which
- * KVM ends after each page of data.
+ * whole. There is an end to it: of a string instruction KVM does 1024 rounds, then it goes
+ * back to the guest.
  */
 static void vcpu_finish_exit(struct vmm_vcpu *vcpu)
 {

@@ -144,7 +144,11 @@ static int msrs_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	unsigned int count = 0;
 	unsigned int i;
 
-	for (i = 0; saved && i < listed; i++) {
+	if (!saved) {
+		free(indices);
+		return vmm_error(ENOMEM, "vCPU %u: its registers", vcpu->id);
+	}
+	for (i = 0; i < listed; i++) {
 		u64 value = 0;
 
 		/* KVM lists registers of CPUs that it knows; this one may lack some. */
@@ -153,11 +157,10 @@ static int msrs_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 		saved[count].index = htole32(indices[i]);
 		saved[count++].value = htole64(value);
 	}
-	if (saved)
-		vmm_state_put(state, CPU_MSRS, saved, count * sizeof(*saved));
+	vmm_state_put(state, CPU_MSRS, saved, count * sizeof(*saved));
 	free(saved);
 	free(indices);
-	return saved ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* Some registers can be read only, and have to be as they were. */
