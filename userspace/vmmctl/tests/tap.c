@@ -5,12 +5,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/tap.h"
 
 static bool failed;
 static const char *skipped;
 static char context[128];
+static int said_fd, stderr_fd;
 
 /**
  * tap_run - run all cases
@@ -102,4 +105,31 @@ bool tap_same(unsigned long long have, unsigned long long want, const char *file
 		return true;
 	snprintf(both, sizeof(both), "%s is 0x%llx, should be 0x%llx", text, have, want);
 	return tap_that(false, file, line, both);
+}
+
+/**
+ * tap_listen - keep what goes to stderr from here on, until tap_heard()
+ */
+void tap_listen(void)
+{
+	said_fd = memfd_create("stderr", MFD_CLOEXEC);
+	stderr_fd = dup(STDERR_FILENO);
+	dup2(said_fd, STDERR_FILENO);
+}
+
+/**
+ * tap_heard - end what tap_listen() has begun
+ * @text: filled with what was kept
+ * @size: bytes that fit, one of them for the end
+ */
+void tap_heard(char *text, size_t size)
+{
+	ssize_t len;
+
+	fflush(stderr);
+	dup2(stderr_fd, STDERR_FILENO);
+	len = pread(said_fd, text, size - 1, 0);
+	text[len > 0 ? len : 0] = '\0';
+	close(said_fd);
+	close(stderr_fd);
 }

@@ -7,6 +7,7 @@
 #define TAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /**
  * struct tap_case - a case
@@ -24,6 +25,10 @@ void tap_skip(const char *why);
 bool tap_that(bool ok, const char *file, int line, const char *text);
 bool tap_same(unsigned long long have, unsigned long long want, const char *file, int line,
 	      const char *text);
+
+/* Between the two, what goes to stderr is kept; what was kept ends up in @text. */
+void tap_listen(void);
+void tap_heard(char *text, size_t size);
 
 #define tap_check(condition)	tap_that(condition, __FILE__, __LINE__, #condition)
 #define tap_equal(have, want)	tap_same(have, want, __FILE__, __LINE__, #have)

@@ -31,11 +31,8 @@ static int make_file(const char *text, size_t len, char *path, size_t size)
 static int parse(struct vmm_config *cfg, const char *text, const char *const *words)
 {
 	char *argv[WORDS + 4] = { "vmmctl" };
-	int said = memfd_create("stderr", MFD_CLOEXEC);
-	int kept = dup(STDERR_FILENO);
 	static char path[64];
 	int argc = 1;
-	ssize_t len;
 	int err;
 	int fd;
 
@@ -44,14 +41,9 @@ static int parse(struct vmm_config *cfg, const char *text, const char *const *wo
 	argv[argc++] = "--config";
 	argv[argc++] = path;
 	fd = make_file(text, strlen(text), path, sizeof(path));
-	dup2(said, STDERR_FILENO);
+	tap_listen();
 	err = vmm_options_parse(cfg, argc, argv);
-	fflush(stderr);
-	dup2(kept, STDERR_FILENO);
-	len = pread(said, message, sizeof(message) - 1, 0);
-	message[len > 0 ? len : 0] = '\0';
-	close(said);
-	close(kept);
+	tap_heard(message, sizeof(message));
 	close(fd);
 	return err;
 }

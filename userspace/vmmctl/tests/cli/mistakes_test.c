@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -22,22 +21,14 @@ static char message[4096];
 static int parse(struct vmm_config *cfg, const char *const *words)
 {
 	char *argv[WORDS + 2] = { "vmmctl" };
-	int said = memfd_create("stderr", MFD_CLOEXEC);
-	int kept = dup(STDERR_FILENO);
-	ssize_t len;
 	int argc = 1;
 	int err;
 
 	while (*words)
 		argv[argc++] = (char *)*words++;
-	dup2(said, STDERR_FILENO);
+	tap_listen();
 	err = vmm_options_parse(cfg, argc, argv);
-	fflush(stderr);
-	dup2(kept, STDERR_FILENO);
-	len = pread(said, message, sizeof(message) - 1, 0);
-	message[len > 0 ? len : 0] = '\0';
-	close(said);
-	close(kept);
+	tap_heard(message, sizeof(message));
 	return err;
 }
 
