@@ -12,10 +12,14 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pid.h>
+#include <linux/ranchu_irq.h>
+#include <linux/ranchu_run.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/vhost_goldfish_sync.h>
 
 #include "goldfish_pipe.h"
 
@@ -162,6 +166,8 @@ static void pipe_orphaned(struct ranchu_worker *worker)
 	pipe_registry_close(dev->registry);
 	pipe_close_all(dev);
 	pipe_registry_finish(dev->registry);
+	/* Whoever else has this file is not to keep the owner's VM. */
+	ranchu_line_set_irq(&dev->line, NULL);
 }
 
 static int pipe_set_owner_locked(struct pipe_dev *dev)
@@ -280,6 +286,10 @@ static long pipe_get_backend_features(struct pipe_dev *dev, void __user *argp)
 
 	if (ranchu_doorbell_supported())
 		features |= BIT_ULL(VHOST_GOLDFISH_PIPE_F_DOORBELL);
+	if (ranchu_run_supported())
+		features |= BIT_ULL(VHOST_GOLDFISH_PIPE_F_RUN);
+	if (RANCHU_HAS_IRQ)
+		features |= BIT_ULL(VHOST_GOLDFISH_PIPE_F_LINE_VM);
 	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
 }
 
@@ -327,8 +337,11 @@ static long pipe_set_window(struct pipe_dev *dev, void __user *argp)
 		err = idx;
 		goto put;
 	}
-	/* A line that the VMM lowers is lowered by a trapped read. */
-	if (pin.len && dev->line.call && !dev->line.resample)
+	/*
+	 * A line that the VMM lowers is lowered by a trapped read. What an interrupt
+	 * that we send is about is known by one, too.
+	 */
+	if (pin.len && ((dev->line.call && !dev->line.resample) || ranchu_line_has_irq(&dev->line)))
 		err = -EINVAL;
 	else
 		pipe_window_set(dev, &pin);
@@ -356,6 +369,44 @@ static long pipe_set_line(struct pipe_dev *dev, void __user *argp)
 		err = ranchu_line_set(&dev->line, current->mm, line.call_fd,
 				      line.resample_fd);
 	pipe_config_leave(dev, idx);
+	return err;
+}
+
+static_assert(VHOST_GOLDFISH_PIPE_LINE_MEMORY == RANCHU_IRQ_MEMORY);
+
+static long pipe_set_line_vm(struct pipe_dev *dev, void __user *argp)
+{
+	struct vhost_goldfish_pipe_line_vm line;
+	struct ranchu_irq *irq = NULL;
+	int idx, err = 0;
+
+	if (copy_from_user(&line, argp, sizeof(line)))
+		return -EFAULT;
+	if (!RANCHU_HAS_IRQ)
+		return -EOPNOTSUPP;
+	if (line.vm_fd < -1)
+		return -EBADF;
+	if (line.uaddr > ULONG_MAX)
+		return -EINVAL;
+	if (line.vm_fd != -1)
+		irq = ranchu_irq_create(line.vm_fd, line.gsi, u64_to_user_ptr(line.uaddr));
+	if (IS_ERR(irq))
+		return PTR_ERR(irq);
+	idx = pipe_config_enter(dev);
+	if (idx < 0) {
+		ranchu_irq_put(irq);
+		return idx;
+	}
+	if (irq && dev->window.len)
+		err = -EINVAL;
+	else
+		ranchu_line_set_irq(&dev->line, irq);
+	/* pipe_orphaned() may have come first. */
+	if (READ_ONCE(dev->worker.dead))
+		ranchu_line_set_irq(&dev->line, NULL);
+	pipe_config_leave(dev, idx);
+	if (err)
+		ranchu_irq_put(irq);
 	return err;
 }
 
@@ -458,6 +509,55 @@ static long pipe_access(struct pipe_dev *dev, void __user *argp)
 	return copy_to_user(argp, &access, sizeof(access)) ? -EFAULT : 0;
 }
 
+/**
+ * struct pipe_run - a vCPU that runs by RUN
+ * @dev: the device
+ * @base: where its registers are
+ */
+struct pipe_run {
+	struct pipe_dev *dev;
+	u64 base;
+};
+
+static bool pipe_run_read(void *data, u64 gpa, u32 len, u32 *value)
+{
+	const struct pipe_run *run = data;
+	struct pipe_dev *dev = run->dev;
+	bool served;
+	int idx;
+
+	if (gpa - run->base >= SZ_4K || len != sizeof(*value))
+		return false;
+	idx = pipe_enter(dev);
+	if (idx < 0)
+		return false;
+	/* A VMM that drives the line is told its level by ACCESS. */
+	served = !pipe_is_stopped(dev) && READ_ONCE(dev->line.resample);
+	if (served)
+		*value = pipe_regs_read(dev, gpa - run->base);
+	pipe_leave(dev, idx);
+	return served;
+}
+
+/* Without a lock: the guest may run for as long as it likes. */
+static long pipe_run_vcpu(struct pipe_dev *dev, void __user *argp)
+{
+	struct pipe_run run = { .dev = dev };
+	struct vhost_goldfish_pipe_run arg;
+	struct kvm_run __user *shared;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.padding || arg.sync > ULONG_MAX)
+		return -EINVAL;
+	run.base = arg.base;
+	shared = u64_to_user_ptr(arg.run);
+	if (arg.sync)
+		return ranchu_run_by(arg.fd, VHOST_GOLDFISH_SYNC_RUN, arg.sync, shared,
+				     pipe_run_read, &run);
+	return ranchu_run(arg.fd, shared, pipe_run_read, &run);
+}
+
 /* What the guest has rung for before its vCPUs stopped is still served. */
 static int pipe_finish_work(struct pipe_dev *dev)
 {
@@ -558,8 +658,10 @@ static const struct pipe_ioctl pipe_ioctls[] = {
 	{ VHOST_SET_MEM_TABLE, pipe_set_mem_table, true },
 	{ VHOST_GOLDFISH_PIPE_SET_WINDOW, pipe_set_window, true },
 	{ VHOST_GOLDFISH_PIPE_SET_LINE, pipe_set_line, true },
+	{ VHOST_GOLDFISH_PIPE_SET_LINE_VM, pipe_set_line_vm, true },
 	{ VHOST_GOLDFISH_PIPE_SET_DOORBELL, pipe_set_doorbell, true },
 	{ VHOST_GOLDFISH_PIPE_ACCESS, pipe_access, true },
+	{ VHOST_GOLDFISH_PIPE_RUN, pipe_run_vcpu, true },
 	{ VHOST_GOLDFISH_PIPE_HANG_UP, pipe_hang_up_id, true },
 	{ VHOST_GOLDFISH_PIPE_GET_STATS, pipe_get_stats },
 	{ VHOST_GOLDFISH_PIPE_SERVICES, pipe_services, true },

@@ -391,7 +391,7 @@ void pipe_command(struct pipe *pipe, enum pipe_caller caller)
 	mutex_unlock(&pipe->lock);
 
 	if (pipe_signal_waiting(dev))
-		ranchu_line_update(&dev->line, caller == PIPE_BY_ACCESS);
+		ranchu_line_announce(&dev->line, caller == PIPE_BY_ACCESS);
 	ranchu_mem_leave(&dev->mem, idx);
 }
 

@@ -74,9 +74,13 @@ static void dma_free(struct kref *refs)
 		container_of(refs, struct pipe_dma_region, refs);
 
 	pipe_dma_files_destroy(region);
-	mapping_unmap_writable(region->backing->f_mapping);
-	fput(region->backing);
 	kfree(region);
+}
+
+static void dma_backing_put(struct file *backing)
+{
+	mapping_unmap_writable(backing->f_mapping);
+	fput(backing);
 }
 
 /**
@@ -165,8 +169,7 @@ static struct pipe_dma_region *dma_make(struct pipe *pipe, u64 gpa, u64 size)
 	}
 	region->size = size;
 	if (!dma_account(region)) {
-		mapping_unmap_writable(region->backing->f_mapping);
-		fput(region->backing);
+		dma_backing_put(region->backing);
 		kfree(region);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -194,10 +197,13 @@ static int dma_add_locked(struct pipe_dma_table *dma, struct pipe_dma_region *re
 	return 0;
 }
 
-/* Of a region that is in no table any more. */
+/*
+ * Of a region that is in no table any more. The memfd is all of the guest's memory: a
+ * service that keeps the file of a page of it does not keep that.
+ */
 static void dma_end(struct pipe_dma_region *region)
 {
-	pipe_dma_files_end(region);
+	dma_backing_put(pipe_dma_files_end(region));
 	dma_unaccount(region);
 	pipe_dma_put(region);
 }

@@ -21,7 +21,7 @@
  * @node: in the pipe's list
  * @gpa: guest physical address of the first byte
  * @size: bytes
- * @backing: the memfd
+ * @backing: the memfd; NULL when the region has ended, @lock protects that
  * @first: number of the region's first page in @backing
  * @user: to whom its pages are accounted; until the region ends
  * @mappings: of all files, by all processes
@@ -55,7 +55,7 @@ struct pipe_dma_region {
 };
 
 void pipe_dma_files_init(struct pipe_dma_region *region);
-void pipe_dma_files_end(struct pipe_dma_region *region);
+struct file *pipe_dma_files_end(struct pipe_dma_region *region);
 void pipe_dma_files_destroy(struct pipe_dma_region *region);
 
 #endif /* _GOLDFISH_PIPE_DMA_H */

@@ -124,13 +124,17 @@ void pipe_dma_files_init(struct pipe_dma_region *region)
  * @region: in no table any more
  *
  * Context: may sleep, not for long; any process.
+ * Return: the memfd, whose reference is the caller's now
  */
-void pipe_dma_files_end(struct pipe_dma_region *region)
+struct file *pipe_dma_files_end(struct pipe_dma_region *region)
 {
+	struct file *backing;
 	struct dma_file *file;
 
 	mutex_lock(&region->lock);
 	WRITE_ONCE(region->ended, true);
+	backing = region->backing;
+	region->backing = NULL;
 	list_for_each_entry(file, &region->files, node) {
 		unmap_mapping_range(file->mapping, 0, 0, 1);
 		cond_resched();
@@ -138,6 +142,7 @@ void pipe_dma_files_end(struct pipe_dma_region *region)
 	dma_drop_pages_locked(region);
 	mutex_unlock(&region->lock);
 	wake_up_interruptible_poll(&region->wait, EPOLLHUP);
+	return backing;
 }
 
 /**
@@ -201,7 +206,7 @@ static struct page *dma_find_locked(struct pipe_dma_region *region, unsigned lon
 static struct page *dma_keep_locked(struct pipe_dma_region *region, unsigned long index,
 				    struct page *page)
 {
-	struct page *other = dma_find_locked(region, index);
+	struct page *other = region->ended ? NULL : dma_find_locked(region, index);
 
 	if (!other && !region->ended) {
 		/* It was reserved; but a page that was there, and went, took that along. */
@@ -221,12 +226,15 @@ static struct page *dma_keep_locked(struct pipe_dma_region *region, unsigned lon
  */
 static struct page *dma_pin_unlocked(struct pipe_dma_region *region, unsigned long index)
 {
+	/* The region may end meanwhile, and lets go of it. */
+	struct file *backing = get_file(region->backing);
 	struct page *page;
 	int err;
 
 	mutex_unlock(&region->lock);
 	err = xa_reserve(&region->pages, index, GFP_KERNEL_ACCOUNT);
-	page = err ? ERR_PTR(err) : dma_pin(region->backing, region->first + index);
+	page = err ? ERR_PTR(err) : dma_pin(backing, region->first + index);
+	fput(backing);
 	mutex_lock(&region->lock);
 	return IS_ERR(page) ? page : dma_keep_locked(region, index, page);
 }

@@ -138,7 +138,7 @@ int pipe_remote_open(struct pipe *pipe, const char *name, size_t len,
 	mutex_unlock(&registry->lock);
 	if (err)
 		goto err_room;
-	wake_up_interruptible_poll(&registry->wait, EPOLLIN);
+	wake_up_interruptible_poll(&registry->wait, EPOLLIN | EPOLLRDNORM);
 	return 0;
 
 err_room:
@@ -364,5 +364,5 @@ void pipe_remote_untake_event(struct pipe_registrar *registrar, u64 open)
 	}
 	mutex_unlock(&registry->lock);
 	if (again)
-		wake_up_interruptible_poll(&registry->wait, EPOLLIN);
+		wake_up_interruptible_poll(&registry->wait, EPOLLIN | EPOLLRDNORM);
 }

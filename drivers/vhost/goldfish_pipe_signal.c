@@ -318,7 +318,7 @@ bool pipe_signal_publish(struct ranchu_line *line, bool ended)
 	if (pipe_speaks_v1(dev))
 		return pipe_signal_waiting(dev);
 	if (!dev->window.len)
-		return dev->signals.len && pipe_signal_waiting(dev);
+		return dev->signals.len && (dev->published || pipe_signal_waiting(dev));
 	count = signal_fill_locked(dev);
 	if (count || ended) {
 		dev->published = count;
@@ -352,11 +352,14 @@ u32 pipe_signal_fetch(struct pipe_dev *dev)
 	u32 count;
 
 	spin_lock_irq(&dev->line.lock);
-	if (dev->window.len) {
-		/* Announced before the line went up; not twice. */
-		count = dev->published;
-	} else {
-		count = signal_fill_locked(dev);
+	/* With a window it was announced before the line went up; not twice. */
+	count = dev->published;
+	if (!dev->window.len) {
+		/* A batch that was saved when there was a window is in the buffer already. */
+		if (count)
+			dev->published = 0;
+		else
+			count = signal_fill_locked(dev);
 		ranchu_line_acked(&dev->line, pipe_signal_waiting(dev));
 	}
 	spin_unlock_irq(&dev->line.lock);

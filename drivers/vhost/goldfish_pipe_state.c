@@ -9,6 +9,7 @@
 #include <linux/align.h>
 #include <linux/mm.h>
 #include <linux/ranchu.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -278,7 +279,7 @@ static void state_put_device(struct state_out *out, struct pipe_dev *dev, u32 pi
 
 	spin_lock_irq(&dev->line.lock);
 	field.published = cpu_to_le32(min(dev->published, dev->signal_count));
-	field.raised = cpu_to_le32(dev->line.raised);
+	field.raised = cpu_to_le32(ranchu_line_raised(&dev->line));
 	spin_unlock_irq(&dev->line.lock);
 	state_put(out, VHOST_GOLDFISH_PIPE_STATE_DEVICE, &field, sizeof(field));
 }
@@ -295,7 +296,7 @@ static u32 state_count_open(struct pipe_dev *dev)
 }
 
 /* No command runs, so that pipes stay, and so do the bytes of those that are saved. */
-static void state_write(struct state_out *out, struct pipe_dev *dev)
+static int state_write(struct state_out *out, struct pipe_dev *dev)
 {
 	struct pipe *pipe;
 	unsigned long id;
@@ -309,23 +310,32 @@ static void state_write(struct state_out *out, struct pipe_dev *dev)
 			state_put_pipe(out, pipe);
 		mutex_unlock(&pipe->lock);
 		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
 	}
+	return 0;
 }
 
 static int state_get_locked(struct pipe_dev *dev, struct state_out *out)
 {
+	int err;
+
 	if (!pipe_is_stopped(dev))
 		return -EBUSY;
 	if (pipe_speaks_v1(dev) && (state_count_open(dev) || dev->v1.regs.params))
 		return -EOPNOTSUPP;
-	state_write(out, dev);
+	err = state_write(out, dev);
+	if (err)
+		return err;
 	if (out->at > out->size)
 		return -ENOSPC;
 	out->data = kvmalloc(out->at, GFP_KERNEL_ACCOUNT);
 	if (!out->data)
 		return -ENOMEM;
 	out->size = out->at;
-	state_write(out, dev);
+	err = state_write(out, dev);
+	if (err)
+		return err;
 	/* A pipe that was hung up meanwhile has no bytes any more, which is less. */
 	return out->at > out->size ? -EBUSY : 0;
 }
@@ -510,15 +520,28 @@ static int state_set_pipe(struct pipe_dev *dev, struct state_in *in, u32 *next,
 	return err;
 }
 
-static void state_set_turns(struct pipe_dev *dev, const struct state_turns *turns)
+/* Another thread of the owner's may have hung it up meanwhile, and the owner's end closed it. */
+static void state_set_turn(struct pipe *pipe)
+{
+	struct pipe_dev *dev = pipe->dev;
+
+	mutex_lock(&pipe->lock);
+	spin_lock_irq(&dev->signal_lock);
+	if (pipe->service)
+		pipe_batch_add(&dev->signalled, &pipe->signal, pipe->signal.fired);
+	spin_unlock_irq(&dev->signal_lock);
+	mutex_unlock(&pipe->lock);
+}
+
+static void state_set_turns(const struct state_turns *turns)
 {
 	unsigned int i;
 
-	spin_lock_irq(&dev->signal_lock);
-	for (i = 0; i < ARRAY_SIZE(turns->pipe); i++)
+	for (i = 0; i < ARRAY_SIZE(turns->pipe); i++) {
 		if (turns->pipe[i])
-			list_add_tail(&turns->pipe[i]->signal.node, &dev->signalled);
-	spin_unlock_irq(&dev->signal_lock);
+			state_set_turn(turns->pipe[i]);
+		cond_resched();
+	}
 }
 
 static bool state_device_possible(const struct vhost_goldfish_pipe_state_device *field)
@@ -561,14 +584,15 @@ static int state_set_all(struct pipe_dev *dev, struct state_in *in, struct state
 		return -EINVAL;
 	pipes = le32_to_cpu(device->pipes);
 	for (i = 0; i < pipes && !err; i++) {
-		err = state_set_pipe(dev, in, &next, turns);
+		err = fatal_signal_pending(current) ? -EINTR :
+						      state_set_pipe(dev, in, &next, turns);
 		cond_resched();
 	}
 	if (!err && in->left)
 		err = -EINVAL;
 	if (err)
 		return err;
-	state_set_turns(dev, turns);
+	state_set_turns(turns);
 	state_set_device(dev, device);
 	return 0;
 }

@@ -61,5 +61,6 @@ void pipe_stats_get(struct pipe_dev *dev, struct vhost_goldfish_pipe_stats *stat
 		.pipes = pipes,
 		.doorbells = doorbells,
 		.dma = READ_ONCE(dev->dma.n),
+		.line_vm = READ_ONCE(dev->line.sent),
 	};
 }

@@ -9,16 +9,6 @@
 
 #include "goldfish_pipe.h"
 
-/* The Makefile looks: kernels before 6.13. */
-#ifdef RANCHU_LACKS_HRTIMER_SETUP
-static void hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*fn)(struct hrtimer *),
-			  clockid_t clock, enum hrtimer_mode mode)
-{
-	hrtimer_init(timer, clock, mode);
-	timer->function = fn;
-}
-#endif
-
 /**
  * struct throttle_way - one direction
  * @pipe: whose

@@ -216,7 +216,7 @@ bool pipe_v1_write(struct pipe_dev *dev, u32 offset, u32 value,
 		v1_write_locked(dev, offset, value);
 	mutex_unlock(&dev->v1.lock);
 	if (mine && pipe_signal_waiting(dev))
-		ranchu_line_update(&dev->line, caller == PIPE_BY_ACCESS);
+		ranchu_line_announce(&dev->line, caller == PIPE_BY_ACCESS);
 	ranchu_mem_leave(&dev->mem, idx);
 	return mine;
 }

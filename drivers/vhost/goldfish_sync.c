@@ -253,15 +253,12 @@ static long sync_set_running(struct ranchu_vhost *vhost, void *arg)
 static void sync_stats_get(struct sync_dev *dev, struct vhost_goldfish_sync_stats *stats)
 {
 	const struct sync_counts *counts = &dev->counts;
-	const struct sync_item *item;
-	u64 queued = 0, doorbells = 0;
+	u64 doorbells = 0;
 	unsigned int i;
 
 	for (i = 0; i < SYNC_BELLS; i++)
 		doorbells += !!READ_ONCE(dev->bells[i].doorbell);
 	spin_lock_irq(&dev->line.lock);
-	list_for_each_entry(item, &dev->queue, node)
-		queued++;
 	*stats = (struct vhost_goldfish_sync_stats) {
 		.kicks = atomic64_read(&counts->kicks),
 		.kicks_foreign = atomic64_read(&counts->kicks_foreign),
@@ -279,7 +276,7 @@ static void sync_stats_get(struct sync_dev *dev, struct vhost_goldfish_sync_stat
 		.waits = dev->items.n[SYNC_WAIT],
 		.timelines = dev->items.n[SYNC_TIMELINE],
 		.fences = dev->items.n[SYNC_FENCE],
-		.queued = queued,
+		.queued = dev->items.queued,
 		.doorbells = doorbells,
 	};
 	spin_unlock_irq(&dev->line.lock);

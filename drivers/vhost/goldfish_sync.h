@@ -103,12 +103,14 @@ struct sync_item {
  * @all: by id
  * @by_id: the same
  * @n: how many of each kind
+ * @queued: how many are on sync_dev.queue
  * @next_id: of the next
  */
 struct sync_items {
 	struct list_head all;
 	DECLARE_HASHTABLE(by_id, 8);
 	u32 n[SYNC_KINDS];
+	u32 queued;
 	u64 next_id;
 };
 

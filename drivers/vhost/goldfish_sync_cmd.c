@@ -173,6 +173,7 @@ static void fetch_item_locked(struct sync_dev *dev, struct sync_item *item,
 		command->hostcmd_handle = cpu_to_le64(item->id);
 		item->phase = SYNC_SENT;
 		list_del_init(&item->node);
+		dev->items.queued--;
 	} else {
 		sync_item_remove(dev, item, gone);
 	}

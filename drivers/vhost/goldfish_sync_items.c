@@ -8,6 +8,7 @@
  * each item, for the handle that the guest gave with it.
  */
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "goldfish_sync.h"
 
@@ -113,6 +114,8 @@ void sync_item_remove(struct sync_dev *dev, struct sync_item *item, struct list_
 	if (item->timeline)
 		item->timeline->fences--;
 	list_del(&item->node);
+	if (item->phase == SYNC_QUEUED)
+		dev->items.queued--;
 	hash_del(&item->hash);
 	dev->items.n[item->kind]--;
 	list_move(&item->all, gone);
@@ -145,6 +148,7 @@ void sync_item_queue(struct sync_dev *dev, struct sync_item *item, u32 cmd, u32 
 	item->phase = SYNC_QUEUED;
 	item->cmd = cmd;
 	item->value = value;
+	dev->items.queued++;
 	/* Also away from the events: the renderer knows already. */
 	list_move_tail(&item->node, &dev->queue);
 }
@@ -274,12 +278,16 @@ void sync_items_abandon(struct sync_dev *dev, struct list_head *gone)
  * sync_items_forget() - there is no driver any more that knows any of them
  * @dev: the device, its line locked
  * @gone: see sync_item_remove()
+ *
+ * A guest can ask for it over and over, so it does not go through them with interrupts off.
  */
 void sync_items_forget(struct sync_dev *dev, struct list_head *gone)
 {
-	struct sync_item *item, *next;
-
-	/* From the end: fences before their timelines. */
-	list_for_each_entry_safe_reverse(item, next, &dev->items.all, all)
-		sync_item_remove(dev, item, gone);
+	lockdep_assert_held(&dev->line.lock);
+	list_splice_init(&dev->items.all, gone);
+	hash_init(dev->items.by_id);
+	memset(dev->items.n, 0, sizeof(dev->items.n));
+	dev->items.queued = 0;
+	INIT_LIST_HEAD(&dev->queue);
+	INIT_LIST_HEAD(&dev->events);
 }

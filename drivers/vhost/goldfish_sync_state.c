@@ -84,7 +84,7 @@ static u32 state_put_locked(struct sync_dev *dev, struct state *state)
 		.guest_gpa = cpu_to_le64(dev->guest_gpa),
 		.next_id = cpu_to_le64(dev->items.next_id),
 		.ready = cpu_to_le32(dev->ready),
-		.raised = cpu_to_le32(dev->line.raised),
+		.raised = cpu_to_le32(ranchu_line_raised(&dev->line)),
 		.items = cpu_to_le32(n),
 	};
 	return n;
@@ -289,7 +289,8 @@ static bool load_device_possible(const struct vhost_goldfish_sync_state_device *
 
 	return n <= VHOST_GOLDFISH_SYNC_MAX_ITEMS && size == STATE_SIZE(n) &&
 	       le32_to_cpu(device->ready) <= 1 && le32_to_cpu(device->raised) <= 1 &&
-	       !device->padding && device->next_id;
+	       !device->padding && device->next_id &&
+	       le64_to_cpu(device->next_id) <= S64_MAX;
 }
 
 static int load_locked(struct sync_dev *dev, const struct state *state, struct load *load,
@@ -313,8 +314,10 @@ static int load_locked(struct sync_dev *dev, const struct state *state, struct l
 		sync_item_put(dev, item);
 	}
 	for (i = 0; i < load->n; i++)
-		if (load->turns[i])
+		if (load->turns[i]) {
 			list_add_tail(&load->turns[i]->node, &dev->queue);
+			dev->items.queued++;
+		}
 	sync_items_abandon(dev, gone);
 	return 0;
 }

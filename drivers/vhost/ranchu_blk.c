@@ -8,6 +8,7 @@
  */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -246,7 +247,20 @@ static struct miscdevice blk_misc = {
 	.name = "vhost-ranchu-blk",
 	.fops = &blk_fops,
 };
-module_misc_device(blk_misc);
+
+static int __init blk_init(void)
+{
+	return misc_register(&blk_misc);
+}
+module_init(blk_init);
+
+/* Whoever has told of the last request may have been preempted behind that, in our text. */
+static void __exit blk_exit(void)
+{
+	misc_deregister(&blk_misc);
+	synchronize_rcu_tasks();
+}
+module_exit(blk_exit);
 
 MODULE_DESCRIPTION("Guest disks: virtio-blk on files and block devices of the host");
 MODULE_LICENSE("GPL");

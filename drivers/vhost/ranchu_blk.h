@@ -81,6 +81,7 @@ struct blk_transfer {
  * @idle: woken when @in_flight becomes 0
  * @work: serves @waiting in the ring's worker
  * @draining: all is to come to an end: zeroes are left to the guest
+ * @drain_by: and what waits for others is given up then, in jiffies
  * @cancelled: nobody is interested in what is under way any more
  * @stats: of this ring; see struct vhost_ranchu_blk_stats. Each counter is written by
  *	one thread at a time: the worker's own ones, and those that go with an answer.
@@ -98,6 +99,7 @@ struct blk_ring {
 	wait_queue_head_t idle;
 	struct ranchu_work work;
 	bool draining;
+	unsigned long drain_by;
 	bool cancelled;
 	struct vhost_ranchu_blk_stats stats;
 };
@@ -109,6 +111,7 @@ struct blk_ring {
  * @in_memory: it waits for nothing but memory: a file on tmpfs
  * @map_writable: its pages may be written as by a shared mapping, and no seal can
  *	be put on it against that
+ * @below: the file system that its own one keeps it in (overlayfs), or its own one
  * @waits: it does not read (0) or write (1) without waiting, it has said
  */
 struct blk_image {
@@ -116,6 +119,7 @@ struct blk_image {
 	int ki_flags;
 	bool in_memory;
 	bool map_writable;
+	struct super_block *below;
 	bool waits[2];
 };
 
@@ -187,6 +191,7 @@ size_t ranchu_blk_mem_read(struct blk_request *req, size_t max);
 size_t ranchu_blk_mem_write(struct blk_request *req, size_t max);
 bool ranchu_blk_mem_writable(const struct blk_image *image);
 int ranchu_blk_mem_prepare(struct blk_request *req);
+int ranchu_blk_mem_extend(struct blk_request *req);
 ssize_t ranchu_blk_mem_write_wait(struct blk_request *req);
 int ranchu_blk_mem_punch(const struct blk_image *image, loff_t pos, loff_t len);
 int ranchu_blk_mem_zero(struct blk_request *req, loff_t pos, loff_t len);

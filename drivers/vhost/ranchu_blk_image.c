@@ -34,7 +34,9 @@ static struct file *image_reopen(const struct file *file, u32 flags)
 	int mode = flags & VHOST_RANCHU_BLK_READONLY ? O_RDONLY : O_RDWR;
 	struct file *own;
 
-	own = dentry_open(&file->f_path, mode | O_LARGEFILE | (file->f_flags & IMAGE_FLAGS),
+	/* The time of a read would be written in the vCPU that reads, by a journal maybe. */
+	own = dentry_open(&file->f_path,
+			  mode | O_LARGEFILE | O_NOATIME | (file->f_flags & IMAGE_FLAGS),
 			  file->f_cred);
 	if (IS_ERR(own))
 		return own;
@@ -83,6 +85,8 @@ int ranchu_blk_image_take(struct blk_image *image, int fd, u32 flags)
 		 * such a file system.
 		 */
 		.in_memory = file->f_mapping->host->i_sb->s_magic == TMPFS_MAGIC,
+		/* It is open to be written, so this does not change any more. */
+		.below = d_real_inode(file->f_path.dentry)->i_sb,
 	};
 	/* As mmap() does it: from here on F_SEAL_WRITE is refused with EBUSY. */
 	image->map_writable = image->in_memory && file->f_mode & FMODE_WRITE &&

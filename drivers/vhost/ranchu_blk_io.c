@@ -46,16 +46,31 @@ static void io_iter(struct blk_request *req, struct iov_iter *iter)
 	iov_iter_truncate(iter, BLK_PIECE);
 }
 
+/* Keeps the image's file system from being frozen, unless it or the one below is. */
+static bool io_keep_writable(const struct blk_image *image)
+{
+	struct super_block *sb = file_inode(image->file)->i_sb;
+
+	if (image->below != sb) {
+		/* Not kept: its own file system will ask again, and must not wait for us. */
+		if (!sb_start_write_trylock(image->below))
+			return false;
+		sb_end_write(image->below);
+	}
+	return sb_start_write_trylock(sb);
+}
+
 /*
  * Keeps the file system from being frozen until kiocb_end_write(). The file system's
  * writers, and vfs_iocb_iter_write(), wait for the thaw and no signal ends that wait:
  * so it is not for the vCPU, and the worker waits in a way that a signal ends.
  */
-static int io_begin_write(const struct blk_ring *ring, const struct file *file, bool may_wait)
+static int io_begin_write(const struct blk_ring *ring, const struct blk_image *image,
+			  bool may_wait)
 {
-	struct super_block *sb = file_inode(file)->i_sb;
+	struct super_block *sb = file_inode(image->file)->i_sb;
 
-	while (!sb_start_write_trylock(sb)) {
+	while (!io_keep_writable(image)) {
 		if (!may_wait)
 			return -EAGAIN;
 		if (ranchu_blk_must_end(ring))
@@ -81,7 +96,8 @@ static ssize_t io_call(struct blk_transfer *transfer)
 	io_iter(&transfer->req, &iter);
 	if (!transfer->req.write)
 		return file->f_op->read_iter(iocb, &iter);
-	ret = io_begin_write(transfer->ring, file, !(iocb->ki_flags & IOCB_NOWAIT));
+	ret = io_begin_write(transfer->ring, &blk_of_request(&transfer->req)->image,
+			     !(iocb->ki_flags & IOCB_NOWAIT));
 	if (ret)
 		return ret;
 	ret = file->f_op->write_iter(iocb, &iter);
@@ -219,13 +235,16 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 static ssize_t io_mem_write(struct blk_transfer *transfer)
 {
 	struct blk_request *req = &transfer->req;
-	struct kiocb iocb = { .ki_filp = blk_of_request(req)->image.file };
+	const struct blk_image *image = &blk_of_request(req)->image;
+	struct kiocb iocb = { .ki_filp = image->file };
 	ssize_t ret;
 
-	ret = io_begin_write(transfer->ring, iocb.ki_filp, true);
+	ret = io_begin_write(transfer->ring, image, true);
 	if (ret)
 		return ret;
 	ret = ranchu_blk_mem_prepare(req);
+	if (!ret)
+		ret = ranchu_blk_mem_extend(req);
 	if (!ret)
 		ret = ranchu_blk_mem_write(req, BLK_PIECE);
 	if (!ret)
@@ -242,9 +261,7 @@ static ssize_t io_piece(struct blk_transfer *transfer)
 	int flags = io_flags(transfer);
 	ssize_t ret = 0;
 
-	/* To make the file longer again is the file system's, under the inode's lock. */
-	if (req->write && blk_image_is_tmpfs(image) &&
-	    req->pos + req->len <= i_size_read(file_inode(image->file)))
+	if (req->write && blk_image_is_tmpfs(image))
 		return io_mem_write(transfer);
 	if (image->in_memory && !req->write)
 		ret = ranchu_blk_mem_read(req, BLK_PIECE);
@@ -256,7 +273,7 @@ static ssize_t io_piece(struct blk_transfer *transfer)
 	if (ret != -EINVAL || !(flags & IOCB_DIRECT))
 		return ret;
 	/* Not so: memory or blocks are not aligned as the image wants them. */
-	req->stats->buffered++;
+	ranchu_blk_count(&req->stats->buffered, 1);
 	return io_submit(transfer, flags & ~IOCB_DIRECT);
 }
 
@@ -331,7 +348,7 @@ static int io_mem_range(struct blk_request *req, loff_t pos, loff_t len, bool ze
 
 	if (IS_IMMUTABLE(file_inode(image->file)))
 		return -EPERM;
-	err = io_begin_write(blk_transfer_of(req)->ring, image->file, true);
+	err = io_begin_write(blk_transfer_of(req)->ring, image, true);
 	if (err)
 		return err;
 	err = ranchu_blk_mem_punch(image, pos, len);
@@ -355,7 +372,7 @@ static int io_fallocate(struct blk_request *req, int mode, loff_t pos, loff_t le
 		return -EPERM;
 	if (IS_SWAPFILE(file_inode(file)))
 		return -ETXTBSY;
-	err = io_begin_write(blk_transfer_of(req)->ring, file, true);
+	err = io_begin_write(blk_transfer_of(req)->ring, image, true);
 	if (err)
 		return err;
 	err = file->f_op->fallocate(file, mode, pos, len);

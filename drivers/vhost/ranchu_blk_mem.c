@@ -12,6 +12,7 @@
 #include <linux/fault-inject-usercopy.h>
 #include <linux/fcntl.h>
 #include <linux/instrumented.h>
+#include <linux/jiffies.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/shmem_fs.h>
@@ -21,9 +22,8 @@
 
 #include "ranchu_blk.h"
 
-/* How often the worker asks for the inode's lock, and when it gives up in a stop. */
+/* How often the worker asks for the inode's lock. */
 #define MEM_LOCK_JIFFIES max(HZ / 20, 1)
-#define MEM_LOCK_TRIES 20
 
 /**
  * struct mem_copy - a copy that has got so far
@@ -271,12 +271,10 @@ size_t ranchu_blk_mem_write(struct blk_request *req, size_t max)
 /* Asked for, not waited for: whoever holds it may do so for ever. */
 static int mem_lock_inode(const struct blk_ring *ring, struct inode *inode)
 {
-	unsigned int tries = 0;
-
 	while (!inode_trylock(inode)) {
 		if (ranchu_blk_must_end(ring))
 			return -EINTR;
-		if (READ_ONCE(ring->draining) && ++tries > MEM_LOCK_TRIES)
+		if (READ_ONCE(ring->draining) && time_after(jiffies, READ_ONCE(ring->drain_by)))
 			return -EBUSY;
 		schedule_timeout_killable(MEM_LOCK_JIFFIES);
 	}
@@ -311,6 +309,34 @@ int ranchu_blk_mem_prepare(struct blk_request *req)
 	if (err)
 		return err;
 	err = file_remove_privs(image->file);
+	inode_unlock(inode);
+	return err;
+}
+
+/**
+ * ranchu_blk_mem_extend() - make an image in memory that has shrunk long enough
+ * @req: a write, inside the disk
+ *
+ * Context: as ranchu_blk_mem_prepare(), which said yes.
+ * Return: as ranchu_blk_mem_prepare(), or what inode_newsize_ok() fails with.
+ */
+int ranchu_blk_mem_extend(struct blk_request *req)
+{
+	struct inode *inode = file_inode(blk_of_request(req)->image.file);
+	loff_t last = req->pos + req->len;
+	int err;
+
+	if (last <= i_size_read(inode))
+		return 0;
+	err = mem_lock_inode(blk_transfer_of(req)->ring, inode);
+	if (err)
+		return err;
+	if (last > i_size_read(inode)) {
+		err = READ_ONCE(SHMEM_I(inode)->seals) & F_SEAL_GROW ? -EPERM :
+								      inode_newsize_ok(inode, last);
+		if (!err)
+			i_size_write(inode, last);
+	}
 	inode_unlock(inode);
 	return err;
 }

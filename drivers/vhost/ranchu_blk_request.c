@@ -84,7 +84,7 @@ static enum blk_outcome serve_flush(struct blk_request *req, bool may_wait)
 {
 	if (!may_wait)
 		return BLK_WOULD_WAIT;
-	req->stats->flushes++;
+	ranchu_blk_count(&req->stats->flushes, 1);
 	return answer(req, ranchu_blk_flush(req->disk));
 }
 
@@ -160,7 +160,7 @@ static enum blk_outcome serve_ranges(struct blk_request *req, u64 features, bool
 
 	if (!may_wait)
 		return BLK_WOULD_WAIT;
-	req->stats->discards++;
+	ranchu_blk_count(&req->stats->discards, 1);
 	if (!n || n > BLK_RANGES || bytes % sizeof(range) ||
 	    req->disk->flags & VHOST_RANCHU_BLK_READONLY)
 		return answer(req, VIRTIO_BLK_S_IOERR);

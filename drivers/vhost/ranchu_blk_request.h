@@ -75,6 +75,16 @@ enum blk_outcome {
 	BLK_WOULD_WAIT,
 };
 
+/**
+ * ranchu_blk_count() - count what happened
+ * @counter: of @stats; one thread at a time writes it, others read it
+ * @n: how much more
+ */
+static inline void ranchu_blk_count(__u64 *counter, u64 n)
+{
+	WRITE_ONCE(*counter, *counter + n);
+}
+
 void ranchu_blk_request_init(struct blk_request *req, struct blk_disk *disk,
 			     struct vhost_ranchu_blk_stats *stats);
 enum blk_outcome ranchu_blk_serve(struct blk_request *req, u64 features, bool may_wait);

@@ -7,13 +7,17 @@
  * ring_work(), in the worker, may wait for as long as the image takes, and holds no
  * lock: others take, answer and count requests meanwhile.
  */
+#include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "ranchu_blk.h"
 
-static void ring_work(struct ranchu_work *work);
+/* So long a stop has patience with what others hold. */
+#define RING_DRAIN_JIFFIES HZ
+
+static void ring_work(struct ranchu_work *work, bool in_owner);
 
 /**
  * ranchu_blk_ring_init() - make a ring
@@ -104,22 +108,22 @@ static void ring_count(struct blk_ring *ring, const struct blk_transfer *transfe
 	const struct blk_request *req = &transfer->req;
 
 	if (transfer->status) {
-		stats->errors++;
+		ranchu_blk_count(&stats->errors, 1);
 		return;
 	}
 	if (!transfer->data)
 		return;
 	if (req->write) {
-		stats->writes++;
-		stats->written_bytes += req->len;
+		ranchu_blk_count(&stats->writes, 1);
+		ranchu_blk_count(&stats->written_bytes, req->len);
 	} else {
-		stats->reads++;
-		stats->read_bytes += req->len;
+		ranchu_blk_count(&stats->reads, 1);
+		ranchu_blk_count(&stats->read_bytes, req->len);
 	}
 	if (transfer->queued)
-		stats->asynchronous++;
+		ranchu_blk_count(&stats->asynchronous, 1);
 	else if (!transfer->waited && ring->vring->in_vcpu)
-		stats->in_vcpu++;
+		ranchu_blk_count(&stats->in_vcpu, 1);
 }
 
 /* Hands a request back to the guest. The ring's lock is held. */
@@ -285,9 +289,10 @@ static struct blk_transfer *ring_next_waiting(struct blk_ring *ring)
 }
 
 /* However long it takes. */
-static enum blk_outcome ring_serve_waiting(struct blk_ring *ring, struct blk_transfer *transfer)
+static enum blk_outcome ring_serve_waiting(struct blk_ring *ring, struct blk_transfer *transfer,
+					   bool in_owner)
 {
-	if (ranchu_blk_must_end(ring)) {
+	if (!in_owner || ranchu_blk_must_end(ring)) {
 		ranchu_blk_answer(&transfer->req, VIRTIO_BLK_S_IOERR);
 		return BLK_DONE;
 	}
@@ -297,7 +302,7 @@ static enum blk_outcome ring_serve_waiting(struct blk_ring *ring, struct blk_tra
 	return ranchu_blk_serve(&transfer->req, ring->vring->setup.features, true);
 }
 
-static void ring_serve_batch(struct blk_ring *ring)
+static void ring_serve_batch(struct blk_ring *ring, bool in_owner)
 {
 	struct blk_transfer *transfer;
 	unsigned int n, n_done = 0;
@@ -310,7 +315,7 @@ static void ring_serve_batch(struct blk_ring *ring)
 		if (!transfer)
 			break;
 		bytes += transfer->data ? transfer->req.len : 0;
-		if (ring_serve_waiting(ring, transfer) == BLK_QUEUED)
+		if (ring_serve_waiting(ring, transfer, in_owner) == BLK_QUEUED)
 			continue;
 		list_add_tail(&transfer->req.node, &done);
 		n_done++;
@@ -324,13 +329,13 @@ static void ring_serve_batch(struct blk_ring *ring)
  * they are while anything is in flight: the ring is not stopped, and its memory not
  * replaced, before it is idle.
  */
-static void ring_work(struct ranchu_work *work)
+static void ring_work(struct ranchu_work *work, bool in_owner)
 {
 	struct blk_ring *ring = container_of(work, struct blk_ring, work);
 
 	/* A worker that takes no work any more gets to the end here and now. */
 	do
-		ring_serve_batch(ring);
+		ring_serve_batch(ring, in_owner);
 	while (ring_has_waiting(ring) && ranchu_work_queue(ring->vring->worker, work) < 0);
 }
 
@@ -352,11 +357,13 @@ void ranchu_blk_drain(struct ranchu_vring *vring)
 {
 	struct blk_ring *ring = ranchu_blk_ring(vring);
 
+	/* Of all requests together. */
+	WRITE_ONCE(ring->drain_by, jiffies + RING_DRAIN_JIFFIES);
 	WRITE_ONCE(ring->draining, true);
 	do {
 		/* Not by the worker, which may be busy, or dead. */
 		while (ring_has_waiting(ring))
-			ring_serve_batch(ring);
+			ring_serve_batch(ring, true);
 		ring_wait_idle(ring);
 	} while (ring_reap(ring));
 	WRITE_ONCE(ring->draining, false);

@@ -11,6 +11,8 @@
 #include "vsock_adb.h"
 
 #define ADB_HDR_SIZE sizeof(struct virtio_vsock_hdr)
+/* Bytes of a stream's turn that a look at its socket costs that finds nothing. */
+#define RX_EMPTY_COST ((size_t)4096)
 
 /* What became of a try to send something. */
 enum rx_result {
@@ -221,7 +223,8 @@ static enum rx_result rx_data(struct adb_stream *stream,
 	got = vsock_adb_sock_recv(stream, adb->rx_data, batch.n, min(batch.len, room));
 	rx_deliver(stream, vring, &batch, got);
 	adb->stats.bytes_to_guest += got;
-	*budget -= got;
+	/* Who holds the other end can wake us with nothing to read, again and again. */
+	*budget -= min(*budget, got ?: RX_EMPTY_COST);
 	/* The guest's word of new room makes us look, so the socket's need not. */
 	if (got == credit)
 		vsock_adb_sock_expect(stream);

@@ -69,7 +69,7 @@ struct adb_stream *vsock_adb_stream_find(struct vsock_adb *adb,
 /* Softirq. A flush of nothing is what has a starved stream looked at as well. */
 static void stream_timeout(struct timer_list *timer)
 {
-	struct adb_stream *stream = from_timer(stream, timer, timer);
+	struct adb_stream *stream = timer_container_of(stream, timer, timer);
 
 	set_bit(ADB_WAKE_TIMEOUT, &stream->wake);
 	set_bit(ADB_WAKE_WRITE, &stream->wake);

@@ -28,6 +28,7 @@ struct module;
 struct page;
 struct pid;
 struct ranchu_doorbell;
+struct ranchu_irq;
 struct ranchu_mem_table;
 struct task_struct;
 struct vhost_task;
@@ -121,11 +122,13 @@ void ranchu_pin_put32(const struct ranchu_pin *pin, size_t at, u32 value);
 /**
  * struct ranchu_work - something for the worker to do
  * @node: on the worker's list; empty when not queued
- * @fn: called in the worker, once for each time it was queued
+ * @fn: called once for each time it was queued. @in_owner: in the worker, or in another
+ *	thread of the owner's. Otherwise the worker has left it when it ended, and the caller
+ *	may be anybody: the owner's memory is not there
  */
 struct ranchu_work {
 	struct list_head node;
-	void (*fn)(struct ranchu_work *work);
+	void (*fn)(struct ranchu_work *work, bool in_owner);
 };
 
 /**
@@ -134,6 +137,7 @@ struct ranchu_work {
  * @works: queued, first in first out
  * @dead: no work is taken any more: never started, stopped, or owner killed
  * @task: the thread; NULL when not started
+ * @mm: the owner's, pinned as a struct only, for comparison; NULL when not started
  * @killed: called in the thread, its last act, when the owner was killed before
  *	ranchu_worker_stop(); no work is or will be called. May be NULL.
  */
@@ -142,6 +146,7 @@ struct ranchu_worker {
 	struct list_head works;
 	bool dead;
 	struct vhost_task *task;
+	struct mm_struct *mm;
 	void (*killed)(struct ranchu_worker *worker);
 };
 
@@ -150,19 +155,31 @@ int ranchu_worker_start(struct ranchu_worker *worker, const char *name);
 void ranchu_worker_stop(struct ranchu_worker *worker);
 int ranchu_worker_flush(struct ranchu_worker *worker);
 void ranchu_work_init(struct ranchu_work *work,
-		      void (*fn)(struct ranchu_work *work));
+		      void (*fn)(struct ranchu_work *work, bool in_owner));
 int ranchu_work_queue(struct ranchu_worker *worker, struct ranchu_work *work);
+
+/* ---- what may wait for strangers: waiter.c ---- */
+
+/**
+ * struct ranchu_waiter - something that a thread of the kernel's does
+ * @work: starts the thread
+ * @fn: what is done
+ */
+struct ranchu_waiter {
+	struct delayed_work work;
+	void (*fn)(struct ranchu_waiter *waiter);
+};
 
 /* ---- end of a device: release.c ---- */
 
 /**
  * struct ranchu_release - the end of a device, in what its file is of
- * @work: ours
+ * @waiter: ours
  * @owner: the device's module
  * @fn: ends the device and frees it
  */
 struct ranchu_release {
-	struct work_struct work;
+	struct ranchu_waiter waiter;
 	struct module *owner;
 	void (*fn)(struct ranchu_release *release);
 };
@@ -200,27 +217,60 @@ enum ranchu_serve {
 
 typedef void (*ranchu_ring_fn)(void *data, enum ranchu_ring how);
 
+/**
+ * typedef ranchu_early_fn - serve a ring where it was rung
+ * @data: as ranchu_doorbell_attach_early() was given it
+ *
+ * Context: any, with the eventfd's lock held and, but for PREEMPT_RT, interrupts off: it
+ * signals no eventfd, and waits for no lock of whoever does.
+ * Return: true if there is nothing left to do; false for a call of the ranchu_ring_fn.
+ */
+typedef bool (*ranchu_early_fn)(void *data);
+
 bool ranchu_doorbell_supported(void);
 int ranchu_doorbell_test(void);
 struct ranchu_doorbell *
 ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 		       struct ranchu_worker *worker, enum ranchu_serve serve,
 		       ranchu_ring_fn fn, void *data);
+struct ranchu_doorbell *
+ranchu_doorbell_attach_early(int fd, struct mm_struct *mm,
+			     struct ranchu_worker *worker, ranchu_early_fn early,
+			     ranchu_ring_fn fn, void *data);
 void ranchu_doorbell_detach(struct ranchu_doorbell *doorbell);
 void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
 
 /* ---- interrupt line: line.c ---- */
 
 /**
+ * enum ranchu_line_state - whose the batch is
+ * @RANCHU_LINE_LOW: there is none
+ * @RANCHU_LINE_DUE: publish() had one, and the interrupt is to be sent; by whoever has
+ *	@ranchu_line.sending, or else by who has made it so
+ * @RANCHU_LINE_RAISED: the guest's, until it ends the interrupt
+ *
+ * From the time that it is not LOW a batch is not overwritten: the guest may read it.
+ */
+enum ranchu_line_state {
+	RANCHU_LINE_LOW,
+	RANCHU_LINE_DUE,
+	RANCHU_LINE_RAISED,
+};
+
+/**
  * struct ranchu_line - a level-triggered interrupt line
- * @lock: serialises @publish; protects what follows, down to @resample. A spinlock,
+ * @lock: serialises @publish; protects what follows, down to @sent. A spinlock,
  *	interrupts off
- * @raised: a batch is the guest's to read. Becomes true when publish() had something;
- *	false by the end of interrupt only, so a batch is never overwritten while the
- *	guest reads it.
+ * @state: see above
+ * @missed: an interrupt has ended while others had @lock; the one field that may be
+ *	set without it
+ * @sending: a thread sends the interrupt by @irq
+ * @ended: since it began to, an interrupt has ended, or another batch was published
  * @call: raises the line; NULL for none
  * @resample: rings when the guest ends the interrupt; NULL if the VMM lowers
  *	the line itself and tells by ranchu_line_acked()
+ * @irq: another way to raise it, for threads of the owner's; NULL for none
+ * @sent: interrupts that @irq has sent
  * @work: ranchu_line_request()'s
  * @worker: runs @work and foreign rings of @resample
  * @publish: put the next batch where the guest will look and say whether there
@@ -230,9 +280,14 @@ void ranchu_eventfd_signal(struct eventfd_ctx *ctx);
  */
 struct ranchu_line {
 	spinlock_t lock;	/* see above */
-	bool raised;
+	enum ranchu_line_state state;
+	bool missed;
+	bool sending;
+	bool ended;
 	struct eventfd_ctx *call;
 	struct ranchu_doorbell *resample;
+	struct ranchu_irq *irq;
+	u64 sent;
 	struct ranchu_work work;
 	struct ranchu_worker *worker;
 	bool (*publish)(struct ranchu_line *line, bool ended);
@@ -245,7 +300,10 @@ void ranchu_line_init(struct ranchu_line *line, struct ranchu_worker *worker,
 int ranchu_line_set(struct ranchu_line *line, struct mm_struct *mm,
 		    int call_fd, int resample_fd);
 void ranchu_line_clear(struct ranchu_line *line);
+void ranchu_line_set_irq(struct ranchu_line *line, struct ranchu_irq *irq);
+bool ranchu_line_has_irq(struct ranchu_line *line);
 void ranchu_line_update(struct ranchu_line *line, bool told);
+void ranchu_line_announce(struct ranchu_line *line, bool told);
 void ranchu_line_update_locked(struct ranchu_line *line);
 void ranchu_line_request(struct ranchu_line *line);
 void ranchu_line_reset(struct ranchu_line *line);

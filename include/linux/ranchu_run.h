@@ -25,9 +25,17 @@ typedef bool (*ranchu_run_fn)(void *data, u64 gpa, u32 len, u32 *value);
 
 #if IS_ENABLED(CONFIG_KVM)
 long ranchu_run(int vcpu_fd, struct kvm_run __user *run, ranchu_run_fn fn, void *data);
+long ranchu_run_by(int fd, unsigned int number, unsigned long arg,
+		   struct kvm_run __user *run, ranchu_run_fn fn, void *data);
 #else
 static inline long ranchu_run(int vcpu_fd, struct kvm_run __user *run, ranchu_run_fn fn,
 			      void *data)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline long ranchu_run_by(int fd, unsigned int number, unsigned long arg,
+				 struct kvm_run __user *run, ranchu_run_fn fn, void *data)
 {
 	return -EOPNOTSUPP;
 }

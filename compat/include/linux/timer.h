@@ -4,10 +4,9 @@
 
 #include_next <linux/timer.h>
 
-/* Since 6.16 it is called timer_container_of(). */
-#ifndef from_timer
-#define from_timer(var, timer, field) \
-	container_of(timer, typeof(*(var)), field)
+/* Before 6.16 it was called from_timer(). */
+#ifndef timer_container_of
+#define timer_container_of(var, timer, field) from_timer(var, timer, field)
 #endif
 
 #endif /* _RANCHU_COMPAT_LINUX_TIMER_H */

@@ -3,18 +3,19 @@
  * Sockets whose end may take as long as another process likes: closed where nobody
  * waits for it.
  *
- * - One that somebody else holds as well, or that an epoll watches: in a queue of
- *   works of our own, a few at a time of each device. A work that waits delays no
- *   other device.
+ * - One that somebody else holds as well, or that an epoll watches: in kernel threads
+ *   (waiter.c), a few at a time of each device.
  * - One that files were sent along to and that were not received: they end with it,
  *   and are anything, a socket that lingers for an hour for example. A kernel
  *   thread would leave them to the one work that closes such files for the whole
  *   machine. So it is a thread of the owner's, made for it, which does nothing but
  *   exit: its files are closed then, no socket lingers in a task that exits, and
- *   nobody waits for it but the end of the owner's process. There is one at a time
- *   for each device.
+ *   nobody waits for it but the end of the owner's process. Each device has a few at a
+ *   time: a file that an epoll watches, in which somebody waits in memory of his own, ends
+ *   when he says so.
  */
 #include <linux/completion.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -31,7 +32,8 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
-#include <linux/workqueue.h>
+#include <linux/uidgid.h>
+#include <linux/xarray.h>
 #include <net/sock.h>
 
 #include "ranchu_private.h"
@@ -39,50 +41,97 @@
 /* Sockets of a device that are on their way out, before it takes no more. */
 #define CLOSES_MAX 64
 
-/* Of them, those that may wait at the same time: the works of all devices are limited. */
-#define CLOSE_WORKS 4
+/* Of them, those that kernel threads close at the same time. */
+#define CLOSE_WAITERS 4
+
+/* Kernel threads of a user's that close, before he gets no more devices. */
+#define CLOSE_WAITERS_USER 1024
+
+/* Threads of a device that close at the same time. */
+#define CLOSE_THREADS 8
 
 /* Until a thread is tried again. */
 #define CLOSE_RETRY (HZ / 10)
 
-static struct workqueue_struct *close_queue;
+/*
+ * How many kernel threads close sockets, for each user who has opened devices: such a
+ * thread outlives its device, and is charged to nobody.
+ */
+static DEFINE_XARRAY(close_users);
+
+static unsigned long close_user_count(kuid_t user)
+{
+	void *count = xa_load(&close_users, __kuid_val(user));
+
+	return count ? xa_to_value(count) : 0;
+}
+
+/* Returns false if it is not counted, for want of memory. */
+static bool close_user_add(kuid_t user)
+{
+	bool counted;
+
+	xa_lock(&close_users);
+	counted = !xa_is_err(__xa_store(&close_users, __kuid_val(user),
+					xa_mk_value(close_user_count(user) + 1), GFP_ATOMIC));
+	xa_unlock(&close_users);
+	return counted;
+}
+
+static void close_user_sub(kuid_t user)
+{
+	unsigned long count;
+
+	xa_lock(&close_users);
+	count = close_user_count(user) - 1;
+	/* Neither takes memory. */
+	if (count)
+		__xa_store(&close_users, __kuid_val(user), xa_mk_value(count), GFP_ATOMIC);
+	else
+		__xa_erase(&close_users, __kuid_val(user));
+	xa_unlock(&close_users);
+}
 
 /**
- * struct close_worker - a work that closes sockets of a device
- * @work: in the queue while @busy
+ * struct close_waiter - a kernel thread that closes sockets of a device
+ * @waiter: used while @busy
  * @closer: whose
+ * @counted: as the user's
  * @busy: it will look at the closer's @queued once more
  */
-struct close_worker {
-	struct work_struct work;
+struct close_waiter {
+	struct ranchu_waiter waiter;
 	struct ranchu_closer *closer;
+	bool counted;
 	bool busy;
 };
 
 /**
  * struct ranchu_closer - the sockets of a device that are on their way out
- * @ref: the device, each struct ranchu_close, and each of @workers that is busy
+ * @ref: the device, each struct ranchu_close, and each of @waiters that is busy
  * @pending: how many there are
- * @worker: the device's; not used by works of the queue, which may outlive it
+ * @user: who has opened the device
+ * @worker: the device's; not used by @waiters, which may outlive it
  * @work: starts a thread
  * @retry: queues @work again
- * @lock: protects @closes, @queued and what @workers are
+ * @lock: protects @closes, @queued and what @waiters are
  * @closes: for the next thread
- * @queued: for @workers
- * @workers: close what is @queued
- * @last: the thread before it; NULL if there was none
+ * @queued: for @waiters
+ * @waiters: close what is @queued
+ * @threads: the owner's last ones that were started, NULL where there was none
  */
 struct ranchu_closer {
 	struct kref ref;
 	atomic_t pending;
+	kuid_t user;
 	struct ranchu_worker *worker;
 	struct ranchu_work work;
 	struct timer_list retry;
 	spinlock_t lock;	/* see above */
 	struct list_head closes;
 	struct list_head queued;
-	struct close_worker workers[CLOSE_WORKS];
-	struct task_struct *last;
+	struct close_waiter waiters[CLOSE_WAITERS];
+	struct task_struct *threads[CLOSE_THREADS];
 };
 
 /**
@@ -103,9 +152,11 @@ struct ranchu_close {
 static void closer_free(struct kref *ref)
 {
 	struct ranchu_closer *closer = container_of(ref, struct ranchu_closer, ref);
+	unsigned int i;
 
-	if (closer->last)
-		put_task_struct(closer->last);
+	for (i = 0; i < CLOSE_THREADS; i++)
+		if (closer->threads[i])
+			put_task_struct(closer->threads[i]);
 	kfree(closer);
 }
 
@@ -151,7 +202,7 @@ static void close_done(struct ranchu_close *close)
 	ranchu_close_free(close);
 }
 
-/* ---- the queue ---- */
+/* ---- kernel threads ---- */
 
 /* Waits for others who hold the socket and have its lock. */
 static void close_wait(struct file *file)
@@ -178,75 +229,88 @@ static struct ranchu_close *closer_pop(struct ranchu_closer *closer, struct list
 	return close;
 }
 
-static struct ranchu_close *worker_next(struct close_worker *worker)
+static struct ranchu_close *waiter_next(struct close_waiter *waiter)
 {
-	struct ranchu_closer *closer = worker->closer;
+	struct ranchu_closer *closer = waiter->closer;
 	struct ranchu_close *close;
 
 	spin_lock(&closer->lock);
 	close = closer_pop(closer, &closer->queued);
-	if (!close)
-		worker->busy = false;
+	if (!close) {
+		if (waiter->counted)
+			close_user_sub(closer->user);
+		waiter->busy = false;
+	}
 	spin_unlock(&closer->lock);
 	return close;
 }
 
-static void close_work(struct work_struct *work)
+static void close_apart(struct ranchu_waiter *of)
 {
-	struct close_worker *worker = container_of(work, struct close_worker, work);
-	struct ranchu_closer *closer = worker->closer;
+	struct close_waiter *waiter = container_of(of, struct close_waiter, waiter);
+	struct ranchu_closer *closer = waiter->closer;
 	struct ranchu_close *close;
 
-	while ((close = worker_next(worker))) {
+	while ((close = waiter_next(waiter))) {
 		close_wait(close->file);
 		/* Here, not in the work that closes files for the whole machine. */
 		__fput_sync(close->file);
 		close_done(close);
 	}
 	kref_put(&closer->ref, closer_free);
-	/* Our text stays until ranchu_close_exit(). */
-	module_put(THIS_MODULE);
 }
 
-/* Returns one that has to be queued; NULL: one that is busy will look. */
-static struct close_worker *closer_idle_locked(struct ranchu_closer *closer)
+static unsigned int closer_busy_locked(const struct ranchu_closer *closer)
+{
+	unsigned int i, busy = 0;
+
+	for (i = 0; i < CLOSE_WAITERS; i++)
+		busy += closer->waiters[i].busy;
+	return busy;
+}
+
+/*
+ * Returns one that has to be started; NULL: one that is busy will look. A user who has as
+ * many as may be has one more for each device only.
+ */
+static struct close_waiter *closer_idle_locked(struct ranchu_closer *closer)
 {
 	unsigned int i;
 
 	lockdep_assert_held(&closer->lock);
-	for (i = 0; i < CLOSE_WORKS; i++) {
-		if (closer->workers[i].busy)
+	if (closer_busy_locked(closer) && close_user_count(closer->user) >= CLOSE_WAITERS_USER)
+		return NULL;
+	for (i = 0; i < CLOSE_WAITERS; i++) {
+		if (closer->waiters[i].busy)
 			continue;
-		closer->workers[i].busy = true;
-		return &closer->workers[i];
+		closer->waiters[i].busy = true;
+		closer->waiters[i].counted = close_user_add(closer->user);
+		return &closer->waiters[i];
 	}
 	return NULL;
 }
 
 /**
- * ranchu_close_in_queue() - shut a socket down and close it, whoever holds it
+ * ranchu_close_apart() - shut a socket down and close it, whoever holds it
  * @close: its file is given away; no files sent along are in its queue
  *
  * Context: any process.
  */
-void ranchu_close_in_queue(struct ranchu_close *close)
+void ranchu_close_apart(struct ranchu_close *close)
 {
 	struct ranchu_closer *closer = close->closer;
-	struct close_worker *worker;
+	struct close_waiter *waiter;
 
 	atomic_inc(&closer->pending);
 	spin_lock(&closer->lock);
 	list_add_tail(&close->node, &closer->queued);
-	worker = closer_idle_locked(closer);
+	waiter = closer_idle_locked(closer);
 	/* @close may be gone as soon as the lock is. */
-	if (worker)
+	if (waiter)
 		kref_get(&closer->ref);
 	spin_unlock(&closer->lock);
-	if (!worker)
-		return;
-	/* The caller is a user of this module. */
-	__module_get(THIS_MODULE);
-	queue_work(close_queue, &worker->work);
+	if (waiter)
+		ranchu_waiter_start(&waiter->waiter, close_apart);
 }
 
 /**
@@ -270,14 +334,15 @@ void ranchu_close_too(struct ranchu_close *close)
 		return;
 	close->too = true;
 	get_file(too->file);
-	ranchu_close_in_queue(too);
+	ranchu_close_apart(too);
 }
 
-/* ---- the thread ---- */
+/* ---- threads of the owner's ---- */
 
 /**
  * struct close_thread - a thread that closes files as it exits
  * @closer: whose; held until the thread has exited
+ * @slot: which of its threads
  * @task: the thread
  * @took: it has taken them
  * @done: the same, for others
@@ -285,10 +350,11 @@ void ranchu_close_too(struct ranchu_close *close)
  */
 struct close_thread {
 	struct ranchu_closer *closer;
+	unsigned int slot;
 	struct vhost_task *task;
 	bool took;
 	struct completion done;
-	struct work_struct stop;
+	struct ranchu_waiter stop;
 };
 
 static struct ranchu_close *closer_next(struct ranchu_closer *closer)
@@ -321,9 +387,9 @@ static bool thread_run(void *data)
 	if (thread->took)
 		return false;
 	thread->took = true;
-	if (closer->last)
-		put_task_struct(closer->last);
-	closer->last = get_task_struct(current);
+	if (closer->threads[thread->slot])
+		put_task_struct(closer->threads[thread->slot]);
+	closer->threads[thread->slot] = get_task_struct(current);
 	closer_drop(closer);
 	complete(&thread->done);
 	return false;
@@ -339,27 +405,25 @@ static void thread_killed(void *data)
  * Waits for the thread's end: if a signal comes before it knows that it is to exit, its
  * files end before that.
  */
-static void thread_stop(struct work_struct *work)
+static void thread_stop(struct ranchu_waiter *waiter)
 {
-	struct close_thread *thread = container_of(work, struct close_thread, stop);
+	struct close_thread *thread = container_of(waiter, struct close_thread, stop);
 
 	vhost_task_stop(thread->task);
 	kref_put(&thread->closer->ref, closer_free);
 	kfree(thread);
-	/* Our text stays until ranchu_close_exit(). */
-	module_put(THIS_MODULE);
 }
 
 /* Returns false if there can be no thread. */
-static bool closer_start(struct ranchu_closer *closer)
+static bool closer_start(struct ranchu_closer *closer, unsigned int slot)
 {
 	struct close_thread *thread = kzalloc(sizeof(*thread), GFP_KERNEL_ACCOUNT);
 
 	if (!thread)
 		return false;
 	thread->closer = closer;
+	thread->slot = slot;
 	init_completion(&thread->done);
-	INIT_WORK(&thread->stop, thread_stop);
 	thread->task = vhost_task_create(thread_run, thread_killed, thread, "ranchu-close");
 	/* Some kernels say it by NULL. */
 	if (IS_ERR_OR_NULL(thread->task)) {
@@ -370,15 +434,19 @@ static bool closer_start(struct ranchu_closer *closer)
 	vhost_task_start(thread->task);
 	/* It would not run at all if it were stopped before. */
 	wait_for_completion(&thread->done);
-	/* The caller is a user of this module. */
-	__module_get(THIS_MODULE);
-	queue_work(close_queue, &thread->stop);
+	ranchu_waiter_start(&thread->stop, thread_stop);
 	return true;
 }
 
-static bool closer_busy(const struct ranchu_closer *closer)
+/* For one more thread, -1 if all that there may be are still closing. */
+static int closer_slot(const struct ranchu_closer *closer)
 {
-	return closer->last && !READ_ONCE(closer->last->exit_state);
+	unsigned int i;
+
+	for (i = 0; i < CLOSE_THREADS; i++)
+		if (!closer->threads[i] || READ_ONCE(closer->threads[i]->exit_state))
+			return i;
+	return -1;
 }
 
 static bool closer_empty(struct ranchu_closer *closer)
@@ -391,20 +459,22 @@ static bool closer_empty(struct ranchu_closer *closer)
 	return empty;
 }
 
-static void closer_run(struct ranchu_work *work)
+static void closer_run(struct ranchu_work *work, bool in_owner)
 {
 	struct ranchu_closer *closer = container_of(work, struct ranchu_closer, work);
+	int slot;
 
 	/* Of a worker that ends: ranchu_closer_finish() is next. */
 	if (READ_ONCE(closer->worker->dead) || closer_empty(closer))
 		return;
-	if (closer_busy(closer) || !closer_start(closer))
+	slot = closer_slot(closer);
+	if (slot < 0 || !closer_start(closer, slot))
 		mod_timer(&closer->retry, jiffies + CLOSE_RETRY);
 }
 
 static void closer_retry(struct timer_list *timer)
 {
-	struct ranchu_closer *closer = from_timer(closer, timer, retry);
+	struct ranchu_closer *closer = timer_container_of(closer, timer, retry);
 
 	ranchu_work_queue(closer->worker, &closer->work);
 }
@@ -431,19 +501,23 @@ void ranchu_close_in_thread(struct ranchu_close *close)
  * ranchu_closer_create() - prepare for sockets that are handed in
  * @worker: the device's; initialised
  *
- * Return: what ranchu_closer_destroy() takes, or NULL: out of memory.
+ * Context: who opens the device; may sleep.
+ * Return: what ranchu_closer_destroy() takes, or NULL: out of memory, or too many sockets
+ * of the user's devices wait for others.
  */
 struct ranchu_closer *ranchu_closer_create(struct ranchu_worker *worker)
 {
-	struct ranchu_closer *closer = kzalloc(sizeof(*closer), GFP_KERNEL_ACCOUNT);
+	struct ranchu_closer *closer;
 	unsigned int i;
 
+	if (close_user_count(current_uid()) >= CLOSE_WAITERS_USER)
+		return NULL;
+	closer = kzalloc(sizeof(*closer), GFP_KERNEL_ACCOUNT);
 	if (!closer)
 		return NULL;
-	for (i = 0; i < CLOSE_WORKS; i++) {
-		closer->workers[i].closer = closer;
-		INIT_WORK(&closer->workers[i].work, close_work);
-	}
+	closer->user = current_uid();
+	for (i = 0; i < CLOSE_WAITERS; i++)
+		closer->waiters[i].closer = closer;
 	kref_init(&closer->ref);
 	closer->worker = worker;
 	ranchu_work_init(&closer->work, closer_run);
@@ -470,7 +544,7 @@ void ranchu_closer_finish(struct ranchu_closer *closer)
 		return;
 	/* The worker exits anyway. A kernel thread has no better place either. */
 	if (current->flags & (PF_USER_WORKER | PF_EXITING | PF_KTHREAD) ||
-	    !closer_start(closer))
+	    !closer_start(closer, max(closer_slot(closer), 0)))
 		closer_drop(closer);
 }
 EXPORT_SYMBOL_GPL(ranchu_closer_finish);
@@ -485,24 +559,3 @@ void ranchu_closer_destroy(struct ranchu_closer *closer)
 		kref_put(&closer->ref, closer_free);
 }
 EXPORT_SYMBOL_GPL(ranchu_closer_destroy);
-
-/**
- * ranchu_close_init() - be ready for sockets to be closed
- *
- * Return: 0, or -ENOMEM.
- */
-int ranchu_close_init(void)
-{
-	close_queue = alloc_workqueue("ranchu_close", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	return close_queue ? 0 : -ENOMEM;
-}
-
-/**
- * ranchu_close_exit() - undo ranchu_close_init()
- *
- * Waits for what module_put() in close_work() has let go on without us.
- */
-void ranchu_close_exit(void)
-{
-	destroy_workqueue(close_queue);
-}

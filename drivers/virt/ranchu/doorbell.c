@@ -53,8 +53,9 @@ enum {
 /**
  * struct ranchu_doorbell - one attached eventfd
  * @state: DOORBELL_QUEUED and so on
- * @fn: the attacher's callback
- * @data: its argument
+ * @early: the attacher's callback in the ring itself, or NULL
+ * @fn: its other callback
+ * @data: their argument
  * @mm: the owner's, pinned as a struct only, for comparison
  * @worker: serves foreign rings
  * @serve: who serves the others
@@ -67,6 +68,7 @@ enum {
  */
 struct ranchu_doorbell {
 	atomic_t state;
+	ranchu_early_fn early;
 	ranchu_ring_fn fn;
 	void *data;
 	struct mm_struct *mm;
@@ -147,10 +149,13 @@ static void doorbell_thread_work(struct callback_head *work)
 						    RANCHU_RING_LOST);
 }
 
-static void doorbell_foreign_work(struct ranchu_work *work)
+static void doorbell_foreign_work(struct ranchu_work *work, bool in_owner)
 {
-	doorbell_call(container_of(work, struct ranchu_doorbell, foreign),
-		      DOORBELL_FOREIGN, RANCHU_RING_FOREIGN);
+	struct ranchu_doorbell *doorbell =
+		container_of(work, struct ranchu_doorbell, foreign);
+
+	doorbell_call(doorbell, DOORBELL_FOREIGN,
+		      in_owner ? RANCHU_RING_FOREIGN : RANCHU_RING_LOST);
 }
 
 /*
@@ -215,6 +220,8 @@ static int doorbell_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		return 0;
 	/* Undrained, the count would one day saturate and stop waking us. */
 	eventfd_ctx_do_read(doorbell->ctx, &count);
+	if (doorbell->early && doorbell->early(doorbell->data))
+		return 1;
 	/*
 	 * io_uring tells of a completion. The completion may be that of a poll of an
 	 * eventfd that we have signalled ourselves, from a task work: another way for
@@ -265,6 +272,48 @@ int ranchu_doorbell_test(void)
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_test);
 
+static struct ranchu_doorbell *
+doorbell_attach(int fd, struct mm_struct *mm, struct ranchu_worker *worker,
+		const struct ranchu_doorbell *callbacks)
+{
+	struct ranchu_doorbell *doorbell;
+	struct file *file;
+	unsigned long flags;
+	u64 count;
+
+	file = eventfd_fget(fd);
+	if (IS_ERR(file))
+		return ERR_CAST(file);
+	doorbell = kmemdup(callbacks, sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
+	if (!doorbell) {
+		doorbell = ERR_PTR(-ENOMEM);
+		goto out_fput;
+	}
+	atomic_set(&doorbell->state, DOORBELL_OWNED | DOORBELL_ATTACHED);
+	mmgrab(mm);
+	doorbell->mm = mm;
+	doorbell->worker = worker;
+	init_task_work(&doorbell->thread_work, doorbell_thread_work);
+	ranchu_work_init(&doorbell->foreign, doorbell_foreign_work);
+	/* Our caller has one already. */
+	__module_get(THIS_MODULE);
+	/* Cannot fail: eventfd_fget() has made sure that it is one. */
+	doorbell->ctx = eventfd_ctx_fileget(file);
+	init_waitqueue_func_entry(&doorbell->wait, doorbell_wake);
+	init_poll_funcptr(&doorbell->poll, doorbell_poll_queue);
+
+	if (vfs_poll(file, &doorbell->poll) & EPOLLIN) {
+		spin_lock_irqsave(&doorbell->wqh->lock, flags);
+		eventfd_ctx_do_read(doorbell->ctx, &count);
+		if (count)
+			doorbell_ring(doorbell, false);
+		spin_unlock_irqrestore(&doorbell->wqh->lock, flags);
+	}
+out_fput:
+	fput(file);
+	return doorbell;
+}
+
 /**
  * ranchu_doorbell_attach() - have rings of an eventfd served
  * @fd: the eventfd, of the calling process
@@ -290,47 +339,41 @@ ranchu_doorbell_attach(int fd, struct mm_struct *mm,
 		       struct ranchu_worker *worker, enum ranchu_serve serve,
 		       ranchu_ring_fn fn, void *data)
 {
-	struct ranchu_doorbell *doorbell;
-	struct file *file;
-	unsigned long flags;
-	u64 count;
+	const struct ranchu_doorbell callbacks = {
+		.serve = serve, .fn = fn, .data = data,
+	};
 
-	file = eventfd_fget(fd);
-	if (IS_ERR(file))
-		return ERR_CAST(file);
-	doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
-	if (!doorbell) {
-		doorbell = ERR_PTR(-ENOMEM);
-		goto out_fput;
-	}
-	atomic_set(&doorbell->state, DOORBELL_OWNED | DOORBELL_ATTACHED);
-	doorbell->fn = fn;
-	doorbell->data = data;
-	mmgrab(mm);
-	doorbell->mm = mm;
-	doorbell->worker = worker;
-	doorbell->serve = serve;
-	init_task_work(&doorbell->thread_work, doorbell_thread_work);
-	ranchu_work_init(&doorbell->foreign, doorbell_foreign_work);
-	/* Our caller has one already. */
-	__module_get(THIS_MODULE);
-	/* Cannot fail: eventfd_fget() has made sure that it is one. */
-	doorbell->ctx = eventfd_ctx_fileget(file);
-	init_waitqueue_func_entry(&doorbell->wait, doorbell_wake);
-	init_poll_funcptr(&doorbell->poll, doorbell_poll_queue);
-
-	if (vfs_poll(file, &doorbell->poll) & EPOLLIN) {
-		spin_lock_irqsave(&doorbell->wqh->lock, flags);
-		eventfd_ctx_do_read(doorbell->ctx, &count);
-		if (count)
-			doorbell_ring(doorbell, false);
-		spin_unlock_irqrestore(&doorbell->wqh->lock, flags);
-	}
-out_fput:
-	fput(file);
-	return doorbell;
+	return doorbell_attach(fd, mm, worker, &callbacks);
 }
 EXPORT_SYMBOL_GPL(ranchu_doorbell_attach);
+
+/**
+ * ranchu_doorbell_attach_early() - the same, and serve what can be where it is rung
+ * @fd: the eventfd, of the calling process
+ * @mm: the owner's
+ * @worker: serves foreign rings
+ * @early: called for each ring, whoever rings; @fn is called if it returns false
+ * @fn: as ranchu_doorbell_attach()'s. Also called without @early, for a ring from before
+ *	the call
+ * @data: the argument of both
+ *
+ * Rings of the owner's are served in the ringing thread, before it goes on.
+ *
+ * Context: may sleep.
+ * Return: as ranchu_doorbell_attach().
+ */
+struct ranchu_doorbell *
+ranchu_doorbell_attach_early(int fd, struct mm_struct *mm,
+			     struct ranchu_worker *worker, ranchu_early_fn early,
+			     ranchu_ring_fn fn, void *data)
+{
+	const struct ranchu_doorbell callbacks = {
+		.serve = RANCHU_SERVE_VCPU, .early = early, .fn = fn, .data = data,
+	};
+
+	return doorbell_attach(fd, mm, worker, &callbacks);
+}
+EXPORT_SYMBOL_GPL(ranchu_doorbell_attach_early);
 
 /**
  * ranchu_doorbell_detach() - undo ranchu_doorbell_attach()

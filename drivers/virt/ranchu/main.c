@@ -22,24 +22,13 @@ static int __init ranchu_init(void)
 
 	if (err)
 		return err;
-	err = ranchu_release_init();
-	if (err)
-		return err;
-	if (IS_ENABLED(CONFIG_INET))
-		err = ranchu_close_init();
-	if (err) {
-		ranchu_release_exit();
-		return err;
-	}
-	return 0;
+	return ranchu_waiter_init();
 }
 module_init(ranchu_init);
 
 static void __exit ranchu_exit(void)
 {
-	ranchu_release_exit();
-	if (IS_ENABLED(CONFIG_INET))
-		ranchu_close_exit();
+	ranchu_waiter_exit();
 	ranchu_doorbell_drain();
 }
 module_exit(ranchu_exit);

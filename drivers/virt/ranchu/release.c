@@ -15,15 +15,13 @@
 
 #include "ranchu_private.h"
 
-static struct workqueue_struct *release_queue;
-
-static void release_work(struct work_struct *work)
+static void release_apart(struct ranchu_waiter *waiter)
 {
-	struct ranchu_release *release = container_of(work, struct ranchu_release, work);
+	struct ranchu_release *release = container_of(waiter, struct ranchu_release, waiter);
 	struct module *owner = release->owner;
 
 	release->fn(release);
-	/* Its text is left; ours stays until ranchu_release_exit(). */
+	/* Its text is left. */
 	module_put(owner);
 }
 
@@ -55,29 +53,6 @@ void ranchu_release(struct ranchu_release *release, struct pid *process,
 	__module_get(owner);
 	release->owner = owner;
 	release->fn = fn;
-	INIT_WORK(&release->work, release_work);
-	queue_work(release_queue, &release->work);
+	ranchu_waiter_start(&release->waiter, release_apart);
 }
 EXPORT_SYMBOL_GPL(ranchu_release);
-
-/**
- * ranchu_release_init() - be ready for devices to end
- *
- * Return: 0, or -ENOMEM.
- */
-int ranchu_release_init(void)
-{
-	/* One that waits for long is not to hold up those of others. */
-	release_queue = alloc_workqueue("ranchu_release", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	return release_queue ? 0 : -ENOMEM;
-}
-
-/**
- * ranchu_release_exit() - undo ranchu_release_init()
- *
- * Waits for what module_put() in release_work() has let go on without us.
- */
-void ranchu_release_exit(void)
-{
-	destroy_workqueue(release_queue);
-}

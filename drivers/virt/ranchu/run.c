@@ -15,19 +15,11 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kvm.h>
-#include <linux/magic.h>
 #include <linux/ranchu_run.h>
 #include <linux/sched/signal.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 
-/* Only the kernel names such files, and KVM names them so. */
-static bool run_is_vcpu(const struct file *file)
-{
-	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
-	       str_has_prefix(file->f_path.dentry->d_name.name, "kvm-vcpu:") &&
-	       file->f_op->unlocked_ioctl;
-}
+#include "ranchu_private.h"
 
 /* True if the exit was a read that was served. */
 static bool run_serve(struct kvm_run __user *run, ranchu_run_fn fn, void *data)
@@ -45,16 +37,18 @@ static bool run_serve(struct kvm_run __user *run, ranchu_run_fn fn, void *data)
 	return !put_user(cpu_to_le32(value), (__le32 __user *)run->mmio.data);
 }
 
-static long run_loop(struct file *file, struct kvm_run __user *run, ranchu_run_fn fn,
-		     void *data)
+/* The file is put. */
+static long run_loop(struct file *file, unsigned int number, unsigned long arg,
+		     struct kvm_run __user *run, ranchu_run_fn fn, void *data)
 {
 	long ret;
 
 	/* Not every KVM_RUN that returns has looked whether a signal is there. */
 	do {
 		cond_resched();
-		ret = file->f_op->unlocked_ioctl(file, KVM_RUN, 0);
+		ret = file->f_op->unlocked_ioctl(file, number, arg);
 	} while (!ret && !signal_pending(current) && run_serve(run, fn, data));
+	fput(file);
 	return ret;
 }
 
@@ -74,14 +68,42 @@ static long run_loop(struct file *file, struct kvm_run __user *run, ranchu_run_f
  */
 long ranchu_run(int vcpu_fd, struct kvm_run __user *run, ranchu_run_fn fn, void *data)
 {
-	struct file *file = fget(vcpu_fd);
-	long ret = -EINVAL;
+	struct file *file = ranchu_kvm_file_get(vcpu_fd, "kvm-vcpu");
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	return run_loop(file, KVM_RUN, 0, run, fn, data);
+}
+EXPORT_SYMBOL_GPL(ranchu_run);
+
+/**
+ * ranchu_run_by() - the same by way of another device, which serves reads of its own
+ * @fd: that device's file, of the calling process
+ * @number: the ioctl of that device which calls ranchu_run()
+ * @arg: the ioctl's argument
+ * @run: the vCPU's shared memory, as the process sees it
+ * @fn: serves the reads that the other device leaves
+ * @data: its argument
+ *
+ * Whatever file @fd is, the call is one that the caller could have made itself. @number is
+ * never the ioctl that calls this function, or the calls would nest without end.
+ *
+ * Context: as ranchu_run().
+ * Return: what the other device returned last, or
+ * * -EBADF: not an open file
+ * * -ENOIOCTLCMD: a file that has no ioctls
+ */
+long ranchu_run_by(int fd, unsigned int number, unsigned long arg,
+		   struct kvm_run __user *run, ranchu_run_fn fn, void *data)
+{
+	struct file *file = fget(fd);
 
 	if (!file)
 		return -EBADF;
-	if (run_is_vcpu(file))
-		ret = run_loop(file, run, fn, data);
-	fput(file);
-	return ret;
+	if (!file->f_op->unlocked_ioctl) {
+		fput(file);
+		return -ENOIOCTLCMD;
+	}
+	return run_loop(file, number, arg, run, fn, data);
 }
-EXPORT_SYMBOL_GPL(ranchu_run);
+EXPORT_SYMBOL_GPL(ranchu_run_by);

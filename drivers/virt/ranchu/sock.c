@@ -71,7 +71,7 @@ static int sock_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 
 static void sock_look(struct timer_list *timer)
 {
-	struct ranchu_sock *sock = from_timer(sock, timer, timer);
+	struct ranchu_sock *sock = timer_container_of(sock, timer, timer);
 
 	/* Whoever has made it ours in between knows nothing of who waits. */
 	if (READ_ONCE(sock->own) || file_count(sock->file) == 1) {
@@ -543,7 +543,7 @@ void ranchu_sock_put(struct ranchu_sock *sock)
 	if (sock_has_files(sock)) {
 		ranchu_close_in_thread(sock->close);
 	} else if (!own || sock_in_epoll(sock)) {
-		ranchu_close_in_queue(sock->close);
+		ranchu_close_apart(sock->close);
 	} else {
 		fput(sock->file);
 		ranchu_close_free(sock->close);

@@ -24,6 +24,10 @@
 #include <linux/compiler.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
 #include <linux/resume_user_mode.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -108,6 +112,10 @@ MODULE_PARM_DESC(doorbell, "How a vCPU's thread serves a doorbell: auto, export,
 
 /* Calls that are queued are made. Once true it stays so. */
 static bool thread_work_works __read_mostly;
+/* The first thread that a test call was queued on, as the whole machine numbers it, or 0. */
+static pid_t thread_work_tester;
+/* That thread went on, and the call had not been made. No test is begun any more. */
+static int thread_work_failed;
 
 /*
  * What task_work_add(task, work, TWA_RESUME) does. The kernel marks the list of a thread
@@ -149,16 +157,6 @@ int ranchu_thread_work_add(struct task_struct *task, struct callback_head *work)
 	return queue_add(task, work);
 }
 
-/**
- * ranchu_thread_work_supported() - tell whether ranchu_thread_work_add() can do it
- *
- * Return: true if it can, from now on.
- */
-bool ranchu_thread_work_supported(void)
-{
-	return READ_ONCE(thread_work_works);
-}
-
 static void test_run(struct callback_head *work)
 {
 	kfree(work);
@@ -167,12 +165,57 @@ static void test_run(struct callback_head *work)
 	module_put(THIS_MODULE);
 }
 
+/* Is the thread in another system call, or gone? Then its calls have been made. */
+static bool test_is_over(pid_t tester)
+{
+	bool gone;
+
+	if (tester == current->pid)
+		return true;
+	rcu_read_lock();
+	gone = !pid_task(find_pid_ns(tester, &init_pid_ns), PIDTYPE_PID);
+	rcu_read_unlock();
+	/* Whoever ended may have made the call first. */
+	smp_rmb();
+	return gone;
+}
+
+static bool test_failed(void)
+{
+	pid_t tester = READ_ONCE(thread_work_tester);
+
+	if (READ_ONCE(thread_work_failed))
+		return true;
+	if (!tester || !test_is_over(tester) || READ_ONCE(thread_work_works))
+		return false;
+	if (!xchg(&thread_work_failed, 1))
+		pr_warn("a call that was queued as a test was not made: doorbells are served through userspace exits\n");
+	return true;
+}
+
+/**
+ * ranchu_thread_work_supported() - tell whether ranchu_thread_work_add() can do it
+ *
+ * Return: true if it can, from now on.
+ */
+bool ranchu_thread_work_supported(void)
+{
+	if (READ_ONCE(thread_work_works))
+		return true;
+	/* If so, this says it. */
+	test_failed();
+	return false;
+}
+
 /**
  * ranchu_thread_work_test() - try the queue on the calling thread
  *
  * To be called when a device is opened. The call has been made when the thread is back
  * in user mode, where it makes its next system call; if not, this kernel does something
- * else with the list, and the queue is not used.
+ * else with the list, and the queue is not used. The module finds that, and says it once,
+ * when this thread asks for a doorbell or opens another device, or another thread does and
+ * this one has ended. Calls that were queued until then are lost, and the module cannot be
+ * removed. A call that is made later than it should be proves that the queue works.
  *
  * Context: process; may sleep.
  * Return: 0, or -ENOMEM
@@ -181,7 +224,8 @@ int ranchu_thread_work_test(void)
 {
 	struct callback_head *work;
 
-	if (thread_work_way != THREAD_WORK_QUEUE || READ_ONCE(thread_work_works))
+	if (thread_work_way != THREAD_WORK_QUEUE || READ_ONCE(thread_work_works) ||
+	    test_failed())
 		return 0;
 	work = kzalloc(sizeof(*work), GFP_KERNEL);
 	if (!work)
@@ -192,6 +236,7 @@ int ranchu_thread_work_test(void)
 		kfree(work);
 		module_put(THIS_MODULE);
 	}
+	cmpxchg(&thread_work_tester, 0, current->pid);
 	return 0;
 }
 

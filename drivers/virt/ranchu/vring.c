@@ -144,9 +144,13 @@ void ranchu_vring_serve(struct ranchu_vring *vring, bool in_vcpu)
 }
 EXPORT_SYMBOL_GPL(ranchu_vring_serve);
 
-static void vring_work(struct ranchu_work *work)
+/* A ring is served with the owner's memory, or not at all. */
+static void vring_work(struct ranchu_work *work, bool in_owner)
 {
-	ranchu_vring_serve(container_of(work, struct ranchu_vring, work), false);
+	struct ranchu_vring *vring = container_of(work, struct ranchu_vring, work);
+
+	if (in_owner)
+		ranchu_vring_serve(vring, false);
 }
 
 static void vring_rung(void *data, enum ranchu_ring how)

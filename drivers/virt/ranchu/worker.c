@@ -8,6 +8,7 @@
 #include <linux/export.h>
 #include <linux/ranchu.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/vhost_task.h>
 #include <linux/spinlock.h>
 #include <linux/task_work.h>
@@ -15,10 +16,10 @@
 /**
  * ranchu_work_init() - make a work item
  * @work: not queued
- * @fn: called in the worker, once for each time @work was queued
+ * @fn: called once for each time @work was queued, see struct ranchu_work
  */
 void ranchu_work_init(struct ranchu_work *work,
-		      void (*fn)(struct ranchu_work *work))
+		      void (*fn)(struct ranchu_work *work, bool in_owner))
 {
 	INIT_LIST_HEAD(&work->node);
 	work->fn = fn;
@@ -37,16 +38,23 @@ static struct ranchu_work *worker_pop(struct ranchu_worker *worker)
 	return work;
 }
 
+static void worker_call(const struct ranchu_worker *worker, struct ranchu_work *work)
+{
+	/* A kernel thread has no mm, and neither has a thread that is through with it. */
+	work->fn(work, current->mm && current->mm == worker->mm);
+}
+
 /* Called over and over by the thread, which sleeps when we return false. */
 static bool worker_run(void *data)
 {
-	struct ranchu_work *work = worker_pop(data);
+	struct ranchu_worker *worker = data;
+	struct ranchu_work *work = worker_pop(worker);
 
 	if (!work)
 		return false;
 	/* The caller set us up to sleep; the work must not inherit that. */
 	__set_current_state(TASK_RUNNING);
-	work->fn(work);
+	worker_call(worker, work);
 	/*
 	 * fput() leaves the closing of a file to the thread's way back to user
 	 * mode, which this thread never takes. Its loop runs task works when it
@@ -70,7 +78,7 @@ static void worker_drain(struct ranchu_worker *worker)
 	struct ranchu_work *work;
 
 	while ((work = worker_pop(worker)))
-		work->fn(work);
+		worker_call(worker, work);
 }
 
 /* The owner was killed. Runs in the worker's thread, its last act. */
@@ -94,6 +102,7 @@ void ranchu_worker_init(struct ranchu_worker *worker)
 	INIT_LIST_HEAD(&worker->works);
 	worker->dead = true;
 	worker->task = NULL;
+	worker->mm = NULL;
 	worker->killed = NULL;
 }
 EXPORT_SYMBOL_GPL(ranchu_worker_init);
@@ -114,9 +123,11 @@ int ranchu_worker_start(struct ranchu_worker *worker, const char *name)
 	/* Some kernels give NULL and no reason. */
 	if (IS_ERR_OR_NULL(task))
 		return task ? PTR_ERR(task) : -ENOMEM;
+	mmgrab(current->mm);
 	/* A doorbell may be ringing for this worker already. */
 	spin_lock_irq(&worker->lock);
 	worker->task = task;
+	worker->mm = current->mm;
 	WRITE_ONCE(worker->dead, false);
 	spin_unlock_irq(&worker->lock);
 	vhost_task_start(task);
@@ -128,8 +139,8 @@ EXPORT_SYMBOL_GPL(ranchu_worker_start);
  * ranchu_worker_stop() - stop the thread
  * @worker: may be not running
  *
- * Work that is still queued is called here, in the caller's context, which
- * need not be the owner's: whoever queued it must have made it harmless first.
+ * Work that is still queued is called here, in the caller's context, which need not be
+ * the owner's; @ranchu_work.fn is told so.
  *
  * Context: may sleep; not the worker's own thread.
  */
@@ -141,6 +152,8 @@ void ranchu_worker_stop(struct ranchu_worker *worker)
 	vhost_task_stop(worker->task);
 	worker->task = NULL;
 	worker_drain(worker);
+	mmdrop(worker->mm);
+	worker->mm = NULL;
 }
 EXPORT_SYMBOL_GPL(ranchu_worker_stop);
 

@@ -26,7 +26,7 @@ static void worker_mark_put(struct worker_mark *mark)
 		kfree(mark);
 }
 
-static void worker_mark_pass(struct ranchu_work *work)
+static void worker_mark_pass(struct ranchu_work *work, bool in_owner)
 {
 	struct worker_mark *mark = container_of(work, struct worker_mark, work);
 

@@ -47,10 +47,11 @@
  *	EMFILE		the process has as many files as it may have; too many
  *			sockets of closed pipes are still held by others
  *	EPIPE		the guest has closed the pipe that the rings were of
- *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell; no
+ *	EOPNOTSUPP	this kernel cannot do it (no synchronous doorbell; no KVM; no
  *			sockets; the state of a driver of protocol v1, or of a newer
  *			version)
- *	ENOMEM		out of memory
+ *	ENOMEM		out of memory; open: 1024 kernel threads wait for those who keep
+ *			sockets of this user's devices
  *	ENOIOCTLCMD	seen as ENOTTY: not an ioctl of this file
  */
 #ifndef _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H
@@ -65,6 +66,10 @@
 
 /* VHOST_GET_BACKEND_FEATURES: VHOST_GOLDFISH_PIPE_SET_DOORBELL works. */
 #define VHOST_GOLDFISH_PIPE_F_DOORBELL	63
+/* The same: VHOST_GOLDFISH_PIPE_SET_LINE_VM does. */
+#define VHOST_GOLDFISH_PIPE_F_LINE_VM	62
+/* The same: VHOST_GOLDFISH_PIPE_RUN does. */
+#define VHOST_GOLDFISH_PIPE_F_RUN	61
 
 /**
  * struct vhost_goldfish_pipe_window - argument of SET_WINDOW
@@ -79,7 +84,9 @@
  * The page is kept in memory until another one is set, RESET_OWNER, or the last close;
  * what is mapped at @uaddr afterwards is not written.
  *
- * EFAULT: there is no page, it cannot be written, or not be kept for long.
+ * EFAULT: there is no page, it cannot be written, or not be kept for long. EINVAL: SET_LINE
+ * says that the VMM lowers the line, or SET_LINE_VM has given a VM: with a window the end of
+ * an interrupt is taken for that of a batch, and the IOAPIC has ends that are not.
  */
 struct vhost_goldfish_pipe_window {
 	__u64 uaddr;
@@ -95,6 +102,33 @@ struct vhost_goldfish_pipe_window {
 struct vhost_goldfish_pipe_line {
 	__s32 call_fd;
 	__s32 resample_fd;
+};
+
+/* Bytes at struct vhost_goldfish_pipe_line_vm.uaddr. */
+#define VHOST_GOLDFISH_PIPE_LINE_MEMORY	16
+
+/**
+ * struct vhost_goldfish_pipe_line_vm - argument of SET_LINE_VM
+ * @vm_fd: KVM's file of the VM; -1 for none
+ * @gsi: what SET_LINE's @call_fd raises: a pin of KVM's IOAPIC and of nothing else
+ * @uaddr: VHOST_GOLDFISH_PIPE_LINE_MEMORY bytes of the owner's, aligned to 8, which the
+ *	module writes at any time; not looked at without a VM
+ *
+ * Lets the module raise the line by KVM_IRQ_LINE in the threads of the owner's, beside the
+ * eventfd. On x86 KVM hands the eventfd's signal to another thread first, which costs more
+ * than all else of an interrupt. A line without a resample fd is not raised so.
+ *
+ * EINVAL: there is a window. It is not KVM's file of a VM. @uaddr is not aligned.
+ *
+ * The file is kept until another call, RESET_OWNER, the last close, or the end of the
+ * owner's process; a VM that is to end has to be taken away first. A thread that is raising
+ * the line at that moment uses the file and @uaddr until it is through; @uaddr has to stay
+ * until no vCPU runs, or the pin may stay up.
+ */
+struct vhost_goldfish_pipe_line_vm {
+	__s32 vm_fd;
+	__u32 gsi;
+	__u64 uaddr;
 };
 
 /**
@@ -140,6 +174,32 @@ struct vhost_goldfish_pipe_access {
 };
 
 /**
+ * struct vhost_goldfish_pipe_run - argument of RUN
+ * @run: user address of the vCPU's struct kvm_run
+ * @base: guest physical address of the device's registers
+ * @sync: 0, or user address of the struct vhost_goldfish_sync_run for @fd
+ * @fd: KVM's file of the vCPU; if @sync is not 0, a file of /dev/vhost-goldfish-sync
+ * @padding: must be zero
+ *
+ * Is KVM_RUN, and answers what KVM_RUN answers, but does not return for a read of a
+ * register: it serves the read and lets the vCPU go on. Without a window no memory is mapped
+ * where the registers are, so KVM finds the doorbell of a command without a page fault; and
+ * what was announced is the guest's until it reads GET_SIGNALLED, not until it ends the
+ * interrupt. Reads return as long as the line has no resample fd.
+ *
+ * With @sync it is VHOST_GOLDFISH_SYNC_RUN instead of KVM_RUN, so that both devices serve
+ * their reads. EINVAL: the file is not that of a vCPU. A security module, or seccomp, does not
+ * see the calls that are made so.
+ */
+struct vhost_goldfish_pipe_run {
+	__u64 run;
+	__u64 base;
+	__u64 sync;
+	__s32 fd;
+	__u32 padding;
+};
+
+/**
  * struct vhost_goldfish_pipe_stats - argument of GET_STATS
  * @size: in: sizeof of the caller's struct; out: bytes filled
  * @padding: must be zero
@@ -160,6 +220,7 @@ struct vhost_goldfish_pipe_access {
  * @pipes: pipes open now
  * @doorbells: doorbells attached now
  * @dma: regions that the guest has mapped now
+ * @line_vm: times the line was raised by SET_LINE_VM's VM
  */
 struct vhost_goldfish_pipe_stats {
 	__u32 size;
@@ -180,6 +241,7 @@ struct vhost_goldfish_pipe_stats {
 	__u64 pipes;
 	__u64 doorbells;
 	__u64 dma;
+	__u64 line_vm;
 };
 
 /* Services of one device, not counting those that are built in. */
@@ -545,5 +607,9 @@ struct vhost_goldfish_pipe_state {
 	_IOWR(VHOST_VIRTIO, 0xce, struct vhost_goldfish_pipe_state)
 #define VHOST_GOLDFISH_PIPE_SET_STATE \
 	_IOW(VHOST_VIRTIO, 0xcf, struct vhost_goldfish_pipe_state)
+#define VHOST_GOLDFISH_PIPE_RUN \
+	_IOW(VHOST_VIRTIO, 0xbe, struct vhost_goldfish_pipe_run)
+#define VHOST_GOLDFISH_PIPE_SET_LINE_VM \
+	_IOW(VHOST_VIRTIO, 0xbf, struct vhost_goldfish_pipe_line_vm)
 
 #endif /* _UAPI_LINUX_VHOST_GOLDFISH_PIPE_H */

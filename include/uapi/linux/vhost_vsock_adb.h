@@ -22,7 +22,8 @@
  * still holds the socket, the stream moves nothing and waits; it is looked at again
  * after a few milliseconds, then less and less often, ten times a second at least.
  * SO_LINGER has no effect on it, and files that the other end sends along
- * (SCM_RIGHTS) end the stream: they are closed, unread. Neither holds up others.
+ * (SCM_RIGHTS) end the stream: they are closed, unread. Neither holds up others, but
+ * for the 64 of EMFILE below.
  *
  * A stream without a socket takes no data: the guest has no credit. Events are
  * read() from the file, whole ones; poll() tells when there are any. A REQUEST
@@ -53,7 +54,8 @@
  *	EOPNOTSUPP	a feature that was not offered; SET_STATE: a version or a field
  *			that this kernel does not know
  *	EAGAIN		no event, and the file is non-blocking
- *	ENOMEM		out of memory
+ *	ENOMEM		out of memory; open: 1024 kernel threads wait for those who keep
+ *			sockets of this user's devices
  *	ENOIOCTLCMD	seen as ENOTTY: not an ioctl of this file
  */
 #ifndef _UAPI_LINUX_VHOST_VSOCK_ADB_H

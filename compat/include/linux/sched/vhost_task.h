@@ -7,18 +7,22 @@
  * says when that process is killed. Before, this is a kernel thread that uses the
  * process's memory while it works, and no longer: if it had the memory all the time, a
  * device whose file is in the queue of a socket that it serves would never end. That
- * the process is gone it hears from its memory. It is in the process's control groups,
- * but not in the process: what it closes is closed by the kernel's own work.
+ * the process is gone it hears from its memory. It is in the process's control groups
+ * and has its credentials, and what it allocates is charged to the process; but it is not in
+ * the process: what it closes is closed by the kernel's own work.
  */
 #ifdef RANCHU_LACKS_VHOST_TASK
 #include <linux/bitops.h>
 #include <linux/cgroup.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/mmu_context.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
@@ -26,6 +30,8 @@
  * struct vhost_task - a thread that works for a process
  * @task: the thread
  * @mm: the process's, pinned as a struct only: a process that is gone has no memory
+ * @cred: who has made the thread
+ * @memcg: who pays for what it allocates
  * @notifier: tells when @mm has no user any more
  * @fn: called until it returns false
  * @killed: called once, when the process is gone; @fn is not called afterwards
@@ -35,6 +41,8 @@
 struct vhost_task {
 	struct task_struct *task;
 	struct mm_struct *mm;
+	const struct cred *cred;
+	struct mem_cgroup *memcg;
 	struct mmu_notifier notifier;
 	bool (*fn)(void *data);
 	void (*killed)(void *data);
@@ -45,7 +53,7 @@ struct vhost_task {
 /* Bit of struct vhost_task.flags: @fn has to be called again. */
 #define VHOST_TASK_WOKEN 0
 
-static inline void vhost_task_run(struct vhost_task *vtsk)
+static inline void vhost_task_call(struct vhost_task *vtsk)
 {
 	if (!vtsk->fn)
 		return;
@@ -55,10 +63,21 @@ static inline void vhost_task_run(struct vhost_task *vtsk)
 		return;
 	}
 	kthread_use_mm(vtsk->mm);
-	while (vtsk->fn(vtsk->data))
+	/* It is killed behind this memory's last user, which this thread is perhaps. */
+	while (vtsk->fn(vtsk->data) && !fatal_signal_pending(current))
 		;
 	kthread_unuse_mm(vtsk->mm);
 	mmput(vtsk->mm);
+}
+
+static inline void vhost_task_run(struct vhost_task *vtsk)
+{
+	const struct cred *cred = override_creds(vtsk->cred);
+	struct mem_cgroup *memcg = set_active_memcg(vtsk->memcg);
+
+	vhost_task_call(vtsk);
+	set_active_memcg(memcg);
+	revert_creds(cred);
 }
 
 static inline int vhost_task_loop(void *data)
@@ -94,6 +113,8 @@ static inline void vhost_task_mm_released(struct mmu_notifier *notifier,
 
 static inline void vhost_task_free(struct vhost_task *vtsk)
 {
+	mem_cgroup_put(vtsk->memcg);
+	put_cred(vtsk->cred);
 	mmdrop(vtsk->mm);
 	kfree(vtsk);
 }
@@ -128,6 +149,8 @@ vhost_task_create(bool (*fn)(void *data), void (*killed)(void *data), void *data
 	set_bit(VHOST_TASK_WOKEN, &vtsk->flags);
 	mmgrab(current->mm);
 	vtsk->mm = current->mm;
+	vtsk->cred = get_current_cred();
+	vtsk->memcg = get_mem_cgroup_from_mm(current->mm);
 	vtsk->task = kthread_create(vhost_task_loop, vtsk, "%s", name);
 	if (IS_ERR(vtsk->task)) {
 		err = PTR_ERR(vtsk->task);

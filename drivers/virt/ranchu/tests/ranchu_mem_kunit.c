@@ -33,6 +33,7 @@ static void fill_case(struct kunit *test)
 		{ "none", {}, 0, 0 },
 		{ "one", { { 0x1000, 0x1000, 0x5000, 0 } }, 1, 0 },
 		{ "empty", { { 0x1000, 0, 0x5000, 0 } }, 1, -EINVAL },
+		{ "empty, where nothing wraps", { { 0, 0, 0, 0 } }, 1, -EINVAL },
 		{ "last byte of all", { { U64_MAX, 1, 0x5000, 0 } }, 1, 0 },
 		{ "past the top", { { U64_MAX, 2, 0x5000, 0 } }, 1, -EINVAL },
 		{ "all there is", { { 1, U64_MAX, 0, 0 } }, 1, 0 },
