@@ -28,6 +28,8 @@ struct config {
 	enum flaw flaw;
 	bool flaw_in_module;
 	bool fails;
+	/* The library consumes two bytes at a time, or none. */
+	bool pairs;
 };
 
 static struct config now;
@@ -174,8 +176,8 @@ static u32 look(struct ends *ends, bool module)
 	return bytes;
 }
 
-/* Sleeps, unless there is something to do by now. */
-static void fall_asleep(struct ends *ends, bool module)
+/* Sleeps, unless more than @seen bytes can be moved by now. */
+static void fall_asleep(struct ends *ends, bool module, u32 seen)
 {
 	bool more;
 
@@ -183,7 +185,7 @@ static void fall_asleep(struct ends *ends, bool module)
 	if (module)
 		more = pipe_ring_wait(&ends->module);
 	else
-		more = ring_listen(&ends->library, !now.module_produces);
+		more = ring_listen(&ends->library, !now.module_produces, seen);
 	if (!more || flawed(FLAW_NO_SECOND_LOOK))
 		race_wait();
 }
@@ -206,7 +208,7 @@ static void produce(bool module)
 	begin(&ends, module);
 	for (k = START; k != START + now.messages; k++) {
 		while (!look(&ends, module))
-			fall_asleep(&ends, module);
+			fall_asleep(&ends, module, 0);
 		race_store(race_memory + AT_BYTES + k % SIZE, message(k), 1);
 		move(&ends, module);
 	}
@@ -214,13 +216,16 @@ static void produce(bool module)
 
 static void consume(bool module)
 {
+	bool pairs = now.pairs && !module;
 	struct ends ends;
+	u32 there;
 	u32 k;
 
 	begin(&ends, module);
 	for (k = START; k != START + now.messages; k++) {
-		while (!look(&ends, module))
-			fall_asleep(&ends, module);
+		/* Of a pair, the second one is there when the first one is. */
+		while ((there = look(&ends, module)) < (pairs && !(k & 1) ? 2 : 1))
+			fall_asleep(&ends, module, there);
 		if (race_load(race_memory + AT_BYTES + k % SIZE, 1) != message(k))
 			race_fail("a byte is read that is not there");
 		move(&ends, module);
@@ -278,8 +283,9 @@ static void check(struct kunit *test, const struct config *config)
 	memcpy(race_memory + AT_MODULE + 4, &behind, sizeof(behind));
 	memcpy(race_memory + AT_LIBRARY + 4, &behind, sizeof(behind));
 	result = race_check(&race);
-	printf("# %s, %u bytes%s%s: %u states, %g schedules%s%s\n",
-	       now.module_produces ? "to host" : "to guest", now.messages, flaws[now.flaw],
+	printf("# %s, %u bytes%s%s%s: %u states, %g schedules%s%s\n",
+	       now.module_produces ? "to host" : "to guest", now.messages,
+	       now.pairs ? " in pairs" : "", flaws[now.flaw],
 	       now.flaw ? now.flaw_in_module ? " in the module" : " in the library" : "",
 	       result.states, result.schedules,
 	       result.failure ? ": " : "", result.failure ?: "");
@@ -294,6 +300,7 @@ static void good_case(struct kunit *test)
 		check(test, &(struct config){ true, messages });
 		check(test, &(struct config){ false, messages });
 	}
+	check(test, &(struct config){ .module_produces = true, .messages = 2, .pairs = true });
 }
 
 static void flaw_case(struct kunit *test)
@@ -305,6 +312,12 @@ static void flaw_case(struct kunit *test)
 		for (way = 0; way < 2; way++)
 			for (where = 0; where < 2; where++)
 				check(test, &(struct config){ way, 3, flaws[i], where, true });
+	for (i = 0; i < ARRAY_SIZE(flaws); i++)
+		for (where = 0; where < 2; where++) {
+			bool fails = !where || flaws[i] == FLAW_NO_MB;
+
+			check(test, &(struct config){ true, 2, flaws[i], where, fails, true });
+		}
 	/* A producer publishes, a consumer looks. */
 	for (way = 0; way < 2; way++) {
 		check(test, &(struct config){ way, 3, FLAW_NO_RELEASE, way, true });

@@ -214,6 +214,32 @@ static void lost_case(struct kunit *test)
 	rig_end(rig);
 }
 
+static bool logged(const struct rig *rig, u64 page)
+{
+	return rig->log[page / 8] >> page % 8 & 1;
+}
+
+/* Ranges that fill words of the bitmap, and begin and end where words do and do not. */
+static void words_case(struct kunit *test)
+{
+	static const unsigned int firsts[] = { 0, 1, 63, 64, 100 };
+	struct rig *rig = rig_new(test, RIG_SPLIT | RIG_LOG, NUM);
+	unsigned int i, n, page, wrong = 0;
+
+	for (i = 0; i < ARRAY_SIZE(firsts); i++)
+		for (n = 1; n < 270; n++) {
+			memset(rig->log, 0, 512);
+			KUNIT_ASSERT_EQ(test, 0,
+					ranchu_mem_log(rig->log, firsts[i] * VHOST_PAGE_SIZE,
+						       n * VHOST_PAGE_SIZE));
+			for (page = 0; page < 512 * 8; page++)
+				wrong += logged(rig, page) != (page - firsts[i] < n);
+		}
+	KUNIT_EXPECT_EQ(test, 0, wrong);
+	memset(rig->log, 0, 512);
+	rig_end(rig);
+}
+
 static void size_case(struct kunit *test)
 {
 	static const struct {
@@ -241,6 +267,7 @@ static const struct kunit_case cases[] = {
 	KUNIT_CASE(packed_ring_case),
 	KUNIT_CASE(toggle_case),
 	KUNIT_CASE(lost_case),
+	KUNIT_CASE(words_case),
 	KUNIT_CASE(size_case),
 	{}
 };

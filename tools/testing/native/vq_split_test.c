@@ -44,6 +44,28 @@ static void avail_index_case(struct kunit *test)
 	}
 }
 
+/* What is in flight is not the driver's to make available again. */
+static void avail_in_flight_case(struct kunit *test)
+{
+	struct ranchu_chain chain = {};
+	unsigned int more, k;
+
+	for (more = 0; more < 2; more++) {
+		struct rig *rig = rig_new(test, RIG_SPLIT, NUM);
+
+		rig_start(rig, 0);
+		for (k = 0; k < 3; k++) {
+			rig_add_one(rig);
+			rig_chain(rig, &chain);
+		}
+		rig_avail(rig)->idx = NUM + more;
+		KUNIT_EXPECT_EQ(test, more ? -EIO : 1, rig_next(rig, &chain));
+		if (more)
+			rig_expect_fault(rig, RANCHU_VQ_AVAIL_INDEX, "three in flight");
+		rig_end(rig);
+	}
+}
+
 /* Chains that the rig's driver would not make. */
 static void table_case(struct kunit *test)
 {
@@ -344,6 +366,7 @@ static void largest_case(struct kunit *test)
 
 static const struct kunit_case cases[] = {
 	KUNIT_CASE(avail_index_case),
+	KUNIT_CASE(avail_in_flight_case),
 	KUNIT_CASE(table_case),
 	KUNIT_CASE(longest_case),
 	KUNIT_CASE(call_event_case),

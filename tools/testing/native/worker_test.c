@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/ranchu.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -38,7 +39,12 @@ struct vhost_task {
 
 static struct vhost_task thread;
 static struct vhost_task *created;
-static unsigned int calls;
+static unsigned int calls, calls_in_owner;
+
+static struct mm_struct owner_mm, other_mm;
+static struct task_struct owner = { .mm = &owner_mm }, stranger = { .mm = &other_mm };
+static struct task_struct kernel_thread;
+struct task_struct *shim_current = &owner;
 
 struct vhost_task *vhost_task_create(bool (*fn)(void *data), void (*killed)(void *data),
 				     void *data, const char *name)
@@ -62,9 +68,10 @@ void vhost_task_wake(struct vhost_task *task)
 	task->wakes++;
 }
 
-static void count_call(struct ranchu_work *work)
+static void count_call(struct ranchu_work *work, bool in_owner)
 {
 	calls++;
+	calls_in_owner += in_owner;
 }
 
 static void new_worker(struct ranchu_worker *worker, struct ranchu_work *work)
@@ -74,6 +81,7 @@ static void new_worker(struct ranchu_worker *worker, struct ranchu_work *work)
 	left.task = NULL;
 	left.dead = true;
 	calls = 0;
+	calls_in_owner = 0;
 }
 
 static void no_thread_case(struct kunit *test)
@@ -140,10 +148,59 @@ static void life_case(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3u, calls);
 }
 
+/* Whoever ends a worker does what is left, and is told whether the memory is the owner's. */
+static void left_to_case(struct kunit *test)
+{
+	static const struct {
+		struct task_struct *who;
+		unsigned int in_owner;
+	} rows[] = {
+		{ &owner, 1 }, { &stranger, 0 }, { &kernel_thread, 0 },
+	};
+	struct ranchu_worker worker;
+	struct ranchu_work work;
+	unsigned int i;
+
+	created = &thread;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		new_worker(&worker, &work);
+		KUNIT_EXPECT_EQ(test, 0, ranchu_worker_start(&worker, "t"));
+		/* It stays known for as long as somebody may be compared with it. */
+		KUNIT_EXPECT_EQ(test, 1, owner_mm.count);
+		KUNIT_EXPECT_EQ(test, 1, ranchu_work_queue(&worker, &work));
+		shim_current = rows[i].who;
+		ranchu_worker_stop(&worker);
+		shim_current = &owner;
+		KUNIT_EXPECT_EQ(test, 1u, calls);
+		KUNIT_EXPECT_EQ(test, rows[i].in_owner, calls_in_owner);
+		KUNIT_EXPECT_EQ(test, 0, owner_mm.count);
+	}
+}
+
+/* Killed, the worker's own thread does it: that has the owner's memory. */
+static void killed_case(struct kunit *test)
+{
+	struct ranchu_worker worker;
+	struct ranchu_work work;
+
+	created = &thread;
+	new_worker(&worker, &work);
+	KUNIT_EXPECT_EQ(test, 0, ranchu_worker_start(&worker, "t"));
+	KUNIT_EXPECT_EQ(test, 1, ranchu_work_queue(&worker, &work));
+	thread.killed(thread.data);
+	KUNIT_EXPECT_EQ(test, 1u, calls_in_owner);
+	shim_current = &stranger;
+	ranchu_worker_stop(&worker);
+	shim_current = &owner;
+	KUNIT_EXPECT_EQ(test, 1u, calls);
+}
+
 static const struct kunit_case cases[] = {
 	KUNIT_CASE(no_thread_case),
 	KUNIT_CASE(told_under_the_lock_case),
 	KUNIT_CASE(life_case),
+	KUNIT_CASE(left_to_case),
+	KUNIT_CASE(killed_case),
 	{}
 };
 

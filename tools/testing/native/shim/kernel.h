@@ -23,6 +23,7 @@
 #define __rcu
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define __read_mostly
 #define noinline __attribute__((__noinline__))
 #define fallthrough __attribute__((fallthrough))
 /* A constant expression, because a declaration is what stands there. */
@@ -75,6 +76,8 @@ static inline bool is_power_of_2(unsigned long n)
 		abort();			\
 	warn_; })
 
+#define static_assert(condition) _Static_assert(condition, #condition)
+#define __same_type(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))

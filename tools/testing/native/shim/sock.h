@@ -138,7 +138,7 @@ extern struct list_head shim_timers;
 #define mod_timer(timer, when) \
 	((void)(when), list_move_tail(&(timer)->node, &shim_timers))
 #define timer_delete_sync(timer) list_del_init(&(timer)->node)
-#define from_timer(pos, timer, member) container_of(timer, __typeof__(*(pos)), member)
+#define timer_container_of(pos, timer, member) container_of(timer, __typeof__(*(pos)), member)
 
 /* ---- wait queues: at most one entry ---- */
 
@@ -237,7 +237,11 @@ typedef struct poll_table_struct {
 #define unix_sk(sk) (sk)
 #define tcp_sock_set_nodelay(sk) shim_tcp_push(sk)
 #define tcp_inq(sk) ((sk)->sk_receive_queue)
-#define unix_inq_len(sk) ((sk)->sk_receive_queue)
+
+static inline long unix_inq_len(struct sock *sk)
+{
+	return sk->sk_receive_queue;
+}
 
 void shim_lock_sock(struct sock *sk);
 /* What was sent with MSG_MORE goes out at the latest now. */

@@ -376,6 +376,33 @@ TEST(writes_that_must_last)
 	bd_destroy(&dev);
 }
 
+/* So is one to an image that was opened to be written like that. */
+TEST(an_image_that_is_synchronous)
+{
+	static const int flags[] = { 0, O_DSYNC, O_SYNC };
+	struct bd_dev loop, dev;
+	unsigned int i;
+	char path[32];
+	int image;
+
+	if (__bd_probe(BD_LOOP_DIRECT))
+		SKIP(return, "no usable " BD_PATH ", or no loop device");
+	if (io_here("write_bytes") < 0)
+		SKIP(return, "this kernel does not count a thread's writes");
+	/* Only for its loop device. */
+	bd_create(&loop, BD_LOOP_DIRECT, BD_FEATURES, IMAGE_SIZE);
+	snprintf(path, sizeof(path), "/dev/loop%d", loop.loop);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		image = open(path, O_RDWR | O_CLOEXEC | O_DIRECT | flags[i]);
+		ASSERT_GE(image, 0);
+		bd_create_on(&dev, image, BD_FEATURES);
+		EXPECT_EQ(!flags[i], written_where_kicked(&dev));
+		bd_destroy(&dev);
+		close(image);
+	}
+	bd_destroy(&loop);
+}
+
 /* What is not in the page cache is the worker's to read, and to read ahead. */
 TEST(reads_ahead_are_the_workers)
 {
@@ -405,20 +432,21 @@ TEST(reads_ahead_are_the_workers)
 #define BIG_FEATURES	(BD_FEATURES | VQ_INDIRECT)
 
 /* Slot 0 has the header and a status for all. */
-static void add_big(struct bd_dev *dev)
+static void add_big(struct bd_dev *dev, uint32_t type)
 {
 	uint64_t slot = bd_data_gpa(dev, 0) - VQ_PAGE;
 	struct vq_buf chain[BIG_PIECES + 2];
 	unsigned int i;
 
-	bd_header(dev, 0)->type = htole32(VIRTIO_BLK_T_IN);
+	bd_header(dev, 0)->type = htole32(type);
 	bd_header(dev, 0)->sector = 0;
 	*bd_status(dev, 0) = BD_NO_STATUS;
 	chain[0] = (struct vq_buf){ slot, sizeof(struct virtio_blk_outhdr) };
 	for (i = 1; i <= BIG_PIECES; i++)
 		chain[i] = (struct vq_buf){ bd_data_gpa(dev, 1), BIG_PIECE };
 	chain[i] = (struct vq_buf){ slot + 64, 1 };
-	vq_add(&dev->rings[0], chain, 1, BIG_PIECES + 1, NULL);
+	vq_add(&dev->rings[0], chain, type == VIRTIO_BLK_T_IN ? 1 : BIG_PIECES + 1,
+	       type == VIRTIO_BLK_T_IN ? BIG_PIECES + 1 : 1, NULL);
 }
 
 /* A request of hundreds of MiB is not copied by a vCPU, though its image is in memory. */
@@ -433,7 +461,7 @@ TEST_F_TIMEOUT(memory, a_large_request_is_not_the_vcpus, TIMEOUT)
 	for (i = 0; i < 5; i++) {
 		ASSERT_TRUE(served_in_vcpu(&dev, VIRTIO_BLK_T_IN));
 		bd_get_stats(&dev, &before);
-		add_big(&dev);
+		add_big(&dev, VIRTIO_BLK_T_IN);
 		vq_publish_and_kick(&dev.rings[0]);
 		vq_get_one(&dev.rings[0], &done);
 		EXPECT_EQ(VIRTIO_BLK_S_OK, *bd_status(&dev, 0));
@@ -444,8 +472,7 @@ TEST_F_TIMEOUT(memory, a_large_request_is_not_the_vcpus, TIMEOUT)
 	bd_destroy(&dev);
 }
 
-/* Its owner is killed in the middle of very much to read: that is the end of it. */
-TEST_F_TIMEOUT(memory, an_owner_that_is_killed_while_it_reads, TIMEOUT)
+static void killed_in(struct __test_metadata *_metadata, uint32_t type)
 {
 	struct bd_dev dev;
 	unsigned int i;
@@ -456,7 +483,7 @@ TEST_F_TIMEOUT(memory, an_owner_that_is_killed_while_it_reads, TIMEOUT)
 	if (!pid) {
 		bd_create(&dev, BD_TMPFS, BIG_FEATURES, BIG_BYTES);
 		for (i = 0; i < 60; i++)
-			add_big(&dev);
+			add_big(&dev, type);
 		vq_publish_and_kick(&dev.rings[0]);
 		pause();
 		_exit(0);
@@ -464,6 +491,17 @@ TEST_F_TIMEOUT(memory, an_owner_that_is_killed_while_it_reads, TIMEOUT)
 	usleep(300000);
 	kill(pid, SIGKILL);
 	EXPECT_TRUE(ends(pid, PATIENCE_MS));
+}
+
+/* Its owner is killed in the middle of very much to read: that is the end of it. */
+TEST_F_TIMEOUT(memory, an_owner_that_is_killed_while_it_reads, TIMEOUT)
+{
+	killed_in(_metadata, VIRTIO_BLK_T_IN);
+}
+
+TEST_F_TIMEOUT(memory, an_owner_that_is_killed_while_it_writes, TIMEOUT)
+{
+	killed_in(_metadata, VIRTIO_BLK_T_OUT);
 }
 
 /* ---- a file system that is frozen ---- */
@@ -477,13 +515,43 @@ FIXTURE(frozen)
 	bool mounted;
 };
 
+FIXTURE_VARIANT(frozen)
+{
+	bool overlay;
+};
+
+FIXTURE_VARIANT_ADD(frozen, itself)
+{
+};
+
+/* What is frozen is below the image's own file system. */
+FIXTURE_VARIANT_ADD(frozen, below)
+{
+	.overlay = true,
+};
+
 #define FROZEN_DIR	"/tmp/blk-frozen"
+#define OVERLAY_DIR	"/tmp/blk-overlay"
 
 static int run(const char *command)
 {
 	int status = system(command);
 
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define OVERLAY_LAYERS "lowerdir=" FROZEN_DIR "/low,upperdir=" FROZEN_DIR \
+		       "/up,workdir=" FROZEN_DIR "/work"
+
+static int mount_overlay(void)
+{
+	run("modprobe overlay 2>/dev/null");
+	if (mkdir(FROZEN_DIR "/low", 0700) || mkdir(FROZEN_DIR "/up", 0700) ||
+	    mkdir(FROZEN_DIR "/work", 0700))
+		return -1;
+	mkdir(OVERLAY_DIR, 0700);
+	return mount("overlay", OVERLAY_DIR, "overlay", MS_STRICTATIME,
+		     OVERLAY_LAYERS);
 }
 
 /* A small file system on a loop device, and an image in it. */
@@ -502,13 +570,19 @@ FIXTURE_SETUP(frozen)
 		char command[80];
 
 		snprintf(command, sizeof(command), "mke2fs %s >/dev/null 2>&1", self->loop);
-		err = run(command) || mount(self->loop, FROZEN_DIR, "ext4", 0, "");
+		err = run(command) ||
+		      mount(self->loop, FROZEN_DIR, "ext4", MS_STRICTATIME, "");
 	}
 	if (err)
 		SKIP(goto out, "no ext4 here, or no mke2fs");
+	if (variant->overlay && mount_overlay()) {
+		umount2(FROZEN_DIR, 0);
+		SKIP(goto out, "no overlayfs here");
+	}
 	self->mounted = true;
 	self->dir = open(FROZEN_DIR, O_RDONLY | O_CLOEXEC);
-	self->image = open(FROZEN_DIR "/image", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	self->image = open(variant->overlay ? OVERLAY_DIR "/image" : FROZEN_DIR "/image",
+			   O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ASSERT_GE(self->image, 0);
 	ASSERT_EQ(0, ftruncate(self->image, IMAGE_SIZE));
 	return;
@@ -523,6 +597,8 @@ FIXTURE_TEARDOWN(frozen)
 	ioctl(self->dir, FITHAW, 0);
 	close(self->dir);
 	close(self->image);
+	if (variant->overlay)
+		umount2(OVERLAY_DIR, 0);
 	umount2(FROZEN_DIR, 0);
 	bd_destroy(&self->outer);
 }
@@ -564,6 +640,32 @@ TEST_F_TIMEOUT(frozen, only_the_disk_waits, TIMEOUT)
 	EXPECT_EQ(0, bd_get(&dev, 0));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, *bd_status(&dev, 0));
 	pthread_join(thread, NULL);
+	bd_destroy(&dev);
+}
+
+/* A time of access would be written in the vCPU. */
+TEST_F_TIMEOUT(frozen, reads_set_no_time_of_access, TIMEOUT)
+{
+	struct stat before, after;
+	struct bd_dev dev;
+	uint8_t byte;
+
+	/* The file system does set it. */
+	ASSERT_EQ(1, pread(self->image, &byte, 1, 0));
+	ASSERT_EQ(0, fstat(self->image, &before));
+	usleep(1100000);
+	ASSERT_EQ(1, pread(self->image, &byte, 1, 0));
+	ASSERT_EQ(0, fstat(self->image, &after));
+	ASSERT_NE(before.st_atime, after.st_atime);
+
+	bd_create_on(&dev, self->image, BD_FEATURES);
+	usleep(1100000);
+	bd_add(&dev, 0, 0, VIRTIO_BLK_T_IN, 8, 4096, 1);
+	vq_publish_and_kick(&dev.rings[0]);
+	EXPECT_EQ(0, bd_get(&dev, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *bd_status(&dev, 0));
+	ASSERT_EQ(0, fstat(self->image, &before));
+	EXPECT_EQ(after.st_atime, before.st_atime);
 	bd_destroy(&dev);
 }
 

@@ -25,6 +25,11 @@
 
 #define TIMEOUT		300
 #define IMAGE_SIZE	(8u << 20)
+/* Its sectors are zeroed a few hundred times, page by page: that takes minutes. */
+#define ZEROED_SIZE	(64u << 20)
+#define RANGES		16u
+#define LAST_SECTOR	(IMAGE_SIZE / BD_SECTOR - 8)
+#define STOPPED_WRITES	50u
 #define PATIENCE_MS	20000
 
 struct stranger {
@@ -67,7 +72,7 @@ FIXTURE_SETUP(locked)
 	reg.range.len = 4096;
 	ASSERT_EQ(0, ioctl(self->stranger.uffd, UFFDIO_API, &api));
 	ASSERT_EQ(0, ioctl(self->stranger.uffd, UFFDIO_REGISTER, &reg));
-	self->image = memfd_create("image", MFD_CLOEXEC);
+	self->image = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ASSERT_GE(self->image, 0);
 	self->stranger.image = self->image;
 	ASSERT_EQ(0, ftruncate(self->image, IMAGE_SIZE));
@@ -121,6 +126,19 @@ static void add_range(struct bd_dev *dev, unsigned int slot, uint32_t type, uint
 		.sector = htole64(sector), .num_sectors = htole32(sectors),
 	};
 	bd_add(dev, 0, slot, type, 0, sizeof(*range), 1);
+}
+
+/* RANGES times the same. */
+static void add_ranges(struct bd_dev *dev, unsigned int slot, uint32_t sectors)
+{
+	struct virtio_blk_discard_write_zeroes *range = (void *)bd_data(dev, slot);
+	unsigned int i;
+
+	for (i = 0; i < RANGES; i++)
+		range[i] = (struct virtio_blk_discard_write_zeroes){
+			.num_sectors = htole32(sectors),
+		};
+	bd_add(dev, 0, slot, VIRTIO_BLK_T_WRITE_ZEROES, 0, RANGES * sizeof(*range), 1);
 }
 
 /* The guest's page is brought in, and written from, without the lock. */
@@ -201,50 +219,151 @@ static void *stop(void *data)
 	return NULL;
 }
 
-/* A set-user-ID bit has to go first, which needs the lock: a stop ends that. */
-TEST_F_TIMEOUT(locked, a_stop, TIMEOUT)
-{
-	struct bd_dev *dev = &self->dev;
-	pthread_t stopper;
+/* Why a write cannot do without the lock. */
+enum reason {
+	SET_USER_ID,	/* the bit has to go first */
+	SHRUNK,		/* the file has to become longer */
+};
 
-	ASSERT_EQ(0, fchmod(self->image, 04755));
-	bd_create_on(dev, self->image, BD_FEATURES);
-	hold(&self->stranger);
-	bd_add(dev, 0, 1, VIRTIO_BLK_T_OUT, 8, 4096, 1);
+/* What a guest of @image writes to LAST_SECTOR needs the lock. */
+static int make_it_need_the_lock(int image, enum reason reason)
+{
+	return reason == SHRUNK ? ftruncate(image, IMAGE_SIZE / 4) : fchmod(image, 04755);
+}
+
+static void a_stop_ends(struct __test_metadata *_metadata, struct bd_dev *dev,
+			struct stranger *stranger, enum reason reason)
+{
+	pthread_t stopper;
+	unsigned int i;
+
+	bd_create_on(dev, stranger->image, BD_FEATURES);
+	ASSERT_EQ(0, make_it_need_the_lock(stranger->image, reason));
+	hold(stranger);
+	/* A second for each would be longer than anybody waits. */
+	for (i = 0; i < STOPPED_WRITES; i++)
+		bd_add(dev, 0, i, VIRTIO_BLK_T_OUT, LAST_SECTOR, 4096, 1);
 	vq_publish_and_kick(&dev->rings[0]);
 	usleep(300000);
-	EXPECT_EQ(BD_NO_STATUS, *bd_status(dev, 1));
+	EXPECT_EQ(BD_NO_STATUS, *bd_status(dev, 0));
 	pthread_create(&stopper, NULL, stop, dev);
-	EXPECT_TRUE(is_answered(dev, 1));
-	let_go(&self->stranger);
+	for (i = 0; i < STOPPED_WRITES; i++)
+		EXPECT_TRUE(is_answered(dev, i));
+	let_go(stranger);
 	pthread_join(stopper, NULL);
-	EXPECT_EQ(VIRTIO_BLK_S_IOERR, *bd_status(dev, 1));
+	for (i = 0; i < STOPPED_WRITES; i++)
+		EXPECT_EQ(VIRTIO_BLK_S_IOERR, *bd_status(dev, i));
 	bd_destroy(dev);
+}
+
+/* A stop ends the wait for the lock. */
+TEST_F_TIMEOUT(locked, a_stop, TIMEOUT)
+{
+	a_stop_ends(_metadata, &self->dev, &self->stranger, SET_USER_ID);
+}
+
+TEST_F_TIMEOUT(locked, a_stop_when_it_has_shrunk, TIMEOUT)
+{
+	a_stop_ends(_metadata, &self->dev, &self->stranger, SHRUNK);
+}
+
+static bool is_killed(pid_t pid)
+{
+	unsigned int i;
+
+	kill(pid, SIGKILL);
+	for (i = 0; i < PATIENCE_MS && waitpid(pid, NULL, WNOHANG) != pid; i++)
+		usleep(1000);
+	return i < PATIENCE_MS;
+}
+
+static void a_kill_ends(struct __test_metadata *_metadata, struct bd_dev *dev,
+			struct stranger *stranger, enum reason reason)
+{
+	unsigned int i;
+	int ready[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		bd_create_on(dev, stranger->image, BD_FEATURES);
+		close(ready[1]);
+		/* Until it needs the lock, and somebody has it. */
+		read(ready[0], &i, 1);
+		for (i = 0; i < 4; i++)
+			bd_add(dev, 0, i, VIRTIO_BLK_T_OUT, LAST_SECTOR, 4096, 1);
+		vq_publish_and_kick(&dev->rings[0]);
+		pause();
+		_exit(0);
+	}
+	sleep(1);
+	EXPECT_EQ(0, make_it_need_the_lock(stranger->image, reason));
+	hold(stranger);
+	close(ready[1]);
+	sleep(1);
+	EXPECT_TRUE(is_killed(pid));
+	close(ready[0]);
 }
 
 /* So does the end of the VMM. */
 TEST_F_TIMEOUT(locked, an_owner_that_is_killed, TIMEOUT)
 {
+	a_kill_ends(_metadata, &self->dev, &self->stranger, SET_USER_ID);
+}
+
+TEST_F_TIMEOUT(locked, an_owner_that_is_killed_when_it_has_shrunk, TIMEOUT)
+{
+	a_kill_ends(_metadata, &self->dev, &self->stranger, SHRUNK);
+}
+
+/* With nobody in the way the file becomes long enough for what is written, no longer. */
+TEST_F_TIMEOUT(locked, an_image_that_has_shrunk, TIMEOUT)
+{
+	struct bd_dev *dev = &self->dev;
+	uint8_t expected[4096], now[4096];
+	struct stat st;
+
+	bd_create_on(dev, self->image, BD_FEATURES);
+	ASSERT_EQ(0, ftruncate(self->image, 512));
+	memset(expected, 0x33, sizeof(expected));
+	memcpy(bd_data(dev, 0), expected, sizeof(expected));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_OUT, 9, 4096));
+	ASSERT_EQ(0, fstat(self->image, &st));
+	EXPECT_EQ(9 * BD_SECTOR + 4096, st.st_size);
+	ASSERT_EQ(4096, pread(self->image, now, 4096, 9 * BD_SECTOR));
+	EXPECT_EQ(0, memcmp(now, expected, 4096));
+	memset(expected, 0, sizeof(expected));
+	ASSERT_EQ(4096, pread(self->image, now, 4096, BD_SECTOR));
+	EXPECT_EQ(0, memcmp(now, expected, 4096));
+	ASSERT_EQ(0, fcntl(self->image, F_ADD_SEALS, F_SEAL_GROW));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, bd_do(dev, VIRTIO_BLK_T_OUT, LAST_SECTOR, 4096));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_OUT, 8, 4096));
+	bd_destroy(dev);
+}
+
+/* Page by page, without the lock, there is more to zero than anybody waits for. */
+TEST_F_TIMEOUT(locked, an_owner_that_is_killed_while_it_zeroes, TIMEOUT)
+{
+	struct bd_dev *dev = &self->dev;
 	unsigned int i;
 	pid_t pid;
 
-	ASSERT_EQ(0, fchmod(self->image, 04755));
+	ASSERT_EQ(0, fallocate(self->image, 0, 0, ZEROED_SIZE));
 	hold(&self->stranger);
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid) {
-		bd_create_on(&self->dev, self->image, BD_FEATURES);
-		for (i = 0; i < 4; i++)
-			bd_add(&self->dev, 0, i, VIRTIO_BLK_T_OUT, 8, 4096, 1);
-		vq_publish_and_kick(&self->dev.rings[0]);
+		bd_create_on(dev, self->image, BD_FEATURES);
+		for (i = 0; i < 20; i++)
+			add_ranges(dev, i, ZEROED_SIZE / BD_SECTOR);
+		vq_publish_and_kick(&dev->rings[0]);
 		pause();
 		_exit(0);
 	}
 	sleep(1);
-	kill(pid, SIGKILL);
-	for (i = 0; i < PATIENCE_MS && waitpid(pid, NULL, WNOHANG) != pid; i++)
-		usleep(1000);
-	EXPECT_GT(PATIENCE_MS, i);
+	EXPECT_TRUE(is_killed(pid));
 }
 
 TEST_HARNESS_MAIN

@@ -86,6 +86,8 @@ static const struct ioctl_row {
 	IOCTL(VSOCK, VHOST_VSOCK_ADB_SET_STATE),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_WINDOW),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_LINE),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_LINE_VM),
+	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_RUN),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_SET_DOORBELL),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_ACCESS),
 	IOCTL(PIPE, VHOST_GOLDFISH_PIPE_HANG_UP),
@@ -226,6 +228,17 @@ static void fill_sync_run(struct user *user, uint32_t *arg)
 	arg[4] = any_file(user);
 }
 
+static void fill_pipe_run(struct user *user, uint32_t *arg)
+{
+	uint64_t at = any_address(user);
+	uint64_t sync = pick(user, 2) ? any_address(user) : 0;
+
+	memcpy(arg, &at, sizeof(at));
+	arg[2] = RANCHU_PIPE_BASE;
+	memcpy(&arg[4], &sync, sizeof(sync));
+	arg[6] = any_file(user);
+}
+
 static void fill_vsock_state(struct user *user, uint32_t *arg)
 {
 	arg[0] = sizeof(struct vhost_vsock_adb_state);
@@ -281,6 +294,9 @@ static void fill_well(struct user *user, unsigned long number, uint32_t *arg)
 	case VHOST_GOLDFISH_SYNC_GET_STATE:
 	case VHOST_GOLDFISH_SYNC_SET_STATE:
 		fill_pipe_state(user, arg);
+		break;
+	case VHOST_GOLDFISH_PIPE_RUN:
+		fill_pipe_run(user, arg);
 		break;
 	case VHOST_GOLDFISH_SYNC_RUN:
 		fill_sync_run(user, arg);

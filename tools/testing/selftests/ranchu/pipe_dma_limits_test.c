@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -294,6 +295,50 @@ TEST_F_TIMEOUT(limits, locked_memory, TIMEOUT)
 		pipe_dev_close(&self->dev);
 		pipe_dev_open(&self->dev, &self->mem);
 	}
+}
+
+/* The same, of a user that may lock eight pages, by a stranger's ring: in the worker. */
+static int lock_in_the_worker(struct _test_data_limits *self)
+{
+	const struct rlimit limit = { 8 * PIPE_PAGE, 8 * PIPE_PAGE };
+	struct goldfish_pipe_dma dma = { .size = 9 * PIPE_PAGE };
+	volatile struct goldfish_pipe_command *cmd;
+	uint64_t one = 1;
+	int efd, status;
+	pid_t pid;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || setuid(USER))
+		return 1;
+	limits_start(self);
+	efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pipe_set_doorbell(&self->dev, 1, efd);
+	cmd = self->pipe.cmd;
+	dma.paddr = self->gpa;
+	memcpy((uint8_t *)self->pipe.cmd + GOLDFISH_PIPE_DMA_OFFSET, &dma, sizeof(dma));
+	cmd->cmd = MAP;
+	cmd->status = PIPE_PRESET;
+	pid = fork();
+	if (!pid)
+		_exit(write(efd, &one, sizeof(one)) != sizeof(one));
+	if (waitpid(pid, &status, 0) != pid || status)
+		return 2;
+	while (cmd->status == PIPE_PRESET)
+		usleep(1000);
+	return (int32_t)cmd->status == NOMEM ? 0 : 3;
+}
+
+TEST_F_TIMEOUT(limits, locked_memory_in_the_worker, TIMEOUT)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		_exit(lock_in_the_worker(self));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
 /* The owner gives memory back and the guest takes it again: other pages. */

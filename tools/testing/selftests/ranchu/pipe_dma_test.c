@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -419,25 +420,45 @@ TEST_F_TIMEOUT(dma, service_killed, TIMEOUT)
 	EXPECT_EQ(0, regions(&self->dev));
 }
 
-/* The VMM is another process, and is killed; its memory goes with it. */
+/* KiB of memfds and the like in the whole host. */
+static unsigned long shmem(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *in = fopen("/proc/meminfo", "r");
+
+	while (in && fgets(line, sizeof(line), in))
+		sscanf(line, "Shmem: %lu", &kib);
+	if (in)
+		fclose(in);
+	return kib;
+}
+
+/*
+ * The VMM is another process, and is killed; its memory goes with it, all of it, although
+ * the service keeps the file of a region.
+ */
 TEST_F_TIMEOUT(dma, owner_killed, TIMEOUT)
 {
+	const unsigned long before = shmem();
 	volatile uint8_t *service;
 	struct pipe_dev dev;
 	struct pipe_mem mem;
 	struct test_pipe served;
-	int up[2], fd;
+	int up[2], down[2], fd;
 	uint64_t gpa, open;
 	unsigned int i;
 	pid_t pid;
 	char byte;
 
 	ASSERT_EQ(0, pipe(up));
+	ASSERT_EQ(0, pipe(down));
 	pid = fork_helper();
 	if (!pid) {
 		int services;
 
 		pipe_mem_create_file(&mem, RANCHU_RAM_BASE, MEM_SIZE);
+		memset(pipe_mem_hva(&mem, RANCHU_RAM_BASE, MEM_SIZE), 0x11, MEM_SIZE);
 		pipe_dev_start(&dev, &mem);
 		pipe_handshake(&dev);
 		services = services_open(&dev);
@@ -463,18 +484,26 @@ TEST_F_TIMEOUT(dma, owner_killed, TIMEOUT)
 			}
 			if (write(up[1], &byte, 1) != 1)
 				_exit(1);
-			_exit(0);
+			close(down[1]);
+			/* What it was forked with of the guest's memory. */
+			munmap(mem.hva, MEM_SIZE);
+			_exit(read(down[0], &byte, 1));
 		}
 		pause();
 		_exit(0);
 	}
 	close(up[1]);
+	close(down[0]);
 	ASSERT_EQ(1, read(up[0], &byte, 1));
 	EXPECT_EQ(1, byte);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	ASSERT_EQ(1, read(up[0], &byte, 1));
 	EXPECT_EQ(1, byte);
+	for (i = 0; i < 100 && shmem() > before + (MEM_SIZE >> 11); i++)
+		usleep(100000);
+	EXPECT_LT(i, 100);
+	close(down[1]);
 	close(up[0]);
 }
 

@@ -24,6 +24,7 @@ union any_arg {
 	struct vhost_memory memory;
 	struct vhost_goldfish_pipe_window window;
 	struct vhost_goldfish_pipe_line line;
+	struct vhost_goldfish_pipe_line_vm line_vm;
 	struct vhost_goldfish_pipe_doorbell doorbell;
 	struct vhost_goldfish_pipe_access access;
 	struct vhost_goldfish_pipe_stats stats;
@@ -37,6 +38,17 @@ static void good_line(union any_arg *arg)
 	arg->line.call_fd = -1;
 	arg->line.resample_fd = -1;
 }
+
+static void good_line_vm(union any_arg *arg)
+{
+	arg->line_vm.vm_fd = -1;
+}
+
+#ifdef __x86_64__
+#define LINE_VM	0
+#else
+#define LINE_VM	-EOPNOTSUPP
+#endif
 
 static void good_stats(union any_arg *arg)
 {
@@ -61,9 +73,11 @@ static const struct row {
 	{ "SET_MEM_TABLE", VHOST_SET_MEM_TABLE, OWNERS, 0, NULL },
 	{ "SET_WINDOW", VHOST_GOLDFISH_PIPE_SET_WINDOW, OWNERS, 0, NULL },
 	{ "SET_LINE", VHOST_GOLDFISH_PIPE_SET_LINE, OWNERS, 0, good_line },
+	{ "SET_LINE_VM", VHOST_GOLDFISH_PIPE_SET_LINE_VM, OWNERS, LINE_VM, good_line_vm },
 	{ "SET_DOORBELL", VHOST_GOLDFISH_PIPE_SET_DOORBELL, OWNERS, -EINVAL,
 	  NULL },
 	{ "ACCESS", VHOST_GOLDFISH_PIPE_ACCESS, OWNERS, 0, NULL },
+	{ "RUN", VHOST_GOLDFISH_PIPE_RUN, OWNERS, -EINVAL, NULL },
 	{ "HANG_UP", VHOST_GOLDFISH_PIPE_HANG_UP, OWNERS, -ENOENT, NULL },
 	{ "GET_STATS", VHOST_GOLDFISH_PIPE_GET_STATS, ANYBODYS, 0, good_stats },
 	{ "GET_STATE", VHOST_GOLDFISH_PIPE_GET_STATE, OWNERS, -EBUSY, NULL },

@@ -442,6 +442,47 @@ TEST_F_TIMEOUT(remote, read_waits, TIMEOUT)
 	waitpid(pid, NULL, 0);
 }
 
+struct poller {
+	pthread_t thread;
+	int services;
+	short events;
+	short seen;
+	bool done;
+};
+
+static void *poll_for_ever(void *data)
+{
+	struct poller *poller = data;
+
+	poller->seen = services_poll(poller->services, poller->events, -1);
+	__atomic_store_n(&poller->done, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* Whichever of the two names of what can be read is polled for. */
+TEST_F_TIMEOUT(remote, poll_wakes, TIMEOUT)
+{
+	static const short events[] = { POLLIN, POLLRDNORM };
+	unsigned int i, ms;
+
+	services_add(self->services, "svc");
+	for (i = 0; i < 2; i++) {
+		struct poller poller = { .services = self->services, .events = events[i] };
+
+		pthread_create(&poller.thread, NULL, poll_for_ever, &poller);
+		usleep(300000);
+		EXPECT_LT(0, try_name(&self->dev, &self->pipe, i, "svc"));
+		for (ms = 0; ms < SERVICES_PATIENCE_MS &&
+		     !__atomic_load_n(&poller.done, __ATOMIC_SEQ_CST); ms++)
+			usleep(1000);
+		/* If not, the test's time is over. */
+		ASSERT_GT(SERVICES_PATIENCE_MS, ms);
+		pthread_join(poller.thread, NULL);
+		EXPECT_EQ(events[i], poller.seen);
+		services_expect(self->services, "svc", NULL);
+	}
+}
+
 TEST_F_TIMEOUT(remote, events_are_read_whole, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_event events[4];

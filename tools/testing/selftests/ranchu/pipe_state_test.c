@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include <endian.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -320,6 +322,100 @@ TEST_F_TIMEOUT(state, a_batch_that_is_outstanding, TIMEOUT)
 	EXPECT_EQ(CLOSED, pipe_signal(&self->two.other, 0).flags);
 	__pipe_set_line(&self->two.other, -1, -1);
 	munmap(page, 2 * PIPE_PAGE);
+	close(call);
+	close(resample);
+}
+
+#define MANY	600
+
+static atomic_bool many_done;
+
+static void *hang_up_many(void *arg)
+{
+	struct pipe_dev *dev = arg;
+	uint32_t id;
+
+	while (!atomic_load(&many_done))
+		for (id = 0; id < MANY; id++)
+			__pipe_ioctl(dev->fd, VHOST_GOLDFISH_PIPE_HANG_UP, &id);
+	return NULL;
+}
+
+/* Each pipe is told of, once in a batch, whoever meddles. */
+TEST_F_TIMEOUT(state, hung_up_while_it_is_set, TIMEOUT)
+{
+	bool told[MANY];
+	struct test_pipe pipe;
+	pthread_t thread;
+	uint32_t count, i, id;
+	unsigned int round;
+
+	for (i = 0; i < MANY; i++) {
+		pipe_connect(&self->two.dev, &pipe, i, "pipe:zero");
+		ASSERT_EQ(0, pipe_command(&pipe, GOLDFISH_PIPE_CMD_WAKE_ON_READ));
+	}
+	save(_metadata, &self->two);
+	for (round = 0; round < 20; round++) {
+		pipe_dev_close(&self->two.other);
+		pipe_dev_start(&self->two.other, &self->two.mem);
+		self->two.other.signal_gpa = self->two.dev.signal_gpa;
+		self->two.other.open_gpa = self->two.dev.open_gpa;
+		ASSERT_EQ(0, run(&self->two.other, 0));
+		atomic_store(&many_done, false);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, hang_up_many, &self->two.other));
+		ASSERT_EQ(0, set(&self->two.other, self->two.bytes, self->two.size));
+		atomic_store(&many_done, true);
+		pthread_join(thread, NULL);
+		ASSERT_EQ(0, run(&self->two.other, 1));
+		memset(told, 0, sizeof(told));
+		while ((count = pipe_reg_read(&self->two.other, GOLDFISH_PIPE_REG_GET_SIGNALLED))) {
+			for (i = 0; i < count; i++) {
+				id = pipe_signal(&self->two.other, i).id;
+				ASSERT_LT(id, MANY);
+				ASSERT_FALSE(told[id]);
+				told[id] = true;
+			}
+		}
+		for (i = 0; i < MANY; i++)
+			ASSERT_TRUE(told[i]);
+	}
+}
+
+/* A batch from a window, where reads are served: it is in the buffer already. */
+TEST_F_TIMEOUT(state, a_batch_from_a_window_without_one, TIMEOUT)
+{
+	uint8_t *page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct pipe_dev *other = &self->two.other;
+	struct test_pipe first, second;
+	eventfd_t rung;
+
+	ASSERT_NE(MAP_FAILED, page);
+	ASSERT_EQ(0, __pipe_set_line(&self->two.dev, call, resample));
+	ASSERT_EQ(0, __pipe_set_window(&self->two.dev, page));
+	pipe_connect(&self->two.dev, &first, 1, "pipe:pingpong");
+	pipe_connect(&self->two.dev, &second, 2, "pipe:pingpong");
+	pipe_hang_up(&self->two.dev, 1);
+	pipe_hang_up(&self->two.dev, 2);
+	save(_metadata, &self->two);
+
+	ASSERT_EQ(0, __pipe_set_line(&self->two.dev, -1, -1));
+	ASSERT_EQ(0, __pipe_set_line(other, call, resample));
+	load(_metadata, &self->two);
+	/* An end before the read: the line goes up again. */
+	eventfd_read(call, &rung);
+	ASSERT_EQ(0, eventfd_write(resample, 1));
+	while (eventfd_read(call, &rung))
+		usleep(1000);
+	EXPECT_EQ(1, pipe_reg_read(other, GOLDFISH_PIPE_REG_GET_SIGNALLED));
+	EXPECT_EQ(1, pipe_signal(other, 0).id);
+	EXPECT_EQ(1, pipe_reg_read(other, GOLDFISH_PIPE_REG_GET_SIGNALLED));
+	EXPECT_EQ(2, pipe_signal(other, 0).id);
+	EXPECT_EQ(0, pipe_reg_read(other, GOLDFISH_PIPE_REG_GET_SIGNALLED));
+	__pipe_set_line(other, -1, -1);
+	munmap(page, PIPE_PAGE);
 	close(call);
 	close(resample);
 }

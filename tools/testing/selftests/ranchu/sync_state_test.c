@@ -291,6 +291,7 @@ TEST_F(state, wrong_fields_are_refused)
 #define ITEM(i, field, value) { offsetof(struct saved, items[i].field), value, \
 				sizeof(((struct saved *)0)->items[0].field) }
 		DEVICE(next_id, 0), DEVICE(next_id, 1), DEVICE(next_id, 6),
+		DEVICE(next_id, 1ull << 63), DEVICE(next_id, ~0ull),
 		DEVICE(ready, 2), DEVICE(raised, 2), DEVICE(items, 0), DEVICE(items, 5),
 		DEVICE(items, 7), DEVICE(items, ~0u), DEVICE(padding, 1),
 		/* The timeline, with two fences. */

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -315,6 +316,59 @@ TEST_F_TIMEOUT(foreign, epoll_watches, TIMEOUT)
 	}
 }
 
+#define WATCHED	3
+
+/*
+ * Files sent along that an epoll watches, in which somebody waits in memory of his own: they
+ * end when he says so. Those of others end meanwhile.
+ */
+TEST_F_TIMEOUT(foreign, watched_files_sent_along, TIMEOUT)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct holder holders[WATCHED];
+	int held[WATCHED][2], ep[WATCHED], innocent[2];
+	struct giver giver;
+	unsigned int i;
+
+	if (held_page_missing())
+		SKIP(return, "%s", held_page_missing());
+	for (i = 0; i < WATCHED; i++) {
+		ASSERT_EQ(0, pipe2(held[i], O_CLOEXEC));
+		ASSERT_EQ(1, write(held[i][1], "x", 1));
+		ep[i] = epoll_create1(EPOLL_CLOEXEC);
+		ASSERT_EQ(0, epoll_ctl(ep[i], EPOLL_CTL_ADD, held[i][0], &event));
+		vs_connect(&self->stream, &self->dev, VS_UNIX, GUEST_PORT);
+		/* Not read by the device: the file ends with the socket. */
+		self->stream.buf_alloc = 0;
+		vs_stream_send(&self->stream, OP(CREDIT_UPDATE), 0, NULL, 0);
+		vs_flush(&self->dev);
+		services_send_file(self->stream.sock, held[i][0]);
+		close(held[i][0]);
+		holder_start(&holders[i], ep[i], wait_held);
+		vs_stream_send(&self->stream, OP(RST), 0, NULL, 0);
+		vs_stream_expect_closed(&self->stream, ECONNRESET);
+		EXPECT_GOES_ON();
+		vs_stream_close(&self->stream);
+	}
+	ASSERT_EQ(0, pipe2(innocent, O_CLOEXEC));
+	vs_connect(&self->stream, &self->dev, VS_UNIX, GUEST_PORT);
+	self->stream.buf_alloc = 0;
+	vs_stream_send(&self->stream, OP(CREDIT_UPDATE), 0, NULL, 0);
+	vs_flush(&self->dev);
+	giver_start(&giver, self->stream.sock, innocent[1]);
+	vs_stream_send(&self->stream, OP(RST), 0, NULL, 0);
+	vs_stream_expect_closed(&self->stream, ECONNRESET);
+	giver_end(&giver);
+	EXPECT_EQ(0, drain(innocent[0]));
+	EXPECT_GOES_ON();
+	for (i = 0; i < WATCHED; i++) {
+		holder_stop(&holders[i]);
+		close(ep[i]);
+		close(held[i][1]);
+	}
+	close(innocent[0]);
+}
+
 /* ---- others who hold the socket ---- */
 
 /* It is left alone as long as somebody else has it, and then works. */
@@ -447,6 +501,107 @@ TEST_F_TIMEOUT(foreign, as_many_locks_as_there_may_be, TIMEOUT)
 		usleep(1000);
 	}
 	EXPECT_EQ(0, err);
+}
+
+/* Times four closes that wait: more than a queue of the kernel's runs works. */
+#define CROWD		130
+#define CROWD_EACH	4
+
+/* Has @dev close a socket whose lock is kept. */
+static void close_locked(struct vs_dev *dev, int sock)
+{
+	uint32_t host_port = 0;
+	int err = __vs_connect(dev, GUEST_PORT, &host_port, sock, 0);
+
+	if (err)
+		vq_die("CONNECT: %s", strerror(-err));
+	vs_expect(dev, OP(REQUEST), GUEST_PORT, host_port, NULL);
+	err = __vs_attach(dev, GUEST_PORT, host_port, -1, 0);
+	if (err)
+		vq_die("ATTACH: %s", strerror(-err));
+	vs_expect(dev, OP(RST), GUEST_PORT, host_port, NULL);
+	vs_expect_event(dev, VHOST_VSOCK_ADB_CLOSED, GUEST_PORT, host_port, ECONNRESET, 0);
+}
+
+/* However many sockets of others wait to be closed, one that need not is closed. */
+TEST_F_TIMEOUT(foreign, locks_at_many_devices, TIMEOUT)
+{
+	struct rlimit files = { 8192, 8192 };
+	static struct vs_dev crowd[CROWD];
+	struct holder holder;
+	unsigned int i, j;
+	int ends[2], other[2];
+
+	if (held_page_missing())
+		SKIP(return, "%s", held_page_missing());
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	vs_sockets(VS_TCP, ends);
+	ASSERT_EQ(1, write(ends[1], "x", 1));
+	holder_start(&holder, ends[0], read_held);
+	for (i = 0; i < CROWD; i++) {
+		vs_create(&crowd[i], VS_CID + 2 + i, VQ_SPLIT);
+		for (j = 0; j < CROWD_EACH; j++)
+			close_locked(&crowd[i], ends[0]);
+	}
+	/* Held by us as well, so it is closed in the same way. */
+	vs_sockets(VS_TCP, other);
+	connect_with(&self->stream, &self->dev, other[0], other[1]);
+	reset_stream(&self->stream);
+	EXPECT_NE(-ETIMEDOUT, drain(other[1]));
+	vs_echo(&self->other);
+	close(other[0]);
+	vs_stream_close(&self->stream);
+	for (i = 0; i < CROWD; i++)
+		vs_destroy(&crowd[i]);
+	holder_stop(&holder);
+	close(ends[0]);
+	EXPECT_NE(-ETIMEDOUT, drain(ends[1]));
+	close(ends[1]);
+}
+
+/* Times four closes that wait: more than one user may leave behind. */
+#define LEFT_BEHIND	260
+
+/* Whether the user may have one more device. */
+static bool another_device(void)
+{
+	int fd = open(VS_DEV_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && errno != ENOMEM)
+		vq_die("%s: %s", VS_DEV_PATH, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Who leaves devices with sockets that wait, over and over, is stopped; until they go. */
+TEST_F_TIMEOUT(foreign, locks_of_devices_that_are_gone, TIMEOUT)
+{
+	struct holder holder;
+	unsigned int i, j;
+	struct vs_dev dev;
+	int ends[2];
+
+	if (held_page_missing())
+		SKIP(return, "%s", held_page_missing());
+	vs_sockets(VS_TCP, ends);
+	ASSERT_EQ(1, write(ends[1], "x", 1));
+	holder_start(&holder, ends[0], read_held);
+	for (i = 0; i < LEFT_BEHIND && another_device(); i++) {
+		vs_create(&dev, VS_CID + 2 + i, VQ_SPLIT);
+		for (j = 0; j < CROWD_EACH; j++)
+			close_locked(&dev, ends[0]);
+		vs_destroy(&dev);
+	}
+	EXPECT_FALSE(another_device());
+	vs_echo(&self->other);
+	holder_stop(&holder);
+	close(ends[0]);
+	EXPECT_NE(-ETIMEDOUT, drain(ends[1]));
+	close(ends[1]);
+	for (i = 0; i < VQ_PATIENCE_MS && !another_device(); i++)
+		usleep(1000);
+	EXPECT_TRUE(another_device());
 }
 
 static pid_t fork_helper(void)

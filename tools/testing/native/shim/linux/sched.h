@@ -23,11 +23,22 @@ struct pid {
 	int count;
 };
 
+struct callback_head {
+	struct callback_head *next;
+	void (*func)(struct callback_head *work);
+};
+
+/* @notified: set_notify_resume() was called so often. */
 struct task_struct {
 	int pid;
 	struct mm_struct *mm;
 	struct pid tgid;
+	unsigned int flags;
+	struct callback_head *task_works;
+	unsigned int notified;
 };
+
+#define PF_EXITING 0x4
 
 extern struct task_struct *shim_current;
 
@@ -37,6 +48,9 @@ extern struct task_struct *shim_current;
 #define mmdrop(m) ((m)->count--)
 
 #define array_index_nospec(index, size) ((void)(size), (index))
+#define pr_err(...) ((void)(0 && printf(__VA_ARGS__)))
+#define pr_warn(...) ((void)(0 && printf(__VA_ARGS__)))
+#define pr_info(...) ((void)(0 && printf(__VA_ARGS__)))
 #define pr_warn_ratelimited(...) ((void)(0 && printf(__VA_ARGS__)))
 
 #define swap(a, b) do {			\

@@ -3,7 +3,7 @@
 #define SHIM_LINUX_WORKQUEUE_H
 
 /* A device is released where it is closed: nothing is ever queued. */
-struct work_struct {
+struct delayed_work {
 	int unused;
 };
 
