@@ -13,12 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "avd/avd.h"
+#include "backends/vhost_user_gpu.h"
 #include "boot/boot.h"
 #include "cli/cli.h"
 #include "control/confine.h"
@@ -33,6 +34,7 @@
 #include "host/output.h"
 #include "host/vm_dir.h"
 #include "host/vsock.h"
+#include "machine/limits.h"
 #include "snapshot/snapshot.h"
 #include "virtio/virtio.h"
 
@@ -43,6 +45,7 @@
  * @cfg: the command line
  * @loop: the main thread's loop
  * @host: what devices are connected to
+ * @screen: a socket by which a program draws, or NULL
  * @signal_fd: SIGUSR1 and its like as a file
  * @read_window: the guest may read registers from memory
  * @confined: the sandbox was entered
@@ -58,6 +61,7 @@ struct session {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
 	struct vmm_host host;
+	struct vmm_screen_socket *screen;
 	int signal_fd;
 	bool read_window;
 	bool confined;
@@ -131,17 +135,6 @@ static int session_signals(struct session *s)
 	return vmm_ending_open(s->loop, session_ending, s);
 }
 
-/* Each doorbell is a file. */
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /*
  * The C library opens files for its own purposes whenever it needs them, which the
  * sandbox would refuse: to count CPUs before it makes a second arena for the allocator,
@@ -192,6 +185,7 @@ static void session_close(struct session *s)
 	vmm_pipe_adb_close(s->host.pipe_adb);
 	vmm_vsock_host_close(s->host.vsock);
 	vmm_console_close(s->host.console);
+	vmm_screen_socket_close(s->screen);
 	vmm_display_close(s->host.display);
 	vmm_steering_close(&s->steering);
 	vmm_emulator_port_close(&s->emulator);
@@ -235,7 +229,9 @@ static int session_pipe_adb(struct session *s)
 static int session_display(struct session *s)
 {
 	s->host.display = vmm_display_open(s->cfg->screen_width, s->cfg->screen_height);
-	return s->host.display ? 0 : -EIO;
+	if (!s->host.display)
+		return -EIO;
+	return vmm_screen_socket_open(s->cfg, s->loop, s->host.display, &s->screen);
 }
 
 static int session_guest(struct session *s)
@@ -289,6 +285,8 @@ static int session_open_host(struct session *s)
 	if (!err)
 		err = session_guest(s);
 	if (!err)
+		err = vmm_steering_directories(&s->steering);
+	if (!err)
 		err = session_emulator(s);
 	if (!err)
 		err = session_ready(s);
@@ -308,7 +306,7 @@ static int session_open(struct session *s)
 	int err;
 
 	vmm_sandbox_limits();
-	raise_file_limit();
+	vmm_limits_raise();
 	library_files();
 	s->loop = vmm_loop_create();
 	if (!s->loop)
@@ -459,6 +457,7 @@ static enum vmm_end run_vm(struct session *s)
 	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
 	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
+		vmm_steering_over(&s->steering, end);
 		vmm_board_destroy(&s->vm);
 	}
 	vmm_vm_destroy(&s->vm);
@@ -590,16 +589,51 @@ static int command(struct vmm_config *cfg)
 	}
 }
 
-int main(int argc, char **argv)
+/* A number below 3 that is free would be given to some device, and be printed to. */
+static bool standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int command_line(int argc, char **argv)
 {
 	struct vmm_config cfg;
 	int code = EXIT_USAGE;
 
-	if (argc > 1 && vmm_control_is_command(argv[1]))
-		return vmm_control_cli(argc, argv);
 	if (!vmm_options_parse(&cfg, argc, argv))
 		code = command(&cfg);
 	vmm_snapshot_close(cfg.snapshot);
 	vmm_options_free(&cfg);
 	return code;
+}
+
+/* The emulator's command line becomes one of vmmctl run. */
+static int command_avd(int argc, char **argv)
+{
+	struct vmm_avd_plan *plan;
+	int code;
+
+	plan = vmm_avd_command(argc, argv, &code);
+	if (code == VMM_AVD_GOES_ON)
+		code = command_line(plan->run.count, plan->run.word);
+	vmm_avd_close(plan);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	if (!standard_files())
+		return EXIT_FAILURE;
+	if (argc > 1 && vmm_control_is_command(argv[1]))
+		return vmm_control_cli(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "avd"))
+		return command_avd(argc, argv);
+	return command_line(argc, argv);
 }

@@ -62,7 +62,6 @@ struct vmm_vhost_ops {
  * @err_fd: eventfd that it signals when the guest broke a ring, or -1
  * @features: what it offers
  * @rings: how many it was given, while it runs
- * @blamed: the guest was blamed
  */
 struct vmm_vhost {
 	const struct vmm_vhost_ops *ops;
@@ -72,7 +71,6 @@ struct vmm_vhost {
 	int err_fd;
 	u64 features;
 	unsigned int rings;
-	bool blamed;
 };
 
 int vmm_vhost_blame(struct vmm_vhost *vhost, int err, const char *fmt, ...)

@@ -31,23 +31,19 @@
  * @err: as for vmm_error()
  * @fmt: as for vmm_error()
  *
- * A guest may do it again and again; it is said once.
+ * As vmm_virtio_blame().
  *
  * Return: -errno
  */
 int vmm_vhost_blame(struct vmm_vhost *vhost, int err, const char *fmt, ...)
 {
-	char text[128];
+	char text[200];
 	va_list args;
 
-	if (vhost->blamed)
-		return err < 0 ? err : -err;
-	vhost->blamed = true;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	vmm_device_error(vhost->v->name, text);
-	return vmm_error(err, "virtio-%s: %s", vhost->v->name, text);
+	return vmm_virtio_blame(vhost->v, err, text);
 }
 
 static int vhost_broken(void *arg)

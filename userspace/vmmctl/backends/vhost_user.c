@@ -99,6 +99,7 @@ static int start_shadow(struct vmm_vhost_user *vu)
 static void opened(struct vmm_vhost_user *vu)
 {
 	vmm_vu_enter(vu, VMM_VU_READY);
+	vmm_count(&vu->connections, 1);
 	if (vu->started && !vu->lost)
 		resume(vu);
 	if (!vu->announced)
@@ -436,6 +437,7 @@ static int timer_event(void *arg)
 				vmm_note("virtio-%s: %s does not answer", vu->vhost.v->name,
 					 vu->vhost.node);
 			vu->overdue = true;
+			vmm_count(&vu->timeouts, 1);
 			vmm_vu_give_up(vu, -ETIMEDOUT);
 		}
 	}

@@ -214,6 +214,9 @@ bool vmm_vu_hung_up(const struct vmm_vhost_user *vu);
  * @given: rings that this process may use; 0 when it has given them all back
  * @failed: why the device cannot work, -errno, until the driver is told
  * @lost: what the driver gave was lost with the process: wait for another driver
+ * @connections: how often a process has begun to serve the device; this and the next are
+ *	read without the lock
+ * @timeouts: how often one did not answer in time
  *
  * All is protected by the virtio device's lock. Only the main thread makes and closes
  * connections.
@@ -258,6 +261,8 @@ struct vmm_vhost_user {
 	unsigned int given;
 	int failed;
 	bool lost;
+	u64 connections;
+	u64 timeouts;
 };
 
 static inline bool vmm_vu_has(const struct vmm_vhost_user *vu, unsigned int protocol)

@@ -48,7 +48,8 @@ union body {
  * @pixels: bytes received of an update's pixels
  * @fd: file that came with the message, or -1
  * @frames: updates so far
- * @shown: the screen shows the scanout
+ * @producer: shows the scanout on the screen
+ * @shown: it has taken the screen
  * @blamed: the user was told of pixels that cannot be shown
  */
 struct vmm_gpu_socket {
@@ -62,6 +63,7 @@ struct vmm_gpu_socket {
 	u64 pixels;
 	int fd;
 	u64 frames;
+	struct vmm_display_producer producer;
 	bool shown;
 	bool blamed;
 };
@@ -84,9 +86,9 @@ static void show(struct vmm_gpu_socket *s)
 		return;
 	s->shown = on;
 	if (on)
-		vmm_display_take(s->host.display, screen_refresh, s);
+		vmm_display_take(s->host.display, &s->producer);
 	else
-		vmm_display_give_back(s->host.display, s);
+		vmm_display_give_back(s->host.display, &s->producer);
 }
 
 /**
@@ -435,9 +437,13 @@ int vmm_gpu_socket_serve(void *arg)
 	}
 	if (n >= 0 || s->sock < 0)
 		return 0;
-	/* That it is gone is said by whoever has its other connection. */
+	/* That it is gone is said by whoever has its other connection, if there is one. */
 	if (n != -EPIPE && n != -ECONNRESET)
-		vmm_error(-n, "virtio-gpu: %s breaks the protocol of screens", s->host.node);
+		vmm_error(-n, "%s%s breaks the protocol of screens",
+			  s->host.alone ? "" : "virtio-gpu: ", s->host.node);
+	else if (s->host.alone)
+		vmm_note("%s: the program that draws has ended%s", s->host.node,
+			 s->screen.width ? ": its last frame stays" : "");
 	vmm_gpu_socket_close(s);
 	return 0;
 }
@@ -455,6 +461,7 @@ struct vmm_gpu_socket *vmm_gpu_socket_create(const struct vmm_gpu_host *host)
 	if (!s)
 		return NULL;
 	s->host = *host;
+	s->producer = (struct vmm_display_producer){ .refresh = screen_refresh, .arg = s };
 	s->sock = -1;
 	s->fd = -1;
 	if (!vmm_gpu_screen_open(&s->screen, host->width))
@@ -491,21 +498,52 @@ int vmm_gpu_socket_open(struct vmm_gpu_socket *s)
 	int pair[2];
 	int err;
 
-	vmm_gpu_socket_off(s);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	err = vmm_loop_add(s->host.loop, pair[0], vmm_gpu_socket_serve, s);
+	err = vmm_gpu_socket_take(s, pair[0]);
 	if (err) {
 		close(pair[0]);
 		close(pair[1]);
 		return err;
 	}
-	s->sock = pair[0];
+	return pair[1];
+}
+
+/**
+ * vmm_gpu_socket_take - begin with another process that has made the connection itself
+ * @s: closed
+ * @sock: the connection, which is taken unless this fails
+ *
+ * What the last one has shown is shown no more.
+ *
+ * Context: main thread.
+ * Return: 0, or -errno
+ */
+int vmm_gpu_socket_take(struct vmm_gpu_socket *s, int sock)
+{
+	int err;
+
+	vmm_gpu_socket_off(s);
+	err = vmm_loop_add(s->host.loop, sock, vmm_gpu_socket_serve, s);
+	if (err)
+		return err;
+	s->sock = sock;
 	s->features = 0;
 	s->blamed = false;
 	s->have = 0;
 	s->pixels = 0;
-	return pair[1];
+	return 0;
+}
+
+/**
+ * vmm_gpu_socket_free - tell whether there is no process
+ * @s: the socket
+ *
+ * Return: true if it is closed
+ */
+bool vmm_gpu_socket_free(const struct vmm_gpu_socket *s)
+{
+	return s->sock < 0;
 }
 
 /**

@@ -148,6 +148,7 @@ struct vmm_gpu_socket;
  * @width: pixels of a row, as the guest is told
  * @height: rows
  * @node: for messages: the process's socket
+ * @alone: the process has no other connection, so its end is said here
  */
 struct vmm_gpu_host {
 	struct vmm_loop *loop;
@@ -155,14 +156,26 @@ struct vmm_gpu_host {
 	u32 width;
 	u32 height;
 	const char *node;
+	bool alone;
 };
 
 struct vmm_gpu_socket *vmm_gpu_socket_create(const struct vmm_gpu_host *host);
 void vmm_gpu_socket_destroy(struct vmm_gpu_socket *s);
 int vmm_gpu_socket_open(struct vmm_gpu_socket *s);
+int vmm_gpu_socket_take(struct vmm_gpu_socket *s, int sock);
+bool vmm_gpu_socket_free(const struct vmm_gpu_socket *s);
 void vmm_gpu_socket_close(struct vmm_gpu_socket *s);
 void vmm_gpu_socket_off(struct vmm_gpu_socket *s);
 int vmm_gpu_socket_serve(void *arg);
 u64 vmm_gpu_socket_frames(const struct vmm_gpu_socket *s);
+
+/* ---- screen_socket.c: a socket for a program that draws without a virtio GPU ---- */
+
+struct vmm_config;
+struct vmm_screen_socket;
+
+int vmm_screen_socket_open(const struct vmm_config *cfg, struct vmm_loop *loop,
+			   struct vmm_display *display, struct vmm_screen_socket **socket);
+void vmm_screen_socket_close(struct vmm_screen_socket *socket);
 
 #endif /* VHOST_USER_GPU_H */

@@ -16,6 +16,7 @@
 #include <linux/virtio_config.h>
 
 #include "backends/backends.h"
+#include "machine/limits.h"
 
 #define BIT(feature)	(1ULL << (feature))
 
@@ -56,6 +57,22 @@ static int vdpa_map(struct vmm_vhost *vhost, u8 type)
 	return err;
 }
 
+/* A device that is hardware has all of the guest's RAM locked. */
+static void vdpa_say_limit(struct vmm_vhost *vhost)
+{
+	const struct vmm_mem *mem = &vhost->v->vm->mem;
+	unsigned int i;
+	u64 bytes = 0;
+	u64 limit;
+
+	for (i = 0; i < mem->regions; i++)
+		bytes += mem->region[i].size;
+	if (!vmm_limits_lock(bytes, &limit))
+		vmm_vhost_blame(vhost, -ENOMEM,
+				"%s locks %llu MiB of RAM, and %llu may be locked (ulimit -l)",
+				vhost->node, bytes / MIB, limit / MIB);
+}
+
 /* That addresses are translated for it is between the two of us, not the driver's. */
 static int vdpa_set_features(struct vmm_vhost *vhost, u64 features)
 {
@@ -78,6 +95,8 @@ static int vdpa_set_features(struct vmm_vhost *vhost, u64 features)
 		return err;
 	err = vdpa_map(vhost, VHOST_IOTLB_UPDATE);
 	to_vdpa(vhost)->mapped = !err;
+	if (err == -ENOMEM)
+		vdpa_say_limit(vhost);
 	return err;
 }
 

@@ -165,8 +165,12 @@ void vmm_board_reset(struct vmm_vm *vm)
 	unsigned int i;
 
 	for (i = 0; i < vm->board.devices; i++) {
-		if (vm->board.dev[i].created)
-			vm->board.dev[i].ops->reset(&vm->board.dev[i]);
+		struct vmm_device *dev = &vm->board.dev[i];
+
+		if (!dev->created)
+			continue;
+		vmm_count(&dev->resets, 1);
+		dev->ops->reset(dev);
 	}
 }
 

@@ -297,7 +297,7 @@ static void prop_pci_windows(struct tree *t)
 	unsigned int n;
 
 	n = pci_window(cells, 0x02000000, &window[VMM_PCI_MEMORY]);
-	n += pci_window(cells + n, 0x43000000, &window[VMM_PCI_MEMORY64]);
+	n += pci_window(cells + n, 0x03000000, &window[VMM_PCI_MEMORY64]);
 	tree_try(t, fdt_property(t->blob, "ranges", cells, n * sizeof(cells[0])));
 }
 

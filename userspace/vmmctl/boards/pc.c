@@ -7,6 +7,7 @@
 #include <linux/ranchu_pc.h>
 
 #include "boot/pc.h"
+#include "devices/address_space.h"
 #include "devices/devices.h"
 #include "pci/host.h"
 #include "virtio/pci_bank.h"
@@ -93,7 +94,7 @@ static const struct vmm_pci_map pc_pci = {
 };
 
 /* The bus is in front of all that looks for it. */
-static void pc_add_pci(struct vmm_board *board)
+static void pc_add_pci(struct vmm_board *board, const struct vmm_config *cfg)
 {
 	board->pci = pc_pci;
 	vmm_board_add_ports(board, &vmm_pci_host_ops, RANCHU_PC_PCI_CONFIG_PORT,
@@ -101,12 +102,14 @@ static void pc_add_pci(struct vmm_board *board)
 	vmm_board_add_ports(board, &vmm_pci_ports_ops, RANCHU_PC_PCI_PORT, RANCHU_PC_PCI_PORTS, 0);
 	vmm_board_add(board, &vmm_pci_memory_ops, RANCHU_PC_PCI_BASE, RANCHU_PC_PCI_SIZE, 0);
 	vmm_board_add(board, &vmm_virtio_pci_bank_ops, 0, 0, 0);
+	if (cfg->address_space)
+		vmm_board_add(board, &vmm_address_space_ops, 0, 0, 0);
 }
 
 /**
  * vmm_board_pc - fill a board: the x86_64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock and a persistent store
+ * @cfg: says whether the board has a clock, a persistent store and an address space
  */
 void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 {
@@ -119,7 +122,7 @@ void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 		.load = vmm_pc_load,
 	};
 	pc_add_ports(board, cfg);
-	pc_add_pci(board);
+	pc_add_pci(board, cfg);
 	pc_add_generation(board);
 	pc_add_goldfish(board, cfg);
 }

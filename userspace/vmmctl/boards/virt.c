@@ -9,6 +9,7 @@
 #include <linux/ranchu_virt.h>
 
 #include "boot/boot.h"
+#include "devices/address_space.h"
 #include "devices/devices.h"
 #include "pci/host.h"
 #include "virtio/pci_bank.h"
@@ -91,8 +92,8 @@ static void virt_add_goldfish(struct vmm_board *board)
 /**
  * vmm_board_virt - fill a board: the second arm64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock and the VM's generation, and where virtio
- *	devices are
+ * @cfg: says whether the board has a clock, the VM's generation and an address space, and
+ *	where virtio devices are
  */
 void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg)
 {
@@ -104,6 +105,8 @@ void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg)
 	vmm_board_add(board, &vmm_pci_memory_ops, RANCHU_VIRT_PCI_BASE, RANCHU_VIRT_PCI_SIZE, 0);
 	virt_add_small(board, cfg);
 	virt_add_virtio(board, cfg);
+	if (cfg->address_space)
+		vmm_board_add(board, &vmm_address_space_ops, 0, 0, 0);
 	virt_add_goldfish(board);
 	if (!cfg->vmgenid)
 		return;

@@ -123,13 +123,16 @@ static int command_line_load(struct vmm_vm *vm, u64 max)
 	size_t len = strlen(vm->cfg->append);
 	char *to = vmm_mem_ptr(&vm->mem, VMM_PC_COMMAND_LINE, VMM_PC_COMMAND_LINE_MAX);
 	char store[80] = "";
+	u64 room;
 
 	if (vm->cfg->pstore)
 		snprintf(store, sizeof(store), PSTORE_ARGS, RANCHU_PC_PSTORE_BASE,
 			 RANCHU_PC_PSTORE_SIZE);
-	if (len + strlen(store) > max)
-		return vmm_error(-E2BIG, "--append has %zu bytes, and this kernel takes %llu", len,
-				 max - strlen(store));
+	room = max > strlen(store) ? max - strlen(store) : 0;
+	if (len > room || strlen(store) > max)
+		return vmm_error(-E2BIG,
+				 "--append has %zu bytes, and this kernel takes %llu%s", len, room,
+				 vm->cfg->pstore ? " beside --pstore" : "");
 	memcpy(to, vm->cfg->append, len);
 	memcpy(to + len, store, strlen(store) + 1);
 	return 0;

@@ -19,6 +19,8 @@ static int check_adb(struct vmm_config *cfg)
 		return vmm_error(-EINVAL, "--adb-transport pipe needs a pipe, and --pipe is none");
 	if (cfg->vsock_uds && cfg->vsock != VMM_VSOCK_ADB)
 		return vmm_error(-EINVAL, "--vsock-uds needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE);
+	if (cfg->redirs && cfg->vsock != VMM_VSOCK_ADB)
+		return vmm_error(-EINVAL, "--redir needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE);
 	if ((cfg->adb == VMM_ADB_ON || cfg->adb_socket || cfg->adb_port) && !carried)
 		return vmm_error(-EINVAL, "--%s needs --vsock CID,dev=" VMM_VSOCK_ADB_NODE
 				 " or --adb-transport pipe",
@@ -39,7 +41,7 @@ static int check_adb(struct vmm_config *cfg)
 				 "--emulator-console %u: where adb has a port, the one below is it",
 				 cfg->emulator_console);
 	/* Who asks for it is not to believe that a Unix socket is open to all. */
-	if (cfg->adb_users == VMM_ADB_ALL && cfg->adb == VMM_ADB_OFF)
+	if (cfg->adb_users == VMM_ADB_ALL && cfg->adb == VMM_ADB_OFF && !cfg->redirs)
 		return vmm_error(-EINVAL, "--adb-users all is about adb's port, and there is none");
 	return 0;
 }
@@ -60,6 +62,9 @@ static int check_board(const struct vmm_config *cfg)
 
 	if (tree && cfg->board == VMM_BOARD_PC)
 		return vmm_error(-EINVAL, "--board: the pc board has no device tree");
+	if (cfg->address_space && cfg->board == VMM_BOARD_RANCHU)
+		return vmm_error(-EINVAL,
+				 "--device address-space: the ranchu board has no PCI bus");
 	if (cfg->virtio_bus != VMM_BUS_PCI)
 		return 0;
 	if (cfg->board == VMM_BOARD_RANCHU || (tree && cfg->board == VMM_BOARD_AUTO))
@@ -82,6 +87,20 @@ static int check_balloon(const struct vmm_config *cfg)
 					 "balloon: %llu bytes are not less than the guest's %llu",
 					 cfg->builtin[i].size, cfg->memory);
 	}
+	return 0;
+}
+
+/* Huge pages are the host's own: they are neither a file's nor given back. */
+static int check_huge_pages(const struct vmm_config *cfg)
+{
+	if (cfg->huge_pages != VMM_HUGE_2M && cfg->huge_pages != VMM_HUGE_1G)
+		return 0;
+	if (cfg->from)
+		return vmm_error(-EINVAL,
+				 "--huge-pages: with --from, RAM is the snapshot's file and not huge pages");
+	if (vmm_builtin_count(cfg, VMM_BUILTIN_BALLOON))
+		return vmm_error(-EINVAL,
+				 "--huge-pages: a balloon cannot give huge pages back; leave one of them out");
 	return 0;
 }
 
@@ -111,5 +130,7 @@ int vmm_options_check(struct vmm_config *cfg)
 		err = check_board(cfg);
 	if (!err)
 		err = check_balloon(cfg);
+	if (!err)
+		err = check_huge_pages(cfg);
 	return err ? err : check_adb(cfg);
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "avd/options.h"
 #include "cli/option.h"
 
 static void print_words(FILE *to, const struct vmm_option *option)
@@ -17,6 +18,17 @@ static void print_words(FILE *to, const struct vmm_option *option)
 		fprintf(to, "%s%s", word == option->words ? "" : " ", word->text);
 }
 
+/* The emulator's options, those without refusal, each once. */
+static void print_emulator(FILE *to)
+{
+	const struct vmm_avd_option *option;
+
+	for (option = vmm_avd_table; option->name; option++) {
+		if (option->verdict != VMM_AVD_REFUSED)
+			fprintf(to, "-%s ", option->name);
+	}
+}
+
 /* _vmmctl_options COMMAND */
 static void print_options(FILE *to)
 {
@@ -27,6 +39,8 @@ static void print_options(FILE *to)
 	fputs("_vmmctl_options() {\n\tcase $1 in\n", to);
 	for (info = vmm_commands; info->name; info++) {
 		fprintf(to, "\t%s) echo \"", info->name);
+		if (info->command == VMM_CMD_AVD)
+			print_emulator(to);
 		for (area = vmm_option_areas; *area; area++) {
 			if (!((*area)->commands & VMM_COMMAND(info->command)))
 				continue;

@@ -86,17 +86,20 @@ static int device_member(struct vmm_device_reader *dev, const char *key, const j
 	return vmm_option_device_key(dev, key, text ? text : "");
 }
 
-/* @type: NULL if the object says it. */
+/* @type: NULL if the object says it; an object that says another one is wrong. */
 static int device_object(struct file_reader *file, const char *where,
 			 const struct vmm_option_table *type, json_t *object)
 {
 	struct vmm_device_reader dev = { .where = where, .reader = file->reader };
-	const char *name = json_string_value(json_object_get(object, "type"));
+	json_t *said = json_object_get(object, "type");
+	const char *name = json_string_value(said);
 	char types[200];
 	const char *key;
 	json_t *value;
 	int err;
 
+	if (type && said && (!name || strcmp(name, type->name)))
+		return vmm_error(-EINVAL, "%s: \"type\" is \"%s\", or left out", where, type->name);
 	if (!type && name)
 		type = vmm_option_device_find(name, strlen(name));
 	if (!type) {

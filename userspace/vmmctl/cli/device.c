@@ -258,7 +258,7 @@ int vmm_option_virtio(struct vmm_reader *reader, const char *where, const char *
 	int err;
 
 	dev.type = vmm_option_device_find(text, len);
-	if (!dev.type || dev.type->shorthand) {
+	if (!dev.type || dev.type->shorthand || dev.type->not_virtio) {
 		vmm_option_types(true, longer, sizeof(longer));
 		return vmm_error(-EINVAL, "%s: no device is \"%.*s\"; devices: %s", where,
 				 len > 40 ? 40 : (int)len, text, longer);

@@ -60,8 +60,11 @@ static void forget_what_is_unique(struct vmm_config *cfg)
 	cfg->adb_port = 0;
 	cfg->adb_socket = NULL;
 	cfg->vsock_uds = NULL;
+	cfg->redirs = 0;
 	cfg->pipe_socket = NULL;
 	cfg->sync_socket = NULL;
+	cfg->screen_socket = NULL;
+	cfg->address_socket = NULL;
 	cfg->stats_file = NULL;
 	if (cfg->pstore)
 		cfg->pstore = VMM_PSTORE_MEMORY;
@@ -90,6 +93,8 @@ int vmm_from_read(struct vmm_config *cfg)
 				 " has no \"layers\"");
 	for (i = 0; i < json_array_size(layers) && !err; i++)
 		err = layer_read(cfg, json_array_get(layers, i));
+	/* RAM begins as the snapshot's file. */
+	cfg->huge_pages = VMM_HUGE_TRANSPARENT;
 	if (!err && cfg->clone)
 		forget_what_is_unique(cfg);
 	return err;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "avd/options.h"
 #include "cli/cli.h"
 #include "cli/option.h"
 
@@ -180,11 +181,35 @@ static void print_overview(FILE *to)
 	      "\"vmmctl help run\" lists all options. The manual page is vmmctl(1).\n", to);
 }
 
+/* An option of the emulator's, and what becomes of it. */
+static void print_emulator(FILE *to)
+{
+	const struct vmm_avd_option *option;
+	char line[200];
+	int column;
+
+	fputs("\nOptions of the emulator\n", to);
+	for (option = vmm_avd_table; option->name; option++) {
+		column = fprintf(to, "  -%s%s%s", option->name, option->arg ? " " : "",
+				 option->arg ? option->arg : "");
+		if (column > INDENT - 2) {
+			fputc('\n', to);
+			column = 0;
+		}
+		snprintf(line, sizeof(line), option->verdict == VMM_AVD_HONOURED ? "%s%s" :
+			 "%s: %s", option->verdict == VMM_AVD_HONOURED ? "" :
+			 vmm_avd_verdict_name(option->verdict), option->help);
+		wrap(to, line, INDENT, column);
+	}
+}
+
 static void print_command(FILE *to, const struct vmm_command_info *info)
 {
 	const struct vmm_option_table *const *area;
 
 	print_usage(to, info, "usage: ");
+	if (info->command == VMM_CMD_AVD)
+		print_emulator(to);
 	for (area = vmm_option_areas; *area; area++) {
 		if (!((*area)->commands & VMM_COMMAND(info->command)))
 			continue;
@@ -203,6 +228,8 @@ static void print_table(FILE *to, const struct vmm_option_table *table, bool dev
 	if (device && table->shorthand)
 		fprintf(to, "--device %s,KEY=VALUE,... or --%s\n", table->name,
 			table->shorthand);
+	else if (device && table->not_virtio)
+		fprintf(to, "--device %s,KEY=VALUE,...\n", table->name);
 	else if (device)
 		fprintf(to, "--device %s%s or --virtio %s%s\n", table->name,
 			table->count ? ",KEY=VALUE,..." : "", table->name,

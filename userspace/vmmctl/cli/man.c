@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "avd/options.h"
 #include "cli/option.h"
 
 /* Text that roff takes for nothing else; two newlines begin a paragraph. */
@@ -75,6 +76,28 @@ static void print_device(FILE *to, const struct vmm_option_table *table)
 	fputs(".\n", to);
 }
 
+static void print_emulator(FILE *to)
+{
+	const struct vmm_avd_option *option;
+
+	fputs(".SH OPTIONS OF THE EMULATOR\n"
+	      "\\fBvmmctl avd\\fP takes these.\n", to);
+	for (option = vmm_avd_table; option->name; option++) {
+		fputs(".TP\n.B ", to);
+		print_text(to, "-");
+		print_text(to, option->name);
+		if (option->arg) {
+			fputc(' ', to);
+			print_text(to, option->arg);
+		}
+		fputc('\n', to);
+		if (option->verdict != VMM_AVD_HONOURED)
+			fprintf(to, "(%s) ", vmm_avd_verdict_name(option->verdict));
+		print_text(to, option->help);
+		fputs(".\n", to);
+	}
+}
+
 static void print_synopsis(FILE *to)
 {
 	const struct vmm_command_info *info;
@@ -110,11 +133,15 @@ static void print_rest(FILE *to)
 	      "\\fBdoctor\\fP found nothing missing.\n"
 	      ".TP\n.B 1\nSomething failed; a line on standard error says what.\n"
 	      ".TP\n.B 2\nThe command line or the configuration file is wrong.\n"
-	      ".TP\n.B 128+N\nSignal N ended the run.\n"
+	      ".TP\n.B 3\nThe guest asked for a reset, with \\fB\\-\\-no\\-reboot\\fP.\n"
+	      ".TP\n.B 4\nThe guest panicked.\n"
+	      ".TP\n.B 128+N\nSignal N ended the run: 143 for SIGTERM and \\fBstop\\fP.\n"
+	      ".TP\n.B 137\n\\fBkill\\fP ended the run.\n"
 	      ".SH EXAMPLES\n"
 	      ".nf\n"
 	      "vmmctl run \\-\\-kernel Image \\-\\-append console=ttyAMA0\n"
 	      "vmmctl run \\-\\-config vm.json \\-\\-memory 4G\n"
+	      "vmmctl avd Pixel_8 \\-no\\-window \\-no\\-snapshot\n"
 	      "vmmctl doctor \\-\\-config vm.json\n"
 	      "vmmctl run \\-\\-kernel Image \\-\\-device disk,path=a.img,readonly \\-\\-vsock 42\n"
 	      ".fi\n", to);
@@ -146,5 +173,6 @@ void vmm_help_man(FILE *to, const char *version)
 	fputs(".SH DEVICES\n", to);
 	for (table = vmm_option_devices; *table; table++)
 		print_device(to, *table);
+	print_emulator(to);
 	print_rest(to);
 }

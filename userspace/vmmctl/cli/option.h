@@ -20,7 +20,7 @@
 struct vmm_reader;
 struct vmm_option_table;
 
-#define VMM_AREAS	8	/* groups of options */
+#define VMM_AREAS	9	/* groups of options */
 #define PATH_MAX_BYTES	4095	/* of a file's name, Linux' limit */
 
 /* Kinds of values, and what a field must be to hold one. */
@@ -30,7 +30,7 @@ enum vmm_option_type {
 	VMM_OPT_NUMBER,	/* 1, 2, 4 or 8 bytes; decimal, or one of @words */
 	VMM_OPT_SIZE,	/* u64; bytes, with K, M or G behind */
 	VMM_OPT_WORD,	/* 1, 2, 4 or 8 bytes; one of @words */
-	VMM_OPT_TEXT,	/* const char *; as many bytes as @min to @max, or one of @words */
+	VMM_OPT_TEXT,	/* const char *; @min to @max bytes, or one of @words; a file: either */
 	VMM_OPT_MAC,	/* u8[6] */
 	VMM_OPT_DEVICE,	/* a device's keys; @device says which, NULL for the first word */
 	VMM_OPT_OWN,	/* @read stores it */
@@ -107,7 +107,8 @@ struct vmm_option {
  * @options: rows
  * @count: how many, at most 64
  * @commands: commands that have these options; 0 for a device
- * @shorthand: the option that makes this device, or NULL for --device alone
+ * @shorthand: the option that makes this device, or NULL for --device and --virtio
+ * @not_virtio: --device alone makes it
  * @first: row whose value comes first behind the shorthand, -1 for none
  * @add: makes one more device in the config, NULL if there are @most already; where
  *	@most is 1 it may be called again, for a device that replaces the first
@@ -123,6 +124,7 @@ struct vmm_option_table {
 	unsigned int count;
 	unsigned int commands;
 	const char *shorthand;
+	bool not_virtio;
 	int first;
 	void *(*add)(struct vmm_config *cfg);
 	unsigned int most;
@@ -164,6 +166,7 @@ int vmm_option_number(const char *text, u64 *number);
 const struct vmm_option_word *vmm_option_word(const struct vmm_option_word *words,
 					      const char *text);
 void vmm_option_range(const struct vmm_option *option, char *text, size_t size);
+const char *vmm_option_file(const struct vmm_reader *reader, const char *where, const char *path);
 const char *vmm_option_path(const struct vmm_reader *reader, const struct vmm_option *option,
 			    const char *text);
 int vmm_option_set(const struct vmm_option *option, const char *where, void *target,
@@ -205,6 +208,7 @@ void vmm_option_keys(const struct vmm_option_table *type, char *text, size_t siz
 
 extern const struct vmm_option_table vmm_options_general;
 extern const struct vmm_option_table vmm_options_board;
+extern const struct vmm_option_table vmm_options_peripherals;
 extern const struct vmm_option_table vmm_options_session;
 extern const struct vmm_option_table vmm_options_dtb;
 extern const struct vmm_option_table vmm_options_devices;
@@ -223,6 +227,7 @@ extern const struct vmm_option_table vmm_options_console;
 extern const struct vmm_option_table vmm_options_keyboard;
 extern const struct vmm_option_table vmm_options_multitouch;
 extern const struct vmm_option_table vmm_options_sound;
+extern const struct vmm_option_table vmm_options_address_space;
 
 /* ---- tables.c: which tables and commands there are ---- */
 

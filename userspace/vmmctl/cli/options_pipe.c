@@ -57,6 +57,10 @@ static int service_read(struct vmm_reader *reader, const char *where, const char
 	service->name = text;
 	service->name_len = end - text;
 	service->path = end + strlen(middle);
+	if (*service->path)
+		service->path = vmm_option_file(reader, where, service->path);
+	if (!service->path)
+		return -EINVAL;
 	path = strlen(service->path);
 	if (service->name_len > PIPE_NAME_MAX)
 		return vmm_error(-EINVAL, "%s: the name has %zu bytes; 1 to %d are allowed",

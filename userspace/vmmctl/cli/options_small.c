@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Option tables: small virtio devices that vmmctl serves itself, and the options that
- * make devices.
+ * Option tables: small devices that vmmctl serves itself, and the options that make
+ * devices.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "cli/option.h"
+#include "host/log.h"
 
 #define BUILTIN(field)	VMM_OPTION_AT(struct vmm_builtin, field)
 #define CONFIG(field)	VMM_OPTION_AT(struct vmm_config, field)
@@ -155,6 +160,77 @@ const struct vmm_option_table vmm_options_sound = {
 	.most = VMM_BUILTINS,
 };
 
+/* A number up to @max that ends before @end; false if there is none. */
+static bool port_read(const char **text, char end, unsigned long max, unsigned long *port)
+{
+	char *rest;
+
+	if (**text < '0' || **text > '9')
+		return false;
+	errno = 0;
+	*port = strtoul(*text, &rest, 10);
+	if (errno || *rest != end || *port > max)
+		return false;
+	*text = rest + 1;
+	return true;
+}
+
+/* tcp:HOST:GUEST. The guest's port is one of vsock's, of which the last one is none. */
+static int redir_read(struct vmm_reader *reader, const char *where, const char *text)
+{
+	struct vmm_config *cfg = reader->cfg;
+	unsigned long host_port, guest_port;
+	const char *at = text + 4;
+	unsigned int i;
+
+	if (strncmp(text, "tcp:", 4) || !port_read(&at, ':', 65535, &host_port) || !host_port ||
+	    !port_read(&at, '\0', 0xfffffffe, &guest_port))
+		return vmm_error(-EINVAL, "%s: \"%.80s\" is not tcp:HOST:GUEST", where, text);
+	for (i = 0; i < cfg->redirs; i++) {
+		if (cfg->redir[i].host_port == host_port)
+			return vmm_error(-EINVAL, "%s: port %lu is forwarded already", where,
+					 host_port);
+	}
+	if (cfg->redirs == VMM_REDIRS)
+		return vmm_error(-EINVAL, "%s: there can be at most %d", where, VMM_REDIRS);
+	cfg->redir[cfg->redirs].host_port = host_port;
+	cfg->redir[cfg->redirs].guest_port = guest_port;
+	cfg->redirs++;
+	return 0;
+}
+
+static const struct vmm_option address_space_options[] = {
+	{
+		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_LISTEN_PATH - 1, CONFIG(address_socket), .flags = VMM_OPT_FILE,
+		.initially = "nobody serves it",
+		.help = "the program that connects to PATH answers the guest's pings, and\n"
+			"shows memory in its blocks",
+	},
+};
+
+/* There is one, and its fields are the config's own. */
+static void *address_space_add(struct vmm_config *cfg)
+{
+	cfg->address_space = true;
+	return cfg;
+}
+
+const struct vmm_option_table vmm_options_address_space = {
+	.name = "address-space",
+	.title = "Goldfish address space",
+	.about =
+		"The emulator's PCI function 607d:f153, by which a guest and a renderer share\n"
+		"memory: an area of 16 GiB that the guest's driver gives out in blocks. x86_64,\n"
+		"and arm64 with --board virt.",
+	.options = address_space_options,
+	.count = ARRAY_SIZE(address_space_options),
+	.not_virtio = true,
+	.first = -1,
+	.add = address_space_add,
+	.most = 1,
+};
+
 #define REPEATS		(VMM_OPT_REPEATS | VMM_OPT_FILE)
 
 static const struct vmm_option device_options[] = {
@@ -203,6 +279,11 @@ static const struct vmm_option device_options[] = {
 		.max = VMM_LISTEN_PATH - 1, CONFIG(vsock_uds), .flags = VMM_OPT_FILE,
 		.help = "\"CONNECT PORT\" at the Unix socket PATH reaches the guest's port; the\n"
 			"guest reaches PATH_PORT at the host's port",
+	},
+	{
+		.key = "redir", .arg = "tcp:HOST:GUEST", .type = VMM_OPT_OWN, .read = redir_read,
+		.flags = VMM_OPT_REPEATS,
+		.help = "port HOST of 127.0.0.1 reaches the guest's vsock port GUEST",
 	},
 	{
 		.key = "virtio-packed", .type = VMM_OPT_SWITCH, .initial = "off",

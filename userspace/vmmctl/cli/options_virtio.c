@@ -29,6 +29,8 @@ static const struct vmm_option_word kind_words[] = {
 	{ "console", VMM_VHOST_USER_CONSOLE }, { "gpu", VMM_VHOST_USER_GPU }, { }
 };
 
+static const struct vmm_option_word cid_words[] = { { "auto", 0 }, { } };
+
 static const struct vmm_option_word vsock_words[] = {
 	{ VMM_VSOCK_ADB_NODE, VMM_VSOCK_ADB }, { VMM_VSOCK_LINUX_NODE, VMM_VSOCK_LINUX }, { }
 };
@@ -287,8 +289,9 @@ const struct vmm_option_table vmm_options_vdpa = {
 
 static const struct vmm_option vsock_options[] = {
 	{
-		.key = "cid", .arg = "CID", .type = VMM_OPT_NUMBER, .min = 3, .max = 0xfffffffe,
-		CONFIG(vsock_cid), .flags = VMM_OPT_REQUIRED, .help = "the guest's address",
+		.key = "cid", .arg = "CID", .type = VMM_OPT_NUMBER, .words = cid_words, .min = 3,
+		.max = 0xfffffffe, CONFIG(vsock_cid), .flags = VMM_OPT_REQUIRED,
+		.help = "the guest's address; auto: the first from 77 on that is free",
 	},
 	{
 		.key = "dev", .type = VMM_OPT_WORD, .words = vsock_words,

@@ -27,6 +27,11 @@ static const struct vmm_option_word bus_words[] = {
 	{ "auto", VMM_BUS_AUTO }, { "mmio", VMM_BUS_MMIO }, { "pci", VMM_BUS_PCI }, { }
 };
 
+static const struct vmm_option_word huge_words[] = {
+	{ "off", VMM_HUGE_OFF }, { "transparent", VMM_HUGE_TRANSPARENT }, { "2M", VMM_HUGE_2M },
+	{ "1G", VMM_HUGE_1G }, { }
+};
+
 static const struct vmm_option_word window_words[] = {
 	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
 };
@@ -37,6 +42,8 @@ static const struct vmm_option_word touch_words[] = {
 };
 
 static const struct vmm_option_word depth_words[] = { { "16", 16 }, { "32", 32 }, { } };
+
+static const struct vmm_option_word pstore_words[] = { { VMM_PSTORE_MEMORY, 0 }, { } };
 
 static const struct vmm_option_word console_words[] = {
 	{ "stdio", true }, { "none", false }, { }
@@ -89,22 +96,27 @@ const struct vmm_option_table vmm_options_general = {
 #define SCREEN_MIN	16	/* pixels of a side */
 #define SCREEN_MAX	4096
 
+/* Each kind once; of two of a kind the later one counts, which may be the command line's. */
 static int sound_read(struct vmm_reader *reader, const char *where, const char *text)
 {
-	static const char wav[] = "wav=";
-	static const char socket[] = "socket=";
+	static const char wav[] = "wav=", record[] = "record=", socket[] = "socket=";
 	const char *value = text + strcspn(text, "=");
 
 	value += *value == '=';
-	reader->cfg->sound = NULL;
-	reader->cfg->sound_socket = NULL;
+	value = *value ? vmm_option_file(reader, where, value) : value;
+	if (!value)
+		return -EINVAL;
 	if (!strncmp(text, wav, strlen(wav)) && *value)
 		reader->cfg->sound = value;
+	else if (!strncmp(text, record, strlen(record)) && *value)
+		reader->cfg->sound_record = value;
 	else if (!strncmp(text, socket, strlen(socket)) && *value &&
 		 strlen(value) < VMM_UNIX_PATH)
 		reader->cfg->sound_socket = value;
 	else
-		return vmm_error(-EINVAL, "%s: \"%s\" is not wav=FILE or socket=PATH", where, text);
+		return vmm_error(-EINVAL,
+				 "%s: \"%s\" is not wav=FILE, record=FILE or socket=PATH", where,
+				 text);
 	return 0;
 }
 
@@ -161,54 +173,6 @@ static const struct vmm_option board_options[] = {
 			"numbers are its own; off, arm64: as the reference board",
 	},
 	{
-		.key = "pstore", .arg = "FILE|memory", .type = VMM_OPT_TEXT, .min = 1,
-		.max = PATH_MAX_BYTES, AT(pstore), .flags = VMM_OPT_FILE,
-		.initially = "no store",
-		.help = "x86_64: 64 KiB that a reset of the guest leaves alone, where its kernel\n"
-			"(ramoops) keeps its last messages; FILE keeps them when vmmctl ends",
-	},
-	{
-		.key = "screen-width", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
-		.max = SCREEN_MAX, .initial = "720", AT(screen_width),
-		.help = "pixels of a row of the goldfish framebuffer, and of a gpu's screen",
-	},
-	{
-		.key = "screen-height", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
-		.max = SCREEN_MAX, .initial = "1280", AT(screen_height),
-		.help = "rows of it",
-	},
-	{
-		.key = "screen-depth", .type = VMM_OPT_WORD, .words = depth_words,
-		.initial = "32", AT(screen_depth),
-		.help = "bits of a pixel, for drivers that ask; Linux' own does not, and has 16",
-	},
-	{
-		.key = "hw-keyboard", .type = VMM_OPT_SWITCH, .initial = "on", AT(hw_keyboard),
-		.help = "the goldfish events have the keys of a keyboard",
-	},
-	{
-		.key = "hw-dpad", .type = VMM_OPT_SWITCH, .initial = "off", AT(hw_dpad),
-		.help = "they have a directional pad",
-	},
-	{
-		.key = "hw-trackball", .type = VMM_OPT_SWITCH, .initial = "off",
-		AT(hw_trackball), .help = "they have a trackball",
-	},
-	{
-		.key = "hw-touch", .type = VMM_OPT_WORD, .words = touch_words,
-		.initial = "multi", AT(hw_touch), .help = "how many fingers the screen feels",
-	},
-	{
-		.key = "sound", .arg = "wav=FILE|socket=PATH", .type = VMM_OPT_OWN,
-		.read = sound_read, .flags = VMM_OPT_FILE, .initially = "nowhere",
-		.help = "where what the guest plays by goldfish audio goes: a WAV file, or a\n"
-			"ranchu-sound that listens at PATH",
-	},
-	{
-		.key = "battery", .type = VMM_OPT_SWITCH, .initial = "on", AT(battery),
-		.help = "a battery; off: the guest sees its charger only",
-	},
-	{
 		.key = "fstab-system", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,
 		AT(fstab_system),
 		.help = "guest device of Android's system partition, if it is on no --disk",
@@ -233,6 +197,95 @@ const struct vmm_option_table vmm_options_board = {
 	.first = -1,
 };
 
+static const struct vmm_option peripheral_options[] = {
+	{
+		.key = "huge-pages", .type = VMM_OPT_WORD, .words = huge_words,
+		.initial = "transparent", AT(huge_pages),
+		.help = "what guest RAM is made of; transparent: huge pages where there are\n"
+			"some; 2M, 1G: pages of that size, all reserved at the start",
+	},
+	{
+		.key = "snapshots", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(snapshots), .flags = VMM_OPT_FILE,
+		.initially = "none",
+		.help = "where the emulator's console saves the VM: avd snapshot save NAME",
+	},
+	{
+		.key = "screenshots", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(screenshots), .flags = VMM_OPT_FILE,
+		.initially = "none",
+		.help = "where the emulator's console writes pictures of the screen:\n"
+			"screenrecord screenshot",
+	},
+	{
+		.key = "pstore", .arg = "FILE|memory", .type = VMM_OPT_TEXT, .min = 1,
+		.max = PATH_MAX_BYTES, AT(pstore), .words = pstore_words, .flags = VMM_OPT_FILE,
+		.initially = "no store",
+		.help = "x86_64: 64 KiB that a reset of the guest leaves alone, where its kernel\n"
+			"(ramoops) keeps its last messages; FILE keeps them when vmmctl ends",
+	},
+	{
+		.key = "screen-width", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
+		.max = SCREEN_MAX, .initial = "720", AT(screen_width),
+		.help = "pixels of a row of the goldfish framebuffer, and of a gpu's screen",
+	},
+	{
+		.key = "screen-height", .arg = "N", .type = VMM_OPT_NUMBER, .min = SCREEN_MIN,
+		.max = SCREEN_MAX, .initial = "1280", AT(screen_height),
+		.help = "rows of it",
+	},
+	{
+		.key = "screen-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_LISTEN_PATH - 1, AT(screen_socket), .flags = VMM_OPT_FILE,
+		.help = "the program that connects to PATH says what is on the screen, as\n"
+			"ranchu-gles does",
+	},
+	{
+		.key = "screen-depth", .type = VMM_OPT_WORD, .words = depth_words,
+		.initial = "32", AT(screen_depth),
+		.help = "bits of a pixel, for drivers that ask; Linux' own does not, and has 16",
+	},
+	{
+		.key = "hw-keyboard", .type = VMM_OPT_SWITCH, .initial = "on", AT(hw_keyboard),
+		.help = "the goldfish events have the keys of a keyboard",
+	},
+	{
+		.key = "hw-dpad", .type = VMM_OPT_SWITCH, .initial = "off", AT(hw_dpad),
+		.help = "they have a directional pad",
+	},
+	{
+		.key = "hw-trackball", .type = VMM_OPT_SWITCH, .initial = "off",
+		AT(hw_trackball), .help = "they have a trackball",
+	},
+	{
+		.key = "hw-touch", .type = VMM_OPT_WORD, .words = touch_words,
+		.initial = "multi", AT(hw_touch), .help = "how many fingers the screen feels",
+	},
+	{
+		.key = "sound", .arg = "wav=FILE|record=FILE|socket=PATH", .type = VMM_OPT_OWN,
+		.read = sound_read, .flags = VMM_OPT_REPEATS | VMM_OPT_FILE,
+		.initially = "nowhere, and silence",
+		.help = "what the guest plays by goldfish audio goes to a WAV file; it records\n"
+			"one, of 8000 Hz, one channel and 16 bits; a ranchu-sound that listens\n"
+			"at PATH plays and records what no file does",
+	},
+	{
+		.key = "battery", .type = VMM_OPT_SWITCH, .initial = "on", AT(battery),
+		.help = "a battery; off: the guest sees its charger only",
+	},
+};
+
+const struct vmm_option_table vmm_options_peripherals = {
+	.name = "peripherals",
+	.title = "Memory, screen, keys, sound, battery and stores",
+	.about =
+		"What a guest has that no device tree tells it of.",
+	.options = peripheral_options,
+	.count = ARRAY_SIZE(peripheral_options),
+	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),
+	.first = -1,
+};
+
 static int name_read(struct vmm_reader *reader, const char *where, const char *text)
 {
 	if (!vmm_name_valid(text))
@@ -247,6 +300,7 @@ static int stats_read(struct vmm_reader *reader, const char *where, const char *
 {
 	if (text && !*text)
 		return vmm_error(-EINVAL, "%s: the file has no name", where);
+	text = text ? vmm_option_file(reader, where, text) : NULL;
 	reader->cfg->stats = true;
 	reader->cfg->stats_file = text;
 	return 0;

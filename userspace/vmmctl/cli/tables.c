@@ -7,8 +7,8 @@
 #include "cli/option.h"
 
 const struct vmm_option_table *const vmm_option_areas[VMM_AREAS + 1] = {
-	&vmm_options_board, &vmm_options_devices, &vmm_options_pipe, &vmm_options_sync,
-	&vmm_options_adb,
+	&vmm_options_board, &vmm_options_peripherals, &vmm_options_devices, &vmm_options_pipe,
+	&vmm_options_sync, &vmm_options_adb,
 	&vmm_options_session, &vmm_options_dtb, &vmm_options_general, NULL
 };
 
@@ -16,12 +16,14 @@ const struct vmm_option_table *const vmm_option_devices[] = {
 	&vmm_options_disk, &vmm_options_net, &vmm_options_scsi, &vmm_options_vhost_user,
 	&vmm_options_vdpa, &vmm_options_vsock, &vmm_options_rng, &vmm_options_balloon,
 	&vmm_options_console, &vmm_options_keyboard, &vmm_options_multitouch,
-	&vmm_options_sound, NULL
+	&vmm_options_sound, &vmm_options_address_space, NULL
 };
 
 const struct vmm_command_info vmm_commands[] = {
 	{ "run", "--kernel IMAGE | --from DIR [options]", "boot a guest, or go on with one",
 	  VMM_CMD_RUN },
+	{ "avd", "list | info NAME [options] | NAME [options] [-- run options]",
+	  "run an emulator's AVD, with the emulator's options", VMM_CMD_AVD },
 	{ "dtb", "[options] [-o FILE]", "write the arm64 board's device tree", VMM_CMD_DTB },
 	{ "doctor", "[run options]", "say what this host lacks for such a run", VMM_CMD_DOCTOR },
 	{ "ps", "[--json]", "list the VMs that run", VMM_CMD_CONTROL },
@@ -65,7 +67,7 @@ const struct vmm_option_table *vmm_option_device_find(const char *type, size_t l
 
 /**
  * vmm_option_types - list the types of devices
- * @small: only those that have no option of their own
+ * @small: only those that --virtio makes
  * @text: filled, with commas
  * @size: bytes of it
  */
@@ -76,7 +78,7 @@ void vmm_option_types(bool small, char *text, size_t size)
 
 	*text = '\0';
 	for (device = vmm_option_devices; *device && len < size; device++) {
-		if (!small || !(*device)->shorthand)
+		if (!small || !((*device)->shorthand || (*device)->not_virtio))
 			len += snprintf(text + len, size - len, "%s%s", len ? ", " : "",
 					(*device)->name);
 	}

@@ -250,12 +250,14 @@ static int set_switch(const struct vmm_option *option, const char *where, void *
 static int set_text(const struct vmm_option *option, const char *where, void *target,
 		    const char *text)
 {
+	bool word = vmm_option_word(option->words, text);
 	size_t len = strlen(text);
 
-	if (option->words && !vmm_option_word(option->words, text))
+	/* A word may stand in the place of a file's name. */
+	if (option->words && !word && !(option->flags & VMM_OPT_FILE))
 		return refuse(option, where, text);
 	/* A long text is no help to anybody; its length is. */
-	if (!option->words && (len < option->min || len > option->max))
+	if (!word && (len < option->min || len > option->max))
 		return vmm_error(-EINVAL, "%s has %zu bytes; %llu to %llu are allowed", where,
 				 len, option->min, option->max);
 	memcpy((char *)target + option->offset, &text, sizeof(text));
@@ -294,6 +296,30 @@ static int set_mac(const struct vmm_option *option, const char *where, void *tar
 }
 
 /**
+ * vmm_option_file - find a file that begins in the directory of the source
+ * @reader: the source of the option
+ * @where: how messages call the option
+ * @path: its name
+ *
+ * Return: @path if nothing is to be changed, a copy that the config owns, or NULL after a
+ *	message
+ */
+const char *vmm_option_file(const struct vmm_reader *reader, const char *where, const char *path)
+{
+	char whole[2 * PATH_MAX];
+	int len;
+
+	if (!reader->base || *path == '/')
+		return path;
+	len = snprintf(whole, sizeof(whole), "%s/%s", reader->base, path);
+	if (len >= (int)sizeof(whole)) {
+		vmm_error(-ENAMETOOLONG, "%s: %s/%s", where, reader->base, path);
+		return NULL;
+	}
+	return vmm_options_keep(reader->cfg, whole, len);
+}
+
+/**
  * vmm_option_path - turn the name of a file into one that begins in the working directory
  * @reader: the source of the option
  * @option: the option
@@ -305,18 +331,15 @@ static int set_mac(const struct vmm_option *option, const char *where, void *tar
 const char *vmm_option_path(const struct vmm_reader *reader, const struct vmm_option *option,
 			    const char *text)
 {
-	char path[2 * PATH_MAX];
-	int len;
+	const struct vmm_option_word *word;
 
-	if (!reader->base || !(option->flags & VMM_OPT_FILE) || option->type != VMM_OPT_TEXT ||
-	    *text == '/')
+	if (!(option->flags & VMM_OPT_FILE) || option->type != VMM_OPT_TEXT)
 		return text;
-	len = snprintf(path, sizeof(path), "%s/%s", reader->base, text);
-	if (len >= (int)sizeof(path)) {
-		vmm_error(-ENAMETOOLONG, "%s: %s/%s", option->key, reader->base, text);
-		return NULL;
+	for (word = option->words; word && word->text; word++) {
+		if (!strcmp(word->text, text))
+			return text;
 	}
-	return vmm_options_keep(reader->cfg, path, len);
+	return vmm_option_file(reader, option->key, text);
 }
 
 /**

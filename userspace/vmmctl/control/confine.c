@@ -37,6 +37,19 @@ static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, c
 	vmm_sandbox_removes(sandbox, path);
 }
 
+/* Whether Unix sockets are connected to while the guest runs. */
+static bool connects_again(const struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->builtins; i++) {
+		if (cfg->builtin[i].path)
+			return true;
+	}
+	return cfg->backends[VMM_BACKEND_VHOST_USER] || cfg->n_services || cfg->sound_socket ||
+	       cfg->vsock_uds;
+}
+
 /**
  * vmm_confine - go into the sandbox
  * @cfg: the command line; all that it names is open
@@ -56,6 +69,11 @@ int vmm_confine(const struct vmm_config *cfg)
 		allow_folder(sandbox, folders, cfg->vsock_uds);
 		allow_folder(sandbox, folders, cfg->adb_socket);
 		allow_folder(sandbox, folders, cfg->pipe_socket);
+		allow_folder(sandbox, folders, cfg->stats_file);
+		allow_folder(sandbox, folders, cfg->sync_socket);
+		allow_folder(sandbox, folders, cfg->screen_socket);
+		allow_folder(sandbox, folders, cfg->address_socket);
+		sandbox->unix_sockets = connects_again(cfg);
 		sandbox->port[sandbox->ports++] =
 			vmm_adb_server_port(getenv("ANDROID_ADB_SERVER_PORT"));
 		err = vmm_sandbox_enter(sandbox);

@@ -114,6 +114,7 @@ enum vmm_control_end {
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
  * @device: asks something of a device, see vmm_board_command(); may be NULL
  * @screen: puts the newest frame into the screen's file: the file, or -errno; may be NULL
+ * @screenshot: writes a picture of the screen to a file, which it closes; may be NULL
  * @snapshot: saves it, or only the changes of its RAM, to @files, which it keeps, state
  *	first: VMM_COMMAND_LATER, or -errno and keeps none; may be NULL
  * @guest: lets ranchu-services serve the guest; takes its end of the link, and returns a
@@ -131,6 +132,7 @@ struct vmm_control_vm {
 	int (*device)(void *arg, const char *device, const char *command, const char *value,
 		      struct vmm_text *text);
 	int (*screen)(void *arg);
+	int (*screenshot)(void *arg, int to);
 	int (*snapshot)(void *arg, const int *files, bool changes, u64 call);
 	int (*guest)(void *arg, int link);
 	json_t *(*stats)(void *arg);

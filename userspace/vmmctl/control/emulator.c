@@ -203,6 +203,14 @@ static void emulator_closed(void *arg, struct vmm_lines_client *c)
 	emulator->talk[c->index] = (struct talk){ 0 };
 }
 
+/* Any user of the machine can connect; who has said the token keeps his place. */
+static bool emulator_may_go(void *arg, const struct vmm_lines_client *c)
+{
+	const struct vmm_emulator *emulator = arg;
+
+	return !emulator->talk[c->index].trusted;
+}
+
 static const struct vmm_lines_ops emulator_ops = {
 	.clients = EMU_CLIENTS,
 	.line_max = EMU_LINE,
@@ -210,6 +218,7 @@ static const struct vmm_lines_ops emulator_ops = {
 	.line = emulator_line,
 	.too_long = emulator_too_long,
 	.closed = emulator_closed,
+	.may_go = emulator_may_go,
 };
 
 /**
@@ -257,18 +266,23 @@ void vmm_emulator_close(struct vmm_emulator *emulator)
  * vmm_emulator_answer - answer a line whose answer was to come later
  * @emulator: may be NULL
  * @call: which; one whose client is gone is ignored
- * @answer: how it went; stays the caller's
+ * @answer: how it went, and the text in front of OK as its result's "text"; stays the
+ *	caller's
  */
 void vmm_emulator_answer(struct vmm_emulator *emulator, u64 call,
 			 const struct vmm_answer *answer)
 {
 	struct vmm_lines_client *c = NULL;
+	const char *text;
 
 	while (emulator && (c = vmm_lines_next(emulator->lines, c))) {
 		struct talk *talk = &emulator->talk[c->index];
 
 		if (!call || talk->call != call)
 			continue;
+		text = json_string_value(json_object_get(answer->result, "text"));
+		if (text)
+			say(c, text);
 		if (*answer->error)
 			say_failed(c, answer->error);
 		else

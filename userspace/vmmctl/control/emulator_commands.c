@@ -51,6 +51,28 @@ fail(char why[VMM_ANSWER_ERROR], int err, const char *fmt, ...)
 	return -err;
 }
 
+/* ---- words ---- */
+
+/* Whether a word is one of those of a name with "|" in it. */
+static bool name_is(const char *name, const char *word, size_t len)
+{
+	size_t part;
+
+	for (; *name; name += part + (name[part] == '|')) {
+		part = strcspn(name, "|");
+		if (part == len && !memcmp(name, word, len))
+			return true;
+	}
+	return false;
+}
+
+/* Cuts off the first word; what follows, without the blanks between. */
+static const char *word_cut(const char *line, size_t *len)
+{
+	*len = strcspn(line, " ");
+	return line + *len + strspn(line + *len, " ");
+}
+
 /* ---- commands of the control socket ---- */
 
 /*
@@ -73,22 +95,28 @@ static int control(struct vmm_emu *emu, const char *name, json_t *args, json_t *
 	return err;
 }
 
+/* Adds the text that a command has returned to the answer. */
+static void say_text(struct vmm_emu *emu, json_t *result)
+{
+	const char *text = json_string_value(json_object_get(result, "text"));
+
+	if (text)
+		vmm_text_add(emu->text, "%s", text);
+	json_decref(result);
+}
+
 static int run_device(struct vmm_emu *emu, const struct row *row, const char *args,
 		      char why[VMM_ANSWER_ERROR])
 {
 	json_t *request = json_pack("{s:s, s:s}", "device", row->device, "command", row->command);
 	json_t *result = NULL;
-	const char *text;
 	int err;
 
 	if (*args)
 		json_object_set_new(request, "value",
 				    json_sprintf("%s%s", row->prefix ? row->prefix : "", args));
 	err = control(emu, "device", request, &result, why);
-	text = json_string_value(json_object_get(result, "text"));
-	if (text)
-		vmm_text_add(emu->text, "%s", text);
-	json_decref(result);
+	say_text(emu, result);
 	return err;
 }
 
@@ -203,13 +231,121 @@ static int run_avd_windowtype(struct vmm_emu *emu, const char *args, char why[VM
 	return 0;
 }
 
-/* "snapshot list", and others that there cannot be. */
+#define NO_SNAPSHOTS	"there is no directory for snapshots: see --snapshots"
+#define NO_SHOTS	"there is no directory for pictures of the screen: see --screenshots"
+
+static int run_avd_snapshotspath(struct vmm_emu *emu, const char *args,
+				 char why[VMM_ANSWER_ERROR])
+{
+	int err = show(emu, "query-snapshots", "directory", why);
+
+	(void)args;
+	return err ? fail(why, ENOENT, NO_SNAPSHOTS) : 0;
+}
+
+static int run_avd_snapshotpath(struct vmm_emu *emu, const char *args,
+				char why[VMM_ANSWER_ERROR])
+{
+	char *dir = ask(emu, "query-snapshots", "directory", why);
+
+	if (!dir)
+		return fail(why, ENOENT, NO_SNAPSHOTS);
+	vmm_text_add(emu->text, "%s/%s\n", dir, args);
+	free(dir);
+	return 0;
+}
+
+/* "list", and "save", "load" and "del" with a name. */
 static int run_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
-	if (strcmp(args, "list"))
-		return fail(why, EOPNOTSUPP, "this VM cannot be saved");
-	vmm_text_add(emu->text, "There is no snapshot available.\n");
-	return 0;
+	static const struct {
+		const char *word;
+		const char *command;
+	} words[] = {
+		{ "save", "snapshot-save" }, { "del", "snapshot-delete" },
+		{ "delete", "snapshot-delete" },
+	};
+	json_t *result = NULL;
+	const char *name;
+	size_t len, i;
+	int err;
+
+	name = word_cut(args, &len);
+	if (name_is("list", args, len)) {
+		err = control(emu, "snapshots", NULL, &result, why);
+		json_decref(result);
+		if (err != -ENOENT)
+			return err;
+		*why = '\0';
+		vmm_text_add(emu->text, "There is no snapshot available.\n");
+		return 0;
+	}
+	if (name_is("load", args, len))
+		return fail(why, EOPNOTSUPP,
+			    "a VM goes on from a snapshot when it starts: vmmctl run --from DIR");
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!name_is(words[i].word, args, len))
+			continue;
+		if (!*name)
+			return fail(why, EINVAL, "argument '%s' needs a name", words[i].word);
+		err = control(emu, words[i].command, json_pack("{s:s}", "name", name), &result,
+			      why);
+		json_decref(result);
+		return err == -ENOENT ? fail(why, ENOENT, NO_SNAPSHOTS) : err;
+	}
+	return fail(why, EINVAL, "snapshot needs list, save NAME, load NAME or del NAME");
+}
+
+/*
+ * "[--display 0] [DIR]". A directory has to be one that the VM's start allows, because
+ * whoever can speak to the console is not to write where the VM's user can.
+ */
+static int run_screenshot(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	static const char option[] = "--display 0";
+	size_t len = sizeof(option) - 1;
+	json_t *result = NULL;
+	int err;
+
+	if (!strncmp(args, option, len) && (!args[len] || args[len] == ' '))
+		args += len + strspn(args + len, " ");
+	if (*args == '-')
+		return fail(why, EINVAL, "there is one screen, \"--display 0\"");
+	err = control(emu, "screenshot-save",
+		      *args ? json_pack("{s:s}", "directory", args) : NULL, &result, why);
+	say_text(emu, result);
+	return err == -ENOENT ? fail(why, ENOENT, NO_SHOTS) : err;
+}
+
+/*
+ * The screen is turned, and the guest feels the Earth's pull from another side, if there
+ * are guest services: by that it turns what it draws.
+ *
+ * Source: platform_external_qemu android/android-emu/android/hw-sensors.cpp and
+ * emulator-window.c: a quarter clockwise is "reverse landscape", x -9.81.
+ */
+static int run_rotate(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	static const char *const pulls[] = { "0:9.81:0", "-9.81:0:0", "0:-9.81:0", "9.81:0:0" };
+	unsigned int degrees = 0;
+	json_t *result = NULL;
+	const char *text;
+	int err;
+
+	(void)args;
+	err = control(emu, "device", json_pack("{s:s, s:s}", "device", "fb", "command", "rotate"),
+		      &result, why);
+	text = json_string_value(json_object_get(result, "text"));
+	if (!err && (!text || sscanf(text, "turned by %u", &degrees) != 1))
+		err = fail(why, EPROTO, "the screen does not say how it is turned");
+	json_decref(result);
+	if (err)
+		return err;
+	err = control(emu, "device",
+		      json_pack("{s:s, s:s, s:o}", "device", "sensors", "command", "set", "value",
+				json_sprintf("acceleration %s", pulls[degrees / 90 % 4])),
+		      NULL, why);
+	return err == -EOPNOTSUPP ? 0 : err;
 }
 
 static int run_network_status(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
@@ -241,22 +377,17 @@ static int run_network_delay(struct vmm_emu *emu, const char *args, char why[VMM
 	return fail(why, EOPNOTSUPP, "the network's delay is always none");
 }
 
-static int run_redir_list(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	(void)args;
-	(void)why;
-	vmm_text_add(emu->text, "no active redirections\n");
-	return 0;
-}
-
 static int run_help(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 static int run_help_verbose(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 
 /* ---- the table ---- */
 
 #define NO_MODEM	"modem emulation not running"
-#define NO_SHOT		"the VM writes no files: vmmctl screenshot NAME FILE does"
-#define NO_REDIR	"ports are forwarded by what the guest's network is connected to"
+#define NO_VIDEO	"no video is recorded here, only pictures: screenrecord screenshot"
+#define NO_RECORD	"nothing is recorded here"
+#define NO_MICROPHONE	"the VM's start says what a sound card hears: --device sound"
+#define NO_REDIR	"ports are forwarded from the VM's start on, by --redir tcp:HOST:GUEST"
+#define NO_CAPTURE	"the host sees all packets: tcpdump -i TAP -w FILE, or passt --pcap FILE"
 
 static const struct row rows[] = {
 	{ .name = "help|h|?", .usage = "[COMMAND [SUB-COMMAND]]", .help = "list commands",
@@ -280,9 +411,9 @@ static const struct row rows[] = {
 	{ .name = "avd", .sub = "discoverypath", .help = "say where it can be found",
 	  .unavailable = "there is no such file: vmmctl ps lists VMs" },
 	{ .name = "avd", .sub = "snapshotspath", .help = "say where its snapshots are",
-	  .unavailable = "this VM cannot be saved" },
+	  .run = run_avd_snapshotspath },
 	{ .name = "avd", .sub = "snapshotpath", .usage = "NAME", .help = "say where one is",
-	  .unavailable = "this VM cannot be saved" },
+	  .needs = true, .run = run_avd_snapshotpath },
 	{ .name = "avd", .sub = "status", .help = "say whether it runs", .run = run_avd_status },
 	{ .name = "avd", .sub = "stop", .help = "stop it", .run = run_avd_stop },
 	{ .name = "avd", .sub = "start", .help = "let it go on", .run = run_avd_start },
@@ -295,13 +426,13 @@ static const struct row rows[] = {
 	{ .name = "avd", .sub = "snapshot", .usage = "list|save|load|del [NAME]",
 	  .help = "handle snapshots", .run = run_avd_snapshot },
 	{ .name = "avd", .sub = "hostmicon", .help = "hear the host's microphone",
-	  .unavailable = "the guest hears nothing" },
+	  .unavailable = NO_MICROPHONE },
 	{ .name = "avd", .sub = "hostmicoff", .help = "hear it no more",
-	  .unavailable = "the guest hears nothing" },
+	  .unavailable = NO_MICROPHONE },
 	{ .name = "avd", .sub = "rewindaudio", .help = "hear the recording from its beginning",
-	  .unavailable = "the guest hears nothing" },
+	  .unavailable = NO_MICROPHONE },
 	{ .name = "avd", .sub = "bugreport", .help = "write a bug report",
-	  .unavailable = "the VM writes no files" },
+	  .unavailable = NO_RECORD },
 
 	{ .name = "power", .sub = "display", .help = "say what the battery tells the guest",
 	  .device = "battery", .command = "show" },
@@ -332,12 +463,12 @@ static const struct row rows[] = {
 	  .device = "events", .command = "mouse", .needs = true },
 
 	{ .name = "rotate", .help = "turn the screen by a quarter, clockwise",
-	  .device = "fb", .command = "rotate" },
+	  .run = run_rotate },
 	{ .name = "screenrecord", .sub = "start", .usage = "FILE", .help = "record the screen",
-	  .unavailable = NO_SHOT },
-	{ .name = "screenrecord", .sub = "stop", .help = "end that", .unavailable = NO_SHOT },
-	{ .name = "screenrecord", .sub = "screenshot", .usage = "[DIR]",
-	  .help = "write a picture of the screen", .unavailable = NO_SHOT },
+	  .unavailable = NO_VIDEO },
+	{ .name = "screenrecord", .sub = "stop", .help = "end that", .unavailable = NO_VIDEO },
+	{ .name = "screenrecord", .sub = "screenshot", .usage = "[--display 0] [DIR]",
+	  .help = "write a picture of the screen", .run = run_screenshot },
 
 	{ .name = "network", .sub = "status", .help = "say how fast the network is",
 	  .run = run_network_status },
@@ -346,12 +477,13 @@ static const struct row rows[] = {
 	{ .name = "network", .sub = "delay", .usage = "DELAY", .help = "delay packets",
 	  .needs = true, .run = run_network_delay },
 	{ .name = "network", .sub = "capture", .usage = "start FILE|stop",
-	  .help = "write packets to a file", .unavailable = "the VM writes no files" },
-	{ .name = "redir", .sub = "list", .help = "list forwarded ports", .run = run_redir_list },
+	  .help = "write packets to a file", .unavailable = NO_CAPTURE },
+	{ .name = "redir", .sub = "list", .help = "list forwarded ports", .device = "redir",
+	  .command = "list" },
 	{ .name = "redir", .sub = "add", .usage = "tcp|udp:HOST:GUEST", .help = "forward a port",
 	  .unavailable = NO_REDIR },
-	{ .name = "redir", .sub = "del", .usage = "tcp|udp:HOST", .help = "end that",
-	  .unavailable = NO_REDIR },
+	{ .name = "redir", .sub = "del", .usage = "tcp:HOST", .help = "end that",
+	  .device = "redir", .command = "del", .needs = true },
 
 	{ .name = "geo", .sub = "fix",
 	  .usage = "LONGITUDE LATITUDE [ALTITUDE [SATELLITES [KNOTS]]]",
@@ -371,9 +503,9 @@ static const struct row rows[] = {
 	{ .name = "finger", .sub = "remove", .help = "take the finger off",
 	  .device = "fingerprint", .command = "remove" },
 	{ .name = "physics", .sub = "record-gt", .usage = "FILE", .help = "record sensors",
-	  .unavailable = "the VM writes no files" },
+	  .unavailable = NO_RECORD },
 	{ .name = "physics", .sub = "stop", .help = "end that",
-	  .unavailable = "the VM writes no files" },
+	  .unavailable = NO_RECORD },
 	{ .name = "fold", .help = "fold the device", .unavailable = "the device has no hinge" },
 	{ .name = "unfold", .help = "unfold it", .unavailable = "the device has no hinge" },
 
@@ -424,19 +556,6 @@ static const struct row rows[] = {
 
 /* ---- finding a row ---- */
 
-/* Whether a word is one of those of a name with "|" in it. */
-static bool name_is(const char *name, const char *word, size_t len)
-{
-	size_t part;
-
-	for (; *name; name += part + (name[part] == '|')) {
-		part = strcspn(name, "|");
-		if (part == len && !memcmp(name, word, len))
-			return true;
-	}
-	return false;
-}
-
 static bool row_shown(const struct vmm_emu *emu, const struct row *row)
 {
 	return emu->trusted || row->early;
@@ -451,13 +570,6 @@ static const struct row *row_of(const struct vmm_emu *emu, const struct row *row
 			return row;
 	}
 	return NULL;
-}
-
-/* Cuts off the first word; what follows, without the blanks between. */
-static const char *word_cut(const char *line, size_t *len)
-{
-	*len = strcspn(line, " ");
-	return line + *len + strspn(line + *len, " ");
 }
 
 /* ---- help ---- */

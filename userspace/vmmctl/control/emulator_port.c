@@ -29,7 +29,7 @@ int vmm_emulator_port_open(struct vmm_emulator_port *port, const struct vmm_conf
 	if (cfg->emulator_console == VMM_EMULATOR_OFF)
 		return 0;
 	if (cfg->emulator_console != VMM_EMULATOR_AUTO) {
-		port->own_fd = vmm_adb_console_alone(cfg->emulator_console);
+		port->own_fd = vmm_adb_listen(cfg->emulator_console, "emulator-console");
 		if (port->own_fd < 0)
 			return port->own_fd;
 		fds[0] = port->own_fd;

@@ -231,10 +231,13 @@ void vmm_instance_state(struct vmm_instance *instance, const char *status)
  */
 void vmm_instance_answer(struct vmm_instance *instance, u64 call, struct vmm_answer *answer)
 {
-	if (call & VMM_EMULATOR_CALL)
-		vmm_emulator_answer(instance->emulator, call, answer);
-	else if (instance->control)
+	if (instance->control && !(call & VMM_EMULATOR_CALL)) {
 		vmm_control_answer(instance->control, call, answer);
+		return;
+	}
+	vmm_emulator_answer(instance->emulator, call, answer);
+	json_decref(answer->result);
+	answer->result = NULL;
 }
 
 /**

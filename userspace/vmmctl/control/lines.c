@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "control/lines.h"
 
 #define CLIENT_BUSY	(VMM_LINES_OUT / 16)	/* waiting bytes: no more lines */
 #define CLIENT_TURN	16			/* lines in a row */
+#define LISTENER_PAUSE_NS	250000000
 
 /**
  * struct listener - a listening socket
@@ -31,6 +33,8 @@ struct listener {
  * @loop: the main thread's loop
  * @ops: who talks to the clients
  * @arg: argument of its functions
+ * @timer_fd: when those that could not be accepted from are tried again
+ * @opened: clients so far
  * @listeners: how many
  * @listener: listening sockets
  * @client: connections, as many as @ops->clients
@@ -39,6 +43,8 @@ struct vmm_lines {
 	struct vmm_loop *loop;
 	const struct vmm_lines_ops *ops;
 	void *arg;
+	int timer_fd;
+	u64 opened;
 	unsigned int listeners;
 	struct listener listener[VMM_LINES_FDS];
 	struct vmm_lines_client client[];
@@ -338,6 +344,7 @@ static void client_open(struct vmm_lines_client *c, int fd)
 	struct vmm_lines *lines = c->lines;
 
 	c->fd = fd;
+	c->number = ++lines->opened;
 	c->in = malloc(lines->ops->line_max);
 	if (!c->in || !lines->ops->opened(lines->arg, c))
 		client_close(c);
@@ -345,16 +352,39 @@ static void client_open(struct vmm_lines_client *c, int fd)
 		client_serve(c);
 }
 
+/* The oldest of those whose place another one may have, so that nobody holds all places. */
+static struct vmm_lines_client *client_dispensable(struct vmm_lines *lines)
+{
+	struct vmm_lines_client *oldest = NULL;
+	struct vmm_lines_client *c;
+
+	for_each_client(lines, c) {
+		if (lines->ops->may_go && c->fd >= 0 && lines->ops->may_go(lines->arg, c) &&
+		    (!oldest || c->number < oldest->number))
+			oldest = c;
+	}
+	return oldest;
+}
+
 /* A client that cannot be taken now is left in the backlog, and is no reason to spin. */
 static int listener_readable(void *arg)
 {
+	static const struct itimerspec pause = { .it_value.tv_nsec = LISTENER_PAUSE_NS };
 	struct listener *listener = arg;
 	struct vmm_lines *lines = listener->lines;
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = -1;
 
+	/* A client may have become one that stays. */
+	if (!client_unused(lines) && !client_dispensable(lines))
+		errno = EAGAIN;
+	else
+		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
+		if (!client_unused(lines))
+			client_close(client_dispensable(lines));
 		client_open(client_unused(lines), fd);
 	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		timerfd_settime(lines->timer_fd, 0, &pause, NULL);
 		vmm_loop_del(lines->loop, listener->fd);
 		listener->listening = false;
 		return 0;
@@ -363,9 +393,28 @@ static int listener_readable(void *arg)
 	return 0;
 }
 
+static int lines_try_again(void *arg)
+{
+	struct vmm_lines *lines = arg;
+	u64 expirations;
+
+	if (read(lines->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		lines_listen(lines);
+	return 0;
+}
+
+/* Made before it is needed: then there may be no file left, and the sandbox makes none. */
+static int lines_timer(struct vmm_lines *lines)
+{
+	lines->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (lines->timer_fd < 0)
+		return vmm_error(errno, "listening socket");
+	return vmm_loop_add(lines->loop, lines->timer_fd, lines_try_again, lines);
+}
+
 static void lines_listen(struct vmm_lines *lines)
 {
-	bool on = client_unused(lines);
+	bool on = client_unused(lines) || client_dispensable(lines);
 	struct listener *listener;
 
 	for (listener = lines->listener; listener < lines->listener + lines->listeners;
@@ -411,11 +460,13 @@ struct vmm_lines *vmm_lines_open(struct vmm_loop *loop, const int *fds, unsigned
 		lines->client[i] = (struct vmm_lines_client){
 			.lines = lines, .index = i, .fd = -1, .events = -1,
 		};
-	lines_listen(lines);
-	for (i = 0; i < count; i++)
-		listening &= lines->listener[i].listening;
-	if (listening)
-		return lines;
+	if (!lines_timer(lines)) {
+		lines_listen(lines);
+		for (i = 0; i < count; i++)
+			listening &= lines->listener[i].listening;
+		if (listening)
+			return lines;
+	}
 	vmm_lines_close(lines);
 	return NULL;
 }
@@ -457,6 +508,10 @@ void vmm_lines_close(struct vmm_lines *lines)
 	for (i = 0; i < lines->listeners; i++) {
 		if (lines->listener[i].listening)
 			vmm_loop_del(lines->loop, lines->listener[i].fd);
+	}
+	if (lines->timer_fd >= 0) {
+		vmm_loop_del(lines->loop, lines->timer_fd);
+		close(lines->timer_fd);
 	}
 	free(lines);
 }

@@ -22,6 +22,7 @@ struct vmm_lines;
  * struct vmm_lines_client - a connection
  * @lines: whose
  * @index: which of the connections that there can be; fixed
+ * @number: which client it is, from 1 on
  * @fd: the connection, -1 while the element is unused
  * @events: what the loop waits for, -1 for not in the loop
  * @in: what was received and not taken yet
@@ -40,6 +41,7 @@ struct vmm_lines;
 struct vmm_lines_client {
 	struct vmm_lines *lines;
 	unsigned int index;
+	u64 number;
 	int fd;
 	int events;
 	char *in;
@@ -65,6 +67,7 @@ struct vmm_lines_client {
  * @line: it has sent a line, of which the end is cut off
  * @too_long: it has sent a line that is too long, which is thrown away
  * @closed: it is gone
+ * @may_go: the client's connection may be ended for a new one; NULL: none may
  */
 struct vmm_lines_ops {
 	unsigned int clients;
@@ -74,6 +77,7 @@ struct vmm_lines_ops {
 	void (*line)(void *arg, struct vmm_lines_client *c, const char *line, size_t len);
 	void (*too_long)(void *arg, struct vmm_lines_client *c);
 	void (*closed)(void *arg, struct vmm_lines_client *c);
+	bool (*may_go)(void *arg, const struct vmm_lines_client *c);
 };
 
 /* ---- lines.c ---- */

@@ -16,5 +16,6 @@ int vmm_png_write(FILE *to, const u8 *rgb, unsigned int width, unsigned int heig
 /* ---- screenshot.c ---- */
 
 int vmm_screenshot(int screen_fd, const char *path);
+int vmm_screenshot_to(int screen_fd, int fd);
 
 #endif /* CONTROL_PNG_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A picture of a VM's screen, made in the process of who wants it.
+ * A picture of a VM's screen as a PNG file: made by whoever wants the file, or by the VM in
+ * a file that it is given.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -68,5 +69,42 @@ int vmm_screenshot(int screen_fd, const char *path)
 	vmm_screen_view_update(&view);
 	err = file_write(&view, path);
 	vmm_screen_view_close(&view);
+	return err;
+}
+
+/**
+ * vmm_screenshot_to - make a picture of a screen in a file that is open
+ * @screen_fd: the screen's file
+ * @fd: a regular file, which gets the picture from where it stands; is closed in any case
+ *
+ * Makes no file and prints no message: may be called in the sandbox.
+ *
+ * Return: 0, or -errno: -EINVAL if @fd is no regular file, whose writer might have to wait
+ */
+int vmm_screenshot_to(int screen_fd, int fd)
+{
+	struct vmm_screen_view view;
+	struct stat st;
+	FILE *to;
+	int err;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -EINVAL;
+	}
+	to = fdopen(fd, "w");
+	if (!to) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	err = vmm_screen_view_open(&view, screen_fd);
+	if (!err) {
+		vmm_screen_view_update(&view);
+		err = shot_write(&view, to);
+		vmm_screen_view_close(&view);
+	}
+	if (fclose(to) && !err)
+		err = -errno;
 	return err;
 }

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/control.h"
+#include "control/directory_link.h"
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
 
@@ -212,7 +212,16 @@ static int save_by(struct vmm_client *client, struct place *place, const char *n
 	return err ? err : place_finish(place);
 }
 
-static int save(const char *base, const char *name, const char *where, bool changes)
+/**
+ * vmm_snapshot_save - save a VM
+ * @base: directory of the VMs' directories
+ * @name: the VM's name
+ * @where: the directory that is wanted; a snapshot that is there is replaced
+ * @changes: only what has changed since the VM's own snapshot
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_save(const char *base, const char *name, const char *where, bool changes)
 {
 	char path[PATH_MAX];
 	struct place place = { .path = path, .dir = -1, .file = { -1, -1, -1 } };
@@ -231,8 +240,10 @@ static int save(const char *base, const char *name, const char *where, bool chan
 	if (vmm_dir_file(base, name, "control.sock", control, sizeof(control)))
 		return vmm_error(-EINVAL, "no VM can be named \"%s\"", name);
 	client = vmm_client_open(control, SAVE_TIMEOUT_MS);
-	if (!client)
+	if (!client && (errno == ENOENT || errno == ECONNREFUSED))
 		return vmm_error(-errno, "no VM is named \"%s\"", name);
+	if (!client)
+		return vmm_error(errno, "cannot reach the VM \"%s\"", name);
 	err = place_open(&place);
 	if (!err)
 		err = save_by(client, &place, name, changes);
@@ -242,6 +253,33 @@ static int save(const char *base, const char *name, const char *where, bool chan
 	if (*place.beside)
 		folder_remove(place.beside);
 	return err;
+}
+
+/**
+ * vmm_snapshot_delete - remove a snapshot
+ * @path: its directory
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_delete(const char *path)
+{
+	struct place place = { .path = path };
+	char going[PATH_MAX];
+	int err = place_look(&place);
+
+	if (err)
+		return err;
+	if (!place.old)
+		return vmm_error(-ENOENT, "snapshot: there is no %s", path);
+	if ((size_t)snprintf(going, sizeof(going), "%s.new-%d", path, (int)getpid()) >=
+	    sizeof(going))
+		return vmm_error(-ENAMETOOLONG, "snapshot: %s", path);
+	/* At once: never is half of it to be seen. */
+	if (renameat2(AT_FDCWD, path, AT_FDCWD, going, RENAME_NOREPLACE))
+		return vmm_error(errno, "snapshot: cannot remove %s", path);
+	folder_remove(going);
+	err = folder_sync(path);
+	return err ? vmm_error(-err, "snapshot: the directory of %s", path) : 0;
 }
 
 static int check(const char *path)
@@ -270,8 +308,10 @@ int vmm_snapshot_cli(const char *base, int argc, char **argv)
 	bool changes = argc == 6 && !strcmp(argv[5], "--changes");
 	int err;
 
+	if (argc == 6 && !strcmp(argv[2], "serve"))
+		return vmm_directory_serve(base, argv[3], argv[4], argv[5]);
 	if ((argc == 5 || changes) && !strcmp(argv[2], "save")) {
-		err = save(base, argv[3], argv[4], changes);
+		err = vmm_snapshot_save(base, argv[3], argv[4], changes);
 	} else if (argc == 4 && !strcmp(argv[2], "check")) {
 		err = check(argv[3]);
 	} else {

@@ -10,6 +10,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "control/directory_link.h"
+#include "control/png.h"
 #include "control/steering.h"
 #include "host/display.h"
 #include "host/ending.h"
@@ -55,7 +57,7 @@ static int steering_stop(void *arg, enum vmm_control_end how)
 	if (how == VMM_CONTROL_STOP)
 		vmm_ending_request(SIGTERM);
 	else if (s->vm)
-		vmm_vm_end(s->vm, how == VMM_CONTROL_KILL ? VMM_END_KILL : VMM_END_QUIT);
+		vmm_vm_end(s->vm, how == VMM_CONTROL_KILL ? VMM_END_KILL : VMM_END_ASKED);
 	return 0;
 }
 
@@ -198,6 +200,8 @@ static int steering_device(void *arg, const char *device, const char *command,
 	struct vmm_steering *s = arg;
 	int err = vmm_guest_command(s->guest, device, command, value, text);
 
+	if (err == -ENOENT && s->vm)
+		err = vmm_redir_command(s->vm->host.vsock, s->cfg, device, command, value, text);
 	if (err != -ENOENT)
 		return err;
 	return s->vm ? vmm_board_command(s->vm, device, command, value, text) : -EAGAIN;
@@ -213,6 +217,16 @@ static int steering_screen(void *arg)
 		return -EOPNOTSUPP;
 	vmm_display_refresh(s->vm->host.display);
 	return vmm_display_file(s->vm->host.display);
+}
+
+static int steering_screenshot(void *arg, int to)
+{
+	int fd = steering_screen(arg);
+
+	if (fd >= 0)
+		return vmm_screenshot_to(fd, to);
+	close(to);
+	return fd;
 }
 
 static int steering_guest(void *arg, int link)
@@ -249,6 +263,7 @@ static const struct vmm_control_vm steering_vm = {
 	.button = steering_button,
 	.device = steering_device,
 	.screen = steering_screen,
+	.screenshot = steering_screenshot,
 	.snapshot = steering_snapshot,
 	.guest = steering_guest,
 	.stats = steering_stats,
@@ -307,6 +322,8 @@ void vmm_steering_close(struct vmm_steering *s)
 	s->listed = NULL;
 	vmm_guest_close(s->guest);
 	s->guest = NULL;
+	vmm_directory_link_close(s->directories);
+	s->directories = NULL;
 	vmm_instance_close(s->instance);
 	s->instance = NULL;
 }
@@ -382,6 +399,13 @@ static void pause_fails(struct vmm_steering *s)
 	s->pause_call = 0;
 }
 
+static void steering_shutdown(struct vmm_steering *s, json_t *data)
+{
+	s->shut_down = true;
+	vmm_instance_event(s->instance, "SHUTDOWN", data);
+	vmm_instance_state(s->instance, "shutdown");
+}
+
 /**
  * vmm_steering_end - a guest has ended
  * @s: the VM
@@ -405,10 +429,21 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 		s->resets++;
 		vmm_instance_event(s->instance, "RESET", data);
 	} else {
-		vmm_instance_event(s->instance, "SHUTDOWN", data);
-		vmm_instance_state(s->instance, "shutdown");
+		steering_shutdown(s, data);
 	}
 	s->vm = NULL;
+}
+
+/**
+ * vmm_steering_over - no guest will start any more
+ * @s: the VM; it is told, unless the end of the last guest was the VM's
+ * @end: how it ended
+ */
+void vmm_steering_over(struct vmm_steering *s, enum vmm_end end)
+{
+	if (!s->shut_down)
+		steering_shutdown(s, json_pack("{s:b, s:s}", "guest", false, "reason",
+					       vmm_end_name(end)));
 }
 
 /**
@@ -461,6 +496,26 @@ int vmm_steering_guest(struct vmm_steering *s)
 }
 
 /**
+ * vmm_steering_directories - have directories that the console writes to, if the command
+ *	line says so
+ * @s: the VM, before it has a board
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_steering_directories(struct vmm_steering *s)
+{
+	if (!s->cfg->snapshots && !s->cfg->screenshots)
+		return 0;
+	/* The program that has the files connects to the VM's control socket. */
+	if (!vmm_instance_path(s->instance))
+		return vmm_error(-ENOENT, "--%s needs the VM's directory",
+				 s->cfg->snapshots ? "snapshots" : "screenshots");
+	s->directories = vmm_directory_link_open(s->instance, s->loop, s->cfg->snapshots,
+						 s->cfg->screenshots);
+	return s->directories ? 0 : -EIO;
+}
+
+/**
  * vmm_steering_again - tell whether the guest starts anew
  * @s: the VM
  * @end: how the guest ended
@@ -487,6 +542,8 @@ const char *vmm_end_name(enum vmm_end end)
 		return "reset";
 	case VMM_END_QUIT:
 		return "console left";
+	case VMM_END_ASKED:
+		return "quit";
 	case VMM_END_SIGNAL:
 		return "signal";
 	case VMM_END_KILL:
@@ -509,6 +566,7 @@ int vmm_steering_exit(enum vmm_end end)
 	switch (end) {
 	case VMM_END_OFF:
 	case VMM_END_QUIT:
+	case VMM_END_ASKED:
 		return VMM_EXIT_OFF;
 	case VMM_END_RESET:
 		return VMM_EXIT_RESET;

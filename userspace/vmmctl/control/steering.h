@@ -44,9 +44,11 @@ enum vmm_exit {
  * @listed: asks adb's server about a guest that goes on from a snapshot, or NULL
  * @resuming: it has not answered yet, so that the VM is not said to be ready
  * @guest: the guest services, or NULL
+ * @directories: the directories of snapshots and pictures, or NULL
  * @reset_asked: the reset was asked for from outside
  * @booted: the guest's system was seen to be up
  * @resets: how often the guest started anew
+ * @shut_down: others were told that the VM ends
  */
 struct vmm_steering {
 	const struct vmm_config *cfg;
@@ -67,9 +69,11 @@ struct vmm_steering {
 	struct vmm_adb_listed *listed;
 	bool resuming;
 	struct vmm_guest *guest;
+	struct vmm_directory_link *directories;
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;
+	bool shut_down;
 };
 
 int vmm_steering_open(struct vmm_steering *s);
@@ -77,8 +81,10 @@ void vmm_steering_close(struct vmm_steering *s);
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb);
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end);
+void vmm_steering_over(struct vmm_steering *s, enum vmm_end end);
 void vmm_steering_booted(struct vmm_steering *s, const char *how);
 int vmm_steering_guest(struct vmm_steering *s);
+int vmm_steering_directories(struct vmm_steering *s);
 bool vmm_steering_again(const struct vmm_steering *s, enum vmm_end end);
 int vmm_steering_exit(enum vmm_end end);
 const char *vmm_end_name(enum vmm_end end);

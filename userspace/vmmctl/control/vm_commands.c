@@ -130,6 +130,11 @@ static int run_device(void *arg, u64 call, const json_t *args, struct vmm_answer
 	return answer_with(answer, json_pack("{s:s}", "text", text.bytes));
 }
 
+static int no_screen(struct vmm_answer *answer)
+{
+	return vmm_answer_fail(answer, EOPNOTSUPP, "there is no screen");
+}
+
 static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -138,11 +143,31 @@ static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer
 	(void)call;
 	(void)args;
 	if (fd == -EOPNOTSUPP)
-		return vmm_answer_fail(answer, -fd, "there is no screen");
+		return no_screen(answer);
 	if (fd < 0)
 		return fd;
 	answer->file = fd;
 	return 0;
+}
+
+/* The file is to be passed along with the request. */
+static int run_screenshot(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	int to, err;
+
+	(void)call;
+	(void)args;
+	if (!answer->given || !answer->given[0])
+		return vmm_answer_fail(answer, EINVAL, "a file is needed");
+	if (!c->vm->screenshot)
+		return no_screen(answer);
+	to = answer->given[0];
+	answer->given[0] = 0;
+	err = c->vm->screenshot(c->arg, to);
+	if (err == -EOPNOTSUPP)
+		return no_screen(answer);
+	return err == -EINVAL ? vmm_answer_fail(answer, -err, "a regular file is needed") : err;
 }
 
 /* The files are to be passed along with the request. */
@@ -254,6 +279,8 @@ static const struct vmm_command_row rows[] = {
 	  { { "device", JSON_STRING, true }, { "command", JSON_STRING, true },
 	    { "value", JSON_STRING, false } }, run_device },
 	{ "screen", "pass the screen's file, with the newest frame", { }, run_screen },
+	{ "screenshot", "write a picture of the screen, as PNG, to a file that is passed along",
+	  { }, run_screenshot },
 	{ "snapshot", "save the VM to two files that are passed along",
 	  { { "changes", JSON_TRUE, false } }, run_snapshot },
 	{ "guest-services", "let the program at a socket that is passed along serve the guest",

@@ -16,8 +16,10 @@ static int clock_expired(void *arg)
 	struct vmm_clock *clock = arg;
 	u64 expirations;
 
-	if (read(clock->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
-		clock->due(clock->arg);
+	if (read(clock->timer_fd, &expirations, sizeof(expirations)) != sizeof(expirations))
+		return 0;
+	vmm_count(&clock->alarms, 1);
+	clock->due(clock->arg);
 	return 0;
 }
 
@@ -51,6 +53,18 @@ void vmm_clock_close(struct vmm_clock *clock)
 	vmm_loop_del(clock->dev->vm->loop, clock->timer_fd);
 	close(clock->timer_fd);
 	clock->timer_fd = -1;
+}
+
+/**
+ * vmm_clock_stats - add what a clock has counted
+ * @clock: the clock
+ * @report: where to
+ *
+ * Context: any thread.
+ */
+void vmm_clock_stats(const struct vmm_clock *clock, struct vmm_report *report)
+{
+	vmm_report_add(report, "alarms", vmm_counted(&clock->alarms));
 }
 
 /**

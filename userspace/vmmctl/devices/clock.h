@@ -15,12 +15,14 @@
  * @timer_fd: expires at the alarm
  * @due: told that the alarm's time may have come; main thread
  * @arg: argument of @due
+ * @alarms: how often the timer has expired
  */
 struct vmm_clock {
 	struct vmm_device *dev;
 	int timer_fd;
 	void (*due)(void *arg);
 	void *arg;
+	u64 alarms;
 };
 
 /* ---- clock.c ---- */
@@ -28,6 +30,7 @@ struct vmm_clock {
 int vmm_clock_open(struct vmm_clock *clock, struct vmm_device *dev, void (*due)(void *arg),
 		   void *arg);
 void vmm_clock_close(struct vmm_clock *clock);
+void vmm_clock_stats(const struct vmm_clock *clock, struct vmm_report *report);
 
 /* What models call; @arg is the struct vmm_clock. */
 void vmm_clock_irq(void *arg, bool level);

@@ -505,6 +505,13 @@ static void cmos_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 	visitor->device(visitor, &description);
 }
 
+static void cmos_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct clock *clock = dev->state;
+
+	vmm_clock_stats(&clock->host, report);
+}
+
 /** The guest's wall clock. */
 const struct vmm_device_ops vmm_cmos_ops = {
 	.name = "cmos",
@@ -518,4 +525,5 @@ const struct vmm_device_ops vmm_cmos_ops = {
 	.save = cmos_save,
 	.load = cmos_load,
 	.describe = cmos_describe,
+	.stats = cmos_stats,
 };

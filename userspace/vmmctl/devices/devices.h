@@ -5,6 +5,7 @@
 #ifndef DEVICES_H
 #define DEVICES_H
 
+#include "devices/uart.h"
 #include "machine/machine.h"
 #include "virtio/virtio.h"
 
@@ -60,6 +61,7 @@ int vmm_pipe_open_node(void);
  * @tx_raw: the transmit interrupt, before the mask
  * @level: the line as @irq was told
  * @paused: nothing is received
+ * @counts: what has gone through, read without the lock
  */
 struct vmm_pl011 {
 	void (*irq)(void *arg, bool level);
@@ -81,6 +83,7 @@ struct vmm_pl011 {
 	u32 tx_raw;
 	bool level;
 	bool paused;
+	struct vmm_uart_counts counts;
 };
 
 void vmm_pl011_init(struct vmm_pl011 *uart);
@@ -185,6 +188,7 @@ extern const struct vmm_virtio_ops vmm_vhost_user_ops;
 struct vmm_user_blk;
 struct vhost_ranchu_blk_backend;
 struct vhost_ranchu_blk_info;
+struct vhost_ranchu_blk_stats;
 
 struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const char *path,
 				       const struct vhost_ranchu_blk_backend *backend);
@@ -195,6 +199,8 @@ int vmm_user_blk_resize(struct vmm_user_blk *blk);
 void vmm_user_blk_pause(struct vmm_user_blk *blk, bool paused);
 int vmm_user_blk_base(struct vmm_user_blk *blk, unsigned int queue, u32 *base);
 void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_info *info);
+void vmm_user_blk_stats(struct vmm_user_blk *blk, struct vhost_ranchu_blk_stats *stats,
+			struct vmm_report *report);
 
 extern const struct vmm_virtio_ops vmm_vsock_ops;
 extern const struct vmm_virtio_ops vmm_rng_ops;

@@ -47,6 +47,7 @@ enum vmm_battery_value {
  * @pending: changes that the guest has not read
  * @enable: of that, what interrupts
  * @level: the line as @irq was told
+ * @changes: how often a value has changed, read without the lock
  */
 struct vmm_battery {
 	void (*irq)(void *arg, bool level);
@@ -57,6 +58,7 @@ struct vmm_battery {
 	u32 pending;
 	u32 enable;
 	bool level;
+	u64 changes;
 };
 
 void vmm_battery_init(struct vmm_battery *battery, bool fitted);
@@ -238,13 +240,14 @@ void vmm_goldfish_fb_reset(struct vmm_goldfish_fb *fb);
 u32 vmm_goldfish_fb_read(struct vmm_goldfish_fb *fb, u32 offset);
 void vmm_goldfish_fb_write(struct vmm_goldfish_fb *fb, u32 offset, u32 value);
 void vmm_goldfish_fb_tick(struct vmm_goldfish_fb *fb);
-void vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb);
+unsigned int vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb);
 void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused);
 
 /* ---- goldfish_audio.c ---- */
 
-#define VMM_AUDIO_RATE		44100	/* stereo, 16 bits */
+#define VMM_AUDIO_RATE		44100	/* played: stereo, 16 bits */
 #define VMM_AUDIO_CHANNELS	2
+#define VMM_AUDIO_RECORD_RATE	8000	/* recorded: one channel, 16 bits */
 #define VMM_AUDIO_BUFFER	16384	/* bytes of a buffer, at most */
 
 /**
@@ -265,9 +268,11 @@ struct vmm_audio_buffer {
  * @now: tells nanoseconds of a clock that only goes on
  * @wait: told when vmm_audio_due() is to be called, 0 for never
  * @fetch: copies bytes of the guest's; false if they are not there
- * @store: puts bytes into the guest's memory, NULL for silence
- * @play: takes what has been played; called without @lock
- * @arg: first argument of the six
+ * @store: puts bytes into the guest's memory
+ * @play: takes what has been played; called without @lock, in the main thread
+ * @listen: told when the guest begins to record, and when it ends; called likewise
+ * @record: fills in what has been recorded; called likewise, between the two
+ * @arg: first argument of them
  * @lock: protects all that follows; held when the others are called
  * @status: what has happened
  * @enable: of that, what interrupts
@@ -277,6 +282,9 @@ struct vmm_audio_buffer {
  * @read_gpa: where the guest wants what it records
  * @read_bytes: how much, last time
  * @read_end: when it has been recorded, 0 if nothing is
+ * @read_number: counts what the guest has asked to record, and forgotten
+ * @wanted: the guest records
+ * @listening: as @listen was told
  * @bad: buffers that were not in RAM
  * @level: the line as @irq was told
  * @paused: no time passes
@@ -288,6 +296,8 @@ struct vmm_audio {
 	bool (*fetch)(void *arg, u64 gpa, void *bytes, u32 len);
 	bool (*store)(void *arg, u64 gpa, const void *bytes, u32 len);
 	void (*play)(void *arg, void *samples, u32 bytes);
+	void (*listen)(void *arg, bool on);
+	void (*record)(void *arg, void *samples, u32 bytes);
 	void *arg;
 	pthread_mutex_t lock;
 	u32 status;
@@ -298,6 +308,9 @@ struct vmm_audio {
 	u64 read_gpa;
 	u32 read_bytes;
 	u64 read_end;
+	u64 read_number;
+	bool wanted;
+	bool listening;
 	u64 bad;
 	bool level;
 	bool paused;

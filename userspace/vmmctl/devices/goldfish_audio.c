@@ -2,7 +2,7 @@
 /*
  * Goldfish audio: two buffers that are played in turn, and one that is recorded into.
  * The device takes as long for a buffer as a loudspeaker would: the guest's pace is that
- * of the host's clock, whatever takes the samples (host/sound.h). Recorded is silence.
+ * of the host's clock, whatever takes and gives the samples (host/sound.h).
  *
  * Source: platform_external_qemu hw/audio/goldfish_audio.c (853e3bc05f0e).
  */
@@ -42,7 +42,8 @@
 /* Buffers in a row that a guest may have as over, and then others have their turn. */
 #define TURN			16
 #define PLAY_BYTES		(VMM_AUDIO_RATE * VMM_AUDIO_CHANNELS * 2)	/* a second */
-#define RECORD_BYTES		(8000 * 2)
+#define RECORD_BYTES		(VMM_AUDIO_RECORD_RATE * 2)
+#define AT_ONCE			1	/* a time that has been */
 
 static void line_set_locked(struct vmm_audio *audio, bool level)
 {
@@ -64,6 +65,9 @@ static void wait_locked(struct vmm_audio *audio)
 
 	if (!at || (audio->read_end && audio->read_end < at))
 		at = audio->read_end;
+	/* Whom sound comes from is told by the main thread. */
+	if (audio->wanted != audio->listening)
+		at = AT_ONCE;
 	audio->wait(audio->arg, audio->paused ? 0 : at);
 }
 
@@ -106,6 +110,8 @@ static void record_locked(struct vmm_audio *audio, u32 bytes)
 {
 	audio->read_bytes = bytes < VMM_AUDIO_BUFFER ? bytes : VMM_AUDIO_BUFFER;
 	audio->read_end = audio->now(audio->arg) + duration(audio->read_bytes, RECORD_BYTES);
+	audio->read_number++;
+	audio->wanted = true;
 	audio->status &= ~INT_READ;
 	line_update_locked(audio);
 	wait_locked(audio);
@@ -119,6 +125,9 @@ static void enable_locked(struct vmm_audio *audio, u32 enable)
 	audio->play_end = 0;
 	audio->read_end = 0;
 	audio->read_bytes = 0;
+	audio->read_number++;
+	/* What was opened may only want to play: the first that it records begins it. */
+	audio->wanted = false;
 	audio->enable = enable & INT_ALL;
 	audio->status = INT_WRITE_1 | INT_WRITE_1 << 1;
 	line_update_locked(audio);
@@ -259,13 +268,48 @@ static u32 played_locked(struct vmm_audio *audio, u64 now, u8 samples[VMM_AUDIO_
 	return bytes;
 }
 
-static void recorded_locked(struct vmm_audio *audio)
+/* Somebody who listens begins, or ends. Called without the lock, which it takes. */
+static void listen(struct vmm_audio *audio)
 {
-	audio->read_end = 0;
-	if (!audio->store(audio->arg, audio->read_gpa, NULL, audio->read_bytes))
-		audio->bad++;
-	audio->status |= INT_READ;
-	line_update_locked(audio);
+	bool wanted, changed;
+
+	pthread_mutex_lock(&audio->lock);
+	wanted = audio->wanted;
+	changed = wanted != audio->listening;
+	audio->listening = wanted;
+	pthread_mutex_unlock(&audio->lock);
+	if (changed)
+		audio->listen(audio->arg, wanted);
+}
+
+/*
+ * What the guest records has come. It is had without the lock, which a vCPU might wait for;
+ * if the guest has asked for something else meanwhile, it is for nobody.
+ */
+static void recorded(struct vmm_audio *audio)
+{
+	u8 samples[VMM_AUDIO_BUFFER];
+	u64 number;
+	u32 bytes;
+	bool due;
+
+	pthread_mutex_lock(&audio->lock);
+	due = !audio->paused && audio->read_end && audio->read_end <= audio->now(audio->arg);
+	number = audio->read_number;
+	bytes = audio->read_bytes;
+	pthread_mutex_unlock(&audio->lock);
+	if (!due)
+		return;
+	audio->record(audio->arg, samples, bytes);
+	pthread_mutex_lock(&audio->lock);
+	if (audio->read_number == number) {
+		audio->read_end = 0;
+		if (!audio->store(audio->arg, audio->read_gpa, samples, bytes))
+			audio->bad++;
+		audio->status |= INT_READ;
+		line_update_locked(audio);
+	}
+	pthread_mutex_unlock(&audio->lock);
 }
 
 /**
@@ -281,6 +325,8 @@ void vmm_audio_due(struct vmm_audio *audio)
 	u32 bytes;
 	u64 now;
 
+	listen(audio);
+	recorded(audio);
 	/* What is due behind the last turn expires the timer at once. */
 	do {
 		bytes = 0;
@@ -288,8 +334,6 @@ void vmm_audio_due(struct vmm_audio *audio)
 		now = audio->now(audio->arg);
 		if (!audio->paused && audio->play_end && audio->play_end <= now)
 			bytes = played_locked(audio, now, samples);
-		if (!audio->paused && audio->read_end && audio->read_end <= now)
-			recorded_locked(audio);
 		wait_locked(audio);
 		pthread_mutex_unlock(&audio->lock);
 		/* No vCPU waits for the file that takes them. */
@@ -317,7 +361,7 @@ void vmm_audio_pause(struct vmm_audio *audio, bool paused)
  * struct speaker - the model and what it needs of the host
  * @audio: the model
  * @dev: the device
- * @sound: takes what is played
+ * @sound: takes what is played, and gives what is recorded
  * @timer_fd: expires when the model is due
  */
 struct speaker {
@@ -366,10 +410,8 @@ static bool speaker_store(void *arg, u64 gpa, const void *bytes, u32 len)
 	const struct speaker *speaker = arg;
 	void *to = vmm_mem_ptr(&speaker->dev->vm->mem, gpa, len);
 
-	if (to && bytes)
+	if (to)
 		memcpy(to, bytes, len);
-	else if (to)
-		memset(to, 0, len);
 	return to;
 }
 
@@ -380,6 +422,28 @@ static void speaker_play(void *arg, void *samples, u32 bytes)
 
 	vmm_sound_run(speaker->sound, false, true);
 	vmm_sound_play(speaker->sound, &iov, 1, bytes);
+}
+
+static const struct vmm_sound_format recorded_format = {
+	.rate = VMM_AUDIO_RECORD_RATE, .channels = 1, .bits = 16,
+};
+
+/* A file that is recorded begins anew with each program of the guest's that records. */
+static void speaker_listen(void *arg, bool on)
+{
+	struct speaker *speaker = arg;
+
+	if (on)
+		vmm_sound_prepare(speaker->sound, true, &recorded_format);
+	vmm_sound_run(speaker->sound, true, on);
+}
+
+static void speaker_record(void *arg, void *samples, u32 bytes)
+{
+	const struct iovec iov = { samples, bytes };
+	struct speaker *speaker = arg;
+
+	vmm_sound_record(speaker->sound, &iov, 1, bytes);
 }
 
 static int speaker_expired(void *arg)
@@ -405,6 +469,19 @@ static void audio_destroy(struct vmm_device *dev)
 	free(speaker);
 }
 
+/* The guest knows of one format, and nothing here makes another one of it. */
+static int record_check(const struct vmm_sound *sound, const char *path)
+{
+	struct vmm_sound_format format;
+
+	if (!vmm_sound_recorded_format(sound, &format) ||
+	    (format.rate == recorded_format.rate && format.channels == recorded_format.channels &&
+	     format.bits == recorded_format.bits && !format.is_float))
+		return 0;
+	return vmm_error(-EINVAL,
+			 "--sound: %s has another format than 8000 Hz, one channel, 16 bits", path);
+}
+
 static int speaker_open(struct speaker *speaker)
 {
 	static const struct vmm_sound_format format = {
@@ -412,16 +489,18 @@ static int speaker_open(struct speaker *speaker)
 	};
 	struct vmm_vm *vm = speaker->dev->vm;
 	const struct vmm_sound_ends ends = {
-		.option = "--sound", .play = vm->cfg->sound, .socket = vm->cfg->sound_socket,
+		.option = "--sound", .play = vm->cfg->sound, .record = vm->cfg->sound_record,
+		.socket = vm->cfg->sound_socket,
 	};
 
 	speaker->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (speaker->timer_fd < 0)
 		return vmm_error(errno, "audio: cannot make a timer");
 	speaker->sound = vmm_sound_open(vm, &ends);
-	if (!speaker->sound)
+	if (!speaker->sound || record_check(speaker->sound, vm->cfg->sound_record))
 		return -EIO;
 	vmm_sound_prepare(speaker->sound, false, &format);
+	vmm_sound_prepare(speaker->sound, true, &recorded_format);
 	return vmm_loop_add(vm->loop, speaker->timer_fd, speaker_expired, speaker);
 }
 
@@ -439,6 +518,8 @@ static int audio_create(struct vmm_device *dev)
 	speaker->audio.fetch = speaker_fetch;
 	speaker->audio.store = speaker_store;
 	speaker->audio.play = speaker_play;
+	speaker->audio.listen = speaker_listen;
+	speaker->audio.record = speaker_record;
 	speaker->audio.arg = speaker;
 	vmm_audio_init(&speaker->audio);
 	dev->state = speaker;
@@ -566,6 +647,7 @@ static int audio_load(struct vmm_device *dev, struct vmm_state *state)
 	audio->buffer[1].bytes = 0;
 	audio->play_end = 0;
 	audio->read_end = 0;
+	audio->read_number++;
 	wait_locked(audio);
 	line_update_locked(audio);
 	pthread_mutex_unlock(&audio->lock);

@@ -259,6 +259,7 @@ int vmm_battery_set(struct vmm_battery *battery, const char *name, const char *t
 	} else if (battery->value[value - values] != number) {
 		battery->value[value - values] = number;
 		battery->pending |= value->change;
+		vmm_count(&battery->changes, 1);
 		battery_update_locked(battery);
 	}
 	pthread_mutex_unlock(&battery->lock);
@@ -455,6 +456,13 @@ static const struct vmm_device_command battery_commands[] = {
 	{ }
 };
 
+static void battery_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct vmm_battery *battery = dev->state;
+
+	vmm_report_add(report, "changes", vmm_counted(&battery->changes));
+}
+
 /** The battery. */
 const struct vmm_device_ops vmm_goldfish_battery_ops = {
 	.name = "battery",
@@ -468,5 +476,6 @@ const struct vmm_device_ops vmm_goldfish_battery_ops = {
 	.save = battery_save,
 	.load = battery_load,
 	.describe = battery_describe,
+	.stats = battery_stats,
 	.commands = battery_commands,
 };

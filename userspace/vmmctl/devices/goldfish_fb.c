@@ -180,13 +180,19 @@ void vmm_goldfish_fb_tick(struct vmm_goldfish_fb *fb)
  * vmm_goldfish_fb_turn - turn the screen
  * @fb: the screen
  *
- * By a quarter clockwise. The guest is not told: its sensors would.
+ * By a quarter clockwise. The device does not tell the guest: a sensor does.
+ *
+ * Return: quarters by which it is turned now, 0 to 3
  */
-void vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb)
+unsigned int vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb)
 {
+	unsigned int turns;
+
 	pthread_mutex_lock(&fb->lock);
-	fb->turns = (fb->turns + 1) % 4;
+	turns = (fb->turns + 1) % 4;
+	fb->turns = turns;
 	pthread_mutex_unlock(&fb->lock);
+	return turns;
 }
 
 /**
@@ -447,8 +453,7 @@ static int fb_run_rotate(struct vmm_device *dev, const char *arg, struct vmm_tex
 	struct screen *screen = dev->state;
 
 	(void)arg;
-	(void)text;
-	vmm_goldfish_fb_turn(&screen->fb);
+	vmm_text_add(text, "turned by %u degrees\n", 90 * vmm_goldfish_fb_turn(&screen->fb));
 	return 0;
 }
 

@@ -3,11 +3,11 @@
  * The goldfish pipe, served by the kernel's /dev/vhost-goldfish-pipe in one of
  * two ways.
  *
- * kernel: the guest reads registers from a window of memory, rings a doorbell
- * per pipe and is interrupted by an irqfd. What arrives here are set-up and the
- * first command of each pipe id, which is when the id gets its doorbell. While the
- * guest's driver speaks protocol v1, or none is there, the window is hidden and
- * every access arrives here.
+ * kernel: the guest rings a doorbell per pipe and is interrupted by an irqfd. What it was
+ * interrupted for it reads from a window of memory, or the kernel's device runs the vCPUs
+ * and serves that read. What arrives here are set-up and the first command of each pipe
+ * id, which is when the id gets its doorbell. While the guest's driver speaks protocol v1,
+ * or none is there, the window is hidden and every access arrives here.
  *
  * user: every access arrives here and is handed to the same code by an ioctl,
  * and the interrupt line is driven from here. This is how an emulator does it
@@ -45,7 +45,11 @@
  * @window_fd: memfd behind it
  * @call_fd: eventfd by which the kernel raises the line
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
+ * @runner: for the VM, if the kernel's device runs vCPUs
  * @doorbells: the kernel serves doorbells
+ * @runs: the kernel's device can run vCPUs
+ * @raises: the kernel raises the line by the VM's file
+ * @line_memory: for it
  * @services: offered to the guest by other programs, or NULL
  * @socket: where programs get files of services, or NULL
  * @paused: the kernel's device takes no access; main thread
@@ -63,7 +67,11 @@ struct pipe {
 	int window_fd;
 	int call_fd;
 	int resample_fd;
+	struct vmm_runner runner;
 	bool doorbells;
+	bool runs;
+	bool raises;
+	u64 line_memory[VHOST_GOLDFISH_PIPE_LINE_MEMORY / sizeof(u64)];
 	struct vmm_pipe_services *services;
 	struct vmm_file_socket *socket;
 	bool paused;
@@ -281,6 +289,21 @@ static int pipe_window_open(struct pipe *p)
 	return 0;
 }
 
+/* The kernel's device serves reads where a window cannot, or not as well. */
+static int pipe_reads_open(struct pipe *p)
+{
+	struct vmm_vm *vm = p->dev->vm;
+	bool slow = vmm_arch_window_slows && vm->cfg->window == VMM_WINDOW_AUTO;
+
+	if (vm->read_window && !(p->runs && slow))
+		return pipe_window_open(p);
+	if (p->runs) {
+		p->runner = (struct vmm_runner){ .fd = p->fd, .base = p->dev->base };
+		vm->pipe_runner = &p->runner;
+	}
+	return 0;
+}
+
 static int pipe_line_set(struct pipe *p)
 {
 	struct vhost_goldfish_pipe_line line = {
@@ -290,6 +313,22 @@ static int pipe_line_set(struct pipe *p)
 
 	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_LINE, &line))
 		return vmm_error(errno, "%s refuses the interrupt line", VMM_PIPE_NODE);
+	return 0;
+}
+
+/* KVM's part of the machine has begun, or is to end. */
+static int pipe_line_vm(void *arg, int vm_fd)
+{
+	struct pipe *p = arg;
+	struct vhost_goldfish_pipe_line_vm line = {
+		.vm_fd = vm_fd,
+		.gsi = p->dev->line.number,
+		.uaddr = (uintptr_t)p->line_memory,
+	};
+
+	if (ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_LINE_VM, &line))
+		return vmm_error(errno, "%s refuses to raise the interrupt line",
+				 VMM_PIPE_NODE);
 	return 0;
 }
 
@@ -307,6 +346,11 @@ static int pipe_line_open(struct pipe *p)
 		p->resample_fd = vmm_event_create();
 		if (p->resample_fd < 0)
 			return p->resample_fd;
+		/* Not both: see SET_LINE_VM. */
+		if (p->raises && !p->window.hva) {
+			p->dev->line.told = pipe_line_vm;
+			p->dev->line.arg = p;
+		}
 		err = vmm_line_attach(&p->dev->line, p->call_fd, p->resample_fd);
 	}
 	return err ? err : pipe_line_set(p);
@@ -328,6 +372,8 @@ static void pipe_features(struct pipe *p)
 	if (ioctl(p->fd, VHOST_GET_BACKEND_FEATURES, &features))
 		features = 0;
 	p->doorbells = features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1;
+	p->runs = features >> VHOST_GOLDFISH_PIPE_F_RUN & 1;
+	p->raises = features >> VHOST_GOLDFISH_PIPE_F_LINE_VM & 1;
 	if (!p->doorbells)
 		vmm_note("this kernel has no synchronous doorbell: pipe commands will exit");
 }
@@ -362,7 +408,7 @@ static int pipe_open(struct pipe *p)
 		return err;
 	if (vm->cfg->pipe == VMM_PIPE_KERNEL) {
 		pipe_features(p);
-		err = vm->read_window ? pipe_window_open(p) : 0;
+		err = pipe_reads_open(p);
 		if (err)
 			return err;
 	}
@@ -375,6 +421,8 @@ static void pipe_destroy(struct vmm_device *dev)
 	struct pipe *p = dev->state;
 	unsigned int i;
 
+	dev->line.told = NULL;
+	dev->vm->pipe_runner = NULL;
 	vmm_guest_detach(dev->vm->host.guest);
 	vmm_file_socket_close(p->socket);
 	vmm_pipe_services_close(p->services);
@@ -414,6 +462,9 @@ static int pipe_create(struct vmm_device *dev)
 	dev->state = p;
 	if (dev->vm->cfg->pipe == VMM_PIPE_NONE)
 		return 0;
+	/* The module shares pages of a memfd with services, one by one. */
+	if (vmm_huge_page_bytes(dev->vm->mem.huge_pages))
+		vmm_note("--huge-pages: a guest cannot give services of the pipe DMA regions");
 	err = pipe_open(p);
 	if (err)
 		pipe_destroy(dev);
@@ -617,6 +668,9 @@ static int pipe_load(struct vmm_device *dev, struct vmm_state *state)
 
 static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
+	/* Of a pipe that nobody serves the driver complains. */
+	if (dev->vm && dev->vm->cfg->pipe == VMM_PIPE_NONE)
+		return;
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){
 		.node = "goldfish_pipe",
 		.compatible = { "google,android-pipe", "generic,android-pipe" },
@@ -645,6 +699,7 @@ static void pipe_stats(struct vmm_device *dev, struct vmm_report *report)
 	vmm_report_add(report, "signals", stats.signals);
 	vmm_report_add(report, "batches", stats.batches);
 	vmm_report_add(report, "resamples", stats.resamples);
+	vmm_report_add(report, "line_vm", stats.line_vm);
 	vmm_report_add(report, "bad_guest", stats.bad_guest);
 	vmm_report_add(report, "pipes", stats.pipes);
 	vmm_report_add(report, "doorbells", stats.doorbells);

@@ -371,6 +371,13 @@ static void rtc_describe(const struct vmm_device *dev, struct vmm_visitor *visit
 	});
 }
 
+static void rtc_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct clock *clock = dev->state;
+
+	vmm_clock_stats(&clock->host, report);
+}
+
 /** The clock of the goldfish family. */
 const struct vmm_device_ops vmm_goldfish_rtc_ops = {
 	.name = "rtc",
@@ -384,4 +391,5 @@ const struct vmm_device_ops vmm_goldfish_rtc_ops = {
 	.save = rtc_save,
 	.load = rtc_load,
 	.describe = rtc_describe,
+	.stats = rtc_stats,
 };

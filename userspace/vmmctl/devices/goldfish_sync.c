@@ -23,7 +23,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <linux/goldfish_sync.h>
-#include <linux/kvm.h>
 #include <linux/vhost_goldfish_sync.h>
 
 #include "backends/backends.h"
@@ -43,6 +42,7 @@ static const u32 sync_bells[] = {
  * @fd: the kernel's device, -1 if nobody serves it
  * @call_fd: eventfd by which the kernel raises the line
  * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
+ * @runner: for the VM, if the kernel's device runs vCPUs
  * @bell: KVM's half of the doorbells; no file: -1
  * @socket: where a program gets the renderer's file, or NULL
  * @paused: the kernel's device takes no access; main thread
@@ -56,6 +56,7 @@ struct sync {
 	int fd;
 	int call_fd;
 	int resample_fd;
+	struct vmm_runner runner;
 	struct vmm_doorbell bell[ARRAY_SIZE(sync_bells)];
 	struct vmm_file_socket *socket;
 	bool paused;
@@ -137,17 +138,6 @@ static int sync_called(void *arg)
 	return 0;
 }
 
-/* A vCPU whose reads of commands stay in the kernel. */
-static int sync_enter(void *arg, int vcpu_fd, struct kvm_run *run)
-{
-	const struct sync *s = arg;
-	struct vhost_goldfish_sync_run args = {
-		.run = (uintptr_t)run, .base = s->dev->base, .vcpu_fd = vcpu_fd,
-	};
-
-	return ioctl(s->fd, VHOST_GOLDFISH_SYNC_RUN, &args);
-}
-
 static int sync_own(struct sync *s)
 {
 	if (ioctl(s->fd, VHOST_SET_OWNER, 0))
@@ -185,8 +175,8 @@ static int sync_kernel_open(struct sync *s)
 	if (ioctl(s->fd, VHOST_GET_BACKEND_FEATURES, &features))
 		features = 0;
 	if (features >> VHOST_GOLDFISH_SYNC_F_RUN & 1) {
-		vm->enter = sync_enter;
-		vm->enter_arg = s;
+		s->runner = (struct vmm_runner){ .fd = s->fd, .base = s->dev->base };
+		vm->sync_runner = &s->runner;
 	}
 	if (!(features >> VHOST_GOLDFISH_SYNC_F_DOORBELL & 1)) {
 		vmm_note("this kernel has no synchronous doorbell: sync commands will exit");
@@ -252,8 +242,7 @@ static void sync_destroy(struct vmm_device *dev)
 	unsigned int i;
 
 	vmm_file_socket_close(s->socket);
-	if (dev->vm->enter_arg == s)
-		dev->vm->enter = NULL;
+	dev->vm->sync_runner = NULL;
 	if (s->fd >= 0)
 		close(s->fd);
 	for (i = 0; i < ARRAY_SIZE(s->bell); i++) {

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "devices/uart.h"
 #include "machine/device.h"
 
 /* ---- uart16550.c ---- */
@@ -34,6 +35,7 @@
  * @sent: a byte was sent, until the guest was told
  * @level: the line as @irq was told
  * @paused: nothing is received
+ * @counts: what has gone through, read without the lock
  */
 struct vmm_uart16550 {
 	void (*irq)(void *arg, bool level);
@@ -55,6 +57,7 @@ struct vmm_uart16550 {
 	bool sent;
 	bool level;
 	bool paused;
+	struct vmm_uart_counts counts;
 };
 
 void vmm_uart16550_init(struct vmm_uart16550 *uart);

@@ -168,6 +168,7 @@ static void uart_write_locked(struct vmm_pl011 *uart, u32 offset, u32 value)
 {
 	switch (offset) {
 	case UART_DR:
+		vmm_count(&uart->counts.bytes_out, 1);
 		uart->put(uart->arg, value);
 		/* Sent already, so the FIFO fell below its mark. */
 		uart->tx_raw = INT_TX;
@@ -295,6 +296,7 @@ size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len)
 			uart->count++;
 		}
 	}
+	vmm_count(&uart->counts.bytes_in, taken);
 	uart_update_locked(uart);
 	pthread_mutex_unlock(&uart->lock);
 	return taken;
@@ -481,6 +483,13 @@ static void pl011_describe(const struct vmm_device *dev, struct vmm_visitor *vis
 	visitor->device(visitor, &description);
 }
 
+static void pl011_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct vmm_pl011 *uart = dev->state;
+
+	vmm_uart_stats(&uart->counts, report);
+}
+
 /** The board's console. */
 const struct vmm_device_ops vmm_pl011_ops = {
 	.name = "pl011",
@@ -494,4 +503,5 @@ const struct vmm_device_ops vmm_pl011_ops = {
 	.save = pl011_save,
 	.load = pl011_load,
 	.describe = pl011_describe,
+	.stats = pl011_stats,
 };

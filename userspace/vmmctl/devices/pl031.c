@@ -385,6 +385,13 @@ static void pl031_describe(const struct vmm_device *dev, struct vmm_visitor *vis
 	visitor->device(visitor, &description);
 }
 
+static void pl031_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct clock *clock = dev->state;
+
+	vmm_clock_stats(&clock->host, report);
+}
+
 /** The guest's wall clock. */
 const struct vmm_device_ops vmm_pl031_ops = {
 	.name = "pl031",
@@ -398,4 +405,5 @@ const struct vmm_device_ops vmm_pl031_ops = {
 	.save = pl031_save,
 	.load = pl031_load,
 	.describe = pl031_describe,
+	.stats = pl031_stats,
 };

@@ -65,7 +65,7 @@ static int file_open(const char *path, u64 size)
 	if (err == -EAGAIN)
 		err = vmm_error(err, "--pstore: another guest has %s", path);
 	else if (err)
-		err = vmm_error(err, "--pstore: cannot lock %s", path);
+		err = vmm_error(-err, "--pstore: cannot lock %s", path);
 	else
 		err = file_fit(fd, path, size);
 	if (!err)

@@ -73,7 +73,7 @@ static void message_answer_locked(struct vmm_sound_stream *stream, u32 status, u
 	}
 	if (status != VIRTIO_SND_S_OK)
 		count(&stream->bad);
-	ranchu_vq_push(&stream->ring->vq, chain, written);
+	vmm_ring_push(stream->ring, chain, written);
 }
 
 /* Takes the first message, if there is one; if there is none, the driver kicks later. */

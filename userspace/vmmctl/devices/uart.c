@@ -43,3 +43,17 @@ void vmm_uart_attach(struct vmm_device *dev, const struct vmm_console_guest *gue
 	if (dev->vm->host.console)
 		vmm_console_attach(dev->vm->host.console, guest, guest ? dev->state : NULL);
 }
+
+/**
+ * vmm_uart_stats - add what has gone through a UART
+ * @counts: of the UART
+ * @report: where to
+ *
+ * Context: any thread.
+ */
+void vmm_uart_stats(const struct vmm_uart_counts *counts, struct vmm_report *report)
+{
+	vmm_report_add(report, "bytes_out", vmm_counted(&counts->bytes_out));
+	vmm_report_add(report, "bytes_in", vmm_counted(&counts->bytes_in));
+	vmm_report_add(report, "overruns", vmm_counted(&counts->overruns));
+}

@@ -131,10 +131,12 @@ static void uart_push_locked(struct vmm_uart16550 *uart, u8 byte)
 {
 	if (uart->count == uart_depth(uart)) {
 		uart->overrun = true;
+		vmm_count(&uart->counts.overruns, 1);
 		return;
 	}
 	uart->fifo[(uart->head + uart->count) % VMM_UART16550_FIFO] = byte;
 	uart->count++;
+	vmm_count(&uart->counts.bytes_in, 1);
 }
 
 static u8 uart_pop_locked(struct vmm_uart16550 *uart)
@@ -210,6 +212,7 @@ static void uart_send_locked(struct vmm_uart16550 *uart, u8 byte)
 		uart_push_locked(uart, byte);
 	else
 		uart->put(uart->arg, byte);
+	vmm_count(&uart->counts.bytes_out, 1);
 	/* Sent already. */
 	uart->sent = true;
 }
@@ -565,6 +568,13 @@ static void uart16550_describe(const struct vmm_device *dev, struct vmm_visitor 
 	visitor->device(visitor, &description);
 }
 
+static void uart16550_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct vmm_uart16550 *uart = dev->state;
+
+	vmm_uart_stats(&uart->counts, report);
+}
+
 /** The x86_64 board's console. */
 const struct vmm_device_ops vmm_uart16550_ops = {
 	.name = "uart16550",
@@ -578,4 +588,5 @@ const struct vmm_device_ops vmm_uart16550_ops = {
 	.save = uart16550_save,
 	.load = uart16550_load,
 	.describe = uart16550_describe,
+	.stats = uart16550_stats,
 };

@@ -113,7 +113,7 @@ static bool balloon_kicked(struct vmm_ring *ring)
 			balloon_inflate(mem, pfns, balloon_pfns(&chain, pfns));
 		else if (ring->index == BALLOON_REPORT)
 			balloon_report(mem, &chain);
-		ranchu_vq_push(&ring->vq, &chain, 0);
+		vmm_ring_push(ring, &chain, 0);
 	}
 	return true;
 }
@@ -168,4 +168,5 @@ const struct vmm_virtio_ops vmm_balloon_ops = {
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
 	.base = vmm_ring_model_base,
+	.stats = vmm_ring_model_stats,
 };

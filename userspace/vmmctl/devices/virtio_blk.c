@@ -256,6 +256,31 @@ static int blk_resize(struct vmm_virtio *v, const char *arg)
 	return err;
 }
 
+/* The kernel's device has no more than its image and its rings to count. */
+static void blk_stats(struct vmm_virtio *v, struct vmm_report *report)
+{
+	struct vhost_ranchu_blk_stats stats = { .size = sizeof(stats) };
+	const struct blk *blk = v->state;
+
+	if (blk->user)
+		vmm_user_blk_stats(blk->user, &stats, report);
+	else if (ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_GET_STATS, &stats))
+		return;
+	vmm_report_add(report, "reads", stats.reads);
+	vmm_report_add(report, "writes", stats.writes);
+	vmm_report_add(report, "flushes", stats.flushes);
+	vmm_report_add(report, "discards", stats.discards);
+	vmm_report_add(report, "errors", stats.errors);
+	vmm_report_add(report, "read_bytes", stats.read_bytes);
+	vmm_report_add(report, "written_bytes", stats.written_bytes);
+	if (blk->user)
+		return;
+	vmm_report_add(report, "in_vcpu", stats.in_vcpu);
+	vmm_report_add(report, "asynchronous", stats.asynchronous);
+	vmm_report_add(report, "buffered", stats.buffered);
+	vmm_report_add(report, "faults", stats.faults);
+}
+
 static const struct vmm_virtio_command blk_commands[] = {
 	{ "resize", blk_resize },
 	{ 0 },
@@ -287,5 +312,6 @@ const struct vmm_virtio_ops vmm_blk_ops = {
 	.resume = blk_resume,
 	.base = blk_base,
 	.load = blk_load,
+	.stats = blk_stats,
 	.commands = blk_commands,
 };

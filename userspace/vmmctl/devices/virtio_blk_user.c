@@ -29,7 +29,7 @@
  * @ring: the ring
  * @blk: the disk
  * @req: the request that is processed
- * @stats: of this ring
+ * @stats: of this ring; its thread writes it, and others read it
  */
 struct blk_queue {
 	struct vmm_ring *ring;
@@ -88,7 +88,7 @@ static ssize_t blk_move(const struct blk_queue *queue, int fd, const struct iove
 
 	if (!req->write)
 		return n == 1 ? pread(fd, iov->iov_base, iov->iov_len, pos) :
-				preadv(fd, iov, n, pos);
+				preadv2(fd, iov, n, pos, 0);
 	return pwritev2(fd, iov, n, pos, blk_each_write_lasts(queue->blk) ? RWF_DSYNC : 0);
 }
 
@@ -101,6 +101,19 @@ static ssize_t blk_try(struct blk_queue *queue, const struct iovec *iov, int n)
 	if (ret < 0 && errno == EINVAL && blk->fd != blk->buffered_fd)
 		ret = blk_move(queue, blk->buffered_fd, iov, n);
 	return ret;
+}
+
+static void io_count(struct blk_queue *queue)
+{
+	const struct blk_request *req = &queue->req;
+
+	if (req->write) {
+		ranchu_blk_count(&queue->stats.writes, 1);
+		ranchu_blk_count(&queue->stats.written_bytes, req->moved);
+	} else {
+		ranchu_blk_count(&queue->stats.reads, 1);
+		ranchu_blk_count(&queue->stats.read_bytes, req->moved);
+	}
 }
 
 /**
@@ -141,6 +154,7 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 		iov = iov_skip(iov, ret);
 	}
 	*last = status;
+	io_count(queue);
 	ranchu_blk_answer(req, req->moved == req->len ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
 	return BLK_DONE;
 }
@@ -210,11 +224,11 @@ void ranchu_blk_answer(struct blk_request *req, u8 status)
 	u32 written = chain->in_len < UINT32_MAX ? chain->in_len : UINT32_MAX;
 
 	if (status)
-		req->stats->errors++;
+		ranchu_blk_count(&req->stats->errors, 1);
 	/* The very last byte; before it there may be data. */
 	if (chain->n_in)
 		*((u8 *)last->iov_base + last->iov_len - 1) = status;
-	ranchu_vq_push(&queue_of(req)->ring->vq, chain, written);
+	vmm_ring_push(queue_of(req)->ring, chain, written);
 }
 
 static bool blk_kicked(struct vmm_ring *ring)
@@ -413,4 +427,31 @@ int vmm_user_blk_resize(struct vmm_user_blk *blk)
 void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_info *info)
 {
 	ranchu_blk_info(&blk->disk, blk->granularity, info);
+}
+
+/**
+ * vmm_user_blk_stats - tell what was counted
+ * @blk: the disk
+ * @stats: gets what requests asked for, of all queues
+ * @report: what the queues have done is added
+ *
+ * Context: any thread.
+ */
+void vmm_user_blk_stats(struct vmm_user_blk *blk, struct vhost_ranchu_blk_stats *stats,
+			struct vmm_report *report)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_VIRTIO_QUEUES; i++) {
+		const struct vhost_ranchu_blk_stats *queue = &blk->queue[i].stats;
+
+		stats->reads += vmm_counted((const u64 *)&queue->reads);
+		stats->writes += vmm_counted((const u64 *)&queue->writes);
+		stats->flushes += vmm_counted((const u64 *)&queue->flushes);
+		stats->discards += vmm_counted((const u64 *)&queue->discards);
+		stats->errors += vmm_counted((const u64 *)&queue->errors);
+		stats->read_bytes += vmm_counted((const u64 *)&queue->read_bytes);
+		stats->written_bytes += vmm_counted((const u64 *)&queue->written_bytes);
+	}
+	vmm_ring_device_stats(&blk->dev, report);
 }

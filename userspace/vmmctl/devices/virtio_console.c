@@ -50,7 +50,7 @@ static bool hvc_kicked(struct vmm_ring *ring)
 	}
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0) {
 		vmm_stream_send(&hvc->stream, iov, chain.n_out);
-		ranchu_vq_push(&ring->vq, &chain, 0);
+		vmm_ring_push(ring, &chain, 0);
 	}
 	return true;
 }
@@ -86,9 +86,9 @@ static ssize_t hvc_receive(struct hvc *hvc)
 			got = errno == EAGAIN ? -EINTR : -errno;
 		/* A buffer that cannot be written to is no use, and goes back. */
 		if (!chain.n_in)
-			ranchu_vq_push(&ring->vq, &chain, 0);
+			vmm_ring_push(ring, &chain, 0);
 		else if (got > 0)
-			ranchu_vq_push(&ring->vq, &chain, got);
+			vmm_ring_push(ring, &chain, got);
 		else
 			ranchu_vq_put_back(&ring->vq, &chain);
 		vmm_ring_update(ring);
@@ -195,6 +195,7 @@ static void hvc_stats(struct vmm_virtio *v, struct vmm_report *report)
 {
 	const struct hvc *hvc = v->state;
 
+	vmm_ring_model_stats(v, report);
 	vmm_report_add(report, "console_dropped_bytes",
 		       __atomic_load_n(&hvc->stream.dropped, __ATOMIC_RELAXED));
 }

@@ -222,7 +222,7 @@ static bool input_kicked(struct vmm_ring *ring)
 		return false;
 	}
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
-		ranchu_vq_push(&ring->vq, &chain, 0);
+		vmm_ring_push(ring, &chain, 0);
 	return true;
 }
 
@@ -258,7 +258,7 @@ static int room_add(struct vmm_ring *ring, struct input_room *room)
 	if (chain_fits(chain) || room->taken)
 		room->taken++;
 	else
-		ranchu_vq_push(&ring->vq, chain, 0);
+		vmm_ring_push(ring, chain, 0);
 	return chain_fits(chain);
 }
 
@@ -301,9 +301,9 @@ static bool input_send_locked(struct input *input, const struct virtio_input_eve
 
 		if (chain_fits(chain)) {
 			memcpy(chain->iov[chain->n_out].iov_base, event++, sizeof(*event));
-			ranchu_vq_push(&ring->vq, chain, sizeof(*event));
+			vmm_ring_push(ring, chain, sizeof(*event));
 		} else {
-			ranchu_vq_push(&ring->vq, chain, 0);
+			vmm_ring_push(ring, chain, 0);
 		}
 	}
 	vmm_input_state_apply(&input->guest, events, count);
@@ -474,6 +474,7 @@ static void input_stats(struct vmm_virtio *v, struct vmm_report *report)
 {
 	const struct input *input = v->state;
 
+	vmm_ring_model_stats(v, report);
 	vmm_report_add(report, input->kind->lost,
 		       __atomic_load_n(&input->lost, __ATOMIC_RELAXED));
 }

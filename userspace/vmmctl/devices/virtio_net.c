@@ -66,6 +66,7 @@ static const struct {
  * @tap_fd: the tap interface
  * @link_fd: netlink socket that tells of changes of interfaces; also asks for ours
  * @up: the link, as the guest was told
+ * @link_changes: how often the link was seen to come or go; by __atomic
  * @mtu: of the tap interface when vmmctl started, 0 if virtio cannot say it
  */
 struct net {
@@ -74,6 +75,7 @@ struct net {
 	int tap_fd;
 	int link_fd;
 	bool up;
+	u64 link_changes;
 	unsigned int mtu;
 };
 
@@ -185,8 +187,10 @@ static int net_link_event(void *arg)
 	while (recv(net->link_fd, text, sizeof(text), MSG_DONTWAIT | MSG_TRUNC) > 0)
 		;
 	up = net_is_up(net);
-	if (up != net->up)
+	if (up != net->up) {
+		vmm_count(&net->link_changes, 1);
 		vmm_net_config(net->vhost.v, net->asked->mac, up, net->mtu);
+	}
 	net->up = up;
 	return 0;
 }
@@ -303,6 +307,13 @@ static void net_destroy(struct vmm_virtio *v)
 	net_close(v->state);
 }
 
+static void net_stats(struct vmm_virtio *v, struct vmm_report *report)
+{
+	const struct net *net = v->state;
+
+	vmm_report_add(report, "link_changes", vmm_counted(&net->link_changes));
+}
+
 static unsigned int net_count(const struct vmm_config *cfg)
 {
 	return cfg->backends[VMM_BACKEND_NET];
@@ -325,4 +336,5 @@ const struct vmm_virtio_ops vmm_net_ops = {
 	.destroy = net_destroy,
 	.start = net_start,
 	.stop = net_stop,
+	.stats = net_stats,
 };

@@ -46,7 +46,7 @@ static bool rng_kicked(struct vmm_ring *ring)
 	struct ranchu_chain chain = { .iov = iov, .max = RNG_BUFFERS };
 
 	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
-		ranchu_vq_push(&ring->vq, &chain, rng_fill(&chain));
+		vmm_ring_push(ring, &chain, rng_fill(&chain));
 	return true;
 }
 
@@ -92,4 +92,5 @@ const struct vmm_virtio_ops vmm_rng_ops = {
 	.pause = vmm_ring_model_pause,
 	.resume = vmm_ring_model_resume,
 	.base = vmm_ring_model_base,
+	.stats = vmm_ring_model_stats,
 };

@@ -108,7 +108,7 @@ static bool event_take_locked(struct vmm_ring *ring, struct ranchu_chain *chain)
 			if (chain->in_len >= sizeof(struct virtio_snd_event))
 				return true;
 			/* One that no event fits in is no use, and goes back. */
-			ranchu_vq_push(&ring->vq, chain, 0);
+			vmm_ring_push(ring, chain, 0);
 		} else if (!ranchu_vq_enable_kicks(&ring->vq)) {
 			break;
 		}
@@ -136,8 +136,8 @@ static void jacks_tell_locked(struct vmm_sound_card *card)
 			continue;
 		if (!event_take_locked(ring, &chain))
 			return;
-		ranchu_vq_push(&ring->vq, &chain, vmm_iov_write(iov + chain.n_out, chain.n_in, 0,
-								&event, sizeof(event)));
+		vmm_ring_push(ring, &chain, vmm_iov_write(iov + chain.n_out, chain.n_in, 0, &event,
+							  sizeof(event)));
 		jack->told = jack->connected;
 	}
 }
@@ -327,7 +327,7 @@ static bool card_kicked(struct vmm_ring *ring)
 	switch (ring->index) {
 	case VIRTIO_SND_VQ_CONTROL:
 		while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
-			ranchu_vq_push(&ring->vq, &chain, control_serve(card, &chain));
+			vmm_ring_push(ring, &chain, control_serve(card, &chain));
 		return true;
 	case VIRTIO_SND_VQ_EVENT:
 		jacks_tell_locked(card);
@@ -631,6 +631,7 @@ static void card_stats(struct vmm_virtio *v, struct vmm_report *report)
 		gaps += __atomic_load_n(&card->stream[i].gaps, __ATOMIC_RELAXED);
 		bad += __atomic_load_n(&card->stream[i].bad, __ATOMIC_RELAXED);
 	}
+	vmm_ring_model_stats(v, report);
 	vmm_report_add(report, "sound_periods", periods);
 	vmm_report_add(report, "sound_gaps", gaps);
 	vmm_report_add(report, "sound_bad_messages", bad);

@@ -290,6 +290,8 @@ static void user_stats(struct vmm_virtio *v, struct vmm_report *report)
 {
 	struct user *user = v->state;
 
+	vmm_report_add(report, "connections", vmm_counted(&user->vu.connections));
+	vmm_report_add(report, "timeouts", vmm_counted(&user->vu.timeouts));
 	if (user->vu.gpu)
 		vmm_report_add(report, "gpu_frames", vmm_gpu_socket_frames(user->vu.gpu));
 }

@@ -103,8 +103,9 @@ static void vsock_stop(struct vmm_virtio *v)
 		ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_RESET_TRANSPORT, 0);
 }
 
-/* CIDs that a clone tries, from the one that was asked for on. */
+/* CIDs that are tried, from the one that was asked for on, if any will do. */
 #define VSOCK_CIDS	4096
+#define VSOCK_FIRST	77	/* the emulator's */
 
 static int vsock_set_cid(struct vsock *vs, u64 cid, bool any)
 {
@@ -135,7 +136,8 @@ static int vsock_open(struct vmm_virtio *v, struct vsock *vs)
 		return err;
 	err = vmm_vhost_offer(&vs->vhost, VSOCK_FEATURES);
 	if (!err)
-		err = vsock_set_cid(vs, cfg->vsock_cid, cfg->clone);
+		err = vsock_set_cid(vs, cfg->vsock_cid ? cfg->vsock_cid : VSOCK_FIRST,
+				    cfg->clone || !cfg->vsock_cid);
 	if (!err && adb) {
 		vs->host = v->vm->host.vsock;
 		err = vmm_vsock_host_attach(vs->host, &vsock_device, vs, vs->vhost.fd);
@@ -250,6 +252,26 @@ static int vsock_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, co
 	return 0;
 }
 
+/* What Linux' device counts it tells nobody. */
+static void vsock_stats(struct vmm_virtio *v, struct vmm_report *report)
+{
+	struct vhost_vsock_adb_stats stats = { .size = sizeof(stats) };
+	const struct vsock *vs = v->state;
+
+	if (!vs->host || ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_GET_STATS, &stats))
+		return;
+	vmm_report_add(report, "streams", stats.streams);
+	vmm_report_add(report, "opened", stats.opened);
+	vmm_report_add(report, "bytes_to_guest", stats.bytes_to_guest);
+	vmm_report_add(report, "bytes_to_host", stats.bytes_to_host);
+	vmm_report_add(report, "packets_to_guest", stats.packets_to_guest);
+	vmm_report_add(report, "packets_to_host", stats.packets_to_host);
+	vmm_report_add(report, "bad_packets", stats.bad_packets);
+	vmm_report_add(report, "faults", stats.faults);
+	vmm_report_add(report, "queued", stats.queued);
+	vmm_report_add(report, "queued_packets", stats.queued_packets);
+}
+
 static unsigned int vsock_count(const struct vmm_config *cfg)
 {
 	return cfg->vsock != VMM_VSOCK_NONE;
@@ -272,4 +294,5 @@ const struct vmm_virtio_ops vmm_vsock_ops = {
 	.base = vsock_base,
 	.save = vsock_save,
 	.load = vsock_load,
+	.stats = vsock_stats,
 };

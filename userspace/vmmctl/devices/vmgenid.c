@@ -28,10 +28,12 @@
  * struct vmgenid - the device
  * @window: the page with the bytes at its beginning
  * @window_fd: the memfd behind it
+ * @generations: how often the bytes were made
  */
 struct vmgenid {
 	struct vmm_read_window window;
 	int window_fd;
+	u64 generations;
 };
 
 /* A guest that maps the page as a device's reads memory, not what the cache has. */
@@ -50,6 +52,7 @@ static int id_change(struct vmgenid *id)
 	if (getrandom(id->window.hva, ID_BYTES, 0) != ID_BYTES)
 		return vmm_error(errno, "vmgenid: getrandom");
 	write_back(id->window.hva);
+	vmm_count(&id->generations, 1);
 	return 0;
 }
 
@@ -171,6 +174,13 @@ static void id_describe(const struct vmm_device *dev, struct vmm_visitor *visito
 	visitor->device(visitor, &description);
 }
 
+static void id_stats(struct vmm_device *dev, struct vmm_report *report)
+{
+	const struct vmgenid *id = dev->state;
+
+	vmm_report_add(report, "generations", vmm_counted(&id->generations));
+}
+
 /** The VM's generation. */
 const struct vmm_device_ops vmm_vmgenid_ops = {
 	.name = "vmgenid",
@@ -184,4 +194,5 @@ const struct vmm_device_ops vmm_vmgenid_ops = {
 	.save = id_save,
 	.load = id_load,
 	.describe = id_describe,
+	.stats = id_stats,
 };

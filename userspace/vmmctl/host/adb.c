@@ -22,8 +22,6 @@
 
 #include "host/vsock.h"
 
-#define ADB_FIRST_CONSOLE	5554
-#define ADB_PAIRS		65	/* up to 5682 and 5683, as emulators have */
 #define ADB_SCANNED		5585	/* where an adb server that starts stops looking */
 #define ADB_BACKLOG		16
 #define ADB_TIMEOUT		2	/* ticks until the server is given up */
@@ -149,13 +147,13 @@ static int adb_find_pair(struct vmm_adb *adb, unsigned int port)
 		return adb_bind_pair(adb, port - 1) ?
 			vmm_error(errno, "--adb-port: ports %u and %u are not free", port - 1,
 				  port) : 0;
-	for (i = 0; i < ADB_PAIRS; i++) {
-		if (!adb_bind_pair(adb, ADB_FIRST_CONSOLE + 2 * i))
+	for (i = 0; i < VMM_ADB_PAIRS; i++) {
+		if (!adb_bind_pair(adb, VMM_ADB_FIRST_CONSOLE + 2 * i))
 			return 0;
 	}
 	return vmm_error(errno,
 			 "no pair of ports for adb is free from %u to %u (--adb off does without)",
-			 ADB_FIRST_CONSOLE, ADB_FIRST_CONSOLE + 2 * ADB_PAIRS - 1);
+			 VMM_ADB_FIRST_CONSOLE, VMM_ADB_FIRST_CONSOLE + 2 * VMM_ADB_PAIRS - 1);
 }
 
 /**
@@ -182,7 +180,7 @@ struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port, bool cons
 		free(adb);
 		return NULL;
 	}
-	if (adb->port < ADB_FIRST_CONSOLE || adb->port > ADB_SCANNED)
+	if (adb->port < VMM_ADB_FIRST_CONSOLE || adb->port > ADB_SCANNED)
 		vmm_note("a later adb server does not find port %u; adb connect 127.0.0.1:%u does",
 			 adb->port, adb->port);
 	return adb;
@@ -244,12 +242,13 @@ int vmm_adb_console_fd6(int fd)
 }
 
 /**
- * vmm_adb_console_alone - listen at a console's port, without adb's
+ * vmm_adb_listen - listen at a port of its own
  * @port: of 127.0.0.1
+ * @option: that asked for it
  *
  * Return: a listening, non-blocking file, which is the caller's, or -errno after a message
  */
-int vmm_adb_console_alone(unsigned int port)
+int vmm_adb_listen(unsigned int port, const char *option)
 {
 	int fd = adb_socket();
 	int one = 1;
@@ -257,7 +256,7 @@ int vmm_adb_console_alone(unsigned int port)
 	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
 	    !adb_bind(fd, port) && !listen(fd, ADB_BACKLOG))
 		return fd;
-	vmm_error(errno, "--emulator-console: port %u is not free", port);
+	vmm_error(errno, "--%s: port %u is not free", option, port);
 	adb_drop(&fd);
 	return -EADDRINUSE;
 }

@@ -39,6 +39,7 @@
  * @ready_fd: eventfd: the guest has room for input again
  * @tty: @in is a terminal, in raw mode, with escapes
  * @background: @in is a terminal that another job has
+ * @group: this job; the sandbox does not let it be asked for
  * @in_ended: nothing comes from @in any more
  * @saved: its mode before
  * @watching_in: @in is in the loop
@@ -67,6 +68,7 @@ struct vmm_console {
 	int ready_fd;
 	bool tty;
 	bool background;
+	pid_t group;
 	bool in_ended;
 	struct termios saved;
 	bool watching_in;
@@ -392,22 +394,23 @@ static bool console_in_background(const struct vmm_console *con)
 {
 	pid_t foreground = tcgetpgrp(con->in);
 
-	return foreground >= 0 && foreground != getpgrp();
+	return foreground >= 0 && foreground != con->group;
 }
 
 static void console_raw(struct vmm_console *con)
 {
 	struct termios raw;
 
-	if (con->in < 0 || tcgetattr(con->in, &con->saved))
+	/* What it was before the first time is what it gets back. */
+	if (con->in < 0 || (!con->tty && tcgetattr(con->in, &con->saved)))
 		return;
 	raw = con->saved;
 	cfmakeraw(&raw);
 	/* Messages of vmmctl's own still want their carriage returns. */
 	raw.c_oflag |= OPOST;
-	con->tty = !tcsetattr(con->in, TCSANOW, &raw);
-	if (!con->tty)
+	if (tcsetattr(con->in, TCSANOW, &raw))
 		return;
+	con->tty = true;
 	console_terminal.saved = con->saved;
 	console_terminal.fd = con->in;
 	vmm_ending_last_act(console_give_back);
@@ -421,10 +424,12 @@ static void console_raw(struct vmm_console *con)
  */
 void vmm_console_foreground(struct vmm_console *con)
 {
-	if (!con || !con->background || console_in_background(con))
+	if (!con || con->in < 0 || console_in_background(con))
 		return;
+	if (con->background)
+		console_watch_in(con, true);
 	con->background = false;
-	console_watch_in(con, true);
+	/* Also after a stop: the shell had the terminal meanwhile. */
 	console_raw(con);
 }
 
@@ -447,6 +452,7 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 	pthread_mutex_init(&con->lock, NULL);
 	con->loop = loop;
 	con->in = in;
+	con->group = getpgrp();
 	vmm_output_init(&con->out, out);
 	con->ready_fd = vmm_event_create();
 	con->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -31,9 +31,7 @@
  * @height: rows
  * @board: the board's framebuffer: has it call vmm_display_frame(); NULL for none
  * @board_arg: its argument
- * @taken: the same of a producer that shows its frames instead, vmm_display_rows() may be
- *	what it calls; NULL for none
- * @taken_arg: its argument
+ * @taken: producers that have taken the screen, the newest first; it is shown
  * @lock: protects all that follows and the pixels
  * @format: of the pixels
  * @turns: as the header has it
@@ -46,8 +44,7 @@ struct vmm_display {
 	unsigned int height;
 	void (*board)(void *arg);
 	void *board_arg;
-	void (*taken)(void *arg);
-	void *taken_arg;
+	struct vmm_display_producer *taken;
 	pthread_mutex_t lock;
 	enum vmm_pixels format;
 	unsigned int turns;
@@ -162,28 +159,31 @@ void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg),
 /**
  * vmm_display_take - show the frames of another producer than the attached one
  * @display: the screen
- * @refresh: as for vmm_display_attach(); vmm_display_rows() will do as well
- * @arg: argument of @refresh
+ * @producer: has not taken it; stays the caller's
  *
  * Context: main thread.
  */
-void vmm_display_take(struct vmm_display *display, void (*refresh)(void *arg), void *arg)
+void vmm_display_take(struct vmm_display *display, struct vmm_display_producer *producer)
 {
-	display->taken = refresh;
-	display->taken_arg = arg;
+	producer->next = display->taken;
+	display->taken = producer;
 }
 
 /**
  * vmm_display_give_back - undo vmm_display_take()
  * @display: the screen
- * @arg: who took it; nothing happens if it was somebody else, or nobody
+ * @producer: nothing happens if it has not taken the screen
  *
  * Context: main thread.
  */
-void vmm_display_give_back(struct vmm_display *display, const void *arg)
+void vmm_display_give_back(struct vmm_display *display, struct vmm_display_producer *producer)
 {
-	if (display->taken && display->taken_arg == arg)
-		display->taken = NULL;
+	struct vmm_display_producer **at = &display->taken;
+
+	while (*at && *at != producer)
+		at = &(*at)->next;
+	if (*at)
+		*at = producer->next;
 }
 
 /**
@@ -195,7 +195,7 @@ void vmm_display_give_back(struct vmm_display *display, const void *arg)
 void vmm_display_refresh(struct vmm_display *display)
 {
 	if (display->taken)
-		display->taken(display->taken_arg);
+		display->taken->refresh(display->taken->arg);
 	else if (display->board)
 		display->board(display->board_arg);
 }

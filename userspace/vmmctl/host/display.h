@@ -51,14 +51,26 @@ struct vmm_display_header {
 
 struct vmm_display;
 
+/**
+ * struct vmm_display_producer - a device that takes the screen from the board's framebuffer
+ * @refresh: puts the newest frame there: vmm_display_rows() or vmm_display_frame()
+ * @arg: its argument
+ * @next: the producer that is shown when this one gives the screen back, or NULL
+ */
+struct vmm_display_producer {
+	void (*refresh)(void *arg);
+	void *arg;
+	struct vmm_display_producer *next;
+};
+
 /* ---- display.c ---- */
 
 struct vmm_display *vmm_display_open(unsigned int width, unsigned int height);
 void vmm_display_close(struct vmm_display *display);
 int vmm_display_file(const struct vmm_display *display);
 void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg), void *arg);
-void vmm_display_take(struct vmm_display *display, void (*refresh)(void *arg), void *arg);
-void vmm_display_give_back(struct vmm_display *display, const void *arg);
+void vmm_display_take(struct vmm_display *display, struct vmm_display_producer *producer);
+void vmm_display_give_back(struct vmm_display *display, struct vmm_display_producer *producer);
 void vmm_display_refresh(struct vmm_display *display);
 void vmm_display_size(const struct vmm_display *display, u32 *width, u32 *height);
 void vmm_display_rows(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,

@@ -6,12 +6,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <linux/vhost_goldfish_pipe.h>
 
+#include "host/doctor.h"
 #include "host/host.h"
 #include "machine/machine.h"
 
@@ -23,13 +25,42 @@ struct doctor {
 	unsigned int missing;
 };
 
-#define good(fmt, ...)	printf("  ok       " fmt "\n", ##__VA_ARGS__)
+#define good	vmm_doctor_good
 
-#define bad(d, fmt, ...)					\
-	do {							\
-		printf("  MISSING  " fmt "\n", ##__VA_ARGS__);	\
-		(d)->missing++;					\
-	} while (0)
+#define bad(d, ...)	((d)->missing += vmm_doctor_bad(__VA_ARGS__))
+
+/**
+ * vmm_doctor_good - print what is as it should be
+ * @fmt: a sentence, as for printf()
+ */
+void vmm_doctor_good(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fputs("  ok       ", stdout);
+	vprintf(fmt, args);
+	putchar('\n');
+	va_end(args);
+}
+
+/**
+ * vmm_doctor_bad - print what is missing
+ * @fmt: a sentence, and the command that mends it, as for printf()
+ *
+ * Return: 1, for who counts them
+ */
+unsigned int vmm_doctor_bad(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fputs("  MISSING  ", stdout);
+	vprintf(fmt, args);
+	putchar('\n');
+	va_end(args);
+	return 1;
+}
 
 #ifdef __aarch64__
 #define KVM_MEND	"The machine must have booted its kernel at EL2."
@@ -206,7 +237,7 @@ int vmm_doctor(const struct vmm_config *cfg)
 	doctor_kvm(&d);
 	if (cfg->pipe == VMM_PIPE_KERNEL)
 		doctor_pipe(&d);
-	d.missing += vmm_doctor_run(cfg);
+	d.missing += vmm_doctor_run(cfg) + vmm_doctor_host(cfg);
 	if (d.missing)
 		printf("%u missing: vmmctl run will fail or be slower than it could be.\n",
 		       d.missing);

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a certain run needs of this host beyond KVM and the pipe: files, device nodes,
- * tap interfaces, sockets. One sentence each, with the command that mends it.
+ * What a certain run needs of this host beyond KVM and the pipe: files, directories,
+ * device nodes, sockets. One sentence each, with the command that mends it. What is no
+ * file is in doctor_host.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <net/if.h>
 
+#include "host/doctor.h"
 #include "host/host.h"
 
 /* Says whether a file can be used; 1 if not. */
 static unsigned int check_file(const char *what, const char *path, int mode, const char *mend)
 {
 	if (!access(path, mode)) {
-		printf("  ok       The %s %s is usable.\n", what, path);
+		vmm_doctor_good("The %s %s is usable.", what, path);
 		return 0;
 	}
-	printf("  MISSING  The %s %s is not usable (%s). %s\n", what, path, strerror(errno), mend);
-	return 1;
+	return vmm_doctor_bad("The %s %s is not usable (%s). %s", what, path, strerror(errno),
+			      mend);
 }
 
 static unsigned int check_node(const char *node, const char *module)
@@ -44,27 +47,84 @@ static unsigned int check_own_node(const char *node, const char *module)
 	return check_file("device", node, R_OK | W_OK, mend);
 }
 
-static unsigned int check_tap(const char *name)
+/* A file that is there, but not for this user, is opened by its owner; else @absent. */
+static unsigned int check_given(const char *what, const char *path, int mode, const char *absent)
 {
-	if (if_nametoindex(name)) {
-		printf("  ok       The interface %s exists.\n", name);
+	char mend[PATH_MAX + 60];
+
+	if (access(path, F_OK))
+		snprintf(mend, sizeof(mend), "%s", absent);
+	else
+		snprintf(mend, sizeof(mend), "Try: sudo setfacl -m u:$USER:%s %s",
+			 mode & W_OK ? "rw" : "r", path);
+	return check_file(what, path, mode, mend);
+}
+
+/* A file that the run makes, or writes to. */
+static unsigned int check_made(const char *what, const char *path)
+{
+	char dir[PATH_MAX];
+	char *slash;
+
+	if (!access(path, F_OK))
+		return check_given(what, path, R_OK | W_OK, "");
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash == dir)
+		slash++;
+	if (slash)
+		*slash = '\0';
+	else
+		snprintf(dir, sizeof(dir), ".");
+	if (!access(dir, W_OK | X_OK)) {
+		vmm_doctor_good("The %s %s can be made.", what, path);
 		return 0;
 	}
-	printf("  MISSING  There is no interface %s. Try: sudo ip tuntap add %s mode tap\n", name,
-	       name);
-	return 1;
+	if (errno == ENOENT)
+		return vmm_doctor_bad("The %s %s cannot be made (%s). Try: mkdir -p %s", what, path,
+				      strerror(errno), dir);
+	return vmm_doctor_bad("The %s %s cannot be made (%s). Try: sudo setfacl -m u:$USER:rwx %s",
+			      what, path, strerror(errno), dir);
+}
+
+static unsigned int check_directory(const char *what, const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && !S_ISDIR(st.st_mode))
+		return vmm_doctor_bad("The %s %s is no directory. Try: mkdir -p %s.d", what, path,
+				      path);
+	if (!access(path, R_OK | W_OK | X_OK)) {
+		vmm_doctor_good("The %s %s is usable.", what, path);
+		return 0;
+	}
+	return vmm_doctor_bad("The %s %s is not usable (%s). Try: %s %s", what, path,
+			      strerror(errno),
+			      errno == ENOENT ? "mkdir -p" : "sudo setfacl -m u:$USER:rwx", path);
+}
+
+/* A socket at which another program listens; @program is the command that does. */
+static unsigned int check_socket(const char *option, const char *path, const char *program)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && !S_ISSOCK(st.st_mode))
+		return vmm_doctor_bad("The socket %s of %s is no socket. %s", path, option,
+				      program);
+	return check_given("socket", path, R_OK | W_OK, program);
 }
 
 static unsigned int check_disks(const struct vmm_config *cfg)
 {
+	char absent[PATH_MAX + 40];
 	unsigned int missing = 0;
 	bool kernel = false;
 	unsigned int i;
 
 	for (i = 0; i < cfg->disks; i++) {
-		missing += check_file("disk", cfg->disk[i].path,
-				      cfg->disk[i].readonly ? R_OK : R_OK | W_OK,
-				      "Name a file that you may open, or add readonly.");
+		snprintf(absent, sizeof(absent), "Try: truncate -s 1G %s", cfg->disk[i].path);
+		missing += check_given("disk", cfg->disk[i].path,
+				       cfg->disk[i].readonly ? R_OK : R_OK | W_OK, absent);
 		kernel |= !cfg->disk[i].user;
 	}
 	return kernel ? missing + check_own_node(VMM_BLK_NODE, "vhost_ranchu_blk") : missing;
@@ -77,21 +137,18 @@ static unsigned int check_target(const char *name)
 
 	snprintf(path, sizeof(path), VMM_SCSI_TARGETS "/%s", name);
 	if (!access(path, F_OK)) {
-		printf("  ok       The target %s exists.\n", name);
+		vmm_doctor_good("The target %s exists.", name);
 		return 0;
 	}
-	printf("  MISSING  There is no target %s in %s. Make it with targetcli.\n", name,
-	       VMM_SCSI_TARGETS);
-	return 1;
+	return vmm_doctor_bad("There is no target %s in %s. Try: sudo targetcli /vhost create %s",
+			      name, VMM_SCSI_TARGETS, name);
 }
 
-static unsigned int check_others(const struct vmm_config *cfg)
+static unsigned int check_backends(const struct vmm_config *cfg)
 {
 	unsigned int missing = 0;
 	unsigned int i;
 
-	for (i = 0; i < cfg->backends[VMM_BACKEND_NET]; i++)
-		missing += check_tap(cfg->backend[VMM_BACKEND_NET][i].path);
 	if (cfg->backends[VMM_BACKEND_NET]) {
 		missing += check_node("/dev/net/tun", "tun");
 		missing += check_node(VMM_NET_NODE, "vhost_net");
@@ -101,38 +158,106 @@ static unsigned int check_others(const struct vmm_config *cfg)
 	if (cfg->backends[VMM_BACKEND_SCSI])
 		missing += check_node(VMM_SCSI_NODE, "vhost_scsi");
 	for (i = 0; i < cfg->backends[VMM_BACKEND_VHOST_USER]; i++)
-		missing += check_file("socket", cfg->backend[VMM_BACKEND_VHOST_USER][i].path,
-				      R_OK | W_OK, "Start the process that serves it.");
+		missing += check_socket("--vhost-user",
+					cfg->backend[VMM_BACKEND_VHOST_USER][i].path,
+					"Start the process that serves it.");
 	for (i = 0; i < cfg->backends[VMM_BACKEND_VDPA]; i++)
 		missing += check_node(cfg->backend[VMM_BACKEND_VDPA][i].path, "vhost_vdpa");
+	return missing;
+}
+
+static unsigned int check_sound_socket(const char *path)
+{
+	char program[PATH_MAX + 60];
+
+	snprintf(program, sizeof(program), "Try: ranchu-sound --socket-path %s", path);
+	return check_socket("--sound", path, program);
+}
+
+static unsigned int check_builtins(const struct vmm_config *cfg)
+{
+	unsigned int missing = 0;
+	unsigned int i;
+
 	for (i = 0; i < cfg->builtins; i++) {
-		if (cfg->builtin[i].path)
-			missing += check_file("socket", cfg->builtin[i].path, R_OK | W_OK,
-					      "Start the process that listens there.");
-		if (cfg->builtin[i].record)
-			missing += check_file("sound", cfg->builtin[i].record, R_OK,
-					      "Name a WAV file that you may read.");
+		const struct vmm_builtin *builtin = &cfg->builtin[i];
+
+		if (builtin->path && builtin->kind == VMM_BUILTIN_SOUND)
+			missing += check_sound_socket(builtin->path);
+		else if (builtin->path)
+			missing += check_socket("--device", builtin->path,
+						"Start the process that listens there.");
+		if (builtin->play)
+			missing += check_made("sound file", builtin->play);
+		if (builtin->record)
+			missing += check_given("sound file", builtin->record, R_OK,
+					       "Name a WAV file that is there.");
 	}
 	return missing;
 }
 
+/* Files that the run writes to, and sockets that it makes. */
+static unsigned int check_outputs(const struct vmm_config *cfg)
+{
+	const struct {
+		const char *what;
+		const char *path;
+	} made[] = {
+		{ "statistics file", cfg->stats_file },
+		{ "sound file", cfg->sound },
+		{ "store", cfg->pstore && strcmp(cfg->pstore, VMM_PSTORE_MEMORY) ?
+			   cfg->pstore : NULL },
+		{ "socket", cfg->adb_socket },
+		{ "socket", cfg->vsock_uds },
+		{ "socket", cfg->pipe_socket },
+		{ "socket", cfg->sync_socket },
+		{ "socket", cfg->screen_socket },
+		{ "socket", cfg->address_socket },
+	};
+	unsigned int missing = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(made); i++) {
+		if (made[i].path)
+			missing += check_made(made[i].what, made[i].path);
+	}
+	if (cfg->snapshots)
+		missing += check_directory("snapshots' directory", cfg->snapshots);
+	if (cfg->screenshots)
+		missing += check_directory("screenshots' directory", cfg->screenshots);
+	return missing;
+}
+
+static unsigned int check_services(const struct vmm_config *cfg)
+{
+	unsigned int missing = 0;
+	unsigned int i;
+
+	for (i = 0; i < cfg->n_services; i++)
+		missing += check_socket("--pipe-service", cfg->services[i].path,
+					"Start the program that listens there.");
+	if (cfg->sound_record)
+		missing += check_given("sound file", cfg->sound_record, R_OK,
+				       "Name a WAV file that is there.");
+	return cfg->sound_socket ? missing + check_sound_socket(cfg->sound_socket) : missing;
+}
+
 /**
- * vmm_doctor_run - print what a run needs that is not there
+ * vmm_doctor_run - print what files and devices a run needs that are not there
  * @cfg: the run
  *
  * Return: how many things are missing
  */
 unsigned int vmm_doctor_run(const struct vmm_config *cfg)
 {
-	static const char mend[] = "Name a file that you may read.";
 	unsigned int missing = 0;
 
 	if (cfg->kernel)
-		missing += check_file("kernel", cfg->kernel, R_OK, mend);
+		missing += check_given("kernel", cfg->kernel, R_OK, "Name a file that is there.");
 	if (cfg->initrd)
-		missing += check_file("initrd", cfg->initrd, R_OK, mend);
-	missing += check_disks(cfg);
-	missing += check_others(cfg);
+		missing += check_given("initrd", cfg->initrd, R_OK, "Name a file that is there.");
+	missing += check_disks(cfg) + check_backends(cfg) + check_builtins(cfg) +
+		   check_services(cfg) + check_outputs(cfg);
 	if (cfg->sync == VMM_SYNC_KERNEL || cfg->sync == VMM_SYNC_USER || cfg->sync_socket)
 		missing += check_own_node(VMM_SYNC_NODE, "vhost_goldfish_sync");
 	if (cfg->vsock == VMM_VSOCK_ADB)

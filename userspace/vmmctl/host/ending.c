@@ -35,8 +35,7 @@ static void ending_late(int sig)
 	(void)sig;
 	if (ending.last_act)
 		ending.last_act();
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(128 + ending.sig);
+	vmm_last_words(text, sizeof(text) - 1);
 	_exit(128 + ending.sig);
 }
 

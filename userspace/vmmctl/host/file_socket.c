@@ -73,7 +73,7 @@ int vmm_file_socket_open(const char *path, struct vmm_loop *loop,
 	new->offer = *offer;
 	err = vmm_vsock_listener_unix(&new->listener, path);
 	if (err) {
-		free(new);
+		vmm_file_socket_close(new);
 		return err;
 	}
 	vmm_vsock_listen(&new->listener, true);

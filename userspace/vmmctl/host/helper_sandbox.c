@@ -16,10 +16,16 @@
 #include "host/log.h"
 #include "host/sandbox.h"
 
+/* A lower limit that this process was started with stays: only root could raise it. */
 static int limit(int what, u64 most)
 {
-	struct rlimit limits = { most, most };
+	struct rlimit limits;
 
+	if (getrlimit(what, &limits))
+		return -errno;
+	if (limits.rlim_max < most)
+		most = limits.rlim_max;
+	limits = (struct rlimit){ most, most };
 	return setrlimit(what, &limits) ? -errno : 0;
 }
 

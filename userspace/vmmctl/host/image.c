@@ -198,6 +198,7 @@ static int unnamed_beside(const char *path)
 {
 	char folder[PATH_MAX];
 	char *slash;
+	int fd;
 
 	if ((size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
 		return -ENAMETOOLONG;
@@ -206,7 +207,8 @@ static int unnamed_beside(const char *path)
 		snprintf(folder, sizeof(folder), ".");
 	else
 		slash[slash == folder] = '\0';
-	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
 }
 
 /* All blocks are shared until one of the two is written to. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/sandbox.h"
+#include "machine/machine.h"
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset	444
@@ -108,5 +109,7 @@ int vmm_landlock(const struct vmm_sandbox *sandbox)
 	if (!err && syscall(SYS_landlock_restrict_self, ruleset, 0))
 		err = -errno;
 	close(ruleset);
+	if (!err && !net)
+		vmm_note("sandbox: this kernel's Landlock leaves TCP connections unrestricted");
 	return err;
 }

@@ -41,18 +41,28 @@ static int listener_rested(void *arg)
 	return 0;
 }
 
+/* Made before it is needed: then there may be no file left, and the sandbox makes none. */
+static int listener_timer(struct vmm_vsock_listener *l)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = vmm_loop_add(l->loop, fd, listener_rested, l);
+	if (err)
+		close(fd);
+	else
+		l->timer_fd = fd;
+	return err;
+}
+
 /* Asking again at once would only spin: the client is still there. */
 static void listener_rest(struct vmm_vsock_listener *l)
 {
 	static const struct itimerspec pause = { .it_value.tv_nsec = LISTENER_PAUSE_NS };
 
-	if (l->timer_fd <= 0) {
-		l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-		if (l->timer_fd >= 0)
-			vmm_loop_add(l->loop, l->timer_fd, listener_rested, l);
-	}
-	if (l->timer_fd < 0 || timerfd_settime(l->timer_fd, 0, &pause, NULL))
-		return;
+	timerfd_settime(l->timer_fd, 0, &pause, NULL);
 	vmm_loop_del(l->loop, l->fd);
 	l->paused = true;
 }
@@ -63,7 +73,7 @@ static bool listener_refuses(struct vmm_vsock_listener *l, int fd)
 	if (!l->owner || vmm_tcp_owner_trusted(l->owner, fd))
 		return false;
 	if (!l->refused++)
-		vmm_note("adb: a client of another user was sent away");
+		vmm_note("a client of another user was sent away");
 	close(fd);
 	return true;
 }
@@ -89,7 +99,7 @@ static int listener_readable(void *arg)
 
 /**
  * vmm_vsock_listener_unix - listen at a path, not yet in the loop
- * @listener: @loop, @accepted and @arg are set, @fd is -1
+ * @listener: @loop, @accepted, @arg and @packets are set, @fd is -1
  * @path: of the socket; NULL does nothing
  *
  * Return: 0, or -errno
@@ -98,11 +108,11 @@ int vmm_vsock_listener_unix(struct vmm_vsock_listener *listener, const char *pat
 {
 	if (!path)
 		return 0;
-	listener->fd = vmm_unix_listen(path);
+	listener->fd = listener->packets ? vmm_unix_listen_packets(path) : vmm_unix_listen(path);
 	if (listener->fd < 0)
 		return listener->fd;
 	listener->path = path;
-	return 0;
+	return listener_timer(listener);
 }
 
 /**
@@ -119,10 +129,10 @@ int vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd,
 	if (users == VMM_ADB_OWNER) {
 		listener->owner = vmm_tcp_owner_open();
 		if (!listener->owner)
-			return vmm_error(ENOMEM, "adb");
+			return vmm_error(ENOMEM, "listening socket");
 	}
 	listener->fd = fd;
-	return 0;
+	return listener_timer(listener);
 }
 
 /**

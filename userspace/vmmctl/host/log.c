@@ -4,6 +4,7 @@
  * that nobody reads is not waited for. A running VM keeps them in its directory too.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,13 +89,42 @@ void vmm_log_output(const struct vmm_output *out)
 	log_to.out = out;
 }
 
-static void log_write(const char *line, size_t len)
+/**
+ * vmm_log_text - write text to stderr as it is
+ * @text: whole lines; what a stderr that is not waited for has no room for is lost
+ * @len: their bytes
+ *
+ * Context: any thread.
+ */
+void vmm_log_text(const char *text, size_t len)
 {
-	/* One call, so that lines of several threads do not mix. */
-	if (log_to.out)
-		vmm_output_write(log_to.out, line, len);
-	else
-		fwrite(line, 1, len, stderr);
+	ssize_t n;
+
+	if (!log_to.out) {
+		fwrite(text, 1, len, stderr);
+		return;
+	}
+	/* A line goes in one call, so that lines of several threads do not mix. */
+	for (; len; text += n, len -= n) {
+		n = vmm_output_write(log_to.out, text, len);
+		if (n <= 0)
+			return;
+	}
+}
+
+/**
+ * vmm_last_words - say something before the process ends, if nobody has to be waited for
+ * @text: a line
+ * @len: its bytes
+ *
+ * Context: signal handlers.
+ */
+void vmm_last_words(const char *text, size_t len)
+{
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&room, 1, 0) > 0 && write(STDERR_FILENO, text, len) < 0)
+		return;
 }
 
 static void log_also(const char *line, size_t len)
@@ -129,7 +159,7 @@ static void log_line(bool is_error, int err, const char *fmt, va_list args)
 	}
 	if (len >= (int)sizeof(line))
 		len = sizeof(line) - 1;
-	log_write(line, len);
+	vmm_log_text(line, len);
 	log_also(line, len);
 }
 

@@ -20,6 +20,8 @@ void vmm_log_name(const char *name);
 void vmm_log_also(void (*fn)(void *arg, const char *line, size_t len), void *arg);
 void vmm_device_error(const char *device, const char *why);
 void vmm_device_errors(void (*fn)(void *arg, const char *device, const char *why), void *arg);
+void vmm_log_text(const char *text, size_t len);
+void vmm_last_words(const char *text, size_t len);
 void vmm_log_output(const struct vmm_output *out);
 
 #endif /* HOST_LOG_H */

@@ -224,6 +224,7 @@ int vmm_pipe_guest_services(int device_fd)
 {
 	static const char *const names[] = {
 		"QemuMiscPipe", "qemud", "logcat", "clipboard", "multidisplay",
+		"FakeRotatingCameraSensor",
 	};
 	int fd = services_file(device_fd);
 	unsigned int i;

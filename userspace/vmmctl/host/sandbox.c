@@ -15,6 +15,8 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -70,10 +72,43 @@ unsigned int vmm_sandbox_count(unsigned int who)
 	return count;
 }
 
-/* Calls that are allowed with certain arguments only; -ENOENT for all others. */
-static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr)
+/**
+ * struct ioctls - some of the kernel's ioctls, by bits of their numbers
+ * @mask: bits that are looked at
+ * @value: what they are
+ */
+static const struct ioctls {
+	u32 mask;
+	u32 value;
+} ioctls[] = {
+	{ 0xff00, 0xae00 },		/* KVM */
+	{ 0xff00, 0xaf00 },		/* vhost, vDPA, our modules */
+	{ 0xff00, 0x1200 },		/* block devices */
+	/* A tap: numbers from 192. Below are the terminal's, TIOCSTI that types into it, too. */
+	{ 0xffc0, 'T' << 8 | 0xc0 },
+	{ ~0U, TCGETS }, { ~0U, TCSETS }, { ~0U, TIOCGPGRP },
+	{ ~0U, SIOCGIFFLAGS },
+};
+
+static int rules_ioctl(scmp_filter_ctx ctx, int nr)
 {
-	int err;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < ARRAY_SIZE(ioctls); i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, ioctls[i].mask,
+					       ioctls[i].value));
+	return err;
+}
+
+/* Calls that are allowed with certain arguments only; -ENOENT for all others. */
+static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr, bool unix_sockets)
+{
+	int err = 0;
+
+	if (!strcmp(name, "ioctl"))
+		return rules_ioctl(ctx, nr);
 
 	if (!strcmp(name, "mmap") || !strcmp(name, "mprotect"))
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
@@ -85,15 +120,16 @@ static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr)
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
 					SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	if (!strcmp(name, "socket")) {
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
-				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+		if (unix_sockets)
+			err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+					       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 		return err ? err : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
 						    SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
 	}
 	return -ENOENT;
 }
 
-static int rules_add(scmp_filter_ctx ctx, unsigned int who)
+static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool unix_sockets)
 {
 	const struct vmm_sandbox_call *call;
 	int err;
@@ -104,7 +140,7 @@ static int rules_add(scmp_filter_ctx ctx, unsigned int who)
 		/* Each machine lacks some of the older calls. */
 		if (nr < 0 || !(call->who & who))
 			continue;
-		err = rule_with_arguments(ctx, call->name, nr);
+		err = rule_with_arguments(ctx, call->name, nr, unix_sockets);
 		if (err == -ENOENT)
 			err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 		if (err)
@@ -115,13 +151,13 @@ static int rules_add(scmp_filter_ctx ctx, unsigned int who)
 	return nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(VMM_NO_SUCH_CALL), nr, 0);
 }
 
-static int filter_load(unsigned int who, bool all_threads)
+static int filter_load(unsigned int who, bool unix_sockets, bool all_threads)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int err = ctx ? 0 : -ENOMEM;
 
 	if (!err)
-		err = rules_add(ctx, who);
+		err = rules_add(ctx, who, unix_sockets);
 	if (!err)
 		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, all_threads);
 	if (!err)
@@ -155,16 +191,17 @@ static void call_refused(int sig, siginfo_t *info, void *context)
 	memcpy(text, before, sizeof(before) - 1);
 	memcpy(text + sizeof(before) - 1, digits, len);
 	text[sizeof(before) - 1 + len] = '\n';
-	if (write(STDERR_FILENO, text, sizeof(before) + len) < 0)
-		_exit(128 + sig);
+	vmm_last_words(text, sizeof(before) + len);
 	_exit(128 + sig);
 }
 
 static int drop_capabilities(void)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
 	/* Taking them from the bounding set is itself a right that few have. */
-	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+	bool bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (bounds)
 		capng_apply(CAPNG_SELECT_BOUNDS);
 	return capng_apply(CAPNG_SELECT_CAPS) ? EPERM : 0;
 }
@@ -194,12 +231,12 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
 		vmm_note("sandbox: this kernel has no Landlock, so files are not restricted");
 	else if (err)
 		return vmm_error(-err, "sandbox: Landlock");
-	err = filter_load(VMM_CALL_MAIN | VMM_CALL_VCPU, true);
-	if (err == -EINVAL || err == -VMM_NO_SUCH_CALL)
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
 		vmm_note("sandbox: this kernel has no seccomp, so system calls are not restricted");
-	else if (err)
-		return vmm_error(-err, "sandbox: seccomp");
-	return 0;
+		return 0;
+	}
+	err = filter_load(VMM_CALL_MAIN | VMM_CALL_VCPU, sandbox->unix_sockets, true);
+	return err ? vmm_error(-err, "sandbox: seccomp") : 0;
 }
 
 /**
@@ -209,5 +246,5 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
  */
 int vmm_sandbox_vcpu(void)
 {
-	return filter_load(VMM_CALL_VCPU, false);
+	return filter_load(VMM_CALL_VCPU, false, false);
 }

@@ -23,6 +23,8 @@
  *	that is not there is passed over
  * @ports: how many elements of @port are valid
  * @port: TCP ports that may be connected to
+ * @unix_sockets: Unix sockets may be made, and connected to whatever the user may reach:
+ *	no kernel restricts that by name
  *
  * No file can be opened.
  */
@@ -31,6 +33,7 @@ struct vmm_sandbox {
 	const char *folder[VMM_SANDBOX_FOLDERS];
 	unsigned int ports;
 	u16 port[VMM_SANDBOX_PORTS];
+	bool unix_sockets;
 };
 
 /**

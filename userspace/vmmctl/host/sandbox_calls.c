@@ -16,7 +16,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "write", BOTH, "eventfds, the terminal, messages" },
 	{ "pread64", BOTH, "statistics, TCP connections, kernel, initrd, a token, GPU pixels" },
 	{ "pwrite64", BOTH, "state and log of the VM, sound" },
-	{ "preadv", BOTH, "disks that vmmctl serves itself, sound" },
+	{ "preadv2", BOTH, "eventfds, disks that vmmctl serves itself, sound" },
 	{ "pwritev2", BOTH, "disks that vmmctl serves itself, sound" },
 	{ "lseek", BOTH, "the size of such a disk, when it is asked for again" },
 	{ "fallocate", BOTH, "discard of such a disk" },

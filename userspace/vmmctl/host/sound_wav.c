@@ -265,7 +265,7 @@ size_t vmm_wav_read(struct vmm_wav *wav, const struct iovec *iov, unsigned int c
 {
 	struct iovec part[VMM_SOUND_PIECES];
 	unsigned int parts = vmm_iov_part(iov, count, 0, wav->bytes - wav->at, part);
-	ssize_t n = parts ? preadv(wav->fd, part, parts, wav->begin + (off_t)wav->at) : 0;
+	ssize_t n = parts ? preadv2(wav->fd, part, parts, wav->begin + (off_t)wav->at, 0) : 0;
 
 	if (n <= 0)
 		return 0;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/stream.h"
@@ -154,6 +155,19 @@ static void stream_drop(struct vmm_stream *stream, const struct iovec *iov, unsi
 	__atomic_store_n(&stream->dropped, dropped, __ATOMIC_RELAXED);
 }
 
+/* One that takes a byte now and then is waited for no longer than one that takes none. */
+static int stall_left(struct timespec *began)
+{
+	struct timespec now;
+	long long ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!began->tv_sec && !began->tv_nsec)
+		*began = now;
+	ms = (now.tv_sec - began->tv_sec) * 1000LL + (now.tv_nsec - began->tv_nsec) / 1000000;
+	return ms < STREAM_STALL_MS ? STREAM_STALL_MS - ms : 0;
+}
+
 /**
  * vmm_stream_send - send bytes, or drop them
  * @stream: the connection
@@ -163,14 +177,19 @@ static void stream_drop(struct vmm_stream *stream, const struct iovec *iov, unsi
 void vmm_stream_send(struct vmm_stream *stream, struct iovec *iov, unsigned int count)
 {
 	struct pollfd room = { .fd = stream->fd, .events = POLLOUT };
+	struct timespec began = { 0 };
+	int left;
 
 	while (count) {
 		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
 		ssize_t sent = sendmsg(stream->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (sent < 0 && errno == EAGAIN && !stream->stalled &&
-		    poll(&room, 1, STREAM_STALL_MS) > 0)
-			continue;
+		if (sent < 0 && errno == EAGAIN && !stream->stalled) {
+			left = stall_left(&began);
+			if (left && poll(&room, 1, left) > 0)
+				continue;
+			errno = EAGAIN;
+		}
 		if (sent < 0) {
 			stream->stalled = errno == EAGAIN;
 			stream_drop(stream, iov, count);

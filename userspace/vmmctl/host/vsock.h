@@ -17,6 +17,10 @@
 
 struct vmm_vsock_host;
 struct vmm_adb;
+
+/* Ports of emulators: consoles, each with adb's behind it, up to 5682 and 5683. */
+#define VMM_ADB_FIRST_CONSOLE	5554
+#define VMM_ADB_PAIRS		65
 struct vmm_tcp_owner;
 
 /* ---- vsock_streams.c: clients and the streams they wait for ---- */
@@ -45,6 +49,14 @@ int vmm_vsock_host_console(const struct vmm_vsock_host *host);
 const struct vmm_adb *vmm_vsock_host_ports(const struct vmm_vsock_host *host);
 void vmm_vsock_host_on_adb(struct vmm_vsock_host *host, void (*fn)(void *arg), void *arg);
 unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
+bool vmm_vsock_host_redirs(const struct vmm_vsock_host *host, unsigned int index);
+void vmm_vsock_host_redir_close(struct vmm_vsock_host *host, unsigned int index);
+
+/* ---- redir.c: what the console says and does of forwarded ports ---- */
+
+int vmm_redir_command(struct vmm_vsock_host *host, const struct vmm_config *cfg,
+		      const char *device, const char *command, const char *value,
+		      struct vmm_text *text);
 
 /* ---- listener.c: where clients arrive ---- */
 
@@ -56,6 +68,7 @@ unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
  * @fd: listens, -1 for none
  * @path: of a Unix socket, which is removed in the end; NULL for TCP, whose @fd
  *	belongs to another object
+ * @packets: a Unix socket keeps packets whole
  * @watched: it is in the loop
  * @paused: accepting failed, for want of files say: again when the timer expires
  * @timer_fd: timer for that, 0 until it is needed
@@ -68,6 +81,7 @@ struct vmm_vsock_listener {
 	void *arg;
 	int fd;
 	const char *path;
+	bool packets;
 	bool watched;
 	bool paused;
 	int timer_fd;
@@ -119,7 +133,7 @@ void vmm_adb_close(struct vmm_adb *adb);
 int vmm_adb_fd(const struct vmm_adb *adb);
 int vmm_adb_console_fd(const struct vmm_adb *adb);
 int vmm_adb_console_fd6(int fd);
-int vmm_adb_console_alone(unsigned int port);
+int vmm_adb_listen(unsigned int port, const char *option);
 unsigned int vmm_adb_port(const struct vmm_adb *adb);
 int vmm_adb_dial(const struct vmm_adb *adb);
 void vmm_adb_notify(struct vmm_adb *adb);

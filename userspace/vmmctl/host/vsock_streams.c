@@ -10,8 +10,8 @@
  *	CONNECTING	the guest was asked
  *
  * A client of adb waits for as long as it likes: it may come before the guest's
- * adbd is up, and hears nothing until then. A Unix client is told at once, by
- * hanging up.
+ * adbd is up, and hears nothing until then. Unix clients, and those of a port that leads
+ * to one of the guest's (--redir), are told at once, by hanging up.
  *
  * Outlives a guest's reset: the addresses stay while the device goes and comes.
  */
@@ -31,7 +31,7 @@
 #define HOST_RETRY	2		/* ticks, as the reference has it */
 #define HOST_EVENTS	64		/* taken in a row */
 
-enum client_kind { CLIENT_ADB, CLIENT_UNIX, CLIENT_KINDS };
+enum client_kind { CLIENT_ADB, CLIENT_UNIX, CLIENT_REDIR, CLIENT_KINDS };
 enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_CONNECTING };
 
 /**
@@ -58,13 +58,17 @@ struct client {
 	struct vmm_unix_request request;
 };
 
-enum host_listener { LISTEN_ADB, LISTEN_ADB_UNIX, LISTEN_UNIX, LISTENERS };
-
-static const enum client_kind listener_kind[LISTENERS] = {
-	[LISTEN_ADB] = CLIENT_ADB,
-	[LISTEN_ADB_UNIX] = CLIENT_ADB,
-	[LISTEN_UNIX] = CLIENT_UNIX,
+enum host_listener {
+	LISTEN_ADB, LISTEN_ADB_UNIX, LISTEN_UNIX, LISTEN_REDIR,
+	LISTENERS = LISTEN_REDIR + VMM_REDIRS
 };
+
+static enum client_kind listener_kind(unsigned int listener)
+{
+	if (listener >= LISTEN_REDIR)
+		return CLIENT_REDIR;
+	return listener == LISTEN_UNIX ? CLIENT_UNIX : CLIENT_ADB;
+}
 
 /**
  * struct vmm_vsock_host - the host's side of a guest's vsock
@@ -126,7 +130,7 @@ static void listeners_update(struct vmm_vsock_host *host)
 
 	for (i = 0; i < LISTENERS; i++)
 		vmm_vsock_listen(&host->listener[i], !host->accept_failed &&
-				 client_slot(host, listener_kind[i]));
+				 client_slot(host, listener_kind(i)));
 }
 
 static void tick_start(struct vmm_vsock_host *host)
@@ -171,7 +175,7 @@ static void client_drop(struct client *c)
 
 static void client_wait(struct client *c)
 {
-	if (c->kind == CLIENT_UNIX) {
+	if (c->kind != CLIENT_ADB) {
 		client_free(c);
 		return;
 	}
@@ -247,14 +251,15 @@ static int client_ready(void *arg)
 	return 0;
 }
 
-static void client_new(struct vmm_vsock_host *host, enum client_kind kind, int fd)
+static void client_new(struct vmm_vsock_host *host, enum client_kind kind, u32 guest_port,
+		       int fd)
 {
 	struct client *c = client_slot(host, kind);
 
 	c->kind = kind;
 	c->fd = fd;
 	c->state = kind == CLIENT_UNIX ? CLIENT_READING : CLIENT_WAITING;
-	c->guest_port = VMM_ADB_GUEST_PORT;
+	c->guest_port = guest_port;
 	c->ticks = HOST_TIMEOUT;
 	tick_start(host);
 	if (!client_watch(c))
@@ -267,9 +272,12 @@ static void client_new(struct vmm_vsock_host *host, enum client_kind kind, int f
 static void host_accepted(void *arg, struct vmm_vsock_listener *listener, int fd)
 {
 	struct vmm_vsock_host *host = arg;
+	unsigned int i = listener - host->listener;
+	u32 port = i < LISTEN_REDIR ? VMM_ADB_GUEST_PORT :
+				      host->cfg->redir[i - LISTEN_REDIR].guest_port;
 
 	if (fd >= 0) {
-		client_new(host, listener_kind[listener - host->listener], fd);
+		client_new(host, listener_kind(i), port, fd);
 	} else {
 		host->accept_failed = true;
 		tick_start(host);
@@ -552,6 +560,25 @@ void vmm_vsock_host_detach(struct vmm_vsock_host *host)
 	}
 }
 
+static int host_listen_redirs(struct vmm_vsock_host *host)
+{
+	const struct vmm_config *cfg = host->cfg;
+	unsigned int i;
+	int err = 0;
+	int fd;
+
+	for (i = 0; i < cfg->redirs && !err; i++) {
+		fd = vmm_adb_listen(cfg->redir[i].host_port, "redir");
+		if (fd < 0)
+			return fd;
+		err = vmm_vsock_listener_tcp(&host->listener[LISTEN_REDIR + i], fd,
+					     cfg->adb_users);
+		if (err && host->listener[LISTEN_REDIR + i].fd < 0)
+			close(fd);
+	}
+	return err;
+}
+
 static int host_listen(struct vmm_vsock_host *host)
 {
 	const struct vmm_config *cfg = host->cfg;
@@ -571,7 +598,7 @@ static int host_listen(struct vmm_vsock_host *host)
 					      adb ? cfg->adb_socket : NULL);
 	if (!err)
 		err = vmm_vsock_listener_unix(&host->listener[LISTEN_UNIX], cfg->vsock_uds);
-	return err;
+	return err ? err : host_listen_redirs(host);
 }
 
 static int host_timer(struct vmm_vsock_host *host)
@@ -586,6 +613,35 @@ static int host_timer(struct vmm_vsock_host *host)
 		return vmm_error(errno, "timerfd");
 	err = vmm_loop_add(host->loop, host->running_fd, host_running, host);
 	return err ? err : vmm_loop_add(host->loop, host->tick_fd, host_tick, host);
+}
+
+/**
+ * vmm_vsock_host_redirs - tell whether a port leads to the guest
+ * @host: the host's side
+ * @index: of the command line's, less than its cfg->redirs
+ *
+ * Return: whether it still does
+ */
+bool vmm_vsock_host_redirs(const struct vmm_vsock_host *host, unsigned int index)
+{
+	return host->listener[LISTEN_REDIR + index].fd >= 0;
+}
+
+/**
+ * vmm_vsock_host_redir_close - have a port lead to the guest no more
+ * @host: the host's side
+ * @index: of the command line's, less than its cfg->redirs
+ *
+ * Connections stay, also those that wait for the guest's answer.
+ */
+void vmm_vsock_host_redir_close(struct vmm_vsock_host *host, unsigned int index)
+{
+	struct vmm_vsock_listener *listener = &host->listener[LISTEN_REDIR + index];
+	int fd = listener->fd;
+
+	vmm_vsock_listener_close(listener);
+	if (fd >= 0)
+		close(fd);
 }
 
 static struct vmm_vsock_host *host_alloc(const struct vmm_config *cfg, struct vmm_loop *loop)
@@ -652,8 +708,10 @@ void vmm_vsock_host_close(struct vmm_vsock_host *host)
 
 	if (!host)
 		return;
-	for (i = 0; i < LISTENERS; i++)
+	for (i = 0; i < LISTEN_REDIR; i++)
 		vmm_vsock_listener_close(&host->listener[i]);
+	for (i = 0; i < VMM_REDIRS; i++)
+		vmm_vsock_host_redir_close(host, i);
 	for_each_client(host, c) {
 		if (c->state != CLIENT_FREE)
 			client_free(c);

@@ -18,6 +18,7 @@ enum vmm_command {
 	VMM_CMD_DOCTOR,
 	VMM_CMD_HELP,
 	VMM_CMD_VERSION,
+	VMM_CMD_AVD,		/* avd/avd.c's, with the emulator's options */
 	VMM_CMD_CONTROL		/* control/cli.c's: they have no options */
 };
 
@@ -30,6 +31,8 @@ enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 enum vmm_adb_users { VMM_ADB_OWNER, VMM_ADB_ALL };
+/* Pages of the host's that guest RAM is made of; zero is the default. */
+enum vmm_huge_pages { VMM_HUGE_TRANSPARENT, VMM_HUGE_OFF, VMM_HUGE_2M, VMM_HUGE_1G };
 /* How many fingers the goldfish screen feels. */
 enum vmm_touch { VMM_TOUCH_NONE, VMM_TOUCH_SINGLE, VMM_TOUCH_MULTI };
 #define VMM_EMULATOR_AUTO	0	/* port: the one below adb's, if there is one */
@@ -159,6 +162,18 @@ struct vmm_pipe_service {
 
 #define VMM_PIPE_SERVICES	32	/* on a command line */
 
+/**
+ * struct vmm_redir - a port of the host's that leads to one of the guest's
+ * @host_port: TCP port of 127.0.0.1
+ * @guest_port: vsock port of the guest
+ */
+struct vmm_redir {
+	unsigned int host_port;
+	u32 guest_port;
+};
+
+#define VMM_REDIRS	16	/* on a command line */
+
 struct vmm_snapshot;
 
 /**
@@ -183,6 +198,7 @@ struct vmm_snapshot;
  * @stats_file: where snapshots go as JSON lines, NULL for stderr as text
  * @stats_at: console lines that begin with this take a snapshot, or NULL
  * @memory: bytes of guest RAM
+ * @huge_pages: what it is made of
  * @cpus: 1 to VMM_MAX_CPUS
  * @board: which board, VMM_BOARD_AUTO for the architecture's first
  * @virtio_bus: where virtio devices are, VMM_BUS_AUTO for where the board's guests look
@@ -195,10 +211,14 @@ struct vmm_snapshot;
  * @hw_trackball: a trackball
  * @hw_touch: a touch screen
  * @sound: WAV file that gets what the guest plays by goldfish audio, or NULL
- * @sound_socket: Unix socket of a program that plays it, or NULL
+ * @sound_record: WAV file that the guest records by it, or NULL
+ * @sound_socket: Unix socket of a program that plays and records what no file does, or NULL
+ * @snapshots: directory where its console saves the VM, or NULL
+ * @screenshots: directory where its console writes pictures of the screen, or NULL
  * @pstore: file behind the persistent store, or VMM_PSTORE_MEMORY; NULL: no store, x86_64
  * @screen_width: pixels of the goldfish framebuffer, and of a GPU's screen
  * @screen_height: the same
+ * @screen_socket: Unix socket where a program says what is on the screen, or NULL
  * @screen_depth: bits of a pixel that Android's driver is told of, 16 or 32
  * @pipe: who serves the goldfish pipe
  * @services: of the pipe, by --pipe-service
@@ -207,6 +227,8 @@ struct vmm_snapshot;
  * @guest_services: ranchu-services may serve the guest
  * @sync: who serves the goldfish sync device
  * @sync_socket: Unix socket where a program gets the renderer's file, or NULL
+ * @address_space: the board has a goldfish address space
+ * @address_socket: Unix socket where a program serves it, or NULL
  * @window: whether the guest reads registers from memory
  * @disk: the guest's disks, in the order in which it finds them
  * @disks: how many
@@ -215,8 +237,10 @@ struct vmm_snapshot;
  * @builtin: small virtio devices
  * @builtins: how many
  * @vsock: who serves virtio-vsock
- * @vsock_cid: the guest's address there
+ * @vsock_cid: the guest's address there, 0 for one that is free
  * @vsock_uds: Unix socket by which programs reach the guest's ports, or NULL
+ * @redir: ports that lead to the guest's
+ * @redirs: how many
  * @adb: whether the adb server's ports are ours; not AUTO once it is parsed
  * @adb_transport: how clients of adb get to the guest
  * @adb_users: who of this machine may connect to adb's port
@@ -255,6 +279,7 @@ struct vmm_config {
 	const char *stats_file;
 	const char *stats_at;
 	u64 memory;
+	enum vmm_huge_pages huge_pages;
 	unsigned int cpus;
 	enum vmm_board_kind board;
 	enum vmm_virtio_bus virtio_bus;
@@ -267,10 +292,14 @@ struct vmm_config {
 	bool hw_trackball;
 	enum vmm_touch hw_touch;
 	const char *sound;
+	const char *sound_record;
 	const char *sound_socket;
+	const char *snapshots;
+	const char *screenshots;
 	const char *pstore;
 	unsigned int screen_width;
 	unsigned int screen_height;
+	const char *screen_socket;
 	unsigned int screen_depth;
 	enum vmm_pipe_mode pipe;
 	struct vmm_pipe_service services[VMM_PIPE_SERVICES];
@@ -279,6 +308,8 @@ struct vmm_config {
 	bool guest_services;
 	enum vmm_sync_mode sync;
 	const char *sync_socket;
+	bool address_space;
+	const char *address_socket;
 	enum vmm_window window;
 	struct vmm_disk disk[VMM_DISKS];
 	unsigned int disks;
@@ -289,6 +320,8 @@ struct vmm_config {
 	enum vmm_vsock vsock;
 	u32 vsock_cid;
 	const char *vsock_uds;
+	struct vmm_redir redir[VMM_REDIRS];
+	unsigned int redirs;
 	enum vmm_adb_mode adb;
 	enum vmm_adb_transport adb_transport;
 	enum vmm_adb_users adb_users;

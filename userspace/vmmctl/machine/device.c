@@ -4,6 +4,7 @@
  * out.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/log.h"
@@ -73,21 +74,28 @@ void vmm_device_nothing(struct vmm_device *dev)
 /**
  * vmm_device_report - collect a device's counters
  * @dev: the device
- * @report: filled; empty if it has none
+ * @report: filled; empty if it was not created, or has parts, which have their own
+ *
+ * An eventfd that raises the device's line does so unseen: such interrupts are left out.
  *
  * Context: any thread.
  */
 void vmm_device_report(struct vmm_device *dev, struct vmm_report *report)
 {
 	report->count = 0;
-	if (dev->created && dev->ops->stats)
+	if (!dev->created || dev->ops->parts)
+		return;
+	vmm_report_add(report, "resets", vmm_counted(&dev->resets));
+	if (dev->line.fd < 0)
+		vmm_report_add(report, "interrupts", vmm_counted(&dev->line.raised));
+	if (dev->ops->stats)
 		dev->ops->stats(dev, report);
 }
 
 /**
  * vmm_report_add - add a counter to a report
  * @report: the report; a counter that does not fit is left out
- * @name: lives as long as the program
+ * @name: of the counter, shorter than VMM_REPORT_NAME
  * @value: of the counter; added to that of the same name, if there is one
  */
 void vmm_report_add(struct vmm_report *report, const char *name, u64 value)
@@ -102,9 +110,25 @@ void vmm_report_add(struct vmm_report *report, const char *name, u64 value)
 	}
 	if (report->count == VMM_REPORT)
 		return;
-	report->names[report->count] = name;
+	snprintf(report->names[report->count], VMM_REPORT_NAME, "%s", name);
 	report->values[report->count] = value;
 	report->count++;
+}
+
+/**
+ * vmm_report_add_queue - add a counter of one of several queues to a report
+ * @report: as for vmm_report_add()
+ * @queue: which queue
+ * @name: of the counter
+ * @value: as for vmm_report_add()
+ */
+void vmm_report_add_queue(struct vmm_report *report, unsigned int queue, const char *name,
+			  u64 value)
+{
+	char text[VMM_REPORT_NAME];
+
+	snprintf(text, sizeof(text), "queue%u_%s", queue, name);
+	vmm_report_add(report, text, value);
 }
 
 /**

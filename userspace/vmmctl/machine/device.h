@@ -74,7 +74,8 @@ struct vmm_visitor {
 	void (*device)(struct vmm_visitor *visitor, const struct vmm_description *description);
 };
 
-#define VMM_REPORT	24	/* counters of a device, at most */
+#define VMM_REPORT	64	/* counters of a device, at most */
+#define VMM_REPORT_NAME	32	/* bytes of a counter's name, its end included */
 
 /**
  * struct vmm_report - counters of a device
@@ -83,9 +84,18 @@ struct vmm_visitor {
  * @count: elements used in both
  */
 struct vmm_report {
-	const char *names[VMM_REPORT];
+	char names[VMM_REPORT][VMM_REPORT_NAME];
 	u64 values[VMM_REPORT];
 	unsigned int count;
+};
+
+/**
+ * struct vmm_report_visitor - takes the counters of devices behind another one
+ * @report: takes those of one; @name and @report are only valid during the call
+ */
+struct vmm_report_visitor {
+	void (*report)(struct vmm_report_visitor *visitor, const char *name,
+		       const struct vmm_report *report);
 };
 
 /**
@@ -122,10 +132,11 @@ struct vmm_device_command {
  *	after a reset; optional, without it such a snapshot is refused
  * @describe: tells @visitor what the guest is to be told; must not need @create
  * @stats: adds the device's counters; any thread
+ * @parts: shows the counters of each device behind this one, in place of its own; any thread
  * @commands: what a user can ask for, a list
  *
  * A model without state of its own has neither @save nor @load; the other
- * functions are all there, but for @stats and @commands.
+ * functions are all there, but for @stats, @parts and @commands.
  */
 struct vmm_device_ops {
 	const char *name;
@@ -141,6 +152,7 @@ struct vmm_device_ops {
 	int (*load_nothing)(struct vmm_device *dev);
 	void (*describe)(const struct vmm_device *dev, struct vmm_visitor *visitor);
 	void (*stats)(struct vmm_device *dev, struct vmm_report *report);
+	void (*parts)(struct vmm_device *dev, struct vmm_report_visitor *visitor);
 	const struct vmm_device_command *commands;
 };
 
@@ -157,6 +169,7 @@ struct vmm_device_ops {
  * @line: the first instance's interrupt
  * @state: belongs to the model
  * @created: @ops->create has succeeded, and @ops->destroy is still to come
+ * @resets: how often it was reset
  */
 struct vmm_device {
 	const struct vmm_device_ops *ops;
@@ -170,7 +183,19 @@ struct vmm_device {
 	struct vmm_line line;
 	void *state;
 	bool created;
+	u64 resets;
 };
+
+/* Counts what has happened @n times; any thread, as is reading. */
+static inline void vmm_count(u64 *counter, u64 n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static inline u64 vmm_counted(const u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
 
 /* ---- device.c ---- */
 
@@ -180,6 +205,8 @@ void vmm_device_irq(void *arg, bool level);
 void vmm_device_nothing(struct vmm_device *dev);
 void vmm_device_report(struct vmm_device *dev, struct vmm_report *report);
 void vmm_report_add(struct vmm_report *report, const char *name, u64 value);
+void vmm_report_add_queue(struct vmm_report *report, unsigned int queue, const char *name,
+			  u64 value);
 int vmm_device_save(struct vmm_device *dev, struct vmm_state *state);
 int vmm_device_load(struct vmm_device *dev, struct vmm_state *state);
 int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg,

@@ -25,7 +25,16 @@ void vmm_line_init(struct vmm_line *line, struct vmm_vm *vm, u32 number)
  */
 void vmm_line_set(struct vmm_line *line, bool level)
 {
+	if (level)
+		vmm_count(&line->raised, 1);
 	line->vm->line_ops->set(line, level);
+}
+
+static int line_connect(struct vmm_line *line)
+{
+	int err = line->vm->line_ops->attach(line);
+
+	return err || !line->told ? err : line->told(line->arg, line->vm->fd);
 }
 
 /**
@@ -42,7 +51,7 @@ int vmm_line_attach(struct vmm_line *line, int fd, int resample_fd)
 	line->resample_fd = resample_fd;
 	line->next = line->vm->lines;
 	line->vm->lines = line;
-	return line->vm->fd < 0 ? 0 : line->vm->line_ops->attach(line);
+	return line->vm->fd < 0 ? 0 : line_connect(line);
 }
 
 /**
@@ -57,9 +66,23 @@ int vmm_lines_connect(struct vmm_vm *vm)
 	int err;
 
 	for (line = vm->lines; line; line = line->next) {
-		err = vm->line_ops->attach(line);
+		err = line_connect(line);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+/**
+ * vmm_lines_disconnect - have nobody keep the VM's file
+ * @vm: its vCPUs have no threads
+ */
+void vmm_lines_disconnect(struct vmm_vm *vm)
+{
+	struct vmm_line *line;
+
+	for (line = vm->lines; line; line = line->next) {
+		if (line->told)
+			line->told(line->arg, -1);
+	}
 }

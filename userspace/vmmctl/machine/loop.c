@@ -7,9 +7,11 @@
  * reporting one that another process has open as well.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "machine/machine.h"
@@ -227,19 +229,30 @@ int vmm_event_create(void)
 /**
  * vmm_event_signal - signal an eventfd; any thread
  * @fd: the eventfd
+ *
+ * Who has it too, such as a vhost-user process, may have made it one that blocks and have
+ * filled it: one without room is signalled already.
  */
 void vmm_event_signal(int fd)
 {
-	eventfd_write(fd, 1);
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+
+	if (poll(&room, 1, 0) > 0)
+		eventfd_write(fd, 1);
 }
 
 /**
  * vmm_event_clear - take back what was signalled so far
  * @fd: the eventfd
+ *
+ * Never waits, whatever others have made of the file's flags.
+ *
+ * Return: whether it was signalled
  */
-void vmm_event_clear(int fd)
+bool vmm_event_clear(int fd)
 {
 	eventfd_t value;
+	struct iovec iov = { &value, sizeof(value) };
 
-	eventfd_read(fd, &value);
+	return preadv2(fd, &iov, 1, -1, RWF_NOWAIT) == sizeof(value);
 }

@@ -55,11 +55,13 @@ struct vmm_region {
 
 /**
  * struct vmm_mem - guest RAM; the same pages as long as the VM exists
+ * @huge_pages: what regions are made of that do not begin as a file
  * @regions: how many
  * @region: in address order
  * @cleared: it was made zero, so that what it began as has no meaning any more
  */
 struct vmm_mem {
+	enum vmm_huge_pages huge_pages;
 	unsigned int regions;
 	struct vmm_region region[VMM_REGIONS];
 	bool cleared;
@@ -69,10 +71,31 @@ int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size);
 int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset);
 void vmm_mem_destroy(struct vmm_mem *mem);
 int vmm_mem_clear(struct vmm_mem *mem);
+bool vmm_mem_whole_pages(u64 page, u64 *offset, u64 *len);
 void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len);
 const struct vmm_region *vmm_mem_find(const struct vmm_mem *mem, u64 gpa, u64 len);
 void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len);
 void *vmm_mem_window(u64 size, int *fd);
+
+/* ---- huge.c: the host's pools of huge pages ---- */
+
+/**
+ * struct vmm_huge_pool - a pool of huge pages
+ * @page: bytes of one; 0 for a host without pages of this size
+ * @total: pages that it has
+ * @free: pages that nobody has, or has reserved
+ */
+struct vmm_huge_pool {
+	u64 page;
+	u64 total;
+	u64 free;
+};
+
+#define VMM_HUGE_MEND	160	/* bytes of a command that makes a pool larger, at most */
+
+u64 vmm_huge_page_bytes(enum vmm_huge_pages kind);
+void vmm_huge_pool_read(enum vmm_huge_pages kind, struct vmm_huge_pool *pool);
+void vmm_huge_mend(const struct vmm_huge_pool *pool, u64 pages, char *text, size_t size);
 
 /* ---- loop.c: the main thread's loop ---- */
 
@@ -86,7 +109,7 @@ void vmm_loop_del(struct vmm_loop *loop, int fd);
 int vmm_loop_run(struct vmm_loop *loop);
 int vmm_event_create(void);
 void vmm_event_signal(int fd);
-void vmm_event_clear(int fd);
+bool vmm_event_clear(int fd);
 
 /* ---- vm.c: the KVM virtual machine ---- */
 
@@ -96,6 +119,7 @@ enum vmm_end {
 	VMM_END_OFF,		/* the guest switched itself off */
 	VMM_END_RESET,		/* the guest asked for a reset */
 	VMM_END_QUIT,		/* the user left the console */
+	VMM_END_ASKED,		/* a client of the control socket asked for it */
 	VMM_END_SIGNAL,		/* SIGTERM or SIGINT, or as if */
 	VMM_END_KILL,		/* at once */
 	VMM_END_PANIC,		/* the guest panicked */
@@ -145,15 +169,26 @@ struct vmm_doorbell {
 };
 
 /**
+ * struct vmm_runner - a device whose kernel module runs vCPUs, and serves their reads of it
+ * @fd: the module's file, by which vCPUs are run
+ * @base: guest physical address of the device's registers
+ *
+ * KVM tells nobody but the caller of KVM_RUN of a read. So the module calls it.
+ */
+struct vmm_runner {
+	int fd;
+	u64 base;
+};
+
+/**
  * struct vmm_vm - a virtual machine
  * @cfg: what the user asked for
  * @loop: the main thread's loop
  * @stats: where snapshots go, or NULL
  * @host: what the devices are connected to on the host
  * @read_window: the guest may read registers from memory
- * @enter: runs a vCPU, as KVM_RUN does, or NULL for KVM_RUN: a device's, which serves
- *	some of the guest's reads in the kernel. @run is the vCPU's
- * @enter_arg: first argument of @enter
+ * @pipe_runner: the pipe, if its module runs the vCPUs, or NULL
+ * @sync_runner: the same of the sync device
  * @confine: lets a vCPU's thread do only what it needs, or NULL
  * @ram_fd: RAM begins as this file is, region after region; -1 for zeros
  * @kvm_fd: /dev/kvm
@@ -188,8 +223,8 @@ struct vmm_vm {
 	struct vmm_stats *stats;
 	struct vmm_host host;
 	bool read_window;
-	int (*enter)(void *arg, int vcpu_fd, struct kvm_run *run);
-	void *enter_arg;
+	const struct vmm_runner *pipe_runner;
+	const struct vmm_runner *sync_runner;
 	int (*confine)(const struct vmm_vm *vm);
 	int ram_fd;
 	int kvm_fd;
@@ -355,6 +390,7 @@ bool vmm_probe_coherent(const struct vmm_probe *probe);
 
 extern const char *const vmm_arch_name;
 extern const struct vmm_line_ops vmm_arch_line_ops;
+extern const bool vmm_arch_window_slows;	/* writes to registers in a window's page */
 
 #define VMM_ARCH_ROUTES	256	/* of the lines of an interrupt controller, at most */
 

@@ -10,13 +10,27 @@
 #include <unistd.h>
 #include <linux/falloc.h>
 
+#include "machine/limits.h"
 #include "machine/machine.h"
 
-/* Sealed: a process that is given the file can write, but not take pages away. */
-static void *mem_map(const char *name, u64 size, int *fdp)
+#define HUGE_SHIFT	26	/* of the page's size in the flags of memfd_create() */
+
+/*
+ * Sealed: a process that is given the file can write, but not take pages away. Huge pages
+ * are all reserved now, so that the guest does not find later that the pool is empty.
+ */
+static void *mem_map(const char *name, u64 size, u64 huge_page, int *fdp)
 {
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int map = MAP_SHARED | MAP_NORESERVE;
 	void *hva;
+	int fd;
+
+	if (huge_page) {
+		flags |= MFD_HUGETLB | (unsigned int)__builtin_ctzll(huge_page) << HUGE_SHIFT;
+		map = MAP_SHARED;
+	}
+	fd = memfd_create(name, flags);
 
 	if (fd < 0)
 		return NULL;
@@ -24,7 +38,7 @@ static void *mem_map(const char *name, u64 size, int *fdp)
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		goto err_close;
 	/* A guest rarely touches all of its RAM: do not reserve swap for it. */
-	hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	hva = mmap(NULL, size, PROT_READ | PROT_WRITE, map, fd, 0);
 	if (hva == MAP_FAILED)
 		goto err_close;
 	*fdp = fd;
@@ -35,9 +49,37 @@ err_close:
 	return NULL;
 }
 
+/* Says why there is no region; @errno has it, too. */
+static int mem_refuse(const struct vmm_mem *mem, u64 size, u64 huge_page)
+{
+	struct vmm_huge_pool pool;
+	char mend[VMM_HUGE_MEND];
+	int err = errno;
+	u64 limit;
+
+	if (err == EFBIG && !vmm_limits_file(size, &limit))
+		return vmm_error(-err,
+				 "guest RAM is a file of %llu MiB, and a file may have %llu (ulimit -f)",
+				 size / MIB, limit / MIB);
+	if (!huge_page)
+		return vmm_error(err, "cannot allocate %llu MiB of guest RAM", size / MIB);
+	vmm_huge_pool_read(mem->huge_pages, &pool);
+	if (!pool.page)
+		return vmm_error(-EOPNOTSUPP, "--huge-pages: this host has no pages of %llu MiB",
+				 huge_page / MIB);
+	if (err != ENOMEM || pool.free >= size / huge_page)
+		return vmm_error(err, "--huge-pages: cannot allocate %llu MiB of guest RAM",
+				 size / MIB);
+	vmm_huge_mend(&pool, size / huge_page, mend, sizeof(mend));
+	return vmm_error(-ENOMEM,
+			 "--huge-pages: %llu pages of %llu MiB are needed, and %llu are free; try: %s",
+			 size / huge_page, huge_page / MIB, pool.free, mend);
+}
+
 /**
  * vmm_mem_add - allocate a region of guest RAM, all zero
- * @mem: all zero before the first region; regions are added in address order
+ * @mem: all zero before the first region, but for @huge_pages; regions are added in address
+ *	order
  * @base: guest physical address, page-aligned
  * @size: bytes, a multiple of the page size
  *
@@ -45,17 +87,24 @@ err_close:
  */
 int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size)
 {
+	u64 huge_page = vmm_huge_page_bytes(mem->huge_pages);
 	struct vmm_region *region = &mem->region[mem->regions];
 
 	if (mem->regions == VMM_REGIONS)
 		return vmm_error(-ENOSPC, "too many regions of guest RAM");
+	if (huge_page && (base % huge_page || size % huge_page))
+		return vmm_error(-EINVAL,
+				 "--huge-pages: %llu MiB of RAM are no multiple of %llu MiB",
+				 size / MIB, huge_page / MIB);
 	*region = (struct vmm_region){ .base = base, .size = size };
-	region->hva = mem_map("guest-ram", size, &region->fd);
+	region->hva = mem_map("guest-ram", size, huge_page, &region->fd);
 	if (!region->hva)
-		return vmm_error(errno, "cannot allocate %llu MiB of guest RAM", size / MIB);
+		return mem_refuse(mem, size, huge_page);
 	mem->regions++;
 	/* Fewer and larger translations; a kernel without it is no problem. */
-	madvise(region->hva, size, MADV_HUGEPAGE);
+	if (!huge_page)
+		madvise(region->hva, size, mem->huge_pages == VMM_HUGE_OFF ? MADV_NOHUGEPAGE :
+						MADV_HUGEPAGE);
 	/* What the guest knows is in no core file. */
 	madvise(region->hva, size, MADV_DONTDUMP);
 	return 0;
@@ -118,12 +167,24 @@ static int region_clear_private(const struct vmm_region *region)
 	return 0;
 }
 
-static int region_clear(const struct vmm_region *region)
+/* Pages that went back to the pool are reserved again, as they were at first. */
+static int region_reserve(const struct vmm_region *region)
+{
+	void *hva = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+
+	if (hva == MAP_FAILED)
+		return -errno;
+	munmap(hva, region->size);
+	return 0;
+}
+
+static int region_clear(const struct vmm_region *region, bool reserve)
 {
 	if (region->fd < 0)
 		return region_clear_private(region);
-	return fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			 region->size) ? -errno : 0;
+	if (fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, region->size))
+		return -errno;
+	return reserve ? region_reserve(region) : 0;
 }
 
 /**
@@ -136,12 +197,17 @@ static int region_clear(const struct vmm_region *region)
  */
 int vmm_mem_clear(struct vmm_mem *mem)
 {
+	u64 huge_page = vmm_huge_page_bytes(mem->huge_pages);
 	unsigned int i;
 	int err;
 
 	mem->cleared = true;
 	for (i = 0; i < mem->regions; i++) {
-		err = region_clear(&mem->region[i]);
+		err = region_clear(&mem->region[i], huge_page);
+		/* The sandbox lets nobody look at the pool now. */
+		if (err == -ENOMEM && huge_page)
+			return vmm_error(err,
+					 "--huge-pages: somebody has taken the pool's pages while the guest was reset");
 		if (err)
 			return vmm_error(-err, "cannot clear guest RAM");
 	}
@@ -149,22 +215,42 @@ int vmm_mem_clear(struct vmm_mem *mem)
 }
 
 /**
+ * vmm_mem_whole_pages - leave out pages of the host's that are not all of a range
+ * @page: bytes of one, a power of two
+ * @offset: where the range begins; becomes where the first whole page does
+ * @len: bytes of it; becomes bytes of whole pages
+ *
+ * Return: whether there are any
+ */
+bool vmm_mem_whole_pages(u64 page, u64 *offset, u64 *len)
+{
+	u64 first = (*offset + page - 1) & ~(page - 1);
+	u64 last = (*offset + *len) & ~(page - 1);
+
+	if (first >= last)
+		return false;
+	*offset = first;
+	*len = last - first;
+	return true;
+}
+
+/**
  * vmm_mem_drop - give back pages whose content the guest no longer needs
  * @region: the region
- * @gpa: guest physical address, inside it, page-aligned
- * @len: bytes, inside it, whole pages
+ * @gpa: guest physical address, inside it, on a page of the guest's
+ * @len: bytes, inside it, whole pages of the guest's
  *
- * The guest finds zeros there afterwards, or, where RAM began as a file, what the file
- * has.
+ * The guest finds zeros there afterwards, or, where RAM began as a file, what the file has:
+ * there only whole pages of the host's are given back, and of others nothing changes.
  */
 void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len)
 {
 	u64 offset = gpa - region->base;
 
-	if (region->fd < 0)
-		madvise((u8 *)region->hva + offset, len, MADV_DONTNEED);
-	else
+	if (region->fd >= 0)
 		fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+	else if (vmm_mem_whole_pages(sysconf(_SC_PAGESIZE), &offset, &len))
+		madvise((u8 *)region->hva + offset, len, MADV_DONTNEED);
 }
 
 /**
@@ -213,5 +299,5 @@ void *vmm_mem_ptr(const struct vmm_mem *mem, u64 gpa, u64 len)
  */
 void *vmm_mem_window(u64 size, int *fd)
 {
-	return mem_map("register-window", size, fd);
+	return mem_map("register-window", size, 0, fd);
 }

@@ -6,11 +6,13 @@
  *
  *	{"label":"...","userspace_exits":N,"signals":N,"system":N,"other":N,
  *	 "devices":{"<device>":{"reads":N,"writes":N},...,"none":{...}},
- *	 "kvm":{"<name>":N,...},"<device>":{"<name>":N,...},...}
+ *	 "kvm":{"<name>":N,...},"<device>":{"<name>":N,...},...,
+ *	 "<device>":{"<device behind it>":{"<name>":N,...},...},...}
  *
  * (on one line). userspace_exits is every return of KVM_RUN.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,20 +25,31 @@
 /**
  * struct vmm_stats - where snapshots go
  * @lock: a snapshot is written whole; protects all
- * @out: file
+ * @fd: file; a pipe or the like is not waited for
  * @path: file's name if the records are JSON, NULL if they are text on stderr
+ * @torn: the file has half of a line at its end
  * @records: written so far
  * @kvm: scratch, too large for a stack
- * @devices: scratch: the counters of each device of the board
  */
 struct vmm_stats {
 	pthread_mutex_t lock;
-	FILE *out;
+	int fd;
 	const char *path;
+	bool torn;
 	u64 records;
 	struct vmm_kvm_stats kvm;
-	struct vmm_report devices[VMM_DEVICES];
 };
+
+/* A pipe that nobody reads yet is opened all the same, and never waited for. */
+static int stats_create(const char *path)
+{
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd = open(path, flags, 0666);
+
+	if (fd < 0 && errno == ENXIO)
+		fd = open(path, (flags & ~O_WRONLY) | O_RDWR, 0666);
+	return fd < 0 ? -errno : fd;
+}
 
 /**
  * vmm_stats_open - prepare for snapshots
@@ -53,9 +66,9 @@ struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg)
 		return NULL;
 	}
 	stats->path = cfg->stats_file;
-	stats->out = stats->path ? fopen(stats->path, "we") : stderr;
-	if (!stats->out) {
-		vmm_error(errno, "cannot create %s", stats->path);
+	stats->fd = stats->path ? stats_create(stats->path) : -1;
+	if (stats->path && stats->fd < 0) {
+		vmm_error(-stats->fd, "cannot create %s", stats->path);
 		free(stats);
 		return NULL;
 	}
@@ -68,8 +81,8 @@ static void stats_discard(struct vmm_stats *stats)
 {
 	struct stat st;
 
-	if (!stats->records && !fstat(fileno(stats->out), &st) && S_ISREG(st.st_mode))
-		unlink(stats->path);
+	if (!stats->records && !fstat(stats->fd, &st) && S_ISREG(st.st_mode))
+		unlinkat(AT_FDCWD, stats->path, 0);
 }
 
 /**
@@ -82,7 +95,7 @@ void vmm_stats_close(struct vmm_stats *stats)
 		return;
 	if (stats->path) {
 		stats_discard(stats);
-		fclose(stats->out);
+		close(stats->fd);
 	}
 	pthread_mutex_destroy(&stats->lock);
 	free(stats);
@@ -159,24 +172,60 @@ static void json_exits(FILE *out, const struct vmm_board *board, const struct vm
 	fputc('}', out);
 }
 
-/* Of each device that counts at all, even if it has nothing to count now. */
-static void json_reports(FILE *out, const struct vmm_board *board, const struct vmm_report *reports)
+/**
+ * struct report_writer - writes counters of devices
+ * @visitor: takes those of a device behind another one
+ * @out: where to
+ * @comma: JSON: what is before the next device
+ */
+struct report_writer {
+	struct vmm_report_visitor visitor;
+	FILE *out;
+	const char *comma;
+};
+
+static void json_report(struct vmm_report_visitor *visitor, const char *name,
+			const struct vmm_report *report)
 {
+	struct report_writer *writer = (struct report_writer *)visitor;
+	FILE *out = writer->out;
 	unsigned int i;
-	unsigned int j;
+
+	fprintf(out, "%s\"%s\":{", writer->comma, name);
+	for (i = 0; i < report->count; i++)
+		fprintf(out, "%s\"%s\":%llu", i ? "," : "", report->names[i],
+			report->values[i]);
+	fputc('}', out);
+	writer->comma = ",";
+}
+
+static void json_parts(FILE *out, struct vmm_device *dev)
+{
+	struct report_writer writer = { .visitor.report = json_report, .out = out, .comma = "" };
+
+	fprintf(out, ",\"%s\":{", dev->ops->name);
+	if (dev->created)
+		dev->ops->parts(dev, &writer.visitor);
+	fputc('}', out);
+}
+
+static void json_reports(FILE *out, struct vmm_board *board)
+{
+	struct report_writer writer = { .out = out, .comma = "," };
+	struct vmm_report report;
+	unsigned int i;
 
 	for (i = 0; i < board->devices; i++) {
-		if (!board->dev[i].ops->stats)
+		if (board->dev[i].ops->parts) {
+			json_parts(out, &board->dev[i]);
 			continue;
-		fprintf(out, ",\"%s\":{", device_name(board, i));
-		for (j = 0; j < reports[i].count; j++)
-			fprintf(out, "%s\"%s\":%llu", j ? "," : "", reports[i].names[j],
-				reports[i].values[j]);
-		fputc('}', out);
+		}
+		vmm_device_report(&board->dev[i], &report);
+		json_report(&writer.visitor, device_name(board, i), &report);
 	}
 }
 
-static void write_json(const struct vmm_stats *stats, FILE *out, const struct vmm_board *board,
+static void write_json(const struct vmm_stats *stats, FILE *out, struct vmm_board *board,
 		       const char *label, const struct vmm_exits *exits)
 {
 	const struct vmm_kvm_stats *kvm = &stats->kvm;
@@ -191,12 +240,14 @@ static void write_json(const struct vmm_stats *stats, FILE *out, const struct vm
 	for (i = 0; i < kvm->count; i++)
 		fprintf(out, "%s\"%s\":%llu", i ? "," : "", kvm->name[i], kvm->value[i]);
 	fputc('}', out);
-	json_reports(out, board, stats->devices);
+	json_reports(out, board);
 	fputs("}\n", out);
 }
 
-static void text_report(FILE *out, const char *name, const struct vmm_report *report)
+static void text_report(struct vmm_report_visitor *visitor, const char *name,
+			const struct vmm_report *report)
 {
+	FILE *out = ((struct report_writer *)visitor)->out;
 	unsigned int i;
 
 	if (report->count)
@@ -205,11 +256,28 @@ static void text_report(FILE *out, const char *name, const struct vmm_report *re
 		fprintf(out, "  %-32s %12llu\n", report->names[i], report->values[i]);
 }
 
-static void write_text(struct vmm_stats *stats, const struct vmm_board *board, const char *label,
-		       const struct vmm_exits *exits)
+static void text_reports(FILE *out, struct vmm_board *board)
+{
+	struct report_writer writer = { .visitor.report = text_report, .out = out };
+	struct vmm_report report;
+	unsigned int i;
+
+	for (i = 0; i < board->devices; i++) {
+		struct vmm_device *dev = &board->dev[i];
+
+		if (dev->created && dev->ops->parts) {
+			dev->ops->parts(dev, &writer.visitor);
+			continue;
+		}
+		vmm_device_report(dev, &report);
+		text_report(&writer.visitor, device_name(board, i), &report);
+	}
+}
+
+static void write_text(const struct vmm_stats *stats, FILE *out, struct vmm_board *board,
+		       const char *label, const struct vmm_exits *exits)
 {
 	const struct vmm_kvm_stats *kvm = &stats->kvm;
-	FILE *out = stats->out;
 	unsigned int i;
 
 	fprintf(out, "--- vmmctl statistics: %s\n", label);
@@ -225,11 +293,10 @@ static void write_text(struct vmm_stats *stats, const struct vmm_board *board, c
 		if (kvm->value[i])
 			fprintf(out, "  %-32s %12llu\n", kvm->name[i], kvm->value[i]);
 	}
-	for (i = 0; i < board->devices; i++)
-		text_report(out, device_name(board, i), &stats->devices[i]);
+	text_reports(out, board);
 }
 
-/* Takes a snapshot: @stats has what devices and KVM have counted, @exits all else. */
+/* Takes a snapshot, but for the devices' counters: @stats has KVM's, @exits all else. */
 static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vmm_exits *exits)
 {
 	unsigned int i;
@@ -241,8 +308,49 @@ static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vm
 		exits_add(exits, &vm->vcpu[i]->exits);
 		vmm_kvm_stats_add(&stats->kvm, vm->vcpu[i]->stats_fd);
 	}
-	for (i = 0; i < vm->board.devices; i++)
-		vmm_device_report(&vm->board.dev[i], &stats->devices[i]);
+}
+
+/* A snapshot, for people or as JSON; to be freed, NULL without memory. */
+static char *stats_text(struct vmm_stats *stats, struct vmm_vm *vm, const char *label,
+			bool for_people, size_t *size)
+{
+	struct vmm_exits exits;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, size);
+
+	if (!out)
+		return NULL;
+	pthread_mutex_lock(&stats->lock);
+	collect_locked(stats, vm, &exits);
+	if (for_people)
+		write_text(stats, out, &vm->board, label, &exits);
+	else
+		write_json(stats, out, &vm->board, label, &exits);
+	pthread_mutex_unlock(&stats->lock);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* A record for which there is no room is lost; of one that was cut the rest is. */
+static void stats_write_locked(struct vmm_stats *stats, const char *text, size_t len)
+{
+	ssize_t n = 0;
+
+	if (!stats->path) {
+		vmm_log_text(text, len);
+		return;
+	}
+	if (stats->torn && write(stats->fd, "\n", 1) != 1)
+		return;
+	stats->torn = false;
+	for (; len; text += n, len -= n) {
+		n = write(stats->fd, text, len);
+		if (n <= 0)
+			return;
+		stats->torn = n < (ssize_t)len;
+	}
 }
 
 /**
@@ -256,17 +364,16 @@ static void collect_locked(struct vmm_stats *stats, struct vmm_vm *vm, struct vm
  */
 void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
 {
-	struct vmm_exits exits;
+	size_t size = 0;
+	char *text = stats_text(stats, vm, label, !stats->path, &size);
 
+	if (!text)
+		return;
 	pthread_mutex_lock(&stats->lock);
-	collect_locked(stats, vm, &exits);
-	if (stats->path)
-		write_json(stats, stats->out, &vm->board, label, &exits);
-	else
-		write_text(stats, &vm->board, label, &exits);
-	fflush(stats->out);
+	stats_write_locked(stats, text, size);
 	stats->records++;
 	pthread_mutex_unlock(&stats->lock);
+	free(text);
 }
 
 /**
@@ -280,19 +387,7 @@ void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *
  */
 char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *label)
 {
-	struct vmm_exits exits;
-	char *text = NULL;
 	size_t size;
-	FILE *out = open_memstream(&text, &size);
 
-	if (!out)
-		return NULL;
-	pthread_mutex_lock(&stats->lock);
-	collect_locked(stats, vm, &exits);
-	write_json(stats, out, &vm->board, label, &exits);
-	pthread_mutex_unlock(&stats->lock);
-	if (!fclose(out))
-		return text;
-	free(text);
-	return NULL;
+	return stats_text(stats, vm, label, false, &size);
 }

@@ -55,6 +55,7 @@ static int vm_add_ram(struct vmm_vm *vm)
 	unsigned int i;
 	int err = 0;
 
+	vm->mem.huge_pages = vm->cfg->huge_pages;
 	for (i = 0; i < VMM_BOARD_RAM && left && !err; i++) {
 		const struct vmm_board_ram *ram = &vm->board.ram[i];
 		u64 size = left < ram->max ? left : ram->max;
@@ -266,6 +267,7 @@ void vmm_vm_power_off(struct vmm_vm *vm)
 {
 	while (vm->vcpus)
 		vmm_vcpu_destroy(vm->vcpu[--vm->vcpus]);
+	vmm_lines_disconnect(vm);
 	close_fd(&vm->gic_fd);
 	close_fd(&vm->stats_fd);
 	close_fd(&vm->fd);
@@ -360,8 +362,7 @@ void vmm_doorbell_remove(struct vmm_vm *vm, struct vmm_doorbell *bell)
  * @vm: the VM, switched on
  * @bell: which write, and which eventfd; not kept
  *
- * Return: 0, or -errno without a message: -ENOSPC is KVM's limit, and the
- *	caller can do without
+ * Return: 0, or -errno without a message: the caller can do without
  */
 int vmm_vm_ioeventfd(struct vmm_vm *vm, const struct vmm_doorbell *bell)
 {

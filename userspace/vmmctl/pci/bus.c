@@ -123,13 +123,14 @@ static void place_bars(struct vmm_pci_function *fn, u64 *next)
 
 	for (i = 0; i < VMM_PCI_BARS; i++) {
 		const struct vmm_pci_bar *bar = &fn->bar[i];
+		u64 *free = &next[vmm_pci_window_of(bar->kind)];
 		u64 at;
 
 		if (bar->kind == VMM_PCI_NONE)
 			continue;
-		at = (next[bar->kind] + bar->size - 1) & -bar->size;
+		at = (*free + bar->size - 1) & -bar->size;
 		if (vmm_pci_place(fn, i, at))
-			next[bar->kind] = at + bar->size;
+			*free = at + bar->size;
 	}
 }
 

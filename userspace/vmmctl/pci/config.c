@@ -77,7 +77,25 @@ static u32 bar_flags(enum vmm_pci_kind kind)
 		return PCI_BASE_ADDRESS_SPACE_IO;
 	if (kind == VMM_PCI_MEMORY64)
 		return PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH;
+	if (kind == VMM_PCI_MEMORY64_PLAIN)
+		return PCI_BASE_ADDRESS_MEM_TYPE_64;
 	return 0;
+}
+
+/**
+ * vmm_pci_window_of - tell which of the board's windows BARs of a kind are put into
+ * @kind: what a BAR asks for
+ *
+ * Return: the kind whose window it is
+ */
+enum vmm_pci_kind vmm_pci_window_of(enum vmm_pci_kind kind)
+{
+	return kind == VMM_PCI_MEMORY64_PLAIN ? VMM_PCI_MEMORY64 : kind;
+}
+
+static bool is_64_bits(enum vmm_pci_kind kind)
+{
+	return vmm_pci_window_of(kind) == VMM_PCI_MEMORY64;
 }
 
 /**
@@ -96,7 +114,7 @@ void vmm_pci_set_bar(struct vmm_pci_function *fn, unsigned int bar, enum vmm_pci
 	fn->bar[bar].size = size;
 	put_bytes(fn->initial + offset, bar_flags(kind), 4);
 	vmm_pci_allow(fn, offset, -size);
-	if (kind == VMM_PCI_MEMORY64)
+	if (is_64_bits(kind))
 		vmm_pci_allow(fn, offset + 4, -size >> 32);
 }
 
@@ -193,10 +211,10 @@ static bool bar_fits(const struct vmm_pci_function *fn, const struct vmm_pci_bar
 {
 	const struct vmm_pci_map *map = &fn->bus->map;
 
-	if (bar->kind == VMM_PCI_MEMORY64 &&
+	if (is_64_bits(bar->kind) &&
 	    window_holds(&map->window[VMM_PCI_MEMORY], address, bar->size))
 		return true;
-	return window_holds(&map->window[bar->kind], address, bar->size);
+	return window_holds(&map->window[vmm_pci_window_of(bar->kind)], address, bar->size);
 }
 
 /* What the register says, wherever that is. */
@@ -205,7 +223,7 @@ static u64 bar_address(const struct vmm_pci_function *fn, unsigned int bar)
 	unsigned int offset = PCI_BASE_ADDRESS_0 + 4 * bar;
 	u64 address = vmm_pci_get(fn, offset, 4);
 
-	if (fn->bar[bar].kind == VMM_PCI_MEMORY64)
+	if (is_64_bits(fn->bar[bar].kind))
 		address |= (u64)vmm_pci_get(fn, offset + 4, 4) << 32;
 	return address & -fn->bar[bar].size;
 }
@@ -256,7 +274,7 @@ bool vmm_pci_place(struct vmm_pci_function *fn, unsigned int bar, u64 address)
 	if (!bar_fits(fn, &fn->bar[bar], address))
 		return false;
 	vmm_pci_put(fn, offset, address | bar_flags(fn->bar[bar].kind), 4);
-	if (fn->bar[bar].kind == VMM_PCI_MEMORY64)
+	if (is_64_bits(fn->bar[bar].kind))
 		vmm_pci_put(fn, offset + 4, address >> 32, 4);
 	return true;
 }

@@ -13,9 +13,9 @@
  */
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <linux/pci_regs.h>
 
+#include "machine/machine.h"
 #include "pci/pci.h"
 
 #define PIN_EVENTS	16	/* taken from the kernel at once */
@@ -100,9 +100,7 @@ u8 vmm_pci_take_pending(struct vmm_pci_function *fn)
 /* Meanwhile the source may have got another wire, which its event is for. */
 static void source_serve(struct vmm_pci_source *source)
 {
-	eventfd_t value;
-
-	if (source->wire == VMM_PCI_WIRE_PIN && !eventfd_read(source->fd, &value))
+	if (source->wire == VMM_PCI_WIRE_PIN && vmm_event_clear(source->fd))
 		source->fn->pending |= source->pending;
 }
 

@@ -46,6 +46,7 @@ enum vmm_pci_kind {
 	VMM_PCI_PORTS,
 	VMM_PCI_MEMORY,		/* below 4 GiB */
 	VMM_PCI_MEMORY64,	/* anywhere, prefetchable */
+	VMM_PCI_MEMORY64_PLAIN,	/* anywhere, not prefetchable */
 	VMM_PCI_KINDS
 };
 
@@ -61,7 +62,8 @@ struct vmm_pci_window {
 
 /**
  * struct vmm_pci_map - where a board has its PCI bus
- * @window: by kind of BAR. One of 64 bits may be in the window of memory, too
+ * @window: by kind of BAR; that of VMM_PCI_MEMORY64 is for both kinds of 64 bits, which may
+ *	be in the window of memory, too
  * @gsi: interrupt of pin A of slot s is @gsi[s % VMM_PCI_PINS], level-triggered
  * @messages: addresses that a message can be sent to, in the low 32 bits
  * @message_gsi: interrupts from this number on are the bus's, for messages
@@ -288,6 +290,7 @@ struct vmm_pci_identity {
 
 void vmm_pci_init(struct vmm_pci_function *fn, const struct vmm_pci_ops *ops,
 		  const struct vmm_pci_identity *identity);
+enum vmm_pci_kind vmm_pci_window_of(enum vmm_pci_kind kind);
 void vmm_pci_set_bar(struct vmm_pci_function *fn, unsigned int bar, enum vmm_pci_kind kind,
 		     u64 size);
 unsigned int vmm_pci_add_cap(struct vmm_pci_function *fn, u8 id, const void *body,

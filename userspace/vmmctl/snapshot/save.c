@@ -109,7 +109,12 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 			json_decref(list);
 			return NULL;
 		}
-		json_object_set_new(image, "path", json_string(disk->path));
+		if (json_object_set_new(image, "path", json_string(disk->path))) {
+			vmm_error(-EINVAL, "snapshot: the name of disk %u is no UTF-8", i);
+			json_decref(image);
+			json_decref(list);
+			return NULL;
+		}
 		json_object_set_new(image, "readonly", json_boolean(disk->readonly));
 		json_array_append_new(list, image);
 	}
@@ -125,11 +130,18 @@ static json_t *save_layers(const struct vmm_config *cfg)
 	json_t *words = json_array();
 	unsigned int i;
 
-	for (i = 0; i < cfg->word_count; i++)
-		json_array_append_new(words, json_string(cfg->words[i]));
-	json_array_append_new(layers, json_pack("{s:s, s:o}", "directory", cfg->directory,
-						"words", words));
-	return layers;
+	bool ok = layers && words;
+
+	for (i = 0; ok && i < cfg->word_count; i++)
+		ok = !json_array_append_new(words, json_string(cfg->words[i]));
+	ok = ok && !json_array_append_new(layers, json_pack("{s:s, s:O}", "directory",
+							    cfg->directory, "words", words));
+	json_decref(words);
+	if (ok)
+		return layers;
+	vmm_error(-EINVAL, "snapshot: a word of the command line, or the directory, is no UTF-8");
+	json_decref(layers);
+	return NULL;
 }
 
 static json_t *save_machine(const struct vmm_vm *vm)

@@ -281,11 +281,11 @@ static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visi
 	}
 }
 
-static void bank_stats(struct vmm_device *dev, struct vmm_report *report)
+static void bank_parts(struct vmm_device *dev, struct vmm_report_visitor *visitor)
 {
 	const struct bank *b = dev->state;
 
-	vmm_virtio_set_stats(&b->set, report);
+	vmm_virtio_set_parts(&b->set, visitor);
 }
 
 static int bank_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
@@ -349,6 +349,6 @@ const struct vmm_device_ops vmm_virtio_bank_ops = {
 	.save = bank_save,
 	.load = bank_load,
 	.describe = bank_describe,
-	.stats = bank_stats,
+	.parts = bank_parts,
 	.commands = bank_commands,
 };

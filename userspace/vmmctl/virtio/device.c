@@ -39,6 +39,8 @@ static void config_interrupt_locked(struct vmm_virtio *v)
 /* A driver that has started the device is interrupted. */
 static void fail_locked(struct vmm_virtio *v)
 {
+	if (!(v->status & VIRTIO_CONFIG_S_NEEDS_RESET))
+		vmm_count(&v->counts.failures, 1);
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		config_interrupt_locked(v);
@@ -70,25 +72,49 @@ void vmm_virtio_fail(struct vmm_virtio *v)
  */
 bool vmm_virtio_fail_if(struct vmm_virtio *v, int err_fd)
 {
-	eventfd_t value;
 	bool broken;
 
 	pthread_mutex_lock(&v->lock);
-	broken = !eventfd_read(err_fd, &value);
-	if (broken)
+	broken = vmm_event_clear(err_fd);
+	if (broken) {
+		vmm_count(&v->counts.broken_rings, 1);
 		fail_locked(v);
+	}
 	pthread_mutex_unlock(&v->lock);
 	return broken;
+}
+
+/**
+ * vmm_virtio_blame - say what went wrong at a guest's doing
+ * @v: the device
+ * @err: as for vmm_error()
+ * @text: what it was
+ *
+ * A guest may do it again and again; it is said once in a life of the guest.
+ *
+ * Context: any thread.
+ * Return: -errno
+ */
+int vmm_virtio_blame(struct vmm_virtio *v, int err, const char *text)
+{
+	if (__atomic_exchange_n(&v->blamed, true, __ATOMIC_RELAXED))
+		return err < 0 ? err : -err;
+	vmm_device_error(v->name, text);
+	return vmm_error(err, "virtio-%s: %s", v->name, text);
 }
 
 static void stop_locked(struct vmm_virtio *v)
 {
 	if (!v->running && !v->stop_pending)
 		return;
+	if (v->running)
+		vmm_count(&v->counts.stops, 1);
 	v->ops->stop(v);
 	v->running = false;
-	if (v->stop_pending)
-		fail_locked(v);
+	if (!v->stop_pending)
+		return;
+	vmm_count(&v->counts.stalls, 1);
+	fail_locked(v);
 }
 
 /*
@@ -98,6 +124,7 @@ static void stop_locked(struct vmm_virtio *v)
 static void start_locked(struct vmm_virtio *v)
 {
 	v->running = true;
+	vmm_count(&v->counts.starts, 1);
 	show(v);
 	if (v->ops->start(v)) {
 		v->running = false;
@@ -156,6 +183,7 @@ void vmm_virtio_set_status(struct vmm_virtio *v, u32 value)
 	u32 more = value & ~v->status & STATUS_BY_DRIVER;
 
 	if (!value) {
+		vmm_count(&v->counts.resets, 1);
 		reset_locked(v);
 		return;
 	}
@@ -267,8 +295,10 @@ void vmm_virtio_queue_reset(struct vmm_virtio *v, struct vmm_virtio_queue *q)
  */
 void vmm_virtio_kick(struct vmm_virtio *v, u32 queue)
 {
-	if (queue < v->queues)
-		vmm_event_signal(v->queue[queue].kick_fd);
+	if (queue >= v->queues)
+		return;
+	vmm_count(&v->counts.kicks, 1);
+	vmm_event_signal(v->queue[queue].kick_fd);
 }
 
 /**
@@ -337,6 +367,7 @@ void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len)
 	pthread_mutex_lock(&v->lock);
 	memcpy(v->config, config, len);
 	v->generation++;
+	vmm_count(&v->counts.config_changes, 1);
 	show_config(v);
 	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		config_interrupt_locked(v);
@@ -366,6 +397,7 @@ void vmm_virtio_reset(struct vmm_virtio *v)
 {
 	unsigned int i;
 
+	vmm_count(&v->counts.resets, 1);
 	pthread_mutex_lock(&v->lock);
 	reset_locked(v);
 	if (v->transport->reset)
@@ -373,6 +405,7 @@ void vmm_virtio_reset(struct vmm_virtio *v)
 	pthread_mutex_unlock(&v->lock);
 	if (v->ops->reset)
 		v->ops->reset(v);
+	__atomic_store_n(&v->blamed, false, __ATOMIC_RELAXED);
 	/* Whatever was signalled last is not for the next guest. */
 	vmm_event_clear(v->call_fd);
 	for (i = 0; i < v->queues; i++) {
@@ -437,4 +470,28 @@ void vmm_virtio_detach(struct vmm_virtio *v)
 	stop_locked(v);
 	v->transport = NULL;
 	pthread_mutex_unlock(&v->lock);
+}
+
+/**
+ * vmm_virtio_report - collect a device's counters
+ * @v: the device
+ * @report: filled
+ *
+ * Context: any thread.
+ */
+void vmm_virtio_report(struct vmm_virtio *v, struct vmm_report *report)
+{
+	const struct vmm_virtio_counts *counts = &v->counts;
+
+	report->count = 0;
+	vmm_report_add(report, "starts", vmm_counted(&counts->starts));
+	vmm_report_add(report, "stops", vmm_counted(&counts->stops));
+	vmm_report_add(report, "resets", vmm_counted(&counts->resets));
+	vmm_report_add(report, "failures", vmm_counted(&counts->failures));
+	vmm_report_add(report, "broken_rings", vmm_counted(&counts->broken_rings));
+	vmm_report_add(report, "stalls", vmm_counted(&counts->stalls));
+	vmm_report_add(report, "config_changes", vmm_counted(&counts->config_changes));
+	vmm_report_add(report, "kicks", vmm_counted(&counts->kicks));
+	if (v->ops->stats)
+		v->ops->stats(v, report);
 }

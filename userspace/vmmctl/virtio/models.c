@@ -6,6 +6,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -245,18 +246,31 @@ void vmm_virtio_set_resume(const struct vmm_virtio_set *set)
 	}
 }
 
+/* The model and what it has become, as "vhost-user-gpu", and which of that model's it is. */
+static void set_part(struct vmm_virtio *v, struct vmm_report_visitor *visitor)
+{
+	bool same = !strcmp(v->ops->name, v->name);
+	struct vmm_report report;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s%s%u", v->ops->name, same ? "" : "-",
+		 same ? "" : v->name, v->index);
+	vmm_virtio_report(v, &report);
+	visitor->report(visitor, name, &report);
+}
+
 /**
- * vmm_virtio_set_stats - collect counters; those of devices of a kind add up
+ * vmm_virtio_set_parts - show the counters of each device
  * @set: the devices
- * @report: filled
+ * @visitor: takes them
  */
-void vmm_virtio_set_stats(const struct vmm_virtio_set *set, struct vmm_report *report)
+void vmm_virtio_set_parts(const struct vmm_virtio_set *set, struct vmm_report_visitor *visitor)
 {
 	unsigned int i;
 
 	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
-		if (set->v[i] && set->v[i]->ops->stats)
-			set->v[i]->ops->stats(set->v[i], report);
+		if (set->v[i])
+			set_part(set->v[i], visitor);
 	}
 }
 

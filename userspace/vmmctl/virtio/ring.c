@@ -22,23 +22,33 @@
 /* A packed ring begins in its first slot, with both wrap counters 1. */
 #define RING_PACKED_BASE	0x80008000
 
-/* @err as for vmm_error(). */
-static int device_blame(struct vmm_ring_device *dev, int err, const char *what)
-{
-	if (dev->blamed)
-		return err < 0 ? err : -err;
-	dev->blamed = true;
-	vmm_device_error(dev->v->ops->name, what);
-	return vmm_error(err, "virtio-%s: %s", dev->v->ops->name, what);
-}
-
 static int device_broken(void *arg)
 {
 	struct vmm_ring_device *dev = arg;
 
 	if (vmm_virtio_fail_if(dev->v, dev->err_fd))
-		device_blame(dev, -EIO, "a ring is broken");
+		vmm_virtio_blame(dev->v, -EIO, "a ring is broken");
 	return 0;
+}
+
+/* For counters that one thread writes at a time. */
+static void ring_count(u64 *counter, u64 n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/**
+ * vmm_ring_push - hand a chain back to the driver
+ * @ring: its lock is held
+ * @chain: the chain
+ * @written: bytes that were written to it
+ */
+void vmm_ring_push(struct vmm_ring *ring, const struct ranchu_chain *chain, u32 written)
+{
+	ranchu_vq_push(&ring->vq, chain, written);
+	ring_count(&ring->counts.requests, 1);
+	ring_count(&ring->counts.bytes_out, chain->out_len);
+	ring_count(&ring->counts.bytes_in, written);
 }
 
 /**
@@ -50,8 +60,10 @@ static int device_broken(void *arg)
 void vmm_ring_update(struct vmm_ring *ring)
 {
 	ranchu_vq_publish(&ring->vq);
-	if (ranchu_vq_must_call(&ring->vq))
+	if (ranchu_vq_must_call(&ring->vq)) {
+		ring_count(&ring->counts.calls, 1);
 		vmm_virtio_notify_queue(ring->dev->v, ring->index);
+	}
 	/* After a bug of ours, nothing of this device is trusted any more. */
 	if (vmm_compat_warned()) {
 		ring->live = false;
@@ -92,10 +104,12 @@ static void *ring_main(void *arg)
 	eventfd_t rung;
 
 	for (;;) {
+		rung = 0;
 		while (eventfd_read(kick, &rung) && errno == EINTR)
 			;
 		if (vmm_ring_stopping(ring))
 			return NULL;
+		ring_count(&ring->counts.kicks, rung);
 		ring_serve(ring);
 	}
 }
@@ -130,7 +144,8 @@ static int ring_start(struct vmm_ring *ring)
 	int err = ring_setup(ring);
 
 	if (err)
-		return device_blame(ring->dev, -err, "a queue cannot be as the guest set it up");
+		return vmm_virtio_blame(ring->dev->v, -err,
+					"a queue cannot be as the guest set it up");
 	ring->stopping = 0;
 	pthread_mutex_lock(&ring->lock);
 	ring->paused = false;
@@ -423,6 +438,40 @@ int vmm_ring_device_base(struct vmm_ring_device *dev, unsigned int queue, u32 *b
 int vmm_ring_model_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
 {
 	return vmm_ring_device_base(v->state, queue, base);
+}
+
+/**
+ * vmm_ring_device_stats - add what the queues of a device have done
+ * @dev: the device
+ * @report: where to
+ *
+ * Context: any thread.
+ */
+void vmm_ring_device_stats(struct vmm_ring_device *dev, struct vmm_report *report)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->v->queues; i++) {
+		const struct vmm_ring_counts *counts = &dev->ring[i].counts;
+
+		vmm_report_add_queue(report, i, "kicks", vmm_counted(&counts->kicks));
+		vmm_report_add_queue(report, i, "calls", vmm_counted(&counts->calls));
+		vmm_report_add_queue(report, i, "requests", vmm_counted(&counts->requests));
+		vmm_report_add_queue(report, i, "bytes_out", vmm_counted(&counts->bytes_out));
+		vmm_report_add_queue(report, i, "bytes_in", vmm_counted(&counts->bytes_in));
+	}
+}
+
+/**
+ * vmm_ring_model_stats - add what the queues of a device have done
+ * @v: its @state is, or begins with, a struct vmm_ring_device
+ * @report: where to
+ *
+ * Context: any thread.
+ */
+void vmm_ring_model_stats(struct vmm_virtio *v, struct vmm_report *report)
+{
+	vmm_ring_device_stats(v->state, report);
 }
 
 /**

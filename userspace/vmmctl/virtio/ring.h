@@ -18,6 +18,24 @@
 struct vmm_ring_device;
 
 /**
+ * struct vmm_ring_counts - what a ring has done since its device was created
+ * @kicks: signals of its doorbell; one at each start is our own
+ * @calls: interrupts to the driver
+ * @requests: chains that went back to the driver
+ * @bytes_out: bytes that the driver had in them
+ * @bytes_in: bytes that were written to them
+ *
+ * The ring's thread writes @kicks, and who has the ring's lock the others.
+ */
+struct vmm_ring_counts {
+	u64 kicks;
+	u64 calls;
+	u64 requests;
+	u64 bytes_out;
+	u64 bytes_in;
+};
+
+/**
  * struct vmm_ring - a virtqueue that vmmctl processes
  * @dev: the device
  * @index: of the queue
@@ -28,6 +46,7 @@ struct vmm_ring_device;
  * @started: there is a @thread; protected by the device's lock
  * @thread: waits for the queue's doorbell and calls kicked()
  * @stopping: kicked() is to return soon; read and written with __atomic
+ * @counts: what it has done
  */
 struct vmm_ring {
 	struct vmm_ring_device *dev;
@@ -39,6 +58,7 @@ struct vmm_ring {
 	bool started;
 	pthread_t thread;
 	int stopping;
+	struct vmm_ring_counts counts;
 };
 
 /**
@@ -51,7 +71,6 @@ struct vmm_ring {
  * @mem: guest memory, as the engine wants it
  * @err_fd: eventfd: a ring is broken
  * @rings: how many run; the first ones
- * @blamed: the message about a broken ring was given
  * @ring: by queue
  */
 struct vmm_ring_device {
@@ -60,7 +79,6 @@ struct vmm_ring_device {
 	struct ranchu_mem *mem;
 	int err_fd;
 	unsigned int rings;
-	bool blamed;
 	struct vmm_ring ring[VMM_VIRTIO_QUEUES];
 };
 
@@ -74,7 +92,9 @@ void vmm_ring_device_stop(struct vmm_ring_device *dev);
 void vmm_ring_device_pause(struct vmm_ring_device *dev);
 void vmm_ring_device_resume(struct vmm_ring_device *dev);
 int vmm_ring_device_base(struct vmm_ring_device *dev, unsigned int queue, u32 *base);
+void vmm_ring_push(struct vmm_ring *ring, const struct ranchu_chain *chain, u32 written);
 void vmm_ring_update(struct vmm_ring *ring);
+void vmm_ring_device_stats(struct vmm_ring_device *dev, struct vmm_report *report);
 
 /* For models whose state begins with a struct vmm_ring_device, and need no more. */
 int vmm_ring_model_start(struct vmm_virtio *v);
@@ -84,6 +104,7 @@ void vmm_ring_model_stop_queue(struct vmm_virtio *v, unsigned int queue);
 void vmm_ring_model_pause(struct vmm_virtio *v);
 void vmm_ring_model_resume(struct vmm_virtio *v);
 int vmm_ring_model_base(struct vmm_virtio *v, unsigned int queue, u32 *base);
+void vmm_ring_model_stats(struct vmm_virtio *v, struct vmm_report *report);
 int vmm_builtin_connect(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
 			unsigned int index, struct vmm_stream *stream);
 

@@ -198,12 +198,16 @@ static int kind_check(const struct vmm_virtio *v, const struct saved_kind *saved
 static bool driver_is_possible(const struct vmm_virtio *v, const struct saved_driver *saved)
 {
 	u32 running = le32toh(saved->running);
+	u32 status = le32toh(saved->status);
 
 	if (running > 1 || le32toh(saved->config_pending) > 1 ||
-	    le32toh(saved->status) > 0xff)
+	    status > 0xff)
 		return false;
-	return !running || (le32toh(saved->status) & VIRTIO_CONFIG_S_DRIVER_OK &&
-			    !(le64toh(saved->accepted) & ~v->offered));
+	/* Once agreed to, features are not looked at again. */
+	if (status & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK) &&
+	    le64toh(saved->accepted) & ~v->offered)
+		return false;
+	return !running || status & VIRTIO_CONFIG_S_DRIVER_OK;
 }
 
 static void driver_load(struct vmm_virtio *v, const struct saved_driver *saved)
@@ -251,6 +255,8 @@ static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	unsigned int i;
 	int err;
 
+	if (!v->ops->base)
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: such a device cannot be loaded", v->name);
 	vmm_state_get(state, tag + TAG_KIND, &kind, sizeof(kind));
 	err = state->err ? state->err : kind_check(v, &kind);
 	if (err)

@@ -50,6 +50,28 @@ struct vmm_virtio_queue {
 };
 
 /**
+ * struct vmm_virtio_counts - what has happened to a device since it was created
+ * @starts: its driver has started it
+ * @stops: it was stopped: by its driver, or by a reset of the guest
+ * @resets: it was reset, by one of these two
+ * @failures: it has asked its driver for a reset
+ * @broken_rings: because the driver broke a ring
+ * @stalls: whoever serves it kept the queues when it was stopped
+ * @config_changes: its configuration has changed
+ * @kicks: notifications of the driver's that no doorbell took
+ */
+struct vmm_virtio_counts {
+	u64 starts;
+	u64 stops;
+	u64 resets;
+	u64 failures;
+	u64 broken_rings;
+	u64 stalls;
+	u64 config_changes;
+	u64 kicks;
+};
+
+/**
  * struct vmm_virtio_shm - memory that a device shares with its driver
  * @id: which of the device's regions it is
  * @size: bytes, a power of two of at least a page; 0 for none
@@ -108,7 +130,7 @@ struct vmm_virtio_command {
  * @load: takes what @save wrote, before the device is started again; refuses with
  *	-errno. Without @save it is asked whether the device is like the saved one, whose
  *	configuration is @config; optional
- * @stats: adds the device's counters; any thread; optional
+ * @stats: adds the counters that only this model has; any thread; optional
  * @commands: what a user can ask for, a list; optional
  *
  * @start, @stop, @start_queue, @stop_queue and @write_config are called with @v->lock
@@ -155,6 +177,8 @@ struct vmm_virtio_ops {
  * @offered: features; set by the model, then constant
  * @shm: memory for the driver; set by the model, then constant. Only PCI shows it
  * @call_fd: eventfd that interrupts the driver about a changed configuration
+ * @counts: what has happened
+ * @blamed: this life's guest was blamed for what it did to the device; by __atomic
  * @regs: MMIO: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
  *	cannot be read are 0 there
  * @lock: protects what follows, and writes to @regs
@@ -191,6 +215,8 @@ struct vmm_virtio {
 	u64 offered;
 	struct vmm_virtio_shm shm;
 	int call_fd;
+	struct vmm_virtio_counts counts;
+	bool blamed;
 	u8 *regs;
 	pthread_mutex_t lock;
 	const struct vmm_virtio_transport *transport;
@@ -217,6 +243,8 @@ void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t l
 void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_fail(struct vmm_virtio *v);
 bool vmm_virtio_fail_if(struct vmm_virtio *v, int err_fd);
+int vmm_virtio_blame(struct vmm_virtio *v, int err, const char *text);
+void vmm_virtio_report(struct vmm_virtio *v, struct vmm_report *report);
 
 static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int feature)
 {

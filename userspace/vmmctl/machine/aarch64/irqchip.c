@@ -24,6 +24,8 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
 		return vmm_error(-EOPNOTSUPP, "--board: an arm64 host has no pc board");
 	if (cfg->virtio_bus == VMM_BUS_PCI && cfg->board != VMM_BOARD_VIRT)
 		return vmm_error(-EOPNOTSUPP, "--virtio-bus: pci needs --board virt");
+	if (cfg->address_space && cfg->board != VMM_BOARD_VIRT)
+		return vmm_error(-EOPNOTSUPP, "--device address-space: needs --board virt");
 	if (cfg->pstore)
 		return vmm_error(-EOPNOTSUPP, "--pstore: only the pc board has a store");
 	return 0;

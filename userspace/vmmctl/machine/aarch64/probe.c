@@ -19,6 +19,9 @@
 const u64 vmm_arch_probe_code = RANCHU_RAM_BASE;
 const u64 vmm_arch_probe_window = RANCHU_PIPE_BASE;
 
+/** KVM looks for memory behind an address before it looks for a doorbell, whatever is there. */
+const bool vmm_arch_window_slows;
+
 /* Loads a word of the window, stores it behind the window, 64 bytes on. */
 static const u32 probe_program[] = {
 	0xb9400002,	/* ldr	w2, [x0] */

@@ -6,6 +6,20 @@
 
 #include "machine/machine.h"
 
+/* The ACPI device of Android's partitions takes whole names of devices only. */
+static int check_fstab(const struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->disks; i++) {
+		if (cfg->disk[i].fstab)
+			return vmm_error(-EOPNOTSUPP,
+					 "--disk: on the pc board use --fstab-%s=DEV for fstab=%s",
+					 cfg->disk[i].fstab, cfg->disk[i].fstab);
+	}
+	return 0;
+}
+
 /**
  * vmm_arch_check_run - say what this architecture's board does not have
  * @cfg: what is asked for
@@ -22,5 +36,5 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
 		return vmm_error(-EOPNOTSUPP, "--vmgenid: the pc board has it always");
 	if (cfg->gic != VMM_GIC_AUTO)
 		return vmm_error(-EOPNOTSUPP, "--gic: an x86_64 guest has no GIC");
-	return 0;
+	return check_fstab(cfg);
 }

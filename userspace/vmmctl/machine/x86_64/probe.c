@@ -12,6 +12,9 @@
 const u64 vmm_arch_probe_code = 0x1000;
 const u64 vmm_arch_probe_window = 0x2000;
 
+/** A write to read-only memory is a page fault first, and elsewhere it is not. */
+const bool vmm_arch_window_slows = true;
+
 /* Loads a word of the window, stores it behind the window, 64 bytes on. */
 static const u8 probe_program[] = {
 	0x66, 0x8b, 0x07,	/* mov	(%bx), %eax */

@@ -37,6 +37,19 @@ static void disk_is_served(void)
 	server_stop();
 }
 
+static u64 counter(const char *name)
+{
+	struct vmm_report report;
+	unsigned int i;
+
+	vmm_virtio_report(&m.v, &report);
+	for (i = 0; i < report.count; i++) {
+		if (!strcmp(report.names[i], name))
+			return report.values[i];
+	}
+	return ~0ULL;
+}
+
 static void deaths(u64 features, u64 protocol)
 {
 	server_start(features, protocol | BIT(VU_P_CONFIG));
@@ -46,6 +59,8 @@ static void deaths(u64 features, u64 protocol)
 		driver_start(ALL);
 		driver_works(4000);
 		tap_equal(server.deaths, 20);
+		tap_equal(counter("connections"), 21);
+		tap_equal(counter("timeouts"), 0);
 		tap_check(!needs_reset());
 		machine_stop(true);
 	}
@@ -135,8 +150,10 @@ static void driver_that_lies(void)
 		((struct vring_avail *)ram(AVAIL))->idx = 1;
 		wr(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 		needs_reset_eventually();
+		tap_equal(counter("failures"), 1);
 		driver_start(ALL);
 		driver_works(100);
+		tap_equal(counter("starts"), 2);
 		machine_stop(true);
 	}
 	server_stop();

@@ -207,6 +207,29 @@ static void devices_are_described(void)
 	tap_check(memmem(ssdt, len, com1_hid, sizeof(com1_hid)));
 }
 
+/* A slot's pin A, as the DSDT's _PRT has it, is wired as the bus has it. */
+static void pins_are_wired_as_described(void)
+{
+	u8 entry[] = { 0x12, 0x0b, 4, 0x0c, 0xff, 0xff, 0, 0, 0, 0, 0x0a, 0 };
+	unsigned int found = 0;
+	const u8 *dsdt, *at;
+	unsigned int slot;
+	size_t len;
+
+	build(1);
+	dsdt = table_at(get(table_find("FACP"), 140, 8));
+	len = get(dsdt, 4, 4);
+	for (at = dsdt; (at = memmem(at, dsdt + len - at, entry, 6)); at++)
+		found++;
+	tap_equal(found, VMM_PCI_SLOTS - 1);
+	for (slot = 1; slot < VMM_PCI_SLOTS; slot++) {
+		tap_context("slot %u", slot);
+		entry[6] = slot;
+		entry[11] = board.pci.gsi[slot % VMM_PCI_PINS];
+		tap_check(memmem(dsdt, len, entry, sizeof(entry)));
+	}
+}
+
 /* Android's partitions, as its driver looks for them. */
 static void partitions_are_described(void)
 {
@@ -392,6 +415,7 @@ static const struct tap_case cases[] = {
 	{ "the FADT describes power", power_is_described },
 	{ "the MADT lists every CPU", every_cpu_is_listed },
 	{ "the SSDT describes devices", devices_are_described },
+	{ "the DSDT wires PCI slots' pins as the bus does", pins_are_wired_as_described },
 	{ "the SSDT describes Android's partitions", partitions_are_described },
 	{ "buffers that are too small are refused", small_buffers_are_refused },
 	{ "iasl takes all of it apart and puts it together again", iasl_has_no_complaint },

@@ -624,7 +624,7 @@ static void check_virt_pci(const struct setup *s)
 	want_cells("bus-range", 0, 15);
 	want_cells("reg", 0, 0x3f000000, 0, 0x1000000);
 	want_cells("ranges", 0x02000000, 0, 0x10000000, 0, 0x10000000, 0, 0x2eff0000,
-		   0x43000000, 0x80, 0, 0x80, 0, 0x80, 0);
+		   0x03000000, 0x80, 0, 0x80, 0, 0x80, 0);
 	want_bytes("interrupt-map", want, sizeof(want));
 	want_cells("interrupt-map-mask", 0x1800, 0, 0, 7);
 	want_cells("msi-parent", 0x8003);

@@ -34,7 +34,7 @@ fails() {
 	result $? "$name"
 }
 
-echo "1..20"
+echo "1..23"
 fails 2 "no command is refused"
 fails 2 "an unknown command is refused" walk
 fails 2 "an unknown option is refused" dtb --walk
@@ -49,6 +49,9 @@ else
 	echo "ok $n a full disk is noticed # SKIP no /dev/full here"
 fi
 fails 1 "run says in one line why it does not" run --kernel "$DIR/none"
+
+fails 2 "avd without a name is refused" avd -no-window
+HOME=$DIR ANDROID_AVD_HOME='' fails 1 "an AVD that is not there is refused" avd one
 
 # No pipe into grep -q: it goes early, and the writer dies of that.
 "$VMMCTL" help >"$DIR/help" && grep -q '^usage: ' "$DIR/help"
@@ -101,11 +104,51 @@ finds "socket $DIR/none" --vhost-user "blk,socket=$DIR/none" || rc=1
 finds "no target naa.0 in" --scsi wwpn=naa.0 || rc=1
 finds "modprobe vhost_scsi" --scsi wwpn=naa.0 || rc=1
 finds "modprobe vhost_vsock_adb .*ranchu-dkms" --vsock 3 || rc=1
+finds "truncate -s 1G $DIR/none" --disk "$DIR/none" || rc=1
+finds "The interface lo is no tap" --net tap=lo || rc=1
+finds "snapshots' directory $DIR/none .*mkdir -p $DIR/none" --snapshots "$DIR/none" || rc=1
+finds "screenshots' directory $DIR/none .*mkdir -p $DIR/none" --screenshots "$DIR/none" || rc=1
+finds "statistics file $DIR/none/s .*mkdir -p $DIR/none" --stats="$DIR/none/s" || rc=1
+finds "socket $DIR/none/x .*mkdir -p $DIR/none" --screen-socket "$DIR/none/x" || rc=1
+finds "store $DIR/none/p .*mkdir -p $DIR/none" --pstore "$DIR/none/p" || rc=1
+finds "ranchu-sound --socket-path $DIR/none" --sound "socket=$DIR/none" || rc=1
+finds "sound file $DIR/none/w .*mkdir -p $DIR/none" --sound "wav=$DIR/none/w" || rc=1
+finds "socket $DIR/disk of --pipe-service is no socket" \
+	--pipe-service "x=unix:$DIR/disk" || rc=1
+finds "socket $DIR/none " --pipe-service "x=unix:$DIR/none" || rc=1
+XDG_RUNTIME_DIR=$DIR/none finds "install -d -m 700 -o \$USER $DIR/none/ranchu" --name one || rc=1
+(ulimit -f 100; finds "a file may have 0. Try: ulimit -f unlimited" --memory 64M) || rc=1
+(ulimit -n 100; finds "may have 100 files open.*Try: ulimit -Hn") || rc=1
+(ulimit -l 64; finds "lock 64 MiB of RAM, and 0 are allowed. Try: sudo prlimit --memlock=" \
+	--memory 64M --vdpa "dev=$DIR/none") || rc=1
+finds "are no multiple of 2 MiB. Try: --memory 68M\|has no pages of 2 MiB" \
+	--huge-pages 2M --memory 67M || rc=1
+finds "are free. Try: echo [0-9]* | sudo tee /sys\|has no pages of 2 MiB" \
+	--huge-pages 2M --memory 30G || rc=1
 "$VMMCTL" doctor --disk "$DIR/disk,served=user" >"$DIR/doctor" 2>/dev/null
 grep -q "ok *The disk $DIR/disk is usable" "$DIR/doctor" || rc=1
 ! grep -q vhost_ranchu_blk "$DIR/doctor" || rc=1
 exit $rc)
 result $? "doctor asks for what the run needs, and says what mends it"
+
+# A port that somebody has; the shell cannot listen, so another program does.
+if command -v python3 >/dev/null; then
+	python3 -c 'import socket, sys, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen()
+print(s.getsockname()[1], flush=True)
+time.sleep(60)' >"$DIR/port" &
+	listener=$!
+	while [ ! -s "$DIR/port" ]; do sleep 0.1; done
+	finds "The port $(cat "$DIR/port") for the emulator's console is taken" \
+		--emulator-console "$(cat "$DIR/port")"
+	result $? "doctor finds a port that is taken"
+	kill $listener
+else
+	n=$((n + 1))
+	echo "ok $n doctor finds a port that is taken # SKIP no python3 here"
+fi
 
 if command -v groff >/dev/null; then
 	# groff warns of what it does not understand, and ends with 0.

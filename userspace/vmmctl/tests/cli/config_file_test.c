@@ -57,7 +57,7 @@ static void all_kinds_of_values_are_read(void)
 		"  \"no-reboot\": true, \"random-seed\": false, \"stats\": \"F\",\n"
 		"  \"virtio-packed\": \"on\", \"vsock\": \"5\", \"adb-port\": 5683,\n"
 		"  \"pipe-service\": [ \"a=unix:/a\", \"b=unix:/b\" ], \"virtio\": \"rng\",\n"
-		"  \"disk\": [ \"D,queues=2\", { \"path\": \"a,b\", \"readonly\": true } ],\n"
+		"  \"disk\": [ \"D,queues=2\", { \"type\": \"disk\", \"path\": \"a,b\", \"readonly\": true } ],\n"
 		"  \"net\": { \"tap\": \"t\", \"mac\": \"02:00:00:00:00:01\" },\n"
 		"  \"device\": [ { \"type\": \"disk\", \"path\": \"E\", \"block\": 4096 },\n"
 		"                { \"slot\": 3, \"type\": \"vdpa\", \"dev\": \"V\" }, \"rng\" ] }";
@@ -128,6 +128,9 @@ static const struct {
 	{ "{ \"config\": \"F\" }", { "\"config\"" } },
 	{ "{ \"output\": \"F\" }", { "\"output\"" } },
 	{ "{ \"cpus\": 33 }", { "cpus", "1 to 32" } },
+	{ "{ \"disk\": { \"type\": \"net\", \"path\": \"D\" } }",
+	  { "disk: \"type\" is \"disk\"", "left out" } },
+	{ "{ \"net\": { \"type\": 1, \"tap\": \"t\" } }", { "\"type\" is \"net\"" } },
 	{ "{ \"cpus\": -1 }", { "cpus", "1 to 32" } },
 	{ "{ \"cpus\": 1.5 }", { "cpus is a fraction", "1 to 32" } },
 	{ "{ \"cpus\": true }", { "cpus is true", "1 to 32" } },

@@ -167,7 +167,10 @@ static void sound_has_its_ends(void)
 		"run", "--kernel=I", "--device=sound,play=/p,record=/r", "--device", "sound",
 		"--device=sound,socket=/s", "--sound=wav=/a=b", NULL
 	};
-	const char *const other[] = { "run", "--kernel=I", "--sound", "socket=/c", NULL };
+	const char *const other[] = {
+		"run", "--kernel=I", "--sound", "socket=/c", "--sound=record=/r", "--sound=wav=/w",
+		"--sound=record=/s", NULL
+	};
 	const struct vmm_builtin *card;
 	struct vmm_config cfg;
 
@@ -179,9 +182,10 @@ static void sound_has_its_ends(void)
 	tap_check(!card->play && !card->record && !card->path);
 	card = vmm_builtin_find(&cfg, VMM_BUILTIN_SOUND, 2);
 	tap_check(!card->play && !strcmp(card->path, "/s"));
-	tap_check(!strcmp(cfg.sound, "/a=b") && !cfg.sound_socket);
+	tap_check(!strcmp(cfg.sound, "/a=b") && !cfg.sound_record && !cfg.sound_socket);
 	tap_check(!parse(&cfg, other));
-	tap_check(!cfg.sound && !strcmp(cfg.sound_socket, "/c"));
+	tap_check(!strcmp(cfg.sound, "/w") && !strcmp(cfg.sound_record, "/s") &&
+		  !strcmp(cfg.sound_socket, "/c"));
 }
 
 static void wrong_disks_are_refused(void)
@@ -303,7 +307,7 @@ static void vsock_is_read(void)
 {
 	static const char *const adb[] = {
 		"run", "--kernel=I", "--vsock=77", "--vsock-uds=U", "--adb-socket=A",
-		"--virtio-packed=on", NULL
+		"--virtio-packed=on", "--redir=tcp:1:0", "--redir", "tcp:65535:4294967294", NULL
 	};
 	static const char *const linux_own[] = {
 		"run", "--kernel=I", "--vsock", "4294967294,dev=/dev/vhost-vsock", NULL
@@ -319,6 +323,9 @@ static void vsock_is_read(void)
 	tap_equal(cfg.adb, VMM_ADB_ON);
 	tap_check(!strcmp(cfg.vsock_uds, "U") && !strcmp(cfg.adb_socket, "A"));
 	tap_check(cfg.virtio_packed);
+	tap_equal(cfg.redirs, 2);
+	tap_check(cfg.redir[0].host_port == 1 && !cfg.redir[0].guest_port);
+	tap_check(cfg.redir[1].host_port == 65535 && cfg.redir[1].guest_port == 0xfffffffe);
 	tap_equal(parse(&cfg, linux_own), 0);
 	tap_equal(cfg.vsock, VMM_VSOCK_LINUX);
 	tap_equal(cfg.vsock_cid, 0xfffffffe);
@@ -353,7 +360,8 @@ static void pipe_services_are_read(void)
 	static const char *const words[] = {
 		"run", "--kernel=I", "--pipe-service", "logcat=unix:/tmp/l",
 		"--pipe-service=unix:/a=unix:/b=unix:/c", "--pipe-socket", "/d",
-		"--guest-services", "--sync", "user", "--sync-socket", "/e", NULL
+		"--guest-services", "--sync", "user", "--sync-socket", "/e",
+		"--screen-socket", "/f", NULL
 	};
 	struct vmm_config cfg;
 
@@ -369,6 +377,28 @@ static void pipe_services_are_read(void)
 	tap_check(cfg.guest_services);
 	tap_equal(cfg.sync, VMM_SYNC_USER);
 	tap_check(!strcmp(cfg.sync_socket, "/e"));
+	tap_check(!strcmp(cfg.screen_socket, "/f"));
+}
+
+static void an_address_space_is_there_on_request(void)
+{
+	static const char *const alone[] = { "run", "--kernel=I", "--device=address-space", NULL };
+	static const char *const served[] = {
+		"run", "--kernel=I", "--device", "address-space,socket=/s", NULL
+	};
+	static const char *const none[] = { "run", "--kernel=I", NULL };
+	static const char *const two[] = {
+		"run", "--kernel=I", "--device=address-space", "--device=address-space", NULL
+	};
+	struct vmm_config cfg;
+
+	tap_equal(parse(&cfg, none), 0);
+	tap_check(!cfg.address_space && !cfg.address_socket);
+	tap_equal(parse(&cfg, alone), 0);
+	tap_check(cfg.address_space && !cfg.address_socket);
+	tap_equal(parse(&cfg, served), 0);
+	tap_check(cfg.address_space && !strcmp(cfg.address_socket, "/s"));
+	tap_equal(parse(&cfg, two), -EINVAL);
 }
 
 static void as_many_services_as_there_may_be(void)
@@ -390,7 +420,10 @@ static void other_commands_are_read(void)
 	static const char *const dtb[] = {
 		"dtb", "-o", "out", "--fstab-system", "S", "--fstab-vendor", "V", "--gic", "2", NULL
 	};
-	static const char *const doctor[] = { "doctor", "--cpus", "2", "--disk", "D", NULL };
+	static const char *const doctor[] = {
+		"doctor", "--cpus", "2", "--disk", "D", "--pstore", "P", "--huge-pages", "1G", NULL
+	};
+	static const char *const memory[] = { "doctor", "--pstore", "memory", NULL };
 	static const char *const help[] = { "run", "--help", NULL };
 	struct vmm_config cfg;
 
@@ -401,6 +434,10 @@ static void other_commands_are_read(void)
 	tap_equal(cfg.gic, VMM_GIC_V2);
 	tap_equal(parse(&cfg, doctor), 0);
 	tap_check(cfg.command == VMM_CMD_DOCTOR && cfg.cpus == 2 && cfg.disks == 1);
+	tap_check(!strcmp(cfg.pstore, "P") && cfg.huge_pages == VMM_HUGE_1G);
+	tap_equal(parse(&cfg, memory), 0);
+	tap_check(!strcmp(cfg.pstore, VMM_PSTORE_MEMORY));
+	tap_equal(cfg.huge_pages, VMM_HUGE_TRANSPARENT);
 	tap_equal(parse(&cfg, help), 0);
 	tap_equal(cfg.command, VMM_CMD_HELP);
 }
@@ -456,6 +493,15 @@ static const char *const refused[][MAX_ARGS] = {
 	{ "run", "--kernel", "I", "--vsock", "3,dev=/dev/vhost-vsock", "--adb-socket", "S", NULL },
 	{ "run", "--kernel", "I", "--vsock-uds", "S", NULL },
 	{ "run", "--kernel", "I", "--vsock", "3", "--vsock-uds", "", NULL },
+	{ "run", "--kernel", "I", "--redir", "tcp:1:2", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "udp:1:2", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "tcp:1", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "tcp:0:2", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "tcp:65536:2", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "tcp:1:4294967295", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "tcp:1:2:3", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "tcp:-1:2", NULL },
+	{ "run", "--kernel", "I", "--vsock", "3", "--redir", "tcp:1:2", "--redir=tcp:1:3", NULL },
 	{ "run", "--kernel", "I", "--vsock", "3", "--adb-socket", LONG_PATH, NULL },
 	{ "run", "--kernel", "I", "--virtio-packed", "yes", NULL },
 	{ "dtb", "--vsock", "3", NULL },
@@ -487,6 +533,7 @@ static const struct tap_case cases[] = {
 	{ "vsock and adb are read", vsock_is_read },
 	{ "how adb gets to the guest is read", adb_transport_is_read },
 	{ "services of the pipe are read", pipe_services_are_read },
+	{ "an address space is there on request", an_address_space_is_there_on_request },
 	{ "many services of the pipe are read", as_many_services_as_there_may_be },
 	{ "dtb, doctor and help are read", other_commands_are_read },
 	{ "mistakes are refused", mistakes_are_refused },

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/control/control_lib.h"
@@ -275,7 +276,38 @@ static void huge_answers_are_refused(void)
 	ctl_close(&ctl);
 }
 
+/* The only client, and no file for it: it is served as soon as there is one. */
+static void files_run_out(void)
+{
+	struct rlimit was, none;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct ctl ctl;
+	unsigned int i;
+	int fd;
+
+	if (!ctl_open(&ctl))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	memcpy(addr.sun_path, ctl.path, strlen(ctl.path));
+	tap_check(!connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	getrlimit(RLIMIT_NOFILE, &was);
+	none = was;
+	none.rlim_cur = fd + 1;
+	tap_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	tap_check(!ctl_hear(&ctl, fd));
+	setrlimit(RLIMIT_NOFILE, &was);
+	for (i = 0; i < 5; i++) {
+		usleep(100000);
+		ctl_serve(&ctl);
+	}
+	json_decref(ctl_hear(&ctl, fd));
+	tap_check(is_served(&ctl, fd));
+	close(fd);
+	ctl_close(&ctl);
+}
+
 static const struct tap_case cases[] = {
+	{ "a client comes when no file is left", files_run_out },
 	{ "half a line costs nobody else anything", half_lines_wait },
 	{ "a line that is too long is refused, and only it", long_lines_are_refused },
 	{ "deep JSON is refused", deep_json_is_refused },

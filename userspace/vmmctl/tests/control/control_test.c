@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "control/steering.h"
 #include "tests/control/control_lib.h"
 #include "tests/tap.h"
 
@@ -232,6 +233,92 @@ static void last_words_are_answered(void)
 	ctl_close(&ctl);
 }
 
+/* ---- how the VM that stands behind the socket ends ---- */
+
+/* The next line has to be the event SHUTDOWN for this reason. */
+static void shutdown_is_told(struct ctl *ctl, int fd, const char *reason)
+{
+	json_t *event = ctl_hear(ctl, fd);
+	const char *name = json_string_value(json_object_get(event, "event"));
+	json_t *data = json_object_get(event, "data");
+	const char *why = json_string_value(json_object_get(data, "reason"));
+
+	tap_check(name && !strcmp(name, "SHUTDOWN"));
+	tap_check(why && !strcmp(why, reason));
+	tap_check(json_is_false(json_object_get(data, "guest")));
+	json_decref(event);
+}
+
+static int client_of_events(struct ctl *ctl)
+{
+	int fd = ctl_connect(ctl);
+
+	ctl_say(fd, "{\"execute\":\"qmp_capabilities\"}\n");
+	json_decref(ctl_hear(ctl, fd));
+	return fd;
+}
+
+static int parked(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* A reset after which no guest can be started, and one that ends as it should. */
+static void the_end_is_told_once(void)
+{
+	static const struct vmm_config cfg = { .name = "told" };
+	struct vmm_vm vm = { .cfg = &cfg, .parked_fd = vmm_event_create() };
+	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1 };
+	struct ctl ctl = { .tick_fd = vmm_event_create() };
+	char dir[] = "/tmp/vmmctl-steering-XXXXXX";
+	json_t *event;
+	int fd;
+
+	if (!tap_check(mkdtemp(dir)))
+		return;
+	setenv("XDG_RUNTIME_DIR", dir, 1);
+	ctl.loop = vmm_loop_create();
+	s.loop = ctl.loop;
+	snprintf(ctl.path, sizeof(ctl.path), "%s/ranchu/told/control.sock", dir);
+	if (tap_equal(vmm_steering_open(&s), 0)) {
+		fd = client_of_events(&ctl);
+		s.vm = &vm;
+		vmm_loop_add(s.loop, vm.parked_fd, parked, NULL);
+		vmm_steering_end(&s, VMM_END_RESET);
+		event = ctl_hear(&ctl, fd);
+		tap_check(!strcmp(json_string_value(json_object_get(event, "event")) ?: "",
+				  "RESET"));
+		json_decref(event);
+		/* The guest's next life does not begin. */
+		vmm_steering_over(&s, VMM_END_ERROR);
+		shutdown_is_told(&ctl, fd, "error");
+		vmm_steering_over(&s, VMM_END_ERROR);
+		tap_check(!ctl_hear(&ctl, fd));
+		close(fd);
+		vmm_steering_close(&s);
+	}
+	s.shut_down = false;
+	if (tap_equal(vmm_steering_open(&s), 0)) {
+		fd = client_of_events(&ctl);
+		s.vm = &vm;
+		vmm_loop_add(s.loop, vm.parked_fd, parked, NULL);
+		vmm_steering_end(&s, VMM_END_ASKED);
+		shutdown_is_told(&ctl, fd, "quit");
+		vmm_steering_over(&s, VMM_END_ASKED);
+		tap_check(!ctl_hear(&ctl, fd));
+		close(fd);
+		vmm_steering_close(&s);
+	}
+	tap_equal(vmm_steering_exit(VMM_END_ASKED), 0);
+	close(vm.parked_fd);
+	close(ctl.tick_fd);
+	vmm_loop_destroy(ctl.loop);
+	snprintf(ctl.path, sizeof(ctl.path), "%s/ranchu", dir);
+	rmdir(ctl.path);
+	tap_check(!rmdir(dir));
+}
+
 static const struct tap_case cases[] = {
 	{ "every command is answered, with the request's id", commands_are_answered },
 	{ "what is wrong with a request is said", mistakes_are_named },
@@ -240,6 +327,7 @@ static const struct tap_case cases[] = {
 	{ "events go to those who asked, with the time", events_go_to_who_asked },
 	{ "an answer may come later", answers_may_come_later },
 	{ "what was sent before hanging up is answered", last_words_are_answered },
+	{ "the end of a VM is told once, whatever it was", the_end_is_told_once },
 };
 
 int main(void)

@@ -6,15 +6,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ring.h>
 
 #include "devices/devices.h"
 #include "devices/goldfish.h"
@@ -133,10 +137,11 @@ static bool machine_open(void)
 		.screen_width = 320,
 		.screen_height = 480,
 		.screen_depth = 32,
+		.address_space = true,
 		.disks = 1,
 		.disk = { { .path = disk, .block_size = 512, .queues = 2, .user = true,
 			    .transport.slot = -1 } },
-		.builtins = 6,
+		.builtins = 7,
 		.builtin = {
 			{ .kind = VMM_BUILTIN_RNG },
 			{ .kind = VMM_BUILTIN_BALLOON },
@@ -144,6 +149,7 @@ static bool machine_open(void)
 			{ .kind = VMM_BUILTIN_KEYBOARD, .path = sock },
 			{ .kind = VMM_BUILTIN_MULTITOUCH, .path = sock },
 			{ .kind = VMM_BUILTIN_SOUND },
+			{ .kind = VMM_BUILTIN_RNG },
 		},
 	};
 	vm = (struct vmm_vm){
@@ -393,12 +399,14 @@ static void steer(struct vmm_device *dev, u32 number)
 
 /*
  * The pipe and sync have no kernel's device here, the generation keeps nothing, the bus
- * wants a write of 4 bytes to be followed by another one, and its functions' registers are
- * at nobody's address before that.
+ * wants a write of 4 bytes to be followed by another one, and its functions' registers, the
+ * address space among them, are at nobody's address before that.
  */
 static bool changes_little(const struct vmm_device *dev)
 {
-	static const char *const names[] = { "pipe", "sync", "vmgenid", "pci", "virtio_pci" };
+	static const char *const names[] = {
+		"pipe", "sync", "vmgenid", "pci", "virtio_pci", "address_space",
+	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
@@ -656,19 +664,151 @@ static void damaged_state_is_refused(void)
 static void check_rest(struct vmm_device *dev)
 {
 	static struct vmm_text text;
-	struct vmm_report report;
 
 	tap_check(dev->ops->create && dev->ops->reset && dev->ops->destroy && dev->ops->read &&
 		  dev->ops->write && dev->ops->pause && dev->ops->resume && dev->ops->describe);
 	tap_check(strlen(dev->ops->name) < VMM_STATE_NAME);
-	vmm_device_report(dev, &report);
-	tap_check(report.count <= VMM_REPORT);
 	tap_equal(vmm_device_command(dev, "no such command", NULL, &text), -ENOENT);
 }
 
 static void interfaces_are_complete(void)
 {
 	with_every_device(check_rest);
+}
+
+/* ---- counters ---- */
+
+static u64 sum_of(const struct vmm_report *report)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < report->count; i++)
+		sum += report->values[i];
+	return sum;
+}
+
+#define PARTS	16
+
+/**
+ * struct parts - the counters of devices behind another one
+ * @visitor: takes them
+ * @count: how many there are
+ * @name: of each
+ * @sum: of its counters
+ */
+struct parts {
+	struct vmm_report_visitor visitor;
+	unsigned int count;
+	char name[PARTS][32];
+	u64 sum[PARTS];
+};
+
+static void take_part(struct vmm_report_visitor *visitor, const char *name,
+		      const struct vmm_report *report)
+{
+	struct parts *parts = (struct parts *)visitor;
+	unsigned int i;
+
+	tap_check(report->count && report->count < VMM_REPORT);
+	for (i = 0; i < parts->count; i++)
+		tap_check(strcmp(parts->name[i], name));
+	if (!tap_check(parts->count < PARTS))
+		return;
+	snprintf(parts->name[parts->count], sizeof(parts->name[0]), "%s", name);
+	parts->sum[parts->count++] = sum_of(report);
+}
+
+static void check_parts(struct vmm_device *dev)
+{
+	struct parts before = { .visitor.report = take_part };
+	struct parts after = { .visitor.report = take_part };
+	unsigned int i;
+
+	dev->ops->parts(dev, &before.visitor);
+	dev->ops->reset(dev);
+	dev->ops->parts(dev, &after.visitor);
+	tap_equal(after.count, before.count);
+	for (i = 0; i < after.count; i++) {
+		tap_check(!strcmp(after.name[i], before.name[i]));
+		tap_check(after.sum[i] > before.sum[i]);
+	}
+}
+
+/* No other device of the board has its name, and what happens to it is seen. */
+static void check_counters(struct vmm_device *dev)
+{
+	struct vmm_report report;
+	unsigned int i;
+	u64 before;
+
+	for (i = 0; i < vm.board.devices; i++)
+		tap_check(&vm.board.dev[i] == dev ||
+			  strcmp(vm.board.dev[i].ops->name, dev->ops->name));
+	if (dev->ops->parts) {
+		check_parts(dev);
+		return;
+	}
+	vmm_device_report(dev, &report);
+	tap_check(report.count && report.count < VMM_REPORT);
+	before = sum_of(&report);
+	vmm_board_reset(&vm);
+	vmm_device_report(dev, &report);
+	tap_check(sum_of(&report) > before);
+}
+
+static void every_device_counts(void)
+{
+	with_every_device(check_counters);
+}
+
+static u64 counter(struct vmm_device *dev, const char *name)
+{
+	struct vmm_report report;
+	unsigned int i;
+
+	vmm_device_report(dev, &report);
+	for (i = 0; i < report.count; i++) {
+		if (!strcmp(report.names[i], name))
+			return report.values[i];
+	}
+	return ~0ULL;
+}
+
+static struct vmm_device *device_named(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm.board.devices; i++) {
+		if (!strcmp(vm.board.dev[i].ops->name, name))
+			return &vm.board.dev[i];
+	}
+	return NULL;
+}
+
+/* Counters of small devices that only they have. */
+static void what_devices_do_is_counted(void)
+{
+	static struct vmm_text text;
+	struct vmm_device *dev;
+
+	if (machine_open()) {
+		dev = device_named("pl011");
+		vmm_device_write(dev, 0, 'x', 4);
+		vmm_device_write(dev, 0, 'y', 4);
+		tap_equal(counter(dev, "bytes_out"), 2);
+		/* The transmit interrupt is let through. */
+		tap_equal(counter(dev, "interrupts"), 0);
+		vmm_device_write(dev, 0x38, 1 << 5, 4);
+		tap_equal(counter(dev, "interrupts"), 1);
+		dev = device_named("battery");
+		tap_equal(counter(dev, "changes"), 0);
+		tap_equal(vmm_device_command(dev, "set", "capacity 50", &text), 0);
+		tap_equal(counter(dev, "changes"), 1);
+		tap_equal(counter(device_named("vmgenid"), "generations"), 1);
+		tap_equal(counter(device_named("pl031"), "alarms"), 0);
+	}
+	machine_close();
 }
 
 static void commands_find_their_device(void)
@@ -686,6 +826,122 @@ static void commands_find_their_device(void)
 	machine_close();
 }
 
+/* ---- a disk whose file may not be so large ---- */
+
+#define RING_DESC	0x0000
+#define RING_AVAIL	0x1000
+#define RING_USED	0x2000
+#define RING_DATA	0x3000
+#define RING_SIZE	8
+#define SLOT		31	/* the disk's transport */
+
+static void *ram(u64 offset)
+{
+	return vmm_mem_ptr(&vm.mem, vm.board.ram[0].base + offset, 4096);
+}
+
+static void disk_write_reg(u64 offset, u32 value)
+{
+	vmm_device_write(device_named("virtio_mmio"), SLOT * 0x200 + offset, value, 4);
+}
+
+static void disk_start(void)
+{
+	u64 base = vm.board.ram[0].base;
+
+	disk_write_reg(0x70, 3);
+	disk_write_reg(0x24, 1);
+	disk_write_reg(0x20, 1);
+	disk_write_reg(0x70, 11);
+	disk_write_reg(0x30, 0);
+	disk_write_reg(0x38, RING_SIZE);
+	disk_write_reg(0x80, base + RING_DESC);
+	disk_write_reg(0x90, base + RING_AVAIL);
+	disk_write_reg(0xa0, base + RING_USED);
+	disk_write_reg(0x44, 1);
+	disk_write_reg(0x70, 15);
+}
+
+/* Writes a sector; returns the status, 0xff if there was no answer. */
+static u8 disk_write(u64 sector)
+{
+	u64 base = vm.board.ram[0].base + RING_DATA;
+	struct vring_desc *desc = ram(RING_DESC);
+	struct virtio_blk_outhdr *head = ram(RING_DATA);
+	u16 *avail = ram(RING_AVAIL);
+	u16 *used = ram(RING_USED);
+	u8 *status = (u8 *)ram(RING_DATA) + 1024;
+	u16 next = avail[1];
+	unsigned int tries;
+
+	*head = (struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_OUT, .sector = sector };
+	*status = 0xff;
+	desc[0] = (struct vring_desc){ base, sizeof(*head), VRING_DESC_F_NEXT, 1 };
+	desc[1] = (struct vring_desc){ base + 512, 512, VRING_DESC_F_NEXT, 2 };
+	desc[2] = (struct vring_desc){ base + 1024, 1, VRING_DESC_F_WRITE, 0 };
+	avail[2 + next % RING_SIZE] = 0;
+	__atomic_store_n(&avail[1], next + 1, __ATOMIC_RELEASE);
+	disk_write_reg(0x50, 0);
+	for (tries = 0; tries < 10000; tries++) {
+		if (__atomic_load_n(&used[1], __ATOMIC_ACQUIRE) == (u16)(next + 1))
+			break;
+		usleep(1000);
+	}
+	return *status;
+}
+
+static u64 counted;
+static const char *counter_name;
+
+static void take_disk(struct vmm_report_visitor *visitor, const char *name,
+		      const struct vmm_report *report)
+{
+	unsigned int i;
+
+	(void)visitor;
+	for (i = 0; i < report->count && !strcmp(name, "blk0"); i++) {
+		if (!strcmp(report->names[i], counter_name))
+			counted = report->values[i];
+	}
+}
+
+static u64 disk_counter(const char *name)
+{
+	struct vmm_report_visitor visitor = { take_disk };
+	struct vmm_device *dev = device_named("virtio_mmio");
+
+	counted = ~0ULL;
+	counter_name = name;
+	dev->ops->parts(dev, &visitor);
+	return counted;
+}
+
+static void a_limit_on_files_is_an_error_of_the_disk(void)
+{
+	struct rlimit before, limit;
+
+	if (machine_open()) {
+		signal(SIGXFSZ, SIG_IGN);
+		disk_start();
+		tap_equal(disk_write(1536), VIRTIO_BLK_S_OK);
+		getrlimit(RLIMIT_FSIZE, &before);
+		limit = before;
+		limit.rlim_cur = 512 * KIB;
+		tap_check(!setrlimit(RLIMIT_FSIZE, &limit));
+		tap_equal(disk_write(1536), VIRTIO_BLK_S_IOERR);
+		tap_equal(disk_write(16), VIRTIO_BLK_S_OK);
+		setrlimit(RLIMIT_FSIZE, &before);
+		tap_equal(disk_write(1536), VIRTIO_BLK_S_OK);
+		tap_equal(disk_counter("writes"), 4);
+		tap_equal(disk_counter("written_bytes"), 3 * 512);
+		tap_equal(disk_counter("errors"), 1);
+		tap_equal(disk_counter("queue0_requests"), 4);
+		tap_equal(disk_counter("kicks"), 4);
+		tap_equal(disk_counter("starts"), 1);
+	}
+	machine_close();
+}
+
 static const struct tap_case cases[] = {
 	{ "every device has every operation", interfaces_are_complete },
 	{ "any access of any length is answered", any_access_is_answered },
@@ -697,6 +953,9 @@ static const struct tap_case cases[] = {
 	{ "a saved clock has its alarm", a_saved_clock_has_its_alarm },
 	{ "a loaded generation is new", a_loaded_generation_is_new },
 	{ "damaged, foreign and newer state is refused", damaged_state_is_refused },
+	{ "every device has a name and counts", every_device_counts },
+	{ "small devices count what they do", what_devices_do_is_counted },
+	{ "a limit on files is an error of the disk", a_limit_on_files_is_an_error_of_the_disk },
 	{ "a command finds the devices that have it", commands_find_their_device },
 };
 

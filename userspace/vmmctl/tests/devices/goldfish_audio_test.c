@@ -31,6 +31,10 @@ static struct {
 	u8 memory[0x20000];
 	u8 played[0x40000];
 	u32 len;
+	unsigned int begun;
+	bool listening;
+	u32 recorded;
+	void (*meanwhile)(void);
 } host;
 
 static void on_irq(void *arg, bool level)
@@ -70,11 +74,40 @@ static bool on_fetch(void *arg, u64 gpa, void *bytes, u32 len)
 static bool on_store(void *arg, u64 gpa, const void *bytes, u32 len)
 {
 	(void)arg;
-	tap_check(!bytes && len <= VMM_AUDIO_BUFFER);
+	tap_check(len <= VMM_AUDIO_BUFFER);
 	if (!there(gpa, len))
 		return false;
-	memset(host.memory + (gpa - HIGH), 0, len);
+	memcpy(host.memory + (gpa - HIGH), bytes, len);
 	return true;
+}
+
+static void on_listen(void *arg, bool on)
+{
+	(void)arg;
+	tap_check(on != host.listening);
+	host.listening = on;
+	host.begun += on;
+	if (on)
+		host.recorded = 0;
+}
+
+/* A sound that never repeats itself here: bytes of a counter of two bytes. */
+static u8 sound_at(u32 i)
+{
+	return i & 1 ? i >> 9 : i >> 1;
+}
+
+static void on_record(void *arg, void *samples, u32 bytes)
+{
+	u8 *to = samples;
+	u32 i;
+
+	(void)arg;
+	tap_check(host.listening && bytes <= VMM_AUDIO_BUFFER);
+	for (i = 0; i < bytes; i++)
+		to[i] = sound_at(host.recorded++);
+	if (host.meanwhile)
+		host.meanwhile();
 }
 
 static void on_play(void *arg, void *samples, u32 bytes)
@@ -109,7 +142,7 @@ static void audio_open(void)
 		host.memory[i] = i * 7 + (i >> 8);
 	audio = (struct vmm_audio){
 		.irq = on_irq, .now = on_now, .wait = on_wait, .fetch = on_fetch,
-		.store = on_store, .play = on_play,
+		.store = on_store, .play = on_play, .listen = on_listen, .record = on_record,
 	};
 	vmm_audio_init(&audio);
 	wr(SET_WRITE_1, 0);
@@ -187,23 +220,106 @@ static void the_pace_is_right(void)
 	tap_equal(host.now - start, SECOND);
 }
 
-static void recorded_is_silence(void)
+/* The main thread, until nothing is due at once. */
+static void main_thread(void)
 {
+	while (host.wait && host.wait <= host.now)
+		vmm_audio_due(&audio);
+}
+
+static bool memory_has_sound(u32 from, u32 bytes)
+{
+	u32 i;
+
+	for (i = 0; i < bytes; i++) {
+		if (host.memory[0x8000 + i] != sound_at(from + i))
+			return false;
+	}
+	return true;
+}
+
+static void what_is_recorded_takes_its_time(void)
+{
+	u64 start;
+
 	audio_open();
+	start = host.now;
+	/* Who has opened it and only plays is not listened to. */
+	main_thread();
+	tap_equal(host.begun, 0);
 	wr(START_READ, 1600);		/* 100 ms of 8000 Hz */
-	tap_equal(host.wait, host.now + SECOND / 10);
+	main_thread();
+	tap_check(host.listening);
+	tap_equal(host.wait, start + SECOND / 10);
 	tap_equal(rd(READ_AVAILABLE), 0);
-	tap_check(host.memory[0x8001]);
+	tap_check(!memory_has_sound(0, 1600));
 	time_is(host.wait);
 	tap_check(host.level);
 	tap_equal(rd(INT_STATUS), 7);
 	tap_equal(rd(READ_AVAILABLE), 1600);
-	tap_check(!host.memory[0x8000] && !host.memory[0x8000 + 1599]);
-	tap_check(host.memory[0x8000 + 1601]);
+	tap_check(memory_has_sound(0, 1600));
+	tap_equal(host.memory[0x8000 + 1600], (u8)((0x8000 + 1600) * 7 + ((0x8000 + 1600) >> 8)));
+	/* The next samples, and no more than there is room for. */
 	wr(START_READ, ~0U);
 	tap_equal(rd(INT_STATUS), 3);
+	tap_equal(host.wait, host.now + 16384 * SECOND / 16000);
 	time_is(host.wait);
 	tap_equal(rd(READ_AVAILABLE), 16384);
+	tap_check(memory_has_sound(1600, 16384));
+	tap_equal(host.begun, 1);
+	/* It is closed, and opened by another program: that hears the beginning. */
+	wr(INT_ENABLE, 0);
+	main_thread();
+	tap_check(!host.listening);
+	tap_equal(host.wait, 0);
+	wr(INT_ENABLE, 7);
+	wr(START_READ, 160);
+	main_thread();
+	time_is(host.wait);
+	tap_check(memory_has_sound(0, 160));
+	tap_equal(host.begun, 2);
+	/* No bytes take no time. */
+	wr(START_READ, 0);
+	main_thread();
+	tap_equal(rd(INT_STATUS) & 4, 4);
+	tap_equal(rd(READ_AVAILABLE), 0);
+}
+
+static void close_meanwhile(void)
+{
+	host.meanwhile = NULL;
+	wr(INT_ENABLE, 0);
+	wr(INT_ENABLE, 7);
+	rd(INT_STATUS);
+}
+
+static void ask_meanwhile(void)
+{
+	host.meanwhile = NULL;
+	wr(START_READ, 800);
+}
+
+/* While samples are had, nobody waits: the guest may have other plans by then. */
+static void what_nobody_waits_for_any_more_is_dropped(void)
+{
+	audio_open();
+	wr(START_READ, 160);
+	main_thread();
+	host.meanwhile = close_meanwhile;
+	time_is(host.wait);
+	main_thread();
+	tap_check(!memory_has_sound(0, 160) && !host.listening);
+	tap_equal(rd(INT_STATUS) & 4, 0);
+	tap_equal(rd(READ_AVAILABLE), 0);
+	wr(START_READ, 160);
+	main_thread();
+	host.meanwhile = ask_meanwhile;
+	time_is(host.wait);
+	tap_equal(rd(INT_STATUS) & 4, 0);
+	tap_equal(host.wait, host.now + SECOND / 20);
+	time_is(host.wait);
+	tap_equal(rd(READ_AVAILABLE), 800);
+	tap_check(memory_has_sound(160, 800));
 }
 
 static void closing_drops_all(void)
@@ -211,7 +327,11 @@ static void closing_drops_all(void)
 	audio_open();
 	wr(WRITE_1, 16384);
 	wr(START_READ, 16384);
+	main_thread();
+	tap_check(host.listening);
 	wr(INT_ENABLE, 0);
+	main_thread();
+	tap_check(!host.listening);
 	tap_equal(host.wait, 0);
 	tap_check(!host.level);
 	time_is(host.now + SECOND);
@@ -236,6 +356,7 @@ static void buffers_elsewhere_are_silent(void)
 	tap_check(!host.played[0] && !host.played[99]);
 	wr(SET_READ, 0xfffffff0);
 	wr(START_READ, 100);
+	main_thread();
 	time_is(host.wait);
 	tap_equal(audio.bad, 2);
 	/* Nothing is played at once, and the buffer stays the guest's. */
@@ -294,7 +415,9 @@ static void lost_time_is_bounded(void)
 static const struct tap_case cases[] = {
 	{ "buffers are played in turn", buffers_are_played_in_turn },
 	{ "the pace is right", the_pace_is_right },
-	{ "what is recorded is silence", recorded_is_silence },
+	{ "what is recorded takes its time", what_is_recorded_takes_its_time },
+	{ "what nobody waits for any more is dropped",
+	  what_nobody_waits_for_any_more_is_dropped },
 	{ "closing the device drops all", closing_drops_all },
 	{ "buffers outside of RAM are silent", buffers_elsewhere_are_silent },
 	{ "while the VM is paused no time passes", while_paused_no_time_passes },

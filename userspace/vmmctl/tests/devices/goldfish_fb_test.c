@@ -152,7 +152,7 @@ static void it_turns_and_goes_blank(void)
 	vmm_goldfish_fb_write(fb, ROTATION, 1);
 	tap_equal(fb->turns, 0);
 	for (i = 1; i <= 5; i++) {
-		vmm_goldfish_fb_turn(fb);
+		tap_equal(vmm_goldfish_fb_turn(fb), i % 4);
 		tap_equal(fb->turns, i % 4);
 	}
 	tap_equal(vmm_goldfish_fb_read(fb, WIDTH), 1080);

@@ -156,13 +156,15 @@ static void on_taken(void *arg)
 /* A second producer hides the first one, and shows rows that it makes one by one. */
 static void another_producer_takes_it(void)
 {
+	struct vmm_display_producer producer = { .refresh = on_taken };
+	struct vmm_display_producer stranger = { .refresh = on_taken };
 	unsigned int y;
 
 	if (!look())
 		return;
 	refreshed = 0;
 	vmm_display_attach(display, on_refresh, display);
-	vmm_display_take(display, on_taken, scratch);
+	vmm_display_take(display, &producer);
 	vmm_display_refresh(display);
 	tap_equal(refreshed, 0);
 	tap_equal(le32toh(seen->format), VMM_PIXELS_BGRX8888);
@@ -171,13 +173,45 @@ static void another_producer_takes_it(void)
 		tap_equal(pixels()[4 * WIDTH * y], y);
 		tap_equal(pixels()[4 * WIDTH * (y + 1) - 1], y);
 	}
-	vmm_display_give_back(display, &y);
+	vmm_display_give_back(display, &stranger);
 	vmm_display_refresh(display);
 	tap_equal(refreshed, 0);
-	vmm_display_give_back(display, scratch);
+	vmm_display_give_back(display, &producer);
 	vmm_display_refresh(display);
 	tap_equal(refreshed, 1);
 	tap_equal(le32toh(seen->format), VMM_PIXELS_RGB565);
+	look_away();
+}
+
+static void on_counted(void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+/* The newest is shown; one that goes in whatever order leaves the others as they were. */
+static void several_producers_take_it(void)
+{
+	unsigned int frames[3] = { 0 };
+	struct vmm_display_producer producers[3];
+	unsigned int i;
+
+	if (!look())
+		return;
+	for (i = 0; i < 3; i++) {
+		producers[i] = (struct vmm_display_producer){ on_counted, &frames[i], NULL };
+		vmm_display_take(display, &producers[i]);
+	}
+	vmm_display_refresh(display);
+	tap_check(frames[0] == 0 && frames[1] == 0 && frames[2] == 1);
+	vmm_display_give_back(display, &producers[1]);
+	vmm_display_refresh(display);
+	tap_check(frames[0] == 0 && frames[1] == 0 && frames[2] == 2);
+	vmm_display_give_back(display, &producers[2]);
+	vmm_display_refresh(display);
+	tap_check(frames[0] == 1 && frames[1] == 0 && frames[2] == 2);
+	vmm_display_give_back(display, &producers[0]);
+	vmm_display_refresh(display);
+	tap_check(frames[0] == 1 && frames[1] == 0 && frames[2] == 2);
 	look_away();
 }
 
@@ -187,6 +221,7 @@ static const struct tap_case cases[] = {
 	{ "only changes are told", only_changes_are_told },
 	{ "frames are taken when they are asked for", frames_are_taken_when_asked_for },
 	{ "another producer takes the screen, and gives it back", another_producer_takes_it },
+	{ "several producers take the screen", several_producers_take_it },
 };
 
 int main(void)

@@ -54,6 +54,28 @@ static int stuck(int fd)
 	return 96;
 }
 
+static void fill(int fd)
+{
+	char bytes[4096] = { 0 };
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (write(fd, bytes, sizeof(bytes)) > 0)
+		;
+	fcntl(fd, F_SETFL, 0);
+}
+
+/* The same, and nobody reads what is said about it. */
+static int stuck_and_not_heard(int fd)
+{
+	int full[2];
+
+	if (pipe(full))
+		return 98;
+	fill(full[1]);
+	dup2(full[1], STDERR_FILENO);
+	return stuck(fd);
+}
+
 /* A kernel is being read when the signal comes, as at a reset. */
 static int reading(int fd)
 {
@@ -127,6 +149,13 @@ static void nobody_can_hold_it_up(void)
 	tap_check(seconds > 0.3 && seconds < 10);
 }
 
+static void last_words_wait_for_nobody(void)
+{
+	double seconds;
+
+	tap_equal(end_by(stuck_and_not_heard, &seconds), 128 + SIGTERM);
+}
+
 static void no_file_is_read_to_its_end(void)
 {
 	double seconds;
@@ -144,6 +173,7 @@ static void ignored_signals_stay_ignored(void)
 static const struct tap_case cases[] = {
 	{ "the main loop is told", main_loop_is_told },
 	{ "a main thread that waits is ended all the same", nobody_can_hold_it_up },
+	{ "its last words wait for nobody", last_words_wait_for_nobody },
 	{ "a file is not read to its end before", no_file_is_read_to_its_end },
 	{ "signals that were ignored stay ignored", ignored_signals_stay_ignored },
 };

@@ -10,13 +10,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include "control/png.h"
+#include "host/display.h"
+#include "host/host.h"
 #include "host/sandbox.h"
+#include "host/tcp_owner.h"
+#include "host/vsock.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
 
@@ -41,7 +52,7 @@ static void leave(int code)
 
 static int enter_and(int (*fn)(void))
 {
-	struct vmm_sandbox sandbox = { .folders = 0 };
+	struct vmm_sandbox sandbox = { .unix_sockets = true };
 	int status;
 	pid_t pid = fork();
 
@@ -86,6 +97,27 @@ static int ordinary_work(void)
 	close(fd);
 	free(bytes);
 	return ENDED_WELL;
+}
+
+/* What the console's directories and the command screenshot do in a VM. */
+static int picture_fd, screen_fd;
+
+static int picture(void)
+{
+	return vmm_screenshot_to(screen_fd, picture_fd) ? 1 : ENDED_WELL;
+}
+
+static void a_picture_is_written(void)
+{
+	struct vmm_display *display = vmm_display_open(64, 48);
+	struct stat st;
+
+	picture_fd = open(other_file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	screen_fd = vmm_display_file(display);
+	tap_equal(enter_and(picture), ENDED_WELL);
+	tap_check(!stat(other_file, &st) && st.st_size > 57);
+	close(picture_fd);
+	vmm_display_close(display);
 }
 
 static void *in_thread(void *arg)
@@ -146,6 +178,11 @@ static int signal_others(void)
 	return syscall(SYS_tgkill, 1, 1, 0) < 0;
 }
 
+static int typing(void)
+{
+	return ioctl(0, TIOCSTI, "x");
+}
+
 static void *vcpu_connects(void *arg)
 {
 	(void)arg;
@@ -172,7 +209,8 @@ static void what_is_not_needed_ends_it(void)
 	} calls[] = {
 		{ "a program", run_program }, { "a process", new_process }, { "ptrace", trace },
 		{ "a file", open_file }, { "a raw socket", network }, { "code", code },
-		{ "signals", signal_others }, { "a vCPU's connection", vcpu_connection },
+		{ "signals", signal_others }, { "typing into the terminal", typing },
+		{ "a vCPU's connection", vcpu_connection },
 	};
 	unsigned int i;
 
@@ -203,6 +241,197 @@ static void only_named_folders_lose_files(void)
 		return;
 	}
 	tap_equal(enter_and(remove_files), ENDED_WELL);
+}
+
+/* ---- what is needed long after the start ---- */
+
+/* Goes into the sandbox in the middle: @fn does so. */
+static int in_child(int (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		leave(fn());
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static bool enter(void)
+{
+	struct vmm_sandbox sandbox = { .folders = 0 };
+
+	return !vmm_sandbox_enter(&sandbox);
+}
+
+/* A connection of this machine, by a process of user @uid; returns our end, or -1. */
+static int client_of(uid_t uid)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t size = sizeof(addr);
+	int fd;
+
+	if (bind(listener, (struct sockaddr *)&addr, size) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&addr, &size))
+		return -1;
+	if (!fork()) {
+		if (uid != getuid() && setresuid(uid, uid, uid))
+			leave(1);
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		if (!connect(fd, (struct sockaddr *)&addr, size))
+			sleep(20);
+		leave(1);
+	}
+	return accept(listener, NULL, NULL);
+}
+
+#define OTHER_USER	65534
+
+static int client_of_this_user(void)
+{
+	struct vmm_tcp_owner *owner;
+	int fd;
+
+	/* Root's clients are trusted without another look. */
+	if (!getuid() && setresuid(OTHER_USER, OTHER_USER, OTHER_USER))
+		return 2;
+	owner = vmm_tcp_owner_open();
+	fd = client_of(getuid());
+	if (fd < 0 || !enter())
+		return 1;
+	return vmm_tcp_owner_trusted(owner, fd) ? ENDED_WELL : 3;
+}
+
+static int client_of_a_stranger(void)
+{
+	struct vmm_tcp_owner *owner = vmm_tcp_owner_open();
+	int fd = client_of(OTHER_USER);
+
+	if (fd < 0 || !enter())
+		return 1;
+	return vmm_tcp_owner_trusted(owner, fd) ? 3 : ENDED_WELL;
+}
+
+static void clients_are_told_apart(void)
+{
+	tap_equal(in_child(client_of_this_user), ENDED_WELL);
+	if (getuid())
+		tap_skip("only root can be somebody else");
+	else
+		tap_equal(in_child(client_of_a_stranger), ENDED_WELL);
+}
+
+static unsigned int refused_clients, taken_clients;
+
+static void client_came(void *arg, struct vmm_vsock_listener *listener, int fd)
+{
+	(void)arg;
+	(void)listener;
+	if (fd < 0)
+		refused_clients++;
+	else
+		taken_clients++;
+}
+
+static int time_is_up(void *arg)
+{
+	u64 expirations;
+
+	return read(*(int *)arg, &expirations, sizeof(expirations)) > 0;
+}
+
+/* Runs the loop for 700 ms. */
+static void serve(struct vmm_loop *loop, int timer)
+{
+	static const struct itimerspec span = { .it_value.tv_nsec = 700000000 };
+
+	timerfd_settime(timer, 0, &span, NULL);
+	vmm_loop_run(loop);
+}
+
+/* Each file that there may be is taken when a client comes. */
+static int no_file_is_left(void)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+	struct vmm_vsock_listener listener = { .loop = loop, .accepted = client_came, .fd = -1 };
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct rlimit limit;
+	char path[96];
+	int client = socket(AF_UNIX, SOCK_STREAM, 0);
+	int spare;
+	int i;
+
+	snprintf(path, sizeof(path), "%s/listener", allowed_dir);
+	memcpy(addr.sun_path, path, strlen(path));
+	if (vmm_vsock_listener_unix(&listener, path) ||
+	    vmm_loop_add(loop, timer, time_is_up, &timer) ||
+	    connect(client, (struct sockaddr *)&addr, sizeof(addr)))
+		return 1;
+	vmm_vsock_listen(&listener, true);
+	/* All numbers below that of the newest file are taken; the sandbox wants some itself. */
+	spare = dup(client);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = spare + 5;
+	if (setrlimit(RLIMIT_NOFILE, &limit) || !enter())
+		return 1;
+	for (i = 1; i < 5; i++)
+		dup3(client, spare + i, O_CLOEXEC);
+	serve(loop, timer);
+	/* Tried now and then, and not all the time. */
+	if (!refused_clients || refused_clients > 5 || taken_clients)
+		return 2;
+	close(spare);
+	serve(loop, timer);
+	unlinkat(AT_FDCWD, path, 0);
+	return taken_clients == 1 ? ENDED_WELL : 3;
+}
+
+static void files_run_out(void)
+{
+	tap_equal(in_child(no_file_is_left), ENDED_WELL);
+}
+
+/* A session with a terminal of its own, whose job comes to the foreground. */
+static int terminal(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	struct vmm_loop *loop = vmm_loop_create();
+	struct vmm_console *con;
+	struct termios now;
+	int slave;
+
+	if (setsid() < 0 || grantpt(master) || unlockpt(master))
+		return 1;
+	slave = open(ptsname(master), O_RDWR);
+	con = slave < 0 ? NULL : vmm_console_open(loop, slave, slave);
+	if (!con || !enter())
+		return 1;
+	tcgetattr(slave, &now);
+	now.c_lflag |= ICANON;
+	tcsetattr(slave, TCSANOW, &now);
+	vmm_console_foreground(con);
+	tcgetattr(slave, &now);
+	return now.c_lflag & ICANON ? 2 : ENDED_WELL;
+}
+
+static void terminal_comes_back(void)
+{
+	tap_equal(in_child(terminal), ENDED_WELL);
+}
+
+static int unix_socket(void)
+{
+	if (!enter())
+		return 1;
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void sockets_where_they_are_needed(void)
+{
+	tap_equal(in_child(unix_socket), 128 + SIGSYS);
 }
 
 /* From outside: the process waits in the sandbox. */
@@ -272,8 +501,13 @@ static void list_is_short_and_has_reasons(void)
 
 static const struct tap_case cases[] = {
 	{ "what vmmctl needs works", what_is_needed_works },
+	{ "a picture of the screen is written", a_picture_is_written },
 	{ "what it does not need ends it", what_is_not_needed_ends_it },
 	{ "files are removed from named directories only", only_named_folders_lose_files },
+	{ "clients of other users are told apart", clients_are_told_apart },
+	{ "a client comes when no file is left", files_run_out },
+	{ "the terminal is taken over again", terminal_comes_back },
+	{ "Unix sockets are made only where they are needed", sockets_where_they_are_needed },
 	{ "no rights are left", no_rights_are_left },
 	{ "the list of calls is short, and each has a reason", list_is_short_and_has_reasons },
 };

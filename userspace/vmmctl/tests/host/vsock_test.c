@@ -118,6 +118,35 @@ static bool rig_open(void)
 	return tap_check(rig.host);
 }
 
+/* A port of the host's that is free. */
+static unsigned int free_port(void)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	tap_check(!bind(fd, (struct sockaddr *)&at, len));
+	getsockname(fd, (struct sockaddr *)&at, &len);
+	close(fd);
+	return ntohs(at.sin_port);
+}
+
+static int dial_port(unsigned int port)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (!connect(fd, (struct sockaddr *)&at, sizeof(at)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static bool rig_attach(void)
 {
 	return tap_equal(vmm_vsock_host_attach(rig.host, &fake_device, NULL, fake.fd), 0);
@@ -723,6 +752,104 @@ static void adb_server_is_told(void)
 	unsetenv("ANDROID_ADB_SERVER_PORT");
 }
 
+/* What the console is told of the ports, after a command. */
+static int redir_says(const char *command, const char *value, const char *want)
+{
+	static struct vmm_text text;
+	int err;
+
+	vmm_text_clear(&text);
+	err = vmm_redir_command(rig.host, &rig.cfg, "redir", command, value, &text);
+	tap_context("%s %s: %s", command, value ? value : "", text.bytes);
+	tap_check(!strcmp(text.bytes, want));
+	return err;
+}
+
+static void ports_lead_to_the_guest(void)
+{
+	unsigned int port[2] = { free_port(), free_port() };
+	char want[96], del[32];
+	int client, late;
+
+	if (!rig_open())
+		return;
+	vmm_vsock_host_close(rig.host);
+	rig.cfg.redirs = 2;
+	rig.cfg.redir[0] = (struct vmm_redir){ port[0], 8080 };
+	rig.cfg.redir[1] = (struct vmm_redir){ port[1], 4294967294U };
+	rig.host = vmm_vsock_host_open(&rig.cfg, rig.loop);
+	if (!tap_check(rig.host))
+		return;
+	/* Without a guest a client is told at once. */
+	client = dial_port(port[0]);
+	settle();
+	tap_check(hung_up(client));
+	close(client);
+	rig_attach();
+	client = dial_port(port[1]);
+	settle();
+	if (tap_equal(fake.connects, 1)) {
+		tap_equal(fake.connect[0].guest_port, 4294967294U);
+		answer(0, VHOST_VSOCK_ADB_ESTABLISHED);
+		settle();
+		/* The stream begins at once, without the line of a Unix client. */
+		tap_check(heard_this(client, ""));
+		tap_equal(fake.attaches, 1);
+		tap_check(passes(fake.sock[0], client));
+	}
+	snprintf(want, sizeof(want), "tcp:%-5u => 8080\ntcp:%-5u => 4294967294\n", port[0],
+		 port[1]);
+	tap_equal(redir_says("list", NULL, want), 0);
+	snprintf(del, sizeof(del), "tcp:%u", port[1]);
+	tap_equal(redir_says("del", del, ""), 0);
+	snprintf(want, sizeof(want), "port %u is not forwarded", port[1]);
+	tap_equal(redir_says("del", del, want), -ENXIO);
+	snprintf(want, sizeof(want), "tcp:%-5u => 8080\n", port[0]);
+	tap_equal(redir_says("list", NULL, want), 0);
+	tap_check(dial_port(port[1]) < 0);
+	/* A connection outlives its port, and the other port stays. */
+	tap_check(passes(fake.sock[0], client));
+	late = dial_port(port[0]);
+	settle();
+	tap_equal(fake.connects, 2);
+	tap_equal(fake.connect[1].guest_port, 8080);
+	answer(1, VHOST_VSOCK_ADB_CLOSED);
+	settle();
+	tap_check(hung_up(late));
+	tap_equal(redir_says("del", "udp:1", "a port is \"tcp:HOST\""), -EINVAL);
+	tap_equal(redir_says("del", "tcp:", "a port is \"tcp:HOST\""), -EINVAL);
+	tap_equal(redir_says("del", "tcp:1x", "a port is \"tcp:HOST\""), -EINVAL);
+	snprintf(del, sizeof(del), "tcp:%u", port[0]);
+	tap_equal(redir_says("del", del, ""), 0);
+	tap_equal(redir_says("list", NULL, "no active redirections\n"), 0);
+	close(late);
+	close(client);
+	rig_close();
+}
+
+static void a_port_that_is_taken_is_refused(void)
+{
+	struct vmm_vsock_host *other;
+	struct vmm_config cfg;
+
+	if (!rig_open())
+		return;
+	cfg = rig.cfg;
+	cfg.vsock_uds = NULL;
+	cfg.adb_socket = NULL;
+	cfg.redirs = 1;
+	cfg.redir[0] = (struct vmm_redir){ free_port(), 1 };
+	other = vmm_vsock_host_open(&cfg, rig.loop);
+	tap_check(other);
+	tap_check(!vmm_vsock_host_open(&cfg, rig.loop));
+	vmm_vsock_host_close(other);
+	/* And is free again. */
+	other = vmm_vsock_host_open(&cfg, rig.loop);
+	tap_check(other);
+	vmm_vsock_host_close(other);
+	rig_close();
+}
+
 static const struct tap_case cases[] = {
 	{ "requests are parsed", requests_are_parsed },
 	{ "a Unix client is connected", unix_client_is_connected },
@@ -735,6 +862,8 @@ static const struct tap_case cases[] = {
 	{ "a client of adb that leaves is forgotten", adb_that_leaves_is_forgotten },
 	{ "the guest finds who listens", guest_finds_who_listens },
 	{ "a listener that is busy blocks nobody", busy_listener_blocks_nobody },
+	{ "ports lead to the guest", ports_lead_to_the_guest },
+	{ "a port that is taken is refused", a_port_that_is_taken_is_refused },
 	{ "paths are taken with care", paths_are_taken_with_care },
 	{ "the notice is as adb wants it", notice_is_as_adb_wants_it },
 	{ "the adb server's port is found", server_port_is_found },

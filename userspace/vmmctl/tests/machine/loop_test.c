@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -153,7 +154,26 @@ static void many_files(void)
 	vmm_loop_destroy(loop);
 }
 
+/* As a vhost-user process can: flags belong to the open file, which it has as well. */
+static void events_never_block(void)
+{
+	int fd = vmm_event_create();
+
+	tap_equal(fcntl(fd, F_SETFL, 0), 0);
+	alarm(5);
+	tap_check(!vmm_event_clear(fd));
+	vmm_event_signal(fd);
+	tap_check(vmm_event_clear(fd));
+	tap_equal(eventfd_write(fd, ~0ULL - 1), 0);
+	vmm_event_signal(fd);
+	tap_check(vmm_event_clear(fd));
+	tap_check(!vmm_event_clear(fd));
+	alarm(0);
+	close(fd);
+}
+
 static const struct tap_case cases[] = {
+	{ "events that others made block do not", events_never_block },
 	{ "plain files are always ready", plain_files_are_always_ready },
 	{ "a handler may take out files that are ready", handlers_may_take_files_out },
 	{ "a file's number may be used again", numbers_may_be_used_again },

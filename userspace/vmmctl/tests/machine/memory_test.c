@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "machine/machine.h"
@@ -152,6 +153,184 @@ static void core_files_lack_it(void)
 	vmm_mem_destroy(&mem);
 }
 
+static char said[512];
+
+static void hear(void *arg, const char *line, size_t len)
+{
+	(void)arg;
+	snprintf(said, sizeof(said), "%.*s", (int)len, line);
+}
+
+static void huge_pages_have_to_fit(void)
+{
+	struct vmm_mem mem = { .huge_pages = VMM_HUGE_2M };
+
+	vmm_log_also(hear, NULL);
+	tap_equal(vmm_mem_add(&mem, BASE, 3 * MIB), -EINVAL);
+	tap_check(strstr(said, "--huge-pages: 3 MiB of RAM are no multiple of 2 MiB"));
+	mem.huge_pages = VMM_HUGE_1G;
+	tap_equal(vmm_mem_add(&mem, BASE, 512 * MIB), -EINVAL);
+	vmm_log_also(NULL, NULL);
+	tap_check(!mem.regions);
+}
+
+static void ordinary_pages_are_a_choice(void)
+{
+	struct vmm_mem mem = { .huge_pages = VMM_HUGE_OFF };
+
+	if (!tap_equal(vmm_mem_add(&mem, BASE, SIZE), 0))
+		return;
+	tap_equal(vmm_mem_clear(&mem), 0);
+	vmm_mem_destroy(&mem);
+}
+
+static void mends_are_commands(void)
+{
+	struct vmm_huge_pool pool = { .page = 2 * MIB, .total = 10, .free = 3 };
+	char mend[VMM_HUGE_MEND];
+
+	vmm_huge_mend(&pool, 8, mend, sizeof(mend));
+	tap_check(!strncmp(mend, "echo 15 | sudo tee /", 20));
+	tap_check(!strcmp(mend + 19, "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"));
+	vmm_huge_mend(&pool, 2, mend, sizeof(mend));
+	tap_check(!strncmp(mend, "echo 10 |", 9));
+}
+
+/* Ranges of a balloon, and what pages of the host's are all of them. */
+static const struct {
+	u64 page;
+	u64 offset;
+	u64 len;
+	u64 first;
+	u64 whole;
+} drops[] = {
+	{ 4096, 0, 4096, 0, 4096 },
+	{ 4096, 8192, 12288, 8192, 12288 },
+	{ 16384, 0, 4096, 0, 0 },
+	{ 16384, 0, 16384, 0, 16384 },
+	{ 16384, 4096, 16384, 0, 0 },
+	{ 16384, 4096, 28672, 16384, 16384 },
+	{ 65536, 0, 61440, 0, 0 },
+	{ 65536, 4096, 65536, 0, 0 },
+	{ 65536, 61440, 3 * 65536, 65536, 2 * 65536 },
+	{ 65536, 65536, 65536, 65536, 65536 },
+};
+
+static void only_whole_pages_are_given_back(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(drops); i++) {
+		u64 offset = drops[i].offset;
+		u64 len = drops[i].len;
+		bool any = vmm_mem_whole_pages(drops[i].page, &offset, &len);
+
+		tap_context("pages of %llu, 0x%llx at 0x%llx", drops[i].page, drops[i].len,
+			    drops[i].offset);
+		tap_equal(any, drops[i].whole != 0);
+		if (any) {
+			tap_equal(offset, drops[i].first);
+			tap_equal(len, drops[i].whole);
+		}
+	}
+}
+
+/* What a balloon's page shares a page of the host's with stays, where RAM was a file. */
+static void pages_beside_are_kept(void)
+{
+	u64 host = sysconf(_SC_PAGESIZE);
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct vmm_mem mem = { 0 };
+	u8 *p;
+
+	if (!tap_equal(ftruncate(fd, 4 * host), 0) ||
+	    !tap_equal(vmm_mem_add_file(&mem, BASE, 4 * host, fd, 0), 0))
+		return;
+	p = mem.region[0].hva;
+	memset(p, 0xa5, 4 * host);
+	/* Less than a page, and then a page with less on either side. */
+	vmm_mem_drop(&mem.region[0], BASE, host / 2);
+	tap_equal(p[0], 0xa5);
+	tap_equal(p[host - 1], 0xa5);
+	vmm_mem_drop(&mem.region[0], BASE + host + host / 2, 2 * host);
+	tap_equal(p[host + host / 2], 0xa5);
+	tap_equal(p[2 * host - 1], 0xa5);
+	tap_equal(p[2 * host], 0);
+	tap_equal(p[3 * host - 1], 0);
+	tap_equal(p[3 * host], 0xa5);
+	vmm_mem_destroy(&mem);
+	close(fd);
+}
+
+#define HUGE_PAGES	4
+
+/* Makes the pool as large as the test wants it, if this host lets it. */
+static bool pool_set(u64 pages)
+{
+	FILE *out = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "we");
+	struct vmm_huge_pool pool;
+	bool ok = false;
+
+	if (out) {
+		ok = fprintf(out, "%llu", (unsigned long long)pages) > 0;
+		ok = !fclose(out) && ok;
+	}
+	vmm_huge_pool_read(VMM_HUGE_2M, &pool);
+	return ok && pool.page && pool.total >= pages;
+}
+
+/* RAM of the pool's pages: sealed, zero, cleared, and never more than there is. */
+static void huge_ram(u64 had)
+{
+	struct vmm_mem mem = { .huge_pages = VMM_HUGE_2M };
+	struct vmm_mem more = { .huge_pages = VMM_HUGE_2M };
+	struct vmm_huge_pool pool;
+	u64 all, free;
+	u8 *p;
+
+	vmm_huge_pool_read(VMM_HUGE_2M, &pool);
+	free = pool.free;
+	all = pool.free * 2 * MIB;
+	vmm_log_also(hear, NULL);
+	tap_equal(vmm_mem_add(&mem, BASE, all + 2 * MIB), -ENOMEM);
+	tap_check(strstr(said, "pages of 2 MiB are needed, and ") && strstr(said, "try: echo "));
+	if (!tap_equal(vmm_mem_add(&mem, BASE, all), 0))
+		return;
+	/* All are reserved, though none was touched. */
+	vmm_huge_pool_read(VMM_HUGE_2M, &pool);
+	tap_equal(pool.free, 0);
+	tap_equal(vmm_mem_add(&more, BASE, 2 * MIB), -ENOMEM);
+	vmm_log_also(NULL, NULL);
+	p = vmm_mem_ptr(&mem, BASE + all - 1, 1);
+	tap_equal(*p, 0);
+	*p = 0xa5;
+	tap_check(ftruncate(mem.region[0].fd, 0) && errno == EPERM);
+	tap_check(fcntl(mem.region[0].fd, F_ADD_SEALS, F_SEAL_WRITE) && errno == EPERM);
+	/* A reset gives the pages back, and reserves them again. */
+	tap_equal(vmm_mem_clear(&mem), 0);
+	vmm_huge_pool_read(VMM_HUGE_2M, &pool);
+	tap_equal(pool.free, 0);
+	tap_equal(*p, 0);
+	vmm_mem_destroy(&mem);
+	vmm_huge_pool_read(VMM_HUGE_2M, &pool);
+	tap_equal(pool.free, free);
+	tap_check(had <= pool.total);
+}
+
+static void huge_pages_are_reserved(void)
+{
+	struct vmm_huge_pool before;
+
+	vmm_huge_pool_read(VMM_HUGE_2M, &before);
+	if (!pool_set(before.total + HUGE_PAGES)) {
+		pool_set(before.total);
+		tap_skip("this host has no pool of huge pages that a test may change");
+		return;
+	}
+	huge_ram(before.total);
+	pool_set(before.total);
+}
+
 /* The board puts devices 4 KiB apart. */
 static void windows_need_pages_of_4k(void)
 {
@@ -181,6 +360,12 @@ static const struct tap_case cases[] = {
 	{ "pointers are bounded", pointers_are_bounded },
 	{ "RAM starts zeroed and is the memfd's", ram_is_zero_and_shared },
 	{ "more than there can be is refused", too_much_fails },
+	{ "huge pages have to fit", huge_pages_have_to_fit },
+	{ "huge pages are reserved, sealed and cleared", huge_pages_are_reserved },
+	{ "ordinary pages are a choice", ordinary_pages_are_a_choice },
+	{ "what makes a pool larger is a command", mends_are_commands },
+	{ "only whole pages of the host's are given back", only_whole_pages_are_given_back },
+	{ "what is beside a page that is given back stays", pages_beside_are_kept },
 };
 
 int main(void)

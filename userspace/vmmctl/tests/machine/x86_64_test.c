@@ -149,6 +149,13 @@ static void what_is_not_there_is_said(void)
 	cfg.virtio_bus = VMM_BUS_MMIO;
 	tap_check(vmm_arch_check_run(&cfg));
 	cfg.virtio_bus = VMM_BUS_PCI;
+	cfg.disk[0].fstab = "system";
+	tap_check(vmm_arch_check_run(&cfg));
+	cfg.disk[0].fstab = NULL;
+	/* ACPI has a device for these. */
+	cfg.fstab_system = "/dev/vda";
+	cfg.fstab_vendor = "/dev/vdb";
+	tap_equal(vmm_arch_check_run(&cfg), 0);
 	cfg.vmgenid = false;
 	tap_check(vmm_arch_check_run(&cfg));
 }

@@ -466,12 +466,13 @@ static void many_messages_are_one_commit(void)
 
 	open_bus();
 	decode();
-	msix_on(MASKALL);
 	for (i = 0; i < SOURCES; i++) {
 		vmm_pci_set_vector(t.source[i], i);
 		vector_set(i, 0x30 + i);
 		table_wr(i, 3, 0);
 	}
+	tap_equal(wires.commits, 0);
+	msix_on(MASKALL);
 	tap_equal(wires.commits, 0);
 	tap_equal(wires.fds, 0);
 	msix_on(0);
@@ -482,6 +483,11 @@ static void many_messages_are_one_commit(void)
 	wr(COMMAND, MEM, 2);
 	tap_equal(wires.fds, 0);
 	wr(COMMAND, MEM | MASTER, 2);
+	tap_equal(wires.fds, SOURCES);
+	/* Nor one that is to use its pin. */
+	wr(t.fn.msix_cap + 2, 0, 2);
+	tap_equal(wires.fds, 0);
+	msix_on(0);
 	tap_equal(wires.fds, SOURCES);
 	msix_on(MASKALL);
 	tap_equal(wires.fds, 0);

@@ -43,7 +43,26 @@ static void devices_of_others_are_refused(void)
 	}
 }
 
+/* A state that was made to harm: there is no such thing of this device. */
+static void devices_of_others_are_not_loaded(void)
+{
+	struct vmm_virtio v = { .ops = &vmm_net_ops, .name = vmm_net_ops.name };
+	struct vmm_state state;
+	int err;
+
+	pthread_mutex_init(&v.lock, NULL);
+	tap_equal(vmm_state_begin(&state, "test", 1), 0);
+	tap_listen();
+	err = vmm_virtio_load(&v, &state, 1);
+	tap_heard(message, sizeof(message));
+	tap_equal(err, -EOPNOTSUPP);
+	tap_check(strstr(message, "cannot be loaded"));
+	vmm_state_free(&state);
+	pthread_mutex_destroy(&v.lock);
+}
+
 static const struct tap_case cases[] = {
+	{ "they are not loaded", devices_of_others_are_not_loaded },
 	{ "devices of others are refused by their names", devices_of_others_are_refused },
 };
 

@@ -29,8 +29,7 @@ static bool kicked(struct vmm_ring *ring)
 	struct ranchu_chain chain = { .iov = iov, .max = 4 };
 
 	while (ranchu_vq_next(&ring->vq, &chain) > 0)
-		ranchu_vq_push(&ring->vq, &chain,
-			       __atomic_load_n(&lies, __ATOMIC_ACQUIRE) ? 4096 : 1);
+		vmm_ring_push(ring, &chain, __atomic_load_n(&lies, __ATOMIC_ACQUIRE) ? 4096 : 1);
 	return true;
 }
 
@@ -54,7 +53,21 @@ static const struct vmm_virtio_ops model = {
 	.create = model_create, .destroy = model_destroy,
 	.start = vmm_ring_model_start, .stop = vmm_ring_model_stop,
 	.pause = vmm_ring_model_pause, .resume = vmm_ring_model_resume,
+	.stats = vmm_ring_model_stats,
 };
+
+static u64 counter(struct vmm_virtio *v, const char *name)
+{
+	struct vmm_report report;
+	unsigned int i;
+
+	vmm_virtio_report(v, &report);
+	for (i = 0; i < report.count; i++) {
+		if (!strcmp(report.names[i], name))
+			return report.values[i];
+	}
+	return ~0ULL;
+}
 
 /* The driver's side of bringing a device up, with the ring at @base. */
 static void device_start(struct vmm_virtio *v, u64 base)
@@ -285,11 +298,103 @@ static void a_queue_outside_of_ram_is_refused(void)
 	machine_close();
 }
 
+static void requests_are_counted(void)
+{
+	struct vmm_virtio *v;
+	u64 calls;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	tap_equal(counter(v, "starts"), 1);
+	tap_equal(counter(v, "stops"), 0);
+	tap_equal(counter(v, "queue0_requests"), 0);
+	request(v, 0);
+	tap_check(answered(0, 1));
+	request(v, 0);
+	tap_check(answered(0, 2));
+	model.pause(v);
+	/* The start is a kick, too; kicks may be taken together. */
+	tap_check(counter(v, "queue0_kicks") >= 3);
+	tap_equal(counter(v, "queue0_requests"), 2);
+	tap_equal(counter(v, "queue0_bytes_in"), 2);
+	tap_equal(counter(v, "queue0_bytes_out"), 0);
+	/* Two that were answered; the first look at the ring may tell of nothing. */
+	calls = counter(v, "queue0_calls");
+	tap_check(calls == 2 || calls == 3);
+	tap_equal(counter(v, "queue1_kicks"), ~0ULL);
+	model.resume(v);
+	/* Counters are the device's, not the driver's. */
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	tap_equal(counter(v, "stops"), 1);
+	tap_equal(counter(v, "resets"), 1);
+	tap_equal(counter(v, "queue0_requests"), 2);
+	device_close(v);
+	machine_close();
+}
+
+static void broken_rings_are_counted(void)
+{
+	struct vmm_virtio *v;
+	unsigned int tries;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	*word(0, AVAIL + 2) = NUM + 1;
+	vmm_event_signal(v->queue[0].kick_fd);
+	for (tries = 0; tries < 10000 && !needs_reset(0); tries++) {
+		loop_once();
+		usleep(1000);
+	}
+	tap_equal(counter(v, "broken_rings"), 1);
+	tap_equal(counter(v, "failures"), 1);
+	device_close(v);
+	machine_close();
+}
+
+static unsigned int errors_told;
+
+static void hear_error(void *arg, const char *device, const char *why)
+{
+	(void)arg;
+	tap_check(!strcmp(device, "test"));
+	tap_check(!strcmp(why, "a queue cannot be as the guest set it up"));
+	errors_told++;
+}
+
+/* Whatever a guest does again and again; the next guest is another one. */
+static void a_guest_is_blamed_once(void)
+{
+	struct vmm_virtio *v;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	errors_told = 0;
+	vmm_device_errors(hear_error, NULL);
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	device_start(v, 0x1000);
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	device_start(v, 0x1000);
+	tap_equal(errors_told, 1);
+	vmm_virtio_reset(v);
+	device_start(v, 0x1000);
+	tap_equal(errors_told, 2);
+	vmm_device_errors(NULL, NULL);
+	tap_equal(counter(v, "failures"), 3);
+	device_close(v);
+	machine_close();
+}
+
 static const struct tap_case cases[] = {
 	{ "a bug of a model breaks its device only", a_bug_breaks_one_device },
 	{ "a paused ring stands still", a_paused_ring_stands_still },
 	{ "a queue is given up and starts again", a_queue_starts_again },
 	{ "a queue outside of RAM is refused, with the reason", a_queue_outside_of_ram_is_refused },
+	{ "kicks, requests, bytes and calls are counted", requests_are_counted },
+	{ "broken rings are counted", broken_rings_are_counted },
+	{ "a guest is blamed once in its life", a_guest_is_blamed_once },
 };
 
 int main(void)

@@ -35,8 +35,8 @@
 #define noinline __attribute__((__noinline__))
 #define fallthrough __attribute__((fallthrough))
 #define EXPORT_SYMBOL_GPL(...) _Static_assert(1, "")
-#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, val) ((void)(*(volatile __typeof__(x) *)&(x) = (val)))
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, val) __atomic_store_n(&(x), (val), __ATOMIC_RELAXED)
 
 /* ---- integers ---- */
 
@@ -111,7 +111,7 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-struct work_struct {
+struct delayed_work {
 	int unused;
 };
 

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `vmmctl snapshot serve NAME SNAPSHOTS SCREENSHOTS`, which a VM starts for itself before
+ * it goes into its sandbox, because the VM opens no file: makes, lists and removes snapshots
+ * below the one directory, and writes pictures of the screen below the other one; "" is for
+ * none. Requests are lines of standard input, answers go to standard output: lines of text,
+ * then "OK" or "KO: why". It ends with its input.
+ *
+ * A guest may have taken the VM over: names are checked, and nothing outside of the two
+ * directories is written.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/directory_link.h"
+#include "control/png.h"
+#include "host/vm_dir.h"
+#include "snapshot/snapshot.h"
+
+#define LIST_MAX	1000	/* snapshots that are listed */
+#define SHOTS_MAX	100	/* pictures of one second */
+#define SCREEN_TIMEOUT_MS	30000
+
+/**
+ * struct server - whose directories they are
+ * @base: directory of the VMs' directories
+ * @vm: the VM's name
+ * @snapshots: where its snapshots are, "" for none
+ * @screenshots: where pictures of its screen are, "" for none
+ */
+struct server {
+	const char *base;
+	const char *vm;
+	const char *snapshots;
+	const char *screenshots;
+};
+
+/* ---- snapshots ---- */
+
+/* Bytes as "75M". */
+static void size_text(char text[16], u64 bytes)
+{
+	static const char units[] = "BKMGT";
+	unsigned int unit = 0;
+
+	while (bytes >= 10000 && units[unit + 1]) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, 16, "%llu%c", (unsigned long long)bytes, units[unit]);
+}
+
+/* One row of the list; what is no whole snapshot has none. */
+static void row_print(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	char size[16], date[32];
+	struct vmm_snapshot *snapshot;
+	struct stat st;
+	json_int_t created;
+	time_t time;
+	struct tm tm;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_RAM, dir, name) >=
+	    sizeof(path) || stat(path, &st))
+		return;
+	size_text(size, (u64)st.st_blocks * 512);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snapshot = vmm_snapshot_open(path);
+	if (!snapshot)
+		return;
+	created = json_integer_value(json_object_get(vmm_snapshot_body(snapshot), "created"));
+	vmm_snapshot_close(snapshot);
+	time = created;
+	if (!localtime_r(&time, &tm) || !strftime(date, sizeof(date), "%F %T", &tm))
+		snprintf(date, sizeof(date), "-");
+	printf("%-10s%-20s%7s%20s%15s\n", "--", name, size, date, "-");
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_name(const struct dirent *entry)
+{
+	return vmm_snapshot_name_fits(entry->d_name) && !strstr(entry->d_name, ".new-");
+}
+
+static int list(const char *dir)
+{
+	struct dirent **entries;
+	int count = scandir(dir, &entries, is_name, by_name);
+	int i;
+
+	if (count < 0)
+		return vmm_error(errno, "snapshot: cannot look into %s", dir);
+	if (count)
+		printf("List of snapshots present on all disks:\n%-10s%-20s%7s%20s%15s\n", "ID",
+		       "TAG", "VM SIZE", "DATE", "VM CLOCK");
+	else
+		puts("There is no snapshot available.");
+	for (i = 0; i < count; i++) {
+		if (i < LIST_MAX)
+			row_print(dir, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return 0;
+}
+
+/* "save NAME" and "delete NAME". */
+static int with_name(const struct server *s, const char *what, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (!vmm_snapshot_name_fits(name))
+		return vmm_error(-EINVAL, "snapshot: \"%.64s\" is no name for one", name);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", s->snapshots, name) >= sizeof(path))
+		return vmm_error(-ENAMETOOLONG, "snapshot: %s", name);
+	if (!strcmp(what, "save"))
+		return vmm_snapshot_save(s->base, s->vm, path, false);
+	return vmm_snapshot_delete(path);
+}
+
+/* ---- pictures of the screen ---- */
+
+/* Where @dir leads to, which is the directory of pictures or is below it. */
+static int shot_directory(const struct server *s, const char *dir, char path[PATH_MAX])
+{
+	size_t len = strlen(s->screenshots);
+
+	if (!realpath(dir, path))
+		return vmm_error(errno, "screenshot: %s", dir);
+	if (len > 1 && (strncmp(path, s->screenshots, len) || (path[len] && path[len] != '/')))
+		return vmm_error(-EACCES, "screenshot: %s is not below --screenshots %s", dir,
+				 s->screenshots);
+	return 0;
+}
+
+/* Makes an empty file whose name says when, as the emulator's does. */
+static int shot_file(const char *dir, char path[PATH_MAX])
+{
+	long long now = time(NULL);
+	unsigned int i;
+	size_t len;
+	int fd = -1;
+
+	for (i = 0; i < SHOTS_MAX && fd < 0; i++) {
+		len = snprintf(path, PATH_MAX, i ? "%s/Screenshot_%lld-%u.png" :
+						   "%s/Screenshot_%lld.png", dir, now, i);
+		if (len >= PATH_MAX)
+			return vmm_error(-ENAMETOOLONG, "screenshot: %s", dir);
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	if (fd < 0)
+		return vmm_error(errno, "screenshot: cannot make %s", path);
+	close(fd);
+	return 0;
+}
+
+/* The file of the VM's screen, or -errno after a message. */
+static int shot_screen(const struct server *s)
+{
+	struct vmm_client *client = NULL;
+	char path[PATH_MAX];
+	json_t *result;
+	int fd = -1;
+
+	if (!vmm_dir_file(s->base, s->vm, "control.sock", path, sizeof(path)))
+		client = vmm_client_open(path, SCREEN_TIMEOUT_MS);
+	if (!client)
+		return vmm_error(-EIO, "screenshot: the VM cannot be reached");
+	result = vmm_client_call(client, "screen", NULL);
+	if (!result)
+		vmm_error(-EIO, "screenshot: %s", vmm_client_error(client));
+	else
+		fd = vmm_client_file(client);
+	if (result && fd < 0)
+		vmm_error(-EPROTO, "screenshot: the VM has passed no screen");
+	json_decref(result);
+	vmm_client_close(client);
+	return fd < 0 ? -EIO : fd;
+}
+
+static int screenshot(const struct server *s, const char *dir)
+{
+	char where[PATH_MAX], path[PATH_MAX];
+	int fd, err;
+
+	err = shot_directory(s, dir ? dir : s->screenshots, where);
+	if (err)
+		return err;
+	fd = shot_screen(s);
+	if (fd < 0)
+		return fd;
+	err = shot_file(where, path);
+	/* What it cannot write it removes. */
+	if (!err)
+		err = vmm_screenshot(fd, path);
+	close(fd);
+	if (!err)
+		puts(path);
+	return err;
+}
+
+/* ---- requests ---- */
+
+static int serve(const struct server *s, char *line)
+{
+	char *word = strchr(line, ' ');
+
+	if (word)
+		*word++ = '\0';
+	if (*s->screenshots && !strcmp(line, "screenshot"))
+		return screenshot(s, word);
+	if (*s->snapshots && !strcmp(line, "list"))
+		return list(s->snapshots);
+	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete")))
+		return with_name(s, line, word ? word : "");
+	return vmm_error(-EINVAL, "there is no request \"%.16s\"", line);
+}
+
+/**
+ * vmm_directory_serve - serve a VM's directories until standard input ends
+ * @base: directory of the VMs' directories
+ * @vm: the VM's name
+ * @snapshots: where its snapshots are, "" for none
+ * @screenshots: where pictures of its screen are, a path without links, "" for none
+ *
+ * Return: the exit code
+ */
+int vmm_directory_serve(const char *base, const char *vm, const char *snapshots,
+			const char *screenshots)
+{
+	struct server s = { base, vm, snapshots, screenshots };
+	char line[VMM_DIRECTORY_REQUEST];
+	size_t len;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		len = strlen(line);
+		if (!len || line[len - 1] != '\n')
+			return EXIT_FAILURE;
+		line[len - 1] = '\0';
+		if (serve(&s, line))
+			printf("KO: %s\n", vmm_error_last());
+		else
+			puts("OK");
+		if (fflush(stdout))
+			return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A program that serves the goldfish address space of a VM: see host/address_wire.h for what
+ * is said.
+ */
+#ifndef ADDRESS_SOCKET_H
+#define ADDRESS_SOCKET_H
+
+#include "types.h"
+
+struct vmm_address_socket;
+struct vmm_loop;
+
+/**
+ * struct vmm_address_map - host memory that is to be seen in the area
+ * @offset: in the area
+ * @size: bytes
+ * @fd: memfd that cannot shrink; not kept
+ * @file_offset: where in it the memory begins
+ */
+struct vmm_address_map {
+	u64 offset;
+	u64 size;
+	int fd;
+	u64 file_offset;
+};
+
+/**
+ * struct vmm_address_area - the area, as a program gets at it
+ * @map: shows memory: 0, or -errno without a message
+ * @unmap: takes away what begins at an offset: 0, or -errno without a message
+ * @arg: first argument of both
+ * @size: bytes of it
+ * @handles: numbers of handles are 1 to this
+ *
+ * Both are called in the main thread. Nothing of the map is trusted.
+ */
+struct vmm_address_area {
+	int (*map)(void *arg, const struct vmm_address_map *map);
+	int (*unmap)(void *arg, u64 offset);
+	void *arg;
+	u64 size;
+	u32 handles;
+};
+
+/* ---- address_socket.c ---- */
+
+int vmm_address_socket_open(const char *path, struct vmm_loop *loop,
+			    const struct vmm_address_area *area,
+			    struct vmm_address_socket **socket);
+void vmm_address_socket_close(struct vmm_address_socket *socket);
+bool vmm_address_socket_ping(struct vmm_address_socket *socket, u32 handle, u64 start,
+			     u8 *page);
+void vmm_address_socket_closed(struct vmm_address_socket *socket, u32 handle);
+void vmm_address_socket_freed(struct vmm_address_socket *socket, u64 offset, u64 size);
+void vmm_address_socket_reset(struct vmm_address_socket *socket);
+u64 vmm_address_socket_unanswered(const struct vmm_address_socket *socket);
+
+#endif /* ADDRESS_SOCKET_H */

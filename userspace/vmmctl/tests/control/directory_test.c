@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VM's directories of snapshots and of pictures of its screen: what its console is asked,
+ * the program that has the files, which this program is as well, and a VM that is nothing
+ * but RAM and a screen.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/directory_link.h"
+#include "control/png.h"
+#include "host/display.h"
+#include "host/vm_dir.h"
+#include "tests/snapshot/snapshot_lib.h"
+#include "tests/tap.h"
+
+static struct {
+	char home[64];		/* of VMs' directories */
+	char store[96];		/* of snapshots */
+	char shots[96];		/* of pictures */
+	struct vmm_display *display;
+	struct vmm_loop *loop;
+	struct vmm_instance *instance;
+	struct vmm_directory_link *link;
+	unsigned int saves;
+	int save_err;
+	int answered_fd;
+	char line[256];
+	char answer[8192];	/* what was said before OK, or the error */
+	bool ok;
+} test;
+
+/* ---- the VM ---- */
+
+static void vm_status(void *arg, json_t *to)
+{
+	(void)arg;
+	json_object_set_new(to, "status", json_string("running"));
+}
+
+static int vm_save(void *arg, const int *files, bool changes, u64 call)
+{
+	struct vmm_answer answer = { 0 };
+	struct vmm_ram_job job = { .mem = &vm.mem, .fd = files[1] };
+
+	(void)arg;
+	tap_check(!changes);
+	test.saves++;
+	if (test.save_err)
+		return test.save_err;
+	tap_equal(getrandom(job.id, sizeof(job.id), 0), sizeof(job.id));
+	answer.result = snapshot_write(&job, files[0]);
+	tap_check(answer.result);
+	close(files[0]);
+	close(files[1]);
+	vmm_instance_answer(test.instance, call, &answer);
+	return VMM_COMMAND_LATER;
+}
+
+static int vm_screen(void *arg)
+{
+	(void)arg;
+	return test.display ? vmm_display_file(test.display) : -EOPNOTSUPP;
+}
+
+static int vm_screenshot(void *arg, int to)
+{
+	(void)arg;
+	return vmm_screenshot_to(vmm_display_file(test.display), to);
+}
+
+static const struct vmm_control_vm control_vm = {
+	.status = vm_status, .snapshot = vm_save, .screen = vm_screen,
+	.screenshot = vm_screenshot,
+};
+
+/* ---- its console's client ---- */
+
+static int answered(void *arg)
+{
+	u64 count;
+
+	(void)arg;
+	tap_equal(read(test.answered_fd, &count, sizeof(count)), sizeof(count));
+	return 1;
+}
+
+static void *client(void *arg)
+{
+	struct vmm_client *client;
+	json_t *result;
+	char path[256];
+
+	(void)arg;
+	snprintf(path, sizeof(path), "%s/ranchu/vm/control.sock", test.home);
+	client = vmm_client_open(path, 20000);
+	result = client ? vmm_client_call(client, "emu", json_pack("{s:s}", "line", test.line)) :
+			  NULL;
+	test.ok = result;
+	snprintf(test.answer, sizeof(test.answer), "%s", result ?
+		 json_string_value(json_object_get(result, "text")) :
+		 client ? vmm_client_error(client) : "not reached");
+	json_decref(result);
+	vmm_client_close(client);
+	eventfd_write(test.answered_fd, 1);
+	return NULL;
+}
+
+/* True for OK; what else was said is in test.answer. */
+static bool said_ok(const char *line)
+{
+	pthread_t thread;
+
+	snprintf(test.line, sizeof(test.line), "%s", line);
+	tap_equal(pthread_create(&thread, NULL, client, NULL), 0);
+	tap_equal(vmm_loop_run(test.loop), 1);
+	pthread_join(thread, NULL);
+	return test.ok;
+}
+
+static bool is_there(const char *name)
+{
+	char path[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", test.store, name);
+	return !lstat(path, &st);
+}
+
+static bool is_whole(const char *name)
+{
+	struct vmm_snapshot *snapshot;
+	char path[256];
+	bool whole;
+
+	snprintf(path, sizeof(path), "%s/%s", test.store, name);
+	snapshot = vmm_snapshot_open(path);
+	whole = snapshot && !vmm_snapshot_check(snapshot);
+	vmm_snapshot_close(snapshot);
+	return whole;
+}
+
+/* ---- cases ---- */
+
+static void no_directory(void)
+{
+	tap_check(said_ok("avd snapshot list"));
+	tap_check(!strcmp(test.answer, "There is no snapshot available.\n"));
+	tap_check(!said_ok("avd snapshot save one"));
+	tap_check(strstr(test.answer, "--snapshots"));
+	tap_check(!said_ok("avd snapshotspath"));
+	tap_check(strstr(test.answer, "--snapshots"));
+}
+
+static void saved_listed_removed(void)
+{
+	char want[256];
+
+	test.link = vmm_directory_link_open(test.instance, test.loop, test.store, test.shots);
+	tap_check(test.link);
+	tap_check(said_ok("avd snapshot list"));
+	tap_check(!strcmp(test.answer, "There is no snapshot available.\n"));
+	tap_check(said_ok("avd snapshot save one"));
+	tap_check(!strcmp(test.answer, ""));
+	tap_check(is_whole("one"));
+	tap_check(said_ok("avd snapshot save two"));
+	tap_check(said_ok("avd snapshot list"));
+	tap_check(!strncmp(test.answer, "List of snapshots present on all disks:\n"
+			   "ID        TAG                 VM SIZE                DATE       VM CLOCK\n"
+			   "--        one ", 119));
+	tap_check(strstr(test.answer, "\n--        two "));
+	tap_check(said_ok("avd snapshotspath"));
+	snprintf(want, sizeof(want), "%s\n", test.store);
+	tap_check(!strcmp(test.answer, want));
+	tap_check(said_ok("avd snapshotpath one"));
+	snprintf(want, sizeof(want), "%s/one\n", test.store);
+	tap_check(!strcmp(test.answer, want));
+	tap_check(said_ok("avd snapshot del one"));
+	tap_check(!is_there("one"));
+	tap_check(is_whole("two"));
+	tap_check(!said_ok("avd snapshot delete one"));
+	tap_check(strstr(test.answer, "there is no "));
+}
+
+static void replaced(void)
+{
+	tap_check(said_ok("avd snapshot save two"));
+	tap_check(is_whole("two"));
+	tap_equal(test.saves, 3);
+}
+
+static void what_fails_is_said(void)
+{
+	test.save_err = -EBUSY;
+	tap_check(!said_ok("avd snapshot save three"));
+	tap_check(strstr(test.answer, "busy"));
+	tap_check(!is_there("three"));
+	test.save_err = 0;
+	tap_check(!said_ok("avd snapshot load two"));
+	tap_check(strstr(test.answer, "--from"));
+	tap_check(!said_ok("avd snapshot save"));
+	tap_check(!said_ok("avd snapshot"));
+	tap_check(!said_ok("avd snapshot remap 1"));
+}
+
+/* A name never leaves the directory. */
+static void names(void)
+{
+	static const char *const bad[] = {
+		"../one", "/tmp/one", ".", "..", ".hidden", "a/b", "a b",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	};
+	unsigned int saves = test.saves;
+	char line[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		tap_context("%s", bad[i]);
+		snprintf(line, sizeof(line), "avd snapshot save %s", bad[i]);
+		tap_check(!said_ok(line));
+		tap_check(strstr(test.answer, "cannot name a snapshot"));
+	}
+	tap_equal(test.saves, saves);
+}
+
+/* What is no snapshot stays, and is not listed. */
+static void others_files(void)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/mine", test.store);
+	tap_equal(mkdir(path, 0700), 0);
+	tap_check(!said_ok("avd snapshot save mine"));
+	tap_check(strstr(test.answer, "is no snapshot"));
+	tap_check(!said_ok("avd snapshot del mine"));
+	tap_check(is_there("mine"));
+	tap_check(said_ok("avd snapshot list"));
+	tap_check(!strstr(test.answer, "mine"));
+	rmdir(path);
+}
+
+/* A picture, and whether its first bytes are a PNG file's of the screen's size. */
+static bool is_picture(const char *path)
+{
+	u8 head[24] = { 0 };
+	FILE *from = fopen(path, "re");
+	bool whole;
+
+	if (!from)
+		return false;
+	whole = fread(head, 1, sizeof(head), from) == sizeof(head);
+	fclose(from);
+	return whole && !memcmp(head, "\x89PNG\r\n\x1a\n", 8) && head[19] == 5 && head[23] == 3;
+}
+
+static unsigned int pictures(const char *dir)
+{
+	unsigned int count = 0;
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+
+	while (d && (entry = readdir(d)))
+		count += *entry->d_name != '.' && entry->d_type == DT_REG;
+	if (d)
+		closedir(d);
+	return count;
+}
+
+/* What was said is the path of a picture. */
+static bool said_picture(const char *dir)
+{
+	size_t len = strlen(dir);
+
+	if (strncmp(test.answer, dir, len) || strncmp(test.answer + len, "/Screenshot_", 12))
+		return false;
+	test.answer[strcspn(test.answer, "\n")] = '\0';
+	return is_picture(test.answer);
+}
+
+static void pictures_are_taken(void)
+{
+	static const u8 pixels[4 * 5 * 3];
+	char line[256], below[128];
+
+	tap_check(!said_ok("screenrecord screenshot"));
+	tap_check(strstr(test.answer, "there is no screen"));
+	tap_equal(pictures(test.shots), 0);
+	test.display = vmm_display_open(5, 3);
+	vmm_display_frame(test.display, VMM_PIXELS_RGBX8888, 0, pixels);
+	tap_check(said_ok("screenrecord screenshot"));
+	tap_check(said_picture(test.shots));
+	/* Of the same second, most likely: none replaces another. */
+	tap_check(said_ok("screenrecord screenshot --display 0"));
+	tap_check(said_picture(test.shots));
+	snprintf(line, sizeof(line), "screenrecord screenshot %s", test.shots);
+	tap_check(said_ok(line));
+	tap_check(said_picture(test.shots));
+	tap_equal(pictures(test.shots), 3);
+	snprintf(below, sizeof(below), "%s/be low", test.shots);
+	tap_equal(mkdir(below, 0700), 0);
+	snprintf(line, sizeof(line), "screenrecord screenshot --display 0 %s", below);
+	tap_check(said_ok(line));
+	tap_check(said_picture(below));
+	tap_equal(pictures(test.shots), 3);
+}
+
+/* Whatever the console's client or the VM asks for, nothing is written elsewhere. */
+static void pictures_stay_in_the_directory(void)
+{
+	char bad[4][160], line[1024];
+	unsigned int i;
+
+	snprintf(bad[0], sizeof(bad[0]), "%s", test.store);
+	snprintf(bad[1], sizeof(bad[1]), "%s/..", test.shots);
+	snprintf(bad[2], sizeof(bad[2]), "%s/link", test.shots);
+	snprintf(bad[3], sizeof(bad[3]), "%s-too", test.shots);
+	tap_equal(symlink(test.store, bad[2]), 0);
+	tap_equal(mkdir(bad[3], 0700), 0);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		tap_context("%s", bad[i]);
+		snprintf(line, sizeof(line), "screenrecord screenshot %s", bad[i]);
+		tap_check(!said_ok(line));
+		tap_check(strstr(test.answer, "is not below --screenshots"));
+		tap_equal(pictures(bad[i]), 0);
+	}
+	tap_context("nowhere");
+	tap_check(!said_ok("screenrecord screenshot /nowhere/at/all"));
+	tap_check(strstr(test.answer, "No such file"));
+}
+
+/* The control socket's own command, with a file that is passed along. */
+static void *passer(void *arg)
+{
+	struct vmm_client *client;
+	char path[256];
+	json_t *result;
+
+	snprintf(path, sizeof(path), "%s/ranchu/vm/control.sock", test.home);
+	client = vmm_client_open(path, 20000);
+	if (arg)
+		vmm_client_give(client, arg, 1);
+	result = vmm_client_call(client, "screenshot", NULL);
+	test.ok = result;
+	snprintf(test.answer, sizeof(test.answer), "%s", vmm_client_error(client));
+	json_decref(result);
+	vmm_client_close(client);
+	eventfd_write(test.answered_fd, 1);
+	return NULL;
+}
+
+static bool passed(int *fd)
+{
+	pthread_t thread;
+
+	tap_equal(pthread_create(&thread, NULL, passer, fd), 0);
+	tap_equal(vmm_loop_run(test.loop), 1);
+	pthread_join(thread, NULL);
+	return test.ok;
+}
+
+static void a_file_may_be_passed(void)
+{
+	char path[128];
+	int fd, pipe_fd[2];
+
+	snprintf(path, sizeof(path), "%s/passed.png", test.home);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	tap_check(passed(&fd));
+	tap_check(is_picture(path));
+	close(fd);
+	tap_check(!passed(NULL));
+	tap_check(strstr(test.answer, "a file is needed"));
+	/* One whose reader could make the VM wait. */
+	tap_equal(pipe(pipe_fd), 0);
+	tap_check(!passed(&pipe_fd[1]));
+	tap_check(strstr(test.answer, "a regular file is needed"));
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	tap_check(!passed(&fd));
+	close(fd);
+}
+
+/* The child that was started as the other program. */
+static void kill_server(void)
+{
+	char path[64], children[64] = "";
+	FILE *from;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	from = fopen(path, "re");
+	if (!tap_check(from && fgets(children, sizeof(children), from) && atoi(children) > 1)) {
+		if (from)
+			fclose(from);
+		return;
+	}
+	fclose(from);
+	tap_equal(kill(atoi(children), SIGKILL), 0);
+}
+
+static void program_is_gone(void)
+{
+	kill_server();
+	usleep(100000);
+	tap_check(!said_ok("avd snapshot list"));
+	tap_check(strstr(test.answer, "is gone"));
+	tap_check(!said_ok("avd snapshot save four"));
+	tap_check(strstr(test.answer, "is gone"));
+	tap_check(said_ok("ping"));
+	tap_check(said_ok("avd snapshotspath"));
+}
+
+static const struct tap_case cases[] = {
+	{ "without_a_directory", no_directory },
+	{ "saved_listed_removed", saved_listed_removed },
+	{ "one_that_is_there_is_replaced", replaced },
+	{ "what_fails_is_said", what_fails_is_said },
+	{ "names_stay_in_the_directory", names },
+	{ "what_is_no_snapshot_stays", others_files },
+	{ "pictures_are_taken", pictures_are_taken },
+	{ "pictures_stay_in_the_directory", pictures_stay_in_the_directory },
+	{ "a_file_may_be_passed", a_file_may_be_passed },
+	{ "the_program_is_gone", program_is_gone },
+};
+
+int main(int argc, char **argv)
+{
+	char base[128];
+	int failed;
+
+	snprintf(test.home, sizeof(test.home), "/tmp/ranchu-snapshots-%d",
+		 argc > 1 ? (int)getppid() : (int)getpid());
+	setenv("XDG_RUNTIME_DIR", test.home, 1);
+	if (argc == 6) {
+		vmm_dir_base(base, sizeof(base));
+		return vmm_directory_serve(base, argv[3], argv[4], argv[5]);
+	}
+	snprintf(test.store, sizeof(test.store), "%s/store", test.home);
+	snprintf(test.shots, sizeof(test.shots), "%s/shots", test.home);
+	if (mkdir(test.home, 0700) || mkdir(test.store, 0700) || mkdir(test.shots, 0700) ||
+	    !snapshot_vm())
+		return 1;
+	test.answered_fd = eventfd(0, EFD_CLOEXEC);
+	test.loop = vmm_loop_create();
+	test.instance = vmm_instance_open("vm", test.loop, &control_vm, NULL);
+	if (!test.instance || vmm_loop_add(test.loop, test.answered_fd, answered, NULL))
+		return 1;
+	failed = tap_run(cases, ARRAY_SIZE(cases));
+	vmm_directory_link_close(test.link);
+	vmm_instance_close(test.instance);
+	vmm_loop_destroy(test.loop);
+	vmm_display_close(test.display);
+	snprintf(base, sizeof(base), "rm -r %s", test.home);
+	return system(base) ? 1 : failed;
+}
