@@ -50,16 +50,35 @@ static bool ring_move(struct ranchu_pipe_ring *ring, __u32 n)
 	return ring->position - RANCHU_PIPE_LOAD(&ring->theirs->wake_at) - 1 < n;
 }
 
-/* True if there is something to do at once; else we will be told. */
-static bool ring_listen(struct ranchu_pipe_ring *ring, bool produces)
+/*
+ * 1 if more than @seen bytes can be moved; -EPIPE if they never will, -EMSGSIZE if the ring
+ * has no room for them; else 0.
+ */
+static int ring_more(struct ranchu_pipe_ring *ring, bool produces, size_t seen)
 {
-	if (ring_look(ring, produces))
-		return true;
+	/* Before the position, which is the last one then. */
+	bool closed = RANCHU_PIPE_LOAD(&ring->theirs->closed);
+	ssize_t n = ring_look(ring, produces);
+
+	if (n > (ssize_t)seen)
+		return 1;
+	if (closed || n < 0)
+		return -EPIPE;
+	return seen < ring->size ? 0 : -EMSGSIZE;
+}
+
+/* The same, and 0: we will be told. @seen is 0 for who produces. */
+static int ring_listen(struct ranchu_pipe_ring *ring, bool produces, size_t seen)
+{
+	int more = ring_more(ring, produces, seen);
+
+	if (more)
+		return more;
 	RANCHU_PIPE_STORE(&ring->ours->wake_at,
-			  produces ? ring->position - ring->size : ring->position);
+			  produces ? ring->position - ring->size : ring->position + seen);
 	/* Our wish, then its position; pairs with pipe_ring_move()'s. */
 	RANCHU_PIPE_BARRIER();
-	return ring_look(ring, produces);
+	return ring_more(ring, produces, seen);
 }
 
 #ifndef RANCHU_PIPE_RINGS_ONLY
@@ -104,26 +123,48 @@ int ranchu_pipe_listen(struct ranchu_pipe *pipe, int what)
 	bool now = false;
 
 	if (what & RANCHU_PIPE_READ)
-		now |= ring_listen(&pipe->in, false);
+		now |= ring_listen(&pipe->in, false, 0) != 0;
 	if (what & RANCHU_PIPE_WRITE)
-		now |= ring_listen(&pipe->out, true);
+		now |= ring_listen(&pipe->out, true, 0) != 0;
 	return now;
 }
 
-int ranchu_pipe_wait(struct ranchu_pipe *pipe, int what)
+int ranchu_pipe_more(struct ranchu_pipe *pipe, size_t seen)
+{
+	return ring_listen(&pipe->in, false, seen);
+}
+
+/* Sleeps until it is woken, or for no reason. */
+static int pipe_sleep(struct ranchu_pipe *pipe)
 {
 	struct pollfd wake = { .fd = pipe->wake_fd, .events = POLLIN };
 	eventfd_t count;
 
-	while (!ranchu_pipe_listen(pipe, what)) {
-		if (!eventfd_read(pipe->wake_fd, &count) || errno == EINTR)
-			continue;
-		/* The caller's own may be non-blocking. */
-		if (errno != EAGAIN)
-			return -errno;
-		poll(&wake, 1, -1);
-	}
+	if (!eventfd_read(pipe->wake_fd, &count) || errno == EINTR)
+		return 0;
+	/* The caller's own may be non-blocking. */
+	if (errno != EAGAIN)
+		return -errno;
+	poll(&wake, 1, -1);
 	return 0;
+}
+
+int ranchu_pipe_wait(struct ranchu_pipe *pipe, int what)
+{
+	int err = 0;
+
+	while (!err && !ranchu_pipe_listen(pipe, what))
+		err = pipe_sleep(pipe);
+	return err;
+}
+
+int ranchu_pipe_wait_more(struct ranchu_pipe *pipe, size_t seen)
+{
+	int more, err = 0;
+
+	while (!err && !(more = ranchu_pipe_more(pipe, seen)))
+		err = pipe_sleep(pipe);
+	return err ? err : more < 0 ? more : 0;
 }
 
 ssize_t ranchu_pipe_read(struct ranchu_pipe *pipe, void *bytes, size_t n)

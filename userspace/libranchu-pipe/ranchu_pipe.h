@@ -20,6 +20,7 @@
  *	... fill some of it ...
  *	ranchu_pipe_produce(&pipe, filled);	give it to the guest
  *	ranchu_pipe_wait(&pipe, ...);		only if there was nothing
+ *	ranchu_pipe_wait_more(&pipe, n);	or not enough of it
  *
  * Or, for who prefers copies, ranchu_pipe_read() and ranchu_pipe_write(), which
  * block. consume and produce call the kernel only if the guest waits.
@@ -108,6 +109,14 @@ void ranchu_pipe_produce(struct ranchu_pipe *pipe, size_t n);
  */
 int ranchu_pipe_wait(struct ranchu_pipe *pipe, int what);
 int ranchu_pipe_listen(struct ranchu_pipe *pipe, int what);
+/*
+ * The same for a service that has peeked at @seen bytes, which are a part of a command: until
+ * more than that are there. -EPIPE: the guest has closed the pipe, no more will come.
+ * -EMSGSIZE: the ring is full, so the command is larger than the ring. ranchu_pipe_more()
+ * does not wait: 1 if there are more, 0 if the eventfd will tell.
+ */
+int ranchu_pipe_wait_more(struct ranchu_pipe *pipe, size_t seen);
+int ranchu_pipe_more(struct ranchu_pipe *pipe, size_t seen);
 
 /* At least one byte, or 0 at the end; all @n bytes, or -EPIPE. */
 ssize_t ranchu_pipe_read(struct ranchu_pipe *pipe, void *bytes, size_t n);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Channels: which service one is opened by, the frames of qemud's services, and the bytes
+ * Channels: which service one is opened by, where messages begin and end, and the bytes
  * that wait for the guest. Knows nothing of what messages mean.
  *
  * Source of the frames: platform_external_qemu android/android-emu/android/emulation/
- * android_qemud.cpp (0d4d82f9).
+ * android_qemud.cpp (0d4d82f9); of the lengths without digits: AndroidMessagePipe.cpp
+ * (008923eb) there.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 static const struct service *const services[] = {
 	&service_misc, &service_logcat, &service_clipboard, &service_multidisplay,
+	&service_rotating_camera,
 };
 
 /* `pipe:qemud:NAME[:ARGS]`. */
@@ -170,6 +172,25 @@ bool channel_frame(struct channel *ch, const void *message, size_t n)
 }
 
 /**
+ * channel_answer - say a message to the guest, with its length in front
+ * @ch: the channel
+ * @message: all of it, or nothing if there is no room
+ * @n: bytes of it
+ *
+ * Return: whether it was said
+ */
+bool channel_answer(struct channel *ch, const void *message, u32 n)
+{
+	bool ready = out_ready(ch, sizeof(n) + n);
+
+	if (!ready)
+		return false;
+	out_add(ch, &n, sizeof(n));
+	out_add(ch, message, n);
+	return true;
+}
+
+/**
  * channel_peek - look at the bytes that wait for the guest
  * @ch: the channel
  * @bytes: the first of them
@@ -235,6 +256,30 @@ static ssize_t frame_take(struct channel *ch, const u8 *bytes, size_t n)
 	return FRAME_HEAD + len;
 }
 
+/* A request of no bytes has no answer. */
+static ssize_t sized_take(struct channel *ch, const u8 *bytes, size_t n)
+{
+	u32 len;
+
+	if (n < sizeof(len))
+		return 0;
+	memcpy(&len, bytes, sizeof(len));
+	if (len > CHANNEL_MESSAGE - sizeof(len))
+		return -EPROTO;
+	if (n < sizeof(len) + len)
+		return 0;
+	if (len)
+		ch->service->message(ch, (const char *)bytes + sizeof(len), len);
+	return sizeof(len) + len;
+}
+
+static ssize_t one_take(struct channel *ch, const u8 *bytes, size_t n)
+{
+	if (ch->service->framed)
+		return frame_take(ch, bytes, n);
+	return ch->service->sized ? sized_take(ch, bytes, n) : ch->service->take(ch, bytes, n);
+}
+
 /**
  * channel_take - take bytes of the guest's
  * @ch: the channel
@@ -252,8 +297,7 @@ ssize_t channel_take(struct channel *ch, const u8 *bytes, size_t n)
 	ssize_t used = 1;
 
 	while (used && taken < n && channel_room(ch, CHANNEL_ROOM)) {
-		used = ch->service->framed ? frame_take(ch, bytes + taken, n - taken) :
-					     ch->service->take(ch, bytes + taken, n - taken);
+		used = one_take(ch, bytes + taken, n - taken);
 		if (used < 0)
 			return used;
 		taken += used;

@@ -85,11 +85,12 @@ struct guest {
  * struct service - what a guest can open
  * @name: by which it is opened; NULL ends a table
  * @framed: messages have a length of four digits in front (services of qemud)
+ * @sized: messages have a length of four bytes in front, in the guest's byte order
  * @open: a channel is opened; @args is what is behind the name's colon, or NULL.
  *	-errno refuses it. May be NULL
- * @take: takes bytes, for a service that is not framed: at most @n, 0 if a message is not
- *	complete, -EPROTO ends the channel
- * @message: takes a message, for one that is framed
+ * @take: takes bytes, for a service whose messages are neither: at most @n, 0 if a message
+ *	is not complete, -EPROTO ends the channel
+ * @message: takes a message of at least one byte, for the others
  * @told: something is known that was not before; may be NULL
  * @tick: it is time; may be NULL
  * @idle: all that was said to the guest is on its way; may be NULL
@@ -98,6 +99,7 @@ struct guest {
 struct service {
 	const char *name;
 	bool framed;
+	bool sized;
 	int (*open)(struct channel *ch, const char *args);
 	ssize_t (*take)(struct channel *ch, const u8 *bytes, size_t n);
 	void (*message)(struct channel *ch, const char *message, size_t len);
@@ -180,6 +182,7 @@ void channel_close(struct channel *ch);
 bool channel_room(const struct channel *ch, size_t n);
 bool channel_put(struct channel *ch, const void *bytes, size_t n);
 bool channel_frame(struct channel *ch, const void *message, size_t n);
+bool channel_answer(struct channel *ch, const void *message, u32 n);
 
 /* ---- one file a service ---- */
 
@@ -187,6 +190,7 @@ extern const struct service service_misc;		/* misc.c */
 extern const struct service service_logcat;		/* logcat.c */
 extern const struct service service_clipboard;		/* clipboard.c */
 extern const struct service service_multidisplay;	/* multidisplay.c */
+extern const struct service service_rotating_camera;	/* rotating_camera.c */
 
 /* Of qemud. */
 extern const struct service service_boot_properties;	/* boot_properties.c */

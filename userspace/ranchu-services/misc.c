@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * QemuMiscPipe: the guest says that it is alive, and when it is up, and asks for random
- * numbers. Requests and answers have their length in front, in the guest's byte order,
- * which is this host's.
+ * numbers.
  *
- * Source: platform_external_qemu QemuMiscPipe.cpp (017a3997), AndroidMessagePipe.cpp
- * (008923eb).
+ * Source: platform_external_qemu QemuMiscPipe.cpp (017a3997).
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "channel.h"
 
 #define RANDOM_MAX	4096	/* bytes of an answer */
-
-static void answer(struct channel *ch, const void *bytes, u32 len)
-{
-	/* There is room for both, or the message would not have been taken. */
-	channel_put(ch, &len, sizeof(len));
-	channel_put(ch, bytes, len);
-}
 
 static bool begins(const char *text, const char *with)
 {
@@ -34,11 +24,11 @@ static void give_random(struct channel *ch, const char *number)
 	unsigned long n = strtoul(number, &end, 10);
 
 	if (*number < '0' || *number > '9' || *end || !n || n > sizeof(bytes)) {
-		answer(ch, "KO", 3);
+		channel_answer(ch, "KO", 3);
 		return;
 	}
 	ch->guest->random(bytes, n);
-	answer(ch, bytes, n);
+	channel_answer(ch, bytes, n);
 }
 
 static void request(struct channel *ch, const char *text)
@@ -54,37 +44,27 @@ static void request(struct channel *ch, const char *text)
 		ch->guest->booted |= !ch->booted;
 		ch->booted = true;
 	} else {
-		answer(ch, "KO", 3);
+		channel_answer(ch, "KO", 3);
 		return;
 	}
-	answer(ch, "OK", 3);
+	channel_answer(ch, "OK", 3);
 }
 
-static ssize_t misc_take(struct channel *ch, const u8 *bytes, size_t n)
+/* One that is cut here is none of those known. */
+static void misc_message(struct channel *ch, const char *message, size_t len)
 {
 	char text[64];
-	u32 len;
 
-	if (n < sizeof(len))
-		return 0;
-	memcpy(&len, bytes, sizeof(len));
-	if (len > CHANNEL_MESSAGE - sizeof(len))
-		return -EPROTO;
-	if (n < sizeof(len) + len)
-		return 0;
-	/* A request of no bytes has no answer. One that is cut here is none of those known. */
-	if (len) {
-		size_t used = len < sizeof(text) ? len : sizeof(text) - 1;
-
-		memcpy(text, bytes + sizeof(len), used);
-		text[used] = '\0';
-		request(ch, text);
-	}
-	return sizeof(len) + len;
+	if (len >= sizeof(text))
+		len = sizeof(text) - 1;
+	memcpy(text, message, len);
+	text[len] = '\0';
+	request(ch, text);
 }
 
 /** Heartbeat, end of the boot, random numbers. */
 const struct service service_misc = {
 	.name = "QemuMiscPipe",
-	.take = misc_take,
+	.sized = true,
+	.message = misc_message,
 };

@@ -189,10 +189,11 @@ static void server_answer(struct server *server, const struct vhost_goldfish_pip
 		ranchu_pipe_refuse(server->services, event->open);
 		return;
 	}
-	/* A guest that has closed it meanwhile needs no answer. */
 	if (ranchu_pipe_accept(&served->pipe, server->services, event->open, RING_IN, RING_OUT,
 			       server->wake)) {
 		channel_close(&served->channel);
+		/* No memory, no file: a pipe without an answer would never be served. */
+		ranchu_pipe_refuse(server->services, event->open);
 		return;
 	}
 	served->in_len = 0;
@@ -351,13 +352,12 @@ static int server_serve(struct server *server)
 		eventfd_read(server->wake, &count);
 	if (files[0].revents)
 		err = server_records(server);
+	/* A pipe that the guest has closed makes room for the one that it opens next. */
+	if (!err)
+		server_pump(server, clock_now(), files[2].revents);
 	if (!err && files[1].revents)
 		err = server_opens(server);
-	if (!err) {
-		server_pump(server, clock_now(), files[2].revents);
-		err = server_tell(server, clock_now());
-	}
-	return err;
+	return err ? err : server_tell(server, clock_now());
 }
 
 static void random_fill(u8 *to, size_t len)

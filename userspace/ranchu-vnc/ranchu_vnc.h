@@ -64,7 +64,16 @@ struct vnc_options {
 	const char *password;
 };
 
+struct vnc_server;
+
 int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd);
+
+/* What that is made of. */
+struct vnc_server *vnc_server_open(const struct vnc_options *options, int screen_fd,
+				   int broker_fd);
+void vnc_server_viewer(struct vnc_server *s, int fd);
+int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us);
+void vnc_server_close(struct vnc_server *s);
 
 /* ---- keys.c ---- */
 

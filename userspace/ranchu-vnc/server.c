@@ -22,7 +22,7 @@
 #define VIEWERS		8
 
 /**
- * struct server - viewers and what they see
+ * struct vnc_server - viewers and what they see
  * @rfb: the library's
  * @view: the screen
  * @pixels: what is shown, a word each
@@ -32,7 +32,7 @@
  * @pressed: the finger is down
  * @failed: the broker is gone
  */
-struct server {
+struct vnc_server {
 	rfbScreenInfoPtr rfb;
 	struct vmm_screen_view view;
 	u32 *pixels;
@@ -43,7 +43,7 @@ struct server {
 	bool failed;
 };
 
-static void ask(struct server *s, u32 what, s32 a, s32 b, s32 c)
+static void ask(struct vnc_server *s, u32 what, s32 a, s32 b, s32 c)
 {
 	struct vnc_record record = { what, a, b, c };
 
@@ -56,7 +56,7 @@ static void ask(struct server *s, u32 what, s32 a, s32 b, s32 c)
  * sends a text to all sends it to those as well that have yet to say the password, and what
  * sends UTF-8 gives the others a wrong length.
  */
-static void clipboard_show(struct server *s, const char *text, size_t len)
+static void clipboard_show(struct vnc_server *s, const char *text, size_t len)
 {
 	rfbServerCutTextMsg head = { .type = rfbServerCutText };
 	rfbClientIteratorPtr clients = rfbGetClientIterator(s->rfb);
@@ -76,7 +76,7 @@ static void clipboard_show(struct server *s, const char *text, size_t len)
 }
 
 /* Waits for the answer: the broker is ours. */
-static void ask_frame(struct server *s)
+static void ask_frame(struct vnc_server *s)
 {
 	struct vnc_text answer;
 	ssize_t n;
@@ -97,7 +97,7 @@ static void ask_frame(struct server *s)
 static void on_text(char *text, int len, rfbClientPtr client)
 {
 	struct vnc_text message = { .record.what = VNC_CLIPBOARD };
-	struct server *s = client->screen->screenData;
+	struct vnc_server *s = client->screen->screenData;
 	size_t size;
 
 	if (len < 0 || len > VNC_TEXT_MAX)
@@ -116,7 +116,7 @@ static void on_latin1(char *text, int len, rfbClientPtr client)
 		on_text(utf8, vnc_utf8(text, len, utf8), client);
 }
 
-static void row_draw(struct server *s, u32 *row, u32 y)
+static void row_draw(struct vnc_server *s, u32 *row, u32 y)
 {
 	u32 width = vmm_screen_view_width(&s->view);
 	u8 rgb[3];
@@ -129,7 +129,7 @@ static void row_draw(struct server *s, u32 *row, u32 y)
 }
 
 /* Only rows that have changed are told to viewers. */
-static void frame_draw(struct server *s, u32 *row)
+static void frame_draw(struct vnc_server *s, u32 *row)
 {
 	u32 width = vmm_screen_view_width(&s->view);
 	u32 height = vmm_screen_view_height(&s->view);
@@ -152,7 +152,7 @@ static void format_set(rfbScreenInfoPtr rfb)
 }
 
 /* A screen that was turned has another shape. */
-static void shape_check(struct server *s)
+static void shape_check(struct vnc_server *s)
 {
 	int width = vmm_screen_view_width(&s->view);
 	int height = vmm_screen_view_height(&s->view);
@@ -163,7 +163,7 @@ static void shape_check(struct server *s)
 	format_set(s->rfb);
 }
 
-static void frame_show(struct server *s)
+static void frame_show(struct vnc_server *s)
 {
 	u32 longest = s->view.width > s->view.height ? s->view.width : s->view.height;
 	u32 *row = malloc(4 * (size_t)longest);
@@ -175,7 +175,7 @@ static void frame_show(struct server *s)
 	free(row);
 }
 
-static void frame_take(struct server *s)
+static void frame_take(struct vnc_server *s)
 {
 	ask_frame(s);
 	if (!s->failed && vmm_screen_view_update(&s->view))
@@ -193,7 +193,7 @@ static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 /* The left button is a finger. Where it is while it does not touch, nobody asks. */
 static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 {
-	struct server *s = client->screen->screenData;
+	struct vnc_server *s = client->screen->screenData;
 	bool pressed = buttons & 1;
 	u32 from_x, from_y;
 
@@ -210,7 +210,7 @@ static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 /* Nobody is to hold a finger down who is gone. */
 static void on_gone(rfbClientPtr client)
 {
-	struct server *s = client->screen->screenData;
+	struct vnc_server *s = client->screen->screenData;
 
 	s->viewers--;
 	if (s->pressed)
@@ -220,7 +220,7 @@ static void on_gone(rfbClientPtr client)
 
 static enum rfbNewClientAction on_new(rfbClientPtr client)
 {
-	struct server *s = client->screen->screenData;
+	struct vnc_server *s = client->screen->screenData;
 
 	s->viewers++;
 	client->clientGoneHook = on_gone;
@@ -228,7 +228,7 @@ static enum rfbNewClientAction on_new(rfbClientPtr client)
 }
 
 /* By default the library listens at all addresses: it is to listen at none. */
-static int rfb_open(struct server *s, const struct vnc_options *options)
+static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
 {
 	static char *passwords[2];
 	int width, height;
@@ -269,13 +269,81 @@ static int rfb_open(struct server *s, const struct vnc_options *options)
 	return 0;
 }
 
-static void viewer_accept(struct server *s)
+/**
+ * vnc_server_viewer - show the screen to one more viewer
+ * @s: the server
+ * @fd: its connection; the library closes it, also where it does not want it
+ */
+void vnc_server_viewer(struct vnc_server *s, int fd)
+{
+	rfbNewClient(s->rfb, fd);
+}
+
+/**
+ * vnc_server_turn - do what viewers ask for, and show them what has changed
+ * @s: the server
+ * @frame: the VM is asked for its newest frame first
+ * @wait_us: how long to wait for something that viewers say, in microseconds
+ *
+ * Return: how many viewers there are, or -EIO if the broker is gone
+ */
+int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us)
+{
+	if (frame)
+		frame_take(s);
+	rfbProcessEvents(s->rfb, wait_us);
+	return s->failed ? -EIO : (int)s->viewers;
+}
+
+/**
+ * vnc_server_open - be ready for viewers
+ * @options: how they come in
+ * @screen_fd: the screen's file
+ * @broker_fd: who has the VM
+ *
+ * Return: the server, or NULL after a message
+ */
+struct vnc_server *vnc_server_open(const struct vnc_options *options, int screen_fd, int broker_fd)
+{
+	struct vnc_server *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s) {
+		vmm_error(ENOMEM, "cannot set up the screen");
+		return NULL;
+	}
+	s->listen_fd = options->listen_fd;
+	s->broker_fd = broker_fd;
+	err = vmm_screen_view_open(&s->view, screen_fd);
+	if (err)
+		vmm_error(-err, "the screen's file is of no use");
+	if (!err && !rfb_open(s, options))
+		return s;
+	vnc_server_close(s);
+	return NULL;
+}
+
+/**
+ * vnc_server_close - hang up on all viewers
+ * @s: may be NULL
+ */
+void vnc_server_close(struct vnc_server *s)
+{
+	if (!s)
+		return;
+	if (s->rfb)
+		rfbScreenCleanup(s->rfb);
+	free(s->pixels);
+	vmm_screen_view_close(&s->view);
+	free(s);
+}
+
+static void viewer_accept(struct vnc_server *s)
 {
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-	/* The library closes one that it does not want. */
 	if (fd >= 0)
-		rfbNewClient(s->rfb, fd);
+		vnc_server_viewer(s, fd);
 }
 
 static u64 now_ms(void)
@@ -287,7 +355,7 @@ static u64 now_ms(void)
 }
 
 /* Without viewers this sleeps until one comes, or the broker goes. */
-static void wait_for_viewers(struct server *s)
+static void wait_for_viewers(struct vnc_server *s)
 {
 	struct pollfd fds[] = {
 		{ .fd = s->listen_fd, .events = POLLIN },
@@ -313,28 +381,23 @@ static void wait_for_viewers(struct server *s)
  */
 int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd)
 {
-	struct server s = { .listen_fd = options->listen_fd, .broker_fd = broker_fd };
+	struct vnc_server *s = vnc_server_open(options, screen_fd, broker_fd);
 	u64 next = 0;
-	int err = vmm_screen_view_open(&s.view, screen_fd);
+	bool frame;
+	int err;
 
-	if (err)
-		return vmm_error(-err, "the screen's file is of no use");
-	err = rfb_open(&s, options);
-	if (!err)
-		err = vnc_confine();
-	while (!err && !s.failed) {
-		wait_for_viewers(&s);
-		if (!s.viewers)
+	if (!s)
+		return -EIO;
+	err = vnc_confine();
+	while (!err && !s->failed) {
+		wait_for_viewers(s);
+		if (!s->viewers)
 			continue;
-		if (now_ms() >= next) {
-			frame_take(&s);
+		frame = now_ms() >= next;
+		vnc_server_turn(s, frame, FRAME_MS * 1000 / 2);
+		if (frame)
 			next = now_ms() + FRAME_MS;
-		}
-		rfbProcessEvents(s.rfb, FRAME_MS * 1000 / 2);
 	}
-	if (s.rfb)
-		rfbScreenCleanup(s.rfb);
-	free(s.pixels);
-	vmm_screen_view_close(&s.view);
+	vnc_server_close(s);
 	return err;
 }

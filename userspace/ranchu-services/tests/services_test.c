@@ -151,7 +151,7 @@ static void tell(enum vmm_guest_what what, s32 number, const char *text)
 static void names_are_known(void)
 {
 	static const char *const known[] = {
-		"QemuMiscPipe", "logcat", "clipboard", "multidisplay",
+		"QemuMiscPipe", "logcat", "clipboard", "multidisplay", "FakeRotatingCameraSensor",
 	};
 	static const char *const of_qemud[] = {
 		"boot-properties", "hw-control", "sensors", "gps", "gps:argument",
@@ -650,8 +650,51 @@ static void screens_come_and_go(void)
 	tap_equal(guest_told(&test.guest, &record, 5), -EPROTO);
 }
 
+/* ---- the rotating fake camera ---- */
+
+/* Nine values, with a length in front. */
+static bool heard_values(const float *values)
+{
+	u8 want[4 + 36] = { 36 };
+
+	memcpy(want + 4, values, 36);
+	return heard(want, sizeof(want));
+}
+
+static void the_rotating_camera_is_told_how_it_is_held(void)
+{
+	static const float first[9] = { 0, 0, 9.81f, 0, 22, -43, 0, 0, 0 };
+	static const float turned[9] = { -9.81f, 0, 0, 0.5f, -1, 2, 90, -180, 1e9f };
+	static const u8 longest[4 + 8] = { 8, 0, 0, 0, 'g', 'e', 't' };
+	u32 huge = CHANNEL_MESSAGE;
+	u32 none = 0;
+
+	tap_equal(begin("FakeRotatingCameraSensor", NULL), 0);
+	tap_equal(misc_request("get"), 0);
+	tap_check(heard_values(first));
+	tell(VMM_GUEST_SENSOR, 0, "-9.81:0:0");
+	tell(VMM_GUEST_SENSOR, 2, "0.5:-1:2");
+	tell(VMM_GUEST_SENSOR, 3, "90:-180:1e+09");
+	/* It is asked, and not told by itself; what it is asked by does not matter. */
+	tap_equal(test.len, 0);
+	tap_equal(misc_request("get"), 0);
+	tap_check(heard_values(turned));
+	tap_equal(write_guest(longest, sizeof(longest)), 0);
+	tap_check(heard_values(turned));
+	tap_equal(write_guest(&none, sizeof(none)), 0);
+	tap_equal(test.len, 0);
+	/* A value that is none is 0, and harms nobody. */
+	tell(VMM_GUEST_SENSOR, 0, "nonsense");
+	tap_equal(misc_request("get"), 0);
+	tap_equal(test.len, 40);
+	test.len = 0;
+	tap_equal(write_guest(&huge, sizeof(huge)), -EPROTO);
+}
+
 static const struct tap_case cases[] = {
 	{ "names are known", names_are_known },
+	{ "the rotating camera is told how it is held",
+	  the_rotating_camera_is_told_how_it_is_held },
 	{ "QemuMiscPipe answers", misc_answers },
 	{ "QemuMiscPipe is bounded", misc_is_bounded },
 	{ "frames are bounded", frames_are_bounded },

@@ -4,7 +4,10 @@
  * devices are asked, and a viewer, which is libvncclient: pixels are compared, keys and
  * fingers arrive, and what is no viewer costs nobody anything.
  *
- *	RANCHU_VNC=PROGRAM vnc_test
+ *	RANCHU_VNC=PROGRAM [VNCSNAPSHOT=COMMAND] vnc_test
+ *
+ * COMMAND is Debian's vncsnapshot, a viewer of another family than libvncclient, which is of
+ * the server's own.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +23,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <rfb/rfb.h>
 #include <rfb/rfbclient.h>
+#include <jpeglib.h>
 
 #include "control/control.h"
 #include "host/display.h"
@@ -521,6 +526,109 @@ static void a_port_wants_the_password(void)
 	unlink(file);
 }
 
+/* ---- a viewer of another family ---- */
+
+static const u32 quarters[4] = { 0xff0000, 0x00ff00, 0x2040c0, 0xf0f0f0 };
+
+static u32 quarter_of(unsigned int x, unsigned int y)
+{
+	return quarters[(x >= W / 2) + 2 * (y >= H / 2)];
+}
+
+/* JPEG rounds, and mixes colours where they meet. */
+static bool is_about(const u8 *rgb, u32 want)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		if (abs(rgb[i] - (int)(want >> (16 - 8 * i) & 0xff)) > 6)
+			return false;
+	}
+	return true;
+}
+
+/* Pixels that are not as they should be, away from where colours meet; ~0 for no picture. */
+static unsigned int picture_wrong(const char *path)
+{
+	struct jpeg_error_mgr errors;
+	struct jpeg_decompress_struct jpeg = { .err = jpeg_std_error(&errors) };
+	FILE *from = fopen(path, "re");
+	unsigned int wrong = 0, x, y;
+	u8 line[3 * W];
+	u8 *row = line;
+
+	if (!from)
+		return ~0U;
+	jpeg_create_decompress(&jpeg);
+	jpeg_stdio_src(&jpeg, from);
+	jpeg_read_header(&jpeg, TRUE);
+	jpeg.out_color_space = JCS_RGB;
+	jpeg_start_decompress(&jpeg);
+	if (jpeg.output_width == W && jpeg.output_height == H) {
+		for (y = 0; y < H; y++) {
+			jpeg_read_scanlines(&jpeg, &row, 1);
+			for (x = 0; x < W; x++) {
+				if (abs((int)x - W / 2) > 8 && abs((int)y - H / 2) > 8)
+					wrong += !is_about(line + 3 * x, quarter_of(x, y));
+			}
+		}
+	} else {
+		wrong = ~0U;
+	}
+	jpeg_destroy_decompress(&jpeg);
+	fclose(from);
+	return wrong;
+}
+
+static bool snapshot_taken(const char *password, const char *to)
+{
+	char file[] = "/tmp/ranchu-vnc-stored", command[8192];
+	bool taken;
+
+	unlink(to);
+	tap_equal(rfbEncryptAndStorePasswd((char *)password, file), 0);
+	snprintf(command, sizeof(command),
+		 "timeout 60 %s -quiet -passwd %s -encodings raw -nojpeg 127.0.0.1:99 %s >&2",
+		 getenv("VNCSNAPSHOT"), file, to);
+	taken = !system(command) && !access(to, F_OK);
+	unlink(file);
+	return taken;
+}
+
+static void debians_viewer_sees_the_pixels(void)
+{
+	char file[] = "/tmp/ranchu-vnc-password", to[] = "/tmp/ranchu-vnc-shot.jpg";
+	char *argv[7] = {
+		by_socket[0], "test", "--port", "5999", "--password-file", file, NULL
+	};
+	unsigned int x, y;
+	int fd;
+
+	if (!getenv("VNCSNAPSHOT")) {
+		tap_skip("no VNCSNAPSHOT");
+		return;
+	}
+	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	tap_equal(write(fd, "secret\n", 7), 7);
+	close(fd);
+	if (!everything_open(argv))
+		return;
+	for (y = 0; y < H; y++) {
+		for (x = 0; x < W; x++)
+			pixel_set(x, y, quarter_of(x, y));
+	}
+	tap_check(!snapshot_taken("wrong", to));
+	tap_check(snapshot_taken("secret", to));
+	tap_equal(picture_wrong(to), 0);
+	/* The pixels of another frame are others. */
+	pixel_set(2, 2, 0x0000ff);
+	tap_check(snapshot_taken("secret", to));
+	tap_check(picture_wrong(to) > 0 && picture_wrong(to) < W * H);
+	everything_close();
+	unlink(file);
+	unlink(to);
+}
+
 /* Bytes of all kinds, connections that say nothing, and too many of them. */
 static void what_is_no_viewer_costs_nobody_anything(void)
 {
@@ -558,6 +666,7 @@ static const struct tap_case cases[] = {
 	{ "the clipboard is shared", the_clipboard_is_shared },
 	{ "nobody watching costs nothing", nobody_watching_costs_nothing },
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },
+	{ "Debian's viewer sees the pixels", debians_viewer_sees_the_pixels },
 	{ "what is no viewer costs nobody anything", what_is_no_viewer_costs_nobody_anything },
 };
 
