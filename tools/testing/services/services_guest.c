@@ -5,7 +5,7 @@
  * line that ends in -READY says that the host is to do something.
  *
  *	services_guest misc|properties|lights|NAME:VALUE|gps|finger|logcat|clipboard|
- *		displays|camera|refused|hangup ...
+ *		displays|camera|rotating_camera|refused|hangup ...
  *
  * Source of the protocols: as named in userspace/ranchu-services.
  */
@@ -259,6 +259,21 @@ static void do_camera(void)
 	close(fd);
 }
 
+/* As the guest's own camera asks how it is held. */
+static void do_rotating_camera(void)
+{
+	int fd = pipe_open("FakeRotatingCameraSensor");
+	float values[9];
+	char answer[MESSAGE];
+
+	if (misc(fd, "get", answer) != sizeof(values))
+		fail("an answer of another length");
+	memcpy(values, answer, sizeof(values));
+	printf("rotating camera: %g %g %g, %g %g %g, %g %g %g\n", values[0], values[1], values[2],
+	       values[3], values[4], values[5], values[6], values[7], values[8]);
+	close(fd);
+}
+
 /* ---- log, clipboard, screens ---- */
 
 static void do_logcat(void)
@@ -359,6 +374,7 @@ static void run(const char *what)
 	} cases[] = {
 		{ "misc", do_misc }, { "properties", do_properties }, { "lights", do_lights },
 		{ "gps", do_gps }, { "finger", do_finger }, { "camera", do_camera },
+		{ "rotating_camera", do_rotating_camera },
 		{ "logcat", do_logcat }, { "clipboard", do_clipboard },
 		{ "displays", do_displays }, { "refused", do_refused }, { "hangup", do_hangup },
 	};
