@@ -63,6 +63,7 @@ static int vm_device(void *arg, const char *device, const char *command, const c
 {
 	static const char *const devices[] = {
 		"battery", "events", "fb", "sensors", "gps", "fingerprint", "displays", "guest",
+		"redir",
 	};
 	unsigned int i = 0;
 
@@ -70,6 +71,9 @@ static int vm_device(void *arg, const char *device, const char *command, const c
 	while (i < ARRAY_SIZE(devices) && strcmp(devices[i], device))
 		i++;
 	MUST(i < ARRAY_SIZE(devices));
+	/* What "rotate" reads, and what it may find. */
+	if (!strcmp(device, "fb") && fuzz.call & 1)
+		vmm_text_add(text, "turned by %u degrees\n", 90 * (unsigned int)(fuzz.call % 7));
 	vmm_text_add(text, "%s %s\n", command, value ? value : "");
 	return value && strlen(value) & 1 ? -EINVAL : 0;
 }

@@ -137,6 +137,7 @@ static void machine_open(void)
 		.screen_width = 320,
 		.screen_height = 480,
 		.screen_depth = 32,
+		.address_space = true,
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_log_also(log_line, NULL);

@@ -2,24 +2,28 @@
 /*
  * Fuzz target: the ports and registers of the x86_64 board's own devices, as two vCPUs
  * may write and read them, while input arrives, alarms are due, the power button is
- * pressed and the VM is paused. Then the guest is reset, and each device must read as at
- * power-on.
+ * pressed and the VM is paused; and the address space behind the board's PCI bus, wherever
+ * the guest puts it. Then the guest is reset, and each device must read as at power-on.
  */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/address_space.h"
 #include "devices/devices.h"
 #include "devices/goldfish.h"
 #include "devices/pc.h"
 #include "machine/machine.h"
+#include "pci/host.h"
 #include "fuzz.h"
 
 #define LOOKED	16	/* bytes of a device that are read after a reset */
+#define RAM	(1 * MIB)
 
 static struct {
 	struct vmm_config cfg;
 	struct vmm_vm vm;
+	struct vmm_pci_bus *bus;
 	s64 seconds;
 	u8 fresh[VMM_DEVICES][LOOKED];
 } fuzz;
@@ -64,13 +68,15 @@ static void machine_open(void)
 		.rtc = true, .battery = true,
 		.hw_keyboard = true, .hw_dpad = true, .hw_trackball = true,
 		.hw_touch = VMM_TOUCH_SINGLE, .screen_width = 64, .screen_height = 48,
-		.screen_depth = 32,
+		.screen_depth = 32, .address_space = true,
 	};
 	*vm = (struct vmm_vm){ .cfg = &fuzz.cfg, .line_ops = &line_ops, .fd = -1 };
 	vmm_board_pc(&vm->board, vm->cfg);
 	vm->loop = vmm_loop_create();
 	vm->end_fd = vmm_event_create();
+	MUST(!vmm_mem_add(&vm->mem, 0, RAM));
 	MUST(!vmm_board_create(vm));
+	fuzz.bus = &vmm_pci_host_find(vm)->bus;
 	for (i = 0; i < vm->board.devices; i++) {
 		struct vmm_device *dev = &vm->board.dev[i];
 
@@ -135,11 +141,69 @@ static void access_one(struct input *in)
 		MUST(len == 8 || !(vmm_device_read(dev, addr - dev->base, len) >> 8 * len));
 }
 
+/* Sizes, places and handles that mean something, and some that do not. */
+static u32 address_value(struct input *in)
+{
+	u32 how = take(in, 1);
+
+	switch (how >> 6) {
+	case 0:
+		return how;
+	case 1:
+		return (how & 0x3f) << 12;
+	case 2:
+		return 1U << (how & 31);
+	default:
+		return take(in, 4);
+	}
+}
+
+static u64 address_base(unsigned int bar)
+{
+	return vmm_pci_config_read(fuzz.bus, VMM_ADDRESS_SLOT, 0x10 + 4 * bar, 4) & ~15U;
+}
+
+/* A register of the address space, its configuration, or its area. */
+static void address_access(struct input *in)
+{
+	unsigned int how = take(in, 1);
+	unsigned int len = how & 0x40 ? 1 << (how >> 4 & 3) : 4;
+	u64 addr = address_base(0) + 4 * (how & 15) + (how & 0x40 ? how >> 4 & 1 : 0);
+	u64 value;
+
+	if (how == 0xff) {
+		vmm_pci_config_write(fuzz.bus, VMM_ADDRESS_SLOT, take(in, 1) & 0x3c,
+				     address_value(in), 4);
+	} else if (how == 0xfe) {
+		addr = address_base(1) | (u64)address_base(2) << 32;
+		value = vmm_pci_read(fuzz.bus, false, addr + address_value(in), 4);
+		MUST(!value || value == ~0ULL);
+	} else if (how & 0x80) {
+		value = address_value(in);
+		vmm_pci_write(fuzz.bus, false, addr, len < 4 ? value & ((1 << 8 * len) - 1) : value,
+			      len);
+	} else {
+		value = vmm_pci_read(fuzz.bus, false, addr, len);
+		MUST(len == 4 || !value || value == ~0ULL);
+	}
+}
+
+/* The driver's first step, without which nothing is at an address. */
+static void address_decode(void)
+{
+	vmm_pci_config_write(fuzz.bus, VMM_ADDRESS_SLOT, 4, 2, 2);
+}
+
 static void act(struct input *in)
 {
 	struct vmm_board *board = &fuzz.vm.board;
+	unsigned int what = take(in, 1);
 
-	if (take(in, 1) & 3)
+	if (what & 0x80)
+		address_access(in);
+	else if (what == 0x7f)
+		address_decode();
+	else if (what & 3)
 		access_one(in);
 	else
 		outside(&board->dev[take(in, 1) % board->devices], in);
@@ -154,6 +218,24 @@ static void *second_vcpu(void *arg)
 	return NULL;
 }
 
+/* Nothing of a block or a handle is left. */
+static void address_is_fresh(void)
+{
+	u64 addr;
+	unsigned int reg;
+
+	address_decode();
+	addr = address_base(0);
+	for (reg = 4; reg < 56; reg += 4)
+		MUST(vmm_pci_read(fuzz.bus, false, addr + reg, 4) ==
+		     (reg == 8 ? (u64)sysconf(_SC_PAGESIZE) : 0));
+	vmm_pci_write(fuzz.bus, false, addr + 12, 0xfffff001, 4);
+	vmm_pci_write(fuzz.bus, false, addr + 16, 3, 4);
+	vmm_pci_write(fuzz.bus, false, addr, 1, 4);
+	MUST(!vmm_pci_read(fuzz.bus, false, addr + 4, 4));
+	vmm_board_reset(&fuzz.vm);
+}
+
 static void reset(void)
 {
 	u8 bytes[LOOKED];
@@ -165,6 +247,7 @@ static void reset(void)
 	vmm_board_reset(&fuzz.vm);
 	vmm_event_clear(fuzz.vm.end_fd);
 	fuzz.vm.end = VMM_END_NONE;
+	address_is_fresh();
 	for (i = 0; i < fuzz.vm.board.devices; i++) {
 		look(&fuzz.vm.board.dev[i], bytes);
 		MUST(!memcmp(bytes, fuzz.fresh[i], LOOKED));
@@ -179,6 +262,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	if (!fuzz.vm.loop)
 		machine_open();
+	address_decode();
 	MUST(!pthread_create(&thread, NULL, second_vcpu, &other));
 	while (in.left)
 		act(&in);

@@ -118,9 +118,10 @@ static int say_some(struct input *in)
 		"\1\0\0\0\3", "\5\0\0\0hello", "list", "connect", "stop", "disconnect",
 		"start dim=176x144 pix=825382478", "start dim=320x240 pix=876758866",
 		"frame video=38016 preview=101376 time=1", "frame video=307200 preview=0",
+		"\4\0\0\0get",
 	};
 	static const u8 lengths[] = {
-		8, 16, 17, 22, 22, 8, 10, 44, 44, 14, 17, 20, 5, 9, 5, 8, 5, 11, 32, 32, 40, 29,
+		8, 16, 17, 22, 22, 8, 10, 44, 44, 14, 17, 20, 5, 9, 5, 8, 5, 11, 32, 32, 40, 29, 8,
 	};
 	unsigned int what = take(in, 1);
 	u8 bytes[64];
@@ -189,6 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ "multidisplay", NULL }, { "qemud", "boot-properties" }, { "qemud", "hw-control" },
 		{ "qemud", "sensors" }, { "qemud", "gps" }, { "qemud", "fingerprintlisten" },
 		{ "qemud", "camera" }, { "qemud", "camera:name=testpicture" },
+		{ "FakeRotatingCameraSensor", NULL },
 	};
 	struct input in = { data, size };
 	unsigned int which = take(&in, 1) % ARRAY_SIZE(names);

@@ -172,26 +172,28 @@ int ranchu_worker_start(struct ranchu_worker *worker, const char *name)
 	return 0;
 }
 
-static void run_works(struct ranchu_worker *worker)
+static void run_works(struct ranchu_worker *worker, struct task_struct *who)
 {
 	struct task_struct *was = shim_current;
 	struct ranchu_work *work;
 
-	shim_current = &owner;
+	shim_current = who;
 	while ((work = list_first_entry_or_null(&worker->works, struct ranchu_work, node))) {
 		list_del_init(&work->node);
-		work->fn(work);
+		work->fn(work, who->mm == &owner_mm);
 	}
 	shim_current = was;
 }
 
 void ranchu_worker_stop(struct ranchu_worker *worker)
 {
-	run_works(worker);
 	worker->dead = true;
+	/* What is left is done by whoever stops it. */
+	run_works(worker, shim_current);
 }
 
-void ranchu_work_init(struct ranchu_work *work, void (*fn)(struct ranchu_work *work))
+void ranchu_work_init(struct ranchu_work *work,
+		      void (*fn)(struct ranchu_work *work, bool in_owner))
 {
 	INIT_LIST_HEAD(&work->node);
 	work->fn = fn;
@@ -405,7 +407,7 @@ static void guest(struct input *in)
 			vrings[i].kick->fn(vrings[i].kick->data, how >> 6 & 1 ?
 					   RANCHU_RING_LOST : RANCHU_RING_FOREIGN);
 	if (how & 0x80)
-		run_works(&dev.worker);
+		run_works(&dev.worker, &owner);
 }
 
 static void check(void)

@@ -324,7 +324,7 @@ void ranchu_close_free(struct ranchu_close *close)
 	free(close);
 }
 
-void ranchu_close_in_queue(struct ranchu_close *close)
+void ranchu_close_apart(struct ranchu_close *close)
 {
 	MUST(!atomic_read(&close->file->sock->sk->scm_stat.nr_fds));
 	fput(close->file);

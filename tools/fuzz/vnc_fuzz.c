@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fuzz target: ranchu-vnc. The first bit of the input chooses between its two processes.
+ *
+ * The server has viewers that say anything: messages of RFB with fields of any value, their
+ * beginnings, and bytes that are none, with a password and without. The screen changes and
+ * turns meanwhile, and the guest copies. What reaches the broker must be records that the
+ * broker takes, and nothing may come of a viewer that has not said the password.
+ *
+ * The broker gets records of any kind and length, as a server that a viewer has taken over
+ * would send them. What reaches the VM must be one of three commands, with values in range.
+ *
+ * Source of the messages: RFC 6143, 7.1 to 7.5.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <jansson.h>
+#include <linux/input-event-codes.h>
+
+#include "control/control.h"
+#include "host/display.h"
+#include "ranchu_vnc.h"
+#include "fuzz.h"
+
+#define W		24
+#define H		16
+#define VIEWERS		3
+#define SAY_MAX		4096	/* bytes of a viewer */
+#define PIXEL_MAX	16384
+
+/* ---- the broker's VM, in place of control/client.c ---- */
+
+struct vmm_client {
+	struct input *in;
+	void (*event)(void *arg, const char *name);
+	void *arg;
+	unsigned int calls;
+};
+
+static struct vmm_client vm;
+
+void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const char *name),
+		       void *arg)
+{
+	client->event = event;
+	client->arg = arg;
+}
+
+const char *vmm_client_error(const struct vmm_client *client)
+{
+	return take(client->in, 1) & 1 ? "the VM has hung up" : "no room";
+}
+
+int vmm_client_file(struct vmm_client *client)
+{
+	return take(client->in, 1) & 1 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void check_device(const json_t *args)
+{
+	const char *device = json_string_value(json_object_get(args, "device"));
+	const char *command = json_string_value(json_object_get(args, "command"));
+	const char *value = json_string_value(json_object_get(args, "value"));
+	int n[4] = { -1, -1, -1, -1 };
+
+	MUST(device && command);
+	if (!strcmp(device, "clipboard")) {
+		MUST(value ? !strcmp(command, "set") && strlen(value) <= VNC_TEXT_MAX :
+			     !strcmp(command, "get"));
+		return;
+	}
+	MUST(!strcmp(device, "events") && value);
+	if (!strcmp(command, "send")) {
+		MUST(sscanf(value, "1:%d:%d 0:0:%d", &n[0], &n[1], &n[2]) == 3);
+		MUST(n[0] > 0 && n[0] <= KEY_MAX && (n[1] == 0 || n[1] == 1) && !n[2]);
+	} else {
+		MUST(!strcmp(command, "mouse"));
+		MUST(sscanf(value, "%d %d %d %d", &n[0], &n[1], &n[2], &n[3]) == 4);
+		MUST(n[0] >= 0 && n[0] <= PIXEL_MAX && n[1] >= 0 && n[1] <= PIXEL_MAX);
+		MUST(!n[2] && (n[3] == 0 || n[3] == 1));
+	}
+}
+
+json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *args)
+{
+	static char text[2 * VNC_TEXT_MAX];
+	u64 how = take(client->in, 1);
+
+	client->calls++;
+	if (!strcmp(command, "device"))
+		check_device(args);
+	else
+		MUST(!strcmp(command, "screen") || !strcmp(command, "qmp_capabilities"));
+	json_decref(args);
+	if (how & 1 && client->event)
+		client->event(client->arg, how & 2 ? "CLIPBOARD" : "RESET");
+	if (how > 0xf8)
+		return NULL;
+	if (how < 0x80)
+		return json_object();
+	/* A text that is about as long as may be passed on. */
+	memset(text, 'a', sizeof(text));
+	text[how & 4 ? VNC_TEXT_MAX - 1 + (how & 3) : how & 3] = '\0';
+	return json_pack("{s:s}", "text", text);
+}
+
+static void broker(struct input *in)
+{
+	static u8 message[sizeof(struct vnc_text) + 64];
+	struct vnc_record record;
+	int pair[2];
+	size_t len;
+
+	vm = (struct vmm_client){ .in = in };
+	MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+	while (in->left) {
+		record.what = take(in, 1) % 7;
+		record.a = take(in, 1) & 1 ? (s32)take(in, 4) : (s32)take(in, 2) - 8;
+		record.b = take(in, 1) & 1 ? (s32)take(in, 4) : (s32)take(in, 2) - 8;
+		record.c = take(in, 1);
+		len = take(in, 1);
+		if (len > 0xf0)
+			len = sizeof(message) - (len & 15) * 16;
+		else if (len > 0xc0)
+			len = len & 15;
+		else
+			len = sizeof(record) + (record.what == VNC_CLIPBOARD ? len : 0);
+		memset(message, take(in, 1), sizeof(message));
+		memcpy(message, &record, sizeof(record));
+		/* What finds no room is not said. */
+		if (len && send(pair[1], message, len, MSG_NOSIGNAL) < 0)
+			break;
+	}
+	shutdown(pair[1], SHUT_WR);
+	/* Blocks for records only; there is an end of them. */
+	MUST(!fcntl(pair[0], F_SETFL, 0));
+	vnc_broker(&vm, pair[0]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* ---- the server's viewers ---- */
+
+int vnc_confine(void)
+{
+	return 0;
+}
+
+/**
+ * struct viewer - what one says, all at once, and then no more
+ * @fd: its end
+ * @len: bytes of @said
+ * @said: the bytes
+ */
+struct viewer {
+	int fd;
+	size_t len;
+	u8 said[SAY_MAX];
+};
+
+static void viewer_say(struct viewer *v, const void *bytes, size_t n)
+{
+	if (n > sizeof(v->said) - v->len)
+		n = sizeof(v->said) - v->len;
+	memcpy(v->said + v->len, bytes, n);
+	v->len += n;
+}
+
+/* Numbers of the protocol are big endian. */
+static void viewer_number(struct viewer *v, unsigned int bytes, u64 value)
+{
+	u8 to[8];
+	unsigned int i;
+
+	for (i = 0; i < bytes; i++)
+		to[i] = value >> 8 * (bytes - 1 - i);
+	viewer_say(v, to, bytes);
+}
+
+static void viewer_fill(struct viewer *v, u8 byte, size_t n)
+{
+	while (n-- && v->len < sizeof(v->said))
+		v->said[v->len++] = byte;
+}
+
+/* A coordinate: mostly one of the screen's. */
+static u64 coordinate(struct input *in)
+{
+	u64 value = take(in, 1);
+
+	return value < 0xc0 ? value % (W + 2) : take(in, 2);
+}
+
+static void say_pixel_format(struct viewer *v, struct input *in)
+{
+	static const u8 bits[] = { 8, 16, 32, 24, 0, 64, 255, 1 };
+
+	viewer_number(v, 4, 0);
+	viewer_number(v, 1, bits[take(in, 1) % 8]);
+	viewer_number(v, 1, take(in, 1) & 0x80 ? take(in, 1) : 24);
+	viewer_number(v, 1, take(in, 1));
+	viewer_number(v, 1, take(in, 1));
+	viewer_number(v, 2, take(in, 1) & 1 ? 255 : take(in, 2));
+	viewer_number(v, 2, take(in, 1) & 1 ? 255 : take(in, 2));
+	viewer_number(v, 2, take(in, 1) & 1 ? 255 : take(in, 2));
+	viewer_number(v, 3, take(in, 3));
+	viewer_number(v, 3, 0);
+}
+
+static void say_encodings(struct viewer *v, struct input *in)
+{
+	/* Those of the RFC, those that libraries add, and levels of quality. */
+	static const s32 known[] = {
+		0, 1, 2, 4, 5, 6, 7, 8, 9, 15, 16, 17, -23, -24, -27, -32, -100, -223, -224,
+		-232, -239, -240, -247, -256, -257, -258, -260, -261, -305, -307, -308, -309,
+		(s32)0xc0a1e5ce, (s32)0xfffe0000, (s32)0xfffe0001, (s32)0xfffe0002,
+		(s32)0xfffe0003, (s32)0xfffe0004, (s32)0xfffe0005, (s32)0xffff0000,
+		(s32)0xffff0006, (s32)0xffff0008, (s32)0xffff8000,
+	};
+	unsigned int count = take(in, 1) % 12;
+	unsigned int i;
+
+	viewer_number(v, 1, 0);
+	viewer_number(v, 2, take(in, 1) > 0xf0 ? take(in, 2) : count);
+	for (i = 0; i < count; i++) {
+		u64 which = take(in, 1);
+
+		viewer_number(v, 4, which < 0xe0 ? (u32)known[which % ARRAY_SIZE(known)] :
+						   take(in, 4));
+	}
+}
+
+/* A length is mostly that of what follows. */
+static void say_text(struct viewer *v, struct input *in, unsigned int pad)
+{
+	unsigned int n = take(in, 1);
+	u64 how = take(in, 1);
+
+	viewer_number(v, pad, 0);
+	viewer_number(v, 4, how < 0xc0 ? n : how < 0xe0 ? take(in, 4) : (u32)-(s32)n);
+	if (how >= 0xe0)
+		/* Flags of the extended clipboard. */
+		viewer_number(v, 4, take(in, 4));
+	viewer_fill(v, take(in, 1), n);
+}
+
+static void say_message(struct viewer *v, struct input *in)
+{
+	static const u8 types[] = {
+		0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 248, 249, 250, 251, 252, 253, 254, 255, 1,
+	};
+	u8 type = types[take(in, 1) % ARRAY_SIZE(types)];
+	unsigned int i, n;
+
+	viewer_number(v, 1, type);
+	switch (type) {
+	case 0:
+		say_pixel_format(v, in);
+		viewer_fill(v, 0, 2);
+		return;
+	case 2:
+		say_encodings(v, in);
+		return;
+	case 3:
+		viewer_number(v, 1, take(in, 1));
+		for (i = 0; i < 4; i++)
+			viewer_number(v, 2, coordinate(in));
+		return;
+	case 4:
+		viewer_number(v, 1, take(in, 1) & 3);
+		viewer_number(v, 2, 0);
+		viewer_number(v, 4, take(in, 1) & 1 ? 0xff00 | take(in, 1) : take(in, 4));
+		return;
+	case 5:
+		viewer_number(v, 1, take(in, 1));
+		viewer_number(v, 2, coordinate(in));
+		viewer_number(v, 2, coordinate(in));
+		return;
+	case 6:
+		say_text(v, in, 3);
+		return;
+	case 7:
+		/* A file: kind, parameters, size, length. */
+		viewer_number(v, 3, take(in, 3));
+		viewer_number(v, 4, take(in, 1));
+		say_text(v, in, 0);
+		return;
+	case 8:
+	case 15:
+		viewer_number(v, 1, take(in, 1) % 12);
+		viewer_fill(v, 0, 2);
+		return;
+	case 11:
+		say_text(v, in, 3);
+		return;
+	case 251:
+		viewer_number(v, 1, 0);
+		viewer_number(v, 2, coordinate(in));
+		viewer_number(v, 2, coordinate(in));
+		n = take(in, 1) % 4;
+		viewer_number(v, 1, n);
+		viewer_number(v, 1, 0);
+		for (i = 0; i < n; i++)
+			viewer_fill(v, take(in, 1), 16);
+		return;
+	default:
+		n = take(in, 1) % 32;
+		for (i = 0; i < n; i++)
+			viewer_number(v, 1, take(in, 1));
+	}
+}
+
+/* As far as the password, which no viewer here knows: it answers the challenge with zeros. */
+static void say_hello(struct viewer *v, struct input *in, bool password)
+{
+	static const char *const versions[] = {
+		"RFB 003.008\n", "RFB 003.007\n", "RFB 003.003\n", "RFB 003.889\n", "RFB 999.999\n",
+	};
+	u64 how = take(in, 1);
+
+	if (how > 0xe0)
+		return;
+	viewer_say(v, versions[how % 8 < 4 ? 0 : how % ARRAY_SIZE(versions)], 12);
+	viewer_number(v, 1, how > 0xc0 ? take(in, 1) : password ? 2 : 1);
+	if (password)
+		viewer_fill(v, 0, 16);
+	viewer_number(v, 1, how & 1);
+}
+
+static void viewer_connect(struct viewer *v, struct input *in, struct vnc_server *s,
+			   bool password)
+{
+	unsigned int messages = take(in, 1) % 16;
+	unsigned int i, n;
+	int pair[2];
+
+	v->len = 0;
+	say_hello(v, in, password);
+	for (i = 0; i < messages && in->left; i++)
+		say_message(v, in);
+	/* What is cut off ends here, so that nobody waits for the rest. */
+	n = take(in, 1);
+	if (n > 0xc0 && v->len > (n & 31))
+		v->len -= n & 31;
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	MUST(send(pair[0], v->said, v->len, MSG_NOSIGNAL) == (ssize_t)v->len);
+	shutdown(pair[0], SHUT_WR);
+	v->fd = pair[0];
+	vnc_server_viewer(s, pair[1]);
+}
+
+/* A viewer that reads: nobody waits for it. */
+static void viewer_read(struct viewer *v)
+{
+	static u8 bytes[65536];
+
+	while (v->fd >= 0 && recv(v->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* ---- the server's broker ---- */
+
+static void records_check(int fd, bool password)
+{
+	struct vnc_text message;
+	ssize_t n;
+
+	while ((n = recv(fd, &message, sizeof(message), MSG_DONTWAIT)) > 0) {
+		const struct vnc_record *record = &message.record;
+
+		MUST(n >= (ssize_t)sizeof(*record));
+		MUST(n == sizeof(*record) || record->what == VNC_CLIPBOARD);
+		if (record->what == VNC_FRAME)
+			continue;
+		/* All else is a viewer's doing. */
+		MUST(!password);
+		if (record->what == VNC_KEY) {
+			MUST(record->a > 0 && record->a <= KEY_MAX);
+		} else if (record->what == VNC_FINGER) {
+			MUST(record->a >= 0 && record->a < W && record->b >= 0 && record->b < H);
+		} else {
+			MUST(record->what == VNC_CLIPBOARD);
+			MUST(n <= (ssize_t)sizeof(message));
+		}
+	}
+}
+
+/* The answer to the next question, maybe with a text before it. */
+static void answer(int fd, struct input *in)
+{
+	struct vnc_text text = { .record.what = VNC_CLIPBOARD };
+	struct vnc_record frame = { .what = VNC_FRAME };
+	u64 how = take(in, 1);
+	size_t n = how > 0xf0 ? VNC_TEXT_MAX : how & 63;
+
+	if (how > 0xc0) {
+		memset(text.text, take(in, 1), n);
+		MUST(send(fd, &text, sizeof(text.record) + n, MSG_NOSIGNAL) > 0);
+	}
+	MUST(send(fd, &frame, sizeof(frame), MSG_NOSIGNAL) == sizeof(frame));
+}
+
+static void screen_change(struct vmm_display *display, struct input *in)
+{
+	static u8 pixels[4 * W * H];
+	u64 how = take(in, 1);
+
+	memset(pixels, take(in, 1), sizeof(pixels));
+	pixels[how] = how;
+	vmm_display_frame(display, 1 + how % 3, how >> 6, pixels);
+}
+
+static void server(struct input *in)
+{
+	struct vmm_display *display = vmm_display_open(W, H);
+	bool password = take(in, 1) & 1;
+	struct vnc_options options = {
+		.name = "fuzz", .listen_fd = -1, .password = password ? "secret" : NULL,
+	};
+	static struct viewer viewer[VIEWERS];
+	struct vnc_server *s;
+	unsigned int i, turns;
+	int left = 0;
+	int pair[2];
+
+	MUST(display);
+	MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	screen_change(display, in);
+	s = vnc_server_open(&options, vmm_display_file(display), pair[0]);
+	MUST(s);
+	for (i = 0; i < VIEWERS; i++)
+		viewer[i].fd = -1;
+	for (i = 0; i < VIEWERS && in->left; i++)
+		viewer_connect(&viewer[i], in, s, password);
+	for (turns = 0; turns < 40 && (!turns || left); turns++) {
+		bool frame = turns % 4 == 3;
+
+		if (frame) {
+			screen_change(display, in);
+			answer(pair[1], in);
+		}
+		left = vnc_server_turn(s, frame, 0);
+		MUST(left >= 0 && left <= VIEWERS);
+		records_check(pair[1], password);
+		for (i = 0; i < VIEWERS; i++)
+			viewer_read(&viewer[i]);
+	}
+	vnc_server_close(s);
+	records_check(pair[1], password);
+	for (i = 0; i < VIEWERS; i++) {
+		if (viewer[i].fd >= 0)
+			close(viewer[i].fd);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	vmm_display_close(display);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+
+	if (take(&in, 1) & 1)
+		broker(&in);
+	else
+		server(&in);
+	return 0;
+}
