@@ -124,7 +124,7 @@ measure_blk() {
 	long_step "packing guest and host" "$OUT/blk-stage.log" stage_blk
 	# What was measured before a failure still counts, figure by figure.
 	long_step "measuring disks in the lab" "$log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" --icount --timeout 1500 \
+		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" --icount --timeout 3600 \
 		--overlay "$OUT/stage-blk" -- sh /bench/blk_host.sh || missing=$((missing + 1))
 	plain_log "$log"
 	csv_blk "$log" > "$OUT/blk.csv"

@@ -65,7 +65,7 @@ bench_net() {
 	long_step "building for the network's benchmark" "$OUT/net-build.log" build_net
 	long_step "packing guest and host" "$OUT/net-stage.log" stage_net
 	long_step "measuring networks in the lab" "$log" \
-		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" --icount --timeout 1500 \
+		"$RANCHU_TOP/tools/lab/run.sh" --host "$HOST" --icount --timeout 3600 \
 		--overlay "$OUT/stage-net" -- sh /bench/net_host.sh 2 "$@" || missing=$((missing + 1))
 	plain_log "$log"
 	table_net

@@ -5,7 +5,8 @@
 # how many clones there can be and what one takes, and whether what is no snapshot is
 # refused. Sourced, never run. RANCHU_SNAP_CLONES is how many clones are tried,
 # RANCHU_FUZZ_SECONDS how long the fuzz target runs, RANCHU_SNAP_PARTS some of "cost
-# clones bad kills" if not all are wanted.
+# clones bad kills fleet" if not all are wanted; RANCHU_FLEET=--here takes stand-ins for
+# the fleet's guests.
 
 FLOORS[snap.restore_vs_boot]=">= 10"
 FLOORS[snap.restore_2g_vs_256m]="<= 1.2"
@@ -14,8 +15,9 @@ FLOORS[snap.clones]=">= 32"
 FLOORS[snap.incremental_pct]="<= 10"
 FLOORS[snap.bad_files_accepted]="0, exactly"
 FLOORS[snap.lost]="0, exactly"
+FLOORS[fleet.tests_lost]="0, exactly"
 
-SNAP_PARTS=${RANCHU_SNAP_PARTS:-cost clones bad kills}
+SNAP_PARTS=${RANCHU_SNAP_PARTS:-cost clones bad kills fleet}
 
 snapshot_stage() {
 	local stage=$OUT/overlay-snapshot
@@ -149,6 +151,17 @@ snapshot_kills() {
 		END { if (kills >= 200) print lost }' "$log")"
 }
 
+# Of the 64 shards of which a node goes, if all of it was as it should be.
+snapshot_fleet() {
+	local log=$OUT/snapshot-fleet.log
+
+	long_step "a fleet of which a node goes" "$log" "$RANCHU_TOP/tools/ci/fleet-test.sh" \
+		${RANCHU_FLEET:+"$RANCHU_FLEET"} || missing=$((missing + 1))
+	plain_log "$log"
+	grep -E '^# (node1 goes|all shards|queued again)' "$log" || true
+	figure fleet.tests_lost "$(sed -n 's/^# suite: tests 128, .* lost \([0-9]*\)$/\1/p' "$log")"
+}
+
 bench_snapshot() {
 	local part
 
@@ -161,7 +174,8 @@ bench_snapshot() {
 		clones) snapshot_clones ;;
 		bad) snapshot_bad ;;
 		kills) snapshot_kills ;;
-		*) die "no part '$part': cost clones bad kills" ;;
+		fleet) snapshot_fleet ;;
+		*) die "no part '$part': cost clones bad kills fleet" ;;
 		esac
 	done
 }

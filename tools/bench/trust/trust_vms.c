@@ -6,10 +6,14 @@
  * nothing is what it has more than before they were attached.
  *
  *	trust_vms [VMS]
+ *	trust_vms cost [VMS]
  *
  * Prints the VMs whose every byte was right, and the host's memory for each: of the
  * slabs, of vmalloc (the workers' stacks are there), per CPU. The VMs, sockets and
- * eventfds are there before, but not the devices' open files.
+ * eventfds are there before, but not the devices' open files. With "cost" it prints what a
+ * POLL of the first guest's takes while it is the only one that is attached, and while all
+ * are, and rest: nanoseconds of the guest's clock, which are instructions where the machine
+ * counts them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,14 +29,16 @@
 #include "blk_driver.h"
 #include "vsock_driver.h"
 
-#define VMS		64
+#define VMS		256
+#define COST_VMS	64
+#define POLLS		4000
 #define COMMANDS	300
 #define LARGEST		4096
 #define STREAM_BYTES	(256u << 10)
 #define FIRST_CID	100
 
-/* What all have to have done before any goes on. */
-enum { MADE, ATTACHED, MOVED, STEPS };
+/* What all, or the first alone, have to have done before any goes on. */
+enum { MADE, ALONE, ATTACHED, MOVED, STEPS };
 
 struct shared {
 	unsigned int done[STEPS];
@@ -141,6 +147,46 @@ static bool move(struct vm *vm, struct vs_stream *stream)
 	       bd_do(&vm->disk, VIRTIO_BLK_T_IN, 0, 4096) == VIRTIO_BLK_S_OK;
 }
 
+/* Of one POLL, without the guest's loop around it. */
+static double poll_ns(struct vm *vm)
+{
+	struct bare_vcpu *vcpu = &vm->rig.vm.vcpus[0];
+	double ns;
+
+	bare_rig_command(&vm->rig, vcpu, GOLDFISH_PIPE_CMD_POLL,
+			 GOLDFISH_PIPE_POLL_IN | GOLDFISH_PIPE_POLL_OUT, POLLS);
+	ns = bare_job_ns(vcpu);
+	bare_rig_command(&vm->rig, vcpu, GOLDFISH_PIPE_CMD_POLL, PIPE_PRESET, POLLS);
+	vcpu->job->flags = BARE_NO_RING;
+	return (ns - bare_job_ns(vcpu)) / POLLS;
+}
+
+static void __attribute__((noreturn)) be_one_that_costs(struct shared *shared, unsigned int number)
+{
+	struct vs_stream stream;
+	struct vm vm;
+
+	make(&vm);
+	arrive(shared, MADE);
+	if (!number) {
+		attach(&vm, FIRST_CID, &stream);
+		poll_ns(&vm);
+		printf("poll_ns_1 %.1f\n", poll_ns(&vm));
+		fflush(stdout);
+	}
+	arrive(shared, ALONE);
+	if (number)
+		attach(&vm, FIRST_CID + number, &stream);
+	arrive(shared, ATTACHED);
+	if (!number) {
+		poll_ns(&vm);
+		printf("poll_ns_all %.1f\n", poll_ns(&vm));
+		fflush(stdout);
+	}
+	arrive(shared, MOVED);
+	_exit(0);
+}
+
 static void __attribute__((noreturn)) be_a_vm(struct shared *shared, unsigned int number)
 {
 	struct vs_stream stream;
@@ -156,19 +202,47 @@ static void __attribute__((noreturn)) be_a_vm(struct shared *shared, unsigned in
 	_exit(0);
 }
 
+static void start(struct shared *shared, unsigned int n,
+		  void (*fn)(struct shared *shared, unsigned int number))
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (!fork())
+			fn(shared, i);
+}
+
+static int cost(struct shared *shared, unsigned int n)
+{
+	unsigned int step;
+
+	start(shared, n, be_one_that_costs);
+	for (step = 0; step < STEPS; step++) {
+		gather(shared, step, n);
+		release(shared, step);
+	}
+	while (wait(NULL) > 0)
+		;
+	printf("cost_vms %u\n", n);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	unsigned int n = argc > 1 ? atoi(argv[1]) : VMS, i;
+	bool costs = argc > 1 && !strcmp(argv[1], "cost");
+	unsigned int n = costs ? COST_VMS : VMS;
 	struct shared *shared;
 	long before, after;
 
+	if (argc > 1 + costs)
+		n = atoi(argv[1 + costs]);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED || !n)
-		vq_die("usage: trust_vms [VMS]");
-	for (i = 0; i < n; i++)
-		if (!fork())
-			be_a_vm(shared, i);
+		vq_die("usage: trust_vms [cost] [VMS]");
+	if (costs)
+		return cost(shared, n);
+	start(shared, n, be_a_vm);
 	gather(shared, MADE, n);
 	before = kernel_kib();
 	release(shared, MADE);
