@@ -111,9 +111,10 @@ counted() {
 
 load_modules
 adb start-server 2>/dev/null
-echo "1..31"
+echo "1..32"
 
-guest 42 --cpus 2 --adb-socket /tmp/adb.sock --vsock-uds /tmp/uds --stats=/tmp/stats
+guest 42 --cpus 2 --adb-socket /tmp/adb.sock --vsock-uds /tmp/uds --stats=/tmp/stats \
+	--redir tcp:7301:5555
 device emulator-5554
 result devices_shows_the_guest_with_no_further_step $?
 
@@ -204,6 +205,21 @@ device localfilesystem:/tmp/adb.sock &&
 	says tcp adb -s emulator-5554 shell echo tcp
 result unix_socket $?
 adb disconnect localfilesystem:/tmp/adb.sock > /dev/null
+
+# A port of the host's that leads to the guest's adbd is a device like any; closed by the
+# console, it leads nowhere, and the device stays.
+redir() {
+	adb -s emulator-5554 emu redir "$@" | tr -d '\r'
+}
+
+adb connect 127.0.0.1:7301 > /tmp/connect 2>&1
+device 127.0.0.1:7301 && says redir adb -s 127.0.0.1:7301 shell echo redir &&
+	[ "$(redir list | head -n 1)" = "tcp:7301  => 5555" ] &&
+	[ "$(redir add tcp:7302:5555 | cut -c 1-3)" = "KO:" ] && [ "$(redir del tcp:7301)" = OK ] &&
+	[ "$(redir list | head -n 1)" = "no active redirections" ] &&
+	says redir adb -s 127.0.0.1:7301 shell echo redir
+result a_port_leads_to_the_guest $?
+adb disconnect 127.0.0.1:7301 > /dev/null
 
 # Streams beside adb's own, echoed by the guest. One end of each is shut down while
 # the other still has all to say.

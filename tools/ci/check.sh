@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make check: runs the steps below, or those named as arguments, and ends with
-# one line that counts the results of all. A step that cannot run has failed.
+# make check: runs the steps below, or those named as arguments ("all" names every one),
+# and ends with one line that counts the results of all. A step that cannot run has failed.
 #
 # Two lanes each take the next step that nobody has, or one where there is one CPU
 # only (LANES=1). A line says that a step begins; what it prints comes out in one piece,
@@ -26,52 +26,65 @@ ON_GICV2="doorbell_test pipe_protocol_test pipe_signal_test pipe_ring_test pipe_
 # that one changes is another's: what both build goes through build_alone().
 STEPS=(
 	"sanitizers	tools/ci/sanitizers.sh --ci"
-	"arm64		kselftests arm64"
-	"adb		tools/ci/adb-test.sh"
-	"user		tools/ci/net-test.sh user"
-	"net		tools/ci/net-test.sh net"
-	"scsi		tools/ci/net-test.sh scsi"
-	"blk-crash	tools/ci/blk-crash-test.sh"
-	"virtio		tools/ci/virtio-test.sh"
-	"sound		tools/ci/sound-test.sh"
-	"goldfish	tools/ci/goldfish-test.sh"
 	"goldfish-x86	tools/ci/goldfish-test.sh x86_64"
+	"goldfish	tools/ci/goldfish-test.sh"
+	"no-doorbell	tools/ci/no-doorbell-test.sh"
+	"arm64		kselftests arm64"
+	"kunit		tools/ci/kunit.sh"
+	"adb		tools/ci/adb-test.sh"
+	"ranchu-gpu	make -s -C userspace/ranchu-gpu O=$RANCHU_BUILD/check/ranchu-gpu check"
+	"x86_64		kselftests x86_64 $ON_X86_64"
 	"guest		tools/ci/guest-test.sh"
 	"sync		tools/ci/sync-test.sh"
-	"blk-root	tools/ci/blk-root-test.sh"
-	"checkpatch	gate tools/ci/static.sh checkpatch"
-	"kdoc		gate tools/ci/static.sh kdoc"
-	"uapi		gate tools/ci/static.sh uapi"
+	"control	tools/ci/control-test.sh"
+	"vsock		tools/ci/vsock-test.sh"
 	"warnings	gate tools/ci/static.sh warnings"
-	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
-	"native-kvm	tools/ci/native-kvm.sh"
-	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
-	"ranchu-gpu	make -s -C userspace/ranchu-gpu O=$RANCHU_BUILD/check/ranchu-gpu check"
-	"ranchu-services make -s -C userspace/ranchu-services O=$RANCHU_BUILD/check/ranchu-services check"
-	"ranchu-sound	make -s -C userspace/ranchu-sound O=$RANCHU_BUILD/check/ranchu-sound check"
-	"vnc		make -s -C userspace/ranchu-vnc O=$RANCHU_BUILD/check/ranchu-vnc check"
-	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
-	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
+	"virtio		tools/ci/virtio-test.sh"
+	"blk		tools/ci/blk-test.sh"
+	"net		tools/ci/net-test.sh net"
+	"blk-crash	tools/ci/blk-crash-test.sh"
+	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"fuzz		tools/fuzz/run.sh 10"
-	"kunit		tools/ci/kunit.sh"
+	"blk-root	tools/ci/blk-root-test.sh"
 	"lab		tools/lab/selftest.sh"
+	"threads	make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl-threads check-threads"
+	"checkpatch	gate tools/ci/static.sh checkpatch"
 	"arm64-gicv2	kselftests arm64-gicv2 $ON_GICV2"
-	"x86_64		kselftests x86_64 $ON_X86_64"
+	"vq-diff	make -s -C $NATIVE/vq O=$RANCHU_BUILD/check/vq-diff ci"
+	"vmmctl		make -s -C userspace/vmmctl O=$RANCHU_BUILD/check/vmmctl check"
+	"native		make -s -C $NATIVE O=$RANCHU_BUILD/check/native check"
+	"ranchu-sound	make -s -C userspace/ranchu-sound O=$RANCHU_BUILD/check/ranchu-sound check"
+	"vnc		vnc"
+	"install	tools/ci/install.sh"
+	"ranchu-gles	make -s -C userspace/ranchu-gles O=$RANCHU_BUILD/check/ranchu-gles check"
+	"ranchu-services make -s -C userspace/ranchu-services O=$RANCHU_BUILD/check/ranchu-services check"
+	"uapi		gate tools/ci/static.sh uapi"
+	"kdoc		gate tools/ci/static.sh kdoc"
+	"native-kvm	tools/ci/native-kvm.sh"
+)
+
+# Run when named only: with these the whole takes more than 75 minutes on two CPUs.
+WHEN_NAMED=(
+	"user		tools/ci/net-test.sh user"
+	"scsi		tools/ci/net-test.sh scsi"
+	"sound		tools/ci/sound-test.sh"
 	"x86_64-all	kselftests x86_64"
-	"no-doorbell	tools/ci/no-doorbell-test.sh"
 	"matrix-build	tools/ci/matrix.sh build"
 	"matrix		tools/ci/matrix.sh boot"
 	"packages	tools/ci/packages.sh"
-	"vmm		tools/ci/vmm-test.sh arm64-gicv2"
 	"gpu		tools/ci/gpu-test.sh"
 	"services	tools/ci/services-test.sh"
-	"control	tools/ci/control-test.sh"
+	"services-x86	tools/ci/services-test.sh x86_64"
+	"gles		tools/ci/gles-test.sh"
+	"address	tools/ci/address-test.sh"
+	"avd		tools/ci/avd-test.sh"
 	"console-npm	tools/ci/console-npm-test.sh"
 	"start		tools/ci/start-test.sh"
 	"x86-guest	tools/ci/x86-guest-test.sh"
 	"x86-virtio	tools/ci/pci-test.sh x86_64"
 	"virt		tools/ci/pci-test.sh arm64"
 	"virt-gicv2	tools/ci/pci-test.sh arm64-gicv2"
+	"goldfish-virt	tools/ci/goldfish-test.sh arm64 virt"
 	"x86-guests	tools/ci/x86-guests-test.sh"
 	"blk-x86	tools/ci/blk-test.sh x86_64"
 	"vsock-x86	tools/ci/vsock-test.sh x86_64"
@@ -80,18 +93,21 @@ STEPS=(
 	"user-x86	tools/ci/net-test.sh user x86_64"
 	"virtio-x86	tools/ci/virtio-test.sh x86_64"
 	"sound-x86	tools/ci/sound-test.sh x86_64"
-	"blk		tools/ci/blk-test.sh"
-	"vsock		tools/ci/vsock-test.sh"
 	"snapshot	tools/ci/snapshot-test.sh"
 	"snapshot-gicv2	tools/ci/snapshot-test.sh arm64-gicv2"
 	"snapshot-x86	tools/ci/snapshot-test.sh x86_64"
 	"snapshot-kills	tools/ci/snapshot-kills.sh"
+	"fleet		tools/ci/fleet-test.sh"
+	"fleet-here	tools/ci/fleet-test.sh --here"
 )
 
-# Run when named only: with it the whole takes more than an hour on two CPUs.
-WHEN_NAMED=" user scsi x86_64-all start x86-guest x86-virtio virt virt-gicv2 x86-guests blk-x86 \
-vsock-x86 net-x86 scsi-x86 user-x86 virtio-x86 gpu services sound sound-x86 console-npm matrix-build matrix packages \
-snapshot snapshot-gicv2 snapshot-x86 snapshot-kills "
+# With a viewer of Debian's that shares no code with the server.
+vnc() {
+	local viewer
+
+	viewer=$(GUEST_ARCH=$(kernel_arch "$(uname -m)") tools/lab/program.sh --here vncsnapshot)
+	VNCSNAPSHOT=$viewer make -s -C userspace/ranchu-vnc "O=$RANCHU_BUILD/check/ranchu-vnc" check
+}
 
 gate() {
 	echo "1..1"
@@ -137,7 +153,7 @@ run_step() {
 	# A subshell, so that a step's exit is not ours, and not behind "||", where
 	# bash would carry on after an error in it.
 	set +e
-	(set -euo pipefail; "$@") </dev/null >"$log" 2>&1
+	(set -euo pipefail; "$@") </dev/null >"$log" 2>&1 8>&-
 	rc=$?
 	set -e
 	counts=$(awk -v rc="$rc" -f tools/ci/ktap.awk "$log")
@@ -162,15 +178,20 @@ lane() {
 
 LANES=${LANES:-$(($(nproc) > 1 ? 2 : 1))}
 LOGS=$RANCHU_BUILD/check/logs
+mkdir -p "$RANCHU_BUILD/check"
+exec 8> "$RANCHU_BUILD/check/running"
+flock -n 8 || die "another one runs in this tree, and the logs of both would be in one place"
 mkdir -p "$LOGS"
 rm -f "$LOGS"/*
 
 tools/lab/fetch.sh
-known=" "
-for step in "${STEPS[@]}"; do
+rows=("${STEPS[@]}")
+[ $# -eq 0 ] || rows+=("${WHEN_NAMED[@]}")
+known=" all "
+for step in "${rows[@]}"; do
 	read -r name command <<<"$step"
 	known+="$name "
-	if { [ $# -eq 0 ] && [[ $WHEN_NAMED != *" $name "* ]]; } || [[ " $* " == *" $name "* ]]; then
+	if [ $# -eq 0 ] || [[ " $* " == *" $name "* || " $* " == *" all "* ]]; then
 		echo "$name $command"
 	fi
 done > "$LOGS/queue"
@@ -194,7 +215,8 @@ for name in $steps; do
 done
 
 echo
-[ $# -gt 0 ] || echo "not run, because they run when named only:$WHEN_NAMED"
+[ $# -gt 0 ] || printf '%s\n' "${WHEN_NAMED[@]}" | cut -f 1 | xargs echo \
+	"not run, because they run when named only:"
 echo "step           passed failed skipped   wall    cpu"
 for name in $steps; do
 	read -r passed failed skipped wall cpu < "$LOGS/$name.result"

@@ -1,25 +1,44 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The host's part of goldfish-test.sh (busybox's sh).
+# The host's part of goldfish-test.sh (busybox's sh), with the board's name.
 set -u
 
 . /ranchu/host-lib.sh
 . /ranchu/screen-lib.sh
 
 export XDG_RUNTIME_DIR=/tmp/runtime HOME=/tmp/home
-mkdir -p "$XDG_RUNTIME_DIR" "$HOME"
+mkdir -p "$XDG_RUNTIME_DIR" "$HOME" /tmp/shots
 load_modules
 ip link set lo up
 # The store is the pc board's.
 if [ "$(uname -m)" = x86_64 ]; then
-	echo "1..13"
+	echo "1..17"
 else
-	echo "1..11"
+	echo "1..14"
 fi
+
+# A second of what goldfish audio records: 8000 Hz, one channel, 16 bits.
+{
+	printf 'RIFF\244\076\000\000WAVEfmt \020\000\000\000\001\000\001\000'
+	printf '\100\037\000\000\200\076\000\000\002\000\020\000data\200\076\000\000'
+	head -c 16000 /dev/urandom
+} > /tmp/record.wav
+
+# Its other devices, of which nobody wants anything: the guest is to be idle with all of them.
+truncate -s 16M /tmp/disk
+socat UNIX-LISTEN:/tmp/touch,fork PIPE &
+touch=$!
+until [ -S /tmp/touch ]; do
+	sleep 1
+done
 
 vmmctl run --name gf --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 	--memory 512M --screen-width 160 --screen-height 120 --emulator-console 5554 \
+	--screenshots /tmp/shots \
+	--disk /tmp/disk --device sound --device multitouch,socket=/tmp/touch \
+	--vsock auto --adb off --vsock-uds /tmp/uds \
+	--board "$1" --sound wav=/tmp/play.wav --sound record=/tmp/record.wav \
 	--append "$linux_args fbcon=map:0 ranchu.run=goldfish-in-guest" \
 	</dev/null > "$console" 2>&1 &
 vmm=$!
@@ -77,6 +96,30 @@ result events_has_its_capabilities $?
 printed '^seen:.* 0001 001e 0001 0000;.* 0001 001e 0000 0000;.* 0003 0039 0000 0000;.* 0003 0035 40[0-9a-f]* 0000;.* 0003 0039 ffff ffff;.* 0001 002a 0001 0000;.* 0001 0030 0001 0000;.* 0001 0074 0001 0000;'
 result events_arrive_in_order $?
 
+# Six seconds, of which the guest has the device take the last two buffers at once.
+waits_for 1 SOUND-READY $vmm
+rate=$(sed -n 's/^eac: \([0-9]*\) bytes a second.*/\1/p' "$console")
+want=$(sed -n 's/^sound: \([0-9a-f]*\).*/\1/p' "$console")
+have=$(tail -c +45 /tmp/play.wav | sha256sum | cut -c 1-64)
+echo "# $rate bytes a second of 176400, played $have, wanted $want"
+[ -n "$rate" ] && [ "$rate" -ge 172872 ] && [ "$rate" -le 179928 ] && [ "$have" = "$want" ]
+result audio_plays_what_it_is_given_at_its_pace $?
+rate=$(sed -n 's/^heard: .* \([0-9]*\) bytes a second.*/\1/p' "$console")
+want=$(tail -c +45 /tmp/record.wav | sha256sum | cut -c 1-64)
+echo "# $rate bytes a second of 16000"
+[ -n "$rate" ] && [ "$rate" -le 16320 ] && printed "^heard: 16000 $want" &&
+	refuses "has another format than 8000 Hz" --sound record=/tmp/play.wav
+result audio_records_the_file_no_sooner_than_it_is_heard $?
+
+if [ "$(uname -m)" = x86_64 ]; then
+	waits_for 1 ROTARY-READY $vmm
+	vmmctl device gf rotary turn 3
+	waits_for 1 ROTARY-OVER $vmm
+	printed '^rotary: goldfish_rotary, types 7, wheels 100' &&
+		printed '^turned:.* 0002 0008 0003 0000;.* 0000 0000 0000 0000;'
+	result a_turn_of_the_wheel_arrives $?
+fi
+
 waits_for 1 PICTURE-READY $vmm
 printed '^fb: .*160,240 16, interrupts [1-9]'
 result fb_is_bound $?
@@ -103,8 +146,19 @@ wc -c /tmp/shot.png /tmp/have /tmp/want | sed 's/^/# /'
 cmp /tmp/have /tmp/want
 result a_screenshot_has_the_pixels $?
 
-# The board's own clock is a PC's on x86_64; arm64 has no goldfish one.
-[ "$(uname -m)" != x86_64 ] || printed '^rtc: goldfish_rtc.*, off by [01] s, rang: yes, interrupts [1-9]'
+emu screenrecord screenshot > /tmp/emu
+sed 's/^/# /' /tmp/emu
+shot=$(sed -n '1s,^\(/tmp/shots/Screenshot_[0-9]*\.png\)$,\1,p' /tmp/emu)
+[ "$(grep -c '^OK$' /tmp/emu)" -eq 1 ] && pixels "$shot" 160 120 > /tmp/have &&
+	cmp /tmp/have /tmp/want
+result adb_emu_takes_a_picture $?
+
+# A PC's board has a goldfish one, the others a PL031.
+case $arch in
+x86_64) clock=goldfish_rtc ;;
+*) clock=rtc-pl031 ;;
+esac
+printed "^rtc: $clock.*, off by [01] s, rang: yes, interrupts [1-9]"
 result rtc_tells_time_and_alarms $?
 
 vmmctl device gf battery set capacity 43
@@ -116,6 +170,8 @@ result blank_is_black $?
 vmmctl device gf battery set capacity 44
 
 waits_for 1 IDLE-READY $vmm
+emu power status full > /dev/null
+emu power ac on > /dev/null
 exits() {
 	vmmctl stats gf | sed -n 's/.*"userspace_exits": \([0-9]*\).*/\1/p' | head -n 1
 }
@@ -124,8 +180,12 @@ before=$(exits)
 sleep 10
 after=$(exits)
 echo "# devices.idle_exits $((after - before))"
-printed '^drivers are content' && [ "$before" -gt 0 ] && [ "$((after - before))" -eq 0 ] &&
-	waits_for 1 'GUEST-EXIT: 0' $vmm && wait $vmm
+bound=0
+for driver in virtio_blk virtio_input virtio_snd vmw_vsock_virtio_transport; do
+	! printed "^bound: $driver" || bound=$((bound + 1))
+done
+[ $bound -eq 4 ] && printed '^drivers are content' && [ "$before" -gt 0 ] &&
+	[ "$((after - before))" -eq 0 ] && waits_for 1 'GUEST-EXIT: 0' $vmm && wait $vmm
 result idle_guest_does_not_exit $?
 
 # The guest panics, vmmctl boots it again, and it ends by itself.
@@ -145,5 +205,6 @@ if [ "$(uname -m)" = x86_64 ]; then
 	result a_store_that_is_no_file_is_refused $?
 fi
 
+kill $touch
 unload_modules || failed=1
 [ "$failed" -eq 0 ]

@@ -18,7 +18,7 @@ cd "$RANCHU_TOP"
 OUT=$RANCHU_BUILD/matrix
 TESTS="doorbell_test parked_test pipe_protocol_test pipe_signal_test pipe_ring_test
 	pipe_service_test pipe_socket_test blk_data_test blk_request_test lifetime_test
-	vsock_sock_test"
+	vsock_sock_test blk_lock_test pipe_dma_limits_test"
 NUMBER=0
 FAILED=0
 

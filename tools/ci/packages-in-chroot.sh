@@ -142,6 +142,13 @@ gpu_is_whole() {
 	[ "$rc" -eq 2 ] && [ -s /usr/share/man/man1/ranchu-gpu.1.gz ]
 }
 
+gles_is_whole() {
+	local rc=0
+
+	ranchu-gles --nothing || rc=$?
+	[ "$rc" -eq 2 ] && [ -s /usr/share/man/man1/ranchu-gles.1.gz ]
+}
+
 services_are_whole() {
 	local rc=0
 
@@ -165,10 +172,25 @@ unit_is_hardened() {
 	unit=$(ls /usr/lib/systemd/system/ranchu@.service /lib/systemd/system/ranchu@.service \
 		2>/dev/null | head -n 1)
 	cp "$unit" /tmp/ranchu@one.service
+	mkdir -p /tmp/ranchu@one.service.d
+	cp /usr/share/doc/ranchu/examples/limits.conf /tmp/ranchu@one.service.d/
 	systemd-analyze verify --man=no /tmp/ranchu@one.service > /tmp/verify 2>&1 || return 1
 	cat /tmp/verify
 	! grep ranchu /tmp/verify &&
 		systemd-analyze security --offline=true --threshold=20 /tmp/ranchu@one.service
+}
+
+# The scripts say what is wrong with a command line, and the examples are beside them.
+fleet_is_whole() {
+	local dir=/usr/share/ranchu/fleet rc=0
+
+	"$dir/submit" || rc=$?
+	[ "$rc" -eq 2 ] && rc=0
+	"$dir/collect" /nowhere || rc=$?
+	[ "$rc" -eq 2 ] && rc=0
+	"$dir/node" nothing || rc=$?
+	[ "$rc" -eq 1 ] && bash -n "$dir/shard" &&
+		ls "$dir"/{slurm,gres,cgroup,slurmd}.conf
 }
 
 example_builds() {
@@ -220,8 +242,10 @@ life() {
 	check "ranchu-vnc and its page" vnc_is_whole
 	check "ranchu-sound and its page" sound_is_whole
 	check "ranchu-gpu and its page" gpu_is_whole
+	check "ranchu-gles and its page" gles_is_whole
 	check "ranchu-services and its page" services_are_whole
 	check "nodes are the group kvm's, modules are loaded at boot" nodes_are_kvms
+	check "the fleet's scripts and examples" fleet_is_whole
 	check "the unit is valid and hardened" unit_is_hardened
 	check "the example of libranchu-pipe-dev builds" example_builds
 	headers "$later"

@@ -23,5 +23,5 @@ tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virti
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd
 cp tools/ci/host-lib.sh tools/ci/net-lib.sh tools/ci/virtio-lib.sh tools/ci/user-lib.sh \
 	tools/ci/pci-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 1500 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --overlay "$OVERLAY" -- \
 	sh /ranchu/pci-in-host.sh

@@ -69,9 +69,9 @@ if [ -e $WATCH ]; then
 				n["vcpu"] + n["worker"] + n["close"], n["over"]
 			printf " (vcpu %d, worker %d, close %d; %d allowed; the longest %d ms)\n", \
 				n["vcpu"], n["worker"], n["close"], n["allowed"], n["longest_ms"]
-			printf "# watch: %d sleeps of all tasks, %d lost, %d switches missed\n", \
-				n["all"], n["lost"], n["missed"]
-			exit !n["all"] || n["lost"] || n["over"]
+			printf "# watch: %d sleeps of all tasks, %d lost, %d without a slot, %d switches missed\n", \
+				n["all"], n["lost"], n["crowded"], n["missed"]
+			exit !n["all"] || n["lost"] || n["crowded"] || n["over"]
 		}' $WATCH/status || code=1
 	sed 's/^/# watch: allowed: /' $WATCH/allowed
 fi

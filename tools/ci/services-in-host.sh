@@ -11,7 +11,7 @@ dir=$XDG_RUNTIME_DIR/ranchu/gs
 mkdir -p "$XDG_RUNTIME_DIR" "$HOME"
 load_modules
 ip link set lo up
-echo "1..17"
+echo "1..19"
 
 vmmctl run --name gs --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 	--memory 256M --emulator-console 5554 --guest-services \
@@ -83,6 +83,13 @@ printed '^sensors: mask 133119' && printed '^sensors: acceleration:1:2:3' &&
 	grep -q '^acceleration = 1:2:3$' /tmp/emu && grep -q '^KO: unknown sensor name: nose' /tmp/emu
 result adb_emu_sets_a_sensor $?
 
+# From here on the guest's device stands on its right side.
+emu rotate > /tmp/emu
+emu sensor get acceleration >> /tmp/emu
+sed 's/^/# /' /tmp/emu
+[ "$(grep -c '^OK$' /tmp/emu)" -eq 2 ] && grep -q '^acceleration = -9.81:0:0$' /tmp/emu
+result adb_emu_rotates $?
+
 emu geo fix 8.5417 47.3769 408 > /tmp/emu
 emu geo fix 181 0 >> /tmp/emu
 # shellcheck disable=SC2016 # a sentence begins so
@@ -139,6 +146,8 @@ printed '^camera: ok:name=testpicture channel=0 pix=876758866 dir=back framedims
 result a_camera_sends_a_picture $?
 
 waits_for 1 HANGUP-READY $vmm
+printed '^rotating camera: -9.81 0 0, 0 22 -43, 0 0 0'
+result the_rotating_camera_is_told_how_it_is_held $?
 [ "$(grep -c '^refused: .*: error' "$console")" -eq 4 ]
 result what_is_wrong_is_hung_up $?
 

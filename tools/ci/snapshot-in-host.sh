@@ -33,7 +33,7 @@ boot_of() {
 
 load_modules
 adb start-server 2>/dev/null
-echo "1..23"
+echo "1..24"
 
 head -c 1048576 /dev/zero > /tmp/disk
 head -c 1048576 /dev/zero > /tmp/read-only
@@ -100,8 +100,9 @@ result a_disk_that_has_changed_is_refused $?
 # ---- clones: a guest that writes to no disk ----
 
 cd /ranchu
+mkdir /tmp/store
 start three --kernel guest/Image --initrd guest/initrd.cpio --memory 400M \
-	--append "$linux_args ranchu.run=snapshot-in-guest" --vsock 42 \
+	--append "$linux_args ranchu.run=snapshot-in-guest" --vsock 42 --snapshots /tmp/store \
 	--disk /tmp/read-only,readonly=on
 cd /
 three=$pid
@@ -117,6 +118,15 @@ while kill -0 $save 2>/dev/null; do
 done
 wait $save && [ "$answered" -ge 1 ]
 result others_are_answered_while_it_is_saved $?
+
+# The same by the emulator's console, from the VM's sandbox.
+adb -s emulator-5554 emu avd snapshot save mine > /tmp/emu 2>&1
+adb -s emulator-5554 emu avd snapshot list >> /tmp/emu 2>&1
+sed 's/^/# /' /tmp/emu
+vmmctl snapshot check /tmp/store/mine > /tmp/checked 2>&1 &&
+	awk '$1 == "--" && $2 == "mine" { n++ } END { exit n != 1 }' /tmp/emu &&
+	adb -s emulator-5554 emu avd snapshot del mine > /dev/null && ! [ -e /tmp/store/mine ]
+result the_console_saves_and_removes_it $?
 
 # fails_to_save TEXT VM DIR [OPTION]: one line with TEXT, nothing is left, the guest goes on.
 fails_to_save() {

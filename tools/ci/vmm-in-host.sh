@@ -8,7 +8,7 @@ set -u
 . /ranchu/host-lib.sh
 
 load_modules
-echo "1..10"
+echo "1..11"
 
 vmmctl doctor > "$console" 2>&1
 result doctor_finds_nothing_missing $?
@@ -34,11 +34,19 @@ result few_files $?
 printed '^GUEST-EXIT: 0$' && printed 'pipes open=2000' && printed 'have no doorbell'
 result two_thousand_pipes $?
 
-# Reads that exit instead of the window; and the board as the reference has it.
+# No window; and the board as the reference has it.
 rtc=/sys/class/rtc/rtc0
-boot "pipe_guest pipes 20 && ! test -e $rtc" --cpus 1 --no-reboot --window off --rtc off
+boot "pipe_guest pipes 20 && ! test -e $rtc" --cpus 1 --no-reboot --window off --rtc off \
+	--stats=/tmp/no-window
 printed '^GUEST-EXIT: 0$' && printed 'pipes open=20'
 result no_window $?
+
+# The pipe's module serves the reads.
+exits=$(sed -n 's/.*"label":"power-off".*"pipe":{"reads":\([0-9]*\),"writes":\([0-9]*\)}.*/\1 \2/p' \
+	/tmp/no-window)
+echo "# reads and writes of the pipe that exited: $exits"
+[ "$exits" = "0 26" ]
+result no_window_no_exit $?
 
 # Whatever the guest's kernel has set its time from, it is the host's; and an alarm
 # two seconds on interrupts, once.

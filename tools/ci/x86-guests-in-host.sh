@@ -22,6 +22,7 @@ no_kvmclock	6.12		1	256	poweroff	no-kvmclock clocksource=pit
 no_lapic_timer	6.12		1	256	poweroff	nolapic_timer
 no_ioapic	6.12		1	256	poweroff	noapic
 no_acpi		6.12		1	256	reboot		acpi=off
+threaded_handlers	6.12	1	512	poweroff	threadirqs
 "
 
 # row NAME KERNEL CPUS MIB END ARGUMENT...
@@ -35,6 +36,8 @@ row() {
 	# Behind the IOAPIC's pins, which are not there without it, or found by ACPI.
 	case "$dir $*" in
 	*noapic* | *acpi=off* | /ranchu/guest/?*) ;;
+	# The pipe's interrupts end before its handler runs.
+	*threadirqs*) commands="$commands && pipe_guest test && pipe_guest pipes 20" ;;
 	*) commands="$commands && pipe_guest pipes 20" ;;
 	esac
 	want=0
