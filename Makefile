@@ -53,8 +53,9 @@ userspace:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
 	@$(MAKE) -s -C userspace/ranchu-gpu O=$(B)/ranchu-gpu $(VMMCTL_FLAGS)
 	@$(MAKE) -s -C userspace/ranchu-services O=$(B)/ranchu-services $(VMMCTL_FLAGS)
+	@$(MAKE) -s -C userspace/ranchu-gles O=$(B)/ranchu-gles $(VMMCTL_FLAGS)
 	@echo "userspace: $(B)/vmmctl/vmmctl, $(B)/ranchu-gpu/ranchu-gpu," \
-		"$(B)/ranchu-services/ranchu-services"
+		"$(B)/ranchu-services/ranchu-services, $(B)/ranchu-gles/ranchu-gles"
 	@$(call tool,ranchu-vnc,rfb/rfb.h,libvncserver-dev)
 	@$(call tool,ranchu-sound,alsa/asoundlib.h,libasound2-dev)
 
@@ -104,6 +105,14 @@ ifeq ($(filter-out guest,$(TARGET)),)
 	@tools/ci/sanitizers.sh RANCHU_FUZZ_SECONDS=$(or $(SECONDS),600) pipe_fuzz_test
 endif
 
+# Not part of check: each mistake is built and run against its tests. It goes on where it was.
+mutants:
+	@tools/mutants/run.sh $(ONLY)
+
+# Not part of check, either.
+soak:
+	@tools/soak/soak.sh $(or $(MINUTES),60) $(SEED)
+
 bench:
 	@tools/bench/bench.sh $(AREA)
 
@@ -117,19 +126,21 @@ help:
 	@echo 'make modules    build/ARCH/modules      make userspace  build/ARCH/vmmctl'
 	@echo 'make selftests  build/ARCH/selftests'
 	@echo 'make demo       a stock guest in the emulated host, kernel against user [LAB=0]'
-	@echo 'make check      every test              [STEPS="kdoc kunit ..."]'
+	@echo 'make check      every test              [STEPS="kdoc kunit ..."] [STEPS=all]'
 	@echo 'make check-sanitizers   the kselftests under KASAN, lockdep ...'
 	@echo '                [VARIANT=kcsan] [TESTS="doorbell_test ..."]'
 	@echo 'make coverage   the lines of drivers/ that tests run [TESTS=...]'
 	@echo 'make fuzz       the fuzz targets        [SECONDS=60] [TARGET=vq_split|...|ioctl|guest]'
+	@echo 'make mutants    plants small mistakes, which the tests must find [ONLY=^vq_]'
+	@echo 'make soak       guests at work while VMs are killed, reset, saved [MINUTES=60] [SEED=]'
 	@echo 'make bench      figures                 [AREA=pipe]'
 	@echo 'make $(GATES) kunit   one gate'
 	@echo 'make lab-setup  fetch what the above need; they do so themselves'
 	@echo 'make overlay KSRC=dir   lay our files over a kernel source tree'
 	@echo 'make install    vmmctl, its page, libranchu-pipe  [DESTDIR= PREFIX=/usr/local]'
-	@echo 'make modules-install    the modules    make uninstall  the former'
+	@echo 'make modules-install    the modules    make uninstall  removes both'
 	@echo 'make dist       build/ranchu-VERSION.tar.xz    make deb   build/ARCH/deb'
 	@echo 'make clean      remove build/'
 
 .PHONY: all modules userspace kvm-test selftests lab-setup overlay $(GATES) kunit demo \
-	check check-sanitizers coverage fuzz bench clean help
+	check check-sanitizers coverage fuzz mutants soak bench clean help

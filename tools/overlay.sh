@@ -6,6 +6,9 @@
 #
 #	tools/overlay.sh KSRC
 #
+# The sources are written for the newest kernel, and compat/ is for builds outside a tree. What
+# the lab's tree, 6.12, lacks is two names, which the compiler is told on its command line.
+#
 # KSRC may be a hard-linked copy (cp -al): no file of the kernel's is written
 # in place, so the tree that it was copied from stays as it is.
 set -euo pipefail
@@ -63,6 +66,11 @@ remove_gone() {
 	mv "$list.new" "$list"
 }
 
+# old_name NEW OLD HEADER: has the compiler write OLD for NEW, if HEADER lacks NEW.
+old_name() {
+	grep -qsw "${1%%(*}" "$KSRC/include/linux/$3" || echo "subdir-ccflags-y += '-D$1=$2'"
+}
+
 OURS=(drivers/virt/ranchu include)
 # In drivers/vhost the kernel has its own Kconfig and Makefile.
 while read -r entry; do
@@ -72,11 +80,16 @@ done < <(cd "$RANCHU_TOP" && find drivers/vhost -mindepth 1 -maxdepth 1 \
 
 remove_gone
 lay "${OURS[@]}"
+OLD_NAMES=$(
+	old_name timer_container_of from_timer timer.h
+	old_name 'hrtimer_setup(t,f,c,m)' \
+		'(hrtimer_init(t,c,m),(void)((t)->function=(f)))' hrtimer.h
+)
 hook drivers/vhost/Kconfig < "$RANCHU_TOP/drivers/vhost/Kconfig"
-hook drivers/vhost/Makefile < "$RANCHU_TOP/drivers/vhost/Makefile"
+(cat "$RANCHU_TOP/drivers/vhost/Makefile" && echo "$OLD_NAMES") | hook drivers/vhost/Makefile
 grep '^source "drivers/virt/ranchu/' "$RANCHU_TOP/Kconfig" | hook drivers/virt/Kconfig
 # shellcheck disable=SC2016 # make's variable, not the shell's
-hook drivers/virt/Makefile <<< 'obj-$(CONFIG_RANCHU)		+= ranchu/'
+(echo 'obj-$(CONFIG_RANCHU)		+= ranchu/' && echo "$OLD_NAMES") | hook drivers/virt/Makefile
 # The kernel enters these two directories only for drivers of its own.
 hook drivers/Makefile <<'HOOK'
 obj-$(CONFIG_RANCHU)		+= virt/

@@ -47,9 +47,9 @@ picture_apart() {
 	rm "$1.base64"
 }
 
-# lab HOST: all of it in an emulated host.
-lab() {
-	local overlay=$RANCHU_BUILD/lab/overlay-demo-$1 picture=$RANCHU_BUILD/demo/screen-$1.png
+# prepare HOST: what its emulated host needs.
+prepare() {
+	local overlay=$RANCHU_BUILD/lab/overlay-demo-$1
 
 	host_options "$1"
 	tools/lab/host-overlay.sh "$GUEST_ARCH" "$overlay" --guest
@@ -59,22 +59,27 @@ lab() {
 	tools/lab/program.sh "$overlay" adb
 	guest_root "$overlay/ranchu/guest" --adbd
 	guest_screen "$overlay/ranchu/guest"
-	mkdir -p "$RANCHU_BUILD/demo"
-	rm -f "$picture"
-	say "booting the emulated $1 host, and in it the guest, four times: a few minutes"
+	rm -f "$(picture_of "$1")"
+}
+
+picture_of() {
+	echo "$RANCHU_BUILD/demo/screen-$1.png"
+}
+
+# lab HOST: all of it in an emulated host.
+lab() {
 	# An emulated machine's wall clock says little; counted instructions repeat.
-	tools/lab/run.sh --host "$1" --icount --timeout 1200 --overlay "$overlay" -- \
+	tools/lab/run.sh --host "$1" --icount --timeout 1200 \
+		--overlay "$RANCHU_BUILD/lab/overlay-demo-$1" -- \
 		env NOTE="The clock of this emulated $1 host counts instructions, one a nanosecond." \
 		sh -c "sh /ranchu/demo/in-host.sh /ranchu/modules /ranchu/guest /bin/vmmctl demo &&
 			sh /ranchu/demo/adb-in-host.sh &&
 			sh /ranchu/demo/screen-in-host.sh /ranchu/guest /bin/vmmctl /tmp/screen.png &&
 			echo PICTURE-BEGIN && base64 /tmp/screen.png && echo PICTURE-END" |
-		picture_apart "$picture"
-	[ -s "$picture" ] || die "there is no picture of the guest's screen"
-	PICTURES+=("$picture")
+		picture_apart "$(picture_of "$1")"
+	[ -s "$(picture_of "$1")" ] || die "there is no picture of the guest's screen"
 }
 
-PICTURES=()
 tools/lab/fetch.sh
 say "building"
 if [ "$LAB" = 0 ]; then
@@ -99,9 +104,28 @@ if [ "$LAB" = 0 ]; then
 	exit 1
 fi
 
+# All hosts run at the same time, one CPU of this machine each; what they say is shown one
+# after another.
+mkdir -p "$RANCHU_BUILD/demo"
 for board in $BOARDS; do
-	lab "$board"
+	prepare "$board"
 done
-for picture in "${PICTURES[@]}"; do
-	say "a guest's screen is in $picture"
+declare -A LABS=()
+# Each is a process group of its own, and ends with this program.
+trap 'for lab in "${LABS[@]}"; do kill -- "-$lab" 2>/dev/null || true; done' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+set -m
+for board in $BOARDS; do
+	say "booting the emulated $board host, and in it the guest, four times"
+	lab "$board" > "$RANCHU_BUILD/demo/$board.txt" 2>&1 &
+	LABS[$board]=$!
+done
+for board in $BOARDS; do
+	say "the $board board"
+	tail -n +1 -f "--pid=${LABS[$board]}" "$RANCHU_BUILD/demo/$board.txt"
+	wait "${LABS[$board]}"
+done
+for board in $BOARDS; do
+	say "a guest's screen is in $(picture_of "$board")"
 done

@@ -22,10 +22,12 @@ cleanup() {
 trap cleanup EXIT
 
 echo "--- the guest's screen"
+# The console is this screen's from the beginning: a PC's has one of its own, and Linux 6.12
+# trips over taking that away.
 echo "\$ vmmctl run --name demo --screen-width 320 --screen-height 240 ..."
 "$VMMCTL" run --name demo --kernel "$GUEST/Image" --initrd "$GUEST/screen.cpio" --memory 512M \
 	--pipe none --screen-width 320 --screen-height 240 \
-	--append "$linux_args ranchu.run=screen-in-guest" </dev/null > "$OUT/console" 2>&1 &
+	--append "$linux_args fbcon=map:0 ranchu.run=screen-in-guest" </dev/null > "$OUT/console" 2>&1 &
 vmm=$!
 tries=0
 until grep -q SCREEN-READY "$OUT/console"; do

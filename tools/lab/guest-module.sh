@@ -29,7 +29,8 @@ flock 9
 if [ -n "$OURS" ] && [ "${OURS#drivers/}" != "$OURS" ]; then
 	cp --preserve=timestamps "$RANCHU_CACHE/linux-source/$OURS" "$DIR/"
 elif [ -n "$OURS" ]; then
-	cp --preserve=timestamps "$OURS" "${OURS%.c}.h" "$DIR/"
+	cp --preserve=timestamps "$OURS" "$DIR/"
+	[ ! -e "${OURS%.c}.h" ] || cp --preserve=timestamps "${OURS%.c}.h" "$DIR/"
 	# Under a name that no header of the kernel's has.
 	for abi in goldfish_pipe goldfish_sync; do
 		cp --preserve=timestamps "$RANCHU_TOP/include/uapi/linux/$abi.h" \

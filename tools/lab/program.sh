@@ -12,6 +12,8 @@
 #
 #	tools/lab/program.sh DIR NAME...	names: see PROGRAMS
 #	tools/lab/program.sh --here NAME	prints a command that runs it on this machine
+#	tools/lab/program.sh --tree DIR NAME	DIR is a root file system with the program's whole
+#			package and all that it depends on, for chroot
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$RANCHU_TOP/tools/lab/apt.sh"
@@ -36,6 +38,8 @@ passt		usr/bin/passt				trixie
 qemu-utils	usr/bin/qemu-storage-daemon		trixie
 qemu-utils	usr/bin/qemu-img			trixie
 virtiofsd	usr/libexec/virtiofsd			trixie
+vncsnapshot	usr/bin/vncsnapshot			bookworm
+slurm		usr/sbin/slurmd-wlm			backports
 mesa		usr/lib/@/libvirglrenderer.so.1		bookworm
 mesa		usr/lib/@/libEGL.so.1			bookworm
 mesa		usr/lib/@/libEGL_mesa.so.0		bookworm
@@ -46,7 +50,9 @@ mesa		usr/share/glvnd/egl_vendor.d/50_mesa.json bookworm
 "
 # What is several packages.
 declare -A PACKAGES_OF=(
-	[mesa]="libvirglrenderer1 libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0")
+	[mesa]="libvirglrenderer1 libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0"
+	[slurm]="slurmctld slurmd slurm-client munge adb bash coreutils findutils grep hostname
+		dash libc-bin mawk mount sed util-linux")
 # What apt calls them.
 declare -A SUITES=([backports]=bookworm-backports [trixie]=trixie [bookworm]=bookworm)
 case $(kernel_arch "${GUEST_ARCH:-arm64}") in
@@ -176,12 +182,32 @@ here() {
 	done <<<"$PROGRAMS"
 }
 
+# tree NAME DIR: maintainers' scripts are not run, so links that these would make are made here.
+tree() {
+	local package file from name
+
+	while read -r package file from; do
+		[ "${file##*/}" = "$1" ] || continue
+		fetch_program "$package" "$from" >&2
+		mkdir -p "$2"
+		cp -a "$UNPACKED/." "$2/"
+		ln -sf mawk "$2/usr/bin/awk"
+		for name in "$2"/usr/sbin/*-wlm; do
+			[ ! -e "$name" ] || ln -sf "${name##*/}" "${name%-wlm}"
+		done
+	done <<<"$PROGRAMS"
+}
+
 [ $# -ge 2 ] || die "usage: program.sh DIR NAME..."
 DIR=$1
 shift
 mkdir -p "$LOGS"
 exec 9>"$RANCHU_CACHE/lock"
 flock 9
+if [ "$DIR" = --tree ]; then
+	tree "$2" "$1"
+	exit
+fi
 for name; do
 	[ -n "$(suite_of "$name")" ] || die "no program '$name'"
 done

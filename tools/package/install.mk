@@ -26,6 +26,8 @@ INSTALLED := \
 	644:userspace/ranchu-gpu/ranchu-gpu.1:$(mandir)/man1/ranchu-gpu.1 \
 	755:$(B)/ranchu-services/ranchu-services:$(bindir)/ranchu-services \
 	644:userspace/ranchu-services/ranchu-services.1:$(mandir)/man1/ranchu-services.1 \
+	755:$(B)/ranchu-gles/ranchu-gles:$(bindir)/ranchu-gles \
+	644:userspace/ranchu-gles/ranchu-gles.1:$(mandir)/man1/ranchu-gles.1 \
 	644:$(B)/libranchu_pipe.a:$(libdir)/libranchu_pipe.a \
 	644:userspace/libranchu-pipe/ranchu_pipe.h:$(includedir)/ranchu_pipe.h \
 	644:userspace/libranchu-pipe/example.c:$(docdir)/examples/ranchu_pipe_example.c \
@@ -33,11 +35,18 @@ INSTALLED := \
 	644:tools/package/modules-load.conf:$(prefix)/lib/modules-load.d/ranchu.conf
 INSTALLED += $(foreach h,$(filter-out %/vhost_ranchu_test.h,$(wildcard include/uapi/linux/*.h)),\
 	644:$(h):$(includedir)/linux/$(notdir $(h)))
+INSTALLED += $(foreach f,node submit shard collect,\
+	755:userspace/fleet/$(f):$(datarootdir)/ranchu/fleet/$(f))
+INSTALLED += $(foreach f,$(notdir $(wildcard userspace/fleet/*.conf)),\
+	644:userspace/fleet/$(f):$(datarootdir)/ranchu/fleet/$(f))
 INSTALLED += $(foreach d,README.md SPECIFICATION.md $(wildcard Documentation/*.md),\
 	644:$(d):$(docdir)/$(d))
 
 # What userspace builds only where its library is.
 TOOL_NAMES := ranchu-vnc ranchu-sound
+# The test device is not for hosts.
+MODULES := $(filter-out vhost_ranchu_test,$(shell sed -n 's/^obj-.*+= \([a-z_]*\)\.o$$/\1/p' \
+	drivers/virt/ranchu/Makefile drivers/vhost/Makefile))
 TOOLS := $(foreach t,$(TOOL_NAMES),755:$(B)/$(t)/$(t):$(bindir)/$(t) \
 	644:userspace/$(t)/$(t).1:$(mandir)/man1/$(t).1)
 
@@ -63,21 +72,29 @@ install: userspace libranchu-pipe
 	done
 	@echo "installed below $(DESTDIR)$(prefix)"
 
+# The modules of all kernels, too.
 uninstall:
 	@for entry in $(INSTALLED) $(TOOLS); do \
 		rm -f "$(DESTDIR)$${entry##*:}"; \
 	done
-	@find "$(DESTDIR)$(docdir)" -depth -type d -empty -delete 2>/dev/null || :
-	@echo "removed from $(DESTDIR)$(prefix)"
+	@find "$(DESTDIR)$(docdir)" "$(DESTDIR)$(datarootdir)/ranchu" -depth -type d -empty -delete 2>/dev/null || :
+	@for updates in "$(DESTDIR)"/lib/modules/*/updates; do \
+		[ -e "$$updates/ranchu.ko" ] || continue; \
+		for module in $(MODULES); do \
+			rm -f "$$updates/$$module.ko"; \
+		done; \
+		release=$${updates%/*}; \
+		[ -n "$(DESTDIR)" ] || depmod "$${release##*/}"; \
+	done
+	@echo "removed from $(DESTDIR)$(prefix) and $(DESTDIR)/lib/modules"
 
-# The test device is not for hosts.
 modules-install: modules
 	@release=$$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$$/\1/p' \
 		$(KDIR)/include/generated/utsrelease.h); \
 	[ -n "$$release" ] || { echo "$(KDIR) does not say which kernel it is of" >&2; exit 1; }; \
-	for module in $$(find $(B)/modules/drivers -name '*.ko' ! -name vhost_ranchu_test.ko); do \
-		$(INSTALL) -D -m 644 "$$module" \
-			"$(DESTDIR)/lib/modules/$$release/updates/$${module##*/}"; \
+	for module in $(MODULES); do \
+		$(INSTALL) -D -m 644 "$$(find $(B)/modules/drivers -name "$$module.ko")" \
+			"$(DESTDIR)/lib/modules/$$release/updates/$$module.ko"; \
 	done; \
 	echo "installed below $(DESTDIR)/lib/modules/$$release/updates"; \
 	[ -n "$(DESTDIR)" ] || depmod "$$release"

@@ -68,7 +68,7 @@ static int plant_command(void)
 	return PTR_ERR_OR_ZERO(planted_doorbell);
 }
 
-static void planted_work_fn(struct ranchu_work *work)
+static void planted_work_fn(struct ranchu_work *work, bool in_owner)
 {
 	planted_how();
 }

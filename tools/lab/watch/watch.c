@@ -88,7 +88,8 @@ static int watch_cpu_offline(unsigned int cpu)
 	return 0;
 }
 
-/* What was not watched for lack of room. It makes the run fail. */
+/* What was not watched for lack of room: in a table, in the queue. It makes the run fail. */
+static atomic_t watch_crowded_count = ATOMIC_INIT(0);
 static atomic_t watch_lost_count = ATOMIC_INIT(0);
 
 /*
@@ -123,7 +124,7 @@ static int watch_module(struct notifier_block *block, unsigned long event, void 
 		;
 	if (i == ARRAY_SIZE(watch_texts)) {
 		if (event == MODULE_STATE_COMING)
-			atomic_inc(&watch_lost_count);
+			atomic_inc(&watch_crowded_count);
 		return NOTIFY_DONE;
 	}
 	if (event == MODULE_STATE_COMING) {
@@ -212,13 +213,18 @@ static struct watch_slot *watch_take(const struct task_struct *task)
 	return NULL;
 }
 
-/* On their way to the judge. */
-static struct watch_sleep watch_queue[32];
+/* On their way to the judge: as many as there may be of workers that wake at once. */
+static struct watch_sleep watch_queue[4096];
 static DEFINE_RAW_SPINLOCK(watch_queue_lock);	/* the queue and the next two */
 static unsigned int watch_head;
 static unsigned int watch_tail;
 static atomic_t watch_missed_count = ATOMIC_INIT(0);
 static atomic64_t watch_seen_count = ATOMIC64_INIT(0);
+
+unsigned int watch_crowded(void)
+{
+	return atomic_read(&watch_crowded_count);
+}
 
 unsigned int watch_lost(void)
 {
@@ -324,7 +330,7 @@ static void watch_sleeps(struct task_struct *task, unsigned int state)
 	if (watch_is_worker(task))
 		watch_add_owner(task);
 	if (!slot) {
-		atomic_inc(&watch_lost_count);
+		atomic_inc(&watch_crowded_count);
 		return;
 	}
 	slot->state = state;

@@ -49,6 +49,7 @@ extern unsigned int watch_d_bound_ms;
 
 bool watch_state_is_d(unsigned int state);
 bool watch_pop(struct watch_sleep *sleep);
+unsigned int watch_crowded(void);
 unsigned int watch_lost(void);
 unsigned int watch_missed(void);
 u64 watch_seen(void);

@@ -218,6 +218,7 @@ static int status_show(struct seq_file *file, void *unused)
 	seq_printf(file, "longest_ms %u\n", judge_longest_ms);
 	seq_printf(file, "allowed %llu\n", judge_excused);
 	seq_printf(file, "over %llu\n", judge_over);
+	seq_printf(file, "crowded %u\n", watch_crowded());
 	seq_printf(file, "lost %u\n", watch_lost());
 	seq_printf(file, "missed %u\n", watch_missed());
 	mutex_unlock(&judge_lock);
