@@ -56,7 +56,7 @@ result a_file_system_served_by_vmmctl $?
 file=$(said 'vda: file')
 looped=$(said 'vdc: file')
 guest "load check:vda read:vda:8 write:vdb check:vdc fill:vdc trim:vdc check:vdc write:vdd" \
-	--cpus 2 --no-reboot --virtio-packed on \
+	--cpus 2 --no-reboot --virtio-packed on --access-platform on \
 	--disk "/tmp/d,readonly,served=user$(at 6)" --disk "/dev/loop0,direct,served=user$(at 5)" \
 	--disk "/tmp/b,readonly$(at 4)" --disk "/tmp/a,direct,queues=2$(at 3)"
 [ "$(said 'vda: file')" = "$file" ] && [ -n "$file" ] && printed '^vdb: not written$'

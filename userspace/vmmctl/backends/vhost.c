@@ -163,7 +163,7 @@ static int ring_set(struct vmm_vhost *vhost, unsigned int index)
  */
 int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings)
 {
-	u64 features = vhost->v->accepted & vhost->features;
+	u64 features = vmm_virtio_for_backend(vhost->v) & vhost->features;
 	int err;
 
 	err = vhost->ops->set_features(vhost, features);

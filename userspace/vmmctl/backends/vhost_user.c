@@ -72,7 +72,7 @@ static void resume(struct vmm_vhost_user *vu)
 	unsigned int i;
 	int err;
 
-	if (v->accepted & vu->offered & ~vu->vhost.features) {
+	if (vmm_virtio_for_backend(v) & vu->offered & ~vu->vhost.features) {
 		vmm_vu_fail_start(vu, -EOPNOTSUPP, "lacks features that the driver uses");
 		return;
 	}

@@ -155,7 +155,7 @@ static const struct vmm_vu_step open_steps[] = {
 static int fill_features(struct vmm_vhost_user *vu, unsigned int ring,
 			 struct vmm_vu_message *msg, int *fds)
 {
-	u64 features = vu->vhost.v->accepted | BIT(VU_F_PROTOCOL_FEATURES);
+	u64 features = vmm_virtio_for_backend(vu->vhost.v) | BIT(VU_F_PROTOCOL_FEATURES);
 
 	(void)ring;
 	(void)fds;

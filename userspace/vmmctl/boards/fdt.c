@@ -26,7 +26,9 @@
 #define PHANDLE_GIC	0x8001
 #define PHANDLE_GPIO	0x8002
 #define PHANDLE_FRAME	0x8003
+#define PHANDLE_POOL	0x8004
 #define CLOCK_HZ	24000000
+#define DMA_POOL_ALIGN	0x200000
 #define IRQ_TYPE_SPI	0
 #define IRQ_TYPE_PPI	1
 
@@ -130,6 +132,18 @@ static void prop_reg(struct tree *t, u64 base, u64 size)
 	prop_cells(t, "reg", 4, (u32)(base >> 32), (u32)base, (u32)(size >> 32), (u32)size);
 }
 
+/*
+ * Of a device that uses the guest's memory: it sees what the caches have. The reference
+ * tree does not say so, as its guests' drivers do without the DMA API.
+ */
+static void prop_dma(struct tree *t)
+{
+	if (t->board->coherent || t->cfg->access_platform)
+		prop_empty(t, "dma-coherent");
+	if (t->cfg->dma_pool)
+		prop_cells(t, "memory-region", 1, PHANDLE_POOL);
+}
+
 static void write_device(struct vmm_visitor *visitor, const struct vmm_description *d)
 {
 	struct tree *t = (struct tree *)visitor;
@@ -140,8 +154,8 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 	prop_strings(t, "compatible", d->compatible[0], d->compatible[1]);
 	prop_reg(t, d->base, d->size);
 	prop_cells(t, "interrupts", 3, IRQ_TYPE_SPI, d->irq, d->trigger);
-	if (d->dma && t->board->coherent)
-		prop_empty(t, "dma-coherent");
+	if (d->dma)
+		prop_dma(t);
 	if (d->clocks[0]) {
 		prop_cells(t, "clocks", d->clocks[1] ? 2 : 1, PHANDLE_CLOCK, PHANDLE_CLOCK);
 		prop_strings(t, "clock-names", d->clocks[0], d->clocks[1]);
@@ -339,7 +353,7 @@ static void write_pci(struct tree *t)
 	prop_pci_windows(t);
 	prop_pci_pins(t);
 	prop_cells(t, "msi-parent", 1, PHANDLE_FRAME);
-	prop_empty(t, "dma-coherent");
+	prop_dma(t);
 	node_end(t);
 }
 
@@ -385,6 +399,29 @@ static void write_memory(struct tree *t)
 	node_begin(t, "memory");
 	prop_string(t, "device_type", "memory");
 	prop_reg(t, t->board->ram[0].base, t->cfg->memory);
+	node_end(t);
+}
+
+/*
+ * The guest's kernel chooses where it is. Source: Linux, reserved-memory.yaml and
+ * shared-dma-pool.yaml of Documentation/devicetree/bindings/reserved-memory.
+ */
+static void write_dma_pool(struct tree *t)
+{
+	u64 size = t->cfg->dma_pool;
+
+	if (!size)
+		return;
+	node_begin(t, "reserved-memory");
+	prop_cells(t, "#address-cells", 1, 2);
+	prop_cells(t, "#size-cells", 1, 2);
+	prop_empty(t, "ranges");
+	node_begin(t, "restricted-dma");
+	prop_string(t, "compatible", "restricted-dma-pool");
+	prop_cells(t, "size", 2, (u32)(size >> 32), (u32)size);
+	prop_cells(t, "alignment", 2, 0, DMA_POOL_ALIGN);
+	prop_cells(t, "phandle", 1, PHANDLE_POOL);
+	node_end(t);
 	node_end(t);
 }
 
@@ -479,6 +516,7 @@ static void write_root(struct tree *t)
 	write_psci(t);
 	write_clock(t);
 	write_memory(t);
+	write_dma_pool(t);
 	write_chosen(t);
 	write_firmware(t);
 	node_end(t);

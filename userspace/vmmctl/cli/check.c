@@ -104,6 +104,22 @@ static int check_huge_pages(const struct vmm_config *cfg)
 	return 0;
 }
 
+/* A guest has no use for a pool that its drivers do not ask for, nor for one without the rest. */
+static int check_dma_pool(const struct vmm_config *cfg)
+{
+	if (!cfg->dma_pool)
+		return 0;
+	if (!cfg->access_platform)
+		return vmm_error(-EINVAL, "--dma-pool needs --access-platform on");
+	if (cfg->board == VMM_BOARD_PC)
+		return vmm_error(-EINVAL, "--dma-pool: the pc board has no device tree");
+	if (cfg->dma_pool > cfg->memory / 2)
+		return vmm_error(-EINVAL,
+				 "--dma-pool: %llu MiB are more than half of the guest's %llu",
+				 cfg->dma_pool / MIB, cfg->memory / MIB);
+	return 0;
+}
+
 /**
  * vmm_options_check - check what options need of each other
  * @cfg: all options are stored; what is decided by others is filled
@@ -132,5 +148,7 @@ int vmm_options_check(struct vmm_config *cfg)
 		err = check_balloon(cfg);
 	if (!err)
 		err = check_huge_pages(cfg);
+	if (!err)
+		err = check_dma_pool(cfg);
 	return err ? err : check_adb(cfg);
 }

@@ -173,6 +173,18 @@ static const struct vmm_option board_options[] = {
 			"numbers are its own; off, arm64: as the reference board",
 	},
 	{
+		.key = "access-platform", .type = VMM_OPT_SWITCH, .initial = "off",
+		AT(access_platform),
+		.help = "offer VIRTIO_F_ACCESS_PLATFORM: drivers of virtio devices share only what\n"
+			"the guest's DMA API hands out, as swiotlb=force wants it",
+	},
+	{
+		.key = "dma-pool", .arg = "SIZE", .type = VMM_OPT_SIZE, .min = MIB,
+		.max = RANCHU_RAM_MAX, .step = MIB, .initially = "none", AT(dma_pool),
+		.help = "arm64: the tree has a restricted DMA pool of that size, and virtio\n"
+			"devices see no other memory; needs --access-platform on",
+	},
+	{
 		.key = "fstab-system", .arg = "DEV", .type = VMM_OPT_TEXT, .min = 1, .max = 255,
 		AT(fstab_system),
 		.help = "guest device of Android's system partition, if it is on no --disk",

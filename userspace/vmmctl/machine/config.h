@@ -204,6 +204,8 @@ struct vmm_snapshot;
  * @virtio_bus: where virtio devices are, VMM_BUS_AUTO for where the board's guests look
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
+ * @access_platform: drivers of virtio devices share memory by their kernel's DMA API
+ * @dma_pool: bytes that they share at most, kept for that, 0 for any memory; arm64
  * @vmgenid: the guest is told when it goes on from a snapshot
  * @battery: the guest has a battery, and not only a charger
  * @hw_keyboard: the goldfish events have the keys of a keyboard
@@ -285,6 +287,8 @@ struct vmm_config {
 	enum vmm_virtio_bus virtio_bus;
 	enum vmm_gic gic;
 	bool rtc;
+	bool access_platform;
+	u64 dma_pool;
 	bool vmgenid;
 	bool battery;
 	bool hw_keyboard;

@@ -455,6 +455,8 @@ void vmm_virtio_attach(struct vmm_virtio *v, const struct vmm_virtio_transport *
 	v->transport = transport;
 	if (transport->queue_reset && v->ops->stop_queue && v->ops->start_queue)
 		v->offered |= 1ULL << VIRTIO_F_RING_RESET;
+	if (v->vm->cfg->access_platform && !v->legacy)
+		v->offered |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
 	reset_locked(v);
 	show_config(v);
 	pthread_mutex_unlock(&v->lock);

@@ -12,6 +12,7 @@
 #define VIRTIO_H
 
 #include <linux/ranchu.h>
+#include <linux/virtio_config.h>
 
 #include "machine/machine.h"
 
@@ -249,6 +250,16 @@ void vmm_virtio_report(struct vmm_virtio *v, struct vmm_report *report);
 static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int feature)
 {
 	return v->accepted >> feature & 1;
+}
+
+/*
+ * The features that a backend is told of. VIRTIO_F_ACCESS_PLATFORM is between the driver and
+ * its kernel's DMA API: addresses in the rings are guest physical with it and without. A
+ * vhost backend would take it as a wish for addresses that are translated one by one.
+ */
+static inline u64 vmm_virtio_for_backend(const struct vmm_virtio *v)
+{
+	return v->accepted & ~(1ULL << VIRTIO_F_ACCESS_PLATFORM);
 }
 
 /* The eventfd by which the backend of a queue interrupts the driver. */

@@ -45,11 +45,15 @@ static const struct vmm_config with = { .rtc = true };
 static const struct vmm_config with_generation = { .vmgenid = true };
 static struct vmm_board board;
 
+/* Of the tests of --dma-pool. */
+static u64 pool;
+
 static bool build(const struct setup *s)
 {
 	const struct vmm_config cfg = {
 		.cpus = s->cpus, .memory = s->memory, .append = s->append,
 		.fstab_system = s->system, .fstab_vendor = s->vendor,
+		.access_platform = pool, .dma_pool = pool,
 	};
 	const struct vmm_layout layout = { .initrd = 0x48000000, .initrd_size = s->initrd_size };
 
@@ -643,6 +647,63 @@ static void the_second_board_is_right(void)
 	vmm_board_ranchu(&board, &without);
 }
 
+static void check_pool(const struct setup *s)
+{
+	(void)s;
+	node_open("/reserved-memory");
+	want_cells("#address-cells", 2);
+	want_cells("#size-cells", 2);
+	want_bytes("ranges", "", 0);
+	node_close(1);
+	node_open("/reserved-memory/restricted-dma");
+	want_string("compatible", "restricted-dma-pool");
+	want_cells("size", 0, 0x800000);
+	want_cells("alignment", 0, 0x200000);
+	want_cells("phandle", 0x8004);
+	node_close(0);
+}
+
+/* Whoever has a part of it says that its accesses are coherent, on both boards. */
+static void check_pool_is_used(const struct setup *s)
+{
+	static const char * const nodes[] = { "/virtio_mmio@a003e00", "/pcie@10000000" };
+	unsigned int i;
+
+	(void)s;
+	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
+		node_open(nodes[i]);
+		want_bytes("dma-coherent", "", 0);
+		want_cells("memory-region", 0x8004);
+	}
+}
+
+static void check_pool_is_used_by_mmio(const struct setup *s)
+{
+	(void)s;
+	node_open("/virtio_mmio@a000000");
+	want_bytes("dma-coherent", "", 0);
+	want_cells("memory-region", 0x8004);
+}
+
+static void check_no_pool(const struct setup *s)
+{
+	(void)s;
+	tap_check(fdt_path_offset(blob, "/reserved-memory") == -FDT_ERR_NOTFOUND);
+}
+
+static void a_restricted_pool_is_described(void)
+{
+	for_all(check_no_pool);
+	pool = 8 * MIB;
+	for_all(check_pool);
+	for_all(check_pool_is_used_by_mmio);
+	vmm_board_virt(&board, &with);
+	for_all(check_pool);
+	for_all(check_pool_is_used);
+	vmm_board_ranchu(&board, &without);
+	pool = 0;
+}
+
 static void dtc_is_content(void)
 {
 	if (system("dtc --version >/dev/null 2>&1")) {
@@ -653,6 +714,9 @@ static void dtc_is_content(void)
 	vmm_board_ranchu(&board, &with);
 	for_all(check_dtc);
 	vmm_board_virt(&board, &with);
+	pool = 8 * MIB;
+	for_all(check_dtc);
+	pool = 0;
 	for_all(check_dtc);
 	vmm_board_ranchu(&board, &without);
 }
@@ -684,6 +748,7 @@ static const struct tap_case cases[] = {
 	{ "seeds are in the tree", seeds_are_in_the_tree },
 	{ "order of nodes", order_is_right },
 	{ "the second board", the_second_board_is_right },
+	{ "a restricted DMA pool is what virtio devices have", a_restricted_pool_is_described },
 	{ "dtc has nothing new to say", dtc_is_content },
 	{ "a command line that is too long is refused", long_command_line_is_refused },
 };

@@ -51,6 +51,7 @@
 #define F_LOW			(1U << 5)
 #define F_EVENT_IDX		(1U << 29)
 #define F_VERSION_1		(1U << 0)	/* in the upper half */
+#define F_PLATFORM		(1U << 1)	/* in the upper half */
 #define F_PACKED		(1U << 2)	/* in the upper half */
 
 /* What the device was asked to do, and what it is to answer. */
@@ -100,6 +101,9 @@ static const struct vmm_virtio_ops queue_ops = {
 	.start = fake_start, .stop = fake_stop, .stop_queue = fake_stop_queue,
 };
 
+static struct vmm_config cfg;
+static struct vmm_vm vm = { .cfg = &cfg };
+
 static struct vmm_virtio *plugged(const struct vmm_virtio_ops *ops)
 {
 	static const u8 config[8] = { 0x2a };
@@ -110,6 +114,7 @@ static struct vmm_virtio *plugged(const struct vmm_virtio_ops *ops)
 	memset(regs, 0xff, sizeof(regs));
 	vmm_virtio_mmio_idle(regs);
 	v->ops = ops;
+	v->vm = &vm;
 	v->name = ops->name;
 	v->id = ops->id;
 	v->queue_max = ops->queue_max;
@@ -229,6 +234,30 @@ static void features_have_two_halves(void)
 	tap_check(rd(STATUS) & S_FEATURES_OK);
 	tap_equal(v->accepted, (u64)F_VERSION_1 << 32 | F_LOW);
 	unplugged(v);
+}
+
+static u32 offered_high(struct vmm_virtio *v)
+{
+	wr(v, DEVICE_FEATURES_SEL, 1);
+	return rd(DEVICE_FEATURES);
+}
+
+/* A vhost backend that was told of it would wait for translations for ever. */
+static void platform_is_for_the_driver_only(void)
+{
+	struct vmm_virtio *v = plugged(&plain_ops);
+
+	tap_equal(offered_high(v) & F_PLATFORM, 0);
+	unplugged(v);
+	cfg.access_platform = true;
+	v = plugged(&plain_ops);
+	tap_equal(offered_high(v), F_VERSION_1 | F_PLATFORM | F_PACKED);
+	accept_features(v, F_VERSION_1 | F_PLATFORM, F_LOW);
+	tap_check(rd(STATUS) & S_FEATURES_OK);
+	tap_equal(v->accepted, (u64)(F_VERSION_1 | F_PLATFORM) << 32 | F_LOW);
+	tap_equal(vmm_virtio_for_backend(v), (u64)F_VERSION_1 << 32 | F_LOW);
+	unplugged(v);
+	cfg.access_platform = false;
 }
 
 static void features_are_settled_once(void)
@@ -636,6 +665,7 @@ static void noise_is_harmless(void)
 static const struct tap_case cases[] = {
 	{ "a device is shown, an unplugged one is not", device_is_shown },
 	{ "features have two halves", features_have_two_halves },
+	{ "a driver by the DMA API, its backend as ever", platform_is_for_the_driver_only },
 	{ "features are settled once", features_are_settled_once },
 	{ "features that cannot be are refused", bad_features_are_refused },
 	{ "every negotiation of features ends as it must", features_are_negotiated },
