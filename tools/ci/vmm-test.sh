@@ -4,7 +4,7 @@
 # Tests how a VM lives, with a stock Linux guest in it, on an emulated arm64
 # host: KTAP on standard output.
 #
-#	tools/ci/vmm-test.sh arm64|arm64-gicv2
+#	tools/ci/vmm-test.sh arm64|arm64-gicv2|arm64-pkvm
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 

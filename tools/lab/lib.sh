@@ -73,7 +73,7 @@ long_step() {
 host_options() {
 	HOST=$1
 	HOST_OPTIONS=(--host "$HOST")
-	GUEST_ARCH=${HOST%-gicv2}
+	GUEST_ARCH=${HOST%-*}
 	case $GUEST_ARCH in
 	arm64)
 		TRANSPORT=virtio_mmio

@@ -7,7 +7,9 @@
 #	tools/lab/run.sh [OPTION]... -- COMMAND ARGS...
 #	tools/lab/run.sh [OPTION]... --shell
 #
-#	--host arm64|arm64-gicv2|x86_64	(default arm64, which has a GICv3)
+#	--host arm64|arm64-gicv2|arm64-pkvm|x86_64
+#				default arm64, which has a GICv3; arm64-pkvm: its KVM is
+#				protected from the rest of the kernel, and it has one CPU
 #	--overlay DIR		lay DIR's files over the host's root; repeatable
 #	--timeout SECONDS	of wall clock for the whole run (default 300)
 #	--smp N			CPUs (default 2)
@@ -67,10 +69,10 @@ if [ "$SHELL_MODE" -eq 0 ] && [ $# -eq 0 ]; then
 fi
 
 case $HOST in
-arm64|arm64-gicv2|x86_64) ;;
-*) die "no host '$HOST': arm64, arm64-gicv2 or x86_64" ;;
+arm64|arm64-gicv2|arm64-pkvm|x86_64) ;;
+*) die "no host '$HOST': arm64, arm64-gicv2, arm64-pkvm or x86_64" ;;
 esac
-ARCH=${HOST%-gicv2}
+ARCH=${HOST%-*}
 KERNELS=$RANCHU_CACHE${DEBIAN:+/kernels/$DEBIAN}
 KERNEL=${KERNEL:-$KERNELS/vmlinuz-$ARCH}
 MODULES=
@@ -140,11 +142,13 @@ qemu_command() {
 	case $HOST in
 	arm64*)
 		local gic=3
-		[ "$HOST" = arm64 ] || gic=2
+		[ "$HOST" != arm64-gicv2 ] || gic=2
 		QEMU=(qemu-system-aarch64 -cpu max,pauth=off
 		      -M "virt,virtualization=on,gic-version=$gic")
 		# The others when nothing is patched any more: see host-vm.c.
 		append+=" console=ttyAMA0 maxcpus=1"
+		# Its KVM lets no CPU come later.
+		[ "$HOST" != arm64-pkvm ] || { append+=" kvm-arm.mode=protected"; SMP=1; }
 		;;
 	x86_64)
 		QEMU=(qemu-system-x86_64)

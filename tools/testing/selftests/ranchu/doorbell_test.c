@@ -572,22 +572,6 @@ TEST_F_TIMEOUT(doorbell_life, vmm_killed_under_load, TIMEOUT)
 #define DEVICE_MODULE		"vhost_goldfish_pipe"
 #define SHARED_MODULE		"ranchu"
 
-static bool refused_busy(int ret)
-{
-	return ret == -EAGAIN || ret == -EBUSY;
-}
-
-/* A ring that is on its way holds a module for a moment. */
-static int unload_when_idle(const char *name)
-{
-	int ret;
-
-	do {
-		ret = __module_unload(name);
-	} while (refused_busy(ret));
-	return ret;
-}
-
 TEST_F_TIMEOUT(doorbell_life, module_removed_under_load, TIMEOUT)
 {
 	struct bare_rig *rig = &self->rig;
@@ -603,16 +587,16 @@ TEST_F_TIMEOUT(doorbell_life, module_removed_under_load, TIMEOUT)
 	job_poll(rig, vcpu, NO_END);
 	bare_job_start(vcpu);
 	bare_job_advance(vcpu, LOAD_STEP);
-	EXPECT_TRUE(refused_busy(__module_unload(DEVICE_MODULE)));
-	EXPECT_TRUE(refused_busy(__module_unload(SHARED_MODULE)));
+	EXPECT_TRUE(module_is_busy(__module_unload(DEVICE_MODULE)));
+	EXPECT_TRUE(module_is_busy(__module_unload(SHARED_MODULE)));
 	bare_job_advance(vcpu, LOAD_STEP);
 
 	pipe_dev_close(&rig->dev);
-	removed[0] = unload_when_idle(DEVICE_MODULE);
+	removed[0] = module_unload_when_idle(DEVICE_MODULE);
 	bare_job_advance(vcpu, LOAD_STEP);
 	modules_using(SHARED_MODULE, DEVICE_MODULE, &others);
 	removed[1] = __modules_unload(&others);
-	removed[2] = unload_when_idle(SHARED_MODULE);
+	removed[2] = module_unload_when_idle(SHARED_MODULE);
 	bare_job_advance(vcpu, LOAD_STEP);
 	loaded[0] = __module_load(SHARED_MODULE);
 	loaded[1] = __module_load(DEVICE_MODULE);

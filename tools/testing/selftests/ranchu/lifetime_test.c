@@ -379,11 +379,6 @@ TEST_F_TIMEOUT(lifetime, vcpu_dies_first, TIMEOUT)
 
 /* ---- modules ---- */
 
-static bool is_busy(int err)
-{
-	return err == -EAGAIN || err == -EBUSY;
-}
-
 TEST_F_TIMEOUT(lifetime, module_removed, TIMEOUT)
 {
 	static const struct {
@@ -395,21 +390,17 @@ TEST_F_TIMEOUT(lifetime, module_removed, TIMEOUT)
 	};
 	unsigned int i, round;
 	struct rig rig;
-	int err;
 
 	if (!modules_dir())
 		SKIP(return, "RANCHU_MODULES does not name the module files");
 	for (i = 0; i < ARRAY_SIZE(modules); i++) {
 		for (round = 0; round < rounds(); round++) {
 			rig_make(&rig, modules[i].device, round & 1 ? RUNNING : OPENED);
-			ASSERT_TRUE(is_busy(__module_unload(modules[i].name)));
-			ASSERT_TRUE(is_busy(__module_unload("ranchu")));
+			ASSERT_TRUE(module_is_busy(__module_unload(modules[i].name)));
+			ASSERT_TRUE(module_is_busy(__module_unload("ranchu")));
 			rig_free(&rig);
-			/* Its last file may be put away in a moment. */
-			do {
-				err = __module_unload(modules[i].name);
-			} while (is_busy(err));
-			ASSERT_EQ(0, err) TH_LOG("%s", modules[i].name);
+			ASSERT_EQ(0, module_unload_when_idle(modules[i].name))
+				TH_LOG("%s", modules[i].name);
 			ASSERT_EQ(-1, access(rig_path(modules[i].device), F_OK));
 			ASSERT_EQ(0, __module_load(modules[i].name));
 			ASSERT_EQ(0, access(rig_path(modules[i].device), F_OK));

@@ -124,23 +124,6 @@ static void *ring_and_park(void *arg)
 	return (void *)(intptr_t)writev(ringer->efd, iov, 2);
 }
 
-static bool is_busy(int err)
-{
-	return err == -EAGAIN || err == -EBUSY;
-}
-
-static int unload_when_idle(const char *name)
-{
-	unsigned int ms;
-	int err = -EBUSY;
-
-	for (ms = 0; ms < PATIENCE_MS && is_busy(err); ms += STEP_MS) {
-		err = __module_unload(name);
-		usleep(STEP_MS * 1000);
-	}
-	return err;
-}
-
 /* Another process', lest it hang: its answer, or -ETIMEDOUT. */
 static int unload_elsewhere(const char *name)
 {
@@ -175,20 +158,20 @@ TEST_F_TIMEOUT(parked, module_stays_while_a_call_is_queued, TIMEOUT)
 	ASSERT_TRUE(parked(self->uffd));
 	pipe_dev_close(&self->dev);
 
-	device = unload_when_idle(DEVICE_MODULE);
+	device = module_unload_when_idle(DEVICE_MODULE);
 	modules_using(SHARED_MODULE, DEVICE_MODULE, &others);
 	others_gone = __modules_unload(&others);
 	busy = unload_elsewhere(SHARED_MODULE);
 	ASSERT_EQ(0, unpark(self->uffd, self->page));
 	pthread_join(thread, &written);
-	gone = unload_when_idle(SHARED_MODULE);
+	gone = module_unload_when_idle(SHARED_MODULE);
 	loaded = __module_load(SHARED_MODULE) ?: __module_load(DEVICE_MODULE) ?:
 		 __modules_load(&others);
 
 	EXPECT_EQ(2 * (int)sizeof(uint64_t), (intptr_t)written);
 	EXPECT_EQ(0, device);
 	EXPECT_EQ(0, others_gone);
-	EXPECT_TRUE(is_busy(busy)) TH_LOG("%d", busy);
+	EXPECT_TRUE(module_is_busy(busy)) TH_LOG("%d", busy);
 	EXPECT_EQ(0, gone);
 	EXPECT_EQ(0, loaded);
 }

@@ -849,7 +849,7 @@ TEST_F_TIMEOUT(foreign, owner_died_before_connect, TIMEOUT)
 	EXPECT_EQ(0, err);
 	if (!modules_dir())
 		return;
-	EXPECT_EQ(0, __module_unload(DEVICE_MODULE));
+	EXPECT_EQ(0, module_unload_when_idle(DEVICE_MODULE));
 	EXPECT_EQ(0, __module_load(DEVICE_MODULE));
 }
 

@@ -727,13 +727,13 @@ TEST_F_TIMEOUT(sock, module_stays_while_open, TIMEOUT)
 
 	if (err == -ENOENT)
 		SKIP(return, "built in");
-	EXPECT_TRUE(err == -EAGAIN || err == -EBUSY);
+	EXPECT_TRUE(module_is_busy(err));
 	vs_connect(&self->stream, &self->dev, VS_UNIX, GUEST_PORT);
 	vs_echo(&self->stream);
 	vs_destroy(&self->dev);
 	if (!modules_dir())
 		SKIP(return, "RANCHU_MODULES does not say where modules are");
-	EXPECT_EQ(0, __module_unload(DEVICE_MODULE));
+	EXPECT_EQ(0, module_unload_when_idle(DEVICE_MODULE));
 	EXPECT_EQ(0, __vs_read_end(self->stream.sock));
 	EXPECT_EQ(0, __module_load(DEVICE_MODULE));
 }

@@ -52,6 +52,24 @@ int __module_unload(const char *name)
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
 }
 
+bool module_is_busy(int err)
+{
+	return err == -EAGAIN || err == -EBUSY;
+}
+
+int module_unload_when_idle(const char *name)
+{
+	unsigned int ms;
+	int err = -EBUSY;
+
+	for (ms = 0; ms < 30000 && module_is_busy(err); ms++) {
+		err = __module_unload(name);
+		if (err)
+			usleep(1000);
+	}
+	return err;
+}
+
 void modules_using(const char *name, const char *but, struct modules *users)
 {
 	struct dirent *entry;
