@@ -24,25 +24,28 @@
 
 #define LIMIT	60	/* seconds that a guest has */
 
-/* What is true if a case passes, and how its VM ends. */
+/* What is true if a case passes, how its VM ends, and whether it is about ends of interrupts. */
 static const struct {
 	const char *name;
 	enum vmm_end end;
+	bool ends;
 } rows[KVM_CASES] = {
 	[KVM_NOTHING] = { "a guest runs and switches itself off", VMM_END_OFF },
+	[KVM_IN_SERVICE] = { "an interrupt is in service until it is ended", VMM_END_OFF, true },
 	[KVM_CONFIG_PORTS] = { "PCI configuration by ports 0xcf8 and 0xcfc", VMM_END_OFF },
 	[KVM_BARS] = { "BARs are sized, moved and switched off", VMM_END_OFF },
 	[KVM_MESSAGES] = { "a masked message is pending until it is not", VMM_END_OFF },
 	[KVM_ALL_MESSAGES] = { "messages of a function are masked as one", VMM_END_OFF },
 	[KVM_CHANGED_MESSAGE] = { "a message may change while it is masked", VMM_END_OFF },
-	[KVM_PIN] = { "a pin is high until its reason is read", VMM_END_OFF },
-	[KVM_PIN_DISABLED] = { "a function with its pin disabled says so", VMM_END_OFF },
+	[KVM_PIN] = { "a pin is high until its reason is read", VMM_END_OFF, true },
+	[KVM_PIN_DISABLED] = { "a function with its pin disabled says so", VMM_END_OFF, true },
 	[KVM_RESAMPLE] = { "the end of a level interrupt lowers an irqfd's line", VMM_END_OFF },
 	[KVM_RESAMPLE_AGAIN] = { "a line that is raised at its end interrupts again", VMM_END_OFF },
 	[KVM_RESAMPLE_MASKED] = { "a line that is high at a masked pin is not lost", VMM_END_OFF },
 	[KVM_PM_REGISTERS] = { "ACPI's event and control registers", VMM_END_OFF },
 	[KVM_PM_TIMER] = { "ACPI's timer runs at its frequency", VMM_END_OFF },
-	[KVM_POWER_BUTTON] = { "the power button interrupts until it is answered", VMM_END_OFF },
+	[KVM_POWER_BUTTON] = { "the power button interrupts until it is answered", VMM_END_OFF,
+				true },
 	[KVM_SERIAL_REGISTERS] = { "registers of the serial port, looped back", VMM_END_OFF },
 	[KVM_SERIAL_INTERRUPTS] = { "a serial port sends and receives by interrupts", VMM_END_OFF },
 	[KVM_SECOND_CPU] = { "a second CPU starts with 16 bits and reaches ports", VMM_END_OFF },
@@ -54,6 +57,9 @@ static const struct {
 
 /* Why no case can run here, or NULL. */
 static const char *missing;
+
+/* Why none can that is about ends of interrupts, or NULL. */
+static const char *no_ends;
 
 /**
  * struct bench - a VM, and what is connected to it
@@ -295,8 +301,10 @@ static void check_console(const char *want)
 
 static void run_case(unsigned int number)
 {
-	if (missing) {
-		tap_skip(missing);
+	const char *reason = missing ? missing : rows[number].ends ? no_ends : NULL;
+
+	if (reason) {
+		tap_skip(reason);
 		tap_check(!getenv("RANCHU_KVM_REQUIRED"));
 		return;
 	}
@@ -318,6 +326,12 @@ static void look_for_kvm(void)
 	close(fd);
 	if (guest(KVM_NOTHING) == VMM_END_ERROR)
 		missing = "this machine's KVM does not run the board";
+	bench_close();
+	if (missing)
+		return;
+	/* Seen where KVM itself is emulated: the line is looked at again too early. */
+	if (guest(KVM_IN_SERVICE) == VMM_END_RESET)
+		no_ends = "this machine's KVM ends an interrupt as it delivers it";
 	bench_close();
 }
 

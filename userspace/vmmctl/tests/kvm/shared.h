@@ -44,6 +44,7 @@ struct kvm_results {
 /* The cases: a guest is told which one it is. */
 enum kvm_case {
 	KVM_NOTHING,
+	KVM_IN_SERVICE,	/* resets if it is not so */
 	KVM_CONFIG_PORTS,
 	KVM_BARS,
 	KVM_MESSAGES,

@@ -115,9 +115,11 @@ extern void (*on_interrupt)(u32 vector);
 #define APIC		0xfee00000
 #define APIC_EOI	(APIC + 0x0b0)
 #define APIC_SPURIOUS	(APIC + 0x0f0)
-#define APIC_REQUESTS	(APIC + 0x200)	/* 32 vectors each, 16 bytes apart */
+#define APIC_IN_SERVICE	(APIC + 0x100)	/* 32 vectors each, 16 bytes apart */
+#define APIC_REQUESTS	(APIC + 0x200)	/* likewise */
 #define APIC_COMMAND	(APIC + 0x300)
 #define APIC_COMMAND_TO	(APIC + 0x310)
+#define APIC_TO_SELF	(1 << 18 | 1 << 14)	/* a command: asserted, to this CPU */
 #define APIC_LVT0	(APIC + 0x350)
 
 /* An IOAPIC's pins. */
@@ -196,6 +198,7 @@ void all_messages(void);
 void changed_message(void);
 
 /* pins.c */
+void in_service(void);
 void pin(void);
 void pin_disabled(void);
 void resample(void);

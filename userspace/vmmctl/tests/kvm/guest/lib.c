@@ -52,6 +52,7 @@ static void nothing(void)
 
 static void (*const cases[KVM_CASES])(void) = {
 	[KVM_NOTHING] = nothing,
+	[KVM_IN_SERVICE] = in_service,
 	[KVM_CONFIG_PORTS] = config_ports,
 	[KVM_BARS] = bars,
 	[KVM_MESSAGES] = messages,

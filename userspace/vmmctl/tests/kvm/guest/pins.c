@@ -22,6 +22,25 @@ static u32 pci_status(void)
 	return config_read(RNG_SLOT, PCI_COMMAND) >> 16;
 }
 
+static u32 served;
+
+static void note_service(u32 vector)
+{
+	served |= read32(APIC_IN_SERVICE + vector / 32 * 16) >> vector % 32 & 1;
+}
+
+/* Sent to oneself. */
+void in_service(void)
+{
+	on_interrupt = note_service;
+	write32(APIC_COMMAND, APIC_TO_SELF | VECTOR_OTHER);
+	check(waits_for(&got[VECTOR_OTHER], 1));
+	settle();
+	equal(got[VECTOR_OTHER], 1);
+	if (!served)
+		reset_register();
+}
+
 /* Leaves the reason where it is: the line stays high, and comes again and again. */
 static void hold(u32 vector)
 {

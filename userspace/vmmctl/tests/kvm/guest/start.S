@@ -33,13 +33,23 @@ interrupted:
 	addl	$4, %esp
 	popal
 	addl	$4, %esp
-	iret
+	/*
+	 * What iret does. KVM's emulator has no iret outside real mode, and there are machines
+	 * whose KVM runs all of a 32-bit guest by it.
+	 */
+	pushl	8(%esp)
+	popfl
+	lret	$4
 
-/* Loads no descriptors at all, so that the next interrupt cannot be delivered. */
+/*
+ * Loads no descriptors at all, so that the next exception cannot be delivered. It is a
+ * division by 0, because the emulator has no int3 either.
+ */
 	.globl triple_fault
 triple_fault:
 	lidt	nothing_at_all
-	int3
+	xorl	%ecx, %ecx
+	divl	%ecx
 	.balign 4
 nothing_at_all:
 	.word	0
