@@ -84,6 +84,8 @@ WHEN_NAMED=(
 	"x86-virtio	tools/ci/pci-test.sh x86_64"
 	"virt		tools/ci/pci-test.sh arm64"
 	"virt-gicv2	tools/ci/pci-test.sh arm64-gicv2"
+	"pkvm		kselftests arm64-pkvm $ON_GICV2 vq_ring_test vq_notify_test pipe_run_test"
+	"pkvm-vmm	tools/ci/vmm-test.sh arm64-pkvm"
 	"goldfish-virt	tools/ci/goldfish-test.sh arm64 virt"
 	"x86-guests	tools/ci/x86-guests-test.sh"
 	"blk-x86	tools/ci/blk-test.sh x86_64"
