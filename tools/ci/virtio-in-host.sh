@@ -32,9 +32,9 @@ load_modules
 echo "1..11"
 devices off "" --virtio-packed off
 # As a guest has it that lets its devices see nothing but its bounce buffers.
-devices on swiotlb=force --virtio-packed on --access-platform on
+# 16 MiB of them: Linux on arm64 keeps 512 KiB unless told, which input events fill.
+devices on swiotlb=8192,force --virtio-packed on --access-platform on
 # The balloon's driver gives pages away and has no use for the feature.
-printed '^platform: 1 1 1 1 0$' && bounced=$(sed -n 's/^bounced: //p' "$console") &&
-	[ "${bounced:-0}" -gt 0 ]
+printed '^platform: 1 1 1 1 0' && printed '^bounced: [1-9]'
 result only_bounce_buffers_are_shared $?
 [ "$failed" -eq 0 ]
