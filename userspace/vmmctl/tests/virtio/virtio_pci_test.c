@@ -212,6 +212,8 @@ static struct vmm_virtio *plugged_on(const struct vmm_virtio_ops *ops,
 				     const struct vmm_pci_map *map, u64 shm_size)
 {
 	static const u8 config[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	static const struct vmm_config cfg;
+	static struct vmm_vm vm = { .cfg = &cfg };
 	static u8 shared[16];
 	struct vmm_virtio *v;
 
@@ -221,6 +223,7 @@ static struct vmm_virtio *plugged_on(const struct vmm_virtio_ops *ops,
 	t.p = calloc(1, sizeof(*t.p));
 	v = &t.p->v;
 	v->ops = ops;
+	v->vm = &vm;
 	v->name = ops->name;
 	v->id = ops->id;
 	v->queues = ops->queues;
