@@ -4,7 +4,9 @@
  * ends, when much has been collected, or 10 ms after its first byte, so that a
  * guest pays for a write() per line and not per byte. A reader that is slow gets
  * what waits in a ring; what finds no room there is dropped and counted, so that
- * no reader can hold up a vCPU or the main thread. Input waits here until the
+ * no reader can hold up a vCPU or the main thread. A plain file has no reader, but its disk
+ * may be slow, and a process may be behind the file system: it is written to by a thread
+ * of its own, which begins with the first output. Input waits here until the
  * guest takes it.
  *
  * A terminal is taken over only while vmmctl is in its foreground.
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <sys/timerfd.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/ending.h"
@@ -28,7 +31,7 @@
 #define CONSOLE_ESCAPE		0x01	/* Ctrl-A */
 #define CONSOLE_FLUSH_NS	10000000
 #define CONSOLE_CHUNK		4096	/* bytes that are written before a line ends */
-#define CONSOLE_LAST_MS		300	/* that the last output may take */
+#define CONSOLE_LAST_MS		300	/* that the last output may take, and a life's */
 
 /**
  * struct vmm_console - a terminal, or a pair of pipes
@@ -47,18 +50,23 @@
  * @typed: input that the guest has not taken; main thread only
  * @typed_len: bytes of it
  * @starved: input waits for room (written by main, read by vCPU threads)
- * @guest: who takes input, or NULL
- * @guest_arg: its argument
  * @prefix: lines that begin with this are reported, or NULL
  * @line_fn: to whom
  * @line_arg: its argument
  * @line: the line so far; the caller of vmm_console_put() serialises
  * @line_len: bytes of it
  * @lock: protects what follows
+ * @guest: who takes input, or NULL
+ * @guest_arg: its argument
  * @ring: output that was not written yet
  * @armed: the timer runs
  * @full: there was no room for @ring: the main thread waits for it
  * @watching_out: @out is in the loop; main thread only
+ * @writing: there is @writer
+ * @due: it has something to write
+ * @ending: it is to end when it has written all
+ * @cond: signalled when @due, @ending or @ring has changed
+ * @writer: writes to a plain file
  */
 struct vmm_console {
 	struct vmm_loop *loop;
@@ -76,18 +84,23 @@ struct vmm_console {
 	u8 typed[256];
 	size_t typed_len;
 	bool starved;
-	const struct vmm_console_guest *guest;
-	void *guest_arg;
 	const char *prefix;
 	void (*line_fn)(void *arg, const char *line);
 	void *line_arg;
 	char line[VMM_CONSOLE_LINE];
 	size_t line_len;
 	pthread_mutex_t lock;
+	const struct vmm_console_guest *guest;
+	void *guest_arg;
 	struct vmm_output_ring ring;
 	bool armed;
 	bool full;
 	bool watching_out;
+	bool writing;
+	bool due;
+	bool ending;
+	pthread_cond_t cond;
+	pthread_t writer;
 };
 
 /* The terminal that has to be given back even if there is no time for the rest. */
@@ -98,10 +111,79 @@ static struct {
 
 static void console_arm_locked(struct vmm_console *con);
 
+/* What cannot be written is dropped, as in vmm_output_drain(). */
+static size_t console_write_all(struct vmm_console *con, const u8 *bytes, size_t len)
+{
+	ssize_t n = 0;
+
+	for (; len && n >= 0; bytes += n, len -= n) {
+		n = vmm_output_write(&con->out, bytes, len);
+		if (n < 0)
+			break;
+	}
+	return len;
+}
+
+static void *console_writer(void *arg)
+{
+	struct vmm_console *con = arg;
+	u8 bytes[CONSOLE_CHUNK];
+	size_t dropped;
+	size_t len;
+
+	pthread_setname_np(pthread_self(), "console");
+	pthread_mutex_lock(&con->lock);
+	while (con->due || !con->ending) {
+		if (!con->due) {
+			pthread_cond_wait(&con->cond, &con->lock);
+			continue;
+		}
+		len = vmm_output_take(&con->ring, bytes, sizeof(bytes));
+		if (len) {
+			pthread_mutex_unlock(&con->lock);
+			dropped = console_write_all(con, bytes, len);
+			pthread_mutex_lock(&con->lock);
+			con->ring.dropped += dropped;
+			continue;
+		}
+		con->due = false;
+		pthread_cond_broadcast(&con->cond);
+	}
+	pthread_mutex_unlock(&con->lock);
+	return NULL;
+}
+
+/* Without a thread, whoever has output writes it. */
+static bool console_wake_writer_locked(struct vmm_console *con)
+{
+	if (!con->writing)
+		con->writing = !pthread_create(&con->writer, NULL, console_writer, con);
+	con->due = con->writing;
+	pthread_cond_broadcast(&con->cond);
+	return con->writing;
+}
+
+/* Waits for the writer, but not for long: whether it has written all. */
+static bool console_written_locked(struct vmm_console *con)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += CONSOLE_LAST_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	while (con->due && !pthread_cond_clockwait(&con->cond, &con->lock, CLOCK_MONOTONIC, &until))
+		;
+	return !con->due;
+}
+
 static void console_write_locked(struct vmm_console *con)
 {
-	bool full = vmm_output_drain(&con->ring, &con->out) == -EAGAIN;
+	bool full;
 
+	if (con->out.plain && con->ring.len && console_wake_writer_locked(con))
+		return;
+	full = vmm_output_drain(&con->ring, &con->out) == -EAGAIN;
 	/* Only the main thread may touch the loop: the timer takes it there. */
 	if (full && !con->full) {
 		con->full = true;
@@ -133,11 +215,14 @@ static void console_last(struct vmm_console *con)
 /**
  * vmm_console_flush - write what was held back, as far as there is room
  * @con: the console
+ *
+ * Waits a moment for a plain file, so that what is written to it next comes behind.
  */
 void vmm_console_flush(struct vmm_console *con)
 {
 	pthread_mutex_lock(&con->lock);
 	console_write_locked(con);
+	console_written_locked(con);
 	pthread_mutex_unlock(&con->lock);
 }
 
@@ -246,15 +331,22 @@ void vmm_console_put(struct vmm_console *con, u8 byte)
 /* Hands over what was typed; what the guest has no room for stays. */
 static void console_feed(struct vmm_console *con)
 {
+	const struct vmm_console_guest *guest;
 	size_t taken = 0;
+	void *arg;
 
+	/* A guest that starts anew is attached again, by a job. */
+	pthread_mutex_lock(&con->lock);
+	guest = con->guest;
+	arg = con->guest_arg;
+	pthread_mutex_unlock(&con->lock);
 	/*
 	 * Set before the guest is asked, so that room which appears meanwhile
 	 * is reported: at worst it is asked once too often.
 	 */
 	__atomic_store_n(&con->starved, con->typed_len > 0, __ATOMIC_SEQ_CST);
-	if (con->guest && con->typed_len)
-		taken = con->guest->take(con->guest_arg, con->typed, con->typed_len);
+	if (guest && con->typed_len)
+		taken = guest->take(arg, con->typed, con->typed_len);
 	con->typed_len -= taken;
 	memmove(con->typed, con->typed + taken, con->typed_len);
 	if (!con->typed_len)
@@ -355,12 +447,16 @@ void vmm_console_ready(struct vmm_console *con)
  * @con: the console
  * @guest: its operations; NULL disconnects
  * @arg: argument of the operations
+ *
+ * Context: any thread; nothing is put meanwhile.
  */
 void vmm_console_attach(struct vmm_console *con, const struct vmm_console_guest *guest, void *arg)
 {
+	pthread_mutex_lock(&con->lock);
 	con->guest = guest;
 	con->guest_arg = arg;
 	con->line_len = 0;
+	pthread_mutex_unlock(&con->lock);
 }
 
 /**
@@ -450,6 +546,7 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 		return NULL;
 	}
 	pthread_mutex_init(&con->lock, NULL);
+	pthread_cond_init(&con->cond, NULL);
 	con->loop = loop;
 	con->in = in;
 	con->group = getpgrp();
@@ -471,6 +568,23 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 	return con;
 }
 
+/* False if it does not end: it keeps what it uses then. */
+static bool console_end_writer(struct vmm_console *con)
+{
+	bool written;
+
+	if (!con->writing)
+		return true;
+	pthread_mutex_lock(&con->lock);
+	con->ending = true;
+	pthread_cond_broadcast(&con->cond);
+	written = !con->due;
+	pthread_mutex_unlock(&con->lock);
+	if (written)
+		pthread_join(con->writer, NULL);
+	return written;
+}
+
 /**
  * vmm_console_close - give the terminal back as it was
  * @con: may be NULL
@@ -487,13 +601,16 @@ void vmm_console_close(struct vmm_console *con)
 		console_terminal.fd = -1;
 	console_watch_out(con, false);
 	console_watch_in(con, false);
-	vmm_output_close(&con->out);
 	vmm_loop_del(con->loop, con->ready_fd);
 	vmm_loop_del(con->loop, con->timer_fd);
 	if (con->ready_fd >= 0)
 		close(con->ready_fd);
 	if (con->timer_fd >= 0)
 		close(con->timer_fd);
+	if (!console_end_writer(con))
+		return;
+	vmm_output_close(&con->out);
+	pthread_cond_destroy(&con->cond);
 	pthread_mutex_destroy(&con->lock);
 	free(con);
 }

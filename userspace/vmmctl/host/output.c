@@ -29,7 +29,10 @@ void vmm_output_init(struct vmm_output *out, int fd)
 
 	*out = (struct vmm_output){ .fd = fd, .own_fd = -1 };
 	/* A plain file has an offset, which another open file would not share. */
-	if (fstat(fd, &st) || S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+	if (fstat(fd, &st))
+		return;
+	out->plain = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
+	if (out->plain)
 		return;
 	out->socket = S_ISSOCK(st.st_mode);
 	if (out->socket)
@@ -109,6 +112,28 @@ void vmm_output_put(struct vmm_output_ring *ring, const void *bytes, size_t len)
 		len -= n;
 	}
 	ring->dropped += len;
+}
+
+/**
+ * vmm_output_take - take what waits longest
+ * @ring: what waits
+ * @bytes: filled
+ * @len: room for how many
+ *
+ * Return: how many; 0 if nothing waits
+ */
+size_t vmm_output_take(struct vmm_output_ring *ring, void *bytes, size_t len)
+{
+	size_t n = sizeof(ring->bytes) - ring->head;
+
+	if (n > ring->len)
+		n = ring->len;
+	if (n > len)
+		n = len;
+	memcpy(bytes, ring->bytes + ring->head, n);
+	ring->head = (ring->head + n) % sizeof(ring->bytes);
+	ring->len -= n;
+	return n;
 }
 
 /**

@@ -18,12 +18,14 @@
  * @own_fd: the same, opened again so that writing does not block; or -1
  * @socket: it is a socket
  * @poll: it has to be asked before each write
+ * @plain: it is a file on a disk, or a disk: it is always written to, but may take its time
  */
 struct vmm_output {
 	int fd;
 	int own_fd;
 	bool socket;
 	bool poll;
+	bool plain;
 };
 
 void vmm_output_init(struct vmm_output *out, int fd);
@@ -46,6 +48,7 @@ struct vmm_output_ring {
 };
 
 void vmm_output_put(struct vmm_output_ring *ring, const void *bytes, size_t len);
+size_t vmm_output_take(struct vmm_output_ring *ring, void *bytes, size_t len);
 int vmm_output_drain(struct vmm_output_ring *ring, const struct vmm_output *out);
 
 #endif /* OUTPUT_H */

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/host.h"
@@ -311,6 +314,85 @@ static void stalled_reader_holds_up_no_end(void)
 	vmm_loop_destroy(loop);
 }
 
+/* Of a file system that does not answer, until it may. */
+static int stuck_fd = -1;
+static int stuck_until = -1;
+
+ssize_t write(int fd, const void *bytes, size_t len)
+{
+	u64 value;
+
+	if (fd == stuck_fd && fd >= 0)
+		while (read(stuck_until, &value, sizeof(value)) < 0)
+			usleep(1000);
+	return syscall(SYS_write, fd, bytes, len);
+}
+
+static s64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void a_file_that_is_stuck_holds_up_nobody(void)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+	int out = memfd_create("out", MFD_CLOEXEC);
+	int event = vmm_event_create();
+	struct vmm_console *con;
+	s64 began = now_ms();
+	unsigned int i;
+	char got[16];
+
+	alarm(20);
+	con = vmm_console_open(loop, -1, out);
+	stuck_until = vmm_event_create();
+	stuck_fd = out;
+	put(con, "a line\n");
+	for (i = 0; i < 1 << 20; i++)
+		vmm_console_put(con, i % 64 ? 'x' : '\n');
+	tap_equal(settle(loop, event), 1000);
+	tap_check(vmm_console_dropped(con) > 0);
+	tap_check(now_ms() - began < 5000);
+	/* It goes on: all of what was kept is written before the console is closed. */
+	vmm_event_signal(stuck_until);
+	stuck_fd = -1;
+	i = (1 << 20) + 7 - vmm_console_dropped(con);
+	vmm_console_close(con);
+	tap_equal(lseek(out, 0, SEEK_END), i);
+	tap_check(pread(out, got, 7, 0) == 7 && !memcmp(got, "a line\n", 7));
+	alarm(0);
+	close(stuck_until);
+	close(event);
+	close(out);
+	vmm_loop_destroy(loop);
+}
+
+/* What it uses is left to it; in another process, because it never is freed. */
+static void a_file_that_is_stuck_holds_up_no_end(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		struct vmm_loop *loop = vmm_loop_create();
+		struct vmm_console *con;
+
+		alarm(5);
+		stuck_until = vmm_event_create();
+		stuck_fd = memfd_create("out", MFD_CLOEXEC);
+		con = vmm_console_open(loop, -1, stuck_fd);
+		put(con, "a line\n");
+		vmm_console_close(con);
+		vmm_loop_destroy(loop);
+		_exit(7);
+	}
+	waitpid(pid, &status, 0);
+	tap_equal(WIFEXITED(status) ? WEXITSTATUS(status) : 99, 7);
+}
+
 /* A job in the background, as the terminal sees it. */
 static void background_leaves_the_terminal_alone(void)
 {
@@ -352,6 +434,8 @@ static void background_leaves_the_terminal_alone(void)
 static const struct tap_case cases[] = {
 	{ "a reader that stalls holds up nobody", stalled_reader_holds_up_nobody },
 	{ "a reader that stalls holds up no end", stalled_reader_holds_up_no_end },
+	{ "a file that is stuck holds up nobody", a_file_that_is_stuck_holds_up_nobody },
+	{ "a file that is stuck holds up no end", a_file_that_is_stuck_holds_up_no_end },
 	{ "a job in the background leaves the terminal alone",
 	  background_leaves_the_terminal_alone },
 	{ "output is written by line", output_is_written_by_line },
