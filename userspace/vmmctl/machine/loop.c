@@ -5,6 +5,10 @@
  *
  * A file has to be taken out of the loop before it is closed: the kernel goes on
  * reporting one that another process has open as well.
+ *
+ * The files of devices are in a loop of their own, inside the main one. While that one is
+ * held, none of its handlers is called, and what happens to its files waits in the kernel:
+ * so a job has the devices to itself, and the main loop serves all else.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,6 +40,8 @@ struct watch {
 /**
  * struct vmm_loop - files and their handlers
  * @epoll_fd: the kernel's side
+ * @outer: the loop that serves this one, or NULL
+ * @held: no handler is called
  * @watch: by number of the file
  * @size: elements of @watch
  * @always: how many files are always ready
@@ -43,6 +49,8 @@ struct watch {
  */
 struct vmm_loop {
 	int epoll_fd;
+	struct vmm_loop *outer;
+	bool held;
 	struct watch *watch;
 	unsigned int size;
 	unsigned int always;
@@ -75,6 +83,8 @@ void vmm_loop_destroy(struct vmm_loop *loop)
 {
 	if (!loop)
 		return;
+	if (loop->outer)
+		vmm_loop_del(loop->outer, loop->epoll_fd);
 	close(loop->epoll_fd);
 	free(loop->watch);
 	free(loop);
@@ -99,6 +109,12 @@ static int loop_grow(struct vmm_loop *loop, int fd)
 	return 0;
 }
 
+/* What the kernel says of a file that is ready. */
+static u64 watch_key(const struct vmm_loop *loop, int fd)
+{
+	return (u64)loop->watch[fd].generation << 32 | fd;
+}
+
 /**
  * vmm_loop_watch - call a function whenever something happens to a file
  * @loop: the loop
@@ -119,11 +135,11 @@ int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, 
 		return vmm_error(-err, "the main loop cannot wait for a file");
 	watch = &loop->watch[fd];
 	*watch = (struct watch){ .fn = fn, .arg = arg, .generation = ++loop->generation };
-	event.data.u64 = (u64)watch->generation << 32 | fd;
+	event.data.u64 = watch_key(loop, fd);
 	if (!epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event))
 		return 0;
-	/* Plain files and /dev/null never make anybody wait. */
-	if (errno == EPERM) {
+	/* Plain files and /dev/null never make anybody wait. No device has one. */
+	if (errno == EPERM && !loop->outer) {
 		watch->always = true;
 		loop->always++;
 		return 0;
@@ -187,29 +203,92 @@ static int loop_serve_always(struct vmm_loop *loop)
 	return ret;
 }
 
-/**
- * vmm_loop_run - serve files until a handler ends it
- * @loop: the loop
- *
- * Return: what the handler returned, or -errno
- */
-int vmm_loop_run(struct vmm_loop *loop)
+/* Waits once, and serves what is ready. */
+static int loop_round(struct vmm_loop *loop, int timeout)
 {
 	struct epoll_event events[LOOP_EVENTS];
 	int ret;
 	int n;
 	int i;
 
-	for (;;) {
-		n = epoll_pwait(loop->epoll_fd, events, LOOP_EVENTS, loop->always ? 0 : -1, NULL);
-		if (n < 0 && errno != EINTR)
-			return vmm_error(errno, "epoll_pwait");
-		ret = loop->always ? loop_serve_always(loop) : 0;
-		for (i = 0; !ret && i < n; i++)
-			ret = loop_serve(loop, events[i].data.u64);
-		if (ret)
-			return ret;
+	n = epoll_pwait(loop->epoll_fd, events, LOOP_EVENTS, timeout, NULL);
+	if (n < 0 && errno != EINTR)
+		return vmm_error(errno, "epoll_pwait");
+	ret = loop->always ? loop_serve_always(loop) : 0;
+	/* A handler may have this loop held. */
+	for (i = 0; !ret && !loop->held && i < n; i++)
+		ret = loop_serve(loop, events[i].data.u64);
+	return ret;
+}
+
+/**
+ * vmm_loop_run - serve files until a handler ends it
+ * @loop: the main loop
+ *
+ * Return: what the handler returned, or -errno
+ */
+int vmm_loop_run(struct vmm_loop *loop)
+{
+	int ret;
+
+	do
+		ret = loop_round(loop, loop->always ? 0 : -1);
+	while (!ret);
+	return ret;
+}
+
+static int loop_inner(void *arg)
+{
+	struct vmm_loop *loop = arg;
+
+	return loop->held ? 0 : loop_round(loop, 0);
+}
+
+/**
+ * vmm_loop_create_inner - make an empty loop that another one serves
+ * @outer: the main loop
+ *
+ * Return: the loop, or NULL
+ */
+struct vmm_loop *vmm_loop_create_inner(struct vmm_loop *outer)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+
+	if (!loop)
+		return NULL;
+	if (vmm_loop_add(outer, loop->epoll_fd, loop_inner, loop)) {
+		vmm_loop_destroy(loop);
+		return NULL;
 	}
+	loop->outer = outer;
+	return loop;
+}
+
+/**
+ * vmm_loop_main - find the main loop
+ * @loop: it, or one inside
+ *
+ * Return: the main loop
+ */
+struct vmm_loop *vmm_loop_main(struct vmm_loop *loop)
+{
+	return loop->outer ? loop->outer : loop;
+}
+
+/**
+ * vmm_loop_hold - call no handler, or go on
+ * @loop: an inner loop; while it is held, one other thread may use it
+ * @held: which
+ */
+void vmm_loop_hold(struct vmm_loop *loop, bool held)
+{
+	struct epoll_event event = { .events = held ? 0 : EPOLLIN };
+
+	if (!loop->outer || loop->held == held)
+		return;
+	loop->held = held;
+	event.data.u64 = watch_key(loop->outer, loop->epoll_fd);
+	epoll_ctl(loop->outer->epoll_fd, EPOLL_CTL_MOD, loop->epoll_fd, &event);
 }
 
 /**

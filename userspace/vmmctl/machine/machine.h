@@ -6,6 +6,8 @@
  *
  * Threads:
  *	main		the loop: terminal, signals, clients, device wake-ups
+ *	job		what may have to wait: devices that are stopped, saved, started, reset
+ *			(job.c); while it does that, the loop serves no device
  *	vCPUs		one each, as long as the guest's life (vcpu.c)
  *	devices		one each for virtio input and console (thread.c), as long as the VM
  *	rings		one for each ring that vmmctl serves itself (virtio/ring.c), and one
@@ -102,6 +104,9 @@ void vmm_huge_mend(const struct vmm_huge_pool *pool, u64 pages, char *text, size
 typedef int (*vmm_loop_fn)(void *arg);
 
 struct vmm_loop *vmm_loop_create(void);
+struct vmm_loop *vmm_loop_create_inner(struct vmm_loop *outer);
+struct vmm_loop *vmm_loop_main(struct vmm_loop *loop);
+void vmm_loop_hold(struct vmm_loop *loop, bool held);
 void vmm_loop_destroy(struct vmm_loop *loop);
 int vmm_loop_add(struct vmm_loop *loop, int fd, vmm_loop_fn fn, void *arg);
 int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, void *arg);
@@ -110,6 +115,34 @@ int vmm_loop_run(struct vmm_loop *loop);
 int vmm_event_create(void);
 void vmm_event_signal(int fd);
 bool vmm_event_clear(int fd);
+
+/* ---- job.c: work that may have to wait ---- */
+
+/**
+ * struct vmm_job - work that the main thread leaves to a thread of its own
+ * @fn: the work; may wait for whomever it likes
+ * @done: told by the main loop that it is over, as a handler of the loop
+ * @arg: argument of both
+ * @loop: the main loop
+ * @done_fd: eventfd: it is over
+ * @thread: does it
+ * @running: begun, and the main thread has not heard of its end
+ */
+struct vmm_job {
+	void (*fn)(void *arg);
+	vmm_loop_fn done;
+	void *arg;
+	struct vmm_loop *loop;
+	int done_fd;
+	pthread_t thread;
+	bool running;
+};
+
+#define VMM_JOB_LAST_MS	300	/* that whoever ends the VM waits for a job */
+
+int vmm_job_start(struct vmm_job *job, struct vmm_loop *loop, void (*fn)(void *arg),
+		  vmm_loop_fn done, void *arg);
+bool vmm_job_abandon(struct vmm_job *job, int ms);
 
 /* ---- vm.c: the KVM virtual machine ---- */
 

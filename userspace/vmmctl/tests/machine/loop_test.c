@@ -172,6 +172,56 @@ static void events_never_block(void)
 	close(fd);
 }
 
+static struct vmm_loop *inner;
+
+static int hold(void *arg)
+{
+	(void)arg;
+	served++;
+	vmm_loop_hold(inner, true);
+	return 0;
+}
+
+/* What happens to an inner loop's files while it is held waits until it is not. */
+static void an_inner_loop_can_be_held(void)
+{
+	int device[2] = { vmm_event_create(), vmm_event_create() };
+	int event = vmm_event_create();
+
+	loop = vmm_loop_create();
+	inner = vmm_loop_create_inner(loop);
+	if (!tap_check(loop && inner))
+		return;
+	tap_check(vmm_loop_main(inner) == loop && vmm_loop_main(loop) == loop);
+	served = 0;
+	/* Both are ready, and the handler that comes first holds back the other. */
+	vmm_loop_add(inner, device[0], hold, NULL);
+	vmm_loop_add(inner, device[1], hold, NULL);
+	vmm_event_signal(device[0]);
+	vmm_event_signal(device[1]);
+	vmm_loop_add(loop, event, stop, NULL);
+	vmm_event_signal(event);
+	tap_equal(vmm_loop_run(loop), 1);
+	tap_equal(vmm_loop_run(loop), 1);
+	tap_equal(served, 1);
+	/* A file may go, and another be added, meanwhile. */
+	vmm_loop_del(inner, device[0]);
+	vmm_event_clear(event);
+	vmm_loop_hold(inner, false);
+	vmm_loop_del(inner, device[1]);
+	vmm_loop_add(inner, device[1], stop, NULL);
+	tap_equal(vmm_loop_run(loop), 1);
+	tap_equal(served, 1);
+	vmm_loop_destroy(inner);
+	/* It is served no more. */
+	vmm_event_signal(event);
+	tap_equal(vmm_loop_run(loop), 1);
+	vmm_loop_destroy(loop);
+	close(device[0]);
+	close(device[1]);
+	close(event);
+}
+
 static const struct tap_case cases[] = {
 	{ "events that others made block do not", events_never_block },
 	{ "plain files are always ready", plain_files_are_always_ready },
@@ -179,6 +229,7 @@ static const struct tap_case cases[] = {
 	{ "a file's number may be used again", numbers_may_be_used_again },
 	{ "hanging up is always reported", hanging_up_is_always_reported },
 	{ "there may be many files", many_files },
+	{ "an inner loop can be held", an_inner_loop_can_be_held },
 };
 
 int main(void)
