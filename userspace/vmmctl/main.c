@@ -44,6 +44,7 @@
  * struct session - vmmctl while it runs a VM
  * @cfg: the command line
  * @loop: the main thread's loop
+ * @devices: the devices', inside it; whatever asks them is there, too
  * @host: what devices are connected to
  * @screen: a socket by which a program draws, or NULL
  * @signal_fd: SIGUSR1 and its like as a file
@@ -60,6 +61,7 @@
 struct session {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
+	struct vmm_loop *devices;
 	struct vmm_host host;
 	struct vmm_screen_socket *screen;
 	int signal_fd;
@@ -83,11 +85,12 @@ static int session_signal(void *arg)
 		return 0;
 	switch (info.ssi_signo) {
 	case SIGUSR1:
-		if (s->cfg->stats || s->cfg->stats_at)
+		if ((s->cfg->stats || s->cfg->stats_at) && !vmm_hold_devices(&s->steering.hold))
 			vmm_stats_snapshot(s->steering.stats, &s->vm, "SIGUSR1");
 		break;
 	case SIGUSR2:
-		vmm_board_command(&s->vm, NULL, "resize", NULL, NULL);
+		if (!vmm_hold_devices(&s->steering.hold))
+			vmm_board_command(&s->vm, NULL, "resize", NULL, NULL);
 		break;
 	case SIGCONT:
 		vmm_console_foreground(s->host.console);
@@ -130,7 +133,8 @@ static int session_signals(struct session *s)
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signal_fd < 0)
 		return vmm_error(errno, "signalfd");
-	if (vmm_loop_add(s->loop, s->signal_fd, session_signal, s))
+	/* While a job has the devices, signals wait. */
+	if (vmm_loop_add(s->devices, s->signal_fd, session_signal, s))
 		return -EIO;
 	return vmm_ending_open(s->loop, session_ending, s);
 }
@@ -197,6 +201,7 @@ static void session_close(struct session *s)
 		close(s->signal_fd);
 	vmm_log_output(NULL);
 	vmm_output_close(&s->err_out);
+	vmm_loop_destroy(s->devices);
 	vmm_loop_destroy(s->loop);
 }
 
@@ -211,7 +216,7 @@ static int session_vsock(struct session *s)
 {
 	if (s->cfg->vsock != VMM_VSOCK_ADB)
 		return 0;
-	s->host.vsock = vmm_vsock_host_open(s->cfg, s->loop);
+	s->host.vsock = vmm_vsock_host_open(s->cfg, s->devices);
 	if (!s->host.vsock)
 		return -EIO;
 	vmm_vsock_host_on_adb(s->host.vsock, session_adb, s);
@@ -222,7 +227,7 @@ static int session_pipe_adb(struct session *s)
 {
 	if (s->cfg->adb_transport != VMM_ADB_BY_PIPE)
 		return 0;
-	s->host.pipe_adb = vmm_pipe_adb_open(s->cfg, s->loop);
+	s->host.pipe_adb = vmm_pipe_adb_open(s->cfg, s->devices);
 	return s->host.pipe_adb ? 0 : -EIO;
 }
 
@@ -231,7 +236,7 @@ static int session_display(struct session *s)
 	s->host.display = vmm_display_open(s->cfg->screen_width, s->cfg->screen_height);
 	if (!s->host.display)
 		return -EIO;
-	return vmm_screen_socket_open(s->cfg, s->loop, s->host.display, &s->screen);
+	return vmm_screen_socket_open(s->cfg, s->devices, s->host.display, &s->screen);
 }
 
 static int session_guest(struct session *s)
@@ -309,7 +314,9 @@ static int session_open(struct session *s)
 	vmm_limits_raise();
 	library_files();
 	s->loop = vmm_loop_create();
-	if (!s->loop)
+	if (s->loop)
+		s->devices = vmm_loop_create_inner(s->loop);
+	if (!s->devices)
 		return -ENOMEM;
 	err = session_signals(s);
 	if (err)
@@ -318,7 +325,8 @@ static int session_open(struct session *s)
 	vmm_log_output(&s->err_out);
 	s->steering.cfg = s->cfg;
 	s->steering.loop = s->loop;
-	s->steering.images = &s->images;
+	s->steering.devices = s->devices;
+	s->steering.hold.images = &s->images;
 	s->steering.stats = vmm_stats_open(s->cfg);
 	if (!s->steering.stats)
 		return -EIO;
@@ -341,18 +349,6 @@ static int session_confine(struct session *s)
 	return vmm_confine(s->cfg);
 }
 
-/*
- * There is no time for anybody who would have to be waited for; what others see of
- * the VM is put in order all the same.
- */
-static void session_kill(struct session *s)
-{
-	vmm_steering_end(&s->steering, VMM_END_KILL);
-	vmm_steering_close(&s->steering);
-	vmm_console_close(s->host.console);
-	_exit(vmm_steering_exit(VMM_END_KILL));
-}
-
 /* vCPUs run from the first line to the last; returns how it ended. */
 static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 {
@@ -368,8 +364,7 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 	if (end < 0)
 		end = VMM_END_ERROR;
 	vmm_vm_end(vm, end);
-	if (end == VMM_END_KILL)
-		session_kill(s);
+	vmm_steering_settle(&s->steering, end);
 	for (i = 0; i < vm->vcpus; i++)
 		vmm_vcpu_stop(vm->vcpu[i]);
 	if (s->host.console)
@@ -430,10 +425,9 @@ static enum vmm_end run_lives(struct session *s)
 	enum vmm_end end = run_life(s);
 
 	while (vmm_steering_again(&s->steering, end)) {
-		vmm_board_reset(&s->vm);
-		if (vmm_mem_clear(&s->vm.mem))
-			return VMM_END_ERROR;
-		end = run_life(s);
+		end = vmm_steering_renew(&s->steering);
+		if (end == VMM_END_RESET)
+			end = run_life(s);
 	}
 	return end;
 }
@@ -444,7 +438,7 @@ static enum vmm_end run_vm(struct session *s)
 
 	s->vm = (struct vmm_vm){
 		.cfg = s->cfg,
-		.loop = s->loop,
+		.loop = s->devices,
 		.stats = s->steering.stats,
 		.host = s->host,
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,

@@ -189,7 +189,7 @@ static int stop_timeout(const struct vmm_vhost_user *vu)
 {
 	const struct vmm_vm *vm = vu->vhost.v->vm;
 	enum vmm_end end = vmm_vm_ended(vm);
-	bool between = end == VMM_END_RESET && !vm->vcpus;
+	bool between = end == VMM_END_NONE && !vm->vcpus;
 
 	if (vmm_ending_signal() || (end != VMM_END_NONE && !between))
 		return VU_TIMEOUT_END;

@@ -108,20 +108,22 @@ enum vmm_control_end {
  * struct vmm_control_vm - what the commands act on
  * @status: adds what is to say about the VM
  * @end: ends it
- * @pause: stops its vCPUs, or lets them go on; VMM_COMMAND_LATER if @call is
+ * @pause: stops its vCPUs and devices, or lets them go on; VMM_COMMAND_LATER if @call is
  *	answered when that is done, else 0 or -errno
  * @reset: the guest starts anew
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
  * @device: asks something of a device, see vmm_board_command(); may be NULL
  * @screen: puts the newest frame into the screen's file: the file, or -errno; may be NULL
- * @screenshot: writes a picture of the screen to a file, which it closes; may be NULL
+ * @screenshot: writes a picture of the screen to a file, which it closes:
+ *	VMM_COMMAND_LATER, or -errno; may be NULL
  * @snapshot: saves it, or only the changes of its RAM, to @files, which it keeps, state
  *	first: VMM_COMMAND_LATER, or -errno and keeps none; may be NULL
  * @guest: lets ranchu-services serve the guest; takes its end of the link, and returns a
  *	file that goes along with the answer; may be NULL
- * @stats: what was counted, as an object of objects of numbers
+ * @stats: what was counted, as an object of objects of numbers; NULL with errno
  *
- * The functions that return int return 0 or -errno.
+ * The functions that return int return 0 or -errno: -EBUSY and -EAGAIN for what cannot be
+ * done in the VM's present state, -EALREADY for what is done.
  */
 struct vmm_control_vm {
 	void (*status)(void *arg, json_t *to);
@@ -132,7 +134,7 @@ struct vmm_control_vm {
 	int (*device)(void *arg, const char *device, const char *command, const char *value,
 		      struct vmm_text *text);
 	int (*screen)(void *arg);
-	int (*screenshot)(void *arg, int to);
+	int (*screenshot)(void *arg, int to, u64 call);
 	int (*snapshot)(void *arg, const int *files, bool changes, u64 call);
 	int (*guest)(void *arg, int link);
 	json_t *(*stats)(void *arg);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A picture of a VM's screen as a PNG file: made by whoever wants the file, or by the VM in
- * a file that it is given.
+ * A picture of a VM's screen as a PNG file: made by whoever wants the file, or by a job of
+ * the VM in a file that it is given.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "control/png.h"
 #include "control/screen_view.h"
 #include "host/log.h"
+#include "machine/machine.h"
 
 static int shot_write(const struct vmm_screen_view *view, FILE *to)
 {
@@ -73,38 +74,103 @@ int vmm_screenshot(int screen_fd, const char *path)
 }
 
 /**
- * vmm_screenshot_to - make a picture of a screen in a file that is open
- * @screen_fd: the screen's file
+ * struct vmm_shot - a picture that is being written
+ * @job: writes it
+ * @view: the screen
+ * @to: the file
+ * @err: how it went
+ * @done: told in the main thread that it is over
+ * @arg: argument of @done
+ */
+struct vmm_shot {
+	struct vmm_job job;
+	struct vmm_screen_view view;
+	FILE *to;
+	int err;
+	void (*done)(void *arg, int err);
+	void *arg;
+};
+
+/* Nothing that the job uses is anybody else's. */
+static void shot_take(void *arg)
+{
+	struct vmm_shot *shot = arg;
+
+	vmm_screen_view_update(&shot->view);
+	shot->err = shot_write(&shot->view, shot->to);
+	if (fclose(shot->to) && !shot->err)
+		shot->err = -errno;
+	shot->to = NULL;
+}
+
+static void shot_free(struct vmm_shot *shot)
+{
+	if (shot->to)
+		fclose(shot->to);
+	vmm_screen_view_close(&shot->view);
+	free(shot);
+}
+
+static int shot_taken(void *arg)
+{
+	struct vmm_shot *shot = arg;
+
+	shot->done(shot->arg, shot->err);
+	shot_free(shot);
+	return 0;
+}
+
+static int shot_open(struct vmm_shot *shot, int screen_fd, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return -EINVAL;
+	shot->to = fdopen(fd, "w");
+	return shot->to ? vmm_screen_view_open(&shot->view, screen_fd) : -errno;
+}
+
+/**
+ * vmm_screenshot_begin - make a picture of a screen in a file that is open
+ * @taking: filled: the picture, until @done is told
+ * @loop: the main loop
+ * @screen_fd: the screen's file; is not needed afterwards
  * @fd: a regular file, which gets the picture from where it stands; is closed in any case
+ * @done: told in the main thread how it went, 0 or -errno
+ * @arg: argument of @done
  *
- * Makes no file and prints no message: may be called in the sandbox.
+ * Makes no file: may be called in the sandbox.
  *
  * Return: 0, or -errno: -EINVAL if @fd is no regular file, whose writer might have to wait
  */
-int vmm_screenshot_to(int screen_fd, int fd)
+int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int screen_fd, int fd,
+			 void (*done)(void *arg, int err), void *arg)
 {
-	struct vmm_screen_view view;
-	struct stat st;
-	FILE *to;
-	int err;
+	struct vmm_shot *shot = calloc(1, sizeof(*shot));
+	int err = -ENOMEM;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (shot) {
+		shot->done = done;
+		shot->arg = arg;
+		err = shot_open(shot, screen_fd, fd);
+	}
+	if (!shot || !shot->to)
 		close(fd);
-		return -EINVAL;
-	}
-	to = fdopen(fd, "w");
-	if (!to) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	err = vmm_screen_view_open(&view, screen_fd);
-	if (!err) {
-		vmm_screen_view_update(&view);
-		err = shot_write(&view, to);
-		vmm_screen_view_close(&view);
-	}
-	if (fclose(to) && !err)
-		err = -errno;
+	if (!err)
+		err = vmm_job_start(&shot->job, loop, shot_take, shot_taken, shot);
+	if (err && shot)
+		shot_free(shot);
+	if (!err)
+		*taking = shot;
 	return err;
+}
+
+/**
+ * vmm_screenshot_abandon - hear no more of a picture
+ * @shot: may be NULL. Memory of one that does not end is left to it
+ */
+void vmm_screenshot_abandon(struct vmm_shot *shot)
+{
+	if (shot && vmm_job_abandon(&shot->job, VMM_JOB_LAST_MS))
+		shot_free(shot);
 }

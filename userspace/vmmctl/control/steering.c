@@ -17,18 +17,6 @@
 #include "host/ending.h"
 #include "host/guest.h"
 #include "host/host.h"
-#include "snapshot/snapshot.h"
-
-static const char *status_name(const struct vmm_steering *s)
-{
-	if (!s->vm)
-		return "starting";
-	if (vmm_vm_paused(s->vm))
-		return "paused";
-	if (s->resuming)
-		return "resuming";
-	return s->vm->pausing ? "pausing" : "running";
-}
 
 static void steering_status(void *arg, json_t *to)
 {
@@ -38,8 +26,8 @@ static void steering_status(void *arg, json_t *to)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	json_object_set_new(to, "pid", json_integer(getpid()));
-	json_object_set_new(to, "status", json_string(status_name(s)));
-	json_object_set_new(to, "running", json_boolean(s->vm && !s->vm->pausing));
+	json_object_set_new(to, "status", json_string(vmm_hold_status(&s->hold)));
+	json_object_set_new(to, "running", json_boolean(s->hold.state == VMM_HOLD_RUNNING));
 	json_object_set_new(to, "booted", json_boolean(s->booted));
 	json_object_set_new(to, "cpus", json_integer(s->cfg->cpus));
 	json_object_set_new(to, "memory", json_integer(s->cfg->memory));
@@ -56,141 +44,42 @@ static int steering_stop(void *arg, enum vmm_control_end how)
 
 	if (how == VMM_CONTROL_STOP)
 		vmm_ending_request(SIGTERM);
-	else if (s->vm)
-		vmm_vm_end(s->vm, how == VMM_CONTROL_KILL ? VMM_END_KILL : VMM_END_ASKED);
+	else if (s->hold.vm)
+		vmm_vm_end(s->hold.vm, how == VMM_CONTROL_KILL ? VMM_END_KILL : VMM_END_ASKED);
 	return 0;
-}
-
-static void resume_devices(struct vmm_steering *s)
-{
-	if (s->devices_paused)
-		vmm_board_resume(s->vm);
-	s->devices_paused = false;
 }
 
 static int steering_pause(void *arg, bool pause, u64 call)
 {
 	struct vmm_steering *s = arg;
 
-	if (!s->vm)
-		return -EAGAIN;
-	if (s->saving)
-		return -EBUSY;
-	if (!pause && !s->vm->pausing)
-		return -EALREADY;
-	if (!pause) {
-		resume_devices(s);
-		vmm_vm_resume(s->vm);
-		vmm_instance_event(s->instance, "RESUMED", NULL);
-		vmm_instance_state(s->instance, status_name(s));
-		return 0;
-	}
-	if (s->vm->pausing)
-		return -EALREADY;
-	s->pause_call = call;
-	vmm_vm_pause(s->vm);
-	return VMM_COMMAND_LATER;
-}
-
-static void saving_ends(struct vmm_steering *s, struct vmm_answer *answer)
-{
-	vmm_instance_answer(s->instance, s->saving, answer);
-	s->saving = 0;
-	s->job = NULL;
-	close(s->files[0]);
-	close(s->files[1]);
-}
-
-/* It is saved, or that has failed; the VM goes on, if it stood still for this only. */
-static void steering_saved(void *arg, json_t *body)
-{
-	struct vmm_answer answer = { .result = body };
-	struct vmm_steering *s = arg;
-
-	if (!body)
-		vmm_answer_fail(&answer, EIO, "%s", vmm_error_last());
-	saving_ends(s, &answer);
-	if (s->devices_paused)
-		return;
-	vmm_board_resume(s->vm);
-	vmm_vm_resume(s->vm);
-}
-
-/* vCPUs stand still, and devices do if the VM was paused before. */
-static void steering_save(struct vmm_steering *s)
-{
-	struct vmm_snapshot_files files = {
-		.state = s->files[0], .ram = s->files[1], .changes = s->changes,
-	};
-
-	if (!s->devices_paused)
-		vmm_board_pause(s->vm);
-	s->job = vmm_saving_begin(s->vm, s->images, &files, steering_saved, s);
-	if (!s->job)
-		steering_saved(s, NULL);
+	return pause ? vmm_hold_pause(&s->hold, call) : vmm_hold_resume(&s->hold, call);
 }
 
 static int steering_snapshot(void *arg, const int *files, bool changes, u64 call)
 {
 	struct vmm_steering *s = arg;
 
-	if (!s->vm)
-		return -EAGAIN;
-	if (s->saving || (s->vm->pausing && !s->devices_paused))
-		return -EBUSY;
-	memcpy(s->files, files, sizeof(s->files));
-	s->changes = changes;
-	s->saving = call;
-	if (s->devices_paused)
-		steering_save(s);
-	else
-		vmm_vm_pause(s->vm);
-	return VMM_COMMAND_LATER;
-}
-
-/* All vCPUs stand still, unless they were let go on meanwhile. */
-static int steering_parked(void *arg)
-{
-	struct vmm_answer answer = { 0 };
-	struct vmm_steering *s = arg;
-
-	vmm_event_clear(s->vm->parked_fd);
-	if (s->saving) {
-		if (vmm_vm_paused(s->vm) && !s->job)
-			steering_save(s);
-		return 0;
-	}
-	if (vmm_vm_paused(s->vm)) {
-		vmm_board_pause(s->vm);
-		s->devices_paused = true;
-		vmm_instance_event(s->instance, "PAUSED", NULL);
-		vmm_instance_state(s->instance, "paused");
-	}
-	if (s->pause_call)
-		vmm_instance_answer(s->instance, s->pause_call, &answer);
-	s->pause_call = 0;
-	return 0;
+	return vmm_hold_snapshot(&s->hold, files, changes, call);
 }
 
 static int steering_reset(void *arg)
 {
 	struct vmm_steering *s = arg;
+	int err = vmm_hold_reset(&s->hold);
 
-	if (!s->vm)
-		return -EAGAIN;
-	s->reset_asked = true;
-	vmm_vm_end(s->vm, VMM_END_RESET);
-	return 0;
+	s->reset_asked = s->reset_asked || !err;
+	return err;
 }
 
 static int steering_button(void *arg)
 {
 	struct vmm_steering *s = arg;
-	int err;
+	int err = vmm_hold_devices(&s->hold);
 
-	if (!s->vm)
-		return -EAGAIN;
-	err = vmm_board_command(s->vm, NULL, "power-button", NULL, NULL);
+	if (err)
+		return err;
+	err = vmm_board_command(s->hold.vm, NULL, "power-button", NULL, NULL);
 	return err == -ENOENT ? -EOPNOTSUPP : err;
 }
 
@@ -198,42 +87,65 @@ static int steering_device(void *arg, const char *device, const char *command,
 			   const char *value, struct vmm_text *text)
 {
 	struct vmm_steering *s = arg;
+	struct vmm_vm *vm = s->hold.vm;
 	int err = vmm_guest_command(s->guest, device, command, value, text);
 
-	if (err == -ENOENT && s->vm)
-		err = vmm_redir_command(s->vm->host.vsock, s->cfg, device, command, value, text);
 	if (err != -ENOENT)
 		return err;
-	return s->vm ? vmm_board_command(s->vm, device, command, value, text) : -EAGAIN;
+	err = vmm_hold_devices(&s->hold);
+	if (err)
+		return err;
+	err = vmm_redir_command(vm->host.vsock, s->cfg, device, command, value, text);
+	return err == -ENOENT ? vmm_board_command(vm, device, command, value, text) : err;
 }
 
 static int steering_screen(void *arg)
 {
 	struct vmm_steering *s = arg;
+	int err = vmm_hold_devices(&s->hold);
+	struct vmm_display *display;
 
-	if (!s->vm)
-		return -EAGAIN;
-	if (!s->vm->host.display)
+	if (err)
+		return err;
+	display = s->hold.vm->host.display;
+	if (!display)
 		return -EOPNOTSUPP;
-	vmm_display_refresh(s->vm->host.display);
-	return vmm_display_file(s->vm->host.display);
+	vmm_display_refresh(display);
+	return vmm_display_file(display);
 }
 
-static int steering_screenshot(void *arg, int to)
+static void steering_shot(void *arg, int err)
 {
-	int fd = steering_screen(arg);
+	struct vmm_answer answer = { 0 };
+	struct vmm_steering *s = arg;
 
-	if (fd >= 0)
-		return vmm_screenshot_to(fd, to);
-	close(to);
-	return fd;
+	s->shot = NULL;
+	if (err)
+		vmm_answer_fail(&answer, err, "the picture: %s", strerror(-err));
+	vmm_instance_answer(s->instance, s->shot_call, &answer);
+}
+
+static int steering_screenshot(void *arg, int to, u64 call)
+{
+	struct vmm_steering *s = arg;
+	int fd = s->shot ? -EINPROGRESS : steering_screen(arg);
+	int err;
+
+	if (fd < 0) {
+		close(to);
+		return fd;
+	}
+	s->shot_call = call;
+	err = vmm_screenshot_begin(&s->shot, s->loop, fd, to, steering_shot, s);
+	return err ? err : VMM_COMMAND_LATER;
 }
 
 static int steering_guest(void *arg, int link)
 {
 	struct vmm_steering *s = arg;
+	int err = vmm_hold_devices(&s->hold);
 
-	return vmm_guest_connect(s->guest, link);
+	return err ? err : vmm_guest_connect(s->guest, link);
 }
 
 static json_t *steering_stats(void *arg)
@@ -242,13 +154,17 @@ static json_t *steering_stats(void *arg)
 	json_t *stats = NULL;
 	char *text = NULL;
 
-	if (s->vm)
-		text = vmm_stats_json(s->stats, s->vm, "now");
+	errno = -vmm_hold_devices(&s->hold);
+	if (errno)
+		return NULL;
+	text = vmm_stats_json(s->stats, s->hold.vm, "now");
 	if (text)
 		stats = json_loads(text, 0, NULL);
 	free(text);
-	if (!stats)
+	if (!stats) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	json_object_set_new(stats, "console",
 			    json_pack("{s:I}", "dropped_bytes",
 				      (json_int_t)vmm_console_dropped(s->console)));
@@ -274,8 +190,9 @@ static int steering_every(void *arg)
 	struct vmm_steering *s = arg;
 	u64 expirations;
 
-	if (read(s->every_fd, &expirations, sizeof(expirations)) > 0 && s->vm)
-		vmm_stats_snapshot(s->stats, s->vm, "every");
+	if (read(s->every_fd, &expirations, sizeof(expirations)) > 0 &&
+	    !vmm_hold_devices(&s->hold))
+		vmm_stats_snapshot(s->stats, s->hold.vm, "every");
 	return 0;
 }
 
@@ -291,12 +208,12 @@ static int steering_timer(struct vmm_steering *s)
 	s->every_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (s->every_fd < 0 || timerfd_settime(s->every_fd, 0, &period, NULL))
 		return vmm_error(errno, "--stats-every");
-	return vmm_loop_add(s->loop, s->every_fd, steering_every, s);
+	return vmm_loop_add(s->devices, s->every_fd, steering_every, s);
 }
 
 /**
  * vmm_steering_open - show a VM to the outside
- * @s: @cfg, @loop and @stats are set, and @every_fd is -1
+ * @s: @cfg, @loop, @devices, @stats and @hold.images are set, and @every_fd is -1
  *
  * Return: 0, or -errno after a message
  */
@@ -304,6 +221,8 @@ int vmm_steering_open(struct vmm_steering *s)
 {
 	clock_gettime(CLOCK_MONOTONIC, &s->since);
 	s->instance = vmm_instance_open(s->cfg->name, s->loop, &steering_vm, s);
+	s->hold.loop = s->loop;
+	s->hold.instance = s->instance;
 	return s->instance ? steering_timer(s) : -EIO;
 }
 
@@ -314,10 +233,12 @@ int vmm_steering_open(struct vmm_steering *s)
 void vmm_steering_close(struct vmm_steering *s)
 {
 	if (s->every_fd >= 0) {
-		vmm_loop_del(s->loop, s->every_fd);
+		vmm_loop_del(s->devices, s->every_fd);
 		close(s->every_fd);
 		s->every_fd = -1;
 	}
+	vmm_screenshot_abandon(s->shot);
+	s->shot = NULL;
 	vmm_adb_listed_close(s->listed);
 	s->listed = NULL;
 	vmm_guest_close(s->guest);
@@ -330,10 +251,9 @@ void vmm_steering_close(struct vmm_steering *s)
 
 static void steering_ready(struct vmm_steering *s)
 {
-	s->resuming = false;
+	s->hold.starts_up = false;
 	vmm_instance_ready(s->instance);
-	if (s->vm && !s->vm->pausing)
-		vmm_instance_state(s->instance, "running");
+	vmm_instance_state(s->instance, vmm_hold_status(&s->hold));
 }
 
 /* The adb server lists the guest as a device. */
@@ -352,7 +272,7 @@ static void steering_listed(void *arg)
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb)
 {
 	s->listed = vmm_adb_listed_open(s->loop, adb, steering_listed, s);
-	s->resuming = true;
+	s->hold.starts_up = true;
 	return s->listed ? 0 : -EIO;
 }
 
@@ -365,16 +285,15 @@ int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb)
  */
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm)
 {
-	int err = vmm_loop_add(s->loop, vm->parked_fd, steering_parked, s);
+	int err = vmm_hold_begin(&s->hold, vm);
 
 	if (err)
 		return err;
-	s->vm = vm;
 	s->reset_asked = false;
 	s->booted = false;
 	vmm_guest_life(s->guest);
 	vmm_instance_event(s->instance, "STARTED", json_pack("{s:i}", "resets", s->resets));
-	vmm_instance_state(s->instance, status_name(s));
+	vmm_instance_state(s->instance, vmm_hold_status(&s->hold));
 	if (s->resets)
 		return 0;
 	if (s->listed)
@@ -382,21 +301,6 @@ int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm)
 	else
 		steering_ready(s);
 	return 0;
-}
-
-/* A command that waits for what cannot come any more. */
-static void pause_fails(struct vmm_steering *s)
-{
-	struct vmm_answer answer = { 0 };
-
-	vmm_answer_fail(&answer, ECANCELED, "the guest has ended");
-	if (s->saving)
-		saving_ends(s, &answer);
-	if (!s->pause_call)
-		return;
-	vmm_answer_fail(&answer, ECANCELED, "the guest has ended");
-	vmm_instance_answer(s->instance, s->pause_call, &answer);
-	s->pause_call = 0;
 }
 
 static void steering_shutdown(struct vmm_steering *s, json_t *data)
@@ -407,8 +311,47 @@ static void steering_shutdown(struct vmm_steering *s, json_t *data)
 }
 
 /**
- * vmm_steering_end - a guest has ended
+ * vmm_steering_settle - have what is under way end, or end the process
  * @s: the VM
+ * @end: how the guest has ended
+ *
+ * A job may go on for a moment, but for VMM_END_KILL; without its end, the process ends
+ * here. What others see of the VM is put in order all the same.
+ */
+void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
+{
+	bool kill = end == VMM_END_KILL;
+
+	if (vmm_hold_end(&s->hold, kill ? 0 : VMM_JOB_LAST_MS) && !kill)
+		return;
+	vmm_steering_end(s, end);
+	vmm_steering_close(s);
+	vmm_console_close(s->console);
+	_exit(vmm_steering_exit(end));
+}
+
+/**
+ * vmm_steering_renew - have devices and RAM become as they were at power-on
+ * @s: the VM, between two lives of the guest
+ *
+ * Context: main thread; serves the loop meanwhile.
+ * Return: VMM_END_RESET, or how the VM has ended
+ */
+enum vmm_end vmm_steering_renew(struct vmm_steering *s)
+{
+	int end = vmm_hold_renew(&s->hold);
+
+	if (!end)
+		end = vmm_loop_run(s->loop);
+	if (end < 0)
+		end = VMM_END_ERROR;
+	vmm_steering_settle(s, end);
+	return end;
+}
+
+/**
+ * vmm_steering_end - a guest has ended
+ * @s: the VM, whose @hold has ended or is not to be used any more
  * @end: how
  */
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
@@ -417,12 +360,6 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 				 !s->reset_asked && (end == VMM_END_OFF || end == VMM_END_RESET),
 				 "reason", vmm_end_name(end));
 
-	vmm_loop_del(s->loop, s->vm->parked_fd);
-	vmm_saving_cancel(s->job);
-	if (s->job)
-		s->devices_paused = true;
-	resume_devices(s);
-	pause_fails(s);
 	if (end == VMM_END_ERROR || end == VMM_END_PANIC)
 		vmm_instance_event(s->instance, "CRASH", json_incref(data));
 	if (vmm_steering_again(s, end)) {
@@ -431,7 +368,6 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 	} else {
 		steering_shutdown(s, data);
 	}
-	s->vm = NULL;
 }
 
 /**
@@ -453,7 +389,7 @@ void vmm_steering_over(struct vmm_steering *s, enum vmm_end end)
  */
 void vmm_steering_booted(struct vmm_steering *s, const char *how)
 {
-	if (s->booted || !s->vm)
+	if (s->booted || s->hold.state == VMM_HOLD_OFF)
 		return;
 	s->booted = true;
 	vmm_instance_event(s->instance, "BOOTED", json_pack("{s:s}", "by", how));
@@ -491,7 +427,7 @@ int vmm_steering_guest(struct vmm_steering *s)
 	/* By its socket ranchu-services comes. */
 	if (!vmm_instance_path(s->instance))
 		return vmm_error(-ENOENT, "--guest-services needs the VM's directory");
-	s->guest = vmm_guest_open(s->loop, &ops, s);
+	s->guest = vmm_guest_open(s->devices, &ops, s);
 	return s->guest ? 0 : -ENOMEM;
 }
 

@@ -8,12 +8,10 @@
 
 #include <time.h>
 
-#include "control/instance.h"
+#include "control/hold.h"
 #include "host/image.h"
 #include "host/vsock.h"
 #include "machine/machine.h"
-
-struct vmm_saving;
 
 /* Exit codes of `vmmctl run`; 128 and a signal's number where a signal ended it. */
 enum vmm_exit {
@@ -28,21 +26,16 @@ enum vmm_exit {
  * struct vmm_steering - a VM that is steered
  * @cfg: the command line
  * @loop: the main thread's loop
+ * @devices: the devices', inside it
  * @console: the terminal, or NULL
  * @stats: where snapshots go
  * @instance: the VM as others see it
- * @vm: the guest that runs, or NULL
+ * @hold: the guest, and whether it is held; @loop, @instance and @images are the same
  * @since: when it was started, by a clock that nobody sets
  * @every_fd: timer of --stats-every, or -1
- * @pause_call: a command that waits for the vCPUs to stand still, or 0
- * @devices_paused: so are the devices
- * @images: of the disks
- * @saving: a command that waits for the VM to be saved, or 0
- * @job: which is done now, or NULL
- * @files: where to
- * @changes: only the changes of RAM
  * @listed: asks adb's server about a guest that goes on from a snapshot, or NULL
- * @resuming: it has not answered yet, so that the VM is not said to be ready
+ * @shot: a picture of the screen that is being written, or NULL
+ * @shot_call: a command that waits for it
  * @guest: the guest services, or NULL
  * @directories: the directories of snapshots and pictures, or NULL
  * @reset_asked: the reset was asked for from outside
@@ -53,21 +46,16 @@ enum vmm_exit {
 struct vmm_steering {
 	const struct vmm_config *cfg;
 	struct vmm_loop *loop;
+	struct vmm_loop *devices;
 	struct vmm_console *console;
 	struct vmm_stats *stats;
 	struct vmm_instance *instance;
-	struct vmm_vm *vm;
+	struct vmm_hold hold;
 	struct timespec since;
 	int every_fd;
-	u64 pause_call;
-	bool devices_paused;
-	const struct vmm_images *images;
-	u64 saving;
-	struct vmm_saving *job;
-	int files[VMM_LINES_FILES];
-	bool changes;
 	struct vmm_adb_listed *listed;
-	bool resuming;
+	struct vmm_shot *shot;
+	u64 shot_call;
 	struct vmm_guest *guest;
 	struct vmm_directory_link *directories;
 	bool reset_asked;
@@ -80,6 +68,8 @@ int vmm_steering_open(struct vmm_steering *s);
 void vmm_steering_close(struct vmm_steering *s);
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb);
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);
+void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end);
+enum vmm_end vmm_steering_renew(struct vmm_steering *s);
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end);
 void vmm_steering_over(struct vmm_steering *s, enum vmm_end end);
 void vmm_steering_booted(struct vmm_steering *s, const char *how);

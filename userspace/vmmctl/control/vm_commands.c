@@ -18,6 +18,22 @@ static int answer_with(struct vmm_answer *answer, json_t *result)
 	return 0;
 }
 
+/* Says what the VM is doing, if that is why @err has come. */
+static int not_now(const struct vmm_vm_commands *c, struct vmm_answer *answer, int err)
+{
+	json_t *status = json_object();
+	const char *word;
+
+	c->vm->status(c->arg, status);
+	word = json_string_value(json_object_get(status, "status"));
+	if (err == -EALREADY)
+		vmm_answer_fail(answer, err, "the VM is %s already", word ? word : "there");
+	else if (err == -EBUSY || err == -EAGAIN)
+		vmm_answer_fail(answer, err, "the VM is busy: it is %s", word ? word : "starting");
+	json_decref(status);
+	return err;
+}
+
 static int run_status(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -65,8 +81,7 @@ static int run_pause(void *arg, u64 call, const json_t *args, struct vmm_answer 
 	const struct vmm_vm_commands *c = arg;
 
 	(void)args;
-	(void)answer;
-	return c->vm->pause(c->arg, true, call);
+	return not_now(c, answer, c->vm->pause(c->arg, true, call));
 }
 
 static int run_resume(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
@@ -74,8 +89,7 @@ static int run_resume(void *arg, u64 call, const json_t *args, struct vmm_answer
 	const struct vmm_vm_commands *c = arg;
 
 	(void)args;
-	(void)answer;
-	return c->vm->pause(c->arg, false, call);
+	return not_now(c, answer, c->vm->pause(c->arg, false, call));
 }
 
 static int run_reset(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
@@ -84,8 +98,7 @@ static int run_reset(void *arg, u64 call, const json_t *args, struct vmm_answer 
 
 	(void)call;
 	(void)args;
-	(void)answer;
-	return c->vm->reset(c->arg);
+	return not_now(c, answer, c->vm->reset(c->arg));
 }
 
 static int run_button(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
@@ -96,7 +109,8 @@ static int run_button(void *arg, u64 call, const json_t *args, struct vmm_answer
 	(void)call;
 	(void)args;
 	return err == -EOPNOTSUPP ?
-	       vmm_answer_fail(answer, -err, "the guest has no power button") : err;
+	       vmm_answer_fail(answer, -err, "the guest has no power button") :
+	       not_now(c, answer, err);
 }
 
 /* As QEMU means it: a request that the guest can answer, where there is a way to ask. */
@@ -105,7 +119,7 @@ static int run_powerdown(void *arg, u64 call, const json_t *args, struct vmm_ans
 	const struct vmm_vm_commands *c = arg;
 	int err = c->vm->button ? c->vm->button(c->arg) : -EOPNOTSUPP;
 
-	return err == -EOPNOTSUPP ? run_stop(arg, call, args, answer) : err;
+	return err == -EOPNOTSUPP ? run_stop(arg, call, args, answer) : not_now(c, answer, err);
 }
 
 /* A device says why it failed, or has logged it. */
@@ -126,7 +140,8 @@ static int run_device(void *arg, u64 call, const json_t *args, struct vmm_answer
 				       "no device \"%.32s\" has a command \"%.32s\"",
 				       device, command);
 	if (err)
-		return text.len ? vmm_answer_fail(answer, err, "%s", text.bytes) : err;
+		return text.len ? vmm_answer_fail(answer, err, "%s", text.bytes) :
+				  not_now(c, answer, err);
 	return answer_with(answer, json_pack("{s:s}", "text", text.bytes));
 }
 
@@ -145,7 +160,7 @@ static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer
 	if (fd == -EOPNOTSUPP)
 		return no_screen(answer);
 	if (fd < 0)
-		return fd;
+		return not_now(c, answer, fd);
 	answer->file = fd;
 	return 0;
 }
@@ -156,18 +171,20 @@ static int run_screenshot(void *arg, u64 call, const json_t *args, struct vmm_an
 	const struct vmm_vm_commands *c = arg;
 	int to, err;
 
-	(void)call;
 	(void)args;
-	if (!answer->given || !answer->given[0])
+	if (!call || !answer->given || !answer->given[0])
 		return vmm_answer_fail(answer, EINVAL, "a file is needed");
 	if (!c->vm->screenshot)
 		return no_screen(answer);
 	to = answer->given[0];
 	answer->given[0] = 0;
-	err = c->vm->screenshot(c->arg, to);
+	err = c->vm->screenshot(c->arg, to, call);
 	if (err == -EOPNOTSUPP)
 		return no_screen(answer);
-	return err == -EINVAL ? vmm_answer_fail(answer, -err, "a regular file is needed") : err;
+	if (err == -EINPROGRESS)
+		return vmm_answer_fail(answer, err, "another picture is being written");
+	return err == -EINVAL ? vmm_answer_fail(answer, -err, "a regular file is needed") :
+				not_now(c, answer, err);
 }
 
 /* The files are to be passed along with the request. */
@@ -184,7 +201,7 @@ static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answ
 		answer->given[0] = 0;
 		answer->given[1] = 0;
 	}
-	return err;
+	return not_now(c, answer, err);
 }
 
 /* A socket that keeps records apart is to be passed along with the request. */
@@ -203,7 +220,7 @@ static int run_guest_services(void *arg, u64 call, const json_t *args, struct vm
 	if (fd == -EBUSY)
 		return vmm_answer_fail(answer, -fd, "its guest is served already");
 	if (fd < 0)
-		return fd;
+		return not_now(c, answer, fd);
 	answer->given[0] = 0;
 	answer->file = fd;
 	return 0;
@@ -215,18 +232,23 @@ static int run_stats(void *arg, u64 call, const json_t *args, struct vmm_answer 
 
 	(void)call;
 	(void)args;
-	return answer_with(answer, c->vm->stats(c->arg));
+	answer->result = c->vm->stats(c->arg);
+	return answer->result ? 0 : not_now(c, answer, -errno);
 }
 
 static int run_metrics(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
 	json_t *stats = c->vm->stats(c->arg);
-	char *text = stats ? vmm_prometheus(stats, c->name) : NULL;
-	json_t *result = text ? json_pack("{s:s}", "text", text) : NULL;
+	json_t *result;
+	char *text;
 
 	(void)call;
 	(void)args;
+	if (!stats)
+		return not_now(c, answer, -errno);
+	text = vmm_prometheus(stats, c->name);
+	result = text ? json_pack("{s:s}", "text", text) : NULL;
 	free(text);
 	json_decref(stats);
 	return answer_with(answer, result);

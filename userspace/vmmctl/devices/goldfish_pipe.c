@@ -52,7 +52,7 @@
  * @line_memory: for it
  * @services: offered to the guest by other programs, or NULL
  * @socket: where programs get files of services, or NULL
- * @paused: the kernel's device takes no access; main thread
+ * @paused: the kernel's device takes no access; main thread and jobs
  * @lock: protects what follows. User-served, it is also held across each
  *	access, as an emulator's big lock is: that keeps the line in step
  * @level: the line as KVM was told, user-served

@@ -45,7 +45,7 @@ static const u32 sync_bells[] = {
  * @runner: for the VM, if the kernel's device runs vCPUs
  * @bell: KVM's half of the doorbells; no file: -1
  * @socket: where a program gets the renderer's file, or NULL
- * @paused: the kernel's device takes no access; main thread
+ * @paused: the kernel's device takes no access; main thread and jobs
  * @lock: protects @level. User-served, it is also held across each access: that keeps
  *	the line in step
  * @level: the line as KVM was told, user-served

@@ -5,7 +5,10 @@
  *
  * Order of life: create, then any number of lives of the guest, each of which
  * ends in reset, then destroy. pause and resume come in pairs inside a life, save
- * and load while the device is paused.
+ * and load while the device is paused; a life may end with a paused device.
+ *
+ * pause, resume, save and reset may wait for whomever they ask: a job calls them, while the
+ * main loop serves no file of a device's and no vCPU runs.
  */
 #ifndef MACHINE_DEVICE_H
 #define MACHINE_DEVICE_H
@@ -117,7 +120,7 @@ struct vmm_device_command {
  * @create: makes @dev->state and opens every file that the device will ever need,
  *	or fails with nothing left behind; guest RAM exists, no vCPU does
  * @reset: puts the device into its power-on state; opens nothing; no vCPU exists
- * @destroy: undoes @create; no vCPU exists
+ * @destroy: undoes @create, also of a paused device; no vCPU exists
  * @read: answers a guest's read of @len bytes, 1 to 8, at byte @offset, which is
  *	inside the device although @offset + @len may not be; any vCPU thread. Bytes
  *	above @len are ignored

@@ -216,7 +216,7 @@ struct vmm_runner {
 /**
  * struct vmm_vm - a virtual machine
  * @cfg: what the user asked for
- * @loop: the main thread's loop
+ * @loop: the devices', inside the main loop
  * @stats: where snapshots go, or NULL
  * @host: what the devices are connected to on the host
  * @read_window: the guest may read registers from memory
@@ -289,6 +289,7 @@ int vmm_vm_create(struct vmm_vm *vm);
 void vmm_vm_destroy(struct vmm_vm *vm);
 int vmm_vm_power_on(struct vmm_vm *vm);
 void vmm_vm_power_off(struct vmm_vm *vm);
+void vmm_vm_renew(struct vmm_vm *vm);
 void vmm_read_window_add(struct vmm_vm *vm, struct vmm_read_window *window);
 int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool show);
 int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell);

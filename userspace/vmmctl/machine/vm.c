@@ -88,7 +88,7 @@ static int vm_open(struct vmm_vm *vm)
 	vm->parked_fd = vmm_event_create();
 	if (vm->parked_fd < 0)
 		return vm->parked_fd;
-	err = vmm_loop_add(vm->loop, vm->end_fd, vm_end_readable, vm);
+	err = vmm_loop_add(vmm_loop_main(vm->loop), vm->end_fd, vm_end_readable, vm);
 	return err ? err : vm_add_ram(vm);
 }
 
@@ -131,7 +131,7 @@ static void close_fd(int *fd)
 void vmm_vm_destroy(struct vmm_vm *vm)
 {
 	if (vm->end_fd >= 0)
-		vmm_loop_del(vm->loop, vm->end_fd);
+		vmm_loop_del(vmm_loop_main(vm->loop), vm->end_fd);
 	close_fd(&vm->end_fd);
 	close_fd(&vm->parked_fd);
 	close_fd(&vm->kvm_fd);
@@ -244,8 +244,6 @@ int vmm_vm_power_on(struct vmm_vm *vm)
 {
 	int err;
 
-	vm->end = VMM_END_NONE;
-	vmm_event_clear(vm->end_fd);
 	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(vm->kvm_fd));
 	if (vm->fd < 0)
 		return vmm_error(errno, "KVM cannot create a VM");
@@ -272,6 +270,16 @@ void vmm_vm_power_off(struct vmm_vm *vm)
 	close_fd(&vm->stats_fd);
 	close_fd(&vm->fd);
 	vm_clear_life(vm);
+}
+
+/**
+ * vmm_vm_renew - forget how the last life ended
+ * @vm: switched off, and to be switched on again; it may be ended meanwhile
+ */
+void vmm_vm_renew(struct vmm_vm *vm)
+{
+	__atomic_store_n(&vm->end, VMM_END_NONE, __ATOMIC_SEQ_CST);
+	vmm_event_clear(vm->end_fd);
 }
 
 /**

@@ -2,11 +2,10 @@
 /*
  * Saves a VM that stands still: the state of all its parts and its RAM go to files that
  * somebody else has made, and what the manifest is to say is returned. Nothing is opened
- * here, because a VM that runs cannot. RAM is written by a thread, so that the main loop
- * serves its clients meanwhile.
+ * here, because a VM that runs cannot. All of it may wait for a disk or a module, and is
+ * done in jobs: first the states, while nobody else uses the devices, and then RAM.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -169,51 +168,100 @@ static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_
 	       add(body, "state", save_state(vm, tree, fd));
 }
 
-/* ---- RAM, by a thread of its own ---- */
-
 /**
  * struct vmm_saving - a VM that is being saved
  * @vm: the VM
- * @body: what the manifest is to have, without RAM
+ * @images: of its disks
+ * @files: where to
+ * @body: what the manifest is to have
  * @pages: what differs from the snapshot that RAM began as, if only that is saved
  * @job: the RAM
- * @err: how that went
- * @thread: writes it
- * @done_fd: eventfd: it has been written, or that has failed
- * @done: told in the main thread
- * @arg: argument of @done
  */
 struct vmm_saving {
 	struct vmm_vm *vm;
+	const struct vmm_images *images;
+	struct vmm_snapshot_files files;
 	json_t *body;
 	struct vmm_pages pages;
 	struct vmm_ram_job job;
-	int err;
-	pthread_t thread;
-	int done_fd;
-	void (*done)(void *arg, json_t *body);
-	void *arg;
 };
 
-static void *saving_thread(void *arg)
+/**
+ * vmm_saving_create - prepare to save a VM
+ * @vm: the VM
+ * @images: of its disks
+ * @files: where to; stay the caller's, and open until vmm_saving_free()
+ *
+ * Return: the VM that is to be saved, or NULL after a message
+ */
+struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images *images,
+				     const struct vmm_snapshot_files *files)
 {
-	struct vmm_saving *saving = arg;
+	struct vmm_saving *saving = calloc(1, sizeof(*saving));
 
-	pthread_setname_np(pthread_self(), "snapshot");
-	saving->err = vmm_ram_write(&saving->job);
-	vmm_event_signal(saving->done_fd);
-	return NULL;
+	if (!saving) {
+		vmm_error(ENOMEM, "snapshot");
+		return NULL;
+	}
+	*saving = (struct vmm_saving){
+		.vm = vm, .images = images, .files = *files, .body = json_object(),
+		.job = { .mem = &vm->mem, .fd = files->ram },
+	};
+	return saving;
 }
 
-static void saving_free(struct vmm_saving *saving)
+/**
+ * vmm_saving_free - give it back
+ * @saving: may be NULL; nobody uses it
+ */
+void vmm_saving_free(struct vmm_saving *saving)
 {
-	if (saving->done_fd >= 0) {
-		vmm_loop_del(saving->vm->loop, saving->done_fd);
-		close(saving->done_fd);
-	}
+	if (!saving)
+		return;
 	json_decref(saving->body);
 	vmm_pages_free(&saving->pages);
 	free(saving);
+}
+
+/* All of RAM, or what differs from what it began as. */
+static int saving_pages(struct vmm_saving *saving)
+{
+	const struct vmm_vm *vm = saving->vm;
+
+	if (!saving->files.changes)
+		return 0;
+	if (!vm->cfg->snapshot || vm->mem.cleared)
+		return vmm_error(-EOPNOTSUPP,
+				 "snapshot: the guest does not go on from one: save all of it");
+	saving->job.pages = &saving->pages;
+	return vmm_snapshot_changes(vm->cfg->snapshot, &vm->mem, &saving->pages);
+}
+
+/**
+ * vmm_saving_state - write the state of all parts but RAM
+ * @saving: the VM; its vCPUs and devices stand still, and nobody else uses the devices
+ *
+ * Context: a job.
+ * Return: 0, or -errno after a message
+ */
+int vmm_saving_state(struct vmm_saving *saving)
+{
+	struct vmm_tree *tree = calloc(1, sizeof(*tree));
+	unsigned long said = vmm_errors();
+	bool ok = false;
+
+	if (tree) {
+		ok = getrandom(tree->id, sizeof(tree->id), 0) == sizeof(tree->id);
+		memcpy(saving->job.id, tree->id, sizeof(tree->id));
+		ok = ok && !saving_pages(saving) &&
+		     save_parts(saving->vm, saving->images, saving->body, tree,
+				saving->files.state);
+		vmm_tree_free(tree);
+	}
+	free(tree);
+	if (!ok && vmm_errors() == said)
+		vmm_error(ENOMEM, "snapshot");
+	return ok ? 0 : -EIO;
 }
 
 static json_t *ram_describe(const struct vmm_saving *saving)
@@ -238,105 +286,43 @@ static json_t *ram_describe(const struct vmm_saving *saving)
 	return NULL;
 }
 
-static int saving_done(void *arg)
-{
-	struct vmm_saving *saving = arg;
-	json_t *body = NULL;
-
-	pthread_join(saving->thread, NULL);
-	if (saving->err)
-		vmm_error(-saving->err, "snapshot: " VMM_SNAPSHOT_RAM);
-	else if (add(saving->body, "ram", ram_describe(saving)))
-		body = json_incref(saving->body);
-	else
-		vmm_error(ENOMEM, "snapshot: " VMM_SNAPSHOT_MANIFEST);
-	saving->done(saving->arg, body);
-	saving_free(saving);
-	return 0;
-}
-
-/* All of RAM, or what differs from what it began as. */
-static int saving_pages(struct vmm_saving *saving, bool changes)
-{
-	const struct vmm_vm *vm = saving->vm;
-
-	if (!changes)
-		return 0;
-	if (!vm->cfg->snapshot || vm->mem.cleared)
-		return vmm_error(-EOPNOTSUPP,
-				 "snapshot: the guest does not go on from one: save all of it");
-	saving->job.pages = &saving->pages;
-	return vmm_snapshot_changes(vm->cfg->snapshot, &vm->mem, &saving->pages);
-}
-
-static int saving_start(struct vmm_saving *saving)
-{
-	int err;
-
-	saving->done_fd = vmm_event_create();
-	if (saving->done_fd < 0)
-		return saving->done_fd;
-	err = vmm_loop_add(saving->vm->loop, saving->done_fd, saving_done, saving);
-	if (err)
-		return err;
-	err = pthread_create(&saving->thread, NULL, saving_thread, saving);
-	return err ? vmm_error(err, "snapshot: cannot start a thread") : 0;
-}
-
 /**
- * vmm_saving_begin - begin to save a VM
- * @vm: its vCPUs and devices stand still until it is done
- * @images: of its disks
- * @files: where to; the state is written when this returns
- * @done: told in the main thread when RAM is written, too: what the manifest is to have,
- *	which is taken, or NULL after a message; the VM may go on then
- * @arg: argument of @done
+ * vmm_saving_ram - write RAM
+ * @saving: the VM, whose other parts are written; its vCPUs and devices stand still
  *
- * Context: main thread, which goes on serving its loop.
- * Return: the VM that is being saved, valid until @done is told or it is cancelled; NULL
- *	after a message
+ * Context: a job.
+ * Return: 0, or -errno after a message
  */
-struct vmm_saving *vmm_saving_begin(struct vmm_vm *vm, const struct vmm_images *images,
-				    const struct vmm_snapshot_files *files,
-				    void (*done)(void *arg, json_t *body), void *arg)
+int vmm_saving_ram(struct vmm_saving *saving)
 {
-	struct vmm_saving *saving = calloc(1, sizeof(*saving));
-	struct vmm_tree *tree = calloc(1, sizeof(*tree));
-	unsigned long said = vmm_errors();
-	bool ok = false;
+	int err = vmm_ram_write(&saving->job);
 
-	if (saving)
-		*saving = (struct vmm_saving){
-			.vm = vm, .body = json_object(), .done_fd = -1, .done = done, .arg = arg,
-			.job = { .mem = &vm->mem, .fd = files->ram },
-		};
-	if (saving && tree) {
-		ok = getrandom(tree->id, sizeof(tree->id), 0) == sizeof(tree->id);
-		memcpy(saving->job.id, tree->id, sizeof(tree->id));
-	}
-	ok = ok && !saving_pages(saving, files->changes) &&
-	     save_parts(vm, images, saving->body, tree, files->state) && !saving_start(saving);
-	if (tree)
-		vmm_tree_free(tree);
-	free(tree);
-	if (ok)
-		return saving;
-	if (vmm_errors() == said)
-		vmm_error(ENOMEM, "snapshot");
-	if (saving)
-		saving_free(saving);
-	return NULL;
+	if (err)
+		return vmm_error(-err, "snapshot: " VMM_SNAPSHOT_RAM);
+	if (add(saving->body, "ram", ram_describe(saving)))
+		return 0;
+	return vmm_error(ENOMEM, "snapshot: " VMM_SNAPSHOT_MANIFEST);
 }
 
 /**
- * vmm_saving_cancel - save a VM no more
- * @saving: may be NULL; its callback is not told
+ * vmm_saving_stop - have the job that writes RAM end soon, with an error
+ * @saving: may be NULL
+ *
+ * Context: any thread.
  */
-void vmm_saving_cancel(struct vmm_saving *saving)
+void vmm_saving_stop(struct vmm_saving *saving)
 {
-	if (!saving)
-		return;
-	__atomic_store_n(&saving->job.stop, true, __ATOMIC_RELAXED);
-	pthread_join(saving->thread, NULL);
-	saving_free(saving);
+	if (saving)
+		__atomic_store_n(&saving->job.stop, true, __ATOMIC_RELAXED);
+}
+
+/**
+ * vmm_saving_body - tell what the manifest is to have
+ * @saving: all of it is written
+ *
+ * Return: the same, to be given back
+ */
+json_t *vmm_saving_body(const struct vmm_saving *saving)
+{
+	return json_incref(saving->body);
 }

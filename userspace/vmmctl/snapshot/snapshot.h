@@ -133,10 +133,13 @@ struct vmm_snapshot_files {
 
 struct vmm_saving;
 
-struct vmm_saving *vmm_saving_begin(struct vmm_vm *vm, const struct vmm_images *images,
-				    const struct vmm_snapshot_files *files,
-				    void (*done)(void *arg, json_t *body), void *arg);
-void vmm_saving_cancel(struct vmm_saving *saving);
+struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images *images,
+				     const struct vmm_snapshot_files *files);
+void vmm_saving_free(struct vmm_saving *saving);
+int vmm_saving_state(struct vmm_saving *saving);
+int vmm_saving_ram(struct vmm_saving *saving);
+void vmm_saving_stop(struct vmm_saving *saving);
+json_t *vmm_saving_body(const struct vmm_saving *saving);
 
 /* ---- load.c ---- */
 

@@ -358,7 +358,7 @@ static void ring_resume(struct vmm_ring *ring)
  * vmm_ring_device_pause - take nothing from any queue until told otherwise
  * @dev: running or not
  *
- * Context: main thread; no vCPU runs.
+ * Context: main thread, or a job; no vCPU runs.
  */
 void vmm_ring_device_pause(struct vmm_ring_device *dev)
 {
@@ -384,7 +384,7 @@ void vmm_ring_device_resume(struct vmm_ring_device *dev)
  * vmm_ring_model_pause - take nothing from any queue until told otherwise
  * @v: its @state is, or begins with, a struct vmm_ring_device
  *
- * Context: main thread; no vCPU runs.
+ * Context: main thread, or a job; no vCPU runs.
  */
 void vmm_ring_model_pause(struct vmm_virtio *v)
 {

@@ -148,7 +148,7 @@ static int queue_save(struct vmm_virtio *v, unsigned int index, struct vmm_state
  * @state: begun; gets fields
  * @tag: the first of VMM_VIRTIO_TAGS tags that are the device's
  *
- * Context: main thread.
+ * Context: main thread, or a job.
  * Return: 0, or -errno after a message
  */
 int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)

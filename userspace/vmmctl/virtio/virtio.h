@@ -121,7 +121,7 @@ struct vmm_virtio_command {
  *	without it nothing happens
  * @reset: puts what is not the driver's business into its power-on state; opens
  *	nothing; after @stop, no vCPU exists; optional
- * @pause: when it returns, the model uses no guest memory until @resume; main thread,
+ * @pause: when it returns, the model uses no guest memory until @resume; in a job,
  *	no vCPU runs. Without it the device goes on while the guest stands still
  * @resume: undoes @pause
  * @base: tells where a queue of a paused device goes on, as VHOST_GET_VRING_BASE counts:

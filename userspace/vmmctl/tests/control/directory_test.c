@@ -34,6 +34,7 @@ static struct {
 	struct vmm_directory_link *link;
 	unsigned int saves;
 	int save_err;
+	u64 shot_call;
 	int answered_fd;
 	char line[256];
 	char answer[8192];	/* what was said before OK, or the error */
@@ -73,10 +74,25 @@ static int vm_screen(void *arg)
 	return test.display ? vmm_display_file(test.display) : -EOPNOTSUPP;
 }
 
-static int vm_screenshot(void *arg, int to)
+static void shot(void *arg, int err)
 {
+	struct vmm_answer answer = { 0 };
+
 	(void)arg;
-	return vmm_screenshot_to(vmm_display_file(test.display), to);
+	tap_equal(err, 0);
+	vmm_instance_answer(test.instance, test.shot_call, &answer);
+}
+
+static int vm_screenshot(void *arg, int to, u64 call)
+{
+	struct vmm_shot *taking;
+	int err;
+
+	(void)arg;
+	test.shot_call = call;
+	err = vmm_screenshot_begin(&taking, test.loop, vmm_display_file(test.display), to, shot,
+				   NULL);
+	return err ? err : VMM_COMMAND_LATER;
 }
 
 static const struct vmm_control_vm control_vm = {

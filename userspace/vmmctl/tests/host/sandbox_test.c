@@ -101,10 +101,21 @@ static int ordinary_work(void)
 
 /* What the console's directories and the command screenshot do in a VM. */
 static int picture_fd, screen_fd;
+static struct vmm_loop *picture_loop;
+
+static void pictured(void *arg, int err)
+{
+	(void)arg;
+	leave(err ? 1 : ENDED_WELL);
+}
 
 static int picture(void)
 {
-	return vmm_screenshot_to(screen_fd, picture_fd) ? 1 : ENDED_WELL;
+	struct vmm_shot *shot;
+
+	if (vmm_screenshot_begin(&shot, picture_loop, screen_fd, picture_fd, pictured, NULL))
+		return 1;
+	return vmm_loop_run(picture_loop);
 }
 
 static void a_picture_is_written(void)
@@ -114,9 +125,11 @@ static void a_picture_is_written(void)
 
 	picture_fd = open(other_file, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	screen_fd = vmm_display_file(display);
+	picture_loop = vmm_loop_create();
 	tap_equal(enter_and(picture), ENDED_WELL);
 	tap_check(!stat(other_file, &st) && st.st_size > 57);
 	close(picture_fd);
+	vmm_loop_destroy(picture_loop);
 	vmm_display_close(display);
 }
 

@@ -1,0 +1,632 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VM that is paused, saved, let go on and reset while one of its devices, or the disk
+ * that it is saved to, takes its time: which command is taken in which state, that the
+ * control socket answers all the while, and how soon the VM ends. The VM is another
+ * process: it has no KVM, which says yes to everything here, and one device.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "control/steering.h"
+#include "host/ending.h"
+#include "host/image.h"
+#include "host/vm_dir.h"
+#include "tests/tap.h"
+
+#define FOREVER		1000000	/* ms */
+#define RAM		(1 * MIB)
+#define PAGES		64	/* of RAM that are not zero */
+#define ENDS_WITHIN	900	/* ms, of the second that is promised */
+
+static char home[64];
+static char base[80];
+
+/* ---- the VM ---- */
+
+/* How long its device, and writing to a disk, take. */
+struct slow {
+	int pause;
+	int resume;
+	int reset;
+	int save;
+	int write;
+	bool fails;	/* instead of pausing */
+};
+
+static struct slow slow;
+static struct vmm_vm vm;
+
+static void take(int ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
+
+	while (ms && nanosleep(&left, &left) && errno == EINTR)
+		;
+}
+
+/* KVM, and the modules. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	(void)fd;
+	(void)request;
+	return 0;
+}
+
+/* The disk that RAM goes to; others are quick. */
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+	char path[32];
+	char name[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (slow.write && readlink(path, name, sizeof(name) - 1) > 0 && strstr(name, "memfd:ram"))
+		take(slow.write);
+	return syscall(SYS_pwrite64, fd, bytes, len, offset);
+}
+
+static void thing_pause(struct vmm_device *dev)
+{
+	take(slow.pause);
+	if (slow.fails)
+		vmm_vm_end(dev->vm, VMM_END_ERROR);
+}
+
+static void thing_resume(struct vmm_device *dev)
+{
+	(void)dev;
+	take(slow.resume);
+}
+
+static void thing_reset(struct vmm_device *dev)
+{
+	(void)dev;
+	take(slow.reset);
+}
+
+static int thing_save(struct vmm_device *dev, struct vmm_state *state)
+{
+	take(slow.save);
+	return vmm_state_begin(state, dev->ops->name, 1) ?: vmm_state_end(state);
+}
+
+static int thing_say(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)dev;
+	(void)arg;
+	vmm_text_add(text, "there\n");
+	return 0;
+}
+
+static const struct vmm_device_command thing_commands[] = {
+	{ "say", "say something", thing_say },
+	{ }
+};
+
+static const struct vmm_device_ops thing_ops = {
+	.name = "thing", .reset = thing_reset, .pause = thing_pause, .resume = thing_resume,
+	.save = thing_save, .commands = thing_commands,
+};
+
+static int ended(void *arg)
+{
+	return vmm_vm_ended(arg);
+}
+
+static int ending(void *arg)
+{
+	(void)arg;
+	return VMM_END_SIGNAL;
+}
+
+/* As main.c has it, without KVM. */
+static enum vmm_end vm_live(struct vmm_steering *s)
+{
+	enum vmm_end end;
+
+	if (vmm_steering_begin(s, &vm))
+		return VMM_END_ERROR;
+	end = vmm_loop_run(s->loop);
+	vmm_vm_end(&vm, end);
+	vmm_steering_settle(s, end);
+	vmm_vm_resume(&vm);
+	vmm_steering_end(s, end);
+	return end;
+}
+
+static int vm_main(void)
+{
+	struct vmm_config cfg = {
+		.name = "held", .memory = RAM, .stats = true, .directory = "/",
+	};
+	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1 };
+	struct vmm_images images = { 0 };
+	unsigned int page;
+	enum vmm_end end;
+
+	s.loop = vmm_loop_create();
+	s.devices = vmm_loop_create_inner(s.loop);
+	s.hold.images = &images;
+	s.stats = vmm_stats_open(&cfg);
+	vm = (struct vmm_vm){
+		.cfg = &cfg, .loop = s.devices, .stats = s.stats, .fd = -1, .gic_fd = -1,
+		.gic = VMM_GIC_V2, .stats_fd = -1, .end_fd = vmm_event_create(),
+		.parked_fd = vmm_event_create(), .board.name = "test",
+	};
+	pthread_mutex_init(&vm.pause_lock, NULL);
+	pthread_cond_init(&vm.pause_cond, NULL);
+	vmm_board_add(&vm.board, &thing_ops, 0x1000, 0x1000, 1);
+	vm.board.dev[0].vm = &vm;
+	vm.board.dev[0].created = true;
+	vmm_loop_add(s.loop, vm.end_fd, ended, &vm);
+	if (vmm_mem_add(&vm.mem, 0x40000000, RAM) || vmm_ending_open(s.loop, ending, NULL) ||
+	    vmm_steering_open(&s))
+		return 99;
+	/* Each is written for itself. */
+	for (page = 0; page < PAGES; page++)
+		memset((u8 *)vm.mem.region[0].hva + 2 * page * VMM_PAGE_SIZE, 0x55, 1);
+	end = vm_live(&s);
+	while (vmm_steering_again(&s, end)) {
+		end = vmm_steering_renew(&s);
+		if (end == VMM_END_RESET)
+			end = vm_live(&s);
+	}
+	vmm_steering_over(&s, end);
+	vmm_steering_close(&s);
+	return vmm_steering_exit(end);
+}
+
+/* ---- who steers it ---- */
+
+static pid_t vm_pid;
+static char said[4096];
+
+static s64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static struct vmm_client *reach(void)
+{
+	char path[160];
+
+	vmm_dir_file(base, "held", "control.sock", path, sizeof(path));
+	return vmm_client_open(path, 5000);
+}
+
+static bool vm_start(const struct slow *how)
+{
+	struct vmm_client *client = NULL;
+	unsigned int i;
+
+	fflush(stdout);
+	slow = *how;
+	vm_pid = fork();
+	if (!vm_pid) {
+		/* What it has to say is of no interest. */
+		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+		_exit(vm_main());
+	}
+	slow = (struct slow){ 0 };
+	for (i = 0; i < 500 && !client; i++) {
+		take(10);
+		client = reach();
+	}
+	vmm_client_close(client);
+	return tap_check(client);
+}
+
+/* Its exit code; -1 if it has not ended in so many ms. */
+static int vm_exit(int ms)
+{
+	s64 until = now_ms() + ms;
+	int status;
+
+	while (waitpid(vm_pid, &status, WNOHANG) == 0) {
+		if (now_ms() > until) {
+			kill(vm_pid, SIGKILL);
+			waitpid(vm_pid, &status, 0);
+			return -1;
+		}
+		take(5);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static void vm_kill(void)
+{
+	kill(vm_pid, SIGKILL);
+	waitpid(vm_pid, NULL, 0);
+}
+
+/* Two files for a snapshot, or for nothing. */
+static void give_files(struct vmm_client *client, int *files)
+{
+	files[0] = memfd_create("state", MFD_CLOEXEC);
+	files[1] = memfd_create("ram", MFD_CLOEXEC);
+	vmm_client_give(client, files, 2);
+}
+
+/* Has it do something: whether it is done. What it says otherwise is in @said. */
+static bool asks(const char *command)
+{
+	struct vmm_client *client = reach();
+	json_t *args = NULL;
+	json_t *result;
+	int files[2] = { -1, -1 };
+
+	if (!tap_check(client))
+		return false;
+	if (!strcmp(command, "snapshot"))
+		give_files(client, files);
+	if (!strcmp(command, "device"))
+		args = json_pack("{s:s, s:s}", "device", "thing", "command", "say");
+	result = vmm_client_call(client, command, args);
+	snprintf(said, sizeof(said), "%s", result ? "" : vmm_client_error(client));
+	json_decref(result);
+	vmm_client_close(client);
+	if (files[0] >= 0) {
+		close(files[0]);
+		close(files[1]);
+	}
+	return result;
+}
+
+/* The same by somebody who does not wait for the answer: the connection, or -1. */
+static int begins(const char *command)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} files = { .header = {
+		.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char text[64];
+	struct iovec iov = { text, snprintf(text, sizeof(text), "{\"execute\":\"%s\"}\n",
+					    command) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &files,
+		.msg_controllen = sizeof(files.bytes),
+	};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int given[2];
+
+	given[0] = memfd_create("state", MFD_CLOEXEC);
+	given[1] = memfd_create("ram", MFD_CLOEXEC);
+	memcpy(CMSG_DATA(&files.header), given, sizeof(given));
+	vmm_dir_file(base, "held", "control.sock", addr.sun_path, sizeof(addr.sun_path));
+	tap_check(!connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	tap_check(sendmsg(fd, &msg, MSG_NOSIGNAL) > 0);
+	close(given[0]);
+	close(given[1]);
+	return fd;
+}
+
+/* Waits for its answer, behind the greeting, and hangs up. */
+static void ends(int fd)
+{
+	size_t len = 0;
+
+	while (len < sizeof(said) - 1 && read(fd, said + len, 1) == 1) {
+		if (said[len++] == '\n' && strncmp(said, "{\"QMP", 5))
+			break;
+		if (said[len - 1] == '\n')
+			len = 0;
+	}
+	said[len] = '\0';
+	close(fd);
+}
+
+static bool status_is(const char *word)
+{
+	struct vmm_client *client = reach();
+	json_t *status = client ? vmm_client_call(client, "status", NULL) : NULL;
+	const char *is = json_string_value(json_object_get(status, "status"));
+	bool same = is && !strcmp(is, word);
+
+	json_decref(status);
+	vmm_client_close(client);
+	return same;
+}
+
+static bool becomes(const char *word)
+{
+	unsigned int i;
+
+	for (i = 0; i < 500; i++) {
+		if (status_is(word))
+			return true;
+		take(10);
+	}
+	tap_context("it is never %s", word);
+	return false;
+}
+
+/* ---- the states ---- */
+
+/* A state: what leads there, one command after the other, the last without its answer. */
+static const struct state {
+	const char *name;
+	const char *word;
+	struct slow slow;
+	const char *first;
+	const char *last;
+} states[] = {
+	{ "running", "running", { 0 }, NULL, NULL },
+	{ "pausing", "pausing", { .pause = FOREVER }, NULL, "pause" },
+	{ "held", "paused", { 0 }, "pause", NULL },
+	{ "saving", "saving", { .save = FOREVER }, NULL, "snapshot" },
+	{ "saving, paused", "saving", { .save = FOREVER }, "pause", "snapshot" },
+	{ "writing", "saving", { .write = FOREVER }, NULL, "snapshot" },
+	{ "resuming", "resuming", { .resume = FOREVER }, "pause", "resume" },
+	{ "resetting", "starting", { .reset = FOREVER }, NULL, "reset" },
+};
+
+/* Is there, with somebody who waits for an answer in @client. */
+static bool enter(const struct state *state, int *client)
+{
+	*client = -1;
+	tap_context("%s", state->name);
+	if (!vm_start(&state->slow))
+		return false;
+	if (state->first)
+		tap_check(asks(state->first));
+	if (state->last)
+		*client = begins(state->last);
+	if (!tap_check(becomes(state->word)))
+		return false;
+	/* RAM comes behind the states, which take no time then. */
+	if (state->slow.write)
+		take(200);
+	return true;
+}
+
+static void each_command_in_each_state(void)
+{
+	static const char *const commands[] = {
+		"pause", "resume", "snapshot", "reset", "device", "stats", "status",
+	};
+	/* ok, busy, already: as the picture in hold.h has it. */
+	static const char *const answers[] = {
+		"oaooooo", "bbbbbbo", "aoooooo", "bbbbbbo", "bbbbbbo", "bbboooo",
+		"bbbbbbo", "bbbbbbo",
+	};
+	unsigned int i, j;
+	int client;
+	char is;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		for (j = 0; j < ARRAY_SIZE(commands); j++) {
+			if (enter(&states[i], &client)) {
+				is = asks(commands[j]) ? 'o' : strstr(said, "already") ? 'a' :
+				     strstr(said, "busy: it is ") ? 'b' : '?';
+				tap_context("%s, %s: %s", states[i].name, commands[j], said);
+				tap_equal(is, answers[i][j]);
+			}
+			close(client);
+			vm_kill();
+		}
+	}
+}
+
+/* Its directory is gone, whatever the device does. */
+static void check_gone(void)
+{
+	char path[160];
+
+	vmm_dir_file(base, "held", "control.sock", path, sizeof(path));
+	tap_check(access(path, F_OK));
+}
+
+static void sigterm_in_each_state(void)
+{
+	unsigned int i;
+	int client;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		if (enter(&states[i], &client)) {
+			kill(vm_pid, SIGTERM);
+			tap_equal(vm_exit(ENDS_WITHIN), 128 + SIGTERM);
+			check_gone();
+		} else {
+			vm_kill();
+		}
+		close(client);
+	}
+}
+
+static void quit_and_kill_in_each_state(void)
+{
+	unsigned int i, kill;
+	int client;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		for (kill = 0; kill < 2; kill++) {
+			if (enter(&states[i], &client)) {
+				tap_check(asks(kill ? "kill" : "quit"));
+				tap_equal(vm_exit(ENDS_WITHIN), kill ? 137 : 0);
+				check_gone();
+			} else {
+				vm_kill();
+			}
+			close(client);
+		}
+	}
+}
+
+/* ---- what is slow is done all the same ---- */
+
+/* 300 ms for each step, and nobody else waits for that. */
+static void slow_devices_hold_up_nobody(void)
+{
+	static const struct slow how = { .pause = 300, .resume = 300, .save = 300, .reset = 300 };
+	s64 began;
+	int client;
+
+	if (!vm_start(&how))
+		return;
+	began = now_ms();
+	client = begins("pause");
+	tap_check(status_is("pausing"));
+	tap_check(now_ms() - began < 250);
+	ends(client);
+	tap_check(becomes("paused"));
+	tap_check(now_ms() - began >= 300);
+	began = now_ms();
+	tap_check(asks("resume") && status_is("running"));
+	tap_check(now_ms() - began >= 300);
+	client = begins("snapshot");
+	tap_check(becomes("saving") && becomes("running"));
+	ends(client);
+	tap_check(!strncmp(said, "{\"return\"", 9) && strstr(said, "\"ram\":"));
+	tap_check(asks("snapshot") && status_is("running"));
+	tap_check(asks("pause") && asks("snapshot") && status_is("paused"));
+	tap_check(asks("reset") && becomes("starting") && becomes("running"));
+	kill(vm_pid, SIGTERM);
+	tap_equal(vm_exit(ENDS_WITHIN), 128 + SIGTERM);
+}
+
+/* A paused VM's end asks no device to go on. */
+static void the_end_resumes_nothing(void)
+{
+	static const struct slow how = { .resume = FOREVER };
+	s64 began;
+
+	if (!vm_start(&how) || !tap_check(asks("pause")))
+		return;
+	began = now_ms();
+	tap_check(asks("quit"));
+	tap_equal(vm_exit(ENDS_WITHIN), 0);
+	tap_check(now_ms() - began < VMM_JOB_LAST_MS);
+}
+
+static void a_device_that_fails_ends_the_vm(void)
+{
+	static const struct slow how = { .pause = 50, .fails = true };
+
+	if (!vm_start(&how))
+		return;
+	asks("pause");
+	tap_equal(vm_exit(ENDS_WITHIN), VMM_EXIT_ERROR);
+}
+
+/* Nobody waits for the save any more, and the guest goes on. */
+static void whoever_saves_may_go(void)
+{
+	static const struct slow how = { .write = 5 };
+
+	if (!vm_start(&how))
+		return;
+	close(begins("snapshot"));
+	tap_check(becomes("running"));
+	tap_check(asks("pause") && asks("resume"));
+	vm_kill();
+}
+
+/* It is written no further, and those who wait for it are told. */
+static void a_reset_ends_a_save(void)
+{
+	static const struct slow how = { .write = 50 };
+	s64 began;
+	int client;
+
+	if (!vm_start(&how))
+		return;
+	client = begins("snapshot");
+	tap_check(becomes("saving"));
+	take(200);
+	began = now_ms();
+	tap_check(asks("reset"));
+	ends(client);
+	tap_check(strstr(said, "the guest has ended"));
+	tap_check(becomes("running"));
+	tap_check(now_ms() - began < 50 * PAGES / 2);
+	tap_check(asks("pause"));
+	vm_kill();
+}
+
+static void limit_files(rlim_t files)
+{
+	struct rlimit limit;
+
+	prlimit(vm_pid, RLIMIT_NOFILE, NULL, &limit);
+	limit.rlim_cur = files;
+	tap_equal(prlimit(vm_pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+/* No job can be started: nothing is half done, and the reason is said. */
+static void jobs_that_do_not_start_change_nothing(void)
+{
+	static const struct slow how = { 0 };
+	struct vmm_client *client;
+	json_t *result;
+
+	if (!vm_start(&how))
+		return;
+	client = reach();
+	tap_check(client);
+	json_decref(vmm_client_call(client, "status", NULL));
+	limit_files(3);
+	tap_check(!vmm_client_call(client, "pause", NULL));
+	tap_context("%s", vmm_client_error(client));
+	tap_check(strstr(vmm_client_error(client), "cannot create an eventfd"));
+	limit_files(1024);
+	tap_check(status_is("running") && asks("pause"));
+	limit_files(3);
+	tap_check(!vmm_client_call(client, "resume", NULL));
+	limit_files(1024);
+	tap_check(status_is("paused"));
+	result = vmm_client_call(client, "resume", NULL);
+	tap_check(result && status_is("running"));
+	json_decref(result);
+	vmm_client_close(client);
+	vm_kill();
+}
+
+static const struct tap_case cases[] = {
+	{ "each command is taken or refused, as the state is", each_command_in_each_state },
+	{ "SIGTERM ends the VM in each state", sigterm_in_each_state },
+	{ "quit and kill do so, too, with their exit codes", quit_and_kill_in_each_state },
+	{ "slow devices hold up nobody", slow_devices_hold_up_nobody },
+	{ "the end of a paused VM lets no device go on", the_end_resumes_nothing },
+	{ "a device that fails to pause ends the VM", a_device_that_fails_ends_the_vm },
+	{ "a VM that is saved goes on without whoever saves it", whoever_saves_may_go },
+	{ "a reset ends a save", a_reset_ends_a_save },
+	{ "a job that cannot start changes nothing", jobs_that_do_not_start_change_nothing },
+};
+
+int main(void)
+{
+	char path[96];
+	int rc;
+
+	snprintf(home, sizeof(home), "/tmp/vmmctl-hold-XXXXXX");
+	if (!mkdtemp(home))
+		return 1;
+	setenv("XDG_RUNTIME_DIR", home, 1);
+	vmm_dir_base(base, sizeof(base));
+	rc = tap_run(cases, ARRAY_SIZE(cases));
+	/* Those that were killed have left it. */
+	snprintf(path, sizeof(path), "rm -rf %s", home);
+	return system(path) ? 1 : rc;
+}
