@@ -114,7 +114,7 @@ vmmctl snapshot save three /tmp/snap-3 > /tmp/save 2>&1 &
 save=$!
 answered=0
 while kill -0 $save 2>/dev/null; do
-	! vmmctl status three | grep -q '"status": "paused"' || answered=$((answered + 1))
+	! vmmctl status three | grep -q '"status": "saving"' || answered=$((answered + 1))
 done
 wait $save && [ "$answered" -ge 1 ]
 result others_are_answered_while_it_is_saved $?

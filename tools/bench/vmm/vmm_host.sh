@@ -77,6 +77,34 @@ waits_for 1 TICK
 vmmctl pause bench
 stop paused
 
+# Told to, and to end right behind that: a command is taken before the signal is.
+tell() {
+	printf '{"execute":"%s"}\n' "$1" |
+		socat -u - UNIX-CONNECT:$XDG_RUNTIME_DIR/ranchu/bench/control.sock
+}
+
+start "$forever" --disk /tmp/image --vsock 3
+waits_for 1 TICK
+tell pause
+stop pausing
+
+start "$forever" --disk /tmp/image --vsock 3
+waits_for 1 TICK
+vmmctl pause bench
+tell resume
+stop resuming
+
+start "$forever" --disk /tmp/image --vsock 3
+waits_for 1 TICK
+vmmctl snapshot save bench /tmp/snapshot &
+save=$!
+n=0
+until vmmctl status bench | grep -q '"status": "saving"' || [ $n -eq 300 ]; do
+	n=$((n + 1))
+done
+stop saving
+wait $save
+
 start "reboot -f"
 waits_for 2 GUEST-READY
 stop resetting
