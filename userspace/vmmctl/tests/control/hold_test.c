@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -80,9 +81,29 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 	return syscall(SYS_pwrite64, fd, bytes, len, offset);
 }
 
+/* A job is in the device, and the loop is not to be there, too. */
+static bool thing_is_used;
+
+static void thing_use(int ms)
+{
+	__atomic_store_n(&thing_is_used, true, __ATOMIC_SEQ_CST);
+	take(ms);
+	__atomic_store_n(&thing_is_used, false, __ATOMIC_SEQ_CST);
+}
+
+static int thing_ticks(void *arg)
+{
+	u64 ticks;
+
+	if (read(*(int *)arg, &ticks, sizeof(ticks)) > 0 &&
+	    __atomic_load_n(&thing_is_used, __ATOMIC_SEQ_CST))
+		_exit(98);
+	return 0;
+}
+
 static void thing_pause(struct vmm_device *dev)
 {
-	take(slow.pause);
+	thing_use(slow.pause);
 	if (slow.fails)
 		vmm_vm_end(dev->vm, VMM_END_ERROR);
 }
@@ -90,18 +111,18 @@ static void thing_pause(struct vmm_device *dev)
 static void thing_resume(struct vmm_device *dev)
 {
 	(void)dev;
-	take(slow.resume);
+	thing_use(slow.resume);
 }
 
 static void thing_reset(struct vmm_device *dev)
 {
 	(void)dev;
-	take(slow.reset);
+	thing_use(slow.reset);
 }
 
 static int thing_save(struct vmm_device *dev, struct vmm_state *state)
 {
-	take(slow.save);
+	thing_use(slow.save);
 	return vmm_state_begin(state, dev->ops->name, 1) ?: vmm_state_end(state);
 }
 
@@ -155,8 +176,10 @@ static int vm_main(void)
 		.name = "held", .memory = RAM, .stats = true, .directory = "/",
 	};
 	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1 };
+	static const struct itimerspec tick = { { 0, 5000000 }, { 0, 5000000 } };
 	struct vmm_images images = { 0 };
 	unsigned int page;
+	int tick_fd;
 	enum vmm_end end;
 
 	s.loop = vmm_loop_create();
@@ -174,6 +197,9 @@ static int vm_main(void)
 	vm.board.dev[0].vm = &vm;
 	vm.board.dev[0].created = true;
 	vmm_loop_add(s.loop, vm.end_fd, ended, &vm);
+	tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	timerfd_settime(tick_fd, 0, &tick, NULL);
+	vmm_loop_add(s.devices, tick_fd, thing_ticks, &tick_fd);
 	if (vmm_mem_add(&vm.mem, 0x40000000, RAM) || vmm_ending_open(s.loop, ending, NULL) ||
 	    vmm_steering_open(&s))
 		return 99;

@@ -375,6 +375,8 @@ static void check_pause(struct vmm_device *dev)
 	dev->ops->pause(dev);
 	dev->ops->reset(dev);
 	dev->ops->resume(dev);
+	/* Its VM may end while it is paused. */
+	dev->ops->pause(dev);
 }
 
 static void pausing_changes_nothing(void)
