@@ -35,6 +35,16 @@
 #define PAGES		64	/* of RAM that are not zero */
 #define ENDS_WITHIN	900	/* ms, of the second that is promised */
 
+#ifdef __SANITIZE_THREAD__
+/* It would let threads that still run do so for another second. */
+const char *__tsan_default_options(void);
+
+const char *__tsan_default_options(void)
+{
+	return "atexit_sleep_ms=0";
+}
+#endif
+
 static char home[64];
 static char base[80];
 
