@@ -138,7 +138,7 @@ struct vmm_job {
 	bool running;
 };
 
-#define VMM_JOB_LAST_MS	300	/* that whoever ends the VM waits for a job */
+#define VMM_JOB_LAST_MS	200	/* that whoever ends the VM waits for a job */
 
 int vmm_job_start(struct vmm_job *job, struct vmm_loop *loop, void (*fn)(void *arg),
 		  vmm_loop_fn done, void *arg);
