@@ -11,6 +11,7 @@
  * Written from the behaviour, not from their source; reads and writes go through
  * a page, because only little is moved.
  */
+#include <linux/acpi.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
@@ -413,12 +414,19 @@ static const struct of_device_id dma_of_match[] = {
 };
 MODULE_DEVICE_TABLE(of, dma_of_match);
 
+static const struct acpi_device_id dma_acpi_match[] = {
+	{ "GFSH0003", 0 },
+	{ }
+};
+MODULE_DEVICE_TABLE(acpi, dma_acpi_match);
+
 static struct platform_driver dma_driver = {
 	.probe = dma_probe,
 	.remove_new = dma_remove,
 	.driver = {
 		.name = "goldfish_dma",
 		.of_match_table = dma_of_match,
+		.acpi_match_table = ACPI_PTR(dma_acpi_match),
 	},
 };
 module_platform_driver(dma_driver);

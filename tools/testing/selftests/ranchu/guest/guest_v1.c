@@ -13,9 +13,15 @@
 #include <unistd.h>
 #include <linux/goldfish_pipe.h>
 #include <linux/ranchu.h>
+#include <linux/ranchu_pc.h>
 
 #include "guest.h"
 
+#ifdef __x86_64__
+#define PIPE_BASE	RANCHU_PC_PIPE_BASE
+#else
+#define PIPE_BASE	RANCHU_PIPE_BASE
+#endif
 #define PAGE		4096u
 #define READS		1000
 
@@ -60,7 +66,7 @@ static void start(uint32_t version, uint32_t answer)
 	int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
 
 	CHECK(fd >= 0, "errno %d", errno);
-	regs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, RANCHU_PIPE_BASE);
+	regs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PIPE_BASE);
 	CHECK(regs != MAP_FAILED, "errno %d", errno);
 	close(fd);
 	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
