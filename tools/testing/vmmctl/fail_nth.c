@@ -28,21 +28,30 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#if !defined(__aarch64__)
-#error "fail_nth knows the registers of arm64 only"
-#endif
 
 #define KVM_RUN		0xae80
 #define PATIENCE_S	60
 #define TEXT		4096
 
-struct registers {
-	unsigned long long x[31], sp, pc, pstate;
-};
+#if defined(__aarch64__)
+
+#define PC(r)	((r)->pc)
+#define RESULT(r)	((r)->regs[0])
+#define ARGUMENT(r)	((r)->regs[0])	/* the same register */
+
+#elif defined(__x86_64__)
+
+#define PC(r)	((r)->rip)
+#define RESULT(r)	((r)->rax)
+#define ARGUMENT(r)	((r)->rdi)
+
+#else
+#error "fail_nth knows the registers of arm64 and x86_64 only"
+#endif
 
 /* One run. */
 struct run {
@@ -52,6 +61,7 @@ struct run {
 	long failed;		/* number of the call that failed, or -1 */
 	bool counting;
 	bool failing;		/* between entry and exit of that call */
+	struct user_regs_struct entered;	/* those it made that call with */
 	bool ran;		/* it got to KVM_RUN */
 	unsigned long long pc;	/* where it got the last signal */
 	int status;
@@ -65,34 +75,64 @@ static bool passed_over(long nr)
 	       nr == SYS_rt_sigprocmask;
 }
 
-static void registers_get(pid_t tid, struct registers *regs)
+static void registers_get(pid_t tid, struct user_regs_struct *regs)
 {
 	struct iovec iov = { regs, sizeof(*regs) };
 
 	ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov);
 }
 
-static void result_set(pid_t tid, long result)
+static void registers_set(pid_t tid, struct user_regs_struct *regs)
 {
-	struct registers regs;
-	struct iovec iov = { &regs, sizeof(regs) };
+	struct iovec iov = { regs, sizeof(*regs) };
 
-	registers_get(tid, &regs);
-	regs.x[0] = result;
 	ptrace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &iov);
 }
 
-/*
- * Makes the call one that does nothing and that a sandbox allows: no call at all is a
- * number that seccomp does not know.
- */
-static void call_skip(pid_t tid)
+/* At entry: another call than the one that @regs, which become the thread's, were for. */
+static void call_set(pid_t tid, struct user_regs_struct *regs, int nr)
 {
-	int nothing = SYS_close;
-	struct iovec iov = { &nothing, sizeof(nothing) };
+#ifdef __aarch64__
+	struct iovec iov = { &nr, sizeof(nr) };
 
-	result_set(tid, -1);
+	registers_set(tid, regs);
 	ptrace(PTRACE_SETREGSET, tid, NT_ARM_SYSTEM_CALL, &iov);
+#else
+	regs->orig_rax = nr;
+	registers_set(tid, regs);
+#endif
+}
+
+/*
+ * Makes the call one that fails. The call that takes its place does nothing, and a sandbox
+ * allows it: no call at all is a number that seccomp does not know. brk() fails by saying
+ * where the break still is, which brk(0) does.
+ */
+static void call_begin_failing(struct run *run, long nr)
+{
+	struct user_regs_struct regs;
+
+	registers_get(run->pid, &run->entered);
+	regs = run->entered;
+	ARGUMENT(&regs) = nr == SYS_brk ? 0 : -1;
+	call_set(run->pid, &regs, nr == SYS_brk ? nr : SYS_close);
+	run->failed = nr;
+	run->failing = true;
+}
+
+/* The program finds all registers but the result's as they were. */
+static void call_end_failing(struct run *run)
+{
+	unsigned long long result = -ENOMEM;
+	struct user_regs_struct regs;
+
+	registers_get(run->pid, &regs);
+	if (run->failed == SYS_brk)
+		result = RESULT(&regs);
+	ARGUMENT(&regs) = ARGUMENT(&run->entered);
+	RESULT(&regs) = result;
+	registers_set(run->pid, &regs);
+	run->failing = false;
 }
 
 /* Whether the program goes on. */
@@ -103,10 +143,8 @@ static bool at_syscall(struct run *run, pid_t tid)
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
 		return true;
 	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
-		if (run->failing && tid == run->pid) {
-			result_set(tid, -ENOMEM);
-			run->failing = false;
-		}
+		if (run->failing && tid == run->pid)
+			call_end_failing(run);
 		return true;
 	}
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
@@ -121,14 +159,7 @@ static bool at_syscall(struct run *run, pid_t tid)
 		run->counting = true;
 	if (!run->counting || passed_over(info.entry.nr) || ++run->calls != run->nth)
 		return true;
-	run->failed = info.entry.nr;
-	if (info.entry.nr == SYS_brk) {
-		/* It fails by saying where the break still is, which brk(0) does. */
-		result_set(tid, 0);
-		return true;
-	}
-	run->failing = true;
-	call_skip(tid);
+	call_begin_failing(run, info.entry.nr);
 	return true;
 }
 
@@ -176,10 +207,10 @@ static void follow(struct run *run)
 			}
 		} else if (status >> 8 != (SIGTRAP | PTRACE_EVENT_CLONE << 8) &&
 			   WSTOPSIG(status) != SIGSTOP) {
-			struct registers regs;
+			struct user_regs_struct regs;
 
 			registers_get(tid, &regs);
-			run->pc = regs.pc;
+			run->pc = PC(&regs);
 			deliver = WSTOPSIG(status);
 		}
 		ptrace(PTRACE_SYSCALL, tid, 0, deliver);
