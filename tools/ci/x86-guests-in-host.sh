@@ -9,15 +9,23 @@ set -u
 . /ranchu/host-lib.sh
 
 # Name, kernel, CPUs, MiB of RAM, how it ends, and the kernel's arguments. The lab's own
-# kernel, 6.12, has the pipe's driver.
+# kernel, 6.12, has the pipe's driver. Kernels are bzImages, but for 6.1-vmlinux: that is the
+# ELF file inside of 6.1's, which is entered by PVH. RAM goes on above 4 GiB if there are
+# more than 3 GiB of it.
 rows="
 cpu_1		6.12		1	128	poweroff
 cpus_4		6.12		4	1024	poweroff
 cpus_16		6.12		16	1024	poweroff
+cpus_32		6.12		32	2048	poweroff
+ram_3_gib	6.12		2	3072	poweroff
+ram_3_gib_1_mib	6.12		2	3073	poweroff
 ram_8_gib	6.12		2	8192	poweroff
 kernel_6.1	6.1		2	512	poweroff
 kernel_rt	6.1-rt		2	512	poweroff
 kernel_cloud	6.12-cloud	2	512	poweroff
+kernel_6.1_cloud 6.1-cloud	2	512	poweroff
+pvh		6.1-vmlinux	2	512	poweroff
+pvh_ram_8_gib	6.1-vmlinux	4	8192	poweroff
 no_kvmclock	6.12		1	256	poweroff	no-kvmclock clocksource=pit
 no_lapic_timer	6.12		1	256	poweroff	nolapic_timer
 no_ioapic	6.12		1	256	poweroff	noapic
@@ -31,7 +39,10 @@ row() {
 	shift 5
 	dir=/ranchu/guest/$kernel
 	[ -d "$dir" ] || dir=/ranchu/guest
+	loader=255
+	[ "$kernel" != 6.1-vmlinux ] || loader=176
 	commands="nproc; grep MemTotal /proc/meminfo; uname -r; \
+		echo LOADER \$(cat /proc/sys/kernel/bootloader_type); \
 		blk-in-guest load && blk-in-guest fill vda"
 	# Behind the IOAPIC's pins, which are not there without it, or found by ACPI.
 	case "$dir $*" in
@@ -52,7 +63,8 @@ row() {
 		tr -d '\r' > "$console"
 	total=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' "$console")
 	echo "# $name: $(sed -n '/^[67]\.[0-9]/p' "$console"), RAM ${total:-none} kB of $((mib * 1024))"
-	printed "^$cpus\$" && [ "${total:-0}" -gt $((mib * 512)) ] &&
+	printed "^$cpus\$" && printed "^LOADER $loader\$" &&
+		[ "${total:-0}" -gt $((mib * 512)) ] &&
 		[ "$(said 'vda: disk')" = "$(sum /tmp/a)" ] && printed '^GUEST-EXIT: 0$' &&
 		! printed GUEST-SPLAT && { [ "$want" -eq 0 ] || printed 'Restarting system'; } &&
 		case $commands in

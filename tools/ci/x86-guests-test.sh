@@ -8,8 +8,25 @@
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
-KERNELS="6.1 6.1-rt 6.12-cloud"
+KERNELS="6.1 6.1-rt 6.1-cloud 6.12-cloud"
 MODULES="virtio_pci virtio_blk crc32c_generic ext4"
+
+# number FILE OFFSET BYTES: little-endian.
+number() {
+	od -An "-tu$3" -j "$2" -N "$3" "$1" | tr -d ' '
+}
+
+# vmlinux BZIMAGE FILE: the ELF file that BZIMAGE has inside, compressed by xz.
+#
+# Source: Linux 6.12 Documentation/arch/x86/boot.rst: setup_sects, payload_offset and
+# payload_length.
+vmlinux() {
+	local at
+
+	at=$((($(number "$1" 497 1) + 1) * 512 + $(number "$1" 584 4)))
+	tail -c "+$((at + 1))" "$1" | head -c "$(number "$1" 588 4)" | xz -dc --single-stream > "$2" ||
+		die "$1 has nothing inside that xz can unpack"
+}
 
 host_options x86_64
 cd "$RANCHU_TOP"
@@ -25,6 +42,9 @@ for kernel in $KERNELS; do
 	GUEST_MODULES=$RANCHU_CACHE/guests/$kernel/modules tools/lab/guest-modules.sh \
 		"$OVERLAY/ranchu/guest/$kernel/initrd.cpio" $MODULES -- tools/ci/blk-in-guest
 done
+mkdir "$OVERLAY/ranchu/guest/6.1-vmlinux"
+cp "$OVERLAY/ranchu/guest/6.1/initrd.cpio" "$OVERLAY/ranchu/guest/6.1-vmlinux/"
+vmlinux "$RANCHU_CACHE/guests/6.1/vmlinuz" "$OVERLAY/ranchu/guest/6.1-vmlinux/Image"
 # shellcheck disable=SC2086 # a list of words
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" $MODULES -- tools/ci/blk-in-guest
 cp tools/ci/host-lib.sh tools/ci/x86-guests-in-host.sh "$OVERLAY/ranchu/"
