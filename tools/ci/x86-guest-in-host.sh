@@ -10,7 +10,7 @@ set -u
 export XDG_RUNTIME_DIR=/tmp/runtime
 mkdir -p $XDG_RUNTIME_DIR
 load_modules
-echo "1..12"
+echo "1..14"
 
 # ends CODE COMMAND OPTION...: as boot, and looks at vmmctl's exit code. $arguments go to
 # the kernel, $initrd and $memory are others than the usual ones.
@@ -43,6 +43,14 @@ exits=$(counted power-off pipe)
 echo "# reads and writes of the pipe that exited: $exits"
 [ "$exits" = "0 106" ]
 result only_set_up_exits $?
+
+# Every pipe works though only some have a doorbell; half of them by doorbell, half by exits.
+(ulimit -n 60 && ends 0 "pipe_guest pipes 100") && printed 'pipes open=100' &&
+	printed 'have no doorbell'
+result few_files $?
+(ulimit -n 1100 && ends 0 "pipe_guest pipes 2000" --cpus 2) && printed 'pipes open=2000' &&
+	printed 'have no doorbell'
+result two_thousand_pipes $?
 
 # Served by vmmctl, the same.
 ends 0 "pipe_guest pipes 20" --pipe user && printed '^GUEST-EXIT: 0$' &&
