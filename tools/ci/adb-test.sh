@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests adb: Debian's own adb on an emulated arm64 host, Debian's own adbd in a stock
+# Tests adb: Debian's own adb on an emulated host, Debian's own adbd in a stock
 # guest, and vhost_vsock_adb.ko between them. KTAP on standard output.
 #
-#	tools/ci/adb-test.sh [--shell]
+#	tools/ci/adb-test.sh [arm64|x86_64 [--shell]]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
-cd "$RANCHU_TOP"
-OVERLAY=$RANCHU_BUILD/lab/overlay-adb
-PEER=$RANCHU_BUILD/arm64/vsock/vsock_peer
-run=(tools/lab/run.sh --host arm64 --timeout 1800 --mem 3G --overlay "$OVERLAY")
+host_options "${1:-arm64}"
+[ $# -eq 0 ] || shift
+OVERLAY=$RANCHU_BUILD/lab/overlay-adb-$HOST
+PEER=$RANCHU_BUILD/$GUEST_ARCH/vsock/vsock_peer
+run=(tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --mem 3G --overlay "$OVERLAY")
 
-tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
-build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" "CROSS_COMPILE=$(cross_prefix arm64)"
+cd "$RANCHU_TOP"
+tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" \
+	"CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/program.sh "$OVERLAY" adb
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd "$PEER"
 cp "$PEER" "$OVERLAY/bin/"

@@ -9,17 +9,17 @@
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
-ARCH=${1:-x86_64}
-OVERLAY=$RANCHU_BUILD/lab/overlay-address-$ARCH
-PROGRAMS=$RANCHU_BUILD/$ARCH/goldfish
+host_options "${1:-arm64}"
+OVERLAY=$RANCHU_BUILD/lab/overlay-address-$HOST
+PROGRAMS=$RANCHU_BUILD/$GUEST_ARCH/goldfish
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$ARCH" "$OVERLAY" --guest
-make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$ARCH")"
-GUEST_ARCH=$ARCH tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
+tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
+tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	tools/testing/goldfish/address_driver.c -- tools/ci/address-in-guest \
 	"$PROGRAMS/address_guest"
 cp tools/ci/host-lib.sh tools/ci/address-in-host.sh "$PROGRAMS/address_service" \
 	"$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host "$ARCH" --timeout 900 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 900 --overlay "$OVERLAY" -- \
 	sh /ranchu/address-in-host.sh

@@ -18,11 +18,6 @@ image() {
 	truncate -s "$2M" "/tmp/$1"
 }
 
-# at SLOT: behind the PCI bus' bridge the first disk is the first that Linux finds.
-at() {
-	[ "$arch" != x86_64 ] || echo ",slot=$1"
-}
-
 load_modules
 echo "1..11"
 
@@ -35,7 +30,6 @@ image b 16
 image c 16
 image d 16
 losetup /dev/loop0 /tmp/c
-# The first disk has the highest MMIO transport, and Linux finds that last.
 guest "load show:vda show:vdb show:vdc show:vdd fill:vda fill:vdc fill:vdd check:vda" \
 	--cpus 2 --no-reboot --disk "/tmp/d,served=user,queues=2$(at 6)" \
 	--disk "/dev/loop0,direct$(at 5)" \

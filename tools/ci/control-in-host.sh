@@ -12,6 +12,8 @@ dir=$XDG_RUNTIME_DIR/ranchu
 mkdir -p $XDG_RUNTIME_DIR
 
 head -c 1048576 /dev/zero > /tmp/image
+uart=pl011
+[ "$arch" != x86_64 ] || uart=uart16550
 load_modules
 echo "1..12"
 
@@ -95,7 +97,7 @@ vmmctl stats one > /tmp/stats
 printf '{"execute":"metrics"}\n' | socat -t 30 - UNIX-CONNECT:$dir/one/control.sock > /tmp/metrics
 echo "# $(wc -c < /tmp/stats) and $(wc -c < /tmp/metrics) bytes"
 grep -q '"userspace_exits": [1-9]' /tmp/stats &&
-	grep -q 'vmmctl_devices_writes{vm=..one..,device=..pl011' /tmp/metrics
+	grep -q "vmmctl_devices_writes{vm=..one..,device=..$uart" /tmp/metrics
 result stats_and_metrics $?
 
 # Paused or not, it ends at once; what others see of it goes.

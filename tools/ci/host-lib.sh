@@ -113,6 +113,12 @@ appears() {
 	[ "$(grep -c "$2" "$console")" -eq "$1" ]
 }
 
+# at SLOT: for --disk. Disks are to be given in the order of falling slots, so that Linux
+# finds the last one first on each board: the first one has the highest MMIO transport.
+at() {
+	[ "$arch" != x86_64 ] || echo ",slot=$1"
+}
+
 # What the guest has printed behind "NAME WHAT ".
 said() {
 	sed -n "s/^$1 \([0-9a-f]*\).*/\1/p" "$console" | tail -n 1

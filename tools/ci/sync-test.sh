@@ -8,15 +8,15 @@
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
-ARCH=${1:-arm64}
-OVERLAY=$RANCHU_BUILD/lab/overlay-sync-$ARCH
-PROGRAMS=$RANCHU_BUILD/$ARCH/goldfish
+host_options "${1:-arm64}"
+OVERLAY=$RANCHU_BUILD/lab/overlay-sync-$HOST
+PROGRAMS=$RANCHU_BUILD/$GUEST_ARCH/goldfish
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$ARCH" "$OVERLAY" --guest
-make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$ARCH")"
-GUEST_ARCH=$ARCH tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
+tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
+tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	tools/testing/goldfish/sync_driver.c -- tools/ci/sync-in-guest "$PROGRAMS/sync_fences"
 cp tools/ci/host-lib.sh tools/ci/sync-in-host.sh "$PROGRAMS/sync_renderer" "$OVERLAY/ranchu/"
-exec tools/lab/run.sh --host "$ARCH" --timeout 900 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 900 --overlay "$OVERLAY" -- \
 	sh /ranchu/sync-in-host.sh

@@ -3,8 +3,8 @@
 #
 # Makes the image of a disk that guest-init has a guest's root on: an ext4 file
 # system with what is in DIR, busybox, the stock goldfish_pipe.ko, guest-init, and
-# the given programs, in /bin. The guest's archive needs the modules virtio_mmio (arm64),
-# virtio_blk, crc32c_generic and ext4 (guest-modules.sh). GUEST_ARCH is as for
+# the given programs, in /bin. The guest's archive needs the modules virtio_mmio (arm64)
+# or virtio_pci (x86_64), virtio_blk, crc32c_generic and ext4 (guest-modules.sh). GUEST_ARCH is as for
 # guest-initrd.sh.
 #
 #	tools/lab/guest-root.sh IMAGE DIR [PROGRAM]...
