@@ -49,8 +49,10 @@ tool = if [ -n "$(CROSS_COMPILE)" ]; then \
 		echo "userspace: $(1) is not built, $(3) is missing"; \
 	fi
 
-userspace:
+vmmctl:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS)
+
+userspace: vmmctl
 	@$(MAKE) -s -C userspace/ranchu-gpu O=$(B)/ranchu-gpu $(VMMCTL_FLAGS)
 	@$(MAKE) -s -C userspace/ranchu-services O=$(B)/ranchu-services $(VMMCTL_FLAGS)
 	@$(MAKE) -s -C userspace/ranchu-gles O=$(B)/ranchu-gles $(VMMCTL_FLAGS)
@@ -64,10 +66,15 @@ kvm-test:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS) \
 		$(B)/vmmctl/tests/kvm/board_test
 
+SELFTESTS = $(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \
+	CROSS_COMPILE=$(CROSS_COMPILE) KSRC=$(RANCHU_CACHE)/linux-source OUTPUT=$(B)/selftests
+
 selftests:
-	@$(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \
-		CROSS_COMPILE=$(CROSS_COMPILE) KSRC=$(RANCHU_CACHE)/linux-source \
-		OUTPUT=$(B)/selftests
+	@$(SELFTESTS)
+
+# Of them, the program that moves data in a guest.
+guest-program:
+	@$(SELFTESTS) $(B)/selftests/pipe_guest
 
 lab-setup:
 	@tools/lab/fetch.sh
@@ -142,5 +149,5 @@ help:
 	@echo 'make dist       build/ranchu-VERSION.tar.xz    make deb   build/ARCH/deb'
 	@echo 'make clean      remove build/'
 
-.PHONY: all modules userspace kvm-test selftests lab-setup overlay $(GATES) kunit demo \
+.PHONY: all modules vmmctl userspace kvm-test selftests guest-program lab-setup overlay $(GATES) kunit demo \
 	check check-sanitizers coverage fuzz mutants soak bench clean help

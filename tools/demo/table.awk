@@ -2,7 +2,9 @@
 #
 # Joins vmmctl's statistics of two runs of `pipe_guest demo` into a table:
 #
-#	awk -f table.awk kernel.json user.json
+#	awk -f table.awk kernel.json user.json [adb.txt]
+#
+# A line of adb.txt is what adb has moved: served by whom, what, bytes, seconds, exits.
 #
 # Each line is a snapshot whose label is what the guest printed then; a phase
 # is what lies between its "begin" and its "end". Exits that the console's own
@@ -56,6 +58,19 @@ function rate_text(rate) {
 
 FNR == 1 { run++ }
 
+run == 3 {
+	r = $1 == "kernel" ? 1 : 2
+	key = "adb " $2 " " $3
+	if (!(key in seen)) {
+		seen[key] = 1
+		order[++rows] = key
+	}
+	rate[r, key] = $3 / $4 / 1000000
+	count[r, key] = 1
+	left[r, key] = $5
+	next
+}
+
 /"label":"RANCHU-MARK / {
 	match($0, /RANCHU-MARK [^"]*/)
 	split(substr($0, RSTART, RLENGTH), word, " ")
@@ -71,12 +86,12 @@ FNR == 1 { run++ }
 	}
 	ns = value(word, "ns")
 	rate[run, key] = ns ? value(word, "bytes") * 1000 / ns : 0
-	count[run, key] = commands($0) - commands_then
+	count[run, key] = word[3] == "disk" ? value(word, "ops") : commands($0) - commands_then
 	left[run, key] = exits($0) - exits_then
 }
 
 END {
-	if (!rows || run != 2) {
+	if (!rows || run < 2) {
 		print "table: nothing was measured"
 		exit 1
 	}

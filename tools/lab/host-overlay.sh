@@ -11,23 +11,26 @@
 #				host's Image is a bzImage
 #
 # The modules are built for Debian's kernel, or come from the directory where
-# modules.sh has built them for another one.
+# modules.sh has built them for another one. With --guest-only there are a guest and no
+# tests, and nothing is built that is not laid out.
 #
-#	tools/lab/host-overlay.sh ARCH DIR [--guest] [--modules BUILT]
+#	tools/lab/host-overlay.sh ARCH DIR [--guest|--guest-only] [--modules BUILT]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-USAGE="usage: host-overlay.sh ARCH DIR [--guest] [--modules BUILT]"
+USAGE="usage: host-overlay.sh ARCH DIR [--guest|--guest-only] [--modules BUILT]"
 [ $# -ge 2 ] || die "$USAGE"
 ARCH=$(kernel_arch "$1")
 DIR=$2
 shift 2
 GUEST=0
+TESTS=1
 B=$RANCHU_BUILD/$ARCH
 MODULES=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--guest) GUEST=1 ;;
+	--guest-only) GUEST=1; TESTS=0 ;;
 	--modules) MODULES=$2; shift ;;
 	*) die "$USAGE" ;;
 	esac
@@ -36,9 +39,10 @@ done
 
 # For Debian's kernel, which is what the host runs, whatever this machine has.
 # Static, because a host has busybox and nothing else.
-targets=(userspace selftests)
+targets=(vmmctl guest-program)
+[ "$TESTS" -eq 0 ] || targets+=(userspace selftests)
 [ -n "$MODULES" ] || targets+=(modules)
-[ "$ARCH" != x86_64 ] || targets+=(kvm-test)
+[ "$ARCH $TESTS" != "x86_64 1" ] || targets+=(kvm-test)
 build_alone make -s -C "$RANCHU_TOP" "ARCH=$ARCH" "KDIR=$RANCHU_CACHE/kdir-$ARCH" STATIC=-static \
 	"${targets[@]}"
 MODULES=${MODULES:-$B/modules}
@@ -54,8 +58,11 @@ while read -r object; do
 	basename "$object" >> "$DIR/ranchu/modules/order"
 done < "$MODULES/modules.order"
 cp "$B/vmmctl/vmmctl" "$DIR/bin/"
-find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/tests/" \;
-[ "$ARCH" != x86_64 ] || cp "$B/vmmctl/tests/kvm/board_test" "$DIR/ranchu/tests/kvm_board_test"
+if [ "$TESTS" -eq 1 ]; then
+	find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/tests/" \;
+	[ "$ARCH" != x86_64 ] ||
+		cp "$B/vmmctl/tests/kvm/board_test" "$DIR/ranchu/tests/kvm_board_test"
+fi
 
 if [ "$GUEST" -eq 1 ]; then
 	mkdir -p "$DIR/ranchu/guest"

@@ -8,10 +8,12 @@
  *	RANCHU-BENCH <name> round=N ns=N ops=N
  *
  * ns is the whole phase's. Pipes are open, connected and warm before the first
- * line; what the lines themselves cost is the console's.
+ * line; what the lines themselves cost is the console's. The demo's last rows are of a file
+ * on the disk with the guest's root.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -168,6 +170,64 @@ static void demo_phase(const struct demo_row *row, size_t size)
 	close(fd);
 }
 
+/* A file on the disk that has this guest's root, past the guest's cache. */
+#define DISK_FILE		"/demo-disk"
+#define DISK_FILE_SIZE		(4u << 20)
+
+static const size_t disk_sizes[] = { 4096, 64 << 10 };
+
+static void disk_read(int fd, size_t size, off_t at)
+{
+	ssize_t n = pread(fd, in, size, at);
+
+	if (n != (ssize_t)size)
+		give_up("read " DISK_FILE, n);
+}
+
+static void disk_write(int fd, size_t size, off_t at)
+{
+	ssize_t n = pwrite(fd, out, size, at);
+
+	if (n != (ssize_t)size)
+		give_up("write " DISK_FILE, n);
+}
+
+static void disk_phase(int fd, const char *direction, size_t size,
+		       void (*op)(int fd, size_t size, off_t at))
+{
+	unsigned int ops = DISK_FILE_SIZE / size, i;
+	uint64_t begin, ns;
+
+	say("RANCHU-MARK begin disk %s %zu\n", direction, size);
+	begin = guest_ns();
+	for (i = 0; i < ops; i++)
+		op(fd, size, (off_t)i * size);
+	ns = guest_ns() - begin;
+	say("RANCHU-MARK end disk %s %zu bytes=%u ns=%llu ops=%u\n", direction, size,
+	    DISK_FILE_SIZE, (unsigned long long)ns, ops);
+}
+
+static void demo_disk(void)
+{
+	int fd = open(DISK_FILE, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+	size_t s;
+
+	if (fd < 0)
+		give_up(DISK_FILE, fd);
+	disk_write(fd, DISK_FILE_SIZE, 0);
+	if (fsync(fd))
+		give_up("fsync " DISK_FILE, -1);
+	for (s = 0; s < ARRAY_SIZE(disk_sizes); s++) {
+		disk_phase(fd, "write", disk_sizes[s], disk_write);
+		disk_phase(fd, "read", disk_sizes[s], disk_read);
+		if (memcmp(in, out, disk_sizes[s])) {
+			say("RANCHU-FAILED disk: wrong bytes\n");
+			exit(1);
+		}
+	}
+	close(fd);
+}
+
 int guest_demo(void)
 {
 	size_t r, s;
@@ -189,6 +249,7 @@ int guest_demo(void)
 			return 1;
 		}
 	}
+	demo_disk();
 	return 0;
 }
 
