@@ -284,7 +284,10 @@ result guest_that_ends_is_gone $?
 head -c 67108864 /dev/urandom > /tmp/file
 adb push -Z /tmp/file "$DATA/file" > /tmp/push 2>&1 &
 push=$!
-sleep 2
+# In the middle, whatever a second is worth here: adb has read an eighth of the file.
+until [ "$(awk '/^rchar/ { print $2 }' "/proc/$push/io" 2>/dev/null || echo 67108864)" -gt 8388608 ]; do
+	usleep 5000
+done
 kill -KILL "$vmm"
 wait "$vmm" 2>/dev/null
 wait "$push"
