@@ -24,7 +24,8 @@ vmlinux() {
 	local at
 
 	at=$((($(number "$1" 497 1) + 1) * 512 + $(number "$1" 584 4)))
-	tail -c "+$((at + 1))" "$1" | head -c "$(number "$1" 588 4)" | xz -dc --single-stream > "$2" ||
+	dd "if=$1" bs=1M iflag=skip_bytes,count_bytes "skip=$at" "count=$(number "$1" 588 4)" \
+		status=none | xz -dc --single-stream > "$2" ||
 		die "$1 has nothing inside that xz can unpack"
 }
 

@@ -281,11 +281,11 @@ static irqreturn_t sync_interrupt(int irq, void *data)
 /* ---- the guest's processes ---- */
 
 /**
- * struct user - an open file
+ * struct sync_user - an open file
  * @sync: the device
  * @timeline: its
  */
-struct user {
+struct sync_user {
 	struct sync *sync;
 	struct timeline *timeline;
 };
@@ -293,7 +293,7 @@ struct user {
 static int user_open(struct inode *inode, struct file *file)
 {
 	struct sync *sync = container_of(file->private_data, struct sync, misc);
-	struct user *user = kzalloc(sizeof(*user), GFP_KERNEL);
+	struct sync_user *user = kzalloc(sizeof(*user), GFP_KERNEL);
 
 	if (!user)
 		return -ENOMEM;
@@ -311,7 +311,7 @@ static int user_open(struct inode *inode, struct file *file)
 
 static int user_release(struct inode *inode, struct file *file)
 {
-	struct user *user = file->private_data;
+	struct sync_user *user = file->private_data;
 
 	mutex_lock(&user->sync->timelines_lock);
 	user->timeline->closed = true;
@@ -337,7 +337,7 @@ static void trigger(struct sync *sync, const struct sync_queue *queue, struct ti
 }
 
 /* On success the fence's file is installed, and the host has been asked. */
-static int queue_locked(struct user *user, struct sync_queue *queue, void __user *argp)
+static int queue_locked(struct sync_user *user, struct sync_queue *queue, void __user *argp)
 {
 	struct timeline *timeline = user->timeline;
 	struct sync_file *file;
@@ -367,7 +367,7 @@ static int queue_locked(struct user *user, struct sync_queue *queue, void __user
 static long user_ioctl(struct file *file, unsigned int number, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
-	struct user *user = file->private_data;
+	struct sync_user *user = file->private_data;
 	struct sync_counts counts;
 	struct sync_queue queue;
 	int err;
