@@ -62,19 +62,19 @@ device() {
 	return 1
 }
 
-# says WANT COMMAND...: it prints this and nothing else, and succeeds.
+# says WANT COMMAND...: it prints this and nothing else, and succeeds, in two minutes.
 says() {
 	want=$1
 	shift
-	got=$("$@" 2>/dev/null) || { echo "# '$*' ended with $?"; return 1; }
+	got=$(timeout 120 "$@" 2>/dev/null) || { echo "# '$*' ended with $?"; return 1; }
 	[ "$got" = "$want" ] || { echo "# '$*' said '$got', not '$want'"; return 1; }
 }
 
-# ends_with CODE COMMAND...
+# ends_with CODE COMMAND...: likewise
 ends_with() {
 	want=$1
 	shift
-	"$@" > /dev/null 2>&1
+	timeout 120 "$@" > /dev/null 2>&1
 	code=$?
 	[ "$code" -eq "$want" ] || { echo "# '$*' ended with $code, not $want"; return 1; }
 }
@@ -262,7 +262,7 @@ result adb_server_restarted $?
 
 # vmmctl stays, the guest boots again.
 adb shell touch /tmp/before
-adb shell reboot -f > /dev/null 2>&1
+timeout 120 adb shell reboot -f > /dev/null 2>&1
 device emulator-5554 && ends_with 1 adb shell test -e /tmp/before && kill -0 "$vmm"
 result guest_rebooted $?
 
@@ -320,7 +320,7 @@ device emulator-5554 && says again adb shell echo again
 result by_pipe_adb_server_restarted $?
 
 adb shell touch /tmp/before
-adb shell reboot -f > /dev/null 2>&1
+timeout 120 adb shell reboot -f > /dev/null 2>&1
 device emulator-5554 && ends_with 1 adb shell test -e /tmp/before && kill -0 "$vmm"
 result by_pipe_guest_rebooted $?
 ends "$vmm"
