@@ -5,11 +5,11 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "control/screen_view.h"
 
@@ -85,7 +85,6 @@ void vmm_screen_view_close(struct vmm_screen_view *view)
  */
 bool vmm_screen_view_update(struct vmm_screen_view *view)
 {
-	static const struct timespec pause = { .tv_nsec = 1000000 };
 	const struct vmm_display_header *header = (const void *)view->copy;
 	bool first = !view->seen;
 	unsigned int i;
@@ -99,7 +98,8 @@ bool vmm_screen_view_update(struct vmm_screen_view *view)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (!(before & 1) && sequence_of(view) == before)
 			break;
-		nanosleep(&pause, NULL);
+		/* A millisecond, by a call that the sandbox lets through. */
+		poll(NULL, 0, 1);
 	}
 	view->seen = true;
 	view->sequence = before;

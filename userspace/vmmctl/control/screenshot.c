@@ -77,7 +77,7 @@ int vmm_screenshot(int screen_fd, const char *path)
  * struct vmm_shot - a picture that is being written
  * @job: writes it
  * @view: the screen
- * @to: the file
+ * @fd: the file, or -1
  * @err: how it went
  * @done: told in the main thread that it is over
  * @arg: argument of @done
@@ -85,28 +85,53 @@ int vmm_screenshot(int screen_fd, const char *path)
 struct vmm_shot {
 	struct vmm_job job;
 	struct vmm_screen_view view;
-	FILE *to;
+	int fd;
 	int err;
 	void (*done)(void *arg, int err);
 	void *arg;
 };
 
-/* Nothing that the job uses is anybody else's. */
+static int bytes_write(int fd, const char *bytes, size_t len)
+{
+	ssize_t n;
+
+	for (; len; bytes += n, len -= n) {
+		n = write(fd, bytes, len);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n < 0)
+			n = 0;
+	}
+	return 0;
+}
+
+/*
+ * Nothing that the job uses is anybody else's. The file has no FILE: exit() would wait for
+ * one that another thread is writing to.
+ */
 static void shot_take(void *arg)
 {
 	struct vmm_shot *shot = arg;
+	char *png = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&png, &len);
 
 	vmm_screen_view_update(&shot->view);
-	shot->err = shot_write(&shot->view, shot->to);
-	if (fclose(shot->to) && !shot->err)
+	shot->err = memory ? shot_write(&shot->view, memory) : -errno;
+	if (memory && fclose(memory) && !shot->err)
 		shot->err = -errno;
-	shot->to = NULL;
+	if (!shot->err)
+		shot->err = bytes_write(shot->fd, png, len);
+	free(png);
+	if (close(shot->fd) && !shot->err)
+		shot->err = -errno;
+	shot->fd = -1;
 }
 
 static void shot_free(struct vmm_shot *shot)
 {
-	if (shot->to)
-		fclose(shot->to);
+	if (shot->fd >= 0)
+		close(shot->fd);
 	vmm_screen_view_close(&shot->view);
 	free(shot);
 }
@@ -124,10 +149,10 @@ static int shot_open(struct vmm_shot *shot, int screen_fd, int fd)
 {
 	struct stat st;
 
+	shot->fd = fd;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return -EINVAL;
-	shot->to = fdopen(fd, "w");
-	return shot->to ? vmm_screen_view_open(&shot->view, screen_fd) : -errno;
+	return vmm_screen_view_open(&shot->view, screen_fd);
 }
 
 /**
@@ -154,7 +179,7 @@ int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int sc
 		shot->arg = arg;
 		err = shot_open(shot, screen_fd, fd);
 	}
-	if (!shot || !shot->to)
+	if (!shot)
 		close(fd);
 	if (!err)
 		err = vmm_job_start(&shot->job, loop, shot_take, shot_taken, shot);
@@ -166,7 +191,7 @@ int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int sc
 }
 
 /**
- * vmm_screenshot_abandon - hear no more of a picture
+ * vmm_screenshot_abandon - wait for a picture for the last time
  * @shot: may be NULL. Memory of one that does not end is left to it
  */
 void vmm_screenshot_abandon(struct vmm_shot *shot)

@@ -118,6 +118,19 @@ static int picture(void)
 	return vmm_loop_run(picture_loop);
 }
 
+/* The frame is half there when the picture is taken. */
+static const u8 *white_row(void *arg, u32 y, u32 *count)
+{
+	static u8 row[64 * 4];
+
+	(void)arg;
+	memset(row, 0xff, sizeof(row));
+	*count = 1;
+	if (y == 1)
+		tap_equal(enter_and(picture), ENDED_WELL);
+	return row;
+}
+
 static void a_picture_is_written(void)
 {
 	struct vmm_display *display = vmm_display_open(64, 48);
@@ -128,6 +141,8 @@ static void a_picture_is_written(void)
 	picture_loop = vmm_loop_create();
 	tap_equal(enter_and(picture), ENDED_WELL);
 	tap_check(!stat(other_file, &st) && st.st_size > 57);
+	/* And in the middle of a frame. */
+	vmm_display_rows(display, VMM_PIXELS_RGBX8888, 0, white_row, NULL);
 	close(picture_fd);
 	vmm_loop_destroy(picture_loop);
 	vmm_display_close(display);
