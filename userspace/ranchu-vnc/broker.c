@@ -40,7 +40,7 @@ static int ask_device(struct vmm_client *client, const char *device, const char 
 		return 0;
 	result = vmm_client_call(client, "device", args);
 	json_decref(result);
-	return result || strncmp(vmm_client_error(client), "the VM", 6) ? 0 : -EIO;
+	return result || !vmm_client_lost(client) ? 0 : -EIO;
 }
 
 static void on_event(void *arg, const char *name)

@@ -29,6 +29,7 @@
  * @gives: how many
  * @event: told of each event's name, or NULL
  * @arg: its first argument
+ * @lost: there will be no more answers
  * @error: why the last call failed
  */
 struct vmm_client {
@@ -42,6 +43,7 @@ struct vmm_client {
 	unsigned int gives;
 	void (*event)(void *arg, const char *name);
 	void *arg;
+	bool lost;
 	char error[VMM_ANSWER_ERROR];
 };
 
@@ -118,6 +120,17 @@ void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const
 {
 	client->event = event;
 	client->arg = arg;
+}
+
+/**
+ * vmm_client_lost - tell why the last call failed
+ * @client: the connection
+ *
+ * Return: whether the VM has not answered at all, and will not
+ */
+bool vmm_client_lost(const struct vmm_client *client)
+{
+	return client->lost;
 }
 
 /**
@@ -218,6 +231,7 @@ static json_t *client_message(struct vmm_client *client, u64 deadline)
 
 	while (!client->len || !(newline = memchr(client->in, '\n', client->len))) {
 		err = client_receive(client, deadline);
+		client->lost = err;
 		if (err)
 			return client_fail(client, err == -EPIPE ? "the VM has hung up" :
 						   err == -ETIMEDOUT ? "the VM does not answer" :
@@ -287,7 +301,8 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 	json_t *message;
 	json_t *result;
 
-	if (client_send(client, command, args))
+	client->lost = client_send(client, command, args);
+	if (client->lost)
 		return client_fail(client, "the VM takes no commands");
 	for (;;) {
 		const char *event;

@@ -219,6 +219,7 @@ int vmm_client_file(struct vmm_client *client);
 void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const char *name),
 		       void *arg);
 const char *vmm_client_error(const struct vmm_client *client);
+bool vmm_client_lost(const struct vmm_client *client);
 
 /* ---- snapshot.c: vmmctl snapshot ---- */
 

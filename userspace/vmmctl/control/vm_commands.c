@@ -21,9 +21,12 @@ static int answer_with(struct vmm_answer *answer, json_t *result)
 /* Says what the VM is doing, if that is why @err has come. */
 static int not_now(const struct vmm_vm_commands *c, struct vmm_answer *answer, int err)
 {
-	json_t *status = json_object();
+	json_t *status;
 	const char *word;
 
+	if (err >= 0)
+		return err;
+	status = json_object();
 	c->vm->status(c->arg, status);
 	word = json_string_value(json_object_get(status, "status"));
 	if (err == -EALREADY)
@@ -217,7 +220,7 @@ static int run_guest_services(void *arg, u64 call, const json_t *args, struct vm
 	fd = c->vm->guest ? c->vm->guest(c->arg, answer->given[0]) : -EOPNOTSUPP;
 	if (fd == -EOPNOTSUPP)
 		return vmm_answer_fail(answer, -fd, "it was started without --guest-services");
-	if (fd == -EBUSY)
+	if (fd == -EALREADY)
 		return vmm_answer_fail(answer, -fd, "its guest is served already");
 	if (fd < 0)
 		return not_now(c, answer, fd);

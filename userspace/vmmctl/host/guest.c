@@ -242,7 +242,7 @@ static int services_renew(struct vmm_guest *guest)
  * @link: a socket of AF_UNIX that keeps records apart; is taken unless this fails
  *
  * Return: the file of services, which stays ours, or -errno: -EOPNOTSUPP if this VM has no
- *	guest services, -EAGAIN if it has not started, -EBUSY if somebody serves them
+ *	guest services, -EAGAIN if it has not started, -EALREADY if somebody serves them
  */
 int vmm_guest_connect(struct vmm_guest *guest, int link)
 {
@@ -255,7 +255,7 @@ int vmm_guest_connect(struct vmm_guest *guest, int link)
 	if (!guest->device)
 		return -EAGAIN;
 	if (guest->link >= 0)
-		return -EBUSY;
+		return -EALREADY;
 	if (getsockname(link, (struct sockaddr *)&name, &size) || name.ss_family != AF_UNIX)
 		return -EINVAL;
 	err = guest->state == GUEST_GONE ? services_renew(guest) : 0;
