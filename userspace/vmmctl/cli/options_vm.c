@@ -175,8 +175,8 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "access-platform", .type = VMM_OPT_SWITCH, .initial = "off",
 		AT(access_platform),
-		.help = "offer VIRTIO_F_ACCESS_PLATFORM: drivers of virtio devices share only what\n"
-			"the guest's DMA API hands out, as swiotlb=force wants it",
+		.help = "offer VIRTIO_F_ACCESS_PLATFORM: drivers of virtio devices share what the\n"
+			"guest's DMA API hands out and nothing else, as swiotlb=force wants it",
 	},
 	{
 		.key = "dma-pool", .arg = "SIZE", .type = VMM_OPT_SIZE, .min = MIB,
