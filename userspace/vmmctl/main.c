@@ -47,7 +47,8 @@
  * @devices: the devices', inside it; whatever asks them is there, too
  * @host: what devices are connected to
  * @screen: a socket by which a program draws, or NULL
- * @signal_fd: SIGUSR1 and its like as a file
+ * @signal_fd: SIGUSR1 and SIGUSR2, which ask devices, as a file
+ * @cont_fd: SIGCONT as a file
  * @read_window: the guest may read registers from memory
  * @confined: the sandbox was entered
  * @loaded: the guest of the snapshot has gone on
@@ -65,6 +66,7 @@ struct session {
 	struct vmm_host host;
 	struct vmm_screen_socket *screen;
 	int signal_fd;
+	int cont_fd;
 	bool read_window;
 	bool confined;
 	bool loaded;
@@ -92,10 +94,17 @@ static int session_signal(void *arg)
 		if (!vmm_hold_devices(&s->steering.hold))
 			vmm_board_command(&s->vm, NULL, "resize", NULL, NULL);
 		break;
-	case SIGCONT:
-		vmm_console_foreground(s->host.console);
-		break;
 	}
+	return 0;
+}
+
+static int session_continued(void *arg)
+{
+	struct session *s = arg;
+	struct signalfd_siginfo info;
+
+	if (read(s->cont_fd, &info, sizeof(info)) == sizeof(info))
+		vmm_console_foreground(s->host.console);
 	return 0;
 }
 
@@ -120,7 +129,7 @@ static void session_line(void *arg, const char *line)
 static int session_signals(struct session *s)
 {
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTOU, SIGTTIN };
-	sigset_t set;
+	sigset_t set, cont;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ignored); i++)
@@ -128,13 +137,17 @@ static int session_signals(struct session *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
-	sigaddset(&set, SIGCONT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&cont);
+	sigaddset(&cont, SIGCONT);
+	sigprocmask(SIG_BLOCK, &cont, NULL);
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->signal_fd < 0)
+	s->cont_fd = signalfd(-1, &cont, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd < 0 || s->cont_fd < 0)
 		return vmm_error(errno, "signalfd");
-	/* While a job has the devices, signals wait. */
-	if (vmm_loop_add(s->devices, s->signal_fd, session_signal, s))
+	/* While a job has the devices, those for devices wait. */
+	if (vmm_loop_add(s->devices, s->signal_fd, session_signal, s) ||
+	    vmm_loop_add(s->loop, s->cont_fd, session_continued, s))
 		return -EIO;
 	return vmm_ending_open(s->loop, session_ending, s);
 }
@@ -199,6 +212,8 @@ static void session_close(struct session *s)
 	vmm_ending_close(s->loop);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
+	if (s->cont_fd >= 0)
+		close(s->cont_fd);
 	vmm_log_output(NULL);
 	vmm_output_close(&s->err_out);
 	vmm_loop_destroy(s->devices);
@@ -480,8 +495,8 @@ static void where_we_are(struct vmm_config *cfg)
 static int command_run(struct vmm_config *cfg)
 {
 	struct session s = {
-		.cfg = cfg, .signal_fd = -1, .steering.every_fd = -1, .err_out.own_fd = -1,
-		.emulator = VMM_EMULATOR_PORT_NONE,
+		.cfg = cfg, .signal_fd = -1, .cont_fd = -1, .steering.every_fd = -1,
+		.err_out.own_fd = -1, .emulator = VMM_EMULATOR_PORT_NONE,
 		.boot = { .kernel.fd = -1, .initrd.fd = -1 },
 	};
 	enum vmm_end end = VMM_END_ERROR;

@@ -135,6 +135,8 @@ static int saved(void *arg)
 	}
 	if (!h->paused && !job_enter(h, VMM_HOLD_STARTING, start_devices, started))
 		return 0;
+	if (!h->paused)
+		vmm_instance_event(h->instance, "PAUSED", NULL);
 	h->paused = true;
 	answer(h);
 	return 0;
@@ -209,7 +211,7 @@ static int parked(void *arg)
 	struct vmm_hold *h = arg;
 
 	vmm_event_clear(h->vm->parked_fd);
-	if (h->state != VMM_HOLD_PARKING || !vmm_vm_paused(h->vm))
+	if (h->state != VMM_HOLD_PARKING || !vmm_vm_paused(h->vm) || vmm_vm_ended(h->vm))
 		return 0;
 	if (!job_enter(h, VMM_HOLD_STOPPING, stop_devices, stopped))
 		return 0;
@@ -230,10 +232,10 @@ static int park(struct vmm_hold *h, u64 call)
 
 /* ---- commands ---- */
 
-/* 0 if the VM runs or is held, and nothing is under way. */
+/* 0 if the VM runs or is held, and nothing is under way, its end neither. */
 static int is_free(const struct vmm_hold *h)
 {
-	if (h->state <= VMM_HOLD_RENEWING)
+	if (h->state <= VMM_HOLD_RENEWING || vmm_vm_ended(h->vm))
 		return -EAGAIN;
 	return h->state == VMM_HOLD_RUNNING || h->state == VMM_HOLD_HELD ? 0 : -EBUSY;
 }
@@ -384,13 +386,14 @@ bool vmm_hold_end(struct vmm_hold *h, int ms)
 		return false;
 	saving_end(h);
 	vmm_loop_del(h->loop, h->vm->parked_fd);
-	h->devices_stopped = h->state >= VMM_HOLD_STOPPING;
+	/* A job that was to have them go on has ended, too. */
+	h->devices_stopped = h->state >= VMM_HOLD_STOPPING && h->state != VMM_HOLD_STARTING;
 	h->state = VMM_HOLD_OFF;
 	vmm_loop_hold(h->vm->loop, false);
 	return true;
 }
 
-/* What a device does when it goes on is of no use, but its reset expects that it runs. */
+/* A device that stands still goes on first: resets are for devices that run. */
 static void renew(void *arg)
 {
 	struct vmm_hold *h = arg;

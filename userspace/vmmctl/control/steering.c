@@ -102,15 +102,16 @@ static int steering_device(void *arg, const char *device, const char *command,
 static int steering_screen(void *arg)
 {
 	struct vmm_steering *s = arg;
-	int err = vmm_hold_devices(&s->hold);
 	struct vmm_display *display;
 
-	if (err)
-		return err;
+	if (!s->hold.vm)
+		return -EAGAIN;
 	display = s->hold.vm->host.display;
 	if (!display)
 		return -EOPNOTSUPP;
-	vmm_display_refresh(display);
+	/* While a job has the devices, the last frame stays. */
+	if (!vmm_hold_devices(&s->hold))
+		vmm_display_refresh(display);
 	return vmm_display_file(display);
 }
 
@@ -316,7 +317,8 @@ static void steering_shutdown(struct vmm_steering *s, json_t *data)
  * @end: how the guest has ended
  *
  * A job may go on for a moment, but for VMM_END_KILL; without its end, the process ends
- * here. What others see of the VM is put in order all the same.
+ * here, with its threads at work: the VM's directory goes, the terminal is as it was, and
+ * nothing is freed.
  */
 void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 {
@@ -324,9 +326,15 @@ void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 
 	if (vmm_hold_end(&s->hold, kill ? 0 : VMM_JOB_LAST_MS) && !kill)
 		return;
+	if (!kill)
+		vmm_error(-ETIMEDOUT, "a device has not stopped in time");
+	/* There is no next life. */
+	if (end == VMM_END_RESET)
+		end = vmm_ending_signal() ? VMM_END_SIGNAL : VMM_END_ERROR;
 	vmm_steering_end(s, end);
-	vmm_steering_close(s);
-	vmm_console_close(s->console);
+	vmm_instance_leave(s->instance);
+	if (s->console)
+		vmm_console_leave(s->console);
 	_exit(vmm_steering_exit(end));
 }
 

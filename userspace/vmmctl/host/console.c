@@ -65,6 +65,7 @@
  * @writing: there is @writer
  * @due: it has something to write
  * @ending: it is to end when it has written all
+ * @stuck: it was waited for, and has not come since
  * @cond: signalled when @due, @ending or @ring has changed
  * @writer: writes to a plain file
  */
@@ -99,6 +100,7 @@ struct vmm_console {
 	bool writing;
 	bool due;
 	bool ending;
+	bool stuck;
 	pthread_cond_t cond;
 	pthread_t writer;
 };
@@ -147,6 +149,7 @@ static void *console_writer(void *arg)
 			continue;
 		}
 		con->due = false;
+		con->stuck = false;
 		pthread_cond_broadcast(&con->cond);
 	}
 	pthread_mutex_unlock(&con->lock);
@@ -163,17 +166,21 @@ static bool console_wake_writer_locked(struct vmm_console *con)
 	return con->writing;
 }
 
-/* Waits for the writer, but not for long: whether it has written all. */
+/* Waits for the writer, but not for long, and not again: whether it has written all. */
 static bool console_written_locked(struct vmm_console *con)
 {
 	struct timespec until;
+
+	if (con->stuck)
+		return !con->due;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += CONSOLE_LAST_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
-	while (con->due && !pthread_cond_clockwait(&con->cond, &con->lock, CLOCK_MONOTONIC, &until))
-		;
+	while (con->due && !con->stuck)
+		con->stuck = pthread_cond_clockwait(&con->cond, &con->lock, CLOCK_MONOTONIC,
+						    &until);
 	return !con->due;
 }
 
@@ -202,14 +209,18 @@ static void console_last(struct vmm_console *con)
 {
 	struct pollfd room = { .fd = vmm_output_fd(&con->out), .events = POLLOUT };
 	unsigned int i;
+	u64 lost;
 
 	for (i = 0; con->full && i < CONSOLE_LAST_MS / 10; i++) {
 		poll(&room, 1, 10);
 		vmm_console_flush(con);
 	}
-	if (con->ring.len || con->ring.dropped)
-		vmm_note("%llu bytes of the console's output were dropped: nobody read them",
-			 con->ring.dropped + con->ring.len);
+	pthread_mutex_lock(&con->lock);
+	lost = con->ring.dropped + con->ring.len;
+	pthread_mutex_unlock(&con->lock);
+	if (lost)
+		vmm_note("%llu bytes of the console's output were dropped: nobody took them",
+			 lost);
 }
 
 /**
@@ -586,19 +597,28 @@ static bool console_end_writer(struct vmm_console *con)
 }
 
 /**
- * vmm_console_close - give the terminal back as it was
- * @con: may be NULL
+ * vmm_console_leave - write what is left, and give the terminal back as it was
+ * @con: threads may go on writing to it
  */
-void vmm_console_close(struct vmm_console *con)
+void vmm_console_leave(struct vmm_console *con)
 {
-	if (!con)
-		return;
 	vmm_console_flush(con);
 	console_last(con);
 	if (con->tty)
 		tcsetattr(con->in, TCSANOW, &con->saved);
 	if (con->tty)
 		console_terminal.fd = -1;
+}
+
+/**
+ * vmm_console_close - end a console as vmm_console_leave() does, and free it
+ * @con: may be NULL
+ */
+void vmm_console_close(struct vmm_console *con)
+{
+	if (!con)
+		return;
+	vmm_console_leave(con);
 	console_watch_out(con, false);
 	console_watch_in(con, false);
 	vmm_loop_del(con->loop, con->ready_fd);

@@ -58,6 +58,7 @@ struct vmm_console_guest {
 
 struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out);
 void vmm_console_close(struct vmm_console *con);
+void vmm_console_leave(struct vmm_console *con);
 void vmm_console_attach(struct vmm_console *con, const struct vmm_console_guest *guest, void *arg);
 void vmm_console_watch(struct vmm_console *con, const char *prefix,
 		       void (*fn)(void *arg, const char *line), void *arg);

@@ -288,7 +288,17 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 }
 
 /**
- * vmm_dir_close - remove a VM's directory
+ * vmm_dir_remove - remove a VM's directory
+ * @dir: stays; may be NULL
+ */
+void vmm_dir_remove(struct vmm_dir *dir)
+{
+	if (dir)
+		remove_directory(dir);
+}
+
+/**
+ * vmm_dir_close - remove a VM's directory, and forget it
  * @dir: may be NULL
  */
 void vmm_dir_close(struct vmm_dir *dir)

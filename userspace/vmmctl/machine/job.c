@@ -5,7 +5,9 @@
  * end. Whoever ends the VM waits a moment for a job, and for one that does not end the
  * process exits as it is: what the job uses stays until then.
  */
+#include <errno.h>
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "machine/machine.h"
@@ -68,8 +70,16 @@ int vmm_job_start(struct vmm_job *job, struct vmm_loop *loop, void (*fn)(void *a
 	return err;
 }
 
+static s64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
 /**
- * vmm_job_abandon - hear no more of a job
+ * vmm_job_abandon - wait for a job for the last time
  * @job: all zero, running or over; its end is not told any more
  * @ms: how long it may go on
  *
@@ -79,10 +89,18 @@ int vmm_job_start(struct vmm_job *job, struct vmm_loop *loop, void (*fn)(void *a
 bool vmm_job_abandon(struct vmm_job *job, int ms)
 {
 	struct pollfd over = { .fd = job->done_fd, .events = POLLIN };
+	s64 deadline = now_ms() + ms;
+	s64 left = ms;
+	int ready;
 
 	if (!job->running)
 		return true;
-	if (poll(&over, 1, ms) <= 0)
+	/* Signals that end the VM interrupt it. */
+	do {
+		ready = poll(&over, 1, left);
+		left = deadline - now_ms();
+	} while (ready < 0 && errno == EINTR && left > 0);
+	if (ready <= 0)
 		return false;
 	job_close(job);
 	return true;

@@ -27,6 +27,7 @@
 #include "control/steering.h"
 #include "host/ending.h"
 #include "host/image.h"
+#include "host/unix.h"
 #include "host/vm_dir.h"
 #include "tests/tap.h"
 
@@ -597,6 +598,26 @@ static void a_reset_ends_a_save(void)
 	vm_kill();
 }
 
+/* The VM has ended by the time the second one is read, and is not to be held any more. */
+static void a_command_behind_a_reset_is_refused(void)
+{
+	static const struct slow how = { .resume = 400 };
+	static const char both[] = "{\"execute\":\"reset\"}\n{\"execute\":\"resume\"}\n";
+	char path[160];
+	int fd;
+
+	if (!vm_start(&how))
+		return;
+	tap_check(asks("pause"));
+	vmm_dir_file(base, "held", "control.sock", path, sizeof(path));
+	fd = vmm_unix_dial_wait(path, 5000);
+	tap_equal(write(fd, both, strlen(both)), (ssize_t)strlen(both));
+	tap_check(becomes("running"));
+	close(fd);
+	tap_check(asks("pause"));
+	vm_kill();
+}
+
 static void limit_files(rlim_t files)
 {
 	struct rlimit limit;
@@ -644,6 +665,7 @@ static const struct tap_case cases[] = {
 	{ "a device that fails to pause ends the VM", a_device_that_fails_ends_the_vm },
 	{ "a VM that is saved goes on without whoever saves it", whoever_saves_may_go },
 	{ "a reset ends a save", a_reset_ends_a_save },
+	{ "a command behind a reset is refused", a_command_behind_a_reset_is_refused },
 	{ "a job that cannot start changes nothing", jobs_that_do_not_start_change_nothing },
 };
 
