@@ -4,6 +4,7 @@
  * the VM in a file that it is given.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -150,7 +151,8 @@ static int shot_open(struct vmm_shot *shot, int screen_fd, int fd)
 	struct stat st;
 
 	shot->fd = fd;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
 	return vmm_screen_view_open(&shot->view, screen_fd);
 }
@@ -166,7 +168,8 @@ static int shot_open(struct vmm_shot *shot, int screen_fd, int fd)
  *
  * Makes no file: may be called in the sandbox.
  *
- * Return: 0, or -errno: -EINVAL if @fd is no regular file, whose writer might have to wait
+ * Return: 0, or -errno: -EINVAL if @fd is no regular file that can be
+ *	written: others may make their writer wait
  */
 int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int screen_fd, int fd,
 			 void (*done)(void *arg, int err), void *arg)
