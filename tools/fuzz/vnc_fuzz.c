@@ -50,9 +50,9 @@ void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const
 	client->arg = arg;
 }
 
-const char *vmm_client_error(const struct vmm_client *client)
+bool vmm_client_lost(const struct vmm_client *client)
 {
-	return take(client->in, 1) & 1 ? "the VM has hung up" : "no room";
+	return take(client->in, 1) & 1;
 }
 
 int vmm_client_file(struct vmm_client *client)
