@@ -68,7 +68,7 @@ static void come(void)
 	MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
 	fd = vmm_guest_connect(fuzz.guest, pair[1]);
 	if (fd < 0) {
-		MUST(fd == -EBUSY);
+		MUST(fd == -EALREADY);
 		close(pair[0]);
 		close(pair[1]);
 		return;
