@@ -26,8 +26,11 @@
  *	reset              x       x              x             +
  *	pause, resume,
  *	snapshot           x                      x
- *	devices, screen,
- *	statistics         x       x              x             x
+ *	device, statistics,
+ *	guest-services     x       x              x             x
+ *	screen, screenshot x       x       x      x     x       x       x
+ *
+ * While a job has the devices, the screen is the last frame.
  */
 #ifndef HOLD_H
 #define HOLD_H
@@ -57,7 +60,7 @@ enum vmm_hold_state {
  * @images: of the disks
  * @vm: the VM, valid from the first life on
  * @state: what it does
- * @starts_up: it runs, but is not ready: set by the caller
+ * @starts_up: vCPUs run, but adb does not list the guest yet; set by the caller
  * @paused: it stays held until somebody has it go on
  * @devices_stopped: a life has ended with devices that do not run
  * @reset: the guest is to start anew when the job is over

@@ -312,7 +312,7 @@ static void steering_shutdown(struct vmm_steering *s, json_t *data)
 }
 
 /**
- * vmm_steering_settle - have what is under way end, or end the process
+ * vmm_steering_settle - wait for the job at the end of a life, or end the process
  * @s: the VM
  * @end: how the guest has ended
  *

@@ -31,7 +31,7 @@
 #define CONSOLE_ESCAPE		0x01	/* Ctrl-A */
 #define CONSOLE_FLUSH_NS	10000000
 #define CONSOLE_CHUNK		4096	/* bytes that are written before a line ends */
-#define CONSOLE_LAST_MS		300	/* that the last output may take, and a life's */
+#define CONSOLE_LAST_MS		300	/* at most for the last output, of a life and of all */
 
 /**
  * struct vmm_console - a terminal, or a pair of pipes
@@ -116,9 +116,9 @@ static void console_arm_locked(struct vmm_console *con);
 /* What cannot be written is dropped, as in vmm_output_drain(). */
 static size_t console_write_all(struct vmm_console *con, const u8 *bytes, size_t len)
 {
-	ssize_t n = 0;
+	ssize_t n;
 
-	for (; len && n >= 0; bytes += n, len -= n) {
+	for (; len; bytes += n, len -= n) {
 		n = vmm_output_write(&con->out, bytes, len);
 		if (n < 0)
 			break;
@@ -173,7 +173,6 @@ static bool console_written_locked(struct vmm_console *con)
 
 	if (con->stuck)
 		return !con->due;
-
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += CONSOLE_LAST_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
