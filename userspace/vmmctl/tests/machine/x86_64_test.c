@@ -138,6 +138,9 @@ static void what_is_not_there_is_said(void)
 	cfg.disks = 1;
 	cfg.vsock = VMM_VSOCK_ADB;
 	tap_equal(vmm_arch_check_run(&cfg), 0);
+	cfg.dma_pool = MIB;
+	tap_check(vmm_arch_check_run(&cfg));
+	cfg.dma_pool = 0;
 	cfg.gic = VMM_GIC_V3;
 	tap_check(vmm_arch_check_run(&cfg));
 	cfg.gic = VMM_GIC_AUTO;
