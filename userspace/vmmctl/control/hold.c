@@ -325,14 +325,18 @@ int vmm_hold_snapshot(struct vmm_hold *h, const int *files, bool changes, u64 ca
 
 /**
  * vmm_hold_reset - have the guest start anew
- * @h: the VM; RAM that is written just now is written no further
+ * @h: the VM; RAM that is written just now is written no further. A guest that is about
+ *	to start is left to it: whoever asks cannot know that the guest has reset itself
  *
- * Return: 0, or as vmm_hold_devices()
+ * Return: 0, or -EBUSY while a job has the devices to itself
  */
 int vmm_hold_reset(struct vmm_hold *h)
 {
-	int err = vmm_hold_devices(h);
+	int err;
 
+	if (h->state <= VMM_HOLD_RENEWING)
+		return 0;
+	err = vmm_hold_devices(h);
 	if (err)
 		return err;
 	h->reset = h->state == VMM_HOLD_WRITING;

@@ -18,8 +18,9 @@
  *
  * A guest's end leads from every state to OFF.
  *
- * Which command is taken in which state (x), refused (-EBUSY, -EAGAIN in OFF and
- * RENEWING), or taken and done after the job (+):
+ * Which command is taken in which state (x), refused (-EBUSY), or taken and done after the
+ * job (+). In OFF and RENEWING stop, kill and quit are taken, reset is as good as done, and
+ * all others are refused (-EAGAIN):
  *
  *			RUNNING PARKING STOPPING HELD SAVING WRITING STARTING
  *	stop, kill, quit   x       x       x      x     x       x       x

@@ -446,7 +446,7 @@ static void each_command_in_each_state(void)
 	/* ok, busy, already: as the picture in hold.h has it. */
 	static const char *const answers[] = {
 		"oaooooo", "bbbbbbo", "aoooooo", "bbbbbbo", "bbbbbbo", "bbboooo",
-		"bbbbbbo", "bbbbbbo",
+		"bbbbbbo", "bbbobbo",
 	};
 	unsigned int i, j;
 	int client;
