@@ -86,7 +86,7 @@ while [ -e $lock ] && [ $n -lt 20 ]; do
 done
 ls -la $content $content/ranchu | sed 's/^/# /'
 [ ! -e $lock ] && [ "$(ls $content/ranchu | tr '\n' ' ')" = \
-	"cache.img encryptionkey.img images initrd lock snapshots userdata.img " ]
+	"cache.img encryptionkey.img images initrd lock screenshots snapshots userdata.img " ]
 result nothing_else_is_left_behind $?
 
 unload_modules || failed=$((failed + 1))
