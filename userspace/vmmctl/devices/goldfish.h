@@ -323,4 +323,12 @@ void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value);
 void vmm_audio_due(struct vmm_audio *audio);
 void vmm_audio_pause(struct vmm_audio *audio, bool paused);
 
+/* ---- goldfish_sync.c ---- */
+
+struct vmm_runner;
+struct vmm_vcpu;
+
+struct vhost_goldfish_sync_run vmm_goldfish_sync_run(const struct vmm_runner *runner,
+						     const struct vmm_vcpu *vcpu);
+
 #endif /* DEVICES_GOLDFISH_H */

@@ -27,6 +27,7 @@
 #include <unistd.h>
 #include <linux/goldfish_pipe.h>
 #include <linux/vhost_goldfish_pipe.h>
+#include <linux/vhost_goldfish_sync.h>
 
 #include "backends/backends.h"
 #include "devices/devices.h"
@@ -289,6 +290,23 @@ static int pipe_window_open(struct pipe *p)
 	return 0;
 }
 
+/* The sync device's module runs the vCPU for the pipe's, so each gets its own reads. */
+static int pipe_run_vcpu(const struct vmm_runner *runner, struct vmm_vcpu *vcpu)
+{
+	const struct vmm_runner *inner = vcpu->vm->inner_runner;
+	struct vhost_goldfish_sync_run sync;
+	struct vhost_goldfish_pipe_run run = {
+		.run = (uintptr_t)vcpu->run, .base = runner->base, .fd = vcpu->fd,
+	};
+
+	if (inner) {
+		sync = vmm_goldfish_sync_run(inner, vcpu);
+		run.sync = (uintptr_t)&sync;
+		run.fd = inner->fd;
+	}
+	return ioctl(runner->fd, VHOST_GOLDFISH_PIPE_RUN, &run);
+}
+
 /* The kernel's device serves reads where a window cannot, or not as well. */
 static int pipe_reads_open(struct pipe *p)
 {
@@ -298,8 +316,10 @@ static int pipe_reads_open(struct pipe *p)
 	if (vm->read_window && !(p->runs && slow))
 		return pipe_window_open(p);
 	if (p->runs) {
-		p->runner = (struct vmm_runner){ .fd = p->fd, .base = p->dev->base };
-		vm->pipe_runner = &p->runner;
+		p->runner = (struct vmm_runner){
+			.run = pipe_run_vcpu, .fd = p->fd, .base = p->dev->base,
+		};
+		vm->runner = &p->runner;
 	}
 	return 0;
 }
@@ -422,7 +442,7 @@ static void pipe_destroy(struct vmm_device *dev)
 	unsigned int i;
 
 	dev->line.told = NULL;
-	dev->vm->pipe_runner = NULL;
+	dev->vm->runner = NULL;
 	vmm_guest_detach(dev->vm->host.guest);
 	vmm_file_socket_close(p->socket);
 	vmm_pipe_services_close(p->services);

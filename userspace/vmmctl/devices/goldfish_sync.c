@@ -164,6 +164,28 @@ static int sync_bell_open(struct sync *s, unsigned int i)
 	return vmm_doorbell_add(s->dev->vm, bell);
 }
 
+/**
+ * vmm_goldfish_sync_run - have the sync device's module run a vCPU
+ * @runner: of that device
+ * @vcpu: the vCPU
+ *
+ * Return: what the module is to be told
+ */
+struct vhost_goldfish_sync_run vmm_goldfish_sync_run(const struct vmm_runner *runner,
+						     const struct vmm_vcpu *vcpu)
+{
+	return (struct vhost_goldfish_sync_run){
+		.run = (uintptr_t)vcpu->run, .base = runner->base, .vcpu_fd = vcpu->fd,
+	};
+}
+
+static int sync_run_vcpu(const struct vmm_runner *runner, struct vmm_vcpu *vcpu)
+{
+	struct vhost_goldfish_sync_run run = vmm_goldfish_sync_run(runner, vcpu);
+
+	return ioctl(runner->fd, VHOST_GOLDFISH_SYNC_RUN, &run);
+}
+
 /* What this kernel cannot do is done by exits, and a line says so. */
 static int sync_kernel_open(struct sync *s)
 {
@@ -175,8 +197,10 @@ static int sync_kernel_open(struct sync *s)
 	if (ioctl(s->fd, VHOST_GET_BACKEND_FEATURES, &features))
 		features = 0;
 	if (features >> VHOST_GOLDFISH_SYNC_F_RUN & 1) {
-		s->runner = (struct vmm_runner){ .fd = s->fd, .base = s->dev->base };
-		vm->sync_runner = &s->runner;
+		s->runner = (struct vmm_runner){
+			.run = sync_run_vcpu, .fd = s->fd, .base = s->dev->base,
+		};
+		vm->inner_runner = &s->runner;
 	}
 	if (!(features >> VHOST_GOLDFISH_SYNC_F_DOORBELL & 1)) {
 		vmm_note("this kernel has no synchronous doorbell: sync commands will exit");
@@ -242,7 +266,7 @@ static void sync_destroy(struct vmm_device *dev)
 	unsigned int i;
 
 	vmm_file_socket_close(s->socket);
-	dev->vm->sync_runner = NULL;
+	dev->vm->inner_runner = NULL;
 	if (s->fd >= 0)
 		close(s->fd);
 	for (i = 0; i < ARRAY_SIZE(s->bell); i++) {

@@ -203,12 +203,14 @@ struct vmm_doorbell {
 
 /**
  * struct vmm_runner - a device whose kernel module runs vCPUs, and serves their reads of it
+ * @run: runs a vCPU: 0, or -1 and errno, as KVM_RUN
  * @fd: the module's file, by which vCPUs are run
  * @base: guest physical address of the device's registers
  *
  * KVM tells nobody but the caller of KVM_RUN of a read. So the module calls it.
  */
 struct vmm_runner {
+	int (*run)(const struct vmm_runner *runner, struct vmm_vcpu *vcpu);
 	int fd;
 	u64 base;
 };
@@ -220,8 +222,8 @@ struct vmm_runner {
  * @stats: where snapshots go, or NULL
  * @host: what the devices are connected to on the host
  * @read_window: the guest may read registers from memory
- * @pipe_runner: the pipe, if its module runs the vCPUs, or NULL
- * @sync_runner: the same of the sync device
+ * @runner: a device whose module runs the vCPUs, or NULL
+ * @inner_runner: another one, which @runner has them run by, or NULL
  * @confine: lets a vCPU's thread do only what it needs, or NULL
  * @ram_fd: RAM begins as this file is, region after region; -1 for zeros
  * @kvm_fd: /dev/kvm
@@ -256,8 +258,8 @@ struct vmm_vm {
 	struct vmm_stats *stats;
 	struct vmm_host host;
 	bool read_window;
-	const struct vmm_runner *pipe_runner;
-	const struct vmm_runner *sync_runner;
+	const struct vmm_runner *runner;
+	const struct vmm_runner *inner_runner;
 	int (*confine)(const struct vmm_vm *vm);
 	int ram_fd;
 	int kvm_fd;

@@ -17,8 +17,6 @@
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <linux/vhost_goldfish_pipe.h>
-#include <linux/vhost_goldfish_sync.h>
 
 #include "machine/machine.h"
 
@@ -216,27 +214,13 @@ static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
 	return !vmm_vm_ended(vcpu->vm);
 }
 
-/*
- * 0, or -1 and errno, as KVM_RUN. With two runners the pipe's module has the sync device's
- * run the vCPU, so that each gets the reads that are its own.
- */
+/* 0, or -1 and errno. */
 static int vcpu_enter(struct vmm_vcpu *vcpu)
 {
-	const struct vmm_runner *sync = vcpu->vm->sync_runner;
-	const struct vmm_runner *pipe = vcpu->vm->pipe_runner;
-	struct vhost_goldfish_sync_run sync_run = {
-		.run = (uintptr_t)vcpu->run, .base = sync ? sync->base : 0, .vcpu_fd = vcpu->fd,
-	};
-	struct vhost_goldfish_pipe_run pipe_run = {
-		.run = (uintptr_t)vcpu->run, .base = pipe ? pipe->base : 0,
-		.sync = sync ? (uintptr_t)&sync_run : 0, .fd = sync ? sync->fd : vcpu->fd,
-	};
+	const struct vmm_vm *vm = vcpu->vm;
+	const struct vmm_runner *runner = vm->runner ? vm->runner : vm->inner_runner;
 
-	if (pipe)
-		return ioctl(pipe->fd, VHOST_GOLDFISH_PIPE_RUN, &pipe_run);
-	if (sync)
-		return ioctl(sync->fd, VHOST_GOLDFISH_SYNC_RUN, &sync_run);
-	return ioctl(vcpu->fd, KVM_RUN, 0);
+	return runner ? runner->run(runner, vcpu) : ioctl(vcpu->fd, KVM_RUN, 0);
 }
 
 static void *vcpu_thread(void *arg)
