@@ -65,6 +65,7 @@
  * @writing: there is @writer
  * @due: it has something to write
  * @ending: it is to end when it has written all
+ * @taken: bytes that it has in hand
  * @stuck: it was waited for, and has not come since
  * @cond: signalled when @due, @ending or @ring has changed
  * @writer: writes to a plain file
@@ -100,6 +101,7 @@ struct vmm_console {
 	bool writing;
 	bool due;
 	bool ending;
+	size_t taken;
 	bool stuck;
 	pthread_cond_t cond;
 	pthread_t writer;
@@ -142,9 +144,11 @@ static void *console_writer(void *arg)
 		}
 		len = vmm_output_take(&con->ring, bytes, sizeof(bytes));
 		if (len) {
+			con->taken = len;
 			pthread_mutex_unlock(&con->lock);
 			dropped = console_write_all(con, bytes, len);
 			pthread_mutex_lock(&con->lock);
+			con->taken = 0;
 			con->ring.dropped += dropped;
 			continue;
 		}
@@ -215,7 +219,7 @@ static void console_last(struct vmm_console *con)
 		vmm_console_flush(con);
 	}
 	pthread_mutex_lock(&con->lock);
-	lost = con->ring.dropped + con->ring.len;
+	lost = con->ring.dropped + con->ring.len + con->taken;
 	pthread_mutex_unlock(&con->lock);
 	if (lost)
 		vmm_note("%llu bytes of the console's output were dropped: nobody took them",
