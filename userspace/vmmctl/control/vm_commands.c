@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/control.h"
 
@@ -18,7 +19,12 @@ static int answer_with(struct vmm_answer *answer, json_t *result)
 	return 0;
 }
 
-/* Says what the VM is doing, if that is why @err has come. */
+static bool rests(const char *status)
+{
+	return !strcmp(status, "running") || !strcmp(status, "paused");
+}
+
+/* Says what the VM is doing, if that is why @err has come: a device may have its own. */
 static int not_now(const struct vmm_vm_commands *c, struct vmm_answer *answer, int err)
 {
 	json_t *status;
@@ -31,7 +37,7 @@ static int not_now(const struct vmm_vm_commands *c, struct vmm_answer *answer, i
 	word = json_string_value(json_object_get(status, "status"));
 	if (err == -EALREADY)
 		vmm_answer_fail(answer, err, "the VM is %s already", word ? word : "there");
-	else if (err == -EBUSY || err == -EAGAIN)
+	else if ((err == -EBUSY || err == -EAGAIN) && !(word && rests(word)))
 		vmm_answer_fail(answer, err, "the VM is busy: it is %s", word ? word : "starting");
 	json_decref(status);
 	return err;
