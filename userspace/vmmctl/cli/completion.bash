@@ -65,7 +65,17 @@ _vmmctl_word() {
 	fi
 }
 
-# shellcheck disable=SC2086 # lists of words
+# The names of VMs; those of dead ones are among them until somebody looks for them.
+_vmmctl_vms() {
+	local socket
+
+	for socket in "${XDG_RUNTIME_DIR:-/run}"/ranchu/*/control.sock; do
+		socket=${socket%/*}
+		[ "${socket##*/}" = '*' ] || echo "${socket##*/}"
+	done
+}
+
+# shellcheck disable=SC2046,SC2086 # lists of words
 _vmmctl() {
 	local line=${COMP_LINE:0:COMP_POINT} words typed
 
@@ -77,6 +87,8 @@ _vmmctl() {
 		_vmmctl_offer '' "$typed" $_vmmctl_commands
 	elif [ "${words[1]}" = help ]; then
 		_vmmctl_offer '' "$typed" $_vmmctl_topics
+	elif [[ ${#words[@]} -eq 3 && " $_vmmctl_named" == *" ${words[1]} "* ]]; then
+		_vmmctl_offer '' "$typed" $(_vmmctl_vms)
 	else
 		_vmmctl_word "${words[1]}" "${words[-2]}" "$typed"
 	fi

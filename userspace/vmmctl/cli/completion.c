@@ -135,6 +135,11 @@ void vmm_help_bash(FILE *to)
 	fputs("_vmmctl_commands=\"", to);
 	for (info = vmm_commands; info->name; info++)
 		fprintf(to, "%s ", info->name);
+	fputs("\"\n_vmmctl_named=\"", to);
+	for (info = vmm_commands; info->name; info++) {
+		if (!strncmp(info->usage, "NAME", 4))
+			fprintf(to, "%s ", info->name);
+	}
 	fputs("\"\n_vmmctl_devices=\"", to);
 	for (table = vmm_option_devices; *table; table++)
 		fprintf(to, "%s ", (*table)->name);

@@ -170,8 +170,13 @@ completes() {
 		{ echo "# not completed: $line"; return 1; }
 }
 
+mkdir -p "$DIR/ranchu/one" "$DIR/ranchu/other"
+touch "$DIR/ranchu/one/control.sock" "$DIR/ranchu/other/control.sock"
 (cd "$DIR" && rc=0
 completes "vmmctl d" dtb doctor device || rc=1
+XDG_RUNTIME_DIR=$DIR completes "vmmctl stop o" one other || rc=1
+XDG_RUNTIME_DIR=$DIR completes "vmmctl device ot" other || rc=1
+XDG_RUNTIME_DIR=$DIR/none completes "vmmctl stop " || rc=1
 completes "vmmctl run --gic=a" auto || rc=1
 completes "vmmctl run --window " auto on off || rc=1
 completes "vmmctl run --no" --no-reboot || rc=1
