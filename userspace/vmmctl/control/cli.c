@@ -3,6 +3,7 @@
  * vmmctl ps, and commands to a VM that runs: vmmctl stop NAME and the like.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,16 @@
 
 /* A host with more guests than CPUs may take its time. */
 #define CLI_TIMEOUT_MS	30000
+#define CLI_STOP_MS	3000	/* for a VM that is to end; then a signal tells it */
+#define CLI_END_MS	5000	/* until it has ended */
 #define CLI_PS_MS	1000	/* for each VM that is listed */
+#define CLI_LOOK_MS	20	/* between two looks whether a VM has ended */
 
 /**
  * struct cli_command - a word of the command line
  * @word: the word
  * @command: what it sends, or NULL for the word itself
+ * @signal: tells the same to a VM that does not answer; the VM is to end. Or 0
  * @show: does something with the answer and says whether that failed; or NULL
  * @usage: what follows the VM's name, or NULL for nothing
  * @least: words of that, at least
@@ -29,10 +34,23 @@
 struct cli_command {
 	const char *word;
 	const char *command;
+	int signal;
 	int (*show)(struct vmm_client *client, const json_t *result, char **argv);
 	const char *usage;
 	int least;
 	json_t *(*args)(int argc, char **argv);
+};
+
+/**
+ * struct cli_vm - the VM that a command is for
+ * @base: where the directories of VMs are
+ * @name: its name
+ * @path: of its control socket
+ */
+struct cli_vm {
+	const char *base;
+	const char *name;
+	const char *path;
 };
 
 static int show_json(struct vmm_client *client, const json_t *result, char **argv)
@@ -100,8 +118,8 @@ static json_t *emu_args(int argc, char **argv)
 
 static const struct cli_command cli_commands[] = {
 	{ .word = "status", .show = show_json },
-	{ .word = "stop" },
-	{ .word = "kill" },
+	{ .word = "stop", .signal = SIGTERM },
+	{ .word = "kill", .signal = SIGKILL },
 	{ .word = "pause" },
 	{ .word = "resume" },
 	{ .word = "reset" },
@@ -162,21 +180,25 @@ bool vmm_control_is_command(const char *word)
 	       cli_find(word);
 }
 
-/* What a VM says about itself; of one that does not answer, its name. */
+/* What a VM says about itself; of one that does not answer, its name and its process. */
 static json_t *ps_ask(const char *base, const char *name)
 {
 	struct vmm_client *client = NULL;
 	json_t *status = NULL;
 	char path[PATH_MAX];
+	pid_t pid = 0;
 
 	if (!vmm_dir_file(base, name, "control.sock", path, sizeof(path)))
 		client = vmm_client_open(path, CLI_PS_MS);
-	if (client)
+	if (client) {
+		pid = vmm_client_pid(client);
 		status = vmm_client_call(client, "status", NULL);
+	}
 	vmm_client_close(client);
 	if (status)
 		return status;
-	return json_pack("{s:s, s:s}", "name", name, "status", "not answering");
+	return json_pack("{s:s, s:i, s:s}", "name", name, "pid", (int)pid,
+			 "status", "not answering");
 }
 
 struct ps {
@@ -265,10 +287,33 @@ static int cli_ps(const char *base, int argc, char **argv)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int cli_call(const struct cli_command *command, const char *name, const char *path,
-		    json_t *args, char **argv)
+/*
+ * A VM that has been told to end is waited for, so that its name is free; one that has not
+ * answered is told by a signal.
+ */
+static int cli_end(const struct cli_command *command, const struct cli_vm *vm,
+		   const struct vmm_client *client, bool answered)
 {
-	struct vmm_client *client = vmm_client_open(path, CLI_TIMEOUT_MS);
+	int err = answered ? 0 : vmm_client_signal(client, command->signal);
+	int ms;
+
+	if (err && err != -ESRCH)
+		return vmm_error(-err, "%s: %s; nor can the VM be told by a signal", vm->name,
+				 vmm_client_error(client));
+	for (ms = 0; vmm_dir_lives(vm->base, vm->name); ms += CLI_LOOK_MS) {
+		if (ms >= CLI_END_MS)
+			return vmm_error(ETIMEDOUT, "%s: the VM has not ended", vm->name);
+		usleep(CLI_LOOK_MS * 1000);
+	}
+	return 0;
+}
+
+static int cli_call(const struct cli_command *command, const struct cli_vm *vm, json_t *args,
+		    char **argv)
+{
+	struct vmm_client *client = vmm_client_open(vm->path, command->signal ? CLI_STOP_MS :
+						    CLI_TIMEOUT_MS);
+	const char *name = vm->name;
 	json_t *result;
 	int err = 0;
 
@@ -282,13 +327,15 @@ static int cli_call(const struct cli_command *command, const char *name, const c
 	}
 	result = vmm_client_call(client, command->command ? command->command : command->word,
 				 args);
-	if (!result)
-		vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
+	if (command->signal && (result || vmm_client_lost(client)))
+		err = cli_end(command, vm, client, result);
+	else if (!result)
+		err = vmm_error(EIO, "%s: %s", name, vmm_client_error(client));
 	else if (command->show)
 		err = command->show(client, result, argv);
 	vmm_client_close(client);
 	json_decref(result);
-	return !result || err ? EXIT_FAILURE : EXIT_SUCCESS;
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /**
@@ -302,6 +349,7 @@ int vmm_control_cli(int argc, char **argv)
 {
 	const struct cli_command *command;
 	json_t *args = NULL;
+	struct cli_vm vm = { .name = argv[2] };
 	char base[PATH_MAX];
 	char path[PATH_MAX];
 
@@ -321,10 +369,12 @@ int vmm_control_cli(int argc, char **argv)
 			  command->usage ? command->usage : "nothing else");
 		return 2;
 	}
-	if (vmm_dir_file(base, argv[2], "control.sock", path, sizeof(path))) {
-		vmm_error(-EINVAL, "no VM can be named \"%s\"", argv[2]);
+	if (vmm_dir_file(base, vm.name, "control.sock", path, sizeof(path))) {
+		vmm_error(-EINVAL, "no VM can be named \"%s\"", vm.name);
 		return 2;
 	}
+	vm.base = base;
+	vm.path = path;
 	if (command->args) {
 		args = command->args(argc - 3, argv + 3);
 		if (!args) {
@@ -332,5 +382,5 @@ int vmm_control_cli(int argc, char **argv)
 			return 2;
 		}
 	}
-	return cli_call(command, argv[2], path, args, argv + 3);
+	return cli_call(command, &vm, args, argv + 3);
 }

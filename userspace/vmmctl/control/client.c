@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,6 +132,47 @@ void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const
 bool vmm_client_lost(const struct vmm_client *client)
 {
 	return client->lost;
+}
+
+/**
+ * vmm_client_pid - tell whom the connection leads to
+ * @client: the connection
+ *
+ * Return: the VM's process; 0 where it is not to be seen from here, as out of a container
+ */
+pid_t vmm_client_pid(const struct vmm_client *client)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) ? 0 : peer.pid;
+}
+
+/**
+ * vmm_client_signal - send a signal to a VM that does not answer
+ * @client: the connection
+ * @sig: the signal
+ *
+ * A process that still has the connection, or has it waiting, has not ended: so the file of
+ * the process is the VM's, and no other's with the same number.
+ *
+ * Return: 0; -ESRCH if the VM has ended, or another -errno
+ */
+int vmm_client_signal(const struct vmm_client *client, int sig)
+{
+	struct pollfd end = { .fd = client->fd };
+	pid_t pid = vmm_client_pid(client);
+	int pidfd = pid > 0 ? syscall(SYS_pidfd_open, pid, 0) : -1;
+	int err = 0;
+
+	if (pidfd < 0)
+		return pid > 0 ? -errno : -ESRCH;
+	if (poll(&end, 1, 0) > 0)
+		err = -ESRCH;
+	else if (syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0))
+		err = -errno;
+	close(pidfd);
+	return err;
 }
 
 /**

@@ -220,6 +220,8 @@ void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const
 		       void *arg);
 const char *vmm_client_error(const struct vmm_client *client);
 bool vmm_client_lost(const struct vmm_client *client);
+pid_t vmm_client_pid(const struct vmm_client *client);
+int vmm_client_signal(const struct vmm_client *client, int sig);
 
 /* ---- snapshot.c: vmmctl snapshot ---- */
 

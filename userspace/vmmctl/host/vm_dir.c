@@ -410,6 +410,23 @@ static bool dir_alive(int base_fd, const char *name)
 }
 
 /**
+ * vmm_dir_lives - tell whether a VM lives, and remove what a dead one left
+ * @base: where the directories of VMs are; need not exist
+ * @name: a VM's name, valid
+ *
+ * Return: whether it does: its name is taken
+ */
+bool vmm_dir_lives(const char *base, const char *name)
+{
+	int fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool lives = fd >= 0 && dir_alive(fd, name);
+
+	if (fd >= 0)
+		close(fd);
+	return lives;
+}
+
+/**
  * vmm_dir_each - find the VMs that live, and remove what dead ones left
  * @base: where the directories of VMs are; need not exist
  * @fn: called with the name of each

@@ -34,6 +34,7 @@ void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len);
 
 /* For who looks for VMs. */
 int vmm_dir_each(const char *base, void (*fn)(void *arg, const char *name), void *arg);
+bool vmm_dir_lives(const char *base, const char *name);
 int vmm_dir_file(const char *base, const char *name, const char *file, char *path, size_t size);
 
 #endif /* VM_DIR_H */
