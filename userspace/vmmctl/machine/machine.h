@@ -242,6 +242,7 @@ struct vmm_runner {
  * @pausing: vCPUs are to stand still; read without the lock
  * @parked: vCPUs that stand still
  * @parked_fd: eventfd, signalled when all stand still
+ * @clock: the guest's clock when they did, on an architecture whose clock can be held
  * @fd: KVM's VM of this life, or -1
  * @gic_fd: its interrupt controller, a KVM device
  * @gic: version of that
@@ -278,6 +279,7 @@ struct vmm_vm {
 	bool pausing;
 	unsigned int parked;
 	int parked_fd;
+	u64 clock;
 	int fd;
 	int gic_fd;
 	enum vmm_gic gic;
@@ -441,6 +443,9 @@ bool vmm_arch_message_route(const struct vmm_vm *vm, const struct vmm_pci_messag
 int vmm_arch_vcpu_init(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry);
 u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu);
+void vmm_arch_clock_hold(struct vmm_vm *vm);
+void vmm_arch_clock_release(struct vmm_vm *vm);
+void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state);
 int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state);
 int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state);

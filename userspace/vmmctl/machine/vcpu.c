@@ -194,12 +194,15 @@ static void vcpu_park(struct vmm_vcpu *vcpu)
 	vcpu_finish_exit(vcpu);
 	pthread_mutex_lock(&vm->pause_lock);
 	vm->parked++;
-	if (vm->pausing && vm->parked == vm->vcpus)
+	if (vm->pausing && vm->parked == vm->vcpus) {
+		vmm_arch_clock_hold(vm);
 		vmm_event_signal(vm->parked_fd);
+	}
 	while (vm->pausing && !vmm_vm_ended(vm))
 		pthread_cond_wait(&vm->pause_cond, &vm->pause_lock);
 	vm->parked--;
 	pthread_mutex_unlock(&vm->pause_lock);
+	vmm_arch_vcpu_resumed(vcpu);
 }
 
 /*

@@ -422,8 +422,10 @@ void vmm_vm_pause(struct vmm_vm *vm)
 	pthread_mutex_lock(&vm->pause_lock);
 	__atomic_store_n(&vm->pausing, true, __ATOMIC_SEQ_CST);
 	/* Those that have not yet noticed that they might go on stand still again. */
-	if (vm->parked == vm->vcpus)
+	if (vm->parked == vm->vcpus) {
+		vmm_arch_clock_hold(vm);
 		vmm_event_signal(vm->parked_fd);
+	}
 	pthread_mutex_unlock(&vm->pause_lock);
 	for (i = 0; i < vm->vcpus; i++)
 		vmm_vcpu_kick(vm->vcpu[i]);
@@ -438,6 +440,8 @@ void vmm_vm_pause(struct vmm_vm *vm)
 void vmm_vm_resume(struct vmm_vm *vm)
 {
 	pthread_mutex_lock(&vm->pause_lock);
+	if (vm->parked == vm->vcpus)
+		vmm_arch_clock_release(vm);
 	__atomic_store_n(&vm->pausing, false, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&vm->pause_cond);
 	pthread_mutex_unlock(&vm->pause_lock);

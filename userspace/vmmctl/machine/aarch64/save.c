@@ -81,6 +81,8 @@ static ssize_t regs_get(struct vmm_vcpu *vcpu, const struct kvm_reg_list *list, 
 		if (ioctl(vcpu->fd, KVM_GET_ONE_REG, &reg))
 			return vmm_error(errno, "vCPU %u: KVM does not tell register 0x%llx",
 					 vcpu->id, list->reg[i]);
+		if (list->reg[i] == KVM_REG_ARM_TIMER_CNT && vcpu->vm->clock)
+			memcpy(value, &vcpu->vm->clock, sizeof(vcpu->vm->clock));
 		memcpy(bytes + len, &id, sizeof(id));
 		memcpy(bytes + len + sizeof(id), value, reg_bytes(list->reg[i]));
 		len += sizeof(id) + reg_bytes(list->reg[i]);

@@ -69,3 +69,40 @@ u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu)
 
 	return ioctl(vcpu->fd, KVM_GET_ONE_REG, &reg) ? 0 : pc;
 }
+
+/**
+ * vmm_arch_clock_hold - note the guest's clock, for vmm_arch_clock_release()
+ * @vm: all its vCPUs stand still
+ */
+void vmm_arch_clock_hold(struct vmm_vm *vm)
+{
+	struct kvm_one_reg reg = {
+		.id = KVM_REG_ARM_TIMER_CNT, .addr = (uintptr_t)&vm->clock,
+	};
+
+	if (ioctl(vm->vcpu[0]->fd, KVM_GET_ONE_REG, &reg))
+		vm->clock = 0;
+}
+
+/**
+ * vmm_arch_clock_release - have the guest's clock go on from where it was held
+ * @vm: all its vCPUs stand still
+ *
+ * All vCPUs share it. Without this, Linux would take the time that they stood still for a
+ * CPU that is stuck.
+ */
+void vmm_arch_clock_release(struct vmm_vm *vm)
+{
+	if (vm->clock)
+		reg_set(vm->vcpu[0]->fd, KVM_REG_ARM_TIMER_CNT, vm->clock);
+	vm->clock = 0;
+}
+
+/**
+ * vmm_arch_vcpu_resumed - a vCPU goes on
+ * @vcpu: is called from its thread
+ */
+void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu)
+{
+	(void)vcpu;
+}

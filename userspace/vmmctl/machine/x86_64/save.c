@@ -507,9 +507,8 @@ int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state)
 		err = msrs_load(vcpu, msrs, msrs_len);
 	if (!err)
 		err = part_load(vcpu, &events_part, events);
-	/* A guest that has no kvmclock, or has it off, is not told that it stood still. */
 	if (!err)
-		ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+		vmm_arch_vcpu_resumed(vcpu);
 	return err;
 }
 

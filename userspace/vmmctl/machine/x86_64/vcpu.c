@@ -243,3 +243,33 @@ u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu)
 
 	return ioctl(vcpu->fd, KVM_GET_REGS, &regs) ? 0 : regs.rip;
 }
+
+/**
+ * vmm_arch_clock_hold - the time stamp counter is not to be held: nothing
+ * @vm: all its vCPUs stand still
+ */
+void vmm_arch_clock_hold(struct vmm_vm *vm)
+{
+	(void)vm;
+}
+
+/**
+ * vmm_arch_clock_release - the counterpart of vmm_arch_clock_hold(): nothing
+ * @vm: all its vCPUs stand still
+ */
+void vmm_arch_clock_release(struct vmm_vm *vm)
+{
+	(void)vm;
+}
+
+/**
+ * vmm_arch_vcpu_resumed - tell the guest that a vCPU has stood still
+ * @vcpu: is called from its thread
+ *
+ * Linux asks for that before it takes a CPU for stuck. A guest without kvmclock, or with it
+ * off, cannot be told: KVM refuses.
+ */
+void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu)
+{
+	ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+}
