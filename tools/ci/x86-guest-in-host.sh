@@ -10,7 +10,7 @@ set -u
 export XDG_RUNTIME_DIR=/tmp/runtime
 mkdir -p $XDG_RUNTIME_DIR
 load_modules
-echo "1..14"
+echo "1..16"
 
 # ends CODE COMMAND OPTION...: as boot, and looks at vmmctl's exit code. $arguments go to
 # the kernel, $initrd and $memory are others than the usual ones.
@@ -43,6 +43,14 @@ exits=$(counted power-off pipe)
 echo "# reads and writes of the pipe that exited: $exits"
 [ "$exits" = "0 106" ]
 result only_set_up_exits $?
+
+# What the guest reads comes from memory, or from whoever runs the vCPU.
+bad=0
+for window in on off; do
+	ends 0 "pipe_guest pipes 100" --window $window --stats=/tmp/stats &&
+		printed 'pipes open=100' && [ "$(counted power-off pipe)" = "$exits" ] || bad=1
+done
+result only_set_up_exits_with_and_without_a_window $bad
 
 # Every pipe works though only some have a doorbell; half of them by doorbell, half by exits.
 (ulimit -n 60 && ends 0 "pipe_guest pipes 100") && printed 'pipes open=100' &&
@@ -97,6 +105,10 @@ result reset_boots_again $again
 initrd=/ranchu/guest/modules.cpio ends 4 "guest-load && echo c > /proc/sysrq-trigger" &&
 	printed 'Kernel panic'
 result panic_is_told $?
+
+# Its guest has no driver for that and resets itself, as the command line has it.
+ends 3 "echo c > /proc/sysrq-trigger" --no-reboot && printed 'Kernel panic'
+result panic_is_a_reset_without_a_driver $?
 
 # The power button, which the guest answers by switching itself off.
 : > "$console"

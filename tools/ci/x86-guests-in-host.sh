@@ -15,6 +15,7 @@ set -u
 rows="
 cpu_1		6.12		1	128	poweroff
 cpus_4		6.12		4	1024	poweroff
+cpus_9		6.12		9	1024	poweroff
 cpus_16		6.12		16	1024	poweroff
 cpus_32		6.12		32	2048	poweroff
 ram_3_gib	6.12		2	3072	poweroff
@@ -29,6 +30,7 @@ pvh_ram_8_gib	6.1-vmlinux	4	8192	poweroff
 no_kvmclock	6.12		1	256	poweroff	no-kvmclock clocksource=pit
 no_lapic_timer	6.12		1	256	poweroff	nolapic_timer
 no_ioapic	6.12		1	256	poweroff	noapic
+no_ioapic_no_msi 6.12		1	256	poweroff	noapic pci=nomsi
 no_acpi		6.12		1	256	reboot		acpi=off
 threaded_handlers	6.12	1	512	poweroff	threadirqs
 "
