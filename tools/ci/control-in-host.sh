@@ -55,9 +55,9 @@ ticks() {
 
 forever="while true; do echo TICK; sleep 0.2; done"
 
-# A CPU that has done nothing for ten seconds is stuck, says the guest's kernel.
+# A CPU that has been busy with one thing for ten seconds is stuck, says the guest's kernel.
 linux_args="$linux_args watchdog_thresh=5"
-start one "$forever" --cpus 2 --disk /tmp/image --sandbox on
+start one "(while true; do :; done) & $forever" --cpus 2 --disk /tmp/image --sandbox on
 waits_for 3 TICK $pid && vmmctl ps > /tmp/ps && vmmctl ps --json > /tmp/ps.json
 sed 's/^/# /' /tmp/ps /tmp/ps.json
 grep -q "^one  *$pid  *running" /tmp/ps && grep -q '"name":"one"' /tmp/ps.json &&
