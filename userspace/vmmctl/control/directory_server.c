@@ -58,11 +58,24 @@ static void size_text(char text[16], u64 bytes)
 	snprintf(text, 16, "%llu%c", (unsigned long long)bytes, units[unit]);
 }
 
+/* How long the guest has run, as hours, minutes, seconds and thousandths of these. */
+static void clock_text(char text[32], const json_t *body)
+{
+	u64 ran;
+
+	if (vmm_manifest_number(body, "ran", VMM_RAN_MAX, &ran))
+		snprintf(text, 32, "-");
+	else
+		snprintf(text, 32, "%02llu:%02llu:%02llu.%03llu",
+			 (unsigned long long)ran / 3600000, (unsigned long long)ran / 60000 % 60,
+			 (unsigned long long)ran / 1000 % 60, (unsigned long long)ran % 1000);
+}
+
 /* One row of the list; what is no whole snapshot has none. */
 static void row_print(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
-	char size[16], date[32];
+	char size[16], date[32], clock[32];
 	struct vmm_snapshot *snapshot;
 	struct stat st;
 	json_int_t created;
@@ -78,11 +91,12 @@ static void row_print(const char *dir, const char *name)
 	if (!snapshot)
 		return;
 	created = json_integer_value(json_object_get(vmm_snapshot_body(snapshot), "created"));
+	clock_text(clock, vmm_snapshot_body(snapshot));
 	vmm_snapshot_close(snapshot);
 	time = created;
 	if (!localtime_r(&time, &tm) || !strftime(date, sizeof(date), "%F %T", &tm))
 		snprintf(date, sizeof(date), "-");
-	printf("%-10s%-20s%7s%20s%15s\n", "--", name, size, date, "-");
+	printf("%-10s%-20s%7s%20s%15s\n", "--", name, size, date, clock);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)

@@ -17,6 +17,7 @@
 #include "host/ending.h"
 #include "host/guest.h"
 #include "host/host.h"
+#include "snapshot/snapshot.h"
 
 static void steering_status(void *arg, json_t *to)
 {
@@ -221,6 +222,10 @@ static int steering_timer(struct vmm_steering *s)
 int vmm_steering_open(struct vmm_steering *s)
 {
 	clock_gettime(CLOCK_MONOTONIC, &s->since);
+	/* An older snapshot does not say. */
+	if (s->cfg->snapshot)
+		vmm_manifest_number(vmm_snapshot_body(s->cfg->snapshot), "ran", VMM_RAN_MAX,
+				    &s->hold.ran);
 	s->instance = vmm_instance_open(s->cfg->name, s->loop, &steering_vm, s);
 	s->hold.loop = s->loop;
 	s->hold.instance = s->instance;

@@ -61,7 +61,8 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 		return test.save_err;
 	tap_equal(getrandom(job.id, sizeof(job.id), 0), sizeof(job.id));
 	answer.result = snapshot_write(&job, files[0]);
-	tap_check(answer.result);
+	tap_check(answer.result &&
+		  !json_object_set_new(answer.result, "ran", json_integer(607753)));
 	close(files[0]);
 	close(files[1]);
 	vmm_instance_answer(test.instance, call, &answer);
@@ -194,7 +195,8 @@ static void saved_listed_removed(void)
 	tap_check(!strncmp(test.answer, "List of snapshots present on all disks:\n"
 			   "ID        TAG                 VM SIZE                DATE       VM CLOCK\n"
 			   "--        one ", 119));
-	tap_check(strstr(test.answer, "\n--        two "));
+	tap_check(strstr(test.answer, "\n--        two ") &&
+		  strstr(test.answer, "   00:10:07.753\n"));
 	tap_check(said_ok("avd snapshotspath"));
 	snprintf(want, sizeof(want), "%s\n", test.store);
 	tap_check(!strcmp(test.answer, want));
