@@ -131,7 +131,21 @@ static int list(const char *dir)
 	return 0;
 }
 
-/* "save NAME" and "delete NAME". */
+/* Where a snapshot is, if there is one. */
+static int tell_path(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_MANIFEST, dir, name) <
+	    sizeof(path) && !lstat(path, &st))
+		printf("%s/%s\n", dir, name);
+	else
+		puts(VMM_NO_SNAPSHOT);
+	return 0;
+}
+
+/* "save NAME", "delete NAME" and "path NAME". */
 static int with_name(const struct server *s, const char *what, const char *name)
 {
 	char path[PATH_MAX];
@@ -140,6 +154,8 @@ static int with_name(const struct server *s, const char *what, const char *name)
 		return vmm_error(-EINVAL, "snapshot: \"%.64s\" is no name for one", name);
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", s->snapshots, name) >= sizeof(path))
 		return vmm_error(-ENAMETOOLONG, "snapshot: %s", name);
+	if (!strcmp(what, "path"))
+		return tell_path(s->snapshots, name);
 	if (!strcmp(what, "save"))
 		return vmm_snapshot_save(s->base, s->vm, path, false);
 	return vmm_snapshot_delete(path);
@@ -240,7 +256,8 @@ static int serve(const struct server *s, char *line)
 		return screenshot(s, word);
 	if (*s->snapshots && !strcmp(line, "list"))
 		return list(s->snapshots);
-	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete")))
+	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete") ||
+			      !strcmp(line, "path")))
 		return with_name(s, line, word ? word : "");
 	return vmm_error(-EINVAL, "there is no request \"%.16s\"", line);
 }

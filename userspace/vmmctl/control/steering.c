@@ -36,6 +36,8 @@ static void steering_status(void *arg, json_t *to)
 	json_object_set_new(to, "resets", json_integer(s->resets));
 	json_object_set_new(to, "guest-services", json_string(vmm_guest_status(s->guest)));
 	json_object_set_new(to, "directory", path ? json_string(path) : json_null());
+	if (s->cfg->avd)
+		json_object_set_new(to, "avd", json_string(s->cfg->avd));
 }
 
 /* Where the guest's end is looked at, all three are alike. */

@@ -251,6 +251,24 @@ static void names(void)
 	tap_equal(test.saves, saves);
 }
 
+/* Of what is no snapshot, no path is told, and nothing of what else is there. */
+static void paths(void)
+{
+	static const char *const bad[] = {
+		"..", "../shots", ".", "/", "one/../two", "none", "a b", "two/ram",
+	};
+	char line[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		tap_context("%s", bad[i]);
+		snprintf(line, sizeof(line), "avd snapshotpath %s", bad[i]);
+		tap_check(said_ok(line));
+		tap_check(!strcmp(test.answer, "NO_SNAPSHOT\n"));
+	}
+	tap_check(!said_ok("avd snapshotpath"));
+}
+
 /* What is no snapshot stays, and is not listed. */
 static void others_files(void)
 {
@@ -444,6 +462,7 @@ static const struct tap_case cases[] = {
 	{ "one_that_is_there_is_replaced", replaced },
 	{ "what_fails_is_said", what_fails_is_said },
 	{ "names_stay_in_the_directory", names },
+	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },
 	{ "pictures_are_taken", pictures_are_taken },
 	{ "pictures_stay_in_the_directory", pictures_stay_in_the_directory },
