@@ -15,5 +15,5 @@ cd "$RANCHU_TOP"
 tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
 cp tools/ci/host-lib.sh tools/ci/control-in-host.sh "$OVERLAY/ranchu/"
 tools/lab/program.sh "$OVERLAY" socat
-exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 1200 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --overlay "$OVERLAY" -- \
 	sh /ranchu/control-in-host.sh

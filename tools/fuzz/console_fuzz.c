@@ -3,7 +3,7 @@
  * Fuzz target: the emulator's console, with a client that sends anything in pieces of any
  * size, reads or does not, knows the token or does not, and has late answers come in
  * between. What is sent to it must be lines that end as in a terminal, and who does not
- * know the token must not reach the VM.
+ * know the token must not reach the VM. In the end it is hung up on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -136,8 +136,8 @@ static void set_up(void)
 	MUST(fuzz.emulator);
 }
 
-/* No line ends without a carriage return. */
-static void hear(int fd)
+/* No line ends without a carriage return. Whether the console has hung up. */
+static bool hear(int fd)
 {
 	char heard[4096];
 	ssize_t n, i;
@@ -148,6 +148,7 @@ static void hear(int fd)
 			fuzz.last = heard[i];
 		}
 	}
+	return !n || (n < 0 && errno != EAGAIN);
 }
 
 static void answer_late(void)
@@ -156,6 +157,21 @@ static void answer_late(void)
 
 	vmm_emulator_answer(fuzz.emulator, fuzz.call, &answer);
 	fuzz.call = 0;
+}
+
+/* Who sends no more is hung up on when the last line has been answered, however late. */
+static void last_words(int fd, size_t lines)
+{
+	bool hung_up = false;
+
+	shutdown(fd, SHUT_WR);
+	for (lines += 3; lines && !hung_up; lines--) {
+		serve();
+		answer_late();
+		serve();
+		hung_up = hear(fd);
+	}
+	MUST(hung_up);
 }
 
 /* Bytes that say what happens next; all others are sent as they are. */
@@ -189,6 +205,7 @@ static void step(int fd, const uint8_t **data, size_t *size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	size_t lines = size;
 
 	if (!fuzz.loop)
 		set_up();
@@ -201,10 +218,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	serve();
 	while (size)
 		step(fd, &data, &size);
-	shutdown(fd, SHUT_WR);
-	answer_late();
-	serve();
-	hear(fd);
+	last_words(fd, lines);
 	close(fd);
 	serve();
 	serve();

@@ -611,13 +611,15 @@ static bool standard_files(void)
 	return fd >= 0;
 }
 
-static int command_line(int argc, char **argv)
+static int command_line(int argc, char **argv, const char *avd)
 {
 	struct vmm_config cfg;
 	int code = EXIT_USAGE;
 
-	if (!vmm_options_parse(&cfg, argc, argv))
+	if (!vmm_options_parse(&cfg, argc, argv)) {
+		cfg.avd = avd;
 		code = command(&cfg);
+	}
 	vmm_snapshot_close(cfg.snapshot);
 	vmm_options_free(&cfg);
 	return code;
@@ -631,7 +633,7 @@ static int command_avd(int argc, char **argv)
 
 	plan = vmm_avd_command(argc, argv, &code);
 	if (code == VMM_AVD_GOES_ON)
-		code = command_line(plan->run.count, plan->run.word);
+		code = command_line(plan->run.count, plan->run.word, plan->avd.content);
 	vmm_avd_close(plan);
 	return code;
 }
@@ -644,5 +646,5 @@ int main(int argc, char **argv)
 		return vmm_control_cli(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "avd"))
 		return command_avd(argc, argv);
-	return command_line(argc, argv);
+	return command_line(argc, argv, NULL);
 }

@@ -181,7 +181,18 @@ static int run_delete(void *arg, u64 call, const json_t *args, struct vmm_answer
 	return ask_by_name(arg, call, "delete", args, answer);
 }
 
+/* As the emulator's console says it; a name that can be none of a snapshot is one of none. */
 static int run_path(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const char *name = json_string_value(json_object_get(args, "name"));
+
+	if (vmm_snapshot_name_fits(name))
+		return ask(arg, call, "path", name, answer);
+	answer->result = json_pack("{s:s}", "text", VMM_NO_SNAPSHOT "\n");
+	return answer->result ? 0 : -ENOMEM;
+}
+
+static int run_directory(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_directory_link *link = arg;
 
@@ -205,7 +216,9 @@ static const struct vmm_command_row snapshot_rows[] = {
 	{ "snapshot-save", "save the VM to DIR/NAME", { { "name", JSON_STRING, true } },
 	  run_save },
 	{ "snapshot-delete", "remove DIR/NAME", { { "name", JSON_STRING, true } }, run_delete },
-	{ "query-snapshots", "tell what DIR is", { }, run_path },
+	{ "snapshot-path", "tell where a snapshot is, or \"" VMM_NO_SNAPSHOT "\"",
+	  { { "name", JSON_STRING, true } }, run_path },
+	{ "query-snapshots", "tell what DIR is", { }, run_directory },
 	{ }
 };
 

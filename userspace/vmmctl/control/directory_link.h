@@ -12,6 +12,7 @@
 #include "control/instance.h"
 
 #define VMM_DIRECTORY_REQUEST	(PATH_MAX + 16)	/* bytes of a request, newline and NUL included */
+#define VMM_NO_SNAPSHOT		"NO_SNAPSHOT"	/* in place of the path of none */
 #define VMM_SNAPSHOT_NAME	64		/* of a name, its NUL included */
 
 /* ---- directory_link.c: in the VM ---- */

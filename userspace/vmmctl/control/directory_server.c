@@ -58,11 +58,24 @@ static void size_text(char text[16], u64 bytes)
 	snprintf(text, 16, "%llu%c", (unsigned long long)bytes, units[unit]);
 }
 
+/* How long the guest has run, as hours, minutes, seconds and thousandths of these. */
+static void clock_text(char text[32], const json_t *body)
+{
+	u64 ran;
+
+	if (vmm_manifest_number(body, "ran", VMM_RAN_MAX, &ran))
+		snprintf(text, 32, "-");
+	else
+		snprintf(text, 32, "%02llu:%02llu:%02llu.%03llu",
+			 (unsigned long long)ran / 3600000, (unsigned long long)ran / 60000 % 60,
+			 (unsigned long long)ran / 1000 % 60, (unsigned long long)ran % 1000);
+}
+
 /* One row of the list; what is no whole snapshot has none. */
 static void row_print(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
-	char size[16], date[32];
+	char size[16], date[32], clock[32];
 	struct vmm_snapshot *snapshot;
 	struct stat st;
 	json_int_t created;
@@ -78,11 +91,12 @@ static void row_print(const char *dir, const char *name)
 	if (!snapshot)
 		return;
 	created = json_integer_value(json_object_get(vmm_snapshot_body(snapshot), "created"));
+	clock_text(clock, vmm_snapshot_body(snapshot));
 	vmm_snapshot_close(snapshot);
 	time = created;
 	if (!localtime_r(&time, &tm) || !strftime(date, sizeof(date), "%F %T", &tm))
 		snprintf(date, sizeof(date), "-");
-	printf("%-10s%-20s%7s%20s%15s\n", "--", name, size, date, "-");
+	printf("%-10s%-20s%7s%20s%15s\n", "--", name, size, date, clock);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -117,7 +131,21 @@ static int list(const char *dir)
 	return 0;
 }
 
-/* "save NAME" and "delete NAME". */
+/* Where a snapshot is, if there is one. */
+static int tell_path(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_MANIFEST, dir, name) <
+	    sizeof(path) && !lstat(path, &st))
+		printf("%s/%s\n", dir, name);
+	else
+		puts(VMM_NO_SNAPSHOT);
+	return 0;
+}
+
+/* "save NAME", "delete NAME" and "path NAME". */
 static int with_name(const struct server *s, const char *what, const char *name)
 {
 	char path[PATH_MAX];
@@ -126,6 +154,8 @@ static int with_name(const struct server *s, const char *what, const char *name)
 		return vmm_error(-EINVAL, "snapshot: \"%.64s\" is no name for one", name);
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", s->snapshots, name) >= sizeof(path))
 		return vmm_error(-ENAMETOOLONG, "snapshot: %s", name);
+	if (!strcmp(what, "path"))
+		return tell_path(s->snapshots, name);
 	if (!strcmp(what, "save"))
 		return vmm_snapshot_save(s->base, s->vm, path, false);
 	return vmm_snapshot_delete(path);
@@ -226,7 +256,8 @@ static int serve(const struct server *s, char *line)
 		return screenshot(s, word);
 	if (*s->snapshots && !strcmp(line, "list"))
 		return list(s->snapshots);
-	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete")))
+	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete") ||
+			      !strcmp(line, "path")))
 		return with_name(s, line, word ? word : "");
 	return vmm_error(-EINVAL, "there is no request \"%.16s\"", line);
 }

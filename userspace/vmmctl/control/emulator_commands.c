@@ -6,11 +6,9 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <stdarg.h>
 
-#include "control/emulator.h"
+#include "control/emulator_rows.h"
 
 /**
  * struct row - a command
@@ -40,71 +38,6 @@ struct row {
 	const char *unavailable;
 };
 
-static int __attribute__((format(printf, 3, 4)))
-fail(char why[VMM_ANSWER_ERROR], int err, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(why, VMM_ANSWER_ERROR, fmt, args);
-	va_end(args);
-	return -err;
-}
-
-/* ---- words ---- */
-
-/* Whether a word is one of those of a name with "|" in it. */
-static bool name_is(const char *name, const char *word, size_t len)
-{
-	size_t part;
-
-	for (; *name; name += part + (name[part] == '|')) {
-		part = strcspn(name, "|");
-		if (part == len && !memcmp(name, word, len))
-			return true;
-	}
-	return false;
-}
-
-/* Cuts off the first word; what follows, without the blanks between. */
-static const char *word_cut(const char *line, size_t *len)
-{
-	*len = strcspn(line, " ");
-	return line + *len + strspn(line + *len, " ");
-}
-
-/* ---- commands of the control socket ---- */
-
-/*
- * Runs a command; @args is taken, and what it returns is the caller's. 0, a later
- * answer, or -errno with the reason in @why.
- */
-static int control(struct vmm_emu *emu, const char *name, json_t *args, json_t **result,
-		   char why[VMM_ANSWER_ERROR])
-{
-	struct vmm_answer answer = { 0 };
-	int err = vmm_commands_run(emu->commands, name, emu->call, args, &answer);
-
-	json_decref(args);
-	if (err < 0)
-		snprintf(why, VMM_ANSWER_ERROR, "%s", answer.error);
-	if (result && !err)
-		*result = answer.result;
-	else
-		json_decref(answer.result);
-	return err;
-}
-
-/* Adds the text that a command has returned to the answer. */
-static void say_text(struct vmm_emu *emu, json_t *result)
-{
-	const char *text = json_string_value(json_object_get(result, "text"));
-
-	if (text)
-		vmm_text_add(emu->text, "%s", text);
-	json_decref(result);
-}
-
 static int run_device(struct vmm_emu *emu, const struct row *row, const char *args,
 		      char why[VMM_ANSWER_ERROR])
 {
@@ -115,39 +48,9 @@ static int run_device(struct vmm_emu *emu, const struct row *row, const char *ar
 	if (*args)
 		json_object_set_new(request, "value",
 				    json_sprintf("%s%s", row->prefix ? row->prefix : "", args));
-	err = control(emu, "device", request, &result, why);
-	say_text(emu, result);
+	err = vmm_emu_control(emu, "device", request, &result, why);
+	vmm_emu_say_text(emu, result);
 	return err;
-}
-
-/* One string of what a command returns, or NULL with a reason; is to be freed. */
-static char *ask(struct vmm_emu *emu, const char *name, const char *key,
-		 char why[VMM_ANSWER_ERROR])
-{
-	json_t *result = NULL;
-	const char *text;
-	char *copy;
-
-	if (control(emu, name, NULL, &result, why))
-		return NULL;
-	text = json_string_value(json_object_get(result, key));
-	copy = text ? strdup(text) : NULL;
-	if (!copy)
-		fail(why, ENOENT, "there is none");
-	json_decref(result);
-	return copy;
-}
-
-static int show(struct vmm_emu *emu, const char *name, const char *key,
-		char why[VMM_ANSWER_ERROR])
-{
-	char *text = ask(emu, name, key, why);
-
-	if (!text)
-		return -ENOENT;
-	vmm_text_add(emu->text, "%s\n", text);
-	free(text);
-	return 0;
 }
 
 /* ---- one function a command ---- */
@@ -157,6 +60,15 @@ static int run_ping(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_E
 	(void)args;
 	(void)why;
 	vmm_text_add(emu->text, "I am alive!\n");
+	return 0;
+}
+
+/* What has no effect here, and harms nobody who believes that it has. */
+static int run_nothing(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)emu;
+	(void)args;
+	(void)why;
 	return 0;
 }
 
@@ -172,129 +84,17 @@ static int run_kill(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_E
 {
 	(void)args;
 	vmm_text_add(emu->text, "OK: killing emulator, bye bye\n");
-	return control(emu, "quit", NULL, NULL, why);
+	return vmm_emu_control(emu, "quit", NULL, NULL, why);
 }
 
 static int run_restart(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
 	(void)args;
 	vmm_text_add(emu->text, "OK: restarting emulator, bye bye\n");
-	return control(emu, "reset", NULL, NULL, why);
+	return vmm_emu_control(emu, "reset", NULL, NULL, why);
 }
 
-static int run_avd_name(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	(void)args;
-	return show(emu, "query-name", "name", why);
-}
-
-static int run_avd_path(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	(void)args;
-	return show(emu, "status", "directory", why);
-}
-
-static int run_avd_status(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	char *status = ask(emu, "status", "status", why);
-
-	(void)args;
-	if (!status)
-		return -ENOENT;
-	vmm_text_add(emu->text, "virtual device is %s\n",
-		     strcmp(status, "running") ? "stopped" : "running");
-	free(status);
-	return 0;
-}
-
-static int run_avd_stop(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	int err = control(emu, "pause", NULL, NULL, why);
-
-	(void)args;
-	return err == -EALREADY ? fail(why, -err, "virtual device already stopped") : err;
-}
-
-static int run_avd_start(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	int err = control(emu, "resume", NULL, NULL, why);
-
-	(void)args;
-	return err == -EALREADY ? fail(why, -err, "virtual device already running") : err;
-}
-
-static int run_avd_windowtype(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	(void)args;
-	(void)why;
-	vmm_text_add(emu->text, "windowtype=headless\n");
-	return 0;
-}
-
-#define NO_SNAPSHOTS	"there is no directory for snapshots: see --snapshots"
 #define NO_SHOTS	"there is no directory for pictures of the screen: see --screenshots"
-
-static int run_avd_snapshotspath(struct vmm_emu *emu, const char *args,
-				 char why[VMM_ANSWER_ERROR])
-{
-	int err = show(emu, "query-snapshots", "directory", why);
-
-	(void)args;
-	return err ? fail(why, ENOENT, NO_SNAPSHOTS) : 0;
-}
-
-static int run_avd_snapshotpath(struct vmm_emu *emu, const char *args,
-				char why[VMM_ANSWER_ERROR])
-{
-	char *dir = ask(emu, "query-snapshots", "directory", why);
-
-	if (!dir)
-		return fail(why, ENOENT, NO_SNAPSHOTS);
-	vmm_text_add(emu->text, "%s/%s\n", dir, args);
-	free(dir);
-	return 0;
-}
-
-/* "list", and "save", "load" and "del" with a name. */
-static int run_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
-{
-	static const struct {
-		const char *word;
-		const char *command;
-	} words[] = {
-		{ "save", "snapshot-save" }, { "del", "snapshot-delete" },
-		{ "delete", "snapshot-delete" },
-	};
-	json_t *result = NULL;
-	const char *name;
-	size_t len, i;
-	int err;
-
-	name = word_cut(args, &len);
-	if (name_is("list", args, len)) {
-		err = control(emu, "snapshots", NULL, &result, why);
-		json_decref(result);
-		if (err != -ENOENT)
-			return err;
-		*why = '\0';
-		vmm_text_add(emu->text, "There is no snapshot available.\n");
-		return 0;
-	}
-	if (name_is("load", args, len))
-		return fail(why, EOPNOTSUPP,
-			    "a VM goes on from a snapshot when it starts: vmmctl run --from DIR");
-	for (i = 0; i < ARRAY_SIZE(words); i++) {
-		if (!name_is(words[i].word, args, len))
-			continue;
-		if (!*name)
-			return fail(why, EINVAL, "argument '%s' needs a name", words[i].word);
-		err = control(emu, words[i].command, json_pack("{s:s}", "name", name), &result,
-			      why);
-		json_decref(result);
-		return err == -ENOENT ? fail(why, ENOENT, NO_SNAPSHOTS) : err;
-	}
-	return fail(why, EINVAL, "snapshot needs list, save NAME, load NAME or del NAME");
-}
 
 /*
  * "[--display 0] [DIR]". A directory has to be one that the VM's start allows, because
@@ -310,11 +110,11 @@ static int run_screenshot(struct vmm_emu *emu, const char *args, char why[VMM_AN
 	if (!strncmp(args, option, len) && (!args[len] || args[len] == ' '))
 		args += len + strspn(args + len, " ");
 	if (*args == '-')
-		return fail(why, EINVAL, "there is one screen, \"--display 0\"");
-	err = control(emu, "screenshot-save",
-		      *args ? json_pack("{s:s}", "directory", args) : NULL, &result, why);
-	say_text(emu, result);
-	return err == -ENOENT ? fail(why, ENOENT, NO_SHOTS) : err;
+		return vmm_emu_fail(why, EINVAL, "there is one screen, \"--display 0\"");
+	err = vmm_emu_control(emu, "screenshot-save",
+			      *args ? json_pack("{s:s}", "directory", args) : NULL, &result, why);
+	vmm_emu_say_text(emu, result);
+	return err == -ENOENT ? vmm_emu_fail(why, ENOENT, NO_SHOTS) : err;
 }
 
 /*
@@ -333,18 +133,20 @@ static int run_rotate(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER
 	int err;
 
 	(void)args;
-	err = control(emu, "device", json_pack("{s:s, s:s}", "device", "fb", "command", "rotate"),
-		      &result, why);
+	err = vmm_emu_control(emu, "device",
+			      json_pack("{s:s, s:s}", "device", "fb", "command", "rotate"),
+			      &result, why);
 	text = json_string_value(json_object_get(result, "text"));
 	if (!err && (!text || sscanf(text, "turned by %u", &degrees) != 1))
-		err = fail(why, EPROTO, "the screen does not say how it is turned");
+		err = vmm_emu_fail(why, EPROTO, "the screen does not say how it is turned");
 	json_decref(result);
 	if (err)
 		return err;
-	err = control(emu, "device",
-		      json_pack("{s:s, s:s, s:o}", "device", "sensors", "command", "set", "value",
-				json_sprintf("acceleration %s", pulls[degrees / 90 % 4])),
-		      NULL, why);
+	err = vmm_emu_control(emu, "device",
+			      json_pack("{s:s, s:s, s:o}", "device", "sensors", "command", "set",
+					"value", json_sprintf("acceleration %s",
+							      pulls[degrees / 90 % 4])),
+			      NULL, why);
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 
@@ -366,7 +168,7 @@ static int run_network_speed(struct vmm_emu *emu, const char *args, char why[VMM
 	(void)emu;
 	if (!strcmp(args, "full") || !strcmp(args, "0"))
 		return 0;
-	return fail(why, EOPNOTSUPP, "the network's speed is always full");
+	return vmm_emu_fail(why, EOPNOTSUPP, "the network's speed is always full");
 }
 
 static int run_network_delay(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
@@ -374,7 +176,7 @@ static int run_network_delay(struct vmm_emu *emu, const char *args, char why[VMM
 	(void)emu;
 	if (!strcmp(args, "none") || !strcmp(args, "0"))
 		return 0;
-	return fail(why, EOPNOTSUPP, "the network's delay is always none");
+	return vmm_emu_fail(why, EOPNOTSUPP, "the network's delay is always none");
 }
 
 static int run_help(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
@@ -385,7 +187,6 @@ static int run_help_verbose(struct vmm_emu *emu, const char *args, char why[VMM_
 #define NO_MODEM	"modem emulation not running"
 #define NO_VIDEO	"no video is recorded here, only pictures: screenrecord screenshot"
 #define NO_RECORD	"nothing is recorded here"
-#define NO_MICROPHONE	"the VM's start says what a sound card hears: --device sound"
 #define NO_REDIR	"ports are forwarded from the VM's start on, by --redir tcp:HOST:GUEST"
 #define NO_CAPTURE	"the host sees all packets: tcpdump -i TAP -w FILE, or passt --pcap FILE"
 
@@ -404,38 +205,39 @@ static const struct row rows[] = {
 	  .unavailable = "it is not to crash" },
 
 	{ .name = "avd", .sub = "name", .help = "say the virtual device's name", .early = true,
-	  .run = run_avd_name },
-	{ .name = "avd", .sub = "id", .help = "say its identifier", .run = run_avd_name },
+	  .run = vmm_emu_avd_name },
+	{ .name = "avd", .sub = "id", .help = "say its identifier", .run = vmm_emu_avd_name },
 	{ .name = "avd", .sub = "path", .help = "say where its directory is",
-	  .run = run_avd_path },
+	  .run = vmm_emu_avd_path },
 	{ .name = "avd", .sub = "discoverypath", .help = "say where it can be found",
 	  .unavailable = "there is no such file: vmmctl ps lists VMs" },
 	{ .name = "avd", .sub = "snapshotspath", .help = "say where its snapshots are",
-	  .run = run_avd_snapshotspath },
+	  .run = vmm_emu_avd_snapshotspath },
 	{ .name = "avd", .sub = "snapshotpath", .usage = "NAME", .help = "say where one is",
-	  .needs = true, .run = run_avd_snapshotpath },
-	{ .name = "avd", .sub = "status", .help = "say whether it runs", .run = run_avd_status },
-	{ .name = "avd", .sub = "stop", .help = "stop it", .run = run_avd_stop },
-	{ .name = "avd", .sub = "start", .help = "let it go on", .run = run_avd_start },
-	{ .name = "avd", .sub = "pause", .help = "stop it", .run = run_avd_stop },
-	{ .name = "avd", .sub = "resume", .help = "let it go on", .run = run_avd_start },
+	  .needs = true, .run = vmm_emu_avd_snapshotpath },
+	{ .name = "avd", .sub = "status", .help = "say whether it runs",
+	  .run = vmm_emu_avd_status },
+	{ .name = "avd", .sub = "stop", .help = "stop it", .run = vmm_emu_avd_stop },
+	{ .name = "avd", .sub = "start", .help = "let it go on", .run = vmm_emu_avd_start },
+	{ .name = "avd", .sub = "pause", .help = "stop it", .run = vmm_emu_avd_stop },
+	{ .name = "avd", .sub = "resume", .help = "let it go on", .run = vmm_emu_avd_start },
 	{ .name = "avd", .sub = "heartbeat", .help = "say how often the guest's heart has beaten",
 	  .device = "guest", .command = "heartbeat" },
 	{ .name = "avd", .sub = "windowtype", .help = "say what window it has",
-	  .run = run_avd_windowtype },
+	  .run = vmm_emu_avd_windowtype },
 	{ .name = "avd", .sub = "snapshot", .usage = "list|save|load|del [NAME]",
-	  .help = "handle snapshots", .run = run_avd_snapshot },
-	{ .name = "avd", .sub = "hostmicon", .help = "hear the host's microphone",
-	  .unavailable = NO_MICROPHONE },
-	{ .name = "avd", .sub = "hostmicoff", .help = "hear it no more",
-	  .unavailable = NO_MICROPHONE },
-	{ .name = "avd", .sub = "rewindaudio", .help = "hear the recording from its beginning",
-	  .unavailable = NO_MICROPHONE },
-	{ .name = "avd", .sub = "bugreport", .help = "write a bug report",
-	  .unavailable = NO_RECORD },
+	  .help = "handle snapshots", .run = vmm_emu_avd_snapshot },
+	{ .name = "avd", .sub = "hostmicon", .help = "hear the host's microphone (no effect)",
+	  .run = run_nothing },
+	{ .name = "avd", .sub = "hostmicoff", .help = "hear it no more (no effect)",
+	  .run = run_nothing },
+	{ .name = "avd", .sub = "rewindaudio",
+	  .help = "hear the recording from its beginning (no effect)", .run = run_nothing },
+	{ .name = "avd", .sub = "bugreport", .help = "make a bug report (no effect)",
+	  .run = run_nothing },
 
 	{ .name = "power", .sub = "display", .help = "say what the battery tells the guest",
-	  .device = "battery", .command = "show" },
+	  .device = "battery", .command = "display" },
 	{ .name = "power", .sub = "ac", .usage = "on|off", .help = "plug the charger",
 	  .device = "battery", .command = "set", .prefix = "ac ", .needs = true },
 	{ .name = "power", .sub = "status",
@@ -506,8 +308,9 @@ static const struct row rows[] = {
 	  .unavailable = NO_RECORD },
 	{ .name = "physics", .sub = "stop", .help = "end that",
 	  .unavailable = NO_RECORD },
-	{ .name = "fold", .help = "fold the device", .unavailable = "the device has no hinge" },
-	{ .name = "unfold", .help = "unfold it", .unavailable = "the device has no hinge" },
+	{ .name = "fold", .help = "fold the device (no effect: it has no hinge)",
+	  .run = run_nothing },
+	{ .name = "unfold", .help = "unfold it (no effect)", .run = run_nothing },
 
 	{ .name = "gsm", .sub = "list", .help = "list calls", .unavailable = NO_MODEM },
 	{ .name = "gsm", .sub = "call", .usage = "NUMBER", .help = "call the guest",
@@ -549,6 +352,11 @@ static const struct row rows[] = {
 	  .unavailable = "there is no gRPC server" },
 	{ .name = "qemu", .sub = "monitor", .help = "go to QEMU's monitor",
 	  .unavailable = "this is not QEMU" },
+	{ .name = "startExtendedWindow", .help = "show the window of controls (no effect)",
+	  .run = run_nothing },
+	{ .name = "quitExtendedWindow", .help = "close it (no effect)", .run = run_nothing },
+	{ .name = "setUiTheme", .usage = "dark|light", .help = "choose its colours (no effect)",
+	  .needs = true, .run = run_nothing },
 	{ .name = "debug", .usage = "TAGS", .help = "choose messages",
 	  .unavailable = "warning: debug tags are deprecated and have no effect" },
 	{ }
@@ -566,7 +374,7 @@ static const struct row *row_of(const struct vmm_emu *emu, const struct row *row
 				const char *word, size_t len)
 {
 	for (; row->name; row++) {
-		if (row_shown(emu, row) && name_is(row->name, word, len))
+		if (row_shown(emu, row) && vmm_emu_word_is(row->name, word, len))
 			return row;
 	}
 	return NULL;
@@ -614,9 +422,9 @@ static int run_help(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_E
 
 	if (!*args)
 		return help_list(emu);
-	sub = word_cut(args, &len);
+	sub = vmm_emu_word_cut(args, &len);
 	if (!row_of(emu, rows, args, len))
-		return fail(why, EINVAL, "unknown command, try 'help'");
+		return vmm_emu_fail(why, EINVAL, "unknown command, try 'help'");
 	if (!*sub)
 		help_group(emu, args, len);
 	while (*sub && (row = row_of(emu, row, args, len))) {
@@ -646,13 +454,13 @@ static int row_run(struct vmm_emu *emu, const struct row *row, const char *args,
 		   char why[VMM_ANSWER_ERROR])
 {
 	if (row->needs && !*args)
-		return fail(why, EINVAL, "missing argument, try '%s%s%s %s'", row->name,
-			    row->sub ? " " : "", row->sub ? row->sub : "", row->usage);
+		return vmm_emu_fail(why, EINVAL, "missing argument, try '%s%s%s %s'", row->name,
+				    row->sub ? " " : "", row->sub ? row->sub : "", row->usage);
 	if (row->device)
 		return run_device(emu, row, args, why);
 	if (row->run)
 		return row->run(emu, args, why);
-	return fail(why, EOPNOTSUPP, "%s", row->unavailable);
+	return vmm_emu_fail(why, EOPNOTSUPP, "%s", row->unavailable);
 }
 
 /**
@@ -671,22 +479,22 @@ int vmm_emu_run(struct vmm_emu *emu, const char *line, char why[VMM_ANSWER_ERROR
 	size_t len, sub_len;
 
 	line += strspn(line, " ");
-	args = word_cut(line, &len);
+	args = vmm_emu_word_cut(line, &len);
 	row = row_of(emu, rows, line, len);
 	if (!row)
-		return fail(why, EINVAL, "unknown command, try 'help'");
+		return vmm_emu_fail(why, EINVAL, "unknown command, try 'help'");
 	if (!row->sub)
 		return row_run(emu, row, args, why);
-	rest = word_cut(args, &sub_len);
+	rest = vmm_emu_word_cut(args, &sub_len);
 	for (; row; row = row_of(emu, row + 1, line, len)) {
-		if (name_is(row->sub, args, sub_len))
+		if (vmm_emu_word_is(row->sub, args, sub_len))
 			return row_run(emu, row, rest, why);
 	}
 	/* A command whose existence is not shown is as unknown as any. */
 	if (!emu->trusted)
-		return fail(why, EINVAL, "unknown command, try 'help'");
+		return vmm_emu_fail(why, EINVAL, "unknown command, try 'help'");
 	help_group(emu, line, len);
-	return fail(why, EINVAL, *args ? " bad sub-command" : "missing sub-command");
+	return vmm_emu_fail(why, EINVAL, *args ? " bad sub-command" : "missing sub-command");
 }
 
 /* ---- the control socket's command that takes a line ---- */

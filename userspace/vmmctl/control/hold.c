@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/hold.h"
@@ -40,9 +41,29 @@ const char *vmm_hold_status(const struct vmm_hold *h)
 	return states[h->state].status;
 }
 
+static u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* Time counts while vCPUs run. */
+static void count_time(struct vmm_hold *h, bool runs)
+{
+	u64 now = now_ms();
+
+	if (h->runs)
+		h->ran += now - h->runs_since;
+	h->runs = runs;
+	h->runs_since = now;
+}
+
 static void enter(struct vmm_hold *h, enum vmm_hold_state state)
 {
 	h->state = state;
+	count_time(h, state == VMM_HOLD_RUNNING || state == VMM_HOLD_PARKING);
 	vmm_loop_hold(h->vm->loop, states[state].devices);
 	vmm_instance_state(h->instance, vmm_hold_status(h));
 }
@@ -128,6 +149,7 @@ static int saved(void *arg)
 		vmm_answer_fail(&h->answer, EIO, "%s", h->why);
 	else
 		h->answer.result = vmm_saving_body(h->saving);
+	json_object_set_new(h->answer.result, "ran", json_integer(h->ran));
 	saving_end(h);
 	if (h->reset) {
 		vmm_vm_end(h->vm, VMM_END_RESET);
@@ -367,6 +389,7 @@ int vmm_hold_begin(struct vmm_hold *h, struct vmm_vm *vm)
 	h->reset = false;
 	h->devices_stopped = false;
 	h->state = VMM_HOLD_RUNNING;
+	count_time(h, true);
 	return 0;
 }
 
@@ -393,6 +416,7 @@ bool vmm_hold_end(struct vmm_hold *h, int ms)
 	/* A job that was to have them go on has ended, too. */
 	h->devices_stopped = h->state >= VMM_HOLD_STOPPING && h->state != VMM_HOLD_STARTING;
 	h->state = VMM_HOLD_OFF;
+	count_time(h, false);
 	vmm_loop_hold(h->vm->loop, false);
 	return true;
 }

@@ -65,6 +65,9 @@ enum vmm_hold_state {
  * @paused: it stays held until somebody has it go on
  * @devices_stopped: a life has ended with devices that do not run
  * @reset: the guest is to start anew when the job is over
+ * @runs: vCPUs run, since @runs_since
+ * @runs_since: ms of a clock that nobody sets
+ * @ran: ms that they ran before, in all lives; set by the caller for a VM that goes on
  * @call: a command that waits for an answer, or 0
  * @answer: its answer, once that is known
  * @saving: the VM as it is saved, or NULL
@@ -83,6 +86,9 @@ struct vmm_hold {
 	bool paused;
 	bool devices_stopped;
 	bool reset;
+	bool runs;
+	u64 runs_since;
+	u64 ran;
 	u64 call;
 	struct vmm_answer answer;
 	struct vmm_saving *saving;

@@ -251,13 +251,22 @@ static bool client_receive(struct vmm_lines_client *c)
 
 static int client_ready(void *arg);
 
-/* Room to send is also waited for where only a turn has ended. */
+/* Nothing is to come from either side. */
+static bool client_is_over(const struct vmm_lines_client *c)
+{
+	return !c->busy && !c->out_len && (c->ending || (c->ended && !c->in_len));
+}
+
+/*
+ * Room to send is also waited for where only a turn has ended, or the connection has: it is
+ * closed by the loop, and never by who answers late.
+ */
 static bool client_watch(struct vmm_lines_client *c)
 {
 	bool taking = client_may_take(c);
 	int events = 0;
 
-	if (c->out_len || (taking && client_has_line(c)))
+	if (c->out_len || client_is_over(c) || (taking && client_has_line(c)))
 		events |= POLLOUT;
 	if (taking && !c->ended && c->in_len < c->lines->ops->line_max)
 		events |= POLLIN;
@@ -283,11 +292,7 @@ static void client_serve(struct vmm_lines_client *c)
 		client_close(c);
 		return;
 	}
-	if ((c->ended || c->ending) && !c->in_len && !c->out_len && !c->busy) {
-		client_close(c);
-		return;
-	}
-	if (!client_watch(c))
+	if (client_is_over(c) || !client_watch(c))
 		client_close(c);
 }
 

@@ -17,6 +17,7 @@
 #include "host/ending.h"
 #include "host/guest.h"
 #include "host/host.h"
+#include "snapshot/snapshot.h"
 
 static void steering_status(void *arg, json_t *to)
 {
@@ -35,6 +36,8 @@ static void steering_status(void *arg, json_t *to)
 	json_object_set_new(to, "resets", json_integer(s->resets));
 	json_object_set_new(to, "guest-services", json_string(vmm_guest_status(s->guest)));
 	json_object_set_new(to, "directory", path ? json_string(path) : json_null());
+	if (s->cfg->avd)
+		json_object_set_new(to, "avd", json_string(s->cfg->avd));
 }
 
 /* Where the guest's end is looked at, all three are alike. */
@@ -221,6 +224,10 @@ static int steering_timer(struct vmm_steering *s)
 int vmm_steering_open(struct vmm_steering *s)
 {
 	clock_gettime(CLOCK_MONOTONIC, &s->since);
+	/* An older snapshot does not say. */
+	if (s->cfg->snapshot)
+		vmm_manifest_number(vmm_snapshot_body(s->cfg->snapshot), "ran", VMM_RAN_MAX,
+				    &s->hold.ran);
 	s->instance = vmm_instance_open(s->cfg->name, s->loop, &steering_vm, s);
 	s->hold.loop = s->loop;
 	s->hold.instance = s->instance;

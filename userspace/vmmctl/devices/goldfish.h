@@ -67,6 +67,7 @@ u32 vmm_battery_read(struct vmm_battery *battery, u32 offset);
 void vmm_battery_write(struct vmm_battery *battery, u32 offset, u32 value);
 int vmm_battery_set(struct vmm_battery *battery, const char *name, const char *text,
 		    struct vmm_text *why);
+void vmm_battery_display(struct vmm_battery *battery, struct vmm_text *text);
 void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text);
 
 /* ---- goldfish_events.c ---- */

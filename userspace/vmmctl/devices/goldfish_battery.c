@@ -287,6 +287,32 @@ void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text)
 	pthread_mutex_unlock(&battery->lock);
 }
 
+/**
+ * vmm_battery_display - say what the emulator's console says of a battery
+ * @battery: the battery
+ * @text: gets five lines, of the reference's words: that a hot battery is "Overhead", too
+ *
+ * Source: platform_external_qemu hw/misc/goldfish_battery.c (069a0809619e).
+ */
+void vmm_battery_display(struct vmm_battery *battery, struct vmm_text *text)
+{
+	static const char *const statuses[] = {
+		"Unknown", "Charging", "Discharging", "Not charging", "Full",
+	};
+	static const char *const healths[] = {
+		"Unknown", "Good", "Overhead", "Dead", "Overvoltage", "Unspecified failure",
+	};
+	const u32 *value = battery->value;
+
+	pthread_mutex_lock(&battery->lock);
+	vmm_text_add(text, "AC: %s\n", value[VMM_BATTERY_AC] ? "online" : "offline");
+	vmm_text_add(text, "status: %s\n", statuses[value[VMM_BATTERY_STATUS]]);
+	vmm_text_add(text, "health: %s\n", healths[value[VMM_BATTERY_HEALTH]]);
+	vmm_text_add(text, "present: %s\n", value[VMM_BATTERY_PRESENT] ? "true" : "false");
+	vmm_text_add(text, "capacity: %u\n", value[VMM_BATTERY_CAPACITY]);
+	pthread_mutex_unlock(&battery->lock);
+}
+
 /* ---- the device on the board ---- */
 
 static int battery_create(struct vmm_device *dev)
@@ -430,6 +456,13 @@ static int battery_run_show(struct vmm_device *dev, const char *arg, struct vmm_
 	return 0;
 }
 
+static int battery_run_display(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)arg;
+	vmm_battery_display(dev->state, text);
+	return 0;
+}
+
 /* "NAME VALUE" */
 static int battery_run_set(struct vmm_device *dev, const char *arg, struct vmm_text *text)
 {
@@ -452,6 +485,7 @@ static int battery_run_set(struct vmm_device *dev, const char *arg, struct vmm_t
 
 static const struct vmm_device_command battery_commands[] = {
 	{ "show", "say what the battery tells the guest", battery_run_show },
+	{ "display", "say some of it as the emulator's console does", battery_run_display },
 	{ "set", "NAME VALUE: change one of these values", battery_run_set },
 	{ }
 };

@@ -187,6 +187,7 @@ struct vmm_snapshot;
  * @snapshot: that snapshot, opened; belongs to this
  * @words: the options as they were given, to be given again
  * @word_count: how many words
+ * @avd: directory of the AVD (Android virtual device) that this is a run of, or NULL
  * @directory: where they were given, which is where their relative paths begin; `run` only
  * @texts: strings that belong to this; see vmm_options_free()
  * @kernel: arm64 Image, maybe compressed
@@ -270,6 +271,7 @@ struct vmm_config {
 	struct vmm_snapshot *snapshot;
 	char **words;
 	unsigned int word_count;
+	const char *avd;
 	const char *directory;
 	struct vmm_option_text *texts;
 	const char *kernel;

@@ -33,6 +33,7 @@ struct vmm_snapshot;
 /* ---- manifest.c ---- */
 
 #define VMM_MANIFEST_MAX	(1 * MIB)	/* bytes of the file */
+#define VMM_RAN_MAX		(1ULL << 53)	/* ms that a guest has run, "ran", at most */
 
 char *vmm_manifest_text(const json_t *body);
 json_t *vmm_manifest_parse(const char *text, size_t len, const char *where);

@@ -1,242 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator's console as its clients see it: the token, each command and its answer,
- * several lines in one piece, and clients that are none.
+ * The emulator's console as its clients see it: the token, and each command and its answer.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
-#include <poll.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/emulator.h"
-#include "host/emu_token.h"
-#include "host/vsock.h"
-#include "tests/tap.h"
-
-static struct {
-	struct vmm_loop *loop;
-	int listen_fd;
-	int tick_fd;
-	struct sockaddr_in addr;
-	char home[64];
-	struct vmm_emu_token token;
-	char word[VMM_EMU_TOKEN_MAX + 1];
-	struct vmm_commands commands;
-	struct vmm_vm_commands vm;
-	struct vmm_emulator *emulator;
-	char asked[256];
-	const char *status;
-	u64 call;
-	unsigned int ends;
-	unsigned int resets;
-	unsigned int degrees;
-	bool no_services;
-} test;
-
-/* ---- a VM ---- */
-
-static void vm_status(void *arg, json_t *to)
-{
-	(void)arg;
-	json_object_set_new(to, "status", json_string(test.status));
-	json_object_set_new(to, "directory", json_string("/run/ranchu/test"));
-}
-
-static int vm_end(void *arg, enum vmm_control_end how)
-{
-	(void)arg;
-	test.ends += how == VMM_CONTROL_QUIT;
-	return 0;
-}
-
-static int vm_pause(void *arg, bool pause, u64 call)
-{
-	(void)arg;
-	if (pause == !strcmp(test.status, "paused"))
-		return -EALREADY;
-	test.status = pause ? "paused" : "running";
-	test.call = call;
-	return pause ? VMM_COMMAND_LATER : 0;
-}
-
-static int vm_reset(void *arg)
-{
-	(void)arg;
-	test.resets++;
-	return 0;
-}
-
-static int vm_device(void *arg, const char *device, const char *command, const char *value,
-		     struct vmm_text *text)
-{
-	(void)arg;
-	size_t len = strlen(test.asked);
-
-	snprintf(test.asked + len, sizeof(test.asked) - len, "%s%s.%s(%s)", len ? " " : "", device,
-		 command, value ? value : "");
-	if (!strcmp(device, "fb")) {
-		vmm_text_add(text, "turned by %u degrees\n", test.degrees);
-		return 0;
-	}
-	if (!strcmp(device, "sensors") && test.no_services) {
-		vmm_text_add(text, "the VM was started without --guest-services");
-		return -EOPNOTSUPP;
-	}
-	if (value && strstr(value, "wrong")) {
-		vmm_text_add(text, "\"wrong\" is not right");
-		return -EINVAL;
-	}
-	if (!value)
-		vmm_text_add(text, "said\n");
-	return 0;
-}
-
-static json_t *vm_stats(void *arg)
-{
-	(void)arg;
-	return json_object();
-}
-
-static const struct vmm_control_vm vm_ops = {
-	.status = vm_status, .end = vm_end, .pause = vm_pause, .reset = vm_reset,
-	.device = vm_device, .stats = vm_stats,
-};
-
-/* ---- the console, and a client ---- */
-
-static int tick(void *arg)
-{
-	(void)arg;
-	vmm_event_clear(test.tick_fd);
-	return 1;
-}
-
-/* The main loop, until all that is to be done is done. */
-static void serve(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++) {
-		vmm_event_signal(test.tick_fd);
-		tap_check(!vmm_loop_add(test.loop, test.tick_fd, tick, NULL));
-		tap_equal(vmm_loop_run(test.loop), 1);
-		vmm_loop_del(test.loop, test.tick_fd);
-	}
-}
-
-static void console_open(void)
-{
-	socklen_t len = sizeof(test.addr);
-
-	memset(&test, 0, sizeof(test));
-	test.status = "running";
-	snprintf(test.home, sizeof(test.home), "/tmp/vmmctl-emu-XXXXXX");
-	tap_check(mkdtemp(test.home));
-	tap_equal(vmm_emu_token_open(&test.token, test.home), 0);
-	tap_equal(vmm_emu_token_read(&test.token, test.word), 0);
-	test.loop = vmm_loop_create();
-	test.tick_fd = vmm_event_create();
-	test.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	test.addr.sin_family = AF_INET;
-	test.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	tap_check(!bind(test.listen_fd, (struct sockaddr *)&test.addr, len) &&
-		  !listen(test.listen_fd, 16));
-	getsockname(test.listen_fd, (struct sockaddr *)&test.addr, &len);
-	test.vm = (struct vmm_vm_commands){ .vm = &vm_ops, .name = "pixel" };
-	tap_check(!vmm_vm_commands_add(&test.commands, &test.vm));
-	tap_check(!vmm_emu_commands_add(&test.commands));
-	test.emulator = vmm_emulator_open(test.loop, &test.listen_fd, 1, &test.commands,
-					  &test.token);
-	tap_check(test.emulator);
-}
-
-static void console_close(void)
-{
-	vmm_emulator_close(test.emulator);
-	vmm_loop_destroy(test.loop);
-	vmm_emu_token_close(&test.token);
-	close(test.tick_fd);
-	close(test.listen_fd);
-	unlink(test.token.path);
-	rmdir(test.home);
-}
-
-static int dial(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	tap_check(!connect(fd, (struct sockaddr *)&test.addr, sizeof(test.addr)));
-	serve();
-	return fd;
-}
-
-static char heard[65536];
-
-/* All that has come; lines without their carriage returns, of which each has one. */
-static const char *hear(int fd)
-{
-	size_t len = 0;
-	size_t from, to;
-	ssize_t n;
-
-	while ((n = recv(fd, heard + len, sizeof(heard) - 1 - len, MSG_DONTWAIT)) > 0)
-		len += n;
-	for (from = to = 0; from < len; from++) {
-		if (heard[from] == '\n')
-			tap_check(from && heard[from - 1] == '\r');
-		if (heard[from] != '\r')
-			heard[to++] = heard[from];
-	}
-	heard[to] = '\0';
-	return heard;
-}
-
-static void tell(int fd, const char *text)
-{
-	tap_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-	serve();
-}
-
-static const char *ask(int fd, const char *line)
-{
-	tell(fd, line);
-	tell(fd, "\n");
-	return hear(fd);
-}
-
-static bool hung_up(int fd)
-{
-	char byte;
-	ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
-
-	return !n || (n < 0 && errno != EAGAIN);
-}
-
-static void check_text(const char *have, const char *want)
-{
-	if (!tap_check(!strcmp(have, want)))
-		printf("# have: %s# want: %s", have, want);
-}
-
-static int trusted(void)
-{
-	char line[VMM_EMU_TOKEN_MAX + 16];
-	int fd = dial();
-
-	hear(fd);
-	snprintf(line, sizeof(line), "auth %s", test.word);
-	check_text(ask(fd, line), "Android Console: type 'help' for a list of commands\nOK\n");
-	return fd;
-}
+#include "machine/device.h"
+#include "tests/control/emulator_lib.h"
 
 /* ---- the token ---- */
 
@@ -247,12 +22,12 @@ static void the_token_is_made_and_kept(void)
 	char again[VMM_EMU_TOKEN_MAX + 1];
 
 	console_open();
-	tap_equal(strlen(test.word), 16);
-	tap_check(!stat(test.token.path, &st) && (st.st_mode & 07777) == 0600);
+	tap_equal(strlen(console.word), 16);
+	tap_check(!stat(console.token.path, &st) && (st.st_mode & 07777) == 0600);
 	tap_equal(st.st_size, 16);
-	tap_equal(vmm_emu_token_open(&other, test.home), 0);
+	tap_equal(vmm_emu_token_open(&other, console.home), 0);
 	tap_equal(vmm_emu_token_read(&other, again), 0);
-	tap_check(!strcmp(again, test.word));
+	tap_check(!strcmp(again, console.word));
 	vmm_emu_token_close(&other);
 	tap_equal(vmm_emu_token_open(&other, "/nowhere"), -ENOENT);
 	tap_check(vmm_emu_token_open(&other, NULL) < 0 && vmm_emu_token_read(&other, again) < 0);
@@ -269,7 +44,7 @@ static void who_does_not_know_it_can_do_little(void)
 	snprintf(want, sizeof(want), "Android Console: Authentication required\n"
 		 "Android Console: type 'auth <auth_token>' to authenticate\n"
 		 "Android Console: you can find your <auth_token> in\n'%s'\nOK\n",
-		 test.token.path);
+		 console.token.path);
 	check_text(hear(fd), want);
 	check_text(ask(fd, "ping"), "I am alive!\nOK\n");
 	check_text(ask(fd, "avd name"), "pixel\nOK\n");
@@ -282,7 +57,7 @@ static void who_does_not_know_it_can_do_little(void)
 	check_text(ask(fd, "auth"), "KO: missing authentication token\n");
 	check_text(ask(fd, "auth 0123456789abcdef"),
 		   "KO: authentication token does not match ~/.emulator_console_auth_token\n");
-	tap_equal(test.ends, 0);
+	tap_equal(console.ends, 0);
 	check_text(ask(fd, "quit"), "");
 	tap_check(hung_up(fd));
 	close(fd);
@@ -295,7 +70,7 @@ static void the_file_counts_as_it_is(void)
 	int file, fd;
 
 	console_open();
-	file = open(test.token.path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	file = open(console.token.path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	fd = dial();
 	check_text(hear(fd), "Android Console: type 'help' for a list of commands\nOK\n");
 	check_text(ask(fd, "avd status"), "virtual device is running\nOK\n");
@@ -309,7 +84,7 @@ static void the_file_counts_as_it_is(void)
 	close(fd);
 	close(file);
 	fd = dial();
-	unlink(test.token.path);
+	unlink(console.token.path);
 	hear(fd);
 	check_text(ask(fd, "auth secret"),
 		   "KO: unable to read ~/.emulator_console_auth_token\n");
@@ -336,6 +111,8 @@ struct exchange {
 };
 
 #define NO_MODEM	"KO: modem emulation not running\n"
+#define NO_SENSOR \
+	"KO: unknown sensor name: nose, run 'sensor status' to get available sensors.\n"
 #define NO_VIDEO	"KO: no video is recorded here, only pictures: screenrecord screenshot\n"
 #define NO_SHOTS	"KO: there is no directory for pictures of the screen: see --screenshots\n"
 #define NO_SAVE		"KO: there is no directory for snapshots: see --snapshots\n"
@@ -349,28 +126,53 @@ static const struct exchange exchanges[] = {
 	{ "avd windowtype", "windowtype=headless\nOK\n", NULL },
 	{ "avd start", "KO: virtual device already running\n", NULL },
 	{ "avd resume", "KO: virtual device already running\n", NULL },
-	{ "avd heartbeat", "said\nOK\n", "guest.heartbeat()" },
+	{ "avd heartbeat", "heartbeat: 0\nOK\n", "guest.heartbeat()" },
 	{ "avd discoverypath", "KO: there is no such file: vmmctl ps lists VMs\n", NULL },
 	{ "avd snapshotspath", NO_SAVE, NULL },
 	{ "avd snapshotpath one", NO_SAVE, NULL },
 	{ "avd snapshot list", "There is no snapshot available.\nOK\n", NULL },
 	{ "avd snapshot save one", NO_SAVE, NULL },
-	{ "avd hostmicon", "KO: the VM's start says what a sound card hears: --device sound\n",
-	  NULL },
-	{ "avd bugreport", "KO: nothing is recorded here\n", NULL },
-	{ "power display", "said\nOK\n", "battery.show()" },
+	{ "avd snapshot load one",
+	  "KO: a VM goes on from a snapshot when it starts: vmmctl run --from DIR\n", NULL },
+	{ "avd hostmicon", "OK\n", NULL },
+	{ "avd hostmicoff", "OK\n", NULL },
+	{ "avd rewindaudio", "OK\n", NULL },
+	{ "avd bugreport", "OK\n", NULL },
+	{ "power display", "AC: online\nstatus: Charging\nhealth: Good\npresent: true\n"
+	  "capacity: 100\nOK\n", "battery.display()" },
 	{ "power ac off", "OK\n", "battery.set(ac off)" },
 	{ "power status not-charging", "OK\n", "battery.set(status not-charging)" },
 	{ "power present true", "OK\n", "battery.set(present true)" },
 	{ "power health dead", "OK\n", "battery.set(health dead)" },
 	{ "power capacity 50", "OK\n", "battery.set(capacity 50)" },
-	{ "power capacity wrong", "KO: \"wrong\" is not right\n",
-	  "battery.set(capacity wrong)" },
+	{ "power display", "AC: offline\nstatus: Not charging\nhealth: Dead\npresent: true\n"
+	  "capacity: 50\nOK\n", "battery.display()" },
+	{ "power status full", "OK\n", "battery.set(status full)" },
+	{ "power health failure", "OK\n", "battery.set(health failure)" },
+	{ "power present false", "OK\n", "battery.set(present false)" },
+	{ "power display", "AC: offline\nstatus: Full\nhealth: Unspecified failure\n"
+	  "present: false\ncapacity: 50\nOK\n", "battery.display()" },
+	{ "power status discharging", "OK\n", "battery.set(status discharging)" },
+	{ "power health overheat", "OK\n", "battery.set(health overheat)" },
+	{ "power display", "AC: offline\nstatus: Discharging\nhealth: Overhead\n"
+	  "present: false\ncapacity: 50\nOK\n", "battery.display()" },
+	{ "power capacity 101", "KO: \"101\" is not a number from 0 to 100\n",
+	  "battery.set(capacity 101)" },
+	{ "power status empty",
+	  "KO: \"empty\" is not unknown, charging, discharging, not-charging or full\n",
+	  "battery.set(status empty)" },
 	{ "event send EV_KEY:KEY_A:1 EV_SYN:0:0", "OK\n",
 	  "events.send(EV_KEY:KEY_A:1 EV_SYN:0:0)" },
-	{ "event types", "said\nOK\n", "events.types()" },
-	{ "event codes EV_KEY", "OK\n", "events.codes(EV_KEY)" },
+	{ "event send EV_KEY", "KO: \"EV_KEY\" is not TYPE:CODE:VALUE\n", "events.send(EV_KEY)" },
+	{ "event types", "EV_ABS = 3\nEV_FF = 21\nEV_FF_STATUS = 23\nEV_KEY = 1\nEV_LED = 17\n"
+	  "EV_MSC = 4\nEV_PWR = 22\nEV_REL = 2\nEV_REP = 20\nEV_SND = 18\nEV_SW = 5\n"
+	  "EV_SYN = 0\nOK\n", "events.types()" },
+	{ "event codes EV_REP", "REP_DELAY = 0\nREP_PERIOD = 1\nOK\n", "events.codes(EV_REP)" },
+	{ "event codes EV_NONE", "KO: a type is needed, as \"types\" lists them\n",
+	  "events.codes(EV_NONE)" },
 	{ "event text Hello,  world", "OK\n", "events.text(Hello,  world)" },
+	{ "event text \\u0416", "KO: no key writes one of these characters\n",
+	  "events.text(\\u0416)" },
 	{ "event mouse 10 20 0 1", "OK\n", "events.mouse(10 20 0 1)" },
 	{ "rotate", "OK\n", "fb.rotate() sensors.set(acceleration 0:9.81:0)" },
 	{ "screenrecord start a.webm", NO_VIDEO, NULL },
@@ -388,23 +190,32 @@ static const struct exchange exchanges[] = {
 	{ "network delay 100", "KO: the network's delay is always none\n", NULL },
 	{ "network capture start a.pcap",
 	  "KO: the host sees all packets: tcpdump -i TAP -w FILE, or passt --pcap FILE\n", NULL },
-	{ "redir list", "said\nOK\n", "redir.list()" },
+	{ "redir list", "no active redirections\nOK\n", "redir.list()" },
 	{ "redir add tcp:1:2",
 	  "KO: ports are forwarded from the VM's start on, by --redir tcp:HOST:GUEST\n", NULL },
-	{ "redir del tcp:1", "OK\n", "redir.del(tcp:1)" },
+	{ "redir del tcp:1", "KO: port 1 is not forwarded\n", "redir.del(tcp:1)" },
 	{ "redir del", "KO: missing argument, try 'redir del tcp:HOST'\n", NULL },
 	{ "geo fix 8.5 47.3", "OK\n", "gps.fix(8.5 47.3)" },
-	{ "geo fix wrong", "KO: \"wrong\" is not right\n", "gps.fix(wrong)" },
+	{ "geo fix 181 0", "KO: Longitude must be between -180 and 180.\n", "gps.fix(181 0)" },
 	{ "geo nmea $GPGGA", "OK\n", "gps.nmea($GPGGA)" },
 	{ "geo gnss 1", "KO: the guest has no port for measurements\n", NULL },
-	{ "sensor status", "said\nOK\n", "sensors.status()" },
-	{ "sensor get acceleration", "OK\n", "sensors.get(acceleration)" },
+	{ "sensor status", "acceleration: enabled.\ngyroscope: enabled.\n"
+	  "magnetic-field: enabled.\norientation: enabled.\ntemperature: enabled.\n"
+	  "proximity: enabled.\nlight: enabled.\npressure: enabled.\nhumidity: enabled.\n"
+	  "magnetic-field-uncalibrated: enabled.\ngyroscope-uncalibrated: enabled.\n"
+	  "acceleration-uncalibrated: enabled.\nOK\n", "sensors.status()" },
+	{ "sensor get acceleration", "acceleration = 0:9.81:0\nOK\n",
+	  "sensors.get(acceleration)" },
 	{ "sensor set acceleration 1:2:3", "OK\n", "sensors.set(acceleration 1:2:3)" },
+	{ "sensor get acceleration", "acceleration = 1:2:3\nOK\n", "sensors.get(acceleration)" },
+	{ "sensor get nose", NO_SENSOR, "sensors.get(nose)" },
 	{ "sensor set", "KO: missing argument, try 'sensor set NAME A[:B[:C]]'\n", NULL },
 	{ "finger touch 1", "OK\n", "fingerprint.touch(1)" },
-	{ "finger remove", "said\nOK\n", "fingerprint.remove()" },
-	{ "fold", "KO: the device has no hinge\n", NULL },
-	{ "unfold", "KO: the device has no hinge\n", NULL },
+	{ "finger remove", "OK\n", "fingerprint.remove()" },
+	{ "finger touch thumb", "KO: a finger is a number\n", "fingerprint.touch(thumb)" },
+	{ "physics record-gt a", "KO: nothing is recorded here\n", NULL },
+	{ "fold", "OK\n", NULL },
+	{ "unfold", "OK\n", NULL },
 	{ "gsm list", NO_MODEM, NULL },
 	{ "gsm call 123", NO_MODEM, NULL },
 	{ "gsm signal-profile 4", NO_MODEM, NULL },
@@ -412,12 +223,31 @@ static const struct exchange exchanges[] = {
 	{ "cdma ssource nv", NO_MODEM, NULL },
 	{ "multidisplay add 1 2 3 4 5", "OK\n", "displays.add(1 2 3 4 5)" },
 	{ "multidisplay del 1", "OK\n", "displays.del(1)" },
+	{ "multidisplay del 1", "KO: there is no such screen\n", "displays.del(1)" },
 	{ "grpc 8554", "KO: there is no gRPC server\n", NULL },
 	{ "qemu monitor", "KO: this is not QEMU\n", NULL },
+	{ "startExtendedWindow", "OK\n", NULL },
+	{ "quitExtendedWindow", "OK\n", NULL },
+	{ "setUiTheme dark", "OK\n", NULL },
 	{ "debug +all", "KO: warning: debug tags are deprecated and have no effect\n", NULL },
 	{ "crash", "KO: it is not to crash\n", NULL },
 	{ "crash-on-exit", "KO: it is not to crash\n", NULL },
 };
+
+/* Whether its command, which is two words at most, was said before. */
+static bool said_before(const struct exchange *x)
+{
+	size_t len = strcspn(x->line, " ");
+	const struct exchange *at;
+
+	if (x->line[len])
+		len += 1 + strcspn(x->line + len + 1, " ");
+	for (at = exchanges; at < x; at++) {
+		if (!strncmp(at->line, x->line, len) && (!at->line[len] || at->line[len] == ' '))
+			return true;
+	}
+	return false;
+}
 
 static void every_command_is_answered(void)
 {
@@ -431,14 +261,59 @@ static void every_command_is_answered(void)
 		const struct exchange *x = &exchanges[i];
 
 		tap_context("%s", x->line);
-		test.asked[0] = '\0';
+		console.asked[0] = '\0';
 		check_text(ask(fd, x->line), x->want);
-		if (tap_check(!strcmp(test.asked, x->asked ? x->asked : "")) &&
-		    !strcmp(heard, x->want))
+		if (tap_check(!strcmp(console.asked, x->asked ? x->asked : "")) &&
+		    !strcmp(heard, x->want) && !said_before(x))
 			right++;
 	}
 	printf("# console commands answered: %u\n", right);
 	tap_check(right >= 40);
+	close(fd);
+	console_close();
+}
+
+/* What the guest reads of its devices. */
+static void check_event(u32 type, u32 code, s32 value)
+{
+	tap_equal(vmm_device_read(console.events, 0, 4), type);
+	tap_equal(vmm_device_read(console.events, 0, 4), code);
+	tap_equal((s32)vmm_device_read(console.events, 0, 4), value);
+}
+
+static void the_guest_gets_what_is_said(void)
+{
+	int fd;
+
+	console_open();
+	fd = trusted();
+	check_text(ask(fd, "power capacity 42"), "OK\n");
+	tap_equal(vmm_device_read(console.battery, 0x18, 4), 42);
+	check_text(ask(fd, "event send EV_KEY:KEY_HOME:1 1:102:0"), "OK\n");
+	check_event(1, 102, 1);
+	check_event(1, 102, 0);
+	check_text(ask(fd, "event text a"), "OK\n");
+	check_event(1, 30, 1);
+	check_event(0, 0, 0);
+	check_event(1, 30, 0);
+	check_event(0, 0, 0);
+	check_text(ask(fd, "event text \\x"), "KO: no key writes one of these characters\n");
+	tap_equal(vmm_device_read(console.events, 0, 4), 0);
+	close(fd);
+	console_close();
+}
+
+/* The AVD's own, where there is one. */
+static void the_path_is_the_avds(void)
+{
+	int fd;
+
+	console_open();
+	fd = trusted();
+	console.avd = "/home/user/.android/avd/pixel.avd";
+	check_text(ask(fd, "avd path"), "/home/user/.android/avd/pixel.avd\nOK\n");
+	console.avd = NULL;
+	check_text(ask(fd, "avd path"), "/run/ranchu/test\nOK\n");
 	close(fd);
 	console_close();
 }
@@ -456,14 +331,14 @@ static void rotate_turns_the_sensor(void)
 	console_open();
 	fd = trusted();
 	for (i = 0; i < 4; i++) {
-		test.degrees = 90 * i;
-		test.asked[0] = '\0';
+		console.degrees = 90 * i;
+		console.asked[0] = '\0';
 		check_text(ask(fd, "rotate"), "OK\n");
 		snprintf(asked, sizeof(asked), "fb.rotate() sensors.set(acceleration %s)", want[i]);
-		tap_context("%s", test.asked);
-		tap_check(!strcmp(test.asked, asked));
+		tap_context("%s", console.asked);
+		tap_check(!strcmp(console.asked, asked));
 	}
-	test.no_services = true;
+	console.no_services = true;
 	check_text(ask(fd, "rotate"), "OK\n");
 	close(fd);
 	console_close();
@@ -478,10 +353,10 @@ static void the_vm_is_stopped_and_ended(void)
 	fd = trusted();
 	/* Answered when the vCPUs stand still; nothing that comes behind overtakes it. */
 	check_text(ask(fd, "avd stop\nping"), "");
-	tap_check(test.call & VMM_EMULATOR_CALL);
-	vmm_emulator_answer(test.emulator, test.call - 1, &done);
+	tap_check(console.call & VMM_EMULATOR_CALL);
+	vmm_emulator_answer(console.emulator, console.call - 1, &done);
 	check_text(hear(fd), "");
-	vmm_emulator_answer(test.emulator, test.call, &done);
+	vmm_emulator_answer(console.emulator, console.call, &done);
 	serve();
 	check_text(hear(fd), "OK\nI am alive!\nOK\n");
 	check_text(ask(fd, "avd status"), "virtual device is stopped\nOK\n");
@@ -489,18 +364,18 @@ static void the_vm_is_stopped_and_ended(void)
 	check_text(ask(fd, "avd start"), "OK\n");
 	ask(fd, "avd pause");
 	vmm_answer_fail(&done, ECANCELED, "the guest has ended");
-	vmm_emulator_answer(test.emulator, test.call, &done);
+	vmm_emulator_answer(console.emulator, console.call, &done);
 	check_text(hear(fd), "KO: the guest has ended\n");
 	check_text(ask(fd, "restart"), "OK: restarting emulator, bye bye\nOK\n");
-	tap_equal(test.resets, 1);
+	tap_equal(console.resets, 1);
 	check_text(ask(fd, "kill"), "OK: killing emulator, bye bye\nOK\n");
-	tap_equal(test.ends, 1);
+	tap_equal(console.ends, 1);
 	/* One that is gone before its answer. */
-	test.status = "running";
+	console.status = "running";
 	ask(fd, "avd stop");
 	close(fd);
 	serve();
-	vmm_emulator_answer(test.emulator, test.call, &done);
+	vmm_emulator_answer(console.emulator, console.call, &done);
 	console_close();
 }
 
@@ -535,125 +410,12 @@ static void mistakes_are_told(void)
 	tap_check(strstr(ask(fd, "power"), "power capacity 0-100\n") &&
 		  strstr(heard, "\nKO: missing sub-command\n"));
 	tap_check(strstr(ask(fd, "power nonsense"), "\nKO:  bad sub-command\n"));
+	check_text(ask(fd, "setUiTheme"), "KO: missing argument, try 'setUiTheme dark|light'\n");
 	check_text(ask(fd, "power ac"), "KO: missing argument, try 'power ac on|off'\n");
 	check_text(ask(fd, "  ping  "), "I am alive!\nOK\n");
 	check_text(ask(fd, ""), "");
 	check_text(ask(fd, "\r\r"), "");
 	close(fd);
-	console_close();
-}
-
-/* As adb does it: all at once, without a look at the greeting. */
-static void lines_may_come_at_once(void)
-{
-	char text[VMM_EMU_TOKEN_MAX + 64];
-	const char *behind;
-	int fd;
-
-	console_open();
-	fd = dial();
-	snprintf(text, sizeof(text), "auth %s\npower capacity 50\nquit\n", test.word);
-	tell(fd, text);
-	hear(fd);
-	behind = strstr(heard, "OK\n");
-	behind = behind ? strstr(behind + 3, "OK\n") : NULL;
-	tap_check(behind && !strcmp(behind + 3, "OK\n"));
-	tap_check(hung_up(fd));
-	close(fd);
-	/* And in pieces of one byte, with all ends of lines that there are. */
-	fd = trusted();
-	tell(fd, "p");
-	tell(fd, "i\r");
-	tell(fd, "ng\r");
-	tap_equal(strlen(hear(fd)), 0);
-	check_text(ask(fd, ""), "I am alive!\nOK\n");
-	/* What comes behind quit is not done. */
-	tell(fd, "quit\nkill\n");
-	tap_equal(test.ends, 0);
-	tap_check(hung_up(fd));
-	close(fd);
-	console_close();
-}
-
-static void what_is_no_console_client_is_sent_away(void)
-{
-	static const char *const binary[] = {
-		"ping \xff\n", "\xc0\x80\n", "\xed\xa0\x80\n", "\xf5\x80\x80\x80\n", "\xe2\x82\n",
-	};
-	unsigned int i;
-	int fd;
-
-	console_open();
-	fd = dial();
-	hear(fd);
-	tell(fd, "POST / HTTP/1.1\r\nHost: localhost\r\n\r\nkill\n");
-	check_text(hear(fd), "KO: Forbidden HTTP request. Aborting\n");
-	tap_check(hung_up(fd));
-	close(fd);
-	fd = trusted();
-	tell(fd, "BREW /pot HTTP/1.0\r\n");
-	check_text(hear(fd), "KO: Forbidden HTTP request. Aborting\n");
-	close(fd);
-	for (i = 0; i < ARRAY_SIZE(binary); i++) {
-		fd = trusted();
-		tell(fd, binary[i]);
-		check_text(hear(fd), "KO: Forbidden binary request. Aborting\n");
-		tap_check(hung_up(fd));
-		close(fd);
-	}
-	fd = trusted();
-	check_text(ask(fd, "ping \xc3\xa9 \xf0\x9f\x98\x80"), "I am alive!\nOK\n");
-	tap_equal(send(fd, "ping\0ping\n", 10, 0), 10);
-	serve();
-	check_text(hear(fd), "KO: Forbidden binary request. Aborting\n");
-	close(fd);
-	tap_equal(test.ends, 0);
-	console_close();
-}
-
-static void a_line_that_is_too_long_is_refused(void)
-{
-	static char line[10000];
-	int fd;
-
-	console_open();
-	fd = trusted();
-	memset(line, 'x', sizeof(line) - 1);
-	check_text(ask(fd, line), "KO: the line is too long\n");
-	check_text(ask(fd, "ping"), "I am alive!\nOK\n");
-	line[4094] = '\0';
-	check_text(ask(fd, line), "KO: unknown command, try 'help'\n");
-	close(fd);
-	console_close();
-}
-
-/*
- * More than there is room for wait, as those inside have said the token; nobody else is
- * disturbed by one that reads nothing.
- */
-static void clients_do_not_disturb_each_other(void)
-{
-	int fd[20], good;
-	unsigned int i;
-
-	console_open();
-	good = trusted();
-	for (i = 0; i < ARRAY_SIZE(fd); i++)
-		fd[i] = i < 15 ? trusted() : dial();
-	check_text(hear(fd[19]), "");
-	for (i = 0; i < 2000; i++) {
-		if (send(fd[0], "help-verbose\n", 13, MSG_DONTWAIT | MSG_NOSIGNAL) != 13)
-			break;
-	}
-	serve();
-	check_text(ask(good, "ping"), "I am alive!\nOK\n");
-	for (i = 0; i < ARRAY_SIZE(fd) - 1; i++)
-		close(fd[i]);
-	serve();
-	serve();
-	tap_check(strstr(hear(fd[19]), "Authentication required"));
-	close(fd[19]);
-	close(good);
 	console_close();
 }
 
@@ -664,102 +426,40 @@ static void the_control_socket_takes_lines(void)
 	json_t *args = json_pack("{s:s}", "line", "power capacity 7");
 
 	console_open();
-	tap_equal(vmm_commands_run(&test.commands, "emu", 1, args, &answer), 0);
-	tap_check(!strcmp(test.asked, "battery.set(capacity 7)"));
+	tap_equal(vmm_commands_run(&console.commands, "emu", 1, args, &answer), 0);
+	tap_check(!strcmp(console.asked, "battery.set(capacity 7)"));
 	json_decref(answer.result);
 	answer = (struct vmm_answer){ 0 };
-	json_object_set_new(args, "line", json_string("event types"));
-	tap_equal(vmm_commands_run(&test.commands, "emu", 1, args, &answer), 0);
-	tap_check(!strcmp(json_string_value(json_object_get(answer.result, "text")), "said\n"));
+	json_object_set_new(args, "line", json_string("sensor get proximity"));
+	tap_equal(vmm_commands_run(&console.commands, "emu", 1, args, &answer), 0);
+	tap_check(!strcmp(json_string_value(json_object_get(answer.result, "text")),
+			  "proximity = 1\n"));
 	json_decref(answer.result);
 	answer = (struct vmm_answer){ 0 };
 	json_object_set_new(args, "line", json_string("gsm list"));
-	tap_equal(vmm_commands_run(&test.commands, "emu", 1, args, &answer), -EOPNOTSUPP);
+	tap_equal(vmm_commands_run(&console.commands, "emu", 1, args, &answer), -EOPNOTSUPP);
 	tap_check(!strcmp(answer.error, "modem emulation not running"));
 	json_object_set_new(args, "line", json_string("avd stop"));
 	answer = (struct vmm_answer){ 0 };
-	tap_equal(vmm_commands_run(&test.commands, "emu", 77, args, &answer),
+	tap_equal(vmm_commands_run(&console.commands, "emu", 77, args, &answer),
 		  VMM_COMMAND_LATER);
-	tap_equal(test.call, 77);
+	tap_equal(console.call, 77);
 	json_decref(args);
 	console_close();
 }
 
-/* Both addresses, and the port that adb counts on. */
-static void the_port_is_listened_at(void)
-{
-	struct vmm_loop *loop = vmm_loop_create();
-	struct vmm_adb *adb = vmm_adb_open(loop, 0, true);
-	struct vmm_adb *other = vmm_adb_open(loop, 0, true);
-	struct sockaddr_in6 at6 = {
-		.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT,
-	};
-	struct sockaddr_in at = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int fd6, fd;
-
-	if (!tap_check(adb && other))
-		return;
-	tap_check(vmm_adb_port(other) > vmm_adb_port(adb));
-	tap_check(vmm_adb_port(adb) & 1);
-	at.sin_port = htons(vmm_adb_port(adb) - 1);
-	at6.sin6_port = at.sin_port;
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	tap_check(!connect(fd, (struct sockaddr *)&at, sizeof(at)));
-	close(fd);
-	fd6 = vmm_adb_console_fd6(vmm_adb_console_fd(adb));
-	if (fd6 >= 0) {
-		fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		tap_check(!connect(fd, (struct sockaddr *)&at6, sizeof(at6)));
-		close(fd);
-		close(fd6);
-	}
-	tap_check(vmm_adb_listen(vmm_adb_port(adb) - 1, "emulator-console") < 0);
-	vmm_adb_close(other);
-	vmm_adb_close(adb);
-	vmm_loop_destroy(loop);
-}
-
-/* Any user can connect, and none can keep the others out. */
-static void strangers_make_room(void)
-{
-	int stranger[40];
-	int friend;
-	size_t i;
-
-	console_open();
-	friend = trusted();
-	for (i = 0; i < ARRAY_SIZE(stranger); i++)
-		stranger[i] = dial();
-	/* The newest is there, the oldest is gone, who is trusted has stayed. */
-	tap_check(strstr(ask(stranger[ARRAY_SIZE(stranger) - 1], "ping"), "I am alive!"));
-	hear(stranger[0]);
-	tap_check(hung_up(stranger[0]));
-	tap_check(strstr(ask(friend, "avd name"), "pixel"));
-	for (i = 0; i < ARRAY_SIZE(stranger); i++)
-		close(stranger[i]);
-	close(friend);
-	serve();
-	console_close();
-}
-
 static const struct tap_case cases[] = {
-	{ "strangers make room for others", strangers_make_room },
 	{ "the token is made, and kept", the_token_is_made_and_kept },
 	{ "who does not know the token can do little", who_does_not_know_it_can_do_little },
 	{ "the token's file counts as it is", the_file_counts_as_it_is },
 	{ "every command is answered", every_command_is_answered },
+	{ "the guest gets what is said", the_guest_gets_what_is_said },
+	{ "the path is the AVD's", the_path_is_the_avds },
 	{ "rotate turns the sensor", rotate_turns_the_sensor },
 	{ "the VM is stopped and ended", the_vm_is_stopped_and_ended },
 	{ "help is given", help_is_given },
 	{ "mistakes are told", mistakes_are_told },
-	{ "lines may come at once, or in pieces", lines_may_come_at_once },
-	{ "what is no client of a console is sent away", what_is_no_console_client_is_sent_away },
-	{ "a line that is too long is refused", a_line_that_is_too_long_is_refused },
-	{ "clients do not disturb each other", clients_do_not_disturb_each_other },
 	{ "the control socket takes lines", the_control_socket_takes_lines },
-	{ "the port is listened at", the_port_is_listened_at },
 };
 
 int main(void)
