@@ -8,7 +8,7 @@
 
 #include "machine/machine.h"
 
-/* Documentation/mechanisms.md has the same rows. */
+/* Documentation/kernels.md has the same rows. */
 const struct vmm_kvm_part vmm_kvm_parts[] = {
 	{
 		VMM_KVM_READONLY, KVM_CAP_READONLY_MEM, "read-only memory slots",

@@ -192,7 +192,7 @@ void vmm_virtio_tell(const struct vmm_vm *vm, const struct vmm_virtio_set *set)
 	while (i < ARRAY_SIZE(set->v) && !set->v[i])
 		i++;
 	if (i < ARRAY_SIZE(set->v) && vm->lacks & VMM_KVM_IOEVENTFD)
-		vmm_note("this host's KVM has no ioeventfds: notifications of virtio devices will exit");
+		vmm_note("this host's KVM has no ioeventfds: virtio notifications will exit");
 }
 
 /**
