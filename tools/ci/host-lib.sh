@@ -77,12 +77,16 @@ skipped() {
 	echo "ok $number $1 # SKIP $2"
 }
 
+# What runs vmmctl: nothing, or a program that is given its command line.
+runner=
+
 # boot COMMAND OPTION...: runs COMMAND in a guest, which has five minutes. $kernel is
 # another than the host's copy of the guest's Image.
 boot() {
 	command=$1
 	shift
-	timeout 300 vmmctl run --kernel "${kernel:-/ranchu/guest/Image}" \
+	# shellcheck disable=SC2086 # none, or words
+	timeout 300 $runner vmmctl run --kernel "${kernel:-/ranchu/guest/Image}" \
 		--initrd /ranchu/guest/initrd.cpio --memory 512M --append "$linux_args ranchu.run=\"$command\"" \
 		"$@" </dev/null 2>&1 | tr -d '\r' > "$console"
 }
@@ -154,7 +158,8 @@ virtio_counted() {
 refuses() {
 	text=$1
 	shift
-	timeout 60 vmmctl run --kernel /ranchu/guest/Image --memory 128M "$@" \
+	# shellcheck disable=SC2086 # none, or words
+	timeout 60 $runner vmmctl run --kernel /ranchu/guest/Image --memory 128M "$@" \
 		</dev/null > /tmp/refused 2>&1
 	code=$?
 	sed 's/^/# /' /tmp/refused

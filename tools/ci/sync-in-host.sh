@@ -5,47 +5,7 @@
 set -u
 
 . /ranchu/host-lib.sh
-
-socket=/tmp/sync
-vmm=
-renderer=
-
-# render ARGUMENT...: a renderer, once there is something to connect to.
-render() {
-	while [ ! -S "$socket" ] && kill -0 "$vmm" 2>/dev/null; do
-		sleep 1
-	done
-	/ranchu/sync_renderer "$socket" "$@" > /tmp/renderer 2>&1 &
-	renderer=$!
-}
-
-# A renderer ends, and the next may begin.
-end_renderer() {
-	kill "$1" "$renderer" 2>/dev/null
-	wait "$renderer" 2>/dev/null
-	sed 's/^/# /' /tmp/renderer
-}
-
-# start STEPS OPTION...: a guest in the background.
-start() {
-	steps=$1
-	shift
-	rm -f "$socket"
-	: > "$console"
-	boot "sync-in-guest $steps" --sync-socket "$socket" "$@" &
-	vmm=$!
-}
-
-ended() {
-	wait "$vmm"
-	printed '^GUEST-EXIT: 0$' && ! printed GUEST-SPLAT
-}
-
-# exits: accesses of the device that came to userspace between the marks.
-exits() {
-	{ counted "MARK begin" sync; counted "MARK end" sync; } |
-		awk '{ n = $1 + $2 - n } END { if (NR == 2) print n; else print "?" }'
-}
+. /ranchu/sync-lib.sh
 
 echo "1..8"
 
@@ -53,7 +13,7 @@ refuses "is vhost_goldfish_sync loaded" --pipe none --sync kernel
 result missing_module_is_said $?
 load_modules
 
-start "fences burst host held" --cpus 2 --stats=/tmp/stats --stats-at MARK
+start "sync-in-guest fences burst host held" --cpus 2 --stats=/tmp/stats --stats-at MARK
 render answer
 waits_for 1 HOST-READY "$vmm"
 end_renderer -TERM
@@ -84,7 +44,7 @@ result host_makes_timelines_and_fences $?
 result fences_of_a_killed_renderer_are_signalled $?
 
 # The same by exits; and so the count above can fail.
-start "fences burst" --cpus 2 --stats=/tmp/stats --stats-at MARK --sync user
+start "sync-in-guest fences burst" --cpus 2 --stats=/tmp/stats --stats-at MARK --sync user
 render answer
 ended && printed '^sync_fences 100 1: done.* wrong 0' && echo "# exits: $(exits)" &&
 	[ "$(exits)" -ge 300 ]

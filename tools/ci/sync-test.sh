@@ -17,6 +17,7 @@ tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
 make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	tools/testing/goldfish/sync_driver.c -- tools/ci/sync-in-guest "$PROGRAMS/sync_fences"
-cp tools/ci/host-lib.sh tools/ci/sync-in-host.sh "$PROGRAMS/sync_renderer" "$OVERLAY/ranchu/"
+cp tools/ci/host-lib.sh tools/ci/sync-lib.sh tools/ci/sync-in-host.sh "$PROGRAMS/sync_renderer" \
+	"$OVERLAY/ranchu/"
 exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 900 --overlay "$OVERLAY" -- \
 	sh /ranchu/sync-in-host.sh

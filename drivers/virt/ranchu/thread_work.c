@@ -189,7 +189,7 @@ static bool test_failed(void)
 	if (!tester || !test_is_over(tester) || READ_ONCE(thread_work_works))
 		return false;
 	if (!xchg(&thread_work_failed, 1))
-		pr_warn("a call that was queued as a test was not made: doorbells are served through userspace exits\n");
+		pr_warn("doorbells are served through userspace exits: a call that was queued as a test was not made\n");
 	return true;
 }
 
@@ -240,34 +240,36 @@ int ranchu_thread_work_test(void)
 	return 0;
 }
 
+/* One sentence. @chosen: not asked for by doorbell= */
+static void __init way_say(bool chosen)
+{
+	if (thread_work_way == THREAD_WORK_EXPORT)
+		pr_info("doorbells are served in the vCPU's thread, by task_work_add\n");
+	else if (thread_work_way == THREAD_WORK_QUEUE)
+		pr_info("doorbells are served in the vCPU's thread, by a queue of our own\n");
+	else if (chosen)
+		pr_info("doorbells are served through userspace exits: this kernel exports no task_work_add and is newer than those that our own queue was tried on (doorbell=queue tries it)\n");
+	else
+		pr_info("doorbells are served through userspace exits: doorbell=off\n");
+}
+
 /**
- * ranchu_thread_work_init() - choose the way
+ * ranchu_thread_work_init() - choose the way, and say it
  *
  * Return: 0, or -EOPNOTSUPP: this kernel does not have the way that was asked for
  */
 int __init ranchu_thread_work_init(void)
 {
-	switch (thread_work_way) {
-	case THREAD_WORK_AUTO:
+	bool chosen = thread_work_way == THREAD_WORK_AUTO;
+
+	if (chosen)
 		thread_work_way = HAVE_EXPORT ? THREAD_WORK_EXPORT :
 				  queue_tried ? THREAD_WORK_QUEUE : THREAD_WORK_OFF;
-		if (thread_work_way == THREAD_WORK_OFF)
-			pr_info("this kernel exports no task_work_add and is newer than those that our own queue was tried on (doorbell=queue tries it)\n");
-		break;
-	case THREAD_WORK_EXPORT:
-		if (HAVE_EXPORT)
-			break;
+	if (thread_work_way == THREAD_WORK_EXPORT && !HAVE_EXPORT) {
 		pr_err("doorbell=export: this kernel does not export task_work_add\n");
 		return -EOPNOTSUPP;
-	default:
-		break;
 	}
 	thread_work_works = thread_work_way == THREAD_WORK_EXPORT;
-	if (thread_work_way == THREAD_WORK_OFF)
-		pr_info("doorbells are served through userspace exits\n");
-	else
-		pr_info("doorbells are served in the vCPU's thread, by %s\n",
-			thread_work_way == THREAD_WORK_EXPORT ? "task_work_add" :
-								"a queue of our own");
+	way_say(chosen);
 	return 0;
 }

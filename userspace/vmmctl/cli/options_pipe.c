@@ -113,7 +113,8 @@ static const struct vmm_option sync_options[] = {
 		.key = "sync", .type = VMM_OPT_WORD, .words = sync_words, .initial = "auto",
 		AT(sync),
 		.help = "who serves the goldfish sync device: the kernel module or vmmctl; auto:\n"
-			"the module if it is loaded, else none, which reads as 0",
+			"kernel if the module is loaded, user if KVM lacks what kernel needs,\n"
+			"none, which reads as 0, without the module",
 	},
 	{
 		.key = "sync-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,

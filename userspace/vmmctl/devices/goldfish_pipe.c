@@ -394,8 +394,12 @@ static void pipe_features(struct pipe *p)
 	p->doorbells = features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1;
 	p->runs = features >> VHOST_GOLDFISH_PIPE_F_RUN & 1;
 	p->raises = features >> VHOST_GOLDFISH_PIPE_F_LINE_VM & 1;
-	if (!p->doorbells)
+	if (p->dev->vm->lacks & VMM_KVM_IOEVENTFD) {
+		vmm_note("this host's KVM has no ioeventfds: pipe commands will exit");
+		p->doorbells = false;
+	} else if (!p->doorbells) {
 		vmm_note("this kernel has no synchronous doorbell: pipe commands will exit");
+	}
 }
 
 static int pipe_socket_open(struct pipe *p)
@@ -412,8 +416,13 @@ static int pipe_socket_open(struct pipe *p)
 static int pipe_open(struct pipe *p)
 {
 	struct vmm_vm *vm = p->dev->vm;
-	int err;
+	int err = 0;
 
+	if (vm->cfg->pipe == VMM_PIPE_KERNEL)
+		err = vmm_kvm_need(vm->lacks, VMM_KVM_IRQFD | VMM_KVM_RESAMPLE, "--pipe kernel",
+				   "--pipe user");
+	if (err)
+		return err;
 	p->fd = vmm_pipe_open_node();
 	if (p->fd < 0)
 		return p->fd;

@@ -285,7 +285,20 @@ static void sync_destroy(struct vmm_device *dev)
 	free(s);
 }
 
-/* AUTO: the kernel's device if there is one that we may have. */
+#define SYNC_KERNEL_NEEDS	(VMM_KVM_IOEVENTFD | VMM_KVM_IRQFD | VMM_KVM_RESAMPLE)
+
+/* Who serves a module that is there, if nobody said so. */
+static enum vmm_sync_mode sync_auto(const struct sync *s)
+{
+	const char *missing = vmm_kvm_missing(s->dev->vm->lacks, SYNC_KERNEL_NEEDS);
+
+	if (!missing)
+		return VMM_SYNC_KERNEL;
+	vmm_note("this host's KVM has no %s: the sync device is served by vmmctl", missing);
+	return VMM_SYNC_USER;
+}
+
+/* AUTO: the kernel's device if there is one that we may have, as far as KVM can do it. */
 static int sync_choose(struct sync *s)
 {
 	const struct vmm_config *cfg = s->dev->vm->cfg;
@@ -293,6 +306,9 @@ static int sync_choose(struct sync *s)
 	s->mode = cfg->sync;
 	if (s->mode == VMM_SYNC_NONE)
 		return 0;
+	if (s->mode == VMM_SYNC_KERNEL &&
+	    vmm_kvm_need(s->dev->vm->lacks, SYNC_KERNEL_NEEDS, "--sync kernel", "--sync user"))
+		return -EOPNOTSUPP;
 	s->fd = open(VMM_SYNC_NODE, O_RDWR | O_CLOEXEC);
 	if (s->mode == VMM_SYNC_AUTO && !cfg->sync_socket && s->fd < 0) {
 		s->mode = VMM_SYNC_NONE;
@@ -302,7 +318,7 @@ static int sync_choose(struct sync *s)
 		return vmm_error(errno, "cannot open %s (is vhost_goldfish_sync loaded?)",
 				 VMM_SYNC_NODE);
 	if (s->mode == VMM_SYNC_AUTO)
-		s->mode = VMM_SYNC_KERNEL;
+		s->mode = sync_auto(s);
 	return 0;
 }
 

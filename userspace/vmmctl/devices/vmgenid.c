@@ -6,8 +6,9 @@
  * reset is no new generation.
  *
  * The guest's driver copies the bytes with loads that KVM cannot hand to a model, so the
- * page is memory that the guest may read, at every host. Where the guest reads past the
- * cache, the bytes are written back to memory first.
+ * page is memory that the guest may read, at every host. Where KVM has no read-only memory
+ * the guest may write there, too, and harms its own random numbers only. Where the guest
+ * reads past the cache, the bytes are written back to memory first.
  *
  * Source: "Virtual Machine Generation ID" (Microsoft, 2012); Linux 6.12
  * Documentation/devicetree/bindings/rng/microsoft,vmgenid.yaml
@@ -70,6 +71,7 @@ static int id_open(struct vmgenid *id, struct vmm_device *dev)
 	id->window.gpa = dev->base;
 	id->window.size = dev->size;
 	id->window.shown = true;
+	id->window.writable = dev->vm->lacks & VMM_KVM_READONLY;
 	id->window.hva = vmm_mem_window(dev->size, &id->window_fd);
 	if (!id->window.hva)
 		return vmm_error(errno, "vmgenid: cannot allocate its page");

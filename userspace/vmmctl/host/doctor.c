@@ -81,6 +81,26 @@ static void doctor_capability(struct doctor *d, int vm_fd, int capability, const
 		bad(d, "KVM lacks %s.", what);
 }
 
+/**
+ * vmm_doctor_parts - print what KVM has of what it may lack
+ * @lacks: as vmm_kvm_lacks() gives it
+ *
+ * Return: how many are missing
+ */
+unsigned int vmm_doctor_parts(u32 lacks)
+{
+	const struct vmm_kvm_part *part;
+	unsigned int missing = 0;
+
+	for (part = vmm_kvm_parts; part->bit; part++) {
+		if (lacks & part->bit)
+			missing += vmm_doctor_bad("KVM lacks %s: %s.", part->name, part->without);
+		else
+			vmm_doctor_good("KVM has %s.", part->name);
+	}
+	return missing;
+}
+
 /* What interrupts a guest: it has to be in the kernel. */
 static void doctor_irqchip(struct doctor *d, int vm_fd)
 {
@@ -115,10 +135,9 @@ static void doctor_window(struct doctor *d, int kvm_fd)
 		bad(d, "KVM does not run a guest of a few instructions.");
 		return;
 	}
-	if (!probe.readonly) {
-		bad(d, "Without read-only memslots registers will exit.");
+	/* Without it no guest ran, and it was counted already. */
+	if (!probe.readonly)
 		return;
-	}
 	good("KVM ran a guest of a few instructions.");
 	if (!vmm_probe_coherent(&probe))
 		bad(d, "The register window would show old values: registers will exit.");
@@ -147,10 +166,7 @@ static void doctor_kvm(struct doctor *d)
 		bad(d, "/dev/kvm opens, but creates no VM (%s).", strerror(errno));
 	} else {
 		good("/dev/kvm is usable.");
-		doctor_capability(d, vm_fd, KVM_CAP_READONLY_MEM, "read-only memslots");
-		doctor_capability(d, vm_fd, KVM_CAP_IOEVENTFD, "ioeventfds");
-		doctor_capability(d, vm_fd, KVM_CAP_IRQFD, "irqfds");
-		doctor_capability(d, vm_fd, KVM_CAP_IRQFD_RESAMPLE, "resampling irqfds");
+		d->missing += vmm_doctor_parts(vmm_kvm_lacks(kvm_fd));
 		doctor_irqchip(d, vm_fd);
 		close(vm_fd);
 		doctor_window(d, kvm_fd);

@@ -10,6 +10,8 @@
 void vmm_doctor_good(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 unsigned int vmm_doctor_bad(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+unsigned int vmm_doctor_parts(u32 lacks);
+
 /* ---- doctor_host.c: limits, memory, ports and interfaces ---- */
 
 unsigned int vmm_doctor_host(const struct vmm_config *cfg);

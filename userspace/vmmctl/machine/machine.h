@@ -144,6 +144,36 @@ int vmm_job_start(struct vmm_job *job, struct vmm_loop *loop, void (*fn)(void *a
 		  vmm_loop_fn done, void *arg);
 bool vmm_job_abandon(struct vmm_job *job, int ms);
 
+/* ---- lacks.c: what a host's KVM may lack ---- */
+
+enum vmm_kvm_bit {
+	VMM_KVM_READONLY	= 1 << 0,
+	VMM_KVM_IOEVENTFD	= 1 << 1,
+	VMM_KVM_IRQFD		= 1 << 2,
+	VMM_KVM_RESAMPLE	= 1 << 3,
+	VMM_KVM_ROUTING		= 1 << 4,
+};
+
+/**
+ * struct vmm_kvm_part - something that a host's KVM may lack
+ * @bit: by which it is known
+ * @capability: as KVM_CHECK_EXTENSION has it
+ * @name: in the plural
+ * @without: what becomes of a run
+ */
+struct vmm_kvm_part {
+	enum vmm_kvm_bit bit;
+	int capability;
+	const char *name;
+	const char *without;
+};
+
+extern const struct vmm_kvm_part vmm_kvm_parts[];	/* the last has no @bit */
+
+u32 vmm_kvm_lacks(int kvm_fd);
+const char *vmm_kvm_missing(u32 lacks, u32 needs);
+int vmm_kvm_need(u32 lacks, u32 needs, const char *who, const char *instead);
+
 /* ---- vm.c: the KVM virtual machine ---- */
 
 /* Why a guest's life ended. */
@@ -227,6 +257,7 @@ struct vmm_runner {
  * @confine: lets a vCPU's thread do only what it needs, or NULL
  * @ram_fd: RAM begins as this file is, region after region; -1 for zeros
  * @kvm_fd: /dev/kvm
+ * @lacks: what it lacks, bits of enum vmm_kvm_bit
  * @mem: RAM
  * @board: the devices
  * @line_ops: the interrupt controller at the end of the board's lines
@@ -264,6 +295,7 @@ struct vmm_vm {
 	int (*confine)(const struct vmm_vm *vm);
 	int ram_fd;
 	int kvm_fd;
+	u32 lacks;
 	struct vmm_mem mem;
 	struct vmm_board board;
 	const struct vmm_line_ops *line_ops;

@@ -75,13 +75,24 @@ static int vm_add_ram(struct vmm_vm *vm)
 	return err;
 }
 
-static int vm_open(struct vmm_vm *vm)
+/* Devices refuse themselves what they need. */
+static int vm_look(struct vmm_vm *vm)
 {
-	int err;
-
 	vm->kvm_fd = vmm_kvm_open();
 	if (vm->kvm_fd < 0)
 		return vm->kvm_fd;
+	vm->lacks = vmm_kvm_lacks(vm->kvm_fd);
+	if (!vm->read_window)
+		return 0;
+	return vmm_kvm_need(vm->lacks, VMM_KVM_READONLY, "--window on", "--window off");
+}
+
+static int vm_open(struct vmm_vm *vm)
+{
+	int err = vm_look(vm);
+
+	if (err)
+		return err;
 	vm->end_fd = vmm_event_create();
 	if (vm->end_fd < 0)
 		return vm->end_fd;
@@ -191,9 +202,10 @@ static int vm_connect_windows(struct vmm_vm *vm)
 	return err;
 }
 
+/* Where KVM has no doorbells, the write exits, and the device's model takes it. */
 static int doorbell_connect(struct vmm_vm *vm, const struct vmm_doorbell *bell)
 {
-	int err = vmm_vm_ioeventfd(vm, bell);
+	int err = vm->lacks & VMM_KVM_IOEVENTFD ? 0 : vmm_vm_ioeventfd(vm, bell);
 
 	return err ? vmm_error(-err, "KVM refuses the doorbell at 0x%llx", bell->addr) : 0;
 }
@@ -317,6 +329,8 @@ int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool
  * @vm: the VM
  * @bell: stays the caller's and must live as long as the VM, or until it is removed
  *
+ * A KVM without doorbells is no error: the write then exits.
+ *
  * Context: any thread; whoever adds and removes while vCPUs run serialises.
  * Return: 0, or -errno after a message; it is in the list even so
  */
@@ -359,7 +373,8 @@ void vmm_doorbell_remove(struct vmm_vm *vm, struct vmm_doorbell *bell)
 	*at = bell->next;
 	bell->next = NULL;
 	ioeventfd.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
-	if (vm->fd >= 0 && ioctl(vm->fd, KVM_IOEVENTFD, &ioeventfd)) {
+	if (vm->fd >= 0 && !(vm->lacks & VMM_KVM_IOEVENTFD) &&
+	    ioctl(vm->fd, KVM_IOEVENTFD, &ioeventfd)) {
 		vmm_error(errno, "KVM keeps the doorbell at 0x%llx", bell->addr);
 		vmm_vm_end(vm, VMM_END_ERROR);
 	}

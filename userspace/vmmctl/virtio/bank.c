@@ -138,7 +138,9 @@ static int bank_plug(void *arg, const struct vmm_virtio_ops *ops, unsigned int i
 
 	if (!t)
 		return vmm_error(ENOMEM, "virtio-%s", ops->name);
-	err = ops->create(&t->v);
+	err = vmm_virtio_need(&t->v, VMM_KVM_IRQFD);
+	if (!err)
+		err = ops->create(&t->v);
 	if (err)
 		goto err_free;
 	err = vmm_virtio_open_events(&t->v);
@@ -224,6 +226,8 @@ static int bank_create(struct vmm_device *dev)
 		err = vmm_virtio_plug_all(dev->vm->cfg, bank_next, bank_plug, b);
 	if (err)
 		bank_destroy(dev);
+	else
+		vmm_virtio_tell(dev->vm, &b->set);
 	return err;
 }
 

@@ -166,6 +166,36 @@ void vmm_virtio_init(struct vmm_virtio *v, struct vmm_vm *vm, const struct vmm_v
 }
 
 /**
+ * vmm_virtio_need - refuse a device whose interrupts KVM cannot send
+ * @v: the device
+ * @needs: of KVM, as for vmm_kvm_need()
+ *
+ * Return: 0, or -EOPNOTSUPP after saying so
+ */
+int vmm_virtio_need(const struct vmm_virtio *v, u32 needs)
+{
+	char who[40];
+
+	snprintf(who, sizeof(who), "virtio-%s", v->ops->name);
+	return vmm_kvm_need(v->vm->lacks, needs, who, NULL);
+}
+
+/**
+ * vmm_virtio_tell - say that drivers' notifications exit, if there is one that can
+ * @vm: the VM
+ * @set: its devices
+ */
+void vmm_virtio_tell(const struct vmm_vm *vm, const struct vmm_virtio_set *set)
+{
+	unsigned int i = 0;
+
+	while (i < ARRAY_SIZE(set->v) && !set->v[i])
+		i++;
+	if (i < ARRAY_SIZE(set->v) && vm->lacks & VMM_KVM_IOEVENTFD)
+		vmm_note("this host's KVM has no ioeventfds: virtio notifications will exit");
+}
+
+/**
  * vmm_virtio_open_events - make a device's eventfds but for its queues' interrupts
  * @v: created by its model
  *

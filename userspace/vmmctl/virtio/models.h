@@ -48,6 +48,8 @@ int vmm_virtio_plug_all(const struct vmm_config *cfg, vmm_virtio_next next,
 
 void vmm_virtio_init(struct vmm_virtio *v, struct vmm_vm *vm, const struct vmm_virtio_ops *ops,
 		     unsigned int index, unsigned int slot);
+int vmm_virtio_need(const struct vmm_virtio *v, u32 needs);
+void vmm_virtio_tell(const struct vmm_vm *vm, const struct vmm_virtio_set *set);
 int vmm_virtio_open_events(struct vmm_virtio *v);
 void vmm_virtio_fini(struct vmm_virtio *v);
 

@@ -117,7 +117,9 @@ static int bank_plug(void *arg, const struct vmm_virtio_ops *ops, unsigned int i
 				ops->name);
 		goto err_free;
 	}
-	err = ops->create(&p->v);
+	err = vmm_virtio_need(&p->v, VMM_KVM_IRQFD | VMM_KVM_ROUTING);
+	if (!err)
+		err = ops->create(&p->v);
 	if (err)
 		goto err_free;
 	err = function_plug(b, p, slot);
@@ -160,11 +162,13 @@ static int bank_create(struct vmm_device *dev)
 	b->host = vmm_pci_host_find(dev->vm);
 	err = b->host ? vmm_virtio_plug_all(dev->vm->cfg, vmm_virtio_pci_next, bank_plug, b) :
 			vmm_error(-EINVAL, "the board has no PCI bus");
-	if (err)
+	if (err) {
 		bank_destroy(dev);
-	else
-		vmm_pci_power_on(&b->host->bus);
-	return err;
+		return err;
+	}
+	vmm_pci_power_on(&b->host->bus);
+	vmm_virtio_tell(dev->vm, &b->set);
+	return 0;
 }
 
 /* After the bus's own: what devices signal while they stop is forgotten. */
