@@ -7,8 +7,10 @@ set -u
 
 . /ranchu/net-lib.sh
 
+export XDG_RUNTIME_DIR=/tmp/runtime
+mkdir -p $XDG_RUNTIME_DIR
 load_modules
-echo "1..11"
+echo "1..12"
 
 refuses "is tun loaded" --net tap=tap0
 tun=$?
@@ -64,6 +66,37 @@ esac
 appears 2 '^link: 1$' && appears 1 '^link: 0$' && printed '^GUEST-EXIT: 0$' &&
 	[ $((${end% *} - ${begin% *})) -eq $reads ] && [ $((${end#* } - ${begin#* })) -eq $writes ]
 result link_follows_the_interface_by_one_exit_each $?
+
+# While the VM is paused vhost-net takes no packet from the tap, though the guest has buffers
+# for it; afterwards the guest answers, and its data is right.
+answers() {
+	ping -q -c 3 -W "$1" 10.0.2.15 > /tmp/ping 2>&1
+	code=$?
+	sed 's/^/# /' /tmp/ping
+	return $code
+}
+taken=/sys/class/net/tap0/statistics/tx_packets
+guest "load up link in:300000 out:300000" --cpus 1 --no-reboot --net tap=tap0 --name paused &
+boot_pid=$!
+waits_for 1 '^link: 1' $boot_pid
+answers 10
+before=$?
+vmmctl pause paused
+from=$(cat $taken)
+answers 2
+during=$?
+to=$(cat $taken)
+echo "# packets that were taken from the tap before the pause $from, after it $to"
+vmmctl resume paused
+answers 10
+after=$?
+ip link set tap0 down
+waits_for 1 '^link: 0' $boot_pid
+ip link set tap0 up
+wait "$boot_pid"
+[ "$before" -eq 0 ] && [ "$during" -ne 0 ] && [ "$after" -eq 0 ] && [ "$from" -gt 0 ] &&
+	[ "$from" -eq "$to" ] && printed '^GUEST-EXIT: 0$' && same && ! printed GUEST-SPLAT
+result pause_takes_no_packet $?
 
 # The interface's MTU is the guest's, and is so again behind a reset of its driver.
 ip link set tap0 mtu 1280
