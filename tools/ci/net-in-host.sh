@@ -10,7 +10,7 @@ set -u
 export XDG_RUNTIME_DIR=/tmp/runtime
 mkdir -p $XDG_RUNTIME_DIR
 load_modules
-echo "1..12"
+echo "1..13"
 
 refuses "is tun loaded" --net tap=tap0
 tun=$?
@@ -44,6 +44,18 @@ end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
 same && printed '^GUEST-EXIT: 0$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
 result no_packet_exits $?
+# As much as the data and little more. A packet may have 64 KiB: it is cut up later, or never.
+net_counted() {
+	sed -n "s/.*\"label\":\"power-off\".*\"net0\":{[^}]*\"$1\":\([0-9]*\).*/\1/p" /tmp/stats
+}
+out=$(net_counted bytes_out)
+in=$(net_counted bytes_in)
+echo "# sent $out bytes, $(net_counted packets_out) packets, given $in, $(net_counted packets_in)," \
+	"dropped $(net_counted dropped_out), $(net_counted dropped_in)"
+[ "${out:-0}" -gt 4300000 ] && [ "$out" -lt 8000000 ] && [ "${in:-0}" -gt 4000000 ] &&
+	[ "$in" -lt 8000000 ] && [ "$(net_counted packets_out)" -gt 50 ] &&
+	[ "$(net_counted packets_in)" -gt 50 ]
+result packets_are_counted $?
 
 # The guest's link follows the host's interface.
 guest "load up mark:begin link mark:end" --cpus 1 --no-reboot --net tap=tap0 \

@@ -71,6 +71,7 @@ static const struct {
  * @up: the link, as the guest was told
  * @link_changes: how often the link was seen to come or go; by __atomic
  * @mtu: of the tap interface when vmmctl started, 0 if virtio cannot say it
+ * @counts: what has gone through it
  */
 struct net {
 	struct vmm_vhost vhost;
@@ -80,6 +81,7 @@ struct net {
 	bool up;
 	u64 link_changes;
 	unsigned int mtu;
+	struct vmm_tap_counts counts;
 };
 
 /**
@@ -305,6 +307,7 @@ static void net_close(struct net *net)
 		vmm_vhost_close(&net->vhost);
 	if (net->tap_fd >= 0)
 		close(net->tap_fd);
+	vmm_tap_counts_close(&net->counts);
 	free(net);
 }
 
@@ -331,6 +334,14 @@ static int net_open(struct net *net, struct vmm_virtio *v)
 	return 0;
 }
 
+static void net_open_counts(struct net *net)
+{
+	char dir[64];
+
+	snprintf(dir, sizeof(dir), "/sys/class/net/%s", net->asked->path);
+	vmm_tap_counts_open(&net->counts, dir, if_nametoindex(net->asked->path));
+}
+
 static int net_create(struct vmm_virtio *v)
 {
 	struct net *net = calloc(1, sizeof(*net));
@@ -341,6 +352,7 @@ static int net_create(struct vmm_virtio *v)
 	net->asked = &v->vm->cfg->backend[VMM_BACKEND_NET][v->index];
 	net->tap_fd = -1;
 	net->link_fd = -1;
+	net_open_counts(net);
 	err = net_open(net, v);
 	if (err)
 		net_close(net);
@@ -359,6 +371,7 @@ static void net_stats(struct vmm_virtio *v, struct vmm_report *report)
 	const struct net *net = v->state;
 
 	vmm_report_add(report, "link_changes", vmm_counted(&net->link_changes));
+	vmm_tap_counts_report(&net->counts, report);
 }
 
 static unsigned int net_count(const struct vmm_config *cfg)
