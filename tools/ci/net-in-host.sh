@@ -7,8 +7,10 @@ set -u
 
 . /ranchu/net-lib.sh
 
+export XDG_RUNTIME_DIR=/tmp/runtime
+mkdir -p $XDG_RUNTIME_DIR
 load_modules
-echo "1..11"
+echo "1..13"
 
 refuses "is tun loaded" --net tap=tap0
 tun=$?
@@ -42,6 +44,18 @@ end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
 same && printed '^GUEST-EXIT: 0$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
 result no_packet_exits $?
+# As much as the data and little more. A packet may have 64 KiB: it is cut up later, or never.
+net_counted() {
+	sed -n "s/.*\"label\":\"power-off\".*\"net0\":{[^}]*\"$1\":\([0-9]*\).*/\1/p" /tmp/stats
+}
+out=$(net_counted bytes_out)
+in=$(net_counted bytes_in)
+echo "# sent $out bytes, $(net_counted packets_out) packets, given $in, $(net_counted packets_in)," \
+	"dropped $(net_counted dropped_out), $(net_counted dropped_in)"
+[ "${out:-0}" -gt 4300000 ] && [ "$out" -lt 8000000 ] && [ "${in:-0}" -gt 4000000 ] &&
+	[ "$in" -lt 8000000 ] && [ "$(net_counted packets_out)" -gt 50 ] &&
+	[ "$(net_counted packets_in)" -gt 50 ]
+result packets_are_counted $?
 
 # The guest's link follows the host's interface.
 guest "load up mark:begin link mark:end" --cpus 1 --no-reboot --net tap=tap0 \
@@ -64,6 +78,37 @@ esac
 appears 2 '^link: 1$' && appears 1 '^link: 0$' && printed '^GUEST-EXIT: 0$' &&
 	[ $((${end% *} - ${begin% *})) -eq $reads ] && [ $((${end#* } - ${begin#* })) -eq $writes ]
 result link_follows_the_interface_by_one_exit_each $?
+
+# While the VM is paused vhost-net takes no packet from the tap, though the guest has buffers
+# for it; afterwards the guest answers, and its data is right.
+answers() {
+	ping -q -c 3 -W "$1" 10.0.2.15 > /tmp/ping 2>&1
+	code=$?
+	sed 's/^/# /' /tmp/ping
+	return $code
+}
+taken=/sys/class/net/tap0/statistics/tx_packets
+guest "load up link in:300000 out:300000" --cpus 1 --no-reboot --net tap=tap0 --name paused &
+boot_pid=$!
+waits_for 1 '^link: 1' $boot_pid
+answers 10
+before=$?
+vmmctl pause paused
+from=$(cat $taken)
+answers 2
+during=$?
+to=$(cat $taken)
+echo "# packets that were taken from the tap before the pause $from, after it $to"
+vmmctl resume paused
+answers 10
+after=$?
+ip link set tap0 down
+waits_for 1 '^link: 0' $boot_pid
+ip link set tap0 up
+wait "$boot_pid"
+[ "$before" -eq 0 ] && [ "$during" -ne 0 ] && [ "$after" -eq 0 ] && [ "$from" -gt 0 ] &&
+	[ "$from" -eq "$to" ] && printed '^GUEST-EXIT: 0$' && same && ! printed GUEST-SPLAT
+result pause_takes_no_packet $?
 
 # The interface's MTU is the guest's, and is so again behind a reset of its driver.
 ip link set tap0 mtu 1280

@@ -8,7 +8,7 @@ set -u
 . /ranchu/host-lib.sh
 
 load_modules
-echo "1..11"
+echo "1..14"
 
 vmmctl doctor > "$console" 2>&1
 result doctor_finds_nothing_missing $?
@@ -80,6 +80,26 @@ kernel=/tmp/Image.gz boot "grep pl011 $chosen/stdout-path && test -e $chosen/kas
 	pipe_guest pipes 20" --cpus 2 --no-reboot
 printed '^GUEST-EXIT: 0$' && printed 'pipes open=20'
 result compressed_kernel $?
+
+# A panic is told by pvpanic, with a code of its own; without the device the stock guest
+# resets itself ("panic=-1").
+panics() {
+	{
+		timeout 300 vmmctl run --kernel /ranchu/guest/Image --memory 512M --no-reboot \
+			--initrd /ranchu/guest/modules.cpio --append \
+			"$linux_args ranchu.run=\"guest-load && ls /sys/bus/platform/devices && \
+			echo c > /proc/sysrq-trigger\"" "$@" </dev/null 2>&1
+		echo $? > /tmp/code
+	} | tr -d '\r' > "$console"
+	echo "# exit code $(cat /tmp/code)"
+	printed 'Kernel panic'
+}
+panics --pvpanic on && [ "$(cat /tmp/code)" -eq 4 ] && printed '9060000.pvpanic-mmio'
+result panic_is_told $?
+panics --pvpanic on --board virt && [ "$(cat /tmp/code)" -eq 4 ]
+result panic_is_told_on_the_second_board $?
+panics && [ "$(cat /tmp/code)" -eq 3 ] && ! printed 'pvpanic-mmio$'
+result panic_is_a_reset_without_it $?
 
 unload_modules || failed=1
 [ "$failed" -eq 0 ]

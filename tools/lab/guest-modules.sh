@@ -4,7 +4,8 @@
 # Adds to a guest's archive (guest-initrd.sh) modules of Debian's kernel, with what
 # they need, and programs, in /bin: files, or names of Debian's (program.sh). What is
 # built into the kernel is there already. A module that Debian's kernel lacks is named by
-# its source, from drivers/ on; one of ours by its source, from tools/ on.
+# its source, from drivers/ on; one of ours by its source, from tools/ on. Such a module
+# may use what those before it export.
 # guest-load, also there, loads the modules. GUEST_ARCH is as for guest-initrd.sh;
 # GUEST_MODULES is another kernel's directory of modules.
 #
@@ -22,11 +23,14 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/modules" "$stage/bin"
 : > "$stage/modules/order"
+built=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	case $1 in
 	drivers/* | tools/*.c)
 		name=$(basename "$1" .c).ko
-		"$RANCHU_TOP/tools/lab/guest-module.sh" "$stage/modules/$name" "$1"
+		# shellcheck disable=SC2086 # a list of words
+		"$RANCHU_TOP/tools/lab/guest-module.sh" "$stage/modules/$name" "$1" $built
+		built="$built ${name%.ko}"
 		echo "$name" >> "$stage/modules/order"
 		shift
 		continue

@@ -13,6 +13,7 @@
  *	0903_0000  goldfish audio
  *	0904_0000  goldfish events
  *	0905_0000  PL031 clock (ours, see below)
+ *	0906_0000  pvpanic, 2 bytes, with vmmctl's --pvpanic on (ours, see below)
  *	0a00_0000  32 virtio-mmio transports, 0x200 bytes each
  *	0a01_0000  goldfish pipe
  *	0a02_0000  goldfish sync
@@ -27,7 +28,8 @@
  * here. Ours is at the next step of 64 KiB behind the last device of the row, with
  * the next interrupt; neither map has anything there. A guest finds it by the device
  * tree only, so that a VMM may leave it out. The same holds for the VM's generation, whose
- * size is that of the largest page that a host has: it is memory for the guest to read.
+ * size is that of the largest page that a host has: it is memory for the guest to read. And
+ * for pvpanic, which has no interrupt; it is where the device tree's binding has its example.
  */
 #ifndef _UAPI_LINUX_RANCHU_H
 #define _UAPI_LINUX_RANCHU_H
@@ -51,6 +53,8 @@
 #define RANCHU_EVENTS_SIZE		0x00001000
 #define RANCHU_RTC_BASE			0x09050000
 #define RANCHU_RTC_SIZE			0x00001000
+#define RANCHU_PVPANIC_BASE		0x09060000
+#define RANCHU_PVPANIC_SIZE		0x00000002
 #define RANCHU_VIRTIO_MMIO_BASE		0x0a000000
 #define RANCHU_VIRTIO_MMIO_SIZE		0x00000200	/* of one transport */
 #define RANCHU_VIRTIO_MMIO_COUNT	32

@@ -10,6 +10,7 @@
  *	0900_0000  PL011 console
  *	0901_0000  PL031 clock
  *	0903_0000  PL061 GPIO, with the power key at line 3
+ *	0906_0000  pvpanic, 2 bytes, with vmmctl's --pvpanic on (ours: the reference has none)
  *	0a00_0000  32 virtio-mmio transports, 0x200 bytes each
  *	0a02_0000  goldfish framebuffer
  *	0a03_0000  goldfish audio
@@ -48,6 +49,8 @@
 #define RANCHU_VIRT_RTC_SIZE		0x00001000
 #define RANCHU_VIRT_GPIO_BASE		0x09030000
 #define RANCHU_VIRT_GPIO_SIZE		0x00001000
+#define RANCHU_VIRT_PVPANIC_BASE	0x09060000
+#define RANCHU_VIRT_PVPANIC_SIZE	0x00000002
 #define RANCHU_VIRT_VIRTIO_MMIO_BASE	0x0a000000
 #define RANCHU_VIRT_VIRTIO_MMIO_SIZE	0x00000200	/* of one transport */
 #define RANCHU_VIRT_VIRTIO_MMIO_COUNT	32

@@ -100,14 +100,17 @@ int vmm_vhost_ring_base(const struct vmm_vhost *vhost, unsigned int index, u32 *
  * @vhost: the device
  * @config_fd: eventfd that it signals when its configuration has changed, or -1
  * @mapped: the guest's memory is mapped for it
+ * @suspends: its driver can suspend it, and let it go on
  */
 struct vmm_vhost_vdpa {
 	struct vmm_vhost vhost;
 	int config_fd;
 	bool mapped;
+	bool suspends;
 };
 
 int vmm_vhost_vdpa_open(struct vmm_vhost_vdpa *vdpa, struct vmm_virtio *v, const char *node);
 int vmm_vhost_vdpa_config(struct vmm_vhost_vdpa *vdpa);
+int vmm_vhost_vdpa_suspend(struct vmm_vhost_vdpa *vdpa, bool suspend);
 
 #endif /* BACKENDS_H */

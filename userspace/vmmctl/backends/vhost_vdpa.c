@@ -20,6 +20,14 @@
 
 #define BIT(feature)	(1ULL << (feature))
 
+/* Linux 6.3; Debian 12's headers for programs do not have it. */
+#ifndef VHOST_VDPA_RESUME
+#define VHOST_VDPA_RESUME	_IO(VHOST_VIRTIO, 0x7e)
+#define VHOST_BACKEND_F_RESUME	0x5
+#endif
+
+#define SUSPENDS	(BIT(VHOST_BACKEND_F_SUSPEND) | BIT(VHOST_BACKEND_F_RESUME))
+
 static struct vmm_vhost_vdpa *to_vdpa(struct vmm_vhost *vhost)
 {
 	return (struct vmm_vhost_vdpa *)vhost;
@@ -180,6 +188,35 @@ int vmm_vhost_vdpa_config(struct vmm_vhost_vdpa *vdpa)
 	return 0;
 }
 
+/**
+ * vmm_vhost_vdpa_suspend - have a device that runs stand still, or go on
+ * @vdpa: its driver can do both: @suspends
+ * @suspend: which
+ *
+ * Once it is suspended it uses no guest memory, and remembers where it was.
+ *
+ * Return: 0, or -errno
+ */
+int vmm_vhost_vdpa_suspend(struct vmm_vhost_vdpa *vdpa, bool suspend)
+{
+	unsigned long request = suspend ? VHOST_VDPA_SUSPEND : VHOST_VDPA_RESUME;
+
+	return ioctl(vdpa->vhost.fd, request) ? -errno : 0;
+}
+
+/* What both sides know of each other's ioctls and messages. */
+static int vdpa_agree(struct vmm_vhost_vdpa *vdpa, u64 backend)
+{
+	u64 wanted = BIT(VHOST_BACKEND_F_IOTLB_MSG_V2);
+
+	if (!(backend & wanted))
+		return -EOPNOTSUPP;
+	vdpa->suspends = (backend & SUSPENDS) == SUSPENDS;
+	if (vdpa->suspends)
+		wanted |= SUSPENDS;
+	return ioctl(vdpa->vhost.fd, VHOST_SET_BACKEND_FEATURES, &wanted) ? -errno : 0;
+}
+
 /* What it is: the guest sees nothing else of it. */
 static int vdpa_identify(struct vmm_vhost_vdpa *vdpa)
 {
@@ -198,8 +235,7 @@ static int vdpa_identify(struct vmm_vhost_vdpa *vdpa)
 	    ioctl(vhost->fd, VHOST_VDPA_GET_VRING_NUM, &num) ||
 	    ioctl(vhost->fd, VHOST_VDPA_GET_VQS_COUNT, &queues))
 		return vmm_error(errno, "%s does not describe itself", vhost->node);
-	backend &= BIT(VHOST_BACKEND_F_IOTLB_MSG_V2);
-	if (!backend || ioctl(vhost->fd, VHOST_SET_BACKEND_FEATURES, &backend))
+	if (vdpa_agree(vdpa, backend))
 		return vmm_error(-EOPNOTSUPP, "%s has no address space of its own", vhost->node);
 	if (queues < v->queues)
 		v->queues = queues;

@@ -153,7 +153,8 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 	node_begin_at(t, d->node, d->base);
 	prop_strings(t, "compatible", d->compatible[0], d->compatible[1]);
 	prop_reg(t, d->base, d->size);
-	prop_cells(t, "interrupts", 3, IRQ_TYPE_SPI, d->irq, d->trigger);
+	if (d->trigger)
+		prop_cells(t, "interrupts", 3, IRQ_TYPE_SPI, d->irq, d->trigger);
 	if (d->dma)
 		prop_dma(t);
 	if (d->clocks[0]) {

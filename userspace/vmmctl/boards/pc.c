@@ -59,7 +59,8 @@ static void pc_add_ports(struct vmm_board *board, const struct vmm_config *cfg)
 	dev = vmm_board_add_ports(board, &vmm_uart16550_ops, RANCHU_PC_COM1_PORT,
 				  RANCHU_PC_COM1_PORTS, RANCHU_PC_COM1_GSI);
 	dev->trigger = VMM_IRQ_EDGE_RISING;
-	vmm_board_add_ports(board, &vmm_pvpanic_ops, RANCHU_PC_PVPANIC_PORT, 1, 0);
+	if (cfg->pvpanic != VMM_PVPANIC_OFF)
+		vmm_board_add_ports(board, &vmm_pvpanic_ops, RANCHU_PC_PVPANIC_PORT, 1, 0);
 	vmm_board_add_ports(board, &vmm_acpi_pm_ops, RANCHU_PC_PM_PORT, RANCHU_PC_PM_PORTS,
 			    RANCHU_PC_SCI_GSI);
 	vmm_board_add_ports(board, &vmm_pc_reset_ops, RANCHU_PC_RESET_PORT, 1, 0);
@@ -109,7 +110,8 @@ static void pc_add_pci(struct vmm_board *board, const struct vmm_config *cfg)
 /**
  * vmm_board_pc - fill a board: the x86_64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, a persistent store and an address space
+ * @cfg: says whether the board has a clock, a place to tell of a panic, a persistent store
+ *	and an address space
  */
 void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 {

@@ -57,6 +57,9 @@ static void virt_add_small(struct vmm_board *board, const struct vmm_config *cfg
 			      RANCHU_VIRT_RTC_SPI);
 	vmm_board_add(board, &vmm_pl061_ops, RANCHU_VIRT_GPIO_BASE, RANCHU_VIRT_GPIO_SIZE,
 		      RANCHU_VIRT_GPIO_SPI);
+	if (cfg->pvpanic == VMM_PVPANIC_ON)
+		vmm_board_add(board, &vmm_pvpanic_ops, RANCHU_VIRT_PVPANIC_BASE,
+			      RANCHU_VIRT_PVPANIC_SIZE, 0);
 }
 
 static void virt_add_virtio(struct vmm_board *board, const struct vmm_config *cfg)
@@ -92,8 +95,8 @@ static void virt_add_goldfish(struct vmm_board *board)
 /**
  * vmm_board_virt - fill a board: the second arm64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, the VM's generation and an address space, and
- *	where virtio devices are
+ * @cfg: says whether the board has a clock, a place to tell of a panic, the VM's
+ *	generation and an address space, and where virtio devices are
  */
 void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg)
 {

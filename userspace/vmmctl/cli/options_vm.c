@@ -36,6 +36,10 @@ static const struct vmm_option_word window_words[] = {
 	{ "auto", VMM_WINDOW_AUTO }, { "on", VMM_WINDOW_ON }, { "off", VMM_WINDOW_OFF }, { }
 };
 
+static const struct vmm_option_word pvpanic_words[] = {
+	{ "auto", VMM_PVPANIC_AUTO }, { "on", VMM_PVPANIC_ON }, { "off", VMM_PVPANIC_OFF }, { }
+};
+
 static const struct vmm_option_word touch_words[] = {
 	{ "none", VMM_TOUCH_NONE }, { "single", VMM_TOUCH_SINGLE }, { "multi", VMM_TOUCH_MULTI },
 	{ }
@@ -166,6 +170,12 @@ static const struct vmm_option board_options[] = {
 		.key = "rtc", .type = VMM_OPT_SWITCH, .initial = "on", AT(rtc),
 		.help = "a clock with the host's time: a PL031, on x86_64 a PC's; off: as the\n"
 			"arm64 reference board, which has none",
+	},
+	{
+		.key = "pvpanic", .type = VMM_OPT_WORD, .words = pvpanic_words, .initial = "auto",
+		AT(pvpanic),
+		.help = "the guest's kernel tells of its panic by the stock driver pvpanic, and\n"
+			"vmmctl ends with 4; auto: on for the pc board, off for the others",
 	},
 	{
 		.key = "vmgenid", .type = VMM_OPT_SWITCH, .initial = "on", AT(vmgenid),

@@ -178,6 +178,24 @@ bool vmm_pl061_set(struct vmm_pl061 *gpio, unsigned int line, bool level);
 
 void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu);
 
+/* tap_counts.c: what has gone through a network interface */
+
+#define VMM_TAP_COUNTS	6
+
+/**
+ * struct vmm_tap_counts - counters of an interface of the host's
+ * @fd: the file of each, or -1
+ * @first: what it was at first
+ */
+struct vmm_tap_counts {
+	int fd[VMM_TAP_COUNTS];
+	u64 first[VMM_TAP_COUNTS];
+};
+
+void vmm_tap_counts_open(struct vmm_tap_counts *tap, const char *dir, unsigned int index);
+void vmm_tap_counts_close(struct vmm_tap_counts *tap);
+void vmm_tap_counts_report(const struct vmm_tap_counts *tap, struct vmm_report *report);
+
 extern const struct vmm_virtio_ops vmm_blk_ops;
 extern const struct vmm_virtio_ops vmm_scsi_ops;
 extern const struct vmm_virtio_ops vmm_net_ops;

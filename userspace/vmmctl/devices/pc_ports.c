@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ports by which a guest of the x86_64 board ends: the reset register, what is left of
- * the keyboard controller, and the port where a kernel says that it has panicked. None
- * has a state.
+ * Ports by which a guest of the x86_64 board ends: the reset register, and what is left
+ * of the keyboard controller. None has a state. Where it says that it has panicked is
+ * pvpanic.c.
  */
 #include "devices/devices.h"
 #include "devices/pc.h"
 
 #define RESET_NOW		(1 << 2)
 #define I8042_PULSE_RESET	0xfe	/* pull the CPU's reset line */
-#define PANICKED		(1 << 0)
-#define CRASH_LOADED		(1 << 1)	/* and another kernel takes over */
 
 static int ports_create(struct vmm_device *dev)
 {
@@ -72,46 +70,4 @@ const struct vmm_device_ops vmm_i8042_ops = {
 	.read = nothing_read,
 	.write = i8042_write,
 	.describe = nothing_describe,
-};
-
-/* What it understands. */
-static u64 pvpanic_read(struct vmm_device *dev, u64 offset, unsigned int len)
-{
-	(void)dev;
-	(void)offset;
-	(void)len;
-	return PANICKED | CRASH_LOADED;
-}
-
-static void pvpanic_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int len)
-{
-	(void)offset;
-	(void)len;
-	if (value & PANICKED)
-		vmm_vm_end(dev->vm, VMM_END_PANIC);
-	else if (value & CRASH_LOADED)
-		vmm_note("the guest has panicked, and another kernel takes over");
-}
-
-static void pvpanic_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
-{
-	struct vmm_description description = {
-		.node = "pvpanic",
-		.hid = "QEMU0001",
-		.name = "PEVT",
-		.space = dev->space,
-		.base = dev->base,
-		.size = dev->size,
-	};
-
-	visitor->device(visitor, &description);
-}
-
-/** Where a guest's kernel says that it has panicked. */
-const struct vmm_device_ops vmm_pvpanic_ops = {
-	.name = "pvpanic",
-	PORT_OPS,
-	.read = pvpanic_read,
-	.write = pvpanic_write,
-	.describe = pvpanic_describe,
 };

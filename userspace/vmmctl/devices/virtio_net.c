@@ -7,6 +7,9 @@
  * The link is up while the host's interface is: a change of that is a change of the
  * configuration.
  *
+ * While the VM is paused the queues have no tap: vhost-net touches no guest memory, and what
+ * arrives waits in the tap's own queue, or is dropped there.
+ *
  * Source: VIRTIO 1.2, 5.1; include/uapi/linux/if_tun.h
  */
 #include <endian.h>
@@ -68,6 +71,7 @@ static const struct {
  * @up: the link, as the guest was told
  * @link_changes: how often the link was seen to come or go; by __atomic
  * @mtu: of the tap interface when vmmctl started, 0 if virtio cannot say it
+ * @counts: what has gone through it
  */
 struct net {
 	struct vmm_vhost vhost;
@@ -77,6 +81,7 @@ struct net {
 	bool up;
 	u64 link_changes;
 	unsigned int mtu;
+	struct vmm_tap_counts counts;
 };
 
 /**
@@ -109,10 +114,30 @@ static int net_backend(struct net *net, unsigned int queue, int fd)
 	return ioctl(net->vhost.fd, VHOST_NET_SET_BACKEND, &file) ? -errno : 0;
 }
 
-static void net_detach(struct net *net)
+/* When it returns, vhost-net is done with what it had taken. */
+static int net_detach(struct net *net)
 {
-	net_backend(net, NET_TX, -1);
-	net_backend(net, NET_RX, -1);
+	int tx = net_backend(net, NET_TX, -1);
+	int rx = net_backend(net, NET_RX, -1);
+
+	return tx ? tx : rx;
+}
+
+static int net_attach(struct net *net)
+{
+	int err = net_backend(net, NET_RX, net->tap_fd);
+
+	if (!err)
+		err = net_backend(net, NET_TX, net->tap_fd);
+	if (err)
+		net_detach(net);
+	return err;
+}
+
+static int net_blame_tap(struct net *net, int err)
+{
+	return vmm_vhost_blame(&net->vhost, err, "%s refuses %s", net->vhost.node,
+			       net->asked->path);
 }
 
 /* Both sides of vhost-net must agree on what precedes a packet. */
@@ -148,16 +173,11 @@ static int net_start(struct vmm_virtio *v)
 	err = vmm_vhost_start(&net->vhost, NET_QUEUES);
 	if (err)
 		return err;
-	err = net_backend(net, NET_RX, net->tap_fd);
+	err = net_attach(net);
 	if (!err)
-		err = net_backend(net, NET_TX, net->tap_fd);
-	if (err) {
-		net_detach(net);
-		vmm_vhost_stop(&net->vhost);
-		return vmm_vhost_blame(&net->vhost, -err, "%s refuses %s", net->vhost.node,
-				       net->asked->path);
-	}
-	return 0;
+		return 0;
+	vmm_vhost_stop(&net->vhost);
+	return net_blame_tap(net, err);
 }
 
 static void net_stop(struct vmm_virtio *v)
@@ -166,6 +186,35 @@ static void net_stop(struct vmm_virtio *v)
 
 	net_detach(net);
 	vmm_vhost_stop(&net->vhost);
+}
+
+/* Rings stay, with nobody who serves them. */
+static void net_pause(struct vmm_virtio *v)
+{
+	struct net *net = v->state;
+	int err = v->running ? net_detach(net) : 0;
+
+	if (err)
+		vmm_vhost_blame(&net->vhost, err, "%s does not pause", net->vhost.node);
+}
+
+/* vhost-net takes a notification that comes without a tap, and forgets it. */
+static void net_resume(struct vmm_virtio *v)
+{
+	struct net *net = v->state;
+	unsigned int i;
+	int err;
+
+	if (!v->running)
+		return;
+	err = net_attach(net);
+	if (err) {
+		net_blame_tap(net, err);
+		vmm_virtio_fail(v);
+		return;
+	}
+	for (i = 0; i < NET_QUEUES; i++)
+		vmm_event_signal(v->queue[i].kick_fd);
 }
 
 static bool net_is_up(const struct net *net)
@@ -258,6 +307,7 @@ static void net_close(struct net *net)
 		vmm_vhost_close(&net->vhost);
 	if (net->tap_fd >= 0)
 		close(net->tap_fd);
+	vmm_tap_counts_close(&net->counts);
 	free(net);
 }
 
@@ -284,6 +334,14 @@ static int net_open(struct net *net, struct vmm_virtio *v)
 	return 0;
 }
 
+static void net_open_counts(struct net *net)
+{
+	char dir[64];
+
+	snprintf(dir, sizeof(dir), "/sys/class/net/%s", net->asked->path);
+	vmm_tap_counts_open(&net->counts, dir, if_nametoindex(net->asked->path));
+}
+
 static int net_create(struct vmm_virtio *v)
 {
 	struct net *net = calloc(1, sizeof(*net));
@@ -294,6 +352,7 @@ static int net_create(struct vmm_virtio *v)
 	net->asked = &v->vm->cfg->backend[VMM_BACKEND_NET][v->index];
 	net->tap_fd = -1;
 	net->link_fd = -1;
+	net_open_counts(net);
 	err = net_open(net, v);
 	if (err)
 		net_close(net);
@@ -312,6 +371,7 @@ static void net_stats(struct vmm_virtio *v, struct vmm_report *report)
 	const struct net *net = v->state;
 
 	vmm_report_add(report, "link_changes", vmm_counted(&net->link_changes));
+	vmm_tap_counts_report(&net->counts, report);
 }
 
 static unsigned int net_count(const struct vmm_config *cfg)
@@ -336,5 +396,7 @@ const struct vmm_virtio_ops vmm_net_ops = {
 	.destroy = net_destroy,
 	.start = net_start,
 	.stop = net_stop,
+	.pause = net_pause,
+	.resume = net_resume,
 	.stats = net_stats,
 };

@@ -26,6 +26,43 @@ static void vdpa_stop(struct vmm_virtio *v)
 	vmm_vhost_stop(v->state);
 }
 
+/* What serves it may have no word for it: a process behind VDUSE has none. */
+static void vdpa_pause(struct vmm_virtio *v)
+{
+	struct vmm_vhost_vdpa *vdpa = v->state;
+	int err;
+
+	if (!v->running)
+		return;
+	if (!vdpa->suspends) {
+		vmm_note("%s cannot stand still: it goes on while the VM is paused",
+			 vdpa->vhost.node);
+		return;
+	}
+	err = vmm_vhost_vdpa_suspend(vdpa, true);
+	if (err)
+		vmm_vhost_blame(&vdpa->vhost, err, "%s does not pause", vdpa->vhost.node);
+}
+
+/* Whatever the driver has notified it of last, it may have missed. */
+static void vdpa_resume(struct vmm_virtio *v)
+{
+	struct vmm_vhost_vdpa *vdpa = v->state;
+	unsigned int i;
+	int err;
+
+	if (!v->running || !vdpa->suspends)
+		return;
+	err = vmm_vhost_vdpa_suspend(vdpa, false);
+	if (err) {
+		vmm_vhost_blame(&vdpa->vhost, err, "%s does not go on", vdpa->vhost.node);
+		vmm_virtio_fail(v);
+		return;
+	}
+	for (i = 0; i < vdpa->vhost.rings; i++)
+		vmm_event_signal(v->queue[i].kick_fd);
+}
+
 static int vdpa_open(struct vmm_virtio *v, struct vmm_vhost_vdpa *vdpa)
 {
 	const struct vmm_backend *backend = &v->vm->cfg->backend[VMM_BACKEND_VDPA][v->index];
@@ -88,4 +125,6 @@ const struct vmm_virtio_ops vmm_vdpa_ops = {
 	.destroy = vdpa_destroy,
 	.start = vdpa_start,
 	.stop = vdpa_stop,
+	.pause = vdpa_pause,
+	.resume = vdpa_resume,
 };

@@ -28,6 +28,7 @@ enum vmm_virtio_bus { VMM_BUS_AUTO, VMM_BUS_MMIO, VMM_BUS_PCI };
 enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_sync_mode { VMM_SYNC_AUTO, VMM_SYNC_KERNEL, VMM_SYNC_USER, VMM_SYNC_NONE };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
+enum vmm_pvpanic { VMM_PVPANIC_AUTO, VMM_PVPANIC_ON, VMM_PVPANIC_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
 enum vmm_adb_mode { VMM_ADB_AUTO, VMM_ADB_ON, VMM_ADB_OFF };
 enum vmm_adb_users { VMM_ADB_OWNER, VMM_ADB_ALL };
@@ -205,6 +206,7 @@ struct vmm_snapshot;
  * @virtio_bus: where virtio devices are, VMM_BUS_AUTO for where the board's guests look
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
+ * @pvpanic: whether the guest's kernel can say that it panics, VMM_PVPANIC_AUTO: x86_64 only
  * @access_platform: drivers of virtio devices share memory by their kernel's DMA API
  * @dma_pool: bytes that they share at most, kept for that, 0 for any memory; arm64
  * @vmgenid: the guest is told when it goes on from a snapshot
@@ -289,6 +291,7 @@ struct vmm_config {
 	enum vmm_virtio_bus virtio_bus;
 	enum vmm_gic gic;
 	bool rtc;
+	enum vmm_pvpanic pvpanic;
 	bool access_platform;
 	u64 dma_pool;
 	bool vmgenid;

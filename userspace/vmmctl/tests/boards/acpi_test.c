@@ -389,6 +389,18 @@ static void addresses_find_their_device(void)
 	}
 }
 
+/* Unless the user wants none. */
+static void a_panic_is_told_by_default(void)
+{
+	cfg.pvpanic = VMM_PVPANIC_OFF;
+	vmm_board_pc(&board, &cfg);
+	tap_check(!vmm_board_find(&board, VMM_PORTS, 0x505, 1));
+	cfg.pvpanic = VMM_PVPANIC_ON;
+	vmm_board_pc(&board, &cfg);
+	tap_check(vmm_board_find(&board, VMM_PORTS, 0x505, 1));
+	cfg.pvpanic = VMM_PVPANIC_AUTO;
+}
+
 static void interrupts_are_apart(void)
 {
 	unsigned int users[24] = { 0 };
@@ -410,6 +422,7 @@ static void interrupts_are_apart(void)
 
 static const struct tap_case cases[] = {
 	{ "every address finds its device", addresses_find_their_device },
+	{ "a panic is told by default", a_panic_is_told_by_default },
 	{ "no interrupt is used twice", interrupts_are_apart },
 	{ "sums and lengths are right", sums_are_right },
 	{ "the FADT describes power", power_is_described },

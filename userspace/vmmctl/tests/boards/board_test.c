@@ -14,6 +14,7 @@
 static const struct vmm_config reference;
 static const struct vmm_config with_a_clock = { .rtc = true };
 static const struct vmm_config with_a_generation = { .vmgenid = true };
+static const struct vmm_config with_panic = { .pvpanic = VMM_PVPANIC_ON };
 static const struct vmm_config by_pci = {
 	.board = VMM_BOARD_VIRT, .virtio_bus = VMM_BUS_PCI, .vmgenid = true,
 };
@@ -51,7 +52,8 @@ static void count_description(struct vmm_visitor *visitor, const struct vmm_desc
 {
 	(void)visitor;
 	tap_check(d->node && d->compatible[0]);
-	tap_check(d->trigger == VMM_IRQ_EDGE_RISING || d->trigger == VMM_IRQ_LEVEL_HIGH);
+	tap_check(d->trigger == VMM_IRQ_EDGE_RISING || d->trigger == VMM_IRQ_LEVEL_HIGH ||
+		  (!d->trigger && !d->irq));
 }
 
 static void devices_are_in_range(void)
@@ -65,8 +67,9 @@ static void devices_are_in_range(void)
 		tap_context("%s", dev->ops->name);
 		tap_check(dev->size && dev->count);
 		tap_check(dev->base >= MMIO_FIRST && last(dev) <= MMIO_LAST);
-		/* 128 shared interrupts are configured. */
-		tap_check(dev->irq >= 1 && dev->irq + dev->count <= 128);
+		/* 128 shared interrupts are configured; a device may do without one. */
+		tap_check((dev->irq >= 1 || dev->ops == &vmm_pvpanic_ops) &&
+			  dev->irq + dev->count <= 128);
 		dev->ops->describe(dev, &visitor);
 	}
 }
@@ -301,6 +304,30 @@ static void a_generation_is_added(void)
 	vmm_board_ranchu(&board, &reference);
 }
 
+/* Where the reference has nothing on either board, only on request, with no interrupt. */
+static void where_a_panic_is_told(void)
+{
+	const struct vmm_device *dev;
+
+	vmm_board_ranchu(&board, &with_panic);
+	tap_equal(board.devices, 9);
+	dev = vmm_board_find(&board, VMM_MMIO, 0x09060001, 1);
+	if (tap_check(dev && !strcmp(dev->ops->name, "pvpanic")))
+		tap_equal(dev->base, 0x09060000);
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09060002, 1));
+	devices_are_apart();
+	devices_are_in_range();
+	interrupts_are_apart();
+	addresses_find_their_device();
+	vmm_board_virt(&board, &with_panic);
+	tap_equal(board.devices, 13);
+	dev = vmm_board_find(&board, VMM_MMIO, 0x09060000, 1);
+	tap_check(dev && !strcmp(dev->ops->name, "pvpanic") && dev->size == 2);
+	virt_devices_are_apart();
+	vmm_board_ranchu(&board, &reference);
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09060000, 1));
+}
+
 /* As on a PC: a port of its own in the middle of four that are another device's. */
 static void the_whole_access_decides(void)
 {
@@ -330,6 +357,7 @@ static const struct tap_case cases[] = {
 	{ "the smallest device that has the whole access", the_whole_access_decides },
 	{ "a clock is added on request", a_clock_is_added },
 	{ "so is the generation", a_generation_is_added },
+	{ "and where a panic is told", where_a_panic_is_told },
 	{ "all 32 virtio transports are idle", transports_are_idle },
 	{ "the second board has its map", the_second_board_has_its_map },
 };

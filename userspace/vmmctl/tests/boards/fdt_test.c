@@ -43,6 +43,8 @@ static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
 static const struct vmm_config without;	/* a clock, as the reference */
 static const struct vmm_config with = { .rtc = true };
 static const struct vmm_config with_generation = { .vmgenid = true };
+static const struct vmm_config with_panic = { .pvpanic = VMM_PVPANIC_ON };
+static const struct vmm_config without_panic = { .pvpanic = VMM_PVPANIC_OFF };
 static struct vmm_board board;
 
 /* Of the tests of --dma-pool. */
@@ -366,6 +368,54 @@ static void a_generation_is_added(void)
 		node_close(0);
 	}
 	vmm_board_ranchu(&board, &without);
+}
+
+/* As the binding has it, and without it byte for byte what the board has otherwise. */
+static void check_panic(const char *next)
+{
+	const char *path = "/pvpanic-mmio@9060000";
+
+	node_open(path);
+	want_string("compatible", "qemu,pvpanic-mmio");
+	want_cells("reg", 0, 0x9060000, 0, 2);
+	node_close(0);
+	if (node < 0)
+		return;
+	tap_equal(fdt_next_subnode(blob, node), fdt_path_offset(blob, next));
+	tap_equal(fdt_del_node(blob, fdt_path_offset(blob, path)), 0);
+	tap_equal(fdt_pack(blob), 0);
+}
+
+static void a_panic_is_told_on(void (*fill)(struct vmm_board *, const struct vmm_config *),
+			       const char *next)
+{
+	static u64 reference[2][VMM_FDT_SIZE / sizeof(u64)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(setups); i++) {
+		fill(&board, &without);
+		if (!build(&setups[i]) || !tap_equal(fdt_pack(blob), 0))
+			continue;
+		memcpy(reference[0], blob, sizeof(blob));
+		fill(&board, &without_panic);
+		if (!build(&setups[i]) || !tap_equal(fdt_pack(blob), 0))
+			continue;
+		memcpy(reference[1], blob, sizeof(blob));
+		fill(&board, &with_panic);
+		if (!build(&setups[i]))
+			continue;
+		check_panic(next);
+		tap_equal(fdt_totalsize(blob), fdt_totalsize(reference[0]));
+		tap_check(!memcmp(blob, reference[0], fdt_totalsize(blob)));
+		tap_check(!memcmp(blob, reference[1], fdt_totalsize(blob)));
+	}
+	vmm_board_ranchu(&board, &without);
+}
+
+static void a_panic_is_told(void)
+{
+	a_panic_is_told_on(vmm_board_ranchu, "/goldfish-events@9040000");
+	a_panic_is_told_on(vmm_board_virt, "/pl061@9030000");
 }
 
 static void check_virtio(const struct setup *s)
@@ -713,6 +763,8 @@ static void dtc_is_content(void)
 	for_all(check_dtc);
 	vmm_board_ranchu(&board, &with);
 	for_all(check_dtc);
+	vmm_board_ranchu(&board, &with_panic);
+	for_all(check_dtc);
 	vmm_board_virt(&board, &with);
 	pool = 8 * MIB;
 	for_all(check_dtc);
@@ -741,6 +793,7 @@ static const struct tap_case cases[] = {
 	{ "devices", devices_are_right },
 	{ "a clock is added on request", a_clock_is_added },
 	{ "so is the generation", a_generation_is_added },
+	{ "and where a panic is told, on either board", a_panic_is_told },
 	{ "virtio transports", virtio_is_right },
 	{ "firmware and fstab", firmware_is_right },
 	{ "disks are in the fstab", disks_are_in_the_fstab },

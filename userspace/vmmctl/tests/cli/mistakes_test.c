@@ -137,6 +137,7 @@ static const struct {
 	  { "--adb-users all", "port" } },
 	{ { "run", "--kernel=I", "--adb-users=all" }, { "--adb-users all", "port" } },
 	{ { "run", "--kernel=I", "--rtc=maybe" }, { "--rtc", "maybe", "on or off" } },
+	{ { "run", "--kernel=I", "--pvpanic=yes" }, { "--pvpanic", "yes", "auto, on or off" } },
 	{ { "run", "--kernel=I", "--config=/no/where" }, { "/no/where", "No such file" } },
 };
 

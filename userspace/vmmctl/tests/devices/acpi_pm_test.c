@@ -172,11 +172,6 @@ static void ports_end_a_guest(void)
 		tap_equal(ended_by(&vmm_i8042_ops, value),
 			  value == 0xfe ? VMM_END_RESET : VMM_END_NONE);
 	}
-	tap_context("pvpanic");
-	tap_equal(ended_by(&vmm_pvpanic_ops, 1), VMM_END_PANIC);
-	tap_equal(ended_by(&vmm_pvpanic_ops, 0), VMM_END_NONE);
-	tap_equal(ended_by(&vmm_pvpanic_ops, 2), VMM_END_NONE);
-	tap_equal(ended_by(&vmm_pvpanic_ops, 4), VMM_END_NONE);
 }
 
 static const struct tap_case cases[] = {

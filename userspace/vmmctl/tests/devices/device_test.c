@@ -130,6 +130,7 @@ static bool machine_open(void)
 		.sync = VMM_SYNC_NONE,
 		.memory = 16 * MIB,
 		.rtc = true,
+		.pvpanic = VMM_PVPANIC_ON,
 		.vmgenid = true,
 		.battery = true,
 		.hw_keyboard = true,
@@ -816,13 +817,15 @@ static void what_devices_do_is_counted(void)
 static void commands_find_their_device(void)
 {
 	if (machine_open()) {
+		struct vmm_device *bank = device_named("virtio_mmio");
+
 		tap_check(!truncate(disk, 2 * MIB));
 		tap_equal(vmm_board_command(&vm, NULL, "resize", NULL, NULL), 0);
 		tap_equal(vmm_board_command(&vm, "virtio_mmio", "resize", NULL, NULL), 0);
 		tap_equal(vmm_board_command(&vm, "pl011", "resize", NULL, NULL), -ENOENT);
 		tap_equal(vmm_board_command(&vm, NULL, "resiz", NULL, NULL), -ENOENT);
 		/* The disk is in the highest transport: its capacity in sectors. */
-		tap_equal(vmm_device_read(&vm.board.dev[6], 31 * 0x200 + 0x100, 4), 4096);
+		tap_equal(vmm_device_read(bank, 31 * 0x200 + 0x100, 4), 4096);
 		tap_check(!truncate(disk, MIB));
 	}
 	machine_close();
