@@ -252,6 +252,11 @@ void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused);
 
 /**
  * struct vmm_audio_buffer - a piece that the guest has put up to play
+/* What has happened. */
+#define VMM_AUDIO_INT_WRITE_1	(1 << 0)	/* a buffer is empty; the second one is next */
+#define VMM_AUDIO_INT_READ	(1 << 2)
+#define VMM_AUDIO_INT_ALL	7
+
  * @gpa: where the guest has it
  * @bytes: of it that are to be played, 0 for none
  * @samples: they, copied when the guest said so
@@ -272,6 +277,7 @@ struct vmm_audio_buffer {
  * @play: takes what has been played; called without @lock, in the main thread
  * @listen: told when the guest begins to record, and when it ends; called likewise
  * @record: fills in what has been recorded; called likewise, between the two
+ * @silence: told when the guest that has played has closed the device; called likewise
  * @arg: first argument of them
  * @lock: protects all that follows; held when the others are called
  * @status: what has happened
@@ -284,9 +290,12 @@ struct vmm_audio_buffer {
  * @read_end: when it has been recorded, 0 if nothing is
  * @read_number: counts what the guest has asked to record, and forgotten
  * @wanted: the guest records
+ * @read_last: when the last one ended since the guest opened the device, or 0
  * @listening: as @listen was told
  * @bad: buffers that were not in RAM
  * @level: the line as @irq was told
+ * @sounding: @play was told something, or will be, and @silence not yet
+ * @silent: @silence is to be told
  * @paused: no time passes
  */
 struct vmm_audio {
@@ -298,6 +307,7 @@ struct vmm_audio {
 	void (*play)(void *arg, void *samples, u32 bytes);
 	void (*listen)(void *arg, bool on);
 	void (*record)(void *arg, void *samples, u32 bytes);
+	void (*silence)(void *arg);
 	void *arg;
 	pthread_mutex_t lock;
 	u32 status;
@@ -310,9 +320,12 @@ struct vmm_audio {
 	u64 read_end;
 	u64 read_number;
 	bool wanted;
+	u64 read_last;
 	bool listening;
 	u64 bad;
 	bool level;
+	bool sounding;
+	bool silent;
 	bool paused;
 };
 
@@ -320,6 +333,7 @@ void vmm_audio_init(struct vmm_audio *audio);
 void vmm_audio_reset(struct vmm_audio *audio);
 u32 vmm_audio_read(struct vmm_audio *audio, u32 offset);
 void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value);
+void vmm_audio_update_locked(struct vmm_audio *audio);
 void vmm_audio_due(struct vmm_audio *audio);
 void vmm_audio_pause(struct vmm_audio *audio, bool paused);
 
