@@ -18,11 +18,11 @@ else
 	echo "1..14"
 fi
 
-# A second of what goldfish audio records: 8000 Hz, one channel, 16 bits.
+# Five seconds of what goldfish audio records: 8000 Hz, one channel, 16 bits.
 {
-	printf 'RIFF\244\076\000\000WAVEfmt \020\000\000\000\001\000\001\000'
-	printf '\100\037\000\000\200\076\000\000\002\000\020\000data\200\076\000\000'
-	head -c 16000 /dev/urandom
+	printf 'RIFF\244\070\001\000WAVEfmt \020\000\000\000\001\000\001\000'
+	printf '\100\037\000\000\200\076\000\000\002\000\020\000data\200\070\001\000'
+	head -c 80000 /dev/urandom
 } > /tmp/record.wav
 
 # Its other devices, of which nobody wants anything: the guest is to be idle with all of them.
@@ -107,9 +107,10 @@ result audio_plays_what_it_is_given_at_its_pace $?
 rate=$(sed -n 's/^heard: .* \([0-9]*\) bytes a second.*/\1/p' "$console")
 want=$(tail -c +45 /tmp/record.wav | sha256sum | cut -c 1-64)
 echo "# $rate bytes a second of 16000"
-[ -n "$rate" ] && [ "$rate" -le 16320 ] && printed "^heard: 16000 $want" &&
+[ -n "$rate" ] && [ "$rate" -ge 15680 ] && [ "$rate" -le 16320 ] &&
+	printed "^heard: 80000 $want" &&
 	refuses "has another format than 8000 Hz" --sound record=/tmp/play.wav
-result audio_records_the_file_no_sooner_than_it_is_heard $?
+result audio_records_the_file_at_its_pace $?
 
 if [ "$(uname -m)" = x86_64 ]; then
 	waits_for 1 ROTARY-READY $vmm

@@ -208,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (in.left && !act(&in))
 		MUST(fuzz.channel.first + fuzz.channel.len <= CHANNEL_OUT);
 	MUST(fuzz.guest.copy_len <= VMM_GUEST_TEXT);
-	MUST(!(fuzz.channel.sensors.mask & ~vmm_guest_sensor_mask()));
+	MUST(!(fuzz.channel.sensors.enabled & ~vmm_guest_sensor_mask()));
 	hear(SIZE_MAX);
 	MUST(!fuzz.left && fuzz.head == 1);
 	channel_close(&fuzz.channel);

@@ -118,7 +118,7 @@ struct service {
  * @len: how many
  * @lost: messages to the guest that found no room
  * @sensors: of the service sensors
- * @sensors.mask: those that are switched on
+ * @sensors.enabled: those that are switched on
  * @sensors.delay: nanoseconds between reports
  * @sensors.offset: of the guest's clock from ours
  * @clip_number: of what the guest has of the clipboard
@@ -145,7 +145,7 @@ struct channel {
 	size_t len;
 	unsigned long lost;
 	struct {
-		u32 mask;
+		u32 enabled;
 		s64 delay;
 		s64 offset;
 	} sensors;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fingerprintlisten: the guest says "listen", and is told which finger touches the sensor,
- * and when it leaves. A finger that is there already is told at once.
+ * fingerprintlisten: the guest is told which finger touches the sensor, and when it leaves.
+ * The guest says "listen"; a finger that is there already is told then. As the reference
+ * does, who has not said it yet is told of what changes all the same.
  *
- * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597).
+ * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597), and
+ * its hw-fingerprint.c.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * sensors: the guest asks which there are, switches them on and off, and is sent the values
- * of those that are on, again and again. Each report ends with the time, by the guest's
- * clock and by ours.
+ * of those that are on, again and again; none is on at first. Each report ends with the
+ * time, by the guest's clock and by ours.
  *
- * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597).
+ * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597), and
+ * its hw-sensors.c for what is on at first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static void report(struct channel *ch, s64 now)
 		return;
 	}
 	for (i = 0; i < VMM_GUEST_SENSORS; i++) {
-		if (!(ch->sensors.mask & 1U << i))
+		if (!(ch->sensors.enabled & 1U << i))
 			continue;
 		snprintf(text, sizeof(text), "%s:%s", vmm_guest_sensors[i].wire,
 			 ch->guest->sensor[i]);
@@ -53,7 +54,7 @@ static void sensors_tick(struct channel *ch)
 	s64 now = ch->guest->now();
 
 	report(ch, now);
-	ch->due = ch->sensors.mask ? now + ch->sensors.delay : 0;
+	ch->due = ch->sensors.enabled ? now + ch->sensors.delay : 0;
 }
 
 static void set_delay(struct channel *ch, const char *text)
@@ -62,7 +63,8 @@ static void set_delay(struct channel *ch, const char *text)
 
 	delay = delay < DELAY_MOST / MS ? delay * (delay > 0 ? MS : 0) : DELAY_MOST;
 	ch->sensors.delay = delay < DELAY_LEAST ? DELAY_LEAST : delay;
-	sensors_tick(ch);
+	if (ch->sensors.enabled)
+		sensors_tick(ch);
 }
 
 static void set_sensor(struct channel *ch, const char *text)
@@ -73,18 +75,19 @@ static void set_sensor(struct channel *ch, const char *text)
 	if (sensor < 0 || !text[len] || (text[len + 1] != '0' && text[len + 1] != '1'))
 		return;
 	if (text[len + 1] == '1')
-		ch->sensors.mask |= 1U << sensor;
+		ch->sensors.enabled |= 1U << sensor;
 	else
-		ch->sensors.mask &= ~(1U << sensor);
+		ch->sensors.enabled &= ~(1U << sensor);
 	sensors_tick(ch);
 }
 
+/* Those that there are, whichever are on. */
 static void list(struct channel *ch, const char *text)
 {
 	char mask[16];
 
 	(void)text;
-	snprintf(mask, sizeof(mask), "%u", ch->sensors.mask);
+	snprintf(mask, sizeof(mask), "%u", vmm_guest_sensor_mask());
 	say(ch, mask);
 }
 
@@ -129,7 +132,6 @@ static void sensors_message(struct channel *ch, const char *message, size_t len)
 static int sensors_open(struct channel *ch, const char *args)
 {
 	(void)args;
-	ch->sensors.mask = vmm_guest_sensor_mask();
 	ch->sensors.delay = DELAY_USUAL;
 	return 0;
 }

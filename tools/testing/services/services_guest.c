@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,21 @@ static void do_lights(void)
 	close(fd);
 }
 
+/* Of the two that are on, or a time. */
+static bool is_awaited(const char *message)
+{
+	static const char *const begin[] = {
+		"acceleration:", "magnetic:", "guest-sync:", "sync:",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(begin) / sizeof(*begin); i++) {
+		if (!strncmp(message, begin[i], strlen(begin[i])))
+			return true;
+	}
+	return false;
+}
+
 /* Waits until a sensor has a value. */
 static void do_sensors(const char *value)
 {
@@ -165,8 +181,12 @@ static void do_sensors(const char *value)
 	printf("sensors: mask %s\n", message);
 	say(fd, "time:5000000");
 	say(fd, "set-delay:100");
+	say(fd, "set:acceleration:1");
+	say(fd, "set:magnetic-field:1");
 	do {
 		hear(fd, message);
+		if (!is_awaited(message))
+			fail("of a sensor that is off: %s", message);
 		if (!strncmp(message, "sync:", 5) && ++reports == 3)
 			printf("SENSORS-READY\n");
 	} while (strcmp(message, value));

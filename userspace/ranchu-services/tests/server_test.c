@@ -92,6 +92,7 @@ static void pipes_are_served(void)
 	pipes_write(sensors, "000clist-sensors", 16);
 	tap_check(pipes_reads(sensors, "0006133119", 10));
 	pipes_write(sensors, "000cset-delay:10", 16);
+	pipes_write(sensors, "0012set:acceleration:1", 22);
 	tap_check(pipes_reads(sensors, "0015acceleration:0:0:9.81", 25));
 	/* One that says no message is hung up, and the others go on. */
 	pipes_write(misc, "\377\377\377\377", 4);

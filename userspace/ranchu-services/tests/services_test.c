@@ -286,6 +286,7 @@ static void a_guest_that_does_not_read_stops(void)
 	tap_equal(taken, 0);
 	tap_check(!channel_room(&test.channel, CHANNEL_ROOM));
 	/* Reports that have no room are lost as a whole. */
+	test.channel.sensors.enabled = vmm_guest_sensor_mask();
 	for (i = 0; i < 1000; i++)
 		service_sensors.tick(&test.channel);
 	tap_check(test.channel.lost);
@@ -332,6 +333,21 @@ static void lights_are_set(void)
 	tap_check(heard("0004000\0", 8));
 }
 
+static void switch_all_on(void)
+{
+	char frame[128];
+	unsigned int i;
+
+	for (i = 0; i < VMM_GUEST_SENSORS; i++) {
+		const char *name = vmm_guest_sensors[i].name;
+
+		if (!name)
+			continue;
+		snprintf(frame, sizeof(frame), "%04zxset:%s:1", strlen(name) + 6, name);
+		tap_equal(say(frame), 0);
+	}
+}
+
 static void sensors_report(void)
 {
 	tap_equal(begin("qemud", "sensors"), 0);
@@ -340,7 +356,18 @@ static void sensors_report(void)
 	test.guest.sensor[0][0] = '\0';
 	tell(VMM_GUEST_SENSOR, 0, "1:2:3");
 	tap_equal(test.len, 0);
-	/* All are on. */
+	/* None is on, and all are listed. */
+	tap_equal(say("000dset-delay:100"), 0);
+	tap_equal(test.len, 0);
+	tap_equal(test.channel.due, 0);
+	tap_equal(say("000clist-sensors"), 0);
+	tap_check(heard_text("0006133119"));
+	/* What is switched on is told, and nothing else. */
+	tap_equal(say("0012set:acceleration:1"), 0);
+	tap_check(heard_text("0012acceleration:1:2:30012guest-sync:5000000000csync:1000000"));
+	tap_equal(test.channel.due, 1100000000);
+	switch_all_on();
+	test.len = 0;
 	tap_equal(say("000dset-delay:100"), 0);
 	tap_check(strstr((char *)test.heard, "0012acceleration:1:2:3"));
 	tap_check(strstr((char *)test.heard, "000fgyroscope:0:0:0"));
@@ -360,14 +387,14 @@ static void sensors_report(void)
 	tap_check(strstr((char *)test.heard, "guest-sync:105000000"));
 	test.len = 0;
 	/* With all of them off, it says nothing any more. */
-	test.channel.sensors.mask = 1;
+	test.channel.sensors.enabled = 1;
 	tap_equal(say("0012set:acceleration:0"), 0);
 	tap_check(heard_text("0014guest-sync:105000000000csync:1100000"));
 	tap_equal(test.channel.due, 0);
 	tap_equal(say("0011set:temperature:1"), 0);
 	tap_check(heard_text("000etemperature:200014guest-sync:105000000000csync:1100000"));
 	tap_equal(say("000clist-sensors"), 0);
-	tap_check(heard_text("000216"));
+	tap_check(heard_text("0006133119"));
 	tap_equal(say("0010set-delay:0wrong"), 0);
 }
 
@@ -390,7 +417,9 @@ static void sensors_are_hard_to_confuse(void)
 	}
 	tap_check(test.channel.sensors.delay >= 10000000);
 	tap_check(test.channel.sensors.delay <= 3600000000000);
-	tap_equal(test.channel.sensors.mask, 133119);
+	tap_equal(test.channel.sensors.enabled, 0);
+	switch_all_on();
+	tap_equal(test.channel.sensors.enabled, 133119);
 }
 
 static void a_position_is_told(void)

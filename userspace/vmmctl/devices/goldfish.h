@@ -72,7 +72,7 @@ void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text);
 
 /* ---- goldfish_events.c ---- */
 
-#define VMM_EVENTS_QUEUE	1024			/* events that wait for the guest */
+#define VMM_EVENTS_QUEUE	5461			/* events that wait for the guest */
 #define VMM_EVENTS_WORDS	(3 * VMM_EVENTS_QUEUE)	/* type, code, value */
 #define VMM_EVENTS_AXIS_MAX	0x7fff			/* of X and Y, whatever the screen */
 
@@ -106,7 +106,7 @@ struct vmm_events_parts {
  * @words: events that wait, a ring
  * @head: the oldest word
  * @count: words that wait
- * @guest: keys and fingers as the guest will know them when it has read all
+ * @guest: keys, switches and fingers as the guest will know them when it has read all
  * @real: as they are
  * @behind: the two may differ
  * @lost: reports that found no room
@@ -136,10 +136,12 @@ struct vmm_events {
 
 void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *parts);
 void vmm_events_reset(struct vmm_events *events);
+void vmm_events_update_locked(struct vmm_events *events);
 u64 vmm_events_read(struct vmm_events *events, u32 offset, unsigned int len);
 void vmm_events_write(struct vmm_events *events, u32 offset, u32 value);
 bool vmm_events_report(struct vmm_events *events, const struct virtio_input_event *list,
 		       unsigned int count);
+bool vmm_events_room(struct vmm_events *events, unsigned int count);
 bool vmm_events_pointer(struct vmm_events *events, u32 x, u32 y, bool pressed);
 bool vmm_events_roll(struct vmm_events *events, s32 x, s32 y);
 
@@ -251,6 +253,11 @@ void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused);
 #define VMM_AUDIO_RECORD_RATE	8000	/* recorded: one channel, 16 bits */
 #define VMM_AUDIO_BUFFER	16384	/* bytes of a buffer, at most */
 
+/* What has happened. */
+#define VMM_AUDIO_INT_WRITE_1	(1 << 0)	/* a buffer is empty; the second one is next */
+#define VMM_AUDIO_INT_READ	(1 << 2)
+#define VMM_AUDIO_INT_ALL	7
+
 /**
  * struct vmm_audio_buffer - a piece that the guest has put up to play
  * @gpa: where the guest has it
@@ -271,6 +278,7 @@ struct vmm_audio_buffer {
  * @fetch: copies bytes of the guest's; false if they are not there
  * @store: puts bytes into the guest's memory
  * @play: takes what has been played; called without @lock, in the main thread
+ * @silence: told when the guest that has played has closed the device; called likewise
  * @listen: told when the guest begins to record, and when it ends; called likewise
  * @record: fills in what has been recorded; called likewise, between the two
  * @arg: first argument of them
@@ -283,9 +291,12 @@ struct vmm_audio_buffer {
  * @read_gpa: where the guest wants what it records
  * @read_bytes: how much, last time
  * @read_end: when it has been recorded, 0 if nothing is
+ * @read_last: when the last one ended since the guest opened the device, or 0
  * @read_number: counts what the guest has asked to record, and forgotten
  * @wanted: the guest records
  * @listening: as @listen was told
+ * @sounding: @play was told something, or will be, and @silence not yet
+ * @silent: @silence is to be told
  * @bad: buffers that were not in RAM
  * @level: the line as @irq was told
  * @paused: no time passes
@@ -297,6 +308,7 @@ struct vmm_audio {
 	bool (*fetch)(void *arg, u64 gpa, void *bytes, u32 len);
 	bool (*store)(void *arg, u64 gpa, const void *bytes, u32 len);
 	void (*play)(void *arg, void *samples, u32 bytes);
+	void (*silence)(void *arg);
 	void (*listen)(void *arg, bool on);
 	void (*record)(void *arg, void *samples, u32 bytes);
 	void *arg;
@@ -309,9 +321,12 @@ struct vmm_audio {
 	u64 read_gpa;
 	u32 read_bytes;
 	u64 read_end;
+	u64 read_last;
 	u64 read_number;
 	bool wanted;
 	bool listening;
+	bool sounding;
+	bool silent;
 	u64 bad;
 	bool level;
 	bool paused;
@@ -319,6 +334,7 @@ struct vmm_audio {
 
 void vmm_audio_init(struct vmm_audio *audio);
 void vmm_audio_reset(struct vmm_audio *audio);
+void vmm_audio_update_locked(struct vmm_audio *audio);
 u32 vmm_audio_read(struct vmm_audio *audio, u32 offset);
 void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value);
 void vmm_audio_due(struct vmm_audio *audio);

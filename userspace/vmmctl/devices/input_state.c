@@ -25,6 +25,16 @@ static void apply_key(struct vmm_input_state *state, unsigned int key, bool held
 		state->keys[key / 8] &= ~(1 << key % 8);
 }
 
+static void apply_switch(struct vmm_input_state *state, unsigned int which, bool on)
+{
+	if (which >= SW_CNT)
+		return;
+	if (on)
+		state->switches |= 1U << which;
+	else
+		state->switches &= ~(1U << which);
+}
+
 /* A slot that does not exist is none, and the one before it goes on, as in Linux. */
 static void apply_axis(struct vmm_input_state *state, unsigned int axis, u32 value)
 {
@@ -48,7 +58,7 @@ static void apply_axis(struct vmm_input_state *state, unsigned int axis, u32 val
 }
 
 /**
- * vmm_input_state_init - no key is held, and no finger is down
+ * vmm_input_state_init - no key is held, no switch is on, and no finger is down
  * @state: filled
  */
 void vmm_input_state_init(struct vmm_input_state *state)
@@ -63,7 +73,7 @@ void vmm_input_state_init(struct vmm_input_state *state)
 /**
  * vmm_input_state_apply - add what has happened
  * @state: changed
- * @events: what; events that are about neither keys nor fingers change nothing
+ * @events: what; events that are about anything but keys, switches and fingers change nothing
  * @count: how many
  */
 void vmm_input_state_apply(struct vmm_input_state *state, const struct virtio_input_event *events,
@@ -75,6 +85,8 @@ void vmm_input_state_apply(struct vmm_input_state *state, const struct virtio_in
 
 		if (events->type == htole16(EV_KEY))
 			apply_key(state, code, value);
+		else if (events->type == htole16(EV_SW))
+			apply_switch(state, code, value);
 		else if (events->type == htole16(EV_ABS))
 			apply_axis(state, code, value);
 	}
@@ -127,13 +139,28 @@ static unsigned int repair_key(const struct vmm_input_state *guest,
 	return 0;
 }
 
+static unsigned int repair_switch(const struct vmm_input_state *guest,
+				  const struct vmm_input_state *real,
+				  struct virtio_input_event *events)
+{
+	u32 differ = guest->switches ^ real->switches;
+	unsigned int which = differ ? __builtin_ctz(differ) : 0;
+	unsigned int n;
+
+	if (!differ)
+		return 0;
+	n = event_add(events, 0, EV_SW, which, real->switches >> which & 1);
+	return event_add(events, n, EV_SYN, SYN_REPORT, 0);
+}
+
 /**
  * vmm_input_repair - find a report that takes a guest nearer to what is so
  * @guest: what the guest believes
  * @real: what is so
  * @events: filled, at most VMM_INPUT_REPAIR; to be sent and applied to @guest
  *
- * Fingers come first, then keys that were released before those that were pressed.
+ * Fingers come first, then keys that were released before those that were pressed, then
+ * switches.
  *
  * Return: events of the report, 0 if there is nothing to repair
  */
@@ -150,6 +177,8 @@ unsigned int vmm_input_repair(const struct vmm_input_state *guest,
 		n = repair_key(guest, real, false, events);
 	if (!n && memcmp(guest->keys, real->keys, sizeof(real->keys)))
 		n = repair_key(guest, real, true, events);
+	if (!n)
+		n = repair_switch(guest, real, events);
 	if (!n && guest->slot != real->slot) {
 		n = event_add(events, 0, EV_ABS, ABS_MT_SLOT, real->slot);
 		n = event_add(events, n, EV_SYN, SYN_REPORT, 0);

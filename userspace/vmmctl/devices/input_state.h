@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Keys that are held and fingers that are down, as input events tell: what a guest
- * believes, and what is so. Where the two differ, reports of a few events each make
- * them the same again.
+ * Keys that are held, switches that are on and fingers that are down, as input events
+ * tell: what a guest believes, and what is so. Where the two differ, reports of a few
+ * events each make them the same again.
  */
 #ifndef INPUT_STATE_H
 #define INPUT_STATE_H
@@ -28,15 +28,19 @@ struct vmm_input_finger {
 };
 
 /**
- * struct vmm_input_state - keys and fingers
+ * struct vmm_input_state - keys, fingers and switches
  * @keys: a bit for each key that is held
  * @finger: by slot
  * @slot: the one that events are about until another one is named
+ * @switches: a bit for each switch that is on
+ *
+ * virtio-input saves what is in front of @switches: new members come behind it.
  */
 struct vmm_input_state {
 	u8 keys[KEY_CNT / 8];
 	struct vmm_input_finger finger[VMM_INPUT_FINGERS];
 	u32 slot;
+	u32 switches;
 };
 
 /* ---- input_state.c ---- */

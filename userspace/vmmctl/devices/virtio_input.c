@@ -439,23 +439,28 @@ static int input_start(struct vmm_virtio *v)
  */
 enum { INPUT_TAG_GUEST, INPUT_TAG_SELECT };
 
+/* Its devices have no switches. */
+#define INPUT_SAVED	offsetof(struct vmm_input_state, switches)
+
+_Static_assert(INPUT_SAVED == 220, "saved states have as many bytes");
+
 static void input_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 {
 	struct input *input = v->state;
 	u8 asked[2] = { input->config.select, input->config.subsel };
 
-	vmm_state_put(state, tag + INPUT_TAG_GUEST, &input->guest, sizeof(input->guest));
+	vmm_state_put(state, tag + INPUT_TAG_GUEST, &input->guest, INPUT_SAVED);
 	vmm_state_put(state, tag + INPUT_TAG_SELECT, asked, sizeof(asked));
 }
 
 static int input_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
 {
 	struct input *input = v->state;
-	struct vmm_input_state guest;
+	struct vmm_input_state guest = { .switches = 0 };
 	u8 asked[2];
 
 	(void)config;
-	vmm_state_get(state, tag + INPUT_TAG_GUEST, &guest, sizeof(guest));
+	vmm_state_get(state, tag + INPUT_TAG_GUEST, &guest, INPUT_SAVED);
 	vmm_state_get(state, tag + INPUT_TAG_SELECT, asked, sizeof(asked));
 	if (state->err)
 		return state->err;

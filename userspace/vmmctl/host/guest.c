@@ -25,6 +25,8 @@
 #include "machine/text.h"
 
 #define GUEST_RECORDS	64	/* taken in a row */
+#define GUEST_PACE	5	/* milliseconds a record; an honest one takes 8 at least */
+#define GUEST_BURST	1000	/* records at once, more than a socket keeps */
 #define GUEST_FINGER	(1 << 20)	/* fingers have smaller numbers */
 #define GUEST_SENTENCE	128	/* bytes of a sentence that a user gives */
 #define GUEST_DISPLAYS	10	/* further screens, numbered from 1 on */
@@ -58,6 +60,8 @@ struct guest_display {
  *	because an answer that passes it may still be unsent
  * @nothing: takes its place when there is none
  * @link: to ranchu-services, or -1
+ * @credit: records that it may send at once
+ * @credited: until when that was counted, in milliseconds
  * @booted: the guest has said so in this life
  * @heartbeats: of this life
  * @sensor: values
@@ -79,6 +83,8 @@ struct vmm_guest {
 	int services;
 	int nothing;
 	int link;
+	s64 credit;
+	s64 credited;
 	bool booted;
 	u64 heartbeats;
 	double sensor[VMM_GUEST_SENSORS][VMM_GUEST_AXES];
@@ -163,7 +169,8 @@ static void link_gone(struct vmm_guest *guest, int err)
 	services_set(guest, guest->nothing);
 	guest->state = GUEST_GONE;
 	vmm_note("ranchu-services has %s: the guest's pipes to it are closed",
-		 err == -EPIPE ? "ended" : "said something wrong");
+		 err == -EPIPE ? "ended" :
+		 err == -EDQUOT ? "said too much" : "said something wrong");
 }
 
 /* Takes the text up to the first byte that is no UTF-8: JSON has to carry it. */
@@ -206,6 +213,29 @@ static int link_record(struct vmm_guest *guest, const struct vmm_guest_record *r
 	}
 }
 
+static s64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/*
+ * Each record costs the main thread time, and some are told to everybody at the control
+ * socket. Whoever sends them without end does not do as ranchu-services does.
+ */
+static int link_count(struct vmm_guest *guest)
+{
+	s64 more = (now_ms() - guest->credited) / GUEST_PACE;
+
+	guest->credited += more * GUEST_PACE;
+	guest->credit += more;
+	if (guest->credit > GUEST_BURST)
+		guest->credit = GUEST_BURST;
+	return guest->credit-- > 0 ? 0 : -EDQUOT;
+}
+
 static int link_readable(void *arg)
 {
 	struct vmm_guest *guest = arg;
@@ -215,6 +245,8 @@ static int link_readable(void *arg)
 
 	for (i = 0; i < GUEST_RECORDS && !err; i++) {
 		err = vmm_guest_receive(guest->link, &guest->record, &len);
+		if (!err)
+			err = link_count(guest);
 		if (!err)
 			err = link_record(guest, &guest->record, len);
 	}
@@ -265,6 +297,8 @@ int vmm_guest_connect(struct vmm_guest *guest, int link)
 	if (err)
 		return err;
 	guest->link = link;
+	guest->credit = GUEST_BURST;
+	guest->credited = now_ms();
 	guest->state = GUEST_SERVED;
 	/* Should it not read, it will be told nothing, and the guest gets what was first. */
 	tell_all(guest);

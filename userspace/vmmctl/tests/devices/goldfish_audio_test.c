@@ -33,6 +33,7 @@ static struct {
 	u32 len;
 	unsigned int begun;
 	bool listening;
+	unsigned int silenced;
 	u32 recorded;
 	void (*meanwhile)(void);
 } host;
@@ -119,6 +120,12 @@ static void on_play(void *arg, void *samples, u32 bytes)
 	host.len += bytes;
 }
 
+static void on_silence(void *arg)
+{
+	(void)arg;
+	host.silenced++;
+}
+
 static struct vmm_audio audio;
 
 static void wr(u32 offset, u32 value)
@@ -142,7 +149,8 @@ static void audio_open(void)
 		host.memory[i] = i * 7 + (i >> 8);
 	audio = (struct vmm_audio){
 		.irq = on_irq, .now = on_now, .wait = on_wait, .fetch = on_fetch,
-		.store = on_store, .play = on_play, .listen = on_listen, .record = on_record,
+		.store = on_store, .play = on_play, .silence = on_silence,
+		.listen = on_listen, .record = on_record,
 	};
 	vmm_audio_init(&audio);
 	wr(SET_WRITE_1, 0);
@@ -285,6 +293,35 @@ static void what_is_recorded_takes_its_time(void)
 	tap_equal(rd(READ_AVAILABLE), 0);
 }
 
+/* A guest that is 10 ms late each time still has a second of sound in a second. */
+static void the_pace_of_recording_is_right(void)
+{
+	unsigned int i;
+	u64 start;
+
+	audio_open();
+	start = host.now;
+	for (i = 0; i < 20; i++) {
+		wr(START_READ, 800);
+		main_thread();
+		time_is(host.wait + SECOND / 100);
+		tap_equal(rd(READ_AVAILABLE), 800);
+	}
+	tap_equal(host.now - start, SECOND + SECOND / 100);
+	tap_equal(host.recorded, 16000);
+	/* One that was away for long has lost what there was meanwhile. */
+	host.now += 3 * SECOND;
+	wr(START_READ, 800);
+	tap_equal(host.wait, host.now + SECOND / 20);
+	time_is(host.wait);
+	/* So has another program. */
+	host.now += SECOND / 10;
+	wr(INT_ENABLE, 7);
+	wr(START_READ, 800);
+	main_thread();
+	tap_equal(host.wait, host.now + SECOND / 20);
+}
+
 static void close_meanwhile(void)
 {
 	host.meanwhile = NULL;
@@ -343,6 +380,61 @@ static void closing_drops_all(void)
 	vmm_audio_reset(&audio);
 	tap_check(!host.level);
 	tap_equal(rd(INT_STATUS), 0);
+}
+
+/* Who takes what is played hears of the end, once, and not between two buffers. */
+static void closing_ends_what_was_played(void)
+{
+	audio_open();
+	wr(INT_ENABLE, 0);
+	main_thread();
+	tap_equal(host.silenced, 0);
+	wr(INT_ENABLE, 7);
+	wr(WRITE_1, 100);
+	time_is(host.wait);
+	wr(WRITE_1, 100);
+	time_is(host.wait);
+	tap_equal(host.len, 200);
+	tap_equal(host.silenced, 0);
+	wr(INT_ENABLE, 0);
+	tap_equal(host.silenced, 0);
+	main_thread();
+	tap_equal(host.silenced, 1);
+	wr(INT_ENABLE, 7);
+	main_thread();
+	tap_equal(host.silenced, 1);
+	wr(WRITE_1, 100);
+	time_is(host.wait);
+	vmm_audio_reset(&audio);
+	main_thread();
+	tap_equal(host.silenced, 2);
+	tap_equal(host.wait, 0);
+}
+
+/* However often a buffer is filled anew, its samples take as long as they are. */
+static void a_buffer_that_is_filled_anew_takes_its_time(void)
+{
+	u64 start;
+
+	audio_open();
+	start = host.now;
+	wr(WRITE_1, 4);
+	wr(WRITE_1, 16384);
+	tap_equal(host.wait, start + 16384 * SECOND / 176400);
+	time_is(start + 23000);
+	tap_equal(host.len, 0);
+	time_is(host.wait);
+	tap_equal(host.len, 16384);
+	/* A shorter one is over sooner, and none at once. */
+	start = host.now;
+	wr(WRITE_2, 16384);
+	wr(WRITE_2, 4410);
+	tap_equal(host.wait, start + SECOND / 40);
+	wr(WRITE_2, 0);
+	main_thread();
+	tap_equal(rd(INT_STATUS) & 3, 3);
+	tap_equal(host.wait, 0);
+	tap_equal(host.len, 16384);
 }
 
 static void buffers_elsewhere_are_silent(void)
@@ -416,9 +508,13 @@ static const struct tap_case cases[] = {
 	{ "buffers are played in turn", buffers_are_played_in_turn },
 	{ "the pace is right", the_pace_is_right },
 	{ "what is recorded takes its time", what_is_recorded_takes_its_time },
+	{ "the pace of recording is right", the_pace_of_recording_is_right },
 	{ "what nobody waits for any more is dropped",
 	  what_nobody_waits_for_any_more_is_dropped },
 	{ "closing the device drops all", closing_drops_all },
+	{ "closing the device ends what was played", closing_ends_what_was_played },
+	{ "a buffer that is filled anew takes its time",
+	  a_buffer_that_is_filled_anew_takes_its_time },
 	{ "buffers outside of RAM are silent", buffers_elsewhere_are_silent },
 	{ "while the VM is paused no time passes", while_paused_no_time_passes },
 	{ "tiny buffers take turns with others", tiny_buffers_take_turns },

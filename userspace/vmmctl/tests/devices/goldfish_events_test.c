@@ -3,10 +3,12 @@
  * The goldfish events' registers, as a driver sees them; reports that find no room; and
  * events as people write them.
  */
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 #include "boards/boards.h"
+#include "devices/devices.h"
 #include "devices/goldfish.h"
 #include "devices/input_names.h"
 #include "tests/tap.h"
@@ -216,6 +218,153 @@ static void reports_are_kept_whole_or_dropped(void)
 	tap_check(report(events, EV_REL, REL_X, 8));
 }
 
+/* A switch is what it is, whatever was lost on the way there. */
+static void switches_are_repaired(void)
+{
+	struct vmm_events *events = events_new(&plain);
+	unsigned int i;
+
+	listen(events);
+	tap_check(report(events, EV_SW, SW_HEADPHONE_INSERT, 1));
+	check_event(events, EV_SW, SW_HEADPHONE_INSERT, 1);
+	for (i = 0; i < VMM_EVENTS_QUEUE; i++)
+		tap_check(report(events, EV_SYN, SYN_REPORT, 0));
+	tap_check(!report(events, EV_SW, SW_MICROPHONE_INSERT, 1));
+	tap_check(!report(events, EV_SW, SW_HEADPHONE_INSERT, 0));
+	tap_check(!report(events, EV_SW, 0xffff, 1));
+	for (i = 0; i < VMM_EVENTS_QUEUE; i++)
+		check_event(events, EV_SYN, SYN_REPORT, 0);
+	check_event(events, EV_SW, SW_HEADPHONE_INSERT, 0);
+	check_event(events, EV_SYN, SYN_REPORT, 0);
+	check_event(events, EV_SW, SW_MICROPHONE_INSERT, 1);
+	check_event(events, EV_SYN, SYN_REPORT, 0);
+	tap_equal(events->count, 0);
+	tap_check(!events->behind);
+	/* A headphone stays in its hole over a reset of the guest. */
+	vmm_events_reset(events);
+	listen(events);
+	check_event(events, EV_SW, SW_MICROPHONE_INSERT, 1);
+	check_event(events, EV_SYN, SYN_REPORT, 0);
+}
+
+static int device_command(struct vmm_device *dev, const char *name, const char *arg,
+			  struct vmm_text *text)
+{
+	const struct vmm_device_command *command = dev->ops->commands;
+
+	while (strcmp(command->name, name))
+		command++;
+	vmm_text_clear(text);
+	return command->run(dev, arg, text);
+}
+
+/* All of a text is typed, or nothing. */
+static void a_text_is_typed_whole(void)
+{
+	struct vmm_events *events = events_new(&all);
+	struct vmm_device dev = { .ops = &vmm_goldfish_events_ops, .state = events };
+	static struct vmm_text text;
+	char arg[2048] = "";
+	unsigned int i;
+
+	listen(events);
+	tap_equal(VMM_EVENTS_QUEUE, 16384 / 3);
+	memset(arg, 'a', VMM_EVENTS_QUEUE / 4);
+	tap_equal(device_command(&dev, "text", arg, &text), 0);
+	tap_equal(events->count, 3 * 4 * (VMM_EVENTS_QUEUE / 4));
+	/* One event of the queue is free, and a character has four. */
+	tap_equal(device_command(&dev, "text", "b", &text), -ENOBUFS);
+	tap_check(!strcmp(text.bytes, "the guest does not read its events"));
+	for (i = 0; i < 4 * 2; i++)
+		rd(events, READ), rd(events, READ), rd(events, READ);
+	i = events->count;
+	tap_equal(device_command(&dev, "text", "bcd", &text), -ENOBUFS);
+	tap_equal(device_command(&dev, "text", "b\xe9", &text), -EINVAL);
+	tap_equal(events->count, i);
+	tap_equal(events->lost, 0);
+	tap_equal(device_command(&dev, "text", "bc", &text), 0);
+	tap_equal(events->count, i + 3 * 4 * 2);
+	/* More than any guest has room for. */
+	memset(arg, 'a', VMM_EVENTS_QUEUE / 4 + 1);
+	events->count = 0;
+	tap_equal(device_command(&dev, "text", arg, &text), -EMSGSIZE);
+	tap_check(strstr(text.bytes, "too long"));
+	tap_equal(events->count, 0);
+}
+
+/* What a version 1 saves: a queue of 1024 events, whatever is in it, and no switches. */
+static void save_as_version_1(struct vmm_state *state, unsigned int words)
+{
+	static __le32 queue[3072];
+	const __le32 regs[3] = { 0, htole32(1), htole32(words) };
+	const u8 keys[KEY_CNT / 8] = { 0 };
+	__le32 fingers[31];
+	unsigned int i;
+
+	for (i = 0; i < words && i < ARRAY_SIZE(queue); i++)
+		queue[i] = htole32(i % 3 ? i : EV_REL);
+	memset(fingers, 0xff, sizeof(fingers));
+	fingers[30] = 0;
+	tap_equal(vmm_state_begin(state, "events", 1), 0);
+	vmm_state_put(state, 1, regs, sizeof(regs));
+	vmm_state_put(state, 2, queue, sizeof(queue));
+	vmm_state_put(state, 3, keys, sizeof(keys));
+	vmm_state_put(state, 4, fingers, sizeof(fingers));
+	tap_equal(vmm_state_end(state), 0);
+}
+
+static void what_waits_is_saved(void)
+{
+	struct vmm_events *events = events_new(&all);
+	struct vmm_device dev = { .ops = &vmm_goldfish_events_ops, .state = events };
+	struct vmm_state state = { 0 };
+	unsigned int i;
+
+	listen(events);
+	tap_check(report(events, EV_SW, SW_HEADPHONE_INSERT, 1));
+	check_event(events, EV_SW, SW_HEADPHONE_INSERT, 1);
+	for (i = 0; i < VMM_EVENTS_QUEUE; i++)
+		tap_check(report(events, EV_REL, REL_X, i));
+	tap_equal(dev.ops->save(&dev, &state), 0);
+	events_new(&all);
+	tap_equal(dev.ops->load(&dev, &state), 0);
+	tap_check(host.level);
+	for (i = 0; i < VMM_EVENTS_QUEUE; i++)
+		check_event(events, EV_REL, REL_X, i);
+	/* Whoever has loaded it has no headphone. */
+	check_event(events, EV_SW, SW_HEADPHONE_INSERT, 0);
+	check_event(events, EV_SYN, SYN_REPORT, 0);
+	tap_check(!host.level);
+	/* Fewer words than it says. */
+	events->count = 3;
+	vmm_state_free(&state);
+	tap_equal(dev.ops->save(&dev, &state), 0);
+	state.bytes[40 + 8 + 8] = 6;
+	tap_equal(dev.ops->load(&dev, &state), -EINVAL);
+	vmm_state_free(&state);
+}
+
+static void an_older_state_is_loaded(void)
+{
+	struct vmm_events *events = events_new(&all);
+	struct vmm_device dev = { .ops = &vmm_goldfish_events_ops, .state = events };
+	struct vmm_state state = { 0 };
+
+	save_as_version_1(&state, 6);
+	tap_equal(dev.ops->load(&dev, &state), 0);
+	tap_check(host.level);
+	check_event(events, EV_REL, 1, 2);
+	check_event(events, EV_REL, 4, 5);
+	tap_check(!host.level && !events->guest.switches);
+	vmm_state_free(&state);
+	save_as_version_1(&state, 3072);
+	tap_equal(dev.ops->load(&dev, &state), 0);
+	vmm_state_free(&state);
+	save_as_version_1(&state, 3073);
+	tap_equal(dev.ops->load(&dev, &state), -EINVAL);
+	vmm_state_free(&state);
+}
+
 static void fingers_come_and_go(void)
 {
 	struct vmm_events *events = events_new(&all);
@@ -363,6 +512,10 @@ static const struct tap_case cases[] = {
 	{ "a wheel is another device", a_wheel_is_another_device },
 	{ "events wait for the driver", events_wait_for_the_driver },
 	{ "reports are kept whole or dropped and counted", reports_are_kept_whole_or_dropped },
+	{ "switches are repaired", switches_are_repaired },
+	{ "a text is typed whole or not at all", a_text_is_typed_whole },
+	{ "what waits is saved", what_waits_is_saved },
+	{ "an older state is loaded", an_older_state_is_loaded },
 	{ "fingers come and go", fingers_come_and_go },
 	{ "a reset is a power-on", a_reset_is_a_power_on },
 	{ "names of events are understood", names_are_understood },

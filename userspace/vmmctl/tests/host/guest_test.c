@@ -398,6 +398,36 @@ static void who_lies_is_sent_away(void)
 	tear_down();
 }
 
+/* As much as a socket keeps may come at once, and then as much as an honest one says. */
+static void who_says_too_much_is_sent_away(void)
+{
+	unsigned int sent;
+
+	set_up();
+	tap_check(come() >= 0);
+	for (sent = 0; sent < 900; sent++) {
+		if (vmm_guest_send(test.link, VMM_GUEST_CLIPBOARD, 0, "x", 1))
+			serve();
+	}
+	serve();
+	tap_check(!strcmp(vmm_guest_status(test.guest), "served"));
+	while (sent < 1000000 && !strcmp(vmm_guest_status(test.guest), "served")) {
+		if (vmm_guest_send(test.link, VMM_GUEST_CLIPBOARD, 0, "x", 1))
+			serve();
+		else
+			sent++;
+	}
+	tap_check(!strcmp(vmm_guest_status(test.guest), "gone"));
+	tap_check(test.copied >= 1000 && test.copied < sent + 1);
+	/* The next one has all of it again. */
+	test.copied = 0;
+	tap_check(come() >= 0);
+	tap_equal(vmm_guest_send(test.link, VMM_GUEST_CLIPBOARD, 0, "x", 1), 0);
+	serve();
+	tap_equal(test.copied, 1);
+	tear_down();
+}
+
 static void who_does_not_read_is_not_waited_for(void)
 {
 	unsigned int i;
@@ -458,6 +488,7 @@ static const struct tap_case cases[] = {
 	{ "it tells of the guest", it_tells_of_the_guest },
 	{ "one at a time serves", one_at_a_time_serves },
 	{ "who lies is sent away", who_lies_is_sent_away },
+	{ "who says too much is sent away", who_says_too_much_is_sent_away },
 	{ "who does not read is not waited for", who_does_not_read_is_not_waited_for },
 	{ "the clipboard has an end", the_clipboard_has_an_end },
 	{ "without the option there is none", without_the_option_there_is_none },
