@@ -73,14 +73,6 @@ static void doctor_arch(void)
 	good("This is an %s host.", vmm_arch_name);
 }
 
-static void doctor_capability(struct doctor *d, int vm_fd, int capability, const char *what)
-{
-	if (ioctl(vm_fd, KVM_CHECK_EXTENSION, capability) > 0)
-		good("KVM has %s.", what);
-	else
-		bad(d, "KVM lacks %s.", what);
-}
-
 /**
  * vmm_doctor_parts - print what KVM has of what it may lack
  * @lacks: as vmm_kvm_lacks() gives it
@@ -102,9 +94,9 @@ unsigned int vmm_doctor_parts(u32 lacks)
 }
 
 /* What interrupts a guest: it has to be in the kernel. */
+#ifdef __aarch64__
 static void doctor_irqchip(struct doctor *d, int vm_fd)
 {
-#ifdef __aarch64__
 	struct kvm_create_device v2 = {
 		.type = KVM_DEV_TYPE_ARM_VGIC_V2, .flags = KVM_CREATE_DEVICE_TEST,
 	};
@@ -119,12 +111,23 @@ static void doctor_irqchip(struct doctor *d, int vm_fd)
 		     has_v2 ? "GICv2" : "GICv3");
 	else
 		bad(d, "KVM offers neither GICv2 nor GICv3.");
+}
 #else
+static void doctor_capability(struct doctor *d, int vm_fd, int capability, const char *what)
+{
+	if (ioctl(vm_fd, KVM_CHECK_EXTENSION, capability) > 0)
+		good("KVM has %s.", what);
+	else
+		bad(d, "KVM lacks %s.", what);
+}
+
+static void doctor_irqchip(struct doctor *d, int vm_fd)
+{
 	doctor_capability(d, vm_fd, KVM_CAP_IRQCHIP, "interrupt controllers");
 	doctor_capability(d, vm_fd, KVM_CAP_PIT2, "a timer (PIT)");
 	doctor_capability(d, vm_fd, KVM_CAP_EXT_CPUID, "a list of what its CPUs can do");
-#endif
 }
+#endif
 
 static void doctor_window(struct doctor *d, int kvm_fd)
 {
