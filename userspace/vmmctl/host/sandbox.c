@@ -5,7 +5,7 @@
  *
  *	no_new_privs	no program that it runs could have more rights; none can be run
  *	capabilities	none, not even where root started it
- *	Landlock	files: none is opened, those that are named are removed (landlock.c)
+ *	Landlock	files: none is opened; removed only below named directories (landlock.c)
  *	seccomp		system calls: only those of sandbox_calls.c, for vCPUs fewer
  *	limits		no core file, which would hold the guest's memory
  *
@@ -50,7 +50,7 @@ void vmm_sandbox_limits(void)
 }
 
 /**
- * vmm_sandbox_removes - let files be removed from a directory
+ * vmm_sandbox_removes - let files be removed from a directory, and from those in it
  * @sandbox: the sandbox
  * @folder: the directory; stays the caller's
  */

@@ -166,7 +166,7 @@ static void block(int sig)
  */
 static int in_sandbox(int fd)
 {
-	struct vmm_sandbox sandbox = { .unix_sockets = true };
+	struct vmm_sandbox sandbox = { .above = home };
 	struct vmm_loop *loop = vmm_loop_create();
 	pthread_t thread;
 
