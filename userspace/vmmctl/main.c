@@ -358,10 +358,14 @@ static int confine_vcpu(const struct vmm_vm *vm)
 
 static int session_confine(struct session *s)
 {
-	if (!s->cfg->sandbox || s->confined)
-		return 0;
+	int err = 0;
+
+	if (s->cfg->sandbox && !s->confined)
+		err = vmm_confine(s->cfg);
 	s->confined = true;
-	return vmm_confine(s->cfg);
+	if (!err)
+		vmm_stats_keep(s->steering.stats);
+	return err;
 }
 
 /* vCPUs run from the first line to the last; returns how it ended. */

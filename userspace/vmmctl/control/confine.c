@@ -37,6 +37,22 @@ static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, c
 	vmm_sandbox_removes(sandbox, path);
 }
 
+/* The VM's own. Those of other VMs have files, which stay, so they stay, too. */
+static void allow_directory(struct vmm_sandbox *sandbox, const char *name, char *base,
+			    char *dir)
+{
+	char by_default[VMM_NAME_MAX];
+
+	if (!name) {
+		vmm_name_default(by_default);
+		name = by_default;
+	}
+	if (vmm_dir_base(base, PATH_MAX) || vmm_dir_file(base, name, "", dir, PATH_MAX))
+		return;
+	sandbox->above = base;
+	vmm_sandbox_removes(sandbox, dir);
+}
+
 /* Whether Unix sockets are connected to while the guest runs. */
 static bool connects_again(const struct vmm_config *cfg)
 {
@@ -60,16 +76,14 @@ int vmm_confine(const struct vmm_config *cfg)
 {
 	struct vmm_sandbox *sandbox = calloc(1, sizeof(*sandbox));
 	struct folders *folders = calloc(1, sizeof(*folders));
-	char base[PATH_MAX];
+	char base[PATH_MAX], dir[PATH_MAX];
 	int err = -ENOMEM;
 
 	if (sandbox && folders) {
-		if (!vmm_dir_base(base, sizeof(base)))
-			vmm_sandbox_removes(sandbox, base);
+		allow_directory(sandbox, cfg->name, base, dir);
 		allow_folder(sandbox, folders, cfg->vsock_uds);
 		allow_folder(sandbox, folders, cfg->adb_socket);
 		allow_folder(sandbox, folders, cfg->pipe_socket);
-		allow_folder(sandbox, folders, cfg->stats_file);
 		allow_folder(sandbox, folders, cfg->sync_socket);
 		allow_folder(sandbox, folders, cfg->screen_socket);
 		allow_folder(sandbox, folders, cfg->address_socket);

@@ -155,15 +155,6 @@ void vmm_instance_close(struct vmm_instance *instance)
 }
 
 /**
- * vmm_instance_leave - show it no more, in a process that ends with threads at work
- * @instance: the VM; threads may go on telling of it
- */
-void vmm_instance_leave(struct vmm_instance *instance)
-{
-	vmm_dir_remove(instance->dir);
-}
-
-/**
  * vmm_instance_name - tell the VM's name
  * @instance: the VM
  *

@@ -17,7 +17,6 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 int vmm_instance_emulator(struct vmm_instance *instance, struct vmm_loop *loop, const int *fds,
 			  unsigned int count, const struct vmm_emu_token *token);
 void vmm_instance_close(struct vmm_instance *instance);
-void vmm_instance_leave(struct vmm_instance *instance);
 const char *vmm_instance_name(const struct vmm_instance *instance);
 const char *vmm_instance_path(const struct vmm_instance *instance);
 void vmm_instance_event(struct vmm_instance *instance, const char *event, json_t *data);

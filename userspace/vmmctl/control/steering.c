@@ -324,8 +324,8 @@ static void steering_shutdown(struct vmm_steering *s, json_t *data)
  * @end: how the guest has ended
  *
  * A job may go on for a moment, but for VMM_END_KILL; without its end, the process ends
- * here, with its threads at work: the VM's directory goes, the terminal is as it was, and
- * nothing is freed.
+ * here, with its threads at work: the VM's directory and sockets go, the terminal is as it
+ * was, and nothing is freed.
  */
 void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 {
@@ -339,9 +339,9 @@ void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 	if (end == VMM_END_RESET)
 		end = vmm_ending_signal() ? VMM_END_SIGNAL : VMM_END_ERROR;
 	vmm_steering_end(s, end);
-	vmm_instance_leave(s->instance);
 	if (s->console)
 		vmm_console_leave(s->console);
+	vmm_ending_leave();
 	_exit(vmm_steering_exit(end));
 }
 

@@ -15,9 +15,12 @@
 #include <unistd.h>
 
 #include "host/ending.h"
+#include "host/unix.h"
+#include "host/vm_dir.h"
 #include "machine/machine.h"
 
-#define ENDING_TIMEOUT_US	700000	/* of a second, with what comes before and after */
+#define ENDING_TIMEOUT_US	650000	/* of a second, with what comes before and after */
+#define ENDING_REMOVE_US	300000	/* for removing files then */
 
 /* Handlers have no argument: there is one process to end. */
 static struct {
@@ -28,6 +31,23 @@ static struct {
 
 static const int ending_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
+/*
+ * A socket is in any directory of the user's, whose file system may not answer. SIGALRM,
+ * which has its default action by now, ends the process then as no handler could.
+ */
+static void ending_remove(void)
+{
+	static const struct itimerval timeout = { .it_value.tv_usec = ENDING_REMOVE_US };
+
+	setitimer(ITIMER_REAL, &timeout, NULL);
+	vmm_dir_leave();
+	vmm_unix_leave();
+}
+
+/*
+ * The kernel has the main thread run this if it can. One that has a signal pending, and
+ * waits in a file system for good, cannot: a vCPU's thread does.
+ */
 static void ending_late(int sig)
 {
 	static const char text[] = "vmmctl: it did not end in time, and is ended at once\n";
@@ -36,6 +56,7 @@ static void ending_late(int sig)
 	if (ending.last_act)
 		ending.last_act();
 	vmm_last_words(text, sizeof(text) - 1);
+	ending_remove();
 	_exit(128 + ending.sig);
 }
 
@@ -78,6 +99,19 @@ void vmm_ending_last_act(void (*fn)(void))
 	ending.last_act = fn;
 }
 
+/**
+ * vmm_ending_leave - remove what is not to stay, just before the process ends as it is
+ *
+ * That is the VM's directory, and sockets at paths of the user's.
+ *
+ * Context: main thread; others may be at work.
+ */
+void vmm_ending_leave(void)
+{
+	signal(SIGALRM, SIG_DFL);
+	ending_remove();
+}
+
 /* Others than a signal that is ignored. */
 static void ending_take(int sig)
 {
@@ -100,7 +134,9 @@ static void ending_take(int sig)
  */
 int vmm_ending_open(struct vmm_loop *loop, int (*fn)(void *arg), void *arg)
 {
-	struct sigaction late = { .sa_handler = ending_late };
+	struct sigaction late = {
+		.sa_handler = ending_late, .sa_flags = SA_RESETHAND | SA_NODEFER,
+	};
 	unsigned int i;
 	int err;
 

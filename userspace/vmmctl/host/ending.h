@@ -10,6 +10,7 @@ struct vmm_loop;
 int vmm_ending_open(struct vmm_loop *loop, int (*fn)(void *arg), void *arg);
 void vmm_ending_close(struct vmm_loop *loop);
 void vmm_ending_request(int sig);
+void vmm_ending_leave(void);
 int vmm_ending_signal(void);
 void vmm_ending_last_act(void (*fn)(void));
 

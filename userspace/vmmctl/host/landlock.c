@@ -53,9 +53,9 @@ static u64 handled_fs(int version)
 	return FS_FIRST | (version >= 2 ? FS_REFER : 0) | (version >= 3 ? FS_TRUNCATE : 0);
 }
 
-static int folder_allow(int ruleset, const char *folder)
+static int folder_allow(int ruleset, const char *folder, u64 allowed)
 {
-	struct path_rule rule = { .allowed = FS_REMOVE_FILE | FS_REMOVE_DIR };
+	struct path_rule rule = { .allowed = allowed };
 	int err = 0;
 
 	rule.parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -73,7 +73,9 @@ static int rules_add(int ruleset, const struct vmm_sandbox *sandbox, bool net)
 	int err = 0;
 
 	for (i = 0; !err && i < sandbox->folders; i++)
-		err = folder_allow(ruleset, sandbox->folder[i]);
+		err = folder_allow(ruleset, sandbox->folder[i], FS_REMOVE_FILE);
+	if (!err && sandbox->above)
+		err = folder_allow(ruleset, sandbox->above, FS_REMOVE_DIR);
 	for (i = 0; !err && net && i < sandbox->ports; i++) {
 		struct port_rule rule = { NET_CONNECT, sandbox->port[i] };
 

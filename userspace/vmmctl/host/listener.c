@@ -169,8 +169,8 @@ void vmm_vsock_listener_close(struct vmm_vsock_listener *listener)
 	listener->timer_fd = 0;
 	listener->paused = false;
 	if (listener->path) {
+		vmm_unix_remove(listener->path);
 		close(listener->fd);
-		unlinkat(AT_FDCWD, listener->path, 0);
 	}
 	listener->path = NULL;
 	listener->fd = -1;

@@ -5,13 +5,15 @@
  *
  *	no_new_privs	no program that it runs could have more rights; none can be run
  *	capabilities	none, not even where root started it
- *	Landlock	files: none is opened, those that are named are removed (landlock.c)
+ *	Landlock	files: none is opened; removed only below named directories (landlock.c)
  *	seccomp		system calls: only those of sandbox_calls.c, for vCPUs fewer
  *	limits		no core file, which would hold the guest's memory
  *
  * Whoever makes another call is ended by SIGSYS, after a message that names the call.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -32,6 +34,8 @@
 #define CLONE_VM_FLAG		0x00000100
 #define CLONE_THREAD_FLAG	0x00010000
 
+#define SOCKET_TYPE	0xf	/* of socket()'s second argument; the rest are flags */
+
 /**
  * vmm_sandbox_limits - take away what nobody needs from the beginning
  *
@@ -46,7 +50,7 @@ void vmm_sandbox_limits(void)
 }
 
 /**
- * vmm_sandbox_removes - let files be removed from a directory
+ * vmm_sandbox_removes - let files be removed from a directory, and from those in it
  * @sandbox: the sandbox
  * @folder: the directory; stays the caller's
  */
@@ -102,11 +106,58 @@ static int rules_ioctl(scmp_filter_ctx ctx, int nr)
 	return err;
 }
 
+/*
+ * No protocol is named: Landlock's ports do not bind MPTCP and SCTP, whose sockets are
+ * streams, too.
+ */
+static int rule_socket(scmp_filter_ctx ctx, int nr, int family, int type)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 3,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, (scmp_datum_t)type),
+				SCMP_A2(SCMP_CMP_EQ, 0, 0));
+}
+
+/* TCP for the adb server; datagrams, which Landlock lets go anywhere, for nobody. */
+static int rules_socket(scmp_filter_ctx ctx, int nr, bool unix_sockets)
+{
+	int err = rule_socket(ctx, nr, AF_INET, SOCK_STREAM);
+
+	if (!err && unix_sockets)
+		err = rule_socket(ctx, nr, AF_UNIX, SOCK_STREAM);
+	if (!err && unix_sockets)
+		err = rule_socket(ctx, nr, AF_UNIX, SOCK_SEQPACKET);
+	return err;
+}
+
+/*
+ * -ENOENT: it is no call of connections. Data that goes out with a connection's first
+ * packet makes that connection, and Landlock is not asked; other options of TCP have
+ * another protocol carry it.
+ */
+static int rule_connection(scmp_filter_ctx ctx, const char *name, int nr, bool unix_sockets)
+{
+	if (!strcmp(name, "socket"))
+		return rules_socket(ctx, nr, unix_sockets);
+	/* One of a pair of datagram sockets could be connected to somebody else. */
+	if (!strcmp(name, "socketpair"))
+		return rule_socket(ctx, nr, AF_UNIX, SOCK_STREAM);
+	if (!strcmp(name, "setsockopt"))
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 2,
+					SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP, 0),
+					SCMP_A2(SCMP_CMP_EQ, TCP_NODELAY, 0));
+	if (!strcmp(name, "sendto"))
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+					SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+	if (!strcmp(name, "sendmsg"))
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+	return -ENOENT;
+}
+
 /* Calls that are allowed with certain arguments only; -ENOENT for all others. */
 static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr, bool unix_sockets)
 {
-	int err = 0;
-
 	if (!strcmp(name, "ioctl"))
 		return rules_ioctl(ctx, nr);
 
@@ -119,14 +170,7 @@ static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr, bo
 	if (!strcmp(name, "tgkill"))
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
 					SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
-	if (!strcmp(name, "socket")) {
-		if (unix_sockets)
-			err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
-					       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-		return err ? err : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
-						    SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
-	}
-	return -ENOENT;
+	return rule_connection(ctx, name, nr, unix_sockets);
 }
 
 static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool unix_sockets)

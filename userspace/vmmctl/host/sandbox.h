@@ -19,8 +19,9 @@
 /**
  * struct vmm_sandbox - what a VM may still do, beside what it does with open files
  * @folders: how many elements of @folder are valid
- * @folder: directories that may be removed, and files and directories in them; one
- *	that is not there is passed over
+ * @folder: directories; files may be removed in them and, as Landlock has it, anywhere
+ *	below. One that is not there is passed over
+ * @above: directory in which, and below which, empty directories may be removed, or NULL
  * @ports: how many elements of @port are valid
  * @port: TCP ports that may be connected to
  * @unix_sockets: Unix sockets may be made, and connected to whatever the user may reach:
@@ -31,6 +32,7 @@
 struct vmm_sandbox {
 	unsigned int folders;
 	const char *folder[VMM_SANDBOX_FOLDERS];
+	const char *above;
 	unsigned int ports;
 	u16 port[VMM_SANDBOX_PORTS];
 	bool unix_sockets;

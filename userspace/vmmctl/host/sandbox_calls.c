@@ -40,7 +40,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "getrandom", BOTH, "virtio-rng, seeds of a guest that starts again" },
 	{ "restart_syscall", BOTH, "waiting that was interrupted" },
 	/* Connections. */
-	{ "socket", MAIN, "Unix sockets, and TCP to the adb server" },
+	{ "socket", MAIN, "Unix sockets, and TCP to the adb server; no datagrams" },
 	{ "connect", MAIN, "the same" },
 	{ "accept4", MAIN, "clients of adb, vsock, console and control socket" },
 	{ "socketpair", BOTH, "requests and screens of a vhost-user process" },
@@ -73,7 +73,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "gettid", BOTH, "the same" },
 	{ "exit", BOTH, "threads that end" },
 	{ "exit_group", BOTH, "the end" },
-	{ "unlinkat", MAIN, "sockets and the VM's directory, at the end" },
+	{ "unlinkat", BOTH, "sockets and the VM's directory, at the end; by any thread" },
 #ifdef __SANITIZE_ADDRESS__
 	{ "sched_getaffinity", BOTH, "threads of a build with sanitizers" },
 	{ "sigaltstack", BOTH, "threads of a build with sanitizers" },

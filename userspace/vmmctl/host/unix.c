@@ -4,6 +4,7 @@
  * that vmmctl listens at is its user's alone (mode 0600) from the moment it exists.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +18,21 @@
 
 #define UNIX_BACKLOG	64
 #define UNIX_FILES	32	/* with one message, at most */
+#define UNIX_PLACES	16	/* sockets that are listened at, at most */
+
+/**
+ * struct unix_place - the file of a socket that we listen at
+ * @used: it is there; set last, as a signal handler in any thread may look
+ * @dev: device of the file
+ * @ino: its number there, which no other file gets as long as the socket is open
+ * @path: what it is called
+ */
+static struct unix_place {
+	bool used;
+	dev_t dev;
+	ino_t ino;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+} unix_places[UNIX_PLACES];
 
 /* A leading "@" stands for the NUL of an address without a file, if @abstract. */
 static int unix_address(struct sockaddr_un *addr, socklen_t *addr_len, const char *path,
@@ -130,13 +146,95 @@ static void unix_remove_stale(const char *path, int type)
 		unlink(path);
 }
 
+/* One that has the same path is no more: something else is there now. */
+static struct unix_place *unix_place_for(const char *path)
+{
+	struct unix_place *unused = NULL;
+	unsigned int i;
+
+	for (i = 0; i < UNIX_PLACES; i++) {
+		struct unix_place *place = &unix_places[i];
+
+		if (place->used && !strcmp(place->path, path))
+			return place;
+		if (!place->used && !unused)
+			unused = place;
+	}
+	return unused;
+}
+
+/* Notes a socket that was made at @path, so that it is removed in the end. */
+static int unix_note(const char *path)
+{
+	struct unix_place *place = unix_place_for(path);
+	struct stat st;
+
+	if (!place)
+		return -ENFILE;
+	if (lstat(path, &st))
+		return -errno;
+	place->dev = st.st_dev;
+	place->ino = st.st_ino;
+	memcpy(place->path, path, strlen(path) + 1);
+	__atomic_store_n(&place->used, true, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* Calls that signal handlers may make, and the sandbox allows. */
+static void unix_place_leave(struct unix_place *place)
+{
+	struct stat st;
+
+	if (!fstatat(AT_FDCWD, place->path, &st, AT_SYMLINK_NOFOLLOW) &&
+	    st.st_dev == place->dev && st.st_ino == place->ino)
+		unlinkat(AT_FDCWD, place->path, 0);
+	__atomic_store_n(&place->used, false, __ATOMIC_SEQ_CST);
+}
+
 static int unix_listen(const char *path, int type)
 {
+	int err = 0;
 	int fd;
 
 	unix_remove_stale(path, type);
 	fd = unix_bind(path, type, UNIX_BACKLOG);
+	if (fd >= 0)
+		err = unix_note(path);
+	if (fd >= 0 && err) {
+		close(fd);
+		unlink(path);
+		fd = err;
+	}
 	return fd < 0 ? vmm_error(-fd, "cannot listen at \"%s\"", path) : fd;
+}
+
+/**
+ * vmm_unix_remove - remove the file of a socket that is listened at
+ * @path: where it was made; what others have put there meanwhile stays
+ *
+ * The socket is still open: without it, another file could have got its number.
+ */
+void vmm_unix_remove(const char *path)
+{
+	struct unix_place *place = unix_place_for(path);
+
+	if (place && place->used)
+		unix_place_leave(place);
+}
+
+/**
+ * vmm_unix_leave - remove the files of all sockets that are listened at
+ *
+ * Context: any thread, and signal handlers.
+ */
+void vmm_unix_leave(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < UNIX_PLACES; i++) {
+		if (__atomic_load_n(&unix_places[i].used, __ATOMIC_SEQ_CST))
+			unix_place_leave(&unix_places[i]);
+	}
 }
 
 /**

@@ -13,6 +13,8 @@
 int vmm_unix_bind(const char *path, int backlog);
 int vmm_unix_listen(const char *path);
 int vmm_unix_listen_packets(const char *path);
+void vmm_unix_remove(const char *path);
+void vmm_unix_leave(void);
 int vmm_unix_dial(const char *path);
 int vmm_unix_dial_packets(const char *path);
 int vmm_unix_dial_wait(const char *path, unsigned int timeout_ms);

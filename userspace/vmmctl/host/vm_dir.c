@@ -51,6 +51,9 @@ struct vmm_dir {
 	size_t log_len;
 };
 
+/* What is removed if the process ends without vmm_dir_close(). */
+static struct vmm_dir *dir_of_process;
+
 static int path_format(char *path, size_t size, const char *a, const char *b)
 {
 	int len = snprintf(path, size, "%s/%s", a, b);
@@ -277,8 +280,10 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 	locked = !err;
 	if (!err)
 		err = dir_fill(dir);
-	if (!err)
+	if (!err) {
+		__atomic_store_n(&dir_of_process, dir, __ATOMIC_SEQ_CST);
 		return dir;
+	}
 	/* Not what is, or may be, another VM's. */
 	if (locked || (dir->made && err != -EAGAIN))
 		remove_directory(dir);
@@ -288,11 +293,14 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 }
 
 /**
- * vmm_dir_remove - remove a VM's directory
- * @dir: stays; may be NULL
+ * vmm_dir_leave - remove the VM's directory, if there is one, in a process that ends
+ *
+ * Context: any thread, and signal handlers; other threads may go on using it.
  */
-void vmm_dir_remove(struct vmm_dir *dir)
+void vmm_dir_leave(void)
 {
+	struct vmm_dir *dir = __atomic_load_n(&dir_of_process, __ATOMIC_SEQ_CST);
+
 	if (dir)
 		remove_directory(dir);
 }
@@ -306,6 +314,8 @@ void vmm_dir_close(struct vmm_dir *dir)
 	if (!dir)
 		return;
 	remove_directory(dir);
+	if (dir == dir_of_process)
+		__atomic_store_n(&dir_of_process, NULL, __ATOMIC_SEQ_CST);
 	dir_free(dir);
 }
 

@@ -26,7 +26,7 @@ struct vmm_dir;
 int vmm_dir_base(char *path, size_t size);
 struct vmm_dir *vmm_dir_open(const char *base, const char *name);
 void vmm_dir_close(struct vmm_dir *dir);
-void vmm_dir_remove(struct vmm_dir *dir);
+void vmm_dir_leave(void);
 int vmm_dir_control(const struct vmm_dir *dir);
 const char *vmm_dir_path(const struct vmm_dir *dir);
 void vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len);

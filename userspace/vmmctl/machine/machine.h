@@ -414,6 +414,7 @@ void vmm_thread_remove(struct vmm_vm *vm, struct vmm_thread *thread);
 /* ---- stats.c: counting ---- */
 
 struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg);
+void vmm_stats_keep(struct vmm_stats *stats);
 void vmm_stats_close(struct vmm_stats *stats);
 void vmm_stats_snapshot(struct vmm_stats *stats, struct vmm_vm *vm, const char *label);
 char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *label);

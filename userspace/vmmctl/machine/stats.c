@@ -27,6 +27,7 @@
  * @lock: a snapshot is written whole; protects all
  * @fd: file; a pipe or the like is not waited for
  * @path: file's name if the records are JSON, NULL if they are text on stderr
+ * @kept: the file stays, even if nothing has been written
  * @torn: the file has half of a line at its end
  * @records: written so far
  * @kvm: scratch, too large for a stack
@@ -35,6 +36,7 @@ struct vmm_stats {
 	pthread_mutex_t lock;
 	int fd;
 	const char *path;
+	bool kept;
 	bool torn;
 	u64 records;
 	struct vmm_kvm_stats kvm;
@@ -76,12 +78,23 @@ struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg)
 	return stats;
 }
 
+/**
+ * vmm_stats_keep - the guest starts: the file stays, with or without snapshots
+ * @stats: where they go
+ *
+ * The sandbox would have to let any file of that directory be removed.
+ */
+void vmm_stats_keep(struct vmm_stats *stats)
+{
+	stats->kept = true;
+}
+
 /* A guest that never started leaves no empty file; a device is left alone. */
 static void stats_discard(struct vmm_stats *stats)
 {
 	struct stat st;
 
-	if (!stats->records && !fstat(stats->fd, &st) && S_ISREG(st.st_mode))
+	if (!stats->records && !stats->kept && !fstat(stats->fd, &st) && S_ISREG(st.st_mode))
 		unlinkat(AT_FDCWD, stats->path, 0);
 }
 

@@ -29,6 +29,7 @@
 #include "host/image.h"
 #include "host/unix.h"
 #include "host/vm_dir.h"
+#include "host/vsock.h"
 #include "tests/tap.h"
 
 #define FOREVER		1000000	/* ms */
@@ -48,6 +49,7 @@ const char *__tsan_default_options(void)
 
 static char home[64];
 static char base[80];
+static char user_path[80];	/* of a socket that is not in the VM's directory */
 
 /* ---- the VM ---- */
 
@@ -189,6 +191,7 @@ static int vm_main(void)
 	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1 };
 	static const struct itimerspec tick = { { 0, 5000000 }, { 0, 5000000 } };
 	struct vmm_images images = { 0 };
+	struct vmm_vsock_listener listener = { .fd = -1 };
 	unsigned int page;
 	int tick_fd;
 	enum vmm_end end;
@@ -214,6 +217,9 @@ static int vm_main(void)
 	if (vmm_mem_add(&vm.mem, 0x40000000, RAM) || vmm_ending_open(s.loop, ending, NULL) ||
 	    vmm_steering_open(&s))
 		return 99;
+	listener.loop = s.devices;
+	if (vmm_vsock_listener_unix(&listener, user_path))
+		return 99;
 	/* Each is written for itself. */
 	for (page = 0; page < PAGES; page++)
 		memset((u8 *)vm.mem.region[0].hva + 2 * page * VMM_PAGE_SIZE, 0x55, 1);
@@ -224,6 +230,7 @@ static int vm_main(void)
 			end = vm_live(&s);
 	}
 	vmm_steering_over(&s, end);
+	vmm_vsock_listener_close(&listener);
 	vmm_steering_close(&s);
 	return vmm_steering_exit(end);
 }
@@ -468,13 +475,14 @@ static void each_command_in_each_state(void)
 	}
 }
 
-/* Its directory is gone, whatever the device does. */
+/* Its directory is gone, and its socket elsewhere, whatever the device does. */
 static void check_gone(void)
 {
 	char path[160];
 
 	vmm_dir_file(base, "held", "control.sock", path, sizeof(path));
 	tap_check(access(path, F_OK));
+	tap_check(access(user_path, F_OK));
 }
 
 static void sigterm_in_each_state(void)
@@ -687,6 +695,7 @@ int main(void)
 		return 1;
 	setenv("XDG_RUNTIME_DIR", home, 1);
 	vmm_dir_base(base, sizeof(base));
+	snprintf(user_path, sizeof(user_path), "%s/user.sock", home);
 	rc = tap_run(cases, ARRAY_SIZE(cases));
 	/* Those that were killed have left it. */
 	snprintf(path, sizeof(path), "rm -rf %s", home);

@@ -5,15 +5,24 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "boot/boot.h"
 #include "host/ending.h"
+#include "host/sandbox.h"
+#include "host/unix.h"
+#include "host/vm_dir.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
 
@@ -108,6 +117,92 @@ static int as_nohup(int fd)
 	return vmm_loop_run(loop) == 17 && vmm_ending_signal() == SIGTERM ? 21 : 95;
 }
 
+/* ---- what is removed by a process that is ended at once ---- */
+
+static char home[64];
+static char sock[96];
+static bool removing_hangs;
+static bool main_is_deaf;
+static int removed_by = -1;
+
+/* The file system of the socket does not answer. */
+int unlinkat(int dir_fd, const char *path, int flags)
+{
+	while (removing_hangs)
+		syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+	return syscall(SYS_unlinkat, dir_fd, path, flags);
+}
+
+static void tell_thread(void)
+{
+	if (write(removed_by, syscall(SYS_gettid) == getpid() ? "m" : "v", 1) != 1)
+		_exit(93);
+}
+
+static void *vcpu(void *arg)
+{
+	int fd = *(int *)arg;
+
+	if (vmm_sandbox_vcpu())
+		_exit(92);
+	say_ready(fd);
+	for (;;)
+		poll(NULL, 0, -1);
+	return NULL;
+}
+
+static void block(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/*
+ * A VM's directory, and a socket elsewhere. A main thread that hears no signal is like one
+ * that waits in a file system with a signal pending.
+ */
+static int in_sandbox(int fd)
+{
+	struct vmm_sandbox sandbox = { .above = home };
+	struct vmm_loop *loop = vmm_loop_create();
+	pthread_t thread;
+
+	if (vmm_ending_open(loop, on_end, NULL) || !vmm_dir_open(home, "vm") ||
+	    vmm_unix_listen(sock) < 0)
+		return 98;
+	vmm_ending_last_act(tell_thread);
+	vmm_sandbox_removes(&sandbox, home);
+	if (vmm_sandbox_enter(&sandbox) || pthread_create(&thread, NULL, vcpu, &fd))
+		return 97;
+	if (main_is_deaf)
+		block(SIGALRM);
+	for (;;)
+		poll(NULL, 0, -1);
+}
+
+static int not_in_sandbox(int fd)
+{
+	if (vmm_unix_listen(sock) < 0)
+		return 98;
+	return stuck(fd);
+}
+
+/* It has ten seconds to end. */
+static void wait_or_kill(pid_t pid, int *status)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000 && !waitpid(pid, status, WNOHANG); i++)
+		usleep(10000);
+	if (i < 1000)
+		return;
+	kill(pid, SIGKILL);
+	waitpid(pid, status, 0);
+}
+
 /* Ended by SIGTERM: returns how, and how long that took in seconds. */
 static int end_by(int (*fn)(int fd), double *seconds)
 {
@@ -126,7 +221,7 @@ static int end_by(int (*fn)(int fd), double *seconds)
 	tap_equal(read(ready[0], &byte, 1), 1);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	kill(pid, SIGTERM);
-	waitpid(pid, &status, 0);
+	wait_or_kill(pid, &status);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	*seconds = end.tv_sec - start.tv_sec + (end.tv_nsec - start.tv_nsec) / 1e9;
 	close(ready[0]);
@@ -170,15 +265,101 @@ static void ignored_signals_stay_ignored(void)
 	tap_equal(end_by(as_nohup, &seconds), 21);
 }
 
+static void nothing_is_left_by(char thread)
+{
+	char dir[96];
+	double seconds;
+	int by[2];
+	char who;
+
+	tap_context("thread %c", thread);
+	snprintf(dir, sizeof(dir), "%s/vm", home);
+	tap_check(!pipe(by));
+	removed_by = by[1];
+	main_is_deaf = thread == 'v';
+	tap_equal(end_by(in_sandbox, &seconds), 128 + SIGTERM);
+	tap_equal(read(by[0], &who, 1), 1);
+	tap_equal(who, thread);
+	tap_check(access(dir, F_OK) && access(sock, F_OK));
+	close(by[0]);
+	close(by[1]);
+}
+
+/* By the main thread, or a vCPU's where that one is stuck. */
+static void nothing_is_left_in_file_systems(void)
+{
+	nothing_is_left_by('m');
+	nothing_is_left_by('v');
+}
+
+static void removing_holds_nobody_up(void)
+{
+	double seconds;
+
+	removing_hangs = true;
+	tap_equal(end_by(not_in_sandbox, &seconds), -SIGALRM);
+	removing_hangs = false;
+	tap_check(seconds < 10);
+	unlink(sock);
+}
+
+static bool a_socket_of_others(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	bool made;
+
+	memcpy(addr.sun_path, path, strlen(path));
+	made = !unlink(path) && !bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+	close(fd);
+	return made;
+}
+
+static void remove_this_one(void)
+{
+	vmm_unix_remove(sock);
+}
+
+/* Where it is closed, and where the process ends as it is. */
+static void only_its_own_sockets_are_removed(void)
+{
+	void (*const ends[])(void) = { remove_this_one, vmm_unix_leave };
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		tap_context("the %s way", i ? "second" : "first");
+		fd = vmm_unix_listen(sock);
+		tap_check(a_socket_of_others(sock));
+		ends[i]();
+		tap_check(!access(sock, F_OK));
+		close(fd);
+		fd = vmm_unix_listen(sock);
+		ends[i]();
+		tap_check(access(sock, F_OK));
+		close(fd);
+	}
+}
+
 static const struct tap_case cases[] = {
 	{ "the main loop is told", main_loop_is_told },
 	{ "a main thread that waits is ended all the same", nobody_can_hold_it_up },
 	{ "its last words wait for nobody", last_words_wait_for_nobody },
 	{ "a file is not read to its end before", no_file_is_read_to_its_end },
 	{ "signals that were ignored stay ignored", ignored_signals_stay_ignored },
+	{ "no directory and no socket are left", nothing_is_left_in_file_systems },
+	{ "a file system that hangs holds nobody up", removing_holds_nobody_up },
+	{ "a socket that others have put there stays", only_its_own_sockets_are_removed },
 };
 
 int main(void)
 {
-	return tap_run(cases, ARRAY_SIZE(cases));
+	int rc;
+
+	snprintf(home, sizeof(home), "/tmp/vmmctl-ending-XXXXXX");
+	if (!mkdtemp(home))
+		return 1;
+	snprintf(sock, sizeof(sock), "%s/user.sock", home);
+	rc = tap_run(cases, ARRAY_SIZE(cases));
+	return rmdir(home) ? 1 : rc;
 }

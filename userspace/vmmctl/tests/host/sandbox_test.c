@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,6 +33,8 @@
 #include "tests/tap.h"
 
 #define ENDED_WELL	7
+
+#define PROTOCOL_MPTCP	262	/* older C libraries do not know it */
 
 /* Calls that only a build with sanitizers is allowed. */
 #ifdef __SANITIZE_ADDRESS__
@@ -88,13 +91,21 @@ static int ordinary_work(void)
 {
 	void *bytes = malloc(10 << 20);
 	int event = vmm_event_create();
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int packets = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1;
+	int pair[2];
 
-	if (!bytes || event < 0 || fd < 0)
+	if (!bytes || event < 0 || fd < 0 || packets < 0 || tcp < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
+	    setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
 		return 1;
 	memset(bytes, 1, 10 << 20);
 	vmm_event_signal(event);
 	close(fd);
+	close(packets);
+	close(tcp);
 	free(bytes);
 	return ENDED_WELL;
 }
@@ -196,6 +207,61 @@ static int network(void)
 	return socket(AF_PACKET, SOCK_RAW, 0) < 0;
 }
 
+static int datagrams(void)
+{
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0;
+}
+
+static int unix_datagrams(void)
+{
+	return socket(AF_UNIX, SOCK_DGRAM, 0) < 0;
+}
+
+static int datagram_pair(void)
+{
+	int pair[2];
+
+	return socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
+}
+
+static int newer_network(void)
+{
+	return socket(AF_INET6, SOCK_STREAM, 0) < 0;
+}
+
+/* Landlock knows the ports of TCP only. */
+static int other_streams(void)
+{
+	return socket(AF_INET, SOCK_STREAM, PROTOCOL_MPTCP) < 0;
+}
+
+/* Landlock looks at connect() only. */
+static int fast_open(void)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&to, sizeof(to)) < 0;
+}
+
+static int fast_open_message(void)
+{
+	struct msghdr message = { .msg_iov = NULL };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return sendmsg(fd, &message, MSG_FASTOPEN | MSG_NOSIGNAL) < 0;
+}
+
+static int socket_option(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, "smc", 4) < 0;
+}
+
 static int code(void)
 {
 	return syscall(SYS_mmap, NULL, 4096, 7, 0x22, -1, 0) < 0;
@@ -237,6 +303,12 @@ static void what_is_not_needed_ends_it(void)
 	} calls[] = {
 		{ "a program", run_program }, { "a process", new_process }, { "ptrace", trace },
 		{ "a file", open_file }, { "a raw socket", network }, { "code", code },
+		{ "a datagram socket", datagrams }, { "a Unix datagram socket", unix_datagrams },
+		{ "a pair of datagram sockets", datagram_pair },
+		{ "an IPv6 socket", newer_network }, { "an MPTCP socket", other_streams },
+		{ "data before a connection", fast_open },
+		{ "a message before a connection", fast_open_message },
+		{ "another option of a socket", socket_option },
 		{ "signals", signal_others }, { "typing into the terminal", typing },
 		{ "a vCPU's connection", vcpu_connection },
 	};

@@ -103,9 +103,16 @@ static void empty_file_is_removed(void)
 	const struct vmm_config cfg = { .stats_file = path };
 	const struct vmm_config null = { .stats_file = "/dev/null" };
 
+	struct vmm_stats *stats;
+
 	vmm_stats_close(vmm_stats_open(&cfg));
 	tap_check(access(path, F_OK));
 	close(fd);
+	/* But not where the guest has started. */
+	stats = vmm_stats_open(&cfg);
+	vmm_stats_keep(stats);
+	vmm_stats_close(stats);
+	tap_check(!unlink(path));
 	vmm_stats_close(vmm_stats_open(&null));
 	tap_check(!access("/dev/null", F_OK));
 }
