@@ -130,7 +130,6 @@ static void machine_open(void)
 		.virtio_packed = true,
 		.rtc = true,
 		.vmgenid = true,
-		.pstore = "memory",
 		.battery = true,
 		.hw_keyboard = true,
 		.hw_touch = VMM_TOUCH_MULTI,

@@ -2,9 +2,11 @@
 /*
  * Fuzz target: the ports and registers of the x86_64 board's own devices, as two vCPUs
  * may write and read them, while input arrives, alarms are due, the power button is
- * pressed and the VM is paused; and the address space behind the board's PCI bus, wherever
- * the guest puts it. Then the guest is reset, and each device must read as at power-on.
+ * pressed, the wheel is turned and the VM is paused; and the address space behind the
+ * board's PCI bus, wherever the guest puts it. Then the guest is reset, and each device must
+ * read as at power-on, but for the persistent store, which is as it was.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include "devices/goldfish.h"
 #include "devices/pc.h"
 #include "machine/machine.h"
+#include "machine/text.h"
 #include "pci/host.h"
 #include "fuzz.h"
 
@@ -26,6 +29,7 @@ static struct {
 	struct vmm_pci_bus *bus;
 	s64 seconds;
 	u8 fresh[VMM_DEVICES][LOOKED];
+	u8 kept[LOOKED];
 } fuzz;
 
 static void line_set(struct vmm_line *line, bool raised)
@@ -65,7 +69,7 @@ static void machine_open(void)
 
 	fuzz.cfg = (struct vmm_config){
 		.cpus = 1, .pipe = VMM_PIPE_NONE, .sync = VMM_SYNC_NONE,
-		.rtc = true, .battery = true,
+		.rtc = true, .battery = true, .pstore = VMM_PSTORE_MEMORY,
 		.hw_keyboard = true, .hw_dpad = true, .hw_trackball = true,
 		.hw_touch = VMM_TOUCH_SINGLE, .screen_width = 64, .screen_height = 48,
 		.screen_depth = 32, .address_space = true,
@@ -100,6 +104,21 @@ static void input_arrives(struct vmm_device *dev, struct input *in)
 	MUST(vmm_uart16550_take(dev->state, bytes, len) <= len);
 }
 
+/* What people do with their hands. */
+static void hands(const struct vmm_device *dev, unsigned int what)
+{
+	struct vmm_text text;
+
+	vmm_text_clear(&text);
+	if (dev->ops == &vmm_goldfish_rotary_ops)
+		MUST(vmm_board_command(&fuzz.vm, "rotary", "turn", what & 1 ? "3" : "-1", &text) !=
+		     -ENOENT);
+	else if (dev->ops == &vmm_goldfish_events_ops)
+		MUST(vmm_board_command(&fuzz.vm, "events", "send",
+				       what & 1 ? "5:2:1 0:0:0" : "5:2:0 0:0:0", &text) !=
+		     -ENOENT);
+}
+
 /* What happens to a device from outside. */
 static void outside(struct vmm_device *dev, struct input *in)
 {
@@ -115,6 +134,8 @@ static void outside(struct vmm_device *dev, struct input *in)
 		vmm_goldfish_rtc_due(dev->state);
 	} else if (dev->ops == &vmm_acpi_pm_ops) {
 		vmm_acpi_pm_button(dev->state);
+	} else {
+		hands(dev, what);
 	}
 	if (what & 0x40)
 		dev->ops->pause(dev);
@@ -241,6 +262,10 @@ static void reset(void)
 	u8 bytes[LOOKED];
 	unsigned int i;
 
+	for (i = 0; i < fuzz.vm.board.devices; i++) {
+		if (fuzz.vm.board.dev[i].ops == &vmm_pstore_ops)
+			look(&fuzz.vm.board.dev[i], fuzz.kept);
+	}
 	vmm_board_pause(&fuzz.vm);
 	vmm_board_resume(&fuzz.vm);
 	__atomic_store_n(&fuzz.seconds, 0, __ATOMIC_RELAXED);
@@ -249,8 +274,11 @@ static void reset(void)
 	fuzz.vm.end = VMM_END_NONE;
 	address_is_fresh();
 	for (i = 0; i < fuzz.vm.board.devices; i++) {
-		look(&fuzz.vm.board.dev[i], bytes);
-		MUST(!memcmp(bytes, fuzz.fresh[i], LOOKED));
+		const struct vmm_device *dev = &fuzz.vm.board.dev[i];
+
+		look(dev, bytes);
+		MUST(!memcmp(bytes, dev->ops == &vmm_pstore_ops ? fuzz.kept : fuzz.fresh[i],
+			     LOOKED));
 	}
 }
 

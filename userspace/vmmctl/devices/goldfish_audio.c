@@ -320,7 +320,9 @@ static void recorded(struct vmm_audio *audio)
 	bool due;
 
 	pthread_mutex_lock(&audio->lock);
-	due = !audio->paused && audio->read_end && audio->read_end <= audio->now(audio->arg);
+	/* What was asked for since is for the next time: @listen has to be told before. */
+	due = !audio->paused && audio->listening && audio->read_end &&
+	      audio->read_end <= audio->now(audio->arg);
 	number = audio->read_number;
 	bytes = audio->read_bytes;
 	pthread_mutex_unlock(&audio->lock);

@@ -124,6 +124,8 @@ static void on_silence(void *arg)
 {
 	(void)arg;
 	host.silenced++;
+	if (host.meanwhile)
+		host.meanwhile();
 }
 
 static struct vmm_audio audio;
@@ -359,6 +361,28 @@ static void what_nobody_waits_for_any_more_is_dropped(void)
 	tap_check(memory_has_sound(160, 800));
 }
 
+static void record_meanwhile(void)
+{
+	host.meanwhile = NULL;
+	wr(START_READ, 0);
+}
+
+/* A guest that asks while the main thread is in the middle of it is not recorded yet. */
+static void who_is_not_listened_to_is_not_recorded(void)
+{
+	audio_open();
+	wr(WRITE_1, 100);
+	time_is(host.wait);
+	wr(INT_ENABLE, 7);
+	host.meanwhile = record_meanwhile;
+	/* on_record() says whether it is. */
+	vmm_audio_due(&audio);
+	tap_equal(rd(INT_STATUS) & 4, 0);
+	main_thread();
+	tap_check(host.listening);
+	tap_equal(rd(INT_STATUS) & 4, 4);
+}
+
 static void closing_drops_all(void)
 {
 	audio_open();
@@ -511,6 +535,7 @@ static const struct tap_case cases[] = {
 	{ "the pace of recording is right", the_pace_of_recording_is_right },
 	{ "what nobody waits for any more is dropped",
 	  what_nobody_waits_for_any_more_is_dropped },
+	{ "who is not listened to is not recorded", who_is_not_listened_to_is_not_recorded },
 	{ "closing the device drops all", closing_drops_all },
 	{ "closing the device ends what was played", closing_ends_what_was_played },
 	{ "a buffer that is filled anew takes its time",
