@@ -10,7 +10,8 @@ FLOORS[vmm.stop_late]="0, exactly"
 FLOORS[vmm.seccomp_calls]="<= 60"
 FLOORS[vmm.fuzz_findings]="0"
 
-VMM_FUZZ="control console options mmio pc pci words vhost_user gpu_socket snapshot avd"
+VMM_FUZZ="control console options mmio pc pci words guest_link sound vhost_user gpu_socket
+	snapshot avd"
 
 vmm_host() {
 	local overlay=$OUT/overlay-vmm
