@@ -367,7 +367,7 @@ unsigned int everything_open_at_port(void)
 {
 	unsigned int port = port_free();
 	char word[8];
-	char *argv[] = {
+	char *argv[7] = {
 		by_socket[0], "test", "--port", word, "--password-file", password_file, NULL
 	};
 	int fd;

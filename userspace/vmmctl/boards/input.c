@@ -49,12 +49,16 @@ static unsigned int key_find(const char *name)
 static int run_key(struct vmm_vm *vm, const char *value, struct vmm_text *text)
 {
 	char name[WORD] = "", second[WORD] = "", state[3] = "";
-	int n = value ? sscanf(value, "%39s %2s %39s", name, state, second) : 0;
-	unsigned int code = key_find(name);
-	unsigned int other = n == 3 ? key_find(second) : code;
-	bool pressed = !strcmp(state, "1");
+	unsigned int code, other;
 	char arg[WORD], send[WORD];
+	bool pressed;
 
+	/* What is not there stays empty, and is no key. */
+	if (value && sscanf(value, "%39s %2s %39s", name, state, second) < 3)
+		memcpy(second, name, sizeof(second));
+	code = key_find(name);
+	other = key_find(second);
+	pressed = !strcmp(state, "1");
 	if (!code || !other || (!pressed && strcmp(state, "0"))) {
 		vmm_text_add(text, "CODE PRESSED are needed; PRESSED is 0 or 1");
 		return -EINVAL;

@@ -94,7 +94,7 @@ static const struct {
 	  { "--huge-pages", "balloon" } },
 	{ { "run", "--kernel=I", "--device=keyboard", "--device=keyboard" },
 	  { "--device keyboard", "one can be without socket=" } },
-	{ { "run", "--kernel=I", "--device=multitouch", "--device=keyboard", "--device=multitouch" },
+	{ { "run", "--kernel=I", "--device=multitouch", "--virtio=multitouch" },
 	  { "--device multitouch", "one can be without socket=" } },
 	{ { "run", "--kernel=I", "--dma-pool=8M" }, { "--dma-pool", "--access-platform on" } },
 	{ { "run", "--kernel=I", "--memory=64M", "--access-platform=on", "--dma-pool=33M" },
