@@ -65,7 +65,7 @@ static void check_device(const json_t *args)
 	const char *device = json_string_value(json_object_get(args, "device"));
 	const char *command = json_string_value(json_object_get(args, "command"));
 	const char *value = json_string_value(json_object_get(args, "value"));
-	int n[4] = { -1, -1, -1, -1 };
+	int n[3] = { -1, -1, -1 };
 
 	MUST(device && command);
 	if (!strcmp(device, "clipboard")) {
@@ -73,15 +73,15 @@ static void check_device(const json_t *args)
 			     !strcmp(command, "get"));
 		return;
 	}
-	MUST(!strcmp(device, "events") && value);
-	if (!strcmp(command, "send")) {
-		MUST(sscanf(value, "1:%d:%d 0:0:%d", &n[0], &n[1], &n[2]) == 3);
-		MUST(n[0] > 0 && n[0] <= KEY_MAX && (n[1] == 0 || n[1] == 1) && !n[2]);
+	MUST(!strcmp(device, "input") && value);
+	MUST(sscanf(value, "%d %d %d", &n[0], &n[1], &n[2]) == 3);
+	if (!strcmp(command, "key")) {
+		MUST(n[0] > 0 && n[0] <= KEY_MAX && (n[1] == 0 || n[1] == 1));
+		MUST(n[2] > 0 && n[2] <= KEY_MAX);
 	} else {
-		MUST(!strcmp(command, "mouse"));
-		MUST(sscanf(value, "%d %d %d %d", &n[0], &n[1], &n[2], &n[3]) == 4);
+		MUST(!strcmp(command, "touch"));
 		MUST(n[0] >= 0 && n[0] <= PIXEL_MAX && n[1] >= 0 && n[1] <= PIXEL_MAX);
-		MUST(!n[2] && (n[3] == 0 || n[3] == 1));
+		MUST(n[2] == 0 || n[2] == 1);
 	}
 }
 
@@ -322,6 +322,9 @@ static void say_hello(struct viewer *v, struct input *in, bool password)
 	};
 	u64 how = take(in, 1);
 
+	/* The library would take this for a WebSocket. */
+	if (how > 0xf0)
+		viewer_say(v, "GET / HTTP/1.1\r\n", 16);
 	if (how > 0xe0)
 		return;
 	viewer_say(v, versions[how % 8 < 4 ? 0 : how % ARRAY_SIZE(versions)], 12);

@@ -103,20 +103,6 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 	return err;
 }
 
-/* A VM that has just been started makes its socket soon. */
-static struct vmm_client *vm_dial(const char *path)
-{
-	struct vmm_client *client = NULL;
-	unsigned int i;
-
-	for (i = 0; !client && i < TRIES; i++) {
-		client = vmm_client_open(path, TIMEOUT_MS);
-		if (!client)
-			usleep(100000);
-	}
-	return client;
-}
-
 /* Where the guest's log goes if the command line does not say. */
 static int log_in_directory(struct arguments *arguments, struct vmm_client *client)
 {
@@ -181,7 +167,7 @@ static int vm_open(struct arguments *arguments, int *link_fd)
 	if (vmm_dir_base(base, sizeof(base)) ||
 	    vmm_dir_file(base, arguments->name, "control.sock", path, sizeof(path)))
 		return vmm_error(-EINVAL, "no VM can be named \"%s\"", arguments->name);
-	client = vm_dial(path);
+	client = vmm_client_await(path, TIMEOUT_MS);
 	if (!client)
 		return vmm_error(errno, "cannot reach the VM \"%s\"", arguments->name);
 	fd = services_ask(arguments->name, client, link_fd);

@@ -110,15 +110,15 @@ static int serve(struct broker *b, const struct vnc_text *message, size_t text_l
 	case VNC_KEY:
 		if (record->a <= 0 || record->a > KEY_MAX)
 			return -EPROTO;
-		snprintf(value, sizeof(value), "%d:%d:%d %d:0:0", EV_KEY, record->a, !!record->b,
-			 EV_SYN);
-		return ask_device(b->client, "events", "send", value);
+		snprintf(value, sizeof(value), "%d %d %u", record->a, !!record->b,
+			 vnc_android_key(record->a));
+		return ask_device(b->client, "input", "key", value);
 	case VNC_FINGER:
 		if (record->a < 0 || record->a > PIXEL_MAX || record->b < 0 ||
 		    record->b > PIXEL_MAX)
 			return -EPROTO;
-		snprintf(value, sizeof(value), "%d %d 0 %d", record->a, record->b, !!record->c);
-		return ask_device(b->client, "events", "mouse", value);
+		snprintf(value, sizeof(value), "%d %d %d", record->a, record->b, !!record->c);
+		return ask_device(b->client, "input", "touch", value);
 	case VNC_CLIPBOARD:
 		return clipboard_put(b, message->text, text_len);
 	default:

@@ -40,10 +40,9 @@ struct special {
 	unsigned int key;
 };
 
-/* Android's buttons are on keys that a phone does not have. */
 static const struct special specials[] = {
 	{ 0xff08, KEY_BACKSPACE }, { 0xff09, KEY_TAB }, { 0xfe20, KEY_TAB },
-	{ 0xff0d, KEY_ENTER }, { 0xff8d, KEY_ENTER }, { 0xff1b, KEY_BACK },
+	{ 0xff0d, KEY_ENTER }, { 0xff8d, KEY_ENTER }, { 0xff1b, KEY_ESC },
 	{ 0xff50, KEY_HOME }, { 0xff51, KEY_LEFT }, { 0xff52, KEY_UP }, { 0xff53, KEY_RIGHT },
 	{ 0xff54, KEY_DOWN }, { 0xff55, KEY_PAGEUP }, { 0xff56, KEY_PAGEDOWN },
 	{ 0xff57, KEY_END }, { 0xffff, KEY_DELETE }, { 0xff63, KEY_INSERT },
@@ -51,9 +50,16 @@ static const struct special specials[] = {
 	{ 0xffe4, KEY_RIGHTCTRL }, { 0xffe9, KEY_LEFTALT }, { 0xffea, KEY_RIGHTALT },
 	{ 0xffe7, KEY_LEFTMETA }, { 0xffe8, KEY_RIGHTMETA }, { 0xffeb, KEY_LEFTMETA },
 	{ 0xffec, KEY_RIGHTMETA }, { 0xffe5, KEY_CAPSLOCK },
-	{ 0xffbe, KEY_MENU }, { 0xffbf, KEY_HOME }, { 0xffc0, KEY_BACK },
-	{ 0xffc1, KEY_APPSELECT }, { 0xffc2, KEY_SEARCH }, { 0xffc3, KEY_VOLUMEDOWN },
-	{ 0xffc4, KEY_VOLUMEUP }, { 0xffc5, KEY_POWER },
+	{ 0xffbe, KEY_F1 }, { 0xffbf, KEY_F2 }, { 0xffc0, KEY_F3 }, { 0xffc1, KEY_F4 },
+	{ 0xffc2, KEY_F5 }, { 0xffc3, KEY_F6 }, { 0xffc4, KEY_F7 }, { 0xffc5, KEY_F8 },
+	{ 0xffc6, KEY_F9 }, { 0xffc7, KEY_F10 }, { 0xffc8, KEY_F11 }, { 0xffc9, KEY_F12 },
+};
+
+/* Android's buttons are on keys that a phone does not have. */
+static const unsigned short buttons[][2] = {
+	{ KEY_ESC, KEY_BACK }, { KEY_F1, KEY_MENU }, { KEY_F2, KEY_HOME }, { KEY_F3, KEY_BACK },
+	{ KEY_F4, KEY_APPSELECT }, { KEY_F5, KEY_SEARCH }, { KEY_F6, KEY_VOLUMEDOWN },
+	{ KEY_F7, KEY_VOLUMEUP }, { KEY_F8, KEY_POWER },
 };
 
 /**
@@ -75,4 +81,21 @@ unsigned int vnc_key(u32 keysym)
 			return specials[i].key;
 	}
 	return 0;
+}
+
+/**
+ * vnc_android_key - find the button of a phone that is on a key
+ * @key: Linux' name for the key
+ *
+ * Return: the button, or @key if there is none on it
+ */
+unsigned int vnc_android_key(unsigned int key)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(buttons); i++) {
+		if (buttons[i][0] == key)
+			return buttons[i][1];
+	}
+	return key;
 }

@@ -30,6 +30,7 @@
 
 #define EXIT_USAGE	2
 #define TIMEOUT_MS	10000
+#define TRIES		100	/* a tenth of a second each */
 #define PASSWORD_MAX	8	/* characters that VNC has */
 #define BACKLOG		8
 
@@ -119,6 +120,22 @@ static int listen_tcp(unsigned int port)
 	return vmm_error(errno, "port %u is not free", port);
 }
 
+/* A VM that starts has no screen at first. */
+static json_t *screen_ask(struct vmm_client *client)
+{
+	json_t *result = NULL;
+	unsigned int i;
+
+	for (i = 0; !result && i < TRIES; i++) {
+		if (i)
+			usleep(100000);
+		result = vmm_client_call(client, "screen", NULL);
+		if (!result && !strstr(vmm_client_error(client), "the VM is busy"))
+			break;
+	}
+	return result;
+}
+
 /* The VM's screen, and the connection by which it came. */
 static int vm_open(const char *name, struct vmm_client **client, char *base)
 {
@@ -128,10 +145,10 @@ static int vm_open(const char *name, struct vmm_client **client, char *base)
 	if (vmm_dir_base(base, PATH_MAX) ||
 	    vmm_dir_file(base, name, "control.sock", path, sizeof(path)))
 		return vmm_error(-EINVAL, "no VM can be named \"%s\"", name);
-	*client = vmm_client_open(path, TIMEOUT_MS);
+	*client = vmm_client_await(path, TIMEOUT_MS);
 	if (!*client)
 		return vmm_error(errno, "cannot reach the VM \"%s\"", name);
-	result = vmm_client_call(*client, "screen", NULL);
+	result = screen_ask(*client);
 	if (!result)
 		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(*client));
 	json_decref(result);

@@ -11,11 +11,12 @@
 #include "types.h"
 
 struct vmm_client;
+struct _rfbScreenInfo;
 
 /* What the server asks the broker for. */
 enum vnc_what {
 	VNC_FRAME = 1,	/* put the newest frame into the screen's file; answered */
-	VNC_KEY,	/* @a: key, @b: pressed */
+	VNC_KEY,	/* @a: key of a PC, @b: pressed */
 	VNC_FINGER,	/* @a, @b: pixel of the guest's frame, @c: pressed */
 	VNC_CLIPBOARD,	/* text follows; goes to the guest, or before the answer to a frame */
 };
@@ -75,9 +76,17 @@ void vnc_server_viewer(struct vnc_server *s, int fd);
 int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us);
 void vnc_server_close(struct vnc_server *s);
 
+/* ---- door.c ---- */
+
+int vnc_door_open(int door[2]);
+void vnc_door_enter(struct _rfbScreenInfo *rfb, const int door[2], int fd);
+void vnc_door_make_room(struct _rfbScreenInfo *rfb);
+void vnc_door_watch(struct _rfbScreenInfo *rfb);
+
 /* ---- keys.c ---- */
 
 unsigned int vnc_key(u32 keysym);
+unsigned int vnc_android_key(unsigned int key);
 
 /* ---- text.c ---- */
 

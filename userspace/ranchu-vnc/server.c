@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/input-event-codes.h>
 #include <rfb/rfb.h>
 
 #include "control/screen_view.h"
@@ -22,13 +23,27 @@
 #define VIEWERS		8
 
 /**
+ * struct viewer - one of those who look on; the library's client has it
+ * @used: there is one
+ * @keys: a bit for each key that it holds
+ */
+struct viewer {
+	bool used;
+	u8 keys[KEY_CNT / 8];
+};
+
+/**
  * struct vnc_server - viewers and what they see
  * @rfb: the library's
  * @view: the screen
  * @pixels: what is shown, a word each
+ * @row: room for one
+ * @door: new connections look like this
  * @listen_fd: viewers connect to this
  * @broker_fd: who has the VM
+ * @viewer: who looks on
  * @viewers: how many there are
+ * @holders: of each key: how many hold it
  * @pressed: the finger is down
  * @failed: the broker is gone
  */
@@ -36,9 +51,13 @@ struct vnc_server {
 	rfbScreenInfoPtr rfb;
 	struct vmm_screen_view view;
 	u32 *pixels;
+	u32 *row;
+	int door[2];
 	int listen_fd;
 	int broker_fd;
+	struct viewer viewer[VIEWERS];
 	unsigned int viewers;
+	u8 holders[KEY_CNT];
 	bool pressed;
 	bool failed;
 };
@@ -116,31 +135,24 @@ static void on_latin1(char *text, int len, rfbClientPtr client)
 		on_text(utf8, vnc_utf8(text, len, utf8), client);
 }
 
-static void row_draw(struct vnc_server *s, u32 *row, u32 y)
+/* Of the part that is drawn anew, rows that have changed are told to viewers. */
+static void frame_draw(struct vnc_server *s)
 {
 	u32 width = vmm_screen_view_width(&s->view);
-	u8 rgb[3];
-	u32 x;
-
-	for (x = 0; x < width; x++) {
-		vmm_screen_view_rgb(&s->view, x, y, rgb);
-		row[x] = (u32)rgb[0] << 16 | rgb[1] << 8 | rgb[2];
-	}
-}
-
-/* Only rows that have changed are told to viewers. */
-static void frame_draw(struct vnc_server *s, u32 *row)
-{
-	u32 width = vmm_screen_view_width(&s->view);
-	u32 height = vmm_screen_view_height(&s->view);
+	struct vmm_screen_part part;
+	size_t size;
+	u32 *to;
 	u32 y;
 
-	for (y = 0; y < height; y++) {
-		row_draw(s, row, y);
-		if (!memcmp(row, s->pixels + (size_t)y * width, 4 * (size_t)width))
+	vmm_screen_view_changed(&s->view, &part);
+	size = 4 * (size_t)(part.right - part.left);
+	for (y = part.top; y < part.bottom; y++) {
+		to = s->pixels + (size_t)y * width + part.left;
+		vmm_screen_view_words(&s->view, part.left, y, part.right - part.left, s->row);
+		if (!memcmp(s->row, to, size))
 			continue;
-		memcpy(s->pixels + (size_t)y * width, row, 4 * (size_t)width);
-		rfbMarkRectAsModified(s->rfb, 0, y, width, y + 1);
+		memcpy(to, s->row, size);
+		rfbMarkRectAsModified(s->rfb, part.left, y, part.right, y + 1);
 	}
 }
 
@@ -165,14 +177,8 @@ static void shape_check(struct vnc_server *s)
 
 static void frame_show(struct vnc_server *s)
 {
-	u32 longest = s->view.width > s->view.height ? s->view.width : s->view.height;
-	u32 *row = malloc(4 * (size_t)longest);
-
-	if (!row)
-		return;
 	shape_check(s);
-	frame_draw(s, row);
-	free(row);
+	frame_draw(s);
 }
 
 static void frame_take(struct vnc_server *s)
@@ -182,12 +188,25 @@ static void frame_take(struct vnc_server *s)
 		frame_show(s);
 }
 
+static void key_note(struct vnc_server *s, struct viewer *viewer, unsigned int key, bool down)
+{
+	u8 bit = 1 << key % 8;
+
+	if (!(viewer->keys[key / 8] & bit) == !down)
+		return;
+	viewer->keys[key / 8] ^= bit;
+	s->holders[key] += down ? 1 : -1;
+}
+
 static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 {
+	struct vnc_server *s = client->screen->screenData;
 	unsigned int key = vnc_key(keysym);
 
-	if (key)
-		ask(client->screen->screenData, VNC_KEY, key, down, 0);
+	if (!key)
+		return;
+	key_note(s, client->clientData, key, down);
+	ask(s, VNC_KEY, key, down, 0);
 }
 
 /* The left button is a finger. Where it is while it does not touch, nobody asks. */
@@ -207,11 +226,21 @@ static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 	rfbDefaultPtrAddEvent(buttons, x, y, client);
 }
 
-/* Nobody is to hold a finger down who is gone. */
+/* Nobody is to hold something down who is gone. */
 static void on_gone(rfbClientPtr client)
 {
 	struct vnc_server *s = client->screen->screenData;
+	struct viewer *viewer = client->clientData;
+	unsigned int key;
 
+	for (key = 0; key < KEY_CNT; key++) {
+		if (!(viewer->keys[key / 8] & 1 << key % 8))
+			continue;
+		key_note(s, viewer, key, false);
+		if (!s->holders[key])
+			ask(s, VNC_KEY, key, 0, 0);
+	}
+	viewer->used = false;
 	s->viewers--;
 	if (s->pressed)
 		ask(s, VNC_FINGER, 0, 0, 0);
@@ -221,10 +250,17 @@ static void on_gone(rfbClientPtr client)
 static enum rfbNewClientAction on_new(rfbClientPtr client)
 {
 	struct vnc_server *s = client->screen->screenData;
+	unsigned int i;
 
+	for (i = 0; i < VIEWERS && s->viewer[i].used; i++)
+		;
+	if (i == VIEWERS)
+		return RFB_CLIENT_REFUSE;
+	s->viewer[i].used = true;
 	s->viewers++;
+	client->clientData = &s->viewer[i];
 	client->clientGoneHook = on_gone;
-	return s->viewers > VIEWERS ? RFB_CLIENT_REFUSE : RFB_CLIENT_ACCEPT;
+	return RFB_CLIENT_ACCEPT;
 }
 
 /* By default the library listens at all addresses: it is to listen at none. */
@@ -237,8 +273,9 @@ static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
 	width = vmm_screen_view_width(&s->view);
 	height = vmm_screen_view_height(&s->view);
 	s->pixels = calloc((size_t)width * height, sizeof(*s->pixels));
+	s->row = calloc(width > height ? width : height, sizeof(*s->row));
 	rfbLogEnable(FALSE);
-	s->rfb = s->pixels ? rfbGetScreen(NULL, NULL, width, height, 8, 3, 4) : NULL;
+	s->rfb = s->pixels && s->row ? rfbGetScreen(NULL, NULL, width, height, 8, 3, 4) : NULL;
 	if (!s->rfb)
 		return vmm_error(ENOMEM, "cannot set up the screen");
 	s->rfb->screenData = s;
@@ -272,11 +309,13 @@ static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
 /**
  * vnc_server_viewer - show the screen to one more viewer
  * @s: the server
- * @fd: its connection; the library closes it, also where it does not want it
+ * @fd: its connection; is closed, also where it is not wanted
  */
 void vnc_server_viewer(struct vnc_server *s, int fd)
 {
-	rfbNewClient(s->rfb, fd);
+	if (s->viewers == VIEWERS)
+		vnc_door_make_room(s->rfb);
+	vnc_door_enter(s->rfb, s->door, fd);
 }
 
 /**
@@ -291,6 +330,7 @@ int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us)
 {
 	if (frame)
 		frame_take(s);
+	vnc_door_watch(s->rfb);
 	rfbProcessEvents(s->rfb, wait_us);
 	return s->failed ? -EIO : (int)s->viewers;
 }
@@ -314,9 +354,16 @@ struct vnc_server *vnc_server_open(const struct vnc_options *options, int screen
 	}
 	s->listen_fd = options->listen_fd;
 	s->broker_fd = broker_fd;
+	s->door[0] = -1;
+	s->door[1] = -1;
 	err = vmm_screen_view_open(&s->view, screen_fd);
 	if (err)
 		vmm_error(-err, "the screen's file is of no use");
+	if (!err) {
+		err = vnc_door_open(s->door);
+		if (err)
+			vmm_error(-err, "cannot make a socket");
+	}
 	if (!err && !rfb_open(s, options))
 		return s;
 	vnc_server_close(s);
@@ -333,6 +380,11 @@ void vnc_server_close(struct vnc_server *s)
 		return;
 	if (s->rfb)
 		rfbScreenCleanup(s->rfb);
+	if (s->door[0] >= 0) {
+		close(s->door[0]);
+		close(s->door[1]);
+	}
+	free(s->row);
 	free(s->pixels);
 	vmm_screen_view_close(&s->view);
 	free(s);

@@ -9,286 +9,17 @@
  * COMMAND is Debian's vncsnapshot, a viewer of another family than libvncclient, which is of
  * the server's own.
  */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include <rfb/rfb.h>
-#include <rfb/rfbclient.h>
 #include <jpeglib.h>
 
-#include "control/control.h"
-#include "host/display.h"
 #include "host/unix.h"
-#include "host/vm_dir.h"
 #include "tests/tap.h"
-
-#define W	40
-#define H	24
-
-/**
- * struct shared - what the VM's process and the test's both see
- * @frame: pixels of the guest, 32 bits each
- * @turns: of the screen
- * @asked: what devices were asked, a line each
- * @len: bytes of that
- * @frames: how often the screen was asked for
- * @clipboard: of the guest
- * @copied: the guest has put that there, and nobody was told so far
- */
-struct shared {
-	u8 frame[4 * W * H];
-	unsigned int turns;
-	char asked[4096];
-	unsigned int len;
-	unsigned int frames;
-	char clipboard[64];
-	bool copied;
-};
-
-static struct shared *vm;
-static struct vmm_control *control;
-static struct vmm_display *display;
-static char base[64];
-static char socket_path[128];
-static pid_t vm_pid, vnc_pid;
-
-/* ---- the VM, a process of its own ---- */
-
-static void on_refresh(void *arg)
-{
-	(void)arg;
-	vmm_display_frame(display, VMM_PIXELS_RGBX8888, vm->turns, vm->frame);
-}
-
-static void vm_status(void *arg, json_t *to)
-{
-	(void)arg;
-	(void)to;
-}
-
-static int vm_end(void *arg, enum vmm_control_end how)
-{
-	(void)arg;
-	(void)how;
-	return 0;
-}
-
-static int vm_pause(void *arg, bool pause, u64 call)
-{
-	(void)arg;
-	(void)pause;
-	(void)call;
-	return 0;
-}
-
-static int vm_reset(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
-static int vm_device(void *arg, const char *device, const char *command, const char *value,
-		     struct vmm_text *text)
-{
-	(void)arg;
-	if (!strcmp(device, "clipboard") && !strcmp(command, "get")) {
-		vmm_text_add(text, "%s", vm->clipboard);
-		return 0;
-	}
-	vm->len += snprintf(vm->asked + vm->len, sizeof(vm->asked) - vm->len, "%s %s %s\n",
-			    device, command, value);
-	return 0;
-}
-
-static int vm_screen(void *arg)
-{
-	(void)arg;
-	vm->frames++;
-	if (vm->copied)
-		vmm_control_event(control, "CLIPBOARD", NULL);
-	vm->copied = false;
-	vmm_display_refresh(display);
-	return vmm_display_file(display);
-}
-
-static json_t *vm_stats(void *arg)
-{
-	(void)arg;
-	return json_object();
-}
-
-static const struct vmm_control_vm vm_ops = {
-	.status = vm_status, .end = vm_end, .pause = vm_pause, .reset = vm_reset,
-	.device = vm_device, .screen = vm_screen, .stats = vm_stats,
-};
-
-static void vm_run(void)
-{
-	struct vmm_vm_commands commands = { .vm = &vm_ops, .name = "test" };
-	struct vmm_loop *loop = vmm_loop_create();
-	struct vmm_dir *dir = vmm_dir_open(base, "test");
-	struct vmm_commands all = { 0 };
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	display = vmm_display_open(W, H);
-	vmm_display_attach(display, on_refresh, NULL);
-	if (!dir || !display || vmm_vm_commands_add(&all, &commands))
-		_exit(1);
-	control = vmm_control_open(loop, vmm_dir_control(dir), &all);
-	if (!control)
-		_exit(1);
-	vmm_loop_run(loop);
-	_exit(0);
-}
-
-/* ---- a viewer ---- */
-
-static void pause_ms(unsigned int ms)
-{
-	struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-
-	nanosleep(&pause, NULL);
-}
-
-static rfbClient *viewer_open(const char *host, int port)
-{
-	rfbClient *viewer = rfbGetClient(8, 3, 4);
-
-	viewer->serverHost = strdup(host);
-	viewer->serverPort = port;
-	viewer->format.redShift = 16;
-	viewer->format.greenShift = 8;
-	viewer->format.blueShift = 0;
-	viewer->canHandleNewFBSize = TRUE;
-	viewer->appData.encodingsString = "raw";
-	if (!rfbInitClient(viewer, NULL, NULL))
-		return NULL;
-	return viewer;
-}
-
-static void viewer_close(rfbClient *viewer)
-{
-	if (!viewer)
-		return;
-	free(viewer->frameBuffer);
-	rfbClientCleanup(viewer);
-}
-
-static u32 shown(rfbClient *viewer, unsigned int x, unsigned int y)
-{
-	return ((u32 *)viewer->frameBuffer)[y * viewer->width + x] & 0xffffff;
-}
-
-/* Messages are taken until a pixel has a colour, for five seconds at most. */
-static bool shows(rfbClient *viewer, unsigned int x, unsigned int y, u32 rgb)
-{
-	unsigned int i;
-
-	for (i = 0; i < 100; i++) {
-		if (viewer->width > (int)x && viewer->height > (int)y &&
-		    shown(viewer, x, y) == rgb)
-			return true;
-		if (WaitForMessage(viewer, 50000) > 0 && !HandleRFBServerMessage(viewer))
-			return false;
-	}
-	return false;
-}
-
-static void pixel_set(unsigned int x, unsigned int y, u32 rgb)
-{
-	u8 *at = vm->frame + 4 * (y * W + x);
-
-	at[0] = rgb >> 16;
-	at[1] = rgb >> 8;
-	at[2] = rgb;
-}
-
-/* ---- both ---- */
-
-static void vnc_start(char *const argv[])
-{
-	vnc_pid = fork();
-	if (vnc_pid)
-		return;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(STDOUT_FILENO);
-	open("/dev/null", O_WRONLY);
-	execv(argv[0], argv);
-	_exit(127);
-}
-
-/* The guest shows @rgb everywhere from the beginning. */
-static bool everything_open_with(char *const argv[], u32 rgb)
-{
-	unsigned int i;
-
-	vm = mmap(NULL, sizeof(*vm), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	for (i = 0; i < W * H; i++)
-		memcpy(vm->frame + 4 * i, (u8[]){ rgb >> 16, rgb >> 8, rgb }, 3);
-	snprintf(base, sizeof(base), "/tmp/ranchu-vnc-XXXXXX");
-	tap_check(mkdtemp(base));
-	setenv("XDG_RUNTIME_DIR", base, 1);
-	vmm_dir_base(base, sizeof(base));
-	snprintf(socket_path, sizeof(socket_path), "%s/.test.vnc", base);
-	vm_pid = fork();
-	if (!vm_pid)
-		vm_run();
-	for (i = 0; i < 100 && access(base, F_OK); i++)
-		pause_ms(20);
-	pause_ms(100);
-	vnc_start(argv);
-	for (i = 0; i < 200 && access(socket_path, F_OK); i++)
-		pause_ms(20);
-	/* Where it is a port that is waited for. */
-	pause_ms(200);
-	return tap_check(!kill(vm_pid, 0));
-}
-
-static bool everything_open(char *const argv[])
-{
-	return everything_open_with(argv, 0);
-}
-
-static bool vnc_lives(void)
-{
-	int status;
-
-	return !waitpid(vnc_pid, &status, WNOHANG);
-}
-
-/* The VM goes, and ranchu-vnc with it. */
-static void everything_close(void)
-{
-	char command[128];
-	unsigned int i;
-	int status = 0;
-
-	tap_check(vnc_lives());
-	kill(vm_pid, SIGKILL);
-	waitpid(vm_pid, &status, 0);
-	/* Somebody has to ask for something to notice. */
-	close(vmm_unix_dial_wait(socket_path, 100));
-	for (i = 0; i < 100 && vnc_lives(); i++)
-		pause_ms(50);
-	kill(vnc_pid, SIGKILL);
-	waitpid(vnc_pid, &status, 0);
-	snprintf(command, sizeof(command), "rm -rf %s", getenv("XDG_RUNTIME_DIR"));
-	tap_check(!system(command));
-	munmap(vm, sizeof(*vm));
-}
-
-static char *by_socket[] = { NULL, "test", NULL };
+#include "vnc_lib.h"
 
 static void pixels_are_shown(void)
 {
@@ -322,7 +53,36 @@ static void pixels_are_shown(void)
 		tap_check(shows(viewer, H - 1, 0, 0x123456));
 		tap_equal(viewer->width, H);
 		tap_equal(viewer->height, W);
+		/* What changes then is drawn where it belongs. */
+		pixel_set(5, 9, 0x654321);
+		tap_check(shows(viewer, H - 1 - 9, 5, 0x654321));
+		vm->turns = 2;
+		tap_check(shows(viewer, W - 1 - 5, H - 1 - 9, 0x654321));
+		pixel_set(7, 2, 0x778899);
+		tap_check(shows(viewer, W - 1 - 7, H - 1 - 2, 0x778899));
+		vm->turns = 3;
+		tap_check(shows(viewer, 9, W - 1 - 5, 0x654321));
+		pixel_set(7, 3, 0x112233);
+		tap_check(shows(viewer, 3, W - 1 - 7, 0x112233));
 	}
+	viewer_close(viewer);
+	everything_close();
+}
+
+static void a_vm_that_starts_is_waited_for(void)
+{
+	rfbClient *viewer;
+
+	vm_prepare();
+	vnc_start(by_socket);
+	pause_ms(300);
+	vm->starting = 3;
+	vm_start();
+	if (!vnc_wait())
+		return;
+	tap_equal(vm->starting, 0);
+	viewer = viewer_open(socket_path, 0);
+	tap_check(viewer);
 	viewer_close(viewer);
 	everything_close();
 }
@@ -340,18 +100,7 @@ static void a_screen_that_does_not_change_is_shown(void)
 	everything_close();
 }
 
-/* Lines that devices were asked, at most two seconds later. */
-static bool were_asked(const char *want)
-{
-	unsigned int i;
-
-	for (i = 0; i < 40 && strcmp(vm->asked, want); i++)
-		pause_ms(50);
-	if (strcmp(vm->asked, want))
-		printf("# have: %s# want: %s", vm->asked, want);
-	return !strcmp(vm->asked, want);
-}
-
+/* Escape is another button on a phone; who goes holds nothing down. */
 static void keys_and_fingers_arrive(void)
 {
 	rfbClient *viewer;
@@ -364,17 +113,39 @@ static void keys_and_fingers_arrive(void)
 		SendKeyEvent(viewer, 'a', FALSE);
 		SendKeyEvent(viewer, 0xff0d, TRUE);
 		SendKeyEvent(viewer, 0x20ac, TRUE);
+		SendKeyEvent(viewer, 0xff1b, TRUE);
 		SendPointerEvent(viewer, 5, 6, 0);
 		SendPointerEvent(viewer, 5, 6, 1);
 		SendPointerEvent(viewer, 60000, 7, 1);
-		tap_check(were_asked("events send 1:30:1 0:0:0\nevents send 1:30:0 0:0:0\n"
-				     "events send 1:28:1 0:0:0\nevents mouse 5 6 0 1\n"
-				     "events mouse 39 7 0 1\n"));
-		/* Who goes holds nothing down. */
+#define PRESSED	"input key 30 1 30\ninput key 30 0 30\ninput key 28 1 28\n" \
+		"input key 1 1 158\ninput touch 5 6 1\ninput touch 39 7 1\n"
+		tap_check(were_asked(PRESSED));
 		viewer_close(viewer);
-		tap_check(were_asked("events send 1:30:1 0:0:0\nevents send 1:30:0 0:0:0\n"
-				     "events send 1:28:1 0:0:0\nevents mouse 5 6 0 1\n"
-				     "events mouse 39 7 0 1\nevents mouse 0 0 0 0\n"));
+		tap_check(were_asked(PRESSED "input key 1 0 158\ninput key 28 0 28\n"
+				     "input touch 0 0 0\n"));
+	}
+	everything_close();
+}
+
+static void a_key_is_held_by_those_who_are_there(void)
+{
+	rfbClient *viewer, *other;
+
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_open(socket_path, 0);
+	other = viewer_open(socket_path, 0);
+	if (tap_check(viewer && other)) {
+		SendKeyEvent(viewer, 'a', TRUE);
+		tap_check(were_asked("input key 30 1 30\n"));
+		SendKeyEvent(other, 'a', TRUE);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"));
+		viewer_close(viewer);
+		pause_ms(300);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"));
+		viewer_close(other);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"
+				     "input key 30 0 30\n"));
 	}
 	everything_close();
 }
@@ -442,51 +213,10 @@ static void nobody_watching_costs_nothing(void)
 	everything_close();
 }
 
-static char password[32];
-
-static char *say_password(rfbClient *viewer)
-{
-	(void)viewer;
-	return strdup(password);
-}
-
-static rfbClient *viewer_with(const char *word, int port)
-{
-	rfbClient *viewer = rfbGetClient(8, 3, 4);
-
-	snprintf(password, sizeof(password), "%s", word);
-	viewer->serverHost = strdup("127.0.0.1");
-	viewer->serverPort = port;
-	viewer->GetPassword = say_password;
-	return rfbInitClient(viewer, NULL, NULL) ? viewer : NULL;
-}
-
-static bool port_answers(const char *address, unsigned int port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool ok;
-
-	inet_pton(AF_INET, address, &at.sin_addr);
-	ok = !connect(fd, (struct sockaddr *)&at, sizeof(at));
-	close(fd);
-	return ok;
-}
-
-static int port_dial(unsigned int port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	inet_pton(AF_INET, "127.0.0.1", &at.sin_addr);
-	tap_check(!connect(fd, (struct sockaddr *)&at, sizeof(at)));
-	return fd;
-}
-
 /* What the guest copies is for those who have said the password. */
-static void check_stranger(rfbClient *viewer)
+static void check_stranger(rfbClient *viewer, unsigned int port)
 {
-	int stranger = port_dial(5999);
+	int stranger = port_dial(port);
 	char bytes[64];
 
 	*got_text = '\0';
@@ -504,26 +234,120 @@ static void check_stranger(rfbClient *viewer)
 
 static void a_port_wants_the_password(void)
 {
-	char file[] = "/tmp/ranchu-vnc-password";
-	char *argv[7] = {
-		by_socket[0], "test", "--port", "5999", "--password-file", file, NULL
-	};
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unsigned int port = everything_open_at_port();
 	rfbClient *viewer;
 
-	tap_equal(write(fd, "secret\n", 7), 7);
-	close(fd);
-	if (!everything_open(argv))
+	if (!port)
 		return;
-	tap_check(port_answers("127.0.0.1", 5999));
-	tap_check(!port_answers("127.0.0.2", 5999));
-	tap_check(!viewer_with("wrong", 5999));
-	viewer = viewer_with("secret", 5999);
+	tap_check(port_answers("127.0.0.1", port));
+	tap_check(!port_answers("127.0.0.2", port));
+	tap_check(!viewer_with("wrong", port));
+	viewer = viewer_with("secret", port);
 	if (tap_check(viewer))
-		check_stranger(viewer);
+		check_stranger(viewer, port);
 	viewer_close(viewer);
 	everything_close();
-	unlink(file);
+	unlink(password_file);
+}
+
+/* A stranger says something a byte at a time; the longest that a viewer waits meanwhile. */
+static unsigned int trickle(rfbClient *viewer, int stranger, const char *bytes, size_t count)
+{
+	unsigned int longest = 0, began;
+	static u32 rgb = 0x101010;
+
+	while (count--) {
+		send(stranger, bytes++, 1, MSG_NOSIGNAL);
+		pause_ms(30);
+		rgb += 0x010203;
+		pixel_set(1, 1, rgb);
+		began = now_ms();
+		if (!tap_check(shows(viewer, 1, 1, rgb)))
+			return 60000;
+		if (now_ms() - began > longest)
+			longest = now_ms() - began;
+	}
+	return longest;
+}
+
+static bool said(int stranger, ssize_t bytes)
+{
+	char got[64];
+
+	return tap_equal(recv(stranger, got, bytes, MSG_WAITALL), bytes);
+}
+
+/* Whether the other end hangs up, within two seconds. */
+static bool ends(int fd)
+{
+	struct timeval wait = { .tv_sec = 2 };
+	char rest[64];
+	ssize_t n;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	while ((n = recv(fd, rest, sizeof(rest), 0)) > 0)
+		;
+	return !n;
+}
+
+/* Before the password, and before anything is known of it. */
+static void strangers_stall_nobody(void)
+{
+	unsigned int port = everything_open_at_port();
+	rfbClient *viewer = port ? viewer_with("secret", port) : NULL;
+	int fd;
+
+	if (!tap_check(viewer))
+		return;
+	fd = port_dial(port);
+	tap_check(said(fd, 12));
+	tap_check(trickle(viewer, fd, "RFB 003.008\n", 12) < 500);
+	/* The number of ways to come in, and which: by a password. */
+	tap_check(said(fd, 2));
+	send(fd, "\2", 1, MSG_NOSIGNAL);
+	tap_check(said(fd, 16));
+	tap_check(trickle(viewer, fd, "0123456789abcdef", 15) < 500);
+	close(fd);
+	/* Who ends in the middle of it is gone. */
+	fd = port_dial(port);
+	tap_check(said(fd, 12));
+	tap_equal(send(fd, "RFB", 3, MSG_NOSIGNAL), 3);
+	shutdown(fd, SHUT_WR);
+	tap_check(ends(fd));
+	close(fd);
+	/* What looks like a WebSocket is none. */
+	fd = port_dial(port);
+	tap_check(trickle(viewer, fd, "GET / HTTP/1.1\r\n", 16) < 500);
+	close(fd);
+	viewer_close(viewer);
+	everything_close();
+	unlink(password_file);
+}
+
+static void strangers_make_room(void)
+{
+	unsigned int port = everything_open_at_port();
+	rfbClient *viewer = port ? viewer_with("secret", port) : NULL;
+	rfbClient *other;
+	int fds[12];
+	unsigned int i;
+
+	if (!tap_check(viewer))
+		return;
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = port_dial(port);
+	pause_ms(300);
+	other = viewer_with("secret", port);
+	tap_check(other);
+	/* Who has said the password stays. */
+	pixel_set(2, 2, 0x334455);
+	tap_check(shows(viewer, 2, 2, 0x334455));
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	viewer_close(other);
+	viewer_close(viewer);
+	everything_close();
+	unlink(password_file);
 }
 
 /* ---- a viewer of another family ---- */
@@ -580,7 +404,7 @@ static unsigned int picture_wrong(const char *path)
 	return wrong;
 }
 
-static bool snapshot_taken(const char *password, const char *to)
+static bool snapshot_taken(const char *password, unsigned int port, const char *to)
 {
 	char file[] = "/tmp/ranchu-vnc-stored", command[8192];
 	bool taken;
@@ -588,8 +412,8 @@ static bool snapshot_taken(const char *password, const char *to)
 	unlink(to);
 	tap_equal(rfbEncryptAndStorePasswd((char *)password, file), 0);
 	snprintf(command, sizeof(command),
-		 "timeout 60 %s -quiet -passwd %s -encodings raw -nojpeg 127.0.0.1:99 %s >&2",
-		 getenv("VNCSNAPSHOT"), file, to);
+		 "timeout 60 %s -quiet -passwd %s -encodings raw -nojpeg 127.0.0.1:%u %s >&2",
+		 getenv("VNCSNAPSHOT"), file, port - 5900, to);
 	taken = !system(command) && !access(to, F_OK);
 	unlink(file);
 	return taken;
@@ -597,35 +421,29 @@ static bool snapshot_taken(const char *password, const char *to)
 
 static void debians_viewer_sees_the_pixels(void)
 {
-	char file[] = "/tmp/ranchu-vnc-password", to[] = "/tmp/ranchu-vnc-shot.jpg";
-	char *argv[7] = {
-		by_socket[0], "test", "--port", "5999", "--password-file", file, NULL
-	};
-	unsigned int x, y;
-	int fd;
+	char to[] = "/tmp/ranchu-vnc-shot.jpg";
+	unsigned int x, y, port;
 
 	if (!getenv("VNCSNAPSHOT")) {
 		tap_skip("no VNCSNAPSHOT");
 		return;
 	}
-	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	tap_equal(write(fd, "secret\n", 7), 7);
-	close(fd);
-	if (!everything_open(argv))
+	port = everything_open_at_port();
+	if (!port)
 		return;
 	for (y = 0; y < H; y++) {
 		for (x = 0; x < W; x++)
 			pixel_set(x, y, quarter_of(x, y));
 	}
-	tap_check(!snapshot_taken("wrong", to));
-	tap_check(snapshot_taken("secret", to));
+	tap_check(!snapshot_taken("wrong", port, to));
+	tap_check(snapshot_taken("secret", port, to));
 	tap_equal(picture_wrong(to), 0);
 	/* The pixels of another frame are others. */
 	pixel_set(2, 2, 0x0000ff);
-	tap_check(snapshot_taken("secret", to));
+	tap_check(snapshot_taken("secret", port, to));
 	tap_check(picture_wrong(to) > 0 && picture_wrong(to) < W * H);
 	everything_close();
-	unlink(file);
+	unlink(password_file);
 	unlink(to);
 }
 
@@ -662,10 +480,14 @@ static void what_is_no_viewer_costs_nobody_anything(void)
 static const struct tap_case cases[] = {
 	{ "pixels are shown, and what changes", pixels_are_shown },
 	{ "a screen that does not change is shown", a_screen_that_does_not_change_is_shown },
-	{ "keys and fingers arrive", keys_and_fingers_arrive },
+	{ "a VM that starts is waited for", a_vm_that_starts_is_waited_for },
+	{ "keys and fingers arrive, and are let go", keys_and_fingers_arrive },
+	{ "a key is held by those who are there", a_key_is_held_by_those_who_are_there },
 	{ "the clipboard is shared", the_clipboard_is_shared },
 	{ "nobody watching costs nothing", nobody_watching_costs_nothing },
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },
+	{ "strangers stall nobody", strangers_stall_nobody },
+	{ "strangers make room", strangers_make_room },
 	{ "Debian's viewer sees the pixels", debians_viewer_sees_the_pixels },
 	{ "what is no viewer costs nobody anything", what_is_no_viewer_costs_nobody_anything },
 };

@@ -114,6 +114,11 @@ void vmm_board_resume(struct vmm_vm *vm);
 int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg,
 		      struct vmm_text *text);
 
+/* ---- input.c: keys and a finger for whatever the guest has ---- */
+
+int vmm_board_input(struct vmm_vm *vm, const char *device, const char *command,
+		    const char *value, struct vmm_text *text);
+
 /* ---- arm64.c: the arm64 board that is asked for ---- */
 
 void vmm_board_arm64(struct vmm_board *board, const struct vmm_config *cfg);

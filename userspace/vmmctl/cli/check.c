@@ -90,6 +90,24 @@ static int check_balloon(const struct vmm_config *cfg)
 	return 0;
 }
 
+/* Two that have the same keys would type each of them twice. */
+static int check_inputs(const struct vmm_config *cfg)
+{
+	unsigned int keyboards = 0, screens = 0;
+	unsigned int i;
+
+	for (i = 0; i < cfg->builtins; i++) {
+		if (cfg->builtin[i].path)
+			continue;
+		keyboards += cfg->builtin[i].kind == VMM_BUILTIN_KEYBOARD;
+		screens += cfg->builtin[i].kind == VMM_BUILTIN_MULTITOUCH;
+	}
+	if (keyboards < 2 && screens < 2)
+		return 0;
+	return vmm_error(-EINVAL, "--device %s: only one can be without socket=",
+			 keyboards > 1 ? "keyboard" : "multitouch");
+}
+
 /* Huge pages are the host's own: they are neither a file's nor given back. */
 static int check_huge_pages(const struct vmm_config *cfg)
 {
@@ -146,6 +164,8 @@ int vmm_options_check(struct vmm_config *cfg)
 		err = check_board(cfg);
 	if (!err)
 		err = check_balloon(cfg);
+	if (!err)
+		err = check_inputs(cfg);
 	if (!err)
 		err = check_huge_pages(cfg);
 	if (!err)

@@ -88,6 +88,15 @@ const struct vmm_option_table vmm_options_console = {
 	.most = VMM_BUILTINS,
 };
 
+static const struct vmm_option input_options[] = {
+	{
+		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
+		.max = VMM_UNIX_PATH - 1, BUILTIN(path), .flags = VMM_OPT_FILE,
+		.initially = "none: ranchu-vnc and \"vmmctl device NAME input\"",
+		.help = "Unix socket of the host that its events come from",
+	},
+};
+
 static void *keyboard_add(struct vmm_config *cfg)
 {
 	return builtin_add(cfg, VMM_BUILTIN_KEYBOARD);
@@ -96,9 +105,11 @@ static void *keyboard_add(struct vmm_config *cfg)
 const struct vmm_option_table vmm_options_keyboard = {
 	.name = "keyboard",
 	.title = "Keyboard",
-	.about = "A virtio keyboard whose input events come from a Unix socket.",
-	.options = socket_options,
-	.count = ARRAY_SIZE(socket_options),
+	.about =
+		"A virtio keyboard. What viewers of ranchu-vnc type goes to it, or its events\n"
+		"come from a Unix socket. One can be without socket.",
+	.options = input_options,
+	.count = ARRAY_SIZE(input_options),
 	.add = keyboard_add,
 	.most = VMM_BUILTINS,
 };
@@ -111,9 +122,11 @@ static void *multitouch_add(struct vmm_config *cfg)
 const struct vmm_option_table vmm_options_multitouch = {
 	.name = "multitouch",
 	.title = "Multitouch screen",
-	.about = "A virtio multitouch screen whose input events come from a Unix socket.",
-	.options = socket_options,
-	.count = ARRAY_SIZE(socket_options),
+	.about =
+		"A virtio touch screen. The pointer of viewers of ranchu-vnc is a finger on it,\n"
+		"or its events come from a Unix socket. One can be without socket.",
+	.options = input_options,
+	.count = ARRAY_SIZE(input_options),
 	.add = multitouch_add,
 	.most = VMM_BUILTINS,
 };

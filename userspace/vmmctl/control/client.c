@@ -16,6 +16,8 @@
 #include "control/control.h"
 #include "host/unix.h"
 
+#define AWAIT_US	100000
+#define AWAIT_TRIES	100
 #define CLIENT_MESSAGE	(2 * VMM_CONTROL_OUT)	/* bytes of an answer, at most */
 
 /**
@@ -77,6 +79,26 @@ struct vmm_client *vmm_client_open(const char *path, int timeout_ms)
 	errno = -client->fd;
 	vmm_client_close(client);
 	return NULL;
+}
+
+/**
+ * vmm_client_await - connect to a VM that may be about to start
+ * @path: of its control socket, which it makes soon
+ * @timeout_ms: how long to wait for each answer
+ *
+ * Return: the connection, NULL with errno set
+ */
+struct vmm_client *vmm_client_await(const char *path, int timeout_ms)
+{
+	struct vmm_client *client = NULL;
+	unsigned int i;
+
+	for (i = 0; !client && i < AWAIT_TRIES; i++) {
+		client = vmm_client_open(path, timeout_ms);
+		if (!client)
+			usleep(AWAIT_US);
+	}
+	return client;
 }
 
 /**

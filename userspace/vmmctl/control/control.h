@@ -212,6 +212,7 @@ char *vmm_greeting_line(void);
 struct vmm_client;
 
 struct vmm_client *vmm_client_open(const char *path, int timeout_ms);
+struct vmm_client *vmm_client_await(const char *path, int timeout_ms);
 void vmm_client_give(struct vmm_client *client, const int *files, unsigned int count);
 void vmm_client_close(struct vmm_client *client);
 json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *args);

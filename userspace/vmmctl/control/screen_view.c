@@ -75,26 +75,64 @@ void vmm_screen_view_close(struct vmm_screen_view *view)
 	*view = (struct vmm_screen_view){ 0 };
 }
 
+static u32 pixel_bytes(u32 format)
+{
+	return format == VMM_PIXELS_RGBX8888 || format == VMM_PIXELS_BGRX8888 ? 4 : 2;
+}
+
+/*
+ * Which rows are others than in the copy, @now being the file's sequence. One change
+ * since the copy says so itself; the file's word for it is held against its height.
+ */
+static void rows_changed(struct vmm_screen_view *view, u64 now)
+{
+	const struct vmm_display_header *header = view->header;
+	u32 top = le32toh(header->damage[1]);
+	u32 rows = le32toh(header->damage[3]);
+	bool whole = !view->seen || view->sequence & 1 || now != view->sequence + 2 ||
+		     top > view->height || rows > view->height - top ||
+		     le32toh(header->format) != view->format ||
+		     le32toh(header->turns) % 4 != view->turns;
+
+	view->first = whole ? 0 : top;
+	view->last = whole ? view->height : top + rows;
+}
+
+/* All of the file if all rows are others: a row's size may be another one then. */
+static void rows_copy(struct vmm_screen_view *view)
+{
+	size_t stride = (size_t)view->width * pixel_bytes(view->format);
+	size_t at = VMM_DISPLAY_PIXELS + view->first * stride;
+	const u8 *from = (const u8 *)view->header;
+
+	if (!view->first && view->last == view->height) {
+		memcpy(view->copy, from, view->size);
+		return;
+	}
+	memcpy(view->copy, from, sizeof(*view->header));
+	memcpy(view->copy + at, from + at, (view->last - view->first) * stride);
+}
+
 /**
  * vmm_screen_view_update - copy what the screen shows
  * @view: its copy is the first one, or of an earlier moment
  *
  * A frame that changes while it is copied is copied again, but not for ever.
  *
- * Return: whether it is another than before
+ * Return: whether it is another than before; vmm_screen_view_changed() says where
  */
 bool vmm_screen_view_update(struct vmm_screen_view *view)
 {
 	const struct vmm_display_header *header = (const void *)view->copy;
-	bool first = !view->seen;
 	unsigned int i;
 	u64 before;
 
-	if (!first && sequence_of(view) == view->sequence)
+	if (view->seen && sequence_of(view) == view->sequence)
 		return false;
 	for (i = 0; i < TRIES; i++) {
 		before = sequence_of(view);
-		memcpy(view->copy, view->header, view->size);
+		rows_changed(view, before);
+		rows_copy(view);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (!(before & 1) && sequence_of(view) == before)
 			break;
@@ -164,6 +202,70 @@ static u8 stretch(unsigned int value, unsigned int bits)
 }
 
 /**
+ * vmm_screen_view_changed - tell what the last update has changed, as it is shown
+ * @view: was updated
+ * @part: filled
+ */
+void vmm_screen_view_changed(const struct vmm_screen_view *view, struct vmm_screen_part *part)
+{
+	bool back = view->turns == 1 || view->turns == 2;
+	u32 from = back ? view->height - view->last : view->first;
+	u32 to = back ? view->height - view->first : view->last;
+
+	if (view->turns & 1)
+		*part = (struct vmm_screen_part){ from, 0, to, view->width };
+	else
+		*part = (struct vmm_screen_part){ 0, from, view->width, to };
+}
+
+static u32 word_of_565(const u8 *at)
+{
+	unsigned int word = at[0] | at[1] << 8;
+
+	return (u32)stretch(word >> 11, 5) << 16 | stretch(word >> 5, 6) << 8 |
+	       stretch(word, 5);
+}
+
+/* How far it is in the guest's frame to the pixel that is shown to the right. */
+static long step_of(const struct vmm_screen_view *view)
+{
+	const long steps[] = { 1, -(long)view->width, -1, view->width };
+
+	return steps[view->turns] * (long)pixel_bytes(view->format);
+}
+
+/**
+ * vmm_screen_view_words - tell the colours of pixels in a row
+ * @view: was updated
+ * @x: where the first is shown
+ * @y: in which row
+ * @count: how many, no more than there are
+ * @words: filled: 0x00RRGGBB
+ */
+void vmm_screen_view_words(const struct vmm_screen_view *view, u32 x, u32 y, u32 count,
+			   u32 *words)
+{
+	long step = step_of(view);
+	const u8 *at = view->copy + VMM_DISPLAY_PIXELS;
+	u32 i;
+
+	vmm_screen_view_from(view, &x, &y);
+	at += ((size_t)y * view->width + x) * pixel_bytes(view->format);
+	switch (view->format) {
+	case VMM_PIXELS_RGBX8888:
+		for (i = 0; i < count; i++, at += step)
+			words[i] = (u32)at[0] << 16 | at[1] << 8 | at[2];
+		return;
+	case VMM_PIXELS_BGRX8888:
+		for (i = 0; i < count; i++, at += step)
+			words[i] = (u32)at[2] << 16 | at[1] << 8 | at[0];
+		return;
+	}
+	for (i = 0; i < count; i++, at += step)
+		words[i] = word_of_565(at);
+}
+
+/**
  * vmm_screen_view_rgb - tell a pixel's colour
  * @view: was updated
  * @x: where it is shown, less than the width
@@ -172,24 +274,10 @@ static u8 stretch(unsigned int value, unsigned int bits)
  */
 void vmm_screen_view_rgb(const struct vmm_screen_view *view, u32 x, u32 y, u8 rgb[3])
 {
-	const u8 *pixels = view->copy + VMM_DISPLAY_PIXELS;
-	unsigned int word;
-	size_t at;
+	u32 word;
 
-	vmm_screen_view_from(view, &x, &y);
-	at = (size_t)y * view->width + x;
-	switch (view->format) {
-	case VMM_PIXELS_RGBX8888:
-		memcpy(rgb, pixels + 4 * at, 3);
-		return;
-	case VMM_PIXELS_BGRX8888:
-		rgb[0] = pixels[4 * at + 2];
-		rgb[1] = pixels[4 * at + 1];
-		rgb[2] = pixels[4 * at];
-		return;
-	}
-	word = pixels[2 * at] | pixels[2 * at + 1] << 8;
-	rgb[0] = stretch(word >> 11, 5);
-	rgb[1] = stretch(word >> 5, 6);
-	rgb[2] = stretch(word, 5);
+	vmm_screen_view_words(view, x, y, 1, &word);
+	rgb[0] = word >> 16;
+	rgb[1] = word >> 8;
+	rgb[2] = word;
 }

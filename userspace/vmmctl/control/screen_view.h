@@ -19,6 +19,8 @@
  * @sequence: of that moment
  * @format: of its pixels; 16 bits each if it is none that is known
  * @turns: quarter turns clockwise by which it is shown
+ * @first: first row of the guest's that the last update has changed
+ * @last: behind the last one
  */
 struct vmm_screen_view {
 	const struct vmm_display_header *header;
@@ -30,6 +32,22 @@ struct vmm_screen_view {
 	u64 sequence;
 	u32 format;
 	u32 turns;
+	u32 first;
+	u32 last;
+};
+
+/**
+ * struct vmm_screen_part - a part of a screen as it is shown
+ * @left: first column
+ * @top: first row
+ * @right: behind the last column
+ * @bottom: behind the last row
+ */
+struct vmm_screen_part {
+	u32 left;
+	u32 top;
+	u32 right;
+	u32 bottom;
 };
 
 /* ---- screen_view.c ---- */
@@ -40,6 +58,9 @@ bool vmm_screen_view_update(struct vmm_screen_view *view);
 u32 vmm_screen_view_width(const struct vmm_screen_view *view);
 u32 vmm_screen_view_height(const struct vmm_screen_view *view);
 void vmm_screen_view_from(const struct vmm_screen_view *view, u32 *x, u32 *y);
+void vmm_screen_view_changed(const struct vmm_screen_view *view, struct vmm_screen_part *part);
+void vmm_screen_view_words(const struct vmm_screen_view *view, u32 x, u32 y, u32 count,
+			   u32 *words);
 void vmm_screen_view_rgb(const struct vmm_screen_view *view, u32 x, u32 y, u8 rgb[3]);
 
 #endif /* CONTROL_SCREEN_VIEW_H */

@@ -99,6 +99,8 @@ static int steering_device(void *arg, const char *device, const char *command,
 	if (err)
 		return err;
 	err = vmm_redir_command(vm->host.vsock, s->cfg, device, command, value, text);
+	if (err == -ENOENT)
+		err = vmm_board_input(vm, device, command, value, text);
 	return err == -ENOENT ? vmm_board_command(vm, device, command, value, text) : err;
 }
 

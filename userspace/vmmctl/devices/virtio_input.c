@@ -2,7 +2,8 @@
 /*
  * virtio-input: a keyboard, and a screen for ten fingers. What happens to them
  * comes from a Unix socket of the host: struct virtio_input_event after
- * struct virtio_input_event, as the guest is to see them.
+ * struct virtio_input_event, as the guest is to see them. Without such a socket it comes
+ * from commands, by a socket of the device's own.
  *
  * Events come in reports, each of which ends in SYN_REPORT. A guest gets a report as a
  * whole or not at all: one that finds no room is dropped. What it missed of keys and
@@ -25,6 +26,7 @@
 
 #include "devices/devices.h"
 #include "devices/input_state.h"
+#include "devices/input_tell.h"
 #include "virtio/ring.h"
 
 enum { INPUT_EVENTS, INPUT_STATUS, INPUT_QUEUES };
@@ -32,7 +34,6 @@ enum { INPUT_EVENTS, INPUT_STATUS, INPUT_QUEUES };
 #define INPUT_QUEUE	64	/* buffers of the guest's, at most */
 #define INPUT_REPORT	INPUT_QUEUE	/* events of a report, at most */
 #define INPUT_BUFFERS	4	/* of a chain */
-#define INPUT_AXIS_MAX	32767	/* Android scales it to its screen */
 
 /**
  * struct input_kind - what a device can do
@@ -66,6 +67,7 @@ static const struct input_kind input_touch = {
  * @kind: which
  * @config: what the driver reads; protected by the virtio device's lock
  * @stream: the connection
+ * @teller: the other end of it, where events come from commands; of the main thread
  * @end_fd: eventfd: @reader is to end
  * @room_fd: eventfd: the guest may have room again
  * @reader: takes events from the connection
@@ -86,6 +88,7 @@ struct input {
 	const struct input_kind *kind;
 	struct virtio_input_config config;
 	struct vmm_stream stream;
+	struct vmm_input_teller teller;
 	int end_fd;
 	int room_fd;
 	struct vmm_thread reader;
@@ -142,7 +145,7 @@ static void input_axis(const struct input_kind *kind, struct virtio_input_config
 		break;
 	case ABS_MT_POSITION_X:
 	case ABS_MT_POSITION_Y:
-		max = INPUT_AXIS_MAX;
+		max = VMM_INPUT_AXIS_MAX;
 		break;
 	default:
 		return;
@@ -484,14 +487,66 @@ static void input_stats(struct vmm_virtio *v, struct vmm_report *report)
 		       __atomic_load_n(&input->lost, __ATOMIC_RELAXED));
 }
 
+/* Whether somebody is there who is told that something is pressed. */
+static bool input_is_used(struct vmm_virtio *v)
+{
+	bool running;
+
+	pthread_mutex_lock(&v->lock);
+	running = v->running;
+	pthread_mutex_unlock(&v->lock);
+	return running;
+}
+
+static int key_command(struct vmm_virtio *v, const char *arg)
+{
+	struct input *input = v->state;
+
+	return vmm_input_tell_key(&input->teller, arg, input_is_used(v));
+}
+
+static int touch_command(struct vmm_virtio *v, const char *arg)
+{
+	struct input *input = v->state;
+
+	return vmm_input_tell_touch(&input->teller, v->vm->cfg, arg, input_is_used(v));
+}
+
+static const struct vmm_virtio_command keyboard_commands[] = {
+	{ "key", key_command },
+	{ }
+};
+
+static const struct vmm_virtio_command touch_commands[] = {
+	{ "touch", touch_command },
+	{ }
+};
+
 static void input_free(struct input *input)
 {
+	if (input->teller.fd >= 0)
+		close(input->teller.fd);
 	if (input->end_fd >= 0)
 		close(input->end_fd);
 	if (input->room_fd >= 0)
 		close(input->room_fd);
 	vmm_stream_close(&input->stream);
 	free(input);
+}
+
+/* Where events come from. */
+static int input_connect(struct input *input, struct vmm_virtio *v)
+{
+	const struct vmm_config *cfg = v->vm->cfg;
+	int pair[2];
+
+	if (vmm_builtin_find(cfg, input->kind->builtin, v->index)->path)
+		return vmm_builtin_connect(cfg, input->kind->builtin, v->index, &input->stream);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return vmm_error(errno, "input");
+	input->stream.fd = pair[0];
+	input->teller.fd = pair[1];
+	return 0;
 }
 
 static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
@@ -502,11 +557,13 @@ static int input_create(struct vmm_virtio *v, const struct input_kind *kind)
 	if (!input)
 		return vmm_error(ENOMEM, "input");
 	input->kind = kind;
+	input->stream.fd = -1;
+	input->teller.fd = -1;
 	input->end_fd = -1;
 	input->room_fd = -1;
 	vmm_input_state_init(&input->real);
 	vmm_input_state_init(&input->guest);
-	err = vmm_builtin_connect(v->vm->cfg, kind->builtin, v->index, &input->stream);
+	err = input_connect(input, v);
 	if (err)
 		goto err_free;
 	input->end_fd = vmm_event_create();
@@ -578,6 +635,7 @@ const struct vmm_virtio_ops vmm_keyboard_ops = {
 	.write_config = input_write_config,
 	.reset = input_reset,
 	.stats = input_stats,
+	.commands = keyboard_commands,
 };
 
 /** virtio-input, a screen for ten fingers. */
@@ -599,4 +657,5 @@ const struct vmm_virtio_ops vmm_touch_ops = {
 	.write_config = input_write_config,
 	.reset = input_reset,
 	.stats = input_stats,
+	.commands = touch_commands,
 };

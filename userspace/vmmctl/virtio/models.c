@@ -410,7 +410,7 @@ int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, c
 			if (strcmp(command->name, name))
 				continue;
 			err = command->run(set->v[i], arg);
-			if (!result || result == -ENOENT)
+			if (err != -ENOENT && (!result || result == -ENOENT))
 				result = err;
 		}
 	}

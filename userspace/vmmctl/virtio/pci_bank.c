@@ -254,9 +254,27 @@ static int bank_jack(struct vmm_device *dev, const char *arg, struct vmm_text *t
 	return vmm_virtio_set_command(&b->set, "jack", arg);
 }
 
+static int bank_key(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	const struct bank *b = dev->state;
+
+	(void)text;
+	return vmm_virtio_set_command(&b->set, "key", arg);
+}
+
+static int bank_touch(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	const struct bank *b = dev->state;
+
+	(void)text;
+	return vmm_virtio_set_command(&b->set, "touch", arg);
+}
+
 static const struct vmm_device_command bank_commands[] = {
 	{ "resize", "look again at the sizes of disks", bank_resize },
 	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", bank_jack },
+	{ "key", "CODE PRESSED: press or release a key of the keyboard", bank_key },
+	{ "touch", "X Y PRESSED: touch the multitouch screen", bank_touch },
 	{ 0 },
 };
 

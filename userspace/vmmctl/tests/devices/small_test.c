@@ -5,6 +5,7 @@
  * when the device asks for it.
  */
 #include <endian.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,14 +108,17 @@ static void driver_begin(struct driver *d)
 	tap_check(v->running);
 }
 
-static bool driver_open(struct driver *d, const struct vmm_virtio_ops *ops,
-			enum vmm_builtin_kind kind, bool event_idx)
+static bool driver_open_by(struct driver *d, const struct vmm_virtio_ops *ops,
+			   enum vmm_builtin_kind kind, bool event_idx, bool connects)
 {
 	struct vmm_virtio *v = calloc(1, sizeof(*v));
 	unsigned int i;
 
 	tap_context("%s%s", ops->name, event_idx ? ", event indices" : "");
-	cfg = (struct vmm_config){ .builtins = 1, .builtin = { { .kind = kind, .path = path } } };
+	cfg = (struct vmm_config){
+		.builtins = 1, .builtin = { { .kind = kind, .path = connects ? path : NULL } },
+		.screen_width = 100, .screen_height = 200,
+	};
 	vm = (struct vmm_vm){ .cfg = &cfg, .fd = -1 };
 	vm.loop = vmm_loop_create();
 	*d = (struct driver){ .v = v, .event_idx = event_idx };
@@ -135,8 +139,14 @@ static bool driver_open(struct driver *d, const struct vmm_virtio_ops *ops,
 		v->queue[i].kick_fd = vmm_event_create();
 	vmm_virtio_mmio_plug(v);
 	driver_begin(d);
-	d->peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	return tap_check(!vmm_threads_start(&vm)) && tap_check(d->peer >= 0);
+	d->peer = connects ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+	return tap_check(!vmm_threads_start(&vm)) && tap_equal(d->peer >= 0, connects);
+}
+
+static bool driver_open(struct driver *d, const struct vmm_virtio_ops *ops,
+			enum vmm_builtin_kind kind, bool event_idx)
+{
+	return driver_open_by(d, ops, kind, event_idx, true);
 }
 
 static void driver_close(struct driver *d)
@@ -148,7 +158,8 @@ static void driver_close(struct driver *d)
 	for (i = 0; i < d->v->queues; i++)
 		close(d->v->queue[i].kick_fd);
 	close(d->v->call_fd);
-	close(d->peer);
+	if (d->peer >= 0)
+		close(d->peer);
 	pthread_mutex_destroy(&d->v->lock);
 	free(d->v);
 	vmm_mem_destroy(&vm.mem);
@@ -518,6 +529,80 @@ static void a_new_driver_knows_no_key(void)
 	driver_close(&d);
 }
 
+static int ask(struct driver *d, const char *arg)
+{
+	return d->v->ops->commands[0].run(d->v, arg);
+}
+
+static void commands_press_keys(void)
+{
+	struct driver d;
+
+	if (!driver_open_by(&d, &vmm_keyboard_ops, VMM_BUILTIN_KEYBOARD, true, false))
+		return;
+	give_many(&d, 8);
+	tap_check(!strcmp(d.v->ops->commands[0].name, "key"));
+	tap_equal(ask(&d, "30 1"), 0);
+	want_key(&d, KEY_A, 1);
+	tap_equal(ask(&d, "30"), -EINVAL);
+	tap_equal(ask(&d, "0 1"), -EINVAL);
+	tap_equal(ask(&d, "768 1"), -EINVAL);
+	/* Nobody would see what is pressed now; what is released is released. */
+	vmm_virtio_mmio_write(d.v, 0x70, 0, 4);
+	tap_equal(ask(&d, "48 1"), -ENODEV);
+	tap_equal(ask(&d, "30 0"), 0);
+	tap_check(wait_counter(&d, "keyboard_lost_reports", 1));
+	driver_close(&d);
+}
+
+/* The last pixel is the axis' end. */
+static void commands_touch_the_screen(void)
+{
+	struct driver d;
+
+	if (!driver_open_by(&d, &vmm_touch_ops, VMM_BUILTIN_MULTITOUCH, true, false))
+		return;
+	give_many(&d, 32);
+	tap_check(!strcmp(d.v->ops->commands[0].name, "touch"));
+	tap_equal(ask(&d, "5 6 0"), 0);
+	tap_equal(ask(&d, "0 199 1"), 0);
+	want_event(&d, EV_ABS, ABS_MT_SLOT, 0);
+	want_event(&d, EV_ABS, ABS_MT_TRACKING_ID, 0);
+	want_event(&d, EV_KEY, BTN_TOUCH, 1);
+	want_event(&d, EV_ABS, ABS_MT_POSITION_X, 0);
+	want_event(&d, EV_ABS, ABS_MT_POSITION_Y, 32767);
+	want_event(&d, EV_SYN, SYN_REPORT, 0);
+	tap_equal(ask(&d, "33 500 1"), 0);
+	want_event(&d, EV_ABS, ABS_MT_SLOT, 0);
+	want_event(&d, EV_ABS, ABS_MT_POSITION_X, 33 * 32767 / 99);
+	want_event(&d, EV_ABS, ABS_MT_POSITION_Y, 32767);
+	want_event(&d, EV_SYN, SYN_REPORT, 0);
+	tap_equal(ask(&d, "33 500 0"), 0);
+	want_event(&d, EV_ABS, ABS_MT_SLOT, 0);
+	want_event(&d, EV_ABS, ABS_MT_TRACKING_ID, -1);
+	want_event(&d, EV_KEY, BTN_TOUCH, 0);
+	want_event(&d, EV_SYN, SYN_REPORT, 0);
+	tap_equal(used(0), 14);
+	vmm_virtio_mmio_write(d.v, 0x70, 0, 4);
+	tap_equal(ask(&d, "1 1 1"), -ENODEV);
+	driver_close(&d);
+}
+
+/* Where there is a socket, who connects has the keys. */
+static void commands_are_not_for_those_with_a_socket(void)
+{
+	struct driver d;
+
+	if (!driver_open(&d, &vmm_keyboard_ops, VMM_BUILTIN_KEYBOARD, true))
+		return;
+	tap_equal(ask(&d, "30 1"), -ENOENT);
+	driver_close(&d);
+	if (!driver_open(&d, &vmm_touch_ops, VMM_BUILTIN_MULTITOUCH, true))
+		return;
+	tap_equal(ask(&d, "1 1 1"), -ENOENT);
+	driver_close(&d);
+}
+
 /* ---- console ---- */
 
 /* A buffer that the driver has made for the other direction goes back, empty. */
@@ -585,6 +670,9 @@ static const struct tap_case cases[] = {
 	{ "buffers that no event fits in cost nothing", useless_buffers_cost_nothing },
 	{ "a report without end is bounded", endless_reports_are_bounded },
 	{ "a new driver knows no key", a_new_driver_knows_no_key },
+	{ "commands press keys", commands_press_keys },
+	{ "commands touch the screen", commands_touch_the_screen },
+	{ "commands are not for those with a socket", commands_are_not_for_those_with_a_socket },
 	{ "receive buffers that cannot be written to cost nothing",
 	  useless_receive_buffers_cost_nothing },
 	{ "a peer that does not read is not waited for",

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What tests of ranchu-vnc have in common: a VM of their own, which has a screen and
+ * remembers what its devices are asked; ranchu-vnc itself; and viewers.
+ */
+#ifndef VNC_LIB_H
+#define VNC_LIB_H
+
+#include <sys/types.h>
+#include <rfb/rfb.h>
+#include <rfb/rfbclient.h>
+
+#include "types.h"
+
+#define W	40
+#define H	24
+
+/**
+ * struct shared - what the VM's process and the test's both see
+ * @frame: pixels of the guest, 32 bits each
+ * @turns: of the screen
+ * @asked: what devices were asked, a line each
+ * @len: bytes of that
+ * @frames: how often the screen was asked for
+ * @starting: how often it is still to be asked for in vain
+ * @clipboard: of the guest
+ * @copied: the guest has put that there, and nobody was told so far
+ */
+struct shared {
+	u8 frame[4 * W * H];
+	unsigned int turns;
+	char asked[4096];
+	unsigned int len;
+	unsigned int frames;
+	unsigned int starting;
+	char clipboard[64];
+	bool copied;
+};
+
+extern struct shared *vm;
+extern char socket_path[128];
+extern char password_file[64];
+extern char *by_socket[];
+
+/* ---- time ---- */
+
+unsigned int now_ms(void);
+void pause_ms(unsigned int ms);
+
+/* ---- the VM and ranchu-vnc ---- */
+
+void vm_prepare(void);
+void vm_start(void);
+void vnc_start(char *const argv[]);
+bool vnc_wait(void);
+bool everything_open_with(char *const argv[], u32 rgb);
+bool everything_open(char *const argv[]);
+unsigned int everything_open_at_port(void);
+void everything_close(void);
+bool were_asked(const char *want);
+
+/* ---- viewers ---- */
+
+rfbClient *viewer_open(const char *host, int port);
+rfbClient *viewer_with(const char *word, int port);
+void viewer_close(rfbClient *viewer);
+u32 shown(rfbClient *viewer, unsigned int x, unsigned int y);
+bool shows(rfbClient *viewer, unsigned int x, unsigned int y, u32 rgb);
+void pixel_set(unsigned int x, unsigned int y, u32 rgb);
+bool port_answers(const char *address, unsigned int port);
+int port_dial(unsigned int port);
+
+#endif /* VNC_LIB_H */
