@@ -57,9 +57,9 @@ static int vm_end(void)
 
 static int run(const char *command, const char *name)
 {
-	char *argv[] = { "vmmctl", (char *)command, (char *)name, NULL };
+	const char *argv[4] = { "vmmctl", command, name };
 
-	return vmm_control_cli(3, argv);
+	return vmm_control_cli(3, (char **)argv);
 }
 
 static void check_ended_by(const char *command, int sig)
