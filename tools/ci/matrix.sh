@@ -145,7 +145,7 @@ table() {
 
 	## What a kernel may lack
 
-	`vmmctl doctor` says a line about each of these, and its exit code is 1 if one is missing. A
+	`vmmctl doctor` says a line about each of these but the last, and its exit code is 1 if one is missing. A
 	run says in one line what it does without, and refuses in one sentence what cannot be. Every
 	kernel of the table above has all of KVM's, on both architectures: those rows are for kernels
 	that were built otherwise.

@@ -360,11 +360,11 @@ static int session_confine(struct session *s)
 {
 	int err = 0;
 
-	if (s->cfg->sandbox && !s->confined)
+	if (s->cfg->sandbox && !s->confined) {
 		err = vmm_confine(s->cfg);
-	s->confined = true;
-	if (!err)
 		vmm_stats_keep(s->steering.stats);
+	}
+	s->confined = true;
 	return err;
 }
 

@@ -101,12 +101,14 @@ int vmm_vhost_ring_base(const struct vmm_vhost *vhost, unsigned int index, u32 *
  * @config_fd: eventfd that it signals when its configuration has changed, or -1
  * @mapped: the guest's memory is mapped for it
  * @suspends: its driver can suspend it, and let it go on
+ * @told: that it cannot was said
  */
 struct vmm_vhost_vdpa {
 	struct vmm_vhost vhost;
 	int config_fd;
 	bool mapped;
 	bool suspends;
+	bool told;
 };
 
 int vmm_vhost_vdpa_open(struct vmm_vhost_vdpa *vdpa, struct vmm_virtio *v, const char *node);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/cli.h"
 #include "control/control.h"
 #include "control/png.h"
 #include "host/sandbox.h"
@@ -16,10 +17,7 @@
 
 /* A host with more guests than CPUs may take its time. */
 #define CLI_TIMEOUT_MS	30000
-#define CLI_STOP_MS	3000	/* for a VM that is to end; then a signal tells it */
-#define CLI_END_MS	5000	/* until it has ended */
 #define CLI_PS_MS	1000	/* for each VM that is listed */
-#define CLI_LOOK_MS	20	/* between two looks whether a VM has ended */
 
 /**
  * struct cli_command - a word of the command line
@@ -43,12 +41,10 @@ struct cli_command {
 
 /**
  * struct cli_vm - the VM that a command is for
- * @base: where the directories of VMs are
  * @name: its name
  * @path: of its control socket
  */
 struct cli_vm {
-	const char *base;
 	const char *name;
 	const char *path;
 };
@@ -197,6 +193,8 @@ static json_t *ps_ask(const char *base, const char *name)
 	vmm_client_close(client);
 	if (status)
 		return status;
+	if (!pid)
+		pid = vmm_cli_state_pid(base, name);
 	return json_pack("{s:s, s:i, s:s}", "name", name, "pid", (int)pid,
 			 "status", "not answering");
 }
@@ -287,32 +285,10 @@ static int cli_ps(const char *base, int argc, char **argv)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/*
- * A VM that has been told to end is waited for, so that its name is free; one that has not
- * answered is told by a signal.
- */
-static int cli_end(const struct cli_command *command, const struct cli_vm *vm,
-		   const struct vmm_client *client, bool answered)
-{
-	int err = answered ? 0 : vmm_client_signal(client, command->signal);
-	int ms;
-
-	if (err && err != -ESRCH)
-		return vmm_error(-err, "%s: %s; nor can the VM be told by a signal", vm->name,
-				 vmm_client_error(client));
-	for (ms = 0; vmm_dir_lives(vm->base, vm->name); ms += CLI_LOOK_MS) {
-		if (ms >= CLI_END_MS)
-			return vmm_error(ETIMEDOUT, "%s: the VM has not ended", vm->name);
-		usleep(CLI_LOOK_MS * 1000);
-	}
-	return 0;
-}
-
 static int cli_call(const struct cli_command *command, const struct cli_vm *vm, json_t *args,
 		    char **argv)
 {
-	struct vmm_client *client = vmm_client_open(vm->path, command->signal ? CLI_STOP_MS :
-						    CLI_TIMEOUT_MS);
+	struct vmm_client *client = vmm_client_open(vm->path, CLI_TIMEOUT_MS);
 	const char *name = vm->name;
 	json_t *result;
 	int err = 0;
@@ -327,9 +303,7 @@ static int cli_call(const struct cli_command *command, const struct cli_vm *vm, 
 	}
 	result = vmm_client_call(client, command->command ? command->command : command->word,
 				 args);
-	if (command->signal && (result || vmm_client_lost(client)))
-		err = cli_end(command, vm, client, result);
-	else if (!result)
+	if (!result)
 		err = vmm_error(EIO, "%s: %s", name, vmm_client_error(client));
 	else if (command->show)
 		err = command->show(client, result, argv);
@@ -373,7 +347,9 @@ int vmm_control_cli(int argc, char **argv)
 		vmm_error(-EINVAL, "no VM can be named \"%s\"", vm.name);
 		return 2;
 	}
-	vm.base = base;
+	if (command->signal)
+		return vmm_cli_end(base, vm.name, command->word, command->signal) ?
+		       EXIT_FAILURE : EXIT_SUCCESS;
 	vm.path = path;
 	if (command->args) {
 		args = command->args(argc - 3, argv + 3);

@@ -86,17 +86,18 @@ struct vmm_client *vmm_client_open(const char *path, int timeout_ms)
  * @path: of its control socket, which it makes soon
  * @timeout_ms: how long to wait for each answer
  *
+ * A VM that is there and takes no connection is not waited for any further.
+ *
  * Return: the connection, NULL with errno set
  */
 struct vmm_client *vmm_client_await(const char *path, int timeout_ms)
 {
-	struct vmm_client *client = NULL;
+	struct vmm_client *client = vmm_client_open(path, timeout_ms);
 	unsigned int i;
 
-	for (i = 0; !client && i < AWAIT_TRIES; i++) {
+	for (i = 1; !client && i < AWAIT_TRIES && (errno == ENOENT || errno == ECONNREFUSED); i++) {
+		usleep(AWAIT_US);
 		client = vmm_client_open(path, timeout_ms);
-		if (!client)
-			usleep(AWAIT_US);
 	}
 	return client;
 }
@@ -171,30 +172,26 @@ pid_t vmm_client_pid(const struct vmm_client *client)
 }
 
 /**
- * vmm_client_signal - send a signal to a VM that does not answer
+ * vmm_client_pidfd - open the process that the connection leads to
  * @client: the connection
- * @sig: the signal
  *
- * A process that still has the connection, or has it waiting, has not ended: so the file of
- * the process is the VM's, and no other's with the same number.
+ * A process that still has the connection, or has it waiting, has not ended: so the file is
+ * the VM's, and no other process' with the same number.
  *
- * Return: 0; -ESRCH if the VM has ended, or another -errno
+ * Return: a pidfd, or -errno: -ESRCH if the VM has ended or is not to be seen from here
  */
-int vmm_client_signal(const struct vmm_client *client, int sig)
+int vmm_client_pidfd(const struct vmm_client *client)
 {
 	struct pollfd end = { .fd = client->fd };
 	pid_t pid = vmm_client_pid(client);
 	int pidfd = pid > 0 ? syscall(SYS_pidfd_open, pid, 0) : -1;
-	int err = 0;
 
 	if (pidfd < 0)
 		return pid > 0 ? -errno : -ESRCH;
-	if (poll(&end, 1, 0) > 0)
-		err = -ESRCH;
-	else if (syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0))
-		err = -errno;
+	if (!poll(&end, 1, 0))
+		return pidfd;
 	close(pidfd);
-	return err;
+	return -ESRCH;
 }
 
 /**

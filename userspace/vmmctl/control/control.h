@@ -222,7 +222,7 @@ void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const
 const char *vmm_client_error(const struct vmm_client *client);
 bool vmm_client_lost(const struct vmm_client *client);
 pid_t vmm_client_pid(const struct vmm_client *client);
-int vmm_client_signal(const struct vmm_client *client, int sig);
+int vmm_client_pidfd(const struct vmm_client *client);
 
 /* ---- snapshot.c: vmmctl snapshot ---- */
 

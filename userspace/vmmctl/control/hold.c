@@ -347,8 +347,8 @@ int vmm_hold_snapshot(struct vmm_hold *h, const int *files, bool changes, u64 ca
 
 /**
  * vmm_hold_reset - have the guest start anew
- * @h: the VM; RAM that is written just now is written no further. A guest that is about
- *	to start is left to it: whoever asks cannot know that the guest has reset itself
+ * @h: the VM; RAM that is written just now is written no further. If the guest
+ *	is about to start, nothing is done: whoever asks cannot know that it has reset itself
  *
  * Return: 0, or -EBUSY while a job has the devices to itself
  */

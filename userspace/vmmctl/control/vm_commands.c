@@ -19,9 +19,9 @@ static int answer_with(struct vmm_answer *answer, json_t *result)
 	return 0;
 }
 
-static bool rests(const char *status)
+static bool rests(const json_t *status, const char *word)
 {
-	return !strcmp(status, "running") || !strcmp(status, "paused");
+	return json_is_true(json_object_get(status, "running")) || !strcmp(word, "paused");
 }
 
 /* Says what the VM is doing, if that is why @err has come: a device may have its own. */
@@ -37,7 +37,7 @@ static int not_now(const struct vmm_vm_commands *c, struct vmm_answer *answer, i
 	word = json_string_value(json_object_get(status, "status"));
 	if (err == -EALREADY)
 		vmm_answer_fail(answer, err, "the VM is %s already", word ? word : "there");
-	else if ((err == -EBUSY || err == -EAGAIN) && !(word && rests(word)))
+	else if ((err == -EBUSY || err == -EAGAIN) && !(word && rests(status, word)))
 		vmm_answer_fail(answer, err, "the VM is busy: it is %s", word ? word : "starting");
 	json_decref(status);
 	return err;

@@ -136,7 +136,7 @@ static int net_attach(struct net *net)
 
 static int net_blame_tap(struct net *net, int err)
 {
-	return vmm_vhost_blame(&net->vhost, err, "%s refuses %s", net->vhost.node,
+	return vmm_vhost_blame(&net->vhost, -err, "%s refuses %s", net->vhost.node,
 			       net->asked->path);
 }
 
@@ -195,7 +195,7 @@ static void net_pause(struct vmm_virtio *v)
 	int err = v->running ? net_detach(net) : 0;
 
 	if (err)
-		vmm_vhost_blame(&net->vhost, err, "%s does not pause", net->vhost.node);
+		vmm_vhost_blame(&net->vhost, -err, "%s does not pause", net->vhost.node);
 }
 
 /* vhost-net takes a notification that comes without a tap, and forgets it. */

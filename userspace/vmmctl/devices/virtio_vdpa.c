@@ -35,13 +35,15 @@ static void vdpa_pause(struct vmm_virtio *v)
 	if (!v->running)
 		return;
 	if (!vdpa->suspends) {
-		vmm_note("%s cannot stand still: it goes on while the VM is paused",
-			 vdpa->vhost.node);
+		if (!vdpa->told)
+			vmm_note("%s cannot stand still: it goes on while the VM is paused",
+				 vdpa->vhost.node);
+		vdpa->told = true;
 		return;
 	}
 	err = vmm_vhost_vdpa_suspend(vdpa, true);
 	if (err)
-		vmm_vhost_blame(&vdpa->vhost, err, "%s does not pause", vdpa->vhost.node);
+		vmm_vhost_blame(&vdpa->vhost, -err, "%s does not pause", vdpa->vhost.node);
 }
 
 /* Whatever the driver has notified it of last, it may have missed. */
@@ -55,7 +57,7 @@ static void vdpa_resume(struct vmm_virtio *v)
 		return;
 	err = vmm_vhost_vdpa_suspend(vdpa, false);
 	if (err) {
-		vmm_vhost_blame(&vdpa->vhost, err, "%s does not go on", vdpa->vhost.node);
+		vmm_vhost_blame(&vdpa->vhost, -err, "%s does not go on", vdpa->vhost.node);
 		vmm_virtio_fail(v);
 		return;
 	}

@@ -20,7 +20,7 @@
 #include "machine/machine.h"
 
 #define ENDING_TIMEOUT_US	650000	/* of a second, with what comes before and after */
-#define ENDING_REMOVE_US	300000	/* for removing files then */
+#define ENDING_LAST_US		300000	/* for last words and for removing files then */
 
 /* Handlers have no argument: there is one process to end. */
 static struct {
@@ -32,14 +32,18 @@ static struct {
 static const int ending_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
 /*
- * A socket is in any directory of the user's, whose file system may not answer. SIGALRM,
- * which has its default action by now, ends the process then as no handler could.
+ * What is written or removed now is on file systems that may not answer. SIGALRM, which has
+ * its default action by then, ends the process as no handler could.
  */
-static void ending_remove(void)
+static void ending_limit(void)
 {
-	static const struct itimerval timeout = { .it_value.tv_usec = ENDING_REMOVE_US };
+	static const struct itimerval timeout = { .it_value.tv_usec = ENDING_LAST_US };
 
 	setitimer(ITIMER_REAL, &timeout, NULL);
+}
+
+static void ending_remove(void)
+{
 	vmm_dir_leave();
 	vmm_unix_leave();
 }
@@ -53,6 +57,7 @@ static void ending_late(int sig)
 	static const char text[] = "vmmctl: it did not end in time, and is ended at once\n";
 
 	(void)sig;
+	ending_limit();
 	if (ending.last_act)
 		ending.last_act();
 	vmm_last_words(text, sizeof(text) - 1);
@@ -108,6 +113,7 @@ void vmm_ending_last_act(void (*fn)(void))
  */
 void vmm_ending_leave(void)
 {
+	ending_limit();
 	signal(SIGALRM, SIG_DFL);
 	ending_remove();
 }

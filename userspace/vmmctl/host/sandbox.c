@@ -28,6 +28,8 @@
 #include <cap-ng.h>
 
 #include "host/sandbox.h"
+#include "host/unix.h"
+#include "host/vm_dir.h"
 #include "machine/machine.h"
 
 #define THREAD_FLAGS	(CLONE_VM_FLAG | CLONE_THREAD_FLAG)
@@ -222,7 +224,7 @@ static char *put_number(char *end, unsigned int number)
 	return end;
 }
 
-/* In a signal handler: nothing but writing is safe. */
+/* In a signal handler: little is safe. */
 static void call_refused(int sig, siginfo_t *info, void *context)
 {
 	static const char before[] = "vmmctl: the sandbox does not allow system call ";
@@ -236,6 +238,8 @@ static void call_refused(int sig, siginfo_t *info, void *context)
 	memcpy(text + sizeof(before) - 1, digits, len);
 	text[sizeof(before) - 1 + len] = '\n';
 	vmm_last_words(text, sizeof(before) + len);
+	vmm_dir_leave();
+	vmm_unix_leave();
 	_exit(128 + sig);
 }
 

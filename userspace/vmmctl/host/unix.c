@@ -146,7 +146,7 @@ static void unix_remove_stale(const char *path, int type)
 		unlink(path);
 }
 
-/* One that has the same path is no more: something else is there now. */
+/* A place with the same path is free again: something else is at that path now. */
 static struct unix_place *unix_place_for(const char *path)
 {
 	struct unix_place *unused = NULL;

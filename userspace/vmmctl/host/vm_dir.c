@@ -124,8 +124,11 @@ static void remove_files(int dir_fd)
 		unlinkat(dir_fd, dir_files[i], 0);
 }
 
+/* Another thread may have removed it, and another VM of that name have it by now. */
 static void remove_directory(const struct vmm_dir *dir)
 {
+	if (dir->lock_fd >= 0 && !still_there(dir->fd, dir->lock_fd))
+		return;
 	if (dir->fd >= 0)
 		remove_files(dir->fd);
 	unlinkat(AT_FDCWD, dir->path, AT_REMOVEDIR);

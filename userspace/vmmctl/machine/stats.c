@@ -89,7 +89,10 @@ void vmm_stats_keep(struct vmm_stats *stats)
 	stats->kept = true;
 }
 
-/* A guest that never started leaves no empty file; a device is left alone. */
+/*
+ * A guest that never started leaves no empty file, unless the sandbox was entered before
+ * that was known; a device is left alone.
+ */
 static void stats_discard(struct vmm_stats *stats)
 {
 	struct stat st;

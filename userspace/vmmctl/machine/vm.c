@@ -75,7 +75,7 @@ static int vm_add_ram(struct vmm_vm *vm)
 	return err;
 }
 
-/* Devices refuse themselves what they need. */
+/* A device that needs more refuses to be created. */
 static int vm_look(struct vmm_vm *vm)
 {
 	vm->kvm_fd = vmm_kvm_open();

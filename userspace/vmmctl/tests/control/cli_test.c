@@ -3,26 +3,51 @@
  * vmmctl stop, kill and ps of a VM whose process does nothing any more: its directory is
  * locked, its control socket takes connections, and nobody reads what they say.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "control/control.h"
+#include "host/unix.h"
 #include "host/vm_dir.h"
 #include "tests/tap.h"
+
+#define QUEUE	64	/* more connections than a socket has wait */
+
+enum how {
+	STUCK,		/* does nothing */
+	DEAF,		/* takes no SIGTERM, either */
+	SLOW,		/* answers, and ends a moment later */
+};
 
 static char base[PATH_MAX];
 static pid_t vm;
 
-/* The VM "stuck": @deaf takes no SIGTERM, either. */
-static bool vm_start(bool deaf)
+static void answer_and_end(int listener)
+{
+	static const char text[] = "{\"return\": {}}\n";
+	int fd = accept(listener, NULL, NULL);
+	char line[256];
+
+	if (read(fd, line, sizeof(line)) > 0 && write(fd, text, sizeof(text) - 1) > 0)
+		usleep(300000);
+	_exit(0);
+}
+
+/* The VM "stuck". */
+static bool vm_start(enum how how)
 {
 	struct vmm_dir *dir;
+	char state[32];
+	int listener;
 	int ready[2];
 	char byte;
 
@@ -31,11 +56,21 @@ static bool vm_start(bool deaf)
 	vm = fork();
 	if (!vm) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (deaf)
+		prctl(PR_SET_NAME, "vmmctl");
+		if (how == DEAF)
 			signal(SIGTERM, SIG_IGN);
 		dir = vmm_dir_open(base, "stuck");
-		if (!dir || vmm_dir_control(dir) < 0 || write(ready[1], "", 1) != 1)
+		listener = dir ? vmm_dir_control(dir) : -1;
+		if (listener < 0)
 			_exit(1);
+		vmm_dir_state(dir, state, snprintf(state, sizeof(state), "{\"pid\": %d}\n",
+						   (int)getpid()));
+		/* The socket is one that does not block. */
+		fcntl(listener, F_SETFL, 0);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		if (how == SLOW)
+			answer_and_end(listener);
 		for (;;)
 			pause();
 	}
@@ -64,7 +99,7 @@ static int run(const char *command, const char *name)
 
 static void check_ended_by(const char *command, int sig)
 {
-	if (!vm_start(false))
+	if (!vm_start(STUCK))
 		return;
 	tap_equal(run(command, "stuck"), EXIT_SUCCESS);
 	tap_equal(vm_end(), sig);
@@ -85,7 +120,7 @@ static void one_that_goes_on_is_told(void)
 {
 	char text[512];
 
-	if (!vm_start(true))
+	if (!vm_start(DEAF))
 		return;
 	tap_listen();
 	tap_equal(run("stop", "stuck"), EXIT_FAILURE);
@@ -94,6 +129,36 @@ static void one_that_goes_on_is_told(void)
 	tap_check(strstr(text, "stuck: the VM has not ended"));
 	tap_equal(run("kill", "stuck"), EXIT_SUCCESS);
 	tap_equal(vm_end(), SIGKILL);
+}
+
+/* The name is free when stop returns. */
+static void one_that_answers_is_waited_for(void)
+{
+	if (!vm_start(SLOW))
+		return;
+	tap_equal(run("stop", "stuck"), EXIT_SUCCESS);
+	tap_check(!vmm_dir_lives(base, "stuck"));
+	tap_equal(vm_end(), -1);
+}
+
+/* Others have asked, and gone. */
+static void one_that_takes_no_connection_ends(void)
+{
+	char path[PATH_MAX];
+	unsigned int i;
+	int fd = 0;
+
+	if (!vm_start(STUCK))
+		return;
+	vmm_dir_file(base, "stuck", "control.sock", path, sizeof(path));
+	for (i = 0; fd >= 0 && i < QUEUE; i++) {
+		fd = vmm_unix_dial_wait(path, 1);
+		close(fd);
+	}
+	tap_equal(-fd, EAGAIN);
+	tap_equal(run("kill", "stuck"), EXIT_SUCCESS);
+	tap_equal(vm_end(), SIGKILL);
+	tap_check(!vmm_dir_lives(base, "stuck"));
 }
 
 static void nobody_of_that_name(void)
@@ -113,7 +178,7 @@ static void ps_shows_its_process(void)
 	int out[2];
 	int was;
 
-	if (!vm_start(false) || !tap_check(!pipe(out)))
+	if (!vm_start(STUCK) || !tap_check(!pipe(out)))
 		return;
 	fflush(stdout);
 	was = dup(STDOUT_FILENO);
@@ -136,6 +201,8 @@ static const struct tap_case cases[] = {
 	{ "stop ends a VM that does not answer", stop_sends_sigterm },
 	{ "so does kill", kill_sends_sigkill },
 	{ "a VM that goes on is told of", one_that_goes_on_is_told },
+	{ "a VM that answers is waited for", one_that_answers_is_waited_for },
+	{ "a VM that takes no connection is ended all the same", one_that_takes_no_connection_ends },
 	{ "there is nobody of that name", nobody_of_that_name },
 	{ "ps shows the process of a VM that does not answer", ps_shows_its_process },
 };

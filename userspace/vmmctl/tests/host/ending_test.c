@@ -123,6 +123,7 @@ static char home[64];
 static char sock[96];
 static bool removing_hangs;
 static bool main_is_deaf;
+static bool last_act_hangs;
 static int removed_by = -1;
 
 /* The file system of the socket does not answer. */
@@ -183,10 +184,18 @@ static int in_sandbox(int fd)
 		poll(NULL, 0, -1);
 }
 
+static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
 static int not_in_sandbox(int fd)
 {
 	if (vmm_unix_listen(sock) < 0)
 		return 98;
+	if (last_act_hangs)
+		vmm_ending_last_act(hang);
 	return stuck(fd);
 }
 
@@ -292,6 +301,18 @@ static void nothing_is_left_in_file_systems(void)
 	nothing_is_left_by('v');
 }
 
+/* stderr, too, may be in a file system that does not answer. */
+static void last_words_hold_nobody_up(void)
+{
+	double seconds;
+
+	last_act_hangs = true;
+	tap_equal(end_by(not_in_sandbox, &seconds), -SIGALRM);
+	last_act_hangs = false;
+	tap_check(seconds < 10);
+	unlink(sock);
+}
+
 static void removing_holds_nobody_up(void)
 {
 	double seconds;
@@ -349,6 +370,7 @@ static const struct tap_case cases[] = {
 	{ "signals that were ignored stay ignored", ignored_signals_stay_ignored },
 	{ "no directory and no socket are left", nothing_is_left_in_file_systems },
 	{ "a file system that hangs holds nobody up", removing_holds_nobody_up },
+	{ "nor do last words that hang", last_words_hold_nobody_up },
 	{ "a socket that others have put there stays", only_its_own_sockets_are_removed },
 };
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the command line says to VMs that run.
+ */
+#ifndef CONTROL_CLI_H
+#define CONTROL_CLI_H
+
+#include <sys/types.h>
+
+pid_t vmm_cli_state_pid(const char *base, const char *name);
+int vmm_cli_end(const char *base, const char *name, const char *command, int sig);
+
+#endif /* CONTROL_CLI_H */
