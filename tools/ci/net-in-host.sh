@@ -88,6 +88,7 @@ answers() {
 	return $code
 }
 taken=/sys/class/net/tap0/statistics/tx_packets
+: > "$console"
 guest "load up link in:300000 out:300000" --cpus 1 --no-reboot --net tap=tap0 --name paused &
 boot_pid=$!
 waits_for 1 '^link: 1' $boot_pid
