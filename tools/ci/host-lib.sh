@@ -163,5 +163,5 @@ refuses() {
 		</dev/null > /tmp/refused 2>&1
 	code=$?
 	sed 's/^/# /' /tmp/refused
-	[ "$code" -eq 1 ] && [ "$(wc -l < /tmp/refused)" -eq 1 ] && grep -q "$text" /tmp/refused
+	[ "$code" -eq 1 ] && [ "$(wc -l < /tmp/refused)" -eq 1 ] && grep -q -e "$text" /tmp/refused
 }
