@@ -160,8 +160,8 @@ table() {
 	| `KVM_CAP_IRQ_ROUTING` | | virtio devices on a PCI bus; any run on x86_64 |
 	| `KVM_CAP_BINARY_STATS_FD` | statistics have none of KVM's own counters; doctor does not ask | |
 
-	The step no-doorbell has each of the first five rows in a stock guest on 6.12, where a filter of
-	system calls (`tools/testing/vmmctl/kvm_without.c`) makes KVM lack what it has.
+	The step no-doorbell has the first three rows and the fifth in stock guests on 6.12, and doctor and
+	the refusals of the fourth, where a filter of system calls (`tools/testing/vmmctl/kvm_without.c`) makes KVM lack what it has.
 	PAGE
 }
 

@@ -311,6 +311,9 @@ static int sync_choose(struct sync *s)
 		return -EOPNOTSUPP;
 	s->fd = open(VMM_SYNC_NODE, O_RDWR | O_CLOEXEC);
 	if (s->mode == VMM_SYNC_AUTO && !cfg->sync_socket && s->fd < 0) {
+		if (errno != ENOENT && errno != ENODEV && errno != ENXIO)
+			vmm_note("cannot open %s (%s): there is no sync device", VMM_SYNC_NODE,
+				 strerror(errno));
 		s->mode = VMM_SYNC_NONE;
 		return 0;
 	}
