@@ -202,7 +202,7 @@ static const struct tap_case cases[] = {
 	{ "so does kill", kill_sends_sigkill },
 	{ "a VM that goes on is told of", one_that_goes_on_is_told },
 	{ "a VM that answers is waited for", one_that_answers_is_waited_for },
-	{ "a VM that takes no connection is ended all the same", one_that_takes_no_connection_ends },
+	{ "a VM that takes no connection is ended, too", one_that_takes_no_connection_ends },
 	{ "there is nobody of that name", nobody_of_that_name },
 	{ "ps shows the process of a VM that does not answer", ps_shows_its_process },
 };
