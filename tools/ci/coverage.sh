@@ -26,12 +26,7 @@ esac
 mkdir -p "$OUT/native"
 rc=0
 
-# annotate GCOV DIR: what gcov says of every object below DIR.
-annotate() {
-	find "$2" -name '*.gcda' | sort | while read -r data; do
-		"$1" -t -o "${data%.gcda}.gcno" "${data%.gcda}.c" 2>>"$OUT/gcov.log"
-	done
-}
+. tools/ci/coverage-lib.sh
 
 # in_host [TEST]...: leaves PART.log, PART.klog, PART.gcov, and PART with the counts.
 in_host() {
@@ -52,51 +47,7 @@ make -s -C tools/testing/native "O=$OUT/native" "CC=gcc --coverage" check \
 # Of a file that it does not find gcov says nothing: these have paths from there.
 (cd tools/testing/native && annotate gcov "$OUT/native") > "$OUT/native.gcov"
 
-# A line that ran anywhere has run; one that no compiler made code of is none.
-awk -v missed="$OUT/missed" '
-	$1 ~ /^-:$/ && $2 ~ /^0:Source/ {
-		file = $0
-		sub(/.*Source:/, "", file)
-		n = match(file, /(drivers|include)\/(virt|vhost|linux)\/.*$/)
-		file = n ? substr(file, n) : ""
-		next
-	}
-	file !~ /^drivers\// || file ~ /\/tests\// { next }
-	{
-		split($0, part, ":")
-		count = part[1]
-		line = part[2] + 0
-		gsub(/ /, "", count)
-		if (count == "-" || !line)
-			next
-		key = file SUBSEP line
-		if (!(key in seen)) {
-			lines[file]++
-			seen[key] = 0
-			text[key] = $0
-		}
-		if (!seen[key] && count !~ /^[#=]/) {
-			seen[key] = 1
-			ran[file]++
-		}
-	}
-	END {
-		for (file in lines)
-			printf "%-48s %5d %5d %6.1f\n", file, ran[file], lines[file],
-				100 * ran[file] / lines[file] | "sort"
-		for (key in seen)
-			if (!seen[key]) {
-				split(key, at, SUBSEP)
-				sub(/^[^:]*:[^:]*:/, "", text[key])
-				printf "%s:%d:%s\n", at[1], at[2], text[key] | \
-					("sort -t: -k1,1 -k2,2n > " missed)
-			}
-		close("sort")
-		for (file in lines) {
-			all += lines[file]
-			covered += ran[file]
-		}
-		printf "%-48s %5d %5d %6.1f\n", "TOTAL", covered, all, all ? 100 * covered / all : 0
-	}' "$OUT"/*.gcov
+awk -v missed="$OUT/missed" -v tree="(drivers|include)/(virt|vhost|linux)/" -v of="^drivers/" \
+	-f tools/ci/covered.awk "$OUT"/*.gcov
 [ $# -gt 0 ] || awk -f tools/ci/uncovered.awk tools/ci/uncovered.txt "$OUT/missed"
 exit "$rc"

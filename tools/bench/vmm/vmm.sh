@@ -9,6 +9,7 @@ FLOORS[vmm.rss_kib]="<= 4096"
 FLOORS[vmm.stop_late]="0, exactly"
 FLOORS[vmm.seccomp_calls]="<= 60"
 FLOORS[vmm.fuzz_findings]="0"
+FLOORS[vmm.line_coverage]=">= 90"
 
 VMM_FUZZ="control console options mmio pc pci words guest_link sound vhost_user gpu_socket
 	snapshot avd"
@@ -42,6 +43,9 @@ bench_vmm() {
 		figure vmm.stop_late ""
 	fi
 	figure vmm.seccomp_calls "$(sed -n 's/^main thread: \([0-9]*\) calls$/\1/p' "$log.txt")"
+	long_step "counting lines that tests run" "$OUT/vmm-coverage.log" \
+		"$RANCHU_TOP/tools/ci/coverage-userspace.sh" || missing=$((missing + 1))
+	figure vmm.line_coverage "$(sed -n 's/^TOTAL .* //p' "$OUT/vmm-coverage.log")"
 	if grep -q '^1\.\.' "$fuzz"; then
 		figure vmm.fuzz_findings "$(grep -c '^not ok' "$fuzz" || true)"
 	else
