@@ -242,8 +242,10 @@ static void on_gone(rfbClientPtr client)
 	}
 	viewer->used = false;
 	s->viewers--;
-	if (s->pressed)
-		ask(s, VNC_FINGER, 0, 0, 0);
+	/* The library lets nobody else point meanwhile, and forgets who it is after this. */
+	if (!s->pressed || client->screen->pointerClient != client)
+		return;
+	ask(s, VNC_FINGER, 0, 0, 0);
 	s->pressed = false;
 }
 

@@ -21,6 +21,13 @@
 #include "tests/tap.h"
 #include "vnc_lib.h"
 
+static bool said(int stranger, ssize_t bytes)
+{
+	char got[64];
+
+	return tap_equal(recv(stranger, got, bytes, MSG_WAITALL), bytes);
+}
+
 static void pixels_are_shown(void)
 {
 	rfbClient *viewer;
@@ -150,6 +157,30 @@ static void a_key_is_held_by_those_who_are_there(void)
 	everything_close();
 }
 
+static void a_finger_is_lifted_by_who_put_it_down(void)
+{
+	rfbClient *viewer;
+	int stranger;
+
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_open(socket_path, 0);
+	if (tap_check(viewer)) {
+		SendPointerEvent(viewer, 5, 6, 1);
+		tap_check(were_asked("input touch 5 6 1\n"));
+		stranger = vmm_unix_dial_wait(socket_path, 1000);
+		tap_check(said(stranger, 12));
+		close(stranger);
+		pause_ms(300);
+		SendPointerEvent(viewer, 7, 6, 1);
+		tap_check(were_asked("input touch 5 6 1\ninput touch 7 6 1\n"));
+		viewer_close(viewer);
+		tap_check(were_asked("input touch 5 6 1\ninput touch 7 6 1\n"
+				     "input touch 0 0 0\n"));
+	}
+	everything_close();
+}
+
 static char got_text[64];
 
 static void on_text(rfbClient *viewer, const char *text, int len)
@@ -268,13 +299,6 @@ static unsigned int trickle(rfbClient *viewer, int stranger, const char *bytes, 
 			longest = now_ms() - began;
 	}
 	return longest;
-}
-
-static bool said(int stranger, ssize_t bytes)
-{
-	char got[64];
-
-	return tap_equal(recv(stranger, got, bytes, MSG_WAITALL), bytes);
 }
 
 /* Whether the other end hangs up, within two seconds. */
@@ -483,6 +507,7 @@ static const struct tap_case cases[] = {
 	{ "a VM that starts is waited for", a_vm_that_starts_is_waited_for },
 	{ "keys and fingers arrive, and are let go", keys_and_fingers_arrive },
 	{ "a key is held by those who are there", a_key_is_held_by_those_who_are_there },
+	{ "a finger is lifted by who put it down", a_finger_is_lifted_by_who_put_it_down },
 	{ "the clipboard is shared", the_clipboard_is_shared },
 	{ "nobody watching costs nothing", nobody_watching_costs_nothing },
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },
