@@ -55,6 +55,17 @@ bool vmm_client_lost(const struct vmm_client *client)
 	return take(client->in, 1) & 1;
 }
 
+const char *vmm_client_error(const struct vmm_client *client)
+{
+	return take(client->in, 1) & 1 ? "the VM is busy: it is saving" : "it failed";
+}
+
+int vmm_client_pidfd(const struct vmm_client *client)
+{
+	(void)client;
+	return -ESRCH;
+}
+
 int vmm_client_file(struct vmm_client *client)
 {
 	return take(client->in, 1) & 1 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -138,7 +149,7 @@ static void broker(struct input *in)
 	shutdown(pair[1], SHUT_WR);
 	/* Blocks for records only; there is an end of them. */
 	MUST(!fcntl(pair[0], F_SETFL, 0));
-	vnc_broker(&vm, pair[0]);
+	vnc_broker(&vm, pair[0], -1);
 	close(pair[0]);
 	close(pair[1]);
 }

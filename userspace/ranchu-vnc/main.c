@@ -13,11 +13,13 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -155,20 +157,52 @@ static int vm_open(const char *name, struct vmm_client **client, char *base)
 	return vmm_client_file(*client);
 }
 
+/*
+ * A file that can be read when somebody ends the program, which goes on until it has released
+ * what viewers have pressed.
+ */
+static int signals_open(void)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction action;
+	unsigned int i;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		/* What nohup has it ignore would be read as well. */
+		if (!sigaction(ends[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? vmm_error(errno, "signalfd") : fd;
+}
+
 /* The server's process; it ends with the broker. */
 static int run_server(const struct vnc_options *options, int screen_fd, int fd)
 {
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return vnc_server(options, screen_fd, fd) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int run_both(struct vmm_client *client, const struct vnc_options *options, int screen_fd)
 {
+	int end_fd = signals_open();
+	struct pollfd end = { .fd = end_fd, .events = POLLIN };
 	int status = 0;
+	bool ended;
 	int pair[2];
 	pid_t pid;
 	int err;
 
+	if (end_fd < 0)
+		return end_fd;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return vmm_error(errno, "socketpair");
 	pid = fork();
@@ -177,15 +211,18 @@ static int run_both(struct vmm_client *client, const struct vnc_options *options
 	if (!pid) {
 		vmm_client_close(client);
 		close(pair[0]);
+		close(end_fd);
 		exit(run_server(options, screen_fd, pair[1]));
 	}
 	close(pair[1]);
 	close(screen_fd);
 	close(options->listen_fd);
-	err = vnc_broker(client, pair[0]);
+	err = vnc_broker(client, pair[0], end_fd);
+	ended = poll(&end, 1, 0) > 0;
 	close(pair[0]);
+	close(end_fd);
 	waitpid(pid, &status, 0);
-	return err ? err : status ? -EIO : 0;
+	return err ? err : status && !ended ? -EIO : 0;
 }
 
 int main(int argc, char **argv)

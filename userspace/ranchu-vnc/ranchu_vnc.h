@@ -49,7 +49,7 @@ struct vnc_text {
 
 /* ---- broker.c ---- */
 
-int vnc_broker(struct vmm_client *client, int fd);
+int vnc_broker(struct vmm_client *client, int fd, int end_fd);
 
 /* ---- server.c ---- */
 

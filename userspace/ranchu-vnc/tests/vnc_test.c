@@ -10,6 +10,7 @@
  * the server's own.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,82 @@ static void a_finger_is_lifted_by_who_put_it_down(void)
 				     "input touch 0 0 0\n"));
 	}
 	everything_close();
+}
+
+#define HELD	"input key 29 1 29\ninput touch 5 6 1\n"
+#define LET_GO	"input key 29 0 29\ninput touch 0 0 0\n"
+
+static rfbClient *viewer_that_holds(void)
+{
+	rfbClient *viewer = viewer_open(socket_path, 0);
+
+	if (!tap_check(viewer))
+		return NULL;
+	SendKeyEvent(viewer, 0xffe3, TRUE);
+	SendPointerEvent(viewer, 5, 6, 1);
+	tap_check(were_asked(HELD));
+	return viewer;
+}
+
+/* As while a job has the devices: a snapshot, a reset. */
+static void a_busy_vm_is_told_later_what_was_released(void)
+{
+	rfbClient *viewer;
+
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_that_holds();
+	if (viewer) {
+		vm->busy = true;
+		/* What is pressed now is not pressed. */
+		SendKeyEvent(viewer, 'a', TRUE);
+		SendKeyEvent(viewer, 0xffe3, FALSE);
+		SendPointerEvent(viewer, 5, 6, 0);
+		pause_ms(300);
+		tap_check(were_asked(HELD));
+		vm->busy = false;
+		tap_check(were_asked(HELD LET_GO));
+		SendKeyEvent(viewer, 'a', FALSE);
+		tap_check(were_asked(HELD LET_GO "input key 30 0 30\n"));
+		viewer_close(viewer);
+	}
+	everything_close();
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_that_holds();
+	/* Nobody is left whose frames would be asked for. */
+	vm->busy = true;
+	viewer_close(viewer);
+	pause_ms(300);
+	vm->busy = false;
+	tap_check(were_asked(HELD LET_GO));
+	everything_close();
+}
+
+static void who_ends_releases_what_it_has_pressed(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, 0 };
+	rfbClient *viewer;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		tap_context("signal %d", signals[i]);
+		if (!everything_open(by_socket))
+			return;
+		viewer = viewer_that_holds();
+		vm->busy = true;
+		if (signals[i])
+			vnc_signal(signals[i]);
+		else
+			tap_check(server_kill());
+		pause_ms(300);
+		vm->busy = false;
+		tap_check(were_asked(HELD LET_GO));
+		tap_check(!vnc_status() == !!signals[i]);
+		tap_check(access(socket_path, F_OK));
+		viewer_close(viewer);
+		vm_close();
+	}
 }
 
 static char got_text[64];
@@ -508,6 +585,9 @@ static const struct tap_case cases[] = {
 	{ "keys and fingers arrive, and are let go", keys_and_fingers_arrive },
 	{ "a key is held by those who are there", a_key_is_held_by_those_who_are_there },
 	{ "a finger is lifted by who put it down", a_finger_is_lifted_by_who_put_it_down },
+	{ "a busy VM is told later what was released",
+	  a_busy_vm_is_told_later_what_was_released },
+	{ "who ends releases what it has pressed", who_ends_releases_what_it_has_pressed },
 	{ "the clipboard is shared", the_clipboard_is_shared },
 	{ "nobody watching costs nothing", nobody_watching_costs_nothing },
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },
