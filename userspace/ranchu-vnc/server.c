@@ -188,13 +188,16 @@ static void frame_take(struct vnc_server *s)
 		frame_show(s);
 }
 
+static bool holds(const struct viewer *viewer, unsigned int key)
+{
+	return viewer->keys[key / 8] >> key % 8 & 1;
+}
+
 static void key_note(struct vnc_server *s, struct viewer *viewer, unsigned int key, bool down)
 {
-	u8 bit = 1 << key % 8;
-
-	if (!(viewer->keys[key / 8] & bit) == !down)
+	if (holds(viewer, key) == down)
 		return;
-	viewer->keys[key / 8] ^= bit;
+	viewer->keys[key / 8] ^= 1 << key % 8;
 	s->holders[key] += down ? 1 : -1;
 }
 
@@ -203,10 +206,12 @@ static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 	struct vnc_server *s = client->screen->screenData;
 	unsigned int key = vnc_key(keysym);
 
-	if (!key)
+	if (!key || (!down && !holds(client->clientData, key)))
 		return;
 	key_note(s, client->clientData, key, down);
-	ask(s, VNC_KEY, key, down, 0);
+	/* A key that is held down is pressed again and again. */
+	if (down || !s->holders[key])
+		ask(s, VNC_KEY, key, down, 0);
 }
 
 /* The left button is a finger. Where it is while it does not touch, nobody asks. */
@@ -234,7 +239,7 @@ static void on_gone(rfbClientPtr client)
 	unsigned int key;
 
 	for (key = 0; key < KEY_CNT; key++) {
-		if (!(viewer->keys[key / 8] & 1 << key % 8))
+		if (!holds(viewer, key))
 			continue;
 		key_note(s, viewer, key, false);
 		if (!s->holders[key])

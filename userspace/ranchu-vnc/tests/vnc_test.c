@@ -156,6 +156,27 @@ static void a_key_is_held_by_those_who_are_there(void)
 				     "input key 30 0 30\n"));
 	}
 	everything_close();
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_open(socket_path, 0);
+	other = viewer_open(socket_path, 0);
+	if (tap_check(viewer && other)) {
+		SendKeyEvent(viewer, 'a', TRUE);
+		tap_check(were_asked("input key 30 1 30\n"));
+		/* Of one that has not pressed it, and of one of two that have. */
+		SendKeyEvent(other, 'a', FALSE);
+		SendKeyEvent(other, 'a', TRUE);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"));
+		SendKeyEvent(viewer, 'a', FALSE);
+		pause_ms(300);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"));
+		SendKeyEvent(other, 'a', FALSE);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"
+				     "input key 30 0 30\n"));
+	}
+	viewer_close(viewer);
+	viewer_close(other);
+	everything_close();
 }
 
 static void a_finger_is_lifted_by_who_put_it_down(void)
