@@ -34,7 +34,7 @@
 #define TIMEOUT_MS	10000
 #define TRIES		100	/* a tenth of a second each */
 #define PASSWORD_MAX	8	/* characters that VNC has */
-#define BACKLOG		8
+#define BACKLOG		64
 
 /**
  * struct arguments - the command line

@@ -20,15 +20,19 @@
 
 #define FRAME_MS	33
 #define SLOW_MS		2000	/* a viewer that takes longer to read is sent away */
-#define VIEWERS		8
+#define VIEWERS		8	/* who have come in */
+#define STRANGERS	40	/* who have not; the sandbox has files for all */
+#define PLACES		(VIEWERS + STRANGERS)
 
 /**
- * struct viewer - one of those who look on; the library's client has it
+ * struct viewer - one of those who are connected; the library's client has it
  * @used: there is one
+ * @in: it has come in
  * @keys: a bit for each key that it holds
  */
 struct viewer {
 	bool used;
+	bool in;
 	u8 keys[KEY_CNT / 8];
 };
 
@@ -41,8 +45,9 @@ struct viewer {
  * @door: new connections look like this
  * @listen_fd: viewers connect to this
  * @broker_fd: who has the VM
- * @viewer: who looks on
+ * @viewer: who is connected
  * @viewers: how many there are
+ * @in: how many of them have come in
  * @holders: of each key: how many hold it
  * @pressed: the finger is down
  * @failed: the broker is gone
@@ -55,8 +60,9 @@ struct vnc_server {
 	int door[2];
 	int listen_fd;
 	int broker_fd;
-	struct viewer viewer[VIEWERS];
+	struct viewer viewer[PLACES];
 	unsigned int viewers;
+	unsigned int in;
 	u8 holders[KEY_CNT];
 	bool pressed;
 	bool failed;
@@ -245,6 +251,8 @@ static void on_gone(rfbClientPtr client)
 		if (!s->holders[key])
 			ask(s, VNC_KEY, key, 0, 0);
 	}
+	s->in -= viewer->in;
+	viewer->in = false;
 	viewer->used = false;
 	s->viewers--;
 	/* The library lets nobody else point meanwhile, and forgets who it is after this. */
@@ -259,9 +267,9 @@ static enum rfbNewClientAction on_new(rfbClientPtr client)
 	struct vnc_server *s = client->screen->screenData;
 	unsigned int i;
 
-	for (i = 0; i < VIEWERS && s->viewer[i].used; i++)
+	for (i = 0; i < PLACES && s->viewer[i].used; i++)
 		;
-	if (i == VIEWERS)
+	if (i == PLACES || s->in == VIEWERS)
 		return RFB_CLIENT_REFUSE;
 	s->viewer[i].used = true;
 	s->viewers++;
@@ -320,9 +328,30 @@ static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
  */
 void vnc_server_viewer(struct vnc_server *s, int fd)
 {
-	if (s->viewers == VIEWERS)
+	if (s->in < VIEWERS && s->viewers - s->in >= STRANGERS)
 		vnc_door_make_room(s->rfb);
 	vnc_door_enter(s->rfb, s->door, fd);
+}
+
+/* Of more who come in than there are places, the last goes. */
+static void entries_check(struct vnc_server *s)
+{
+	rfbClientIteratorPtr clients = rfbGetClientIterator(s->rfb);
+	rfbClientPtr client;
+
+	while ((client = rfbClientIteratorNext(clients))) {
+		struct viewer *viewer = client->clientData;
+
+		if (viewer->in || client->state != RFB_NORMAL)
+			continue;
+		if (s->in == VIEWERS) {
+			rfbCloseClient(client);
+		} else {
+			viewer->in = true;
+			s->in++;
+		}
+	}
+	rfbReleaseClientIterator(clients);
 }
 
 /**
@@ -331,7 +360,7 @@ void vnc_server_viewer(struct vnc_server *s, int fd)
  * @frame: the VM is asked for its newest frame first
  * @wait_us: how long to wait for something that viewers say, in microseconds
  *
- * Return: how many viewers there are, or -EIO if the broker is gone
+ * Return: how many are connected, or -EIO if the broker is gone
  */
 int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us)
 {
@@ -339,6 +368,7 @@ int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us)
 		frame_take(s);
 	vnc_door_watch(s->rfb);
 	rfbProcessEvents(s->rfb, wait_us);
+	entries_check(s);
 	return s->failed ? -EIO : (int)s->viewers;
 }
 

@@ -472,6 +472,62 @@ static void strangers_make_room(void)
 	unlink(password_file);
 }
 
+/* Somebody types the password while strangers come, more than there are places for. */
+static void who_types_the_password_stays(void)
+{
+	unsigned int port = everything_open_at_port();
+	unsigned int i;
+	int fds[60];
+	int typist;
+
+	if (!port)
+		return;
+	typist = port_dial(port);
+	tap_check(said(typist, 12));
+	send(typist, "RFB 003.008\n", 12, MSG_NOSIGNAL);
+	tap_check(said(typist, 2));
+	send(typist, "\2", 1, MSG_NOSIGNAL);
+	tap_check(said(typist, 16));
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = port_dial(port);
+	/* The last has its place, the first has none any more. */
+	tap_check(said(fds[i - 1], 12));
+	tap_check(ends(fds[0]));
+	/* The wrong one: it is told so. */
+	send(typist, "0123456789abcdef", 16, MSG_NOSIGNAL);
+	tap_check(said(typist, 4));
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	close(typist);
+	everything_close();
+	unlink(password_file);
+}
+
+static void eight_can_look_on(void)
+{
+	rfbClient *viewer[8];
+	unsigned int i;
+	int late;
+
+	if (!everything_open(by_socket))
+		return;
+	/* It connects early, and comes in late. */
+	late = vmm_unix_dial_wait(socket_path, 1000);
+	for (i = 0; i < ARRAY_SIZE(viewer); i++) {
+		viewer[i] = viewer_open(socket_path, 0);
+		tap_check(viewer[i]);
+	}
+	tap_check(said(late, 12));
+	send(late, "RFB 003.008\n\1\1", 14, MSG_NOSIGNAL);
+	tap_check(ends(late));
+	pixel_set(2, 2, 0x556677);
+	tap_check(viewer[0] && shows(viewer[0], 2, 2, 0x556677));
+	for (i = 0; i < ARRAY_SIZE(viewer); i++)
+		viewer_close(viewer[i]);
+	close(late);
+	everything_close();
+}
+
 /* ---- a viewer of another family ---- */
 
 static const u32 quarters[4] = { 0xff0000, 0x00ff00, 0x2040c0, 0xf0f0f0 };
@@ -614,6 +670,8 @@ static const struct tap_case cases[] = {
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },
 	{ "strangers stall nobody", strangers_stall_nobody },
 	{ "strangers make room", strangers_make_room },
+	{ "who types the password stays", who_types_the_password_stays },
+	{ "eight can look on", eight_can_look_on },
 	{ "Debian's viewer sees the pixels", debians_viewer_sees_the_pixels },
 	{ "what is no viewer costs nobody anything", what_is_no_viewer_costs_nobody_anything },
 };
