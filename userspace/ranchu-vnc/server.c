@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The process that talks to viewers, by libvncserver. Frames are asked for while somebody
- * looks on; nothing listens that main.c has not opened.
+ * has come in; nothing listens that main.c has not opened.
  */
 #include <endian.h>
 #include <errno.h>
@@ -23,16 +23,19 @@
 #define VIEWERS		8	/* who have come in */
 #define STRANGERS	40	/* who have not; the sandbox has files for all */
 #define PLACES		(VIEWERS + STRANGERS)
+#define ENTER_MS	60000	/* who takes longer to come in is sent away */
 
 /**
  * struct viewer - one of those who are connected; the library's client has it
  * @used: there is one
  * @in: it has come in
+ * @since: when it connected, see now_ms()
  * @keys: a bit for each key that it holds
  */
 struct viewer {
 	bool used;
 	bool in;
+	u64 since;
 	u8 keys[KEY_CNT / 8];
 };
 
@@ -67,6 +70,14 @@ struct vnc_server {
 	bool pressed;
 	bool failed;
 };
+
+static u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
 
 static void ask(struct vnc_server *s, u32 what, s32 a, s32 b, s32 c)
 {
@@ -272,6 +283,7 @@ static enum rfbNewClientAction on_new(rfbClientPtr client)
 	if (i == PLACES || s->in == VIEWERS)
 		return RFB_CLIENT_REFUSE;
 	s->viewer[i].used = true;
+	s->viewer[i].since = now_ms();
 	s->viewers++;
 	client->clientData = &s->viewer[i];
 	client->clientGoneHook = on_gone;
@@ -333,22 +345,23 @@ void vnc_server_viewer(struct vnc_server *s, int fd)
 	vnc_door_enter(s->rfb, s->door, fd);
 }
 
-/* Of more who come in than there are places, the last goes. */
+/* Of more who come in than there are places, the last goes; and who does not come in. */
 static void entries_check(struct vnc_server *s)
 {
 	rfbClientIteratorPtr clients = rfbGetClientIterator(s->rfb);
 	rfbClientPtr client;
+	u64 now = now_ms();
 
 	while ((client = rfbClientIteratorNext(clients))) {
 		struct viewer *viewer = client->clientData;
 
-		if (viewer->in || client->state != RFB_NORMAL)
+		if (viewer->in)
 			continue;
-		if (s->in == VIEWERS) {
-			rfbCloseClient(client);
-		} else {
+		if (client->state == RFB_NORMAL && s->in < VIEWERS) {
 			viewer->in = true;
 			s->in++;
+		} else if (client->state == RFB_NORMAL || now >= viewer->since + ENTER_MS) {
+			rfbCloseClient(client);
 		}
 	}
 	rfbReleaseClientIterator(clients);
@@ -435,14 +448,6 @@ static void viewer_accept(struct vnc_server *s)
 		vnc_server_viewer(s, fd);
 }
 
-static u64 now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
 /* Without viewers this sleeps until one comes, or the broker goes. */
 static void wait_for_viewers(struct vnc_server *s)
 {
@@ -482,7 +487,7 @@ int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd)
 		wait_for_viewers(s);
 		if (!s->viewers)
 			continue;
-		frame = now_ms() >= next;
+		frame = s->in && now_ms() >= next;
 		vnc_server_turn(s, frame, FRAME_MS * 1000 / 2);
 		if (frame)
 			next = now_ms() + FRAME_MS;

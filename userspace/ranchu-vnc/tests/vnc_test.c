@@ -324,6 +324,7 @@ static void nobody_watching_costs_nothing(void)
 {
 	rfbClient *viewer;
 	unsigned int before;
+	int stranger;
 
 	if (!everything_open(by_socket))
 		return;
@@ -331,6 +332,12 @@ static void nobody_watching_costs_nothing(void)
 	tap_equal(before, 1);
 	pause_ms(500);
 	tap_equal(vm->frames, before);
+	/* Who is connected and has not come in looks at nothing. */
+	stranger = vmm_unix_dial_wait(socket_path, 1000);
+	tap_check(said(stranger, 12));
+	pause_ms(300);
+	tap_equal(vm->frames, before);
+	close(stranger);
 	viewer = viewer_open(socket_path, 0);
 	pause_ms(300);
 	tap_check(viewer && vm->frames > before);
