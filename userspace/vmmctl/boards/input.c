@@ -54,15 +54,19 @@ static int run_key(struct vmm_vm *vm, const char *value, struct vmm_text *text)
 	char name[WORD] = "", second[WORD] = "", state[3] = "";
 	unsigned int code, other;
 	char arg[WORD], send[WORD];
+	int words = 0;
 	bool pressed;
+	char rest;
 
 	/* What is not there stays empty, and is no key. */
-	if (value && sscanf(value, "%39s %2s %39s", name, state, second) < 3)
+	if (value)
+		words = sscanf(value, "%39s %2s %39s %c", name, state, second, &rest);
+	if (words < 3)
 		memcpy(second, name, sizeof(second));
 	code = key_find(name);
 	other = key_find(second);
 	pressed = !strcmp(state, "1");
-	if (!code || !other || (!pressed && strcmp(state, "0"))) {
+	if (!code || !other || words > 3 || (!pressed && strcmp(state, "0"))) {
 		vmm_text_add(text, "CODE PRESSED are needed; PRESSED is 0 or 1");
 		return -EINVAL;
 	}

@@ -149,6 +149,7 @@ static void what_is_no_key_reaches_nobody(void)
 {
 	static const char *const wrong[] = {
 		"", "30", "30 2", "30 10", "KEY_NOTHING 1", "30 1 KEY_NOTHING", "0 1", "768 1",
+		"30 1 30 junk", "30 1 30 0",
 	};
 	unsigned int i;
 
