@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/control.h"
@@ -32,7 +33,6 @@
 
 #define EXIT_USAGE	2
 #define TIMEOUT_MS	10000
-#define TRIES		100	/* a tenth of a second each */
 #define PASSWORD_MAX	8	/* characters that VNC has */
 #define BACKLOG		64
 
@@ -122,18 +122,23 @@ static int listen_tcp(unsigned int port)
 	return vmm_error(errno, "port %u is not free", port);
 }
 
-/* A VM that starts has no screen at first. */
-static json_t *screen_ask(struct vmm_client *client)
+static u64 now_ms(void)
 {
-	json_t *result = NULL;
-	unsigned int i;
+	struct timespec now;
 
-	for (i = 0; !result && i < TRIES; i++) {
-		if (i)
-			usleep(100000);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* A VM that starts has no screen at first. */
+static json_t *screen_ask(struct vmm_client *client, u64 deadline)
+{
+	json_t *result = vmm_client_call(client, "screen", NULL);
+
+	while (!result && strstr(vmm_client_error(client), "the VM is busy") &&
+	       now_ms() < deadline) {
+		usleep(100000);
 		result = vmm_client_call(client, "screen", NULL);
-		if (!result && !strstr(vmm_client_error(client), "the VM is busy"))
-			break;
 	}
 	return result;
 }
@@ -141,6 +146,7 @@ static json_t *screen_ask(struct vmm_client *client)
 /* The VM's screen, and the connection by which it came. */
 static int vm_open(const char *name, struct vmm_client **client, char *base)
 {
+	u64 deadline = now_ms() + TIMEOUT_MS;
 	char path[PATH_MAX];
 	json_t *result;
 
@@ -150,7 +156,7 @@ static int vm_open(const char *name, struct vmm_client **client, char *base)
 	*client = vmm_client_await(path, TIMEOUT_MS);
 	if (!*client)
 		return vmm_error(errno, "cannot reach the VM \"%s\"", name);
-	result = screen_ask(*client);
+	result = screen_ask(*client, deadline);
 	if (!result)
 		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(*client));
 	json_decref(result);
