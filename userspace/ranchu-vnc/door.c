@@ -68,6 +68,9 @@ void vnc_door_enter(rfbScreenInfoPtr rfb, const int door[2], int fd)
 
 	if (client && !client_move(door, fd, own))
 		client_end(client);
+	/* Where memory is short, the library leaves it open. */
+	if (!client && own >= 0 && fcntl(own, F_GETFD) >= 0)
+		close(own);
 	close(fd);
 	/* Of one that was not wanted. */
 	while (recv(door[1], rest, sizeof(rest), MSG_DONTWAIT) > 0)

@@ -446,6 +446,11 @@ static void viewer_accept(struct vnc_server *s)
 
 	if (fd >= 0)
 		vnc_server_viewer(s, fd);
+	else if (errno == ECONNABORTED || errno == EINTR)
+		return;
+	/* It stays in the queue until there is a file for it: somebody goes, or time does. */
+	else if (!vnc_door_make_room(s->rfb))
+		poll(NULL, 0, FRAME_MS);
 }
 
 /* Without viewers this sleeps until one comes, or the broker goes. */
