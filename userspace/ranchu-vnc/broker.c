@@ -266,9 +266,9 @@ int vnc_broker(struct vmm_client *client, int fd, int end_fd)
 		err = n < (ssize_t)sizeof(message.record) ? -EPROTO :
 		      serve(&b, &message, n - sizeof(message.record));
 	}
-	if (err != -EIO)
+	if (!vmm_client_lost(client))
 		release_all(&b);
-	else if (vm_has_ended(vm_fd))
+	if (err == -EIO && vm_has_ended(vm_fd))
 		err = 0;
 	if (vm_fd >= 0)
 		close(vm_fd);
