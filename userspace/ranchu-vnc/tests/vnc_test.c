@@ -446,7 +446,9 @@ static void strangers_stall_nobody(void)
 	close(fd);
 	/* What looks like a WebSocket is none. */
 	fd = port_dial(port);
+	tap_check(said(fd, 12));
 	tap_check(trickle(viewer, fd, "GET / HTTP/1.1\r\n", 16) < 500);
+	tap_check(ends(fd));
 	close(fd);
 	viewer_close(viewer);
 	everything_close();
