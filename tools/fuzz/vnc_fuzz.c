@@ -3,12 +3,14 @@
  * Fuzz target: ranchu-vnc. The first bit of the input chooses between its two processes.
  *
  * The server has viewers that say anything: messages of RFB with fields of any value, their
- * beginnings, and bytes that are none, with a password and without. The screen changes and
- * turns meanwhile, and the guest copies. What reaches the broker must be records that the
+ * beginnings, and bytes that are none, with a password and without. Others stay and say too
+ * little to come in. The screen changes and turns meanwhile, to whatever its file can say, and
+ * the guest copies. What reaches the broker must be records that the
  * broker takes, and nothing may come of a viewer that has not said the password.
  *
  * The broker gets records of any kind and length, as a server that a viewer has taken over
- * would send them. What reaches the VM must be one of three commands, with values in range.
+ * would send them. What reaches the VM must be one of three commands, with values in range, and
+ * in the end a VM that is there takes nothing for pressed.
  *
  * Source of the messages: RFC 6143, 7.1 to 7.5.
  */
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <jansson.h>
@@ -29,8 +32,11 @@
 #define W		24
 #define H		16
 #define VIEWERS		3
+#define STRANGERS	50	/* more than there are places for */
+#define PLACES		48
 #define SAY_MAX		4096	/* bytes of a viewer */
 #define PIXEL_MAX	16384
+#define SCREEN_SIZE	(VMM_DISPLAY_PIXELS + 4 * W * H)
 
 /* ---- the broker's VM, in place of control/client.c ---- */
 
@@ -38,8 +44,15 @@ struct vmm_client {
 	struct input *in;
 	void (*event)(void *arg, const char *name);
 	void *arg;
-	unsigned int calls;
+	bool lost;
+	unsigned int busy;
+	bool down[KEY_CNT + 1];
+	int key;
+	bool pressed;
 };
+
+#define FINGER		KEY_CNT
+#define BUSY_MAX	4	/* times; the broker waits after each */
 
 static struct vmm_client vm;
 
@@ -52,7 +65,33 @@ void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const
 
 bool vmm_client_lost(const struct vmm_client *client)
 {
-	return take(client->in, 1) & 1;
+	return client->lost;
+}
+
+/* Of the last command that a device was given: whether it was pressed or released. */
+static void key_note(void)
+{
+	if (vm.key >= 0)
+		vm.down[vm.key] = vm.pressed;
+	vm.key = -1;
+}
+
+/* What a VM that is not busy refuses, the device has noted. */
+const char *vmm_client_error(const struct vmm_client *client)
+{
+	if (take(client->in, 1) & 1 && vm.busy < BUSY_MAX) {
+		vm.busy++;
+		vm.key = -1;
+		return "the VM is busy: it is saving";
+	}
+	key_note();
+	return "it failed";
+}
+
+int vmm_client_pidfd(const struct vmm_client *client)
+{
+	(void)client;
+	return -ESRCH;
 }
 
 int vmm_client_file(struct vmm_client *client)
@@ -78,10 +117,14 @@ static void check_device(const json_t *args)
 	if (!strcmp(command, "key")) {
 		MUST(n[0] > 0 && n[0] <= KEY_MAX && (n[1] == 0 || n[1] == 1));
 		MUST(n[2] > 0 && n[2] <= KEY_MAX);
+		vm.key = n[0];
+		vm.pressed = n[1];
 	} else {
 		MUST(!strcmp(command, "touch"));
 		MUST(n[0] >= 0 && n[0] <= PIXEL_MAX && n[1] >= 0 && n[1] <= PIXEL_MAX);
 		MUST(n[2] == 0 || n[2] == 1);
+		vm.key = FINGER;
+		vm.pressed = n[2];
 	}
 }
 
@@ -90,7 +133,7 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 	static char text[2 * VNC_TEXT_MAX];
 	u64 how = take(client->in, 1);
 
-	client->calls++;
+	client->key = -1;
 	if (!strcmp(command, "device"))
 		check_device(args);
 	else
@@ -98,8 +141,11 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 	json_decref(args);
 	if (how & 1 && client->event)
 		client->event(client->arg, how & 2 ? "CLIPBOARD" : "RESET");
-	if (how > 0xf8)
+	if (how > 0xe0 || client->lost) {
+		client->lost = client->lost || how > 0xfc;
 		return NULL;
+	}
+	key_note();
 	if (how < 0x80)
 		return json_object();
 	/* A text that is about as long as may be passed on. */
@@ -108,14 +154,17 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 	return json_pack("{s:s}", "text", text);
 }
 
+/* The last quarter of the input is what the VM answers. */
 static void broker(struct input *in)
 {
+	struct input answers = split_off(in);
 	static u8 message[sizeof(struct vnc_text) + 64];
 	struct vnc_record record;
+	unsigned int i;
 	int pair[2];
 	size_t len;
 
-	vm = (struct vmm_client){ .in = in };
+	vm = (struct vmm_client){ .in = &answers, .key = -1 };
 	MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
 	while (in->left) {
 		record.what = take(in, 1) % 7;
@@ -138,7 +187,9 @@ static void broker(struct input *in)
 	shutdown(pair[1], SHUT_WR);
 	/* Blocks for records only; there is an end of them. */
 	MUST(!fcntl(pair[0], F_SETFL, 0));
-	vnc_broker(&vm, pair[0]);
+	vnc_broker(&vm, pair[0], -1);
+	for (i = 0; !vm.lost && i <= FINGER; i++)
+		MUST(!vm.down[i]);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -356,6 +407,31 @@ static void viewer_connect(struct viewer *v, struct input *in, struct vnc_server
 	vnc_server_viewer(s, pair[1]);
 }
 
+/*
+ * Somebody who says the beginning of how to come in, and stays: the server holds it back until
+ * the rest is there, which is never.
+ */
+static int stranger_connect(struct input *in, struct vnc_server *s)
+{
+	static const char said[12 + 1 + 15] = "RFB 003.008\n\2";
+	int pair[2];
+
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	MUST(send(pair[0], said, take(in, 1) % (sizeof(said) + 1), MSG_NOSIGNAL) >= 0);
+	vnc_server_viewer(s, pair[1]);
+	return pair[0];
+}
+
+static void strangers_connect(int *fds, struct input *in, struct vnc_server *s)
+{
+	u64 how = take(in, 1);
+	unsigned int count = how > 0xf0 ? STRANGERS : how % 4;
+	unsigned int i;
+
+	for (i = 0; i < STRANGERS; i++)
+		fds[i] = i < count ? stranger_connect(in, s) : -1;
+}
+
 /* A viewer that reads: nobody waits for it. */
 static void viewer_read(struct viewer *v)
 {
@@ -407,60 +483,94 @@ static void answer(int fd, struct input *in)
 	MUST(send(fd, &frame, sizeof(frame), MSG_NOSIGNAL) == sizeof(frame));
 }
 
-static void screen_change(struct vmm_display *display, struct input *in)
+/* The screen's file is a process' that may be hostile: any number in it can be any. */
+static struct vmm_display_header *screen_open(int *fd)
 {
-	static u8 pixels[4 * W * H];
-	u64 how = take(in, 1);
+	struct vmm_display_header *header;
 
-	memset(pixels, take(in, 1), sizeof(pixels));
+	*fd = memfd_create("screen", MFD_CLOEXEC);
+	MUST(*fd >= 0 && !ftruncate(*fd, SCREEN_SIZE));
+	header = mmap(NULL, SCREEN_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	MUST(header != MAP_FAILED);
+	header->magic = htole32(VMM_DISPLAY_MAGIC);
+	header->version = htole32(VMM_DISPLAY_VERSION);
+	header->width = htole32(W);
+	header->height = htole32(H);
+	return header;
+}
+
+static void screen_change(struct vmm_display_header *header, struct input *in)
+{
+	u8 *pixels = (u8 *)header + VMM_DISPLAY_PIXELS;
+	u64 how = take(in, 1);
+	unsigned int i;
+
+	memset(pixels, take(in, 1), 4 * W * H);
 	pixels[how] = how;
-	vmm_display_frame(display, 1 + how % 3, how >> 6, pixels);
+	header->format = htole32(how > 0xf0 ? take(in, 4) : 1 + how % 3);
+	header->turns = htole32(how > 0xe0 ? take(in, 4) : how >> 6);
+	for (i = 0; i < ARRAY_SIZE(header->damage); i++)
+		header->damage[i] = htole32(how & 4 ? take(in, 4) : take(in, 1) % (W + 2));
+	/* One that stays odd is waited for. */
+	header->sequence = htole64(how == 0xff ? take(in, 8) : le64toh(header->sequence) + 2);
+	/* What was promised never to change. */
+	if (how > 0xf8)
+		header->width = htole32(take(in, 4));
+}
+
+static void all_close(int *fds, unsigned int count)
+{
+	while (count--) {
+		if (fds[count] >= 0)
+			close(fds[count]);
+	}
 }
 
 static void server(struct input *in)
 {
-	struct vmm_display *display = vmm_display_open(W, H);
 	bool password = take(in, 1) & 1;
 	struct vnc_options options = {
 		.name = "fuzz", .listen_fd = -1, .password = password ? "secret" : NULL,
 	};
 	static struct viewer viewer[VIEWERS];
+	struct vmm_display_header *screen;
+	int strangers[STRANGERS];
 	struct vnc_server *s;
 	unsigned int i, turns;
 	int left = 0;
 	int pair[2];
+	int fd;
 
-	MUST(display);
 	MUST(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
-	screen_change(display, in);
-	s = vnc_server_open(&options, vmm_display_file(display), pair[0]);
+	screen = screen_open(&fd);
+	s = vnc_server_open(&options, fd, pair[0]);
 	MUST(s);
 	for (i = 0; i < VIEWERS; i++)
 		viewer[i].fd = -1;
 	for (i = 0; i < VIEWERS && in->left; i++)
 		viewer_connect(&viewer[i], in, s, password);
+	strangers_connect(strangers, in, s);
 	for (turns = 0; turns < 40 && (!turns || left); turns++) {
 		bool frame = turns % 4 == 3;
 
 		if (frame) {
-			screen_change(display, in);
+			screen_change(screen, in);
 			answer(pair[1], in);
 		}
 		left = vnc_server_turn(s, frame, 0);
-		MUST(left >= 0 && left <= VIEWERS);
+		MUST(left >= 0 && left <= PLACES);
 		records_check(pair[1], password);
 		for (i = 0; i < VIEWERS; i++)
 			viewer_read(&viewer[i]);
 	}
 	vnc_server_close(s);
 	records_check(pair[1], password);
-	for (i = 0; i < VIEWERS; i++) {
-		if (viewer[i].fd >= 0)
-			close(viewer[i].fd);
-	}
-	close(pair[0]);
-	close(pair[1]);
-	vmm_display_close(display);
+	for (i = 0; i < VIEWERS; i++)
+		all_close(&viewer[i].fd, 1);
+	all_close(strangers, STRANGERS);
+	all_close(pair, 2);
+	close(fd);
+	munmap(screen, SCREEN_SIZE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

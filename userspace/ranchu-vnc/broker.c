@@ -4,6 +4,7 @@
  * if it came from the viewers themselves.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,20 +15,30 @@
 #include "ranchu_vnc.h"
 
 #define PIXEL_MAX	16384
+#define FINGER		KEY_CNT	/* is pressed and released like a key */
+#define AGAIN_MS	100	/* until the VM is asked again for what it had no time for */
+#define AGAIN_TRIES	100	/* when the server has ended */
 
 /**
  * struct broker - the VM, and the server
  * @client: the VM
  * @fd: the server, a socket that keeps records apart
  * @copied: the guest has put something into its clipboard
+ * @down: keys, and the finger, that the VM takes for pressed
+ * @held: those of them that the server has pressed and not released; the others are due
  */
 struct broker {
 	struct vmm_client *client;
 	int fd;
 	bool copied;
+	bool down[KEY_CNT + 1];
+	bool held[KEY_CNT + 1];
 };
 
-/* 0, or -EIO: the VM is gone. What a device does not take is lost. */
+/*
+ * 0; -EBUSY if nothing came of it, because a job has the VM's devices to itself; or -EIO: the
+ * VM is gone. What a device does not take for another reason is its affair: it knows of it.
+ */
 static int ask_device(struct vmm_client *client, const char *device, const char *command,
 		      const char *value)
 {
@@ -40,7 +51,74 @@ static int ask_device(struct vmm_client *client, const char *device, const char 
 		return 0;
 	result = vmm_client_call(client, "device", args);
 	json_decref(result);
-	return result || !vmm_client_lost(client) ? 0 : -EIO;
+	if (result)
+		return 0;
+	if (vmm_client_lost(client))
+		return -EIO;
+	return strstr(vmm_client_error(client), "the VM is busy") ? -EBUSY : 0;
+}
+
+/* Presses or releases a key. What the VM has no time for is not pressed, or released later. */
+static int press(struct broker *b, unsigned int key, bool pressed, s32 x, s32 y)
+{
+	char value[64];
+	int err;
+
+	if (key == FINGER)
+		snprintf(value, sizeof(value), "%d %d %d", x, y, pressed);
+	else
+		snprintf(value, sizeof(value), "%u %d %u", key, pressed, vnc_android_key(key));
+	b->held[key] = pressed;
+	err = ask_device(b->client, "input", key == FINGER ? "touch" : "key", value);
+	if (!err)
+		b->down[key] = pressed;
+	return err == -EBUSY ? 0 : err;
+}
+
+static bool is_due(const struct broker *b, unsigned int key)
+{
+	return b->down[key] && !b->held[key];
+}
+
+static bool any_is_due(const struct broker *b)
+{
+	unsigned int key;
+
+	for (key = 0; key <= FINGER; key++) {
+		if (is_due(b, key))
+			return true;
+	}
+	return false;
+}
+
+/* A VM that is busy is not asked for the rest. */
+static int release_due(struct broker *b)
+{
+	unsigned int key;
+	int err = 0;
+
+	for (key = 0; !err && key <= FINGER; key++) {
+		if (!is_due(b, key))
+			continue;
+		err = press(b, key, false, 0, 0);
+		if (b->down[key])
+			break;
+	}
+	return err;
+}
+
+/* The server has ended, and holds nothing any more. */
+static void release_all(struct broker *b)
+{
+	unsigned int i;
+
+	memset(b->held, 0, sizeof(b->held));
+	for (i = 0; any_is_due(b) && i < AGAIN_TRIES; i++) {
+		if (i)
+			poll(NULL, 0, AGAIN_MS);
+		if (release_due(b))
+			return;
+	}
 }
 
 static void on_event(void *arg, const char *name)
@@ -76,9 +154,13 @@ static int clipboard_tell(struct broker *b)
 static int ask_frame(struct broker *b)
 {
 	struct vnc_record answer = { .what = VNC_FRAME };
-	json_t *result = vmm_client_call(b->client, "screen", NULL);
-	int file = vmm_client_file(b->client);
+	json_t *result;
+	int file;
 
+	if (release_due(b))
+		return -EIO;
+	result = vmm_client_call(b->client, "screen", NULL);
+	file = vmm_client_file(b->client);
 	if (file >= 0)
 		close(file);
 	json_decref(result);
@@ -87,20 +169,21 @@ static int ask_frame(struct broker *b)
 	return send(b->fd, &answer, sizeof(answer), MSG_NOSIGNAL) == sizeof(answer) ? 0 : -EIO;
 }
 
-/* What a viewer has copied: text is what counts, up to a NUL. */
+/* What a viewer has copied: text is what counts, up to a NUL. A VM that is busy loses it. */
 static int clipboard_put(struct broker *b, const char *bytes, size_t len)
 {
 	char text[VNC_TEXT_MAX + 1];
+	int err;
 
 	memcpy(text, bytes, len);
 	text[len] = '\0';
-	return ask_device(b->client, "clipboard", "set", text);
+	err = ask_device(b->client, "clipboard", "set", text);
+	return err == -EBUSY ? 0 : err;
 }
 
 static int serve(struct broker *b, const struct vnc_text *message, size_t text_len)
 {
 	const struct vnc_record *record = &message->record;
-	char value[64];
 
 	if (text_len && record->what != VNC_CLIPBOARD)
 		return -EPROTO;
@@ -110,15 +193,12 @@ static int serve(struct broker *b, const struct vnc_text *message, size_t text_l
 	case VNC_KEY:
 		if (record->a <= 0 || record->a > KEY_MAX)
 			return -EPROTO;
-		snprintf(value, sizeof(value), "%d %d %u", record->a, !!record->b,
-			 vnc_android_key(record->a));
-		return ask_device(b->client, "input", "key", value);
+		return press(b, record->a, record->b, 0, 0);
 	case VNC_FINGER:
 		if (record->a < 0 || record->a > PIXEL_MAX || record->b < 0 ||
 		    record->b > PIXEL_MAX)
 			return -EPROTO;
-		snprintf(value, sizeof(value), "%d %d %d", record->a, record->b, !!record->c);
-		return ask_device(b->client, "input", "touch", value);
+		return press(b, FINGER, record->c, record->a, record->b);
 	case VNC_CLIPBOARD:
 		return clipboard_put(b, message->text, text_len);
 	default:
@@ -126,16 +206,52 @@ static int serve(struct broker *b, const struct vnc_text *message, size_t text_l
 	}
 }
 
+/* What the server asks for next; 0 when it has ended, or is to end. */
+static ssize_t next_message(struct broker *b, struct vnc_text *message, int end_fd, int vm_fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = b->fd, .events = POLLIN },
+		{ .fd = end_fd, .events = POLLIN },
+		{ .fd = vm_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		int n = poll(fds, ARRAY_SIZE(fds), any_is_due(b) ? AGAIN_MS : -1);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			break;
+		if (!n && release_due(b))
+			return -EIO;
+	}
+	if (fds[1].revents || fds[2].revents)
+		return 0;
+	return recv(b->fd, message, sizeof(*message), 0);
+}
+
+/* A VM that has hung up has ended, or does so just now. */
+static bool vm_has_ended(int vm_fd)
+{
+	struct pollfd end = { .fd = vm_fd, .events = POLLIN };
+
+	return vm_fd >= 0 && poll(&end, 1, 10 * AGAIN_MS) > 0;
+}
+
 /**
  * vnc_broker - do what the server asks for, until one of the two is gone
  * @client: the VM
  * @fd: the server, a socket that keeps records apart
+ * @end_fd: can be read when both are to end; -1 for none
  *
- * Return: 0 when the server has ended, or -errno
+ * What the server has pressed is released in the end, also where the VM is busy just then.
+ *
+ * Return: 0 when the server or the VM has ended, or is to end; or -errno
  */
-int vnc_broker(struct vmm_client *client, int fd)
+int vnc_broker(struct vmm_client *client, int fd, int end_fd)
 {
 	struct broker b = { .client = client, .fd = fd };
+	int vm_fd = vmm_client_pidfd(client);
 	struct vnc_text message;
 	ssize_t n;
 	int err = 0;
@@ -144,12 +260,17 @@ int vnc_broker(struct vmm_client *client, int fd)
 	vmm_client_events(client, on_event, &b);
 	json_decref(vmm_client_call(client, "qmp_capabilities", NULL));
 	while (!err) {
-		n = recv(fd, &message, sizeof(message), 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < (ssize_t)sizeof(message.record))
-			return n ? -EPROTO : 0;
-		err = serve(&b, &message, n - sizeof(message.record));
+		n = next_message(&b, &message, end_fd, vm_fd);
+		if (!n)
+			break;
+		err = n < (ssize_t)sizeof(message.record) ? -EPROTO :
+		      serve(&b, &message, n - sizeof(message.record));
 	}
+	if (!vmm_client_lost(client))
+		release_all(&b);
+	if (err == -EIO && vm_has_ended(vm_fd))
+		err = 0;
+	if (vm_fd >= 0)
+		close(vm_fd);
 	return err;
 }

@@ -68,30 +68,54 @@ void vnc_door_enter(rfbScreenInfoPtr rfb, const int door[2], int fd)
 
 	if (client && !client_move(door, fd, own))
 		client_end(client);
+	/* Where memory is short, the library leaves it open. */
+	if (!client && own >= 0 && fcntl(own, F_GETFD) >= 0)
+		close(own);
 	close(fd);
 	/* Of one that was not wanted. */
 	while (recv(door[1], rest, sizeof(rest), MSG_DONTWAIT) > 0)
 		;
 }
 
+/* How far somebody has come; -1 for who is in, or has said the password and is not sent away. */
+static int steps(const rfbClientRec *client)
+{
+	switch (client->state) {
+	case RFB_PROTOCOL_VERSION:
+		return 0;
+	case RFB_SECURITY_TYPE:
+		return 1;
+	case RFB_AUTHENTICATION:
+		return 2;
+	default:
+		return -1;
+	}
+}
+
 /**
- * vnc_door_make_room - send away who has not come in so far, the oldest of them
+ * vnc_door_make_room - send away who has not come in so far
  * @rfb: the library's server
+ *
+ * It is one of those that have said least, the oldest of them: somebody may be typing the
+ * password for a while.
+ *
+ * Return: whether there was one
  */
-void vnc_door_make_room(rfbScreenInfoPtr rfb)
+bool vnc_door_make_room(rfbScreenInfoPtr rfb)
 {
 	rfbClientIteratorPtr clients = rfbGetClientIterator(rfb);
-	rfbClientPtr oldest = NULL;
+	rfbClientPtr who = NULL;
 	rfbClientPtr client;
 
 	/* The newest comes first. */
 	while ((client = rfbClientIteratorNext(clients))) {
-		if (client->state != RFB_NORMAL)
-			oldest = client;
+		if (steps(client) >= 0 && (!who || steps(client) <= steps(who)))
+			who = client;
 	}
 	rfbReleaseClientIterator(clients);
-	if (oldest)
-		client_end(oldest);
+	if (who)
+		client_end(who);
+	return who;
 }
 
 /* Bytes of what a viewer says next, until it has come in; then what it says is its affair. */

@@ -13,14 +13,17 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/control.h"
@@ -30,9 +33,8 @@
 
 #define EXIT_USAGE	2
 #define TIMEOUT_MS	10000
-#define TRIES		100	/* a tenth of a second each */
 #define PASSWORD_MAX	8	/* characters that VNC has */
-#define BACKLOG		8
+#define BACKLOG		64
 
 /**
  * struct arguments - the command line
@@ -120,18 +122,23 @@ static int listen_tcp(unsigned int port)
 	return vmm_error(errno, "port %u is not free", port);
 }
 
-/* A VM that starts has no screen at first. */
-static json_t *screen_ask(struct vmm_client *client)
+static u64 now_ms(void)
 {
-	json_t *result = NULL;
-	unsigned int i;
+	struct timespec now;
 
-	for (i = 0; !result && i < TRIES; i++) {
-		if (i)
-			usleep(100000);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* A VM that starts has no screen at first. */
+static json_t *screen_ask(struct vmm_client *client, u64 deadline)
+{
+	json_t *result = vmm_client_call(client, "screen", NULL);
+
+	while (!result && strstr(vmm_client_error(client), "the VM is busy") &&
+	       now_ms() < deadline) {
+		usleep(100000);
 		result = vmm_client_call(client, "screen", NULL);
-		if (!result && !strstr(vmm_client_error(client), "the VM is busy"))
-			break;
 	}
 	return result;
 }
@@ -139,6 +146,7 @@ static json_t *screen_ask(struct vmm_client *client)
 /* The VM's screen, and the connection by which it came. */
 static int vm_open(const char *name, struct vmm_client **client, char *base)
 {
+	u64 deadline = now_ms() + TIMEOUT_MS;
 	char path[PATH_MAX];
 	json_t *result;
 
@@ -148,27 +156,59 @@ static int vm_open(const char *name, struct vmm_client **client, char *base)
 	*client = vmm_client_await(path, TIMEOUT_MS);
 	if (!*client)
 		return vmm_error(errno, "cannot reach the VM \"%s\"", name);
-	result = screen_ask(*client);
+	result = screen_ask(*client, deadline);
 	if (!result)
 		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(*client));
 	json_decref(result);
 	return vmm_client_file(*client);
 }
 
+/*
+ * A file that can be read when somebody ends the program, which goes on until it has released
+ * what viewers have pressed.
+ */
+static int signals_open(void)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction action;
+	unsigned int i;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		/* What nohup has it ignore would be read as well. */
+		if (!sigaction(ends[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? vmm_error(errno, "signalfd") : fd;
+}
+
 /* The server's process; it ends with the broker. */
 static int run_server(const struct vnc_options *options, int screen_fd, int fd)
 {
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return vnc_server(options, screen_fd, fd) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int run_both(struct vmm_client *client, const struct vnc_options *options, int screen_fd)
 {
+	int end_fd = signals_open();
+	struct pollfd end = { .fd = end_fd, .events = POLLIN };
 	int status = 0;
+	bool ended;
 	int pair[2];
 	pid_t pid;
 	int err;
 
+	if (end_fd < 0)
+		return end_fd;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return vmm_error(errno, "socketpair");
 	pid = fork();
@@ -177,15 +217,18 @@ static int run_both(struct vmm_client *client, const struct vnc_options *options
 	if (!pid) {
 		vmm_client_close(client);
 		close(pair[0]);
+		close(end_fd);
 		exit(run_server(options, screen_fd, pair[1]));
 	}
 	close(pair[1]);
 	close(screen_fd);
 	close(options->listen_fd);
-	err = vnc_broker(client, pair[0]);
+	err = vnc_broker(client, pair[0], end_fd);
+	ended = poll(&end, 1, 0) > 0;
 	close(pair[0]);
+	close(end_fd);
 	waitpid(pid, &status, 0);
-	return err ? err : status ? -EIO : 0;
+	return err ? err : status && !ended ? -EIO : 0;
 }
 
 int main(int argc, char **argv)

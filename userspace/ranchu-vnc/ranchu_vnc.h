@@ -49,7 +49,7 @@ struct vnc_text {
 
 /* ---- broker.c ---- */
 
-int vnc_broker(struct vmm_client *client, int fd);
+int vnc_broker(struct vmm_client *client, int fd, int end_fd);
 
 /* ---- server.c ---- */
 
@@ -80,7 +80,7 @@ void vnc_server_close(struct vnc_server *s);
 
 int vnc_door_open(int door[2]);
 void vnc_door_enter(struct _rfbScreenInfo *rfb, const int door[2], int fd);
-void vnc_door_make_room(struct _rfbScreenInfo *rfb);
+bool vnc_door_make_room(struct _rfbScreenInfo *rfb);
 void vnc_door_watch(struct _rfbScreenInfo *rfb);
 
 /* ---- keys.c ---- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The process that talks to viewers, by libvncserver. Frames are asked for while somebody
- * looks on; nothing listens that main.c has not opened.
+ * has come in; nothing listens that main.c has not opened.
  */
 #include <endian.h>
 #include <errno.h>
@@ -20,15 +20,22 @@
 
 #define FRAME_MS	33
 #define SLOW_MS		2000	/* a viewer that takes longer to read is sent away */
-#define VIEWERS		8
+#define VIEWERS		8	/* who have come in */
+#define STRANGERS	40	/* who have not; the sandbox has files for all */
+#define PLACES		(VIEWERS + STRANGERS)
+#define ENTER_MS	60000	/* who takes longer to come in is sent away */
 
 /**
- * struct viewer - one of those who look on; the library's client has it
+ * struct viewer - one of those who are connected; the library's client has it
  * @used: there is one
+ * @in: it has come in
+ * @since: when it connected, see now_ms()
  * @keys: a bit for each key that it holds
  */
 struct viewer {
 	bool used;
+	bool in;
+	u64 since;
 	u8 keys[KEY_CNT / 8];
 };
 
@@ -41,8 +48,9 @@ struct viewer {
  * @door: new connections look like this
  * @listen_fd: viewers connect to this
  * @broker_fd: who has the VM
- * @viewer: who looks on
+ * @viewer: who is connected
  * @viewers: how many there are
+ * @in: how many of them have come in
  * @holders: of each key: how many hold it
  * @pressed: the finger is down
  * @failed: the broker is gone
@@ -55,12 +63,21 @@ struct vnc_server {
 	int door[2];
 	int listen_fd;
 	int broker_fd;
-	struct viewer viewer[VIEWERS];
+	struct viewer viewer[PLACES];
 	unsigned int viewers;
+	unsigned int in;
 	u8 holders[KEY_CNT];
 	bool pressed;
 	bool failed;
 };
+
+static u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
 
 static void ask(struct vnc_server *s, u32 what, s32 a, s32 b, s32 c)
 {
@@ -188,13 +205,16 @@ static void frame_take(struct vnc_server *s)
 		frame_show(s);
 }
 
+static bool holds(const struct viewer *viewer, unsigned int key)
+{
+	return viewer->keys[key / 8] >> key % 8 & 1;
+}
+
 static void key_note(struct vnc_server *s, struct viewer *viewer, unsigned int key, bool down)
 {
-	u8 bit = 1 << key % 8;
-
-	if (!(viewer->keys[key / 8] & bit) == !down)
+	if (holds(viewer, key) == down)
 		return;
-	viewer->keys[key / 8] ^= bit;
+	viewer->keys[key / 8] ^= 1 << key % 8;
 	s->holders[key] += down ? 1 : -1;
 }
 
@@ -203,10 +223,12 @@ static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 	struct vnc_server *s = client->screen->screenData;
 	unsigned int key = vnc_key(keysym);
 
-	if (!key)
+	if (!key || (!down && !holds(client->clientData, key)))
 		return;
 	key_note(s, client->clientData, key, down);
-	ask(s, VNC_KEY, key, down, 0);
+	/* A key that is held down is pressed again and again. */
+	if (down || !s->holders[key])
+		ask(s, VNC_KEY, key, down, 0);
 }
 
 /* The left button is a finger. Where it is while it does not touch, nobody asks. */
@@ -234,16 +256,20 @@ static void on_gone(rfbClientPtr client)
 	unsigned int key;
 
 	for (key = 0; key < KEY_CNT; key++) {
-		if (!(viewer->keys[key / 8] & 1 << key % 8))
+		if (!holds(viewer, key))
 			continue;
 		key_note(s, viewer, key, false);
 		if (!s->holders[key])
 			ask(s, VNC_KEY, key, 0, 0);
 	}
+	s->in -= viewer->in;
+	viewer->in = false;
 	viewer->used = false;
 	s->viewers--;
-	if (s->pressed)
-		ask(s, VNC_FINGER, 0, 0, 0);
+	/* The library lets nobody else point meanwhile, and forgets who it is after this. */
+	if (!s->pressed || client->screen->pointerClient != client)
+		return;
+	ask(s, VNC_FINGER, 0, 0, 0);
 	s->pressed = false;
 }
 
@@ -252,11 +278,12 @@ static enum rfbNewClientAction on_new(rfbClientPtr client)
 	struct vnc_server *s = client->screen->screenData;
 	unsigned int i;
 
-	for (i = 0; i < VIEWERS && s->viewer[i].used; i++)
+	for (i = 0; i < PLACES && s->viewer[i].used; i++)
 		;
-	if (i == VIEWERS)
+	if (i == PLACES || s->in == VIEWERS)
 		return RFB_CLIENT_REFUSE;
 	s->viewer[i].used = true;
+	s->viewer[i].since = now_ms();
 	s->viewers++;
 	client->clientData = &s->viewer[i];
 	client->clientGoneHook = on_gone;
@@ -313,9 +340,31 @@ static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
  */
 void vnc_server_viewer(struct vnc_server *s, int fd)
 {
-	if (s->viewers == VIEWERS)
+	if (s->in < VIEWERS && s->viewers - s->in >= STRANGERS)
 		vnc_door_make_room(s->rfb);
 	vnc_door_enter(s->rfb, s->door, fd);
+}
+
+/* Of more who come in than there are places, the last goes; and who does not come in. */
+static void entries_check(struct vnc_server *s)
+{
+	rfbClientIteratorPtr clients = rfbGetClientIterator(s->rfb);
+	rfbClientPtr client;
+	u64 now = now_ms();
+
+	while ((client = rfbClientIteratorNext(clients))) {
+		struct viewer *viewer = client->clientData;
+
+		if (viewer->in)
+			continue;
+		if (client->state == RFB_NORMAL && s->in < VIEWERS) {
+			viewer->in = true;
+			s->in++;
+		} else if (client->state == RFB_NORMAL || now >= viewer->since + ENTER_MS) {
+			rfbCloseClient(client);
+		}
+	}
+	rfbReleaseClientIterator(clients);
 }
 
 /**
@@ -324,7 +373,7 @@ void vnc_server_viewer(struct vnc_server *s, int fd)
  * @frame: the VM is asked for its newest frame first
  * @wait_us: how long to wait for something that viewers say, in microseconds
  *
- * Return: how many viewers there are, or -EIO if the broker is gone
+ * Return: how many are connected, or -EIO if the broker is gone
  */
 int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us)
 {
@@ -332,6 +381,7 @@ int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us)
 		frame_take(s);
 	vnc_door_watch(s->rfb);
 	rfbProcessEvents(s->rfb, wait_us);
+	entries_check(s);
 	return s->failed ? -EIO : (int)s->viewers;
 }
 
@@ -396,14 +446,11 @@ static void viewer_accept(struct vnc_server *s)
 
 	if (fd >= 0)
 		vnc_server_viewer(s, fd);
-}
-
-static u64 now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+	else if (errno == ECONNABORTED || errno == EINTR)
+		return;
+	/* It stays in the queue until there is a file for it: somebody goes, or time does. */
+	else if (!vnc_door_make_room(s->rfb))
+		poll(NULL, 0, FRAME_MS);
 }
 
 /* Without viewers this sleeps until one comes, or the broker goes. */
@@ -445,7 +492,7 @@ int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd)
 		wait_for_viewers(s);
 		if (!s->viewers)
 			continue;
-		frame = now_ms() >= next;
+		frame = s->in && now_ms() >= next;
 		vnc_server_turn(s, frame, FRAME_MS * 1000 / 2);
 		if (frame)
 			next = now_ms() + FRAME_MS;

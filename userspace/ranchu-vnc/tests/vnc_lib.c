@@ -73,6 +73,8 @@ static int vm_device(void *arg, const char *device, const char *command, const c
 		     struct vmm_text *text)
 {
 	(void)arg;
+	if (vm->busy)
+		return -EBUSY;
 	if (!strcmp(device, "clipboard") && !strcmp(command, "get")) {
 		vmm_text_add(text, "%s", vm->clipboard);
 		return 0;
@@ -262,25 +264,63 @@ static bool vnc_lives(void)
 	return !waitpid(vnc_pid, &status, WNOHANG);
 }
 
-/* The VM goes, and ranchu-vnc with it. */
-void everything_close(void)
+void vnc_signal(int signal)
+{
+	kill(vnc_pid, signal);
+}
+
+/* How ranchu-vnc ends, within five seconds; -1 if it does not. */
+int vnc_status(void)
+{
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < 100; i++) {
+		if (waitpid(vnc_pid, &status, WNOHANG) == vnc_pid)
+			return status;
+		pause_ms(50);
+	}
+	return -1;
+}
+
+/* The process that has the viewers is gone all at once. */
+bool server_kill(void)
+{
+	char path[64];
+	FILE *from;
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", vnc_pid, vnc_pid);
+	from = fopen(path, "re");
+	if (!from)
+		return false;
+	if (fscanf(from, "%d", &pid) != 1)
+		pid = 0;
+	fclose(from);
+	return pid > 0 && !kill(pid, SIGKILL);
+}
+
+void vm_close(void)
 {
 	char command[128];
-	unsigned int i;
-	int status = 0;
+	int status;
 
-	tap_check(vnc_lives());
 	kill(vm_pid, SIGKILL);
 	waitpid(vm_pid, &status, 0);
-	/* Somebody has to ask for something to notice. */
-	close(vmm_unix_dial_wait(socket_path, 100));
-	for (i = 0; i < 100 && vnc_lives(); i++)
-		pause_ms(50);
 	kill(vnc_pid, SIGKILL);
 	waitpid(vnc_pid, &status, 0);
 	snprintf(command, sizeof(command), "rm -rf %s", getenv("XDG_RUNTIME_DIR"));
 	tap_check(!system(command));
 	munmap(vm, sizeof(*vm));
+}
+
+/* The VM goes, and ranchu-vnc with it. */
+void everything_close(void)
+{
+	tap_check(vnc_lives());
+	kill(vm_pid, SIGKILL);
+	tap_equal(vnc_status(), 0);
+	vm_close();
 }
 
 /* Lines that devices were asked, at most two seconds later. */

@@ -22,6 +22,7 @@
  * @asked: what devices were asked, a line each
  * @len: bytes of that
  * @frames: how often the screen was asked for
+ * @busy: devices cannot be asked now
  * @starting: how often it is still to be asked for in vain
  * @clipboard: of the guest
  * @copied: the guest has put that there, and nobody was told so far
@@ -32,6 +33,7 @@ struct shared {
 	char asked[4096];
 	unsigned int len;
 	unsigned int frames;
+	bool busy;
 	unsigned int starting;
 	char clipboard[64];
 	bool copied;
@@ -57,6 +59,10 @@ bool everything_open_with(char *const argv[], u32 rgb);
 bool everything_open(char *const argv[]);
 unsigned int everything_open_at_port(void);
 void everything_close(void);
+void vnc_signal(int signal);
+int vnc_status(void);
+bool server_kill(void);
+void vm_close(void);
 bool were_asked(const char *want);
 
 /* ---- viewers ---- */

@@ -10,6 +10,7 @@
  * the server's own.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,13 @@
 #include "host/unix.h"
 #include "tests/tap.h"
 #include "vnc_lib.h"
+
+static bool said(int stranger, ssize_t bytes)
+{
+	char got[64];
+
+	return tap_equal(recv(stranger, got, bytes, MSG_WAITALL), bytes);
+}
 
 static void pixels_are_shown(void)
 {
@@ -148,6 +156,127 @@ static void a_key_is_held_by_those_who_are_there(void)
 				     "input key 30 0 30\n"));
 	}
 	everything_close();
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_open(socket_path, 0);
+	other = viewer_open(socket_path, 0);
+	if (tap_check(viewer && other)) {
+		SendKeyEvent(viewer, 'a', TRUE);
+		tap_check(were_asked("input key 30 1 30\n"));
+		/* Of one that has not pressed it, and of one of two that have. */
+		SendKeyEvent(other, 'a', FALSE);
+		SendKeyEvent(other, 'a', TRUE);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"));
+		SendKeyEvent(viewer, 'a', FALSE);
+		pause_ms(300);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"));
+		SendKeyEvent(other, 'a', FALSE);
+		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"
+				     "input key 30 0 30\n"));
+	}
+	viewer_close(viewer);
+	viewer_close(other);
+	everything_close();
+}
+
+static void a_finger_is_lifted_by_who_put_it_down(void)
+{
+	rfbClient *viewer;
+	int stranger;
+
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_open(socket_path, 0);
+	if (tap_check(viewer)) {
+		SendPointerEvent(viewer, 5, 6, 1);
+		tap_check(were_asked("input touch 5 6 1\n"));
+		stranger = vmm_unix_dial_wait(socket_path, 1000);
+		tap_check(said(stranger, 12));
+		close(stranger);
+		pause_ms(300);
+		SendPointerEvent(viewer, 7, 6, 1);
+		tap_check(were_asked("input touch 5 6 1\ninput touch 7 6 1\n"));
+		viewer_close(viewer);
+		tap_check(were_asked("input touch 5 6 1\ninput touch 7 6 1\n"
+				     "input touch 0 0 0\n"));
+	}
+	everything_close();
+}
+
+#define HELD	"input key 29 1 29\ninput touch 5 6 1\n"
+#define LET_GO	"input key 29 0 29\ninput touch 0 0 0\n"
+
+static rfbClient *viewer_that_holds(void)
+{
+	rfbClient *viewer = viewer_open(socket_path, 0);
+
+	if (!tap_check(viewer))
+		return NULL;
+	SendKeyEvent(viewer, 0xffe3, TRUE);
+	SendPointerEvent(viewer, 5, 6, 1);
+	tap_check(were_asked(HELD));
+	return viewer;
+}
+
+/* As while a job has the devices: a snapshot, a reset. */
+static void a_busy_vm_is_told_later_what_was_released(void)
+{
+	rfbClient *viewer;
+
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_that_holds();
+	if (viewer) {
+		vm->busy = true;
+		/* What is pressed now is not pressed. */
+		SendKeyEvent(viewer, 'a', TRUE);
+		SendKeyEvent(viewer, 0xffe3, FALSE);
+		SendPointerEvent(viewer, 5, 6, 0);
+		pause_ms(300);
+		tap_check(were_asked(HELD));
+		vm->busy = false;
+		tap_check(were_asked(HELD LET_GO));
+		SendKeyEvent(viewer, 'a', FALSE);
+		tap_check(were_asked(HELD LET_GO "input key 30 0 30\n"));
+		viewer_close(viewer);
+	}
+	everything_close();
+	if (!everything_open(by_socket))
+		return;
+	viewer = viewer_that_holds();
+	/* Nobody is left whose frames would be asked for. */
+	vm->busy = true;
+	viewer_close(viewer);
+	pause_ms(300);
+	vm->busy = false;
+	tap_check(were_asked(HELD LET_GO));
+	everything_close();
+}
+
+static void who_ends_releases_what_it_has_pressed(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, 0 };
+	rfbClient *viewer;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		tap_context("signal %d", signals[i]);
+		if (!everything_open(by_socket))
+			return;
+		viewer = viewer_that_holds();
+		vm->busy = true;
+		if (signals[i])
+			vnc_signal(signals[i]);
+		else
+			tap_check(server_kill());
+		pause_ms(300);
+		vm->busy = false;
+		tap_check(were_asked(HELD LET_GO));
+		tap_check(!vnc_status() == !!signals[i]);
+		tap_check(access(socket_path, F_OK));
+		viewer_close(viewer);
+		vm_close();
+	}
 }
 
 static char got_text[64];
@@ -195,6 +324,7 @@ static void nobody_watching_costs_nothing(void)
 {
 	rfbClient *viewer;
 	unsigned int before;
+	int stranger;
 
 	if (!everything_open(by_socket))
 		return;
@@ -202,6 +332,12 @@ static void nobody_watching_costs_nothing(void)
 	tap_equal(before, 1);
 	pause_ms(500);
 	tap_equal(vm->frames, before);
+	/* Who is connected and has not come in looks at nothing. */
+	stranger = vmm_unix_dial_wait(socket_path, 1000);
+	tap_check(said(stranger, 12));
+	pause_ms(300);
+	tap_equal(vm->frames, before);
+	close(stranger);
 	viewer = viewer_open(socket_path, 0);
 	pause_ms(300);
 	tap_check(viewer && vm->frames > before);
@@ -270,13 +406,6 @@ static unsigned int trickle(rfbClient *viewer, int stranger, const char *bytes, 
 	return longest;
 }
 
-static bool said(int stranger, ssize_t bytes)
-{
-	char got[64];
-
-	return tap_equal(recv(stranger, got, bytes, MSG_WAITALL), bytes);
-}
-
 /* Whether the other end hangs up, within two seconds. */
 static bool ends(int fd)
 {
@@ -317,7 +446,9 @@ static void strangers_stall_nobody(void)
 	close(fd);
 	/* What looks like a WebSocket is none. */
 	fd = port_dial(port);
+	tap_check(said(fd, 12));
 	tap_check(trickle(viewer, fd, "GET / HTTP/1.1\r\n", 16) < 500);
+	tap_check(ends(fd));
 	close(fd);
 	viewer_close(viewer);
 	everything_close();
@@ -348,6 +479,62 @@ static void strangers_make_room(void)
 	viewer_close(viewer);
 	everything_close();
 	unlink(password_file);
+}
+
+/* Somebody types the password while strangers come, more than there are places for. */
+static void who_types_the_password_stays(void)
+{
+	unsigned int port = everything_open_at_port();
+	unsigned int i;
+	int fds[60];
+	int typist;
+
+	if (!port)
+		return;
+	typist = port_dial(port);
+	tap_check(said(typist, 12));
+	send(typist, "RFB 003.008\n", 12, MSG_NOSIGNAL);
+	tap_check(said(typist, 2));
+	send(typist, "\2", 1, MSG_NOSIGNAL);
+	tap_check(said(typist, 16));
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = port_dial(port);
+	/* The last has its place, the first has none any more. */
+	tap_check(said(fds[i - 1], 12));
+	tap_check(ends(fds[0]));
+	/* The wrong one: it is told so. */
+	send(typist, "0123456789abcdef", 16, MSG_NOSIGNAL);
+	tap_check(said(typist, 4));
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	close(typist);
+	everything_close();
+	unlink(password_file);
+}
+
+static void eight_can_look_on(void)
+{
+	rfbClient *viewer[8];
+	unsigned int i;
+	int late;
+
+	if (!everything_open(by_socket))
+		return;
+	/* It connects early, and comes in late. */
+	late = vmm_unix_dial_wait(socket_path, 1000);
+	for (i = 0; i < ARRAY_SIZE(viewer); i++) {
+		viewer[i] = viewer_open(socket_path, 0);
+		tap_check(viewer[i]);
+	}
+	tap_check(said(late, 12));
+	send(late, "RFB 003.008\n\1\1", 14, MSG_NOSIGNAL);
+	tap_check(ends(late));
+	pixel_set(2, 2, 0x556677);
+	tap_check(viewer[0] && shows(viewer[0], 2, 2, 0x556677));
+	for (i = 0; i < ARRAY_SIZE(viewer); i++)
+		viewer_close(viewer[i]);
+	close(late);
+	everything_close();
 }
 
 /* ---- a viewer of another family ---- */
@@ -483,11 +670,17 @@ static const struct tap_case cases[] = {
 	{ "a VM that starts is waited for", a_vm_that_starts_is_waited_for },
 	{ "keys and fingers arrive, and are let go", keys_and_fingers_arrive },
 	{ "a key is held by those who are there", a_key_is_held_by_those_who_are_there },
+	{ "a finger is lifted by who put it down", a_finger_is_lifted_by_who_put_it_down },
+	{ "a busy VM is told later what was released",
+	  a_busy_vm_is_told_later_what_was_released },
+	{ "who ends releases what it has pressed", who_ends_releases_what_it_has_pressed },
 	{ "the clipboard is shared", the_clipboard_is_shared },
 	{ "nobody watching costs nothing", nobody_watching_costs_nothing },
 	{ "a port wants the password, and is on loopback only", a_port_wants_the_password },
 	{ "strangers stall nobody", strangers_stall_nobody },
 	{ "strangers make room", strangers_make_room },
+	{ "who types the password stays", who_types_the_password_stays },
+	{ "eight can look on", eight_can_look_on },
 	{ "Debian's viewer sees the pixels", debians_viewer_sees_the_pixels },
 	{ "what is no viewer costs nobody anything", what_is_no_viewer_costs_nobody_anything },
 };

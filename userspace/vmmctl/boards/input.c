@@ -16,18 +16,20 @@
 #define WORD	40	/* bytes of a word of a command, with its NUL */
 
 /*
- * What is pressed is one device's. What is released is each one's: nobody knows which
- * driver was there when it was pressed.
+ * What is pressed is one device's. What is released is virtio's, and that of goldfish events
+ * where it was pressed there, or where no other device has it: a guest that does not read
+ * its events has room for few.
  */
 static int input_route(struct vmm_vm *vm, const char *command, const char *arg, bool pressed,
-		       const char *event, const char *value, struct vmm_text *text)
+		       const char *event, const char *value, bool *on_events, struct vmm_text *text)
 {
 	int told = vmm_board_command(vm, NULL, command, arg, NULL);
 	bool unused = told == -ENOENT || told == -ENODEV;
 	int err;
 
-	if (pressed && !unused)
+	if (!unused && (pressed || !*on_events))
 		return told;
+	*on_events = pressed;
 	err = vmm_board_command(vm, "events", event, value, unused ? text : NULL);
 	if (!unused)
 		return told;
@@ -48,28 +50,34 @@ static unsigned int key_find(const char *name)
 
 static int run_key(struct vmm_vm *vm, const char *value, struct vmm_text *text)
 {
+	static bool on_events[KEY_CNT];
 	char name[WORD] = "", second[WORD] = "", state[3] = "";
 	unsigned int code, other;
 	char arg[WORD], send[WORD];
+	int words = 0;
 	bool pressed;
+	char rest;
 
 	/* What is not there stays empty, and is no key. */
-	if (value && sscanf(value, "%39s %2s %39s", name, state, second) < 3)
+	if (value)
+		words = sscanf(value, "%39s %2s %39s %c", name, state, second, &rest);
+	if (words < 3)
 		memcpy(second, name, sizeof(second));
 	code = key_find(name);
 	other = key_find(second);
 	pressed = !strcmp(state, "1");
-	if (!code || !other || (!pressed && strcmp(state, "0"))) {
+	if (!code || !other || words > 3 || (!pressed && strcmp(state, "0"))) {
 		vmm_text_add(text, "CODE PRESSED are needed; PRESSED is 0 or 1");
 		return -EINVAL;
 	}
 	snprintf(arg, sizeof(arg), "%u %u", code, pressed);
 	snprintf(send, sizeof(send), "%u:%u:%u %u:0:0", EV_KEY, other, pressed, EV_SYN);
-	return input_route(vm, "key", arg, pressed, "send", send, text);
+	return input_route(vm, "key", arg, pressed, "send", send, &on_events[code], text);
 }
 
 static int run_touch(struct vmm_vm *vm, const char *value, struct vmm_text *text)
 {
+	static bool on_events;
 	unsigned int pressed;
 	char mouse[WORD];
 	int x, y;
@@ -81,7 +89,7 @@ static int run_touch(struct vmm_vm *vm, const char *value, struct vmm_text *text
 		return -EINVAL;
 	}
 	snprintf(mouse, sizeof(mouse), "%d %d 0 %u", x, y, pressed);
-	return input_route(vm, "touch", value, pressed, "mouse", mouse, text);
+	return input_route(vm, "touch", value, pressed, "mouse", mouse, &on_events, text);
 }
 
 /**

@@ -21,6 +21,12 @@ static u64 sequence_of(const struct vmm_screen_view *view)
 	return le64toh(__atomic_load_n(&view->header->sequence, __ATOMIC_SEQ_CST));
 }
 
+/* One that another process may change at any time: it is read once. */
+static u32 number_of(const __le32 *at)
+{
+	return le32toh(__atomic_load_n(at, __ATOMIC_RELAXED));
+}
+
 static int view_map(struct vmm_screen_view *view, int fd)
 {
 	struct stat st;
@@ -33,10 +39,10 @@ static int view_map(struct vmm_screen_view *view, int fd)
 	if (map == MAP_FAILED)
 		return -errno;
 	view->header = map;
-	view->width = le32toh(view->header->width);
-	view->height = le32toh(view->header->height);
-	if (le32toh(view->header->magic) != VMM_DISPLAY_MAGIC ||
-	    le32toh(view->header->version) != VMM_DISPLAY_VERSION ||
+	view->width = number_of(&view->header->width);
+	view->height = number_of(&view->header->height);
+	if (number_of(&view->header->magic) != VMM_DISPLAY_MAGIC ||
+	    number_of(&view->header->version) != VMM_DISPLAY_VERSION ||
 	    !view->width || !view->height || view->width > SIDE_MAX ||
 	    view->height > SIDE_MAX ||
 	    (u64)view->width * view->height * 4 > view->size - VMM_DISPLAY_PIXELS)
@@ -87,12 +93,12 @@ static u32 pixel_bytes(u32 format)
 static void rows_changed(struct vmm_screen_view *view, u64 now)
 {
 	const struct vmm_display_header *header = view->header;
-	u32 top = le32toh(header->damage[1]);
-	u32 rows = le32toh(header->damage[3]);
+	u32 top = number_of(&header->damage[1]);
+	u32 rows = number_of(&header->damage[3]);
 	bool whole = !view->seen || view->sequence & 1 || now != view->sequence + 2 ||
 		     top > view->height || rows > view->height - top ||
-		     le32toh(header->format) != view->format ||
-		     le32toh(header->turns) % 4 != view->turns;
+		     number_of(&header->format) != view->format ||
+		     number_of(&header->turns) % 4 != view->turns;
 
 	view->first = whole ? 0 : top;
 	view->last = whole ? view->height : top + rows;
