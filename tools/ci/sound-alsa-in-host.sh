@@ -58,7 +58,8 @@ near() {
 	[ -n "$1" ] && [ "$1" -ge $(($2 * 98 / 100)) ] && [ "$1" -le $(($2 * 102 / 100)) ]
 }
 
-ranchu-sound --socket-path /tmp/sound --play hw:Loopback,0,0 --record hw:Loopback,0,0 \
+# With and without the plugin that would convert formats.
+ranchu-sound --socket-path /tmp/sound --play plughw:Loopback,0,0 --record hw:Loopback,0,0 \
 	> $log 2>&1 &
 sound=$!
 within 30 [ -S /tmp/sound ]
