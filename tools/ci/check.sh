@@ -68,6 +68,7 @@ WHEN_NAMED=(
 	"user		tools/ci/net-test.sh user"
 	"scsi		tools/ci/net-test.sh scsi"
 	"sound		tools/ci/sound-test.sh"
+	"sound-alsa	tools/ci/sound-alsa-test.sh"
 	"x86_64-all	kselftests x86_64"
 	"matrix-build	tools/ci/matrix.sh build"
 	"matrix		tools/ci/matrix.sh boot"

@@ -4,7 +4,7 @@
 # Brings everything that building and testing ranchu needs onto a Debian 12
 # machine: packages through apt-get, and into the cache directory Debian's
 # kernels, headers, kernel source and busybox for both architectures, and the
-# static libraries that an arm64 vmmctl is linked with.
+# libraries that arm64 programs are linked with.
 #
 #	tools/lab/fetch.sh [--update]
 #
@@ -22,8 +22,8 @@ PACKAGES=$RANCHU_TOP/tools/lab/packages.txt
 LAYOUT=1
 # The same for unpack_libraries, which a cache that was complete without them gets
 # alone: an older fetch.sh still finds its own cache complete.
-LIBRARIES_LAYOUT=1
-LIBRARIES="libjansson-dev zlib1g-dev libseccomp-dev libcap-ng-dev"
+LIBRARIES_LAYOUT=2
+LIBRARIES="libjansson-dev zlib1g-dev libseccomp-dev libcap-ng-dev libasound2-dev libasound2"
 
 install_packages() {
 	local missing
@@ -146,8 +146,8 @@ unpack_debs() {
 	done
 }
 
-# The libraries of vmmctl beside libfdt: the -dev packages have static ones. One
-# directory has all of them, named by all versions.
+# The libraries of vmmctl beside libfdt: the -dev packages have static ones. ALSA's, of
+# ranchu-sound, is a shared one. One directory has all of them, named by all versions.
 unpack_libraries() {
 	local package deb version='' debs=()
 

@@ -31,6 +31,7 @@ dmsetup		sbin/dmsetup				backports
 alsa-utils	usr/bin/aplay				backports
 alsa-utils	usr/bin/arecord				backports
 alsa-utils	usr/bin/amixer				backports
+libasound2	usr/lib/@/libasound.so.2		backports
 nodejs		usr/bin/node				backports
 iperf3		usr/bin/iperf3				trixie
 iproute2	usr/sbin/vdpa				trixie
@@ -88,7 +89,7 @@ unpack_program() {
 	done
 	rm -rf "${root:?}/archives"
 	find "$root/usr/share" -mindepth 1 -maxdepth 1 ! -name seabios ! -name qemu \
-		! -name nodejs ! -name glvnd -exec rm -rf {} +
+		! -name nodejs ! -name glvnd ! -name alsa -exec rm -rf {} +
 }
 
 # fetch_program PACKAGE FROM: sets UNPACKED to where the package is in the cache.
@@ -137,6 +138,7 @@ copy_data() {
 	case $1 in
 	qemu-system-x86) files=$FIRMWARE ;;
 	nodejs) files=usr/share/nodejs ;;
+	libasound2) files=usr/share/alsa ;;
 	esac
 	for file in $files; do
 		mkdir -p "$3/${file%/*}"
