@@ -13,7 +13,7 @@ modprobe snd-aloop || exit 1
 sed 's/^/# /' /proc/asound/cards
 card=/proc/asound/Loopback
 log=/tmp/sound.log
-echo "1..5"
+echo "1..6"
 
 mkfifo /tmp/typed
 exec 3<>/tmp/typed
@@ -57,6 +57,13 @@ near() {
 	echo "# rate $1 of $2"
 	[ -n "$1" ] && [ "$1" -ge $(($2 * 98 / 100)) ] && [ "$1" -le $(($2 * 102 / 100)) ]
 }
+
+# Without a sound server this is a mixer, which is not for the sandbox: said at once.
+timeout 60 ranchu-sound --socket-path /tmp/sound > $log 2>&1
+code=$?
+sed 's/^/# ranchu-sound: /' $log
+[ $code -eq 1 ] && [ ! -e /tmp/sound ] && grep -q '"default" fails in the sandbox' $log
+result a_mixer_is_refused_at_once $?
 
 # With and without the plugin that would convert formats.
 ranchu-sound --socket-path /tmp/sound --play plughw:Loopback,0,0 --record hw:Loopback,0,0 \

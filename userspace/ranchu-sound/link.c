@@ -115,7 +115,7 @@ int sound_link_run(int fd, struct sound_pcm *play, struct sound_pcm *record)
 	sound_pcm_stop(play);
 	sound_pcm_stop(record);
 	if (play->lost)
-		vmm_note("%llu bytes were not played: ALSA's device is slower than the VM",
+		vmm_note("%llu bytes were not played: ALSA's device is closed, or slow",
 			 play->lost);
 	return err ? vmm_error(err, "vmmctl has sent what it should not") : 0;
 }

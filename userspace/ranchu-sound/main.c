@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/log.h"
@@ -74,6 +75,29 @@ static int vmmctl_accept(int listen_fd, const char *path)
 	return fd;
 }
 
+/*
+ * What opens now may not open in the sandbox: ALSA's mixers, dmix and dsnoop, do not. A
+ * child tries that before anybody connects.
+ */
+static int probe(const struct sound_pcm *pcm)
+{
+	int err = sound_pcm_probe(pcm);
+	int status;
+	pid_t pid;
+
+	if (err)
+		return err;
+	pid = fork();
+	if (!pid)
+		_exit(sound_confine() || sound_pcm_probe(pcm));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return vmm_error(errno, "cannot try ALSA's \"%s\" in the sandbox", pcm->name);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return vmm_error(-EPERM, "ALSA's \"%s\" fails in the sandbox: try --%s plughw:0",
+				 pcm->name, pcm->record ? "record" : "play");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sound_pcm play = { .name = "default" };
@@ -86,9 +110,9 @@ int main(int argc, char **argv)
 	if (arguments_read(argc, argv, &path, &play, &record))
 		return EXIT_USAGE;
 	/* A machine without a microphone plays all the same. */
-	if (sound_pcm_probe(&play))
+	if (probe(&play))
 		return EXIT_FAILURE;
-	if (sound_pcm_probe(&record))
+	if (probe(&record))
 		vmm_note("what the VM records is silence");
 	fd = vmm_unix_listen_packets(path);
 	if (fd < 0)
