@@ -3,11 +3,12 @@
 #
 # Which lines of userspace/ its own tests run on this machine: vmmctl's unit tests and
 # those of the programs beside it, and the x86_64 board's with a KVM, where there is one.
-# What only a stock guest or the modules lead to is not among them. Prints a table by file; the lines that did not run are in
-# build/coverage-userspace/missed. The last line is "TOTAL covered lines percent".
+# What only a stock guest or the modules lead to is not among them. Prints a table by file;
+# the lines that did not run are in build/coverage-userspace/missed. The last line is
+# "TOTAL covered lines percent".
 #
 # Tests of the sandbox fail here, because counting ends where it begins: the step vmmctl
-# has them. Ends with 1 if nothing was counted.
+# has them. Ends with 1 if nothing of a program was counted.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -45,3 +46,6 @@ done
 awk -v missed="$OUT/missed" -v tree="userspace/" -v of="^userspace/" \
 	-f tools/ci/covered.awk "$OUT"/*.gcov
 [ -s "$OUT/missed" ]
+for program in vmmctl ranchu-gpu ranchu-gles ranchu-services ranchu-sound ranchu-vnc; do
+	[ -s "$OUT/$program.gcov" ] || die "nothing of $program was counted: $OUT/$program.log"
+done

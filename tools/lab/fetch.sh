@@ -205,7 +205,8 @@ main() {
 	flock 9
 
 	install_packages
-	if [ "$update" -eq 0 ] && [ -e "$ready" ] && [ -e "$libraries" ]; then
+	if [ "$update" -eq 0 ] && [ -e "$ready" ] && [ -e "$libraries" ] &&
+			[ -e "$RANCHU_CACHE/libraries-arm64/usr/include/alsa" ]; then
 		return 0
 	fi
 	for arch in arm64 amd64; do

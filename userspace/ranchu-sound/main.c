@@ -21,6 +21,8 @@
 #include "ranchu_sound.h"
 
 #define EXIT_USAGE	2
+#define EXIT_NOT_OPEN	3	/* of the child that tries */
+#define PROBE_SECONDS	30
 
 static int wrong_usage(void)
 {
@@ -77,21 +79,24 @@ static int vmmctl_accept(int listen_fd, const char *path)
 
 /*
  * What opens now may not open in the sandbox: ALSA's mixers, dmix and dsnoop, do not. A
- * child tries that before anybody connects.
+ * child tries that before anybody connects, and before a library is loaded here that would
+ * find out that it is in another process.
  */
-static int probe(const struct sound_pcm *pcm)
+static int probe_confined(const struct sound_pcm *pcm)
 {
-	int err = sound_pcm_probe(pcm);
+	pid_t pid = fork();
 	int status;
-	pid_t pid;
 
-	if (err)
-		return err;
-	pid = fork();
-	if (!pid)
+	if (!pid) {
+		alarm(PROBE_SECONDS);
+		if (sound_pcm_probe(pcm))
+			_exit(EXIT_NOT_OPEN);
 		_exit(sound_confine() || sound_pcm_probe(pcm));
+	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return vmm_error(errno, "cannot try ALSA's \"%s\" in the sandbox", pcm->name);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_OPEN)
+		return -EIO;
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return vmm_error(-EPERM, "ALSA's \"%s\" fails in the sandbox: try --%s plughw:0",
 				 pcm->name, pcm->record ? "record" : "play");
@@ -103,17 +108,22 @@ int main(int argc, char **argv)
 	struct sound_pcm play = { .name = "default" };
 	struct sound_pcm record = { .name = "default", .record = true };
 	const char *path = NULL;
+	bool records;
 	int fd;
 
 	vmm_log_name("ranchu-sound");
 	signal(SIGPIPE, SIG_IGN);
 	if (arguments_read(argc, argv, &path, &play, &record))
 		return EXIT_USAGE;
-	/* A machine without a microphone plays all the same. */
-	if (probe(&play))
+	if (probe_confined(&play))
 		return EXIT_FAILURE;
-	if (probe(&record))
+	/* A machine without a microphone plays all the same. */
+	records = !probe_confined(&record);
+	if (!records)
 		vmm_note("what the VM records is silence");
+	/* For the libraries, which stay. */
+	if (sound_pcm_probe(&play) || (records && sound_pcm_probe(&record)))
+		return EXIT_FAILURE;
 	fd = vmm_unix_listen_packets(path);
 	if (fd < 0)
 		return EXIT_FAILURE;

@@ -107,18 +107,23 @@ static int release_due(struct broker *b)
 	return err;
 }
 
-/* The server has ended, and holds nothing any more. */
-static void release_all(struct broker *b)
+/* The server has ended, and holds nothing any more; 0 if nothing is pressed in the end. */
+static int release_all(struct broker *b)
 {
 	unsigned int i;
+	int err;
 
 	memset(b->held, 0, sizeof(b->held));
 	for (i = 0; any_is_due(b) && i < AGAIN_TRIES; i++) {
 		if (i)
 			poll(NULL, 0, AGAIN_MS);
-		if (release_due(b))
-			return;
+		err = release_due(b);
+		if (err)
+			return err;
 	}
+	if (!any_is_due(b))
+		return 0;
+	return vmm_error(-EBUSY, "the VM is busy: what viewers have pressed stays pressed");
 }
 
 static void on_event(void *arg, const char *name)
@@ -253,6 +258,7 @@ int vnc_broker(struct vmm_client *client, int fd, int end_fd)
 	struct broker b = { .client = client, .fd = fd };
 	int vm_fd = vmm_client_pidfd(client);
 	struct vnc_text message;
+	int released;
 	ssize_t n;
 	int err = 0;
 
@@ -266,8 +272,9 @@ int vnc_broker(struct vmm_client *client, int fd, int end_fd)
 		err = n < (ssize_t)sizeof(message.record) ? -EPROTO :
 		      serve(&b, &message, n - sizeof(message.record));
 	}
-	if (!vmm_client_lost(client))
-		release_all(&b);
+	released = vmm_client_lost(client) ? 0 : release_all(&b);
+	if (!err)
+		err = released;
 	if (err == -EIO && vm_has_ended(vm_fd))
 		err = 0;
 	if (vm_fd >= 0)

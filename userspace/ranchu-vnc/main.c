@@ -227,7 +227,11 @@ static int run_both(struct vmm_client *client, const struct vnc_options *options
 	ended = poll(&end, 1, 0) > 0;
 	close(pair[0]);
 	close(end_fd);
+	/* A viewer may keep it from seeing that the broker has gone. */
+	kill(pid, SIGTERM);
 	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+		status = 0;
 	return err ? err : status && !ended ? -EIO : 0;
 }
 

@@ -340,8 +340,12 @@ static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
  */
 void vnc_server_viewer(struct vnc_server *s, int fd)
 {
-	if (s->in < VIEWERS && s->viewers - s->in >= STRANGERS)
+	if (s->in < VIEWERS && s->viewers - s->in >= STRANGERS) {
+		/* What others have said meanwhile counts. */
+		vnc_door_watch(s->rfb);
+		rfbProcessEvents(s->rfb, 0);
 		vnc_door_make_room(s->rfb);
+	}
 	vnc_door_enter(s->rfb, s->door, fd);
 }
 

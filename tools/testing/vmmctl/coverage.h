@@ -12,7 +12,8 @@ struct vmm_helper_sandbox;
 void __gcov_dump(void);
 _Noreturn void __real__exit(int code);
 _Noreturn void __wrap__exit(int code);
-int __real_vmm_sandbox_enter(const struct vmm_sandbox *sandbox);
+/* Programs without vmmctl's sandbox have none. */
+int __attribute__((weak)) __real_vmm_sandbox_enter(const struct vmm_sandbox *sandbox);
 int __wrap_vmm_sandbox_enter(const struct vmm_sandbox *sandbox);
 int __wrap_vmm_helper_sandbox(const struct vmm_helper_sandbox *sandbox);
 
