@@ -195,7 +195,9 @@ void vmm_sound_stream_due(struct vmm_sound_stream *stream)
 /* Gives back all messages that are there, to a driver that should not have sent them. */
 static void refuse_locked(struct vmm_sound_stream *stream)
 {
-	while (message_take_locked(stream))
+	unsigned int most = stream->ring->vq.num;
+
+	while (most-- && message_take_locked(stream))
 		message_answer_locked(stream, VIRTIO_SND_S_IO_ERR, 0);
 }
 

@@ -108,7 +108,7 @@ static bool balloon_kicked(struct vmm_ring *ring)
 	struct ranchu_chain chain = { .iov = iov, .max = BALLOON_BUFFERS };
 	__le32 pfns[BALLOON_PFNS];
 
-	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0) {
+	while (vmm_ring_next(ring, &chain) > 0) {
 		if (ring->index == BALLOON_INFLATE)
 			balloon_inflate(mem, pfns, balloon_pfns(&chain, pfns));
 		else if (ring->index == BALLOON_REPORT)

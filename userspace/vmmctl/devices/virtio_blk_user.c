@@ -239,7 +239,7 @@ static bool blk_kicked(struct vmm_ring *ring)
 	unsigned int n = 0;
 	u64 bytes = 0;
 
-	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, chain) > 0) {
+	while (vmm_ring_next(ring, chain) > 0) {
 		bytes += chain->out_len + chain->in_len;
 		ranchu_blk_serve(&queue->req, blk->dev.v->accepted, true);
 		if (++n == BLK_BATCH || bytes >= BLK_BATCH_BYTES) {

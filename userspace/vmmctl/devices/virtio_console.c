@@ -48,7 +48,7 @@ static bool hvc_kicked(struct vmm_ring *ring)
 		vmm_event_signal(hvc->room_fd);
 		return false;
 	}
-	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0) {
+	while (vmm_ring_next(ring, &chain) > 0) {
 		vmm_stream_send(&hvc->stream, iov, chain.n_out);
 		vmm_ring_push(ring, &chain, 0);
 	}

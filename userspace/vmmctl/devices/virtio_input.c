@@ -224,7 +224,7 @@ static bool input_kicked(struct vmm_ring *ring)
 			vmm_event_signal(input->room_fd);
 		return false;
 	}
-	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
+	while (vmm_ring_next(ring, &chain) > 0)
 		vmm_ring_push(ring, &chain, 0);
 	return true;
 }

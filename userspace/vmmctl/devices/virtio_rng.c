@@ -45,7 +45,7 @@ static bool rng_kicked(struct vmm_ring *ring)
 	struct iovec iov[RNG_BUFFERS];
 	struct ranchu_chain chain = { .iov = iov, .max = RNG_BUFFERS };
 
-	while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
+	while (vmm_ring_next(ring, &chain) > 0)
 		vmm_ring_push(ring, &chain, rng_fill(&chain));
 	return true;
 }

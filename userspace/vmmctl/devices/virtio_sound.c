@@ -326,7 +326,7 @@ static bool card_kicked(struct vmm_ring *ring)
 
 	switch (ring->index) {
 	case VIRTIO_SND_VQ_CONTROL:
-		while (!vmm_ring_stopping(ring) && ranchu_vq_next(&ring->vq, &chain) > 0)
+		while (vmm_ring_next(ring, &chain) > 0)
 			vmm_ring_push(ring, &chain, control_serve(card, &chain));
 		return true;
 	case VIRTIO_SND_VQ_EVENT:

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,8 @@
 #define RING_NOT_OFFERED	(1ULL << VIRTIO_F_NOTIFY_ON_EMPTY | \
 				 1ULL << VIRTIO_F_ANY_LAYOUT | 1ULL << VHOST_F_LOG_ALL | \
 				 1ULL << VIRTIO_F_IN_ORDER | 1ULL << VIRTIO_F_RING_PACKED)
+
+#define RING_TURNS	64	/* before others have the lock */
 
 /* A packed ring begins in its first slot, with both wrap counters 1. */
 #define RING_PACKED_BASE	0x80008000
@@ -35,6 +38,21 @@ static int device_broken(void *arg)
 static void ring_count(u64 *counter, u64 n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/**
+ * vmm_ring_next - take what the driver has made available, in kicked()
+ * @ring: its lock is held
+ * @chain: as ranchu_vq_next() has it
+ *
+ * Return: as ranchu_vq_next(); 0 as well where the rest is for the next turn
+ */
+int vmm_ring_next(struct vmm_ring *ring, struct ranchu_chain *chain)
+{
+	if (vmm_ring_stopping(ring) || !ring->turn)
+		return 0;
+	ring->turn--;
+	return ranchu_vq_next(&ring->vq, chain);
 }
 
 /**
@@ -71,9 +89,11 @@ void vmm_ring_update(struct vmm_ring *ring)
 	}
 }
 
+/* After some turns others have the lock: they wait for it with the whole VM. */
 static void ring_serve(struct vmm_ring *ring)
 {
-	bool takes, broken;
+	unsigned int turns = RING_TURNS;
+	bool takes, broken, more;
 
 	pthread_mutex_lock(&ring->lock);
 	if (!ring->live) {
@@ -83,12 +103,18 @@ static void ring_serve(struct vmm_ring *ring)
 	}
 	do {
 		ranchu_vq_disable_kicks(&ring->vq);
+		ring->turn = ring->vq.num;
 		takes = ring->dev->kicked(ring);
 		vmm_ring_update(ring);
-	} while (ring->live && ranchu_vq_enable_kicks(&ring->vq) && takes &&
-		 !vmm_ring_stopping(ring));
+		more = ring->live && ranchu_vq_enable_kicks(&ring->vq) && takes &&
+		       !vmm_ring_stopping(ring);
+	} while (more && --turns);
 	broken = ring->vq.fault;
 	pthread_mutex_unlock(&ring->lock);
+	if (more) {
+		vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
+		sched_yield();
+	}
 	/*
 	 * The main thread makes the device ask for a reset: that takes the device's lock,
 	 * whose holder may be waiting for this thread to end.

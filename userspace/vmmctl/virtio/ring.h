@@ -46,6 +46,8 @@ struct vmm_ring_counts {
  * @started: there is a @thread; protected by the device's lock
  * @thread: waits for the queue's doorbell and calls kicked()
  * @stopping: kicked() is to return soon; read and written with __atomic
+ * @turn: chains that kicked() may still take: no more than a driver can have made available,
+ *	though a ring may be laid out so that what is written to it makes more
  * @counts: what it has done
  */
 struct vmm_ring {
@@ -58,6 +60,7 @@ struct vmm_ring {
 	bool started;
 	pthread_t thread;
 	int stopping;
+	unsigned int turn;
 	struct vmm_ring_counts counts;
 };
 
@@ -92,6 +95,7 @@ void vmm_ring_device_stop(struct vmm_ring_device *dev);
 void vmm_ring_device_pause(struct vmm_ring_device *dev);
 void vmm_ring_device_resume(struct vmm_ring_device *dev);
 int vmm_ring_device_base(struct vmm_ring_device *dev, unsigned int queue, u32 *base);
+int vmm_ring_next(struct vmm_ring *ring, struct ranchu_chain *chain);
 void vmm_ring_push(struct vmm_ring *ring, const struct ranchu_chain *chain, u32 written);
 void vmm_ring_update(struct vmm_ring *ring);
 void vmm_ring_device_stats(struct vmm_ring_device *dev, struct vmm_report *report);
