@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -111,10 +110,8 @@ static void ring_serve(struct vmm_ring *ring)
 	} while (more && --turns);
 	broken = ring->vq.fault;
 	pthread_mutex_unlock(&ring->lock);
-	if (more) {
+	if (more)
 		vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
-		sched_yield();
-	}
 	/*
 	 * The main thread makes the device ask for a reset: that takes the device's lock,
 	 * whose holder may be waiting for this thread to end.
