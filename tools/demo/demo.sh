@@ -104,7 +104,8 @@ if [ "$LAB" = 0 ]; then
 	"$RANCHU_BUILD/demo/in-host.sh" "$RANCHU_BUILD/demo" "$RANCHU_BUILD/demo" "$VMMCTL" \
 		"$RANCHU_BUILD/demo/screen-$GUEST_ARCH.png" &&
 		say "the guest's screen is in $RANCHU_BUILD/demo/screen-$GUEST_ARCH.png" && exit 0
-	"$VMMCTL" doctor
+	# Why not, in sentences, of the run that was tried.
+	"$VMMCTL" doctor --disk "$RANCHU_BUILD/demo/root"
 	exit 1
 fi
 
