@@ -3,7 +3,7 @@
 #
 # The static gates. Each is silent and ends with 0, or says what is wrong.
 #
-#	tools/ci/static.sh checkpatch|warnings|kdoc|uapi
+#	tools/ci/static.sh checkpatch|warnings|kdoc|uapi|steps
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -136,7 +136,12 @@ gate_uapi() {
 	done
 }
 
+# The documentation's tables have each step of check.sh.
+gate_steps() {
+	awk -f tools/ci/steps.awk tools/ci/check.sh Documentation/testing.md
+}
+
 case ${1:-} in
-checkpatch|warnings|kdoc|uapi) "gate_$1" ;;
-*) die "usage: static.sh checkpatch|warnings|kdoc|uapi" ;;
+checkpatch|warnings|kdoc|uapi|steps) "gate_$1" ;;
+*) die "usage: static.sh checkpatch|warnings|kdoc|uapi|steps" ;;
 esac
