@@ -89,7 +89,7 @@ lab() {
 tools/lab/fetch.sh
 if [ "$LAB" = 0 ]; then
 	host_options "$(kernel_arch "$(uname -m)")"
-	[ "$(id -u)" -eq 0 ] || die "LAB=0 loads modules: run it as root"
+	[ "$(id -u)" -eq 0 ] || die "LAB=0 loads modules. Try: sudo make demo LAB=0"
 	say "building"
 	make -s modules vmmctl guest-program
 	mkdir -p "$RANCHU_BUILD/demo"
