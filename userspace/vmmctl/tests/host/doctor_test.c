@@ -304,7 +304,7 @@ static void no_kvm(void)
 
 static void disk_says(struct vmm_config *cfg, unsigned int missing, const char *fmt)
 {
-	char line[256];
+	char line[400];
 
 	snprintf(line, sizeof(line), fmt, cfg->disk[0].path, cfg->disk[0].path);
 	listen_to_stdout();
