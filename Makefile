@@ -32,7 +32,7 @@ VMMCTL_FLAGS += LIBFDT_DIR=$(RANCHU_CACHE)/libfdt-$(ARCH) \
 	LIBRARIES_DIR=$(RANCHU_CACHE)/libraries-$(ARCH)
 endif
 
-GATES := checkpatch warnings kdoc uapi
+GATES := checkpatch warnings kdoc uapi steps
 
 all: modules userspace
 

@@ -60,6 +60,7 @@ STEPS=(
 	"ranchu-services make -s -C userspace/ranchu-services O=$RANCHU_BUILD/check/ranchu-services check"
 	"uapi		gate tools/ci/static.sh uapi"
 	"kdoc		gate tools/ci/static.sh kdoc"
+	"steps		gate tools/ci/static.sh steps"
 	"native-kvm	tools/ci/native-kvm.sh"
 )
 

@@ -3,7 +3,7 @@
 #
 # The static gates. Each is silent and ends with 0, or says what is wrong.
 #
-#	tools/ci/static.sh checkpatch|warnings|kdoc|uapi
+#	tools/ci/static.sh checkpatch|warnings|kdoc|uapi|steps
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -100,12 +100,40 @@ gate_kdoc() {
 	"$SCRIPTS/kernel-doc" -none -Wall -Werror "${files[@]}"
 }
 
+# check_drawing HEADER: the drawing at its top has each address and port that it defines.
+check_drawing() {
+	awk '
+	/^ \*/ { drawing = drawing $0 "\n" }
+	/^#define [A-Z0-9_]*_(BASE|PORT)[ \t]/ {
+		value = tolower($3)
+		sub(/^0x0*/, "", value)
+		sub(/u*l*$/, "", value)
+		want = $2 ~ /_PORT$/ ? 4 : 8
+		while (length(value) < want)
+			value = "0" value
+		text = ""
+		while (length(value) > 4) {
+			text = "_" substr(value, length(value) - 3) text
+			value = substr(value, 1, length(value) - 4)
+		}
+		text = value text
+		if (!index(drawing, text)) {
+			print FILENAME ": " $2 ", " text ", is not in the drawing"
+			bad = 1
+		}
+	}
+	END { exit bad }' "$1"
+}
+
 # Each uapi header compiles alone, as C99, for 64 and 32 bits, and its structs
 # have one size everywhere.
 gate_uapi() {
 	local header dir=$RANCHU_BUILD/uapi name target
 
 	mkdir -p "$dir"
+	for header in include/uapi/linux/ranchu*.h; do
+		check_drawing "$header"
+	done
 	for header in include/uapi/linux/*.h; do
 		name=$(basename "$header" .h)
 		{
@@ -136,7 +164,12 @@ gate_uapi() {
 	done
 }
 
+# The documentation's tables have each step of check.sh.
+gate_steps() {
+	awk -f tools/ci/steps.awk tools/ci/check.sh Documentation/testing.md
+}
+
 case ${1:-} in
-checkpatch|warnings|kdoc|uapi) "gate_$1" ;;
-*) die "usage: static.sh checkpatch|warnings|kdoc|uapi" ;;
+checkpatch|warnings|kdoc|uapi|steps) "gate_$1" ;;
+*) die "usage: static.sh checkpatch|warnings|kdoc|uapi|steps" ;;
 esac

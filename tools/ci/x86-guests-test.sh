@@ -38,7 +38,9 @@ tools/lab/guest-kernels.sh $KERNELS
 for kernel in $KERNELS; do
 	mkdir -p "$OVERLAY/ranchu/guest/$kernel"
 	cp -L "$RANCHU_CACHE/guests/$kernel/vmlinuz" "$OVERLAY/ranchu/guest/$kernel/Image"
-	tools/lab/guest-initrd.sh "$OVERLAY/ranchu/guest/$kernel/initrd.cpio"
+	GUEST_KDIR=$RANCHU_CACHE/guests/$kernel/kdir tools/lab/guest-initrd.sh \
+		"$OVERLAY/ranchu/guest/$kernel/initrd.cpio" \
+		"$RANCHU_BUILD/$GUEST_ARCH/selftests/pipe_guest"
 	# shellcheck disable=SC2086 # a list of words
 	GUEST_MODULES=$RANCHU_CACHE/guests/$kernel/modules tools/lab/guest-modules.sh \
 		"$OVERLAY/ranchu/guest/$kernel/initrd.cpio" $MODULES -- tools/ci/blk-in-guest

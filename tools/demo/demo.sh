@@ -89,7 +89,7 @@ lab() {
 tools/lab/fetch.sh
 if [ "$LAB" = 0 ]; then
 	host_options "$(kernel_arch "$(uname -m)")"
-	[ "$(id -u)" -eq 0 ] || die "LAB=0 loads modules: run it as root"
+	[ "$(id -u)" -eq 0 ] || die "LAB=0 loads modules. Try: sudo make demo LAB=0"
 	say "building"
 	make -s modules vmmctl guest-program
 	mkdir -p "$RANCHU_BUILD/demo"
@@ -104,7 +104,8 @@ if [ "$LAB" = 0 ]; then
 	"$RANCHU_BUILD/demo/in-host.sh" "$RANCHU_BUILD/demo" "$RANCHU_BUILD/demo" "$VMMCTL" \
 		"$RANCHU_BUILD/demo/screen-$GUEST_ARCH.png" &&
 		say "the guest's screen is in $RANCHU_BUILD/demo/screen-$GUEST_ARCH.png" && exit 0
-	"$VMMCTL" doctor
+	# Why not, in sentences, of the run that was tried.
+	"$VMMCTL" doctor --disk "$RANCHU_BUILD/demo/root"
 	exit 1
 fi
 

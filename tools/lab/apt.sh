@@ -98,3 +98,12 @@ unpack_once() {
 	"$@" "$tmp"
 	mv -T "$tmp" "$dir"
 }
+
+# relocate_headers DIR: of Debian's kernel headers. Relative to themselves the makefiles
+# work wherever they are.
+relocate_headers() {
+	# shellcheck disable=SC2016 # make's variables
+	sed -i -e 's|^include /usr/src/|include $(dir $(lastword $(MAKEFILE_LIST)))../|' \
+		-e 's|^KBUILD_OUTPUT=.*|KBUILD_OUTPUT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))|' \
+		"$1/Makefile"
+}

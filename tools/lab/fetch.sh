@@ -60,7 +60,7 @@ newest_release() {
 }
 
 unpack_headers() {
-	local release=$1 root=$2 arch dir
+	local release=$1 root=$2 arch
 
 	for arch in arm64 amd64; do
 		dpkg-deb -x "$(get_deb "$arch" "linux-headers-$release-$arch")" "$root"
@@ -70,12 +70,8 @@ unpack_headers() {
 	dpkg-deb -x "$(get_deb "$(dpkg --print-architecture)" \
 		"linux-kbuild-$release")" "$root"
 
-	# Debian's wrapper makefiles name /usr/src. Relative to themselves they
-	# work wherever they are.
 	for arch in arm64 amd64; do
-		dir=$root/usr/src/linux-headers-$release-$arch
-		sed -i "s|^include /usr/src/|include \$(dir \$(lastword \$(MAKEFILE_LIST)))../|" \
-			"$dir/Makefile"
+		relocate_headers "$root/usr/src/linux-headers-$release-$arch"
 	done
 }
 

@@ -5,7 +5,8 @@
 #
 #	tools/lab/guest-kernels.sh NAME...
 #
-# They are below $RANCHU_CACHE/guests/NAME: vmlinuz, modules. What is there stays as it is.
+# They are below $RANCHU_CACHE/guests/NAME: vmlinuz, modules, and kdir, the headers to build
+# modules with. What is there stays as it is.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$RANCHU_TOP/tools/lab/apt.sh"
@@ -37,10 +38,27 @@ unpack_kernel() {
 	depmod -b "$root" "$release-amd64" 2>/dev/null || die "depmod failed on $release"
 }
 
+# needed PACKAGE PATTERN: what fits the pattern in what PACKAGE depends on.
+needed() {
+	apt_run amd64 apt-cache show "$1" | sed -n 's/^Depends: //p' | head -n 1 |
+		grep -oE "$2" | head -n 1
+}
+
+unpack_headers() {
+	local package=linux-headers-$1-amd64 root=$2
+
+	dpkg-deb -x "$(get_deb amd64 "$package")" "$root"
+	dpkg-deb -x "$(get_deb amd64 "$(needed "$package" 'linux-headers-[^ ]*-common[^ ,]*')")" \
+		"$root"
+	dpkg-deb -x "$(get_deb "$(dpkg --print-architecture)" \
+		"$(needed "$package" 'linux-kbuild-[^ ,]*')")" "$root"
+	relocate_headers "$root/usr/src/$package"
+}
+
 fetch() {
 	local dir=$RANCHU_CACHE/guests/$1 release
 
-	[ ! -e "$dir/vmlinuz" ] || return 0
+	[ ! -e "$dir/vmlinuz" ] || [ ! -e "$dir/kdir" ] || return 0
 	row "$1"
 	release=$(newest)
 	[ -n "$release" ] || die "Debian has no kernel '$1' ($PATTERN$FLAVOUR) any more"
@@ -49,6 +67,8 @@ fetch() {
 	mkdir -p "$dir"
 	ln -sfn "$UNPACKED/lib/modules/$release-amd64" "$dir/modules"
 	ln -sfn "$UNPACKED/boot/vmlinuz-$release-amd64" "$dir/vmlinuz"
+	unpack_once "guest-headers-$1" "$release" unpack_headers "$release"
+	ln -sfn "$UNPACKED/usr/src/linux-headers-$release-amd64" "$dir/kdir"
 }
 
 [ $# -ge 1 ] || die "usage: guest-kernels.sh NAME..."

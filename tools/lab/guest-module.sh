@@ -7,7 +7,8 @@
 # has goldfish switched off, so it ships no such module. With a second argument,
 # builds that driver instead: a single file of mainline's, named from its drivers/ on, or
 # one of ours for what mainline's cannot do. It may use what each MODULE exports, which
-# was built before by this script.
+# was built before by this script. GUEST_KDIR names the headers of another kernel than the
+# lab's.
 #
 #	tools/lab/guest-module.sh OUT.ko [SOURCE.c | drivers/...c [MODULE...]]
 set -euo pipefail
@@ -21,8 +22,8 @@ shift
 NAME=$(basename "${OURS:-goldfish_pipe.c}" .c)
 SOURCE=$RANCHU_CACHE/linux-source/drivers/platform/goldfish
 ARCH=$(kernel_arch "${GUEST_ARCH:-arm64}")
-KDIR=$(readlink -f "$RANCHU_CACHE/kdir-${GUEST_ARCH:-arm64}")
-DIR=$RANCHU_BUILD/guest/${GUEST_ARCH:-arm64}/$NAME
+KDIR=$(readlink -f "${GUEST_KDIR:-$RANCHU_CACHE/kdir-${GUEST_ARCH:-arm64}}")
+DIR=$RANCHU_BUILD/guest/${GUEST_ARCH:-arm64}/${GUEST_KDIR:+${KDIR##*/}/}$NAME
 
 [ -d "$SOURCE" ] || die "no kernel source in the cache: run tools/lab/fetch.sh"
 

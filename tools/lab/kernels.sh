@@ -109,17 +109,12 @@ wrap() {
 }
 
 unpack_headers() {
-	local release=$1 root=$2 arch package dir programs
+	local release=$1 root=$2 arch package programs
 
 	for arch in arm64 amd64; do
 		package=linux-headers-$release$FLAVOUR-$arch
 		unpack_package "kernels-$arch" "$package" "$root"
-		dir=$root/usr/src/$package
-		# Relative to themselves Debian's makefiles work wherever they are.
-		# shellcheck disable=SC2016 # make's variables
-		sed -i -e 's|^include /usr/src/|include $(dir $(lastword $(MAKEFILE_LIST)))../|' \
-			-e 's|^KBUILD_OUTPUT=.*|KBUILD_OUTPUT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))|' \
-			"$dir/Makefile"
+		relocate_headers "$root/usr/src/$package"
 	done
 	unpack_package kernels-amd64 \
 		"$(needed amd64 "$package" 'linux-headers-[^ ]*-common[^ ,]*')" "$root"

@@ -30,6 +30,7 @@
  *	port 0064	i8042: the reset pulse, nothing else
  *	port 0070	clock		port 03f8	16550A, the console
  *	port 0505	pvpanic		port 0600	ACPI power management
+ *	port 04d0	the PICs' triggers
  *	port 0cf8	PCI configuration
  *	port 0cf9	reset
  *	port 1000	PCI ports, to ffff

@@ -62,12 +62,6 @@ unsigned int vmm_doctor_bad(const char *fmt, ...)
 	return 1;
 }
 
-#ifdef __aarch64__
-#define KVM_MEND	"The machine must have booted its kernel at EL2."
-#else
-#define KVM_MEND	"Try: sudo modprobe -a kvm_intel kvm_amd"
-#endif
-
 static void doctor_arch(void)
 {
 	good("This is an %s host.", vmm_arch_name);
@@ -154,14 +148,15 @@ static void doctor_window(struct doctor *d, int kvm_fd)
 
 static void doctor_kvm(struct doctor *d)
 {
+	char mend[VMM_DOCTOR_MEND];
 	int kvm_fd;
 	int vm_fd;
 
 	fflush(stdout);
 	kvm_fd = vmm_kvm_open();
 	if (kvm_fd < 0) {
-		bad(d, "/dev/kvm is not usable (%s). %s", strerror(-kvm_fd),
-		    kvm_fd == -EACCES ? VMM_DOCTOR_GROUP : KVM_MEND);
+		vmm_doctor_kvm_mend(-kvm_fd, mend, sizeof(mend));
+		bad(d, "/dev/kvm is not usable (%s). %s", strerror(-kvm_fd), mend);
 		return;
 	}
 	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(kvm_fd));
@@ -220,21 +215,10 @@ static void doctor_pipe(struct doctor *d)
 	u64 features = 0;
 	int fd;
 
-	if (access("/sys/module/vhost_goldfish_pipe", F_OK))
-		bad(d, "The module vhost_goldfish_pipe is not loaded. %s",
-		    "Try: sudo modprobe vhost_goldfish_pipe" VMM_DOCTOR_PACKAGE);
-	else
-		good("The module vhost_goldfish_pipe is loaded.");
+	d->missing += vmm_doctor_node(VMM_PIPE_NODE, "vhost_goldfish_pipe");
 	fd = open(VMM_PIPE_NODE, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		if (errno == EACCES || errno == EPERM)
-			bad(d, "%s is there, but you may not open it. %s", VMM_PIPE_NODE,
-			    VMM_DOCTOR_GROUP);
-		else
-			bad(d, "%s cannot be opened (%s).", VMM_PIPE_NODE, strerror(errno));
+	if (fd < 0)
 		return;
-	}
-	good("%s can be opened.", VMM_PIPE_NODE);
 	if (ioctl(fd, VHOST_GET_BACKEND_FEATURES, &features))
 		features = 0;
 	doctor_doorbell(d, features >> VHOST_GOLDFISH_PIPE_F_DOORBELL & 1);

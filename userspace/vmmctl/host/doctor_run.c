@@ -5,6 +5,7 @@
  * file is in doctor_host.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,14 @@
 
 #include "host/doctor.h"
 #include "host/host.h"
+#include "host/image.h"
+
+#define DISK_IS_NONE \
+	"The disk %s is not usable (%s). Name an image that is there."
+#define DISK_IS_TAKEN \
+	"Another guest has the disk %s. Who has it says: sudo fuser -v %s"
+#define DISK_IS_WRITTEN \
+	"Another guest writes to the disk %s. Who does says: sudo fuser -v %s"
 
 /* Says whether a file can be used; 1 if not. */
 static unsigned int check_file(const char *what, const char *path, int mode, const char *mend)
@@ -33,17 +42,6 @@ static unsigned int check_node(const char *node, const char *module)
 		snprintf(mend, sizeof(mend), "Try: sudo setfacl -m u:$USER:rw %s", node);
 	else
 		snprintf(mend, sizeof(mend), "Try: sudo modprobe %s", module);
-	return check_file("device", node, R_OK | W_OK, mend);
-}
-
-/* A node of ranchu's own modules. */
-static unsigned int check_own_node(const char *node, const char *module)
-{
-	char mend[120];
-
-	if (!access(node, F_OK))
-		return check_file("device", node, R_OK | W_OK, VMM_DOCTOR_GROUP);
-	snprintf(mend, sizeof(mend), "Try: sudo modprobe %s" VMM_DOCTOR_PACKAGE, module);
 	return check_file("device", node, R_OK | W_OK, mend);
 }
 
@@ -114,20 +112,40 @@ static unsigned int check_socket(const char *option, const char *path, const cha
 	return check_given("socket", path, R_OK | W_OK, program);
 }
 
-static unsigned int check_disks(const struct vmm_config *cfg)
+/* An image has to be there, and to be locked as the run locks it. */
+static unsigned int check_disk(const struct vmm_disk *disk)
 {
 	char absent[PATH_MAX + 40];
+	int fd = open(disk->path, (disk->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	int err;
+
+	if (fd < 0 && errno != ENOENT && errno != EACCES)
+		return vmm_doctor_bad(DISK_IS_NONE, disk->path, strerror(errno));
+	if (fd < 0) {
+		snprintf(absent, sizeof(absent), "Try: truncate -s 1G %s", disk->path);
+		return check_given("disk", disk->path, disk->readonly ? R_OK : R_OK | W_OK,
+				   absent);
+	}
+	err = vmm_image_lock(fd, disk->readonly);
+	close(fd);
+	if (err == -EAGAIN)
+		return vmm_doctor_bad(disk->readonly ? DISK_IS_WRITTEN : DISK_IS_TAKEN,
+				      disk->path, disk->path);
+	vmm_doctor_good("The disk %s is usable.", disk->path);
+	return 0;
+}
+
+static unsigned int check_disks(const struct vmm_config *cfg)
+{
 	unsigned int missing = 0;
 	bool kernel = false;
 	unsigned int i;
 
 	for (i = 0; i < cfg->disks; i++) {
-		snprintf(absent, sizeof(absent), "Try: truncate -s 1G %s", cfg->disk[i].path);
-		missing += check_given("disk", cfg->disk[i].path,
-				       cfg->disk[i].readonly ? R_OK : R_OK | W_OK, absent);
+		missing += check_disk(&cfg->disk[i]);
 		kernel |= !cfg->disk[i].user;
 	}
-	return kernel ? missing + check_own_node(VMM_BLK_NODE, "vhost_ranchu_blk") : missing;
+	return kernel ? missing + vmm_doctor_node(VMM_BLK_NODE, "vhost_ranchu_blk") : missing;
 }
 
 /* Targets are directories of configfs, which anybody may look for. */
@@ -259,9 +277,9 @@ unsigned int vmm_doctor_run(const struct vmm_config *cfg)
 	missing += check_disks(cfg) + check_backends(cfg) + check_builtins(cfg) +
 		   check_services(cfg) + check_outputs(cfg);
 	if (cfg->sync == VMM_SYNC_KERNEL || cfg->sync == VMM_SYNC_USER || cfg->sync_socket)
-		missing += check_own_node(VMM_SYNC_NODE, "vhost_goldfish_sync");
+		missing += vmm_doctor_node(VMM_SYNC_NODE, "vhost_goldfish_sync");
 	if (cfg->vsock == VMM_VSOCK_ADB)
-		missing += check_own_node(VMM_VSOCK_ADB_NODE, "vhost_vsock_adb");
+		missing += vmm_doctor_node(VMM_VSOCK_ADB_NODE, "vhost_vsock_adb");
 	if (cfg->vsock == VMM_VSOCK_LINUX)
 		missing += check_node(VMM_VSOCK_LINUX_NODE, "vhost_vsock");
 	return missing;

@@ -70,10 +70,6 @@ u64 vmm_console_dropped(struct vmm_console *con);
 
 /* ---- doctor.c: what this host can do ---- */
 
-/* What mends two things that are often missing. */
-#define VMM_DOCTOR_PACKAGE	" (Debian's package ranchu-dkms has it)"
-#define VMM_DOCTOR_GROUP	"Try: sudo adduser $USER kvm, and log in again."
-
 int vmm_doctor(const struct vmm_config *cfg);
 
 /* ---- doctor_run.c: what a run needs ---- */

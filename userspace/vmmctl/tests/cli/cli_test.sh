@@ -97,13 +97,13 @@ finds() {
 : >"$DIR/disk"
 finds "kernel $DIR/none" --kernel "$DIR/none" || rc=1
 finds "disk $DIR/none" --disk "$DIR/none" || rc=1
-finds "modprobe vhost_ranchu_blk .*ranchu-dkms" --disk "$DIR/disk" || rc=1
+finds "module vhost_ranchu_blk .*Try" --disk "$DIR/disk" || rc=1
 finds "ip tuntap add no-such-tap" --net tap=no-such-tap || rc=1
-finds "modprobe vhost_goldfish_pipe .*ranchu-dkms" || rc=1
+finds "module vhost_goldfish_pipe .*Try" || rc=1
 finds "socket $DIR/none" --vhost-user "blk,socket=$DIR/none" || rc=1
 finds "no target naa.0 in" --scsi wwpn=naa.0 || rc=1
 finds "modprobe vhost_scsi" --scsi wwpn=naa.0 || rc=1
-finds "modprobe vhost_vsock_adb .*ranchu-dkms" --vsock 3 || rc=1
+finds "module vhost_vsock_adb .*Try" --vsock 3 || rc=1
 finds "truncate -s 1G $DIR/none" --disk "$DIR/none" || rc=1
 finds "The interface lo is no tap" --net tap=lo || rc=1
 finds "snapshots' directory $DIR/none .*mkdir -p $DIR/none" --snapshots "$DIR/none" || rc=1
