@@ -8,7 +8,7 @@ set -u
 . /ranchu/host-lib.sh
 
 load_modules
-echo "1..14"
+echo "1..15"
 
 vmmctl doctor > "$console" 2>&1
 result doctor_finds_nothing_missing $?
@@ -81,16 +81,22 @@ kernel=/tmp/Image.gz boot "grep pl011 $chosen/stdout-path && test -e $chosen/kas
 printed '^GUEST-EXIT: 0$' && printed 'pipes open=20'
 result compressed_kernel $?
 
-# A panic is told by pvpanic, with a code of its own; without the device the stock guest
-# resets itself ("panic=-1").
-panics() {
+# ends COMMAND OPTION...: as boot, in a guest with more modules; the exit code is in /tmp/code.
+ends() {
+	command=$1
+	shift
 	{
 		timeout 300 vmmctl run --kernel /ranchu/guest/Image --memory 512M --no-reboot \
 			--initrd /ranchu/guest/modules.cpio --append \
-			"$linux_args ranchu.run=\"guest-load && ls /sys/bus/platform/devices && \
-			echo c > /proc/sysrq-trigger\"" "$@" </dev/null 2>&1
+			"$linux_args ranchu.run=\"guest-load && $command\"" "$@" </dev/null 2>&1
 		echo $? > /tmp/code
 	} | tr -d '\r' > "$console"
+}
+
+# A panic is told by pvpanic, with a code of its own; without the device the stock guest
+# resets itself ("panic=-1").
+panics() {
+	ends "ls /sys/bus/platform/devices && echo c > /proc/sysrq-trigger" "$@"
 	echo "# exit code $(cat /tmp/code)"
 	printed 'Kernel panic'
 }
@@ -100,6 +106,22 @@ panics --pvpanic on --board virt && [ "$(cat /tmp/code)" -eq 4 ]
 result panic_is_told_on_the_second_board $?
 panics && [ "$(cat /tmp/code)" -eq 3 ] && ! printed 'pvpanic-mmio$'
 result panic_is_a_reset_without_it $?
+
+# A counter runs for 8 seconds. The guest is well for longer than that, and paused meanwhile
+# for longer than that; then a vCPU takes no more interrupts.
+export XDG_RUNTIME_DIR=/tmp/runtime
+mkdir -p $XDG_RUNTIME_DIR
+: > "$console"
+ends "echo STALL-WELL && sleep 9 && echo STALL-SPINS && echo 1 > \
+	/sys/module/spin/parameters/cpu && sleep 100" --cpus 2 --name stall --stall-detector on &
+boot_pid=$!
+waits_for 1 '^STALL-WELL' "$boot_pid" && vmmctl pause stall && sleep 9 && vmmctl resume stall
+paused=$?
+wait "$boot_pid"
+echo "# pause and resume: $paused, exit code $(cat /tmp/code)"
+[ "$paused" -eq 0 ] && [ "$(cat /tmp/code)" -eq 4 ] && printed '^STALL-SPINS' &&
+	printed 'vCPU 1 is stuck: for 8 s' && appears 1 'is stuck'
+result a_stuck_vcpu_is_found_and_named $?
 
 unload_modules || failed=1
 [ "$failed" -eq 0 ]

@@ -12,10 +12,12 @@ set -euo pipefail
 cd "$RANCHU_TOP"
 OVERLAY=$RANCHU_BUILD/lab/overlay-vmm
 tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
-# A guest whose kernel tells of its panic, which Debian's for arm64 does not.
+# A guest whose kernel tells of its panic and of its CPUs, which Debian's for arm64 does
+# not, and has a CPU that stops doing so.
 cp "$OVERLAY/ranchu/guest/initrd.cpio" "$OVERLAY/ranchu/guest/modules.cpio"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/modules.cpio" \
-	drivers/misc/pvpanic/pvpanic.c drivers/misc/pvpanic/pvpanic-mmio.c
+	drivers/misc/pvpanic/pvpanic.c drivers/misc/pvpanic/pvpanic-mmio.c \
+	drivers/misc/vcpu_stall_detector.c tools/testing/vmmctl/spin.c
 cp tools/ci/host-lib.sh tools/ci/vmm-in-host.sh "$OVERLAY/ranchu/"
 exec tools/lab/run.sh --host "$1" --timeout 600 --overlay "$OVERLAY" -- \
 	sh /ranchu/vmm-in-host.sh

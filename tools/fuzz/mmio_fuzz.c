@@ -115,6 +115,7 @@ static void machine_open(void)
 		.pipe = VMM_PIPE_NONE,
 		.sync = VMM_SYNC_NONE,
 		.memory = RAM,
+		.cpus = 2,
 		.disks = 1,
 		.disk = { { .path = fuzz.disk, .block_size = 512, .queues = 2, .user = true,
 			    .transport.slot = -1 } },
@@ -130,6 +131,7 @@ static void machine_open(void)
 		.virtio_packed = true,
 		.rtc = true,
 		.vmgenid = true,
+		.stall_detector = true,
 		.battery = true,
 		.hw_keyboard = true,
 		.hw_touch = VMM_TOUCH_MULTI,
@@ -143,6 +145,7 @@ static void machine_open(void)
 	/* It has all models of the first one, and more. */
 	vmm_board_virt(&vm->board, vm->cfg);
 	vm->loop = vmm_loop_create();
+	vm->end_fd = vmm_event_create();
 	vm->host.display = vmm_display_open(fuzz.cfg.screen_width, fuzz.cfg.screen_height);
 	MUST(vm->host.display);
 	MUST(!vmm_mem_add(&vm->mem, vm->board.ram[0].base, RAM));
@@ -319,6 +322,7 @@ static void reset(void)
 	vmm_board_resume(&fuzz.vm);
 	vmm_board_reset(&fuzz.vm);
 	main_thread();
+	vmm_event_clear(fuzz.vm.end_fd);
 	for (i = 0; i < PLUGGED; i++) {
 		look(i, now);
 		MUST(!memcmp(now, fuzz.fresh[i], sizeof(now)));

@@ -14,6 +14,7 @@
  *	0904_0000  goldfish events
  *	0905_0000  PL031 clock (ours, see below)
  *	0906_0000  pvpanic, 2 bytes, with vmmctl's --pvpanic on (ours, see below)
+ *	0907_0000  detector of stuck vCPUs, 16 bytes for each, with --stall-detector on (ours)
  *	0a00_0000  32 virtio-mmio transports, 0x200 bytes each
  *	0a01_0000  goldfish pipe
  *	0a02_0000  goldfish sync
@@ -30,6 +31,7 @@
  * tree only, so that a VMM may leave it out. The same holds for the VM's generation, whose
  * size is that of the largest page that a host has: it is memory for the guest to read. And
  * for pvpanic, which has no interrupt; it is where the device tree's binding has its example.
+ * The detector of stuck vCPUs, at the next step, has none either.
  */
 #ifndef _UAPI_LINUX_RANCHU_H
 #define _UAPI_LINUX_RANCHU_H
@@ -55,6 +57,8 @@
 #define RANCHU_RTC_SIZE			0x00001000
 #define RANCHU_PVPANIC_BASE		0x09060000
 #define RANCHU_PVPANIC_SIZE		0x00000002
+#define RANCHU_STALL_BASE		0x09070000
+#define RANCHU_STALL_SIZE		0x00001000
 #define RANCHU_VIRTIO_MMIO_BASE		0x0a000000
 #define RANCHU_VIRTIO_MMIO_SIZE		0x00000200	/* of one transport */
 #define RANCHU_VIRTIO_MMIO_COUNT	32

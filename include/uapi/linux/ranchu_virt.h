@@ -11,6 +11,7 @@
  *	0901_0000  PL031 clock
  *	0903_0000  PL061 GPIO, with the power key at line 3
  *	0906_0000  pvpanic, 2 bytes, with vmmctl's --pvpanic on (ours: the reference has none)
+ *	0907_0000  detector of stuck vCPUs, 16 bytes for each, with --stall-detector on (ours)
  *	0a00_0000  32 virtio-mmio transports, 0x200 bytes each
  *	0a02_0000  goldfish framebuffer
  *	0a03_0000  goldfish audio
@@ -51,6 +52,8 @@
 #define RANCHU_VIRT_GPIO_SIZE		0x00001000
 #define RANCHU_VIRT_PVPANIC_BASE	0x09060000
 #define RANCHU_VIRT_PVPANIC_SIZE	0x00000002
+#define RANCHU_VIRT_STALL_BASE		0x09070000
+#define RANCHU_VIRT_STALL_SIZE		0x00001000
 #define RANCHU_VIRT_VIRTIO_MMIO_BASE	0x0a000000
 #define RANCHU_VIRT_VIRTIO_MMIO_SIZE	0x00000200	/* of one transport */
 #define RANCHU_VIRT_VIRTIO_MMIO_COUNT	32

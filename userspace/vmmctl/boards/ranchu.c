@@ -15,8 +15,8 @@
 /**
  * vmm_board_ranchu - fill a board: the ranchu board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, a place to tell of a panic and the VM's
- *	generation, which the reference does not have
+ * @cfg: says whether the board has a clock, a place to tell of a panic, a detector of
+ *	stuck vCPUs and the VM's generation, which the reference does not have
  */
 void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 {
@@ -49,6 +49,9 @@ void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 	if (cfg->pvpanic == VMM_PVPANIC_ON)
 		vmm_board_add(board, &vmm_pvpanic_ops, RANCHU_PVPANIC_BASE, RANCHU_PVPANIC_SIZE,
 			      0);
+	if (cfg->stall_detector)
+		vmm_board_add(board, &vmm_stall_detector_ops, RANCHU_STALL_BASE,
+			      RANCHU_STALL_SIZE, 0);
 	virtio = vmm_board_add(board, &vmm_virtio_bank_ops, RANCHU_VIRTIO_MMIO_BASE,
 			       RANCHU_VIRTIO_MMIO_SIZE, RANCHU_VIRTIO_MMIO_SPI);
 	virtio->count = RANCHU_VIRTIO_MMIO_COUNT;

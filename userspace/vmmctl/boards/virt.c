@@ -60,6 +60,9 @@ static void virt_add_small(struct vmm_board *board, const struct vmm_config *cfg
 	if (cfg->pvpanic == VMM_PVPANIC_ON)
 		vmm_board_add(board, &vmm_pvpanic_ops, RANCHU_VIRT_PVPANIC_BASE,
 			      RANCHU_VIRT_PVPANIC_SIZE, 0);
+	if (cfg->stall_detector)
+		vmm_board_add(board, &vmm_stall_detector_ops, RANCHU_VIRT_STALL_BASE,
+			      RANCHU_VIRT_STALL_SIZE, 0);
 }
 
 static void virt_add_virtio(struct vmm_board *board, const struct vmm_config *cfg)
@@ -95,8 +98,8 @@ static void virt_add_goldfish(struct vmm_board *board)
 /**
  * vmm_board_virt - fill a board: the second arm64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, a place to tell of a panic, the VM's
- *	generation and an address space, and where virtio devices are
+ * @cfg: says whether the board has a clock, a place to tell of a panic, a detector of
+ *	stuck vCPUs, the VM's generation and an address space, and where virtio devices are
  */
 void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg)
 {

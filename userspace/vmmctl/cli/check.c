@@ -62,6 +62,8 @@ static int check_board(const struct vmm_config *cfg)
 
 	if (tree && cfg->board == VMM_BOARD_PC)
 		return vmm_error(-EINVAL, "--board: the pc board has no device tree");
+	if (cfg->stall_detector && cfg->board == VMM_BOARD_PC)
+		return vmm_error(-EINVAL, "--stall-detector: the pc board has none");
 	if (cfg->address_space && cfg->board == VMM_BOARD_RANCHU)
 		return vmm_error(-EINVAL,
 				 "--device address-space: the ranchu board has no PCI bus");

@@ -178,6 +178,12 @@ static const struct vmm_option board_options[] = {
 			"vmmctl ends with 4; auto: on for the pc board, off for the others",
 	},
 	{
+		.key = "stall-detector", .type = VMM_OPT_SWITCH, .initial = "off",
+		AT(stall_detector),
+		.help = "arm64: vmmctl ends with 4 when a vCPU takes no interrupts for 8 s, by the\n"
+			"stock driver vcpu_stall_detector; it has each vCPU exit every 4 s",
+	},
+	{
 		.key = "vmgenid", .type = VMM_OPT_SWITCH, .initial = "on", AT(vmgenid),
 		.help = "tell the guest when it goes on from a snapshot, so that its random\n"
 			"numbers are its own; off, arm64: as the reference board",

@@ -31,6 +31,7 @@ extern const struct vmm_device_ops vmm_acpi_pm_ops;
 extern const struct vmm_device_ops vmm_pc_reset_ops;
 extern const struct vmm_device_ops vmm_i8042_ops;
 extern const struct vmm_device_ops vmm_pvpanic_ops;
+extern const struct vmm_device_ops vmm_stall_detector_ops;
 
 /* ---- goldfish_pipe.c ---- */
 
@@ -173,6 +174,55 @@ void vmm_pl061_reset(struct vmm_pl061 *gpio);
 u32 vmm_pl061_read(struct vmm_pl061 *gpio, u32 offset);
 void vmm_pl061_write(struct vmm_pl061 *gpio, u32 offset, u32 value);
 bool vmm_pl061_set(struct vmm_pl061 *gpio, unsigned int line, bool level);
+
+/* ---- stall_detector.c ---- */
+
+/**
+ * struct vmm_stall_cpu - the counter of a vCPU
+ * @running: it runs down
+ * @hz: ticks a second
+ * @load: ticks that it was loaded with last
+ * @left: what is left of them, 1000000000 for a tick
+ */
+struct vmm_stall_cpu {
+	bool running;
+	u32 hz;
+	u32 load;
+	u64 left;
+};
+
+/**
+ * struct vmm_stall - the register model of a detector of stuck vCPUs
+ * @now: tells the nanosecond of a clock of the host's that nobody sets
+ * @wake: told at which nanosecond of it vmm_stall_look() is to be called, 0 for never
+ * @arg: first argument of the two
+ * @lock: protects all that follows but @cpus; held when the two are called
+ * @cpus: how many vCPUs the guest has
+ * @cpu: their counters
+ * @last: until when time was counted
+ * @at: what @wake was told last, 0 once that is over
+ * @paused: no time counts
+ * @reloads: how often a counter was loaded, read without the lock
+ */
+struct vmm_stall {
+	s64 (*now)(void *arg);
+	void (*wake)(void *arg, s64 at);
+	void *arg;
+	pthread_mutex_t lock;
+	unsigned int cpus;
+	struct vmm_stall_cpu cpu[VMM_MAX_CPUS];
+	s64 last;
+	s64 at;
+	bool paused;
+	u64 reloads;
+};
+
+void vmm_stall_init(struct vmm_stall *stall, unsigned int cpus);
+void vmm_stall_reset(struct vmm_stall *stall);
+u32 vmm_stall_read(struct vmm_stall *stall, u64 offset);
+void vmm_stall_write(struct vmm_stall *stall, u64 offset, u32 value);
+int vmm_stall_look(struct vmm_stall *stall, u32 *seconds);
+void vmm_stall_pause(struct vmm_stall *stall, bool paused);
 
 /* ---- models behind a virtio transport ---- */
 

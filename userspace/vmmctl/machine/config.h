@@ -207,6 +207,7 @@ struct vmm_snapshot;
  * @gic: version of the interrupt controller
  * @rtc: the board has a clock, which the reference does not have
  * @pvpanic: whether the guest's kernel can say that it panics, VMM_PVPANIC_AUTO: x86_64 only
+ * @stall_detector: vmmctl is told by the guest's kernel which vCPUs go on, and looks
  * @access_platform: drivers of virtio devices share memory by their kernel's DMA API
  * @dma_pool: bytes that they share at most, kept for that, 0 for any memory; arm64
  * @vmgenid: the guest is told when it goes on from a snapshot
@@ -292,6 +293,7 @@ struct vmm_config {
 	enum vmm_gic gic;
 	bool rtc;
 	enum vmm_pvpanic pvpanic;
+	bool stall_detector;
 	bool access_platform;
 	u64 dma_pool;
 	bool vmgenid;

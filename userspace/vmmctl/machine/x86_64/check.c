@@ -36,6 +36,8 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
 		return vmm_error(-EOPNOTSUPP, "--vmgenid: the pc board has it always");
 	if (cfg->gic != VMM_GIC_AUTO)
 		return vmm_error(-EOPNOTSUPP, "--gic: an x86_64 guest has no GIC");
+	if (cfg->stall_detector)
+		return vmm_error(-EOPNOTSUPP, "--stall-detector: the pc board has none");
 	if (cfg->dma_pool)
 		return vmm_error(-EOPNOTSUPP, "--dma-pool: the pc board has no device tree");
 	return check_fstab(cfg);

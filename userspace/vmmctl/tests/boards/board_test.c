@@ -15,6 +15,7 @@ static const struct vmm_config reference;
 static const struct vmm_config with_a_clock = { .rtc = true };
 static const struct vmm_config with_a_generation = { .vmgenid = true };
 static const struct vmm_config with_panic = { .pvpanic = VMM_PVPANIC_ON };
+static const struct vmm_config with_detector = { .stall_detector = true };
 static const struct vmm_config by_pci = {
 	.board = VMM_BOARD_VIRT, .virtio_bus = VMM_BUS_PCI, .vmgenid = true,
 };
@@ -68,7 +69,8 @@ static void devices_are_in_range(void)
 		tap_check(dev->size && dev->count);
 		tap_check(dev->base >= MMIO_FIRST && last(dev) <= MMIO_LAST);
 		/* 128 shared interrupts are configured; a device may do without one. */
-		tap_check((dev->irq >= 1 || dev->ops == &vmm_pvpanic_ops) &&
+		tap_check((dev->irq >= 1 || dev->ops == &vmm_pvpanic_ops ||
+			   dev->ops == &vmm_stall_detector_ops) &&
 			  dev->irq + dev->count <= 128);
 		dev->ops->describe(dev, &visitor);
 	}
@@ -328,6 +330,30 @@ static void where_a_panic_is_told(void)
 	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09060000, 1));
 }
 
+/* Likewise; there is room for every vCPU that a VM can have. */
+static void where_stuck_vcpus_are_found(void)
+{
+	const struct vmm_device *dev;
+
+	vmm_board_ranchu(&board, &with_detector);
+	tap_equal(board.devices, 9);
+	dev = vmm_board_find(&board, VMM_MMIO, 0x09070000 + 16 * VMM_MAX_CPUS - 1, 1);
+	if (tap_check(dev && !strcmp(dev->ops->name, "stall_detector")))
+		tap_equal(dev->base, 0x09070000);
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09071000, 1));
+	devices_are_apart();
+	devices_are_in_range();
+	interrupts_are_apart();
+	addresses_find_their_device();
+	vmm_board_virt(&board, &with_detector);
+	tap_equal(board.devices, 13);
+	dev = vmm_board_find(&board, VMM_MMIO, 0x09070000, 1);
+	tap_check(dev && !strcmp(dev->ops->name, "stall_detector") && dev->size == 0x1000);
+	virt_devices_are_apart();
+	vmm_board_ranchu(&board, &reference);
+	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09070000, 1));
+}
+
 /* As on a PC: a port of its own in the middle of four that are another device's. */
 static void the_whole_access_decides(void)
 {
@@ -358,6 +384,7 @@ static const struct tap_case cases[] = {
 	{ "a clock is added on request", a_clock_is_added },
 	{ "so is the generation", a_generation_is_added },
 	{ "and where a panic is told", where_a_panic_is_told },
+	{ "and where stuck vCPUs are found", where_stuck_vcpus_are_found },
 	{ "all 32 virtio transports are idle", transports_are_idle },
 	{ "the second board has its map", the_second_board_has_its_map },
 };

@@ -45,6 +45,7 @@ static const struct vmm_config with = { .rtc = true };
 static const struct vmm_config with_generation = { .vmgenid = true };
 static const struct vmm_config with_panic = { .pvpanic = VMM_PVPANIC_ON };
 static const struct vmm_config without_panic = { .pvpanic = VMM_PVPANIC_OFF };
+static const struct vmm_config with_detector = { .stall_detector = true };
 static struct vmm_board board;
 
 /* Of the tests of --dma-pool. */
@@ -370,24 +371,32 @@ static void a_generation_is_added(void)
 	vmm_board_ranchu(&board, &without);
 }
 
-/* As the binding has it, and without it byte for byte what the board has otherwise. */
-static void check_panic(const char *next)
-{
-	const char *path = "/pvpanic-mmio@9060000";
+/* A device that is added on request, and has no interrupt. */
+struct added {
+	const char *path;
+	const char *compatible;
+	u32 base;
+	u32 size;
+	const struct vmm_config *on;
+	const struct vmm_config *off;
+};
 
-	node_open(path);
-	want_string("compatible", "qemu,pvpanic-mmio");
-	want_cells("reg", 0, 0x9060000, 0, 2);
+/* As the binding has it, and without it byte for byte what the board has otherwise. */
+static void check_added(const struct added *added, const char *next)
+{
+	node_open(added->path);
+	want_string("compatible", added->compatible);
+	want_cells("reg", 0, added->base, 0, added->size);
 	node_close(0);
 	if (node < 0)
 		return;
 	tap_equal(fdt_next_subnode(blob, node), fdt_path_offset(blob, next));
-	tap_equal(fdt_del_node(blob, fdt_path_offset(blob, path)), 0);
+	tap_equal(fdt_del_node(blob, fdt_path_offset(blob, added->path)), 0);
 	tap_equal(fdt_pack(blob), 0);
 }
 
-static void a_panic_is_told_on(void (*fill)(struct vmm_board *, const struct vmm_config *),
-			       const char *next)
+static void it_is_added_on(void (*fill)(struct vmm_board *, const struct vmm_config *),
+			   const struct added *added, const char *next)
 {
 	static u64 reference[2][VMM_FDT_SIZE / sizeof(u64)];
 	unsigned int i;
@@ -397,14 +406,14 @@ static void a_panic_is_told_on(void (*fill)(struct vmm_board *, const struct vmm
 		if (!build(&setups[i]) || !tap_equal(fdt_pack(blob), 0))
 			continue;
 		memcpy(reference[0], blob, sizeof(blob));
-		fill(&board, &without_panic);
+		fill(&board, added->off);
 		if (!build(&setups[i]) || !tap_equal(fdt_pack(blob), 0))
 			continue;
 		memcpy(reference[1], blob, sizeof(blob));
-		fill(&board, &with_panic);
+		fill(&board, added->on);
 		if (!build(&setups[i]))
 			continue;
-		check_panic(next);
+		check_added(added, next);
 		tap_equal(fdt_totalsize(blob), fdt_totalsize(reference[0]));
 		tap_check(!memcmp(blob, reference[0], fdt_totalsize(blob)));
 		tap_check(!memcmp(blob, reference[1], fdt_totalsize(blob)));
@@ -414,8 +423,25 @@ static void a_panic_is_told_on(void (*fill)(struct vmm_board *, const struct vmm
 
 static void a_panic_is_told(void)
 {
-	a_panic_is_told_on(vmm_board_ranchu, "/goldfish-events@9040000");
-	a_panic_is_told_on(vmm_board_virt, "/pl061@9030000");
+	static const struct added pvpanic = {
+		"/pvpanic-mmio@9060000", "qemu,pvpanic-mmio", 0x9060000, 2,
+		&with_panic, &without_panic,
+	};
+
+	it_is_added_on(vmm_board_ranchu, &pvpanic, "/goldfish-events@9040000");
+	it_is_added_on(vmm_board_virt, &pvpanic, "/pl061@9030000");
+}
+
+/* The binding's defaults are ours, so that nothing says them. */
+static void stuck_vcpus_are_found(void)
+{
+	static const struct added detector = {
+		"/vmwdt@9070000", "qemu,vcpu-stall-detector", 0x9070000, 0x1000,
+		&with_detector, &without,
+	};
+
+	it_is_added_on(vmm_board_ranchu, &detector, "/goldfish-events@9040000");
+	it_is_added_on(vmm_board_virt, &detector, "/pl061@9030000");
 }
 
 static void check_virtio(const struct setup *s)
@@ -765,6 +791,8 @@ static void dtc_is_content(void)
 	for_all(check_dtc);
 	vmm_board_ranchu(&board, &with_panic);
 	for_all(check_dtc);
+	vmm_board_ranchu(&board, &with_detector);
+	for_all(check_dtc);
 	vmm_board_virt(&board, &with);
 	pool = 8 * MIB;
 	for_all(check_dtc);
@@ -794,6 +822,7 @@ static const struct tap_case cases[] = {
 	{ "a clock is added on request", a_clock_is_added },
 	{ "so is the generation", a_generation_is_added },
 	{ "and where a panic is told, on either board", a_panic_is_told },
+	{ "and where stuck vCPUs are found, likewise", stuck_vcpus_are_found },
 	{ "virtio transports", virtio_is_right },
 	{ "firmware and fstab", firmware_is_right },
 	{ "disks are in the fstab", disks_are_in_the_fstab },

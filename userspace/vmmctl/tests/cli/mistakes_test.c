@@ -142,6 +142,9 @@ static const struct {
 	{ { "run", "--kernel=I", "--adb-users=all" }, { "--adb-users all", "port" } },
 	{ { "run", "--kernel=I", "--rtc=maybe" }, { "--rtc", "maybe", "on or off" } },
 	{ { "run", "--kernel=I", "--pvpanic=yes" }, { "--pvpanic", "yes", "auto, on or off" } },
+	{ { "run", "--kernel=I", "--stall-detector=8" }, { "--stall-detector", "on or off" } },
+	{ { "run", "--kernel=I", "--board=pc", "--stall-detector=on" },
+	  { "--stall-detector", "pc board" } },
 	{ { "run", "--kernel=I", "--config=/no/where" }, { "/no/where", "No such file" } },
 };
 

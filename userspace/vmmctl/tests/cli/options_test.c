@@ -93,6 +93,7 @@ static void defaults_are_right(void)
 	tap_equal(cfg.window, VMM_WINDOW_AUTO);
 	tap_check(cfg.console && !cfg.stats && !cfg.no_reboot && cfg.rtc && cfg.vmgenid);
 	tap_equal(cfg.pvpanic, VMM_PVPANIC_AUTO);
+	tap_check(!cfg.stall_detector);
 	tap_equal(cfg.vsock, VMM_VSOCK_NONE);
 	tap_equal(cfg.adb_users, VMM_ADB_OWNER);
 	tap_equal(cfg.adb, VMM_ADB_OFF);
@@ -105,11 +106,12 @@ static void all_options_are_read(void)
 		"run", "--kernel=I", "--initrd=R", "--append=a b", "--cpus=8", "--memory=2G",
 		"--gic=3", "--pipe=user", "--window=off", "--stats=F", "--stats-at=P",
 		"--no-reboot", "--rtc=off", "--vmgenid=off", "--pvpanic=on", "--vsock=3",
-		"--adb-users=all", NULL
+		"--adb-users=all", "--stall-detector=on", NULL
 	};
 	struct vmm_config cfg;
 
 	tap_equal(parse(&cfg, words), 0);
+	tap_check(cfg.stall_detector);
 	tap_check(!cfg.rtc && !cfg.vmgenid && cfg.pvpanic == VMM_PVPANIC_ON);
 	tap_equal(cfg.adb_users, VMM_ADB_ALL);
 	tap_check(!strcmp(cfg.initrd, "R") && !strcmp(cfg.append, "a b"));

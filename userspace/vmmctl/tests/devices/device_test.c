@@ -109,6 +109,8 @@ static void stop_the_clock(void)
 			((struct vmm_pl031 *)state)->now = no_time;
 		else if (vm.board.dev[i].ops == &vmm_goldfish_rtc_ops)
 			((struct vmm_goldfish_rtc *)state)->now = no_time;
+		else if (vm.board.dev[i].ops == &vmm_stall_detector_ops)
+			((struct vmm_stall *)state)->now = no_time;
 		else if (vm.board.dev[i].ops == &vmm_cmos_ops)
 			((struct vmm_cmos *)state)->now = no_time;
 		else if (vm.board.dev[i].ops == &vmm_acpi_pm_ops)
@@ -129,8 +131,10 @@ static bool machine_open(void)
 		.pipe = VMM_PIPE_NONE,
 		.sync = VMM_SYNC_NONE,
 		.memory = 16 * MIB,
+		.cpus = 2,
 		.rtc = true,
 		.pvpanic = VMM_PVPANIC_ON,
+		.stall_detector = true,
 		.vmgenid = true,
 		.battery = true,
 		.hw_keyboard = true,
