@@ -56,6 +56,8 @@ go() {
 # wait until the host has drawn.
 shows() {
 	gpu_guest rows "$1" $width $height > /tmp/want
+	# Nothing of the picture before, should there be no screenshot.
+	rm -f /tmp/shot.png /tmp/have
 	tries=20
 	until vmmctl screenshot gpu /tmp/shot.png &&
 	      pixels /tmp/shot.png $width $height > /tmp/have && cmp -s /tmp/have /tmp/want; do

@@ -11,4 +11,6 @@ libraries_from() {
 	ln -s /mesa/usr/lib /usr/lib
 	ln -s /mesa/usr/share /usr/share
 	ln -s /mesa/lib/* /lib/
+	# Where x86_64's programs expect their loader.
+	[ ! -d /mesa/lib64 ] || ln -s /mesa/lib64 /lib64
 }
