@@ -33,6 +33,8 @@ go() {
 # shows NUMBER: the screen has that of gles_guest's pictures, or gets it.
 shows() {
 	gles_guest rows "$1" $width $height > /tmp/want
+	# Nothing of the picture before, should there be no screenshot.
+	rm -f /tmp/shot.png /tmp/have
 	tries=20
 	until vmmctl screenshot gles /tmp/shot.png &&
 	      pixels /tmp/shot.png $width $height > /tmp/have && cmp -s /tmp/have /tmp/want; do
