@@ -18,5 +18,5 @@ GUEST_ARCH=x86_64 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/modules.cpio
 cp tools/ci/host-lib.sh tools/ci/x86-guest-in-host.sh "$OVERLAY/ranchu/"
 # Its CPUs would take turns anyhow, and with a clock that counts instructions no limit of
 # time depends on how busy the machine is.
-exec tools/lab/run.sh --host x86_64 --icount --timeout 2400 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh --host x86_64 --icount --inject --timeout 2400 --overlay "$OVERLAY" -- \
 	sh /ranchu/x86-guest-in-host.sh

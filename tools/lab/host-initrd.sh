@@ -3,7 +3,8 @@
 #
 # Packs the emulated host's base system: busybox, host-init, -leaks and -vm, and of
 # the kernel's modules in the directory MODULES those named in modules.txt with what they
-# depend on. Without MODULES none: for a kernel that is not Debian's and needs none.
+# depend on. Without MODULES none: for a kernel that is not Debian's and needs none. For
+# x86_64 there is inject.ko as well, see tools/lab/inject/.
 #
 #	tools/lab/host-initrd.sh ARCH OUT [MODULES]
 set -euo pipefail
@@ -54,6 +55,10 @@ while read -r arch name how; do
 		[ "$how" != load ] || echo "/$target" >> "$stage/lab/load"
 	done
 done < <(sed 's/#.*//' "$HERE/modules.txt")
+if [ "$ARCH" = x86_64 ] && [ -n "$MODULES" ]; then
+	"$HERE/module.sh" inject "$ARCH" "$RANCHU_CACHE/kdir-$ARCH" "$RANCHU_BUILD/lab/inject"
+	cp "$RANCHU_BUILD/lab/inject/inject.ko" "$stage/lab/"
+fi
 if [ -d "$stage/lib/modules" ]; then
 	cp "$MODULES"/modules.{order,builtin,builtin.modinfo} "$stage/lib/modules/$release"
 	depmod -b "$stage" "$release"

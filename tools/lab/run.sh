@@ -15,6 +15,8 @@
 #	--smp N			CPUs (default 2)
 #	--mem SIZE		memory (default 2G)
 #	--icount		one CPU whose clock counts instructions, for exact figures
+#	--inject		x86_64: guests are kept from a fault of the emulator, which costs
+#				each interrupt of theirs some instructions: tools/lab/inject/
 #	--kernel-args ARGS	appended to the kernel's command line
 #	--debian NAME		another kernel of Debian's, as kernels.txt calls it (arm64)
 #	--kernel FILE		another kernel than Debian's; with --builtin one that
@@ -31,6 +33,7 @@ TIMEOUT=300
 SMP=2
 MEM=2G
 ICOUNT=0
+INJECT=0
 ARGS=
 KERNEL=
 DEBIAN=
@@ -52,6 +55,7 @@ while [ $# -gt 0 ]; do
 	--smp) SMP=$2; shift ;;
 	--mem) MEM=$2; shift ;;
 	--icount) ICOUNT=1 ;;
+	--inject) INJECT=1 ;;
 	--kernel-args) ARGS=$2; shift ;;
 	--debian) DEBIAN=$2; shift ;;
 	--kernel) KERNEL=$2; shift ;;
@@ -99,7 +103,7 @@ trap 'exit 143' TERM
 make_base() {
 	local input
 
-	for input in host-init host-initrd.sh host-leaks host-vm.c modules.txt; do
+	for input in host-init host-initrd.sh host-leaks host-vm.c inject/inject.c modules.txt; do
 		if [ "$HERE/$input" -nt "$BASE" ]; then
 			rm -f "$BASE"
 		fi
@@ -173,6 +177,7 @@ qemu_command() {
 		# What the boot left to do would be counted as the command's.
 		append+=" lab.settle=3"
 	fi
+	[ "$INJECT" -eq 0 ] || append+=" lab.inject=yes"
 	[ "$SHELL_MODE" -eq 0 ] || append+=" lab.mode=shell"
 
 	QEMU+=(-accel "$accel" -smp "$SMP" -m "$MEM" -nodefaults -display none

@@ -49,7 +49,7 @@ expect() {
 mkdir -p "$DIR/overlay/data"
 echo 'laid over' > "$DIR/overlay/data/file"
 echo "KTAP version 1"
-echo "1..$((3 * ${#HOSTS[@]} + 8))"
+echo "1..$((3 * ${#HOSTS[@]} + 10))"
 
 for host in "${HOSTS[@]}"; do
 	expect "$host: exit code 0 and output come back" 0 '^it.s 6\.12' \
@@ -85,5 +85,14 @@ expect "--icount counts instructions" 0 'repeatable' --icount -- sh -c '
 	x=$(((b - a) / 1000)); y=$(((c - b) / 1000))
 	echo "$x and $y us"
 	d=$((x - y)); [ $((d < 0 ? -d : d)) -lt $((x / 5)) ] && echo repeatable'
+
+# What inject/ is for. If the emulator does without it one day, the first line fails.
+mkdir -p "$DIR/inject/bin"
+"$(cross_prefix x86_64)gcc" -static -O2 -Wall -Wextra -Werror -o "$DIR/inject/bin/inject-once" \
+	"$RANCHU_TOP/tools/lab/inject-once.c"
+expect "an injected interrupt comes twice, which is the emulator's fault" 1 '^20 injected' \
+	--host x86_64 --icount --overlay "$DIR/inject" -- inject-once
+expect "--inject: an injected interrupt comes once" 0 '^20 injected, 20 delivered' \
+	--host x86_64 --icount --inject --overlay "$DIR/inject" -- inject-once
 
 [ "$FAILED" -eq 0 ]
