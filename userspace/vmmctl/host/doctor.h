@@ -29,12 +29,13 @@ struct vmm_doctor_host {
 };
 
 unsigned int vmm_doctor_module_of(const struct vmm_doctor_host *host, const char *name);
+unsigned int vmm_doctor_node_of(const struct vmm_doctor_host *host, const char *node,
+				const char *module);
 void vmm_doctor_node_mend_of(const struct vmm_doctor_host *host, const char *node, int err,
 			     char *mend, size_t size);
 void vmm_doctor_kvm_mend_of(const struct vmm_doctor_host *host, int err, char *mend, size_t size);
 
 /* The same of this machine. */
-unsigned int vmm_doctor_module(const char *name);
 unsigned int vmm_doctor_node(const char *node, const char *module);
 void vmm_doctor_kvm_mend(int err, char *mend, size_t size);
 

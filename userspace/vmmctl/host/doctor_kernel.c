@@ -354,6 +354,41 @@ void vmm_doctor_kvm_mend_of(const struct vmm_doctor_host *host, int err, char *m
 		kvm_mend(host, mend, size);
 }
 
+/**
+ * vmm_doctor_node_of - print whether a node of one of ranchu's modules can be used
+ * @host: where to look
+ * @node: its path, below @host's root
+ * @module: who makes it
+ *
+ * Return: 1 if it cannot, else 0
+ */
+unsigned int vmm_doctor_node_of(const struct vmm_doctor_host *host, const char *node,
+				const char *module)
+{
+	char mend[VMM_DOCTOR_MEND];
+	char path[PATH_SIZE];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s%s", host->root, node);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		vmm_doctor_good("The device %s is usable.", node);
+		return 0;
+	}
+	if (errno == EACCES || errno == EPERM) {
+		vmm_doctor_node_mend_of(host, node, errno, mend, sizeof(mend));
+		return vmm_doctor_bad("The device %s is there, but you may not open it. %s", node,
+				      mend);
+	}
+	if (errno != ENOENT && errno != ENXIO)
+		return vmm_doctor_bad("The device %s cannot be opened (%s). Try: sudo dmesg | tail",
+				      node, strerror(errno));
+	if (vmm_doctor_module_of(host, module))
+		return 1;
+	return vmm_doctor_bad(NO_NODE, module, node, node, node + strlen("/dev/"));
+}
+
 /* ---- the machine itself ---- */
 
 static const struct vmm_doctor_host *this_host(void)
@@ -370,42 +405,12 @@ static const struct vmm_doctor_host *this_host(void)
 	return &host;
 }
 
-unsigned int vmm_doctor_module(const char *name)
+unsigned int vmm_doctor_node(const char *node, const char *module)
 {
-	return vmm_doctor_module_of(this_host(), name);
+	return vmm_doctor_node_of(this_host(), node, module);
 }
 
 void vmm_doctor_kvm_mend(int err, char *mend, size_t size)
 {
 	vmm_doctor_kvm_mend_of(this_host(), err, mend, size);
-}
-
-/**
- * vmm_doctor_node - print whether a node of one of ranchu's modules can be used
- * @node: its path
- * @module: who makes it
- *
- * Return: 1 if it cannot, else 0
- */
-unsigned int vmm_doctor_node(const char *node, const char *module)
-{
-	char mend[VMM_DOCTOR_MEND];
-	int fd = open(node, O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0) {
-		close(fd);
-		vmm_doctor_good("The device %s is usable.", node);
-		return 0;
-	}
-	if (errno == EACCES || errno == EPERM) {
-		vmm_doctor_node_mend_of(this_host(), node, errno, mend, sizeof(mend));
-		return vmm_doctor_bad("The device %s is there, but you may not open it. %s", node,
-				      mend);
-	}
-	if (errno != ENOENT && errno != ENXIO)
-		return vmm_doctor_bad("The device %s cannot be opened (%s). Try: sudo dmesg | tail",
-				      node, strerror(errno));
-	if (vmm_doctor_module(module))
-		return 1;
-	return vmm_doctor_bad(NO_NODE, module, node, node, node + strlen("/dev/"));
 }

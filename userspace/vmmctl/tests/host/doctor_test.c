@@ -79,19 +79,22 @@ static void listen_to_stdout(void)
 	dup2(stdout_fd, STDOUT_FILENO);
 }
 
-/* Whether all that was printed is this line. */
-static void printed(const char *line)
+/* Whether all that was printed is these lines, the last without its end. */
+static void printed(const char *lines)
 {
 	char text[1024] = "";
+	size_t len;
 
 	fflush(stdout);
 	dup2(kept, STDOUT_FILENO);
 	tap_check(pread(stdout_fd, text, sizeof(text) - 1, 0) >= 0);
 	close(kept);
 	close(stdout_fd);
-	text[strcspn(text, "\n")] = '\0';
+	len = strlen(text);
+	if (tap_check(len && text[len - 1] == '\n'))
+		text[len - 1] = '\0';
 	tap_context("%.120s", text);
-	tap_check(!strcmp(text, line));
+	tap_check(!strcmp(text, lines));
 }
 
 /* A sentence begins with what is wrong, and names the command. */
@@ -226,7 +229,8 @@ static void only_signed_modules(void)
 
 /* ---- nodes ---- */
 
-#define NODE	"/dev/vhost-test"
+#define NODE		"/dev/vhost-test"
+#define MISSING_NODE	"  MISSING  The device " NODE " "
 
 static void node_says(int err, const char *sentence)
 {
@@ -262,6 +266,41 @@ static void node_of_a_group(void)
 	tap_check(!chown(node, 0, 0) && !chmod(node, 0660));
 	node_says(EACCES, "Try: sudo setfacl -m u:$USER:rw " NODE);
 	node_says(EPERM, "Try: start this container with --device " NODE);
+	end();
+}
+
+static void opened(unsigned int missing, const char *lines)
+{
+	listen_to_stdout();
+	tap_equal(vmm_doctor_node_of(&host, NODE, PIPE), missing);
+	printed(lines);
+}
+
+static void node_is_looked_at(void)
+{
+	char node[100];
+
+	begin();
+	snprintf(node, sizeof(node), "%s" NODE, root);
+	put_installed();
+	opened(1, "  MISSING  The module " PIPE " is not loaded. Try: sudo modprobe " PIPE);
+	put("/sys/module/" PIPE "/refcnt", "0\n");
+	opened(1,
+	       "  ok       The module " PIPE " is loaded.\n"
+	       "  MISSING  The module " PIPE " is loaded, and its node " NODE
+	       " is not there. Try: sudo mknod -m 660 " NODE
+	       " c 10 $(awk '/ vhost-test$/ { print $1 }' /proc/misc)");
+	put(NODE, "");
+	opened(0, "  ok       The device " NODE " is usable.");
+	tap_check(!chmod(node, 0) && !chmod(root, 0755));
+	tap_check(geteuid() || !seteuid(65534));
+	opened(1,
+	       MISSING_NODE
+	       "is there, but you may not open it. Try: sudo setfacl -m u:$USER:rw " NODE);
+	tap_check(getuid() || !seteuid(0));
+	take_away(NODE);
+	put(NODE "/file", "");
+	opened(1, MISSING_NODE "cannot be opened (Is a directory). Try: sudo dmesg | tail");
 	end();
 }
 
@@ -354,6 +393,7 @@ static const struct tap_case cases[] = {
 	{ "where only signed modules are taken, a signature or a key is missing",
 	  only_signed_modules },
 	{ "a node is its group's, its owner's or the container's", node_of_a_group },
+	{ "a node is there, another's, or gone", node_is_looked_at },
 	{ "without /dev/kvm doctor says whose fault it is", no_kvm },
 	{ "a disk has to be there, and nobody else's", disks_are_looked_at },
 };
