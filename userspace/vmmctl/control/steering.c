@@ -15,6 +15,7 @@
 #include "control/steering.h"
 #include "host/display.h"
 #include "host/ending.h"
+#include "host/file_thread.h"
 #include "host/guest.h"
 #include "host/host.h"
 #include "snapshot/snapshot.h"
@@ -343,6 +344,7 @@ void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 	vmm_steering_end(s, end);
 	if (s->console)
 		vmm_console_leave(s->console);
+	vmm_file_threads_last(kill);
 	vmm_ending_leave();
 	_exit(vmm_steering_exit(end));
 }
