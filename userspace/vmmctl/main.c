@@ -452,9 +452,19 @@ static enum vmm_end run_lives(struct session *s)
 	return end;
 }
 
+/* How a VM has ended that never had a guest. */
+static enum vmm_end not_started(const struct session *s)
+{
+	enum vmm_end end = vmm_vm_ended(&s->vm);
+
+	if (vmm_ending_signal())
+		return VMM_END_SIGNAL;
+	return end == VMM_END_NONE ? VMM_END_ERROR : end;
+}
+
 static enum vmm_end run_vm(struct session *s)
 {
-	enum vmm_end end = VMM_END_ERROR;
+	enum vmm_end end;
 
 	s->vm = (struct vmm_vm){
 		.cfg = s->cfg,
@@ -467,13 +477,17 @@ static enum vmm_end run_vm(struct session *s)
 	};
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
-		return end;
+		return VMM_END_ERROR;
+	vmm_steering_vm(&s->steering, &s->vm);
 	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
 	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
 		vmm_steering_over(&s->steering, end);
 		vmm_file_threads_last(false);
 		vmm_board_destroy(&s->vm);
+	} else {
+		end = not_started(s);
+		vmm_steering_over(&s->steering, end);
 	}
 	vmm_vm_destroy(&s->vm);
 	return end;

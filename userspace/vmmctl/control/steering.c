@@ -238,6 +238,16 @@ int vmm_steering_open(struct vmm_steering *s)
 }
 
 /**
+ * vmm_steering_vm - say which VM it is; it can be ended from here on
+ * @s: was opened
+ * @vm: the VM, created, maybe without devices yet
+ */
+void vmm_steering_vm(struct vmm_steering *s, struct vmm_vm *vm)
+{
+	s->hold.vm = vm;
+}
+
+/**
  * vmm_steering_close - show it no more
  * @s: was opened, or not
  */
