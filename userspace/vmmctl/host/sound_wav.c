@@ -20,6 +20,7 @@
 #include "host/file_thread.h"
 #include "host/iov.h"
 #include "host/log.h"
+#include "host/sound_ahead.h"
 #include "host/sound_wav.h"
 
 #define WAV_PCM		1
@@ -242,8 +243,12 @@ int vmm_wav_open(struct vmm_wav *wav, const char *option, const char *path)
 		err = -EINVAL;
 	if (!err)
 		err = chunks_read(wav, st.st_size);
-	if (!err)
-		return 0;
+	if (!err) {
+		wav->ahead = vmm_sound_ahead_open(wav->fd, wav->begin, wav->bytes);
+		if (wav->ahead)
+			return 0;
+		err = -ENOMEM;
+	}
 	vmm_wav_close(wav);
 	return vmm_error(-err,
 			 "%s: %s is no WAV file of one or two channels and of 8, 16 or 32 bits",
@@ -262,6 +267,8 @@ bool vmm_wav_close(struct vmm_wav *wav)
 
 	if (wav->file)
 		written = vmm_file_thread_close(wav->file, wav->fd);
+	else if (wav->ahead)
+		vmm_sound_ahead_close(wav->ahead);
 	else if (wav->fd >= 0)
 		close(wav->fd);
 	if (written)
@@ -321,16 +328,12 @@ u64 vmm_wav_lost(const struct vmm_wav *wav)
  * @iov: filled
  * @count: elements of it, VMM_SOUND_PIECES at most
  *
- * Return: bytes that were read: fewer at the end of the file
+ * Return: bytes that were read: fewer at the end of the file, or if it does not answer
  */
 size_t vmm_wav_read(struct vmm_wav *wav, const struct iovec *iov, unsigned int count)
 {
-	struct iovec part[VMM_SOUND_PIECES];
-	unsigned int parts = vmm_iov_part(iov, count, 0, wav->bytes - wav->at, part);
-	ssize_t n = parts ? preadv2(wav->fd, part, parts, wav->begin + (off_t)wav->at, 0) : 0;
+	size_t n = vmm_sound_ahead_read(wav->ahead, wav->at, iov, count);
 
-	if (n <= 0)
-		return 0;
 	wav->at += n;
 	return n;
 }

@@ -8,11 +8,13 @@
 #include "host/sound.h"
 
 struct vmm_file_thread;
+struct vmm_sound_ahead;
 
 /**
  * struct vmm_wav - a WAV file
  * @fd: the file, or -1
  * @file: written: writes to it, and has what follows to itself
+ * @ahead: read: its samples
  * @format: of its samples
  * @begin: where the samples begin, bytes
  * @bytes: of samples that are in it
@@ -22,6 +24,7 @@ struct vmm_file_thread;
 struct vmm_wav {
 	int fd;
 	struct vmm_file_thread *file;
+	struct vmm_sound_ahead *ahead;
 	struct vmm_sound_format format;
 	u32 begin;
 	u32 bytes;

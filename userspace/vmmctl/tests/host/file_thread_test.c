@@ -77,6 +77,12 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
 	return syscall(SYS_pwrite64, fd, bytes, len, at);
 }
 
+ssize_t pread(int fd, void *bytes, size_t len, off_t at)
+{
+	be_held(fd);
+	return syscall(SYS_pread64, fd, bytes, len, at);
+}
+
 int close(int fd)
 {
 	while (is_set(&closing_held) && on_the_file_system(fd))
@@ -440,7 +446,79 @@ static void closing_holds_nobody_up(void)
 	tap_check(stopped(vm_that_closes, 7) < ENDS_WITHIN);
 }
 
+#define SAMPLES		300000	/* bytes: more than is read at the start */
+
+/* A WAV file whose samples, of 32 bits, are counted up. */
+static void wav_make(void)
+{
+	struct vmm_sound_format format = { .rate = 48000, .channels = 1, .bits = 32 };
+	const struct vmm_sound_ends ends = { .option = "--sound", .play = wav_path };
+	struct vmm_sound *sound = vmm_sound_open(NULL, &ends);
+	static u32 samples[SAMPLES / 4];
+	const struct iovec iov = { samples, sizeof(samples) };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(samples); i++)
+		samples[i] = i + 1;
+	vmm_sound_prepare(sound, false, &format);
+	vmm_sound_play(sound, &iov, 1, sizeof(samples));
+	vmm_sound_close(sound);
+}
+
+/* Records until @want samples have come, or there is silence: how many have come. */
+static unsigned int record(struct vmm_sound *sound, unsigned int have, unsigned int want)
+{
+	u32 samples[480];
+	const struct iovec iov = { samples, sizeof(samples) };
+	unsigned int i;
+
+	while (have < want) {
+		vmm_sound_record(sound, &iov, 1, sizeof(samples));
+		for (i = 0; i < ARRAY_SIZE(samples) && samples[i]; i++)
+			tap_equal(samples[i], ++have);
+		if (i < ARRAY_SIZE(samples))
+			break;
+	}
+	return have;
+}
+
+/* What does not come in time is silence, and comes later; none of it is lost. */
+static void sound_is_read_ahead(void)
+{
+	const struct vmm_sound_ends ends = { .option = "--sound", .record = wav_path };
+	struct vmm_sound_format format;
+	struct vmm_sound *sound;
+	unsigned int have;
+	unsigned int i;
+
+	alarm(100);
+	wav_make();
+	vmm_file_threads_begin();
+	sound = vmm_sound_open(NULL, &ends);
+	if (!tap_check(sound))
+		return;
+	tap_check(vmm_sound_recorded_format(sound, &format));
+	set(&held, true);
+	vmm_sound_prepare(sound, true, &format);
+	have = record(sound, 0, SAMPLES / 4);
+	tap_check(have > 10000 && have < SAMPLES / 4);
+	tap_equal(record(sound, have, SAMPLES / 4), have);
+	set(&held, false);
+	for (i = 0; i < 1000 && have < SAMPLES / 4; i++) {
+		have = record(sound, have, SAMPLES / 4);
+		usleep(1000);
+	}
+	tap_equal(have, SAMPLES / 4);
+	tap_equal(record(sound, have, have + 1), have);
+	/* It begins anew, in the middle of the file, too. */
+	vmm_sound_prepare(sound, true, &format);
+	tap_check(record(sound, 0, 20000) >= 20000);
+	vmm_sound_close(sound);
+	alarm(0);
+}
+
 static const struct tap_case cases[] = {
+	{ "sound that is recorded holds up nobody", sound_is_read_ahead },
 	{ "files that are stuck hold up nobody", nobody_is_held_up },
 	{ "nor does one that is to be closed", closing_holds_nobody_up },
 	{ "nor do they hold up the end of a VM", a_vm_ends_in_time },
