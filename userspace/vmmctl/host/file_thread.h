@@ -14,13 +14,9 @@
 
 struct vmm_file_thread;
 
-/**
- * vmm_file_fn - writes a record to a file; may wait for it
- * @arg: as vmm_file_thread_open() was told
- * @record: head and content in one piece
- * @len: bytes of it
- *
- * Return: bytes of the content that were not written
+/*
+ * Writes a record, which is head and content in one piece, to a file, and may wait for it.
+ * Returns bytes of the content that were not written.
  */
 typedef size_t (*vmm_file_fn)(void *arg, const void *record, size_t len);
 

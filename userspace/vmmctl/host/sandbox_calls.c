@@ -14,7 +14,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "ioctl", BOTH, "KVM_RUN, and everything asked of KVM and vhost" },
 	{ "read", BOTH, "eventfds, timers, signals, the terminal" },
 	{ "write", BOTH, "eventfds, the terminal, messages" },
-	{ "pread64", BOTH, "statistics, TCP connections, kernel, initrd, a token, GPU pixels, sound" },
+	{ "pread64", BOTH, "statistics, connections, kernel, initrd, a token, GPU pixels, sound" },
 	{ "pwrite64", BOTH, "state and log of the VM, sound" },
 	{ "preadv2", BOTH, "eventfds, disks that vmmctl serves itself" },
 	{ "pwritev2", BOTH, "disks that vmmctl serves itself" },
