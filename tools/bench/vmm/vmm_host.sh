@@ -171,7 +171,7 @@ mke2fs /dev/dm-0 > /dev/null 2>&1
 mkdir -p /tmp/frozen
 mount -t ext4 /dev/dm-0 /tmp/frozen || exit 1
 out=/tmp/frozen/out
-start "$forever" --stats /tmp/frozen/stats
+start "$forever" --stats=/tmp/frozen/stats
 waits_for 3 TICK
 dmsetup suspend frozen
 sleep 1

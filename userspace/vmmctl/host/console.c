@@ -31,6 +31,7 @@
 #define CONSOLE_FLUSH_NS	10000000
 #define CONSOLE_CHUNK		4096	/* bytes that are written before a line ends */
 #define CONSOLE_LAST_MS		300	/* at most for the last output, of a life and of all */
+#define CONSOLE_HURRY_MS	100	/* the same if a signal ends the process */
 
 /**
  * struct vmm_console - a terminal, or a pair of pipes
@@ -181,7 +182,8 @@ void vmm_console_flush(struct vmm_console *con)
 	console_write_locked(con);
 	pthread_mutex_unlock(&con->lock);
 	if (con->file)
-		vmm_file_thread_wait(con->file, CONSOLE_LAST_MS);
+		vmm_file_thread_wait(con->file, vmm_ending_signal() ? CONSOLE_HURRY_MS :
+								      CONSOLE_LAST_MS);
 }
 
 /**
