@@ -28,10 +28,11 @@
 #include "control/steering.h"
 #include "host/display.h"
 #include "host/ending.h"
+#include "host/file_thread.h"
 #include "host/host.h"
 #include "host/image.h"
+#include "host/log_thread.h"
 #include "host/mac.h"
-#include "host/output.h"
 #include "host/vm_dir.h"
 #include "host/vsock.h"
 #include "machine/limits.h"
@@ -52,7 +53,6 @@
  * @read_window: the guest may read registers from memory
  * @confined: the sandbox was entered
  * @loaded: the guest of the snapshot has gone on
- * @err_out: stderr
  * @images: the disks' images, locked
  * @boot: what the guest starts from
  * @emulator: the port of the emulator's console
@@ -70,7 +70,6 @@ struct session {
 	bool read_window;
 	bool confined;
 	bool loaded;
-	struct vmm_output err_out;
 	struct vmm_images images;
 	struct vmm_boot boot;
 	struct vmm_emulator_port emulator;
@@ -214,8 +213,7 @@ static void session_close(struct session *s)
 		close(s->signal_fd);
 	if (s->cont_fd >= 0)
 		close(s->cont_fd);
-	vmm_log_output(NULL);
-	vmm_output_close(&s->err_out);
+	vmm_log_thread_close();
 	vmm_loop_destroy(s->devices);
 	vmm_loop_destroy(s->loop);
 }
@@ -336,8 +334,9 @@ static int session_open(struct session *s)
 	err = session_signals(s);
 	if (err)
 		return err;
-	vmm_output_init(&s->err_out, STDERR_FILENO);
-	vmm_log_output(&s->err_out);
+	err = vmm_log_thread_open(STDERR_FILENO);
+	if (err)
+		return err;
 	s->steering.cfg = s->cfg;
 	s->steering.loop = s->loop;
 	s->steering.devices = s->devices;
@@ -365,6 +364,8 @@ static int session_confine(struct session *s)
 		vmm_stats_keep(s->steering.stats);
 	}
 	s->confined = true;
+	if (!err)
+		vmm_file_threads_begin();
 	return err;
 }
 
@@ -451,9 +452,19 @@ static enum vmm_end run_lives(struct session *s)
 	return end;
 }
 
+/* How a VM has ended that never had a guest. */
+static enum vmm_end not_started(const struct session *s)
+{
+	enum vmm_end end = vmm_vm_ended(&s->vm);
+
+	if (vmm_ending_signal())
+		return VMM_END_SIGNAL;
+	return end == VMM_END_NONE ? VMM_END_ERROR : end;
+}
+
 static enum vmm_end run_vm(struct session *s)
 {
-	enum vmm_end end = VMM_END_ERROR;
+	enum vmm_end end;
 
 	s->vm = (struct vmm_vm){
 		.cfg = s->cfg,
@@ -466,12 +477,17 @@ static enum vmm_end run_vm(struct session *s)
 	};
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
-		return end;
+		return VMM_END_ERROR;
+	vmm_steering_vm(&s->steering, &s->vm);
 	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
 	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
 		vmm_steering_over(&s->steering, end);
+		vmm_file_threads_last(false);
 		vmm_board_destroy(&s->vm);
+	} else {
+		end = not_started(s);
+		vmm_steering_over(&s->steering, end);
 	}
 	vmm_vm_destroy(&s->vm);
 	return end;
@@ -500,7 +516,7 @@ static int command_run(struct vmm_config *cfg)
 {
 	struct session s = {
 		.cfg = cfg, .signal_fd = -1, .cont_fd = -1, .steering.every_fd = -1,
-		.err_out.own_fd = -1, .emulator = VMM_EMULATOR_PORT_NONE,
+		.emulator = VMM_EMULATOR_PORT_NONE,
 		.boot = { .kernel.fd = -1, .initrd.fd = -1 },
 	};
 	enum vmm_end end = VMM_END_ERROR;

@@ -13,6 +13,7 @@
 
 #include "control/emulator.h"
 #include "control/instance.h"
+#include "host/file_thread.h"
 #include "host/notify.h"
 #include "host/vm_dir.h"
 
@@ -20,6 +21,7 @@
  * struct vmm_instance - a running VM as others see it
  * @name: its name
  * @dir: its directory, or NULL
+ * @file: writes to the files in it, or NULL
  * @control: its control socket, or NULL
  * @emulator: the emulator's console, or NULL
  * @notify: the service manager, or NULL
@@ -31,6 +33,7 @@
 struct vmm_instance {
 	char name[VMM_NAME_MAX];
 	struct vmm_dir *dir;
+	struct vmm_file_thread *file;
 	struct vmm_control *control;
 	struct vmm_emulator *emulator;
 	struct vmm_notify *notify;
@@ -40,9 +43,38 @@ struct vmm_instance {
 	struct vmm_event_post *post;
 };
 
+/* What a record is for the files of the directory. */
+enum dir_record {
+	DIR_LOG,
+	DIR_STATE,
+};
+
+static size_t dir_write(void *arg, const void *record, size_t len)
+{
+	struct vmm_dir *dir = arg;
+	const u8 *kind = record;
+	const char *text = (const char *)(kind + 1);
+
+	if (*kind == DIR_LOG)
+		vmm_dir_log(dir, text, len - 1);
+	else
+		vmm_dir_state(dir, text, len - 1);
+	return 0;
+}
+
+static void dir_put(struct vmm_instance *instance, enum dir_record what, const char *text,
+		    size_t len)
+{
+	const struct iovec iov = { (void *)text, len };
+	const u8 kind = what;
+
+	if (instance->file)
+		vmm_file_thread_put(instance->file, &kind, sizeof(kind), &iov, 1);
+}
+
 static void instance_log(void *arg, const char *line, size_t len)
 {
-	vmm_dir_log(arg, line, len);
+	dir_put(arg, DIR_LOG, line, len);
 }
 
 /* What other threads have to tell: a device's error. */
@@ -61,8 +93,11 @@ static int instance_directory(struct vmm_instance *instance, bool named)
 		instance->dir = vmm_dir_open(base, instance->name);
 		err = instance->dir ? 0 : -errno;
 	}
-	if (!err)
-		return 0;
+	if (!err) {
+		instance->file = vmm_file_thread_open("vm-directory", "log_dropped_bytes",
+						      VMM_FILE_ROOM, dir_write, instance->dir);
+		return instance->file ? 0 : -ENOMEM;
+	}
 	if (err == -EAGAIN)
 		return vmm_error(err, "--name: a VM named \"%s\" runs already", instance->name);
 	if (named)
@@ -76,7 +111,7 @@ static int instance_socket(struct vmm_instance *instance, struct vmm_loop *loop)
 {
 	if (!instance->dir)
 		return 0;
-	vmm_log_also(instance_log, instance->dir);
+	vmm_log_also(instance_log, instance);
 	instance->control = vmm_control_open(loop, vmm_dir_control(instance->dir),
 					     &instance->commands);
 	return instance->control ? 0 : -EIO;
@@ -150,7 +185,9 @@ void vmm_instance_close(struct vmm_instance *instance)
 	vmm_notify_close(instance->notify);
 	vmm_control_close(instance->control);
 	vmm_log_also(NULL, NULL);
-	vmm_dir_close(instance->dir);
+	/* Where its files do not answer, it would not be removed either. */
+	if (vmm_file_thread_close(instance->file, -1))
+		vmm_dir_close(instance->dir);
 	free(instance);
 }
 
@@ -218,7 +255,7 @@ void vmm_instance_state(struct vmm_instance *instance, const char *status)
 	len = snprintf(text, sizeof(text),
 		       "{\"name\":\"%s\",\"pid\":%d,\"since\":%lld,\"status\":\"%s\"}\n",
 		       instance->name, (int)getpid(), (long long)instance->since, status);
-	vmm_dir_state(instance->dir, text, len);
+	dir_put(instance, DIR_STATE, text, len);
 	snprintf(text, sizeof(text), "STATUS=%s: %s", instance->name, status);
 	vmm_notify_send(instance->notify, text);
 }

@@ -15,6 +15,7 @@
 #include "control/steering.h"
 #include "host/display.h"
 #include "host/ending.h"
+#include "host/file_thread.h"
 #include "host/guest.h"
 #include "host/host.h"
 #include "snapshot/snapshot.h"
@@ -237,6 +238,16 @@ int vmm_steering_open(struct vmm_steering *s)
 }
 
 /**
+ * vmm_steering_vm - say which VM it is; it can be ended from here on
+ * @s: was opened
+ * @vm: the VM, created, maybe without devices yet
+ */
+void vmm_steering_vm(struct vmm_steering *s, struct vmm_vm *vm)
+{
+	s->hold.vm = vm;
+}
+
+/**
  * vmm_steering_close - show it no more
  * @s: was opened, or not
  */
@@ -343,6 +354,7 @@ void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 	vmm_steering_end(s, end);
 	if (s->console)
 		vmm_console_leave(s->console);
+	vmm_file_threads_last(kill);
 	vmm_ending_leave();
 	_exit(vmm_steering_exit(end));
 }

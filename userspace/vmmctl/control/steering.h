@@ -65,6 +65,7 @@ struct vmm_steering {
 };
 
 int vmm_steering_open(struct vmm_steering *s);
+void vmm_steering_vm(struct vmm_steering *s, struct vmm_vm *vm);
 void vmm_steering_close(struct vmm_steering *s);
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb);
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);

@@ -6,8 +6,7 @@
  * what waits in a ring; what finds no room there is dropped and counted, so that
  * no reader can hold up a vCPU or the main thread. A plain file has no reader, but its disk
  * may be slow, and a process may be behind the file system: it is written to by a thread
- * of its own, which begins with the first output. Input waits here until the
- * guest takes it.
+ * of its own (file_thread.c). Input waits here until the guest takes it.
  *
  * A terminal is taken over only while vmmctl is in its foreground.
  *
@@ -20,10 +19,10 @@
 #include <string.h>
 #include <sys/timerfd.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/ending.h"
+#include "host/file_thread.h"
 #include "host/host.h"
 #include "host/output.h"
 #include "machine/machine.h"
@@ -32,6 +31,7 @@
 #define CONSOLE_FLUSH_NS	10000000
 #define CONSOLE_CHUNK		4096	/* bytes that are written before a line ends */
 #define CONSOLE_LAST_MS		300	/* at most for the last output, of a life and of all */
+#define CONSOLE_HURRY_MS	100	/* the same if a signal ends the process */
 
 /**
  * struct vmm_console - a terminal, or a pair of pipes
@@ -62,13 +62,7 @@
  * @armed: the timer runs
  * @full: there was no room for @ring: the main thread waits for it
  * @watching_out: @out is in the loop; main thread only
- * @writing: there is @writer
- * @due: it has something to write
- * @ending: it is to end when it has written all
- * @taken: bytes that it has in hand
- * @stuck: it was waited for, and has not come since
- * @cond: signalled when @due, @ending or @ring has changed
- * @writer: writes to a plain file
+ * @file: writes to a plain file; NULL for others
  */
 struct vmm_console {
 	struct vmm_loop *loop;
@@ -98,13 +92,7 @@ struct vmm_console {
 	bool armed;
 	bool full;
 	bool watching_out;
-	bool writing;
-	bool due;
-	bool ending;
-	size_t taken;
-	bool stuck;
-	pthread_cond_t cond;
-	pthread_t writer;
+	struct vmm_file_thread *file;
 };
 
 /* The terminal that has to be given back even if there is no time for the rest. */
@@ -116,8 +104,10 @@ static struct {
 static void console_arm_locked(struct vmm_console *con);
 
 /* What cannot be written is dropped, as in vmm_output_drain(). */
-static size_t console_write_all(struct vmm_console *con, const u8 *bytes, size_t len)
+static size_t console_record(void *arg, const void *record, size_t len)
 {
+	const struct vmm_console *con = arg;
+	const u8 *bytes = record;
 	ssize_t n;
 
 	for (; len; bytes += n, len -= n) {
@@ -128,71 +118,23 @@ static size_t console_write_all(struct vmm_console *con, const u8 *bytes, size_t
 	return len;
 }
 
-static void *console_writer(void *arg)
+static void console_hand_over_locked(struct vmm_console *con)
 {
-	struct vmm_console *con = arg;
 	u8 bytes[CONSOLE_CHUNK];
-	size_t dropped;
 	size_t len;
 
-	pthread_setname_np(pthread_self(), "console");
-	pthread_mutex_lock(&con->lock);
-	while (con->due || !con->ending) {
-		if (!con->due) {
-			pthread_cond_wait(&con->cond, &con->lock);
-			continue;
-		}
-		len = vmm_output_take(&con->ring, bytes, sizeof(bytes));
-		if (len) {
-			con->taken = len;
-			pthread_mutex_unlock(&con->lock);
-			dropped = console_write_all(con, bytes, len);
-			pthread_mutex_lock(&con->lock);
-			con->taken = 0;
-			con->ring.dropped += dropped;
-			continue;
-		}
-		con->due = false;
-		con->stuck = false;
-		pthread_cond_broadcast(&con->cond);
-	}
-	pthread_mutex_unlock(&con->lock);
-	return NULL;
-}
-
-/* Without a thread, whoever has output writes it. */
-static bool console_wake_writer_locked(struct vmm_console *con)
-{
-	if (!con->writing)
-		con->writing = !pthread_create(&con->writer, NULL, console_writer, con);
-	con->due = con->writing;
-	pthread_cond_broadcast(&con->cond);
-	return con->writing;
-}
-
-/* Waits for the writer, but not for long, and not again: whether it has written all. */
-static bool console_written_locked(struct vmm_console *con)
-{
-	struct timespec until;
-
-	if (con->stuck)
-		return !con->due;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += CONSOLE_LAST_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	while (con->due && !con->stuck)
-		con->stuck = pthread_cond_clockwait(&con->cond, &con->lock, CLOCK_MONOTONIC,
-						    &until);
-	return !con->due;
+	while ((len = vmm_output_take(&con->ring, bytes, sizeof(bytes))))
+		vmm_file_thread_text(con->file, bytes, len);
 }
 
 static void console_write_locked(struct vmm_console *con)
 {
 	bool full;
 
-	if (con->out.plain && con->ring.len && console_wake_writer_locked(con))
+	if (con->file) {
+		console_hand_over_locked(con);
 		return;
+	}
 	full = vmm_output_drain(&con->ring, &con->out) == -EAGAIN;
 	/* Only the main thread may touch the loop: the timer takes it there. */
 	if (full && !con->full) {
@@ -219,8 +161,10 @@ static void console_last(struct vmm_console *con)
 		vmm_console_flush(con);
 	}
 	pthread_mutex_lock(&con->lock);
-	lost = con->ring.dropped + con->ring.len + con->taken;
+	lost = con->ring.dropped + con->ring.len;
 	pthread_mutex_unlock(&con->lock);
+	if (con->file)
+		lost += vmm_file_thread_lost(con->file);
 	if (lost)
 		vmm_note("%llu bytes of the console's output were dropped: nobody took them",
 			 lost);
@@ -236,8 +180,10 @@ void vmm_console_flush(struct vmm_console *con)
 {
 	pthread_mutex_lock(&con->lock);
 	console_write_locked(con);
-	console_written_locked(con);
 	pthread_mutex_unlock(&con->lock);
+	if (con->file)
+		vmm_file_thread_wait(con->file, vmm_ending_signal() ? CONSOLE_HURRY_MS :
+								      CONSOLE_LAST_MS);
 }
 
 /**
@@ -255,7 +201,7 @@ u64 vmm_console_dropped(struct vmm_console *con)
 	pthread_mutex_lock(&con->lock);
 	dropped = con->ring.dropped;
 	pthread_mutex_unlock(&con->lock);
-	return dropped;
+	return con->file ? dropped + vmm_file_thread_dropped(con->file) : dropped;
 }
 
 static int console_timer(void *arg)
@@ -560,17 +506,19 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 		return NULL;
 	}
 	pthread_mutex_init(&con->lock, NULL);
-	pthread_cond_init(&con->cond, NULL);
 	con->loop = loop;
 	con->in = in;
 	con->group = getpgrp();
 	vmm_output_init(&con->out, out);
+	if (con->out.plain)
+		con->file = vmm_file_thread_open("console", NULL, VMM_FILE_ROOM, console_record,
+						 con);
 	con->ready_fd = vmm_event_create();
 	con->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (con->timer_fd < 0)
 		vmm_error(errno, "cannot create the console's timer");
 	/* Whatever fails has said why. */
-	if (con->ready_fd < 0 || con->timer_fd < 0 ||
+	if ((con->out.plain && !con->file) || con->ready_fd < 0 || con->timer_fd < 0 ||
 	    vmm_loop_add(loop, con->ready_fd, console_guest_ready, con) ||
 	    vmm_loop_add(loop, con->timer_fd, console_timer, con)) {
 		con->in = -1;
@@ -580,23 +528,6 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 	con->background = in >= 0;
 	vmm_console_foreground(con);
 	return con;
-}
-
-/* False if it does not end: it keeps what it uses then. */
-static bool console_end_writer(struct vmm_console *con)
-{
-	bool written;
-
-	if (!con->writing)
-		return true;
-	pthread_mutex_lock(&con->lock);
-	con->ending = true;
-	pthread_cond_broadcast(&con->cond);
-	written = !con->due;
-	pthread_mutex_unlock(&con->lock);
-	if (written)
-		pthread_join(con->writer, NULL);
-	return written;
 }
 
 /**
@@ -630,10 +561,10 @@ void vmm_console_close(struct vmm_console *con)
 		close(con->ready_fd);
 	if (con->timer_fd >= 0)
 		close(con->timer_fd);
-	if (!console_end_writer(con))
+	/* A thread that does not end keeps what it uses. */
+	if (!vmm_file_thread_close(con->file, -1))
 		return;
 	vmm_output_close(&con->out);
-	pthread_cond_destroy(&con->cond);
 	pthread_mutex_destroy(&con->lock);
 	free(con);
 }

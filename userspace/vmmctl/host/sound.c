@@ -20,7 +20,7 @@
  * @play: file that gets what is played, if there is one
  * @record: file that is what is recorded, if there is one
  * @peer: program that plays and records what no file does, or NULL
- * @lost: bytes played that nobody took; written by who plays, read by any
+ * @lost: bytes played that no program took; written by who plays, read by any
  */
 struct vmm_sound {
 	struct vmm_vm *vm;
@@ -73,10 +73,10 @@ void vmm_sound_close(struct vmm_sound *sound)
 {
 	if (!sound)
 		return;
-	vmm_wav_close(&sound->play);
 	vmm_wav_close(&sound->record);
 	vmm_sound_peer_close(sound->vm, sound->peer);
-	free(sound);
+	if (vmm_wav_close(&sound->play))
+		free(sound);
 }
 
 /**
@@ -139,13 +139,9 @@ void vmm_sound_run(struct vmm_sound *sound, bool record, bool runs)
 void vmm_sound_play(struct vmm_sound *sound, const struct iovec *iov, unsigned int count,
 		    size_t bytes)
 {
-	bool taken = true;
-
 	if (sound->play.fd >= 0)
-		taken = vmm_wav_write(&sound->play, &sound->playing, iov, count, bytes);
-	else if (sound->peer)
-		taken = vmm_sound_peer_play(sound->peer, iov, count, bytes);
-	if (!taken)
+		vmm_wav_write(&sound->play, &sound->playing, iov, count, bytes);
+	else if (sound->peer && !vmm_sound_peer_play(sound->peer, iov, count, bytes))
 		__atomic_store_n(&sound->lost, sound->lost + bytes, __ATOMIC_RELAXED);
 }
 
@@ -178,5 +174,7 @@ void vmm_sound_record(struct vmm_sound *sound, const struct iovec *iov, unsigned
  */
 u64 vmm_sound_lost(const struct vmm_sound *sound)
 {
-	return __atomic_load_n(&sound->lost, __ATOMIC_RELAXED);
+	u64 lost = __atomic_load_n(&sound->lost, __ATOMIC_RELAXED);
+
+	return sound->play.fd >= 0 ? lost + vmm_wav_lost(&sound->play) : lost;
 }

@@ -112,6 +112,7 @@ int vmm_loop_add(struct vmm_loop *loop, int fd, vmm_loop_fn fn, void *arg);
 int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, void *arg);
 void vmm_loop_del(struct vmm_loop *loop, int fd);
 int vmm_loop_run(struct vmm_loop *loop);
+int vmm_loop_serve(struct vmm_loop *loop, int fd, int ms);
 int vmm_event_create(void);
 void vmm_event_signal(int fd);
 bool vmm_event_clear(int fd);

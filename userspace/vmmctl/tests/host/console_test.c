@@ -13,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "host/file_thread.h"
 #include "host/host.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
@@ -443,5 +444,6 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
+	vmm_file_threads_begin();
 	return tap_run(cases, ARRAY_SIZE(cases));
 }
