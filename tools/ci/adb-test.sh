@@ -15,7 +15,7 @@ PEER=$RANCHU_BUILD/$GUEST_ARCH/vsock/vsock_peer
 run=(tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --mem 3G --overlay "$OVERLAY")
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" \
 	"CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/program.sh "$OVERLAY" adb

@@ -12,7 +12,7 @@ host_options "${1:-arm64}"
 OVERLAY=$RANCHU_BUILD/lab/overlay-blk-$HOST
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	"$TRANSPORT" virtio_blk crc32c_generic ext4 -- tools/ci/blk-in-guest
 cp tools/ci/host-lib.sh tools/ci/blk-in-host.sh "$OVERLAY/ranchu/"

@@ -145,7 +145,7 @@ kselftests() {
 	# The sanitizers' host has its own, and longer.
 	[ "$host" != arm64 ] || env="RANCHU_FUZZ_SECONDS=10 RANCHU_FUZZ_PAIRS=4"
 
-	tools/lab/host-overlay.sh "$arch" "$RANCHU_BUILD/lab/overlay-$host"
+	tools/lab/host-overlay.sh "$host" "$RANCHU_BUILD/lab/overlay-$host"
 	"$RUN" --host "$host" --overlay "$RANCHU_BUILD/lab/overlay-$host" \
 		--timeout 1800 -- sh -c \
 		"cd /ranchu/tests && RANCHU_MODULES=/ranchu/modules $env exec sh ./run_all.sh $*"

@@ -18,7 +18,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-net-$PART-$HOST
 [ -e "$RANCHU_TOP/tools/ci/$PART-in-host.sh" ] || die "usage: net-test.sh net|scsi|user [HOST]"
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 MODULES=(virtio_net virtio_blk virtio-rng vmw_vsock_virtio_transport)
 [ "$PART" != scsi ] || MODULES=(virtio_pci virtio_scsi sd_mod)
 if [ "$PART" = user ]; then

@@ -12,7 +12,7 @@ host_options "${1:-arm64}"
 OVERLAY=$RANCHU_BUILD/lab/overlay-virtio-$HOST
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/program.sh "$OVERLAY" socat
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio-rng \
 	virtio_balloon virtio_input evdev -- tools/ci/virtio-in-guest
