@@ -4,7 +4,7 @@
 # Tests adb: Debian's own adb on an emulated host, Debian's own adbd in a stock
 # guest, and vhost_vsock_adb.ko between them. KTAP on standard output.
 #
-#	tools/ci/adb-test.sh [arm64|x86_64 [--shell]]
+#	tools/ci/adb-test.sh [arm64|arm64-16k|x86_64 [--shell]]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 

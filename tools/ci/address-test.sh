@@ -5,7 +5,7 @@
 # none, and a program that serves it, in an emulated host: KTAP on standard output. On arm64
 # the board is the second one, which has a PCI bus.
 #
-#	tools/ci/address-test.sh [arm64|x86_64]
+#	tools/ci/address-test.sh [arm64|arm64-16k|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 

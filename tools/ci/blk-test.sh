@@ -4,7 +4,7 @@
 # Tests disks: a stock Linux guest's virtio_blk, vmmctl's transport and
 # vhost_ranchu_blk.ko, on an emulated host: KTAP on standard output.
 #
-#	tools/ci/blk-test.sh [arm64|arm64-gicv2|x86_64]
+#	tools/ci/blk-test.sh [arm64|arm64-gicv2|arm64-16k|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 

@@ -7,7 +7,7 @@
 # persistent store, in an emulated host: KTAP on standard output. The virt board is arm64's
 # other one.
 #
-#	tools/ci/goldfish-test.sh [arm64|x86_64] [ranchu|virt]
+#	tools/ci/goldfish-test.sh [arm64|arm64-16k|x86_64] [ranchu|virt]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 

@@ -4,7 +4,7 @@
 # Tests the pipe from inside a stock Linux guest, on an emulated host: KTAP on standard
 # output.
 #
-#	tools/ci/guest-test.sh [arm64|x86_64]
+#	tools/ci/guest-test.sh [arm64|arm64-16k|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 

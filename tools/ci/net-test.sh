@@ -6,7 +6,7 @@
 # program over QEMU's libvhost-user, by vhost-user, and the first of them as a vDPA device.
 # On an emulated host: KTAP on standard output.
 #
-#	tools/ci/net-test.sh PART [arm64|x86_64]
+#	tools/ci/net-test.sh PART [arm64|arm64-16k|x86_64]
 #		PART is net: vhost-net; scsi: vhost-scsi; or user: processes, iperf3
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"

@@ -4,7 +4,7 @@
 # Tests the small virtio devices that vmmctl serves itself, with a stock guest's
 # drivers, on an emulated host: KTAP on standard output.
 #
-#	tools/ci/virtio-test.sh [arm64|x86_64]
+#	tools/ci/virtio-test.sh [arm64|arm64-16k|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
