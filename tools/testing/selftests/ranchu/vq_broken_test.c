@@ -156,7 +156,7 @@ static uint32_t transfer(struct vq_ring *ring, struct vq_buf out, struct vq_buf 
 
 TEST_F_TIMEOUT(broken, buffer_memory_goes, TIMEOUT)
 {
-	const uint32_t page = VQ_HOST_PAGE;
+	const uint32_t page = HOST_PAGE;
 	const uint64_t data = HOSTILE_DATA, gone = data + page;
 	const struct vq_buf whole = { data + 4 * page, 2 * page };
 

@@ -12,10 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <unistd.h>
 #include <linux/goldfish_pipe.h>
 #include <linux/ranchu.h>
 #include <linux/vhost_goldfish_pipe.h>
+
+#include "host_page.h"
 
 #define PIPE_DEV_PATH		"/dev/vhost-goldfish-pipe"
 
@@ -30,9 +31,8 @@
 /* Reads as 0 in either protocol. */
 #define PIPE_REG_UNUSED		0x40
 
-/* A page of the guests here, and of this host: of its pages it maps, protects and pins. */
+/* A page of the guests here. */
 #define PIPE_PAGE		4096u
-#define PIPE_HOST_PAGE		((uint32_t)getpagesize())
 
 /* Ends the test with a message; the place is the caller's. */
 void pipe_die_at(const char *file, int line, const char *fmt, ...)

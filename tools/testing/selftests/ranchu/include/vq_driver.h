@@ -16,17 +16,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <unistd.h>
 #include <linux/vhost.h>
 #include <linux/vhost_ranchu_test.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
+#include "host_page.h"
+
 #define VQ_DEV_PATH		"/dev/vhost-ranchu-test"
 #define VQ_RINGS		VHOST_RANCHU_TEST_RINGS
-/* A page of a guest's, and of this host's: of its pages it maps and protects. */
+/* A page of the guests here. */
 #define VQ_PAGE			4096u
-#define VQ_HOST_PAGE		((size_t)getpagesize())
 #define VQ_BIT(n)		(1ull << (n))
 
 /* Nothing here takes so long, however slow the machine is. */
