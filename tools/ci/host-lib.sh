@@ -166,7 +166,7 @@ doctor_is_content() {
 	code=$?
 	[ "$(host_page)" -ne 4096 ] || return "$code"
 	[ "$code" -eq 1 ] && appears 1 MISSING &&
-		printed "MISSING *This host's pages have $(host_page) bytes"
+		printed "MISSING *The host's pages of $(host_page) bytes allow no"
 }
 
 # refuses TEXT OPTION...: vmmctl ends with 1 and one line that has TEXT.

@@ -143,8 +143,8 @@ static void doctor_window(struct doctor *d, int kvm_fd)
 		return;
 	good("KVM ran a guest of a few instructions.");
 	if (!vmm_window_fits(sysconf(_SC_PAGESIZE)))
-		bad(d, "This host's pages have %ld bytes, and the register window needs %llu: registers will exit.",
-		    sysconf(_SC_PAGESIZE), VMM_PAGE_SIZE);
+		bad(d, "The host's pages of %ld bytes allow no register window: registers exit.",
+		    sysconf(_SC_PAGESIZE));
 	else if (!vmm_probe_coherent(&probe))
 		bad(d, "The register window would show old values: registers will exit.");
 	else
