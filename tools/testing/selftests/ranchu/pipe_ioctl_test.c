@@ -485,7 +485,7 @@ TEST_F_TIMEOUT(ioctls, windows, TIMEOUT)
 	EXPECT_EQ(-EINVAL, __pipe_set_window(dev, page + 1));
 	EXPECT_EQ(-EINVAL, __pipe_set_window(dev, page + 4));
 	EXPECT_EQ(-EINVAL, __pipe_set_window(dev, page + 2048));
-	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, (void *)-4096ul));
+	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, (void *)-HOST_PAGE));
 	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, (void *)(1ul << 63)));
 	EXPECT_EQ(0, __pipe_set_window(dev, page));
 	EXPECT_EQ(0, __pipe_set_window(dev, NULL));
