@@ -145,7 +145,7 @@ gate() {
 # kselftests HOST [PATTERN]...: all, or those that a pattern fits, in an emulated
 # host. On GICv2 only those with a VM: the others see no interrupt controller.
 kselftests() {
-	local host=$1 arch=${1%-*} env=
+	local host=$1 env=
 
 	shift
 	# Its CPUs take turns: there is less to be found, and all takes longer.
