@@ -153,7 +153,8 @@ kselftests() {
 		env="RANCHU_KILLS=20 RANCHU_FUZZ_SECONDS=5 RANCHU_FUZZ_PAIRS=8 RANCHU_KVM_REQUIRED=1"
 	[ "${host#arm64-}" = "$host" ] || env="RANCHU_FUZZ_SECONDS=5"
 	# The sanitizers' host has its own, and longer.
-	[ "$host" != arm64 ] || env="RANCHU_FUZZ_SECONDS=10 RANCHU_FUZZ_PAIRS=4"
+	[[ $host != arm64 && $host != arm64-16k ]] ||
+		env="RANCHU_FUZZ_SECONDS=10 RANCHU_FUZZ_PAIRS=4"
 
 	tools/lab/host-overlay.sh "$host" "$RANCHU_BUILD/lab/overlay-$host"
 	"$RUN" --host "$host" --overlay "$RANCHU_BUILD/lab/overlay-$host" \
