@@ -16,7 +16,7 @@ BUILT=$RANCHU_BUILD/$GUEST_ARCH
 MESA=$RANCHU_BUILD/lab/mesa-$GUEST_ARCH
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 make -s -C tools/testing/gpu "OUTPUT=$BUILT/gpu" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")" \
 	"KSRC=$RANCHU_CACHE/linux-source"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio-gpu \

@@ -72,10 +72,12 @@ guest "load out mark:begin out:8000000 mark:end" --cpus 1 --no-reboot --vsock "4
 begin=$(virtio_counted "MARK begin")
 end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
-printed '^talk: sent 8000000 .*: same$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
+printed '^talk: sent 8000000 .*: same$' && no_exits "$begin" "$end"
 result no_packet_exits $?
 if [ "$arch" = x86_64 ]; then
 	skipped no_register_read_exits "PCI has no register window"
+elif ! has_window; then
+	skipped no_register_read_exits "this host's pages are too large for a window"
 else
 	[ "${begin% *}" = 0 ]
 	result no_register_read_exits $?

@@ -7,9 +7,10 @@
 #	tools/lab/run.sh [OPTION]... -- COMMAND ARGS...
 #	tools/lab/run.sh [OPTION]... --shell
 #
-#	--host arm64|arm64-gicv2|arm64-pkvm|x86_64
+#	--host arm64|arm64-gicv2|arm64-pkvm|arm64-16k|x86_64
 #				default arm64, which has a GICv3; arm64-pkvm: its KVM is
-#				protected from the rest of the kernel, and it has one CPU
+#				protected from the rest of the kernel, and it has one CPU;
+#				arm64-16k: its kernel has pages of 16 KiB
 #	--overlay DIR		lay DIR's files over the host's root; repeatable
 #	--timeout SECONDS	of wall clock for the whole run (default 300)
 #	--smp N			CPUs (default 2)
@@ -73,10 +74,11 @@ if [ "$SHELL_MODE" -eq 0 ] && [ $# -eq 0 ]; then
 fi
 
 case $HOST in
-arm64|arm64-gicv2|arm64-pkvm|x86_64) ;;
-*) die "no host '$HOST': arm64, arm64-gicv2, arm64-pkvm or x86_64" ;;
+arm64|arm64-gicv2|arm64-pkvm|arm64-16k|x86_64) ;;
+*) die "no host '$HOST': arm64, arm64-gicv2, arm64-pkvm, arm64-16k or x86_64" ;;
 esac
 ARCH=${HOST%-*}
+DEBIAN=${DEBIAN:-$(host_kernel "$HOST")}
 KERNELS=$RANCHU_CACHE${DEBIAN:+/kernels/$DEBIAN}
 KERNEL=${KERNEL:-$KERNELS/vmlinuz-$ARCH}
 MODULES=

@@ -260,11 +260,21 @@ static int pipe_map(struct ranchu_pipe *pipe, __u32 in_size, __u32 out_size)
 	return 0;
 }
 
+/* Only whole pages can be mapped twice in a row. */
+static __u32 whole_page(__u32 size)
+{
+	__u32 page = sysconf(_SC_PAGESIZE);
+
+	return size >= VHOST_GOLDFISH_PIPE_RING_MIN && size < page ? page : size;
+}
+
 int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, __u64 open,
 		       __u32 in_size, __u32 out_size, int wake_fd)
 {
 	struct vhost_goldfish_pipe_ring answer = {
-		.open = open, .to_host_size = in_size, .to_guest_size = out_size,
+		.open = open,
+		.to_host_size = whole_page(in_size),
+		.to_guest_size = whole_page(out_size),
 	};
 	int err;
 
@@ -275,7 +285,7 @@ int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, __u64 open,
 	answer.wake_fd = pipe->wake_fd;
 	if (pipe->wake_fd >= 0)
 		pipe->fd = ioctl(services, VHOST_GOLDFISH_PIPE_ANSWER_RING, &answer);
-	err = pipe->fd < 0 ? -errno : pipe_map(pipe, in_size, out_size);
+	err = pipe->fd < 0 ? -errno : pipe_map(pipe, answer.to_host_size, answer.to_guest_size);
 	if (err)
 		ranchu_pipe_close(pipe);
 	return err;

@@ -85,8 +85,9 @@ int ranchu_services_add(int services, const char *name);
 int ranchu_services_next(int services, struct vhost_goldfish_pipe_event *event);
 
 /*
- * Answers an open. Sizes are powers of two, of whole pages. @wake_fd is an
- * eventfd for this pipe or for many, or -1. -ENOENT: the guest has gone.
+ * Answers an open. Sizes are powers of two; a ring that is smaller than a page
+ * of this host's becomes one page. @wake_fd is an eventfd for this pipe or for
+ * many, or -1. -ENOENT: the guest has gone.
  */
 int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, __u64 open,
 		       __u32 in_size, __u32 out_size, int wake_fd);

@@ -136,7 +136,10 @@ static void doctor_window(struct doctor *d, int kvm_fd)
 	if (!probe.readonly)
 		return;
 	good("KVM ran a guest of a few instructions.");
-	if (!vmm_probe_coherent(&probe))
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		bad(d, "The host's pages of %ld bytes allow no register window: registers exit.",
+		    sysconf(_SC_PAGESIZE));
+	else if (!vmm_probe_coherent(&probe))
 		bad(d, "The register window would show old values: registers will exit.");
 	else
 		good("The register window is coherent.");

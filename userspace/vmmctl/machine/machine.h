@@ -485,7 +485,7 @@ int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state);
 int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_probe_fwb(int vcpu_fd);
-int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code);
+int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code, u64 behind);
 
 /* Guest physical addresses of the probe guest. */
 extern const u64 vmm_arch_probe_code;

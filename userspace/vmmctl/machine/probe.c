@@ -21,6 +21,7 @@
  * @run: shared with KVM
  * @run_size: bytes of it
  * @page: code page, and the window behind it
+ * @size: bytes of each, a page of the host's: KVM takes no less
  */
 struct probe_guest {
 	int vm_fd;
@@ -28,19 +29,20 @@ struct probe_guest {
 	struct kvm_run *run;
 	size_t run_size;
 	u8 *page;
+	size_t size;
 };
 
-static int probe_slot(int vm_fd, u32 slot, u32 flags, u64 gpa, void *hva)
+static int probe_slot(const struct probe_guest *g, u32 slot, u32 flags, u64 gpa, void *hva)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot,
 		.flags = flags,
 		.guest_phys_addr = gpa,
-		.memory_size = VMM_PAGE_SIZE,
+		.memory_size = g->size,
 		.userspace_addr = (uintptr_t)hva,
 	};
 
-	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region);
+	return ioctl(g->vm_fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
 static int probe_open(int kvm_fd, struct probe_guest *g)
@@ -61,22 +63,21 @@ static int probe_open(int kvm_fd, struct probe_guest *g)
 		return -1;
 	g->run = map;
 	g->run_size = size;
-	map = mmap(NULL, 2 * VMM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		   0);
+	map = mmap(NULL, 2 * g->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return -1;
 	g->page = map;
-	if (probe_slot(g->vm_fd, 0, 0, vmm_arch_probe_code, g->page) ||
-	    probe_slot(g->vm_fd, 1, KVM_MEM_READONLY, vmm_arch_probe_window,
-		       g->page + VMM_PAGE_SIZE))
+	if (probe_slot(g, 0, 0, vmm_arch_probe_code, g->page) ||
+	    probe_slot(g, 1, KVM_MEM_READONLY, vmm_arch_probe_window, g->page + g->size))
 		return -1;
-	return vmm_arch_probe_setup(g->vm_fd, g->vcpu_fd, g->page);
+	return vmm_arch_probe_setup(g->vm_fd, g->vcpu_fd, g->page,
+				    vmm_arch_probe_window + g->size);
 }
 
 static void probe_close(struct probe_guest *g)
 {
 	if (g->page)
-		munmap(g->page, 2 * VMM_PAGE_SIZE);
+		munmap(g->page, 2 * g->size);
 	if (g->run)
 		munmap(g->run, g->run_size);
 	if (g->vcpu_fd >= 0)
@@ -96,7 +97,7 @@ static int probe_step(struct probe_guest *g, u32 *seen)
 	if (ret)
 		return vmm_error(errno, "the probe guest does not run");
 	if (g->run->exit_reason != KVM_EXIT_MMIO || !g->run->mmio.is_write ||
-	    g->run->mmio.phys_addr != vmm_arch_probe_window + VMM_PAGE_SIZE)
+	    g->run->mmio.phys_addr != vmm_arch_probe_window + g->size)
 		return vmm_error(-EIO, "the probe guest failed: KVM exit reason %u",
 				 g->run->exit_reason);
 	memcpy(seen, g->run->mmio.data, sizeof(*seen));
@@ -105,7 +106,7 @@ static int probe_step(struct probe_guest *g, u32 *seen)
 
 static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 {
-	u8 *window = g->page + VMM_PAGE_SIZE;
+	u8 *window = g->page + g->size;
 	u32 offset;
 	u32 seen = 0;
 	int err;
@@ -148,7 +149,7 @@ bool vmm_window_fits(unsigned long page)
  */
 int vmm_probe_run(int kvm_fd, struct vmm_probe *probe)
 {
-	struct probe_guest g = { .vm_fd = -1, .vcpu_fd = -1 };
+	struct probe_guest g = { .vm_fd = -1, .vcpu_fd = -1, .size = sysconf(_SC_PAGESIZE) };
 	int err;
 
 	memset(probe, 0, sizeof(*probe));
