@@ -18,6 +18,8 @@
 #	--icount		one CPU whose clock counts instructions, for exact figures
 #	--inject		x86_64: guests are kept from a fault of the emulator, which costs
 #				each interrupt of theirs some instructions: tools/lab/inject/
+#	--backports		x86_64: QEMU of Debian's backports, as --icount has it anyway
+#	--threads		x86_64: a thread for each CPU, to try it; see below
 #	--kernel-args ARGS	appended to the kernel's command line
 #	--debian NAME		another kernel of Debian's, as kernels.txt calls it (arm64)
 #	--kernel FILE		another kernel than Debian's; with --builtin one that
@@ -35,6 +37,8 @@ SMP=2
 MEM=2G
 ICOUNT=0
 INJECT=0
+BACKPORTS=0
+THREADS=0
 ARGS=
 KERNEL=
 DEBIAN=
@@ -55,8 +59,10 @@ while [ $# -gt 0 ]; do
 	--timeout) TIMEOUT=$2; shift ;;
 	--smp) SMP=$2; shift ;;
 	--mem) MEM=$2; shift ;;
-	--icount) ICOUNT=1 ;;
+	--icount) ICOUNT=1; BACKPORTS=1 ;;
 	--inject) INJECT=1 ;;
+	--backports) BACKPORTS=1 ;;
+	--threads) THREADS=1 ;;
 	--kernel-args) ARGS=$2; shift ;;
 	--debian) DEBIAN=$2; shift ;;
 	--kernel) KERNEL=$2; shift ;;
@@ -160,7 +166,7 @@ qemu_command() {
 		QEMU=(qemu-system-x86_64)
 		# Debian 12's QEMU, 7.2, with a clock that counts instructions came to a
 		# point from which on it ran none: a guest with two CPUs, nested.
-		[ "$ICOUNT" -eq 0 ] || mapfile -t QEMU < <(GUEST_ARCH=$(uname -m) \
+		[ "$BACKPORTS" -eq 0 ] || mapfile -t QEMU < <(GUEST_ARCH=$(uname -m) \
 			"$HERE/program.sh" --here qemu-system-x86_64 | tr -s ' ' '\n')
 		QEMU+=(-M q35 -cpu max,+svm,+npt)
 		append+=" console=ttyS0"
@@ -168,7 +174,7 @@ qemu_command() {
 		# and last VM) puts a breakpoint there for a moment. With a thread
 		# for each CPU the emulator now and then runs into one that is
 		# gone already: "Oops: int3" in __schedule, seen on a loaded machine.
-		accel=tcg,thread=single
+		[ "$THREADS" -eq 1 ] || accel=tcg,thread=single
 		;;
 	esac
 
