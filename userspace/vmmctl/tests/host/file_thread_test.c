@@ -465,6 +465,8 @@ static void wav_make(void)
 	vmm_sound_close(sound);
 }
 
+static unsigned int pace_us;	/* between two records */
+
 /* Records until @want samples have come, or there is silence: how many have come. */
 static unsigned int record(struct vmm_sound *sound, unsigned int have, unsigned int want)
 {
@@ -478,6 +480,7 @@ static unsigned int record(struct vmm_sound *sound, unsigned int have, unsigned 
 			tap_equal(samples[i], ++have);
 		if (i < ARRAY_SIZE(samples))
 			break;
+		usleep(pace_us);
 	}
 	return have;
 }
@@ -513,6 +516,15 @@ static void sound_is_read_ahead(void)
 	/* It begins anew, in the middle of the file, too. */
 	vmm_sound_prepare(sound, true, &format);
 	tap_check(record(sound, 0, 20000) >= 20000);
+	vmm_sound_close(sound);
+	/* A file that takes its time leaves no gap. */
+	sound = vmm_sound_open(NULL, &ends);
+	vmm_sound_prepare(sound, true, &format);
+	pace_us = 1000;
+	__atomic_store_n(&slow_ms, 10, __ATOMIC_SEQ_CST);
+	tap_equal(record(sound, 0, SAMPLES / 4), SAMPLES / 4);
+	__atomic_store_n(&slow_ms, 0, __ATOMIC_SEQ_CST);
+	pace_us = 0;
 	vmm_sound_close(sound);
 	alarm(0);
 }
