@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -34,22 +35,23 @@ struct transport {
 
 /**
  * struct bank - the transports
+ * @set: the devices behind them; vmm_virtio_commands want it first
  * @dev: the row of transports on the board
  * @window: registers of all, one after the other
  * @window_fd: memfd behind it
  * @ack_fd: eventfd that takes acknowledged interrupts; nobody reads it
  * @t: by number, NULL for one without a device
- * @set: the devices behind them
  */
 struct bank {
+	struct vmm_virtio_set set;
 	struct vmm_device *dev;
 	struct vmm_read_window window;
 	int window_fd;
 	int ack_fd;
 	struct transport *t[RANCHU_VIRTIO_MMIO_COUNT];
-	struct vmm_virtio_set set;
 };
 
+static_assert(!offsetof(struct bank, set), "the state begins with the set");
 static_assert(RANCHU_VIRTIO_MMIO_COUNT == VMM_VIRTIO_PLACES, "a place is a transport");
 
 static u8 *bank_regs(const struct bank *b, unsigned int slot)
@@ -292,46 +294,6 @@ static void bank_parts(struct vmm_device *dev, struct vmm_report_visitor *visito
 	vmm_virtio_set_parts(&b->set, visitor);
 }
 
-static int bank_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "resize", arg);
-}
-
-static int bank_jack(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "jack", arg);
-}
-
-static int bank_key(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "key", arg);
-}
-
-static int bank_touch(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "touch", arg);
-}
-
-static const struct vmm_device_command bank_commands[] = {
-	{ "resize", "look again at the sizes of disks", bank_resize },
-	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", bank_jack },
-	{ "key", "CODE PRESSED: press or release a key of the keyboard", bank_key },
-	{ "touch", "X Y PRESSED: touch the multitouch screen", bank_touch },
-	{ 0 },
-};
-
 /**
  * vmm_virtio_disk_base - tell where a disk is, by which guests know it
  * @board: the board
@@ -372,5 +334,5 @@ const struct vmm_device_ops vmm_virtio_bank_ops = {
 	.load = bank_load,
 	.describe = bank_describe,
 	.parts = bank_parts,
-	.commands = bank_commands,
+	.commands = vmm_virtio_commands,
 };

@@ -388,15 +388,11 @@ int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
 	return err ? err : vmm_state_close(state);
 }
 
-/**
- * vmm_virtio_set_command - ask something of every device that has the command
- * @set: the devices
- * @name: of the command
- * @arg: its argument, or NULL
- *
- * Return: 0, -ENOENT if none has it, or the first -errno
+/*
+ * Runs a command on every device that has it. Returns 0, -ENOENT if none has it, or the
+ * first error.
  */
-int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, const char *arg)
+static int set_command(const struct vmm_virtio_set *set, const char *name, const char *arg)
 {
 	const struct vmm_virtio_command *command;
 	int result = -ENOENT;
@@ -416,3 +412,36 @@ int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, c
 	}
 	return result;
 }
+
+static int set_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "resize", arg);
+}
+
+static int set_jack(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "jack", arg);
+}
+
+static int set_key(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "key", arg);
+}
+
+static int set_touch(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "touch", arg);
+}
+
+/* Commands of a board's device whose state begins with a struct vmm_virtio_set. */
+const struct vmm_device_command vmm_virtio_commands[] = {
+	{ "resize", "read the sizes of disks again", set_resize },
+	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", set_jack },
+	{ "key", "CODE PRESSED: press or release a key of the keyboard", set_key },
+	{ "touch", "X Y PRESSED: touch the multitouch screen", set_touch },
+	{ 0 },
+};

@@ -61,6 +61,7 @@ int vmm_virtio_set_save(const struct vmm_virtio_set *set, const char *name,
 			struct vmm_state *state);
 int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
 			struct vmm_state *state);
-int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, const char *arg);
+
+extern const struct vmm_device_command vmm_virtio_commands[];
 
 #endif /* MODELS_H */

@@ -8,7 +8,9 @@
  * bridge, 2 the sound card's, 11 the address space device's: only who is given one of
  * these by the command line gets it.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,15 +22,17 @@
 
 /**
  * struct bank - the functions
+ * @set: the devices; vmm_virtio_commands want it first
  * @host: the bus
  * @p: by slot, NULL for one without a device
- * @set: the devices
  */
 struct bank {
+	struct vmm_virtio_set set;
 	struct vmm_pci_host *host;
 	struct vmm_virtio_pci *p[VMM_PCI_SLOTS];
-	struct vmm_virtio_set set;
 };
+
+static_assert(!offsetof(struct bank, set), "the state begins with the set");
 
 static int first_free(const struct vmm_virtio_place *at, const u8 *order, unsigned int count)
 {
@@ -238,46 +242,6 @@ static void bank_parts(struct vmm_device *dev, struct vmm_report_visitor *visito
 	vmm_virtio_set_parts(&b->set, visitor);
 }
 
-static int bank_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "resize", arg);
-}
-
-static int bank_jack(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "jack", arg);
-}
-
-static int bank_key(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "key", arg);
-}
-
-static int bank_touch(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "touch", arg);
-}
-
-static const struct vmm_device_command bank_commands[] = {
-	{ "resize", "look again at the sizes of disks", bank_resize },
-	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", bank_jack },
-	{ "key", "CODE PRESSED: press or release a key of the keyboard", bank_key },
-	{ "touch", "X Y PRESSED: touch the multitouch screen", bank_touch },
-	{ 0 },
-};
-
 /** The virtio devices, as functions of the board's PCI bus. */
 const struct vmm_device_ops vmm_virtio_pci_bank_ops = {
 	.name = "virtio_pci",
@@ -292,5 +256,5 @@ const struct vmm_device_ops vmm_virtio_pci_bank_ops = {
 	.load = bank_load,
 	.describe = bank_describe,
 	.parts = bank_parts,
-	.commands = bank_commands,
+	.commands = vmm_virtio_commands,
 };
