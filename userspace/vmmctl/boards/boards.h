@@ -140,4 +140,8 @@ void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg);
 int vmm_fdt_build(const struct vmm_board *board, const struct vmm_config *cfg, enum vmm_gic gic,
 		  const struct vmm_layout *layout, void *blob, int size);
 
+/* ---- dtb.c: the command that writes a device tree to a file ---- */
+
+int vmm_dtb_command(const struct vmm_config *cfg);
+
 #endif /* BOARDS_H */

@@ -456,6 +456,7 @@ struct vmm_probe {
 bool vmm_window_fits(unsigned long page);
 int vmm_probe_run(int kvm_fd, struct vmm_probe *probe);
 bool vmm_probe_coherent(const struct vmm_probe *probe);
+int vmm_probe_window(const struct vmm_config *cfg, bool *shown);
 
 /* ---- aarch64/, x86_64/: what differs between hosts ---- */
 

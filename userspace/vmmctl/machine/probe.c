@@ -176,3 +176,43 @@ bool vmm_probe_coherent(const struct vmm_probe *probe)
 {
 	return probe->fwb == 1 || (probe->reads && !probe->stale);
 }
+
+/**
+ * vmm_probe_window - decide whether the guest reads registers from memory
+ * @cfg: the command line
+ * @shown: filled
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_probe_window(const struct vmm_config *cfg, bool *shown)
+{
+	struct vmm_probe probe;
+	int kvm_fd;
+	int err;
+
+	*shown = cfg->window == VMM_WINDOW_ON;
+	if (*shown && !vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		return vmm_error(-EINVAL,
+				 "--window on needs pages of %llu bytes; this host's have %ld",
+				 VMM_PAGE_SIZE, sysconf(_SC_PAGESIZE));
+	if (cfg->window != VMM_WINDOW_AUTO)
+		return 0;
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE))) {
+		vmm_note("no register window: this host's pages have %ld bytes",
+			 sysconf(_SC_PAGESIZE));
+		return 0;
+	}
+	kvm_fd = vmm_kvm_open();
+	if (kvm_fd < 0)
+		return kvm_fd;
+	err = vmm_probe_run(kvm_fd, &probe);
+	close(kvm_fd);
+	if (err)
+		return err;
+	*shown = vmm_probe_coherent(&probe);
+	if (!probe.readonly)
+		vmm_note("no register window: this host's KVM has no read-only memory");
+	else if (!*shown)
+		vmm_note("no register window: this CPU would read old values from it");
+	return 0;
+}
