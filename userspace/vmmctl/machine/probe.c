@@ -85,7 +85,7 @@ static void probe_close(struct probe_guest *g)
 		close(g->vm_fd);
 }
 
-/* Lets the guest read one word; -errno unless it stored it where expected. */
+/* Runs the guest until it has stored the word that it read. Returns 0, or -errno. */
 static int probe_step(struct probe_guest *g, u32 *seen)
 {
 	int ret;
@@ -117,7 +117,7 @@ static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 		err = probe_step(g, &seen);
 		if (err)
 			return err;
-		/* KVM cleans the page when it maps it, for the first read. */
+		/* Not counted: at the first read KVM maps the page, and cleans its cache lines. */
 		if (!offset)
 			continue;
 		probe->reads++;
@@ -128,9 +128,9 @@ static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 
 /**
  * vmm_window_fits - decide whether registers can be memslots of a host
- * @page: bytes of one of its pages
+ * @page: bytes of a page of the host
  *
- * The board puts devices 4 KiB apart, and a memslot is whole pages.
+ * The board puts devices 4 KiB apart, and a memslot consists of whole host pages.
  *
  * Return: whether they can
  */
@@ -180,7 +180,7 @@ bool vmm_probe_coherent(const struct vmm_probe *probe)
 /**
  * vmm_probe_window - decide whether the guest reads registers from memory
  * @cfg: the command line
- * @shown: filled
+ * @shown: filled: whether it does
  *
  * Return: 0, or -errno after a message
  */
