@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * WAV files: one that sound is written to, and one that it is read from.
+ * WAV files: writing sound to one, and reading sound from one.
  */
 #ifndef SOUND_WAV_H
 #define SOUND_WAV_H
@@ -10,11 +10,11 @@
 /**
  * struct vmm_wav - a WAV file
  * @fd: the file, or -1
- * @format: of its samples
- * @begin: where the samples begin, bytes
- * @bytes: of samples that are in it
- * @at: read: bytes of samples that have been read
- * @told: written: a message said that it takes samples of one format only
+ * @format: format of its samples
+ * @begin: offset of the samples
+ * @bytes: bytes of samples in the file
+ * @at: reading: bytes of samples that were read
+ * @told: writing: a message about a change of format was written
  */
 struct vmm_wav {
 	int fd;
