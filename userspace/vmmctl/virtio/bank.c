@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The board's 32 virtio-mmio transports: which device is behind which, and how
- * their registers, doorbells and interrupts are wired to KVM.
+ * The board's 32 virtio-mmio transports: their devices, and the connection of their registers,
+ * doorbells and interrupts to KVM.
  *
- * With a register window the guest reads all of them without an exit; without
- * one the same memory answers exits. Devices get the transports from the highest
- * one down (models.c has their order).
+ * With a register window the guest reads all of them without an exit; without one, exits are
+ * answered from the same memory. Devices get the transports from the highest one down (models.c
+ * has their order).
  */
 #include <assert.h>
 #include <endian.h>
@@ -23,8 +23,8 @@
  * struct transport - a transport with a device behind it
  * @v: the device
  * @line: its interrupt
- * @ack: the doorbell of acknowledged interrupts
- * @bell: of each queue
+ * @ack: doorbell of interrupt acknowledgements
+ * @bell: doorbell of each queue
  */
 struct transport {
 	struct vmm_virtio v;
@@ -39,7 +39,7 @@ struct transport {
  * @dev: the row of transports on the board
  * @window: registers of all, one after the other
  * @window_fd: memfd behind it
- * @ack_fd: eventfd that takes acknowledged interrupts; nobody reads it
+ * @ack_fd: eventfd of interrupt acknowledgements; never read
  * @t: by number, NULL for one without a device
  */
 struct bank {
@@ -76,7 +76,7 @@ static void bank_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 		vmm_virtio_mmio_write(&t->v, offset % dev->size, value, len);
 }
 
-/* What the guest writes in steady state never gets to bank_write(). */
+/* Writes of a running driver signal these doorbells and do not reach bank_write(). */
 static int transport_doorbells(struct bank *b, struct transport *t)
 {
 	u64 base = b->dev->base + t->v.slot * b->dev->size;
@@ -148,7 +148,7 @@ static int bank_plug(void *arg, const struct vmm_virtio_ops *ops, unsigned int i
 	err = vmm_virtio_open_events(&t->v);
 	if (err)
 		goto err_destroy;
-	/* In the machine's lists from here on: it stays until the bank goes. */
+	/* Its lines and doorbells are in the VM's lists from here on: freed with the bank only. */
 	b->t[slot] = t;
 	b->set.v[slot] = &t->v;
 	vmm_virtio_mmio_plug(&t->v);
@@ -161,7 +161,7 @@ err_free:
 	return err;
 }
 
-/* The highest that is free. */
+/* Finds the highest free transport. */
 static int bank_next(const struct vmm_virtio_place *at, const struct vmm_virtio_ops *ops)
 {
 	int slot = VMM_VIRTIO_PLACES - 1;
@@ -229,7 +229,7 @@ static int bank_create(struct vmm_device *dev)
 	if (err)
 		bank_destroy(dev);
 	else
-		vmm_virtio_tell(dev->vm, &b->set);
+		vmm_virtio_note_exits(dev->vm, &b->set);
 	return err;
 }
 
@@ -295,10 +295,10 @@ static void bank_parts(struct vmm_device *dev, struct vmm_report_visitor *visito
 }
 
 /**
- * vmm_virtio_disk_base - tell where a disk is, by which guests know it
+ * vmm_virtio_disk_base - return the address of a disk, which device trees and command lines name
  * @board: the board
  * @cfg: has all devices
- * @index: of the disk
+ * @index: index of the disk
  *
  * Return: guest physical address of its transport; 0 if the devices do not fit
  */
