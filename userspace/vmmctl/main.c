@@ -226,7 +226,7 @@ static int command_avd(int argc, char **argv)
 	int code;
 
 	plan = vmm_avd_command(argc, argv, &code);
-	if (code == VMM_AVD_GOES_ON)
+	if (code == VMM_AVD_RUN)
 		code = command_line(plan->run.count, plan->run.word, plan->avd.content);
 	vmm_avd_close(plan);
 	return code;
