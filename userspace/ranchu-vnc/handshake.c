@@ -29,9 +29,12 @@ static const char rfb_prefix[] = { 'R', 'F', 'B', ' ' };
  */
 int vnc_handshake_open(int pair[2])
 {
+	ssize_t n;
+
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	return send(pair[1], rfb_prefix, sizeof(rfb_prefix), MSG_NOSIGNAL) == sizeof(rfb_prefix) ? 0 : -EIO;
+	n = send(pair[1], rfb_prefix, sizeof(rfb_prefix), MSG_NOSIGNAL);
+	return n == sizeof(rfb_prefix) ? 0 : -EIO;
 }
 
 static void client_end(rfbClientPtr client)
