@@ -95,8 +95,8 @@ result frames_do_not_exit $?
 result fences_are_signalled_and_do_not_exit $?
 
 printed '^gles: wrong 7 of 7, pipes 64 of 70, buffers 256, then version 1' &&
-	[ "$(grep -c "the guest's command 2114 of pipe:opengles is OpenGL's" "$log")" -eq 1 ] &&
-	[ "$(grep -c 'the guest says something wrong by' "$log")" -eq 1 ] &&
+	[ "$(grep -c "the guest's command 2114 of pipe:opengles is of OpenGL" "$log")" -eq 1 ] &&
+	[ "$(grep -c 'the guest sent a wrong ' "$log")" -eq 1 ] &&
 	[ "$(grep -c 'holds 256 colour buffers' "$log")" -eq 1 ] &&
 	[ "$(grep -c 'has 64 pipes open' "$log")" -eq 1 ]
 result what_is_wrong_ends_its_pipe_and_is_said_once $?

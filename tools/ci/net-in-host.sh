@@ -23,7 +23,7 @@ result a_tap_that_is_not_there_is_not_made $?
 modprobe vhost_net || exit 1
 refuses "packed rings" --net tap=tap0 --virtio-packed on
 result missing_packed_rings_are_said $?
-refuses "two virtio devices want slot 3" --net tap=tap0,slot=3 --net tap=tap1,slot=3
+refuses "two virtio devices have slot 3" --net tap=tap0,slot=3 --net tap=tap1,slot=3
 result two_devices_in_one_slot_are_said $?
 
 network_up

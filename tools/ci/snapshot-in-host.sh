@@ -153,7 +153,7 @@ fails_to_save "Read-only" three /tmp/small/snap || rc=1
 umount /tmp/small
 result full_and_read_only_disks $rc
 
-fails_to_save "does not go on from one" three /tmp/snap-5 --changes
+fails_to_save "was not started from one" three /tmp/snap-5 --changes
 result a_guest_that_was_booted_has_no_changes $?
 
 start four --from /tmp/snap-3 --clone
@@ -217,7 +217,7 @@ fails_to_save "cannot be replaced by them" four /tmp/snap-3 --changes &&
 	vmmctl snapshot check /tmp/snap-3 > /tmp/checked 2>&1
 result what_changes_are_relative_to_stays $?
 
-refused "cannot copy it at once" /tmp/snap --clone
+refused "cannot share blocks" /tmp/snap --clone
 result a_clone_needs_a_copy_of_its_disk $?
 
 # ---- what is no snapshot of this machine ----

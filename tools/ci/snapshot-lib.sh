@@ -60,7 +60,7 @@ spoiled_snapshots() {
 		dd of=/tmp/bad/state.dtb bs=1 seek=500 conv=notrunc 2>/dev/null
 	refused "state.crc32" /tmp/bad --clone
 	spoil "$1"; shorter /tmp/bad/manifest.json 40
-	refused "torn" /tmp/bad --clone
+	refused "incomplete" /tmp/bad --clone
 	spoil "$1"; sed -i 's/"version": 1/"version": 9/' /tmp/bad/manifest.json
 	refused '"version" is 9' /tmp/bad --clone
 	spoil "$1"; sed -i 's/"cpus": 1/"cpus": 2/' /tmp/bad/manifest.json

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pixels for a screen, in a file that the front end can be given. With the 2D renderer a
- * resource has no others; any other renderer has its own, and copies them here when they
- * are shown.
+ * Pixels for a screen, in a file that can be passed to the front end. With the 2D renderer a
+ * resource has no others; other renderers have their own, and copy them here when they are
+ * shown.
  */
 #include <endian.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "gpu.h"
 
-/* Where the colours of a format are: shifts of blue, green and red in a little-endian word. */
+/* Shifts of blue, green and red in a little-endian pixel of a format. */
 static const struct {
 	u32 format;
 	u8 blue;
@@ -41,8 +41,8 @@ static int format_find(u32 format)
 }
 
 /**
- * gpu_format_known - tell whether pixels of a format can be shown
- * @format: anything
+ * gpu_format_known - return whether pixels of a format can be shown
+ * @format: the format, not trusted
  *
  * Return: whether they can
  */
@@ -52,7 +52,7 @@ bool gpu_format_known(u32 format)
 }
 
 /**
- * gpu_rect_in - tell whether a rectangle lies in a picture
+ * gpu_rect_in - return whether a rectangle lies in a picture
  * @rect: may be empty
  * @width: of the picture
  * @height: likewise
@@ -66,11 +66,11 @@ bool gpu_rect_in(const struct gpu_rect *rect, u32 width, u32 height)
 }
 
 /**
- * gpu_pixels_make - give a resource pixels for a screen, black ones
+ * gpu_pixels_make - allocate a resource's pixels for a screen, black
  * @gpu: the device
- * @r: a resource without
+ * @r: a resource without such pixels
  *
- * Return: 0; -EINVAL if it is no flat picture of a format that can be shown; -ENOMEM
+ * Return: 0; -EINVAL if it is not two-dimensional, or its format cannot be shown; -ENOMEM
  */
 int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r)
 {
@@ -98,7 +98,7 @@ int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r)
 /**
  * gpu_pixels_free - undo gpu_pixels_make()
  * @gpu: the device
- * @r: a resource, which may have none
+ * @r: a resource, maybe without such pixels
  */
 void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r)
 {
@@ -113,10 +113,10 @@ void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r)
 }
 
 /**
- * gpu_pixels_read - have pixels for a screen as the renderer has them
+ * gpu_pixels_read - update pixels for a screen from the renderer
  * @gpu: the device
  * @r: the resource
- * @rect: which; they lie in it
+ * @rect: the rectangle, inside the resource
  *
  * Return: 0; -EINVAL for a resource that cannot be shown; or the renderer's -errno
  */
@@ -130,7 +130,7 @@ int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_re
 }
 
 /**
- * gpu_resource_is_bgrx - tell whether pixels are as screens want them
+ * gpu_resource_is_bgrx - return whether pixels are in the screen's format
  * @r: the resource
  *
  * Return: whether they are blue, green, red and one byte more
@@ -143,9 +143,9 @@ bool gpu_resource_is_bgrx(const struct gpu_resource *r)
 }
 
 /**
- * gpu_resource_row - make pixels blue, green, red and one byte more
+ * gpu_resource_row - convert pixels to blue, green, red and one more byte
  * @r: the resource
- * @x: the first pixel; all lie in the resource
+ * @x: column of the first pixel; all are inside the resource
  * @y: their row
  * @count: how many
  * @to: filled

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Serves one front end: takes its messages, one function each, maps the guest's memory,
- * and has queues start and stop.
+ * Serves one front end: handles its messages, one function for each, maps the guest's memory,
+ * and starts and stops queues.
  *
- * A front end is trusted with its own guest; what it says is held against sizes all the
- * same. One that breaks the protocol is given up.
+ * A front end is trusted with its own guest; its values are checked against sizes
+ * nevertheless. One that breaks the protocol is disconnected.
  *
  * Source: QEMU, docs/interop/vhost-user.rst
  */
@@ -29,24 +29,24 @@
 #define BIT_OF(bit)	(1ULL << (bit))
 #define QUEUES		2
 #define REGIONS		VU_FDS_HEARD
-#define NO_FD		BIT_OF(8)	/* in the payload of a message that could have a file */
-/* Left to legacy drivers, or of no use to a queue whose requests may be answered in any order. */
+#define NO_FD		BIT_OF(8)	/* in the payload of a message: no file comes with it */
+/* Features for legacy drivers, and in-order, because requests are answered in any order. */
 #define NOT_OFFERED	(BIT_OF(VIRTIO_F_NOTIFY_ON_EMPTY) | BIT_OF(VIRTIO_F_ANY_LAYOUT) | \
 			 BIT_OF(VHOST_F_LOG_ALL) | BIT_OF(VIRTIO_F_IN_ORDER))
 #define FEATURES	((RANCHU_VQ_FEATURES & ~NOT_OFFERED) | BIT_OF(VU_F_PROTOCOL_FEATURES) | \
 			 BIT_OF(VIRTIO_GPU_F_EDID))
-/* If the renderer has 3D. */
+/* Features that are offered if the renderer has 3D. */
 #define FEATURES_3D	(BIT_OF(VIRTIO_GPU_F_VIRGL) | BIT_OF(VIRTIO_GPU_F_CONTEXT_INIT))
 #define PROTOCOL	(BIT_OF(VU_P_MQ) | BIT_OF(VU_P_REPLY_ACK) | BIT_OF(VU_P_CONFIG) | \
 			 BIT_OF(VU_P_RESET_DEVICE))
 #define CONFIG_HEAD	(3 * sizeof(u32))
-#define FENCES_WAIT	1000	/* ms that a queue's stop waits for the renderer */
+#define FENCES_WAIT	1000	/* ms that stopping a queue waits for the renderer */
 
 /**
- * struct region - a piece of the guest's memory
- * @gpa: where the guest has it
+ * struct region - a region of the guest's memory
+ * @gpa: guest physical address
  * @size: bytes
- * @user: where the front end has it mapped: it names places in queues so
+ * @user: address in the front end, which it uses for addresses of queues
  * @hva: where it is mapped here
  * @map: the mapping, which may begin before it
  * @map_size: bytes of the mapping
@@ -62,16 +62,16 @@ struct region {
 
 /**
  * struct server - the connection and the device
- * @loop: waits for all files
+ * @loop: the loop
  * @channel: the connection
- * @features: that the driver has accepted
- * @protocol: features of the protocol, as the front end has chosen
+ * @features: features that the driver has accepted
+ * @protocol: protocol features that the front end has chosen
  * @region: the guest's memory
- * @regions: how many
- * @mem: the same for the engine, or NULL
+ * @regions: number of regions
+ * @mem: the regions for the engine, or NULL
  * @ring: queues: control and cursor
  * @gpu: the device
- * @display: who is told what is on the screens
+ * @display: connection for the screens' content
  */
 struct server {
 	struct vmm_loop *loop;
@@ -102,7 +102,7 @@ static int on_cursor(void *arg, const struct gpu_request *request)
 	return gpu_cursor(&s->gpu, request);
 }
 
-/* The front end has said what the guest wants to know, or will never. */
+/* Called with the front end's answer, or without one if it will not come. */
 static void on_answer(void *arg, const void *data, size_t len)
 {
 	struct server *s = arg;
@@ -115,7 +115,7 @@ static void on_answer(void *arg, const void *data, size_t len)
 	ring_answered(ring, gpu_answer(&s->gpu, &request, data, len));
 }
 
-/* The renderer has done what was asked for before a fence. */
+/* Called when the renderer has reached a fence. */
 static void on_fence(void *arg, const struct gpu_fence *fence)
 {
 	struct server *s = arg;
@@ -148,7 +148,7 @@ static int on_resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned i
 	return s->mem ? vmm_ring_mem_iov(s->mem, gpa, len, iov, max) : -EFAULT;
 }
 
-/* Lets the renderer end what it has begun; one that takes too long is not waited for. */
+/* Waits for the renderer to complete its work, up to a timeout. */
 static void renderer_finish(struct server *s, const struct ring *ring)
 {
 	struct pollfd fd = { .fd = s->gpu.renderer->fd, .events = POLLIN };
@@ -157,7 +157,7 @@ static void renderer_finish(struct server *s, const struct ring *ring)
 		on_renderer(s);
 }
 
-/* A question that waits is asked again when the queue goes on. */
+/* Stops a queue; a pending question is asked again when the queue continues. */
 static void queue_stop(struct server *s, struct ring *ring)
 {
 	if (ring->waits) {
@@ -223,7 +223,7 @@ static int memory_map(struct server *s, const struct wire_region *in, int fd)
 	return 0;
 }
 
-/* Tells the engine where memory is. */
+/* Describes the regions to the engine. */
 static int memory_describe(struct server *s)
 {
 	struct vmm_ring_region regions[REGIONS];
@@ -237,7 +237,7 @@ static int memory_describe(struct server *s)
 	return s->mem ? 0 : -EINVAL;
 }
 
-/* Where the front end's address is here; 0 unless all of it is in one region. */
+/* Converts a front end's address to one of this process; 0 unless the range is in one region. */
 static u64 address_of(const struct server *s, u64 user, u64 len)
 {
 	unsigned int i;
@@ -254,7 +254,7 @@ static u64 address_of(const struct server *s, u64 user, u64 len)
 
 /* ---- messages ---- */
 
-/* A file that the message came with; the caller's. -1 if there is none. */
+/* Takes the file of a message, owned by the caller; -1 if there is none. */
 static int take_file(struct server *s)
 {
 	int fd = s->channel.fd[0];
@@ -271,7 +271,7 @@ static int take_u64(const struct server *s, u64 *value)
 	return 0;
 }
 
-/* The queue that a message is about. */
+/* Finds the queue of a message. */
 static int take_state(struct server *s, struct ring **ring, u32 *num)
 {
 	struct vhost_vring_state state;
@@ -286,7 +286,7 @@ static int take_state(struct server *s, struct ring **ring, u32 *num)
 	return 0;
 }
 
-/* The queue, and the file if there is one; the caller's. */
+/* Finds the queue of a message, and takes its file if there is one. */
 static int take_queue_file(struct server *s, struct ring **ring, int *fd)
 {
 	u64 value;
@@ -360,7 +360,7 @@ static int on_get_queue_num(struct server *s)
 	return reply_u64(s, QUEUES);
 }
 
-/* Memory is not changed under queues that are served. */
+/* Stops queues while the memory table changes. */
 static int on_set_mem_table(struct server *s)
 {
 	const struct vmm_vu_message *msg = &s->channel.msg;
@@ -411,7 +411,7 @@ static int on_set_base(struct server *s)
 	return 0;
 }
 
-/* How long the parts of a queue are. */
+/* Finds the parts of a queue, with their lengths. */
 static int queue_locate(struct server *s, struct ring *ring, const struct vhost_vring_addr *addr)
 {
 	bool packed = s->features >> VIRTIO_F_RING_PACKED & 1;
@@ -440,7 +440,7 @@ static int on_set_addr(struct server *s)
 	return ring->running ? -EBUSY : queue_locate(s, ring, &addr);
 }
 
-/* A queue's kick is where it starts. */
+/* A queue starts when it gets its kick file. */
 static int on_set_kick(struct server *s)
 {
 	struct ring *ring;
@@ -454,7 +454,7 @@ static int on_set_kick(struct server *s)
 			close(fd);
 		return -EINVAL;
 	}
-	/* One that the guest has broken still has its old one. */
+	/* A queue that the guest has broken still has its old kick file. */
 	queue_stop(s, ring);
 	ring->kick_fd = fd;
 	err = vmm_loop_add(s->loop, fd, on_kick, ring);
@@ -510,7 +510,7 @@ static int on_set_enable(struct server *s)
 	return 0;
 }
 
-/* Without RESET_DEVICE, a control queue that stops is the only sign of a reset. */
+/* Without RESET_DEVICE, stopping the control queue is the only sign of a reset. */
 static int on_get_base(struct server *s)
 {
 	struct ring *ring;
@@ -534,7 +534,7 @@ static int on_reset_device(struct server *s)
 	return 0;
 }
 
-/* The front end knows what the guest is told of screens. */
+/* The number of screens comes from the front end. */
 static int on_get_config(struct server *s)
 {
 	struct virtio_gpu_config config = {
@@ -564,8 +564,8 @@ static int on_set_socket(struct server *s)
 }
 
 /**
- * struct kind - a message of the front end's
- * @take: does it: 0, or -errno
+ * struct kind - a message of the front end
+ * @take: handles it: 0, or -errno
  * @silent: it is never answered
  * @answers: @take answers it
  */
@@ -608,7 +608,7 @@ static int message_take(struct server *s)
 	if (kind && kind->answers)
 		return err;
 	if (err)
-		vmm_error(-err, "cannot do what message %u of the front end says", request);
+		vmm_error(-err, "message %u of the front end failed", request);
 	if (wants && !(kind && kind->silent))
 		return reply_u64(s, err ? 1 : 0);
 	return 0;
@@ -679,9 +679,9 @@ static int server_open(struct server *s, int sock, const struct server_options *
 }
 
 /**
- * server_run - serve a front end until it is gone
- * @sock: the connection; stays the caller's
- * @options: what the command line says
+ * server_run - serve a front end until it disconnects
+ * @sock: the connection; owned by the caller
+ * @options: the command line
  *
  * Return: 0, or -errno after a message
  */

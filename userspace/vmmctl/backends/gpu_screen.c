@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a GPU shows on a screen: pixels that came by messages, or the process's own in a
- * file, with the cursor on them. The process is not trusted: the file is read, not mapped,
- * since a mapped file that is cut off ends whoever looks at it; and it must be a memfd,
- * whose pages nobody is waited for.
+ * What a GPU shows on a screen: pixels that came in messages, or the process's own pixels in a
+ * file, with the cursor on top. The process is not trusted: the file is read, not mapped,
+ * because reading a mapped file that was truncated raises SIGBUS; and it must be a memfd,
+ * because reading another file may block.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +15,12 @@
 
 #include "backends/vhost_user_gpu.h"
 
-#define MADE	65536	/* pixels that are put together at once */
+#define MADE	65536	/* pixels that are combined at a time */
 
 /**
- * vmm_gpu_screen_open - show nothing yet
+ * vmm_gpu_screen_open - initialise a scanout that shows nothing
  * @s: filled
- * @screen_width: pixels of a row of the screen where it is shown
+ * @screen_width: pixels of a row of the screen
  *
  * Return: 0, or -ENOMEM
  */
@@ -59,7 +59,7 @@ void vmm_gpu_screen_close(struct vmm_gpu_screen *s)
 }
 
 /**
- * vmm_gpu_screen_size - show what comes by messages, black at first
+ * vmm_gpu_screen_size - show pixels from messages, black at first
  * @s: the scanout
  * @width: pixels of a row, 0 to show nothing
  * @height: rows, likewise
@@ -96,8 +96,8 @@ static bool file_fits(const struct vmm_gpu_file_scanout *in, u64 size)
 /**
  * vmm_gpu_screen_file - show pixels of a file
  * @s: the scanout
- * @in: where they are
- * @fd: the file; the scanout's from here on, whatever is returned
+ * @in: the place of the pixels in the file
+ * @fd: the file; owned by the scanout from here on, also after an error
  *
  * Return: 0; -EPERM if the file is no memfd, or -EINVAL if it is too small or has other
  *	pixels: then nothing is shown
@@ -109,7 +109,7 @@ int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scan
 
 	vmm_gpu_screen_off(s);
 	s->fd = fd;
-	/* Only memory has seals. A file of a file system may have somebody wait. */
+	/* Only memfds have seals. Reading a file of a file system may block. */
 	if (seals < 0) {
 		vmm_gpu_screen_off(s);
 		return -EPERM;
@@ -127,12 +127,12 @@ int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scan
 }
 
 /**
- * vmm_gpu_screen_part - find where an update's pixels go
+ * vmm_gpu_screen_part - find the place of an update's pixels
  * @s: the scanout
- * @update: where it is on the scanout
+ * @update: its rectangle on the scanout
  *
- * Return: its first pixel, with @s->stride bytes from row to row; NULL if it is not on
- *	the scanout, or the scanout's pixels do not come by messages
+ * Return: its first pixel, with @s->stride bytes from row to row; NULL if it is not inside the
+ *	scanout, or the scanout shows a file
  */
 u8 *vmm_gpu_screen_part(struct vmm_gpu_screen *s, const struct vmm_gpu_update *update)
 {
@@ -157,7 +157,7 @@ static u32 blend(u32 under, u32 over)
 	return out;
 }
 
-/* The cursor's row that is on row @y of the screen, or -1. Positions wrap below 0. */
+/* Returns the cursor's row on row @y of the screen, or -1. Positions wrap below 0. */
 static int cursor_row(const struct vmm_gpu_screen *s, u32 y)
 {
 	u32 row = y - s->cursor.pos.y;
@@ -182,7 +182,7 @@ static void cursor_draw(const struct vmm_gpu_screen *s, u32 *to, u32 y)
 	}
 }
 
-/* How many rows from @y on are in @s->own as they are on the screen. */
+/* Returns how many rows from @y on can be taken from @s->own unchanged. */
 static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
 {
 	u32 count;
@@ -196,7 +196,7 @@ static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
 	return count;
 }
 
-/* Copies @len bytes of the scanout's row @y; what a file has lost is black. */
+/* Copies @len bytes of the scanout's row @y; missing bytes of a file are black. */
 static void row_read(const struct vmm_gpu_screen *s, void *to, u32 y, size_t len)
 {
 	u64 at = s->offset + (u64)y * s->stride;
@@ -223,7 +223,7 @@ static void row_make(const struct vmm_gpu_screen *s, u32 *to, u32 y)
 	cursor_draw(s, to, y);
 }
 
-/* Rows of a file that is as wide as the screen: they are read at once. */
+/* Reads several rows at once, from a file that is as wide as the screen. */
 static void rows_make_at_once(const struct vmm_gpu_screen *s, u32 y, u32 count)
 {
 	u32 i;
@@ -234,12 +234,12 @@ static void rows_make_at_once(const struct vmm_gpu_screen *s, u32 y, u32 count)
 }
 
 /**
- * vmm_gpu_screen_rows - give rows of what is shown, for vmm_display_rows()
+ * vmm_gpu_screen_rows - return rows of the screen, for vmm_display_rows()
  * @arg: the scanout
  * @y: the first row
  * @count: how many; set
  *
- * What is on no scanout is black.
+ * Pixels outside the scanout are black.
  *
  * Return: the rows
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The configuration file: one JSON object whose members are options. Values become the
- * words of the command line, so that both have the same rules.
+ * The configuration file: one JSON object whose members are options. Values are converted to those
+ * of the command line, so that both have the same rules.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -12,8 +12,8 @@
 
 /**
  * struct file_reader - the file being read
- * @reader: where options go
- * @name: of the file
+ * @reader: source that gets the options
+ * @name: name of the file
  */
 struct file_reader {
 	struct vmm_reader *reader;
@@ -44,7 +44,7 @@ static bool is_boolean(const struct vmm_option *option)
 	       (option->flags & VMM_OPT_MAY_BE_ALONE);
 }
 
-/* A value as the command line would have it, which the config owns; NULL after a message. */
+/* Converts a value to that of the command line, owned by the config; NULL after a message. */
 static const char *value_text(struct vmm_config *cfg, const struct vmm_option *option,
 			      const char *where, const json_t *value)
 {
@@ -82,11 +82,11 @@ static int device_member(struct vmm_device_reader *dev, const char *key, const j
 		if (!text)
 			return -EINVAL;
 	}
-	/* A word may stand for itself on the command line only. */
+	/* A key without a value is only possible on the command line. */
 	return vmm_option_device_key(dev, key, text ? text : "");
 }
 
-/* @type: NULL if the object says it; an object that says another one is wrong. */
+/* @type: the type, or NULL if the object has it; another type in the object is an error. */
 static int device_object(struct file_reader *file, const char *where,
 			 const struct vmm_option_table *type, json_t *object)
 {
@@ -120,7 +120,7 @@ static int device_object(struct file_reader *file, const char *where,
 	return vmm_option_device_end(&dev);
 }
 
-/* One value of an option. */
+/* Stores one value of an option. */
 static int option_value(struct file_reader *file, const struct vmm_option_ref *ref,
 			const char *where, json_t *value)
 {
@@ -149,7 +149,7 @@ static int option_member(struct file_reader *file, const char *key, json_t *valu
 
 	if (!vmm_option_find(key, strlen(key), &ref) ||
 	    ref.option->flags & VMM_OPT_NOT_IN_FILE)
-		return vmm_error(-EINVAL, "%s: no option is \"%.60s\"", file->name, key);
+		return vmm_error(-EINVAL, "%s: there is no option \"%.60s\"", file->name, key);
 	snprintf(where, sizeof(where), "%s: %s", file->name, key);
 	if (!json_is_array(value) || !(ref.option->flags & VMM_OPT_REPEATS))
 		return option_value(file, &ref, where, value);
@@ -164,8 +164,8 @@ static int option_member(struct file_reader *file, const char *key, json_t *valu
 
 /**
  * vmm_config_file_parse - read options from JSON
- * @reader: where they go
- * @name: of the file, for messages
+ * @reader: source that gets the options
+ * @name: name of the file, for messages
  * @text: the file
  * @len: bytes of it
  *

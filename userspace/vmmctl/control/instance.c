@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a running VM shows of itself. Where no directory can be made the VM runs
- * without one: a name was not asked for, and a control socket is nobody's need then.
+ * What a running VM shows to other programs. If its directory cannot be created, a VM without
+ * --name runs without a directory and a control socket.
  */
 #include <errno.h>
 #include <limits.h>
@@ -18,17 +18,17 @@
 #include "host/vm_dir.h"
 
 /**
- * struct vmm_instance - a running VM as others see it
+ * struct vmm_instance - the outside view of a running VM
  * @name: its name
  * @dir: its directory, or NULL
  * @file: writes to the files in it, or NULL
  * @control: its control socket, or NULL
  * @emulator: the emulator's console, or NULL
  * @notify: the service manager, or NULL
- * @commands: what can be asked of it
+ * @commands: commands of the control socket
  * @vm: the commands that every VM has
  * @since: when it was started, seconds of the epoch
- * @post: events of other threads
+ * @post: events from other threads
  */
 struct vmm_instance {
 	char name[VMM_NAME_MAX];
@@ -77,13 +77,13 @@ static void instance_log(void *arg, const char *line, size_t len)
 	dir_put(arg, DIR_LOG, line, len);
 }
 
-/* What other threads have to tell: a device's error. */
+/* Sends an event from another thread: a device's error. */
 static void instance_posted(void *arg, const char *event, json_t *data)
 {
 	vmm_instance_event(arg, event, data);
 }
 
-/* 0 if there is none but the VM can do without. */
+/* Returns 0 also without a directory if the VM can run without one. */
 static int instance_directory(struct vmm_instance *instance, bool named)
 {
 	char base[PATH_MAX];
@@ -118,13 +118,13 @@ static int instance_socket(struct vmm_instance *instance, struct vmm_loop *loop)
 }
 
 /**
- * vmm_instance_open - show a VM
- * @name: its name, or NULL for one made from the process's number
+ * vmm_instance_open - open the outside view of a VM
+ * @name: its name, or NULL for one made from the process ID
  * @loop: the main thread's loop
  * @vm: what commands act on
  * @arg: argument of its functions
  *
- * Return: the VM as others see it, or NULL after a message
+ * Return: the outside view, or NULL after a message
  */
 struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 				       const struct vmm_control_vm *vm, void *arg)
@@ -135,7 +135,7 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 		vmm_error(ENOMEM, "control socket");
 		return NULL;
 	}
-	/* Seeds the tables of jansson, which opens a file for it. */
+	/* Seeds jansson's hash tables now, because jansson opens a file for that. */
 	json_object_seed(0);
 	if (name)
 		snprintf(instance->name, sizeof(instance->name), "%s", name);
@@ -159,9 +159,9 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
  * vmm_instance_emulator - serve the emulator's console
  * @instance: the VM
  * @loop: the main thread's loop
- * @fds: listen and do not block; stay the caller's
+ * @fds: listening, non-blocking files; owned by the caller
  * @count: how many, at most VMM_LINES_FDS
- * @token: what clients have to know; lives as long as the VM
+ * @token: the token of clients; must exist as long as the VM
  *
  * Return: 0, or -errno after a message
  */
@@ -173,7 +173,7 @@ int vmm_instance_emulator(struct vmm_instance *instance, struct vmm_loop *loop, 
 }
 
 /**
- * vmm_instance_close - show it no more
+ * vmm_instance_close - close the outside view
  * @instance: may be NULL
  */
 void vmm_instance_close(struct vmm_instance *instance)
@@ -192,7 +192,7 @@ void vmm_instance_close(struct vmm_instance *instance)
 }
 
 /**
- * vmm_instance_name - tell the VM's name
+ * vmm_instance_name - return the VM's name
  * @instance: the VM
  *
  * Return: the name
@@ -203,7 +203,7 @@ const char *vmm_instance_name(const struct vmm_instance *instance)
 }
 
 /**
- * vmm_instance_path - tell where the VM's directory is
+ * vmm_instance_path - return the path of the VM's directory
  * @instance: the VM
  *
  * Return: its path, or NULL if it has none
@@ -214,7 +214,7 @@ const char *vmm_instance_path(const struct vmm_instance *instance)
 }
 
 /**
- * vmm_instance_commands - tell which commands there are, to add some
+ * vmm_instance_commands - return the commands, so that others can be added
  * @instance: the VM
  *
  * Return: the commands
@@ -225,10 +225,10 @@ struct vmm_commands *vmm_instance_commands(struct vmm_instance *instance)
 }
 
 /**
- * vmm_instance_event - tell of an event
+ * vmm_instance_event - send an event
  * @instance: may be NULL
  * @event: its name
- * @data: what is to say about it, or NULL; is taken
+ * @data: its data, or NULL; the reference is consumed
  *
  * Context: main thread.
  */
@@ -241,7 +241,7 @@ void vmm_instance_event(struct vmm_instance *instance, const char *event, json_t
 }
 
 /**
- * vmm_instance_state - say how the VM is
+ * vmm_instance_state - set the VM's status
  * @instance: may be NULL
  * @status: a word
  */
@@ -263,8 +263,8 @@ void vmm_instance_state(struct vmm_instance *instance, const char *status)
 /**
  * vmm_instance_answer - answer a command whose answer was to come later
  * @instance: the VM
- * @call: which
- * @answer: its result is taken
+ * @call: number of the request
+ * @answer: its result is consumed
  */
 void vmm_instance_answer(struct vmm_instance *instance, u64 call, struct vmm_answer *answer)
 {
@@ -278,7 +278,7 @@ void vmm_instance_answer(struct vmm_instance *instance, u64 call, struct vmm_ans
 }
 
 /**
- * vmm_instance_ready - say that the VM can be used
+ * vmm_instance_ready - call when the VM can be used
  * @instance: the VM
  */
 void vmm_instance_ready(struct vmm_instance *instance)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a running VM shows of itself: its directory, control socket, events, state and
- * log, and what a service manager is told. Outlives the guest's reset.
+ * What a running VM shows to other programs: its directory, control socket, events, state and log,
+ * and notifications of a service manager. Exists over a reset of the guest.
  */
 #ifndef INSTANCE_H
 #define INSTANCE_H

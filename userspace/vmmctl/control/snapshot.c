@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl snapshot: saves a VM to a directory, and looks whether one is whole.
+ * vmmctl snapshot: saves a VM to a directory, and checks that a snapshot is complete.
  *
- * The VM is in a sandbox and writes to files that it is given. Everything is made in a
- * directory beside the one that is wanted, which gets its name when all of it is on the
- * disk: whoever looks finds the old snapshot or the new one, or none, but never half.
+ * The VM is in a sandbox and writes to files that it is given. They are created in a temporary
+ * directory, which is renamed when everything is on the disk: another program finds the old
+ * snapshot or the new one, or none, but never an incomplete one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
 
-/* All RAM is written meanwhile, maybe to a slow disk. */
+/* Long, because all RAM is written, maybe to a slow disk. */
 #define SAVE_TIMEOUT_MS	(30 * 60 * 1000)
 
 #define USAGE	"snapshot needs \"save NAME DIR [--changes]\" or \"check DIR\""
@@ -29,12 +29,12 @@ static const char *const files[] = {
 };
 
 /**
- * struct place - where a snapshot is made
- * @path: the directory that is wanted
- * @beside: the one that it is made in
- * @old: there is one already, a snapshot
- * @dir: @beside, open; -1 before it is made
- * @file: the snapshot's, in the order of @files
+ * struct place - where a snapshot is created
+ * @path: the directory of the snapshot
+ * @beside: the temporary directory, beside @path
+ * @old: @path exists already, as a snapshot
+ * @dir: @beside, open; -1 before it is created
+ * @file: files of the snapshot, in the order of @files
  */
 struct place {
 	const char *path;
@@ -44,7 +44,7 @@ struct place {
 	int file[ARRAY_SIZE(files)];
 };
 
-/* Removes what this program makes, and nothing else. */
+/* Removes the files that this program creates, and no others. */
 static void folder_remove(const char *path)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -72,7 +72,7 @@ static void place_close(struct place *place)
 	place->dir = -1;
 }
 
-/* What stands there is another snapshot, which is replaced, or is left alone. */
+/* Checks the target: a snapshot is replaced, anything else is an error. */
 static int place_look(struct place *place)
 {
 	char path[PATH_MAX + 32];
@@ -82,7 +82,7 @@ static int place_look(struct place *place)
 		return errno == ENOENT ? 0 : vmm_error(errno, "snapshot: %s", place->path);
 	snprintf(path, sizeof(path), "%s/" VMM_SNAPSHOT_MANIFEST, place->path);
 	if (!S_ISDIR(st.st_mode) || lstat(path, &st))
-		return vmm_error(-EEXIST, "snapshot: %s is there, and is no snapshot",
+		return vmm_error(-EEXIST, "snapshot: %s exists, and is no snapshot",
 				 place->path);
 	place->old = true;
 	return 0;
@@ -100,7 +100,7 @@ static int place_open(struct place *place)
 		return vmm_error(-ENAMETOOLONG, "snapshot: %s", place->path);
 	if (mkdir(place->beside, 0700)) {
 		err = vmm_error(errno, "snapshot: cannot make %s", place->beside);
-		/* What is there is somebody else's. */
+		/* An existing directory belongs to another program: do not remove it. */
 		*place->beside = '\0';
 		return err;
 	}
@@ -147,7 +147,7 @@ static int folder_sync(const char *path)
 	return err;
 }
 
-/* All of it is on the disk before it has its name. */
+/* Syncs everything to the disk before the rename. */
 static int place_finish(struct place *place)
 {
 	unsigned int i;
@@ -163,12 +163,12 @@ static int place_finish(struct place *place)
 		return err;
 	if (renameat2(AT_FDCWD, place->beside, AT_FDCWD, place->path,
 		      place->old ? RENAME_EXCHANGE : RENAME_NOREPLACE))
-		return vmm_error(errno, "snapshot: cannot name it %s", place->path);
+		return vmm_error(errno, "snapshot: cannot rename it to %s", place->path);
 	err = folder_sync(place->path);
 	return err ? vmm_error(-err, "snapshot: the directory of %s", place->path) : 0;
 }
 
-/* What has the pages that did not change must stay. */
+/* Checks that the snapshot with the unchanged pages is not replaced. */
 static int place_check(const struct place *place, const json_t *body)
 {
 	const json_t *base = json_object_get(json_object_get(body, "ram"), "base");
@@ -183,7 +183,7 @@ static int place_check(const struct place *place, const json_t *body)
 			 place->path);
 }
 
-/* Above all: is what the changes are relative to still there? */
+/* Opens the new snapshot, which also checks that its base still exists. */
 static int place_opens(const struct place *place)
 {
 	struct vmm_snapshot *snapshot = vmm_snapshot_open(place->beside);
@@ -216,8 +216,8 @@ static int save_by(struct vmm_client *client, struct place *place, const char *n
  * vmm_snapshot_save - save a VM
  * @base: directory of the VMs' directories
  * @name: the VM's name
- * @where: the directory that is wanted; a snapshot that is there is replaced
- * @changes: only what has changed since the VM's own snapshot
+ * @where: directory of the snapshot; an existing snapshot is replaced
+ * @changes: save only changes since the snapshot that the VM was started from
  *
  * Return: 0, or -errno after a message
  */
@@ -230,7 +230,7 @@ int vmm_snapshot_save(const char *base, const char *name, const char *where, boo
 	size_t len = strlen(where);
 	int err;
 
-	/* A name that is completed in a shell ends in a slash, and what is beside it does not. */
+	/* Removes trailing slashes, which completion in a shell adds. */
 	while (len > 1 && where[len - 1] == '/')
 		len--;
 	if (len >= sizeof(path))
@@ -249,7 +249,7 @@ int vmm_snapshot_save(const char *base, const char *name, const char *where, boo
 		err = save_by(client, &place, name, changes);
 	vmm_client_close(client);
 	place_close(&place);
-	/* Half a snapshot, or the one that was replaced. */
+	/* Removes an incomplete snapshot, or the one that was replaced. */
 	if (*place.beside)
 		folder_remove(place.beside);
 	return err;
@@ -274,7 +274,7 @@ int vmm_snapshot_delete(const char *path)
 	if ((size_t)snprintf(going, sizeof(going), "%s.new-%d", path, (int)getpid()) >=
 	    sizeof(going))
 		return vmm_error(-ENAMETOOLONG, "snapshot: %s", path);
-	/* At once: never is half of it to be seen. */
+	/* Renames it first, so that no program sees a part of it. */
 	if (renameat2(AT_FDCWD, path, AT_FDCWD, going, RENAME_NOREPLACE))
 		return vmm_error(errno, "snapshot: cannot remove %s", path);
 	folder_remove(going);
@@ -298,8 +298,8 @@ static int check(const char *path)
 /**
  * vmm_snapshot_cli - run `vmmctl snapshot`
  * @base: directory of the VMs' directories
- * @argc: as main() has it
- * @argv: the same
+ * @argc: as for main()
+ * @argv: as for main()
  *
  * Return: the exit code: 0, 1 if it failed, 2 if the command line is wrong
  */

@@ -23,7 +23,7 @@
 #include "host/host.h"
 
 #define BLK_QUEUE_MAX	256
-/* What there is of the configuration: up to what is said of zeroes. */
+/* The configuration ends after the fields for write zeroes. */
 #define BLK_CONFIG_SIZE	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
 
 #define BIT(feature)	(1ULL << (feature))
@@ -34,9 +34,9 @@
 
 /**
  * struct blk - the state of the device
- * @vhost: the kernel's device, unless there is @user
- * @user: vmmctl serves it
- * @capacity: as the guest was told, sectors of 512 bytes
+ * @vhost: the kernel device, if @user is NULL
+ * @user: the disk if vmmctl serves it, else NULL
+ * @capacity: capacity that the guest reads, in sectors of 512 bytes
  * @disk: as the command line describes it
  */
 struct blk {
@@ -81,7 +81,7 @@ static void blk_stop(struct vmm_virtio *v)
 	vmm_vhost_stop(&blk->vhost);
 }
 
-/* The kernel's device answers what it has taken before it stands still. */
+/* The kernel device completes the requests that it has taken before it pauses. */
 static void blk_pause(struct vmm_virtio *v)
 {
 	struct blk *blk = v->state;
@@ -103,7 +103,7 @@ static void blk_resume(struct vmm_virtio *v)
 		err = blk_run(blk, 1);
 	if (!err)
 		return;
-	vmm_vhost_blame(&blk->vhost, -err, "%s does not go on", blk->vhost.node);
+	vmm_vhost_blame(&blk->vhost, -err, "%s does not resume", blk->vhost.node);
 	vmm_virtio_fail(v);
 }
 
@@ -116,7 +116,7 @@ static int blk_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
 	return vmm_vhost_ring_base(&blk->vhost, queue, base);
 }
 
-/* The guest's file system has the size of the disk in mind. */
+/* The guest knows the size of the disk, which must not change. */
 static int blk_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
 {
 	const struct blk *blk = v->state;
@@ -151,7 +151,7 @@ static int blk_open_user(struct vmm_virtio *v, struct blk *blk, u64 features,
 	return blk->user ? 0 : -errno;
 }
 
-/* A driver that runs is interrupted, if it is to see something new. */
+/* Updates the configuration; a running driver is interrupted if it has changed. */
 static int blk_show_config(struct vmm_virtio *v, struct blk *blk)
 {
 	struct virtio_blk_config config = {};
@@ -160,7 +160,7 @@ static int blk_show_config(struct vmm_virtio *v, struct blk *blk)
 	if (blk->user)
 		vmm_user_blk_info(blk->user, &info);
 	else if (ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_GET_INFO, &info))
-		return vmm_error(errno, "%s does not tell the disk's size", blk->vhost.node);
+		return vmm_error(errno, "%s does not return the disk's size", blk->vhost.node);
 	if (blk->capacity == info.capacity)
 		return 0;
 	blk->capacity = info.capacity;
@@ -239,7 +239,7 @@ static void blk_destroy(struct vmm_virtio *v)
 	free(blk);
 }
 
-/* First the size that requests are checked against, then the driver's. */
+/* Updates the size for the check of requests first, then the driver's view. */
 static int blk_resize(struct vmm_virtio *v, const char *arg)
 {
 	struct blk *blk = v->state;
@@ -256,7 +256,7 @@ static int blk_resize(struct vmm_virtio *v, const char *arg)
 	return err;
 }
 
-/* The kernel's device has no more than its image and its rings to count. */
+/* Adds the counters of the kernel device, or of vmmctl's own disk. */
 static void blk_stats(struct vmm_virtio *v, struct vmm_report *report)
 {
 	struct vhost_ranchu_blk_stats stats = { .size = sizeof(stats) };

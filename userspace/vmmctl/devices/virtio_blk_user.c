@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A disk that vmmctl serves itself, for hosts without vhost_ranchu_blk.ko and as
- * the yardstick of what the module gains. What requests ask for is the module's
- * own code; data is moved by plain reads and writes in the ring's thread.
+ * A disk that vmmctl serves itself, for hosts without vhost_ranchu_blk.ko, and as the
+ * baseline for measurements of the module. Requests are parsed by the module's code; data is
+ * moved by plain reads and writes in the ring's thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,16 +20,16 @@
 #include "devices/devices.h"
 #include "virtio/ring.h"
 
-/* What is processed before the driver is interrupted: requests, bytes. */
+/* The driver is interrupted after so many requests or bytes. */
 #define BLK_BATCH	32
 #define BLK_BATCH_BYTES	(256 * KIB)
 
 /**
- * struct blk_queue - what a ring of the disk has
+ * struct blk_queue - state of a ring of the disk
  * @ring: the ring
  * @blk: the disk
- * @req: the request that is processed
- * @stats: of this ring; its thread writes it, and others read it
+ * @req: the request that is being processed
+ * @stats: counters of this ring; written by its thread, read by any
  */
 struct blk_queue {
 	struct vmm_ring *ring;
@@ -41,10 +41,10 @@ struct blk_queue {
 /**
  * struct vmm_user_blk - a disk
  * @dev: its queues
- * @disk: what requests are checked against
+ * @disk: size and limits for the check of requests
  * @fd: the image
- * @buffered_fd: the image, through the host's cache; the same but for O_DIRECT
- * @granularity: of the image, bytes
+ * @buffered_fd: the image through the host's page cache; equals @fd without O_DIRECT
+ * @granularity: bytes, for alignment of discard and zeroing
  * @queue: by queue
  */
 struct vmm_user_blk {
@@ -66,7 +66,7 @@ static struct vmm_user_blk *blk_of_disk(struct blk_disk *disk)
 	return container_of(disk, struct vmm_user_blk, disk);
 }
 
-/* Drops the first @len bytes of @iov; returns the element that is now first. */
+/* Skips the first @len bytes of @iov; returns the element that is now first. */
 static struct iovec *iov_skip(struct iovec *iov, size_t len)
 {
 	for (; len >= iov->iov_len; iov++)
@@ -92,7 +92,7 @@ static ssize_t blk_move(const struct blk_queue *queue, int fd, const struct iove
 	return pwritev2(fd, iov, n, pos, blk_each_write_lasts(queue->blk) ? RWF_DSYNC : 0);
 }
 
-/* Where the image does not take it as it is, the host's cache does. */
+/* Unaligned requests, which O_DIRECT refuses, go through the page cache. */
 static ssize_t blk_try(struct blk_queue *queue, const struct iovec *iov, int n)
 {
 	const struct vmm_user_blk *blk = queue->blk;
@@ -120,8 +120,8 @@ static void io_count(struct blk_queue *queue)
  * ranchu_blk_io - read or write
  * @req: its @write, @pos and @len are set, @moved is 0
  *
- * The status is the last byte of what is writable and no data: the last element
- * is one byte shorter meanwhile.
+ * The last writable byte is the status, not data: the last element is one byte shorter during
+ * the transfer.
  *
  * Return: BLK_DONE
  */
@@ -145,7 +145,7 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 	}
 	for (;;) {
 		ret = blk_try(queue, iov, end - iov);
-		/* Nothing at all, though it is inside: the image has shrunk. */
+		/* No byte could be read inside the disk's size: the image has shrunk. */
 		if (ret <= 0)
 			break;
 		req->moved += ret;
@@ -160,10 +160,10 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 }
 
 /**
- * ranchu_blk_flush - have all that was written outlast a power failure
+ * ranchu_blk_flush - flush written data to stable storage
  * @disk: the disk
  *
- * Return: of VIRTIO_BLK_S_...
+ * Return: a VIRTIO_BLK_S_... status
  */
 u8 ranchu_blk_flush(struct blk_disk *disk)
 {
@@ -171,7 +171,7 @@ u8 ranchu_blk_flush(struct blk_disk *disk)
 }
 
 /**
- * ranchu_blk_goes_on - ask whether a long request may go on
+ * ranchu_blk_goes_on - check whether a long request may continue
  * @req: the request
  *
  * Return: false if its ring is being stopped
@@ -183,13 +183,13 @@ bool ranchu_blk_goes_on(struct blk_request *req)
 
 /**
  * ranchu_blk_range - discard sectors, or zero them
- * @req: asks for it
+ * @req: the request
  * @sector: the first, of 512 bytes
  * @sectors: how many
- * @zero: they read as zeros afterwards; else as anything
- * @unmap: what is zeroed need not take room
+ * @zero: they read as zeros afterwards; else their content is undefined
+ * @unmap: zeroed sectors may be deallocated
  *
- * Return: of VIRTIO_BLK_S_...
+ * Return: a VIRTIO_BLK_S_... status
  */
 u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero, bool unmap)
 {
@@ -200,13 +200,13 @@ u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero,
 	int fd = queue_of(req)->blk->fd;
 	int err;
 
-	/* Both read as zeros; the one that was wanted first. */
+	/* Both modes give zeros; the requested one is tried first. */
 	err = fallocate(fd, zero && !unmap ? fill : punch, pos, len);
 	if (err && errno == EOPNOTSUPP && zero)
 		err = fallocate(fd, unmap ? fill : punch, pos, len);
 	if (!err)
 		return VIRTIO_BLK_S_OK;
-	/* A discard is a hint. Zeroes the guest can write itself. */
+	/* A discard is a hint, so it succeeds; zeroes the guest can write itself. */
 	if (errno == EOPNOTSUPP)
 		return zero ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_OK;
 	return VIRTIO_BLK_S_IOERR;
@@ -214,8 +214,8 @@ u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero,
 
 /**
  * ranchu_blk_answer - hand a request back to the guest
- * @req: not used any more afterwards
- * @status: of VIRTIO_BLK_S_...
+ * @req: must not be used afterwards
+ * @status: a VIRTIO_BLK_S_... status
  */
 void ranchu_blk_answer(struct blk_request *req, u8 status)
 {
@@ -225,7 +225,7 @@ void ranchu_blk_answer(struct blk_request *req, u8 status)
 
 	if (status)
 		ranchu_blk_count(&req->stats->errors, 1);
-	/* The very last byte; before it there may be data. */
+	/* The status is the last byte; data may precede it. */
 	if (chain->n_in)
 		*((u8 *)last->iov_base + last->iov_len - 1) = status;
 	vmm_ring_push(queue_of(req)->ring, chain, written);
@@ -251,7 +251,7 @@ static bool blk_kicked(struct vmm_ring *ring)
 	return true;
 }
 
-/* In what units the image is discarded and zeroed; a file system zeroes part of a block. */
+/* Finds the unit for discarding and zeroing; a file system zeroes parts of blocks itself. */
 static int blk_range_block(int fd, const struct stat *st, u32 *bytes)
 {
 	int size;
@@ -304,11 +304,11 @@ static void blk_drop_image(struct vmm_user_blk *blk)
 }
 
 /**
- * vmm_user_blk_open - make a disk
+ * vmm_user_blk_open - create a disk
  * @v: the device; its @offered is set
- * @features: what the model knows
+ * @features: device features of the model
  * @path: of the image, for messages
- * @backend: the image, and what it is to look like
+ * @backend: the image, and the properties of the disk
  *
  * Return: the disk, or NULL with errno set, after a message
  */
@@ -378,9 +378,9 @@ void vmm_user_blk_stop(struct vmm_user_blk *blk)
 }
 
 /**
- * vmm_user_blk_pause - take no request until told otherwise, or go on
+ * vmm_user_blk_pause - stop taking requests, or continue
  * @blk: running or not
- * @paused: which
+ * @paused: true to pause, false to continue
  */
 void vmm_user_blk_pause(struct vmm_user_blk *blk, bool paused)
 {
@@ -391,7 +391,7 @@ void vmm_user_blk_pause(struct vmm_user_blk *blk, bool paused)
 }
 
 /**
- * vmm_user_blk_base - tell where a queue goes on
+ * vmm_user_blk_base - return the next index of a queue
  * @blk: paused
  * @queue: which
  * @base: filled
@@ -404,7 +404,7 @@ int vmm_user_blk_base(struct vmm_user_blk *blk, unsigned int queue, u32 *base)
 }
 
 /**
- * vmm_user_blk_resize - look at the image's size again
+ * vmm_user_blk_resize - read the image's size again
  * @blk: running or not
  *
  * Return: 0, or -ENOMEDIUM: it is smaller than a block
@@ -420,7 +420,7 @@ int vmm_user_blk_resize(struct vmm_user_blk *blk)
 }
 
 /**
- * vmm_user_blk_info - say what belongs into the configuration space
+ * vmm_user_blk_info - return the values of the configuration space
  * @blk: the disk
  * @info: filled
  */
@@ -430,10 +430,10 @@ void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_i
 }
 
 /**
- * vmm_user_blk_stats - tell what was counted
+ * vmm_user_blk_stats - return the counters
  * @blk: the disk
- * @stats: gets what requests asked for, of all queues
- * @report: what the queues have done is added
+ * @stats: filled: counters of requests, summed over all queues
+ * @report: the queues' counters are added
  *
  * Context: any thread.
  */

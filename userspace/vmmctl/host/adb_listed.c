@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Asks a running adb server again and again how it lists the guest, until it says
- * "device": then a client of adb is served at once. Where there is no adb server nobody
- * lists the guest, and nobody is waited for.
+ * Asks a running adb server repeatedly for the state of the guest, until it is "device": from
+ * then on clients of adb are served at once. If there is no adb server, this ends at once.
  *
  * Source: adb 29.0.6 (Debian source android-platform-tools), OVERVIEW.TXT and SERVICES.TXT:
  * four hexadecimal digits and a request; OKAY or FAIL, four digits and a text.
@@ -19,22 +18,22 @@
 #include "host/vsock.h"
 
 #define PERIOD_NS	250000000
-#define PATIENCE	20	/* periods until an answer is given up */
+#define PATIENCE	20	/* periods to wait for an answer */
 
 static const char wanted[] = "OKAY0006device";
 
 /**
- * struct vmm_adb_listed - a question to the adb server
+ * struct vmm_adb_listed - a query of the adb server
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
  * @fn: called when the server lists the guest, or there is none
  * @arg: argument of @fn
- * @timer_fd: the next question, or the end of the server's patience
+ * @timer_fd: timer for the next query, or for the end of the wait
  * @fd: connection to the server, or -1
- * @asked: the question was sent
- * @ticks: left for the answer
+ * @asked: the query was sent
+ * @ticks: periods left to wait for the answer
  * @len: bytes of @answer
- * @answer: what came so far
+ * @answer: bytes of the answer so far
  */
 struct vmm_adb_listed {
 	struct vmm_loop *loop;
@@ -78,7 +77,7 @@ static void is_listed(struct vmm_adb_listed *listed)
 
 static int listed_ready(void *arg);
 
-/* Connected, or refused: there is no server then. */
+/* Sends the query; if the connection was refused, there is no server. */
 static void ask(struct vmm_adb_listed *listed)
 {
 	char question[64];
@@ -158,14 +157,14 @@ static int listed_tick(void *arg)
 }
 
 /**
- * vmm_adb_listed_open - prepare to ask
+ * vmm_adb_listed_open - prepare a query
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
  * @fn: called once, in the main thread, when the server lists the guest as "device", or
  *	when there is no server
  * @arg: argument of @fn
  *
- * Return: the question, or NULL after a message
+ * Return: the query, or NULL after a message
  */
 struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
 					   void (*fn)(void *arg), void *arg)
@@ -189,8 +188,8 @@ struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct v
 }
 
 /**
- * vmm_adb_listed_ask - begin to ask
- * @listed: opens no file by a path
+ * vmm_adb_listed_ask - begin to query
+ * @listed: the query; no file is opened by its path
  */
 void vmm_adb_listed_ask(struct vmm_adb_listed *listed)
 {
@@ -199,7 +198,7 @@ void vmm_adb_listed_ask(struct vmm_adb_listed *listed)
 }
 
 /**
- * vmm_adb_listed_close - ask no more
+ * vmm_adb_listed_close - end a query
  * @listed: may be NULL
  */
 void vmm_adb_listed_close(struct vmm_adb_listed *listed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Signals that end vmmctl, in every state within a second.
+ * Signals that end vmmctl within a second, whatever it does.
  */
 #ifndef ENDING_H
 #define ENDING_H

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Disk images and their locks. A lock belongs to the open file: it is kept for as
- * long as anyone has that file, the kernel's devices included, and goes with it.
- * A writer has the image alone; any number of readers may share it.
+ * Disk images and their locks. A lock belongs to the open file: it lasts as long as any process
+ * or kernel device has that file open. A writer has an image alone; any number of readers can
+ * share it.
  *
- * Locks are advice: programs that take none are not kept out.
+ * Locks are advisory: they do not stop programs that take none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +22,9 @@
 /**
  * vmm_image_lock - lock an image
  * @fd: the open image
- * @readonly: it is not written to
+ * @readonly: the image is not written to
  *
- * Return: 0, -EAGAIN if another process has it, or -errno; no message
+ * Return: 0, -EAGAIN if another process has locked it, or -errno; no message
  */
 int vmm_image_lock(int fd, bool readonly)
 {
@@ -45,7 +45,7 @@ static bool without_locks(int err)
  * vmm_image_open - open an image and lock it
  * @path: file or block device
  * @readonly: it is not written to
- * @direct: past the host's cache
+ * @direct: with O_DIRECT
  *
  * Return: the file, or -errno after a message
  */
@@ -60,7 +60,7 @@ int vmm_image_open(const char *path, bool readonly, bool direct)
 	if (!err)
 		return fd;
 	if (without_locks(err)) {
-		vmm_note("%s cannot be locked: take care that nobody else writes to it", path);
+		vmm_note("%s cannot be locked: take care that no other program writes to it", path);
 		return fd;
 	}
 	close(fd);
@@ -72,7 +72,7 @@ int vmm_image_open(const char *path, bool readonly, bool direct)
 			 path);
 }
 
-/* Whether a disk's image is an earlier disk's, by whatever name, and one writes to it. */
+/* Returns whether an earlier disk has the same image, under any name, and one is writable. */
 static bool image_is_ours(const struct vmm_images *images, const struct vmm_disk *disks)
 {
 	const struct vmm_disk *disk = &disks[images->count];
@@ -96,9 +96,9 @@ static bool image_is_ours(const struct vmm_images *images, const struct vmm_disk
  * @images: filled
  * @cfg: the command line
  *
- * The locks are held by files of their own, so that they outlast the guest's reset.
+ * The locks are on separately opened files, so that they survive a reset of the guest.
  *
- * Return: 0, or -errno after a message; vmm_images_unlock() is due in any case
+ * Return: 0, or -errno after a message; vmm_images_unlock() must be called in any case
  */
 int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
 {
@@ -119,7 +119,7 @@ int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
 }
 
 /**
- * vmm_images_unlock - let others have the images
+ * vmm_images_unlock - unlock the images
  * @images: was filled
  */
 void vmm_images_unlock(struct vmm_images *images)
@@ -144,10 +144,10 @@ static u64 nanoseconds(const struct timespec *time)
 }
 
 /**
- * vmm_image_describe - say by what an image is known again
+ * vmm_image_describe - describe an image for a manifest
  * @fd: the image
  *
- * Return: an object with its size and when it was last written to, or NULL
+ * Return: an object with its size and modification time, or NULL
  */
 json_t *vmm_image_describe(int fd)
 {
@@ -174,7 +174,7 @@ static int image_compare(const json_t *there, const json_t *here, const char *pa
 }
 
 /**
- * vmm_image_same - look whether an image is as it was when it was described
+ * vmm_image_same - check that an image is unchanged since it was described
  * @images: of the VM
  * @index: which
  * @there: the description
@@ -193,7 +193,7 @@ int vmm_image_same(const struct vmm_images *images, unsigned int index, const js
 	return err;
 }
 
-/* A file without a name beside @path, which goes with its last user. */
+/* Creates an unnamed file in the directory of @path; it is freed with its last user. */
 static int unnamed_beside(const char *path)
 {
 	char folder[PATH_MAX];
@@ -211,7 +211,7 @@ static int unnamed_beside(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* All blocks are shared until one of the two is written to. */
+/* Copies an image by sharing its blocks (reflink). */
 static int image_copy(int base, const char *path)
 {
 	int fd = unnamed_beside(path);
@@ -219,20 +219,20 @@ static int image_copy(int base, const char *path)
 	if (fd >= 0 && !ioctl(fd, FICLONE, base))
 		return fd;
 	vmm_error(fd < 0 ? -fd : errno,
-		  "--clone: %s is written to, and its file system cannot copy it at once", path);
+		  "--clone: %s is writable, and its file system cannot share blocks (reflink)", path);
 	if (fd >= 0)
 		close(fd);
 	return -EOPNOTSUPP;
 }
 
 /**
- * vmm_images_copy - give a clone disks of its own, where it writes to them
- * @images: filled as far as copies go; vmm_images_lock() is next
+ * vmm_images_copy - copy the writable disks of a clone
+ * @images: filled with the copies; vmm_images_lock() comes next
  * @cfg: its disks get the copies' paths
  *
- * A copy shares all blocks that nobody writes to, which not every file system can do.
+ * A copy shares blocks until they are written to; not every file system can do that.
  *
- * Return: 0, or -errno after a message; vmm_images_unlock() is due in any case
+ * Return: 0, or -errno after a message; vmm_images_unlock() must be called in any case
  */
 int vmm_images_copy(struct vmm_images *images, struct vmm_config *cfg)
 {
@@ -246,7 +246,7 @@ int vmm_images_copy(struct vmm_images *images, struct vmm_config *cfg)
 
 		if (disk->readonly)
 			continue;
-		/* Nobody else may write to it meanwhile. */
+		/* Locked, so that no other guest writes to it during the copy. */
 		images->base[i] = vmm_image_open(disk->path, true, false);
 		if (images->base[i] < 0)
 			return images->base[i];

@@ -16,9 +16,9 @@ int vmm_image_lock(int fd, bool readonly);
  * struct vmm_images - the images of a VM, locked
  * @count: how many
  * @fd: the open images
- * @base: what @copy is a copy of, or -1
- * @copy: an image that this VM alone has, valid where there is a @base
- * @path: where that is found while the VM is set up
+ * @base: the image that @copy was copied from, or -1
+ * @copy: a private copy of an image, valid if there is a @base
+ * @path: path of the copy while the VM is created
  */
 struct vmm_images {
 	unsigned int count;

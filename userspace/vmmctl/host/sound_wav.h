@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * WAV files: one that sound is written to, and one that it is read from.
+ * WAV files: writing sound to one, and reading sound from one.
  */
 #ifndef SOUND_WAV_H
 #define SOUND_WAV_H
@@ -13,13 +13,13 @@ struct vmm_sound_ahead;
 /**
  * struct vmm_wav - a WAV file
  * @fd: the file, or -1
- * @file: written: writes to it, and has what follows to itself
- * @ahead: read: its samples
- * @format: of its samples
- * @begin: where the samples begin, bytes
- * @bytes: of samples that are in it
- * @at: read: bytes of samples that have been read
- * @told: written: a message said that it takes samples of one format only
+ * @file: writing: the thread that writes to it; the members below belong to that thread
+ * @ahead: reading: its samples
+ * @format: format of its samples
+ * @begin: offset of the samples
+ * @bytes: bytes of samples in the file
+ * @at: reading: bytes of samples that were read
+ * @told: writing: a message about a change of format was written
  */
 struct vmm_wav {
 	int fd;

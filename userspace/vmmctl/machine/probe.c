@@ -86,7 +86,7 @@ static void probe_close(struct probe_guest *g)
 		close(g->vm_fd);
 }
 
-/* Lets the guest read one word; -errno unless it stored it where expected. */
+/* Runs the guest until it has stored the word that it read. Returns 0, or -errno. */
 static int probe_step(struct probe_guest *g, u32 *seen)
 {
 	int ret;
@@ -118,7 +118,7 @@ static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 		err = probe_step(g, &seen);
 		if (err)
 			return err;
-		/* KVM cleans the page when it maps it, for the first read. */
+		/* Not counted: at the first read KVM maps the page, and cleans its cache lines. */
 		if (!offset)
 			continue;
 		probe->reads++;
@@ -129,9 +129,9 @@ static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 
 /**
  * vmm_window_fits - decide whether registers can be memslots of a host
- * @page: bytes of one of its pages
+ * @page: bytes of a page of the host
  *
- * The board puts devices 4 KiB apart, and a memslot is whole pages.
+ * The board puts devices 4 KiB apart, and a memslot consists of whole host pages.
  *
  * Return: whether they can
  */
@@ -176,4 +176,44 @@ int vmm_probe_run(int kvm_fd, struct vmm_probe *probe)
 bool vmm_probe_coherent(const struct vmm_probe *probe)
 {
 	return probe->fwb == 1 || (probe->reads && !probe->stale);
+}
+
+/**
+ * vmm_probe_window - decide whether the guest reads registers from memory
+ * @cfg: the command line
+ * @shown: filled: whether it does
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_probe_window(const struct vmm_config *cfg, bool *shown)
+{
+	struct vmm_probe probe;
+	int kvm_fd;
+	int err;
+
+	*shown = cfg->window == VMM_WINDOW_ON;
+	if (*shown && !vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		return vmm_error(-EINVAL,
+				 "--window on needs pages of %llu bytes; this host's have %ld",
+				 VMM_PAGE_SIZE, sysconf(_SC_PAGESIZE));
+	if (cfg->window != VMM_WINDOW_AUTO)
+		return 0;
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE))) {
+		vmm_note("no register window: this host's pages have %ld bytes",
+			 sysconf(_SC_PAGESIZE));
+		return 0;
+	}
+	kvm_fd = vmm_kvm_open();
+	if (kvm_fd < 0)
+		return kvm_fd;
+	err = vmm_probe_run(kvm_fd, &probe);
+	close(kvm_fd);
+	if (err)
+		return err;
+	*shown = vmm_probe_coherent(&probe);
+	if (!probe.readonly)
+		vmm_note("no register window: this host's KVM has no read-only memory");
+	else if (!*shown)
+		vmm_note("no register window: this CPU would read old values from it");
+	return 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goes on from a snapshot: opens its files, looks whether they belong together and to
- * this machine, and gives each part its state. A message names the file and the key that
- * is wrong. Nothing of a snapshot is ever changed.
+ * Starts a VM from a snapshot: opens its files, checks that they belong together and fit this
+ * machine, and loads the state of each part. Messages name the file and the key that is wrong. A
+ * snapshot is never changed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,19 +16,19 @@
 #include "host/image.h"
 #include "snapshot/snapshot.h"
 
-/* Of all states, at most: that of the pipe has most of it. */
+/* Bytes of all states, at most; most of them are the pipe's. */
 #define STATE_MAX	(64 * MIB)
 
 /**
  * struct vmm_snapshot - a snapshot that is open
- * @body: the manifest's
- * @path: where it is, without links
- * @ram_fd: its RAM
- * @ram_size: bytes of it, without the last page
- * @base: the snapshot that has the pages that this one has not, or NULL
- * @pages: which pages this one has, if there is a @base
- * @pagemap_fd: which pages were written to since, -1 before RAM is mapped
- * @tree: its states
+ * @body: body of the manifest
+ * @path: path of its directory, without symbolic links
+ * @ram_fd: file of its RAM
+ * @ram_size: bytes of RAM, without the last page of the file
+ * @base: the snapshot that has the other pages, or NULL
+ * @pages: pages that this snapshot has, if there is a @base
+ * @pagemap_fd: file of the process's page table, -1 before RAM is mapped
+ * @tree: states of the machine's parts
  */
 struct vmm_snapshot {
 	json_t *body;
@@ -41,7 +41,7 @@ struct vmm_snapshot {
 	struct vmm_tree tree;
 };
 
-/* A file of the snapshot's, which is no link and no pipe. */
+/* Opens a file of the snapshot; refuses links and pipes. */
 static int file_open(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -49,7 +49,7 @@ static int file_open(int dir, const char *name)
 	return fd < 0 ? vmm_error(errno, "snapshot: cannot open %s", name) : fd;
 }
 
-/* All of a file, as long as it is not too long, or NULL after a message; free() frees it. */
+/* Reads a whole file of at most @max bytes; free() frees it. NULL after a message. */
 static void *file_read(int fd, const char *name, u64 max, size_t *len)
 {
 	struct stat st;
@@ -144,7 +144,7 @@ static int state_read(struct vmm_snapshot *snapshot, int dir)
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base);
 
-/* The snapshot that has the other pages; it has all of its own. */
+/* Opens the snapshot that has the other pages; it must have all pages itself. */
 static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 {
 	const char *path = vmm_manifest_word(about, "path");
@@ -161,7 +161,7 @@ static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 		return -EINVAL;
 	if (memcmp(id, snapshot->base->tree.id, sizeof(id)))
 		return vmm_error(-EINVAL,
-				 "snapshot: %s is another one than it is based on (\"id\")", path);
+				 "snapshot: %s is not the one that it is based on (\"id\")", path);
 	if (snapshot->base->ram_size != snapshot->ram_size)
 		return refuse_key("ram.size");
 	return 0;
@@ -241,7 +241,7 @@ static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 	if (dir < 0 || !snapshot->path) {
 		err = vmm_error(errno, "snapshot: cannot open %s", path);
 	} else {
-		/* jansson opens a file for the seed of its tables, if it has none. */
+		/* Seeds jansson's hash tables now, because jansson opens a file for that. */
 		json_object_seed(0);
 		err = snapshot_read(snapshot, dir, may_have_base);
 	}
@@ -266,7 +266,7 @@ struct vmm_snapshot *vmm_snapshot_open(const char *path)
 
 /**
  * vmm_snapshot_close - close a snapshot
- * @snapshot: may be NULL; RAM that is mapped stays
+ * @snapshot: may be NULL; mapped RAM stays mapped
  */
 void vmm_snapshot_close(struct vmm_snapshot *snapshot)
 {
@@ -285,7 +285,7 @@ void vmm_snapshot_close(struct vmm_snapshot *snapshot)
 }
 
 /**
- * vmm_snapshot_body - tell what the manifest says
+ * vmm_snapshot_body - return the body of the manifest
  * @snapshot: open
  *
  * Return: an object, which lives as long as @snapshot
@@ -296,10 +296,10 @@ const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot)
 }
 
 /**
- * vmm_snapshot_ram - tell which file RAM begins as
+ * vmm_snapshot_ram - return the file with RAM's content
  * @snapshot: open
  *
- * Return: the file, which stays @snapshot's; vmm_snapshot_map() is next
+ * Return: the file, owned by @snapshot; vmm_snapshot_map() comes next
  */
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 {
@@ -307,11 +307,11 @@ int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 }
 
 /**
- * vmm_snapshot_map - make RAM that has begun as vmm_snapshot_ram() what was saved
+ * vmm_snapshot_map - map the pages that are in the file of this snapshot over those of its base
  * @snapshot: open
- * @mem: guest RAM; nobody has written to it
+ * @mem: guest RAM, mapped from vmm_snapshot_ram(), not written to yet
  *
- * Opens a file by a path: it belongs before the sandbox.
+ * Opens a file by its path: called before the sandbox is entered.
  *
  * Return: 0, or -errno after a message
  */
@@ -319,10 +319,10 @@ int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem)
 {
 	int err = 0;
 
-	/* Another size is refused by vmm_snapshot_fits(), which names the option. */
+	/* vmm_snapshot_fits() refuses another size, and names the option. */
 	if (vmm_ram_bytes(mem) != snapshot->ram_size)
 		return 0;
-	/* Without it, all of RAM is saved the next time. */
+	/* Without this file, the next snapshot contains all of RAM. */
 	snapshot->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (snapshot->base)
 		err = vmm_pages_map(&snapshot->pages, mem, snapshot->ram_fd);
@@ -330,9 +330,9 @@ int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem)
 }
 
 /**
- * vmm_snapshot_changes - find what differs from the snapshot that RAM began as
+ * vmm_snapshot_changes - find the pages that differ from the loaded snapshot
  * @snapshot: vmm_snapshot_map() has been called
- * @mem: guest RAM; nobody changes it
+ * @mem: guest RAM, which does not change meanwhile
  * @pages: filled; vmm_pages_free() frees it
  *
  * Return: 0, or -errno after a message
@@ -346,12 +346,12 @@ int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_m
 		memcpy(pages->bit, snapshot->pages.bit, vmm_pages_bytes(snapshot->ram_size));
 	if (!err)
 		err = vmm_pages_changed(pages, mem, snapshot->pagemap_fd);
-	return err ? vmm_error(-err, "snapshot: cannot tell what has changed") : 0;
+	return err ? vmm_error(-err, "snapshot: cannot find which pages have changed") : 0;
 }
 
 /**
- * vmm_snapshot_base - say which snapshot has the pages that did not change
- * @snapshot: that RAM began as
+ * vmm_snapshot_base - describe the snapshot that has the unchanged pages
+ * @snapshot: the loaded snapshot
  *
  * Return: "ram.base" of a manifest, or NULL without memory
  */
@@ -363,7 +363,7 @@ json_t *vmm_snapshot_base(const struct vmm_snapshot *snapshot)
 }
 
 /**
- * vmm_snapshot_check - read all RAM and look whether it is what was saved
+ * vmm_snapshot_check - read all RAM and compare its checksum
  * @snapshot: open
  *
  * Return: 0, or -errno after a message
@@ -391,7 +391,7 @@ int vmm_snapshot_check(const struct vmm_snapshot *snapshot)
 	return 0;
 }
 
-/* ---- does it fit this VM? ---- */
+/* ---- does the snapshot fit this VM? ---- */
 
 static int differs(const char *key, const char *there, const char *here)
 {
@@ -442,7 +442,7 @@ static int images_fit(const json_t *list, const struct vmm_config *cfg,
 	return err;
 }
 
-/* @size is that of the file: nobody may find less there than there is RAM. */
+/* @size is the size of the file, which must not be shorter than RAM. */
 static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 {
 	unsigned int i;
@@ -462,12 +462,12 @@ static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 }
 
 /**
- * vmm_snapshot_fits - look whether a VM can go on from a snapshot
+ * vmm_snapshot_fits - check that a VM can start from a snapshot
  * @snapshot: open
  * @vm: switched on; its RAM is the snapshot's
- * @images: of its disks
+ * @images: images of its disks
  *
- * Return: 0, or -EINVAL after a message that names what differs
+ * Return: 0, or -EINVAL after a message that names the difference
  */
 int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *vm,
 		      const struct vmm_images *images)
@@ -492,7 +492,7 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 	return err;
 }
 
-/* ---- giving the parts their states ---- */
+/* ---- loading the parts ---- */
 
 static struct vmm_state *part(struct vmm_snapshot *snapshot, const char *node, unsigned int index,
 			      unsigned int *used)
@@ -507,7 +507,7 @@ static struct vmm_state *part(struct vmm_snapshot *snapshot, const char *node, u
 	return state;
 }
 
-/* One sentence: what a part has said of its state since @said, or else that it is wrong. */
+/* Writes one message, unless the part has written one since @said. */
 static int load_failed(unsigned long said, int err, const char *node, unsigned int index)
 {
 	if (vmm_errors() != said)
@@ -531,7 +531,7 @@ static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned 
 	return 0;
 }
 
-/* The device had no state when the snapshot was made, and needs none. */
+/* Returns whether the snapshot has no state of the device, and the device needs none. */
 static bool is_as_new(struct vmm_snapshot *snapshot, struct vmm_device *dev, unsigned int index)
 {
 	return dev->ops->load_nothing && !vmm_tree_find(&snapshot->tree, "device", index) &&
@@ -562,11 +562,11 @@ static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsign
 }
 
 /**
- * vmm_snapshot_load - make a VM what was saved
- * @snapshot: fits; its states are used up
+ * vmm_snapshot_load - load a VM's state
+ * @snapshot: fits the VM; its states are consumed
  * @vm: switched on, its devices are as after a reset, and no vCPU has run
  *
- * The interrupt controller comes first: lines that devices raise find it as it was.
+ * The interrupt controller is loaded first, because devices raise lines.
  *
  * Return: 0, or -errno after a message; the VM must not run then
  */

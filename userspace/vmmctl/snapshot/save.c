@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves a VM that stands still: the state of all its parts and its RAM go to files that
- * somebody else has made, and what the manifest is to say is returned. Nothing is opened
- * here, because a VM that runs cannot. All of it may wait for a disk or a module, and is
- * done in jobs: first the states, while nobody else uses the devices, and then RAM.
+ * Saves a VM that is paused: the state of all its parts and its RAM are written to files that a
+ * client has created, and the body of the manifest is returned. No file is opened here, because
+ * the sandbox does not allow it. Everything may wait for a disk or a module, so it runs in jobs:
+ * first the states, while the job uses the devices exclusively, and then RAM.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static int save_tree(struct vmm_vm *vm, struct vmm_tree *tree)
 	return err ? err : save_devices(vm, tree);
 }
 
-/* What belongs to the device tree in the manifest, or NULL after a message. */
+/* Writes the device tree; returns its member of the manifest, or NULL after a message. */
 static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 {
 	json_t *json = NULL;
@@ -90,7 +90,7 @@ static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 	return json;
 }
 
-/* A disk of a clone's own goes with it. */
+/* Refuses a clone whose disk is a private copy, which is removed with the clone. */
 static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images *images)
 {
 	json_t *list = json_array();
@@ -103,7 +103,7 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 		image = vmm_image_describe(images->fd[i]);
 		if (!image || (cfg->clone && !disk->readonly)) {
 			vmm_error(-EOPNOTSUPP,
-				  "snapshot: disk %u is the clone's own, and goes with it", i);
+				  "snapshot: disk %u is a private copy of the clone, and is removed with it", i);
 			json_decref(image);
 			json_decref(list);
 			return NULL;
@@ -120,7 +120,7 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 	return list;
 }
 
-/* How the VM was started: earlier snapshots' command lines, and this one's. */
+/* The command lines with which the VM was started, of earlier snapshots and this one. */
 static json_t *save_layers(const struct vmm_config *cfg)
 {
 	json_t *layers = cfg->snapshot ?
@@ -150,13 +150,13 @@ static json_t *save_machine(const struct vmm_vm *vm)
 			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic);
 }
 
-/* Adds a member; false if there is none, or no memory for it. */
+/* Adds a member; false if it is NULL, or without memory. */
 static bool add(json_t *body, const char *key, json_t *value)
 {
 	return value && !json_object_set_new(body, key, value);
 }
 
-/* All but RAM. */
+/* Saves everything but RAM. */
 static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_t *body,
 		       struct vmm_tree *tree, int fd)
 {
@@ -171,11 +171,11 @@ static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_
 /**
  * struct vmm_saving - a VM that is being saved
  * @vm: the VM
- * @images: of its disks
- * @files: where to
- * @body: what the manifest is to have
- * @pages: what differs from the snapshot that RAM began as, if only that is saved
- * @job: the RAM
+ * @images: images of its disks
+ * @files: files to write
+ * @body: body of the manifest
+ * @pages: pages that differ from the loaded snapshot, if only these are saved
+ * @job: the writing of RAM
  */
 struct vmm_saving {
 	struct vmm_vm *vm;
@@ -189,10 +189,10 @@ struct vmm_saving {
 /**
  * vmm_saving_create - prepare to save a VM
  * @vm: the VM
- * @images: of its disks
- * @files: where to; stay the caller's, and open until vmm_saving_free()
+ * @images: images of its disks
+ * @files: files to write; owned by the caller, and open until vmm_saving_free()
  *
- * Return: the VM that is to be saved, or NULL after a message
+ * Return: the state of saving, or NULL after a message
  */
 struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images *images,
 				     const struct vmm_snapshot_files *files)
@@ -211,7 +211,7 @@ struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images 
 }
 
 /**
- * vmm_saving_free - give it back
+ * vmm_saving_free - free the state of saving
  * @saving: may be NULL; nobody uses it
  */
 void vmm_saving_free(struct vmm_saving *saving)
@@ -223,7 +223,7 @@ void vmm_saving_free(struct vmm_saving *saving)
 	free(saving);
 }
 
-/* All of RAM, or what differs from what it began as. */
+/* Selects all pages of RAM, or those that differ from the loaded snapshot. */
 static int saving_pages(struct vmm_saving *saving)
 {
 	const struct vmm_vm *vm = saving->vm;
@@ -232,14 +232,14 @@ static int saving_pages(struct vmm_saving *saving)
 		return 0;
 	if (!vm->cfg->snapshot || vm->mem.cleared)
 		return vmm_error(-EOPNOTSUPP,
-				 "snapshot: the guest does not go on from one: save all of it");
+				 "snapshot: the guest was not started from one: save without --changes");
 	saving->job.pages = &saving->pages;
 	return vmm_snapshot_changes(vm->cfg->snapshot, &vm->mem, &saving->pages);
 }
 
 /**
  * vmm_saving_state - write the state of all parts but RAM
- * @saving: the VM; its vCPUs and devices stand still, and nobody else uses the devices
+ * @saving: the state of saving; vCPUs and devices are paused, and only this job uses the devices
  *
  * Context: a job.
  * Return: 0, or -errno after a message
@@ -288,7 +288,7 @@ static json_t *ram_describe(const struct vmm_saving *saving)
 
 /**
  * vmm_saving_ram - write RAM
- * @saving: the VM, whose other parts are written; its vCPUs and devices stand still
+ * @saving: the state of saving, after vmm_saving_state(); vCPUs and devices are paused
  *
  * Context: a job.
  * Return: 0, or -errno after a message
@@ -305,7 +305,7 @@ int vmm_saving_ram(struct vmm_saving *saving)
 }
 
 /**
- * vmm_saving_stop - have the job that writes RAM end soon, with an error
+ * vmm_saving_stop - make the job that writes RAM end soon, with an error
  * @saving: may be NULL
  *
  * Context: any thread.
@@ -317,10 +317,10 @@ void vmm_saving_stop(struct vmm_saving *saving)
 }
 
 /**
- * vmm_saving_body - tell what the manifest is to have
- * @saving: all of it is written
+ * vmm_saving_body - return the body of the manifest
+ * @saving: everything is written
  *
- * Return: the same, to be given back
+ * Return: the body, with a new reference
  */
 json_t *vmm_saving_body(const struct vmm_saving *saving)
 {

@@ -6,14 +6,14 @@
  *	state.dtb	the state of vCPUs, interrupt controller and devices: a flattened
  *			device tree, which dtc prints (tree.c)
  *	ram		guest RAM, region after region, with holes where it is zero, and a
- *			page at the end that says whose it is (ram.c); or only what differs
+ *			page at the end with the snapshot's ID (ram.c); or only what differs
  *			from another snapshot's, with a list of these pages (pages.c)
  *
- * A VM writes the two latter to files that it is given, in the sandbox (save.c); who has
- * given them makes the directory (control/snapshot.c). A VM that goes on from a snapshot
- * opens it before the sandbox and takes the state inside (load.c).
+ * A VM writes the latter two, in the sandbox, to files that it is given (save.c); the program that
+ * gives the files creates the directory (control/snapshot.c). A VM that starts from a snapshot
+ * opens it before it enters the sandbox and loads the state inside (load.c).
  *
- * Nothing in a snapshot is trusted: it may be torn, foreign, newer, or made to harm.
+ * A snapshot is not trusted: it may be incomplete, foreign, newer, or malicious.
  */
 #ifndef SNAPSHOT_H
 #define SNAPSHOT_H
@@ -22,7 +22,7 @@
 
 #include "machine/machine.h"
 
-#define VMM_SNAPSHOT_ID		16	/* bytes of a snapshot's number */
+#define VMM_SNAPSHOT_ID		16	/* bytes of a snapshot's ID */
 #define VMM_SNAPSHOT_MANIFEST	"manifest.json"
 #define VMM_SNAPSHOT_STATE	"state.dtb"
 #define VMM_SNAPSHOT_RAM	"ram"
@@ -48,10 +48,10 @@ const char *vmm_manifest_word(const json_t *object, const char *key);
 
 /**
  * struct vmm_tree - states of a machine's parts
- * @id: of the snapshot
+ * @id: ID of the snapshot
  * @parts: how many
  * @name: of each part's node, as "cpu@0"
- * @state: of each part; belongs to the tree
+ * @state: of each part; owned by the tree
  */
 struct vmm_tree {
 	u8 id[VMM_SNAPSHOT_ID];
@@ -69,16 +69,16 @@ int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size);
 /* ---- pages.c: sets of pages of guest RAM ---- */
 
 /**
- * struct vmm_pages - a set of pages of guest RAM, counted as the file of RAM has them
+ * struct vmm_pages - a set of pages of guest RAM, numbered as in the file of RAM
  * @count: pages of RAM
- * @bit: a bit for each
+ * @bit: a bit for each page
  */
 struct vmm_pages {
 	u64 count;
 	u8 *bit;
 };
 
-/* Bytes of a set, for so many bytes of RAM. */
+/* Bytes of the bits of a set, for @ram bytes of RAM. */
 static inline u64 vmm_pages_bytes(u64 ram)
 {
 	return (ram / VMM_PAGE_SIZE + 7) / 8;
@@ -95,11 +95,11 @@ int vmm_pages_map(const struct vmm_pages *pages, const struct vmm_mem *mem, int 
 /**
  * struct vmm_ram_job - guest RAM that is written to a file
  * @mem: the RAM
- * @id: of the snapshot
+ * @id: ID of the snapshot
  * @fd: an empty file
  * @pages: which pages are written; NULL for all
- * @stop: set by another thread: it is not wanted any more
- * @crc: filled
+ * @stop: set by another thread to cancel the job
+ * @crc: filled: the checksum
  */
 struct vmm_ram_job {
 	const struct vmm_mem *mem;
@@ -118,13 +118,13 @@ int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map);
 int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc);
 int vmm_ram_sum(int fd, u64 size, u32 *crc);
 
-/* ---- save.c: in a VM that runs ---- */
+/* ---- save.c: in a running VM ---- */
 
 /**
- * struct vmm_snapshot_files - where a VM is saved to
+ * struct vmm_snapshot_files - the files that a VM is saved to
  * @state: an empty file, open for writing
  * @ram: the same
- * @changes: only what differs from the snapshot that the VM began as
+ * @changes: save only pages that differ from the loaded snapshot
  */
 struct vmm_snapshot_files {
 	int state;

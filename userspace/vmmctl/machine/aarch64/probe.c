@@ -19,7 +19,7 @@
 const u64 vmm_arch_probe_code = RANCHU_RAM_BASE;
 const u64 vmm_arch_probe_window = RANCHU_PIPE_BASE;
 
-/** KVM looks for memory behind an address before it looks for a doorbell, whatever is there. */
+/** KVM looks for memory behind every address first, so a window makes no write slower. */
 const bool vmm_arch_window_slows;
 
 /* Loads a word of the window, stores it behind the window, 64 bytes on. */

@@ -12,7 +12,7 @@
 const u64 vmm_arch_probe_code = 0x1000;
 const u64 vmm_arch_probe_window = 0x2000;
 
-/** A write to read-only memory is a page fault first, and elsewhere it is not. */
+/** A write to a page in a read-only memslot costs a page fault first. */
 const bool vmm_arch_window_slows = true;
 
 /* Loads a word of the window, stores it behind the window, 64 bytes on. */

@@ -133,7 +133,7 @@ static const struct exchange exchanges[] = {
 	{ "avd snapshot list", "There is no snapshot available.\nOK\n", NULL },
 	{ "avd snapshot save one", NO_SAVE, NULL },
 	{ "avd snapshot load one",
-	  "KO: a VM goes on from a snapshot when it starts: vmmctl run --from DIR\n", NULL },
+	  "KO: a snapshot is loaded when a VM starts: vmmctl run --from DIR\n", NULL },
 	{ "avd hostmicon", "OK\n", NULL },
 	{ "avd hostmicoff", "OK\n", NULL },
 	{ "avd rewindaudio", "OK\n", NULL },
@@ -171,7 +171,7 @@ static const struct exchange exchanges[] = {
 	{ "event codes EV_NONE", "KO: a type is needed, as \"types\" lists them\n",
 	  "events.codes(EV_NONE)" },
 	{ "event text Hello,  world", "OK\n", "events.text(Hello,  world)" },
-	{ "event text \\u0416", "KO: no key writes one of these characters\n",
+	{ "event text \\u0416", "KO: the text has a character that no key writes\n",
 	  "events.text(\\u0416)" },
 	{ "event mouse 10 20 0 1", "OK\n", "events.mouse(10 20 0 1)" },
 	{ "rotate", "OK\n", "fb.rotate() sensors.set(acceleration 0:9.81:0)" },
@@ -230,8 +230,8 @@ static const struct exchange exchanges[] = {
 	{ "quitExtendedWindow", "OK\n", NULL },
 	{ "setUiTheme dark", "OK\n", NULL },
 	{ "debug +all", "KO: warning: debug tags are deprecated and have no effect\n", NULL },
-	{ "crash", "KO: it is not to crash\n", NULL },
-	{ "crash-on-exit", "KO: it is not to crash\n", NULL },
+	{ "crash", "KO: the emulator cannot be crashed on demand\n", NULL },
+	{ "crash-on-exit", "KO: the emulator cannot be crashed on demand\n", NULL },
 };
 
 /* Whether its command, which is two words at most, was said before. */
@@ -297,7 +297,7 @@ static void the_guest_gets_what_is_said(void)
 	check_event(0, 0, 0);
 	check_event(1, 30, 0);
 	check_event(0, 0, 0);
-	check_text(ask(fd, "event text \\x"), "KO: no key writes one of these characters\n");
+	check_text(ask(fd, "event text \\x"), "KO: the text has a character that no key writes\n");
 	tap_equal(vmm_device_read(console.events, 0, 4), 0);
 	close(fd);
 	console_close();

@@ -617,7 +617,7 @@ int main(void)
 {
 	int failed;
 
-	/* As main.c: a second arena would have the C library open a file. */
+	/* As control/session.c: for a second arena, the C library would open a file. */
 	mallopt(M_ARENA_MAX, 1);
 	if (!make_files())
 		return 1;

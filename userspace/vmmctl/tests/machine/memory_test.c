@@ -187,13 +187,13 @@ static void ordinary_pages_are_a_choice(void)
 static void mends_are_commands(void)
 {
 	struct vmm_huge_pool pool = { .page = 2 * MIB, .total = 10, .free = 3 };
-	char mend[VMM_HUGE_MEND];
+	char command[VMM_HUGE_COMMAND];
 
-	vmm_huge_mend(&pool, 8, mend, sizeof(mend));
-	tap_check(!strncmp(mend, "echo 15 | sudo tee /", 20));
-	tap_check(!strcmp(mend + 19, "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"));
-	vmm_huge_mend(&pool, 2, mend, sizeof(mend));
-	tap_check(!strncmp(mend, "echo 10 |", 9));
+	vmm_huge_command(&pool, 8, command, sizeof(command));
+	tap_check(!strncmp(command, "echo 15 | sudo tee /", 20));
+	tap_check(!strcmp(command + 19, "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"));
+	vmm_huge_command(&pool, 2, command, sizeof(command));
+	tap_check(!strncmp(command, "echo 10 |", 9));
 }
 
 /* Ranges of a balloon, and what pages of the host's are all of them. */

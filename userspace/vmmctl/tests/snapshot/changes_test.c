@@ -177,7 +177,7 @@ static void the_rest_must_be_the_same_still(void)
 	in(0);
 	snapshot_make(2);
 	in(1);
-	tap_check(refused("is another one than it is based on"));
+	tap_check(refused("is not the one that it is based on"));
 	in(0);
 	unlink(path_of(VMM_SNAPSHOT_MANIFEST));
 	in(1);
@@ -213,7 +213,7 @@ static const struct edit {
 	{ "path", "7", "ram.base.path" },
 	{ "path", "\"/nowhere\"", "cannot open /nowhere" },
 	{ "id", "\"00\"", "ram.base.id" },
-	{ "id", "\"ffffffffffffffffffffffffffffffff\"", "is another one than" },
+	{ "id", "\"ffffffffffffffffffffffffffffffff\"", "is not the one that" },
 };
 
 static json_t *body_read(void)

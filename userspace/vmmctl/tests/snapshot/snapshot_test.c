@@ -377,7 +377,7 @@ static void newer_ones_are_refused(void)
 	tap_check(refused("\"format\""));
 	memset(deep, '[', sizeof(deep));
 	file_write(VMM_SNAPSHOT_MANIFEST, deep, sizeof(deep));
-	tap_check(refused("torn"));
+	tap_check(refused("incomplete"));
 }
 
 static void images_are_known_again(void)
