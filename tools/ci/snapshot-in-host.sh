@@ -217,7 +217,7 @@ fails_to_save "cannot be replaced by them" four /tmp/snap-3 --changes &&
 	vmmctl snapshot check /tmp/snap-3 > /tmp/checked 2>&1
 result what_changes_are_relative_to_stays $?
 
-refused "cannot share blocks" /tmp/snap --clone
+refused "has no reflinks" /tmp/snap --clone
 result a_clone_needs_a_copy_of_its_disk $?
 
 # ---- what is no snapshot of this machine ----

@@ -130,9 +130,8 @@ static int command_line_load(struct vmm_vm *vm, u64 max)
 			 RANCHU_PC_PSTORE_SIZE);
 	room = max > strlen(store) ? max - strlen(store) : 0;
 	if (len > room || strlen(store) > max)
-		return vmm_error(-E2BIG,
-				 "--append has %zu bytes, and this kernel accepts %llu%s", len, room,
-				 vm->cfg->pstore ? " beside --pstore" : "");
+		return vmm_error(-E2BIG, "--append has %zu bytes, and this kernel accepts %llu%s",
+				 len, room, vm->cfg->pstore ? " beside --pstore" : "");
 	memcpy(to, vm->cfg->append, len);
 	memcpy(to + len, store, strlen(store) + 1);
 	return 0;

@@ -219,7 +219,7 @@ static int image_copy(int base, const char *path)
 	if (fd >= 0 && !ioctl(fd, FICLONE, base))
 		return fd;
 	vmm_error(fd < 0 ? -fd : errno,
-		  "--clone: %s is writable, and its file system cannot share blocks (reflink)", path);
+		  "--clone: %s is writable, and its file system has no reflinks", path);
 	if (fd >= 0)
 		close(fd);
 	return -EOPNOTSUPP;

@@ -103,7 +103,7 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 		image = vmm_image_describe(images->fd[i]);
 		if (!image || (cfg->clone && !disk->readonly)) {
 			vmm_error(-EOPNOTSUPP,
-				  "snapshot: disk %u is a private copy of the clone, and is removed with it", i);
+				  "snapshot: disk %u is a clone's copy, and removed with it", i);
 			json_decref(image);
 			json_decref(list);
 			return NULL;

@@ -313,7 +313,7 @@ void vmm_virtio_write_config(struct vmm_virtio *v, u32 offset, u64 value, unsign
 }
 
 /**
- * vmm_virtio_ack_config - handle the driver's acknowledgement of a configuration change
+ * vmm_virtio_ack_config - handle the driver's acknowledgment of a configuration change
  * @v: the device
  */
 void vmm_virtio_ack_config(struct vmm_virtio *v)

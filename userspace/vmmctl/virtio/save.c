@@ -158,7 +158,7 @@ int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	int err = 0;
 
 	if (!v->ops->base)
-		return vmm_error(-EOPNOTSUPP, "virtio-%s: this device type cannot be saved", v->name);
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be saved", v->name);
 	pthread_mutex_lock(&v->lock);
 	if (v->busy || v->stop_pending)
 		err = vmm_error(-EBUSY, "virtio-%s cannot be saved now", v->name);
@@ -256,7 +256,7 @@ static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	int err;
 
 	if (!v->ops->base)
-		return vmm_error(-EOPNOTSUPP, "virtio-%s: this device type cannot be loaded", v->name);
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be loaded", v->name);
 	vmm_state_get(state, tag + TAG_KIND, &kind, sizeof(kind));
 	err = state->err ? state->err : kind_check(v, &kind);
 	if (err)

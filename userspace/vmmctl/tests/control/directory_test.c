@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VM's directories of snapshots and of pictures of its screen: what its console is asked,
- * the program that has the files, which this program is as well, and a VM that is nothing
- * but RAM and a screen.
+ * A VM's directories of snapshots and of screenshots: commands of its console,
+ * the helper program that has the files, which is this program, too, and a VM that has only
+ * RAM and a screen.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,9 +25,9 @@
 #include "tests/tap.h"
 
 static struct {
-	char home[64];		/* of VMs' directories */
-	char store[96];		/* of snapshots */
-	char shots[96];		/* of pictures */
+	char home[64];		/* directory of VMs' directories */
+	char store[96];		/* directory of snapshots */
+	char shots[96];		/* directory of screenshots */
 	struct vmm_display *display;
 	struct vmm_loop *loop;
 	struct vmm_instance *instance;
@@ -37,7 +37,7 @@ static struct {
 	u64 shot_call;
 	int answered_fd;
 	char line[256];
-	char answer[8192];	/* what was said before OK, or the error */
+	char answer[8192];	/* text before OK, or the error */
 	bool ok;
 } test;
 
@@ -133,7 +133,7 @@ static void *client(void *arg)
 	return NULL;
 }
 
-/* True for OK; what else was said is in test.answer. */
+/* Returns true for OK; the other text is in test.answer. */
 static bool said_ok(const char *line)
 {
 	pthread_t thread;
@@ -251,7 +251,7 @@ static void names(void)
 	tap_equal(test.saves, saves);
 }
 
-/* Of what is no snapshot, no path is told, and nothing of what else is there. */
+/* For other directories, no path and no content is returned. */
 static void paths(void)
 {
 	static const char *const bad[] = {
@@ -269,7 +269,7 @@ static void paths(void)
 	tap_check(!said_ok("avd snapshotpath"));
 }
 
-/* What is no snapshot stays, and is not listed. */
+/* Other directories are kept, and not listed. */
 static void others_files(void)
 {
 	char path[256];
@@ -285,7 +285,7 @@ static void others_files(void)
 	rmdir(path);
 }
 
-/* A picture, and whether its first bytes are a PNG file's of the screen's size. */
+/* Checks that a file begins like a PNG file of the screen's size. */
 static bool is_picture(const char *path)
 {
 	u8 head[24] = { 0 };
@@ -312,7 +312,7 @@ static unsigned int pictures(const char *dir)
 	return count;
 }
 
-/* What was said is the path of a picture. */
+/* Checks that the answer is the path of a picture. */
 static bool said_picture(const char *dir)
 {
 	size_t len = strlen(dir);
@@ -335,7 +335,7 @@ static void pictures_are_taken(void)
 	vmm_display_frame(test.display, VMM_PIXELS_RGBX8888, 0, pixels);
 	tap_check(said_ok("screenrecord screenshot"));
 	tap_check(said_picture(test.shots));
-	/* Of the same second, most likely: none replaces another. */
+	/* Several in the same second: none replaces another. */
 	tap_check(said_ok("screenrecord screenshot --display 0"));
 	tap_check(said_picture(test.shots));
 	snprintf(line, sizeof(line), "screenrecord screenshot %s", test.shots);
@@ -350,7 +350,7 @@ static void pictures_are_taken(void)
 	tap_equal(pictures(test.shots), 3);
 }
 
-/* Whatever the console's client or the VM asks for, nothing is written elsewhere. */
+/* For any request of the console's client or the VM, nothing is written elsewhere. */
 static void pictures_stay_in_the_directory(void)
 {
 	char bad[4][160], line[1024];
@@ -416,7 +416,7 @@ static void a_file_may_be_passed(void)
 	close(fd);
 	tap_check(!passed(NULL));
 	tap_check(strstr(test.answer, "a file is needed"));
-	/* One whose reader could make the VM wait. */
+	/* A pipe, whose reader could make the VM wait. */
 	tap_equal(pipe(pipe_fd), 0);
 	tap_check(!passed(&pipe_fd[1]));
 	tap_check(strstr(test.answer, "a regular file is needed"));
@@ -427,7 +427,7 @@ static void a_file_may_be_passed(void)
 	close(fd);
 }
 
-/* The child that was started as the other program. */
+/* In the child that was started as the helper program. */
 static void kill_server(void)
 {
 	char path[64], children[64] = "";

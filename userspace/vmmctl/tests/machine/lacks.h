@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the linker calls in place of open(), ioctl() and sysconf() (__wrap), and what it
- * calls the C library's (__real), with --wrap.
+ * By the linker's --wrap, calls of open(), ioctl() and sysconf() become __wrap, and __real are
+ * the C library's functions.
  */
 #ifndef LACKS_H
 #define LACKS_H

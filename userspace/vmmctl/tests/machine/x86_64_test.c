@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a vCPU of the x86_64 board says of itself, and where its board's lines end.
+ * CPUID of the x86_64 board, and the routes of its interrupt lines.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static void features_are_a_guests(void)
 	amd = add(0x80000001, 0, 0, 0, 0x7, 0);
 	kvm = add(0x40000001, 0, 0x01007efb, 0, 0, 0);
 	vmm_x86_cpuid_adjust(cpuid, 3, 4, true, false);
-	/* Which it is, how many there are, and 64-byte cache lines. */
+	/* Its number, the number of CPUs, and 64-byte cache lines. */
 	tap_equal(features->ebx, 0x03040805);
 	/* A hypervisor, x2APIC, the timer's deadline; no VMX. */
 	tap_equal(features->ecx, 0x81200001);
@@ -45,9 +45,9 @@ static void features_are_a_guests(void)
 	tap_equal(power->eax, 4);
 	tap_check(!counters->eax && !counters->ebx && !counters->ecx && !counters->edx);
 	tap_equal(amd->ecx, 3);
-	/* All of KVM's own but the end of interrupts by memory. */
+	/* All KVM features except the end of interrupts by memory. */
 	tap_equal(kvm->eax, 0x01007ebb);
-	/* Alone, and without a deadline. */
+	/* One CPU, and without a deadline. */
 	cpuid_new();
 	features = add(1, 0, 0, 0, 0, ~0U);
 	kvm = add(0x40000001, 0, 0x01007efb, 0, 0, 0);
@@ -58,7 +58,7 @@ static void features_are_a_guests(void)
 	tap_equal(kvm->eax, 0x01007efb);
 }
 
-/* CPUs, and bits that number them. */
+/* Number of CPUs, and bits of their numbers. */
 static const unsigned int bits[][2] = {
 	{ 1, 0 }, { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 3 }, { 8, 3 }, { 9, 4 }, { 16, 4 }, { 32, 5 },
 };
@@ -96,14 +96,14 @@ static void topology_is_one_package(void)
 		tap_equal(id->eax, cpus - 1);
 		tap_equal(id->ebx, cpus - 1);
 		tap_equal(id->ecx, 0);
-		/* Private, and shared by all; how many cores a package may have. */
+		/* Private or shared caches; the number of cores of a package. */
 		tap_equal(l1->eax, 0x3121U | ((1U << bits[i][1]) - 1) << 26);
 		tap_equal(l3->eax, 0x0163U | (cpus - 1) << 14 | ((1U << bits[i][1]) - 1) << 26);
 		tap_equal(last->eax, 0);
 	}
 }
 
-/* Each line once on the IOAPIC, the timer's on another pin. */
+/* Each line is on one pin of the IOAPIC, the timer's on another pin. */
 static void lines_end_at_pins(void)
 {
 	static struct kvm_irq_routing_entry routes[VMM_ARCH_ROUTES];
@@ -155,7 +155,7 @@ static void what_is_not_there_is_said(void)
 	cfg.disk[0].fstab = "system";
 	tap_check(vmm_arch_check_run(&cfg));
 	cfg.disk[0].fstab = NULL;
-	/* ACPI has a device for these. */
+	/* Lines of ACPI devices. */
 	cfg.fstab_system = "/dev/vda";
 	cfg.fstab_vendor = "/dev/vdb";
 	tap_equal(vmm_arch_check_run(&cfg), 0);

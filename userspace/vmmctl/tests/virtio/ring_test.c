@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queues that vmmctl serves itself, in front of a model that does what a test says:
+ * Queues that vmmctl serves itself, with a model that the test controls:
  * pausing, rings that a driver breaks or that never get empty, and a bug of the model's.
  */
 #include <stdio.h>
@@ -19,9 +19,9 @@
 #define DATA	0x3000
 
 static struct vmm_vm vm;
-/* The model tells that more was written than there is room for. */
+/* The model reports more bytes written than there is room for. */
 static int lies;
-/* The model tells that so many bytes were written as makes the next chain available. */
+/* The model reports a length that makes the next chain available. */
 static bool feeds;
 
 static u8 regs[2][RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
@@ -99,7 +99,7 @@ static void device_start(struct vmm_virtio *v, u64 base)
 	device_start_at(v, NUM, base, base + AVAIL, base + USED);
 }
 
-/* Two devices, each with its ring at another place of RAM. */
+/* Two devices, with rings at different places in RAM. */
 static struct vmm_virtio *device_open(unsigned int i)
 {
 	struct vmm_virtio *v = calloc(1, sizeof(*v));
@@ -166,7 +166,7 @@ static int end_loop(void *arg)
 	return 1;
 }
 
-/* Runs the main loop once round: what was signalled before is handled. */
+/* Runs the main loop once: handles earlier signals. */
 static void loop_once(void)
 {
 	int end = vmm_event_create();
@@ -255,7 +255,7 @@ static void a_paused_ring_stands_still(void)
 	machine_close();
 }
 
-/* As a driver does that resets one queue: the ring begins anew. */
+/* Resets one queue, as a driver does: the ring starts again. */
 static void a_queue_starts_again(void)
 {
 	struct vmm_virtio *v;
@@ -278,7 +278,7 @@ static void a_queue_starts_again(void)
 	tap_equal(vmm_ring_model_start_queue(v, 1), 0);
 	request(v, 0);
 	tap_check(answered(0, 1));
-	/* A device stops as a whole, whichever of its queues has been given up. */
+	/* A whole device stops, also if one of its queues was given up. */
 	vmm_ring_model_stop_queue(v, 0);
 	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	tap_check(!v->running);
@@ -335,12 +335,12 @@ static void requests_are_counted(void)
 	tap_equal(counter(v, "queue0_requests"), 2);
 	tap_equal(counter(v, "queue0_bytes_in"), 2);
 	tap_equal(counter(v, "queue0_bytes_out"), 0);
-	/* Two that were answered; the first look at the ring may tell of nothing. */
+	/* Two chains were answered; the first pass over the ring may find none. */
 	calls = counter(v, "queue0_calls");
 	tap_check(calls == 2 || calls == 3);
 	tap_equal(counter(v, "queue1_kicks"), ~0ULL);
 	model.resume(v);
-	/* Counters are the device's, not the driver's. */
+	/* Counters survive a reset of the device. */
 	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	tap_equal(counter(v, "stops"), 1);
 	tap_equal(counter(v, "resets"), 1);
@@ -379,7 +379,7 @@ static void hear_error(void *arg, const char *device, const char *why)
 	errors_told++;
 }
 
-/* Whatever a guest does again and again; the next guest is another one. */
+/* One message per guest, however often it repeats; a reset starts a new guest. */
 static void a_guest_is_blamed_once(void)
 {
 	struct vmm_virtio *v;
@@ -435,7 +435,7 @@ static bool requests_reach(struct vmm_virtio *v, u64 want)
 	return false;
 }
 
-/* As the main thread does that has something for the driver. */
+/* As the main thread does with input for the driver. */
 static bool others_get_the_lock(struct vmm_virtio *v)
 {
 	struct vmm_ring_device *dev = v->state;
@@ -460,7 +460,7 @@ static void an_endless_ring_does_not_keep_its_lock(void)
 	v = device_open(0);
 	start_endless_ring(v);
 	tap_check(v->running);
-	/* Nobody kicks, and the index of the available ring goes round more than once. */
+	/* Without a kick, the index of the available ring wraps round more than once. */
 	tap_check(requests_reach(v, 200000));
 	tap_check(others_get_the_lock(v));
 	model.pause(v);
@@ -470,7 +470,7 @@ static void an_endless_ring_does_not_keep_its_lock(void)
 	model.resume(v);
 	tap_check(requests_reach(v, requests + 1000));
 	tap_check(!needs_reset(0));
-	/* It stops, too. */
+	/* It also stops. */
 	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	tap_check(!v->running);
 	device_close(v);
