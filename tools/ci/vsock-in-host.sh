@@ -24,7 +24,7 @@ ln -s vhost-vsock-adb "$node"
 calls="vsock-in-guest load && vsock-in-guest rebind && ! vsock-in-guest out"
 # shellcheck disable=SC2086 # a list of words
 timeout 300 $qemu -cpu host -accel kvm -nodefaults \
-	-display none -smp 2 -m 512M -no-reboot -kernel /ranchu/guest/Image \
+	-display none -smp "$(nproc)" -m 512M -no-reboot -kernel /ranchu/guest/Image \
 	-initrd /ranchu/guest/initrd.cpio -append "$linux_args ranchu.run=\"$calls\"" \
 	-serial "file:$console" -device vhost-vsock-pci,guest-cid=42 > /tmp/qemu 2>&1
 sed 's/^/# qemu: /' /tmp/qemu
