@@ -355,8 +355,8 @@ static void a_file_that_is_stuck_holds_up_nobody(void)
 	stuck_fd = -1;
 	vmm_event_signal(stuck_until);
 	whole = 300000 + 7 - vmm_console_dropped(con);
-	for (i = 0; i < 10000 && lseek(out, 0, SEEK_END) < (off_t)whole; i++)
-		usleep(1000);
+	for (i = 0; i < 1000 && lseek(out, 0, SEEK_END) < (off_t)whole; i++)
+		settle(loop, event);
 	tap_equal(lseek(out, 0, SEEK_END), whole);
 	vmm_console_close(con);
 	tap_check(pread(out, got, 7, 0) == 7 && !memcmp(got, "a line\n", 7));
