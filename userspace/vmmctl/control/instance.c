@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@
  * @name: its name
  * @dir: its directory, or NULL
  * @file: writes to the files in it, or NULL
+ * @lock: protects what follows
+ * @state: the last state, for the file of that name
+ * @state_len: bytes of it that are to be written; 0 if they were
  * @control: its control socket, or NULL
  * @emulator: the emulator's console, or NULL
  * @notify: the service manager, or NULL
@@ -34,6 +38,9 @@ struct vmm_instance {
 	char name[VMM_NAME_MAX];
 	struct vmm_dir *dir;
 	struct vmm_file_thread *file;
+	pthread_mutex_t lock;
+	char state[256];
+	size_t state_len;
 	struct vmm_control *control;
 	struct vmm_emulator *emulator;
 	struct vmm_notify *notify;
@@ -43,38 +50,45 @@ struct vmm_instance {
 	struct vmm_event_post *post;
 };
 
-/* What a record is for the files of the directory. */
-enum dir_record {
-	DIR_LOG,
-	DIR_STATE,
-};
-
-static size_t dir_write(void *arg, const void *record, size_t len)
+static size_t state_write(struct vmm_instance *instance)
 {
-	struct vmm_dir *dir = arg;
-	const u8 *kind = record;
-	const char *text = (const char *)(kind + 1);
+	char text[sizeof(instance->state)];
+	size_t len;
 
-	if (*kind == DIR_LOG)
-		vmm_dir_log(dir, text, len - 1);
-	else
-		vmm_dir_state(dir, text, len - 1);
-	return 0;
+	pthread_mutex_lock(&instance->lock);
+	len = instance->state_len;
+	memcpy(text, instance->state, len);
+	instance->state_len = 0;
+	pthread_mutex_unlock(&instance->lock);
+	return len ? vmm_dir_state(instance->dir, text, len) : 0;
 }
 
-static void dir_put(struct vmm_instance *instance, enum dir_record what, const char *text,
-		    size_t len)
+/* A record is a message for the log. With any, a state that is to be written is written. */
+static size_t dir_write(void *arg, const void *record, size_t len)
 {
-	const struct iovec iov = { (void *)text, len };
-	const u8 kind = what;
+	struct vmm_instance *instance = arg;
+	size_t lost = len ? vmm_dir_log(instance->dir, record, len) : 0;
 
-	if (instance->file)
-		vmm_file_thread_put(instance->file, &kind, sizeof(kind), &iov, 1);
+	return lost + state_write(instance);
 }
 
 static void instance_log(void *arg, const char *line, size_t len)
 {
-	dir_put(arg, DIR_LOG, line, len);
+	struct vmm_instance *instance = arg;
+
+	vmm_file_thread_text(instance->file, line, len);
+}
+
+/* Has the last state written, with the next record if there is no room for one more. */
+static void state_put(struct vmm_instance *instance, const char *text, size_t len)
+{
+	if (!instance->file)
+		return;
+	pthread_mutex_lock(&instance->lock);
+	memcpy(instance->state, text, len);
+	instance->state_len = len;
+	pthread_mutex_unlock(&instance->lock);
+	vmm_file_thread_text(instance->file, "", 0);
 }
 
 /* Sends an event from another thread: a device's error. */
@@ -95,7 +109,7 @@ static int instance_directory(struct vmm_instance *instance, bool named)
 	}
 	if (!err) {
 		instance->file = vmm_file_thread_open("vm-directory", "log_dropped_bytes",
-						      VMM_FILE_ROOM, dir_write, instance->dir);
+						      VMM_FILE_ROOM, dir_write, instance);
 		return instance->file ? 0 : -ENOMEM;
 	}
 	if (err == -EAGAIN)
@@ -135,6 +149,7 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 		vmm_error(ENOMEM, "control socket");
 		return NULL;
 	}
+	pthread_mutex_init(&instance->lock, NULL);
 	/* Seeds jansson's hash tables now, because jansson opens a file for that. */
 	json_object_seed(0);
 	if (name)
@@ -184,10 +199,21 @@ void vmm_instance_close(struct vmm_instance *instance)
 	vmm_emulator_close(instance->emulator);
 	vmm_notify_close(instance->notify);
 	vmm_control_close(instance->control);
+	/*
+	 * A thread that has not ended may have a message for the log. A directory whose files
+	 * do not answer would not be removed either.
+	 */
+	if (vmm_file_threads_left()) {
+		vmm_file_threads_last(false);
+		if (instance->file && !vmm_file_thread_busy(instance->file))
+			vmm_dir_leave();
+		return;
+	}
 	vmm_log_also(NULL, NULL);
-	/* Where its files do not answer, it would not be removed either. */
-	if (vmm_file_thread_close(instance->file, -1))
-		vmm_dir_close(instance->dir);
+	if (!vmm_file_thread_close(instance->file, -1))
+		return;
+	vmm_dir_close(instance->dir);
+	pthread_mutex_destroy(&instance->lock);
 	free(instance);
 }
 
@@ -247,7 +273,7 @@ void vmm_instance_event(struct vmm_instance *instance, const char *event, json_t
  */
 void vmm_instance_state(struct vmm_instance *instance, const char *status)
 {
-	char text[256];
+	char text[sizeof(instance->state)];
 	int len;
 
 	if (!instance)
@@ -255,7 +281,7 @@ void vmm_instance_state(struct vmm_instance *instance, const char *status)
 	len = snprintf(text, sizeof(text),
 		       "{\"name\":\"%s\",\"pid\":%d,\"since\":%lld,\"status\":\"%s\"}\n",
 		       instance->name, (int)getpid(), (long long)instance->since, status);
-	dir_put(instance, DIR_STATE, text, len);
+	state_put(instance, text, len);
 	snprintf(text, sizeof(text), "STATUS=%s: %s", instance->name, status);
 	vmm_notify_send(instance->notify, text);
 }

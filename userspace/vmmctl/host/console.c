@@ -111,7 +111,7 @@ static size_t console_record(void *arg, const void *record, size_t len)
 
 	for (; len; bytes += n, len -= n) {
 		n = vmm_output_write(&con->out, bytes, len);
-		if (n < 0)
+		if (n <= 0)
 			break;
 	}
 	return len;
@@ -126,10 +126,24 @@ static void console_hand_over_locked(struct vmm_console *con)
 		vmm_file_thread_text(con->file, bytes, len);
 }
 
+/*
+ * While a slow file is busy, lines are collected to chunks, so that there is not a write()
+ * for each. Returns whether to wait for more.
+ */
+static bool console_collects_locked(const struct vmm_console *con)
+{
+	return con->file && con->ring.len && con->ring.len < CONSOLE_CHUNK &&
+	       vmm_file_thread_busy(con->file);
+}
+
 static void console_write_locked(struct vmm_console *con)
 {
 	bool full;
 
+	if (console_collects_locked(con)) {
+		console_arm_locked(con);
+		return;
+	}
 	if (con->file) {
 		console_hand_over_locked(con);
 		return;
@@ -177,7 +191,10 @@ static void console_last(struct vmm_console *con)
 void vmm_console_flush(struct vmm_console *con)
 {
 	pthread_mutex_lock(&con->lock);
-	console_write_locked(con);
+	if (con->file)
+		console_hand_over_locked(con);
+	else
+		console_write_locked(con);
 	pthread_mutex_unlock(&con->lock);
 	if (con->file)
 		vmm_file_thread_wait(con->file, vmm_ending_signal() ? CONSOLE_HURRY_MS :

@@ -68,7 +68,8 @@ struct record {
  * @running: there is @thread
  * @writing: somebody writes what is there, and nobody else does
  * @ending: it is to end when it has written all
- * @stuck: it was waited for in vain, and has not come since
+ * @vain: a wait for it was in vain, and it has not written all since; main thread
+ * @stuck: the same of the last wait of all
  * @thread: writes
  */
 struct vmm_file_thread {
@@ -90,13 +91,15 @@ struct vmm_file_thread {
 	bool running;
 	bool writing;
 	bool ending;
+	bool vain;
 	bool stuck;
 	pthread_t thread;
 };
 
 /*
  * All files. @begun: there may be threads. @until: when the last wait of all ends, 0 before
- * the first one, milliseconds; main thread only.
+ * the first wait that is in vain or the last, milliseconds; main thread only. @left: threads
+ * that did not end; main thread only.
  */
 static struct {
 	pthread_mutex_t lock;
@@ -104,6 +107,7 @@ static struct {
 	bool begun;
 	s64 until;
 	bool hurries;
+	unsigned int left;
 } files = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* The file that the calling thread writes to. */
@@ -125,8 +129,10 @@ static size_t record_size(const struct record *record)
 static void count_busy_locked(struct vmm_file_thread *file, int by)
 {
 	__atomic_store_n(&file->busy, file->busy + by, __ATOMIC_SEQ_CST);
-	if (!file->busy)
+	if (!file->busy) {
+		file->vain = false;
 		file->stuck = false;
+	}
 	pthread_cond_broadcast(&file->changed);
 }
 
@@ -241,13 +247,19 @@ bool vmm_file_thread_put(struct vmm_file_thread *file, const void *head, size_t 
 			 const struct iovec *iov, unsigned int count)
 {
 	struct record *record = record_create(head, head_len, iov, count);
+	bool threaded;
 	bool fits;
 
 	pthread_mutex_lock(&file->lock);
 	fits = record && record_size(record) <= file->room - file->used;
 	if (fits) {
+		/*
+		 * The thread comes first: a sandbox that ends the process here has last
+		 * words, which would wait for the record.
+		 */
+		threaded = has_thread_locked(file);
 		queue_locked(file, record);
-		if (!has_thread_locked(file))
+		if (!threaded)
 			write_all_locked(file);
 	} else {
 		while (count--)
@@ -319,6 +331,18 @@ u64 vmm_file_thread_lost(struct vmm_file_thread *file)
 	return lost;
 }
 
+/**
+ * vmm_file_thread_busy - tell whether something put before was not written yet
+ * @file: the file
+ *
+ * Context: any thread.
+ * Return: whether it is still to be written
+ */
+bool vmm_file_thread_busy(const struct vmm_file_thread *file)
+{
+	return __atomic_load_n(&file->busy, __ATOMIC_SEQ_CST);
+}
+
 static void wait_a_slice_locked(struct vmm_file_thread *file)
 {
 	struct timespec until;
@@ -336,20 +360,28 @@ static void wait_a_slice_locked(struct vmm_file_thread *file)
  * @ms: how long at most; one that was waited for in vain, and has not written all since,
  *	is not waited for again
  *
+ * The time of a wait in vain counts as time of the last wait of all.
+ *
+ * Context: main thread.
  * Return: whether all is written
  */
 bool vmm_file_thread_wait(struct vmm_file_thread *file, unsigned int ms)
 {
-	s64 until = now_ms() + ms;
+	s64 began = now_ms();
+	s64 until = began + ms;
 	bool written;
 
+	if (files.until && until > files.until)
+		until = files.until;
 	pthread_mutex_lock(&file->lock);
-	while (file->busy && !file->stuck) {
+	while (file->busy && !file->vain) {
 		wait_a_slice_locked(file);
-		file->stuck = file->busy && now_ms() >= until;
+		file->vain = file->busy && now_ms() >= until;
 	}
 	written = !file->busy;
 	pthread_mutex_unlock(&file->lock);
+	if (!written && !files.until)
+		files.until = began + FILE_LAST_MS;
 	return written;
 }
 
@@ -481,10 +513,15 @@ bool vmm_file_thread_close(struct vmm_file_thread *file, int fd)
 	if (!file)
 		return true;
 	pthread_mutex_lock(&file->lock);
+	/* To close a file may take its time, even if nothing was written to it. */
+	if (fd >= 0)
+		has_thread_locked(file);
 	end_locked(file, fd);
 	pthread_mutex_unlock(&file->lock);
-	if (!wait_for_the_last_time(file))
+	if (!wait_for_the_last_time(file)) {
+		files.left++;
 		return false;
+	}
 	if (file->running)
 		pthread_join(file->thread, NULL);
 	else if (fd >= 0)
@@ -494,6 +531,19 @@ bool vmm_file_thread_close(struct vmm_file_thread *file, int fd)
 	pthread_mutex_destroy(&file->lock);
 	free(file);
 	return true;
+}
+
+/**
+ * vmm_file_threads_left - tell whether a thread has not ended when its file was closed
+ *
+ * Such a thread may still write messages: who takes them has to stay.
+ *
+ * Context: main thread.
+ * Return: whether there is one
+ */
+bool vmm_file_threads_left(void)
+{
+	return files.left;
 }
 
 /**

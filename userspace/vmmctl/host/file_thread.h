@@ -28,10 +28,12 @@ bool vmm_file_thread_text(struct vmm_file_thread *file, const void *text, size_t
 void vmm_file_thread_lose(struct vmm_file_thread *file, size_t len);
 u64 vmm_file_thread_dropped(struct vmm_file_thread *file);
 u64 vmm_file_thread_lost(struct vmm_file_thread *file);
+bool vmm_file_thread_busy(const struct vmm_file_thread *file);
 bool vmm_file_thread_wait(struct vmm_file_thread *file, unsigned int ms);
 bool vmm_file_thread_late(const struct vmm_file_thread *file);
 bool vmm_file_thread_close(struct vmm_file_thread *file, int fd);
 
+bool vmm_file_threads_left(void);
 void vmm_file_threads_begin(void);
 void vmm_file_threads_last(bool hurry);
 void vmm_file_threads_count(void (*fn)(void *arg, const char *counter, u64 bytes), void *arg);

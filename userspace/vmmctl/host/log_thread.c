@@ -74,16 +74,23 @@ int vmm_log_thread_open(int fd)
 
 /**
  * vmm_log_thread_close - write what is left; messages go to stderr as any program's again,
- *	unless that does not answer
+ *	unless that or another file does not answer
  *
  * Context: main thread, which has no others beside it.
  */
 void vmm_log_thread_close(void)
 {
-	if (!log_thread.file || !vmm_file_thread_close(log_thread.file, -1))
+	if (!log_thread.file)
 		return;
-	log_thread.file = NULL;
+	/* A thread that has not ended may have a message. */
+	if (vmm_file_threads_left()) {
+		vmm_file_threads_last(false);
+		return;
+	}
+	if (!vmm_file_thread_close(log_thread.file, -1))
+		return;
 	vmm_log_file(NULL);
 	vmm_log_output(NULL);
+	log_thread.file = NULL;
 	vmm_output_close(&log_thread.out);
 }

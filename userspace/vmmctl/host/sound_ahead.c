@@ -59,15 +59,23 @@ static u32 chunk_len(const struct vmm_sound_ahead *ahead, u32 number)
 	return left < AHEAD_CHUNK ? left : AHEAD_CHUNK;
 }
 
-static void chunk_read(struct vmm_sound_ahead *ahead, struct chunk *chunk, u32 number)
+/* Returns 0, or -errno: then it may be asked for again. */
+static int chunk_read(struct vmm_sound_ahead *ahead, struct chunk *chunk, u32 number)
 {
 	off_t at = ahead->begin + (off_t)number * AHEAD_CHUNK;
-	ssize_t n = pread(ahead->fd, chunk->bytes, chunk_len(ahead, number), at);
+	u32 len = chunk_len(ahead, number);
+	ssize_t n = pread(ahead->fd, chunk->bytes, len, at);
+	int err = n < 0 ? -errno : 0;
 
+	if (!err && n < (ssize_t)len)
+		err = -EIO;
 	pthread_mutex_lock(&ahead->lock);
 	chunk->number = number;
 	chunk->len = n > 0 ? n : 0;
+	if (err && chunk->asked == number)
+		chunk->asked = AHEAD_NONE;
 	pthread_mutex_unlock(&ahead->lock);
+	return err;
 }
 
 /* A record is the number of a chunk. */
@@ -127,7 +135,7 @@ static size_t chunk_copy(struct vmm_sound_ahead *ahead, u32 at, const struct iov
 
 /**
  * vmm_sound_ahead_open - read the first samples
- * @fd: the file; is closed at the end
+ * @fd: the file; is closed by vmm_sound_ahead_close()
  * @begin: where its samples begin, bytes
  * @bytes: of all samples
  *
@@ -136,6 +144,7 @@ static size_t chunk_copy(struct vmm_sound_ahead *ahead, u32 at, const struct iov
 struct vmm_sound_ahead *vmm_sound_ahead_open(int fd, u32 begin, u32 bytes)
 {
 	struct vmm_sound_ahead *ahead = calloc(1, sizeof(*ahead));
+	int err;
 
 	if (!ahead) {
 		vmm_error(ENOMEM, "sound");
@@ -151,8 +160,15 @@ struct vmm_sound_ahead *vmm_sound_ahead_open(int fd, u32 begin, u32 bytes)
 	}
 	pthread_mutex_init(&ahead->lock, NULL);
 	/* None of the number 0 is ever asked for there. */
-	chunk_read(ahead, &ahead->first, 0);
-	return ahead;
+	err = chunk_read(ahead, &ahead->first, 0);
+	if (!err)
+		return ahead;
+	vmm_error(-err, "sound: cannot read the first samples");
+	if (!vmm_file_thread_close(ahead->file, -1))
+		return NULL;
+	pthread_mutex_destroy(&ahead->lock);
+	free(ahead);
+	return NULL;
 }
 
 /**

@@ -134,8 +134,11 @@ static size_t wav_record(void *arg, const void *record, size_t len)
 	    pwrite(wav->fd, samples, bytes, at) != (ssize_t)bytes)
 		return bytes;
 	wav->bytes += bytes;
-	header_write(wav);
-	return 0;
+	if (!header_write(wav))
+		return 0;
+	/* Samples that the header does not tell of are overwritten by the next ones. */
+	wav->bytes -= bytes;
+	return bytes;
 }
 
 /**
@@ -247,7 +250,8 @@ int vmm_wav_open(struct vmm_wav *wav, const char *option, const char *path)
 		wav->ahead = vmm_sound_ahead_open(wav->fd, wav->begin, wav->bytes);
 		if (wav->ahead)
 			return 0;
-		err = -ENOMEM;
+		vmm_wav_close(wav);
+		return -EIO;
 	}
 	vmm_wav_close(wav);
 	return vmm_error(-err,

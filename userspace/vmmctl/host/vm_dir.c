@@ -350,12 +350,18 @@ const char *vmm_dir_path(const struct vmm_dir *dir)
  * @len: bytes of it
  *
  * A reader may see a part of the line; the control socket has the exact state.
+ *
+ * Return: bytes that were not written
  */
-void vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len)
+size_t vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len)
 {
-	if (dir && pwrite(dir->state_fd, text, len, 0) == (ssize_t)len &&
-	    ftruncate(dir->state_fd, len))
-		return;
+	ssize_t n = dir ? pwrite(dir->state_fd, text, len, 0) : (ssize_t)len;
+
+	if (n < 0)
+		return len;
+	if (dir && n == (ssize_t)len && ftruncate(dir->state_fd, len))
+		return len;
+	return len - n;
 }
 
 /* Keeps the second half of the log, from the beginning of a line on. */
@@ -382,8 +388,9 @@ static void log_halve_locked(struct vmm_dir *dir)
  * @len: bytes of @text, at most VMM_DIR_LOG / 4
  *
  * Context: any thread.
+ * Return: bytes that were not written
  */
-void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len)
+size_t vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len)
 {
 	ssize_t n;
 
@@ -394,6 +401,7 @@ void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len)
 	if (n > 0)
 		dir->log_len += n;
 	pthread_mutex_unlock(&dir->log_lock);
+	return n > 0 ? len - n : len;
 }
 
 /* Returns whether a VM lives; removes the directory of a dead one. */

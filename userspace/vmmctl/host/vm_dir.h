@@ -29,8 +29,8 @@ void vmm_dir_close(struct vmm_dir *dir);
 void vmm_dir_leave(void);
 int vmm_dir_control(const struct vmm_dir *dir);
 const char *vmm_dir_path(const struct vmm_dir *dir);
-void vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len);
-void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len);
+size_t vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len);
+size_t vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len);
 
 /* For programs that look for VMs. */
 int vmm_dir_each(const char *base, void (*fn)(void *arg, const char *name), void *arg);

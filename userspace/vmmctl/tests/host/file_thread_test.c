@@ -36,6 +36,8 @@
 
 static bool held;
 static bool closing_held;
+static bool samples_fail;	/* to be read */
+static bool header_fails;	/* of a WAV file, to be written */
 static int slow_ms;
 
 static bool is_set(const bool *flag)
@@ -74,12 +76,20 @@ ssize_t write(int fd, const void *bytes, size_t len)
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
 	be_held(fd);
+	if (is_set(&header_fails) && !at && on_the_file_system(fd)) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return syscall(SYS_pwrite64, fd, bytes, len, at);
 }
 
 ssize_t pread(int fd, void *bytes, size_t len, off_t at)
 {
 	be_held(fd);
+	if (is_set(&samples_fail) && len > 1024 && on_the_file_system(fd)) {
+		errno = EIO;
+		return -1;
+	}
 	return syscall(SYS_pread64, fd, bytes, len, at);
 }
 
@@ -264,6 +274,12 @@ static void check_files(void)
 	text = text_at(log);
 	tap_check(in_order(text, "message ") > 100);
 	free(text);
+	/* The log had no room, but the state is the last one. */
+	snprintf(log, sizeof(log), "%s/ranchu/one/state", home);
+	text = text_at(log);
+	snprintf(log, sizeof(log), "\"state-%u\"", MANY - 1);
+	tap_check(strstr(text, log));
+	free(text);
 }
 
 static void nobody_is_held_up(void)
@@ -293,6 +309,8 @@ static void nobody_is_held_up(void)
 	usleep(300000);
 	check_files();
 	tap_equal(st.st_size + vmm_sound_lost(m.sound), 44 + MANY * 2048);
+	/* The end has its whole time. */
+	vmm_file_threads_begin();
 	outputs_close();
 	close(err_fd);
 	alarm(0);
@@ -422,6 +440,85 @@ static void a_slow_file_gets_all(void)
 	alarm(0);
 }
 
+static size_t record_slowly(void *arg, const void *record, size_t len)
+{
+	(void)record;
+	(void)len;
+	usleep(50000);
+	__atomic_add_fetch((unsigned int *)arg, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* The end waits for a slow file, whoever has waited for it before. */
+static void a_wait_in_vain_takes_nothing(void)
+{
+	unsigned int written = 0;
+	struct vmm_file_thread *file;
+	unsigned int i;
+
+	alarm(100);
+	vmm_file_threads_begin();
+	file = vmm_file_thread_open("slow", NULL, VMM_FILE_ROOM, record_slowly, &written);
+	for (i = 0; i < 10; i++)
+		vmm_file_thread_text(file, "x", 1);
+	tap_check(!vmm_file_thread_wait(file, 200));
+	tap_check(vmm_file_thread_close(file, -1));
+	tap_equal(__atomic_load_n(&written, __ATOMIC_SEQ_CST), 10);
+	alarm(0);
+}
+
+static size_t record_held(void *arg, const void *record, size_t len)
+{
+	(void)arg;
+	(void)record;
+	(void)len;
+	while (is_set(&held))
+		usleep(1000);
+	return 0;
+}
+
+/* How long it takes to wait for one file, and then for both, which do not answer. */
+static double two_waits(void)
+{
+	struct vmm_file_thread *files[2];
+	double began;
+	unsigned int i;
+
+	vmm_file_threads_begin();
+	set(&held, true);
+	for (i = 0; i < 2; i++) {
+		files[i] = vmm_file_thread_open("held", NULL, VMM_FILE_ROOM, record_held, NULL);
+		vmm_file_thread_text(files[i], "x", 1);
+	}
+	began = seconds();
+	tap_check(!vmm_file_thread_wait(files[0], 300));
+	vmm_file_threads_last(false);
+	began = seconds() - began;
+	set(&held, false);
+	vmm_file_threads_begin();
+	for (i = 0; i < 2; i++) {
+		while (!vmm_file_thread_wait(files[i], 100))
+			usleep(1000);
+		tap_check(vmm_file_thread_close(files[i], -1));
+	}
+	return began;
+}
+
+/* The machine may be busy: one of a few tries has to be in time. */
+static void all_waits_share_their_time(void)
+{
+	double took = 1;
+	unsigned int i;
+
+	alarm(100);
+	for (i = 0; i < 5 && took >= 0.8; i++)
+		took = two_waits();
+	tap_check(took < 0.8);
+	alarm(0);
+}
+
+static bool without_records;
+
 /* A file may be written to when it is closed. In another process, as it never ends. */
 static int vm_that_closes(int ready)
 {
@@ -433,7 +530,8 @@ static int vm_that_closes(int ready)
 	vmm_file_threads_begin();
 	if (!stats || vmm_ending_open(loop, on_end, NULL))
 		return 98;
-	vmm_stats_snapshot(stats, &vm, "one");
+	if (!without_records)
+		vmm_stats_snapshot(stats, &vm, "one");
 	set(&closing_held, true);
 	if (write(ready, "r", 1) != 1)
 		return 97;
@@ -444,6 +542,9 @@ static int vm_that_closes(int ready)
 static void closing_holds_nobody_up(void)
 {
 	tap_check(stopped(vm_that_closes, 7) < ENDS_WITHIN);
+	without_records = true;
+	tap_check(stopped(vm_that_closes, 7) < ENDS_WITHIN);
+	without_records = false;
 }
 
 #define SAMPLES		300000	/* bytes: more than is read at the start */
@@ -529,14 +630,84 @@ static void sound_is_read_ahead(void)
 	alarm(0);
 }
 
+/* A read that fails once costs a moment of silence. */
+static void samples_that_fail_are_read_again(void)
+{
+	const struct vmm_sound_ends ends = { .option = "--sound", .record = wav_path };
+	struct vmm_sound_format format;
+	struct vmm_sound *sound;
+	unsigned int have;
+	unsigned int i;
+
+	alarm(100);
+	wav_make();
+	vmm_file_threads_begin();
+	sound = vmm_sound_open(NULL, &ends);
+	if (!tap_check(sound))
+		return;
+	tap_check(vmm_sound_recorded_format(sound, &format));
+	set(&samples_fail, true);
+	vmm_sound_prepare(sound, true, &format);
+	have = record(sound, 0, SAMPLES / 4);
+	tap_check(have > 10000 && have < SAMPLES / 4);
+	usleep(50000);
+	tap_equal(record(sound, have, SAMPLES / 4), have);
+	set(&samples_fail, false);
+	for (i = 0; i < 1000 && have < SAMPLES / 4; i++) {
+		have = record(sound, have, SAMPLES / 4);
+		usleep(1000);
+	}
+	tap_equal(have, SAMPLES / 4);
+	vmm_sound_close(sound);
+	/* A file whose first samples cannot be read is refused. */
+	set(&samples_fail, true);
+	sound = vmm_sound_open(NULL, &ends);
+	tap_check(!sound);
+	set(&samples_fail, false);
+	vmm_sound_close(sound);
+	alarm(0);
+}
+
+/* What the header does not tell of is not in the file. */
+static void a_header_that_fails_is_a_loss(void)
+{
+	static const struct vmm_sound_format cd = { .rate = 44100, .channels = 2, .bits = 16 };
+	const struct vmm_sound_ends ends = { .option = "--sound", .play = wav_path };
+	u8 samples[2048] = { 0 };
+	const struct iovec iov = { samples, sizeof(samples) };
+	struct vmm_sound *sound;
+	struct stat st;
+
+	alarm(100);
+	vmm_file_threads_begin();
+	sound = vmm_sound_open(NULL, &ends);
+	if (!tap_check(sound))
+		return;
+	vmm_sound_prepare(sound, false, &cd);
+	set(&header_fails, true);
+	vmm_sound_play(sound, &iov, 1, sizeof(samples));
+	vmm_file_threads_last(false);
+	tap_equal(vmm_sound_lost(sound), sizeof(samples));
+	set(&header_fails, false);
+	vmm_sound_play(sound, &iov, 1, sizeof(samples));
+	vmm_sound_close(sound);
+	tap_check(!stat(wav_path, &st));
+	tap_equal(st.st_size, 44 + sizeof(samples));
+	alarm(0);
+}
+
 static const struct tap_case cases[] = {
 	{ "sound that is recorded holds up nobody", sound_is_read_ahead },
+	{ "samples that cannot be read are read again", samples_that_fail_are_read_again },
+	{ "samples that the header does not tell of are lost", a_header_that_fails_is_a_loss },
 	{ "files that are stuck hold up nobody", nobody_is_held_up },
 	{ "nor does one that is to be closed", closing_holds_nobody_up },
 	{ "nor do they hold up the end of a VM", a_vm_ends_in_time },
 	{ "nor last words", last_words_hold_nobody_up },
 	{ "last words come last", last_words_come_last },
 	{ "a slow file gets all", a_slow_file_gets_all },
+	{ "also after a wait in vain", a_wait_in_vain_takes_nothing },
+	{ "all waits share their time", all_waits_share_their_time },
 };
 
 static void nobody(void *arg, const char *name)
