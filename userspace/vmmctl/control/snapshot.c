@@ -2,7 +2,9 @@
 /*
  * vmmctl snapshot: saves a VM to a directory, and looks whether one is whole.
  *
- * The VM is in a sandbox and writes to files that it is given. Everything is made in a
+ * The VM is in a sandbox and writes to files that it is given. A guest may have taken it
+ * over: of its answer nothing is believed that whoever starts the snapshot would run or
+ * open (snapshot/origin.c). Everything is made in a
  * directory beside the one that is wanted, which gets its name when all of it is on the
  * disk: whoever looks finds the old snapshot or the new one, or none, but never half.
  */
@@ -192,17 +194,61 @@ static int place_opens(const struct place *place)
 	return snapshot ? 0 : -EBADMSG;
 }
 
-static int save_by(struct vmm_client *client, struct place *place, const char *name,
-		   bool changes)
+/* What the VM was started with, by its own vmmctl before the sandbox; or NULL after a message. */
+static json_t *origin_read(const char *base, const char *name)
+{
+	char path[PATH_MAX];
+	char *text = NULL;
+	json_t *origin = NULL;
+	struct stat st = { 0 };
+	int err = vmm_dir_file(base, name, VMM_DIR_ORIGIN, path, sizeof(path));
+	int fd = err ? err : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0) {
+		vmm_error(err ? -err : errno,
+			  "%s: what the VM was started with cannot be read, and nothing is saved",
+			  name);
+		return NULL;
+	}
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= (off_t)VMM_MANIFEST_MAX)
+		text = malloc(st.st_size + 1);
+	if (text && !vmm_snapshot_read(fd, (u8 *)text, st.st_size, 0))
+		origin = vmm_origin_parse(text, st.st_size);
+	else
+		vmm_error(-EINVAL, "%s: %s is no file of at most %llu bytes", name, path,
+			  VMM_MANIFEST_MAX);
+	free(text);
+	close(fd);
+	return origin;
+}
+
+/* The VM's answer with its origin in it, or NULL after a message. */
+static json_t *body_of(struct vmm_client *client, const json_t *origin, const char *name,
+		       bool changes)
+{
+	json_t *args = changes ? json_pack("{s:b}", "changes", true) : NULL;
+	json_t *answer = vmm_client_call(client, "snapshot", args);
+	json_t *body;
+
+	if (!answer) {
+		vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
+		return NULL;
+	}
+	body = vmm_origin_body(origin, answer);
+	json_decref(answer);
+	return body;
+}
+
+static int save_by(struct vmm_client *client, struct place *place, const json_t *origin,
+		   const char *name, bool changes)
 {
 	json_t *body;
 	int err;
 
 	vmm_client_give(client, place->file, 2);
-	body = vmm_client_call(client, "snapshot", changes ? json_pack("{s:b}", "changes", true) :
-							     NULL);
+	body = body_of(client, origin, name, changes);
 	if (!body)
-		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
+		return -EIO;
 	err = place_check(place, body);
 	if (!err)
 		err = manifest_write(place->file[2], body);
@@ -228,6 +274,7 @@ int vmm_snapshot_save(const char *base, const char *name, const char *where, boo
 	struct vmm_client *client;
 	char control[PATH_MAX];
 	size_t len = strlen(where);
+	json_t *origin;
 	int err;
 
 	/* A name that is completed in a shell ends in a slash, and what is beside it does not. */
@@ -244,9 +291,11 @@ int vmm_snapshot_save(const char *base, const char *name, const char *where, boo
 		return vmm_error(-errno, "no VM is named \"%s\"", name);
 	if (!client)
 		return vmm_error(errno, "cannot reach the VM \"%s\"", name);
-	err = place_open(&place);
+	origin = origin_read(base, name);
+	err = origin ? place_open(&place) : -EIO;
 	if (!err)
-		err = save_by(client, &place, name, changes);
+		err = save_by(client, &place, origin, name, changes);
+	json_decref(origin);
 	vmm_client_close(client);
 	place_close(&place);
 	/* Half a snapshot, or the one that was replaced. */

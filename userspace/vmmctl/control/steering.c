@@ -217,6 +217,15 @@ static int steering_timer(struct vmm_steering *s)
 	return vmm_loop_add(s->devices, s->every_fd, steering_every, s);
 }
 
+static int steering_origin(struct vmm_steering *s)
+{
+	char *text = vmm_origin_text(s->cfg);
+	int err = text ? vmm_instance_origin(s->instance, text) : -ENOMEM;
+
+	free(text);
+	return err;
+}
+
 /**
  * vmm_steering_open - show a VM to the outside
  * @s: @cfg, @loop, @devices, @stats and @hold.images are set, and @every_fd is -1
@@ -233,7 +242,9 @@ int vmm_steering_open(struct vmm_steering *s)
 	s->instance = vmm_instance_open(s->cfg->name, s->loop, &steering_vm, s);
 	s->hold.loop = s->loop;
 	s->hold.instance = s->instance;
-	return s->instance ? steering_timer(s) : -EIO;
+	if (!s->instance || steering_origin(s))
+		return -EIO;
+	return steering_timer(s);
 }
 
 /**

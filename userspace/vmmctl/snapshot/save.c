@@ -120,29 +120,6 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 	return list;
 }
 
-/* How the VM was started: earlier snapshots' command lines, and this one's. */
-static json_t *save_layers(const struct vmm_config *cfg)
-{
-	json_t *layers = cfg->snapshot ?
-		json_deep_copy(json_object_get(vmm_snapshot_body(cfg->snapshot), "layers")) :
-		json_array();
-	json_t *words = json_array();
-	unsigned int i;
-
-	bool ok = layers && words;
-
-	for (i = 0; ok && i < cfg->word_count; i++)
-		ok = !json_array_append_new(words, json_string(cfg->words[i]));
-	ok = ok && !json_array_append_new(layers, json_pack("{s:s, s:O}", "directory",
-							    cfg->directory, "words", words));
-	json_decref(words);
-	if (ok)
-		return layers;
-	vmm_error(-EINVAL, "snapshot: a word of the command line, or the directory, is no UTF-8");
-	json_decref(layers);
-	return NULL;
-}
-
 static json_t *save_machine(const struct vmm_vm *vm)
 {
 	return json_pack("{s:s, s:s, s:i, s:I, s:i}", "host", vmm_arch_name, "board",
@@ -163,7 +140,6 @@ static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_
 	return add(body, "id", vmm_manifest_id(tree->id)) &&
 	       add(body, "created", json_integer(time(NULL))) &&
 	       add(body, "machine", save_machine(vm)) &&
-	       add(body, "layers", save_layers(vm->cfg)) &&
 	       add(body, "images", save_images(vm->cfg, images)) &&
 	       add(body, "state", save_state(vm, tree, fd));
 }

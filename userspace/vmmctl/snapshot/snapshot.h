@@ -10,8 +10,9 @@
  *			from another snapshot's, with a list of these pages (pages.c)
  *
  * A VM writes the two latter to files that it is given, in the sandbox (save.c); who has
- * given them makes the directory (control/snapshot.c). A VM that goes on from a snapshot
- * opens it before the sandbox and takes the state inside (load.c).
+ * given them makes the directory (control/snapshot.c), and takes what the VM was started
+ * with from a file that was written before the sandbox (origin.c). A VM that goes on from a
+ * snapshot opens it before the sandbox and takes the state inside (load.c).
  *
  * Nothing in a snapshot is trusted: it may be torn, foreign, newer, or made to harm.
  */
@@ -141,6 +142,12 @@ int vmm_saving_state(struct vmm_saving *saving);
 int vmm_saving_ram(struct vmm_saving *saving);
 void vmm_saving_stop(struct vmm_saving *saving);
 json_t *vmm_saving_body(const struct vmm_saving *saving);
+
+/* ---- origin.c: what a VM was started with, which the VM itself is not asked ---- */
+
+char *vmm_origin_text(const struct vmm_config *cfg);
+json_t *vmm_origin_parse(const char *text, size_t len);
+json_t *vmm_origin_body(const json_t *origin, const json_t *answer);
 
 /* ---- load.c ---- */
 

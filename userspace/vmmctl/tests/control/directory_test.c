@@ -34,6 +34,7 @@ static struct {
 	struct vmm_directory_link *link;
 	unsigned int saves;
 	int save_err;
+	void (*lie)(json_t *answer);	/* what a guest that has taken the VM over does */
 	u64 shot_call;
 	int answered_fd;
 	char line[256];
@@ -63,6 +64,8 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 	answer.result = snapshot_write(&job, files[0]);
 	tap_check(answer.result &&
 		  !json_object_set_new(answer.result, "ran", json_integer(607753)));
+	if (test.lie)
+		test.lie(answer.result);
 	close(files[0]);
 	close(files[1]);
 	vmm_instance_answer(test.instance, call, &answer);
@@ -229,6 +232,83 @@ static void what_fails_is_said(void)
 	tap_check(!said_ok("avd snapshot save"));
 	tap_check(!said_ok("avd snapshot"));
 	tap_check(!said_ok("avd snapshot remap 1"));
+}
+
+/* ---- a guest has taken the VM over ---- */
+
+static void lie_of_command_line(json_t *answer)
+{
+	json_object_set_new(answer, "layers",
+			    json_pack("[{s:s, s:[s, s]}]", "directory", "/", "words",
+				      "--sound=wav=/home/u/.bashrc", "--sandbox=off"));
+	json_object_set_new(answer, "something", json_string("else"));
+}
+
+static void lie_of_disk(json_t *answer)
+{
+	json_object_set_new(answer, "images", json_pack("[{s:s}]", "path", "/home/u/secret"));
+}
+
+static void lie_of_base(json_t *answer)
+{
+	json_object_set_new(json_object_get(answer, "ram"), "base",
+			    json_pack("{s:s, s:s}", "path", "/home/u/other", "id",
+				      "00112233445566778899aabbccddeeff"));
+}
+
+static json_t *body_of(const char *name)
+{
+	struct vmm_snapshot *snapshot;
+	char path[256];
+	json_t *body;
+
+	snprintf(path, sizeof(path), "%s/%s", test.store, name);
+	snapshot = vmm_snapshot_open(path);
+	body = snapshot ? json_deep_copy(vmm_snapshot_body(snapshot)) : NULL;
+	vmm_snapshot_close(snapshot);
+	return body;
+}
+
+/* Whoever starts the snapshot runs what the VM was started with, and nothing else. */
+static void a_vm_that_lies_is_not_believed(void)
+{
+	json_t *want = json_loads(ORIGIN, 0, NULL);
+	json_t *body;
+
+	test.lie = lie_of_command_line;
+	tap_check(said_ok("avd snapshot save lie"));
+	body = body_of("lie");
+	tap_check(body && json_equal(json_object_get(body, "layers"),
+				     json_object_get(want, "layers")));
+	tap_check(!json_object_get(body, "something"));
+	json_decref(body);
+	json_decref(want);
+	tap_check(said_ok("avd snapshot del lie"));
+	test.lie = lie_of_disk;
+	tap_check(!said_ok("avd snapshot save lie"));
+	tap_check(strstr(test.answer, "does not fit what it was started with"));
+	tap_check(!is_there("lie"));
+	test.lie = lie_of_base;
+	tap_check(!said_ok("avd snapshot save lie"));
+	tap_check(strstr(test.answer, "does not fit what it was started with"));
+	tap_check(!is_there("lie"));
+	test.lie = NULL;
+}
+
+/* The VM can remove the file that says what it was started with, and make none. */
+static void without_an_origin_nothing_is_saved(void)
+{
+	unsigned int saves = test.saves;
+	char path[256], kept[256];
+
+	snprintf(path, sizeof(path), "%s/ranchu/vm/origin", test.home);
+	snprintf(kept, sizeof(kept), "%s/kept", test.home);
+	tap_equal(rename(path, kept), 0);
+	tap_check(!said_ok("avd snapshot save four"));
+	tap_check(strstr(test.answer, "what the VM was started with cannot be read"));
+	tap_check(!is_there("four"));
+	tap_equal(test.saves, saves);
+	tap_equal(rename(kept, path), 0);
 }
 
 /* A name never leaves the directory. */
@@ -461,6 +541,8 @@ static const struct tap_case cases[] = {
 	{ "saved_listed_removed", saved_listed_removed },
 	{ "one_that_is_there_is_replaced", replaced },
 	{ "what_fails_is_said", what_fails_is_said },
+	{ "a_vm_that_lies_is_not_believed", a_vm_that_lies_is_not_believed },
+	{ "without_an_origin_nothing_is_saved", without_an_origin_nothing_is_saved },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },
@@ -490,7 +572,8 @@ int main(int argc, char **argv)
 	test.answered_fd = eventfd(0, EFD_CLOEXEC);
 	test.loop = vmm_loop_create();
 	test.instance = vmm_instance_open("vm", test.loop, &control_vm, NULL);
-	if (!test.instance || vmm_loop_add(test.loop, test.answered_fd, answered, NULL))
+	if (!test.instance || vmm_instance_origin(test.instance, ORIGIN) ||
+	    vmm_loop_add(test.loop, test.answered_fd, answered, NULL))
 		return 1;
 	failed = tap_run(cases, ARRAY_SIZE(cases));
 	vmm_directory_link_close(test.link);
