@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "control/directory_link.h"
+#include "control/seal.h"
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
 
@@ -29,6 +30,8 @@
 static const char *const files[] = {
 	VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM, VMM_SNAPSHOT_MANIFEST,
 };
+
+#define FILES_GIVEN	2	/* the first ones are the VM's to write */
 
 /**
  * struct place - where a snapshot is made
@@ -56,6 +59,7 @@ static void folder_remove(const char *path)
 		return;
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(dir, files[i], 0);
+	unlinkat(dir, VMM_SEAL_COPY, 0);
 	close(dir);
 	rmdir(path);
 }
@@ -111,7 +115,7 @@ static int place_open(struct place *place)
 		return vmm_error(errno, "snapshot: cannot open %s", place->beside);
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		place->file[i] = openat(place->dir, files[i],
-					O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+					O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (place->file[i] < 0)
 			return vmm_error(errno, "snapshot: cannot make %s/%s", place->beside,
 					 files[i]);
@@ -185,6 +189,17 @@ static int place_check(const struct place *place, const json_t *body)
 			 place->path);
 }
 
+/* From here on, what was written stays as it is. */
+static int place_seal(struct place *place)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < FILES_GIVEN && !err; i++)
+		err = vmm_seal(place->dir, files[i], &place->file[i]);
+	return err;
+}
+
 /* Above all: is what the changes are relative to still there? */
 static int place_opens(const struct place *place)
 {
@@ -245,11 +260,13 @@ static int save_by(struct vmm_client *client, struct place *place, const json_t 
 	json_t *body;
 	int err;
 
-	vmm_client_give(client, place->file, 2);
+	vmm_client_give(client, place->file, FILES_GIVEN);
 	body = body_of(client, origin, name, changes);
 	if (!body)
 		return -EIO;
 	err = place_check(place, body);
+	if (!err)
+		err = place_seal(place);
 	if (!err)
 		err = manifest_write(place->file[2], body);
 	json_decref(body);

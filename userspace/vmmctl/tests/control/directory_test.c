@@ -34,6 +34,8 @@ static struct {
 	struct vmm_directory_link *link;
 	unsigned int saves;
 	int save_err;
+	bool keep;		/* a file that it has been given to write to */
+	int kept;
 	void (*lie)(json_t *answer);	/* what a guest that has taken the VM over does */
 	u64 shot_call;
 	int answered_fd;
@@ -67,7 +69,10 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 	if (test.lie)
 		test.lie(answer.result);
 	close(files[0]);
-	close(files[1]);
+	if (test.keep)
+		test.kept = files[1];
+	else
+		close(files[1]);
 	vmm_instance_answer(test.instance, call, &answer);
 	return VMM_COMMAND_LATER;
 }
@@ -293,6 +298,20 @@ static void a_vm_that_lies_is_not_believed(void)
 	tap_check(strstr(test.answer, "does not fit what it was started with"));
 	tap_check(!is_there("lie"));
 	test.lie = NULL;
+}
+
+/* It could change guest RAM under clones that run. */
+static void a_vm_that_keeps_a_file_is_noticed(void)
+{
+	test.keep = true;
+	tap_check(!said_ok("avd snapshot save kept"));
+	tap_check(strstr(test.answer, "the VM can still write to ram"));
+	tap_check(!is_there("kept"));
+	test.keep = false;
+	close(test.kept);
+	tap_check(said_ok("avd snapshot save kept"));
+	tap_check(is_whole("kept"));
+	tap_check(said_ok("avd snapshot del kept"));
 }
 
 /* The VM can remove the file that says what it was started with, and make none. */
@@ -542,6 +561,7 @@ static const struct tap_case cases[] = {
 	{ "one_that_is_there_is_replaced", replaced },
 	{ "what_fails_is_said", what_fails_is_said },
 	{ "a_vm_that_lies_is_not_believed", a_vm_that_lies_is_not_believed },
+	{ "a_vm_that_keeps_a_file_is_noticed", a_vm_that_keeps_a_file_is_noticed },
 	{ "without_an_origin_nothing_is_saved", without_an_origin_nothing_is_saved },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
