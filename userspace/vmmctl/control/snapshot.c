@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "control/directory_link.h"
+#include "control/folder.h"
 #include "control/seal.h"
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
@@ -132,27 +133,6 @@ static int manifest_write(int fd, const json_t *body)
 	return err ? vmm_error(-err, "snapshot: " VMM_SNAPSHOT_MANIFEST) : 0;
 }
 
-static int folder_sync(const char *path)
-{
-	char above[PATH_MAX];
-	char *slash;
-	int err = 0;
-	int fd;
-
-	snprintf(above, sizeof(above), "%s", path);
-	slash = strrchr(above, '/');
-	if (!slash)
-		snprintf(above, sizeof(above), ".");
-	else
-		slash[slash == above] = '\0';
-	fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd))
-		err = -errno;
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 /* All of it is on the disk before it has its name. */
 static int place_finish(struct place *place)
 {
@@ -167,10 +147,10 @@ static int place_finish(struct place *place)
 		err = vmm_error(errno, "snapshot: cannot write %s", place->beside);
 	if (err)
 		return err;
-	if (renameat2(AT_FDCWD, place->beside, AT_FDCWD, place->path,
-		      place->old ? RENAME_EXCHANGE : RENAME_NOREPLACE))
-		return vmm_error(errno, "snapshot: cannot name it %s", place->path);
-	err = folder_sync(place->path);
+	err = vmm_folder_name(place->beside, place->path, place->old);
+	if (err)
+		return vmm_error(-err, "snapshot: cannot name it %s", place->path);
+	err = vmm_folder_sync(place->path);
 	return err ? vmm_error(-err, "snapshot: the directory of %s", place->path) : 0;
 }
 
@@ -341,10 +321,11 @@ int vmm_snapshot_delete(const char *path)
 	    sizeof(going))
 		return vmm_error(-ENAMETOOLONG, "snapshot: %s", path);
 	/* At once: never is half of it to be seen. */
-	if (renameat2(AT_FDCWD, path, AT_FDCWD, going, RENAME_NOREPLACE))
-		return vmm_error(errno, "snapshot: cannot remove %s", path);
+	err = vmm_folder_hide(path, going);
+	if (err)
+		return vmm_error(-err, "snapshot: cannot remove %s", path);
 	folder_remove(going);
-	err = folder_sync(path);
+	err = vmm_folder_sync(path);
 	return err ? vmm_error(-err, "snapshot: the directory of %s", path) : 0;
 }
 

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "control/directory_link.h"
@@ -43,6 +44,19 @@ static struct {
 	char answer[8192];	/* what was said before OK, or the error */
 	bool ok;
 } test;
+
+/* In the program that has the files, too: NFS and 9p take no flags. */
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/no-flags", test.home);
+	if (flags && !access(path, F_OK)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
 
 /* ---- the VM ---- */
 
@@ -330,6 +344,36 @@ static void without_an_origin_nothing_is_saved(void)
 	tap_equal(rename(kept, path), 0);
 }
 
+static unsigned int entries(const char *dir)
+{
+	unsigned int count = 0;
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+
+	while (d && (entry = readdir(d)))
+		count += *entry->d_name != '.';
+	if (d)
+		closedir(d);
+	return count;
+}
+
+static void without_flags_of_rename(void)
+{
+	unsigned int before = entries(test.store);
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/no-flags", test.home);
+	tap_equal(mkdir(path, 0700), 0);
+	tap_check(said_ok("avd snapshot save nfs"));
+	tap_check(is_whole("nfs"));
+	tap_check(said_ok("avd snapshot save nfs"));
+	tap_check(is_whole("nfs"));
+	tap_equal(entries(test.store), before + 1);
+	tap_check(said_ok("avd snapshot del nfs"));
+	tap_equal(entries(test.store), before);
+	rmdir(path);
+}
+
 /* A name never leaves the directory. */
 static void names(void)
 {
@@ -563,6 +607,7 @@ static const struct tap_case cases[] = {
 	{ "a_vm_that_lies_is_not_believed", a_vm_that_lies_is_not_believed },
 	{ "a_vm_that_keeps_a_file_is_noticed", a_vm_that_keeps_a_file_is_noticed },
 	{ "without_an_origin_nothing_is_saved", without_an_origin_nothing_is_saved },
+	{ "without_flags_of_rename", without_flags_of_rename },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },
