@@ -19,6 +19,9 @@
 #include "host/host.h"
 #include "snapshot/snapshot.h"
 
+/* Seconds that the adb server has; less than systemd waits for a service to start. */
+#define ADB_LISTS_WITHIN	60
+
 static void steering_status(void *arg, json_t *to)
 {
 	const struct vmm_steering *s = arg;
@@ -277,10 +280,17 @@ static void steering_ready(struct vmm_steering *s)
 	vmm_instance_state(s->instance, vmm_hold_status(&s->hold));
 }
 
-/* The adb server lists the guest as a device. */
-static void steering_listed(void *arg)
+/* The adb server lists the guest as a device, or does not come to it. */
+static void steering_listed(void *arg, bool silent)
 {
-	steering_ready(arg);
+	struct vmm_steering *s = arg;
+
+	if (silent) {
+		vmm_note("the adb server has not listed the guest for %d s: it is not waited for",
+			 ADB_LISTS_WITHIN);
+		vmm_instance_event(s->instance, "ADB_SILENT", NULL);
+	}
+	steering_ready(s);
 }
 
 /**
@@ -292,7 +302,7 @@ static void steering_listed(void *arg)
  */
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb)
 {
-	s->listed = vmm_adb_listed_open(s->loop, adb, steering_listed, s);
+	s->listed = vmm_adb_listed_open(s->loop, adb, ADB_LISTS_WITHIN, steering_listed, s);
 	s->hold.starts_up = true;
 	return s->listed ? 0 : -EIO;
 }

@@ -2,7 +2,8 @@
 /*
  * Asks a running adb server again and again how it lists the guest, until it says
  * "device": then a client of adb is served at once. Where there is no adb server nobody
- * lists the guest, and nobody is waited for.
+ * lists the guest, and nobody is waited for. A server that does not come to list the guest,
+ * such as one of another user who may not connect to it, is not waited for without end.
  *
  * Source: adb 29.0.6 (Debian source android-platform-tools), OVERVIEW.TXT and SERVICES.TXT:
  * four hexadecimal digits and a request; OKAY or FAIL, four digits and a text.
@@ -19,6 +20,7 @@
 #include "host/vsock.h"
 
 #define PERIOD_NS	250000000
+#define PERIODS		4	/* in a second */
 #define PATIENCE	20	/* periods until an answer is given up */
 
 static const char wanted[] = "OKAY0006device";
@@ -27,8 +29,9 @@ static const char wanted[] = "OKAY0006device";
  * struct vmm_adb_listed - a question to the adb server
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
- * @fn: called when the server lists the guest, or there is none
+ * @fn: called when the server lists the guest, or there is none, or it took too long
  * @arg: argument of @fn
+ * @left: periods until it has taken too long
  * @timer_fd: the next question, or the end of the server's patience
  * @fd: connection to the server, or -1
  * @asked: the question was sent
@@ -39,8 +42,9 @@ static const char wanted[] = "OKAY0006device";
 struct vmm_adb_listed {
 	struct vmm_loop *loop;
 	const struct vmm_adb *adb;
-	void (*fn)(void *arg);
+	void (*fn)(void *arg, bool silent);
 	void *arg;
+	unsigned int left;
 	int timer_fd;
 	int fd;
 	bool asked;
@@ -69,11 +73,16 @@ static void timer_set(struct vmm_adb_listed *listed, bool on)
 	timerfd_settime(listed->timer_fd, 0, &period, NULL);
 }
 
-static void is_listed(struct vmm_adb_listed *listed)
+static void listed_end(struct vmm_adb_listed *listed, bool silent)
 {
 	hang_up(listed);
 	timer_set(listed, false);
-	listed->fn(listed->arg);
+	listed->fn(listed->arg, silent);
+}
+
+static void is_listed(struct vmm_adb_listed *listed)
+{
+	listed_end(listed, false);
 }
 
 static int listed_ready(void *arg);
@@ -150,7 +159,11 @@ static int listed_tick(void *arg)
 
 	if (read(listed->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return 0;
-	if (listed->fd < 0)
+	/* A process that was stopped meanwhile has not waited. */
+	listed->left--;
+	if (!listed->left)
+		listed_end(listed, true);
+	else if (listed->fd < 0)
 		dial(listed);
 	else if (!listed->ticks--)
 		hang_up(listed);
@@ -161,14 +174,16 @@ static int listed_tick(void *arg)
  * vmm_adb_listed_open - prepare to ask
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
+ * @seconds: how long it is asked, at most
  * @fn: called once, in the main thread, when the server lists the guest as "device", or
- *	when there is no server
+ *	when there is no server, or, @silent, when @seconds are over
  * @arg: argument of @fn
  *
  * Return: the question, or NULL after a message
  */
 struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
-					   void (*fn)(void *arg), void *arg)
+					   unsigned int seconds,
+					   void (*fn)(void *arg, bool silent), void *arg)
 {
 	struct vmm_adb_listed *listed = calloc(1, sizeof(*listed));
 
@@ -178,6 +193,7 @@ struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct v
 	}
 	*listed = (struct vmm_adb_listed){
 		.loop = loop, .adb = adb, .fn = fn, .arg = arg, .fd = -1,
+		.left = seconds * PERIODS,
 	};
 	listed->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (listed->timer_fd < 0)
