@@ -43,6 +43,7 @@ enum vmm_option_type {
 #define VMM_OPT_MAY_BE_ALONE	(1 << 3)	/* the value may be missing */
 #define VMM_OPT_FILE		(1 << 4)	/* the shell completes file names */
 #define VMM_OPT_NOT_IN_FILE	(1 << 5)	/* no key of a configuration file */
+#define VMM_OPT_FIRST		(1 << 6)	/* says where others come from */
 
 /**
  * struct vmm_option_word - a word that an option takes
@@ -138,12 +139,14 @@ struct vmm_option_table {
  * @given: options that it had, a bit for each row of each area
  * @singles: devices that it had and of which there can be one, a bit for each type
  * @base: directory where relative names of files begin, NULL for the working one
+ * @from: a file: it may name a snapshot, whose options come before the file's others
  */
 struct vmm_reader {
 	struct vmm_config *cfg;
 	u64 given[VMM_AREAS];
 	u64 singles;
 	const char *base;
+	bool from;
 };
 
 /**

@@ -62,11 +62,11 @@ static const struct vmm_option general_options[] = {
 	},
 	{
 		.key = "from", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
-		.max = PATH_MAX_BYTES, AT(from), .flags = VMM_OPT_FILE | VMM_OPT_NOT_IN_FILE,
+		.max = PATH_MAX_BYTES, AT(from), .flags = VMM_OPT_FILE | VMM_OPT_FIRST,
 		.help = "go on from the snapshot DIR, with the options that it was made of",
 	},
 	{
-		.key = "clone", .type = VMM_OPT_FLAG, AT(clone), .flags = VMM_OPT_NOT_IN_FILE,
+		.key = "clone", .type = VMM_OPT_FLAG, AT(clone), .flags = VMM_OPT_FIRST,
 		.help = "as one of many: with its own name, ports, CID, and copies of disks",
 	},
 	{
@@ -84,7 +84,7 @@ const struct vmm_option_table vmm_options_general = {
 		"options that may be repeated. \"device\" is an array of objects with a \"type\"\n"
 		"and the keys of that device. A path is relative to the directory in which\n"
 		"vmmctl starts. An option of the command line replaces that of the file;\n"
-		"devices of both are added.\n\n"
+		"devices of both are added. It may have \"from\" and \"clone\".\n\n"
 		"Example: { \"kernel\": \"Image\", \"memory\": \"2G\", \"cpus\": 4, \"device\":\n"
 		"[ { \"type\": \"disk\", \"path\": \"a.img\", \"readonly\": true } ] }\n\n"
 		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. Its disks must be as\n"

@@ -5,7 +5,7 @@
  *
  * argv is walked twice: the first time for its form, for --from and for --config, whose
  * snapshot and file are read then; the second time for the values, which replace those of
- * the two.
+ * the two. The file may name the snapshot, too, which comes before the file's other options.
  */
 #include <errno.h>
 #include <string.h>
@@ -318,24 +318,21 @@ int vmm_option_layer(struct vmm_reader *reader, const char *command, char **argv
 
 static int parse_words(const struct words *words, struct vmm_config *cfg)
 {
-	struct vmm_reader reader = { .cfg = cfg };
+	struct vmm_reader reader = { .cfg = cfg, .from = true };
 	int err;
 
 	err = words_check(*words, cfg);
 	if (err || cfg->command == VMM_CMD_HELP)
 		return err;
+	/* The file may name the snapshot, or make a clone of it. */
+	if (cfg->config_file)
+		err = vmm_config_file_load(&reader, cfg->config_file);
+	else if (cfg->from)
+		err = vmm_from_read(cfg);
+	if (err)
+		return err;
 	if (cfg->clone && !cfg->from)
 		return vmm_error(-EINVAL, "--clone needs --from DIR");
-	if (cfg->from) {
-		err = vmm_from_read(cfg);
-		if (err)
-			return err;
-	}
-	if (cfg->config_file) {
-		err = vmm_config_file_load(&reader, cfg->config_file);
-		if (err)
-			return err;
-	}
 	err = words_read(*words, cfg);
 	return err ? err : vmm_options_check(cfg);
 }
