@@ -49,14 +49,48 @@ static json_t *origin_images(const struct vmm_config *cfg)
 	return paths;
 }
 
+/*
+ * A file that only this process has open, such as a copy without a name: another process of
+ * the same command line would open something else, or nothing.
+ */
+static bool names_own_file(const char *word)
+{
+	static const char *const own[] = { "/proc/self/fd/", "/dev/fd/" };
+	const char *at;
+	unsigned int i;
+
+	if (!strncmp(word, "--append", strlen("--append")))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		at = strstr(word, own[i]);
+		if (at && (at == word || at[-1] == '='))
+			return true;
+	}
+	return false;
+}
+
+static const char *own_file(const struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->word_count; i++) {
+		if (names_own_file(cfg->words[i]))
+			return cfg->words[i];
+	}
+	return NULL;
+}
+
 #define NO_TEXT	"a word of the command line, a disk's name, or the directory, is no UTF-8"
 
 static json_t *origin_make(const struct vmm_config *cfg)
 {
-	json_t *layers = origin_layers(cfg);
+	const char *own = own_file(cfg);
+	json_t *layers = own ? NULL : origin_layers(cfg);
 	json_t *images = layers ? origin_images(cfg) : NULL;
 	json_t *origin;
 
+	if (own)
+		return json_pack("{s:s+}", "why", own, " is a file of this run only");
 	if (!images) {
 		json_decref(layers);
 		return json_pack("{s:s}", "why", NO_TEXT);
