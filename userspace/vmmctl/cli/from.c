@@ -53,9 +53,28 @@ static int layer_read(struct vmm_config *cfg, const json_t *layer)
 	return err;
 }
 
+/* A file that it would write anew, and the other end of a connection, are another VM's. */
+static void forget_other_ends(struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	cfg->sound = NULL;
+	cfg->sound_socket = NULL;
+	for (i = 0; i < cfg->builtins; i++) {
+		struct vmm_builtin *builtin = &cfg->builtin[i];
+
+		builtin->play = NULL;
+		if (builtin->kind == VMM_BUILTIN_SOUND)
+			builtin->path = NULL;
+		builtin->alone = builtin->path;
+	}
+}
+
 /* There can be one of each of these, and the VM that was saved may still have it. */
 static void forget_what_is_unique(struct vmm_config *cfg)
 {
+	forget_other_ends(cfg);
+	cfg->snapshots = NULL;
 	cfg->name = NULL;
 	cfg->adb_port = 0;
 	cfg->adb_socket = NULL;

@@ -137,6 +137,7 @@ enum vmm_builtin_kind {
  * struct vmm_builtin - a small virtio device
  * @kind: which
  * @path: Unix socket at its other end, or NULL
+ * @alone: a clone's: at @path is the other end of the VM that was saved
  * @size: balloon: bytes that the guest gives back
  * @play: sound: WAV file that gets what the guest plays, or NULL
  * @record: sound: WAV file that the guest records, or NULL
@@ -144,6 +145,7 @@ enum vmm_builtin_kind {
 struct vmm_builtin {
 	enum vmm_builtin_kind kind;
 	const char *path;
+	bool alone;
 	u64 size;
 	const char *play;
 	const char *record;

@@ -131,7 +131,67 @@ static void a_layers_file_names_no_snapshot(void)
 	close(fd);
 }
 
+/* What the original writes to, listens at or is connected to. */
+static const char *const everything[] = {
+	"--kernel=Image", "--name=one", "--adb-port=5601", "--adb-socket=adb.sock",
+	"--vsock=5", "--vsock-uds=v.sock", "--pipe-socket=pipe.sock", "--stats=stats.json",
+	"--sound=wav=out.wav", "--sound=record=in.wav", "--snapshots=snapshots",
+	"--device=sound,play=card.wav,record=mic.wav", "--device=console,socket=hvc.sock",
+	"--device=keyboard,socket=keys.sock", "--device=keyboard,socket=more.sock",
+	"--pstore=oops", NULL
+};
+
+static void a_clone_leaves_the_original_its_files(void)
+{
+	const char *const words[] = { "--from", dir, "--clone", NULL };
+	struct vmm_config cfg;
+	unsigned int i;
+
+	saved_with(everything);
+	tap_equal(parse(&cfg, words, NULL), 0);
+	tap_context("%s", message);
+	tap_check(!cfg.name && !cfg.adb_port && !cfg.adb_socket && !cfg.vsock_uds);
+	tap_check(!cfg.pipe_socket && !cfg.stats_file && !cfg.snapshots);
+	tap_check(!strcmp(cfg.pstore, VMM_PSTORE_MEMORY));
+	tap_check(!cfg.sound && !strcmp(cfg.sound_record, "/home/u/in.wav"));
+	tap_equal(cfg.builtins, 4);
+	for (i = 0; i < cfg.builtins; i++)
+		tap_check(!cfg.builtin[i].play && !cfg.builtin[i].path == !cfg.builtin[i].alone);
+	tap_check(!strcmp(cfg.builtin[0].record, "/home/u/mic.wav"));
+	forget(&cfg);
+}
+
+static void a_clone_is_given_files_of_its_own(void)
+{
+	const char *const words[] = {
+		"--from", dir, "--clone", "--sound=wav=mine.wav", "--snapshots=mine", NULL
+	};
+	struct vmm_config cfg;
+
+	saved_with(everything);
+	tap_equal(parse(&cfg, words, NULL), 0);
+	tap_check(!strcmp(cfg.sound, "mine.wav") && !strcmp(cfg.snapshots, "mine"));
+	forget(&cfg);
+}
+
+/* One that goes on as itself has all of it. */
+static void the_original_has_them_again(void)
+{
+	const char *const words[] = { "--from", dir, NULL };
+	struct vmm_config cfg;
+
+	saved_with(everything);
+	tap_equal(parse(&cfg, words, NULL), 0);
+	tap_check(!strcmp(cfg.sound, "/home/u/out.wav") && cfg.snapshots && cfg.name);
+	tap_check(!strcmp(cfg.builtin[0].play, "/home/u/card.wav") && !cfg.builtin[1].alone);
+	forget(&cfg);
+}
+
 static const struct tap_case cases[] = {
+	{ "a clone leaves the original its files", a_clone_leaves_the_original_its_files },
+	{ "a clone is given files of its own", a_clone_is_given_files_of_its_own },
+	{ "the original has them again", the_original_has_them_again },
+
 	{ "the file may name the snapshot", the_file_may_name_the_snapshot },
 	{ "the command line names another", the_command_line_names_another },
 	{ "a layer's file names no snapshot", a_layers_file_names_no_snapshot },
