@@ -106,7 +106,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int is_name(const struct dirent *entry)
 {
-	return vmm_snapshot_name_fits(entry->d_name) && !strstr(entry->d_name, ".new-");
+	return vmm_snapshot_name_fits(entry->d_name);
 }
 
 static int list(const char *dir)

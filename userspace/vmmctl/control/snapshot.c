@@ -8,6 +8,7 @@
  * directory beside the one that is wanted, which gets its name when all of it is on the
  * disk: whoever looks finds the old snapshot or the new one, or none, but never half.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -79,11 +80,84 @@ static void place_close(struct place *place)
 	place->dir = -1;
 }
 
+static bool is_ours(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		if (!strcmp(name, files[i]))
+			return true;
+	}
+	return !strcmp(name, VMM_SEAL_COPY) || !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+/* What somebody else has put there would stay behind under another name. */
+static int has_only_ours(const char *path)
+{
+	DIR *list = opendir(path);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!list)
+		return vmm_error(errno, "snapshot: cannot look into %s", path);
+	while (!err && (entry = readdir(list))) {
+		if (!is_ours(entry->d_name))
+			err = vmm_error(-EEXIST, "snapshot: %s has %s in it, which is not its own",
+					path, entry->d_name);
+	}
+	closedir(list);
+	return err;
+}
+
+/* Whether @other, beside it, has only what differs from @path. */
+static bool needs(const char *other, const char *path, const json_t *id)
+{
+	json_t *body = vmm_manifest_peek(other);
+	const json_t *base = json_object_get(json_object_get(body, "ram"), "base");
+	const char *where = vmm_manifest_word(base, "path");
+	const char *name = strrchr(path, '/');
+	bool is_so;
+
+	name = name ? name + 1 : path;
+	/* It may have been moved together with what it needs. */
+	is_so = where && id && json_equal(json_object_get(base, "id"), id) &&
+		!strcmp(strrchr(where, '/') ? strrchr(where, '/') + 1 : where, name);
+	json_decref(body);
+	return is_so;
+}
+
+/* A snapshot that others beside it need stays, and stays the same. */
+static int nobody_needs(const char *path)
+{
+	json_t *body = vmm_manifest_peek(path);
+	const json_t *id = json_object_get(body, "id");
+	char above[PATH_MAX], other[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	struct dirent *entry;
+	int err = 0;
+	DIR *list;
+
+	snprintf(above, sizeof(above), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		 slash ? path : ".");
+	list = opendir(above);
+	while (list && !err && (entry = readdir(list))) {
+		if ((size_t)snprintf(other, sizeof(other), "%s/%s", above, entry->d_name) <
+		    sizeof(other) && needs(other, path, id))
+			err = vmm_error(-EBUSY, "snapshot: %s has changes relative to %s: it stays",
+					entry->d_name, path);
+	}
+	if (list)
+		closedir(list);
+	json_decref(body);
+	return err;
+}
+
 /* What stands there is another snapshot, which is replaced, or is left alone. */
 static int place_look(struct place *place)
 {
 	char path[PATH_MAX + 32];
 	struct stat st;
+	int err;
 
 	if (lstat(place->path, &st))
 		return errno == ENOENT ? 0 : vmm_error(errno, "snapshot: %s", place->path);
@@ -92,7 +166,8 @@ static int place_look(struct place *place)
 		return vmm_error(-EEXIST, "snapshot: %s is there, and is no snapshot",
 				 place->path);
 	place->old = true;
-	return 0;
+	err = has_only_ours(place->path);
+	return err ? err : nobody_needs(place->path);
 }
 
 static int place_open(struct place *place)
@@ -102,18 +177,14 @@ static int place_open(struct place *place)
 
 	if (err)
 		return err;
-	if ((size_t)snprintf(place->beside, sizeof(place->beside), "%s.new-%d", place->path,
-			     (int)getpid()) >= sizeof(place->beside))
-		return vmm_error(-ENAMETOOLONG, "snapshot: %s", place->path);
-	if (mkdir(place->beside, 0700)) {
-		err = vmm_error(errno, "snapshot: cannot make %s", place->beside);
+	vmm_folder_sweep(place->path, folder_remove);
+	place->dir = vmm_folder_make(place->path, place->beside);
+	if (place->dir < 0) {
+		err = vmm_error(-place->dir, "snapshot: cannot make %s", place->beside);
 		/* What is there is somebody else's. */
 		*place->beside = '\0';
 		return err;
 	}
-	place->dir = open(place->beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (place->dir < 0)
-		return vmm_error(errno, "snapshot: cannot open %s", place->beside);
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		place->file[i] = openat(place->dir, files[i],
 					O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -317,9 +388,7 @@ int vmm_snapshot_delete(const char *path)
 		return err;
 	if (!place.old)
 		return vmm_error(-ENOENT, "snapshot: there is no %s", path);
-	if ((size_t)snprintf(going, sizeof(going), "%s.new-%d", path, (int)getpid()) >=
-	    sizeof(going))
-		return vmm_error(-ENAMETOOLONG, "snapshot: %s", path);
+	vmm_folder_sweep(path, folder_remove);
 	/* At once: never is half of it to be seen. */
 	err = vmm_folder_hide(path, going);
 	if (err)

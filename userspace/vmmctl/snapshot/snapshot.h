@@ -151,6 +151,7 @@ json_t *vmm_origin_body(const json_t *origin, const json_t *answer);
 
 /* ---- load.c ---- */
 
+json_t *vmm_manifest_peek(const char *path);
 struct vmm_snapshot *vmm_snapshot_open(const char *path);
 void vmm_snapshot_close(struct vmm_snapshot *snapshot);
 const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -374,6 +375,87 @@ static void without_flags_of_rename(void)
 	rmdir(path);
 }
 
+static int file_in(const char *dir, const char *name)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", test.store, dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? -errno : 0;
+}
+
+static void folder_in_store(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", test.store, name);
+	tap_equal(mkdir(path, 0700), 0);
+}
+
+/* The program that has the files: the first child. */
+static int server_pid(void)
+{
+	char path[64], children[64] = "";
+	FILE *from;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	from = fopen(path, "re");
+	if (!from)
+		return 0;
+	tap_check(fgets(children, sizeof(children), from));
+	fclose(from);
+	return atoi(children);
+}
+
+/* A saver that was killed has left one, a second one is at work, a third one had this pid. */
+static void what_killed_ones_left_is_removed(void)
+{
+	char same[64], path[256];
+	int fd;
+
+	folder_in_store("left.new-1");
+	tap_equal(file_in("left.new-1", VMM_SNAPSHOT_RAM), 0);
+	folder_in_store("left.new-2");
+	snprintf(path, sizeof(path), "%s/left.new-2", test.store);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tap_equal(flock(fd, LOCK_EX), 0);
+	snprintf(same, sizeof(same), "left.new-%d", server_pid());
+	folder_in_store(same);
+	tap_equal(file_in(same, "mine"), 0);
+	tap_check(said_ok("avd snapshot save left"));
+	tap_check(is_whole("left"));
+	tap_check(!is_there("left.new-1"));
+	tap_check(is_there("left.new-2") && is_there(same));
+	close(fd);
+	snprintf(path, sizeof(path), "%s/%s/mine", test.store, same);
+	tap_equal(unlink(path), 0);
+	tap_check(said_ok("avd snapshot del left"));
+	tap_check(!is_there("left.new-2") && !is_there(same));
+	tap_check(!is_there("left"));
+	/* None has a name by which it would be removed, and not be listed. */
+	tap_check(!said_ok("avd snapshot save left.new-3"));
+	tap_check(strstr(test.answer, "cannot name a snapshot"));
+}
+
+static void a_file_of_somebody_else_stays(void)
+{
+	char path[256];
+
+	tap_check(said_ok("avd snapshot save shared"));
+	tap_equal(file_in("shared", "notes"), 0);
+	tap_check(!said_ok("avd snapshot del shared"));
+	tap_check(strstr(test.answer, "has notes in it"));
+	tap_check(!said_ok("avd snapshot save shared"));
+	tap_check(strstr(test.answer, "has notes in it"));
+	tap_check(is_whole("shared"));
+	snprintf(path, sizeof(path), "%s/shared/notes", test.store);
+	tap_equal(unlink(path), 0);
+	tap_check(said_ok("avd snapshot del shared"));
+}
+
 /* A name never leaves the directory. */
 static void names(void)
 {
@@ -570,26 +652,11 @@ static void a_file_may_be_passed(void)
 	close(fd);
 }
 
-/* The child that was started as the other program. */
-static void kill_server(void)
-{
-	char path[64], children[64] = "";
-	FILE *from;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	from = fopen(path, "re");
-	if (!tap_check(from && fgets(children, sizeof(children), from) && atoi(children) > 1)) {
-		if (from)
-			fclose(from);
-		return;
-	}
-	fclose(from);
-	tap_equal(kill(atoi(children), SIGKILL), 0);
-}
-
 static void program_is_gone(void)
 {
-	kill_server();
+	int pid = server_pid();
+
+	tap_check(pid > 1 && !kill(pid, SIGKILL));
 	usleep(100000);
 	tap_check(!said_ok("avd snapshot list"));
 	tap_check(strstr(test.answer, "is gone"));
@@ -608,6 +675,8 @@ static const struct tap_case cases[] = {
 	{ "a_vm_that_keeps_a_file_is_noticed", a_vm_that_keeps_a_file_is_noticed },
 	{ "without_an_origin_nothing_is_saved", without_an_origin_nothing_is_saved },
 	{ "without_flags_of_rename", without_flags_of_rename },
+	{ "what_killed_ones_left_is_removed", what_killed_ones_left_is_removed },
+	{ "a_file_of_somebody_else_stays", a_file_of_somebody_else_stays },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },
