@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,10 +174,38 @@ static int state_read(struct vmm_snapshot *snapshot, int dir)
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base);
 
+/* Whether the snapshot at @path has the number that @about wants. */
+static bool base_is(const char *path, const json_t *about)
+{
+	json_t *body = vmm_manifest_peek(path);
+	bool is_so = json_equal(json_object_get(body, "id"), json_object_get(about, "id"));
+
+	json_decref(body);
+	return is_so;
+}
+
+/*
+ * Where the snapshot with the other pages was, or what has its name beside this one: the two
+ * may have been moved together, to another machine.
+ */
+static const char *base_find(const struct vmm_snapshot *snapshot, const char *path,
+			     const json_t *about, char beside[PATH_MAX])
+{
+	const char *slash = strrchr(snapshot->path, '/');
+
+	if (base_is(path, about) ||
+	    (size_t)snprintf(beside, PATH_MAX, "%.*s%s", (int)(slash - snapshot->path),
+			     snapshot->path, strrchr(path, '/')) >= PATH_MAX ||
+	    !base_is(beside, about))
+		return path;
+	return beside;
+}
+
 /* The snapshot that has the other pages; it has all of its own. */
 static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 {
 	const char *path = vmm_manifest_word(about, "path");
+	char beside[PATH_MAX];
 	u8 id[VMM_SNAPSHOT_ID];
 	int err;
 
@@ -185,6 +214,7 @@ static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 	err = id_read(about, "ram.base.id", id);
 	if (err)
 		return err;
+	path = base_find(snapshot, path, about, beside);
 	snapshot->base = snapshot_open(path, false);
 	if (!snapshot->base)
 		return -EINVAL;
