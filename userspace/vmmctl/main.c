@@ -467,6 +467,8 @@ static enum vmm_end run_vm(struct session *s)
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
 		return end;
+	if (s->cfg->snapshot)
+		vmm_ending_ram(&s->vm.mem);
 	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
 	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
