@@ -465,6 +465,9 @@ extern const bool vmm_arch_window_slows;	/* writes to registers in a window's pa
 
 #define VMM_ARCH_ROUTES	256	/* of the lines of an interrupt controller, at most */
 
+/* What a guest can look at of its CPU: a name, and a value. */
+typedef void (*vmm_feature_fn)(void *arg, const char *name, u64 value);
+
 int vmm_arch_check_run(const struct vmm_config *cfg);
 void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg);
 unsigned long vmm_arch_vm_type(int kvm_fd);
@@ -481,6 +484,8 @@ void vmm_arch_clock_release(struct vmm_vm *vm);
 void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state);
 int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state);
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg);
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value);
 int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_probe_fwb(int vcpu_fd);

@@ -520,6 +520,44 @@ static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 	return 0;
 }
 
+/* 0 unless the guest would find another CPU than the one that it has looked at. */
+static int feature_fits(const struct vmm_vm *vm, const char *name, const json_t *there,
+			const json_t *here)
+{
+	const char *text = json_string_value(there);
+	char key[80];
+	char *end;
+	u64 value;
+
+	if (here && json_equal(here, there))
+		return 0;
+	snprintf(key, sizeof(key), "machine.cpu.%.60s", name);
+	errno = 0;
+	value = text ? strtoull(text, &end, 16) : 0;
+	if (!text || errno || *end)
+		return refuse_key(key);
+	if (vmm_arch_feature_taken(vm, name, value))
+		return 0;
+	return differs(key, text, here ? json_string_value(here) : "missing");
+}
+
+/* An older snapshot does not say, and KVM refuses it later by a number. */
+static int features_fit(const struct vmm_vm *vm, const json_t *there)
+{
+	json_t *here = there ? vmm_saving_features(vm) : NULL;
+	const char *name;
+	json_t *value;
+	int err = 0;
+
+	json_object_foreach((json_t *)there, name, value) {
+		err = feature_fits(vm, name, value, json_object_get(here, name));
+		if (err)
+			break;
+	}
+	json_decref(here);
+	return err;
+}
+
 /**
  * vmm_snapshot_fits - look whether a VM can go on from a snapshot
  * @snapshot: open
@@ -544,6 +582,8 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 		err = number_fits(machine, "memory", vm->cfg->memory);
 	if (!err)
 		err = number_fits(machine, "gic", vm->gic);
+	if (!err)
+		err = features_fit(vm, json_object_get(machine, "cpu"));
 	if (!err)
 		err = ram_fits(json_object_get(ram, "regions"), snapshot->ram_size, &vm->mem);
 	if (!err)

@@ -6,6 +6,7 @@
  * done in jobs: first the states, while nobody else uses the devices, and then RAM.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -120,11 +121,35 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 	return list;
 }
 
+static void feature_add(void *arg, const char *name, u64 value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%llx", value);
+	json_object_set_new(arg, name, json_string(text));
+}
+
+/**
+ * vmm_saving_features - tell what a guest can look at of its CPU
+ * @vm: has vCPUs
+ *
+ * Return: an object, the caller's, or NULL without memory
+ */
+json_t *vmm_saving_features(const struct vmm_vm *vm)
+{
+	json_t *features = json_object();
+
+	if (features && vm->vcpus && vm->vcpu[0])
+		vmm_arch_features(vm, feature_add, features);
+	return features;
+}
+
 static json_t *save_machine(const struct vmm_vm *vm)
 {
-	return json_pack("{s:s, s:s, s:i, s:I, s:i}", "host", vmm_arch_name, "board",
+	return json_pack("{s:s, s:s, s:i, s:I, s:i, s:o}", "host", vmm_arch_name, "board",
 			 vm->board.name, "cpus", (int)vm->vcpus, "memory",
-			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic);
+			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic, "cpu",
+			 vmm_saving_features(vm));
 }
 
 /* Adds a member; false if there is none, or no memory for it. */

@@ -141,6 +141,7 @@ void vmm_saving_free(struct vmm_saving *saving);
 int vmm_saving_state(struct vmm_saving *saving);
 int vmm_saving_ram(struct vmm_saving *saving);
 void vmm_saving_stop(struct vmm_saving *saving);
+json_t *vmm_saving_features(const struct vmm_vm *vm);
 json_t *vmm_saving_body(const struct vmm_saving *saving);
 
 /* ---- origin.c: what a VM was started with, which the VM itself is not asked ---- */

@@ -9,6 +9,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -293,6 +294,62 @@ static int cpuid_fits(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 	}
 	free(here);
 	return err;
+}
+
+/* Leaves of features; all others are compared when the vCPU is loaded. */
+static bool leaf_is_feature(u32 function)
+{
+	return function <= 1 || function == 7 || function == 0x80000001 || function == 0x80000008;
+}
+
+static void entry_tell(const struct kvm_cpuid_entry2 *e, vmm_feature_fn fn, void *arg)
+{
+	const struct {
+		const char *name;
+		u32 value;
+	} part[] = { { "eax", e->eax }, { "ebx", e->ebx }, { "ecx", e->ecx }, { "edx", e->edx } };
+	char name[48];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
+		snprintf(name, sizeof(name), "cpuid_%x_%u_%s", e->function, e->index, part[i].name);
+		fn(arg, name, part[i].value);
+	}
+}
+
+/**
+ * vmm_arch_features - tell what a guest can look at of its CPU
+ * @vm: has vCPUs
+ * @fn: called for each feature that KVM tells
+ * @arg: argument of @fn
+ */
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg)
+{
+	struct kvm_cpuid2 *cpuid = cpuid_get(vm->vcpu[0]);
+	unsigned int i;
+
+	for (i = 0; cpuid && i < cpuid->nent; i++) {
+		cpuid_steady(&cpuid->entries[i]);
+		if (leaf_is_feature(cpuid->entries[i].function))
+			entry_tell(&cpuid->entries[i], fn, arg);
+	}
+	free(cpuid);
+}
+
+/**
+ * vmm_arch_feature_taken - give the CPU a feature as another one has it
+ * @vm: has vCPUs
+ * @name: of the feature
+ * @value: that a guest has seen
+ *
+ * Return: false: a guest goes on with the CPU that it has looked at
+ */
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value)
+{
+	(void)vm;
+	(void)name;
+	(void)value;
+	return false;
 }
 
 /* A counter of another speed is scaled, where the CPU can do that. */
