@@ -27,7 +27,8 @@
 /* All RAM is written meanwhile, maybe to a slow disk. */
 #define SAVE_TIMEOUT_MS	(30 * 60 * 1000)
 
-#define USAGE	"snapshot needs \"save NAME DIR [--changes]\" or \"check DIR\""
+#define USAGE \
+	"snapshot needs \"save NAME DIR [--changes]\", \"check DIR\", \"del DIR\" or \"list [DIR]\""
 
 static const char *const files[] = {
 	VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM, VMM_SNAPSHOT_MANIFEST,
@@ -326,6 +327,20 @@ static int save_by(struct vmm_client *client, struct place *place, const json_t 
 	return err ? err : place_finish(place);
 }
 
+/* A name that is completed in a shell ends in a slash, and what is beside it does not. */
+static int path_cut(const char *where, char path[PATH_MAX])
+{
+	size_t len = strlen(where);
+
+	while (len > 1 && where[len - 1] == '/')
+		len--;
+	if (len >= PATH_MAX)
+		return vmm_error(-ENAMETOOLONG, "snapshot: the name of the directory is too long");
+	memcpy(path, where, len);
+	path[len] = '\0';
+	return 0;
+}
+
 /**
  * vmm_snapshot_save - save a VM
  * @base: directory of the VMs' directories
@@ -341,17 +356,11 @@ int vmm_snapshot_save(const char *base, const char *name, const char *where, boo
 	struct place place = { .path = path, .dir = -1, .file = { -1, -1, -1 } };
 	struct vmm_client *client;
 	char control[PATH_MAX];
-	size_t len = strlen(where);
 	json_t *origin;
-	int err;
+	int err = path_cut(where, path);
 
-	/* A name that is completed in a shell ends in a slash, and what is beside it does not. */
-	while (len > 1 && where[len - 1] == '/')
-		len--;
-	if (len >= sizeof(path))
-		return vmm_error(-ENAMETOOLONG, "snapshot: the name of the directory is too long");
-	memcpy(path, where, len);
-	path[len] = '\0';
+	if (err)
+		return err;
 	if (vmm_dir_file(base, name, "control.sock", control, sizeof(control)))
 		return vmm_error(-EINVAL, "no VM can be named \"%s\"", name);
 	client = vmm_client_open(control, SAVE_TIMEOUT_MS);
@@ -398,6 +407,14 @@ int vmm_snapshot_delete(const char *path)
 	return err ? vmm_error(-err, "snapshot: the directory of %s", path) : 0;
 }
 
+static int delete(const char *where)
+{
+	char path[PATH_MAX];
+	int err = path_cut(where, path);
+
+	return err ? err : vmm_snapshot_delete(path);
+}
+
 static int check(const char *path)
 {
 	struct vmm_snapshot *snapshot = vmm_snapshot_open(path);
@@ -430,6 +447,10 @@ int vmm_snapshot_cli(const char *base, int argc, char **argv)
 		err = vmm_snapshot_save(base, argv[3], argv[4], changes);
 	} else if (argc == 4 && !strcmp(argv[2], "check")) {
 		err = check(argv[3]);
+	} else if (argc == 4 && !strcmp(argv[2], "del")) {
+		err = delete(argv[3]);
+	} else if ((argc == 3 || argc == 4) && !strcmp(argv[2], "list")) {
+		err = vmm_snapshot_list(argc == 4 ? argv[3] : ".");
 	} else {
 		vmm_error(-EINVAL, USAGE);
 		return 2;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -456,6 +457,48 @@ static void a_file_of_somebody_else_stays(void)
 	tap_check(said_ok("avd snapshot del shared"));
 }
 
+/* `vmmctl snapshot WHAT DIR`; what it prints is in test.answer. */
+static int command(const char *what, const char *dir)
+{
+	char *argv[5] = { 0 };
+	int kept = dup(STDOUT_FILENO);
+	int out = memfd_create("out", MFD_CLOEXEC);
+	int code;
+	ssize_t n;
+
+	argv[2] = (char *)what;
+	argv[3] = (char *)dir;
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	code = vmm_snapshot_cli(test.home, dir ? 4 : 3, argv);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
+	n = pread(out, test.answer, sizeof(test.answer) - 1, 0);
+	test.answer[n > 0 ? n : 0] = '\0';
+	close(kept);
+	close(out);
+	return code;
+}
+
+static void by_the_command_line(void)
+{
+	char path[256];
+
+	tap_check(said_ok("avd snapshot save cli"));
+	tap_equal(command("list", test.store), 0);
+	tap_check(strstr(test.answer, "\n--        cli "));
+	/* As a shell completes it. */
+	snprintf(path, sizeof(path), "%s/cli/", test.store);
+	tap_equal(command("del", path), 0);
+	tap_check(!is_there("cli"));
+	tap_equal(command("del", path), 1);
+	snprintf(path, sizeof(path), "%s/none", test.store);
+	tap_equal(command("list", path), 1);
+	tap_equal(command("list", NULL), 0);
+	tap_equal(command("del", NULL), 2);
+	tap_equal(command("load", path), 2);
+}
+
 /* A name never leaves the directory. */
 static void names(void)
 {
@@ -677,6 +720,7 @@ static const struct tap_case cases[] = {
 	{ "without_flags_of_rename", without_flags_of_rename },
 	{ "what_killed_ones_left_is_removed", what_killed_ones_left_is_removed },
 	{ "a_file_of_somebody_else_stays", a_file_of_somebody_else_stays },
+	{ "by_the_command_line", by_the_command_line },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },
