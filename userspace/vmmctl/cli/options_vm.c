@@ -27,6 +27,10 @@ static const struct vmm_option_word bus_words[] = {
 	{ "auto", VMM_BUS_AUTO }, { "mmio", VMM_BUS_MMIO }, { "pci", VMM_BUS_PCI }, { }
 };
 
+static const struct vmm_option_word guest_clock_words[] = {
+	{ "saved", VMM_GUEST_CLOCK_SAVED }, { "host", VMM_GUEST_CLOCK_HOST }, { }
+};
+
 static const struct vmm_option_word huge_words[] = {
 	{ "off", VMM_HUGE_OFF }, { "transparent", VMM_HUGE_TRANSPARENT }, { "2M", VMM_HUGE_2M },
 	{ "1G", VMM_HUGE_1G }, { }
@@ -181,6 +185,12 @@ static const struct vmm_option board_options[] = {
 		.key = "vmgenid", .type = VMM_OPT_SWITCH, .initial = "on", AT(vmgenid),
 		.help = "tell the guest when it goes on from a snapshot, so that its random\n"
 			"numbers are its own; off, arm64: as the reference board",
+	},
+	{
+		.key = "guest-clock", .type = VMM_OPT_WORD, .words = guest_clock_words,
+		.initial = "saved", AT(guest_clock),
+		.help = "x86_64, with --from: saved: the guest has not seen the time since it was\n"
+			"saved; host: its clocks have gone on, and its time of day is right",
 	},
 	{
 		.key = "access-platform", .type = VMM_OPT_SWITCH, .initial = "off",

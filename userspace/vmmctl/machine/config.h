@@ -27,6 +27,7 @@ enum vmm_board_kind { VMM_BOARD_AUTO, VMM_BOARD_RANCHU, VMM_BOARD_VIRT, VMM_BOAR
 enum vmm_virtio_bus { VMM_BUS_AUTO, VMM_BUS_MMIO, VMM_BUS_PCI };
 enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_sync_mode { VMM_SYNC_AUTO, VMM_SYNC_KERNEL, VMM_SYNC_USER, VMM_SYNC_NONE };
+enum vmm_guest_clock { VMM_GUEST_CLOCK_SAVED, VMM_GUEST_CLOCK_HOST };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_pvpanic { VMM_PVPANIC_AUTO, VMM_PVPANIC_ON, VMM_PVPANIC_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
@@ -211,6 +212,7 @@ struct vmm_snapshot;
  * @pvpanic: whether the guest's kernel can say that it panics, VMM_PVPANIC_AUTO: x86_64 only
  * @access_platform: drivers of virtio devices share memory by their kernel's DMA API
  * @dma_pool: bytes that they share at most, kept for that, 0 for any memory; arm64
+ * @guest_clock: a guest that goes on finds its clocks as they were, or as if they had gone on
  * @vmgenid: the guest is told when it goes on from a snapshot
  * @battery: the guest has a battery, and not only a charger
  * @hw_keyboard: the goldfish events have the keys of a keyboard
@@ -297,6 +299,7 @@ struct vmm_config {
 	bool access_platform;
 	u64 dma_pool;
 	bool vmgenid;
+	enum vmm_guest_clock guest_clock;
 	bool battery;
 	bool hw_keyboard;
 	bool hw_dpad;

@@ -274,6 +274,7 @@ struct vmm_runner {
  * @parked: vCPUs that stand still
  * @parked_fd: eventfd, signalled when all stand still
  * @clock: the guest's clock when they did, on an architecture whose clock can be held
+ * @away: ns that a guest that goes on has not run, if its clocks are to have gone on; x86_64
  * @fd: KVM's VM of this life, or -1
  * @gic_fd: its interrupt controller, a KVM device
  * @gic: version of that
@@ -312,6 +313,7 @@ struct vmm_vm {
 	unsigned int parked;
 	int parked_fd;
 	u64 clock;
+	u64 away;
 	int fd;
 	int gic_fd;
 	enum vmm_gic gic;
