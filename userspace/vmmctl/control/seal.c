@@ -28,7 +28,8 @@
 
 /* overlayfs maps another file than the one that it has opened, and is not here. */
 static const unsigned int leases[] = {
-	EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC, F2FS_SUPER_MAGIC,
+	EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
+	RAMFS_MAGIC,
 };
 
 static bool has_leases(int fd)

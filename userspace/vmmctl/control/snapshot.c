@@ -227,10 +227,9 @@ static int place_finish(struct place *place)
 }
 
 /* What has the pages that did not change must stay. */
-static int place_check(const struct place *place, const json_t *body)
+static int place_check(const struct place *place, const json_t *origin)
 {
-	const json_t *base = json_object_get(json_object_get(body, "ram"), "base");
-	const char *path = vmm_manifest_word(base, "path");
+	const char *path = vmm_manifest_word(json_object_get(origin, "base"), "path");
 	struct stat st, other;
 
 	if (!path || stat(path, &st) || stat(place->path, &other) || st.st_ino != other.st_ino ||
@@ -316,9 +315,7 @@ static int save_by(struct vmm_client *client, struct place *place, const json_t 
 	body = body_of(client, origin, name, changes);
 	if (!body)
 		return -EIO;
-	err = place_check(place, body);
-	if (!err)
-		err = place_seal(place);
+	err = place_seal(place);
 	if (!err)
 		err = manifest_write(place->file[2], body);
 	json_decref(body);
@@ -369,7 +366,11 @@ int vmm_snapshot_save(const char *base, const char *name, const char *where, boo
 	if (!client)
 		return vmm_error(errno, "cannot reach the VM \"%s\"", name);
 	origin = origin_read(base, name);
-	err = origin ? place_open(&place) : -EIO;
+	err = origin ? 0 : -EIO;
+	if (!err && changes)
+		err = place_check(&place, origin);
+	if (!err)
+		err = place_open(&place);
 	if (!err)
 		err = save_by(client, &place, origin, name, changes);
 	json_decref(origin);

@@ -457,6 +457,35 @@ static void a_file_of_somebody_else_stays(void)
 	tap_check(said_ok("avd snapshot del shared"));
 }
 
+/* Before anything is written, and before the VM is asked. */
+static void changes_do_not_replace_what_they_need(void)
+{
+	unsigned int saves = test.saves;
+	char origin[256], kept[256], path[256];
+	FILE *to;
+
+	tap_check(said_ok("avd snapshot save base"));
+	snprintf(origin, sizeof(origin), "%s/ranchu/vm/origin", test.home);
+	snprintf(kept, sizeof(kept), "%s/kept", test.home);
+	snprintf(path, sizeof(path), "%s/base", test.store);
+	tap_equal(rename(origin, kept), 0);
+	to = fopen(origin, "we");
+	fprintf(to, "%.*s,\"base\":{\"path\":\"%s\",\"id\":\"0\"}}", (int)strlen(ORIGIN) - 1,
+		ORIGIN, path);
+	fclose(to);
+	snprintf(kept, sizeof(kept), "%s/ranchu", test.home);
+	hear();
+	tap_equal(vmm_snapshot_save(kept, "vm", path, true), -EEXIST);
+	heard();
+	tap_check(strstr(said, "cannot be replaced by them"));
+	tap_check(strchr(said, '\n') == said + strlen(said) - 1);
+	tap_equal(test.saves, saves + 1);
+	tap_check(is_whole("base"));
+	snprintf(kept, sizeof(kept), "%s/kept", test.home);
+	tap_equal(rename(kept, origin), 0);
+	tap_check(said_ok("avd snapshot del base"));
+}
+
 /* `vmmctl snapshot WHAT DIR`; what it prints is in test.answer. */
 static int command(const char *what, const char *dir)
 {
@@ -720,6 +749,7 @@ static const struct tap_case cases[] = {
 	{ "without_flags_of_rename", without_flags_of_rename },
 	{ "what_killed_ones_left_is_removed", what_killed_ones_left_is_removed },
 	{ "a_file_of_somebody_else_stays", a_file_of_somebody_else_stays },
+	{ "changes_do_not_replace_what_they_need", changes_do_not_replace_what_they_need },
 	{ "by_the_command_line", by_the_command_line },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
