@@ -141,6 +141,8 @@ static enum vmm_end run_vm(struct vmm_session *s)
 	if (vmm_vm_create(&s->vm))
 		return VMM_END_ERROR;
 	vmm_steering_vm(&s->steering, &s->vm);
+	if (s->cfg->snapshot)
+		vmm_ending_ram(&s->vm.mem);
 	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
 	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);

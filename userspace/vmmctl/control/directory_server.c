@@ -106,10 +106,16 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int is_name(const struct dirent *entry)
 {
-	return vmm_snapshot_name_fits(entry->d_name) && !strstr(entry->d_name, ".new-");
+	return vmm_snapshot_name_fits(entry->d_name);
 }
 
-static int list(const char *dir)
+/**
+ * vmm_snapshot_list - print the snapshots of a directory, as the emulator does
+ * @dir: the directory
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_list(const char *dir)
 {
 	struct dirent **entries;
 	int count = scandir(dir, &entries, is_name, by_name);
@@ -255,7 +261,7 @@ static int serve(const struct server *s, char *line)
 	if (*s->screenshots && !strcmp(line, "screenshot"))
 		return screenshot(s, word);
 	if (*s->snapshots && !strcmp(line, "list"))
-		return list(s->snapshots);
+		return vmm_snapshot_list(s->snapshots);
 	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete") ||
 			      !strcmp(line, "path")))
 		return with_name(s, line, word ? word : "");

@@ -147,15 +147,21 @@ static u64 nanoseconds(const struct timespec *time)
  * vmm_image_describe - describe an image for a manifest
  * @fd: the image
  *
+ * A block device has the time of its node, which does not change when another program writes.
+ *
  * Return: an object with its size and modification time, or NULL
  */
 json_t *vmm_image_describe(int fd)
 {
 	struct stat st;
+	u64 size;
 
 	if (fstat(fd, &st))
 		return NULL;
-	return json_pack("{s:I, s:I}", "size", (json_int_t)st.st_size, "mtime",
+	size = st.st_size;
+	if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, &size))
+		return NULL;
+	return json_pack("{s:I, s:I}", "size", (json_int_t)size, "mtime",
 			 (json_int_t)nanoseconds(&st.st_mtim));
 }
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,35 @@ static int manifest_read(struct vmm_snapshot *snapshot, int dir)
 	return snapshot->body ? 0 : -EINVAL;
 }
 
+/**
+ * vmm_manifest_peek - read the manifest of what may be a snapshot
+ * @path: its directory
+ *
+ * Nothing is checked and nothing is said: it is for finding snapshots.
+ *
+ * Return: its body, which is the caller's; NULL if it is none
+ */
+json_t *vmm_manifest_peek(const char *path)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, VMM_SNAPSHOT_MANIFEST,
+				       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	json_t *manifest = NULL;
+	json_t *body;
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    st.st_size <= (off_t)VMM_MANIFEST_MAX)
+		manifest = json_loadfd(fd, 0, NULL);
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	body = json_incref(json_object_get(manifest, "body"));
+	json_decref(manifest);
+	return body;
+}
+
 static int refuse_key(const char *key)
 {
 	return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_MANIFEST ": \"%s\" is wrong", key);
@@ -144,10 +174,38 @@ static int state_read(struct vmm_snapshot *snapshot, int dir)
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base);
 
+/* Returns whether the snapshot at @path has the ID in @about. */
+static bool base_is(const char *path, const json_t *about)
+{
+	json_t *body = vmm_manifest_peek(path);
+	bool is_so = json_equal(json_object_get(body, "id"), json_object_get(about, "id"));
+
+	json_decref(body);
+	return is_so;
+}
+
+/*
+ * Returns the path of the snapshot with the other pages: the saved path, or the same name beside
+ * this snapshot, because both may have been moved together, to another machine.
+ */
+static const char *base_find(const struct vmm_snapshot *snapshot, const char *path,
+			     const json_t *about, char beside[PATH_MAX])
+{
+	const char *slash = strrchr(snapshot->path, '/');
+
+	if (base_is(path, about) ||
+	    (size_t)snprintf(beside, PATH_MAX, "%.*s%s", (int)(slash - snapshot->path),
+			     snapshot->path, strrchr(path, '/')) >= PATH_MAX ||
+	    !base_is(beside, about))
+		return path;
+	return beside;
+}
+
 /* Opens the snapshot that has the other pages; it must have all pages itself. */
 static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 {
 	const char *path = vmm_manifest_word(about, "path");
+	char beside[PATH_MAX];
 	u8 id[VMM_SNAPSHOT_ID];
 	int err;
 
@@ -156,6 +214,7 @@ static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 	err = id_read(about, "ram.base.id", id);
 	if (err)
 		return err;
+	path = base_find(snapshot, path, about, beside);
 	snapshot->base = snapshot_open(path, false);
 	if (!snapshot->base)
 		return -EINVAL;
@@ -461,6 +520,44 @@ static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 	return 0;
 }
 
+/* 0 unless the guest would find another CPU than the one that it has looked at. */
+static int feature_fits(const struct vmm_vm *vm, const char *name, const json_t *there,
+			const json_t *here)
+{
+	const char *text = json_string_value(there);
+	char key[80];
+	char *end;
+	u64 value;
+
+	if (here && json_equal(here, there))
+		return 0;
+	snprintf(key, sizeof(key), "machine.cpu.%.60s", name);
+	errno = 0;
+	value = text ? strtoull(text, &end, 16) : 0;
+	if (!text || errno || *end)
+		return refuse_key(key);
+	if (vmm_arch_feature_taken(vm, name, value))
+		return 0;
+	return differs(key, text, here ? json_string_value(here) : "missing");
+}
+
+/* An older snapshot does not say, and KVM refuses it later by a number. */
+static int features_fit(const struct vmm_vm *vm, const json_t *there)
+{
+	json_t *here = there ? vmm_saving_features(vm) : NULL;
+	const char *name;
+	json_t *value;
+	int err = 0;
+
+	json_object_foreach((json_t *)there, name, value) {
+		err = feature_fits(vm, name, value, json_object_get(here, name));
+		if (err)
+			break;
+	}
+	json_decref(here);
+	return err;
+}
+
 /**
  * vmm_snapshot_fits - check that a VM can start from a snapshot
  * @snapshot: open
@@ -485,6 +582,8 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 		err = number_fits(machine, "memory", vm->cfg->memory);
 	if (!err)
 		err = number_fits(machine, "gic", vm->gic);
+	if (!err)
+		err = features_fit(vm, json_object_get(machine, "cpu"));
 	if (!err)
 		err = ram_fits(json_object_get(ram, "regions"), snapshot->ram_size, &vm->mem);
 	if (!err)

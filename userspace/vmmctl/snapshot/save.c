@@ -6,6 +6,7 @@
  * first the states, while the job uses the devices exclusively, and then RAM.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -120,34 +121,35 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 	return list;
 }
 
-/* The command lines with which the VM was started, of earlier snapshots and this one. */
-static json_t *save_layers(const struct vmm_config *cfg)
+static void feature_add(void *arg, const char *name, u64 value)
 {
-	json_t *layers = cfg->snapshot ?
-		json_deep_copy(json_object_get(vmm_snapshot_body(cfg->snapshot), "layers")) :
-		json_array();
-	json_t *words = json_array();
-	unsigned int i;
+	char text[24];
 
-	bool ok = layers && words;
+	snprintf(text, sizeof(text), "0x%llx", value);
+	json_object_set_new(arg, name, json_string(text));
+}
 
-	for (i = 0; ok && i < cfg->word_count; i++)
-		ok = !json_array_append_new(words, json_string(cfg->words[i]));
-	ok = ok && !json_array_append_new(layers, json_pack("{s:s, s:O}", "directory",
-							    cfg->directory, "words", words));
-	json_decref(words);
-	if (ok)
-		return layers;
-	vmm_error(-EINVAL, "snapshot: a word of the command line, or the directory, is no UTF-8");
-	json_decref(layers);
-	return NULL;
+/**
+ * vmm_saving_features - tell what a guest can look at of its CPU
+ * @vm: has vCPUs
+ *
+ * Return: an object, the caller's, or NULL without memory
+ */
+json_t *vmm_saving_features(const struct vmm_vm *vm)
+{
+	json_t *features = json_object();
+
+	if (features && vm->vcpus && vm->vcpu[0])
+		vmm_arch_features(vm, feature_add, features);
+	return features;
 }
 
 static json_t *save_machine(const struct vmm_vm *vm)
 {
-	return json_pack("{s:s, s:s, s:i, s:I, s:i}", "host", vmm_arch_name, "board",
+	return json_pack("{s:s, s:s, s:i, s:I, s:i, s:o}", "host", vmm_arch_name, "board",
 			 vm->board.name, "cpus", (int)vm->vcpus, "memory",
-			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic);
+			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic, "cpu",
+			 vmm_saving_features(vm));
 }
 
 /* Adds a member; false if it is NULL, or without memory. */
@@ -163,7 +165,6 @@ static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_
 	return add(body, "id", vmm_manifest_id(tree->id)) &&
 	       add(body, "created", json_integer(time(NULL))) &&
 	       add(body, "machine", save_machine(vm)) &&
-	       add(body, "layers", save_layers(vm->cfg)) &&
 	       add(body, "images", save_images(vm->cfg, images)) &&
 	       add(body, "state", save_state(vm, tree, fd));
 }

@@ -10,7 +10,8 @@
  *			from another snapshot's, with a list of these pages (pages.c)
  *
  * A VM writes the latter two, in the sandbox, to files that it is given (save.c); the program that
- * gives the files creates the directory (control/snapshot.c). A VM that starts from a snapshot
+ * gives the files creates the directory (control/snapshot.c), and takes the VM's options from a file
+ * that was written before the VM entered the sandbox (origin.c). A VM that starts from a snapshot
  * opens it before it enters the sandbox and loads the state inside (load.c).
  *
  * A snapshot is not trusted: it may be incomplete, foreign, newer, or malicious.
@@ -140,10 +141,18 @@ void vmm_saving_free(struct vmm_saving *saving);
 int vmm_saving_state(struct vmm_saving *saving);
 int vmm_saving_ram(struct vmm_saving *saving);
 void vmm_saving_stop(struct vmm_saving *saving);
+json_t *vmm_saving_features(const struct vmm_vm *vm);
 json_t *vmm_saving_body(const struct vmm_saving *saving);
+
+/* ---- origin.c: what a VM was started with, which the VM itself is not asked ---- */
+
+char *vmm_origin_text(const struct vmm_config *cfg);
+json_t *vmm_origin_parse(const char *text, size_t len);
+json_t *vmm_origin_body(const json_t *origin, const json_t *answer);
 
 /* ---- load.c ---- */
 
+json_t *vmm_manifest_peek(const char *path);
 struct vmm_snapshot *vmm_snapshot_open(const char *path);
 void vmm_snapshot_close(struct vmm_snapshot *snapshot);
 const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "host/vm_dir.h"
 #include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
 
@@ -272,6 +273,16 @@ static const struct tap_case cases[] = {
 	{ "loads that are killed", loads_that_are_killed },
 };
 
+static bool origin_make(void)
+{
+	char path[96];
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/vm/" VMM_DIR_ORIGIN, base);
+	to = fopen(path, "we");
+	return to && fputs(ORIGIN, to) >= 0 && !fclose(to);
+}
+
 static bool vm_directory(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -282,6 +293,8 @@ static bool vm_directory(void)
 		return false;
 	snprintf(path, sizeof(path), "%s/vm", base);
 	mkdir(path, 0700);
+	if (!origin_make())
+		return false;
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s/control.sock", path);
 	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	return !bind(listen_fd, (struct sockaddr *)&at, sizeof(at)) && !listen(listen_fd, 8);
@@ -292,6 +305,8 @@ static void vm_directory_remove(void)
 	char path[96];
 
 	snprintf(path, sizeof(path), "%s/vm/control.sock", base);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/vm/" VMM_DIR_ORIGIN, base);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/vm", base);
 	rmdir(path);
