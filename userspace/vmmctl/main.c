@@ -288,6 +288,17 @@ static int session_ready(struct session *s)
 	return adb ? vmm_steering_wait_for_adb(&s->steering, adb) : 0;
 }
 
+/* A guest that goes on has the disks that it had. */
+static int session_disks(struct session *s, struct vmm_config *cfg)
+{
+	struct vmm_image_past past[VMM_DISKS];
+
+	if (!cfg->snapshot)
+		return 0;
+	vmm_snapshot_disks(cfg->snapshot, past);
+	return vmm_images_copy(&s->images, cfg, past, VMM_DISKS);
+}
+
 static int session_open_host(struct session *s)
 {
 	int err = vmm_images_lock(&s->images, s->cfg);
@@ -509,7 +520,7 @@ static int command_run(struct vmm_config *cfg)
 		return EXIT_FAILURE;
 	name_vm(cfg);
 	where_we_are(cfg);
-	if ((!cfg->clone || !vmm_images_copy(&s.images, cfg)) && !session_open(&s))
+	if (!session_disks(&s, cfg) && !session_open(&s))
 		end = run_vm(&s);
 	session_close(&s);
 	return vmm_steering_exit(end);

@@ -50,7 +50,7 @@ enum vmm_hold_state {
 	VMM_HOLD_STOPPING,	/* job: so are devices */
 	VMM_HOLD_HELD,
 	VMM_HOLD_SAVING,	/* job: the state of vCPUs and devices is written */
-	VMM_HOLD_WRITING,	/* job: RAM is written */
+	VMM_HOLD_WRITING,	/* job: RAM and disks are written */
 	VMM_HOLD_STARTING,	/* job: devices go on */
 };
 
@@ -71,7 +71,7 @@ enum vmm_hold_state {
  * @call: a command that waits for an answer, or 0
  * @answer: its answer, once that is known
  * @saving: the VM as it is saved, or NULL
- * @files: where to, while there is @saving
+ * @files: where to, while there is @saving; 0 for none
  * @job: what is done now
  * @err: how the job went
  * @why: the same in words

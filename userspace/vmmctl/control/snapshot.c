@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "control/directory_link.h"
+#include "control/lines.h"
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
 
@@ -35,6 +36,7 @@ static const char *const files[] = {
  * @old: there is one already, a snapshot
  * @dir: @beside, open; -1 before it is made
  * @file: the snapshot's, in the order of @files
+ * @disk: what disks were; 0 for none
  */
 struct place {
 	const char *path;
@@ -42,18 +44,28 @@ struct place {
 	bool old;
 	int dir;
 	int file[ARRAY_SIZE(files)];
+	int disk[VMM_DISKS];
 };
+
+static const char *disk_name(char name[VMM_SNAPSHOT_FILE], unsigned int index)
+{
+	snprintf(name, VMM_SNAPSHOT_FILE, VMM_SNAPSHOT_DISK, index);
+	return name;
+}
 
 /* Removes what this program makes, and nothing else. */
 static void folder_remove(const char *path)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	char name[VMM_SNAPSHOT_FILE];
 	unsigned int i;
 
 	if (dir < 0)
 		return;
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(dir, files[i], 0);
+	for (i = 0; i < VMM_DISKS; i++)
+		unlinkat(dir, disk_name(name, i), 0);
 	close(dir);
 	rmdir(path);
 }
@@ -66,6 +78,11 @@ static void place_close(struct place *place)
 		if (place->file[i] >= 0)
 			close(place->file[i]);
 		place->file[i] = -1;
+	}
+	for (i = 0; i < VMM_DISKS; i++) {
+		if (place->disk[i])
+			close(place->disk[i]);
+		place->disk[i] = 0;
 	}
 	if (place->dir >= 0)
 		close(place->dir);
@@ -88,8 +105,16 @@ static int place_look(struct place *place)
 	return 0;
 }
 
+static int file_make(const struct place *place, const char *name)
+{
+	int fd = openat(place->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? vmm_error(errno, "snapshot: cannot make %s/%s", place->beside, name) : fd;
+}
+
 static int place_open(struct place *place)
 {
+	char name[VMM_SNAPSHOT_FILE];
 	unsigned int i;
 	int err = place_look(place);
 
@@ -108,13 +133,74 @@ static int place_open(struct place *place)
 	if (place->dir < 0)
 		return vmm_error(errno, "snapshot: cannot open %s", place->beside);
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
-		place->file[i] = openat(place->dir, files[i],
-					O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		place->file[i] = file_make(place, files[i]);
 		if (place->file[i] < 0)
-			return vmm_error(errno, "snapshot: cannot make %s/%s", place->beside,
-					 files[i]);
+			return place->file[i];
+	}
+	/* Which of them are wanted the VM says later. */
+	for (i = 0; i < VMM_DISKS; i++) {
+		int fd = file_make(place, disk_name(name, i));
+
+		if (fd < 0)
+			return fd;
+		place->disk[i] = fd;
 	}
 	return 0;
+}
+
+/* As the image: a copy of it that keeps its time is one that the guest can go on with. */
+static int disk_time(int fd, const json_t *image)
+{
+	const u64 second = 1000000000;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	u64 mtime;
+
+	if (vmm_manifest_number(image, "mtime", INT64_MAX, &mtime))
+		return 0;
+	times[1].tv_sec = mtime / second;
+	times[1].tv_nsec = mtime % second;
+	return futimens(fd, times) ? -errno : 0;
+}
+
+/* The VM has written to it: its checksum is known, and it is on the disk. */
+static int disk_finish(int fd, const json_t *image, unsigned int index)
+{
+	json_t *about = json_object_get(image, "disk");
+	u64 size;
+	u32 sum = 0;
+	int err;
+
+	if (vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+	    lseek(fd, 0, SEEK_END) != (off_t)size)
+		return vmm_error(-EPROTO, "snapshot: " VMM_SNAPSHOT_DISK " is not what the VM says",
+				 index);
+	err = vmm_ram_sum(fd, size, &sum);
+	if (!err && json_object_set_new(about, "crc32", json_integer(sum)))
+		err = -ENOMEM;
+	if (!err)
+		err = disk_time(fd, image);
+	if (!err && fsync(fd))
+		err = -errno;
+	return err ? vmm_error(-err, "snapshot: " VMM_SNAPSHOT_DISK, index) : 0;
+}
+
+/* Disks that the manifest says nothing of have no file. */
+static int place_disks(struct place *place, const json_t *body)
+{
+	const json_t *list = json_object_get(body, "images");
+	char name[VMM_SNAPSHOT_FILE];
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < VMM_DISKS && !err; i++) {
+		const json_t *image = json_array_get(list, i);
+
+		if (json_object_get(image, "disk"))
+			err = disk_finish(place->disk[i], image, i);
+		else if (unlinkat(place->dir, disk_name(name, i), 0))
+			err = vmm_error(errno, "snapshot: %s", name);
+	}
+	return err;
 }
 
 static int manifest_write(int fd, const json_t *body)
@@ -195,15 +281,20 @@ static int place_opens(const struct place *place)
 static int save_by(struct vmm_client *client, struct place *place, const char *name,
 		   bool changes)
 {
+	int give[VMM_LINES_FILES] = { place->file[0], place->file[1] };
 	json_t *body;
 	int err;
 
-	vmm_client_give(client, place->file, 2);
+	/* An older VM takes the first two. */
+	memcpy(give + 2, place->disk, sizeof(place->disk));
+	vmm_client_give(client, give, VMM_LINES_FILES);
 	body = vmm_client_call(client, "snapshot", changes ? json_pack("{s:b}", "changes", true) :
 							     NULL);
 	if (!body)
 		return vmm_error(-EIO, "%s: %s", name, vmm_client_error(client));
 	err = place_check(place, body);
+	if (!err)
+		err = place_disks(place, body);
 	if (!err)
 		err = manifest_write(place->file[2], body);
 	json_decref(body);

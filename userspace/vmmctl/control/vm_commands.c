@@ -196,7 +196,7 @@ static int run_screenshot(void *arg, u64 call, const json_t *args, struct vmm_an
 				not_now(c, answer, err);
 }
 
-/* The files are to be passed along with the request. */
+/* The files are to be passed along with the request: two, and one for each disk. */
 static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -206,10 +206,8 @@ static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answ
 	if (!call || !answer->given || !answer->given[0] || !answer->given[1])
 		return vmm_answer_fail(answer, EINVAL, "two files are needed: state and RAM");
 	err = c->vm->snapshot ? c->vm->snapshot(c->arg, answer->given, changes, call) : -EOPNOTSUPP;
-	if (err >= 0) {
-		answer->given[0] = 0;
-		answer->given[1] = 0;
-	}
+	if (err >= 0)
+		memset(answer->given, 0, VMM_LINES_FILES * sizeof(*answer->given));
 	return not_now(c, answer, err);
 }
 
@@ -312,7 +310,7 @@ static const struct vmm_command_row rows[] = {
 	{ "screen", "pass the screen's file, with the newest frame", { }, run_screen },
 	{ "screenshot", "write a picture of the screen, as PNG, to a file that is passed along",
 	  { }, run_screenshot },
-	{ "snapshot", "save the VM to two files that are passed along",
+	{ "snapshot", "save the VM to files that are passed along",
 	  { { "changes", JSON_TRUE, false } }, run_snapshot },
 	{ "guest-services", "let the program at a socket that is passed along serve the guest",
 	  { }, run_guest_services },

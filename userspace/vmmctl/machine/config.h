@@ -99,6 +99,8 @@ enum vmm_backend_kind {
 	VMM_BACKEND_KINDS
 };
 
+struct vmm_image_copy;
+
 /**
  * struct vmm_disk - a disk of the guest's
  * @path: file or block device of the host
@@ -109,6 +111,7 @@ enum vmm_backend_kind {
  * @transport: where the guest finds it
  * @user: served by vmmctl itself, not by the kernel
  * @fstab: which partition of Android's it has, "system" or "vendor", or NULL
+ * @copy: what the VM uses in place of @path, or NULL; no option
  */
 struct vmm_disk {
 	const char *path;
@@ -119,6 +122,7 @@ struct vmm_disk {
 	struct vmm_transport transport;
 	bool user;
 	const char *fstab;
+	const struct vmm_image_copy *copy;
 };
 
 /* Small virtio devices that vmmctl serves itself. */

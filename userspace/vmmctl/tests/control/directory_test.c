@@ -53,6 +53,7 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 {
 	struct vmm_answer answer = { 0 };
 	struct vmm_ram_job job = { .mem = &vm.mem, .fd = files[1] };
+	unsigned int i;
 
 	(void)arg;
 	tap_check(!changes);
@@ -63,8 +64,8 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 	answer.result = snapshot_write(&job, files[0]);
 	tap_check(answer.result &&
 		  !json_object_set_new(answer.result, "ran", json_integer(607753)));
-	close(files[0]);
-	close(files[1]);
+	for (i = 0; i < VMM_LINES_FILES && files[i]; i++)
+		close(files[i]);
 	vmm_instance_answer(test.instance, call, &answer);
 	return VMM_COMMAND_LATER;
 }
