@@ -91,9 +91,10 @@ const struct vmm_option_table vmm_options_general = {
 		"devices of both are added. It may have \"from\" and \"clone\".\n\n"
 		"Example: { \"kernel\": \"Image\", \"memory\": \"2G\", \"cpus\": 4, \"device\":\n"
 		"[ { \"type\": \"disk\", \"path\": \"a.img\", \"readonly\": true } ] }\n\n"
-		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. Its disks must be as\n"
-		"they were then. A clone gets a copy of each disk that it writes to, where the\n"
-		"file system has copies that share blocks (reflinks).",
+		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. A disk that the guest\n"
+		"writes to is what it was then: the image if that is as it was, or else what DIR\n"
+		"has of it, and then the guest's writes end with the VM. A clone never writes to\n"
+		"an image. A disk that is only read must be as it was.",
 	.options = general_options,
 	.count = ARRAY_SIZE(general_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |

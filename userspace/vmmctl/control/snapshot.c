@@ -20,6 +20,7 @@
 
 #include "control/directory_link.h"
 #include "control/folder.h"
+#include "control/lines.h"
 #include "control/seal.h"
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
@@ -43,6 +44,7 @@ static const char *const files[] = {
  * @old: @path exists already, as a snapshot
  * @dir: @beside, open; -1 before it is created
  * @file: files of the snapshot, in the order of @files
+ * @disk: files of disks, the same; 0 for none
  */
 struct place {
 	const char *path;
@@ -50,12 +52,20 @@ struct place {
 	bool old;
 	int dir;
 	int file[ARRAY_SIZE(files)];
+	int disk[VMM_DISKS];
 };
+
+static const char *disk_name(char name[VMM_SNAPSHOT_FILE], unsigned int index)
+{
+	snprintf(name, VMM_SNAPSHOT_FILE, VMM_SNAPSHOT_DISK, index);
+	return name;
+}
 
 /* Removes the files that this program creates, and no others. */
 static void folder_remove(const char *path)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	char name[VMM_SNAPSHOT_FILE];
 	unsigned int i;
 
 	if (dir < 0)
@@ -63,6 +73,8 @@ static void folder_remove(const char *path)
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(dir, files[i], 0);
 	unlinkat(dir, VMM_SEAL_COPY, 0);
+	for (i = 0; i < VMM_DISKS; i++)
+		unlinkat(dir, disk_name(name, i), 0);
 	close(dir);
 	rmdir(path);
 }
@@ -76,6 +88,11 @@ static void place_close(struct place *place)
 			close(place->file[i]);
 		place->file[i] = -1;
 	}
+	for (i = 0; i < VMM_DISKS; i++) {
+		if (place->disk[i] > 0)
+			close(place->disk[i]);
+		place->disk[i] = 0;
+	}
 	if (place->dir >= 0)
 		close(place->dir);
 	place->dir = -1;
@@ -83,10 +100,15 @@ static void place_close(struct place *place)
 
 static bool is_ours(const char *name)
 {
+	char disk[VMM_SNAPSHOT_FILE];
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		if (!strcmp(name, files[i]))
+			return true;
+	}
+	for (i = 0; i < VMM_DISKS; i++) {
+		if (!strcmp(name, disk_name(disk, i)))
 			return true;
 	}
 	return !strcmp(name, VMM_SEAL_COPY) || !strcmp(name, ".") || !strcmp(name, "..");
@@ -171,8 +193,16 @@ static int place_look(struct place *place)
 	return err ? err : nobody_needs(place->path);
 }
 
+static int file_make(const struct place *place, const char *name)
+{
+	int fd = openat(place->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? vmm_error(errno, "snapshot: cannot make %s/%s", place->beside, name) : fd;
+}
+
 static int place_open(struct place *place)
 {
+	char name[VMM_SNAPSHOT_FILE];
 	unsigned int i;
 	int err = place_look(place);
 
@@ -187,13 +217,79 @@ static int place_open(struct place *place)
 		return err;
 	}
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
-		place->file[i] = openat(place->dir, files[i],
-					O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		place->file[i] = file_make(place, files[i]);
 		if (place->file[i] < 0)
-			return vmm_error(errno, "snapshot: cannot make %s/%s", place->beside,
-					 files[i]);
+			return place->file[i];
+	}
+	/* The VM's answer says later which of these files are used. */
+	for (i = 0; i < VMM_DISKS; i++) {
+		int fd = file_make(place, disk_name(name, i));
+
+		if (fd < 0)
+			return fd;
+		place->disk[i] = fd;
 	}
 	return 0;
+}
+
+/* Sets the image's time: a VM can start with a copy of the file that keeps the time as its image. */
+static int disk_time(int fd, const json_t *image)
+{
+	const u64 second = 1000000000;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	u64 mtime;
+
+	if (vmm_manifest_number(image, "mtime", INT64_MAX, &mtime))
+		return 0;
+	times[1].tv_sec = mtime / second;
+	times[1].tv_nsec = mtime % second;
+	return futimens(fd, times) ? -errno : 0;
+}
+
+/* Checks and syncs the file of a disk, and adds its checksum to the manifest. */
+static int disk_finish(int fd, const json_t *image, unsigned int index)
+{
+	json_t *about = json_object_get(image, "disk");
+	u64 size;
+	u32 sum = 0;
+	int err;
+
+	if (vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+	    lseek(fd, 0, SEEK_END) != (off_t)size)
+		return vmm_error(-EPROTO, "snapshot: " VMM_SNAPSHOT_DISK " is not what the VM says",
+				 index);
+	err = vmm_ram_sum(fd, size, &sum);
+	if (!err && json_object_set_new(about, "crc32", json_integer(sum)))
+		err = -ENOMEM;
+	if (!err)
+		err = disk_time(fd, image);
+	if (!err && fsync(fd))
+		err = -errno;
+	return err ? vmm_error(-err, "snapshot: " VMM_SNAPSHOT_DISK, index) : 0;
+}
+
+/* Makes the files of disks unchangeable, and removes files that the VM does not use. */
+static int place_disks(struct place *place, const json_t *body)
+{
+	const json_t *list = json_object_get(body, "images");
+	char name[VMM_SNAPSHOT_FILE];
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < VMM_DISKS && !err; i++) {
+		const json_t *image = json_array_get(list, i);
+
+		disk_name(name, i);
+		if (!json_object_get(image, "disk")) {
+			if (unlinkat(place->dir, name, 0))
+				err = vmm_error(errno, "snapshot: %s", name);
+			continue;
+		}
+		err = vmm_seal(place->dir, name, &place->disk[i]);
+		if (!err)
+			err = disk_finish(place->disk[i], image, i);
+	}
+	return err;
 }
 
 static int manifest_write(int fd, const json_t *body)
@@ -308,14 +404,19 @@ static json_t *body_of(struct vmm_client *client, const json_t *origin, const ch
 static int save_by(struct vmm_client *client, struct place *place, const json_t *origin,
 		   const char *name, bool changes)
 {
+	int give[VMM_LINES_FILES] = { place->file[0], place->file[1] };
 	json_t *body;
 	int err;
 
-	vmm_client_give(client, place->file, FILES_GIVEN);
+	/* An older VM takes only the first two. */
+	memcpy(give + FILES_GIVEN, place->disk, sizeof(place->disk));
+	vmm_client_give(client, give, VMM_LINES_FILES);
 	body = body_of(client, origin, name, changes);
 	if (!body)
 		return -EIO;
 	err = place_seal(place);
+	if (!err)
+		err = place_disks(place, body);
 	if (!err)
 		err = manifest_write(place->file[2], body);
 	json_decref(body);

@@ -103,6 +103,8 @@ enum vmm_backend_kind {
 	VMM_BACKEND_KINDS
 };
 
+struct vmm_image_copy;
+
 /**
  * struct vmm_disk - a disk of the guest
  * @path: file or block device of the host
@@ -113,6 +115,7 @@ enum vmm_backend_kind {
  * @transport: where the guest finds it
  * @user: served by vmmctl itself, not by the kernel
  * @fstab: the Android partition on it, "system" or "vendor", or NULL
+ * @copy: the copy that the VM uses instead of @path, or NULL; no option
  */
 struct vmm_disk {
 	const char *path;
@@ -123,6 +126,7 @@ struct vmm_disk {
 	struct vmm_transport transport;
 	bool user;
 	const char *fstab;
+	const struct vmm_image_copy *copy;
 };
 
 /* Small virtio devices that vmmctl serves itself. */

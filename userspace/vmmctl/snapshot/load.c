@@ -29,6 +29,7 @@
  * @base: the snapshot that has the other pages, or NULL
  * @pages: pages that this snapshot has, if there is a @base
  * @pagemap_fd: file of the process's page table, -1 before RAM is mapped
+ * @disk_fd: file of each disk, -1 if the snapshot has none
  * @tree: states of the machine's parts
  */
 struct vmm_snapshot {
@@ -39,6 +40,7 @@ struct vmm_snapshot {
 	struct vmm_snapshot *base;
 	struct vmm_pages pages;
 	int pagemap_fd;
+	int disk_fd[VMM_DISKS];
 	struct vmm_tree tree;
 };
 
@@ -267,6 +269,42 @@ static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id, bool m
 	return !err && base ? base_open(snapshot, base) : err;
 }
 
+static int disk_open(int dir, const json_t *about, unsigned int index)
+{
+	char name[VMM_SNAPSHOT_FILE];
+	struct stat st;
+	u64 size, crc;
+	int fd;
+
+	if (index >= VMM_DISKS || vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+	    vmm_manifest_number(about, "crc32", ~0U, &crc))
+		return refuse_key("images.disk");
+	snprintf(name, sizeof(name), VMM_SNAPSHOT_DISK, index);
+	fd = file_open(dir, name);
+	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode) && (u64)st.st_size == size))
+		return fd;
+	close(fd);
+	return vmm_error(-EINVAL, "snapshot: %s does not have %llu bytes", name, size);
+}
+
+/* Its disks are none of those who need only its RAM. */
+static int disks_open(struct vmm_snapshot *snapshot, int dir)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *about = json_object_get(json_array_get(list, i), "disk");
+		int fd = about ? disk_open(dir, about, i) : -1;
+
+		if (about && fd < 0)
+			return fd;
+		if (about)
+			snapshot->disk_fd[i] = fd;
+	}
+	return 0;
+}
+
 static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_base)
 {
 	u8 id[VMM_SNAPSHOT_ID];
@@ -280,12 +318,15 @@ static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_b
 	if (!err && memcmp(id, snapshot->tree.id, sizeof(id)))
 		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
 				" is another snapshot's (\"id\")");
-	return err ? err : ram_open(snapshot, dir, id, may_have_base);
+	if (!err)
+		err = ram_open(snapshot, dir, id, may_have_base);
+	return !err && may_have_base ? disks_open(snapshot, dir) : err;
 }
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 {
 	struct vmm_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	unsigned int i;
 	int err;
 	int dir;
 
@@ -295,6 +336,8 @@ static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 	}
 	snapshot->ram_fd = -1;
 	snapshot->pagemap_fd = -1;
+	for (i = 0; i < VMM_DISKS; i++)
+		snapshot->disk_fd[i] = -1;
 	snapshot->path = realpath(path, NULL);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || !snapshot->path) {
@@ -329,8 +372,14 @@ struct vmm_snapshot *vmm_snapshot_open(const char *path)
  */
 void vmm_snapshot_close(struct vmm_snapshot *snapshot)
 {
+	unsigned int i;
+
 	if (!snapshot)
 		return;
+	for (i = 0; i < VMM_DISKS; i++) {
+		if (snapshot->disk_fd[i] >= 0)
+			close(snapshot->disk_fd[i]);
+	}
 	vmm_snapshot_close(snapshot->base);
 	vmm_tree_free(&snapshot->tree);
 	vmm_pages_free(&snapshot->pages);
@@ -363,6 +412,22 @@ const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot)
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 {
 	return snapshot->base ? snapshot->base->ram_fd : snapshot->ram_fd;
+}
+
+/**
+ * vmm_snapshot_disks - return what a snapshot has of disks
+ * @snapshot: open
+ * @past: filled, for VMM_DISKS disks; files and objects stay those of @snapshot
+ */
+void vmm_snapshot_disks(const struct vmm_snapshot *snapshot, struct vmm_image_past *past)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISKS; i++)
+		past[i] = (struct vmm_image_past){
+			json_array_get(list, i), snapshot->disk_fd[i],
+		};
 }
 
 /**
@@ -421,8 +486,34 @@ json_t *vmm_snapshot_base(const struct vmm_snapshot *snapshot)
 	return json_pack("{s:s, s:o}", "path", base->path, "id", vmm_manifest_id(base->tree.id));
 }
 
+static int disks_check(const struct vmm_snapshot *snapshot)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISKS; i++) {
+		const json_t *about = json_object_get(json_array_get(list, i), "disk");
+		u64 size, crc;
+		u32 sum;
+		int err;
+
+		if (snapshot->disk_fd[i] < 0)
+			continue;
+		if (vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+		    vmm_manifest_number(about, "crc32", ~0U, &crc))
+			return refuse_key("images.disk");
+		err = vmm_ram_sum(snapshot->disk_fd[i], size, &sum);
+		if (err)
+			return vmm_error(-err, "snapshot: cannot read " VMM_SNAPSHOT_DISK, i);
+		if (sum != crc)
+			return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_DISK
+					 " does not have the checksum \"images.disk.crc32\"", i);
+	}
+	return 0;
+}
+
 /**
- * vmm_snapshot_check - read all RAM and compare its checksum
+ * vmm_snapshot_check - read all RAM and disks and compare their checksums
  * @snapshot: open
  *
  * Return: 0, or -errno after a message
@@ -447,7 +538,7 @@ int vmm_snapshot_check(const struct vmm_snapshot *snapshot)
 	if (sum != crc)
 		return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_RAM
 				 " does not have the checksum \"ram.crc32\"");
-	return 0;
+	return disks_check(snapshot);
 }
 
 /* ---- does the snapshot fit this VM? ---- */

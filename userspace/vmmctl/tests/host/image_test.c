@@ -91,7 +91,7 @@ static void one_vm_has_an_image_once(void)
 		{ true, true, 0 },
 	};
 	struct vmm_config cfg = { .disks = 2 };
-	struct vmm_images images;
+	struct vmm_images images = { 0 };
 	char other[80];
 	unsigned int i;
 

@@ -489,7 +489,7 @@ static void newer_ones_are_refused(void)
 
 static void images_are_known_again(void)
 {
-	struct vmm_images one = { .count = 1, .base = { -1 } };
+	struct vmm_images one = { .count = 1 };
 	json_t *was;
 	int fd = memfd_create("image", 0);
 
