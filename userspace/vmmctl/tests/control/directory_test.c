@@ -332,6 +332,53 @@ static void a_vm_that_keeps_a_file_is_noticed(void)
 	tap_check(said_ok("avd snapshot del kept"));
 }
 
+static void answer_of_disk(json_t *answer)
+{
+	json_object_set_new(answer, "images", json_pack("[{s:{s:i}}]", "disk", "size", 0));
+}
+
+static bool is_in(const char *name, const char *file)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s/%s", test.store, name, file);
+	return !access(path, F_OK);
+}
+
+static void origin_set(const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/ranchu/vm/origin", test.home);
+	tap_equal(unlink(path), 0);
+	tap_equal(vmm_instance_origin(test.instance, text), 0);
+}
+
+/* A VM that keeps the file of a disk could change disks of clones. */
+static void a_vm_that_keeps_a_disk_is_noticed(void)
+{
+	origin_set(ORIGIN_WITH("\"/disk\""));
+	test.lie = answer_of_disk;
+	test.keep = 2;
+	tap_check(!said_ok("avd snapshot save kept"));
+	tap_check(strstr(test.answer, "the VM can still write to disk-0"));
+	tap_check(!is_there("kept"));
+	close(test.kept);
+	/* The file of a disk that the VM does not have is removed. */
+	test.keep = 3;
+	tap_check(said_ok("avd snapshot save kept"));
+	close(test.kept);
+	tap_check(is_in("kept", "disk-0"));
+	tap_check(!is_in("kept", "disk-1"));
+	/* A snapshot with disks is replaced and removed. */
+	test.keep = 0;
+	tap_check(said_ok("avd snapshot save kept"));
+	tap_check(said_ok("avd snapshot del kept"));
+	tap_check(!is_there("kept"));
+	test.lie = NULL;
+	origin_set(ORIGIN);
+}
+
 /* The VM can remove the file that says what it was started with, and make none. */
 static void without_an_origin_nothing_is_saved(void)
 {
@@ -450,9 +497,9 @@ static void a_file_of_somebody_else_stays(void)
 	tap_check(said_ok("avd snapshot save shared"));
 	tap_equal(file_in("shared", "notes"), 0);
 	tap_check(!said_ok("avd snapshot del shared"));
-	tap_check(strstr(test.answer, "has notes in it"));
+	tap_check(strstr(test.answer, "contains notes"));
 	tap_check(!said_ok("avd snapshot save shared"));
-	tap_check(strstr(test.answer, "has notes in it"));
+	tap_check(strstr(test.answer, "contains notes"));
 	tap_check(is_whole("shared"));
 	snprintf(path, sizeof(path), "%s/shared/notes", test.store);
 	tap_equal(unlink(path), 0);
@@ -747,6 +794,7 @@ static const struct tap_case cases[] = {
 	{ "what_fails_is_said", what_fails_is_said },
 	{ "a_vm_that_lies_is_not_believed", a_vm_that_lies_is_not_believed },
 	{ "a_vm_that_keeps_a_file_is_noticed", a_vm_that_keeps_a_file_is_noticed },
+	{ "a_vm_that_keeps_a_disk_is_noticed", a_vm_that_keeps_a_disk_is_noticed },
 	{ "without_an_origin_nothing_is_saved", without_an_origin_nothing_is_saved },
 	{ "without_flags_of_rename", without_flags_of_rename },
 	{ "what_killed_ones_left_is_removed", what_killed_ones_left_is_removed },

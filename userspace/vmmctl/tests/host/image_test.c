@@ -140,7 +140,7 @@ int ioctl(int fd, unsigned long request, ...)
 /* The node of one has no size. */
 static void block_devices_are_known_by_their_size(void)
 {
-	struct vmm_images one = { .count = 1, .base = { -1 } };
+	struct vmm_images one = { .count = 1 };
 	json_t *was;
 
 	if (!make_image())

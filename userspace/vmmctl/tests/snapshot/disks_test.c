@@ -499,7 +499,7 @@ static void a_clone_is_not_saved_without_its_disk(void)
 	if (!begin() || !tap_equal(guest_goes_on(&guest, true), 0))
 		return;
 	saving = saving_of(&guest, &files, NULL);
-	tap_check(strstr(said, "there is no file for the private copy of disk 0"));
+	tap_check(strstr(said, "no file for the private copy of disk 0"));
 	saving_end(saving, &files);
 	guest_ends(&guest);
 	/* A disk that has an image is known again by that. */

@@ -299,7 +299,7 @@ static bool origin_make(void)
 
 	snprintf(path, sizeof(path), "%s/vm/" VMM_DIR_ORIGIN, base);
 	to = fopen(path, "we");
-	return to && fputs(ORIGIN, to) >= 0 && !fclose(to);
+	return to && fputs(ORIGIN_WITH("\"/disk\""), to) >= 0 && !fclose(to);
 }
 
 static bool vm_directory(void)

@@ -11,7 +11,9 @@
 #define BASE	0x40000000ULL
 
 /* What the VM of body_make() was started with. */
-#define ORIGIN	"{\"layers\":[{\"directory\":\"/\",\"words\":[\"--kernel\",\"Image\"]}],\"images\":[]}"
+#define ORIGIN_WITH(images) \
+	"{\"layers\":[{\"directory\":\"/\",\"words\":[\"--kernel\",\"Image\"]}],\"images\":[" images "]}"
+#define ORIGIN	ORIGIN_WITH("")
 
 extern struct vmm_vm vm;	/* nothing but RAM */
 extern char dir[64];		/* of the snapshot */
