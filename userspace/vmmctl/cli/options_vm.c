@@ -196,8 +196,8 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "guest-clock", .type = VMM_OPT_WORD, .words = guest_clock_words,
 		.initial = "saved", AT(guest_clock),
-		.help = "x86_64, with --from: saved: the guest's clocks continue from the time of the\n"
-			"snapshot; host: they count the time since then, and its time of day is right",
+		.help = "x86_64, with --from: saved: the guest's clocks continue from the\n"
+			"snapshot's time; host: they count the time since then",
 	},
 	{
 		.key = "access-platform", .type = VMM_OPT_SWITCH, .initial = "off",

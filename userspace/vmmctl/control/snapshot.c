@@ -125,7 +125,7 @@ static int has_only_ours(const char *path)
 		return vmm_error(errno, "snapshot: cannot read the directory %s", path);
 	while (!err && (entry = readdir(list))) {
 		if (!is_ours(entry->d_name))
-			err = vmm_error(-EEXIST, "snapshot: %s contains %s, which is no file of a snapshot",
+			err = vmm_error(-EEXIST, "snapshot: %s contains %s, no file of a snapshot",
 					path, entry->d_name);
 	}
 	closedir(list);
@@ -166,7 +166,7 @@ static int nobody_needs(const char *path)
 	while (list && !err && (entry = readdir(list))) {
 		if ((size_t)snprintf(other, sizeof(other), "%s/%s", above, entry->d_name) <
 		    sizeof(other) && needs(other, path, id))
-			err = vmm_error(-EBUSY, "snapshot: %s has changes relative to %s, which is kept",
+			err = vmm_error(-EBUSY, "snapshot: %s has changes relative to %s: it stays",
 					entry->d_name, path);
 	}
 	if (list)
@@ -232,7 +232,7 @@ static int place_open(struct place *place)
 	return 0;
 }
 
-/* Sets the image's time: a VM can start with a copy of the file that keeps the time as its image. */
+/* Sets the image's time. A copy of the file that keeps the time can be the VM's image. */
 static int disk_time(int fd, const json_t *image)
 {
 	const u64 second = 1000000000;

@@ -131,7 +131,8 @@ static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images
 		if (!image)
 			return images_refused(list, image, "cannot describe disk", i);
 		if (images->copy[i] && !to[i])
-			return images_refused(list, image, "no file for the private copy of disk", i);
+			return images_refused(list, image, "no file for the private copy of disk",
+					      i);
 		if (json_object_set_new(image, "path", json_string(disk->path)))
 			return images_refused(list, image, "the name is not UTF-8: disk", i);
 		json_object_set_new(image, "readonly", json_boolean(disk->readonly));

@@ -11,10 +11,11 @@
  *	disk-0 ...	what the first disk was, if the guest writes to it, as a raw image with
  *			holes (disk.c); and of each other such disk
  *
- * A VM writes all but the first, in the sandbox, to files that it is given (save.c); the program that
- * gives the files creates the directory (control/snapshot.c), and takes the VM's options from a file
- * that was written before the VM entered the sandbox (origin.c). A VM that starts from a snapshot
- * opens it before it enters the sandbox and loads the state inside (load.c).
+ * A VM writes all but the first, in the sandbox, to files that it is given (save.c); the
+ * program that gives the files creates the directory (control/snapshot.c), and takes the VM's
+ * options from a file that was written before the VM entered the sandbox (origin.c). A VM that
+ * starts from a snapshot opens it before it enters the sandbox and loads the state inside
+ * (load.c).
  *
  * A snapshot is not trusted: it may be incomplete, foreign, newer, or malicious.
  */

@@ -12,7 +12,8 @@
 
 /* What the VM of body_make() was started with. */
 #define ORIGIN_WITH(images) \
-	"{\"layers\":[{\"directory\":\"/\",\"words\":[\"--kernel\",\"Image\"]}],\"images\":[" images "]}"
+	"{\"layers\":[{\"directory\":\"/\",\"words\":[\"--kernel\",\"Image\"]}]," \
+	"\"images\":[" images "]}"
 #define ORIGIN	ORIGIN_WITH("")
 
 extern struct vmm_vm vm;	/* nothing but RAM */
