@@ -25,7 +25,7 @@ run=(tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --mem 3G --overlay "$O
 tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" \
 	"CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
-tools/lab/program.sh "$OVERLAY" adb
+tools/lab/program.sh "$OVERLAY" adb mkfs.xfs
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio_blk \
 	-- tools/ci/snapshot-in-guest
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd "$PEER"

@@ -24,6 +24,17 @@
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
 
+/* Gives a VM that starts from a snapshot the disks of the snapshot. */
+static int session_disks(struct vmm_session *s, struct vmm_config *cfg)
+{
+	struct vmm_image_past past[VMM_DISKS];
+
+	if (!cfg->snapshot)
+		return 0;
+	vmm_snapshot_disks(cfg->snapshot, past);
+	return vmm_images_copy(&s->images, cfg, past, VMM_DISKS);
+}
+
 /* Runs in a vCPU's thread, before the thread runs the guest. */
 static int confine_vcpu(const struct vmm_vm *vm)
 {
@@ -141,6 +152,8 @@ static enum vmm_end run_vm(struct vmm_session *s)
 	if (vmm_vm_create(&s->vm))
 		return VMM_END_ERROR;
 	vmm_steering_vm(&s->steering, &s->vm);
+	if (s->cfg->snapshot)
+		vmm_ending_ram(&s->vm.mem);
 	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
 	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
@@ -184,7 +197,7 @@ static int command_run(struct vmm_config *cfg)
 		return EXIT_FAILURE;
 	fill_macs(cfg);
 	fill_directory(cfg);
-	if ((!cfg->clone || !vmm_images_copy(&s.images, cfg)) && !vmm_session_open(&s))
+	if (!session_disks(&s, cfg) && !vmm_session_open(&s))
 		end = run_vm(&s);
 	vmm_session_close(&s);
 	return vmm_steering_exit(end);

@@ -14,10 +14,12 @@
  * struct file_reader - the file being read
  * @reader: source that gets the options
  * @name: name of the file
+ * @first: true: only options that name a source of options are read; false: only the others
  */
 struct file_reader {
 	struct vmm_reader *reader;
 	const char *name;
+	bool first;
 };
 
 static const char *json_kind(const json_t *value)
@@ -150,6 +152,8 @@ static int option_member(struct file_reader *file, const char *key, json_t *valu
 	if (!vmm_option_find(key, strlen(key), &ref) ||
 	    ref.option->flags & VMM_OPT_NOT_IN_FILE)
 		return vmm_error(-EINVAL, "%s: there is no option \"%.60s\"", file->name, key);
+	if (file->first != !!(ref.option->flags & VMM_OPT_FIRST))
+		return 0;
 	snprintf(where, sizeof(where), "%s: %s", file->name, key);
 	if (!json_is_array(value) || !(ref.option->flags & VMM_OPT_REPEATS))
 		return option_value(file, &ref, where, value);
@@ -160,6 +164,34 @@ static int option_member(struct file_reader *file, const char *key, json_t *valu
 			return err;
 	}
 	return 0;
+}
+
+static int members(struct file_reader *file, json_t *root)
+{
+	const char *key;
+	json_t *value;
+	int err = 0;
+
+	json_object_foreach(root, key, value) {
+		err = option_member(file, key, value);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* Loads the snapshot that the file names; one on the command line replaces it. */
+static int members_first(struct file_reader file, json_t *root)
+{
+	struct vmm_config *cfg = file.reader->cfg;
+	const char *from = cfg->from;
+	int err;
+
+	file.first = true;
+	err = members(&file, root);
+	if (from)
+		cfg->from = from;
+	return err || !cfg->from ? err : vmm_from_read(cfg);
 }
 
 /**
@@ -177,8 +209,6 @@ int vmm_config_file_parse(struct vmm_reader *reader, const char *name, const cha
 	struct file_reader file = { .reader = reader, .name = name };
 	json_error_t error;
 	json_t *root;
-	const char *key;
-	json_t *value;
 	int err = 0;
 
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
@@ -189,11 +219,10 @@ int vmm_config_file_parse(struct vmm_reader *reader, const char *name, const cha
 		err = vmm_error(-EINVAL, "%s is %s; it has to be one JSON object", name,
 				json_kind(root));
 	} else {
-		json_object_foreach(root, key, value) {
-			err = option_member(&file, key, value);
-			if (err)
-				break;
-		}
+		if (reader->from)
+			err = members_first(file, root);
+		if (!err)
+			err = members(&file, root);
 	}
 	json_decref(root);
 	return err;

@@ -53,9 +53,28 @@ static int layer_read(struct vmm_config *cfg, const json_t *layer)
 	return err;
 }
 
+/* Clears files that the clone would overwrite, and other ends of the saved VM's connections. */
+static void forget_other_ends(struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	cfg->sound = NULL;
+	cfg->sound_socket = NULL;
+	for (i = 0; i < cfg->builtins; i++) {
+		struct vmm_builtin *builtin = &cfg->builtin[i];
+
+		builtin->play = NULL;
+		if (builtin->kind == VMM_BUILTIN_SOUND)
+			builtin->path = NULL;
+		builtin->alone = builtin->path;
+	}
+}
+
 /* Clears names, ports and addresses that only one VM can have: the saved VM may still run. */
 static void forget_what_is_unique(struct vmm_config *cfg)
 {
+	forget_other_ends(cfg);
+	cfg->snapshots = NULL;
 	cfg->name = NULL;
 	cfg->adb_port = 0;
 	cfg->adb_socket = NULL;

@@ -42,6 +42,7 @@ enum vmm_option_type {
 #define VMM_OPT_MAY_BE_ALONE	(1 << 3)	/* the value may be omitted */
 #define VMM_OPT_FILE		(1 << 4)	/* the shell completes file names */
 #define VMM_OPT_NOT_IN_FILE	(1 << 5)	/* not allowed in a configuration file */
+#define VMM_OPT_FIRST		(1 << 6)	/* names a source of other options */
 
 /**
  * struct vmm_option_word - a word that is a value of an option
@@ -137,12 +138,14 @@ struct vmm_option_table {
  * @given: options that it has had, a bit for each row of each area
  * @singles: devices that it has had and that can exist only once, a bit for each type
  * @base: directory of relative paths, NULL for the working directory
+ * @from: for a file: it may name a snapshot, whose options precede the file's others
  */
 struct vmm_reader {
 	struct vmm_config *cfg;
 	u64 given[VMM_AREAS];
 	u64 singles;
 	const char *base;
+	bool from;
 };
 
 /**

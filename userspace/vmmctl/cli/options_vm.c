@@ -27,6 +27,10 @@ static const struct vmm_option_word bus_words[] = {
 	{ "auto", VMM_BUS_AUTO }, { "mmio", VMM_BUS_MMIO }, { "pci", VMM_BUS_PCI }, { }
 };
 
+static const struct vmm_option_word guest_clock_words[] = {
+	{ "saved", VMM_GUEST_CLOCK_SAVED }, { "host", VMM_GUEST_CLOCK_HOST }, { }
+};
+
 static const struct vmm_option_word huge_words[] = {
 	{ "off", VMM_HUGE_OFF }, { "transparent", VMM_HUGE_TRANSPARENT }, { "2M", VMM_HUGE_2M },
 	{ "1G", VMM_HUGE_1G }, { }
@@ -62,11 +66,11 @@ static const struct vmm_option general_options[] = {
 	},
 	{
 		.key = "from", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
-		.max = PATH_MAX_BYTES, AT(from), .flags = VMM_OPT_FILE | VMM_OPT_NOT_IN_FILE,
+		.max = PATH_MAX_BYTES, AT(from), .flags = VMM_OPT_FILE | VMM_OPT_FIRST,
 		.help = "start from the snapshot DIR, with the options of the saved VM",
 	},
 	{
-		.key = "clone", .type = VMM_OPT_FLAG, AT(clone), .flags = VMM_OPT_NOT_IN_FILE,
+		.key = "clone", .type = VMM_OPT_FLAG, AT(clone), .flags = VMM_OPT_FIRST,
 		.help = "as one of many from DIR: with its own name, ports, CID, copies of disks",
 	},
 	{
@@ -84,12 +88,13 @@ const struct vmm_option_table vmm_options_general = {
 		"options that may be repeated. \"device\" is an array of objects with a \"type\"\n"
 		"and the keys of that device. A path is relative to the directory in which\n"
 		"vmmctl starts. An option of the command line replaces that of the file;\n"
-		"devices of both are added.\n\n"
+		"devices of both are added. It may have \"from\" and \"clone\".\n\n"
 		"Example: { \"kernel\": \"Image\", \"memory\": \"2G\", \"cpus\": 4, \"device\":\n"
 		"[ { \"type\": \"disk\", \"path\": \"a.img\", \"readonly\": true } ] }\n\n"
-		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. Its disks must be as\n"
-		"they were then. A clone gets a copy of each disk that it writes to, where the\n"
-		"file system has copies that share blocks (reflinks).",
+		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. A disk that the guest\n"
+		"writes to is what it was then: the image if that is as it was, or else what DIR\n"
+		"has of it, and then the guest's writes end with the VM. A clone never writes to\n"
+		"an image. A disk that is only read must be as it was.",
 	.options = general_options,
 	.count = ARRAY_SIZE(general_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |
@@ -187,6 +192,12 @@ static const struct vmm_option board_options[] = {
 		.key = "vmgenid", .type = VMM_OPT_SWITCH, .initial = "on", AT(vmgenid),
 		.help = "tell the guest when it starts from a snapshot, so that its random\n"
 			"numbers are unique; off, arm64: as the reference board",
+	},
+	{
+		.key = "guest-clock", .type = VMM_OPT_WORD, .words = guest_clock_words,
+		.initial = "saved", AT(guest_clock),
+		.help = "x86_64, with --from: saved: the guest's clocks continue from the\n"
+			"snapshot's time; host: they count the time since then",
 	},
 	{
 		.key = "access-platform", .type = VMM_OPT_SWITCH, .initial = "off",

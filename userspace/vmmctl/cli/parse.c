@@ -4,7 +4,8 @@
  * can be checked without accessing the machine.
  *
  * argv is parsed twice: first for its syntax, for --from and for --config, after which snapshot and
- * file are read; then for the values, which replace those of snapshot and file.
+ * file are read; then for the values, which replace those of snapshot and file. The file may name
+ * the snapshot, too; the snapshot's options precede the file's others.
  */
 #include <errno.h>
 #include <string.h>
@@ -317,24 +318,21 @@ int vmm_option_layer(struct vmm_reader *reader, const char *command, char **argv
 
 static int parse_words(const struct words *words, struct vmm_config *cfg)
 {
-	struct vmm_reader reader = { .cfg = cfg };
+	struct vmm_reader reader = { .cfg = cfg, .from = true };
 	int err;
 
 	err = words_check(*words, cfg);
 	if (err || cfg->command == VMM_CMD_HELP)
 		return err;
+	/* The file may name the snapshot, or make a clone of it. */
+	if (cfg->config_file)
+		err = vmm_config_file_load(&reader, cfg->config_file);
+	else if (cfg->from)
+		err = vmm_from_read(cfg);
+	if (err)
+		return err;
 	if (cfg->clone && !cfg->from)
 		return vmm_error(-EINVAL, "--clone needs --from DIR");
-	if (cfg->from) {
-		err = vmm_from_read(cfg);
-		if (err)
-			return err;
-	}
-	if (cfg->config_file) {
-		err = vmm_config_file_load(&reader, cfg->config_file);
-		if (err)
-			return err;
-	}
 	err = words_read(*words, cfg);
 	return err ? err : vmm_options_check(cfg);
 }

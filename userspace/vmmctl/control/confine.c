@@ -59,7 +59,7 @@ static bool connects_again(const struct vmm_config *cfg)
 	unsigned int i;
 
 	for (i = 0; i < cfg->builtins; i++) {
-		if (cfg->builtin[i].path)
+		if (cfg->builtin[i].path && !cfg->builtin[i].alone)
 			return true;
 	}
 	return cfg->backends[VMM_BACKEND_VHOST_USER] || cfg->n_services || cfg->sound_socket ||

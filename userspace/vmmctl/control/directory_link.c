@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "control/directory_link.h"
+#include "control/folder.h"
 
 #define ANSWER_MAX	65536	/* bytes of an answer */
 
@@ -45,7 +46,8 @@ struct vmm_directory_link {
  * vmm_snapshot_name_fits - return whether a word can name a snapshot
  * @name: the word
  *
- * Return: whether it can: letters, digits, "_", "-" and ".", but not as the first one
+ * Return: whether it can: letters, digits, "_", "-" and ".", but not as the first one; not the name
+ *	of a temporary directory
  */
 bool vmm_snapshot_name_fits(const char *name)
 {
@@ -58,7 +60,8 @@ bool vmm_snapshot_name_fits(const char *name)
 		    !(c >= '0' && c <= '9') && !strchr("_-.", c))
 			return false;
 	}
-	return len && len < VMM_SNAPSHOT_NAME && *name != '.';
+	return len && len < VMM_SNAPSHOT_NAME && *name != '.' && !strstr(name, VMM_FOLDER_NEW) &&
+	       !strstr(name, VMM_FOLDER_OLD);
 }
 
 static void link_gone(struct vmm_directory_link *link, const char *why)

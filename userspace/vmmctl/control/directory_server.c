@@ -71,22 +71,38 @@ static void clock_text(char text[32], const json_t *body)
 			 (unsigned long long)ran / 1000 % 60, (unsigned long long)ran % 1000);
 }
 
+/* Returns the bytes that RAM and disks occupy; shared blocks are counted in each file. */
+static u64 bytes_of(const char *dir, const char *name)
+{
+	char path[PATH_MAX + VMM_SNAPSHOT_FILE];
+	struct stat st;
+	u64 blocks = 0;
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_RAM, dir, name);
+	if (!stat(path, &st))
+		blocks = st.st_blocks;
+	for (i = 0; i < VMM_DISKS; i++) {
+		snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_DISK, dir, name, i);
+		if (!stat(path, &st))
+			blocks += st.st_blocks;
+	}
+	return blocks * 512;
+}
+
 /* Prints a row of the list; incomplete snapshots are left out. */
 static void row_print(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
 	char size[16], date[32], clock[32];
 	struct vmm_snapshot *snapshot;
-	struct stat st;
 	json_int_t created;
 	time_t time;
 	struct tm tm;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_RAM, dir, name) >=
-	    sizeof(path) || stat(path, &st))
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path))
 		return;
-	size_text(size, (u64)st.st_blocks * 512);
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	size_text(size, bytes_of(dir, name));
 	snapshot = vmm_snapshot_open(path);
 	if (!snapshot)
 		return;
@@ -106,10 +122,16 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int is_name(const struct dirent *entry)
 {
-	return vmm_snapshot_name_fits(entry->d_name) && !strstr(entry->d_name, ".new-");
+	return vmm_snapshot_name_fits(entry->d_name);
 }
 
-static int list(const char *dir)
+/**
+ * vmm_snapshot_list - print the snapshots of a directory, as the emulator does
+ * @dir: the directory
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_list(const char *dir)
 {
 	struct dirent **entries;
 	int count = scandir(dir, &entries, is_name, by_name);
@@ -255,7 +277,7 @@ static int serve(const struct server *s, char *line)
 	if (*s->screenshots && !strcmp(line, "screenshot"))
 		return screenshot(s, word);
 	if (*s->snapshots && !strcmp(line, "list"))
-		return list(s->snapshots);
+		return vmm_snapshot_list(s->snapshots);
 	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete") ||
 			      !strcmp(line, "path")))
 		return with_name(s, line, word ? word : "");

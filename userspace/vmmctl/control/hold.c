@@ -131,12 +131,16 @@ static int started(void *arg)
 
 static void saving_end(struct vmm_hold *h)
 {
+	unsigned int i;
+
 	if (!h->saving)
 		return;
 	vmm_saving_free(h->saving);
 	h->saving = NULL;
-	close(h->files[0]);
-	close(h->files[1]);
+	for (i = 0; i < VMM_LINES_FILES; i++) {
+		if (h->files[i])
+			close(h->files[i]);
+	}
 }
 
 /* Called after success and failure; resumes the VM if it was paused only for saving. */
@@ -319,7 +323,8 @@ int vmm_hold_resume(struct vmm_hold *h, u64 call)
 /**
  * vmm_hold_snapshot - save a VM
  * @h: the VM
- * @files: files for state and RAM; owned by @h unless this fails
+ * @files: VMM_LINES_FILES files, 0 for none: state, RAM, and one for each disk; owned by @h unless
+ *	this fails
  * @changes: save only the changed pages of RAM
  * @call: command that is answered when the VM is saved, and in its former state
  *
@@ -334,6 +339,7 @@ int vmm_hold_snapshot(struct vmm_hold *h, const int *files, bool changes, u64 ca
 
 	if (err)
 		return err;
+	memcpy(where.disk, files + 2, sizeof(where.disk));
 	h->saving = vmm_saving_create(h->vm, h->images, &where);
 	if (!h->saving)
 		return -ENOMEM;

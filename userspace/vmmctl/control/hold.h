@@ -50,7 +50,7 @@ enum vmm_hold_state {
 	VMM_HOLD_STOPPING,	/* job: devices are being stopped */
 	VMM_HOLD_HELD,
 	VMM_HOLD_SAVING,	/* job: the state of vCPUs and devices is written */
-	VMM_HOLD_WRITING,	/* job: RAM is written */
+	VMM_HOLD_WRITING,	/* job: RAM and disks are written */
 	VMM_HOLD_STARTING,	/* job: devices are being resumed */
 };
 
@@ -71,7 +71,7 @@ enum vmm_hold_state {
  * @call: a command that waits for an answer, or 0
  * @answer: the answer to it, when it is known
  * @saving: the state of saving, or NULL
- * @files: files for @saving
+ * @files: files for @saving; 0 for none
  * @job: the current job
  * @err: result of the job
  * @why: text of @err

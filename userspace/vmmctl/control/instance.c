@@ -171,6 +171,25 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 }
 
 /**
+ * vmm_instance_origin - write down what the VM is started with, before the sandbox
+ * @instance: the VM
+ * @text: see vmm_origin_text()
+ *
+ * Without a directory there is no control socket either, and nobody can save the VM.
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_instance_origin(struct vmm_instance *instance, const char *text)
+{
+	int err = 0;
+
+	if (instance->dir)
+		err = vmm_dir_origin(instance->dir, text, strlen(text));
+	return err ? vmm_error(-err, "cannot make %s/" VMM_DIR_ORIGIN,
+			       vmm_dir_path(instance->dir)) : 0;
+}
+
+/**
  * vmm_instance_emulator - serve the emulator's console
  * @instance: the VM
  * @loop: the main thread's loop

@@ -16,6 +16,7 @@ struct vmm_instance *vmm_instance_open(const char *name, struct vmm_loop *loop,
 				       const struct vmm_control_vm *vm, void *arg);
 int vmm_instance_emulator(struct vmm_instance *instance, struct vmm_loop *loop, const int *fds,
 			  unsigned int count, const struct vmm_emu_token *token);
+int vmm_instance_origin(struct vmm_instance *instance, const char *text);
 void vmm_instance_close(struct vmm_instance *instance);
 const char *vmm_instance_name(const struct vmm_instance *instance);
 const char *vmm_instance_path(const struct vmm_instance *instance);

@@ -20,6 +20,9 @@
 #include "host/host.h"
 #include "snapshot/snapshot.h"
 
+/* Seconds that the adb server has; less than systemd waits for a service to start. */
+#define ADB_LISTS_WITHIN	60
+
 static void steering_status(void *arg, json_t *to)
 {
 	const struct vmm_steering *s = arg;
@@ -218,6 +221,15 @@ static int steering_timer(struct vmm_steering *s)
 	return vmm_loop_add(s->devices, s->every_fd, steering_every, s);
 }
 
+static int steering_origin(struct vmm_steering *s)
+{
+	char *text = vmm_origin_text(s->cfg);
+	int err = text ? vmm_instance_origin(s->instance, text) : -ENOMEM;
+
+	free(text);
+	return err;
+}
+
 /**
  * vmm_steering_open - open the control of a VM
  * @s: @cfg, @loop, @devices, @stats and @hold.images are set, and @every_fd is -1
@@ -234,7 +246,9 @@ int vmm_steering_open(struct vmm_steering *s)
 	s->instance = vmm_instance_open(s->cfg->name, s->loop, &steering_vm, s);
 	s->hold.loop = s->loop;
 	s->hold.instance = s->instance;
-	return s->instance ? steering_timer(s) : -EIO;
+	if (!s->instance || steering_origin(s))
+		return -EIO;
+	return steering_timer(s);
 }
 
 /**
@@ -277,10 +291,17 @@ static void steering_ready(struct vmm_steering *s)
 	vmm_instance_state(s->instance, vmm_hold_status(&s->hold));
 }
 
-/* Called when the adb server lists the guest as a device. */
-static void steering_listed(void *arg)
+/* Called when the adb server lists the guest as a device, or when the wait for it is over. */
+static void steering_listed(void *arg, bool silent)
 {
-	steering_ready(arg);
+	struct vmm_steering *s = arg;
+
+	if (silent) {
+		vmm_note("the adb server has not listed the guest for %d s: the wait ends",
+			 ADB_LISTS_WITHIN);
+		vmm_instance_event(s->instance, "ADB_SILENT", NULL);
+	}
+	steering_ready(s);
 }
 
 /**
@@ -292,7 +313,7 @@ static void steering_listed(void *arg)
  */
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb)
 {
-	s->listed = vmm_adb_listed_open(s->loop, adb, steering_listed, s);
+	s->listed = vmm_adb_listed_open(s->loop, adb, ADB_LISTS_WITHIN, steering_listed, s);
 	s->hold.starts_up = true;
 	return s->listed ? 0 : -EIO;
 }

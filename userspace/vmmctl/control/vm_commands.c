@@ -196,7 +196,7 @@ static int run_screenshot(void *arg, u64 call, const json_t *args, struct vmm_an
 				not_now(c, answer, err);
 }
 
-/* The files come with the request. */
+/* The files come with the request: two, and one for each disk. */
 static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -206,10 +206,8 @@ static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answ
 	if (!call || !answer->given || !answer->given[0] || !answer->given[1])
 		return vmm_answer_fail(answer, EINVAL, "two files are needed: state and RAM");
 	err = c->vm->snapshot ? c->vm->snapshot(c->arg, answer->given, changes, call) : -EOPNOTSUPP;
-	if (err >= 0) {
-		answer->given[0] = 0;
-		answer->given[1] = 0;
-	}
+	if (err >= 0)
+		memset(answer->given, 0, VMM_LINES_FILES * sizeof(*answer->given));
 	return not_now(c, answer, err);
 }
 
@@ -312,7 +310,7 @@ static const struct vmm_command_row rows[] = {
 	{ "screen", "return the screen's file, with the newest frame", { }, run_screen },
 	{ "screenshot", "write a screenshot, as PNG, to a file that comes with the request",
 	  { }, run_screenshot },
-	{ "snapshot", "save the VM to two files that come with the request",
+	{ "snapshot", "save the VM to files that come with the request",
 	  { { "changes", JSON_TRUE, false } }, run_snapshot },
 	{ "guest-services", "connect guest services by a socket that comes with the request",
 	  { }, run_guest_services },

@@ -258,7 +258,8 @@ struct vhost_ranchu_blk_backend;
 struct vhost_ranchu_blk_info;
 struct vhost_ranchu_blk_stats;
 
-struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const char *path,
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+				       const struct vmm_disk *disk,
 				       const struct vhost_ranchu_blk_backend *backend);
 void vmm_user_blk_close(struct vmm_user_blk *blk);
 int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings);

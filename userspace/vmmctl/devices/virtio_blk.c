@@ -21,6 +21,7 @@
 #include "backends/backends.h"
 #include "devices/devices.h"
 #include "host/host.h"
+#include "host/image.h"
 
 #define BLK_QUEUE_MAX	256
 /* The configuration ends after the fields for write zeroes. */
@@ -116,14 +117,21 @@ static int blk_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
 	return vmm_vhost_ring_base(&blk->vhost, queue, base);
 }
 
-/* The guest knows the size of the disk, which must not change. */
+/*
+ * The guest knows the size of the disk, which must not change. The size of a discard is only a
+ * hint: a copy on another file system has another one.
+ */
 static int blk_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
 {
+	struct virtio_blk_config here = {}, there = {};
 	const struct blk *blk = v->state;
 
 	(void)state;
 	(void)tag;
-	if (!memcmp(v->config, config, BLK_CONFIG_SIZE))
+	memcpy(&here, v->config, BLK_CONFIG_SIZE);
+	memcpy(&there, config, BLK_CONFIG_SIZE);
+	there.discard_sector_alignment = here.discard_sector_alignment;
+	if (!memcmp(&here, &there, BLK_CONFIG_SIZE))
 		return 0;
 	return vmm_error(-EINVAL, "snapshot: the disk %s has another size now",
 			 blk->disk->path);
@@ -147,8 +155,19 @@ static int blk_open_kernel(struct vmm_virtio *v, struct blk *blk, u64 features,
 static int blk_open_user(struct vmm_virtio *v, struct blk *blk, u64 features,
 			 const struct vhost_ranchu_blk_backend *backend)
 {
-	blk->user = vmm_user_blk_open(v, features, blk->disk->path, backend);
-	return blk->user ? 0 : -errno;
+	blk->user = vmm_user_blk_open(v, features, blk->disk, backend);
+	if (!blk->user)
+		return -errno;
+	/* As the kernel's device would have: the guest may have been that one's before. */
+	if (!blk->disk->user && v->legacy)
+		v->offered &= ~BIT(VIRTIO_F_VERSION_1);
+	return 0;
+}
+
+/* The kernel's device has one image, and knows of none below it. */
+static bool blk_has_overlay(const struct vmm_disk *disk)
+{
+	return disk->copy && disk->copy->overlay;
 }
 
 /* Updates the configuration; a running driver is interrupted if it has changed. */
@@ -193,18 +212,20 @@ static int blk_open(struct vmm_virtio *v, struct blk *blk)
 		.flags = disk->readonly ? VHOST_RANCHU_BLK_READONLY : 0,
 		.block_size = disk->block_size,
 	};
+	bool direct = disk->direct && !blk_has_overlay(disk);
+	bool user = disk->user || blk_has_overlay(disk);
 	u64 features = BLK_FEATURES;
 	int err;
 
 	features |= disk->readonly ? BIT(VIRTIO_BLK_F_RO) : BLK_WRITE_FEATURES;
 	if (v->queues > 1)
 		features |= BIT(VIRTIO_BLK_F_MQ);
-	backend.fd = open(disk->path, O_CLOEXEC | (disk->readonly ? O_RDONLY : O_RDWR) |
-			  (disk->direct ? O_DIRECT : 0));
+	backend.fd = open(vmm_image_path(disk), O_CLOEXEC |
+			  (disk->readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0));
 	if (backend.fd < 0)
 		return vmm_error(errno, "--disk: cannot open %s", disk->path);
 	snprintf((char *)backend.id, sizeof(backend.id), "ranchu-disk%u", v->index);
-	err = (disk->user ? blk_open_user : blk_open_kernel)(v, blk, features, &backend);
+	err = (user ? blk_open_user : blk_open_kernel)(v, blk, features, &backend);
 	close(backend.fd);
 	if (err)
 		return err;

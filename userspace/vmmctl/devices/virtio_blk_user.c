@@ -18,6 +18,9 @@
 #include "../../../drivers/vhost/ranchu_blk_request.h"
 
 #include "devices/devices.h"
+#include "host/image.h"
+#include "host/iov.h"
+#include "host/overlay.h"
 #include "virtio/ring.h"
 
 /* The driver is interrupted after so many requests or bytes. */
@@ -44,6 +47,7 @@ struct blk_queue {
  * @disk: size and limits for the check of requests
  * @fd: the image
  * @buffered_fd: the image through the host's page cache; equals @fd without O_DIRECT
+ * @overlay: maps sectors to the image or to the file below it; NULL without a file below
  * @granularity: bytes, for alignment of discard and zeroing
  * @queue: by queue
  */
@@ -52,6 +56,7 @@ struct vmm_user_blk {
 	struct blk_disk disk;
 	int fd;
 	int buffered_fd;
+	struct vmm_overlay *overlay;
 	u32 granularity;
 	struct blk_queue queue[VMM_VIRTIO_QUEUES];
 };
@@ -81,15 +86,51 @@ static bool blk_each_write_lasts(const struct vmm_user_blk *blk)
 	return !(blk->dev.v->accepted & 1ULL << VIRTIO_BLK_F_FLUSH);
 }
 
+/* Reads as far as one of the two files has it. */
+static ssize_t overlay_read(const struct blk_queue *queue, const struct iovec *iov, int n,
+			    u64 pos)
+{
+	const struct vmm_overlay *overlay = queue->blk->overlay;
+	u64 end = queue->req.pos + queue->req.len;
+	struct iovec part[BLK_IOV];
+	bool owned = false;
+	u64 run;
+
+	run = vmm_overlay_run(overlay, pos / SECTOR_SIZE, (end - 1) / SECTOR_SIZE + 1 -
+			      pos / SECTOR_SIZE, &owned);
+	if (!run)
+		return 0;
+	n = vmm_iov_part(iov, n, 0, (pos / SECTOR_SIZE + run) * SECTOR_SIZE - pos, part);
+	return preadv2(owned ? queue->blk->fd : overlay->base, part, n, pos, 0);
+}
+
+/*
+ * A request begins with a sector: of that in which the written bytes end, if it is no whole
+ * one, nothing counts until the rest is there.
+ */
+static ssize_t overlay_written(const struct blk_queue *queue, u64 pos, ssize_t len)
+{
+	u64 first = pos / SECTOR_SIZE;
+
+	if (len > 0)
+		vmm_overlay_mark(queue->blk->overlay, first, (pos + len) / SECTOR_SIZE - first);
+	return len;
+}
+
 static ssize_t blk_move(const struct blk_queue *queue, int fd, const struct iovec *iov, int n)
 {
 	const struct blk_request *req = &queue->req;
+	bool overlay = queue->blk->overlay;
 	off_t pos = req->pos + req->moved;
+	ssize_t ret;
 
+	if (!req->write && overlay)
+		return overlay_read(queue, iov, n, pos);
 	if (!req->write)
 		return n == 1 ? pread(fd, iov->iov_base, iov->iov_len, pos) :
 				preadv2(fd, iov, n, pos, 0);
-	return pwritev2(fd, iov, n, pos, blk_each_write_lasts(queue->blk) ? RWF_DSYNC : 0);
+	ret = pwritev2(fd, iov, n, pos, blk_each_write_lasts(queue->blk) ? RWF_DSYNC : 0);
+	return overlay ? overlay_written(queue, pos, ret) : ret;
 }
 
 /* Unaligned requests, which O_DIRECT refuses, go through the page cache. */
@@ -197,13 +238,17 @@ u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero,
 	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 	off_t pos = sector * SECTOR_SIZE;
 	off_t len = (off_t)sectors * SECTOR_SIZE;
-	int fd = queue_of(req)->blk->fd;
+	struct vmm_user_blk *blk = queue_of(req)->blk;
+	int fd = blk->fd;
 	int err;
 
 	/* Both modes give zeros; the requested one is tried first. */
 	err = fallocate(fd, zero && !unmap ? fill : punch, pos, len);
 	if (err && errno == EOPNOTSUPP && zero)
 		err = fallocate(fd, unmap ? fill : punch, pos, len);
+	/* Zeros in an overlay hide what is below. */
+	if (!err && blk->overlay)
+		vmm_overlay_mark(blk->overlay, sector, sectors);
 	if (!err)
 		return VIRTIO_BLK_S_OK;
 	/* A discard is a hint, so it succeeds; zeroes the guest can write itself. */
@@ -307,15 +352,17 @@ static void blk_drop_image(struct vmm_user_blk *blk)
  * vmm_user_blk_open - create a disk
  * @v: the device; its @offered is set
  * @features: device features of the model
- * @path: of the image, for messages
+ * @disk: options of the disk
  * @backend: the image, and the properties of the disk
  *
  * Return: the disk, or NULL with errno set, after a message
  */
-struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const char *path,
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+				       const struct vmm_disk *disk,
 				       const struct vhost_ranchu_blk_backend *backend)
 {
 	struct vmm_user_blk *blk = calloc(1, sizeof(*blk));
+	const char *path = disk->path;
 	unsigned int i;
 	int err;
 
@@ -326,6 +373,7 @@ struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const
 	}
 	blk->fd = -1;
 	blk->buffered_fd = -1;
+	blk->overlay = disk->copy ? disk->copy->overlay : NULL;
 	err = blk_take_image(blk, backend);
 	if (err)
 		vmm_error(-err, "--disk: cannot serve %s", path);
@@ -411,7 +459,8 @@ int vmm_user_blk_base(struct vmm_user_blk *blk, unsigned int queue, u32 *base)
  */
 int vmm_user_blk_resize(struct vmm_user_blk *blk)
 {
-	off_t size = lseek(blk->fd, 0, SEEK_END);
+	off_t size = blk->overlay ? (off_t)(blk->overlay->sectors * SECTOR_SIZE) :
+				    lseek(blk->fd, 0, SEEK_END);
 	u64 blocks = size > 0 ? size / blk->disk.block_size : 0;
 
 	__atomic_store_n(&blk->disk.capacity, blocks * (blk->disk.block_size / SECTOR_SIZE),
@@ -453,5 +502,7 @@ void vmm_user_blk_stats(struct vmm_user_blk *blk, struct vhost_ranchu_blk_stats 
 		stats->read_bytes += vmm_counted((const u64 *)&queue->read_bytes);
 		stats->written_bytes += vmm_counted((const u64 *)&queue->written_bytes);
 	}
+	if (blk->overlay)
+		vmm_report_add(report, "overlay_bytes", vmm_overlay_bytes(blk->overlay));
 	vmm_ring_device_stats(&blk->dev, report);
 }

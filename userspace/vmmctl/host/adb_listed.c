@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Asks a running adb server repeatedly for the state of the guest, until it is "device": from
- * then on clients of adb are served at once. If there is no adb server, this ends at once.
+ * then on clients of adb are served at once. If there is no adb server, this ends at once. The wait
+ * is limited: a server of another user, for example, may not connect to the guest.
  *
  * Source: adb 29.0.6 (Debian source android-platform-tools), OVERVIEW.TXT and SERVICES.TXT:
  * four hexadecimal digits and a request; OKAY or FAIL, four digits and a text.
@@ -18,6 +19,7 @@
 #include "host/vsock.h"
 
 #define PERIOD_NS	250000000
+#define PERIODS		4	/* in a second */
 #define PATIENCE	20	/* periods to wait for an answer */
 
 static const char wanted[] = "OKAY0006device";
@@ -26,8 +28,9 @@ static const char wanted[] = "OKAY0006device";
  * struct vmm_adb_listed - a query of the adb server
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
- * @fn: called when the server lists the guest, or there is none
+ * @fn: called when the server lists the guest, or there is none, or it took too long
  * @arg: argument of @fn
+ * @left: periods until the wait is over
  * @timer_fd: timer for the next query, or for the end of the wait
  * @fd: connection to the server, or -1
  * @asked: the query was sent
@@ -38,8 +41,9 @@ static const char wanted[] = "OKAY0006device";
 struct vmm_adb_listed {
 	struct vmm_loop *loop;
 	const struct vmm_adb *adb;
-	void (*fn)(void *arg);
+	void (*fn)(void *arg, bool silent);
 	void *arg;
+	unsigned int left;
 	int timer_fd;
 	int fd;
 	bool asked;
@@ -68,11 +72,16 @@ static void timer_set(struct vmm_adb_listed *listed, bool on)
 	timerfd_settime(listed->timer_fd, 0, &period, NULL);
 }
 
-static void is_listed(struct vmm_adb_listed *listed)
+static void listed_end(struct vmm_adb_listed *listed, bool silent)
 {
 	hang_up(listed);
 	timer_set(listed, false);
-	listed->fn(listed->arg);
+	listed->fn(listed->arg, silent);
+}
+
+static void is_listed(struct vmm_adb_listed *listed)
+{
+	listed_end(listed, false);
 }
 
 static int listed_ready(void *arg);
@@ -149,7 +158,11 @@ static int listed_tick(void *arg)
 
 	if (read(listed->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return 0;
-	if (listed->fd < 0)
+	/* A process that was stopped meanwhile has not waited. */
+	listed->left--;
+	if (!listed->left)
+		listed_end(listed, true);
+	else if (listed->fd < 0)
 		dial(listed);
 	else if (!listed->ticks--)
 		hang_up(listed);
@@ -160,14 +173,16 @@ static int listed_tick(void *arg)
  * vmm_adb_listed_open - prepare a query
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
+ * @seconds: how long it is asked, at most
  * @fn: called once, in the main thread, when the server lists the guest as "device", or
- *	when there is no server
+ *	when there is no server, or, @silent, when @seconds are over
  * @arg: argument of @fn
  *
  * Return: the query, or NULL after a message
  */
 struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
-					   void (*fn)(void *arg), void *arg)
+					   unsigned int seconds,
+					   void (*fn)(void *arg, bool silent), void *arg)
 {
 	struct vmm_adb_listed *listed = calloc(1, sizeof(*listed));
 
@@ -177,6 +192,7 @@ struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct v
 	}
 	*listed = (struct vmm_adb_listed){
 		.loop = loop, .adb = adb, .fn = fn, .arg = arg, .fd = -1,
+		.left = seconds * PERIODS,
 	};
 	listed->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (listed->timer_fd < 0)

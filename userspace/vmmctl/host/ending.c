@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ static struct {
 	int event_fd;
 	volatile sig_atomic_t sig;
 	void (*last_act)(void);
+	const struct vmm_mem *ram;
 } ending = { .event_fd = -1 };
 
 static const int ending_signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -115,6 +117,41 @@ void vmm_ending_leave(void)
 	ending_limit();
 	signal(SIGALRM, SIG_DFL);
 	ending_remove();
+}
+
+/* Handles SIGBUS: the file of guest RAM is shorter than before, or cannot be read. */
+static void ending_bus(int sig, siginfo_t *info, void *context)
+{
+	static const char text[] =
+		"vmmctl: guest RAM is lost: \"ram\" of the snapshot has changed or is unreadable\n";
+	const struct vmm_mem *mem = ending.ram;
+	unsigned int i;
+
+	(void)sig;
+	(void)context;
+	for (i = 0; i < mem->regions; i++) {
+		if ((uintptr_t)info->si_addr - (uintptr_t)mem->region[i].hva >= mem->region[i].size)
+			continue;
+		ending_limit();
+		vmm_last_words(text, sizeof(text) - 1);
+		ending_remove();
+		_exit(EXIT_FAILURE);
+	}
+	/* For any other address the signal is raised again, and its default action ends vmmctl. */
+}
+
+/**
+ * vmm_ending_ram - report when guest RAM cannot be read from its file
+ * @mem: guest RAM, mapped from a snapshot's file; valid until the process ends
+ */
+void vmm_ending_ram(const struct vmm_mem *mem)
+{
+	struct sigaction action = {
+		.sa_sigaction = ending_bus, .sa_flags = SA_SIGINFO | SA_RESETHAND,
+	};
+
+	ending.ram = mem;
+	sigaction(SIGBUS, &action, NULL);
 }
 
 /* Handles a signal, unless it is ignored. */

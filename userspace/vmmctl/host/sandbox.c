@@ -17,6 +17,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <linux/fs.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -97,6 +98,8 @@ static const struct ioctls {
 	{ 0xffc0, 'T' << 8 | 0xc0 },
 	{ ~0U, TCGETS }, { ~0U, TCSETS }, { ~0U, TIOCGPGRP },
 	{ ~0U, SIOCGIFFLAGS },
+	/* A disk is saved: of a file that is open to another that is. */
+	{ ~0U, FICLONE },
 };
 
 static int rules_ioctl(scmp_filter_ctx ctx, int nr)

@@ -24,7 +24,8 @@
 #define DIR_TRIES	16	/* to lock a directory that other processes check meanwhile */
 #define DIR_PAUSE_US	10000	/* between two tries */
 
-static const char *const dir_files[] = { "control.sock", "state", "log", "logcat", "lock" };
+static const char *const dir_files[] = { "control.sock", "state", "log", "logcat", VMM_DIR_ORIGIN,
+					 "lock" };
 
 /**
  * struct vmm_dir - a VM's directory
@@ -292,6 +293,36 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 	dir_free(dir);
 	errno = -err;
 	return NULL;
+}
+
+/**
+ * vmm_dir_origin - write down what the VM is started with, before the sandbox
+ * @dir: the directory
+ * @text: a text
+ * @len: bytes of it
+ *
+ * The VM keeps no way to change the file: it is closed here, and the sandbox opens none.
+ *
+ * Return: 0, or -errno; there is no such file then
+ */
+int vmm_dir_origin(struct vmm_dir *dir, const char *text, size_t len)
+{
+	int fd = openat(dir->fd, VMM_DIR_ORIGIN, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	size_t done = 0;
+	ssize_t n = 0;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (done < len && (n = write(fd, text + done, len - done)) > 0)
+		done += n;
+	if (done < len)
+		err = n < 0 ? -errno : -EIO;
+	if (close(fd) && !err)
+		err = -errno;
+	if (err)
+		unlinkat(dir->fd, VMM_DIR_ORIGIN, 0);
+	return err;
 }
 
 /**

@@ -7,6 +7,7 @@
  *	BASE/NAME/control.sock	the control socket
  *	BASE/NAME/state		one line of JSON: name, pid, start, status
  *	BASE/NAME/log		the last messages of vmmctl
+ *	BASE/NAME/origin	options of the VM, for its snapshots (snapshot/origin.c)
  *
  * BASE is $XDG_RUNTIME_DIR/ranchu, else /run/ranchu.
  */
@@ -20,6 +21,7 @@
 #include "host/vm_name.h"
 
 #define VMM_DIR_LOG	(256 * 1024)	/* bytes of the log, at most */
+#define VMM_DIR_ORIGIN	"origin"
 
 struct vmm_dir;
 
@@ -28,6 +30,7 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name);
 void vmm_dir_close(struct vmm_dir *dir);
 void vmm_dir_leave(void);
 int vmm_dir_control(const struct vmm_dir *dir);
+int vmm_dir_origin(struct vmm_dir *dir, const char *text, size_t len);
 const char *vmm_dir_path(const struct vmm_dir *dir);
 size_t vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len);
 size_t vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len);

@@ -146,7 +146,8 @@ unsigned int vmm_adb_server_port(const char *value);
 struct vmm_adb_listed;
 
 struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
-					   void (*fn)(void *arg), void *arg);
+					   unsigned int seconds,
+					   void (*fn)(void *arg, bool silent), void *arg);
 void vmm_adb_listed_ask(struct vmm_adb_listed *listed);
 void vmm_adb_listed_close(struct vmm_adb_listed *listed);
 

@@ -27,6 +27,7 @@ enum vmm_board_kind { VMM_BOARD_AUTO, VMM_BOARD_RANCHU, VMM_BOARD_VIRT, VMM_BOAR
 enum vmm_virtio_bus { VMM_BUS_AUTO, VMM_BUS_MMIO, VMM_BUS_PCI };
 enum vmm_pipe_mode { VMM_PIPE_KERNEL, VMM_PIPE_USER, VMM_PIPE_NONE };
 enum vmm_sync_mode { VMM_SYNC_AUTO, VMM_SYNC_KERNEL, VMM_SYNC_USER, VMM_SYNC_NONE };
+enum vmm_guest_clock { VMM_GUEST_CLOCK_SAVED, VMM_GUEST_CLOCK_HOST };
 enum vmm_window { VMM_WINDOW_AUTO, VMM_WINDOW_ON, VMM_WINDOW_OFF };
 enum vmm_pvpanic { VMM_PVPANIC_AUTO, VMM_PVPANIC_ON, VMM_PVPANIC_OFF };
 enum vmm_vsock { VMM_VSOCK_NONE, VMM_VSOCK_ADB, VMM_VSOCK_LINUX };
@@ -102,6 +103,8 @@ enum vmm_backend_kind {
 	VMM_BACKEND_KINDS
 };
 
+struct vmm_image_copy;
+
 /**
  * struct vmm_disk - a disk of the guest
  * @path: file or block device of the host
@@ -112,6 +115,7 @@ enum vmm_backend_kind {
  * @transport: where the guest finds it
  * @user: served by vmmctl itself, not by the kernel
  * @fstab: the Android partition on it, "system" or "vendor", or NULL
+ * @copy: the copy that the VM uses instead of @path, or NULL; no option
  */
 struct vmm_disk {
 	const char *path;
@@ -122,6 +126,7 @@ struct vmm_disk {
 	struct vmm_transport transport;
 	bool user;
 	const char *fstab;
+	const struct vmm_image_copy *copy;
 };
 
 /* Small virtio devices that vmmctl serves itself. */
@@ -140,6 +145,7 @@ enum vmm_builtin_kind {
  * struct vmm_builtin - a small virtio device
  * @kind: the type of device
  * @path: Unix socket at its other end, or NULL
+ * @alone: for a clone: the saved VM has the other end of @path
  * @size: balloon: bytes that the guest is to give back
  * @play: sound: WAV file that gets what the guest plays, or NULL
  * @record: sound: WAV file that the guest records, or NULL
@@ -147,6 +153,7 @@ enum vmm_builtin_kind {
 struct vmm_builtin {
 	enum vmm_builtin_kind kind;
 	const char *path;
+	bool alone;
 	u64 size;
 	const char *play;
 	const char *record;
@@ -214,6 +221,7 @@ struct vmm_snapshot;
  * @stall_detector: the board has a stall detector, which finds vCPUs that are stuck
  * @access_platform: virtio devices offer VIRTIO_F_ACCESS_PLATFORM: drivers use the DMA API
  * @dma_pool: bytes of memory reserved for that, 0 for any memory; arm64
+ * @guest_clock: whether the clocks of a VM that starts from a snapshot count the time since then
  * @vmgenid: the board has a VM generation ID, which changes at a start from a snapshot
  * @battery: the guest has a battery, and not only a charger
  * @hw_keyboard: the goldfish events have the keys of a keyboard
@@ -301,6 +309,7 @@ struct vmm_config {
 	bool access_platform;
 	u64 dma_pool;
 	bool vmgenid;
+	enum vmm_guest_clock guest_clock;
 	bool battery;
 	bool hw_keyboard;
 	bool hw_dpad;

@@ -277,6 +277,7 @@ struct vmm_runner {
  * @parked: number of vCPUs that have stopped for @pausing
  * @parked_fd: eventfd, signalled when all have stopped
  * @clock: the guest's clock when they stopped, on arm64
+ * @away: ns since the snapshot was saved, if the guest's clocks count them; x86_64
  * @fd: KVM's VM of this life, or -1
  * @gic_fd: its interrupt controller, a KVM device
  * @gic: version of the GIC
@@ -315,6 +316,7 @@ struct vmm_vm {
 	unsigned int parked;
 	int parked_fd;
 	u64 clock;
+	u64 away;
 	int fd;
 	int gic_fd;
 	enum vmm_gic gic;
@@ -469,6 +471,9 @@ extern const bool vmm_arch_window_slows;	/* a window makes writes beside it slow
 
 #define VMM_ARCH_ROUTES	256	/* routes of an interrupt controller's lines, at most */
 
+/* What a guest can look at of its CPU: a name, and a value. */
+typedef void (*vmm_feature_fn)(void *arg, const char *name, u64 value);
+
 int vmm_arch_check_run(const struct vmm_config *cfg);
 void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg);
 unsigned long vmm_arch_vm_type(int kvm_fd);
@@ -485,6 +490,8 @@ void vmm_arch_clock_release(struct vmm_vm *vm);
 void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state);
 int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state);
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg);
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value);
 int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_probe_fwb(int vcpu_fd);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -161,6 +162,28 @@ static void vcpu_unregister_rseq(void)
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
+/* Returns whether the file of guest RAM has become shorter: KVM_RUN fails with EFAULT then. */
+static bool ram_is_short(const struct vmm_vm *vm)
+{
+	struct stat st;
+	u64 size = 0;
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.regions; i++)
+		size += vm->mem.region[i].size;
+	return vm->ram_fd >= 0 && !vm->mem.cleared && !fstat(vm->ram_fd, &st) &&
+	       (u64)st.st_size < size;
+}
+
+static void vcpu_failed(struct vmm_vcpu *vcpu, int err)
+{
+	if (err == EFAULT && ram_is_short(vcpu->vm))
+		vmm_error(err, "guest RAM is lost: \"ram\" of the snapshot has changed");
+	else
+		vmm_error(err, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id, vmm_arch_vcpu_pc(vcpu));
+	vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+}
+
 /*
  * The last exit may have been in the middle of an instruction. KVM completes the instruction
  * when the vCPU is run again; with immediate_exit, it does so without entering the guest.
@@ -178,11 +201,8 @@ static void vcpu_finish_exit(struct vmm_vcpu *vcpu)
 		if (!err)
 			vcpu_exit(vcpu);
 	} while (!err && !vmm_vm_ended(vcpu->vm));
-	if (err && errno != EINTR && errno != EAGAIN) {
-		vmm_error(errno, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id,
-			  vmm_arch_vcpu_pc(vcpu));
-		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
-	}
+	if (err && errno != EINTR && errno != EAGAIN)
+		vcpu_failed(vcpu, errno);
 	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 }
 
@@ -247,15 +267,12 @@ static void *vcpu_thread(void *arg)
 		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
 	}
 	while (vcpu_may_run(vcpu)) {
-		if (!vcpu_enter(vcpu)) {
+		if (!vcpu_enter(vcpu))
 			vcpu_exit(vcpu);
-		} else if (errno == EINTR || errno == EAGAIN) {
+		else if (errno == EINTR || errno == EAGAIN)
 			count(&vcpu->exits.signals);
-		} else {
-			vmm_error(errno, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id,
-				  vmm_arch_vcpu_pc(vcpu));
-			vmm_vm_end(vcpu->vm, VMM_END_ERROR);
-		}
+		else
+			vcpu_failed(vcpu, errno);
 	}
 	return NULL;
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
  * @base: the snapshot that has the other pages, or NULL
  * @pages: pages that this snapshot has, if there is a @base
  * @pagemap_fd: file of the process's page table, -1 before RAM is mapped
+ * @disk_fd: file of each disk, -1 if the snapshot has none
  * @tree: states of the machine's parts
  */
 struct vmm_snapshot {
@@ -38,6 +40,7 @@ struct vmm_snapshot {
 	struct vmm_snapshot *base;
 	struct vmm_pages pages;
 	int pagemap_fd;
+	int disk_fd[VMM_DISKS];
 	struct vmm_tree tree;
 };
 
@@ -85,6 +88,35 @@ static int manifest_read(struct vmm_snapshot *snapshot, int dir)
 	snapshot->body = vmm_manifest_parse(text, len, VMM_SNAPSHOT_MANIFEST);
 	free(text);
 	return snapshot->body ? 0 : -EINVAL;
+}
+
+/**
+ * vmm_manifest_peek - read the manifest of what may be a snapshot
+ * @path: its directory
+ *
+ * Nothing is checked and nothing is said: it is for finding snapshots.
+ *
+ * Return: its body, which is the caller's; NULL if it is none
+ */
+json_t *vmm_manifest_peek(const char *path)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, VMM_SNAPSHOT_MANIFEST,
+				       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	json_t *manifest = NULL;
+	json_t *body;
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    st.st_size <= (off_t)VMM_MANIFEST_MAX)
+		manifest = json_loadfd(fd, 0, NULL);
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	body = json_incref(json_object_get(manifest, "body"));
+	json_decref(manifest);
+	return body;
 }
 
 static int refuse_key(const char *key)
@@ -144,10 +176,38 @@ static int state_read(struct vmm_snapshot *snapshot, int dir)
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base);
 
+/* Returns whether the snapshot at @path has the ID in @about. */
+static bool base_is(const char *path, const json_t *about)
+{
+	json_t *body = vmm_manifest_peek(path);
+	bool is_so = json_equal(json_object_get(body, "id"), json_object_get(about, "id"));
+
+	json_decref(body);
+	return is_so;
+}
+
+/*
+ * Returns the path of the snapshot with the other pages: the saved path, or the same name beside
+ * this snapshot, because both may have been moved together, to another machine.
+ */
+static const char *base_find(const struct vmm_snapshot *snapshot, const char *path,
+			     const json_t *about, char beside[PATH_MAX])
+{
+	const char *slash = strrchr(snapshot->path, '/');
+
+	if (base_is(path, about) ||
+	    (size_t)snprintf(beside, PATH_MAX, "%.*s%s", (int)(slash - snapshot->path),
+			     snapshot->path, strrchr(path, '/')) >= PATH_MAX ||
+	    !base_is(beside, about))
+		return path;
+	return beside;
+}
+
 /* Opens the snapshot that has the other pages; it must have all pages itself. */
 static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 {
 	const char *path = vmm_manifest_word(about, "path");
+	char beside[PATH_MAX];
 	u8 id[VMM_SNAPSHOT_ID];
 	int err;
 
@@ -156,6 +216,7 @@ static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 	err = id_read(about, "ram.base.id", id);
 	if (err)
 		return err;
+	path = base_find(snapshot, path, about, beside);
 	snapshot->base = snapshot_open(path, false);
 	if (!snapshot->base)
 		return -EINVAL;
@@ -208,6 +269,42 @@ static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id, bool m
 	return !err && base ? base_open(snapshot, base) : err;
 }
 
+static int disk_open(int dir, const json_t *about, unsigned int index)
+{
+	char name[VMM_SNAPSHOT_FILE];
+	struct stat st;
+	u64 size, crc;
+	int fd;
+
+	if (index >= VMM_DISKS || vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+	    vmm_manifest_number(about, "crc32", ~0U, &crc))
+		return refuse_key("images.disk");
+	snprintf(name, sizeof(name), VMM_SNAPSHOT_DISK, index);
+	fd = file_open(dir, name);
+	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode) && (u64)st.st_size == size))
+		return fd;
+	close(fd);
+	return vmm_error(-EINVAL, "snapshot: %s does not have %llu bytes", name, size);
+}
+
+/* Its disks are none of those who need only its RAM. */
+static int disks_open(struct vmm_snapshot *snapshot, int dir)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *about = json_object_get(json_array_get(list, i), "disk");
+		int fd = about ? disk_open(dir, about, i) : -1;
+
+		if (about && fd < 0)
+			return fd;
+		if (about)
+			snapshot->disk_fd[i] = fd;
+	}
+	return 0;
+}
+
 static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_base)
 {
 	u8 id[VMM_SNAPSHOT_ID];
@@ -221,12 +318,15 @@ static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_b
 	if (!err && memcmp(id, snapshot->tree.id, sizeof(id)))
 		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
 				" is another snapshot's (\"id\")");
-	return err ? err : ram_open(snapshot, dir, id, may_have_base);
+	if (!err)
+		err = ram_open(snapshot, dir, id, may_have_base);
+	return !err && may_have_base ? disks_open(snapshot, dir) : err;
 }
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 {
 	struct vmm_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	unsigned int i;
 	int err;
 	int dir;
 
@@ -236,6 +336,8 @@ static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 	}
 	snapshot->ram_fd = -1;
 	snapshot->pagemap_fd = -1;
+	for (i = 0; i < VMM_DISKS; i++)
+		snapshot->disk_fd[i] = -1;
 	snapshot->path = realpath(path, NULL);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || !snapshot->path) {
@@ -270,8 +372,14 @@ struct vmm_snapshot *vmm_snapshot_open(const char *path)
  */
 void vmm_snapshot_close(struct vmm_snapshot *snapshot)
 {
+	unsigned int i;
+
 	if (!snapshot)
 		return;
+	for (i = 0; i < VMM_DISKS; i++) {
+		if (snapshot->disk_fd[i] >= 0)
+			close(snapshot->disk_fd[i]);
+	}
 	vmm_snapshot_close(snapshot->base);
 	vmm_tree_free(&snapshot->tree);
 	vmm_pages_free(&snapshot->pages);
@@ -304,6 +412,22 @@ const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot)
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 {
 	return snapshot->base ? snapshot->base->ram_fd : snapshot->ram_fd;
+}
+
+/**
+ * vmm_snapshot_disks - return what a snapshot has of disks
+ * @snapshot: open
+ * @past: filled, for VMM_DISKS disks; files and objects stay those of @snapshot
+ */
+void vmm_snapshot_disks(const struct vmm_snapshot *snapshot, struct vmm_image_past *past)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISKS; i++)
+		past[i] = (struct vmm_image_past){
+			json_array_get(list, i), snapshot->disk_fd[i],
+		};
 }
 
 /**
@@ -362,8 +486,34 @@ json_t *vmm_snapshot_base(const struct vmm_snapshot *snapshot)
 	return json_pack("{s:s, s:o}", "path", base->path, "id", vmm_manifest_id(base->tree.id));
 }
 
+static int disks_check(const struct vmm_snapshot *snapshot)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISKS; i++) {
+		const json_t *about = json_object_get(json_array_get(list, i), "disk");
+		u64 size, crc;
+		u32 sum;
+		int err;
+
+		if (snapshot->disk_fd[i] < 0)
+			continue;
+		if (vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+		    vmm_manifest_number(about, "crc32", ~0U, &crc))
+			return refuse_key("images.disk");
+		err = vmm_ram_sum(snapshot->disk_fd[i], size, &sum);
+		if (err)
+			return vmm_error(-err, "snapshot: cannot read " VMM_SNAPSHOT_DISK, i);
+		if (sum != crc)
+			return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_DISK
+					 " does not have the checksum \"images.disk.crc32\"", i);
+	}
+	return 0;
+}
+
 /**
- * vmm_snapshot_check - read all RAM and compare its checksum
+ * vmm_snapshot_check - read all RAM and disks and compare their checksums
  * @snapshot: open
  *
  * Return: 0, or -errno after a message
@@ -388,7 +538,7 @@ int vmm_snapshot_check(const struct vmm_snapshot *snapshot)
 	if (sum != crc)
 		return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_RAM
 				 " does not have the checksum \"ram.crc32\"");
-	return 0;
+	return disks_check(snapshot);
 }
 
 /* ---- does the snapshot fit this VM? ---- */
@@ -461,6 +611,44 @@ static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 	return 0;
 }
 
+/* 0 unless the guest would find another CPU than the one that it has looked at. */
+static int feature_fits(const struct vmm_vm *vm, const char *name, const json_t *there,
+			const json_t *here)
+{
+	const char *text = json_string_value(there);
+	char key[80];
+	char *end;
+	u64 value;
+
+	if (here && json_equal(here, there))
+		return 0;
+	snprintf(key, sizeof(key), "machine.cpu.%.60s", name);
+	errno = 0;
+	value = text ? strtoull(text, &end, 16) : 0;
+	if (!text || errno || *end)
+		return refuse_key(key);
+	if (vmm_arch_feature_taken(vm, name, value))
+		return 0;
+	return differs(key, text, here ? json_string_value(here) : "missing");
+}
+
+/* An older snapshot does not say, and KVM refuses it later by a number. */
+static int features_fit(const struct vmm_vm *vm, const json_t *there)
+{
+	json_t *here = there ? vmm_saving_features(vm) : NULL;
+	const char *name;
+	json_t *value;
+	int err = 0;
+
+	json_object_foreach((json_t *)there, name, value) {
+		err = feature_fits(vm, name, value, json_object_get(here, name));
+		if (err)
+			break;
+	}
+	json_decref(here);
+	return err;
+}
+
 /**
  * vmm_snapshot_fits - check that a VM can start from a snapshot
  * @snapshot: open
@@ -485,6 +673,8 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 		err = number_fits(machine, "memory", vm->cfg->memory);
 	if (!err)
 		err = number_fits(machine, "gic", vm->gic);
+	if (!err)
+		err = features_fit(vm, json_object_get(machine, "cpu"));
 	if (!err)
 		err = ram_fits(json_object_get(ram, "regions"), snapshot->ram_size, &vm->mem);
 	if (!err)

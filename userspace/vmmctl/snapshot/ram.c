@@ -102,7 +102,13 @@ u64 vmm_ram_bytes(const struct vmm_mem *mem)
 	return bytes;
 }
 
-static bool page_is_zero(const u8 *page)
+/**
+ * vmm_page_is_zero - look whether a page has only zeros
+ * @page: VMM_PAGE_SIZE bytes
+ *
+ * Return: whether it has
+ */
+bool vmm_page_is_zero(const u8 *page)
 {
 	u64 first;
 
@@ -128,7 +134,7 @@ static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 la
 	for (at = first; at < last && !err; at += PAGE) {
 		if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED))
 			return -ECANCELED;
-		if (page_is_zero(hva + at)) {
+		if (vmm_page_is_zero(hva + at)) {
 			err = vmm_snapshot_write(job->fd, hva + begin, at - begin, base + begin);
 			begin = at + PAGE;
 			continue;
@@ -267,28 +273,31 @@ int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc)
 }
 
 /**
- * vmm_ram_sum - read all of a snapshot's RAM
- * @fd: the file, as vmm_ram_check() allows it
- * @size: bytes of RAM
- * @crc: filled, as vmm_ram_write() does
+ * vmm_ram_sum - read all of a snapshot's RAM, or of one of its disks
+ * @fd: the file, as vmm_ram_check() allows it; or a disk
+ * @size: bytes of RAM, or of the disk
+ * @crc: filled, as vmm_ram_write() does; a disk's last page ends with zeros
  *
  * Return: 0, or -errno without a message
  */
 int vmm_ram_sum(int fd, u64 size, u32 *crc)
 {
+	u64 pages = (size + PAGE - 1) / PAGE * PAGE;
 	u8 *bytes = malloc(RUN);
-	u64 at = 0, end = size;
+	u64 at = 0, end = pages;
 	int err = bytes ? 0 : -ENOMEM;
 
 	*crc = 0;
-	while (!err && at < size && next_data(fd, size, &at, &end)) {
+	while (!err && at < size && next_data(fd, pages, &at, &end)) {
 		for (; at < end && !err; at += RUN) {
 			size_t len = end - at < RUN ? end - at : RUN;
+			size_t there = size - at < len ? size - at : len;
 			size_t i;
 
-			err = vmm_snapshot_read(fd, bytes, len, at);
+			err = vmm_snapshot_read(fd, bytes, there, at);
+			memset(bytes + there, 0, len - there);
 			for (i = 0; i < len && !err; i += PAGE) {
-				if (!page_is_zero(bytes + i))
+				if (!vmm_page_is_zero(bytes + i))
 					*crc = page_sum(*crc, at + i, bytes + i);
 			}
 		}

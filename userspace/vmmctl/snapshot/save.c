@@ -6,6 +6,7 @@
  * first the states, while the job uses the devices exclusively, and then RAM.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -90,64 +91,85 @@ static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 	return json;
 }
 
-/* Refuses a clone whose disk is a private copy, which is removed with the clone. */
-static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images *images)
+/* Describes the disk. A private copy has no modification time by which the image is recognized. */
+static json_t *save_image(const struct vmm_images *images, unsigned int index, bool written,
+			  int to)
+{
+	json_t *image = vmm_image_describe(images->fd[index]);
+	u64 size;
+
+	if (image && images->copy[index])
+		json_object_del(image, "mtime");
+	if (image && written && to &&
+	    (vmm_disk_size(images, index, &size) ||
+	     json_object_set_new(image, "disk", json_pack("{s:I}", "size", (json_int_t)size)))) {
+		json_decref(image);
+		return NULL;
+	}
+	return image;
+}
+
+static json_t *images_refused(json_t *list, json_t *image, const char *why, unsigned int index)
+{
+	vmm_error(-EOPNOTSUPP, "snapshot: %s %u", why, index);
+	json_decref(image);
+	json_decref(list);
+	return NULL;
+}
+
+/* Describes all disks. A writable one is saved if there is a file for it. */
+static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images *images,
+			   const int *to)
 {
 	json_t *list = json_array();
 	unsigned int i;
 
 	for (i = 0; list && i < images->count; i++) {
 		const struct vmm_disk *disk = &cfg->disk[i];
-		json_t *image;
+		json_t *image = save_image(images, i, !disk->readonly, to[i]);
 
-		image = vmm_image_describe(images->fd[i]);
-		if (!image || (cfg->clone && !disk->readonly)) {
-			vmm_error(-EOPNOTSUPP,
-				  "snapshot: disk %u is a clone's copy, and removed with it", i);
-			json_decref(image);
-			json_decref(list);
-			return NULL;
-		}
-		if (json_object_set_new(image, "path", json_string(disk->path))) {
-			vmm_error(-EINVAL, "snapshot: the name of disk %u is no UTF-8", i);
-			json_decref(image);
-			json_decref(list);
-			return NULL;
-		}
+		if (!image)
+			return images_refused(list, image, "cannot describe disk", i);
+		if (images->copy[i] && !to[i])
+			return images_refused(list, image, "no file for the private copy of disk",
+					      i);
+		if (json_object_set_new(image, "path", json_string(disk->path)))
+			return images_refused(list, image, "the name is not UTF-8: disk", i);
 		json_object_set_new(image, "readonly", json_boolean(disk->readonly));
 		json_array_append_new(list, image);
 	}
 	return list;
 }
 
-/* The command lines with which the VM was started, of earlier snapshots and this one. */
-static json_t *save_layers(const struct vmm_config *cfg)
+static void feature_add(void *arg, const char *name, u64 value)
 {
-	json_t *layers = cfg->snapshot ?
-		json_deep_copy(json_object_get(vmm_snapshot_body(cfg->snapshot), "layers")) :
-		json_array();
-	json_t *words = json_array();
-	unsigned int i;
+	char text[24];
 
-	bool ok = layers && words;
+	snprintf(text, sizeof(text), "0x%llx", value);
+	json_object_set_new(arg, name, json_string(text));
+}
 
-	for (i = 0; ok && i < cfg->word_count; i++)
-		ok = !json_array_append_new(words, json_string(cfg->words[i]));
-	ok = ok && !json_array_append_new(layers, json_pack("{s:s, s:O}", "directory",
-							    cfg->directory, "words", words));
-	json_decref(words);
-	if (ok)
-		return layers;
-	vmm_error(-EINVAL, "snapshot: a word of the command line, or the directory, is no UTF-8");
-	json_decref(layers);
-	return NULL;
+/**
+ * vmm_saving_features - tell what a guest can look at of its CPU
+ * @vm: has vCPUs
+ *
+ * Return: an object, the caller's, or NULL without memory
+ */
+json_t *vmm_saving_features(const struct vmm_vm *vm)
+{
+	json_t *features = json_object();
+
+	if (features && vm->vcpus && vm->vcpu[0])
+		vmm_arch_features(vm, feature_add, features);
+	return features;
 }
 
 static json_t *save_machine(const struct vmm_vm *vm)
 {
-	return json_pack("{s:s, s:s, s:i, s:I, s:i}", "host", vmm_arch_name, "board",
+	return json_pack("{s:s, s:s, s:i, s:I, s:i, s:o}", "host", vmm_arch_name, "board",
 			 vm->board.name, "cpus", (int)vm->vcpus, "memory",
-			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic);
+			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic, "cpu",
+			 vmm_saving_features(vm));
 }
 
 /* Adds a member; false if it is NULL, or without memory. */
@@ -156,16 +178,15 @@ static bool add(json_t *body, const char *key, json_t *value)
 	return value && !json_object_set_new(body, key, value);
 }
 
-/* Saves everything but RAM. */
+/* Saves everything but the contents of RAM and disks. */
 static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_t *body,
-		       struct vmm_tree *tree, int fd)
+		       struct vmm_tree *tree, const struct vmm_snapshot_files *files)
 {
 	return add(body, "id", vmm_manifest_id(tree->id)) &&
 	       add(body, "created", json_integer(time(NULL))) &&
 	       add(body, "machine", save_machine(vm)) &&
-	       add(body, "layers", save_layers(vm->cfg)) &&
-	       add(body, "images", save_images(vm->cfg, images)) &&
-	       add(body, "state", save_state(vm, tree, fd));
+	       add(body, "images", save_images(vm->cfg, images, files->disk)) &&
+	       add(body, "state", save_state(vm, tree, files->state));
 }
 
 /**
@@ -255,7 +276,7 @@ int vmm_saving_state(struct vmm_saving *saving)
 		memcpy(saving->job.id, tree->id, sizeof(tree->id));
 		ok = ok && !saving_pages(saving) &&
 		     save_parts(saving->vm, saving->images, saving->body, tree,
-				saving->files.state);
+				&saving->files);
 		vmm_tree_free(tree);
 	}
 	free(tree);
@@ -286,8 +307,25 @@ static json_t *ram_describe(const struct vmm_saving *saving)
 	return NULL;
 }
 
+/* Writes the disks that the manifest has a file of. */
+static int write_disks(struct vmm_saving *saving)
+{
+	const json_t *list = json_object_get(saving->body, "images");
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < saving->images->count; i++) {
+		if (!json_object_get(json_array_get(list, i), "disk"))
+			continue;
+		err = vmm_disk_write(saving->images, i, saving->files.disk[i], &saving->job.stop);
+		if (err)
+			return vmm_error(-err, "snapshot: " VMM_SNAPSHOT_DISK, i);
+	}
+	return 0;
+}
+
 /**
- * vmm_saving_ram - write RAM
+ * vmm_saving_ram - write RAM and writable disks
  * @saving: the state of saving, after vmm_saving_state(); vCPUs and devices are paused
  *
  * Context: a job.
@@ -295,8 +333,11 @@ static json_t *ram_describe(const struct vmm_saving *saving)
  */
 int vmm_saving_ram(struct vmm_saving *saving)
 {
-	int err = vmm_ram_write(&saving->job);
+	int err = write_disks(saving);
 
+	if (err)
+		return err;
+	err = vmm_ram_write(&saving->job);
 	if (err)
 		return vmm_error(-err, "snapshot: " VMM_SNAPSHOT_RAM);
 	if (add(saving->body, "ram", ram_describe(saving)))

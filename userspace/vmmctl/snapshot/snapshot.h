@@ -8,10 +8,14 @@
  *	ram		guest RAM, region after region, with holes where it is zero, and a
  *			page at the end with the snapshot's ID (ram.c); or only what differs
  *			from another snapshot's, with a list of these pages (pages.c)
+ *	disk-0 ...	what the first disk was, if the guest writes to it, as a raw image with
+ *			holes (disk.c); and of each other such disk
  *
- * A VM writes the latter two, in the sandbox, to files that it is given (save.c); the program that
- * gives the files creates the directory (control/snapshot.c). A VM that starts from a snapshot
- * opens it before it enters the sandbox and loads the state inside (load.c).
+ * A VM writes all but the first, in the sandbox, to files that it is given (save.c); the
+ * program that gives the files creates the directory (control/snapshot.c), and takes the VM's
+ * options from a file that was written before the VM entered the sandbox (origin.c). A VM that
+ * starts from a snapshot opens it before it enters the sandbox and loads the state inside
+ * (load.c).
  *
  * A snapshot is not trusted: it may be incomplete, foreign, newer, or malicious.
  */
@@ -26,7 +30,10 @@
 #define VMM_SNAPSHOT_MANIFEST	"manifest.json"
 #define VMM_SNAPSHOT_STATE	"state.dtb"
 #define VMM_SNAPSHOT_RAM	"ram"
+#define VMM_SNAPSHOT_DISK	"disk-%u"
+#define VMM_SNAPSHOT_FILE	16	/* bytes of a file's name, its end included */
 
+struct vmm_image_past;
 struct vmm_images;
 struct vmm_snapshot;
 
@@ -112,11 +119,17 @@ struct vmm_ram_job {
 
 int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset);
 int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset);
+bool vmm_page_is_zero(const u8 *page);
 u64 vmm_ram_bytes(const struct vmm_mem *mem);
 int vmm_ram_write(struct vmm_ram_job *job);
 int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map);
 int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc);
 int vmm_ram_sum(int fd, u64 size, u32 *crc);
+
+/* ---- disk.c ---- */
+
+int vmm_disk_size(const struct vmm_images *images, unsigned int index, u64 *size);
+int vmm_disk_write(const struct vmm_images *images, unsigned int index, int fd, const bool *stop);
 
 /* ---- save.c: in a running VM ---- */
 
@@ -124,11 +137,13 @@ int vmm_ram_sum(int fd, u64 size, u32 *crc);
  * struct vmm_snapshot_files - the files that a VM is saved to
  * @state: an empty file, open for writing
  * @ram: the same
+ * @disk: the same, for each disk; 0 for none
  * @changes: save only pages that differ from the loaded snapshot
  */
 struct vmm_snapshot_files {
 	int state;
 	int ram;
+	int disk[VMM_DISKS];
 	bool changes;
 };
 
@@ -140,14 +155,23 @@ void vmm_saving_free(struct vmm_saving *saving);
 int vmm_saving_state(struct vmm_saving *saving);
 int vmm_saving_ram(struct vmm_saving *saving);
 void vmm_saving_stop(struct vmm_saving *saving);
+json_t *vmm_saving_features(const struct vmm_vm *vm);
 json_t *vmm_saving_body(const struct vmm_saving *saving);
+
+/* ---- origin.c: what a VM was started with, which the VM itself is not asked ---- */
+
+char *vmm_origin_text(const struct vmm_config *cfg);
+json_t *vmm_origin_parse(const char *text, size_t len);
+json_t *vmm_origin_body(const json_t *origin, const json_t *answer);
 
 /* ---- load.c ---- */
 
+json_t *vmm_manifest_peek(const char *path);
 struct vmm_snapshot *vmm_snapshot_open(const char *path);
 void vmm_snapshot_close(struct vmm_snapshot *snapshot);
 const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot);
+void vmm_snapshot_disks(const struct vmm_snapshot *snapshot, struct vmm_image_past *past);
 int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem);
 int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_mem *mem,
 			 struct vmm_pages *pages);

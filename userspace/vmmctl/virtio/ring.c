@@ -508,8 +508,13 @@ void vmm_ring_model_stats(struct vmm_virtio *v, struct vmm_report *report)
 int vmm_builtin_connect(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
 			unsigned int index, struct vmm_stream *stream)
 {
-	const char *path = vmm_builtin_find(cfg, kind, index)->path;
-	int err = vmm_stream_open(stream, path);
+	const struct vmm_builtin *asked = vmm_builtin_find(cfg, kind, index);
+	int err;
 
-	return err ? vmm_error(-err, "--virtio: cannot connect to %s", path) : 0;
+	/* Without a file nothing comes, and what is sent is dropped. */
+	*stream = (struct vmm_stream){ .fd = -1 };
+	if (asked->alone)
+		return 0;
+	err = vmm_stream_open(stream, asked->path);
+	return err ? vmm_error(-err, "--virtio: cannot connect to %s", asked->path) : 0;
 }

@@ -26,6 +26,9 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
 		return vmm_error(-EOPNOTSUPP, "--virtio-bus: pci needs --board virt");
 	if (cfg->address_space && cfg->board != VMM_BOARD_VIRT)
 		return vmm_error(-EOPNOTSUPP, "--device address-space: needs --board virt");
+	/* Nothing tells an arm64 guest that it stood still: it would take a CPU for stuck. */
+	if (cfg->guest_clock != VMM_GUEST_CLOCK_SAVED)
+		return vmm_error(-EOPNOTSUPP, "--guest-clock: an arm64 guest has the saved one");
 	if (cfg->pstore)
 		return vmm_error(-EOPNOTSUPP, "--pstore: only the pc board has a store");
 	return 0;

@@ -202,6 +202,74 @@ int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	return 0;
 }
 
+/* ---- what a CPU says of itself ---- */
+
+#define FEATURE(crm, op2)	ARM64_SYS_REG(3, 0, 0, crm, op2)
+
+static const struct feature {
+	const char *name;
+	u64 id;
+} features[] = {
+	{ "MIDR_EL1", FEATURE(0, 0) },
+	{ "REVIDR_EL1", FEATURE(0, 6) },
+	{ "CTR_EL0", ARM64_SYS_REG(3, 3, 0, 0, 1) },
+	{ "ID_AA64PFR0_EL1", FEATURE(4, 0) },
+	{ "ID_AA64PFR1_EL1", FEATURE(4, 1) },
+	{ "ID_AA64ZFR0_EL1", FEATURE(4, 4) },
+	{ "ID_AA64DFR0_EL1", FEATURE(5, 0) },
+	{ "ID_AA64ISAR0_EL1", FEATURE(6, 0) },
+	{ "ID_AA64ISAR1_EL1", FEATURE(6, 1) },
+	{ "ID_AA64ISAR2_EL1", FEATURE(6, 2) },
+	{ "ID_AA64MMFR0_EL1", FEATURE(7, 0) },
+	{ "ID_AA64MMFR1_EL1", FEATURE(7, 1) },
+	{ "ID_AA64MMFR2_EL1", FEATURE(7, 2) },
+};
+
+static int feature_ioctl(const struct vmm_vm *vm, unsigned long request, u64 id, u64 *value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
+
+	return ioctl(vm->vcpu[0]->fd, request, &reg);
+}
+
+/**
+ * vmm_arch_features - tell what a guest can look at of its CPU
+ * @vm: has vCPUs
+ * @fn: called for each feature that KVM tells
+ * @arg: argument of @fn
+ */
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg)
+{
+	unsigned int i;
+	u64 value;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++) {
+		if (!feature_ioctl(vm, KVM_GET_ONE_REG, features[i].id, &value))
+			fn(arg, features[i].name, value);
+	}
+}
+
+/**
+ * vmm_arch_feature_taken - give the CPU a feature as another one has it
+ * @vm: has vCPUs, none of which has run
+ * @name: of the feature
+ * @value: that a guest has seen
+ *
+ * Newer kernels let a guest see less than the CPU has.
+ *
+ * Return: whether this host's KVM takes it
+ */
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++) {
+		if (!strcmp(features[i].name, name))
+			return !feature_ioctl(vm, KVM_SET_ONE_REG, features[i].id, &value);
+	}
+	return false;
+}
+
 /* ---- the interrupt controller ---- */
 
 /**

@@ -9,15 +9,17 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "machine/machine.h"
 #include "machine/x86_64/x86_64.h"
 
 #define CPU_VERSION	1
-#define CHIP_VERSION	1
+#define CHIP_VERSION	2
 
 /* Tags of a vCPU's state; a number is never reused. */
 enum {
@@ -41,6 +43,7 @@ enum {
 	CHIP_IOAPIC,
 	CHIP_PIT,
 	CHIP_CLOCK,	/* nanoseconds of kvmclock */
+	CHIP_REAL,	/* and of the host's time of day then; from version 2 on */
 };
 
 #define MSRS_MAX	1024	/* more than any KVM lists */
@@ -50,6 +53,7 @@ enum {
 /* Frequencies that differ by no more than one part in this many count as equal. */
 #define TSC_TOLERANCE	4000
 
+#define MSR_TSC			0x10
 #define MSR_UCODE_REV		0x8b
 #define MSR_PLATFORM_INFO	0xce
 #define MSR_ARCH_CAPABILITIES	0x10a
@@ -191,7 +195,15 @@ static bool msr_listed(u32 *indices, unsigned int listed, u32 index)
 	return false;
 }
 
-static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
+/* Returns ticks of the TSC in the time that the VM has not run. */
+static u64 tsc_away(const struct vmm_vcpu *vcpu, u32 khz)
+{
+	u64 ns = vcpu->vm->away;
+
+	return ns / 1000000 * khz + ns % 1000000 * khz / 1000000;
+}
+
+static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len, u32 khz)
 {
 	struct saved_msr saved;
 	unsigned int listed;
@@ -205,6 +217,8 @@ static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 		return -ENOMEM;
 	for (; len && !err; bytes += sizeof(saved), len -= sizeof(saved)) {
 		memcpy(&saved, bytes, sizeof(saved));
+		if (le32toh(saved.index) == MSR_TSC)
+			saved.value = htole64(le64toh(saved.value) + tsc_away(vcpu, khz));
 		if (!msr_listed(indices, listed, le32toh(saved.index)))
 			err = vmm_error(-EINVAL, "snapshot: this host's KVM has no register 0x%x",
 					le32toh(saved.index));
@@ -294,6 +308,62 @@ static int cpuid_fits(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 	}
 	free(here);
 	return err;
+}
+
+/* CPUID leaves of features. The others are compared when the vCPU is loaded. */
+static bool leaf_is_feature(u32 function)
+{
+	return function <= 1 || function == 7 || function == 0x80000001 || function == 0x80000008;
+}
+
+static void entry_tell(const struct kvm_cpuid_entry2 *e, vmm_feature_fn fn, void *arg)
+{
+	const struct {
+		const char *name;
+		u32 value;
+	} part[] = { { "eax", e->eax }, { "ebx", e->ebx }, { "ecx", e->ecx }, { "edx", e->edx } };
+	char name[48];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
+		snprintf(name, sizeof(name), "cpuid_%x_%u_%s", e->function, e->index, part[i].name);
+		fn(arg, name, part[i].value);
+	}
+}
+
+/**
+ * vmm_arch_features - report the CPU features that a guest can read
+ * @vm: has vCPUs
+ * @fn: called for each feature that KVM reports
+ * @arg: argument of @fn
+ */
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg)
+{
+	struct kvm_cpuid2 *cpuid = cpuid_get(vm->vcpu[0]);
+	unsigned int i;
+
+	for (i = 0; cpuid && i < cpuid->nent; i++) {
+		cpuid_clear_varying(&cpuid->entries[i]);
+		if (leaf_is_feature(cpuid->entries[i].function))
+			entry_tell(&cpuid->entries[i], fn, arg);
+	}
+	free(cpuid);
+}
+
+/**
+ * vmm_arch_feature_taken - set a CPU feature to the value of another CPU
+ * @vm: has vCPUs
+ * @name: name of the feature
+ * @value: value that the guest has read
+ *
+ * Return: false: the guest's CPU must be the same
+ */
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value)
+{
+	(void)vm;
+	(void)name;
+	(void)value;
+	return false;
 }
 
 /* Sets the TSC's frequency; the CPU scales it if it can. */
@@ -506,7 +576,7 @@ int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	if (!err)
 		err = xsave_load(vcpu, xsave, xsave_len);
 	if (!err)
-		err = msrs_load(vcpu, msrs, msrs_len);
+		err = msrs_load(vcpu, msrs, msrs_len, le32toh(khz));
 	if (!err)
 		err = part_load(vcpu, &events_part, events);
 	if (!err)
@@ -525,6 +595,14 @@ static const struct {
 	{ CHIP_IOAPIC, KVM_IRQCHIP_IOAPIC },
 };
 
+static u64 real_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
 /**
  * vmm_arch_irqchip_save - save the interrupt controllers and the clocks
  * @vm: its vCPUs are parked
@@ -537,7 +615,7 @@ int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state)
 	struct kvm_clock_data clock = { 0 };
 	struct kvm_pit_state2 pit = { 0 };
 	unsigned int i;
-	__le64 ns;
+	__le64 ns, real;
 	int err = vmm_state_begin(state, "irqchip", CHIP_VERSION);
 
 	if (err)
@@ -552,9 +630,19 @@ int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state)
 	if (ioctl(vm->fd, KVM_GET_PIT2, &pit) || ioctl(vm->fd, KVM_GET_CLOCK, &clock))
 		return vmm_error(errno, "KVM does not return its clocks");
 	ns = htole64(clock.clock);
+	real = htole64(real_ns());
 	vmm_state_put(state, CHIP_PIT, &pit, sizeof(pit));
 	vmm_state_put(state, CHIP_CLOCK, &ns, sizeof(ns));
+	vmm_state_put(state, CHIP_REAL, &real, sizeof(real));
 	return vmm_state_end(state);
+}
+
+/* Returns ns to add to the guest's clocks; @real is 0 if the snapshot has no time of day. */
+static u64 clock_goes_on(const struct vmm_vm *vm, u64 real)
+{
+	u64 now = real_ns();
+
+	return vm->cfg->guest_clock == VMM_GUEST_CLOCK_HOST && real && now > real ? now - real : 0;
 }
 
 /**
@@ -572,9 +660,11 @@ int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state)
 	struct kvm_irqchip chip[ARRAY_SIZE(chips)];
 	struct kvm_clock_data clock = { 0 };
 	struct kvm_pit_state2 pit;
+	__le64 ns, real = 0;
 	unsigned int i;
-	__le64 ns;
 	int err = vmm_state_open(state, "irqchip", CHIP_VERSION);
+
+	bool old = err == 1;
 
 	if (err < 0)
 		return err;
@@ -584,10 +674,14 @@ int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state)
 	}
 	vmm_state_get(state, CHIP_PIT, &pit, sizeof(pit));
 	vmm_state_get(state, CHIP_CLOCK, &ns, sizeof(ns));
+	if (!old)
+		vmm_state_get(state, CHIP_REAL, &real, sizeof(real));
 	err = vmm_state_close(state);
 	if (err)
 		return err;
-	clock.clock = le64toh(ns);
+	/* The TSC of each vCPU is advanced by the same time when the vCPU is loaded. */
+	vm->away = clock_goes_on(vm, le64toh(real));
+	clock.clock = le64toh(ns) + vm->away;
 	for (i = 0; i < ARRAY_SIZE(chips); i++) {
 		if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip[i]))
 			return vmm_error(errno, "snapshot: KVM refuses an interrupt controller");

@@ -302,12 +302,14 @@ static void vm_kill(void)
 	waitpid(vm_pid, NULL, 0);
 }
 
-/* Two files for a snapshot, or none. */
+/* Files for a snapshot, as many as there can be, or files for nothing. */
 static void give_files(struct vmm_client *client, int *files)
 {
-	files[0] = memfd_create("state", MFD_CLOEXEC);
-	files[1] = memfd_create("ram", MFD_CLOEXEC);
-	vmm_client_give(client, files, 2);
+	unsigned int i;
+
+	for (i = 0; i < VMM_LINES_FILES; i++)
+		files[i] = memfd_create("file", MFD_CLOEXEC);
+	vmm_client_give(client, files, VMM_LINES_FILES);
 }
 
 /* Runs a command; returns whether it succeeded. An error's text is in @said. */
@@ -316,7 +318,8 @@ static bool asks(const char *command)
 	struct vmm_client *client = reach();
 	json_t *args = NULL;
 	json_t *result;
-	int files[2] = { -1, -1 };
+	int files[VMM_LINES_FILES] = { 0 };
+	unsigned int i;
 
 	if (!tap_check(client))
 		return false;
@@ -329,10 +332,8 @@ static bool asks(const char *command)
 	ran = json_integer_value(json_object_get(result, "ran"));
 	json_decref(result);
 	vmm_client_close(client);
-	if (files[0] >= 0) {
-		close(files[0]);
-		close(files[1]);
-	}
+	for (i = 0; i < VMM_LINES_FILES && files[i]; i++)
+		close(files[i]);
 	return result;
 }
 

@@ -109,6 +109,10 @@ static void directory_lives_as_long_as_the_vm(void)
 	tap_equal(mode_of("one", "control.sock"), 0600);
 	tap_equal(mode_of("one", "state"), 0600);
 	tap_equal(mode_of("one", "log"), 0600);
+	tap_equal(vmm_dir_origin(dir, "text", 4), 0);
+	tap_equal(mode_of("one", VMM_DIR_ORIGIN), 0400);
+	/* There is one, and it stays as it is. */
+	tap_equal(vmm_dir_origin(dir, "other", 5), -EEXIST);
 	tap_equal(count_vms(), 1);
 	errno = 0;
 	tap_check(!vmm_dir_open(base, "one") && errno == EAGAIN);
