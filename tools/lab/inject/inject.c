@@ -51,12 +51,15 @@ static void inject_entered(void *data, struct kvm_vcpu *vcpu, bool force_immedia
 
 static int __init inject_init(void)
 {
+	struct irq_work *work;
 	int cpu;
 	int err;
 
 	/* A module's variables of a CPU are not relocated: no function's address is there. */
-	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(&inject_exit, cpu) = IRQ_WORK_INIT_HARD(inject_nothing);
+	for_each_possible_cpu(cpu) {
+		work = per_cpu_ptr(&inject_exit, cpu);
+		*work = IRQ_WORK_INIT_HARD(inject_nothing);
+	}
 	err = register_trace_kvm_inj_virq(inject_noted, NULL);
 	if (err)
 		return err;
