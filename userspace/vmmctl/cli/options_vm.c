@@ -185,7 +185,7 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "stall-detector", .type = VMM_OPT_SWITCH, .initial = "off",
 		AT(stall_detector),
-		.help = "arm64: vmmctl ends with 4 when a vCPU takes no interrupts for 8 s: the\n"
+		.help = "arm64: end with code 4 if a vCPU takes no interrupts for 8 s, by the\n"
 			"stock driver vcpu_stall_detector; it has each vCPU exit every 4 s",
 	},
 	{
