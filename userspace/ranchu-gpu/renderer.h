@@ -144,6 +144,8 @@ struct gpu_renderer;
 /**
  * struct gpu_renderer_ops - what a renderer does
  * @three_d: it has all of the functions below; else only @create and @transfer
+ * @in_order: what all contexts ask for is done in one order: it is asked for no fence but
+ *	those of the device's timeline
  * @create: make what is behind a resource, whose fields are set
  * @destroy: free that; nothing is attached
  * @attach: the resource's @iov is the guest's memory, and stays so until @detach
@@ -161,6 +163,7 @@ struct gpu_renderer;
  */
 struct gpu_renderer_ops {
 	bool three_d;
+	bool in_order;
 	int (*create)(struct gpu *gpu, struct gpu_resource *r, const struct gpu_args *args);
 	void (*destroy)(struct gpu_renderer *renderer, struct gpu_resource *r);
 	int (*attach)(struct gpu_renderer *renderer, struct gpu_resource *r);
@@ -187,7 +190,8 @@ struct gpu_renderer_ops {
  * @capsets: how many
  * @fd: can be read when @serve is to be called, or -1
  * @done: called by @serve: a fence, and all before on its timeline
- * @done_arg: first argument of @done
+ * @ended: called when a context has gone: nobody tells of fences on its timelines any more
+ * @done_arg: first argument of both
  */
 struct gpu_renderer {
 	const struct gpu_renderer_ops *ops;
@@ -195,6 +199,7 @@ struct gpu_renderer {
 	unsigned int capsets;
 	int fd;
 	void (*done)(void *arg, const struct gpu_fence *fence);
+	void (*ended)(void *arg, u32 context);
 	void *done_arg;
 };
 

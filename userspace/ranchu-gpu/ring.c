@@ -73,15 +73,29 @@ static bool fence_covers(const struct gpu_fence *fence, const struct gpu_fence *
 	       fence->ring == held->ring && fence->number >= held->number;
 }
 
-/* Gives back what has waited for @fence, or all if that is NULL. */
-static void held_push(struct ring *ring, const struct gpu_fence *fence)
+static bool of_context(const struct gpu_fence *context, const struct gpu_fence *held)
+{
+	return held->on_ring && held->context == context->context;
+}
+
+static bool whatever(const struct gpu_fence *nothing, const struct gpu_fence *held)
+{
+	(void)nothing;
+	(void)held;
+	return true;
+}
+
+/* Gives back what waits no more. */
+static void held_push(struct ring *ring,
+		      bool (*ends)(const struct gpu_fence *fence, const struct gpu_fence *held),
+		      const struct gpu_fence *fence)
 {
 	struct ring_held **place = &ring->held;
 	struct ring_held *held;
 	bool pushed = false;
 
 	while ((held = *place)) {
-		if (fence && !fence_covers(fence, &held->fence)) {
+		if (!ends(fence, &held->fence)) {
 			place = &held->next;
 			continue;
 		}
@@ -119,7 +133,7 @@ static bool hold(struct ring *ring, const struct gpu_fence *fence, u32 written)
  */
 void ring_stop(struct ring *ring)
 {
-	held_push(ring, NULL);
+	held_push(ring, whatever, NULL);
 	if (!ring->running)
 		return;
 	if (ring->waits)
@@ -225,6 +239,18 @@ void ring_answered(struct ring *ring, u32 written)
  */
 void ring_fenced(struct ring *ring, const struct gpu_fence *fence)
 {
-	held_push(ring, fence);
+	held_push(ring, fence_covers, fence);
 	gave_up(ring);
+}
+
+/**
+ * ring_context_ended - give back requests that wait for fences of a context
+ * @ring: may have none; it may be in the middle of a request, which is not one of them
+ * @context: has gone, and its timelines with it
+ */
+void ring_context_ended(struct ring *ring, u32 context)
+{
+	const struct gpu_fence fence = { .on_ring = true, .context = context };
+
+	held_push(ring, of_context, &fence);
 }

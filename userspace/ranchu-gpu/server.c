@@ -123,6 +123,13 @@ static void on_fence(void *arg, const struct gpu_fence *fence)
 	ring_fenced(&s->ring[0], fence);
 }
 
+static void on_context_ended(void *arg, u32 context)
+{
+	struct server *s = arg;
+
+	ring_context_ended(&s->ring[0], context);
+}
+
 static int on_renderer(void *arg)
 {
 	struct server *s = arg;
@@ -659,6 +666,7 @@ static int server_open(struct server *s, int sock, const struct server_options *
 	s->gpu.resolve_arg = s;
 	s->gpu.renderer = options->renderer;
 	s->gpu.renderer->done = on_fence;
+	s->gpu.renderer->ended = on_context_ended;
 	s->gpu.renderer->done_arg = s;
 	s->gpu.scanouts = options->scanouts;
 	s->gpu.memory_max = options->memory;
