@@ -397,8 +397,8 @@ static int run(struct gpu *gpu, const struct gpu_request *request, bool cursor)
 		return GPU_LATER;
 	if (err > LATER)
 		return err;
-	/* What has failed is done. */
-	if (!err && request->fence && le32toh(any.hdr.flags) & VIRTIO_GPU_FLAG_FENCE)
+	/* What has failed is done, and so is what a cursor shows. */
+	if (!err && request->fence && !cursor && le32toh(any.hdr.flags) & VIRTIO_GPU_FLAG_FENCE)
 		gpu_fence_make(gpu, &any.hdr, request->fence);
 	return answer_status(request, &any.hdr, err);
 }

@@ -436,6 +436,27 @@ static void rings_keep_the_order(void)
 	all_end();
 }
 
+/* A cursor has moved when that is answered: nothing is left to wait for. */
+static void cursors_have_no_fence(void)
+{
+	const struct virtio_gpu_update_cursor move = {
+		.hdr = { .type = VIRTIO_GPU_CMD_MOVE_CURSOR, .flags = VIRTIO_GPU_FLAG_FENCE,
+			 .fence_id = 9 },
+	};
+	struct virtio_gpu_ctrl_hdr answer;
+	u16 slot;
+
+	begin();
+	slot = make(1, &move, sizeof(move), sizeof(answer));
+	kick(1);
+	if (tap_equal(wait_for_all(1), sizeof(answer))) {
+		memcpy(&answer, answer_at(1, slot), sizeof(answer));
+		tap_check(answer.type == OK && answer.flags == VIRTIO_GPU_FLAG_FENCE &&
+			  answer.fence_id == 9);
+	}
+	all_end();
+}
+
 /* Its queue stops while fences are waited for: each request is given back. */
 static void a_queue_stops_with_fences(void)
 {
@@ -703,6 +724,7 @@ static const struct tap_case cases[] = {
 	{ "fences are told", fences_are_told },
 	{ "a context goes with fences", a_context_goes_with_fences },
 	{ "rings keep the order", rings_keep_the_order },
+	{ "cursors have no fence", cursors_have_no_fence },
 	{ "a queue stops with fences", a_queue_stops_with_fences },
 	{ "without 3D there is none", without_3d_there_is_none },
 	{ "numbers of contexts", numbers_of_contexts },
