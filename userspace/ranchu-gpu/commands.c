@@ -480,6 +480,7 @@ int gpu_answer(struct gpu *gpu, const struct gpu_request *request, const void *d
 void gpu_init(struct gpu *gpu)
 {
 	gpu->memory = 0;
+	gpu->copied = 0;
 	gpu->resources = 0;
 	memset(gpu->table, 0, sizeof(gpu->table));
 	memset(gpu->scanout, 0, sizeof(gpu->scanout));

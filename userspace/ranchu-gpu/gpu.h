@@ -180,6 +180,7 @@ struct gpu_display_ops {
  * @scanouts: how many the front end has told the guest of
  * @memory_max: bytes that resources may take
  * @memory: bytes that they take
+ * @copied: bytes of pixels that were copied from the guest's memory or the renderer's
  * @resources: how many there are
  * @table: resources by the lower bits of their number
  * @scanout: the first @scanouts are valid
@@ -201,6 +202,7 @@ struct gpu {
 	unsigned int scanouts;
 	u64 memory_max;
 	u64 memory;
+	u64 copied;
 	unsigned int resources;
 	struct gpu_resource *table[GPU_RESOURCES];
 	struct gpu_scanout scanout[GPU_SCANOUTS];

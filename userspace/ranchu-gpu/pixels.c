@@ -6,6 +6,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -65,6 +66,20 @@ bool gpu_rect_in(const struct gpu_rect *rect, u32 width, u32 height)
 	       rect->height <= height && rect->y <= height - rect->height;
 }
 
+/* Whoever has the file can map it: it stays as large as it is. */
+static int file_make(u64 size)
+{
+	int fd = memfd_create("gpu", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -1;
+	if (!ftruncate(fd, size) &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /**
  * gpu_pixels_make - give a resource pixels for a screen, black ones
  * @gpu: the device
@@ -84,8 +99,8 @@ int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r)
 	if (!gpu_memory_take(gpu, size))
 		return -ENOMEM;
 	r->size = size;
-	r->fd = memfd_create("gpu", MFD_CLOEXEC);
-	map = r->fd < 0 || ftruncate(r->fd, size) ? MAP_FAILED :
+	r->fd = file_make(size);
+	map = r->fd < 0 ? MAP_FAILED :
 	      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
 	if (map == MAP_FAILED) {
 		gpu_pixels_free(gpu, r);
@@ -126,6 +141,7 @@ int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_re
 
 	if (err || !gpu->renderer->ops->read || !rect->width || !rect->height)
 		return err;
+	gpu->copied += 4 * (u64)rect->width * rect->height;
 	return gpu->renderer->ops->read(gpu->renderer, r, rect);
 }
 

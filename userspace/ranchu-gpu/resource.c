@@ -390,6 +390,7 @@ int gpu_resource_transfer(struct gpu *gpu, struct gpu_resource *r, const struct 
 	needed = (rect->height - 1) * stride + 4 * (u64)rect->width;
 	if (offset > r->backing || needed > r->backing - offset)
 		return -EINVAL;
+	gpu->copied += 4 * (u64)rect->width * rect->height;
 	return gpu->renderer->ops->transfer(gpu->renderer, r, &transfer, false);
 }
 

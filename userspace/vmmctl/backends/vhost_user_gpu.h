@@ -105,19 +105,24 @@ struct vmm_gpu_file_scanout {
  * @height: rows
  * @own: pixels that came by messages, or NULL
  * @fd: file where the process has its pixels, or -1
- * @offset: where in it the first pixel is
+ * @map: that file, where it is mapped, or NULL: then it is read
+ * @map_size: bytes of it
+ * @offset: where the first pixel is, in either
  * @stride: bytes from one row to the next, in either
  * @cursor: the cursor's pixels, and where it is
  * @cursor_shown: there is one
  * @screen_width: pixels of a row of the screen where it is shown
  * @made: rows, made of scanout and cursor; as wide
  * @made_max: how many fit
+ * @copied: bytes of pixels that were copied there
  */
 struct vmm_gpu_screen {
 	u32 width;
 	u32 height;
 	u8 *own;
 	int fd;
+	u8 *map;
+	size_t map_size;
 	u64 offset;
 	size_t stride;
 	struct vmm_gpu_cursor cursor;
@@ -125,6 +130,7 @@ struct vmm_gpu_screen {
 	u32 screen_width;
 	u32 *made;
 	u32 made_max;
+	u64 copied;
 };
 
 int vmm_gpu_screen_open(struct vmm_gpu_screen *s, u32 screen_width);
