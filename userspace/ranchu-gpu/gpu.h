@@ -120,11 +120,13 @@ struct gpu_cursor {
  * struct gpu_scanout - a screen
  * @resource: what is on it, or NULL
  * @rect: the part of it that is
+ * @unread: the renderer has not been asked for its pixels since it is there
  * @cursor: on top
  */
 struct gpu_scanout {
 	struct gpu_resource *resource;
 	struct gpu_rect rect;
+	bool unread;
 	struct gpu_cursor cursor;
 };
 
@@ -247,6 +249,7 @@ bool gpu_memory_take(struct gpu *gpu, u64 bytes);
 
 bool gpu_rect_in(const struct gpu_rect *rect, u32 width, u32 height);
 bool gpu_format_known(u32 format);
+int gpu_pixels_have(struct gpu *gpu, struct gpu_resource *r);
 int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r);
 void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r);
 int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect);
