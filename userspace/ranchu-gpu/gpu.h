@@ -105,7 +105,7 @@ struct gpu_resource {
  * @y: likewise
  * @hot_x: the pixel of it that points
  * @hot_y: likewise
- * @pixels: as they were when it was set
+ * @pixels: as they were when it was set: blue, green, red and alpha
  */
 struct gpu_cursor {
 	bool shown;
@@ -254,6 +254,7 @@ int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r);
 void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r);
 int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect);
 void gpu_resource_row(const struct gpu_resource *r, u32 x, u32 y, u32 count, u32 *to);
+void gpu_resource_cursor(const struct gpu_resource *r, u32 *to);
 bool gpu_resource_is_bgrx(const struct gpu_resource *r);
 
 /* ---- context.c ---- */

@@ -13,21 +13,24 @@
 
 #include "gpu.h"
 
-/* Where the colours of a format are: shifts of blue, green and red in a little-endian word. */
+#define OPAQUE	32	/* the format has no alpha */
+
+/* Where they are in a little-endian word: shifts of blue, green, red and alpha. */
 static const struct {
 	u32 format;
 	u8 blue;
 	u8 green;
 	u8 red;
+	u8 alpha;
 } formats[] = {
-	{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 0, 8, 16 },
-	{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 0, 8, 16 },
-	{ VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM, 24, 16, 8 },
-	{ VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 24, 16, 8 },
-	{ VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM, 16, 8, 0 },
-	{ VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, 8, 16, 24 },
-	{ VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM, 8, 16, 24 },
-	{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 16, 8, 0 },
+	{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 0, 8, 16, 24 },
+	{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 0, 8, 16, OPAQUE },
+	{ VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM, 24, 16, 8, 0 },
+	{ VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 24, 16, 8, OPAQUE },
+	{ VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM, 16, 8, 0, 24 },
+	{ VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, 8, 16, 24, OPAQUE },
+	{ VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM, 8, 16, 24, 0 },
+	{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 16, 8, 0, OPAQUE },
 };
 
 static int format_find(u32 format)
@@ -170,6 +173,13 @@ bool gpu_resource_is_bgrx(const struct gpu_resource *r)
 	return !formats[format].blue && formats[format].green == 8 && formats[format].red == 16;
 }
 
+static u32 word_convert(u32 word, int format)
+{
+	return (word >> formats[format].blue & 0xff) |
+	       (word >> formats[format].green & 0xff) << 8 |
+	       (word >> formats[format].red & 0xff) << 16;
+}
+
 /**
  * gpu_resource_row - make pixels blue, green, red and one byte more
  * @r: the resource
@@ -187,11 +197,26 @@ void gpu_resource_row(const struct gpu_resource *r, u32 x, u32 y, u32 count, u32
 	memcpy(to, from, 4 * (size_t)count);
 	if (gpu_resource_is_bgrx(r))
 		return;
-	for (i = 0; i < count; i++) {
-		u32 word = le32toh(to[i]);
+	for (i = 0; i < count; i++)
+		to[i] = htole32(word_convert(le32toh(to[i]), format));
+}
 
-		to[i] = htole32((word >> formats[format].blue & 0xff) |
-				(word >> formats[format].green & 0xff) << 8 |
-				(word >> formats[format].red & 0xff) << 16);
+/**
+ * gpu_resource_cursor - make pixels blue, green, red and alpha
+ * @r: the resource, of a cursor's size
+ * @to: filled: all of them
+ */
+void gpu_resource_cursor(const struct gpu_resource *r, u32 *to)
+{
+	int format = format_find(r->format);
+	u8 shift = formats[format].alpha;
+	u32 i;
+
+	memcpy(to, r->pixels, 4 * GPU_CURSOR * GPU_CURSOR);
+	for (i = 0; i < GPU_CURSOR * GPU_CURSOR; i++) {
+		u32 word = le32toh(to[i]);
+		u32 alpha = shift == OPAQUE ? 0xff : word >> shift & 0xff;
+
+		to[i] = htole32(word_convert(word, format) | alpha << 24);
 	}
 }

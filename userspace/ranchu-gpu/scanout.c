@@ -4,7 +4,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <string.h>
 
 #include "gpu.h"
 
@@ -159,7 +158,7 @@ int gpu_cursor_update(struct gpu *gpu, const struct virtio_gpu_update_cursor *in
 	err = gpu_pixels_read(gpu, r, &all);
 	if (err)
 		return err;
-	memcpy(cursor->pixels, r->pixels, sizeof(cursor->pixels));
+	gpu_resource_cursor(r, cursor->pixels);
 	cursor->shown = true;
 	cursor->hot_x = le32toh(in->hot_x);
 	cursor->hot_y = le32toh(in->hot_y);
