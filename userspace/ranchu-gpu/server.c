@@ -70,6 +70,7 @@ struct region {
  * @regions: how many
  * @mem: the same for the engine, or NULL
  * @ring: queues: control and cursor
+ * @addr: where the front end has said they are
  * @gpu: the device
  * @display: who is told what is on the screens
  */
@@ -82,6 +83,7 @@ struct server {
 	unsigned int regions;
 	struct ranchu_mem *mem;
 	struct ring ring[QUEUES];
+	struct vhost_vring_addr addr[QUEUES];
 	struct gpu gpu;
 	struct display display;
 };
@@ -165,7 +167,7 @@ static void renderer_finish(struct server *s, const struct ring *ring)
 }
 
 /* A question that waits is asked again when the queue goes on. */
-static void queue_stop(struct server *s, struct ring *ring)
+static void queue_halt(struct server *s, struct ring *ring)
 {
 	if (ring->waits) {
 		display_unask(&s->display);
@@ -173,6 +175,11 @@ static void queue_stop(struct server *s, struct ring *ring)
 	}
 	renderer_finish(s, ring);
 	ring_stop(ring);
+}
+
+static void queue_stop(struct server *s, struct ring *ring)
+{
+	queue_halt(s, ring);
 	if (ring->kick_fd < 0)
 		return;
 	vmm_loop_del(s->loop, ring->kick_fd);
@@ -367,30 +374,80 @@ static int on_get_queue_num(struct server *s)
 	return reply_u64(s, QUEUES);
 }
 
-/* Memory is not changed under queues that are served. */
+/* How long the parts of a queue are. */
+static int queue_locate(struct server *s, struct ring *ring)
+{
+	const struct vhost_vring_addr *addr = &s->addr[ring - s->ring];
+	bool packed = s->features >> VIRTIO_F_RING_PACKED & 1;
+	u64 num = ring->setup.num;
+
+	if (!num || num > RANCHU_VQ_MAX_NUM)
+		return -EINVAL;
+	ring->setup.features = s->features;
+	ring->setup.desc = address_of(s, addr->desc_user_addr, 16 * num);
+	ring->setup.driver = address_of(s, addr->avail_user_addr, packed ? 4 : 6 + 2 * num);
+	ring->setup.device = address_of(s, addr->used_user_addr, packed ? 4 : 6 + 8 * num);
+	return ring->setup.desc && ring->setup.driver && ring->setup.device ? 0 : -EFAULT;
+}
+
+/* The regions of a message, each with its file. */
+static int memory_take(struct server *s, u32 count)
+{
+	const u8 *at = s->channel.msg.payload + 2 * sizeof(u32);
+	struct wire_region region;
+	int err = 0;
+	u32 i;
+
+	for (i = 0; !err && i < count; i++) {
+		memcpy(&region, at + i * sizeof(region), sizeof(region));
+		err = memory_map(s, &region, s->channel.fd[i]);
+	}
+	return err ? err : memory_describe(s);
+}
+
+/* Where a queue was is nowhere now; it goes on where its memory is mapped. */
+static int queue_move(struct server *s, struct ring *ring, bool start)
+{
+	bool located = ring->setup.desc;
+	int err;
+
+	ring->setup.desc = 0;
+	if (!located || !s->mem)
+		return -EFAULT;
+	err = queue_locate(s, ring);
+	if (!err && start)
+		err = ring_start(ring, s->mem);
+	if (err)
+		ring->setup.desc = 0;
+	return err;
+}
+
+/* Queues that are served stand still meanwhile, and go on where they are mapped now. */
 static int on_set_mem_table(struct server *s)
 {
 	const struct vmm_vu_message *msg = &s->channel.msg;
-	struct wire_region region;
-	u32 count, i;
-	int err = 0;
+	bool running[QUEUES];
+	unsigned int i;
+	u32 count;
+	int err, failed;
 
-	if (s->ring[0].running || s->ring[1].running)
-		return -EBUSY;
 	memcpy(&count, msg->payload, sizeof(count));
 	if (count > REGIONS || count != s->channel.fds ||
-	    msg->size != 2 * sizeof(u32) + count * sizeof(region))
+	    msg->size != 2 * sizeof(u32) + count * sizeof(struct wire_region))
 		return -EPROTO;
+	for (i = 0; i < QUEUES; i++) {
+		running[i] = s->ring[i].running;
+		queue_halt(s, &s->ring[i]);
+	}
 	gpu_resources_let_go(&s->gpu);
 	memory_forget(s);
-	for (i = 0; !err && i < count; i++) {
-		memcpy(&region, msg->payload + 2 * sizeof(u32) + i * sizeof(region),
-		       sizeof(region));
-		err = memory_map(s, &region, s->channel.fd[i]);
-	}
-	if (!err)
-		err = memory_describe(s);
+	err = memory_take(s, count);
 	gpu_resources_remap(&s->gpu);
+	for (i = 0; i < QUEUES; i++) {
+		failed = queue_move(s, &s->ring[i], running[i]);
+		if (failed && running[i] && !err)
+			err = failed;
+	}
 	return err;
 }
 
@@ -418,21 +475,6 @@ static int on_set_base(struct server *s)
 	return 0;
 }
 
-/* How long the parts of a queue are. */
-static int queue_locate(struct server *s, struct ring *ring, const struct vhost_vring_addr *addr)
-{
-	bool packed = s->features >> VIRTIO_F_RING_PACKED & 1;
-	u64 num = ring->setup.num;
-
-	if (!num || num > RANCHU_VQ_MAX_NUM)
-		return -EINVAL;
-	ring->setup.features = s->features;
-	ring->setup.desc = address_of(s, addr->desc_user_addr, 16 * num);
-	ring->setup.driver = address_of(s, addr->avail_user_addr, packed ? 4 : 6 + 2 * num);
-	ring->setup.device = address_of(s, addr->used_user_addr, packed ? 4 : 6 + 8 * num);
-	return ring->setup.desc && ring->setup.driver && ring->setup.device ? 0 : -EFAULT;
-}
-
 static int on_set_addr(struct server *s)
 {
 	struct vhost_vring_addr addr;
@@ -444,7 +486,10 @@ static int on_set_addr(struct server *s)
 	if (addr.index >= QUEUES)
 		return -EPROTO;
 	ring = &s->ring[addr.index];
-	return ring->running ? -EBUSY : queue_locate(s, ring, &addr);
+	if (ring->running)
+		return -EBUSY;
+	s->addr[addr.index] = addr;
+	return queue_locate(s, ring);
 }
 
 /* A queue's kick is where it starts. */

@@ -335,6 +335,25 @@ u64 memory_table(void)
 }
 
 /**
+ * memory_half - tell of the half of it where there are no queues
+ *
+ * Return: 0 if it was taken
+ */
+u64 memory_half(void)
+{
+	const struct {
+		u32 count;
+		u32 padding;
+		u64 region[4];
+	} table = {
+		1, 0, { RAM_BASE + RAM_SIZE / 2, RAM_SIZE / 2, USER_BASE + RAM_SIZE / 2,
+			RAM_SIZE / 2 },
+	};
+
+	return tell(VU_SET_MEM_TABLE, &table, sizeof(table), &ram_fd, 1);
+}
+
+/**
  * device_start - start the device as a front end does for a driver
  */
 void device_start(void)

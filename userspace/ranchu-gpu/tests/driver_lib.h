@@ -58,6 +58,7 @@ void say(u32 request, const void *data, u32 size, u32 flags, const int *fds, uns
 bool screen_hears(u32 request);
 void screen_says(u32 request, const void *data, u32 size);
 u64 memory_table(void);
+u64 memory_half(void);
 void device_start(void);
 void device_stop(void);
 u8 *answer_at(unsigned int i, u16 slot);

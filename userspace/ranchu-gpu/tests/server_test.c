@@ -287,6 +287,50 @@ static void messages_that_are_wrong(void)
 	}
 }
 
+/* Memory is told of anew while queues are served: they go on, and so do resources. */
+static void memory_changes_under_a_driver(void)
+{
+	const struct virtio_gpu_cmd_get_edid edid = { .hdr.type = VIRTIO_GPU_CMD_GET_EDID };
+	struct virtio_gpu_resp_edid said = { .hdr.type = 1, .size = VMM_EDID_SIZE };
+	struct vmm_gpu_update update;
+	unsigned int i;
+
+	all_begin(1 << GPU_P_EDID);
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	tap_equal(attach(1), VIRTIO_GPU_RESP_OK_NODATA);
+	tap_equal(set_scanout(1, W, H), VIRTIO_GPU_RESP_OK_NODATA);
+	screen_hears(GPU_SCANOUT);
+	screen_hears(GPU_UPDATE);
+	draw();
+	for (i = 0; i < 3; i++) {
+		tap_equal(memory_table(), 0);
+		tap_equal(transfer(1, 0, 0, W, H), VIRTIO_GPU_RESP_OK_NODATA);
+		tap_equal(flush(1, 7, 90, 33, 20), VIRTIO_GPU_RESP_OK_NODATA);
+		if (screen_hears(GPU_UPDATE))
+			update_is(7, 90, 33, 20);
+		memcpy(&update, screen_body, sizeof(update));
+		tap_equal(update.height, 20);
+	}
+	/* A question is asked again. */
+	make(0, &edid, sizeof(edid), sizeof(said));
+	kick(0);
+	screen_hears(GPU_GET_EDID);
+	tap_equal(memory_table(), 0);
+	screen_says(GPU_GET_EDID, &said, sizeof(said));
+	screen_hears(GPU_GET_EDID);
+	vmm_edid_fill(said.edid, W, H);
+	screen_says(GPU_GET_EDID, &said, sizeof(said));
+	tap_equal(wait_for_all(0), sizeof(said));
+	/* Without the memory that they are in, queues stop; with it they can be set up. */
+	tap_equal(memory_half(), 1);
+	tap_check(ask(VU_GET_FEATURES, NULL, 0));
+	tap_equal(memory_table(), 0);
+	device_stop();
+	device_start();
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	all_end();
+}
+
 static void a_device_starts_again(void)
 {
 	unsigned int i;
@@ -311,6 +355,7 @@ static const struct tap_case cases[] = {
 	{ "a front end that does not read", a_front_end_that_does_not_read },
 	{ "a broken queue is said", a_broken_queue_is_said },
 	{ "messages that are wrong", messages_that_are_wrong },
+	{ "memory changes under a driver", memory_changes_under_a_driver },
 	{ "a device starts again", a_device_starts_again },
 };
 
