@@ -40,6 +40,8 @@
 #define PROTOCOL	(BIT_OF(VU_P_MQ) | BIT_OF(VU_P_REPLY_ACK) | BIT_OF(VU_P_CONFIG) | \
 			 BIT_OF(VU_P_RESET_DEVICE))
 #define CONFIG_HEAD	(3 * sizeof(u32))
+#define CONFIG_MAX	256	/* bytes that a front end can ask for */
+#define PACKED_BASE	0x80008000	/* of a packed queue that begins */
 #define FENCES_WAIT	1000	/* ms that a queue's stop waits for the renderer */
 
 /**
@@ -492,6 +494,18 @@ static int on_set_addr(struct server *s)
 	return queue_locate(s, ring);
 }
 
+/*
+ * Without RESET_DEVICE, a control queue that begins is the only sign of a reset: one that was
+ * stopped for a while goes on where it was.
+ */
+static bool begins_anew(const struct server *s, const struct ring *ring)
+{
+	u32 base = s->features >> VIRTIO_F_RING_PACKED & 1 ? PACKED_BASE : 0;
+
+	return ring == &s->ring[0] && !(s->protocol >> VU_P_RESET_DEVICE & 1) &&
+	       ring->base == base;
+}
+
 /* A queue's kick is where it starts. */
 static int on_set_kick(struct server *s)
 {
@@ -508,6 +522,8 @@ static int on_set_kick(struct server *s)
 	}
 	/* One that the guest has broken still has its old one. */
 	queue_stop(s, ring);
+	if (begins_anew(s, ring))
+		gpu_reset(&s->gpu);
 	ring->kick_fd = fd;
 	err = vmm_loop_add(s->loop, fd, on_kick, ring);
 	if (!err)
@@ -562,7 +578,6 @@ static int on_set_enable(struct server *s)
 	return 0;
 }
 
-/* Without RESET_DEVICE, a control queue that stops is the only sign of a reset. */
 static int on_get_base(struct server *s)
 {
 	struct ring *ring;
@@ -573,8 +588,6 @@ static int on_get_base(struct server *s)
 	if (err)
 		return err;
 	queue_stop(s, ring);
-	if (ring == &s->ring[0] && !(s->protocol >> VU_P_RESET_DEVICE & 1))
-		gpu_reset(&s->gpu);
 	state = (struct vhost_vring_state){ .index = ring - s->ring, .num = ring->base };
 	memcpy(s->channel.msg.payload, &state, sizeof(state));
 	return reply(s, sizeof(state));
@@ -586,7 +599,10 @@ static int on_reset_device(struct server *s)
 	return 0;
 }
 
-/* The front end knows what the guest is told of screens. */
+/*
+ * The front end knows what the guest is told of screens. What a newer one has behind the
+ * fields that there are here is 0.
+ */
 static int on_get_config(struct server *s)
 {
 	struct virtio_gpu_config config = {
@@ -599,9 +615,11 @@ static int on_get_config(struct server *s)
 	if (msg->size < CONFIG_HEAD)
 		return -EPROTO;
 	memcpy(head, msg->payload, CONFIG_HEAD);
-	if (head[0] || head[1] > sizeof(config) || msg->size != CONFIG_HEAD + head[1])
+	if (head[0] || head[1] > CONFIG_MAX || msg->size != CONFIG_HEAD + head[1])
 		return reply(s, 0);
-	memcpy(msg->payload + CONFIG_HEAD, &config, head[1]);
+	memset(msg->payload + CONFIG_HEAD, 0, head[1]);
+	memcpy(msg->payload + CONFIG_HEAD, &config,
+	       head[1] < sizeof(config) ? head[1] : sizeof(config));
 	return reply(s, msg->size);
 }
 

@@ -347,6 +347,51 @@ static void a_device_starts_again(void)
 	all_end();
 }
 
+/* A front end that cannot say that it resets: a queue that goes on is no reset. */
+static void a_device_is_paused(void)
+{
+	driver_resets = false;
+	all_begin(0);
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	device_pause();
+	device_go_on();
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
+		  VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	device_stop();
+	device_start();
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	all_end();
+	driver_resets = true;
+}
+
+/* Newer headers have more fields; what there is no more of is refused. */
+static void configurations_of_any_length(void)
+{
+	static const u32 lengths[] = { 4, 16, 20, 256, 257 };
+	u32 request[(12 + 260) / 4] = { 0 };
+	unsigned int i;
+	u32 scanouts;
+
+	program_start();
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		tap_context("%u bytes", lengths[i]);
+		memset(request, 0xee, sizeof(request));
+		request[0] = 0;
+		request[1] = lengths[i];
+		request[2] = 0;
+		say(VU_GET_CONFIG, request, 12 + lengths[i], 0, NULL, 0);
+		if (!tap_check(hear(VU_GET_CONFIG)))
+			break;
+		tap_equal(channel.msg.size, lengths[i] > 256 ? 0 : 12 + lengths[i]);
+		if (lengths[i] < 16 || lengths[i] > 256)
+			continue;
+		memcpy(&scanouts, channel.msg.payload + 12 + 8, sizeof(scanouts));
+		tap_equal(scanouts, 1);
+		tap_equal(channel.msg.payload[12 + lengths[i] - 1], 0);
+	}
+	all_end();
+}
+
 static const struct tap_case cases[] = {
 	{ "pixels by messages", pixels_by_messages },
 	{ "pixels by file", pixels_by_file },
@@ -357,6 +402,8 @@ static const struct tap_case cases[] = {
 	{ "messages that are wrong", messages_that_are_wrong },
 	{ "memory changes under a driver", memory_changes_under_a_driver },
 	{ "a device starts again", a_device_starts_again },
+	{ "a device is paused", a_device_is_paused },
+	{ "configurations of any length", configurations_of_any_length },
 };
 
 int main(void)
