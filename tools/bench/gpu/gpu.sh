@@ -16,7 +16,7 @@ FLOORS[gpu.flush2d_copies]="<= 1"
 FLOORS[gpu.wrong_pixels]="0, exactly"
 FLOORS[gpu.hostile_findings]="0, exactly"
 
-GPU_FUZZ="gpu gpu_socket gles"
+GPU_FUZZ="gpu gpu_ring gpu_socket gles"
 # Pictures that gpu-test.sh and gles-test.sh compare.
 GPU_PICTURES=15
 GLES_PICTURES=19
