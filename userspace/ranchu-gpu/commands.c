@@ -487,6 +487,7 @@ void gpu_init(struct gpu *gpu)
 	gpu->three_d = false;
 	gpu->context_init = false;
 	gpu->contexts = 0;
+	gpu->drawn = 1;
 	gpu->fences = 0;
 	gpu->commands = NULL;
 	gpu->commands_size = 0;

@@ -163,6 +163,7 @@ int gpu_context_submit(struct gpu *gpu, u32 id, const struct gpu_request *reques
 		return -ENOMEM;
 	if (vmm_iov_read(request->out, request->n_out, offset, gpu->commands, size) != size)
 		return -EINVAL;
+	gpu->drawn++;
 	return gpu->renderer->ops->submit(gpu->renderer, id, gpu->commands, size);
 }
 

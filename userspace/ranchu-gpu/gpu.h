@@ -120,13 +120,13 @@ struct gpu_cursor {
  * struct gpu_scanout - a screen
  * @resource: what is on it, or NULL
  * @rect: the part of it that is
- * @unread: the renderer has not been asked for its pixels since it is there
+ * @read_at: what gpu->drawn was when all of it was read from the renderer, or 0
  * @cursor: on top
  */
 struct gpu_scanout {
 	struct gpu_resource *resource;
 	struct gpu_rect rect;
-	bool unread;
+	u64 read_at;
 	struct gpu_cursor cursor;
 };
 
@@ -188,6 +188,7 @@ struct gpu_display_ops {
  * @scanout: the first @scanouts are valid
  * @context: numbers of the guest's contexts
  * @contexts: how many there are
+ * @drawn: requests after which the renderer's pixels may be others, and 1
  * @fences: that the renderer was asked for so far
  * @commands: where commands are copied to, or NULL
  * @commands_size: bytes of room there
@@ -210,6 +211,7 @@ struct gpu {
 	struct gpu_scanout scanout[GPU_SCANOUTS];
 	u32 context[GPU_CONTEXTS];
 	unsigned int contexts;
+	u64 drawn;
 	u64 fences;
 	void *commands;
 	u32 commands_size;
@@ -249,7 +251,6 @@ bool gpu_memory_take(struct gpu *gpu, u64 bytes);
 
 bool gpu_rect_in(const struct gpu_rect *rect, u32 width, u32 height);
 bool gpu_format_known(u32 format);
-int gpu_pixels_have(struct gpu *gpu, struct gpu_resource *r);
 int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r);
 void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r);
 int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect);

@@ -131,18 +131,6 @@ void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r)
 }
 
 /**
- * gpu_pixels_have - give a resource pixels for a screen, if it has none
- * @gpu: the device
- * @r: the resource
- *
- * Return: 0, or as gpu_pixels_make()
- */
-int gpu_pixels_have(struct gpu *gpu, struct gpu_resource *r)
-{
-	return r->pixels ? 0 : gpu_pixels_make(gpu, r);
-}
-
-/**
  * gpu_pixels_read - have pixels for a screen as the renderer has them
  * @gpu: the device
  * @r: the resource
@@ -152,7 +140,7 @@ int gpu_pixels_have(struct gpu *gpu, struct gpu_resource *r)
  */
 int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect)
 {
-	int err = gpu_pixels_have(gpu, r);
+	int err = r->pixels ? 0 : gpu_pixels_make(gpu, r);
 
 	if (err || !gpu->renderer->ops->read || !rect->width || !rect->height)
 		return err;

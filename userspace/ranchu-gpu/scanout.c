@@ -14,11 +14,9 @@
  * @id: of the resource, 0 to show nothing
  * @rect: the part of it that is shown
  *
- * A 3D renderer has pixels of its own, which are not looked at before the first flush: a
- * driver flushes what it has put on a screen.
- *
  * Return: 0, -ENXIO for no such screen, -ENOENT for no such resource, -EINVAL for a part
- *	that it does not have or for one that cannot be shown, or -ENOMEM
+ *	that it does not have or for one that cannot be shown, -ENOMEM, or the renderer's
+ *	-errno
  */
 int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect *rect)
 {
@@ -33,12 +31,12 @@ int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect 
 			return -ENOENT;
 		if (!rect->width || !rect->height || !gpu_rect_in(rect, r->width, r->height))
 			return -EINVAL;
-		err = gpu_pixels_have(gpu, r);
+		err = gpu_pixels_read(gpu, r, rect);
 		if (err)
 			return err;
 	}
 	gpu->scanout[scanout].resource = r;
-	gpu->scanout[scanout].unread = r && gpu->renderer->ops->read;
+	gpu->scanout[scanout].read_at = r ? gpu->drawn : 0;
 	gpu->scanout[scanout].rect = *rect;
 	gpu->display->scanout(gpu->display_arg, scanout);
 	return 0;
@@ -77,7 +75,10 @@ static void span_meet(u32 *a, u32 *a_len, u32 b, u32 b_len)
  * gpu_scanouts_flush - have changed pixels shown
  * @gpu: the device
  * @r: the resource that has them
- * @rect: which; all that is on a screen, if nothing of it was read so far
+ * @rect: which
+ *
+ * A driver flushes what it has just put on a screen, which was read then: a renderer that
+ * has been asked for nothing since has no other pixels.
  *
  * Return: 0, -EINVAL if the resource does not have them, or the renderer's -errno
  */
@@ -89,7 +90,8 @@ int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu
 	if (!gpu_rect_in(rect, r->width, r->height))
 		return -EINVAL;
 	for (i = 0; i < gpu->scanouts; i++) {
-		struct gpu_scanout *scanout = &gpu->scanout[i];
+		const struct gpu_scanout *scanout = &gpu->scanout[i];
+		bool known = gpu->renderer->ops->in_order && scanout->read_at == gpu->drawn;
 		struct gpu_rect part = *rect;
 
 		if (scanout->resource != r)
@@ -99,12 +101,9 @@ int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu
 		span_meet(&part.y, &part.height, scanout->rect.y, scanout->rect.height);
 		if (!part.width || !part.height)
 			continue;
-		if (scanout->unread)
-			part = scanout->rect;
-		err = gpu_pixels_read(gpu, r, &part);
+		err = known ? 0 : gpu_pixels_read(gpu, r, &part);
 		if (err)
 			return err;
-		scanout->unread = false;
 		part.x -= scanout->rect.x;
 		part.y -= scanout->rect.y;
 		gpu->display->damage(gpu->display_arg, i, &part);

@@ -289,6 +289,68 @@ static void formats_are_converted(void)
 	}
 }
 
+/* How many pixels a renderer was asked for, which has its own. */
+static u64 pixels_read;
+
+static int count_read(struct gpu_renderer *renderer, struct gpu_resource *r,
+		      const struct gpu_rect *rect)
+{
+	(void)renderer;
+	(void)r;
+	pixels_read += rect->width * rect->height;
+	return 0;
+}
+
+static int no_create(struct gpu *of, struct gpu_resource *r, const struct gpu_args *args)
+{
+	(void)of;
+	(void)r;
+	(void)args;
+	return 0;
+}
+
+static int no_transfer(struct gpu_renderer *renderer, struct gpu_resource *r,
+		       const struct gpu_transfer *transfer, bool from_host)
+{
+	(void)renderer;
+	(void)r;
+	(void)transfer;
+	(void)from_host;
+	return 0;
+}
+
+/* The flush of a flip asks for no pixel again, unless something was drawn in between. */
+static void a_flip_is_read_once(void)
+{
+	static const struct gpu_renderer_ops ops = {
+		.in_order = true, .create = no_create, .transfer = no_transfer,
+		.read = count_read,
+	};
+	struct gpu_renderer renderer = { .ops = &ops, .fd = -1 };
+	const struct virtio_gpu_mem_entry all = entry(0, 4 * W * H);
+
+	device_make();
+	gpu.renderer = &renderer;
+	tap_equal(create(1, BGRX, W, H), OK);
+	tap_equal(attach(1, &all, 1, 1), OK);
+	pixels_read = 0;
+	tap_equal(set_scanout(0, 1, 0, 0, W, H), OK);
+	tap_equal(pixels_read, W * H);
+	tap_equal(flush(1, 0, 0, W, H), OK);
+	tap_equal(flush(1, 1, 1, 2, 2), OK);
+	tap_equal(pixels_read, W * H);
+	tap_equal(seen.damages, 2);
+	tap_equal(transfer(1, 0, 0, 3, 3, 0), OK);
+	tap_equal(flush(1, 1, 1, 2, 2), OK);
+	tap_equal(pixels_read, W * H + 4);
+	tap_equal(flush(1, 1, 1, 2, 2), OK);
+	tap_equal(pixels_read, W * H + 8);
+	tap_equal(set_scanout(0, 1, 0, 0, W, H), OK);
+	tap_equal(flush(1, 0, 0, W, H), OK);
+	tap_equal(pixels_read, 2 * W * H + 8);
+	device_free();
+}
+
 /* ---- what no driver would do ---- */
 
 static void numbers_of_resources(void)
@@ -663,6 +725,7 @@ static const struct tap_case cases[] = {
 	{ "questions are the front end's", questions_are_the_front_ends },
 	{ "cursors are copied", cursors_are_copied },
 	{ "formats are converted", formats_are_converted },
+	{ "a flip is read once", a_flip_is_read_once },
 	{ "numbers of resources", numbers_of_resources },
 	{ "sizes of resources", sizes_of_resources },
 	{ "backing is the guest's RAM", backing_is_the_guests_ram },
