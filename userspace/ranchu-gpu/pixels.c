@@ -13,9 +13,10 @@
 
 #include "gpu.h"
 
-#define OPAQUE	32	/* the format has no alpha */
-
-/* Where they are in a little-endian word: shifts of blue, green, red and alpha. */
+/*
+ * Where they are in a little-endian word: shifts of blue, green, red, and alpha or nothing. A
+ * cursor has alpha all the same: what Linux makes it of is a dumb buffer, an X format.
+ */
 static const struct {
 	u32 format;
 	u8 blue;
@@ -24,13 +25,13 @@ static const struct {
 	u8 alpha;
 } formats[] = {
 	{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 0, 8, 16, 24 },
-	{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 0, 8, 16, OPAQUE },
+	{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 0, 8, 16, 24 },
 	{ VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM, 24, 16, 8, 0 },
-	{ VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 24, 16, 8, OPAQUE },
+	{ VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 24, 16, 8, 0 },
 	{ VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM, 16, 8, 0, 24 },
-	{ VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, 8, 16, 24, OPAQUE },
+	{ VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, 8, 16, 24, 0 },
 	{ VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM, 8, 16, 24, 0 },
-	{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 16, 8, 0, OPAQUE },
+	{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 16, 8, 0, 24 },
 };
 
 static int format_find(u32 format)
@@ -203,8 +204,7 @@ void gpu_resource_cursor(const struct gpu_resource *r, u32 *to)
 	memcpy(to, r->pixels, 4 * GPU_CURSOR * GPU_CURSOR);
 	for (i = 0; i < GPU_CURSOR * GPU_CURSOR; i++) {
 		u32 word = le32toh(to[i]);
-		u32 alpha = shift == OPAQUE ? 0xff : word >> shift & 0xff;
 
-		to[i] = htole32(word_convert(word, format) | alpha << 24);
+		to[i] = htole32(word_convert(word, format) | (word >> shift & 0xff) << 24);
 	}
 }
