@@ -86,7 +86,7 @@ figure() {
 	FIGURES+=("FIGURE $1=$2")
 }
 
-# all_figures AREA: a floor without a figure counts as one that could not be measured.
+# all_figures AREA: counts floors without a figure as missing.
 all_figures() {
 	local key
 

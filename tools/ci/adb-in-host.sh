@@ -150,7 +150,8 @@ echo "# exits and vmmctl's sleeps: $before, 3 s idle: $quiet, after a push of 64
 # Being asked costs vmmctl the same each time.
 idle=$((${quiet#* } - ${before#* }))
 busy=$((${after#* } - ${quiet#* }))
-[ "${quiet% *}" = "${after% *}" ] && [ "$busy" -le "$idle" ]
+# Without a window the driver's reads exit; they wake nobody.
+{ ! has_window || [ "${quiet% *}" = "${after% *}" ]; } && [ "$busy" -le "$idle" ]
 result a_push_costs_no_exit_and_wakes_nobody $?
 
 # arrived FILE: the guest has it, or will have it: not every adb command waits.

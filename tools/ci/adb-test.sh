@@ -4,7 +4,7 @@
 # Tests adb: Debian's own adb on an emulated host, Debian's own adbd in a stock
 # guest, and vhost_vsock_adb.ko between them. KTAP on standard output.
 #
-#	tools/ci/adb-test.sh [arm64|x86_64 [--shell]]
+#	tools/ci/adb-test.sh [arm64|arm64-16k|x86_64 [--shell]]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -15,7 +15,7 @@ PEER=$RANCHU_BUILD/$GUEST_ARCH/vsock/vsock_peer
 run=(tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --mem 3G --overlay "$OVERLAY")
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" \
 	"CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/program.sh "$OVERLAY" adb

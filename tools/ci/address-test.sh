@@ -5,7 +5,7 @@
 # none, and a program that serves it, in an emulated host: KTAP on standard output. On arm64
 # the board is the second one, which has a PCI bus.
 #
-#	tools/ci/address-test.sh [arm64|x86_64]
+#	tools/ci/address-test.sh [arm64|arm64-16k|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -14,7 +14,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-address-$HOST
 PROGRAMS=$RANCHU_BUILD/$GUEST_ARCH/goldfish
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	tools/testing/goldfish/address_driver.c -- tools/ci/address-in-guest \

@@ -14,7 +14,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-blk-crash-$HOST
 JOURNAL=$RANCHU_BUILD/$GUEST_ARCH/blk/blk_journal
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 make -s -C tools/testing/blk "OUTPUT=${JOURNAL%/*}" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/program.sh "$OVERLAY" dmsetup
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio_blk -- \

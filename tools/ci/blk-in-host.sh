@@ -71,7 +71,7 @@ guest "load read:vda:1 mark:begin read:vda:16 mark:end" --cpus 1 --no-reboot --d
 begin=$(virtio_counted "MARK begin")
 end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
-printed '^GUEST-EXIT: 0$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
+printed '^GUEST-EXIT: 0$' && no_exits "$begin" "$end"
 result no_request_exits $?
 
 # A reset gives the disk back and takes it again.

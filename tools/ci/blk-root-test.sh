@@ -13,7 +13,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-blk-root-$HOST
 ROOT=$RANCHU_BUILD/lab/blk-root-$HOST
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	"$TRANSPORT" virtio_blk crc32c_generic ext4
 rm -rf "$ROOT"

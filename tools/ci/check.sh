@@ -98,6 +98,16 @@ WHEN_NAMED=(
 	"virt-gicv2	tools/ci/pci-test.sh arm64-gicv2"
 	"pkvm		kselftests arm64-pkvm $ON_GICV2 vq_ring_test vq_notify_test pipe_run_test"
 	"pkvm-vmm	tools/ci/vmm-test.sh arm64-pkvm"
+	"pages-16k	kselftests arm64-16k"
+	"vmm-16k	tools/ci/vmm-test.sh arm64-16k"
+	"guest-16k	tools/ci/guest-test.sh arm64-16k"
+	"blk-16k	tools/ci/blk-test.sh arm64-16k"
+	"adb-16k	tools/ci/adb-test.sh arm64-16k"
+	"net-16k	tools/ci/net-test.sh net arm64-16k"
+	"virtio-16k	tools/ci/virtio-test.sh arm64-16k"
+	"address-16k	tools/ci/address-test.sh arm64-16k"
+	"goldfish-16k	tools/ci/goldfish-test.sh arm64-16k"
+	"snapshot-16k	tools/ci/snapshot-test.sh arm64-16k"
 	"goldfish-virt	tools/ci/goldfish-test.sh arm64 virt"
 	"x86-guests	tools/ci/x86-guests-test.sh"
 	"blk-x86	tools/ci/blk-test.sh x86_64"
@@ -136,7 +146,7 @@ gate() {
 # kselftests HOST [PATTERN]...: all, or those that a pattern fits, in an emulated
 # host. On GICv2 only those with a VM: the others see no interrupt controller.
 kselftests() {
-	local host=$1 arch=${1%-*} env=
+	local host=$1 env=
 
 	shift
 	# Its CPUs take turns: there is less to be found, and all takes longer.
@@ -144,9 +154,10 @@ kselftests() {
 		env="RANCHU_KILLS=20 RANCHU_FUZZ_SECONDS=5 RANCHU_FUZZ_PAIRS=8 RANCHU_KVM_REQUIRED=1"
 	[ "${host#arm64-}" = "$host" ] || env="RANCHU_FUZZ_SECONDS=5"
 	# The sanitizers' host has its own, and longer.
-	[ "$host" != arm64 ] || env="RANCHU_FUZZ_SECONDS=10 RANCHU_FUZZ_PAIRS=4"
+	[[ $host != arm64 && $host != arm64-16k ]] ||
+		env="RANCHU_FUZZ_SECONDS=10 RANCHU_FUZZ_PAIRS=4"
 
-	tools/lab/host-overlay.sh "$arch" "$RANCHU_BUILD/lab/overlay-$host"
+	tools/lab/host-overlay.sh "$host" "$RANCHU_BUILD/lab/overlay-$host"
 	"$RUN" --host "$host" --overlay "$RANCHU_BUILD/lab/overlay-$host" \
 		--timeout 1800 -- sh -c \
 		"cd /ranchu/tests && RANCHU_MODULES=/ranchu/modules $env exec sh ./run_all.sh $*"

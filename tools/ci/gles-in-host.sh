@@ -30,8 +30,8 @@ go() {
 	echo go >&3
 }
 
-# shows NAME NUMBER: the screen has that of gles_guest's pictures. Is looked at once, and not
-# before ranchu-gles can have posted it: nobody tells when that is.
+# shows NAME NUMBER: checks once that the screen shows this picture of gles_guest. The delay is
+# for ranchu-gles, which does not report when it has posted a picture.
 shows() {
 	gles_guest rows "$2" $width $height > /tmp/want
 	# Nothing of the picture before, should there be no screenshot.
@@ -90,8 +90,8 @@ result frames_do_not_exit $?
 result fences_are_signalled_and_do_not_exit $?
 
 printed '^gles: wrong 7 of 7, pipes 64 of 70, buffers 256, then version 1' &&
-	[ "$(grep -c "the guest's command 2114 of pipe:opengles is OpenGL's" "$log")" -eq 1 ] &&
-	[ "$(grep -c 'the guest says something wrong by' "$log")" -eq 1 ] &&
+	[ "$(grep -c "the guest's command 2114 of pipe:opengles is of OpenGL" "$log")" -eq 1 ] &&
+	[ "$(grep -c 'the guest sent a wrong ' "$log")" -eq 1 ] &&
 	[ "$(grep -c 'holds 256 colour buffers' "$log")" -eq 1 ] &&
 	[ "$(grep -c 'has 64 pipes open' "$log")" -eq 1 ]
 result what_is_wrong_ends_its_pipe_and_is_said_once $?
@@ -130,7 +130,7 @@ pictures after_a_reset_ 3
 
 waits_for 1 'GUEST-EXIT: 0' $vmm
 ended=$?
-# What the guest has read back.
+# Pixels that the guest has read back.
 sed -n 's/^gles: picture \([012]\), \([0-9]*\) pixels, wrong \([0-9]*\).*/\1 \2 wrong \3/p' \
 	"$console" | sed 's/^/# pixels read_/'
 wait $vmm

@@ -15,7 +15,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-gles-$HOST
 PROGRAMS=$RANCHU_BUILD/$GUEST_ARCH/gles
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 make -s -C tools/testing/gles "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	tools/testing/goldfish/sync_driver.c -- tools/ci/gles-in-guest "$PROGRAMS/gles_guest"

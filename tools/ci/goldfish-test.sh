@@ -7,7 +7,7 @@
 # persistent store, in an emulated host: KTAP on standard output. The virt board is arm64's
 # other one.
 #
-#	tools/ci/goldfish-test.sh [arm64|x86_64] [ranchu|virt]
+#	tools/ci/goldfish-test.sh [arm64|arm64-16k|x86_64] [ranchu|virt]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -25,7 +25,7 @@ x86_64) DRIVERS="$DRIVERS drivers/rtc/rtc-goldfish.c ramoops tools/testing/goldf
 esac
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 # shellcheck disable=SC2086 # lists of words
 tools/lab/program.sh "$OVERLAY" $IN_HOST
 make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"

@@ -56,8 +56,8 @@ stat_of() {
 	vmmctl stats gpu | sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" | head -n 1
 }
 
-# settles MORE SECONDS: until there is an update that was not there before, if MORE is 1, and
-# none for so long: the guest does not wait until the host has drawn. Leaves them in $seen.
+# settles MORE SECONDS: waits until there was no update for SECONDS, and with MORE=1 at least one
+# new update before that, because the guest does not wait for the host. Sets $seen to their number.
 seen=0
 settles() {
 	before=$seen
@@ -74,8 +74,8 @@ settles() {
 	[ $tries -gt 0 ]
 }
 
-# shows NAME NUMBER: the screen has that of gpu_guest's pictures. Is not looked at until the
-# guest's updates have been told, and then once. A cursor is told of, but is no update.
+# shows NAME NUMBER: checks once that the screen shows this picture of gpu_guest, after the
+# guest's updates have arrived. A cursor (picture 3) is no update.
 shows() {
 	gpu_guest rows "$2" $width $height > /tmp/want
 	# Nothing of the picture before, should there be no screenshot.
@@ -123,7 +123,7 @@ first=$(stat_of userspace_exits)
 seen=$frames
 settles 1 4
 after=$(stat_of userspace_exits)
-# They were all made before that if nothing was told since; several can be told at once.
+# All flips came before that if there was no update since; one update can stand for several.
 ! printed '^gpu: .* flips' && waits_for 1 FLIPPED-READY $vmm &&
 	[ "$(stat_of gpu_frames)" -eq "$seen" ] && [ "$seen" -gt "$frames" ] && [ "$first" -gt 0 ]
 all=$?
@@ -188,7 +188,7 @@ waits_for 1 '^gl: killed' $vmm
 sed -n 's/^gl: /# &/p' "$console"
 sed -n 's/^gl: frame \([0-9]*\): \([0-9]*\) of \([0-9]*\) pixels wrong.*/\1 \3 wrong \2/p' \
 	"$console" | sed 's/^/# pixels gl_frame_/'
-# At least one pixel of each frame whose sum is another.
+# A frame with a different sum counts as one wrong pixel.
 sums virgl > /tmp/virgl
 sums softpipe > /tmp/softpipe
 differ=$(awk 'NR == FNR { sum[FNR] = $1; next } $1 != sum[FNR] { n++ } END { print n + 0 }' \
@@ -198,7 +198,7 @@ appears 6 '^gl: frame .: 0 of 19200 pixels wrong' && appears 2 '^gl: error 0' &&
 	[ "$differ" -eq 0 ] && [ "$(wc -l < /tmp/virgl)" -eq 3 ]
 result each_pixel_is_as_it_should_be $?
 
-# Frames of OpenGL with their fences, one after the other, and nothing is printed.
+# Frames of OpenGL with their fences, without output on the console.
 waits_for 1 GL-COUNT-READY $vmm
 sleep 3
 first=$(stat_of userspace_exits)

@@ -16,7 +16,7 @@ BUILT=$RANCHU_BUILD/$GUEST_ARCH
 MESA=$RANCHU_BUILD/lab/mesa-$GUEST_ARCH
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 make -s -C tools/testing/gpu "OUTPUT=$BUILT/gpu" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")" \
 	"KSRC=$RANCHU_CACHE/linux-source"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio-gpu \
@@ -34,6 +34,11 @@ cp "$BUILT/ranchu-gpu-dynamic/ranchu-gpu" "$OVERLAY/bin/ranchu-gpu-dynamic"
 rm -rf "$MESA" "$MESA.image"
 tools/lab/program.sh "$MESA" libvirglrenderer.so.1 libEGL.so.1 libEGL_mesa.so.0 \
 	libOpenGL.so.0 swrast_dri.so virtio_gpu_dri.so 50_mesa.json
+# A program of this machine's architecture is linked with its libseccomp as well.
+if ldd "$OVERLAY/bin/ranchu-gpu-dynamic" 2>/dev/null | grep -q seccomp; then
+	cp -L "$(ldd "$OVERLAY/bin/ranchu-gpu-dynamic" | sed -n 's/.*seccomp.* => \([^ ]*\).*/\1/p')" \
+		"$MESA/usr/lib/"
+fi
 /sbin/mke2fs -q -t ext4 -d "$MESA" -E root_owner=0:0 "$MESA.image" \
 	"$(($(du -sm "$MESA" | cut -f 1) * 9 / 8 + 16))M"
 mv "$MESA.image" "$OVERLAY/ranchu/mesa"

@@ -4,7 +4,7 @@
 # Tests the pipe from inside a stock Linux guest, on an emulated host: KTAP on standard
 # output.
 #
-#	tools/ci/guest-test.sh [arm64|x86_64]
+#	tools/ci/guest-test.sh [arm64|arm64-16k|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -13,7 +13,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-guest-$HOST
 DRIVER=$RANCHU_BUILD/guest/$GUEST_ARCH/goldfish_dma.ko
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/guest-module.sh "$DRIVER" tools/testing/selftests/ranchu/guest/goldfish_dma.c
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" -- "$DRIVER"
 cp tools/ci/host-lib.sh tools/ci/guest-in-host.sh "$OVERLAY/ranchu/"

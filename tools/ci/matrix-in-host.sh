@@ -22,7 +22,7 @@ echo "# doorbell: $way"
 [ "$way" = queue ] || exit 1
 
 # What this kernel's KVM has and lacks.
-vmmctl doctor > "$console" 2>&1
+doctor_is_content
 doctor=$?
 sed 's/^/# /' "$console"
 result "vmmctl doctor finds nothing missing" "$doctor"

@@ -68,6 +68,7 @@ build_all() {
 		cp "$RANCHU_CACHE/kernels/$name/release" "$OUT/$name.release"
 		: > "$OUT/$name.build"
 		for arch in arm64 x86_64; do
+			[ -e "$RANCHU_CACHE/kernels/$name/kdir-$arch" ] || continue
 			rc=0
 			build "$name" "$arch" || rc=1
 			result "build $name $arch" "$rc"

@@ -6,7 +6,7 @@
 # program over QEMU's libvhost-user, by vhost-user, and the first of them as a vDPA device.
 # On an emulated host: KTAP on standard output.
 #
-#	tools/ci/net-test.sh PART [arm64|x86_64]
+#	tools/ci/net-test.sh PART [arm64|arm64-16k|x86_64]
 #		PART is net: vhost-net; scsi: vhost-scsi; or user: processes, iperf3
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
@@ -18,7 +18,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-net-$PART-$HOST
 [ -e "$RANCHU_TOP/tools/ci/$PART-in-host.sh" ] || die "usage: net-test.sh net|scsi|user [HOST]"
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 MODULES=(virtio_net virtio_blk virtio-rng vmw_vsock_virtio_transport)
 [ "$PART" != scsi ] || MODULES=(virtio_pci virtio_scsi sd_mod)
 if [ "$PART" = user ]; then

@@ -15,7 +15,7 @@ host_options "$1"
 OVERLAY=$RANCHU_BUILD/lab/overlay-pci-$1
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/program.sh "$OVERLAY" adb socat qemu-img qemu-storage-daemon
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" virtio_mmio virtio_pci \
 	virtio_net virtio_blk crc32c_generic ext4 virtio-rng virtio_balloon virtio_input evdev \

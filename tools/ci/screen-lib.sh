@@ -4,8 +4,8 @@
 # Shared by the scripts that look at a guest's screen in an emulated host (busybox's sh).
 # Sourced, never run.
 
-# compares NAME HAVE WANT WIDTH HEIGHT: says how many pixels of two pictures differ, which
-# bench.sh counts, and fails if any do. Those that are not there do.
+# compares NAME HAVE WANT WIDTH HEIGHT: prints how many pixels of two pictures differ, for
+# bench.sh, and fails if any do. Missing pixels count as different.
 compares() {
 	have=0
 	[ ! -e "$2" ] || have=$(wc -c < "$2")

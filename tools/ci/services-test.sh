@@ -14,7 +14,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-services-$HOST
 PROGRAMS=$RANCHU_BUILD/$GUEST_ARCH/services
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/program.sh "$OVERLAY" adb socat
 make -s -C tools/testing/services "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" evdev -- \

@@ -27,15 +27,21 @@ says() {
 	[ "$got" = "$want" ] || { echo "# '$*' said '$got', not '$want'"; return 1; }
 }
 
+# text_in FILE: where the guest writes to its disk.
+text_in() {
+	dd if="$1" bs=512 skip=8 count=1 2>/dev/null | head -c 11
+}
+
 boot_of() {
 	adb -s "$1" shell cat /proc/sys/kernel/random/boot_id 2>/dev/null | tr -d '\r'
 }
 
 load_modules
 adb start-server 2>/dev/null
-echo "1..24"
+echo "1..28"
 
-head -c 1048576 /dev/zero > /tmp/disk
+# Nothing in it can be left out of a copy.
+head -c 33554432 /dev/urandom > /tmp/disk
 head -c 1048576 /dev/zero > /tmp/read-only
 # Relative paths are those of the directory where vmmctl was started.
 cd /ranchu
@@ -67,8 +73,14 @@ result the_snapshot_is_whole $?
 		asks emulator-5554 pingpong && says open asks emulator-5554 throttle
 result the_guest_goes_on_after_it_was_saved $?
 
+# What it writes from now on is in no snapshot.
+says written asks emulator-5554 disk_later
+rc=$?
 ends "$one"
 gone emulator-5554
+sum=$(md5sum < /tmp/disk)
+[ $rc -eq 0 ] && says "put later.." text_in /tmp/disk && says "on the disk" text_in /tmp/snap/disk-0
+result a_snapshot_has_the_disk_of_its_moment $?
 
 began=$(cut -d ' ' -f 1 /proc/uptime)
 start two --from /tmp/snap
@@ -85,17 +97,96 @@ result a_pipe_has_what_was_written_before $?
 says closed asks emulator-5554 throttle && says fresh asks emulator-5554 fresh
 result a_pipe_that_is_not_saved_is_closed $?
 
-says "on the disk" asks emulator-5554 disk_read && says written asks emulator-5554 disk_write
+# There are no reflinks on a tmpfs.
+says "on the disk" asks emulator-5554 disk_read &&
+	says written asks emulator-5554 disk_later &&
+	says "put later.." asks emulator-5554 disk_read &&
+	grep -q "/tmp/disk is not as it was:" /tmp/vm-two &&
+	grep -q "with an overlay in" /tmp/vm-two
 result the_disk $?
 
 vmmctl snapshot save two /tmp/snap-2 > /tmp/save 2>&1 && vmmctl snapshot check /tmp/snap-2 \
-	> /tmp/checked 2>&1
+	> /tmp/checked 2>&1 && says "put later.." text_in /tmp/snap-2/disk-0
+rc=$?
+sed 's/^/# /' /tmp/save
+[ $rc -eq 0 ]
 result it_is_saved_again $?
 
 ends "$two"
 gone emulator-5554
-refused "has changed since" /tmp/snap
-result a_disk_that_has_changed_is_refused $?
+
+# ---- a disk goes on a second time, in clones that write ----
+
+# writes SERIAL TEXT: to the disk, and it reads that.
+writes() {
+	adb -s "$1" shell "printf '%s' '$2' > /tmp/text" && says written asks "$1" disk_mark &&
+		says "$2" asks "$1" disk_read
+}
+
+start left --from /tmp/snap --clone
+left=$pid
+start right --from /tmp/snap --clone
+right=$pid
+device emulator-5554 && device emulator-5556 &&
+	says "on the disk" asks emulator-5554 disk_read &&
+	says "on the disk" asks emulator-5556 disk_read &&
+	writes emulator-5554 "of the left" && writes emulator-5556 "of right..." &&
+	says "of the left" asks emulator-5554 disk_read &&
+	[ "$(vmmctl stats left | tr ',' '\n' | grep -c overlay_bytes)" -eq 1 ]
+rc=$?
+ends "$left"
+ends "$right"
+gone emulator-5554
+gone emulator-5556
+[ $rc -eq 0 ] && vmmctl snapshot check /tmp/snap > /tmp/checked 2>&1 &&
+	[ "$(md5sum < /tmp/disk)" = "$sum" ]
+result clones_write_each_for_themselves $?
+
+# The disk with its time is the image as it was: the kernel serves it. cp -p is not taken
+# because busybox's keeps no more than whole seconds.
+cp /tmp/snap/disk-0 /tmp/disk-0
+mv /tmp/snap/disk-0 /tmp/disk
+mv /tmp/disk-0 /tmp/snap/disk-0
+start back --from /tmp/snap
+device emulator-5554 && says "on the disk" asks emulator-5554 disk_read &&
+	writes emulator-5554 "stays there" && ! grep -q "disk" /tmp/vm-back
+rc=$?
+ends "$pid"
+gone emulator-5554
+[ $rc -eq 0 ] && says "stays there" text_in /tmp/disk
+result an_image_that_is_put_back_goes_on $?
+
+# With reflinks nothing is copied, and the kernel serves what is the clone's own.
+used_of() {
+	df -k "$1" | awk 'NR == 2 { print $3 }'
+}
+
+mkdir -p /tmp/xfs
+truncate -s 400M /tmp/xfs.img
+modprobe -a crc32c_generic xfs && mkfs.xfs -q -m reflink=1 /tmp/xfs.img &&
+	mount -o loop /tmp/xfs.img /tmp/xfs && cp -rp /tmp/snap /tmp/xfs/snap
+rc=$?
+start shares --from /tmp/xfs/snap --clone
+[ $rc -eq 0 ] && device emulator-5554 && says "on the disk" asks emulator-5554 disk_read &&
+	writes emulator-5554 "of a clone." && ! grep -q "disk" /tmp/vm-shares
+rc=$?
+sync
+before=$(used_of /tmp/xfs)
+vmmctl snapshot save shares /tmp/xfs/snap-2 > /tmp/save 2>&1 || rc=1
+sed 's/^/# /' /tmp/save
+sync
+after=$(used_of /tmp/xfs)
+ram=$(du -k /tmp/xfs/snap-2/ram | cut -f 1)
+echo "# KiB: $((after - before)), ram $ram, disk $(du -k /tmp/xfs/snap-2/disk-0 | cut -f 1)"
+[ "$((after - before))" -lt "$((ram + 16384))" ] || rc=1
+ends "$pid"
+gone emulator-5554
+[ $rc -eq 0 ] && vmmctl snapshot check /tmp/xfs/snap-2 > /tmp/checked 2>&1 &&
+	vmmctl snapshot check /tmp/xfs/snap > /tmp/checked 2>&1 &&
+	says "of a clone." text_in /tmp/xfs/snap-2/disk-0
+result reflinks_share_what_nobody_writes $?
+umount /tmp/xfs
+rm -rf /tmp/xfs.img /tmp/snap-2
 
 # ---- clones: a guest that writes to no disk ----
 
@@ -153,7 +244,7 @@ fails_to_save "Read-only" three /tmp/small/snap || rc=1
 umount /tmp/small
 result full_and_read_only_disks $rc
 
-fails_to_save "does not go on from one" three /tmp/snap-5 --changes
+fails_to_save "was not started from one" three /tmp/snap-5 --changes
 result a_guest_that_was_booted_has_no_changes $?
 
 start four --from /tmp/snap-3 --clone
@@ -217,8 +308,17 @@ fails_to_save "cannot be replaced by them" four /tmp/snap-3 --changes &&
 	vmmctl snapshot check /tmp/snap-3 > /tmp/checked 2>&1
 result what_changes_are_relative_to_stays $?
 
-refused "cannot copy it at once" /tmp/snap --clone
-result a_clone_needs_a_copy_of_its_disk $?
+spoil /tmp/snap
+shorter /tmp/bad/disk-0 1
+refused "disk-0 does not have" /tmp/bad --clone
+rc=$?
+rm /tmp/bad/disk-0
+refused "cannot open disk-0" /tmp/bad || rc=1
+spoil /tmp/snap
+printf xxxxxxxxxxxxxxxx | dd of=/tmp/bad/disk-0 bs=1 seek=5000000 conv=notrunc 2>/dev/null
+! vmmctl snapshot check /tmp/bad > /tmp/checked 2>&1 && grep -q "checksum" /tmp/checked || rc=1
+rm -rf /tmp/bad
+result torn_disks_are_refused $rc
 
 # ---- what is no snapshot of this machine ----
 
@@ -239,6 +339,10 @@ result a_clone_boots_again $?
 ends "$three"
 ends "$four"
 ends "$five"
+# Nothing has what it was.
+printf x >> /tmp/read-only
+refused "has changed since" /tmp/snap-3 --clone
+result a_read_only_disk_that_has_changed_is_refused $?
 adb kill-server
 unload_modules
 [ "$failed" -eq 0 ]

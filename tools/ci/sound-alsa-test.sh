@@ -14,7 +14,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-sound-alsa
 BUILT=$RANCHU_BUILD/$GUEST_ARCH/ranchu-sound
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest-only
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest-only
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio_snd -- \
 	aplay arecord tools/ci/sound-alsa-in-guest
 libraries=()

@@ -13,7 +13,7 @@ host_options "${1:-arm64}"
 OVERLAY=$RANCHU_BUILD/lab/overlay-sound-$HOST
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio_snd -- \
 	aplay arecord amixer tools/ci/sound-in-guest
 cp tools/ci/host-lib.sh tools/ci/sound-in-host.sh "$OVERLAY/ranchu/"

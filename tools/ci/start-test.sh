@@ -13,7 +13,7 @@ host_options "${1:-arm64}"
 OVERLAY=$RANCHU_BUILD/lab/overlay-start-$HOST
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 "$(cross_prefix "$GUEST_ARCH")gcc" -O1 -Wall -Wextra -Werror -static -o "$OVERLAY/bin/fail_nth" \
 	tools/testing/vmmctl/fail_nth.c
 cp tools/ci/host-lib.sh tools/ci/start-in-host.sh "$OVERLAY/ranchu/"

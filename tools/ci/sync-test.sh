@@ -13,7 +13,7 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-sync-$HOST
 PROGRAMS=$RANCHU_BUILD/$GUEST_ARCH/goldfish
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 make -s -C tools/testing/goldfish "OUTPUT=$PROGRAMS" "CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" \
 	tools/testing/goldfish/sync_driver.c -- tools/ci/sync-in-guest "$PROGRAMS/sync_fences"

@@ -4,7 +4,7 @@
 # Tests the small virtio devices that vmmctl serves itself, with a stock guest's
 # drivers, on an emulated host: KTAP on standard output.
 #
-#	tools/ci/virtio-test.sh [arm64|x86_64]
+#	tools/ci/virtio-test.sh [arm64|arm64-16k|x86_64]
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -12,7 +12,7 @@ host_options "${1:-arm64}"
 OVERLAY=$RANCHU_BUILD/lab/overlay-virtio-$HOST
 
 cd "$RANCHU_TOP"
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 tools/lab/program.sh "$OVERLAY" socat
 tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio-rng \
 	virtio_balloon virtio_input evdev -- tools/ci/virtio-in-guest

@@ -4,14 +4,14 @@
 # Tests how a VM lives, with a stock Linux guest in it, on an emulated arm64
 # host: KTAP on standard output.
 #
-#	tools/ci/vmm-test.sh arm64|arm64-gicv2|arm64-pkvm
+#	tools/ci/vmm-test.sh arm64|arm64-gicv2|arm64-pkvm|arm64-16k
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
 [ $# -eq 1 ] || die "usage: vmm-test.sh HOST"
 cd "$RANCHU_TOP"
-OVERLAY=$RANCHU_BUILD/lab/overlay-vmm
-tools/lab/host-overlay.sh arm64 "$OVERLAY" --guest
+OVERLAY=$RANCHU_BUILD/lab/overlay-vmm-$1
+tools/lab/host-overlay.sh "$1" "$OVERLAY" --guest
 # A guest whose kernel tells of its panic and of its CPUs, which Debian's for arm64 does
 # not, and has a CPU that stops doing so.
 cp "$OVERLAY/ranchu/guest/initrd.cpio" "$OVERLAY/ranchu/guest/modules.cpio"

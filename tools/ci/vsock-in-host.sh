@@ -24,7 +24,7 @@ ln -s vhost-vsock-adb "$node"
 calls="vsock-in-guest load && vsock-in-guest rebind && ! vsock-in-guest out"
 # shellcheck disable=SC2086 # a list of words
 timeout 300 $qemu -cpu host -accel kvm -nodefaults \
-	-display none -smp 2 -m 512M -no-reboot -kernel /ranchu/guest/Image \
+	-display none -smp "$(nproc)" -m 512M -no-reboot -kernel /ranchu/guest/Image \
 	-initrd /ranchu/guest/initrd.cpio -append "$linux_args ranchu.run=\"$calls\"" \
 	-serial "file:$console" -device vhost-vsock-pci,guest-cid=42 > /tmp/qemu 2>&1
 sed 's/^/# qemu: /' /tmp/qemu
@@ -72,10 +72,12 @@ guest "load out mark:begin out:8000000 mark:end" --cpus 1 --no-reboot --vsock "4
 begin=$(virtio_counted "MARK begin")
 end=$(virtio_counted "MARK end")
 echo "# reads and writes of virtio registers that exited: before '$begin', after '$end'"
-printed '^talk: sent 8000000 .*: same$' && [ -n "$begin" ] && [ "$begin" = "$end" ]
+printed '^talk: sent 8000000 .*: same$' && no_exits "$begin" "$end"
 result no_packet_exits $?
 if [ "$arch" = x86_64 ]; then
 	skipped no_register_read_exits "PCI has no register window"
+elif ! has_window; then
+	skipped no_register_read_exits "this host's pages are too large for a window"
 else
 	[ "${begin% *}" = 0 ]
 	result no_register_read_exits $?

@@ -13,7 +13,7 @@ host_options "${1:-arm64}"
 cd "$RANCHU_TOP"
 OVERLAY=$RANCHU_BUILD/lab/overlay-vsock-$HOST
 PEER=$RANCHU_BUILD/$GUEST_ARCH/vsock/vsock_peer
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" \
 	"CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 cp "$PEER" "$OVERLAY/bin/"

@@ -32,7 +32,7 @@ vmlinux() {
 host_options x86_64
 cd "$RANCHU_TOP"
 OVERLAY=$RANCHU_BUILD/lab/overlay-x86-guests
-tools/lab/host-overlay.sh "$GUEST_ARCH" "$OVERLAY" --guest
+tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 # shellcheck disable=SC2086 # lists of words
 tools/lab/guest-kernels.sh $KERNELS
 for kernel in $KERNELS; do

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzz target: the queues of ranchu-gpu, with its commands behind them and the engine below,
- * between a guest that writes anything into its memory, a renderer whose fences come late,
- * never, in the wrong order or for what nobody waits for, and a front end that stops queues,
- * moves them and resets the device. A request lies in the guest's memory; none is kept whose
- * context has gone; one that waits belongs to a queue that is served; nothing is left over.
+ * Fuzz target: the queues of ranchu-gpu, with its commands and the engine. The guest writes
+ * anything into its memory. The renderer's fences come late, never, in the wrong order, or
+ * without a request that waits for them. The front end stops queues, moves them and resets the
+ * device.
+ *
+ * Checked: requests are in the guest's memory; no request is held whose context was destroyed;
+ * held requests belong to a queue that is served; nothing is left after a reset.
  */
 #include <endian.h>
 #include <errno.h>
@@ -23,9 +25,9 @@
 #define QUEUES		2
 #define NUM		16
 #define QUEUE_STEP	0x1000	/* from one queue to the next */
-#define DRIVER		0x400	/* where its other parts are */
+#define DRIVER		0x400	/* offsets of the queue's other parts */
 #define DEVICE		0x800
-#define REQUESTS	0x4000	/* a place for each slot */
+#define REQUESTS	0x4000	/* requests, one for each slot */
 #define REQUEST		0x200
 #define PACKED_BASE	0x80008000
 
@@ -36,9 +38,9 @@ static struct gpu gpu;
 static u16 made[QUEUES];
 static bool packed;
 
-/* ---- what is said, and by whom ---- */
+/* ---- messages and the display ---- */
 
-/* Broken queues are not told of a million times. */
+/* Suppresses messages, because most inputs break queues. */
 int vmm_error(int err, const char *fmt, ...)
 {
 	return err < 0 ? err : -err;
@@ -121,7 +123,7 @@ static int on_submit(struct gpu_renderer *renderer, u32 id, void *commands, u32 
 	return 0;
 }
 
-/* Each eighth is done at once. */
+/* Every eighth fence is complete at once. */
 static int on_fence(struct gpu_renderer *renderer, const struct gpu_fence *fence)
 {
 	return fence->number & 7 ? 0 : -EINVAL;
@@ -174,7 +176,7 @@ static int handle(void *arg, const struct gpu_request *request)
 	pieces_check(request->in, request->n_in, request->in_len);
 	written = arg ? gpu_cursor(&gpu, request) : gpu_control(&gpu, request);
 	MUST(written == GPU_LATER || (u64)written <= request->in_len);
-	/* Nothing of a cursor waits. */
+	/* A cursor command never waits. */
 	MUST(!arg || (written != GPU_LATER && !request->fence->number));
 	return written;
 }
@@ -274,7 +276,7 @@ static u16 some_type(struct input *in)
 	return types[take(in, 1) % ARRAY_SIZE(types)];
 }
 
-/* A request that a driver could make, of small numbers, in the next slot of a queue. */
+/* Makes a request as a driver does, with small numbers, in the next slot of a queue. */
 static void make(struct input *in, unsigned int i)
 {
 	struct vring_desc *desc = (void *)(ram + i * QUEUE_STEP);
@@ -335,7 +337,7 @@ static void step(struct input *in)
 			reset();
 		break;
 	case 5:
-		/* As when the front end tells of memory. */
+		/* The memory table changes. */
 		stop(0);
 		stop(1);
 		gpu_resources_let_go(&gpu);

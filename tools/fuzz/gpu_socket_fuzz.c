@@ -55,7 +55,7 @@ static int some_file(struct input *in)
 		return -1;
 	fd = memfd_create("fuzz", MFD_CLOEXEC | (how == 1 ? MFD_ALLOW_SEALING : 0));
 	MUST(fd >= 0 && !ftruncate(fd, how == 2 ? 4 * W : 16 * W * H));
-	/* One that is shown where it is. */
+	/* This file is mapped. */
 	MUST(how != 1 || !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
 	if (cut_fd >= 0)
 		close(cut_fd);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Fuzz target: the files of a snapshot. An input that begins with "{" is what a manifest
- * has inside, one that begins with "!" is all of a manifest behind that, and any other is
- * a device tree with states.
+ * has inside, one that begins with "!" is all of a manifest behind that, one that begins
+ * with "?" is what a VM that is saved answers, and any other is a device tree with states.
  *
  * Checked: what is refused leaves nothing behind, what is taken is the same when it is
- * written and read again, and no state reaches beyond itself.
+ * written and read again, no state reaches beyond itself, and whatever a VM answers, the
+ * command lines in its snapshot are those that it was started with.
  */
 #include <string.h>
 
@@ -36,6 +37,28 @@ static void manifest_whole(const u8 *data, size_t size)
 	vmm_manifest_word(body, "id");
 	vmm_manifest_number(json_object_get(body, "ram"), "size", ~0ULL >> 1, &number);
 	json_decref(body);
+}
+
+static void answer(const u8 *data, size_t size)
+{
+	static const char text[] =
+		"{\"layers\":[{\"directory\":\"/\",\"words\":[\"--cpus=1\"]}],\"images\":[\"a\"]}";
+	json_t *answer = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
+	json_t *origin = vmm_origin_parse(text, strlen(text));
+	json_t *body = answer ? vmm_origin_body(origin, answer) : NULL;
+	const json_t *image = json_array_get(json_object_get(body, "images"), 0);
+
+	MUST(origin);
+	if (body) {
+		MUST(json_equal(json_object_get(body, "layers"),
+				json_object_get(origin, "layers")));
+		MUST(!strcmp(vmm_manifest_word(image, "path"), "a"));
+		/* It goes on from no snapshot. */
+		MUST(!json_object_get(json_object_get(body, "ram"), "base"));
+	}
+	json_decref(body);
+	json_decref(origin);
+	json_decref(answer);
 }
 
 static void tree_again(struct vmm_tree *tree)
@@ -91,6 +114,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	quiet();
 	if (size && *data == '{')
 		manifest_inside(data, size);
+	else if (size && *data == '?')
+		answer(data + 1, size - 1);
 	else if (size && *data == '!')
 		manifest_whole(data + 1, size - 1);
 	else

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Builds what an emulated host of ARCH needs of ours and lays it out in DIR,
-# for run.sh's --overlay:
+# Builds what the emulated host HOST, as run.sh calls it, needs of ours and lays it out
+# in DIR, for run.sh's --overlay:
 #
 #	/ranchu/modules/	our modules; "order" names them in load order
 #	/ranchu/tests/		the kselftests; on x86_64 the board's own tests with KVM, too
@@ -10,17 +10,18 @@
 #	/ranchu/guest/		Image, initrd.cpio: the stock guest (--guest); an x86_64
 #				host's Image is a bzImage
 #
-# The modules are built for Debian's kernel, or come from the directory where
+# The modules are built for the host's kernel, or come from the directory where
 # modules.sh has built them for another one. With --guest-only there are a guest and no
 # tests, and nothing is built that is not laid out.
 #
-#	tools/lab/host-overlay.sh ARCH DIR [--guest|--guest-only] [--modules BUILT]
+#	tools/lab/host-overlay.sh HOST DIR [--guest|--guest-only] [--modules BUILT]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-USAGE="usage: host-overlay.sh ARCH DIR [--guest|--guest-only] [--modules BUILT]"
+USAGE="usage: host-overlay.sh HOST DIR [--guest|--guest-only] [--modules BUILT]"
 [ $# -ge 2 ] || die "$USAGE"
-ARCH=$(kernel_arch "$1")
+HOST_KERNEL=$(host_kernel "$1")
+ARCH=$(kernel_arch "${1%-*}")
 DIR=$2
 shift 2
 GUEST=0
@@ -37,6 +38,17 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
+# host_modules: for a kernel that is not the lab's own.
+host_modules() {
+	local kernel=$RANCHU_CACHE/kernels/$HOST_KERNEL
+
+	"$RANCHU_TOP/tools/lab/kernels.sh" boot "$HOST_KERNEL"
+	MODULES=$B/modules-$HOST_KERNEL
+	build_alone "$RANCHU_TOP/tools/ci/modules.sh" "$ARCH" "$kernel/kdir-$ARCH" "$MODULES" \
+		"CC=$kernel/cc-$ARCH"
+}
+
+[ -n "$MODULES" ] || [ -z "$HOST_KERNEL" ] || host_modules
 # For Debian's kernel, which is what the host runs, whatever this machine has.
 # Static, because a host has busybox and nothing else.
 targets=(vmmctl guest-program)

@@ -45,6 +45,11 @@ struct vcpu {
 static struct vcpu vcpu_make(void)
 {
 	struct kvm_userspace_memory_region region = { .memory_size = RAM };
+	/*
+	 * KVM's own LAPIC. Without, KVM takes the interrupt that it is injecting for one
+	 * that waits, and has the guest left at once: what inject.ko does.
+	 */
+	struct kvm_enable_cap lapic = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
 	int kvm = open("/dev/kvm", O_RDWR);
 	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	struct kvm_sregs sregs;
@@ -52,7 +57,8 @@ static struct vcpu vcpu_make(void)
 
 	vcpu.ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	region.userspace_addr = (uintptr_t)vcpu.ram;
-	if (vm < 0 || ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region))
+	if (vm < 0 || ioctl(vm, KVM_ENABLE_CAP, &lapic) ||
+	    ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region))
 		err(2, "no VM");
 	vcpu.fd = ioctl(vm, KVM_CREATE_VCPU, 0);
 	vcpu.run = mmap(NULL, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,

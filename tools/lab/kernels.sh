@@ -14,6 +14,8 @@
 #	release		such as 6.1.0-57
 #	kdir-ARCH	cc-ARCH		vmlinuz-arm64	modules-arm64
 #
+# The flavour 16k, with pages of 16 KiB, is arm64's alone.
+#
 # What is there stays as it is; --update asks Debian for newer releases.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -38,7 +40,8 @@ setup() {
 	UPDATE=0
 }
 
-# row NAME: sets PATTERN and FLAVOUR ("" or "-rt").
+# row NAME: sets PATTERN, FLAVOUR ("" or "-rt") and ARCHES, Debian's names of those that
+# have such a kernel.
 row() {
 	local name flavour
 
@@ -46,20 +49,32 @@ row() {
 		[ "$name" = "$1" ] || continue
 		FLAVOUR=
 		[ "$flavour" = - ] || FLAVOUR=-$flavour
+		ARCHES="arm64 amd64"
+		[ "$flavour" != 16k ] || ARCHES=arm64
 		return
 	done < <(sed 's/#.*//' "$RANCHU_TOP/tools/lab/kernels.txt")
 	die "kernels.txt has no kernel '$1'"
 }
 
-# The newest release for both architectures.
-newest() {
-	local arch
+# suffix ARCH: what names of packages and of a release's directories have behind the release.
+suffix() {
+	case $FLAVOUR in
+	-16k) echo "-$1$FLAVOUR" ;;
+	*) echo "$FLAVOUR-$1" ;;
+	esac
+}
 
-	for arch in arm64 amd64; do
+# The newest release that all of ARCHES have.
+newest() {
+	local arch end
+
+	for arch in $ARCHES; do
+		end=$(suffix "$arch")
 		apt_run "kernels-$arch" apt-cache search --names-only \
-			"^linux-headers-$PATTERN$FLAVOUR-$arch\$" |
-			sed -n "s/^linux-headers-\(.*\)$FLAVOUR-$arch .*/\1/p"
-	done | sort | uniq -d | sort -V | tail -n 1
+			"^linux-headers-$PATTERN$end\$" |
+			sed -n "s/^linux-headers-\(.*\)$end .*/\1/p" | sort -u
+	done | sort | uniq -c | awk -v n="$(wc -w <<<"$ARCHES")" '$1 == n { print $2 }' |
+		sort -V | tail -n 1
 }
 
 # needed ARCH PACKAGE PATTERN: what fits the pattern in what PACKAGE depends on.
@@ -111,22 +126,23 @@ wrap() {
 unpack_headers() {
 	local release=$1 root=$2 arch package programs
 
-	for arch in arm64 amd64; do
-		package=linux-headers-$release$FLAVOUR-$arch
+	for arch in $ARCHES; do
+		package=linux-headers-$release$(suffix "$arch")
 		unpack_package "kernels-$arch" "$package" "$root"
 		relocate_headers "$root/usr/src/$package"
 	done
-	unpack_package kernels-amd64 \
-		"$(needed amd64 "$package" 'linux-headers-[^ ]*-common[^ ,]*')" "$root"
+	unpack_package "kernels-$arch" \
+		"$(needed "$arch" "$package" 'linux-headers-[^ ]*-common[^ ,]*')" "$root"
 	unpack_package "kernels-$BUILD" \
-		"$(needed amd64 "$package" 'linux-kbuild-[^ ,]*')" "$root"
+		"$(needed "$arch" "$package" 'linux-kbuild-[^ ,]*')" "$root"
 	mapfile -t programs < <(find "$root/usr/lib" -type f -perm -u+x)
 	wrap "${programs[@]}"
 }
 
 unpack_kernel() {
-	local release=$1 root=$2 name=$1$FLAVOUR-arm64
+	local release=$1 root=$2 name
 
+	name=$release$(suffix arm64)
 	if apt_run kernels-arm64 apt-cache show "linux-binary-$name" >/dev/null 2>&1; then
 		unpack_package kernels-arm64 "linux-binary-$name" "$root"
 		unpack_package kernels-arm64 "linux-modules-$name" "$root"
@@ -195,11 +211,12 @@ headers() {
 	rm -f "$dir"/{headers,boot}-*
 	echo "$release$FLAVOUR" > "$dir/release"
 	unpack_once "kernels-headers-$name" "$release" unpack_headers "$release"
-	for arch in arm64 x86_64; do
-		link "$UNPACKED/usr/src/linux-headers-$release$FLAVOUR-$(debian_arch "$arch")" \
-			"$dir/kdir-$arch"
+	for arch in $ARCHES; do
+		link "$UNPACKED/usr/src/linux-headers-$release$(suffix "$arch")" \
+			"$dir/kdir-$(kernel_arch "$arch")"
 	done
-	for arch in arm64 x86_64; do
+	for arch in $ARCHES; do
+		arch=$(kernel_arch "$arch")
 		cc=$(compiler "$arch" "$dir/kdir-$arch")
 		printf '#!/bin/sh\nexec "%s" "$@"\n' "$cc" > "$dir/cc-$arch"
 		chmod +x "$dir/cc-$arch"
@@ -214,8 +231,9 @@ boot() {
 	[ ! -e "$dir/boot-$LAYOUT" ] || return 0
 	setup
 	row "$name"
-	kernel=$(cat "$dir/release")-arm64
-	release=${kernel%"$FLAVOUR-arm64"}
+	release=$(cat "$dir/release")
+	release=${release%"$FLAVOUR"}
+	kernel=$release$(suffix arm64)
 	unpack_once "kernels-boot-$name" "$release" unpack_kernel "$release"
 	link "$UNPACKED/lib/modules/$kernel" "$dir/modules-arm64"
 	if [ -e "$UNPACKED/boot/vmlinuz-$kernel" ]; then

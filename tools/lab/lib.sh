@@ -66,6 +66,14 @@ long_step() {
 	say "  $what: $((SECONDS - start)) s"
 }
 
+# host_kernel HOST: what kernels.txt calls the kernel of a host whose kernel is not the
+# lab's own.
+host_kernel() {
+	case $1 in
+	arm64-16k) echo 6.12-16k ;;
+	esac
+}
+
 # host_options HOST: of an emulated host that boots guests. Sets HOST, HOST_OPTIONS for
 # run.sh, GUEST_ARCH for the scripts that pack a guest, TRANSPORT, the module of the
 # guest's virtio devices, and QEMU_SYSTEM, which has a machine like the board.
@@ -87,7 +95,7 @@ host_options() {
 		# That clock brings out a fault of the emulator.
 		HOST_OPTIONS+=(--icount --inject)
 		;;
-	*) die "no host '$HOST': arm64, arm64-gicv2 or x86_64" ;;
+	*) die "no host '$HOST': arm64, arm64-gicv2, arm64-16k or x86_64" ;;
 	esac
 	export GUEST_ARCH
 }

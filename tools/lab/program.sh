@@ -40,6 +40,7 @@ qemu-utils	usr/bin/qemu-storage-daemon		trixie
 qemu-utils	usr/bin/qemu-img			trixie
 virtiofsd	usr/libexec/virtiofsd			trixie
 vncsnapshot	usr/bin/vncsnapshot			bookworm
+xfsprogs	sbin/mkfs.xfs				bookworm
 slurm		usr/sbin/slurmd-wlm			backports
 mesa		usr/lib/@/libvirglrenderer.so.1		bookworm
 mesa		usr/lib/@/libEGL.so.1			bookworm

@@ -7,9 +7,10 @@
 #	tools/lab/run.sh [OPTION]... -- COMMAND ARGS...
 #	tools/lab/run.sh [OPTION]... --shell
 #
-#	--host arm64|arm64-gicv2|arm64-pkvm|x86_64
+#	--host arm64|arm64-gicv2|arm64-pkvm|arm64-16k|x86_64
 #				default arm64, which has a GICv3; arm64-pkvm: its KVM is
-#				protected from the rest of the kernel, and it has one CPU
+#				protected from the rest of the kernel, and it has one CPU;
+#				arm64-16k: its kernel has pages of 16 KiB
 #	--overlay DIR		lay DIR's files over the host's root; repeatable
 #	--timeout SECONDS	of wall clock for the whole run (default 300)
 #	--smp N			CPUs (default 2)
@@ -17,6 +18,8 @@
 #	--icount		one CPU whose clock counts instructions, for exact figures
 #	--inject		x86_64: guests are kept from a fault of the emulator, which costs
 #				each interrupt of theirs some instructions: tools/lab/inject/
+#	--backports		x86_64: QEMU of Debian's backports, as --icount has it anyway
+#	--threads		x86_64: a thread for each CPU, to try it; see below
 #	--kernel-args ARGS	appended to the kernel's command line
 #	--debian NAME		another kernel of Debian's, as kernels.txt calls it (arm64)
 #	--kernel FILE		another kernel than Debian's; with --builtin one that
@@ -34,6 +37,8 @@ SMP=2
 MEM=2G
 ICOUNT=0
 INJECT=0
+BACKPORTS=0
+THREADS=0
 ARGS=
 KERNEL=
 DEBIAN=
@@ -54,8 +59,10 @@ while [ $# -gt 0 ]; do
 	--timeout) TIMEOUT=$2; shift ;;
 	--smp) SMP=$2; shift ;;
 	--mem) MEM=$2; shift ;;
-	--icount) ICOUNT=1 ;;
+	--icount) ICOUNT=1; BACKPORTS=1 ;;
 	--inject) INJECT=1 ;;
+	--backports) BACKPORTS=1 ;;
+	--threads) THREADS=1 ;;
 	--kernel-args) ARGS=$2; shift ;;
 	--debian) DEBIAN=$2; shift ;;
 	--kernel) KERNEL=$2; shift ;;
@@ -73,10 +80,11 @@ if [ "$SHELL_MODE" -eq 0 ] && [ $# -eq 0 ]; then
 fi
 
 case $HOST in
-arm64|arm64-gicv2|arm64-pkvm|x86_64) ;;
-*) die "no host '$HOST': arm64, arm64-gicv2, arm64-pkvm or x86_64" ;;
+arm64|arm64-gicv2|arm64-pkvm|arm64-16k|x86_64) ;;
+*) die "no host '$HOST': arm64, arm64-gicv2, arm64-pkvm, arm64-16k or x86_64" ;;
 esac
 ARCH=${HOST%-*}
+DEBIAN=${DEBIAN:-$(host_kernel "$HOST")}
 KERNELS=$RANCHU_CACHE${DEBIAN:+/kernels/$DEBIAN}
 KERNEL=${KERNEL:-$KERNELS/vmlinuz-$ARCH}
 MODULES=
@@ -158,7 +166,7 @@ qemu_command() {
 		QEMU=(qemu-system-x86_64)
 		# Debian 12's QEMU, 7.2, with a clock that counts instructions came to a
 		# point from which on it ran none: a guest with two CPUs, nested.
-		[ "$ICOUNT" -eq 0 ] || mapfile -t QEMU < <(GUEST_ARCH=$(uname -m) \
+		[ "$BACKPORTS" -eq 0 ] || mapfile -t QEMU < <(GUEST_ARCH=$(uname -m) \
 			"$HERE/program.sh" --here qemu-system-x86_64 | tr -s ' ' '\n')
 		QEMU+=(-M q35 -cpu max,+svm,+npt)
 		append+=" console=ttyS0"
@@ -166,7 +174,7 @@ qemu_command() {
 		# and last VM) puts a breakpoint there for a moment. With a thread
 		# for each CPU the emulator now and then runs into one that is
 		# gone already: "Oops: int3" in __schedule, seen on a loaded machine.
-		accel=tcg,thread=single
+		[ "$THREADS" -eq 1 ] || accel=tcg,thread=single
 		;;
 	esac
 

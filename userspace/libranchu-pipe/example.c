@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* pipe:upper - gives the guest back what it writes, in capitals. */
+/* pipe:upper - returns to the guest what it writes, in capitals. */
 #include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "ranchu_pipe.h"
 
-#define BYTES	(64u << 10)	/* of each ring */
+#define BYTES	(64u << 10)	/* size of each ring */
 
 static void *serve(void *arg)
 {

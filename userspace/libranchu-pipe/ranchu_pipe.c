@@ -17,7 +17,7 @@
 
 #include "ranchu_pipe.h"
 
-/* A test may see each access of the shared indices. */
+/* A test can replace these to observe each access to the shared indices. */
 #ifndef RANCHU_PIPE_LOAD
 #define RANCHU_PIPE_LOAD(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define RANCHU_PIPE_STORE(p, val)	__atomic_store_n(p, val, __ATOMIC_RELEASE)
@@ -26,10 +26,10 @@
 
 /* ---- rings ---- */
 
-/* Bytes that can be moved; -EPIPE if none ever will. */
+/* Returns the bytes that can be moved; -EPIPE if the ring is at its end. */
 static ssize_t ring_look(struct ranchu_pipe_ring *ring, bool produces)
 {
-	/* Before the position, which is the last one then. */
+	/* Read before the position: if it is set, the position is final. */
 	bool closed = RANCHU_PIPE_LOAD(&ring->theirs->closed);
 	__u32 theirs = RANCHU_PIPE_LOAD(&ring->theirs->position);
 
@@ -40,23 +40,23 @@ static ssize_t ring_look(struct ranchu_pipe_ring *ring, bool produces)
 	return theirs - ring->position;
 }
 
-/* Tells the other end; true if it wants to be woken. */
+/* Publishes @n moved bytes. Returns true if the other end must be woken. */
 static bool ring_move(struct ranchu_pipe_ring *ring, __u32 n)
 {
 	ring->position += n;
 	RANCHU_PIPE_STORE(&ring->ours->position, ring->position);
-	/* Our position, then its wish; pairs with pipe_ring_wait()'s. */
+	/* Store our position, then load its wake_at; pairs with pipe_ring_wait(). */
 	RANCHU_PIPE_BARRIER();
 	return ring->position - RANCHU_PIPE_LOAD(&ring->theirs->wake_at) - 1 < n;
 }
 
 /*
- * 1 if more than @seen bytes can be moved; -EPIPE if they never will, -EMSGSIZE if the ring
+ * Returns 1 if more than @seen bytes can be moved; -EPIPE if they never will, -EMSGSIZE if the ring
  * has no room for them; else 0.
  */
 static int ring_more(struct ranchu_pipe_ring *ring, bool produces, size_t seen)
 {
-	/* Before the position, which is the last one then. */
+	/* Read before the position: if it is set, the position is final. */
 	bool closed = RANCHU_PIPE_LOAD(&ring->theirs->closed);
 	ssize_t n = ring_look(ring, produces);
 
@@ -67,7 +67,7 @@ static int ring_more(struct ranchu_pipe_ring *ring, bool produces, size_t seen)
 	return seen < ring->size ? 0 : -EMSGSIZE;
 }
 
-/* The same, and 0: we will be told. @seen is 0 for who produces. */
+/* As ring_more(); if it returns 0, the other end will wake us. A producer's @seen is 0. */
 static int ring_listen(struct ranchu_pipe_ring *ring, bool produces, size_t seen)
 {
 	int more = ring_more(ring, produces, seen);
@@ -76,7 +76,7 @@ static int ring_listen(struct ranchu_pipe_ring *ring, bool produces, size_t seen
 		return more;
 	RANCHU_PIPE_STORE(&ring->ours->wake_at,
 			  produces ? ring->position - ring->size : ring->position + seen);
-	/* Our wish, then its position; pairs with pipe_ring_move()'s. */
+	/* Store our wake_at, then load its position; pairs with pipe_ring_move(). */
 	RANCHU_PIPE_BARRIER();
 	return ring_more(ring, produces, seen);
 }
@@ -102,7 +102,7 @@ ssize_t ranchu_pipe_room(struct ranchu_pipe *pipe, void **bytes)
 
 static void pipe_kick(struct ranchu_pipe *pipe)
 {
-	/* EPIPE: the guest has closed it, which is seen in due time. */
+	/* EPIPE means that the guest has closed the pipe; the ring shows that later. */
 	ioctl(pipe->fd, VHOST_GOLDFISH_PIPE_RING_KICK, 0);
 }
 
@@ -134,7 +134,7 @@ int ranchu_pipe_more(struct ranchu_pipe *pipe, size_t seen)
 	return ring_listen(&pipe->in, false, seen);
 }
 
-/* Sleeps until it is woken, or for no reason. */
+/* Sleeps until the eventfd is signalled; may return early. */
 static int pipe_sleep(struct ranchu_pipe *pipe)
 {
 	struct pollfd wake = { .fd = pipe->wake_fd, .events = POLLIN };
@@ -142,7 +142,7 @@ static int pipe_sleep(struct ranchu_pipe *pipe)
 
 	if (!eventfd_read(pipe->wake_fd, &count) || errno == EINTR)
 		return 0;
-	/* The caller's own may be non-blocking. */
+	/* The caller's eventfd may be non-blocking. */
 	if (errno != EAGAIN)
 		return -errno;
 	poll(&wake, 1, -1);
@@ -222,7 +222,7 @@ static int map_control(struct ranchu_pipe *pipe)
 	return 0;
 }
 
-/* Twice in a row: what wraps round lies in one piece. */
+/* Maps the ring twice in a row, so that bytes that wrap round are contiguous. */
 static int map_ring(struct ranchu_pipe_ring *ring, int fd, __u32 size, off_t offset)
 {
 	__u8 *at;
@@ -260,11 +260,21 @@ static int pipe_map(struct ranchu_pipe *pipe, __u32 in_size, __u32 out_size)
 	return 0;
 }
 
+/* Only whole pages can be mapped twice in a row. */
+static __u32 whole_page(__u32 size)
+{
+	__u32 page = sysconf(_SC_PAGESIZE);
+
+	return size >= VHOST_GOLDFISH_PIPE_RING_MIN && size < page ? page : size;
+}
+
 int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, __u64 open,
 		       __u32 in_size, __u32 out_size, int wake_fd)
 {
 	struct vhost_goldfish_pipe_ring answer = {
-		.open = open, .to_host_size = in_size, .to_guest_size = out_size,
+		.open = open,
+		.to_host_size = whole_page(in_size),
+		.to_guest_size = whole_page(out_size),
 	};
 	int err;
 
@@ -275,7 +285,7 @@ int ranchu_pipe_accept(struct ranchu_pipe *pipe, int services, __u64 open,
 	answer.wake_fd = pipe->wake_fd;
 	if (pipe->wake_fd >= 0)
 		pipe->fd = ioctl(services, VHOST_GOLDFISH_PIPE_ANSWER_RING, &answer);
-	err = pipe->fd < 0 ? -errno : pipe_map(pipe, in_size, out_size);
+	err = pipe->fd < 0 ? -errno : pipe_map(pipe, answer.to_host_size, answer.to_guest_size);
 	if (err)
 		ranchu_pipe_close(pipe);
 	return err;
@@ -290,7 +300,7 @@ int ranchu_pipe_refuse(int services, __u64 open)
 
 void ranchu_pipe_close(struct ranchu_pipe *pipe)
 {
-	/* The kernel sees the last of these go, and tells the guest. */
+	/* When the last mapping is gone, the kernel tells the guest. */
 	if (pipe->control)
 		munmap(pipe->control, sizeof(*pipe->control));
 	if (pipe->in.bytes)
@@ -308,7 +318,7 @@ void ranchu_pipe_close(struct ranchu_pipe *pipe)
 
 /* ---- services ---- */
 
-/* The one file that comes with a byte. */
+/* Receives a file descriptor, which comes with one byte. */
 static int receive_file(int sock)
 {
 	union {

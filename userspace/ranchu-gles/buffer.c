@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Colour buffers: pictures that are the guest's to fill, and the screen's to show. Whatever
- * format the guest speaks of, a pixel is blue, green, red and alpha here, as the screen has
- * it.
+ * Colour buffers: pictures that the guest fills and the screen shows. Whatever format the
+ * guest uses, a pixel is stored as blue, green, red and alpha, the screen's format.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 
 #define SERIAL_SHIFT	10	/* GLES_BUFFERS is 1 << 10 */
 
-_Static_assert(GLES_BUFFERS == 1 << SERIAL_SHIFT, "a handle has its place in it");
+_Static_assert(GLES_BUFFERS == 1 << SERIAL_SHIFT, "a handle contains the index");
 
 static size_t bytes_of(const struct gles_buffer *buffer)
 {
@@ -29,7 +28,7 @@ static void buffer_free(struct gles_buffer *buffer)
 	free(buffer);
 }
 
-/* A file of memory, which the screen is shown from. */
+/* Allocates the pixels in a memory file, which can be passed to the screen. */
 static bool buffer_fill(struct gles_buffer *buffer)
 {
 	void *at;
@@ -56,12 +55,12 @@ static int slot_free(const struct gles_buffers *buffers)
 }
 
 /**
- * gles_buffer_new - make a colour buffer, black
- * @buffers: gets it
+ * gles_buffer_new - create a black colour buffer
+ * @buffers: all buffers; it is added
  * @width: pixels of a row
  * @height: rows
  *
- * Return: the buffer, which its maker is to hold; NULL if there is no room for one
+ * Return: the buffer, which the caller must hold; NULL if there is no room for one
  */
 struct gles_buffer *gles_buffer_new(struct gles_buffers *buffers, u32 width, u32 height)
 {
@@ -94,7 +93,7 @@ struct gles_buffer *gles_buffer_new(struct gles_buffers *buffers, u32 width, u32
 /**
  * gles_buffer_find - find a colour buffer
  * @buffers: all
- * @handle: what the guest calls it by, which may be anything
+ * @handle: the guest's handle, not trusted
  *
  * Return: the buffer, or NULL
  */
@@ -106,10 +105,10 @@ struct gles_buffer *gles_buffer_find(const struct gles_buffers *buffers, u32 han
 }
 
 /**
- * gles_buffer_hold - keep a colour buffer
- * @buffer: it
+ * gles_buffer_hold - take a reference to a colour buffer
+ * @buffer: the buffer
  *
- * Callers are bounded: each process holds one once, and the screen one.
+ * The count is bounded: each process holds a buffer once, and the screen holds one.
  */
 void gles_buffer_hold(struct gles_buffer *buffer)
 {
@@ -117,9 +116,9 @@ void gles_buffer_hold(struct gles_buffer *buffer)
 }
 
 /**
- * gles_buffer_drop - keep a colour buffer no more
+ * gles_buffer_drop - drop a reference to a colour buffer
  * @buffers: all
- * @buffer: goes if nobody else holds it
+ * @buffer: the buffer; freed with its last reference
  */
 void gles_buffer_drop(struct gles_buffers *buffers, struct gles_buffer *buffer)
 {
@@ -132,7 +131,7 @@ void gles_buffer_drop(struct gles_buffers *buffers, struct gles_buffer *buffer)
 
 /* ---- pixels ---- */
 
-/* Numbers of OpenGL ES's. */
+/* Constants of OpenGL ES. */
 #define GL_RGB			0x1907
 #define GL_RGBA			0x1908
 #define GL_BGRA			0x80e1
@@ -153,11 +152,11 @@ static const struct {
 };
 
 /**
- * gles_pixels_find - find a kind of pixels
- * @format: number of OpenGL ES's
- * @type: likewise
+ * gles_pixels_find - find a pixel format
+ * @format: format of OpenGL ES
+ * @type: type of OpenGL ES
  *
- * Return: its number here, or -1 for one that is not known
+ * Return: its index, or -1 if it is unknown
  */
 int gles_pixels_find(u32 format, u32 type)
 {
@@ -171,8 +170,8 @@ int gles_pixels_find(u32 format, u32 type)
 }
 
 /**
- * gles_pixels_bytes - tell how large a pixel is
- * @kind: of pixel
+ * gles_pixels_bytes - return the size of a pixel
+ * @kind: index of the pixel format
  *
  * Return: bytes
  */
@@ -181,13 +180,13 @@ unsigned int gles_pixels_bytes(int kind)
 	return kinds[kind].bytes;
 }
 
-/* From red, green, blue, alpha to blue, green, red, alpha, and back. */
+/* Swaps red and blue. */
 static u32 swapped(u32 pixel)
 {
 	return (pixel & 0xff00ff00) | (pixel >> 16 & 0xff) | (pixel & 0xff) << 16;
 }
 
-/* All bits of a colour with fewer: the upper ones come again below. */
+/* Expands RGB565 to 8 bits for each colour, repeating the upper bits. */
 static u32 from_565(u32 pixel)
 {
 	u32 r = pixel >> 11 & 0x1f;
@@ -203,10 +202,10 @@ static u32 to_565(u32 pixel)
 }
 
 /**
- * gles_pixels_in - take pixels of the guest's
- * @kind: what they are
- * @to: where they go
- * @from: where they are, in any place
+ * gles_pixels_in - convert pixels from the guest
+ * @kind: index of their format
+ * @to: filled
+ * @from: the guest's pixels, not aligned
  * @count: how many
  */
 void gles_pixels_in(int kind, u32 *to, const u8 *from, size_t count)
@@ -231,10 +230,10 @@ void gles_pixels_in(int kind, u32 *to, const u8 *from, size_t count)
 }
 
 /**
- * gles_pixels_out - give pixels to the guest
- * @kind: what it wants
- * @to: where they go, in any place
- * @from: where they are
+ * gles_pixels_out - convert pixels for the guest
+ * @kind: index of the wanted format
+ * @to: filled, not aligned
+ * @from: the pixels
  * @count: how many
  */
 void gles_pixels_out(int kind, u8 *to, const u32 *from, size_t count)
@@ -250,7 +249,7 @@ void gles_pixels_out(int kind, u8 *to, const u32 *from, size_t count)
 			pixel = swapped(pixel);
 		else if (kind == RGB565)
 			pixel = to_565(pixel);
-		/* Numbers are little endian. */
+		/* Pixels are little endian. */
 		memcpy(to, &pixel, kinds[kind].bytes);
 	}
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is left to ranchu-gles once it has its files: the file of services, rings, fences, the
- * screen, and memory for colour buffers. It can open no file, make no connection and start no
- * program.
+ * The sandbox of ranchu-gles after it has its files: it can use the file of services, rings,
+ * fences, the screen, and memory for colour buffers. It cannot open files, connect or start
+ * programs.
  */
 #include <seccomp.h>
 
 #include "host/helper_sandbox.h"
 #include "screen.h"
 
-#define DATA_MAX	(64 * MIB)	/* beside rings and colour buffers */
+#define DATA_MAX	(64 * MIB)	/* besides rings and colour buffers */
 #define FILES_MAX	(GLES_BUFFERS + SERVER_PIPES + 32)
 
 static const int calls[] = {
@@ -22,7 +22,7 @@ static const int calls[] = {
 };
 
 /**
- * gles_confine - leave to this process what it needs from here on
+ * gles_confine - restrict this process
  * @memory: bytes of all colour buffers, and so of the largest one
  *
  * Return: 0, or -errno after a message
@@ -31,7 +31,7 @@ int gles_confine(u64 memory)
 {
 	const struct vmm_helper_sandbox sandbox = {
 		.calls = calls, .count = ARRAY_SIZE(calls),
-		/* Those of linux/vhost_goldfish_pipe.h and vhost_goldfish_sync.h. */
+		/* The ioctls of linux/vhost_goldfish_pipe.h and vhost_goldfish_sync.h. */
 		.ioctls = "\xaf",
 		.data = DATA_MAX, .file = memory, .files = FILES_MAX,
 	};

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands of renderControl: what a guest asks of the emulator's screen and of pictures,
- * before and beside OpenGL ES. Colour buffers are real. There is no OpenGL ES: a guest that
- * asks for a context is given none.
+ * The commands of renderControl: the guest's requests about the emulator's screen and colour
+ * buffers, apart from OpenGL ES. Colour buffers work. There is no OpenGL ES: creating a
+ * context fails.
  *
- * Commands are carried out in order, and each is done before the next one is looked at. So a
- * sync object is signalled as soon as it is there.
+ * Commands are executed in order, and each is complete before the next one is parsed. So a
+ * sync object is signalled as soon as it exists.
  *
  * Source: google/gfxstream, codegen/renderControl/renderControl.in and .attrib,
  * host/RenderControl.cpp, host/gl/EmulatedEglConfig.cpp @9fcff254b.
@@ -21,11 +21,11 @@
 #define EGL_MAJOR	1
 #define EGL_MINOR	4
 #define SIGNALLED	0x30f6	/* EGL_CONDITION_SATISFIED_KHR */
-#define NO_PUID		(~0ULL)	/* a guest that has no number */
+#define NO_PUID		(~0ULL)	/* process ID of a guest without one */
 #define DPI		160
 #define FPS		60
 
-/* What strings are asked for. */
+/* Names of strings. */
 #define EGL_VENDOR	0x3053
 #define EGL_VERSION	0x3054
 #define EGL_EXTENSIONS	0x3055
@@ -34,7 +34,7 @@
 #define GL_VERSION	0x1f02
 #define GL_EXTENSIONS	0x1f03
 
-/* What is asked of the screen. */
+/* Properties of the screen. */
 enum { FB_WIDTH = 1, FB_HEIGHT, FB_XDPI, FB_YDPI, FB_FPS };
 
 /* ---- arguments and answers ---- */
@@ -75,13 +75,13 @@ static u64 arg_long(struct gles_args *args)
 	return low | (u64)gles_arg(args) << 32;
 }
 
-/* Whether all that came was read, and no more. */
+/* Returns whether all arguments were read, and no more. */
 static bool args_whole(const struct gles_args *args)
 {
 	return !args->bad && !args->left;
 }
 
-/* Behind @n bytes that are zeroed; returns where those are. */
+/* Answers with @n zeroed bytes and @value after them; returns the address of the bytes. */
 static u8 *answer_behind(struct gles_stream *stream, size_t n, u32 value)
 {
 	u8 *to = gles_stream_reply(stream, n + sizeof(u32));
@@ -124,7 +124,7 @@ static int answer_failed(struct gles_stream *stream, struct gles_args *args)
 	return answer(stream, -1);
 }
 
-/* ---- what there is ---- */
+/* ---- queries ---- */
 
 static int get_version(struct gles_stream *stream, struct gles_args *args)
 {
@@ -142,7 +142,7 @@ static int get_egl_version(struct gles_stream *stream, struct gles_args *args)
 	return 0;
 }
 
-/* A string with its NUL, or minus the room that it needs. */
+/* Answers with a string with its NUL, or with minus the size that it needs. */
 static int answer_string(struct gles_stream *stream, u32 size, u32 room, const char *text)
 {
 	u32 len = strlen(text) + 1;
@@ -198,12 +198,12 @@ static int get_host_extensions(struct gles_stream *stream, struct gles_args *arg
 	return answer_string(stream, size, room, extensions(stream));
 }
 
-/* One configuration: eight bits of each colour, and windows. */
+/* The only configuration: eight bits for each colour, and windows. */
 static const struct {
 	u32 attribute;
 	u32 value;
 } config[] = {
-	{ 0x3025, 0 },		/* depth size; the first five have their places */
+	{ 0x3025, 0 },		/* depth size; the order of the first five is fixed */
 	{ 0x3026, 0 },		/* stencil size */
 	{ 0x3040, 4 },		/* renderable type: OpenGL ES 2 */
 	{ 0x3033, 5 },		/* surface type: window, pbuffer */
@@ -247,7 +247,7 @@ static int get_configs(struct gles_stream *stream, struct gles_args *args)
 	return 0;
 }
 
-/* The number of the only configuration is 0, so what is zeroed is right. */
+/* The only configuration has number 0, which is the zeroed answer. */
 static int choose_config(struct gles_stream *stream, struct gles_args *args)
 {
 	u32 size;
@@ -321,7 +321,7 @@ static int buffer_open(struct gles_stream *stream, struct gles_args *args)
 	return buffer ? gles_hold(stream->gles, gles_stream_holder(stream), buffer) : -ENOENT;
 }
 
-/* A guest that is told nothing goes on with a buffer that it does not hold. */
+/* The guest gets no error here: it continues with a buffer that it does not hold. */
 static int open_buffer(struct gles_stream *stream, struct gles_args *args)
 {
 	buffer_open(stream, args);
@@ -339,7 +339,7 @@ static int close_buffer(struct gles_stream *stream, struct gles_args *args)
 	return 0;
 }
 
-/* Reads where pixels are. Those of no colour buffer come and go all the same. */
+/* Reads the place of pixels. Pixels of a missing colour buffer are transferred all the same. */
 static int picture_read(struct gles_stream *stream, struct gles_args *args, bool out)
 {
 	struct gles_picture *p = &stream->picture;
@@ -383,9 +383,9 @@ static int post(struct gles_stream *stream, struct gles_args *args)
 	return 0;
 }
 
-/* ---- OpenGL ES, which there is not ---- */
+/* ---- OpenGL ES, which is not supported ---- */
 
-/* To have no context is what can be had. */
+/* Only "no context" can be made current. */
 static int make_current(struct gles_stream *stream, struct gles_args *args)
 {
 	u32 context = gles_arg(args);
@@ -400,11 +400,11 @@ static int make_current(struct gles_stream *stream, struct gles_args *args)
 static int select_checksum(struct gles_stream *stream, struct gles_args *args)
 {
 	(void)stream;
-	/* There is none to be selected: a guest that has packets with one is not understood. */
+	/* Checksums are not supported: a guest that selects one is disconnected. */
 	return gles_arg(args) ? -EPROTO : 0;
 }
 
-/* Answers two numbers: the sync object's, and that of a thread, which is never 0 to 2. */
+/* Answers with the numbers of a sync object and of a thread; the latter is never 0 to 2. */
 static int create_sync(struct gles_stream *stream, struct gles_args *args)
 {
 	__le64 numbers[2];
@@ -493,7 +493,7 @@ static const struct gles_command commands[] = {
 
 /**
  * gles_command_find - find a command
- * @opcode: its number, of renderControl's
+ * @opcode: its renderControl opcode
  *
  * Return: the command, or NULL
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The protocol between a guest's OpenGL ES library and its emulator. The pipes that carry it are
- * server.c's, so that tests and fuzzers can use the protocol without them. A stream is one pipe
- * that the guest has opened: its functions take the guest's bytes and make the answers.
+ * The protocol between a guest's OpenGL ES library and its emulator. server.c has the pipes,
+ * so tests and fuzzers can use the protocol without them. A stream is one pipe that the guest
+ * has opened: its functions handle the guest's bytes and make the answers.
  *
- * Every byte that a stream takes is the guest's, and may be anything. A packet has a bounded
- * length. Pixels may be longer, and are not kept. A stream with a wrong packet ends.
+ * The bytes come from the guest and are not trusted. The length of a packet is limited. Pixels
+ * may be longer, and are not buffered. A stream with a wrong packet is closed.
  */
 #ifndef GLES_H
 #define GLES_H
@@ -15,23 +15,23 @@
 #include "types.h"
 
 #define GLES_BUFFERS	1024		/* colour buffers */
-#define GLES_SIDE	16384		/* pixels of a side of one, at most */
-#define GLES_MEMORY	(256 * MIB)	/* of all, if the command line says nothing */
-#define GLES_PROCESSES	64		/* of the guest's */
-#define GLES_HELD	256		/* colour buffers that a process of the guest's holds */
-#define GLES_PACKET	(64 * KIB)	/* bytes of a packet that is no picture, at most */
-#define GLES_REPLY	(32 * KIB)	/* bytes of what one is answered, at most */
+#define GLES_SIDE	16384		/* width and height of a buffer in pixels, at most */
+#define GLES_MEMORY	(256 * MIB)	/* bytes of all buffers, by default */
+#define GLES_PROCESSES	64		/* processes of the guest, at most */
+#define GLES_HELD	256		/* colour buffers that a process of the guest can hold */
+#define GLES_PACKET	(64 * KIB)	/* bytes of a packet without pixels, at most */
+#define GLES_REPLY	(32 * KIB)	/* bytes of an answer without pixels, at most */
 
-/* ---- buffer.c: pictures that the guest's processes share ---- */
+/* ---- buffer.c: colour buffers, shared by the guest's processes ---- */
 
 /**
  * struct gles_buffer - a colour buffer
- * @handle: what the guest calls it by
+ * @handle: the guest's handle
  * @width: pixels of a row
  * @height: rows
- * @holders: how often it is held; it goes when nobody holds it
- * @fd: its pixels as a file, which never changes its size
- * @pixels: the same in memory: blue, green, red, alpha
+ * @holders: references; it is freed with the last one
+ * @fd: memory file of its pixels, of fixed size
+ * @pixels: its pixels: blue, green, red, alpha
  */
 struct gles_buffer {
 	u32 handle;
@@ -44,10 +44,10 @@ struct gles_buffer {
 
 /**
  * struct gles_buffers - all colour buffers
- * @slot: the buffers; a buffer's place here is a part of its handle
+ * @slot: the buffers; a buffer's index is a part of its handle
  * @memory: bytes of all pixels
  * @most: limit of @memory
- * @serial: how many were made so far, so that no handle comes again soon
+ * @serial: number of buffers created so far, so that handles are not reused soon
  */
 struct gles_buffers {
 	struct gles_buffer *slot[GLES_BUFFERS];
@@ -61,19 +61,19 @@ struct gles_buffer *gles_buffer_find(const struct gles_buffers *buffers, u32 han
 void gles_buffer_hold(struct gles_buffer *buffer);
 void gles_buffer_drop(struct gles_buffers *buffers, struct gles_buffer *buffer);
 
-/* Formats of the guest's pixels. A kind is a number of this program's. */
+/* Formats of the guest's pixels. A kind is an index in this program's table. */
 int gles_pixels_find(u32 format, u32 type);
 unsigned int gles_pixels_bytes(int kind);
 void gles_pixels_in(int kind, u32 *to, const u8 *from, size_t count);
 void gles_pixels_out(int kind, u8 *to, const u32 *from, size_t count);
 
-/* ---- process.c: processes of the guest's, and what they hold ---- */
+/* ---- process.c: processes of the guest, and the buffers that they hold ---- */
 
 /**
- * struct gles_holder - a process of the guest's, or a stream that has not said of which it is
+ * struct gles_holder - a process of the guest, or a stream that has not named its process
  * @id: the process's number, 0 for none
- * @count: how many elements of @held are used
- * @held: colour buffers, and how often each
+ * @count: used elements of @held
+ * @held: colour buffers, and how often each is held
  */
 struct gles_holder {
 	u64 id;
@@ -92,13 +92,13 @@ int gles_hold(struct gles *gles, struct gles_holder *holder, struct gles_buffer 
 void gles_drop(struct gles *gles, struct gles_holder *holder, u32 handle);
 void gles_drop_all(struct gles *gles, struct gles_holder *holder);
 
-/* ---- the whole ---- */
+/* ---- the guest's graphics ---- */
 
 /**
- * struct gles_ops - what the user of this protocol adds to it
+ * struct gles_ops - callbacks for the user of this protocol
  * @post: shows a picture, or nothing if @buffer is NULL. The picture is kept until the next one
  *	is posted
- * @command: carries out a command of OpenGL ES or Vulkan: 0, or -errno to end the stream. If it
+ * @command: runs a command of OpenGL ES or Vulkan: 0, or -errno to end the stream. If it
  *	is NULL, such a command ends the stream
  */
 struct gles_ops {
@@ -106,9 +106,9 @@ struct gles_ops {
 	int (*command)(void *arg, u32 opcode, const u8 *args, size_t len);
 };
 
-/* The user is told of each kind once, so that a guest cannot fill the log. */
+/* Kinds of messages; each is written once, so that a guest cannot fill the log. */
 enum gles_complaint {
-	GLES_UNKNOWN,		/* a command that nobody carries out */
+	GLES_UNKNOWN,		/* an unsupported command */
 	GLES_WRONG,		/* a packet with a wrong size or wrong arguments */
 	GLES_FULL,		/* a limit was reached */
 	GLES_COMPLAINTS,
@@ -116,18 +116,18 @@ enum gles_complaint {
 
 /**
  * struct gles - the state of the guest's graphics
- * @ops: what the user of this protocol adds to it
+ * @ops: callbacks
  * @arg: first argument of @ops' functions
  * @width: pixels of a row of the screen
  * @height: rows
- * @fences: the guest's fences are served
+ * @fences: the guest has fences (--sync-socket)
  * @buffers: colour buffers
  * @posted: the buffer that the screen shows, which holds it; or NULL
- * @processes: of the guest; an id of 0 is a free place
- * @last_id: the newest process's
+ * @processes: processes of the guest; an ID of 0 is a free element
+ * @last_id: ID of the newest process
  * @last_sync: number of the newest sync object
- * @streams: how many are open
- * @complained: the user was told, by enum gles_complaint
+ * @streams: number of open streams
+ * @complained: messages that were written, by enum gles_complaint
  */
 struct gles {
 	const struct gles_ops *ops;
@@ -152,19 +152,19 @@ void gles_close(struct gles *gles);
 /* ---- stream.c: pipes ---- */
 
 /**
- * struct gles_picture - pixels that come or go, in a stream
- * @active: there are some
+ * struct gles_picture - pixels that are being transferred in a stream
+ * @active: a transfer is in progress
  * @out: they go to the guest
- * @handle: the colour buffer's, which may be gone meanwhile
- * @kind: of pixels
+ * @handle: handle of the colour buffer, which may be freed meanwhile
+ * @kind: index of the pixel format
  * @x: first pixel of a row
  * @y: first row
  * @width: pixels of a row
  * @height: rows
- * @total: pixels of all
- * @done: of these, came or gone
- * @part: bytes of a pixel that has not come as a whole
- * @part_len: how many
+ * @total: pixels of the transfer
+ * @done: pixels transferred so far
+ * @part: bytes of an incomplete pixel
+ * @part_len: bytes in @part
  */
 struct gles_picture {
 	bool active;
@@ -185,14 +185,14 @@ struct gles_picture {
  * struct gles_stream - a pipe that the guest has opened
  * @gles: the guest's graphics
  * @service: the service that the guest has opened
- * @begun: the first word was taken
- * @process: the process that this GLProcessPipe has made, or NULL
- * @puid: number of the process that the guest says this stream belongs to; 0 for none
- * @own: holds the stream's colour buffers as long as it belongs to no process
- * @picture: pixels that come or go
- * @out: an answer that waits for the guest
- * @out_first: the first byte that was not sent
- * @out_len: how many bytes were not sent
+ * @begun: the first word was received
+ * @process: the process that this GLProcessPipe has created, or NULL
+ * @puid: ID of the process that the guest has named for this stream; 0 for none
+ * @own: holds the stream's colour buffers as long as it has no process
+ * @picture: pixels that are being transferred
+ * @out: an answer that is being sent
+ * @out_first: first byte that was not sent
+ * @out_len: bytes that were not sent
  */
 struct gles_stream {
 	struct gles *gles;
@@ -220,10 +220,10 @@ u8 *gles_stream_reply(struct gles_stream *stream, size_t n);
 /* ---- control.c: the commands of renderControl ---- */
 
 /**
- * struct gles_args - what is behind a packet's head
+ * struct gles_args - arguments of a packet
  * @at: the next byte
- * @left: how many there are
- * @bad: more was read than there is
+ * @left: remaining bytes
+ * @bad: more bytes were read than there are
  */
 struct gles_args {
 	const u8 *at;
@@ -233,10 +233,10 @@ struct gles_args {
 
 /**
  * struct gles_command - a command
- * @name: as renderControl has it; NULL: there is no such command
- * @size: bytes of its arguments; with pixels, of those in front; 0xffff: it looks itself
- * @pixels: pixels are behind the arguments
- * @run: does it: 0, or -EPROTO if it is none
+ * @name: its name in renderControl; NULL: there is no such command
+ * @size: bytes of its arguments, without pixels; 0xffff: checked by @run
+ * @pixels: pixels follow the arguments
+ * @run: runs it: 0, or -EPROTO if it is invalid
  */
 struct gles_command {
 	const char *name;

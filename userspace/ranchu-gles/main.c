@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-gles: serves what a guest's OpenGL ES library asks of its emulator.
+ * ranchu-gles: serves the requests of a guest's OpenGL ES library to its emulator.
  *
  *	ranchu-gles --pipe-socket PATH [--sync-socket PATH] [--screen-socket PATH]
  *		[--memory MIB]
  *
- * One process serves one VM, and ends with it. A VM that is about to start is waited for.
+ * One process serves one VM, and ends with it. It waits for a VM that is about to start.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #define EXIT_USAGE	2
 #define TRIES		100	/* a tenth of a second each */
 #define MEMORY_MIB_MAX	65536
-#define WIDTH		720	/* of the screen, if nobody says */
+#define WIDTH		720	/* of the screen, by default */
 #define HEIGHT		1280
 
 /**
@@ -90,7 +90,7 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 	return err;
 }
 
-/* A VM that has just been started makes its sockets soon. Takes a file, or the connection. */
+/* Connects with @dial, and retries while the VM is creating its sockets. */
 static int vm_reach(const char *option, const char *path, int (*dial)(const char *path))
 {
 	unsigned int i;
@@ -102,14 +102,14 @@ static int vm_reach(const char *option, const char *path, int (*dial)(const char
 		fd = dial(path);
 	}
 	if (fd < 0)
-		return vmm_error(-fd, "%s: nothing can be had at %s", option, path);
+		return vmm_error(-fd, "%s: cannot connect to %s", option, path);
 	return fd;
 }
 
-/* A file that comes by a socket, and is not to block. */
+/* Gets a file from a socket, and makes it non-blocking. */
 static int file_open(const char *option, const char *path)
 {
-	/* Whatever the file is: it is the one that comes by this socket. */
+	/* Any file is accepted: the socket determines its meaning. */
 	int fd = vm_reach(option, path, ranchu_services_connect);
 
 	if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK))
@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 
 	vmm_log_name("ranchu-gles");
 	signal(SIGPIPE, SIG_IGN);
-	/* A file that is too large is refused, and does not end the process. */
+	/* Makes writing too large a file an error, instead of ending the process. */
 	signal(SIGXFSZ, SIG_IGN);
 	if (arguments_read(&arguments, argc, argv))
 		return EXIT_USAGE;
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	gles.height = HEIGHT;
 	gles.fences = sync >= 0;
 	gles.buffers.most = arguments.memory;
-	/* The guest finds the services when all is there. */
+	/* The services are registered last, when everything is ready. */
 	if (screen_open(&screen, sock, &gles.width, &gles.height) || names_add(services) ||
 	    gles_confine(arguments.memory))
 		return EXIT_FAILURE;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes of the guest. A process holds the colour buffers that it has made or opened. The
- * guest keeps a GLProcessPipe open as long as the process lives. When that pipe is closed, the
- * buffers that the process still holds are dropped.
+ * Processes of the guest. A process holds the colour buffers that it has created or opened.
+ * The guest keeps a GLProcessPipe open as long as the process lives. When that pipe is closed,
+ * the buffers that the process still holds are dropped.
  */
 #include <errno.h>
 
 #include "gles.h"
 
 /**
- * gles_process_new - take a process that has come
+ * gles_process_new - add a process
  * @gles: the guest's graphics
  *
- * Return: the process, or NULL if there are as many as there may be
+ * Return: the process, or NULL if there are too many
  */
 struct gles_holder *gles_process_new(struct gles *gles)
 {
@@ -30,7 +30,7 @@ struct gles_holder *gles_process_new(struct gles *gles)
 /**
  * gles_process_find - find a process
  * @gles: the guest's graphics
- * @id: its number, which may be anything; 0 finds a place for a new one
+ * @id: its ID, not trusted; 0 finds a free element
  *
  * Return: the process, or NULL
  */
@@ -57,12 +57,12 @@ static int held_find(const struct gles_holder *holder, u32 handle)
 }
 
 /**
- * gles_hold - let a process hold a colour buffer, once more
+ * gles_hold - add a reference of a process to a colour buffer
  * @gles: the guest's graphics
  * @holder: the process
  * @buffer: the colour buffer
  *
- * Return: 0, or -ENOSPC if it holds as many as it may
+ * Return: 0, or -ENOSPC if it holds too many
  */
 int gles_hold(struct gles *gles, struct gles_holder *holder, struct gles_buffer *buffer)
 {
@@ -80,7 +80,7 @@ int gles_hold(struct gles *gles, struct gles_holder *holder, struct gles_buffer 
 		holder->held[i].times = 0;
 		gles_buffer_hold(buffer);
 	}
-	/* A count that is full stays so: the buffer goes with the process. */
+	/* A saturated count stays: the buffer is dropped with the process. */
 	if (holder->held[i].times < UINT32_MAX)
 		holder->held[i].times++;
 	return 0;
@@ -99,7 +99,7 @@ static void held_remove(struct gles *gles, struct gles_holder *holder, unsigned 
  * gles_drop - undo one gles_hold()
  * @gles: the guest's graphics
  * @holder: the process
- * @handle: of the colour buffer; one that the process does not hold is passed over
+ * @handle: handle of the colour buffer; ignored if the process does not hold it
  */
 void gles_drop(struct gles *gles, struct gles_holder *holder, u32 handle)
 {
@@ -110,9 +110,9 @@ void gles_drop(struct gles *gles, struct gles_holder *holder, u32 handle)
 }
 
 /**
- * gles_drop_all - hold nothing any more
+ * gles_drop_all - drop all references of a process
  * @gles: the guest's graphics
- * @holder: the process, which may be another one afterwards
+ * @holder: the process, whose element may be reused afterwards
  */
 void gles_drop_all(struct gles *gles, struct gles_holder *holder)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tells vmmctl what is on the screen: vmmctl gets the colour buffer's own file, and is told
- * when its pixels have changed. Posts are not queued. However often a guest posts before vmmctl
- * has answered, vmmctl is told of the newest picture only.
+ * The screen's connection to vmmctl: vmmctl gets the colour buffer's own file, and messages
+ * when its pixels have changed. Posts are not queued: if a guest posts several times before
+ * vmmctl has answered, only the newest picture is sent.
  *
  * Source: QEMU, docs/interop/vhost-user-gpu.rst
  */
@@ -19,13 +19,13 @@
 #include "host/unix.h"
 #include "screen.h"
 
-#define PATIENCE_MS	10000	/* for vmmctl's first answer */
+#define PATIENCE_MS	10000	/* timeout of vmmctl's first answer */
 
 /**
- * struct words - the message that changes what is shown
- * @head: its head
- * @scanout: nothing is shown
- * @file: a file is shown, which is sent along
+ * struct words - the message that changes the shown file
+ * @head: its header
+ * @scanout: for showing nothing
+ * @file: for showing a file, which is sent with the message
  */
 struct words {
 	struct vmm_gpu_head head;
@@ -35,14 +35,14 @@ struct words {
 	};
 };
 
-/* The message that pixels have changed. vmmctl answers it. */
+/* The message about changed pixels. vmmctl answers it. */
 struct changed {
 	struct vmm_gpu_head head;
 	struct vmm_gpu_update update;
 };
 
 /**
- * screen_close - tell nothing any more
+ * screen_close - close the connection
  * @screen: may be closed
  */
 void screen_close(struct screen *screen)
@@ -59,7 +59,7 @@ static void screen_lost(struct screen *screen, int err)
 	screen_close(screen);
 }
 
-/* ---- telling ---- */
+/* ---- messages ---- */
 
 static size_t words_nothing(struct words *words)
 {
@@ -83,7 +83,7 @@ static size_t words_file(struct words *words, const struct gles_buffer *buffer)
 	return sizeof(words->head) + sizeof(words->file);
 }
 
-/* Follows in any case, because its answer tells that vmmctl is ready for more. */
+/* Sent in any case, because its answer shows that vmmctl is ready for more. */
 static size_t words_changed(void *to, const struct gles_buffer *buffer)
 {
 	struct changed changed = {
@@ -99,8 +99,8 @@ static size_t words_changed(void *to, const struct gles_buffer *buffer)
 }
 
 /*
- * The socket takes both messages at once: they are small, and it is empty, because vmmctl has
- * answered the last ones.
+ * The socket accepts both messages at once: they are small, and it is empty, because vmmctl
+ * has answered the last ones.
  */
 static void screen_tell(struct screen *screen)
 {
@@ -131,8 +131,8 @@ static void screen_tell(struct screen *screen)
 
 /**
  * screen_post - show a picture
- * @screen: where
- * @buffer: the picture, which stays until another one is posted; NULL for none
+ * @screen: the connection
+ * @buffer: the picture, which exists until another one is posted; NULL for none
  */
 void screen_post(struct screen *screen, const struct gles_buffer *buffer)
 {
@@ -142,8 +142,8 @@ void screen_post(struct screen *screen, const struct gles_buffer *buffer)
 }
 
 /**
- * screen_ready - read what vmmctl answers, and tell what is to be told next
- * @screen: has something to be read, or is at its end; may be closed
+ * screen_ready - read vmmctl's answer, and send the next message
+ * @screen: the connection, readable or at its end; may be closed
  */
 void screen_ready(struct screen *screen)
 {
@@ -173,7 +173,7 @@ void screen_ready(struct screen *screen)
 	screen_tell(screen);
 }
 
-/* ---- the beginning, when vmmctl is waited for ---- */
+/* ---- connecting, which waits for vmmctl ---- */
 
 static int answer_read(int sock, void *to, size_t len)
 {
@@ -223,10 +223,10 @@ static int size_ask(int sock, u32 *width, u32 *height)
 }
 
 /**
- * screen_open - begin
+ * screen_open - open the connection
  * @screen: filled
- * @sock: the connection, which is the screen's from here on; -1: there is none
- * @width: filled: pixels of a row; untouched if there is no connection
+ * @sock: the socket, owned by the screen from here on; -1: none
+ * @width: filled: pixels of a row; unchanged without a connection
  * @height: rows, likewise
  *
  * Return: 0, or -errno after a message
@@ -239,5 +239,5 @@ int screen_open(struct screen *screen, int sock, u32 *width, u32 *height)
 	if (sock < 0)
 		return 0;
 	err = size_ask(sock, width, height);
-	return err ? vmm_error(-err, "vmmctl does not say how large the screen is") : 0;
+	return err ? vmm_error(-err, "vmmctl does not send the size of the screen") : 0;
 }

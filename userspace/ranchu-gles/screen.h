@@ -7,16 +7,16 @@
 
 #include "gles.h"
 
-/* ---- screen.c: the connection by which vmmctl is told what is on the screen ---- */
+/* ---- screen.c: the connection to vmmctl's screen ---- */
 
 /**
  * struct screen - the connection to vmmctl's screen
  * @sock: the socket, or -1
- * @buffer: the picture to be shown, or NULL for nothing
- * @shown: handle of the picture that vmmctl was told to show, 0 for nothing
- * @news: vmmctl is to be told of @buffer
- * @waits: vmmctl has not answered the last message yet
- * @in: the part of vmmctl's answer that has come
+ * @buffer: the picture to show, or NULL for none
+ * @shown: handle of the picture that vmmctl shows, 0 for none
+ * @news: @buffer has to be sent to vmmctl
+ * @waits: an answer of vmmctl is outstanding
+ * @in: received part of vmmctl's answer
  * @in_len: bytes of @in
  */
 struct screen {
@@ -36,7 +36,7 @@ void screen_ready(struct screen *screen);
 
 /* ---- server.c: pipes ---- */
 
-#define SERVER_PIPES	64	/* that the guest has open at once */
+#define SERVER_PIPES	64	/* pipes that the guest can have open */
 
 int server_run(struct gles *gles, struct screen *screen, int services_fd, int sync_fd);
 

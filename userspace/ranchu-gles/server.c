@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * One loop serves the guest's pipes, its fences and its screen. Pipes are rings in shared memory
- * (libranchu-pipe), and packets are read in the ring, without a copy.
+ * (libranchu-pipe); packets are parsed in the ring, without a copy.
  *
  * Nothing here waits for the guest. A pipe is served a few rounds at a time, so that a guest
- * that always writes to one pipe does not keep the others from being served.
+ * that always writes to one pipe does not block the others.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,17 +22,17 @@
 
 #define RING_IN		(256u << 10)	/* more than GLES_PACKET */
 #define RING_OUT	(64u << 10)
-#define ROUNDS		16		/* of a pipe in a row */
-#define OPENS		16		/* answered in a row */
-#define WAITS		64		/* of the guest's fences, likewise */
+#define ROUNDS		16		/* of one pipe in a row */
+#define OPENS		16		/* opens that are answered in a row */
+#define WAITS		64		/* waits of the guest's fences that are answered in a row */
 
 /**
  * struct served - a pipe that the guest has open
- * @used: it is one
- * @again: it has something to do, whatever it is woken for
- * @left: bytes that were looked at and not taken, a part of a packet
+ * @used: the element is used
+ * @again: it has more to do, without a wake-up
+ * @left: bytes that were seen and not consumed, a part of a packet
  * @pipe: its rings
- * @stream: what is said by it
+ * @stream: its stream
  */
 struct served {
 	bool used;
@@ -45,11 +45,11 @@ struct served {
 /**
  * struct server - the program
  * @gles: the guest's graphics
- * @screen: what is shown
+ * @screen: the screen's connection
  * @services: the file of services
  * @sync: the guest's fences, or -1
- * @wake: is signalled when one of the pipes has something to do
- * @full: a pipe was refused, and the user was told
+ * @wake: eventfd, signalled when a pipe has something to do
+ * @full: a pipe was refused, and a message was written
  * @served: pipes
  */
 struct server {
@@ -72,7 +72,7 @@ static void served_end(struct served *served)
 	served->again = false;
 }
 
-/* Moved bytes, or -errno if the pipe is at its end. */
+/* Sends answers. Returns the number of bytes, or -errno if the pipe is at its end. */
 static ssize_t pump_out(struct served *served)
 {
 	const u8 *bytes;
@@ -93,7 +93,7 @@ static ssize_t pump_out(struct served *served)
 	return n;
 }
 
-/* Likewise. */
+/* Handles the guest's bytes. Returns as pump_out(). */
 static ssize_t pump_in(struct served *served)
 {
 	const void *bytes;
@@ -109,7 +109,7 @@ static ssize_t pump_in(struct served *served)
 	return taken;
 }
 
-/* Waits for room if there is an answer to be sent, else for more than a part of a packet. */
+/* Waits for room if there is an answer to send, else for more bytes of a packet. */
 static void served_listen(struct served *served)
 {
 	const u8 *bytes;
@@ -171,7 +171,10 @@ static void server_answer(struct server *server, const struct vhost_goldfish_pip
 	if (ranchu_pipe_accept(&served->pipe, server->services, event->open, RING_IN, RING_OUT,
 			       server->wake)) {
 		gles_stream_close(&served->stream);
-		/* No memory, no file: a pipe without an answer would never be served. */
+		/*
+		 * Refuses the pipe after an error: without an answer, the guest would wait for
+		 * ever.
+		 */
 		ranchu_pipe_refuse(server->services, event->open);
 		return;
 	}
@@ -180,7 +183,7 @@ static void server_answer(struct server *server, const struct vhost_goldfish_pip
 	served->again = true;
 }
 
-/* 0, or -EPIPE: the guest is no more. */
+/* Answers opens. Returns 0, or -EPIPE if the guest has ended. */
 static int server_opens(struct server *server)
 {
 	struct vhost_goldfish_pipe_event event;
@@ -200,7 +203,7 @@ static int server_opens(struct server *server)
 
 /*
  * Each fence of the guest waits for a sync object. A sync object is signalled as soon as it is
- * made (control.c), so each wait is answered at once.
+ * created (control.c), so each wait is answered at once.
  */
 static void server_fences(struct server *server)
 {
@@ -220,7 +223,7 @@ static void server_fences(struct server *server)
 			.cmd = GOLDFISH_SYNC_CMD_TIMELINE_INC, .value = 1, .id = events[i].id,
 		};
 
-		/* ENOENT: the guest's driver has begun anew. */
+		/* ENOENT: the guest's driver was started again. */
 		if (events[i].type == VHOST_GOLDFISH_SYNC_EVENT_WAIT)
 			ioctl(server->sync, VHOST_GOLDFISH_SYNC_COMMAND, &command);
 	}
@@ -264,16 +267,16 @@ static int server_serve(struct server *server)
 
 	if (poll(files, ARRAY_SIZE(files), server_busy(server) ? 0 : -1) < 0)
 		return errno == EINTR ? 0 : vmm_error(errno, "poll");
-	/* Before the pipes are looked at: what changes afterwards signals it again. */
+	/* Cleared before the pipes are checked: later changes signal it again. */
 	if (files[1].revents)
 		eventfd_read(server->wake, &count);
-	/* A pipe that the guest has closed makes room for the one that it opens next. */
+	/* Pipes first: one that the guest has closed makes room for a new one. */
 	server_pump(server, files[1].revents);
 	if (files[0].revents)
 		err = server_opens(server);
 	if (err)
 		return err;
-	/* The pumped pipes have said what a fence waits for. */
+	/* Fences after pipes, whose packets create sync objects. */
 	if (files[2].revents)
 		server_fences(server);
 	if (files[3].revents)
@@ -282,11 +285,11 @@ static int server_serve(struct server *server)
 }
 
 /**
- * server_run - serve the guest until it is no more
- * @gles: its graphics
- * @screen: where they are shown
- * @services_fd: the file of services, which does not block; its names are registered
- * @sync_fd: the renderer's file of the sync device, which does not block, or -1
+ * server_run - serve the guest until the VM ends
+ * @gles: the guest's graphics
+ * @screen: the screen's connection
+ * @services_fd: the file of services, non-blocking; its names are registered
+ * @sync_fd: the renderer's file of the sync device, non-blocking, or -1
  *
  * Return: 0 when the VM has ended, or -errno after a message
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What comes by a pipe, cut into packets. A packet is an opcode, its size with this head, and
- * arguments; what it is answered has no head. Whole packets are looked at where they are;
- * pixels go straight from there to where they belong, however many of them have come.
+ * Splits the bytes of a pipe into packets. A packet is an opcode, its size including this
+ * header, and arguments; answers have no header. Packets are parsed in place; pixels are
+ * converted directly into the colour buffer, in parts of any size.
  *
- * A guest that does not read its answers is not listened to: one packet's answer is kept.
+ * While the guest does not read an answer, its bytes are not handled: one answer is kept.
  *
  * Source: google/gfxstream, host/renderControl_dec, guest/OpenglSystemCommon/ProcessPipe.cpp
  * and QemuPipeStream.cpp @9fcff254b.
@@ -19,27 +19,27 @@
 #include "host/log.h"
 
 #define HEAD		8u	/* bytes of an opcode and a size */
-#define PROCESS_WORD	100	/* what a process says first */
-#define CONTROL_FIRST	10000	/* opcodes of renderControl's */
+#define PROCESS_WORD	100	/* the first word of a GLProcessPipe */
+#define CONTROL_FIRST	10000	/* first opcode of renderControl */
 #define CONTROL_LAST	10999
 
 /**
- * struct gles_service - what a guest can open
- * @name: by which it is opened
- * @take: takes bytes: how many, 0 if more have to come first, or -EPROTO
+ * struct gles_service - a service that a guest can open
+ * @name: its name
+ * @take: handles bytes; returns how many, 0 if more are needed, or -EPROTO
  */
 struct gles_service {
 	const char *name;
 	ssize_t (*take)(struct gles_stream *stream, const u8 *bytes, size_t n);
 };
 
-/* ---- what is common to all streams ---- */
+/* ---- common functions of all streams ---- */
 
 /**
- * gles_complain - tell the user what a guest does, once for each kind of complaint
+ * gles_complain - write a message about the guest, once for each kind
  * @gles: the guest's graphics
- * @what: of which kind
- * @fmt: one clause
+ * @what: the kind
+ * @fmt: the message
  */
 void gles_complain(struct gles *gles, enum gles_complaint what, const char *fmt, ...)
 {
@@ -58,7 +58,7 @@ void gles_complain(struct gles *gles, enum gles_complaint what, const char *fmt,
 /**
  * gles_post - show a picture
  * @gles: the guest's graphics
- * @buffer: the picture, which is kept as long as it is shown; NULL for none
+ * @buffer: the picture, which is held while it is shown; NULL for none
  */
 void gles_post(struct gles *gles, struct gles_buffer *buffer)
 {
@@ -73,7 +73,7 @@ void gles_post(struct gles *gles, struct gles_buffer *buffer)
 }
 
 /**
- * gles_close - keep nothing of the guest's
+ * gles_close - free everything of the guest
  * @gles: its graphics; no stream is open
  */
 void gles_close(struct gles *gles)
@@ -95,10 +95,10 @@ static u32 word_at(const u8 *bytes)
 }
 
 /**
- * gles_stream_holder - tell who holds what a stream opens
+ * gles_stream_holder - return the holder of a stream's colour buffers
  * @stream: the stream
  *
- * Return: the process that it has named, if there is one; else the stream's own
+ * Return: the process that it has named, if it exists; else the stream's own
  */
 struct gles_holder *gles_stream_holder(struct gles_stream *stream)
 {
@@ -111,10 +111,10 @@ struct gles_holder *gles_stream_holder(struct gles_stream *stream)
 
 /**
  * gles_stream_reply - answer the guest
- * @stream: the stream, whose last answer is gone
- * @n: bytes of this one, GLES_REPLY at most
+ * @stream: the stream, whose last answer was sent
+ * @n: bytes of the answer, GLES_REPLY at most
  *
- * Return: where the answer is to be put; zeroed
+ * Return: buffer for the answer, zeroed
  */
 u8 *gles_stream_reply(struct gles_stream *stream, size_t n)
 {
@@ -127,8 +127,8 @@ u8 *gles_stream_reply(struct gles_stream *stream, size_t n)
 /* ---- pixels ---- */
 
 /*
- * The colour buffer, if the pixels lie in it. Between two pieces of them it may go, and
- * another one may come that has its handle and another size.
+ * Returns the colour buffer if the pixels are inside it. Between two parts of a transfer it
+ * may be freed, and another one with the same handle and another size may exist.
  */
 static struct gles_buffer *picture_buffer(const struct gles_stream *stream)
 {
@@ -141,7 +141,7 @@ static struct gles_buffer *picture_buffer(const struct gles_stream *stream)
 	return buffer;
 }
 
-/* Where the next pixel is, and how many of its row follow. */
+/* Returns the address of the next pixel, and how many of its row remain. */
 static u32 *picture_at(const struct gles_stream *stream, struct gles_buffer *buffer, u32 *left)
 {
 	const struct gles_picture *p = &stream->picture;
@@ -171,7 +171,7 @@ static void picture_put(struct gles_stream *stream, const u8 *bytes, u64 count)
 	}
 }
 
-/* A pixel that comes in two pieces waits for its second one. */
+/* Completes a pixel that comes in two parts. */
 static size_t picture_part(struct gles_stream *stream, const u8 *bytes, size_t n)
 {
 	struct gles_picture *p = &stream->picture;
@@ -197,7 +197,7 @@ static void picture_end(struct gles_stream *stream)
 	memcpy(gles_stream_reply(stream, sizeof(answer)), &answer, sizeof(answer));
 }
 
-/* Takes pixels; all of @n bytes, if that many are missing. */
+/* Receives pixels; consumes all @n bytes if so many are missing. */
 static size_t picture_take(struct gles_stream *stream, const u8 *bytes, size_t n)
 {
 	struct gles_picture *p = &stream->picture;
@@ -219,7 +219,7 @@ static size_t picture_take(struct gles_stream *stream, const u8 *bytes, size_t n
 	return used;
 }
 
-/* The next pixels that the guest has asked for. */
+/* Makes the next part of pixels for the guest. */
 static void picture_give(struct gles_stream *stream)
 {
 	struct gles_buffer *buffer = picture_buffer(stream);
@@ -249,7 +249,7 @@ static void picture_give(struct gles_stream *stream)
 static int wrong_packet(struct gles_stream *stream, u32 opcode, u32 size)
 {
 	gles_complain(stream->gles, GLES_WRONG,
-		      "the guest says something wrong by pipe:opengles (command %u of %u bytes): its pipe is closed",
+		      "the guest sent a wrong packet to pipe:opengles (command %u of %u bytes): its pipe is closed",
 		      opcode, size);
 	return -EPROTO;
 }
@@ -260,11 +260,11 @@ static int unknown(struct gles_stream *stream, u32 opcode)
 
 	gles_complain(stream->gles, GLES_UNKNOWN,
 		      "the guest's command %u of pipe:opengles is %s: its pipe is closed", opcode,
-		      gl ? "OpenGL's or Vulkan's, which nobody here draws" : "not known");
+		      gl ? "of OpenGL or Vulkan, which are not supported" : "not known");
 	return -EPROTO;
 }
 
-/* The arguments that are in front of pixels; then these come. */
+/* Handles arguments that are followed by pixels. */
 static ssize_t pixels_begin(struct gles_stream *stream, const struct gles_command *command,
 			    const u8 *bytes, size_t n, u32 size)
 {
@@ -277,7 +277,7 @@ static ssize_t pixels_begin(struct gles_stream *stream, const struct gles_comman
 		return 0;
 	if (command->run(stream, &args))
 		return -EPROTO;
-	/* What was counted must be what is behind. */
+	/* The packet's size must match the number of pixels. */
 	if (size - HEAD - command->size != p->total * gles_pixels_bytes(p->kind))
 		return -EPROTO;
 	p->active = true;
@@ -333,7 +333,7 @@ static ssize_t opengles_take(struct gles_stream *stream, const u8 *bytes, size_t
 	if (stream->picture.active)
 		return picture_take(stream, bytes, n);
 	if (!stream->begun) {
-		/* Flags of the client's, which mean nothing. */
+		/* The client's flags, which are ignored. */
 		stream->begun = n >= 4;
 		return stream->begun ? 4 : 0;
 	}
@@ -356,10 +356,10 @@ static ssize_t process_take(struct gles_stream *stream, const u8 *bytes, size_t 
 
 	if (n < 4)
 		return 0;
-	/* There is nothing to be said afterwards. */
+	/* Nothing may follow the first word. */
 	if (stream->process || word_at(bytes) != PROCESS_WORD) {
 		gles_complain(stream->gles, GLES_WRONG,
-			      "the guest says something wrong by pipe:GLProcessPipe: its pipe is closed");
+			      "the guest sent a wrong word to pipe:GLProcessPipe: its pipe is closed");
 		return -EPROTO;
 	}
 	stream->process = gles_process_new(stream->gles);
@@ -378,12 +378,12 @@ static const struct gles_service services[] = {
 };
 
 /**
- * gles_stream_open - begin a stream
+ * gles_stream_open - open a stream
  * @stream: filled
  * @gles: the guest's graphics
- * @name: what the guest has opened
+ * @name: name of the service
  *
- * Return: 0, or -ENOENT if there is nothing of that name
+ * Return: 0, or -ENOENT if there is no such service
  */
 int gles_stream_open(struct gles_stream *stream, struct gles *gles, const char *name)
 {
@@ -402,13 +402,13 @@ int gles_stream_open(struct gles_stream *stream, struct gles *gles, const char *
 }
 
 /**
- * gles_stream_take - take what the guest says
+ * gles_stream_take - handle the guest's bytes
  * @stream: the stream
- * @bytes: what it says, from where the last call has ended
- * @n: bytes of it; with GLES_PACKET of them at least, all that may come is taken
+ * @bytes: the bytes, from the end of those that the last call has consumed
+ * @n: how many; with at least GLES_PACKET, a packet is always consumed
  *
- * Return: bytes that were taken; 0 if more have to come, or an answer has to be read first;
- *	-EPROTO if it is nothing that can be said: the stream is to be closed
+ * Return: consumed bytes; 0 if more are needed, or an answer has to be read first;
+ *	-EPROTO for a wrong packet: the stream must be closed
  */
 ssize_t gles_stream_take(struct gles_stream *stream, const u8 *bytes, size_t n)
 {
@@ -424,9 +424,9 @@ ssize_t gles_stream_take(struct gles_stream *stream, const u8 *bytes, size_t n)
 }
 
 /**
- * gles_stream_peek - look at what waits for the guest
+ * gles_stream_peek - return the bytes to send to the guest
  * @stream: the stream
- * @bytes: where it is
+ * @bytes: filled with the bytes
  *
  * Return: how many
  */
@@ -437,9 +437,9 @@ size_t gles_stream_peek(const struct gles_stream *stream, const u8 **bytes)
 }
 
 /**
- * gles_stream_sent - what waited is on its way
+ * gles_stream_sent - call after bytes were sent to the guest
  * @stream: the stream
- * @n: bytes of it
+ * @n: how many were sent
  */
 void gles_stream_sent(struct gles_stream *stream, size_t n)
 {
@@ -450,10 +450,10 @@ void gles_stream_sent(struct gles_stream *stream, size_t n)
 }
 
 /**
- * gles_stream_close - end a stream, and the process with its GLProcessPipe
+ * gles_stream_close - close a stream; a GLProcessPipe ends its process
  * @stream: the stream
  *
- * With the guest's last stream its picture goes from the screen.
+ * With the guest's last stream, the screen becomes empty.
  */
 void gles_stream_close(struct gles_stream *stream)
 {

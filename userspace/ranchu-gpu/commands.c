@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's commands. Each is copied from guest memory once, held against its size, and
- * then believed in nothing that resource.c and scanout.c do not check.
+ * The guest's commands. Each is copied from guest memory once and checked against its size;
+ * all other checks are in resource.c and scanout.c.
  */
 #include <endian.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "host/edid.h"
 #include "host/iov.h"
 
-/* A request as it was read, whichever it is. */
+/* A request of any type, as it was read. */
 union any {
 	struct virtio_gpu_ctrl_hdr hdr;
 	struct virtio_gpu_resource_create_2d create_2d;
@@ -34,16 +34,16 @@ union any {
 	u8 bytes[GPU_REQUEST];
 };
 
-/* Who can ask. */
+/* Queues and features that a command needs. */
 enum { CONTROL, CURSOR, THREE_D };
 
 /**
- * struct command - what the guest can ask for
+ * struct command - a command of the guest
  * @type: of the request
- * @who: CURSOR if it comes by the cursor queue; THREE_D if the driver must have accepted 3D
- * @size: bytes of the request without what may follow
- * @answer: bytes of its answer, at least
- * @run: does it: 0, -errno, LATER, or bytes of the answer, which was written
+ * @who: CURSOR for the cursor queue; THREE_D if the driver must have accepted 3D
+ * @size: bytes of the request without data that may follow
+ * @answer: fewest bytes of its answer
+ * @run: runs it: 0, -errno, LATER, or bytes of the answer that it has written
  */
 struct command {
 	u32 type;
@@ -53,11 +53,11 @@ struct command {
 	int (*run)(struct gpu *gpu, const union any *any, const struct gpu_request *request);
 };
 
-/* No -errno is as large, and no answer as short. */
+/* Larger than any -errno, and shorter than any answer. */
 #define LATER	1
 
 /**
- * gpu_status - tell the guest how something went
+ * gpu_status - convert an -errno to a response type
  * @err: 0 or -errno
  *
  * Return: enum virtio_gpu_ctrl_type
@@ -82,7 +82,7 @@ u32 gpu_status(int err)
 	}
 }
 
-/* Makes @answer the header of an answer to @to. A fence is told: the work is done. */
+/* Fills the header of an answer to @to. A fence is copied: the work is complete. */
 static void answer_header(struct virtio_gpu_ctrl_hdr *answer, const struct virtio_gpu_ctrl_hdr *to,
 			  u32 type)
 {
@@ -164,7 +164,7 @@ static int run_detach(struct gpu *gpu, const union any *any, const struct gpu_re
 	return r ? gpu_resource_detach(gpu, r) : -ENOENT;
 }
 
-/* The front end knows what screens there are. One question at a time: the queue waits. */
+/* Asks the front end about screens. One question at a time: the queue waits for the answer. */
 static int ask(struct gpu *gpu, const union any *any, bool edid, u32 scanout)
 {
 	if (!gpu->display->ask(gpu->display_arg, edid, scanout))
@@ -370,7 +370,7 @@ static const struct command *command_find(const struct gpu *gpu, u32 type, bool 
 	return NULL;
 }
 
-/* Writes the short answer; nothing if there is no room for it. */
+/* Writes an answer without data, if there is room for it. */
 static int answer_status(const struct gpu_request *request, const struct virtio_gpu_ctrl_hdr *to,
 			 int err)
 {
@@ -390,25 +390,25 @@ static int run(struct gpu *gpu, const struct gpu_request *request, bool cursor)
 	int err = -EPROTO;
 
 	command = len < sizeof(any.hdr) ? NULL : command_find(gpu, le32toh(any.hdr.type), cursor);
-	/* A cursor is moved whether or not there is room to say so. */
+	/* A cursor command is run even without room for an answer. */
 	if (command && len >= command->size && (cursor || request->in_len >= command->answer))
 		err = command->run(gpu, &any, request);
 	if (err == LATER)
 		return GPU_LATER;
 	if (err > LATER)
 		return err;
-	/* What has failed is done, and so is what a cursor shows. */
+	/* A failed command needs no fence, and neither does a cursor command. */
 	if (!err && request->fence && !cursor && le32toh(any.hdr.flags) & VIRTIO_GPU_FLAG_FENCE)
 		gpu_fence_make(gpu, &any.hdr, request->fence);
 	return answer_status(request, &any.hdr, err);
 }
 
 /**
- * gpu_control - do what a request of the control queue asks for
- * @gpu: the device; nothing is asked of the front end
+ * gpu_control - run a request of the control queue
+ * @gpu: the device, without a pending question to the front end
  * @request: the request
  *
- * Return: bytes of the answer, or GPU_LATER: gpu_answer() has them
+ * Return: bytes of the answer, or GPU_LATER: gpu_answer() returns them
  */
 int gpu_control(struct gpu *gpu, const struct gpu_request *request)
 {
@@ -416,9 +416,9 @@ int gpu_control(struct gpu *gpu, const struct gpu_request *request)
 }
 
 /**
- * gpu_cursor - do what a request of the cursor queue asks for
+ * gpu_cursor - run a request of the cursor queue
  * @gpu: the device
- * @request: the request, which has no room for an answer as Linux makes it
+ * @request: the request; Linux gives it no room for an answer
  *
  * Return: bytes of the answer
  */
@@ -427,7 +427,7 @@ int gpu_cursor(struct gpu *gpu, const struct gpu_request *request)
 	return run(gpu, request, true);
 }
 
-/* An EDID from a front end that knows only how large the screen is. */
+/* Makes an EDID for a front end that only reports the screen's size. */
 static void edid_make(struct virtio_gpu_resp_edid *edid,
 		      const struct virtio_gpu_resp_display_info *info, u32 scanout)
 {
@@ -438,10 +438,10 @@ static void edid_make(struct virtio_gpu_resp_edid *edid,
 }
 
 /**
- * gpu_answer - give the guest what the front end has said
- * @gpu: a request waits
+ * gpu_answer - write the front end's answer for the guest
+ * @gpu: the device, with a pending question
  * @request: that request
- * @data: the front end's answer, in the form of the guest's
+ * @data: the front end's answer, in the guest's format
  * @len: bytes of it, 0 if there is none
  *
  * Return: bytes of the answer
@@ -474,7 +474,7 @@ int gpu_answer(struct gpu *gpu, const struct gpu_request *request, const void *d
 }
 
 /**
- * gpu_init - make a device without resources
+ * gpu_init - initialise a device without resources
  * @gpu: @display, @resolve, their arguments, @renderer, @scanouts and @memory_max are set
  */
 void gpu_init(struct gpu *gpu)
@@ -495,7 +495,7 @@ void gpu_init(struct gpu *gpu)
 }
 
 /**
- * gpu_reset - drop all that the guest has made
+ * gpu_reset - free everything that the guest has created
  * @gpu: the device
  */
 void gpu_reset(struct gpu *gpu)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is left to ranchu-gpu once it has its connection.
+ * The sandbox of ranchu-gpu.
  */
 #ifndef GPU_CONFINE_H
 #define GPU_CONFINE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What only a 3D renderer has: contexts, commands for them, capsets and fences. Numbers are
- * the guest's: none gets to the renderer that is not known here.
+ * Contexts, commands for them, capsets and fences, which only 3D renderers have. Numbers come
+ * from the guest: the renderer gets only numbers that are known here.
  */
 #include <endian.h>
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include "gpu.h"
 #include "host/iov.h"
 
-#define NAME_MAX_LEN	63	/* bytes of a context's name, as renderers keep it */
+#define NAME_MAX_LEN	63	/* bytes of a context's name in renderers */
 
-/* Where a context is in the list; -ESRCH if there is none. */
+/* Returns the index of a context in the list, or -ESRCH. */
 static int context_find(const struct gpu *gpu, u32 id)
 {
 	unsigned int i;
@@ -26,11 +26,11 @@ static int context_find(const struct gpu *gpu, u32 id)
 }
 
 /**
- * gpu_context_there - tell whether there is a context
+ * gpu_context_there - return whether a context exists
  * @gpu: the device
- * @id: its number, anything
+ * @id: its number, not trusted
  *
- * Return: whether there is
+ * Return: whether it exists
  */
 bool gpu_context_there(const struct gpu *gpu, u32 id)
 {
@@ -38,11 +38,11 @@ bool gpu_context_there(const struct gpu *gpu, u32 id)
 }
 
 /**
- * gpu_context_create - make a context
+ * gpu_context_create - create a context
  * @gpu: the device
- * @in: what the guest says; its number is in the header: not 0, and not that of another
+ * @in: the request; the context's number is in the header: not 0, and not in use
  *
- * Return: 0, -ESRCH for a number that it cannot have, -EINVAL for a kind that there is not,
+ * Return: 0, -ESRCH for an invalid number, -EINVAL for an unknown kind,
  *	-ENOMEM if there are too many, or the renderer's -errno
  */
 int gpu_context_create(struct gpu *gpu, const struct virtio_gpu_ctx_create *in)
@@ -69,9 +69,9 @@ int gpu_context_create(struct gpu *gpu, const struct virtio_gpu_ctx_create *in)
 /**
  * gpu_context_destroy - free a context
  * @gpu: the device
- * @id: its number, anything
+ * @id: its number, not trusted
  *
- * What waits for fences on its timelines waits no more.
+ * Requests that wait for fences on the context's timelines are returned.
  *
  * Return: 0, or -ESRCH
  */
@@ -102,11 +102,11 @@ void gpu_context_free_all(struct gpu *gpu)
 }
 
 /**
- * gpu_context_resource - let a context use a resource, or no more
+ * gpu_context_resource - attach a resource to a context, or detach it
  * @gpu: the device
- * @id: of the context, anything
- * @resource: likewise
- * @attach: let it
+ * @id: number of the context, not trusted
+ * @resource: number of the resource, not trusted
+ * @attach: true to attach
  *
  * Return: 0, -ESRCH for no such context, -ENOENT for no such resource
  */
@@ -122,7 +122,7 @@ int gpu_context_resource(struct gpu *gpu, u32 id, u32 resource, bool attach)
 	return 0;
 }
 
-/* Room for as many bytes, for as long as the device is not reset. */
+/* Allocates a buffer of that size, which is kept until the device is reset. */
 static bool commands_room(struct gpu *gpu, u32 size)
 {
 	void *room;
@@ -138,16 +138,16 @@ static bool commands_room(struct gpu *gpu, u32 size)
 }
 
 /**
- * gpu_context_submit - do commands
+ * gpu_context_submit - submit commands
  * @gpu: the device
- * @id: of the context, anything
+ * @id: number of the context, not trusted
  * @request: has the commands
  * @offset: bytes of the request before them
- * @size: bytes of them, anything
+ * @size: bytes of the commands, not trusted
  *
- * They are copied first: what the renderer checks is what it does.
+ * The commands are copied first, so that the guest cannot change what the renderer has checked.
  *
- * Return: 0, -ESRCH for no such context, -EINVAL for more than can be or than the request
+ * Return: 0, -ESRCH for no such context, -EINVAL for more than is allowed or than the request
  *	has, -ENOMEM, or the renderer's -errno
  */
 int gpu_context_submit(struct gpu *gpu, u32 id, const struct gpu_request *request, u64 offset,
@@ -168,9 +168,9 @@ int gpu_context_submit(struct gpu *gpu, u32 id, const struct gpu_request *reques
 }
 
 /**
- * gpu_capset_find - find what the renderer can do
+ * gpu_capset_find - find a capset of the renderer
  * @gpu: the device
- * @id: of the capset, anything
+ * @id: ID of the capset, not trusted
  *
  * Return: the capset, or NULL
  */
@@ -186,15 +186,15 @@ const struct gpu_capset *gpu_capset_find(const struct gpu *gpu, u32 id)
 }
 
 /**
- * gpu_fence_make - have the renderer tell when a request is done
+ * gpu_fence_make - create a fence for a request
  * @gpu: the device
- * @hdr: of the request, which has a fence and has been given to the renderer
+ * @hdr: header of the request, which has a fence and was passed to the renderer
  * @fence: filled
  *
- * The guest's own number of the fence does not get to the renderer: nobody knows in which
- * order a guest counts.
+ * The renderer does not get the guest's own number of the fence, because the order of these
+ * numbers is unknown.
  *
- * Return: whether it will be told; else the request is done
+ * Return: whether the renderer will signal it; else the request is complete
  */
 bool gpu_fence_make(struct gpu *gpu, const struct virtio_gpu_ctrl_hdr *hdr,
 		    struct gpu_fence *fence)

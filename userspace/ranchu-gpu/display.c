@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tells the front end what is on the screens. Nothing here waits: what cannot be sent now
- * is sent when the front end has read.
+ * Tells the front end what is on the screens. Nothing here waits: messages that cannot be sent
+ * now are sent when the front end has read.
  *
- * A front end that understands it is given the resource's own file, and told only that
- * pixels have changed; any other gets pixels.
+ * A front end that supports it gets the resource's own file, and then only messages about changed
+ * pixels; other front ends get pixels.
  *
  * Source: QEMU, docs/interop/vhost-user-gpu.rst
  */
@@ -20,7 +20,7 @@
 #include "host/unix.h"
 #include "machine/machine.h"
 
-/* What a message has before pixels. */
+/* Bytes of a message before the pixels. */
 #define BEFORE	(sizeof(struct vmm_gpu_head) + sizeof(struct vmm_gpu_update))
 #define FEATURES	(1ULL << GPU_P_EDID | 1ULL << GPU_P_MEMFD)
 
@@ -34,7 +34,7 @@ static bool has(const struct display *d, unsigned int feature)
 
 /* ---- messages ---- */
 
-/* Begins a message, in which @size bytes are filled later. */
+/* Begins a message with @size bytes of payload, which the caller fills. */
 static void *message(struct display *d, u32 request, u32 size)
 {
 	struct vmm_gpu_head *head = (void *)d->out;
@@ -71,7 +71,7 @@ static bool by_file(const struct display *d, const struct gpu_scanout *scanout)
 	       gpu_resource_is_bgrx(scanout->resource);
 }
 
-/* Returns the file that goes with it, or -1. */
+/* Makes a message for a scanout. Returns the file to send with it, or -1. */
 static int make_scanout(struct display *d, unsigned int index)
 {
 	const struct gpu_scanout *scanout = &d->gpu->scanout[index];
@@ -85,7 +85,7 @@ static int make_scanout(struct display *d, unsigned int index)
 		if (r) {
 			size.width = scanout->rect.width;
 			size.height = scanout->rect.height;
-			/* It is black so far. */
+			/* The screen is black until an update: all of it is damaged. */
 			d->news[index].damage = (struct gpu_rect){ 0, 0, size.width, size.height };
 		}
 		memcpy(message(d, GPU_SCANOUT, sizeof(size)), &size, sizeof(size));
@@ -102,7 +102,7 @@ static int make_scanout(struct display *d, unsigned int index)
 	return r->fd;
 }
 
-/* As many rows of what has changed as a message holds. */
+/* Makes an update of as many changed rows as fit into a message. */
 static void make_update(struct display *d, unsigned int index)
 {
 	const struct gpu_scanout *scanout = &d->gpu->scanout[index];
@@ -187,7 +187,7 @@ static bool make_news(struct display *d, unsigned int index, int *fd)
 	return true;
 }
 
-/* Makes the next message; false if there is nothing to tell. */
+/* Makes the next message; false if there is none. */
 static bool make_next(struct display *d, int *fd)
 {
 	unsigned int i;
@@ -221,7 +221,7 @@ static void give_up(struct display *d, int err)
 	display_close(d);
 }
 
-/* Sends a file with the first byte; false if nothing more can be sent now. */
+/* Sends a part of the message, and a file with the first byte; false if the socket is full. */
 static bool out_send(struct display *d, int fd)
 {
 	ssize_t n;
@@ -257,8 +257,8 @@ static void watch(struct display *d, short events)
 }
 
 /*
- * Sends what there is to tell. A message whose file could not be sent is made again, of
- * what is so then.
+ * Sends all messages. A message whose file could not be sent is made again later, from the
+ * state at that time.
  */
 static void push(struct display *d)
 {
@@ -327,7 +327,7 @@ static void take_message(struct display *d)
 	}
 }
 
-/* Takes what can be read; false if there is no more now. */
+/* Receives and handles bytes; false if there are no more now. */
 static bool receive(struct display *d)
 {
 	size_t want = sizeof(d->in.head);
@@ -368,7 +368,7 @@ static int ready(void *arg)
 	return 0;
 }
 
-/* ---- what the guest draws ---- */
+/* ---- callbacks of the device ---- */
 
 static void on_scanout(void *arg, unsigned int scanout)
 {
@@ -437,10 +437,10 @@ static bool on_ask(void *arg, bool edid, unsigned int scanout)
 }
 
 /**
- * display_unask - take back what was asked
+ * display_unask - cancel a question
  * @d: the connection
  *
- * The answer may come, and is passed over.
+ * A late answer is ignored.
  */
 void display_unask(struct display *d)
 {
@@ -450,7 +450,7 @@ void display_unask(struct display *d)
 	d->ask_sent = false;
 }
 
-/** What is told to the front end. */
+/** Callbacks for the device. */
 const struct gpu_display_ops display_ops = {
 	.scanout = on_scanout,
 	.damage = on_damage,
@@ -460,7 +460,7 @@ const struct gpu_display_ops display_ops = {
 };
 
 /**
- * display_init - prepare to tell
+ * display_init - initialise a display
  * @d: @loop, @gpu, @answered and @arg are set
  *
  * Return: 0, or -ENOMEM
@@ -473,9 +473,9 @@ int display_init(struct display *d)
 }
 
 /**
- * display_open - begin to tell a front end
+ * display_open - connect a display to a front end
  * @d: closed
- * @sock: the connection, which is the display's from here on
+ * @sock: the connection, owned by the display from here on
  *
  * Return: 0, or -errno with nothing left behind
  */
@@ -506,10 +506,10 @@ int display_open(struct display *d, int sock)
 }
 
 /**
- * display_close - tell nothing any more
+ * display_close - close the connection
  * @d: may be closed
  *
- * What the guest waits for is answered: nobody knows.
+ * A pending question is answered with an error.
  */
 void display_close(struct display *d)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The connection by which the front end is told what is on the screens. What is to be told
- * is a state, not a queue: however much the guest draws while the front end does not read,
- * the newest is told, once.
+ * The connection by which the front end gets the content of the screens. Changes are kept as a
+ * state, not as a queue: if the guest draws while the front end does not read, only the newest
+ * state is sent.
  */
 #ifndef DISPLAY_H
 #define DISPLAY_H
@@ -15,11 +15,11 @@
 struct vmm_loop;
 
 /**
- * struct display_news - what has not been told of a scanout yet
- * @scanout: something else is on it
+ * struct display_news - changes of a scanout that were not sent yet
+ * @scanout: its resource or rectangle has changed
  * @damage: pixels that have changed
- * @cursor_image: the cursor has other pixels
- * @cursor_pos: the cursor is somewhere else
+ * @cursor_image: the cursor's pixels have changed
+ * @cursor_pos: the cursor's position has changed
  */
 struct display_news {
 	bool scanout;
@@ -29,7 +29,7 @@ struct display_news {
 };
 
 /**
- * enum display_ask - what the front end is asked
+ * enum display_ask - a question to the front end
  * @DISPLAY_ASK_NOTHING: nothing
  * @DISPLAY_ASK_INFO: for the display info
  * @DISPLAY_ASK_EDID: for an EDID
@@ -43,25 +43,25 @@ enum display_ask {
 /**
  * struct display - the connection
  * @loop: waits for it
- * @gpu: what is told of
- * @answered: called when the front end has answered what was asked
+ * @gpu: the device
+ * @answered: called with the answer to a question
  * @arg: first argument of @answered
  * @sock: the connection, or -1
- * @features: those that both have
- * @settled: @features is known
- * @greeted: the front end was asked for them, or told
+ * @features: negotiated features
+ * @settled: @features was negotiated
+ * @greeted: progress of the negotiation
  * @news: by scanout
- * @unshown: an update of a file was not answered yet
- * @ask: what is asked
- * @ask_scanout: of which scanout
- * @ask_sent: it was sent
- * @unwanted: answers that will come and that nobody waits for any more
- * @watched: what is waited for, as poll() wants it
- * @out: what is sent, @out_len bytes
- * @out_len: 0 for nothing
- * @out_done: bytes of it that were sent
- * @in: what is received
- * @in_len: bytes of it
+ * @unshown: an update of a file was not acknowledged yet
+ * @ask: the pending question
+ * @ask_scanout: the scanout of the question
+ * @ask_sent: the question was sent
+ * @unwanted: number of late answers to ignore
+ * @watched: awaited events, as for poll()
+ * @out: the message that is being sent, @out_len bytes
+ * @out_len: bytes of @out, 0 for no message
+ * @out_done: bytes of @out that were sent
+ * @in: received bytes
+ * @in_len: bytes in @in
  */
 struct display {
 	struct vmm_loop *loop;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ranchu-gpu: serves a VM's virtio-gpu by vhost-user, in a process of its own. What the
- * guest says is not trusted, and neither is what a renderer does with it: the process has
- * the guest's memory, its two connections, and nothing else (confine.c).
+ * ranchu-gpu: serves a VM's virtio-gpu by vhost-user, in a process of its own. The guest is
+ * not trusted, and neither is a renderer that processes the guest's commands: the process has
+ * access to the guest's memory, its two connections, and nothing else (confine.c).
  *
  *	commands.c	the guest's commands, one function each
  *	resource.c	resources, and the guest's pages behind them
- *	pixels.c	pixels that a screen is given, and their formats
- *	context.c	what a 3D renderer is told: contexts, capsets, commands
- *	scanout.c	what is on which screen, and cursors
- *	renderer.h	who draws: a table of functions, with one filler for each renderer
+ *	pixels.c	pixels for a screen, and their formats
+ *	context.c	3D: contexts, capsets, commands
+ *	scanout.c	resources on screens, and cursors
+ *	renderer.h	the interface of renderers: a table of functions
  *	display.c	tells the front end what is on the screens
  *	server.c	the vhost-user protocol
- *	ring.c		queues, by the modules' engine
+ *	ring.c		queues, by the kernel modules' engine
  *	main.c		the command line
  *
- * Functions return 0 or -errno; gpu_status() makes it what the guest is told.
+ * Functions return 0 or -errno; gpu_status() converts it to the guest's response type.
  *
  * Source: VIRTIO 1.2, 5.7
  */
@@ -29,19 +29,19 @@
 #include "types.h"
 
 #define GPU_SCANOUTS	VIRTIO_GPU_MAX_SCANOUTS
-#define GPU_SIDE	16384		/* pixels of a resource, each way, at most */
-#define GPU_RESOURCES	4096		/* at once */
+#define GPU_SIDE	16384		/* width and height of a resource in pixels, at most */
+#define GPU_RESOURCES	4096		/* resources, at most */
 #define GPU_ENTRIES	16384		/* pieces of guest memory behind a resource */
-#define GPU_CURSOR	64		/* pixels of a cursor, each way: no more, no fewer */
-#define GPU_LAYERS	2048		/* of a resource, at most */
-#define GPU_LEVELS	15		/* sizes of a resource, each half of the one before */
-#define GPU_SAMPLES	32		/* of a pixel */
-#define GPU_CONTEXTS	256		/* at once */
-#define GPU_COMMANDS	(4 * MIB)	/* bytes that are submitted at once */
+#define GPU_CURSOR	64		/* width and height of a cursor in pixels, always */
+#define GPU_LAYERS	2048		/* layers of a resource, at most */
+#define GPU_LEVELS	15		/* mipmap levels of a resource, at most */
+#define GPU_SAMPLES	32		/* samples of a pixel, at most */
+#define GPU_CONTEXTS	256		/* contexts, at most */
+#define GPU_COMMANDS	(4 * MIB)	/* bytes of a submission, at most */
 #define GPU_RINGS	64		/* timelines of a context */
 #define GPU_REQUEST	96		/* bytes of the longest request without what follows it */
-#define GPU_MEMORY	(256 * MIB)	/* for resources, if the command line says nothing */
-#define GPU_DATA	(4096 * MIB)	/* for a library, likewise */
+#define GPU_MEMORY	(256 * MIB)	/* bytes for resources, by default */
+#define GPU_DATA	(4096 * MIB)	/* bytes for a library, by default */
 
 /**
  * struct gpu_entry - a piece of guest memory, as the guest describes it
@@ -55,26 +55,26 @@ struct gpu_entry {
 
 /**
  * struct gpu_resource - a picture, or a buffer
- * @next: another one with the same place in the table
- * @id: the guest's name for it, not 0
- * @format: enum virtio_gpu_formats, or a format that only the renderer knows
+ * @next: next one in the same hash bucket
+ * @id: the guest's number of it, not 0
+ * @format: enum virtio_gpu_formats, or a format of the renderer
  * @width: pixels of a row
  * @height: rows
  * @target: enum gpu_target
- * @depth: of a picture with three dimensions
- * @layers: pictures of one size
- * @last_level: the smallest size that it has; 0 is the largest
- * @charge: bytes that the renderer takes for it
- * @pixels: for a screen: rows without a gap. The 2D renderer has no others; with any other,
- *	they are there once they were shown. Or NULL
- * @size: bytes of them
- * @fd: the memfd that they are in, or -1
+ * @depth: depth of a picture with three dimensions
+ * @layers: layers
+ * @last_level: the last mipmap level; 0 is the largest size
+ * @charge: bytes that are counted for the renderer's memory
+ * @pixels: for a screen: rows without a gap; NULL for none. The 2D renderer has no others; with
+ *	other renderers they exist after the resource was shown
+ * @size: bytes of @pixels
+ * @fd: memfd of @pixels, or -1
  * @entries: guest memory behind it, @count pieces, or NULL
  * @count: how many
  * @iov: the same, where it is mapped here
- * @iovs: how many elements
- * @backing: bytes of it
- * @attached: the renderer has @iov
+ * @iovs: elements of @iov
+ * @backing: bytes of guest memory behind the resource
+ * @attached: the renderer uses @iov
  */
 struct gpu_resource {
 	struct gpu_resource *next;
@@ -100,12 +100,12 @@ struct gpu_resource {
 
 /**
  * struct gpu_cursor - the cursor of a scanout
- * @shown: there is one
- * @x: where it is
- * @y: likewise
- * @hot_x: the pixel of it that points
- * @hot_y: likewise
- * @pixels: as they were when it was set: blue, green, red and alpha
+ * @shown: it is visible
+ * @x: column on the screen
+ * @y: row on the screen
+ * @hot_x: column of the hot spot
+ * @hot_y: row of the hot spot
+ * @pixels: copy of its pixels: blue, green, red and alpha
  */
 struct gpu_cursor {
 	bool shown;
@@ -118,10 +118,10 @@ struct gpu_cursor {
 
 /**
  * struct gpu_scanout - a screen
- * @resource: what is on it, or NULL
- * @rect: the part of it that is
- * @read_at: what gpu->drawn was when all of it was read from the renderer, or 0
- * @cursor: on top
+ * @resource: the resource that it shows, or NULL
+ * @rect: the part of the resource that is shown
+ * @read_at: value of gpu->drawn when all of @rect was last read from the renderer; 0 for never
+ * @cursor: the cursor on top
  */
 struct gpu_scanout {
 	struct gpu_resource *resource;
@@ -132,14 +132,14 @@ struct gpu_scanout {
 
 /**
  * struct gpu_request - a chain of a queue
- * @out: what the guest says
- * @n_out: elements
- * @out_len: bytes
- * @in: where the answer goes
- * @n_in: elements
- * @in_len: bytes
- * @fence: filled if the answer must wait until the renderer has done its work; may be NULL,
- *	then it does not wait
+ * @out: the request
+ * @n_out: elements of @out
+ * @out_len: bytes of @out
+ * @in: buffers for the answer
+ * @n_in: elements of @in
+ * @in_len: bytes of @in
+ * @fence: filled if the answer must wait until the renderer has completed the work; NULL if
+ *	the answer must not wait
  */
 struct gpu_request {
 	const struct iovec *out;
@@ -154,13 +154,13 @@ struct gpu_request {
 struct gpu;
 
 /**
- * struct gpu_display_ops - who shows what the guest draws
- * @scanout: something else is on a scanout, or nothing
- * @damage: pixels of a scanout have changed
- * @cursor_image: a cursor has other pixels, and maybe another place
- * @cursor_pos: a cursor is somewhere else, or not shown
- * @ask: ask for what the guest wants to know; gpu_answer() is called later. False if nobody
- *	can be asked. @edid: for the EDID of @scanout, else for the display info
+ * struct gpu_display_ops - callbacks of the display
+ * @scanout: called when a scanout shows another resource, or none
+ * @damage: called when pixels of a scanout have changed
+ * @cursor_image: called when a cursor's pixels have changed, and maybe its position
+ * @cursor_pos: called when a cursor has moved, or was hidden
+ * @ask: asks the front end a question; gpu_answer() is called later. False if that is not
+ *	possible. @edid: for the EDID of @scanout, else for the display info
  */
 struct gpu_display_ops {
 	void (*scanout)(void *arg, unsigned int scanout);
@@ -172,27 +172,27 @@ struct gpu_display_ops {
 
 /**
  * struct gpu - the device
- * @display: who shows it
- * @display_arg: first argument of these
- * @resolve: turns guest memory into elements of @iov: how many, or -errno
- * @resolve_arg: its first argument
- * @renderer: who draws
+ * @display: callbacks of the display
+ * @display_arg: first argument of @display
+ * @resolve: converts guest memory to elements of @iov; returns how many, or -errno
+ * @resolve_arg: first argument of @resolve
+ * @renderer: the renderer
  * @three_d: the driver has accepted 3D
- * @context_init: and that contexts are of a kind
- * @scanouts: how many the front end has told the guest of
- * @memory_max: bytes that resources may take
- * @memory: bytes that they take
- * @copied: bytes of pixels that were copied from the guest's memory or the renderer's
- * @resources: how many there are
- * @table: resources by the lower bits of their number
+ * @context_init: the driver has accepted contexts with a kind
+ * @scanouts: number of screens that the front end has reported to the guest
+ * @memory_max: limit of @memory
+ * @memory: bytes of all resources
+ * @copied: bytes of pixels that were copied from the guest's memory or the renderer
+ * @resources: number of resources
+ * @table: hash table of resources by number
  * @scanout: the first @scanouts are valid
- * @context: numbers of the guest's contexts
- * @contexts: how many there are
- * @drawn: requests after which the renderer's pixels may be others, and 1
- * @fences: that the renderer was asked for so far
- * @commands: where commands are copied to, or NULL
- * @commands_size: bytes of room there
- * @asked: header of a request that waits for the front end, @asked.type is 0 for none
+ * @context: numbers of the contexts
+ * @contexts: number of contexts
+ * @drawn: number of requests that may have changed the renderer's pixels, plus 1
+ * @fences: number of fences so far
+ * @commands: buffer for a copy of commands, or NULL
+ * @commands_size: bytes of @commands
+ * @asked: header of the request that waits for the front end; @asked.type is 0 for none
  */
 struct gpu {
 	const struct gpu_display_ops *display;
@@ -220,7 +220,7 @@ struct gpu {
 
 /* ---- commands.c ---- */
 
-#define GPU_LATER	(-1)	/* the answer comes by gpu_answer() */
+#define GPU_LATER	(-1)	/* gpu_answer() will return the answer */
 
 void gpu_init(struct gpu *gpu);
 void gpu_reset(struct gpu *gpu);

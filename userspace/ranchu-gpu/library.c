@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Libraries that draw: how they are opened, and what is made of what they say. One process
- * has one, for as long as it lives.
+ * Libraries that render: opening them, and handling their messages. A process opens one
+ * library, which is never closed.
  */
 #include <ctype.h>
 #include <dlfcn.h>
@@ -12,14 +12,13 @@
 #include "host/log.h"
 #include "library.h"
 
-#define LINES	20	/* of a library's that are shown: a guest can cause any number */
-#define LINE	200	/* bytes of one */
+#define LINES	20	/* of a library's messages that are shown: a guest can cause any number */
+#define LINE	200	/* bytes of a line */
 
 #ifdef GPU_STATIC
 static int handle_open(const char *path)
 {
-	return vmm_error(EOPNOTSUPP, "%s: this ranchu-gpu is a static program, which opens none",
-			 path);
+	return vmm_error(EOPNOTSUPP, "%s: a static ranchu-gpu opens no libraries", path);
 }
 
 static void *symbol_of(const char *name)
@@ -43,8 +42,8 @@ static void *symbol_of(const char *name)
 #endif
 
 /**
- * gpu_library_open - open the library that draws
- * @path: its file, or a name that the system looks for
+ * gpu_library_open - open a library that renders
+ * @path: its path, or a name that the dynamic linker searches
  * @symbols: its functions
  * @count: how many
  * @to: structure of pointers, filled
@@ -68,7 +67,7 @@ int gpu_library_open(const char *path, const struct gpu_symbol *symbols, unsigne
 }
 
 /**
- * gpu_library_has - tell whether the library that was opened has a function
+ * gpu_library_has - return whether the library that was opened has a function
  * @name: its name
  *
  * Return: whether it has
@@ -81,9 +80,9 @@ bool gpu_library_has(const char *name)
 /**
  * gpu_library_args - describe a resource to a library
  * @id: its number
- * @args: what it is to be
+ * @args: its description
  *
- * Return: the same for a library
+ * Return: the same as the library's structure
  */
 struct gpu_library_args gpu_library_args(u32 id, const struct gpu_args *args)
 {
@@ -96,9 +95,9 @@ struct gpu_library_args gpu_library_args(u32 id, const struct gpu_args *args)
 }
 
 /**
- * gpu_library_says - show what a library says, unless it is too much
+ * gpu_library_says - show a message of a library, up to a limit
  * @library: its name
- * @line: what it says; a guest may have put anything into it
+ * @line: the message, not trusted
  *
  * Context: any thread.
  */
@@ -114,11 +113,11 @@ void gpu_library_says(const char *library, const char *line)
 	for (i = 0; i < LINE && line[i] && line[i] != '\n'; i++)
 		text[i] = isprint((unsigned char)line[i]) ? line[i] : '?';
 	text[i] = 0;
-	vmm_note("%s: %s", library, n < LINES ? text : "it says more, which is not shown");
+	vmm_note("%s: %s", library, n < LINES ? text : "further messages are not shown");
 }
 
 /**
- * gpu_library_errno - make -errno of what a library returns
+ * gpu_library_errno - convert a return value of a library to -errno
  * @value: 0, an errno, or -errno
  *
  * Return: 0, -ENOMEM, or -EINVAL for all else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Libraries that draw. None is linked: whoever wants 2D only need not have them.
+ * Libraries that render. None is linked, because they are not needed for 2D.
  */
 #ifndef GPU_LIBRARY_H
 #define GPU_LIBRARY_H
@@ -8,7 +8,7 @@
 #include "renderer.h"
 
 /**
- * struct gpu_library_args - a resource, as both kinds of libraries want it described
+ * struct gpu_library_args - the description of a resource for both libraries
  * @id: its number
  * @target: and all below: see struct gpu_args
  * @format: see there
@@ -37,9 +37,9 @@ struct gpu_library_args {
 
 /**
  * struct gpu_symbol - a function of a library
- * @name: its name there
- * @offset: where in a structure the pointer to it belongs
- * @optional: older libraries lack it
+ * @name: its name in the library
+ * @offset: offset of the pointer in a structure
+ * @optional: older libraries may lack it
  */
 struct gpu_symbol {
 	const char *name;

@@ -26,14 +26,14 @@
 
 #define EXIT_USAGE	2
 #define MEMORY_MIB_MAX	65536
-#define STREAM		"stream:"	/* in front of a library */
+#define STREAM		"stream:"	/* prefix of a library's path */
 
 /**
  * struct arguments - the command line
- * @path: where the front end connects to, or NULL
+ * @path: path of the socket for the front end, or NULL
  * @fd: the connection, or -1
- * @renderer: who is to draw
- * @server: the rest
+ * @renderer: name of the renderer
+ * @server: options of the server
  */
 struct arguments {
 	const char *path;
@@ -115,7 +115,7 @@ static bool is_stream(const char *name)
 	return !strncmp(name, STREAM, strlen(STREAM)) && name[strlen(STREAM)];
 }
 
-/* Libraries are opened here, before anybody says anything to us. */
+/* Opens libraries before there is a connection. */
 static int renderer_start(struct arguments *arguments)
 {
 	struct server_options *server = &arguments->server;
@@ -130,7 +130,7 @@ static int renderer_start(struct arguments *arguments)
 	return server->renderer ? 0 : -EIO;
 }
 
-/* What the options say together. */
+/* Checks options that depend on one another. */
 static int arguments_check(const struct arguments *arguments)
 {
 	const char *name = arguments->renderer;
@@ -140,11 +140,11 @@ static int arguments_check(const struct arguments *arguments)
 	if (strcmp(name, "2d") && strcmp(name, "virgl") && !is_stream(name))
 		return vmm_error(0, "--renderer: \"%s\" is not 2d, virgl or stream:LIBRARY", name);
 	if (arguments->server.jit && !strcmp(name, "2d"))
-		return vmm_error(0, "--jit: the 2d renderer makes no code");
+		return vmm_error(0, "--jit: the 2d renderer generates no code");
 	return 0;
 }
 
-/* Waits for the front end. Nobody else can connect afterwards. */
+/* Waits for the front end, then closes the listening socket. */
 static int front_end_accept(const char *path)
 {
 	int listen_fd = vmm_unix_listen(path);
@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 
 	vmm_log_name("ranchu-gpu");
 	signal(SIGPIPE, SIG_IGN);
-	/* A file that is too large is refused, and does not end the process. */
+	/* Makes writing too large a file an error, instead of ending the process. */
 	signal(SIGXFSZ, SIG_IGN);
 	if (arguments_read(&arguments, argc, argv) || arguments_check(&arguments))
 		return EXIT_USAGE;

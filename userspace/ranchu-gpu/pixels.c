@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pixels for a screen, in a file that the front end can be given. With the 2D renderer a
- * resource has no others; any other renderer has its own, and copies them here when they
- * are shown.
+ * Pixels for a screen, in a file that can be passed to the front end. With the 2D renderer a
+ * resource has no others; other renderers have their own, and copy them here when they are
+ * shown.
  */
 #include <endian.h>
 #include <errno.h>
@@ -14,8 +14,9 @@
 #include "gpu.h"
 
 /*
- * Where they are in a little-endian word: shifts of blue, green, red, and alpha or nothing. A
- * cursor has alpha all the same: what Linux makes it of is a dumb buffer, an X format.
+ * Shifts of blue, green, red and alpha in a little-endian pixel of a format. A format without
+ * alpha has the shift of its unused byte, because Linux uses such a format for cursors and has
+ * their alpha in that byte.
  */
 static const struct {
 	u32 format;
@@ -46,8 +47,8 @@ static int format_find(u32 format)
 }
 
 /**
- * gpu_format_known - tell whether pixels of a format can be shown
- * @format: anything
+ * gpu_format_known - return whether pixels of a format can be shown
+ * @format: the format, not trusted
  *
  * Return: whether they can
  */
@@ -57,7 +58,7 @@ bool gpu_format_known(u32 format)
 }
 
 /**
- * gpu_rect_in - tell whether a rectangle lies in a picture
+ * gpu_rect_in - return whether a rectangle lies in a picture
  * @rect: may be empty
  * @width: of the picture
  * @height: likewise
@@ -70,7 +71,7 @@ bool gpu_rect_in(const struct gpu_rect *rect, u32 width, u32 height)
 	       rect->height <= height && rect->y <= height - rect->height;
 }
 
-/* Whoever has the file can map it: it stays as large as it is. */
+/* Creates a file of pixels; it is sealed, so that others can map it and its size stays. */
 static int file_make(u64 size)
 {
 	int fd = memfd_create("gpu", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -85,11 +86,11 @@ static int file_make(u64 size)
 }
 
 /**
- * gpu_pixels_make - give a resource pixels for a screen, black ones
+ * gpu_pixels_make - allocate a resource's pixels for a screen, black
  * @gpu: the device
- * @r: a resource without
+ * @r: a resource without such pixels
  *
- * Return: 0; -EINVAL if it is no flat picture of a format that can be shown; -ENOMEM
+ * Return: 0; -EINVAL if it is not two-dimensional, or its format cannot be shown; -ENOMEM
  */
 int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r)
 {
@@ -117,7 +118,7 @@ int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r)
 /**
  * gpu_pixels_free - undo gpu_pixels_make()
  * @gpu: the device
- * @r: a resource, which may have none
+ * @r: a resource, maybe without such pixels
  */
 void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r)
 {
@@ -132,10 +133,10 @@ void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r)
 }
 
 /**
- * gpu_pixels_read - have pixels for a screen as the renderer has them
+ * gpu_pixels_read - update pixels for a screen from the renderer
  * @gpu: the device
  * @r: the resource
- * @rect: which; they lie in it
+ * @rect: the rectangle, inside the resource
  *
  * Return: 0; -EINVAL for a resource that cannot be shown; or the renderer's -errno
  */
@@ -150,7 +151,7 @@ int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_re
 }
 
 /**
- * gpu_resource_is_bgrx - tell whether pixels are as screens want them
+ * gpu_resource_is_bgrx - return whether pixels are in the screen's format
  * @r: the resource
  *
  * Return: whether they are blue, green, red and one byte more
@@ -170,9 +171,9 @@ static u32 word_convert(u32 word, int format)
 }
 
 /**
- * gpu_resource_row - make pixels blue, green, red and one byte more
+ * gpu_resource_row - convert pixels to blue, green, red and one more byte
  * @r: the resource
- * @x: the first pixel; all lie in the resource
+ * @x: column of the first pixel; all are inside the resource
  * @y: their row
  * @count: how many
  * @to: filled
@@ -191,9 +192,9 @@ void gpu_resource_row(const struct gpu_resource *r, u32 x, u32 y, u32 count, u32
 }
 
 /**
- * gpu_resource_cursor - make pixels blue, green, red and alpha
+ * gpu_resource_cursor - convert pixels of a cursor to blue, green, red and alpha
  * @r: the resource, of a cursor's size
- * @to: filled: all of them
+ * @to: filled with GPU_CURSOR * GPU_CURSOR pixels
  */
 void gpu_resource_cursor(const struct gpu_resource *r, u32 *to)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The seam between the device and who draws. resource.c, pixels.c and context.c call the
- * functions of the table below with values that they have held against what there is; a
- * filler need not trust or check them again.
+ * The interface between the device and a renderer. resource.c, pixels.c and context.c call the
+ * functions of the table below with values that they have checked; a renderer need not check
+ * them again.
  *
  *	renderer_2d.c		pictures in memory, and nothing of 3D
- *	renderer_virgl.c	virglrenderer, a library that makes OpenGL of commands
+ *	renderer_virgl.c	virglrenderer, a library that translates commands to OpenGL
  *	renderer_stream.c	a library that the user names, with the interface of gfxstream
  *
  * All functions are called by one thread. They return 0 or -errno.
@@ -15,17 +15,17 @@
 
 #include "types.h"
 
-#define GPU_CAPSETS	4	/* that a renderer can have */
+#define GPU_CAPSETS	4	/* capsets of a renderer, at most */
 
 struct gpu;
 struct gpu_resource;
 
 /**
- * enum gpu_target - shapes of resources, as the guest numbers them
+ * enum gpu_target - shapes of resources, with the guest's numbers
  * @GPU_TARGET_BUFFER: bytes
  * @GPU_TARGET_2D: a picture
- * @GPU_TARGET_3D: one with a depth
- * @GPU_TARGET_LAST: the last one that there is
+ * @GPU_TARGET_3D: a picture with a depth
+ * @GPU_TARGET_LAST: the last one
  */
 enum gpu_target {
 	GPU_TARGET_BUFFER = 0,
@@ -35,10 +35,10 @@ enum gpu_target {
 };
 
 #define GPU_BIND_RENDER_TARGET	(1U << 1)
-#define GPU_Y_0_TOP		(1U << 0)	/* in the flags: the first row is the upper one */
+#define GPU_Y_0_TOP		(1U << 0)	/* flag: the first row is the top one */
 
 /**
- * struct gpu_rect - pixels
+ * struct gpu_rect - a rectangle of pixels
  * @x: left
  * @y: top
  * @width: 0 for none
@@ -52,17 +52,17 @@ struct gpu_rect {
 };
 
 /**
- * struct gpu_args - a resource, as the guest describes it
+ * struct gpu_args - the guest's description of a resource
  * @target: enum gpu_target
- * @format: of a pixel
- * @bind: what it is for; the renderer's
+ * @format: format of a pixel
+ * @bind: intended use; defined by the renderer
  * @width: pixels, or bytes of a buffer
  * @height: rows
- * @depth: of GPU_TARGET_3D
- * @layers: pictures of the same size
- * @last_level: sizes that it has, less one
- * @samples: of a pixel
- * @flags: GPU_Y_0_TOP, and others that are the renderer's
+ * @depth: depth of GPU_TARGET_3D
+ * @layers: layers
+ * @last_level: mipmap levels minus one
+ * @samples: samples of a pixel
+ * @flags: GPU_Y_0_TOP, and others defined by the renderer
  */
 struct gpu_args {
 	u32 target;
@@ -97,10 +97,10 @@ struct gpu_box {
 
 /**
  * struct gpu_transfer - a copy between a resource and the guest's memory behind it
- * @context: who asks, 0 for nobody
+ * @context: the context, 0 for none
  * @box: the part of the resource
- * @offset: where in the guest's memory the first pixel is
- * @level: of the resource's sizes
+ * @offset: offset of the first pixel in the guest's memory
+ * @level: mipmap level
  * @stride: bytes from row to row in the guest's memory, 0 for those of the resource
  * @layer_stride: likewise from layer to layer
  */
@@ -114,10 +114,10 @@ struct gpu_transfer {
 };
 
 /**
- * struct gpu_fence - a moment on a timeline: all that was asked for before is done
+ * struct gpu_fence - a point on a timeline, reached when all earlier commands are complete
  * @on_ring: the timeline is that of @context and @ring, else the device's own
  * @context: 0 for none
- * @ring: of the context
+ * @ring: timeline of the context
  * @number: larger than those of all earlier fences; 0 for no fence
  */
 struct gpu_fence {
@@ -128,10 +128,10 @@ struct gpu_fence {
 };
 
 /**
- * struct gpu_capset - what a renderer can do, for the guest's library
- * @id: which library understands it
- * @version: the newest
- * @size: bytes of it
+ * struct gpu_capset - capabilities of a renderer, for a library in the guest
+ * @id: ID of the guest's library
+ * @version: the newest version
+ * @size: bytes of the capset
  */
 struct gpu_capset {
 	u32 id;
@@ -142,24 +142,24 @@ struct gpu_capset {
 struct gpu_renderer;
 
 /**
- * struct gpu_renderer_ops - what a renderer does
+ * struct gpu_renderer_ops - operations of a renderer
  * @three_d: it has all of the functions below; else only @create and @transfer
- * @in_order: what all contexts ask for is done in one order: it is asked for no fence but
- *	those of the device's timeline
- * @create: make what is behind a resource, whose fields are set
- * @destroy: free that; nothing is attached
- * @attach: the resource's @iov is the guest's memory, and stays so until @detach
- * @detach: it is not any more
- * @transfer: copy to the resource, or @from_host to the guest's memory
- * @read: copy pixels of a flat resource into its @pixels
- * @capset: fill in a capset of the list; @to has its size, and is 0
- * @context_create: make a context of a kind, 0 for the usual one. @name ends with 0
- * @context_destroy: free it
- * @context_resource: a context uses a resource, or does so no more
- * @submit: do commands: @size is a multiple of 4, and nobody else sees @commands
- * @fence: have renderer->done called when all before is done, not before this returns. If it
- *	fails, that is so already
- * @serve: renderer->fd can be read
+ * @in_order: it runs the commands of all contexts in one order, so @fence gets only fences of
+ *	the device's timeline
+ * @create: creates the renderer's part of a resource, whose fields are set
+ * @destroy: frees it; no memory is attached
+ * @attach: called when the resource's @iov has guest memory, which stays until @detach
+ * @detach: called before that memory is removed
+ * @transfer: copies to the resource, or with @from_host to the guest's memory
+ * @read: copies pixels of a two-dimensional resource into its @pixels
+ * @capset: fills a capset of the list; @to has its size, and is zeroed
+ * @context_create: creates a context of a kind, 0 for the default. @name ends with a NUL
+ * @context_destroy: frees a context
+ * @context_resource: attaches a resource to a context, or detaches it
+ * @submit: runs commands: @size is a multiple of 4, and the guest cannot change @commands
+ * @fence: calls renderer->done when all earlier commands are complete, but not before this
+ *	returns. If it fails, they are complete already
+ * @serve: called when renderer->fd is readable
  */
 struct gpu_renderer_ops {
 	bool three_d;
@@ -184,14 +184,15 @@ struct gpu_renderer_ops {
 };
 
 /**
- * struct gpu_renderer - who draws
- * @ops: what it does
- * @capset: what the guest is told of it
- * @capsets: how many
- * @fd: can be read when @serve is to be called, or -1
- * @done: called by @serve: a fence, and all before on its timeline
- * @ended: called when a context has gone: nobody tells of fences on its timelines any more
- * @done_arg: first argument of both
+ * struct gpu_renderer - a renderer
+ * @ops: its operations
+ * @capset: its capsets
+ * @capsets: number of capsets
+ * @fd: file that is readable when @serve must be called, or -1
+ * @done: called by @serve for a fence, which completes all earlier ones on its timeline
+ * @ended: called when a context was destroyed: fences on its timelines are not signalled any
+ *	more; NULL for none
+ * @done_arg: first argument of @done and @ended
  */
 struct gpu_renderer {
 	const struct gpu_renderer_ops *ops;
@@ -203,7 +204,7 @@ struct gpu_renderer {
 	void *done_arg;
 };
 
-/* ---- the fillers ---- */
+/* ---- the renderers ---- */
 
 extern struct gpu_renderer gpu_renderer_2d;
 struct gpu_renderer *gpu_renderer_virgl(bool jit);

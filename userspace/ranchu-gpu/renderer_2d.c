@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The 2D renderer: a resource's pixels are those that a screen is given, and a transfer
- * copies the guest's into them.
+ * The 2D renderer: a resource's pixels are those for the screen, and a transfer copies the
+ * guest's pixels into them.
  */
 #include "gpu.h"
 #include "host/iov.h"
@@ -13,9 +13,9 @@ static int create_2d(struct gpu *gpu, struct gpu_resource *r, const struct gpu_a
 }
 
 /**
- * struct walk - a place in guest memory that only moves on
- * @iov: the piece where it is
- * @left: pieces, with that one
+ * struct walk - a position in guest memory that only advances
+ * @iov: the current piece
+ * @left: remaining pieces, including that one
  * @before: bytes before that piece
  */
 struct walk {
@@ -24,7 +24,7 @@ struct walk {
 	u64 before;
 };
 
-/* Copies from @offset on, which is not before that of the last call. */
+/* Copies from @offset on, which must not be less than in the last call. */
 static void walk_copy(struct walk *walk, u64 offset, u8 *to, size_t len)
 {
 	while (walk->left && offset - walk->before >= walk->iov->iov_len) {
@@ -35,7 +35,7 @@ static void walk_copy(struct walk *walk, u64 offset, u8 *to, size_t len)
 	vmm_iov_read(walk->iov, walk->left, offset - walk->before, to, len);
 }
 
-/* All of it is in the guest's memory: gpu_resource_transfer() has looked. */
+/* gpu_resource_transfer() has checked that everything is inside the guest's memory. */
 static int transfer_2d(struct gpu_renderer *renderer, struct gpu_resource *r,
 		       const struct gpu_transfer *transfer, bool from_host)
 {
@@ -62,5 +62,5 @@ static const struct gpu_renderer_ops ops_2d = {
 	.transfer = transfer_2d,
 };
 
-/** Pictures in memory, and nothing of 3D. */
+/** Pictures in memory, without 3D. */
 struct gpu_renderer gpu_renderer_2d = { .ops = &ops_2d, .fd = -1 };

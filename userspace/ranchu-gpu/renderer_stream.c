@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A library that the user names, with the functions stream_renderer_*: the interface that
- * the Android emulator and Cuttlefish have between a device and gfxstream.
+ * A library that the user names, with the functions stream_renderer_*: the interface between a
+ * device and gfxstream in the Android emulator and in Cuttlefish.
  *
- * No function of it tells its version. An older one has the name of a newer one with other
- * arguments, so the user says by "stream:" that the library is as new as this file, and one
- * that shows signs of age is refused.
+ * The interface has no function that returns its version, and older versions have functions
+ * with the same names and other arguments. By "stream:" the user asserts that the library has
+ * this version; a library with functions of older versions is refused.
  *
- * Its callbacks come from any thread, even while a function of it runs. They leave behind
- * what is to be told, and the main loop tells it.
+ * The library calls callbacks from any thread, even while one of its functions runs. They
+ * store fences, and the main loop handles them.
  *
  * Source: gfxstream, virtio-gpu-gfxstream-renderer.h and -renderer-unstable.h of 0.1.2
  */
@@ -39,12 +39,12 @@
 #define FENCE		1
 #define FENCE_RING	2
 
-/* Capsets that need no memory of the host's in the guest. */
+/* Capsets that do not need host memory in the guest. */
 #define CAPSET_GLES	8
 #define CAPSET_COMPOSER	9
 #define CAPSET_MAX	65536	/* bytes */
 
-#define TIMELINES	(GPU_CONTEXTS * GPU_RINGS + 1)	/* that a guest can have */
+#define TIMELINES	(GPU_CONTEXTS * GPU_RINGS + 1)	/* timelines of a guest, at most */
 #define DEBUG_MOST	2	/* errors and warnings */
 
 struct param {
@@ -72,8 +72,8 @@ struct stream_debug {
 	const char *message;
 };
 
-_Static_assert(sizeof(struct stream_fence) == 24, "as the library has it");
-_Static_assert(sizeof(struct stream_command) == 32, "as the library has it");
+_Static_assert(sizeof(struct stream_fence) == 24, "as in the library");
+_Static_assert(sizeof(struct stream_command) == 32, "as in the library");
 
 typedef int (*stream_transfer_fn)(u32 resource, u32 context, u32 level, u32 stride,
 				  u32 layer_stride, struct gpu_box *box, u64 offset,
@@ -119,7 +119,7 @@ static const struct gpu_symbol symbols[] = {
 	CALL(create_fence, "create_fence"),
 };
 
-/* Functions that only libraries have that are older than the interface. */
+/* Functions that only libraries with an older interface have. */
 static const char * const outdated[] = {
 	"pipe_virgl_renderer_init", "stream_renderer_flush_resource_and_readback",
 };
@@ -128,8 +128,8 @@ static struct stream_calls stream;
 static struct gpu_renderer renderer_stream;
 
 /**
- * struct done - fences that the library has told of, and that the main loop has not
- * @lock: protects all of it
+ * struct done - fences that the library has signalled and the main loop has not handled
+ * @lock: protects the other members
  * @fence: the last one of each timeline
  * @count: timelines
  */
@@ -141,21 +141,21 @@ struct done {
 
 static struct done done = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* ---- what the library says ---- */
+/* ---- callbacks of the library ---- */
 
 static bool same_timeline(const struct gpu_fence *a, const struct gpu_fence *b)
 {
 	return a->on_ring == b->on_ring && a->context == b->context && a->ring == b->ring;
 }
 
-/* Keeps a fence; one that is older than another of its timeline says nothing new. */
+/* Stores a fence; one that is older than the stored one of its timeline is ignored. */
 static void done_add(const struct gpu_fence *fence)
 {
 	unsigned int i;
 
 	for (i = 0; i < done.count && !same_timeline(&done.fence[i], fence); i++)
 		;
-	/* A timeline of the library's own that no guest has. */
+	/* A timeline of the library that no guest has. */
 	if (i == TIMELINES)
 		return;
 	if (i == done.count)
@@ -164,7 +164,7 @@ static void done_add(const struct gpu_fence *fence)
 		done.fence[i].number = fence->number;
 }
 
-/* Any thread, maybe inside create_fence(). */
+/* Called in any thread, maybe inside create_fence(). */
 static void on_fence(void *user, struct stream_fence *in)
 {
 	bool on_ring = in->flags & FENCE_RING;
@@ -209,7 +209,7 @@ static void stream_serve(struct gpu_renderer *renderer)
 		renderer->done(renderer->done_arg, &fence);
 }
 
-/* ---- what it is asked ---- */
+/* ---- operations ---- */
 
 static int stream_create(struct gpu *gpu, struct gpu_resource *r, const struct gpu_args *args)
 {
@@ -330,9 +330,9 @@ static const struct gpu_renderer_ops ops_stream = {
 	.serve = stream_serve,
 };
 
-/* ---- its start ---- */
+/* ---- initialisation ---- */
 
-/* A library does not touch what it says nothing about. */
+/* The library leaves the values unchanged for a capset that it does not have. */
 static void capset_add(u32 id)
 {
 	struct gpu_capset capset = { .id = id };
@@ -356,7 +356,7 @@ static int library_start(const char *path)
 
 	for (i = 0; i < ARRAY_SIZE(outdated); i++) {
 		if (gpu_library_has(outdated[i]))
-			return vmm_error(0, "%s is older than stream: says, it has %s", path,
+			return vmm_error(0, "%s is too old for stream: it has %s", path,
 					 outdated[i]);
 	}
 	err = stream.init(params, ARRAY_SIZE(params));

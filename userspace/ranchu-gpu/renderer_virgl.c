@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virglrenderer, a library that makes OpenGL of a guest's commands. It draws in software,
- * by Mesa's EGL without a surface, so no device is opened.
+ * virglrenderer, a library that translates a guest's commands to OpenGL. It renders in
+ * software, by Mesa's EGL without a surface, so no device is opened.
  *
- * The library compiles what a guest says, and has faults that a guest can reach. What it is
- * given has been held against what there is (resource.c, context.c); what it does with
- * that is why this process can do so little (confine.c). It is never asked for a file of a
- * texture: with Mesa's software that call ends the process.
+ * The library compiles shaders of the guest, and has bugs that a guest can reach. Its
+ * arguments are checked (resource.c, context.c); because of the rest, this process is
+ * restricted (confine.c). It is never asked for the file of a texture: with Mesa's software
+ * renderers that call ends the process.
  *
  * Source: virglrenderer.h of 0.10.4, unchanged in 1.1 as far as it is used here
  */
@@ -25,10 +25,10 @@
 
 /* Flags of virgl_renderer_init(). */
 #define USE_EGL		(1 << 0)
-#define THREAD_SYNC	(1 << 1)	/* a thread waits for OpenGL, and signals a file */
+#define THREAD_SYNC	(1 << 1)	/* a thread waits for OpenGL, and signals an eventfd */
 #define USE_SURFACELESS	(1 << 3)
 
-/* Capsets that the library understands without being told to, and has been told nothing. */
+/* Capsets that the library supports without further flags. */
 #define CAPSET_VIRGL	1
 #define CAPSET_VIRGL2	2
 #define CAPSET_MAX	65536	/* bytes */
@@ -99,12 +99,12 @@ static const struct gpu_symbol symbols[] = {
 
 static struct calls virgl;
 static struct gpu_renderer renderer_virgl;
-static u64 last_fence;	/* that the library was asked for */
-static u64 last_told;	/* and has told of */
-static char first_words[256];	/* the last line of the library's while it starts */
+static u64 last_fence;	/* the last fence that was requested from the library */
+static u64 last_told;	/* the last fence that the library has signalled */
+static char first_words[256];	/* last message of the library while it starts */
 static bool started;
 
-/* ---- what the library says ---- */
+/* ---- callbacks of the library ---- */
 
 static void on_debug(const char *fmt, va_list args)
 {
@@ -118,7 +118,7 @@ static void on_debug(const char *fmt, va_list args)
 	gpu_library_says("virglrenderer", line);
 }
 
-/* The library counts with 32 bits. */
+/* The library has 32-bit numbers. */
 static void on_fence(void *cookie, u32 number)
 {
 	const struct gpu_fence fence = { .number = last_fence - (u32)((u32)last_fence - number) };
@@ -128,7 +128,7 @@ static void on_fence(void *cookie, u32 number)
 	renderer_virgl.done(renderer_virgl.done_arg, &fence);
 }
 
-/* ---- what it is asked ---- */
+/* ---- operations ---- */
 
 static int virgl_create(struct gpu *gpu, struct gpu_resource *r, const struct gpu_args *args)
 {
@@ -206,8 +206,8 @@ static void virgl_context_destroy(struct gpu_renderer *renderer, u32 id)
 	(void)renderer;
 	virgl.context_destroy(id);
 	/*
-	 * If the library's thread waits for a fence now, whichever, that fence is not told:
-	 * the same moment again, which the thread waits for next.
+	 * If the library's thread is waiting for a fence now, of any context, the library
+	 * forgets that fence. So the last fence is requested again.
 	 */
 	if (last_told != last_fence)
 		virgl.create_fence((u32)last_fence, 0);
@@ -244,7 +244,7 @@ static void virgl_serve(struct gpu_renderer *renderer)
 
 static const struct gpu_renderer_ops ops_virgl = {
 	.three_d = true,
-	.in_order = true,	/* and a context's own fences are lost when it goes */
+	.in_order = true,	/* a context's own fences are lost when it is destroyed */
 	.create = virgl_create,
 	.destroy = virgl_destroy,
 	.attach = virgl_attach,
@@ -260,7 +260,7 @@ static const struct gpu_renderer_ops ops_virgl = {
 	.serve = virgl_serve,
 };
 
-/* ---- its start ---- */
+/* ---- initialisation ---- */
 
 static void capset_add(u32 id)
 {
@@ -272,20 +272,20 @@ static void capset_add(u32 id)
 }
 
 /*
- * How Mesa draws. softpipe makes no code of shaders, so nothing in this process needs to
- * be both written and executed; llvmpipe does, and is quicker.
+ * Selects Mesa's driver. softpipe generates no code for shaders, so no memory in this process
+ * needs to be writable and executable; llvmpipe generates code, and is faster.
  */
 static void mesa_choose(bool jit)
 {
 	setenv("LIBGL_ALWAYS_SOFTWARE", "true", 1);
 	setenv("GALLIUM_DRIVER", jit ? "llvmpipe" : "softpipe", 1);
-	/* Files cannot be opened any more when there is a shader to be kept. */
+	/* The cache would open files, which the sandbox does not allow. */
 	setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
 }
 
 /**
  * gpu_renderer_virgl - start virglrenderer
- * @jit: draw by code that is made of shaders
+ * @jit: render with code that is generated from shaders
  *
  * Context: main thread, before the sandbox: libraries and drivers are opened here.
  * Return: the renderer, or NULL after a message
@@ -306,13 +306,13 @@ struct gpu_renderer *gpu_renderer_virgl(bool jit)
 	started = true;
 	if (err) {
 		gpu_library_says("virglrenderer", first_words);
-		vmm_error(EIO, "virglrenderer does not start: is Mesa's EGL there?");
+		vmm_error(EIO, "virglrenderer does not start: is Mesa's EGL installed?");
 		return NULL;
 	}
 	renderer_virgl.ops = &ops_virgl;
 	renderer_virgl.fd = virgl.get_poll_fd();
 	if (renderer_virgl.fd < 0) {
-		vmm_error(EIO, "virglrenderer does not tell when it has drawn");
+		vmm_error(EIO, "virglrenderer does not support fences by a file");
 		return NULL;
 	}
 	capset_add(CAPSET_VIRGL);

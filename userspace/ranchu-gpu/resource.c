@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Resources, and the guest's memory behind them. Sizes are the guest's: each is bounded,
- * and all that resources take counts against one limit. What a resource is made of, and
- * copies of it, are the renderer's.
+ * Resources, and the guest's memory behind them. Sizes come from the guest: each is limited,
+ * and the total of all resources has one limit. The renderer has its own part of a resource,
+ * and does the copies.
  */
 #include <endian.h>
 #include <errno.h>
@@ -11,14 +11,14 @@
 #include "gpu.h"
 #include "host/iov.h"
 
-#define SPARE_IOVS	64	/* for pieces that lie in two regions of guest memory */
-#define ENTRIES_READ	64	/* at once */
-#define BLOCK_ROWS	12	/* rows of pixels that a compressed format keeps together */
+#define SPARE_IOVS	64	/* for pieces that cross regions of guest memory */
+#define ENTRIES_READ	64	/* at a time */
+#define BLOCK_ROWS	12	/* rows of pixels in a block of a compressed format, at most */
 
 /**
  * gpu_resource_find - find a resource
  * @gpu: the device
- * @id: its number, anything
+ * @id: its number, not trusted
  *
  * Return: the resource, or NULL
  */
@@ -32,11 +32,11 @@ struct gpu_resource *gpu_resource_find(const struct gpu *gpu, u32 id)
 }
 
 /**
- * gpu_memory_take - take some of what resources may take
+ * gpu_memory_take - account for memory of resources
  * @gpu: the device
- * @bytes: how much; gpu->memory is what was taken
+ * @bytes: how much; added to gpu->memory
  *
- * Return: whether there was as much
+ * Return: whether it is within the limit
  */
 bool gpu_memory_take(struct gpu *gpu, u64 bytes)
 {
@@ -57,8 +57,8 @@ static void resource_free(struct gpu *gpu, struct gpu_resource *r)
 }
 
 /*
- * What the renderer takes: four bytes a pixel, which is what most have. What a guest can
- * have beyond that is bounded by the process's own limit.
+ * Estimates the renderer's memory: four bytes a pixel, as in most formats. The process's own
+ * limit bounds what a guest can use beyond that.
  */
 static u64 charge_of(const struct gpu *gpu, const struct gpu_args *args)
 {
@@ -72,7 +72,7 @@ static u64 charge_of(const struct gpu *gpu, const struct gpu_args *args)
 	return 4 * (pixels + (args->last_level ? pixels / 3 : 0));
 }
 
-/* No product of these sizes wraps. */
+/* Checks sizes, so that no product of them wraps. */
 static bool args_valid(const struct gpu *gpu, const struct gpu_args *args)
 {
 	if (args->target > GPU_TARGET_LAST || args->last_level >= GPU_LEVELS ||
@@ -86,7 +86,7 @@ static bool args_valid(const struct gpu *gpu, const struct gpu_args *args)
 	       args->layers <= GPU_LAYERS;
 }
 
-/* Makes @r, which is empty so far, and charged for. */
+/* Fills @r, which is zeroed, and whose memory was accounted for. */
 static int resource_make(struct gpu *gpu, struct gpu_resource *r, u32 id,
 			 const struct gpu_args *args)
 {
@@ -99,12 +99,12 @@ static int resource_make(struct gpu *gpu, struct gpu_resource *r, u32 id,
 }
 
 /**
- * gpu_resource_create - make a resource
+ * gpu_resource_create - create a resource
  * @gpu: the device
- * @id: its number: not 0, and not that of another
- * @args: what it is to be, anything
+ * @id: its number: not 0, and not in use
+ * @args: its description, not trusted
  *
- * Return: 0, -ENOENT for a number that it cannot have, -EINVAL for what there is not,
+ * Return: 0, -ENOENT for an invalid number, -EINVAL for an invalid description,
  *	-ENOMEM, also if there are too many
  */
 int gpu_resource_create(struct gpu *gpu, u32 id, const struct gpu_args *args)
@@ -136,7 +136,7 @@ int gpu_resource_create(struct gpu *gpu, u32 id, const struct gpu_args *args)
 }
 
 /**
- * gpu_resource_create_2d - make a picture, black
+ * gpu_resource_create_2d - create a black picture
  * @gpu: the device
  * @id: as for gpu_resource_create()
  * @format: enum virtio_gpu_formats
@@ -160,9 +160,9 @@ int gpu_resource_create_2d(struct gpu *gpu, u32 id, u32 format, u32 width, u32 h
 /**
  * gpu_resource_unref - free a resource
  * @gpu: the device
- * @id: its number, anything
+ * @id: its number, not trusted
  *
- * Scanouts that show it go off.
+ * Scanouts that show it are switched off.
  *
  * Return: 0, or -ENOENT
  */
@@ -224,7 +224,7 @@ static int entries_read(struct gpu_entry *entries, const struct gpu_request *req
 	return 0;
 }
 
-/* Finds where the pieces are mapped. What is not the guest's RAM is refused. */
+/* Finds where the pieces are mapped; refuses addresses outside guest RAM. */
 static int entries_resolve(const struct gpu *gpu, struct gpu_resource *r)
 {
 	unsigned int max = r->count + SPARE_IOVS;
@@ -262,15 +262,15 @@ static void renderer_detach(struct gpu *gpu, struct gpu_resource *r)
 }
 
 /**
- * gpu_resource_attach - put guest memory behind a resource
+ * gpu_resource_attach - attach guest memory to a resource
  * @gpu: the device
- * @r: a resource without
+ * @r: a resource without guest memory
  * @request: has the pieces, struct virtio_gpu_mem_entry each
  * @offset: bytes of the request before the first one
- * @count: how many, anything
+ * @count: number of pieces, not trusted
  *
- * Return: 0; -EBUSY if there is memory behind it already, which stays; -EINVAL for more
- *	pieces than can be, more than the request has, or such as are not the guest's
+ * Return: 0; -EBUSY if it has guest memory already, which stays; -EINVAL for more
+ *	pieces than allowed, more than the request has, or pieces outside guest
  *	memory; -ENOMEM
  */
 int gpu_resource_attach(struct gpu *gpu, struct gpu_resource *r, const struct gpu_request *request,
@@ -298,11 +298,11 @@ int gpu_resource_attach(struct gpu *gpu, struct gpu_resource *r, const struct gp
 }
 
 /**
- * gpu_resource_detach - take the guest's memory away from a resource
+ * gpu_resource_detach - detach guest memory from a resource
  * @gpu: the device
  * @r: a resource; its pixels stay
  *
- * Return: 0, or -EINVAL if there is none
+ * Return: 0, or -EINVAL if it has none
  */
 int gpu_resource_detach(struct gpu *gpu, struct gpu_resource *r)
 {
@@ -322,8 +322,8 @@ int gpu_resource_detach(struct gpu *gpu, struct gpu_resource *r)
 }
 
 /**
- * gpu_resources_let_go - have the renderer forget where guest memory is
- * @gpu: the device; guest memory is about to be mapped somewhere else
+ * gpu_resources_let_go - detach guest memory of all resources from the renderer
+ * @gpu: the device; guest memory is about to be mapped at other addresses
  *
  * gpu_resources_remap() comes next.
  */
@@ -339,10 +339,10 @@ void gpu_resources_let_go(struct gpu *gpu)
 }
 
 /**
- * gpu_resources_remap - find all guest memory again
- * @gpu: the device; guest memory is mapped somewhere else now
+ * gpu_resources_remap - attach guest memory of all resources again
+ * @gpu: the device; guest memory is mapped at other addresses now
  *
- * A resource whose memory is not there any more loses it.
+ * A resource whose memory does not exist any more loses it.
  */
 void gpu_resources_remap(struct gpu *gpu)
 {
@@ -363,13 +363,13 @@ void gpu_resources_remap(struct gpu *gpu)
 /* ---- copies ---- */
 
 /**
- * gpu_resource_transfer - take pixels from the guest's memory
+ * gpu_resource_transfer - copy pixels from guest memory to a resource
  * @gpu: the device
  * @r: the resource
- * @rect: which
- * @offset: where in the guest's memory the first one is; rows are as long as the resource's
+ * @rect: the pixels
+ * @offset: offset of the first pixel in guest memory; rows are as long as the resource's
  *
- * Return: 0; or -EINVAL with nothing done: it is no picture of four bytes a pixel, the
+ * Return: 0; or -EINVAL with nothing done: it is no picture with four bytes a pixel, the
  *	rectangle is not in it, or not all of it is in the guest's memory; or the renderer's
  *	-errno
  */
@@ -415,8 +415,8 @@ static bool box_in(const struct gpu_resource *r, const struct gpu_box *box, u32 
 }
 
 /*
- * Whether rows and layers that are as far apart as the guest says can all be in its memory.
- * How many rows of pixels a row of blocks has is the renderer's; none has more than this.
+ * Checks that rows and layers with the guest's strides can be inside its memory. The number of
+ * pixel rows in a block depends on the format; no format has more than this.
  */
 static bool strides_in(const struct gpu_resource *r, const struct gpu_transfer *transfer)
 {
@@ -433,16 +433,16 @@ static bool strides_in(const struct gpu_resource *r, const struct gpu_transfer *
 }
 
 /**
- * gpu_resource_transfer_3d - copy between a resource and the guest's memory behind it
+ * gpu_resource_transfer_3d - copy between a resource and its guest memory
  * @gpu: the device
  * @r: the resource
- * @transfer: what; @context is 0 or one that there is, all else anything
- * @from_host: to the guest's memory
+ * @transfer: the transfer; @context is 0 or exists, all else is not trusted
+ * @from_host: copy to guest memory
  *
- * How many bytes a row of the renderer's formats has is known to the renderer only, which
- * looks whether all are in the guest's memory.
+ * Only the renderer knows how many bytes a row has in its formats; it checks that all are
+ * inside guest memory.
  *
- * Return: 0; -EINVAL for what is not in the resource, or not in the guest's memory; or the
+ * Return: 0; -EINVAL for a part that is not in the resource, or not in guest memory; or the
  *	renderer's -errno
  */
 int gpu_resource_transfer_3d(struct gpu *gpu, struct gpu_resource *r,

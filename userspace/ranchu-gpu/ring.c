@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes requests from a queue and gives them back. A request that waits for the front end
- * holds the queue up; one that waits for the renderer does not.
+ * Takes requests from a queue and returns them. A request that waits for the front end blocks
+ * the queue; one that waits for the renderer does not.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "host/log.h"
 #include "ring.h"
 
-#define TURN	64	/* requests before the other files of the loop */
+#define TURN	64	/* requests that are handled before other files of the loop */
 
 static void signal_file(int fd)
 {
@@ -20,7 +20,7 @@ static void signal_file(int fd)
 }
 
 /**
- * ring_init - make a queue that is nowhere
+ * ring_init - initialise a queue that is not set up
  * @ring: @handle and @arg are set
  */
 void ring_init(struct ring *ring)
@@ -41,7 +41,7 @@ void ring_init(struct ring *ring)
  * @ring: @setup, @base and @kick_fd are set
  * @mem: guest memory, which stays until the queue is stopped
  *
- * Return: 0, or -errno: the queue cannot be as it was set up
+ * Return: 0, or -errno: the queue is not set up correctly
  */
 int ring_start(struct ring *ring, struct ranchu_mem *mem)
 {
@@ -54,7 +54,7 @@ int ring_start(struct ring *ring, struct ranchu_mem *mem)
 	ring->mem = mem;
 	ring->running = true;
 	ring->waits = false;
-	/* What was made available before. */
+	/* Handles requests that were made available before. */
 	signal_file(ring->kick_fd);
 	return 0;
 }
@@ -66,26 +66,27 @@ static void publish(struct ring *ring)
 		signal_file(ring->call_fd);
 }
 
-/* Whether @fence is that of @held, or a later one on its timeline. */
+/* Returns whether @fence is @held, or a later one on its timeline. */
 static bool fence_covers(const struct gpu_fence *fence, const struct gpu_fence *held)
 {
 	return fence->on_ring == held->on_ring && fence->context == held->context &&
 	       fence->ring == held->ring && fence->number >= held->number;
 }
 
-static bool of_context(const struct gpu_fence *context, const struct gpu_fence *held)
+/* Returns whether @held is on a timeline of @fence's context. */
+static bool fence_in_context(const struct gpu_fence *fence, const struct gpu_fence *held)
 {
-	return held->on_ring && held->context == context->context;
+	return held->on_ring && held->context == fence->context;
 }
 
-static bool whatever(const struct gpu_fence *nothing, const struct gpu_fence *held)
+static bool any_fence(const struct gpu_fence *fence, const struct gpu_fence *held)
 {
-	(void)nothing;
+	(void)fence;
 	(void)held;
 	return true;
 }
 
-/* Gives back what waits no more. */
+/* Returns requests whose fence meets a condition. */
 static void held_push(struct ring *ring,
 		      bool (*ends)(const struct gpu_fence *fence, const struct gpu_fence *held),
 		      const struct gpu_fence *fence)
@@ -109,7 +110,7 @@ static void held_push(struct ring *ring,
 		publish(ring);
 }
 
-/* Keeps the request that is looked at; false if there is no memory for that. */
+/* Keeps the current request until its fence; false without memory. */
 static bool hold(struct ring *ring, const struct gpu_fence *fence, u32 written)
 {
 	struct ring_held **place = &ring->held;
@@ -125,15 +126,15 @@ static bool hold(struct ring *ring, const struct gpu_fence *fence, u32 written)
 }
 
 /**
- * ring_stop - serve a queue no more
- * @ring: may be stopped; @base is where it can go on
+ * ring_stop - stop serving a queue
+ * @ring: may be stopped; @base is filled with the next index
  *
- * A request that waits for the front end is given back as if it had never been taken. Those
- * that wait for the renderer are answered.
+ * A request that waits for the front end is put back as if it had not been taken. Those that
+ * wait for the renderer are answered.
  */
 void ring_stop(struct ring *ring)
 {
-	held_push(ring, whatever, NULL);
+	held_push(ring, any_fence, NULL);
 	if (!ring->running)
 		return;
 	if (ring->waits)
@@ -143,7 +144,7 @@ void ring_stop(struct ring *ring)
 	ring->base = ranchu_vq_base(&ring->vq);
 }
 
-/* A queue that is broken is not served until it is set up again. */
+/* Reports a broken queue, which is not served until it is set up again. */
 static bool gave_up(struct ring *ring)
 {
 	if (!ring->running || (!ring->vq.fault && !vmm_compat_warned()))
@@ -155,7 +156,7 @@ static bool gave_up(struct ring *ring)
 }
 
 /**
- * ring_request - describe the request that is looked at
+ * ring_request - describe the current request
  * @ring: has one
  * @request: filled
  */
@@ -168,7 +169,7 @@ void ring_request(const struct ring *ring, struct gpu_request *request)
 	};
 }
 
-/* Takes requests; false if there are none, or one waits. */
+/* Takes and runs a request; false if there is none, or one waits. */
 static bool take(struct ring *ring)
 {
 	struct gpu_request request;
@@ -184,7 +185,7 @@ static bool take(struct ring *ring)
 		ring_request(ring, &request);
 		fence.number = 0;
 		request.fence = &fence;
-		/* The answer may come at once, and have the queue go on. */
+		/* Set before, because the answer may come at once and continue the queue. */
 		ring->waits = true;
 		written = ring->handle(ring->arg, &request);
 		if (written == GPU_LATER)
@@ -197,7 +198,7 @@ static bool take(struct ring *ring)
 }
 
 /**
- * ring_serve - take what the driver has made available
+ * ring_serve - handle requests that the driver has made available
  * @ring: the queue was kicked
  */
 void ring_serve(struct ring *ring)
@@ -220,7 +221,7 @@ void ring_serve(struct ring *ring)
 }
 
 /**
- * ring_answered - give back the request that waits, and go on
+ * ring_answered - return the request that waits, and continue
  * @ring: a request waits
  * @written: bytes of its answer
  */
@@ -233,9 +234,9 @@ void ring_answered(struct ring *ring, u32 written)
 }
 
 /**
- * ring_fenced - give back requests that the renderer has done
+ * ring_fenced - return requests that the renderer has completed
  * @ring: may have none
- * @fence: what it was asked for, and all before on its timeline
+ * @fence: the fence, which completes all earlier ones on its timeline
  */
 void ring_fenced(struct ring *ring, const struct gpu_fence *fence)
 {
@@ -244,13 +245,13 @@ void ring_fenced(struct ring *ring, const struct gpu_fence *fence)
 }
 
 /**
- * ring_context_ended - give back requests that wait for fences of a context
- * @ring: may have none; it may be in the middle of a request, which is not one of them
- * @context: has gone, and its timelines with it
+ * ring_context_ended - return requests that wait for fences of a context
+ * @ring: may have none; its current request, if any, is not returned
+ * @context: number of the context, which was destroyed
  */
 void ring_context_ended(struct ring *ring, u32 context)
 {
 	const struct gpu_fence fence = { .on_ring = true, .context = context };
 
-	held_push(ring, of_context, &fence);
+	held_push(ring, fence_in_context, &fence);
 }

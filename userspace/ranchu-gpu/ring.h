@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device's queues, by the modules' virtqueue engine (drivers/virt/ranchu/vq*.c), built
- * as vmmctl builds it. What includes this file is compiled with vmmctl's virtio/compat/ in
- * place of the kernel's headers; the makefile has a list (USES_ENGINE).
+ * The device's queues, by the kernel modules' virtqueue engine (drivers/virt/ranchu/vq*.c),
+ * built as for vmmctl. Files that include this one are compiled with vmmctl's virtio/compat/
+ * in place of the kernel's headers; the makefile has a list (USES_ENGINE).
  */
 #ifndef GPU_RING_H
 #define GPU_RING_H
@@ -14,10 +14,10 @@
 #define RING_IOVS	1024	/* pieces of a request, at most */
 
 /**
- * struct ring_held - a request whose answer is written, and told when its fence is done
- * @next: the one that was made behind it
+ * struct ring_held - a request whose answer is written, and is returned when its fence completes
+ * @next: the next one, in order of submission
  * @fence: what it waits for
- * @chain: where it belongs in the queue
+ * @chain: its chain in the queue
  * @written: bytes of the answer
  */
 struct ring_held {
@@ -29,22 +29,22 @@ struct ring_held {
 
 /**
  * struct ring - a queue
- * @handle: does what a request asks for; bytes of the answer, or GPU_LATER: then
+ * @handle: runs a request; returns bytes of the answer, or GPU_LATER: then
  *	ring_answered() is called for it
  * @arg: first argument of @handle
  * @vq: the engine
  * @mem: guest memory
- * @setup: where the queue is
- * @base: where it begins
- * @kick_fd: the driver signals it, or -1
- * @call_fd: interrupts the driver, or -1
- * @err_fd: signalled when the queue is broken, or -1
- * @enabled: the front end lets it be served
+ * @setup: addresses of the queue
+ * @base: next index
+ * @kick_fd: eventfd, signalled by the driver, or -1
+ * @call_fd: eventfd that interrupts the driver, or -1
+ * @err_fd: eventfd, signalled when the queue is broken, or -1
+ * @enabled: the front end has enabled it
  * @running: it is served
  * @waits: @chain waits for its answer, and nothing else is taken
- * @held: requests that wait for their fences, in the order in which they were made
- * @chain: the request that is looked at
- * @iov: its pieces
+ * @held: requests that wait for their fences, in order of submission
+ * @chain: the current request
+ * @iov: its buffers
  */
 struct ring {
 	int (*handle)(void *arg, const struct gpu_request *request);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Scanouts: which resource is on which screen, and cursors.
+ * Scanouts: resources on screens, and cursors.
  */
 #include <endian.h>
 #include <errno.h>
@@ -8,15 +8,14 @@
 #include "gpu.h"
 
 /**
- * gpu_scanout_set - put a resource on a screen
+ * gpu_scanout_set - show a resource on a screen
  * @gpu: the device
- * @scanout: which screen, anything
- * @id: of the resource, 0 to show nothing
+ * @scanout: number of the screen, not trusted
+ * @id: number of the resource, 0 to show nothing
  * @rect: the part of it that is shown
  *
- * Return: 0, -ENXIO for no such screen, -ENOENT for no such resource, -EINVAL for a part
- *	that it does not have or for one that cannot be shown, -ENOMEM, or the renderer's
- *	-errno
+ * Return: 0, -ENXIO for no such screen, -ENOENT for no such resource, -EINVAL for a rectangle
+ *	outside the resource or for one that cannot be shown, -ENOMEM, or the renderer's -errno
  */
 int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect *rect)
 {
@@ -43,7 +42,7 @@ int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect 
 }
 
 /**
- * gpu_scanouts_forget - show a resource no more
+ * gpu_scanouts_forget - stop showing a resource
  * @gpu: the device
  * @r: the resource, NULL for all
  */
@@ -61,7 +60,7 @@ void gpu_scanouts_forget(struct gpu *gpu, const struct gpu_resource *r)
 	}
 }
 
-/* From @a on where it begins later, up to the nearer end; none if they do not meet. */
+/* Intersects two ranges; the length is 0 if they do not meet. */
 static void span_meet(u32 *a, u32 *a_len, u32 b, u32 b_len)
 {
 	u32 first = *a > b ? *a : b;
@@ -72,15 +71,16 @@ static void span_meet(u32 *a, u32 *a_len, u32 b, u32 b_len)
 }
 
 /**
- * gpu_scanouts_flush - have changed pixels shown
+ * gpu_scanouts_flush - show changed pixels
  * @gpu: the device
- * @r: the resource that has them
- * @rect: which
+ * @r: the resource
+ * @rect: the changed pixels
  *
- * A driver flushes what it has just put on a screen, which was read then: a renderer that
- * has been asked for nothing since has no other pixels.
+ * A driver that flips pages flushes the new page at once, and gpu_scanout_set() has read that page
+ * already. With a renderer that runs everything in order, it is not read again if nothing may
+ * have changed the renderer's pixels since.
  *
- * Return: 0, -EINVAL if the resource does not have them, or the renderer's -errno
+ * Return: 0, -EINVAL if they are outside the resource, or the renderer's -errno
  */
 int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect)
 {
@@ -96,7 +96,7 @@ int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu
 
 		if (scanout->resource != r)
 			continue;
-		/* Both lie in the resource: no sum wraps. */
+		/* Both are inside the resource, so no sum wraps. */
 		span_meet(&part.x, &part.width, scanout->rect.x, scanout->rect.width);
 		span_meet(&part.y, &part.height, scanout->rect.y, scanout->rect.height);
 		if (!part.width || !part.height)
@@ -125,9 +125,9 @@ static void cursor_place(struct gpu_cursor *cursor, const struct virtio_gpu_upda
 }
 
 /**
- * gpu_cursor_update - give a cursor other pixels
+ * gpu_cursor_update - set a cursor's pixels and position
  * @gpu: the device
- * @in: what the guest says; resource 0 hides the cursor
+ * @in: the request; resource 0 hides the cursor
  *
  * Return: 0, -ENXIO for no such screen, -ENOENT for no such resource, -EINVAL for one of
  *	another size or that cannot be shown, -ENOMEM, or the renderer's -errno
@@ -169,7 +169,7 @@ int gpu_cursor_update(struct gpu *gpu, const struct virtio_gpu_update_cursor *in
 /**
  * gpu_cursor_move - move a cursor
  * @gpu: the device
- * @in: what the guest says
+ * @in: the request
  *
  * Return: 0, or -ENXIO for no such screen
  */

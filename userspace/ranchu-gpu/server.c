@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Serves one front end: takes its messages, one function each, maps the guest's memory,
- * and has queues start and stop.
+ * Serves one front end: handles its messages, one function for each, maps the guest's memory,
+ * and starts and stops queues.
  *
- * A front end is trusted with its own guest; what it says is held against sizes all the
- * same. One that breaks the protocol is given up.
+ * A front end is trusted with its own guest; its values are checked against sizes
+ * nevertheless. One that breaks the protocol is disconnected.
  *
  * Source: QEMU, docs/interop/vhost-user.rst
  */
@@ -29,26 +29,26 @@
 #define BIT_OF(bit)	(1ULL << (bit))
 #define QUEUES		2
 #define REGIONS		VU_FDS_HEARD
-#define NO_FD		BIT_OF(8)	/* in the payload of a message that could have a file */
-/* Left to legacy drivers, or of no use to a queue whose requests may be answered in any order. */
+#define NO_FD		BIT_OF(8)	/* in the payload of a message: no file comes with it */
+/* Features for legacy drivers, and in-order, because requests are answered in any order. */
 #define NOT_OFFERED	(BIT_OF(VIRTIO_F_NOTIFY_ON_EMPTY) | BIT_OF(VIRTIO_F_ANY_LAYOUT) | \
 			 BIT_OF(VHOST_F_LOG_ALL) | BIT_OF(VIRTIO_F_IN_ORDER))
 #define FEATURES	((RANCHU_VQ_FEATURES & ~NOT_OFFERED) | BIT_OF(VU_F_PROTOCOL_FEATURES) | \
 			 BIT_OF(VIRTIO_GPU_F_EDID))
-/* If the renderer has 3D. */
+/* Features that are offered if the renderer has 3D. */
 #define FEATURES_3D	(BIT_OF(VIRTIO_GPU_F_VIRGL) | BIT_OF(VIRTIO_GPU_F_CONTEXT_INIT))
 #define PROTOCOL	(BIT_OF(VU_P_MQ) | BIT_OF(VU_P_REPLY_ACK) | BIT_OF(VU_P_CONFIG) | \
 			 BIT_OF(VU_P_RESET_DEVICE))
 #define CONFIG_HEAD	(3 * sizeof(u32))
-#define CONFIG_MAX	256	/* bytes that a front end can ask for */
-#define PACKED_BASE	0x80008000	/* of a packed queue that begins */
-#define FENCES_WAIT	1000	/* ms that a queue's stop waits for the renderer */
+#define CONFIG_MAX	256	/* bytes of configuration in a message, at most */
+#define PACKED_BASE	0x80008000	/* base of a packed queue that starts from the beginning */
+#define FENCES_WAIT	1000	/* ms that stopping a queue waits for the renderer */
 
 /**
- * struct region - a piece of the guest's memory
- * @gpa: where the guest has it
+ * struct region - a region of the guest's memory
+ * @gpa: guest physical address
  * @size: bytes
- * @user: where the front end has it mapped: it names places in queues so
+ * @user: address in the front end, which it uses for addresses of queues
  * @hva: where it is mapped here
  * @map: the mapping, which may begin before it
  * @map_size: bytes of the mapping
@@ -64,17 +64,17 @@ struct region {
 
 /**
  * struct server - the connection and the device
- * @loop: waits for all files
+ * @loop: the loop
  * @channel: the connection
- * @features: that the driver has accepted
- * @protocol: features of the protocol, as the front end has chosen
+ * @features: features that the driver has accepted
+ * @protocol: protocol features that the front end has chosen
  * @region: the guest's memory
- * @regions: how many
- * @mem: the same for the engine, or NULL
+ * @regions: number of regions
+ * @mem: the regions for the engine, or NULL
  * @ring: queues: control and cursor
- * @addr: where the front end has said they are
+ * @addr: addresses of the queues in the front end
  * @gpu: the device
- * @display: who is told what is on the screens
+ * @display: connection for the screens' content
  */
 struct server {
 	struct vmm_loop *loop;
@@ -106,7 +106,7 @@ static int on_cursor(void *arg, const struct gpu_request *request)
 	return gpu_cursor(&s->gpu, request);
 }
 
-/* The front end has said what the guest wants to know, or will never. */
+/* Called with the front end's answer, or without one if it will not come. */
 static void on_answer(void *arg, const void *data, size_t len)
 {
 	struct server *s = arg;
@@ -119,7 +119,7 @@ static void on_answer(void *arg, const void *data, size_t len)
 	ring_answered(ring, gpu_answer(&s->gpu, &request, data, len));
 }
 
-/* The renderer has done what was asked for before a fence. */
+/* Called when the renderer has reached a fence. */
 static void on_fence(void *arg, const struct gpu_fence *fence)
 {
 	struct server *s = arg;
@@ -159,7 +159,7 @@ static int on_resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned i
 	return s->mem ? vmm_ring_mem_iov(s->mem, gpa, len, iov, max) : -EFAULT;
 }
 
-/* Lets the renderer end what it has begun; one that takes too long is not waited for. */
+/* Waits for the renderer to complete its work, up to a timeout. */
 static void renderer_finish(struct server *s, const struct ring *ring)
 {
 	struct pollfd fd = { .fd = s->gpu.renderer->fd, .events = POLLIN };
@@ -168,7 +168,7 @@ static void renderer_finish(struct server *s, const struct ring *ring)
 		on_renderer(s);
 }
 
-/* A question that waits is asked again when the queue goes on. */
+/* Stops serving a queue; a pending question is asked again when the queue continues. */
 static void queue_halt(struct server *s, struct ring *ring)
 {
 	if (ring->waits) {
@@ -179,6 +179,7 @@ static void queue_halt(struct server *s, struct ring *ring)
 	ring_stop(ring);
 }
 
+/* Stops a queue and closes its kick file. */
 static void queue_stop(struct server *s, struct ring *ring)
 {
 	queue_halt(s, ring);
@@ -239,7 +240,7 @@ static int memory_map(struct server *s, const struct wire_region *in, int fd)
 	return 0;
 }
 
-/* Tells the engine where memory is. */
+/* Describes the regions to the engine. */
 static int memory_describe(struct server *s)
 {
 	struct vmm_ring_region regions[REGIONS];
@@ -253,7 +254,7 @@ static int memory_describe(struct server *s)
 	return s->mem ? 0 : -EINVAL;
 }
 
-/* Where the front end's address is here; 0 unless all of it is in one region. */
+/* Converts a front end's address to one of this process; 0 unless the range is in one region. */
 static u64 address_of(const struct server *s, u64 user, u64 len)
 {
 	unsigned int i;
@@ -270,7 +271,7 @@ static u64 address_of(const struct server *s, u64 user, u64 len)
 
 /* ---- messages ---- */
 
-/* A file that the message came with; the caller's. -1 if there is none. */
+/* Takes the file of a message, owned by the caller; -1 if there is none. */
 static int take_file(struct server *s)
 {
 	int fd = s->channel.fd[0];
@@ -287,7 +288,7 @@ static int take_u64(const struct server *s, u64 *value)
 	return 0;
 }
 
-/* The queue that a message is about. */
+/* Finds the queue of a message. */
 static int take_state(struct server *s, struct ring **ring, u32 *num)
 {
 	struct vhost_vring_state state;
@@ -302,7 +303,7 @@ static int take_state(struct server *s, struct ring **ring, u32 *num)
 	return 0;
 }
 
-/* The queue, and the file if there is one; the caller's. */
+/* Finds the queue of a message, and takes its file if there is one. */
 static int take_queue_file(struct server *s, struct ring **ring, int *fd)
 {
 	u64 value;
@@ -376,7 +377,7 @@ static int on_get_queue_num(struct server *s)
 	return reply_u64(s, QUEUES);
 }
 
-/* How long the parts of a queue are. */
+/* Finds the parts of a queue, with their lengths. */
 static int queue_locate(struct server *s, struct ring *ring)
 {
 	const struct vhost_vring_addr *addr = &s->addr[ring - s->ring];
@@ -392,7 +393,7 @@ static int queue_locate(struct server *s, struct ring *ring)
 	return ring->setup.desc && ring->setup.driver && ring->setup.device ? 0 : -EFAULT;
 }
 
-/* The regions of a message, each with its file. */
+/* Maps the regions of a message; each has its own file. */
 static int memory_take(struct server *s, u32 count)
 {
 	const u8 *at = s->channel.msg.payload + 2 * sizeof(u32);
@@ -407,7 +408,7 @@ static int memory_take(struct server *s, u32 count)
 	return err ? err : memory_describe(s);
 }
 
-/* Where a queue was is nowhere now; it goes on where its memory is mapped. */
+/* Finds the parts of a queue in the new mappings, and starts the queue again if it was running. */
 static int queue_move(struct server *s, struct ring *ring, bool start)
 {
 	bool located = ring->setup.desc;
@@ -424,7 +425,7 @@ static int queue_move(struct server *s, struct ring *ring, bool start)
 	return err;
 }
 
-/* Queues that are served stand still meanwhile, and go on where they are mapped now. */
+/* Stops queues while the memory table changes; running queues continue in the new mappings. */
 static int on_set_mem_table(struct server *s)
 {
 	const struct vmm_vu_message *msg = &s->channel.msg;
@@ -495,8 +496,8 @@ static int on_set_addr(struct server *s)
 }
 
 /*
- * Without RESET_DEVICE, a control queue that begins is the only sign of a reset: one that was
- * stopped for a while goes on where it was.
+ * Without RESET_DEVICE, the only sign of a reset is a control queue that starts from the
+ * beginning. After a pause the queue continues at the index where it was stopped.
  */
 static bool begins_anew(const struct server *s, const struct ring *ring)
 {
@@ -506,7 +507,7 @@ static bool begins_anew(const struct server *s, const struct ring *ring)
 	       ring->base == base;
 }
 
-/* A queue's kick is where it starts. */
+/* A queue starts when it gets its kick file. */
 static int on_set_kick(struct server *s)
 {
 	struct ring *ring;
@@ -520,7 +521,7 @@ static int on_set_kick(struct server *s)
 			close(fd);
 		return -EINVAL;
 	}
-	/* One that the guest has broken still has its old one. */
+	/* A queue that the guest has broken still has its old kick file. */
 	queue_stop(s, ring);
 	if (begins_anew(s, ring))
 		gpu_reset(&s->gpu);
@@ -600,8 +601,8 @@ static int on_reset_device(struct server *s)
 }
 
 /*
- * The front end knows what the guest is told of screens. What a newer one has behind the
- * fields that there are here is 0.
+ * The number of screens comes from the front end. A front end with newer headers may ask for
+ * more fields than there are here; these are 0.
  */
 static int on_get_config(struct server *s)
 {
@@ -634,8 +635,8 @@ static int on_set_socket(struct server *s)
 }
 
 /**
- * struct kind - a message of the front end's
- * @take: does it: 0, or -errno
+ * struct kind - a message of the front end
+ * @take: handles it: 0, or -errno
  * @silent: it is never answered
  * @answers: @take answers it
  */
@@ -678,7 +679,7 @@ static int message_take(struct server *s)
 	if (kind && kind->answers)
 		return err;
 	if (err)
-		vmm_error(-err, "cannot do what message %u of the front end says", request);
+		vmm_error(-err, "message %u of the front end failed", request);
 	if (wants && !(kind && kind->silent))
 		return reply_u64(s, err ? 1 : 0);
 	return 0;
@@ -750,9 +751,9 @@ static int server_open(struct server *s, int sock, const struct server_options *
 }
 
 /**
- * server_run - serve a front end until it is gone
- * @sock: the connection; stays the caller's
- * @options: what the command line says
+ * server_run - serve a front end until it disconnects
+ * @sock: the connection; owned by the caller
+ * @options: the command line
  *
  * Return: 0, or -errno after a message
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The vhost-user protocol, as the process at the other end of vmmctl's front end speaks it.
+ * The vhost-user protocol: the back end for vmmctl's front end.
  */
 #ifndef GPU_SERVER_H
 #define GPU_SERVER_H
@@ -10,12 +10,12 @@
 struct gpu_renderer;
 
 /**
- * struct server_options - what the command line says
- * @memory: bytes that the guest's pictures may take
- * @data: bytes that a library may take for what it draws, and how
- * @scanouts: screens, as many as the front end tells the guest of
- * @renderer: who draws
- * @jit: it makes code of what the guest says
+ * struct server_options - options of the server
+ * @memory: limit of the guest's pictures in bytes
+ * @data: limit of a library's memory in bytes
+ * @scanouts: number of screens that the front end reports to the guest
+ * @renderer: the renderer
+ * @jit: the renderer generates code
  */
 struct server_options {
 	u64 memory;

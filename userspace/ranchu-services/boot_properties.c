@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * boot-properties: properties that the host gives the guest while it boots. The guest says
- * "list" and reads a message for each, then one of a single NUL.
+ * boot-properties: properties that the host gives the guest while it boots. The guest sends
+ * "list" and reads one message for each, then one with a single NUL.
  *
  * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597).
  */

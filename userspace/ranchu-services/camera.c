@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * camera: one that shows eight bars of colour, which move by a bar a frame. Requests are
- * text with a NUL behind. An answer has the length of what follows in eight digits, then
- * "ok" or "ko", and data behind a colon. A frame is made while the guest reads it, so it
+ * camera: a camera that shows eight bars of colour, which move by one bar per frame. A request
+ * is text that ends with NUL. An answer has its length in eight digits, then
+ * "ok" or "ko", and data after a colon. A frame is generated while the guest reads it, so it
  * needs no memory of its own.
  *
  * Source: platform_external_qemu android/android-emu/android/camera/camera-service.c
@@ -58,7 +58,7 @@ static u8 rgb_byte(const struct channel *ch, u32 at)
 	return part == 3 ? 255 : bars[bar_at(ch, at / 4 % ch->camera.width)].rgb[part];
 }
 
-/* Two pixels of a row, and two rows, have one value each of the two colours. */
+/* Two by two pixels share one U and one V value. */
 static u8 yuv_byte(const struct channel *ch, u32 at)
 {
 	u32 pixels = ch->camera.width * ch->camera.height;
@@ -84,7 +84,7 @@ static size_t video_size(const struct channel *ch)
 	return ch->camera.format == RGB32 ? pixels * 4 : pixels * 3 / 2;
 }
 
-/* Goes on with a frame: video, preview, time. */
+/* Continues with a frame: video, preview, time. */
 static void camera_idle(struct channel *ch)
 {
 	static u8 piece[PIECE];
@@ -124,7 +124,7 @@ static void answer_head(struct channel *ch, const char *result, size_t len)
 	channel_put(ch, head, strlen(head));
 }
 
-/* With the text's NUL; without a text, that of the result. */
+/* Sends the text with its NUL; without a text, the result and its NUL. */
 static void answer(struct channel *ch, bool ok, const char *text)
 {
 	char result[] = "ok:";
@@ -150,7 +150,7 @@ static void list(struct channel *ch)
 	answer(ch, true, text);
 }
 
-/* The value of a word "KEY=VALUE" among others, or NULL. */
+/* Returns the value of a word "KEY=VALUE" in a list, or NULL. */
 static const char *value_of(const char *words, const char *key)
 {
 	size_t len = strlen(key);
@@ -264,7 +264,7 @@ static ssize_t camera_take(struct channel *ch, const u8 *bytes, size_t n)
 {
 	const u8 *end = memchr(bytes, '\0', n < QUERY_MAX ? n : QUERY_MAX);
 
-	/* One at a time: the next one is taken when the guest has got the frame. */
+	/* One request at a time: the next is processed after the frame is sent. */
 	if (ch->camera.left)
 		return 0;
 	if (!end)
@@ -284,7 +284,7 @@ static int camera_open(struct channel *ch, const char *args)
 	return name && !strncmp(name, NAME, len) && (!name[len] || name[len] == ' ') ? 0 : -ENODEV;
 }
 
-/** A camera. */
+/** The camera. */
 const struct service service_camera = {
 	.name = "camera",
 	.open = camera_open,

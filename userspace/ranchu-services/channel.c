@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Channels: which service one is opened by, where messages begin and end, and the bytes
- * that wait for the guest. Knows nothing of what messages mean.
+ * Channels: finds the service by its name, splits bytes into messages, and queues bytes for
+ * the guest. The services interpret the messages.
  *
  * Source of the frames: platform_external_qemu android/android-emu/android/emulation/
  * android_qemud.cpp (0d4d82f9); of the lengths without digits: AndroidMessagePipe.cpp
@@ -14,7 +14,7 @@
 #include "channel.h"
 
 #define FRAME_HEAD	4
-#define FRAME_BINARY	0x80	/* of the first byte: the length is in binary */
+#define FRAME_BINARY	0x80	/* bit of the first byte: the length is binary */
 
 static const struct service *const services[] = {
 	&service_misc, &service_logcat, &service_clipboard, &service_multidisplay,
@@ -30,8 +30,8 @@ static const struct service *const qemud_services[] = {
 /* ---- the guest ---- */
 
 /**
- * guest_init - forget all
- * @guest: the guest; its functions and properties stay
+ * guest_init - reset the state
+ * @guest: the guest; its functions and properties are kept
  */
 void guest_init(struct guest *guest)
 {
@@ -61,9 +61,9 @@ static int told_display(struct guest *guest, const struct vmm_guest_record *reco
 }
 
 /**
- * guest_told - take a record of vmmctl's
- * @guest: who it is about
- * @record: a NUL is behind its text
+ * guest_told - process a record from vmmctl
+ * @guest: the guest's state
+ * @record: its text ends with NUL
  * @len: bytes of the text
  *
  * Return: 0, or -EPROTO
@@ -102,11 +102,11 @@ int guest_told(struct guest *guest, const struct vmm_guest_record *record, size_
 /* ---- bytes to the guest ---- */
 
 /**
- * channel_room - see whether something can be said to the guest
+ * channel_room - check for room in the queue to the guest
  * @ch: the channel
  * @n: bytes
  *
- * Return: whether there is room for as many
+ * Return: whether @n bytes fit
  */
 bool channel_room(const struct channel *ch, size_t n)
 {
@@ -119,7 +119,7 @@ static void out_add(struct channel *ch, const void *bytes, size_t n)
 	ch->len += n;
 }
 
-/* Makes room for bytes in one piece; they are lost if there is none. */
+/* Makes contiguous room; without room the message is counted as lost. */
 static bool out_ready(struct channel *ch, size_t n)
 {
 	if (!channel_room(ch, n)) {
@@ -134,12 +134,12 @@ static bool out_ready(struct channel *ch, size_t n)
 }
 
 /**
- * channel_put - say something to the guest
+ * channel_put - send bytes to the guest
  * @ch: the channel
- * @bytes: all of it, or nothing if there is no room
+ * @bytes: sent completely, or not at all without room
  * @n: how many
  *
- * Return: whether it was said
+ * Return: whether they were sent
  */
 bool channel_put(struct channel *ch, const void *bytes, size_t n)
 {
@@ -151,12 +151,12 @@ bool channel_put(struct channel *ch, const void *bytes, size_t n)
 }
 
 /**
- * channel_frame - say a message to the guest, in a frame of qemud's
+ * channel_frame - send a message to the guest, in a frame of qemud
  * @ch: the channel
- * @message: all of it, or nothing if there is no room
+ * @message: sent completely, or not at all without room
  * @n: bytes of it, at most 65535
  *
- * Return: whether it was said
+ * Return: whether it was sent
  */
 bool channel_frame(struct channel *ch, const void *message, size_t n)
 {
@@ -172,12 +172,12 @@ bool channel_frame(struct channel *ch, const void *message, size_t n)
 }
 
 /**
- * channel_answer - say a message to the guest, with its length in front
+ * channel_answer - send a message to the guest, after its length
  * @ch: the channel
- * @message: all of it, or nothing if there is no room
+ * @message: sent completely, or not at all without room
  * @n: bytes of it
  *
- * Return: whether it was said
+ * Return: whether it was sent
  */
 bool channel_answer(struct channel *ch, const void *message, u32 n)
 {
@@ -191,11 +191,11 @@ bool channel_answer(struct channel *ch, const void *message, u32 n)
 }
 
 /**
- * channel_peek - look at the bytes that wait for the guest
+ * channel_peek - get the bytes that are queued for the guest
  * @ch: the channel
  * @bytes: the first of them
  *
- * Return: how many there are in one piece, 0 if there are none
+ * Return: how many contiguous bytes there are
  */
 size_t channel_peek(const struct channel *ch, const u8 **bytes)
 {
@@ -204,7 +204,7 @@ size_t channel_peek(const struct channel *ch, const u8 **bytes)
 }
 
 /**
- * channel_sent - throw bytes away that the guest has got
+ * channel_sent - remove bytes that were sent
  * @ch: the channel
  * @n: how many, no more than there are
  */
@@ -224,7 +224,7 @@ static int hex_digit(u8 c)
 	       c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Length of a frame's message, or -EPROTO. */
+/* Returns the length of a frame's message, or -EPROTO. */
 static ssize_t frame_length(const u8 *head)
 {
 	u32 len = 0;
@@ -256,7 +256,7 @@ static ssize_t frame_take(struct channel *ch, const u8 *bytes, size_t n)
 	return FRAME_HEAD + len;
 }
 
-/* A request of no bytes has no answer. */
+/* An empty request has no answer. */
 static ssize_t sized_take(struct channel *ch, const u8 *bytes, size_t n)
 {
 	u32 len;
@@ -281,15 +281,15 @@ static ssize_t one_take(struct channel *ch, const u8 *bytes, size_t n)
 }
 
 /**
- * channel_take - take bytes of the guest's
+ * channel_take - process bytes from the guest
  * @ch: the channel
- * @bytes: what the guest has written and was not taken before
+ * @bytes: bytes that were written and not taken yet
  * @n: how many
  *
- * A message is taken as a whole, and only if there is room for an answer. Whoever has
- * CHANNEL_MESSAGE bytes of the guest's has a message or its mistake.
+ * Takes complete messages, and only if there is room for an answer. With CHANNEL_MESSAGE
+ * bytes, the caller has a complete message or gets an error.
  *
- * Return: how many were taken; -EPROTO: this is no message, and the channel is to end
+ * Return: how many were taken; -EPROTO: not a message, the channel must be closed
  */
 ssize_t channel_take(struct channel *ch, const u8 *bytes, size_t n)
 {
@@ -306,7 +306,7 @@ ssize_t channel_take(struct channel *ch, const u8 *bytes, size_t n)
 }
 
 /**
- * channel_tick - it may be time for something
+ * channel_tick - run the service's timer if it is due
  * @ch: the channel
  * @now: nanoseconds
  */
@@ -318,7 +318,7 @@ void channel_tick(struct channel *ch, s64 now)
 
 /* ---- opening ---- */
 
-/* Cuts "NAME[:ARGS]"; NULL if @text is another name. */
+/* Cuts "NAME[:ARGS]"; false if @text is another name. */
 static bool name_is(const char *text, const char *name, const char **args)
 {
 	size_t len = strlen(name);
@@ -348,13 +348,13 @@ static const struct service *find(const char *name, const char **args)
 }
 
 /**
- * channel_open - the guest has opened a pipe
+ * channel_open - open a channel for a pipe of the guest
  * @ch: filled; unused
- * @guest: whose
- * @name: what it has asked for
- * @args: what is behind the name's colon, or NULL
+ * @guest: the guest's state
+ * @name: name of the pipe
+ * @args: text after the name's colon, or NULL
  *
- * Return: 0; -ENOENT if there is no such service; or -errno if it does not want this one
+ * Return: 0; -ENOENT if there is no such service; or -errno if the service refuses
  */
 int channel_open(struct channel *ch, struct guest *guest, const char *name, const char *args)
 {
@@ -374,7 +374,7 @@ int channel_open(struct channel *ch, struct guest *guest, const char *name, cons
 }
 
 /**
- * channel_close - the pipe is gone
+ * channel_close - close a channel
  * @ch: the channel
  */
 void channel_close(struct channel *ch)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Guest services without the pipes that they are reached by, so that tests and fuzzers can
- * reach them too. A channel is one pipe that the guest has opened: bytes go in, and bytes
- * that wait to be read by the guest come out.
+ * Guest services without the pipes, so that tests and fuzzers can
+ * call them. A channel is one pipe that the guest has opened: it takes bytes from the guest,
+ * and queues bytes for it.
  *
- * Every byte that goes in is the guest's, and may be anything. A message has a bounded
- * length; a channel that gets something longer, or no message at all, ends.
+ * The guest's bytes can be anything. A message has a bounded
+ * length; a channel that gets a longer or wrong one ends.
  */
 #ifndef CHANNEL_H
 #define CHANNEL_H
@@ -14,43 +14,43 @@
 
 #include "host/guest.h"
 
-#define CHANNEL_OUT	(128 * KIB)	/* bytes that wait for the guest, at most */
-#define CHANNEL_ROOM	(64 * KIB)	/* of that, for what one message is answered */
-#define CHANNEL_MESSAGE	(16 * KIB)	/* bytes of a message with its head, at most */
+#define CHANNEL_OUT	(128 * KIB)	/* limit of bytes queued for the guest */
+#define CHANNEL_ROOM	(64 * KIB)	/* of that, for the answer of one message */
+#define CHANNEL_MESSAGE	(16 * KIB)	/* limit of a message with its head */
 
 #define GUEST_PROPERTIES	64		/* boot properties */
-#define GUEST_PROPERTY_BYTES	(16 * KIB)	/* all of them */
+#define GUEST_PROPERTY_BYTES	(16 * KIB)	/* bytes of all of them */
 #define GUEST_DISPLAYS		10
 
 struct channel;
 
 /**
- * struct guest - what is known of the guest, for all of its channels
- * @sensor: values as the guest reads them, "A:B:C"
- * @finger: on the sensor, -1 for none
- * @fix: sentences of the position, "" for none
- * @clipboard: what the host has put there
- * @clip: bytes of it
- * @clip_number: counts what the host has put there
+ * struct guest - state of the guest, shared by all channels
+ * @sensor: values in the guest's format, "A:B:C"
+ * @finger: finger on the sensor, -1 for none
+ * @fix: NMEA sentences of the position, "" for none
+ * @clipboard: the host's text
+ * @clip: bytes of @clipboard
+ * @clip_number: counts the host's texts
  * @display: further screens; a width of 0 is none
  * @display.width: pixels
  * @display.height: pixels
- * @display.dpi: pixels of an inch
- * @display.flag: for the guest
+ * @display.dpi: pixels per inch
+ * @display.flag: flags for the guest
  * @property: boot properties, "NAME=VALUE"
- * @properties: how many
- * @light: brightness
+ * @properties: number of boot properties
+ * @light: brightness of each light
  * @clipboards: channels of the clipboard that are open
  * @log: takes lines of the log; NULL to throw them away
  * @log_arg: argument of @log
  * @now: reads the time that the guest's sensors have, in nanoseconds
- * @random: fills in random bytes
- * @heartbeats: to be told
- * @booted: likewise
- * @lights: bits of the lights that are to be told
- * @copied: what the guest has put into the clipboard is to be told
- * @copy: that
- * @copy_len: bytes of it
+ * @random: fills a buffer with random bytes
+ * @heartbeats: heartbeats to be reported to vmmctl
+ * @booted: the end of the boot must be reported
+ * @lights: mask of lights that must be reported
+ * @copied: the guest's clipboard text must be reported
+ * @copy: the guest's clipboard text
+ * @copy_len: bytes of @copy
  */
 struct guest {
 	char sensor[VMM_GUEST_SENSORS][80];
@@ -82,18 +82,18 @@ struct guest {
 };
 
 /**
- * struct service - what a guest can open
- * @name: by which it is opened; NULL ends a table
- * @framed: messages have a length of four digits in front (services of qemud)
- * @sized: messages have a length of four bytes in front, in the guest's byte order
- * @open: a channel is opened; @args is what is behind the name's colon, or NULL.
+ * struct service - a service that a guest can open
+ * @name: its name; NULL ends a table
+ * @framed: a length of four digits precedes each message (services of qemud)
+ * @sized: a length of four bytes, in the guest's byte order, precedes each message
+ * @open: a channel is opened; @args is the text after the name's colon, or NULL.
  *	-errno refuses it. May be NULL
- * @take: takes bytes, for a service whose messages are neither: at most @n, 0 if a message
+ * @take: takes at most @n bytes, for a service that splits them itself: 0 if a message
  *	is not complete, -EPROTO ends the channel
- * @message: takes a message of at least one byte, for the others
- * @told: something is known that was not before; may be NULL
- * @tick: it is time; may be NULL
- * @idle: all that was said to the guest is on its way; may be NULL
+ * @message: takes a message of at least one byte, for framed and sized services
+ * @told: the guest's state has changed; may be NULL
+ * @tick: @due is reached; may be NULL
+ * @idle: the queue to the guest is empty; may be NULL
  * @close: the channel ends; may be NULL
  */
 struct service {
@@ -111,31 +111,31 @@ struct service {
 
 /**
  * struct channel - a pipe that the guest has opened
- * @service: who serves it, NULL if it is none
- * @guest: whose
- * @due: when it wants @tick, by @now; 0 for never
- * @first: of the bytes that wait for the guest
- * @len: how many
- * @lost: messages to the guest that found no room
- * @sensors: of the service sensors
- * @sensors.enabled: those that are switched on
+ * @service: its service, NULL if the channel is closed
+ * @guest: the guest's state
+ * @due: time of the next @tick, by @now; 0 for none
+ * @first: offset in @out of the bytes queued for the guest
+ * @len: how many are queued
+ * @lost: messages to the guest that were lost for lack of room
+ * @sensors: state of the service sensors
+ * @sensors.enabled: mask of sensors that are switched on
  * @sensors.delay: nanoseconds between reports
- * @sensors.offset: of the guest's clock from ours
- * @clip_number: of what the guest has of the clipboard
- * @skip: bytes of a message that is too long and is thrown away
- * @booted: the guest has said on this channel that it is up
- * @camera: of the service camera
- * @camera.factory: it lists cameras
+ * @sensors.offset: offset of the guest's clock from the host's
+ * @clip_number: number of the clipboard text that the guest has
+ * @skip: bytes left to skip of a message that is too long
+ * @booted: the guest has reported on this channel that it has booted
+ * @camera: state of the service camera
+ * @camera.factory: the channel lists cameras
  * @camera.width: pixels, 0 while it is stopped
  * @camera.height: pixels
- * @camera.format: of its video
+ * @camera.format: pixel format of the video
  * @camera.frames: sent so far
- * @camera.at: bytes of the frame that were made
- * @camera.left: bytes that are to be made
- * @camera.video: bytes of the video, which is first
- * @camera.pictures: those, and bytes of the preview behind it
- * @camera.time: the time, which is last
- * @out: the bytes that wait
+ * @camera.at: bytes of the frame generated so far
+ * @camera.left: bytes of the frame still to generate
+ * @camera.video: bytes of the video, which is sent first
+ * @camera.pictures: bytes of video and preview
+ * @camera.time: the time, which is sent last
+ * @out: queue of bytes for the guest
  */
 struct channel {
 	const struct service *service;
@@ -184,7 +184,7 @@ bool channel_put(struct channel *ch, const void *bytes, size_t n);
 bool channel_frame(struct channel *ch, const void *message, size_t n);
 bool channel_answer(struct channel *ch, const void *message, u32 n);
 
-/* ---- one file a service ---- */
+/* ---- one file per service ---- */
 
 extern const struct service service_misc;		/* misc.c */
 extern const struct service service_logcat;		/* logcat.c */
@@ -192,7 +192,7 @@ extern const struct service service_clipboard;		/* clipboard.c */
 extern const struct service service_multidisplay;	/* multidisplay.c */
 extern const struct service service_rotating_camera;	/* rotating_camera.c */
 
-/* Of qemud. */
+/* Services of qemud. */
 extern const struct service service_boot_properties;	/* boot_properties.c */
 extern const struct service service_hw_control;		/* hw_control.c */
 extern const struct service service_sensors;		/* sensors.c */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * clipboard: text, both ways, with its length in front in this host's byte order. What the
- * host has is sent when all before it is on its way; a newer text replaces one that waits.
- * One channel at a time. A text of the guest's that is too long is not taken.
+ * clipboard: text in both directions, after its length in the host's byte order. The host's
+ * text is sent when the queue is empty; a newer text replaces one that is not sent yet.
+ * One channel at a time. A text of the guest that is too long is skipped.
  *
  * Source: platform_external_qemu ClipboardPipe.cpp (103aae36).
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is left to ranchu-services once it has its files: the link, the file of services,
+ * The sandbox of ranchu-services, entered with its files open: the link, the file of services,
  * rings, the guest's log, and memory. It can open no file, make no connection and start no
  * program.
  */
@@ -22,7 +22,7 @@ static const int calls[] = {
 };
 
 /**
- * services_confine - leave to this process what it needs from here on
+ * services_confine - restrict this process to what it needs
  *
  * Return: 0, or -errno after a message
  */
@@ -30,7 +30,7 @@ int services_confine(void)
 {
 	static const struct vmm_helper_sandbox sandbox = {
 		.calls = calls, .count = ARRAY_SIZE(calls),
-		/* Those of linux/vhost_goldfish_pipe.h. */
+		/* The ioctls of linux/vhost_goldfish_pipe.h. */
 		.ioctls = "\xaf",
 		.data = DATA_MAX, .files = FILES_MAX,
 	};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fingerprintlisten: the guest is told which finger touches the sensor, and when it leaves.
- * The guest says "listen"; a finger that is there already is told then. As the reference
- * does, who has not said it yet is told of what changes all the same.
+ * The guest sends "listen", and is then told of a finger that is there already. As in the
+ * reference, a channel is told of changes before it sends that as well.
  *
  * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597), and
  * its hw-fingerprint.c.
@@ -12,7 +12,7 @@
 
 #include "channel.h"
 
-/* With its NUL. */
+/* The message includes its NUL. */
 static void say_finger(struct channel *ch)
 {
 	char text[32] = "off";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gps: sentences of NMEA, a line each, without frames. What the guest says is thrown away.
+ * gps: NMEA sentences, one per line, without frames. The guest's bytes are ignored.
  *
  * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597).
  */
@@ -12,7 +12,7 @@ static void say_lines(struct channel *ch, const char *text)
 {
 	size_t len = strlen(text);
 
-	/* A line is whole, or is not there. */
+	/* Sends a complete line, or none. */
 	if (len && channel_room(ch, len + 1)) {
 		channel_put(ch, text, len);
 		channel_put(ch, "\n", 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hw-control: the guest sets how bright its lights are, and asks.
+ * hw-control: the guest sets and reads the brightness of its lights.
  *
  * Source: platform_external_qemu android/android-emu/android/hw-control.cpp, for the words.
  */
@@ -13,7 +13,7 @@
 #define SET	"power:light:brightness:"
 #define GET	"power:light:get-brightness:"
 
-/* The light whose name @text is, up to a colon or the end; or -1. */
+/* Returns the light with the name @text, which ends at a colon or NUL; or -1. */
 static int light_find(const char *text)
 {
 	size_t len = strcspn(text, ":");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A file that keeps the newest bytes. The guest decides how much it writes, and must not
+ * A file that keeps the newest bytes. The guest controls how much is written, and must not
  * fill the disk.
  */
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include "server.h"
 
 /**
- * logfile_open - begin a file
- * @file: its @most is set; filled
- * @path: of it; what is there is thrown away
+ * logfile_open - create the file
+ * @file: filled; @most is set by the caller
+ * @path: its path; an existing file is emptied
  *
  * Return: 0, or -errno after a message
  */
@@ -47,12 +47,12 @@ static void halve(struct logfile *file)
 }
 
 /**
- * logfile_add - write something down
+ * logfile_add - append text
  * @arg: the file
  * @bytes: text
- * @len: bytes of it, fewer than half of what the file may have
+ * @len: bytes of it, less than half of the file's limit
  *
- * What cannot be written is lost.
+ * Text that cannot be written is lost.
  */
 void logfile_add(void *arg, const u8 *bytes, size_t len)
 {

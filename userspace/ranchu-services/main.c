@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-services: serves what a guest's programs ask of their emulator.
+ * ranchu-services: serves the pipes by which a guest's programs use their emulator.
  *
  *	ranchu-services NAME [--property NAME=VALUE]... [--logcat FILE] [--logcat-size MIB]
  *
- * One process serves one VM, and ends with it. The VM is asked for its guest's pipes by the
- * control socket; a VM that is about to start is waited for.
+ * One process serves one VM, and ends with it. It gets the guest's pipes by the VM's
+ * control socket, and waits for a VM that is about to start.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,15 +23,15 @@
 
 #define EXIT_USAGE	2
 #define TIMEOUT_MS	10000
-#define TRIES		100	/* a tenth of a second each */
+#define TRIES		100	/* each waits a tenth of a second */
 #define LOG_MIB_MAX	65536
 
 /**
  * struct arguments - the command line
- * @name: of the VM
+ * @name: name of the VM
  * @logcat: file of the guest's log, NULL for one in the VM's directory, "" for none
- * @log: the rest of what is to be known of it
- * @property_bytes: of all boot properties
+ * @log: its state
+ * @property_bytes: bytes of all boot properties
  */
 struct arguments {
 	const char *name;
@@ -103,7 +103,7 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 	return err;
 }
 
-/* Where the guest's log goes if the command line does not say. */
+/* Opens the default file of the guest's log, in the VM's directory. */
 static int log_in_directory(struct arguments *arguments, struct vmm_client *client)
 {
 	json_t *status = vmm_client_call(client, "status", NULL);
@@ -131,7 +131,7 @@ static int log_open(struct arguments *arguments, struct vmm_client *client)
 	return err;
 }
 
-/* The file of services. The VM keeps the other end of the link. */
+/* Gets the file of services. The VM keeps the other end of the link. */
 static int services_ask(const char *name, struct vmm_client *client, int *link_fd)
 {
 	json_t *result = NULL;
@@ -140,7 +140,7 @@ static int services_ask(const char *name, struct vmm_client *client, int *link_f
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return vmm_error(errno, "socketpair");
-	/* A VM that has no board yet, or whose last ranchu-services is about to end. */
+	/* The VM may have no board yet, or its last ranchu-services may be about to end. */
 	for (i = 0; !result && i < TRIES; i++) {
 		if (i)
 			usleep(100000);
@@ -185,7 +185,7 @@ int main(int argc, char **argv)
 
 	vmm_log_name("ranchu-services");
 	signal(SIGPIPE, SIG_IGN);
-	/* A file that is too large is an error like others. */
+	/* A file that is too large is an error like any other. */
 	signal(SIGXFSZ, SIG_IGN);
 	if (arguments_read(&arguments, argc, argv))
 		return EXIT_USAGE;

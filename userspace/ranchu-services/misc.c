@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * QemuMiscPipe: the guest says that it is alive, and when it is up, and asks for random
+ * QemuMiscPipe: the guest sends heartbeats, reports the end of its boot, and asks for random
  * numbers.
  *
  * Source: platform_external_qemu QemuMiscPipe.cpp (017a3997).
@@ -40,7 +40,7 @@ static void request(struct channel *ch, const char *text)
 	if (begins(text, "heartbeat")) {
 		ch->guest->heartbeats++;
 	} else if (begins(text, "bootcomplete")) {
-		/* Once is enough to know it. */
+		/* Each channel reports it once. */
 		ch->guest->booted |= !ch->booted;
 		ch->booted = true;
 	} else {
@@ -50,7 +50,7 @@ static void request(struct channel *ch, const char *text)
 	channel_answer(ch, "OK", 3);
 }
 
-/* One that is cut here is none of those known. */
+/* A message that is cut here is none of the known ones. */
 static void misc_message(struct channel *ch, const char *message, size_t len)
 {
 	char text[64];

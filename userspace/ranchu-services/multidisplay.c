@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * multidisplay: the guest asks which further screens there are, and is told when one comes
- * or goes. What it says about pictures for them is read and thrown away: this board shows
- * one screen. Messages have their length in front; numbers are little endian.
+ * multidisplay: the guest asks for further screens, and is told when one is added
+ * or removed. Its messages about pictures for them are ignored: this board shows
+ * one screen. Messages follow their length; numbers are little endian.
  *
  * Source: platform_external_qemu MultiDisplayPipe.cpp, the newest text;
  * AndroidAsyncMessagePipe.cpp (16c028b0).

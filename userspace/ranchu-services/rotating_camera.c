@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FakeRotatingCameraSensor: a guest's camera that draws its picture itself asks how the
- * device is held, once a frame. Any message is such a request; the guest's camera sends
- * "get" and a NUL. The answer has three values each of the sensors acceleration, magnetic
+ * FakeRotatingCameraSensor: a camera in the guest that draws its picture itself asks how the
+ * device is held, once per frame. Any message is such a request; the guest's camera sends
+ * "get" and a NUL. The answer has three values for each of the sensors acceleration, magnetic
  * field and orientation, as 32-bit floating point in the guest's byte order, which is this
  * host's.
  *
@@ -34,7 +34,7 @@ static void rotating_camera_message(struct channel *ch, const char *message, siz
 	channel_answer(ch, values, sizeof(values));
 }
 
-/** How the device is held, for a camera of the guest's own. */
+/** The device's orientation, for a camera in the guest. */
 const struct service service_rotating_camera = {
 	.name = "FakeRotatingCameraSensor",
 	.sized = true,

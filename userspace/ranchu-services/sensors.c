@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sensors: the guest asks which there are, switches them on and off, and is sent the values
- * of those that are on, again and again; none is on at first. Each report ends with the
- * time, by the guest's clock and by ours.
+ * sensors: the guest lists sensors, switches them on and off, and is periodically sent the values
+ * of those that are on; at first all are off. Each report ends with the
+ * time, by the guest's clock and by the host's.
  *
  * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597), and
  * its hw-sensors.c for what is on at first.
@@ -14,17 +14,17 @@
 #include "channel.h"
 
 #define MS		1000000LL
-#define DELAY_LEAST	(10 * MS)	/* as the emulator: the guest has other things to do */
+#define DELAY_LEAST	(10 * MS)	/* as the emulator, to limit the guest's load */
 #define DELAY_USUAL	(200 * MS)
 #define DELAY_MOST	(3600000 * MS)
-#define REPORT_ROOM	4096		/* more bytes than a report has */
+#define REPORT_ROOM	4096		/* limit of a report's bytes */
 
 static void say(struct channel *ch, const char *text)
 {
 	channel_frame(ch, text, strlen(text));
 }
 
-/* A guest that does not read misses reports and gets none that is cut. */
+/* If the guest does not read, whole reports are skipped. */
 static void report(struct channel *ch, s64 now)
 {
 	char text[128];
@@ -41,7 +41,7 @@ static void report(struct channel *ch, s64 now)
 			 ch->guest->sensor[i]);
 		say(ch, text);
 	}
-	/* The guest's clock is whatever it says: the sum may wrap round. */
+	/* The guest's time can be any number: the sum may wrap round. */
 	snprintf(text, sizeof(text), "guest-sync:%lld",
 		 (long long)((u64)now + (u64)ch->sensors.offset));
 	say(ch, text);
@@ -81,7 +81,7 @@ static void set_sensor(struct channel *ch, const char *text)
 	sensors_tick(ch);
 }
 
-/* Those that there are, whichever are on. */
+/* Lists all sensors, on or off. */
 static void list(struct channel *ch, const char *text)
 {
 	char mask[16];
@@ -102,7 +102,7 @@ static void wake(struct channel *ch, const char *text)
 	say(ch, "wake");
 }
 
-/* A word that ends in a colon has something behind it. */
+/* A word that ends with a colon has an argument. */
 static const struct {
 	const char *word;
 	void (*run)(struct channel *ch, const char *text);

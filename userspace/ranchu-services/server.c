@@ -2,11 +2,11 @@
 /*
  * Pipes of the guest, by rings in shared memory (libranchu-pipe), and the link to vmmctl:
  * one loop that moves bytes between rings and channels, and records between the link and
- * what is known of the guest.
+ * the guest's state.
  *
- * Nothing here waits for the guest. A pipe is served a few rounds at a time, so that one
- * that always has something to say does not keep out the others. What vmmctl is told is
- * what is so now, at most 20 times a second, however often the guest says it.
+ * The loop never waits for the guest. A pipe is served a few rounds at a time, so that one
+ * that is always busy does not starve the others. vmmctl is told the newest state, at most
+ * 20 times a second, however often the guest changes it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -24,20 +24,20 @@
 
 #define RING_IN		(32u << 10)	/* more than CHANNEL_MESSAGE */
 #define RING_OUT	(64u << 10)
-#define ROUNDS		16		/* of a pipe in a row */
-#define OPENS		16		/* answered in a row */
-#define TELL_NS		50000000LL	/* between two words to vmmctl */
+#define ROUNDS		16		/* rounds of a pipe in a row */
+#define OPENS		16		/* opens answered in a row */
+#define TELL_NS		50000000LL	/* least time between two records to vmmctl */
 #define MS		1000000LL
 
 /**
  * struct served - a pipe that the guest has open
- * @used: it is one
- * @again: it has something to do, whatever it is woken for
+ * @used: the element is used
+ * @again: it has more to do without being woken
  * @pipe: its rings
  * @in_len: bytes in @in
- * @in: what the guest has written and the channel has not taken: part of a message, or
+ * @in: bytes that the channel has not taken: part of a message, or
  *	messages that have to wait
- * @channel: what is at them
+ * @channel: the channel
  */
 struct served {
 	bool used;
@@ -49,14 +49,14 @@ struct served {
 };
 
 /**
- * struct server - the program
- * @guest: what is known of the guest
- * @link: to vmmctl
+ * struct server - state of the program
+ * @guest: the guest's state
+ * @link: connection to vmmctl
  * @services: the file of services
- * @wake: is signalled when one of the pipes has something to do
- * @told: when vmmctl was told something last
+ * @wake: eventfd, signalled when one of the pipes has something to do
+ * @told: time of the last record to vmmctl
  * @full: a pipe was refused, and the user was told
- * @record: the one that is being looked at
+ * @record: the record that is being processed
  * @served: pipes
  */
 struct server {
@@ -88,7 +88,7 @@ static void served_end(struct served *served)
 	served->again = false;
 }
 
-/* Moved bytes, or -errno if the pipe is at its end. */
+/* Sends queued bytes. Returns bytes moved, or -errno if the pipe is at its end. */
 static ssize_t pump_out(struct served *served)
 {
 	const u8 *bytes;
@@ -109,7 +109,7 @@ static ssize_t pump_out(struct served *served)
 	return n;
 }
 
-/* Likewise. At its end all that the channel would take was offered to it. */
+/* Receives bytes, likewise. At the end of the pipe, the channel was offered all of them. */
 static ssize_t pump_in(struct served *served)
 {
 	size_t room = sizeof(served->in) - served->in_len;
@@ -134,7 +134,7 @@ static ssize_t pump_in(struct served *served)
 	return n + taken;
 }
 
-/* Room for bytes of the guest's is what it is asked for, and room in its own ring. */
+/* Asks for the wakeups that are needed: room for queued bytes, and bytes if there is room. */
 static void served_listen(struct served *served)
 {
 	const u8 *bytes;
@@ -192,7 +192,7 @@ static void server_answer(struct server *server, const struct vhost_goldfish_pip
 	if (ranchu_pipe_accept(&served->pipe, server->services, event->open, RING_IN, RING_OUT,
 			       server->wake)) {
 		channel_close(&served->channel);
-		/* No memory, no file: a pipe without an answer would never be served. */
+		/* Without memory or files: an open without an answer would stay pending. */
 		ranchu_pipe_refuse(server->services, event->open);
 		return;
 	}
@@ -201,7 +201,7 @@ static void server_answer(struct server *server, const struct vhost_goldfish_pip
 	served->again = true;
 }
 
-/* 0, or -EPIPE: the guest is no more. */
+/* Returns 0, or -EPIPE if the guest has ended. */
 static int server_opens(struct server *server)
 {
 	struct vhost_goldfish_pipe_event event;
@@ -249,7 +249,7 @@ static int server_records(struct server *server)
 	return err == -EAGAIN ? 0 : err;
 }
 
-/* What was told is not to be told again; what was not waits for the next time. */
+/* Sends what has changed. What could not be sent is sent the next time. */
 static int tell_guest(const struct server *server)
 {
 	struct guest *guest = server->guest;
@@ -296,7 +296,7 @@ static int server_tell(struct server *server, s64 now)
 
 /* ---- the loop ---- */
 
-/* When something is due, in milliseconds for poll(); -1 for never. */
+/* Returns the timeout for poll(), in milliseconds; -1 for none. */
 static int server_timeout(const struct server *server, s64 now)
 {
 	s64 due = to_tell(server->guest) ? server->told + TELL_NS : 0;
@@ -347,12 +347,12 @@ static int server_serve(struct server *server)
 
 	if (poll(files, ARRAY_SIZE(files), server_timeout(server, clock_now())) < 0)
 		return errno == EINTR ? 0 : vmm_error(errno, "poll");
-	/* Before the pipes are looked at: what changes afterwards signals it again. */
+	/* Read before the pipes are checked: later changes signal it again. */
 	if (files[2].revents)
 		eventfd_read(server->wake, &count);
 	if (files[0].revents)
 		err = server_records(server);
-	/* A pipe that the guest has closed makes room for the one that it opens next. */
+	/* After the pipes, because a closed one makes room for a new one. */
 	if (!err)
 		server_pump(server, clock_now(), files[2].revents);
 	if (!err && files[1].revents)
@@ -374,10 +374,10 @@ static void random_fill(u8 *to, size_t len)
 }
 
 /**
- * server_run - serve the guest until it is no more
- * @guest: what is known of it
- * @link_fd: to vmmctl
- * @services_fd: the file of services, which does not block; its names are registered
+ * server_run - serve the guest until it ends
+ * @guest: its state
+ * @link_fd: connection to vmmctl
+ * @services_fd: the non-blocking file of services; its names are registered
  *
  * Return: 0 when the VM has ended, or -errno after a message
  */
@@ -408,5 +408,5 @@ int server_run(struct guest *guest, int link_fd, int services_fd)
 	free(server);
 	if (err == -EPIPE || err == -ECONNRESET)
 		return 0;
-	return err == -EPROTO ? vmm_error(-err, "vmmctl says something wrong") : err;
+	return err == -EPROTO ? vmm_error(-err, "vmmctl has sent a wrong record") : err;
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ranchu-services: what it is connected to.
+ * ranchu-services: the log file, the loop and the sandbox.
  */
 #ifndef SERVER_H
 #define SERVER_H
 
 #include "channel.h"
 
-/* ---- logfile.c: where the guest's log goes ---- */
+/* ---- logfile.c: the guest's log ---- */
 
-#define LOG_MOST	(16 * MIB)	/* bytes, if the command line says nothing */
+#define LOG_MOST	(16 * MIB)	/* default limit in bytes */
 
 /**
  * struct logfile - a file of bounded length
  * @fd: the file, -1 for none
- * @len: bytes of it
- * @most: bytes that it may have: beyond, the older half goes
+ * @len: bytes in the file
+ * @most: limit in bytes: above it, the older half is removed
  */
 struct logfile {
 	int fd;
@@ -28,7 +28,7 @@ void logfile_add(void *arg, const u8 *bytes, size_t len);
 
 /* ---- server.c: pipes and the link ---- */
 
-#define SERVER_PIPES	64	/* that the guest has open at once */
+#define SERVER_PIPES	64	/* limit of pipes that are open at once */
 
 int server_run(struct guest *guest, int link_fd, int services_fd);
 

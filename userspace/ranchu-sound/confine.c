@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is left to ranchu-sound once its devices have been opened for the first time. ALSA
- * opens files and talks to sound servers whenever a sound begins, so that stays; there
- * are no programs to start, no network but Unix sockets, and no new code to load.
+ * The sandbox of ranchu-sound, entered when its devices have been opened once. ALSA
+ * opens files and talks to sound servers whenever a sound begins, so that is allowed; it
+ * can start no program, use no network but Unix sockets, and load no new code.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -45,7 +45,7 @@ static int library_keep(struct dl_phdr_info *info, size_t size, void *data)
 {
 	(void)size;
 	(void)data;
-	/* The handle is never closed, and needs no place. */
+	/* The handle is never closed, so it is not kept. */
 	if (*info->dlpi_name)
 		dlopen(info->dlpi_name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 	return 0;
@@ -62,7 +62,7 @@ void sound_keep_libraries(void)
 }
 
 /**
- * sound_confine - leave to this process what it needs from here on
+ * sound_confine - restrict this process to what it needs
  *
  * Return: 0, or -errno after a message
  */
@@ -70,7 +70,7 @@ int sound_confine(void)
 {
 	const struct vmm_helper_sandbox sandbox = {
 		.calls = calls, .count = ARRAY_SIZE(calls), .unix_sockets = true,
-		/* ALSA's streams and controls. */
+		/* The ioctls of ALSA's streams and controls. */
 		.ioctls = "AU",
 		.data = MEMORY_MAX, .files = FILES_MAX,
 	};

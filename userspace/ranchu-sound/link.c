@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What vmmctl says. A packet is copied before it is looked at, and one that is not right
- * ends the program: vmmctl is not trusted to send what is in sound_wire.h.
+ * The connection to vmmctl. A packet is copied before it is checked, and a wrong one
+ * ends the program: vmmctl is not trusted to follow sound_wire.h.
  */
 #include <endian.h>
 #include <errno.h>
@@ -18,8 +18,8 @@
 
 /**
  * struct link_packet - a packet
- * @head: its beginning
- * @samples: what follows
+ * @head: its header
+ * @samples: its data
  */
 struct link_packet {
 	struct vmm_sound_packet head;
@@ -38,7 +38,7 @@ static bool format_read(const struct vmm_sound_packet *head, struct vmm_sound_fo
 		(!format->is_float && (format->bits == 8 || format->bits == 16)));
 }
 
-/* Sends what there is of what is asked for, and that this is all. */
+/* Sends the recorded samples, at most @bytes, and an end mark. */
 static void answer(int fd, struct sound_pcm *record, size_t bytes)
 {
 	struct link_packet packet = { .head.record = 1 };
@@ -68,7 +68,7 @@ static int take(int fd, const struct link_packet *packet, size_t len, struct sou
 	case VMM_SOUND_START:
 		if (head->record > 1 || !format_read(head, &format))
 			return -EPROTO;
-		/* A device that is gone may be there the next time. */
+		/* A device that is missing now may be back the next time. */
 		sound_pcm_start(pcm, &format);
 		return 0;
 	case VMM_SOUND_STOP:
@@ -88,10 +88,10 @@ static int take(int fd, const struct link_packet *packet, size_t len, struct sou
 }
 
 /**
- * sound_link_run - do as vmmctl says until it hangs up
+ * sound_link_run - process vmmctl's packets until it hangs up
  * @fd: the connection
- * @play: what is played
- * @record: what is recorded
+ * @play: playback
+ * @record: recording
  *
  * Return: 0 once it has hung up, or -errno after a message
  */
@@ -117,5 +117,5 @@ int sound_link_run(int fd, struct sound_pcm *play, struct sound_pcm *record)
 	if (play->lost)
 		vmm_note("%llu bytes were not played: ALSA's device is closed, or slow",
 			 play->lost);
-	return err ? vmm_error(err, "vmmctl has sent what it should not") : 0;
+	return err ? vmm_error(err, "vmmctl has sent a wrong packet") : 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-sound: plays what a VM plays, and records what it records, by ALSA.
+ * ranchu-sound: plays and records a VM's sound by ALSA.
  *
  *	ranchu-sound --socket-path PATH [--play DEVICE] [--record DEVICE]
  *
@@ -21,7 +21,7 @@
 #include "ranchu_sound.h"
 
 #define EXIT_USAGE	2
-#define EXIT_NOT_OPEN	3	/* of the child that tries */
+#define EXIT_NOT_OPEN	3	/* exit code of the child that tries */
 #define PROBE_SECONDS	30
 
 static int wrong_usage(void)
@@ -60,7 +60,7 @@ static int arguments_read(int argc, char **argv, const char **path, struct sound
 	return optind == argc && *path ? 0 : wrong_usage();
 }
 
-/* Waits for vmmctl. Nobody else can connect afterwards. */
+/* Waits for vmmctl; afterwards no other program can connect. */
 static int vmmctl_accept(int listen_fd, const char *path)
 {
 	struct pollfd wait = { .fd = listen_fd, .events = POLLIN };
@@ -78,9 +78,9 @@ static int vmmctl_accept(int listen_fd, const char *path)
 }
 
 /*
- * What opens now may not open in the sandbox: ALSA's mixers, dmix and dsnoop, do not. A
- * child tries that before anybody connects, and before a library is loaded here that would
- * find out that it is in another process.
+ * Checks that the device opens in the sandbox: ALSA's mixers, dmix and dsnoop, do not. A
+ * child tries it before vmmctl connects, and before this process loads a library that would
+ * notice the fork.
  */
 static int probe_confined(const struct sound_pcm *pcm)
 {
@@ -117,11 +117,11 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	if (probe_confined(&play))
 		return EXIT_FAILURE;
-	/* A machine without a microphone plays all the same. */
+	/* A machine without a microphone still plays. */
 	records = !probe_confined(&record);
 	if (!records)
 		vmm_note("what the VM records is silence");
-	/* For the libraries, which stay. */
+	/* Loads the libraries, which stay loaded. */
 	if (sound_pcm_probe(&play) || (records && sound_pcm_probe(&record)))
 		return EXIT_FAILURE;
 	fd = vmm_unix_listen_packets(path);

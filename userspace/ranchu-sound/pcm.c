@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ALSA. What its configuration makes of a device's name may be a sound card or a sound
- * server, and may change the rate; here a sound is only handed on. ALSA's clock and
- * vmmctl's are not the same: a buffer that runs full loses samples, one that runs empty
- * begins anew.
+ * ALSA. By its configuration, a device's name may stand for a sound card or a sound
+ * server, and it may convert the rate; this file only passes samples on. ALSA's clock and
+ * vmmctl's differ: a full buffer loses samples, an empty one
+ * starts again.
  */
 #include <alsa/asoundlib.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "host/log.h"
 #include "ranchu_sound.h"
 
-#define BUFFER_US	200000U	/* of what is on its way */
+#define BUFFER_US	200000U	/* length of ALSA's buffer */
 
 static snd_pcm_format_t format_of(const struct vmm_sound_format *format)
 {
@@ -34,9 +34,9 @@ static snd_pcm_stream_t stream_of(const struct sound_pcm *pcm)
 
 /**
  * sound_pcm_probe - open a device and close it again
- * @pcm: the direction; nothing runs
+ * @pcm: the direction; it is stopped
  *
- * ALSA loads the libraries that the device needs, and they stay: later, none can be loaded.
+ * ALSA loads the libraries that the device needs: in the sandbox none can be loaded.
  *
  * Return: 0, or -errno after a message
  */
@@ -53,7 +53,7 @@ int sound_pcm_probe(const struct sound_pcm *pcm)
 	return 0;
 }
 
-/* Half of the buffer is filled before anything is heard. */
+/* Playback starts when half of the buffer is filled. */
 static int start_late(snd_pcm_t *handle)
 {
 	snd_pcm_uframes_t buffer, period;
@@ -70,8 +70,8 @@ static int start_late(snd_pcm_t *handle)
 }
 
 /**
- * sound_pcm_start - begin to play or to record
- * @pcm: the direction; what runs is stopped
+ * sound_pcm_start - start playing or recording
+ * @pcm: the direction; a running one is stopped
  * @format: of the samples
  *
  * Return: 0, or -errno after a message
@@ -102,15 +102,15 @@ int sound_pcm_start(struct sound_pcm *pcm, const struct vmm_sound_format *format
 }
 
 /**
- * sound_pcm_stop - play what is on its way, and then nothing more; or record no more
- * @pcm: the direction; may not run
+ * sound_pcm_stop - stop playing, after the buffered samples; or stop recording
+ * @pcm: the direction; may be stopped already
  */
 void sound_pcm_stop(struct sound_pcm *pcm)
 {
 	if (!pcm->handle)
 		return;
 	if (!pcm->record) {
-		/* No longer than the buffer is. */
+		/* Takes at most the length of the buffer. */
 		snd_pcm_nonblock(pcm->handle, 0);
 		snd_pcm_drain(pcm->handle);
 	}
@@ -120,9 +120,9 @@ void sound_pcm_stop(struct sound_pcm *pcm)
 
 /**
  * sound_pcm_play - play samples
- * @pcm: the direction; if it does not run the samples are lost
- * @samples: whole moments
- * @bytes: of them
+ * @pcm: the direction; if it is stopped the samples are lost
+ * @samples: whole frames
+ * @bytes: bytes of them
  */
 void sound_pcm_play(struct sound_pcm *pcm, const u8 *samples, size_t bytes)
 {
@@ -145,12 +145,12 @@ void sound_pcm_play(struct sound_pcm *pcm, const u8 *samples, size_t bytes)
 }
 
 /**
- * sound_pcm_record - take samples that were recorded
+ * sound_pcm_record - read recorded samples
  * @pcm: the direction
  * @samples: filled
- * @bytes: most of them
+ * @bytes: room in @samples
  *
- * Return: bytes that were there, whole moments
+ * Return: bytes that were read, whole frames
  */
 size_t sound_pcm_record(struct sound_pcm *pcm, u8 *samples, size_t bytes)
 {

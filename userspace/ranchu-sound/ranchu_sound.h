@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * ranchu-sound: plays and records for a VM by ALSA. main.c has the command line and the
- * connection, link.c what vmmctl says, pcm.c is the only file that uses libasound, and
- * confine.c what is left to the process.
+ * connection, link.c vmmctl's packets, pcm.c is the only file that uses libasound, and
+ * confine.c the sandbox.
  */
 #ifndef RANCHU_SOUND_H
 #define RANCHU_SOUND_H
@@ -11,12 +11,12 @@
 #include "types.h"
 
 /**
- * struct sound_pcm - a direction, and ALSA's device for it
+ * struct sound_pcm - a direction and its ALSA device
  * @name: ALSA's name of the device
  * @record: the direction
- * @handle: ALSA's, a snd_pcm_t; NULL while nothing runs
- * @format: of its samples
- * @lost: bytes that it had no room for
+ * @handle: a snd_pcm_t of ALSA; NULL while stopped
+ * @format: format of the samples
+ * @lost: bytes that were lost for lack of room
  */
 struct sound_pcm {
 	const char *name;

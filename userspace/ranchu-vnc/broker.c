@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that has the VM's control socket. What the server asks for is checked as
+ * The process that has the VM's control socket. The server's requests are checked as
  * if it came from the viewers themselves.
  */
 #include <errno.h>
@@ -15,17 +15,17 @@
 #include "ranchu_vnc.h"
 
 #define PIXEL_MAX	16384
-#define FINGER		KEY_CNT	/* is pressed and released like a key */
-#define AGAIN_MS	100	/* until the VM is asked again for what it had no time for */
-#define AGAIN_TRIES	100	/* when the server has ended */
+#define FINGER		KEY_CNT	/* handled like a key */
+#define AGAIN_MS	100	/* delay before a request to a busy VM is repeated */
+#define AGAIN_TRIES	100	/* tries after the server has ended */
 
 /**
  * struct broker - the VM, and the server
  * @client: the VM
- * @fd: the server, a socket that keeps records apart
- * @copied: the guest has put something into its clipboard
- * @down: keys, and the finger, that the VM takes for pressed
- * @held: those of them that the server has pressed and not released; the others are due
+ * @fd: SOCK_SEQPACKET socket of the server
+ * @copied: the guest's clipboard has changed
+ * @down: keys, and the finger, that are pressed in the VM
+ * @held: those that the server holds; the others must be released
  */
 struct broker {
 	struct vmm_client *client;
@@ -36,8 +36,8 @@ struct broker {
 };
 
 /*
- * 0; -EBUSY if nothing came of it, because a job has the VM's devices to itself; or -EIO: the
- * VM is gone. What a device does not take for another reason is its affair: it knows of it.
+ * Runs a device's command. Returns 0; -EBUSY if a job is using the VM's devices; or -EIO if the
+ * VM is gone. Other refusals of the device are ignored.
  */
 static int ask_device(struct vmm_client *client, const char *device, const char *command,
 		      const char *value)
@@ -46,7 +46,7 @@ static int ask_device(struct vmm_client *client, const char *device, const char 
 				 "value", value);
 	json_t *result;
 
-	/* Text that is no UTF-8. */
+	/* The text is not valid UTF-8. */
 	if (!args)
 		return 0;
 	result = vmm_client_call(client, "device", args);
@@ -58,7 +58,7 @@ static int ask_device(struct vmm_client *client, const char *device, const char 
 	return strstr(vmm_client_error(client), "the VM is busy") ? -EBUSY : 0;
 }
 
-/* Presses or releases a key. What the VM has no time for is not pressed, or released later. */
+/* Presses or releases a key. If the VM is busy, a press is lost, and a release is due. */
 static int press(struct broker *b, unsigned int key, bool pressed, s32 x, s32 y)
 {
 	char value[64];
@@ -91,7 +91,7 @@ static bool any_is_due(const struct broker *b)
 	return false;
 }
 
-/* A VM that is busy is not asked for the rest. */
+/* Stops at the first release that a busy VM refuses. */
 static int release_due(struct broker *b)
 {
 	unsigned int key;
@@ -107,7 +107,7 @@ static int release_due(struct broker *b)
 	return err;
 }
 
-/* The server has ended, and holds nothing any more; 0 if nothing is pressed in the end. */
+/* Releases all keys after the server has ended. Returns 0 if none stays pressed. */
 static int release_all(struct broker *b)
 {
 	unsigned int i;
@@ -134,7 +134,7 @@ static void on_event(void *arg, const char *name)
 		b->copied = true;
 }
 
-/* What the guest has copied, if it fits. */
+/* Sends the guest's clipboard to the server, if it fits. */
 static int clipboard_tell(struct broker *b)
 {
 	struct vnc_text message = { .record.what = VNC_CLIPBOARD };
@@ -174,7 +174,7 @@ static int ask_frame(struct broker *b)
 	return send(b->fd, &answer, sizeof(answer), MSG_NOSIGNAL) == sizeof(answer) ? 0 : -EIO;
 }
 
-/* What a viewer has copied: text is what counts, up to a NUL. A VM that is busy loses it. */
+/* Puts a viewer's text, up to a NUL, into the guest's clipboard. It is lost if the VM is busy. */
 static int clipboard_put(struct broker *b, const char *bytes, size_t len)
 {
 	char text[VNC_TEXT_MAX + 1];
@@ -211,7 +211,7 @@ static int serve(struct broker *b, const struct vnc_text *message, size_t text_l
 	}
 }
 
-/* What the server asks for next; 0 when it has ended, or is to end. */
+/* Receives the server's next request; 0 when it has ended, or must end. */
 static ssize_t next_message(struct broker *b, struct vnc_text *message, int end_fd, int vm_fd)
 {
 	struct pollfd fds[] = {
@@ -235,7 +235,7 @@ static ssize_t next_message(struct broker *b, struct vnc_text *message, int end_
 	return recv(b->fd, message, sizeof(*message), 0);
 }
 
-/* A VM that has hung up has ended, or does so just now. */
+/* A VM that has hung up has ended, or is about to. */
 static bool vm_has_ended(int vm_fd)
 {
 	struct pollfd end = { .fd = vm_fd, .events = POLLIN };
@@ -244,14 +244,14 @@ static bool vm_has_ended(int vm_fd)
 }
 
 /**
- * vnc_broker - do what the server asks for, until one of the two is gone
+ * vnc_broker - serve the server's requests until it or the VM has ended
  * @client: the VM
- * @fd: the server, a socket that keeps records apart
- * @end_fd: can be read when both are to end; -1 for none
+ * @fd: SOCK_SEQPACKET socket of the server
+ * @end_fd: readable when both must end; -1 for none
  *
- * What the server has pressed is released in the end, also where the VM is busy just then.
+ * Releases the server's keys before it returns, also if the VM is busy for a while.
  *
- * Return: 0 when the server or the VM has ended, or is to end; or -errno
+ * Return: 0 when the server or the VM has ended, or @end_fd is readable; or -errno
  */
 int vnc_broker(struct vmm_client *client, int fd, int end_fd)
 {
@@ -262,7 +262,7 @@ int vnc_broker(struct vmm_client *client, int fd, int end_fd)
 	ssize_t n;
 	int err = 0;
 
-	/* Events are told to those who ask for them. */
+	/* The VM sends events only to clients that ask for them. */
 	vmm_client_events(client, on_event, &b);
 	json_decref(vmm_client_call(client, "qmp_capabilities", NULL));
 	while (!err) {

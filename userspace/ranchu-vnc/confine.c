@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is left to the process that talks to viewers: its connections and its memory. It
- * can open no file, connect to nobody and start no program. What is refused fails, as
- * libraries expect of a system that lacks it.
+ * The sandbox of the process that talks to viewers: it has its connections and memory. It
+ * can open no file, make no connection and start no program. Other system calls fail, as
+ * libraries expect of a system without them.
  */
 #include <seccomp.h>
 
 #include "host/helper_sandbox.h"
 #include "ranchu_vnc.h"
 
-#define MEMORY_MAX	(1024 * MIB)	/* a viewer can make the library allocate */
+#define MEMORY_MAX	(1024 * MIB)	/* since a viewer can make the library allocate memory */
 #define FILES_MAX	64
 
 static const int calls[] = {
@@ -26,7 +26,7 @@ static const int calls[] = {
 };
 
 /**
- * vnc_confine - leave to this process what it needs from here on
+ * vnc_confine - restrict this process to what it needs
  *
  * Return: 0, or -errno after a message
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keys of a US keyboard, by X11's names for them, as a viewer sends them.
+ * Keys of a US keyboard, by X11's keysyms, which viewers send.
  *
  * Source: X11's keysymdef.h; linux/input-event-codes.h
  */
@@ -31,9 +31,9 @@ static const unsigned char chars[128] = {
 };
 
 /**
- * struct special - a key that writes nothing
- * @keysym: X11's name
- * @key: Linux' name
+ * struct special - a key without a character
+ * @keysym: X11's keysym
+ * @key: Linux' key code
  */
 struct special {
 	u32 keysym;
@@ -55,7 +55,7 @@ static const struct special specials[] = {
 	{ 0xffc6, KEY_F9 }, { 0xffc7, KEY_F10 }, { 0xffc8, KEY_F11 }, { 0xffc9, KEY_F12 },
 };
 
-/* Android's buttons are on keys that a phone does not have. */
+/* Android's buttons are assigned to keys that a phone does not have. */
 static const unsigned short buttons[][2] = {
 	{ KEY_ESC, KEY_BACK }, { KEY_F1, KEY_MENU }, { KEY_F2, KEY_HOME }, { KEY_F3, KEY_BACK },
 	{ KEY_F4, KEY_APPSELECT }, { KEY_F5, KEY_SEARCH }, { KEY_F6, KEY_VOLUMEDOWN },
@@ -64,9 +64,9 @@ static const unsigned short buttons[][2] = {
 
 /**
  * vnc_key - find a key
- * @keysym: X11's name for what was typed
+ * @keysym: X11's keysym
  *
- * Return: Linux' name for the key, 0 if there is none
+ * Return: Linux' key code, 0 if there is none
  */
 unsigned int vnc_key(u32 keysym)
 {
@@ -84,10 +84,10 @@ unsigned int vnc_key(u32 keysym)
 }
 
 /**
- * vnc_android_key - find the button of a phone that is on a key
- * @key: Linux' name for the key
+ * vnc_android_key - find the phone's button that is assigned to a key
+ * @key: Linux' key code
  *
- * Return: the button, or @key if there is none on it
+ * Return: the button's key code, or @key if there is none
  */
 unsigned int vnc_android_key(unsigned int key)
 {

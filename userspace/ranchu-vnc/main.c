@@ -4,9 +4,9 @@
  *
  *	ranchu-vnc NAME [--unix PATH | --port PORT --password-file FILE]
  *
- * Viewers connect to a Unix socket, without more words BASE/.NAME.vnc, which only its
- * user can reach; or to a port of 127.0.0.1, with a password, since others of this
- * machine can reach that.
+ * Viewers connect to a Unix socket, by default BASE/.NAME.vnc, which only its
+ * user can reach; or to a port of 127.0.0.1, with a password, since other users of this
+ * machine can connect to it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,15 +33,15 @@
 
 #define EXIT_USAGE	2
 #define TIMEOUT_MS	10000
-#define PASSWORD_MAX	8	/* characters that VNC has */
+#define PASSWORD_MAX	8	/* limit of VNC's passwords */
 #define BACKLOG		64
 
 /**
  * struct arguments - the command line
- * @name: of the VM
- * @path: of the Unix socket, or NULL
- * @port: of 127.0.0.1, 0 for none
- * @password_file: whose first line is the password, or NULL
+ * @name: name of the VM
+ * @path: path of the Unix socket, or NULL
+ * @port: port of 127.0.0.1, 0 for none
+ * @password_file: file with the password in its first line, or NULL
  */
 struct arguments {
 	const char *name;
@@ -87,7 +87,7 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 	return 0;
 }
 
-/* The first line, of which VNC looks at the first characters only. */
+/* Reads the first line, of which VNC uses the first characters only. */
 static int password_read(const char *path, char password[PASSWORD_MAX + 1])
 {
 	struct stat st;
@@ -130,7 +130,7 @@ static u64 now_ms(void)
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
-/* A VM that starts has no screen at first. */
+/* Asks for the screen, repeatedly while the VM starts. */
 static json_t *screen_ask(struct vmm_client *client, u64 deadline)
 {
 	json_t *result = vmm_client_call(client, "screen", NULL);
@@ -143,7 +143,7 @@ static json_t *screen_ask(struct vmm_client *client, u64 deadline)
 	return result;
 }
 
-/* The VM's screen, and the connection by which it came. */
+/* Connects to the VM and gets its screen. */
 static int vm_open(const char *name, struct vmm_client **client, char *base)
 {
 	u64 deadline = now_ms() + TIMEOUT_MS;
@@ -164,8 +164,8 @@ static int vm_open(const char *name, struct vmm_client **client, char *base)
 }
 
 /*
- * A file that can be read when somebody ends the program, which goes on until it has released
- * what viewers have pressed.
+ * Makes a file that is readable after a signal to end: the program first releases the keys
+ * that viewers hold.
  */
 static int signals_open(void)
 {
@@ -177,7 +177,7 @@ static int signals_open(void)
 
 	sigemptyset(&set);
 	for (i = 0; i < ARRAY_SIZE(ends); i++) {
-		/* What nohup has it ignore would be read as well. */
+		/* A signal that nohup ignores must stay ignored. */
 		if (!sigaction(ends[i], NULL, &action) && action.sa_handler != SIG_IGN)
 			sigaddset(&set, ends[i]);
 	}
@@ -186,7 +186,7 @@ static int signals_open(void)
 	return fd < 0 ? vmm_error(errno, "signalfd") : fd;
 }
 
-/* The server's process; it ends with the broker. */
+/* Runs the server, a process that ends with the broker. */
 static int run_server(const struct vnc_options *options, int screen_fd, int fd)
 {
 	sigset_t set;
@@ -227,7 +227,7 @@ static int run_both(struct vmm_client *client, const struct vnc_options *options
 	ended = poll(&end, 1, 0) > 0;
 	close(pair[0]);
 	close(end_fd);
-	/* A viewer may keep it from seeing that the broker has gone. */
+	/* It may be busy with a viewer, and not see that the broker has gone. */
 	kill(pid, SIGTERM);
 	waitpid(pid, &status, 0);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)

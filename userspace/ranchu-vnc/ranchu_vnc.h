@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * ranchu-vnc: shows a VM's screen to VNC viewers. Two processes: the broker has the VM's
- * control socket, and reads nothing from any network; the server has the viewers, the
- * screen's file, which it can only read, and a socket to the broker. All that it can ask
+ * control socket, and reads nothing from a network; the server has the viewers, the
+ * screen's file, read-only, and a socket to the broker. All that it can ask
  * for there is a new frame, a key and a finger; and both pass the clipboard on.
  */
 #ifndef RANCHU_VNC_H
@@ -13,7 +13,7 @@
 struct vmm_client;
 struct _rfbScreenInfo;
 
-/* What the server asks the broker for. */
+/* Requests of the server to the broker. */
 enum vnc_what {
 	VNC_FRAME = 1,	/* put the newest frame into the screen's file; answered */
 	VNC_KEY,	/* @a: key of a PC, @b: pressed */
@@ -24,7 +24,7 @@ enum vnc_what {
 #define VNC_TEXT_MAX	15360	/* bytes of the guest's clipboard, UTF-8 */
 
 /**
- * struct vnc_record - a message of the server's; the answer is one as well
+ * struct vnc_record - a request of the server, or the broker's answer
  * @what: enum vnc_what
  * @a: see there
  * @b: see there
@@ -38,9 +38,9 @@ struct vnc_record {
 };
 
 /**
- * struct vnc_text - a record with text behind it
- * @record: what it is
- * @text: as long as the message says, without a NUL
+ * struct vnc_text - a record that is followed by text
+ * @record: the record
+ * @text: the rest of the message, without NUL
  */
 struct vnc_text {
 	struct vnc_record record;
@@ -54,10 +54,10 @@ int vnc_broker(struct vmm_client *client, int fd, int end_fd);
 /* ---- server.c ---- */
 
 /**
- * struct vnc_options - how viewers come in
- * @name: of the VM
- * @listen_fd: they connect to this
- * @password: that they have to say, or NULL
+ * struct vnc_options - how viewers connect
+ * @name: name of the VM
+ * @listen_fd: socket to which they connect
+ * @password: their password, or NULL
  */
 struct vnc_options {
 	const char *name;
@@ -69,19 +69,19 @@ struct vnc_server;
 
 int vnc_server(const struct vnc_options *options, int screen_fd, int broker_fd);
 
-/* What that is made of. */
+/* Parts of vnc_server(), for tests. */
 struct vnc_server *vnc_server_open(const struct vnc_options *options, int screen_fd,
 				   int broker_fd);
 void vnc_server_viewer(struct vnc_server *s, int fd);
 int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us);
 void vnc_server_close(struct vnc_server *s);
 
-/* ---- door.c ---- */
+/* ---- handshake.c ---- */
 
-int vnc_door_open(int door[2]);
-void vnc_door_enter(struct _rfbScreenInfo *rfb, const int door[2], int fd);
-bool vnc_door_make_room(struct _rfbScreenInfo *rfb);
-void vnc_door_watch(struct _rfbScreenInfo *rfb);
+int vnc_handshake_open(int pair[2]);
+void vnc_handshake_start(struct _rfbScreenInfo *rfb, const int pair[2], int fd);
+bool vnc_handshake_drop(struct _rfbScreenInfo *rfb);
+void vnc_handshake_watch(struct _rfbScreenInfo *rfb);
 
 /* ---- keys.c ---- */
 

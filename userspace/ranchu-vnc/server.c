@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that talks to viewers, by libvncserver. Frames are asked for while somebody
- * has come in; nothing listens that main.c has not opened.
+ * The process that talks to viewers, by libvncserver. Frames are requested while a viewer
+ * has finished its handshake; it listens on nothing but main.c's socket.
  */
 #include <endian.h>
 #include <errno.h>
@@ -19,16 +19,16 @@
 #include "ranchu_vnc.h"
 
 #define FRAME_MS	33
-#define SLOW_MS		2000	/* a viewer that takes longer to read is sent away */
-#define VIEWERS		8	/* who have come in */
-#define STRANGERS	40	/* who have not; the sandbox has files for all */
-#define PLACES		(VIEWERS + STRANGERS)
-#define ENTER_MS	60000	/* who takes longer to come in is sent away */
+#define SLOW_MS		2000	/* a viewer that takes longer to read is disconnected */
+#define VIEWERS		8	/* limit of viewers after the handshake */
+#define HANDSHAKES	40	/* limit of those in the handshake, by the files of the sandbox */
+#define PLACES		(VIEWERS + HANDSHAKES)
+#define HANDSHAKE_MS	60000	/* a client whose handshake takes longer is disconnected */
 
 /**
- * struct viewer - one of those who are connected; the library's client has it
- * @used: there is one
- * @in: it has come in
+ * struct viewer - a connected client; the library's client points to it
+ * @used: the element is used
+ * @in: it has finished the handshake
  * @since: when it connected, see now_ms()
  * @keys: a bit for each key that it holds
  */
@@ -41,26 +41,26 @@ struct viewer {
 
 /**
  * struct vnc_server - viewers and what they see
- * @rfb: the library's
+ * @rfb: the library's server
  * @view: the screen
- * @pixels: what is shown, a word each
- * @row: room for one
- * @door: new connections look like this
+ * @pixels: the shown frame, one word per pixel
+ * @row: buffer for a row
+ * @pair: socket pair for new connections
  * @listen_fd: viewers connect to this
- * @broker_fd: who has the VM
- * @viewer: who is connected
- * @viewers: how many there are
- * @in: how many of them have come in
- * @holders: of each key: how many hold it
+ * @broker_fd: connection to the broker
+ * @viewer: connected clients
+ * @viewers: number of connected clients
+ * @in: number of those that have finished the handshake
+ * @holders: number of viewers that hold each key
  * @pressed: the finger is down
- * @failed: the broker is gone
+ * @failed: the broker has ended
  */
 struct vnc_server {
 	rfbScreenInfoPtr rfb;
 	struct vmm_screen_view view;
 	u32 *pixels;
 	u32 *row;
-	int door[2];
+	int pair[2];
 	int listen_fd;
 	int broker_fd;
 	struct viewer viewer[PLACES];
@@ -88,9 +88,9 @@ static void ask(struct vnc_server *s, u32 what, s32 a, s32 b, s32 c)
 }
 
 /*
- * The guest has copied something. All viewers know Latin-1. Of libvncserver 0.9.14, what
- * sends a text to all sends it to those as well that have yet to say the password, and what
- * sends UTF-8 gives the others a wrong length.
+ * Sends the guest's clipboard to viewers, as Latin-1, which all know. In libvncserver 0.9.14,
+ * the function that sends a text to all includes clients that have not given the password, and
+ * the one that sends UTF-8 sends a wrong length to the others.
  */
 static void clipboard_show(struct vnc_server *s, const char *text, size_t len)
 {
@@ -111,7 +111,7 @@ static void clipboard_show(struct vnc_server *s, const char *text, size_t len)
 	rfbReleaseClientIterator(clients);
 }
 
-/* Waits for the answer: the broker is ours. */
+/* Waits for the answer: the broker is trusted. */
 static void ask_frame(struct vnc_server *s)
 {
 	struct vnc_text answer;
@@ -129,7 +129,7 @@ static void ask_frame(struct vnc_server *s)
 	}
 }
 
-/* A viewer has copied something. What is too long for the guest is left alone. */
+/* Passes a viewer's text to the guest, unless it is too long. */
 static void on_text(char *text, int len, rfbClientPtr client)
 {
 	struct vnc_text message = { .record.what = VNC_CLIPBOARD };
@@ -152,7 +152,7 @@ static void on_latin1(char *text, int len, rfbClientPtr client)
 		on_text(utf8, vnc_utf8(text, len, utf8), client);
 }
 
-/* Of the part that is drawn anew, rows that have changed are told to viewers. */
+/* Draws the changed part, and marks its changed rows for the viewers. */
 static void frame_draw(struct vnc_server *s)
 {
 	u32 width = vmm_screen_view_width(&s->view);
@@ -180,7 +180,7 @@ static void format_set(rfbScreenInfoPtr rfb)
 	rfb->serverFormat.blueShift = 0;
 }
 
-/* A screen that was turned has another shape. */
+/* A rotated screen has another shape. */
 static void shape_check(struct vnc_server *s)
 {
 	int width = vmm_screen_view_width(&s->view);
@@ -226,12 +226,12 @@ static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr client)
 	if (!key || (!down && !holds(client->clientData, key)))
 		return;
 	key_note(s, client->clientData, key, down);
-	/* A key that is held down is pressed again and again. */
+	/* A key that is held down repeats. */
 	if (down || !s->holders[key])
 		ask(s, VNC_KEY, key, down, 0);
 }
 
-/* The left button is a finger. Where it is while it does not touch, nobody asks. */
+/* The left button is a finger. Motion without the button is ignored. */
 static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 {
 	struct vnc_server *s = client->screen->screenData;
@@ -248,7 +248,7 @@ static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 	rfbDefaultPtrAddEvent(buttons, x, y, client);
 }
 
-/* Nobody is to hold something down who is gone. */
+/* Releases what the client held. */
 static void on_gone(rfbClientPtr client)
 {
 	struct vnc_server *s = client->screen->screenData;
@@ -266,7 +266,7 @@ static void on_gone(rfbClientPtr client)
 	viewer->in = false;
 	viewer->used = false;
 	s->viewers--;
-	/* The library lets nobody else point meanwhile, and forgets who it is after this. */
+	/* The library accepts one pointing client at a time, and clears it after this. */
 	if (!s->pressed || client->screen->pointerClient != client)
 		return;
 	ask(s, VNC_FINGER, 0, 0, 0);
@@ -290,7 +290,7 @@ static enum rfbNewClientAction on_new(rfbClientPtr client)
 	return RFB_CLIENT_ACCEPT;
 }
 
-/* By default the library listens at all addresses: it is to listen at none. */
+/* By default the library listens at all addresses: here it must not listen. */
 static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
 {
 	static char *passwords[2];
@@ -328,29 +328,29 @@ static int rfb_open(struct vnc_server *s, const struct vnc_options *options)
 	}
 	format_set(s->rfb);
 	rfbInitServer(s->rfb);
-	/* A screen that does not change is to be seen as well. */
+	/* Shows a screen also if it never changes. */
 	frame_show(s);
 	return 0;
 }
 
 /**
- * vnc_server_viewer - show the screen to one more viewer
+ * vnc_server_viewer - add a viewer
  * @s: the server
- * @fd: its connection; is closed, also where it is not wanted
+ * @fd: its connection; always closed, since the client gets a duplicate
  */
 void vnc_server_viewer(struct vnc_server *s, int fd)
 {
-	if (s->in < VIEWERS && s->viewers - s->in >= STRANGERS) {
-		/* What others have said meanwhile counts. */
-		vnc_door_watch(s->rfb);
+	if (s->in < VIEWERS && s->viewers - s->in >= HANDSHAKES) {
+		/* Considers what other clients have sent meanwhile. */
+		vnc_handshake_watch(s->rfb);
 		rfbProcessEvents(s->rfb, 0);
-		vnc_door_make_room(s->rfb);
+		vnc_handshake_drop(s->rfb);
 	}
-	vnc_door_enter(s->rfb, s->door, fd);
+	vnc_handshake_start(s->rfb, s->pair, fd);
 }
 
-/* Of more who come in than there are places, the last goes; and who does not come in. */
-static void entries_check(struct vnc_server *s)
+/* Disconnects viewers above the limit, the last first, and handshakes that take too long. */
+static void handshakes_check(struct vnc_server *s)
 {
 	rfbClientIteratorPtr clients = rfbGetClientIterator(s->rfb);
 	rfbClientPtr client;
@@ -364,7 +364,7 @@ static void entries_check(struct vnc_server *s)
 		if (client->state == RFB_NORMAL && s->in < VIEWERS) {
 			viewer->in = true;
 			s->in++;
-		} else if (client->state == RFB_NORMAL || now >= viewer->since + ENTER_MS) {
+		} else if (client->state == RFB_NORMAL || now >= viewer->since + HANDSHAKE_MS) {
 			rfbCloseClient(client);
 		}
 	}
@@ -372,28 +372,28 @@ static void entries_check(struct vnc_server *s)
 }
 
 /**
- * vnc_server_turn - do what viewers ask for, and show them what has changed
+ * vnc_server_turn - process viewers' messages, and send them changes
  * @s: the server
- * @frame: the VM is asked for its newest frame first
- * @wait_us: how long to wait for something that viewers say, in microseconds
+ * @frame: ask the VM for its newest frame first
+ * @wait_us: how long to wait for messages, in microseconds
  *
- * Return: how many are connected, or -EIO if the broker is gone
+ * Return: number of connected clients, or -EIO if the broker has ended
  */
 int vnc_server_turn(struct vnc_server *s, bool frame, unsigned int wait_us)
 {
 	if (frame)
 		frame_take(s);
-	vnc_door_watch(s->rfb);
+	vnc_handshake_watch(s->rfb);
 	rfbProcessEvents(s->rfb, wait_us);
-	entries_check(s);
+	handshakes_check(s);
 	return s->failed ? -EIO : (int)s->viewers;
 }
 
 /**
- * vnc_server_open - be ready for viewers
- * @options: how they come in
+ * vnc_server_open - create the server
+ * @options: how viewers connect
  * @screen_fd: the screen's file
- * @broker_fd: who has the VM
+ * @broker_fd: connection to the broker
  *
  * Return: the server, or NULL after a message
  */
@@ -408,13 +408,13 @@ struct vnc_server *vnc_server_open(const struct vnc_options *options, int screen
 	}
 	s->listen_fd = options->listen_fd;
 	s->broker_fd = broker_fd;
-	s->door[0] = -1;
-	s->door[1] = -1;
+	s->pair[0] = -1;
+	s->pair[1] = -1;
 	err = vmm_screen_view_open(&s->view, screen_fd);
 	if (err)
-		vmm_error(-err, "the screen's file is of no use");
+		vmm_error(-err, "the screen's file cannot be used");
 	if (!err) {
-		err = vnc_door_open(s->door);
+		err = vnc_handshake_open(s->pair);
 		if (err)
 			vmm_error(-err, "cannot make a socket");
 	}
@@ -434,9 +434,9 @@ void vnc_server_close(struct vnc_server *s)
 		return;
 	if (s->rfb)
 		rfbScreenCleanup(s->rfb);
-	if (s->door[0] >= 0) {
-		close(s->door[0]);
-		close(s->door[1]);
+	if (s->pair[0] >= 0) {
+		close(s->pair[0]);
+		close(s->pair[1]);
 	}
 	free(s->row);
 	free(s->pixels);
@@ -452,12 +452,12 @@ static void viewer_accept(struct vnc_server *s)
 		vnc_server_viewer(s, fd);
 	else if (errno == ECONNABORTED || errno == EINTR)
 		return;
-	/* It stays in the queue until there is a file for it: somebody goes, or time does. */
-	else if (!vnc_door_make_room(s->rfb))
+	/* It stays in the queue until a client disconnects or times out, and frees a file. */
+	else if (!vnc_handshake_drop(s->rfb))
 		poll(NULL, 0, FRAME_MS);
 }
 
-/* Without viewers this sleeps until one comes, or the broker goes. */
+/* Without viewers, sleeps until one connects, or the broker ends. */
 static void wait_for_viewers(struct vnc_server *s)
 {
 	struct pollfd fds[] = {
@@ -469,16 +469,16 @@ static void wait_for_viewers(struct vnc_server *s)
 		return;
 	if (fds[0].revents)
 		viewer_accept(s);
-	/* Unasked it says nothing: it has ended. */
+	/* It sends nothing unasked: it has ended. */
 	if (fds[1].revents)
 		s->failed = true;
 }
 
 /**
- * vnc_server - show a screen to viewers, until the broker is gone
- * @options: how they come in
+ * vnc_server - show a screen to viewers until the broker ends
+ * @options: how viewers connect
  * @screen_fd: the screen's file
- * @broker_fd: who has the VM
+ * @broker_fd: connection to the broker
  *
  * Return: 0, or -errno after a message
  */

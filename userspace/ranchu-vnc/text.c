@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Texts of a clipboard: UTF-8 is the guest's, Latin-1 that of viewers which know nothing
- * else.
+ * Texts of a clipboard: the guest uses UTF-8, viewers may use Latin-1 only.
  */
 #include "ranchu_vnc.h"
 
 /**
- * vnc_utf8 - make Latin-1 UTF-8
+ * vnc_utf8 - convert Latin-1 to UTF-8
  * @latin1: the text
  * @len: bytes of it
  * @utf8: filled, room for twice as many
@@ -31,7 +30,7 @@ size_t vnc_utf8(const char *latin1, size_t len, char *utf8)
 }
 
 /**
- * vnc_latin1 - make UTF-8 Latin-1, with a question mark for what it does not have
+ * vnc_latin1 - convert UTF-8 to Latin-1, with a question mark for other characters
  * @utf8: the text
  * @len: bytes of it
  * @latin1: filled, room for as many
@@ -51,7 +50,7 @@ size_t vnc_latin1(const char *utf8, size_t len, char *latin1)
 		else if (c >= 0xc0)
 			c = '?';
 		else if (c >= 0x80)
-			continue;	/* the rest of a character that is not there */
+			continue;	/* the rest of a replaced character */
 		latin1[n++] = c;
 	}
 	return n;

@@ -1,375 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl: boots a guest on the ranchu board. Read run_vm() for the order of a VM's
- * life: RAM, devices, then any number of lives of the guest, and the same backwards;
- * and run_life() for a guest's: vCPUs, kernel, loop. Nothing but main() exits.
+ * vmmctl: chooses the command and runs a VM. run_vm() has the order of a VM's life: RAM,
+ * devices, any number of lives of the guest, then the same in reverse order. run_life() has
+ * the order of a guest's life: vCPUs, kernel, main loop. control/session.c opens what a run
+ * needs of the host. Only main() ends the process, except for a job that does not end in
+ * time (vmm_steering_settle()).
  */
-#include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "avd/avd.h"
-#include "backends/vhost_user_gpu.h"
-#include "boot/boot.h"
 #include "cli/cli.h"
-#include "control/confine.h"
 #include "control/control.h"
-#include "control/emulator_port.h"
-#include "control/steering.h"
-#include "host/display.h"
+#include "control/session.h"
 #include "host/ending.h"
-#include "host/host.h"
-#include "host/image.h"
+#include "host/file_thread.h"
 #include "host/mac.h"
-#include "host/output.h"
+#include "host/sandbox.h"
 #include "host/vm_dir.h"
-#include "host/vsock.h"
-#include "machine/limits.h"
 #include "snapshot/snapshot.h"
-#include "virtio/virtio.h"
 
-#define EXIT_USAGE	2	/* the command line or the configuration file is wrong */
-
-/**
- * struct session - vmmctl while it runs a VM
- * @cfg: the command line
- * @loop: the main thread's loop
- * @devices: the devices', inside it; whatever asks them is there, too
- * @host: what devices are connected to
- * @screen: a socket by which a program draws, or NULL
- * @signal_fd: SIGUSR1 and SIGUSR2, which ask devices, as a file
- * @cont_fd: SIGCONT as a file
- * @read_window: the guest may read registers from memory
- * @confined: the sandbox was entered
- * @loaded: the guest of the snapshot has gone on
- * @err_out: stderr
- * @images: the disks' images, locked
- * @boot: what the guest starts from
- * @emulator: the port of the emulator's console
- * @steering: how the VM is steered from outside
- * @vm: the VM
- */
-struct session {
-	const struct vmm_config *cfg;
-	struct vmm_loop *loop;
-	struct vmm_loop *devices;
-	struct vmm_host host;
-	struct vmm_screen_socket *screen;
-	int signal_fd;
-	int cont_fd;
-	bool read_window;
-	bool confined;
-	bool loaded;
-	struct vmm_output err_out;
-	struct vmm_images images;
-	struct vmm_boot boot;
-	struct vmm_emulator_port emulator;
-	struct vmm_steering steering;
-	struct vmm_vm vm;
-};
-
-static int session_signal(void *arg)
+/* Gives a VM that starts from a snapshot the disks of the snapshot. */
+static int session_disks(struct vmm_session *s, struct vmm_config *cfg)
 {
-	struct session *s = arg;
-	struct signalfd_siginfo info;
+	struct vmm_image_past past[VMM_DISKS];
 
-	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
+	if (!cfg->snapshot)
 		return 0;
-	switch (info.ssi_signo) {
-	case SIGUSR1:
-		if ((s->cfg->stats || s->cfg->stats_at) && !vmm_hold_devices(&s->steering.hold))
-			vmm_stats_snapshot(s->steering.stats, &s->vm, "SIGUSR1");
-		break;
-	case SIGUSR2:
-		if (!vmm_hold_devices(&s->steering.hold))
-			vmm_board_command(&s->vm, NULL, "resize", NULL, NULL);
-		break;
-	}
-	return 0;
+	vmm_snapshot_disks(cfg->snapshot, past);
+	return vmm_images_copy(&s->images, cfg, past, VMM_DISKS);
 }
 
-static int session_continued(void *arg)
-{
-	struct session *s = arg;
-	struct signalfd_siginfo info;
-
-	if (read(s->cont_fd, &info, sizeof(info)) == sizeof(info))
-		vmm_console_foreground(s->host.console);
-	return 0;
-}
-
-static int session_ending(void *arg)
-{
-	(void)arg;
-	return VMM_END_SIGNAL;
-}
-
-/* In a vCPU's thread, inside the write that completed the line. */
-static void session_line(void *arg, const char *line)
-{
-	struct session *s = arg;
-
-	vmm_stats_snapshot(s->steering.stats, &s->vm, line);
-}
-
-/*
- * Before any thread exists, so that all of them inherit the mask. Nobody is to be
- * ended by a limit on files, which is an error like others, or stopped by a terminal.
- */
-static int session_signals(struct session *s)
-{
-	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTOU, SIGTTIN };
-	sigset_t set, cont;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigemptyset(&cont);
-	sigaddset(&cont, SIGCONT);
-	sigprocmask(SIG_BLOCK, &cont, NULL);
-	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	s->cont_fd = signalfd(-1, &cont, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->signal_fd < 0 || s->cont_fd < 0)
-		return vmm_error(errno, "signalfd");
-	/* While a job has the devices, those for devices wait. */
-	if (vmm_loop_add(s->devices, s->signal_fd, session_signal, s) ||
-	    vmm_loop_add(s->loop, s->cont_fd, session_continued, s))
-		return -EIO;
-	return vmm_ending_open(s->loop, session_ending, s);
-}
-
-/*
- * The C library opens files for its own purposes whenever it needs them, which the
- * sandbox would refuse: to count CPUs before it makes a second arena for the allocator,
- * and to see whether the local time, which nobody wants here, has changed.
- */
-static void library_files(void)
-{
-	mallopt(M_ARENA_MAX, 1);
-	setenv("TZ", "UTC0", 1);
-	tzset();
-}
-
-static int session_window(struct session *s)
-{
-	struct vmm_probe probe;
-	int kvm_fd;
-	int err;
-
-	s->read_window = s->cfg->window == VMM_WINDOW_ON;
-	if (s->read_window && !vmm_window_fits(sysconf(_SC_PAGESIZE)))
-		return vmm_error(-EINVAL,
-				 "--window on needs pages of %llu bytes; this host's have %ld",
-				 VMM_PAGE_SIZE, sysconf(_SC_PAGESIZE));
-	if (s->cfg->window != VMM_WINDOW_AUTO)
-		return 0;
-	if (!vmm_window_fits(sysconf(_SC_PAGESIZE))) {
-		vmm_note("no register window: this host's pages have %ld bytes",
-			 sysconf(_SC_PAGESIZE));
-		return 0;
-	}
-	kvm_fd = vmm_kvm_open();
-	if (kvm_fd < 0)
-		return kvm_fd;
-	err = vmm_probe_run(kvm_fd, &probe);
-	close(kvm_fd);
-	if (err)
-		return err;
-	s->read_window = vmm_probe_coherent(&probe);
-	if (!probe.readonly)
-		vmm_note("no register window: this host's KVM has no read-only memory");
-	else if (!s->read_window)
-		vmm_note("no register window: this CPU would read old values from it");
-	return 0;
-}
-
-static void session_close(struct session *s)
-{
-	vmm_pipe_adb_close(s->host.pipe_adb);
-	vmm_vsock_host_close(s->host.vsock);
-	vmm_console_close(s->host.console);
-	vmm_screen_socket_close(s->screen);
-	vmm_display_close(s->host.display);
-	vmm_steering_close(&s->steering);
-	vmm_emulator_port_close(&s->emulator);
-	vmm_stats_close(s->steering.stats);
-	vmm_boot_close(&s->boot);
-	vmm_images_unlock(&s->images);
-	vmm_ending_close(s->loop);
-	if (s->signal_fd >= 0)
-		close(s->signal_fd);
-	if (s->cont_fd >= 0)
-		close(s->cont_fd);
-	vmm_log_output(NULL);
-	vmm_output_close(&s->err_out);
-	vmm_loop_destroy(s->devices);
-	vmm_loop_destroy(s->loop);
-}
-
-static void session_adb(void *arg)
-{
-	struct session *s = arg;
-
-	vmm_steering_booted(&s->steering, "adb");
-}
-
-static int session_vsock(struct session *s)
-{
-	if (s->cfg->vsock != VMM_VSOCK_ADB)
-		return 0;
-	s->host.vsock = vmm_vsock_host_open(s->cfg, s->devices);
-	if (!s->host.vsock)
-		return -EIO;
-	vmm_vsock_host_on_adb(s->host.vsock, session_adb, s);
-	return 0;
-}
-
-static int session_pipe_adb(struct session *s)
-{
-	if (s->cfg->adb_transport != VMM_ADB_BY_PIPE)
-		return 0;
-	s->host.pipe_adb = vmm_pipe_adb_open(s->cfg, s->devices);
-	return s->host.pipe_adb ? 0 : -EIO;
-}
-
-static int session_display(struct session *s)
-{
-	s->host.display = vmm_display_open(s->cfg->screen_width, s->cfg->screen_height);
-	if (!s->host.display)
-		return -EIO;
-	return vmm_screen_socket_open(s->cfg, s->devices, s->host.display, &s->screen);
-}
-
-static int session_guest(struct session *s)
-{
-	int err = vmm_steering_guest(&s->steering);
-
-	s->host.guest = s->steering.guest;
-	return err;
-}
-
-/* Where adb has a pair of ports, one of them is the console's. */
-static int session_emulator(struct session *s)
-{
-	int fd = -1;
-
-	if (s->host.vsock)
-		fd = vmm_vsock_host_console(s->host.vsock);
-	if (s->host.pipe_adb && fd < 0)
-		fd = vmm_pipe_adb_console(s->host.pipe_adb);
-	return vmm_emulator_port_open(&s->emulator, s->cfg, s->loop, fd, s->steering.instance);
-}
-
-/* A guest that goes on is ready when adb has found it again. */
-static int session_ready(struct session *s)
-{
-	const struct vmm_adb *adb = NULL;
-
-	if (!s->cfg->snapshot)
-		return 0;
-	if (s->host.vsock)
-		adb = vmm_vsock_host_ports(s->host.vsock);
-	if (s->host.pipe_adb && !adb)
-		adb = vmm_pipe_adb_ports(s->host.pipe_adb);
-	return adb ? vmm_steering_wait_for_adb(&s->steering, adb) : 0;
-}
-
-static int session_open_host(struct session *s)
-{
-	int err = vmm_images_lock(&s->images, s->cfg);
-
-	if (!err)
-		err = vmm_boot_open(&s->boot, s->cfg);
-	if (!err)
-		err = session_window(s);
-	if (!err)
-		err = session_vsock(s);
-	if (!err)
-		err = session_pipe_adb(s);
-	if (!err)
-		err = session_display(s);
-	if (!err)
-		err = session_guest(s);
-	if (!err)
-		err = vmm_steering_directories(&s->steering);
-	if (!err)
-		err = session_emulator(s);
-	if (!err)
-		err = session_ready(s);
-	if (err || !s->cfg->console)
-		return err;
-	s->host.console = vmm_console_open(s->loop, STDIN_FILENO, STDOUT_FILENO);
-	if (!s->host.console)
-		return -EIO;
-	s->steering.console = s->host.console;
-	if (s->cfg->stats_at)
-		vmm_console_watch(s->host.console, s->cfg->stats_at, session_line, s);
-	return 0;
-}
-
-static int session_open(struct session *s)
-{
-	int err;
-
-	vmm_sandbox_limits();
-	vmm_limits_raise();
-	library_files();
-	s->loop = vmm_loop_create();
-	if (s->loop)
-		s->devices = vmm_loop_create_inner(s->loop);
-	if (!s->devices)
-		return -ENOMEM;
-	err = session_signals(s);
-	if (err)
-		return err;
-	vmm_output_init(&s->err_out, STDERR_FILENO);
-	vmm_log_output(&s->err_out);
-	s->steering.cfg = s->cfg;
-	s->steering.loop = s->loop;
-	s->steering.devices = s->devices;
-	s->steering.hold.images = &s->images;
-	s->steering.stats = vmm_stats_open(s->cfg);
-	if (!s->steering.stats)
-		return -EIO;
-	err = vmm_steering_open(&s->steering);
-	return err ? err : session_open_host(s);
-}
-
-/* A vCPU's thread, before it runs the guest. */
+/* Runs in a vCPU's thread, before the thread runs the guest. */
 static int confine_vcpu(const struct vmm_vm *vm)
 {
 	(void)vm;
 	return vmm_sandbox_vcpu();
 }
 
-static int session_confine(struct session *s)
-{
-	int err = 0;
-
-	if (s->cfg->sandbox && !s->confined) {
-		err = vmm_confine(s->cfg);
-		vmm_stats_keep(s->steering.stats);
-	}
-	s->confined = true;
-	return err;
-}
-
-/* vCPUs run from the first line to the last; returns how it ended. */
-static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
+/* Starts the vCPUs, serves the main loop, stops the vCPUs. Returns how the life ended. */
+static enum vmm_end run_vcpus(struct vmm_session *s, struct vmm_vm *vm)
 {
 	unsigned int i;
 	int end = VMM_END_NONE;
@@ -393,35 +67,35 @@ static enum vmm_end run_vcpus(struct session *s, struct vmm_vm *vm)
 	return end;
 }
 
-static int life_boot(struct session *s)
+static int life_boot(struct vmm_session *s)
 {
 	struct vmm_entry entry;
 	int err = s->vm.board.load(&s->vm, &s->boot, &entry);
 
 	if (!err)
 		err = vmm_arch_vcpu_entry(s->vm.vcpu[0], &entry);
-	return err ? err : session_confine(s);
+	return err ? err : vmm_session_confine(s);
 }
 
-/* A snapshot is somebody else's: its state is read inside the sandbox. */
-static int life_go_on(struct session *s)
+/* A snapshot is not trusted: its state is read inside the sandbox. */
+static int life_load(struct vmm_session *s)
 {
 	int err = vmm_snapshot_fits(s->cfg->snapshot, &s->vm, &s->images);
 
 	s->loaded = true;
 	if (!err)
-		err = session_confine(s);
+		err = vmm_session_confine(s);
 	return err ? err : vmm_snapshot_load(s->cfg->snapshot, &s->vm);
 }
 
-/* The first life may be one that goes on. */
-static int life_begin(struct session *s)
+/* The first life may start from a snapshot; after a reset, the guest boots. */
+static int life_begin(struct vmm_session *s)
 {
-	return s->cfg->snapshot && !s->loaded ? life_go_on(s) : life_boot(s);
+	return s->cfg->snapshot && !s->loaded ? life_load(s) : life_boot(s);
 }
 
 /* One life of the guest, from power-on to power-off or reset. */
-static enum vmm_end run_life(struct session *s)
+static enum vmm_end run_life(struct vmm_session *s)
 {
 	struct vmm_vm *vm = &s->vm;
 	enum vmm_end end = VMM_END_ERROR;
@@ -439,7 +113,7 @@ static enum vmm_end run_life(struct session *s)
 }
 
 /* After a reset, devices and RAM are as at power-on, and every file is still open. */
-static enum vmm_end run_lives(struct session *s)
+static enum vmm_end run_lives(struct vmm_session *s)
 {
 	enum vmm_end end = run_life(s);
 
@@ -451,9 +125,19 @@ static enum vmm_end run_lives(struct session *s)
 	return end;
 }
 
-static enum vmm_end run_vm(struct session *s)
+/* How a VM ended that never had a guest. */
+static enum vmm_end not_started(const struct vmm_session *s)
 {
-	enum vmm_end end = VMM_END_ERROR;
+	enum vmm_end end = vmm_vm_ended(&s->vm);
+
+	if (vmm_ending_signal())
+		return VMM_END_SIGNAL;
+	return end == VMM_END_NONE ? VMM_END_ERROR : end;
+}
+
+static enum vmm_end run_vm(struct vmm_session *s)
+{
+	enum vmm_end end;
 
 	s->vm = (struct vmm_vm){
 		.cfg = s->cfg,
@@ -466,19 +150,26 @@ static enum vmm_end run_vm(struct session *s)
 	};
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))
-		return end;
+		return VMM_END_ERROR;
+	vmm_steering_vm(&s->steering, &s->vm);
+	if (s->cfg->snapshot)
+		vmm_ending_ram(&s->vm.mem);
 	if ((!s->cfg->snapshot || !vmm_snapshot_map(s->cfg->snapshot, &s->vm.mem)) &&
 	    !vmm_board_create(&s->vm)) {
 		end = run_lives(s);
 		vmm_steering_over(&s->steering, end);
+		vmm_file_threads_last(false);
 		vmm_board_destroy(&s->vm);
+	} else {
+		end = not_started(s);
+		vmm_steering_over(&s->steering, end);
 	}
 	vmm_vm_destroy(&s->vm);
 	return end;
 }
 
-/* All that depends on what the VM is called. */
-static void name_vm(struct vmm_config *cfg)
+/* MAC addresses that the command line does not give are made from the VM's name. */
+static void fill_macs(struct vmm_config *cfg)
 {
 	static char name[VMM_NAME_MAX];
 
@@ -486,8 +177,8 @@ static void name_vm(struct vmm_config *cfg)
 	vmm_mac_fill(cfg, cfg->name ? cfg->name : name);
 }
 
-/* A snapshot says where relative paths begin; a directory that is gone has no name. */
-static void where_we_are(struct vmm_config *cfg)
+/* A snapshot names the working directory, for relative paths; a removed one has no path. */
+static void fill_directory(struct vmm_config *cfg)
 {
 	static char path[PATH_MAX];
 
@@ -498,90 +189,18 @@ static void where_we_are(struct vmm_config *cfg)
 
 static int command_run(struct vmm_config *cfg)
 {
-	struct session s = {
-		.cfg = cfg, .signal_fd = -1, .cont_fd = -1, .steering.every_fd = -1,
-		.err_out.own_fd = -1, .emulator = VMM_EMULATOR_PORT_NONE,
-		.boot = { .kernel.fd = -1, .initrd.fd = -1 },
-	};
+	struct vmm_session s = VMM_SESSION_NONE;
 	enum vmm_end end = VMM_END_ERROR;
 
+	s.cfg = cfg;
 	if (vmm_arch_check_run(cfg))
 		return EXIT_FAILURE;
-	name_vm(cfg);
-	where_we_are(cfg);
-	if ((!cfg->clone || !vmm_images_copy(&s.images, cfg)) && !session_open(&s))
+	fill_macs(cfg);
+	fill_directory(cfg);
+	if (!session_disks(&s, cfg) && !vmm_session_open(&s))
 		end = run_vm(&s);
-	session_close(&s);
+	vmm_session_close(&s);
 	return vmm_steering_exit(end);
-}
-
-static int write_all(int fd, const u8 *bytes, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* Half a file is removed again, but never a device that was written to. */
-static void dtb_discard(int fd, const char *path)
-{
-	struct stat st;
-
-	if (path && !fstat(fd, &st) && S_ISREG(st.st_mode))
-		unlink(path);
-}
-
-static int dtb_write(const char *path, const u8 *blob, size_t len)
-{
-	int fd = STDOUT_FILENO;
-	int err;
-
-	if (path)
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return vmm_error(errno, "cannot create %s", path);
-	err = write_all(fd, blob, len);
-	if (err) {
-		vmm_error(-err, "cannot write the device tree");
-		dtb_discard(fd, path);
-	}
-	if (path)
-		close(fd);
-	return err;
-}
-
-/* Without a host to ask, GICv2 is what the board has, if it is enough. */
-static int command_dtb(const struct vmm_config *cfg)
-{
-	enum vmm_gic gic = cfg->gic == VMM_GIC_V3 || cfg->cpus > VMM_GICV2_CPUS ? VMM_GIC_V3 :
-									  VMM_GIC_V2;
-	static u64 blob[VMM_FDT_SIZE / sizeof(u64)];
-	struct vmm_board board;
-	struct vmm_layout layout;
-	struct vmm_boot boot;
-	__be32 size;
-	int err;
-
-	if (vmm_boot_open(&boot, cfg))
-		return EXIT_FAILURE;
-	err = vmm_kernel_layout(cfg, &boot, &layout);
-	vmm_boot_close(&boot);
-	if (err)
-		return EXIT_FAILURE;
-	vmm_board_arm64(&board, cfg);
-	if (vmm_fdt_build(&board, cfg, gic, &layout, blob, sizeof(blob)))
-		return EXIT_FAILURE;
-	/* Second word of the header: the bytes that are used. */
-	memcpy(&size, (u8 *)blob + 4, sizeof(size));
-	return dtb_write(cfg->output, (u8 *)blob, be32toh(size)) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int command(struct vmm_config *cfg)
@@ -590,7 +209,7 @@ static int command(struct vmm_config *cfg)
 	case VMM_CMD_RUN:
 		return command_run(cfg);
 	case VMM_CMD_DTB:
-		return command_dtb(cfg);
+		return vmm_dtb_command(cfg) ? EXIT_FAILURE : EXIT_SUCCESS;
 	case VMM_CMD_DOCTOR:
 		return vmm_doctor(cfg) ? EXIT_FAILURE : EXIT_SUCCESS;
 	case VMM_CMD_VERSION:
@@ -602,8 +221,8 @@ static int command(struct vmm_config *cfg)
 	}
 }
 
-/* A number below 3 that is free would be given to some device, and be printed to. */
-static bool standard_files(void)
+/* Opens closed ones of descriptors 0 to 2, so that no device gets one and is printed to. */
+static bool open_standard_files(void)
 {
 	int fd;
 
@@ -618,7 +237,7 @@ static bool standard_files(void)
 static int command_line(int argc, char **argv, const char *avd)
 {
 	struct vmm_config cfg;
-	int code = EXIT_USAGE;
+	int code = VMM_EXIT_USAGE;
 
 	if (!vmm_options_parse(&cfg, argc, argv)) {
 		cfg.avd = avd;
@@ -629,14 +248,14 @@ static int command_line(int argc, char **argv, const char *avd)
 	return code;
 }
 
-/* The emulator's command line becomes one of vmmctl run. */
+/* Turns the emulator's command line into one of vmmctl run, and runs that. */
 static int command_avd(int argc, char **argv)
 {
 	struct vmm_avd_plan *plan;
 	int code;
 
 	plan = vmm_avd_command(argc, argv, &code);
-	if (code == VMM_AVD_GOES_ON)
+	if (code == VMM_AVD_RUN)
 		code = command_line(plan->run.count, plan->run.word, plan->avd.content);
 	vmm_avd_close(plan);
 	return code;
@@ -644,7 +263,7 @@ static int command_avd(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	if (!standard_files())
+	if (!open_standard_files())
 		return EXIT_FAILURE;
 	if (argc > 1 && vmm_control_is_command(argv[1]))
 		return vmm_control_cli(argc, argv);

@@ -394,9 +394,9 @@ struct vhost_goldfish_pipe_ring_control {
  * @padding: must be zero
  *
  * Returns a new file, close-on-exec: mmap(), MAP_SHARED, each part at its offset
- * above. What is mapped can be any pages of one part, so that a ring can be
- * mapped twice in a row and is never cut in two by its end. The memory is the
- * kernel's, charged to the caller's memory cgroup.
+ * above. What is mapped can be any pages of one part, so that a ring of a page or
+ * more can be mapped twice in a row and is never cut in two by its end. The memory
+ * is the kernel's, charged to the caller's memory cgroup.
  *
  * The last close of the file (a mapping counts) is the service's end of the
  * pipe: the guest reads what is left, then gets IO. The guest's end sets @closed

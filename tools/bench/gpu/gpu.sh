@@ -3,9 +3,9 @@
 #
 # AREA=gpu, part of bench.sh: frames and fences of a guest by the goldfish pipe and the sync
 # device, served by the kernel and by userspace in one run. The wall clock is not looked at.
-# What is no cost comes from the tests of ranchu-gpu and ranchu-gles: pixels, exits of a
-# virtio-gpu, copies, and what hostile guests and fuzz targets find. RANCHU_FUZZ_SECONDS is how
-# long each target runs, 600 without it.
+# Figures that are no costs come from the tests of ranchu-gpu and ranchu-gles: wrong pixels, exits
+# of a virtio-gpu, copies, and findings of hostile guests and fuzz targets. Each fuzz target runs
+# for RANCHU_FUZZ_SECONDS, 600 by default.
 
 FLOORS[gpu.exits_per_frame]="0, exactly"
 FLOORS[gpu.pipe_user_vs_kernel]=">= 1.5"
@@ -61,7 +61,7 @@ gpu_exits() {
 	END { if (ops) printf "%g", exits / ops }' "$OUT/gpu-guest.csv"
 }
 
-# gpu_steps: the tests with guests, on both boards.
+# gpu_steps: runs the tests with guests, on both boards.
 gpu_steps() {
 	local host step log
 
@@ -77,7 +77,7 @@ gpu_steps() {
 	done
 }
 
-# wrong_pixels: over all comparisons of all steps; empty if there are not all of them.
+# wrong_pixels: sum of all comparisons of all steps; empty if a comparison is missing.
 wrong_pixels() {
 	sed -n 's/^ *# pixels //p' "$OUT"/gpu-step-*.log |
 		awk -v want=$((2 * (GPU_PICTURES + GLES_PICTURES))) '
@@ -85,8 +85,8 @@ wrong_pixels() {
 		END { if (n == want) print wrong + 0 }'
 }
 
-# frame_exits: of the pipe's frames, and those of a virtio-gpu: 2D flips, and OpenGL with its
-# fences, on each board.
+# frame_exits: exits per frame of the pipe, plus those of a virtio-gpu: 2D flips, and OpenGL with
+# its fences, on each board.
 frame_exits() {
 	{
 		echo "pipe $(gpu_exits frame)"
@@ -98,7 +98,7 @@ frame_exits() {
 		END { if (n == 4 && frames && pipe != "") printf "%g", pipe + exits / frames }'
 }
 
-# hostile NAME...: failures in their logs; one without any result has failed once.
+# hostile NAME...: number of failures in these logs; a log without results is one failure.
 hostile() {
 	local name
 
@@ -108,7 +108,7 @@ hostile() {
 	done | awk '$1 + $2 { n++; failed += $2 } END { if (n == '$#') print failed + 0 }'
 }
 
-# hostile_run NAME COMMAND...: what it finds is counted later.
+# hostile_run NAME COMMAND...: runs a command; hostile() counts its findings.
 hostile_run() {
 	local name=$1 rc=0
 
@@ -127,7 +127,7 @@ hostile_guests() {
 		"O=$RANCHU_BUILD/check/ranchu-gles" check
 }
 
-# copies: the most of them that a frame has, however the guest has its memory.
+# copies: the largest number of copies of a frame, for all layouts of the guest's memory.
 copies() {
 	sed -n 's/^ *# copies [a-z_]* \([0-9.]*\):.*/\1/p' "$OUT/gpu-check.log" |
 		awk '$1 > most { most = $1 } END { if (NR == 2) printf "%g", most }'

@@ -18,7 +18,7 @@ vmm_host() {
 	local overlay=$OUT/overlay-vmm
 
 	"$RANCHU_TOP/tools/lab/host-overlay.sh" arm64 "$overlay" --guest
-	"$RANCHU_TOP/tools/lab/program.sh" "$overlay" socat
+	"$RANCHU_TOP/tools/lab/program.sh" "$overlay" socat dmsetup
 	cp "$RANCHU_TOP/tools/ci/host-lib.sh" "$HERE/vmm/vmm_host.sh" "$overlay/ranchu/"
 	"$RANCHU_TOP/tools/lab/run.sh" --host arm64 --timeout 1200 --overlay "$overlay" -- \
 		sh /ranchu/vmm_host.sh

@@ -4,7 +4,8 @@
 # The area vmm's part inside the host (busybox's sh). Prints
 #
 #	rss_kib N		private memory of a running vmmctl beyond the guest's RAM
-#	state NAME SECONDS	from SIGTERM until it is gone, for each state
+#	state NAME SECONDS	from SIGTERM until it is gone, for each state; with _status
+#				behind the name, until it has said how it is
 #	states_done		all of them were measured
 #	main thread: N calls	that are left to it
 set -u
@@ -33,7 +34,20 @@ now() {
 	cut -d ' ' -f 1 /proc/uptime
 }
 
-# stop STATE: ends it and says how long that took; a minute at most.
+# took STATE: says how long that has taken since $begin.
+took() {
+	now | awk -v name="$1" -v begin="$begin" '{ printf "state %s %.2f\n", name, $1 - begin }'
+}
+
+# answers STATE: asks how it is, and says how long that took; a minute at most.
+answers() {
+	begin=$(now)
+	timeout 60 vmmctl status bench > /dev/null || begin=0
+	took "$1_status"
+}
+
+# stop STATE [COMMAND...]: ends it and says how long that took; a minute at most. Then runs
+# COMMAND, without which the kernel may keep what is left of the process.
 stop() {
 	begin=$(now)
 	kill -TERM "$pid"
@@ -43,7 +57,9 @@ stop() {
 		sleep 0.02
 		n=$((n + 1))
 	done
-	now | awk -v name="$1" -v begin="$begin" '{ printf "state %s %.2f\n", name, $1 - begin }'
+	took "$1"
+	shift
+	"$@"
 	kill -KILL "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 }
@@ -140,8 +156,33 @@ kill $peer_pid
 peer /tmp/user "EXEC:sleep 1000"
 start "$forever" --vhost-user rng,socket=/tmp/user
 sleep 2
+answers vhost_user_silent
 stop vhost_user_silent
 kill $peer_pid
+
+# A file system whose disk stands still is frozen: whoever writes to it waits, and no signal
+# ends that. Console, messages and statistics are there.
+modprobe dm-mod && modprobe ext4 || exit 1
+export DM_DISABLE_UDEV=1
+truncate -s 16M /tmp/disk
+losetup /dev/loop0 /tmp/disk
+echo "0 32768 linear /dev/loop0 0" | dmsetup create frozen
+mke2fs /dev/dm-0 > /dev/null 2>&1
+mkdir -p /tmp/frozen
+mount -t ext4 /dev/dm-0 /tmp/frozen || exit 1
+out=/tmp/frozen/out
+start "$forever" --stats=/tmp/frozen/stats
+waits_for 3 TICK
+dmsetup suspend frozen
+sleep 1
+kill -USR1 "$pid"
+sleep 2
+answers file_system_frozen
+stop file_system_frozen dmsetup resume frozen
+out=/tmp/out
+umount /tmp/frozen
+dmsetup remove frozen
+losetup -d /dev/loop0
 
 start "$forever"
 waits_for 1 TICK

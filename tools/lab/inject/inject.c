@@ -30,7 +30,7 @@ static void inject_nothing(struct irq_work *work)
 {
 }
 
-static DEFINE_PER_CPU(struct irq_work, inject_exit) = IRQ_WORK_INIT_HARD(inject_nothing);
+static DEFINE_PER_CPU(struct irq_work, inject_exit);
 
 /* The next entry of this CPU injects. A vCPU that moves in between is not cared for. */
 static DEFINE_PER_CPU(bool, inject_due);
@@ -51,8 +51,13 @@ static void inject_entered(void *data, struct kvm_vcpu *vcpu, bool force_immedia
 
 static int __init inject_init(void)
 {
-	int err = register_trace_kvm_inj_virq(inject_noted, NULL);
+	int cpu;
+	int err;
 
+	/* A module's variables of a CPU are not relocated: no function's address is there. */
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(&inject_exit, cpu) = IRQ_WORK_INIT_HARD(inject_nothing);
+	err = register_trace_kvm_inj_virq(inject_noted, NULL);
 	if (err)
 		return err;
 	err = register_trace_kvm_entry(inject_entered, NULL);

@@ -252,7 +252,7 @@ static void one_program_draws_at_a_time(void)
 		stranger(NULL, 0);
 	vmmctl_do('r');
 	tap_heard(said, sizeof(said));
-	tap_equal(times(said, "somebody draws already"), 1);
+	tap_equal(times(said, "a program draws already"), 1);
 }
 
 /* What each of them says is gpu_socket_test's. */

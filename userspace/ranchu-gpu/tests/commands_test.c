@@ -250,7 +250,7 @@ static void cursors_are_copied(void)
 	device_free();
 }
 
-/* Colours are where a screen wants them, whatever the format, and so is a cursor's alpha. */
+/* Pixels of all formats are converted to the screen's format; a cursor's alpha is kept. */
 static void formats_are_converted(void)
 {
 	static const struct { u32 format; u8 bytes[4]; } rows[] = {
@@ -289,7 +289,7 @@ static void formats_are_converted(void)
 	}
 }
 
-/* How many pixels a renderer was asked for, which has its own. */
+/* Number of pixels that were read from the renderer. */
 static u64 pixels_read;
 
 static int count_read(struct gpu_renderer *renderer, struct gpu_resource *r,
@@ -319,7 +319,7 @@ static int no_transfer(struct gpu_renderer *renderer, struct gpu_resource *r,
 	return 0;
 }
 
-/* The flush of a flip asks for no pixel again, unless something was drawn in between. */
+/* The flush after a page flip reads no pixel again, unless something was drawn in between. */
 static void a_flip_is_read_once(void)
 {
 	static const struct gpu_renderer_ops ops = {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What ranchu-gpu can still do in its sandbox, and what it cannot, with each kind of
- * renderer. A child process goes into the sandbox for each case, and its exit code is the
- * line of the check that failed.
+ * What ranchu-gpu can do in its sandbox, and what it cannot, with each kind of renderer. For
+ * each case a child process enters the sandbox; its exit code is the line of the check that
+ * failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@
 static const struct gpu_renderer_ops ops_3d = { .three_d = true };
 static struct gpu_renderer renderer_3d = { .ops = &ops_3d, .fd = -1 };
 
-/* What the command line says in the case that is tried. */
+/* Options of the current case. */
 static struct server_options options;
 
 static void confine(void)
@@ -41,7 +41,7 @@ static void confine(void)
 	MUST(!gpu_confine(&options));
 }
 
-/* A guest that has taken the program over has no way from here. */
+/* A process that the guest controls cannot do anything outside of the sandbox. */
 static void nothing_else(void)
 {
 	char *const words[] = { "true", NULL };
@@ -85,7 +85,7 @@ static void some_code(void)
 	_exit(0);
 }
 
-/* A picture: one as large as all may be, sealed and mapped, and none that is larger. */
+/* A picture of the largest allowed size can be sealed and mapped; a larger one is refused. */
 static void its_work(void)
 {
 	int picture, more;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How often a frame's bytes are copied on their way from the guest's memory to the screen's
- * file: the 2D renderer, what vmmctl keeps of a scanout, and its screen, each with its own
- * count, with somebody who looks after each frame. Prints
+ * Counts how often the bytes of a frame are copied from the guest's memory to the screen's file.
+ * The 2D renderer, vmmctl's scanout and vmmctl's screen count their own copies. A viewer looks at
+ * each frame. Prints
  *
- *	# copies NAME N		for each frame: transferred, put together, and written
+ *	# copies NAME N		copies of a frame: transferred, put together, and written
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static struct vmm_display *display;
 static struct vmm_gpu_screen screen;
 static u8 *picture;		/* the guest's memory */
 
-static unsigned int pieces;	/* in which the guest says it is */
+static unsigned int pieces;	/* pieces of the guest's memory */
 
 static int pieces_resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned int max)
 {
@@ -39,7 +39,7 @@ static int pieces_resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsign
 	return 1;
 }
 
-/* As display.c and vhost_user_gpu.c do it, without the socket between them. */
+/* Does what display.c and vhost_user_gpu.c do, without the socket between them. */
 static void on_scanout(void *arg, unsigned int index)
 {
 	const struct gpu_scanout *scanout = &gpu.scanout[index];
@@ -115,7 +115,7 @@ static void frames_are_copied(const char *name)
 	shown = mmap(NULL, VMM_DISPLAY_PIXELS + FRAME, PROT_READ, MAP_SHARED,
 		     vmm_display_file(display), 0);
 	for (i = 0; i < FRAMES; i++) {
-		/* No row is as it was. */
+		/* Each row changes. */
 		memset(picture, 0x11 + i, FRAME);
 		picture[4 * W * (i + 3) + i] = 0;
 		done(&take, sizeof(take));

@@ -338,9 +338,9 @@ u64 memory_table(void)
 }
 
 /**
- * memory_half - tell of the half of it where there are no queues
+ * memory_half - send a memory table with the half of the memory that has no queues
  *
- * Return: 0 if it was taken
+ * Return: 0 if the program accepted it
  */
 u64 memory_half(void)
 {
@@ -602,7 +602,7 @@ void draw(void)
 }
 
 /**
- * device_pause - stop it for a while
+ * device_pause - stop the queues without a reset
  */
 void device_pause(void)
 {
@@ -621,7 +621,7 @@ void device_pause(void)
 }
 
 /**
- * device_go_on - undo device_pause()
+ * device_go_on - start the queues again after device_pause()
  */
 void device_go_on(void)
 {
@@ -631,7 +631,7 @@ void device_go_on(void)
 }
 
 /**
- * device_stop - stop it, and reset it
+ * device_stop - stop the queues and reset the device
  */
 void device_stop(void)
 {

@@ -287,7 +287,7 @@ static void messages_that_are_wrong(void)
 	}
 }
 
-/* Memory is told of anew while queues are served: they go on, and so do resources. */
+/* A new memory table while queues are served: queues continue, and resources are kept. */
 static void memory_changes_under_a_driver(void)
 {
 	const struct virtio_gpu_cmd_get_edid edid = { .hdr.type = VIRTIO_GPU_CMD_GET_EDID };
@@ -311,7 +311,7 @@ static void memory_changes_under_a_driver(void)
 		memcpy(&update, screen_body, sizeof(update));
 		tap_equal(update.height, 20);
 	}
-	/* A question is asked again. */
+	/* A pending question is asked again. */
 	make(0, &edid, sizeof(edid), sizeof(said));
 	kick(0);
 	screen_hears(GPU_GET_EDID);
@@ -321,7 +321,7 @@ static void memory_changes_under_a_driver(void)
 	vmm_edid_fill(said.edid, W, H);
 	screen_says(GPU_GET_EDID, &said, sizeof(said));
 	tap_equal(wait_for_all(0), sizeof(said));
-	/* Without the memory that they are in, queues stop; with it they can be set up. */
+	/* Queues stop if their memory is removed, and can be set up when it is back. */
 	tap_equal(memory_half(), 1);
 	tap_check(ask(VU_GET_FEATURES, NULL, 0));
 	tap_equal(memory_table(), 0);
@@ -347,7 +347,7 @@ static void a_device_starts_again(void)
 	all_end();
 }
 
-/* A front end that cannot say that it resets: a queue that goes on is no reset. */
+/* Without RESET_DEVICE: a queue that continues where it was stopped is no reset. */
 static void a_device_is_paused(void)
 {
 	driver_resets = false;
@@ -364,7 +364,7 @@ static void a_device_is_paused(void)
 	driver_resets = true;
 }
 
-/* Newer headers have more fields; what there is no more of is refused. */
+/* A front end with newer headers asks for more fields; more than 256 bytes are refused. */
 static void configurations_of_any_length(void)
 {
 	static const u32 lengths[] = { 4, 16, 20, 256, 257 };

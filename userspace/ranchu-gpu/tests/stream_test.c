@@ -230,7 +230,7 @@ static void fences_of_all_kinds(void)
 	comes(before + 6, slot[1], 50);
 	comes(before + 6, slot[2], 10);
 	comes(before + 6, slot[3], 99);
-	/* A context goes while one of its own waits that will not come; no other's is told. */
+	/* A destroyed context's pending fence completes; other timelines' fences do not. */
 	before = queue[0].made;
 	slot[0] = fenced(5, -1);
 	slot[1] = fenced(60, 1);

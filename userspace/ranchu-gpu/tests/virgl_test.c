@@ -347,7 +347,7 @@ static void fence_is(u16 slot, u64 fence, int ring)
 	tap_equal(hdr.ring_idx, ring < 0 ? 0 : ring);
 }
 
-/* A request of nothing with a fence: on a ring of the context, or the device's own timeline. */
+/* Makes an empty submission with a fence, on a ring of the context or the device's timeline. */
 static u16 make_fenced(u32 context, int ring, u64 fence)
 {
 	size_t len = submit_make(context, (const u32[]){ 0 }, 0);
@@ -384,7 +384,7 @@ static void fences_are_told(void)
 	all_end();
 }
 
-/* A context goes while fences are waited for, its own and another's: all are told. */
+/* A context is destroyed while its own and other fences are pending: all are signalled. */
 static void a_context_goes_with_fences(void)
 {
 	const struct virtio_gpu_ctx_destroy destroy = {
@@ -411,7 +411,7 @@ static void a_context_goes_with_fences(void)
 	all_end();
 }
 
-/* No timeline of a context is ahead of what was asked for before. */
+/* Fences of all timelines are signalled in order of submission. */
 static void rings_keep_the_order(void)
 {
 	const struct vring_used *used = (void *)(ram + 0x2000);
@@ -436,7 +436,7 @@ static void rings_keep_the_order(void)
 	all_end();
 }
 
-/* A cursor has moved when that is answered: nothing is left to wait for. */
+/* Cursor commands are answered without waiting for a fence. */
 static void cursors_have_no_fence(void)
 {
 	const struct virtio_gpu_update_cursor move = {

@@ -343,7 +343,7 @@ static void wrong_packets_end_it(void)
 		fd = dial();
 		send_wrong(fd, &rows[i]);
 		tap_equal(program_end(), 1);
-		tap_check(said_so("vmmctl has sent what it should not"));
+		tap_check(said_so("vmmctl has sent a wrong packet"));
 		close(fd);
 	}
 	/* Less than a packet; and one who asks for all that there is, and reads nothing. */

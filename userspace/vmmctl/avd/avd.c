@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl avd: lists AVDs, says what would be run of one, or runs it. All that is made for a run is
- * made here, in order: folder with its lock, the emulator's lock, images, RAM disk, and the
- * process that serves the guest. All of it is decided while the folder is locked.
+ * vmmctl avd: lists AVDs, prints the plan of a run, or runs it. Everything for a run is
+ * prepared here, in order: the folder with its lock, the emulator's lock, images, RAM disk,
+ * and the process of guest services. The folder is locked during all of that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 #define HOST_IS_X86	true
 #endif
 
-/* ---- what would be run ---- */
+/* ---- printing a plan ---- */
 
 static void print_images(FILE *to, const struct vmm_avd_plan *plan)
 {
@@ -93,9 +93,9 @@ static void print_plan(FILE *to, const struct vmm_avd_plan *plan)
 	print_options(to, &plan->options);
 }
 
-/* ---- what is made ---- */
+/* ---- preparing a run ---- */
 
-/* Each reason once, however many options have it. */
+/* Writes each reason once, however many options have it. */
 static void note_options(const struct vmm_avd_options *options)
 {
 	unsigned int i, j;
@@ -114,7 +114,7 @@ static void note_options(const struct vmm_avd_options *options)
 	}
 }
 
-/* Whether a word behind "--" begins like that. */
+/* Returns whether a word after "--" has this prefix. */
 static bool rest_has(const struct vmm_avd_options *options, const char *begin)
 {
 	unsigned int i;
@@ -126,7 +126,7 @@ static bool rest_has(const struct vmm_avd_options *options, const char *begin)
 	return false;
 }
 
-/* Where the guest has less than the emulator's would have, unasked. */
+/* Notes where the guest has less than the emulator's would have by default. */
 static void note_defaults(const struct vmm_avd_plan *plan)
 {
 	const char *mode = vmm_ini_get(&plan->avd.config, "hw.gpu.mode");
@@ -138,12 +138,12 @@ static void note_defaults(const struct vmm_avd_plan *plan)
 		vmm_note("avd: the guest has no network: -net-tap INTERFACE gives it one");
 	if (mode && !strcmp(mode, "host") && !vmm_avd_has(&plan->options, VMM_AVD_GPU) &&
 	    !rest_has(&plan->options, "--vhost-user"))
-		vmm_note("avd: hw.gpu.mode is host, but the guest draws by itself");
+		vmm_note("avd: hw.gpu.mode is host, but the guest renders in software");
 }
 
 /*
- * Files of the folder that are no images are opened by name: a link in the place of one would
- * lead somewhere else.
+ * Files of the folder other than images are opened by their paths, so symbolic links in their place
+ * are refused.
  */
 static int folder_check(const struct vmm_avd_plan *plan)
 {
@@ -174,7 +174,7 @@ static int folder_check(const struct vmm_avd_plan *plan)
 	return 0;
 }
 
-/* What the console writes to. The path fits: it was looked at. */
+/* Creates a directory for the console. The path's length was checked before. */
 static int folder_make(const struct vmm_avd_plan *plan, const char *name)
 {
 	char path[PATH_MAX];
@@ -198,7 +198,7 @@ static int open_folder(struct vmm_avd_plan *plan)
 	return err ? err : folder_make(plan, VMM_AVD_SCREENSHOTS);
 }
 
-/* What the emulator's guest writes to cannot be copied at the same time. */
+/* Refuses to copy images while the emulator's guest may write to them. */
 static int emulator_check(const struct vmm_avd_plan *plan)
 {
 	pid_t owner = vmm_avd_owner(plan->avd.content);
@@ -213,7 +213,7 @@ static int emulator_check(const struct vmm_avd_plan *plan)
 	return 0;
 }
 
-/* -wipe-data: what the kernel of the old data said last goes with them. */
+/* For -wipe-data: also removes the persistent store with the old guest's last messages. */
 static int wipe(const struct vmm_avd_plan *plan)
 {
 	char path[PATH_MAX];
@@ -227,7 +227,7 @@ static int wipe(const struct vmm_avd_plan *plan)
 	return 0;
 }
 
-/* Returns the file that a RAM disk is written to. */
+/* Opens the file for a RAM disk. */
 static int initrd_open(const char *path, bool once)
 {
 	if (once)
@@ -236,7 +236,7 @@ static int initrd_open(const char *path, bool once)
 	return open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
-/* One without a name for those who do not have the AVD alone. */
+/* Writes the RAM disk; to an unnamed file if several VMs may run of the AVD. */
 static int make_initrd(struct vmm_avd_plan *plan)
 {
 	bool once = vmm_avd_has(&plan->options, VMM_AVD_READ_ONLY);
@@ -254,7 +254,7 @@ static int make_initrd(struct vmm_avd_plan *plan)
 	err = vmm_avd_initrd(fd, plan->ramdisk, boot->config, boot->config_len);
 	if (!err && !once && rename(path, plan->initrd))
 		err = vmm_error(errno, "avd: cannot make %s", plan->initrd);
-	/* The file without a name is there for as long as it is open. */
+	/* The unnamed file exists as long as it is open. */
 	if (once && !err)
 		snprintf(plan->initrd, sizeof(plan->initrd), "/proc/self/fd/%d", fd);
 	else
@@ -268,7 +268,7 @@ static int start_services(const struct vmm_avd_plan *plan)
 	pid_t pid;
 
 	if (!plan->services) {
-		vmm_note("avd: nobody serves sensors and the like: there is no ranchu-services");
+		vmm_note("avd: no sensors and the like: ranchu-services is not installed");
 		return 0;
 	}
 	pid = fork();
@@ -276,7 +276,7 @@ static int start_services(const struct vmm_avd_plan *plan)
 		return vmm_error(errno, "avd: ranchu-services");
 	if (pid)
 		return 0;
-	/* It ends with the VM, and with a vmmctl that has no VM yet. */
+	/* The process ends with the VM, and with a vmmctl that fails before. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent)
 		_exit(126);
 	execv(plan->serve.word[0], plan->serve.word);
@@ -295,7 +295,7 @@ static int make_all(struct vmm_avd_plan *plan)
 	err = open_folder(plan);
 	if (!err)
 		err = once ? emulator_check(plan) : vmm_avd_lock(plan->avd.content);
-	/* A guest that goes on has its images, and starts from what it started from. */
+	/* A guest from a snapshot has its images and RAM disk already. */
 	if (err || vmm_avd_has(&plan->options, VMM_AVD_SNAPSHOT))
 		return err;
 	err = wipe(plan);
@@ -303,7 +303,7 @@ static int make_all(struct vmm_avd_plan *plan)
 		err = vmm_avd_images_make(plan->disk, &plan->own, once);
 	if (!err)
 		err = make_initrd(plan);
-	/* Copies are made: somebody else may write to the images. */
+	/* Images are copied: the emulator may be writing to them. */
 	if (once)
 		vmm_avd_folder_close(&plan->own);
 	return err;
@@ -383,14 +383,14 @@ static int command(struct vmm_avd_plan *plan, int argc, char **argv)
 	if (only_info)
 		return exit_code(info(plan));
 	err = start(plan);
-	return err ? exit_code(err) : VMM_AVD_GOES_ON;
+	return err ? exit_code(err) : VMM_AVD_RUN;
 }
 
 /**
  * vmm_avd_command - the command avd
  * @argc: as main() got it
  * @argv: as main() got it
- * @code: filled: the exit code, or VMM_AVD_GOES_ON: the plan's @run is to be run
+ * @code: filled: the exit code, or VMM_AVD_RUN: the caller runs the plan's @run
  *
  * Return: the plan, which vmm_avd_close() frees; NULL without memory
  */
@@ -408,7 +408,7 @@ struct vmm_avd_plan *vmm_avd_command(int argc, char **argv, int *code)
 
 /**
  * vmm_avd_close - free a plan
- * @plan: NULL is none
+ * @plan: may be NULL
  */
 void vmm_avd_close(struct vmm_avd_plan *plan)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * avd/ owns the emulator's front: it finds an AVD (Android virtual device) on the disk, takes
- * the emulator's own options, and makes of the two a command line of `vmmctl run`, which
- * goes on in the same process. It makes the images that the guest writes to. It knows
- * nothing of a VM.
+ * avd/ replaces the emulator's command line: it finds an AVD (Android virtual device) on the disk,
+ * parses the emulator's own options, and turns both into a command line of `vmmctl run`, which
+ * runs in the same process. It creates the images that the guest writes to. It does not know
+ * VMs.
  *
- * An AVD belongs to the emulator. vmmctl reads its files and writes to none of them but
- * the lock: what a guest of vmmctl's writes to is in a folder of its own.
+ * An AVD belongs to the emulator. vmmctl reads its files, and writes only its lock: images
+ * that a guest of vmmctl writes to are in a folder of vmmctl's.
  *
  * Sources: platform_external_qemu android/emulation/ConfigDirs.cpp (01208d01893e),
  * android/avd/info.c (008923eb), android-qemu2-glue/main.cpp (003b76cfd60d).
@@ -22,25 +22,25 @@
 #include "avd/options.h"
 
 #define VMM_AVD_NAME_MAX	128	/* bytes of an AVD's name, its end included */
-#define VMM_AVD_FOLDER		"ranchu"	/* in the AVD's directory: what is vmmctl's own */
+#define VMM_AVD_FOLDER		"ranchu"	/* vmmctl's folder in the AVD's directory */
 #define VMM_AVD_SNAPSHOTS	"snapshots"	/* in that folder */
 #define VMM_AVD_SCREENSHOTS	"screenshots"	/* likewise */
 #define VMM_AVD_LOCK		"hardware-qemu.ini.lock"
 
-/* ---- find.c: where AVDs are ---- */
+/* ---- find.c: finding AVDs ---- */
 
 /**
- * struct vmm_avd - an AVD, as it is on the disk
+ * struct vmm_avd - an AVD on the disk
  * @name: its name
  * @content: its directory
  * @sdk: the SDK, "" if there is none
  * @sysdir: directories of its system image; "" for none
  * @config: config.ini
- * @hardware: hardware-qemu.ini, which the emulator wrote when it ran last; maybe empty
- * @features: advancedFeatures.ini of the system image, maybe empty
- * @source: source.properties of the system image, maybe empty
+ * @hardware: hardware-qemu.ini, written by the emulator's last run; may be empty
+ * @features: advancedFeatures.ini of the system image, may be empty
+ * @source: source.properties of the system image, may be empty
  * @x86: its guest is an x86_64 one; else arm64
- * @api: API level, 0 if nothing says it
+ * @api: API level, 0 if unknown
  */
 struct vmm_avd {
 	char name[VMM_AVD_NAME_MAX];
@@ -66,9 +66,9 @@ bool vmm_avd_file(const struct vmm_avd *avd, const char *file, char path[PATH_MA
 bool vmm_avd_feature(const struct vmm_avd *avd, const struct vmm_avd_options *options,
 		     const char *name);
 
-/* ---- disks.c: which disks a guest has, and where ---- */
+/* ---- disks.c: disks of a guest and their places ---- */
 
-/* What a disk is for, in the order of the emulator's command line on x86_64. */
+/* Roles of disks, in the order of the emulator's command line on x86_64. */
 enum vmm_avd_role {
 	VMM_AVD_DISK_SYSTEM,
 	VMM_AVD_DISK_CACHE,
@@ -79,27 +79,27 @@ enum vmm_avd_role {
 	VMM_AVD_DISKS
 };
 
-/* How an image of vmmctl's own is made when there is none. */
+/* How a missing image of vmmctl's is created. */
 enum vmm_avd_make {
 	VMM_AVD_MAKE_NOT,	/* the file is used as it is */
-	VMM_AVD_MAKE_COPY,	/* of a raw image */
-	VMM_AVD_MAKE_CONVERT,	/* of an overlay of the emulator's, by qemu-img */
+	VMM_AVD_MAKE_COPY,	/* a copy of a raw image */
+	VMM_AVD_MAKE_CONVERT,	/* from an overlay of the emulator, by qemu-img */
 	VMM_AVD_MAKE_FOLDER,	/* an ext4 file system with a folder's files, by mke2fs */
 	VMM_AVD_MAKE_EMPTY,	/* an ext4 file system, by mke2fs */
-	VMM_AVD_MAKE_NO_ORIGIN,	/* not at all: only an image that is there will do */
+	VMM_AVD_MAKE_NO_ORIGIN,	/* not at all: only an existing image can be used */
 };
 
 /**
- * struct vmm_avd_disk - a disk of the guest's
- * @present: there is one
+ * struct vmm_avd_disk - a disk of the guest
+ * @present: the guest has this disk
  * @readonly: the guest cannot write to it
  * @slot: MMIO transport or PCI slot
  * @path: the image
- * @make: how it is made if it is not there
- * @from: what it is made from
- * @backing: if @from is an overlay, what it may be an overlay of
- * @label: of a new file system
- * @size: bytes of a new image, at least; 0 for those of @from
+ * @make: how it is created if it does not exist
+ * @from: what it is created from
+ * @backing: if @from is an overlay, its expected backing file
+ * @label: label of a new file system
+ * @size: bytes of a new image, at least; 0: as @from
  * @wiped: a new one replaces it
  * @theirs: @from is a file that the emulator's guest writes to
  */
@@ -123,22 +123,22 @@ int vmm_avd_disks(struct vmm_avd_disk disks[VMM_AVD_DISKS], const struct vmm_avd
 void vmm_avd_device_name(const struct vmm_avd *avd, const struct vmm_avd_disk *disk,
 			 char *text, size_t size);
 
-/* ---- folder.c: the folder that is vmmctl's own ---- */
+/* ---- folder.c: vmmctl's folder ---- */
 
-/* What the folder's record says of an image. */
+/* State of an image in the folder's record. */
 enum vmm_avd_state {
-	VMM_AVD_IMAGE_NONE,	/* nothing: if there is one, it is somebody else's */
-	VMM_AVD_IMAGE_BEGUN,	/* it is of a set that was never whole: no guest has had it */
-	VMM_AVD_IMAGE_WHOLE,	/* it is the guest's */
+	VMM_AVD_IMAGE_NONE,	/* not recorded: an existing one is not vmmctl's */
+	VMM_AVD_IMAGE_BEGUN,	/* part of an incomplete set, not used by a guest */
+	VMM_AVD_IMAGE_WHOLE,	/* complete; in use by the guest */
 };
 
 /**
- * struct vmm_avd_folder - the folder; all zero if it is not open
- * @path: where it is
- * @opened: it was opened, or at least tried
+ * struct vmm_avd_folder - vmmctl's folder; all zero if it is not open
+ * @path: its path
+ * @opened: it was opened, or opening it failed
  * @fd: the directory
  * @lock: its file "lock", locked
- * @state: what the record says
+ * @state: states of images in the record
  */
 struct vmm_avd_folder {
 	const char *path;
@@ -155,7 +155,7 @@ int vmm_avd_folder_record(struct vmm_avd_folder *folder);
 int vmm_avd_folder_sync(const struct vmm_avd_folder *folder);
 void vmm_avd_folder_close(struct vmm_avd_folder *folder);
 
-/* ---- images.c: images that the guest writes to ---- */
+/* ---- images.c: creating images that the guest writes to ---- */
 
 int vmm_avd_images_make(struct vmm_avd_disk disk[VMM_AVD_DISKS], struct vmm_avd_folder *folder,
 			bool once);
@@ -167,18 +167,18 @@ bool vmm_avd_is_qcow2(int fd);
 int vmm_avd_raw(const char *path);
 int vmm_avd_convert(const struct vmm_avd_disk *disk, const char *to);
 
-/* ---- boot.c: what the kernel and init are told ---- */
+/* ---- boot.c: the kernel's command line and properties for init ---- */
 
-#define VMM_AVD_COMMAND_LINE	2048	/* bytes, the end included: what a kernel copies */
-#define VMM_AVD_BOOTCONFIG	32767	/* bytes, padding included: what a kernel reads */
+#define VMM_AVD_COMMAND_LINE	2048	/* bytes that a kernel copies, its NUL included */
+#define VMM_AVD_BOOTCONFIG	32767	/* bytes that a kernel reads, padding included */
 
 /**
- * struct vmm_avd_boot - what the kernel and init are told
+ * struct vmm_avd_boot - the kernel's command line and properties for init
  * @line: the kernel's command line
- * @line_len: bytes of it
- * @config: the boot configuration, lines of key="value"; empty if the image knows none
- * @config_len: bytes of it
- * @by_config: properties go there, and not to the command line
+ * @line_len: bytes of @line
+ * @config: the boot configuration, lines of key="value"; empty if the image does not support it
+ * @config_len: bytes of @config
+ * @by_config: properties are in @config, not on the command line
  */
 struct vmm_avd_boot {
 	char line[VMM_AVD_COMMAND_LINE];
@@ -199,9 +199,9 @@ int vmm_avd_initrd(int fd, const char *ramdisk, const char *config, size_t len);
 
 /**
  * struct vmm_avd_words - words of a command line
- * @word: the words; NULL behind the last one
+ * @word: the words; NULL after the last one
  * @count: how many
- * @lost: one did not fit, or there was no memory
+ * @lost: a word did not fit, or there was no memory
  */
 struct vmm_avd_words {
 	char *word[VMM_AVD_WORDS + 1];
@@ -214,15 +214,15 @@ struct vmm_avd_words {
  * @options: the emulator's options
  * @avd: the AVD
  * @disk: its disks
- * @boot: what the kernel is told
+ * @boot: command line and properties
  * @kernel: the kernel
  * @ramdisk: the RAM disk of the image
- * @initrd: the same with the boot configuration, which is yet to be written
- * @folder: where vmmctl's own is
- * @own: that folder, open and locked while a run is prepared, and by who writes until it ends
- * @services: there is a ranchu-services
+ * @initrd: path for the RAM disk with the boot configuration
+ * @folder: path of vmmctl's folder
+ * @own: that folder, open and locked while a run is prepared; a run that writes keeps the lock
+ * @services: ranchu-services is installed
  * @run: the command line of `vmmctl run`, from "vmmctl" on
- * @serve: that of ranchu-services
+ * @serve: the command line of ranchu-services
  */
 struct vmm_avd_plan {
 	struct vmm_avd_options options;
@@ -252,7 +252,7 @@ pid_t vmm_avd_owner(const char *content);
 
 /* ---- avd.c: the command ---- */
 
-#define VMM_AVD_GOES_ON	(-1)	/* no exit code: what is in @words is to be run */
+#define VMM_AVD_RUN	(-1)	/* no exit code: what is in @words is to be run */
 
 struct vmm_avd_plan *vmm_avd_command(int argc, char **argv, int *code);
 void vmm_avd_close(struct vmm_avd_plan *plan);

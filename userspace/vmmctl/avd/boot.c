@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel and init are told: the command line, and properties. Images with the
- * feature AndroidbootProps take properties from the boot configuration, which is a piece of text
- * behind the RAM disk; older ones from the command line, under other names.
+ * The kernel's command line, and properties for init. Images with the feature AndroidbootProps read
+ * properties from the boot configuration, a text that is appended to the RAM disk; older ones
+ * from the command line, under other names.
  *
  * Sources: platform_external_qemu main-kernel-parameters.cpp (791783c6e74c),
  * userspace-boot-properties.cpp, bootconfig.cpp (522b65ebe698); Linux
@@ -23,20 +23,20 @@
 
 #define BOOTCONFIG_MAGIC	"#BOOTCONFIG\n"
 #define SERIAL			"EMULATORRANCHU"
-#define SCREEN_ON		"2147483647"	/* milliseconds, for ever */
+#define SCREEN_ON		"2147483647"	/* milliseconds: always on */
 #define ANDROID_TREE		"/sys/bus/platform/devices/ANDR0001:00/properties/android/"
 #define VALUE_MAX		1024
-#define KEY_BYTES		256	/* of a key with its end; Linux' XBC_KEYLEN_MAX */
+#define KEY_BYTES		256	/* bytes of a key with its NUL; Linux' XBC_KEYLEN_MAX */
 #define KEY_WORDS		16	/* in a key, with dots between; XBC_DEPTH_MAX */
 #define HEAP			256	/* megabytes, if config.ini does not say */
 
 /**
- * struct telling - what is being put together
+ * struct telling - state of building command line and properties
  * @boot: filled
  * @avd: the AVD
  * @disks: its disks
  * @options: the emulator's options
- * @err: 0, or the first thing that went wrong, after its message
+ * @err: 0, or the first -errno, after a message
  */
 struct telling {
 	struct vmm_avd_boot *boot;
@@ -56,7 +56,7 @@ static const char *value_of(const struct telling *t, enum vmm_avd_id id)
 	return vmm_avd_value(t->options, id);
 }
 
-/* A key of config.ini that holds a number, or what stands for it. */
+/* Returns the number of a key of config.ini, or @otherwise. */
 static unsigned int number(const struct telling *t, const char *key, unsigned int otherwise)
 {
 	const char *value = vmm_ini_get(&t->avd->config, key);
@@ -67,7 +67,7 @@ static unsigned int number(const struct telling *t, const char *key, unsigned in
 	return n;
 }
 
-/* Megabytes for a program's heap: config.ini has 256, 256M or 256MB. */
+/* Returns a program's heap in megabytes: config.ini has 256, 256M or 256MB. */
 static unsigned int heap(const struct telling *t)
 {
 	const char *value = vmm_ini_get(&t->avd->config, "vm.heapSize");
@@ -78,7 +78,7 @@ static unsigned int heap(const struct telling *t)
 	return bytes / MIB;
 }
 
-/* More words of the command line. */
+/* Appends words to the command line. */
 static void __attribute__((format(printf, 2, 3))) tell(struct telling *t, const char *fmt, ...)
 {
 	struct vmm_avd_boot *boot = t->boot;
@@ -102,7 +102,7 @@ static void __attribute__((format(printf, 2, 3))) tell(struct telling *t, const 
 		boot->line_len += n;
 }
 
-/* A kernel refuses all of a configuration for one key that it does not take. */
+/* Checks a key: the kernel refuses the whole configuration for an invalid one. */
 static bool key_fits(const char *key)
 {
 	unsigned int words = 1;
@@ -120,7 +120,7 @@ static bool key_fits(const char *key)
 	return at != key && at[-1] != '.' && at - key < KEY_BYTES && words <= KEY_WORDS;
 }
 
-/* A value ends neither the quotes nor the word; in a configuration it is printable. */
+/* Checks a value: no quotes, no blanks on the command line, printable in a configuration. */
 static bool value_fits(const char *value, bool by_config)
 {
 	for (; *value; value++) {
@@ -132,7 +132,7 @@ static bool value_fits(const char *value, bool by_config)
 	return true;
 }
 
-/* A kernel refuses all of a text that has a key twice: the last value stays. */
+/* Removes a key, because the kernel refuses the whole text for a duplicate key. */
 static void config_remove(struct vmm_avd_boot *boot, const char *key)
 {
 	size_t len = strlen(key);
@@ -178,7 +178,7 @@ static void property_set(struct telling *t, const char *key, const char *value)
 		tell(t, "%s=%s", key, value);
 }
 
-/* A property whose name depends on the image; NULL where one kind has none. */
+/* Adds a property whose name depends on the image; NULL if it does not have it. */
 static void __attribute__((format(printf, 4, 5))) property(struct telling *t, const char *older,
 							   const char *newer, const char *fmt, ...)
 {
@@ -198,7 +198,7 @@ static void __attribute__((format(printf, 4, 5))) property(struct telling *t, co
 		property_set(t, key, value);
 }
 
-/* What adb on this host is known by: one line of text. */
+/* Adds the public key of this host's adb: one line of text. */
 static void tell_adb_key(struct telling *t)
 {
 	const char *home = getenv("HOME");
@@ -211,17 +211,17 @@ static void tell_adb_key(struct telling *t)
 	    vmm_avd_read(path, &text, &len))
 		return;
 	text[strcspn(text, "\r\n")] = '\0';
-	/* Whose key it is need not be told, and may be in any language. */
+	/* Leaves out the key's comment if it has special characters. */
 	if (!value_fits(text, true))
 		text[strcspn(text, " ")] = '\0';
 	if (*text && value_fits(text, true))
 		property_set(t, "androidboot.qemu.adb.pubkey", text);
 	else
-		vmm_note("avd: %s is no public key of adb's", path);
+		vmm_note("avd: %s is no public key of adb", path);
 	free(text);
 }
 
-/* Reads a file of the image that need not be there; what was wrong before stays wrong. */
+/* Reads an optional file of the image; keeps an earlier error. */
 static char *text_of(struct telling *t, const char *file)
 {
 	char path[PATH_MAX];
@@ -238,7 +238,7 @@ static char *text_of(struct telling *t, const char *file)
 	return text;
 }
 
-/* Entries like androidboot.vbmeta.size=4352, in quotes, wherever they stand. */
+/* Adds quoted entries such as androidboot.vbmeta.size=4352 from the image's file. */
 static void tell_verified_boot(struct telling *t)
 {
 	char *text = text_of(t, "VerifiedBootParams.textproto");
@@ -272,7 +272,7 @@ static void tell_console(struct telling *t)
 		property(t, "androidboot.console", "androidboot.console", "%s0", port);
 }
 
-/* Memory for the framebuffer, in one piece. */
+/* Contiguous memory for the framebuffer. */
 static void tell_cma(struct telling *t)
 {
 	u64 bytes = 4ULL * number(t, "hw.lcd.width", 720) * number(t, "hw.lcd.height", 1280);
@@ -292,7 +292,7 @@ static void tell_dns(struct telling *t)
 		tell(t, "ndns=%u", n);
 }
 
-/* The image's own words come without clocksource=pit: KVM's clock costs the guest no exit. */
+/* Adds the image's own words, without clocksource=pit: KVM's clock needs no exits. */
 static void tell_image_words(struct telling *t)
 {
 	static const char pit[] = "clocksource=pit";
@@ -448,7 +448,7 @@ static void tell_given(struct telling *t)
 }
 
 /**
- * vmm_avd_boot - put together what the kernel and init are told
+ * vmm_avd_boot - build the kernel's command line and properties for init
  * @boot: filled
  * @avd: the AVD
  * @disks: its disks
@@ -493,11 +493,11 @@ static int write_all(int fd, const void *bytes, size_t len)
 	return 0;
 }
 
-/* The RAM disk as it is; @size: how many bytes that were. */
+/* Copies the RAM disk; @size is filled with its bytes. */
 static int ramdisk_copy(int fd, const char *ramdisk, u64 *size)
 {
 	static char buffer[64 * KIB];
-	/* A pipe would wait for somebody who writes to it. */
+	/* Non-blocking, because opening a pipe would wait for a writer. */
 	int from = open(ramdisk, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	int err = from < 0 ? -errno : 0;
 	struct stat st;
@@ -521,14 +521,15 @@ static int ramdisk_copy(int fd, const char *ramdisk, u64 *size)
 }
 
 /**
- * vmm_avd_initrd - write a RAM disk with a boot configuration behind it
- * @fd: where
+ * vmm_avd_initrd - write a RAM disk followed by a boot configuration
+ * @fd: file to write
  * @ramdisk: the RAM disk
  * @config: the text; empty for none
- * @len: bytes of it, less than VMM_AVD_BOOTCONFIG - 4
+ * @len: bytes of @config, less than VMM_AVD_BOOTCONFIG - 4
  *
- * Behind the RAM disk are the text with a NUL, "+" up to a boundary of four bytes, the size
- * and the sum of these as little-endian words, and a magic of twelve bytes, which ends the file.
+ * The RAM disk is followed by the text with a NUL, "+" up to a multiple of four bytes, the
+ * size and the checksum of these as little-endian words, and a magic of twelve bytes at the
+ * end of the file.
  *
  * Return: 0, or -errno after a message
  */

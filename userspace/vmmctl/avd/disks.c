@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which disks a guest has, where it finds them, and what each image is made from. An image's
- * fstab has the names of disks in it, so that places are not vmmctl's to choose.
+ * The disks of a guest, their places, and the source of each image. An image's fstab has the device
+ * names of disks, so vmmctl cannot choose the places.
  *
  * On arm64 the fstab of 2024 has the keys at a003c00.virtio_mmio and user data at vdc: the
- * third address that has a disk. On x86_64 PCI slots follow each other from 3 on, in the order of
+ * third address with a disk. On x86_64 the disks are in PCI slots from 3 on, in the order of
  * enum vmm_avd_role.
  *
  * Sources: device_generic_goldfish fstab.ranchu (a57b5557e066); platform_external_qemu
- * android-qemu2-glue/main.cpp (003b76cfd60d); where the two differ, the fstab counts.
+ * android-qemu2-glue/main.cpp (003b76cfd60d); where the two differ, the fstab is followed.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,14 +20,14 @@
 
 #define PCI_FIRST	3	/* slot of the first disk */
 #define CACHE_SIZE	(66 * MIB)
-#define DATA_SIZE	(10 * GIB)	/* of user data that is made of files */
+#define DATA_SIZE	(10 * GIB)	/* bytes of user data that is created from files */
 
 /**
- * struct place - where a disk is, and what its image is called
+ * struct place - place of a disk, and names of its image
  * @name: the role
- * @mmio: its MMIO transport
- * @own: vmmctl's own image
- * @theirs: the emulator's, which the guest of the emulator writes to
+ * @mmio: number of its MMIO transport
+ * @own: name of vmmctl's image
+ * @theirs: name of the emulator's image, which its guest writes to
  */
 struct place {
 	const char *name;
@@ -48,12 +48,12 @@ static const struct place places[VMM_AVD_DISKS] = {
 };
 
 /**
- * struct disks - disks that are being found
+ * struct disks - state of finding disks
  * @disk: filled
  * @avd: the AVD
  * @options: the emulator's options
- * @folder: vmmctl's own
- * @wipe: what was written before does not count
+ * @folder: path of vmmctl's folder
+ * @wipe: new images replace existing ones
  */
 struct disks {
 	struct vmm_avd_disk *disk;
@@ -65,7 +65,7 @@ struct disks {
 
 /**
  * vmm_avd_role_name - name a disk
- * @role: which
+ * @role: the role
  *
  * Return: its name
  */
@@ -79,13 +79,13 @@ static bool there(const char *folder, const char *file, char path[PATH_MAX])
 	return *folder && !vmm_avd_path(path, folder, file) && !access(path, F_OK);
 }
 
-/* A file or folder of the system image, whatever the AVD's own directory has. */
+/* Finds a file or folder of the system image, not in the AVD's own directory. */
 static bool of_image(const struct disks *d, const char *file, char path[PATH_MAX])
 {
 	return there(d->avd->sysdir[0], file, path) || there(d->avd->sysdir[1], file, path);
 }
 
-/* A file that an option names: it has to be there. */
+/* Resolves a file that an option names, which must exist. */
 static int named(char path[PATH_MAX], const char *value, const char *option)
 {
 	if (vmm_avd_path(path, "", value) || access(path, F_OK))
@@ -97,8 +97,8 @@ static int named(char path[PATH_MAX], const char *value, const char *option)
 }
 
 /*
- * A file that an option names is used as it is, so it must be a raw image. The emulator would
- * have written to an overlay of it: what that has is lost if the file below it changes.
+ * A file that an option names is used directly, so it must be a raw image. If the emulator has
+ * an overlay of it, writing to it would destroy the overlay.
  */
 static int as_given(struct vmm_avd_disk *disk, const char *value, const char *option)
 {
@@ -113,12 +113,12 @@ static int as_given(struct vmm_avd_disk *disk, const char *value, const char *op
 	if ((size_t)snprintf(overlay, sizeof(overlay), "%s.qcow2", disk->path) <
 	    sizeof(overlay) && !access(overlay, F_OK))
 		return vmm_error(-EINVAL,
-				 "avd: -%s: the emulator has an overlay of that file, %s, which a write would break",
+				 "avd: -%s: the emulator has an overlay of that file, %s, which a write would destroy",
 				 option, overlay);
 	return 0;
 }
 
-/* vmmctl's own image, whose contents come from elsewhere at its first start. */
+/* Uses an image of vmmctl's, which is created from another source at the first start. */
 static int own(struct disks *d, enum vmm_avd_role role)
 {
 	struct vmm_avd_disk *disk = &d->disk[role];
@@ -134,7 +134,7 @@ static void make_copy(struct vmm_avd_disk *disk, const char *from)
 	*disk->backing = '\0';
 }
 
-/* An own image whose origin is gone is used if it is there; @wiped: a new one is asked for. */
+/* Uses an existing image of vmmctl's whose source is missing; fails if @wiped. */
 static bool without_origin(struct vmm_avd_disk *disk, bool wiped)
 {
 	struct stat st;
@@ -143,7 +143,7 @@ static bool without_origin(struct vmm_avd_disk *disk, bool wiped)
 	return !wiped && !lstat(disk->path, &st);
 }
 
-/* What the emulator's guest has written is gone on with, but for -wipe-data. */
+/* Continues with the image of the emulator's guest, except with -wipe-data. */
 static bool from_emulator(struct disks *d, enum vmm_avd_role role)
 {
 	struct vmm_avd_disk *disk = &d->disk[role];
@@ -166,7 +166,7 @@ static bool from_emulator(struct disks *d, enum vmm_avd_role role)
 	return true;
 }
 
-/* An option in MB, or a key of config.ini in bytes; @size stays if neither is there. */
+/* Reads a size from an option (MB) or config.ini (bytes); keeps @size if there is neither. */
 static int size_of(const struct disks *d, enum vmm_avd_id id, const char *key, u64 *size)
 {
 	const char *value = vmm_avd_value(d->options, id);
@@ -237,7 +237,7 @@ static int find_cache(struct disks *d)
 	return size_of(d, VMM_AVD_CACHE_SIZE, "disk.cachePartition.size", &disk->size);
 }
 
-/* The image has files for it, or an image of it. */
+/* New user data are created from the image's files, or from its own image. */
 static int new_userdata(struct disks *d, struct vmm_avd_disk *disk)
 {
 	const char *given = vmm_avd_value(d->options, VMM_AVD_INITDATA);
@@ -284,7 +284,7 @@ static int find_userdata(struct disks *d)
 	return new_userdata(d, disk);
 }
 
-/* An image that has no keys needs no disk for them. */
+/* System images without an encryption key have no disk for it. */
 static int find_encryption(struct disks *d)
 {
 	const char *given = vmm_avd_value(d->options, VMM_AVD_ENCRYPTION_KEY);
@@ -313,7 +313,7 @@ static int find_vendor(struct disks *d)
 	return find_read_only(d, VMM_AVD_DISK_VENDOR, VMM_AVD_VENDOR, "vendor");
 }
 
-/* It lasts when user data is wiped. */
+/* -wipe-data keeps the SD card. */
 static int find_sdcard(struct disks *d)
 {
 	const char *given = vmm_avd_value(d->options, VMM_AVD_SDCARD);
@@ -338,7 +338,7 @@ static int find_sdcard(struct disks *d)
 	return err;
 }
 
-/* A file of the user's is not wiped, so half of what was asked for would be done. */
+/* Refuses -wipe-data with a file of the user, which would not be wiped. */
 static int wipe_check(const struct vmm_avd_options *options)
 {
 	static const struct {
@@ -377,7 +377,7 @@ static void place_disks(struct vmm_avd_disk *disks, bool x86)
  * @avd: the AVD
  * @options: the emulator's options
  *
- * Nothing is made. Images that are used as they are must not be qcow2 ones.
+ * Creates nothing. Images that are used directly must not be qcow2.
  *
  * Return: 0, or -errno after a message
  */
@@ -412,11 +412,11 @@ int vmm_avd_disks(struct vmm_avd_disk disks[VMM_AVD_DISKS], const struct vmm_avd
 }
 
 /**
- * vmm_avd_device_name - write what a guest calls the device of a disk
+ * vmm_avd_device_name - write the guest's device path of a disk
  * @avd: the AVD
  * @disk: its disk
  * @text: filled
- * @size: bytes of it
+ * @size: bytes of @text
  */
 void vmm_avd_device_name(const struct vmm_avd *avd, const struct vmm_avd_disk *disk,
 			 char *text, size_t size)

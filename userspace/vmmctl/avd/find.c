@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Finds AVDs, the SDK and the files of a system image, where the emulator finds them.
+ * Finds AVDs, the SDK and the files of a system image, in the emulator's places.
  *
  * Source: platform_external_qemu android/emulation/ConfigDirs.cpp (01208d01893e),
  * android/avd/info.c (008923eb); developer.android.com on ANDROID_USER_HOME, whose place in
- * the order is ours.
+ * the order vmmctl has chosen.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,10 +27,10 @@ static bool is_folder(const char *path)
 }
 
 /**
- * vmm_avd_is_file - tell whether there is a file or a block device
+ * vmm_avd_is_file - return whether there is a file or a block device
  * @path: its name
  *
- * Nothing else is opened: a pipe, for one, would wait for somebody who writes to it.
+ * Other files are not opened: opening a pipe, for example, waits for a writer.
  *
  * Return: whether there is
  */
@@ -42,10 +42,10 @@ bool vmm_avd_is_file(const char *path)
 }
 
 /**
- * vmm_avd_path - put a path together
+ * vmm_avd_path - join two parts of a path
  * @path: filled
  * @folder: its beginning; "" for none
- * @file: what is inside; an absolute path stands for itself
+ * @file: the rest; an absolute path is used alone
  *
  * Return: 0, or -ENAMETOOLONG without a message: @path is "" then
  */
@@ -63,7 +63,7 @@ int vmm_avd_path(char path[PATH_MAX], const char *folder, const char *file)
 	return -ENAMETOOLONG;
 }
 
-/* A variable that is set and not empty. */
+/* Returns an environment variable that is set and not empty, or NULL. */
 static const char *variable(const char *name)
 {
 	const char *value = getenv(name);
@@ -71,7 +71,7 @@ static const char *variable(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* Whether there is a readable folder @inside below the one that a variable names. */
+/* Returns whether there is a readable folder @inside in the one that a variable names. */
 static bool below(char path[PATH_MAX], const char *name, const char *inside)
 {
 	const char *folder = variable(name);
@@ -133,8 +133,8 @@ static int is_ini(const struct dirent *entry)
 }
 
 /**
- * vmm_avd_list - print the names of all AVDs, one a line
- * @to: where
+ * vmm_avd_list - print the names of all AVDs, one on each line
+ * @to: stream
  *
  * Return: 0, or -errno after a message
  */
@@ -164,9 +164,9 @@ static int is_snapshot(const struct dirent *entry)
 }
 
 /**
- * vmm_avd_list_snapshots - print the names of an AVD's snapshots, one a line
- * @to: where
- * @folder: vmmctl's own
+ * vmm_avd_list_snapshots - print the names of an AVD's snapshots, one on each line
+ * @to: stream
+ * @folder: path of vmmctl's folder
  *
  * Return: 0, or -errno after a message
  */
@@ -192,7 +192,7 @@ int vmm_avd_list_snapshots(FILE *to, const char *folder)
 	return 0;
 }
 
-/* NAME.ini says where the AVD is; a folder that was moved is found by its old place. */
+/* Finds the AVD's directory in NAME.ini; if that is gone, by its path relative to the root. */
 static int content_find(struct vmm_avd *avd, const char *root)
 {
 	char file[VMM_AVD_NAME_MAX + 8];
@@ -227,7 +227,7 @@ static int content_find(struct vmm_avd *avd, const char *root)
 	return vmm_avd_path(avd->content, "", path);
 }
 
-/* A folder is the SDK if the emulator would say so, or if it has system images. */
+/* Returns whether a folder is the SDK by the emulator's rules, or has system images. */
 static bool is_sdk(const char *folder)
 {
 	char path[PATH_MAX];
@@ -240,7 +240,7 @@ static bool is_sdk(const char *folder)
 	       !vmm_avd_path(path, folder, "platform-tools") && is_folder(path);
 }
 
-/* The environment comes first; the emulator that ran last knew it as well. */
+/* Uses the environment, or else the path in hardware-qemu.ini. */
 static void sdk_find(struct vmm_avd *avd)
 {
 	const char *const places[] = {
@@ -258,7 +258,7 @@ static void sdk_find(struct vmm_avd *avd)
 		memcpy(avd->sdk, path, sizeof(path));
 }
 
-/* Relative to the SDK, but a path of its own is one as well. */
+/* Paths are relative to the SDK, or absolute. */
 static int sysdirs_find(struct vmm_avd *avd, const struct vmm_avd_options *options)
 {
 	static const char *const keys[] = { "image.sysdir.1", "image.sysdir.2" };
@@ -284,7 +284,7 @@ static int sysdirs_find(struct vmm_avd *avd, const struct vmm_avd_options *optio
 	return 0;
 }
 
-/* A file of the system image that need not be there. */
+/* Reads an optional file of the system image. */
 static int image_ini(const struct vmm_avd *avd, const char *file, struct vmm_ini *ini)
 {
 	char path[PATH_MAX];
@@ -354,8 +354,8 @@ static int files_read(struct vmm_avd *avd, const struct vmm_avd_options *options
 
 /**
  * vmm_avd_find - find an AVD and read what describes it
- * @avd: filled; vmm_avd_free() is due in any case
- * @options: name it
+ * @avd: filled; vmm_avd_free() must be called in any case
+ * @options: have its name
  *
  * Return: 0, or -errno after a message
  */
@@ -391,7 +391,7 @@ void vmm_avd_free(struct vmm_avd *avd)
 }
 
 /**
- * vmm_avd_file - find a file of an AVD's
+ * vmm_avd_file - find a file of an AVD
  * @avd: the AVD
  * @file: its name
  * @path: filled, if there is one
@@ -413,7 +413,7 @@ bool vmm_avd_file(const struct vmm_avd *avd, const char *file, char path[PATH_MA
 	return false;
 }
 
-/* What a list like "A,-B,C" says of a name: 1 on, 0 off, -1 nothing. */
+/* Finds a name in a list such as "A,-B,C". Returns 1 for on, 0 for off, -1 if missing. */
 static int feature_in(const char *list, const char *name)
 {
 	size_t len = strlen(name);
@@ -432,9 +432,9 @@ static int feature_in(const char *list, const char *name)
 }
 
 /**
- * vmm_avd_feature - tell whether a system image has a feature
+ * vmm_avd_feature - return whether a system image has a feature
  * @avd: the AVD
- * @options: its -feature wins
+ * @options: its -feature has priority
  * @name: of the feature
  *
  * Return: whether it has

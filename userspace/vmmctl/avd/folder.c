@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The folder of an AVD that is vmmctl's own, and nobody else's: ranchu/ in the AVD's directory, or
- * ranchu-NAME in the one that -datadir names. It has what the guest writes to.
+ * vmmctl's folder of an AVD: ranchu/ in the AVD's directory, or ranchu-NAME in the directory of
+ * -datadir. It has the images that the guest writes to.
  *
- * Three things keep files of others safe. A folder that is not empty must have been made by
- * vmmctl: it has the file "lock". A lock on that file belongs to one process that writes, or to
- * any number that copy. The file "images" is the record: which images are whole. An image that
- * the record does not name is not vmmctl's, and is not touched.
+ * Three things protect files of others. A folder that is not empty must have been created by
+ * vmmctl: it has the file "lock". That file is locked by one process that writes, or by any
+ * number that copy. The file "images" is the record: it lists complete images. An image that
+ * is not in the record is not vmmctl's, and is not touched.
  *
- * The record is written before images get their names and again behind it. An image that it
- * calls "begun" may be of another start than its neighbours, so all of them are made again.
+ * The record is written before images get their names and again after that. Images that are
+ * "begun" in it may come from different starts, so the whole set is created again.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ static const char *const states[] = {
 };
 
 /**
- * vmm_avd_folder_path - say where vmmctl's folder is
+ * vmm_avd_folder_path - return the path of vmmctl's folder
  * @options: the emulator's options
  * @avd: the AVD
  * @path: filled
@@ -58,16 +58,16 @@ int vmm_avd_folder_path(const struct vmm_avd_options *options, const struct vmm_
 	return err ? vmm_error(-EINVAL, "avd: the path of vmmctl's folder is too long") : 0;
 }
 
-/* What is made is there after a power failure as well. */
+/* Syncs a file or directory to the disk. */
 static int folder_sync(int fd, const char *path)
 {
-	/* Some file systems have nothing to do here, and say so. */
+	/* Some file systems do not support this, and return an error. */
 	if (!fsync(fd) || errno == EINVAL || errno == EBADF)
 		return 0;
 	return vmm_error(errno, "avd: cannot write %s", path);
 }
 
-/* The new folder's name is in the directory above it. */
+/* Syncs the parent directory, which has the new folder's name. */
 static int parent_sync(const char *path)
 {
 	char parent[PATH_MAX];
@@ -100,15 +100,15 @@ static int folder_make(struct vmm_avd_folder *folder)
 		return vmm_error(-ENOTDIR, "avd: %s is not a directory", folder->path);
 	if (folder->fd < 0 || fstat(folder->fd, &st))
 		return vmm_error(errno, "avd: cannot open %s", folder->path);
-	/* Whoever may write there could put a link in the place of an image. */
+	/* Other users with write access could replace an image by a symbolic link. */
 	if (st.st_uid != geteuid() || (st.st_mode & 022))
 		return vmm_error(-EPERM,
-				 "avd: %s must be this user's, and nobody else's to write to",
+				 "avd: %s must be owned by this user, and not writable by others",
 				 folder->path);
 	return 0;
 }
 
-/* Whether there is no file in the folder. */
+/* Returns whether the folder has no file; or -errno. */
 static int folder_is_empty(const struct vmm_avd_folder *folder)
 {
 	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -129,7 +129,7 @@ static int folder_is_empty(const struct vmm_avd_folder *folder)
 	return empty;
 }
 
-/* Returns a regular file of the folder, or -errno: -EMEDIUMTYPE for what is none. */
+/* Opens a regular file of the folder. Returns -EMEDIUMTYPE if it is another kind of file. */
 static int file_open(const struct vmm_avd_folder *folder, const char *name, int flags)
 {
 	struct stat st;
@@ -150,7 +150,7 @@ static int file_error(const struct vmm_avd_folder *folder, const char *name, int
 	return vmm_error(-err, "avd: cannot open %s/%s", folder->path, name);
 }
 
-/* A folder that others have filled is left alone. */
+/* Refuses a folder with files that vmmctl has not created. */
 static int lock_open(struct vmm_avd_folder *folder)
 {
 	int empty;
@@ -162,7 +162,7 @@ static int lock_open(struct vmm_avd_folder *folder)
 			return empty;
 		if (empty)
 			folder->lock = file_open(folder, LOCK_FILE, O_RDWR | O_CREAT);
-		/* Two that begin at once both saw nothing, and one saw the other's file. */
+		/* If two processes start at once, one may see the other's lock file. */
 		else
 			folder->lock = file_open(folder, LOCK_FILE, O_RDWR);
 		if (folder->lock == -ENOENT)
@@ -182,7 +182,7 @@ static int lock_take(struct vmm_avd_folder *folder, bool alone)
 
 	while (flock(folder->lock, how)) {
 		if (errno == EOPNOTSUPP || errno == ENOLCK) {
-			vmm_note("avd: %s cannot be locked: nobody else must run this AVD",
+			vmm_note("avd: %s cannot be locked: do not run this AVD twice",
 				 folder->path);
 			return 0;
 		}
@@ -209,7 +209,7 @@ static int record_damaged(const struct vmm_avd_folder *folder)
 			 folder->path);
 }
 
-/* "userdata = whole" */
+/* Reads a line such as "userdata = whole". */
 static int record_line(struct vmm_avd_folder *folder, const struct vmm_ini_line *line)
 {
 	unsigned int role, state;
@@ -256,12 +256,12 @@ static int record_read(struct vmm_avd_folder *folder)
 }
 
 /**
- * vmm_avd_folder_open - open vmmctl's folder, make it if there is none, and lock it
- * @folder: filled; vmm_avd_folder_close() is due in any case
- * @path: where it is
- * @alone: what is in it will be written to; else it is copied from
+ * vmm_avd_folder_open - open vmmctl's folder, create it if there is none, and lock it
+ * @folder: filled; vmm_avd_folder_close() must be called in any case
+ * @path: its path
+ * @alone: lock it exclusively, for writing to its images; else shared, for copying them
  *
- * The lock lasts until the folder is closed. It says who decides which images are made.
+ * The lock lasts until the folder is closed. Its holder decides which images are created.
  *
  * Return: 0, or -errno after a message
  */
@@ -279,8 +279,8 @@ int vmm_avd_folder_open(struct vmm_avd_folder *folder, const char *path, bool al
 }
 
 /**
- * vmm_avd_folder_record - write down which images are whole, and what else is in the folder
- * @folder: open and locked alone
+ * vmm_avd_folder_record - write the record of images
+ * @folder: open and locked exclusively
  *
  * Return: 0, or -errno after a message
  */
@@ -313,7 +313,7 @@ int vmm_avd_folder_record(struct vmm_avd_folder *folder)
 }
 
 /**
- * vmm_avd_folder_sync - wait until names in the folder outlast a power failure
+ * vmm_avd_folder_sync - sync the names in the folder to the disk
  * @folder: open
  *
  * Return: 0, or -errno after a message
@@ -324,7 +324,7 @@ int vmm_avd_folder_sync(const struct vmm_avd_folder *folder)
 }
 
 /**
- * vmm_avd_folder_close - let others have the folder
+ * vmm_avd_folder_close - close and unlock the folder
  * @folder: was opened, or is all zero; is all zero afterwards
  */
 void vmm_avd_folder_close(struct vmm_avd_folder *folder)

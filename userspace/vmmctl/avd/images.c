@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes the images that a guest writes to: in vmmctl's folder, where they last, or without a
- * name, where they go with the process. File systems are made by the tools of e2fsprogs,
- * qcow2 images are read by qemu-img: before there is a guest, and outside of the sandbox.
+ * Creates the images that a guest writes to: in vmmctl's folder, or as unnamed files, which
+ * are freed with the process. The tools of e2fsprogs create file systems, and qemu-img reads
+ * qcow2 images, before there is a guest, and outside the sandbox.
  *
- * Images that last are made as a set, as user data are of no use without the keys that belong to
- * them. All of the set is on the disk before the first of it gets its name, and no guest starts
- * before the record in the folder calls all of it whole.
+ * Images in the folder are created as a set, because user data cannot be used without their
+ * encryption key. The whole set is on the disk before the first image gets its name, and no
+ * guest starts before the record in the folder has all of it as complete.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,18 +27,18 @@
 
 #define COPY_AT_ONCE	(1 * MIB)
 #define TOOL_PATHS	":/usr/sbin:/sbin:/usr/local/sbin"	/* e2fsprogs */
-#define NEW		".new"	/* behind the name of an image that is being made */
-#define EXT4_MAGIC	1080	/* where an ext4 file system has its two bytes */
-#define FIXED		1	/* e2fsck's exit code: errors were found and mended */
+#define NEW		".new"	/* suffix of an image that is being created */
+#define EXT4_MAGIC	1080	/* offset of the two bytes in an ext4 file system */
+#define FIXED		1	/* e2fsck's exit code: errors were found and repaired */
 
-/* The tool, with its first complaint as what it says. Runs in the child. */
+/* Runs the tool in the child process, with stderr to a pipe. */
 static void tool_run(const char *const *argv, int err_fd)
 {
 	const char *path = getenv("PATH");
 	char *longer;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	/* It writes to a file of this process, and nobody wants the file without the process. */
+	/* It writes to a file of the parent: end with the parent. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 	    dup2(err_fd, STDERR_FILENO) < 0)
@@ -50,7 +50,7 @@ static void tool_run(const char *const *argv, int err_fd)
 	_exit(127);
 }
 
-/* The last line of what a tool complained about; its end closes the pipe. */
+/* Reads a tool's stderr to its end, and keeps the last line. */
 static void complaint_read(int fd, char *text, size_t size)
 {
 	size_t len = 0;
@@ -58,7 +58,7 @@ static void complaint_read(int fd, char *text, size_t size)
 	ssize_t n;
 
 	for (;;) {
-		/* A tool that says a lot is read to its end, and its end is kept. */
+		/* If the buffer is full, keeps the end of the output. */
 		if (len == size - 1) {
 			memmove(text, text + size / 2, len - size / 2);
 			len -= size / 2;
@@ -79,9 +79,9 @@ static void complaint_read(int fd, char *text, size_t size)
 }
 
 /**
- * vmm_avd_program - run a program to its end
+ * vmm_avd_program - run a program and wait for it
  * @argv: the program and its words
- * @good: the largest exit code that is no failure
+ * @good: the largest exit code that counts as success
  *
  * Return: 0, or -errno after a message
  */
@@ -108,11 +108,11 @@ int vmm_avd_program(const char *const *argv, int good)
 			return vmm_error(errno, "avd: %s", argv[0]);
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return vmm_error(-ENOENT, "avd: the program %s is needed, and is not there",
+		return vmm_error(-ENOENT, "avd: the program %s is needed, and is not installed",
 				 argv[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) > good)
 		return vmm_error(-EIO, "avd: %s has failed: %s", argv[0],
-				 *text ? text : "it says nothing");
+				 *text ? text : "without a message");
 	return 0;
 }
 
@@ -133,7 +133,7 @@ static int copy_piece(int to, int from, off_t at, off_t end, char *buffer)
 	return 0;
 }
 
-/* Holes stay holes. */
+/* Copies a file, and keeps holes. */
 static int copy_data(int to, int from, off_t size)
 {
 	char *buffer = malloc(COPY_AT_ONCE);
@@ -145,7 +145,7 @@ static int copy_data(int to, int from, off_t size)
 
 		if (at < 0 && errno == ENXIO)
 			break;
-		/* A file system that knows no holes has data everywhere. */
+		/* A file system without holes has data everywhere. */
 		if (at < 0)
 			at = end;
 		end = lseek(from, at, SEEK_HOLE);
@@ -157,7 +157,7 @@ static int copy_data(int to, int from, off_t size)
 	return err;
 }
 
-/* A guest that writes to the image at the same time would leave half of what it does. */
+/* Locks the image during the copy, so that no guest writes to it. */
 static int image_copy(int to, const char *path, bool ours)
 {
 	int from = -1;
@@ -165,7 +165,7 @@ static int image_copy(int to, const char *path, bool ours)
 	off_t size;
 	int err;
 
-	/* A pipe would wait for somebody who writes to it; a qcow2 image is not the disk. */
+	/* Opening a pipe would wait for a writer; a qcow2 image is not a disk's content. */
 	if (!vmm_avd_is_file(path))
 		return vmm_error(-ENOENT, "avd: %s is not a file", path);
 	err = ours ? 0 : vmm_avd_raw(path);
@@ -184,7 +184,7 @@ static int image_copy(int to, const char *path, bool ours)
 	return err ? vmm_error(err, "avd: cannot copy %s", path) : 0;
 }
 
-/* Reads adb's public key into a file without a name. Returns the file, or -ENOENT without one. */
+/* Copies adb's public key to an unnamed file. Returns the file, or -ENOENT without a key. */
 static int adb_key_open(size_t *len)
 {
 	const char *home = getenv("HOME");
@@ -204,7 +204,7 @@ static int adb_key_open(size_t *len)
 	return fd < 0 ? vmm_error(-EIO, "avd: cannot copy %s", path) : fd;
 }
 
-/* debugfs says nothing of what it could not do: the key is read back. */
+/* debugfs does not report failures, so the key is read back. */
 static int adb_key_check(const char *image, size_t len)
 {
 	int fd = memfd_create("check", MFD_CLOEXEC);
@@ -224,7 +224,7 @@ static int adb_key_check(const char *image, size_t len)
 	return err;
 }
 
-/* A new file system is given its keys, so that adb may come in at once. */
+/* Writes adb's key to a new file system, so that the guest accepts adb at once. */
 static int adb_key_put(const char *image)
 {
 	const char *const argv[] = { "debugfs", "-w", "-f", NULL, image, NULL };
@@ -285,7 +285,7 @@ static bool is_ext4(int fd)
 	       magic[1] == 0xef;
 }
 
-/* A larger one was asked for. What is not a plain ext4 file system, the guest has to grow. */
+/* Enlarges an image; if it is not a plain ext4 file system, the guest has to grow it. */
 static int grow(const struct vmm_avd_disk *disk, int fd, const char *name)
 {
 	const char *const check[] = { "e2fsck", "-f", "-p", name, NULL };
@@ -301,7 +301,7 @@ static int grow(const struct vmm_avd_disk *disk, int fd, const char *name)
 		return vmm_error(errno, "avd: %s cannot have %llu bytes", disk->path, disk->size);
 	if (!is_ext4(fd))
 		return 0;
-	/* resize2fs would make damage larger as well. */
+	/* Checks the file system first, because resize2fs requires that. */
 	err = vmm_avd_program(check, FIXED);
 	return err ? err : vmm_avd_program(resize, 0);
 }
@@ -311,7 +311,7 @@ static int make_contents(const struct vmm_avd_disk *disk, int fd)
 	char name[64];
 	int err;
 
-	/* A tool is another process. */
+	/* The tool is another process, so it gets the file by /proc. */
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)getpid(), fd);
 	switch (disk->make) {
 	case VMM_AVD_MAKE_FOLDER:
@@ -334,7 +334,7 @@ static int new_path(char path[PATH_MAX], const struct vmm_avd_disk *disk)
 	return vmm_error(-ENAMETOOLONG, "avd: the path %.80s... is too long", disk->path);
 }
 
-/* One that lasts. It has no name of its own yet, and is on the disk. */
+/* Creates an image under a temporary name, and syncs it to the disk. */
 static int make_new(const struct vmm_avd_disk *disk)
 {
 	char path[PATH_MAX];
@@ -343,7 +343,7 @@ static int make_new(const struct vmm_avd_disk *disk)
 
 	if (err)
 		return err;
-	/* Nobody else makes it: the folder is locked. It is not opened through a link. */
+	/* No other process creates it, because the folder is locked. O_EXCL refuses links. */
 	unlink(path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -368,7 +368,7 @@ static void set_state(struct vmm_avd_folder *folder, const bool make[VMM_AVD_DIS
 	}
 }
 
-/* All of the set is there: it gets its names. A process that dies in here leaves it "begun". */
+/* Renames the complete set. If the process dies meanwhile, the record has it as "begun". */
 static int set_publish(const struct vmm_avd_disk disk[VMM_AVD_DISKS],
 		       const bool make[VMM_AVD_DISKS], struct vmm_avd_folder *folder)
 {
@@ -424,14 +424,14 @@ static int make_set(const struct vmm_avd_disk disk[VMM_AVD_DISKS],
 	return err;
 }
 
-/* One that goes with its last user, which is this process. */
+/* Creates an unnamed image, which is freed with this process. */
 static int make_once(struct vmm_avd_disk *disk, bool there, const char *folder)
 {
 	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	int err;
 
 	if (fd < 0)
-		return vmm_error(errno, "avd: no file without a name can be made in %s", folder);
+		return vmm_error(errno, "avd: cannot create an unnamed file in %s", folder);
 	if (there)
 		err = image_copy(fd, disk->path, disk->make != VMM_AVD_MAKE_NOT);
 	else
@@ -443,13 +443,13 @@ static int make_once(struct vmm_avd_disk *disk, bool there, const char *folder)
 	return err;
 }
 
-/* Whether a disk's image is one of vmmctl's folder. */
+/* Returns whether a disk's image is in vmmctl's folder. */
 static bool is_own(const struct vmm_avd_disk *disk)
 {
 	return disk->present && !disk->readonly && disk->make != VMM_AVD_MAKE_NOT;
 }
 
-/* An image that is there keeps its size. */
+/* Notes that an existing image keeps its size. */
 static void size_note(const struct vmm_avd_disk *disk, const struct stat *st)
 {
 	if (disk->size > (u64)st->st_size)
@@ -457,7 +457,7 @@ static void size_note(const struct vmm_avd_disk *disk, const struct stat *st)
 			 disk->path, (u64)st->st_size, disk->size);
 }
 
-/* Whether an own image is to be made: the record says, and the folder must be as it says. */
+/* Decides by the record whether to create an image; the folder must match the record. */
 static int decide(const struct vmm_avd_disk *disk, enum vmm_avd_state state,
 		  const struct vmm_avd_folder *folder, bool *make)
 {
@@ -477,7 +477,7 @@ static int decide(const struct vmm_avd_disk *disk, enum vmm_avd_state state,
 				 disk->path, folder->path);
 	*make = disk->wiped || state != VMM_AVD_IMAGE_WHOLE;
 	if (*make && disk->make == VMM_AVD_MAKE_NO_ORIGIN)
-		return vmm_error(-ENOENT, "avd: there is nothing left to make %s of", disk->path);
+		return vmm_error(-ENOENT, "avd: the source of %s is missing", disk->path);
 	if (!*make)
 		size_note(disk, &st);
 	return 0;
@@ -493,20 +493,20 @@ static int decide_all(const struct vmm_avd_disk disk[VMM_AVD_DISKS],
 		if (is_own(&disk[i]))
 			err = decide(&disk[i], folder->state[i], folder, &make[i]);
 	}
-	/* Keys of other data would not fit, and those data would be lost without them. */
+	/* Existing keys do not fit new user data, and replacing them would lose the old data. */
 	if (!err && make[VMM_AVD_DISK_USERDATA] && is_own(&disk[VMM_AVD_DISK_ENCRYPTION]) &&
 	    !make[VMM_AVD_DISK_ENCRYPTION])
 		return vmm_error(-EEXIST,
-				 "avd: %s has the keys of other user data: go on with -data, or begin anew with -wipe-data",
+				 "avd: %s has the keys of other user data: use -data, or start again with -wipe-data",
 				 disk[VMM_AVD_DISK_ENCRYPTION].path);
 	return err;
 }
 
 /**
- * vmm_avd_images_make - make the images of an AVD that have to be made
- * @disk: the disks; their paths may be others afterwards
- * @folder: vmmctl's, open, and locked alone unless @once
- * @once: what the guest writes goes with this process
+ * vmm_avd_images_make - create the missing images of an AVD
+ * @disk: the disks; their paths may change
+ * @folder: vmmctl's folder, open, and locked exclusively unless @once
+ * @once: the guest writes to unnamed files, which are freed with this process
  *
  * Return: 0, or -errno after a message
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator's .ini files. An AVD may come from anywhere: no bytes crash the reader, and
- * a file has a bounded size. Unknown keys stay, and nobody asks for them.
+ * The emulator's .ini files. An AVD is not trusted: the parser accepts any bytes, and the size
+ * of a file is limited. Unknown keys are kept.
  *
  * Source: platform_external_qemu android/avd/keys.h, info.c (077d158733ef, 008923eb): keys;
- * a key that is there twice has its last value.
+ * the last value of a duplicate key counts.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "avd/ini.h"
 #include "host/log.h"
 
-/* Returns @from without blanks at its begin and its end. */
+/* Strips blanks at the beginning and the end. */
 static char *strip(char *from)
 {
 	char *end;
@@ -31,7 +31,7 @@ static char *strip(char *from)
 	return from;
 }
 
-/* A line without "=", an empty key and a comment are no lines. */
+/* Splits a line; false for comments, and for lines without "=" or with an empty key. */
 static bool line_split(char *text, struct vmm_ini_line *line)
 {
 	char *equals = strchr(text, '=');
@@ -47,11 +47,11 @@ static bool line_split(char *text, struct vmm_ini_line *line)
 /**
  * vmm_ini_parse - read the text of a file
  * @ini: filled
- * @name: what messages call the file
+ * @name: name of the file in messages
  * @bytes: the text, any bytes
  * @len: how many
  *
- * A line with a NUL in it is left out.
+ * Lines with a NUL are ignored.
  *
  * Return: 0; -E2BIG or -ENOMEM after a message: @ini is all zero then
  */
@@ -89,7 +89,7 @@ int vmm_ini_parse(struct vmm_ini *ini, const char *name, const void *bytes, size
 }
 
 /**
- * vmm_ini_free - free what a file has
+ * vmm_ini_free - free a file
  * @ini: was filled, or is all zero; is all zero afterwards
  */
 void vmm_ini_free(struct vmm_ini *ini)
@@ -99,7 +99,7 @@ void vmm_ini_free(struct vmm_ini *ini)
 	*ini = (struct vmm_ini){ 0 };
 }
 
-/* As much of a file as the caller's limit lets through, and one byte more. */
+/* Reads up to @size bytes of a file. */
 static ssize_t read_all(int fd, char *to, size_t size)
 {
 	size_t done = 0;
@@ -119,14 +119,14 @@ static ssize_t read_all(int fd, char *to, size_t size)
 /**
  * vmm_avd_read - read a small file
  * @path: its name
- * @text: filled: its bytes with a NUL behind, to be freed
+ * @text: filled: its bytes with a NUL at the end, to be freed
  * @len: filled: how many
  *
  * Return: 0; -ENOENT without a message if there is none; -errno after a message
  */
 int vmm_avd_read(const char *path, char **text, size_t *len)
 {
-	/* No file of a device, nor a pipe that nobody writes to. */
+	/* Non-blocking, for device files and pipes without a writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	ssize_t n;
@@ -176,7 +176,7 @@ int vmm_ini_load(struct vmm_ini *ini, const char *path)
 }
 
 /**
- * vmm_ini_get - look a key up
+ * vmm_ini_get - look up a key
  * @ini: the file
  * @key: exactly
  *
@@ -194,10 +194,10 @@ const char *vmm_ini_get(const struct vmm_ini *ini, const char *key)
 }
 
 /**
- * vmm_ini_yes - look a switch up
+ * vmm_ini_yes - look up a switch
  * @ini: the file
  * @key: exactly
- * @otherwise: what it is if the file does not say
+ * @otherwise: its value if the file does not have it
  *
  * Return: whether it is on
  */
@@ -217,9 +217,9 @@ bool vmm_ini_yes(const struct vmm_ini *ini, const char *key, bool otherwise)
 }
 
 /**
- * vmm_avd_size - read a size as the emulator's files have it
- * @text: digits, maybe K, M, G or T behind, maybe B behind that, as in 512MB
- * @unit: bytes that a number alone stands for
+ * vmm_avd_size - parse a size in the emulator's format
+ * @text: digits, optionally followed by K, M, G or T, and B, as in 512MB
+ * @unit: unit of a number without a suffix, in bytes
  * @bytes: filled
  *
  * Return: 0, or -EINVAL without a message; a size is below 1 PiB

@@ -7,8 +7,8 @@
 
 #include "types.h"
 
-#define VMM_INI_BYTES	(256 * KIB)	/* of a file, at most */
-#define VMM_INI_LINES	2048		/* with a key and a value, at most */
+#define VMM_INI_BYTES	(256 * KIB)	/* bytes of a file, at most */
+#define VMM_INI_LINES	2048		/* lines with a key and a value, at most */
 
 /**
  * struct vmm_ini_line - a line
@@ -22,7 +22,7 @@ struct vmm_ini_line {
 
 /**
  * struct vmm_ini - a file that was read; all zero for none
- * @text: its bytes, which the lines point into
+ * @text: the text, to which the lines point
  * @line: its lines
  * @count: how many
  */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator's lock of an AVD: a file with the number of the process that has the AVD. Android
- * Studio and the emulator look at it, and whose process is gone does not count.
+ * The emulator's lock of an AVD: a file with the ID of the process that runs the AVD. Android
+ * Studio and the emulator check it; a lock of a dead process is ignored.
  *
- * vmmctl cannot remove the file from inside its sandbox, nor when it is killed: a process that
- * does nothing else waits for vmmctl's end.
+ * vmmctl cannot remove the file from inside its sandbox, nor when it is killed: a separate
+ * process waits for vmmctl's end, and removes it.
  *
- * The number may be that of a process in another container, or of one that a container had
- * before it started anew: only the number of a process that can have an AVD counts, and never
- * our own. What two vmmctl write to is kept apart by the lock in vmmctl's folder (folder.c).
+ * The ID may be that of a process in another container, or of one in a container's previous
+ * run: so it counts only if that process can have an AVD, and is not this one. The lock in
+ * vmmctl's folder (folder.c) keeps two vmmctl from writing to the same images.
  *
  * Source: public texts on the emulator's behaviour: hardware-qemu.ini.lock holds the decimal
  * process number with a NUL behind, is there from start to end, and is not made by -read-only.
@@ -30,7 +30,7 @@
 #define STEP_MS	100
 #define KEEPER	"vmmctl-avd"	/* name of the process that waits for the end */
 
-/* The begin of a small file as a text; whether there is one. */
+/* Reads the beginning of a small file as text. Returns whether it exists. */
 static bool text_read(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -42,14 +42,14 @@ static bool text_read(const char *path, char *text, size_t size)
 	return n >= 0;
 }
 
-/* The file "pid" of a lock that is a directory. */
+/* Path of the file "pid" of a lock that is a directory. */
 static void inside(char pid[PATH_MAX], const char *path)
 {
 	if (vmm_avd_path(pid, path, "pid"))
 		*pid = '\0';
 }
 
-/* The process that a lock names, 0 if it names none. */
+/* Returns the process ID in a lock, 0 if there is none. */
 static pid_t owner_read(const char *path)
 {
 	char file[PATH_MAX];
@@ -75,7 +75,7 @@ static bool begins(const char *name)
 	return false;
 }
 
-/* Whether a process can have an AVD: it lives, and is an emulator or a vmmctl. */
+/* Returns whether a process can run an AVD: it lives, and is an emulator or a vmmctl. */
 static bool has_avd(pid_t pid)
 {
 	char path[40], name[32], exe[PATH_MAX];
@@ -84,13 +84,13 @@ static bool has_avd(pid_t pid)
 	if (!pid || pid == getpid() || (kill(pid, 0) && errno != EPERM))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	/* A host may hide whose processes they are: then it counts. */
+	/* If the host hides the process's name, it counts. */
 	if (!text_read(path, name, sizeof(name)))
 		return true;
 	name[strcspn(name, "\n")] = '\0';
 	if (!strcmp(name, KEEPER))
 		return false;
-	/* A thread's name may have replaced the program's. */
+	/* The name may be that of a thread, so the program is checked, too. */
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	n = readlink(path, exe, sizeof(exe) - 1);
 	exe[n > 0 ? n : 0] = '\0';
@@ -98,7 +98,7 @@ static bool has_avd(pid_t pid)
 }
 
 /**
- * vmm_avd_owner - find out who has an AVD
+ * vmm_avd_owner - find the process that runs an AVD
  * @content: its directory
  *
  * Return: the process, 0 for none
@@ -114,7 +114,7 @@ pid_t vmm_avd_owner(const char *content)
 	return has_avd(owner) ? owner : 0;
 }
 
-/* A file that is there has all of its contents: it gets its name when it has them. */
+/* Creates the lock with its content: writes a temporary file, then links it. */
 static int lock_link(const char *path)
 {
 	char beside[PATH_MAX];
@@ -152,7 +152,7 @@ static int lock_remove(const char *path)
 	return rmdir(path) ? -errno : 0;
 }
 
-/* A lock whose process is gone is out of the way. */
+/* Removes the lock of a dead process, and tries again. */
 static int lock_replace(const char *path, pid_t *owner)
 {
 	int err = lock_link(path);
@@ -167,8 +167,8 @@ static int lock_replace(const char *path, pid_t *owner)
 }
 
 /*
- * One process at a time: of two that find the same dead lock, the second would remove the first
- * one's new lock.
+ * Serialised by a lock on the directory: otherwise, of two processes that find the same dead
+ * lock, the second could remove the first one's new lock.
  */
 static int lock_try(int dir, const char *path, pid_t *owner)
 {
@@ -182,17 +182,17 @@ static int lock_try(int dir, const char *path, pid_t *owner)
 	return err;
 }
 
-/* Until the other end of @fd is closed, which is when its process ends. */
+/* Waits until the other end of @fd is closed by the end of its process, then removes the lock. */
 static void keeper(const char *path, int fd, pid_t owner)
 {
 	char byte;
 
 	prctl(PR_SET_NAME, KEEPER);
-	/* A terminal's keys are for the process that it keeps the lock for. */
+	/* In a session of its own: a terminal's signals are for vmmctl. */
 	setsid();
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	/* Nor is it to hold any other file of that process, the folder's lock above all. */
+	/* Closes all other files, above all the folder's lock. */
 	if (dup2(fd, STDIN_FILENO) < 0 || close_range(STDIN_FILENO + 1, ~0U, 0))
 		_exit(1);
 	while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
@@ -220,7 +220,7 @@ static int keeper_start(const char *path)
 		close(pipes[1]);
 		return -EAGAIN;
 	}
-	/* The other end stays open for as long as this process lives. */
+	/* The other end stays open until this process ends. */
 	return 0;
 }
 

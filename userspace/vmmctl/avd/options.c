@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads a command line of the emulator's by the table.
+ * Parses a command line of the emulator by the table.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static const struct vmm_avd_option *option_find(const char *name)
 }
 
 /**
- * vmm_avd_name_valid - tell whether an AVD can have a name
+ * vmm_avd_name_valid - return whether an AVD can have a name
  * @name: letters, digits, "_", "." and "-", but no directory
  *
  * Return: whether it can
@@ -47,7 +47,7 @@ static int name_take(struct vmm_avd_options *options, const char *name)
 	return 0;
 }
 
-/* QEMU has its own options; the emulator passes them on. */
+/* Parses what follows -qemu; of QEMU's options only -append is supported. */
 static int qemu_take(struct vmm_avd_options *options, int count, char **words)
 {
 	for (; count; count -= 2, words += 2) {
@@ -75,7 +75,7 @@ static int option_take(struct vmm_avd_options *options, const struct vmm_avd_opt
 	return option->id == VMM_AVD_AVD ? name_take(options, value) : 0;
 }
 
-/* Takes one option, and steps over its value; -debug-TAG is -debug TAG. */
+/* Parses an option with its value; -debug-TAG is -debug TAG. */
 static int word_take(struct vmm_avd_options *options, int argc, char **argv, int *next)
 {
 	const char *name = argv[(*next)++] + 1;
@@ -87,7 +87,7 @@ static int word_take(struct vmm_avd_options *options, int argc, char **argv, int
 	option = option_find(name);
 	if (!option)
 		return vmm_error(-EINVAL,
-				 "avd: no option is \"-%.60s\"; \"vmmctl help avd\" lists them",
+				 "avd: there is no option \"-%.60s\"; \"vmmctl help avd\" lists them",
 				 name);
 	if (option->arg && option->id != VMM_AVD_QEMU) {
 		if (*next == argc)
@@ -98,10 +98,10 @@ static int word_take(struct vmm_avd_options *options, int argc, char **argv, int
 }
 
 /**
- * vmm_avd_options_read - read a command line of the emulator's
+ * vmm_avd_options_read - parse a command line of the emulator
  * @options: filled; points into @argv
  * @argc: words
- * @argv: the words, without the command's
+ * @argv: the words after the command
  *
  * Return: 0, or -EINVAL after a message
  */
@@ -132,7 +132,7 @@ int vmm_avd_options_read(struct vmm_avd_options *options, int argc, char **argv)
 }
 
 /**
- * vmm_avd_value - look an option's value up
+ * vmm_avd_value - look up an option's value
  * @options: the command line
  * @id: which option
  *
@@ -150,7 +150,7 @@ const char *vmm_avd_value(const struct vmm_avd_options *options, enum vmm_avd_id
 }
 
 /**
- * vmm_avd_has - tell whether an option was given
+ * vmm_avd_has - return whether an option was given
  * @options: the command line
  * @id: which option
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The emulator's own options: one table says which there are and what becomes of each.
- * Help, manual page, completion and Documentation/avd.md are made from it or checked
- * against it.
+ * The emulator's own options: one table with all of them and how vmmctl handles each. Help,
+ * manual page, completion and Documentation/avd.md are generated from it or checked against
+ * it.
  *
  * Source: platform_external_qemu android/cmdline-options.h (012f4efa8b6b): names, and which
  * have a value.
@@ -12,14 +12,14 @@
 
 #include "types.h"
 
-/* What becomes of an option. */
+/* How vmmctl handles an option. */
 enum vmm_avd_verdict {
-	VMM_AVD_HONOURED,	/* it does what it does in the emulator */
-	VMM_AVD_NO_EFFECT,	/* it is taken, and a note says why it does nothing */
-	VMM_AVD_REFUSED,	/* nothing starts, and one sentence says why */
+	VMM_AVD_HONOURED,	/* it has the same effect as in the emulator */
+	VMM_AVD_NO_EFFECT,	/* it is accepted, and a note has the reason why it has no effect */
+	VMM_AVD_REFUSED,	/* it is an error, and a message has the reason */
 };
 
-/* Options that the code asks for; all others have their row only. */
+/* Options that the code looks up; the others have a row only. */
 enum vmm_avd_id {
 	VMM_AVD_OTHER,
 	VMM_AVD_AVD,
@@ -72,12 +72,12 @@ enum vmm_avd_id {
 };
 
 /**
- * struct vmm_avd_option - an option of the emulator's
- * @name: name, behind one dash
- * @arg: what help calls its value; NULL for none
- * @help: honoured: what it does; else: why not, a clause without a full stop
- * @verdict: what becomes of it
- * @id: what the code knows it by
+ * struct vmm_avd_option - an option of the emulator
+ * @name: name, after one dash
+ * @arg: name of its value in help; NULL for none
+ * @help: what it does, or why it has no effect or is refused; a clause without a full stop
+ * @verdict: how it is handled
+ * @id: its ID for the code
  */
 struct vmm_avd_option {
 	const char *name;
@@ -87,7 +87,7 @@ struct vmm_avd_option {
 	enum vmm_avd_id id;
 };
 
-#define VMM_AVD_GIVEN	64	/* options on a command line */
+#define VMM_AVD_GIVEN	64	/* options on a command line, at most */
 
 /**
  * struct vmm_avd_given - an option that was given
@@ -101,11 +101,11 @@ struct vmm_avd_given {
 
 /**
  * struct vmm_avd_options - a command line
- * @name: of the AVD, or NULL
+ * @name: name of the AVD, or NULL
  * @given: options, in their order
  * @count: how many
- * @append: text behind -qemu -append, or NULL
- * @rest: words behind "--", which are options of `vmmctl run`
+ * @append: text after -qemu -append, or NULL
+ * @rest: words after "--", which are options of `vmmctl run`
  * @rest_count: how many
  */
 struct vmm_avd_options {

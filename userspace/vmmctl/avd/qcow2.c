@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * qcow2 images. vmmctl has raw disks only. The emulator keeps what its guest writes in overlays,
- * which qemu-img turns into raw images. A file with a qcow2 header is never used as a raw one.
+ * qcow2 images. vmmctl supports raw disks only. The emulator stores its guest's writes in
+ * overlays, which qemu-img converts to raw images. A file with a qcow2 header is never used as
+ * a raw one.
  *
- * An overlay names its backing file, and a header may name a file of data as well: a guest or
- * whoever sent an AVD could name any file of the user. So the header is looked at first, and
- * qemu-img is told which file to take as the backing file.
+ * An overlay names its backing file, and a header may name a data file as well: a guest, or
+ * the author of an AVD, could name any file of the user. So the header is checked first, and
+ * qemu-img gets the backing file explicitly.
  *
  * Source: QEMU docs/interop/qcow2.txt (10.0).
  */
@@ -21,9 +22,9 @@
 #include "host/log.h"
 
 #define MAGIC		"QFI\xfb"
-#define HEADER_BYTES	80	/* as far as the incompatible features go */
-#define HEADER_OLD	72	/* of version 2 */
-#define NAME_BYTES	1023	/* of a backing file, at most */
+#define HEADER_BYTES	80	/* up to the incompatible features */
+#define HEADER_OLD	72	/* bytes of a version 2 header */
+#define NAME_BYTES	1023	/* bytes of a backing file's name, at most */
 #define DATA_IS_OUTSIDE	(1 << 2)	/* incompatible feature */
 
 static u64 big_endian(const u8 *bytes, unsigned int count)
@@ -35,7 +36,7 @@ static u64 big_endian(const u8 *bytes, unsigned int count)
 	return value;
 }
 
-/* A file that can be read; a pipe would wait for somebody who writes to it. */
+/* Opens a file for reading, non-blocking: opening a pipe would wait for a writer. */
 static int image_open(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -44,7 +45,7 @@ static int image_open(const char *path)
 }
 
 /**
- * vmm_avd_is_qcow2 - tell whether an open file has a qcow2 header
+ * vmm_avd_is_qcow2 - return whether an open file has a qcow2 header
  * @fd: the file
  *
  * Return: whether it has
@@ -59,7 +60,7 @@ bool vmm_avd_is_qcow2(int fd)
 
 /**
  * vmm_avd_raw - refuse an image that is not a raw one
- * @path: the image, which is there
+ * @path: path of the image, which exists
  *
  * Return: 0, or -errno after a message
  */
@@ -120,8 +121,8 @@ static const char *last_part(const char *path)
 }
 
 /*
- * The backing file must be the one that the emulator makes overlays of. If the AVD was moved, no
- * file is where the header says, and the last part of the name has to do.
+ * The backing file must be the one of which the emulator makes overlays. If the AVD was moved,
+ * the path in the header does not exist, and only the last part of the name is compared.
  */
 static int backing_check(const struct vmm_avd_disk *disk, const char *backing)
 {
@@ -142,7 +143,7 @@ static int backing_check(const struct vmm_avd_disk *disk, const char *backing)
 			 disk->from, backing);
 }
 
-/* What qemu-img calls an open file of this process. */
+/* Describes an open file of this process for qemu-img. */
 static json_t *file_of(int fd)
 {
 	char name[64];
@@ -151,7 +152,7 @@ static json_t *file_of(int fd)
 	return json_pack("{s:s, s:s}", "driver", "file", "filename", name);
 }
 
-/* Nothing is left for qemu-img to find out or to follow. */
+/* Gives qemu-img formats and files explicitly, so that it detects and follows nothing. */
 static int convert(int image, int backing, const char *to)
 {
 	json_t *under = backing < 0 ? json_null() :
@@ -178,8 +179,8 @@ static int convert(int image, int backing, const char *to)
 }
 
 /**
- * vmm_avd_convert - write an overlay of the emulator's as a raw image
- * @disk: it is made from that
+ * vmm_avd_convert - convert an overlay of the emulator to a raw image
+ * @disk: the disk, whose @from is the overlay
  * @to: the raw image, an empty file
  *
  * Return: 0, or -errno after a message

@@ -12,7 +12,7 @@
 	{ .name = _name, .arg = _arg, .verdict = VMM_AVD_REFUSED, .help = _help }
 
 const struct vmm_avd_option vmm_avd_table[] = {
-	/* Which AVD, and its files. */
+	/* The AVD, and its files. */
 	TAKES("avd", "NAME", AVD, "the AVD; @NAME and NAME alone are the same"),
 	TAKES("list-avds", NULL, LIST_AVDS, "print the names of all AVDs"),
 	TAKES("sysdir", "DIR", SYSDIR, "directory of the system image"),
@@ -36,7 +36,7 @@ const struct vmm_avd_option vmm_avd_table[] = {
 	TAKES("accel", "MODE", ACCEL, "on or auto: KVM; off is refused, there is nothing else"),
 	REFUSES("no-accel", NULL, "vmmctl has KVM and nothing else"),
 	TAKES("gpu", "MODE", GPU,
-	      "auto, off, guest, software or swiftshader_indirect: the guest draws by itself"),
+	      "auto, off, guest, software or swiftshader_indirect: the guest renders in software"),
 	TAKES("port", "PORT", PORT, "port of the console, 5554 to 5682; adb's is the next one"),
 	TAKES("ports", "CONSOLE,ADB", PORTS, "both; adb's must be the next one"),
 	TAKES("id", "NAME", ID, "name of the VM, instead of the AVD's"),
@@ -61,7 +61,7 @@ const struct vmm_avd_option vmm_avd_table[] = {
 	TAKES("snapshot", "NAME", SNAPSHOT,
 	      "go on from what the console saved as NAME; with -read-only as one of many"),
 	TAKES("snapshot-list", NULL, SNAPSHOT_LIST, "print the names of what the console saved"),
-	/* What is seen of the guest. */
+	/* Output of the guest. */
 	TAKES("show-kernel", NULL, SHOW_KERNEL, "the kernel's console on stdio"),
 	TAKES("shell", NULL, SHELL, "a shell of the guest on stdio, if the image has one"),
 	TAKES("logcat", "TAGS", LOGCAT, "which messages the guest's log has"),
@@ -122,7 +122,7 @@ const struct vmm_avd_option vmm_avd_table[] = {
 
 /**
  * vmm_avd_verdict_name - name a verdict
- * @verdict: which
+ * @verdict: the verdict
  *
  * Return: a word or two
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes the command line of `vmmctl run` of an AVD and the emulator's options.
+ * Turns an AVD and the emulator's options into a command line of `vmmctl run`.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 
 /**
  * vmm_avd_word - add a word
- * @words: the words; a word that does not fit is noted there
+ * @words: the words; @lost is set if it does not fit
  * @fmt: the word
  */
 void vmm_avd_word(struct vmm_avd_words *words, const char *fmt, ...)
@@ -49,7 +49,7 @@ static void words_free(struct vmm_avd_words *words)
 }
 
 /**
- * vmm_avd_plan_free - free what a plan has
+ * vmm_avd_plan_free - free a plan's members
  * @plan: any
  */
 void vmm_avd_plan_free(struct vmm_avd_plan *plan)
@@ -59,7 +59,7 @@ void vmm_avd_plan_free(struct vmm_avd_plan *plan)
 	vmm_avd_free(&plan->avd);
 }
 
-/* ---- the plan: what there is, and nothing of it opened ---- */
+/* ---- the plan, for which no file is opened ---- */
 
 static int find_given(char path[PATH_MAX], const char *given, const char *option)
 {
@@ -99,7 +99,7 @@ static int find_ramdisk(struct vmm_avd_plan *plan)
 	return 0;
 }
 
-/* Beside vmmctl, or where programs are. */
+/* Finds ranchu-services beside vmmctl, or in PATH. */
 static bool find_services(char path[PATH_MAX])
 {
 	const char *from = getenv("PATH");
@@ -133,7 +133,7 @@ static bool find_services(char path[PATH_MAX])
 
 /**
  * vmm_avd_plan - plan a run
- * @plan: all zero but for its options; vmm_avd_plan_free() is due in any case
+ * @plan: all zero but for its options; vmm_avd_plan_free() must be called in any case
  *
  * Return: 0, or -errno after a message
  */
@@ -165,7 +165,7 @@ int vmm_avd_plan(struct vmm_avd_plan *plan)
 
 /* ---- the words ---- */
 
-/* An option with a value is one word, so that its value is taken as it is. */
+/* Option and value are one word, so that the value cannot be taken for an option. */
 #define WORD(plan, ...)		vmm_avd_word(&(plan)->run, __VA_ARGS__)
 
 static const char *config(const struct vmm_avd_plan *plan, const char *key)
@@ -211,7 +211,7 @@ static int add_accel(struct vmm_avd_plan *plan)
 	return vmm_error(-EINVAL, "avd: -accel is on, off or auto, not \"%.40s\"", mode);
 }
 
-/* Nobody draws for the guest but a renderer that the user names behind "--". */
+/* The guest renders in software, unless the user gives a renderer after "--". */
 static int add_gpu(struct vmm_avd_plan *plan)
 {
 	static const char *const known[] = {
@@ -226,12 +226,12 @@ static int add_gpu(struct vmm_avd_plan *plan)
 	}
 	if (mode && i == ARRAY_SIZE(known))
 		return vmm_error(-EINVAL,
-				 "avd: -gpu %.40s is refused: the guest draws by itself, or by -- --vhost-user gpu,socket=PATH",
+				 "avd: -gpu %.40s is refused: the guest renders in software, or by -- --vhost-user gpu,socket=PATH",
 				 mode);
 	return 0;
 }
 
-/* A word of config.ini that is one of a few, or none. */
+/* Adds options of the screen from words in config.ini. */
 static void add_screen(struct vmm_avd_plan *plan)
 {
 	static const struct {
@@ -289,7 +289,7 @@ static int port_read(const char *text, unsigned int *port)
 	return 0;
 }
 
-/* adb takes a console for granted at the port below its own. */
+/* adb expects a console at the port below its own. */
 static int add_ports(struct vmm_avd_plan *plan)
 {
 	const char *port = vmm_avd_value(&plan->options, VMM_AVD_PORT);
@@ -325,7 +325,7 @@ static int add_ports(struct vmm_avd_plan *plan)
 	return err;
 }
 
-/* By what adb gets to the guest's adbd. */
+/* Adds the transport between adb and the guest's adbd. */
 static void add_adb(struct vmm_avd_plan *plan)
 {
 	if (vmm_avd_feature(&plan->avd, &plan->options, "VirtioVsockPipe"))
@@ -358,7 +358,7 @@ static int add_disks(struct vmm_avd_plan *plan)
 	return 0;
 }
 
-/* On a PC the firmware's tables say where partitions are. */
+/* On a PC the ACPI tables have the partitions. */
 static void add_fstab(struct vmm_avd_plan *plan)
 {
 	const struct vmm_avd_disk *vendor = &plan->disk[VMM_AVD_DISK_VENDOR];
@@ -401,7 +401,7 @@ static void add_given(struct vmm_avd_plan *plan)
 	}
 }
 
-/* Several may run of an AVD that nobody writes to: each has a name of its own. */
+/* With -read-only several VMs may run of an AVD: each gets its own name. */
 static int add_name(struct vmm_avd_plan *plan)
 {
 	const char *id = vmm_avd_value(&plan->options, VMM_AVD_ID);
@@ -422,7 +422,7 @@ static int add_name(struct vmm_avd_plan *plan)
 	return 0;
 }
 
-/* Properties of a service come by the program that serves it. */
+/* Properties of the service boot-properties are options of ranchu-services. */
 static int add_services(struct vmm_avd_plan *plan)
 {
 	const char *density = config(plan, "hw.lcd.density");
@@ -470,7 +470,8 @@ static void add_boot(struct vmm_avd_plan *plan)
 }
 
 /*
- * Where the console saves the VM, and its screen: not where the folder goes with the VM.
+ * The directories for the console's snapshots and screenshots, unless the folder is removed
+ * with the VM.
  */
 static void add_directories(struct vmm_avd_plan *plan)
 {
@@ -481,7 +482,7 @@ static void add_directories(struct vmm_avd_plan *plan)
 	WORD(plan, "--screenshots=%s/" VMM_AVD_SCREENSHOTS, plan->folder);
 }
 
-/* What the VM is, the snapshot says. */
+/* Adds options for a snapshot, which has the VM's configuration. */
 static int words_from(struct vmm_avd_plan *plan, const char *snapshot)
 {
 	int err;
@@ -499,7 +500,7 @@ static int words_from(struct vmm_avd_plan *plan, const char *snapshot)
 	return err ? err : add_name(plan);
 }
 
-/* What the VM is, the AVD and the options say. */
+/* Adds options of a new VM from the AVD and the emulator's options. */
 static int words_new(struct vmm_avd_plan *plan)
 {
 	static int (*const steps[])(struct vmm_avd_plan *plan) = {
@@ -526,8 +527,8 @@ static int words_new(struct vmm_avd_plan *plan)
 }
 
 /**
- * vmm_avd_words - make the command lines of a plan
- * @plan: planned; the paths of its images are those that count
+ * vmm_avd_words - create the command lines of a plan
+ * @plan: planned; its images have their final paths
  *
  * Return: 0, or -errno after a message
  */

@@ -14,12 +14,12 @@
 struct vmm_vhost;
 
 /**
- * struct vmm_vhost_ring - a queue as its backend gets it
+ * struct vmm_vhost_ring - a queue, described for its backend
  * @num: entries
- * @base: where the device goes on, as VHOST_SET_VRING_BASE counts
+ * @base: next index, as in VHOST_SET_VRING_BASE
  * @area: descriptors, available and used ring (packed: the two event structures)
- * @kick_fd: the driver signals it
- * @call_fd: interrupts the driver
+ * @kick_fd: eventfd, signalled by the driver
+ * @call_fd: eventfd that interrupts the driver
  * @err_fd: signalled when the ring is broken, or -1
  */
 struct vmm_vhost_ring {
@@ -33,13 +33,13 @@ struct vmm_vhost_ring {
 
 /**
  * struct vmm_vhost_ops - how to control the process or kernel device that serves a device's rings
- * @set_features: tell what driver and device agreed upon
- * @set_ring: give a ring
- * @stop_ring: take it back; optional
- * @run: rings were all given, or taken back: after the latter, and if there is no
- *	such function after @stop_ring, nobody uses them, or @v->stop_pending is set;
- *	optional
- * @close: free what only this kind of backend needs; optional
+ * @set_features: set the negotiated features
+ * @set_ring: pass a ring to the backend
+ * @stop_ring: take the ring back; optional
+ * @run: called after all rings were passed, or taken back. After the latter, and after
+ *	@stop_ring if there is no such function, the backend does not use the rings any more, or
+ *	@v->stop_pending is set; optional
+ * @close: free what this kind of backend has allocated; optional
  *
  * The first four are called with the virtio device's lock held, and return 0 or
  * -errno without a message.
@@ -56,12 +56,12 @@ struct vmm_vhost_ops {
 /**
  * struct vmm_vhost - the backend that serves the rings of a virtio device
  * @ops: how to control it
- * @v: whose queues it serves
+ * @v: the virtio device whose queues it serves
  * @node: its device node, or its socket
  * @fd: the open node, or the connection
- * @err_fd: eventfd that it signals when the guest broke a ring, or -1
- * @features: what it offers
- * @rings: how many it was given, while it runs
+ * @err_fd: eventfd that it signals when a ring is broken, or -1
+ * @features: features that it offers
+ * @rings: number of rings that it has, while it runs
  */
 struct vmm_vhost {
 	const struct vmm_vhost_ops *ops;
@@ -99,9 +99,9 @@ int vmm_vhost_ring_base(const struct vmm_vhost *vhost, unsigned int index, u32 *
  * struct vmm_vhost_vdpa - a vDPA device of the kernel
  * @vhost: the device
  * @config_fd: eventfd that it signals when its configuration has changed, or -1
- * @mapped: the guest's memory is mapped for it
- * @suspends: its driver can suspend it, and let it go on
- * @told: that it cannot was said
+ * @mapped: guest memory is mapped for it
+ * @suspends: its driver can suspend and resume it
+ * @told: a message was written that it cannot
  */
 struct vmm_vhost_vdpa {
 	struct vmm_vhost vhost;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a GPU shows on a screen: pixels that came by messages, or the process's own in a
- * file, with the cursor on them. The process is not trusted: the file must be a memfd, whose
- * pages nobody is waited for; and it is mapped only if it is sealed against being cut off,
- * which would end whoever looks at it. Any other is read.
+ * What a GPU shows on a screen: pixels that came in messages, or the process's own pixels in a
+ * file, with the cursor on top. The process is not trusted. The file must be a memfd, because
+ * reading another file may block. The file is mapped only if it is sealed against shrinking,
+ * because reading a mapped file that was truncated raises SIGBUS. Other memfds are read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +15,12 @@
 
 #include "backends/vhost_user_gpu.h"
 
-#define MADE	65536	/* pixels that are put together at once */
+#define MADE	65536	/* pixels that are combined at a time */
 
 /**
- * vmm_gpu_screen_open - show nothing yet
+ * vmm_gpu_screen_open - initialise a scanout that shows nothing
  * @s: filled
- * @screen_width: pixels of a row of the screen where it is shown
+ * @screen_width: pixels of a row of the screen
  *
  * Return: 0, or -ENOMEM
  */
@@ -62,7 +62,7 @@ void vmm_gpu_screen_close(struct vmm_gpu_screen *s)
 }
 
 /**
- * vmm_gpu_screen_size - show what comes by messages, black at first
+ * vmm_gpu_screen_size - show pixels from messages, black at first
  * @s: the scanout
  * @width: pixels of a row, 0 to show nothing
  * @height: rows, likewise
@@ -97,8 +97,8 @@ static bool file_fits(const struct vmm_gpu_file_scanout *in, u64 size)
 }
 
 /*
- * Maps a file that cannot become smaller. One of huge pages is not mapped: when there are
- * none left, whoever touches the next one is ended. It is read if that fails.
+ * Maps a file that cannot shrink. A file of huge pages is not mapped, because touching one raises
+ * SIGBUS when the host has no free huge page. A file that is not mapped is read.
  */
 static void file_map(struct vmm_gpu_screen *s, const struct stat *st, int seals)
 {
@@ -117,8 +117,8 @@ static void file_map(struct vmm_gpu_screen *s, const struct stat *st, int seals)
 /**
  * vmm_gpu_screen_file - show pixels of a file
  * @s: the scanout
- * @in: where they are
- * @fd: the file; the scanout's from here on, whatever is returned
+ * @in: the place of the pixels in the file
+ * @fd: the file; owned by the scanout from here on, also after an error
  *
  * Return: 0; -EPERM if the file is no memfd, or -EINVAL if it is too small or has other
  *	pixels: then nothing is shown
@@ -130,7 +130,7 @@ int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scan
 
 	vmm_gpu_screen_off(s);
 	s->fd = fd;
-	/* Only memory has seals. A file of a file system may have somebody wait. */
+	/* Only memfds have seals. Reading a file of a file system may block. */
 	if (seals < 0) {
 		vmm_gpu_screen_off(s);
 		return -EPERM;
@@ -149,12 +149,12 @@ int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scan
 }
 
 /**
- * vmm_gpu_screen_part - find where an update's pixels go
+ * vmm_gpu_screen_part - find the place of an update's pixels
  * @s: the scanout
- * @update: where it is on the scanout
+ * @update: its rectangle on the scanout
  *
- * Return: its first pixel, with @s->stride bytes from row to row; NULL if it is not on
- *	the scanout, or the scanout's pixels do not come by messages
+ * Return: its first pixel, with @s->stride bytes from row to row; NULL if it is not inside the
+ *	scanout, or the scanout shows a file
  */
 u8 *vmm_gpu_screen_part(struct vmm_gpu_screen *s, const struct vmm_gpu_update *update)
 {
@@ -179,7 +179,7 @@ static u32 blend(u32 under, u32 over)
 	return out;
 }
 
-/* The cursor's row that is on row @y of the screen, or -1. Positions wrap below 0. */
+/* Returns the cursor's row on row @y of the screen, or -1. Positions wrap below 0. */
 static int cursor_row(const struct vmm_gpu_screen *s, u32 y)
 {
 	u32 row = y - s->cursor.pos.y;
@@ -204,7 +204,7 @@ static void cursor_draw(const struct vmm_gpu_screen *s, u32 *to, u32 y)
 	}
 }
 
-/* Row @y where it is in memory; NULL if it must be read. */
+/* Returns row @y if it is in memory; NULL if it must be read from the file. */
 static const u8 *row_at(const struct vmm_gpu_screen *s, u32 y)
 {
 	const u8 *pixels = s->own ? s->own : s->map;
@@ -212,7 +212,7 @@ static const u8 *row_at(const struct vmm_gpu_screen *s, u32 y)
 	return pixels ? pixels + s->offset + (u64)y * s->stride : NULL;
 }
 
-/* How many rows from @y on are in memory as they are on the screen, without a gap. */
+/* Returns how many rows from @y on can be taken from memory unchanged. */
 static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
 {
 	u32 count;
@@ -228,7 +228,7 @@ static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
 	return count;
 }
 
-/* Copies @len bytes of the scanout's row @y; what a file has lost is black. */
+/* Copies @len bytes of the scanout's row @y; missing bytes of a file are black. */
 static void row_read(struct vmm_gpu_screen *s, void *to, u32 y, size_t len)
 {
 	const u8 *row = row_at(s, y);
@@ -256,7 +256,7 @@ static void row_make(struct vmm_gpu_screen *s, u32 *to, u32 y)
 	cursor_draw(s, to, y);
 }
 
-/* Rows of a file that is as wide as the screen: they are read at once. */
+/* Reads several rows at once, from a file that is as wide as the screen. */
 static void rows_make_at_once(struct vmm_gpu_screen *s, u32 y, u32 count)
 {
 	u32 i;
@@ -267,12 +267,12 @@ static void rows_make_at_once(struct vmm_gpu_screen *s, u32 y, u32 count)
 }
 
 /**
- * vmm_gpu_screen_rows - give rows of what is shown, for vmm_display_rows()
+ * vmm_gpu_screen_rows - return rows of the screen, for vmm_display_rows()
  * @arg: the scanout
  * @y: the first row
  * @count: how many; set
  *
- * What is on no scanout is black.
+ * Pixels outside the scanout are black.
  *
  * Return: the rows
  */

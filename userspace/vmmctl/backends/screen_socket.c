@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A socket for a program that draws for the guest by another way than a virtio GPU. The
- * program that connects says what is on the screen, by the protocol of a GPU's display socket.
- * There is one such program at a time. When it ends, its last frame stays on the screen until
- * the next program connects.
+ * A socket for a program that draws for the guest without a virtio GPU. The program supplies the
+ * screen's content by the protocol of a GPU's display socket. One program at a time can draw.
+ * When it ends, its last frame stays on the screen until the next program connects.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,9 +14,9 @@
 
 /**
  * struct vmm_screen_socket - the socket
- * @listener: it
- * @gpu: the connection of the program that draws, and what is shown
- * @refused: another program was sent away, and the user was told
+ * @listener: the listening socket
+ * @gpu: the connection of the drawing program, and its screen
+ * @refused: a second program was refused, and a message was written
  */
 struct vmm_screen_socket {
 	struct vmm_vsock_listener listener;
@@ -37,15 +36,15 @@ static void screen_accepted(void *arg, struct vmm_vsock_listener *listener, int 
 			close(sock);
 		return;
 	}
-	/* Said once for each program that draws: another one may try as often as it likes. */
+	/* One message for each drawing program, however often others connect. */
 	if (!socket->refused)
-		vmm_note("%s: somebody draws already: a program is sent away", listener->path);
+		vmm_note("%s: a program draws already: another one is refused", listener->path);
 	socket->refused = true;
 	close(sock);
 }
 
 /**
- * vmm_screen_socket_open - let a program say what is on the screen
+ * vmm_screen_socket_open - let a program draw on the screen
  * @cfg: the command line, which has the path
  * @loop: the main thread's loop
  * @display: the screen
@@ -87,7 +86,7 @@ int vmm_screen_socket_open(const struct vmm_config *cfg, struct vmm_loop *loop,
 }
 
 /**
- * vmm_screen_socket_close - listen no more, and hang up
+ * vmm_screen_socket_close - close the socket and the connection
  * @socket: may be NULL
  */
 void vmm_screen_socket_close(struct vmm_screen_socket *socket)

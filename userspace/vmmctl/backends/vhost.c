@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The front end of a device that a backend serves: gives the backend the features and
- * the queues that the driver has set up. How a vhost device of the kernel, a process
- * behind a socket and a vDPA device are controlled is in vhost_kernel.c, vhost_user.c
- * and vhost_vdpa.c, each a struct vmm_vhost_ops.
+ * The front end of a device that a backend serves: passes the features and the queues that the
+ * driver has set up. How a vhost device of the kernel, a process behind a socket and a vDPA
+ * device are controlled is in vhost_kernel.c, vhost_user.c and vhost_vdpa.c, each a struct
+ * vmm_vhost_ops.
  *
- * Source: VIRTIO 1.2, 2.7 and 2.8, for what a queue's three addresses are and how
- * long what is there.
+ * Source: VIRTIO 1.2, 2.7 and 2.8, for the meaning and size of a queue's three areas.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 
 #include "backends/backends.h"
 
-/* What a ring may have that a driver decides about; packed rings are asked for. */
+/* Ring features that are offered to drivers; packed rings are optional. */
 #define VHOST_RING_FEATURES	(1ULL << VIRTIO_RING_F_INDIRECT_DESC | \
 				 1ULL << VIRTIO_RING_F_EVENT_IDX | \
 				 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_IN_ORDER)
@@ -26,7 +25,7 @@
 #define VHOST_PACKED_BASE	0x80008000
 
 /**
- * vmm_vhost_blame - say what went wrong at a guest's doing
+ * vmm_vhost_blame - report an error that a guest has caused
  * @vhost: the device
  * @err: as for vmm_error()
  * @fmt: as for vmm_error()
@@ -56,8 +55,8 @@ static int vhost_broken(void *arg)
 }
 
 /**
- * vmm_vhost_watch - prepare for rings that the guest breaks
- * @vhost: @err_fd is made
+ * vmm_vhost_watch - watch for rings that the guest breaks
+ * @vhost: @err_fd exists
  *
  * Return: 0, or -errno
  */
@@ -70,7 +69,7 @@ int vmm_vhost_watch(struct vmm_vhost *vhost)
 }
 
 /**
- * vmm_vhost_close - give a device back
+ * vmm_vhost_close - free a backend
  * @vhost: stopped, or never started
  */
 void vmm_vhost_close(struct vmm_vhost *vhost)
@@ -88,7 +87,7 @@ void vmm_vhost_close(struct vmm_vhost *vhost)
 }
 
 /**
- * vmm_vhost_offer - decide what the guest is offered
+ * vmm_vhost_offer - set the features that the guest is offered
  * @vhost: open
  * @device_features: bits 0 to 23 that the model knows
  *
@@ -102,7 +101,7 @@ int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features)
 	if (vhost->v->legacy)
 		offer &= ~(1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_IN_ORDER);
 	else if (!(offer & 1ULL << VIRTIO_F_VERSION_1))
-		return vmm_error(-EOPNOTSUPP, "%s does not know virtio 1.0", vhost->node);
+		return vmm_error(-EOPNOTSUPP, "%s does not support virtio 1.0", vhost->node);
 	if (vhost->v->vm->cfg->virtio_packed && !vhost->v->legacy) {
 		if (!(vhost->features & packed))
 			return vmm_error(-EOPNOTSUPP, "%s has no packed rings (--virtio-packed)",
@@ -117,8 +116,7 @@ int vmm_vhost_offer(struct vmm_vhost *vhost, u64 device_features)
  * vmm_vhost_ring - describe a queue to its backend
  * @vhost: open
  * @index: of the queue, which the driver has made ready
- * @ring: filled; its beginning is that of a ring nobody has used yet, unless the device
- *	was loaded
+ * @ring: filled; its base is that of an unused ring, unless the device was loaded
  *
  * Return: as vmm_virtio_queue_find()
  */
@@ -153,13 +151,13 @@ static int ring_set(struct vmm_vhost *vhost, unsigned int index)
 }
 
 /**
- * vmm_vhost_start - give a device the driver's features and queues
+ * vmm_vhost_start - pass the driver's features and queues to the backend
  * @vhost: open, stopped
- * @rings: queues 0 to @rings - 1 are its
+ * @rings: queues 0 to @rings - 1 are passed
  *
- * A vhost device of the kernel is started by its model afterwards.
+ * The model of a kernel device starts it afterwards.
  *
- * Return: 0, or -errno with nothing given
+ * Return: 0, or -errno with nothing passed
  */
 int vmm_vhost_start(struct vmm_vhost *vhost, unsigned int rings)
 {
@@ -187,10 +185,10 @@ err_stop:
 }
 
 /**
- * vmm_vhost_stop - take the queues away
- * @vhost: if its model has started it, its model has stopped it
+ * vmm_vhost_stop - take the queues back
+ * @vhost: stopped by its model, if that has started it
  *
- * A kick that is still to come finds nobody.
+ * A later kick has no effect.
  */
 void vmm_vhost_stop(struct vmm_vhost *vhost)
 {

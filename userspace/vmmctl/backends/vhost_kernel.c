@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A vhost device of the kernel as what serves a virtio device: a device node and
- * its ioctls. What starts it is its model's business.
+ * A vhost device of the kernel as a backend: a device node and its ioctls. Its model starts it.
  *
  * Source: include/uapi/linux/vhost.h
  */
@@ -15,7 +14,7 @@
 #include "backends/backends.h"
 
 /**
- * vmm_vhost_set_mem - give a vhost device the guest's memory
+ * vmm_vhost_set_mem - pass guest memory to a vhost device
  * @fd: the device, owned by this process
  * @mem: the memory
  *
@@ -48,7 +47,7 @@ static int kernel_own(struct vmm_vhost *vhost)
 	if (ioctl(vhost->fd, VHOST_SET_OWNER, 0))
 		return vmm_error(errno, "cannot own %s", vhost->node);
 	if (ioctl(vhost->fd, VHOST_GET_FEATURES, &vhost->features))
-		return vmm_error(errno, "%s does not tell its features", vhost->node);
+		return vmm_error(errno, "%s does not return its features", vhost->node);
 	if (vmm_vhost_set_mem(vhost->fd, &vhost->v->vm->mem))
 		return vmm_error(errno, "%s refuses the guest's memory", vhost->node);
 	return 0;
@@ -67,13 +66,13 @@ static int ring_file(struct vmm_vhost *vhost, unsigned long request, unsigned in
 }
 
 /**
- * vmm_vhost_ring_ioctls - give a ring to a vhost device of any kind
+ * vmm_vhost_ring_ioctls - pass a ring to a vhost device of any kind
  * @vhost: the device
  * @index: of the ring
  * @ring: the ring
- * @address: where its pieces are, as the device counts
+ * @address: addresses of its parts, as the device expects them
  *
- * The kick comes last: from then on the device looks at the ring.
+ * The kick's eventfd comes last: from then on the device uses the ring.
  *
  * Return: 0, or -errno
  */
@@ -122,8 +121,8 @@ void vmm_vhost_ring_stop_ioctls(struct vmm_vhost *vhost, unsigned int index)
 }
 
 /**
- * vmm_vhost_ring_base - ask a vhost device where a ring goes on
- * @vhost: the device, whose rings stand still
+ * vmm_vhost_ring_base - get the next index of a ring from a vhost device
+ * @vhost: the device, whose rings are stopped
  * @index: of the ring
  * @base: filled
  *
@@ -150,7 +149,7 @@ static const struct vmm_vhost_ops kernel_ops = {
  * @vhost: filled
  * @v: the virtio device
  * @node: device node
- * @module: which kernel module makes it
+ * @module: kernel module of the device, for messages
  *
  * Return: 0, or -errno with nothing left behind
  */
@@ -162,7 +161,7 @@ int vmm_vhost_open(struct vmm_vhost *vhost, struct vmm_virtio *v, const char *no
 	*vhost = (struct vmm_vhost){
 		.ops = &kernel_ops, .v = v, .node = node, .fd = -1, .err_fd = -1,
 	};
-	/* Non-blocking for those that can be read: the main loop reads them. */
+	/* Non-blocking, because the main loop reads events from some of these devices. */
 	vhost->fd = open(node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (vhost->fd < 0)
 		return vmm_error(errno, "cannot open %s (is %s loaded?)", node, module);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rings between a driver and a process that keeps no record of the requests that it has
- * taken. The process is given the driver's descriptors, but an available and a used ring
- * of ours; a thread copies entries between the two pairs of rings and so knows which
- * requests are in flight, in whatever order they are completed. A new process is given
+ * Rings between a driver and a process that keeps no record of the requests that it has taken. The
+ * process gets the driver's descriptors, but an available and a used ring of vmmctl's. A
+ * thread copies entries between the two pairs of rings and so knows which requests are in
+ * flight, in whatever order they are completed. If the process is replaced, the new one gets
  * those entries again.
  *
- * Data is not copied, and the guest's CPUs do not wait. The cost is one more thread to
- * wake for each batch of requests, and for each batch of completions.
+ * Data is not copied, and vCPUs do not wait. The cost is waking one more thread for each batch of
+ * requests, and for each batch of completions.
  *
  * Source: VIRTIO 1.2, 2.7.6 to 2.7.10: a ring's flags and index are its first words, the
  * other side's event index the last; an entry of the used ring is two words of 32 bits.
@@ -26,31 +26,31 @@
 #include "backends/vhost_user.h"
 
 #define AVAIL_SIZE(num)	(6 + 2 * (num))
-#define USED_OFFSET	2048	/* of our used ring, behind our available ring */
-#define RING_SIZE	8192	/* of ours, both */
+#define USED_OFFSET	2048	/* of vmmctl's used ring, after its available ring */
+#define RING_SIZE	8192	/* of vmmctl's two rings together */
 
-/* The entries of ours have room in front of each other. */
+/* The available ring must fit before the used ring. */
 _Static_assert(AVAIL_SIZE(VMM_SHADOW_MAX) <= USED_OFFSET, "available ring");
 _Static_assert(USED_OFFSET + 6 + 8 * VMM_SHADOW_MAX <= RING_SIZE, "used ring");
 
 /**
- * struct shadow_ring - a ring, twice
+ * struct shadow_ring - a driver's ring and its counterpart for the process
  * @num: entries
  * @avail: the driver's available ring
  * @used: the driver's used ring
- * @our_avail: what the process reads
- * @our_used: what the process writes
- * @kick_fd: the driver signals it
- * @call_fd: interrupts the driver
- * @err_fd: signalled when the driver broke the ring
- * @our_kick_fd: signals the process
- * @our_call_fd: the process signals it
+ * @our_avail: vmmctl's available ring, which the process reads
+ * @our_used: vmmctl's used ring, which the process writes
+ * @kick_fd: eventfd, signalled by the driver
+ * @call_fd: eventfd that interrupts the driver
+ * @err_fd: eventfd, signalled when the driver broke the ring
+ * @our_kick_fd: eventfd that signals the process
+ * @our_call_fd: eventfd, signalled by the process
  * @taken: entries of @avail that were copied
  * @given: entries of @used that were written
  * @sent: entries of @our_avail that were written
  * @seen: entries of @our_used that were copied
- * @broken: by the driver; nothing moves any more
- * @open: by chain: the process has it
+ * @broken: the driver broke the ring; nothing is copied any more
+ * @open: by chain: the process has taken it
  */
 struct shadow_ring {
 	u32 num;
@@ -73,18 +73,18 @@ struct shadow_ring {
 
 /**
  * struct vmm_shadow - the rings of a device
- * @mem: memory of ours
+ * @mem: memory of vmmctl's rings
  * @fd: memfd behind it
  * @event_idx: driver and process use event indices
- * @sock: the connection to the process, which is asked to hang up if it uses an
+ * @sock: connection to the process, which is shut down if the process uses an
  *	entry that it was not given
- * @stop_fd: ends @thread
+ * @stop_fd: eventfd that ends @thread
  * @thread: copies entries, if @started
  * @started: there is a thread
- * @rings: how many there are
+ * @rings: number of rings
  * @ring: the first @rings are valid
  *
- * What belongs to rings is the thread's while there is one.
+ * While @thread exists, only it uses the rings.
  */
 struct vmm_shadow {
 	u8 *mem;
@@ -116,7 +116,7 @@ static void request_event(const struct vmm_shadow *s, __virtio16 *event, u16 nex
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Copies available entries from the driver's ring to ours. */
+/* Copies available entries from the driver's ring to vmmctl's. */
 static void forward_available(struct vmm_shadow *s, struct shadow_ring *r)
 {
 	u16 sent = r->sent;
@@ -156,7 +156,7 @@ static bool driver_wants_interrupt(const struct vmm_shadow *s, const struct shad
 	return !(load(&r->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
-/* Copies used entries from our ring to the driver's. */
+/* Copies used entries from vmmctl's ring to the driver's. */
 static void return_used(struct vmm_shadow *s, struct shadow_ring *r)
 {
 	u16 old = r->given;
@@ -220,9 +220,9 @@ static void *copy_thread(void *arg)
 }
 
 /**
- * vmm_shadow_create - make room for rings
+ * vmm_shadow_create - allocate memory for rings
  *
- * Return: it, or NULL with a message
+ * Return: the rings, or NULL after a message
  */
 struct vmm_shadow *vmm_shadow_create(void)
 {
@@ -242,7 +242,7 @@ struct vmm_shadow *vmm_shadow_create(void)
 }
 
 /**
- * vmm_shadow_destroy - free it
+ * vmm_shadow_destroy - free the rings
  * @s: stopped; NULL does nothing
  */
 void vmm_shadow_destroy(struct vmm_shadow *s)
@@ -260,7 +260,7 @@ void vmm_shadow_destroy(struct vmm_shadow *s)
 }
 
 /**
- * vmm_shadow_memory - tell where our rings are
+ * vmm_shadow_memory - return the memory of vmmctl's rings
  * @s: the rings
  * @fd: filled with the memfd of VMM_SHADOW_SIZE bytes
  *
@@ -273,7 +273,7 @@ void *vmm_shadow_memory(const struct vmm_shadow *s, int *fd)
 }
 
 /**
- * vmm_shadow_reset - forget all rings
+ * vmm_shadow_reset - remove all rings
  * @s: stopped
  */
 void vmm_shadow_reset(struct vmm_shadow *s)
@@ -288,7 +288,7 @@ void vmm_shadow_reset(struct vmm_shadow *s)
 	}
 }
 
-/* Both begin anew, with what the process's predecessor had not answered. */
+/* Initialises both rings, with the entries that the previous process has not answered. */
 static void ring_begin(struct vmm_shadow *s, unsigned int index)
 {
 	struct shadow_ring *r = &s->ring[index];
@@ -305,10 +305,10 @@ static void ring_begin(struct vmm_shadow *s, unsigned int index)
 }
 
 /**
- * vmm_shadow_ring - replace a driver's ring by one of ours
+ * vmm_shadow_ring - replace a driver's ring by one of vmmctl's
  * @s: stopped
- * @index: of the ring; one more than there are makes one, another goes on with it
- * @ring: the driver's; becomes what the process is to be given
+ * @index: index of the ring; a new one is created, an existing one continues
+ * @ring: the driver's ring; changed to the one for the process
  *
  * Return: 0, or -errno
  */
@@ -366,7 +366,7 @@ int vmm_shadow_start(struct vmm_shadow *s, int sock, bool event_idx)
 /**
  * vmm_shadow_stop - stop copying entries
  * @s: may be stopped already
- * @answered: copy what the process has answered; it answers no more
+ * @answered: copy the answers of the process, which will answer no more
  */
 void vmm_shadow_stop(struct vmm_shadow *s, bool answered)
 {

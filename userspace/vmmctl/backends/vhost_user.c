@@ -470,6 +470,31 @@ static const struct vmm_vhost_ops user_ops = {
 
 /* ---- the device is created: nobody else runs yet ---- */
 
+/*
+ * Waits a moment for the process. Whoever asks the VM to end, or how it is, gets an answer:
+ * the main loop is served, but for devices, which are not all there yet. (A test may have
+ * no loop but that.)
+ */
+static void wait_and_serve(struct vmm_vhost_user *vu)
+{
+	struct vmm_vm *vm = vu->vhost.v->vm;
+	struct vmm_loop *loop = vmm_loop_main(vm->loop);
+	struct pollfd fd = { .fd = vu->vhost.fd, .events = POLLIN };
+	int end = 0;
+
+	pthread_mutex_unlock(&vu->vhost.v->lock);
+	if (loop == vm->loop) {
+		poll(&fd, 1, VU_SLICE);
+	} else {
+		vmm_loop_hold(vm->loop, true);
+		end = vmm_loop_serve(loop, fd.fd, VU_SLICE);
+		vmm_loop_hold(vm->loop, false);
+	}
+	if (end)
+		vmm_vm_end(vm, end < 0 ? VMM_END_ERROR : end);
+	pthread_mutex_lock(&vu->vhost.v->lock);
+}
+
 /* Waits until nothing is under way; the lock is held. */
 static int wait_until_ready(struct vmm_vhost_user *vu)
 {
@@ -477,10 +502,9 @@ static int wait_until_ready(struct vmm_vhost_user *vu)
 	bool said = false;
 
 	while (vu->phase != VMM_VU_LINGERING && (vu->phase != VMM_VU_READY || vu->waiting)) {
-		struct pollfd fd = { .fd = vu->vhost.fd, .events = POLLIN };
 		s64 waited = now_ms() - began;
 
-		if (vmm_ending_signal())
+		if (vmm_ending_signal() || vmm_vm_ended(vu->vhost.v->vm))
 			vmm_vu_give_up(vu, -EINTR);
 		else if (waited > VU_TIMEOUT)
 			vmm_vu_give_up(vu, -ETIMEDOUT);
@@ -488,7 +512,7 @@ static int wait_until_ready(struct vmm_vhost_user *vu)
 			vmm_note("--vhost-user: waiting for %s", vu->vhost.node);
 			said = true;
 		}
-		poll(&fd, 1, VU_SLICE);
+		wait_and_serve(vu);
 		vmm_vu_take_input(vu);
 		if (vu->gpu)
 			vmm_gpu_socket_serve(vu->gpu);

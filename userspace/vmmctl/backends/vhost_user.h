@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vhost-user: devices that a process behind a Unix socket serves. The messages
- * (vhost_user_wire.c), their order (vhost_user_steps.c) and their exchange
- * (vhost_user_exchange.c), the connection and the rings' life (vhost_user.c), rings in
- * between for processes that keep no record of what is under way (vhost_shadow.c), and
- * the model (devices/virtio_vhost_user.c).
+ * vhost-user: devices that a process behind a Unix socket serves. The messages (vhost_user_wire.c),
+ * their order (vhost_user_steps.c) and their exchange (vhost_user_exchange.c), the connection
+ * and the state of rings (vhost_user.c), intermediate rings for processes that keep no record
+ * of requests in flight (vhost_shadow.c), and the model (devices/virtio_vhost_user.c).
  *
  * Source: the vhost-user protocol as QEMU documents it (docs/interop/vhost-user.rst).
  */
@@ -59,15 +58,15 @@ enum vmm_vu_protocol {
 #define VU_REPLY	(1U << 2)
 #define VU_NEED_REPLY	(1U << 3)
 #define VU_FDS_MAX	(VMM_REGIONS + 1)
-#define VU_FDS_HEARD	8	/* files of a message that is heard, at most */
-#define VU_PAYLOAD_MAX	512	/* bytes of what is said here, or heard */
+#define VU_FDS_HEARD	8	/* files of a received message, at most */
+#define VU_PAYLOAD_MAX	512	/* bytes of a sent or received message, at most */
 
 /**
  * struct vmm_vu_message - a message of the protocol
- * @request: enum vmm_vu_request, or a back end's
+ * @request: enum vmm_vu_request, or a request of the back end
  * @flags: version, VU_REPLY, VU_NEED_REPLY
  * @size: bytes used of @payload
- * @payload: as the request wants it
+ * @payload: contents, depending on the request
  */
 struct vmm_vu_message {
 	u32 request;
@@ -103,7 +102,7 @@ void vmm_vu_channel_open(struct vmm_vu_channel *channel, int sock);
 void vmm_vu_channel_close(struct vmm_vu_channel *channel);
 int vmm_vu_receive(struct vmm_vu_channel *channel);
 
-/* ---- vhost_shadow.c: rings in between ---- */
+/* ---- vhost_shadow.c: intermediate rings ---- */
 
 #define VMM_SHADOW_MAX	256	/* entries of a ring */
 #define VMM_SHADOW_SIZE	0x10000	/* bytes of all rings */
@@ -118,19 +117,19 @@ int vmm_shadow_ring(struct vmm_shadow *s, unsigned int index, struct vmm_vhost_r
 int vmm_shadow_start(struct vmm_shadow *s, int sock, bool event_idx);
 void vmm_shadow_stop(struct vmm_shadow *s, bool answered);
 
-/* ---- vhost_user_steps.c: what is sent, in which order ---- */
+/* ---- vhost_user_steps.c: messages and their order ---- */
 
 struct vmm_vhost_user;
 
 /**
- * enum vmm_vu_phase - what a connection is doing
- * @VMM_VU_CLOSED: there is none; the timer makes the next attempt
+ * enum vmm_vu_phase - state of a connection
+ * @VMM_VU_CLOSED: no connection; the timer makes the next attempt
  * @VMM_VU_OPENING: features of device and protocol are negotiated
- * @VMM_VU_READY: nothing is to be sent; the rings are served if they were given
- * @VMM_VU_STARTING: memory and rings are given
- * @VMM_VU_STOPPING: rings are taken back
- * @VMM_VU_LINGERING: given up, but the process has not closed its end yet, and may
- *	still use what it was given
+ * @VMM_VU_READY: nothing to send; rings that were passed are served
+ * @VMM_VU_STARTING: memory and rings are being passed
+ * @VMM_VU_STOPPING: rings are being taken back
+ * @VMM_VU_LINGERING: shut down, but the process has not closed its end yet, and may
+ *	still use memory and rings
  */
 enum vmm_vu_phase {
 	VMM_VU_CLOSED,
@@ -143,14 +142,14 @@ enum vmm_vu_phase {
 };
 
 /**
- * struct vmm_vu_step - a message to be sent, and what its answer means
+ * struct vmm_vu_step - a message to send, and the handling of its answer
  * @request: enum vmm_vu_request
- * @wanted: whether it is to be sent; NULL for always
+ * @wanted: whether to send it; NULL for always
  * @fill: sets payload and size; returns the number of files, or -errno; optional
- * @done: takes the answer in @vu->channel: 0, -EPROTO for an answer that does not
- *	follow the protocol, or another -errno. Without it there is no answer but, with
- *	REPLY_ACK, whether the request was done
- * @silent: there is not even that
+ * @done: handles the answer in @vu->channel: 0, -EPROTO for an answer that does not
+ *	follow the protocol, or another -errno. Without it there is no answer except, with
+ *	REPLY_ACK, the result of the request
+ * @silent: no result either
  */
 struct vmm_vu_step {
 	u32 request;
@@ -164,7 +163,7 @@ struct vmm_vu_step {
 const struct vmm_vu_step *vmm_vu_step(const struct vmm_vhost_user *vu, unsigned int *ring);
 void vmm_vu_forget_inflight(struct vmm_vhost_user *vu);
 
-/* ---- vhost_user_exchange.c: messages are sent and answered ---- */
+/* ---- vhost_user_exchange.c: sending messages and handling answers ---- */
 
 #define VU_TIMEOUT	10000	/* ms until an answer is overdue */
 
@@ -176,49 +175,49 @@ void vmm_vu_advance(struct vmm_vhost_user *vu);
 void vmm_vu_take_input(struct vmm_vhost_user *vu);
 bool vmm_vu_hung_up(const struct vmm_vhost_user *vu);
 
-/* ---- vhost_user.c: the connection and the rings' life ---- */
+/* ---- vhost_user.c: the connection and the state of rings ---- */
 
 /**
  * struct vmm_vhost_user - a process that serves a virtio device
  * @vhost: @fd is the connection, -1 while there is none
- * @recovers: the device can be given to another process in the middle of its work
- * @exact: then each request must be done, and answered once
- * @config_len: bytes of the configuration that the process has, 0 for none
- * @gpu: where a process that serves a GPU says what is on its screens, or NULL
- * @config_changed: told that @config has changed; main thread, without the lock
+ * @recovers: another process can continue to serve the device
+ * @exact: in that case, each request must be completed exactly once
+ * @config_len: bytes of the configuration that the process supplies, 0 for none
+ * @gpu: display socket of a process that serves a GPU, or NULL
+ * @config_changed: called when @config has changed; main thread, without the lock
  * @offered: features that were offered when it was opened
  * @protocol_offered: features of the protocol that the process has
- * @protocol: those that both use
+ * @protocol: protocol features in use
  * @queues: how many the process can serve
- * @timer_fd: ticks when the next attempt to connect is due, or an answer overdue
- * @requests: where the process sends requests of its own; its @sock may be -1
- * @passed_fd: the other end of that, until it was sent, or -1
- * @shadow: rings in between, if it is to be exact and the process keeps no record
- * @inflight_fd: memory where the process notes what is under way, or -1
- * @inflight: what was said about it
+ * @timer_fd: timer for the next attempt to connect, and for overdue answers
+ * @requests: connection for requests of the process; its @sock may be -1
+ * @passed_fd: the other end of that connection until it was sent, or -1
+ * @shadow: intermediate rings, if @exact and the process keeps no record
+ * @inflight_fd: memory where the process records requests in flight, or -1
+ * @inflight: description of that memory
  * @changed: signalled when @phase or @given changes
- * @phase: what the connection is doing
+ * @phase: state of the connection
  * @position: the next step of @phase
- * @channel: what is received
- * @waiting: the step that has to be answered before anything else is sent, or NULL
- * @error: why it was given up, -errno
- * @announced: the user believes that the process serves the device
- * @overdue: the user was told that the process does not answer
+ * @channel: received messages
+ * @waiting: the step whose answer is awaited before anything else is sent, or NULL
+ * @error: reason for shutting it down, -errno
+ * @announced: a message that the process serves the device was written last
+ * @overdue: a message that the process does not answer was written
  * @config_wanted: the configuration is to be read
  * @config_new: @config has changed
- * @config_error: why it could not be read, -errno
- * @config: as it was read last
+ * @config_error: error of reading it, -errno
+ * @config: the configuration that was read last
  * @started: the driver uses the device
  * @rings: how many the driver uses
  * @ring: the first @rings are valid, while @started
- * @given: rings that this process may use; 0 when it has given them all back
- * @failed: why the device cannot work, -errno, until the driver is told
- * @lost: what the driver gave was lost with the process: wait for another driver
- * @connections: how often a process has begun to serve the device; this and the next are
+ * @given: rings that this process may use; 0 when all were taken back
+ * @failed: reason why the device failed, -errno, until the driver was told
+ * @lost: requests were lost with the process: wait for a reset by the driver
+ * @connections: counts processes that have begun to serve the device; this and the next are
  *	read without the lock
- * @timeouts: how often one did not answer in time
+ * @timeouts: counts answers that did not come in time
  *
- * All is protected by the virtio device's lock. Only the main thread makes and closes
+ * Everything is protected by the virtio device's lock. Only the main thread opens and closes
  * connections.
  */
 struct vmm_vhost_user {

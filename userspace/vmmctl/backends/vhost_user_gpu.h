@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The display socket of a vhost-user GPU: by it the process that serves the GPU asks what
- * screens there are, and says what is on them. vmmctl's end is in vhost_user_gpu.c, with
- * what is shown in gpu_screen.c; the other end is another program's, as ranchu-gpu.
+ * The display socket of a vhost-user GPU, by which the process that serves the GPU queries
+ * screens and supplies their content. vmmctl's end is in vhost_user_gpu.c, the screen's
+ * content in gpu_screen.c; the other end is in another program, such as ranchu-gpu.
  *
  * Source: QEMU, docs/interop/vhost-user-gpu.rst
  */
@@ -28,8 +28,8 @@ enum vmm_gpu_request {
 /* Features of this protocol, those that are used here. */
 #define GPU_P_EDID	0
 /*
- * Ours: the file of GPU_DMABUF_SCANOUT is a memfd, and its pixels are blue, green, red and
- * nothing. Without it no such message is understood.
+ * A feature of ranchu's own: the file of GPU_DMABUF_SCANOUT is a memfd, and its pixels are
+ * blue, green, red and nothing. Without it, such messages are not supported.
  */
 #define GPU_P_MEMFD	48
 
@@ -37,7 +37,7 @@ enum vmm_gpu_request {
 #define GPU_CURSOR_SIDE	64		/* pixels */
 
 /**
- * struct vmm_gpu_head - what each message begins with
+ * struct vmm_gpu_head - header of each message
  * @request: enum vmm_gpu_request
  * @flags: GPU_REPLY
  * @size: bytes that follow
@@ -70,7 +70,7 @@ struct vmm_gpu_scanout {
 	u32 height;
 };
 
-/* GPU_UPDATE, with pixels behind, row by row; and GPU_DMABUF_UPDATE. */
+/* GPU_UPDATE, followed by pixels, row by row; and GPU_DMABUF_UPDATE. */
 struct vmm_gpu_update {
 	u32 scanout;
 	u32 x;
@@ -79,7 +79,7 @@ struct vmm_gpu_update {
 	u32 height;
 };
 
-/* GPU_DMABUF_SCANOUT: the part of the file that is shown, and how the file is laid out. */
+/* GPU_DMABUF_SCANOUT: the part of the file that is shown, and the file's layout. */
 struct vmm_gpu_file_scanout {
 	u32 scanout;
 	u32 x;
@@ -95,7 +95,7 @@ struct vmm_gpu_file_scanout {
 
 #define GPU_FOURCC_XR24	0x34325258	/* blue, green, red, none */
 
-/* ---- gpu_screen.c: what is shown ---- */
+/* ---- gpu_screen.c: the screen's content ---- */
 
 #define VMM_GPU_SIDE	16384	/* pixels, at most */
 
@@ -103,18 +103,18 @@ struct vmm_gpu_file_scanout {
  * struct vmm_gpu_screen - a scanout and its cursor
  * @width: pixels of a row that are shown, 0 for none
  * @height: rows
- * @own: pixels that came by messages, or NULL
- * @fd: file where the process has its pixels, or -1
- * @map: that file, where it is mapped, or NULL: then it is read
- * @map_size: bytes of it
- * @offset: where the first pixel is, in either
- * @stride: bytes from one row to the next, in either
- * @cursor: the cursor's pixels, and where it is
- * @cursor_shown: there is one
- * @screen_width: pixels of a row of the screen where it is shown
- * @made: rows, made of scanout and cursor; as wide
- * @made_max: how many fit
- * @copied: bytes of pixels that were copied there
+ * @own: pixels from messages, or NULL
+ * @fd: file with the process's pixels, or -1
+ * @map: mapping of that file, or NULL if it must be read
+ * @map_size: bytes of @map
+ * @offset: offset of the first pixel in @own or in the file
+ * @stride: bytes from one row to the next, in memory or file
+ * @cursor: the cursor's pixels and position
+ * @cursor_shown: the cursor is visible
+ * @screen_width: pixels of a row of the screen
+ * @made: rows combined from scanout and cursor, as wide as the screen
+ * @made_max: rows that fit into @made
+ * @copied: bytes of pixels that were copied into @made so far
  */
 struct vmm_gpu_screen {
 	u32 width;
@@ -148,13 +148,13 @@ struct vmm_display;
 struct vmm_gpu_socket;
 
 /**
- * struct vmm_gpu_host - what a GPU's screens are shown on
+ * struct vmm_gpu_host - the screen for a GPU
  * @loop: the main loop
  * @display: the screen, or NULL
- * @width: pixels of a row, as the guest is told
+ * @width: pixels of a row, reported to the guest
  * @height: rows
- * @node: for messages: the process's socket
- * @alone: the process has no other connection, so its end is said here
+ * @node: path of the process's socket, for messages
+ * @alone: the process has no other connection, so a message about its end is written here
  */
 struct vmm_gpu_host {
 	struct vmm_loop *loop;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A vDPA device (/dev/vhost-vdpa-N) as what serves a virtio device. It has the
- * vhost ioctls of the kernel and a device status, configuration space and address
- * space of its own: guest physical addresses are mapped for it while it runs.
+ * A vDPA device (/dev/vhost-vdpa-N) as a backend. It has the vhost ioctls of the kernel, and a
+ * device status, configuration space and an IOTLB of its own: guest memory is mapped for it
+ * while it runs.
  *
  * Source: include/uapi/linux/vhost.h and vhost_types.h
  */
@@ -65,7 +65,7 @@ static int vdpa_map(struct vmm_vhost *vhost, u8 type)
 	return err;
 }
 
-/* A device that is hardware has all of the guest's RAM locked. */
+/* For a hardware device, all of the guest's RAM is locked. */
 static void vdpa_say_limit(struct vmm_vhost *vhost)
 {
 	const struct vmm_mem *mem = &vhost->v->vm->mem;
@@ -81,7 +81,7 @@ static void vdpa_say_limit(struct vmm_vhost *vhost)
 				vhost->node, bytes / MIB, limit / MIB);
 }
 
-/* That addresses are translated for it is between the two of us, not the driver's. */
+/* ACCESS_PLATFORM, which the kernel needs for its IOTLB, is set whatever the driver accepts. */
 static int vdpa_set_features(struct vmm_vhost *vhost, u64 features)
 {
 	u8 status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
@@ -120,7 +120,7 @@ static int vdpa_set_ring(struct vmm_vhost *vhost, unsigned int index,
 	return err;
 }
 
-/* A reset is what stops it. */
+/* A vDPA device is stopped by a reset. */
 static int vdpa_run(struct vmm_vhost *vhost, bool run)
 {
 	struct vmm_vhost_vdpa *vdpa = to_vdpa(vhost);
@@ -165,7 +165,7 @@ static const struct vmm_vhost_ops vdpa_ops = {
 };
 
 /**
- * vmm_vhost_vdpa_config - show the guest the configuration that the device has
+ * vmm_vhost_vdpa_config - read the device's configuration and show it to the guest
  * @vdpa: open
  *
  * Context: as vmm_virtio_config().
@@ -179,21 +179,21 @@ int vmm_vhost_vdpa_config(struct vmm_vhost_vdpa *vdpa)
 	} space = {};
 
 	if (ioctl(vdpa->vhost.fd, VHOST_VDPA_GET_CONFIG_SIZE, &space.head.len))
-		return vmm_error(errno, "%s does not tell its configuration", vdpa->vhost.node);
+		return vmm_error(errno, "%s does not return its configuration", vdpa->vhost.node);
 	if (space.head.len > VMM_VIRTIO_CONFIG)
 		space.head.len = VMM_VIRTIO_CONFIG;
 	if (space.head.len && ioctl(vdpa->vhost.fd, VHOST_VDPA_GET_CONFIG, &space.head))
-		return vmm_error(errno, "%s does not tell its configuration", vdpa->vhost.node);
+		return vmm_error(errno, "%s does not return its configuration", vdpa->vhost.node);
 	vmm_virtio_config(vdpa->vhost.v, space.head.buf, space.head.len);
 	return 0;
 }
 
 /**
- * vmm_vhost_vdpa_suspend - have a device that runs stand still, or go on
- * @vdpa: its driver can do both: @suspends
- * @suspend: which
+ * vmm_vhost_vdpa_suspend - suspend or resume a running device
+ * @vdpa: the device, with @suspends
+ * @suspend: true to suspend, false to resume
  *
- * Once it is suspended it uses no guest memory, and remembers where it was.
+ * A suspended device uses no guest memory, and keeps its ring indices.
  *
  * Return: 0, or -errno
  */
@@ -204,7 +204,7 @@ int vmm_vhost_vdpa_suspend(struct vmm_vhost_vdpa *vdpa, bool suspend)
 	return ioctl(vdpa->vhost.fd, request) ? -errno : 0;
 }
 
-/* What both sides know of each other's ioctls and messages. */
+/* Negotiates features of the vhost interface. */
 static int vdpa_agree(struct vmm_vhost_vdpa *vdpa, u64 backend)
 {
 	u64 wanted = BIT(VHOST_BACKEND_F_IOTLB_MSG_V2);
@@ -217,7 +217,7 @@ static int vdpa_agree(struct vmm_vhost_vdpa *vdpa, u64 backend)
 	return ioctl(vdpa->vhost.fd, VHOST_SET_BACKEND_FEATURES, &wanted) ? -errno : 0;
 }
 
-/* What it is: the guest sees nothing else of it. */
+/* Reads the device's ID, features and sizes. */
 static int vdpa_identify(struct vmm_vhost_vdpa *vdpa)
 {
 	struct vmm_vhost *vhost = &vdpa->vhost;
@@ -234,7 +234,7 @@ static int vdpa_identify(struct vmm_vhost_vdpa *vdpa)
 	    ioctl(vhost->fd, VHOST_GET_BACKEND_FEATURES, &backend) ||
 	    ioctl(vhost->fd, VHOST_VDPA_GET_VRING_NUM, &num) ||
 	    ioctl(vhost->fd, VHOST_VDPA_GET_VQS_COUNT, &queues))
-		return vmm_error(errno, "%s does not describe itself", vhost->node);
+		return vmm_error(errno, "cannot read the properties of %s", vhost->node);
 	if (vdpa_agree(vdpa, backend))
 		return vmm_error(-EOPNOTSUPP, "%s has no address space of its own", vhost->node);
 	if (queues < v->queues)
@@ -254,7 +254,7 @@ static int vdpa_watch(struct vmm_vhost_vdpa *vdpa)
 	if (vdpa->config_fd < 0)
 		return vdpa->config_fd;
 	if (ioctl(vdpa->vhost.fd, VHOST_VDPA_SET_CONFIG_CALL, &vdpa->config_fd))
-		return vmm_error(errno, "%s cannot tell of changes", vdpa->vhost.node);
+		return vmm_error(errno, "%s cannot signal changes", vdpa->vhost.node);
 	return vmm_loop_add(vdpa->vhost.v->vm->loop, vdpa->config_fd, vdpa_config_changed, vdpa);
 }
 

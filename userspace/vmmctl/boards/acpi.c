@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes the x86_64 board's ACPI tables: what a guest's kernel is told of CPUs,
- * interrupts, power and devices. What is the same on every board comes from dsdt.asl;
- * devices describe themselves and are put into a second table, an SSDT.
+ * Writes the x86_64 board's ACPI tables: CPUs, interrupts, power and devices. Parts that are
+ * the same on every board are in dsdt.asl; devices describe themselves and are written to a
+ * second table, an SSDT.
  *
  * Source: ACPI specification 6.5, section 5.2.
  */
@@ -21,10 +21,10 @@
 
 #define HEADER			36	/* bytes before a table's own */
 #define RSDP_SIZE		36
-#define RSDP_FIRST_SUM		20	/* bytes that ACPI 1.0 knew */
+#define RSDP_FIRST_SUM		20	/* bytes of ACPI 1.0 */
 #define FACS_SIZE		64
 #define FADT_SIZE		276
-#define TABLES			3	/* that the XSDT names */
+#define TABLES			3	/* tables in the XSDT */
 
 #define FADT_WBINVD		(1 << 0)
 #define FADT_PROC_C1		(1 << 2)
@@ -38,7 +38,7 @@
 #define NO_C_STATE		0xfff
 #define SPACE_PORTS		1
 
-#define MADT_PCAT		1	/* there are PICs, too */
+#define MADT_PCAT		1	/* the board has PICs as well */
 #define MADT_LAPIC		0
 #define MADT_IOAPIC		1
 #define MADT_OVERRIDE		2
@@ -46,13 +46,13 @@
 #define LEVEL_HIGH		0x0d
 #define TIMER_GSI		2
 
-#define PORTS_MAX		255	/* of a descriptor */
+#define PORTS_MAX		255	/* ports in a descriptor */
 
 /**
  * struct tables - the tables that are being written
- * @visitor: what devices describe themselves to
- * @aml: all bytes so far
- * @gpa: where the first of them is for the guest
+ * @visitor: visitor of the devices
+ * @aml: the bytes so far
+ * @gpa: guest physical address of the first one
  */
 struct tables {
 	struct vmm_visitor visitor;
@@ -92,7 +92,7 @@ static void align(struct tables *t, unsigned int to)
 		put8(t, 0);
 }
 
-/* Makes the sum of @len bytes 0. */
+/* Sets the checksum byte at @at so that the sum of @len bytes is 0. */
 static void sum(struct tables *t, size_t begin, size_t len, size_t at)
 {
 	u8 total = 0;
@@ -124,7 +124,7 @@ static size_t table_begin(struct tables *t, const char *signature, u8 revision)
 	return begin;
 }
 
-/* Returns where the table is for the guest. */
+/* Returns the guest physical address of the table. */
 static u64 table_end(struct tables *t, size_t begin)
 {
 	size_t len = t->aml.len - begin;
@@ -161,7 +161,7 @@ static void write_pair(struct tables *t, const char *name, const char *value)
 }
 
 /*
- * For a driver that looks for a device tree's strings only.
+ * For drivers that have only device tree strings.
  *
  * Source: Linux 6.12 Documentation/firmware-guide/acpi/enumeration.rst, "Device Tree
  * namespace link device ID"
@@ -210,7 +210,7 @@ static void write_device(struct vmm_visitor *visitor, const struct vmm_descripti
 	vmm_aml_end(&t->aml, device);
 }
 
-#define PROPERTIES	5	/* of a partition */
+#define PROPERTIES	5	/* properties of a partition */
 
 static void write_property(struct tables *t, const char *partition, const char *key,
 			   const char *value)
@@ -234,7 +234,7 @@ static void write_partition(struct tables *t, const char *name, const char *comp
 	write_property(t, name, "fsmgr_flags", "wait");
 }
 
-/* What the firmware node of the ranchu board's device tree says. */
+/* The contents of the firmware node of the ranchu board's device tree. */
 static void write_android(struct tables *t, const struct vmm_config *cfg)
 {
 	unsigned int partitions = !!cfg->fstab_system + !!cfg->fstab_vendor;
@@ -273,7 +273,7 @@ static u64 write_ssdt(struct tables *t, const struct vmm_board *board,
 	return table_end(t, begin);
 }
 
-/* The waking vector, which nobody uses: this board does not sleep. */
+/* FACS has the waking vector, which is not used: this board does not sleep. */
 static u64 write_facs(struct tables *t)
 {
 	size_t begin;
@@ -288,7 +288,7 @@ static u64 write_facs(struct tables *t)
 	return t->gpa + begin;
 }
 
-/* An address of @bits ports' bits; none for 0. */
+/* Writes the address of a register of @bits bits in ports; 0 bits for none. */
 static void put_register(struct tables *t, u64 port, unsigned int bits, unsigned int access)
 {
 	put8(t, bits ? SPACE_PORTS : 0);
@@ -321,7 +321,7 @@ static u64 write_fadt(struct tables *t, const struct vmm_config *cfg, u64 dsdt, 
 
 	put32(t, facs);
 	put32(t, dsdt);
-	put16(t, 0);				/* power profile: not said */
+	put16(t, 0);				/* power profile: unspecified */
 	put16(t, RANCHU_PC_SCI_GSI);
 	put32(t, 0);				/* no SMI, so ACPI is always on */
 	put32(t, 0);
@@ -376,7 +376,7 @@ static u64 write_madt(struct tables *t, const struct vmm_config *cfg)
 		put8(t, 8);
 		put8(t, i);
 		put8(t, i);			/* the APIC's id */
-		put32(t, 1);			/* it works */
+		put32(t, 1);			/* enabled */
 	}
 	put8(t, MADT_IOAPIC);
 	put8(t, 12);
@@ -389,7 +389,7 @@ static u64 write_madt(struct tables *t, const struct vmm_config *cfg)
 		write_override(t, levels[i], levels[i], LEVEL_HIGH);
 	put8(t, MADT_NMI);
 	put8(t, 6);
-	put8(t, 0xff);				/* of every CPU */
+	put8(t, 0xff);				/* all CPUs */
 	put16(t, 0);
 	put8(t, 1);
 	return table_end(t, begin);
@@ -405,7 +405,7 @@ static u64 write_xsdt(struct tables *t, const u64 tables[TABLES])
 	return table_end(t, begin);
 }
 
-/* The first bytes of all are the root's; it is written last. */
+/* The root pointer is first in memory; it is written last. */
 static void write_rsdp(struct tables *t, u64 xsdt)
 {
 	size_t end = t->aml.len;
@@ -425,12 +425,12 @@ static void write_rsdp(struct tables *t, u64 xsdt)
 }
 
 /**
- * vmm_acpi_build - write all tables, the root first
+ * vmm_acpi_build - write all tables
  * @board: its devices need not be created
- * @cfg: CPUs, whether there is a clock, Android's partitions
- * @to: where to
+ * @cfg: has CPUs, clock, Android's partitions
+ * @to: the buffer
  * @size: bytes
- * @gpa: where @to is for the guest, 64-byte aligned
+ * @gpa: guest physical address of @to, 64-byte aligned
  *
  * Return: 0, or -ENOSPC after a message
  */
@@ -457,9 +457,9 @@ int vmm_acpi_build(const struct vmm_board *board, const struct vmm_config *cfg, 
 }
 
 /**
- * vmm_acpi_load - put all tables into guest RAM
+ * vmm_acpi_load - write all tables into guest RAM
  * @vm: has RAM and a board
- * @rsdp: filled: where their root is for the guest
+ * @rsdp: filled: guest physical address of the root pointer
  *
  * Return: 0, or -ENOSPC after a message
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ACPI's machine language. What has a length is begun, filled and ended: its length
- * takes three bytes and is written at the end.
+ * AML, ACPI's machine language. Elements with a length have functions that begin and end them; the
+ * length takes three bytes and is written at the end.
  *
  * Source: ACPI specification 6.5, section 20.2 for the language, 6.4 for resources,
  * 19.3.4 for compressed identifiers.
@@ -36,7 +36,7 @@
 
 /**
  * vmm_aml_put - write a number
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @value: the number
  * @len: bytes of it, the lowest first
  */
@@ -51,8 +51,8 @@ void vmm_aml_put(struct vmm_aml *aml, u64 value, unsigned int len)
 }
 
 /**
- * vmm_aml_bytes - write bytes as they are
- * @aml: where to
+ * vmm_aml_bytes - append bytes
+ * @aml: the table; bytes are appended
  * @bytes: the bytes
  * @len: how many
  */
@@ -87,8 +87,8 @@ static size_t length_begin(struct vmm_aml *aml)
 
 /**
  * vmm_aml_end - end what was begun
- * @aml: where to
- * @begin: what beginning it returned
+ * @aml: the table; bytes are appended
+ * @begin: the value returned at its beginning
  */
 void vmm_aml_end(struct vmm_aml *aml, size_t begin)
 {
@@ -98,7 +98,7 @@ void vmm_aml_end(struct vmm_aml *aml, size_t begin)
 		aml->full = true;
 		return;
 	}
-	/* How many bytes follow, and the lowest 4 bits. */
+	/* The number of length bytes that follow, and the lowest 4 bits. */
 	aml->bytes[begin] = (LENGTH_BYTES - 1) << 6 | (len & 0xf);
 	aml->bytes[begin + 1] = len >> 4;
 	aml->bytes[begin + 2] = len >> 12;
@@ -106,7 +106,7 @@ void vmm_aml_end(struct vmm_aml *aml, size_t begin)
 
 /**
  * vmm_aml_scope - begin a scope
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @name: of the scope
  *
  * Return: for vmm_aml_end()
@@ -123,7 +123,7 @@ size_t vmm_aml_scope(struct vmm_aml *aml, const char *name)
 
 /**
  * vmm_aml_device - begin a device
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @name: of the device
  *
  * Return: for vmm_aml_end()
@@ -141,7 +141,7 @@ size_t vmm_aml_device(struct vmm_aml *aml, const char *name)
 
 /**
  * vmm_aml_name - name the value that follows
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @name: its name
  */
 void vmm_aml_name(struct vmm_aml *aml, const char *name)
@@ -152,8 +152,8 @@ void vmm_aml_name(struct vmm_aml *aml, const char *name)
 
 /**
  * vmm_aml_string - write text
- * @aml: where to
- * @text: ASCII; what is no ASCII makes @aml->full
+ * @aml: the table; bytes are appended
+ * @text: ASCII; other characters set @aml->full
  */
 void vmm_aml_string(struct vmm_aml *aml, const char *text)
 {
@@ -169,7 +169,7 @@ void vmm_aml_string(struct vmm_aml *aml, const char *text)
 
 /**
  * vmm_aml_package - begin a list of values
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @elements: how many will follow, at most 255
  *
  * Return: for vmm_aml_end()
@@ -184,7 +184,7 @@ size_t vmm_aml_package(struct vmm_aml *aml, unsigned int elements)
 	return begin;
 }
 
-/* Three capitals and four hexadecimal digits. */
+/* Returns whether an ID has three capitals and four hexadecimal digits. */
 static bool is_compressible(const char *hid)
 {
 	unsigned int i;
@@ -198,7 +198,7 @@ static bool is_compressible(const char *hid)
 
 /**
  * vmm_aml_hid - write a device's identifier
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @hid: as text; one like PNP0501 is compressed
  */
 void vmm_aml_hid(struct vmm_aml *aml, const char *hid)
@@ -222,7 +222,7 @@ static size_t buffer_begin(struct vmm_aml *aml)
 
 	vmm_aml_put(aml, OP_BUFFER, 1);
 	begin = length_begin(aml);
-	/* Its size, again, for later. */
+	/* The buffer's size, which is written at the end. */
 	vmm_aml_put(aml, OP_WORD, 1);
 	vmm_aml_put(aml, 0, 2);
 	return begin;
@@ -243,8 +243,8 @@ static void buffer_end(struct vmm_aml *aml, size_t begin)
 }
 
 /**
- * vmm_aml_unicode - write text as ACPI has it for people
- * @aml: where to
+ * vmm_aml_unicode - write a Unicode string
+ * @aml: the table; bytes are appended
  * @text: ASCII
  */
 void vmm_aml_unicode(struct vmm_aml *aml, const char *text)
@@ -259,7 +259,7 @@ void vmm_aml_unicode(struct vmm_aml *aml, const char *text)
 
 /**
  * vmm_aml_uuid - write a UUID
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @uuid: its first three numbers with the lowest byte first, as ACPI has it
  */
 void vmm_aml_uuid(struct vmm_aml *aml, const u8 uuid[16])
@@ -272,7 +272,7 @@ void vmm_aml_uuid(struct vmm_aml *aml, const u8 uuid[16])
 
 /**
  * vmm_aml_resources - begin a list of resources
- * @aml: where to
+ * @aml: the table; bytes are appended
  *
  * Return: for vmm_aml_resources_end()
  */
@@ -283,7 +283,7 @@ size_t vmm_aml_resources(struct vmm_aml *aml)
 
 /**
  * vmm_aml_memory - list registers in memory
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @base: guest physical address
  * @size: bytes
  */
@@ -298,7 +298,7 @@ void vmm_aml_memory(struct vmm_aml *aml, u32 base, u32 size)
 
 /**
  * vmm_aml_ports - list ports
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @base: the first
  * @count: how many
  */
@@ -313,8 +313,8 @@ void vmm_aml_ports(struct vmm_aml *aml, u16 base, u8 count)
 }
 
 /**
- * vmm_aml_irq - list an interrupt as a PC's first devices have it: an edge
- * @aml: where to
+ * vmm_aml_irq - list an edge-triggered ISA interrupt
+ * @aml: the table; bytes are appended
  * @irq: 0 to 15
  */
 void vmm_aml_irq(struct vmm_aml *aml, u8 irq)
@@ -324,8 +324,8 @@ void vmm_aml_irq(struct vmm_aml *aml, u8 irq)
 }
 
 /**
- * vmm_aml_interrupt - list an interrupt: a level, high, that others may share
- * @aml: where to
+ * vmm_aml_interrupt - list a level-triggered, active-high, shared interrupt
+ * @aml: the table; bytes are appended
  * @gsi: global system interrupt
  */
 void vmm_aml_interrupt(struct vmm_aml *aml, u32 gsi)
@@ -339,7 +339,7 @@ void vmm_aml_interrupt(struct vmm_aml *aml, u32 gsi)
 
 /**
  * vmm_aml_resources_end - end a list of resources
- * @aml: where to
+ * @aml: the table; bytes are appended
  * @begin: what vmm_aml_resources() returned
  */
 void vmm_aml_resources_end(struct vmm_aml *aml, size_t begin)

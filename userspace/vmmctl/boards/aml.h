@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writes ACPI's machine language: as much of it as describes devices.
+ * Writes AML, ACPI's machine language: the elements that describe devices.
  */
 #ifndef BOARDS_AML_H
 #define BOARDS_AML_H
@@ -8,10 +8,10 @@
 #include "types.h"
 
 /**
- * struct vmm_aml - bytes that are being written
- * @bytes: where to
- * @size: how many fit
- * @len: how many are written
+ * struct vmm_aml - AML that is being written
+ * @bytes: the buffer
+ * @size: bytes that fit
+ * @len: bytes written
  * @full: something did not fit, or was too long for the language
  */
 struct vmm_aml {

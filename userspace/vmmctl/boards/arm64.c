@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The arm64 boards, of which the user chooses one.
+ * Chooses between the arm64 boards.
  */
 #include "boards/boards.h"
 
 /**
- * vmm_board_arm64 - fill a board: the arm64 board that is asked for
+ * vmm_board_arm64 - fill the arm64 board that the config names
  * @board: filled, with no device created
  * @cfg: what the user asked for
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done with every device of a board, whatever the board and the devices
- * are. A board is a value in its VM; ranchu.c fills one.
+ * Operations on all devices of a board, independent of board and devices. A board is a member
+ * of its VM; ranchu.c, virt.c and pc.c fill it.
  */
 #include <errno.h>
 #include <string.h>
@@ -58,7 +58,7 @@ static u64 device_bytes(const struct vmm_device *dev)
 	return dev->size * dev->count;
 }
 
-/* How well a device fits an access: the smaller the better, 0 for not at all. */
+/* Returns the size of a device that contains an access: smaller fits better; 0 for none. */
 static u64 device_fits(const struct vmm_device *dev, enum vmm_space space, u64 addr,
 		       unsigned int len)
 {
@@ -76,10 +76,11 @@ static u64 device_fits(const struct vmm_device *dev, enum vmm_space space, u64 a
  * @addr: the address
  * @len: bytes that are accessed
  *
- * Where devices overlap, it is the smallest that has the whole access: one port in the
- * middle of another device's four is its own for a byte, and theirs for all four.
+ * If devices overlap, the smallest one that contains the whole access is chosen: for one port
+ * inside another device's four, byte accesses are its own, and accesses to all four are the
+ * other's.
  *
- * Return: the device, which has at least the first byte, or NULL
+ * Return: the device, which contains at least the first byte, or NULL
  */
 struct vmm_device *vmm_board_find(struct vmm_board *board, enum vmm_space space, u64 addr,
 				  unsigned int len)
@@ -100,7 +101,7 @@ struct vmm_device *vmm_board_find(struct vmm_board *board, enum vmm_space space,
 }
 
 /**
- * vmm_board_index - tell which device of the board a device is
+ * vmm_board_index - return the index of a device
  * @board: the board
  * @dev: the device, or NULL
  *
@@ -178,7 +179,7 @@ void vmm_board_reset(struct vmm_vm *vm)
  * vmm_board_pause - stop every device
  * @vm: no vCPU of it runs
  *
- * When it returns, no device changes anything of its own accord.
+ * When it returns, no device is active.
  */
 void vmm_board_pause(struct vmm_vm *vm)
 {
@@ -191,7 +192,7 @@ void vmm_board_pause(struct vmm_vm *vm)
 }
 
 /**
- * vmm_board_resume - let every device go on
+ * vmm_board_resume - resume every device
  * @vm: no vCPU of it runs yet
  */
 void vmm_board_resume(struct vmm_vm *vm)
@@ -205,15 +206,15 @@ void vmm_board_resume(struct vmm_vm *vm)
 }
 
 /**
- * vmm_board_command - ask something of one device or of all
+ * vmm_board_command - run a command of one device or of all
  * @vm: its board was created
  * @device: name of a device, or NULL for all that have the command
  * @name: of the command
  * @arg: its argument, or NULL
- * @text: what devices say is added; NULL where nobody wants to know
+ * @text: devices' output is added; may be NULL
  *
  * Context: main thread.
- * Return: 0, -ENOENT if nobody has such a command, or the first -errno of one
+ * Return: 0, -ENOENT if no device has such a command, or the first -errno of a device
  */
 int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg,
 		      struct vmm_text *text)

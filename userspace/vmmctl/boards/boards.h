@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * boards/ owns the board: what is where, which interrupt it raises, and what the guest
- * is told about it.
+ * boards/ owns the boards: addresses and interrupts of devices, and the description for the guest.
  */
 #ifndef BOARDS_H
 #define BOARDS_H
@@ -14,11 +13,11 @@ struct vmm_boot;
 struct vmm_layout;
 struct vmm_vm;
 
-#define VMM_DEVICES	32	/* of a board, at most */
-#define VMM_BOARD_RAM	2	/* places for RAM */
+#define VMM_DEVICES	32	/* devices of a board, at most */
+#define VMM_BOARD_RAM	2	/* ranges for RAM */
 
 /**
- * struct vmm_board_ram - a place for RAM
+ * struct vmm_board_ram - a range for RAM
  * @base: guest physical address
  * @max: bytes that fit
  */
@@ -28,10 +27,10 @@ struct vmm_board_ram {
 };
 
 /**
- * struct vmm_entry - how a guest's boot CPU begins
+ * struct vmm_entry - initial state of a guest's boot CPU
  * @pc: guest physical address of its first instruction
- * @arg: what its first register holds: where it finds all else
- * @how: the CPU's state, as the architecture knows it; 0 for its only one
+ * @arg: value of its first register: address of the boot parameters
+ * @how: mode of the CPU, defined by the architecture; 0 for its only one
  */
 struct vmm_entry {
 	u64 pc;
@@ -40,18 +39,18 @@ struct vmm_entry {
 };
 
 /**
- * struct vmm_gic_map - where an interrupt controller is
+ * struct vmm_gic_map - addresses of an interrupt controller
  * @dist: guest physical address of the distributor
  * @dist_size: bytes
- * @cpu: of the CPU interface, version 2
+ * @cpu: guest physical address of the CPU interface, version 2
  * @cpu_size: bytes
- * @redist: of the redistributors, version 3
+ * @redist: guest physical address of the redistributors, version 3
  * @redist_size: bytes of one; there is one for each CPU
  * @irqs: interrupts that it has
- * @frame: of its GICv2m frame, to which PCI functions send messages
+ * @frame: guest physical address of its GICv2m frame, to which PCI functions send messages
  * @frame_size: bytes of it, 0 if there is none
- * @frame_spi: the first shared peripheral interrupt that a message becomes
- * @frame_spis: how many there are
+ * @frame_spi: the first shared peripheral interrupt for messages
+ * @frame_spis: number of interrupts for messages
  */
 struct vmm_gic_map {
 	u64 dist;
@@ -72,15 +71,15 @@ struct vmm_gic_map {
 
 /**
  * struct vmm_board - the board of a VM
- * @name: what it is called
- * @compatible: what its device tree says that it is, where it has one
- * @coherent: the device tree says that devices see what the guest's caches have
- * @ram: places for RAM, filled in this order; @max is 0 where there are fewer
- * @load: puts what the guest starts from into RAM, at each boot: 0 with @entry filled,
+ * @name: its name
+ * @compatible: "compatible" of its device tree, if it has one
+ * @coherent: the device tree has "dma-coherent" for devices
+ * @ram: ranges for RAM, filled in this order; @max is 0 if there are fewer
+ * @load: loads what the guest starts from into RAM, at each boot: 0 with @entry filled,
  *	or -errno after a message
  * @gic: the interrupt controller
- * @pci: where its PCI bus is, if it has one
- * @power_key: line of its GPIO that the power key is at
+ * @pci: its PCI bus, if it has one
+ * @power_key: GPIO line of the power key
  * @devices: how many
  * @dev: in address order in each space; the first @devices are valid
  */
@@ -97,7 +96,7 @@ struct vmm_board {
 	struct vmm_device dev[VMM_DEVICES];
 };
 
-/* ---- board.c: what is done with every device of a board ---- */
+/* ---- board.c: operations on all devices of a board ---- */
 
 struct vmm_device *vmm_board_add(struct vmm_board *board, const struct vmm_device_ops *ops,
 				 u64 base, u64 size, u32 irq);
@@ -114,12 +113,12 @@ void vmm_board_resume(struct vmm_vm *vm);
 int vmm_board_command(struct vmm_vm *vm, const char *device, const char *name, const char *arg,
 		      struct vmm_text *text);
 
-/* ---- input.c: keys and a finger for whatever the guest has ---- */
+/* ---- input.c: keys and touches for the device that the guest uses ---- */
 
 int vmm_board_input(struct vmm_vm *vm, const char *device, const char *command,
 		    const char *value, struct vmm_text *text);
 
-/* ---- arm64.c: the arm64 board that is asked for ---- */
+/* ---- arm64.c: choosing the arm64 board ---- */
 
 void vmm_board_arm64(struct vmm_board *board, const struct vmm_config *cfg);
 
@@ -139,5 +138,9 @@ void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg);
 
 int vmm_fdt_build(const struct vmm_board *board, const struct vmm_config *cfg, enum vmm_gic gic,
 		  const struct vmm_layout *layout, void *blob, int size);
+
+/* ---- dtb.c: the command that writes a device tree to a file ---- */
+
+int vmm_dtb_command(const struct vmm_config *cfg);
 
 #endif /* BOARDS_H */

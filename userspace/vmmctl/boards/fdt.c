@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes the board's device tree: one function per node. The devices describe
- * themselves; the rest is the board's own and stands here.
+ * Writes the board's device tree: one function for each node. Devices describe themselves; the
+ * other nodes are in this file.
  *
- * Nodes are written in the order in which a reader of the reference's finished
- * tree finds them: drivers probe in that order, and guests count on the lowest
- * virtio transport being first.
+ * Nodes are written in the order of the reference's finished tree, because drivers probe in
+ * that order, and guests rely on the lowest virtio transport being first.
  *
  * Source: platform_external_qemu hw/arm/ranchu.c (866554d0017e); the timer's
  * strings and flags and the GICv3 node as hw/arm/virt.c of the same repository
@@ -40,15 +39,15 @@
 
 /**
  * struct tree - the tree being written
- * @visitor: what devices describe themselves to
+ * @visitor: visitor of the devices
  * @blob: buffer
  * @err: first libfdt error, sticky, so that nodes need no checks
- * @board: what to describe
+ * @board: the board
  * @cfg: CPUs, memory, command line
  * @gic: version of the interrupt controller
- * @layout: where the initrd is
+ * @layout: has the address of the initrd
  * @console: path of the node that is the console, or ""
- * @gpio: there is a node with lines that others are connected to
+ * @gpio: there is a node of a GPIO controller
  */
 struct tree {
 	struct vmm_visitor visitor;
@@ -133,8 +132,8 @@ static void prop_reg(struct tree *t, u64 base, u64 size)
 }
 
 /*
- * Of a device that uses the guest's memory: it sees what the caches have. The reference
- * tree does not say so, as its guests' drivers do without the DMA API.
+ * For a device that uses guest memory: it is coherent with the caches. The reference's tree
+ * does not have this, because its guests' drivers do not use the DMA API.
  */
 static void prop_dma(struct tree *t)
 {
@@ -186,7 +185,7 @@ static void write_devices(struct tree *t)
 	}
 }
 
-/* Nodes below have addresses as those beside it. */
+/* Addresses of child nodes are those of the parent bus. */
 static void prop_ranges(struct tree *t)
 {
 	prop_cells(t, "#address-cells", 1, 2);
@@ -241,7 +240,7 @@ static void write_intc_v3(struct tree *t)
 	node_end(t);
 }
 
-/* KVM numbers 16 vCPUs in the lowest byte of an MPIDR, and goes on in the next. */
+/* KVM puts 16 vCPUs into the lowest byte of MPIDR, then increments the next byte. */
 static u32 cpu_mpidr(unsigned int cpu)
 {
 	return cpu / 16 << 8 | cpu % 16;
@@ -287,10 +286,10 @@ static void write_timer(struct tree *t)
 	node_end(t);
 }
 
-#define PCI_CELLS	7	/* of a window: three of its address, two and two */
-#define PCI_PIN_CELLS	10	/* of a pin: its own four, the controller, and six of its */
+#define PCI_CELLS	7	/* cells of a window: PCI address (3), CPU address (2), size (2) */
+#define PCI_PIN_CELLS	10	/* cells of a pin: PCI (4), controller (1), interrupt (5) */
 
-/* Cells of a window: what kind of address, where it is there and here, and how much. */
+/* Writes a window's cells: kind, PCI address, CPU address, size. */
 static unsigned int pci_window(u32 *cell, u32 kind, const struct vmm_pci_window *window)
 {
 	if (!window->size)
@@ -316,7 +315,7 @@ static void prop_pci_windows(struct tree *t)
 	tree_try(t, fdt_property(t->blob, "ranges", cells, n * sizeof(cells[0])));
 }
 
-/* Pin A of slot s, the only pin that functions have, for each s that differs. */
+/* Writes pin A, the only one that functions have, of each slot up to the mask. */
 static void prop_pci_pins(struct tree *t)
 {
 	u32 cells[VMM_PCI_PINS * PCI_PIN_CELLS];
@@ -404,7 +403,7 @@ static void write_memory(struct tree *t)
 }
 
 /*
- * The guest's kernel chooses where it is. Source: Linux, reserved-memory.yaml and
+ * The guest's kernel chooses the address. Source: Linux, reserved-memory.yaml and
  * shared-dma-pool.yaml of Documentation/devicetree/bindings/reserved-memory.
  */
 static void write_dma_pool(struct tree *t)
@@ -446,7 +445,7 @@ static void write_chosen(struct tree *t)
 	node_end(t);
 }
 
-/* Android's name of the partition on the disk that has it; NULL if none does. */
+/* Returns the guest's device path of the disk with a partition; NULL if there is none. */
 static const char *fstab_disk(struct tree *t, const char *name, char *path, size_t size)
 {
 	unsigned int i;
@@ -528,7 +527,7 @@ static void write_root(struct tree *t)
  * @board: its devices need not be created
  * @cfg: cpus, memory, command line, fstab entries
  * @gic: VMM_GIC_V2 or VMM_GIC_V3
- * @layout: where the initrd is
+ * @layout: has the address of the initrd
  * @blob: buffer
  * @size: bytes of it
  *

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keys and a finger for a guest, by the devices that it uses: those of virtio if there is
- * one that its driver has started, or else goldfish events. So a key is typed once where
- * a guest has both.
+ * Keys and touches for the device that the guest uses: a virtio device if the guest's driver has
+ * started one, else goldfish events. So a key is sent once if the guest has both.
  */
 #include <endian.h>
 #include <errno.h>
@@ -16,9 +15,9 @@
 #define WORD	40	/* bytes of a word of a command, with its NUL */
 
 /*
- * What is pressed is one device's. What is released is virtio's, and that of goldfish events
- * where it was pressed there, or where no other device has it: a guest that does not read
- * its events has room for few.
+ * A press goes to one device. A release goes to virtio, and also to goldfish events if the
+ * press went there, or if no other device accepts it: a guest that does not read goldfish
+ * events has room for few.
  */
 static int input_route(struct vmm_vm *vm, const char *command, const char *arg, bool pressed,
 		       const char *event, const char *value, bool *on_events, struct vmm_text *text)
@@ -35,7 +34,7 @@ static int input_route(struct vmm_vm *vm, const char *command, const char *arg, 
 		return told;
 	if (err != -ENOENT)
 		return err;
-	vmm_text_add(text, "the guest uses no device for it");
+	vmm_text_add(text, "the guest uses no such device");
 	return -ENODEV;
 }
 
@@ -58,7 +57,7 @@ static int run_key(struct vmm_vm *vm, const char *value, struct vmm_text *text)
 	bool pressed;
 	char rest;
 
-	/* What is not there stays empty, and is no key. */
+	/* A missing word stays empty, which is no valid key. */
 	if (value)
 		words = sscanf(value, "%39s %2s %39s %c", name, state, second, &rest);
 	if (words < 3)
@@ -93,13 +92,13 @@ static int run_touch(struct vmm_vm *vm, const char *value, struct vmm_text *text
 }
 
 /**
- * vmm_board_input - press a key or touch the screen, whichever device the guest has for it
+ * vmm_board_input - press a key or touch the screen, by the device that the guest uses
  * @vm: its board was created
  * @device: nothing happens if it is not "input"
  * @command: "key": CODE PRESSED [CODE of goldfish events, if that is another];
  *	"touch": X Y PRESSED, a pixel of the guest's frame
  * @value: its argument, or NULL
- * @text: gets the reason where it fails
+ * @text: filled with the reason of a failure
  *
  * Context: main thread.
  * Return: 0, -ENOENT if it is another device or command, or -errno

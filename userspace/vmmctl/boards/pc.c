@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The x86_64 board: what is where, and which model answers. The ACPI tables, the
- * dispatch of accesses, statistics and the tests read what is said here; nobody else
- * knows an address.
+ * The x86_64 board: devices, addresses and interrupts. ACPI tables, dispatch of accesses,
+ * statistics and tests use what is defined here; no other file has an address.
  */
 #include <linux/ranchu_pc.h>
 
@@ -12,7 +11,7 @@
 #include "pci/host.h"
 #include "virtio/pci_bank.h"
 
-/* The ACPI tables tell of it. */
+/* The ACPI tables contain its address. */
 static void pc_add_generation(struct vmm_board *board)
 {
 	struct vmm_device *dev = vmm_board_add(board, &vmm_vmgenid_ops, RANCHU_PC_VMGENID_BASE,
@@ -21,7 +20,7 @@ static void pc_add_generation(struct vmm_board *board)
 	dev->trigger = VMM_IRQ_EDGE_RISING;
 }
 
-/* All that an emulator's x86 guests know of the goldfish family. */
+/* The goldfish devices of the emulator's x86 guests. */
 static void pc_add_goldfish(struct vmm_board *board, const struct vmm_config *cfg)
 {
 	vmm_board_add(board, &vmm_pipe_ops, RANCHU_PC_PIPE_BASE, RANCHU_PC_PIPE_SIZE,
@@ -45,7 +44,7 @@ static void pc_add_goldfish(struct vmm_board *board, const struct vmm_config *cf
 			      RANCHU_PC_PSTORE_SIZE, 0);
 }
 
-/* What a PC has had since the first, whose interrupts are edges, and what ends a guest. */
+/* The PC's ISA devices, with edge-triggered interrupts, and the ports that end a guest. */
 static void pc_add_ports(struct vmm_board *board, const struct vmm_config *cfg)
 {
 	struct vmm_device *dev;
@@ -67,8 +66,8 @@ static void pc_add_ports(struct vmm_board *board, const struct vmm_config *cfg)
 }
 
 /*
- * The bridge that x86 guests of the emulator know: Linux wants to see one before it
- * believes in configuration ports.
+ * The host bridge of the emulator's x86 guests: Linux uses configuration ports only if it
+ * finds a host bridge.
  *
  * Source: Intel 82441FX (PMC), datasheet 290549, 3.2: identity.
  */
@@ -94,7 +93,7 @@ static const struct vmm_pci_map pc_pci = {
 	.bridge = &pc_bridge,
 };
 
-/* The bus is in front of all that looks for it. */
+/* The bus comes before all devices that look for it. */
 static void pc_add_pci(struct vmm_board *board, const struct vmm_config *cfg)
 {
 	board->pci = pc_pci;
@@ -108,10 +107,9 @@ static void pc_add_pci(struct vmm_board *board, const struct vmm_config *cfg)
 }
 
 /**
- * vmm_board_pc - fill a board: the x86_64 board, with no device created
+ * vmm_board_pc - fill the x86_64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, a place to tell of a panic, a persistent store
- *	and an address space
+ * @cfg: has the options for the clock, pvpanic, the persistent store and the address space
  */
 void vmm_board_pc(struct vmm_board *board, const struct vmm_config *cfg)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ranchu board, arm64's first: what is where, and which model answers. The device tree,
- * the dispatch of accesses, statistics and the tests read what is said here; nobody
- * else knows an address.
+ * The ranchu board, the default on arm64: devices, addresses and interrupts. Device tree,
+ * dispatch of accesses, statistics and tests use what is defined here; no other file has an
+ * address.
  *
  * To add a device: a devices/<name>.c with its ops, a line here, a line in the
  * Makefile, a row in tests/devices/device_test.c.
@@ -13,10 +13,10 @@
 #include "devices/devices.h"
 
 /**
- * vmm_board_ranchu - fill a board: the ranchu board, with no device created
+ * vmm_board_ranchu - fill the ranchu board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, a place to tell of a panic, a detector of
- *	stuck vCPUs and the VM's generation, which the reference does not have
+ * @cfg: has the options for the clock, pvpanic, the stall detector and the VM generation ID,
+ *	which the reference does not have
  */
 void vmm_board_ranchu(struct vmm_board *board, const struct vmm_config *cfg)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The second arm64 board, which the emulator has on aarch64 hosts: what is where, and
- * which model answers. As ranchu.c, but with a PCI bus and a power key.
+ * The second arm64 board, which the emulator has on aarch64 hosts: like ranchu.c, with other
+ * addresses, a PCI bus and a power key.
  *
- * Virtio devices are behind MMIO transports, where the emulator's guests look for them,
- * or are functions of the PCI bus.
+ * Virtio devices are behind MMIO transports, as in the emulator's guests, or are functions of
+ * the PCI bus.
  */
 #include <linux/ranchu_virt.h>
 
@@ -14,7 +14,7 @@
 #include "pci/host.h"
 #include "virtio/pci_bank.h"
 
-/* Where a message is written to in the GICv2m frame. */
+/* The register of the GICv2m frame to which messages are written. */
 #define MESSAGE		(RANCHU_VIRT_GICV2M_BASE + VMM_GICV2M_SETSPI)
 
 static const struct vmm_board virt = {
@@ -96,17 +96,17 @@ static void virt_add_goldfish(struct vmm_board *board)
 }
 
 /**
- * vmm_board_virt - fill a board: the second arm64 board, with no device created
+ * vmm_board_virt - fill the second arm64 board, with no device created
  * @board: filled
- * @cfg: says whether the board has a clock, a place to tell of a panic, a detector of
- *	stuck vCPUs, the VM's generation and an address space, and where virtio devices are
+ * @cfg: has the options for the clock, pvpanic, the stall detector, the VM generation ID, the
+ *	address space, and the bus of virtio devices
  */
 void vmm_board_virt(struct vmm_board *board, const struct vmm_config *cfg)
 {
 	struct vmm_device *generation;
 
 	*board = virt;
-	/* The bus is in front of all that looks for it. */
+	/* The bus comes before all devices that look for it. */
 	vmm_board_add(board, &vmm_pci_ecam_ops, RANCHU_VIRT_ECAM_BASE, RANCHU_VIRT_ECAM_SIZE, 0);
 	vmm_board_add(board, &vmm_pci_memory_ops, RANCHU_VIRT_PCI_BASE, RANCHU_VIRT_PCI_SIZE, 0);
 	virt_add_small(board, cfg);

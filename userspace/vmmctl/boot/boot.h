@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * boot/ owns how a guest starts: the kernel, the initrd and the device tree in RAM.
+ * boot/ owns the start of a guest: it loads kernel, initrd and device tree into RAM.
  */
 #ifndef BOOT_H
 #define BOOT_H
@@ -17,14 +17,14 @@ struct vmm_vm;
 #define VMM_RNG_SEED	64	/* bytes: two blocks of the kernel's generator */
 
 /**
- * struct vmm_layout - where things go in guest RAM
+ * struct vmm_layout - addresses in guest RAM
  * @kernel: guest physical address of the Image, and of its first instruction
- * @initrd: of the initrd
+ * @initrd: guest physical address of the initrd
  * @initrd_size: bytes; 0 for no initrd
- * @dtb: of the device tree, VMM_FDT_SIZE bytes
+ * @dtb: guest physical address of the device tree, VMM_FDT_SIZE bytes
  * @seeded: the tree has the seeds
  * @rng_seed: random bytes for the guest's random number generator
- * @kaslr_seed: the same for the place of its kernel in memory
+ * @kaslr_seed: random bytes for the address of its kernel (KASLR)
  */
 struct vmm_layout {
 	u64 kernel;
@@ -37,20 +37,20 @@ struct vmm_layout {
 };
 
 /**
- * struct vmm_image - what an arm64 Image header says
+ * struct vmm_image - fields of an arm64 Image's header
  * @text_offset: bytes from a 2 MiB boundary to the Image
- * @image_size: bytes the kernel needs from there on
+ * @image_size: bytes that the kernel needs from there on
  */
 struct vmm_image {
 	u64 text_offset;
 	u64 image_size;
 };
 
-/* ---- files.c: what a guest starts from ---- */
+/* ---- files.c: the files that a guest starts from ---- */
 
 /**
  * struct vmm_boot_file - a file that a guest starts from
- * @path: its name, for messages; belongs to the command line
+ * @path: its name, for messages; owned by the command line
  * @fd: open for reading, or -1 for none
  */
 struct vmm_boot_file {
@@ -59,7 +59,7 @@ struct vmm_boot_file {
 };
 
 /**
- * struct vmm_boot - the files that a guest starts from, at each of its resets again
+ * struct vmm_boot - the files that a guest starts from, read again at each reset
  * @kernel: an arm64 Image, maybe compressed; an x86_64 bzImage or vmlinux
  * @initrd: the initial RAM disk
  */

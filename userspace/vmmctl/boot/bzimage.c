@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A bzImage: what its header says, and what a kernel that is entered in 64-bit mode is
- * told. Offsets are those of the file's beginning, which are those of the page that the
- * kernel is given, too.
+ * A bzImage: its header, and the boot parameters of a kernel that is entered in 64-bit mode.
+ * Offsets are from the file's beginning; in the page of boot parameters they are the same.
  *
  * Source: Linux 6.12 Documentation/arch/x86/boot.rst and zero-page.rst.
  */
@@ -31,7 +30,7 @@
 #define AT_SETUP_DATA		0x250
 #define AT_PREFERRED		0x258
 #define AT_INIT_SIZE		0x260
-#define AT_HEADER_END		0x268	/* of the last field that is needed */
+#define AT_HEADER_END		0x268	/* end of the last field that is needed */
 #define AT_RANGE		0x2d0
 
 #define SECTOR			512
@@ -57,7 +56,7 @@ static void put(u8 *to, unsigned int at, unsigned int len, u64 value)
 }
 
 /**
- * vmm_bzimage_is - tell whether a file claims to be a bzImage
+ * vmm_bzimage_is - return whether a file claims to be a bzImage
  * @head: its first bytes
  * @len: how many
  *
@@ -69,7 +68,7 @@ bool vmm_bzimage_is(const u8 *head, size_t len)
 	       !memcmp(head + AT_MAGIC, "HdrS", 4);
 }
 
-/* What a kernel of ours must be able to do. */
+/* Checks that the kernel can be started here. */
 static int header_check(const u8 *head, size_t len)
 {
 	if (!vmm_bzimage_is(head, len))
@@ -84,7 +83,7 @@ static int header_check(const u8 *head, size_t len)
 	return 0;
 }
 
-/* What cannot be so. */
+/* Returns whether the header has impossible values. */
 static bool header_lies(const struct vmm_bzimage *image, u64 file_size)
 {
 	return image->code >= file_size || image->kernel < VMM_PC_INITRD_FIRST ||
@@ -118,7 +117,7 @@ int vmm_bzimage_header(const u8 *head, size_t len, u64 file_size, struct vmm_bzi
 		.command_line_max = get(head, AT_COMMAND_LINE_MAX, 4),
 		.setup = AT_MAGIC + get(head, AT_JUMP, 1) - AT_SETUP,
 	};
-	/* The header ends where the list of ranges begins, at the latest. */
+	/* The header must end before the list of memory ranges. */
 	if (image->setup > AT_RANGE - AT_SETUP || image->setup > len - AT_SETUP)
 		return vmm_error(-ENOEXEC, "the kernel's header is too long");
 	if (image->code < file_size)
@@ -131,10 +130,10 @@ int vmm_bzimage_header(const u8 *head, size_t len, u64 file_size, struct vmm_bzi
 }
 
 /**
- * vmm_bzimage_params - fill the page that tells a kernel what the boot loader did
+ * vmm_bzimage_params - fill the page of boot parameters
  * @head: first bytes of the file, as many as @image says
  * @image: filled by vmm_bzimage_header()
- * @layout: where things are
+ * @layout: addresses in guest RAM
  * @params: filled, the whole page
  */
 void vmm_bzimage_params(const u8 *head, const struct vmm_bzimage *image,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An uncompressed kernel: an ELF file (vmlinux) with a note that names its PVH entry, and
- * what a kernel that is entered there is told. Nothing in the file is believed.
+ * An uncompressed kernel: an ELF file (vmlinux) with a note of its PVH entry, and the start info of
+ * a kernel that is entered there. The file is not trusted.
  *
  * Source: the Xen project's "x86/HVM direct boot ABI" and xen/include/public/elfnote.h,
  * start_info.h for the numbers.
@@ -19,7 +19,7 @@
 #define START_MAGIC	0x336ec578
 #define START_VERSION	1
 
-/* What the kernel is told; little endian, as the CPU is. */
+/* The start info of PVH; little endian, as the CPU is. */
 struct start_info {
 	u32 magic;
 	u32 version;
@@ -47,7 +47,7 @@ struct start_range {
 	u32 reserved;
 };
 
-/* All of it, in one piece of RAM. */
+/* The start info and what it refers to, in one piece of RAM. */
 struct start {
 	struct start_info info;
 	struct start_module initrd;
@@ -55,7 +55,7 @@ struct start {
 };
 
 /**
- * vmm_elf_is - tell whether a file claims to be an ELF file
+ * vmm_elf_is - return whether a file claims to be an ELF file
  * @head: its first bytes
  * @len: how many
  *
@@ -74,7 +74,7 @@ static bool header_is_good(const Elf64_Ehdr *header)
 	       header->e_phnum <= VMM_ELF_SEGMENTS;
 }
 
-/* A range of the file. */
+/* Returns whether a range is inside the file. */
 static bool is_inside(u64 offset, u64 size, u64 file_size)
 {
 	return offset <= file_size && size <= file_size - offset;
@@ -108,7 +108,7 @@ static u64 pad4(u64 size)
 	return (size + 3) / 4 * 4;
 }
 
-/* The entry in a list of notes, 0 for none. */
+/* Finds the PVH entry in a list of notes; 0 for none. */
 static u64 notes_entry(const u8 *notes, u64 size)
 {
 	Elf64_Nhdr note;
@@ -198,7 +198,7 @@ int vmm_elf_read(const struct vmm_boot_file *file, u64 file_size, struct vmm_elf
 	if (!elf->entry)
 		return vmm_error(-ENOEXEC, "%s has no PVH entry (CONFIG_PVH)", file->path);
 	if (!entry_is_loaded(elf))
-		return vmm_error(-ENOEXEC, "%s: its PVH entry is in none of its parts",
+		return vmm_error(-ENOEXEC, "%s: its PVH entry is in none of its segments",
 				 file->path);
 	return 0;
 }
@@ -226,8 +226,8 @@ int vmm_elf_load(const struct vmm_boot_file *file, const struct vmm_elf *elf,
 }
 
 /**
- * vmm_elf_start_info - tell a kernel that is entered by PVH what it has to know
- * @layout: where things are
+ * vmm_elf_start_info - write the start info of a kernel that is entered by PVH
+ * @layout: addresses in guest RAM
  * @mem: guest RAM; VMM_PC_START_INFO is filled
  */
 void vmm_elf_start_info(const struct vmm_pc_layout *layout, const struct vmm_mem *mem)

@@ -12,7 +12,7 @@
 #include "host/ending.h"
 #include "machine/machine.h"
 
-/* A kernel is tens of megabytes: a signal that ends vmmctl is not to wait for all of it. */
+/* Read in parts, so that a signal which ends vmmctl does not wait for a whole kernel. */
 #define READ_AT_ONCE	(2 << 20)
 
 static int file_open(struct vmm_boot_file *file, const char *path)
@@ -38,7 +38,7 @@ static void file_close(struct vmm_boot_file *file)
 /**
  * vmm_boot_open - open the files that a guest starts from
  * @boot: filled
- * @cfg: names them; both may be missing
+ * @cfg: has their paths; both may be missing
  *
  * Return: 0, or -errno after a message with nothing left open
  */
@@ -58,7 +58,7 @@ int vmm_boot_open(struct vmm_boot *boot, const struct vmm_config *cfg)
 
 /**
  * vmm_boot_close - undo vmm_boot_open()
- * @boot: may be closed already
+ * @boot: may have been closed already
  */
 void vmm_boot_close(struct vmm_boot *boot)
 {
@@ -67,8 +67,8 @@ void vmm_boot_close(struct vmm_boot *boot)
 }
 
 /**
- * vmm_boot_file_size - find out how long a file is now
- * @file: open; it may have been written since
+ * vmm_boot_file_size - read the current size of a file
+ * @file: open; it may have changed since it was opened
  * @size: filled: bytes
  *
  * Return: 0, or -errno after a message
@@ -87,8 +87,8 @@ int vmm_boot_file_size(const struct vmm_boot_file *file, u64 *size)
  * vmm_boot_file_read - read a part of a file
  * @file: open
  * @offset: where the part begins
- * @to: gets it
- * @size: bytes, all of which must be there
+ * @to: filled
+ * @size: bytes; it is an error if there are fewer
  *
  * Return: 0, or -errno after a message; -EINTR without one if a signal ends vmmctl
  */
@@ -115,11 +115,11 @@ int vmm_boot_file_read(const struct vmm_boot_file *file, u64 offset, void *to, u
 }
 
 /**
- * vmm_boot_initrd_size - find out how long the initrd is now
+ * vmm_boot_initrd_size - read the current size of the initrd
  * @boot: the files
  * @size: filled: bytes, 0 for none
  *
- * Return: 0, or -errno after a message; an initrd that is empty is a mistake
+ * Return: 0, or -errno after a message; an empty initrd is an error
  */
 int vmm_boot_initrd_size(const struct vmm_boot *boot, u64 *size)
 {
@@ -139,7 +139,7 @@ int vmm_boot_initrd_size(const struct vmm_boot *boot, u64 *size)
  * @file: open
  * @offset: where the part begins
  * @mem: guest RAM
- * @gpa: where it goes
+ * @gpa: guest physical address of the bytes
  * @size: bytes
  *
  * Return: 0, or -errno after a message

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loads what a guest starts from: an arm64 Image, maybe compressed, an initrd, the
- * device tree. Placement follows the board (RAM base, initrd at the middle of RAM but
- * at most 128 MiB up, device tree on the page behind it), moved up where the
- * Image's header says that it needs the room.
+ * Loads what a guest of an arm64 board starts from: an arm64 Image, maybe compressed, an initrd,
+ * the device tree. The initrd is at the middle of RAM but at most 128 MiB from its base, the device
+ * tree on the page after it; both are moved up if the Image's header needs the room.
  *
  * Source: Linux 6.12 Documentation/arch/arm64/booting.rst for the header.
  */
@@ -75,8 +74,8 @@ static u64 align_up(u64 value, u64 to)
 }
 
 /**
- * vmm_kernel_place - decide where kernel, initrd and device tree go
- * @image: the kernel; NULL for the board's default, where none is known
+ * vmm_kernel_place - choose the addresses of kernel, initrd and device tree
+ * @image: the kernel; NULL for the board's default
  * @ram_size: bytes of RAM
  * @initrd_size: bytes, 0 for none
  * @layout: filled
@@ -110,10 +109,10 @@ int vmm_kernel_place(const struct vmm_image *image, u64 ram_size, u64 initrd_siz
 }
 
 /**
- * struct kernel_file - the kernel as it is now
- * @packed: the file, and what of it is compressed
+ * struct kernel_file - the current content of the kernel's file
+ * @packed: the file, and its compressed part
  * @size: bytes of the file
- * @image: what its header says
+ * @image: fields of its header
  */
 struct kernel_file {
 	struct vmm_packed packed;
@@ -121,7 +120,7 @@ struct kernel_file {
 	struct vmm_image image;
 };
 
-/* A compressed kernel has no size by which its header could be corrected. */
+/* The uncompressed size is unknown, so a header without a size is an error. */
 static int kernel_inspect_packed(struct kernel_file *kernel)
 {
 	u8 head[sizeof(struct image_header)];
@@ -188,7 +187,7 @@ static int layout_find(const struct vmm_config *cfg, const struct vmm_boot *boot
 }
 
 /**
- * vmm_kernel_layout - decide where things go, for a tree that is only printed
+ * vmm_kernel_layout - choose addresses for a device tree that is only written to a file
  * @cfg: the command line
  * @boot: kernel and initrd may be missing
  * @layout: filled
@@ -207,7 +206,7 @@ int vmm_kernel_layout(const struct vmm_config *cfg, const struct vmm_boot *boot,
 	return err ? err : layout_find(cfg, boot, &kernel.image, layout);
 }
 
-/* New ones at each boot. They are no part of the tree that `vmmctl dtb` prints. */
+/* Makes new seeds at each boot; the tree of `vmmctl dtb` has none. */
 static int layout_seed(const struct vmm_config *cfg, struct vmm_layout *layout)
 {
 	size_t len = sizeof(layout->rng_seed);
@@ -240,9 +239,9 @@ static int load_files(struct vmm_vm *vm, const struct vmm_boot *boot,
 }
 
 /**
- * vmm_kernel_load - put kernel, initrd and device tree into guest RAM
+ * vmm_kernel_load - load kernel, initrd and device tree into guest RAM
  * @vm: has RAM and a GIC version
- * @boot: opens nothing, so that it can be done again at each reset
+ * @boot: open files; none is opened here, so this also works at a reset
  * @entry: filled
  *
  * Return: 0, or -errno

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Puts what a guest of the x86_64 board starts from into RAM: kernel, initrd, command
- * line, ACPI tables, and what the kernel is told of them. There is no firmware.
+ * Loads what a guest of the x86_64 board starts from: kernel, initrd, command line, ACPI tables,
+ * and boot parameters. There is no firmware.
  *
  *	00000500  segment descriptors		00010000  random bytes
- *	00006000  PVH: what the kernel is told	00020000  command line
- *	00007000  bzImage: the same		000e0000  ACPI tables
+ *	00006000  PVH start info	00020000  command line
+ *	00007000  boot parameters		000e0000  ACPI tables
  *	00009000  page tables			01000000  kernel, mostly
  *
- * The initrd is as high as the kernel can reach it.
+ * The initrd is as high as the kernel accepts it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -21,12 +21,12 @@
 #include "boot/pc.h"
 #include "machine/machine.h"
 
-/* What is reserved from KVM's pages on: goldfish devices and the pstore behind them. */
+/* The reserved range begins at KVM's pages and contains goldfish devices and the pstore. */
 #define RESERVED_END	(RANCHU_PC_PSTORE_BASE + RANCHU_PC_PSTORE_SIZE)
 
 #define SETUP_RNG_SEED	9
 
-/* A list element that a kernel is given; its bytes follow. */
+/* An element of a bzImage's list of setup data; its bytes follow. */
 struct setup_data {
 	__le64 next;
 	__le32 type;
@@ -43,7 +43,7 @@ static void range_add(struct vmm_pc_layout *layout, u64 base, u64 end, u32 type)
 }
 
 /**
- * vmm_pc_ranges - make the memory map that the guest is told
+ * vmm_pc_ranges - make the guest's memory map
  * @mem: guest RAM: one region from 0 on, maybe one above 4 GiB
  * @layout: its map is filled
  */
@@ -67,7 +67,7 @@ static u64 mib_up(u64 bytes)
 }
 
 /**
- * vmm_pc_place - decide where the initrd goes
+ * vmm_pc_place - choose the address of the initrd
  * @low_ram: bytes of RAM from 0 on
  * @initrd_last: last address that it may have
  * @layout: kernel and sizes are set; the initrd's address is filled
@@ -96,7 +96,7 @@ int vmm_pc_place(u64 low_ram, u64 initrd_last, struct vmm_pc_layout *layout)
 	return 0;
 }
 
-/* New ones at each boot. */
+/* Makes a new seed at each boot. */
 static int seed_load(struct vmm_vm *vm, struct vmm_pc_layout *layout)
 {
 	struct setup_data head = {
@@ -115,7 +115,7 @@ static int seed_load(struct vmm_vm *vm, struct vmm_pc_layout *layout)
 	return 0;
 }
 
-/* How Linux is told of the persistent store: there is no other way. */
+/* Linux finds the persistent store only by the command line. */
 #define PSTORE_ARGS	" ramoops.mem_address=%#x ramoops.mem_size=%#x"
 
 static int command_line_load(struct vmm_vm *vm, u64 max)
@@ -130,15 +130,14 @@ static int command_line_load(struct vmm_vm *vm, u64 max)
 			 RANCHU_PC_PSTORE_SIZE);
 	room = max > strlen(store) ? max - strlen(store) : 0;
 	if (len > room || strlen(store) > max)
-		return vmm_error(-E2BIG,
-				 "--append has %zu bytes, and this kernel takes %llu%s", len, room,
-				 vm->cfg->pstore ? " beside --pstore" : "");
+		return vmm_error(-E2BIG, "--append has %zu bytes, and this kernel accepts %llu%s",
+				 len, room, vm->cfg->pstore ? " beside --pstore" : "");
 	memcpy(to, vm->cfg->append, len);
 	memcpy(to + len, store, strlen(store) + 1);
 	return 0;
 }
 
-/* All that does not depend on the kind of kernel. */
+/* Loads what does not depend on the kind of kernel. */
 static int others_load(struct vmm_vm *vm, const struct vmm_boot *boot, u64 initrd_last,
 		       struct vmm_pc_layout *layout)
 {
@@ -172,7 +171,7 @@ static int bzimage_load(struct vmm_vm *vm, const struct vmm_boot *boot, const u8
 		return err;
 	vmm_bzimage_params(head, image, &layout,
 			   vmm_mem_ptr(&vm->mem, VMM_PC_PARAMS, VMM_PAGE_SIZE));
-	/* The 64-bit entry is one sector behind the 32-bit one. */
+	/* The 64-bit entry is 512 bytes after the 32-bit one. */
 	*entry = (struct vmm_entry){
 		.pc = image->kernel + 0x200,
 		.arg = VMM_PC_PARAMS,
@@ -181,7 +180,7 @@ static int bzimage_load(struct vmm_vm *vm, const struct vmm_boot *boot, const u8
 	return 0;
 }
 
-/* A kernel that is loaded at once has no own limits but those of 32 bits. */
+/* An ELF kernel has no limits of its own except for 32-bit addresses. */
 static int elf_load(struct vmm_vm *vm, const struct vmm_boot *boot, u64 size,
 		    struct vmm_entry *entry)
 {
@@ -210,9 +209,9 @@ static int elf_load(struct vmm_vm *vm, const struct vmm_boot *boot, u64 size,
 }
 
 /**
- * vmm_pc_load - put kernel, initrd and tables into guest RAM
+ * vmm_pc_load - load kernel, initrd and tables into guest RAM
  * @vm: has RAM
- * @boot: opens nothing, so that it can be done again at each reset
+ * @boot: open files; none is opened here, so this also works at a reset
  * @entry: filled
  *
  * Return: 0, or -errno

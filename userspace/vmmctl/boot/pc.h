@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a guest starts on the x86_64 board: what is where below 1 MiB, what a kernel's
- * file says, and what the kernel is told.
+ * How a guest starts on the x86_64 board: addresses below 1 MiB, headers of kernel files, and boot
+ * parameters.
  */
 #ifndef BOOT_PC_H
 #define BOOT_PC_H
@@ -12,8 +12,8 @@ struct vmm_mem;
 
 /* Guest physical addresses of what a boot loader leaves behind. */
 #define VMM_PC_GDT		0x00000500
-#define VMM_PC_START_INFO	0x00006000	/* PVH: what the kernel is told */
-#define VMM_PC_PARAMS		0x00007000	/* bzImage: the same, a page */
+#define VMM_PC_START_INFO	0x00006000	/* PVH start info */
+#define VMM_PC_PARAMS		0x00007000	/* bzImage: boot parameters, a page */
 #define VMM_PC_STACK		0x00008ff0
 #define VMM_PC_PAGE_TABLES	0x00009000	/* 6 pages */
 #define VMM_PC_SEED		0x00010000
@@ -28,7 +28,7 @@ enum {
 };
 
 /**
- * struct vmm_pc_ram - a range of the guest's memory, as the kernel is told of it
+ * struct vmm_pc_ram - a range of the guest's memory map
  * @base: guest physical address
  * @size: bytes
  * @type: VMM_PC_RAM or VMM_PC_RESERVED
@@ -44,13 +44,13 @@ struct vmm_pc_ram {
 #define VMM_PC_RANGES		8	/* at most */
 
 /**
- * struct vmm_pc_layout - where things go in guest RAM
- * @kernel: of the kernel
+ * struct vmm_pc_layout - addresses in guest RAM
+ * @kernel: guest physical address of the kernel
  * @kernel_size: bytes that it needs from there on until it has its own memory map
- * @initrd: of the initrd
+ * @initrd: guest physical address of the initrd
  * @initrd_size: bytes; 0 for no initrd
- * @command_line: the kernel's
- * @rsdp: of the root of the ACPI tables
+ * @command_line: command line of the kernel
+ * @rsdp: guest physical address of the root of the ACPI tables
  * @seeded: @seed is valid
  * @seed: random bytes for the kernel's generator
  * @ranges: how many of @range
@@ -69,18 +69,18 @@ struct vmm_pc_layout {
 	struct vmm_pc_ram range[VMM_PC_RANGES];
 };
 
-/* ---- bzimage.c: a kernel as distributions have it ---- */
+/* ---- bzimage.c: compressed kernels (bzImage) ---- */
 
-#define VMM_BZIMAGE_HEAD	0x280	/* bytes of the file that are looked at */
+#define VMM_BZIMAGE_HEAD	0x280	/* bytes of the file that are read */
 
 /**
- * struct vmm_bzimage - what a bzImage's header says, checked
+ * struct vmm_bzimage - checked fields of a bzImage's header
  * @code: bytes of the file before the code that is loaded
- * @code_size: bytes of that
- * @kernel: where it wants to be
- * @size: bytes that it needs there
+ * @code_size: bytes of that code
+ * @kernel: its preferred address
+ * @size: bytes of RAM that it needs there
  * @initrd_last: last address that an initrd may have
- * @command_line_max: bytes of the command line, without its end
+ * @command_line_max: longest command line in bytes, without its NUL
  * @setup: bytes of the header from 0x1f1 on
  */
 struct vmm_bzimage {
@@ -101,14 +101,14 @@ void vmm_bzimage_params(const u8 *head, const struct vmm_bzimage *image,
 /* ---- elf.c: an uncompressed kernel, by its PVH entry ---- */
 
 #define VMM_ELF_SEGMENTS	16	/* of a kernel, at most */
-#define VMM_ELF_NOTES		4096	/* bytes of its notes, at most */
+#define VMM_ELF_NOTES		4096	/* bytes of a kernel's notes, at most */
 
 /**
- * struct vmm_elf_segment - a piece of the file that goes to RAM
+ * struct vmm_elf_segment - a part of the file that is loaded into RAM
  * @offset: in the file
  * @size: bytes in the file
  * @gpa: guest physical address
- * @mem_size: bytes in RAM, zeros behind those of the file
+ * @mem_size: bytes in RAM; those beyond @size are zero
  */
 struct vmm_elf_segment {
 	u64 offset;
@@ -118,10 +118,10 @@ struct vmm_elf_segment {
 };
 
 /**
- * struct vmm_elf - what a vmlinux says, checked
+ * struct vmm_elf - checked fields of a vmlinux
  * @entry: guest physical address of its first instruction, 32-bit
  * @first: lowest address of a segment
- * @end: where the last ends
+ * @end: end of the last one
  * @segments: how many
  * @segment: in the file's order
  */
@@ -139,7 +139,7 @@ int vmm_elf_load(const struct vmm_boot_file *file, const struct vmm_elf *elf,
 		 const struct vmm_mem *mem);
 void vmm_elf_start_info(const struct vmm_pc_layout *layout, const struct vmm_mem *mem);
 
-/* ---- pc.c: all of it, in RAM ---- */
+/* ---- pc.c: loading everything into RAM ---- */
 
 void vmm_pc_ranges(const struct vmm_mem *mem, struct vmm_pc_layout *layout);
 int vmm_pc_place(u64 low_ram, u64 initrd_last, struct vmm_pc_layout *layout);

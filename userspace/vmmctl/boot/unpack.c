@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inflates kernels that are compressed by gzip, by themselves or inside an EFI zboot
- * file. Never writes more than the room that the caller has, and needs no memory but a
- * buffer, whatever the file says of itself.
+ * Inflates kernels that are compressed by gzip, alone or inside an EFI zboot file. It never writes
+ * beyond the caller's buffer, and needs no more memory than a fixed buffer, whatever the file
+ * contains.
  *
  * Source: Linux 6.12 drivers/firmware/efi/libstub/zboot-header.S for the zboot header;
  * RFC 1952 for gzip, which zlib reads.
@@ -16,10 +16,10 @@
 #include "boot/unpack.h"
 #include "host/log.h"
 
-#define CHUNK		(32 * 1024)	/* bytes that are read at once */
+#define CHUNK		(32 * 1024)	/* bytes that are read at a time */
 #define GZIP_WINDOW	(15 + 16)	/* zlib: the largest window, and a gzip header */
 
-/* What an EFI zboot file begins with; little-endian. */
+/* The header of an EFI zboot file; little-endian. */
 struct zboot_header {
 	char mz[4];
 	char magic[4];
@@ -29,7 +29,7 @@ struct zboot_header {
 	char method[32];
 };
 
-/* Files that are no kernels as they are, by the bytes they begin with. */
+/* Files that cannot be booted, by their first bytes. */
 static const struct {
 	const char *what;
 	unsigned int len;
@@ -67,7 +67,7 @@ static int find_zboot(const struct zboot_header *header, u64 file_size,
 }
 
 /**
- * vmm_unpack_find - find out whether and where a kernel is compressed
+ * vmm_unpack_find - find the compressed part of a kernel
  * @head: first bytes of the file
  * @len: how many, in bytes; VMM_UNPACK_HEAD unless the file is shorter
  * @file_size: bytes of the file
@@ -101,11 +101,11 @@ int vmm_unpack_find(const void *head, size_t len, u64 file_size, struct vmm_pack
 }
 
 /**
- * struct inflater - inflating a file
+ * struct inflater - state of inflating a file
  * @packed: the file
  * @zlib: zlib's state
  * @at: bytes of the gzip data that were read
- * @in: those that zlib works on
+ * @in: zlib's input buffer
  */
 struct inflater {
 	const struct vmm_packed *packed;
@@ -161,7 +161,7 @@ static int inflater_run(struct inflater *inf, u8 *to, u64 size, u64 *got)
 		inf->zlib.avail_out = room;
 		status = inflate(&inf->zlib, Z_NO_FLUSH);
 		done += room - inf->zlib.avail_out;
-		/* No progress with room and input is what zlib calls a buffer error. */
+		/* Z_BUF_ERROR with room and input means no progress. */
 		if (status != Z_OK && status != Z_STREAM_END)
 			return inflater_error(inf, status);
 	}
@@ -183,8 +183,8 @@ static int inflater_open(struct inflater *inf, const struct vmm_packed *packed)
  * vmm_unpack_begin - inflate the first bytes
  * @packed: where they are
  * @to: filled
- * @size: bytes that are wanted
- * @got: how many there were
+ * @size: bytes to inflate
+ * @got: filled: bytes that were inflated
  *
  * Return: 0, or -errno after a message
  */
@@ -206,10 +206,10 @@ int vmm_unpack_begin(const struct vmm_packed *packed, void *to, size_t size, siz
 
 /**
  * vmm_unpack_all - inflate everything
- * @packed: where it is; bytes behind the end of the gzip data are ignored
- * @to: room for it
+ * @packed: the compressed part; bytes after the end of the gzip data are ignored
+ * @to: buffer
  * @size: bytes of @to
- * @got: how many were needed
+ * @got: filled: bytes that were inflated
  *
  * Return: 0, -EFBIG after a message if there is more than @size, or another -errno
  */
@@ -225,7 +225,7 @@ int vmm_unpack_all(const struct vmm_packed *packed, void *to, u64 size, u64 *got
 	if (err)
 		return err;
 	status = inflater_run(&inf, to, size, got);
-	/* The checksum comes behind the last byte. */
+	/* The checksum follows the last byte. */
 	if (status == Z_OK)
 		status = inflater_run(&inf, more, sizeof(more), &over);
 	inflateEnd(&inf.zlib);

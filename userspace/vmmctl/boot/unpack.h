@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Compressed kernels: where in a file the compressed bytes are, and inflating them into
- * memory of a known size. The file is not trusted.
+ * Compressed kernels: finding the compressed bytes in a file, and inflating them into a buffer of a
+ * known size. The file is not trusted.
  */
 #ifndef BOOT_UNPACK_H
 #define BOOT_UNPACK_H
 
 #include "types.h"
 
-#define VMM_UNPACK_HEAD	64	/* bytes of a file that say how it is compressed */
+#define VMM_UNPACK_HEAD	64	/* bytes of a file from which its compression is found */
 
 /**
- * struct vmm_packed - a file, and what of it is compressed
+ * struct vmm_packed - a file, and its compressed part
  * @fd: the file
  * @path: its name, for messages
  * @offset: of the gzip data, in bytes

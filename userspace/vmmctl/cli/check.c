@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Checks between options: what one needs of another.
+ * Checks of options that depend on one another.
  */
 #include <errno.h>
 
@@ -9,7 +9,7 @@
 #include "host/host.h"
 #include "host/log.h"
 
-/* How clients of adb get to the guest, and what needs the guest's streams. */
+/* Checks the options of adb, and those that need vsock streams. */
 static int check_adb(struct vmm_config *cfg)
 {
 	bool by_pipe = cfg->adb_transport == VMM_ADB_BY_PIPE;
@@ -29,7 +29,7 @@ static int check_adb(struct vmm_config *cfg)
 	if (cfg->adb_port && cfg->adb == VMM_ADB_OFF)
 		return vmm_error(-EINVAL, "--adb-port %u is of no use with --adb off",
 				 cfg->adb_port);
-	/* Emulators have the even port below for a console, and adb counts on it. */
+	/* adb expects the emulator's console at the even port below. */
 	if (cfg->adb_port && !(cfg->adb_port & 1))
 		return vmm_error(-EINVAL,
 				 "--adb-port: %u is even; adb has an odd port, a console the one below",
@@ -38,9 +38,9 @@ static int check_adb(struct vmm_config *cfg)
 		cfg->adb = carried ? VMM_ADB_ON : VMM_ADB_OFF;
 	if (cfg->emulator_console > VMM_EMULATOR_OFF && cfg->adb == VMM_ADB_ON)
 		return vmm_error(-EINVAL,
-				 "--emulator-console %u: where adb has a port, the one below is it",
+				 "--emulator-console %u: the console has the port below adb's",
 				 cfg->emulator_console);
-	/* Who asks for it is not to believe that a Unix socket is open to all. */
+	/* The option does not apply to a Unix socket. */
 	if (cfg->adb_users == VMM_ADB_ALL && cfg->adb == VMM_ADB_OFF && !cfg->redirs)
 		return vmm_error(-EINVAL, "--adb-users all is about adb's port, and there is none");
 	return 0;
@@ -54,7 +54,7 @@ static int check_gic(const struct vmm_config *cfg)
 	return 0;
 }
 
-/* A device tree is an arm64 board's, on any host; what a host has, run finds out. */
+/* Only arm64 boards have a device tree. What the host supports is checked by run. */
 static int check_board(const struct vmm_config *cfg)
 {
 	bool tree = cfg->command == VMM_CMD_DTB;
@@ -71,7 +71,7 @@ static int check_board(const struct vmm_config *cfg)
 		return 0;
 	if (cfg->board == VMM_BOARD_RANCHU || (tree && cfg->board == VMM_BOARD_AUTO))
 		return vmm_error(-EINVAL, "--virtio-bus: the ranchu board has mmio only");
-	/* Android's guests look for them at MMIO transports. */
+	/* Android's guests expect these disks at MMIO transports. */
 	for (i = 0; cfg->board == VMM_BOARD_VIRT && i < cfg->disks; i++) {
 		if (cfg->disk[i].fstab)
 			return vmm_error(-EINVAL, "--disk: fstab needs --virtio-bus mmio");
@@ -92,7 +92,7 @@ static int check_balloon(const struct vmm_config *cfg)
 	return 0;
 }
 
-/* Two that have the same keys would type each of them twice. */
+/* Two devices without a socket would both get each key. */
 static int check_inputs(const struct vmm_config *cfg)
 {
 	unsigned int keyboards = 0, screens = 0;
@@ -110,7 +110,7 @@ static int check_inputs(const struct vmm_config *cfg)
 			 keyboards > 1 ? "keyboard" : "multitouch");
 }
 
-/* Huge pages are the host's own: they are neither a file's nor given back. */
+/* Huge pages cannot be mapped from a file, nor given back. */
 static int check_huge_pages(const struct vmm_config *cfg)
 {
 	if (cfg->huge_pages != VMM_HUGE_2M && cfg->huge_pages != VMM_HUGE_1G)
@@ -124,7 +124,7 @@ static int check_huge_pages(const struct vmm_config *cfg)
 	return 0;
 }
 
-/* A guest has no use for a pool that its drivers do not ask for, nor for one without the rest. */
+/* Only drivers with ACCESS_PLATFORM use the pool, and the guest needs other memory, too. */
 static int check_dma_pool(const struct vmm_config *cfg)
 {
 	if (!cfg->dma_pool)
@@ -141,8 +141,8 @@ static int check_dma_pool(const struct vmm_config *cfg)
 }
 
 /**
- * vmm_options_check - check what options need of each other
- * @cfg: all options are stored; what is decided by others is filled
+ * vmm_options_check - check options that depend on one another
+ * @cfg: all options are stored; AUTO values are resolved
  *
  * Return: 0, or -EINVAL
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * cli/ owns the command line and the configuration file: the tables of options, how they
- * are read, and the help that is made from them. It turns argv into a struct vmm_config
- * and opens nothing but the configuration file.
+ * cli/ owns the command line and the configuration file: the tables of options, the parser, and the
+ * help, which is generated from the tables. It turns argv into a struct vmm_config and opens
+ * nothing but the configuration file.
  */
 #ifndef CLI_H
 #define CLI_H
@@ -23,11 +23,11 @@ void vmm_options_free(struct vmm_config *cfg);
 
 int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv);
 
-/* ---- check.c: between options ---- */
+/* ---- check.c: checks of options that depend on one another ---- */
 
 int vmm_options_check(struct vmm_config *cfg);
 
-/* ---- help.c: help for people ---- */
+/* ---- help.c: help on the terminal ---- */
 
 int vmm_help_print(FILE *to, const char *topic);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What bash's completion has to know of the option tables, as functions of the shell.
- * completion.bash, which is put behind them, uses them.
+ * Shell functions with the option tables for bash's completion. completion.bash, which is
+ * appended to them, uses them.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void print_words(FILE *to, const struct vmm_option *option)
 		fprintf(to, "%s%s", word == option->words ? "" : " ", word->text);
 }
 
-/* The emulator's options, those without refusal, each once. */
+/* Prints the emulator's options that are not refused, each once. */
 static void print_emulator(FILE *to)
 {
 	const struct vmm_avd_option *option;
@@ -52,7 +52,7 @@ static void print_options(FILE *to)
 	fputs("\tesac\n}\n\n", to);
 }
 
-/* One line of a case: the words of an option or key. */
+/* Prints a line of a case: the values of an option or key. */
 static void print_case(FILE *to, const char *prefix, const struct vmm_option *option)
 {
 	fprintf(to, "\t%s%s) echo \"", prefix, option->key);
@@ -101,7 +101,7 @@ static void print_keys(FILE *to)
 	fputs("\tesac\n}\n\n", to);
 }
 
-/* _vmmctl_type --OPTION: the device that it makes, "?" where its value says that. */
+/* _vmmctl_type --OPTION: the device that it adds, "?" if its value names the type. */
 static void print_types(FILE *to)
 {
 	const struct vmm_option_table *const *area;
@@ -123,7 +123,7 @@ static void print_types(FILE *to)
 }
 
 /**
- * vmm_help_bash - print what bash's completion has to know
+ * vmm_help_bash - print the shell functions for bash's completion
  * @to: where
  */
 void vmm_help_bash(FILE *to)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A config's strings, and looking something up in it. Its strings are pieces of the
- * command line and of the configuration file, with a NUL behind that the original does
- * not have.
+ * The strings of a config, and finding devices in it. The strings are parts of the command line and
+ * of the configuration file, copied with a NUL at the end.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,9 +12,9 @@
 #include "host/log.h"
 
 /**
- * struct vmm_option_text - a string of a config's
- * @next: the one made before it
- * @text: its bytes, with a NUL behind
+ * struct vmm_option_text - a string of a config
+ * @next: the one that was added before it
+ * @text: its bytes, with a NUL at the end
  */
 struct vmm_option_text {
 	struct vmm_option_text *next;
@@ -28,7 +27,7 @@ struct vmm_option_text {
  * @text: bytes
  * @len: how many
  *
- * Return: the copy with a NUL behind, or NULL after a message
+ * Return: the copy with a NUL at the end, or NULL after a message
  */
 char *vmm_options_keep(struct vmm_config *cfg, const char *text, size_t len)
 {
@@ -47,7 +46,7 @@ char *vmm_options_keep(struct vmm_config *cfg, const char *text, size_t len)
 
 /**
  * vmm_options_free - free the strings of a config
- * @cfg: as vmm_options_parse() filled it, or all zero; its strings are gone
+ * @cfg: as vmm_options_parse() filled it, or all zero; its strings are freed
  */
 void vmm_options_free(struct vmm_config *cfg)
 {
@@ -62,7 +61,7 @@ void vmm_options_free(struct vmm_config *cfg)
 /**
  * vmm_builtin_count - count small virtio devices
  * @cfg: the command line
- * @kind: which
+ * @kind: the type of device
  *
  * Return: how many
  */
@@ -76,10 +75,10 @@ unsigned int vmm_builtin_count(const struct vmm_config *cfg, enum vmm_builtin_ki
 }
 
 /**
- * vmm_builtin_find - find what was asked for of a small virtio device
+ * vmm_builtin_find - find a small virtio device
  * @cfg: the command line
- * @kind: which
- * @index: which of them
+ * @kind: the type of device
+ * @index: index among devices of that type
  *
  * Return: the device, or NULL
  */

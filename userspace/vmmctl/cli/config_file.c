@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The configuration file: one JSON object whose members are options. Values become the
- * words of the command line, so that both have the same rules.
+ * The configuration file: one JSON object whose members are options. Values are converted to those
+ * of the command line, so that both have the same rules.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -12,12 +12,14 @@
 
 /**
  * struct file_reader - the file being read
- * @reader: where options go
- * @name: of the file
+ * @reader: source that gets the options
+ * @name: name of the file
+ * @first: true: only options that name a source of options are read; false: only the others
  */
 struct file_reader {
 	struct vmm_reader *reader;
 	const char *name;
+	bool first;
 };
 
 static const char *json_kind(const json_t *value)
@@ -44,7 +46,7 @@ static bool is_boolean(const struct vmm_option *option)
 	       (option->flags & VMM_OPT_MAY_BE_ALONE);
 }
 
-/* A value as the command line would have it, which the config owns; NULL after a message. */
+/* Converts a value to that of the command line, owned by the config; NULL after a message. */
 static const char *value_text(struct vmm_config *cfg, const struct vmm_option *option,
 			      const char *where, const json_t *value)
 {
@@ -82,11 +84,11 @@ static int device_member(struct vmm_device_reader *dev, const char *key, const j
 		if (!text)
 			return -EINVAL;
 	}
-	/* A word may stand for itself on the command line only. */
+	/* A key without a value is only possible on the command line. */
 	return vmm_option_device_key(dev, key, text ? text : "");
 }
 
-/* @type: NULL if the object says it; an object that says another one is wrong. */
+/* @type: the type, or NULL if the object has it; another type in the object is an error. */
 static int device_object(struct file_reader *file, const char *where,
 			 const struct vmm_option_table *type, json_t *object)
 {
@@ -120,7 +122,7 @@ static int device_object(struct file_reader *file, const char *where,
 	return vmm_option_device_end(&dev);
 }
 
-/* One value of an option. */
+/* Stores one value of an option. */
 static int option_value(struct file_reader *file, const struct vmm_option_ref *ref,
 			const char *where, json_t *value)
 {
@@ -149,7 +151,9 @@ static int option_member(struct file_reader *file, const char *key, json_t *valu
 
 	if (!vmm_option_find(key, strlen(key), &ref) ||
 	    ref.option->flags & VMM_OPT_NOT_IN_FILE)
-		return vmm_error(-EINVAL, "%s: no option is \"%.60s\"", file->name, key);
+		return vmm_error(-EINVAL, "%s: there is no option \"%.60s\"", file->name, key);
+	if (file->first != !!(ref.option->flags & VMM_OPT_FIRST))
+		return 0;
 	snprintf(where, sizeof(where), "%s: %s", file->name, key);
 	if (!json_is_array(value) || !(ref.option->flags & VMM_OPT_REPEATS))
 		return option_value(file, &ref, where, value);
@@ -162,10 +166,38 @@ static int option_member(struct file_reader *file, const char *key, json_t *valu
 	return 0;
 }
 
+static int members(struct file_reader *file, json_t *root)
+{
+	const char *key;
+	json_t *value;
+	int err = 0;
+
+	json_object_foreach(root, key, value) {
+		err = option_member(file, key, value);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* Loads the snapshot that the file names; one on the command line replaces it. */
+static int members_first(struct file_reader file, json_t *root)
+{
+	struct vmm_config *cfg = file.reader->cfg;
+	const char *from = cfg->from;
+	int err;
+
+	file.first = true;
+	err = members(&file, root);
+	if (from)
+		cfg->from = from;
+	return err || !cfg->from ? err : vmm_from_read(cfg);
+}
+
 /**
  * vmm_config_file_parse - read options from JSON
- * @reader: where they go
- * @name: of the file, for messages
+ * @reader: source that gets the options
+ * @name: name of the file, for messages
  * @text: the file
  * @len: bytes of it
  *
@@ -177,8 +209,6 @@ int vmm_config_file_parse(struct vmm_reader *reader, const char *name, const cha
 	struct file_reader file = { .reader = reader, .name = name };
 	json_error_t error;
 	json_t *root;
-	const char *key;
-	json_t *value;
 	int err = 0;
 
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
@@ -189,11 +219,10 @@ int vmm_config_file_parse(struct vmm_reader *reader, const char *name, const cha
 		err = vmm_error(-EINVAL, "%s is %s; it has to be one JSON object", name,
 				json_kind(root));
 	} else {
-		json_object_foreach(root, key, value) {
-			err = option_member(&file, key, value);
-			if (err)
-				break;
-		}
+		if (reader->from)
+			err = members_first(file, root);
+		if (!err)
+			err = members(&file, root);
 	}
 	json_decref(root);
 	return err;

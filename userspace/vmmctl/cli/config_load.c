@@ -10,7 +10,7 @@
 #include "cli/option.h"
 #include "host/log.h"
 
-/* Up to @size bytes of @fd; how many there were, or -errno after a message. */
+/* Reads up to @size bytes. Returns how many, or -errno after a message. */
 static ssize_t read_some(int fd, const char *path, char *text, size_t size)
 {
 	size_t done = 0;
@@ -31,7 +31,7 @@ static ssize_t read_some(int fd, const char *path, char *text, size_t size)
 
 /**
  * vmm_config_file_load - read options from a file
- * @reader: where they go
+ * @reader: source that gets the options
  * @path: of the file
  *
  * Return: 0, or -errno
@@ -54,7 +54,7 @@ int vmm_config_file_load(struct vmm_reader *reader, const char *path)
 	if (len < 0)
 		err = len;
 	else if ((size_t)len > VMM_CONFIG_FILE_MAX)
-		err = vmm_error(-EFBIG, "%s has more than %llu bytes, as no configuration has",
+		err = vmm_error(-EFBIG, "%s has more than %llu bytes, a configuration file's limit",
 				path, VMM_CONFIG_FILE_MAX);
 	else
 		err = vmm_config_file_parse(reader, path, text, len);

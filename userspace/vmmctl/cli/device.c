@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keys of a device: TYPE,key=value,... on the command line, members of an object in
- * the configuration file. Which keys there are is in the device's table.
+ * The keys of a device: TYPE,key=value,... on the command line, members of an object in the
+ * configuration file. The device's table has the keys.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,7 +26,7 @@ void vmm_option_keys(const struct vmm_option_table *type, char *text, size_t siz
 				type->options[i].key);
 }
 
-/* Row of @key, or -1. */
+/* Returns the row of @key, or -1. */
 static int row_find(const struct vmm_option_table *type, const char *key)
 {
 	unsigned int i;
@@ -38,7 +38,7 @@ static int row_find(const struct vmm_option_table *type, const char *key)
 	return -1;
 }
 
-/* Row that a word without a key belongs to, or -1. */
+/* Returns the row of a word without a key, or -1. */
 static int row_bare(const struct vmm_option_table *type, const char *word)
 {
 	unsigned int i;
@@ -64,7 +64,7 @@ static int row_set(struct vmm_device_reader *dev, unsigned int row, const char *
 	return text ? vmm_option_set(option, where, dev->item, text) : -ENOMEM;
 }
 
-/* Whether this source has had a device of a type of which there is one. */
+/* Returns whether this source has already had a device of a type that can exist only once. */
 static bool single_again(struct vmm_device_reader *dev)
 {
 	unsigned int i = 0;
@@ -78,7 +78,7 @@ static bool single_again(struct vmm_device_reader *dev)
 }
 
 /**
- * vmm_option_device_begin - make one more device
+ * vmm_option_device_begin - add a device
  * @dev: its @type, @where and @reader; the rest is filled
  *
  * Return: 0, or -EINVAL if there are as many as there may be
@@ -99,8 +99,8 @@ int vmm_option_device_begin(struct vmm_device_reader *dev)
 /**
  * vmm_option_device_key - store a key's value
  * @dev: vmm_option_device_begin() was called
- * @key: the key, or a word that stands for itself
- * @text: the value, which outlives the config; NULL for none
+ * @key: the key, or a word without a key
+ * @text: the value, which must outlive the config; NULL for none
  *
  * Return: 0, or -EINVAL
  */
@@ -128,11 +128,11 @@ int vmm_option_device_key(struct vmm_device_reader *dev, const char *key, const 
 	if (!type->count)
 		return vmm_error(-EINVAL, "%s: \"%s\": %s has no keys", dev->where, key,
 				 type->name);
-	return vmm_error(-EINVAL, "%s: no key is \"%s\"; keys: %s", dev->where, key, keys);
+	return vmm_error(-EINVAL, "%s: there is no key \"%s\"; keys: %s", dev->where, key, keys);
 }
 
 /**
- * vmm_option_device_end - check a device once all its keys are stored
+ * vmm_option_device_end - check a device after all its keys are stored
  * @dev: the device
  *
  * Return: 0, or -EINVAL
@@ -154,7 +154,7 @@ int vmm_option_device_end(struct vmm_device_reader *dev)
 	return type->check(dev->reader->cfg, dev->where, dev->item, dev->given);
 }
 
-/* Cuts @text at its next comma and steps over it; NULL behind the last piece. */
+/* Cuts the next piece off @text at a comma; NULL after the last piece. */
 static char *piece(char **text)
 {
 	char *begin = *text;
@@ -184,7 +184,7 @@ static int keys_read(struct vmm_device_reader *dev, char *text)
 	return err;
 }
 
-/* TYPE, or TYPE,key=value,...; @text is behind TYPE afterwards. */
+/* Reads the type from TYPE or TYPE,key=value,...; @text is advanced past it. */
 static const struct vmm_option_table *type_read(const char *where, const char **text)
 {
 	size_t len = strcspn(*text, ",");
@@ -193,7 +193,7 @@ static const struct vmm_option_table *type_read(const char *where, const char **
 
 	if (!type) {
 		vmm_option_types(false, types, sizeof(types));
-		vmm_error(-EINVAL, "%s: no device is \"%.*s\"; devices: %s", where,
+		vmm_error(-EINVAL, "%s: there is no device \"%.*s\"; devices: %s", where,
 			  len > 40 ? 40 : (int)len, *text, types);
 		return NULL;
 	}
@@ -203,9 +203,9 @@ static const struct vmm_option_table *type_read(const char *where, const char **
 
 /**
  * vmm_option_device - read a device from the command line
- * @reader: gets the device
- * @where: how messages call it
- * @type: what it is; NULL if @text begins with that
+ * @reader: the device is added to its config
+ * @where: its name in messages
+ * @type: its type; NULL if @text begins with it
  * @text: its keys, with commas; the value of the table's first row comes first
  *
  * Return: 0, or -EINVAL
@@ -243,8 +243,8 @@ int vmm_option_device(struct vmm_reader *reader, const char *where,
 
 /**
  * vmm_option_virtio - read a small virtio device
- * @reader: gets the device
- * @where: how messages call it
+ * @reader: the device is added to its config
+ * @where: its name in messages
  * @text: TYPE, or TYPE=VALUE for the table's first row; VALUE may have commas
  *
  * Return: 0, or -EINVAL
@@ -260,7 +260,7 @@ int vmm_option_virtio(struct vmm_reader *reader, const char *where, const char *
 	dev.type = vmm_option_device_find(text, len);
 	if (!dev.type || dev.type->shorthand || dev.type->not_virtio) {
 		vmm_option_types(true, longer, sizeof(longer));
-		return vmm_error(-EINVAL, "%s: no device is \"%.*s\"; devices: %s", where,
+		return vmm_error(-EINVAL, "%s: there is no device \"%.*s\"; devices: %s", where,
 				 len > 40 ? 40 : (int)len, text, longer);
 	}
 	snprintf(longer, sizeof(longer), "%s %s", where, dev.type->name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Prints what is generated from the option tables when vmmctl is built. It runs on the
- * machine that builds, whatever vmmctl is built for.
+ * Prints what is generated from the option tables when vmmctl is built. It runs on the build
+ * machine, also if vmmctl is built for another one.
  *
  *	docgen man VERSION | docgen bash
  */
@@ -12,7 +12,7 @@
 #include "cli/option.h"
 #include "host/log.h"
 
-/* The tables' readers report mistakes; nothing is read here. */
+/* For the link only: functions that parse options report errors, and none is called here. */
 int vmm_error(int err, const char *fmt, ...)
 {
 	(void)fmt;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VM that goes on from a snapshot is what the command lines say that the snapshot was
- * made of, one after the other as a configuration file and a command line follow each
- * other: what is said later replaces what was said before.
+ * Options of a VM that starts from a snapshot: the command lines with which the saved VM was
+ * started, in their order, then the new command line. Later options replace earlier ones, as a
+ * command line replaces a configuration file.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "cli/option.h"
 #include "snapshot/snapshot.h"
 
-/* The words of a command line, which the config keeps; free() frees the list. */
+/* Reads the words of a command line, which the config owns; free() frees the list. */
 static char **layer_words(struct vmm_config *cfg, const json_t *list)
 {
 	char **words = calloc(json_array_size(list) + 1, sizeof(*words));
@@ -53,9 +53,28 @@ static int layer_read(struct vmm_config *cfg, const json_t *layer)
 	return err;
 }
 
-/* There can be one of each of these, and the VM that was saved may still have it. */
+/* Clears files that the clone would overwrite, and other ends of the saved VM's connections. */
+static void forget_other_ends(struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	cfg->sound = NULL;
+	cfg->sound_socket = NULL;
+	for (i = 0; i < cfg->builtins; i++) {
+		struct vmm_builtin *builtin = &cfg->builtin[i];
+
+		builtin->play = NULL;
+		if (builtin->kind == VMM_BUILTIN_SOUND)
+			builtin->path = NULL;
+		builtin->alone = builtin->path;
+	}
+}
+
+/* Clears names, ports and addresses that only one VM can have: the saved VM may still run. */
 static void forget_what_is_unique(struct vmm_config *cfg)
 {
+	forget_other_ends(cfg);
+	cfg->snapshots = NULL;
 	cfg->name = NULL;
 	cfg->adb_port = 0;
 	cfg->adb_socket = NULL;
@@ -73,8 +92,8 @@ static void forget_what_is_unique(struct vmm_config *cfg)
 }
 
 /**
- * vmm_from_read - open a snapshot and read the options that it was made of
- * @cfg: its @from is set; gets them, and @snapshot
+ * vmm_from_read - open a snapshot and read the options of the saved VM
+ * @cfg: its @from is set; the options and @snapshot are filled
  *
  * Return: 0, or -errno after a message
  */
@@ -93,7 +112,7 @@ int vmm_from_read(struct vmm_config *cfg)
 				 " has no \"layers\"");
 	for (i = 0; i < json_array_size(layers) && !err; i++)
 		err = layer_read(cfg, json_array_get(layers, i));
-	/* RAM begins as the snapshot's file. */
+	/* RAM is mapped from the snapshot's file. */
 	cfg->huge_pages = VMM_HUGE_TRANSPARENT;
 	if (!err && cfg->clone)
 		forget_what_is_unique(cfg);

@@ -11,11 +11,11 @@
 #include "cli/option.h"
 
 #define WIDTH	80	/* columns */
-#define INDENT	22	/* columns in front of what an option does */
+#define INDENT	22	/* columns before the help of an option */
 
 /*
- * Prints words in lines; @column is where the cursor is. A newline is a blank, two
- * begin a paragraph.
+ * Prints words, wrapped into lines; @column is where the cursor is. A newline counts as a
+ * blank, two begin a paragraph.
  */
 static void wrap(FILE *to, const char *text, unsigned int indent, unsigned int column)
 {
@@ -95,10 +95,10 @@ void vmm_help_option(const struct vmm_option *option, bool dashes, char *text, s
 }
 
 /**
- * vmm_help_values - write what an option takes, beyond how it is typed
+ * vmm_help_values - write the range and the default of an option
  * @option: the option
  * @text: filled: range and default; may be empty
- * @size: bytes of it
+ * @size: bytes of @text
  */
 void vmm_help_values(const struct vmm_option *option, char *text, size_t size)
 {
@@ -181,7 +181,7 @@ static void print_overview(FILE *to)
 	      "\"vmmctl help run\" lists all options. The manual page is vmmctl(1).\n", to);
 }
 
-/* An option of the emulator's, and what becomes of it. */
+/* Prints the emulator's options, and how vmmctl handles each. */
 static void print_emulator(FILE *to)
 {
 	const struct vmm_avd_option *option;
@@ -250,7 +250,7 @@ static const struct vmm_option_table *table_find(const char *topic, bool *device
 }
 
 /**
- * vmm_help_topic - tell whether there is help
+ * vmm_help_topic - return whether there is help for a topic
  * @topic: a word
  *
  * Return: whether it is a command, a group of options or a device
@@ -264,7 +264,7 @@ bool vmm_help_topic(const char *topic)
 
 /**
  * vmm_help_print - print help
- * @to: where
+ * @to: stream
  * @topic: NULL for an overview
  *
  * Return: 0, or -ENOENT if there is no such topic

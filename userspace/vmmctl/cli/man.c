@@ -7,7 +7,7 @@
 #include "avd/options.h"
 #include "cli/option.h"
 
-/* Text that roff takes for nothing else; two newlines begin a paragraph. */
+/* Prints text with roff's special characters quoted; two newlines begin a paragraph. */
 static void print_text(FILE *to, const char *text)
 {
 	const char *begin = text;
@@ -149,8 +149,8 @@ static void print_rest(FILE *to)
 
 /**
  * vmm_help_man - print the manual page
- * @to: where
- * @version: of vmmctl
+ * @to: stream
+ * @version: version of vmmctl
  */
 void vmm_help_man(FILE *to, const char *version)
 {

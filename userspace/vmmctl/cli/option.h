@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Option tables: what an option or a device's key is called, what values it takes, its
- * default and its help. The command line, the configuration file, the help texts, the
- * manual page and the shell's completion are all made from these tables, and from
- * nothing else.
+ * Option tables: the name of an option or a device's key, its values, its default and its help. The
+ * command line, the configuration file, the help, the manual page and the shell's completion
+ * are all generated from these tables.
  *
- * To add an option, add a row to its table. To add a device, add a table and name it in
+ * To add an option, add a row to its table. To add a device, add a table, and add it to the list in
  * tables.c.
  */
 #ifndef CLI_OPTION_H
@@ -21,33 +20,34 @@ struct vmm_reader;
 struct vmm_option_table;
 
 #define VMM_AREAS	9	/* groups of options */
-#define PATH_MAX_BYTES	4095	/* of a file's name, Linux' limit */
+#define PATH_MAX_BYTES	4095	/* of a path, Linux' limit */
 
-/* Kinds of values, and what a field must be to hold one. */
+/* Types of values, and the type of the field. */
 enum vmm_option_type {
 	VMM_OPT_FLAG,	/* bool; given without a value */
 	VMM_OPT_SWITCH,	/* bool; "on" or "off"; a device's key alone means "on" */
 	VMM_OPT_NUMBER,	/* 1, 2, 4 or 8 bytes; decimal, or one of @words */
-	VMM_OPT_SIZE,	/* u64; bytes, with K, M or G behind */
+	VMM_OPT_SIZE,	/* u64; bytes, with the suffix K, M or G */
 	VMM_OPT_WORD,	/* 1, 2, 4 or 8 bytes; one of @words */
-	VMM_OPT_TEXT,	/* const char *; @min to @max bytes, or one of @words; a file: either */
+	VMM_OPT_TEXT,	/* const char *; @min to @max bytes, or one of @words */
 	VMM_OPT_MAC,	/* u8[6] */
-	VMM_OPT_DEVICE,	/* a device's keys; @device says which, NULL for the first word */
-	VMM_OPT_OWN,	/* @read stores it */
+	VMM_OPT_DEVICE,	/* a device's keys; type in @device; NULL: in the first word */
+	VMM_OPT_OWN,	/* parsed and stored by @read */
 };
 
 /* Properties of options. */
 #define VMM_OPT_REQUIRED	(1 << 0)	/* a device needs this key */
-#define VMM_OPT_REPEATS		(1 << 1)	/* may be given again, for one more */
-#define VMM_OPT_BARE		(1 << 2)	/* one of @words alone sets it */
-#define VMM_OPT_MAY_BE_ALONE	(1 << 3)	/* the value may be missing */
+#define VMM_OPT_REPEATS		(1 << 1)	/* may be repeated, each adds one */
+#define VMM_OPT_BARE		(1 << 2)	/* one of @words sets it without a key */
+#define VMM_OPT_MAY_BE_ALONE	(1 << 3)	/* the value may be omitted */
 #define VMM_OPT_FILE		(1 << 4)	/* the shell completes file names */
-#define VMM_OPT_NOT_IN_FILE	(1 << 5)	/* no key of a configuration file */
+#define VMM_OPT_NOT_IN_FILE	(1 << 5)	/* not allowed in a configuration file */
+#define VMM_OPT_FIRST		(1 << 6)	/* names a source of other options */
 
 /**
- * struct vmm_option_word - a word that an option takes
+ * struct vmm_option_word - a word that is a value of an option
  * @text: the word; NULL ends a list
- * @value: what is stored for it
+ * @value: the value that is stored for it
  */
 struct vmm_option_word {
 	const char *text;
@@ -57,21 +57,21 @@ struct vmm_option_word {
 /**
  * struct vmm_option - an option, or a device's key
  * @key: name, without dashes
- * @arg: what help calls the value; NULL for the values themselves
+ * @arg: name of the value in help; NULL: the values themselves
  * @help: what it does, a clause without a full stop
  * @initial: the default, in the words of the command line; NULL for none
- * @initially: what help says of the default where @initial cannot say it
- * @words: what it takes, see @type
- * @device: the device that it makes
- * @read: stores the value; @text is NULL where a value may be missing
+ * @initially: text for the default in help if @initial cannot express it
+ * @words: words that are values, see @type
+ * @device: the device that it adds
+ * @read: parses and stores the value; @text is NULL for an omitted value
  * @min: smallest number or size, shortest text
  * @max: largest number or size, longest text
  * @step: a size is a multiple of this, 0 for any
- * @type: what values it takes
+ * @type: type of its values
  * @flags: VMM_OPT_*
- * @letter: name behind a single dash, 0 for none
- * @offset: of the field in the config or in the device
- * @size: of the field in bytes
+ * @letter: name with a single dash, 0 for none
+ * @offset: offset of the field in the config or in the device
+ * @size: bytes of the field
  */
 struct vmm_option {
 	const char *key;
@@ -92,7 +92,7 @@ struct vmm_option {
 	unsigned short size;
 };
 
-/* Where an option's value goes. */
+/* Offset and size of an option's field. */
 #define VMM_OPTION_AT(owner, field) \
 	.offset = offsetof(owner, field), .size = sizeof(((owner *)0)->field)
 
@@ -101,19 +101,19 @@ struct vmm_option {
 
 /**
  * struct vmm_option_table - the options of an area, or the keys of a device
- * @name: topic of the help; of a device: its type
- * @title: heading, a few words
+ * @name: topic of help; for a device: its type
+ * @title: heading
  * @about: paragraphs for the help
  * @options: rows
- * @count: how many, at most 64
+ * @count: number of rows, at most 64
  * @commands: commands that have these options; 0 for a device
- * @shorthand: the option that makes this device, or NULL for --device and --virtio
- * @not_virtio: --device alone makes it
- * @first: row whose value comes first behind the shorthand, -1 for none
- * @add: makes one more device in the config, NULL if there are @most already; where
- *	@most is 1 it may be called again, for a device that replaces the first
- * @most: how many there may be
- * @check: says what is wrong with a device; @given has a bit for each key that was
+ * @shorthand: the option that adds this device, or NULL for --device and --virtio
+ * @not_virtio: --virtio cannot add it, --device can
+ * @first: row of the first value after the shorthand, -1 for none
+ * @add: adds a device to the config; NULL if there are @most already. If @most is 1, it may be
+ *	called again, for a device that replaces the first
+ * @most: most devices of this type
+ * @check: checks a device, writes a message; @given has a bit for each key that was
  *	given; optional
  */
 struct vmm_option_table {
@@ -135,23 +135,25 @@ struct vmm_option_table {
 /**
  * struct vmm_reader - a source of options: the command line, or a file
  * @cfg: filled
- * @given: options that it had, a bit for each row of each area
- * @singles: devices that it had and of which there can be one, a bit for each type
- * @base: directory where relative names of files begin, NULL for the working one
+ * @given: options that it has had, a bit for each row of each area
+ * @singles: devices that it has had and that can exist only once, a bit for each type
+ * @base: directory of relative paths, NULL for the working directory
+ * @from: for a file: it may name a snapshot, whose options precede the file's others
  */
 struct vmm_reader {
 	struct vmm_config *cfg;
 	u64 given[VMM_AREAS];
 	u64 singles;
 	const char *base;
+	bool from;
 };
 
 /**
  * struct vmm_command_info - a command of vmmctl
- * @name: the word
- * @usage: what follows it
+ * @name: its name
+ * @usage: its arguments
  * @help: what it does, a clause without a full stop
- * @command: its number
+ * @command: its value in the enum
  */
 struct vmm_command_info {
 	const char *name;
@@ -186,7 +188,7 @@ int vmm_option_virtio(struct vmm_reader *reader, const char *where, const char *
 /**
  * struct vmm_device_reader - a device that is being read
  * @type: its table
- * @where: how messages call it
+ * @where: its name in messages
  * @reader: has the config
  * @item: the device
  * @given: keys that were given, a bit for each row
@@ -229,7 +231,7 @@ extern const struct vmm_option_table vmm_options_multitouch;
 extern const struct vmm_option_table vmm_options_sound;
 extern const struct vmm_option_table vmm_options_address_space;
 
-/* ---- tables.c: which tables and commands there are ---- */
+/* ---- tables.c: lists of tables and commands ---- */
 
 extern const struct vmm_option_table *const vmm_option_areas[VMM_AREAS + 1];
 extern const struct vmm_option_table *const vmm_option_devices[];
@@ -269,7 +271,7 @@ int vmm_config_file_parse(struct vmm_reader *reader, const char *name, const cha
 int vmm_option_layer(struct vmm_reader *reader, const char *command, char **words,
 		     unsigned int count);
 
-/* ---- from.c: the command lines that a snapshot was made of ---- */
+/* ---- from.c: the command lines of a saved VM ---- */
 
 int vmm_from_read(struct vmm_config *cfg);
 
@@ -277,7 +279,7 @@ int vmm_from_read(struct vmm_config *cfg);
 
 int vmm_config_file_load(struct vmm_reader *reader, const char *path);
 
-/* ---- help.c: help for people ---- */
+/* ---- help.c: help on the terminal ---- */
 
 bool vmm_help_topic(const char *topic);
 void vmm_help_option(const struct vmm_option *option, bool dashes, char *text, size_t size);

@@ -75,7 +75,7 @@ static int service_read(struct vmm_reader *reader, const char *where, const char
 static const struct vmm_option pipe_options[] = {
 	{
 		.key = "pipe", .type = VMM_OPT_WORD, .words = pipe_words, .initial = "kernel",
-		AT(pipe), .help = "who serves the goldfish pipe: the kernel module or vmmctl",
+		AT(pipe), .help = "goldfish pipe, served by the kernel module or by vmmctl (user)",
 	},
 	{
 		.key = "pipe-service", .arg = "NAME=unix:PATH", .type = VMM_OPT_OWN,
@@ -112,14 +112,14 @@ static const struct vmm_option sync_options[] = {
 	{
 		.key = "sync", .type = VMM_OPT_WORD, .words = sync_words, .initial = "auto",
 		AT(sync),
-		.help = "who serves the goldfish sync device: the kernel module or vmmctl; auto:\n"
+		.help = "goldfish sync device, served by the kernel module or by vmmctl; auto:\n"
 			"kernel if the module is loaded, user if KVM lacks what kernel needs,\n"
 			"none, which reads as 0, without the module",
 	},
 	{
 		.key = "sync-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
 		.max = VMM_LISTEN_PATH - 1, AT(sync_socket), .flags = VMM_OPT_FILE,
-		.help = "the program that connects to PATH signals the guest's fences",
+		.help = "Unix socket for a renderer, which signals the guest's fences",
 	},
 };
 
@@ -128,7 +128,7 @@ const struct vmm_option_table vmm_options_sync = {
 	.title = "Goldfish sync",
 	.about =
 		"By the sync device a guest waits for what a renderer draws. It is served by the\n"
-		"kernel module vhost_goldfish_sync. Without a renderer nobody waits.",
+		"kernel module vhost_goldfish_sync. Without a renderer no fence is waited for.",
 	.options = sync_options,
 	.count = ARRAY_SIZE(sync_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),
@@ -139,7 +139,7 @@ static const struct vmm_option adb_options[] = {
 	{
 		.key = "adb", .type = VMM_OPT_WORD, .words = adb_words, .initial = "auto",
 		AT(adb),
-		.help = "be an emulator for the adb server; auto: if the guest's adbd is\n"
+		.help = "appear as an emulator to the adb server; auto: if the guest's adbd is\n"
 			"reachable",
 	},
 	{
@@ -158,8 +158,8 @@ static const struct vmm_option adb_options[] = {
 	{
 		.key = "adb-users", .type = VMM_OPT_WORD, .words = adb_users_words,
 		.initial = "owner", AT(adb_users),
-		.help = "who of this machine may connect to that port: vmmctl's user and root, or\n"
-			"everybody, who gets a shell in the guest",
+		.help = "users of this machine who may connect to that port: vmmctl's user and\n"
+			"root, or all; a client gets a shell in the guest",
 	},
 	{
 		.key = "adb-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
@@ -181,8 +181,8 @@ const struct vmm_option_table vmm_options_adb = {
 		"127.0.0.1, an even one for a console and the next one for adb. vmmctl tells a\n"
 		"running adb server of its port. A server that starts later looks at the ports\n"
 		"from 5555 to 5585 only; beyond, \"adb connect 127.0.0.1:PORT\" is needed.\n\n"
-		"The emulator's console lets in who knows what is in the home directory's file\n"
-		".emulator_console_auth_token, which is made if there is none.",
+		"The emulator's console accepts clients that know the token in the home directory's file\n"
+		".emulator_console_auth_token, which is created if there is none.",
 	.options = adb_options,
 	.count = ARRAY_SIZE(adb_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Option tables: small devices that vmmctl serves itself, and the options that make
- * devices.
+ * Option tables: small devices that vmmctl serves itself, and the options that add devices.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +92,7 @@ static const struct vmm_option input_options[] = {
 		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
 		.max = VMM_UNIX_PATH - 1, BUILTIN(path), .flags = VMM_OPT_FILE,
 		.initially = "none: ranchu-vnc and \"vmmctl device NAME input\"",
-		.help = "Unix socket of the host that its events come from",
+		.help = "Unix socket of the host from which its events come",
 	},
 };
 
@@ -173,7 +172,7 @@ const struct vmm_option_table vmm_options_sound = {
 	.most = VMM_BUILTINS,
 };
 
-/* A number up to @max that ends before @end; false if there is none. */
+/* Reads a number up to @max that is followed by @end; false if there is none. */
 static bool port_read(const char **text, char end, unsigned long max, unsigned long *port)
 {
 	char *rest;
@@ -188,7 +187,7 @@ static bool port_read(const char **text, char end, unsigned long max, unsigned l
 	return true;
 }
 
-/* tcp:HOST:GUEST. The guest's port is one of vsock's, of which the last one is none. */
+/* Reads tcp:HOST:GUEST. The guest's port is a vsock port; the last number is reserved. */
 static int redir_read(struct vmm_reader *reader, const char *where, const char *text)
 {
 	struct vmm_config *cfg = reader->cfg;
@@ -216,13 +215,13 @@ static const struct vmm_option address_space_options[] = {
 	{
 		.key = "socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
 		.max = VMM_LISTEN_PATH - 1, CONFIG(address_socket), .flags = VMM_OPT_FILE,
-		.initially = "nobody serves it",
+		.initially = "no service",
 		.help = "the program that connects to PATH answers the guest's pings, and\n"
 			"shows memory in its blocks",
 	},
 };
 
-/* There is one, and its fields are the config's own. */
+/* It can exist only once, and its fields are members of the config. */
 static void *address_space_add(struct vmm_config *cfg)
 {
 	cfg->address_space = true;

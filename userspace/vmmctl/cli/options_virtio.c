@@ -75,7 +75,7 @@ static const struct vmm_option disk_options[] = {
 	{
 		.key = "served", .type = VMM_OPT_WORD, .words = served_words,
 		.initial = "kernel", DISK(user),
-		.help = "who serves it: the module vhost_ranchu_blk, or vmmctl (user)",
+		.help = "served by the module vhost_ranchu_blk, or by vmmctl (user)",
 	},
 	{
 		.key = "fstab", .type = VMM_OPT_TEXT, .words = fstab_words, DISK(fstab),
@@ -212,7 +212,7 @@ static void *vhost_user_add(struct vmm_config *cfg)
 	return backend_add(cfg, VMM_BACKEND_VHOST_USER);
 }
 
-/* There is one screen, and no driver for a GPU of before virtio 1.0. */
+/* There is one screen, and legacy drivers have no GPU. */
 static int gpu_check(const struct vmm_config *cfg, const char *where,
 		     const struct vmm_backend *backend)
 {
@@ -230,7 +230,7 @@ static int gpu_check(const struct vmm_config *cfg, const char *where,
 	return 0;
 }
 
-/* Some keys belong to one kind only. */
+/* Some keys are for one kind only. */
 static int vhost_user_check(const struct vmm_config *cfg, const char *where, const void *item,
 			    u64 given)
 {
@@ -295,11 +295,11 @@ static const struct vmm_option vsock_options[] = {
 	},
 	{
 		.key = "dev", .type = VMM_OPT_WORD, .words = vsock_words,
-		.initial = VMM_VSOCK_ADB_NODE, CONFIG(vsock), .help = "who serves it",
+		.initial = VMM_VSOCK_ADB_NODE, CONFIG(vsock), .help = "kernel module",
 	},
 };
 
-/* There is one, and its fields are the config's own. */
+/* It can exist only once, and its fields are members of the config. */
 static void *vsock_add(struct vmm_config *cfg)
 {
 	return cfg;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Option tables: the board, what it boots, and how a run goes.
+ * Option tables: the board, the kernel, and the run.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define AT(field)	VMM_OPTION_AT(struct vmm_config, field)
 
-/* A kernel copies this much of its command line, its NUL included. */
+/* A kernel copies at most this many bytes of its command line, its NUL included. */
 #define COMMAND_LINE	2048
 
 static const struct vmm_option_word gic_words[] = {
@@ -25,6 +25,10 @@ static const struct vmm_option_word board_words[] = {
 
 static const struct vmm_option_word bus_words[] = {
 	{ "auto", VMM_BUS_AUTO }, { "mmio", VMM_BUS_MMIO }, { "pci", VMM_BUS_PCI }, { }
+};
+
+static const struct vmm_option_word guest_clock_words[] = {
+	{ "saved", VMM_GUEST_CLOCK_SAVED }, { "host", VMM_GUEST_CLOCK_HOST }, { }
 };
 
 static const struct vmm_option_word huge_words[] = {
@@ -62,12 +66,12 @@ static const struct vmm_option general_options[] = {
 	},
 	{
 		.key = "from", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
-		.max = PATH_MAX_BYTES, AT(from), .flags = VMM_OPT_FILE | VMM_OPT_NOT_IN_FILE,
-		.help = "go on from the snapshot DIR, with the options that it was made of",
+		.max = PATH_MAX_BYTES, AT(from), .flags = VMM_OPT_FILE | VMM_OPT_FIRST,
+		.help = "start from the snapshot DIR, with the options of the saved VM",
 	},
 	{
-		.key = "clone", .type = VMM_OPT_FLAG, AT(clone), .flags = VMM_OPT_NOT_IN_FILE,
-		.help = "as one of many: with its own name, ports, CID, and copies of disks",
+		.key = "clone", .type = VMM_OPT_FLAG, AT(clone), .flags = VMM_OPT_FIRST,
+		.help = "as one of many from DIR: with its own name, ports, CID, copies of disks",
 	},
 	{
 		.key = "help", .letter = 'h', .type = VMM_OPT_FLAG, AT(help),
@@ -84,12 +88,13 @@ const struct vmm_option_table vmm_options_general = {
 		"options that may be repeated. \"device\" is an array of objects with a \"type\"\n"
 		"and the keys of that device. A path is relative to the directory in which\n"
 		"vmmctl starts. An option of the command line replaces that of the file;\n"
-		"devices of both are added.\n\n"
+		"devices of both are added. It may have \"from\" and \"clone\".\n\n"
 		"Example: { \"kernel\": \"Image\", \"memory\": \"2G\", \"cpus\": 4, \"device\":\n"
 		"[ { \"type\": \"disk\", \"path\": \"a.img\", \"readonly\": true } ] }\n\n"
-		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. Its disks must be as\n"
-		"they were then. A clone gets a copy of each disk that it writes to, where the\n"
-		"file system has copies that share blocks (reflinks).",
+		"DIR is what \"vmmctl snapshot save NAME DIR\" has written. A disk that the guest\n"
+		"writes to is what it was then: the image if that is as it was, or else what DIR\n"
+		"has of it, and then the guest's writes end with the VM. A clone never writes to\n"
+		"an image. A disk that is only read must be as it was.",
 	.options = general_options,
 	.count = ARRAY_SIZE(general_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DTB) |
@@ -100,7 +105,7 @@ const struct vmm_option_table vmm_options_general = {
 #define SCREEN_MIN	16	/* pixels of a side */
 #define SCREEN_MAX	4096
 
-/* Each kind once; of two of a kind the later one counts, which may be the command line's. */
+/* Each kind may be given once; the command line replaces the configuration file. */
 static int sound_read(struct vmm_reader *reader, const char *where, const char *text)
 {
 	static const char wav[] = "wav=", record[] = "record=", socket[] = "socket=";
@@ -159,12 +164,12 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "virtio-bus", .type = VMM_OPT_WORD, .words = bus_words, .initial = "auto",
 		AT(virtio_bus),
-		.help = "where virtio devices are; auto: on the pc board pci, else mmio",
+		.help = "bus of virtio devices; auto: on the pc board pci, else mmio",
 	},
 	{
 		.key = "gic", .type = VMM_OPT_WORD, .words = gic_words, .initial = "auto",
 		AT(gic),
-		.help = "arm64: interrupt controller; auto: 2 where the host has it, else 3",
+		.help = "arm64: interrupt controller; auto: 2 if the host has it, else 3",
 	},
 	{
 		.key = "rtc", .type = VMM_OPT_SWITCH, .initial = "on", AT(rtc),
@@ -174,8 +179,8 @@ static const struct vmm_option board_options[] = {
 	{
 		.key = "pvpanic", .type = VMM_OPT_WORD, .words = pvpanic_words, .initial = "auto",
 		AT(pvpanic),
-		.help = "the guest's kernel tells of its panic by the stock driver pvpanic, and\n"
-			"vmmctl ends with 4; auto: on for the pc board, off for the others",
+		.help = "a panic of the guest's kernel, reported by its driver pvpanic, ends\n"
+			"vmmctl with code 4; auto: on for the pc board, off for the others",
 	},
 	{
 		.key = "stall-detector", .type = VMM_OPT_SWITCH, .initial = "off",
@@ -185,8 +190,14 @@ static const struct vmm_option board_options[] = {
 	},
 	{
 		.key = "vmgenid", .type = VMM_OPT_SWITCH, .initial = "on", AT(vmgenid),
-		.help = "tell the guest when it goes on from a snapshot, so that its random\n"
-			"numbers are its own; off, arm64: as the reference board",
+		.help = "tell the guest when it starts from a snapshot, so that its random\n"
+			"numbers are unique; off, arm64: as the reference board",
+	},
+	{
+		.key = "guest-clock", .type = VMM_OPT_WORD, .words = guest_clock_words,
+		.initial = "saved", AT(guest_clock),
+		.help = "x86_64, with --from: saved: the guest's clocks continue from the\n"
+			"snapshot's time; host: they count the time since then",
 	},
 	{
 		.key = "access-platform", .type = VMM_OPT_SWITCH, .initial = "off",
@@ -229,27 +240,27 @@ static const struct vmm_option peripheral_options[] = {
 	{
 		.key = "huge-pages", .type = VMM_OPT_WORD, .words = huge_words,
 		.initial = "transparent", AT(huge_pages),
-		.help = "what guest RAM is made of; transparent: huge pages where there are\n"
+		.help = "host pages of guest RAM; transparent: huge pages if there are\n"
 			"some; 2M, 1G: pages of that size, all reserved at the start",
 	},
 	{
 		.key = "snapshots", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
 		.max = PATH_MAX_BYTES, AT(snapshots), .flags = VMM_OPT_FILE,
 		.initially = "none",
-		.help = "where the emulator's console saves the VM: avd snapshot save NAME",
+		.help = "directory for the emulator console's avd snapshot save NAME",
 	},
 	{
 		.key = "screenshots", .arg = "DIR", .type = VMM_OPT_TEXT, .min = 1,
 		.max = PATH_MAX_BYTES, AT(screenshots), .flags = VMM_OPT_FILE,
 		.initially = "none",
-		.help = "where the emulator's console writes pictures of the screen:\n"
+		.help = "directory for screenshots of the emulator's console:\n"
 			"screenrecord screenshot",
 	},
 	{
 		.key = "pstore", .arg = "FILE|memory", .type = VMM_OPT_TEXT, .min = 1,
 		.max = PATH_MAX_BYTES, AT(pstore), .words = pstore_words, .flags = VMM_OPT_FILE,
 		.initially = "no store",
-		.help = "x86_64: 64 KiB that a reset of the guest leaves alone, where its kernel\n"
+		.help = "x86_64: 64 KiB that survive a reset of the guest, where its kernel\n"
 			"(ramoops) keeps its last messages; FILE keeps them when vmmctl ends",
 	},
 	{
@@ -265,13 +276,13 @@ static const struct vmm_option peripheral_options[] = {
 	{
 		.key = "screen-socket", .arg = "PATH", .type = VMM_OPT_TEXT, .min = 1,
 		.max = VMM_LISTEN_PATH - 1, AT(screen_socket), .flags = VMM_OPT_FILE,
-		.help = "the program that connects to PATH says what is on the screen, as\n"
+		.help = "Unix socket for a program that draws on the screen, as\n"
 			"ranchu-gles does",
 	},
 	{
 		.key = "screen-depth", .type = VMM_OPT_WORD, .words = depth_words,
 		.initial = "32", AT(screen_depth),
-		.help = "bits of a pixel, for drivers that ask; Linux' own does not, and has 16",
+		.help = "bits per pixel, for drivers that read it; Linux' own uses 16",
 	},
 	{
 		.key = "hw-keyboard", .type = VMM_OPT_SWITCH, .initial = "on", AT(hw_keyboard),
@@ -287,15 +298,15 @@ static const struct vmm_option peripheral_options[] = {
 	},
 	{
 		.key = "hw-touch", .type = VMM_OPT_WORD, .words = touch_words,
-		.initial = "multi", AT(hw_touch), .help = "how many fingers the screen feels",
+		.initial = "multi", AT(hw_touch), .help = "fingers that the screen reports",
 	},
 	{
 		.key = "sound", .arg = "wav=FILE|record=FILE|socket=PATH", .type = VMM_OPT_OWN,
 		.read = sound_read, .flags = VMM_OPT_REPEATS | VMM_OPT_FILE,
 		.initially = "nowhere, and silence",
 		.help = "what the guest plays by goldfish audio goes to a WAV file; it records\n"
-			"one, of 8000 Hz, one channel and 16 bits; a ranchu-sound that listens\n"
-			"at PATH plays and records what no file does",
+			"from one, of 8000 Hz, one channel and 16 bits; a ranchu-sound that listens\n"
+			"at PATH plays and records what has no file",
 	},
 	{
 		.key = "battery", .type = VMM_OPT_SWITCH, .initial = "on", AT(battery),
@@ -307,7 +318,7 @@ const struct vmm_option_table vmm_options_peripherals = {
 	.name = "peripherals",
 	.title = "Memory, screen, keys, sound, battery and stores",
 	.about =
-		"What a guest has that no device tree tells it of.",
+		"Further devices and memory of the guest.",
 	.options = peripheral_options,
 	.count = ARRAY_SIZE(peripheral_options),
 	.commands = VMM_COMMAND(VMM_CMD_RUN) | VMM_COMMAND(VMM_CMD_DOCTOR),
@@ -338,11 +349,11 @@ static const struct vmm_option session_options[] = {
 	{
 		.key = "name", .arg = "NAME", .type = VMM_OPT_OWN, .read = name_read,
 		.initially = "vm and the process's number",
-		.help = "of the VM, for commands like \"vmmctl stop NAME\"",
+		.help = "name of the VM, for commands such as \"vmmctl stop NAME\"",
 	},
 	{
 		.key = "sandbox", .type = VMM_OPT_SWITCH, .initial = "on", AT(sandbox),
-		.help = "leave to the process only what the guest needs",
+		.help = "restrict the process to what the guest needs",
 	},
 	{
 		.key = "console", .type = VMM_OPT_WORD, .words = console_words,
@@ -371,11 +382,11 @@ static const struct vmm_option session_options[] = {
 	{
 		.key = "stats-at", .arg = "PREFIX", .type = VMM_OPT_TEXT, .max = 255,
 		AT(stats_at),
-		.help = "statistics also whenever the guest prints a line that begins so",
+		.help = "statistics also when the guest prints a line that begins with PREFIX",
 	},
 	{
 		.key = "stats-every", .arg = "SECONDS", .type = VMM_OPT_NUMBER, .min = 1,
-		.max = 86400, AT(stats_every), .help = "statistics also again and again",
+		.max = 86400, AT(stats_every), .help = "statistics also at this interval",
 	},
 };
 
@@ -396,7 +407,7 @@ static const struct vmm_option dtb_options[] = {
 		.key = "output", .letter = 'o', .arg = "FILE", .type = VMM_OPT_TEXT, .min = 1,
 		.max = PATH_MAX_BYTES, AT(output),
 		.flags = VMM_OPT_FILE | VMM_OPT_NOT_IN_FILE,
-		.initially = "standard output", .help = "where the device tree is written to",
+		.initially = "standard output", .help = "file for the device tree",
 	},
 };
 

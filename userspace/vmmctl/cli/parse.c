@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The command line. Reads argv by the option tables into a struct vmm_config and checks
- * what can be checked without touching the machine.
+ * The command line. Parses argv by the option tables into a struct vmm_config, and checks what
+ * can be checked without accessing the machine.
  *
- * argv is walked twice: the first time for its form, for --from and for --config, whose
- * snapshot and file are read then; the second time for the values, which replace those of
- * the two.
+ * argv is parsed twice: first for its syntax, for --from and for --config, after which snapshot and
+ * file are read; then for the values, which replace those of snapshot and file. The file may name
+ * the snapshot, too; the snapshot's options precede the file's others.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,9 +17,9 @@
 /**
  * struct words - a walk along the command line
  * @info: the command
- * @argv: the words behind it
+ * @argv: the words after it
  * @count: how many
- * @next: the one to be read next
+ * @next: the next one to read
  */
 struct words {
 	const struct vmm_command_info *info;
@@ -31,7 +31,7 @@ struct words {
 /**
  * struct word_option - an option of the command line
  * @ref: its row
- * @where: as messages call it, "--key"
+ * @where: its name in messages, "--key"
  * @text: its value, NULL for none
  */
 struct word_option {
@@ -45,7 +45,7 @@ static bool has_option(const struct vmm_command_info *info, const struct vmm_opt
 	return vmm_option_areas[ref->area]->commands & VMM_COMMAND(info->command);
 }
 
-/* Steps to the next row of any area; starts at all ones. */
+/* Advances to the next row of all areas; begins with all ones. */
 static bool ref_next(struct vmm_option_ref *ref)
 {
 	if (ref->area == ~0U) {
@@ -95,7 +95,7 @@ static int refuse_ambiguous(const char *name, size_t len, const char *list)
 	return vmm_error(-EINVAL, "--%.*s may be %s", len > 60 ? 60 : (int)len, name, list);
 }
 
-/* The begin of a name is enough if no other option of the command begins so. */
+/* Finds an option by the beginning of its name, if that is unique among the command's. */
 static int find_begin(const struct words *words, const char *name, size_t len,
 		      struct vmm_option_ref *found)
 {
@@ -144,7 +144,7 @@ static bool takes_value(const struct vmm_option *option)
 	return option->type != VMM_OPT_FLAG && !(option->flags & VMM_OPT_MAY_BE_ALONE);
 }
 
-/* @text is what stands behind the name in the same word, NULL for nothing. */
+/* @text is the value in the same word, NULL for none. */
 static int take_value(struct words *words, struct word_option *got, const char *text)
 {
 	const struct vmm_option *option = got->ref.option;
@@ -165,7 +165,7 @@ static int take_value(struct words *words, struct word_option *got, const char *
 	return 0;
 }
 
-/* The next option: 1, 0 at the end, or -EINVAL. */
+/* Reads the next option. Returns 1, 0 at the end, or -EINVAL. */
 static int words_next(struct words *words, struct word_option *got)
 {
 	const char *word;
@@ -178,7 +178,7 @@ static int words_next(struct words *words, struct word_option *got)
 	if (!strcmp(word, "--") && words->next == words->count)
 		return 0;
 	if (word[0] != '-' || !word[1] || !strcmp(word, "--"))
-		return vmm_error(-EINVAL, "%s takes options only: what is \"%s\"?",
+		return vmm_error(-EINVAL, "%s takes options only, not \"%s\"",
 				 words->info->name, strcmp(word, "--") ? word :
 				 words->argv[words->next]);
 	if (word[1] == '-') {
@@ -197,10 +197,10 @@ static int words_next(struct words *words, struct word_option *got)
 
 /**
  * vmm_option_give - store an option's value
- * @reader: its source
+ * @reader: the source of the option
  * @ref: the option
- * @where: how messages call it
- * @text: the value, which outlives the config; NULL if it has none
+ * @where: its name in messages
+ * @text: the value, which must outlive the config; NULL for none
  *
  * Return: 0, or -EINVAL
  */
@@ -223,7 +223,7 @@ int vmm_option_give(struct vmm_reader *reader, const struct vmm_option_ref *ref,
 	return text ? vmm_option_set(option, where, reader->cfg, text) : -ENOMEM;
 }
 
-/* The first walk: the form of all words, and what must be known before the second. */
+/* The first pass: checks syntax, and finds --from, --config and --help. */
 static int words_check(struct words words, struct vmm_config *cfg)
 {
 	struct vmm_reader reader = { .cfg = cfg };
@@ -261,7 +261,7 @@ static int words_read(struct words words, struct vmm_config *cfg)
 	return more;
 }
 
-/* The configuration file that words name, if they do. */
+/* Reads the configuration file that the words name, if any. */
 static int layer_config(const struct vmm_reader *reader, struct words words)
 {
 	struct vmm_reader file = { .cfg = reader->cfg, .base = reader->base };
@@ -282,14 +282,14 @@ static int layer_config(const struct vmm_reader *reader, struct words words)
 }
 
 /**
- * vmm_option_layer - read words that were a command line of another run
- * @reader: where their options go
+ * vmm_option_layer - parse the command line of an earlier run
+ * @reader: source that gets the options
  * @command: the command, as "run"
- * @argv: the words behind it, which outlive the config
+ * @argv: the words after it, which must outlive the config
  * @count: how many
  *
- * Options that say where others come from are left out, but for a configuration file,
- * which is read again.
+ * Skips options that name other sources of options, except for a configuration file, which is read
+ * again.
  *
  * Return: 0, or -errno after a message
  */
@@ -318,24 +318,21 @@ int vmm_option_layer(struct vmm_reader *reader, const char *command, char **argv
 
 static int parse_words(const struct words *words, struct vmm_config *cfg)
 {
-	struct vmm_reader reader = { .cfg = cfg };
+	struct vmm_reader reader = { .cfg = cfg, .from = true };
 	int err;
 
 	err = words_check(*words, cfg);
 	if (err || cfg->command == VMM_CMD_HELP)
 		return err;
+	/* The file may name the snapshot, or make a clone of it. */
+	if (cfg->config_file)
+		err = vmm_config_file_load(&reader, cfg->config_file);
+	else if (cfg->from)
+		err = vmm_from_read(cfg);
+	if (err)
+		return err;
 	if (cfg->clone && !cfg->from)
 		return vmm_error(-EINVAL, "--clone needs --from DIR");
-	if (cfg->from) {
-		err = vmm_from_read(cfg);
-		if (err)
-			return err;
-	}
-	if (cfg->config_file) {
-		err = vmm_config_file_load(&reader, cfg->config_file);
-		if (err)
-			return err;
-	}
 	err = words_read(*words, cfg);
 	return err ? err : vmm_options_check(cfg);
 }
@@ -343,7 +340,7 @@ static int parse_words(const struct words *words, struct vmm_config *cfg)
 static int parse_help(struct vmm_config *cfg, int argc, char **argv)
 {
 	if (argc > 3)
-		return vmm_error(-EINVAL, "help takes one topic: what is \"%s\"?", argv[3]);
+		return vmm_error(-EINVAL, "help takes one topic, not \"%s\" as well", argv[3]);
 	if (argc == 3 && !vmm_help_topic(argv[2]))
 		return vmm_error(-EINVAL, "help has no topic \"%s\"; \"vmmctl help\" lists them",
 				 argv[2]);
@@ -363,7 +360,7 @@ static int defaults(struct vmm_config *cfg)
 
 /**
  * vmm_options_parse - read the command line
- * @cfg: filled; vmm_options_free() frees what it has, after a failure as well
+ * @cfg: filled; vmm_options_free() frees it, also after a failure
  * @argc: as main() got it
  * @argv: as main() got it; @cfg points into it
  *
@@ -382,7 +379,7 @@ int vmm_options_parse(struct vmm_config *cfg, int argc, char **argv)
 		return vmm_error(-EINVAL, "no command; \"vmmctl help\" lists them");
 	words.info = vmm_command_find(argv[1]);
 	if (!words.info)
-		return vmm_error(-EINVAL, "no command is \"%s\"; \"vmmctl help\" lists them",
+		return vmm_error(-EINVAL, "there is no command \"%s\"; \"vmmctl help\" lists them",
 				 argv[1]);
 	cfg->command = words.info->command;
 	if (cfg->command == VMM_CMD_HELP)

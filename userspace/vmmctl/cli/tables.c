@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which option tables, devices and commands there are. The order is that of the help.
+ * Lists of option tables, devices and commands, in the order of the help.
  */
 #include <string.h>
 
@@ -20,28 +20,28 @@ const struct vmm_option_table *const vmm_option_devices[] = {
 };
 
 const struct vmm_command_info vmm_commands[] = {
-	{ "run", "--kernel IMAGE | --from DIR [options]", "boot a guest, or go on with one",
+	{ "run", "--kernel IMAGE | --from DIR [options]", "boot a guest, or load a snapshot",
 	  VMM_CMD_RUN },
 	{ "avd", "list | info NAME [options] | NAME [options] [-- run options]",
 	  "run an emulator's AVD, with the emulator's options", VMM_CMD_AVD },
 	{ "dtb", "[options] [-o FILE]", "write the arm64 board's device tree", VMM_CMD_DTB },
-	{ "doctor", "[run options]", "say what this host lacks for such a run", VMM_CMD_DOCTOR },
+	{ "doctor", "[run options]", "check what this host lacks for such a run", VMM_CMD_DOCTOR },
 	{ "ps", "[--json]", "list the VMs that run", VMM_CMD_CONTROL },
-	{ "status", "NAME", "say how a VM is", VMM_CMD_CONTROL },
-	{ "stats", "NAME", "say what a VM has counted", VMM_CMD_CONTROL },
+	{ "status", "NAME", "show a VM's status", VMM_CMD_CONTROL },
+	{ "stats", "NAME", "show a VM's statistics", VMM_CMD_CONTROL },
 	{ "screenshot", "NAME FILE", "write a VM's screen to FILE, as PNG", VMM_CMD_CONTROL },
-	{ "emu", "NAME COMMAND...", "do what the emulator's console would", VMM_CMD_CONTROL },
-	{ "device", "NAME DEVICE COMMAND [VALUE...]", "ask something of a VM's device",
+	{ "emu", "NAME COMMAND...", "run a command of the emulator's console", VMM_CMD_CONTROL },
+	{ "device", "NAME DEVICE COMMAND [VALUE...]", "run a command of a VM's device",
 	  VMM_CMD_CONTROL },
 	{ "pause", "NAME", "stop a VM's vCPUs", VMM_CMD_CONTROL },
-	{ "resume", "NAME", "let them go on", VMM_CMD_CONTROL },
+	{ "resume", "NAME", "resume a VM's vCPUs", VMM_CMD_CONTROL },
 	{ "power-button", "NAME", "press a guest's power button", VMM_CMD_CONTROL },
-	{ "reset", "NAME", "start a VM's guest anew", VMM_CMD_CONTROL },
-	{ "snapshot", "save NAME DIR [--changes] | check DIR",
-	  "save a VM to DIR, or look at what is there", VMM_CMD_CONTROL },
+	{ "reset", "NAME", "reset a VM's guest", VMM_CMD_CONTROL },
+	{ "snapshot", "save NAME DIR [--changes] | check|del|list DIR",
+	  "save a VM to DIR; check, remove or list snapshots", VMM_CMD_CONTROL },
 	{ "stop", "NAME", "end a VM in order", VMM_CMD_CONTROL },
 	{ "kill", "NAME", "end a VM at once", VMM_CMD_CONTROL },
-	{ "sandbox", "", "list the system calls that are left to a VM", VMM_CMD_CONTROL },
+	{ "sandbox", "", "list the system calls that a VM may make", VMM_CMD_CONTROL },
 	{ "help", "[TOPIC]", "explain a command, a device or a group of options", VMM_CMD_HELP },
 	{ "version", "", "print the version", VMM_CMD_VERSION },
 	{ }
@@ -67,9 +67,9 @@ const struct vmm_option_table *vmm_option_device_find(const char *type, size_t l
 
 /**
  * vmm_option_types - list the types of devices
- * @small: only those that --virtio makes
+ * @small: only those that --virtio can add
  * @text: filled, with commas
- * @size: bytes of it
+ * @size: bytes of @text
  */
 void vmm_option_types(bool small, char *text, size_t size)
 {
@@ -86,7 +86,7 @@ void vmm_option_types(bool small, char *text, size_t size)
 
 /**
  * vmm_command_find - find a command
- * @name: the word, or the option that means the same
+ * @name: its name, or an option with the same meaning
  *
  * Return: its row, or NULL
  */

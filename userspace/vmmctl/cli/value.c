@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One value of an option: says what is allowed, reads what was given, stores it in the
- * field that the option's row names.
+ * One value of an option: describes the allowed values, parses a value, and stores it in the field
+ * that the option's row names.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,7 +12,7 @@
 #include "cli/option.h"
 #include "host/log.h"
 
-/* What of a wrong value a message shows, in bytes. */
+/* Bytes of a wrong value that a message shows. */
 #define SHOWN	80
 
 /**
@@ -74,7 +74,7 @@ int vmm_options_size(const char *text, u64 *bytes)
 /**
  * vmm_option_word - find a word
  * @words: list; may be NULL
- * @text: what to look for
+ * @text: the word
  *
  * Return: its element, or NULL
  */
@@ -88,7 +88,7 @@ const struct vmm_option_word *vmm_option_word(const struct vmm_option_word *word
 	return NULL;
 }
 
-/* "1073741824" as "1G", and so on. */
+/* Writes a size as a short text, such as "1G". */
 static void size_text(u64 bytes, char *text, size_t size)
 {
 	if (bytes && !(bytes % GIB))
@@ -108,7 +108,7 @@ static void append(char *text, size_t size, const char *more)
 	snprintf(text + len, size - len, "%s", more);
 }
 
-/* "a, b or c"; @more says that something follows that is no word. */
+/* Appends "a, b or c"; with @more, the caller appends something else. */
 static void append_words(const struct vmm_option_word *words, bool more, char *text, size_t size)
 {
 	for (; words && words->text; words++) {
@@ -138,10 +138,10 @@ static void append_sizes(const struct vmm_option *option, char *text, size_t siz
 }
 
 /**
- * vmm_option_range - say what an option takes
+ * vmm_option_range - describe the values of an option
  * @option: the option
  * @text: filled
- * @size: bytes of it
+ * @size: bytes of @text
  */
 void vmm_option_range(const struct vmm_option *option, char *text, size_t size)
 {
@@ -190,7 +190,7 @@ static int refuse(const struct vmm_option *option, const char *where, const char
 			 strlen(text) > SHOWN ? "..." : "", range);
 }
 
-/* An integer of the field's width; a table's range fits its field. */
+/* Stores an integer in the width of the field; a table's range fits its field. */
 static void store(const struct vmm_option *option, void *target, s64 value)
 {
 	void *field = (char *)target + option->offset;
@@ -253,10 +253,10 @@ static int set_text(const struct vmm_option *option, const char *where, void *ta
 	bool word = vmm_option_word(option->words, text);
 	size_t len = strlen(text);
 
-	/* A word may stand in the place of a file's name. */
+	/* Files may also be one of the option's words. */
 	if (option->words && !word && !(option->flags & VMM_OPT_FILE))
 		return refuse(option, where, text);
-	/* A long text is no help to anybody; its length is. */
+	/* The message has the length, because the text may be long. */
 	if (!word && (len < option->min || len > option->max))
 		return vmm_error(-EINVAL, "%s has %zu bytes; %llu to %llu are allowed", where,
 				 len, option->min, option->max);
@@ -288,7 +288,7 @@ static int set_mac(const struct vmm_option *option, const char *where, void *tar
 		mac[i] = high << 4 | low;
 		at += 3;
 	}
-	/* The lowest bit makes it the address of a group. */
+	/* The lowest bit marks a group address. */
 	if (mac[0] & 1)
 		return refuse(option, where, text);
 	memcpy((char *)target + option->offset, mac, sizeof(mac));
@@ -296,12 +296,12 @@ static int set_mac(const struct vmm_option *option, const char *where, void *tar
 }
 
 /**
- * vmm_option_file - find a file that begins in the directory of the source
+ * vmm_option_file - resolve a path that is relative to the source's directory
  * @reader: the source of the option
- * @where: how messages call the option
- * @path: its name
+ * @where: the option's name in messages
+ * @path: the path
  *
- * Return: @path if nothing is to be changed, a copy that the config owns, or NULL after a
+ * Return: @path if it does not change, a copy owned by the config, or NULL after a
  *	message
  */
 const char *vmm_option_file(const struct vmm_reader *reader, const char *where, const char *path)
@@ -320,13 +320,13 @@ const char *vmm_option_file(const struct vmm_reader *reader, const char *where, 
 }
 
 /**
- * vmm_option_path - turn the name of a file into one that begins in the working directory
+ * vmm_option_path - make the path in an option's value relative to the working directory
  * @reader: the source of the option
  * @option: the option
  * @text: its value
  *
- * Return: @text if it names no file or nothing is to be changed, a copy that the config
- *	owns, or NULL after a message
+ * Return: @text if it is no path or does not change, a copy owned by the config, or NULL after a
+ *	message
  */
 const char *vmm_option_path(const struct vmm_reader *reader, const struct vmm_option *option,
 			    const char *text)
@@ -344,10 +344,10 @@ const char *vmm_option_path(const struct vmm_reader *reader, const struct vmm_op
 
 /**
  * vmm_option_set - read a value and store it
- * @option: not of a type that makes devices or reads itself
- * @where: how messages call the option
+ * @option: not of type VMM_OPT_DEVICE or VMM_OPT_OWN
+ * @where: the option's name in messages
  * @target: the config or device that has the field
- * @text: the value; a text field points to it afterwards
+ * @text: the value; a text field will point to it
  *
  * Return: 0, or -EINVAL with @target unchanged
  */

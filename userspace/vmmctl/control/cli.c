@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl ps, and commands to a VM that runs: vmmctl stop NAME and the like.
+ * vmmctl ps, and commands for a running VM, such as vmmctl stop NAME.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,19 +15,19 @@
 #include "host/sandbox.h"
 #include "host/vm_dir.h"
 
-/* A host with more guests than CPUs may take its time. */
+/* Long, for a host with more guests than CPUs. */
 #define CLI_TIMEOUT_MS	30000
 #define CLI_PS_MS	1000	/* for each VM that is listed */
 
 /**
- * struct cli_command - a word of the command line
- * @word: the word
- * @command: what it sends, or NULL for the word itself
- * @signal: tells the same to a VM that does not answer; the VM is to end. Or 0
- * @show: does something with the answer and says whether that failed; or NULL
- * @usage: what follows the VM's name, or NULL for nothing
- * @least: words of that, at least
- * @args: makes the command's arguments of those words
+ * struct cli_command - a command of the command line
+ * @word: its name on the command line
+ * @command: command of the control socket, or NULL for the same as @word
+ * @signal: for commands that end the VM: sent to a VM that does not answer; or 0
+ * @show: handles the answer, returns 0 or -errno; or NULL
+ * @usage: arguments after the VM's name, or NULL for none
+ * @least: fewest words of arguments
+ * @args: converts these words to the command's arguments
  */
 struct cli_command {
 	const char *word;
@@ -42,7 +42,7 @@ struct cli_command {
 /**
  * struct cli_vm - the VM that a command is for
  * @name: its name
- * @path: of its control socket
+ * @path: path of its control socket
  */
 struct cli_vm {
 	const char *name;
@@ -82,7 +82,7 @@ static int show_screen(struct vmm_client *client, const json_t *result, char **a
 	return err;
 }
 
-/* Words with blanks in between, as they were typed more or less. */
+/* Joins words with blanks. */
 static json_t *join_words(int argc, char **argv)
 {
 	struct vmm_text text;
@@ -165,7 +165,7 @@ static int cli_sandbox(void)
 }
 
 /**
- * vmm_control_is_command - tell whether a word is a command of this file
+ * vmm_control_is_command - return whether a word is a command of this file
  * @word: first word of the command line
  *
  * Return: whether it is
@@ -176,7 +176,7 @@ bool vmm_control_is_command(const char *word)
 	       cli_find(word);
 }
 
-/* What a VM says about itself; of one that does not answer, its name and its process. */
+/* Gets a VM's status; if it does not answer, only its name and process ID. */
 static json_t *ps_ask(const char *base, const char *name)
 {
 	struct vmm_client *client = NULL;
@@ -241,7 +241,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(text_of(*(json_t *const *)a, "name"), text_of(*(json_t *const *)b, "name"));
 }
 
-/* The order of a directory is nobody's. */
+/* Sorts by name: the order of a directory is arbitrary. */
 static json_t *ps_sorted(json_t *list)
 {
 	size_t count = json_array_size(list);
@@ -268,12 +268,12 @@ static int cli_ps(const char *base, int argc, char **argv)
 
 	if (argc > 3 || (argc == 3 && !json)) {
 		json_decref(ps.list);
-		vmm_error(-EINVAL, "ps does not know \"%s\", only --json", argv[argc - 1]);
+		vmm_error(-EINVAL, "ps: unknown argument \"%s\", only --json", argv[argc - 1]);
 		return 2;
 	}
 	err = vmm_dir_each(base, ps_found, &ps);
 	if (err)
-		vmm_error(-err, "cannot look into %s", base);
+		vmm_error(-err, "cannot read %s", base);
 	ps.list = ps_sorted(ps.list);
 	if (json) {
 		json_dumpf(ps.list, stdout, JSON_COMPACT);
@@ -313,9 +313,9 @@ static int cli_call(const struct cli_command *command, const struct cli_vm *vm, 
 }
 
 /**
- * vmm_control_cli - run a command line that speaks to VMs
- * @argc: as main() has it
- * @argv: the second is a word that vmm_control_is_command() knows
+ * vmm_control_cli - run a command line for running VMs
+ * @argc: as for main()
+ * @argv: as for main(); vmm_control_is_command() is true for the second one
  *
  * Return: the exit code: 0, 1 if it failed, 2 if the command line is wrong
  */

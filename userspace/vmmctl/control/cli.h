@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the command line says to VMs that run.
+ * Commands of the command line for running VMs.
  */
 #ifndef CONTROL_CLI_H
 #define CONTROL_CLI_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl stop and kill: a VM is told to end, and waited for. One that does not answer, or
- * takes no connection any more, is told by a signal.
+ * vmmctl stop and kill: asks a VM to end, and waits until it has. A VM that does not answer, or
+ * accepts no connection, gets a signal.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,16 +15,16 @@
 #include "control/control.h"
 #include "host/vm_dir.h"
 
-#define END_ANSWER_MS	3000	/* for the VM's answer; then a signal tells it */
+#define END_ANSWER_MS	3000	/* for the VM's answer; then it gets a signal */
 #define END_WAIT_MS	5000	/* until it has ended */
-#define END_LOOK_MS	20	/* between two looks */
+#define END_LOOK_MS	20	/* between two checks */
 
 /**
- * vmm_cli_state_pid - tell which process a VM says it is, without asking it
- * @base: where the directories of VMs are
- * @name: its name, valid
+ * vmm_cli_state_pid - read a VM's process ID from its state file
+ * @base: directory of the VMs' directories
+ * @name: name of the VM, valid
  *
- * Return: the process, by its number where the VM is; 0 if nothing is said
+ * Return: the process ID in the VM's PID namespace; 0 if there is none
  */
 pid_t vmm_cli_state_pid(const char *base, const char *name)
 {
@@ -39,7 +39,7 @@ pid_t vmm_cli_state_pid(const char *base, const char *name)
 	return pid > 0 ? pid : 0;
 }
 
-/* The name of a process' main thread: another container may have other numbers. */
+/* Checks the process's name: in another PID namespace the number may be another process's. */
 static bool is_vmmctl(pid_t pid)
 {
 	char path[32];
@@ -57,8 +57,8 @@ static bool is_vmmctl(pid_t pid)
 }
 
 /*
- * A VM that takes no connections: what its state says is true if it lives both before and
- * after that process' file is opened.
+ * Opens the process of a VM that accepts no connections. Its state file is right if the VM lives
+ * both before and after the process is opened.
  */
 static int pidfd_by_state(const char *base, const char *name)
 {
@@ -76,7 +76,7 @@ static int pidfd_by_state(const char *base, const char *name)
 	return -ESRCH;
 }
 
-/* It is gone, or its name is free; whichever can be seen from here. */
+/* Returns whether the process has ended, or the VM's name is free. */
 static bool has_ended(int pidfd, const char *base, const char *name)
 {
 	struct pollfd end = { .fd = pidfd, .events = POLLIN };
@@ -96,7 +96,7 @@ static int end_wait(int pidfd, const char *base, const char *name)
 	return 0;
 }
 
-/* 0 if it is told, or has ended meanwhile. */
+/* Sends a signal. Returns 0, also if the VM has ended meanwhile. */
 static int end_signal(int pidfd, int sig, const char *name)
 {
 	if (pidfd < 0)
@@ -108,7 +108,7 @@ static int end_signal(int pidfd, int sig, const char *name)
 	return 0;
 }
 
-/* Asks the VM: 0 if it ends, 1 if it has not answered, or -errno after its refusal. */
+/* Asks the VM to end. Returns 0, 1 if it has not answered, or -errno if it refuses. */
 static int end_ask(struct vmm_client *client, const char *command, const char *name)
 {
 	json_t *result = client ? vmm_client_call(client, command, NULL) : NULL;
@@ -124,10 +124,10 @@ static int end_ask(struct vmm_client *client, const char *command, const char *n
 
 /**
  * vmm_cli_end - end a VM, and wait until it has ended and its name is free
- * @base: where the directories of VMs are
- * @name: its name, valid
- * @command: by which it is told
- * @sig: tells the same to a VM that does not answer
+ * @base: directory of the VMs' directories
+ * @name: name of the VM, valid
+ * @command: the command that ends it
+ * @sig: signal for a VM that does not answer
  *
  * Return: 0, or -errno after a message
  */

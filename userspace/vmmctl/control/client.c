@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The other end of a control socket. Waits for answers, but not for ever: the VM
- * may be stopped, or not be ours at all.
+ * The client's end of a control socket. Waits for answers, but not for ever: the VM may be
+ * stopped, or belong to another user.
  */
 #include <errno.h>
 #include <poll.h>
@@ -23,16 +23,16 @@
 /**
  * struct vmm_client - a connection to a VM
  * @fd: the connection
- * @timeout_ms: how long to wait for an answer
- * @in: what was received and not taken yet
- * @len: bytes of it
+ * @timeout_ms: timeout of an answer
+ * @in: received bytes that were not handled yet
+ * @len: bytes in @in
  * @size: bytes allocated
- * @file: was passed and not taken yet, or -1
- * @give: files that go along with the next request; stay the caller's
- * @gives: how many
- * @event: told of each event's name, or NULL
- * @arg: its first argument
- * @lost: there will be no more answers
+ * @file: received file that was not fetched yet, or -1
+ * @give: files to send with the next request; owned by the caller
+ * @gives: number of these files
+ * @event: called with each event's name, or NULL
+ * @arg: first argument of @event
+ * @lost: the connection is lost
  * @error: why the last call failed
  */
 struct vmm_client {
@@ -60,8 +60,8 @@ static u64 now_ms(void)
 
 /**
  * vmm_client_open - connect to a VM
- * @path: of its control socket
- * @timeout_ms: how long to wait, here and for each answer
+ * @path: path of its control socket
+ * @timeout_ms: timeout of the connect and of each answer
  *
  * Return: the connection, NULL with errno set
  */
@@ -83,10 +83,10 @@ struct vmm_client *vmm_client_open(const char *path, int timeout_ms)
 
 /**
  * vmm_client_await - connect to a VM that may be about to start
- * @path: of its control socket, which it makes soon
- * @timeout_ms: how long to wait for each answer
+ * @path: path of its control socket, which it is about to create
+ * @timeout_ms: timeout of each answer
  *
- * A VM that is there and takes no connection is not waited for any further.
+ * Does not wait for a VM that exists and accepts no connection.
  *
  * Return: the connection, NULL with errno set
  */
@@ -103,8 +103,8 @@ struct vmm_client *vmm_client_await(const char *path, int timeout_ms)
 }
 
 /**
- * vmm_client_close - hang up
- * @client: may be NULL; errno stays as it is
+ * vmm_client_close - close a connection
+ * @client: may be NULL; errno does not change
  */
 void vmm_client_close(struct vmm_client *client)
 {
@@ -122,9 +122,9 @@ void vmm_client_close(struct vmm_client *client)
 }
 
 /**
- * vmm_client_give - have files go along with the next request
+ * vmm_client_give - send files with the next request
  * @client: the connection
- * @files: stay the caller's
+ * @files: the files, owned by the caller
  * @count: how many, at most VMM_LINES_FILES
  */
 void vmm_client_give(struct vmm_client *client, const int *files, unsigned int count)
@@ -134,10 +134,10 @@ void vmm_client_give(struct vmm_client *client, const int *files, unsigned int c
 }
 
 /**
- * vmm_client_events - have somebody told of events that come while an answer is waited for
+ * vmm_client_events - set a callback for events that come before an answer
  * @client: the connection
- * @event: told of the name of each; makes no call
- * @arg: its first argument
+ * @event: called with the name of each event; must not use @client
+ * @arg: first argument of @event
  */
 void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const char *name),
 		       void *arg)
@@ -147,10 +147,10 @@ void vmm_client_events(struct vmm_client *client, void (*event)(void *arg, const
 }
 
 /**
- * vmm_client_lost - tell why the last call failed
+ * vmm_client_lost - return whether the VM has not answered
  * @client: the connection
  *
- * Return: whether the VM has not answered at all, and will not
+ * Return: whether the last call failed because there was and will be no answer
  */
 bool vmm_client_lost(const struct vmm_client *client)
 {
@@ -158,10 +158,10 @@ bool vmm_client_lost(const struct vmm_client *client)
 }
 
 /**
- * vmm_client_pid - tell whom the connection leads to
+ * vmm_client_pid - return the process at the other end
  * @client: the connection
  *
- * Return: the VM's process; 0 where it is not to be seen from here, as out of a container
+ * Return: the VM's process ID; 0 if it is not in this PID namespace
  */
 pid_t vmm_client_pid(const struct vmm_client *client)
 {
@@ -172,13 +172,13 @@ pid_t vmm_client_pid(const struct vmm_client *client)
 }
 
 /**
- * vmm_client_pidfd - open the process that the connection leads to
+ * vmm_client_pidfd - open the process at the other end
  * @client: the connection
  *
- * A process that still has the connection, or has it waiting, has not ended: so the file is
- * the VM's, and no other process' with the same number.
+ * A process that has the connection open, or in its backlog, has not ended: so the file is the
+ * VM's, not that of another process with the same ID.
  *
- * Return: a pidfd, or -errno: -ESRCH if the VM has ended or is not to be seen from here
+ * Return: a pidfd, or -errno: -ESRCH if the VM has ended or is in another PID namespace
  */
 int vmm_client_pidfd(const struct vmm_client *client)
 {
@@ -195,7 +195,7 @@ int vmm_client_pidfd(const struct vmm_client *client)
 }
 
 /**
- * vmm_client_error - tell why the last call failed
+ * vmm_client_error - return why the last call failed
  * @client: the connection
  *
  * Return: the reason
@@ -227,10 +227,10 @@ static int client_room(struct vmm_client *client)
 }
 
 /**
- * vmm_client_file - take the file that the last call has passed
+ * vmm_client_file - get the file that came with the last answer
  * @client: the connection
  *
- * Return: the file, which is the caller's, or -1 if there was none
+ * Return: the file, owned by the caller, or -1 if there was none
  */
 int vmm_client_file(struct vmm_client *client)
 {
@@ -240,7 +240,7 @@ int vmm_client_file(struct vmm_client *client)
 	return file;
 }
 
-/* Bytes, and maybe a file, of which the last one is kept. */
+/* Receives bytes, and maybe files, of which the last one is kept. */
 static ssize_t client_take(struct vmm_client *client)
 {
 	union {
@@ -272,7 +272,7 @@ static int client_receive(struct vmm_client *client, u64 deadline)
 
 	if (client_room(client))
 		return -ENOBUFS;
-	/* What is there counts, however late we are. */
+	/* Bytes that have arrived are used even after the deadline. */
 	if (!poll(&wait, 1, now < deadline ? deadline - now : 0))
 		return -ETIMEDOUT;
 	n = client_take(client);
@@ -282,7 +282,7 @@ static int client_receive(struct vmm_client *client, u64 deadline)
 	return n ? 0 : -EPIPE;
 }
 
-/* The next message, or NULL with a reason. */
+/* Returns the next message, or NULL with a reason. */
 static json_t *client_message(struct vmm_client *client, u64 deadline)
 {
 	char *newline;
@@ -305,7 +305,7 @@ static json_t *client_message(struct vmm_client *client, u64 deadline)
 	return json;
 }
 
-/* All of a request, and the files that go along with it. */
+/* Sends a request and the files that go with it. */
 static int client_send_text(struct vmm_client *client, char *text, size_t len)
 {
 	union {
@@ -351,9 +351,9 @@ static int client_send(struct vmm_client *client, const char *command, json_t *a
  * vmm_client_call - run a command
  * @client: the connection
  * @command: its name
- * @args: its arguments, or NULL; are taken
+ * @args: its arguments, or NULL; the reference is consumed
  *
- * Return: what it returned, an object that is the caller's; NULL if it failed, see
+ * Return: what it returned, an object owned by the caller; NULL if it failed, see
  *	vmm_client_error()
  */
 json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *args)
@@ -384,7 +384,7 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 			return NULL;
 		}
 		json_decref(message);
-		/* The greeting is passed over. */
+		/* Skips the greeting. */
 		if (result)
 			return result;
 	}

@@ -14,7 +14,7 @@
  * vmm_answer_fail - answer that a command failed
  * @answer: filled
  * @err: errno, positive or negative
- * @fmt: why, one clause without a full stop or newline
+ * @fmt: the reason, without a full stop or newline
  *
  * Return: -errno
  */
@@ -30,7 +30,7 @@ int vmm_answer_fail(struct vmm_answer *answer, int err, const char *fmt, ...)
 
 /**
  * vmm_commands_add - add a table of commands
- * @commands: gets them
+ * @commands: the table is added to it
  * @row: first row; a row without a name ends the table
  * @arg: argument of its functions
  *
@@ -62,7 +62,7 @@ static const char *type_name(json_type type)
 	}
 }
 
-/* JSON_TRUE in a table stands for both booleans. */
+/* In a table, JSON_TRUE means any boolean. */
 static bool type_fits(json_type type, const json_t *value)
 {
 	return type == JSON_TRUE ? json_is_boolean(value) : json_typeof(value) == type;
@@ -106,9 +106,9 @@ static int args_check(const struct vmm_command_row *row, const json_t *args,
 
 /**
  * vmm_commands_run - run a command
- * @commands: all there are
- * @name: which
- * @call: identifies the request for a later answer, 0 if there can be none
+ * @commands: all commands
+ * @name: name of the command
+ * @call: identifies the request for a later answer, 0 if a later answer is impossible
  * @args: an object, or NULL
  * @answer: zeroed by the caller; filled
  *
@@ -138,8 +138,8 @@ int vmm_commands_run(const struct vmm_commands *commands, const char *name, u64 
 }
 
 /**
- * vmm_commands_list - tell which commands there are
- * @commands: all there are
+ * vmm_commands_list - list the commands
+ * @commands: all commands
  *
  * Return: an array of objects with "name" and "help", or NULL without memory
  */

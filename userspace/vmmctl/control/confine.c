@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a VM's command line leaves to it in the sandbox.
+ * The sandbox of a VM: what its command line needs after the start.
  */
 #include <errno.h>
 #include <limits.h>
@@ -13,13 +13,13 @@
 #include "host/vm_dir.h"
 #include "host/vsock.h"
 
-/* Directories of sockets, kept for as long as the list needs them. */
+/* Paths of directories of sockets, which the list refers to. */
 struct folders {
 	unsigned int count;
 	char path[8][PATH_MAX];
 };
 
-/* Sockets are removed at the end. */
+/* Allows to remove a socket from its directory at the end. */
 static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, const char *file)
 {
 	char *path = folders->path[folders->count];
@@ -37,7 +37,7 @@ static void allow_folder(struct vmm_sandbox *sandbox, struct folders *folders, c
 	vmm_sandbox_removes(sandbox, path);
 }
 
-/* The VM's own. Those of other VMs have files, which stay, so they stay, too. */
+/* Allows to remove the VM's directory. Those of other VMs are not empty, so they stay. */
 static void allow_directory(struct vmm_sandbox *sandbox, const char *name, char *base,
 			    char *dir)
 {
@@ -53,13 +53,13 @@ static void allow_directory(struct vmm_sandbox *sandbox, const char *name, char 
 	vmm_sandbox_removes(sandbox, dir);
 }
 
-/* Whether Unix sockets are connected to while the guest runs. */
+/* Returns whether vmmctl connects to Unix sockets while the guest runs. */
 static bool connects_again(const struct vmm_config *cfg)
 {
 	unsigned int i;
 
 	for (i = 0; i < cfg->builtins; i++) {
-		if (cfg->builtin[i].path)
+		if (cfg->builtin[i].path && !cfg->builtin[i].alone)
 			return true;
 	}
 	return cfg->backends[VMM_BACKEND_VHOST_USER] || cfg->n_services || cfg->sound_socket ||
@@ -67,7 +67,7 @@ static bool connects_again(const struct vmm_config *cfg)
 }
 
 /**
- * vmm_confine - go into the sandbox
+ * vmm_confine - enter the sandbox of a VM
  * @cfg: the command line; all that it names is open
  *
  * Return: 0, or -errno after a message

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a VM's command line leaves to it in the sandbox.
+ * The sandbox of a VM: what its command line needs after the start.
  */
 #ifndef CONFINE_H
 #define CONFINE_H

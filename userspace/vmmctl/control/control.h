@@ -2,10 +2,10 @@
 /*
  * The control plane: commands to a running VM and events from it.
  *
- * A command is a row of a table (struct vmm_command). The same table serves the
- * control socket (server.c) and whatever else takes commands. Everything here
- * runs in the main thread and never blocks, except for client.c and cli.c, which
- * are the other end: `vmmctl ps`, `vmmctl stop NAME` and the like.
+ * A command is a row of a table (struct vmm_command_row). The control socket (server.c) and the
+ * emulator's console (emulator.c) use the same tables. Everything here runs in the main thread
+ * and never blocks, except for client.c and cli.c, which are the client's end: `vmmctl ps`,
+ * `vmmctl stop NAME` and the like.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -15,7 +15,7 @@
 #include "control/lines.h"
 #include "machine/machine.h"
 
-/* ---- json.c: JSON from somebody who is not trusted ---- */
+/* ---- json.c: parsing untrusted JSON ---- */
 
 #define VMM_JSON_DEPTH	16	/* nested arrays and objects */
 
@@ -29,12 +29,12 @@ json_t *vmm_json_read(const char *text, size_t len, char *why, size_t size);
 #define VMM_COMMAND_ARGS	4	/* of a command */
 
 /**
- * struct vmm_answer - what a command has to say
- * @result: what it returns, or NULL for an empty object; belongs to the answer
+ * struct vmm_answer - the answer of a command
+ * @result: what it returns, or NULL for an empty object; owned by the answer
  * @error: why it failed, "" if it did not
  * @unknown: it failed because there is no such command
- * @file: a file that goes along with @result and stays its owner's, 0 for none
- * @given: files that came along with the request, VMM_LINES_FILES of them, 0 where there
+ * @file: a file that is sent with @result, not owned by the answer; 0 for none
+ * @given: files that came with the request, VMM_LINES_FILES elements, 0 where there
  *	are fewer; a command that keeps one puts 0 in its place. NULL for none
  */
 struct vmm_answer {
@@ -48,7 +48,7 @@ struct vmm_answer {
 /**
  * struct vmm_command_arg - an argument of a command
  * @name: its key; NULL ends a list
- * @type: what kind of value it has
+ * @type: type of its value
  * @required: the command needs it
  */
 struct vmm_command_arg {
@@ -59,12 +59,12 @@ struct vmm_command_arg {
 
 /**
  * struct vmm_command_row - a command
- * @name: what it is called by
+ * @name: its name
  * @help: what it does, one clause
- * @args: the arguments it takes
- * @run: does it: returns 0 with @answer->result, VMM_COMMAND_LATER, or -errno
+ * @args: its arguments
+ * @run: runs it: returns 0 with @answer->result, VMM_COMMAND_LATER, or -errno
  *	with @answer->error. @call identifies the request for a later answer and
- *	is 0 where there can be none. @args were checked against the row.
+ *	is 0 if a later answer is impossible. @args were checked against the row.
  */
 struct vmm_command_row {
 	const char *name;
@@ -74,7 +74,7 @@ struct vmm_command_row {
 };
 
 /**
- * struct vmm_commands - all commands that there are
+ * struct vmm_commands - all commands
  * @count: tables
  * @set: the tables
  * @set.row: first row; a row without a name ends a table
@@ -106,24 +106,24 @@ enum vmm_control_end {
 
 /**
  * struct vmm_control_vm - what the commands act on
- * @status: adds what is to say about the VM
- * @end: ends it
- * @pause: stops its vCPUs and devices, or lets them go on; VMM_COMMAND_LATER if @call is
+ * @status: adds members about the VM
+ * @end: ends the VM
+ * @pause: stops vCPUs and devices, or resumes them; VMM_COMMAND_LATER if @call is
  *	answered when that is done, else 0 or -errno
- * @reset: the guest starts anew
+ * @reset: resets the guest
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
- * @device: asks something of a device, see vmm_board_command(); may be NULL
- * @screen: puts the newest frame into the screen's file: the file, or -errno; may be NULL
+ * @device: runs a command of a device, see vmm_board_command(); may be NULL
+ * @screen: writes the newest frame to the screen's file; returns the file, or -errno; may be NULL
  * @screenshot: writes a picture of the screen to a file, which it closes:
  *	VMM_COMMAND_LATER, or -errno; may be NULL
- * @snapshot: saves it, or only the changes of its RAM, to @files, which it keeps, state
+ * @snapshot: saves the VM, or only the changes of its RAM, to @files, which it keeps, state
  *	first: VMM_COMMAND_LATER, or -errno and keeps none; may be NULL
- * @guest: lets ranchu-services serve the guest; takes its end of the link, and returns a
- *	file that goes along with the answer; may be NULL
- * @stats: what was counted, as an object of objects of numbers; NULL with errno
+ * @guest: connects ranchu-services; takes ownership of its end of the link, and returns a file
+ *	that is sent with the answer; may be NULL
+ * @stats: returns the counters, an object of objects of numbers; NULL with errno
  *
  * The functions that return int return 0 or -errno: -EBUSY and -EAGAIN for what cannot be
- * done in the VM's present state, -EALREADY for what is done.
+ * done in the VM's present state, -EALREADY for what is so already.
  */
 struct vmm_control_vm {
 	void (*status)(void *arg, json_t *to);
@@ -144,7 +144,7 @@ struct vmm_control_vm {
  * struct vmm_vm_commands - the commands that every VM has
  * @vm: what they act on
  * @arg: argument of its functions
- * @name: the VM's
+ * @name: name of the VM
  * @commands: all commands, for the one that lists them
  */
 struct vmm_vm_commands {
@@ -175,7 +175,7 @@ void vmm_control_event(struct vmm_control *control, const char *event, json_t *d
 void vmm_control_answer(struct vmm_control *control, u64 call, struct vmm_answer *answer);
 void vmm_control_flush(struct vmm_control *control);
 
-/* ---- post.c: errors of devices, from any thread ---- */
+/* ---- post.c: events about errors of devices, from any thread ---- */
 
 struct vmm_event_post;
 
@@ -184,14 +184,14 @@ struct vmm_event_post *vmm_event_post_open(struct vmm_loop *loop,
 					   void *arg);
 void vmm_event_post_close(struct vmm_event_post *post);
 
-/* ---- request.c: what a line asks for, and what it is answered ---- */
+/* ---- request.c: parsing requests and formatting answers ---- */
 
 /**
- * struct vmm_request - a request of a client's
- * @object: the request as it came, or NULL
- * @execute: the command
+ * struct vmm_request - a request of a client
+ * @object: the parsed request, or NULL
+ * @execute: name of the command
  * @args: its arguments, or NULL
- * @id: what the client wants to find in the answer, or NULL
+ * @id: returned in the answer, or NULL
  */
 struct vmm_request {
 	json_t *object;
@@ -207,7 +207,7 @@ char *vmm_answer_line(struct vmm_answer *answer, json_t *id);
 char *vmm_event_line(const char *event, json_t *data, unsigned long lost);
 char *vmm_greeting_line(void);
 
-/* ---- client.c: the other end ---- */
+/* ---- client.c: the client's end ---- */
 
 struct vmm_client;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VM's end of the directories of its snapshots (--snapshots DIR) and of pictures of its
- * screen (--screenshots DIR): commands of the control socket, which the emulator's console
- * uses, and a socket to the program that has the files. One request at a time; its answer
- * comes when it comes.
+ * The VM's end of the directories for its snapshots (--snapshots DIR) and screenshots
+ * (--screenshots DIR): commands of the control socket, which the emulator's console uses, and a
+ * socket to the program that accesses the files. There is one request at a time; its answer
+ * comes asynchronously.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,19 +16,20 @@
 #include <unistd.h>
 
 #include "control/directory_link.h"
+#include "control/folder.h"
 
 #define ANSWER_MAX	65536	/* bytes of an answer */
 
 /**
  * struct vmm_directory_link - a VM's directories
- * @instance: whose commands are answered
+ * @instance: the VM whose commands are answered
  * @loop: the main thread's loop
- * @snapshots: where snapshots are, or NULL
- * @screenshots: where pictures are, or NULL
- * @fd: socket to the program; -1 when it is gone
+ * @snapshots: directory of snapshots, or NULL
+ * @screenshots: directory of screenshots, or NULL
+ * @fd: socket to the program; -1 if it has gone
  * @call: the command that waits for an answer, 0 for none
  * @len: bytes of @answer
- * @answer: what has come of it, with room for a NUL
+ * @answer: the received part, with room for a NUL
  */
 struct vmm_directory_link {
 	struct vmm_instance *instance;
@@ -42,10 +43,11 @@ struct vmm_directory_link {
 };
 
 /**
- * vmm_snapshot_name_fits - tell whether a word can name a snapshot
+ * vmm_snapshot_name_fits - return whether a word can name a snapshot
  * @name: the word
  *
- * Return: whether it can: letters, digits, "_", "-" and ".", which does not come first
+ * Return: whether it can: letters, digits, "_", "-" and ".", but not as the first one; not the name
+ *	of a temporary directory
  */
 bool vmm_snapshot_name_fits(const char *name)
 {
@@ -58,7 +60,8 @@ bool vmm_snapshot_name_fits(const char *name)
 		    !(c >= '0' && c <= '9') && !strchr("_-.", c))
 			return false;
 	}
-	return len && len < VMM_SNAPSHOT_NAME && *name != '.';
+	return len && len < VMM_SNAPSHOT_NAME && *name != '.' && !strstr(name, VMM_FOLDER_NEW) &&
+	       !strstr(name, VMM_FOLDER_OLD);
 }
 
 static void link_gone(struct vmm_directory_link *link, const char *why)
@@ -75,7 +78,7 @@ static void link_gone(struct vmm_directory_link *link, const char *why)
 	link->call = 0;
 }
 
-/* All of an answer is there. */
+/* Handles a complete answer. */
 static void link_answered(struct vmm_directory_link *link, char *verdict)
 {
 	struct vmm_answer answer = { 0 };
@@ -94,7 +97,7 @@ static void link_answered(struct vmm_directory_link *link, char *verdict)
 	vmm_instance_answer(link->instance, call, &answer);
 }
 
-/* The last line of an answer, or NULL if it has not come. */
+/* Returns the last line of an answer, or NULL if it is incomplete. */
 static char *link_verdict(struct vmm_directory_link *link)
 {
 	char *line = link->answer;
@@ -130,7 +133,7 @@ static int link_readable(void *arg)
 	return 0;
 }
 
-/* @word is NULL for a request of one word, and has no newline. */
+/* @word is the argument, or NULL for none, and has no newline. */
 static int ask(struct vmm_directory_link *link, u64 call, const char *what, const char *word,
 	       struct vmm_answer *answer)
 {
@@ -181,7 +184,7 @@ static int run_delete(void *arg, u64 call, const json_t *args, struct vmm_answer
 	return ask_by_name(arg, call, "delete", args, answer);
 }
 
-/* As the emulator's console says it; a name that can be none of a snapshot is one of none. */
+/* As in the emulator's console; an invalid name is answered like a missing snapshot. */
 static int run_path(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const char *name = json_string_value(json_object_get(args, "name"));
@@ -216,9 +219,9 @@ static const struct vmm_command_row snapshot_rows[] = {
 	{ "snapshot-save", "save the VM to DIR/NAME", { { "name", JSON_STRING, true } },
 	  run_save },
 	{ "snapshot-delete", "remove DIR/NAME", { { "name", JSON_STRING, true } }, run_delete },
-	{ "snapshot-path", "tell where a snapshot is, or \"" VMM_NO_SNAPSHOT "\"",
+	{ "snapshot-path", "return the path of a snapshot, or \"" VMM_NO_SNAPSHOT "\"",
 	  { { "name", JSON_STRING, true } }, run_path },
-	{ "query-snapshots", "tell what DIR is", { }, run_directory },
+	{ "query-snapshots", "return the path of DIR", { }, run_directory },
 	{ }
 };
 
@@ -228,7 +231,7 @@ static const struct vmm_command_row screenshot_rows[] = {
 	{ }
 };
 
-/* The other program, with its end of the socket as standard input and output. */
+/* Starts the program, with its end of the socket as standard input and output. */
 static int link_spawn(const struct vmm_directory_link *link, int fd)
 {
 	char *const argv[] = {
@@ -251,7 +254,10 @@ static int link_spawn(const struct vmm_directory_link *link, int fd)
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
-	/* A terminal's Ctrl-C is for the VM; with it this ends, too. */
+	/*
+	 * In a process group of its own: a terminal's Ctrl-C is for the VM, with which this
+	 * ends.
+	 */
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 				 POSIX_SPAWN_SETPGROUP);
@@ -281,7 +287,7 @@ static int link_commands(struct vmm_directory_link *link)
 	return err;
 }
 
-/* Starts the other program; it ends when this end of the socket is closed. */
+/* Starts the program; it ends when this end of the socket is closed. */
 static int link_start(struct vmm_directory_link *link)
 {
 	int fd[2];
@@ -300,13 +306,13 @@ static int link_start(struct vmm_directory_link *link)
 }
 
 /**
- * vmm_directory_link_open - have directories that a VM's console writes to
- * @instance: the VM, which has a directory of its own; gets commands
+ * vmm_directory_link_open - open the directories that a VM's console writes to
+ * @instance: the VM, which has a directory; commands are added to it
  * @loop: the main thread's loop
- * @snapshots: where snapshots are, or NULL
- * @screenshots: where pictures of the screen are, or NULL
+ * @snapshots: directory of snapshots, or NULL
+ * @screenshots: directory of screenshots, or NULL
  *
- * Starts a program: comes before the sandbox. The commands stay for as long as @instance.
+ * Starts a program: called before the sandbox is entered. The commands exist as long as @instance.
  *
  * Return: the VM's end, or NULL after a message
  */
@@ -330,7 +336,7 @@ struct vmm_directory_link *vmm_directory_link_open(struct vmm_instance *instance
 }
 
 /**
- * vmm_directory_link_close - have them no more; the other program ends
+ * vmm_directory_link_close - close the directories; the program ends
  * @link: may be NULL
  */
 void vmm_directory_link_close(struct vmm_directory_link *link)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Directories that a VM's own console writes to, for snapshots and for pictures of the
- * screen: the VM's end, which is in the sandbox, and the program that has the files
- * (directory_server.c).
+ * Directories that a VM's own console writes to, for snapshots and screenshots: the VM's end,
+ * which is in the sandbox, and the program that accesses the files (directory_server.c).
  */
 #ifndef CONTROL_DIRECTORY_LINK_H
 #define CONTROL_DIRECTORY_LINK_H
@@ -12,8 +11,8 @@
 #include "control/instance.h"
 
 #define VMM_DIRECTORY_REQUEST	(PATH_MAX + 16)	/* bytes of a request, newline and NUL included */
-#define VMM_NO_SNAPSHOT		"NO_SNAPSHOT"	/* in place of the path of none */
-#define VMM_SNAPSHOT_NAME	64		/* of a name, its NUL included */
+#define VMM_NO_SNAPSHOT		"NO_SNAPSHOT"	/* in place of the path of a missing snapshot */
+#define VMM_SNAPSHOT_NAME	64		/* bytes of a name, its NUL included */
 
 /* ---- directory_link.c: in the VM ---- */
 
@@ -29,6 +28,7 @@ bool vmm_snapshot_name_fits(const char *name);
 
 int vmm_directory_serve(const char *base, const char *vm, const char *snapshots,
 			const char *screenshots);
+int vmm_snapshot_list(const char *dir);
 
 /* ---- snapshot.c ---- */
 

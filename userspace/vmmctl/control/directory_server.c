@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * `vmmctl snapshot serve NAME SNAPSHOTS SCREENSHOTS`, which a VM starts for itself before
- * it goes into its sandbox, because the VM opens no file: makes, lists and removes snapshots
- * below the one directory, and writes pictures of the screen below the other one; "" is for
- * none. Requests are lines of standard input, answers go to standard output: lines of text,
- * then "OK" or "KO: why". It ends with its input.
+ * `vmmctl snapshot serve NAME SNAPSHOTS SCREENSHOTS`, which a VM starts before it enters its
+ * sandbox, because it cannot open files there: it saves, lists and removes snapshots below the
+ * first directory, and writes screenshots below the second one; "" means none. Requests are lines
+ * of standard input; answers are lines of text on standard output, followed by "OK" or
+ * "KO: reason". It ends at the end of its input.
  *
- * A guest may have taken the VM over: names are checked, and nothing outside of the two
- * directories is written.
+ * The VM is not trusted, because a guest may have taken it over: names are checked, and nothing
+ * outside the two directories is written.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,16 +25,16 @@
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
 
-#define LIST_MAX	1000	/* snapshots that are listed */
-#define SHOTS_MAX	100	/* pictures of one second */
+#define LIST_MAX	1000	/* snapshots that are listed, at most */
+#define SHOTS_MAX	100	/* screenshots in one second, at most */
 #define SCREEN_TIMEOUT_MS	30000
 
 /**
- * struct server - whose directories they are
+ * struct server - a VM and its directories
  * @base: directory of the VMs' directories
  * @vm: the VM's name
- * @snapshots: where its snapshots are, "" for none
- * @screenshots: where pictures of its screen are, "" for none
+ * @snapshots: directory of its snapshots, "" for none
+ * @screenshots: directory of its screenshots, "" for none
  */
 struct server {
 	const char *base;
@@ -45,7 +45,7 @@ struct server {
 
 /* ---- snapshots ---- */
 
-/* Bytes as "75M". */
+/* Formats bytes as "75M". */
 static void size_text(char text[16], u64 bytes)
 {
 	static const char units[] = "BKMGT";
@@ -58,7 +58,7 @@ static void size_text(char text[16], u64 bytes)
 	snprintf(text, 16, "%llu%c", (unsigned long long)bytes, units[unit]);
 }
 
-/* How long the guest has run, as hours, minutes, seconds and thousandths of these. */
+/* Formats the time that the guest has run, as hours, minutes, seconds, milliseconds. */
 static void clock_text(char text[32], const json_t *body)
 {
 	u64 ran;
@@ -71,22 +71,38 @@ static void clock_text(char text[32], const json_t *body)
 			 (unsigned long long)ran / 1000 % 60, (unsigned long long)ran % 1000);
 }
 
-/* One row of the list; what is no whole snapshot has none. */
+/* Returns the bytes that RAM and disks occupy; shared blocks are counted in each file. */
+static u64 bytes_of(const char *dir, const char *name)
+{
+	char path[PATH_MAX + VMM_SNAPSHOT_FILE];
+	struct stat st;
+	u64 blocks = 0;
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_RAM, dir, name);
+	if (!stat(path, &st))
+		blocks = st.st_blocks;
+	for (i = 0; i < VMM_DISKS; i++) {
+		snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_DISK, dir, name, i);
+		if (!stat(path, &st))
+			blocks += st.st_blocks;
+	}
+	return blocks * 512;
+}
+
+/* Prints a row of the list; incomplete snapshots are left out. */
 static void row_print(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
 	char size[16], date[32], clock[32];
 	struct vmm_snapshot *snapshot;
-	struct stat st;
 	json_int_t created;
 	time_t time;
 	struct tm tm;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_RAM, dir, name) >=
-	    sizeof(path) || stat(path, &st))
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path))
 		return;
-	size_text(size, (u64)st.st_blocks * 512);
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	size_text(size, bytes_of(dir, name));
 	snapshot = vmm_snapshot_open(path);
 	if (!snapshot)
 		return;
@@ -106,17 +122,23 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int is_name(const struct dirent *entry)
 {
-	return vmm_snapshot_name_fits(entry->d_name) && !strstr(entry->d_name, ".new-");
+	return vmm_snapshot_name_fits(entry->d_name);
 }
 
-static int list(const char *dir)
+/**
+ * vmm_snapshot_list - print the snapshots of a directory, as the emulator does
+ * @dir: the directory
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_snapshot_list(const char *dir)
 {
 	struct dirent **entries;
 	int count = scandir(dir, &entries, is_name, by_name);
 	int i;
 
 	if (count < 0)
-		return vmm_error(errno, "snapshot: cannot look into %s", dir);
+		return vmm_error(errno, "snapshot: cannot read %s", dir);
 	if (count)
 		printf("List of snapshots present on all disks:\n%-10s%-20s%7s%20s%15s\n", "ID",
 		       "TAG", "VM SIZE", "DATE", "VM CLOCK");
@@ -131,7 +153,7 @@ static int list(const char *dir)
 	return 0;
 }
 
-/* Where a snapshot is, if there is one. */
+/* Prints the path of a snapshot, if it exists. */
 static int tell_path(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
@@ -145,13 +167,13 @@ static int tell_path(const char *dir, const char *name)
 	return 0;
 }
 
-/* "save NAME", "delete NAME" and "path NAME". */
+/* Handles "save NAME", "delete NAME" and "path NAME". */
 static int with_name(const struct server *s, const char *what, const char *name)
 {
 	char path[PATH_MAX];
 
 	if (!vmm_snapshot_name_fits(name))
-		return vmm_error(-EINVAL, "snapshot: \"%.64s\" is no name for one", name);
+		return vmm_error(-EINVAL, "snapshot: \"%.64s\" is no valid name", name);
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", s->snapshots, name) >= sizeof(path))
 		return vmm_error(-ENAMETOOLONG, "snapshot: %s", name);
 	if (!strcmp(what, "path"))
@@ -163,7 +185,7 @@ static int with_name(const struct server *s, const char *what, const char *name)
 
 /* ---- pictures of the screen ---- */
 
-/* Where @dir leads to, which is the directory of pictures or is below it. */
+/* Resolves @dir, which must be the directory of screenshots or below it. */
 static int shot_directory(const struct server *s, const char *dir, char path[PATH_MAX])
 {
 	size_t len = strlen(s->screenshots);
@@ -176,7 +198,7 @@ static int shot_directory(const struct server *s, const char *dir, char path[PAT
 	return 0;
 }
 
-/* Makes an empty file whose name says when, as the emulator's does. */
+/* Creates an empty file with the time in its name, as the emulator does. */
 static int shot_file(const char *dir, char path[PATH_MAX])
 {
 	long long now = time(NULL);
@@ -199,7 +221,7 @@ static int shot_file(const char *dir, char path[PATH_MAX])
 	return 0;
 }
 
-/* The file of the VM's screen, or -errno after a message. */
+/* Gets the file of the VM's screen; -errno after a message. */
 static int shot_screen(const struct server *s)
 {
 	struct vmm_client *client = NULL;
@@ -235,7 +257,7 @@ static int screenshot(const struct server *s, const char *dir)
 	if (fd < 0)
 		return fd;
 	err = shot_file(where, path);
-	/* What it cannot write it removes. */
+	/* vmm_screenshot() removes an incomplete file. */
 	if (!err)
 		err = vmm_screenshot(fd, path);
 	close(fd);
@@ -255,7 +277,7 @@ static int serve(const struct server *s, char *line)
 	if (*s->screenshots && !strcmp(line, "screenshot"))
 		return screenshot(s, word);
 	if (*s->snapshots && !strcmp(line, "list"))
-		return list(s->snapshots);
+		return vmm_snapshot_list(s->snapshots);
 	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete") ||
 			      !strcmp(line, "path")))
 		return with_name(s, line, word ? word : "");
@@ -266,8 +288,8 @@ static int serve(const struct server *s, char *line)
  * vmm_directory_serve - serve a VM's directories until standard input ends
  * @base: directory of the VMs' directories
  * @vm: the VM's name
- * @snapshots: where its snapshots are, "" for none
- * @screenshots: where pictures of its screen are, a path without links, "" for none
+ * @snapshots: directory of its snapshots, "" for none
+ * @screenshots: directory of its screenshots, without symbolic links, "" for none
  *
  * Return: the exit code
  */

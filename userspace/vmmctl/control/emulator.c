@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator console's port: who may come in, and what is answered to a line. Several
- * lines may come in one piece, as `adb emu` sends them: each is answered in turn, and
- * the connection ends when all that was said before has been sent.
+ * The emulator console's port: clients, their authentication, and answers to lines. Several lines
+ * may come in one piece, as `adb emu` sends them: they are answered in order, and after a line
+ * that ends the connection, it is closed when all answers were sent.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,9 +18,9 @@
 #define EMU_LINE	4096	/* bytes, the newline included */
 
 /**
- * struct talk - what is known of a client
- * @trusted: it has said the token, or need not
- * @call: of the line that has no answer yet, 0 for none
+ * struct talk - state of a client
+ * @trusted: it has sent the token, or needs none
+ * @call: number of the line that has no answer yet, 0 for none
  */
 struct talk {
 	bool trusted;
@@ -31,7 +31,7 @@ struct talk {
  * struct vmm_emulator - the console
  * @lines: connections
  * @commands: of the control socket
- * @token: what clients have to know
+ * @token: the token of clients
  * @last_call: number of the last line
  * @talk: by number of the connection
  */
@@ -43,7 +43,7 @@ struct vmm_emulator {
 	struct talk talk[EMU_CLIENTS];
 };
 
-/* Lines end as in a terminal. A client that does not read is hung up on. */
+/* Sends text with CR LF line ends. Disconnects a client that does not read. */
 static void say(struct vmm_lines_client *c, const char *text)
 {
 	size_t len;
@@ -65,7 +65,7 @@ static void say_failed(struct vmm_lines_client *c, const char *why)
 	say(c, "\n");
 }
 
-/* What a web page would have a browser send. */
+/* Detects HTTP, which a web page could make a browser send. */
 static bool is_http(const char *line)
 {
 	static const char *const methods[] = {
@@ -95,7 +95,7 @@ static bool is_utf8(const char *text, size_t len)
 	return true;
 }
 
-/* "auth TOKEN" is the only line that needs to know of the token. */
+/* Handles "auth TOKEN". */
 static void do_auth(struct vmm_emulator *emulator, struct vmm_lines_client *c, const char *said)
 {
 	char token[VMM_EMU_TOKEN_MAX + 1];
@@ -203,7 +203,7 @@ static void emulator_closed(void *arg, struct vmm_lines_client *c)
 	emulator->talk[c->index] = (struct talk){ 0 };
 }
 
-/* Any user of the machine can connect; who has said the token keeps his place. */
+/* Any user of the machine can connect: only authenticated clients keep their connection. */
 static bool emulator_may_go(void *arg, const struct vmm_lines_client *c)
 {
 	const struct vmm_emulator *emulator = arg;
@@ -224,10 +224,10 @@ static const struct vmm_lines_ops emulator_ops = {
 /**
  * vmm_emulator_open - serve the console's port
  * @loop: the main thread's loop
- * @fds: listen and do not block; stay the caller's
+ * @fds: listening, non-blocking files; owned by the caller
  * @count: how many, at most VMM_LINES_FDS
  * @commands: of the control socket
- * @token: what clients have to know; without it none is let in
+ * @token: the token of clients; without it no client can authenticate
  *
  * Return: the console, or NULL after a message
  */
@@ -251,7 +251,7 @@ struct vmm_emulator *vmm_emulator_open(struct vmm_loop *loop, const int *fds, un
 }
 
 /**
- * vmm_emulator_close - hang up on all clients
+ * vmm_emulator_close - close the console and its clients
  * @emulator: may be NULL
  */
 void vmm_emulator_close(struct vmm_emulator *emulator)
@@ -265,9 +265,8 @@ void vmm_emulator_close(struct vmm_emulator *emulator)
 /**
  * vmm_emulator_answer - answer a line whose answer was to come later
  * @emulator: may be NULL
- * @call: which; one whose client is gone is ignored
- * @answer: how it went, and the text in front of OK as its result's "text"; stays the
- *	caller's
+ * @call: number of the line; ignored if its client has gone
+ * @answer: success or failure; the "text" of its result is sent before OK; owned by the caller
  */
 void vmm_emulator_answer(struct vmm_emulator *emulator, u64 call,
 			 const struct vmm_answer *answer)

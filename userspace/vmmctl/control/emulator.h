@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The emulator's console: commands as lines of text, answered by text and OK or KO. All
- * that a line can do is done by commands of the control socket (control.h), so that
- * nothing is written twice; and the control socket has a command that takes such a line.
+ * The emulator's console: commands are lines of text, answered with text and OK or KO. Lines are
+ * mapped to commands of the control socket (control.h), so nothing is implemented twice; the
+ * control socket also has a command that runs such a line.
  *
  * Source: platform_external_qemu android/android-emu/android/console.cpp (866554d0017e)
  * and console_auth.cpp (3ad3b7e3c7fd) for commands, answers and the token.
@@ -12,17 +12,17 @@
 
 #include "control/control.h"
 
-/* ---- emulator_commands.c: what lines do ---- */
+/* ---- emulator_commands.c: the commands ---- */
 
 #define VMM_EMU_LATER	VMM_COMMAND_LATER	/* the answer follows */
-#define VMM_EMU_BYE	2			/* the connection ends, and nothing is said */
+#define VMM_EMU_BYE	2			/* the connection ends without an answer */
 
 /**
  * struct vmm_emu - lines of one client
  * @commands: of the control socket
  * @call: identifies the line for a later answer
- * @trusted: the client may do all
- * @text: what the line is answered, but for OK or KO
+ * @trusted: the client is authenticated
+ * @text: the answer without OK or KO
  */
 struct vmm_emu {
 	const struct vmm_commands *commands;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the functions of the emulator console's commands have in common: words of a line,
- * and commands of the control socket.
+ * What the functions of the emulator console's commands share: words of a line, and running
+ * commands of the control socket.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "control/emulator_rows.h"
 
 /**
- * vmm_emu_fail - say why a line was not done
+ * vmm_emu_fail - set the reason of a failure
  * @why: filled
  * @err: a number of errno.h
  * @fmt: a clause, as for printf()
@@ -62,11 +62,11 @@ const char *vmm_emu_word_cut(const char *line, size_t *len)
 
 /**
  * vmm_emu_control - run a command of the control socket
- * @emu: whose line it is
+ * @emu: the client's line
  * @name: of the command
- * @args: its arguments, or NULL; are taken
- * @result: filled with what it returns at once, which is the caller's; may be NULL
- * @why: why it was not done
+ * @args: its arguments, or NULL; the reference is consumed
+ * @result: filled with its result if there is one at once, owned by the caller; may be NULL
+ * @why: filled with the reason of a failure
  *
  * Return: 0; VMM_EMU_LATER if the answer follows; or -errno
  */
@@ -88,8 +88,8 @@ int vmm_emu_control(struct vmm_emu *emu, const char *name, json_t *args, json_t 
 
 /**
  * vmm_emu_say_text - add the text that a command has returned to the answer
- * @emu: whose line it is
- * @result: of the command, or NULL; is taken
+ * @emu: the client's line
+ * @result: result of the command, or NULL; the reference is consumed
  */
 void vmm_emu_say_text(struct vmm_emu *emu, json_t *result)
 {

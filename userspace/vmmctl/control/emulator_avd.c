@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator console's "avd", but for what devices do.
+ * The emulator console's "avd" commands, except for those of devices.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "control/emulator_rows.h"
 
-/* One string of what a command returns, or NULL with a reason; is to be freed. */
+/* Returns a string of a command's result, to be freed, or NULL with a reason. */
 static char *ask(struct vmm_emu *emu, const char *name, const char *key,
 		 char why[VMM_ANSWER_ERROR])
 {
@@ -44,7 +44,7 @@ int vmm_emu_avd_name(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_
 	return show(emu, "query-name", "name", why);
 }
 
-/* A VM that is no AVD has a directory only while it runs. */
+/* A VM without an AVD has a directory only while it runs. */
 int vmm_emu_avd_path(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
 	(void)args;
@@ -111,7 +111,7 @@ int vmm_emu_avd_snapshotpath(struct vmm_emu *emu, const char *args, char why[VMM
 	return err == -ENOENT ? vmm_emu_fail(why, ENOENT, NO_SNAPSHOTS) : err;
 }
 
-/* "list", and "save", "load" and "del" with a name. */
+/* Handles "list", and "save", "load" and "del" with a name. */
 int vmm_emu_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
 	static const struct {
@@ -138,7 +138,7 @@ int vmm_emu_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANS
 	}
 	if (vmm_emu_word_is("load", args, len))
 		return vmm_emu_fail(why, EOPNOTSUPP,
-				    "a VM goes on from a snapshot when it starts: vmmctl run --from DIR");
+				    "a snapshot is loaded when a VM starts: vmmctl run --from DIR");
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		if (!vmm_emu_word_is(words[i].word, args, len))
 			continue;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator console's commands: one table. A row asks something of a device, or has a
- * function that runs commands of the control socket, or says why there is no such thing
- * here.
+ * The emulator console's commands: one table. A row names a command of a device, or a function
+ * that runs commands of the control socket, or the reason why the command is unavailable.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,17 +11,17 @@
 
 /**
  * struct row - a command
- * @name: the word, and "|" and other words that mean the same
- * @sub: the second word, or NULL for a command that has none
- * @usage: what follows, or NULL for nothing
+ * @name: the first word, with synonyms after "|"
+ * @sub: the second word, or NULL for none
+ * @usage: arguments, or NULL for none
  * @help: what it does
- * @early: also for a client that has not said the token
- * @device: the device that does it, or NULL
- * @command: what that is asked
- * @prefix: what comes in front of what the user has said
- * @needs: a value has to follow
- * @run: does it
- * @unavailable: why it cannot be done, where there is neither @device nor @run
+ * @early: also for clients that are not authenticated
+ * @device: the device that has the command, or NULL
+ * @command: the device's command
+ * @prefix: text before the user's arguments
+ * @needs: it needs an argument
+ * @run: runs the command
+ * @unavailable: the reason why it is unavailable, without @device and @run
  */
 struct row {
 	const char *name;
@@ -53,7 +52,7 @@ static int run_device(struct vmm_emu *emu, const struct row *row, const char *ar
 	return err;
 }
 
-/* ---- one function a command ---- */
+/* ---- functions of commands ---- */
 
 static int run_ping(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
@@ -63,7 +62,7 @@ static int run_ping(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_E
 	return 0;
 }
 
-/* What has no effect here, and harms nobody who believes that it has. */
+/* A command without an effect here, which reports success. */
 static int run_nothing(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
 	(void)emu;
@@ -97,8 +96,8 @@ static int run_restart(struct vmm_emu *emu, const char *args, char why[VMM_ANSWE
 #define NO_SHOTS	"there is no directory for pictures of the screen: see --screenshots"
 
 /*
- * "[--display 0] [DIR]". A directory has to be one that the VM's start allows, because
- * whoever can speak to the console is not to write where the VM's user can.
+ * "[--display 0] [DIR]". Only directories below --screenshots are allowed, because a client of
+ * the console must not write wherever the VM's user can.
  */
 static int run_screenshot(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
@@ -118,8 +117,8 @@ static int run_screenshot(struct vmm_emu *emu, const char *args, char why[VMM_AN
 }
 
 /*
- * The screen is turned, and the guest feels the Earth's pull from another side, if there
- * are guest services: by that it turns what it draws.
+ * Turns the screen, and with guest services also the acceleration sensor, from which the guest
+ * finds its orientation.
  *
  * Source: platform_external_qemu android/android-emu/android/hw-sensors.cpp and
  * emulator-window.c: a quarter clockwise is "reverse landscape", x -9.81.
@@ -138,7 +137,7 @@ static int run_rotate(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER
 			      &result, why);
 	text = json_string_value(json_object_get(result, "text"));
 	if (!err && (!text || sscanf(text, "turned by %u", &degrees) != 1))
-		err = vmm_emu_fail(why, EPROTO, "the screen does not say how it is turned");
+		err = vmm_emu_fail(why, EPROTO, "the screen does not report its rotation");
 	json_decref(result);
 	if (err)
 		return err;
@@ -162,7 +161,7 @@ static int run_network_status(struct vmm_emu *emu, const char *args, char why[VM
 	return 0;
 }
 
-/* The network is as fast as it can be, and no slower on demand. */
+/* The network's speed cannot be limited. */
 static int run_network_speed(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
 {
 	(void)emu;
@@ -184,6 +183,7 @@ static int run_help_verbose(struct vmm_emu *emu, const char *args, char why[VMM_
 
 /* ---- the table ---- */
 
+#define NO_CRASH	"the emulator cannot be crashed on demand"
 #define NO_MODEM	"modem emulation not running"
 #define NO_VIDEO	"no video is recorded here, only pictures: screenrecord screenshot"
 #define NO_RECORD	"nothing is recorded here"
@@ -193,50 +193,50 @@ static int run_help_verbose(struct vmm_emu *emu, const char *args, char why[VMM_
 static const struct row rows[] = {
 	{ .name = "help|h|?", .usage = "[COMMAND [SUB-COMMAND]]", .help = "list commands",
 	  .early = true, .run = run_help },
-	{ .name = "help-verbose", .help = "list commands, and what they do", .early = true,
+	{ .name = "help-verbose", .help = "list commands with their help", .early = true,
 	  .run = run_help_verbose },
-	{ .name = "ping", .help = "see whether the emulator is alive", .early = true,
+	{ .name = "ping", .help = "check whether the emulator is alive", .early = true,
 	  .run = run_ping },
 	{ .name = "quit|exit", .help = "end this connection", .early = true, .run = run_quit },
 	{ .name = "kill", .help = "end the emulator", .run = run_kill },
-	{ .name = "restart", .help = "start the guest anew", .run = run_restart },
-	{ .name = "crash", .help = "crash the emulator", .unavailable = "it is not to crash" },
+	{ .name = "restart", .help = "reset the guest", .run = run_restart },
+	{ .name = "crash", .help = "crash the emulator", .unavailable = NO_CRASH },
 	{ .name = "crash-on-exit", .help = "crash it when it ends",
-	  .unavailable = "it is not to crash" },
+	  .unavailable = NO_CRASH },
 
-	{ .name = "avd", .sub = "name", .help = "say the virtual device's name", .early = true,
+	{ .name = "avd", .sub = "name", .help = "show the virtual device's name", .early = true,
 	  .run = vmm_emu_avd_name },
-	{ .name = "avd", .sub = "id", .help = "say its identifier", .run = vmm_emu_avd_name },
-	{ .name = "avd", .sub = "path", .help = "say where its directory is",
+	{ .name = "avd", .sub = "id", .help = "show its identifier", .run = vmm_emu_avd_name },
+	{ .name = "avd", .sub = "path", .help = "show its directory",
 	  .run = vmm_emu_avd_path },
-	{ .name = "avd", .sub = "discoverypath", .help = "say where it can be found",
+	{ .name = "avd", .sub = "discoverypath", .help = "show its discovery file",
 	  .unavailable = "there is no such file: vmmctl ps lists VMs" },
-	{ .name = "avd", .sub = "snapshotspath", .help = "say where its snapshots are",
+	{ .name = "avd", .sub = "snapshotspath", .help = "show the directory of its snapshots",
 	  .run = vmm_emu_avd_snapshotspath },
-	{ .name = "avd", .sub = "snapshotpath", .usage = "NAME", .help = "say where one is",
+	{ .name = "avd", .sub = "snapshotpath", .usage = "NAME", .help = "show a snapshot's path",
 	  .needs = true, .run = vmm_emu_avd_snapshotpath },
-	{ .name = "avd", .sub = "status", .help = "say whether it runs",
+	{ .name = "avd", .sub = "status", .help = "show whether it runs",
 	  .run = vmm_emu_avd_status },
 	{ .name = "avd", .sub = "stop", .help = "stop it", .run = vmm_emu_avd_stop },
-	{ .name = "avd", .sub = "start", .help = "let it go on", .run = vmm_emu_avd_start },
+	{ .name = "avd", .sub = "start", .help = "resume it", .run = vmm_emu_avd_start },
 	{ .name = "avd", .sub = "pause", .help = "stop it", .run = vmm_emu_avd_stop },
-	{ .name = "avd", .sub = "resume", .help = "let it go on", .run = vmm_emu_avd_start },
-	{ .name = "avd", .sub = "heartbeat", .help = "say how often the guest's heart has beaten",
+	{ .name = "avd", .sub = "resume", .help = "resume it", .run = vmm_emu_avd_start },
+	{ .name = "avd", .sub = "heartbeat", .help = "show the number of the guest's heartbeats",
 	  .device = "guest", .command = "heartbeat" },
-	{ .name = "avd", .sub = "windowtype", .help = "say what window it has",
+	{ .name = "avd", .sub = "windowtype", .help = "show the type of its window",
 	  .run = vmm_emu_avd_windowtype },
 	{ .name = "avd", .sub = "snapshot", .usage = "list|save|load|del [NAME]",
 	  .help = "handle snapshots", .run = vmm_emu_avd_snapshot },
-	{ .name = "avd", .sub = "hostmicon", .help = "hear the host's microphone (no effect)",
+	{ .name = "avd", .sub = "hostmicon", .help = "enable the host's microphone (no effect)",
 	  .run = run_nothing },
-	{ .name = "avd", .sub = "hostmicoff", .help = "hear it no more (no effect)",
+	{ .name = "avd", .sub = "hostmicoff", .help = "disable it (no effect)",
 	  .run = run_nothing },
 	{ .name = "avd", .sub = "rewindaudio",
-	  .help = "hear the recording from its beginning (no effect)", .run = run_nothing },
+	  .help = "rewind the recording (no effect)", .run = run_nothing },
 	{ .name = "avd", .sub = "bugreport", .help = "make a bug report (no effect)",
 	  .run = run_nothing },
 
-	{ .name = "power", .sub = "display", .help = "say what the battery tells the guest",
+	{ .name = "power", .sub = "display", .help = "show the battery's values",
 	  .device = "battery", .command = "display" },
 	{ .name = "power", .sub = "ac", .usage = "on|off", .help = "plug the charger",
 	  .device = "battery", .command = "set", .prefix = "ac ", .needs = true },
@@ -244,7 +244,7 @@ static const struct row rows[] = {
 	  .usage = "unknown|charging|discharging|not-charging|full", .help = "set the status",
 	  .device = "battery", .command = "set", .prefix = "status ", .needs = true },
 	{ .name = "power", .sub = "present", .usage = "true|false",
-	  .help = "put the battery in, or take it out",
+	  .help = "insert or remove the battery",
 	  .device = "battery", .command = "set", .prefix = "present ", .needs = true },
 	{ .name = "power", .sub = "health",
 	  .usage = "unknown|good|overheat|dead|overvoltage|failure", .help = "set the health",
@@ -268,11 +268,11 @@ static const struct row rows[] = {
 	  .run = run_rotate },
 	{ .name = "screenrecord", .sub = "start", .usage = "FILE", .help = "record the screen",
 	  .unavailable = NO_VIDEO },
-	{ .name = "screenrecord", .sub = "stop", .help = "end that", .unavailable = NO_VIDEO },
+	{ .name = "screenrecord", .sub = "stop", .help = "stop that", .unavailable = NO_VIDEO },
 	{ .name = "screenrecord", .sub = "screenshot", .usage = "[--display 0] [DIR]",
 	  .help = "write a picture of the screen", .run = run_screenshot },
 
-	{ .name = "network", .sub = "status", .help = "say how fast the network is",
+	{ .name = "network", .sub = "status", .help = "show the network's speed",
 	  .run = run_network_status },
 	{ .name = "network", .sub = "speed", .usage = "SPEED", .help = "slow the network down",
 	  .needs = true, .run = run_network_speed },
@@ -284,29 +284,29 @@ static const struct row rows[] = {
 	  .command = "list" },
 	{ .name = "redir", .sub = "add", .usage = "tcp|udp:HOST:GUEST", .help = "forward a port",
 	  .unavailable = NO_REDIR },
-	{ .name = "redir", .sub = "del", .usage = "tcp:HOST", .help = "end that",
+	{ .name = "redir", .sub = "del", .usage = "tcp:HOST", .help = "stop forwarding a port",
 	  .device = "redir", .command = "del", .needs = true },
 
 	{ .name = "geo", .sub = "fix",
 	  .usage = "LONGITUDE LATITUDE [ALTITUDE [SATELLITES [KNOTS]]]",
 	  .help = "send a position", .device = "gps", .command = "fix", .needs = true },
-	{ .name = "geo", .sub = "nmea", .usage = "SENTENCE", .help = "send a sentence",
+	{ .name = "geo", .sub = "nmea", .usage = "SENTENCE", .help = "send an NMEA sentence",
 	  .device = "gps", .command = "nmea", .needs = true },
 	{ .name = "geo", .sub = "gnss", .usage = "DATA", .help = "send measurements",
 	  .unavailable = "the guest has no port for measurements" },
 	{ .name = "sensor", .sub = "status", .help = "list sensors", .device = "sensors",
 	  .command = "status" },
-	{ .name = "sensor", .sub = "get", .usage = "NAME", .help = "say a sensor's values",
+	{ .name = "sensor", .sub = "get", .usage = "NAME", .help = "show a sensor's values",
 	  .device = "sensors", .command = "get", .needs = true },
-	{ .name = "sensor", .sub = "set", .usage = "NAME A[:B[:C]]", .help = "set them",
+	{ .name = "sensor", .sub = "set", .usage = "NAME A[:B[:C]]", .help = "set sensor values",
 	  .device = "sensors", .command = "set", .needs = true },
 	{ .name = "finger", .sub = "touch", .usage = "ID", .help = "touch the fingerprint sensor",
 	  .device = "fingerprint", .command = "touch", .needs = true },
-	{ .name = "finger", .sub = "remove", .help = "take the finger off",
+	{ .name = "finger", .sub = "remove", .help = "lift the finger",
 	  .device = "fingerprint", .command = "remove" },
 	{ .name = "physics", .sub = "record-gt", .usage = "FILE", .help = "record sensors",
 	  .unavailable = NO_RECORD },
-	{ .name = "physics", .sub = "stop", .help = "end that",
+	{ .name = "physics", .sub = "stop", .help = "stop recording",
 	  .unavailable = NO_RECORD },
 	{ .name = "fold", .help = "fold the device (no effect: it has no hinge)",
 	  .run = run_nothing },
@@ -329,7 +329,7 @@ static const struct row rows[] = {
 	  .unavailable = NO_MODEM },
 	{ .name = "gsm", .sub = "meter", .usage = "on|off", .help = "count traffic",
 	  .unavailable = NO_MODEM },
-	{ .name = "gsm", .sub = "status", .help = "say how the modem is",
+	{ .name = "gsm", .sub = "status", .help = "show the modem's status",
 	  .unavailable = NO_MODEM },
 	{ .name = "gsm", .sub = "signal", .usage = "RSSI [BER]", .help = "set the signal",
 	  .unavailable = NO_MODEM },
@@ -337,7 +337,7 @@ static const struct row rows[] = {
 	  .unavailable = NO_MODEM },
 	{ .name = "sms", .sub = "send", .usage = "NUMBER TEXT", .help = "send a message",
 	  .unavailable = NO_MODEM },
-	{ .name = "sms", .sub = "pdu", .usage = "HEX", .help = "send a message as it is",
+	{ .name = "sms", .sub = "pdu", .usage = "HEX", .help = "send a raw message",
 	  .unavailable = NO_MODEM },
 	{ .name = "cdma", .sub = "ssource", .usage = "nv|ruim", .help = "set the source",
 	  .unavailable = NO_MODEM },
@@ -346,11 +346,11 @@ static const struct row rows[] = {
 
 	{ .name = "multidisplay", .sub = "add", .usage = "ID WIDTH HEIGHT DPI FLAG",
 	  .help = "add a screen", .device = "displays", .command = "add", .needs = true },
-	{ .name = "multidisplay", .sub = "del", .usage = "ID", .help = "take it away",
+	{ .name = "multidisplay", .sub = "del", .usage = "ID", .help = "remove a screen",
 	  .device = "displays", .command = "del", .needs = true },
 	{ .name = "grpc", .usage = "PORT", .help = "start the gRPC server",
 	  .unavailable = "there is no gRPC server" },
-	{ .name = "qemu", .sub = "monitor", .help = "go to QEMU's monitor",
+	{ .name = "qemu", .sub = "monitor", .help = "open QEMU's monitor",
 	  .unavailable = "this is not QEMU" },
 	{ .name = "startExtendedWindow", .help = "show the window of controls (no effect)",
 	  .run = run_nothing },
@@ -369,7 +369,7 @@ static bool row_shown(const struct vmm_emu *emu, const struct row *row)
 	return emu->trusted || row->early;
 }
 
-/* The next row of a command from @row on; NULL if there is none that is shown. */
+/* Returns the next row of a command from @row on that the client may see, or NULL. */
 static const struct row *row_of(const struct vmm_emu *emu, const struct row *row,
 				const char *word, size_t len)
 {
@@ -397,7 +397,7 @@ static void help_group(struct vmm_emu *emu, const char *word, size_t len)
 		help_row(emu, row++);
 }
 
-/* Each name once; rows of one name are together. Some clients take 1023 bytes at most. */
+/* Lists each name once (its rows are adjacent). Some clients accept 1023 bytes at most. */
 static int help_list(struct vmm_emu *emu)
 {
 	const char *last = "";
@@ -464,12 +464,12 @@ static int row_run(struct vmm_emu *emu, const struct row *row, const char *args,
 }
 
 /**
- * vmm_emu_run - do what a line says
- * @emu: whose line it is
+ * vmm_emu_run - run a line
+ * @emu: the client's line
  * @line: the line, UTF-8 without its end
- * @why: why it was not done
+ * @why: filled with the reason of a failure
  *
- * Return: 0; VMM_EMU_LATER if the answer follows; VMM_EMU_BYE; or -errno with a clause in
+ * Return: 0; VMM_EMU_LATER if the answer follows; VMM_EMU_BYE; or -errno with a reason in
  *	@why. Text is added in any case
  */
 int vmm_emu_run(struct vmm_emu *emu, const char *line, char why[VMM_ANSWER_ERROR])
@@ -490,7 +490,7 @@ int vmm_emu_run(struct vmm_emu *emu, const char *line, char why[VMM_ANSWER_ERROR
 		if (vmm_emu_word_is(row->sub, args, sub_len))
 			return row_run(emu, row, rest, why);
 	}
-	/* A command whose existence is not shown is as unknown as any. */
+	/* Commands that the client may not see are reported as unknown. */
 	if (!emu->trusted)
 		return vmm_emu_fail(why, EINVAL, "unknown command, try 'help'");
 	help_group(emu, line, len);
@@ -515,14 +515,14 @@ static int run_line(void *arg, u64 call, const json_t *args, struct vmm_answer *
 }
 
 static const struct vmm_command_row control_rows[] = {
-	{ "emu", "do what a line of the emulator's console says",
+	{ "emu", "run a line of the emulator's console",
 	  { { "line", JSON_STRING, true } }, run_line },
 	{ }
 };
 
 /**
- * vmm_emu_commands_add - let the control socket take lines of the console
- * @commands: all commands; gets one more
+ * vmm_emu_commands_add - add the command that runs a line to the control socket
+ * @commands: all commands; the command is added
  *
  * Return: 0, or -ENOSPC
  */

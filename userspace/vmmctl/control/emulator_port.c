@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Opens what the emulator's console needs, before the sandbox closes.
+ * Opens what the emulator's console needs, before the sandbox is entered.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "host/vsock.h"
 
 /**
- * vmm_emulator_port_open - serve the emulator's console, if there is to be one
+ * vmm_emulator_port_open - serve the emulator's console, if the command line asks for it
  * @port: VMM_EMULATOR_PORT_NONE; filled
- * @cfg: says which port
+ * @cfg: has the port
  * @loop: the main thread's loop
  * @adb_fd: the console's port of adb's pair, listening, or -1
  * @instance: the VM
@@ -38,7 +38,7 @@ int vmm_emulator_port_open(struct vmm_emulator_port *port, const struct vmm_conf
 		return 0;
 	err = vmm_emu_token_open(&port->token, getenv("HOME"));
 	if (err)
-		vmm_note("nobody can use the emulator's console: cannot open %s: %s",
+		vmm_note("the emulator's console accepts no client: cannot open %s: %s",
 			 *port->token.path ? port->token.path : "a file in $HOME",
 			 strerror(-err));
 	port->fd6 = vmm_adb_console_fd6(fds[0]);
@@ -48,8 +48,8 @@ int vmm_emulator_port_open(struct vmm_emulator_port *port, const struct vmm_conf
 }
 
 /**
- * vmm_emulator_port_close - listen no more
- * @port: was opened, or that has failed; the VM is shown no more
+ * vmm_emulator_port_close - close the port
+ * @port: was opened, or opening it failed; the instance is closed
  */
 void vmm_emulator_port_close(struct vmm_emulator_port *port)
 {

@@ -10,9 +10,9 @@
 
 /**
  * struct vmm_emulator_port - the port
- * @token: what clients have to know
- * @own_fd: listens, where adb has no ports; or -1
- * @fd6: listens at the same port of ::1, or -1
+ * @token: the token of clients
+ * @own_fd: listening socket if adb has no ports; or -1
+ * @fd6: listening socket for the same port of ::1, or -1
  */
 struct vmm_emulator_port {
 	struct vmm_emu_token token;

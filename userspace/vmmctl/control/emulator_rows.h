@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the functions of the emulator console's commands have in common, and those that
- * are not beside the table.
+ * What the functions of the emulator console's commands share, and functions that are not in the
+ * file with the table.
  */
 #ifndef CONTROL_EMULATOR_ROWS_H
 #define CONTROL_EMULATOR_ROWS_H
@@ -18,7 +18,7 @@ int vmm_emu_control(struct vmm_emu *emu, const char *name, json_t *args, json_t 
 		    char why[VMM_ANSWER_ERROR]);
 void vmm_emu_say_text(struct vmm_emu *emu, json_t *result);
 
-/* ---- emulator_avd.c: "avd", but for what devices do ---- */
+/* ---- emulator_avd.c: "avd", except for commands of devices ---- */
 
 int vmm_emu_avd_name(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 int vmm_emu_avd_path(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);

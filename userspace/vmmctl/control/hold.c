@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holding a VM: see hold.h for the states. All of it runs in the main thread, but for the
- * functions that a job runs.
+ * Pausing, saving and resetting a VM: see hold.h for the states. Everything runs in the main
+ * thread, except for the functions that a job runs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "control/hold.h"
 #include "snapshot/snapshot.h"
 
-/* What a state is to others: its name, and whether a job has the devices to itself. */
+/* Of each state: its name in "status", and whether a job uses the devices exclusively. */
 static const struct {
 	const char *status;
 	bool devices;
@@ -29,7 +29,7 @@ static const struct {
 };
 
 /**
- * vmm_hold_status - name what a VM does
+ * vmm_hold_status - name a VM's state
  * @h: the VM
  *
  * Return: a word
@@ -49,7 +49,7 @@ static u64 now_ms(void)
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
-/* Time counts while vCPUs run. */
+/* Adds up the time in which vCPUs run. */
 static void count_time(struct vmm_hold *h, bool runs)
 {
 	u64 now = now_ms();
@@ -68,7 +68,7 @@ static void enter(struct vmm_hold *h, enum vmm_hold_state state)
 	vmm_instance_state(h->instance, vmm_hold_status(h));
 }
 
-/* The loop leaves the devices alone before the job has them. */
+/* The loop stops serving the devices before the job starts. */
 static int job_enter(struct vmm_hold *h, enum vmm_hold_state state, void (*fn)(void *arg),
 		     vmm_loop_fn done)
 {
@@ -106,7 +106,7 @@ static void run_vcpus(struct vmm_hold *h)
 	enter(h, VMM_HOLD_RUNNING);
 }
 
-/* ---- devices go on ---- */
+/* ---- resuming devices ---- */
 
 static void start_devices(void *arg)
 {
@@ -127,19 +127,23 @@ static int started(void *arg)
 	return 0;
 }
 
-/* ---- the VM is saved ---- */
+/* ---- saving the VM ---- */
 
 static void saving_end(struct vmm_hold *h)
 {
+	unsigned int i;
+
 	if (!h->saving)
 		return;
 	vmm_saving_free(h->saving);
 	h->saving = NULL;
-	close(h->files[0]);
-	close(h->files[1]);
+	for (i = 0; i < VMM_LINES_FILES; i++) {
+		if (h->files[i])
+			close(h->files[i]);
+	}
 }
 
-/* With or without success; the VM goes on, if it was held for this only. */
+/* Called after success and failure; resumes the VM if it was paused only for saving. */
 static int saved(void *arg)
 {
 	struct vmm_hold *h = arg;
@@ -171,7 +175,7 @@ static int save_fails(struct vmm_hold *h)
 	return saved(h);
 }
 
-/* Of the thread's messages the last says why. */
+/* The last message of this thread is the reason. */
 static void saving_went(struct vmm_hold *h, int err)
 {
 	h->err = err;
@@ -207,7 +211,7 @@ static int save(struct vmm_hold *h)
 	return job_enter(h, VMM_HOLD_SAVING, save_state, state_saved) ? save_fails(h) : 0;
 }
 
-/* ---- vCPUs and devices stand still ---- */
+/* ---- stopping vCPUs and devices ---- */
 
 static void stop_devices(void *arg)
 {
@@ -254,7 +258,7 @@ static int park(struct vmm_hold *h, u64 call)
 
 /* ---- commands ---- */
 
-/* 0 if the VM runs or is held, and nothing is under way, its end neither. */
+/* Returns 0 if the VM runs or is held, and no change of state and no end is in progress. */
 static int is_free(const struct vmm_hold *h)
 {
 	if (h->state <= VMM_HOLD_RENEWING || vmm_vm_ended(h->vm))
@@ -263,10 +267,10 @@ static int is_free(const struct vmm_hold *h)
 }
 
 /**
- * vmm_hold_devices - tell whether devices can be used
+ * vmm_hold_devices - check whether devices can be used
  * @h: the VM
  *
- * Return: 0; -EAGAIN if there is no guest, or -EBUSY while a job has them to itself
+ * Return: 0; -EAGAIN if there is no guest, or -EBUSY while a job uses them exclusively
  */
 int vmm_hold_devices(const struct vmm_hold *h)
 {
@@ -276,9 +280,9 @@ int vmm_hold_devices(const struct vmm_hold *h)
 }
 
 /**
- * vmm_hold_pause - have a VM stand still
+ * vmm_hold_pause - pause a VM
  * @h: the VM
- * @call: is answered when it does
+ * @call: command that is answered when the VM is paused
  *
  * Return: VMM_COMMAND_LATER, or -EALREADY, or as vmm_hold_devices()
  */
@@ -295,9 +299,9 @@ int vmm_hold_pause(struct vmm_hold *h, u64 call)
 }
 
 /**
- * vmm_hold_resume - let a VM go on
+ * vmm_hold_resume - resume a VM
  * @h: the VM
- * @call: is answered when it does
+ * @call: command that is answered when the VM runs
  *
  * Return: as vmm_hold_pause(), or another -errno after a message
  */
@@ -319,9 +323,10 @@ int vmm_hold_resume(struct vmm_hold *h, u64 call)
 /**
  * vmm_hold_snapshot - save a VM
  * @h: the VM
- * @files: state and RAM; they are kept unless it fails at once
- * @changes: only what has changed of RAM
- * @call: is answered when the VM is saved, and does what it did before
+ * @files: VMM_LINES_FILES files, 0 for none: state, RAM, and one for each disk; owned by @h unless
+ *	this fails
+ * @changes: save only the changed pages of RAM
+ * @call: command that is answered when the VM is saved, and in its former state
  *
  * Return: as vmm_hold_pause()
  */
@@ -334,6 +339,7 @@ int vmm_hold_snapshot(struct vmm_hold *h, const int *files, bool changes, u64 ca
 
 	if (err)
 		return err;
+	memcpy(where.disk, files + 2, sizeof(where.disk));
 	h->saving = vmm_saving_create(h->vm, h->images, &where);
 	if (!h->saving)
 		return -ENOMEM;
@@ -346,11 +352,11 @@ int vmm_hold_snapshot(struct vmm_hold *h, const int *files, bool changes, u64 ca
 }
 
 /**
- * vmm_hold_reset - have the guest start anew
- * @h: the VM; RAM that is written just now is written no further. If the guest
- *	is about to start, nothing is done: whoever asks cannot know that it has reset itself
+ * vmm_hold_reset - reset the guest
+ * @h: the VM; writing RAM to a snapshot is cancelled. Nothing is done if the guest is about to
+ *	start, because the client cannot know that it has reset itself
  *
- * Return: 0, or -EBUSY while a job has the devices to itself
+ * Return: 0, or -EBUSY while a job uses the devices exclusively
  */
 int vmm_hold_reset(struct vmm_hold *h)
 {
@@ -372,7 +378,7 @@ int vmm_hold_reset(struct vmm_hold *h)
 /* ---- lives of the guest ---- */
 
 /**
- * vmm_hold_begin - a guest starts
+ * vmm_hold_begin - call when a life of the guest begins
  * @h: @loop, @instance and @images are set
  * @vm: the guest
  *
@@ -394,11 +400,11 @@ int vmm_hold_begin(struct vmm_hold *h, struct vmm_vm *vm)
 }
 
 /**
- * vmm_hold_end - a guest has ended, in whatever state, or is not to begin
+ * vmm_hold_end - call when a life of the guest has ended, in any state, or will not begin
  * @h: the VM
- * @ms: how long a job may go on
+ * @ms: timeout for a job, in milliseconds
  *
- * Devices that stand still are not told to go on.
+ * Does not resume devices that are paused.
  *
  * Return: whether the job has ended, if there was one: see vmm_job_abandon()
  */
@@ -413,7 +419,7 @@ bool vmm_hold_end(struct vmm_hold *h, int ms)
 		return false;
 	saving_end(h);
 	vmm_loop_del(h->loop, h->vm->parked_fd);
-	/* A job that was to have them go on has ended, too. */
+	/* If a job was resuming the devices, it has completed. */
 	h->devices_stopped = h->state >= VMM_HOLD_STOPPING && h->state != VMM_HOLD_STARTING;
 	h->state = VMM_HOLD_OFF;
 	count_time(h, false);
@@ -421,7 +427,7 @@ bool vmm_hold_end(struct vmm_hold *h, int ms)
 	return true;
 }
 
-/* A device that stands still goes on first: resets are for devices that run. */
+/* Resumes paused devices first, because only running devices can be reset. */
 static void renew(void *arg)
 {
 	struct vmm_hold *h = arg;
@@ -442,10 +448,10 @@ static int renewed(void *arg)
 }
 
 /**
- * vmm_hold_renew - have devices and RAM become as they were at power-on
- * @h: the VM between two lives; vmm_hold_end() ends this, too
+ * vmm_hold_renew - put devices and RAM into their power-on state
+ * @h: the VM between two lives; vmm_hold_end() waits for this job as well
  *
- * The main loop ends with VMM_END_RESET when the next life can begin.
+ * The main loop returns VMM_END_RESET when the next life can begin.
  *
  * Return: 0, or -errno after a message
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Holding a VM: its vCPUs stand still, then its devices do; it is saved, or left as it is;
- * and then devices and vCPUs go on. A module of the kernel, a disk or another process may
- * take its time with that, so each step that asks them is a job (machine/job.c, marked *),
- * and the main loop goes on serving everybody but the devices.
+ * Holding a VM: its vCPUs stop, then its devices; it is saved, or stays paused; then devices and
+ * vCPUs are resumed. A kernel module, a disk or another process may take long for that, so each
+ * step that depends on them is a job (machine/job.c, marked *), and the main loop goes on serving
+ * everything but the devices.
  *
  *	  OFF ----------------- a guest starts --------------> RUNNING
  *	   |^                                                 |  ^
@@ -16,10 +16,10 @@
  *	                                                snapshot v  |
  *	                                                 SAVING* --> WRITING*
  *
- * A guest's end leads from every state to OFF.
+ * The end of a guest leads from every state to OFF.
  *
- * Which command is taken in which state (x), refused (-EBUSY), or taken and done after the
- * job (+). In OFF and RENEWING stop, kill and quit are taken, reset is as good as done, and
+ * Commands by state: accepted (x), accepted and done after the job (+), else refused (-EBUSY). In
+ * OFF and RENEWING, stop, kill and quit are accepted, reset succeeds without doing anything, and
  * all others are refused (-EAGAIN):
  *
  *			RUNNING PARKING STOPPING HELD SAVING WRITING STARTING
@@ -31,7 +31,7 @@
  *	guest-services     x       x              x             x
  *	screen, screenshot x       x       x      x     x       x       x
  *
- * While a job has the devices, the screen is the last frame.
+ * While a job uses the devices, the screen shows the last frame.
  */
 #ifndef HOLD_H
 #define HOLD_H
@@ -44,37 +44,37 @@ struct vmm_saving;
 
 enum vmm_hold_state {
 	VMM_HOLD_OFF,		/* no guest */
-	VMM_HOLD_RENEWING,	/* job: devices and RAM become as at power-on */
+	VMM_HOLD_RENEWING,	/* job: devices and RAM are reset */
 	VMM_HOLD_RUNNING,
-	VMM_HOLD_PARKING,	/* vCPUs are told to stand still */
-	VMM_HOLD_STOPPING,	/* job: so are devices */
+	VMM_HOLD_PARKING,	/* vCPUs are being stopped */
+	VMM_HOLD_STOPPING,	/* job: devices are being stopped */
 	VMM_HOLD_HELD,
 	VMM_HOLD_SAVING,	/* job: the state of vCPUs and devices is written */
-	VMM_HOLD_WRITING,	/* job: RAM is written */
-	VMM_HOLD_STARTING,	/* job: devices go on */
+	VMM_HOLD_WRITING,	/* job: RAM and disks are written */
+	VMM_HOLD_STARTING,	/* job: devices are being resumed */
 };
 
 /**
  * struct vmm_hold - a VM that can be held
  * @loop: the main loop
- * @instance: who is told; set by the caller, as @loop and @images
- * @images: of the disks
+ * @instance: gets events and answers; set by the caller, as @loop and @images
+ * @images: images of the disks
  * @vm: the VM, valid from the first life on
- * @state: what it does
- * @starts_up: vCPUs run, but adb does not list the guest yet; set by the caller
- * @paused: it stays held until somebody has it go on
- * @devices_stopped: a life has ended with devices that do not run
- * @reset: the guest is to start anew when the job is over
+ * @state: state of the VM
+ * @starts_up: vCPUs run, but the adb server does not list the guest yet; set by the caller
+ * @paused: it stays held until a command resumes it
+ * @devices_stopped: a life has ended with paused devices
+ * @reset: the guest is to be reset when the job is over
  * @runs: vCPUs run, since @runs_since
- * @runs_since: ms of a clock that nobody sets
- * @ran: ms that they ran before, in all lives; set by the caller for a VM that goes on
+ * @runs_since: milliseconds of a monotonic clock
+ * @ran: milliseconds that vCPUs ran before, in all lives; set by the caller for a loaded VM
  * @call: a command that waits for an answer, or 0
- * @answer: its answer, once that is known
- * @saving: the VM as it is saved, or NULL
- * @files: where to, while there is @saving
- * @job: what is done now
- * @err: how the job went
- * @why: the same in words
+ * @answer: the answer to it, when it is known
+ * @saving: the state of saving, or NULL
+ * @files: files for @saving; 0 for none
+ * @job: the current job
+ * @err: result of the job
+ * @why: text of @err
  */
 struct vmm_hold {
 	struct vmm_loop *loop;

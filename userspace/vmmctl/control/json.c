@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * JSON from a client that is not trusted. jansson's parser calls itself for each
- * level, so the depth is bounded here, before it sees the text.
+ * JSON from an untrusted client. jansson's parser is recursive, so the depth is limited here,
+ * before the text is parsed.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "control/control.h"
 
-/* The deepest level of brackets outside strings; brackets need not match. */
+/* Returns the deepest level of brackets outside strings, which need not match. */
 static unsigned int json_depth(const char *text, size_t len)
 {
 	unsigned int deepest = 0;
@@ -41,8 +41,8 @@ static unsigned int json_depth(const char *text, size_t len)
  * @why: filled with the reason if it fails
  * @size: bytes of @why
  *
- * Return: the object, which is the caller's, or NULL: no JSON, not an object, a key
- *	that comes twice, or more than VMM_JSON_DEPTH levels
+ * Return: the object, owned by the caller, or NULL: no JSON, not an object, a duplicate key, or
+ *	more than VMM_JSON_DEPTH levels
  */
 json_t *vmm_json_read(const char *text, size_t len, char *why, size_t size)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Connections that send lines: clients, what they sent, and what waits for them.
+ * Connections that send lines: clients, received lines, and text to send.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,14 +12,14 @@
 
 #include "control/lines.h"
 
-#define CLIENT_BUSY	(VMM_LINES_OUT / 16)	/* waiting bytes: no more lines */
-#define CLIENT_TURN	16			/* lines in a row */
+#define CLIENT_BUSY	(VMM_LINES_OUT / 16)	/* bytes to send: more of them stop reading */
+#define CLIENT_TURN	16			/* lines of a client in a row */
 #define LISTENER_PAUSE_NS	250000000
 
 /**
  * struct listener - a listening socket
- * @lines: whose
- * @fd: listens; belongs to the caller
+ * @lines: the connections that it belongs to
+ * @fd: listening socket, owned by the caller
  * @listening: it is in the loop
  */
 struct listener {
@@ -31,9 +31,9 @@ struct listener {
 /**
  * struct vmm_lines - connections
  * @loop: the main thread's loop
- * @ops: who talks to the clients
- * @arg: argument of its functions
- * @timer_fd: when those that could not be accepted from are tried again
+ * @ops: callbacks
+ * @arg: argument of @ops
+ * @timer_fd: timer for trying again after accepting failed
  * @opened: clients so far
  * @listeners: how many
  * @listener: listening sockets
@@ -87,7 +87,7 @@ static void client_close(struct vmm_lines_client *c)
 }
 
 /**
- * vmm_lines_add - add to what a client is sent
+ * vmm_lines_add - add text to send to a client
  * @c: the client
  * @text: bytes
  * @len: how many
@@ -115,7 +115,7 @@ bool vmm_lines_add(struct vmm_lines_client *c, const char *text, size_t len)
 	return true;
 }
 
-/* Sends some of what waits; a file goes along with the first byte of its answer. */
+/* Sends some bytes; a file is sent with the first byte of its answer. */
 static ssize_t client_send_some(struct vmm_lines_client *c)
 {
 	union {
@@ -144,7 +144,7 @@ static ssize_t client_send_some(struct vmm_lines_client *c)
 	return n;
 }
 
-/* Whether the connection is still of use. */
+/* Sends as much as possible. Returns false if the connection has failed. */
 static bool client_send(struct vmm_lines_client *c)
 {
 	ssize_t n;
@@ -162,7 +162,7 @@ static bool client_send(struct vmm_lines_client *c)
 	return true;
 }
 
-/* Takes the first line, or what is to be thrown away; false if there is neither. */
+/* Removes the first line, or bytes to discard, from the buffer; false if there is neither. */
 static bool client_take(struct vmm_lines_client *c)
 {
 	struct vmm_lines *lines = c->lines;
@@ -196,7 +196,7 @@ static bool client_has_line(const struct vmm_lines_client *c)
 	return c->in_len && (c->ended || memchr(c->in, '\n', c->in_len));
 }
 
-/* Files that came with the bytes that were received replace those that came before. */
+/* Received files replace those that came before. */
 static void client_take_files(struct vmm_lines_client *c, struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -211,7 +211,7 @@ static void client_take_files(struct vmm_lines_client *c, struct msghdr *msg)
 	memcpy(c->given, CMSG_DATA(cmsg), bytes);
 }
 
-/* Where no files are wanted, the kernel closes them. */
+/* If files are not accepted, the kernel closes them. */
 static ssize_t client_receive_some(struct vmm_lines_client *c, size_t room)
 {
 	union {
@@ -233,7 +233,7 @@ static ssize_t client_receive_some(struct vmm_lines_client *c, size_t room)
 	return n;
 }
 
-/* Whether the connection is still of use. */
+/* Receives bytes. Returns false if the connection has failed. */
 static bool client_receive(struct vmm_lines_client *c)
 {
 	size_t max = c->lines->ops->line_max;
@@ -251,15 +251,15 @@ static bool client_receive(struct vmm_lines_client *c)
 
 static int client_ready(void *arg);
 
-/* Nothing is to come from either side. */
+/* Returns whether nothing more will be received or sent. */
 static bool client_is_over(const struct vmm_lines_client *c)
 {
 	return !c->busy && !c->out_len && (c->ending || (c->ended && !c->in_len));
 }
 
 /*
- * Room to send is also waited for where only a turn has ended, or the connection has: it is
- * closed by the loop, and never by who answers late.
+ * Also waits for room to send when only a turn, or the connection, has ended: connections are
+ * closed by the loop, and not by code that answers later.
  */
 static bool client_watch(struct vmm_lines_client *c)
 {
@@ -281,7 +281,7 @@ static bool client_watch(struct vmm_lines_client *c)
 	return true;
 }
 
-/* What a client sent before it hung up is done all the same. */
+/* Lines that a client sent before it hung up are still handled. */
 static void client_serve(struct vmm_lines_client *c)
 {
 	unsigned int i;
@@ -301,7 +301,7 @@ static int client_ready(void *arg)
 	struct vmm_lines_client *c = arg;
 
 	if (!(c->events & (POLLIN | POLLOUT))) {
-		/* Nothing is waited for: it has hung up. */
+		/* No event is expected: the client has hung up. */
 		client_close(c);
 		return 0;
 	}
@@ -313,10 +313,10 @@ static int client_ready(void *arg)
 }
 
 /**
- * vmm_lines_push - send what can be sent at once, and look for what comes next
+ * vmm_lines_push - send what can be sent at once, and update the awaited events
  * @c: a client to which something was added, or that is no longer busy
  *
- * A connection that has failed is closed by the loop, which hears of it too.
+ * The loop closes a connection that has failed.
  */
 void vmm_lines_push(struct vmm_lines_client *c)
 {
@@ -325,8 +325,8 @@ void vmm_lines_push(struct vmm_lines_client *c)
 }
 
 /**
- * vmm_lines_end - end a connection when all is sent
- * @c: the client; what it has sent and will send is thrown away
+ * vmm_lines_end - close a connection when everything is sent
+ * @c: the client; its further input is discarded
  */
 void vmm_lines_end(struct vmm_lines_client *c)
 {
@@ -357,7 +357,7 @@ static void client_open(struct vmm_lines_client *c, int fd)
 		client_serve(c);
 }
 
-/* The oldest of those whose place another one may have, so that nobody holds all places. */
+/* Finds the oldest client that may be closed for a new one, so that no user holds all places. */
 static struct vmm_lines_client *client_dispensable(struct vmm_lines *lines)
 {
 	struct vmm_lines_client *oldest = NULL;
@@ -371,7 +371,7 @@ static struct vmm_lines_client *client_dispensable(struct vmm_lines *lines)
 	return oldest;
 }
 
-/* A client that cannot be taken now is left in the backlog, and is no reason to spin. */
+/* If no client can be accepted now, stops listening, so that the loop does not spin. */
 static int listener_readable(void *arg)
 {
 	static const struct itimerspec pause = { .it_value.tv_nsec = LISTENER_PAUSE_NS };
@@ -379,7 +379,7 @@ static int listener_readable(void *arg)
 	struct vmm_lines *lines = listener->lines;
 	int fd = -1;
 
-	/* A client may have become one that stays. */
+	/* Clients may have become ones that cannot be closed. */
 	if (!client_unused(lines) && !client_dispensable(lines))
 		errno = EAGAIN;
 	else
@@ -408,7 +408,7 @@ static int lines_try_again(void *arg)
 	return 0;
 }
 
-/* Made before it is needed: then there may be no file left, and the sandbox makes none. */
+/* Created in advance: later there may be no descriptor left, and the sandbox allows none. */
 static int lines_timer(struct vmm_lines *lines)
 {
 	lines->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -436,10 +436,10 @@ static void lines_listen(struct vmm_lines *lines)
 /**
  * vmm_lines_open - serve listening sockets
  * @loop: the main thread's loop
- * @fds: listen and do not block; stay the caller's
+ * @fds: listening, non-blocking files; owned by the caller
  * @count: how many, at most VMM_LINES_FDS
- * @ops: who talks to the clients
- * @arg: argument of its functions
+ * @ops: callbacks
+ * @arg: argument of @ops
  *
  * Return: the connections, or NULL after a message
  */
@@ -480,7 +480,7 @@ struct vmm_lines *vmm_lines_open(struct vmm_loop *loop, const int *fds, unsigned
  * vmm_lines_flush - send what can be sent at once
  * @lines: may be NULL
  *
- * For the last words: nothing waits for clients that do not read.
+ * Used at the end: does not wait for clients that do not read.
  */
 void vmm_lines_flush(struct vmm_lines *lines)
 {
@@ -495,7 +495,7 @@ void vmm_lines_flush(struct vmm_lines *lines)
 }
 
 /**
- * vmm_lines_close - hang up on all clients
+ * vmm_lines_close - close all connections
  * @lines: may be NULL
  */
 void vmm_lines_close(struct vmm_lines *lines)

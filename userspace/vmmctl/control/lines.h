@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Connections whose clients send lines and are sent text: what the control socket and
- * the emulator's console share. Everything runs in the main thread and never blocks.
+ * Connections whose clients send lines and get text: the common part of the control socket and of
+ * the emulator's console. Everything runs in the main thread and never blocks.
  *
- * Nothing a client does costs more than its own connection. A line has a bounded length.
- * A client that does not read what it is sent is not read from. Lines of a client are
- * taken in order, and none while the client is busy.
+ * A client can only harm its own connection. The length of a line is limited. A client that does
+ * not read is not read from. Lines of a client are handled in order, and none while the client is
+ * busy.
  */
 #ifndef CONTROL_LINES_H
 #define CONTROL_LINES_H
 
 #include "machine/machine.h"
 
-#define VMM_LINES_OUT	(1 << 20)	/* bytes that wait for a client, at most */
+#define VMM_LINES_OUT	(1 << 20)	/* bytes to send to a client, at most */
 #define VMM_LINES_FDS	2		/* listening sockets, at most */
-#define VMM_LINES_FILES	2		/* files that come along with a line, at most */
+#define VMM_LINES_FILES	(2 + VMM_DISKS)	/* files that come with a line, at most */
 
 struct vmm_lines;
 
 /**
  * struct vmm_lines_client - a connection
- * @lines: whose
- * @index: which of the connections that there can be; fixed
- * @number: which client it is, from 1 on
+ * @lines: the connections that it belongs to
+ * @index: index of the element; fixed
+ * @number: number of the client, from 1 on
  * @fd: the connection, -1 while the element is unused
- * @events: what the loop waits for, -1 for not in the loop
- * @in: what was received and not taken yet
- * @in_len: bytes of it
- * @skipping: the rest of a line that was too long is thrown away
+ * @events: events that the loop waits for, -1 for not in the loop
+ * @in: received bytes that were not handled yet
+ * @in_len: bytes in @in
+ * @skipping: the rest of a line that was too long is discarded
  * @ended: the client sends no more
- * @ending: nothing more is taken, and the connection ends when all is sent
- * @busy: no line is taken
- * @out: what is to be sent
- * @out_len: bytes of it
+ * @ending: no more lines are handled, and the connection is closed when everything is sent
+ * @busy: no line is handled
+ * @out: bytes to send
+ * @out_len: bytes in @out
  * @out_size: bytes allocated
- * @file: goes along with the byte at @file_at of what is to be sent, 0 for none
+ * @file: a file to send with the byte at @file_at of @out, 0 for none
  * @file_at: bytes that are sent before it
- * @given: files that came and that no line has taken, 0 for none; the newest are kept
+ * @given: received files for the next line, 0 for none; the newest are kept
  */
 struct vmm_lines_client {
 	struct vmm_lines *lines;
@@ -59,15 +59,15 @@ struct vmm_lines_client {
 };
 
 /**
- * struct vmm_lines_ops - who talks to the clients
+ * struct vmm_lines_ops - callbacks
  * @clients: connections, at most
  * @line_max: bytes of a line, its newline included
- * @files: clients may send files along
- * @opened: a client has come; false sends it away
- * @line: it has sent a line, of which the end is cut off
- * @too_long: it has sent a line that is too long, which is thrown away
- * @closed: it is gone
- * @may_go: the client's connection may be ended for a new one; NULL: none may
+ * @files: clients may send files
+ * @opened: a client has connected; false refuses it
+ * @line: the client has sent a line; called without the newline
+ * @too_long: the client has sent a line that is too long, which is discarded
+ * @closed: the client has gone
+ * @may_go: whether the connection may be closed for a new client; NULL: none may
  */
 struct vmm_lines_ops {
 	unsigned int clients;

@@ -38,7 +38,7 @@ static void chunk_write(FILE *to, const char *type, const u8 *bytes, size_t len)
 	fwrite(word, 1, 4, to);
 }
 
-/* Each row has a byte in front, which says that nothing was done to it. */
+/* Precedes each row with its filter type, which is 0 for none. */
 static u8 *rows_make(const u8 *rgb, size_t row, unsigned int height)
 {
 	u8 *rows = malloc((row + 1) * height);

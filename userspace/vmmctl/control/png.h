@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pictures of a VM's screen, as PNG files. For programs that look at a VM from outside.
+ * Screenshots of a VM as PNG files.
  */
 #ifndef CONTROL_PNG_H
 #define CONTROL_PNG_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of threads that are not the main thread's: they wait in a short queue until
- * the main loop takes them. What finds no room there is counted, and told with the next.
+ * Events from other threads than the main one: they wait in a short queue until the main loop
+ * sends them. Those that do not fit are counted, and the next event reports the count.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,15 +19,15 @@ struct posted {
 };
 
 /**
- * struct vmm_event_post - errors of devices on their way to the main thread
+ * struct vmm_event_post - a queue of device errors for the main thread
  * @loop: the main thread's loop
- * @fn: takes an event, in the main thread
+ * @fn: handles an event, in the main thread
  * @arg: argument of @fn
- * @fd: eventfd: something waits
+ * @fd: eventfd, signalled when there are events
  * @lock: protects what follows
  * @count: elements of @posted in use
- * @lost: errors that found no room
- * @posted: what waits
+ * @lost: errors that did not fit
+ * @posted: queued errors
  */
 struct vmm_event_post {
 	struct vmm_loop *loop;
@@ -81,9 +81,9 @@ static int post_readable(void *arg)
 }
 
 /**
- * vmm_event_post_open - take errors of devices, from any thread
+ * vmm_event_post_open - create a queue for errors of devices
  * @loop: the main thread's loop
- * @fn: takes an event, in the main thread; @data is taken
+ * @fn: handles an event, in the main thread; @data is consumed
  * @arg: argument of @fn
  *
  * Return: the queue, NULL after a message
@@ -110,8 +110,8 @@ struct vmm_event_post *vmm_event_post_open(struct vmm_loop *loop,
 }
 
 /**
- * vmm_event_post_close - take no more
- * @post: may be NULL; no other thread has errors any more
+ * vmm_event_post_close - free a queue
+ * @post: may be NULL; no other thread reports errors any more
  */
 void vmm_event_post_close(struct vmm_event_post *post)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Statistics as Prometheus reads them: a line for each counter, with the VM and
- * the place of the counter as labels.
+ * Statistics in Prometheus' text format: a line for each counter, with the VM and the counter's
+ * device as labels.
  *
  * Source: Prometheus, "Exposition formats", text-based format 0.0.4
  */
@@ -51,7 +51,7 @@ static void write_counter(FILE *out, const char *vm, const char *group, const ch
 	fprintf(out, "\"} %lld\n", (long long)value);
 }
 
-/* Whether a device of the group before @device has a counter of this name. */
+/* Returns whether a device before @device in the group has a counter of this name. */
 static bool named_before(const json_t *group, const char *device, const char *name)
 {
 	const char *key;
@@ -66,7 +66,7 @@ static bool named_before(const json_t *group, const char *device, const char *na
 	return false;
 }
 
-/* All lines of a metric stand together, as the format wants it. */
+/* Writes all lines of a metric together, as the format requires. */
 static void write_metric(FILE *out, const char *vm, const char *group, const json_t *devices,
 			 const char *name)
 {
@@ -104,7 +104,7 @@ static void write_group(FILE *out, const char *vm, const char *group, const json
 /**
  * vmm_prometheus - write statistics as text for Prometheus
  * @stats: object of objects of numbers, or of objects of numbers by device
- * @name: the VM's
+ * @name: name of the VM
  *
  * Return: the text, to be freed; NULL without memory
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lines of the control socket: requests as they come, answers and events as they
- * go. The conventions are those of QEMU's monitor protocol.
+ * Lines of the control socket: requests, answers and events. The conventions are those of QEMU's
+ * monitor protocol.
  *
  * Source: QEMU docs/interop/qmp-spec.rst (protocol 1.0): greeting, "execute",
  * "arguments", "id", "return", "error" with "class" and "desc", "event", "data",
@@ -30,7 +30,7 @@ static char *line_of(json_t *json)
 	return line;
 }
 
-/* Looks for the keys that a request may have. */
+/* Reads the keys that a request may have, and refuses others. */
 static int request_keys(struct vmm_request *request, struct vmm_answer *answer)
 {
 	const char *key;
@@ -54,10 +54,10 @@ static int request_keys(struct vmm_request *request, struct vmm_answer *answer)
 
 /**
  * vmm_request_read - read a request
- * @request: filled; vmm_request_free() is due in any case
+ * @request: filled; vmm_request_free() must be called in any case
  * @line: the line without its newline; need not end in a NUL
  * @len: bytes of it
- * @answer: zeroed by the caller; says why it is no request
+ * @answer: zeroed by the caller; filled with the reason of a failure
  *
  * Return: 0, or -EINVAL
  */
@@ -84,8 +84,8 @@ void vmm_request_free(struct vmm_request *request)
 
 /**
  * vmm_answer_line - make the line that answers a request
- * @answer: its result is taken
- * @id: the request's, or NULL; stays the caller's
+ * @answer: its result is consumed
+ * @id: "id" of the request, or NULL; owned by the caller
  *
  * Return: the line with its newline, to be freed; NULL without memory
  */
@@ -109,10 +109,10 @@ char *vmm_answer_line(struct vmm_answer *answer, json_t *id)
 }
 
 /**
- * vmm_event_line - make the line that tells of an event
+ * vmm_event_line - format the line of an event
  * @event: its name
- * @data: what is to say about it, or NULL; stays the caller's
- * @lost: events before it that the client did not get
+ * @data: its data, or NULL; owned by the caller
+ * @lost: events before it that the client has missed
  *
  * Return: the line with its newline, to be freed; NULL without memory
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VM's screen in another process. What is in the file comes from there: it is read
- * once and held against the file's size.
+ * The screen of a VM in another process. That process writes the file and is not trusted: fields
+ * are read once and checked against the file's size.
  */
 #include <endian.h>
 #include <errno.h>
@@ -14,14 +14,14 @@
 #include "control/screen_view.h"
 
 #define SIDE_MAX	16384	/* pixels */
-#define TRIES		200	/* of a millisecond, for a frame that does not change */
+#define TRIES		200	/* of a millisecond, to copy a frame that does not change */
 
 static u64 sequence_of(const struct vmm_screen_view *view)
 {
 	return le64toh(__atomic_load_n(&view->header->sequence, __ATOMIC_SEQ_CST));
 }
 
-/* One that another process may change at any time: it is read once. */
+/* Reads a number once: another process may change it at any time. */
 static u32 number_of(const __le32 *at)
 {
 	return le32toh(__atomic_load_n(at, __ATOMIC_RELAXED));
@@ -52,11 +52,11 @@ static int view_map(struct vmm_screen_view *view, int fd)
 }
 
 /**
- * vmm_screen_view_open - look at a screen
+ * vmm_screen_view_open - open a screen for viewing
  * @view: filled
- * @fd: the screen's file; is not needed afterwards
+ * @fd: the screen's file; may be closed afterwards
  *
- * Return: 0, or -errno if it is none
+ * Return: 0, or -errno if it is no screen's file
  */
 int vmm_screen_view_open(struct vmm_screen_view *view, int fd)
 {
@@ -70,7 +70,7 @@ int vmm_screen_view_open(struct vmm_screen_view *view, int fd)
 }
 
 /**
- * vmm_screen_view_close - look at it no more
+ * vmm_screen_view_close - close a screen
  * @view: was opened, or is all zero
  */
 void vmm_screen_view_close(struct vmm_screen_view *view)
@@ -87,8 +87,8 @@ static u32 pixel_bytes(u32 format)
 }
 
 /*
- * Which rows are others than in the copy, @now being the file's sequence. One change
- * since the copy says so itself; the file's word for it is held against its height.
+ * Finds the rows that differ from the copy; @now is the file's sequence. After a single change,
+ * the file names its rows, which are checked against the height.
  */
 static void rows_changed(struct vmm_screen_view *view, u64 now)
 {
@@ -104,7 +104,7 @@ static void rows_changed(struct vmm_screen_view *view, u64 now)
 	view->last = whole ? view->height : top + rows;
 }
 
-/* All of the file if all rows are others: a row's size may be another one then. */
+/* Copies the whole file if all rows differ, because the rows' size may have changed. */
 static void rows_copy(struct vmm_screen_view *view)
 {
 	size_t stride = (size_t)view->width * pixel_bytes(view->format);
@@ -120,12 +120,12 @@ static void rows_copy(struct vmm_screen_view *view)
 }
 
 /**
- * vmm_screen_view_update - copy what the screen shows
- * @view: its copy is the first one, or of an earlier moment
+ * vmm_screen_view_update - copy the screen's content
+ * @view: the screen; its copy is updated
  *
- * A frame that changes while it is copied is copied again, but not for ever.
+ * A frame that changes while it is copied is copied again, a limited number of times.
  *
- * Return: whether it is another than before; vmm_screen_view_changed() says where
+ * Return: whether it has changed; vmm_screen_view_changed() returns where
  */
 bool vmm_screen_view_update(struct vmm_screen_view *view)
 {
@@ -142,7 +142,7 @@ bool vmm_screen_view_update(struct vmm_screen_view *view)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (!(before & 1) && sequence_of(view) == before)
 			break;
-		/* A millisecond, by a call that the sandbox lets through. */
+		/* Sleeps for a millisecond, by a call that the sandbox allows. */
 		poll(NULL, 0, 1);
 	}
 	view->seen = true;
@@ -153,10 +153,10 @@ bool vmm_screen_view_update(struct vmm_screen_view *view)
 }
 
 /**
- * vmm_screen_view_width - tell how wide the screen is
+ * vmm_screen_view_width - return the screen's width
  * @view: was updated
  *
- * Return: pixels, as it is shown
+ * Return: pixels, after rotation
  */
 u32 vmm_screen_view_width(const struct vmm_screen_view *view)
 {
@@ -164,10 +164,10 @@ u32 vmm_screen_view_width(const struct vmm_screen_view *view)
 }
 
 /**
- * vmm_screen_view_height - tell how high the screen is
+ * vmm_screen_view_height - return the screen's height
  * @view: was updated
  *
- * Return: rows, as it is shown
+ * Return: rows, after rotation
  */
 u32 vmm_screen_view_height(const struct vmm_screen_view *view)
 {
@@ -175,9 +175,9 @@ u32 vmm_screen_view_height(const struct vmm_screen_view *view)
 }
 
 /**
- * vmm_screen_view_from - find where in the guest's frame a pixel comes from
+ * vmm_screen_view_from - convert a position on the rotated screen to one in the guest's frame
  * @view: was updated
- * @x: where it is shown; where the guest has it
+ * @x: column on the screen; changed to that in the frame
  * @y: likewise
  */
 void vmm_screen_view_from(const struct vmm_screen_view *view, u32 *x, u32 *y)
@@ -200,7 +200,7 @@ void vmm_screen_view_from(const struct vmm_screen_view *view, u32 *x, u32 *y)
 	}
 }
 
-/* The lower @bits of a colour, stretched to a byte. */
+/* Expands the lower @bits of a colour to a byte. */
 static u8 stretch(unsigned int value, unsigned int bits)
 {
 	value &= (1 << bits) - 1;
@@ -208,7 +208,7 @@ static u8 stretch(unsigned int value, unsigned int bits)
 }
 
 /**
- * vmm_screen_view_changed - tell what the last update has changed, as it is shown
+ * vmm_screen_view_changed - return the part that the last update has changed
  * @view: was updated
  * @part: filled
  */
@@ -232,7 +232,7 @@ static u32 word_of_565(const u8 *at)
 	       stretch(word, 5);
 }
 
-/* How far it is in the guest's frame to the pixel that is shown to the right. */
+/* Distance in the guest's frame to the next pixel to the right on the screen. */
 static long step_of(const struct vmm_screen_view *view)
 {
 	const long steps[] = { 1, -(long)view->width, -1, view->width };
@@ -241,11 +241,11 @@ static long step_of(const struct vmm_screen_view *view)
 }
 
 /**
- * vmm_screen_view_words - tell the colours of pixels in a row
+ * vmm_screen_view_words - return the colours of pixels in a row
  * @view: was updated
- * @x: where the first is shown
- * @y: in which row
- * @count: how many, no more than there are
+ * @x: column of the first one on the screen
+ * @y: row on the screen
+ * @count: number of pixels, inside the screen
  * @words: filled: 0x00RRGGBB
  */
 void vmm_screen_view_words(const struct vmm_screen_view *view, u32 x, u32 y, u32 count,
@@ -272,10 +272,10 @@ void vmm_screen_view_words(const struct vmm_screen_view *view, u32 x, u32 y, u32
 }
 
 /**
- * vmm_screen_view_rgb - tell a pixel's colour
+ * vmm_screen_view_rgb - return a pixel's colour
  * @view: was updated
- * @x: where it is shown, less than the width
- * @y: less than the height
+ * @x: column on the screen, less than the width
+ * @y: row on the screen, less than the height
  * @rgb: filled
  */
 void vmm_screen_view_rgb(const struct vmm_screen_view *view, u32 x, u32 y, u8 rgb[3])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM's screen in another process: the file that the VM has passed (host/display.h), a
- * copy of one moment of it, and its pixels as they are to be shown.
+ * The screen of a VM in another process: the file that the VM has passed (host/display.h), a copy
+ * of it, and its pixels after rotation.
  */
 #ifndef CONTROL_SCREEN_VIEW_H
 #define CONTROL_SCREEN_VIEW_H
@@ -9,18 +9,18 @@
 #include "host/display.h"
 
 /**
- * struct vmm_screen_view - a screen that is looked at
- * @header: of its file, mapped
+ * struct vmm_screen_view - a screen that is viewed
+ * @header: header of its file, mapped
  * @size: bytes mapped
  * @width: pixels of a row, as the guest draws it
  * @height: rows
- * @copy: header and pixels of one moment
- * @seen: there is a copy
- * @sequence: of that moment
- * @format: of its pixels; 16 bits each if it is none that is known
- * @turns: quarter turns clockwise by which it is shown
- * @first: first row of the guest's that the last update has changed
- * @last: behind the last one
+ * @copy: copy of header and pixels
+ * @seen: @copy is valid
+ * @sequence: sequence number of the copy
+ * @format: format of its pixels; unknown formats are taken for 16 bits
+ * @turns: rotation in quarter turns clockwise
+ * @first: first row of the guest's frame that the last update has changed
+ * @last: row after the last one
  */
 struct vmm_screen_view {
 	const struct vmm_display_header *header;
@@ -37,11 +37,11 @@ struct vmm_screen_view {
 };
 
 /**
- * struct vmm_screen_part - a part of a screen as it is shown
+ * struct vmm_screen_part - a part of a screen after rotation
  * @left: first column
  * @top: first row
- * @right: behind the last column
- * @bottom: behind the last row
+ * @right: column after the last one
+ * @bottom: row after the last one
  */
 struct vmm_screen_part {
 	u32 left;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A picture of a VM's screen as a PNG file: made by whoever wants the file, or by a job of
- * the VM in a file that it is given.
+ * A screenshot of a VM as a PNG file: written by a program that has the screen's file, or by a job
+ * of the VM to a file that a client has passed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static int shot_write(const struct vmm_screen_view *view, FILE *to)
 	return err;
 }
 
-/* Half a picture is none; a device that was written to is left alone. */
+/* Removes an incomplete file; a device node stays. */
 static int file_write(const struct vmm_screen_view *view, const char *path)
 {
 	FILE *to = fopen(path, "we");
@@ -55,9 +55,9 @@ static int file_write(const struct vmm_screen_view *view, const char *path)
 }
 
 /**
- * vmm_screenshot - make a picture of a screen
+ * vmm_screenshot - write a screenshot
  * @screen_fd: the screen's file
- * @path: of the PNG file
+ * @path: path of the PNG file
  *
  * Return: 0, or -errno after a message
  */
@@ -67,7 +67,7 @@ int vmm_screenshot(int screen_fd, const char *path)
 	int err = vmm_screen_view_open(&view, screen_fd);
 
 	if (err)
-		return vmm_error(-err, "the screen's file is of no use");
+		return vmm_error(-err, "the screen's file is invalid");
 	vmm_screen_view_update(&view);
 	err = file_write(&view, path);
 	vmm_screen_view_close(&view);
@@ -75,12 +75,12 @@ int vmm_screenshot(int screen_fd, const char *path)
 }
 
 /**
- * struct vmm_shot - a picture that is being written
- * @job: writes it
+ * struct vmm_shot - a screenshot that is being written
+ * @job: the job that writes it
  * @view: the screen
  * @fd: the file, or -1
- * @err: how it went
- * @done: told in the main thread that it is over
+ * @err: result of the job
+ * @done: called in the main thread when it is complete
  * @arg: argument of @done
  */
 struct vmm_shot {
@@ -107,8 +107,8 @@ static int bytes_write(int fd, const char *bytes, size_t len)
 }
 
 /*
- * Nothing that the job uses is anybody else's. The file has no FILE: exit() would wait for
- * one that another thread is writing to.
+ * The job uses no data of other threads. It writes without a FILE of stdio, because exit() would
+ * wait for one that another thread is writing to.
  */
 static void shot_take(void *arg)
 {
@@ -158,18 +158,18 @@ static int shot_open(struct vmm_shot *shot, int screen_fd, int fd)
 }
 
 /**
- * vmm_screenshot_begin - make a picture of a screen in a file that is open
- * @taking: filled: the picture, until @done is told
+ * vmm_screenshot_begin - begin to write a screenshot to an open file
+ * @taking: filled: the screenshot, valid until @done is called
  * @loop: the main loop
- * @screen_fd: the screen's file; is not needed afterwards
- * @fd: a regular file, which gets the picture from where it stands; is closed in any case
- * @done: told in the main thread how it went, 0 or -errno
+ * @screen_fd: the screen's file; may be closed afterwards
+ * @fd: a regular file, written from its current position; closed in any case
+ * @done: called in the main thread with the result, 0 or -errno
  * @arg: argument of @done
  *
- * Makes no file: may be called in the sandbox.
+ * Opens no file: may be called in the sandbox.
  *
- * Return: 0, or -errno: -EINVAL if @fd is no regular file that can be
- *	written: others may make their writer wait
+ * Return: 0, or -errno: -EINVAL if @fd is no regular file that can be written, because writing to
+ *	another kind of file may block
  */
 int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int screen_fd, int fd,
 			 void (*done)(void *arg, int err), void *arg)
@@ -194,8 +194,8 @@ int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int sc
 }
 
 /**
- * vmm_screenshot_abandon - wait for a picture for the last time
- * @shot: may be NULL. Memory of one that does not end is left to it
+ * vmm_screenshot_abandon - wait briefly for a screenshot, and free it
+ * @shot: may be NULL; its memory is not freed if the job does not end
  */
 void vmm_screenshot_abandon(struct vmm_shot *shot)
 {

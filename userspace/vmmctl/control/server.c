@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The control socket: requests of its clients, answers, and events. Requests of a client
- * are answered in order, so while an answer is outstanding (VMM_COMMAND_LATER) nothing
- * more is taken from it. Events that find no room are counted and left out.
+ * The control socket: requests of its clients, answers, and events. Requests of a client are
+ * answered in order: while an answer is outstanding (VMM_COMMAND_LATER), no further request is
+ * handled. Events that do not fit are counted and left out.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,14 +10,14 @@
 
 #include "control/control.h"
 
-#define CLIENT_EVENTS	(VMM_LINES_OUT / 4)	/* waiting bytes: no more events */
+#define CLIENT_EVENTS	(VMM_LINES_OUT / 4)	/* bytes to send: more of them drop events */
 
 /**
- * struct talk - what is known of a client
- * @asked: it wants events
- * @lost: events that it did not get
- * @call: the outstanding answer's, 0 for none
- * @id: of the request that has no answer yet
+ * struct talk - state of a client
+ * @asked: it has asked for events
+ * @lost: events that it has missed
+ * @call: number of the request without an answer, 0 for none
+ * @id: "id" of that request
  */
 struct talk {
 	bool asked;
@@ -29,7 +29,7 @@ struct talk {
 /**
  * struct vmm_control - the control socket
  * @lines: connections
- * @commands: what can be asked for
+ * @commands: all commands
  * @last_call: number of the last request
  * @talk: by number of the connection
  */
@@ -47,7 +47,7 @@ static void client_answer(struct vmm_lines_client *c, struct vmm_answer *answer,
 	char *line = vmm_answer_line(answer, id);
 
 	if (line && answer->file && c->file) {
-		vmm_answer_fail(answer, EBUSY, "the file before has not been taken");
+		vmm_answer_fail(answer, EBUSY, "the client has not received the previous file");
 		free(line);
 		line = vmm_answer_line(answer, id);
 	} else if (line && answer->file) {
@@ -144,8 +144,8 @@ static const struct vmm_lines_ops control_ops = {
 /**
  * vmm_control_open - serve a control socket
  * @loop: the main thread's loop
- * @fd: listens and does not block; stays the caller's
- * @commands: what can be asked for
+ * @fd: listening, non-blocking file; owned by the caller
+ * @commands: all commands
  *
  * Return: the socket, or NULL
  */
@@ -170,7 +170,7 @@ struct vmm_control *vmm_control_open(struct vmm_loop *loop, int fd,
  * vmm_control_flush - send what can be sent at once
  * @control: may be NULL
  *
- * For the last words: nothing waits for clients that do not read.
+ * Used at the end: does not wait for clients that do not read.
  */
 void vmm_control_flush(struct vmm_control *control)
 {
@@ -179,7 +179,7 @@ void vmm_control_flush(struct vmm_control *control)
 }
 
 /**
- * vmm_control_close - hang up on all clients
+ * vmm_control_close - close the control socket and its clients
  * @control: may be NULL
  */
 void vmm_control_close(struct vmm_control *control)
@@ -209,10 +209,10 @@ static void client_event(struct vmm_control *control, struct vmm_lines_client *c
 }
 
 /**
- * vmm_control_event - tell all who asked for events
+ * vmm_control_event - send an event to all clients that asked for events
  * @control: may be NULL
  * @event: its name
- * @data: what is to say about it, or NULL; is taken
+ * @data: its data, or NULL; the reference is consumed
  */
 void vmm_control_event(struct vmm_control *control, const char *event, json_t *data)
 {
@@ -226,8 +226,8 @@ void vmm_control_event(struct vmm_control *control, const char *event, json_t *d
 /**
  * vmm_control_answer - answer a request
  * @control: the socket
- * @call: which; one whose client is gone is ignored
- * @answer: its result is taken
+ * @call: number of the request; ignored if its client has gone
+ * @answer: its result is consumed
  */
 void vmm_control_answer(struct vmm_control *control, u64 call, struct vmm_answer *answer)
 {

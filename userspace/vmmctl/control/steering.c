@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the commands of the control socket do to a VM, and what is told of it. All of
- * it runs in the main thread.
+ * Control of a VM: what the commands of the control socket do, and which events are sent.
+ * Everything runs in the main thread.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,9 +15,13 @@
 #include "control/steering.h"
 #include "host/display.h"
 #include "host/ending.h"
+#include "host/file_thread.h"
 #include "host/guest.h"
 #include "host/host.h"
 #include "snapshot/snapshot.h"
+
+/* Seconds that the adb server has; less than systemd waits for a service to start. */
+#define ADB_LISTS_WITHIN	60
 
 static void steering_status(void *arg, json_t *to)
 {
@@ -40,7 +44,7 @@ static void steering_status(void *arg, json_t *to)
 		json_object_set_new(to, "avd", json_string(s->cfg->avd));
 }
 
-/* Where the guest's end is looked at, all three are alike. */
+/* All three end the guest's life in the main loop. */
 static int steering_stop(void *arg, enum vmm_control_end how)
 {
 	struct vmm_steering *s = arg;
@@ -114,7 +118,7 @@ static int steering_screen(void *arg)
 	display = s->hold.vm->host.display;
 	if (!display)
 		return -EOPNOTSUPP;
-	/* While a job has the devices, the last frame stays. */
+	/* While a job uses the devices, the screen keeps its last frame. */
 	if (!vmm_hold_devices(&s->hold))
 		vmm_display_refresh(display);
 	return vmm_display_file(display);
@@ -127,7 +131,7 @@ static void steering_shot(void *arg, int err)
 
 	s->shot = NULL;
 	if (err)
-		vmm_answer_fail(&answer, err, "the picture: %s", strerror(-err));
+		vmm_answer_fail(&answer, err, "cannot write the screenshot: %s", strerror(-err));
 	vmm_instance_answer(s->instance, s->shot_call, &answer);
 }
 
@@ -217,8 +221,17 @@ static int steering_timer(struct vmm_steering *s)
 	return vmm_loop_add(s->devices, s->every_fd, steering_every, s);
 }
 
+static int steering_origin(struct vmm_steering *s)
+{
+	char *text = vmm_origin_text(s->cfg);
+	int err = text ? vmm_instance_origin(s->instance, text) : -ENOMEM;
+
+	free(text);
+	return err;
+}
+
 /**
- * vmm_steering_open - show a VM to the outside
+ * vmm_steering_open - open the control of a VM
  * @s: @cfg, @loop, @devices, @stats and @hold.images are set, and @every_fd is -1
  *
  * Return: 0, or -errno after a message
@@ -226,18 +239,30 @@ static int steering_timer(struct vmm_steering *s)
 int vmm_steering_open(struct vmm_steering *s)
 {
 	clock_gettime(CLOCK_MONOTONIC, &s->since);
-	/* An older snapshot does not say. */
+	/* Older snapshots do not have "ran". */
 	if (s->cfg->snapshot)
 		vmm_manifest_number(vmm_snapshot_body(s->cfg->snapshot), "ran", VMM_RAN_MAX,
 				    &s->hold.ran);
 	s->instance = vmm_instance_open(s->cfg->name, s->loop, &steering_vm, s);
 	s->hold.loop = s->loop;
 	s->hold.instance = s->instance;
-	return s->instance ? steering_timer(s) : -EIO;
+	if (!s->instance || steering_origin(s))
+		return -EIO;
+	return steering_timer(s);
 }
 
 /**
- * vmm_steering_close - show it no more
+ * vmm_steering_vm - set the VM; it can be ended from now on
+ * @s: was opened
+ * @vm: the VM, created, maybe without devices yet
+ */
+void vmm_steering_vm(struct vmm_steering *s, struct vmm_vm *vm)
+{
+	s->hold.vm = vm;
+}
+
+/**
+ * vmm_steering_close - close the control of a VM
  * @s: was opened, or not
  */
 void vmm_steering_close(struct vmm_steering *s)
@@ -266,28 +291,35 @@ static void steering_ready(struct vmm_steering *s)
 	vmm_instance_state(s->instance, vmm_hold_status(&s->hold));
 }
 
-/* The adb server lists the guest as a device. */
-static void steering_listed(void *arg)
+/* Called when the adb server lists the guest as a device, or when the wait for it is over. */
+static void steering_listed(void *arg, bool silent)
 {
-	steering_ready(arg);
+	struct vmm_steering *s = arg;
+
+	if (silent) {
+		vmm_note("the adb server has not listed the guest for %d s: the wait ends",
+			 ADB_LISTS_WITHIN);
+		vmm_instance_event(s->instance, "ADB_SILENT", NULL);
+	}
+	steering_ready(s);
 }
 
 /**
- * vmm_steering_wait_for_adb - say that the VM is ready when adb can be used, not before
- * @s: the VM; goes on from a snapshot
- * @adb: the ports that adb knows the guest by
+ * vmm_steering_wait_for_adb - delay the VM's readiness until adb can be used
+ * @s: the VM; starts from a snapshot
+ * @adb: the guest's ports for adb
  *
  * Return: 0, or -errno after a message
  */
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb)
 {
-	s->listed = vmm_adb_listed_open(s->loop, adb, steering_listed, s);
+	s->listed = vmm_adb_listed_open(s->loop, adb, ADB_LISTS_WITHIN, steering_listed, s);
 	s->hold.starts_up = true;
 	return s->listed ? 0 : -EIO;
 }
 
 /**
- * vmm_steering_begin - a guest starts
+ * vmm_steering_begin - call when a life of the guest begins
  * @s: the VM
  * @vm: the guest; all of it is there
  *
@@ -325,9 +357,9 @@ static void steering_shutdown(struct vmm_steering *s, json_t *data)
  * @s: the VM
  * @end: how the guest has ended
  *
- * A job may go on for a moment, but for VMM_END_KILL; without its end, the process ends
- * here, with its threads at work: the VM's directory and sockets go, the terminal is as it
- * was, and nothing is freed.
+ * A job may go on for VMM_JOB_LAST_MS, but not at VMM_END_KILL. If it does not end, the process
+ * ends here while threads are running: the VM's directory and sockets are removed, the terminal is
+ * restored, and nothing is freed.
  */
 void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 {
@@ -337,21 +369,22 @@ void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 		return;
 	if (!kill)
 		vmm_error(-ETIMEDOUT, "a device has not stopped in time");
-	/* There is no next life. */
+	/* There will be no next life. */
 	if (end == VMM_END_RESET)
 		end = vmm_ending_signal() ? VMM_END_SIGNAL : VMM_END_ERROR;
 	vmm_steering_end(s, end);
 	if (s->console)
 		vmm_console_leave(s->console);
+	vmm_file_threads_last(kill);
 	vmm_ending_leave();
 	_exit(vmm_steering_exit(end));
 }
 
 /**
- * vmm_steering_renew - have devices and RAM become as they were at power-on
+ * vmm_steering_renew - put devices and RAM into their power-on state
  * @s: the VM, between two lives of the guest
  *
- * Context: main thread; serves the loop meanwhile.
+ * Context: main thread; serves the main loop meanwhile.
  * Return: VMM_END_RESET, or how the VM has ended
  */
 enum vmm_end vmm_steering_renew(struct vmm_steering *s)
@@ -367,9 +400,9 @@ enum vmm_end vmm_steering_renew(struct vmm_steering *s)
 }
 
 /**
- * vmm_steering_end - a guest has ended
- * @s: the VM, whose @hold has ended or is not to be used any more
- * @end: how
+ * vmm_steering_end - call when a life of the guest has ended
+ * @s: the VM; its @hold has ended or is not used any more
+ * @end: how it ended
  */
 void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 {
@@ -388,8 +421,8 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
 }
 
 /**
- * vmm_steering_over - no guest will start any more
- * @s: the VM; it is told, unless the end of the last guest was the VM's
+ * vmm_steering_over - call when no life of the guest follows
+ * @s: the VM; SHUTDOWN is sent, unless the end of the last life has sent it
  * @end: how it ended
  */
 void vmm_steering_over(struct vmm_steering *s, enum vmm_end end)
@@ -400,9 +433,9 @@ void vmm_steering_over(struct vmm_steering *s, enum vmm_end end)
 }
 
 /**
- * vmm_steering_booted - the guest's system was seen to be up
+ * vmm_steering_booted - call when the guest has booted
  * @s: the VM
- * @how: what was seen
+ * @how: what has shown it
  */
 void vmm_steering_booted(struct vmm_steering *s, const char *how)
 {
@@ -428,7 +461,7 @@ static void guest_clipboard(void *arg)
 }
 
 /**
- * vmm_steering_guest - have guest services, if the command line says so
+ * vmm_steering_guest - open guest services, if the command line asks for them
  * @s: the VM, before it has a board
  *
  * Return: 0, or -errno after a message
@@ -441,7 +474,7 @@ int vmm_steering_guest(struct vmm_steering *s)
 
 	if (!s->cfg->guest_services)
 		return 0;
-	/* By its socket ranchu-services comes. */
+	/* ranchu-services connects to the control socket, which is in the VM's directory. */
 	if (!vmm_instance_path(s->instance))
 		return vmm_error(-ENOENT, "--guest-services needs the VM's directory");
 	s->guest = vmm_guest_open(s->devices, &ops, s);
@@ -449,8 +482,8 @@ int vmm_steering_guest(struct vmm_steering *s)
 }
 
 /**
- * vmm_steering_directories - have directories that the console writes to, if the command
- *	line says so
+ * vmm_steering_directories - open the directories for snapshots and screenshots, if the command
+ *	line has some
  * @s: the VM, before it has a board
  *
  * Return: 0, or -errno after a message
@@ -459,7 +492,7 @@ int vmm_steering_directories(struct vmm_steering *s)
 {
 	if (!s->cfg->snapshots && !s->cfg->screenshots)
 		return 0;
-	/* The program that has the files connects to the VM's control socket. */
+	/* The program that accesses the files connects to the VM's control socket. */
 	if (!vmm_instance_path(s->instance))
 		return vmm_error(-ENOENT, "--%s needs the VM's directory",
 				 s->cfg->snapshots ? "snapshots" : "screenshots");
@@ -469,7 +502,7 @@ int vmm_steering_directories(struct vmm_steering *s)
 }
 
 /**
- * vmm_steering_again - tell whether the guest starts anew
+ * vmm_steering_again - return whether another life of the guest follows
  * @s: the VM
  * @end: how the guest ended
  *
@@ -509,7 +542,7 @@ const char *vmm_end_name(enum vmm_end end)
 }
 
 /**
- * vmm_steering_exit - tell the exit code
+ * vmm_steering_exit - return the exit code
  * @end: how the last guest ended
  *
  * Return: the exit code

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Steering a VM from outside: what the commands of the control socket do to it, what
- * is told of it, and how it ends.
+ * Control of a VM from outside: what the commands of the control socket do, which events are sent,
+ * and how the VM ends.
  */
 #ifndef STEERING_H
 #define STEERING_H
@@ -15,33 +15,33 @@
 
 /* Exit codes of `vmmctl run`; 128 and a signal's number where a signal ended it. */
 enum vmm_exit {
-	VMM_EXIT_OFF = 0,	/* the guest switched itself off, or the user left it */
-	VMM_EXIT_ERROR = 1,	/* the host: a message says what */
-	VMM_EXIT_USAGE = 2,	/* the command line */
+	VMM_EXIT_OFF = 0,	/* the guest switched itself off, or the user left the console */
+	VMM_EXIT_ERROR = 1,	/* an error of the host, after a message */
+	VMM_EXIT_USAGE = 2,	/* the command line or the configuration file is wrong */
 	VMM_EXIT_RESET = 3,	/* the guest asked for a reset, with --no-reboot */
 	VMM_EXIT_PANIC = 4,	/* the guest panicked */
 };
 
 /**
- * struct vmm_steering - a VM that is steered
+ * struct vmm_steering - the control of a VM
  * @cfg: the command line
  * @loop: the main thread's loop
- * @devices: the devices', inside it
+ * @devices: the loop of devices, inside @loop
  * @console: the terminal, or NULL
- * @stats: where snapshots go
- * @instance: the VM as others see it
- * @hold: the guest, and whether it is held; @loop, @instance and @images are the same
- * @since: when it was started, by a clock that nobody sets
+ * @stats: writes statistics
+ * @instance: the outside view of the VM
+ * @hold: the guest and its state; its @loop, @instance and @images are the same
+ * @since: when vmmctl was started, by a monotonic clock
  * @every_fd: timer of --stats-every, or -1
- * @listed: asks adb's server about a guest that goes on from a snapshot, or NULL
- * @shot: a picture of the screen that is being written, or NULL
- * @shot_call: a command that waits for it
+ * @listed: query of the adb server for a guest that starts from a snapshot, or NULL
+ * @shot: a screenshot that is being written, or NULL
+ * @shot_call: the command that waits for it
  * @guest: the guest services, or NULL
- * @directories: the directories of snapshots and pictures, or NULL
- * @reset_asked: the reset was asked for from outside
- * @booted: the guest's system was seen to be up
- * @resets: how often the guest started anew
- * @shut_down: others were told that the VM ends
+ * @directories: the directories of snapshots and screenshots, or NULL
+ * @reset_asked: a command has requested the reset
+ * @booted: the guest has booted
+ * @resets: resets so far
+ * @shut_down: SHUTDOWN was sent
  */
 struct vmm_steering {
 	const struct vmm_config *cfg;
@@ -65,6 +65,7 @@ struct vmm_steering {
 };
 
 int vmm_steering_open(struct vmm_steering *s);
+void vmm_steering_vm(struct vmm_steering *s, struct vmm_vm *vm);
 void vmm_steering_close(struct vmm_steering *s);
 int vmm_steering_wait_for_adb(struct vmm_steering *s, const struct vmm_adb *adb);
 int vmm_steering_begin(struct vmm_steering *s, struct vmm_vm *vm);

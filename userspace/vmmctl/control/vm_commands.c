@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands that every VM has. What QEMU's monitor protocol has under another
- * name and means the same can be said either way.
+ * The commands that every VM has. Commands of QEMU's monitor protocol with the same meaning are
+ * accepted under QEMU's names as well.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static bool rests(const json_t *status, const char *word)
 	return json_is_true(json_object_get(status, "running")) || !strcmp(word, "paused");
 }
 
-/* Says what the VM is doing, if that is why @err has come: a device may have its own. */
+/* Sets the VM's state as the reason if @err depends on it; a device may have its own reason. */
 static int not_now(const struct vmm_vm_commands *c, struct vmm_answer *answer, int err)
 {
 	json_t *status;
@@ -122,7 +122,7 @@ static int run_button(void *arg, u64 call, const json_t *args, struct vmm_answer
 	       not_now(c, answer, err);
 }
 
-/* As QEMU means it: a request that the guest can answer, where there is a way to ask. */
+/* As in QEMU: presses the power button if there is one, else stops the VM. */
 static int run_powerdown(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -131,7 +131,7 @@ static int run_powerdown(void *arg, u64 call, const json_t *args, struct vmm_ans
 	return err == -EOPNOTSUPP ? run_stop(arg, call, args, answer) : not_now(c, answer, err);
 }
 
-/* A device says why it failed, or has logged it. */
+/* If a device fails, the reason is in @text or was logged. */
 static int run_device(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -174,7 +174,7 @@ static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer
 	return 0;
 }
 
-/* The file is to be passed along with the request. */
+/* The file comes with the request. */
 static int run_screenshot(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -196,7 +196,7 @@ static int run_screenshot(void *arg, u64 call, const json_t *args, struct vmm_an
 				not_now(c, answer, err);
 }
 
-/* The files are to be passed along with the request. */
+/* The files come with the request: two, and one for each disk. */
 static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -206,14 +206,12 @@ static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answ
 	if (!call || !answer->given || !answer->given[0] || !answer->given[1])
 		return vmm_answer_fail(answer, EINVAL, "two files are needed: state and RAM");
 	err = c->vm->snapshot ? c->vm->snapshot(c->arg, answer->given, changes, call) : -EOPNOTSUPP;
-	if (err >= 0) {
-		answer->given[0] = 0;
-		answer->given[1] = 0;
-	}
+	if (err >= 0)
+		memset(answer->given, 0, VMM_LINES_FILES * sizeof(*answer->given));
 	return not_now(c, answer, err);
 }
 
-/* A socket that keeps records apart is to be passed along with the request. */
+/* A socket of packets comes with the request. */
 static int run_guest_services(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
@@ -299,42 +297,42 @@ static int run_query_version(void *arg, u64 call, const json_t *args, struct vmm
 }
 
 static const struct vmm_command_row rows[] = {
-	{ "status", "say how the VM is", { }, run_status },
+	{ "status", "return the VM's status", { }, run_status },
 	{ "stop", "end the VM in order", { }, run_stop },
 	{ "kill", "end the VM at once", { }, run_kill },
 	{ "pause", "stop the vCPUs", { }, run_pause },
-	{ "resume", "let the vCPUs go on", { }, run_resume },
-	{ "reset", "start the guest anew", { }, run_reset },
+	{ "resume", "resume the vCPUs", { }, run_resume },
+	{ "reset", "reset the guest", { }, run_reset },
 	{ "power-button", "press the guest's power button", { }, run_button },
-	{ "device", "ask something of a device",
+	{ "device", "run a command of a device",
 	  { { "device", JSON_STRING, true }, { "command", JSON_STRING, true },
 	    { "value", JSON_STRING, false } }, run_device },
-	{ "screen", "pass the screen's file, with the newest frame", { }, run_screen },
-	{ "screenshot", "write a picture of the screen, as PNG, to a file that is passed along",
+	{ "screen", "return the screen's file, with the newest frame", { }, run_screen },
+	{ "screenshot", "write a screenshot, as PNG, to a file that comes with the request",
 	  { }, run_screenshot },
-	{ "snapshot", "save the VM to two files that are passed along",
+	{ "snapshot", "save the VM to files that come with the request",
 	  { { "changes", JSON_TRUE, false } }, run_snapshot },
-	{ "guest-services", "let the program at a socket that is passed along serve the guest",
+	{ "guest-services", "connect guest services by a socket that comes with the request",
 	  { }, run_guest_services },
-	{ "stats", "say what was counted", { }, run_stats },
-	{ "metrics", "say what was counted, as text for Prometheus", { }, run_metrics },
+	{ "stats", "return statistics", { }, run_stats },
+	{ "metrics", "return statistics as text for Prometheus", { }, run_metrics },
 	{ "quit", "end the VM in order, with exit code 0", { }, run_quit },
 	{ "query-commands", "list the commands", { }, run_query_commands },
-	{ "query-name", "say the VM's name", { }, run_query_name },
+	{ "query-name", "return the VM's name", { }, run_query_name },
 	{ "query-status", "the same as status", { }, run_status },
-	{ "query-version", "say the protocol's version", { }, run_query_version },
-	{ "qmp_capabilities", "have events sent", { { "enable", JSON_ARRAY, false } },
+	{ "query-version", "return the protocol's version", { }, run_query_version },
+	{ "qmp_capabilities", "enable events", { { "enable", JSON_ARRAY, false } },
 	  run_capabilities },
 	{ "cont", "the same as resume", { }, run_resume },
 	{ "system_reset", "the same as reset", { }, run_reset },
-	{ "system_powerdown", "the same as power-button, or stop where there is none", { },
+	{ "system_powerdown", "the same as power-button, or stop if there is none", { },
 	  run_powerdown },
 	{ }
 };
 
 /**
  * vmm_vm_commands_add - add the commands that every VM has
- * @commands: gets them
+ * @commands: the commands are added to it
  * @vm: what they act on; @vm->commands is set
  *
  * Return: 0, or -ENOSPC

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ACPI's fixed hardware: event and control registers, and a timer. The guest switches
- * itself off here, and is asked to by the power button.
+ * ACPI's fixed hardware: event and control registers, and a timer. The guest switches itself
+ * off by the control register; the power button raises an event.
  *
- * There is no mode to leave: the system control interrupt is always ACPI's.
+ * There is no legacy mode: the system control interrupt (SCI) is always enabled.
  *
  * Source: ACPI specification 6.5, section 4.8.
  */
@@ -64,7 +64,7 @@ static void pm_clear(struct vmm_acpi_pm *pm)
 
 /**
  * vmm_acpi_pm_init - make power management in its reset state
- * @pm: its callbacks must be set, all else is zero
+ * @pm: callbacks are set, all other members are zero
  */
 void vmm_acpi_pm_init(struct vmm_acpi_pm *pm)
 {
@@ -73,7 +73,7 @@ void vmm_acpi_pm_init(struct vmm_acpi_pm *pm)
 }
 
 /**
- * vmm_acpi_pm_reset - put it into its reset state
+ * vmm_acpi_pm_reset - put power management into its reset state
  * @pm: power management
  */
 void vmm_acpi_pm_reset(struct vmm_acpi_pm *pm)
@@ -122,12 +122,12 @@ u64 vmm_acpi_pm_read(struct vmm_acpi_pm *pm, u32 offset, unsigned int len)
 static void pm_control_locked(struct vmm_acpi_pm *pm, u16 value)
 {
 	pm->control = CONTROL_SCI | (value & CONTROL_KEEP);
-	/* No other sleep is there. */
+	/* The board has no other sleep state. */
 	if (value & CONTROL_SLEEP && (value >> CONTROL_TYPE & 7) == TYPE_OFF)
 		pm->off(pm->arg);
 }
 
-/* One byte of a register; the others keep what they have. */
+/* Writes one byte of a register. */
 static void pm_byte_locked(struct vmm_acpi_pm *pm, u32 offset, u8 byte)
 {
 	unsigned int shift = 8 * (offset % 2);
@@ -172,7 +172,7 @@ void vmm_acpi_pm_write(struct vmm_acpi_pm *pm, u32 offset, u64 value, unsigned i
  * @pm: power management
  *
  * Context: any thread.
- * Return: whether the guest is told of it
+ * Return: whether the guest gets an event
  */
 bool vmm_acpi_pm_button(struct vmm_acpi_pm *pm)
 {
@@ -244,7 +244,7 @@ static void acpi_pm_write(struct vmm_device *dev, u64 offset, u64 value, unsigne
 
 #define STATE_VERSION	1
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_REGS = 1,	/* status, enable, control */
 	STATE_TIME,	/* nanoseconds that the timer counts */
@@ -270,7 +270,7 @@ static int acpi_pm_save(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_state_end(state);
 }
 
-/* What no write of a guest can lead to is refused. */
+/* Refuses a state that no guest write can lead to. */
 static bool state_is_possible(const __le16 regs[3])
 {
 	return !(le16toh(regs[0]) & ~EVENTS) && !(le16toh(regs[1]) & ~EVENTS) &&
@@ -298,7 +298,7 @@ static int acpi_pm_load(struct vmm_device *dev, struct vmm_state *state)
 	pm->status = le16toh(regs[0]);
 	pm->enable = le16toh(regs[1]);
 	pm->control = le16toh(regs[2]);
-	/* The guest's time does not pass while it is saved. */
+	/* The timer continues from the saved value. */
 	pm->ahead = le64toh(ns) - pm->now(pm->arg);
 	pm_update_locked(pm);
 	pthread_mutex_unlock(&pm->lock);
@@ -319,14 +319,14 @@ static const struct vmm_device_command acpi_pm_commands[] = {
 	{ }
 };
 
-/* It is in a table of its own. */
+/* The FADT describes it. */
 static void acpi_pm_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	(void)dev;
 	(void)visitor;
 }
 
-/** How the guest is switched off. */
+/** ACPI power management: power-off, power button, timer. */
 const struct vmm_device_ops vmm_acpi_pm_ops = {
 	.name = "acpi_pm",
 	.create = acpi_pm_create,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The area of the goldfish address space device, and which blocks of it are taken.
+ * The area of the goldfish address space device, and which blocks of it are allocated.
  *
- * A request takes the end of the smallest free block that is large enough, of several the
- * one with the lowest address. A block that is given back is joined with free neighbours.
- * The table is as long as it ever gets: a guest that fills it is told that nothing fits.
+ * A request gets the end of the smallest free block that is large enough; of several such
+ * blocks, of the one with the lowest address. A freed block is merged with free neighbours.
+ * The table has a fixed length: when it is full, requests fail as if the area were full.
  *
- * Sizes are rounded as the reference does, which leaves room for the bytes that were asked
- * for at any place of their first page: never less than a plain rounding up, which other
- * ports have, so that a driver of either kind has what it counts on.
+ * Sizes are rounded up as in the reference, so that the requested bytes fit at any offset in
+ * the block's first page. That is never less than rounding up to a page, which other ports
+ * do, so drivers written for either get as much as they expect.
  *
  * Source: platform_external_qemu hw/pci/goldfish_address_space.c (1625b467e24e).
  */
@@ -29,7 +29,7 @@ void vmm_address_blocks_reset(struct vmm_address_blocks *blocks, u64 size)
 	blocks->block[0] = (struct vmm_address_block){ .size = size, .free = true };
 }
 
-/* The block that has the byte at @offset, which is in the area. */
+/* Finds the block that contains the byte at @offset, which is in the area. */
 static unsigned int block_at(const struct vmm_address_blocks *blocks, u64 offset)
 {
 	unsigned int low = 0;
@@ -46,7 +46,7 @@ static unsigned int block_at(const struct vmm_address_blocks *blocks, u64 offset
 	return low;
 }
 
-/* The smallest free block that has @size bytes, or @count. */
+/* Finds the smallest free block of at least @size bytes; @count if there is none. */
 static unsigned int block_for(const struct vmm_address_blocks *blocks, u64 size)
 {
 	unsigned int best = blocks->count;
@@ -69,7 +69,7 @@ static void block_remove(struct vmm_address_blocks *blocks, unsigned int i)
 		(blocks->count - i) * sizeof(blocks->block[0]));
 }
 
-/* The end of free block @i, @size bytes and less than all of it, becomes a block. */
+/* Makes the last @size bytes of free block @i, less than all of it, a block. */
 static void block_split(struct vmm_address_blocks *blocks, unsigned int i, u64 size)
 {
 	struct vmm_address_block *block = &blocks->block[i];
@@ -82,10 +82,10 @@ static void block_split(struct vmm_address_blocks *blocks, unsigned int i, u64 s
 }
 
 /**
- * vmm_address_blocks_take - take a block
+ * vmm_address_blocks_take - allocate a block
  * @blocks: the area
  * @unit: bytes of a page, a power of two
- * @size: bytes that are wanted, trusted by nobody; becomes how many there are
+ * @size: bytes that are requested, not trusted; changed to the block's bytes
  * @offset: filled: where in the area
  *
  * Return: 0, -EINVAL for no bytes, -ENOMEM if nothing fits
@@ -97,7 +97,7 @@ int vmm_address_blocks_take(struct vmm_address_blocks *blocks, u64 unit, u64 *si
 
 	if (!*size)
 		return -EINVAL;
-	/* From here on nothing wraps. */
+	/* After this check, no sum below wraps. */
 	if (*size > blocks->size)
 		return -ENOMEM;
 	rounded = (*size + 2 * unit - 2) & -unit;
@@ -116,12 +116,12 @@ int vmm_address_blocks_take(struct vmm_address_blocks *blocks, u64 unit, u64 *si
 }
 
 /**
- * vmm_address_blocks_give - give a block back
+ * vmm_address_blocks_give - free a block
  * @blocks: the area
- * @offset: where it begins, trusted by nobody
+ * @offset: where it begins, not trusted
  * @size: filled: bytes of it
  *
- * Return: 0, or -EINVAL if no block that is taken begins there
+ * Return: 0, or -EINVAL if no allocated block begins there
  */
 int vmm_address_blocks_give(struct vmm_address_blocks *blocks, u64 offset, u64 *size)
 {
@@ -148,12 +148,12 @@ int vmm_address_blocks_give(struct vmm_address_blocks *blocks, u64 offset, u64 *
 }
 
 /**
- * vmm_address_blocks_taken - tell whether bytes are all of one block that is taken
+ * vmm_address_blocks_taken - return whether a range is inside one allocated block
  * @blocks: the area
- * @offset: the first, trusted by nobody
+ * @offset: the first, not trusted
  * @size: how many, likewise
  *
- * Return: whether they are
+ * Return: whether it is
  */
 bool vmm_address_blocks_taken(const struct vmm_address_blocks *blocks, u64 offset, u64 size)
 {
@@ -166,10 +166,10 @@ bool vmm_address_blocks_taken(const struct vmm_address_blocks *blocks, u64 offse
 }
 
 /**
- * vmm_address_blocks_possible - tell whether a table is one that can come about
+ * vmm_address_blocks_possible - check a table that was loaded
  * @blocks: @count elements, which come from a file; @size is right
  *
- * Return: whether it is
+ * Return: whether requests can have led to this table
  */
 bool vmm_address_blocks_possible(const struct vmm_address_blocks *blocks)
 {

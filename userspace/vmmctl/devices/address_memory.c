@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Host memory that a guest sees in blocks of its goldfish address space. A service gives
- * files of memory (memfd); each piece of one is a memslot, where the guest has put the area.
+ * Host memory that a guest sees in blocks of its goldfish address space. A service passes
+ * memory files (memfd); each piece of one becomes a memslot inside the area's BAR.
  *
- * The service is a process that may mean harm. Its files cannot get shorter, so that no
- * access of the guest's meets a page that is gone, and they have no huge pages, which a host
- * may run out of. What is in them vmmctl never looks at.
+ * The service is not trusted. Its files are sealed against shrinking, so that no access of
+ * the guest hits a page that is gone, and have no huge pages, because the host may run out
+ * of them. vmmctl never reads their content.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static bool memory_overlaps(const struct vmm_address_memory *memory, u64 offset,
 	return false;
 }
 
-/* A file of huge pages can be mapped from the beginning of one of them only. */
+/* A file of huge pages can only be mapped at the beginning of a huge page. */
 static bool has_huge_pages(int fd, u64 page)
 {
 	void *hva = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, page);
@@ -54,13 +54,13 @@ static bool has_huge_pages(int fd, u64 page)
 	return false;
 }
 
-/* 0, or why the file is not taken. */
+/* Returns 0, or -errno if the file cannot be used. */
 static int file_check(const struct vmm_address_map *map, u64 page)
 {
 	int seals = fcntl(map->fd, F_GET_SEALS);
 	struct stat st;
 
-	/* Only memory has seals. */
+	/* Only memfds have seals. */
 	if (seals < 0 || !(seals & F_SEAL_SHRINK))
 		return -EPERM;
 	if (fstat(map->fd, &st))
@@ -113,7 +113,7 @@ static int add_locked(struct vmm_address_memory *memory, const struct vmm_addres
 			    map->file_offset);
 	if (mapping->hva == MAP_FAILED)
 		return -errno;
-	/* The process's secrets are in no core file of ours. */
+	/* Core files of vmmctl do not contain the service's memory. */
 	madvise(mapping->hva, map->size, MADV_DONTDUMP);
 	mapping->offset = map->offset;
 	mapping->size = map->size;
@@ -126,11 +126,12 @@ static int add_locked(struct vmm_address_memory *memory, const struct vmm_addres
 /**
  * vmm_address_memory_add - show memory to the guest
  * @memory: the pieces so far
- * @map: what and where, trusted by nobody, but that it is in a block that is taken
+ * @map: the memory and its place, not trusted; the caller checks that an allocated block
+ *	contains it
  *
  * Return: 0; -EPERM for a file that is no memfd, can shrink or has huge pages; -EINVAL for
- *	a size or place that is no whole page or not in the file; -EEXIST where there is
- *	memory; -ENOSPC for one piece too many; or -errno of the kernel's
+ *	a size or offset that is not in whole pages or not in the file; -EEXIST if memory is
+ *	shown there; -ENOSPC for too many pieces; or -errno of the kernel
  */
 int vmm_address_memory_add(struct vmm_address_memory *memory, const struct vmm_address_map *map)
 {
@@ -149,7 +150,7 @@ int vmm_address_memory_add(struct vmm_address_memory *memory, const struct vmm_a
 }
 
 /**
- * vmm_address_memory_remove - take one piece away
+ * vmm_address_memory_remove - remove one piece
  * @memory: the pieces
  * @offset: where in the area it begins
  *
@@ -174,12 +175,12 @@ int vmm_address_memory_remove(struct vmm_address_memory *memory, u64 offset)
 }
 
 /**
- * vmm_address_memory_drop - take away all pieces in a part of the area
+ * vmm_address_memory_drop - remove all pieces in a part of the area
  * @memory: the pieces
  * @offset: where the part begins
  * @size: bytes of it
  *
- * Return: how many there were
+ * Return: how many were removed
  */
 unsigned int vmm_address_memory_drop(struct vmm_address_memory *memory, u64 offset, u64 size)
 {
@@ -200,7 +201,7 @@ unsigned int vmm_address_memory_drop(struct vmm_address_memory *memory, u64 offs
 }
 
 /**
- * vmm_address_memory_move - show all pieces where the area is now
+ * vmm_address_memory_move - move all pieces to the area's new address
  * @memory: the pieces
  *
  * Context: the bus's lock is held.

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The goldfish address space device: an area of guest addresses that the guest's driver
- * gives out in blocks (address_blocks.c), registers by which it does so
- * (goldfish_address_space.c), host memory behind blocks (address_memory.c), and the PCI
- * function that all this is (address_space_pci.c). A service says what a block is for; the
- * one that there is, a process outside, is host/address_socket.c.
+ * allocates in blocks (address_blocks.c), the registers for that
+ * (goldfish_address_space.c), host memory in blocks (address_memory.c), and the PCI
+ * function that has all of these (address_space_pci.c). A service defines what a block is
+ * used for; it is another process, connected by host/address_socket.c.
  *
- * Locks, in the order in which they are taken: @order of the registers, one command or ping
- * at a time; @lock of the registers; the bus's.
+ * Locks, in the order in which they are taken: @order of the registers, held for one command
+ * or ping at a time; @lock of the registers; the bus's lock.
  */
 #ifndef DEVICES_ADDRESS_SPACE_H
 #define DEVICES_ADDRESS_SPACE_H
@@ -21,19 +21,19 @@
 struct vmm_vm;
 
 #define VMM_ADDRESS_AREA	(16 * GIB)	/* bytes */
-#define VMM_ADDRESS_BLOCKS	4096	/* free ones included */
+#define VMM_ADDRESS_BLOCKS	4096	/* blocks, free ones included */
 #define VMM_ADDRESS_HANDLES	4096	/* open files of the guest's device */
 #define VMM_ADDRESS_MAPPINGS	16	/* pieces of host memory */
 #define VMM_ADDRESS_PAGE	40	/* bytes of a ping */
-#define VMM_ADDRESS_SLOT	11	/* where guests of the emulator see the function */
+#define VMM_ADDRESS_SLOT	11	/* where the emulator has the function */
 
-/* ---- address_blocks.c: what of the area is taken ---- */
+/* ---- address_blocks.c: allocated blocks of the area ---- */
 
 /**
  * struct vmm_address_block - a piece of the area
  * @offset: in the area
  * @size: bytes
- * @free: nobody has it
+ * @free: it is not allocated
  */
 struct vmm_address_block {
 	u64 offset;
@@ -42,7 +42,7 @@ struct vmm_address_block {
 };
 
 /**
- * struct vmm_address_blocks - the area; the caller serialises
+ * struct vmm_address_blocks - the area; callers serialise
  * @size: bytes of it
  * @count: elements used
  * @block: in order and without gaps; no two free ones are neighbours
@@ -61,7 +61,7 @@ bool vmm_address_blocks_possible(const struct vmm_address_blocks *blocks);
 
 /* ---- goldfish_address_space.c: the registers ---- */
 
-/* Registers that are kept as they were written, and STATUS, by a quarter of their offset. */
+/* Registers that keep the written value, and STATUS; a number is the offset / 4. */
 enum {
 	VMM_ADDRESS_STATUS = 1,
 	VMM_ADDRESS_PAGE_SIZE,
@@ -69,7 +69,7 @@ enum {
 	VMM_ADDRESS_SIZE_HIGH,
 	VMM_ADDRESS_OFFSET_LOW,
 	VMM_ADDRESS_OFFSET_HIGH,
-	VMM_ADDRESS_PING,		/* not kept */
+	VMM_ADDRESS_PING,		/* keeps no value */
 	VMM_ADDRESS_PING_LOW,
 	VMM_ADDRESS_PING_HIGH,
 	VMM_ADDRESS_HANDLE,
@@ -80,8 +80,8 @@ enum {
 
 /**
  * struct vmm_address_handle - an open file of the guest's device
- * @open: it is
- * @gpa: where the guest has its ping page
+ * @open: the handle is in use
+ * @gpa: guest physical address of its ping page
  */
 struct vmm_address_handle {
 	bool open;
@@ -89,16 +89,15 @@ struct vmm_address_handle {
 };
 
 /**
- * struct vmm_address_ops - what the registers need of the device
- * @fetch: copies a ping from guest memory; false if it is not there
+ * struct vmm_address_ops - callbacks of the registers
+ * @fetch: copies a ping from guest memory; false if it is not in RAM
  * @store: copies one back
- * @ping: a handle's ping; by what the guest's driver says, the area is at guest address
- *	@start. True with @page changed if there is an answer. May wait for as long as a vCPU
- *	may
+ * @ping: handles a ping; the guest's driver has the area at guest address @start. Returns
+ *	true if @page was changed and has an answer. May block as long as a vCPU may
  * @closed: a handle is closed
- * @freed: a block was given back; afterwards nothing is behind it
+ * @freed: a block was freed; removes the host memory in it
  *
- * All are called in a vCPU's thread, one at a time, without @lock.
+ * All are called in a vCPU's thread, one at a time, without @lock held.
  */
 struct vmm_address_ops {
 	bool (*fetch)(void *arg, u64 gpa, u8 *page);
@@ -110,20 +109,20 @@ struct vmm_address_ops {
 
 /**
  * struct vmm_address_space - the register model
- * @ops: see there
- * @arg: first argument of them
- * @host_page: bytes of a page of the host's; fixed
+ * @ops: callbacks
+ * @arg: first argument of @ops
+ * @host_page: bytes of a host page; fixed
  * @order: held while a command or a ping is served
  * @lock: protects all that follows, but for the counters
- * @reg: see VMM_ADDRESS_REGS
+ * @reg: registers, by VMM_ADDRESS_*
  * @blocks: the area
  * @handle: handle n is element n - 1
  * @next: element where the search for a handle begins
- * @allocated: blocks that were given out
- * @refused: blocks that were asked for in vain
- * @pings: by a handle that is open
- * @bad: pings without a handle or without a page in RAM
- * @with_data: pings of a kind that is not served
+ * @allocated: counts allocated blocks
+ * @refused: counts requests that failed
+ * @pings: counts pings of open handles
+ * @bad: counts pings without a handle or without a page in RAM
+ * @with_data: counts pings of a kind that is not served
  */
 struct vmm_address_space {
 	const struct vmm_address_ops *ops;
@@ -157,7 +156,7 @@ bool vmm_address_page_size(u32 bytes);
  * @size: bytes, 0 for an element that is not used
  * @hva: where it is mapped here
  * @slot: the memslot of this element; fixed
- * @shown: the guest sees it
+ * @shown: it is shown to the guest
  */
 struct vmm_address_mapping {
 	u64 offset;
@@ -168,7 +167,7 @@ struct vmm_address_mapping {
 };
 
 /**
- * struct vmm_address_memory - all of them; protected by the bus's lock
+ * struct vmm_address_memory - all pieces of host memory; protected by the bus's lock
  * @fn: the function
  * @bar: the BAR that is the area
  * @mapping: the pieces

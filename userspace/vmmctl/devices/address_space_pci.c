@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The goldfish address space device on the board: a PCI function whose first BAR has the
- * registers and whose second one is the area. On the board this is a device without
- * addresses, behind the bus: BARs are the bus's. It is there if the command line has
- * "--device address-space".
+ * The goldfish address space device on the board: a PCI function with the registers in its
+ * first BAR and the area in its second one. The board's device has no address of its own,
+ * because the PCI bus places BARs. It exists with "--device address-space".
  *
- * Nothing is behind the area but host memory that a service has shown. Without a service a
- * ping leaves the guest's page as it is.
+ * The area contains host memory only where a service has mapped some. Without a service, a
+ * ping leaves the guest's page unchanged.
  */
 #include <endian.h>
 #include <errno.h>
@@ -37,7 +36,7 @@ struct device {
 	struct vmm_address_socket *socket;
 };
 
-/* ---- what the registers need ---- */
+/* ---- callbacks of the registers ---- */
 
 static bool device_fetch(void *arg, u64 gpa, u8 *page)
 {
@@ -89,14 +88,14 @@ static const struct vmm_address_ops device_ops = {
 	.freed = device_freed,
 };
 
-/* ---- what a service may do ---- */
+/* ---- callbacks of the service ---- */
 
 static int area_map(void *arg, const struct vmm_address_map *map)
 {
 	struct device *d = arg;
 	int err = -EINVAL;
 
-	/* The block is not given back meanwhile. */
+	/* With the lock held, the guest cannot free the block meanwhile. */
 	pthread_mutex_lock(&d->as.lock);
 	if (vmm_address_blocks_taken(&d->as.blocks, map->offset, map->size))
 		err = vmm_address_memory_add(&d->memory, map);
@@ -113,7 +112,7 @@ static int area_unmap(void *arg, u64 offset)
 
 /* ---- the function ---- */
 
-/* Registers have 4 bytes, and what is not behind a block reads as nothing. */
+/* Registers have 4 bytes. The area without memory reads as 0. */
 static u64 function_read(struct vmm_pci_function *fn, unsigned int bar, u64 offset,
 			 unsigned int len)
 {
@@ -145,7 +144,7 @@ static const struct vmm_pci_ops function_ops = {
 	.moved = function_moved,
 };
 
-/* Guests refuse every other revision. */
+/* The guest's driver accepts no other revision. */
 static const struct vmm_pci_identity identity = {
 	.vendor = 0x607d,
 	.device = 0xf153,
@@ -183,7 +182,7 @@ static int device_open(struct device *d)
 		return vmm_error(-EINVAL, "the board has no PCI bus");
 	function_describe(d);
 	if (vmm_pci_add(&host->bus, &d->fn, VMM_ADDRESS_SLOT))
-		return vmm_error(-EBUSY, "--device address-space: slot %d is another device's",
+		return vmm_error(-EBUSY, "--device address-space: slot %d has another device",
 				 VMM_ADDRESS_SLOT);
 	vmm_pci_power_on(&host->bus);
 	err = path ? vmm_address_socket_open(path, d->vm->loop, &area, &d->socket) : 0;
@@ -217,7 +216,7 @@ static int device_create(struct vmm_device *dev)
 	return err;
 }
 
-/* After the bus's own: the area is at no address. The next guest knows of no block. */
+/* Called after the bus's reset, so the area has no address. All blocks are freed. */
 static void device_reset(struct vmm_device *dev)
 {
 	struct device *d = dev->state;
@@ -257,7 +256,7 @@ static void device_write(struct vmm_device *dev, u64 offset, u64 value, unsigned
 
 #define STATE_VERSION	1
 
-/* Fields of it; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_REGISTERS = 1,
 	STATE_BLOCKS,
@@ -278,7 +277,7 @@ struct saved_block {
  * struct saved_handle - an open handle
  * @number: its number
  * @padding: 0
- * @gpa: where its page is
+ * @gpa: guest physical address of its page
  */
 struct saved_handle {
 	__le32 number;
@@ -286,10 +285,10 @@ struct saved_handle {
 	__le64 gpa;
 };
 
-/* Registers, and where the search for a handle begins. */
+/* Registers, and the index where the search for a handle begins. */
 #define SAVED_REGS	(VMM_ADDRESS_REGS + 1)
 
-/* Room for the table of either; too much for a stack. */
+/* The larger of both tables; too large for the stack. */
 union saved {
 	struct saved_block block[VMM_ADDRESS_BLOCKS];
 	struct saved_handle handle[VMM_ADDRESS_HANDLES];
@@ -335,7 +334,7 @@ static void save_handles(const struct vmm_address_space *as, struct vmm_state *s
 	vmm_state_put(state, STATE_HANDLES, saved, count * sizeof(*saved));
 }
 
-/* Host memory is the service's, and is not saved: no service is asked for its own state. */
+/* Host memory belongs to the service and is not saved, nor is the service's state. */
 static int device_save(struct vmm_device *dev, struct vmm_state *state)
 {
 	struct device *d = dev->state;
@@ -435,7 +434,7 @@ static int device_load(struct vmm_device *dev, struct vmm_state *state)
 	return err;
 }
 
-/* A guest looks for functions itself. */
+/* The guest finds PCI functions itself. */
 static void device_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	(void)dev;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What clocks of a board share. A model asks for the host's time and for an alarm at a
- * time of the host's clock; the timer follows that clock when somebody sets it.
+ * What the clocks of a board share. A model reads the host's time and sets an alarm in host
+ * time; the timer follows the host's clock when that is set.
  */
 #include <errno.h>
 #include <sys/timerfd.h>
@@ -24,13 +24,13 @@ static int clock_expired(void *arg)
 }
 
 /**
- * vmm_clock_open - make a timer of the host's clock
+ * vmm_clock_open - create a timer that follows the host's clock
  * @clock: filled
  * @dev: the device; its loop runs the timer
- * @due: told that the alarm's time may have come; main thread
+ * @due: called when the alarm's time may have come; main thread
  * @arg: argument of @due
  *
- * Return: 0, or -errno; vmm_clock_close() is due in both cases
+ * Return: 0, or -errno; vmm_clock_close() must be called in both cases
  */
 int vmm_clock_open(struct vmm_clock *clock, struct vmm_device *dev, void (*due)(void *arg),
 		   void *arg)
@@ -44,7 +44,7 @@ int vmm_clock_open(struct vmm_clock *clock, struct vmm_device *dev, void (*due)(
 
 /**
  * vmm_clock_close - free a timer
- * @clock: was opened, or that has failed
+ * @clock: was opened, or opening it failed
  */
 void vmm_clock_close(struct vmm_clock *clock)
 {
@@ -58,7 +58,7 @@ void vmm_clock_close(struct vmm_clock *clock)
 /**
  * vmm_clock_stats - add what a clock has counted
  * @clock: the clock
- * @report: where to
+ * @report: where they are added
  *
  * Context: any thread.
  */
@@ -68,7 +68,7 @@ void vmm_clock_stats(const struct vmm_clock *clock, struct vmm_report *report)
 }
 
 /**
- * vmm_clock_irq - tell the line of a clock
+ * vmm_clock_irq - set the line of a clock
  * @arg: the clock
  * @level: of the line
  */
@@ -80,7 +80,7 @@ void vmm_clock_irq(void *arg, bool level)
 }
 
 /**
- * vmm_clock_ns - tell the host's time
+ * vmm_clock_ns - return the host's time
  * @arg: the clock
  *
  * Return: nanoseconds of the epoch
@@ -95,7 +95,7 @@ s64 vmm_clock_ns(void *arg)
 }
 
 /**
- * vmm_clock_seconds - tell the host's time
+ * vmm_clock_seconds - return the host's time
  * @arg: the clock
  *
  * Return: seconds of the epoch
@@ -117,9 +117,9 @@ static void clock_alarm(const struct vmm_clock *clock, s64 seconds, long ns)
 }
 
 /**
- * vmm_clock_at_ns - have the clock's @due called
+ * vmm_clock_at_ns - set the alarm in nanoseconds
  * @arg: the clock
- * @at: at this nanosecond of the epoch, which is not negative; 0 for never
+ * @at: when @due is called, nanoseconds of the epoch, not negative; 0 for never
  */
 void vmm_clock_at_ns(void *arg, s64 at)
 {
@@ -127,9 +127,9 @@ void vmm_clock_at_ns(void *arg, s64 at)
 }
 
 /**
- * vmm_clock_at_second - have the clock's @due called
+ * vmm_clock_at_second - set the alarm in seconds
  * @arg: the clock
- * @at: at this second of the epoch, 0 for never
+ * @at: when @due is called, seconds of the epoch; 0 for never
  */
 void vmm_clock_at_second(void *arg, s64 at)
 {

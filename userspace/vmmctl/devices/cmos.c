@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MC146818: a PC's clock, behind an index and a data port, with an alarm and bytes that
- * keep what is written to them. It shows the host's time (UTC) until the guest sets it;
- * from then on it keeps the guest's distance from the host's time. It always runs.
+ * MC146818: a PC's clock, behind an index and a data port, with an alarm and CMOS RAM. It
+ * shows the host's time (UTC) until the guest sets it; then it keeps the difference to the
+ * host's time. It always runs.
  *
- * Periodic interrupts are not there: no driver of a virtual machine's guest needs them.
+ * There are no periodic interrupts: no driver of a virtual machine's guest needs them.
  *
- * Source: MC146818A data sheet (Motorola); the century's place is that which the FADT
+ * Source: MC146818A data sheet (Motorola); the century register is the one that the FADT
  * names.
  */
 #include <endian.h>
@@ -50,7 +50,7 @@
 #define C_IRQ		(1 << 7)
 #define D_VALID		0x80
 #define HOUR_PM		0x80
-#define ANY		0xc0	/* an alarm's field with both bits fits all */
+#define ANY		0xc0	/* an alarm register with both bits set matches any value */
 
 #define DAY_SECONDS	86400
 
@@ -95,13 +95,13 @@ static unsigned int decode_hour(const struct vmm_cmos *cmos, u8 byte)
 	return decode(cmos, byte & ~HOUR_PM) % 12 + (byte & HOUR_PM ? 12 : 0);
 }
 
-/* Puts the time into its registers. */
+/* Writes the time into its registers. */
 static void time_show_locked(struct vmm_cmos *cmos)
 {
 	time_t now = cmos_time(cmos);
 	struct tm tm;
 
-	/* While the guest sets the time it sees what it has written. */
+	/* While the guest sets the time, it reads back what it has written. */
 	if (cmos->ram[REG_B] & B_SET || !gmtime_r(&now, &tm))
 		return;
 	cmos->ram[REG_SECOND] = encode(cmos, tm.tm_sec);
@@ -114,7 +114,7 @@ static void time_show_locked(struct vmm_cmos *cmos)
 	cmos->ram[REG_CENTURY] = encode(cmos, (tm.tm_year + 1900) / 100 % 100);
 }
 
-/* Takes the time from its registers; an impossible one is made a possible one. */
+/* Sets the time from its registers; mktime() normalises impossible dates. */
 static void time_set_locked(struct vmm_cmos *cmos)
 {
 	struct tm tm = {
@@ -135,7 +135,7 @@ static bool field_fits(u8 field, unsigned int value, unsigned int wanted)
 	return (field & ANY) == ANY || value == wanted;
 }
 
-/* Seconds until the alarm fits, 0 for never: at most a day. */
+/* Seconds until the alarm matches, at most a day; 0 for never. */
 static unsigned int alarm_left(const struct vmm_cmos *cmos)
 {
 	const u8 *ram = cmos->ram;
@@ -157,7 +157,7 @@ static unsigned int alarm_left(const struct vmm_cmos *cmos)
 	return 0;
 }
 
-/* The time, the alarm or who is to be told has changed: when is the next? */
+/* Sets the next alarm; called when the time, the alarm or its interrupt enable changed. */
 static void alarm_wait_locked(struct vmm_cmos *cmos)
 {
 	unsigned int left = 0;
@@ -181,7 +181,7 @@ static void cmos_clear(struct vmm_cmos *cmos)
 
 /**
  * vmm_cmos_init - make a clock in its reset state
- * @cmos: its callbacks must be set, all else is zero
+ * @cmos: callbacks are set, all other members are zero
  */
 void vmm_cmos_init(struct vmm_cmos *cmos)
 {
@@ -241,7 +241,10 @@ static void data_write_locked(struct vmm_cmos *cmos, u8 value)
 	case REG_D:
 		return;
 	case REG_B:
-		/* To set the time ends: what was written counts, in the form it was in. */
+		/*
+		 * The guest has finished setting the time: read it in the format that it was
+		 * written in.
+		 */
 		if (before & B_SET && !(value & B_SET))
 			time_set_locked(cmos);
 		cmos->ram[REG_B] = value;
@@ -259,7 +262,7 @@ static void data_write_locked(struct vmm_cmos *cmos, u8 value)
 /**
  * vmm_cmos_read - answer a guest read
  * @cmos: the clock
- * @port: 0 for the index, which nobody can read, 1 for the data
+ * @port: 0 for the index, which cannot be read, 1 for the data
  *
  * Context: any thread.
  * Return: the byte
@@ -287,7 +290,7 @@ u8 vmm_cmos_read(struct vmm_cmos *cmos, u32 port)
 void vmm_cmos_write(struct vmm_cmos *cmos, u32 port, u8 value)
 {
 	pthread_mutex_lock(&cmos->lock);
-	/* The index's highest bit switches NMIs off, of which there are none. */
+	/* The index's highest bit disables NMIs; the board has none. */
 	if (port == PORT_INDEX)
 		cmos->index = value & (VMM_CMOS_BYTES - 1);
 	else
@@ -306,16 +309,16 @@ void vmm_cmos_due(struct vmm_cmos *cmos)
 	pthread_mutex_lock(&cmos->lock);
 	if (!cmos->paused && cmos->due && cmos->now(cmos->arg) >= cmos->due)
 		cmos->alarmed = true;
-	/* The next one, or the same again if the host's clock was set back. */
+	/* Sets the next alarm, or the same again if the host's clock was set back. */
 	alarm_wait_locked(cmos);
 	cmos_update_locked(cmos);
 	pthread_mutex_unlock(&cmos->lock);
 }
 
 /**
- * vmm_cmos_pause - raise no alarm, or go on; time passes
+ * vmm_cmos_pause - stop raising alarms, or continue; the clock runs on
  * @cmos: the clock
- * @paused: which; an alarm that was due meanwhile is raised when it goes on
+ * @paused: true to pause; false to continue, and to raise an alarm that was due meanwhile
  */
 void vmm_cmos_pause(struct vmm_cmos *cmos, bool paused)
 {
@@ -330,7 +333,7 @@ void vmm_cmos_pause(struct vmm_cmos *cmos, bool paused)
 /**
  * struct clock - the model and the host's clock
  * @cmos: the model
- * @host: the host's clock, whose timer tells of the alarm
+ * @host: the host's clock, whose timer is the alarm
  */
 struct clock {
 	struct vmm_cmos cmos;
@@ -377,7 +380,7 @@ static void cmos_reset(struct vmm_device *dev)
 	vmm_cmos_reset(&clock->cmos);
 }
 
-/* A port is a byte. */
+/* A port is one byte wide. */
 static u64 cmos_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct clock *clock = dev->state;
@@ -414,11 +417,11 @@ static void cmos_resume(struct vmm_device *dev)
 
 #define STATE_VERSION	1
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_RAM = 1,	/* all registers */
-	STATE_INDEX,	/* which one is shown, and whether the alarm has gone off */
-	STATE_OFFSET,	/* seconds from the host's time to the guest's */
+	STATE_INDEX,	/* index register, and whether the alarm has gone off */
+	STATE_OFFSET,	/* the guest's time minus the host's, seconds */
 	STATE_DUE,	/* second of the host's time, or 0 */
 };
 
@@ -447,7 +450,7 @@ static int cmos_save(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_state_end(state);
 }
 
-/* The registers of century and year hold 25755 at most. What no write leads to is refused. */
+/* Century and year registers hold 25755 at most: a larger offset is refused. */
 #define OFFSET_MAX	(26000LL * 366 * DAY_SECONDS)
 
 static bool state_is_possible(const u8 *ram, const u8 *index, s64 offset, s64 due)
@@ -482,7 +485,7 @@ static int cmos_load(struct vmm_device *dev, struct vmm_state *state)
 	cmos->alarmed = index[1];
 	cmos->offset = le64toh(offset);
 	cmos->due = le64toh(due);
-	/* An alarm that was due meanwhile goes off when the clock goes on. */
+	/* An alarm that was due meanwhile goes off when the clock is resumed. */
 	cmos->alarm(cmos->arg, cmos->paused ? 0 : cmos->due);
 	cmos_update_locked(cmos);
 	pthread_mutex_unlock(&cmos->lock);

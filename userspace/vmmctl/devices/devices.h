@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * devices/ owns the models, one file a device.
+ * devices/ owns the device models, one file for each device.
  */
 #ifndef DEVICES_H
 #define DEVICES_H
@@ -43,9 +43,9 @@ int vmm_pipe_open_node(void);
 
 /**
  * struct vmm_pl011 - the register model of a PL011
- * @irq: told the line's level whenever it changes
- * @put: takes a byte that the guest sent
- * @room: told that bytes can be taken again
+ * @irq: called with the level of the line when it changes
+ * @put: called with a byte that the guest sent
+ * @room: called when bytes can be received again
  * @arg: first argument of the three
  * @lock: protects all that follows; held when the three are called
  * @fifo: what was received, a ring
@@ -54,15 +54,15 @@ int vmm_pipe_open_node(void);
  * @ilpr: low-power counter, stored only
  * @ibrd: baud rate, stored only
  * @fbrd: its fraction, stored only
- * @lcrh: line control; only the FIFO enable bit means something
+ * @lcrh: line control; only the FIFO enable bit has an effect
  * @cr: control, stored only
- * @ifls: FIFO levels that interrupt
- * @imsc: interrupts that are let through
+ * @ifls: FIFO levels that raise interrupts
+ * @imsc: interrupts that are enabled
  * @dmacr: DMA control, stored only
  * @tx_raw: the transmit interrupt, before the mask
- * @level: the line as @irq was told
+ * @level: the level that @irq was called with last
  * @paused: nothing is received
- * @counts: what has gone through, read without the lock
+ * @counts: counters, read without the lock
  */
 struct vmm_pl011 {
 	void (*irq)(void *arg, bool level);
@@ -97,18 +97,18 @@ size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len);
 
 /**
  * struct vmm_pl031 - the register model of a PL031
- * @irq: told the line's level whenever it changes
- * @now: tells the second of the host's clock
- * @alarm: told from which second of it on vmm_pl031_due() is to be called, 0 for never
+ * @irq: called with the level of the line when it changes
+ * @now: returns the second of the host's clock
+ * @alarm: called with the second from which on vmm_pl031_due() must be called, 0 for never
  * @arg: first argument of the three
  * @lock: protects all that follows; held when the three are called
- * @offset: what the guest's time is ahead of the host's, seconds; wraps
+ * @offset: the guest's time minus the host's, seconds; wraps
  * @match: the guest's time of the alarm
- * @load: what the guest has set its time to
- * @imsc: interrupts that are let through
+ * @load: the time that the guest has set
+ * @imsc: interrupts that are enabled
  * @ris: the alarm's interrupt, before the mask
- * @due: second of the host's clock when the alarm is due, 0 for no alarm
- * @level: the line as @irq was told
+ * @due: host time of the alarm in seconds, 0 for no alarm
+ * @level: the level that @irq was called with last
  * @paused: no alarm is raised
  */
 struct vmm_pl031 {
@@ -136,7 +136,7 @@ void vmm_pl031_pause(struct vmm_pl031 *rtc, bool paused);
 
 /* ---- pl061.c ---- */
 
-/* Registers that are kept as they were written: the manual's names. */
+/* Registers that keep the written value, by the manual's names. */
 enum {
 	VMM_PL061_DIR,
 	VMM_PL061_IS,
@@ -148,15 +148,15 @@ enum {
 };
 
 /**
- * struct vmm_pl061 - the register model of a PL061; a bit is a line everywhere
- * @irq: told the interrupt's level whenever it changes
+ * struct vmm_pl061 - the register model of a PL061; in all members, a bit is a line
+ * @irq: called with the level of the interrupt when it changes
  * @arg: first argument of it
  * @lock: protects all that follows; held when @irq is called
- * @reg: registers that are kept
- * @out: what the guest puts out, where a line is an output
- * @in: levels from outside
- * @edges: edges that were seen, until the guest clears them
- * @level: the interrupt as @irq was told
+ * @reg: registers that keep the written value
+ * @out: levels of lines that are outputs
+ * @in: levels of lines that are inputs
+ * @edges: edges that occurred and that the guest has not cleared
+ * @level: the level that @irq was called with last
  */
 struct vmm_pl061 {
 	void (*irq)(void *arg, bool level);
@@ -228,14 +228,14 @@ void vmm_stall_pause(struct vmm_stall *stall, bool paused);
 
 void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu);
 
-/* tap_counts.c: what has gone through a network interface */
+/* tap_counts.c: counters of a network interface */
 
 #define VMM_TAP_COUNTS	6
 
 /**
- * struct vmm_tap_counts - counters of an interface of the host's
- * @fd: the file of each, or -1
- * @first: what it was at first
+ * struct vmm_tap_counts - counters of a network interface of the host
+ * @fd: sysfs file of each counter, or -1
+ * @first: value of each when it was opened
  */
 struct vmm_tap_counts {
 	int fd[VMM_TAP_COUNTS];
@@ -258,7 +258,8 @@ struct vhost_ranchu_blk_backend;
 struct vhost_ranchu_blk_info;
 struct vhost_ranchu_blk_stats;
 
-struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const char *path,
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+				       const struct vmm_disk *disk,
 				       const struct vhost_ranchu_blk_backend *backend);
 void vmm_user_blk_close(struct vmm_user_blk *blk);
 int vmm_user_blk_start(struct vmm_user_blk *blk, unsigned int rings);

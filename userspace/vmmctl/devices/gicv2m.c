@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A GICv2m frame: what is written to its one register becomes a shared peripheral
- * interrupt. PCI functions never come here: their messages are routed to the same
- * interrupts in KVM (machine/aarch64/irqchip.c). A CPU may write, too.
+ * A GICv2m frame: a write to its one register raises a shared peripheral interrupt. Messages
+ * of PCI functions do not come here: KVM routes them to the same interrupts
+ * (machine/aarch64/irqchip.c). A CPU may write to the register, too.
  *
  * Source: Arm Server Base System Architecture (DEN0029), appendix E.
  */
@@ -24,7 +24,7 @@ static int gicv2m_create(struct vmm_device *dev)
 	return 0;
 }
 
-/* The identification registers say nothing: no driver knows us by them. */
+/* Identification registers read as 0: no driver uses them. */
 static u64 gicv2m_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)len;
@@ -40,13 +40,13 @@ static void gicv2m_write(struct vmm_device *dev, u64 offset, u64 value, unsigned
 	if (offset != VMM_GICV2M_SETSPI || id < first_id(dev) ||
 	    id - first_id(dev) >= dev->vm->board.gic.frame_spis)
 		return;
-	/* An edge. */
+	/* The interrupt is edge-triggered. */
 	vmm_line_init(&line, dev->vm, id - RANCHU_GIC_FIRST_SPI);
 	vmm_line_set(&line, true);
 	vmm_line_set(&line, false);
 }
 
-/* It is a part of the interrupt controller's node, which is the board's own. */
+/* The interrupt controller's node of the device tree describes it. */
 static void gicv2m_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	(void)dev;

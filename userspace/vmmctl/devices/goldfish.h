@@ -18,7 +18,7 @@ void vmm_goldfish_describe(const struct vmm_device *dev, struct vmm_visitor *vis
 
 /* ---- goldfish_battery.c ---- */
 
-/* What a battery has to say. The order is that of the saved state. */
+/* Values of a battery, in the order of the saved state. */
 enum vmm_battery_value {
 	VMM_BATTERY_AC,
 	VMM_BATTERY_STATUS,
@@ -39,14 +39,14 @@ enum vmm_battery_value {
 
 /**
  * struct vmm_battery - the register model of a battery and its charger
- * @irq: told the line's level whenever it changes
+ * @irq: called with the level of the line when it changes
  * @arg: first argument of @irq
  * @lock: protects all that follows; held when @irq is called
- * @fitted: there is a battery; fixed
+ * @fitted: the guest has a battery; fixed
  * @value: as the guest reads them
  * @pending: changes that the guest has not read
- * @enable: of that, what interrupts
- * @level: the line as @irq was told
+ * @enable: the events in it that raise the interrupt
+ * @level: the level that @irq was called with last
  * @changes: how often a value has changed, read without the lock
  */
 struct vmm_battery {
@@ -77,12 +77,12 @@ void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text);
 #define VMM_EVENTS_AXIS_MAX	0x7fff			/* of X and Y, whatever the screen */
 
 /**
- * struct vmm_events_parts - what a guest can be given to press
+ * struct vmm_events_parts - input devices that a guest can have
  * @keyboard: the keys of a keyboard
  * @dpad: arrow keys and their centre
  * @trackball: relative movement
  * @touch: a screen for one finger, or several
- * @wheel: a wheel, and nothing else
+ * @wheel: a wheel, without any of the others
  */
 struct vmm_events_parts {
 	bool keyboard;
@@ -94,24 +94,24 @@ struct vmm_events_parts {
 
 /**
  * struct vmm_events - the register model of keys and a touch screen
- * @irq: told the line's level whenever it changes
+ * @irq: called with the level of the line when it changes
  * @arg: first argument of @irq
- * @parts: what there is; fixed
- * @bits: codes that there are, by type; type 0 has the types; fixed
+ * @parts: input devices that the guest has; fixed
+ * @bits: supported codes by type; type 0 has the types; fixed
  * @limits: of axes: smallest and largest value, fuzz, flat; fixed
- * @axes: elements of @limits that the guest is told of; fixed
+ * @axes: elements of @limits that the guest can read; fixed
  * @lock: protects all that follows; held when @irq is called
- * @page: what the guest looks at
- * @live: the guest has looked at the limits, and is to be interrupted from then on
- * @words: events that wait, a ring
+ * @page: the page that the guest has selected
+ * @live: the guest has read the limits: from then on it gets interrupts
+ * @words: queued events, a ring
  * @head: the oldest word
- * @count: words that wait
- * @guest: keys, switches and fingers as the guest will know them when it has read all
- * @real: as they are
- * @behind: the two may differ
- * @lost: reports that found no room
- * @touches: how many there were, to number them
- * @level: the line as @irq was told
+ * @count: queued words
+ * @guest: keys, switches and fingers according to the queued events
+ * @real: their real state
+ * @behind: @guest and @real may differ
+ * @lost: reports that did not fit into the queue
+ * @touches: touches so far, for tracking IDs
+ * @level: the level that @irq was called with last
  */
 struct vmm_events {
 	void (*irq)(void *arg, bool level);
@@ -149,20 +149,20 @@ bool vmm_events_roll(struct vmm_events *events, s32 x, s32 y);
 
 /**
  * struct vmm_goldfish_rtc - the register model of the family's clock
- * @irq: told the line's level whenever it changes
- * @now: tells the host's time, nanoseconds of the epoch
- * @alarm: told from which of them on vmm_goldfish_rtc_due() is to be called, 0 for never
+ * @irq: called with the level of the line when it changes
+ * @now: returns the host's time, nanoseconds of the epoch
+ * @alarm: called with the time from which on vmm_goldfish_rtc_due() must be called, 0 for never
  * @arg: first argument of the three
  * @lock: protects all that follows; held when the three are called
  * @latch: the guest's time when it was read last
  * @set_high: upper half of the time that is being set
- * @offset: what the guest's time is ahead of the host's; wraps
+ * @offset: the guest's time minus the host's; wraps
  * @match: the guest's time of the alarm, as written
- * @armed: the alarm is to come
- * @enabled: the alarm interrupts
- * @raised: it has, and the guest has not acknowledged it
+ * @armed: the alarm is set and was not raised yet
+ * @enabled: the alarm's interrupt is enabled
+ * @raised: the alarm was raised, and the guest has not acknowledged it
  * @due: the host's time of the alarm, 0 for no alarm
- * @level: the line as @irq was told
+ * @level: the level that @irq was called with last
  * @paused: no alarm is raised
  */
 struct vmm_goldfish_rtc {
@@ -200,23 +200,23 @@ enum vmm_fb_format {
 
 /**
  * struct vmm_goldfish_fb - the register model of a framebuffer
- * @irq: told the line's level whenever it changes
- * @pace: told to call vmm_goldfish_fb_tick() once a frame, or to stop that
+ * @irq: called with the level of the line when it changes
+ * @pace: called to start or stop calls of vmm_goldfish_fb_tick(), one for each frame
  * @arg: first argument of both
  * @width: pixels of a row; fixed
  * @height: rows; fixed
- * @depth: bits of a pixel, 16 or 32, for a driver that asks; fixed
+ * @depth: bits per pixel that a driver can read, 16 or 32; fixed
  * @lock: protects all that follows; held when the two are called
- * @status: what has happened
- * @enable: of that, what interrupts
+ * @status: events that have happened
+ * @enable: the events in it that raise the interrupt
  * @base: guest physical address of the frame
- * @based: there is one
+ * @based: the guest has set @base
  * @blank: black is shown
  * @format: of the frame
  * @turns: quarter turns clockwise by which the screen is turned
- * @paced: as @pace was told
- * @level: the line as @irq was told
- * @paused: no frame's time passes
+ * @paced: the value that @pace was called with last
+ * @level: the level that @irq was called with last
+ * @paused: frames are not paced
  */
 struct vmm_goldfish_fb {
 	void (*irq)(void *arg, bool level);
@@ -253,16 +253,16 @@ void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused);
 #define VMM_AUDIO_RECORD_RATE	8000	/* recorded: one channel, 16 bits */
 #define VMM_AUDIO_BUFFER	16384	/* bytes of a buffer, at most */
 
-/* What has happened. */
+/* Bits of the status. */
 #define VMM_AUDIO_INT_WRITE_1	(1 << 0)	/* a buffer is empty; the second one is next */
 #define VMM_AUDIO_INT_READ	(1 << 2)
 #define VMM_AUDIO_INT_ALL	7
 
 /**
- * struct vmm_audio_buffer - a piece that the guest has put up to play
- * @gpa: where the guest has it
- * @bytes: of it that are to be played, 0 for none
- * @samples: they, copied when the guest said so
+ * struct vmm_audio_buffer - samples that the guest has queued for playback
+ * @gpa: guest physical address
+ * @bytes: bytes that are to be played, 0 for none
+ * @samples: a copy of the samples, made when the guest queued them
  */
 struct vmm_audio_buffer {
 	u64 gpa;
@@ -272,34 +272,34 @@ struct vmm_audio_buffer {
 
 /**
  * struct vmm_audio - the register model of goldfish audio
- * @irq: told the line's level whenever it changes
- * @now: tells nanoseconds of a clock that only goes on
- * @wait: told when vmm_audio_due() is to be called, 0 for never
- * @fetch: copies bytes of the guest's; false if they are not there
- * @store: puts bytes into the guest's memory
- * @play: takes what has been played; called without @lock, in the main thread
- * @silence: told when the guest that has played has closed the device; called likewise
- * @listen: told when the guest begins to record, and when it ends; called likewise
- * @record: fills in what has been recorded; called likewise, between the two
- * @arg: first argument of them
- * @lock: protects all that follows; held when the others are called
- * @status: what has happened
- * @enable: of that, what interrupts
- * @buffer: both of them
- * @playing: the one whose time passes
- * @play_end: when that is over, 0 if nothing is played
- * @read_gpa: where the guest wants what it records
- * @read_bytes: how much, last time
- * @read_end: when it has been recorded, 0 if nothing is
- * @read_last: when the last one ended since the guest opened the device, or 0
- * @read_number: counts what the guest has asked to record, and forgotten
- * @wanted: the guest records
- * @listening: as @listen was told
- * @sounding: @play was told something, or will be, and @silence not yet
- * @silent: @silence is to be told
- * @bad: buffers that were not in RAM
- * @level: the line as @irq was told
- * @paused: no time passes
+ * @irq: called with the level of the line when it changes
+ * @now: returns nanoseconds of a monotonic clock
+ * @wait: called with the time when vmm_audio_due() must be called, 0 for never
+ * @fetch: copies bytes from guest memory; false if they are not in RAM
+ * @store: copies bytes into guest memory
+ * @play: takes played samples; called without @lock held, in the main thread
+ * @silence: called when a guest that has played closes the device; called likewise
+ * @listen: called when the guest begins and when it ends recording; called likewise
+ * @record: returns recorded samples; called likewise, between two calls of @listen
+ * @arg: first argument of the callbacks
+ * @lock: protects all that follows; held when @irq, @now, @wait, @fetch and @store are called
+ * @status: events that have happened
+ * @enable: the events in it that raise the interrupt
+ * @buffer: the two buffers for playback
+ * @playing: index of the buffer that is being played
+ * @play_end: end of its playback, 0 if nothing is played
+ * @read_gpa: guest physical address for recorded samples
+ * @read_bytes: bytes of the last request to record
+ * @read_end: end of that recording, 0 if nothing is recorded
+ * @read_last: end of the last recording since the guest opened the device, or 0
+ * @read_number: counts requests to record, and cancellations
+ * @wanted: the guest is recording
+ * @listening: the value that @listen was called with last
+ * @sounding: @play was called, or will be, since the last call of @silence
+ * @silent: @silence must be called
+ * @bad: counts buffers that were not in RAM
+ * @level: the level that @irq was called with last
+ * @paused: playback and recording are stopped
  */
 struct vmm_audio {
 	void (*irq)(void *arg, bool level);

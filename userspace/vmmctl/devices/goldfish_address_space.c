@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The registers of the goldfish address space device: blocks of the area, handles, of which
- * each open file of the guest's device has one, and pings, by which the owner of a handle
- * asks something of a service. A ping is 40 bytes in a page of the guest's.
+ * The registers of the goldfish address space device: blocks of the area; handles, one for
+ * each open file of the guest's device; and pings, by which the owner of a handle sends a
+ * request to a service. A ping is 40 bytes in a page of the guest.
  *
- * What differs from the reference: handles get status 0 and not ENOSYS, which the guest's
- * driver ignores; a page size that is none is ignored, where the reference would divide by
- * it; no interrupt follows a command, which no driver asks for; a reset of the guest frees
- * all, because its driver knows of nothing then.
+ * Differences from the reference: handles get status 0 and not ENOSYS, which the guest's
+ * driver ignores; an invalid page size is ignored, where the reference would divide by zero;
+ * a command raises no interrupt, which no driver enables; a reset of the guest frees
+ * everything, because its driver starts without any block or handle.
  *
- * Source: platform_external_qemu hw/pci/goldfish_address_space.c (1625b467e24e) and la's
- * state of it (870b3579125d); the guest's driver, goldfish_address_space.c of
+ * Source: platform_external_qemu hw/pci/goldfish_address_space.c (1625b467e24e) and the
+ * later state of that file (870b3579125d); the guest's driver, goldfish_address_space.c of
  * goldfish_drivers (543e944488ca), for the order of its writes.
  */
 #include <errno.h>
@@ -33,16 +33,16 @@ enum {
 };
 
 #define NO_HANDLE	0xffffffff
-#define UNKNOWN		38	/* status of a command that there is not: Linux' ENOSYS */
+#define UNKNOWN		38	/* status of an unknown command: Linux' ENOSYS */
 #define NOWHERE		(~0ULL)
 
-/* A guest's page; other values are a mistake of its. */
+/* Sizes of a guest page; other values are an error of the guest. */
 #define PAGE_MIN	4096U
 #define PAGE_MAX	65536U
 
 /**
- * vmm_address_page_size - tell whether a guest can have pages of a size
- * @bytes: the size, trusted by nobody
+ * vmm_address_page_size - return whether a guest can have pages of a size
+ * @bytes: the size, not trusted
  *
  * Return: whether it can
  */
@@ -51,7 +51,7 @@ bool vmm_address_page_size(u32 bytes)
 	return bytes >= PAGE_MIN && bytes <= PAGE_MAX && !(bytes & (bytes - 1));
 }
 
-/* Host memory is shown in pages of the host's, so no block begins inside of one. */
+/* Host memory is mapped in host pages, so blocks begin at host pages. */
 static u64 unit(const struct vmm_address_space *as)
 {
 	u64 page = as->reg[VMM_ADDRESS_PAGE_SIZE];
@@ -70,7 +70,7 @@ static void forget_locked(struct vmm_address_space *as)
 }
 
 /**
- * vmm_address_space_init - make the registers, as at power-on
+ * vmm_address_space_init - initialise the registers to their power-on state
  * @as: @ops and @arg are set, all else is zero
  */
 void vmm_address_space_init(struct vmm_address_space *as)
@@ -95,7 +95,7 @@ void vmm_address_space_fini(struct vmm_address_space *as)
  * vmm_address_space_reset - put registers, blocks and handles into their power-on state
  * @as: the registers; no vCPU runs
  *
- * No service is told; the caller does that.
+ * Does not tell the service; the caller does.
  */
 void vmm_address_space_reset(struct vmm_address_space *as)
 {
@@ -115,7 +115,7 @@ static void set_pair(struct vmm_address_space *as, unsigned int low, u64 value)
 	as->reg[low + 1] = value >> 32;
 }
 
-/* NULL for a number that is nobody's. */
+/* Returns NULL for a number that is not in use. */
 static struct vmm_address_handle *handle_find(struct vmm_address_space *as, u32 number)
 {
 	if (!number || number > VMM_ADDRESS_HANDLES || !as->handle[number - 1].open)
@@ -137,7 +137,7 @@ static int allocate(struct vmm_address_space *as)
 	return err;
 }
 
-/* Numbers go round, so that one that was closed is not soon another file's. */
+/* Numbers are reused as late as possible. */
 static int handle_open(struct vmm_address_space *as)
 {
 	unsigned int tries;
@@ -157,10 +157,10 @@ static int handle_open(struct vmm_address_space *as)
 }
 
 /**
- * struct outcome - what somebody is to be told of a command
- * @handle: it was closed; 0 for none
- * @offset: a block was given back
- * @size: bytes of it, 0 for none
+ * struct outcome - what callbacks must be called after a command
+ * @handle: handle that was closed; 0 for none
+ * @offset: offset of a block that was freed
+ * @size: bytes of the block, 0 for none
  */
 struct outcome {
 	u32 handle;
@@ -207,13 +207,13 @@ static void command_serve(struct vmm_address_space *as, u32 command)
 	pthread_mutex_unlock(&as->lock);
 	if (outcome.handle)
 		as->ops->closed(as->arg, outcome.handle);
-	/* Nobody is given the block before what is behind it is gone. */
+	/* The block is free only after the host memory in it was removed. */
 	if (outcome.size)
 		as->ops->freed(as->arg, outcome.offset, outcome.size);
 	pthread_mutex_unlock(&as->order);
 }
 
-/* Where a handle's page is, and the area. */
+/* Finds a handle's page and the guest address of the area. */
 static bool ping_find(struct vmm_address_space *as, u32 number, u64 *gpa, u64 *start)
 {
 	const struct vmm_address_handle *handle;
@@ -246,7 +246,7 @@ static void ping_serve(struct vmm_address_space *as, u32 number)
 /**
  * vmm_address_space_read - answer a guest's read of 4 bytes
  * @as: the registers
- * @offset: of the register in bytes, trusted by nobody
+ * @offset: of the register in bytes, not trusted
  *
  * Context: any vCPU's thread.
  * Return: its value
@@ -277,7 +277,7 @@ static void write_locked(struct vmm_address_space *as, unsigned int reg, u32 val
 /**
  * vmm_address_space_write - take a guest's write of 4 bytes
  * @as: the registers
- * @offset: of the register in bytes, trusted by nobody
+ * @offset: of the register in bytes, not trusted
  * @value: what was written
  *
  * Context: any vCPU's thread. A command or a ping is complete when it returns.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goldfish audio: two buffers that are played in turn, and one that is recorded into.
- * The device takes as long for a buffer as a loudspeaker would: the guest's pace is that
- * of the host's clock, whatever takes and gives the samples (host/sound.h).
+ * Goldfish audio: two buffers that are played in turn, and one for recording. A buffer takes
+ * as long as its samples would on a real device: the host's clock sets the pace, independent
+ * of where samples go to and come from (host/sound.h).
  *
  * Source: platform_external_qemu hw/audio/goldfish_audio.c (853e3bc05f0e).
  */
@@ -28,13 +28,13 @@
 #define INT_READ		VMM_AUDIO_INT_READ
 
 #define SECOND_NS		1000000000ULL
-/* Time that the host has lost is made up for, up to here. */
+/* A delay of the host is made up for, up to this time. */
 #define LATE_MOST		SECOND_NS
-/* Buffers in a row that a guest may have as over, and then others have their turn. */
+/* Buffers that are completed in a row before other work gets its turn. */
 #define TURN			16
 #define PLAY_BYTES		(VMM_AUDIO_RATE * VMM_AUDIO_CHANNELS * 2)	/* a second */
 #define RECORD_BYTES		(VMM_AUDIO_RECORD_RATE * 2)
-#define AT_ONCE			1	/* a time that has been */
+#define AT_ONCE			1	/* a time in the past */
 
 static void line_set_locked(struct vmm_audio *audio, bool level)
 {
@@ -44,7 +44,7 @@ static void line_set_locked(struct vmm_audio *audio, bool level)
 	audio->irq(audio->arg, level);
 }
 
-/* Unlike other devices, the line is what the registers say when something happens. */
+/* Sets the line from the registers. Other than in most devices, this is done at events only. */
 static void line_update_locked(struct vmm_audio *audio)
 {
 	line_set_locked(audio, audio->status & audio->enable);
@@ -56,14 +56,14 @@ static void wait_locked(struct vmm_audio *audio)
 
 	if (!at || (audio->read_end && audio->read_end < at))
 		at = audio->read_end;
-	/* Whom sound comes from or goes to is told by the main thread. */
+	/* The main thread calls @listen and @silence, so wake it. */
 	if (audio->wanted != audio->listening || audio->silent)
 		at = AT_ONCE;
 	audio->wait(audio->arg, audio->paused ? 0 : at);
 }
 
 /**
- * vmm_audio_update_locked - have the line and the timer follow what was set
+ * vmm_audio_update_locked - update the line and the timer after members were set
  * @audio: the device
  *
  * Context: with the device's lock held.
@@ -79,7 +79,7 @@ static u64 duration(u32 bytes, u32 rate)
 	return bytes * SECOND_NS / rate;
 }
 
-/* The buffer whose turn it is, or the other one, from a moment on. */
+/* Begins to play the next buffer, or else the other one, at time @from. */
 static void play_locked(struct vmm_audio *audio, u64 from)
 {
 	if (!audio->buffer[audio->playing].bytes)
@@ -88,7 +88,7 @@ static void play_locked(struct vmm_audio *audio, u64 from)
 			  from + duration(audio->buffer[audio->playing].bytes, PLAY_BYTES) : 0;
 }
 
-/* A length is the guest's: more than a buffer has room for is cut. */
+/* The length comes from the guest: it is limited to the buffer's size. */
 static void buffer_write_locked(struct vmm_audio *audio, unsigned int which, u32 bytes)
 {
 	struct vmm_audio_buffer *buffer = &audio->buffer[which];
@@ -106,7 +106,7 @@ static void buffer_write_locked(struct vmm_audio *audio, unsigned int which, u32
 	if (audio->play_end && which != audio->playing)
 		return;
 	if (audio->play_end) {
-		/* In the place of others they take their own time, from where those began. */
+		/* Samples that replace others have their own duration, from the same beginning. */
 		audio->play_end += duration(bytes, PLAY_BYTES) - duration(before, PLAY_BYTES);
 	} else {
 		audio->playing = which;
@@ -115,7 +115,7 @@ static void buffer_write_locked(struct vmm_audio *audio, unsigned int which, u32
 	wait_locked(audio);
 }
 
-/* Who records goes on where the last piece ended, and so is as fast as the clock. */
+/* A recording begins where the last one ended, so the guest keeps the clock's pace. */
 static void record_locked(struct vmm_audio *audio, u32 bytes)
 {
 	u64 from = audio->now(audio->arg);
@@ -131,7 +131,7 @@ static void record_locked(struct vmm_audio *audio, u32 bytes)
 	wait_locked(audio);
 }
 
-/* Opening the device, and closing it: all that was under way is dropped. */
+/* Opening and closing the device cancels playback and recording. */
 static void enable_locked(struct vmm_audio *audio, u32 enable)
 {
 	audio->buffer[0].bytes = 0;
@@ -142,7 +142,7 @@ static void enable_locked(struct vmm_audio *audio, u32 enable)
 	audio->read_bytes = 0;
 	audio->read_number++;
 	audio->silent = audio->sounding;
-	/* What was opened may only want to play: the first that it records begins it. */
+	/* Recording begins with the first request to record, not when the device is opened. */
 	audio->wanted = false;
 	audio->enable = enable & VMM_AUDIO_INT_ALL;
 	audio->status = INT_WRITE_1 | INT_WRITE_1 << 1;
@@ -210,8 +210,8 @@ static void audio_write_locked(struct vmm_audio *audio, u32 offset, u32 value)
 }
 
 /**
- * vmm_audio_init - make a device that plays nothing
- * @audio: its callbacks must be set, all else is zero
+ * vmm_audio_init - initialise a device that plays nothing
+ * @audio: callbacks are set, all other members are zero
  */
 void vmm_audio_init(struct vmm_audio *audio)
 {
@@ -268,8 +268,8 @@ void vmm_audio_write(struct vmm_audio *audio, u32 offset, u32 value)
 }
 
 /*
- * One buffer's time is over; the other one's begins when this one's ended. The samples
- * are copied, because the guest may have the buffer again at once. Says how many.
+ * Completes one buffer; the other one begins when this one ended. The samples are copied,
+ * because the guest may reuse the buffer at once. Returns how many bytes they are.
  */
 static u32 played_locked(struct vmm_audio *audio, u64 now, u8 samples[VMM_AUDIO_BUFFER])
 {
@@ -286,8 +286,8 @@ static u32 played_locked(struct vmm_audio *audio, u64 now, u8 samples[VMM_AUDIO_
 }
 
 /*
- * Somebody who listens begins, or ends; somebody who was heard has ended. Called without the
- * lock, which it takes.
+ * Calls @listen if recording began or ended, and @silence if playback ended. Called without
+ * the lock, which it takes.
  */
 static void listen(struct vmm_audio *audio)
 {
@@ -309,8 +309,8 @@ static void listen(struct vmm_audio *audio)
 }
 
 /*
- * What the guest records has come. It is had without the lock, which a vCPU might wait for;
- * if the guest has asked for something else meanwhile, it is for nobody.
+ * Delivers recorded samples. They are read without the lock, for which a vCPU might wait; if
+ * the guest has made another request meanwhile, they are dropped.
  */
 static void recorded(struct vmm_audio *audio)
 {
@@ -320,7 +320,7 @@ static void recorded(struct vmm_audio *audio)
 	bool due;
 
 	pthread_mutex_lock(&audio->lock);
-	/* What was asked for since is for the next time: @listen has to be told before. */
+	/* A newer request waits for the next call: @listen has to be called before. */
 	due = !audio->paused && audio->listening && audio->read_end &&
 	      audio->read_end <= audio->now(audio->arg);
 	number = audio->read_number;
@@ -342,7 +342,7 @@ static void recorded(struct vmm_audio *audio)
 }
 
 /**
- * vmm_audio_due - what was waited for may have come
+ * vmm_audio_due - handle buffers whose time is over
  * @audio: the device
  *
  * Context: main thread.
@@ -356,7 +356,7 @@ void vmm_audio_due(struct vmm_audio *audio)
 
 	listen(audio);
 	recorded(audio);
-	/* What is due behind the last turn expires the timer at once. */
+	/* If more is due after the last turn, the timer expires at once. */
 	do {
 		bytes = 0;
 		pthread_mutex_lock(&audio->lock);
@@ -365,16 +365,16 @@ void vmm_audio_due(struct vmm_audio *audio)
 			bytes = played_locked(audio, now, samples);
 		wait_locked(audio);
 		pthread_mutex_unlock(&audio->lock);
-		/* No vCPU waits for the file that takes them. */
+		/* Without the lock, so that no vCPU waits for the file. */
 		if (bytes)
 			audio->play(audio->arg, samples, bytes);
 	} while (bytes && --turn);
 }
 
 /**
- * vmm_audio_pause - play and record nothing, or go on
+ * vmm_audio_pause - stop playback and recording, or continue
  * @audio: the device
- * @paused: which; what should have been over meanwhile is over when it goes on
+ * @paused: true to pause; false to continue, and to complete what was due meanwhile
  */
 void vmm_audio_pause(struct vmm_audio *audio, bool paused)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goldfish audio on a board: the model of goldfish_audio.c with a timer, the guest's memory,
- * a place where sound goes to and comes from, and a saved state.
+ * Goldfish audio on a board: connects the model of goldfish_audio.c to a timer, to guest
+ * memory, to the host's sound (host/sound.h) and to a saved state.
  */
 #include <endian.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define SECOND_NS	1000000000ULL
 
 /**
- * struct speaker - the model and what it needs of the host
+ * struct speaker - the model and its connections to the host
  * @audio: the model
  * @dev: the device
  * @sound: takes what is played, and gives what is recorded
@@ -95,7 +95,7 @@ static const struct vmm_sound_format recorded_format = {
 	.rate = VMM_AUDIO_RECORD_RATE, .channels = 1, .bits = 16,
 };
 
-/* A file that is recorded begins anew with each program of the guest's that records. */
+/* A recording that is read from a file begins at the file's start each time. */
 static void speaker_listen(void *arg, bool on)
 {
 	struct speaker *speaker = arg;
@@ -136,7 +136,7 @@ static void audio_destroy(struct vmm_device *dev)
 	free(speaker);
 }
 
-/* The guest knows of one format, and nothing here makes another one of it. */
+/* The guest has one format, and vmmctl does not convert. */
 static int record_check(const struct vmm_sound *sound, const char *path)
 {
 	struct vmm_sound_format format;
@@ -204,7 +204,7 @@ static void audio_reset(struct vmm_device *dev)
 	vmm_audio_reset(&speaker->audio);
 }
 
-/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+/* Registers are 32 bits wide; a read of any length returns the whole register. */
 static u64 audio_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct speaker *speaker = dev->state;
@@ -235,9 +235,9 @@ static void audio_resume(struct vmm_device *dev)
 	vmm_audio_pause(&speaker->audio, false);
 }
 
-/* Tags of the saved state; a number is never used for anything else. */
+/* Tags of the saved state; a number is never reused. */
 enum {
-	STATE_REGS = 1,		/* addresses, what is enabled, what has happened */
+	STATE_REGS = 1,		/* struct saved_regs */
 };
 
 #define STATE_VERSION	1
@@ -245,9 +245,9 @@ enum {
 /**
  * struct saved_regs - what is saved
  * @gpa: of the two buffers that are played and of the one that is recorded into
- * @enable: interrupts that are let through
- * @status: those that have happened, and those that will tell that what is being played
- *	or recorded is over
+ * @enable: interrupts that are enabled
+ * @status: interrupts that have occurred, and those that will occur when the buffer that is
+ *	being played or recorded is complete
  * @read_bytes: bytes recorded last, or being recorded
  * @padding: 0
  */
@@ -285,8 +285,8 @@ static int audio_save(struct vmm_device *dev, struct vmm_state *state)
 }
 
 /*
- * What was being played is over: its samples are not saved. The guest gets its buffers
- * back, and goes on with the next ones.
+ * A buffer that was being played is complete: its samples are not saved. The guest gets its
+ * buffers back and continues with the next ones.
  */
 static int audio_load(struct vmm_device *dev, struct vmm_state *state)
 {
@@ -344,7 +344,7 @@ static void audio_stats(struct vmm_device *dev, struct vmm_report *report)
 	vmm_report_add(report, "lost_bytes", lost);
 }
 
-/** Audio. */
+/** Goldfish audio. */
 const struct vmm_device_ops vmm_goldfish_audio_ops = {
 	.name = "audio",
 	.create = audio_create,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Goldfish battery: a battery and a charger whose values the host sets. The guest is
- * interrupted when one of them changes. The values belong to the machine and not to the
- * guest, so that they outlive a reset of the guest.
+ * interrupted when one of them changes. The values belong to the machine, not to the guest:
+ * they are kept over a reset of the guest.
  *
- * The reference forgets all changes when the guest reads those that it has enabled, and
- * it never lowers the line when the guest disables an interrupt. This model forgets what
- * it has told only, and the line is always what the registers say.
+ * The reference clears all changes when the guest reads the enabled ones, and it does not
+ * lower the line when the guest disables an interrupt. This model clears only the changes
+ * that the guest has read, and the line always follows the registers.
  *
  * Source: platform_external_qemu hw/misc/goldfish_battery.c (069a0809619e) for the
- * registers and what they begin with.
+ * registers and their initial values.
  */
 #include <endian.h>
 #include <errno.h>
@@ -27,15 +27,15 @@
 #define INT_ALL		(INT_BATTERY | INT_AC)
 
 /**
- * struct value - what is known of a value
- * @name: what commands call it
- * @unit: behind the number, for people
+ * struct value - properties of a value
+ * @name: its name in commands
+ * @unit: text after the number, for people
  * @offset: its register
- * @change: interrupt of a change, 0 for a value that does not change
+ * @change: interrupt for a change, 0 for a value that does not change
  * @max: largest value, where there are no @words
- * @words: by value, in place of numbers; NULL ends the list
- * @with: what it begins with where there is a battery
- * @without: what it is where there is none
+ * @words: names of values, in place of numbers; NULL ends the list
+ * @with: initial value if there is a battery
+ * @without: value if there is none
  */
 struct value {
 	const char *name;
@@ -98,9 +98,9 @@ static void battery_update_locked(struct vmm_battery *battery)
 }
 
 /**
- * vmm_battery_init - make a battery that is full and charging
- * @battery: its callbacks must be set, all else is zero
- * @fitted: there is one; else the guest sees its charger only
+ * vmm_battery_init - initialise a battery that is full and charging
+ * @battery: callbacks are set, all other members are zero
+ * @fitted: there is a battery; else the guest has only a charger
  */
 void vmm_battery_init(struct vmm_battery *battery, bool fitted)
 {
@@ -113,7 +113,7 @@ void vmm_battery_init(struct vmm_battery *battery, bool fitted)
 }
 
 /**
- * vmm_battery_reset - put what the guest can write into its reset state
+ * vmm_battery_reset - reset the registers that the guest can write
  * @battery: the battery
  */
 void vmm_battery_reset(struct vmm_battery *battery)
@@ -183,7 +183,7 @@ void vmm_battery_write(struct vmm_battery *battery, u32 offset, u32 value)
 	pthread_mutex_unlock(&battery->lock);
 }
 
-/* A value as commands have it: a word, or a number. -EINVAL for neither. */
+/* Parses a value of a command: a word, or a number. -EINVAL for anything else. */
 static int value_parse(const struct value *value, const char *text, u32 *number)
 {
 	unsigned long got;
@@ -229,14 +229,14 @@ static const struct value *value_find(const char *name)
 }
 
 /**
- * vmm_battery_set - change a value, and tell the guest if it is another one
+ * vmm_battery_set - change a value, and interrupt the guest if it differs
  * @battery: the battery
  * @name: of the value
- * @text: what it becomes, a word or a number
- * @why: the reason where it fails, a clause
+ * @text: the new value, a word or a number
+ * @why: filled with the reason of a failure
  *
- * Return: 0, -ENOENT for a name that there is not, -EOPNOTSUPP for a value that cannot
- *	be changed, -EINVAL for what it cannot become
+ * Return: 0, -ENOENT for an unknown name, -EOPNOTSUPP for a value that cannot be changed,
+ *	-EINVAL for an invalid value
  */
 int vmm_battery_set(struct vmm_battery *battery, const char *name, const char *text,
 		    struct vmm_text *why)
@@ -267,7 +267,7 @@ int vmm_battery_set(struct vmm_battery *battery, const char *name, const char *t
 }
 
 /**
- * vmm_battery_show - say what the values are
+ * vmm_battery_show - list the values
  * @battery: the battery
  * @text: gets a line for each
  */
@@ -288,9 +288,9 @@ void vmm_battery_show(struct vmm_battery *battery, struct vmm_text *text)
 }
 
 /**
- * vmm_battery_display - say what the emulator's console says of a battery
+ * vmm_battery_display - list values as the emulator's console does
  * @battery: the battery
- * @text: gets five lines, of the reference's words: that a hot battery is "Overhead", too
+ * @text: gets five lines with the reference's words, also "Overhead" for an overheated battery
  *
  * Source: platform_external_qemu hw/misc/goldfish_battery.c (069a0809619e).
  */
@@ -341,7 +341,7 @@ static void battery_destroy(struct vmm_device *dev)
 	free(battery);
 }
 
-/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+/* Registers are 32 bits wide; a read of any length returns the whole register. */
 static u64 battery_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)len;
@@ -354,7 +354,7 @@ static void battery_write(struct vmm_device *dev, u64 offset, u64 value, unsigne
 	vmm_battery_write(dev->state, offset, value);
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_VALUES = 1,	/* in the order of enum vmm_battery_value */
 	STATE_IRQ,		/* changes that were not read, and the mask */
@@ -398,7 +398,7 @@ static bool value_is_possible(const struct value *value, bool fitted, u32 number
 	return words ? number < words : number <= value->max;
 }
 
-/* What no command and no write of a guest can lead to is refused. */
+/* Refuses a state that no command and no guest write can lead to. */
 static bool state_is_possible(const __le32 *saved, const __le32 irq[2], u8 fitted)
 {
 	unsigned int i;
@@ -484,8 +484,8 @@ static int battery_run_set(struct vmm_device *dev, const char *arg, struct vmm_t
 }
 
 static const struct vmm_device_command battery_commands[] = {
-	{ "show", "say what the battery tells the guest", battery_run_show },
-	{ "display", "say some of it as the emulator's console does", battery_run_display },
+	{ "show", "list the values that the guest reads", battery_run_show },
+	{ "display", "list values as the emulator's console does", battery_run_display },
 	{ "set", "NAME VALUE: change one of these values", battery_run_set },
 	{ }
 };
@@ -497,7 +497,7 @@ static void battery_stats(struct vmm_device *dev, struct vmm_report *report)
 	vmm_report_add(report, "changes", vmm_counted(&battery->changes));
 }
 
-/** The battery. */
+/** The goldfish battery. */
 const struct vmm_device_ops vmm_goldfish_battery_ops = {
 	.name = "battery",
 	.create = battery_create,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the descriptions of all goldfish devices have in common.
+ * The common parts of the descriptions of all goldfish devices.
  */
 #include "devices/goldfish.h"
 
@@ -8,7 +8,7 @@
  * vmm_goldfish_describe - describe a device of the family
  * @dev: the device
  * @visitor: takes the description
- * @description: what differs between the devices, as each board's guests know it
+ * @description: the device's own parts; changed
  */
 void vmm_goldfish_describe(const struct vmm_device *dev, struct vmm_visitor *visitor,
 			   struct vmm_description description)

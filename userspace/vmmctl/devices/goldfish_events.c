@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goldfish events: keys, switches, a touch screen and a trackball behind a queue of
- * words; and goldfish rotary, a wheel behind the same registers. A report of events gets
- * into the queue whole, or it is dropped and counted; then the guest is told later what
- * it has missed (input_state.h).
+ * Goldfish events: keys, switches, a touch screen and a trackball behind a queue of words;
+ * and goldfish rotary, a wheel behind the same registers. A report of events is queued as a
+ * whole, or dropped and counted; then later reports bring the guest up to date
+ * (input_state.h).
  *
- * The reference raises its line in pulses and keeps its queue's state over a reset of
- * the guest. Here the line is high while events wait for a guest that has asked for
- * them, and a reset is a power-on.
+ * The reference raises its line in pulses and keeps its queue over a reset of the guest.
+ * Here the line is high while events are queued and the guest has enabled them, and a reset
+ * is a power-on.
  *
  * Source: platform_external_qemu hw/input/goldfish_events.c (f4c508082aaa) and
- * goldfish_events_common.c (dfad4742f244) for registers, pages and what is in them;
+ * goldfish_events_common.c (dfad4742f244) for registers, pages and their content;
  * goldfish_rotary.c (3be571f136f7) for the wheel's.
  */
 #include <endian.h>
@@ -41,7 +41,7 @@
 #define KEY_CENTER		232	/* of a directional pad */
 #define KEY_STEM_PRIMARY	264	/* the first of four */
 
-/* Keys that every device of the family has. */
+/* Keys that every device has. */
 static const u16 keys_always[] = {
 	KEY_HOME, KEY_BACK, KEY_SEND, KEY_END, KEY_SOFT1, KEY_SOFT2, KEY_VOLUMEUP,
 	KEY_VOLUMEDOWN, KEY_POWER, KEY_SEARCH, KEY_SLEEP, KEY_APPSELECT, KEY_STEM_PRIMARY,
@@ -108,14 +108,14 @@ static void parts_touch(struct vmm_events *events)
 	events->axes = ABS_MAX;
 }
 
-/* A type without codes is told of as well: keys, of which there are none. */
+/* The driver also sees the key type, which has no codes here. */
 static void parts_wheel(struct vmm_events *events)
 {
 	events->bits[0][0] = 1 << EV_KEY;
 	bit_set(events, EV_REL, REL_WHEEL);
 }
 
-/* What is pressed by hand. */
+/* Adds keys, the touch screen and the trackball. */
 static void parts_hand(struct vmm_events *events)
 {
 	const struct vmm_events_parts *parts = &events->parts;
@@ -133,9 +133,9 @@ static void parts_hand(struct vmm_events *events)
 }
 
 /**
- * vmm_events_init - make keys and a screen that nobody touches
- * @events: its callbacks must be set, all else is zero
- * @parts: what there is
+ * vmm_events_init - initialise a device with no key pressed and no finger down
+ * @events: callbacks are set, all other members are zero
+ * @parts: the input devices that the guest gets
  */
 void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *parts)
 {
@@ -150,7 +150,7 @@ void vmm_events_init(struct vmm_events *events, const struct vmm_events_parts *p
 }
 
 /**
- * vmm_events_update_locked - have the line follow what waits
+ * vmm_events_update_locked - update the line after the queue has changed
  * @events: the device
  *
  * Context: with the device's lock held.
@@ -166,7 +166,7 @@ void vmm_events_update_locked(struct vmm_events *events)
 }
 
 /**
- * vmm_events_reset - put what the guest knows into its reset state
+ * vmm_events_reset - clear the queue and the guest's view, as at power-on
  * @events: the device; keys that are held and fingers that are down stay so
  */
 void vmm_events_reset(struct vmm_events *events)
@@ -186,7 +186,7 @@ static void word_add_locked(struct vmm_events *events, u32 word)
 	events->words[(events->head + events->count++) % VMM_EVENTS_WORDS] = word;
 }
 
-/* All of a report or nothing. */
+/* Queues all events of a report, or none. */
 static bool queue_locked(struct vmm_events *events, const struct virtio_input_event *list,
 			 unsigned int count)
 {
@@ -203,7 +203,7 @@ static bool queue_locked(struct vmm_events *events, const struct virtio_input_ev
 	return true;
 }
 
-/* Tells the guest what it has missed, as far as there is room. */
+/* Queues reports that correct the guest's view, as far as there is room. */
 static void repair_locked(struct vmm_events *events)
 {
 	struct virtio_input_event list[VMM_INPUT_REPAIR];
@@ -218,13 +218,13 @@ static void repair_locked(struct vmm_events *events)
 }
 
 /**
- * vmm_events_report - something was pressed, released or moved
+ * vmm_events_report - report input events
  * @events: the device
- * @list: what, in order
+ * @list: the events, in order
  * @count: how many
  *
  * Context: any thread.
- * Return: whether the guest gets it; if not, it was counted
+ * Return: whether the report was queued; if not, it was counted as lost
  */
 bool vmm_events_report(struct vmm_events *events, const struct virtio_input_event *list,
 		       unsigned int count)
@@ -243,12 +243,12 @@ bool vmm_events_report(struct vmm_events *events, const struct virtio_input_even
 }
 
 /**
- * vmm_events_room - see whether more can be reported
+ * vmm_events_room - check whether events fit into the queue
  * @events: the device
  * @count: events, of one report or several
  *
- * Context: any thread. The room stays until somebody reports something.
- * Return: whether the guest would get all of them
+ * Context: any thread. The result is valid until the next report.
+ * Return: whether all of them fit
  */
 bool vmm_events_room(struct vmm_events *events, unsigned int count)
 {
@@ -288,14 +288,14 @@ static bool finger_report(struct vmm_events *events, u32 x, u32 y, bool pressed)
 }
 
 /**
- * vmm_events_pointer - a finger, or a mouse in place of one, is somewhere
+ * vmm_events_pointer - report the position of a finger
  * @events: the device
  * @x: where, 0 to VMM_EVENTS_AXIS_MAX from the left
  * @y: the same from the top
  * @pressed: it touches the screen
  *
  * Context: main thread.
- * Return: whether the guest gets it, if it is to know it at all
+ * Return: whether the report was queued, or none was needed
  */
 bool vmm_events_pointer(struct vmm_events *events, u32 x, u32 y, bool pressed)
 {
@@ -316,12 +316,12 @@ bool vmm_events_pointer(struct vmm_events *events, u32 x, u32 y, bool pressed)
 }
 
 /**
- * vmm_events_roll - the trackball was moved
+ * vmm_events_roll - report a movement of the trackball
  * @events: the device
  * @x: how far to the right
  * @y: how far down
  *
- * Return: whether the guest gets it
+ * Return: whether the report was queued
  */
 bool vmm_events_roll(struct vmm_events *events, s32 x, s32 y)
 {
@@ -349,7 +349,7 @@ static u32 pop_locked(struct vmm_events *events)
 	return word;
 }
 
-/* Up to the last byte that has a bit. */
+/* Length up to the last byte that is not zero. */
 static u32 bits_len(const u8 bits[KEY_CNT / 8])
 {
 	u32 len = KEY_CNT / 8;
@@ -359,7 +359,7 @@ static u32 bits_len(const u8 bits[KEY_CNT / 8])
 	return len;
 }
 
-/* The bytes of the page, and how many. */
+/* Returns the bytes of the selected page, and their number in @len. */
 static const u8 *page_locked(const struct vmm_events *events, u32 *len)
 {
 	u32 type = events->page - PAGE_BITS;
@@ -405,7 +405,7 @@ static u64 read_locked(struct vmm_events *events, u32 offset, unsigned int len)
 	if (offset != REG_LEN)
 		return 0;
 	page_locked(events, &size);
-	/* Last of all, a driver asks how many limits there are. */
+	/* A driver reads the number of limits last. */
 	if (events->page == PAGE_LIMITS && !events->live) {
 		events->live = true;
 		repair_locked(events);
@@ -418,10 +418,10 @@ static u64 read_locked(struct vmm_events *events, u32 offset, unsigned int len)
  * vmm_events_read - answer a guest read
  * @events: the device
  * @offset: byte offset
- * @len: bytes, which matter where the guest reads a page
+ * @len: bytes of the access; matters for pages only
  *
  * Context: any thread.
- * Return: what is there
+ * Return: the bytes
  */
 u64 vmm_events_read(struct vmm_events *events, u32 offset, unsigned int len)
 {

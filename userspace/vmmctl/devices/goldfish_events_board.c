@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Goldfish events and goldfish rotary on a board: the models of goldfish_events.c with a
- * saved state, and commands by which people press what the guest has.
+ * saved state, and with commands that press, touch and turn.
  */
 #include <endian.h>
 #include <errno.h>
@@ -66,18 +66,18 @@ static void events_write(struct vmm_device *dev, u64 offset, u64 value, unsigned
 	vmm_events_write(dev->state, offset, value);
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
-	STATE_REGS = 1,	/* page, live, words that wait */
-	STATE_WORDS,	/* in the order in which they came; zeros behind them in version 1 */
-	STATE_KEYS,	/* that the guest believes to be held */
-	STATE_FINGERS,	/* likewise, id and place of each, and the slot */
-	STATE_SWITCHES,	/* that it believes to be on; from version 2 on */
+	STATE_REGS = 1,	/* page, live, number of queued words */
+	STATE_WORDS,	/* queued words, oldest first; version 1 pads with zeros */
+	STATE_KEYS,	/* keys that the guest takes for held */
+	STATE_FINGERS,	/* the guest's view: ID and position of each, and the slot */
+	STATE_SWITCHES,	/* that the guest takes for on; from version 2 on */
 };
 
 #define STATE_VERSION	2
 #define STATE_FINGER	(3 * VMM_INPUT_FINGERS + 1)
-#define WORDS_1		3072	/* of version 1, always as many */
+#define WORDS_1		3072	/* fixed number of words in version 1 */
 
 static void fingers_put(const struct vmm_input_state *state, __le32 saved[STATE_FINGER])
 {
@@ -138,12 +138,12 @@ static int events_save(struct vmm_device *dev, struct vmm_state *state)
 }
 
 /**
- * struct saved_events - a saved state, as it was read
+ * struct saved_events - a saved state that was read
  * @version: of its fields
- * @regs: page, live, words that wait
- * @words: those, part of the blob, not aligned
- * @len: bytes there
- * @guest: what the guest believes
+ * @regs: page, live, number of queued words
+ * @words: the queued words, in the blob, not aligned
+ * @len: bytes of @words
+ * @guest: the guest's view of keys, switches and fingers
  */
 struct saved_events {
 	int version;
@@ -221,7 +221,7 @@ static int events_load(struct vmm_device *dev, struct vmm_state *state)
 
 static void events_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
-	/* A hyphen where the others have an underscore: guest ABI. */
+	/* The name has a hyphen, unlike other goldfish devices: guest ABI. */
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){
 		.node = "goldfish-events",
 		.compatible = {
@@ -262,7 +262,7 @@ static int sent(bool told, struct vmm_text *text)
 	return -ENOBUFS;
 }
 
-/* "TYPE:CODE:VALUE ..." is one report, whose end the user has to say. */
+/* "TYPE:CODE:VALUE ..." is one report; the user gives its end (EV_SYN) as well. */
 static int events_run_send(struct vmm_device *dev, const char *arg, struct vmm_text *text)
 {
 	struct virtio_input_event list[SEND_MAX];
@@ -304,7 +304,7 @@ static int events_run_codes(struct vmm_device *dev, const char *arg, struct vmm_
 	return -EINVAL;
 }
 
-/* Events that type a text, or -EINVAL. */
+/* Counts the events that type a text; -EINVAL if no key writes a character. */
 static int typed_events(const char *text)
 {
 	struct virtio_input_event list[VMM_INPUT_TYPED];
@@ -320,7 +320,7 @@ static int typed_events(const char *text)
 	return events;
 }
 
-/* Whether all of it can be typed now; if not, why. */
+/* Checks whether all of the text can be typed now; @text gets the reason if not. */
 static int typed_check(struct vmm_events *events, const char *arg, struct vmm_text *text)
 {
 	int count;
@@ -331,18 +331,18 @@ static int typed_check(struct vmm_events *events, const char *arg, struct vmm_te
 	}
 	count = typed_events(arg);
 	if (count < 0) {
-		vmm_text_add(text, "no key writes one of these characters");
+		vmm_text_add(text, "the text has a character that no key writes");
 		return count;
 	}
 	if (count > VMM_EVENTS_QUEUE) {
-		vmm_text_add(text, "the text is too long: of %d events %d find room", count,
+		vmm_text_add(text, "the text is too long: it needs %d events, and %d fit", count,
 			     VMM_EVENTS_QUEUE);
 		return -EMSGSIZE;
 	}
 	return sent(vmm_events_room(events, count), text);
 }
 
-/* All of the text, or nothing of it. */
+/* Types all of the text, or nothing. */
 static int events_run_text(struct vmm_device *dev, const char *arg, struct vmm_text *text)
 {
 	struct virtio_input_event list[VMM_INPUT_TYPED];
@@ -357,7 +357,7 @@ static int events_run_text(struct vmm_device *dev, const char *arg, struct vmm_t
 	return err;
 }
 
-/* From pixels of the screen to the units of the axes. */
+/* Converts pixels of the screen to units of the axes. */
 static u32 axis_scale(long at, unsigned int size)
 {
 	if (at < 0 || size < 2)
@@ -420,7 +420,7 @@ static const struct vmm_device_command events_commands[] = {
 	{ }
 };
 
-/** Keys and the touch screen. */
+/** Goldfish events: keys and the touch screen. */
 const struct vmm_device_ops vmm_goldfish_events_ops = {
 	.name = "events",
 	.create = events_create,
@@ -437,7 +437,7 @@ const struct vmm_device_ops vmm_goldfish_events_ops = {
 	.commands = events_commands,
 };
 
-/** A wheel. */
+/** Goldfish rotary: a wheel. */
 const struct vmm_device_ops vmm_goldfish_rotary_ops = {
 	.name = "rotary",
 	.create = rotary_create,

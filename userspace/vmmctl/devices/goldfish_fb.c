@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goldfish framebuffer: shows pixels of the guest's RAM. The guest says where a frame
- * begins and is interrupted when that is so, and 60 times a second while it asks for
- * that. Nothing is copied until somebody wants to see the screen (host/display.h).
+ * Goldfish framebuffer: shows pixels of guest RAM. The guest sets the base address of a frame
+ * and gets an interrupt when it is in use; if enabled, it gets one 60 times a second. Pixels
+ * are copied only when a client reads the screen (host/display.h).
  *
  * Source: platform_external_qemu hw/display/goldfish_fb.c (b3a016f138cc).
  */
@@ -31,7 +31,7 @@
 #define INT_BASE	(1 << 1)
 #define INT_ALL		(INT_VSYNC | INT_BASE)
 
-#define DPI		165	/* of every screen */
+#define DPI		165	/* dots per inch of every screen */
 #define FRAME_NS	16666667
 
 static void fb_update_locked(struct vmm_goldfish_fb *fb)
@@ -50,7 +50,7 @@ static void fb_update_locked(struct vmm_goldfish_fb *fb)
 }
 
 /**
- * vmm_goldfish_fb_init - make a screen that shows nothing
+ * vmm_goldfish_fb_init - initialise a screen that shows nothing
  * @fb: its callbacks, @width, @height and @depth must be set, all else is zero
  */
 void vmm_goldfish_fb_init(struct vmm_goldfish_fb *fb)
@@ -61,7 +61,7 @@ void vmm_goldfish_fb_init(struct vmm_goldfish_fb *fb)
 
 /**
  * vmm_goldfish_fb_reset - put a screen into its reset state
- * @fb: the screen; it stays turned
+ * @fb: the screen; its rotation does not change
  */
 void vmm_goldfish_fb_reset(struct vmm_goldfish_fb *fb)
 {
@@ -105,7 +105,7 @@ static u32 fb_read_locked(struct vmm_goldfish_fb *fb, u32 offset)
 	case REG_HEIGHT_MM:
 		return millimetres(fb->height);
 	case REG_FORMAT:
-		/* Who asks draws so from now on. */
+		/* A driver that reads the format uses it from now on. */
 		fb->format = fb->depth == 16 ? VMM_FB_RGB565 : VMM_FB_RGBX8888;
 		return fb->format;
 	default:
@@ -137,7 +137,7 @@ u32 vmm_goldfish_fb_read(struct vmm_goldfish_fb *fb, u32 offset)
  * @offset: byte offset of the register
  * @value: what was written
  *
- * A base is in use when it was written: frames are read from RAM when they are shown.
+ * A new base is in use at once: frames are read from RAM when they are shown.
  *
  * Context: any thread.
  */
@@ -162,7 +162,7 @@ void vmm_goldfish_fb_write(struct vmm_goldfish_fb *fb, u32 offset, u32 value)
 }
 
 /**
- * vmm_goldfish_fb_tick - a frame's time is over
+ * vmm_goldfish_fb_tick - handle the end of a frame
  * @fb: the screen
  *
  * Context: any thread.
@@ -180,9 +180,9 @@ void vmm_goldfish_fb_tick(struct vmm_goldfish_fb *fb)
  * vmm_goldfish_fb_turn - turn the screen
  * @fb: the screen
  *
- * By a quarter clockwise. The device does not tell the guest: a sensor does.
+ * Turns it by a quarter, clockwise. The device does not report that to the guest; a sensor does.
  *
- * Return: quarters by which it is turned now, 0 to 3
+ * Return: the rotation in quarters, 0 to 3
  */
 unsigned int vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb)
 {
@@ -196,9 +196,9 @@ unsigned int vmm_goldfish_fb_turn(struct vmm_goldfish_fb *fb)
 }
 
 /**
- * vmm_goldfish_fb_pause - no frame's time passes, or frames go on
+ * vmm_goldfish_fb_pause - stop pacing frames, or continue
  * @fb: the screen
- * @paused: which
+ * @paused: true to pause, false to continue
  */
 void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused)
 {
@@ -215,7 +215,7 @@ void vmm_goldfish_fb_pause(struct vmm_goldfish_fb *fb, bool paused)
  * @fb: the model
  * @dev: the device
  * @timer_fd: expires each frame while frames are paced
- * @bad_bases: frames that were not all in RAM when they were to be shown
+ * @bad_bases: counts frames that were not completely in RAM when they were shown
  */
 struct screen {
 	struct vmm_goldfish_fb fb;
@@ -252,7 +252,7 @@ static int screen_tick(void *arg)
 	return 0;
 }
 
-/* Of the guest's RAM no more is believed than where it is; pixels may be anything. */
+/* Only the frame's place in RAM is checked; pixels may have any value. */
 static void screen_refresh(void *arg)
 {
 	struct screen *screen = arg;
@@ -325,7 +325,7 @@ static void fb_reset(struct vmm_device *dev)
 	vmm_goldfish_fb_reset(&screen->fb);
 }
 
-/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+/* Registers are 32 bits wide; a read of any length returns the whole register. */
 static u64 fb_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct screen *screen = dev->state;
@@ -356,7 +356,7 @@ static void fb_resume(struct vmm_device *dev)
 	vmm_goldfish_fb_pause(&screen->fb, false);
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_SIZE = 1,	/* width, height, depth: must be the same */
 	STATE_REGS,	/* status, enable, base, blank, format, turns */
@@ -462,7 +462,7 @@ static const struct vmm_device_command fb_commands[] = {
 	{ }
 };
 
-/** The framebuffer. */
+/** The goldfish framebuffer. */
 const struct vmm_device_ops vmm_goldfish_fb_ops = {
 	.name = "fb",
 	.create = fb_create,

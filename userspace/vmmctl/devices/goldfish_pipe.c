@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The goldfish pipe, served by the kernel's /dev/vhost-goldfish-pipe in one of
- * two ways.
+ * The goldfish pipe, served by the kernel's /dev/vhost-goldfish-pipe in one of two ways.
  *
- * kernel: the guest rings a doorbell per pipe and is interrupted by an irqfd. What it was
- * interrupted for it reads from a window of memory, or the kernel's device runs the vCPUs
- * and serves that read. What arrives here are set-up and the first command of each pipe
- * id, which is when the id gets its doorbell. While the guest's driver speaks protocol v1,
- * or none is there, the window is hidden and every access arrives here.
+ * kernel: the guest rings a doorbell for each pipe and is interrupted by an irqfd. It reads
+ * the reason of an interrupt from a window of memory; or the kernel's device runs the vCPUs
+ * and serves that read. vmmctl handles the set-up and the first command of each pipe ID, at
+ * which the ID gets its doorbell. While the guest's driver uses protocol v1, or no driver
+ * has started, the window is hidden and vmmctl handles every access.
  *
- * user: every access arrives here and is handed to the same code by an ioctl,
- * and the interrupt line is driven from here. This is how an emulator does it
- * and what the other way is measured against.
+ * user: vmmctl handles every access: it passes it to the same kernel code by an ioctl, and
+ * sets the interrupt line itself. An emulator works like this; it is the baseline for
+ * measurements of the other way.
  *
- * none: reads as 0. The board without a host kernel that has the module.
+ * none: reads as 0. For a board on a host kernel without the module.
  */
 #include <endian.h>
 #include <errno.h>
@@ -35,29 +34,29 @@
 #include "host/guest.h"
 #include "host/host.h"
 
-/* Reads as 0 in either protocol and has no effect: a way to ask for the level. */
+/* Reads as 0 in both protocols, without effect: used to get the line's level. */
 #define PIPE_REG_UNUSED	0x40
 
 /**
  * struct pipe - the state of the device
  * @dev: its description on the board
- * @fd: the kernel's device, -1 if nobody serves the pipe
+ * @fd: the kernel's device, -1 if the pipe is not served
  * @window: page that the guest reads; its @hva is NULL if there is none
  * @window_fd: memfd behind it
  * @call_fd: eventfd by which the kernel raises the line
- * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
+ * @resample_fd: eventfd that KVM signals when the guest has ended the interrupt
  * @runner: for the VM, if the kernel's device runs vCPUs
  * @doorbells: the kernel serves doorbells
  * @runs: the kernel's device can run vCPUs
- * @raises: the kernel raises the line by the VM's file
- * @line_memory: for it
+ * @raises: the kernel device raises the line itself, by KVM's file of the VM
+ * @line_memory: the line as the kernel device sees it, in the VM's list
  * @services: offered to the guest by other programs, or NULL
- * @socket: where programs get files of services, or NULL
+ * @socket: Unix socket where programs get files of services, or NULL
  * @paused: the kernel's device takes no access; main thread and jobs
- * @lock: protects what follows. User-served, it is also held across each
- *	access, as an emulator's big lock is: that keeps the line in step
- * @level: the line as KVM was told, user-served
- * @full: KVM takes no more doorbells
+ * @lock: protects what follows. If user-served, it is also held across each access, so that
+ *	the line's level is always that of the last access
+ * @level: the level that KVM was given last, user-served
+ * @full: KVM accepts no more doorbells
  * @refused: commands after which a pipe was left without a doorbell
  * @doorbell: eventfd by pipe id, -1 for none
  */
@@ -91,9 +90,9 @@ static int pipe_ring_set(struct pipe *p, u32 id, int fd)
 }
 
 /*
- * The kernel listens before KVM signals, so no ring is lost. Whatever fails is
- * undone, and the id goes on through ACCESS. The first failure is the one that
- * is reported: a limit, of files or of KVM's, stays reached.
+ * The kernel device listens before KVM signals, so no signal is lost. On a failure, all is
+ * undone, and commands of the ID exit (ACCESS). Only the first failure is reported: a limit
+ * of files or of KVM that is reached stays reached.
  */
 static int pipe_doorbell_attach_locked(struct pipe *p, u32 id)
 {
@@ -184,7 +183,7 @@ static void pipe_window_show_locked(struct pipe *p, bool show)
 		vmm_vm_end(p->dev->vm, VMM_END_ERROR);
 }
 
-/* The driver says which protocol it speaks, and the lock says who was last. */
+/* For an access that selects the protocol: the lock keeps the window in step with it. */
 static void pipe_access_version(struct pipe *p, struct vhost_goldfish_pipe_access *access)
 {
 	pthread_mutex_lock(&p->lock);
@@ -210,7 +209,7 @@ static void pipe_access_any(struct pipe *p, struct vhost_goldfish_pipe_access *a
 		pipe_doorbell_add(p, id);
 }
 
-/* A register is 32 bits wide, however much of it the guest accesses. */
+/* Registers are 32 bits wide, whatever the length of the access. */
 static u64 pipe_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct vhost_goldfish_pipe_access access = { .offset = offset };
@@ -237,7 +236,7 @@ static void pipe_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 		pipe_access_any(p, &access);
 }
 
-/* User-served: the kernel has something to tell. The guest may know by now. */
+/* User-served: the kernel device may have changed the line; get its level. */
 static int pipe_called(void *arg)
 {
 	struct vhost_goldfish_pipe_access access = { .offset = PIPE_REG_UNUSED };
@@ -290,7 +289,7 @@ static int pipe_window_open(struct pipe *p)
 	return 0;
 }
 
-/* The sync device's module runs the vCPU for the pipe's, so each gets its own reads. */
+/* The pipe's module runs vCPUs by the sync device's: each serves its own reads. */
 static int pipe_run_vcpu(const struct vmm_runner *runner, struct vmm_vcpu *vcpu)
 {
 	const struct vmm_runner *inner = vcpu->vm->inner_runner;
@@ -307,7 +306,7 @@ static int pipe_run_vcpu(const struct vmm_runner *runner, struct vmm_vcpu *vcpu)
 	return ioctl(runner->fd, VHOST_GOLDFISH_PIPE_RUN, &run);
 }
 
-/* The kernel's device serves reads where a window cannot, or not as well. */
+/* Opens the window, or lets the kernel device serve reads where that is better. */
 static int pipe_reads_open(struct pipe *p)
 {
 	struct vmm_vm *vm = p->dev->vm;
@@ -336,7 +335,7 @@ static int pipe_line_set(struct pipe *p)
 	return 0;
 }
 
-/* KVM's part of the machine has begun, or is to end. */
+/* KVM's VM was created (@vm_fd is its file), or will be freed (@vm_fd is -1). */
 static int pipe_line_vm(void *arg, int vm_fd)
 {
 	struct pipe *p = arg;
@@ -366,7 +365,7 @@ static int pipe_line_open(struct pipe *p)
 		p->resample_fd = vmm_event_create();
 		if (p->resample_fd < 0)
 			return p->resample_fd;
-		/* Not both: see SET_LINE_VM. */
+		/* A window and SET_LINE_VM exclude each other, see there. */
 		if (p->raises && !p->window.hva) {
 			p->dev->line.told = pipe_line_vm;
 			p->dev->line.arg = p;
@@ -444,7 +443,7 @@ static int pipe_open(struct pipe *p)
 	return pipe_line_open(p);
 }
 
-/* The kernel's device goes first: it writes to all that goes after it. */
+/* The kernel device is closed first: it writes to all that is freed after it. */
 static void pipe_destroy(struct vmm_device *dev)
 {
 	struct pipe *p = dev->state;
@@ -491,7 +490,7 @@ static int pipe_create(struct vmm_device *dev)
 	dev->state = p;
 	if (dev->vm->cfg->pipe == VMM_PIPE_NONE)
 		return 0;
-	/* The module shares pages of a memfd with services, one by one. */
+	/* The module gives services single pages of a memfd, which huge pages do not allow. */
 	if (vmm_huge_page_bytes(dev->vm->mem.huge_pages))
 		vmm_note("--huge-pages: a guest cannot give services of the pipe DMA regions");
 	err = pipe_open(p);
@@ -512,9 +511,8 @@ static void pipe_reg_write(struct pipe *p, u32 offset, u32 value)
 }
 
 /*
- * What a driver that begins does: all pipes are closed and the kernel's device speaks
- * v1 again. The file, its services and the programs that have them stay. The KVM
- * half of the doorbells went with the last life.
+ * As when a driver starts: all pipes are closed and the kernel device uses v1 again. The file,
+ * its services and the programs that serve them stay. KVM's doorbells were freed with its VM.
  */
 static void pipe_reset(struct vmm_device *dev)
 {
@@ -544,10 +542,10 @@ static void pipe_reset(struct vmm_device *dev)
 
 /* ---- snapshots ---- */
 
-/* Tags of the saved state; a number is never used for anything else. */
+/* Tags of the saved state; a number is never reused. */
 enum {
 	STATE_MODE = 1,		/* who serves the pipe */
-	STATE_MODULE,		/* what the kernel's device keeps, as it gave it */
+	STATE_MODULE,		/* the kernel device's state, opaque */
 };
 
 #define STATE_VERSION	1
@@ -556,9 +554,9 @@ static void pipe_run(struct pipe *p, int running)
 {
 	if (p->fd < 0 || !ioctl(p->fd, VHOST_GOLDFISH_PIPE_SET_RUNNING, &running))
 		return;
-	/* An older module has no snapshots, and its services go on. */
+	/* An older module has no snapshots, and cannot be stopped. */
 	if (errno != ENOTTY) {
-		vmm_error(errno, "%s does not %s", VMM_PIPE_NODE, running ? "go on" : "stop");
+		vmm_error(errno, "%s does not %s", VMM_PIPE_NODE, running ? "resume" : "stop");
 		vmm_vm_end(p->dev->vm, VMM_END_ERROR);
 	}
 }
@@ -577,12 +575,12 @@ static void pipe_resume(struct vmm_device *dev)
 
 	p->paused = false;
 	pipe_run(p, 1);
-	/* What was told meanwhile, see pipe_called(). */
+	/* A change during the pause, see pipe_called(). */
 	if (dev->vm->cfg->pipe == VMM_PIPE_USER && p->call_fd >= 0)
 		vmm_event_signal(p->call_fd);
 }
 
-/* Asked for its size first. The module stands still, so the size stays. */
+/* Asks for the size first; the module is stopped, so the size does not change. */
 static int pipe_get_state(const struct pipe *p, u8 **bytes, u32 *len)
 {
 	struct vhost_goldfish_pipe_state state = { 0 };
@@ -617,14 +615,13 @@ static int pipe_save(struct vmm_device *dev, struct vmm_state *state)
 	vmm_state_put(state, STATE_MODULE, bytes, len);
 	free(bytes);
 	if (err)
-		return vmm_error(-err, "%s does not tell its state", VMM_PIPE_NODE);
+		return vmm_error(-err, "%s does not return its state", VMM_PIPE_NODE);
 	return vmm_state_end(state);
 }
 
 /*
- * Gives each id that has an open pipe its doorbell, and says which protocol the driver
- * speaks. The kernel has taken the state, so its form is as the header has it; bounds are
- * checked all the same.
+ * Gives each ID that has an open pipe its doorbell, and finds the protocol of the driver. The
+ * kernel has accepted the state, so its format is the header's; bounds are checked anyway.
  */
 static void pipe_connect_loaded(struct pipe *p, const u8 *bytes, u32 len, bool *v2)
 {
@@ -669,7 +666,7 @@ static int pipe_set_state(struct pipe *p, const u8 *bytes, u32 len)
 	pipe_window_show_locked(p, v2);
 	pthread_mutex_unlock(&p->lock);
 	pipe_run(p, 1);
-	/* User-served, the line is in no eventfd: it is asked for. */
+	/* User-served: the line's level has to be read. */
 	if (p->dev->vm->cfg->pipe == VMM_PIPE_USER)
 		vmm_event_signal(p->call_fd);
 	return 0;
@@ -697,7 +694,7 @@ static int pipe_load(struct vmm_device *dev, struct vmm_state *state)
 
 static void pipe_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
-	/* Of a pipe that nobody serves the driver complains. */
+	/* Not described if it is not served: the driver would report an error. */
 	if (dev->vm && dev->vm->cfg->pipe == VMM_PIPE_NONE)
 		return;
 	vmm_goldfish_describe(dev, visitor, (struct vmm_description){

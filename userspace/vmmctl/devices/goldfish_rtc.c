@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goldfish clock, the current generation: nanoseconds, an alarm, an interrupt. It shows
- * the host's time until the guest sets it, where the reference begins with 1970; from
- * then on it keeps the guest's distance from the host's time, and so does the alarm.
+ * Goldfish clock, the current generation: nanoseconds, an alarm, an interrupt. It shows the
+ * host's time until the guest sets it, where the reference begins with 1970; then it keeps
+ * the difference to the host's time, and so does the alarm.
  *
- * An older generation has other registers under the same name. No board of ours has it:
+ * An older generation has other registers under the same name. None of the boards has it:
  * only the emulator's MIPS board did.
  *
  * Source: platform_external_qemu hw/timer/goldfish_timer.c (86335c2608c7); Linux 6.12
@@ -53,7 +53,7 @@ static void rtc_disarm_locked(struct vmm_goldfish_rtc *rtc)
 	rtc_wait_locked(rtc);
 }
 
-/* Times are signed; one that the host's clock never reaches is the last it has. */
+/* Host times are signed: an alarm beyond the last one is set to the last one. */
 static void rtc_arm_locked(struct vmm_goldfish_rtc *rtc)
 {
 	u64 time = rtc_time(rtc);
@@ -123,7 +123,7 @@ static void rtc_write_locked(struct vmm_goldfish_rtc *rtc, u32 offset, u32 value
 
 /**
  * vmm_goldfish_rtc_init - make a clock in its reset state
- * @rtc: its callbacks must be set, all else is zero
+ * @rtc: callbacks are set, all other members are zero
  */
 void vmm_goldfish_rtc_init(struct vmm_goldfish_rtc *rtc)
 {
@@ -190,7 +190,7 @@ void vmm_goldfish_rtc_write(struct vmm_goldfish_rtc *rtc, u32 offset, u32 value)
 void vmm_goldfish_rtc_due(struct vmm_goldfish_rtc *rtc)
 {
 	pthread_mutex_lock(&rtc->lock);
-	/* Or it was set back meanwhile, and the alarm is still to come. */
+	/* If the clock was set back meanwhile, the alarm is not due yet. */
 	if (rtc->armed && !rtc->paused)
 		rtc_arm_locked(rtc);
 	rtc_update_locked(rtc);
@@ -198,9 +198,9 @@ void vmm_goldfish_rtc_due(struct vmm_goldfish_rtc *rtc)
 }
 
 /**
- * vmm_goldfish_rtc_pause - raise no alarm, or go on; time passes
+ * vmm_goldfish_rtc_pause - stop raising alarms, or continue; the clock runs on
  * @rtc: the clock
- * @paused: which; an alarm that was due meanwhile is raised when it goes on
+ * @paused: true to pause; false to continue, and to raise an alarm that was due meanwhile
  */
 void vmm_goldfish_rtc_pause(struct vmm_goldfish_rtc *rtc, bool paused)
 {
@@ -215,7 +215,7 @@ void vmm_goldfish_rtc_pause(struct vmm_goldfish_rtc *rtc, bool paused)
 /**
  * struct clock - the model and the host's clock
  * @rtc: the model
- * @host: the host's clock, whose timer tells of the alarm
+ * @host: the host's clock, whose timer is the alarm
  */
 struct clock {
 	struct vmm_goldfish_rtc rtc;
@@ -262,7 +262,7 @@ static void rtc_reset(struct vmm_device *dev)
 	vmm_goldfish_rtc_reset(&clock->rtc);
 }
 
-/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+/* Registers are 32 bits wide; a read of any length returns the whole register. */
 static u64 rtc_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct clock *clock = dev->state;
@@ -293,10 +293,10 @@ static void rtc_resume(struct vmm_device *dev)
 	vmm_goldfish_rtc_pause(&clock->rtc, false);
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_TIMES = 1,	/* latch, offset, alarm */
-	STATE_REGS,		/* half of a time that is set, armed, enabled, raised */
+	STATE_REGS,		/* upper half of a time being set, armed, enabled, raised */
 };
 
 #define STATE_VERSION	1
@@ -352,7 +352,7 @@ static int rtc_load(struct vmm_device *dev, struct vmm_state *state)
 	rtc_disarm_locked(rtc);
 	rtc->armed = le32toh(regs[1]);
 	if (rtc->armed) {
-		/* An alarm that is over by now comes when the device goes on. */
+		/* An alarm that was due meanwhile is raised when the device is resumed. */
 		rtc->due = rtc->now(rtc->arg) + 1;
 		if ((s64)rtc->match > (s64)rtc_time(rtc))
 			rtc_arm_locked(rtc);

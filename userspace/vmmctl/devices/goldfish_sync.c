@@ -3,16 +3,14 @@
  * The goldfish sync device, served by the kernel's /dev/vhost-goldfish-sync in one of two
  * ways.
  *
- * kernel: the guest's commands are doorbells, it is interrupted by an irqfd, and vCPUs
- * are run by the kernel's device, so that the guest's reads of commands do not come here.
- * What arrives here is set-up.
+ * kernel: the guest's commands are doorbells, it is interrupted by an irqfd, and the kernel
+ * device runs the vCPUs to serve their reads of commands. vmmctl handles only the set-up.
  *
- * user: every access arrives here and is handed to the same code by an ioctl, and the
- * interrupt line is driven from here. This is how an emulator does it and what the other
- * way is measured against.
+ * user: vmmctl handles every access: it passes it to the same kernel code by an ioctl, and
+ * sets the interrupt line itself. An emulator works like this; it is the baseline for
+ * measurements of the other way.
  *
- * none: reads as 0 and ignores writes, as a driver expects of a device that nothing
- * happens to.
+ * none: reads as 0 and ignores writes: to a driver, a device on which nothing happens.
  */
 #include <endian.h>
 #include <errno.h>
@@ -30,7 +28,7 @@
 #include "devices/goldfish.h"
 #include "host/host.h"
 
-/* Both are written to have the kernel read a buffer of the guest's. */
+/* A write to either makes the kernel read a buffer in guest memory. */
 static const u32 sync_bells[] = {
 	GOLDFISH_SYNC_REG_BATCH_COMMAND, GOLDFISH_SYNC_REG_BATCH_GUESTCOMMAND,
 };
@@ -38,17 +36,17 @@ static const u32 sync_bells[] = {
 /**
  * struct sync - the state of the device
  * @dev: its description on the board
- * @mode: who serves it, not AUTO
- * @fd: the kernel's device, -1 if nobody serves it
+ * @mode: how it is served, not AUTO
+ * @fd: the kernel's device, -1 if it is not served
  * @call_fd: eventfd by which the kernel raises the line
- * @resample_fd: eventfd by which KVM says that the guest ended the interrupt
+ * @resample_fd: eventfd that KVM signals when the guest has ended the interrupt
  * @runner: for the VM, if the kernel's device runs vCPUs
- * @bell: KVM's half of the doorbells; no file: -1
- * @socket: where a program gets the renderer's file, or NULL
+ * @bell: KVM's side of the doorbells; -1: none
+ * @socket: Unix socket where a renderer gets its file, or NULL
  * @paused: the kernel's device takes no access; main thread and jobs
- * @lock: protects @level. User-served, it is also held across each access: that keeps
- *	the line in step
- * @level: the line as KVM was told, user-served
+ * @lock: protects @level. If user-served, it is also held across each access, so that the
+ *	line's level is always that of the last access
+ * @level: the level that KVM was given last, user-served
  */
 struct sync {
 	struct vmm_device *dev;
@@ -98,7 +96,7 @@ static void sync_access_any(struct sync *s, struct vhost_goldfish_sync_access *a
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* A register is 32 bits wide, however much of it the guest accesses. */
+/* Registers are 32 bits wide, whatever the length of the access. */
 static u64 sync_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct vhost_goldfish_sync_access access = { .offset = offset };
@@ -125,10 +123,10 @@ static void sync_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 		sync_access_any(s, &access);
 }
 
-/* User-served: the kernel has something to tell. The guest may know by now. */
+/* User-served: the kernel device may have changed the line; get its level. */
 static int sync_called(void *arg)
 {
-	/* Has nothing to read and no effect: a way to ask for the level. */
+	/* A read of this register has no effect: used to get the line's level. */
 	struct vhost_goldfish_sync_access access = { .offset = GOLDFISH_SYNC_REG_INIT };
 	struct sync *s = arg;
 
@@ -158,18 +156,18 @@ static int sync_bell_open(struct sync *s, unsigned int i)
 	bell->addr = s->dev->base + sync_bells[i];
 	bell->len = sizeof(u32);
 	doorbell.fd = bell->fd;
-	/* The kernel listens before KVM signals, so no ring is lost. */
+	/* The kernel device listens before KVM signals, so no signal is lost. */
 	if (ioctl(s->fd, VHOST_GOLDFISH_SYNC_SET_DOORBELL, &doorbell))
 		return vmm_error(errno, "%s refuses a doorbell", VMM_SYNC_NODE);
 	return vmm_doorbell_add(s->dev->vm, bell);
 }
 
 /**
- * vmm_goldfish_sync_run - have the sync device's module run a vCPU
+ * vmm_goldfish_sync_run - describe a vCPU that the sync device's module is to run
  * @runner: of that device
  * @vcpu: the vCPU
  *
- * Return: what the module is to be told
+ * Return: the argument for the module's ioctl
  */
 struct vhost_goldfish_sync_run vmm_goldfish_sync_run(const struct vmm_runner *runner,
 						     const struct vmm_vcpu *vcpu)
@@ -186,7 +184,7 @@ static int sync_run_vcpu(const struct vmm_runner *runner, struct vmm_vcpu *vcpu)
 	return ioctl(runner->fd, VHOST_GOLDFISH_SYNC_RUN, &run);
 }
 
-/* What this kernel cannot do is done by exits, and a line says so. */
+/* Without synchronous doorbells commands exit, and a note says so. */
 static int sync_kernel_open(struct sync *s)
 {
 	struct vmm_vm *vm = s->dev->vm;
@@ -259,7 +257,7 @@ static int sync_open(struct sync *s)
 	return err ? err : sync_socket_open(s);
 }
 
-/* The kernel's device goes first: it writes to all that goes after it. */
+/* The kernel device is closed first: it writes to all that is freed after it. */
 static void sync_destroy(struct vmm_device *dev)
 {
 	struct sync *s = dev->state;
@@ -287,7 +285,7 @@ static void sync_destroy(struct vmm_device *dev)
 
 #define SYNC_KERNEL_NEEDS	(VMM_KVM_IOEVENTFD | VMM_KVM_IRQFD | VMM_KVM_RESAMPLE)
 
-/* Who serves a module that is there, if nobody said so. */
+/* Chooses between kernel and user if the module is there and the mode is AUTO. */
 static enum vmm_sync_mode sync_auto(const struct sync *s)
 {
 	const char *missing = vmm_kvm_missing(s->dev->vm->lacks, SYNC_KERNEL_NEEDS);
@@ -298,7 +296,7 @@ static enum vmm_sync_mode sync_auto(const struct sync *s)
 	return VMM_SYNC_USER;
 }
 
-/* AUTO: the kernel's device if there is one that we may have, as far as KVM can do it. */
+/* AUTO uses the kernel device if it can be opened and KVM has what it needs. */
 static int sync_choose(struct sync *s)
 {
 	const struct vmm_config *cfg = s->dev->vm->cfg;
@@ -360,7 +358,7 @@ static void sync_reg_write(struct sync *s, u32 offset, u32 value)
 	sync_access(s, &access);
 }
 
-/* The renderer stays, and hears that the guest begins anew. */
+/* The renderer stays connected, and is told of the reset. */
 static void sync_reset(struct vmm_device *dev)
 {
 	struct sync *s = dev->state;
@@ -380,10 +378,10 @@ static void sync_reset(struct vmm_device *dev)
 
 /* ---- snapshots ---- */
 
-/* Tags of the saved state; a number is never used for anything else. */
+/* Tags of the saved state; a number is never reused. */
 enum {
 	STATE_SERVED = 1,	/* 1 if the kernel's device has a state, else 0 */
-	STATE_MODULE,		/* it, as the device gave it */
+	STATE_MODULE,		/* the kernel device's state, opaque */
 };
 
 #define STATE_VERSION	1
@@ -392,7 +390,7 @@ static void sync_run(struct sync *s, int running)
 {
 	if (s->fd < 0 || !ioctl(s->fd, VHOST_GOLDFISH_SYNC_SET_RUNNING, &running))
 		return;
-	vmm_error(errno, "%s does not %s", VMM_SYNC_NODE, running ? "go on" : "stop");
+	vmm_error(errno, "%s does not %s", VMM_SYNC_NODE, running ? "resume" : "stop");
 	vmm_vm_end(s->dev->vm, VMM_END_ERROR);
 }
 
@@ -410,7 +408,7 @@ static void sync_resume(struct vmm_device *dev)
 
 	s->paused = false;
 	sync_run(s, 1);
-	/* What was told meanwhile, see sync_called(). */
+	/* A change during the pause, see sync_called(). */
 	if (s->mode == VMM_SYNC_USER && s->call_fd >= 0)
 		vmm_event_signal(s->call_fd);
 }
@@ -431,7 +429,7 @@ static int sync_save(struct vmm_device *dev, struct vmm_state *state)
 			return vmm_error(ENOMEM, "snapshot");
 		arg.data = (uintptr_t)bytes;
 		if (ioctl(s->fd, VHOST_GOLDFISH_SYNC_GET_STATE, &arg))
-			err = vmm_error(errno, "%s does not tell its state", VMM_SYNC_NODE);
+			err = vmm_error(errno, "%s does not return its state", VMM_SYNC_NODE);
 	} else {
 		arg.size = 0;
 	}
@@ -452,13 +450,13 @@ static int sync_set_state(struct sync *s, const u8 *bytes, u32 len)
 	if (ioctl(s->fd, VHOST_GOLDFISH_SYNC_SET_STATE, &state))
 		return vmm_error(errno, "snapshot: %s refuses its state", VMM_SYNC_NODE);
 	sync_run(s, 1);
-	/* User-served, the line is in no eventfd: it is asked for. */
+	/* User-served: the line's level has to be read. */
 	if (s->mode == VMM_SYNC_USER)
 		vmm_event_signal(s->call_fd);
 	return 0;
 }
 
-/* Whoever serves it, the guest cannot tell; but somebody has to. */
+/* Kernel and user are the same for the guest, but a served device must be served. */
 static int sync_load(struct vmm_device *dev, struct vmm_state *state)
 {
 	struct sync *s = dev->state;
@@ -519,7 +517,7 @@ static void sync_stats(struct vmm_device *dev, struct vmm_report *report)
 	vmm_report_add(report, "doorbells", stats.doorbells);
 }
 
-/** Fences. */
+/** The goldfish sync device: fences. */
 const struct vmm_device_ops vmm_goldfish_sync_ops = {
 	.name = "sync",
 	.create = sync_create,

@@ -28,9 +28,9 @@ static const struct name names[] = {
 };
 
 /**
- * struct group - codes of a type
+ * struct group - prefixes of the names of a type's codes
  * @type: the type
- * @prefix: what the names of its codes begin with; NULL where there are fewer
+ * @prefix: prefixes of the codes' names; NULL where there are fewer
  */
 struct group {
 	u32 type;
@@ -68,7 +68,7 @@ static bool in_group(const struct group *group, const char *name)
 	return has_prefix(name, group->prefix[0]) || has_prefix(name, group->prefix[1]);
 }
 
-/* -EINVAL for what is neither a number from @min to @max nor empty. */
+/* Parses a number from @min to @max, or an empty text; else -EINVAL. */
 static int number_parse(const char *text, s64 min, s64 max, s64 *number)
 {
 	char *rest;
@@ -121,7 +121,7 @@ static int code_parse(u32 type, const char *text, s64 *code)
 }
 
 /**
- * vmm_input_event_parse - read an event as people write it
+ * vmm_input_event_parse - read an event in text form
  * @text: TYPE:CODE:VALUE, where type and code are names or numbers
  * @len: bytes of @text
  * @event: filled

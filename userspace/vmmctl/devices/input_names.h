@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Input events as people write them: EV_KEY:KEY_A:1, and text that is typed.
+ * Input events in text form (EV_KEY:KEY_A:1), and text that is typed.
  */
 #ifndef INPUT_NAMES_H
 #define INPUT_NAMES_H

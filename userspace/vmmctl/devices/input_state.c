@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What input events add up to, and which events lead from one state to another.
+ * The state that input events lead to, and events that change one state into another.
  *
  * Source: linux/input-event-codes.h; Documentation/input/multi-touch-protocol.rst of
  * Linux 6.12, protocol B
@@ -35,7 +35,7 @@ static void apply_switch(struct vmm_input_state *state, unsigned int which, bool
 		state->switches &= ~(1U << which);
 }
 
-/* A slot that does not exist is none, and the one before it goes on, as in Linux. */
+/* A slot that does not exist is ignored, as in Linux. */
 static void apply_axis(struct vmm_input_state *state, unsigned int axis, u32 value)
 {
 	struct vmm_input_finger *finger = &state->finger[state->slot];
@@ -58,7 +58,7 @@ static void apply_axis(struct vmm_input_state *state, unsigned int axis, u32 val
 }
 
 /**
- * vmm_input_state_init - no key is held, no switch is on, and no finger is down
+ * vmm_input_state_init - initialise to no key held, no switch on, and no finger down
  * @state: filled
  */
 void vmm_input_state_init(struct vmm_input_state *state)
@@ -71,9 +71,9 @@ void vmm_input_state_init(struct vmm_input_state *state)
 }
 
 /**
- * vmm_input_state_apply - add what has happened
+ * vmm_input_state_apply - apply events to a state
  * @state: changed
- * @events: what; events that are about anything but keys, switches and fingers change nothing
+ * @events: the events; only those of keys, switches and fingers have an effect
  * @count: how many
  */
 void vmm_input_state_apply(struct vmm_input_state *state, const struct virtio_input_event *events,
@@ -112,7 +112,7 @@ static unsigned int repair_finger(const struct vmm_input_finger *guest,
 	    (real->id < 0 || (guest->x == real->x && guest->y == real->y)))
 		return 0;
 	n = event_add(events, 0, EV_ABS, ABS_MT_SLOT, slot);
-	/* A finger that is another one is lifted first, and put down in the next report. */
+	/* A finger with another ID is lifted first, and put down in the next report. */
 	if (lifted || guest->id < 0)
 		n = event_add(events, n, EV_ABS, ABS_MT_TRACKING_ID, lifted ? -1 : real->id);
 	if (!lifted) {
@@ -122,7 +122,7 @@ static unsigned int repair_finger(const struct vmm_input_finger *guest,
 	return event_add(events, n, EV_SYN, SYN_REPORT, 0);
 }
 
-/* A key that is to be @held and is not, or the other way round. */
+/* Finds a key whose state must become @held. */
 static unsigned int repair_key(const struct vmm_input_state *guest,
 			       const struct vmm_input_state *real, bool held,
 			       struct virtio_input_event *events)
@@ -154,15 +154,15 @@ static unsigned int repair_switch(const struct vmm_input_state *guest,
 }
 
 /**
- * vmm_input_repair - find a report that takes a guest nearer to what is so
- * @guest: what the guest believes
- * @real: what is so
+ * vmm_input_repair - find a report that brings the guest's view nearer to the real state
+ * @guest: the guest's view
+ * @real: the real state
  * @events: filled, at most VMM_INPUT_REPAIR; to be sent and applied to @guest
  *
  * Fingers come first, then keys that were released before those that were pressed, then
  * switches.
  *
- * Return: events of the report, 0 if there is nothing to repair
+ * Return: events of the report, 0 if the two are equal
  */
 unsigned int vmm_input_repair(const struct vmm_input_state *guest,
 			      const struct vmm_input_state *real,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Keys that are held, switches that are on and fingers that are down, as input events
- * tell: what a guest believes, and what is so. Where the two differ, reports of a few
- * events each make them the same again.
+ * Keys that are held, switches that are on and fingers that are down according to input
+ * events: in the guest's view, and really. Where the two differ, reports of a few events
+ * each make them equal again.
  */
 #ifndef INPUT_STATE_H
 #define INPUT_STATE_H
@@ -13,12 +13,12 @@
 #include "types.h"
 
 #define VMM_INPUT_FINGERS	10
-#define VMM_INPUT_REPAIR	5	/* events of a report that repairs, at most */
+#define VMM_INPUT_REPAIR	5	/* events of one such report, at most */
 
 /**
  * struct vmm_input_finger - a slot of a touch screen
  * @id: of the touch, -1 for none
- * @x: where, as the events have it
+ * @x: position, in the units of events
  * @y: the same
  */
 struct vmm_input_finger {
@@ -31,10 +31,10 @@ struct vmm_input_finger {
  * struct vmm_input_state - keys, fingers and switches
  * @keys: a bit for each key that is held
  * @finger: by slot
- * @slot: the one that events are about until another one is named
+ * @slot: the slot that the next events are about
  * @switches: a bit for each switch that is on
  *
- * virtio-input saves what is in front of @switches: new members come behind it.
+ * virtio-input saves the members before @switches: new members are added at the end.
  */
 struct vmm_input_state {
 	u8 keys[KEY_CNT / 8];

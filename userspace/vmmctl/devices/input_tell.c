@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Commands that press a key or touch the screen, as events of a virtio input device.
+ * Commands that press a key or touch the screen, by sending events to a virtio input device.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "devices/input_tell.h"
 #include "host/log.h"
 
-/* So few bytes get into a socket whole or not at all. */
+/* A socket takes so few bytes completely or not at all. */
 static int tell(const struct vmm_input_teller *teller, const struct virtio_input_event *list,
 		unsigned int count)
 {
@@ -22,12 +22,12 @@ static int tell(const struct vmm_input_teller *teller, const struct virtio_input
 
 /**
  * vmm_input_tell_key - press or release a key
- * @teller: who tells it
+ * @teller: the sender of events
  * @arg: CODE PRESSED
  * @used: the device has a driver
  *
- * Return: 0, -ENOENT if somebody else has the keys, -ENODEV if nobody would see the key
- *	pressed, or -errno
+ * Return: 0, -ENOENT if another program sends the device's events, -ENODEV if the device has
+ *	no driver and the key is pressed, or -errno
  */
 int vmm_input_tell_key(struct vmm_input_teller *teller, const char *arg, bool used)
 {
@@ -47,7 +47,7 @@ int vmm_input_tell_key(struct vmm_input_teller *teller, const char *arg, bool us
 	return tell(teller, list, ARRAY_SIZE(list));
 }
 
-/* From pixels of the screen to the units of the axes. */
+/* Converts pixels of the screen to units of the axes. */
 static u32 axis_scale(long at, unsigned int size)
 {
 	if (at < 0 || size < 2)
@@ -83,8 +83,8 @@ static int finger_tell(struct vmm_input_teller *teller, u32 x, u32 y, bool press
 }
 
 /**
- * vmm_input_tell_touch - a finger is somewhere on the screen, or no longer
- * @teller: who tells it
+ * vmm_input_tell_touch - put a finger on the screen, move it or lift it
+ * @teller: the sender of events
  * @cfg: has the screen's size
  * @arg: X Y PRESSED, pixels
  * @used: the device has a driver

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Commands that press a key or touch the screen, as events of a virtio input device.
+ * Commands that press a key or touch the screen, by sending events to a virtio input device.
  */
 #ifndef INPUT_TELL_H
 #define INPUT_TELL_H
 
 #include "machine/config.h"
 
-#define VMM_INPUT_AXIS_MAX	32767	/* Android scales it to its screen */
+#define VMM_INPUT_AXIS_MAX	32767	/* of X and Y; Android scales it to its screen */
 
 /**
- * struct vmm_input_teller - who tells an input device what its user does
- * @fd: a socket to the device; -1 if somebody else tells it
+ * struct vmm_input_teller - sends events to an input device
+ * @fd: socket to the device; -1 if another program sends its events
  * @down: a finger touches the screen
- * @touches: how often one has
+ * @touches: touches so far, for tracking IDs
  */
 struct vmm_input_teller {
 	int fd;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Text that is typed: which keys of a US keyboard write a character.
+ * Types text: finds the keys of a US keyboard that write a character.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #define SHIFT	0x8000
 
-/* What a character's key is, with or without shift; 0 where no key writes it. */
+/* The key of each character, with a flag for shift; 0 if no key writes it. */
 static const u16 keys[128] = {
 	['\b'] = KEY_BACKSPACE, ['\t'] = KEY_TAB, ['\n'] = KEY_ENTER, [27] = KEY_ESC,
 	[' '] = KEY_SPACE,
@@ -41,7 +41,7 @@ static const u16 keys[128] = {
 	['/'] = KEY_SLASH, ['?'] = SHIFT | KEY_SLASH,
 };
 
-/* The character that @digits hexadecimal digits stand for, or -1. */
+/* Reads a character as @digits hexadecimal digits; -1 for others. */
 static int hex_take(const char **text, unsigned int digits)
 {
 	char copy[5] = { 0 };
@@ -55,7 +55,7 @@ static int hex_take(const char **text, unsigned int digits)
 	return strtol(copy, NULL, 16);
 }
 
-/* The next character, where a backslash begins one that cannot be written, or -1. */
+/* Reads the next character, which may be a backslash escape; -1 if invalid. */
 static int char_take(const char **text)
 {
 	char c = *(*text)++;
@@ -83,13 +83,13 @@ static int char_take(const char **text)
 }
 
 /**
- * vmm_input_typed - find what types the next character
- * @text: the text; goes on behind the character
- * @events: filled, at most VMM_INPUT_TYPED: one report for each key that moves
+ * vmm_input_typed - find the events that type the next character
+ * @text: the text; advanced past the character
+ * @events: filled, at most VMM_INPUT_TYPED: one report for each key that is pressed or released
  *
  * \n, \t, \xNN, \uNNNN and \\ stand for one character each.
  *
- * Return: how many events, or -EINVAL for what no key of the keyboard writes
+ * Return: how many events, or -EINVAL if no key writes the character
  */
 int vmm_input_typed(const char **text, struct virtio_input_event *events)
 {

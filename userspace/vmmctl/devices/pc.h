@@ -16,26 +16,26 @@
 
 /**
  * struct vmm_uart16550 - the register model of a 16550A
- * @irq: told the line's level whenever it changes
- * @put: takes a byte that the guest sent
- * @room: told that bytes can be taken again
+ * @irq: called with the level of the line when it changes
+ * @put: called with a byte that the guest sent
+ * @room: called when bytes can be received again
  * @arg: first argument of the three
  * @lock: protects all that follows; held when the three are called
  * @fifo: what was received, a ring
  * @head: oldest byte in @fifo
  * @count: bytes in @fifo
- * @ier: interrupts that are let through
+ * @ier: interrupts that are enabled
  * @fcr: FIFO control, 0 while FIFOs are off
- * @lcr: line control; only the divisor's bit means something
+ * @lcr: line control; only the divisor latch bit has an effect
  * @mcr: modem control
  * @scr: scratch
  * @divisor: baud rate, stored only
- * @modem_changes: of the modem's lines, until the guest reads them
- * @overrun: a byte was lost, until the guest reads that
- * @sent: a byte was sent, until the guest was told
- * @level: the line as @irq was told
+ * @modem_changes: changes of the modem lines that the guest has not read
+ * @overrun: a byte was lost, and the guest has not read that
+ * @sent: a byte was sent, and the guest has not read that
+ * @level: the level that @irq was called with last
  * @paused: nothing is received
- * @counts: what has gone through, read without the lock
+ * @counts: counters, read without the lock
  */
 struct vmm_uart16550 {
 	void (*irq)(void *arg, bool level);
@@ -70,16 +70,16 @@ size_t vmm_uart16550_take(void *arg, const u8 *bytes, size_t len);
 
 /**
  * struct vmm_acpi_pm - the register model of ACPI's fixed hardware
- * @irq: told the line's level whenever it changes
- * @off: the guest has switched itself off
- * @now: tells nanoseconds of a clock that only goes on
+ * @irq: called with the level of the line when it changes
+ * @off: called when the guest switches itself off
+ * @now: returns nanoseconds of a monotonic clock
  * @arg: first argument of the three
  * @lock: protects all that follows; held when the three are called
- * @status: what has happened
- * @enable: of that, what interrupts
- * @control: as last written
+ * @status: events that have happened
+ * @enable: the events in it that raise the interrupt
+ * @control: control register
  * @ahead: nanoseconds that the timer is ahead of @now
- * @level: the line as @irq was told
+ * @level: the level that @irq was called with last
  */
 struct vmm_acpi_pm {
 	void (*irq)(void *arg, bool level);
@@ -107,17 +107,17 @@ bool vmm_acpi_pm_button(struct vmm_acpi_pm *pm);
 
 /**
  * struct vmm_cmos - the register model of an MC146818
- * @irq: told the line's level whenever it changes
- * @now: tells the second of the host's clock
- * @alarm: told from which second of it on vmm_cmos_due() is to be called, 0 for never
+ * @irq: called with the level of the line when it changes
+ * @now: returns the second of the host's clock
+ * @alarm: called with the second from which on vmm_cmos_due() must be called, 0 for never
  * @arg: first argument of the three
  * @lock: protects all that follows; held when the three are called
- * @ram: registers and bytes; the time's are valid while the guest sets it
- * @index: of @ram, what the data port shows
- * @offset: what the guest's time is ahead of the host's, seconds
- * @due: second of the host's clock when the alarm is due, 0 for no alarm
- * @alarmed: it was due, until the guest reads that
- * @level: the line as @irq was told
+ * @ram: registers and RAM; the time registers are valid while the guest sets the time
+ * @index: index in @ram that the data port accesses
+ * @offset: the guest's time minus the host's, seconds
+ * @due: host time of the alarm in seconds, 0 for no alarm
+ * @alarmed: the alarm was due, and the guest has not read that
+ * @level: the level that @irq was called with last
  * @paused: no alarm is raised
  */
 struct vmm_cmos {

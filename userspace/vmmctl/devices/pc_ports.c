@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ports by which a guest of the x86_64 board ends: the reset register, and what is left
- * of the keyboard controller. None has a state. Where it says that it has panicked is
- * pvpanic.c.
+ * Ports by which a guest of the x86_64 board resets: the reset register, and a keyboard
+ * controller without a keyboard. They have no state. pvpanic.c has the port for a panic.
  */
 #include "devices/devices.h"
 #include "devices/pc.h"
@@ -16,7 +15,7 @@ static int ports_create(struct vmm_device *dev)
 	return 0;
 }
 
-/* Nothing to say, and never busy. */
+/* Reads as 0: never busy. */
 static u64 nothing_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)dev;
@@ -63,7 +62,7 @@ static void i8042_write(struct vmm_device *dev, u64 offset, u64 value, unsigned 
 		vmm_vm_end(dev->vm, VMM_END_RESET);
 }
 
-/** A keyboard controller that has no keyboard, but the reset line. */
+/** A keyboard controller with the reset line only. */
 const struct vmm_device_ops vmm_i8042_ops = {
 	.name = "i8042",
 	PORT_OPS,

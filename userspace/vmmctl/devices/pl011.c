@@ -3,8 +3,8 @@
  * PL011: the board's console. Sends at once, so it is never busy and its
  * transmit FIFO is always empty; receives through a FIFO of 16 bytes.
  *
- * What is typed before the guest has unmasked a receive interrupt waits: a
- * Linux driver empties the FIFO unread while it starts.
+ * Input waits until the guest has unmasked a receive interrupt: a Linux driver empties the
+ * FIFO without reading it while it starts.
  *
  * Source: ARM DDI 0183 (PrimeCell UART PL011), register map and 2.4 for the
  * identification registers of revision 1.
@@ -51,13 +51,13 @@
 /* Peripheral and PrimeCell identification, one byte per register. */
 static const u8 uart_id[8] = { 0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
 
-/* With the FIFO disabled, a holding register of one byte remains. */
+/* While FIFOs are disabled, the FIFO is one byte deep. */
 static unsigned int uart_depth(const struct vmm_pl011 *uart)
 {
 	return uart->lcrh & LCR_H_FEN ? VMM_PL011_FIFO : 1;
 }
 
-/* Bytes from which on the receive interrupt is raised: eighths of the FIFO. */
+/* Number of bytes at which the receive interrupt is raised. */
 static unsigned int uart_rx_trigger(const struct vmm_pl011 *uart)
 {
 	static const u8 sixteenths[8] = { 2, 4, 8, 12, 14, 8, 8, 8 };
@@ -68,9 +68,9 @@ static unsigned int uart_rx_trigger(const struct vmm_pl011 *uart)
 }
 
 /*
- * The receive interrupts follow the FIFO and cannot be cleared while it holds
- * something: a clear that raced with a byte would lose its wake-up. The
- * timeout is due at once, because nothing is gained by waiting.
+ * Receive interrupts follow the FIFO and cannot be cleared while it has bytes: a clear that
+ * races with a new byte would lose an interrupt. The timeout interrupt is raised at once,
+ * because waiting has no advantage.
  */
 static u32 uart_raw(const struct vmm_pl011 *uart)
 {
@@ -114,7 +114,7 @@ static u32 uart_pop_locked(struct vmm_pl011 *uart)
 	uart->head = (uart->head + 1) % VMM_PL011_FIFO;
 	uart->count--;
 	uart_update_locked(uart);
-	/* Ask for more once per FIFO: each question may cost a wake-up. */
+	/* Asks for more only when the FIFO is empty: each call may wake a thread. */
 	if (!uart->count)
 		uart->room(uart->arg);
 	return byte;
@@ -148,7 +148,7 @@ static u32 uart_read_locked(struct vmm_pl011 *uart, u32 offset)
 	case UART_DMACR:
 		return uart->dmacr;
 	default:
-		/* No errors to report, and no register elsewhere. */
+		/* There are no errors; other offsets read as 0. */
 		return 0;
 	}
 }
@@ -170,7 +170,7 @@ static void uart_write_locked(struct vmm_pl011 *uart, u32 offset, u32 value)
 	case UART_DR:
 		vmm_count(&uart->counts.bytes_out, 1);
 		uart->put(uart->arg, value);
-		/* Sent already, so the FIFO fell below its mark. */
+		/* The byte was sent at once, so the FIFO is below its trigger level. */
 		uart->tx_raw = INT_TX;
 		break;
 	case UART_ILPR:
@@ -198,7 +198,7 @@ static void uart_write_locked(struct vmm_pl011 *uart, u32 offset, u32 value)
 		uart->tx_raw &= ~value;
 		break;
 	case UART_DMACR:
-		/* No DMA: what is written stays, and nothing happens. */
+		/* No DMA: the value is stored without effect. */
 		uart->dmacr = value & 7;
 		break;
 	default:
@@ -208,8 +208,8 @@ static void uart_write_locked(struct vmm_pl011 *uart, u32 offset, u32 value)
 }
 
 /**
- * vmm_pl011_init - make a UART in its reset state
- * @uart: its callbacks must be set, all else is zero
+ * vmm_pl011_init - initialise a UART to its reset state
+ * @uart: callbacks are set, all other members are zero
  */
 void vmm_pl011_init(struct vmm_pl011 *uart)
 {
@@ -278,11 +278,11 @@ void vmm_pl011_write(struct vmm_pl011 *uart, u32 offset, u32 value)
 /**
  * vmm_pl011_take - receive bytes
  * @arg: the UART
- * @bytes: what arrived
+ * @bytes: the bytes
  * @len: how many
  *
  * Context: any thread.
- * Return: how many were taken; 0 while the guest does not listen
+ * Return: how many were accepted; 0 while the guest has no receive interrupt enabled
  */
 size_t vmm_pl011_take(void *arg, const u8 *bytes, size_t len)
 {
@@ -335,7 +335,7 @@ static void pl011_destroy(struct vmm_device *dev)
 	free(uart);
 }
 
-/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+/* Registers are 32 bits wide; a read of any length returns the whole register. */
 static u64 pl011_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	(void)len;
@@ -370,11 +370,11 @@ static void pl011_resume(struct vmm_device *dev)
 	pl011_set_paused(dev->state, false);
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_FIFO = 1,	/* bytes in the order in which they came, then zeros */
-	STATE_COUNT,	/* of them */
-	STATE_REGS,	/* as below */
+	STATE_COUNT,	/* number of bytes in the FIFO */
+	STATE_REGS,	/* in the order of uart_regs() */
 };
 
 #define STATE_VERSION	1
@@ -419,7 +419,7 @@ static int pl011_save(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_state_end(state);
 }
 
-/* What no write of a guest can lead to is refused. */
+/* Refuses a state that no guest write can lead to. */
 static bool regs_are_possible(u32 *const regs[9], const __le32 saved[9])
 {
 	static const u32 bits[9] = {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PL031: a clock that counts seconds, with an alarm. It shows the host's time until the
- * guest sets it; from then on it keeps the guest's distance from the host's time. It
- * always runs: a guest need not start it, and cannot stop it.
+ * PL031: a clock that counts seconds, with an alarm. It shows the host's time until the guest
+ * sets it; then it keeps the difference to the host's time. It always runs: a guest need not
+ * start it, and cannot stop it.
  *
- * The alarm is kept as a second of the host's clock, so that a host whose clock is set
- * forward past it has not missed it.
+ * The alarm is stored in host time, so it is not missed if the host's clock is set forward
+ * past it.
  *
  * Source: ARM DDI 0224 (PrimeCell Real Time Clock PL031), register map and 3.3 for the
  * identification registers.
@@ -58,7 +58,7 @@ static void rtc_wait_locked(struct vmm_pl031 *rtc)
 	rtc->alarm(rtc->arg, rtc->paused ? 0 : rtc->due);
 }
 
-/* The time or the alarm was set: when is the next match? */
+/* Computes the next match after the time or the alarm was set. */
 static void rtc_match_locked(struct vmm_pl031 *rtc)
 {
 	s64 now = rtc->now(rtc->arg);
@@ -130,7 +130,7 @@ static void rtc_clear_locked(struct vmm_pl031 *rtc)
 
 /**
  * vmm_pl031_init - make a clock in its reset state
- * @rtc: its callbacks must be set, all else is zero
+ * @rtc: callbacks are set, all other members are zero
  */
 void vmm_pl031_init(struct vmm_pl031 *rtc)
 {
@@ -197,16 +197,16 @@ void vmm_pl031_due(struct vmm_pl031 *rtc)
 		rtc->ris = INT_ALARM;
 		rtc_update_locked(rtc);
 	} else {
-		/* The host's clock was set back meanwhile. */
+		/* The host's clock was set back meanwhile: wait again. */
 		rtc_wait_locked(rtc);
 	}
 	pthread_mutex_unlock(&rtc->lock);
 }
 
 /**
- * vmm_pl031_pause - raise no alarm, or go on; time passes
+ * vmm_pl031_pause - stop raising alarms, or continue; the clock runs on
  * @rtc: the clock
- * @paused: which; an alarm that was due meanwhile is raised when it goes on
+ * @paused: true to pause; false to continue, and to raise an alarm that was due meanwhile
  */
 void vmm_pl031_pause(struct vmm_pl031 *rtc, bool paused)
 {
@@ -221,7 +221,7 @@ void vmm_pl031_pause(struct vmm_pl031 *rtc, bool paused)
 /**
  * struct clock - the model and the host's clock
  * @rtc: the model
- * @host: the host's clock, whose timer tells of the alarm
+ * @host: the host's clock, whose timer is the alarm
  */
 struct clock {
 	struct vmm_pl031 rtc;
@@ -268,7 +268,7 @@ static void pl031_reset(struct vmm_device *dev)
 	vmm_pl031_reset(&clock->rtc);
 }
 
-/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+/* Registers are 32 bits wide; a read of any length returns the whole register. */
 static u64 pl031_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct clock *clock = dev->state;
@@ -299,7 +299,7 @@ static void pl031_resume(struct vmm_device *dev)
 	vmm_pl031_pause(&clock->rtc, false);
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_REGS = 1,	/* offset, match, load, mask, raw interrupt */
 	STATE_DUE,	/* second of the host's clock, or 0 */
@@ -330,7 +330,7 @@ static int pl031_save(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_state_end(state);
 }
 
-/* What no write of a guest can lead to is refused. */
+/* Refuses a state that no guest write can lead to. */
 static bool state_is_possible(const __le32 regs[5], u64 due)
 {
 	if (le32toh(regs[3]) & ~INT_ALARM || le32toh(regs[4]) & ~INT_ALARM)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PL061: eight lines of input and output. One of them is the power key, which the board
- * names; a press is a tenth of a second long. Nothing else is connected.
+ * PL061: eight GPIO lines. The board names the line of the power key; a press of it lasts a
+ * tenth of a second. Nothing else is connected.
  *
  * Source: ARM DDI 0190 (PrimeCell GPIO PL061), register map and 3.3.
  */
@@ -14,7 +14,7 @@
 #include "devices/devices.h"
 #include "host/host.h"
 
-#define GPIO_DATA_END	0x400	/* data registers: the address says which lines */
+#define GPIO_DATA_END	0x400	/* data registers: the offset selects the lines */
 #define GPIO_DIR	0x400
 #define GPIO_IS		0x404
 #define GPIO_IBE	0x408
@@ -31,7 +31,7 @@
 /* Peripheral and PrimeCell identification, one byte per register. */
 static const u8 gpio_id[8] = { 0x61, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
 
-/* Lines whose level is the one that they are to interrupt at. */
+/* Lines that have the level at which they raise an interrupt. */
 static u8 active_levels(const struct vmm_pl061 *gpio)
 {
 	return gpio->reg[VMM_PL061_IS] & ~(gpio->in ^ gpio->reg[VMM_PL061_IEV]);
@@ -63,8 +63,8 @@ static void gpio_input_locked(struct vmm_pl061 *gpio, u8 in)
 }
 
 /**
- * vmm_pl061_init - make lines in their reset state
- * @gpio: its callbacks must be set, all else is zero
+ * vmm_pl061_init - initialise lines to their reset state
+ * @gpio: callbacks are set, all other members are zero
  */
 void vmm_pl061_init(struct vmm_pl061 *gpio)
 {
@@ -89,7 +89,7 @@ void vmm_pl061_reset(struct vmm_pl061 *gpio)
 	pthread_mutex_unlock(&gpio->lock);
 }
 
-/* A register that is kept as it was written, or -1. */
+/* Returns the index of a register that keeps the written value, or -1. */
 static int kept(u32 offset)
 {
 	switch (offset) {
@@ -175,7 +175,7 @@ void vmm_pl061_write(struct vmm_pl061 *gpio, u32 offset, u32 value)
  * @level: high or low
  *
  * Context: any thread.
- * Return: whether the guest listens to the line
+ * Return: whether the guest has enabled the line's interrupt
  */
 bool vmm_pl061_set(struct vmm_pl061 *gpio, unsigned int line, bool level)
 {
@@ -192,10 +192,10 @@ bool vmm_pl061_set(struct vmm_pl061 *gpio, unsigned int line, bool level)
 /* ---- the device on the board ---- */
 
 /**
- * struct keys - the lines, and who lets go of the power key
+ * struct keys - the lines, and the timer that releases the power key
  * @gpio: the lines
  * @dev: the device
- * @timer_fd: the key is let go
+ * @timer_fd: expires when the key is released
  */
 struct keys {
 	struct vmm_pl061 gpio;
@@ -270,7 +270,7 @@ static void pl061_reset(struct vmm_device *dev)
 	vmm_pl061_reset(&keys->gpio);
 }
 
-/* A register is 32 bits wide and read whole, however much of it the guest asks for. */
+/* Registers are 32 bits wide; a read of any length returns the whole register. */
 static u64 pl061_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct keys *keys = dev->state;
@@ -300,10 +300,10 @@ static void pl061_resume(struct vmm_device *dev)
 		timer_set(keys, PRESS_NS);
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
-	STATE_REGS = 1,	/* those that are kept as they were written */
-	STATE_LINES,	/* output, input, edges that were seen */
+	STATE_REGS = 1,	/* registers that keep the written value */
+	STATE_LINES,	/* output levels, input levels, edges */
 };
 
 #define STATE_VERSION	1

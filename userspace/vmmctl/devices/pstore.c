@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The persistent store: memory that a reset of the guest leaves alone, and that a file may
- * keep beyond the end of the VM. Linux' ramoops keeps its last messages there when it
- * panics. The guest reads and writes the memory without an exit; what is in it is the
- * guest's business alone.
+ * The persistent store: memory whose content survives a reset of the guest, and, with a
+ * file, the end of the VM. Linux' ramoops stores its last messages there when it panics. The
+ * guest reads and writes the memory without an exit; vmmctl does not look at the content.
  *
  * Source: platform_external_qemu include/hw/misc/goldfish_pstore.h: place and size
  */
@@ -20,7 +19,7 @@
 
 #define STATE_VERSION	1
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_BYTES = 1,	/* all of the store */
 };
@@ -28,14 +27,14 @@ enum {
 /**
  * struct pstore - the device
  * @window: the memory, which the guest reads and writes
- * @fd: the file behind it, which its lock lives as long as; -1: none
+ * @fd: the file behind it, which is locked while it is open; -1: none
  */
 struct pstore {
 	struct vmm_read_window window;
 	int fd;
 };
 
-/* Makes the file as large as the store. What it has stays. */
+/* Makes the file as large as the store, and keeps its content. */
 static int file_fit(int fd, const char *path, u64 size)
 {
 	struct stat st;
@@ -48,7 +47,7 @@ static int file_fit(int fd, const char *path, u64 size)
 	if (st.st_size > (off_t)size)
 		return vmm_error(-EFBIG, "--pstore: %s is larger than the store, %llu bytes", path,
 				 size);
-	/* A write to a page that the file system has no room for would end us: ask now. */
+	/* Allocates blocks now: without room, a later write to the memory would raise SIGBUS. */
 	err = posix_fallocate(fd, 0, size);
 	return err ? vmm_error(err, "--pstore: no room for %s", path) : 0;
 }
@@ -128,7 +127,7 @@ static void pstore_destroy(struct vmm_device *dev)
 	store_close(dev->state);
 }
 
-/* An access that reaches the end of the store ends there. */
+/* Limits an access to the end of the store. */
 static unsigned int part(const struct pstore *store, u64 offset, unsigned int len)
 {
 	u64 left = store->window.size - offset;
@@ -136,7 +135,7 @@ static unsigned int part(const struct pstore *store, u64 offset, unsigned int le
 	return len < left ? len : left;
 }
 
-/* KVM asks only for what it cannot do in memory. */
+/* Called only for accesses that KVM cannot do in the memslot. */
 static u64 pstore_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	const struct pstore *store = dev->state;
@@ -183,7 +182,7 @@ static int pstore_load(struct vmm_device *dev, struct vmm_state *state)
 	return err;
 }
 
-/* The kernel's command line tells of it, see boot/pc.c. */
+/* The kernel's command line describes it, see boot/pc.c. */
 static void pstore_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	(void)dev;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A virtio-snd card: virtio_sound.c has its control and event queues and its life,
- * sound_stream.c the messages of its two streams and the time that they take.
+ * A virtio-snd card: virtio_sound.c has its control and event queues, start and stop;
+ * sound_stream.c has the messages of its two streams and their timing.
  */
 #ifndef DEVICES_SOUND_CARD_H
 #define DEVICES_SOUND_CARD_H
@@ -23,20 +23,20 @@ struct vmm_sound_card;
  * @id: VMM_SOUND_PLAY or VMM_SOUND_RECORD
  * @ring: queue of its messages, whose lock protects what follows
  * @timer_fd: expires when something is due
- * @pcm: how far its driver is, and its format
- * @chain: the message whose time passes, if @holds
- * @iov: memory of @chain
+ * @pcm: state and parameters of the stream
+ * @chain: the message that is being played or recorded, if @holds
+ * @iov: buffers of @chain
  * @holds: a message was taken and not yet answered; later ones wait in the queue
- * @bytes: of samples of that message
- * @due: when its time is over, or when the queue is looked at again; nanoseconds of the
- *	card's clock; 0 while no time passes
- * @left: nanoseconds of the first message that are still to come, 0 for all of them;
- *	valid while no time passes
+ * @bytes: bytes of samples in that message
+ * @due: end of the message, or the time to look at the queue again, in nanoseconds of the
+ *	card's clock; 0 while the stream's time does not run
+ * @left: nanoseconds of the first message that remain, 0 for all of them; valid while the
+ *	stream's time does not run
  * @heard: the first message's samples have been played
- * @dry: time passes, and the driver has no message there
- * @periods: messages whose time was over; read by any, as the next two
- * @gaps: times that sound went on after the driver had been late
- * @bad: messages that were refused
+ * @dry: the stream runs, and the queue is empty
+ * @periods: counts completed messages; any thread reads it, as the next two
+ * @gaps: counts gaps: messages that came late
+ * @bad: counts refused messages
  */
 struct vmm_sound_stream {
 	struct vmm_sound_card *card;
@@ -60,7 +60,7 @@ struct vmm_sound_stream {
 /**
  * struct vmm_sound_jack - a jack of a card
  * @connected: something is plugged in
- * @told: what the driver was told last
+ * @told: the state that the driver was told last
  */
 struct vmm_sound_jack {
 	bool connected;
@@ -70,13 +70,13 @@ struct vmm_sound_jack {
 /**
  * struct vmm_sound_card - a card
  * @dev: its queues
- * @sound: what its streams lead to
- * @now: tells nanoseconds of a clock that only goes on; tests have their own
+ * @sound: where samples go to and come from
+ * @now: returns nanoseconds of a monotonic clock; tests replace it
  * @stream: by number
  * @jack: by number; protected by the event queue's lock
  * @end_fd: eventfd: @thread is to end
  * @thread: serves the streams' timers
- * @was_loaded: the streams are as they were saved; protected by the virtio device's lock
+ * @was_loaded: the streams were loaded from a snapshot; protected by the virtio device's lock
  */
 struct vmm_sound_card {
 	struct vmm_ring_device dev;
@@ -98,6 +98,6 @@ u32 vmm_sound_stream_request(struct vmm_sound_stream *stream, u32 code,
 void vmm_sound_stream_reset(struct vmm_sound_stream *stream);
 void vmm_sound_stream_forget(struct vmm_sound_stream *stream);
 void vmm_sound_stream_hold(struct vmm_sound_stream *stream);
-void vmm_sound_stream_go_on(struct vmm_sound_stream *stream);
+void vmm_sound_stream_loaded(struct vmm_sound_stream *stream);
 
 #endif /* DEVICES_SOUND_CARD_H */

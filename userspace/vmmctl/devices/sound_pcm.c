@@ -50,10 +50,10 @@ static const u32 pcm_rates[] = {
  * struct pcm_step - what a request does
  * @code: the request
  * @from: states in which it is allowed
- * @next: the state that follows
+ * @next: the next state
  *
- * STOP and RELEASE may be repeated: Linux' driver stops a stream again that it has paused,
- * and releases one again when a signal has ended its wait.
+ * STOP and RELEASE may be repeated: Linux' driver stops a paused stream again, and releases
+ * a stream again when a signal has interrupted its wait.
  */
 struct pcm_step {
 	u32 code;
@@ -93,12 +93,12 @@ static bool pcm_only(struct vmm_pcm *pcm, const struct vmm_sound_format *only)
 }
 
 /**
- * vmm_pcm_init - make a stream
+ * vmm_pcm_init - initialise a stream
  * @pcm: filled
  * @record: its direction
- * @only: the one format that it can have, or NULL for all
+ * @only: the only format that it supports, or NULL for all
  *
- * Return: whether a driver can be told of that format
+ * Return: whether virtio-snd has numbers for that format
  */
 bool vmm_pcm_init(struct vmm_pcm *pcm, bool record, const struct vmm_sound_format *only)
 {
@@ -117,7 +117,7 @@ bool vmm_pcm_init(struct vmm_pcm *pcm, bool record, const struct vmm_sound_forma
 }
 
 /**
- * vmm_pcm_reset - forget what a driver has made of a stream
+ * vmm_pcm_reset - put a stream into its initial state
  * @pcm: the stream
  */
 void vmm_pcm_reset(struct vmm_pcm *pcm)
@@ -128,7 +128,7 @@ void vmm_pcm_reset(struct vmm_pcm *pcm)
 }
 
 /**
- * vmm_pcm_info - tell a driver what a stream can be
+ * vmm_pcm_info - describe a stream's capabilities
  * @pcm: the stream
  * @info: filled
  */
@@ -170,7 +170,7 @@ static bool sizes_fit(u32 buffer, u32 period, u32 frame)
  * @pcm: the stream
  * @params: a copy of the request
  *
- * Return: the status to answer; only with VIRTIO_SND_S_OK is anything changed
+ * Return: the status to answer; nothing is changed unless it is VIRTIO_SND_S_OK
  */
 u32 vmm_pcm_set_params(struct vmm_pcm *pcm, const struct virtio_snd_pcm_set_params *params)
 {
@@ -199,11 +199,11 @@ u32 vmm_pcm_set_params(struct vmm_pcm *pcm, const struct virtio_snd_pcm_set_para
 }
 
 /**
- * vmm_pcm_request - go to the state that a request leads to
+ * vmm_pcm_request - change to the state that a request leads to
  * @pcm: the stream
  * @code: the request
  *
- * Return: the status to answer; with another one than VIRTIO_SND_S_OK the state stays
+ * Return: the status to answer; the state does not change unless it is VIRTIO_SND_S_OK
  */
 u32 vmm_pcm_request(struct vmm_pcm *pcm, u32 code)
 {
@@ -221,11 +221,11 @@ u32 vmm_pcm_request(struct vmm_pcm *pcm, u32 code)
 }
 
 /**
- * vmm_pcm_takes - tell whether a message can have so many bytes of samples
+ * vmm_pcm_takes - return whether a message can have so many bytes of samples
  * @pcm: the stream; its parameters are set
  * @bytes: how many
  *
- * Return: whether it can: whole moments, and no more than the driver's buffer has
+ * Return: whether it can: whole frames, and no more than the driver's buffer has
  */
 bool vmm_pcm_takes(const struct vmm_pcm *pcm, u64 bytes)
 {
@@ -234,7 +234,7 @@ bool vmm_pcm_takes(const struct vmm_pcm *pcm, u64 bytes)
 }
 
 /**
- * vmm_pcm_duration - tell how long samples are heard
+ * vmm_pcm_duration - return the duration of samples
  * @pcm: the stream; its parameters are set
  * @bytes: of samples, as vmm_pcm_takes() has them
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A PCM stream of virtio-snd: what it can be, what its driver has made it, and which
- * requests are allowed when. It knows nothing of queues or of time that passes.
+ * A PCM stream of virtio-snd: its capabilities, its parameters, and which requests are
+ * allowed in which state. It does not know queues or timing.
  */
 #ifndef DEVICES_SOUND_PCM_H
 #define DEVICES_SOUND_PCM_H
@@ -14,8 +14,8 @@
 #define VMM_PCM_BUFFER		MIB	/* bytes of a driver's buffer, at most */
 
 /*
- * NEW -> SET <-> PREPARED -> RUNNING <-> STOPPED -> RELEASED, from where a driver goes
- * back to SET or PREPARED; see pcm_next[] in sound_pcm.c. A number is that of a saved state.
+ * NEW -> SET <-> PREPARED -> RUNNING <-> STOPPED -> RELEASED; from RELEASED, a driver goes
+ * back to SET or PREPARED; see pcm_next[] in sound_pcm.c. Saved states have these numbers.
  */
 enum vmm_pcm_state {
 	VMM_PCM_NEW,
@@ -29,14 +29,14 @@ enum vmm_pcm_state {
 
 /**
  * struct vmm_pcm - a stream
- * @record: its direction; it and the next four are set once
- * @formats: what it can be: bits of sample formats
- * @rates: bits of rates
- * @channels_min: channels, at least
- * @channels_max: and at most
- * @state: how far its driver is
- * @params: as the driver has set them, from VMM_PCM_SET on
- * @format: the same, as the host knows it
+ * @record: its direction; it and the next four members are set once
+ * @formats: supported sample formats, bits
+ * @rates: supported rates, bits
+ * @channels_min: fewest channels
+ * @channels_max: most channels
+ * @state: state of the stream
+ * @params: parameters set by the driver, from VMM_PCM_SET on
+ * @format: the same, as the host's format
  */
 struct vmm_pcm {
 	bool record;

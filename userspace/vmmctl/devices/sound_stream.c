@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The messages of a sound card's stream, and the time that they take. A driver takes a
- * message that comes back for a period that is over, so each comes back when its sound
- * would have been heard. One message at a time is taken from the queue, and the others
- * wait there: nothing is kept for a guest that could become more than one message.
+ * The messages of a sound card's stream, and their timing. A driver takes a returned message
+ * for a period that is over, so each is returned when its sound would have been heard. One
+ * message at a time is taken from the queue, and the others wait there: a guest cannot make
+ * vmmctl keep more than one.
  *
- * A message begins when the one before it ended, not when somebody looked; after a pause
- * of the driver's, when it came.
+ * A message begins when the one before it ended, no matter when vmmctl looks; after a gap, it
+ * begins when it arrives.
  *
  * Source: VIRTIO 1.2, 5.14.6.8 PCM I/O Messages
  */
@@ -17,9 +17,9 @@
 #include "host/iov.h"
 
 #define SECOND_NS	1000000000ULL
-/* Time that the host has lost is made up for, up to here. */
+/* A delay of the host is made up for, up to this time. */
 #define LATE_MOST	SECOND_NS
-/* Messages in a row without time that passes, and then others have their turn. */
+/* Messages that are completed in a row before other work gets its turn. */
 #define TURN		64
 #define TURN_NS		1000000
 
@@ -42,7 +42,7 @@ static u64 stream_now(const struct vmm_sound_stream *stream)
 	return stream->card->now();
 }
 
-/* Bytes of samples of the message that was taken; 0 if it is none of this stream's. */
+/* Bytes of samples in the message that was taken; 0 if it is invalid for this stream. */
 static u32 message_bytes(const struct vmm_sound_stream *stream)
 {
 	const struct ranchu_chain *chain = &stream->chain;
@@ -58,7 +58,7 @@ static u32 message_bytes(const struct vmm_sound_stream *stream)
 	return vmm_pcm_takes(&stream->pcm, bytes) ? bytes : 0;
 }
 
-/* Gives the message back. The status is behind @recorded bytes and what has no samples. */
+/* Returns the message. The status follows @recorded bytes and the buffer's unused part. */
 static void message_answer_locked(struct vmm_sound_stream *stream, u32 status, u32 recorded)
 {
 	struct virtio_snd_pcm_status answer = { .status = htole32(status) };
@@ -76,7 +76,7 @@ static void message_answer_locked(struct vmm_sound_stream *stream, u32 status, u
 	vmm_ring_push(stream->ring, chain, written);
 }
 
-/* Takes the first message, if there is one; if there is none, the driver kicks later. */
+/* Takes the first message from the queue; if there is none, asks for a kick. */
 static bool message_take_locked(struct vmm_sound_stream *stream)
 {
 	struct vmm_ring *ring = stream->ring;
@@ -111,7 +111,7 @@ static void record_locked(struct vmm_sound_stream *stream)
 	vmm_sound_record(stream->card->sound, part, parts, stream->bytes);
 }
 
-/* From a moment on it is the next message's time. Those that are no use go back at once. */
+/* Begins the next message at time @from. Invalid messages are returned at once. */
 static void next_locked(struct vmm_sound_stream *stream, u64 from)
 {
 	unsigned int turn = TURN;
@@ -152,14 +152,14 @@ static void over_locked(struct vmm_sound_stream *stream)
 	count(&stream->periods);
 }
 
-/* Whether there is a running queue, and the stream's time passes. */
+/* Returns whether the queue and the stream run. */
 static bool runs_locked(const struct vmm_sound_stream *stream)
 {
 	return stream->ring->live && stream->pcm.state == VMM_PCM_RUNNING;
 }
 
 /**
- * vmm_sound_stream_due - what was waited for may have come
+ * vmm_sound_stream_due - complete messages whose time is over
  * @stream: the stream
  *
  * Context: any thread.
@@ -192,7 +192,7 @@ void vmm_sound_stream_due(struct vmm_sound_stream *stream)
 		vmm_event_signal(stream->card->dev.err_fd);
 }
 
-/* Gives back all messages that are there, to a driver that should not have sent them. */
+/* Returns all queued messages with an error: the driver may not send any now. */
 static void refuse_locked(struct vmm_sound_stream *stream)
 {
 	unsigned int most = stream->ring->vq.num;
@@ -215,12 +215,12 @@ bool vmm_sound_stream_kicked(struct vmm_sound_stream *stream)
 	switch (stream->pcm.state) {
 	case VMM_PCM_PREPARED:
 	case VMM_PCM_STOPPED:
-		/* They wait in the queue. */
+		/* The messages wait in the queue. */
 		return false;
 	case VMM_PCM_RUNNING:
 		if (stream->due)
 			return false;
-		/* It may have been held. */
+		/* The stream may have been held by vmm_sound_stream_hold(). */
 		vmm_sound_run(stream->card->sound, stream->pcm.record, true);
 		next_locked(stream, stream_now(stream));
 		if (late && stream->holds)
@@ -244,7 +244,7 @@ static void start_locked(struct vmm_sound_stream *stream)
 	} else {
 		next_locked(stream, now);
 	}
-	/* A driver may start before it sends anything: that is no gap. */
+	/* A driver may start a stream before it sends a message: that is no gap. */
 	stream->dry = false;
 }
 
@@ -258,7 +258,7 @@ static void stop_locked(struct vmm_sound_stream *stream)
 	stream->due = 0;
 }
 
-/* All messages go back, and as many as a queue has at most: those are all that there are. */
+/* Returns all messages, at most as many as a queue can have. */
 static void release_locked(struct vmm_sound_stream *stream)
 {
 	unsigned int most = stream->ring->vq.num;
@@ -301,7 +301,7 @@ static u32 request_locked(struct vmm_sound_stream *stream, u32 code,
 }
 
 /**
- * vmm_sound_stream_request - take a request of the control queue
+ * vmm_sound_stream_request - handle a request of the control queue
  * @stream: the stream
  * @code: VIRTIO_SND_R_PCM_*
  * @params: a copy of the request, where it has parameters
@@ -316,7 +316,7 @@ u32 vmm_sound_stream_request(struct vmm_sound_stream *stream, u32 code,
 	u32 status = VIRTIO_SND_S_IO_ERR;
 
 	pthread_mutex_lock(&ring->lock);
-	/* A driver may have set up no queue for its messages. */
+	/* A driver may have set up no queue for the stream. */
 	if (ring->live) {
 		status = request_locked(stream, code, params);
 		vmm_ring_update(ring);
@@ -340,7 +340,7 @@ void vmm_sound_stream_forget(struct vmm_sound_stream *stream)
 }
 
 /**
- * vmm_sound_stream_reset - forget what the driver has made of a stream
+ * vmm_sound_stream_reset - put a stream into its initial state
  * @stream: the stream; its queue is stopped
  */
 void vmm_sound_stream_reset(struct vmm_sound_stream *stream)
@@ -354,10 +354,10 @@ void vmm_sound_stream_reset(struct vmm_sound_stream *stream)
 }
 
 /**
- * vmm_sound_stream_hold - have no time pass until the queue is kicked again
+ * vmm_sound_stream_hold - stop the stream's time until the queue is kicked again
  * @stream: the stream; the queue will be paused
  *
- * The message that was taken goes back into the queue, from where it is taken again.
+ * The message that was taken is put back into the queue, and is taken again later.
  */
 void vmm_sound_stream_hold(struct vmm_sound_stream *stream)
 {
@@ -372,10 +372,10 @@ void vmm_sound_stream_hold(struct vmm_sound_stream *stream)
 }
 
 /**
- * vmm_sound_stream_go_on - tell where sound leads to what a stream was when it was saved
+ * vmm_sound_stream_loaded - tell the host's sound the format and state of a loaded stream
  * @stream: the stream; its queue is not started yet
  */
-void vmm_sound_stream_go_on(struct vmm_sound_stream *stream)
+void vmm_sound_stream_loaded(struct vmm_sound_stream *stream)
 {
 	switch (stream->pcm.state) {
 	case VMM_PCM_PREPARED:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What has gone through a network interface of the host's, as its statistics in sysfs say.
- * The host receives what the guest sends, so the two sides are the guest's here. Files are
- * opened once: later no file can be. Numbers begin at 0 when they are opened.
+ * Counters of a host network interface, from its statistics in sysfs. The host receives what
+ * the guest sends, so both directions are swapped for the guest. The files are opened once,
+ * because none can be opened in the sandbox. The counters begin at 0 at that time.
  *
  * Source: Linux 6.12 Documentation/ABI/testing/sysfs-class-net-statistics
  */
@@ -25,7 +25,7 @@ static const struct {
 	{ "tx_dropped", "dropped_in" },
 };
 
-/* A file of an interface that is gone cannot be read any more. */
+/* Fails if the interface was removed. */
 static bool number_read(int fd, u64 *value)
 {
 	char text[24];
@@ -46,7 +46,7 @@ static int file_open(const char *dir, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* sysfs may be that of another network namespace, where others have this name. */
+/* sysfs may belong to another network namespace, with another interface of this name. */
 static bool is_interface(const char *dir, unsigned int index)
 {
 	int fd = file_open(dir, "ifindex");
@@ -59,8 +59,8 @@ static bool is_interface(const char *dir, unsigned int index)
 }
 
 /**
- * vmm_tap_counts_open - begin to count what goes through an interface
- * @tap: filled; where a number cannot be had, it is left out of the statistics
+ * vmm_tap_counts_open - open the counters of an interface
+ * @tap: filled; a counter that cannot be read is left out of the statistics
  * @dir: the interface's directory in sysfs
  * @index: of the interface in this network namespace
  */
@@ -96,9 +96,9 @@ void vmm_tap_counts_close(struct vmm_tap_counts *tap)
 }
 
 /**
- * vmm_tap_counts_report - tell what has gone through since it was opened
+ * vmm_tap_counts_report - report what has been transferred since it was opened
  * @tap: opened
- * @report: its numbers are added, as the guest sees them
+ * @report: the counters are added, in the guest's directions
  *
  * Context: any thread.
  */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What every UART of a board needs: the console behind it.
+ * The connection of a UART with the console, for all UART models.
  */
 #include "devices/devices.h"
 #include "devices/uart.h"
 #include "host/host.h"
 
 /**
- * vmm_uart_put - take a byte that the guest sent
+ * vmm_uart_put - write a byte that the guest sent to the console
  * @arg: the device
  * @byte: the byte
  */
@@ -20,7 +20,7 @@ void vmm_uart_put(void *arg, u8 byte)
 }
 
 /**
- * vmm_uart_room - ask for input: bytes can be taken again
+ * vmm_uart_room - ask the console for input
  * @arg: the device
  */
 void vmm_uart_room(void *arg)
@@ -45,9 +45,9 @@ void vmm_uart_attach(struct vmm_device *dev, const struct vmm_console_guest *gue
 }
 
 /**
- * vmm_uart_stats - add what has gone through a UART
+ * vmm_uart_stats - add the counters of a UART
  * @counts: of the UART
- * @report: where to
+ * @report: where they are added
  *
  * Context: any thread.
  */

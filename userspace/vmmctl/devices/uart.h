@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What UARTs share.
+ * What UART models share.
  */
 #ifndef DEVICES_UART_H
 #define DEVICES_UART_H
@@ -10,10 +10,10 @@
 struct vmm_console_guest;
 
 /**
- * struct vmm_uart_counts - what has gone through a UART since it was created
+ * struct vmm_uart_counts - counters of a UART since it was created
  * @bytes_out: bytes that the guest sent
- * @bytes_in: bytes that it was given
- * @overruns: bytes that found no room
+ * @bytes_in: bytes that the guest received
+ * @overruns: bytes that were lost because the FIFO was full
  */
 struct vmm_uart_counts {
 	u64 bytes_out;

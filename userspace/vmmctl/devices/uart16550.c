@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * 16550A: the x86_64 board's console, COM1. Sends at once, so it is never busy and its
- * transmit FIFO is always empty; receives through a FIFO of 16 bytes, or a register of
- * one while FIFOs are off. The modem at the other end is always ready.
+ * 16550A: the x86_64 board's console, COM1. It sends at once, so it is never busy and its
+ * transmit FIFO is always empty; it receives through a FIFO of 16 bytes, or a register of
+ * one byte while FIFOs are off. The modem at the other end is always ready.
  *
- * What is typed before the guest has enabled the receive interrupt waits: a Linux
- * driver empties the FIFO unread while it starts.
+ * Input waits until the guest has enabled the receive interrupt: a Linux driver empties the
+ * FIFO without reading it while it starts.
  *
  * Source: PC16550D data sheet (National Semiconductor), section 8.
  */
@@ -58,7 +58,7 @@
 
 #define LSR_READY	(1 << 0)
 #define LSR_OVERRUN	(1 << 1)
-#define LSR_TX_EMPTY	0x60	/* the register, and the one behind it */
+#define LSR_TX_EMPTY	0x60	/* holding register and shift register */
 
 #define MSR_CTS		(1 << 4)
 #define MSR_DSR		(1 << 5)
@@ -81,8 +81,8 @@ static unsigned int uart_trigger(const struct vmm_uart16550 *uart)
 }
 
 /*
- * The interrupt that is told of, the most urgent first. Bytes below the trigger are
- * told of at once, as a time-out, because nothing is gained by waiting.
+ * Returns the pending interrupt, the most urgent first. Bytes below the trigger level raise
+ * the time-out interrupt at once, because waiting has no advantage.
  */
 static u8 uart_pending(const struct vmm_uart16550 *uart)
 {
@@ -109,7 +109,7 @@ static void uart_update_locked(struct vmm_uart16550 *uart)
 	uart->irq(uart->arg, level);
 }
 
-/* Looped back, the modem's lines are our own. */
+/* In loopback mode, the modem inputs are the UART's own outputs. */
 static u8 uart_modem(const struct vmm_uart16550 *uart)
 {
 	u8 modem = 0;
@@ -148,7 +148,7 @@ static u8 uart_pop_locked(struct vmm_uart16550 *uart)
 	byte = uart->fifo[uart->head];
 	uart->head = (uart->head + 1) % VMM_UART16550_FIFO;
 	uart->count--;
-	/* Ask for more once per FIFO: each question may cost a wake-up. */
+	/* Asks for more only when the FIFO is empty: each call may wake a thread. */
 	if (!uart->count)
 		uart->room(uart->arg);
 	return byte;
@@ -158,7 +158,7 @@ static u8 uart_iir_locked(struct vmm_uart16550 *uart)
 {
 	u8 pending = uart_pending(uart);
 
-	/* To be told of it is all that this one wants. */
+	/* Reading IIR clears the transmit interrupt. */
 	if (pending == IIR_TX)
 		uart->sent = false;
 	return pending | (uart->fcr & FCR_ENABLE ? IIR_FIFOS : 0);
@@ -213,7 +213,7 @@ static void uart_send_locked(struct vmm_uart16550 *uart, u8 byte)
 	else
 		uart->put(uart->arg, byte);
 	vmm_count(&uart->counts.bytes_out, 1);
-	/* Sent already. */
+	/* The byte was sent at once. */
 	uart->sent = true;
 }
 
@@ -221,7 +221,7 @@ static void uart_ier_locked(struct vmm_uart16550 *uart, u8 value)
 {
 	bool listened = uart->ier & IER_RX;
 
-	/* Who begins to ask whether there is room is told that there is. */
+	/* Enabling the transmit interrupt raises it, because there is room. */
 	if (value & ~uart->ier & IER_TX)
 		uart->sent = true;
 	uart->ier = value & IER_ALL;
@@ -231,7 +231,7 @@ static void uart_ier_locked(struct vmm_uart16550 *uart, u8 value)
 
 static void uart_fcr_locked(struct vmm_uart16550 *uart, u8 value)
 {
-	/* To switch FIFOs empties them. */
+	/* Enabling or disabling the FIFOs empties them. */
 	if (value & FCR_CLEAR_RX || (value ^ uart->fcr) & FCR_ENABLE)
 		uart->count = 0;
 	uart->fcr = value & FCR_ENABLE ? value & 0xc1 : 0;
@@ -244,7 +244,7 @@ static void uart_mcr_locked(struct vmm_uart16550 *uart, u8 value)
 
 	uart->mcr = value & MCR_ALL;
 	changed = (before ^ uart_modem(uart)) >> 4;
-	/* Of the ring indicator only its end counts. */
+	/* Only the falling edge of the ring indicator counts. */
 	if (uart_modem(uart) & MSR_RI)
 		changed &= ~(MSR_RI >> 4);
 	uart->modem_changes |= changed;
@@ -299,8 +299,8 @@ static void uart_clear(struct vmm_uart16550 *uart)
 }
 
 /**
- * vmm_uart16550_init - make a UART in its reset state
- * @uart: its callbacks must be set, all else is zero
+ * vmm_uart16550_init - initialise a UART to its reset state
+ * @uart: callbacks are set, all other members are zero
  */
 void vmm_uart16550_init(struct vmm_uart16550 *uart)
 {
@@ -357,11 +357,11 @@ void vmm_uart16550_write(struct vmm_uart16550 *uart, u32 offset, u8 value)
 /**
  * vmm_uart16550_take - receive bytes
  * @arg: the UART
- * @bytes: what arrived
+ * @bytes: the bytes
  * @len: how many
  *
  * Context: any thread.
- * Return: how many were taken; 0 while the guest does not listen
+ * Return: how many were accepted; 0 while the guest has the receive interrupt disabled
  */
 size_t vmm_uart16550_take(void *arg, const u8 *bytes, size_t len)
 {
@@ -413,7 +413,7 @@ static void uart16550_destroy(struct vmm_device *dev)
 	free(uart);
 }
 
-/* A register is a byte; a wider access is one of each byte, as on the bus of a PC. */
+/* Registers are one byte wide; a wider access is split into bytes, as on a PC's bus. */
 static u64 uart16550_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	u64 value = 0;
@@ -456,7 +456,7 @@ static void uart16550_resume(struct vmm_device *dev)
 
 #define STATE_VERSION	1
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
 	STATE_FIFO = 1,	/* received bytes, the oldest first */
 	STATE_COUNT,	/* how many */
@@ -503,7 +503,7 @@ static int uart16550_save(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_state_end(state);
 }
 
-/* What no write of a guest can lead to is refused. */
+/* Refuses a state that no guest write can lead to. */
 static bool regs_are_possible(const struct saved_regs *regs, u32 count)
 {
 	if (regs->ier & ~IER_ALL || regs->mcr & ~MCR_ALL || regs->modem_changes & ~0x0f ||

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio-balloon: memory that the guest gives back: as much as the command line
- * says, and whatever is free, as the guest reports it.
+ * virtio-balloon: memory that the guest gives back: as much as the command line requests, and
+ * free pages that the guest reports.
  *
  * Source: VIRTIO 1.2, 5.5
  */
@@ -16,7 +16,7 @@
 #include "devices/devices.h"
 #include "virtio/ring.h"
 
-/* Without statistics and hints, reporting is the queue behind these two. */
+/* Statistics and hints are not offered, so reporting is the third queue. */
 enum { BALLOON_INFLATE, BALLOON_DEFLATE, BALLOON_REPORT, BALLOON_QUEUES };
 
 #define BALLOON_BUFFERS	64
@@ -24,7 +24,7 @@ enum { BALLOON_INFLATE, BALLOON_DEFLATE, BALLOON_REPORT, BALLOON_QUEUES };
 /* The driver sends 256 numbers at a time. */
 #define BALLOON_PFNS	1024
 
-/* Page numbers, most of them in a row. */
+/* Gives back pages; consecutive numbers are combined. */
 static void balloon_inflate(const struct vmm_mem *mem, const __le32 *pfns, unsigned int n)
 {
 	const struct vmm_region *run = NULL;
@@ -67,7 +67,7 @@ static unsigned int balloon_pfns(const struct ranchu_chain *chain, __le32 *pfns)
 	return (to - (u8 *)pfns) / sizeof(*pfns);
 }
 
-/* The region that a buffer of the engine is in. */
+/* Finds the RAM region of a buffer. */
 static const struct vmm_region *balloon_region(const struct vmm_mem *mem, const struct iovec *iov)
 {
 	unsigned int i;
@@ -81,7 +81,7 @@ static const struct vmm_region *balloon_region(const struct vmm_mem *mem, const 
 	return NULL;
 }
 
-/* Writable buffers: the free pages themselves. */
+/* Reported free pages come as the chain's writable buffers. */
 static void balloon_report(const struct vmm_mem *mem, const struct ranchu_chain *chain)
 {
 	unsigned int i;

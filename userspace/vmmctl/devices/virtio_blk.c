@@ -21,9 +21,10 @@
 #include "backends/backends.h"
 #include "devices/devices.h"
 #include "host/host.h"
+#include "host/image.h"
 
 #define BLK_QUEUE_MAX	256
-/* What there is of the configuration: up to what is said of zeroes. */
+/* The configuration ends after the fields for write zeroes. */
 #define BLK_CONFIG_SIZE	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
 
 #define BIT(feature)	(1ULL << (feature))
@@ -34,9 +35,9 @@
 
 /**
  * struct blk - the state of the device
- * @vhost: the kernel's device, unless there is @user
- * @user: vmmctl serves it
- * @capacity: as the guest was told, sectors of 512 bytes
+ * @vhost: the kernel device, if @user is NULL
+ * @user: the disk if vmmctl serves it, else NULL
+ * @capacity: capacity that the guest reads, in sectors of 512 bytes
  * @disk: as the command line describes it
  */
 struct blk {
@@ -81,7 +82,7 @@ static void blk_stop(struct vmm_virtio *v)
 	vmm_vhost_stop(&blk->vhost);
 }
 
-/* The kernel's device answers what it has taken before it stands still. */
+/* The kernel device completes the requests that it has taken before it pauses. */
 static void blk_pause(struct vmm_virtio *v)
 {
 	struct blk *blk = v->state;
@@ -103,7 +104,7 @@ static void blk_resume(struct vmm_virtio *v)
 		err = blk_run(blk, 1);
 	if (!err)
 		return;
-	vmm_vhost_blame(&blk->vhost, -err, "%s does not go on", blk->vhost.node);
+	vmm_vhost_blame(&blk->vhost, -err, "%s does not resume", blk->vhost.node);
 	vmm_virtio_fail(v);
 }
 
@@ -116,14 +117,21 @@ static int blk_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
 	return vmm_vhost_ring_base(&blk->vhost, queue, base);
 }
 
-/* The guest's file system has the size of the disk in mind. */
+/*
+ * The guest knows the size of the disk, which must not change. The size of a discard is only a
+ * hint: a copy on another file system has another one.
+ */
 static int blk_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
 {
+	struct virtio_blk_config here = {}, there = {};
 	const struct blk *blk = v->state;
 
 	(void)state;
 	(void)tag;
-	if (!memcmp(v->config, config, BLK_CONFIG_SIZE))
+	memcpy(&here, v->config, BLK_CONFIG_SIZE);
+	memcpy(&there, config, BLK_CONFIG_SIZE);
+	there.discard_sector_alignment = here.discard_sector_alignment;
+	if (!memcmp(&here, &there, BLK_CONFIG_SIZE))
 		return 0;
 	return vmm_error(-EINVAL, "snapshot: the disk %s has another size now",
 			 blk->disk->path);
@@ -147,11 +155,22 @@ static int blk_open_kernel(struct vmm_virtio *v, struct blk *blk, u64 features,
 static int blk_open_user(struct vmm_virtio *v, struct blk *blk, u64 features,
 			 const struct vhost_ranchu_blk_backend *backend)
 {
-	blk->user = vmm_user_blk_open(v, features, blk->disk->path, backend);
-	return blk->user ? 0 : -errno;
+	blk->user = vmm_user_blk_open(v, features, blk->disk, backend);
+	if (!blk->user)
+		return -errno;
+	/* As the kernel's device would have: the guest may have been that one's before. */
+	if (!blk->disk->user && v->legacy)
+		v->offered &= ~BIT(VIRTIO_F_VERSION_1);
+	return 0;
 }
 
-/* A driver that runs is interrupted, if it is to see something new. */
+/* The kernel's device has one image, and knows of none below it. */
+static bool blk_has_overlay(const struct vmm_disk *disk)
+{
+	return disk->copy && disk->copy->overlay;
+}
+
+/* Updates the configuration; a running driver is interrupted if it has changed. */
 static int blk_show_config(struct vmm_virtio *v, struct blk *blk)
 {
 	struct virtio_blk_config config = {};
@@ -160,7 +179,7 @@ static int blk_show_config(struct vmm_virtio *v, struct blk *blk)
 	if (blk->user)
 		vmm_user_blk_info(blk->user, &info);
 	else if (ioctl(blk->vhost.fd, VHOST_RANCHU_BLK_GET_INFO, &info))
-		return vmm_error(errno, "%s does not tell the disk's size", blk->vhost.node);
+		return vmm_error(errno, "%s does not return the disk's size", blk->vhost.node);
 	if (blk->capacity == info.capacity)
 		return 0;
 	blk->capacity = info.capacity;
@@ -193,18 +212,20 @@ static int blk_open(struct vmm_virtio *v, struct blk *blk)
 		.flags = disk->readonly ? VHOST_RANCHU_BLK_READONLY : 0,
 		.block_size = disk->block_size,
 	};
+	bool direct = disk->direct && !blk_has_overlay(disk);
+	bool user = disk->user || blk_has_overlay(disk);
 	u64 features = BLK_FEATURES;
 	int err;
 
 	features |= disk->readonly ? BIT(VIRTIO_BLK_F_RO) : BLK_WRITE_FEATURES;
 	if (v->queues > 1)
 		features |= BIT(VIRTIO_BLK_F_MQ);
-	backend.fd = open(disk->path, O_CLOEXEC | (disk->readonly ? O_RDONLY : O_RDWR) |
-			  (disk->direct ? O_DIRECT : 0));
+	backend.fd = open(vmm_image_path(disk), O_CLOEXEC |
+			  (disk->readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0));
 	if (backend.fd < 0)
 		return vmm_error(errno, "--disk: cannot open %s", disk->path);
 	snprintf((char *)backend.id, sizeof(backend.id), "ranchu-disk%u", v->index);
-	err = (disk->user ? blk_open_user : blk_open_kernel)(v, blk, features, &backend);
+	err = (user ? blk_open_user : blk_open_kernel)(v, blk, features, &backend);
 	close(backend.fd);
 	if (err)
 		return err;
@@ -239,7 +260,7 @@ static void blk_destroy(struct vmm_virtio *v)
 	free(blk);
 }
 
-/* First the size that requests are checked against, then the driver's. */
+/* Updates the size for the check of requests first, then the driver's view. */
 static int blk_resize(struct vmm_virtio *v, const char *arg)
 {
 	struct blk *blk = v->state;
@@ -256,7 +277,7 @@ static int blk_resize(struct vmm_virtio *v, const char *arg)
 	return err;
 }
 
-/* The kernel's device has no more than its image and its rings to count. */
+/* Adds the counters of the kernel device, or of vmmctl's own disk. */
 static void blk_stats(struct vmm_virtio *v, struct vmm_report *report)
 {
 	struct vhost_ranchu_blk_stats stats = { .size = sizeof(stats) };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A disk that vmmctl serves itself, for hosts without vhost_ranchu_blk.ko and as
- * the yardstick of what the module gains. What requests ask for is the module's
- * own code; data is moved by plain reads and writes in the ring's thread.
+ * A disk that vmmctl serves itself, for hosts without vhost_ranchu_blk.ko, and as the
+ * baseline for measurements of the module. Requests are parsed by the module's code; data is
+ * moved by plain reads and writes in the ring's thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,18 +18,21 @@
 #include "../../../drivers/vhost/ranchu_blk_request.h"
 
 #include "devices/devices.h"
+#include "host/image.h"
+#include "host/iov.h"
+#include "host/overlay.h"
 #include "virtio/ring.h"
 
-/* What is processed before the driver is interrupted: requests, bytes. */
+/* The driver is interrupted after so many requests or bytes. */
 #define BLK_BATCH	32
 #define BLK_BATCH_BYTES	(256 * KIB)
 
 /**
- * struct blk_queue - what a ring of the disk has
+ * struct blk_queue - state of a ring of the disk
  * @ring: the ring
  * @blk: the disk
- * @req: the request that is processed
- * @stats: of this ring; its thread writes it, and others read it
+ * @req: the request that is being processed
+ * @stats: counters of this ring; written by its thread, read by any
  */
 struct blk_queue {
 	struct vmm_ring *ring;
@@ -41,10 +44,11 @@ struct blk_queue {
 /**
  * struct vmm_user_blk - a disk
  * @dev: its queues
- * @disk: what requests are checked against
+ * @disk: size and limits for the check of requests
  * @fd: the image
- * @buffered_fd: the image, through the host's cache; the same but for O_DIRECT
- * @granularity: of the image, bytes
+ * @buffered_fd: the image through the host's page cache; equals @fd without O_DIRECT
+ * @overlay: maps sectors to the image or to the file below it; NULL without a file below
+ * @granularity: bytes, for alignment of discard and zeroing
  * @queue: by queue
  */
 struct vmm_user_blk {
@@ -52,6 +56,7 @@ struct vmm_user_blk {
 	struct blk_disk disk;
 	int fd;
 	int buffered_fd;
+	struct vmm_overlay *overlay;
 	u32 granularity;
 	struct blk_queue queue[VMM_VIRTIO_QUEUES];
 };
@@ -66,7 +71,7 @@ static struct vmm_user_blk *blk_of_disk(struct blk_disk *disk)
 	return container_of(disk, struct vmm_user_blk, disk);
 }
 
-/* Drops the first @len bytes of @iov; returns the element that is now first. */
+/* Skips the first @len bytes of @iov; returns the element that is now first. */
 static struct iovec *iov_skip(struct iovec *iov, size_t len)
 {
 	for (; len >= iov->iov_len; iov++)
@@ -81,18 +86,54 @@ static bool blk_each_write_lasts(const struct vmm_user_blk *blk)
 	return !(blk->dev.v->accepted & 1ULL << VIRTIO_BLK_F_FLUSH);
 }
 
+/* Reads as far as one of the two files has it. */
+static ssize_t overlay_read(const struct blk_queue *queue, const struct iovec *iov, int n,
+			    u64 pos)
+{
+	const struct vmm_overlay *overlay = queue->blk->overlay;
+	u64 end = queue->req.pos + queue->req.len;
+	struct iovec part[BLK_IOV];
+	bool owned = false;
+	u64 run;
+
+	run = vmm_overlay_run(overlay, pos / SECTOR_SIZE, (end - 1) / SECTOR_SIZE + 1 -
+			      pos / SECTOR_SIZE, &owned);
+	if (!run)
+		return 0;
+	n = vmm_iov_part(iov, n, 0, (pos / SECTOR_SIZE + run) * SECTOR_SIZE - pos, part);
+	return preadv2(owned ? queue->blk->fd : overlay->base, part, n, pos, 0);
+}
+
+/*
+ * A request begins with a sector: of that in which the written bytes end, if it is no whole
+ * one, nothing counts until the rest is there.
+ */
+static ssize_t overlay_written(const struct blk_queue *queue, u64 pos, ssize_t len)
+{
+	u64 first = pos / SECTOR_SIZE;
+
+	if (len > 0)
+		vmm_overlay_mark(queue->blk->overlay, first, (pos + len) / SECTOR_SIZE - first);
+	return len;
+}
+
 static ssize_t blk_move(const struct blk_queue *queue, int fd, const struct iovec *iov, int n)
 {
 	const struct blk_request *req = &queue->req;
+	bool overlay = queue->blk->overlay;
 	off_t pos = req->pos + req->moved;
+	ssize_t ret;
 
+	if (!req->write && overlay)
+		return overlay_read(queue, iov, n, pos);
 	if (!req->write)
 		return n == 1 ? pread(fd, iov->iov_base, iov->iov_len, pos) :
 				preadv2(fd, iov, n, pos, 0);
-	return pwritev2(fd, iov, n, pos, blk_each_write_lasts(queue->blk) ? RWF_DSYNC : 0);
+	ret = pwritev2(fd, iov, n, pos, blk_each_write_lasts(queue->blk) ? RWF_DSYNC : 0);
+	return overlay ? overlay_written(queue, pos, ret) : ret;
 }
 
-/* Where the image does not take it as it is, the host's cache does. */
+/* Unaligned requests, which O_DIRECT refuses, go through the page cache. */
 static ssize_t blk_try(struct blk_queue *queue, const struct iovec *iov, int n)
 {
 	const struct vmm_user_blk *blk = queue->blk;
@@ -120,8 +161,8 @@ static void io_count(struct blk_queue *queue)
  * ranchu_blk_io - read or write
  * @req: its @write, @pos and @len are set, @moved is 0
  *
- * The status is the last byte of what is writable and no data: the last element
- * is one byte shorter meanwhile.
+ * The last writable byte is the status, not data: the last element is one byte shorter during
+ * the transfer.
  *
  * Return: BLK_DONE
  */
@@ -145,7 +186,7 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 	}
 	for (;;) {
 		ret = blk_try(queue, iov, end - iov);
-		/* Nothing at all, though it is inside: the image has shrunk. */
+		/* No byte could be read inside the disk's size: the image has shrunk. */
 		if (ret <= 0)
 			break;
 		req->moved += ret;
@@ -160,10 +201,10 @@ enum blk_outcome ranchu_blk_io(struct blk_request *req)
 }
 
 /**
- * ranchu_blk_flush - have all that was written outlast a power failure
+ * ranchu_blk_flush - flush written data to stable storage
  * @disk: the disk
  *
- * Return: of VIRTIO_BLK_S_...
+ * Return: a VIRTIO_BLK_S_... status
  */
 u8 ranchu_blk_flush(struct blk_disk *disk)
 {
@@ -171,7 +212,7 @@ u8 ranchu_blk_flush(struct blk_disk *disk)
 }
 
 /**
- * ranchu_blk_goes_on - ask whether a long request may go on
+ * ranchu_blk_goes_on - check whether a long request may continue
  * @req: the request
  *
  * Return: false if its ring is being stopped
@@ -183,13 +224,13 @@ bool ranchu_blk_goes_on(struct blk_request *req)
 
 /**
  * ranchu_blk_range - discard sectors, or zero them
- * @req: asks for it
+ * @req: the request
  * @sector: the first, of 512 bytes
  * @sectors: how many
- * @zero: they read as zeros afterwards; else as anything
- * @unmap: what is zeroed need not take room
+ * @zero: they read as zeros afterwards; else their content is undefined
+ * @unmap: zeroed sectors may be deallocated
  *
- * Return: of VIRTIO_BLK_S_...
+ * Return: a VIRTIO_BLK_S_... status
  */
 u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero, bool unmap)
 {
@@ -197,16 +238,20 @@ u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero,
 	const int fill = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 	off_t pos = sector * SECTOR_SIZE;
 	off_t len = (off_t)sectors * SECTOR_SIZE;
-	int fd = queue_of(req)->blk->fd;
+	struct vmm_user_blk *blk = queue_of(req)->blk;
+	int fd = blk->fd;
 	int err;
 
-	/* Both read as zeros; the one that was wanted first. */
+	/* Both modes give zeros; the requested one is tried first. */
 	err = fallocate(fd, zero && !unmap ? fill : punch, pos, len);
 	if (err && errno == EOPNOTSUPP && zero)
 		err = fallocate(fd, unmap ? fill : punch, pos, len);
+	/* Zeros in an overlay hide what is below. */
+	if (!err && blk->overlay)
+		vmm_overlay_mark(blk->overlay, sector, sectors);
 	if (!err)
 		return VIRTIO_BLK_S_OK;
-	/* A discard is a hint. Zeroes the guest can write itself. */
+	/* A discard is a hint, so it succeeds; zeroes the guest can write itself. */
 	if (errno == EOPNOTSUPP)
 		return zero ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_OK;
 	return VIRTIO_BLK_S_IOERR;
@@ -214,8 +259,8 @@ u8 ranchu_blk_range(struct blk_request *req, u64 sector, u32 sectors, bool zero,
 
 /**
  * ranchu_blk_answer - hand a request back to the guest
- * @req: not used any more afterwards
- * @status: of VIRTIO_BLK_S_...
+ * @req: must not be used afterwards
+ * @status: a VIRTIO_BLK_S_... status
  */
 void ranchu_blk_answer(struct blk_request *req, u8 status)
 {
@@ -225,7 +270,7 @@ void ranchu_blk_answer(struct blk_request *req, u8 status)
 
 	if (status)
 		ranchu_blk_count(&req->stats->errors, 1);
-	/* The very last byte; before it there may be data. */
+	/* The status is the last byte; data may precede it. */
 	if (chain->n_in)
 		*((u8 *)last->iov_base + last->iov_len - 1) = status;
 	vmm_ring_push(queue_of(req)->ring, chain, written);
@@ -251,7 +296,7 @@ static bool blk_kicked(struct vmm_ring *ring)
 	return true;
 }
 
-/* In what units the image is discarded and zeroed; a file system zeroes part of a block. */
+/* Finds the unit for discarding and zeroing; a file system zeroes parts of blocks itself. */
 static int blk_range_block(int fd, const struct stat *st, u32 *bytes)
 {
 	int size;
@@ -304,18 +349,20 @@ static void blk_drop_image(struct vmm_user_blk *blk)
 }
 
 /**
- * vmm_user_blk_open - make a disk
+ * vmm_user_blk_open - create a disk
  * @v: the device; its @offered is set
- * @features: what the model knows
- * @path: of the image, for messages
- * @backend: the image, and what it is to look like
+ * @features: device features of the model
+ * @disk: options of the disk
+ * @backend: the image, and the properties of the disk
  *
  * Return: the disk, or NULL with errno set, after a message
  */
-struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const char *path,
+struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features,
+				       const struct vmm_disk *disk,
 				       const struct vhost_ranchu_blk_backend *backend)
 {
 	struct vmm_user_blk *blk = calloc(1, sizeof(*blk));
+	const char *path = disk->path;
 	unsigned int i;
 	int err;
 
@@ -326,6 +373,7 @@ struct vmm_user_blk *vmm_user_blk_open(struct vmm_virtio *v, u64 features, const
 	}
 	blk->fd = -1;
 	blk->buffered_fd = -1;
+	blk->overlay = disk->copy ? disk->copy->overlay : NULL;
 	err = blk_take_image(blk, backend);
 	if (err)
 		vmm_error(-err, "--disk: cannot serve %s", path);
@@ -378,9 +426,9 @@ void vmm_user_blk_stop(struct vmm_user_blk *blk)
 }
 
 /**
- * vmm_user_blk_pause - take no request until told otherwise, or go on
+ * vmm_user_blk_pause - stop taking requests, or continue
  * @blk: running or not
- * @paused: which
+ * @paused: true to pause, false to continue
  */
 void vmm_user_blk_pause(struct vmm_user_blk *blk, bool paused)
 {
@@ -391,7 +439,7 @@ void vmm_user_blk_pause(struct vmm_user_blk *blk, bool paused)
 }
 
 /**
- * vmm_user_blk_base - tell where a queue goes on
+ * vmm_user_blk_base - return the next index of a queue
  * @blk: paused
  * @queue: which
  * @base: filled
@@ -404,14 +452,15 @@ int vmm_user_blk_base(struct vmm_user_blk *blk, unsigned int queue, u32 *base)
 }
 
 /**
- * vmm_user_blk_resize - look at the image's size again
+ * vmm_user_blk_resize - read the image's size again
  * @blk: running or not
  *
  * Return: 0, or -ENOMEDIUM: it is smaller than a block
  */
 int vmm_user_blk_resize(struct vmm_user_blk *blk)
 {
-	off_t size = lseek(blk->fd, 0, SEEK_END);
+	off_t size = blk->overlay ? (off_t)(blk->overlay->sectors * SECTOR_SIZE) :
+				    lseek(blk->fd, 0, SEEK_END);
 	u64 blocks = size > 0 ? size / blk->disk.block_size : 0;
 
 	__atomic_store_n(&blk->disk.capacity, blocks * (blk->disk.block_size / SECTOR_SIZE),
@@ -420,7 +469,7 @@ int vmm_user_blk_resize(struct vmm_user_blk *blk)
 }
 
 /**
- * vmm_user_blk_info - say what belongs into the configuration space
+ * vmm_user_blk_info - return the values of the configuration space
  * @blk: the disk
  * @info: filled
  */
@@ -430,10 +479,10 @@ void vmm_user_blk_info(const struct vmm_user_blk *blk, struct vhost_ranchu_blk_i
 }
 
 /**
- * vmm_user_blk_stats - tell what was counted
+ * vmm_user_blk_stats - return the counters
  * @blk: the disk
- * @stats: gets what requests asked for, of all queues
- * @report: what the queues have done is added
+ * @stats: filled: counters of requests, summed over all queues
+ * @report: the queues' counters are added
  *
  * Context: any thread.
  */
@@ -453,5 +502,7 @@ void vmm_user_blk_stats(struct vmm_user_blk *blk, struct vhost_ranchu_blk_stats 
 		stats->read_bytes += vmm_counted((const u64 *)&queue->read_bytes);
 		stats->written_bytes += vmm_counted((const u64 *)&queue->written_bytes);
 	}
+	if (blk->overlay)
+		vmm_report_add(report, "overlay_bytes", vmm_overlay_bytes(blk->overlay));
 	vmm_ring_device_stats(&blk->dev, report);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio-console: the guest's /dev/hvc0 is a connection to a Unix socket of the
- * host. When the other end is gone the guest's output is dropped.
+ * virtio-console: connects the guest's /dev/hvc0 to a Unix socket of the host. If the peer has
+ * gone, the guest's output is dropped.
  *
  * Source: VIRTIO 1.2, 5.3
  */
@@ -26,9 +26,9 @@ enum { HVC_RECEIVE, HVC_TRANSMIT, HVC_QUEUES };
  * struct hvc - a console
  * @dev: its queues
  * @stream: the connection
- * @end_fd: eventfd: @reader is to end
- * @room_fd: eventfd: the guest may have room again
- * @reader: takes what comes from the connection
+ * @end_fd: eventfd, signalled when @reader is to end
+ * @room_fd: eventfd, signalled when the guest may have room again
+ * @reader: thread that reads from the connection
  */
 struct hvc {
 	struct vmm_ring_device dev;
@@ -55,7 +55,7 @@ static bool hvc_kicked(struct vmm_ring *ring)
 	return true;
 }
 
-/* Takes room that the guest has; if there is none, it kicks when there is. */
+/* Takes a buffer of the guest; if there is none, asks for a kick. */
 static bool hvc_room(struct vmm_ring *ring, struct ranchu_chain *chain)
 {
 	while (ranchu_vq_next(&ring->vq, chain) <= 0) {
@@ -66,8 +66,8 @@ static bool hvc_room(struct vmm_ring *ring, struct ranchu_chain *chain)
 }
 
 /*
- * Returns what was received, 0 at its end, -EAGAIN if the guest has no room, or another
- * -errno.
+ * Returns how many bytes were received, 0 at the end of the connection, -EAGAIN if the guest
+ * has no room, or another -errno.
  */
 static ssize_t hvc_receive(struct hvc *hvc)
 {
@@ -81,10 +81,10 @@ static ssize_t hvc_receive(struct hvc *hvc)
 		got = -EINTR;
 		if (chain.n_in)
 			got = readv(hvc->stream.fd, iov + chain.n_out, chain.n_in);
-		/* -EAGAIN stands for the guest. */
+		/* -EAGAIN is returned for a guest without room only, not for an empty socket. */
 		if (got < 0 && chain.n_in)
 			got = errno == EAGAIN ? -EINTR : -errno;
-		/* A buffer that cannot be written to is no use, and goes back. */
+		/* A buffer that is not writable is returned unused. */
 		if (!chain.n_in)
 			vmm_ring_push(ring, &chain, 0);
 		else if (got > 0)
@@ -97,7 +97,7 @@ static ssize_t hvc_receive(struct hvc *hvc)
 	return got;
 }
 
-/* Of the end only room in the guest can tell while there is none. */
+/* While the guest has no room, the connection's end is not noticed. */
 static bool hvc_read(struct hvc *hvc)
 {
 	ssize_t got = hvc_receive(hvc);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio-input: a keyboard, and a screen for ten fingers. What happens to them
- * comes from a Unix socket of the host: struct virtio_input_event after
- * struct virtio_input_event, as the guest is to see them. Without such a socket it comes
- * from commands, by a socket of the device's own.
+ * virtio-input: a keyboard, and a screen for ten fingers. A program sends events by a Unix
+ * socket of the host: a sequence of struct virtio_input_event, as the guest will get them.
+ * Without such a socket, commands send events, by a socket pair inside vmmctl.
  *
- * Events come in reports, each of which ends in SYN_REPORT. A guest gets a report as a
- * whole or not at all: one that finds no room is dropped. What it missed of keys and
- * fingers is told, before anything else, when it has room again: no key is held and no
- * finger is down for longer than it really is.
+ * Events come in reports, each of which ends with SYN_REPORT. A guest gets a report as a whole
+ * or not at all: one that does not fit is dropped. When there is room again, the guest first
+ * gets reports that bring its view of keys and fingers up to date: no key stays held and no
+ * finger stays down for longer than it really is.
  *
  * Source: VIRTIO 1.2, 5.8; linux/input-event-codes.h; multi-touch protocol B
  */
@@ -31,15 +30,15 @@
 
 enum { INPUT_EVENTS, INPUT_STATUS, INPUT_QUEUES };
 
-#define INPUT_QUEUE	64	/* buffers of the guest's, at most */
+#define INPUT_QUEUE	64	/* buffers of the guest, at most */
 #define INPUT_REPORT	INPUT_QUEUE	/* events of a report, at most */
-#define INPUT_BUFFERS	4	/* of a chain */
+#define INPUT_BUFFERS	4	/* buffers of a chain, at most */
 
 /**
- * struct input_kind - what a device can do
- * @builtin: the command line's name of it
- * @name: the guest's
- * @last_key: keys from 1 to here
+ * struct input_kind - properties of a type of device
+ * @builtin: the command line's type
+ * @name: name that the guest reads
+ * @last_key: it has the keys from 1 to this one
  * @touch: it has fingers, and BTN_TOUCH
  * @lost: counter of reports that were dropped
  */
@@ -64,23 +63,23 @@ static const struct input_kind input_touch = {
 /**
  * struct input - an input device
  * @dev: its queues
- * @kind: which
- * @config: what the driver reads; protected by the virtio device's lock
+ * @kind: type of the device
+ * @config: configuration space; protected by the virtio device's lock
  * @stream: the connection
- * @teller: the other end of it, where events come from commands; of the main thread
- * @end_fd: eventfd: @reader is to end
- * @room_fd: eventfd: the guest may have room again
- * @reader: takes events from the connection
- * @report: events of the report that is being read; of @reader, as the next three
- * @count: how many there are so far
- * @too_long: the report has more than fit in @report, and is lost
- * @real: keys and fingers as all reports so far tell, the lost ones too
- * @guest: keys and fingers as the guest believes; protected by the queue's lock, as
- *	the next one
- * @behind: the guest was not told something
- * @lost: reports that were dropped; written by @reader, read by any
- * @was_loaded: the guest goes on, and @loaded is what it believes; protected by the
- *	virtio device's lock
+ * @teller: the other end of it, if commands send events; used by the main thread
+ * @end_fd: eventfd, signalled when @reader is to end
+ * @room_fd: eventfd, signalled when the guest may have room again
+ * @reader: thread that reads events from the connection
+ * @report: events of the report that is being read; used by @reader, as the next three
+ * @count: events in @report so far
+ * @too_long: the report does not fit in @report, and is dropped
+ * @real: keys and fingers after all reports so far, dropped ones included
+ * @guest: keys and fingers in the guest's view; protected by the queue's lock, as the next
+ *	one
+ * @behind: @guest and @real may differ
+ * @lost: counts dropped reports; written by @reader, read by any
+ * @was_loaded: the guest was loaded from a snapshot, and @loaded is its view; protected by
+ *	the virtio device's lock
  * @loaded: see @was_loaded
  */
 struct input {
@@ -156,7 +155,7 @@ static void input_axis(const struct input_kind *kind, struct virtio_input_config
 	config->size = sizeof(config->u.abs);
 }
 
-/* What the driver has asked for; a size of 0 says that there is no such thing. */
+/* Answers a query of the driver; a size of 0 means that there is no such item. */
 static void input_answer(const struct input_kind *kind, struct virtio_input_config *config)
 {
 	config->size = 0;
@@ -183,7 +182,7 @@ static void input_answer(const struct input_kind *kind, struct virtio_input_conf
 	}
 }
 
-/* Bytes @select and @subsel can be written, in one access or two; the rest is the answer. */
+/* Only the bytes @select and @subsel can be written, in one access or two. */
 static void input_write_config(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len)
 {
 	struct input *input = v->state;
@@ -230,7 +229,7 @@ static bool input_kicked(struct vmm_ring *ring)
 }
 
 /**
- * struct input_room - chains of the guest's that were taken
+ * struct input_room - chains of the guest that were taken
  * @chain: the first @taken are valid
  * @iov: their buffers
  * @taken: how many
@@ -241,14 +240,14 @@ struct input_room {
 	unsigned int taken;
 };
 
-/* Whether an event fits in a chain. */
+/* Returns whether an event fits in a chain. */
 static bool chain_fits(const struct ranchu_chain *chain)
 {
 	return chain->n_in &&
 	       chain->iov[chain->n_out].iov_len >= sizeof(struct virtio_input_event);
 }
 
-/* Takes a chain, if there is one; says how many events more have room. */
+/* Takes a chain, if there is one. Returns how many more events fit. */
 static int room_add(struct vmm_ring *ring, struct input_room *room)
 {
 	struct ranchu_chain *chain = &room->chain[room->taken];
@@ -257,7 +256,7 @@ static int room_add(struct vmm_ring *ring, struct input_room *room)
 	if (vmm_ring_stopping(ring) || room->taken == INPUT_QUEUE ||
 	    ranchu_vq_next(&ring->vq, chain) <= 0)
 		return -EAGAIN;
-	/* One that is no use goes back, unless it would overtake others. */
+	/* A chain that is too small is returned unused, unless that would reorder chains. */
 	if (chain_fits(chain) || room->taken)
 		room->taken++;
 	else
@@ -266,8 +265,8 @@ static int room_add(struct vmm_ring *ring, struct input_room *room)
 }
 
 /*
- * Takes room for a number of events, or nothing. Without enough, kicks are asked for
- * before the chains go back: so it is one more of them that kicks.
+ * Takes room for a number of events, or nothing. If there is not enough, kicks are enabled
+ * before the chains are put back, so that the next chain of the driver comes with a kick.
  */
 static bool room_take(struct vmm_ring *ring, struct input_room *room, unsigned int count)
 {
@@ -288,7 +287,7 @@ static bool room_take(struct vmm_ring *ring, struct input_room *room, unsigned i
 	return false;
 }
 
-/* Sends a report, or nothing of it. */
+/* Sends a complete report, or nothing. */
 static bool input_send_locked(struct input *input, const struct virtio_input_event *events,
 			      unsigned int count)
 {
@@ -313,7 +312,7 @@ static bool input_send_locked(struct input *input, const struct virtio_input_eve
 	return true;
 }
 
-/* Tells the guest what it has missed; whether it knows all now. */
+/* Sends reports that update the guest's view. Returns whether it is up to date. */
 static bool input_repair_locked(struct input *input)
 {
 	struct virtio_input_event events[VMM_INPUT_REPAIR];
@@ -326,7 +325,7 @@ static bool input_repair_locked(struct input *input)
 	return true;
 }
 
-/* A report, or none: the guest may have room for what it has missed. */
+/* Handles a report; with @count 0, only updates the guest's view. */
 static void input_report(struct input *input, const struct virtio_input_event *events,
 			 unsigned int count)
 {
@@ -346,7 +345,7 @@ static void input_report(struct input *input, const struct virtio_input_event *e
 		__atomic_add_fetch(&input->lost, 1, __ATOMIC_RELAXED);
 }
 
-/* No guest has room for such a report. */
+/* The report is longer than any guest's queue. */
 static void input_report_too_long(struct input *input)
 {
 	struct vmm_ring *ring = &input->dev.ring[INPUT_EVENTS];
@@ -377,14 +376,14 @@ static void input_event(struct input *input, const struct virtio_input_event *ev
 	input->too_long = false;
 }
 
-/* An event may come in pieces, and its sender may go and come again. */
+/* Reads an event, which may arrive in pieces, and reconnects if the sender has gone. */
 static void input_read(struct input *input, struct virtio_input_event *event)
 {
 	if (vmm_stream_record(&input->stream, event, sizeof(*event)))
 		input_event(input, event);
 	if (vmm_stream_poll_fd(&input->stream) >= 0)
 		return;
-	/* Nobody will finish its report. */
+	/* The sender has gone: its unfinished report is dropped. */
 	input->count = 0;
 	if (input->too_long) {
 		input->too_long = false;
@@ -410,7 +409,7 @@ static void *input_reader(void *arg)
 			return NULL;
 		if (fds[1].revents) {
 			vmm_event_clear(input->room_fd);
-			/* In the middle of a report the guest is not told half of it. */
+			/* The guest's view is not updated in the middle of a report. */
 			if (!input->too_long)
 				input_report(input, NULL, 0);
 		}
@@ -420,7 +419,7 @@ static void *input_reader(void *arg)
 	}
 }
 
-/* A driver that starts knows of no key and no finger, unless it was loaded. */
+/* For a new driver no key is held and no finger is down, unless it was loaded. */
 static int input_start(struct vmm_virtio *v)
 {
 	struct input *input = v->state;
@@ -437,12 +436,12 @@ static int input_start(struct vmm_virtio *v)
 }
 
 /*
- * What the guest believes, and what it has asked the configuration for. Keys that it
- * takes for held are released after a load, when nobody holds them.
+ * The guest's view, and the driver's configuration query. Keys that are held in the view only
+ * are released after a load.
  */
 enum { INPUT_TAG_GUEST, INPUT_TAG_SELECT };
 
-/* Its devices have no switches. */
+/* Virtio input devices have no switches, so these are not saved. */
 #define INPUT_SAVED	offsetof(struct vmm_input_state, switches)
 
 _Static_assert(INPUT_SAVED == 220, "saved states have as many bytes");
@@ -487,7 +486,7 @@ static void input_stats(struct vmm_virtio *v, struct vmm_report *report)
 		       __atomic_load_n(&input->lost, __ATOMIC_RELAXED));
 }
 
-/* Whether somebody is there who is told that something is pressed. */
+/* Returns whether a driver gets the events. */
 static bool input_is_used(struct vmm_virtio *v)
 {
 	bool running;
@@ -534,7 +533,7 @@ static void input_free(struct input *input)
 	free(input);
 }
 
-/* Where events come from. */
+/* Connects to the source of events. */
 static int input_connect(struct input *input, struct vmm_virtio *v)
 {
 	const struct vmm_config *cfg = v->vm->cfg;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio-net on a tap interface of the host, served by Linux' own /dev/vhost-net. One
- * pair of queues and no control queue: what it would control (filters, VLANs, the
- * MAC address) is the host's business.
+ * virtio-net on a tap interface of the host, served by Linux' own /dev/vhost-net. It has one
+ * pair of queues and no control queue: filters, VLANs and the MAC address are set on the host.
  *
- * The link is up while the host's interface is: a change of that is a change of the
+ * The link is up while the host's interface is up; a change is shown as a change of the
  * configuration.
  *
- * While the VM is paused the queues have no tap: vhost-net touches no guest memory, and what
- * arrives waits in the tap's own queue, or is dropped there.
+ * While the VM is paused, the queues have no tap: vhost-net accesses no guest memory, and
+ * packets wait in the tap's own queue, or are dropped there.
  *
  * Source: VIRTIO 1.2, 5.1; include/uapi/linux/if_tun.h
  */
@@ -42,7 +41,7 @@ enum net_queue { NET_RX, NET_TX, NET_QUEUES };
 
 #define BIT(feature)	(1ULL << (feature))
 
-/* What the tap must be told, by what the driver can take. */
+/* Offloads of the tap, by features that the driver has accepted. */
 static const struct {
 	unsigned int feature;
 	unsigned int tun;
@@ -54,7 +53,7 @@ static const struct {
 	{ VIRTIO_NET_F_GUEST_UFO, TUN_F_UFO },
 };
 
-/* The tap's part of the features; merged buffers are vhost-net's. */
+/* Features that the tap implements; vhost-net implements merged buffers. */
 #define NET_TAP_FEATURES \
 	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | \
 	 BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | \
@@ -65,13 +64,13 @@ static const struct {
 /**
  * struct net - the state of the device
  * @vhost: the kernel's device
- * @asked: as the command line describes it
+ * @asked: the device on the command line
  * @tap_fd: the tap interface
- * @link_fd: netlink socket that tells of changes of interfaces; also asks for ours
- * @up: the link, as the guest was told
- * @link_changes: how often the link was seen to come or go; by __atomic
- * @mtu: of the tap interface when vmmctl started, 0 if virtio cannot say it
- * @counts: what has gone through it
+ * @link_fd: netlink socket for changes of interfaces and for queries of the tap
+ * @up: the state of the link that the guest reads
+ * @link_changes: counts changes of the link; accessed with __atomic
+ * @mtu: MTU of the tap interface when vmmctl started, 0 if virtio cannot express it
+ * @counts: counters of the tap interface
  */
 struct net {
 	struct vmm_vhost vhost;
@@ -87,15 +86,15 @@ struct net {
 /**
  * vmm_net_config - show the configuration of a network device
  * @v: the device
- * @mac: its address; all zero for one of our choice
- * @up: whether the link is
- * @mtu: bytes of the largest packet, 0 to say nothing about that
+ * @mac: its address; all zero: it is made from the slot's number
+ * @up: the link is up
+ * @mtu: bytes of the largest packet, 0 if unknown
  *
  * Context: as vmm_virtio_config().
  */
 void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu)
 {
-	/* Locally administered, as the reference has it, then ours to count. */
+	/* A locally administered prefix, that of the reference, then the slot. */
 	struct virtio_net_config config = { .mac = { 0x02, 0x15, 0xb2, 0, 0, v->slot } };
 	static const u8 none[sizeof(config.mac)];
 
@@ -114,7 +113,7 @@ static int net_backend(struct net *net, unsigned int queue, int fd)
 	return ioctl(net->vhost.fd, VHOST_NET_SET_BACKEND, &file) ? -errno : 0;
 }
 
-/* When it returns, vhost-net is done with what it had taken. */
+/* When it returns, vhost-net has completed the buffers that it had taken. */
 static int net_detach(struct net *net)
 {
 	int tx = net_backend(net, NET_TX, -1);
@@ -140,7 +139,7 @@ static int net_blame_tap(struct net *net, int err)
 			       net->asked->path);
 }
 
-/* Both sides of vhost-net must agree on what precedes a packet. */
+/* Tap and vhost-net must use the same packet header. */
 static int net_set_tap(struct net *net)
 {
 	const struct vmm_virtio *v = net->vhost.v;
@@ -188,7 +187,7 @@ static void net_stop(struct vmm_virtio *v)
 	vmm_vhost_stop(&net->vhost);
 }
 
-/* Rings stay, with nobody who serves them. */
+/* The rings stay, without a backend. */
 static void net_pause(struct vmm_virtio *v)
 {
 	struct net *net = v->state;
@@ -198,7 +197,7 @@ static void net_pause(struct vmm_virtio *v)
 		vmm_vhost_blame(&net->vhost, -err, "%s does not pause", net->vhost.node);
 }
 
-/* vhost-net takes a notification that comes without a tap, and forgets it. */
+/* Without a tap, vhost-net drops notifications, so they are repeated here. */
 static void net_resume(struct vmm_virtio *v)
 {
 	struct net *net = v->state;
@@ -226,7 +225,7 @@ static bool net_is_up(const struct net *net)
 	       ifr.ifr_flags & IFF_RUNNING;
 }
 
-/* Something has changed about some interface: ask about ours. */
+/* An interface has changed: query the tap. */
 static int net_link_event(void *arg)
 {
 	struct net *net = arg;
@@ -257,8 +256,8 @@ static int net_open_link(struct net *net)
 }
 
 /*
- * TUNSETIFF makes an interface that is not there, which would be nobody's and would
- * go at the end. Its MTU is read on the way.
+ * TUNSETIFF would create a missing interface, which would be removed at the end. So the
+ * interface is looked up first, and its MTU is read.
  */
 static int net_find_tap(struct net *net)
 {

@@ -13,10 +13,10 @@
 #include "virtio/ring.h"
 
 #define RNG_BUFFERS	64
-/* Of one request; a driver that wants more asks again. */
+/* Bytes for one request, at most; a driver asks again for more. */
 #define RNG_MOST	(64 * KIB)
 
-/* getrandom() gives up to 256 bytes whole. */
+/* getrandom() returns up to 256 bytes without interruption. */
 #define RNG_PIECE	256
 
 static size_t rng_fill(const struct ranchu_chain *chain)

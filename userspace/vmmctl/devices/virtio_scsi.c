@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio-scsi, served by Linux' own /dev/vhost-scsi. The guest sees the logical units of
- * a target that somebody has set up through configfs (/sys/kernel/config/target/vhost):
- * vmmctl names the target and hands over the queues.
+ * virtio-scsi, served by Linux' own /dev/vhost-scsi. The guest sees the logical units of a
+ * target that was set up through configfs (/sys/kernel/config/target/vhost): vmmctl names the
+ * target and passes the queues to the kernel.
  *
  * The kernel binds a target to one user at a time, while the guest's driver runs. It is
  * free before the driver starts, while the VM is paused, and after a reset.
@@ -26,24 +26,24 @@
 
 enum scsi_queue { SCSI_CONTROL, SCSI_EVENT, SCSI_REQUEST };
 
-_Static_assert(SCSI_REQUEST + VMM_SCSI_QUEUES == VMM_VIRTIO_QUEUES, "the option has the rest");
+_Static_assert(SCSI_REQUEST + VMM_SCSI_QUEUES == VMM_VIRTIO_QUEUES, "all queues are used");
 
 /*
- * Logical units come and go. Protection information (T10-PI) is not offered: with it
- * each request has a longer header, whether the target has any or not.
+ * Logical units may be added and removed. Protection information (T10-PI) is not offered:
+ * with it each request has a longer header, even if the target has none.
  */
 #define SCSI_FEATURES	(1ULL << VIRTIO_SCSI_F_HOTPLUG)
 
 /* A request and its answer take a descriptor each beside the data. */
 #define SCSI_SEGMENTS	(SCSI_QUEUE_MAX - 2)
 #define SCSI_SECTORS	0xffff	/* of a request, at most */
-#define SCSI_TARGETS	256	/* what the kernel's device counts; a target's tag is its number */
-#define SCSI_LUNS	16384	/* what an address of two bytes can say */
+#define SCSI_TARGETS	256	/* in the kernel's device; a target's number is its tag */
+#define SCSI_LUNS	16384	/* of a two-byte LUN */
 
 /**
  * struct scsi - the state of the device
  * @vhost: the kernel's device
- * @target: what the guest sees
+ * @target: the target whose logical units the guest sees
  */
 struct scsi {
 	struct vmm_vhost vhost;
@@ -55,7 +55,7 @@ static int scsi_attach(const struct scsi *scsi)
 	return ioctl(scsi->vhost.fd, VHOST_SCSI_SET_ENDPOINT, &scsi->target) ? -errno : 0;
 }
 
-/* Waits for the requests that are under way. Nothing happens if there is no target. */
+/* Detaches the target after its requests have completed; does nothing without one. */
 static int scsi_detach(const struct scsi *scsi)
 {
 	return ioctl(scsi->vhost.fd, VHOST_SCSI_CLEAR_ENDPOINT, &scsi->target) ? -errno : 0;
@@ -74,7 +74,7 @@ static int scsi_run(struct vmm_virtio *v)
 				       scsi->target.vhost_wwpn);
 	if (err)
 		return vmm_vhost_blame(&scsi->vhost, -err, "%s does not start", scsi->vhost.node);
-	/* The kernel takes a notification that comes without a target, and forgets it. */
+	/* Without a target, the kernel drops notifications, so they are repeated here. */
 	for (i = 0; i < v->queues; i++) {
 		if (v->queue[i].ready)
 			vmm_event_signal(v->queue[i].kick_fd);
@@ -83,8 +83,8 @@ static int scsi_run(struct vmm_virtio *v)
 }
 
 /*
- * The kernel writes to every ring that it has an address of when a target is attached, so
- * a driver that uses fewer queues than the one before it must not find theirs there.
+ * When a target is attached, the kernel writes to every ring whose address it has. A driver
+ * may use fewer queues than the one before it, so the addresses of the others are cleared.
  */
 static void scsi_forget_rings(const struct vmm_virtio *v)
 {
@@ -98,7 +98,7 @@ static void scsi_forget_rings(const struct vmm_virtio *v)
 	}
 }
 
-/* What an earlier driver has missed is not told to this one. */
+/* Events that an earlier driver has missed are dropped. */
 static int scsi_start(struct vmm_virtio *v)
 {
 	struct scsi *scsi = v->state;
@@ -129,7 +129,7 @@ static void scsi_stop(struct vmm_virtio *v)
 	vmm_vhost_stop(&scsi->vhost);
 }
 
-/* Rings stay, with nobody who serves them. */
+/* The rings stay, without a backend. */
 static void scsi_pause(struct vmm_virtio *v)
 {
 	struct scsi *scsi = v->state;
@@ -144,7 +144,7 @@ static void scsi_resume(struct vmm_virtio *v)
 		vmm_virtio_fail(v);
 }
 
-/* The kernel's device takes CDBs and gives sense of one size: a driver cannot change it. */
+/* The sizes of CDB and sense data are fixed in the kernel; a driver cannot change them. */
 static void scsi_config(struct vmm_virtio *v, unsigned int queues)
 {
 	struct virtio_scsi_config config = {
@@ -169,7 +169,7 @@ static int scsi_find(const struct scsi *scsi)
 	int err;
 
 	if (ioctl(scsi->vhost.fd, VHOST_SCSI_GET_ABI_VERSION, &version))
-		return vmm_error(errno, "%s does not tell its version", scsi->vhost.node);
+		return vmm_error(errno, "%s does not return its version", scsi->vhost.node);
 	if (version != VHOST_SCSI_ABI_VERSION)
 		return vmm_error(-EOPNOTSUPP, "%s has version %d of its interface, vmmctl has %d",
 				 scsi->vhost.node, version, VHOST_SCSI_ABI_VERSION);
@@ -239,8 +239,8 @@ static const struct vmm_transport *scsi_transport(const struct vmm_config *cfg, 
 }
 
 /**
- * virtio-scsi, a target of the host. It cannot be saved: a snapshot could not tell whether
- * somebody has written to the target since.
+ * virtio-scsi, a target of the host. It cannot be saved, because a snapshot cannot detect
+ * that the target was written to afterwards.
  */
 const struct vmm_virtio_ops vmm_scsi_ops = {
 	.name = "scsi",

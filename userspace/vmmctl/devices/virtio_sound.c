@@ -4,10 +4,10 @@
  * and one for a microphone, which can be plugged and unplugged, and channel maps of one
  * and two channels.
  *
- * A request is copied before it is looked at, and has no more answer than fits below.
+ * A request is copied before it is parsed; an answer is at most a union card_items.
  *
  * Source: VIRTIO 1.2, 5.14; Intel, High Definition Audio Specification 1.0a, 7.3.3.31 and
- * 7.3.4.9 for what is said of the jacks
+ * 7.3.4.9 for the properties of jacks
  */
 #include <endian.h>
 #include <errno.h>
@@ -35,7 +35,7 @@
 #define HDA_CAP_IN	(1 << 5)
 
 /**
- * struct jack_kind - what does not change of a jack
+ * struct jack_kind - constant properties of a jack
  * @name: for commands
  * @defconf: the pin's default configuration
  * @caps: its capabilities
@@ -70,11 +70,11 @@ static const struct virtio_snd_chmap_info chmaps[] = {
 };
 
 /**
- * union card_request - a request, the longest that there is
- * @hdr: what it is
- * @query: it asks what there is
- * @pcm: it is for a stream
- * @params: and has parameters
+ * union card_request - a request of any kind
+ * @hdr: its code
+ * @query: a query of items
+ * @pcm: a request for a stream
+ * @params: a request with parameters for a stream
  */
 union card_request {
 	struct virtio_snd_hdr hdr;
@@ -84,9 +84,9 @@ union card_request {
 };
 
 /**
- * union card_items - what a query asks for, as much as there is
- * @jack: all jacks, or else
- * @pcm: all streams, or else
+ * union card_items - all items of a query
+ * @jack: all jacks
+ * @pcm: all streams
  * @chmap: all channel maps
  */
 union card_items {
@@ -97,17 +97,17 @@ union card_items {
 
 /* ---- jacks ---- */
 
-/* Takes a buffer for an event; without one, the driver kicks when it has one. */
+/* Takes a buffer for an event; if there is none, asks for a kick. */
 static bool event_take_locked(struct vmm_ring *ring, struct ranchu_chain *chain)
 {
 	unsigned int most = ring->vq.num;
 
-	/* The main thread may be here: a driver that goes on with useless ones has to wait. */
+	/* The main thread may call this: the number of useless buffers is limited. */
 	while (most-- && !vmm_ring_stopping(ring)) {
 		if (ranchu_vq_next(&ring->vq, chain) > 0) {
 			if (chain->in_len >= sizeof(struct virtio_snd_event))
 				return true;
-			/* One that no event fits in is no use, and goes back. */
+			/* A buffer that is too small for an event is returned unused. */
 			vmm_ring_push(ring, chain, 0);
 		} else if (!ranchu_vq_enable_kicks(&ring->vq)) {
 			break;
@@ -116,7 +116,7 @@ static bool event_take_locked(struct vmm_ring *ring, struct ranchu_chain *chain)
 	return false;
 }
 
-/* Tells the driver of jacks what it does not know yet, as far as it has room. */
+/* Sends events for jacks that have changed, as far as the driver has buffers. */
 static void jacks_tell_locked(struct vmm_sound_card *card)
 {
 	struct vmm_ring *ring = &card->dev.ring[VIRTIO_SND_VQ_EVENT];
@@ -142,7 +142,7 @@ static void jacks_tell_locked(struct vmm_sound_card *card)
 	}
 }
 
-/* What a driver does not ask about it will be told by an event. */
+/* The answer has the jack's current state; later changes are sent as events. */
 static void jack_info(struct vmm_sound_card *card, unsigned int jack,
 		      struct virtio_snd_jack_info *info)
 {
@@ -193,10 +193,10 @@ static int jack_command(struct vmm_virtio *v, const char *arg)
 /* ---- requests ---- */
 
 /**
- * struct card_kind - a kind of items that a driver asks about
- * @code: the query
- * @total: how many there are
- * @size: bytes of what is said of one
+ * struct card_kind - items of one query
+ * @code: code of the query
+ * @total: number of items
+ * @size: bytes of an item
  */
 struct card_kind {
 	u32 code;
@@ -221,7 +221,7 @@ static const struct card_kind *kind_find(u32 code)
 	return NULL;
 }
 
-/* Fills the items that are asked for; says how many bytes they are. */
+/* Fills the requested items. Returns their length in bytes. */
 static u32 query_answer(struct vmm_sound_card *card, const struct card_kind *kind,
 			const struct virtio_snd_query_info *query, union card_items *items,
 			u32 *status)
@@ -245,7 +245,7 @@ static u32 query_answer(struct vmm_sound_card *card, const struct card_kind *kin
 	return count * kind->size;
 }
 
-/* Length of a request, with its code; 0 for one that there is not. */
+/* Returns the length of a request with its code; 0 for an unknown one. */
 static size_t request_size(u32 code)
 {
 	if (kind_find(code))
@@ -273,7 +273,7 @@ static u32 pcm_request(struct vmm_sound_card *card, const union card_request *re
 					&request->params);
 }
 
-/* Does what a request asks for; says how many bytes follow the status. */
+/* Runs a request. Returns how many bytes follow the status. */
 static u32 request_do(struct vmm_sound_card *card, const union card_request *request, size_t len,
 		      union card_items *items, u32 *status)
 {
@@ -337,7 +337,7 @@ static bool card_kicked(struct vmm_ring *ring)
 	}
 }
 
-/* ---- life ---- */
+/* ---- start, stop, pause ---- */
 
 static u64 card_now(void)
 {
@@ -371,7 +371,7 @@ static void *card_main(void *arg)
 	}
 }
 
-/* A driver that starts asks how the jacks are; one that was loaded has asked before. */
+/* A new driver queries the state of jacks; one that was loaded did before. */
 static int card_start(struct vmm_virtio *v)
 {
 	struct vmm_sound_card *card = v->state;
@@ -379,7 +379,7 @@ static int card_start(struct vmm_virtio *v)
 
 	for (i = 0; i < VMM_SOUND_STREAMS; i++) {
 		if (card->was_loaded)
-			vmm_sound_stream_go_on(&card->stream[i]);
+			vmm_sound_stream_loaded(&card->stream[i]);
 		else
 			vmm_sound_stream_reset(&card->stream[i]);
 	}
@@ -422,7 +422,7 @@ static void card_pause(struct vmm_virtio *v)
 	vmm_ring_model_pause(v);
 }
 
-/* What was loaded is not for a driver that starts from power-on. */
+/* A loaded state does not apply after a reset. */
 static void card_reset(struct vmm_virtio *v)
 {
 	struct vmm_sound_card *card = v->state;
@@ -533,15 +533,15 @@ static void card_destroy(struct vmm_virtio *v)
 
 /* ---- saved state ---- */
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum { CARD_TAG_JACKS, CARD_TAG_STREAM };
 
 /**
  * struct saved_stream - what is saved of a stream
- * @left: nanoseconds of the first message in the queue that are to come, 0 for all
- * @params: as the driver has set them
+ * @left: nanoseconds of the first message in the queue that remain, 0 for all
+ * @params: parameters set by the driver
  * @state: enum vmm_pcm_state
- * @heard: that message's samples have been played
+ * @heard: the first message's samples have been played
  * @padding: 0
  */
 struct saved_stream {
@@ -574,7 +574,7 @@ static void card_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	}
 }
 
-/* Parameters pass the same checks as when a driver sets them. */
+/* Loaded parameters are checked like those that a driver sets. */
 static int stream_load(struct vmm_sound_stream *stream, const struct saved_stream *saved)
 {
 	static const u8 none[sizeof(saved->padding)];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Virtio devices that are vDPA devices of the host: hardware, or a process behind
- * VDUSE. The device says itself what it is.
+ * Virtio devices that are vDPA devices of the host: hardware, or a process behind VDUSE. The
+ * vDPA device determines the type of the virtio device.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #define VDPA_QUEUE_MAX	256
 
-/* Features that say what a device of its kind can do. */
+/* Feature bits of the device type. */
 #define DEVICE_FEATURES	0x0000000000ffffffULL
 
 static int vdpa_start(struct vmm_virtio *v)
@@ -26,7 +26,7 @@ static void vdpa_stop(struct vmm_virtio *v)
 	vmm_vhost_stop(v->state);
 }
 
-/* What serves it may have no word for it: a process behind VDUSE has none. */
+/* Not every vDPA device can be suspended: those of VDUSE cannot. */
 static void vdpa_pause(struct vmm_virtio *v)
 {
 	struct vmm_vhost_vdpa *vdpa = v->state;
@@ -36,7 +36,7 @@ static void vdpa_pause(struct vmm_virtio *v)
 		return;
 	if (!vdpa->suspends) {
 		if (!vdpa->told)
-			vmm_note("%s cannot stand still: it goes on while the VM is paused",
+			vmm_note("%s cannot be suspended: it runs while the VM is paused",
 				 vdpa->vhost.node);
 		vdpa->told = true;
 		return;
@@ -46,7 +46,7 @@ static void vdpa_pause(struct vmm_virtio *v)
 		vmm_vhost_blame(&vdpa->vhost, -err, "%s does not pause", vdpa->vhost.node);
 }
 
-/* Whatever the driver has notified it of last, it may have missed. */
+/* Repeats notifications, which the device may have missed while suspended. */
 static void vdpa_resume(struct vmm_virtio *v)
 {
 	struct vmm_vhost_vdpa *vdpa = v->state;
@@ -57,7 +57,7 @@ static void vdpa_resume(struct vmm_virtio *v)
 		return;
 	err = vmm_vhost_vdpa_suspend(vdpa, false);
 	if (err) {
-		vmm_vhost_blame(&vdpa->vhost, -err, "%s does not go on", vdpa->vhost.node);
+		vmm_vhost_blame(&vdpa->vhost, -err, "%s does not resume", vdpa->vhost.node);
 		vmm_virtio_fail(v);
 		return;
 	}
@@ -74,7 +74,7 @@ static int vdpa_open(struct vmm_virtio *v, struct vmm_vhost_vdpa *vdpa)
 	err = vmm_vhost_vdpa_open(vdpa, v, backend->path);
 	if (err)
 		return err;
-	/* The guest cannot write to the configuration. */
+	/* Of these types, the guest cannot write to the configuration. */
 	if (v->id == VIRTIO_ID_BLOCK)
 		features &= ~(1ULL << VIRTIO_BLK_F_CONFIG_WCE);
 	err = vmm_vhost_offer(&vdpa->vhost, features);

@@ -32,25 +32,26 @@
 	 BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) | \
 	 BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
 	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO))
-/* What needs memory that the guest finds behind the device is left out: there is none. */
+/* Features that need memory in a BAR (blobs) are left out. */
 #define GPU_FEATURES \
 	(BIT(VIRTIO_GPU_F_VIRGL) | BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_CONTEXT_INIT))
-/* What there is of a disk's configuration: up to what is said of zeroes. */
+/* A disk's configuration ends after the fields for write zeroes. */
 #define BLK_CONFIG	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
 
 struct user;
 
 /**
- * struct user_type - a kind of device
+ * struct user_type - a type of device
  * @name: on the command line, and for messages
  * @id: virtio device id
  * @queues: at most
- * @features: what the process may offer the driver, besides what a ring has
- * @recovers: requests may be done twice, and the process keeps nothing between them
- * @exact: each must be done, and answered once; else some may be lost
- * @config: shows the configuration; optional
- * @changed: shows it again after the process has changed it; optional
- * @config_len: bytes of it that the process has
+ * @features: device features that the process may offer, besides the features of rings
+ * @recovers: requests may be repeated, and the process has no state between them: it can be
+ *	restarted
+ * @exact: each request must be completed exactly once; else some may be lost
+ * @config: fills the configuration; optional
+ * @changed: updates it after the process has changed it; optional
+ * @config_len: bytes of the configuration that the process supplies
  */
 struct user_type {
 	const char *name;
@@ -76,7 +77,7 @@ struct user {
 	const struct user_type *type;
 };
 
-/* The number of queues stays what it was when the device was created. */
+/* The number of queues does not change after the device was created. */
 static void blk_changed(struct user *user, const void *changed)
 {
 	struct vmm_virtio *v = user->vu.vhost.v;
@@ -123,7 +124,7 @@ static int net_config(struct user *user)
 	return 0;
 }
 
-/* There is one screen; the process has the rest. */
+/* The number of screens is 1; the process supplies the other fields. */
 static void gpu_changed(struct user *user, const void *changed)
 {
 	struct virtio_gpu_config config = { .num_scanouts = htole32(1) };
@@ -150,8 +151,8 @@ static int gpu_config(struct user *user)
 }
 
 /*
- * By enum vmm_vhost_user_type. A file system's server knows what the guest has open,
- * and a GPU's what it has drawn.
+ * By enum vmm_vhost_user_type. A file system's server has state about the guest's open files,
+ * and a GPU's server about its resources: neither can be restarted.
  */
 static const struct user_type types[] = {
 	[VMM_VHOST_USER_BLK] = {
@@ -228,7 +229,7 @@ static int user_open(struct user *user, struct vmm_virtio *v)
 	return err;
 }
 
-/* Where the process says what is on the screen. */
+/* Creates the socket by which the process supplies the screen's content. */
 static int gpu_socket_create(struct user *user, struct vmm_vm *vm)
 {
 	const struct vmm_gpu_host host = {
@@ -277,7 +278,7 @@ static void user_destroy(struct vmm_virtio *v)
 	free(user);
 }
 
-/* The next guest has drawn nothing yet. */
+/* After a reset, the screen is empty. */
 static void user_reset(struct vmm_virtio *v)
 {
 	struct user *user = v->state;

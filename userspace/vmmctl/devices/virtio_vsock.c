@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio-vsock, served by the kernel in one of two ways: /dev/vhost-vsock-adb,
- * whose streams end in sockets that vsock_streams.c hands in, or Linux' own
- * /dev/vhost-vsock, whose streams end in the host's AF_VSOCK.
+ * virtio-vsock, served by the kernel in one of two ways: by /dev/vhost-vsock-adb, whose streams
+ * end in sockets that vsock_streams.c passes to it, or by Linux' own /dev/vhost-vsock, whose
+ * streams end in the host's AF_VSOCK.
  *
  * Source: VIRTIO 1.2, 5.10; the size of the queues is the reference's.
  */
@@ -73,7 +73,7 @@ static int vsock_run(struct vsock *vs, int running)
 	return ioctl(vs->vhost.fd, VHOST_VSOCK_SET_RUNNING, &running) ? -errno : 0;
 }
 
-/* Linux' device has no event ring; what the driver puts there stays there. */
+/* Linux' device does not serve the event ring: its buffers are never used. */
 static int vsock_start(struct vmm_virtio *v)
 {
 	struct vsock *vs = v->state;
@@ -92,7 +92,7 @@ static int vsock_start(struct vmm_virtio *v)
 	return 0;
 }
 
-/* Streams end with their driver. */
+/* Streams end when the driver stops. */
 static void vsock_stop(struct vmm_virtio *v)
 {
 	struct vsock *vs = v->state;
@@ -103,7 +103,7 @@ static void vsock_stop(struct vmm_virtio *v)
 		ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_RESET_TRANSPORT, 0);
 }
 
-/* CIDs that are tried, from the one that was asked for on, if any will do. */
+/* CIDs that are tried if the command line asks for any. */
 #define VSOCK_CIDS	4096
 #define VSOCK_FIRST	77	/* the emulator's */
 
@@ -173,8 +173,8 @@ static void vsock_destroy(struct vmm_virtio *v)
 }
 
 /*
- * The device and its CID stay. Events of the last guest's streams are read and
- * discarded, and clients that waited for its answers wait for the next one's.
+ * The device and its CID stay. Events of the last guest's streams are read and discarded;
+ * clients that were waiting for an answer wait for the next guest.
  */
 static void vsock_reset(struct vmm_virtio *v)
 {
@@ -192,7 +192,7 @@ static void vsock_reset(struct vmm_virtio *v)
 
 /* ---- snapshots ---- */
 
-/* Streams stay, and their sockets wait. */
+/* Streams stay open; data waits in their sockets. */
 static void vsock_pause(struct vmm_virtio *v)
 {
 	struct vsock *vs = v->state;
@@ -208,11 +208,11 @@ static void vsock_resume(struct vmm_virtio *v)
 
 	if (!err)
 		return;
-	vmm_vhost_blame(&vs->vhost, -err, "%s does not go on", vs->vhost.node);
+	vmm_vhost_blame(&vs->vhost, -err, "%s does not resume", vs->vhost.node);
 	vmm_virtio_fail(v);
 }
 
-/* Linux' device has no way to tell a guest that its streams are gone. */
+/* Linux' device cannot tell a guest that its streams are gone: it cannot be saved. */
 static int vsock_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
 {
 	const struct vsock *vs = v->state;
@@ -222,7 +222,7 @@ static int vsock_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
 	return vmm_vhost_ring_base(&vs->vhost, queue, base);
 }
 
-/* Behind the model's tag. */
+/* Tags after those of the core. */
 enum { VSOCK_TAG_MODULE };
 
 static void vsock_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
@@ -231,11 +231,11 @@ static void vsock_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	struct vsock *vs = v->state;
 
 	if (ioctl(vs->vhost.fd, VHOST_VSOCK_ADB_GET_STATE, &module))
-		state->err = vmm_error(errno, "%s does not tell its state", vs->vhost.node);
+		state->err = vmm_error(errno, "%s does not return its state", vs->vhost.node);
 	vmm_state_put(state, tag + VSOCK_TAG_MODULE, &module, sizeof(module));
 }
 
-/* The CID may be another one now: the driver asks for it when its streams are reset. */
+/* The CID may differ: the driver reads it again when its streams are reset. */
 static int vsock_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
 {
 	struct vhost_vsock_adb_state module;
@@ -252,7 +252,7 @@ static int vsock_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, co
 	return 0;
 }
 
-/* What Linux' device counts it tells nobody. */
+/* Linux' device has no counters. */
 static void vsock_stats(struct vmm_virtio *v, struct vmm_report *report)
 {
 	struct vhost_vsock_adb_stats stats = { .size = sizeof(stats) };

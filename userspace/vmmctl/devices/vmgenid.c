@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VM's generation: 16 random bytes that the guest can read, and an interrupt when they
- * have changed. They change whenever the VM goes on from a snapshot, because the same past
- * may go on somewhere else too: the guest's kernel then seeds its random numbers anew. A
- * reset is no new generation.
+ * The VM generation ID: 16 random bytes that the guest can read, and an interrupt when they
+ * have changed. They change whenever the VM starts from a snapshot, because several VMs may
+ * start from the same one: the guest's kernel then reseeds its random numbers. They do not
+ * change at a reset.
  *
- * The guest's driver copies the bytes with loads that KVM cannot hand to a model, so the
- * page is memory that the guest may read, at every host. Where KVM has no read-only memory
- * the guest may write there, too, and harms its own random numbers only. Where the guest
- * reads past the cache, the bytes are written back to memory first.
+ * The guest's driver reads the bytes with instructions that KVM cannot emulate, so the page is
+ * memory that the guest may read, on every host. If KVM has no read-only memory, the guest may
+ * also write there, and harms only its own random numbers. If the guest bypasses the cache
+ * (arm64), the bytes are cleaned to memory first.
  *
  * Source: "Virtual Machine Generation ID" (Microsoft, 2012); Linux 6.12
  * Documentation/devicetree/bindings/rng/microsoft,vmgenid.yaml
@@ -29,7 +29,7 @@
  * struct vmgenid - the device
  * @window: the page with the bytes at its beginning
  * @window_fd: the memfd behind it
- * @generations: how often the bytes were made
+ * @generations: counts changes of the bytes
  */
 struct vmgenid {
 	struct vmm_read_window window;
@@ -37,7 +37,7 @@ struct vmgenid {
 	u64 generations;
 };
 
-/* A guest that maps the page as a device's reads memory, not what the cache has. */
+/* A guest that maps the page as Device memory bypasses the cache. */
 static void write_back(const void *bytes)
 {
 #ifdef __aarch64__
@@ -47,7 +47,7 @@ static void write_back(const void *bytes)
 #endif
 }
 
-/* The bytes are no secret, but nobody else may have had the same. */
+/* The bytes are not secret, but must be unique. */
 static int id_change(struct vmgenid *id)
 {
 	if (getrandom(id->window.hva, ID_BYTES, 0) != ID_BYTES)
@@ -100,7 +100,7 @@ static void id_destroy(struct vmm_device *dev)
 	id_close(dev->state);
 }
 
-/* Only where the page is not shown. */
+/* Called only if the page is not shown. */
 static u64 id_read(struct vmm_device *dev, u64 offset, unsigned int len)
 {
 	struct vmgenid *id = dev->state;
@@ -120,14 +120,14 @@ static void id_write(struct vmm_device *dev, u64 offset, u64 value, unsigned int
 	(void)len;
 }
 
-/* Fields of the saved state; a number is never used for anything else. */
+/* Fields of the saved state; a number is never reused. */
 enum {
-	STATE_BYTES = 1,	/* how many the guest reads */
+	STATE_BYTES = 1,	/* number of bytes that the guest reads */
 };
 
 #define STATE_VERSION	1
 
-/* The bytes are not kept: who goes on from a snapshot has others. */
+/* The bytes are not saved: a VM that starts from the snapshot gets new ones. */
 static int id_save(struct vmm_device *dev, struct vmm_state *state)
 {
 	__le32 bytes = htole32(ID_BYTES);
@@ -155,7 +155,7 @@ static int id_load(struct vmm_device *dev, struct vmm_state *state)
 		err = id_change(id);
 	if (err)
 		return err;
-	/* An edge, which is pending before the guest's first instruction. */
+	/* The edge is pending before the guest runs its first instruction. */
 	vmm_line_set(&dev->line, true);
 	vmm_line_set(&dev->line, false);
 	return 0;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What adb expects of an emulator: two ports of the loopback address, an even one
- * for its console and the odd one above it for adb, and a word to a running adb
- * server. What comes in by the port is vsock_streams.c's.
+ * What adb expects of an emulator: two ports of the loopback address, an even one for the
+ * emulator's console and the next, odd one for adb, and a notice to a running adb server.
+ * vsock_streams.c and pipe_adb.c handle the clients of the adb port.
  *
- * Who serves the console is somebody else (control/emulator.c); without one its port is
- * only kept from being someone else's.
+ * control/emulator.c serves the console. Without it, the console's port is only reserved.
  *
  * Source: platform_external_qemu android/android-emu/android/emulation/
  * AdbHostServer.cpp and AdbHostListener.cpp (0184442f).
@@ -22,20 +21,20 @@
 
 #include "host/vsock.h"
 
-#define ADB_SCANNED		5585	/* where an adb server that starts stops looking */
+#define ADB_SCANNED		5585	/* last port at which a new adb server looks */
 #define ADB_BACKLOG		16
-#define ADB_TIMEOUT		2	/* ticks until the server is given up */
+#define ADB_TIMEOUT		2	/* ticks until a server that does not answer is given up */
 
 /**
- * struct vmm_adb - a port pair of an emulator, as adb counts them
+ * struct vmm_adb - the port pair of an emulator
  * @loop: the main thread's loop
- * @console: the console's port is listened at
- * @console_fd: has the console's port
- * @fd: listens at the adb port
+ * @console: vmmctl listens at the console's port
+ * @console_fd: socket bound to the console's port
+ * @fd: socket that listens at the adb port
  * @port: the adb port
- * @server_port: of the adb server, 0 for none
- * @server_fd: the server while we connect to it, else -1
- * @timeout: ticks left for that
+ * @server_port: port of the adb server, 0 for none
+ * @server_fd: connection to the server while the notice is sent, else -1
+ * @timeout: ticks left for sending it
  */
 struct vmm_adb {
 	struct vmm_loop *loop;
@@ -49,7 +48,7 @@ struct vmm_adb {
 };
 
 /**
- * vmm_adb_notice - write the word to the adb server
+ * vmm_adb_notice - write the notice to the adb server
  * @text: VMM_ADB_NOTICE bytes
  * @port: the adb port
  *
@@ -65,7 +64,7 @@ size_t vmm_adb_notice(char *text, unsigned int port)
 
 /**
  * vmm_adb_server_port - find the adb server's port
- * @value: of the environment's ANDROID_ADB_SERVER_PORT, or NULL
+ * @value: value of the environment variable ANDROID_ADB_SERVER_PORT, or NULL
  *
  * Return: the port; 0, for no server, if @value is no port
  */
@@ -76,7 +75,7 @@ unsigned int vmm_adb_server_port(const char *value)
 
 	if (!value)
 		return VMM_ADB_SERVER_PORT;
-	/* strtoul takes blanks and signs, which no port has. */
+	/* strtoul() accepts blanks and signs, which a port must not have. */
 	if (*value < '0' || *value > '9')
 		return 0;
 	errno = 0;
@@ -112,7 +111,7 @@ static void adb_drop(int *fd)
 	*fd = -1;
 }
 
-/* 0, or -1 with errno set and nothing bound. */
+/* Returns 0, or -1 with errno set and nothing bound. */
 static int adb_bind_pair(struct vmm_adb *adb, unsigned int console)
 {
 	int one = 1;
@@ -120,8 +119,9 @@ static int adb_bind_pair(struct vmm_adb *adb, unsigned int console)
 	adb->console_fd = adb_socket();
 	adb->fd = adb_socket();
 	/*
-	 * Connections of a former guest may linger at a port that is listened at. Two
-	 * that may share a port do while nobody listens, so the other one is not shared.
+	 * Sockets that listen have SO_REUSEADDR, because connections of a former guest may
+	 * linger at the port. Two sockets with it that do not listen could share a port, so
+	 * the console's socket has it only if it listens.
 	 */
 	if (adb->console_fd >= 0 && adb->fd >= 0 &&
 	    !setsockopt(adb->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
@@ -138,7 +138,7 @@ static int adb_bind_pair(struct vmm_adb *adb, unsigned int console)
 	return -1;
 }
 
-/* The pair that was asked for, or the first that is free. */
+/* Binds the requested pair, or the first free one. */
 static int adb_find_pair(struct vmm_adb *adb, unsigned int port)
 {
 	unsigned int i;
@@ -157,10 +157,10 @@ static int adb_find_pair(struct vmm_adb *adb, unsigned int port)
 }
 
 /**
- * vmm_adb_open - take a pair of ports
+ * vmm_adb_open - bind a pair of ports
  * @loop: the main thread's loop
- * @port: of adb, an odd one; 0 for the first that is free
- * @console: the console's port is to be listened at, see vmm_adb_console_fd()
+ * @port: the adb port, an odd one; 0 for the first free pair
+ * @console: listen at the console's port, see vmm_adb_console_fd()
  *
  * Return: the port pair, or NULL
  */
@@ -187,7 +187,7 @@ struct vmm_adb *vmm_adb_open(struct vmm_loop *loop, unsigned int port, bool cons
 }
 
 /**
- * vmm_adb_fd - tell where clients of adb arrive
+ * vmm_adb_fd - return the socket for clients of adb
  * @adb: the port pair
  *
  * Return: a listening, non-blocking file
@@ -198,10 +198,10 @@ int vmm_adb_fd(const struct vmm_adb *adb)
 }
 
 /**
- * vmm_adb_console_fd - tell where clients of the console arrive
+ * vmm_adb_console_fd - return the socket for clients of the console
  * @adb: the port pair
  *
- * Return: a listening, non-blocking file, or -1 if the port is not listened at
+ * Return: a listening, non-blocking file, or -1 if the console's port does not listen
  */
 int vmm_adb_console_fd(const struct vmm_adb *adb)
 {
@@ -212,8 +212,8 @@ int vmm_adb_console_fd(const struct vmm_adb *adb)
  * vmm_adb_console_fd6 - listen at the console's port of ::1
  * @fd: the console's port of 127.0.0.1
  *
- * Return: a listening, non-blocking file, which is the caller's, or -errno: a host may
- *	have no IPv6, or somebody else there
+ * Return: a listening, non-blocking file, owned by the caller, or -errno: the host may have no
+ *	IPv6, or another program may have the port
  */
 int vmm_adb_console_fd6(int fd)
 {
@@ -242,11 +242,11 @@ int vmm_adb_console_fd6(int fd)
 }
 
 /**
- * vmm_adb_listen - listen at a port of its own
+ * vmm_adb_listen - listen at a single port
  * @port: of 127.0.0.1
- * @option: that asked for it
+ * @option: the option with the port, for messages
  *
- * Return: a listening, non-blocking file, which is the caller's, or -errno after a message
+ * Return: a listening, non-blocking file, owned by the caller, or -errno after a message
  */
 int vmm_adb_listen(unsigned int port, const char *option)
 {
@@ -262,7 +262,7 @@ int vmm_adb_listen(unsigned int port, const char *option)
 }
 
 /**
- * vmm_adb_port - tell the adb port
+ * vmm_adb_port - return the adb port
  * @adb: the port pair
  *
  * Return: the port
@@ -280,7 +280,7 @@ static void adb_hang_up(struct vmm_adb *adb)
 	adb_drop(&adb->server_fd);
 }
 
-/* Connected, or refused: then sending fails, which is as well. */
+/* The server has accepted, or refused: then sending fails without harm. */
 static int adb_server_ready(void *arg)
 {
 	struct vmm_adb *adb = arg;
@@ -296,8 +296,8 @@ static int adb_server_ready(void *arg)
  * vmm_adb_dial - begin to connect to the adb server
  * @adb: the port pair
  *
- * Return: a non-blocking file that becomes writable, and is the caller's; or -errno,
- *	-ENOENT if no server is wanted
+ * Return: a non-blocking file, owned by the caller, that becomes writable; or -errno,
+ *	-ENOENT if no server is to be used
  */
 int vmm_adb_dial(const struct vmm_adb *adb)
 {
@@ -321,8 +321,8 @@ int vmm_adb_dial(const struct vmm_adb *adb)
  * vmm_adb_notify - tell a running adb server that there is an emulator
  * @adb: the port pair
  *
- * Nobody waits for it, and it is no mistake if there is no server. As long as
- * the server has not answered, vmm_adb_tick() has to be called.
+ * Does not block. It is no error if there is no server. vmm_adb_tick() has to be called until
+ * the notice is sent.
  */
 void vmm_adb_notify(struct vmm_adb *adb)
 {
@@ -339,7 +339,7 @@ void vmm_adb_notify(struct vmm_adb *adb)
  * vmm_adb_tick - give up an adb server that does not answer
  * @adb: the port pair
  *
- * Return: whether it is still waited for
+ * Return: whether the notice is still being sent
  */
 bool vmm_adb_tick(struct vmm_adb *adb)
 {
@@ -349,7 +349,7 @@ bool vmm_adb_tick(struct vmm_adb *adb)
 }
 
 /**
- * vmm_adb_close - give the ports back
+ * vmm_adb_close - close the ports
  * @adb: may be NULL
  */
 void vmm_adb_close(struct vmm_adb *adb)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Asks a running adb server again and again how it lists the guest, until it says
- * "device": then a client of adb is served at once. Where there is no adb server nobody
- * lists the guest, and nobody is waited for.
+ * Asks a running adb server repeatedly for the state of the guest, until it is "device": from
+ * then on clients of adb are served at once. If there is no adb server, this ends at once. The wait
+ * is limited: a server of another user, for example, may not connect to the guest.
  *
  * Source: adb 29.0.6 (Debian source android-platform-tools), OVERVIEW.TXT and SERVICES.TXT:
  * four hexadecimal digits and a request; OKAY or FAIL, four digits and a text.
@@ -19,28 +19,31 @@
 #include "host/vsock.h"
 
 #define PERIOD_NS	250000000
-#define PATIENCE	20	/* periods until an answer is given up */
+#define PERIODS		4	/* in a second */
+#define PATIENCE	20	/* periods to wait for an answer */
 
 static const char wanted[] = "OKAY0006device";
 
 /**
- * struct vmm_adb_listed - a question to the adb server
+ * struct vmm_adb_listed - a query of the adb server
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
- * @fn: called when the server lists the guest, or there is none
+ * @fn: called when the server lists the guest, or there is none, or it took too long
  * @arg: argument of @fn
- * @timer_fd: the next question, or the end of the server's patience
+ * @left: periods until the wait is over
+ * @timer_fd: timer for the next query, or for the end of the wait
  * @fd: connection to the server, or -1
- * @asked: the question was sent
- * @ticks: left for the answer
+ * @asked: the query was sent
+ * @ticks: periods left to wait for the answer
  * @len: bytes of @answer
- * @answer: what came so far
+ * @answer: bytes of the answer so far
  */
 struct vmm_adb_listed {
 	struct vmm_loop *loop;
 	const struct vmm_adb *adb;
-	void (*fn)(void *arg);
+	void (*fn)(void *arg, bool silent);
 	void *arg;
+	unsigned int left;
 	int timer_fd;
 	int fd;
 	bool asked;
@@ -69,16 +72,21 @@ static void timer_set(struct vmm_adb_listed *listed, bool on)
 	timerfd_settime(listed->timer_fd, 0, &period, NULL);
 }
 
-static void is_listed(struct vmm_adb_listed *listed)
+static void listed_end(struct vmm_adb_listed *listed, bool silent)
 {
 	hang_up(listed);
 	timer_set(listed, false);
-	listed->fn(listed->arg);
+	listed->fn(listed->arg, silent);
+}
+
+static void is_listed(struct vmm_adb_listed *listed)
+{
+	listed_end(listed, false);
 }
 
 static int listed_ready(void *arg);
 
-/* Connected, or refused: there is no server then. */
+/* Sends the query; if the connection was refused, there is no server. */
 static void ask(struct vmm_adb_listed *listed)
 {
 	char question[64];
@@ -150,7 +158,11 @@ static int listed_tick(void *arg)
 
 	if (read(listed->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return 0;
-	if (listed->fd < 0)
+	/* A process that was stopped meanwhile has not waited. */
+	listed->left--;
+	if (!listed->left)
+		listed_end(listed, true);
+	else if (listed->fd < 0)
 		dial(listed);
 	else if (!listed->ticks--)
 		hang_up(listed);
@@ -158,17 +170,19 @@ static int listed_tick(void *arg)
 }
 
 /**
- * vmm_adb_listed_open - prepare to ask
+ * vmm_adb_listed_open - prepare a query
  * @loop: the main thread's loop
  * @adb: the ports that the server knows the guest by
+ * @seconds: how long it is asked, at most
  * @fn: called once, in the main thread, when the server lists the guest as "device", or
- *	when there is no server
+ *	when there is no server, or, @silent, when @seconds are over
  * @arg: argument of @fn
  *
- * Return: the question, or NULL after a message
+ * Return: the query, or NULL after a message
  */
 struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
-					   void (*fn)(void *arg), void *arg)
+					   unsigned int seconds,
+					   void (*fn)(void *arg, bool silent), void *arg)
 {
 	struct vmm_adb_listed *listed = calloc(1, sizeof(*listed));
 
@@ -178,6 +192,7 @@ struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct v
 	}
 	*listed = (struct vmm_adb_listed){
 		.loop = loop, .adb = adb, .fn = fn, .arg = arg, .fd = -1,
+		.left = seconds * PERIODS,
 	};
 	listed->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (listed->timer_fd < 0)
@@ -189,8 +204,8 @@ struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct v
 }
 
 /**
- * vmm_adb_listed_ask - begin to ask
- * @listed: opens no file by a path
+ * vmm_adb_listed_ask - begin to query
+ * @listed: the query; no file is opened by its path
  */
 void vmm_adb_listed_ask(struct vmm_adb_listed *listed)
 {
@@ -199,7 +214,7 @@ void vmm_adb_listed_ask(struct vmm_adb_listed *listed)
 }
 
 /**
- * vmm_adb_listed_close - ask no more
+ * vmm_adb_listed_close - end a query
  * @listed: may be NULL
  */
 void vmm_adb_listed_close(struct vmm_adb_listed *listed)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A socket for a program that serves the goldfish address space. There is one such program
- * at a time. The main thread takes what it says; what it is told comes from vCPUs' threads,
- * one at a time.
+ * A socket for a program that serves the goldfish address space; one program at a time. The
+ * main thread handles packets from the program; vCPU threads send packets to it, one thread
+ * at a time.
  *
- * A guest's ping is answered when the write of the register is done, so a vCPU waits for the
- * program, for at most WAIT_MS. A program that has let this time go by is not waited for any
- * more until it has answered the last ping that it was sent. What a program must know, the
- * end of a handle or of a block, waits as long for room in the socket; without room the
- * program is disconnected. It is the guest's own vCPU that waits, and nothing of vmmctl's.
+ * A guest's ping must be answered before its register write completes, so the vCPU waits for
+ * the program, WAIT_MS at most. After a timeout, no vCPU waits for the program again until it
+ * has answered the last ping that it was sent. Packets that the program must get, such as the
+ * close of a handle, wait as long for room in the socket; without room, the program is
+ * disconnected. Only the guest's own vCPU waits, no other thread of vmmctl.
  */
 #include <endian.h>
 #include <errno.h>
@@ -28,26 +28,26 @@
 #include "machine/machine.h"
 
 #define WAIT_MS		100
-#define AT_ONCE		32	/* packets that are taken before others have a turn */
-#define FILES		4	/* with a packet, so that none stays open; one is used */
+#define AT_ONCE		32	/* packets that are handled before other files of the loop */
+#define FILES		4	/* received with a packet, at most; one is used */
 
 /**
  * struct vmm_address_socket - the socket
- * @listener: it
+ * @listener: the listening socket
  * @area: the area
- * @refused: another program was sent away, and the user was told
+ * @refused: a second program was refused, and a message was written
  * @lock: protects all that follows, but for @unanswered
  * @changed: signalled when @answered or @ended becomes true, or @used false
  * @sock: the program's connection, or -1; only the main thread changes it
- * @used: a vCPU's thread is sending by it or waits for an answer
- * @ended: it is about to be closed
- * @late: the program owes an answer for which nobody waits any more
+ * @used: a vCPU thread uses @sock
+ * @ended: @sock is about to be closed
+ * @late: the program has not answered a ping in time
  * @number: of the last ping that was sent
- * @waits: a vCPU waits for the answer to it
- * @answered: it has come
- * @page: it
- * @opened: handles that the program was told of, a bit each
- * @unanswered: pings that a program had, and that were left as they were
+ * @waits: a vCPU waits for the answer to that ping
+ * @answered: the answer has arrived
+ * @page: the page of the answer
+ * @opened: a bit for each handle that the program knows
+ * @unanswered: counts pings that a program did not answer in time
  */
 struct vmm_address_socket {
 	struct vmm_vsock_listener listener;
@@ -69,7 +69,7 @@ struct vmm_address_socket {
 
 /* ---- the main thread ---- */
 
-/* A vCPU's thread that uses the connection notices at once. */
+/* Wakes a vCPU thread that uses the connection, then closes it. */
 static void hang_up(struct vmm_address_socket *s)
 {
 	if (s->sock < 0)
@@ -93,7 +93,7 @@ static void blame(struct vmm_address_socket *s, const char *what)
 	hang_up(s);
 }
 
-/* Never waits; false if the program is gone now. */
+/* Sends a packet without blocking. Returns false if the program was disconnected. */
 static bool say(struct vmm_address_socket *s, const struct vmm_address_packet *packet)
 {
 	if (send(s->sock, packet, sizeof(*packet), MSG_DONTWAIT | MSG_NOSIGNAL) ==
@@ -141,7 +141,7 @@ static bool take_map(struct vmm_address_socket *s, const struct vmm_address_pack
 	return done(s, packet, fd < 0 ? -EBADF : s->area.map(s->area.arg, &map));
 }
 
-/* False if the program is gone now. */
+/* Handles a packet. Returns false if the program was disconnected. */
 static bool take(struct vmm_address_socket *s, const struct vmm_address_packet *packet, int fd)
 {
 	switch (le32toh(packet->word)) {
@@ -152,11 +152,11 @@ static bool take(struct vmm_address_socket *s, const struct vmm_address_packet *
 	case VMM_ADDRESS_UNMAP:
 		return done(s, packet, s->area.unmap(s->area.arg, le64toh(packet->offset)));
 	}
-	blame(s, "says what there is not");
+	blame(s, "sends an unknown packet");
 	return false;
 }
 
-/* The first file that came, or -1; all others are closed. */
+/* Returns the first received file, or -1; closes all others. */
 static int take_files(struct msghdr *msg)
 {
 	struct cmsghdr *c;
@@ -178,7 +178,7 @@ static int take_files(struct msghdr *msg)
 	return first;
 }
 
-/* Takes a packet, if there is one; whether there may be another. */
+/* Handles a packet, if there is one. Returns whether there may be another. */
 static bool receive(struct vmm_address_socket *s)
 {
 	union {
@@ -201,7 +201,7 @@ static bool receive(struct vmm_address_socket *s)
 	if (n <= 0)
 		hang_up(s);
 	else if (n != sizeof(packet) || msg.msg_flags & MSG_TRUNC)
-		blame(s, "says what is no packet");
+		blame(s, "sends a malformed packet");
 	else
 		more = take(s, &packet, fd);
 	if (fd >= 0)
@@ -235,9 +235,9 @@ static void accepted(void *arg, struct vmm_vsock_listener *listener, int sock)
 	if (sock < 0)
 		return;
 	if (s->sock >= 0 || vmm_loop_add(listener->loop, sock, readable, s)) {
-		/* Said once for each program that serves: another one may try as it likes. */
+		/* One message for each program that serves, however often others connect. */
 		if (!s->refused)
-			vmm_note("%s: somebody serves already: a program is sent away",
+			vmm_note("%s: a program serves already: another one is refused",
 				 listener->path);
 		s->refused = true;
 		close(sock);
@@ -296,7 +296,7 @@ int vmm_address_socket_open(const char *path, struct vmm_loop *loop,
 }
 
 /**
- * vmm_address_socket_close - listen no more, and hang up
+ * vmm_address_socket_close - close the socket and the connection
  * @s: may be NULL; no vCPU runs
  */
 void vmm_address_socket_close(struct vmm_address_socket *s)
@@ -312,7 +312,7 @@ void vmm_address_socket_close(struct vmm_address_socket *s)
 }
 
 /**
- * vmm_address_socket_reset - say that all handles and all memory are gone
+ * vmm_address_socket_reset - tell a program that all handles and all memory are gone
  * @s: may be NULL
  *
  * Context: main thread; no vCPU runs.
@@ -329,7 +329,7 @@ void vmm_address_socket_reset(struct vmm_address_socket *s)
 
 /* ---- vCPUs' threads, one at a time ---- */
 
-/* The connection, which stays open until use_end(); -1 if there is none. */
+/* Returns the connection, which stays open until use_end(); -1 if there is none. */
 static int use_begin(struct vmm_address_socket *s)
 {
 	int sock;
@@ -360,7 +360,7 @@ static struct timespec until(unsigned int ms)
 	return time;
 }
 
-/* Milliseconds that are left, rounded up; 0 if none are. */
+/* Returns the milliseconds until @end, rounded up; 0 after it. */
 static int left(const struct timespec *end)
 {
 	struct timespec now;
@@ -371,7 +371,7 @@ static int left(const struct timespec *end)
 	return ns > 0 ? (ns + 999999) / 1000000 : 0;
 }
 
-/* Sends a packet, if there is room before @end. Signals do not make that later. */
+/* Sends a packet if there is room before @end, which signals do not extend. */
 static bool send_until(int sock, const struct vmm_address_packet *packet,
 		       const struct timespec *end)
 {
@@ -411,7 +411,7 @@ static bool say_opened(struct vmm_address_socket *s, int sock, u32 handle,
 	return true;
 }
 
-/* The number of the next ping; whether it is waited for. */
+/* Sets the number of the next ping. Returns whether to wait for its answer. */
 static bool ping_begin(struct vmm_address_socket *s, u64 *number)
 {
 	bool waits;
@@ -425,7 +425,7 @@ static bool ping_begin(struct vmm_address_socket *s, u64 *number)
 	return waits;
 }
 
-/* Waits for the answer, if the ping was @sent; whether it has come. */
+/* Waits for the answer if the ping was @sent. Returns whether it has arrived. */
 static bool ping_end(struct vmm_address_socket *s, bool sent, const struct timespec *end, u8 *page)
 {
 	bool answered;
@@ -441,7 +441,7 @@ static bool ping_end(struct vmm_address_socket *s, bool sent, const struct times
 		vmm_count(&s->unanswered, 1);
 		s->late = true;
 	}
-	/* A ping that it was not sent it cannot answer: the one before is the last. */
+	/* The program did not get this ping: the last one is that before it. */
 	if (!sent)
 		s->number--;
 	s->waits = false;
@@ -452,11 +452,11 @@ static bool ping_end(struct vmm_address_socket *s, bool sent, const struct times
 /**
  * vmm_address_socket_ping - have a program answer a ping
  * @s: the socket
- * @handle: whose it is
- * @start: where the guest says that the area is
- * @page: the guest's bytes; replaced if there is an answer
+ * @handle: the handle that sent it
+ * @start: guest address of the area according to the guest's driver
+ * @page: the guest's page; replaced if there is an answer
  *
- * Context: a vCPU's thread; nobody else is in this or in the next two functions. Waits for
+ * Context: a vCPU thread; one at a time in this and the next two functions. Waits for
  *	WAIT_MS at most.
  * Return: whether there is an answer
  */
@@ -482,7 +482,7 @@ bool vmm_address_socket_ping(struct vmm_address_socket *s, u32 handle, u64 start
 	return answered;
 }
 
-/* What must be known. The main thread finds the connection ended. */
+/* Sends a packet that the program must get; else shuts the connection down. */
 static void tell(struct vmm_address_socket *s, int sock, const struct vmm_address_packet *packet)
 {
 	const struct timespec end = until(WAIT_MS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A program that serves the goldfish address space of a VM: see host/address_wire.h for what
- * is said.
+ * A program that serves the goldfish address space of a VM; host/address_wire.h has the
+ * protocol.
  */
 #ifndef ADDRESS_SOCKET_H
 #define ADDRESS_SOCKET_H
@@ -12,11 +12,11 @@ struct vmm_address_socket;
 struct vmm_loop;
 
 /**
- * struct vmm_address_map - host memory that is to be seen in the area
+ * struct vmm_address_map - host memory that is to be shown in the area
  * @offset: in the area
  * @size: bytes
  * @fd: memfd that cannot shrink; not kept
- * @file_offset: where in it the memory begins
+ * @file_offset: where the memory begins in the file
  */
 struct vmm_address_map {
 	u64 offset;
@@ -26,14 +26,14 @@ struct vmm_address_map {
 };
 
 /**
- * struct vmm_address_area - the area, as a program gets at it
+ * struct vmm_address_area - the area, and operations for a program
  * @map: shows memory: 0, or -errno without a message
- * @unmap: takes away what begins at an offset: 0, or -errno without a message
+ * @unmap: removes memory that begins at an offset: 0, or -errno without a message
  * @arg: first argument of both
- * @size: bytes of it
+ * @size: bytes of the area
  * @handles: numbers of handles are 1 to this
  *
- * Both are called in the main thread. Nothing of the map is trusted.
+ * Both are called in the main thread. The map is not trusted.
  */
 struct vmm_address_area {
 	int (*map)(void *arg, const struct vmm_address_map *map);

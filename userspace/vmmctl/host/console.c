@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The terminal behind the board's UART. Output is collected and written when a line
- * ends, when much has been collected, or 10 ms after its first byte, so that a
- * guest pays for a write() per line and not per byte. A reader that is slow gets
- * what waits in a ring; what finds no room there is dropped and counted, so that
- * no reader can hold up a vCPU or the main thread. A plain file has no reader, but its disk
- * may be slow, and a process may be behind the file system: it is written to by a thread
- * of its own, which begins with the first output. Input waits here until the
- * guest takes it.
+ * The terminal behind the board's UART. Output is collected and written when a line ends, when
+ * there is a lot of it, or 10 ms after its first byte, so that there is one write() for a line
+ * and not for a byte. If the reader is slow, output waits in a ring; what does not fit there is
+ * dropped and counted, so no reader can block a vCPU or the main thread. A plain file has no
+ * reader, but its disk or file system may be slow: a thread writes to it (file_thread.c). Input
+ * waits here until the guest accepts it.
  *
- * A terminal is taken over only while vmmctl is in its foreground.
+ * vmmctl changes the mode of a terminal only while it is in the terminal's foreground.
  *
  * On a terminal Ctrl-A is the escape: x leaves, a second Ctrl-A sends one.
  */
@@ -20,10 +18,10 @@
 #include <string.h>
 #include <sys/timerfd.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/ending.h"
+#include "host/file_thread.h"
 #include "host/host.h"
 #include "host/output.h"
 #include "machine/machine.h"
@@ -31,44 +29,39 @@
 #define CONSOLE_ESCAPE		0x01	/* Ctrl-A */
 #define CONSOLE_FLUSH_NS	10000000
 #define CONSOLE_CHUNK		4096	/* bytes that are written before a line ends */
-#define CONSOLE_LAST_MS		300	/* at most for the last output, of a life and of all */
+#define CONSOLE_LAST_MS		300	/* at most for the last output of a life, and of the VM */
+#define CONSOLE_HURRY_MS	100	/* the same if a signal ends the process */
 
 /**
  * struct vmm_console - a terminal, or a pair of pipes
  * @loop: where its files are registered
  * @in: input file
  * @out: output
- * @timer_fd: expires when output has waited long enough
- * @ready_fd: eventfd: the guest has room for input again
+ * @timer_fd: expires when collected output has to be written
+ * @ready_fd: eventfd, signalled when the guest has room for input again
  * @tty: @in is a terminal, in raw mode, with escapes
- * @background: @in is a terminal that another job has
- * @group: this job; the sandbox does not let it be asked for
- * @in_ended: nothing comes from @in any more
- * @saved: its mode before
+ * @background: @in is a terminal, and vmmctl is not in its foreground
+ * @group: process group of vmmctl; the sandbox does not allow to read it
+ * @in_ended: @in is at its end
+ * @saved: mode of the terminal before
  * @watching_in: @in is in the loop
  * @escaped: the last byte typed was the escape
- * @typed: input that the guest has not taken; main thread only
- * @typed_len: bytes of it
- * @starved: input waits for room (written by main, read by vCPU threads)
+ * @typed: input that the guest has not accepted; main thread only
+ * @typed_len: bytes in @typed
+ * @starved: input waits for room in the guest (written by main, read by vCPU threads)
  * @prefix: lines that begin with this are reported, or NULL
- * @line_fn: to whom
- * @line_arg: its argument
+ * @line_fn: called with such a line
+ * @line_arg: argument of @line_fn
  * @line: the line so far; the caller of vmm_console_put() serialises
- * @line_len: bytes of it
+ * @line_len: bytes in @line
  * @lock: protects what follows
- * @guest: who takes input, or NULL
- * @guest_arg: its argument
+ * @guest: operations of the device that accepts input, or NULL
+ * @guest_arg: argument of the operations
  * @ring: output that was not written yet
  * @armed: the timer runs
- * @full: there was no room for @ring: the main thread waits for it
+ * @full: @out was full: the main thread waits until it is writable
  * @watching_out: @out is in the loop; main thread only
- * @writing: there is @writer
- * @due: it has something to write
- * @ending: it is to end when it has written all
- * @taken: bytes that it has in hand
- * @stuck: it was waited for, and has not come since
- * @cond: signalled when @due, @ending or @ring has changed
- * @writer: writes to a plain file
+ * @file: writes to a plain file; NULL for others
  */
 struct vmm_console {
 	struct vmm_loop *loop;
@@ -98,16 +91,10 @@ struct vmm_console {
 	bool armed;
 	bool full;
 	bool watching_out;
-	bool writing;
-	bool due;
-	bool ending;
-	size_t taken;
-	bool stuck;
-	pthread_cond_t cond;
-	pthread_t writer;
+	struct vmm_file_thread *file;
 };
 
-/* The terminal that has to be given back even if there is no time for the rest. */
+/* The terminal whose mode is restored even by a signal handler. */
 static struct {
 	int fd;
 	struct termios saved;
@@ -116,85 +103,53 @@ static struct {
 static void console_arm_locked(struct vmm_console *con);
 
 /* What cannot be written is dropped, as in vmm_output_drain(). */
-static size_t console_write_all(struct vmm_console *con, const u8 *bytes, size_t len)
+static size_t console_record(void *arg, const void *record, size_t len)
 {
+	const struct vmm_console *con = arg;
+	const u8 *bytes = record;
 	ssize_t n;
 
 	for (; len; bytes += n, len -= n) {
 		n = vmm_output_write(&con->out, bytes, len);
-		if (n < 0)
+		if (n <= 0)
 			break;
 	}
 	return len;
 }
 
-static void *console_writer(void *arg)
+static void console_hand_over_locked(struct vmm_console *con)
 {
-	struct vmm_console *con = arg;
 	u8 bytes[CONSOLE_CHUNK];
-	size_t dropped;
 	size_t len;
 
-	pthread_setname_np(pthread_self(), "console");
-	pthread_mutex_lock(&con->lock);
-	while (con->due || !con->ending) {
-		if (!con->due) {
-			pthread_cond_wait(&con->cond, &con->lock);
-			continue;
-		}
-		len = vmm_output_take(&con->ring, bytes, sizeof(bytes));
-		if (len) {
-			con->taken = len;
-			pthread_mutex_unlock(&con->lock);
-			dropped = console_write_all(con, bytes, len);
-			pthread_mutex_lock(&con->lock);
-			con->taken = 0;
-			con->ring.dropped += dropped;
-			continue;
-		}
-		con->due = false;
-		con->stuck = false;
-		pthread_cond_broadcast(&con->cond);
-	}
-	pthread_mutex_unlock(&con->lock);
-	return NULL;
+	while ((len = vmm_output_take(&con->ring, bytes, sizeof(bytes))))
+		vmm_file_thread_text(con->file, bytes, len);
 }
 
-/* Without a thread, whoever has output writes it. */
-static bool console_wake_writer_locked(struct vmm_console *con)
+/*
+ * While a slow file is busy, lines are collected to chunks, so that there is not a write()
+ * for each. Returns whether to wait for more.
+ */
+static bool console_collects_locked(const struct vmm_console *con)
 {
-	if (!con->writing)
-		con->writing = !pthread_create(&con->writer, NULL, console_writer, con);
-	con->due = con->writing;
-	pthread_cond_broadcast(&con->cond);
-	return con->writing;
-}
-
-/* Waits for the writer, but not for long, and not again: whether it has written all. */
-static bool console_written_locked(struct vmm_console *con)
-{
-	struct timespec until;
-
-	if (con->stuck)
-		return !con->due;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += CONSOLE_LAST_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	while (con->due && !con->stuck)
-		con->stuck = pthread_cond_clockwait(&con->cond, &con->lock, CLOCK_MONOTONIC,
-						    &until);
-	return !con->due;
+	return con->file && con->ring.len && con->ring.len < CONSOLE_CHUNK &&
+	       vmm_file_thread_busy(con->file);
 }
 
 static void console_write_locked(struct vmm_console *con)
 {
 	bool full;
 
-	if (con->out.plain && con->ring.len && console_wake_writer_locked(con))
+	if (console_collects_locked(con)) {
+		console_arm_locked(con);
 		return;
+	}
+	if (con->file) {
+		console_hand_over_locked(con);
+		return;
+	}
 	full = vmm_output_drain(&con->ring, &con->out) == -EAGAIN;
-	/* Only the main thread may touch the loop: the timer takes it there. */
+	/* Only the main thread may use the loop: the timer wakes it. */
 	if (full && !con->full) {
 		con->full = true;
 		console_arm_locked(con);
@@ -205,8 +160,7 @@ static void console_write_locked(struct vmm_console *con)
 static void console_watch_out(struct vmm_console *con, bool on);
 
 /*
- * The last output: a reader that is merely slow gets it, one that does not read at
- * all is not waited for.
+ * Writes the last output: waits for a slow reader, but not for one that does not read at all.
  */
 static void console_last(struct vmm_console *con)
 {
@@ -219,32 +173,39 @@ static void console_last(struct vmm_console *con)
 		vmm_console_flush(con);
 	}
 	pthread_mutex_lock(&con->lock);
-	lost = con->ring.dropped + con->ring.len + con->taken;
+	lost = con->ring.dropped + con->ring.len;
 	pthread_mutex_unlock(&con->lock);
+	if (con->file)
+		lost += vmm_file_thread_lost(con->file);
 	if (lost)
-		vmm_note("%llu bytes of the console's output were dropped: nobody took them",
+		vmm_note("%llu bytes of the console's output were dropped: nobody read them",
 			 lost);
 }
 
 /**
- * vmm_console_flush - write what was held back, as far as there is room
+ * vmm_console_flush - write collected output, as far as there is room
  * @con: the console
  *
- * Waits a moment for a plain file, so that what is written to it next comes behind.
+ * Waits briefly for a plain file, so that later output of others comes after it.
  */
 void vmm_console_flush(struct vmm_console *con)
 {
 	pthread_mutex_lock(&con->lock);
-	console_write_locked(con);
-	console_written_locked(con);
+	if (con->file)
+		console_hand_over_locked(con);
+	else
+		console_write_locked(con);
 	pthread_mutex_unlock(&con->lock);
+	if (con->file)
+		vmm_file_thread_wait(con->file, vmm_ending_signal() ? CONSOLE_HURRY_MS :
+								      CONSOLE_LAST_MS);
 }
 
 /**
- * vmm_console_dropped - count what was dropped
+ * vmm_console_dropped - return how much output was dropped
  * @con: may be NULL
  *
- * Return: bytes of output that found no room
+ * Return: bytes
  */
 u64 vmm_console_dropped(struct vmm_console *con)
 {
@@ -255,7 +216,7 @@ u64 vmm_console_dropped(struct vmm_console *con)
 	pthread_mutex_lock(&con->lock);
 	dropped = con->ring.dropped;
 	pthread_mutex_unlock(&con->lock);
-	return dropped;
+	return con->file ? dropped + vmm_file_thread_dropped(con->file) : dropped;
 }
 
 static int console_timer(void *arg)
@@ -304,7 +265,7 @@ static void console_arm_locked(struct vmm_console *con)
 		con->armed = !timerfd_settime(con->timer_fd, 0, &soon, NULL);
 }
 
-/* Completes the line when @byte ends it, and reports it if it is watched. */
+/* Adds @byte to the line; reports a complete line if it is watched. */
 static void console_watch_byte(struct vmm_console *con, u8 byte)
 {
 	if (byte != '\n') {
@@ -321,7 +282,7 @@ static void console_watch_byte(struct vmm_console *con, u8 byte)
 }
 
 /**
- * vmm_console_put - take a byte that the guest sent
+ * vmm_console_put - write a byte that the guest sent
  * @con: the console
  * @byte: the byte
  *
@@ -332,7 +293,7 @@ void vmm_console_put(struct vmm_console *con, u8 byte)
 {
 	pthread_mutex_lock(&con->lock);
 	vmm_output_put(&con->ring, &byte, 1);
-	/* Without room the main thread waits for it: it is not asked for each line. */
+	/* If @out is full, the main thread waits for it: do not try at each line. */
 	if (!con->full && (byte == '\n' || con->ring.len >= CONSOLE_CHUNK))
 		console_write_locked(con);
 	else
@@ -342,21 +303,21 @@ void vmm_console_put(struct vmm_console *con, u8 byte)
 		console_watch_byte(con, byte);
 }
 
-/* Hands over what was typed; what the guest has no room for stays. */
+/* Passes typed input to the guest; keeps what the guest has no room for. */
 static void console_feed(struct vmm_console *con)
 {
 	const struct vmm_console_guest *guest;
 	size_t taken = 0;
 	void *arg;
 
-	/* A guest that starts anew is attached again, by a job. */
+	/* Under the lock, because a job attaches the device again after a reset. */
 	pthread_mutex_lock(&con->lock);
 	guest = con->guest;
 	arg = con->guest_arg;
 	pthread_mutex_unlock(&con->lock);
 	/*
-	 * Set before the guest is asked, so that room which appears meanwhile
-	 * is reported: at worst it is asked once too often.
+	 * Set before the guest is asked, so that room which appears meanwhile is reported; at
+	 * worst, the guest is asked once more than needed.
 	 */
 	__atomic_store_n(&con->starved, con->typed_len > 0, __ATOMIC_SEQ_CST);
 	if (guest && con->typed_len)
@@ -369,12 +330,12 @@ static void console_feed(struct vmm_console *con)
 
 static void console_type(struct vmm_console *con, u8 byte)
 {
-	/* Only a terminal gets here with a full buffer: see console_readable(). */
+	/* Only for a terminal the buffer may be full: see console_readable(). */
 	if (con->typed_len < sizeof(con->typed))
 		con->typed[con->typed_len++] = byte;
 }
 
-/* Looks for escapes; VMM_END_QUIT if the user leaves. */
+/* Handles escapes. Returns VMM_END_QUIT if the user leaves. */
 static int console_typed(struct vmm_console *con, const u8 *bytes, size_t len)
 {
 	size_t i;
@@ -445,7 +406,7 @@ static void console_watch_in(struct vmm_console *con, bool on)
 }
 
 /**
- * vmm_console_ready - say that the guest has room for input
+ * vmm_console_ready - call when the guest has room for input
  * @con: the console
  *
  * Context: any thread; cheap when nothing waits.
@@ -457,12 +418,12 @@ void vmm_console_ready(struct vmm_console *con)
 }
 
 /**
- * vmm_console_attach - connect the device that takes input
+ * vmm_console_attach - connect the device that accepts input
  * @con: the console
  * @guest: its operations; NULL disconnects
  * @arg: argument of the operations
  *
- * Context: any thread; nothing is put meanwhile.
+ * Context: any thread; vmm_console_put() is not called meanwhile.
  */
 void vmm_console_attach(struct vmm_console *con, const struct vmm_console_guest *guest, void *arg)
 {
@@ -489,7 +450,7 @@ void vmm_console_watch(struct vmm_console *con, const char *prefix,
 	con->line_arg = arg;
 }
 
-/* In a signal handler, if there is no time for vmm_console_close(). */
+/* Called in a signal handler if vmm_console_close() cannot be. */
 static void console_give_back(void)
 {
 	if (console_terminal.fd >= 0)
@@ -497,8 +458,8 @@ static void console_give_back(void)
 }
 
 /*
- * A job in the background that touches its terminal, or reads it, is stopped by the
- * shell; it gets neither until it is in the foreground.
+ * A background job that changes its terminal's mode, or reads from it, is stopped by the
+ * kernel: vmmctl does neither until it is in the foreground.
  */
 static bool console_in_background(const struct vmm_console *con)
 {
@@ -511,12 +472,12 @@ static void console_raw(struct vmm_console *con)
 {
 	struct termios raw;
 
-	/* What it was before the first time is what it gets back. */
+	/* The mode from before the first change is the one that is restored. */
 	if (con->in < 0 || (!con->tty && tcgetattr(con->in, &con->saved)))
 		return;
 	raw = con->saved;
 	cfmakeraw(&raw);
-	/* Messages of vmmctl's own still want their carriage returns. */
+	/* Messages of vmmctl still need their carriage returns. */
 	raw.c_oflag |= OPOST;
 	if (tcsetattr(con->in, TCSANOW, &raw))
 		return;
@@ -527,10 +488,10 @@ static void console_raw(struct vmm_console *con)
 }
 
 /**
- * vmm_console_foreground - take the terminal over, if vmmctl is in its foreground now
+ * vmm_console_foreground - set the terminal's mode, if vmmctl is in its foreground now
  * @con: may be NULL
  *
- * Context: main thread, at the start and when the shell lets a stopped job go on.
+ * Context: main thread, at the start and when a stopped job is continued.
  */
 void vmm_console_foreground(struct vmm_console *con)
 {
@@ -539,7 +500,7 @@ void vmm_console_foreground(struct vmm_console *con)
 	if (con->background)
 		console_watch_in(con, true);
 	con->background = false;
-	/* Also after a stop: the shell had the terminal meanwhile. */
+	/* Also after a stop, in which the shell has changed the mode. */
 	console_raw(con);
 }
 
@@ -560,17 +521,19 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 		return NULL;
 	}
 	pthread_mutex_init(&con->lock, NULL);
-	pthread_cond_init(&con->cond, NULL);
 	con->loop = loop;
 	con->in = in;
 	con->group = getpgrp();
 	vmm_output_init(&con->out, out);
+	if (con->out.plain)
+		con->file = vmm_file_thread_open("console", NULL, VMM_FILE_ROOM, console_record,
+						 con);
 	con->ready_fd = vmm_event_create();
 	con->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (con->timer_fd < 0)
 		vmm_error(errno, "cannot create the console's timer");
-	/* Whatever fails has said why. */
-	if (con->ready_fd < 0 || con->timer_fd < 0 ||
+	/* What fails has written a message. */
+	if ((con->out.plain && !con->file) || con->ready_fd < 0 || con->timer_fd < 0 ||
 	    vmm_loop_add(loop, con->ready_fd, console_guest_ready, con) ||
 	    vmm_loop_add(loop, con->timer_fd, console_timer, con)) {
 		con->in = -1;
@@ -582,26 +545,9 @@ struct vmm_console *vmm_console_open(struct vmm_loop *loop, int in, int out)
 	return con;
 }
 
-/* False if it does not end: it keeps what it uses then. */
-static bool console_end_writer(struct vmm_console *con)
-{
-	bool written;
-
-	if (!con->writing)
-		return true;
-	pthread_mutex_lock(&con->lock);
-	con->ending = true;
-	pthread_cond_broadcast(&con->cond);
-	written = !con->due;
-	pthread_mutex_unlock(&con->lock);
-	if (written)
-		pthread_join(con->writer, NULL);
-	return written;
-}
-
 /**
- * vmm_console_leave - write what is left, and give the terminal back as it was
- * @con: threads may go on writing to it
+ * vmm_console_leave - write the remaining output, and restore the terminal's mode
+ * @con: other threads may still write to it
  */
 void vmm_console_leave(struct vmm_console *con)
 {
@@ -630,10 +576,10 @@ void vmm_console_close(struct vmm_console *con)
 		close(con->ready_fd);
 	if (con->timer_fd >= 0)
 		close(con->timer_fd);
-	if (!console_end_writer(con))
+	/* A thread that does not end keeps what it uses. */
+	if (!vmm_file_thread_close(con->file, -1))
 		return;
 	vmm_output_close(&con->out);
-	pthread_cond_destroy(&con->cond);
 	pthread_mutex_destroy(&con->lock);
 	free(con);
 }

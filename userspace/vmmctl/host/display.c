@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The screen: the one file that all who show it share, and the frames that a device
- * puts there. A frame is taken when somebody wants to see it, and only rows that are
- * others than before are written.
+ * The screen: a memory file that all viewers share, and the frames that a device puts there.
+ * A frame is fetched only when a viewer wants to see it, and only rows that have changed are
+ * written.
  */
 #include <endian.h>
 #include <errno.h>
@@ -24,18 +24,18 @@
 
 /**
  * struct vmm_display - a screen
- * @fd: the file
- * @header: its first page, and pixels behind
- * @size: bytes of it
+ * @fd: the memory file
+ * @header: the mapping: the first page, and pixels after it
+ * @size: bytes of the file
  * @width: pixels of a row
  * @height: rows
- * @board: the board's framebuffer: has it call vmm_display_frame(); NULL for none
- * @board_arg: its argument
- * @taken: producers that have taken the screen, the newest first; it is shown
+ * @board: callback that makes the board's framebuffer call vmm_display_frame(); NULL for none
+ * @board_arg: argument of @board
+ * @taken: producers that have taken the screen, the newest first; that one is shown
  * @lock: protects all that follows and the pixels
  * @format: of the pixels
- * @turns: as the header has it
- * @written: bytes of pixels so far
+ * @turns: as in the header
+ * @written: bytes of pixels that were written so far
  */
 struct vmm_display {
 	int fd;
@@ -70,7 +70,7 @@ static void header_fill(struct vmm_display *display)
 	header->turns = htole32(display->turns);
 }
 
-/* Our mapping stays writable; there will be no other that is. */
+/* The seal forbids new writable mappings; this one stays writable. */
 static int display_map(struct vmm_display *display)
 {
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
@@ -89,7 +89,7 @@ static int display_map(struct vmm_display *display)
 }
 
 /**
- * vmm_display_open - make a screen, black
+ * vmm_display_open - create a black screen
  * @width: pixels of a row
  * @height: rows
  *
@@ -118,8 +118,8 @@ struct vmm_display *vmm_display_open(unsigned int width, unsigned int height)
 }
 
 /**
- * vmm_display_close - show nothing any more
- * @display: may be NULL; who has the file keeps the last frame
+ * vmm_display_close - free a screen
+ * @display: may be NULL; programs that have the file keep the last frame
  */
 void vmm_display_close(struct vmm_display *display)
 {
@@ -134,10 +134,10 @@ void vmm_display_close(struct vmm_display *display)
 }
 
 /**
- * vmm_display_file - tell which file it is
+ * vmm_display_file - return the memory file
  * @display: the screen
  *
- * Return: the file, which stays the screen's
+ * Return: the file, owned by the screen
  */
 int vmm_display_file(const struct vmm_display *display)
 {
@@ -145,9 +145,9 @@ int vmm_display_file(const struct vmm_display *display)
 }
 
 /**
- * vmm_display_attach - say who has the frames
+ * vmm_display_attach - set the board's framebuffer
  * @display: the screen
- * @refresh: calls vmm_display_frame() at once with the newest; NULL for nobody
+ * @refresh: calls vmm_display_frame() at once with the newest frame; NULL for none
  * @arg: argument of @refresh
  *
  * Context: main thread.
@@ -159,9 +159,9 @@ void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg),
 }
 
 /**
- * vmm_display_take - show the frames of another producer than the attached one
+ * vmm_display_take - show the frames of another producer than the board's framebuffer
  * @display: the screen
- * @producer: has not taken it; stays the caller's
+ * @producer: has not taken the screen; owned by the caller
  *
  * Context: main thread.
  */
@@ -203,7 +203,7 @@ void vmm_display_refresh(struct vmm_display *display)
 }
 
 /**
- * vmm_display_size - tell how large the screen is
+ * vmm_display_size - return how large the screen is
  * @display: the screen
  * @width: filled: pixels of a row
  * @height: filled: rows
@@ -215,7 +215,7 @@ void vmm_display_size(const struct vmm_display *display, u32 *width, u32 *height
 }
 
 /**
- * vmm_display_written - tell how many bytes of pixels were written so far
+ * vmm_display_written - return how many bytes of pixels were written so far
  * @display: the screen
  *
  * Return: bytes
@@ -225,7 +225,7 @@ u64 vmm_display_written(const struct vmm_display *display)
 	return display->written;
 }
 
-/* A reader sees that pixels change, before they do and after. */
+/* Changes the sequence number before and after pixels change, for readers. */
 static void sequence_step(struct vmm_display_header *header)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -234,7 +234,7 @@ static void sequence_step(struct vmm_display_header *header)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Another kind of picture: all of it is new. */
+/* The format or rotation has changed: the whole picture is damaged. */
 static void change_kind(struct vmm_display *display, enum vmm_pixels format, unsigned int turns)
 {
 	display->format = format;
@@ -243,14 +243,14 @@ static void change_kind(struct vmm_display *display, enum vmm_pixels format, uns
 }
 
 /**
- * struct change - what of a file is written
+ * struct change - a change of the file
  * @display: the screen
  * @format: of the frame's pixels
  * @turns: of the frame
  * @stride: bytes of a row
- * @all: every row is another
+ * @all: all rows have changed
  * @first: first row that was written; the screen's height if there is none
- * @last: behind the last one
+ * @last: row after the last one that was written
  */
 struct change {
 	struct vmm_display *display;
@@ -279,7 +279,7 @@ static void change_write(struct change *change, u32 y, u32 count, const u8 *pixe
 	change->last = y + count;
 }
 
-/* Of @count rows from row @y on, those that differ: from one up to one that does not, at once. */
+/* Writes those of @count rows from row @y on that differ, in runs of adjacent rows. */
 static void change_rows(struct change *change, u32 y, u32 count, const u8 *pixels)
 {
 	const u8 *to = (u8 *)change->display->header + VMM_DISPLAY_PIXELS + y * change->stride;
@@ -302,9 +302,9 @@ static void change_rows(struct change *change, u32 y, u32 count, const u8 *pixel
  * @display: the screen
  * @format: of its pixels
  * @turns: quarter turns clockwise to show it
- * @rows: returns rows from @y on, without a gap and as wide as the screen, and sets *@count
- *	to how many they are, 1 to what it was; they stay until it is called again, but may
- *	change
+ * @rows: returns rows from @y on, without gaps and as wide as the screen, and reduces *@count
+ *	to their number, at least 1; they are valid until the next call, but may change
+ *	meanwhile
  * @arg: first argument of @rows
  *
  * Context: any thread.
@@ -339,7 +339,7 @@ void vmm_display_rows(struct vmm_display *display, enum vmm_pixels format, unsig
 
 static const u8 black[VMM_DISPLAY_SIDE * PIXEL_MAX];
 
-/* A frame in one piece. */
+/* A frame whose rows are all in memory. */
 struct piece {
 	const u8 *pixels;
 	size_t stride;

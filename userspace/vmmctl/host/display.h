@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The screen of a VM as other programs see it: a memfd with a page that describes it,
- * and pixels behind. The file's size never changes, and nobody but vmmctl can write to
- * it. Who shows the screen gets the file by the control socket (command "screen").
+ * The screen of a VM for other programs: a memfd with a page that describes it, and pixels
+ * after that. The file's size never changes, and only vmmctl can write to it. A viewer gets
+ * the file by the control socket (command "screen").
  *
- * A producer is a device that knows where the guest has its pixels.
+ * A producer is a device that knows where the guest's pixels are.
  */
 #ifndef HOST_DISPLAY_H
 #define HOST_DISPLAY_H
@@ -16,7 +16,7 @@
 #define VMM_DISPLAY_PIXELS	4096		/* where pixels begin */
 #define VMM_DISPLAY_SIDE	4096		/* pixels of a row, and rows, at most */
 
-/* What a pixel is. */
+/* Formats of a pixel. */
 enum vmm_pixels {
 	VMM_PIXELS_RGBX8888 = 1,	/* bytes red, green, blue, none */
 	VMM_PIXELS_RGB565 = 2,		/* 16 bits, little endian, red on top */
@@ -27,13 +27,13 @@ enum vmm_pixels {
  * struct vmm_display_header - first bytes of the file
  * @magic: VMM_DISPLAY_MAGIC
  * @version: VMM_DISPLAY_VERSION
- * @sequence: one more before pixels change and after: odd while they do
+ * @sequence: incremented before and after pixels change: odd while they do
  * @width: pixels of a row, as the guest draws it
  * @height: rows
  * @stride: bytes from one row to the next
  * @format: enum vmm_pixels
- * @turns: quarter turns clockwise by which the picture is to be turned when it is shown
- * @damage: what the last change has changed: left, top, width, height
+ * @turns: quarter turns clockwise by which a viewer turns the picture
+ * @damage: rectangle of the last change: left, top, width, height
  *
  * Numbers are little endian. Only @width, @height and @version never change.
  */
@@ -54,7 +54,7 @@ struct vmm_display;
 /**
  * struct vmm_display_producer - a device that takes the screen from the board's framebuffer
  * @refresh: puts the newest frame there: vmm_display_rows() or vmm_display_frame()
- * @arg: its argument
+ * @arg: argument of @refresh
  * @next: the producer that is shown when this one gives the screen back, or NULL
  */
 struct vmm_display_producer {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * `vmmctl doctor`: says in plain sentences what this host can do, and what is
- * missing for `vmmctl run` to work at full speed. Looks at everything, even
- * after something was found missing.
+ * `vmmctl doctor`: prints what this host can do, and what is missing for `vmmctl run` to work
+ * at full speed, as full sentences. Checks everything, also after something was found missing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +17,7 @@
 #include "machine/machine.h"
 
 /**
- * struct doctor - what was found
+ * struct doctor - result of the checks
  * @missing: how many things are missing
  */
 struct doctor {
@@ -30,7 +29,7 @@ struct doctor {
 #define bad(d, ...)	((d)->missing += vmm_doctor_bad(__VA_ARGS__))
 
 /**
- * vmm_doctor_good - print what is as it should be
+ * vmm_doctor_good - print a check that has passed
  * @fmt: a sentence, as for printf()
  */
 void vmm_doctor_good(const char *fmt, ...)
@@ -45,10 +44,10 @@ void vmm_doctor_good(const char *fmt, ...)
 }
 
 /**
- * vmm_doctor_bad - print what is missing
- * @fmt: a sentence, and the command that mends it, as for printf()
+ * vmm_doctor_bad - print a check that has failed
+ * @fmt: a sentence, and the command that repairs it, as for printf()
  *
- * Return: 1, for who counts them
+ * Return: 1, so that callers can add results
  */
 unsigned int vmm_doctor_bad(const char *fmt, ...)
 {
@@ -68,7 +67,7 @@ static void doctor_arch(void)
 }
 
 /**
- * vmm_doctor_parts - print what KVM has of what it may lack
+ * vmm_doctor_parts - print which features KVM has and which it lacks
  * @lacks: as vmm_kvm_lacks() gives it
  *
  * Return: how many are missing
@@ -87,7 +86,7 @@ unsigned int vmm_doctor_parts(u32 lacks)
 	return missing;
 }
 
-/* What interrupts a guest: it has to be in the kernel. */
+/* Checks the interrupt controller, which must be in the kernel. */
 #ifdef __aarch64__
 static void doctor_irqchip(struct doctor *d, int vm_fd)
 {
@@ -119,7 +118,7 @@ static void doctor_irqchip(struct doctor *d, int vm_fd)
 {
 	doctor_capability(d, vm_fd, KVM_CAP_IRQCHIP, "interrupt controllers");
 	doctor_capability(d, vm_fd, KVM_CAP_PIT2, "a timer (PIT)");
-	doctor_capability(d, vm_fd, KVM_CAP_EXT_CPUID, "a list of what its CPUs can do");
+	doctor_capability(d, vm_fd, KVM_CAP_EXT_CPUID, "the list of CPUID leaves that it supports");
 }
 #endif
 
@@ -132,11 +131,14 @@ static void doctor_window(struct doctor *d, int kvm_fd)
 		bad(d, "KVM does not run a guest of a few instructions.");
 		return;
 	}
-	/* Without it no guest ran, and it was counted already. */
+	/* Without read-only memory no guest ran; doctor_parts has reported that. */
 	if (!probe.readonly)
 		return;
 	good("KVM ran a guest of a few instructions.");
-	if (!vmm_probe_coherent(&probe))
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		bad(d, "The host's pages of %ld bytes allow no register window: registers exit.",
+		    sysconf(_SC_PAGESIZE));
+	else if (!vmm_probe_coherent(&probe))
 		bad(d, "The register window would show old values: registers will exit.");
 	else
 		good("The register window is coherent.");
@@ -186,7 +188,7 @@ static void doctor_services(struct doctor *d, int fd)
 	close(services);
 }
 
-/* @works: the pipe's device says so */
+/* @works: as the pipe's device reports it */
 static void doctor_doorbell(struct doctor *d, bool works)
 {
 	char way[16] = "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the doctor's rooms share: a line about each thing that was looked at.
+ * What the files of the doctor share: printing a line for each check.
  */
 #ifndef HOST_DOCTOR_H
 #define HOST_DOCTOR_H

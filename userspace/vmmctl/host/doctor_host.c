@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a certain run needs of this host that is no file: limits, huge pages, ports, tap
+ * Checks what a run needs of this host besides files: limits, huge pages, ports, tap
  * interfaces, and a directory for the VM's control socket.
  */
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@
 
 #define FILES_NEEDED	256	/* of a VM with some devices and pipes */
 
-/* What is missing, and the command that mends it. */
+/* Messages: what is missing, and the command that repairs it. */
 #define RAM_IS_A_LARGE_FILE \
 	"Guest RAM is a file of %llu MiB, and a file may have %llu. Try: ulimit -f unlimited"
 #define FEW_FILES \
@@ -65,7 +65,7 @@ static unsigned int check_limits(const struct vmm_config *cfg)
 	if (!cfg->backends[VMM_BACKEND_VDPA])
 		return missing;
 	if (vmm_limits_lock(cfg->memory, &limit))
-		vmm_doctor_good("All of the guest's RAM may be locked, as a vDPA device wants it.");
+		vmm_doctor_good("All of the guest's RAM may be locked, as a vDPA device needs it.");
 	else
 		missing += vmm_doctor_bad(RAM_IS_NOT_LOCKED,
 					  cfg->memory / MIB, limit / MIB, cfg->memory);
@@ -76,7 +76,7 @@ static unsigned int check_huge_pages(const struct vmm_config *cfg)
 {
 	u64 page = vmm_huge_page_bytes(cfg->huge_pages);
 	struct vmm_huge_pool pool;
-	char mend[VMM_HUGE_MEND];
+	char command[VMM_HUGE_COMMAND];
 
 	if (!page)
 		return 0;
@@ -89,9 +89,9 @@ static unsigned int check_huge_pages(const struct vmm_config *cfg)
 				      cfg->memory / MIB, page / MIB,
 				      (cfg->memory / page + 1) * page / MIB);
 	if (pool.free < cfg->memory / page) {
-		vmm_huge_mend(&pool, cfg->memory / page, mend, sizeof(mend));
+		vmm_huge_command(&pool, cfg->memory / page, command, sizeof(command));
 		return vmm_doctor_bad(FEW_HUGE_PAGES,
-				      cfg->memory / page, page / MIB, pool.free, mend);
+				      cfg->memory / page, page / MIB, pool.free, command);
 	}
 	vmm_doctor_good("There are enough pages of %llu MiB.", page / MIB);
 	return 0;
@@ -155,7 +155,7 @@ static unsigned int check_ports(const struct vmm_config *cfg)
 
 /* ---- tap interfaces ---- */
 
-/* A number that sysfs has about an interface; false if it has none. */
+/* Reads a number about an interface from sysfs; returns false if there is none. */
 static bool net_number(const char *name, const char *what, long *value)
 {
 	char path[100];
@@ -173,7 +173,7 @@ static bool net_number(const char *name, const char *what, long *value)
 	return got;
 }
 
-/* What the kernel asks of who opens a tap; root may open all. */
+/* Checks what the kernel checks when a tap is opened: owner and group, or root. */
 static bool tap_is_ours(const char *name)
 {
 	long owner = -1;
@@ -219,7 +219,7 @@ static unsigned int check_tap(const char *name)
 
 /* ---- where the VM's sockets are ---- */
 
-/* The run makes the last part of the path. A VM without a name goes on without it. */
+/* vmmctl run creates the last part of the path. A VM without a name runs without it. */
 static unsigned int check_base(const struct vmm_config *cfg)
 {
 	char base[PATH_MAX];
@@ -243,7 +243,7 @@ static unsigned int check_base(const struct vmm_config *cfg)
 }
 
 /**
- * vmm_doctor_host - print what a run needs of the host that is no file
+ * vmm_doctor_host - check what a run needs of the host besides files
  * @cfg: the run
  *
  * Return: how many things are missing

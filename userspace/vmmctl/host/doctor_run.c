@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a certain run needs of this host beyond KVM and the pipe: files, directories,
- * device nodes, sockets. One sentence each, with the command that mends it. What is no
- * file is in doctor_host.c.
+ * Checks what a run needs of this host beyond KVM and the pipe: files, directories, device
+ * nodes, sockets. Each check prints one sentence, with the command that repairs a failure.
+ * doctor_host.c has the checks that are not about files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #define DISK_IS_WRITTEN \
 	"Another guest writes to the disk %s. Who does says: sudo fuser -v %s"
 
-/* Says whether a file can be used; 1 if not. */
+/* Prints whether a file can be used; returns 1 if not. */
 static unsigned int check_file(const char *what, const char *path, int mode, const char *mend)
 {
 	if (!access(path, mode)) {
@@ -45,7 +45,7 @@ static unsigned int check_node(const char *node, const char *module)
 	return check_file("device", node, R_OK | W_OK, mend);
 }
 
-/* A file that is there, but not for this user, is opened by its owner; else @absent. */
+/* Checks an input file. If it exists, the advice is to ask its owner, else @absent. */
 static unsigned int check_given(const char *what, const char *path, int mode, const char *absent)
 {
 	char mend[PATH_MAX + 60];
@@ -58,7 +58,7 @@ static unsigned int check_given(const char *what, const char *path, int mode, co
 	return check_file(what, path, mode, mend);
 }
 
-/* A file that the run makes, or writes to. */
+/* Checks a file that the run creates, or writes to. */
 static unsigned int check_made(const char *what, const char *path)
 {
 	char dir[PATH_MAX];
@@ -101,7 +101,7 @@ static unsigned int check_directory(const char *what, const char *path)
 			      errno == ENOENT ? "mkdir -p" : "sudo setfacl -m u:$USER:rwx", path);
 }
 
-/* A socket at which another program listens; @program is the command that does. */
+/* Checks a socket at which another program listens; @program is the command that starts it. */
 static unsigned int check_socket(const char *option, const char *path, const char *program)
 {
 	struct stat st;
@@ -148,7 +148,7 @@ static unsigned int check_disks(const struct vmm_config *cfg)
 	return kernel ? missing + vmm_doctor_node(VMM_BLK_NODE, "vhost_ranchu_blk") : missing;
 }
 
-/* Targets are directories of configfs, which anybody may look for. */
+/* Targets are directories of configfs, which every user may see. */
 static unsigned int check_target(const char *name)
 {
 	char path[300];
@@ -214,7 +214,7 @@ static unsigned int check_builtins(const struct vmm_config *cfg)
 	return missing;
 }
 
-/* Files that the run writes to, and sockets that it makes. */
+/* Checks files that the run writes to, and sockets that it creates. */
 static unsigned int check_outputs(const struct vmm_config *cfg)
 {
 	const struct {
@@ -261,7 +261,7 @@ static unsigned int check_services(const struct vmm_config *cfg)
 }
 
 /**
- * vmm_doctor_run - print what files and devices a run needs that are not there
+ * vmm_doctor_run - check the files and devices that a run needs
  * @cfg: the run
  *
  * Return: how many things are missing

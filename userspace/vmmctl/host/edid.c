@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes an EDID block with exactly one mode. A guest that finds others in it may take the
+ * Creates an EDID block with exactly one mode: a guest that finds several may choose the
  * largest.
  *
  * Source: VESA, Enhanced EDID Standard, release A, revision 2 (EDID 1.4), section 3
@@ -9,11 +9,11 @@
 
 #include "host/edid.h"
 
-#define DPI		165	/* as the goldfish framebuffer has it */
+#define DPI		165	/* as the goldfish framebuffer reports it */
 #define HZ		60
 #define SIDE_MAX	4095	/* pixels: 12 bits */
 #define CLOCK_MAX	65535	/* in 10 kHz: 16 bits */
-#define BLANK_X		160	/* pixels and rows that are not seen; any will do */
+#define BLANK_X		160	/* blanking pixels and rows; any number will do */
 #define BLANK_Y_MIN	20
 
 /* Where parts of the block begin. */
@@ -38,7 +38,7 @@ static u32 tenths_of_mm(u32 pixels)
 	return pixels * 2540 / DPI / 10 * 10;
 }
 
-/* One mode, as it is in the first detailed timing. */
+/* The mode of the first detailed timing. */
 struct mode {
 	u32 width;
 	u32 height;
@@ -73,13 +73,13 @@ static void timing_fill(u8 *to, const struct mode *mode)
 	to[5] = mode->height;
 	to[6] = mode->blank_y;
 	to[7] = mode->height >> 8 << 4 | mode->blank_y >> 8;
-	to[8] = 48;	/* front porch and sync, across */
+	to[8] = 48;	/* horizontal front porch and sync */
 	to[9] = 32;
-	to[10] = 3 << 4 | 4;	/* the same, down */
+	to[10] = 3 << 4 | 4;	/* vertical front porch and sync */
 	to[12] = mode->mm_x;
 	to[13] = mode->mm_y;
 	to[14] = mode->mm_x >> 8 << 4 | mode->mm_y >> 8;
-	to[17] = 0x18;	/* not interlaced; the sync is a wire of its own */
+	to[17] = 0x18;	/* not interlaced; separate sync */
 }
 
 static void text_fill(u8 *to, u8 tag, const char *text)
@@ -98,7 +98,7 @@ static void range_fill(u8 *to, const struct mode *mode)
 
 	memcpy(to, range, sizeof(range));
 	to[9] = (mode->clock + 999) / 1000;	/* tens of MHz, at most */
-	to[10] = 1;	/* and nothing more is known */
+	to[10] = 1;	/* no further timing information */
 	to[11] = '\n';
 	memset(to + 12, ' ', 6);
 }
@@ -106,7 +106,7 @@ static void range_fill(u8 *to, const struct mode *mode)
 /**
  * vmm_edid_fill - describe a screen
  * @edid: filled
- * @width: pixels of a row, not 0; of more than 4095 the guest learns 4095
+ * @width: pixels of a row, not 0; at most 4095 is reported
  * @height: rows, likewise
  */
 void vmm_edid_fill(u8 edid[VMM_EDID_SIZE], u32 width, u32 height)
@@ -131,7 +131,7 @@ void vmm_edid_fill(u8 edid[VMM_EDID_SIZE], u32 width, u32 height)
 	edid[AT_INPUT + 1] = smaller(mode.mm_x / 10, 255);
 	edid[AT_INPUT + 2] = smaller(mode.mm_y / 10, 255);
 	edid[AT_INPUT + 3] = 220 - 100;	/* gamma */
-	edid[AT_INPUT + 4] = 0x06;	/* sRGB; the first timing is the screen's own */
+	edid[AT_INPUT + 4] = 0x06;	/* sRGB; the first timing is the native mode */
 	memcpy(edid + AT_CHROMA, chroma, sizeof(chroma));
 	memset(edid + AT_STANDARD, 1, AT_TIMING - AT_STANDARD);
 	timing_fill(edid + AT_TIMING, &mode);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator console's token. The file is opened before the sandbox and read again for
- * each client, so that what is written to it counts at once; a file that is put in its
- * place counts for emulators that start later.
+ * The emulator console's token. The file is opened before the sandbox is entered and read again
+ * for each client, so new content applies at once; a file that replaces it applies only to
+ * emulators that start later.
  *
  * Source: platform_external_qemu console_auth.cpp (3ad3b7e3c7fd): name, mode, form.
  */
@@ -37,7 +37,7 @@ static void token_make(char text[TOKEN_CHARS], const unsigned char bytes[TOKEN_R
 	}
 }
 
-/* A file that others begin at the same time is theirs. */
+/* If another process creates the file at the same time, that file is used. */
 static int token_create(const char *path)
 {
 	unsigned char bytes[TOKEN_RANDOM];
@@ -60,11 +60,11 @@ static int token_create(const char *path)
 }
 
 /**
- * vmm_emu_token_open - open the token's file, which is made if there is none
+ * vmm_emu_token_open - open the token's file, and create it if there is none
  * @token: filled
  * @home: directory, or NULL
  *
- * Return: 0, or -errno: then nobody can be let in
+ * Return: 0, or -errno: then no client can authenticate
  */
 int vmm_emu_token_open(struct vmm_emu_token *token, const char *home)
 {
@@ -88,7 +88,7 @@ int vmm_emu_token_open(struct vmm_emu_token *token, const char *home)
 
 /**
  * vmm_emu_token_close - close the token's file
- * @token: was opened, or that has failed
+ * @token: was opened, or opening it failed
  */
 void vmm_emu_token_close(struct vmm_emu_token *token)
 {
@@ -100,7 +100,7 @@ void vmm_emu_token_close(struct vmm_emu_token *token)
 /**
  * vmm_emu_token_read - read the token
  * @token: the file
- * @text: filled, without blanks around; empty if no token is wanted
+ * @text: filled, without blanks around; empty if no token is required
  *
  * Return: 0, or -errno if the file is gone or cannot be read
  */
@@ -131,11 +131,11 @@ int vmm_emu_token_read(const struct vmm_emu_token *token, char text[VMM_EMU_TOKE
 /**
  * vmm_emu_token_is - compare a word with the token
  * @token: the token
- * @said: what a client says it is
+ * @said: the word that a client sent
  *
- * Takes as long for a word that is nearly right as for one that is not.
+ * Runs in constant time.
  *
- * Return: whether it is
+ * Return: whether they are equal
  */
 bool vmm_emu_token_is(const char *token, const char *said)
 {

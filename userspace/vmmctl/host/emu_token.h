@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The word that a user's programs have to say to the consoles of that user's emulators:
- * the content of a file in the home directory that nobody else can read.
+ * The token by which a user's programs authenticate to the consoles of that user's emulators:
+ * the content of a file in the home directory that only the user can read.
  */
 #ifndef EMU_TOKEN_H
 #define EMU_TOKEN_H
@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define VMM_EMU_TOKEN_MAX	256	/* bytes of the file that are looked at */
+#define VMM_EMU_TOKEN_MAX	256	/* bytes of the file that are read */
 
 /**
  * struct vmm_emu_token - the file

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Signals that end vmmctl. The main loop is told, and ends the guest in order. If that
- * takes too long - a vCPU or the main thread itself waits for a file system, a device
- * or another process - the process ends without it: a handler does that, which any
- * thread can run.
+ * Signals that end vmmctl. The main loop ends the guest in order. If that takes too long,
+ * because a vCPU or the main thread waits for a file system, a device or another process, a
+ * timer's signal handler ends the process, in whichever thread can run it.
  *
- * A signal that was ignored when vmmctl was started stays ignored: nohup and shells
- * that start jobs in the background rely on it.
+ * A signal that was ignored when vmmctl was started stays ignored: nohup and shells that start
+ * background jobs rely on it.
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -20,20 +20,21 @@
 #include "machine/machine.h"
 
 #define ENDING_TIMEOUT_US	650000	/* of a second, with what comes before and after */
-#define ENDING_LAST_US		300000	/* for last words and for removing files then */
+#define ENDING_LAST_US		300000	/* for the last message and for removing files then */
 
-/* Handlers have no argument: there is one process to end. */
+/* Global, because signal handlers have no argument. */
 static struct {
 	int event_fd;
 	volatile sig_atomic_t sig;
 	void (*last_act)(void);
+	const struct vmm_mem *ram;
 } ending = { .event_fd = -1 };
 
 static const int ending_signals[] = { SIGTERM, SIGINT, SIGHUP };
 
 /*
- * What is written or removed now is on file systems that may not answer. SIGALRM, which has
- * its default action by then, ends the process as no handler could.
+ * From here on, file systems that do not answer may block writes and removals. SIGALRM, which
+ * has its default action by then, ends the process even if no handler can run.
  */
 static void ending_limit(void)
 {
@@ -49,12 +50,12 @@ static void ending_remove(void)
 }
 
 /*
- * The kernel has the main thread run this if it can. One that has a signal pending, and
- * waits in a file system for good, cannot: a vCPU's thread does.
+ * The kernel runs this in the main thread if it can. If the main thread is blocked in a file
+ * system, it runs in a vCPU's thread.
  */
 static void ending_late(int sig)
 {
-	static const char text[] = "vmmctl: it did not end in time, and is ended at once\n";
+	static const char text[] = "vmmctl: it did not end in time and is ended at once\n";
 
 	(void)sig;
 	ending_limit();
@@ -66,7 +67,7 @@ static void ending_late(int sig)
 }
 
 /**
- * vmm_ending_request - end, as the signal would
+ * vmm_ending_request - end vmmctl as by a signal
  * @sig: the signal
  *
  * Context: any thread, and signal handlers.
@@ -86,7 +87,7 @@ void vmm_ending_request(int sig)
 }
 
 /**
- * vmm_ending_signal - tell which signal ends us
+ * vmm_ending_signal - return the signal that ends vmmctl
  *
  * Return: the signal, 0 for none
  */
@@ -96,8 +97,8 @@ int vmm_ending_signal(void)
 }
 
 /**
- * vmm_ending_last_act - do something even if there is no time for the rest
- * @fn: safe in a signal handler; NULL for nothing
+ * vmm_ending_last_act - set a function that is called even if the end takes too long
+ * @fn: async-signal-safe; NULL for none
  */
 void vmm_ending_last_act(void (*fn)(void))
 {
@@ -105,11 +106,11 @@ void vmm_ending_last_act(void (*fn)(void))
 }
 
 /**
- * vmm_ending_leave - remove what is not to stay, just before the process ends as it is
+ * vmm_ending_leave - remove files just before the process ends without cleaning up
  *
- * That is the VM's directory, and sockets at paths of the user's.
+ * Removes the VM's directory, and sockets at paths that the user gave.
  *
- * Context: main thread; others may be at work.
+ * Context: main thread; other threads may run.
  */
 void vmm_ending_leave(void)
 {
@@ -118,7 +119,42 @@ void vmm_ending_leave(void)
 	ending_remove();
 }
 
-/* Others than a signal that is ignored. */
+/* Handles SIGBUS: the file of guest RAM is shorter than before, or cannot be read. */
+static void ending_bus(int sig, siginfo_t *info, void *context)
+{
+	static const char text[] =
+		"vmmctl: guest RAM is lost: \"ram\" of the snapshot has changed or is unreadable\n";
+	const struct vmm_mem *mem = ending.ram;
+	unsigned int i;
+
+	(void)sig;
+	(void)context;
+	for (i = 0; i < mem->regions; i++) {
+		if ((uintptr_t)info->si_addr - (uintptr_t)mem->region[i].hva >= mem->region[i].size)
+			continue;
+		ending_limit();
+		vmm_last_words(text, sizeof(text) - 1);
+		ending_remove();
+		_exit(EXIT_FAILURE);
+	}
+	/* For any other address the signal is raised again, and its default action ends vmmctl. */
+}
+
+/**
+ * vmm_ending_ram - report when guest RAM cannot be read from its file
+ * @mem: guest RAM, mapped from a snapshot's file; valid until the process ends
+ */
+void vmm_ending_ram(const struct vmm_mem *mem)
+{
+	struct sigaction action = {
+		.sa_sigaction = ending_bus, .sa_flags = SA_SIGINFO | SA_RESETHAND,
+	};
+
+	ending.ram = mem;
+	sigaction(SIGBUS, &action, NULL);
+}
+
+/* Handles a signal, unless it is ignored. */
 static void ending_take(int sig)
 {
 	struct sigaction action = { .sa_handler = vmm_ending_request, .sa_flags = SA_RESTART };
@@ -131,7 +167,7 @@ static void ending_take(int sig)
 /**
  * vmm_ending_open - take the signals that end vmmctl
  * @loop: the main thread's loop
- * @fn: called in it when one has come
+ * @fn: called in the loop when a signal has come
  * @arg: argument of @fn
  *
  * From here on the process ends soon after such a signal, whatever it does.
@@ -159,7 +195,7 @@ int vmm_ending_open(struct vmm_loop *loop, int (*fn)(void *arg), void *arg)
 }
 
 /**
- * vmm_ending_close - tell the loop no more; signals still end the process
+ * vmm_ending_close - remove the signals from the loop; they still end the process
  * @loop: as it was opened with
  */
 void vmm_ending_close(struct vmm_loop *loop)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files of the kernel's devices for programs that come by themselves: who connects to the
- * socket is given a file of its own, and the rest is between it and the kernel. The
- * file's last close takes away what the program has done, so a program may end and come
- * again while the guest runs.
+ * Files of kernel devices for other programs: a program that connects to the socket gets a new
+ * file of the device, and uses it without vmmctl. The file's last close undoes what the program
+ * has done, so a program may end and be started again while the guest runs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +16,8 @@
 
 /**
  * struct vmm_file_socket - the socket
- * @listener: it
- * @offer: what is given away
+ * @listener: the listening socket
+ * @offer: the file that clients get
  */
 struct vmm_file_socket {
 	struct vmm_vsock_listener listener;
@@ -38,7 +37,7 @@ static void socket_accepted(void *arg, struct vmm_vsock_listener *listener __att
 		vmm_error(errno, "%s has no %s for another process", socket->offer.node,
 			  socket->offer.what);
 	} else {
-		/* Who has gone meanwhile needs none. */
+		/* No error if the client has gone meanwhile. */
 		vmm_unix_send_files(sock, "s", 1, &file, 1, MSG_DONTWAIT);
 		close(file);
 	}
@@ -46,7 +45,7 @@ static void socket_accepted(void *arg, struct vmm_vsock_listener *listener __att
 }
 
 /**
- * vmm_file_socket_open - let programs have files of a kernel's device
+ * vmm_file_socket_open - give programs files of a kernel device
  * @path: of the socket; NULL for none
  * @loop: the main thread's loop
  * @offer: which files; copied
@@ -82,7 +81,7 @@ int vmm_file_socket_open(const char *path, struct vmm_loop *loop,
 }
 
 /**
- * vmm_file_socket_close - listen no more
+ * vmm_file_socket_close - close the socket
  * @socket: may be NULL
  */
 void vmm_file_socket_close(struct vmm_file_socket *socket)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What vmmctl has of the guest services: values, commands for them, and the link to
+ * vmmctl's part of the guest services: values, commands for them, and the link to
  * ranchu-services, which may come late, end, and come again.
  *
- *	WAITING		from the start until it comes: what the guest opens waits for it
- *	SERVED		it has the file of services
- *	GONE		it has ended: the names are taken back, so that an open fails at once
+ *	WAITING	from the start until it comes: pipes that the guest opens wait for it
+ *	SERVED	it has the file of services
+ *	GONE	it has ended: its service names are removed, so that an open fails at once
  *
- * Values live here, so a command is answered whoever serves, and a ranchu-services that
- * comes again is told them all. All of it runs in the main thread and nothing blocks.
+ * Values are stored here: commands are answered in every state, and a ranchu-services that
+ * comes again gets all values. Everything runs in the main thread and does not block.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,9 +24,9 @@
 #include "machine/machine.h"
 #include "machine/text.h"
 
-#define GUEST_RECORDS	64	/* taken in a row */
-#define GUEST_PACE	5	/* milliseconds a record; an honest one takes 8 at least */
-#define GUEST_BURST	1000	/* records at once, more than a socket keeps */
+#define GUEST_RECORDS	64	/* handled in a row */
+#define GUEST_PACE	5	/* milliseconds for a record; ranchu-services needs at least 8 */
+#define GUEST_BURST	1000	/* records at once, more than fit into a socket */
 #define GUEST_FINGER	(1 << 20)	/* fingers have smaller numbers */
 #define GUEST_SENTENCE	128	/* bytes of a sentence that a user gives */
 #define GUEST_DISPLAYS	10	/* further screens, numbered from 1 on */
@@ -38,8 +38,8 @@ enum guest_state { GUEST_WAITING, GUEST_SERVED, GUEST_GONE };
  * struct guest_display - a further screen
  * @width: pixels, 0 if there is no such screen
  * @height: pixels
- * @dpi: pixels of an inch
- * @flag: for the guest
+ * @dpi: pixels per inch
+ * @flag: flags for the guest
  */
 struct guest_display {
 	unsigned int width;
@@ -51,27 +51,27 @@ struct guest_display {
 /**
  * struct vmm_guest - the guest services of a VM
  * @loop: the main thread's loop
- * @ops: who is told
- * @arg: argument of its functions
- * @device: where the guest's pipes are, or NULL
- * @device_arg: argument of its functions
+ * @ops: callbacks
+ * @arg: argument of @ops
+ * @device: the goldfish pipe, or NULL
+ * @device_arg: argument of @device
  * @state: see above
- * @services: the file of services; its number stays the same for as long as the VM lives,
- *	because an answer that passes it may still be unsent
- * @nothing: takes its place when there is none
- * @link: to ranchu-services, or -1
- * @credit: records that it may send at once
- * @credited: until when that was counted, in milliseconds
- * @booted: the guest has said so in this life
- * @heartbeats: of this life
- * @sensor: values
+ * @services: the file of services; its descriptor does not change while the VM lives, because
+ *	an answer with the file may not have been sent yet
+ * @nothing: descriptor in its place when there is none
+ * @link: connection to ranchu-services, or -1
+ * @credit: records that ranchu-services may send now (rate limit)
+ * @credited: when @credit was updated, in milliseconds
+ * @booted: the guest has reported the end of its boot in this life
+ * @heartbeats: heartbeats in this life
+ * @sensor: values of the sensors
  * @finger: on the sensor, -1 for none
- * @fix: sentences of the position, "" for none
- * @light: brightness
+ * @fix: NMEA sentences of the position, "" for none
+ * @light: brightness of each light
  * @display: further screens
  * @clip: bytes in the clipboard
  * @clipboard: text, UTF-8
- * @record: the one that is being looked at
+ * @record: the record that is being handled
  */
 struct vmm_guest {
 	struct vmm_loop *loop;
@@ -124,7 +124,7 @@ static int tell_display(const struct vmm_guest *guest, unsigned int i)
 	return tell(guest, VMM_GUEST_DISPLAY, i + 1, text);
 }
 
-/* All that is not as ranchu-services has it when it begins. */
+/* Sends all values that differ from those that ranchu-services starts with. */
 static int tell_all(const struct vmm_guest *guest)
 {
 	unsigned int i;
@@ -147,7 +147,7 @@ static int tell_all(const struct vmm_guest *guest)
 	return err;
 }
 
-/* The file's number stays, and with it the file that an answer may be about to pass. */
+/* Replaces the file under its descriptor, which a pending answer may be about to pass. */
 static void services_set(struct vmm_guest *guest, int fd)
 {
 	if (dup3(fd, guest->services, O_CLOEXEC) < 0)
@@ -170,10 +170,10 @@ static void link_gone(struct vmm_guest *guest, int err)
 	guest->state = GUEST_GONE;
 	vmm_note("ranchu-services has %s: the guest's pipes to it are closed",
 		 err == -EPIPE ? "ended" :
-		 err == -EDQUOT ? "said too much" : "said something wrong");
+		 err == -EDQUOT ? "sent too many records" : "sent an invalid record");
 }
 
-/* Takes the text up to the first byte that is no UTF-8: JSON has to carry it. */
+/* Stores the text up to the first byte that is not UTF-8, because JSON needs UTF-8. */
 static void clipboard_set(struct vmm_guest *guest, const char *text, size_t len)
 {
 	size_t used = 0;
@@ -222,8 +222,8 @@ static s64 now_ms(void)
 }
 
 /*
- * Each record costs the main thread time, and some are told to everybody at the control
- * socket. Whoever sends them without end does not do as ranchu-services does.
+ * Limits the rate of records: each costs the main thread time, and some are sent to all clients
+ * of the control socket.
  */
 static int link_count(struct vmm_guest *guest)
 {
@@ -271,10 +271,11 @@ static int services_renew(struct vmm_guest *guest)
 /**
  * vmm_guest_connect - let ranchu-services serve the guest
  * @guest: may be NULL
- * @link: a socket of AF_UNIX that keeps records apart; is taken unless this fails
+ * @link: a Unix socket of packets; owned by the guest services unless this fails
  *
- * Return: the file of services, which stays ours, or -errno: -EOPNOTSUPP if this VM has no
- *	guest services, -EAGAIN if it has not started, -EALREADY if somebody serves them
+ * Return: the file of services, owned by the guest services, or -errno: -EOPNOTSUPP if this VM
+ * has no
+ *	guest services, -EAGAIN if it has not started, -EALREADY if another program serves them
  */
 int vmm_guest_connect(struct vmm_guest *guest, int link)
 {
@@ -300,16 +301,16 @@ int vmm_guest_connect(struct vmm_guest *guest, int link)
 	guest->credit = GUEST_BURST;
 	guest->credited = now_ms();
 	guest->state = GUEST_SERVED;
-	/* Should it not read, it will be told nothing, and the guest gets what was first. */
+	/* If it does not read, values are lost, and the guest gets initial values. */
 	tell_all(guest);
 	return guest->services;
 }
 
 /**
- * vmm_guest_attach - the guest's pipes are there
+ * vmm_guest_attach - connect the goldfish pipe
  * @guest: may be NULL
- * @device: where
- * @arg: argument of its functions
+ * @device: the goldfish pipe
+ * @arg: argument of @device
  *
  * Return: 0, or -errno after a message
  */
@@ -328,7 +329,7 @@ int vmm_guest_attach(struct vmm_guest *guest, const struct vmm_guest_device *dev
 }
 
 /**
- * vmm_guest_detach - the guest's pipes go
+ * vmm_guest_detach - disconnect the goldfish pipe
  * @guest: may be NULL
  */
 void vmm_guest_detach(struct vmm_guest *guest)
@@ -342,10 +343,10 @@ void vmm_guest_detach(struct vmm_guest *guest)
 }
 
 /**
- * vmm_guest_life - the guest starts anew
+ * vmm_guest_life - begin a new life of the guest
  * @guest: may be NULL
  *
- * Values stay as they are.
+ * Values do not change.
  */
 void vmm_guest_life(struct vmm_guest *guest)
 {
@@ -356,7 +357,7 @@ void vmm_guest_life(struct vmm_guest *guest)
 }
 
 /**
- * vmm_guest_status - tell who serves the guest
+ * vmm_guest_status - return the state of the guest services
  * @guest: may be NULL
  *
  * Return: a word
@@ -378,7 +379,7 @@ static int fail(struct vmm_text *text, int err, const char *why)
 	return -err;
 }
 
-/* What a listener must hear now: it is of no use later. */
+/* Reports a value that ranchu-services must get now, because it is useless later. */
 static int told(struct vmm_text *text, int err)
 {
 	return err ? fail(text, -err, "ranchu-services does not read") : 0;
@@ -420,7 +421,7 @@ static int sensors_get(struct vmm_guest *guest, const char *value, struct vmm_te
 	return 0;
 }
 
-/* A value that is left out stays as it was. */
+/* Reads values; one that is left out does not change. */
 static int values_read(const char *from, unsigned int axes, double *to, struct vmm_text *text)
 {
 	unsigned int i;
@@ -430,7 +431,7 @@ static int values_read(const char *from, unsigned int axes, double *to, struct v
 		to[i] = strtod(from, &end);
 		if (end == from || (*end && *end != ':'))
 			return fail(text, EINVAL, "values are numbers with colons between");
-		/* Not a number is neither. */
+		/* Also false for NaN. */
 		if (!(to[i] >= -1e9 && to[i] <= 1e9))
 			return fail(text, ERANGE, "values must be between -1e9 and 1e9");
 		if (!*end)
@@ -479,7 +480,7 @@ static int gps_nmea(struct vmm_guest *guest, const char *value, struct vmm_text 
 	if (*value != '$' || *at || at - value > GUEST_SENTENCE)
 		return fail(text, EINVAL, "a sentence begins with $ and is of printable ASCII");
 	if (guest->link < 0)
-		return fail(text, ENOTCONN, "ranchu-services is not there");
+		return fail(text, ENOTCONN, "ranchu-services is not connected");
 	return told(text, tell(guest, VMM_GUEST_NMEA, 0, value));
 }
 
@@ -600,14 +601,14 @@ static const struct {
 };
 
 /**
- * vmm_guest_command - do what a user asks
+ * vmm_guest_command - run a command
  * @guest: may be NULL
- * @device: what it is about
- * @command: what to do
- * @value: with what, or NULL
- * @text: gets the answer, or the reason
+ * @device: the device that it is for
+ * @command: the command's name
+ * @value: the command's argument, or NULL
+ * @text: gets the output, or the reason of a failure
  *
- * Return: 0, -ENOENT if it is no command of ours, or -errno
+ * Return: 0, -ENOENT if it is no command of the guest services, or -errno
  */
 int vmm_guest_command(struct vmm_guest *guest, const char *device, const char *command,
 		      const char *value, struct vmm_text *text)
@@ -628,12 +629,12 @@ int vmm_guest_command(struct vmm_guest *guest, const char *device, const char *c
 }
 
 /**
- * vmm_guest_open - have guest services
+ * vmm_guest_open - create guest services
  * @loop: the main thread's loop
- * @ops: who is told
- * @arg: argument of its functions
+ * @ops: callbacks
+ * @arg: argument of @ops
  *
- * Return: them, or NULL after a message
+ * Return: the guest services, or NULL after a message
  */
 struct vmm_guest *vmm_guest_open(struct vmm_loop *loop, const struct vmm_guest_ops *ops, void *arg)
 {
@@ -660,7 +661,7 @@ struct vmm_guest *vmm_guest_open(struct vmm_loop *loop, const struct vmm_guest_o
 }
 
 /**
- * vmm_guest_close - have them no more
+ * vmm_guest_close - free guest services
  * @guest: may be NULL
  */
 void vmm_guest_close(struct vmm_guest *guest)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Guest services: what a guest's programs know of sensors, a position, fingers, a clipboard
- * and further screens. vmmctl keeps the values and takes commands for them (guest.c). The
- * guest's own words are read by ranchu-services, another process. The two are connected by
- * a socket that keeps records apart, the link (guest_link.c).
+ * Guest services: sensors, a position, a fingerprint sensor, a clipboard and further screens
+ * for programs in the guest. vmmctl stores the values and handles commands for them
+ * (guest.c). Another process, ranchu-services, parses what the guest sends. The two are
+ * connected by a Unix socket of packets, the link (guest_link.c).
  *
- * ranchu-services comes by the control socket. vmmctl gives it the file of services of the
- * kernel's goldfish pipe, and takes the link.
+ * ranchu-services connects to the control socket. vmmctl gives it the file of services of the
+ * kernel's goldfish pipe, and gets the link from it.
  */
 #ifndef HOST_GUEST_H
 #define HOST_GUEST_H
@@ -21,15 +21,15 @@ struct vmm_text;
 
 #define VMM_GUEST_TEXT	(15 * KIB)	/* bytes of a record's text, at most */
 
-/* What records tell. The first ones go to ranchu-services, the last ones come from it. */
+/* Types of records. The first ones go to ranchu-services, the last ones come from it. */
 enum vmm_guest_what {
 	VMM_GUEST_SENSOR = 1,	/* @number: the sensor; the text: its values, "A:B:C" */
 	VMM_GUEST_FINGER,	/* @number: the finger on the sensor, -1 for none */
-	VMM_GUEST_FIX,		/* the text: sentences of NMEA, which a new listener gets too */
-	VMM_GUEST_NMEA,		/* the text: a sentence of NMEA */
-	VMM_GUEST_CLIPBOARD,	/* both ways; the text: what is in it */
+	VMM_GUEST_FIX,		/* the text: NMEA sentences, kept for new listeners */
+	VMM_GUEST_NMEA,		/* the text: an NMEA sentence */
+	VMM_GUEST_CLIPBOARD,	/* both ways; the text: its content */
 	VMM_GUEST_DISPLAY,	/* @number: the screen; the text: "W H DPI FLAG", "" for none */
-	VMM_GUEST_HEARTBEATS,	/* @number: how many there were since the last record */
+	VMM_GUEST_HEARTBEATS,	/* @number: heartbeats since the last record */
 	VMM_GUEST_BOOTED,	/* the guest's system is up */
 	VMM_GUEST_LIGHT,	/* @number: the light; its brightness is the text's first byte */
 };
@@ -37,8 +37,8 @@ enum vmm_guest_what {
 /**
  * struct vmm_guest_record - a record of the link
  * @what: enum vmm_guest_what
- * @number: see there
- * @text: see there; a NUL is behind it, which is not sent
+ * @number: see enum vmm_guest_what
+ * @text: see enum vmm_guest_what; followed by a NUL, which is not sent
  */
 struct vmm_guest_record {
 	u32 what;
@@ -49,18 +49,18 @@ struct vmm_guest_record {
 int vmm_guest_send(int fd, enum vmm_guest_what what, s32 number, const void *text, size_t len);
 int vmm_guest_receive(int fd, struct vmm_guest_record *record, size_t *len);
 
-/* ---- guest_sensors.c: the sensors that there are ---- */
+/* ---- guest_sensors.c: the sensors ---- */
 
-#define VMM_GUEST_SENSORS	18	/* numbers below this may be a sensor's */
+#define VMM_GUEST_SENSORS	18	/* sensors have numbers below this */
 #define VMM_GUEST_AXES		3	/* values of a sensor, at most */
 #define VMM_GUEST_LIGHTS	3
 
 /**
  * struct vmm_guest_sensor - a sensor
- * @name: what it is called by, NULL for a number that is none of ours
- * @wire: what the guest reads in front of its values
- * @axes: how many values it has
- * @first: what they are in the beginning
+ * @name: its name, NULL for a number without a sensor
+ * @wire: prefix of its values in messages to the guest
+ * @axes: number of its values
+ * @first: initial values
  */
 struct vmm_guest_sensor {
 	const char *name;
@@ -76,18 +76,18 @@ int vmm_guest_sensor_find(const char *name, size_t len);
 void vmm_guest_sensor_print(unsigned int sensor, const double *values, char *to, size_t size);
 u32 vmm_guest_sensor_mask(void);
 
-/* ---- guest_nmea.c: a position as receivers of satellites tell it ---- */
+/* ---- guest_nmea.c: a position as NMEA sentences ---- */
 
 #define VMM_GUEST_SENTENCES	256	/* bytes of the sentences of a position */
 
 int vmm_guest_nmea(const char *fix, long long when, char to[VMM_GUEST_SENTENCES],
 		   struct vmm_text *why);
 
-/* ---- guest.c: values, commands, and who serves the guest ---- */
+/* ---- guest.c: values, commands, and the connection of ranchu-services ---- */
 
 /**
- * struct vmm_guest_device - where the guest's pipes are
- * @services: makes a file of services that has the guest services' names, for the caller;
+ * struct vmm_guest_device - the goldfish pipe
+ * @services: creates a file of services with the names of the guest services, for the caller;
  *	-errno after a message
  */
 struct vmm_guest_device {
@@ -95,8 +95,8 @@ struct vmm_guest_device {
 };
 
 /**
- * struct vmm_guest_ops - who is told
- * @booted: the guest's system is up; once in each of its lives
+ * struct vmm_guest_ops - callbacks
+ * @booted: the guest has booted; once in each of its lives
  * @clipboard: the guest has put something into its clipboard
  */
 struct vmm_guest_ops {

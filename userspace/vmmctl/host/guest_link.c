@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Records between vmmctl and ranchu-services. Neither end believes the other: a record has
- * a bounded length, and nobody waits for who does not read.
+ * Records between vmmctl and ranchu-services. Neither end trusts the other: the length of a
+ * record is bounded, and no end waits for one that does not read.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -16,10 +16,10 @@
 /**
  * vmm_guest_send - send a record
  * @fd: the link
- * @what: what it tells
+ * @what: type of the record
  * @number: see enum vmm_guest_what
- * @text: see there
- * @len: bytes of it, at most VMM_GUEST_TEXT
+ * @text: see enum vmm_guest_what
+ * @len: bytes of @text, at most VMM_GUEST_TEXT
  *
  * Return: 0; -EAGAIN if the other end does not read; or -errno
  */
@@ -44,7 +44,7 @@ int vmm_guest_send(int fd, enum vmm_guest_what what, s32 number, const void *tex
 }
 
 /**
- * vmm_guest_receive - take a record, if there is one
+ * vmm_guest_receive - receive a record, if there is one
  * @fd: the link
  * @record: filled
  * @len: bytes of its text
@@ -56,7 +56,7 @@ int vmm_guest_receive(int fd, struct vmm_guest_record *record, size_t *len)
 {
 	ssize_t n;
 
-	/* Its real length, however little was taken. Files that come along are dropped. */
+	/* MSG_TRUNC returns the real length. Files in the packet are dropped. */
 	do
 		n = recv(fd, record, RECORD_HEAD + VMM_GUEST_TEXT, MSG_DONTWAIT | MSG_TRUNC);
 	while (n < 0 && errno == EINTR);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A position as the sentences that a receiver of satellites sends (NMEA 0183): GGA has
- * place and height, RMC date and speed.
+ * A position as NMEA 0183 sentences, as a satellite receiver sends them: GGA has place and
+ * height, RMC date and speed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 enum { FIX_LONGITUDE, FIX_LATITUDE, FIX_ALTITUDE, FIX_SATELLITES, FIX_KNOTS, FIX_FIELDS };
 
-/* What each field may be; who does not say it means the value in the middle. */
+/* Of each field: name, smallest value, default, largest value. */
 static const struct {
 	const char *name;
 	double least;
@@ -28,7 +28,7 @@ static const struct {
 	[FIX_KNOTS] = { "Speed", 0, 0, 100000 },
 };
 
-/* Fills @fix; those that are missing behind the second keep their usual values. */
+/* Fills @fix; missing fields after the second get their defaults. */
 static int fix_read(const char *text, double fix[FIX_FIELDS], struct vmm_text *why)
 {
 	unsigned int i;
@@ -67,7 +67,7 @@ static void angle_print(char *to, size_t size, double degrees, int digits, const
 		 minutes % 600000 / 10000, minutes % 10000, signs[degrees < 0]);
 }
 
-/* What is in @to is between "$" and "*": the sum of all bytes goes behind. */
+/* Appends "$", @body, "*" and the checksum of @body. */
 static void sentence_add(char to[VMM_GUEST_SENTENCES], const char *body)
 {
 	size_t len = strlen(to);
@@ -80,11 +80,11 @@ static void sentence_add(char to[VMM_GUEST_SENTENCES], const char *body)
 }
 
 /**
- * vmm_guest_nmea - make sentences of a position
+ * vmm_guest_nmea - convert a position to NMEA sentences
  * @fix: LONGITUDE LATITUDE [ALTITUDE [SATELLITES [KNOTS]]]
  * @when: seconds of the epoch
  * @to: gets two sentences with a newline between
- * @why: gets the reason if it is no position
+ * @why: gets the reason if @fix is no position
  *
  * Return: 0, or -errno
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sensors that a guest can be told of, by the bits of its mask, and the lights that it
- * tells of. Numbers without a row are sensors of the emulator that this board does not
- * have: hinges, a heart, the wrist.
+ * The sensors that a guest can have, by their bit in the guest's mask, and the lights that the
+ * guest sets. Numbers without a row are sensors of the emulator that this board does not have:
+ * hinges, heart rate, wrist.
  *
  * Source: platform_external_qemu android/docs/ANDROID-QEMUD-SERVICES.TXT (21df3597), and
  * the names that its sensors' HAL reads.
@@ -12,7 +12,7 @@
 
 #include "host/guest.h"
 
-/** A device that lies on a table, in a room. */
+/** Initial values are those of a device that lies on a table, in a room. */
 const struct vmm_guest_sensor vmm_guest_sensors[VMM_GUEST_SENSORS] = {
 	[0] = { "acceleration", "acceleration", 3, { 0, 0, 9.81 } },
 	[1] = { "gyroscope", "gyroscope", 3, { 0 } },
@@ -56,9 +56,9 @@ int vmm_guest_sensor_find(const char *name, size_t len)
 /**
  * vmm_guest_sensor_print - print a sensor's values
  * @sensor: its number
- * @values: as many as it has
+ * @values: the values, as many as the sensor has
  * @to: gets them, with colons between
- * @size: bytes there
+ * @size: bytes of @to
  */
 void vmm_guest_sensor_print(unsigned int sensor, const double *values, char *to, size_t size)
 {
@@ -71,9 +71,9 @@ void vmm_guest_sensor_print(unsigned int sensor, const double *values, char *to,
 }
 
 /**
- * vmm_guest_sensor_mask - tell which sensors there are
+ * vmm_guest_sensor_mask - return the mask of sensors
  *
- * Return: a bit for each
+ * Return: a bit for each sensor
  */
 u32 vmm_guest_sensor_mask(void)
 {

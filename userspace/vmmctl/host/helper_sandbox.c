@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sandbox of programs beside vmmctl: limits, and a list of system calls. A call that
- * is not in the list fails with EPERM, as libraries expect of a system that lacks it.
+ * The sandbox of programs other than vmmctl: limits, and a list of system calls. A call that is
+ * not in the list fails with EPERM; libraries then work as on a system that lacks it.
  */
 #include <errno.h>
 #include <sched.h>
@@ -16,7 +16,7 @@
 #include "host/log.h"
 #include "host/sandbox.h"
 
-/* A lower limit that this process was started with stays: only root could raise it. */
+/* Lowers a limit; keeps one that is lower already, which only root could raise. */
 static int limit(int what, u64 most)
 {
 	struct rlimit limits;
@@ -44,7 +44,7 @@ static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int count)
 	return err;
 }
 
-/* Memory, but to be executed only if @executable. */
+/* Allows a call that maps memory; executable memory only if @executable. */
 static int allow_memory(scmp_filter_ctx ctx, int call, bool executable)
 {
 	if (executable)
@@ -67,7 +67,7 @@ static int allow_ioctls(scmp_filter_ctx ctx, const char *types)
 	return err;
 }
 
-/* Without clone3, the C library uses clone, whose flags can be seen. */
+/* clone3 fails with ENOSYS: the C library then uses clone, whose flags can be filtered. */
 static int allow_threads(scmp_filter_ctx ctx)
 {
 	const scmp_datum_t flags = CLONE_VM | CLONE_THREAD;
@@ -98,7 +98,7 @@ static int filter(const struct vmm_helper_sandbox *sandbox)
 	if (!err && sandbox->unix_sockets)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-	/* Threads that a library has begun before are no exception. */
+	/* Also confines threads that a library has started before. */
 	if (!err && sandbox->threads)
 		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!err)
@@ -109,10 +109,10 @@ static int filter(const struct vmm_helper_sandbox *sandbox)
 }
 
 /**
- * vmm_helper_sandbox - leave to this process what it needs from here on
- * @sandbox: what that is
+ * vmm_helper_sandbox - restrict this process
+ * @sandbox: what the process may still do
  *
- * There is no way back.
+ * This cannot be undone.
  *
  * Return: 0, or -errno after a message
  */

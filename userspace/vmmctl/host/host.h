@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * host/ owns the host's side: the terminal, sockets, device nodes, adb, and what this
- * host can do. No other room knows a path.
+ * host/ owns the connections to the host: the terminal, sockets, device nodes, adb, and the
+ * check of what this host can do. No other room knows a path.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -46,11 +46,11 @@ struct vmm_host {
 
 /* ---- console.c: the terminal behind the board's UART ---- */
 
-#define VMM_CONSOLE_LINE	256	/* bytes of a line that are looked at */
+#define VMM_CONSOLE_LINE	256	/* bytes of a line that are compared */
 
 /**
- * struct vmm_console_guest - the device that takes what is typed
- * @take: takes up to @len bytes, says how many it took; main thread
+ * struct vmm_console_guest - the device that accepts input
+ * @take: accepts up to @len bytes, returns how many; main thread
  */
 struct vmm_console_guest {
 	size_t (*take)(void *arg, const u8 *bytes, size_t len);
@@ -76,7 +76,7 @@ int vmm_doctor(const struct vmm_config *cfg);
 
 unsigned int vmm_doctor_run(const struct vmm_config *cfg);
 
-/* ---- pipe_service.c: services of the pipe that programs outside provide ---- */
+/* ---- pipe_service.c: services of the pipe that other programs provide ---- */
 
 struct vmm_pipe_services;
 
@@ -85,16 +85,16 @@ int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
 void vmm_pipe_services_close(struct vmm_pipe_services *services);
 int vmm_pipe_guest_services(int device_fd);
 
-/* ---- file_socket.c: files of kernel devices for programs that come by themselves ---- */
+/* ---- file_socket.c: files of kernel devices for programs that connect to a socket ---- */
 
 struct vmm_file_socket;
 
 /**
- * struct vmm_file_offer - a file that a kernel's device makes for another process
- * @device_fd: the device, owned by us
+ * struct vmm_file_offer - a file that a kernel device creates for another process
+ * @device_fd: the device's file, owned by the caller
  * @request: the ioctl that returns a new file
  * @node: the device's name, for messages
- * @what: the file's, likewise
+ * @what: the file's name, for messages
  */
 struct vmm_file_offer {
 	int device_fd;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Disk images and their locks. A lock belongs to the open file: it is kept for as
- * long as anyone has that file, the kernel's devices included, and goes with it.
- * A writer has the image alone; any number of readers may share it.
+ * Disk images and their locks. A lock belongs to the open file: it lasts as long as any process
+ * or kernel device has that file open. A writer has an image alone; any number of readers can
+ * share it.
  *
- * Locks are advice: programs that take none are not kept out.
+ * Locks are advisory: they do not stop programs that take none.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -17,14 +18,15 @@
 #include <linux/fs.h>
 
 #include "host/image.h"
+#include "host/overlay.h"
 #include "machine/machine.h"
 
 /**
  * vmm_image_lock - lock an image
  * @fd: the open image
- * @readonly: it is not written to
+ * @readonly: the image is not written to
  *
- * Return: 0, -EAGAIN if another process has it, or -errno; no message
+ * Return: 0, -EAGAIN if another process has locked it, or -errno; no message
  */
 int vmm_image_lock(int fd, bool readonly)
 {
@@ -45,7 +47,7 @@ static bool without_locks(int err)
  * vmm_image_open - open an image and lock it
  * @path: file or block device
  * @readonly: it is not written to
- * @direct: past the host's cache
+ * @direct: with O_DIRECT
  *
  * Return: the file, or -errno after a message
  */
@@ -60,7 +62,7 @@ int vmm_image_open(const char *path, bool readonly, bool direct)
 	if (!err)
 		return fd;
 	if (without_locks(err)) {
-		vmm_note("%s cannot be locked: take care that nobody else writes to it", path);
+		vmm_note("%s cannot be locked: take care that no other program writes to it", path);
 		return fd;
 	}
 	close(fd);
@@ -72,14 +74,25 @@ int vmm_image_open(const char *path, bool readonly, bool direct)
 			 path);
 }
 
-/* Whether a disk's image is an earlier disk's, by whatever name, and one writes to it. */
+/**
+ * vmm_image_path - return the path of the file that is opened for a disk
+ * @disk: the disk
+ *
+ * Return: its image, or the copy that the VM uses instead
+ */
+const char *vmm_image_path(const struct vmm_disk *disk)
+{
+	return disk->copy ? disk->copy->path : disk->path;
+}
+
+/* Returns whether an earlier disk has the same image, under any name, and one is writable. */
 static bool image_is_ours(const struct vmm_images *images, const struct vmm_disk *disks)
 {
 	const struct vmm_disk *disk = &disks[images->count];
 	struct stat st, other;
 	unsigned int i;
 
-	if (stat(disk->path, &st))
+	if (stat(vmm_image_path(disk), &st))
 		return false;
 	for (i = 0; i < images->count; i++) {
 		if ((disk->readonly && disks[i].readonly) || fstat(images->fd[i], &other))
@@ -93,12 +106,12 @@ static bool image_is_ours(const struct vmm_images *images, const struct vmm_disk
 
 /**
  * vmm_images_lock - lock all images of a VM, for as long as it lives
- * @images: filled
+ * @images: empty, or as vmm_images_copy() left it; filled
  * @cfg: the command line
  *
- * The locks are held by files of their own, so that they outlast the guest's reset.
+ * The locks are on separately opened files, so that they survive a reset of the guest.
  *
- * Return: 0, or -errno after a message; vmm_images_unlock() is due in any case
+ * Return: 0, or -errno after a message; vmm_images_unlock() must be called in any case
  */
 int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
 {
@@ -106,11 +119,9 @@ int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
 	int fd;
 
 	for (images->count = 0; images->count < cfg->disks; images->count++, disk++) {
-		if (!cfg->clone)
-			images->base[images->count] = -1;
 		if (image_is_ours(images, cfg->disk))
 			return vmm_error(-EINVAL, "--disk: %s is given twice", disk->path);
-		fd = vmm_image_open(disk->path, disk->readonly, false);
+		fd = vmm_image_open(vmm_image_path(disk), disk->readonly, false);
 		if (fd < 0)
 			return fd;
 		images->fd[images->count] = fd;
@@ -118,20 +129,31 @@ int vmm_images_lock(struct vmm_images *images, const struct vmm_config *cfg)
 	return 0;
 }
 
+static void copy_drop(struct vmm_image_copy *copy)
+{
+	if (!copy)
+		return;
+	vmm_overlay_free(copy->overlay);
+	if (copy->fd >= 0)
+		close(copy->fd);
+	if (copy->base >= 0)
+		close(copy->base);
+	free(copy);
+}
+
 /**
- * vmm_images_unlock - let others have the images
+ * vmm_images_unlock - unlock the images
  * @images: was filled
  */
 void vmm_images_unlock(struct vmm_images *images)
 {
 	unsigned int i;
 
-	for (i = 0; i < images->count; i++) {
+	for (i = 0; i < images->count; i++)
 		close(images->fd[i]);
-		if (images->base[i] < 0)
-			continue;
-		close(images->base[i]);
-		close(images->copy[i]);
+	for (i = 0; i < VMM_DISKS; i++) {
+		copy_drop(images->copy[i]);
+		images->copy[i] = NULL;
 	}
 	images->count = 0;
 }
@@ -144,18 +166,24 @@ static u64 nanoseconds(const struct timespec *time)
 }
 
 /**
- * vmm_image_describe - say by what an image is known again
+ * vmm_image_describe - describe an image for a manifest
  * @fd: the image
  *
- * Return: an object with its size and when it was last written to, or NULL
+ * A block device has the time of its node, which does not change when another program writes.
+ *
+ * Return: an object with its size and modification time, or NULL
  */
 json_t *vmm_image_describe(int fd)
 {
 	struct stat st;
+	u64 size;
 
 	if (fstat(fd, &st))
 		return NULL;
-	return json_pack("{s:I, s:I}", "size", (json_int_t)st.st_size, "mtime",
+	size = st.st_size;
+	if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, &size))
+		return NULL;
+	return json_pack("{s:I, s:I}", "size", (json_int_t)size, "mtime",
 			 (json_int_t)nanoseconds(&st.st_mtim));
 }
 
@@ -174,7 +202,7 @@ static int image_compare(const json_t *there, const json_t *here, const char *pa
 }
 
 /**
- * vmm_image_same - look whether an image is as it was when it was described
+ * vmm_image_same - check that an image is unchanged since it was described
  * @images: of the VM
  * @index: which
  * @there: the description
@@ -185,77 +213,173 @@ static int image_compare(const json_t *there, const json_t *here, const char *pa
 int vmm_image_same(const struct vmm_images *images, unsigned int index, const json_t *there,
 		   const char *path)
 {
-	int fd = images->base[index] >= 0 ? images->base[index] : images->fd[index];
-	json_t *here = vmm_image_describe(fd);
-	int err = here ? image_compare(there, here, path) : -EIO;
+	const struct vmm_image_copy *copy = images->copy[index];
+	json_t *here;
+	int err;
 
+	/* What the snapshot has of it is what it was. */
+	if (copy && copy->saved)
+		return 0;
+	here = vmm_image_describe(copy ? copy->base : images->fd[index]);
+	err = here ? image_compare(there, here, path) : -EIO;
 	json_decref(here);
 	return err;
 }
 
-/* A file without a name beside @path, which goes with its last user. */
-static int unnamed_beside(const char *path)
+/* Returns whether the VM can use the image itself: it is not in use, and has not changed. */
+static bool image_is_unchanged(const char *path, const json_t *there)
 {
-	char folder[PATH_MAX];
-	char *slash;
-	int fd;
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	json_t *here = fd < 0 ? NULL : vmm_image_describe(fd);
+	struct stat st;
+	/* A write to a block device does not change its modification time. */
+	bool same = here && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+		    json_equal(json_object_get(there, "size"), json_object_get(here, "size")) &&
+		    json_equal(json_object_get(there, "mtime"), json_object_get(here, "mtime"));
+	int err = same ? vmm_image_lock(fd, false) : 0;
 
-	if ((size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
-		return -ENAMETOOLONG;
-	slash = strrchr(folder, '/');
-	if (!slash)
-		snprintf(folder, sizeof(folder), ".");
-	else
-		slash[slash == folder] = '\0';
-	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	json_decref(here);
+	if (fd >= 0)
+		close(fd);
+	return same && (!err || without_locks(err));
+}
+
+/* Creates an unnamed file in a directory; it is freed with its last user. */
+static int unnamed_in(const char *folder)
+{
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
 	return fd < 0 ? -errno : fd;
 }
 
-/* All blocks are shared until one of the two is written to. */
-static int image_copy(int base, const char *path)
+static void folder_of(const char *path, char folder[PATH_MAX])
 {
-	int fd = unnamed_beside(path);
+	char *slash;
 
-	if (fd >= 0 && !ioctl(fd, FICLONE, base))
-		return fd;
-	vmm_error(fd < 0 ? -fd : errno,
-		  "--clone: %s is written to, and its file system cannot copy it at once", path);
-	if (fd >= 0)
-		close(fd);
-	return -EOPNOTSUPP;
+	snprintf(folder, PATH_MAX, "%s", path);
+	slash = strrchr(folder, '/');
+	if (!slash)
+		snprintf(folder, PATH_MAX, ".");
+	else
+		slash[slash == folder] = '\0';
+}
+
+/* Copies an image by sharing its blocks (reflink). */
+static bool copy_at_once(struct vmm_image_copy *copy, const char *folder)
+{
+	copy->fd = unnamed_in(folder);
+	if (copy->fd >= 0 && !ioctl(copy->fd, FICLONE, copy->base))
+		return true;
+	if (copy->fd >= 0)
+		close(copy->fd);
+	copy->fd = -1;
+	return false;
+}
+
+/* Creates an overlay: a private file gets what the guest writes. For all file systems. */
+static int copy_overlay(struct vmm_image_copy *copy, const struct vmm_disk *disk,
+			const char *folder)
+{
+	const char *const places[] = { folder, getenv("TMPDIR"), "/var/tmp" };
+	off_t size = lseek(copy->base, 0, SEEK_END);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(places) && copy->fd < 0; i++) {
+		folder = places[i];
+		copy->fd = folder && *folder ? unnamed_in(folder) : -1;
+	}
+	if (copy->fd >= 0 && size >= 0)
+		copy->overlay = vmm_overlay_create(copy->base, copy->fd, size);
+	if (!copy->overlay)
+		return vmm_error(errno, "no file in %s or /var/tmp for what the guest writes to %s",
+				 places[0], disk->path);
+	vmm_note("%s is not copied at once (no reflinks): vmmctl serves it, with an overlay in %s",
+		 disk->path, folder);
+	return 0;
+}
+
+/* Opens and locks the file below the copy, so that no other VM writes to it. */
+static int copy_base(struct vmm_image_copy *copy, const struct vmm_disk *disk, int saved)
+{
+	int err;
+
+	if (saved < 0) {
+		copy->base = vmm_image_open(disk->path, true, false);
+		return copy->base < 0 ? copy->base : 0;
+	}
+	copy->saved = true;
+	copy->base = fcntl(saved, F_DUPFD_CLOEXEC, 0);
+	if (copy->base < 0)
+		return vmm_error(errno, "snapshot: the copy of %s", disk->path);
+	err = vmm_image_lock(copy->base, true);
+	if (!err || without_locks(err))
+		return 0;
+	return vmm_error(-err, "snapshot: somebody writes to its copy of %s", disk->path);
+}
+
+/* @saved: the disk's file in the snapshot @from, or -1 */
+static int image_copy(struct vmm_image_copy **place, struct vmm_disk *disk, int saved,
+		      const char *from)
+{
+	struct vmm_image_copy *copy = calloc(1, sizeof(*copy));
+	char folder[PATH_MAX];
+	int err;
+
+	if (!copy)
+		return vmm_error(ENOMEM, "--disk: %s", disk->path);
+	copy->base = -1;
+	copy->fd = -1;
+	*place = copy;
+	err = copy_base(copy, disk, saved);
+	if (err)
+		return err;
+	if (saved >= 0)
+		snprintf(folder, sizeof(folder), "%s", from);
+	else
+		folder_of(disk->path, folder);
+	if (!copy_at_once(copy, folder))
+		err = copy_overlay(copy, disk, folder);
+	snprintf(copy->path, sizeof(copy->path), "/proc/self/fd/%d", copy->fd);
+	disk->copy = copy;
+	return err;
+}
+
+static void note_changed(const char *path)
+{
+	vmm_note("%s is not as it was: the guest has the snapshot's copy, which ends with it",
+		 path);
 }
 
 /**
- * vmm_images_copy - give a clone disks of its own, where it writes to them
- * @images: filled as far as copies go; vmm_images_lock() is next
- * @cfg: its disks get the copies' paths
+ * vmm_images_copy - copy the writable disks of a VM that starts from a snapshot
+ * @images: empty; filled with the copies; vmm_images_lock() comes next
+ * @cfg: its disks get the copies
+ * @past: what the snapshot has of each disk
+ * @count: number of elements of @past
  *
- * A copy shares all blocks that nobody writes to, which not every file system can do.
+ * A clone gets a copy of each writable disk. Another VM gets a copy if the image has changed since
+ * the snapshot and the snapshot has the disk. A copy shares blocks until they are written to; on a
+ * file system that cannot do that, it is an overlay. The copy is freed when the VM ends.
  *
- * Return: 0, or -errno after a message; vmm_images_unlock() is due in any case
+ * Return: 0, or -errno after a message; vmm_images_unlock() must be called in any case
  */
-int vmm_images_copy(struct vmm_images *images, struct vmm_config *cfg)
+int vmm_images_copy(struct vmm_images *images, struct vmm_config *cfg,
+		    const struct vmm_image_past *past, unsigned int count)
 {
 	unsigned int i;
+	int err = 0;
 
-	for (i = 0; i < cfg->disks; i++)
-		images->base[i] = -1;
-	for (i = 0; i < cfg->disks; i++) {
+	for (i = 0; i < cfg->disks && !err; i++) {
 		struct vmm_disk *disk = &cfg->disk[i];
-		int copy;
+		int saved = i < count ? past[i].fd : -1;
 
 		if (disk->readonly)
 			continue;
-		/* Nobody else may write to it meanwhile. */
-		images->base[i] = vmm_image_open(disk->path, true, false);
-		if (images->base[i] < 0)
-			return images->base[i];
-		copy = image_copy(images->base[i], disk->path);
-		if (copy < 0)
-			return copy;
-		images->copy[i] = copy;
-		snprintf(images->path[i], sizeof(images->path[i]), "/proc/self/fd/%d", copy);
-		disk->path = images->path[i];
+		if (!cfg->clone && (saved < 0 || image_is_unchanged(disk->path, past[i].about)))
+			continue;
+		if (!cfg->clone)
+			note_changed(disk->path);
+		err = image_copy(&images->copy[i], disk, saved, cfg->from);
 	}
-	return 0;
+	return err;
 }

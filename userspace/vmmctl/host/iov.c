@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory in pieces: copies from it and to it, and a part of it.
+ * Scattered memory (iovec): copies from it and to it, and a part of it.
  */
 #include <string.h>
 
 #include "host/iov.h"
 
-/* The first piece that has bytes behind @offset; @offset is what is left of it there. */
+/* Finds the piece that contains @offset, which becomes an offset in that piece. */
 static unsigned int iov_seek(const struct iovec *iov, unsigned int count, u64 *offset)
 {
 	unsigned int i;
@@ -17,11 +17,11 @@ static unsigned int iov_seek(const struct iovec *iov, unsigned int count, u64 *o
 }
 
 /**
- * vmm_iov_part - describe a part of the memory that is in pieces
+ * vmm_iov_part - describe a part of scattered memory
  * @iov: the pieces
  * @count: how many
- * @offset: bytes of them in front of the part
- * @len: bytes of the part; fewer if there are no more
+ * @offset: bytes before the part
+ * @len: bytes of the part; it is shorter if the memory ends
  * @part: filled; has room for @count
  *
  * Return: pieces of the part
@@ -49,11 +49,11 @@ unsigned int vmm_iov_part(const struct iovec *iov, unsigned int count, u64 offse
  * vmm_iov_read - copy from pieces of memory
  * @iov: the pieces
  * @count: how many
- * @offset: bytes of them that are passed over
+ * @offset: bytes to skip
  * @to: filled
  * @len: bytes
  *
- * Return: bytes copied; fewer if there are no more
+ * Return: bytes copied; fewer if the memory ends
  */
 size_t vmm_iov_read(const struct iovec *iov, unsigned int count, u64 offset, void *to,
 		    size_t len)
@@ -76,11 +76,11 @@ size_t vmm_iov_read(const struct iovec *iov, unsigned int count, u64 offset, voi
  * vmm_iov_write - copy to pieces of memory
  * @iov: the pieces
  * @count: how many
- * @offset: bytes of them that are passed over
- * @from: what is copied
+ * @offset: bytes to skip
+ * @from: the bytes
  * @len: bytes
  *
- * Return: bytes copied; fewer if there is no more room
+ * Return: bytes copied; fewer if the memory ends
  */
 size_t vmm_iov_write(const struct iovec *iov, unsigned int count, u64 offset, const void *from,
 		     size_t len)
@@ -103,8 +103,8 @@ size_t vmm_iov_write(const struct iovec *iov, unsigned int count, u64 offset, co
  * vmm_iov_fill - fill pieces of memory with one byte
  * @iov: the pieces
  * @count: how many
- * @offset: bytes of them that are passed over
- * @byte: what the others become
+ * @offset: bytes to skip
+ * @byte: value for the other bytes
  */
 void vmm_iov_fill(const struct iovec *iov, unsigned int count, u64 offset, int byte)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Copies between our memory and the guest's, which is in pieces and may change meanwhile.
+ * Copies from and to guest memory, which is scattered and may change during a copy.
  */
 #ifndef IOV_H
 #define IOV_H

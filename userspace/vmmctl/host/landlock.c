@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Landlock: which files a process may still remove, and which TCP ports it may use.
- * Files that are open already stay as they are.
+ * Landlock: restricts which files a process may still remove, and which TCP ports it may use.
+ * Files that are open already are not affected.
  *
- * Source: Linux 6.12 Documentation/userspace-api/landlock.rst. The numbers stand
+ * Source: Linux 6.12 Documentation/userspace-api/landlock.rst. The numbers are
  * here because older headers lack the newer ones.
  */
 #include <errno.h>
@@ -47,7 +47,7 @@ struct port_rule {
 	u64 port;
 };
 
-/* IOCTL_DEV (version 5) is left alone: ioctl() is what everything here runs by. */
+/* IOCTL_DEV (version 5) is not handled: vmmctl depends on ioctls. */
 static u64 handled_fs(int version)
 {
 	return FS_FIRST | (version >= 2 ? FS_REFER : 0) | (version >= 3 ? FS_TRUNCATE : 0);
@@ -86,8 +86,8 @@ static int rules_add(int ruleset, const struct vmm_sandbox *sandbox, bool net)
 }
 
 /**
- * vmm_landlock - restrict the calling thread, and those that it starts, to some files
- * @sandbox: which
+ * vmm_landlock - restrict the files and ports of the calling thread and of threads that it starts
+ * @sandbox: what is allowed
  *
  * Return: 0, -ENOSYS or -EOPNOTSUPP if the kernel has no Landlock, or -errno
  */
@@ -112,6 +112,6 @@ int vmm_landlock(const struct vmm_sandbox *sandbox)
 		err = -errno;
 	close(ruleset);
 	if (!err && !net)
-		vmm_note("sandbox: this kernel's Landlock leaves TCP connections unrestricted");
+		vmm_note("sandbox: this kernel's Landlock cannot restrict TCP connections");
 	return err;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Listening sockets, TCP and Unix, that are in the loop only while there is room
- * for who comes.
+ * Listening sockets, TCP and Unix, which are in the loop only while there is room for another
+ * client.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #define LISTENER_PAUSE_NS	250000000
 
-/* Without it a small packet waits until the one before it was acknowledged. */
+/* Disables Nagle's algorithm, which delays small packets. */
 static void set_nodelay(int fd)
 {
 	int one = 1;
@@ -35,13 +35,13 @@ static int listener_rested(void *arg)
 	l->paused = false;
 	if (!l->watched)
 		return 0;
-	/* What it was asked for meanwhile is done now. */
+	/* Applies what vmm_vsock_listen() asked for during the pause. */
 	l->watched = false;
 	vmm_vsock_listen(l, true);
 	return 0;
 }
 
-/* Made before it is needed: then there may be no file left, and the sandbox makes none. */
+/* Created in advance: later there may be no descriptor left, and the sandbox allows none. */
 static int listener_timer(struct vmm_vsock_listener *l)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -57,7 +57,7 @@ static int listener_timer(struct vmm_vsock_listener *l)
 	return err;
 }
 
-/* Asking again at once would only spin: the client is still there. */
+/* Pauses: the client is still in the backlog, so polling again at once would spin. */
 static void listener_rest(struct vmm_vsock_listener *l)
 {
 	static const struct itimerspec pause = { .it_value.tv_nsec = LISTENER_PAUSE_NS };
@@ -67,13 +67,13 @@ static void listener_rest(struct vmm_vsock_listener *l)
 	l->paused = true;
 }
 
-/* Whoever else has an account here has no business with this guest. */
+/* Refuses clients of other users of this machine. */
 static bool listener_refuses(struct vmm_vsock_listener *l, int fd)
 {
 	if (!l->owner || vmm_tcp_owner_trusted(l->owner, fd))
 		return false;
 	if (!l->refused++)
-		vmm_note("a client of another user was sent away");
+		vmm_note("a client of another user was refused");
 	close(fd);
 	return true;
 }
@@ -98,7 +98,7 @@ static int listener_readable(void *arg)
 }
 
 /**
- * vmm_vsock_listener_unix - listen at a path, not yet in the loop
+ * vmm_vsock_listener_unix - listen at a path; not added to the loop yet
  * @listener: @loop, @accepted, @arg and @packets are set, @fd is -1
  * @path: of the socket; NULL does nothing
  *
@@ -116,12 +116,12 @@ int vmm_vsock_listener_unix(struct vmm_vsock_listener *listener, const char *pat
 }
 
 /**
- * vmm_vsock_listener_tcp - take a listening socket, not yet into the loop
+ * vmm_vsock_listener_tcp - use a listening socket; not added to the loop yet
  * @listener: @loop, @accepted and @arg are set, @fd is -1
- * @fd: the socket; stays the caller's
- * @users: whose clients are taken
+ * @fd: the socket; owned by the caller
+ * @users: users whose clients are accepted
  *
- * Return: 0, or -errno: without the kernel's list of clients nobody is let in
+ * Return: 0, or -errno: without the kernel's list of connections no client is accepted
  */
 int vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd,
 			   enum vmm_adb_users users)
@@ -136,15 +136,15 @@ int vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd,
 }
 
 /**
- * vmm_vsock_listen - take clients, or let them wait in the backlog
+ * vmm_vsock_listen - accept clients, or leave them in the backlog
  * @listener: may have no socket
- * @on: which
+ * @on: true to accept
  */
 void vmm_vsock_listen(struct vmm_vsock_listener *listener, bool on)
 {
 	if (listener->fd < 0 || on == listener->watched)
 		return;
-	/* One that rests is not in the loop, and comes into it when it has. */
+	/* A paused listener is added to the loop when its timer expires. */
 	if (!listener->paused && !on)
 		vmm_loop_del(listener->loop, listener->fd);
 	else if (!listener->paused &&
@@ -154,7 +154,7 @@ void vmm_vsock_listen(struct vmm_vsock_listener *listener, bool on)
 }
 
 /**
- * vmm_vsock_listener_close - listen no more
+ * vmm_vsock_listener_close - close a listener
  * @listener: may have no socket
  */
 void vmm_vsock_listener_close(struct vmm_vsock_listener *listener)

@@ -24,6 +24,7 @@ static struct {
 	void (*fn)(void *arg, const char *line, size_t len);
 	void *arg;
 	const struct vmm_output *out;
+	const struct vmm_log_file *file;
 	void (*device)(void *arg, const char *device, const char *why);
 	void *device_arg;
 } log_to;
@@ -90,6 +91,21 @@ void vmm_log_output(const struct vmm_output *out)
 }
 
 /**
+ * vmm_log_file - have somebody else write to stderr
+ * @file: who does, and whose operations are called by any thread; NULL for nobody
+ */
+void vmm_log_file(const struct vmm_log_file *file)
+{
+	log_to.file = file;
+}
+
+static void log_lose(size_t len)
+{
+	if (log_to.file)
+		log_to.file->lose(len);
+}
+
+/**
  * vmm_log_text - write text to stderr as it is
  * @text: whole lines; what a stderr that is not waited for has no room for is lost
  * @len: their bytes
@@ -100,6 +116,8 @@ void vmm_log_text(const char *text, size_t len)
 {
 	ssize_t n;
 
+	if (log_to.file && log_to.file->takes(text, len))
+		return;
 	if (!log_to.out) {
 		fwrite(text, 1, len, stderr);
 		return;
@@ -107,8 +125,10 @@ void vmm_log_text(const char *text, size_t len)
 	/* A line goes in one call, so that lines of several threads do not mix. */
 	for (; len; text += n, len -= n) {
 		n = vmm_output_write(log_to.out, text, len);
-		if (n <= 0)
+		if (n <= 0) {
+			log_lose(len);
 			return;
+		}
 	}
 }
 
@@ -123,6 +143,8 @@ void vmm_last_words(const char *text, size_t len)
 {
 	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
 
+	if (log_to.file && log_to.file->late())
+		return;
 	if (poll(&room, 1, 0) > 0 && write(STDERR_FILENO, text, len) < 0)
 		return;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MAC addresses for guests that were given none: made from the host and the VM's
- * name, so that two VMs have different ones, and a VM with a name keeps its own.
+ * MAC addresses for guests whose command line has none: made from the host and the VM's name,
+ * so that two VMs have different ones, and a VM with a name always gets the same one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static u64 hash_add(u64 hash, const void *bytes, size_t len)
 	return hash;
 }
 
-/* FNV-1a leaves neighbours near each other: spread them over all bits. */
+/* Similar inputs of FNV-1a have similar results: mixes all bits. */
 static u64 hash_mix(u64 hash)
 {
 	hash ^= hash >> 33;
@@ -47,12 +47,12 @@ static u64 hash_host(u64 hash)
 }
 
 /**
- * vmm_mac_derive - make a MAC address
+ * vmm_mac_derive - derive a MAC address
  * @mac: filled: a unicast address, locally administered
- * @name: the VM's
+ * @name: name of the VM
  * @index: which of its network devices
  *
- * Opens files: it belongs before the sandbox.
+ * Opens files: called before the sandbox is entered.
  */
 void vmm_mac_derive(u8 mac[6], const char *name, unsigned int index)
 {
@@ -74,9 +74,9 @@ static void mac_fill(struct vmm_backend *backend, const char *name, unsigned int
 }
 
 /**
- * vmm_mac_fill - give addresses to the network devices that were given none
+ * vmm_mac_fill - set the MAC addresses of network devices that have none
  * @cfg: the command line
- * @name: the VM's
+ * @name: name of the VM
  */
 void vmm_mac_fill(struct vmm_config *cfg, const char *name)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * MAC addresses for guests that were given none.
+ * MAC addresses for network devices whose options have none.
  */
 #ifndef MAC_H
 #define MAC_H

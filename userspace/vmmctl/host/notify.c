@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages to a service manager: a datagram each, to the Unix socket that it names
- * in the environment. Sent only if the manager wants them, and never waited for.
+ * Messages to a service manager: datagrams to the Unix socket that is named in the environment.
+ * They are sent only if there is such a socket, and never block.
  *
- * Where the manager has a watchdog it is told twice a period, from the main loop,
- * that the main loop goes on.
+ * If the manager has a watchdog, the main loop notifies it twice in a period.
  *
  * Source: systemd, sd_notify(3) and sd_watchdog_enabled(3)
  */
@@ -18,13 +17,13 @@
 #include "host/notify.h"
 #include "host/unix.h"
 
-#define PERIOD_MIN_US	100000	/* no manager wants to hear more often */
+#define PERIOD_MIN_US	100000	/* shortest period of notifications */
 
 /**
  * struct vmm_notify - a service manager
  * @loop: the main thread's loop
- * @fd: connected to its socket
- * @timer_fd: when it is to hear from us, or -1
+ * @fd: connected to the manager's socket
+ * @timer_fd: timer of watchdog notifications, or -1
  */
 struct vmm_notify {
 	struct vmm_loop *loop;
@@ -33,9 +32,9 @@ struct vmm_notify {
 };
 
 /**
- * vmm_notify_send - tell the service manager something
+ * vmm_notify_send - send a message to the service manager
  * @notify: may be NULL
- * @text: assignments, a line each
+ * @text: assignments, one on each line
  */
 void vmm_notify_send(struct vmm_notify *notify, const char *text)
 {
@@ -53,7 +52,7 @@ static int notify_tick(void *arg)
 	return 0;
 }
 
-/* 0 where there is no watchdog, or it is for another process. */
+/* Returns the watchdog's period; 0 without one, or if it is for another process. */
 static u64 watchdog_us(void)
 {
 	const char *pid = getenv("WATCHDOG_PID");
@@ -83,10 +82,10 @@ static int notify_watchdog(struct vmm_notify *notify)
 }
 
 /**
- * vmm_notify_open - find the service manager
+ * vmm_notify_open - connect to the service manager
  * @loop: the main thread's loop
  *
- * Return: it, or NULL if there is none, or none that can be reached
+ * Return: the connection, or NULL if there is no manager, or it cannot be reached
  */
 struct vmm_notify *vmm_notify_open(struct vmm_loop *loop)
 {
@@ -113,7 +112,7 @@ struct vmm_notify *vmm_notify_open(struct vmm_loop *loop)
 }
 
 /**
- * vmm_notify_close - tell the service manager no more
+ * vmm_notify_close - disconnect from the service manager
  * @notify: may be NULL
  */
 void vmm_notify_close(struct vmm_notify *notify)

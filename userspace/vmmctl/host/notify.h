@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a service manager that started vmmctl wants to know.
+ * Notifications for a service manager that has started vmmctl.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H

@@ -157,7 +157,7 @@ int vmm_output_drain(struct vmm_output_ring *ring, const struct vmm_output *out)
 		n = vmm_output_write(out, ring->bytes + ring->head, len);
 		if (n == -EAGAIN)
 			return -EAGAIN;
-		if (n < 0) {
+		if (n <= 0) {
 			ring->dropped += ring->len;
 			ring->len = 0;
 			return 0;

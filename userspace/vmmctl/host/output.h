@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Output to a file whose reader may stop reading: nothing here waits for it.
+ * Output to a file whose reader may stop reading: writing never waits for it.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -17,8 +17,8 @@
  * @fd: the file as it was given
  * @own_fd: the same, opened again so that writing does not block; or -1
  * @socket: it is a socket
- * @poll: it has to be asked before each write
- * @plain: it is a file on a disk, or a disk: it is always written to, but may take its time
+ * @poll: poll() is needed before each write
+ * @plain: it is a regular file or a block device: always writable, but writing may take long
  */
 struct vmm_output {
 	int fd;
@@ -38,7 +38,7 @@ int vmm_output_fd(const struct vmm_output *out);
  * @bytes: a ring
  * @head: oldest byte
  * @len: bytes in it
- * @dropped: bytes that found no room
+ * @dropped: bytes that did not fit
  */
 struct vmm_output_ring {
 	u8 bytes[VMM_OUTPUT_RING];

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * adb by the goldfish pipe, as guests had it before vsock: adbd opens
- * `pipe:qemud:adb:<port>` and a client of adb is connected to it. To the host's
- * adb server it looks as adb by vsock does (vsock_streams.c): the same ports, the same
- * word to the server, the same Unix socket.
+ * adb by the goldfish pipe, which guests used before vsock: adbd opens `pipe:qemud:adb:<port>`,
+ * and a client of adb is connected to it. For the host's adb server it is like adb by vsock
+ * (vsock_streams.c): the same ports, the same notice to the server, the same Unix socket.
  *
- *	ACCEPT		the guest has opened the pipe and has yet to say "accept"
- *	WAITING		for a client; the longest waiting pipe gets the next one
- *	START		the guest was told "ok" and has yet to say "start"
- *	STREAM		bytes go both ways
+ *	ACCEPT	the guest has opened the pipe and has not sent "accept" yet
+ *	WAITING	for a client; the pipe that has waited longest gets the next one
+ *	START	the guest was sent "ok" and has not sent "start" yet
+ *	STREAM	bytes are copied in both directions
  *
- * Clients that come before a pipe waits stay in the socket's backlog. A wrong word
- * hangs the pipe up. Bytes pass here, unlike those of vsock and of other services:
- * a pipe's socket cannot be changed once it was answered. None of it blocks, and a
- * side that does not read is not read for.
+ * Clients that come before a pipe waits stay in the socket's backlog. A wrong word closes the
+ * pipe. Unlike with vsock and other services, vmmctl copies the bytes, because a pipe's socket
+ * cannot be replaced after it was passed to the kernel. Nothing blocks: while one side does not
+ * read, the other one is not read from.
  *
- * Outlives a guest's reset: the addresses stay while pipes go and come.
+ * This exists over a reset of the guest: the addresses stay, pipes are closed and opened.
  *
  * Source: platform_external_qemu android/android-emu/android/emulation/
  * AdbGuestPipe.cpp (024b7275).
@@ -30,18 +29,18 @@
 
 #include "host/vsock.h"
 
-#define ADB_PIPES	16	/* as many as the reference's older service took */
+#define ADB_PIPES	16	/* as many as in the reference's older service */
 #define ADB_TICK_NS	250000000
 #define ADB_BUFFER	65536
 
 enum pipe_state { PIPE_FREE, PIPE_ACCEPT, PIPE_WAITING, PIPE_START, PIPE_STREAM };
 
 /**
- * struct pipe_direction - bytes that go from one socket to the other
- * @first: of those in @bytes that were not sent
- * @end: of them
- * @ended: there will be no more
- * @bytes: them
+ * struct pipe_direction - bytes that are copied from one socket to another
+ * @first: index of the first byte in @bytes that was not sent
+ * @end: end of the bytes in @bytes
+ * @ended: the source is at its end
+ * @bytes: the buffer
  */
 struct pipe_direction {
 	size_t first;
@@ -52,14 +51,14 @@ struct pipe_direction {
 
 /**
  * struct adb_pipe - a pipe that the guest has opened
- * @owner: whose
+ * @owner: host's side that it belongs to
  * @state: see above
- * @guest: our end of the pipe's socket
- * @client: of adb, in START and STREAM, else -1
- * @matched: bytes of the awaited word, in ACCEPT and START
- * @turn: in WAITING, the lower, the earlier
- * @to_guest: in STREAM
- * @to_client: in STREAM
+ * @guest: vmmctl's end of the pipe's socket
+ * @client: client of adb, in START and STREAM, else -1
+ * @matched: received bytes of the expected word, in ACCEPT and START
+ * @turn: order in WAITING: the lowest gets the next client
+ * @to_guest: buffer in STREAM
+ * @to_client: buffer in STREAM
  */
 struct adb_pipe {
 	struct vmm_pipe_adb *owner;
@@ -78,12 +77,12 @@ enum { LISTEN_TCP, LISTEN_UNIX, LISTENERS };
  * struct vmm_pipe_adb - the host's side of adb by pipe
  * @loop: the main thread's loop
  * @adb: the ports that adb knows, or NULL
- * @listener: where clients arrive
- * @tick_fd: timer, runs while an adb server has to be waited for, and if @accept_failed
- * @accept_failed: accepting failed; again at the next tick
- * @announced: the user was told where adb finds the guest
- * @turns: given so far
- * @pipe: what the guest has open
+ * @listener: listening sockets
+ * @tick_fd: timer, runs while a notice is being sent, and if @accept_failed
+ * @accept_failed: accepting failed; repeated at the next tick
+ * @announced: the message with adb's port was written
+ * @turns: last value of @turn
+ * @pipe: pipes that the guest has open
  */
 struct vmm_pipe_adb {
 	struct vmm_loop *loop;
@@ -145,7 +144,7 @@ static void pipe_free(struct adb_pipe *p)
 static int guest_ready(void *arg);
 static int client_ready(void *arg);
 
-/* A file of which nothing is wanted would still be reported once it is hung up. */
+/* Removes a file without events from the loop: a hang-up would be reported anyway. */
 static bool pipe_watch(struct adb_pipe *p, int fd, short events, vmm_loop_fn fn)
 {
 	vmm_loop_del(p->owner->loop, fd);
@@ -172,7 +171,7 @@ static void direction_fill(struct pipe_direction *dir, int from)
 		dir->ended = true;
 }
 
-/* False if the other side is gone. */
+/* Sends buffered bytes. Returns false if the other side is gone. */
 static bool direction_drain(struct pipe_direction *dir, int to)
 {
 	ssize_t n;
@@ -197,7 +196,7 @@ static bool direction_done(const struct pipe_direction *dir)
 	return dir->ended && !direction_left(dir);
 }
 
-/* When one side has ended and all its bytes were delivered, the other is closed, too. */
+/* Closes both sides when one has ended and all its bytes were sent. */
 static void pipe_stream(struct adb_pipe *p)
 {
 	direction_fill(&p->to_client, p->guest);
@@ -230,7 +229,7 @@ static void pipe_announce(struct vmm_pipe_adb *a)
 	tick_start(a);
 }
 
-/* From here on only the guest's hanging up is heard. */
+/* Waits for a client; of the guest, only a hang-up is handled. */
 static void pipe_wait(struct adb_pipe *p)
 {
 	struct vmm_pipe_adb *a = p->owner;
@@ -246,8 +245,8 @@ static void pipe_wait(struct adb_pipe *p)
 }
 
 /*
- * Takes no byte behind the word, which would be the stream's. True once the word
- * is there; a wrong one, or none, ends the pipe.
+ * Reads no byte after the word, which belongs to the stream. Returns true when the word is
+ * complete; a wrong word, or the end, closes the pipe.
  */
 static bool pipe_hears(struct adb_pipe *p, const char *word)
 {
@@ -302,7 +301,7 @@ static void adb_accepted(void *arg, struct vmm_vsock_listener *listener __attrib
 	struct vmm_pipe_adb *a = arg;
 	struct adb_pipe *p = first_waiting(a);
 
-	/* Out of files, say: asking again at once would only spin. */
+	/* For example no descriptors are left: polling again at once would spin. */
 	if (fd < 0 || !p) {
 		pipe_drop_fd(a, fd);
 		a->accept_failed = true;
@@ -360,7 +359,7 @@ static bool pipe_add(struct vmm_pipe_adb *a, int guest)
  * vmm_pipe_adb_connect - serve a pipe that the guest has opened
  * @a: the host's side
  *
- * Return: the pipe's other end, a socket, the caller's; or -errno
+ * Return: the pipe's other end, a socket owned by the caller; or -errno
  */
 int vmm_pipe_adb_connect(struct vmm_pipe_adb *a)
 {
@@ -400,7 +399,7 @@ static int adb_listen(struct vmm_pipe_adb *a, const struct vmm_config *cfg)
 
 /**
  * vmm_pipe_adb_open - listen for clients of adb
- * @cfg: says where
+ * @cfg: has the addresses
  * @loop: the main thread's loop
  *
  * Return: the host's side, or NULL
@@ -426,7 +425,7 @@ struct vmm_pipe_adb *vmm_pipe_adb_open(const struct vmm_config *cfg, struct vmm_
 }
 
 /**
- * vmm_pipe_adb_console - tell where clients of the emulator's console arrive
+ * vmm_pipe_adb_console - return the socket for clients of the emulator's console
  * @adb: the host's side
  *
  * Return: a listening file, or -1 if there is no such port
@@ -437,7 +436,7 @@ int vmm_pipe_adb_console(const struct vmm_pipe_adb *adb)
 }
 
 /**
- * vmm_pipe_adb_ports - tell which ports adb knows the guest by
+ * vmm_pipe_adb_ports - return the guest's ports for adb
  * @adb: the host's side
  *
  * Return: the ports, or NULL if there are none
@@ -448,7 +447,7 @@ const struct vmm_adb *vmm_pipe_adb_ports(const struct vmm_pipe_adb *adb)
 }
 
 /**
- * vmm_pipe_adb_close - hang up on everybody
+ * vmm_pipe_adb_close - close all pipes, clients and listening sockets
  * @a: may be NULL
  */
 void vmm_pipe_adb_close(struct vmm_pipe_adb *a)

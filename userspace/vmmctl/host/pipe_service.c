@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Services of the goldfish pipe that programs outside provide: for each pipe that the
- * guest opens by one of the names on the command line, connects to the Unix
- * socket that goes with it and hands the connection to the kernel. After that
- * nothing of the pipe passes here. adb's own pipes go to pipe_adb.c.
+ * Services of the goldfish pipe that other programs provide: when the guest opens a pipe by a
+ * name on the command line, vmmctl connects to the Unix socket of that name and passes the
+ * connection to the kernel. After that, vmmctl does not see the pipe's data. adb's pipes are
+ * handled by pipe_adb.c.
  *
- * A service that does not accept at once is as good as none: the guest's pipe is
- * hung up.
+ * If a service does not accept at once, the guest's pipe is closed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +19,7 @@
 #include "host/unix.h"
 #include "host/vsock.h"
 
-#define SERVICE_EVENTS	64	/* taken in a row */
+#define SERVICE_EVENTS	64	/* handled in a row */
 #define SERVICE_ADB	"qemud:adb"
 
 /**
@@ -29,8 +28,8 @@
  * @loop: the main thread's loop
  * @adb: the host's side of adb by pipe, or NULL
  * @fd: the kernel's file of services
- * @missed: services, by their index on the command line, that did not answer
- *	and of which the user was told
+ * @missed: services, by their index on the command line, that did not answer, and for which a
+ *	message was written
  */
 struct vmm_pipe_services {
 	const struct vmm_config *cfg;
@@ -52,7 +51,7 @@ static const struct vmm_pipe_service *service_find(const struct vmm_config *cfg,
 	return NULL;
 }
 
-/* Told once: the guest may ask as often as it likes. */
+/* Writes one message for each service: the guest may open it any number of times. */
 static void service_missed(struct vmm_pipe_services *services,
 			   const struct vmm_pipe_service *service, int err)
 {
@@ -80,7 +79,7 @@ static int service_connect(struct vmm_pipe_services *services,
 	return fd;
 }
 
-/* ENOENT: the guest has closed the pipe meanwhile. */
+/* Answers an open; ENOENT: the guest has closed the pipe meanwhile. */
 static void service_answer(struct vmm_pipe_services *services,
 			   const struct vhost_goldfish_pipe_event *event)
 {
@@ -109,7 +108,7 @@ static int services_readable(void *arg)
 			continue;
 		}
 		if (n >= 0 || (errno != EAGAIN && errno != EINTR)) {
-			vmm_error(n < 0 ? errno : ENODEV, "the pipe gives no events");
+			vmm_error(n < 0 ? errno : ENODEV, "cannot read events of the pipe");
 			vmm_loop_del(services->loop, services->fd);
 		}
 		break;
@@ -137,7 +136,7 @@ static int services_add_ours(int fd, const char *name, size_t len)
 					  (int)len, name) : err;
 }
 
-/* A file of services that does not block. */
+/* Creates a non-blocking file of services. */
 static int services_file(int device_fd)
 {
 	int fd = ioctl(device_fd, VHOST_GOLDFISH_PIPE_SERVICES, 0);
@@ -168,10 +167,10 @@ static int services_open(struct vmm_pipe_services *services, int device_fd)
 }
 
 /**
- * vmm_pipe_services_open - offer what the command line names
+ * vmm_pipe_services_open - offer the services of the command line
  * @vm: has no board yet
- * @device_fd: the kernel's device, owned by us
- * @services: filled; NULL if the command line names nothing
+ * @device_fd: the kernel device, owned by the caller
+ * @services: filled; NULL if the command line has none
  *
  * Return: 0, or -errno
  */
@@ -198,7 +197,7 @@ int vmm_pipe_services_open(const struct vmm_vm *vm, int device_fd,
 }
 
 /**
- * vmm_pipe_services_close - take all services back, and their pipes with them
+ * vmm_pipe_services_close - remove all services, and close their pipes
  * @services: may be NULL
  */
 void vmm_pipe_services_close(struct vmm_pipe_services *services)
@@ -213,10 +212,10 @@ void vmm_pipe_services_close(struct vmm_pipe_services *services)
 }
 
 /**
- * vmm_pipe_guest_services - make a file of services with the names of the guest services
+ * vmm_pipe_guest_services - create a file of services with the names of the guest services
  * @device_fd: the kernel's device
  *
- * A name that somebody else has, by --pipe-service say, is left to whoever has it.
+ * Names that are used already, for example by --pipe-service, are left out.
  *
  * Return: the file, which does not block, or -errno after a message
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ports of the host that lead to the guest's (--redir), as commands to a device "redir".
- * Clients arrive in vsock_streams.c. Ports are opened when the VM starts: the sandbox lets
- * nothing listen later, so that there is a "del" and no "add".
+ * Host ports that are forwarded to the guest (--redir), as commands to a device "redir".
+ * vsock_streams.c handles their clients. Ports are opened when the VM starts, because the
+ * sandbox does not allow to listen later: there is "del", but no "add".
  *
  * Source: platform_external_qemu android/android-emu/android/console.cpp (866554d0017e) for
  * the words "tcp:HOST" and "no active redirections".
@@ -52,15 +52,15 @@ static int redir_del(struct vmm_vsock_host *host, const struct vmm_config *cfg,
 }
 
 /**
- * vmm_redir_command - ask something about forwarded ports
+ * vmm_redir_command - run a command about forwarded ports
  * @host: the host's side of the guest's vsock, or NULL
  * @cfg: the command line
- * @device: who is asked; "redir" is meant here
+ * @device: the command's device; handled if it is "redir"
  * @command: "list" or "del"
  * @value: "tcp:HOST" for "del"
- * @text: gets what is said
+ * @text: gets the output
  *
- * Return: 0; -ENOENT if there is no such command; or -errno with a clause in @text
+ * Return: 0; -ENOENT if there is no such command; or -errno with the reason in @text
  */
 int vmm_redir_command(struct vmm_vsock_host *host, const struct vmm_config *cfg,
 		      const char *device, const char *command, const char *value,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sandbox: a guest that takes vmmctl over finds a process that can do little but
+ * The sandbox: a guest that takes over vmmctl finds a process that can do little more than
  * serve that guest.
  *
- *	no_new_privs	no program that it runs could have more rights; none can be run
- *	capabilities	none, not even where root started it
- *	Landlock	files: none is opened; removed only below named directories (landlock.c)
- *	seccomp		system calls: only those of sandbox_calls.c, for vCPUs fewer
- *	limits		no core file, which would hold the guest's memory
+ *	no_new_privs	no program gets more rights; none can be executed
+ *	capabilities	none, not even if root started vmmctl
+ *	Landlock	files: none is opened; removed only in named directories (landlock.c)
+ *	seccomp		system calls: only those of sandbox_calls.c; fewer for vCPUs
+ *	limits		no core file, which would contain the guest's memory
  *
- * Whoever makes another call is ended by SIGSYS, after a message that names the call.
+ * Any other system call ends the process by SIGSYS, after a message that names the call.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,6 +17,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <linux/fs.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -39,9 +40,9 @@
 #define SOCKET_TYPE	0xf	/* of socket()'s second argument; the rest are flags */
 
 /**
- * vmm_sandbox_limits - take away what nobody needs from the beginning
+ * vmm_sandbox_limits - set limits that apply from the start
  *
- * A core file would have the guest's memory in it, and what is in it.
+ * Disables core files, which would contain the guest's memory.
  */
 void vmm_sandbox_limits(void)
 {
@@ -52,9 +53,9 @@ void vmm_sandbox_limits(void)
 }
 
 /**
- * vmm_sandbox_removes - let files be removed from a directory, and from those in it
+ * vmm_sandbox_removes - allow to remove files in a directory and below it
  * @sandbox: the sandbox
- * @folder: the directory; stays the caller's
+ * @folder: the directory; owned by the caller
  */
 void vmm_sandbox_removes(struct vmm_sandbox *sandbox, const char *folder)
 {
@@ -63,10 +64,10 @@ void vmm_sandbox_removes(struct vmm_sandbox *sandbox, const char *folder)
 }
 
 /**
- * vmm_sandbox_count - count the system calls that are allowed
+ * vmm_sandbox_count - count the allowed system calls
  * @who: VMM_CALL_MAIN or VMM_CALL_VCPU
  *
- * Return: how many of the list this machine has
+ * Return: how many of the list this architecture has
  */
 unsigned int vmm_sandbox_count(unsigned int who)
 {
@@ -79,21 +80,26 @@ unsigned int vmm_sandbox_count(unsigned int who)
 }
 
 /**
- * struct ioctls - some of the kernel's ioctls, by bits of their numbers
- * @mask: bits that are looked at
- * @value: what they are
+ * struct ioctls - a range of ioctls, by bits of their numbers
+ * @mask: bits that are compared
+ * @value: value of these bits
  */
 static const struct ioctls {
 	u32 mask;
 	u32 value;
 } ioctls[] = {
 	{ 0xff00, 0xae00 },		/* KVM */
-	{ 0xff00, 0xaf00 },		/* vhost, vDPA, our modules */
+	{ 0xff00, 0xaf00 },		/* vhost, vDPA, ranchu's modules */
 	{ 0xff00, 0x1200 },		/* block devices */
-	/* A tap: numbers from 192. Below are the terminal's, TIOCSTI that types into it, too. */
+	/*
+	 * Taps: numbers from 192. Lower ones are for terminals, such as TIOCSTI, which types
+	 * into one.
+	 */
 	{ 0xffc0, 'T' << 8 | 0xc0 },
 	{ ~0U, TCGETS }, { ~0U, TCSETS }, { ~0U, TIOCGPGRP },
 	{ ~0U, SIOCGIFFLAGS },
+	/* A disk is saved: of a file that is open to another that is. */
+	{ ~0U, FICLONE },
 };
 
 static int rules_ioctl(scmp_filter_ctx ctx, int nr)
@@ -109,8 +115,8 @@ static int rules_ioctl(scmp_filter_ctx ctx, int nr)
 }
 
 /*
- * No protocol is named: Landlock's ports do not bind MPTCP and SCTP, whose sockets are
- * streams, too.
+ * The rule does not compare the protocol: Landlock's ports do not apply to MPTCP and SCTP, whose
+ * sockets are streams, too.
  */
 static int rule_socket(scmp_filter_ctx ctx, int nr, int family, int type)
 {
@@ -120,7 +126,7 @@ static int rule_socket(scmp_filter_ctx ctx, int nr, int family, int type)
 				SCMP_A2(SCMP_CMP_EQ, 0, 0));
 }
 
-/* TCP for the adb server; datagrams, which Landlock lets go anywhere, for nobody. */
+/* Allows TCP for the adb server. No datagrams: Landlock cannot restrict them. */
 static int rules_socket(scmp_filter_ctx ctx, int nr, bool unix_sockets)
 {
 	int err = rule_socket(ctx, nr, AF_INET, SOCK_STREAM);
@@ -133,15 +139,15 @@ static int rules_socket(scmp_filter_ctx ctx, int nr, bool unix_sockets)
 }
 
 /*
- * -ENOENT: it is no call of connections. Data that goes out with a connection's first
- * packet makes that connection, and Landlock is not asked; other options of TCP have
- * another protocol carry it.
+ * Allows calls of connections; -ENOENT for any other call. Data in a connection's first packet
+ * (TCP Fast Open) connects without Landlock's check, and other options of TCP change its
+ * protocol.
  */
 static int rule_connection(scmp_filter_ctx ctx, const char *name, int nr, bool unix_sockets)
 {
 	if (!strcmp(name, "socket"))
 		return rules_socket(ctx, nr, unix_sockets);
-	/* One of a pair of datagram sockets could be connected to somebody else. */
+	/* A datagram socket of a pair could be connected to another address. */
 	if (!strcmp(name, "socketpair"))
 		return rule_socket(ctx, nr, AF_UNIX, SOCK_STREAM);
 	if (!strcmp(name, "setsockopt"))
@@ -157,7 +163,7 @@ static int rule_connection(scmp_filter_ctx ctx, const char *name, int nr, bool u
 	return -ENOENT;
 }
 
-/* Calls that are allowed with certain arguments only; -ENOENT for all others. */
+/* Allows calls with certain arguments only; -ENOENT for calls without such a rule. */
 static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr, bool unix_sockets)
 {
 	if (!strcmp(name, "ioctl"))
@@ -183,7 +189,7 @@ static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool unix_sockets)
 
 	for (call = vmm_sandbox_calls; call->name; call++) {
 		nr = seccomp_syscall_resolve_name(call->name);
-		/* Each machine lacks some of the older calls. */
+		/* Not every architecture has every call. */
 		if (nr < 0 || !(call->who & who))
 			continue;
 		err = rule_with_arguments(ctx, call->name, nr, unix_sockets);
@@ -192,7 +198,7 @@ static int rules_add(scmp_filter_ctx ctx, unsigned int who, bool unix_sockets)
 		if (err)
 			return err;
 	}
-	/* The C library then uses clone, whose flags can be seen. */
+	/* The C library then uses clone, whose flags can be filtered. */
 	nr = seccomp_syscall_resolve_name("clone3");
 	return nr < 0 ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(VMM_NO_SUCH_CALL), nr, 0);
 }
@@ -224,7 +230,7 @@ static char *put_number(char *end, unsigned int number)
 	return end;
 }
 
-/* In a signal handler: little is safe. */
+/* Runs in a signal handler: few functions are safe. */
 static void call_refused(int sig, siginfo_t *info, void *context)
 {
 	static const char before[] = "vmmctl: the sandbox does not allow system call ";
@@ -245,7 +251,7 @@ static void call_refused(int sig, siginfo_t *info, void *context)
 
 static int drop_capabilities(void)
 {
-	/* Taking them from the bounding set is itself a right that few have. */
+	/* Reducing the bounding set needs a capability itself. */
 	bool bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 
 	capng_clear(CAPNG_SELECT_BOTH);
@@ -255,12 +261,12 @@ static int drop_capabilities(void)
 }
 
 /**
- * vmm_sandbox_enter - go into the sandbox
+ * vmm_sandbox_enter - enter the sandbox
  * @sandbox: what is allowed
  *
- * Only the calling thread and those that it starts lose their capabilities and files:
- * there is to be no other yet. There is no way back. Landlock and seccomp are left out,
- * with a note, where the kernel has none.
+ * Capabilities and Landlock apply to the calling thread and to threads that it starts, so no
+ * other thread must exist yet. This cannot be undone. Landlock and seccomp are left out, with a
+ * message, if the kernel has none.
  *
  * Return: 0, or -errno after a message
  */
@@ -288,7 +294,7 @@ int vmm_sandbox_enter(const struct vmm_sandbox *sandbox)
 }
 
 /**
- * vmm_sandbox_vcpu - let the calling thread do only what vCPUs need
+ * vmm_sandbox_vcpu - restrict the calling thread to what vCPUs need
  *
  * Return: 0, or -errno without a message
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The sandbox that vmmctl goes into once everything is open: what it may still ask
- * the kernel for. Each part says what it is for where it is made.
+ * The sandbox that vmmctl enters when all files are open: the system calls that it may still
+ * make. Each part is explained where it is implemented.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
@@ -12,20 +12,20 @@
 #define VMM_SANDBOX_PORTS	4
 #define VMM_NO_SUCH_CALL	38	/* errno of a system call that a kernel lacks */
 
-/* Who may make a system call. */
+/* Threads that may make a system call. */
 #define VMM_CALL_MAIN	1	/* the main thread, and threads that it starts */
 #define VMM_CALL_VCPU	2	/* vCPU threads, and threads that they start */
 
 /**
- * struct vmm_sandbox - what a VM may still do, beside what it does with open files
+ * struct vmm_sandbox - what a VM may still do, besides using open files
  * @folders: how many elements of @folder are valid
- * @folder: directories; files may be removed in them and, as Landlock has it, anywhere
- *	below. One that is not there is passed over
- * @above: directory in which, and below which, empty directories may be removed, or NULL
+ * @folder: directories; files may be removed in them and, because of Landlock, in directories
+ *	below them. Missing ones are ignored
+ * @above: directory in and below which empty directories may be removed, or NULL
  * @ports: how many elements of @port are valid
  * @port: TCP ports that may be connected to
- * @unix_sockets: Unix sockets may be made, and connected to whatever the user may reach:
- *	no kernel restricts that by name
+ * @unix_sockets: Unix sockets may be created, and connected to any socket that the user may
+ *	connect to: no kernel restricts that by path
  *
  * No file can be opened.
  */
@@ -39,10 +39,10 @@ struct vmm_sandbox {
 };
 
 /**
- * struct vmm_sandbox_call - a system call that may be made
+ * struct vmm_sandbox_call - an allowed system call
  * @name: its name
  * @who: VMM_CALL_*
- * @why: what it is for
+ * @why: what it is needed for
  */
 struct vmm_sandbox_call {
 	const char *name;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The system calls that are left to a running VM, each with its reason. Some are
- * allowed with certain arguments only: see sandbox.c.
+ * The system calls that a running VM may make, each with its reason. Some are allowed with
+ * certain arguments only: see sandbox.c.
  */
 #include "host/sandbox.h"
 
@@ -14,21 +14,21 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "ioctl", BOTH, "KVM_RUN, and everything asked of KVM and vhost" },
 	{ "read", BOTH, "eventfds, timers, signals, the terminal" },
 	{ "write", BOTH, "eventfds, the terminal, messages" },
-	{ "pread64", BOTH, "statistics, TCP connections, kernel, initrd, a token, GPU pixels" },
+	{ "pread64", BOTH, "statistics, connections, kernel, initrd, a token, GPU pixels, sound" },
 	{ "pwrite64", BOTH, "state and log of the VM, sound" },
-	{ "preadv2", BOTH, "eventfds, disks that vmmctl serves itself, sound" },
-	{ "pwritev2", BOTH, "disks that vmmctl serves itself, sound" },
-	{ "lseek", BOTH, "the size of such a disk, when it is asked for again" },
+	{ "preadv2", BOTH, "eventfds, disks that vmmctl serves itself" },
+	{ "pwritev2", BOTH, "disks that vmmctl serves itself" },
+	{ "lseek", BOTH, "the size of such a disk, when it is read again" },
 	{ "fallocate", BOTH, "discard of such a disk" },
 	{ "fdatasync", BOTH, "flush of such a disk" },
 	{ "ftruncate", BOTH, "state and log of the VM" },
 	{ "newfstatat", BOTH, "the size of a disk, of a kernel, and of a GPU's picture" },
 	{ "close", BOTH, "connections, rings" },
-	{ "dup3", MAIN, "a connection that is made again" },
+	{ "dup3", MAIN, "connecting again" },
 	{ "readv", MAIN, "input of the virtio console" },
 	{ "fcntl", BOTH, "flags of a connection, seals of a GPU's picture" },
 	{ "eventfd2", BOTH, "rings that start" },
-	{ "timerfd_settime", BOTH, "what is due later" },
+	{ "timerfd_settime", BOTH, "timers" },
 	/* Waiting. */
 	{ "epoll_ctl", BOTH, "the main loop" },
 	{ "epoll_pwait", MAIN, "the main loop" },
@@ -47,7 +47,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "getsockname", MAIN, "who a client of adb is" },
 	{ "getpeername", MAIN, "who a client of adb is" },
 	{ "setsockopt", BOTH, "TCP_NODELAY" },
-	{ "shutdown", BOTH, "giving a connection up" },
+	{ "shutdown", BOTH, "closing a connection" },
 	{ "sendto", BOTH, "connections" },
 	{ "recvfrom", BOTH, "connections" },
 	{ "sendmsg", BOTH, "files for vhost-user processes, the screen's file" },
@@ -72,7 +72,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "getpid", BOTH, "the same" },
 	{ "gettid", BOTH, "the same" },
 	{ "exit", BOTH, "threads that end" },
-	{ "exit_group", BOTH, "the end" },
+	{ "exit_group", BOTH, "the end of the process" },
 	{ "unlinkat", BOTH, "sockets and the VM's directory, at the end; by any thread" },
 #ifdef __SANITIZE_ADDRESS__
 	{ "sched_getaffinity", BOTH, "threads of a build with sanitizers" },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sound's two directions and where each leads. What is not taken is counted; what is not
- * there is silence.
+ * The two directions of sound and their ends on the host. Samples that no file and no program
+ * takes are counted; if there is nothing to record, the guest records silence.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,9 +18,10 @@
  * @playing: format of what is played
  * @recording: format of what is recorded
  * @play: file that gets what is played, if there is one
- * @record: file that is what is recorded, if there is one
- * @peer: program that plays and records what no file does, or NULL
- * @lost: bytes played that nobody took; written by who plays, read by any
+ * @record: file that the guest records, if there is one
+ * @peer: program for directions without a file, or NULL
+ * @lost: counts played bytes that were lost; written by the caller of vmm_sound_play(),
+ *	read by any thread
  */
 struct vmm_sound {
 	struct vmm_vm *vm;
@@ -33,9 +34,9 @@ struct vmm_sound {
 };
 
 /**
- * vmm_sound_open - open the files that sound goes to and comes from
+ * vmm_sound_open - open the files and the connection of sound
  * @vm: the VM, which gets a thread if a program plays and records
- * @ends: where that is
+ * @ends: the paths
  *
  * Return: the sound, or NULL after a message
  */
@@ -66,25 +67,25 @@ struct vmm_sound *vmm_sound_open(struct vmm_vm *vm, const struct vmm_sound_ends 
 }
 
 /**
- * vmm_sound_close - play and record no more
+ * vmm_sound_close - close the files and the connection
  * @sound: may be NULL
  */
 void vmm_sound_close(struct vmm_sound *sound)
 {
 	if (!sound)
 		return;
-	vmm_wav_close(&sound->play);
 	vmm_wav_close(&sound->record);
 	vmm_sound_peer_close(sound->vm, sound->peer);
-	free(sound);
+	if (vmm_wav_close(&sound->play))
+		free(sound);
 }
 
 /**
- * vmm_sound_recorded_format - tell the one format in which there is something to record
+ * vmm_sound_recorded_format - return the only format that can be recorded
  * @sound: the sound
  * @format: filled
  *
- * Return: whether there is one; else any will do
+ * Return: whether there is only one; else any format can be recorded
  */
 bool vmm_sound_recorded_format(const struct vmm_sound *sound, struct vmm_sound_format *format)
 {
@@ -95,10 +96,10 @@ bool vmm_sound_recorded_format(const struct vmm_sound *sound, struct vmm_sound_f
 }
 
 /**
- * vmm_sound_prepare - say what will be played or recorded next
+ * vmm_sound_prepare - set the format of what is played or recorded next
  * @sound: the sound
- * @record: which direction. A file that is recorded begins anew
- * @format: of all samples until it is said again
+ * @record: the direction. Reading a file begins at its start again
+ * @format: format of all samples until the next call
  *
  * Context: the callers of this, and of vmm_sound_play() and vmm_sound_record(), take
  *	turns for each direction.
@@ -117,10 +118,10 @@ void vmm_sound_prepare(struct vmm_sound *sound, bool record,
 }
 
 /**
- * vmm_sound_run - say that sound begins, or that there is none for a while
+ * vmm_sound_run - start or stop a direction
  * @sound: prepared
- * @record: which direction
- * @runs: which; it may be so already
+ * @record: the direction
+ * @runs: true to start; may be repeated
  */
 void vmm_sound_run(struct vmm_sound *sound, bool record, bool runs)
 {
@@ -132,29 +133,25 @@ void vmm_sound_run(struct vmm_sound *sound, bool record, bool runs)
 /**
  * vmm_sound_play - play samples
  * @sound: prepared
- * @iov: the samples, whole moments
+ * @iov: the samples, whole frames
  * @count: elements of it, VMM_SOUND_PIECES at most
- * @bytes: of all
+ * @bytes: of all samples
  */
 void vmm_sound_play(struct vmm_sound *sound, const struct iovec *iov, unsigned int count,
 		    size_t bytes)
 {
-	bool taken = true;
-
 	if (sound->play.fd >= 0)
-		taken = vmm_wav_write(&sound->play, &sound->playing, iov, count, bytes);
-	else if (sound->peer)
-		taken = vmm_sound_peer_play(sound->peer, iov, count, bytes);
-	if (!taken)
+		vmm_wav_write(&sound->play, &sound->playing, iov, count, bytes);
+	else if (sound->peer && !vmm_sound_peer_play(sound->peer, iov, count, bytes))
 		__atomic_store_n(&sound->lost, sound->lost + bytes, __ATOMIC_RELAXED);
 }
 
 /**
  * vmm_sound_record - record samples
  * @sound: prepared
- * @iov: filled altogether
+ * @iov: filled completely
  * @count: elements of it, VMM_SOUND_PIECES at most
- * @bytes: of all
+ * @bytes: of all samples
  */
 void vmm_sound_record(struct vmm_sound *sound, const struct iovec *iov, unsigned int count,
 		      size_t bytes)
@@ -170,7 +167,7 @@ void vmm_sound_record(struct vmm_sound *sound, const struct iovec *iov, unsigned
 }
 
 /**
- * vmm_sound_lost - tell how much of what was played nobody took
+ * vmm_sound_lost - return how many played bytes were lost
  * @sound: the sound
  *
  * Context: any thread.
@@ -178,5 +175,7 @@ void vmm_sound_record(struct vmm_sound *sound, const struct iovec *iov, unsigned
  */
 u64 vmm_sound_lost(const struct vmm_sound *sound)
 {
-	return __atomic_load_n(&sound->lost, __ATOMIC_RELAXED);
+	u64 lost = __atomic_load_n(&sound->lost, __ATOMIC_RELAXED);
+
+	return sound->play.fd >= 0 ? lost + vmm_wav_lost(&sound->play) : lost;
 }

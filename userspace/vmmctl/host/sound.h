@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sound that a guest plays and records, on the host's side: nowhere and silence, WAV
- * files, or a program at a Unix socket (ranchu-sound). Devices take as long for a sound as
- * a loudspeaker would; here is only where samples go to and come from.
+ * Sound that a guest plays and records, on the host's side: discarded and silence, WAV files, or
+ * a program at a Unix socket (ranchu-sound). The devices have the timing; this is only about
+ * where samples go to and come from.
  */
 #ifndef HOST_SOUND_H
 #define HOST_SOUND_H
@@ -11,16 +11,16 @@
 
 #include "types.h"
 
-#define VMM_SOUND_PIECES	256	/* that samples are in, at most */
+#define VMM_SOUND_PIECES	256	/* iovecs of one call, at most */
 
 struct vmm_sound;
 struct vmm_vm;
 
 /**
- * struct vmm_sound_format - samples: little endian, of all channels in turn
- * @rate: moments a second
- * @channels: samples of one moment
- * @bits: of a sample: 8 (without a sign), 16 or 32
+ * struct vmm_sound_format - a format of samples: little endian, interleaved channels
+ * @rate: frames per second
+ * @channels: samples of a frame
+ * @bits: bits of a sample: 8 (unsigned), 16 or 32
  * @is_float: samples are floating point numbers of 32 bits
  */
 struct vmm_sound_format {
@@ -32,11 +32,11 @@ struct vmm_sound_format {
 
 /**
  * struct vmm_sound_ends - where sound goes to and comes from
- * @option: what the user named it by, for messages
+ * @option: the option, for messages
  * @play: WAV file that gets what is played, replaced; or NULL
- * @record: WAV file that is what is recorded; or NULL
- * @socket: Unix socket of a program that takes and gives what no file does; or NULL:
- *	that goes nowhere then, and is silence
+ * @record: WAV file that the guest records; or NULL
+ * @socket: Unix socket of a program for the directions without a file; or NULL: then played
+ *	samples are discarded, and silence is recorded
  */
 struct vmm_sound_ends {
 	const char *option;
@@ -50,7 +50,7 @@ static inline u32 vmm_sound_frame(const struct vmm_sound_format *format)
 	return format->channels * format->bits / 8;
 }
 
-/* The byte that silence is made of. */
+/* The byte value of silence. */
 static inline int vmm_sound_silence(const struct vmm_sound_format *format)
 {
 	return format->bits == 8 ? 0x80 : 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The connection to ranchu-sound, which may end and come again at any time, and whose
- * bytes are not trusted. Nobody waits for it: what it does not take at once is lost, and
- * what it has not sent in time is silence.
+ * The connection to ranchu-sound, which may end and come again at any time, and is not trusted.
+ * vmmctl never waits for it: samples that it does not accept at once are lost, and if it has not
+ * sent recorded samples in time, the guest gets silence.
  *
- * One message's worth of what is recorded is kept in stock, so that a program that is late
- * by less than that is not heard.
+ * Recorded samples of one message are kept in stock, so that a delay of less than that cannot be
+ * heard.
  */
 #include <endian.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "host/sound_peer.h"
 #include "host/sound_wire.h"
 
-/* All of a packet, or nothing of it. */
+/* Sends a complete packet, or nothing. */
 static bool packet_send(const struct vmm_sound_peer *peer, struct iovec *iov, unsigned int count)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
@@ -47,11 +47,11 @@ static void run_send_locked(const struct vmm_sound_peer *peer, bool record)
 }
 
 /**
- * vmm_sound_peer_run - have a direction start or stop
+ * vmm_sound_peer_run - start or stop a direction
  * @peer: the program
- * @record: which direction
+ * @record: the direction
  * @runs: whether it starts
- * @format: of its samples
+ * @format: format of its samples
  */
 void vmm_sound_peer_run(struct vmm_sound_peer *peer, bool record, bool runs,
 			const struct vmm_sound_format *format)
@@ -60,7 +60,7 @@ void vmm_sound_peer_run(struct vmm_sound_peer *peer, bool record, bool runs,
 	if (peer->runs[record] != runs) {
 		peer->runs[record] = runs;
 		peer->format[record] = *format;
-		/* The answer to an old question may still come, and counts as one. */
+		/* The answer to an earlier request may still come; it is used. */
 		if (record)
 			peer->have = 0;
 		run_send_locked(peer, record);
@@ -73,9 +73,9 @@ void vmm_sound_peer_run(struct vmm_sound_peer *peer, bool record, bool runs,
  * @peer: the program
  * @iov: the samples
  * @count: elements of it, VMM_SOUND_PIECES at most
- * @bytes: of all
+ * @bytes: of all samples
  *
- * Return: whether it has room for all of them
+ * Return: whether all were sent
  */
 bool vmm_sound_peer_play(struct vmm_sound_peer *peer, const struct iovec *iov,
 			 unsigned int count, size_t bytes)
@@ -95,7 +95,7 @@ bool vmm_sound_peer_play(struct vmm_sound_peer *peer, const struct iovec *iov,
 	return true;
 }
 
-/* Takes what is in stock; says how much. */
+/* Copies samples from the stock. Returns how many bytes. */
 static size_t stock_take_locked(struct vmm_sound_peer *peer, const struct iovec *iov,
 				unsigned int count, size_t bytes)
 {
@@ -117,13 +117,13 @@ static size_t stock_take_locked(struct vmm_sound_peer *peer, const struct iovec 
 }
 
 /**
- * vmm_sound_peer_record - take samples that were recorded, and ask for the next ones
+ * vmm_sound_peer_record - get recorded samples, and request the next ones
  * @peer: the program
  * @iov: filled
  * @count: elements of it, VMM_SOUND_PIECES at most
- * @bytes: of all, and of what is asked for next
+ * @bytes: bytes of all samples, and of the next request
  *
- * Return: bytes that were there, whole moments
+ * Return: bytes that were available, whole frames
  */
 size_t vmm_sound_peer_record(struct vmm_sound_peer *peer, const struct iovec *iov,
 			     unsigned int count, size_t bytes)
@@ -146,7 +146,7 @@ size_t vmm_sound_peer_record(struct vmm_sound_peer *peer, const struct iovec *io
 	return done;
 }
 
-/* No more than was asked for, which has room. */
+/* Stores no more than was requested, for which there is room. */
 static void stock_put_locked(struct vmm_sound_peer *peer, const u8 *from, size_t bytes)
 {
 	size_t to = (peer->at + peer->have) % VMM_SOUND_STOCK;
@@ -162,7 +162,7 @@ static void stock_put_locked(struct vmm_sound_peer *peer, const u8 *from, size_t
 	peer->asked -= bytes;
 }
 
-/* Takes one packet. One that is not right ends the connection. */
+/* Handles one packet. An invalid one ends the connection. */
 static void peer_read(struct vmm_sound_peer *peer)
 {
 	struct {
@@ -190,7 +190,7 @@ static void peer_read(struct vmm_sound_peer *peer)
 	pthread_mutex_unlock(&peer->lock);
 }
 
-/* Another program is told what runs. */
+/* Connects again, and tells the program which directions run. */
 static void peer_retry(struct vmm_sound_peer *peer)
 {
 	unsigned int i;
@@ -232,8 +232,8 @@ static void *peer_main(void *arg)
 /**
  * vmm_sound_peer_open - connect to a program that plays and records
  * @vm: the VM, which gets a thread
- * @option: what the user named it by
- * @path: of its socket; stays the caller's
+ * @option: the option, for messages
+ * @path: path of its socket; owned by the caller
  *
  * Return: the program, or NULL after a message
  */
@@ -264,7 +264,7 @@ struct vmm_sound_peer *vmm_sound_peer_open(struct vmm_vm *vm, const char *option
 }
 
 /**
- * vmm_sound_peer_close - hang up
+ * vmm_sound_peer_close - close the connection
  * @vm: the VM
  * @peer: the program; may be NULL
  */

@@ -9,20 +9,20 @@
 #include "host/stream.h"
 #include "machine/machine.h"
 
-#define VMM_SOUND_STOCK	(256 * KIB)	/* bytes that were recorded and not yet taken */
+#define VMM_SOUND_STOCK	(256 * KIB)	/* recorded bytes that the guest has not read yet */
 
 /**
  * struct vmm_sound_peer - a program that plays and records
- * @stream: the connection; its thread is @thread
- * @end_fd: eventfd: @thread is to end
- * @thread: takes what the program sends, and connects again
+ * @stream: the connection; used for reading by @thread
+ * @end_fd: eventfd, signalled when @thread is to end
+ * @thread: thread that reads from the program, and reconnects
  * @lock: protects what follows
- * @runs: by direction (1 for what is recorded): it was started
- * @format: and in this format
- * @stock: what was recorded, a ring
- * @at: the oldest byte of it
- * @have: bytes of it
- * @asked: bytes that were asked for and may still come, 0 if none will
+ * @runs: by direction (1 for recording): it was started
+ * @format: format by direction
+ * @stock: recorded samples, a ring
+ * @at: oldest byte in @stock
+ * @have: bytes in @stock
+ * @asked: requested bytes that may still come, 0 if none
  */
 struct vmm_sound_peer {
 	struct vmm_stream stream;

@@ -2,7 +2,8 @@
 /*
  * WAV files. The header of one that is written is right after each write, so that it can
  * be listened to while the guest runs and after any end. It has the format of the first
- * samples; samples of another one are not written. One that is read is its user's choice,
+ * samples; samples of another one are not written. It is written by a thread of its own, as
+ * its file system may not answer. One that is read is its user's choice,
  * is parsed before the guest runs, and only what the header's numbers allow is read.
  *
  * Source: Microsoft/IBM, Multimedia Programming Interface and Data Specifications 1.0,
@@ -16,14 +17,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "host/file_thread.h"
 #include "host/iov.h"
 #include "host/log.h"
+#include "host/sound_ahead.h"
 #include "host/sound_wav.h"
 
 #define WAV_PCM		1
 #define WAV_FLOAT	3
 #define WAV_MAX		0xffff0000U	/* bytes of samples: lengths have 32 bits */
 #define WAV_CHUNKS	64		/* that are looked at, at most */
+#define WAV_ROOM	(1024 * 1024)	/* bytes that wait to be written: some seconds */
+#define WAV_PIECE	(64 * 1024)	/* that are written at once, about */
 
 /**
  * struct wav_format - the chunk that tells the format
@@ -92,6 +97,50 @@ static int header_write(const struct vmm_wav *wav)
 	       0 : -EIO;
 }
 
+/* What the head of a record says: the samples' format, which the next ones will have. */
+static void format_take(struct vmm_wav *wav, const struct vmm_sound_format *format)
+{
+	if (wav->bytes)
+		return;
+	wav->format = *format;
+	header_write(wav);
+}
+
+static bool format_fits(struct vmm_wav *wav, const struct vmm_sound_format *format)
+{
+	if (format->rate == wav->format.rate && format->channels == wav->format.channels &&
+	    format->bits == wav->format.bits && format->is_float == wav->format.is_float)
+		return true;
+	if (!wav->told)
+		vmm_note("sound: the WAV file has another format, so this is not in it");
+	wav->told = true;
+	return false;
+}
+
+/* A record is a format, and samples if there are any. */
+static size_t wav_record(void *arg, const void *record, size_t len)
+{
+	struct vmm_wav *wav = arg;
+	const struct vmm_sound_format *format = record;
+	const u8 *samples = (const u8 *)(format + 1);
+	off_t at = wav->begin + (off_t)wav->bytes;
+	size_t bytes = len - sizeof(*format);
+
+	if (!bytes) {
+		format_take(wav, format);
+		return 0;
+	}
+	if (!format_fits(wav, format) || bytes > WAV_MAX - wav->bytes ||
+	    pwrite(wav->fd, samples, bytes, at) != (ssize_t)bytes)
+		return bytes;
+	wav->bytes += bytes;
+	if (!header_write(wav))
+		return 0;
+	/* Samples that the header does not tell of are overwritten by the next ones. */
+	wav->bytes -= bytes;
+	return bytes;
+}
+
 /**
  * vmm_wav_create - make a file to write to
  * @wav: filled
@@ -108,11 +157,16 @@ int vmm_wav_create(struct vmm_wav *wav, const char *option, const char *path)
 		.begin = sizeof(struct wav_header),
 	};
 	wav->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (wav->fd >= 0 && !header_write(wav))
+	if (wav->fd < 0 || header_write(wav)) {
+		vmm_error(errno, "%s: cannot write %s", option, path);
+		vmm_wav_close(wav);
+		return -EIO;
+	}
+	wav->file = vmm_file_thread_open("wav", NULL, WAV_ROOM, wav_record, wav);
+	if (wav->file)
 		return 0;
-	vmm_error(errno, "%s: cannot write %s", option, path);
 	vmm_wav_close(wav);
-	return -EIO;
+	return -ENOMEM;
 }
 
 static bool format_read(const struct wav_format *chunk, struct vmm_sound_format *format)
@@ -192,8 +246,13 @@ int vmm_wav_open(struct vmm_wav *wav, const char *option, const char *path)
 		err = -EINVAL;
 	if (!err)
 		err = chunks_read(wav, st.st_size);
-	if (!err)
-		return 0;
+	if (!err) {
+		wav->ahead = vmm_sound_ahead_open(wav->fd, wav->begin, wav->bytes);
+		if (wav->ahead)
+			return 0;
+		vmm_wav_close(wav);
+		return -EIO;
+	}
 	vmm_wav_close(wav);
 	return vmm_error(-err,
 			 "%s: %s is no WAV file of one or two channels and of 8, 16 or 32 bits",
@@ -203,12 +262,22 @@ int vmm_wav_open(struct vmm_wav *wav, const char *option, const char *path)
 /**
  * vmm_wav_close - close a file
  * @wav: may have none
+ *
+ * Return: whether @wav is of no more use: see vmm_file_thread_close()
  */
-void vmm_wav_close(struct vmm_wav *wav)
+bool vmm_wav_close(struct vmm_wav *wav)
 {
-	if (wav->fd >= 0)
+	bool written = true;
+
+	if (wav->file)
+		written = vmm_file_thread_close(wav->file, wav->fd);
+	else if (wav->ahead)
+		vmm_sound_ahead_close(wav->ahead);
+	else if (wav->fd >= 0)
 		close(wav->fd);
-	wav->fd = -1;
+	if (written)
+		wav->fd = -1;
+	return written;
 }
 
 /**
@@ -218,10 +287,7 @@ void vmm_wav_close(struct vmm_wav *wav)
  */
 void vmm_wav_prepare(struct vmm_wav *wav, const struct vmm_sound_format *format)
 {
-	if (wav->bytes)
-		return;
-	wav->format = *format;
-	header_write(wav);
+	vmm_file_thread_put(wav->file, format, sizeof(*format), NULL, 0);
 }
 
 /**
@@ -229,28 +295,35 @@ void vmm_wav_prepare(struct vmm_wav *wav, const struct vmm_sound_format *format)
  * @wav: from vmm_wav_create()
  * @format: of the samples
  * @iov: the samples
- * @count: elements of it
+ * @count: elements of it, VMM_SOUND_PIECES at most
  * @bytes: of all
  *
- * Return: whether the file has taken them
+ * Those that the file does not take are counted.
  */
-bool vmm_wav_write(struct vmm_wav *wav, const struct vmm_sound_format *format,
+void vmm_wav_write(struct vmm_wav *wav, const struct vmm_sound_format *format,
 		   const struct iovec *iov, unsigned int count, size_t bytes)
 {
-	off_t at = wav->begin + (off_t)wav->bytes;
+	size_t piece = WAV_PIECE - WAV_PIECE % vmm_sound_frame(format);
+	struct iovec part[VMM_SOUND_PIECES];
+	unsigned int parts;
+	size_t at;
 
-	if (format->rate != wav->format.rate || format->channels != wav->format.channels ||
-	    format->bits != wav->format.bits || format->is_float != wav->format.is_float) {
-		if (!wav->told)
-			vmm_note("sound: the WAV file has another format, so this is not in it");
-		wav->told = true;
-		return false;
+	for (at = 0; at < bytes; at += piece) {
+		parts = vmm_iov_part(iov, count, at, bytes - at < piece ? bytes - at : piece, part);
+		vmm_file_thread_put(wav->file, format, sizeof(*format), part, parts);
 	}
-	if (bytes > WAV_MAX - wav->bytes || pwritev2(wav->fd, iov, count, at, 0) != (ssize_t)bytes)
-		return false;
-	wav->bytes += bytes;
-	header_write(wav);
-	return true;
+}
+
+/**
+ * vmm_wav_lost - tell how much a file has not taken
+ * @wav: from vmm_wav_create()
+ *
+ * Context: any thread.
+ * Return: bytes of samples
+ */
+u64 vmm_wav_lost(const struct vmm_wav *wav)
+{
+	return vmm_file_thread_dropped(wav->file);
 }
 
 /**
@@ -259,16 +332,12 @@ bool vmm_wav_write(struct vmm_wav *wav, const struct vmm_sound_format *format,
  * @iov: filled
  * @count: elements of it, VMM_SOUND_PIECES at most
  *
- * Return: bytes that were read: fewer at the end of the file
+ * Return: bytes that were read: fewer at the end of the file, or if it does not answer
  */
 size_t vmm_wav_read(struct vmm_wav *wav, const struct iovec *iov, unsigned int count)
 {
-	struct iovec part[VMM_SOUND_PIECES];
-	unsigned int parts = vmm_iov_part(iov, count, 0, wav->bytes - wav->at, part);
-	ssize_t n = parts ? preadv2(wav->fd, part, parts, wav->begin + (off_t)wav->at, 0) : 0;
+	size_t n = vmm_sound_ahead_read(wav->ahead, wav->at, iov, count);
 
-	if (n <= 0)
-		return 0;
 	wav->at += n;
 	return n;
 }

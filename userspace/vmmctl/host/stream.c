@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection to a Unix socket of another program. If the other end hangs up the
- * connection is made again, a few times a second, under the same number: so the
- * thread that writes need not know.
+ * A connection to a Unix socket of another program. If the other end hangs up, the connection is
+ * retried a few times a second, with the same descriptor, so the writing thread does not notice.
  *
- * A reader at the other end that is slow is waited for, but once it has read nothing
- * for half a second, what it has no room for is dropped until it has caught up: a guest's
- * kernel may be waiting with interrupts off.
+ * Writing waits for a slow reader. If the reader has read nothing for half a second, bytes that
+ * do not fit are dropped until it has caught up, because a guest's kernel may be waiting with
+ * interrupts off.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +35,7 @@ static int stream_open(struct vmm_stream *stream)
 /**
  * vmm_stream_open - connect
  * @stream: filled
- * @path: of the socket; stays the caller's
+ * @path: path of the socket; owned by the caller
  *
  * Return: 0, or -errno without a message
  */
@@ -48,8 +47,8 @@ int vmm_stream_open(struct vmm_stream *stream, const char *path)
 
 /**
  * vmm_stream_open_packets - connect to a socket of packets
- * @stream: filled; it is for the caller to send and receive
- * @path: of the socket; stays the caller's
+ * @stream: filled; the caller sends and receives itself
+ * @path: path of the socket; owned by the caller
  *
  * Return: 0, or -errno without a message
  */
@@ -60,7 +59,7 @@ int vmm_stream_open_packets(struct vmm_stream *stream, const char *path)
 }
 
 /**
- * vmm_stream_close - hang up
+ * vmm_stream_close - close a connection
  * @stream: may have no connection
  */
 void vmm_stream_close(struct vmm_stream *stream)
@@ -71,10 +70,10 @@ void vmm_stream_close(struct vmm_stream *stream)
 }
 
 /**
- * vmm_stream_timeout - tell how long poll() may wait
+ * vmm_stream_timeout - return the timeout for poll()
  * @stream: the connection
  *
- * Return: milliseconds until vmm_stream_retry() is due, -1 for ever
+ * Return: milliseconds until vmm_stream_retry() must be called, -1 for ever
  */
 int vmm_stream_timeout(const struct vmm_stream *stream)
 {
@@ -82,7 +81,7 @@ int vmm_stream_timeout(const struct vmm_stream *stream)
 }
 
 /**
- * vmm_stream_poll_fd - tell which file poll() is to wait for
+ * vmm_stream_poll_fd - return the file for poll()
  * @stream: the connection
  *
  * Return: the file, -1 if there is nothing to wait for
@@ -110,7 +109,7 @@ void vmm_stream_retry(struct vmm_stream *stream)
 }
 
 /**
- * vmm_stream_lose - take note that the other end has hung up
+ * vmm_stream_lose - call when the other end has hung up
  * @stream: the connection
  */
 void vmm_stream_lose(struct vmm_stream *stream)
@@ -121,12 +120,12 @@ void vmm_stream_lose(struct vmm_stream *stream)
 }
 
 /**
- * vmm_stream_record - read on in a record
+ * vmm_stream_record - read more of a record
  * @stream: the connection
- * @record: what there is of it; the same at each call until it is whole
- * @size: bytes of it
+ * @record: buffer; the same at each call until the record is complete
+ * @size: bytes of a record
  *
- * Return: whether it is whole; the next call begins the next one
+ * Return: whether the record is complete; the next call begins the next record
  */
 bool vmm_stream_record(struct vmm_stream *stream, void *record, size_t size)
 {
@@ -155,7 +154,7 @@ static void stream_drop(struct vmm_stream *stream, const struct iovec *iov, unsi
 	__atomic_store_n(&stream->dropped, dropped, __ATOMIC_RELAXED);
 }
 
-/* One that takes a byte now and then is waited for no longer than one that takes none. */
+/* Returns how long to wait: a reader of single bytes gets no more time in all. */
 static int stall_left(struct timespec *began)
 {
 	struct timespec now;
@@ -195,7 +194,7 @@ void vmm_stream_send(struct vmm_stream *stream, struct iovec *iov, unsigned int 
 			stream_drop(stream, iov, count);
 			return;
 		}
-		/* One that reads a little now and then is not waited for each time. */
+		/* Sends without waiting, because the reader has not caught up. */
 		if (stream->stalled && poll(&room, 1, 0) > 0)
 			stream->stalled = false;
 		for (; count && (size_t)sent >= iov->iov_len; count--, iov++)

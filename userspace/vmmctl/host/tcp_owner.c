@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who is at the other end of a TCP connection of this machine: the kernel's list of
- * connections has the user of each socket. A loopback port is open to every user of
- * the machine, and adb gives whoever connects a shell in the guest.
+ * The user at the other end of a local TCP connection: the kernel's list of connections has the
+ * user of each socket. Every user of the machine can connect to a loopback port, and adb gives
+ * every client a shell in the guest.
  *
- * What this cannot see: a user's adb server takes commands from every local user, and
- * connects as that user. A client in another network namespace is not in the list,
- * and is refused.
+ * Limits: a user's adb server accepts commands from every local user, and connects as its own
+ * user. A client in another network namespace is not in the list, and is refused.
  *
  * Source: Linux 6.12 Documentation/networking/proc_net_tcp.rst
  */
@@ -25,8 +24,8 @@ enum { LIST_V4, LIST_V6, LISTS };
 
 /**
  * struct vmm_tcp_owner - the kernel's lists, open
- * @list: a file each, -1 where the kernel has none
- * @uid: who this user is; the sandbox does not let it be asked for
+ * @list: files of the lists, -1 for one that the kernel lacks
+ * @uid: the user of this process; read before the sandbox is entered
  */
 struct vmm_tcp_owner {
 	int list[LISTS];
@@ -51,7 +50,7 @@ struct vmm_tcp_owner *vmm_tcp_owner_open(void)
 }
 
 /**
- * vmm_tcp_owner_close - close them
+ * vmm_tcp_owner_close - close the lists
  * @owner: may be NULL
  */
 void vmm_tcp_owner_close(struct vmm_tcp_owner *owner)
@@ -67,13 +66,13 @@ void vmm_tcp_owner_close(struct vmm_tcp_owner *owner)
 	free(owner);
 }
 
-/* Addresses as the list writes them: words of the network's order as numbers. */
+/* Formats addresses as in the list: words in network order, printed as host numbers. */
 static void wanted(char *text, size_t size, unsigned int list, const struct sockaddr_in *from,
 		   const struct sockaddr_in *to)
 {
 	char prefix[32] = "";
 
-	/* An IPv4 address within IPv6. */
+	/* An IPv4 address mapped to IPv6. */
 	if (list == LIST_V6)
 		snprintf(prefix, sizeof(prefix), "0000000000000000%08X", htonl(0xffff));
 	snprintf(text, size, "%s%08X:%04X %s%08X:%04X ", prefix, from->sin_addr.s_addr,
@@ -81,8 +80,8 @@ static void wanted(char *text, size_t size, unsigned int list, const struct sock
 }
 
 /*
- * Reads the user of a line, whose socket must still have one: a connection that
- * nobody holds any more is listed as root's.
+ * Reads the user of a line. The socket must still have an inode: a connection that no process
+ * holds any more is listed as root's.
  */
 static bool line_user(const char *rest, unsigned int *uid)
 {
@@ -102,7 +101,7 @@ static bool text_find(const char *text, const char *addresses, unsigned int *uid
 	return found;
 }
 
-/* Reads the list anew, in pieces; a line that is cut off is read on with the next. */
+/* Reads the list again, in pieces; a line that is cut off is completed by the next piece. */
 static bool list_find(int list, const char *addresses, unsigned int *uid)
 {
 	char text[8192 + 1];
@@ -130,11 +129,11 @@ static bool list_find(int list, const char *addresses, unsigned int *uid)
 }
 
 /**
- * vmm_tcp_owner_trusted - tell whether a client is this user, or root
+ * vmm_tcp_owner_trusted - return whether a client is this user, or root
  * @owner: the kernel's lists
  * @fd: connected by IPv4
  *
- * Return: whether it is known to be
+ * Return: whether the list says so
  */
 bool vmm_tcp_owner_trusted(struct vmm_tcp_owner *owner, int fd)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who is at the other end of a TCP connection of this machine.
+ * The user at the other end of a local TCP connection.
  */
 #ifndef TCP_OWNER_H
 #define TCP_OWNER_H

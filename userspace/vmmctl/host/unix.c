@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unix sockets: addresses, listening, connecting, files that are sent along. A socket
- * that vmmctl listens at is its user's alone (mode 0600) from the moment it exists.
+ * Unix sockets: addresses, listening, connecting, passing files. Only the user can connect to a
+ * socket at which vmmctl listens (mode 0600), from the moment it exists.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,15 +17,15 @@
 #include "host/unix.h"
 
 #define UNIX_BACKLOG	64
-#define UNIX_FILES	32	/* with one message, at most */
-#define UNIX_PLACES	16	/* sockets that are listened at, at most */
+#define UNIX_FILES	32	/* in one message, at most */
+#define UNIX_PLACES	16	/* listening sockets, at most */
 
 /**
- * struct unix_place - the file of a socket that we listen at
- * @used: it is there; set last, as a signal handler in any thread may look
+ * struct unix_place - the file of a socket at which vmmctl listens
+ * @used: the element is valid; set last, because a signal handler in any thread may read it
  * @dev: device of the file
- * @ino: its number there, which no other file gets as long as the socket is open
- * @path: what it is called
+ * @ino: inode of the file; no other file gets it while the socket is open
+ * @path: path of the file
  */
 static struct unix_place {
 	bool used;
@@ -34,7 +34,7 @@ static struct unix_place {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 } unix_places[UNIX_PLACES];
 
-/* A leading "@" stands for the NUL of an address without a file, if @abstract. */
+/* If @abstract, a leading "@" stands for the NUL of an abstract address. */
 static int unix_address(struct sockaddr_un *addr, socklen_t *addr_len, const char *path,
 			bool abstract)
 {
@@ -60,7 +60,7 @@ static int unix_socket(int type)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Closes @fd, which is of no use: for the reason in errno. */
+/* Closes @fd, and returns the -errno of before. */
 static int unix_failed(int fd)
 {
 	int err = -errno;
@@ -82,8 +82,8 @@ static int unix_bind(const char *path, int type, int backlog)
 	if (fd < 0)
 		return fd;
 	/*
-	 * Linux makes the file with the socket's own mode, so there is no moment at which
-	 * others may connect, and no path that is looked up twice.
+	 * Linux creates the file with the socket's own mode, so there is no moment in which
+	 * other users may connect, and the path is looked up once.
 	 */
 	if (fchmod(fd, 0600) || bind(fd, (const struct sockaddr *)&addr, len))
 		return unix_failed(fd);
@@ -97,7 +97,7 @@ static int unix_bind(const char *path, int type, int backlog)
 
 /**
  * vmm_unix_bind - listen at a path, for this user alone
- * @path: of the socket; nothing is there
+ * @path: path of the socket; must not exist
  * @backlog: clients that may wait
  *
  * Return: a non-blocking file, or -errno without a message
@@ -107,7 +107,7 @@ int vmm_unix_bind(const char *path, int backlog)
 	return unix_bind(path, SOCK_STREAM, backlog);
 }
 
-/* @timeout_ms: how long to wait for anything, 0 for as long as it takes. */
+/* @timeout_ms: timeout of connect, sends and receives; 0: none. */
 static int unix_connect(const char *path, int type, unsigned int timeout_ms)
 {
 	const struct timeval wait = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
@@ -121,7 +121,7 @@ static int unix_connect(const char *path, int type, unsigned int timeout_ms)
 	fd = unix_socket(type);
 	if (fd < 0)
 		return fd;
-	/* For the connect as well, which waits for a process that does not accept. */
+	/* Also limits connect(), which waits for a process that does not accept. */
 	if (timeout_ms && (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
 			   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait))))
 		return unix_failed(fd);
@@ -129,8 +129,8 @@ static int unix_connect(const char *path, int type, unsigned int timeout_ms)
 }
 
 /*
- * What a program that died left behind refuses connections, and may go. So does
- * a file that is no socket, which may not.
+ * Removes the socket of a program that has died: it refuses connections. A file that is no
+ * socket refuses them as well, and is kept.
  */
 static void unix_remove_stale(const char *path, int type)
 {
@@ -146,7 +146,7 @@ static void unix_remove_stale(const char *path, int type)
 		unlink(path);
 }
 
-/* A place with the same path is free again: something else is at that path now. */
+/* An element with the same path is reused: its file has been replaced. */
 static struct unix_place *unix_place_for(const char *path)
 {
 	struct unix_place *unused = NULL;
@@ -163,7 +163,7 @@ static struct unix_place *unix_place_for(const char *path)
 	return unused;
 }
 
-/* Notes a socket that was made at @path, so that it is removed in the end. */
+/* Stores a socket that was created at @path, so that it is removed at the end. */
 static int unix_note(const char *path)
 {
 	struct unix_place *place = unix_place_for(path);
@@ -180,7 +180,7 @@ static int unix_note(const char *path)
 	return 0;
 }
 
-/* Calls that signal handlers may make, and the sandbox allows. */
+/* Uses only calls that are safe in signal handlers, and allowed in the sandbox. */
 static void unix_place_leave(struct unix_place *place)
 {
 	struct stat st;
@@ -209,10 +209,10 @@ static int unix_listen(const char *path, int type)
 }
 
 /**
- * vmm_unix_remove - remove the file of a socket that is listened at
- * @path: where it was made; what others have put there meanwhile stays
+ * vmm_unix_remove - remove the file of a listening socket
+ * @path: path of the socket; a file that has replaced it is kept
  *
- * The socket is still open: without it, another file could have got its number.
+ * The socket must still be open: otherwise another file could have its inode.
  */
 void vmm_unix_remove(const char *path)
 {
@@ -223,7 +223,7 @@ void vmm_unix_remove(const char *path)
 }
 
 /**
- * vmm_unix_leave - remove the files of all sockets that are listened at
+ * vmm_unix_leave - remove the files of all listening sockets
  *
  * Context: any thread, and signal handlers.
  */
@@ -239,7 +239,7 @@ void vmm_unix_leave(void)
 
 /**
  * vmm_unix_listen - listen at a path, for this user alone
- * @path: of the socket; one that nobody listens at is replaced
+ * @path: path of the socket; one at which no program listens is replaced
  *
  * Return: a non-blocking file, or -errno
  */
@@ -249,7 +249,7 @@ int vmm_unix_listen(const char *path)
 }
 
 /**
- * vmm_unix_listen_packets - listen for connections that keep packets whole
+ * vmm_unix_listen_packets - listen for connections of packets (SOCK_SEQPACKET)
  * @path: as for vmm_unix_listen()
  *
  * Return: a non-blocking file, or -errno
@@ -260,11 +260,11 @@ int vmm_unix_listen_packets(const char *path)
 }
 
 /**
- * vmm_unix_dial - connect to who listens at a path
+ * vmm_unix_dial - connect to a socket
  * @path: of the socket
  *
- * Return: a non-blocking file, or -errno without a message; somebody who does
- *	not accept at once counts as nobody
+ * Return: a non-blocking file, or -errno without a message; a program that does not accept at
+ *	once counts as absent
  */
 int vmm_unix_dial(const char *path)
 {
@@ -272,7 +272,7 @@ int vmm_unix_dial(const char *path)
 }
 
 /**
- * vmm_unix_dial_packets - connect to who listens for packets at a path
+ * vmm_unix_dial_packets - connect to a socket of packets
  * @path: of the socket
  *
  * Return: as vmm_unix_dial()
@@ -283,9 +283,9 @@ int vmm_unix_dial_packets(const char *path)
 }
 
 /**
- * vmm_unix_dial_wait - connect to who listens at a path, and wait if need be
+ * vmm_unix_dial_wait - connect to a socket, and wait if necessary
  * @path: of the socket
- * @timeout_ms: how long to wait, here and for all that is sent and received
+ * @timeout_ms: timeout of the connect, and of sends and receives
  *
  * Return: a blocking file, or -errno without a message
  */
@@ -295,8 +295,8 @@ int vmm_unix_dial_wait(const char *path, unsigned int timeout_ms)
 }
 
 /**
- * vmm_unix_dial_datagram - find who takes datagrams at a path
- * @path: of the socket; with a leading "@", the name of one that is no file
+ * vmm_unix_dial_datagram - connect to a datagram socket
+ * @path: path of the socket; with a leading "@", an abstract address
  *
  * Return: a blocking file, or -errno without a message
  */
@@ -310,7 +310,7 @@ int vmm_unix_dial_datagram(const char *path)
  * @sock: connection
  * @data: the bytes; a file cannot be sent alone
  * @len: how many, at least one
- * @fds: the files; stay the caller's
+ * @fds: the files; owned by the caller
  * @count: how many, at most 32
  * @flags: of sendmsg()
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Unix sockets: the one place that knows their addresses, how one listens and connects,
- * and how a file is sent along.
+ * Unix sockets: the only place that handles their addresses, listening, connecting and passing
+ * of files.
  */
 #ifndef UNIX_H
 #define UNIX_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Unix sockets for the guest's vsock ports. A client connects to PATH and writes
- * "CONNECT <port>\n"; who listens at PATH_<port> is found by the guest at that
- * port of the host. Other machine monitors speak the same.
+ * "CONNECT <port>\n"; a guest that connects to a port of the host reaches the program that
+ * listens at PATH_<port>. Other VMMs have the same protocol.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
  * @port: filled
  *
  * Return: 0, or -EINVAL: the format is "CONNECT ", then a decimal number below
- *	4294967295, the port that is none
+ *	4294967295, the reserved port
  */
 int vmm_unix_parse(const char *line, size_t len, u32 *port)
 {
@@ -41,7 +41,7 @@ int vmm_unix_parse(const char *line, size_t len, u32 *port)
 	return 0;
 }
 
-/* Bytes behind the line are the stream's: they stay in the socket. */
+/* Bytes after the line belong to the stream and stay in the socket. */
 static ssize_t unix_take(struct vmm_unix_request *request, int fd)
 {
 	char *rest = request->line + request->len;
@@ -56,11 +56,11 @@ static ssize_t unix_take(struct vmm_unix_request *request, int fd)
 }
 
 /**
- * vmm_unix_read - read what there is of a request
+ * vmm_unix_read - read the available bytes of a request
  * @request: zeroed before the first call
  * @fd: the client
  *
- * Return: how far it is
+ * Return: whether the request is partial, complete or wrong
  */
 enum vmm_unix_line vmm_unix_read(struct vmm_unix_request *request, int fd)
 {
@@ -79,7 +79,7 @@ enum vmm_unix_line vmm_unix_read(struct vmm_unix_request *request, int fd)
 }
 
 /**
- * vmm_unix_connect - connect to who listens for a port of the host
+ * vmm_unix_connect - connect to the program that listens for a port of the host
  * @path: first part of the socket's path
  * @port: second part
  *

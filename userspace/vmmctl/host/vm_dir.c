@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The directory of a VM: made and locked when the VM starts, removed when it ends.
+ * The directory of a VM: created and locked when the VM starts, removed when it ends.
  *
- * The lock says whether the VM lives; it goes with the process, however that ends.
- * A directory that nobody has locked is what a dead VM left behind, and is removed
- * by whoever finds it. Two may find it at once, or one may take the name again
- * meanwhile: so the lock counts only if the file that was locked is still the one
- * that has the name.
+ * The lock shows whether the VM lives; it is released with the process. An unlocked directory is
+ * left over from a dead VM, and is removed by any process that finds it. Two processes may do
+ * that at once, or a new VM may reuse the name meanwhile: so a lock counts only if the locked
+ * file still has its name.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,21 +21,22 @@
 #include "machine/machine.h"
 
 #define DIR_BACKLOG	16
-#define DIR_TRIES	16	/* to lock a directory that others look at meanwhile */
-#define DIR_PAUSE_US	10000	/* between them */
+#define DIR_TRIES	16	/* to lock a directory that other processes check meanwhile */
+#define DIR_PAUSE_US	10000	/* between two tries */
 
-static const char *const dir_files[] = { "control.sock", "state", "log", "logcat", "lock" };
+static const char *const dir_files[] = { "control.sock", "state", "log", "logcat", VMM_DIR_ORIGIN,
+					 "lock" };
 
 /**
  * struct vmm_dir - a VM's directory
- * @path: of it
- * @made: it was not there before
+ * @path: path of the directory
+ * @made: the directory was created by this process
  * @fd: the directory
- * @lock_fd: locked
+ * @lock_fd: the lock file, locked
  * @control_fd: listens at the control socket
- * @state_fd: the state
- * @log_fd: the log
- * @log_lock: messages of several threads do not mix; protects @log_len
+ * @state_fd: the state file
+ * @log_fd: the log file
+ * @log_lock: serialises messages of threads; protects @log_len
  * @log_len: bytes of the log
  */
 struct vmm_dir {
@@ -51,7 +51,7 @@ struct vmm_dir {
 	size_t log_len;
 };
 
-/* What is removed if the process ends without vmm_dir_close(). */
+/* The directory that is removed if the process ends without vmm_dir_close(). */
 static struct vmm_dir *dir_of_process;
 
 static int path_format(char *path, size_t size, const char *a, const char *b)
@@ -62,9 +62,9 @@ static int path_format(char *path, size_t size, const char *a, const char *b)
 }
 
 /**
- * vmm_dir_base - find where the directories of VMs are
+ * vmm_dir_base - find the directory that has the directories of VMs
  * @path: filled
- * @size: bytes of it
+ * @size: bytes of @path
  *
  * Return: 0, or -ENAMETOOLONG
  */
@@ -77,11 +77,11 @@ int vmm_dir_base(char *path, size_t size)
 
 /**
  * vmm_dir_file - find a file of a VM
- * @base: where the directories of VMs are
- * @name: the VM's
- * @file: the file's
+ * @base: directory of all VMs' directories
+ * @name: name of the VM
+ * @file: name of the file
  * @path: filled
- * @size: bytes of it
+ * @size: bytes of @path
  *
  * Return: 0, -EINVAL if no VM can have that name, or -ENAMETOOLONG
  */
@@ -95,7 +95,7 @@ int vmm_dir_file(const char *base, const char *name, const char *file, char *pat
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }
 
-/* -EAGAIN: somebody else has it. */
+/* Locks a file. Returns -EAGAIN if another process has locked it. */
 static int lock_file(int fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -105,7 +105,7 @@ static int lock_file(int fd)
 	return errno == EACCES ? -EAGAIN : -errno;
 }
 
-/* Whether a file is still the one that has its name. */
+/* Returns whether an open file still has its name. */
 static bool still_there(int dir_fd, int fd)
 {
 	struct stat by_name;
@@ -115,7 +115,7 @@ static bool still_there(int dir_fd, int fd)
 	       by_name.st_ino == by_fd.st_ino && by_name.st_dev == by_fd.st_dev;
 }
 
-/* The lock goes last, so that who finds the directory sees it whole or unlocked. */
+/* The lock is removed last: until then other processes see a locked directory. */
 static void remove_files(int dir_fd)
 {
 	unsigned int i;
@@ -124,7 +124,7 @@ static void remove_files(int dir_fd)
 		unlinkat(dir_fd, dir_files[i], 0);
 }
 
-/* Another thread may have removed it, and another VM of that name have it by now. */
+/* Another thread may have removed it, and another VM of that name created a new one. */
 static void remove_directory(const struct vmm_dir *dir)
 {
 	if (dir->lock_fd >= 0 && !still_there(dir->fd, dir->lock_fd))
@@ -142,8 +142,8 @@ static int open_directory(const char *path)
 }
 
 /*
- * Locks BASE/NAME, which is made if need be. 0, -EAGAIN if a VM has it, -ENOENT if
- * somebody removed it meanwhile, or another -errno.
+ * Locks BASE/NAME, which is created if necessary. Returns 0, -EAGAIN if a VM has locked it,
+ * -ENOENT if another process has removed it meanwhile, or another -errno.
  */
 static int dir_lock_once(struct vmm_dir *dir)
 {
@@ -172,7 +172,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Who looks whether a VM is dead has the lock for a moment. */
+/* Retries: a process that checks whether a VM is dead holds the lock for a moment. */
 static int dir_lock(struct vmm_dir *dir)
 {
 	int err = -ENOENT;
@@ -188,7 +188,7 @@ static int dir_lock(struct vmm_dir *dir)
 	return err;
 }
 
-/* The directory keeps others out before the socket's mode does. */
+/* The directory's mode protects the socket before its own mode is set. */
 static int dir_listen(struct vmm_dir *dir)
 {
 	char path[PATH_MAX];
@@ -211,7 +211,7 @@ static int dir_fill(struct vmm_dir *dir)
 {
 	unsigned int i;
 
-	/* What a dead VM of this name left behind. */
+	/* Removes files of a dead VM of this name. */
 	for (i = 0; i + 1 < ARRAY_SIZE(dir_files); i++)
 		unlinkat(dir->fd, dir_files[i], 0);
 	if (fchmod(dir->fd, 0700))
@@ -236,7 +236,7 @@ static void dir_free(struct vmm_dir *dir)
 	free(dir);
 }
 
-/* With what is above it: /run is not there on every system. */
+/* Creates the directory and its parents: not every system has /run. */
 static int make_base(const char *base)
 {
 	char above[PATH_MAX];
@@ -255,9 +255,9 @@ static int make_base(const char *base)
 }
 
 /**
- * vmm_dir_open - make a VM's directory, with its control socket
- * @base: where the directories of VMs are; made if it is not there
- * @name: the VM's, which is valid
+ * vmm_dir_open - create a VM's directory, with its control socket
+ * @base: directory of all VMs' directories; created if it does not exist
+ * @name: name of the VM, valid
  *
  * Return: the directory; NULL with errno set, EAGAIN if a VM of that name runs
  */
@@ -287,7 +287,7 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 		__atomic_store_n(&dir_of_process, dir, __ATOMIC_SEQ_CST);
 		return dir;
 	}
-	/* Not what is, or may be, another VM's. */
+	/* Keeps a directory that may belong to another VM. */
 	if (locked || (dir->made && err != -EAGAIN))
 		remove_directory(dir);
 	dir_free(dir);
@@ -296,9 +296,39 @@ struct vmm_dir *vmm_dir_open(const char *base, const char *name)
 }
 
 /**
+ * vmm_dir_origin - write down what the VM is started with, before the sandbox
+ * @dir: the directory
+ * @text: a text
+ * @len: bytes of it
+ *
+ * The VM keeps no way to change the file: it is closed here, and the sandbox opens none.
+ *
+ * Return: 0, or -errno; there is no such file then
+ */
+int vmm_dir_origin(struct vmm_dir *dir, const char *text, size_t len)
+{
+	int fd = openat(dir->fd, VMM_DIR_ORIGIN, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	size_t done = 0;
+	ssize_t n = 0;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (done < len && (n = write(fd, text + done, len - done)) > 0)
+		done += n;
+	if (done < len)
+		err = n < 0 ? -errno : -EIO;
+	if (close(fd) && !err)
+		err = -errno;
+	if (err)
+		unlinkat(dir->fd, VMM_DIR_ORIGIN, 0);
+	return err;
+}
+
+/**
  * vmm_dir_leave - remove the VM's directory, if there is one, in a process that ends
  *
- * Context: any thread, and signal handlers; other threads may go on using it.
+ * Context: any thread, and signal handlers; other threads may still use it.
  */
 void vmm_dir_leave(void)
 {
@@ -309,7 +339,7 @@ void vmm_dir_leave(void)
 }
 
 /**
- * vmm_dir_close - remove a VM's directory, and forget it
+ * vmm_dir_close - remove a VM's directory, and free @dir
  * @dir: may be NULL
  */
 void vmm_dir_close(struct vmm_dir *dir)
@@ -323,7 +353,7 @@ void vmm_dir_close(struct vmm_dir *dir)
 }
 
 /**
- * vmm_dir_control - tell where clients of the control socket arrive
+ * vmm_dir_control - return the control socket
  * @dir: the directory
  *
  * Return: a listening file that does not block
@@ -334,7 +364,7 @@ int vmm_dir_control(const struct vmm_dir *dir)
 }
 
 /**
- * vmm_dir_path - tell where the directory is
+ * vmm_dir_path - return the path of the directory
  * @dir: the directory
  *
  * Return: its path
@@ -345,21 +375,27 @@ const char *vmm_dir_path(const struct vmm_dir *dir)
 }
 
 /**
- * vmm_dir_state - write down how the VM is
+ * vmm_dir_state - write the state file
  * @dir: may be NULL
  * @text: a line
  * @len: bytes of it
  *
- * A reader may see half of it; who wants to know exactly asks the control socket.
+ * A reader may see a part of the line; the control socket has the exact state.
+ *
+ * Return: bytes that were not written
  */
-void vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len)
+size_t vmm_dir_state(struct vmm_dir *dir, const char *text, size_t len)
 {
-	if (dir && pwrite(dir->state_fd, text, len, 0) == (ssize_t)len &&
-	    ftruncate(dir->state_fd, len))
-		return;
+	ssize_t n = dir ? pwrite(dir->state_fd, text, len, 0) : (ssize_t)len;
+
+	if (n < 0)
+		return len;
+	if (dir && n == (ssize_t)len && ftruncate(dir->state_fd, len))
+		return len;
+	return len - n;
 }
 
-/* Keeps the second half, from the beginning of a line on. */
+/* Keeps the second half of the log, from the beginning of a line on. */
 static void log_halve_locked(struct vmm_dir *dir)
 {
 	size_t half = VMM_DIR_LOG / 2;
@@ -377,14 +413,15 @@ static void log_halve_locked(struct vmm_dir *dir)
 }
 
 /**
- * vmm_dir_log - write a message down
+ * vmm_dir_log - append a message to the log
  * @dir: the directory
  * @text: lines
- * @len: bytes of it, at most VMM_DIR_LOG / 4
+ * @len: bytes of @text, at most VMM_DIR_LOG / 4
  *
  * Context: any thread.
+ * Return: bytes that were not written
  */
-void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len)
+size_t vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len)
 {
 	ssize_t n;
 
@@ -395,9 +432,10 @@ void vmm_dir_log(struct vmm_dir *dir, const char *text, size_t len)
 	if (n > 0)
 		dir->log_len += n;
 	pthread_mutex_unlock(&dir->log_lock);
+	return n > 0 ? len - n : len;
 }
 
-/* Whether a VM lives there; what a dead one left is removed. */
+/* Returns whether a VM lives; removes the directory of a dead one. */
 static bool dir_alive(int base_fd, const char *name)
 {
 	int fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -415,7 +453,7 @@ static bool dir_alive(int base_fd, const char *name)
 		}
 		close(lock_fd);
 	} else if (errno == ENOENT) {
-		/* Removed by half, or about to be filled: who fills it makes it again. */
+		/* A VM may be about to fill an empty directory: it then creates it again. */
 		unlinkat(base_fd, name, AT_REMOVEDIR);
 	}
 	close(fd);
@@ -423,11 +461,11 @@ static bool dir_alive(int base_fd, const char *name)
 }
 
 /**
- * vmm_dir_lives - tell whether a VM lives, and remove what a dead one left
- * @base: where the directories of VMs are; need not exist
+ * vmm_dir_lives - return whether a VM lives, and remove the directory of a dead one
+ * @base: directory of all VMs' directories; need not exist
  * @name: a VM's name, valid
  *
- * Return: whether it does: its name is taken
+ * Return: whether it lives, and its name is in use
  */
 bool vmm_dir_lives(const char *base, const char *name)
 {
@@ -440,8 +478,8 @@ bool vmm_dir_lives(const char *base, const char *name)
 }
 
 /**
- * vmm_dir_each - find the VMs that live, and remove what dead ones left
- * @base: where the directories of VMs are; need not exist
+ * vmm_dir_each - find the VMs that live, and remove the directories of dead ones
+ * @base: directory of all VMs' directories; need not exist
  * @fn: called with the name of each
  * @arg: argument of @fn
  *

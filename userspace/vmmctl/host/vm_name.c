@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names of VMs: what they may be made of, and the one of a VM that was given none.
+ * Names of VMs: which are valid, and the default for a VM without --name.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "host/vm_name.h"
 
 /**
- * vmm_name_valid - tell whether a VM can have a name
+ * vmm_name_valid - return whether a VM can have a name
  * @name: letters, digits, "-", "_" and ".", the first a letter or a digit
  *
  * Return: whether it can
@@ -24,8 +24,8 @@ bool vmm_name_valid(const char *name)
 }
 
 /**
- * vmm_name_default - make a name for a VM that was given none
- * @name: filled; made from the process's number
+ * vmm_name_default - make the name of a VM without --name
+ * @name: filled; made from the process ID
  */
 void vmm_name_default(char name[VMM_NAME_MAX])
 {

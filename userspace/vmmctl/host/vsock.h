@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The host's ends of the guest's vsock streams: who may connect, and what is
- * asked of the kernel's device for it (vsock_streams.c), where clients arrive
- * (listener.c), what they ask for (unix_socket.c), and what adb expects of an
- * emulator (adb.c), be it by vsock or by the goldfish pipe (pipe_adb.c).
+ * The host's ends of the guest's vsock streams: who may connect, and the requests to the kernel's
+ * device for that (vsock_streams.c), listening sockets (listener.c), clients' requests
+ * (unix_socket.c), and what adb expects of an emulator (adb.c), by vsock or by the goldfish pipe
+ * (pipe_adb.c).
  *
- * All of it runs in the main thread's loop and nothing in it blocks. Data never
- * comes by here: a stream's socket is handed to the kernel.
+ * Everything runs in the main thread's loop and does not block. vmmctl does not see data: a
+ * stream's socket is passed to the kernel.
  */
 #ifndef VSOCK_H
 #define VSOCK_H
@@ -23,7 +23,7 @@ struct vmm_adb;
 #define VMM_ADB_PAIRS		65
 struct vmm_tcp_owner;
 
-/* ---- vsock_streams.c: clients and the streams they wait for ---- */
+/* ---- vsock_streams.c: clients and their streams ---- */
 
 /**
  * struct vmm_vsock_device - the kernel's device, or a test's
@@ -37,7 +37,7 @@ struct vmm_vsock_device {
 	int (*event)(void *arg, struct vhost_vsock_adb_event *event);
 };
 
-#define VMM_VSOCK_CLIENTS	32	/* that wait at once, of a kind */
+#define VMM_VSOCK_CLIENTS	32	/* that may wait at once, of each kind */
 
 struct vmm_vsock_host *vmm_vsock_host_open(const struct vmm_config *cfg, struct vmm_loop *loop);
 void vmm_vsock_host_close(struct vmm_vsock_host *host);
@@ -52,28 +52,28 @@ unsigned int vmm_vsock_host_waiting(const struct vmm_vsock_host *host);
 bool vmm_vsock_host_redirs(const struct vmm_vsock_host *host, unsigned int index);
 void vmm_vsock_host_redir_close(struct vmm_vsock_host *host, unsigned int index);
 
-/* ---- redir.c: what the console says and does of forwarded ports ---- */
+/* ---- redir.c: commands for forwarded ports ---- */
 
 int vmm_redir_command(struct vmm_vsock_host *host, const struct vmm_config *cfg,
 		      const char *device, const char *command, const char *value,
 		      struct vmm_text *text);
 
-/* ---- listener.c: where clients arrive ---- */
+/* ---- listener.c: listening sockets ---- */
 
 /**
  * struct vmm_vsock_listener - a listening socket in the loop
  * @loop: the main thread's loop
- * @accepted: takes a client's socket, or -errno if none can be had for now
+ * @accepted: gets a client's socket, or -errno if accepting failed
  * @arg: first argument of @accepted
- * @fd: listens, -1 for none
- * @path: of a Unix socket, which is removed in the end; NULL for TCP, whose @fd
+ * @fd: the listening socket, -1 for none
+ * @path: of a Unix socket, which is removed at the end; NULL for TCP, whose @fd
  *	belongs to another object
- * @packets: a Unix socket keeps packets whole
+ * @packets: it is a Unix socket of packets
  * @watched: it is in the loop
- * @paused: accepting failed, for want of files say: again when the timer expires
- * @timer_fd: timer for that, 0 until it is needed
- * @owner: tells whose a TCP client is, or NULL
- * @refused: TCP clients of other users that were sent away
+ * @paused: accepting failed, for example without descriptors: repeated when the timer expires
+ * @timer_fd: timer for @paused, 0 until it is needed
+ * @owner: finds the user of a TCP client, or NULL
+ * @refused: counts TCP clients of other users that were refused
  */
 struct vmm_vsock_listener {
 	struct vmm_loop *loop;
@@ -95,22 +95,22 @@ int vmm_vsock_listener_tcp(struct vmm_vsock_listener *listener, int fd,
 void vmm_vsock_listen(struct vmm_vsock_listener *listener, bool on);
 void vmm_vsock_listener_close(struct vmm_vsock_listener *listener);
 
-/* ---- unix_socket.c: the line by which a Unix client asks for a port ---- */
+/* ---- unix_socket.c: the line by which a Unix client requests a port ---- */
 
 #define VMM_UNIX_LINE	32	/* bytes of a request, its end included */
 
-/* What a request's bytes so far are. */
+/* State of a request that is being read. */
 enum vmm_unix_line {
-	VMM_UNIX_LINE_PART,	/* its beginning */
-	VMM_UNIX_LINE_WHOLE,	/* a request */
-	VMM_UNIX_LINE_WRONG,	/* none, whatever follows */
+	VMM_UNIX_LINE_PART,	/* incomplete */
+	VMM_UNIX_LINE_WHOLE,	/* complete and valid */
+	VMM_UNIX_LINE_WRONG,	/* invalid */
 };
 
 /**
  * struct vmm_unix_request - a request that is being read
  * @len: bytes in @line
- * @line: what came so far
- * @port: of the guest, once the request is whole
+ * @line: the bytes so far
+ * @port: the guest's port, when the request is complete
  */
 struct vmm_unix_request {
 	size_t len;
@@ -122,7 +122,7 @@ int vmm_unix_parse(const char *line, size_t len, u32 *port);
 enum vmm_unix_line vmm_unix_read(struct vmm_unix_request *request, int fd);
 int vmm_unix_connect(const char *path, u32 port);
 
-/* ---- adb.c: an emulator as adb knows it ---- */
+/* ---- adb.c: an emulator's ports for adb ---- */
 
 #define VMM_ADB_GUEST_PORT	5555	/* where adbd listens */
 #define VMM_ADB_SERVER_PORT	5037
@@ -141,12 +141,13 @@ bool vmm_adb_tick(struct vmm_adb *adb);
 size_t vmm_adb_notice(char *text, unsigned int port);
 unsigned int vmm_adb_server_port(const char *value);
 
-/* ---- adb_listed.c: how the adb server lists the guest ---- */
+/* ---- adb_listed.c: waiting until the adb server lists the guest ---- */
 
 struct vmm_adb_listed;
 
 struct vmm_adb_listed *vmm_adb_listed_open(struct vmm_loop *loop, const struct vmm_adb *adb,
-					   void (*fn)(void *arg), void *arg);
+					   unsigned int seconds,
+					   void (*fn)(void *arg, bool silent), void *arg);
 void vmm_adb_listed_ask(struct vmm_adb_listed *listed);
 void vmm_adb_listed_close(struct vmm_adb_listed *listed);
 

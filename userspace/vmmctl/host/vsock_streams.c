@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who wants to talk to the guest by vsock, until the kernel's device moves the
- * data: takes clients of adb and of Unix sockets, asks the device for a stream
- * for each and hands the client's socket over when the guest has answered. The
- * other way round, finds a Unix socket for what the guest asks for.
+ * Connects clients with the guest by vsock, until the kernel's device moves the data: accepts
+ * clients of adb and of Unix sockets, requests a stream from the device for each, and passes the
+ * client's socket to the device when the guest has answered. For streams that the guest opens,
+ * it connects to a Unix socket.
  *
- *	READING		a Unix client has yet to say which port it wants
- *	WAITING		adb only: the guest does not run or refused; asked again
- *	CONNECTING	the guest was asked
+ *	READING	a Unix client has not sent the port yet
+ *	WAITING	adb only: the guest does not run or has refused; will be retried
+ *	CONNECTING	the stream was requested from the guest
  *
- * A client of adb waits for as long as it likes: it may come before the guest's
- * adbd is up, and hears nothing until then. Unix clients, and those of a port that leads
- * to one of the guest's (--redir), are told at once, by hanging up.
+ * A client of adb waits without a limit: it may come before the guest's adbd is up, and gets no
+ * answer until then. Unix clients, and those of forwarded ports (--redir), are disconnected at
+ * once if there is no stream.
  *
- * Outlives a guest's reset: the addresses stay while the device goes and comes.
+ * This exists over a reset of the guest: the addresses stay, the device is detached and attached.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,10 +26,10 @@
 
 #include "host/vsock.h"
 
-#define HOST_TICK_NS	250000000	/* also how long the adb server may take */
+#define HOST_TICK_NS	250000000	/* also the unit of the adb server's timeout */
 #define HOST_TIMEOUT	20		/* ticks for a request, and for an answer */
 #define HOST_RETRY	2		/* ticks, as the reference has it */
-#define HOST_EVENTS	64		/* taken in a row */
+#define HOST_EVENTS	64		/* handled in a row */
 
 enum client_kind { CLIENT_ADB, CLIENT_UNIX, CLIENT_REDIR, CLIENT_KINDS };
 enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_CONNECTING };
@@ -37,14 +37,14 @@ enum client_state { CLIENT_FREE, CLIENT_READING, CLIENT_WAITING, CLIENT_CONNECTI
 /**
  * struct client - a program that waits for a stream
  * @host: the host's side that it belongs to
- * @kind: where it came from
+ * @kind: the type of socket that it came from
  * @state: see above
  * @fd: its socket
- * @ticks: left in this state
- * @guest_port: wanted
- * @host_port: of the stream, in CONNECTING
- * @cookie: of the stream, in CONNECTING; never used twice
- * @request: in READING
+ * @ticks: ticks left in this state
+ * @guest_port: requested port of the guest
+ * @host_port: host's port of the stream, in CONNECTING
+ * @cookie: identifies the stream, in CONNECTING; never reused
+ * @request: the request, in READING
  */
 struct client {
 	struct vmm_vsock_host *host;
@@ -75,18 +75,18 @@ static enum client_kind listener_kind(unsigned int listener)
  * @cfg: the command line
  * @loop: the main thread's loop
  * @adb: the ports that adb knows, or NULL
- * @listener: where clients arrive
+ * @listener: listening sockets
  * @client: waiting clients, by kind
- * @last_cookie: that was given to a stream
- * @tick_fd: timer
- * @ticking: it runs
- * @accept_failed: accepting failed; again at the next tick
- * @announced: the user was told where adb finds the guest
- * @running_fd: eventfd: the guest's driver has started the device
- * @on_adb: told when the guest's adbd takes a connection, or NULL
- * @on_adb_arg: its argument
+ * @last_cookie: the last cookie of a stream
+ * @tick_fd: timer of ticks
+ * @ticking: the timer runs
+ * @accept_failed: accepting failed; repeated at the next tick
+ * @announced: the message with adb's port was written
+ * @running_fd: eventfd, signalled when the guest's driver has started the device
+ * @on_adb: called when the guest's adbd accepts a connection, or NULL
+ * @on_adb_arg: argument of @on_adb
  * @device: the device's operations, NULL while there is none
- * @arg: their argument
+ * @arg: argument of the operations
  * @device_fd: readable when there are events
  */
 struct vmm_vsock_host {
@@ -123,7 +123,7 @@ static struct client *client_slot(struct vmm_vsock_host *host, enum client_kind 
 	return NULL;
 }
 
-/* A client for which no entry is free waits in the socket's backlog. */
+/* Listens only while there are free entries: other clients wait in the backlog. */
 static void listeners_update(struct vmm_vsock_host *host)
 {
 	unsigned int i;
@@ -165,7 +165,7 @@ static void client_free(struct client *c)
 	listeners_update(host);
 }
 
-/* Also takes back what was asked for; the guest may not have answered yet. */
+/* Removes a client; cancels its stream, which the guest may not have answered yet. */
 static void client_drop(struct client *c)
 {
 	if (c->state == CLIENT_CONNECTING && c->host->device)
@@ -202,8 +202,8 @@ static void client_connect(struct client *c)
 }
 
 /*
- * What a client of adb sends is for the guest, and one that has hung up is gone.
- * A Unix client may send all it has and then wait for the answer.
+ * What a client of adb sends is for the guest, so only a hang-up is handled. A Unix client may
+ * send everything, shut down, and then wait for the answer.
  */
 static short client_events(const struct client *c)
 {
@@ -239,7 +239,7 @@ static void client_read(struct client *c)
 	client_free(c);
 }
 
-/* Past READING there is only one thing to hear: that it has hung up. */
+/* After READING, the only event is a hang-up. */
 static int client_ready(void *arg)
 {
 	struct client *c = arg;
@@ -268,7 +268,7 @@ static void client_new(struct vmm_vsock_host *host, enum client_kind kind, u32 g
 		client_connect(c);
 }
 
-/* Out of files, say: asking again at once would only spin. */
+/* For example no descriptors are left: polling again at once would spin. */
 static void host_accepted(void *arg, struct vmm_vsock_listener *listener, int fd)
 {
 	struct vmm_vsock_host *host = arg;
@@ -285,7 +285,7 @@ static void host_accepted(void *arg, struct vmm_vsock_listener *listener, int fd
 	listeners_update(host);
 }
 
-/* The answer comes before anything that the guest sends. */
+/* Sends the answer, before any data of the guest. */
 static bool client_answer(const struct client *c)
 {
 	char text[24];
@@ -308,7 +308,7 @@ static struct client *client_by_cookie(struct vmm_vsock_host *host, u64 cookie)
 	return NULL;
 }
 
-/* A stream whose client has gone is reset already. */
+/* The stream of a client that has gone was reset already. */
 static void event_established(struct vmm_vsock_host *host,
 			      const struct vhost_vsock_adb_event *event)
 {
@@ -372,7 +372,7 @@ static int host_readable(void *arg)
 	for (i = 0; i < HOST_EVENTS; i++) {
 		ret = host->device->event(host->arg, &event);
 		if (ret < 0) {
-			vmm_error(-ret, "the vsock device gives no events");
+			vmm_error(-ret, "cannot read events of the vsock device");
 			vmm_loop_del(host->loop, host->device_fd);
 		}
 		if (ret <= 0)
@@ -445,9 +445,9 @@ static void host_notify(struct vmm_vsock_host *host)
 }
 
 /*
- * Waiting clients are not connected here, but at the next tick. The guest's adbd needs
- * time to start, and a driver that was reset is told first that all streams are gone: a
- * new stream might be closed by that message.
+ * Waiting clients are connected at the next tick, not here. The guest's adbd needs time to start,
+ * and a driver that was reset is first told that all streams are gone: that message might close a
+ * new stream.
  */
 static int host_running(void *arg)
 {
@@ -459,7 +459,7 @@ static int host_running(void *arg)
 }
 
 /**
- * vmm_vsock_host_running - say that the guest's driver has started the device
+ * vmm_vsock_host_running - call when the guest's driver has started the device
  * @host: the host's side
  *
  * Context: any thread.
@@ -470,7 +470,7 @@ void vmm_vsock_host_running(struct vmm_vsock_host *host)
 }
 
 /**
- * vmm_vsock_host_console - tell where clients of the emulator's console arrive
+ * vmm_vsock_host_console - return the socket for clients of the emulator's console
  * @host: the host's ends
  *
  * Return: a listening file, or -1 if there is no such port
@@ -481,7 +481,7 @@ int vmm_vsock_host_console(const struct vmm_vsock_host *host)
 }
 
 /**
- * vmm_vsock_host_ports - tell which ports adb knows the guest by
+ * vmm_vsock_host_ports - return the guest's ports for adb
  * @host: the host's side
  *
  * Return: the ports, or NULL if there are none
@@ -492,7 +492,7 @@ const struct vmm_adb *vmm_vsock_host_ports(const struct vmm_vsock_host *host)
 }
 
 /**
- * vmm_vsock_host_on_adb - be told when the guest's adbd takes a connection
+ * vmm_vsock_host_on_adb - set a callback for connections that the guest's adbd accepts
  * @host: the host's side
  * @fn: called in the main thread
  * @arg: argument of @fn
@@ -616,11 +616,11 @@ static int host_timer(struct vmm_vsock_host *host)
 }
 
 /**
- * vmm_vsock_host_redirs - tell whether a port leads to the guest
+ * vmm_vsock_host_redirs - return whether a port is forwarded
  * @host: the host's side
- * @index: of the command line's, less than its cfg->redirs
+ * @index: index of the --redir option, less than cfg->redirs
  *
- * Return: whether it still does
+ * Return: whether it is still forwarded
  */
 bool vmm_vsock_host_redirs(const struct vmm_vsock_host *host, unsigned int index)
 {
@@ -628,11 +628,11 @@ bool vmm_vsock_host_redirs(const struct vmm_vsock_host *host, unsigned int index
 }
 
 /**
- * vmm_vsock_host_redir_close - have a port lead to the guest no more
+ * vmm_vsock_host_redir_close - stop forwarding a port
  * @host: the host's side
- * @index: of the command line's, less than its cfg->redirs
+ * @index: index of the --redir option, less than cfg->redirs
  *
- * Connections stay, also those that wait for the guest's answer.
+ * Connections stay open, also those that wait for the guest's answer.
  */
 void vmm_vsock_host_redir_close(struct vmm_vsock_host *host, unsigned int index)
 {
@@ -668,7 +668,7 @@ static struct vmm_vsock_host *host_alloc(const struct vmm_config *cfg, struct vm
 
 /**
  * vmm_vsock_host_open - listen for clients
- * @cfg: says where
+ * @cfg: has the addresses
  * @loop: the main thread's loop
  *
  * Return: the host's side, or NULL
@@ -698,7 +698,7 @@ static void host_fd_close(struct vmm_vsock_host *host, int fd)
 }
 
 /**
- * vmm_vsock_host_close - hang up on all who wait
+ * vmm_vsock_host_close - close all clients and listening sockets
  * @host: without a device; may be NULL
  */
 void vmm_vsock_host_close(struct vmm_vsock_host *host)

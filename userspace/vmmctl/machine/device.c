@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is the same for all devices: bounds of an access, and what a model leaves
- * out.
+ * What is the same for all devices: the bounds of an access, and operations that a model
+ * does not have.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ void vmm_device_write(struct vmm_device *dev, u64 offset, u64 value, unsigned in
 }
 
 /**
- * vmm_device_irq - tell the line of a device, as a register model's callback
+ * vmm_device_irq - set the line of a device: a callback for register models
  * @arg: the device
  * @level: of the line
  *
@@ -74,9 +74,9 @@ void vmm_device_nothing(struct vmm_device *dev)
 /**
  * vmm_device_report - collect a device's counters
  * @dev: the device
- * @report: filled; empty if it was not created, or has parts, which have their own
+ * @report: filled; empty if the device was not created, or if it has parts, which have their own
  *
- * An eventfd that raises the device's line does so unseen: such interrupts are left out.
+ * Interrupts that an eventfd raises are not counted.
  *
  * Context: any thread.
  */
@@ -161,14 +161,14 @@ int vmm_device_load(struct vmm_device *dev, struct vmm_state *state)
 }
 
 /**
- * vmm_device_command - ask something of a device
+ * vmm_device_command - run a command of a device
  * @dev: the device
  * @name: of the command
  * @arg: its argument, or NULL
- * @text: what it says is added
+ * @text: gets the command's output
  *
  * Context: main thread.
- * Return: 0, -ENOENT if it has no such command, or the command's -errno
+ * Return: 0, -ENOENT if the device has no such command, or the command's -errno
  */
 int vmm_device_command(struct vmm_device *dev, const char *name, const char *arg,
 		       struct vmm_text *text)

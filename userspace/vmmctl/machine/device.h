@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The interface of every device model on the board. A model is a struct
+ * The interface of device models. A model is a struct
  * vmm_device_ops; the board says where an instance of it is.
  *
  * Order of life: create, then any number of lives of the guest, each of which
  * ends in reset, then destroy. pause and resume come in pairs inside a life, save
  * and load while the device is paused; a life may end with a paused device.
  *
- * pause, resume, save and reset may wait for whomever they ask: a job calls them, while the
- * main loop serves no file of a device's and no vCPU runs.
+ * pause, resume, save and reset may block: a job calls them, while the main loop serves no
+ * device's files and no vCPU runs.
  */
 #ifndef MACHINE_DEVICE_H
 #define MACHINE_DEVICE_H
@@ -21,13 +21,13 @@
 struct vmm_device;
 struct vmm_vm;
 
-/* Where an address is. A CPU without ports has memory only. */
+/* Address spaces. A CPU without I/O ports has memory only. */
 enum vmm_space {
 	VMM_MMIO,
 	VMM_PORTS,
 };
 
-/* How an interrupt is signalled, as the device tree counts. */
+/* How an interrupt is signalled, with the numbers of the device tree. */
 #define VMM_IRQ_EDGE_RISING	1
 #define VMM_IRQ_LEVEL_HIGH	4
 
@@ -35,21 +35,21 @@ enum vmm_space {
  * struct vmm_description - what the guest is told about a device
  * @node: name of the device, as the device tree has it before "@"
  * @compatible: what drivers look for, in order; NULL where there are fewer
- * @hid: what they look for on a board with ACPI, a string or an identifier like PNP0501;
- *	NULL for a device that such a board does not have
- * @name: what ACPI calls the device, at most 4 capitals and digits
- * @text: what ACPI says of it, for people, or NULL
+ * @hid: the ID that drivers look for on a board with ACPI, a string or an identifier like PNP0501;
+ *	NULL for a device that no board with ACPI has
+ * @name: the device's name in ACPI, at most 4 capitals and digits
+ * @text: its description in ACPI (_DDN), or NULL
  * @space: where its registers are
  * @base: address of its registers
  * @size: bytes of them
  * @irq: its interrupt
  * @trigger: VMM_IRQ_*, 0 for no interrupt
- * @clocks: what the device calls the board's clock, as often as it has one, as a
- *	PrimeCell does; NULL where there are fewer
- * @dma: it gets at the guest's memory
- * @gpio: other nodes are connected to its lines
- * @console: the guest's first messages go there unless it is told otherwise
- * @by_compatible: Linux' driver does not know @hid: ACPI says the first of @compatible, too
+ * @clocks: names of the clocks that the device has, as a PrimeCell does; all are the
+ *	board's one clock; NULL where there are fewer
+ * @dma: it accesses guest memory
+ * @gpio: it is a GPIO controller: other nodes refer to it
+ * @console: the guest's console, unless its command line names another
+ * @by_compatible: Linux' driver does not know @hid: ACPI has the first of @compatible as well
  */
 struct vmm_description {
 	const char *node;
@@ -70,7 +70,7 @@ struct vmm_description {
 };
 
 /**
- * struct vmm_visitor - takes descriptions of devices and makes something of them
+ * struct vmm_visitor - takes descriptions of devices, for a device tree or for ACPI tables
  * @device: takes one; the description is only valid during the call
  */
 struct vmm_visitor {
@@ -102,10 +102,10 @@ struct vmm_report_visitor {
 };
 
 /**
- * struct vmm_device_command - something a user can ask of a device that runs
+ * struct vmm_device_command - a command that a user can give to a running device
  * @name: the command; NULL ends a list
  * @help: one line about it
- * @run: does it; @arg may be NULL; main thread. 0 with what there is to say in @text, or
+ * @run: runs it in the main thread; @arg may be NULL. Returns 0 with the output in @text, or
  *	-errno with the reason in @text or after a message
  */
 struct vmm_device_command {
@@ -125,21 +125,22 @@ struct vmm_device_command {
  *	inside the device although @offset + @len may not be; any vCPU thread. Bytes
  *	above @len are ignored
  * @write: takes a guest's write; otherwise as @read
- * @pause: when it returns, nothing moves in the device; no vCPU runs. A paused
+ * @pause: stops all activity of the device before it returns; no vCPU runs. A paused
  *	device may be paused again
  * @resume: undoes @pause; a device that runs may be resumed again
  * @save: writes the state of a paused device
- * @load: takes what @save wrote, into a device that was reset; refuses with -errno
- *	what it does not know, and is then as after a reset
- * @load_nothing: a snapshot of an older vmmctl has no state of it: 0 if it may stay as
- *	after a reset; optional, without it such a snapshot is refused
- * @describe: tells @visitor what the guest is to be told; must not need @create
+ * @load: loads the state that @save wrote into a device that was reset; on -errno, the
+ *	device is as after a reset
+ * @load_nothing: called for a snapshot of an older vmmctl, which has no state of the
+ *	device: 0 if the device may stay as after a reset. Optional: without it, such a
+ *	snapshot is refused
+ * @describe: describes the device to @visitor; also without @create
  * @stats: adds the device's counters; any thread
  * @parts: shows the counters of each device behind this one, in place of its own; any thread
- * @commands: what a user can ask for, a list
+ * @commands: commands that a user can give, a list
  *
- * A model without state of its own has neither @save nor @load; the other
- * functions are all there, but for @stats, @parts and @commands.
+ * A model without state has neither @save nor @load. @stats, @parts and @commands may be
+ * NULL, all other functions must be there.
  */
 struct vmm_device_ops {
 	const char *name;
@@ -167,11 +168,11 @@ struct vmm_device_ops {
  * @base: address of the first instance
  * @size: bytes of one instance
  * @count: instances; instance i is at @base + i * @size and raises @irq + i
- * @irq: interrupt of the first instance, as the board counts
+ * @irq: interrupt of the first instance, with the board's numbering
  * @trigger: VMM_IRQ_*
  * @line: the first instance's interrupt
  * @state: belongs to the model
- * @created: @ops->create has succeeded, and @ops->destroy is still to come
+ * @created: @ops->create has succeeded, and @ops->destroy was not called yet
  * @resets: how often it was reset
  */
 struct vmm_device {
@@ -189,7 +190,7 @@ struct vmm_device {
 	u64 resets;
 };
 
-/* Counts what has happened @n times; any thread, as is reading. */
+/* Adds @n to a counter that any thread may write and read. */
 static inline void vmm_count(u64 *counter, u64 n)
 {
 	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);

@@ -11,7 +11,7 @@
 #define POOL	"/sys/kernel/mm/hugepages/hugepages-%llukB"
 
 /**
- * vmm_huge_page_bytes - tell how large a page is
+ * vmm_huge_page_bytes - return the size of a page
  * @kind: of guest RAM
  *
  * Return: bytes; 0 for pages that come from no pool
@@ -58,7 +58,7 @@ static bool pool_exists(u64 page)
 }
 
 /**
- * vmm_huge_pool_read - look at a pool
+ * vmm_huge_pool_read - read the size of a pool
  * @kind: VMM_HUGE_2M or VMM_HUGE_1G
  * @pool: filled
  */
@@ -78,13 +78,13 @@ void vmm_huge_pool_read(enum vmm_huge_pages kind, struct vmm_huge_pool *pool)
 }
 
 /**
- * vmm_huge_mend - say the command that makes a pool large enough
- * @pool: as it is
- * @pages: how many are to be free
+ * vmm_huge_command - write the shell command that makes a pool large enough
+ * @pool: the pool as it is now
+ * @pages: pages that must be free
  * @text: filled
- * @size: bytes of it, VMM_HUGE_MEND are enough
+ * @size: bytes of @text; VMM_HUGE_COMMAND are enough
  */
-void vmm_huge_mend(const struct vmm_huge_pool *pool, u64 pages, char *text, size_t size)
+void vmm_huge_command(const struct vmm_huge_pool *pool, u64 pages, char *text, size_t size)
 {
 	u64 more = pages > pool->free ? pages - pool->free : 0;
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a host's KVM may lack: asked once, when a VM or the doctor opens /dev/kvm. Who
- * can do without looks at the bits; who cannot is refused here, in one sentence.
+ * Features that a host's KVM may lack. KVM is asked once, when a VM or the doctor opens
+ * /dev/kvm. Code that can do without a feature tests its bit; code that cannot is refused
+ * here, with one message.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
 
 #include "machine/machine.h"
 
-/* Documentation/kernels.md has the same rows. */
+/* The rows are the same as in Documentation/kernels.md. */
 const struct vmm_kvm_part vmm_kvm_parts[] = {
 	{
 		VMM_KVM_READONLY, KVM_CAP_READONLY_MEM, "read-only memory slots",
@@ -29,7 +30,7 @@ const struct vmm_kvm_part vmm_kvm_parts[] = {
 };
 
 /**
- * vmm_kvm_lacks - ask KVM for all that it may lack
+ * vmm_kvm_lacks - find the features that KVM lacks
  * @kvm_fd: /dev/kvm
  *
  * Return: bits of enum vmm_kvm_bit
@@ -47,11 +48,11 @@ u32 vmm_kvm_lacks(int kvm_fd)
 }
 
 /**
- * vmm_kvm_missing - name what somebody needs and KVM lacks
- * @lacks: what KVM lacks
- * @needs: what is needed, bits too
+ * vmm_kvm_missing - name a needed feature that KVM lacks
+ * @lacks: bits of the features that KVM lacks
+ * @needs: bits of the features that are needed
  *
- * Return: the first of it in the table's order, NULL if all is there
+ * Return: the first one in the table's order, NULL if KVM has all
  */
 const char *vmm_kvm_missing(u32 lacks, u32 needs)
 {
@@ -65,13 +66,13 @@ const char *vmm_kvm_missing(u32 lacks, u32 needs)
 }
 
 /**
- * vmm_kvm_need - refuse what needs something that KVM lacks
- * @lacks: what KVM lacks
- * @needs: what is needed
- * @who: needs it: an option, or a device
+ * vmm_kvm_need - refuse an option or a device that needs a feature that KVM lacks
+ * @lacks: bits of the features that KVM lacks
+ * @needs: bits of the features that are needed
+ * @who: the option or the device
  * @instead: options that do without, or NULL
  *
- * Return: 0, or -EOPNOTSUPP after saying so
+ * Return: 0, or -EOPNOTSUPP after a message
  */
 int vmm_kvm_need(u32 lacks, u32 needs, const char *who, const char *instead)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Resource limits. What may be raised is raised at the start; the rest is asked by who
- * needs it, to say more than the kernel's error does.
+ * Resource limits. vmmctl raises at its start those that it may raise. For the others, code
+ * that is about to need them asks here, because the kernel's error says too little.
  *
  * Source: setrlimit(2)
  */
@@ -20,9 +20,9 @@ static void raise_limit(int which)
 }
 
 /**
- * vmm_limits_raise - raise the limits that a VM may need, as far as this user may
+ * vmm_limits_raise - raise the limits that a VM may need, as far as the hard limits permit
  *
- * Each doorbell is a file, and devices of the kernel may lock guest RAM.
+ * A VM has a file for each doorbell, and kernel devices may lock guest RAM.
  */
 void vmm_limits_raise(void)
 {
@@ -30,7 +30,7 @@ void vmm_limits_raise(void)
 	raise_limit(RLIMIT_MEMLOCK);
 }
 
-/* The hard limits count: the soft ones are raised. */
+/* Compares with the hard limit if @hard: vmmctl has raised the soft one. */
 static bool within(int which, bool hard, u64 amount, u64 *limit)
 {
 	struct rlimit rlimit;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupt lines: remembers which eventfds drive them, because KVM's part of the
- * machine is made anew at each reset of the guest.
+ * Interrupt lines. The lines that eventfds drive are remembered, because KVM's VM is created
+ * anew at each reset of the guest.
  */
 #include "machine/machine.h"
 
@@ -9,7 +9,7 @@
  * vmm_line_init - make a line that nothing drives
  * @line: filled
  * @vm: the VM
- * @number: which, as the board counts
+ * @number: which, with the board's numbering
  */
 void vmm_line_init(struct vmm_line *line, struct vmm_vm *vm, u32 number)
 {
@@ -74,7 +74,7 @@ int vmm_lines_connect(struct vmm_vm *vm)
 }
 
 /**
- * vmm_lines_disconnect - have nobody keep the VM's file
+ * vmm_lines_disconnect - make devices release KVM's file of the VM
  * @vm: its vCPUs have no threads
  */
 void vmm_lines_disconnect(struct vmm_vm *vm)

@@ -24,15 +24,15 @@ struct vmm_line_ops {
 /**
  * struct vmm_line - an interrupt line
  * @vm: the VM; its @line_ops say what is at the other end
- * @number: which, as the board counts
+ * @number: which, with the board's numbering
  * @fd: eventfd that raises it, or -1
  * @resample_fd: level-triggered: eventfd, signalled when the guest ended the
  *	interrupt and the line was lowered; else -1
  * @raised: how often a device raised it; eventfds are not counted
  * @next: in the VM's list of lines that have an @fd
- * @told: NULL, or told KVM's file of each new VM when the line is connected, and -1 before
- *	that file is closed; 0, or -errno after a message
- * @arg: its argument
+ * @told: NULL, or a function that gets KVM's file of each new VM when the line is connected,
+ *	and -1 before that file is closed; 0, or -errno after a message
+ * @arg: argument of @told
  */
 struct vmm_line {
 	struct vmm_vm *vm;

@@ -237,6 +237,24 @@ int vmm_loop_run(struct vmm_loop *loop)
 	return ret;
 }
 
+/**
+ * vmm_loop_serve - serve what is ready while somebody waits for a file
+ * @loop: the main loop, which does not run
+ * @fd: the file, in no loop that is not held
+ * @ms: how long to wait, milliseconds
+ *
+ * Return: 0, or what a handler returned to end the loop
+ */
+int vmm_loop_serve(struct vmm_loop *loop, int fd, int ms)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = POLLIN }, { .fd = loop->epoll_fd, .events = POLLIN },
+	};
+
+	poll(fds, ARRAY_SIZE(fds), ms);
+	return loop_round(loop, 0);
+}
+
 static int loop_inner(void *arg)
 {
 	struct vmm_loop *loop = arg;

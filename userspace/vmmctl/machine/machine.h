@@ -6,18 +6,19 @@
  *
  * Threads:
  *	main		the loop: terminal, signals, clients, device wake-ups
- *	job		what may have to wait: devices that are stopped, saved, started, reset
+ *	job		work that may block: devices are stopped, saved, started, reset
  *			(job.c); while it does that, the loop serves no device
  *	vCPUs		one each, as long as the guest's life (vcpu.c)
  *	devices		one each for virtio input and console (thread.c), as long as the VM
  *	rings		one for each ring that vmmctl serves itself (virtio/ring.c), and one
  *			for each vhost-user device with rings in between
  *			(backends/vhost_shadow.c), while the driver uses the device
- * What may be called from other threads than main says so.
+ * Functions are for the main thread, unless their comment says otherwise.
  *
- * Errors: functions return -errno (or NULL) after one message to stderr, where
- * the cause is known; only main.c exits. The message names errno, by
- * vmm_error(errno, ...) or vmm_error(-err, ...), unless its text says it all.
+ * Errors: functions return -errno (or NULL) after one message to stderr, written where
+ * the cause is known; only main.c ends the process. vmm_error(errno, ...) appends the
+ * errno's text; vmm_error(-err, ...) with a positive value does, too, and with a negative
+ * one does not.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -38,15 +39,15 @@ struct vmm_vcpu;
 
 /* ---- memory.c: guest RAM ---- */
 
-#define VMM_REGIONS	4	/* of guest RAM, at most */
+#define VMM_REGIONS	4	/* regions of guest RAM, at most */
 
 /**
  * struct vmm_region - a piece of guest RAM
  * @base: guest physical address
  * @size: bytes
  * @hva: where it is mapped here
- * @fd: the memfd behind it, from its beginning; it cannot be resized by anybody. -1 for
- *	RAM that began as a file and is this process's alone
+ * @fd: the memfd behind it, from its beginning; sealed, so that no process can resize it. -1
+ *	for RAM that was mapped privately from a file
  */
 struct vmm_region {
 	u64 base;
@@ -57,10 +58,10 @@ struct vmm_region {
 
 /**
  * struct vmm_mem - guest RAM; the same pages as long as the VM exists
- * @huge_pages: what regions are made of that do not begin as a file
+ * @huge_pages: host pages of regions that are not mapped from a file
  * @regions: how many
  * @region: in address order
- * @cleared: it was made zero, so that what it began as has no meaning any more
+ * @cleared: it was cleared: the content of the file that it was mapped from is gone
  */
 struct vmm_mem {
 	enum vmm_huge_pages huge_pages;
@@ -83,9 +84,9 @@ void *vmm_mem_window(u64 size, int *fd);
 
 /**
  * struct vmm_huge_pool - a pool of huge pages
- * @page: bytes of one; 0 for a host without pages of this size
- * @total: pages that it has
- * @free: pages that nobody has, or has reserved
+ * @page: bytes of a page; 0 for a host without pages of this size
+ * @total: pages of the pool
+ * @free: pages that are neither used nor reserved
  */
 struct vmm_huge_pool {
 	u64 page;
@@ -93,11 +94,11 @@ struct vmm_huge_pool {
 	u64 free;
 };
 
-#define VMM_HUGE_MEND	160	/* bytes of a command that makes a pool larger, at most */
+#define VMM_HUGE_COMMAND	160	/* bytes of a command that makes a pool larger, at most */
 
 u64 vmm_huge_page_bytes(enum vmm_huge_pages kind);
 void vmm_huge_pool_read(enum vmm_huge_pages kind, struct vmm_huge_pool *pool);
-void vmm_huge_mend(const struct vmm_huge_pool *pool, u64 pages, char *text, size_t size);
+void vmm_huge_command(const struct vmm_huge_pool *pool, u64 pages, char *text, size_t size);
 
 /* ---- loop.c: the main thread's loop ---- */
 
@@ -112,6 +113,7 @@ int vmm_loop_add(struct vmm_loop *loop, int fd, vmm_loop_fn fn, void *arg);
 int vmm_loop_watch(struct vmm_loop *loop, int fd, short events, vmm_loop_fn fn, void *arg);
 void vmm_loop_del(struct vmm_loop *loop, int fd);
 int vmm_loop_run(struct vmm_loop *loop);
+int vmm_loop_serve(struct vmm_loop *loop, int fd, int ms);
 int vmm_event_create(void);
 void vmm_event_signal(int fd);
 bool vmm_event_clear(int fd);
@@ -119,14 +121,14 @@ bool vmm_event_clear(int fd);
 /* ---- job.c: work that may have to wait ---- */
 
 /**
- * struct vmm_job - work that the main thread leaves to a thread of its own
- * @fn: the work; may wait for whomever it likes
- * @done: told by the main loop that it is over, as a handler of the loop
- * @arg: argument of both
+ * struct vmm_job - work in a thread of its own, for which the main thread does not wait
+ * @fn: the work; may block
+ * @done: called by the main loop when @fn has returned, as a handler of the loop
+ * @arg: argument of @fn and @done
  * @loop: the main loop
- * @done_fd: eventfd: it is over
- * @thread: does it
- * @running: begun, and the main thread has not heard of its end
+ * @done_fd: eventfd, signalled when @fn has returned
+ * @thread: runs @fn
+ * @running: it was begun, and @done was not called yet
  */
 struct vmm_job {
 	void (*fn)(void *arg);
@@ -138,13 +140,13 @@ struct vmm_job {
 	bool running;
 };
 
-#define VMM_JOB_LAST_MS	200	/* that whoever ends the VM waits for a job */
+#define VMM_JOB_LAST_MS	200	/* that a VM that ends waits for a job */
 
 int vmm_job_start(struct vmm_job *job, struct vmm_loop *loop, void (*fn)(void *arg),
 		  vmm_loop_fn done, void *arg);
 bool vmm_job_abandon(struct vmm_job *job, int ms);
 
-/* ---- lacks.c: what a host's KVM may lack ---- */
+/* ---- lacks.c: features that a host's KVM may lack ---- */
 
 enum vmm_kvm_bit {
 	VMM_KVM_READONLY	= 1 << 0,
@@ -155,11 +157,11 @@ enum vmm_kvm_bit {
 };
 
 /**
- * struct vmm_kvm_part - something that a host's KVM may lack
- * @bit: by which it is known
- * @capability: as KVM_CHECK_EXTENSION has it
+ * struct vmm_kvm_part - a feature that a host's KVM may lack
+ * @bit: its bit in masks
+ * @capability: argument of KVM_CHECK_EXTENSION
  * @name: in the plural
- * @without: what becomes of a run
+ * @without: what a run does without it
  */
 struct vmm_kvm_part {
 	enum vmm_kvm_bit bit;
@@ -183,19 +185,19 @@ enum vmm_end {
 	VMM_END_RESET,		/* the guest asked for a reset */
 	VMM_END_QUIT,		/* the user left the console */
 	VMM_END_ASKED,		/* a client of the control socket asked for it */
-	VMM_END_SIGNAL,		/* SIGTERM or SIGINT, or as if */
-	VMM_END_KILL,		/* at once */
+	VMM_END_SIGNAL,		/* SIGTERM or SIGINT, or `vmmctl stop` */
+	VMM_END_KILL,		/* a client of the control socket killed the VM */
 	VMM_END_PANIC,		/* the guest panicked */
-	VMM_END_ERROR,		/* it was reported */
+	VMM_END_ERROR,		/* of the host, after a message */
 };
 
 /**
- * struct vmm_read_window - memory of ours that the guest may read instead of asking a
- *	device
+ * struct vmm_read_window - memory of vmmctl that the guest may read instead of a device's
+ *	registers
  * @gpa: guest physical address, page-aligned
  * @size: bytes, whole pages
  * @hva: the memory, page-aligned
- * @shown: the guest sees it; changed by vmm_read_window_show() only
+ * @shown: the guest can read it; changed by vmm_read_window_show() only
  * @writable: the guest may write it as well
  * @slot: its memslot
  * @next: in the VM's list
@@ -232,12 +234,13 @@ struct vmm_doorbell {
 };
 
 /**
- * struct vmm_runner - a device whose kernel module runs vCPUs, and serves their reads of it
- * @run: runs a vCPU: 0, or -1 and errno, as KVM_RUN
+ * struct vmm_runner - a device whose kernel module runs vCPUs, and serves their reads of its
+ *	registers
+ * @run: runs a vCPU; returns as KVM_RUN: 0, or -1 and errno
  * @fd: the module's file, by which vCPUs are run
  * @base: guest physical address of the device's registers
  *
- * KVM tells nobody but the caller of KVM_RUN of a read. So the module calls it.
+ * KVM reports a read of a register to the caller of KVM_RUN only. So the module calls KVM_RUN.
  */
 struct vmm_runner {
 	int (*run)(const struct vmm_runner *runner, struct vmm_vcpu *vcpu);
@@ -249,40 +252,41 @@ struct vmm_runner {
  * struct vmm_vm - a virtual machine
  * @cfg: what the user asked for
  * @loop: the devices', inside the main loop
- * @stats: where snapshots go, or NULL
+ * @stats: writes statistics, or NULL
  * @host: what the devices are connected to on the host
  * @read_window: the guest may read registers from memory
  * @runner: a device whose module runs the vCPUs, or NULL
- * @inner_runner: another one, which @runner has them run by, or NULL
- * @confine: lets a vCPU's thread do only what it needs, or NULL
- * @ram_fd: RAM begins as this file is, region after region; -1 for zeros
+ * @inner_runner: another one, by which @runner runs them, or NULL
+ * @confine: puts a vCPU's thread into its sandbox, or NULL
+ * @ram_fd: RAM has the content of this file at first, region after region; -1: zeros
  * @kvm_fd: /dev/kvm
- * @lacks: what it lacks, bits of enum vmm_kvm_bit
+ * @lacks: features that KVM lacks, bits of enum vmm_kvm_bit
  * @mem: RAM
  * @board: the devices
  * @line_ops: the interrupt controller at the end of the board's lines
- * @lines: those that eventfds drive
- * @windows: all of them
- * @doorbells: those of every life
- * @threads: those of devices, which start once the sandbox is entered
+ * @lines: the lines that eventfds drive
+ * @windows: list of all register windows
+ * @doorbells: list of the doorbells that are connected in every life
+ * @threads: threads of devices, which start after the sandbox was entered
  * @slots: memslots that are taken
  * @end_fd: eventfd, signalled when @end is set
  * @end: enum vmm_end of this life, set once, see vmm_vm_end()
- * @pause_lock: protects @parked, and what @pausing becomes
- * @pause_cond: signalled when vCPUs may go on
- * @pausing: vCPUs are to stand still; read without the lock
- * @parked: vCPUs that stand still
- * @parked_fd: eventfd, signalled when all stand still
- * @clock: the guest's clock when they did, on an architecture whose clock can be held
+ * @pause_lock: protects @parked and writes of @pausing
+ * @pause_cond: signalled when vCPUs may run again
+ * @pausing: vCPUs are to stop; read without the lock
+ * @parked: number of vCPUs that have stopped for @pausing
+ * @parked_fd: eventfd, signalled when all have stopped
+ * @clock: the guest's clock when they stopped, on arm64
+ * @away: ns since the snapshot was saved, if the guest's clocks count them; x86_64
  * @fd: KVM's VM of this life, or -1
  * @gic_fd: its interrupt controller, a KVM device
- * @gic: version of that
+ * @gic: version of the GIC
  * @stats_fd: KVM's statistics of the VM, or -1
  * @vcpu: the first @vcpus are valid
  * @vcpus: how many
  *
- * From @fd on everything belongs to one life of the guest, from power-on to power-off
- * or reset; what is above outlives it.
+ * From @fd on, members belong to one life of the guest, from power-on to power-off or
+ * reset; those above outlive it.
  */
 struct vmm_vm {
 	const struct vmm_config *cfg;
@@ -312,6 +316,7 @@ struct vmm_vm {
 	unsigned int parked;
 	int parked_fd;
 	u64 clock;
+	u64 away;
 	int fd;
 	int gic_fd;
 	enum vmm_gic gic;
@@ -359,13 +364,13 @@ struct vmm_exits {
 /**
  * struct vmm_vcpu - a virtual CPU
  * @vm: its VM
- * @id: index, from which its MPIDR or its APIC has a number
+ * @id: index; its MPIDR or APIC ID is made from it
  * @fd: KVM's file
- * @stats_fd: KVM's statistics of it, or -1
+ * @stats_fd: KVM's statistics of the vCPU, or -1
  * @run: page(s) shared with KVM
- * @run_size: bytes of it
+ * @run_size: bytes of @run
  * @thread: runs it, if @started
- * @started: whether there is a thread
+ * @started: there is a thread
  * @exits: written by its thread only, read by any
  */
 struct vmm_vcpu {
@@ -389,9 +394,9 @@ void vmm_vcpu_stop(struct vmm_vcpu *vcpu);
 /* ---- thread.c: threads of devices ---- */
 
 /**
- * struct vmm_thread - a thread that a device needs all its life
- * @name: as others see it, at most 15 characters
- * @fn: what it does
+ * struct vmm_thread - a thread that a device has until it is destroyed
+ * @name: shown in /proc, at most 15 characters
+ * @fn: the thread's function
  * @arg: argument of @fn
  * @started: there is a thread
  * @id: the thread
@@ -421,7 +426,7 @@ char *vmm_stats_json(struct vmm_stats *stats, struct vmm_vm *vm, const char *lab
 
 /* ---- kvm_stats.c: KVM's own counters ---- */
 
-#define VMM_KVM_STATS	160	/* more than any architecture has */
+#define VMM_KVM_STATS	160	/* counters, more than any architecture has */
 
 /**
  * struct vmm_kvm_stats - named counters, summed over the files they came from
@@ -440,9 +445,9 @@ int vmm_kvm_stats_add(struct vmm_kvm_stats *sum, int fd);
 /* ---- probe.c: what KVM can do here ---- */
 
 /**
- * struct vmm_probe - what a guest of a few instructions found out
+ * struct vmm_probe - the result of a guest of a few instructions
  * @readonly: KVM has read-only memory; without it no guest ran
- * @fwb: FEAT_S2FWB as KVM tells it: 1, 0, or -1 for not told
+ * @fwb: FEAT_S2FWB as KVM reports it: 1, 0, or -1 if KVM does not report it
  * @reads: values the guest read from a read-only page after the host wrote them
  * @stale: how many of them were old
  */
@@ -456,14 +461,18 @@ struct vmm_probe {
 bool vmm_window_fits(unsigned long page);
 int vmm_probe_run(int kvm_fd, struct vmm_probe *probe);
 bool vmm_probe_coherent(const struct vmm_probe *probe);
+int vmm_probe_window(const struct vmm_config *cfg, bool *shown);
 
 /* ---- aarch64/, x86_64/: what differs between hosts ---- */
 
 extern const char *const vmm_arch_name;
 extern const struct vmm_line_ops vmm_arch_line_ops;
-extern const bool vmm_arch_window_slows;	/* writes to registers in a window's page */
+extern const bool vmm_arch_window_slows;	/* a window makes writes beside it slower */
 
-#define VMM_ARCH_ROUTES	256	/* of the lines of an interrupt controller, at most */
+#define VMM_ARCH_ROUTES	256	/* routes of an interrupt controller's lines, at most */
+
+/* What a guest can look at of its CPU: a name, and a value. */
+typedef void (*vmm_feature_fn)(void *arg, const char *name, u64 value);
 
 int vmm_arch_check_run(const struct vmm_config *cfg);
 void vmm_arch_board(struct vmm_board *board, const struct vmm_config *cfg);
@@ -481,10 +490,12 @@ void vmm_arch_clock_release(struct vmm_vm *vm);
 void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu);
 int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state);
 int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state);
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg);
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value);
 int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state);
 int vmm_arch_probe_fwb(int vcpu_fd);
-int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code);
+int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code, u64 behind);
 
 /* Guest physical addresses of the probe guest. */
 extern const u64 vmm_arch_probe_code;

@@ -13,11 +13,11 @@
 #include "machine/limits.h"
 #include "machine/machine.h"
 
-#define HUGE_SHIFT	26	/* of the page's size in the flags of memfd_create() */
+#define HUGE_SHIFT	26	/* of log2 of the page's size in the flags of memfd_create() */
 
 /*
- * Sealed: a process that is given the file can write, but not take pages away. Huge pages
- * are all reserved now, so that the guest does not find later that the pool is empty.
+ * The file is sealed: a process that gets it can write to it, but not truncate it. Huge
+ * pages are all reserved now; otherwise the pool could be empty when the guest touches one.
  */
 static void *mem_map(const char *name, u64 size, u64 huge_page, int *fdp)
 {
@@ -49,11 +49,11 @@ err_close:
 	return NULL;
 }
 
-/* Says why there is no region; @errno has it, too. */
+/* Writes a message with the reason why there is no region, which is in errno. */
 static int mem_refuse(const struct vmm_mem *mem, u64 size, u64 huge_page)
 {
 	struct vmm_huge_pool pool;
-	char mend[VMM_HUGE_MEND];
+	char command[VMM_HUGE_COMMAND];
 	int err = errno;
 	u64 limit;
 
@@ -70,10 +70,10 @@ static int mem_refuse(const struct vmm_mem *mem, u64 size, u64 huge_page)
 	if (err != ENOMEM || pool.free >= size / huge_page)
 		return vmm_error(err, "--huge-pages: cannot allocate %llu MiB of guest RAM",
 				 size / MIB);
-	vmm_huge_mend(&pool, size / huge_page, mend, sizeof(mend));
+	vmm_huge_command(&pool, size / huge_page, command, sizeof(command));
 	return vmm_error(-ENOMEM,
 			 "--huge-pages: %llu pages of %llu MiB are needed, and %llu are free; try: %s",
-			 size / huge_page, huge_page / MIB, pool.free, mend);
+			 size / huge_page, huge_page / MIB, pool.free, command);
 }
 
 /**
@@ -101,25 +101,25 @@ int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size)
 	if (!region->hva)
 		return mem_refuse(mem, size, huge_page);
 	mem->regions++;
-	/* Fewer and larger translations; a kernel without it is no problem. */
+	/* Transparent huge pages need fewer TLB entries; a kernel may have none. */
 	if (!huge_page)
 		madvise(region->hva, size, mem->huge_pages == VMM_HUGE_OFF ? MADV_NOHUGEPAGE :
 						MADV_HUGEPAGE);
-	/* What the guest knows is in no core file. */
+	/* Core files do not contain guest RAM. */
 	madvise(region->hva, size, MADV_DONTDUMP);
 	return 0;
 }
 
 /**
- * vmm_mem_add_file - make a region of guest RAM that begins as part of a file
+ * vmm_mem_add_file - make a region of guest RAM from a part of a file
  * @mem: as for vmm_mem_add()
  * @base: the same
  * @size: the same
- * @fd: the file, which has @size bytes at @offset and is not changed by anybody
+ * @fd: the file, which has @size bytes at @offset and must not change
  * @offset: in the file, page-aligned
  *
- * A page is read when it is needed. What is written is this VM's alone, so that any
- * number of them share what they do not write.
+ * A page is read from the file when it is first used. Writes are private: VMs that use the
+ * same file share the pages to which they do not write.
  *
  * Return: 0, or -errno
  */
@@ -155,7 +155,7 @@ void vmm_mem_destroy(struct vmm_mem *mem)
 	memset(mem, 0, sizeof(*mem));
 }
 
-/* The same addresses with zeros behind them, which no file has. */
+/* Maps anonymous memory, which is zero, at the same addresses. */
 static int region_clear_private(const struct vmm_region *region)
 {
 	void *hva = mmap(region->hva, region->size, PROT_READ | PROT_WRITE,
@@ -167,7 +167,7 @@ static int region_clear_private(const struct vmm_region *region)
 	return 0;
 }
 
-/* Pages that went back to the pool are reserved again, as they were at first. */
+/* Reserves pages again that clearing has given back to the pool. */
 static int region_reserve(const struct vmm_region *region)
 {
 	void *hva = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
@@ -204,7 +204,7 @@ int vmm_mem_clear(struct vmm_mem *mem)
 	mem->cleared = true;
 	for (i = 0; i < mem->regions; i++) {
 		err = region_clear(&mem->region[i], huge_page);
-		/* The sandbox lets nobody look at the pool now. */
+		/* The sandbox does not allow to read the pool's size now. */
 		if (err == -ENOMEM && huge_page)
 			return vmm_error(err,
 					 "--huge-pages: somebody has taken the pool's pages while the guest was reset");
@@ -215,10 +215,10 @@ int vmm_mem_clear(struct vmm_mem *mem)
 }
 
 /**
- * vmm_mem_whole_pages - leave out pages of the host's that are not all of a range
+ * vmm_mem_whole_pages - reduce a range to whole pages of the host
  * @page: bytes of one, a power of two
- * @offset: where the range begins; becomes where the first whole page does
- * @len: bytes of it; becomes bytes of whole pages
+ * @offset: where the range begins; changed to where its first whole page begins
+ * @len: bytes of the range; changed to bytes of whole pages
  *
  * Return: whether there are any
  */
@@ -237,11 +237,11 @@ bool vmm_mem_whole_pages(u64 page, u64 *offset, u64 *len)
 /**
  * vmm_mem_drop - give back pages whose content the guest no longer needs
  * @region: the region
- * @gpa: guest physical address, inside it, on a page of the guest's
- * @len: bytes, inside it, whole pages of the guest's
+ * @gpa: guest physical address, in the region, aligned to a page of the guest
+ * @len: bytes, in the region, whole pages of the guest
  *
- * The guest finds zeros there afterwards, or, where RAM began as a file, what the file has:
- * there only whole pages of the host's are given back, and of others nothing changes.
+ * Afterwards the guest reads zeros there, or the file's content where RAM was mapped from a
+ * file. In that case only whole pages of the host are given back; other pages do not change.
  */
 void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len)
 {
@@ -256,7 +256,7 @@ void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len)
 /**
  * vmm_mem_find - find the region that a range of guest addresses is in
  * @mem: guest RAM
- * @gpa: guest physical address, trusted by nobody
+ * @gpa: guest physical address, not trusted
  * @len: bytes
  *
  * Return: the region, NULL unless all @len bytes are in one
@@ -278,7 +278,7 @@ const struct vmm_region *vmm_mem_find(const struct vmm_mem *mem, u64 gpa, u64 le
 /**
  * vmm_mem_ptr - turn a guest address into a pointer
  * @mem: guest RAM
- * @gpa: guest physical address, trusted by nobody
+ * @gpa: guest physical address, not trusted
  * @len: bytes that will be accessed
  *
  * Return: the pointer, NULL unless all @len bytes are RAM

@@ -21,6 +21,7 @@
  * @run: shared with KVM
  * @run_size: bytes of it
  * @page: code page, and the window behind it
+ * @size: bytes of each, a page of the host's: KVM takes no less
  */
 struct probe_guest {
 	int vm_fd;
@@ -28,19 +29,20 @@ struct probe_guest {
 	struct kvm_run *run;
 	size_t run_size;
 	u8 *page;
+	size_t size;
 };
 
-static int probe_slot(int vm_fd, u32 slot, u32 flags, u64 gpa, void *hva)
+static int probe_slot(const struct probe_guest *g, u32 slot, u32 flags, u64 gpa, void *hva)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot,
 		.flags = flags,
 		.guest_phys_addr = gpa,
-		.memory_size = VMM_PAGE_SIZE,
+		.memory_size = g->size,
 		.userspace_addr = (uintptr_t)hva,
 	};
 
-	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region);
+	return ioctl(g->vm_fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
 static int probe_open(int kvm_fd, struct probe_guest *g)
@@ -61,22 +63,21 @@ static int probe_open(int kvm_fd, struct probe_guest *g)
 		return -1;
 	g->run = map;
 	g->run_size = size;
-	map = mmap(NULL, 2 * VMM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		   0);
+	map = mmap(NULL, 2 * g->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return -1;
 	g->page = map;
-	if (probe_slot(g->vm_fd, 0, 0, vmm_arch_probe_code, g->page) ||
-	    probe_slot(g->vm_fd, 1, KVM_MEM_READONLY, vmm_arch_probe_window,
-		       g->page + VMM_PAGE_SIZE))
+	if (probe_slot(g, 0, 0, vmm_arch_probe_code, g->page) ||
+	    probe_slot(g, 1, KVM_MEM_READONLY, vmm_arch_probe_window, g->page + g->size))
 		return -1;
-	return vmm_arch_probe_setup(g->vm_fd, g->vcpu_fd, g->page);
+	return vmm_arch_probe_setup(g->vm_fd, g->vcpu_fd, g->page,
+				    vmm_arch_probe_window + g->size);
 }
 
 static void probe_close(struct probe_guest *g)
 {
 	if (g->page)
-		munmap(g->page, 2 * VMM_PAGE_SIZE);
+		munmap(g->page, 2 * g->size);
 	if (g->run)
 		munmap(g->run, g->run_size);
 	if (g->vcpu_fd >= 0)
@@ -85,7 +86,7 @@ static void probe_close(struct probe_guest *g)
 		close(g->vm_fd);
 }
 
-/* Lets the guest read one word; -errno unless it stored it where expected. */
+/* Runs the guest until it has stored the word that it read. Returns 0, or -errno. */
 static int probe_step(struct probe_guest *g, u32 *seen)
 {
 	int ret;
@@ -96,7 +97,7 @@ static int probe_step(struct probe_guest *g, u32 *seen)
 	if (ret)
 		return vmm_error(errno, "the probe guest does not run");
 	if (g->run->exit_reason != KVM_EXIT_MMIO || !g->run->mmio.is_write ||
-	    g->run->mmio.phys_addr != vmm_arch_probe_window + VMM_PAGE_SIZE)
+	    g->run->mmio.phys_addr != vmm_arch_probe_window + g->size)
 		return vmm_error(-EIO, "the probe guest failed: KVM exit reason %u",
 				 g->run->exit_reason);
 	memcpy(seen, g->run->mmio.data, sizeof(*seen));
@@ -105,7 +106,7 @@ static int probe_step(struct probe_guest *g, u32 *seen)
 
 static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 {
-	u8 *window = g->page + VMM_PAGE_SIZE;
+	u8 *window = g->page + g->size;
 	u32 offset;
 	u32 seen = 0;
 	int err;
@@ -117,7 +118,7 @@ static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 		err = probe_step(g, &seen);
 		if (err)
 			return err;
-		/* KVM cleans the page when it maps it, for the first read. */
+		/* Not counted: at the first read KVM maps the page, and cleans its cache lines. */
 		if (!offset)
 			continue;
 		probe->reads++;
@@ -128,9 +129,9 @@ static int probe_walk(struct probe_guest *g, struct vmm_probe *probe)
 
 /**
  * vmm_window_fits - decide whether registers can be memslots of a host
- * @page: bytes of one of its pages
+ * @page: bytes of a page of the host
  *
- * The board puts devices 4 KiB apart, and a memslot is whole pages.
+ * The board puts devices 4 KiB apart, and a memslot consists of whole host pages.
  *
  * Return: whether they can
  */
@@ -148,7 +149,7 @@ bool vmm_window_fits(unsigned long page)
  */
 int vmm_probe_run(int kvm_fd, struct vmm_probe *probe)
 {
-	struct probe_guest g = { .vm_fd = -1, .vcpu_fd = -1 };
+	struct probe_guest g = { .vm_fd = -1, .vcpu_fd = -1, .size = sysconf(_SC_PAGESIZE) };
 	int err;
 
 	memset(probe, 0, sizeof(*probe));
@@ -175,4 +176,44 @@ int vmm_probe_run(int kvm_fd, struct vmm_probe *probe)
 bool vmm_probe_coherent(const struct vmm_probe *probe)
 {
 	return probe->fwb == 1 || (probe->reads && !probe->stale);
+}
+
+/**
+ * vmm_probe_window - decide whether the guest reads registers from memory
+ * @cfg: the command line
+ * @shown: filled: whether it does
+ *
+ * Return: 0, or -errno after a message
+ */
+int vmm_probe_window(const struct vmm_config *cfg, bool *shown)
+{
+	struct vmm_probe probe;
+	int kvm_fd;
+	int err;
+
+	*shown = cfg->window == VMM_WINDOW_ON;
+	if (*shown && !vmm_window_fits(sysconf(_SC_PAGESIZE)))
+		return vmm_error(-EINVAL,
+				 "--window on needs pages of %llu bytes; this host's have %ld",
+				 VMM_PAGE_SIZE, sysconf(_SC_PAGESIZE));
+	if (cfg->window != VMM_WINDOW_AUTO)
+		return 0;
+	if (!vmm_window_fits(sysconf(_SC_PAGESIZE))) {
+		vmm_note("no register window: this host's pages have %ld bytes",
+			 sysconf(_SC_PAGESIZE));
+		return 0;
+	}
+	kvm_fd = vmm_kvm_open();
+	if (kvm_fd < 0)
+		return kvm_fd;
+	err = vmm_probe_run(kvm_fd, &probe);
+	close(kvm_fd);
+	if (err)
+		return err;
+	*shown = vmm_probe_coherent(&probe);
+	if (!probe.readonly)
+		vmm_note("no register window: this host's KVM has no read-only memory");
+	else if (!*shown)
+		vmm_note("no register window: this CPU would read old values from it");
+	return 0;
 }

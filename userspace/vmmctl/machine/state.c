@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes and reads the saved state of a device. Mistakes are remembered, so that
- * a model writes or reads all its fields in a row and asks once at the end.
+ * Writes and reads the saved state of a device. The first error is remembered, so that a
+ * model writes or reads all its fields and checks for an error once, at the end.
  */
 #include <endian.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ struct state_field {
 	__le32 length;
 };
 
-/* Twice as much each time, up to the limit. */
+/* Doubles the buffer, up to the limit. */
 static int grow(struct vmm_state *state, size_t len)
 {
 	size_t room = state->room ? state->room : 4096;
@@ -105,7 +105,7 @@ void vmm_state_put(struct vmm_state *state, u32 tag, const void *data, u32 len)
  * vmm_state_end - finish writing a blob
  * @state: begun; its @bytes and @len are the result
  *
- * Return: 0, or the first mistake's -errno
+ * Return: 0, or the -errno of the first error
  */
 int vmm_state_end(struct vmm_state *state)
 {
@@ -122,7 +122,7 @@ int vmm_state_end(struct vmm_state *state)
  * @name: the device that it must be of
  * @version: the newest version that is understood
  *
- * Return: the blob's version, at least 1; -EINVAL for what is no such blob,
+ * Return: the blob's version, at least 1; -EINVAL for bytes that are no blob of this device,
  *	-EOPNOTSUPP for a newer one
  */
 int vmm_state_open(struct vmm_state *state, const char *name, u32 version)
@@ -149,7 +149,7 @@ int vmm_state_open(struct vmm_state *state, const char *name, u32 version)
  * vmm_state_get - read a field
  * @state: open
  * @tag: the field that must come next
- * @data: filled; zeros after a mistake
+ * @data: filled; zeros after an error
  * @len: bytes that it must have
  */
 void vmm_state_get(struct vmm_state *state, u32 tag, void *data, u32 len)
@@ -175,9 +175,9 @@ void vmm_state_get(struct vmm_state *state, u32 tag, void *data, u32 len)
  * vmm_state_get_any - read a field of any length
  * @state: open
  * @tag: the field that must come next
- * @len: filled: its bytes; 0 after a mistake
+ * @len: filled: its bytes; 0 after an error
  *
- * Return: the field, which is part of the blob; NULL after a mistake
+ * Return: the field, which is part of the blob; NULL after an error
  */
 const u8 *vmm_state_get_any(struct vmm_state *state, u32 tag, u32 *len)
 {
@@ -202,12 +202,12 @@ const u8 *vmm_state_get_any(struct vmm_state *state, u32 tag, u32 *len)
 }
 
 /**
- * vmm_state_open_any - begin to read a blob of whatever device
+ * vmm_state_open_any - begin to read a blob of any device
  * @state: @bytes and @len are set
  * @name: filled: the device
  * @version: filled: of its fields
  *
- * Return: 0, or -EINVAL for what is no blob
+ * Return: 0, or -EINVAL for bytes that are no blob
  */
 int vmm_state_open_any(struct vmm_state *state, char name[VMM_STATE_NAME], u32 *version)
 {
@@ -226,13 +226,13 @@ int vmm_state_open_any(struct vmm_state *state, char name[VMM_STATE_NAME], u32 *
 }
 
 /**
- * vmm_state_next - read the next field, whatever it is
+ * vmm_state_next - read the next field, whatever its tag is
  * @state: open
  * @tag: filled
  * @data: filled: the field, which is part of the blob
  * @len: filled: bytes of it
  *
- * Return: whether there was one; vmm_state_close() tells the end from a mistake
+ * Return: whether there was one; vmm_state_close() returns an error if one ended the fields
  */
 bool vmm_state_next(struct vmm_state *state, u32 *tag, const u8 **data, u32 *len)
 {
@@ -254,7 +254,7 @@ bool vmm_state_next(struct vmm_state *state, u32 *tag, const u8 **data, u32 *len
  * vmm_state_close - finish reading a blob
  * @state: open
  *
- * Return: 0, the first mistake's -errno, or -EINVAL if fields are left over
+ * Return: 0, the -errno of the first error, or -EINVAL if fields are left over
  */
 int vmm_state_close(struct vmm_state *state)
 {

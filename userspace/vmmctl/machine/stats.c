@@ -6,7 +6,8 @@
  *
  *	{"label":"...","userspace_exits":N,"signals":N,"system":N,"other":N,
  *	 "devices":{"<device>":{"reads":N,"writes":N},...,"none":{...}},
- *	 "kvm":{"<name>":N,...},"<device>":{"<name>":N,...},...,
+ *	 "kvm":{"<name>":N,...},"output":{"<file>_dropped_bytes":N,...},
+ *	 "<device>":{"<name>":N,...},...,
  *	 "<device>":{"<device behind it>":{"<name>":N,...},...},...}
  *
  * (on one line). userspace_exits is every return of KVM_RUN.
@@ -20,12 +21,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/file_thread.h"
 #include "machine/machine.h"
 
 /**
  * struct vmm_stats - where snapshots go
  * @lock: a snapshot is written whole; protects all
  * @fd: file; a pipe or the like is not waited for
+ * @plain: it is a plain file, or a disk
+ * @file: writes to a plain file; counts what was dropped in any case
  * @path: file's name if the records are JSON, NULL if they are text on stderr
  * @kept: the file stays, even if nothing has been written
  * @torn: the file has half of a line at its end
@@ -35,6 +39,8 @@
 struct vmm_stats {
 	pthread_mutex_t lock;
 	int fd;
+	bool plain;
+	struct vmm_file_thread *file;
 	const char *path;
 	bool kept;
 	bool torn;
@@ -53,6 +59,41 @@ static int stats_create(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A record for which there is no room is lost; of one that was cut the rest is. */
+static size_t stats_record(void *arg, const void *record, size_t len)
+{
+	struct vmm_stats *stats = arg;
+	const char *text = record;
+	ssize_t n;
+
+	if (stats->torn && write(stats->fd, "\n", 1) != 1)
+		return len;
+	stats->torn = false;
+	for (; len; text += n, len -= n) {
+		n = write(stats->fd, text, len);
+		if (n <= 0)
+			break;
+		stats->torn = n < (ssize_t)len;
+	}
+	return len;
+}
+
+static int stats_file(struct vmm_stats *stats)
+{
+	struct stat st;
+
+	stats->fd = stats_create(stats->path);
+	if (stats->fd < 0)
+		return vmm_error(-stats->fd, "cannot create %s", stats->path);
+	stats->plain = !fstat(stats->fd, &st) && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+	stats->file = vmm_file_thread_open("statistics", "statistics_dropped_bytes",
+					   VMM_FILE_ROOM, stats_record, stats);
+	if (stats->file)
+		return 0;
+	close(stats->fd);
+	return -ENOMEM;
+}
+
 /**
  * vmm_stats_open - prepare for snapshots
  * @cfg: @stats_file is created, or emptied
@@ -68,9 +109,8 @@ struct vmm_stats *vmm_stats_open(const struct vmm_config *cfg)
 		return NULL;
 	}
 	stats->path = cfg->stats_file;
-	stats->fd = stats->path ? stats_create(stats->path) : -1;
-	if (stats->path && stats->fd < 0) {
-		vmm_error(-stats->fd, "cannot create %s", stats->path);
+	stats->fd = -1;
+	if (stats->path && stats_file(stats)) {
 		free(stats);
 		return NULL;
 	}
@@ -109,10 +149,10 @@ void vmm_stats_close(struct vmm_stats *stats)
 {
 	if (!stats)
 		return;
-	if (stats->path) {
+	if (stats->path)
 		stats_discard(stats);
-		close(stats->fd);
-	}
+	if (!vmm_file_thread_close(stats->file, stats->fd))
+		return;
 	pthread_mutex_destroy(&stats->lock);
 	free(stats);
 }
@@ -241,6 +281,20 @@ static void json_reports(FILE *out, struct vmm_board *board)
 	}
 }
 
+static void count_dropped(void *arg, const char *counter, u64 bytes)
+{
+	vmm_report_add(arg, counter, bytes);
+}
+
+static void json_dropped(FILE *out)
+{
+	struct report_writer writer = { .out = out, .comma = "," };
+	struct vmm_report report = { .count = 0 };
+
+	vmm_file_threads_count(count_dropped, &report);
+	json_report(&writer.visitor, "output", &report);
+}
+
 static void write_json(const struct vmm_stats *stats, FILE *out, struct vmm_board *board,
 		       const char *label, const struct vmm_exits *exits)
 {
@@ -256,6 +310,7 @@ static void write_json(const struct vmm_stats *stats, FILE *out, struct vmm_boar
 	for (i = 0; i < kvm->count; i++)
 		fprintf(out, "%s\"%s\":%llu", i ? "," : "", kvm->name[i], kvm->value[i]);
 	fputc('}', out);
+	json_dropped(out);
 	json_reports(out, board);
 	fputs("}\n", out);
 }
@@ -290,6 +345,15 @@ static void text_reports(FILE *out, struct vmm_board *board)
 	}
 }
 
+static void text_dropped(FILE *out)
+{
+	struct report_writer writer = { .out = out };
+	struct vmm_report report = { .count = 0 };
+
+	vmm_file_threads_count(count_dropped, &report);
+	text_report(&writer.visitor, "output", &report);
+}
+
 static void write_text(const struct vmm_stats *stats, FILE *out, struct vmm_board *board,
 		       const char *label, const struct vmm_exits *exits)
 {
@@ -309,6 +373,7 @@ static void write_text(const struct vmm_stats *stats, FILE *out, struct vmm_boar
 		if (kvm->value[i])
 			fprintf(out, "  %-32s %12llu\n", kvm->name[i], kvm->value[i]);
 	}
+	text_dropped(out);
 	text_reports(out, board);
 }
 
@@ -349,24 +414,14 @@ static char *stats_text(struct vmm_stats *stats, struct vmm_vm *vm, const char *
 	return NULL;
 }
 
-/* A record for which there is no room is lost; of one that was cut the rest is. */
 static void stats_write_locked(struct vmm_stats *stats, const char *text, size_t len)
 {
-	ssize_t n = 0;
-
-	if (!stats->path) {
+	if (!stats->path)
 		vmm_log_text(text, len);
-		return;
-	}
-	if (stats->torn && write(stats->fd, "\n", 1) != 1)
-		return;
-	stats->torn = false;
-	for (; len; text += n, len -= n) {
-		n = write(stats->fd, text, len);
-		if (n <= 0)
-			return;
-		stats->torn = n < (ssize_t)len;
-	}
+	else if (stats->plain)
+		vmm_file_thread_text(stats->file, text, len);
+	else
+		vmm_file_thread_lose(stats->file, stats_record(stats, text, len));
 }
 
 /**

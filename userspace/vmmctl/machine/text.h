@@ -7,7 +7,7 @@
 
 #include "types.h"
 
-#define VMM_TEXT_SIZE	16384	/* bytes that a command has to say, at most */
+#define VMM_TEXT_SIZE	16384	/* bytes of a command's output, at most */
 
 /**
  * struct vmm_text - text, with a NUL behind

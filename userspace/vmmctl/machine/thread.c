@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads of devices. A device says when it is created what it needs; the thread
- * begins later, in the sandbox: capabilities and Landlock belong to a thread, and one
- * that exists already keeps what it has.
+ * Threads of devices. A device registers its thread when it is created. The thread starts
+ * later, in the sandbox: capabilities and Landlock rules apply to one thread, and a thread
+ * that exists when they are set keeps what it had.
  */
 #include "machine/machine.h"
 
 /**
- * vmm_thread_add - have a thread started before the guest runs
+ * vmm_thread_add - register a thread that starts before the guest runs
  * @vm: the VM
  * @thread: filled
- * @name: as others see it, at most 15 characters
- * @fn: what it does; ends when the device tells it to
+ * @name: shown in /proc, at most 15 characters
+ * @fn: its function; returns when the device tells it to
  * @arg: argument of @fn
  */
 void vmm_thread_add(struct vmm_vm *vm, struct vmm_thread *thread, const char *name,
@@ -23,7 +23,7 @@ void vmm_thread_add(struct vmm_vm *vm, struct vmm_thread *thread, const char *na
 	vm->threads = thread;
 }
 
-/* A thread's name is set by itself: for another one, a file would have to be opened. */
+/* A thread sets its own name: setting another thread's opens a file. */
 static void *thread_main(void *arg)
 {
 	const struct vmm_thread *thread = arg;
@@ -58,7 +58,7 @@ int vmm_threads_start(struct vmm_vm *vm)
 /**
  * vmm_thread_remove - wait for a thread to end
  * @vm: the VM
- * @thread: was told to end; it may never have begun
+ * @thread: was told to end; it may not have been started
  */
 void vmm_thread_remove(struct vmm_vm *vm, struct vmm_thread *thread)
 {

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,19 +23,19 @@
 
 #define VCPU_KICK	SIGRTMIN
 
-/* One writer, any readers: a torn or reordered count is all there is to fear. */
+/* One thread writes a counter, any thread may read it. */
 static void count(u64 *counter)
 {
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
 /**
- * struct access - what a guest did to an address
+ * struct access - a guest's access to an address
  * @space: where the address is
  * @addr: the address
  * @write: the guest wrote
  * @len: bytes, at most 8
- * @data: what it wrote, or what it is to read
+ * @data: the bytes that it wrote, or that it is to read
  */
 struct access {
 	enum vmm_space space;
@@ -45,8 +46,8 @@ struct access {
 };
 
 /*
- * Counted once for an exit. Where no device is, reads are all zeros in memory, and all
- * ones in ports: that is how an x86 driver sees that nobody answers.
+ * Each exit is counted once. At an address without a device, a read returns zeros in memory,
+ * and ones in port space: x86 drivers take all ones for "no device".
  */
 static void vcpu_access(struct vmm_vcpu *vcpu, const struct access *access, bool counted)
 {
@@ -82,7 +83,7 @@ static void vcpu_mmio(struct vmm_vcpu *vcpu)
 	vcpu_access(vcpu, &access, true);
 }
 
-/* A string instruction makes one exit for many accesses of the same port. */
+/* One exit of a string instruction has many accesses to the same port. */
 static void vcpu_ports(struct vmm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -132,7 +133,7 @@ static void vcpu_exit(struct vmm_vcpu *vcpu)
 		vcpu_system_event(vcpu);
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		/* An x86 CPU that faulted while it handled a double fault: a PC resets. */
+		/* A triple fault, which resets a PC. */
 		count(&vcpu->exits.system);
 		vmm_vm_end(vcpu->vm, VMM_END_RESET);
 		break;
@@ -148,11 +149,11 @@ static void vcpu_exit(struct vmm_vcpu *vcpu)
 }
 
 /*
- * Takes back the thread's restartable sequence, which the C library registers and
- * nothing here uses: the kernel writes to it whenever a doorbell was served in the
- * thread. The registered area has 32 bytes, whatever part of it has a meaning.
+ * Unregisters the thread's restartable sequence, which the C library has registered and
+ * vmmctl does not use: the kernel would write to it each time it serves a doorbell in this
+ * thread. The registered area has 32 bytes.
  */
-static void vcpu_forget_rseq(void)
+static void vcpu_unregister_rseq(void)
 {
 	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
 
@@ -161,12 +162,34 @@ static void vcpu_forget_rseq(void)
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
+/* Returns whether the file of guest RAM has become shorter: KVM_RUN fails with EFAULT then. */
+static bool ram_is_short(const struct vmm_vm *vm)
+{
+	struct stat st;
+	u64 size = 0;
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.regions; i++)
+		size += vm->mem.region[i].size;
+	return vm->ram_fd >= 0 && !vm->mem.cleared && !fstat(vm->ram_fd, &st) &&
+	       (u64)st.st_size < size;
+}
+
+static void vcpu_failed(struct vmm_vcpu *vcpu, int err)
+{
+	if (err == EFAULT && ram_is_short(vcpu->vm))
+		vmm_error(err, "guest RAM is lost: \"ram\" of the snapshot has changed");
+	else
+		vmm_error(err, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id, vmm_arch_vcpu_pc(vcpu));
+	vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+}
+
 /*
- * The last exit may have been a part of an instruction, whose next part KVM does when the
- * vCPU is run again: here without entering the guest. That may be another exit, which is
- * served. So a vCPU that stands still is between two instructions, and its registers are
- * whole. There is an end to it: of a string instruction KVM does 1024 rounds, then it goes
- * back to the guest.
+ * The last exit may have been in the middle of an instruction. KVM completes the instruction
+ * when the vCPU is run again; with immediate_exit, it does so without entering the guest.
+ * The rest of the instruction may cause another exit, which is served here. Afterwards the
+ * vCPU is between two instructions, and its registers are complete. The loop ends: of a
+ * string instruction, KVM does 1024 rounds and then returns to the guest.
  */
 static void vcpu_finish_exit(struct vmm_vcpu *vcpu)
 {
@@ -178,15 +201,12 @@ static void vcpu_finish_exit(struct vmm_vcpu *vcpu)
 		if (!err)
 			vcpu_exit(vcpu);
 	} while (!err && !vmm_vm_ended(vcpu->vm));
-	if (err && errno != EINTR && errno != EAGAIN) {
-		vmm_error(errno, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id,
-			  vmm_arch_vcpu_pc(vcpu));
-		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
-	}
+	if (err && errno != EINTR && errno != EAGAIN)
+		vcpu_failed(vcpu, errno);
 	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 }
 
-/* Stands still until it may go on, or the VM has ended. */
+/* Waits until vCPUs may run again, or the VM has ended. */
 static void vcpu_park(struct vmm_vcpu *vcpu)
 {
 	struct vmm_vm *vm = vcpu->vm;
@@ -207,9 +227,9 @@ static void vcpu_park(struct vmm_vcpu *vcpu)
 
 /*
  * immediate_exit is cleared before the reasons to leave the guest are read. A thread that
- * sets it again has stored its reason first, so none is missed.
+ * sets it later has stored its reason before, so no reason is missed.
  */
-static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
+static bool vcpu_may_run(struct vmm_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&vcpu->vm->pausing, __ATOMIC_SEQ_CST))
@@ -217,7 +237,7 @@ static bool vcpu_goes_on(struct vmm_vcpu *vcpu)
 	return !vmm_vm_ended(vcpu->vm);
 }
 
-/* 0, or -1 and errno. */
+/* Runs the guest. Returns 0, or -1 and errno. */
 static int vcpu_enter(struct vmm_vcpu *vcpu)
 {
 	const struct vmm_vm *vm = vcpu->vm;
@@ -233,8 +253,8 @@ static void *vcpu_thread(void *arg)
 	char name[16];
 	int err = 0;
 
-	vcpu_forget_rseq();
-	/* Other tools know QEMU's vCPUs by this name. */
+	vcpu_unregister_rseq();
+	/* QEMU's vCPU threads have this name, which tools look for. */
 	snprintf(name, sizeof(name), "CPU %u/KVM", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
 	sigemptyset(&kick);
@@ -246,16 +266,13 @@ static void *vcpu_thread(void *arg)
 		vmm_error(-err, "vCPU %u: no sandbox (--sandbox off does without)", vcpu->id);
 		vmm_vm_end(vcpu->vm, VMM_END_ERROR);
 	}
-	while (vcpu_goes_on(vcpu)) {
-		if (!vcpu_enter(vcpu)) {
+	while (vcpu_may_run(vcpu)) {
+		if (!vcpu_enter(vcpu))
 			vcpu_exit(vcpu);
-		} else if (errno == EINTR || errno == EAGAIN) {
+		else if (errno == EINTR || errno == EAGAIN)
 			count(&vcpu->exits.signals);
-		} else {
-			vmm_error(errno, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id,
-				  vmm_arch_vcpu_pc(vcpu));
-			vmm_vm_end(vcpu->vm, VMM_END_ERROR);
-		}
+		else
+			vcpu_failed(vcpu, errno);
 	}
 	return NULL;
 }
@@ -275,7 +292,7 @@ static int vcpu_open(struct vmm_vcpu *vcpu)
 		return vmm_error(errno, "cannot map vCPU %u", vcpu->id);
 	vcpu->run = run;
 	vcpu->run_size = size;
-	/* Now: later the ioctl would wait for the vCPU to leave the guest. */
+	/* Opened now: while the vCPU runs, the ioctl would wait until it leaves the guest. */
 	vcpu->stats_fd = ioctl(vcpu->fd, KVM_GET_STATS_FD, 0);
 	return vmm_arch_vcpu_init(vcpu);
 }
@@ -335,7 +352,7 @@ static void vcpu_kicked(int sig)
  */
 int vmm_vcpu_start(struct vmm_vcpu *vcpu)
 {
-	/* No SA_RESTART: the point is that KVM_RUN returns. */
+	/* No SA_RESTART: KVM_RUN has to return. */
 	struct sigaction action = { .sa_handler = vcpu_kicked };
 	int err;
 
@@ -349,7 +366,7 @@ int vmm_vcpu_start(struct vmm_vcpu *vcpu)
 
 /**
  * vmm_vcpu_kick - have a vCPU leave the guest
- * @vcpu: what it is to do then was said before
+ * @vcpu: the reason was stored before, see vcpu_may_run()
  */
 void vmm_vcpu_kick(struct vmm_vcpu *vcpu)
 {

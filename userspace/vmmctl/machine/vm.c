@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtual machine: RAM, and what devices have connected to it, stay; KVM's part
- * is made at each power-on and freed at each power-off or reset. So nothing that a
- * guest has done to vCPUs and the interrupt controller survives a reset, and no file
- * of the host is opened for it. Also records how a life of the guest ended.
+ * The virtual machine. RAM and the connections of devices stay for the VM's whole life;
+ * KVM's VM is created at each power-on and freed at each power-off or reset. So nothing that
+ * a guest has done to vCPUs and the interrupt controller survives a reset, and a reset opens
+ * no file of the host. Also stores how a life of the guest ended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ int vmm_kvm_open(void)
 	return fd;
 }
 
-/* Everything of a life is -1 or zero between two of them. */
+/* Between two lives, all members that belong to a life are -1 or zero. */
 static void vm_clear_life(struct vmm_vm *vm)
 {
 	vm->fd = -1;
@@ -47,7 +47,7 @@ static int vm_end_readable(void *arg)
 	return vmm_vm_ended(arg);
 }
 
-/* As much as the first place holds, what is left in the next. */
+/* Fills the board's RAM ranges in their order. */
 static int vm_add_ram(struct vmm_vm *vm)
 {
 	u64 left = vm->cfg->memory;
@@ -75,8 +75,8 @@ static int vm_add_ram(struct vmm_vm *vm)
 	return err;
 }
 
-/* A device that needs more refuses to be created. */
-static int vm_look(struct vmm_vm *vm)
+/* Devices that need features which are missing here refuse to be created. */
+static int vm_check_kvm(struct vmm_vm *vm)
 {
 	vm->kvm_fd = vmm_kvm_open();
 	if (vm->kvm_fd < 0)
@@ -89,7 +89,7 @@ static int vm_look(struct vmm_vm *vm)
 
 static int vm_open(struct vmm_vm *vm)
 {
-	int err = vm_look(vm);
+	int err = vm_check_kvm(vm);
 
 	if (err)
 		return err;
@@ -104,7 +104,7 @@ static int vm_open(struct vmm_vm *vm)
 }
 
 /**
- * vmm_vm_create - make a VM with RAM, that is switched off
+ * vmm_vm_create - create a VM with RAM, switched off
  * @vm: @cfg, @loop, @stats, @host, @read_window, @ram_fd and @board are set, all else is
  *	zero
  *
@@ -137,7 +137,7 @@ static void close_fd(int *fd)
 
 /**
  * vmm_vm_destroy - free a VM
- * @vm: switched off, and its board is gone
+ * @vm: switched off, and its board is destroyed
  */
 void vmm_vm_destroy(struct vmm_vm *vm)
 {
@@ -151,7 +151,7 @@ void vmm_vm_destroy(struct vmm_vm *vm)
 	pthread_mutex_destroy(&vm->pause_lock);
 }
 
-/* As the ioctl answers. */
+/* Returns what the ioctl returns. */
 static int vm_set_slot(struct vmm_vm *vm, u32 slot, u32 flags, u64 gpa, u64 size, void *hva)
 {
 	struct kvm_userspace_memory_region region = {
@@ -202,7 +202,7 @@ static int vm_connect_windows(struct vmm_vm *vm)
 	return err;
 }
 
-/* Where KVM has no doorbells, the write exits, and the device's model takes it. */
+/* Without ioeventfds, the write exits, and the device's model handles it. */
 static int doorbell_connect(struct vmm_vm *vm, const struct vmm_doorbell *bell)
 {
 	int err = vm->lacks & VMM_KVM_IOEVENTFD ? 0 : vmm_vm_ioeventfd(vm, bell);
@@ -221,8 +221,8 @@ static int vm_connect_doorbells(struct vmm_vm *vm)
 }
 
 /*
- * What an architecture needs before it has vCPUs, the vCPUs, and what needs to know how
- * many there are.
+ * Creates what the architecture needs before vCPUs, then the vCPUs, then what depends on the
+ * number of vCPUs.
  */
 static int vm_fill(struct vmm_vm *vm)
 {
@@ -244,11 +244,11 @@ static int vm_fill(struct vmm_vm *vm)
 }
 
 /**
- * vmm_vm_power_on - begin a life of the guest: give it vCPUs and an interrupt
- *	controller, and connect them with what the devices have prepared
- * @vm: switched off, its board was created, its RAM is as it is to be
+ * vmm_vm_power_on - begin a life of the guest: create vCPUs and an interrupt controller,
+ *	and connect what devices have registered
+ * @vm: switched off; its board was created, and its RAM has its initial content
  *
- * Opens nothing by a path.
+ * Opens no file by its path.
  *
  * Return: 0, or -errno with the VM switched off
  */
@@ -259,7 +259,7 @@ int vmm_vm_power_on(struct vmm_vm *vm)
 	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, vmm_arch_vm_type(vm->kvm_fd));
 	if (vm->fd < 0)
 		return vmm_error(errno, "KVM cannot create a VM");
-	/* Not every kernel has them; statistics then show less. */
+	/* Older kernels have none; statistics then have fewer counters. */
 	vm->stats_fd = ioctl(vm->fd, KVM_GET_STATS_FD, 0);
 	err = vm_fill(vm);
 	if (err)
@@ -271,7 +271,7 @@ int vmm_vm_power_on(struct vmm_vm *vm)
  * vmm_vm_power_off - end a life of the guest
  * @vm: its vCPUs' threads have ended
  *
- * KVM forgets all that the guest has done to it. RAM and devices are left as they are.
+ * Frees all state that the guest has in KVM. RAM and devices do not change.
  */
 void vmm_vm_power_off(struct vmm_vm *vm)
 {
@@ -285,8 +285,8 @@ void vmm_vm_power_off(struct vmm_vm *vm)
 }
 
 /**
- * vmm_vm_renew - forget how the last life ended
- * @vm: switched off, and to be switched on again; it may be ended meanwhile
+ * vmm_vm_renew - clear the reason for which the last life ended
+ * @vm: switched off, and to be switched on again; another thread may end it meanwhile
  */
 void vmm_vm_renew(struct vmm_vm *vm)
 {
@@ -295,10 +295,10 @@ void vmm_vm_renew(struct vmm_vm *vm)
 }
 
 /**
- * vmm_read_window_add - prepare memory that the guest may read
+ * vmm_read_window_add - register memory that the guest may read
  * @vm: the VM, switched off
- * @window: @gpa, @size, @hva and @shown are set; stays the caller's and must live as
- *	long as the VM
+ * @window: @gpa, @size, @hva and @shown are set; owned by the caller, and must exist as long
+ *	as the VM
  */
 void vmm_read_window_add(struct vmm_vm *vm, struct vmm_read_window *window)
 {
@@ -327,12 +327,12 @@ int vmm_read_window_show(struct vmm_vm *vm, struct vmm_read_window *window, bool
 /**
  * vmm_doorbell_add - let a guest's write signal an eventfd, now and after each reset
  * @vm: the VM
- * @bell: stays the caller's and must live as long as the VM, or until it is removed
+ * @bell: owned by the caller; must exist until it is removed, or as long as the VM
  *
- * A KVM without doorbells is no error: the write then exits.
+ * If KVM has no ioeventfds, this is no error: the write exits.
  *
- * Context: any thread; whoever adds and removes while vCPUs run serialises.
- * Return: 0, or -errno after a message; it is in the list even so
+ * Context: any thread; callers that add and remove while vCPUs run must serialise.
+ * Return: 0, or -errno after a message; the doorbell is in the list also after an error
  */
 int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell)
 {
@@ -341,7 +341,7 @@ int vmm_doorbell_add(struct vmm_vm *vm, struct vmm_doorbell *bell)
 	return vm->fd < 0 ? 0 : doorbell_connect(vm, bell);
 }
 
-/* As KVM names a doorbell. */
+/* The doorbell as KVM's structure. */
 static struct kvm_ioeventfd doorbell_ioeventfd(const struct vmm_doorbell *bell)
 {
 	return (struct kvm_ioeventfd){
@@ -357,9 +357,9 @@ static struct kvm_ioeventfd doorbell_ioeventfd(const struct vmm_doorbell *bell)
 /**
  * vmm_doorbell_remove - undo vmm_doorbell_add()
  * @vm: the VM; vCPUs may run
- * @bell: may be added again, with other places; nothing happens if it is not there
+ * @bell: may be added again, also at another address; may be absent
  *
- * Context: any thread; whoever adds and removes while vCPUs run serialises.
+ * Context: any thread; callers that add and remove while vCPUs run must serialise.
  */
 void vmm_doorbell_remove(struct vmm_vm *vm, struct vmm_doorbell *bell)
 {
@@ -385,7 +385,7 @@ void vmm_doorbell_remove(struct vmm_vm *vm, struct vmm_doorbell *bell)
  * @vm: the VM, switched on
  * @bell: which write, and which eventfd; not kept
  *
- * Return: 0, or -errno without a message: the caller can do without
+ * Return: 0, or -errno without a message: the caller works without it
  */
 int vmm_vm_ioeventfd(struct vmm_vm *vm, const struct vmm_doorbell *bell)
 {
@@ -397,7 +397,7 @@ int vmm_vm_ioeventfd(struct vmm_vm *vm, const struct vmm_doorbell *bell)
 /**
  * vmm_vm_end - end the guest's life
  * @vm: the VM
- * @why: the first reason given stays
+ * @why: the reason; the first one counts
  *
  * Context: any thread. The main loop notices and stops the vCPUs.
  */
@@ -411,11 +411,11 @@ void vmm_vm_end(struct vmm_vm *vm, enum vmm_end why)
 }
 
 /**
- * vmm_vm_ended - tell whether and how the guest's life ended
+ * vmm_vm_ended - return whether and how the guest's life ended
  * @vm: the VM
  *
  * Context: any thread.
- * Return: the reason, VMM_END_NONE while it goes on
+ * Return: the reason, VMM_END_NONE while the guest runs
  */
 enum vmm_end vmm_vm_ended(const struct vmm_vm *vm)
 {
@@ -423,7 +423,7 @@ enum vmm_end vmm_vm_ended(const struct vmm_vm *vm)
 }
 
 /**
- * vmm_vm_pause - have all vCPUs stand still
+ * vmm_vm_pause - stop all vCPUs
  * @vm: its vCPUs have threads
  *
  * They leave the guest soon after; @vm->parked_fd is signalled when all have.
@@ -436,7 +436,7 @@ void vmm_vm_pause(struct vmm_vm *vm)
 
 	pthread_mutex_lock(&vm->pause_lock);
 	__atomic_store_n(&vm->pausing, true, __ATOMIC_SEQ_CST);
-	/* Those that have not yet noticed that they might go on stand still again. */
+	/* vCPUs that have not noticed a resume yet are still parked: all may be. */
 	if (vm->parked == vm->vcpus) {
 		vmm_arch_clock_hold(vm);
 		vmm_event_signal(vm->parked_fd);
@@ -447,7 +447,7 @@ void vmm_vm_pause(struct vmm_vm *vm)
 }
 
 /**
- * vmm_vm_resume - let vCPUs go on
+ * vmm_vm_resume - let vCPUs run again
  * @vm: the VM
  *
  * Context: main thread.
@@ -463,10 +463,10 @@ void vmm_vm_resume(struct vmm_vm *vm)
 }
 
 /**
- * vmm_vm_paused - tell whether all vCPUs stand still
+ * vmm_vm_paused - return whether all vCPUs have stopped
  * @vm: the VM
  *
- * Return: whether they do
+ * Return: whether they have
  */
 bool vmm_vm_paused(struct vmm_vm *vm)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bus: which function is in which slot, accesses to configuration space by ports
- * (mechanism #1) and by memory (ECAM), and accesses to wherever the guest has put BARs.
- * What nobody answers reads as ones, and a write to it is ignored.
+ * The bus: functions by slot, accesses to configuration space by ports (mechanism #1) and by memory
+ * (ECAM), and accesses to the addresses where the guest has placed BARs. Where no function answers,
+ * reads return ones, and writes are ignored.
  *
- * At power-on BARs have addresses already, one after the other, as firmware would have
- * left them: a guest that assigns none finds its devices.
+ * At power-on BARs have addresses, in sequence, as firmware would assign them: a guest that assigns
+ * none can use its devices.
  *
  * Source: PCI Local Bus Specification 3.0, 3.2.2.3.2; PCI Express Base Specification
  * 7.2.2 (ECAM).
@@ -19,7 +19,7 @@
 #include "host/log.h"
 #include "pci/pci.h"
 
-#define ADDRESS_PORT	0	/* from the first of the eight */
+#define ADDRESS_PORT	0	/* offset in the eight ports */
 #define DATA_PORT	4
 #define PORTS		8
 #define ADDRESS_ENABLE	0x80000000
@@ -27,10 +27,10 @@
 #define ONES		0xffffffff
 
 /**
- * vmm_pci_bus_open - make an empty bus
+ * vmm_pci_bus_open - create an empty bus
  * @bus: filled
- * @map: where the board has it
- * @wires: how it is connected
+ * @map: addresses and interrupts on the board
+ * @wires: connection to the machine
  * @arg: first argument of @wires
  *
  * Return: 0, or -errno
@@ -59,10 +59,10 @@ void vmm_pci_bus_close(struct vmm_pci_bus *bus)
 /**
  * vmm_pci_add - put a function into a slot
  * @bus: no vCPU exists
- * @fn: described completely; stays the caller's until vmm_pci_remove()
- * @slot: which
+ * @fn: completely described; owned by the caller, and used until vmm_pci_remove()
+ * @slot: the slot
  *
- * Return: 0, -EBUSY if there is one, -EINVAL for a slot that there is not
+ * Return: 0, -EBUSY if the slot is used, -EINVAL for an invalid slot
  */
 int vmm_pci_add(struct vmm_pci_bus *bus, struct vmm_pci_function *fn, unsigned int slot)
 {
@@ -85,10 +85,10 @@ int vmm_pci_add(struct vmm_pci_bus *bus, struct vmm_pci_function *fn, unsigned i
 }
 
 /**
- * vmm_pci_remove - take a function away
+ * vmm_pci_remove - remove a function
  * @fn: was added; no vCPU runs
  *
- * Its BARs are nowhere afterwards, and its eventfds lead to nobody.
+ * Unmaps its BARs, and disconnects its eventfds.
  */
 void vmm_pci_remove(struct vmm_pci_function *fn)
 {
@@ -105,10 +105,11 @@ void vmm_pci_remove(struct vmm_pci_function *fn)
 }
 
 /**
- * vmm_pci_follow - bring all to where configuration space and messages say that it is
- * @fn: something of it has changed
+ * vmm_pci_follow - update BARs, doorbells and interrupts from configuration space and the
+ *	MSI-X table
+ * @fn: the function, some of whose registers have changed
  *
- * All of it is looked at, because comparing is cheap.
+ * Compares everything, because comparing is cheap.
  */
 void vmm_pci_follow(struct vmm_pci_function *fn)
 {
@@ -182,7 +183,7 @@ static bool config_reaches(struct vmm_pci_bus *bus, unsigned int slot, unsigned 
  * @len: bytes
  *
  * Context: any vCPU thread, as all accesses.
- * Return: what is there; ones where nobody is
+ * Return: the bytes; ones for an empty slot
  */
 u32 vmm_pci_config_read(struct vmm_pci_bus *bus, unsigned int slot, unsigned int offset,
 			unsigned int len)
@@ -202,7 +203,7 @@ u32 vmm_pci_config_read(struct vmm_pci_bus *bus, unsigned int slot, unsigned int
 }
 
 /**
- * vmm_pci_config_write - take a write to configuration space
+ * vmm_pci_config_write - handle a write to configuration space
  * @bus: the bus
  * @slot: which function
  * @offset: byte offset
@@ -225,7 +226,7 @@ void vmm_pci_config_write(struct vmm_pci_bus *bus, unsigned int slot, unsigned i
 		fn->ops->window_write(fn);
 }
 
-/* The function that the address port names, or a slot that nobody is in. */
+/* Returns the slot in the address port, or one that is always empty. */
 static unsigned int address_slot(u32 address)
 {
 	bool here = address & ADDRESS_ENABLE && !(address >> 16 & 0xff) && !(address >> 8 & 7);
@@ -239,9 +240,9 @@ static unsigned int address_slot(u32 address)
  * @port: 0 to 7, from the first one on
  * @len: bytes
  *
- * The address port is there for 32 bits only, the data ports for what does not leave them.
+ * The address port has 32-bit accesses only; an access must not cross the data ports' end.
  *
- * Return: what is there, or ones
+ * Return: the bytes, or ones
  */
 u32 vmm_pci_port_read(struct vmm_pci_bus *bus, unsigned int port, unsigned int len)
 {
@@ -259,7 +260,7 @@ u32 vmm_pci_port_read(struct vmm_pci_bus *bus, unsigned int port, unsigned int l
 }
 
 /**
- * vmm_pci_port_write - take a write to the ports of mechanism #1
+ * vmm_pci_port_write - handle a write to the ports of mechanism #1
  * @bus: the bus
  * @port: 0 to 7, from the first one on
  * @value: what was written
@@ -280,7 +281,7 @@ void vmm_pci_port_write(struct vmm_pci_bus *bus, unsigned int port, u32 value, u
 			     value, len);
 }
 
-/* Bus, slot, function, 4 KiB of each, of which the first 256 bytes are there. */
+/* Bus, slot, function: 4 KiB for each function, of which 256 bytes exist. */
 static unsigned int ecam_slot(u64 offset)
 {
 	return offset >> 20 || offset >> 12 & 7 ? VMM_PCI_SLOTS : offset >> 15 & 0x1f;
@@ -292,7 +293,7 @@ static unsigned int ecam_slot(u64 offset)
  * @offset: byte offset
  * @len: bytes
  *
- * Return: what is there, or ones
+ * Return: the bytes, or ones
  */
 u32 vmm_pci_ecam_read(struct vmm_pci_bus *bus, u64 offset, unsigned int len)
 {
@@ -300,7 +301,7 @@ u32 vmm_pci_ecam_read(struct vmm_pci_bus *bus, u64 offset, unsigned int len)
 }
 
 /**
- * vmm_pci_ecam_write - take a write to configuration space that is in memory
+ * vmm_pci_ecam_write - handle a write to configuration space that is in memory
  * @bus: the bus
  * @offset: byte offset
  * @value: what was written
@@ -312,10 +313,10 @@ void vmm_pci_ecam_write(struct vmm_pci_bus *bus, u64 offset, u32 value, unsigned
 }
 
 /**
- * struct target - whom an access is for
+ * struct target - target of an access
  * @fn: the function, or NULL
- * @bar: which BAR
- * @offset: in it
+ * @bar: the BAR
+ * @offset: offset in the BAR
  */
 struct target {
 	struct vmm_pci_function *fn;
@@ -361,9 +362,9 @@ static struct target target_find(struct vmm_pci_bus *bus, bool ports, u64 addr,
  * @addr: the address
  * @len: bytes
  *
- * A BAR that is moved meanwhile is read where it was.
+ * If the BAR is moved meanwhile, its old place is read.
  *
- * Return: what is there, or ones
+ * Return: the bytes, or ones
  */
 u64 vmm_pci_read(struct vmm_pci_bus *bus, bool ports, u64 addr, unsigned int len)
 {
@@ -375,7 +376,7 @@ u64 vmm_pci_read(struct vmm_pci_bus *bus, bool ports, u64 addr, unsigned int len
 }
 
 /**
- * vmm_pci_write - take a write to an address that a BAR may be at
+ * vmm_pci_write - handle a write to an address that a BAR may be at
  * @bus: the bus
  * @ports: it is a port, not memory
  * @addr: the address

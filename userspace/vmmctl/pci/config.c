@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A function's configuration space: bytes, bits of them that the guest can change, a list
- * of capabilities, and base address registers, which say by themselves how large they are
- * because their lower bits do not change.
+ * A function's configuration space: bytes, a mask of bits that the guest can change, a list of
+ * capabilities, and base address registers, whose size the guest finds from the bits that do not
+ * change.
  *
- * An address that the guest gives a BAR is taken if it is inside a window of the board's
- * and decoding is on. Otherwise the register has it, and nothing is there.
+ * A BAR is mapped if its address is inside a window of the board and decoding is enabled. Otherwise
+ * the register keeps the address, and accesses to it find nothing.
  *
  * Source: PCI Local Bus Specification 3.0, 6.1 to 6.2.5, 6.7.
  */
@@ -34,8 +34,8 @@ static void put_bytes(u8 *to, u32 value, unsigned int len)
 /**
  * vmm_pci_init - begin to describe a function
  * @fn: filled: no BARs, no capabilities, no interrupts
- * @ops: what is behind it
- * @identity: what it is
+ * @ops: operations of the device
+ * @identity: vendor, device, class
  */
 void vmm_pci_init(struct vmm_pci_function *fn, const struct vmm_pci_ops *ops,
 		  const struct vmm_pci_identity *identity)
@@ -61,7 +61,7 @@ void vmm_pci_init(struct vmm_pci_function *fn, const struct vmm_pci_ops *ops,
  * vmm_pci_allow - let the guest change bits of configuration space
  * @fn: being described
  * @offset: byte offset
- * @bits: which of the 32 from there on
+ * @bits: mask of the 32 bits from there on
  */
 void vmm_pci_allow(struct vmm_pci_function *fn, unsigned int offset, u32 bits)
 {
@@ -83,10 +83,10 @@ static u32 bar_flags(enum vmm_pci_kind kind)
 }
 
 /**
- * vmm_pci_window_of - tell which of the board's windows BARs of a kind are put into
- * @kind: what a BAR asks for
+ * vmm_pci_window_of - return the board's window for BARs of a kind
+ * @kind: kind of the BAR
  *
- * Return: the kind whose window it is
+ * Return: the kind whose window is used
  */
 enum vmm_pci_kind vmm_pci_window_of(enum vmm_pci_kind kind)
 {
@@ -101,8 +101,8 @@ static bool is_64_bits(enum vmm_pci_kind kind)
 /**
  * vmm_pci_set_bar - give a function a base address register
  * @fn: being described
- * @bar: which; one of 64 bits takes the next one, too
- * @kind: what it asks for
+ * @bar: index; a 64-bit one uses the next one as well
+ * @kind: kind of the BAR
  * @size: bytes or ports, a power of two, at least 16
  */
 void vmm_pci_set_bar(struct vmm_pci_function *fn, unsigned int bar, enum vmm_pci_kind kind,
@@ -120,9 +120,9 @@ void vmm_pci_set_bar(struct vmm_pci_function *fn, unsigned int bar, enum vmm_pci
 
 /**
  * vmm_pci_add_cap - add a capability
- * @fn: being described; there is room
+ * @fn: being described; has room
  * @id: of the capability
- * @body: what follows its id and the link to the next one
+ * @body: the bytes after its ID and the link to the next one
  * @len: bytes of @body
  *
  * Return: its offset in configuration space
@@ -147,7 +147,7 @@ unsigned int vmm_pci_add_cap(struct vmm_pci_function *fn, u8 id, const void *bod
  * @offset: byte offset
  * @len: bytes, 1 to 4, all inside
  *
- * Return: what is there
+ * Return: the bytes
  */
 u32 vmm_pci_get(const struct vmm_pci_function *fn, unsigned int offset, unsigned int len)
 {
@@ -155,10 +155,10 @@ u32 vmm_pci_get(const struct vmm_pci_function *fn, unsigned int offset, unsigned
 }
 
 /**
- * vmm_pci_put - change configuration space, whatever the guest can change
+ * vmm_pci_put - change configuration space, also bits that the guest cannot change
  * @fn: the function
  * @offset: byte offset
- * @value: what is to be there
+ * @value: the new value
  * @len: bytes, 1 to 4, all inside
  */
 void vmm_pci_put(struct vmm_pci_function *fn, unsigned int offset, u32 value, unsigned int len)
@@ -178,7 +178,7 @@ u16 vmm_pci_command(const struct vmm_pci_function *fn)
 }
 
 /**
- * vmm_pci_store - take a guest's write
+ * vmm_pci_store - handle a guest's write
  * @fn: the function
  * @offset: byte offset
  * @value: what was written
@@ -217,7 +217,7 @@ static bool bar_fits(const struct vmm_pci_function *fn, const struct vmm_pci_bar
 	return window_holds(&map->window[vmm_pci_window_of(bar->kind)], address, bar->size);
 }
 
-/* What the register says, wherever that is. */
+/* Returns the address in the register, mapped or not. */
 static u64 bar_address(const struct vmm_pci_function *fn, unsigned int bar)
 {
 	unsigned int offset = PCI_BASE_ADDRESS_0 + 4 * bar;
@@ -241,7 +241,7 @@ static u64 bar_wanted(const struct vmm_pci_function *fn, unsigned int bar)
 }
 
 /**
- * vmm_pci_decode - bring BARs to where configuration space says that they are
+ * vmm_pci_decode - update the addresses of BARs from configuration space
  * @fn: the function
  */
 void vmm_pci_decode(struct vmm_pci_function *fn)
@@ -262,10 +262,10 @@ void vmm_pci_decode(struct vmm_pci_function *fn)
 /**
  * vmm_pci_place - write an address into a BAR, as firmware does
  * @fn: the function
- * @bar: which
+ * @bar: index of the BAR
  * @address: a multiple of its size
  *
- * Return: whether a window of the board's has it
+ * Return: whether it is in a window of the board
  */
 bool vmm_pci_place(struct vmm_pci_function *fn, unsigned int bar, u64 address)
 {

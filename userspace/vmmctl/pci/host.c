@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The devices of a board that lead to its PCI bus: its configuration space, by ports or
- * in memory, which owns the bus and its host bridge, and the windows of ports and memory
- * that BARs are put into. A board has the configuration space in front of all devices
- * that look for the bus.
+ * The board's devices for its PCI bus: configuration space, by ports or in memory, which owns
+ * the bus and its host bridge, and the windows of ports and memory for BARs. On a board,
+ * configuration space comes before all devices that look for the bus.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "pci/host.h"
 
-/* A bridge does nothing. */
+/* The bridge has no BARs. */
 static const struct vmm_pci_ops bridge_ops;
 
 static int host_create(struct vmm_device *dev);
@@ -19,7 +18,7 @@ static int host_create(struct vmm_device *dev);
  * vmm_pci_host_find - find the bus of a VM
  * @vm: its board is being created, or was
  *
- * Return: the bus, NULL if there is none so far
+ * Return: the bus, NULL if there is none yet
  */
 struct vmm_pci_host *vmm_pci_host_find(struct vmm_vm *vm)
 {
@@ -119,14 +118,14 @@ static int host_load(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_pci_load(&host->bus, dev->ops->name, state);
 }
 
-/* What the guest is told of a bus is the board's to say. */
+/* The board's description contains the bus. */
 static void host_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	(void)dev;
 	(void)visitor;
 }
 
-/** The configuration ports, and the bus behind them. */
+/** The configuration ports, with the bus. */
 const struct vmm_device_ops vmm_pci_host_ops = {
 	.name = "pci",
 	.create = host_create,
@@ -155,7 +154,7 @@ static void ecam_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 	vmm_pci_ecam_write(&host->bus, offset, value, len);
 }
 
-/* A bus that has its bridge only was not saved once, and nothing was lost by that. */
+/* Older versions did not save a bus that has only its bridge. */
 static int host_load_nothing(struct vmm_device *dev)
 {
 	const struct vmm_pci_host *host = dev->state;
@@ -168,7 +167,7 @@ static int host_load_nothing(struct vmm_device *dev)
 	return 0;
 }
 
-/** The configuration space in memory, and the bus behind it. */
+/** Configuration space in memory, with the bus. */
 const struct vmm_device_ops vmm_pci_ecam_ops = {
 	.name = "pci",
 	.create = host_create,
@@ -204,7 +203,7 @@ static void ports_write(struct vmm_device *dev, u64 offset, u64 value, unsigned 
 	vmm_pci_write(&host->bus, true, dev->base + offset, value, len);
 }
 
-/** Ports that BARs are put at. */
+/** Ports for BARs. */
 const struct vmm_device_ops vmm_pci_ports_ops = {
 	.name = "pci_ports",
 	.create = window_create,
@@ -231,7 +230,7 @@ static void memory_write(struct vmm_device *dev, u64 offset, u64 value, unsigned
 	vmm_pci_write(&host->bus, false, dev->base + offset, value, len);
 }
 
-/** Memory that BARs are put at. */
+/** Memory for BARs. */
 const struct vmm_device_ops vmm_pci_memory_ops = {
 	.name = "pci_memory",
 	.create = window_create,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The PCI bus as a device of the board: what leads to it, and what finds it there.
+ * The PCI bus as a device of the board.
  */
 #ifndef PCI_HOST_H
 #define PCI_HOST_H
@@ -12,7 +12,7 @@
  * struct vmm_pci_host - the bus of a VM
  * @vm: the VM
  * @bus: the bus
- * @bridge: the function in slot 0, where the board has it
+ * @bridge: the function in slot 0, if the board has one
  * @pin: lines that slots share
  */
 struct vmm_pci_host {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts by pin, for guests that do without messages. An eventfd of a function wakes
- * the main thread, which notes the reason and raises the pin; the guest reads the reason,
- * which lowers it. Slots share pins, and pins share interrupts: one is high while anybody
- * holds it.
+ * Interrupts by pin, for guests without MSI-X. A function's eventfd wakes the main thread,
+ * which sets a bit of pending reasons and raises the pin; the guest reads the reasons, which
+ * lowers the pin. Slots share pins, and pins share interrupts: an interrupt is high while any
+ * function raises it.
  *
- * The eventfds are in an epoll instance of the bus's own, which the main loop waits for,
- * because a vCPU thread may take one out, and only the main thread touches the loop.
+ * The eventfds are in an epoll instance of the bus, which the main loop waits for: a vCPU
+ * thread may have to remove one, and only the main thread may use the loop.
  *
  * Source: PCI Local Bus Specification 3.0, 2.2.6, 6.2.2 (Interrupt Disable), 6.2.3
  * (Interrupt Status).
@@ -18,12 +18,12 @@
 #include "machine/machine.h"
 #include "pci/pci.h"
 
-#define PIN_EVENTS	16	/* taken from the kernel at once */
+#define PIN_EVENTS	16	/* read from the kernel at a time */
 
 /**
- * vmm_pci_intx_watch - let a source raise its function's pin, or no longer
+ * vmm_pci_intx_watch - enable or disable a source for its function's pin
  * @source: the source
- * @on: whether it is to
+ * @on: whether it raises the pin
  *
  * Return: 0, or -errno without a message
  */
@@ -35,7 +35,7 @@ int vmm_pci_intx_watch(struct vmm_pci_source *source, bool on)
 			 &event) ? -errno : 0;
 }
 
-/* What the guest reads is the function's state, masked or not. */
+/* Sets the status bit from the pending reasons; returns whether the pin is raised. */
 static bool function_raises(struct vmm_pci_function *fn)
 {
 	u16 status = vmm_pci_get(fn, PCI_STATUS, 2);
@@ -46,7 +46,7 @@ static bool function_raises(struct vmm_pci_function *fn)
 	return raises && !(vmm_pci_command(fn) & PCI_COMMAND_INTX_DISABLE);
 }
 
-/* Pins that lead to one interrupt are one: KVM knows no more than the level that was set last. */
+/* Pins with the same interrupt count as one, because KVM keeps only the last level. */
 static unsigned int pin_of(const struct vmm_pci_bus *bus, unsigned int slot)
 {
 	unsigned int pin = 0;
@@ -57,7 +57,7 @@ static unsigned int pin_of(const struct vmm_pci_bus *bus, unsigned int slot)
 }
 
 /**
- * vmm_pci_intx_update - bring all pins to the level that functions want
+ * vmm_pci_intx_update - update the levels of all pins
  * @bus: the bus
  */
 void vmm_pci_intx_update(struct vmm_pci_bus *bus)
@@ -78,7 +78,7 @@ void vmm_pci_intx_update(struct vmm_pci_bus *bus)
 }
 
 /**
- * vmm_pci_take_pending - tell why a function's pin is raised, and lower it
+ * vmm_pci_take_pending - return the pending reasons of a function, and lower its pin
  * @fn: the function
  *
  * Context: any thread, without the bus's lock.
@@ -97,7 +97,7 @@ u8 vmm_pci_take_pending(struct vmm_pci_function *fn)
 	return pending;
 }
 
-/* Meanwhile the source may have got another wire, which its event is for. */
+/* The source may have been connected elsewhere meanwhile; then its event is left there. */
 static void source_serve(struct vmm_pci_source *source)
 {
 	if (source->wire == VMM_PCI_WIRE_PIN && vmm_event_clear(source->fd))
@@ -105,7 +105,7 @@ static void source_serve(struct vmm_pci_source *source)
 }
 
 /**
- * vmm_pci_intx_serve - raise pins for what has happened
+ * vmm_pci_intx_serve - raise pins for signalled sources
  * @bus: the bus; its @pin_fd is readable
  *
  * Context: main thread.
@@ -114,7 +114,7 @@ static void source_serve(struct vmm_pci_source *source)
 int vmm_pci_intx_serve(struct vmm_pci_bus *bus)
 {
 	struct epoll_event events[PIN_EVENTS];
-	/* The sandbox knows this one only of all that do the same. */
+	/* The sandbox allows epoll_pwait(), but not similar calls. */
 	int n = epoll_pwait(bus->pin_fd, events, PIN_EVENTS, 0, NULL);
 	int i;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a PCI bus is wired to KVM. Between two lives of the guest there is nothing to be
- * wired to, and what was wired has gone with KVM's part of the machine.
+ * The connection of a PCI bus to KVM. Between two lives of the guest there is no VM to connect to,
+ * and connections were removed with it.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "machine/machine.h"
 #include "pci/host.h"
 
-/* The board's lines, and a message for each vector that a bus can have. */
+/* Routes of the board's lines, and of each vector that a bus can have. */
 #define ROUTES	(VMM_ARCH_ROUTES + VMM_PCI_SLOTS * VMM_PCI_VECTORS)
 
 static int kvm_doorbell(void *arg, const struct vmm_pci_bell *bell, bool on)
@@ -90,7 +90,7 @@ static int kvm_memory(void *arg, u32 slot, u64 gpa, u64 size, void *hva)
 	return 0;
 }
 
-/** Wires to KVM; their argument is a struct vmm_pci_host. */
+/** The connection to KVM; its argument is a struct vmm_pci_host. */
 const struct vmm_pci_wires vmm_pci_kvm = {
 	.doorbell = kvm_doorbell,
 	.irqfd = kvm_irqfd,

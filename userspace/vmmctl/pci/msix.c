@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts by message (MSI-X). A function has reasons to interrupt, each an eventfd,
- * and a table of messages; a driver says which reason sends which message. While a
- * message may be sent, KVM sends it whenever the eventfd is signalled. While it may not,
- * the eventfd is connected to nobody and remembers: that is the pending bit, and when it
- * is connected again, KVM sends what was missed.
+ * Interrupts by message (MSI-X). A function has interrupt sources, each an eventfd, and a table of
+ * messages; the driver assigns a message to each source. While a message is enabled, KVM sends
+ * it when the eventfd is signalled. While it is disabled, the eventfd is not connected and
+ * keeps its signal: that is the pending bit, and when it is connected again, KVM sends the
+ * message.
  *
- * KVM knows all messages of a VM as one list, which is given to it as a whole. So a
- * message goes there when it may be sent for the first time or has changed by then, and
- * one write of the guest's is one list, however many messages it lets through: before
- * the vCPU goes on, and before any eventfd of them is connected.
+ * KVM has one list of all messages, which can only be set as a whole. A message is added when it is
+ * first enabled, or was changed. One write of the guest sets the list once, however many
+ * messages it enables, before the vCPU continues and before their eventfds are connected.
  *
  * Source: PCI Local Bus Specification 3.0, 6.8.2 MSI-X.
  */
@@ -23,7 +22,7 @@
 
 #define ENTRY_SIZE	16
 #define ENTRY_CONTROL	3	/* word of an entry */
-#define ENTRY_MASKED	1	/* bit of it */
+#define ENTRY_MASKED	1	/* bit of that word */
 
 /**
  * vmm_pci_add_msix - give a function messages
@@ -50,10 +49,10 @@ void vmm_pci_add_msix(struct vmm_pci_function *fn, unsigned int bar, unsigned in
 }
 
 /**
- * vmm_pci_add_source - give a function a reason to interrupt
+ * vmm_pci_add_source - give a function an interrupt source
  * @fn: being described; has room
- * @fd: eventfd, non-blocking, that is signalled for it
- * @pending: bit of the function's pending reasons, where there are no messages
+ * @fd: non-blocking eventfd that signals it
+ * @pending: bit in the function's pending reasons, without messages
  *
  * Return: the source
  */
@@ -73,7 +72,7 @@ static u16 msix_control(const struct vmm_pci_function *fn)
 }
 
 /**
- * vmm_pci_msix_enabled - tell whether a function sends messages
+ * vmm_pci_msix_enabled - return whether a function sends messages
  * @fn: the function
  *
  * Return: whether it does; its pin is low then
@@ -88,17 +87,17 @@ static u64 vector_address(const struct vmm_pci_vector *vector)
 	return (u64)vector->word[1] << 32 | vector->word[0];
 }
 
-/* A message to anywhere else would be a write to memory, which nobody is to see. */
+/* Messages to other addresses would be writes to memory, which are not done. */
 static bool address_is_interrupts(const struct vmm_pci_bus *bus, u64 address)
 {
 	const struct vmm_pci_window *window = &bus->map.messages;
 	u32 low = address;
 
-	/* Above are more bits of the destination; KVM refuses any in the lowest 8. */
+	/* The upper half has more bits of the destination; KVM refuses the lowest 8 of them. */
 	return low >= window->base && low - window->base < window->size && !(address >> 32 & 0xff);
 }
 
-/* Whether a message may be sent now. Without bus mastering a function sends nothing. */
+/* Returns whether a message is enabled; a function without bus mastering sends nothing. */
 static bool vector_live(const struct vmm_pci_function *fn, unsigned int i)
 {
 	u16 control = msix_control(fn);
@@ -134,7 +133,7 @@ static int routes_commit(struct vmm_pci_bus *bus)
 	return bus->wires->routes(bus->arg, messages, count);
 }
 
-/* Tells KVM of messages that it does not know. */
+/* Passes new or changed messages to KVM. */
 static int vectors_route(struct vmm_pci_function *fn)
 {
 	bool dirty = false;
@@ -206,7 +205,7 @@ static void source_sync(struct vmm_pci_source *source, bool routed)
 }
 
 /**
- * vmm_pci_msix_sync - bring a function's interrupts to where registers say that they go
+ * vmm_pci_msix_sync - update the connection of a function's interrupts
  * @fn: the function
  */
 void vmm_pci_msix_sync(struct vmm_pci_function *fn)
@@ -216,7 +215,7 @@ void vmm_pci_msix_sync(struct vmm_pci_function *fn)
 
 	for (i = 0; i < fn->sources; i++)
 		source_sync(&fn->source[i], routed);
-	/* They are told again as soon as something changes. */
+	/* After an error, this is tried again at the next change. */
 	for (i = 0; !routed && i < fn->vectors; i++)
 		fn->vector[i].used = false;
 }
@@ -225,7 +224,7 @@ void vmm_pci_msix_sync(struct vmm_pci_function *fn)
  * vmm_pci_msix_power_on - put a function's messages into their power-on state
  * @fn: the function
  *
- * Its interrupts are connected to nobody until vmm_pci_msix_sync().
+ * Its interrupts are not connected until vmm_pci_msix_sync().
  */
 void vmm_pci_msix_power_on(struct vmm_pci_function *fn)
 {
@@ -244,9 +243,9 @@ void vmm_pci_msix_power_on(struct vmm_pci_function *fn)
 }
 
 /**
- * vmm_pci_set_vector - say which message a source sends
+ * vmm_pci_set_vector - assign a message to a source
  * @source: the source
- * @vector: the message; one that there is not is none
+ * @vector: the message; an invalid one means none
  *
  * Context: any thread, without the bus's lock.
  * Return: the message, or VMM_PCI_NO_VECTOR
@@ -265,7 +264,7 @@ u16 vmm_pci_set_vector(struct vmm_pci_source *source, u16 vector)
 }
 
 /**
- * vmm_pci_vector - tell which message a source sends
+ * vmm_pci_vector - return the message of a source
  * @source: the source
  *
  * Context: any thread, without the bus's lock.
@@ -281,7 +280,7 @@ u16 vmm_pci_vector(const struct vmm_pci_source *source)
 	return vector;
 }
 
-/* What has happened and cannot be told: an eventfd that nobody reads remembers it. */
+/* Returns whether the source is signalled and not connected. */
 static bool source_waits(const struct vmm_pci_source *source)
 {
 	struct pollfd fd = { .fd = source->fd, .events = POLLIN };
@@ -319,7 +318,7 @@ static u8 msix_byte(const struct vmm_pci_function *fn, u64 offset, u64 pending)
  * @len: bytes, 1 to 8
  *
  * Context: any thread, without the bus's lock, as for vmm_pci_msix_write().
- * Return: what is there
+ * Return: the bytes
  */
 u64 vmm_pci_msix_read(struct vmm_pci_function *fn, u64 offset, unsigned int len)
 {
@@ -338,7 +337,7 @@ u64 vmm_pci_msix_read(struct vmm_pci_function *fn, u64 offset, unsigned int len)
 
 static void entry_write(struct vmm_pci_function *fn, u64 offset, u32 value)
 {
-	/* Of the first and the last word these bits can be changed. */
+	/* Masks of the writable bits of an entry's words. */
 	static const u32 changes[4] = { ~3U, ~0U, ~0U, ENTRY_MASKED };
 	unsigned int word = offset / 4 % 4;
 
@@ -347,7 +346,7 @@ static void entry_write(struct vmm_pci_function *fn, u64 offset, u32 value)
 }
 
 /**
- * vmm_pci_msix_write - take a write to the BAR with the messages
+ * vmm_pci_msix_write - handle a write to the BAR with the messages
  * @fn: the function
  * @offset: byte offset
  * @value: what was written

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pci/ owns the PCI bus: configuration space (config.c), which functions there are and
- * whose registers an address belongs to (bus.c), interrupts by message (msix.c) and by
- * pin (intx.c), what a snapshot keeps of it (save.c), how all that is wired to KVM
- * (kvm.c), and the devices of the board that lead to the bus (host.c). It knows no
- * architecture: a board says where its bus is in a struct vmm_pci_map.
+ * pci/ owns the PCI bus: configuration space (config.c), functions and the addresses of their
+ * registers (bus.c), interrupts by message (msix.c) and by pin (intx.c), its saved state (save.c),
+ * its connection to KVM (kvm.c), and the board's devices for it (host.c). It knows no
+ * architecture: a board describes its bus in a struct vmm_pci_map.
  *
- * One bus, one function a slot, no bridges.
+ * One bus, one function for each slot, no bridges.
  *
  * Locks: @lock of the bus protects everything that a guest can change in a function's
- * configuration space and its MSI-X table. Who holds a device's own lock may take it;
- * who holds it takes no other one. No callback but @moved is called with it.
+ * configuration space and its MSI-X table. The holder of a device's own lock may take it; the
+ * holder of this lock takes no other one. No callback but @moved is called with it held.
  */
 #ifndef PCI_H
 #define PCI_H
@@ -29,20 +28,20 @@ struct vmm_vm;
 #define VMM_PCI_SLOTS		32
 #define VMM_PCI_BARS		6
 #define VMM_PCI_CONFIG		256	/* bytes of a function's configuration space */
-#define VMM_PCI_PINS		4	/* interrupts that slots share */
+#define VMM_PCI_PINS		4	/* pins that slots share */
 #define VMM_PCI_VECTORS		16	/* messages of a function, at most */
-#define VMM_PCI_SOURCES		16	/* reasons of a function to interrupt, at most */
+#define VMM_PCI_SOURCES		16	/* interrupt sources of a function, at most */
 #define VMM_PCI_NO_VECTOR	0xffff
-#define VMM_PCI_ADDRESS_KEPT	0x80fffffc	/* bits of the address port that are kept */
-#define VMM_PCI_NOWHERE		(~0ULL)	/* address of a BAR that is not decoded */
+#define VMM_PCI_ADDRESS_KEPT	0x80fffffc	/* writable bits of the address port */
+#define VMM_PCI_NOWHERE		(~0ULL)	/* address of a BAR that is not mapped */
 
-/* Of the MSI-X BAR: the table is at its beginning. */
+/* The MSI-X BAR, with the table at its beginning. */
 #define VMM_PCI_MSIX_SIZE	4096
 #define VMM_PCI_MSIX_PBA	2048
 
-/* What a BAR asks for. */
+/* Kinds of BARs. */
 enum vmm_pci_kind {
-	VMM_PCI_NONE,		/* not there, or the second half of the one before */
+	VMM_PCI_NONE,		/* none, or the second half of the one before */
 	VMM_PCI_PORTS,
 	VMM_PCI_MEMORY,		/* below 4 GiB */
 	VMM_PCI_MEMORY64,	/* anywhere, prefetchable */
@@ -51,9 +50,9 @@ enum vmm_pci_kind {
 };
 
 /**
- * struct vmm_pci_window - addresses that BARs can be put at
+ * struct vmm_pci_window - a range of addresses for BARs
  * @base: the first
- * @size: how many; 0 if the board has none of the kind
+ * @size: number of addresses; 0 if the board has none of this kind
  */
 struct vmm_pci_window {
 	u64 base;
@@ -61,14 +60,14 @@ struct vmm_pci_window {
 };
 
 /**
- * struct vmm_pci_map - where a board has its PCI bus
+ * struct vmm_pci_map - the PCI bus of a board
  * @window: by kind of BAR; that of VMM_PCI_MEMORY64 is for both kinds of 64 bits, which may
  *	be in the window of memory, too
  * @gsi: interrupt of pin A of slot s is @gsi[s % VMM_PCI_PINS], level-triggered
  * @messages: addresses that a message can be sent to, in the low 32 bits
- * @message_gsi: interrupts from this number on are the bus's, for messages
- * @ecam: configuration space in memory, where the board has it there
- * @bridge: what its host bridge is, in slot 0; NULL where it is not a function
+ * @message_gsi: interrupts from this number on are used for messages
+ * @ecam: configuration space in memory, if the board has it there
+ * @bridge: identity of its host bridge, in slot 0; NULL if it is not a function
  */
 struct vmm_pci_map {
 	struct vmm_pci_window window[VMM_PCI_KINDS];
@@ -81,10 +80,10 @@ struct vmm_pci_map {
 
 /**
  * struct vmm_pci_message - an interrupt by message
- * @address: where it is sent to
- * @data: what is sent
+ * @address: address to which it is sent
+ * @data: data that is sent
  * @gsi: KVM's number for it
- * @devid: of the function: slot << 3
+ * @devid: the function: slot << 3
  */
 struct vmm_pci_message {
 	u64 address;
@@ -108,14 +107,14 @@ struct vmm_pci_bell {
 };
 
 /**
- * struct vmm_pci_wires - what a bus needs of the machine
- * @doorbell: connects a doorbell or disconnects it; 0, or -errno without a message: the
- *	bus can do without
- * @irqfd: lets an eventfd send the message @gsi, or no longer; 0, or -errno without a
- *	message. An eventfd that is signalled already when it is connected sends one
- * @routes: tells all messages that are in use; 0, or -errno after a message
+ * struct vmm_pci_wires - the connection of a bus to the machine
+ * @doorbell: connects a doorbell or disconnects it; 0, or -errno without a message: the bus
+ *	works without
+ * @irqfd: connects an eventfd with the message @gsi, or disconnects it; 0, or -errno without
+ *	a message. An eventfd that is signalled when it is connected sends one message
+ * @routes: sets the list of all messages in use; 0, or -errno after a message
  * @line: sets the level of an interrupt
- * @memory: shows the guest memory of ours, or hides it if @size is 0; 0, or -errno after a
+ * @memory: maps memory of vmmctl for the guest, or unmaps it if @size is 0; 0, or -errno after a
  *	message
  *
  * All are called with the bus's lock held, with the bus's @arg.
@@ -130,9 +129,9 @@ struct vmm_pci_wires {
 
 /**
  * struct vmm_pci_bar - a base address register
- * @kind: what it asks for
+ * @kind: its kind
  * @size: bytes or ports, a power of two
- * @at: where the guest has put it, or VMM_PCI_NOWHERE
+ * @at: address, or VMM_PCI_NOWHERE
  */
 struct vmm_pci_bar {
 	enum vmm_pci_kind kind;
@@ -140,20 +139,20 @@ struct vmm_pci_bar {
 	u64 at;
 };
 
-/* Where the events of a source go. */
+/* Connections of a source. */
 enum vmm_pci_wire {
-	VMM_PCI_WIRE_NONE,	/* they wait in the eventfd */
+	VMM_PCI_WIRE_NONE,	/* none: signals wait in the eventfd */
 	VMM_PCI_WIRE_MESSAGE,	/* KVM sends a message */
 	VMM_PCI_WIRE_PIN,	/* the main thread raises the function's pin */
 };
 
 /**
- * struct vmm_pci_source - a reason to interrupt
+ * struct vmm_pci_source - an interrupt source
  * @fn: the function
- * @fd: eventfd that is signalled for it
- * @vector: the message it is to send, or VMM_PCI_NO_VECTOR
- * @pending: bit of the function's @pending that it sets where there are no messages
- * @wire: where its events go now
+ * @fd: eventfd that signals it
+ * @vector: the message that it sends, or VMM_PCI_NO_VECTOR
+ * @pending: bit of the function's @pending that it sets without messages
+ * @wire: its current connection
  * @gsi: VMM_PCI_WIRE_MESSAGE: the message
  */
 struct vmm_pci_source {
@@ -168,8 +167,8 @@ struct vmm_pci_source {
 /**
  * struct vmm_pci_vector - an entry of the MSI-X table
  * @word: address, its upper half, data, control, as the guest wrote them
- * @routed: what KVM was told; @gsi is constant
- * @used: KVM was told
+ * @routed: the message in KVM's list; @gsi is constant
+ * @used: it is in KVM's list
  */
 struct vmm_pci_vector {
 	u32 word[4];
@@ -180,12 +179,12 @@ struct vmm_pci_vector {
 /**
  * struct vmm_pci_ops - a function behind the bus
  * @read: answers a read of @len bytes, 1 to 8, at @offset of a BAR, all inside it
- * @write: takes a write
- * @moved: BAR @bar is somewhere else now, see @bar[].at; the bus's lock is held;
+ * @write: handles a write
+ * @moved: called when BAR @bar has moved, see @bar[].at; the bus's lock is held;
  *	optional
- * @window_read: the guest is about to read from the function's window; fills it by
+ * @window_read: called before the guest reads from the function's window; fills it by
  *	vmm_pci_put(); optional
- * @window_write: the guest has written to the window; optional
+ * @window_write: called after the guest has written to the window; optional
  *
  * All but @moved are called in any vCPU's thread, without the bus's lock.
  */
@@ -199,27 +198,27 @@ struct vmm_pci_ops {
 };
 
 /**
- * struct vmm_pci_function - a function, embedded in what it is a function of
- * @ops: what is behind it
- * @state: belongs to what is behind it
+ * struct vmm_pci_function - a function, embedded in a device's structure
+ * @ops: operations of the device
+ * @state: owned by the device
  * @bus: set when it is added
- * @slot: which
+ * @slot: its slot
  * @initial: configuration space at power-on
- * @mask: bits of it that the guest can change
- * @caps: where the next capability goes
+ * @mask: bits of configuration space that the guest can change
+ * @caps: offset of the next capability
  * @last_cap: the last one, 0 for none
- * @window: offset of 4 bytes in configuration space with a meaning of their own, or 0
- * @msix_cap: where the MSI-X capability is, or 0
+ * @window: offset of 4 bytes in configuration space that access other registers, or 0
+ * @msix_cap: offset of the MSI-X capability, or 0
  * @msix_bar: the BAR with the table
- * @vectors: entries of it
+ * @vectors: entries of the table
  * @sources: how many
- * @source: reasons to interrupt
+ * @source: interrupt sources
  *
  * Protected by the bus's lock:
  * @config: configuration space as the guest reads it
  * @bar: base address registers
  * @vector: the MSI-X table
- * @pending: why the pin is raised, a bit a reason
+ * @pending: reasons why the pin is raised, a bit each
  */
 struct vmm_pci_function {
 	const struct vmm_pci_ops *ops;
@@ -244,16 +243,16 @@ struct vmm_pci_function {
 
 /**
  * struct vmm_pci_bus - the bus
- * @map: where the board has it
- * @wires: how it is connected to the machine
- * @arg: their first argument
+ * @map: addresses and interrupts on the board
+ * @wires: connection to the machine
+ * @arg: first argument of @wires
  * @slot: the functions
  * @pin_fd: epoll instance of the eventfds that raise pins
- * @gsis: messages that were given to vectors
+ * @gsis: number of messages that were assigned to vectors
  * @lock: see the top of this file
- * @address: what was written to the address port
- * @level: of each pin; of those with one interrupt, the first has it
- * @blamed: the message about what KVM refuses was given
+ * @address: value of the address port
+ * @level: level of each pin; of several with one interrupt, the first is used
+ * @blamed: the message about a refusal of KVM was written
  */
 struct vmm_pci_bus {
 	struct vmm_pci_map map;
@@ -271,7 +270,7 @@ struct vmm_pci_bus {
 /* ---- config.c: a function's configuration space ---- */
 
 /**
- * struct vmm_pci_identity - what a function is
+ * struct vmm_pci_identity - identity of a function
  * @vendor: and the next: as the registers of these names
  * @device: see @vendor
  * @class: base class, subclass, interface: 24 bits

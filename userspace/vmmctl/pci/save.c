@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The state of the bus: what a guest has written to the functions' configuration space and
- * to their tables of messages, and what waits to be told. It is loaded into a bus that has
- * the same functions in the same slots.
+ * The state of the bus: what a guest has written to the functions' configuration space and MSI-X
+ * tables, and pending interrupts. It is loaded into a bus with the same functions in the same
+ * slots.
  */
 #include <endian.h>
 #include <errno.h>
@@ -16,18 +16,18 @@
 
 #define VERSION	1
 
-/* Tags; the function in slot n has those from (n + 1) * 16 on. */
+/* Tags; the function in slot n has the tags from (n + 1) * 16 on. */
 enum {
 	STATE_ADDRESS = 1,	/* the address port */
 	STATE_SLOTS,		/* slots with a function, a bit each */
 };
 
-/* Of a function. */
+/* Tags of a function. */
 enum {
 	FUNCTION_CONFIG = 0,	/* configuration space */
 	FUNCTION_VECTORS,	/* the table of messages */
-	FUNCTION_SOURCES,	/* of each reason to interrupt: its message, and whether it waits */
-	FUNCTION_PENDING,	/* why the pin is raised */
+	FUNCTION_SOURCES,	/* of each interrupt source: message, and whether signalled */
+	FUNCTION_PENDING,	/* reasons why the pin is raised */
 };
 
 struct saved_source {
@@ -40,7 +40,7 @@ static u32 function_tag(unsigned int slot)
 	return (slot + 1) * 16;
 }
 
-/* Something has happened; the guest may have been told, which does no harm to repeat. */
+/* Returns whether a source is signalled; a repeated interrupt does no harm. */
 static bool source_signalled(const struct vmm_pci_source *source)
 {
 	struct pollfd fd = { .fd = source->fd, .events = POLLIN };
@@ -85,7 +85,7 @@ static void function_save(const struct vmm_pci_function *fn, struct vmm_state *s
 /**
  * vmm_pci_save - save the bus and what is in its functions' configuration spaces
  * @bus: the bus; no vCPU runs
- * @name: of the device whose state it is
+ * @name: name of the device
  * @state: filled; vmm_state_free() frees it
  *
  * Return: 0, or -errno
@@ -111,7 +111,7 @@ int vmm_pci_save(struct vmm_pci_bus *bus, const char *name, struct vmm_state *st
 	return vmm_state_end(state);
 }
 
-/* Bits of configuration space that are the function's own, and not the guest's. */
+/* Checks bits of configuration space that the guest cannot change. */
 static bool config_is_ours(const struct vmm_pci_function *fn, const u8 *config)
 {
 	unsigned int i;
@@ -119,7 +119,7 @@ static bool config_is_ours(const struct vmm_pci_function *fn, const u8 *config)
 	for (i = 0; i < VMM_PCI_CONFIG; i++) {
 		u8 others = fn->mask[i];
 
-		/* The window shows what was read by it; an interrupt is computed. */
+		/* The window has the last read value; the interrupt status is computed. */
 		if (fn->window && i >= fn->window && i < fn->window + 4)
 			others = 0xff;
 		else if (i == PCI_STATUS)
@@ -187,7 +187,7 @@ static int function_load(struct vmm_pci_function *fn, struct vmm_state *state, u
 	}
 	for (i = 0; i < fn->sources; i++) {
 		fn->source[i].vector = le16toh(sources[i].vector);
-		/* It goes where the source will be connected to. */
+		/* Signals the eventfd; the source is connected later. */
 		if (le16toh(sources[i].waits))
 			vmm_event_signal(fn->source[i].fd);
 	}
@@ -195,7 +195,7 @@ static int function_load(struct vmm_pci_function *fn, struct vmm_state *state, u
 	return 0;
 }
 
-/* Looks whether there are functions where there were some. */
+/* Checks that the same slots have functions. */
 static int slots_differ(const struct vmm_pci_bus *bus, u32 slots)
 {
 	u32 wrong = slots ^ bus_slots(bus);
@@ -231,14 +231,14 @@ static int load_locked(struct vmm_pci_bus *bus, struct vmm_state *state)
 }
 
 /**
- * vmm_pci_load - take what vmm_pci_save() saved
+ * vmm_pci_load - load the bus
  * @bus: as at power-on; no vCPU runs
- * @name: of the device whose state it is
+ * @name: name of the device
  * @state: @bytes and @len are set
  *
- * BARs, doorbells and messages are where the guest has put them afterwards.
+ * Afterwards BARs, doorbells and messages are as the guest has set them.
  *
- * Return: 0, or -errno; the bus is to be reset then
+ * Return: 0, or -errno; the bus must be reset then
  */
 int vmm_pci_load(struct vmm_pci_bus *bus, const char *name, struct vmm_state *state)
 {

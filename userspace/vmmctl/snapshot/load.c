@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goes on from a snapshot: opens its files, looks whether they belong together and to
- * this machine, and gives each part its state. A message names the file and the key that
- * is wrong. Nothing of a snapshot is ever changed.
+ * Starts a VM from a snapshot: opens its files, checks that they belong together and fit this
+ * machine, and loads the state of each part. Messages name the file and the key that is wrong. A
+ * snapshot is never changed.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +17,20 @@
 #include "host/image.h"
 #include "snapshot/snapshot.h"
 
-/* Of all states, at most: that of the pipe has most of it. */
+/* Bytes of all states, at most; most of them are the pipe's. */
 #define STATE_MAX	(64 * MIB)
 
 /**
  * struct vmm_snapshot - a snapshot that is open
- * @body: the manifest's
- * @path: where it is, without links
- * @ram_fd: its RAM
- * @ram_size: bytes of it, without the last page
- * @base: the snapshot that has the pages that this one has not, or NULL
- * @pages: which pages this one has, if there is a @base
- * @pagemap_fd: which pages were written to since, -1 before RAM is mapped
- * @tree: its states
+ * @body: body of the manifest
+ * @path: path of its directory, without symbolic links
+ * @ram_fd: file of its RAM
+ * @ram_size: bytes of RAM, without the last page of the file
+ * @base: the snapshot that has the other pages, or NULL
+ * @pages: pages that this snapshot has, if there is a @base
+ * @pagemap_fd: file of the process's page table, -1 before RAM is mapped
+ * @disk_fd: file of each disk, -1 if the snapshot has none
+ * @tree: states of the machine's parts
  */
 struct vmm_snapshot {
 	json_t *body;
@@ -38,10 +40,11 @@ struct vmm_snapshot {
 	struct vmm_snapshot *base;
 	struct vmm_pages pages;
 	int pagemap_fd;
+	int disk_fd[VMM_DISKS];
 	struct vmm_tree tree;
 };
 
-/* A file of the snapshot's, which is no link and no pipe. */
+/* Opens a file of the snapshot; refuses links and pipes. */
 static int file_open(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -49,7 +52,7 @@ static int file_open(int dir, const char *name)
 	return fd < 0 ? vmm_error(errno, "snapshot: cannot open %s", name) : fd;
 }
 
-/* All of a file, as long as it is not too long, or NULL after a message; free() frees it. */
+/* Reads a whole file of at most @max bytes; free() frees it. NULL after a message. */
 static void *file_read(int fd, const char *name, u64 max, size_t *len)
 {
 	struct stat st;
@@ -85,6 +88,35 @@ static int manifest_read(struct vmm_snapshot *snapshot, int dir)
 	snapshot->body = vmm_manifest_parse(text, len, VMM_SNAPSHOT_MANIFEST);
 	free(text);
 	return snapshot->body ? 0 : -EINVAL;
+}
+
+/**
+ * vmm_manifest_peek - read the manifest of what may be a snapshot
+ * @path: its directory
+ *
+ * Nothing is checked and nothing is said: it is for finding snapshots.
+ *
+ * Return: its body, which is the caller's; NULL if it is none
+ */
+json_t *vmm_manifest_peek(const char *path)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, VMM_SNAPSHOT_MANIFEST,
+				       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	json_t *manifest = NULL;
+	json_t *body;
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    st.st_size <= (off_t)VMM_MANIFEST_MAX)
+		manifest = json_loadfd(fd, 0, NULL);
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	body = json_incref(json_object_get(manifest, "body"));
+	json_decref(manifest);
+	return body;
 }
 
 static int refuse_key(const char *key)
@@ -144,10 +176,38 @@ static int state_read(struct vmm_snapshot *snapshot, int dir)
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base);
 
-/* The snapshot that has the other pages; it has all of its own. */
+/* Returns whether the snapshot at @path has the ID in @about. */
+static bool base_is(const char *path, const json_t *about)
+{
+	json_t *body = vmm_manifest_peek(path);
+	bool is_so = json_equal(json_object_get(body, "id"), json_object_get(about, "id"));
+
+	json_decref(body);
+	return is_so;
+}
+
+/*
+ * Returns the path of the snapshot with the other pages: the saved path, or the same name beside
+ * this snapshot, because both may have been moved together, to another machine.
+ */
+static const char *base_find(const struct vmm_snapshot *snapshot, const char *path,
+			     const json_t *about, char beside[PATH_MAX])
+{
+	const char *slash = strrchr(snapshot->path, '/');
+
+	if (base_is(path, about) ||
+	    (size_t)snprintf(beside, PATH_MAX, "%.*s%s", (int)(slash - snapshot->path),
+			     snapshot->path, strrchr(path, '/')) >= PATH_MAX ||
+	    !base_is(beside, about))
+		return path;
+	return beside;
+}
+
+/* Opens the snapshot that has the other pages; it must have all pages itself. */
 static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 {
 	const char *path = vmm_manifest_word(about, "path");
+	char beside[PATH_MAX];
 	u8 id[VMM_SNAPSHOT_ID];
 	int err;
 
@@ -156,12 +216,13 @@ static int base_open(struct vmm_snapshot *snapshot, const json_t *about)
 	err = id_read(about, "ram.base.id", id);
 	if (err)
 		return err;
+	path = base_find(snapshot, path, about, beside);
 	snapshot->base = snapshot_open(path, false);
 	if (!snapshot->base)
 		return -EINVAL;
 	if (memcmp(id, snapshot->base->tree.id, sizeof(id)))
 		return vmm_error(-EINVAL,
-				 "snapshot: %s is another one than it is based on (\"id\")", path);
+				 "snapshot: %s is not the one that it is based on (\"id\")", path);
 	if (snapshot->base->ram_size != snapshot->ram_size)
 		return refuse_key("ram.size");
 	return 0;
@@ -208,6 +269,42 @@ static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id, bool m
 	return !err && base ? base_open(snapshot, base) : err;
 }
 
+static int disk_open(int dir, const json_t *about, unsigned int index)
+{
+	char name[VMM_SNAPSHOT_FILE];
+	struct stat st;
+	u64 size, crc;
+	int fd;
+
+	if (index >= VMM_DISKS || vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+	    vmm_manifest_number(about, "crc32", ~0U, &crc))
+		return refuse_key("images.disk");
+	snprintf(name, sizeof(name), VMM_SNAPSHOT_DISK, index);
+	fd = file_open(dir, name);
+	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode) && (u64)st.st_size == size))
+		return fd;
+	close(fd);
+	return vmm_error(-EINVAL, "snapshot: %s does not have %llu bytes", name, size);
+}
+
+/* Its disks are none of those who need only its RAM. */
+static int disks_open(struct vmm_snapshot *snapshot, int dir)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		const json_t *about = json_object_get(json_array_get(list, i), "disk");
+		int fd = about ? disk_open(dir, about, i) : -1;
+
+		if (about && fd < 0)
+			return fd;
+		if (about)
+			snapshot->disk_fd[i] = fd;
+	}
+	return 0;
+}
+
 static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_base)
 {
 	u8 id[VMM_SNAPSHOT_ID];
@@ -221,12 +318,15 @@ static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_b
 	if (!err && memcmp(id, snapshot->tree.id, sizeof(id)))
 		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
 				" is another snapshot's (\"id\")");
-	return err ? err : ram_open(snapshot, dir, id, may_have_base);
+	if (!err)
+		err = ram_open(snapshot, dir, id, may_have_base);
+	return !err && may_have_base ? disks_open(snapshot, dir) : err;
 }
 
 static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 {
 	struct vmm_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	unsigned int i;
 	int err;
 	int dir;
 
@@ -236,12 +336,14 @@ static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 	}
 	snapshot->ram_fd = -1;
 	snapshot->pagemap_fd = -1;
+	for (i = 0; i < VMM_DISKS; i++)
+		snapshot->disk_fd[i] = -1;
 	snapshot->path = realpath(path, NULL);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || !snapshot->path) {
 		err = vmm_error(errno, "snapshot: cannot open %s", path);
 	} else {
-		/* jansson opens a file for the seed of its tables, if it has none. */
+		/* Seeds jansson's hash tables now, because jansson opens a file for that. */
 		json_object_seed(0);
 		err = snapshot_read(snapshot, dir, may_have_base);
 	}
@@ -266,12 +368,18 @@ struct vmm_snapshot *vmm_snapshot_open(const char *path)
 
 /**
  * vmm_snapshot_close - close a snapshot
- * @snapshot: may be NULL; RAM that is mapped stays
+ * @snapshot: may be NULL; mapped RAM stays mapped
  */
 void vmm_snapshot_close(struct vmm_snapshot *snapshot)
 {
+	unsigned int i;
+
 	if (!snapshot)
 		return;
+	for (i = 0; i < VMM_DISKS; i++) {
+		if (snapshot->disk_fd[i] >= 0)
+			close(snapshot->disk_fd[i]);
+	}
 	vmm_snapshot_close(snapshot->base);
 	vmm_tree_free(&snapshot->tree);
 	vmm_pages_free(&snapshot->pages);
@@ -285,7 +393,7 @@ void vmm_snapshot_close(struct vmm_snapshot *snapshot)
 }
 
 /**
- * vmm_snapshot_body - tell what the manifest says
+ * vmm_snapshot_body - return the body of the manifest
  * @snapshot: open
  *
  * Return: an object, which lives as long as @snapshot
@@ -296,10 +404,10 @@ const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot)
 }
 
 /**
- * vmm_snapshot_ram - tell which file RAM begins as
+ * vmm_snapshot_ram - return the file with RAM's content
  * @snapshot: open
  *
- * Return: the file, which stays @snapshot's; vmm_snapshot_map() is next
+ * Return: the file, owned by @snapshot; vmm_snapshot_map() comes next
  */
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 {
@@ -307,11 +415,27 @@ int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 }
 
 /**
- * vmm_snapshot_map - make RAM that has begun as vmm_snapshot_ram() what was saved
+ * vmm_snapshot_disks - return what a snapshot has of disks
  * @snapshot: open
- * @mem: guest RAM; nobody has written to it
+ * @past: filled, for VMM_DISKS disks; files and objects stay those of @snapshot
+ */
+void vmm_snapshot_disks(const struct vmm_snapshot *snapshot, struct vmm_image_past *past)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISKS; i++)
+		past[i] = (struct vmm_image_past){
+			json_array_get(list, i), snapshot->disk_fd[i],
+		};
+}
+
+/**
+ * vmm_snapshot_map - map the pages that are in the file of this snapshot over those of its base
+ * @snapshot: open
+ * @mem: guest RAM, mapped from vmm_snapshot_ram(), not written to yet
  *
- * Opens a file by a path: it belongs before the sandbox.
+ * Opens a file by its path: called before the sandbox is entered.
  *
  * Return: 0, or -errno after a message
  */
@@ -319,10 +443,10 @@ int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem)
 {
 	int err = 0;
 
-	/* Another size is refused by vmm_snapshot_fits(), which names the option. */
+	/* vmm_snapshot_fits() refuses another size, and names the option. */
 	if (vmm_ram_bytes(mem) != snapshot->ram_size)
 		return 0;
-	/* Without it, all of RAM is saved the next time. */
+	/* Without this file, the next snapshot contains all of RAM. */
 	snapshot->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (snapshot->base)
 		err = vmm_pages_map(&snapshot->pages, mem, snapshot->ram_fd);
@@ -330,9 +454,9 @@ int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem)
 }
 
 /**
- * vmm_snapshot_changes - find what differs from the snapshot that RAM began as
+ * vmm_snapshot_changes - find the pages that differ from the loaded snapshot
  * @snapshot: vmm_snapshot_map() has been called
- * @mem: guest RAM; nobody changes it
+ * @mem: guest RAM, which does not change meanwhile
  * @pages: filled; vmm_pages_free() frees it
  *
  * Return: 0, or -errno after a message
@@ -346,12 +470,12 @@ int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_m
 		memcpy(pages->bit, snapshot->pages.bit, vmm_pages_bytes(snapshot->ram_size));
 	if (!err)
 		err = vmm_pages_changed(pages, mem, snapshot->pagemap_fd);
-	return err ? vmm_error(-err, "snapshot: cannot tell what has changed") : 0;
+	return err ? vmm_error(-err, "snapshot: cannot find which pages have changed") : 0;
 }
 
 /**
- * vmm_snapshot_base - say which snapshot has the pages that did not change
- * @snapshot: that RAM began as
+ * vmm_snapshot_base - describe the snapshot that has the unchanged pages
+ * @snapshot: the loaded snapshot
  *
  * Return: "ram.base" of a manifest, or NULL without memory
  */
@@ -362,8 +486,34 @@ json_t *vmm_snapshot_base(const struct vmm_snapshot *snapshot)
 	return json_pack("{s:s, s:o}", "path", base->path, "id", vmm_manifest_id(base->tree.id));
 }
 
+static int disks_check(const struct vmm_snapshot *snapshot)
+{
+	const json_t *list = json_object_get(snapshot->body, "images");
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISKS; i++) {
+		const json_t *about = json_object_get(json_array_get(list, i), "disk");
+		u64 size, crc;
+		u32 sum;
+		int err;
+
+		if (snapshot->disk_fd[i] < 0)
+			continue;
+		if (vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+		    vmm_manifest_number(about, "crc32", ~0U, &crc))
+			return refuse_key("images.disk");
+		err = vmm_ram_sum(snapshot->disk_fd[i], size, &sum);
+		if (err)
+			return vmm_error(-err, "snapshot: cannot read " VMM_SNAPSHOT_DISK, i);
+		if (sum != crc)
+			return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_DISK
+					 " does not have the checksum \"images.disk.crc32\"", i);
+	}
+	return 0;
+}
+
 /**
- * vmm_snapshot_check - read all RAM and look whether it is what was saved
+ * vmm_snapshot_check - read all RAM and disks and compare their checksums
  * @snapshot: open
  *
  * Return: 0, or -errno after a message
@@ -388,10 +538,10 @@ int vmm_snapshot_check(const struct vmm_snapshot *snapshot)
 	if (sum != crc)
 		return vmm_error(-EBADMSG, "snapshot: " VMM_SNAPSHOT_RAM
 				 " does not have the checksum \"ram.crc32\"");
-	return 0;
+	return disks_check(snapshot);
 }
 
-/* ---- does it fit this VM? ---- */
+/* ---- does the snapshot fit this VM? ---- */
 
 static int differs(const char *key, const char *there, const char *here)
 {
@@ -442,7 +592,7 @@ static int images_fit(const json_t *list, const struct vmm_config *cfg,
 	return err;
 }
 
-/* @size is that of the file: nobody may find less there than there is RAM. */
+/* @size is the size of the file, which must not be shorter than RAM. */
 static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 {
 	unsigned int i;
@@ -461,13 +611,51 @@ static int ram_fits(const json_t *list, u64 size, const struct vmm_mem *mem)
 	return 0;
 }
 
+/* 0 unless the guest would find another CPU than the one that it has looked at. */
+static int feature_fits(const struct vmm_vm *vm, const char *name, const json_t *there,
+			const json_t *here)
+{
+	const char *text = json_string_value(there);
+	char key[80];
+	char *end;
+	u64 value;
+
+	if (here && json_equal(here, there))
+		return 0;
+	snprintf(key, sizeof(key), "machine.cpu.%.60s", name);
+	errno = 0;
+	value = text ? strtoull(text, &end, 16) : 0;
+	if (!text || errno || *end)
+		return refuse_key(key);
+	if (vmm_arch_feature_taken(vm, name, value))
+		return 0;
+	return differs(key, text, here ? json_string_value(here) : "missing");
+}
+
+/* An older snapshot does not say, and KVM refuses it later by a number. */
+static int features_fit(const struct vmm_vm *vm, const json_t *there)
+{
+	json_t *here = there ? vmm_saving_features(vm) : NULL;
+	const char *name;
+	json_t *value;
+	int err = 0;
+
+	json_object_foreach((json_t *)there, name, value) {
+		err = feature_fits(vm, name, value, json_object_get(here, name));
+		if (err)
+			break;
+	}
+	json_decref(here);
+	return err;
+}
+
 /**
- * vmm_snapshot_fits - look whether a VM can go on from a snapshot
+ * vmm_snapshot_fits - check that a VM can start from a snapshot
  * @snapshot: open
  * @vm: switched on; its RAM is the snapshot's
- * @images: of its disks
+ * @images: images of its disks
  *
- * Return: 0, or -EINVAL after a message that names what differs
+ * Return: 0, or -EINVAL after a message that names the difference
  */
 int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *vm,
 		      const struct vmm_images *images)
@@ -486,13 +674,15 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 	if (!err)
 		err = number_fits(machine, "gic", vm->gic);
 	if (!err)
+		err = features_fit(vm, json_object_get(machine, "cpu"));
+	if (!err)
 		err = ram_fits(json_object_get(ram, "regions"), snapshot->ram_size, &vm->mem);
 	if (!err)
 		err = images_fit(json_object_get(snapshot->body, "images"), vm->cfg, images);
 	return err;
 }
 
-/* ---- giving the parts their states ---- */
+/* ---- loading the parts ---- */
 
 static struct vmm_state *part(struct vmm_snapshot *snapshot, const char *node, unsigned int index,
 			      unsigned int *used)
@@ -507,7 +697,7 @@ static struct vmm_state *part(struct vmm_snapshot *snapshot, const char *node, u
 	return state;
 }
 
-/* One sentence: what a part has said of its state since @said, or else that it is wrong. */
+/* Writes one message, unless the part has written one since @said. */
 static int load_failed(unsigned long said, int err, const char *node, unsigned int index)
 {
 	if (vmm_errors() != said)
@@ -531,7 +721,7 @@ static int load_cpus(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsigned 
 	return 0;
 }
 
-/* The device had no state when the snapshot was made, and needs none. */
+/* Returns whether the snapshot has no state of the device, and the device needs none. */
 static bool is_as_new(struct vmm_snapshot *snapshot, struct vmm_device *dev, unsigned int index)
 {
 	return dev->ops->load_nothing && !vmm_tree_find(&snapshot->tree, "device", index) &&
@@ -562,11 +752,11 @@ static int load_devices(struct vmm_snapshot *snapshot, struct vmm_vm *vm, unsign
 }
 
 /**
- * vmm_snapshot_load - make a VM what was saved
- * @snapshot: fits; its states are used up
+ * vmm_snapshot_load - load a VM's state
+ * @snapshot: fits the VM; its states are consumed
  * @vm: switched on, its devices are as after a reset, and no vCPU has run
  *
- * The interrupt controller comes first: lines that devices raise find it as it was.
+ * The interrupt controller is loaded first, because devices raise lines.
  *
  * Return: 0, or -errno after a message; the VM must not run then
  */

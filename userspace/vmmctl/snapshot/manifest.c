@@ -4,10 +4,10 @@
  *
  *	{ "format": "ranchu-snapshot", "version": 1, "crc32": N, "body": { ... } }
  *
- * (version 2 if it needs another snapshot, "ram.base")
+ * (version 2 if it needs another snapshot, "ram.base").
  *
- * with the checksum of its body as compact text with sorted keys, so that white space does
- * not matter and every value does. Whoever reads it asks for each key by name and type.
+ * The checksum is that of the body as compact text with sorted keys, so white space does not
+ * matter. Readers get each key by its name and type.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #define FORMAT	"ranchu-snapshot"
 #define VERSION		1
 #define VERSION_BASED	2
-/* As deep as a manifest is: objects in arrays in objects. */
+/* Deepest nesting of a manifest. */
 #define DEPTH	12
 
 static int body_sum(const json_t *body, u32 *crc)
@@ -36,7 +36,7 @@ static int body_sum(const json_t *body, u32 *crc)
 
 /**
  * vmm_manifest_text - write a manifest
- * @body: what it is to have
+ * @body: its body
  *
  * Return: the text, which free() frees, or NULL after a message
  */
@@ -59,7 +59,7 @@ char *vmm_manifest_text(const json_t *body)
 	return text;
 }
 
-/* Nested more deeply than any manifest is, which the parser would follow. */
+/* Refuses deep nesting, because the parser is recursive. */
 static bool too_deep(const char *text, size_t len)
 {
 	bool quoted = false;
@@ -110,9 +110,9 @@ static int manifest_check(const json_t *manifest, const char *where)
  * vmm_manifest_parse - read a manifest
  * @text: the file
  * @len: bytes of it
- * @where: what messages call it
+ * @where: its name in messages
  *
- * Return: its body, an object that is the caller's, or NULL after a message
+ * Return: its body, an object owned by the caller, or NULL after a message
  */
 json_t *vmm_manifest_parse(const char *text, size_t len, const char *where)
 {
@@ -123,7 +123,7 @@ json_t *vmm_manifest_parse(const char *text, size_t len, const char *where)
 	if (!too_deep(text, len))
 		manifest = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (!manifest)
-		vmm_error(-EBADMSG, "snapshot: %s is torn, or no JSON", where);
+		vmm_error(-EBADMSG, "snapshot: %s is incomplete, or no JSON", where);
 	else if (!manifest_check(manifest, where))
 		body = json_incref(json_object_get(manifest, "body"));
 	json_decref(manifest);
@@ -131,10 +131,10 @@ json_t *vmm_manifest_parse(const char *text, size_t len, const char *where)
 }
 
 /**
- * vmm_manifest_number - read a number
- * @object: that has it
+ * vmm_manifest_number - get a number
+ * @object: the object that has it
  * @key: its key
- * @max: the largest that is allowed; the smallest is 0
+ * @max: largest allowed value; the smallest is 0
  * @number: filled
  *
  * Return: 0, or -EINVAL without a message
@@ -151,11 +151,11 @@ int vmm_manifest_number(const json_t *object, const char *key, u64 max, u64 *num
 }
 
 /**
- * vmm_manifest_word - read a text
- * @object: that has it
+ * vmm_manifest_word - get a text
+ * @object: the object that has it
  * @key: its key
  *
- * Return: the text, as long as @object; NULL if there is none, or one with a NUL in it
+ * Return: the text, valid as long as @object; NULL if it is missing, or contains a NUL
  */
 const char *vmm_manifest_word(const json_t *object, const char *key)
 {
@@ -166,7 +166,7 @@ const char *vmm_manifest_word(const json_t *object, const char *key)
 }
 
 /**
- * vmm_manifest_id - write a snapshot's number
+ * vmm_manifest_id - convert a snapshot's ID to text
  * @id: VMM_SNAPSHOT_ID bytes
  *
  * Return: a text, or NULL without memory

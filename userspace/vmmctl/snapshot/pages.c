@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which pages of guest RAM differ from the file that RAM began as: what a second snapshot
- * has to write.
+ * Finds the pages of guest RAM that differ from the file that RAM was mapped from: a second
+ * snapshot contains only these.
  *
- * RAM that began as a file is mapped privately. A page that anybody writes to becomes a
- * page of this process's own: vCPUs, the modules, vhost and vmmctl itself all write by this
- * mapping. So the process's page table knows every change, whoever made it, and nobody has
- * to keep a log that could miss a writer.
+ * RAM from a file is mapped privately. A page becomes private to this process when it is written,
+ * by vCPUs, kernel modules, vhost or vmmctl itself, because all use this mapping. So the process's
+ * page table shows every change, without a log that could miss a writer.
  *
  * Source: Linux Documentation/admin-guide/mm/pagemap.rst
  */
@@ -20,10 +19,10 @@
 #include "snapshot/snapshot.h"
 
 #define PAGE		VMM_PAGE_SIZE
-#define ENTRIES		4096	/* of the page table, read at once */
-#define MAPPINGS	16384	/* each can be two of the 65530 that a process may have */
+#define ENTRIES		4096	/* of the page table, read at a time */
+#define MAPPINGS	16384	/* each may split into two; a process may have 65530 */
 
-/* Of an entry in /proc/self/pagemap. */
+/* Bits of an entry in /proc/self/pagemap. */
 #define ENTRY_PRESENT	(1ULL << 63)
 #define ENTRY_SWAPPED	(1ULL << 62)
 #define ENTRY_FILE	(1ULL << 61)
@@ -39,7 +38,7 @@ static void page_set(struct vmm_pages *pages, u64 page)
 }
 
 /**
- * vmm_pages_alloc - make a set of pages, which has none
+ * vmm_pages_alloc - create an empty set of pages
  * @pages: filled; vmm_pages_free() frees it
  * @bytes: of guest RAM
  *
@@ -65,9 +64,9 @@ void vmm_pages_free(struct vmm_pages *pages)
 /**
  * vmm_pages_next - find the next pages of a set
  * @pages: the set
- * @first: where to begin; filled with the first page that is in it
+ * @first: where to begin; changed to the first page of the set from there on
  * @end: where to stop
- * @last: filled with the page behind those that follow @first
+ * @last: filled with the page after the run that begins at @first
  *
  * Return: whether there are any
  */
@@ -86,7 +85,7 @@ bool vmm_pages_next(const struct vmm_pages *pages, u64 *first, u64 end, u64 *las
 	return *first < *last;
 }
 
-/* An entry stands for a page of the host's, which may be several of ours. */
+/* Adds the pages of an entry: a host page may be several pages of the set. */
 static void entry_take(struct vmm_pages *pages, u64 entry, u64 page, u64 each)
 {
 	u64 i;
@@ -119,9 +118,9 @@ static int region_changed(struct vmm_pages *pages, const struct vmm_region *regi
 }
 
 /**
- * vmm_pages_changed - add the pages that were written to
- * @pages: gets them
- * @mem: guest RAM that began as a file; nobody changes it
+ * vmm_pages_changed - find the pages that were written to
+ * @pages: the pages are added to it
+ * @mem: guest RAM that was mapped from a file; does not change meanwhile
  * @pagemap_fd: this process's page table
  *
  * Return: 0, or -errno without a message
@@ -141,7 +140,7 @@ int vmm_pages_changed(struct vmm_pages *pages, const struct vmm_mem *mem, int pa
 	return err;
 }
 
-/* Shared with others who have it, if it can be mapped; else read. */
+/* Maps a run of pages, which shares them with other VMs; reads them if it cannot be mapped. */
 static int run_map(u8 *hva, u64 len, int fd, u64 offset, unsigned int *mappings)
 {
 	u64 host = sysconf(_SC_PAGESIZE);
@@ -157,10 +156,10 @@ static int run_map(u8 *hva, u64 len, int fd, u64 offset, unsigned int *mappings)
 }
 
 /**
- * vmm_pages_map - lay pages of a file over guest RAM
- * @pages: which
- * @mem: guest RAM that began as another file
- * @fd: the file, which has them where RAM has them
+ * vmm_pages_map - map pages of a file over guest RAM
+ * @pages: the pages
+ * @mem: guest RAM that was mapped from another file
+ * @fd: the file; its offsets are those of RAM
  *
  * Return: 0, or -errno without a message
  */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest RAM as a file: one region after the other, with holes where the guest has only
- * zeros, and a page behind it that says which snapshot it belongs to. The checksum is of
- * the pages that are not zero and where they are, so that holes do not matter.
+ * Guest RAM as a file: the regions in order, with holes where the guest has only zeros, and a page
+ * at the end with the snapshot's ID. The checksum is that of the pages that are not zero, with
+ * their positions, so it does not depend on holes.
  *
- * A file that has only what differs from another snapshot's has, behind that page, a bit for
- * each page of RAM: set where the page is this file's, be it a hole.
+ * A file that has only the differences to another snapshot has, after that page, a bit for each
+ * page of RAM, which is set if the page is in this file, also as a hole.
  */
 #include <endian.h>
 #include <errno.h>
@@ -18,16 +18,16 @@
 #include "snapshot/snapshot.h"
 
 #define PAGE	VMM_PAGE_SIZE
-#define RUN	(256 * KIB)	/* bytes that are written, or read, at once */
+#define RUN	(256 * KIB)	/* bytes that are written, or read, at a time */
 
 static const char magic[16] = "ranchu-ram-1\n";
 
 /**
- * struct ram_end - the beginning of the last page
- * @magic: what it is
- * @id: the snapshot
+ * struct ram_end - contents of the page at the end
+ * @magic: identifies the page
+ * @id: ID of the snapshot
  * @size: bytes of RAM, all regions together
- * @map: bytes behind this page: a bit for each page of RAM; 0 if all are here
+ * @map: bytes after this page: a bit for each page of RAM; 0 if all pages are in the file
  */
 struct ram_end {
 	char magic[16];
@@ -39,9 +39,9 @@ struct ram_end {
 /**
  * vmm_snapshot_write - write bytes to a file of a snapshot
  * @fd: the file
- * @bytes: what
+ * @bytes: the bytes
  * @len: how many
- * @offset: where
+ * @offset: offset in the file
  *
  * Return: 0, or -errno without a message
  */
@@ -65,8 +65,8 @@ int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset)
  * vmm_snapshot_read - read bytes from a file of a snapshot
  * @fd: the file
  * @bytes: filled
- * @len: how many, all of which must be there
- * @offset: where
+ * @len: how many; it is an error if there are fewer
+ * @offset: offset in the file
  *
  * Return: 0, or -errno without a message
  */
@@ -87,7 +87,7 @@ int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset)
 }
 
 /**
- * vmm_ram_bytes - count guest RAM
+ * vmm_ram_bytes - return the size of guest RAM
  * @mem: guest RAM
  *
  * Return: bytes of all regions
@@ -102,7 +102,13 @@ u64 vmm_ram_bytes(const struct vmm_mem *mem)
 	return bytes;
 }
 
-static bool page_is_zero(const u8 *page)
+/**
+ * vmm_page_is_zero - look whether a page has only zeros
+ * @page: VMM_PAGE_SIZE bytes
+ *
+ * Return: whether it has
+ */
+bool vmm_page_is_zero(const u8 *page)
 {
 	u64 first;
 
@@ -118,7 +124,7 @@ static u32 page_sum(u32 crc, u64 offset, const u8 *page)
 	return crc32(crc, page, PAGE);
 }
 
-/* Bytes @first to @last - 1 of a region, whole pages, those that are zero left out. */
+/* Writes bytes @first to @last - 1 of a region, whole pages, except for pages of zeros. */
 static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 last, u64 base)
 {
 	u64 begin = first;
@@ -128,7 +134,7 @@ static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 la
 	for (at = first; at < last && !err; at += PAGE) {
 		if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED))
 			return -ECANCELED;
-		if (page_is_zero(hva + at)) {
+		if (vmm_page_is_zero(hva + at)) {
 			err = vmm_snapshot_write(job->fd, hva + begin, at - begin, base + begin);
 			begin = at + PAGE;
 			continue;
@@ -142,13 +148,13 @@ static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 la
 	return err ? err : vmm_snapshot_write(job->fd, hva + begin, last - begin, base + begin);
 }
 
-/* The next pages that a file has, from @at on; false if there are none. */
+/* Finds the next pages of a file that are no hole, from @at on; false if there are none. */
 static bool next_data(int fd, u64 size, u64 *at, u64 *end)
 {
 	off_t data = lseek(fd, *at, SEEK_DATA);
 	off_t hole;
 
-	/* A file system that does not know says that all is data. */
+	/* A file system without holes reports everything as data. */
 	if (data < 0 && errno == ENXIO)
 		return false;
 	if (data < 0)
@@ -172,7 +178,7 @@ static int region_write_pages(struct vmm_ram_job *job, const struct vmm_region *
 	return err;
 }
 
-/* Of RAM that did not begin as a file, what was never touched is not touched now. */
+/* Skips untouched pages of RAM that is not from a file, without allocating them. */
 static int region_write(struct vmm_ram_job *job, const struct vmm_region *region, u64 base)
 {
 	u64 end = region->size;
@@ -192,7 +198,7 @@ static int region_write(struct vmm_ram_job *job, const struct vmm_region *region
 
 /**
  * vmm_ram_write - write guest RAM
- * @job: what and where to; nobody changes the RAM
+ * @job: the RAM, which does not change meanwhile, and the file
  *
  * Context: any thread.
  * Return: 0, -ECANCELED if it was stopped, or -errno; no message
@@ -221,11 +227,11 @@ int vmm_ram_write(struct vmm_ram_job *job)
 }
 
 /**
- * vmm_ram_check - look whether a file is a snapshot's RAM, without reading it
+ * vmm_ram_check - check the size and the last page of a file of RAM
  * @fd: the file
- * @size: bytes of RAM that it is to have
- * @id: of the snapshot
- * @map: bytes of the list of pages that it is to have
+ * @size: expected bytes of RAM
+ * @id: ID of the snapshot
+ * @map: expected bytes of the list of pages
  *
  * Return: 0, or -EINVAL after a message
  */
@@ -241,7 +247,7 @@ int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map)
 	if (vmm_snapshot_read(fd, (u8 *)&end, sizeof(end), size) ||
 	    memcmp(end.magic, magic, sizeof(magic)) || le64toh(end.size) != size ||
 	    le64toh(end.map) != map)
-		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_RAM " is torn");
+		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_RAM " is incomplete");
 	if (memcmp(end.id, id, sizeof(end.id)))
 		return vmm_error(-EINVAL,
 				 "snapshot: " VMM_SNAPSHOT_RAM " is another snapshot's (\"id\")");
@@ -249,10 +255,10 @@ int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map)
 }
 
 /**
- * vmm_ram_pages - read which pages a file has
+ * vmm_ram_pages - read the list of pages in a file
  * @fd: the file, as vmm_ram_check() allows it
  * @size: bytes of RAM
- * @pages: of as many; filled
+ * @pages: a set of that size; filled
  * @crc: filled: checksum of the list
  *
  * Return: 0, or -errno without a message
@@ -267,28 +273,31 @@ int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc)
 }
 
 /**
- * vmm_ram_sum - read all of a snapshot's RAM
- * @fd: the file, as vmm_ram_check() allows it
- * @size: bytes of RAM
- * @crc: filled, as vmm_ram_write() does
+ * vmm_ram_sum - read all of a snapshot's RAM, or of one of its disks
+ * @fd: the file, as vmm_ram_check() allows it; or a disk
+ * @size: bytes of RAM, or of the disk
+ * @crc: filled, as vmm_ram_write() does; a disk's last page ends with zeros
  *
  * Return: 0, or -errno without a message
  */
 int vmm_ram_sum(int fd, u64 size, u32 *crc)
 {
+	u64 pages = (size + PAGE - 1) / PAGE * PAGE;
 	u8 *bytes = malloc(RUN);
-	u64 at = 0, end = size;
+	u64 at = 0, end = pages;
 	int err = bytes ? 0 : -ENOMEM;
 
 	*crc = 0;
-	while (!err && at < size && next_data(fd, size, &at, &end)) {
+	while (!err && at < size && next_data(fd, pages, &at, &end)) {
 		for (; at < end && !err; at += RUN) {
 			size_t len = end - at < RUN ? end - at : RUN;
+			size_t there = size - at < len ? size - at : len;
 			size_t i;
 
-			err = vmm_snapshot_read(fd, bytes, len, at);
+			err = vmm_snapshot_read(fd, bytes, there, at);
+			memset(bytes + there, 0, len - there);
 			for (i = 0; i < len && !err; i += PAGE) {
-				if (!page_is_zero(bytes + i))
+				if (!vmm_page_is_zero(bytes + i))
 					*crc = page_sum(*crc, at + i, bytes + i);
 			}
 		}

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves a VM that stands still: the state of all its parts and its RAM go to files that
- * somebody else has made, and what the manifest is to say is returned. Nothing is opened
- * here, because a VM that runs cannot. All of it may wait for a disk or a module, and is
- * done in jobs: first the states, while nobody else uses the devices, and then RAM.
+ * Saves a VM that is paused: the state of all its parts and its RAM are written to files that a
+ * client has created, and the body of the manifest is returned. No file is opened here, because
+ * the sandbox does not allow it. Everything may wait for a disk or a module, so it runs in jobs:
+ * first the states, while the job uses the devices exclusively, and then RAM.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -67,7 +68,7 @@ static int save_tree(struct vmm_vm *vm, struct vmm_tree *tree)
 	return err ? err : save_devices(vm, tree);
 }
 
-/* What belongs to the device tree in the manifest, or NULL after a message. */
+/* Writes the device tree; returns its member of the manifest, or NULL after a message. */
 static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 {
 	json_t *json = NULL;
@@ -90,92 +91,112 @@ static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 	return json;
 }
 
-/* A disk of a clone's own goes with it. */
-static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images *images)
+/* Describes the disk. A private copy has no modification time by which the image is recognized. */
+static json_t *save_image(const struct vmm_images *images, unsigned int index, bool written,
+			  int to)
+{
+	json_t *image = vmm_image_describe(images->fd[index]);
+	u64 size;
+
+	if (image && images->copy[index])
+		json_object_del(image, "mtime");
+	if (image && written && to &&
+	    (vmm_disk_size(images, index, &size) ||
+	     json_object_set_new(image, "disk", json_pack("{s:I}", "size", (json_int_t)size)))) {
+		json_decref(image);
+		return NULL;
+	}
+	return image;
+}
+
+static json_t *images_refused(json_t *list, json_t *image, const char *why, unsigned int index)
+{
+	vmm_error(-EOPNOTSUPP, "snapshot: %s %u", why, index);
+	json_decref(image);
+	json_decref(list);
+	return NULL;
+}
+
+/* Describes all disks. A writable one is saved if there is a file for it. */
+static json_t *save_images(const struct vmm_config *cfg, const struct vmm_images *images,
+			   const int *to)
 {
 	json_t *list = json_array();
 	unsigned int i;
 
 	for (i = 0; list && i < images->count; i++) {
 		const struct vmm_disk *disk = &cfg->disk[i];
-		json_t *image;
+		json_t *image = save_image(images, i, !disk->readonly, to[i]);
 
-		image = vmm_image_describe(images->fd[i]);
-		if (!image || (cfg->clone && !disk->readonly)) {
-			vmm_error(-EOPNOTSUPP,
-				  "snapshot: disk %u is the clone's own, and goes with it", i);
-			json_decref(image);
-			json_decref(list);
-			return NULL;
-		}
-		if (json_object_set_new(image, "path", json_string(disk->path))) {
-			vmm_error(-EINVAL, "snapshot: the name of disk %u is no UTF-8", i);
-			json_decref(image);
-			json_decref(list);
-			return NULL;
-		}
+		if (!image)
+			return images_refused(list, image, "cannot describe disk", i);
+		if (images->copy[i] && !to[i])
+			return images_refused(list, image, "no file for the private copy of disk",
+					      i);
+		if (json_object_set_new(image, "path", json_string(disk->path)))
+			return images_refused(list, image, "the name is not UTF-8: disk", i);
 		json_object_set_new(image, "readonly", json_boolean(disk->readonly));
 		json_array_append_new(list, image);
 	}
 	return list;
 }
 
-/* How the VM was started: earlier snapshots' command lines, and this one's. */
-static json_t *save_layers(const struct vmm_config *cfg)
+static void feature_add(void *arg, const char *name, u64 value)
 {
-	json_t *layers = cfg->snapshot ?
-		json_deep_copy(json_object_get(vmm_snapshot_body(cfg->snapshot), "layers")) :
-		json_array();
-	json_t *words = json_array();
-	unsigned int i;
+	char text[24];
 
-	bool ok = layers && words;
+	snprintf(text, sizeof(text), "0x%llx", value);
+	json_object_set_new(arg, name, json_string(text));
+}
 
-	for (i = 0; ok && i < cfg->word_count; i++)
-		ok = !json_array_append_new(words, json_string(cfg->words[i]));
-	ok = ok && !json_array_append_new(layers, json_pack("{s:s, s:O}", "directory",
-							    cfg->directory, "words", words));
-	json_decref(words);
-	if (ok)
-		return layers;
-	vmm_error(-EINVAL, "snapshot: a word of the command line, or the directory, is no UTF-8");
-	json_decref(layers);
-	return NULL;
+/**
+ * vmm_saving_features - tell what a guest can look at of its CPU
+ * @vm: has vCPUs
+ *
+ * Return: an object, the caller's, or NULL without memory
+ */
+json_t *vmm_saving_features(const struct vmm_vm *vm)
+{
+	json_t *features = json_object();
+
+	if (features && vm->vcpus && vm->vcpu[0])
+		vmm_arch_features(vm, feature_add, features);
+	return features;
 }
 
 static json_t *save_machine(const struct vmm_vm *vm)
 {
-	return json_pack("{s:s, s:s, s:i, s:I, s:i}", "host", vmm_arch_name, "board",
+	return json_pack("{s:s, s:s, s:i, s:I, s:i, s:o}", "host", vmm_arch_name, "board",
 			 vm->board.name, "cpus", (int)vm->vcpus, "memory",
-			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic);
+			 (json_int_t)vm->cfg->memory, "gic", (int)vm->gic, "cpu",
+			 vmm_saving_features(vm));
 }
 
-/* Adds a member; false if there is none, or no memory for it. */
+/* Adds a member; false if it is NULL, or without memory. */
 static bool add(json_t *body, const char *key, json_t *value)
 {
 	return value && !json_object_set_new(body, key, value);
 }
 
-/* All but RAM. */
+/* Saves everything but the contents of RAM and disks. */
 static bool save_parts(struct vmm_vm *vm, const struct vmm_images *images, json_t *body,
-		       struct vmm_tree *tree, int fd)
+		       struct vmm_tree *tree, const struct vmm_snapshot_files *files)
 {
 	return add(body, "id", vmm_manifest_id(tree->id)) &&
 	       add(body, "created", json_integer(time(NULL))) &&
 	       add(body, "machine", save_machine(vm)) &&
-	       add(body, "layers", save_layers(vm->cfg)) &&
-	       add(body, "images", save_images(vm->cfg, images)) &&
-	       add(body, "state", save_state(vm, tree, fd));
+	       add(body, "images", save_images(vm->cfg, images, files->disk)) &&
+	       add(body, "state", save_state(vm, tree, files->state));
 }
 
 /**
  * struct vmm_saving - a VM that is being saved
  * @vm: the VM
- * @images: of its disks
- * @files: where to
- * @body: what the manifest is to have
- * @pages: what differs from the snapshot that RAM began as, if only that is saved
- * @job: the RAM
+ * @images: images of its disks
+ * @files: files to write
+ * @body: body of the manifest
+ * @pages: pages that differ from the loaded snapshot, if only these are saved
+ * @job: the writing of RAM
  */
 struct vmm_saving {
 	struct vmm_vm *vm;
@@ -189,10 +210,10 @@ struct vmm_saving {
 /**
  * vmm_saving_create - prepare to save a VM
  * @vm: the VM
- * @images: of its disks
- * @files: where to; stay the caller's, and open until vmm_saving_free()
+ * @images: images of its disks
+ * @files: files to write; owned by the caller, and open until vmm_saving_free()
  *
- * Return: the VM that is to be saved, or NULL after a message
+ * Return: the state of saving, or NULL after a message
  */
 struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images *images,
 				     const struct vmm_snapshot_files *files)
@@ -211,7 +232,7 @@ struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images 
 }
 
 /**
- * vmm_saving_free - give it back
+ * vmm_saving_free - free the state of saving
  * @saving: may be NULL; nobody uses it
  */
 void vmm_saving_free(struct vmm_saving *saving)
@@ -223,7 +244,7 @@ void vmm_saving_free(struct vmm_saving *saving)
 	free(saving);
 }
 
-/* All of RAM, or what differs from what it began as. */
+/* Selects all pages of RAM, or those that differ from the loaded snapshot. */
 static int saving_pages(struct vmm_saving *saving)
 {
 	const struct vmm_vm *vm = saving->vm;
@@ -232,14 +253,14 @@ static int saving_pages(struct vmm_saving *saving)
 		return 0;
 	if (!vm->cfg->snapshot || vm->mem.cleared)
 		return vmm_error(-EOPNOTSUPP,
-				 "snapshot: the guest does not go on from one: save all of it");
+				 "snapshot: the guest was not started from one: save without --changes");
 	saving->job.pages = &saving->pages;
 	return vmm_snapshot_changes(vm->cfg->snapshot, &vm->mem, &saving->pages);
 }
 
 /**
  * vmm_saving_state - write the state of all parts but RAM
- * @saving: the VM; its vCPUs and devices stand still, and nobody else uses the devices
+ * @saving: the state of saving; vCPUs and devices are paused, and only this job uses the devices
  *
  * Context: a job.
  * Return: 0, or -errno after a message
@@ -255,7 +276,7 @@ int vmm_saving_state(struct vmm_saving *saving)
 		memcpy(saving->job.id, tree->id, sizeof(tree->id));
 		ok = ok && !saving_pages(saving) &&
 		     save_parts(saving->vm, saving->images, saving->body, tree,
-				saving->files.state);
+				&saving->files);
 		vmm_tree_free(tree);
 	}
 	free(tree);
@@ -286,17 +307,37 @@ static json_t *ram_describe(const struct vmm_saving *saving)
 	return NULL;
 }
 
+/* Writes the disks that the manifest has a file of. */
+static int write_disks(struct vmm_saving *saving)
+{
+	const json_t *list = json_object_get(saving->body, "images");
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < saving->images->count; i++) {
+		if (!json_object_get(json_array_get(list, i), "disk"))
+			continue;
+		err = vmm_disk_write(saving->images, i, saving->files.disk[i], &saving->job.stop);
+		if (err)
+			return vmm_error(-err, "snapshot: " VMM_SNAPSHOT_DISK, i);
+	}
+	return 0;
+}
+
 /**
- * vmm_saving_ram - write RAM
- * @saving: the VM, whose other parts are written; its vCPUs and devices stand still
+ * vmm_saving_ram - write RAM and writable disks
+ * @saving: the state of saving, after vmm_saving_state(); vCPUs and devices are paused
  *
  * Context: a job.
  * Return: 0, or -errno after a message
  */
 int vmm_saving_ram(struct vmm_saving *saving)
 {
-	int err = vmm_ram_write(&saving->job);
+	int err = write_disks(saving);
 
+	if (err)
+		return err;
+	err = vmm_ram_write(&saving->job);
 	if (err)
 		return vmm_error(-err, "snapshot: " VMM_SNAPSHOT_RAM);
 	if (add(saving->body, "ram", ram_describe(saving)))
@@ -305,7 +346,7 @@ int vmm_saving_ram(struct vmm_saving *saving)
 }
 
 /**
- * vmm_saving_stop - have the job that writes RAM end soon, with an error
+ * vmm_saving_stop - make the job that writes RAM end soon, with an error
  * @saving: may be NULL
  *
  * Context: any thread.
@@ -317,10 +358,10 @@ void vmm_saving_stop(struct vmm_saving *saving)
 }
 
 /**
- * vmm_saving_body - tell what the manifest is to have
- * @saving: all of it is written
+ * vmm_saving_body - return the body of the manifest
+ * @saving: everything is written
  *
- * Return: the same, to be given back
+ * Return: the body, with a new reference
  */
 json_t *vmm_saving_body(const struct vmm_saving *saving)
 {

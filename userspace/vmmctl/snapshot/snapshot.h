@@ -6,14 +6,18 @@
  *	state.dtb	the state of vCPUs, interrupt controller and devices: a flattened
  *			device tree, which dtc prints (tree.c)
  *	ram		guest RAM, region after region, with holes where it is zero, and a
- *			page at the end that says whose it is (ram.c); or only what differs
+ *			page at the end with the snapshot's ID (ram.c); or only what differs
  *			from another snapshot's, with a list of these pages (pages.c)
+ *	disk-0 ...	what the first disk was, if the guest writes to it, as a raw image with
+ *			holes (disk.c); and of each other such disk
  *
- * A VM writes the two latter to files that it is given, in the sandbox (save.c); who has
- * given them makes the directory (control/snapshot.c). A VM that goes on from a snapshot
- * opens it before the sandbox and takes the state inside (load.c).
+ * A VM writes all but the first, in the sandbox, to files that it is given (save.c); the
+ * program that gives the files creates the directory (control/snapshot.c), and takes the VM's
+ * options from a file that was written before the VM entered the sandbox (origin.c). A VM that
+ * starts from a snapshot opens it before it enters the sandbox and loads the state inside
+ * (load.c).
  *
- * Nothing in a snapshot is trusted: it may be torn, foreign, newer, or made to harm.
+ * A snapshot is not trusted: it may be incomplete, foreign, newer, or malicious.
  */
 #ifndef SNAPSHOT_H
 #define SNAPSHOT_H
@@ -22,11 +26,14 @@
 
 #include "machine/machine.h"
 
-#define VMM_SNAPSHOT_ID		16	/* bytes of a snapshot's number */
+#define VMM_SNAPSHOT_ID		16	/* bytes of a snapshot's ID */
 #define VMM_SNAPSHOT_MANIFEST	"manifest.json"
 #define VMM_SNAPSHOT_STATE	"state.dtb"
 #define VMM_SNAPSHOT_RAM	"ram"
+#define VMM_SNAPSHOT_DISK	"disk-%u"
+#define VMM_SNAPSHOT_FILE	16	/* bytes of a file's name, its end included */
 
+struct vmm_image_past;
 struct vmm_images;
 struct vmm_snapshot;
 
@@ -48,10 +55,10 @@ const char *vmm_manifest_word(const json_t *object, const char *key);
 
 /**
  * struct vmm_tree - states of a machine's parts
- * @id: of the snapshot
+ * @id: ID of the snapshot
  * @parts: how many
  * @name: of each part's node, as "cpu@0"
- * @state: of each part; belongs to the tree
+ * @state: of each part; owned by the tree
  */
 struct vmm_tree {
 	u8 id[VMM_SNAPSHOT_ID];
@@ -69,16 +76,16 @@ int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size);
 /* ---- pages.c: sets of pages of guest RAM ---- */
 
 /**
- * struct vmm_pages - a set of pages of guest RAM, counted as the file of RAM has them
+ * struct vmm_pages - a set of pages of guest RAM, numbered as in the file of RAM
  * @count: pages of RAM
- * @bit: a bit for each
+ * @bit: a bit for each page
  */
 struct vmm_pages {
 	u64 count;
 	u8 *bit;
 };
 
-/* Bytes of a set, for so many bytes of RAM. */
+/* Bytes of the bits of a set, for @ram bytes of RAM. */
 static inline u64 vmm_pages_bytes(u64 ram)
 {
 	return (ram / VMM_PAGE_SIZE + 7) / 8;
@@ -95,11 +102,11 @@ int vmm_pages_map(const struct vmm_pages *pages, const struct vmm_mem *mem, int 
 /**
  * struct vmm_ram_job - guest RAM that is written to a file
  * @mem: the RAM
- * @id: of the snapshot
+ * @id: ID of the snapshot
  * @fd: an empty file
  * @pages: which pages are written; NULL for all
- * @stop: set by another thread: it is not wanted any more
- * @crc: filled
+ * @stop: set by another thread to cancel the job
+ * @crc: filled: the checksum
  */
 struct vmm_ram_job {
 	const struct vmm_mem *mem;
@@ -112,23 +119,31 @@ struct vmm_ram_job {
 
 int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset);
 int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset);
+bool vmm_page_is_zero(const u8 *page);
 u64 vmm_ram_bytes(const struct vmm_mem *mem);
 int vmm_ram_write(struct vmm_ram_job *job);
 int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map);
 int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc);
 int vmm_ram_sum(int fd, u64 size, u32 *crc);
 
-/* ---- save.c: in a VM that runs ---- */
+/* ---- disk.c ---- */
+
+int vmm_disk_size(const struct vmm_images *images, unsigned int index, u64 *size);
+int vmm_disk_write(const struct vmm_images *images, unsigned int index, int fd, const bool *stop);
+
+/* ---- save.c: in a running VM ---- */
 
 /**
- * struct vmm_snapshot_files - where a VM is saved to
+ * struct vmm_snapshot_files - the files that a VM is saved to
  * @state: an empty file, open for writing
  * @ram: the same
- * @changes: only what differs from the snapshot that the VM began as
+ * @disk: the same, for each disk; 0 for none
+ * @changes: save only pages that differ from the loaded snapshot
  */
 struct vmm_snapshot_files {
 	int state;
 	int ram;
+	int disk[VMM_DISKS];
 	bool changes;
 };
 
@@ -140,14 +155,23 @@ void vmm_saving_free(struct vmm_saving *saving);
 int vmm_saving_state(struct vmm_saving *saving);
 int vmm_saving_ram(struct vmm_saving *saving);
 void vmm_saving_stop(struct vmm_saving *saving);
+json_t *vmm_saving_features(const struct vmm_vm *vm);
 json_t *vmm_saving_body(const struct vmm_saving *saving);
+
+/* ---- origin.c: what a VM was started with, which the VM itself is not asked ---- */
+
+char *vmm_origin_text(const struct vmm_config *cfg);
+json_t *vmm_origin_parse(const char *text, size_t len);
+json_t *vmm_origin_body(const json_t *origin, const json_t *answer);
 
 /* ---- load.c ---- */
 
+json_t *vmm_manifest_peek(const char *path);
 struct vmm_snapshot *vmm_snapshot_open(const char *path);
 void vmm_snapshot_close(struct vmm_snapshot *snapshot);
 const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot);
+void vmm_snapshot_disks(const struct vmm_snapshot *snapshot, struct vmm_image_past *past);
 int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem);
 int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_mem *mem,
 			 struct vmm_pages *pages);

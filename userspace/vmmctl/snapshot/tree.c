@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The states of a machine's parts as a flattened device tree: a node for each part, with
- * the model's name, the version of its fields, and a property for each field. A field
- * keeps its place among the others, and its number is in the property's name.
+ * The states of a machine's parts as a flattened device tree: a node for each part, with the
+ * model's name, the version of its fields, and a property for each field. Fields keep their order;
+ * a field's number is in the name of its property.
  *
  *	/ {
  *		compatible = "ranchu,snapshot";
@@ -27,9 +27,9 @@
 
 /**
  * vmm_tree_add - add a part
- * @tree: all zero in the beginning
- * @node: what it is
- * @index: which of these
+ * @tree: all zero at first
+ * @node: type of the part
+ * @index: index among parts of that type
  *
  * Return: its state, to be filled; NULL if there are too many
  */
@@ -49,8 +49,8 @@ struct vmm_state *vmm_tree_add(struct vmm_tree *tree, const char *node, unsigned
 /**
  * vmm_tree_find - find a part
  * @tree: the tree
- * @node: what it is
- * @index: which of these
+ * @node: type of the part
+ * @index: index among parts of that type
  *
  * Return: its state, or NULL
  */
@@ -125,7 +125,7 @@ static int tree_write(void *fdt, int room, struct vmm_tree *tree)
 }
 
 /**
- * vmm_tree_write - make a device tree
+ * vmm_tree_write - write a device tree
  * @tree: all its states were written
  * @blob: set: the device tree, which free() frees
  * @size: set: bytes of it
@@ -138,7 +138,7 @@ int vmm_tree_write(struct vmm_tree *tree, void **blob, size_t *size)
 	unsigned int i;
 	int err;
 
-	/* A property has a head and, at worst, as much padding and a name of its own. */
+	/* A property has a header, and at worst as much padding and its own name. */
 	for (i = 0; i < tree->parts; i++)
 		room += 8 * tree->state[i].len;
 	if (room > INT32_MAX)
@@ -163,7 +163,7 @@ static int refuse(const char *what)
 	return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE ": %s", what);
 }
 
-/* Number of a field, whose property is called "field-" and that; -1 for others. */
+/* Returns the field's number in the name "field-N"; -1 for other properties. */
 static s64 field_tag(const char *name)
 {
 	char again[32];
@@ -251,7 +251,7 @@ static int root_check(struct vmm_tree *tree, const void *fdt)
  * vmm_tree_read - read a device tree
  * @tree: filled; vmm_tree_free() frees it, after an error as well
  * @blob: the device tree, aligned to 8 bytes
- * @size: bytes there
+ * @size: bytes of @blob
  *
  * Return: 0, or -errno after a message
  */
@@ -261,11 +261,14 @@ int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size)
 	int err;
 
 	memset(tree, 0, sizeof(*tree));
-	/* libfdt's own check of trees of old versions can crash. */
+	/*
+	 * libfdt's full check can crash for trees of old versions, so the version is checked
+	 * first.
+	 */
 	if (size < sizeof(struct fdt_header) || fdt_check_header(blob) ||
 	    fdt_version(blob) != FDT_LAST_SUPPORTED_VERSION ||
 	    fdt_totalsize(blob) != size || fdt_check_full(blob, size))
-		return refuse("it is torn, or no device tree");
+		return refuse("it is incomplete, or no device tree");
 	err = root_check(tree, blob);
 	if (err)
 		return err;

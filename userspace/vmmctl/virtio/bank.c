@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The board's 32 virtio-mmio transports: which device is behind which, and how
- * their registers, doorbells and interrupts are wired to KVM.
+ * The board's 32 virtio-mmio transports: their devices, and the connection of their registers,
+ * doorbells and interrupts to KVM.
  *
- * With a register window the guest reads all of them without an exit; without
- * one the same memory answers exits. Devices get the transports from the highest
- * one down (models.c has their order).
+ * With a register window the guest reads all of them without an exit; without one, exits are
+ * answered from the same memory. Devices get the transports from the highest one down (models.c
+ * has their order).
  */
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,8 +23,8 @@
  * struct transport - a transport with a device behind it
  * @v: the device
  * @line: its interrupt
- * @ack: the doorbell of acknowledged interrupts
- * @bell: of each queue
+ * @ack: doorbell of interrupt acknowledgements
+ * @bell: doorbell of each queue
  */
 struct transport {
 	struct vmm_virtio v;
@@ -34,22 +35,23 @@ struct transport {
 
 /**
  * struct bank - the transports
+ * @set: the devices behind them; vmm_virtio_commands want it first
  * @dev: the row of transports on the board
  * @window: registers of all, one after the other
  * @window_fd: memfd behind it
- * @ack_fd: eventfd that takes acknowledged interrupts; nobody reads it
+ * @ack_fd: eventfd of interrupt acknowledgements; never read
  * @t: by number, NULL for one without a device
- * @set: the devices behind them
  */
 struct bank {
+	struct vmm_virtio_set set;
 	struct vmm_device *dev;
 	struct vmm_read_window window;
 	int window_fd;
 	int ack_fd;
 	struct transport *t[RANCHU_VIRTIO_MMIO_COUNT];
-	struct vmm_virtio_set set;
 };
 
+static_assert(!offsetof(struct bank, set), "the state begins with the set");
 static_assert(RANCHU_VIRTIO_MMIO_COUNT == VMM_VIRTIO_PLACES, "a place is a transport");
 
 static u8 *bank_regs(const struct bank *b, unsigned int slot)
@@ -74,7 +76,7 @@ static void bank_write(struct vmm_device *dev, u64 offset, u64 value, unsigned i
 		vmm_virtio_mmio_write(&t->v, offset % dev->size, value, len);
 }
 
-/* What the guest writes in steady state never gets to bank_write(). */
+/* Writes of a running driver signal these doorbells and do not reach bank_write(). */
 static int transport_doorbells(struct bank *b, struct transport *t)
 {
 	u64 base = b->dev->base + t->v.slot * b->dev->size;
@@ -146,7 +148,7 @@ static int bank_plug(void *arg, const struct vmm_virtio_ops *ops, unsigned int i
 	err = vmm_virtio_open_events(&t->v);
 	if (err)
 		goto err_destroy;
-	/* In the machine's lists from here on: it stays until the bank goes. */
+	/* Its lines and doorbells are in the VM's lists from here on: freed with the bank only. */
 	b->t[slot] = t;
 	b->set.v[slot] = &t->v;
 	vmm_virtio_mmio_plug(&t->v);
@@ -159,7 +161,7 @@ err_free:
 	return err;
 }
 
-/* The highest that is free. */
+/* Finds the highest free transport. */
 static int bank_next(const struct vmm_virtio_place *at, const struct vmm_virtio_ops *ops)
 {
 	int slot = VMM_VIRTIO_PLACES - 1;
@@ -227,7 +229,7 @@ static int bank_create(struct vmm_device *dev)
 	if (err)
 		bank_destroy(dev);
 	else
-		vmm_virtio_tell(dev->vm, &b->set);
+		vmm_virtio_note_exits(dev->vm, &b->set);
 	return err;
 }
 
@@ -292,51 +294,11 @@ static void bank_parts(struct vmm_device *dev, struct vmm_report_visitor *visito
 	vmm_virtio_set_parts(&b->set, visitor);
 }
 
-static int bank_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "resize", arg);
-}
-
-static int bank_jack(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "jack", arg);
-}
-
-static int bank_key(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "key", arg);
-}
-
-static int bank_touch(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "touch", arg);
-}
-
-static const struct vmm_device_command bank_commands[] = {
-	{ "resize", "look again at the sizes of disks", bank_resize },
-	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", bank_jack },
-	{ "key", "CODE PRESSED: press or release a key of the keyboard", bank_key },
-	{ "touch", "X Y PRESSED: touch the multitouch screen", bank_touch },
-	{ 0 },
-};
-
 /**
- * vmm_virtio_disk_base - tell where a disk is, by which guests know it
+ * vmm_virtio_disk_base - return the address of a disk, which device trees and command lines name
  * @board: the board
  * @cfg: has all devices
- * @index: of the disk
+ * @index: index of the disk
  *
  * Return: guest physical address of its transport; 0 if the devices do not fit
  */
@@ -372,5 +334,5 @@ const struct vmm_device_ops vmm_virtio_bank_ops = {
 	.load = bank_load,
 	.describe = bank_describe,
 	.parts = bank_parts,
-	.commands = bank_commands,
+	.commands = vmm_virtio_commands,
 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The core of a virtio device, whatever its transport: the state machine that a driver
- * walks through with features, status and queues, and the configuration. It knows no
- * register and nothing of KVM.
+ * The core of a virtio device, independent of its transport: the state machine of features, status
+ * and queues, and the configuration. It knows no registers, and nothing of KVM.
  *
  * Source: VIRTIO 1.2, 2.1 Device Status Field, 2.2 Feature Bits, 2.5 Device
  * Configuration Space; 3.1.1 Driver Requirements: Device Initialization.
@@ -36,7 +35,7 @@ static void config_interrupt_locked(struct vmm_virtio *v)
 	vmm_event_signal(v->call_fd);
 }
 
-/* A driver that has started the device is interrupted. */
+/* Sets NEEDS_RESET; interrupts the driver if it has started the device. */
 static void fail_locked(struct vmm_virtio *v)
 {
 	if (!(v->status & VIRTIO_CONFIG_S_NEEDS_RESET))
@@ -64,7 +63,7 @@ void vmm_virtio_fail(struct vmm_virtio *v)
 /**
  * vmm_virtio_fail_if - make the device ask its driver for a reset if a ring is broken
  * @v: the device
- * @err_fd: eventfd that says so. Stopping the device clears it: a ring of the driver
+ * @err_fd: eventfd that is signalled then. Stopping the device clears it: a ring of the driver
  *	that was there before is no error of the next one
  *
  * Context: any thread, without @v->lock.
@@ -85,12 +84,12 @@ bool vmm_virtio_fail_if(struct vmm_virtio *v, int err_fd)
 }
 
 /**
- * vmm_virtio_blame - say what went wrong at a guest's doing
+ * vmm_virtio_blame - report an error that a guest has caused
  * @v: the device
  * @err: as for vmm_error()
- * @text: what it was
+ * @text: the error
  *
- * A guest may do it again and again; it is said once in a life of the guest.
+ * The message is written once in a life of the guest, which may repeat the error.
  *
  * Context: any thread.
  * Return: -errno
@@ -118,8 +117,8 @@ static void stop_locked(struct vmm_virtio *v)
 }
 
 /*
- * What the transport shows comes first: the device may interrupt another CPU of the
- * guest's before it has started altogether.
+ * The transport's registers are updated first: the device may interrupt another CPU of the guest
+ * before it has started completely.
  */
 static void start_locked(struct vmm_virtio *v)
 {
@@ -132,7 +131,7 @@ static void start_locked(struct vmm_virtio *v)
 	}
 }
 
-/* Others may read the eventfds of a queue meanwhile. */
+/* Resets a queue's members, but not its eventfds, which others may be reading. */
 static void queue_forget(struct vmm_virtio *v, struct vmm_virtio_queue *q)
 {
 	q->num = v->queue_max;
@@ -154,7 +153,7 @@ static void reset_locked(struct vmm_virtio *v)
 	v->offered_sel = 0;
 	v->accepted_sel = 0;
 	v->queue_sel = 0;
-	/* A driver that reads no 0 here knows that the reset is not complete. */
+	/* A status other than 0 tells the driver that the reset is not complete. */
 	v->status = v->stop_pending ? VIRTIO_CONFIG_S_NEEDS_RESET : 0;
 	v->config_pending = false;
 	for (i = 0; i < v->queues; i++)
@@ -162,7 +161,7 @@ static void reset_locked(struct vmm_virtio *v)
 	show(v);
 }
 
-/* What a legacy driver never says, as there was nothing to say it with. */
+/* Legacy drivers do not set FEATURES_OK, which did not exist. */
 static bool features_agreed(const struct vmm_virtio *v)
 {
 	if (v->legacy)
@@ -171,12 +170,12 @@ static bool features_agreed(const struct vmm_virtio *v)
 }
 
 /**
- * vmm_virtio_set_status - take a driver's write to the device status
+ * vmm_virtio_set_status - handle a driver's write to the device status
  * @v: the device
  * @value: what was written
  *
- * Bits only come; a write of 0 is how they go. FEATURES_OK stays away from a driver that
- * wants what there is not, or whose age is not the transport's.
+ * Bits are only added; a write of 0 resets the device. FEATURES_OK is not set for a driver that
+ * accepts features which were not offered, or whose version is not the transport's.
  */
 void vmm_virtio_set_status(struct vmm_virtio *v, u32 value)
 {
@@ -200,7 +199,7 @@ void vmm_virtio_set_status(struct vmm_virtio *v, u32 value)
 }
 
 /**
- * vmm_virtio_offered_half - tell what is offered
+ * vmm_virtio_offered_half - return a half of the offered features
  * @v: the device
  *
  * Return: the half of the features that the driver has selected; 0 for a third one
@@ -211,12 +210,12 @@ u32 vmm_virtio_offered_half(const struct vmm_virtio *v)
 }
 
 /**
- * vmm_virtio_accept_half - take a driver's write to the features
+ * vmm_virtio_accept_half - handle a driver's write to the features
  * @v: the device
  * @value: the half that the driver has selected
  *
- * Settled features are not changed any more, whatever the driver writes: rings were
- * checked with them. A legacy driver settles them by starting the device.
+ * After FEATURES_OK the features do not change, whatever the driver writes: rings were checked with
+ * them. For a legacy driver, starting the device has that effect.
  */
 void vmm_virtio_accept_half(struct vmm_virtio *v, u32 value)
 {
@@ -240,7 +239,7 @@ struct vmm_virtio_queue *vmm_virtio_queue_selected(struct vmm_virtio *v)
 	return v->queue_sel < v->queues ? &v->queue[v->queue_sel] : NULL;
 }
 
-/* Whether the driver may give up a queue of a running device and set it up again. */
+/* Returns whether the driver may reset a queue of a running device and set it up again. */
 static bool has_queue_reset(const struct vmm_virtio *v)
 {
 	return vmm_virtio_accepted(v, VIRTIO_F_RING_RESET) &&
@@ -248,11 +247,10 @@ static bool has_queue_reset(const struct vmm_virtio *v)
 }
 
 /**
- * vmm_virtio_queue_enable - take a driver's word that a queue is set up, or given up
+ * vmm_virtio_queue_enable - handle a driver's write to a queue's ready register
  * @v: the device
- * @q: the queue; while it is ready the transport changes nothing of it
- * @ready: whether it is set up; it is not, whatever the driver says, if it has a size
- *	that no queue can have
+ * @q: the queue; while it is ready the transport does not change it
+ * @ready: whether the driver has set it up; ignored if the queue has an invalid size
  */
 void vmm_virtio_queue_enable(struct vmm_virtio *v, struct vmm_virtio_queue *q, bool ready)
 {
@@ -273,7 +271,7 @@ void vmm_virtio_queue_enable(struct vmm_virtio *v, struct vmm_virtio_queue *q, b
 }
 
 /**
- * vmm_virtio_queue_reset - take a driver's reset of one queue
+ * vmm_virtio_queue_reset - handle a driver's reset of one queue
  * @v: the device
  * @q: the queue; afterwards it is as after a reset of the device
  *
@@ -289,9 +287,9 @@ void vmm_virtio_queue_reset(struct vmm_virtio *v, struct vmm_virtio_queue *q)
 }
 
 /**
- * vmm_virtio_kick - take a driver's notification that no doorbell has taken
+ * vmm_virtio_kick - handle a driver's notification that no doorbell has handled
  * @v: the device
- * @queue: which queue the driver means
+ * @queue: number of the queue
  */
 void vmm_virtio_kick(struct vmm_virtio *v, u32 queue)
 {
@@ -302,7 +300,7 @@ void vmm_virtio_kick(struct vmm_virtio *v, u32 queue)
 }
 
 /**
- * vmm_virtio_write_config - take a driver's write to the configuration
+ * vmm_virtio_write_config - handle a driver's write to the configuration
  * @v: the device
  * @offset: byte offset
  * @value: what was written
@@ -315,7 +313,7 @@ void vmm_virtio_write_config(struct vmm_virtio *v, u32 offset, u64 value, unsign
 }
 
 /**
- * vmm_virtio_ack_config - take a driver's word that it has seen a changed configuration
+ * vmm_virtio_ack_config - handle the driver's acknowledgment of a configuration change
  * @v: the device
  */
 void vmm_virtio_ack_config(struct vmm_virtio *v)
@@ -325,10 +323,10 @@ void vmm_virtio_ack_config(struct vmm_virtio *v)
 }
 
 /**
- * vmm_virtio_enter - begin to serve an access of a driver's
+ * vmm_virtio_enter - begin to handle an access of a driver
  * @v: the device
  *
- * One write after the other, although a model may let go of the lock.
+ * Serialises writes, although a model may release the lock while it waits.
  *
  * Context: any thread; takes @v->lock.
  */
@@ -357,8 +355,8 @@ void vmm_virtio_leave(struct vmm_virtio *v)
  * @config: the configuration, from its beginning
  * @len: bytes, at most VMM_VIRTIO_CONFIG
  *
- * A driver that reads meanwhile may see half of it, with the old generation. It
- * is interrupted afterwards, as the generation changes, and reads again.
+ * A driver that reads at the same time may get a part of the old configuration, with the old
+ * generation. It is interrupted after the generation has changed, and reads again.
  *
  * Context: any thread, without @v->lock.
  */
@@ -377,11 +375,11 @@ void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len)
 /**
  * vmm_virtio_answer_locked - answer a write to the configuration
  * @v: the device, @v->lock held
- * @config: what the driver reads next, from the beginning of the configuration
+ * @config: the new configuration, from its beginning
  * @len: bytes, at most VMM_VIRTIO_CONFIG
  *
- * For a configuration that the driver asks for piece by piece: it has not changed, so
- * there is no interrupt.
+ * For a configuration that the driver queries piece by piece (select, then read): it has not
+ * changed, so there is no interrupt.
  */
 void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len)
 {
@@ -406,7 +404,7 @@ void vmm_virtio_reset(struct vmm_virtio *v)
 	if (v->ops->reset)
 		v->ops->reset(v);
 	__atomic_store_n(&v->blamed, false, __ATOMIC_RELAXED);
-	/* Whatever was signalled last is not for the next guest. */
+	/* A pending signal is not for the next guest. */
 	vmm_event_clear(v->call_fd);
 	for (i = 0; i < v->queues; i++) {
 		vmm_event_clear(v->queue[i].call_fd);
@@ -415,16 +413,16 @@ void vmm_virtio_reset(struct vmm_virtio *v)
 }
 
 /**
- * vmm_virtio_go_on - start a device whose state was loaded, if its driver had started it
+ * vmm_virtio_start_loaded - start a device that was loaded, if its driver had started it
  * @v: the device
- * @running: the driver had
+ * @running: the driver had started it
  *
- * The driver gets an interrupt for each queue and each queue a kick: what was signalled
- * and not taken when the device was saved is not lost, and more does no harm.
+ * The driver gets an interrupt for each queue, and each queue a kick: signals that were pending
+ * when the device was saved are not lost, and additional ones do no harm.
  *
  * Context: @v->lock held.
  */
-void vmm_virtio_go_on(struct vmm_virtio *v, bool running)
+void vmm_virtio_start_loaded(struct vmm_virtio *v, bool running)
 {
 	unsigned int i;
 
@@ -447,7 +445,7 @@ void vmm_virtio_go_on(struct vmm_virtio *v, bool running)
 /**
  * vmm_virtio_attach - show a device to the guest
  * @v: created by its model, with eventfds
- * @transport: how; it stays until vmm_virtio_detach()
+ * @transport: the transport; used until vmm_virtio_detach()
  */
 void vmm_virtio_attach(struct vmm_virtio *v, const struct vmm_virtio_transport *transport)
 {
@@ -463,7 +461,7 @@ void vmm_virtio_attach(struct vmm_virtio *v, const struct vmm_virtio_transport *
 }
 
 /**
- * vmm_virtio_detach - stop a device and take it away from the guest
+ * vmm_virtio_detach - stop a device and hide it from the guest
  * @v: the device; no vCPU runs
  */
 void vmm_virtio_detach(struct vmm_virtio *v)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The registers of one virtio-mmio transport, version 2, or version 1 for drivers
- * from before virtio 1.0, in front of the device's core (device.c), and nothing of KVM.
+ * The registers of one virtio-mmio transport, version 2, or version 1 for drivers older than
+ * virtio 1.0, on top of the device's core (device.c). It knows nothing of KVM.
  *
- * Everything that can be read is kept in memory as the driver is to read it, and
- * each write brings that memory up to date. So it does not matter whether the
- * guest reads the memory itself (the register window) or through an exit.
+ * The values of all readable registers are kept in memory, and each write updates that memory. So
+ * it does not matter whether the guest reads the memory itself (the register window) or through an
+ * exit.
  *
- * In steady state no write gets here either: QueueNotify signals an eventfd, and
- * so does an InterruptACK of 1. That is why InterruptStatus says "used buffer"
- * all the time that the device runs: a driver that was interrupted looks into its
- * rings anyway. An acknowledged change of configuration is a 3 and does get here.
+ * A running driver's writes do not exit either: QueueNotify signals an eventfd, and so does an
+ * InterruptACK of 1. For that reason, InterruptStatus has "used buffer" set as long as the device
+ * runs: a driver that was interrupted checks its rings anyway. An acknowledged configuration change
+ * is a write of 3, which does exit.
  *
  * Source: Virtual I/O Device (VIRTIO) Version 1.2, 4.2.2 MMIO Device Register
  * Layout, 4.2.4 Legacy interface; 2.7.2 for where a legacy ring's pieces are.
@@ -24,12 +24,12 @@
 #define VIRTIO_MMIO_MAGIC	0x74726976	/* "virt" */
 #define VIRTIO_MMIO_LEGACY	1
 #define VIRTIO_MMIO_MODERN	2
-/* What the reference's transports say: "QEMU". */
+/* The vendor of the reference's transports, "QEMU". */
 #define VIRTIO_MMIO_VENDOR	0x554d4551
 
 /*
- * The guest may read while this writes: each register is stored whole, and the
- * driver's next access, by the CPU whose write caused it, comes after it.
+ * The guest may read concurrently: each register is stored as a whole, and the driver's next access
+ * comes later, on the CPU whose write is handled here.
  */
 static void reg_set(u8 *regs, u32 offset, u32 value)
 {
@@ -45,7 +45,7 @@ static u32 reg_get(const u8 *regs, u32 offset)
  * vmm_virtio_mmio_idle - show a transport without a device
  * @regs: its registers, zeroed before first use
  *
- * Device id 0 is what makes a driver leave it alone.
+ * Drivers ignore a transport with device ID 0.
  */
 void vmm_virtio_mmio_idle(u8 *regs)
 {
@@ -67,7 +67,7 @@ u64 vmm_virtio_mmio_peek(const u8 *regs, u32 offset)
 	size_t room = RANCHU_VIRTIO_MMIO_SIZE - offset;
 	u64 value = 0;
 
-	/* A register is read whole, as the guest itself would read it. */
+	/* Reads whole registers, as the guest does in the register window. */
 	if (offset % sizeof(u32) == 0) {
 		value = reg_get(regs, offset);
 		if (room > sizeof(u32))
@@ -132,7 +132,7 @@ static void show_identity(struct vmm_virtio *v)
 	reg_set(v->regs, VIRTIO_MMIO_DEVICE_ID, v->id);
 }
 
-/* All of a legacy ring is in one piece; a page number of 0 gives it up. */
+/* A legacy ring is in one piece of memory; page number 0 resets the queue. */
 static void write_queue_pfn(struct vmm_virtio *v, struct vmm_virtio_queue *q, u32 pfn)
 {
 	u64 align = q->align;
@@ -145,7 +145,10 @@ static void write_queue_pfn(struct vmm_virtio *v, struct vmm_virtio_queue *q, u3
 		q->pfn = pfn;
 		q->desc = (u64)pfn * v->page_size;
 		q->driver = q->desc + 16ULL * q->num;
-		/* Flags, index, entries, and the event index, offered or not. */
+		/*
+		 * After flags, index, entries and event index, which has its place also if it
+		 * is not offered.
+		 */
 		q->device = (q->driver + 6 + 2ULL * q->num + align - 1) & ~(align - 1);
 		q->ready = true;
 	}
@@ -241,7 +244,7 @@ static void write_locked(struct vmm_virtio *v, u32 offset, u64 value, unsigned i
 		mmio_show(v);
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		/* What the doorbell's eventfd did not match, by an odd width, say. */
+		/* The write did not match the doorbell, for example because of its width. */
 		vmm_virtio_kick(v, value);
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All virtio devices of a VM, whatever their transport. Places are given in the order of
- * the table below, because guests know disks by the places that result. A device for
- * which the command line names a place gets that one, and it is left out for all others.
+ * All virtio devices of a VM, independent of their transport. Places are assigned in the order of
+ * the table below, because guests find disks by their places. A device whose option names a place
+ * gets it; the other devices skip that place.
  */
 #include <endian.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static const struct vmm_virtio_ops *const virtio_models[] = {
 	&vmm_sound_ops,
 };
 
-/* The place that the config wants for a device, or -1 for any. */
+/* The place that the config names for a device, or -1 for none. */
 static int place_wanted(const struct vmm_config *cfg, const struct vmm_virtio_ops *ops,
 			unsigned int index)
 {
@@ -43,7 +43,7 @@ static int assign_one(const struct vmm_config *cfg, vmm_virtio_next next,
 	int slot = place_wanted(cfg, ops, index);
 
 	if (slot >= 0 && at[slot].ops)
-		return vmm_error(-EBUSY, "two virtio devices want slot %d", slot);
+		return vmm_error(-EBUSY, "two virtio devices have slot %d", slot);
 	if (slot < 0)
 		slot = next(at, ops);
 	if (slot < 0)
@@ -52,7 +52,7 @@ static int assign_one(const struct vmm_config *cfg, vmm_virtio_next next,
 	return 0;
 }
 
-/* Gives places to all devices that name one, or to all that do not. */
+/* Assigns places to all devices whose option names one, or to all others. */
 static int assign_some(const struct vmm_config *cfg, vmm_virtio_next next,
 		       struct vmm_virtio_place *at, bool named)
 {
@@ -72,9 +72,9 @@ static int assign_some(const struct vmm_config *cfg, vmm_virtio_next next,
 }
 
 /**
- * vmm_virtio_assign - say where all devices are: those that name their place first
+ * vmm_virtio_assign - assign places to all devices, first to those whose option names one
  * @cfg: has all devices
- * @next: finds a place for a device that names none
+ * @next: finds a place for another device
  * @at: filled
  *
  * Return: 0, or -errno after a message
@@ -90,10 +90,10 @@ int vmm_virtio_assign(const struct vmm_config *cfg, vmm_virtio_next next,
 }
 
 /**
- * vmm_virtio_place_of - tell where a device is
+ * vmm_virtio_place_of - return the place of a device
  * @at: from vmm_virtio_assign()
  * @ops: its model
- * @index: which of the config's devices of that model; it is there
+ * @index: which of the config's devices of that model; it must exist
  *
  * Return: its place
  */
@@ -108,10 +108,10 @@ int vmm_virtio_place_of(const struct vmm_virtio_place *at, const struct vmm_virt
 }
 
 /**
- * vmm_virtio_plug_all - make all devices, in the order of their models
+ * vmm_virtio_plug_all - create all devices, in the order of their models
  * @cfg: has them
  * @next: as for vmm_virtio_assign()
- * @plug: makes one; 0, or -errno after a message
+ * @plug: creates one; 0, or -errno after a message
  * @arg: first argument of @plug
  *
  * Return: 0, or the first -errno
@@ -135,7 +135,7 @@ int vmm_virtio_plug_all(const struct vmm_config *cfg, vmm_virtio_next next,
 }
 
 /**
- * vmm_virtio_init - begin to make a device
+ * vmm_virtio_init - initialise a device
  * @v: filled; zeroed before
  * @vm: the VM
  * @ops: its model
@@ -168,9 +168,9 @@ void vmm_virtio_init(struct vmm_virtio *v, struct vmm_vm *vm, const struct vmm_v
 /**
  * vmm_virtio_need - refuse a device whose interrupts KVM cannot send
  * @v: the device
- * @needs: of KVM, as for vmm_kvm_need()
+ * @needs: features of KVM, as for vmm_kvm_need()
  *
- * Return: 0, or -EOPNOTSUPP after saying so
+ * Return: 0, or -EOPNOTSUPP after a message
  */
 int vmm_virtio_need(const struct vmm_virtio *v, u32 needs)
 {
@@ -181,11 +181,11 @@ int vmm_virtio_need(const struct vmm_virtio *v, u32 needs)
 }
 
 /**
- * vmm_virtio_tell - say that drivers' notifications exit, if there is one that can
+ * vmm_virtio_note_exits - write a note if notifications will exit and there are devices
  * @vm: the VM
  * @set: its devices
  */
-void vmm_virtio_tell(const struct vmm_vm *vm, const struct vmm_virtio_set *set)
+void vmm_virtio_note_exits(const struct vmm_vm *vm, const struct vmm_virtio_set *set)
 {
 	unsigned int i = 0;
 
@@ -196,7 +196,7 @@ void vmm_virtio_tell(const struct vmm_vm *vm, const struct vmm_virtio_set *set)
 }
 
 /**
- * vmm_virtio_open_events - make a device's eventfds but for its queues' interrupts
+ * vmm_virtio_open_events - create a device's eventfds, except for those of queues' interrupts
  * @v: created by its model
  *
  * Return: 0, or -errno
@@ -249,7 +249,7 @@ void vmm_virtio_set_reset(const struct vmm_virtio_set *set)
 }
 
 /**
- * vmm_virtio_set_pause - have all devices that can stand still
+ * vmm_virtio_set_pause - pause all devices that can be paused
  * @set: the devices; no vCPU runs
  */
 void vmm_virtio_set_pause(const struct vmm_virtio_set *set)
@@ -276,7 +276,7 @@ void vmm_virtio_set_resume(const struct vmm_virtio_set *set)
 	}
 }
 
-/* The model and what it has become, as "vhost-user-gpu", and which of that model's it is. */
+/* The name is that of the model and its type, such as "vhost-user-gpu", and the index. */
 static void set_part(struct vmm_virtio *v, struct vmm_report_visitor *visitor)
 {
 	bool same = !strcmp(v->ops->name, v->name);
@@ -304,7 +304,7 @@ void vmm_virtio_set_parts(const struct vmm_virtio_set *set, struct vmm_report_vi
 	}
 }
 
-/* Tags of the saved state. The device at place n has those from n * VMM_VIRTIO_TAGS on. */
+/* Tags of the saved state. The device at place n has the tags from n * VMM_VIRTIO_TAGS on. */
 #define STATE_SLOTS	(VMM_VIRTIO_PLACES * VMM_VIRTIO_TAGS)
 #define STATE_VERSION	1
 
@@ -323,7 +323,7 @@ static u32 set_slots(const struct vmm_virtio_set *set)
 /**
  * vmm_virtio_set_save - save all devices
  * @set: the devices, paused
- * @name: of the device of the board that has them
+ * @name: name of the board's device that contains them
  * @state: filled; vmm_state_free() frees it
  *
  * Return: 0, or -errno after a message
@@ -343,7 +343,7 @@ int vmm_virtio_set_save(const struct vmm_virtio_set *set, const char *name,
 	return err ? err : vmm_state_end(state);
 }
 
-/* Looks whether there are devices where there were some. */
+/* Checks that the same places have devices. */
 static int set_differs(const struct vmm_virtio_set *set, u32 slots)
 {
 	u32 wrong = slots ^ set_slots(set);
@@ -361,12 +361,12 @@ static int set_differs(const struct vmm_virtio_set *set, u32 slots)
 }
 
 /**
- * vmm_virtio_set_load - take what vmm_virtio_set_save() saved
+ * vmm_virtio_set_load - load all devices
  * @set: devices of the same kinds at the same places
- * @name: of the device of the board that has them
+ * @name: name of the board's device that contains them
  * @state: @bytes and @len are set
  *
- * Return: 0, or -errno; the devices are to be reset then
+ * Return: 0, or -errno; the devices must be reset then
  */
 int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
 			struct vmm_state *state)
@@ -388,15 +388,11 @@ int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
 	return err ? err : vmm_state_close(state);
 }
 
-/**
- * vmm_virtio_set_command - ask something of every device that has the command
- * @set: the devices
- * @name: of the command
- * @arg: its argument, or NULL
- *
- * Return: 0, -ENOENT if none has it, or the first -errno
+/*
+ * Runs a command on every device that has it. Returns 0, -ENOENT if none has it, or the
+ * first error.
  */
-int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, const char *arg)
+static int set_command(const struct vmm_virtio_set *set, const char *name, const char *arg)
 {
 	const struct vmm_virtio_command *command;
 	int result = -ENOENT;
@@ -416,3 +412,36 @@ int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, c
 	}
 	return result;
 }
+
+static int set_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "resize", arg);
+}
+
+static int set_jack(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "jack", arg);
+}
+
+static int set_key(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "key", arg);
+}
+
+static int set_touch(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	return set_command(dev->state, "touch", arg);
+}
+
+/* Commands of a board's device whose state begins with a struct vmm_virtio_set. */
+const struct vmm_device_command vmm_virtio_commands[] = {
+	{ "resize", "read the sizes of disks again", set_resize },
+	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", set_jack },
+	{ "key", "CODE PRESSED: press or release a key of the keyboard", set_key },
+	{ "touch", "X Y PRESSED: touch the multitouch screen", set_touch },
+	{ 0 },
+};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All virtio devices of a VM, whatever their transport: which there are, where each of
- * them is, and what is done with all of them. bank.c and pci_bank.c are made of it.
+ * All virtio devices of a VM, independent of their transport: which there are, their places, and
+ * operations on all of them. bank.c and pci_bank.c use it.
  */
 #ifndef MODELS_H
 #define MODELS_H
@@ -11,7 +11,7 @@
 #define VMM_VIRTIO_PLACES	32	/* transports of a board, or slots of its PCI bus */
 
 /**
- * struct vmm_virtio_place - what is at a place
+ * struct vmm_virtio_place - the device at a place
  * @ops: the model, NULL for nothing
  * @index: which of the config's devices of that model
  */
@@ -22,15 +22,15 @@ struct vmm_virtio_place {
 
 /**
  * struct vmm_virtio_set - devices by place
- * @v: NULL where there is none
+ * @v: the device, NULL for none
  */
 struct vmm_virtio_set {
 	struct vmm_virtio *v[VMM_VIRTIO_PLACES];
 };
 
 /**
- * typedef vmm_virtio_next - find a place for a device that names none
- * @at: what is where so far
+ * typedef vmm_virtio_next - find a place for a device whose option names none
+ * @at: devices so far
  * @ops: the device's model
  *
  * Return: a place, -1 if there is none
@@ -49,7 +49,7 @@ int vmm_virtio_plug_all(const struct vmm_config *cfg, vmm_virtio_next next,
 void vmm_virtio_init(struct vmm_virtio *v, struct vmm_vm *vm, const struct vmm_virtio_ops *ops,
 		     unsigned int index, unsigned int slot);
 int vmm_virtio_need(const struct vmm_virtio *v, u32 needs);
-void vmm_virtio_tell(const struct vmm_vm *vm, const struct vmm_virtio_set *set);
+void vmm_virtio_note_exits(const struct vmm_vm *vm, const struct vmm_virtio_set *set);
 int vmm_virtio_open_events(struct vmm_virtio *v);
 void vmm_virtio_fini(struct vmm_virtio *v);
 
@@ -61,6 +61,7 @@ int vmm_virtio_set_save(const struct vmm_virtio_set *set, const char *name,
 			struct vmm_state *state);
 int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
 			struct vmm_state *state);
-int vmm_virtio_set_command(const struct vmm_virtio_set *set, const char *name, const char *arg);
+
+extern const struct vmm_device_command vmm_virtio_commands[];
 
 #endif /* MODELS_H */

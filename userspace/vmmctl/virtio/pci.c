@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The registers of a virtio device behind PCI, in front of the device's core (device.c):
- * common configuration, doorbells, interrupt status, the device's configuration, and the
- * window in configuration space by which all of them can be reached. Drivers from before
- * virtio 1.0 find nothing here.
+ * The registers of a virtio device behind PCI, on top of the device's core (device.c): common
+ * configuration, doorbells, interrupt status, the device's configuration, and the window in
+ * configuration space by which all of them can be accessed. There are no registers for drivers
+ * older than virtio 1.0.
  *
- * In steady state no access gets here: a doorbell signals an eventfd, and an eventfd of
- * each queue sends its message.
+ * A running driver's accesses do not exit: doorbells signal eventfds, and each queue's eventfd
+ * sends its message.
  *
  * Source: VIRTIO 1.2, 4.1.4.3 Common configuration, 4.1.4.4 Notification, 4.1.4.5 ISR
  * status, 4.1.4.6 Device-specific configuration, 4.1.4.9 PCI configuration access;
@@ -21,7 +21,7 @@
 #include "virtio/pci.h"
 #include "virtio/transport.h"
 
-/* Of a queue, behind what virtio_pci.h names. */
+/* Registers of a queue that virtio_pci.h does not name. */
 #define COMMON_QUEUE_DATA	0x38
 #define COMMON_QUEUE_RESET	0x3a
 #define COMMON_SIZE		0x40
@@ -45,7 +45,7 @@ static void common_fill_queue(struct vmm_virtio_pci *p, u8 *regs)
 	const struct vmm_virtio_queue *q = vmm_virtio_queue_selected(&p->v);
 	u32 i = p->v.queue_sel;
 
-	/* A queue that is not there has no size, and no vector can be given to it. */
+	/* A missing queue has size 0, and no vector can be assigned to it. */
 	put(regs, VIRTIO_PCI_COMMON_Q_MSIX, VMM_PCI_NO_VECTOR, 2);
 	if (!q)
 		return;
@@ -76,7 +76,7 @@ static void common_fill(struct vmm_virtio_pci *p, u8 *regs)
 	common_fill_queue(p, regs);
 }
 
-/* Bytes from @offset on of @size that there are; zeros behind them. */
+/* Reads bytes from @offset on; those beyond @size are zero. */
 static u64 bytes(const u8 *from, u64 size, u64 offset, unsigned int len)
 {
 	u64 value = 0;
@@ -107,7 +107,7 @@ static u64 config_read(struct vmm_virtio_pci *p, u64 offset, unsigned int len)
 	return value;
 }
 
-/* What a driver that has reset the device no longer wants to hear of. */
+/* Clears pending interrupts after a driver has reset the device. */
 static void interrupts_forget(struct vmm_virtio_pci *p)
 {
 	unsigned int i;
@@ -171,7 +171,7 @@ static void write_queue(struct vmm_virtio_pci *p, u64 offset, u16 value)
 		vmm_pci_set_vector(p->source[q - p->v.queue], value);
 		break;
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
-		/* There is no way back but a reset. */
+		/* A queue can only be disabled by a reset. */
 		if (value == 1 && !q->ready)
 			vmm_virtio_queue_enable(&p->v, q, true);
 		break;
@@ -213,7 +213,7 @@ static void common_write_4(struct vmm_virtio_pci *p, u64 offset, u32 value)
 	}
 }
 
-/* A register is written as wide as it is, or in halves of 4 bytes if it has 8. */
+/* A write must have the register's width; registers of 8 bytes may be written in halves. */
 static void common_write(struct vmm_virtio_pci *p, u64 offset, u64 value, unsigned int len)
 {
 	vmm_virtio_enter(&p->v);
@@ -268,7 +268,7 @@ static bool is_notify(const struct vmm_virtio_pci *p, unsigned int bar, u64 offs
 	       offset - p->notify_at < VMM_VIRTIO_QUEUES * VMM_VIRTIO_PCI_STEP;
 }
 
-/* What KVM's doorbell has not taken: where the write is says which queue is meant. */
+/* Handles a notification that exits: the offset is that of the queue's doorbell. */
 static void notify_write(struct vmm_virtio_pci *p, u64 offset)
 {
 	if (offset % VMM_VIRTIO_PCI_STEP)
@@ -304,7 +304,7 @@ static void virtio_pci_write(struct vmm_pci_function *fn, unsigned int bar, u64 
 		config_write(p, offset - VMM_VIRTIO_PCI_DEVICE, value, len);
 }
 
-/* A doorbell that KVM refuses, because another one is there, is served by the write. */
+/* If KVM refuses a doorbell, because the address has one already, the write exits. */
 static void doorbells_move(struct vmm_virtio_pci *p, u64 at)
 {
 	struct vmm_pci_bus *bus = p->fn.bus;
@@ -349,11 +349,11 @@ static void virtio_pci_moved(struct vmm_pci_function *fn, unsigned int bar)
 }
 
 /**
- * struct window - what the window in configuration space leads to
- * @bar: which BAR
- * @offset: in it
- * @len: bytes; 0 if it leads nowhere
- * @data: what the guest wrote last
+ * struct window - target of the window in configuration space
+ * @bar: the BAR
+ * @offset: offset in the BAR
+ * @len: bytes; 0 for no target
+ * @data: last value that the guest wrote
  */
 struct window {
 	unsigned int bar;
@@ -411,16 +411,16 @@ static const struct vmm_pci_ops virtio_pci_ops = {
 	.window_write = virtio_pci_window_write,
 };
 
-/* Everything is read where it is: nothing has to be shown. */
+/* Reads are answered from the device's members: no copy needs an update. */
 static const struct vmm_virtio_transport pci_transport = {
 	.queue_reset = true,
 };
 
 /**
  * vmm_virtio_pci_plug - put a device into a slot
- * @p: @v was created by its model and has eventfds, one a queue for interrupts, too
+ * @p: @v was created by its model and has eventfds, also one for each queue's interrupt
  * @bus: the bus; no vCPU runs
- * @slot: which
+ * @slot: the slot
  *
  * Return: 0, or -errno without a message
  */
@@ -438,7 +438,7 @@ int vmm_virtio_pci_plug(struct vmm_virtio_pci *p, struct vmm_pci_bus *bus, unsig
 }
 
 /**
- * vmm_virtio_pci_unplug - stop a device and take it out of its slot
+ * vmm_virtio_pci_unplug - stop a device and remove it from its slot
  * @p: was plugged in; no vCPU runs
  */
 void vmm_virtio_pci_unplug(struct vmm_virtio_pci *p)

@@ -13,13 +13,13 @@
  * @v: the device; first, because one is found from the other
  * @fn: the function
  * @notify_bar: the BAR with the doorbells
- * @notify_at: where in it they begin
+ * @notify_at: their offset in the BAR
  * @access_cap: offset of the capability to access BARs by configuration space
- * @config_source: the reason "configuration has changed"
- * @source: of each queue: the reason "something was used"
+ * @config_source: interrupt source for configuration changes
+ * @source: of each queue: interrupt source for used buffers
  * @shm_slot: memslot of the shared memory
- * @bell: of each queue, where the guest has put the BAR; protected by the bus's lock, as
- *	the next
+ * @bell: of each queue, at the address where the guest has put the BAR; protected by the bus's
+ *	lock, as the next
  * @connected: of each queue: KVM knows the doorbell
  */
 struct vmm_virtio_pci {
@@ -40,9 +40,9 @@ struct vmm_virtio_pci {
 int vmm_virtio_pci_plug(struct vmm_virtio_pci *p, struct vmm_pci_bus *bus, unsigned int slot);
 void vmm_virtio_pci_unplug(struct vmm_virtio_pci *p);
 
-/* ---- pci_caps.c: how the function describes itself ---- */
+/* ---- pci_caps.c: description of the function ---- */
 
-/* BARs, and what is where in that of the registers. */
+/* BARs, and offsets in the BAR of the registers. */
 #define VMM_VIRTIO_PCI_PORTS	0
 #define VMM_VIRTIO_PCI_MSIX	1
 #define VMM_VIRTIO_PCI_SHM	2

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All virtio devices of a VM as functions of its PCI bus. On the board this is a device
- * without addresses, behind the bus: BARs are the bus's.
+ * All virtio devices of a VM as functions of its PCI bus. The board's device for them has no
+ * address of its own, because the PCI bus places BARs.
  *
- * Slots are those where x86 guests of the emulator look: disks from slot 3 on, in their
- * order, all others from slot 9 on. Slot 0 is the bridge's, 1 what a PC has at its
- * bridge, 2 the sound card's, 11 the address space device's: only who is given one of
- * these by the command line gets it.
+ * Slots are those in the emulator's x86 guests: disks from slot 3 on, in their order, all
+ * others from slot 9 on. Slot 0 has the host bridge, 1 a PC's ISA bridge, 2 the sound card, 11
+ * the address space device: another device gets one of these only if its option names it.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,15 +21,17 @@
 
 /**
  * struct bank - the functions
+ * @set: the devices; vmm_virtio_commands want it first
  * @host: the bus
  * @p: by slot, NULL for one without a device
- * @set: the devices
  */
 struct bank {
+	struct vmm_virtio_set set;
 	struct vmm_pci_host *host;
 	struct vmm_virtio_pci *p[VMM_PCI_SLOTS];
-	struct vmm_virtio_set set;
 };
+
+static_assert(!offsetof(struct bank, set), "the state begins with the set");
 
 static int first_free(const struct vmm_virtio_place *at, const u8 *order, unsigned int count)
 {
@@ -42,8 +45,8 @@ static int first_free(const struct vmm_virtio_place *at, const u8 *order, unsign
 }
 
 /**
- * vmm_virtio_pci_next - find a slot for a device that names none
- * @at: what is where so far
+ * vmm_virtio_pci_next - find a slot for a device whose option names none
+ * @at: devices so far
  * @ops: the device's model
  *
  * Return: a slot, -1 if there is none
@@ -61,7 +64,7 @@ int vmm_virtio_pci_next(const struct vmm_virtio_place *at, const struct vmm_virt
 		slot = first_free(at, disks, ARRAY_SIZE(disks));
 	if (slot < 0)
 		slot = first_free(at, others, ARRAY_SIZE(others));
-	/* A guest with more devices than the emulator's has fewer disks. */
+	/* If the other slots are used up, devices get slots of disks. */
 	return slot < 0 ? first_free(at, disks, ARRAY_SIZE(disks)) : slot;
 }
 
@@ -167,11 +170,11 @@ static int bank_create(struct vmm_device *dev)
 		return err;
 	}
 	vmm_pci_power_on(&b->host->bus);
-	vmm_virtio_tell(dev->vm, &b->set);
+	vmm_virtio_note_exits(dev->vm, &b->set);
 	return 0;
 }
 
-/* After the bus's own: what devices signal while they stop is forgotten. */
+/* Called after the bus's reset: signals of devices that stop are discarded. */
 static void bank_reset(struct vmm_device *dev)
 {
 	const struct bank *b = dev->state;
@@ -209,7 +212,7 @@ static void bank_resume(struct vmm_device *dev)
 	vmm_virtio_set_resume(&b->set);
 }
 
-/* What a driver has set up by registers of the transport's own is the bus's. */
+/* Registers of the transport are in the bus's state. */
 static int bank_save(struct vmm_device *dev, struct vmm_state *state)
 {
 	const struct bank *b = dev->state;
@@ -224,7 +227,7 @@ static int bank_load(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_virtio_set_load(&b->set, dev->ops->name, state);
 }
 
-/* A guest looks for functions itself. */
+/* The guest finds PCI functions itself. */
 static void bank_describe(const struct vmm_device *dev, struct vmm_visitor *visitor)
 {
 	(void)dev;
@@ -237,46 +240,6 @@ static void bank_parts(struct vmm_device *dev, struct vmm_report_visitor *visito
 
 	vmm_virtio_set_parts(&b->set, visitor);
 }
-
-static int bank_resize(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "resize", arg);
-}
-
-static int bank_jack(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "jack", arg);
-}
-
-static int bank_key(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "key", arg);
-}
-
-static int bank_touch(struct vmm_device *dev, const char *arg, struct vmm_text *text)
-{
-	const struct bank *b = dev->state;
-
-	(void)text;
-	return vmm_virtio_set_command(&b->set, "touch", arg);
-}
-
-static const struct vmm_device_command bank_commands[] = {
-	{ "resize", "look again at the sizes of disks", bank_resize },
-	{ "jack", "plug or unplug a sound card's headphone or mic: \"headphone off\"", bank_jack },
-	{ "key", "CODE PRESSED: press or release a key of the keyboard", bank_key },
-	{ "touch", "X Y PRESSED: touch the multitouch screen", bank_touch },
-	{ 0 },
-};
 
 /** The virtio devices, as functions of the board's PCI bus. */
 const struct vmm_device_ops vmm_virtio_pci_bank_ops = {
@@ -292,5 +255,5 @@ const struct vmm_device_ops vmm_virtio_pci_bank_ops = {
 	.load = bank_load,
 	.describe = bank_describe,
 	.parts = bank_parts,
-	.commands = bank_commands,
+	.commands = vmm_virtio_commands,
 };

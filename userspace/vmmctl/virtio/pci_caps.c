@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a virtio device describes itself as a PCI function: identity, BARs, capabilities.
+ * The description of a virtio device as a PCI function: identity, BARs, capabilities.
  *
  *	BAR 0	ports: doorbells, 4 bytes a queue, on boards with ports
  *	BAR 1	MSI-X table and pending bits
@@ -8,8 +8,8 @@
  *	BAR 4	0000 common configuration, 1000 interrupt status, 2000 the device's
  *		configuration, 3000 doorbells on boards without ports
  *
- * Doorbells are ports where there are any: KVM finds such a doorbell without decoding the
- * guest's instruction, on Intel and on AMD.
+ * Doorbells are ports on boards with ports, because KVM handles such a doorbell without
+ * decoding the guest's instruction, on Intel and on AMD.
  *
  * Source: VIRTIO 1.2, 4.1.2 PCI Device Discovery, 4.1.4 Virtio Structure PCI
  * Capabilities, 4.1.4.7 Shared memory capability, 4.1.4.9 PCI configuration access.
@@ -23,17 +23,17 @@
 #include "virtio/pci.h"
 
 #define VENDOR_VIRTIO		0x1af4
-#define DEVICE_MODERN		0x1040	/* and the virtio device id */
+#define DEVICE_MODERN		0x1040	/* plus the virtio device ID */
 #define SUBSYSTEM		0x1100	/* as the reference's */
 #define REVISION_MODERN		1
 
 #define CLASS_OTHER		0x00ff00
 
-#define CAP_HEADER		2	/* bytes that the list has already: id, next */
+#define CAP_HEADER		2	/* bytes of ID and link */
 
 #define PORTS_SIZE		(VMM_VIRTIO_QUEUES * VMM_VIRTIO_PCI_STEP)
 
-/* What the guest may call a device by before it has a driver for it. */
+/* The PCI class, by which a guest without a driver names the device. */
 static u32 class_of(u32 id)
 {
 	switch (id) {
@@ -89,7 +89,7 @@ static void add_notify(struct vmm_virtio_pci *p)
 	cap_add(p, &cap, sizeof(cap));
 }
 
-/* Offset and length have upper halves behind them, and the id where padding was. */
+/* This capability has upper halves of offset and length, and an ID in place of padding. */
 static void add_shared_memory(struct vmm_virtio_pci *p)
 {
 	const struct vmm_virtio_shm *shm = &p->v.shm;
@@ -104,7 +104,7 @@ static void add_shared_memory(struct vmm_virtio_pci *p)
 	cap_add(p, &cap, sizeof(cap));
 }
 
-/* The driver writes where it wants to look, and finds in the last 4 bytes what is there. */
+/* The driver writes BAR, offset and length; the last 4 bytes access that place. */
 static void add_access(struct vmm_virtio_pci *p)
 {
 	struct virtio_pci_cfg_cap cap = {
@@ -122,8 +122,8 @@ static void add_access(struct vmm_virtio_pci *p)
 
 /**
  * vmm_virtio_pci_describe - describe a device as a PCI function
- * @p: @v was created by its model; @fn and where doorbells are is filled
- * @ops: what answers accesses
+ * @p: @v was created by its model; @fn and the place of doorbells are filled
+ * @ops: handles accesses
  * @has_ports: the board has ports for BARs
  */
 void vmm_virtio_pci_describe(struct vmm_virtio_pci *p, const struct vmm_pci_ops *ops,
@@ -147,7 +147,7 @@ void vmm_virtio_pci_describe(struct vmm_virtio_pci *p, const struct vmm_pci_ops 
 		p->notify_bar = VMM_VIRTIO_PCI_PORTS;
 		p->notify_at = 0;
 	}
-	/* Of the configuration and of each queue. */
+	/* One for the configuration, and one for each queue. */
 	vmm_pci_add_msix(&p->fn, VMM_VIRTIO_PCI_MSIX, p->v.queues + 1);
 	add_structure(p, VIRTIO_PCI_CAP_COMMON_CFG, VMM_VIRTIO_PCI_COMMON, 0x40);
 	add_notify(p);

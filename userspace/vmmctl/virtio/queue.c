@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the parts of a virtqueue are. Every queue that is given to anybody - the
- * kernel, another process, a thread of ours - passes here first: what the driver has
- * set up is checked once, with the features that were agreed upon when the device
- * started, and nobody computes an address of a ring by himself.
+ * The addresses of a virtqueue's parts. Every queue that is given to a backend (the kernel, another
+ * process, a thread of vmmctl) is checked here once, with the features that were negotiated
+ * when the device started; no other code computes the address of a ring.
  *
  * Source: VIRTIO 1.2, 2.7 (split: sizes, alignment, 2.7.7 and 2.7.8 for the event
  * indices) and 2.8 (packed: 2.8.10.1).
@@ -14,13 +13,13 @@
 
 #include "virtio/virtio.h"
 
-#define QUEUE_PACKED_MAX	32768	/* entries; what a descriptor's index can count */
+#define QUEUE_PACKED_MAX	32768	/* entries, by the width of a descriptor's index */
 
 /**
- * struct queue_part - a part of a queue, before it is looked for in guest RAM
- * @gpa: where
+ * struct queue_part - a part of a queue, before it was found in guest RAM
+ * @gpa: guest physical address
  * @len: bytes
- * @align: what the address is a multiple of
+ * @align: alignment of the address
  */
 struct queue_part {
 	u64 gpa;
@@ -45,7 +44,7 @@ static void packed_parts(const struct vmm_virtio_queue *q, struct queue_part *pa
 }
 
 /**
- * vmm_virtio_queue_size_fits - tell whether a queue can have so many entries
+ * vmm_virtio_queue_size_fits - return whether a queue can have so many entries
  * @v: the device, with the features that the driver has accepted so far
  * @num: how many
  *

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Virtqueues that vmmctl processes itself. Each has a thread that waits for its
- * doorbell, so a kick costs one wake-up and an interrupt one write, and no vCPU
- * leaves the guest for either.
+ * Virtqueues that vmmctl processes itself. Each has a thread that waits for its doorbell: a kick
+ * costs one wake-up and an interrupt one write, both without an exit.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,12 +13,12 @@
 #include "backends/backends.h"
 #include "virtio/ring.h"
 
-/* Left to legacy drivers, or to who moves guests between hosts. */
+/* Features for legacy drivers and for migration, and packed rings, which are optional. */
 #define RING_NOT_OFFERED	(1ULL << VIRTIO_F_NOTIFY_ON_EMPTY | \
 				 1ULL << VIRTIO_F_ANY_LAYOUT | 1ULL << VHOST_F_LOG_ALL | \
 				 1ULL << VIRTIO_F_IN_ORDER | 1ULL << VIRTIO_F_RING_PACKED)
 
-#define RING_TURNS	64	/* before others have the lock */
+#define RING_TURNS	64	/* calls of kicked() before the lock is released */
 
 /* A packed ring begins in its first slot, with both wrap counters 1. */
 #define RING_PACKED_BASE	0x80008000
@@ -33,18 +32,18 @@ static int device_broken(void *arg)
 	return 0;
 }
 
-/* For counters that one thread writes at a time. */
+/* Adds to a counter that one thread at a time writes. */
 static void ring_count(u64 *counter, u64 n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
 /**
- * vmm_ring_next - take what the driver has made available, in kicked()
+ * vmm_ring_next - take the next chain that the driver has made available, in kicked()
  * @ring: its lock is held
  * @chain: as ranchu_vq_next() has it
  *
- * Return: as ranchu_vq_next(); 0 as well where the rest is for the next turn
+ * Return: as ranchu_vq_next(); also 0 if the rest has to wait for the next turn
  */
 int vmm_ring_next(struct vmm_ring *ring, struct ranchu_chain *chain)
 {
@@ -81,14 +80,14 @@ void vmm_ring_update(struct vmm_ring *ring)
 		ring_count(&ring->counts.calls, 1);
 		vmm_virtio_notify_queue(ring->dev->v, ring->index);
 	}
-	/* After a bug of ours, nothing of this device is trusted any more. */
+	/* After a bug of vmmctl, the device is not used any more. */
 	if (vmm_compat_warned()) {
 		ring->live = false;
 		vmm_event_signal(ring->dev->err_fd);
 	}
 }
 
-/* After some turns others have the lock: they wait for it with the whole VM. */
+/* Releases the lock after some turns: a pause of the VM may be waiting for it. */
 static void ring_serve(struct vmm_ring *ring)
 {
 	unsigned int turns = RING_TURNS;
@@ -113,8 +112,8 @@ static void ring_serve(struct vmm_ring *ring)
 	if (more)
 		vmm_event_signal(ring->dev->v->queue[ring->index].kick_fd);
 	/*
-	 * The main thread makes the device ask for a reset: that takes the device's lock,
-	 * whose holder may be waiting for this thread to end.
+	 * The main thread makes the device ask for a reset, because that needs the device's
+	 * lock, whose holder may be waiting for this thread to end.
 	 */
 	if (broken)
 		vmm_event_signal(ring->dev->err_fd);
@@ -174,7 +173,7 @@ static int ring_start(struct vmm_ring *ring)
 	ring->paused = false;
 	ring->live = true;
 	pthread_mutex_unlock(&ring->lock);
-	/* One that waits is one system call for each kick, not two. */
+	/* A blocking read needs one system call for a kick, not two. */
 	fcntl(kick, F_SETFL, 0);
 	err = pthread_create(&ring->thread, NULL, ring_main, ring);
 	if (err) {
@@ -182,12 +181,12 @@ static int ring_start(struct vmm_ring *ring)
 		return vmm_error(err, "cannot start a thread");
 	}
 	ring->started = true;
-	/* What was made available before the thread was there. */
+	/* Handles what was made available before the thread was created. */
 	vmm_event_signal(kick);
 	return 0;
 }
 
-/* The driver may have given up a queue before. */
+/* Does nothing for a queue that the driver has reset before. */
 static void ring_stop(struct vmm_ring *ring)
 {
 	if (!ring->started)
@@ -207,7 +206,7 @@ static void ring_stop(struct vmm_ring *ring)
  * vmm_ring_device_open - prepare to serve a device
  * @dev: filled
  * @v: the device; its @offered is set
- * @device_features: what the model knows
+ * @device_features: device features of the model
  * @kicked: see struct vmm_ring_device
  *
  * Return: 0, or -errno with nothing left behind
@@ -290,7 +289,7 @@ int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings)
  * vmm_ring_device_stop - stop all queues
  * @dev: running
  *
- * When it returns, nobody uses guest memory. What was taken has been answered.
+ * When it returns, no thread uses guest memory, and all chains that were taken were answered.
  */
 void vmm_ring_device_stop(struct vmm_ring_device *dev)
 {
@@ -326,7 +325,7 @@ void vmm_ring_model_stop(struct vmm_virtio *v)
 /**
  * vmm_ring_model_start_queue - start a queue that the driver has set up again
  * @v: as for vmm_ring_model_start(), started
- * @queue: which; one that was not there at the start stays away
+ * @queue: index of the queue; ignored if it did not exist at the start
  *
  * Return: 0, or -errno after a message
  */
@@ -340,7 +339,7 @@ int vmm_ring_model_start_queue(struct vmm_virtio *v, unsigned int queue)
 }
 
 /**
- * vmm_ring_model_stop_queue - stop a queue that the driver gives up
+ * vmm_ring_model_stop_queue - stop a queue that the driver resets
  * @v: as for vmm_ring_model_start(), started
  * @queue: which
  */
@@ -378,7 +377,7 @@ static void ring_resume(struct vmm_ring *ring)
 }
 
 /**
- * vmm_ring_device_pause - take nothing from any queue until told otherwise
+ * vmm_ring_device_pause - stop taking chains from all queues
  * @dev: running or not
  *
  * Context: main thread, or a job; no vCPU runs.
@@ -404,7 +403,7 @@ void vmm_ring_device_resume(struct vmm_ring_device *dev)
 }
 
 /**
- * vmm_ring_model_pause - take nothing from any queue until told otherwise
+ * vmm_ring_model_pause - stop taking chains from all queues
  * @v: its @state is, or begins with, a struct vmm_ring_device
  *
  * Context: main thread, or a job; no vCPU runs.
@@ -424,10 +423,10 @@ void vmm_ring_model_resume(struct vmm_virtio *v)
 }
 
 /**
- * vmm_ring_device_base - tell where a queue goes on
+ * vmm_ring_device_base - return the next index of a queue
  * @dev: paused
  * @queue: which
- * @base: filled, as VHOST_GET_VRING_BASE counts
+ * @base: filled, as in VHOST_GET_VRING_BASE
  *
  * Return: 0, -ENOENT if the driver does not use it, -EBUSY if it is not paused, or
  *	-EIO: the driver has broken it
@@ -451,7 +450,7 @@ int vmm_ring_device_base(struct vmm_ring_device *dev, unsigned int queue, u32 *b
 }
 
 /**
- * vmm_ring_model_base - tell where a queue goes on
+ * vmm_ring_model_base - return the next index of a queue
  * @v: its @state is, or begins with, a struct vmm_ring_device; paused
  * @queue: which
  * @base: filled
@@ -464,9 +463,9 @@ int vmm_ring_model_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
 }
 
 /**
- * vmm_ring_device_stats - add what the queues of a device have done
+ * vmm_ring_device_stats - add the counters of a device's queues
  * @dev: the device
- * @report: where to
+ * @report: where they are added
  *
  * Context: any thread.
  */
@@ -486,9 +485,9 @@ void vmm_ring_device_stats(struct vmm_ring_device *dev, struct vmm_report *repor
 }
 
 /**
- * vmm_ring_model_stats - add what the queues of a device have done
+ * vmm_ring_model_stats - add the counters of a device's queues
  * @v: its @state is, or begins with, a struct vmm_ring_device
- * @report: where to
+ * @report: where they are added
  *
  * Context: any thread.
  */
@@ -498,7 +497,7 @@ void vmm_ring_model_stats(struct vmm_virtio *v, struct vmm_report *report)
 }
 
 /**
- * vmm_builtin_connect - connect to what is at the other end of a small device
+ * vmm_builtin_connect - connect to the Unix socket of a small device
  * @cfg: the command line
  * @kind: which device
  * @index: which of them
@@ -509,8 +508,13 @@ void vmm_ring_model_stats(struct vmm_virtio *v, struct vmm_report *report)
 int vmm_builtin_connect(const struct vmm_config *cfg, enum vmm_builtin_kind kind,
 			unsigned int index, struct vmm_stream *stream)
 {
-	const char *path = vmm_builtin_find(cfg, kind, index)->path;
-	int err = vmm_stream_open(stream, path);
+	const struct vmm_builtin *asked = vmm_builtin_find(cfg, kind, index);
+	int err;
 
-	return err ? vmm_error(-err, "--virtio: cannot connect to %s", path) : 0;
+	/* Without a file nothing comes, and what is sent is dropped. */
+	*stream = (struct vmm_stream){ .fd = -1 };
+	if (asked->alone)
+		return 0;
+	err = vmm_stream_open(stream, asked->path);
+	return err ? vmm_error(-err, "--virtio: cannot connect to %s", asked->path) : 0;
 }

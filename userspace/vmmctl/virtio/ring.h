@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtqueues that vmmctl processes itself: the modules' engine
- * (drivers/virt/ranchu/vq*.c), built for userspace, with a thread for each queue.
+ * Virtqueues that vmmctl processes itself: the kernel modules' engine (drivers/virt/ranchu/vq*.c),
+ * built for userspace, with a thread for each queue.
  *
- * What includes this file is compiled with virtio/compat/ in place of the kernel's
+ * Files that include this one are compiled with virtio/compat/ in place of the kernel's
  * headers; the makefile has a list (USES_ENGINE).
  */
 #ifndef RING_H
@@ -18,14 +18,14 @@
 struct vmm_ring_device;
 
 /**
- * struct vmm_ring_counts - what a ring has done since its device was created
- * @kicks: signals of its doorbell; one at each start is our own
+ * struct vmm_ring_counts - counters of a ring since its device was created
+ * @kicks: signals of its doorbell; one at each start is from vmmctl
  * @calls: interrupts to the driver
- * @requests: chains that went back to the driver
- * @bytes_out: bytes that the driver had in them
- * @bytes_in: bytes that were written to them
+ * @requests: chains that were returned to the driver
+ * @bytes_out: bytes in them from the driver
+ * @bytes_in: bytes written to them
  *
- * The ring's thread writes @kicks, and who has the ring's lock the others.
+ * The ring's thread writes @kicks; the holder of the ring's lock writes the others.
  */
 struct vmm_ring_counts {
 	u64 kicks;
@@ -42,13 +42,13 @@ struct vmm_ring_counts {
  * @vq: the engine; protected by @lock, as the next two
  * @lock: held while kicked() runs
  * @live: the engine may be used
- * @paused: not @live, but only until it is resumed
+ * @paused: not @live only because it is paused
  * @started: there is a @thread; protected by the device's lock
  * @thread: waits for the queue's doorbell and calls kicked()
  * @stopping: kicked() is to return soon; read and written with __atomic
- * @turn: chains that kicked() may still take: no more than a driver can have made available,
- *	though a ring may be laid out so that what is written to it makes more
- * @counts: what it has done
+ * @turn: chains that kicked() may still take in this turn: no more than a driver can have made
+ *	available. A ring may be laid out so that writing to it makes more chains available
+ * @counts: counters
  */
 struct vmm_ring {
 	struct vmm_ring_device *dev;
@@ -71,9 +71,9 @@ struct vmm_ring {
  *	buffers available. Either processes all that are available and returns true,
  *	or takes none and returns false: the model takes them later, when it has
  *	something for the driver
- * @mem: guest memory, as the engine wants it
- * @err_fd: eventfd: a ring is broken
- * @rings: how many run; the first ones
+ * @mem: guest memory, as the engine's structure
+ * @err_fd: eventfd, signalled when a ring is broken
+ * @rings: number of running rings, the first ones
  * @ring: by queue
  */
 struct vmm_ring_device {
@@ -100,7 +100,7 @@ void vmm_ring_push(struct vmm_ring *ring, const struct ranchu_chain *chain, u32 
 void vmm_ring_update(struct vmm_ring *ring);
 void vmm_ring_device_stats(struct vmm_ring_device *dev, struct vmm_report *report);
 
-/* For models whose state begins with a struct vmm_ring_device, and need no more. */
+/* Operations for models whose state begins with a struct vmm_ring_device. */
 int vmm_ring_model_start(struct vmm_virtio *v);
 void vmm_ring_model_stop(struct vmm_virtio *v);
 int vmm_ring_model_start_queue(struct vmm_virtio *v, unsigned int queue);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest memory as the virtqueue engine wants it: its regions, for good.
+ * Guest memory for the virtqueue engine: a fixed list of regions.
  */
 #include <linux/ranchu.h>
 #include <linux/slab.h>
@@ -10,7 +10,7 @@
 
 /**
  * vmm_ring_mem_create - describe guest RAM to the engine
- * @regions: where it is, and where it is mapped here for as long as this exists
+ * @regions: the regions, which stay mapped as long as this exists
  * @count: how many regions
  *
  * Return: the description, or NULL
@@ -54,9 +54,9 @@ void vmm_ring_mem_destroy(struct ranchu_mem *mem)
  * @gpa: guest physical address
  * @len: bytes, any number
  * @iov: filled, in order
- * @max: elements of it
+ * @max: elements of @iov
  *
- * Return: elements used, -EFAULT if part of it is not guest memory, -E2BIG if it takes more
+ * Return: elements used, -EFAULT if part of it is not guest memory, -E2BIG if it needs more
  */
 int vmm_ring_mem_iov(struct ranchu_mem *mem, __u64 gpa, __u64 len, struct iovec *iov,
 		     unsigned int max)

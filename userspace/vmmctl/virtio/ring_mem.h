@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Guest memory as the virtqueue engine wants it. Files of its own, because the
- * kernel's linux/ranchu.h and the board's have the same name.
+ * Guest memory for the virtqueue engine. In files of its own, because the kernel's linux/ranchu.h
+ * and the board's header have the same name.
  */
 #ifndef RING_MEM_H
 #define RING_MEM_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The state of a virtio device, whatever its transport: what its driver has set up, where
- * each queue goes on, and what its model adds. A device is loaded into one that is like
- * it: same kind, same features, same queues.
+ * The state of a virtio device, independent of its transport: what its driver has set up, the next
+ * index of each queue, and the model's own state. It is loaded into a device of the same type, with
+ * the same features and queues.
  */
 #include <endian.h>
 #include <errno.h>
@@ -11,20 +11,20 @@
 
 #include "virtio/transport.h"
 
-/* Behind the tag that a device begins with; a number is never used for anything else. */
+/* Added to the first tag of a device; a number is never reused. */
 enum {
-	TAG_KIND = 0,		/* what the device is */
-	TAG_DRIVER = 1,		/* what the driver has written to it */
+	TAG_KIND = 0,		/* struct saved_kind */
+	TAG_DRIVER = 1,		/* struct saved_driver */
 	TAG_CONFIG = 2,		/* the configuration */
 	TAG_QUEUE = 16,		/* and the following: of each queue */
-	TAG_MODEL = 32,		/* and the following: the model's */
+	TAG_MODEL = 32,		/* and the following: of the model */
 };
 
 _Static_assert(TAG_QUEUE + VMM_VIRTIO_QUEUES <= TAG_MODEL, "each queue has a tag");
 _Static_assert(TAG_MODEL + VMM_VIRTIO_MODEL_TAGS <= VMM_VIRTIO_TAGS, "so has the model");
 
 /**
- * struct saved_kind - what a device is
+ * struct saved_kind - type and size of a device
  * @offered: features
  * @id: virtio device id
  * @legacy: its registers are those of version 1
@@ -40,15 +40,15 @@ struct saved_kind {
 };
 
 /**
- * struct saved_driver - what a driver has written
+ * struct saved_driver - registers that a driver has written
  * @accepted: features
- * @offered_sel: half that is shown
- * @accepted_sel: half that is written
- * @queue_sel: queue that is shown and written
+ * @offered_sel: selected half of @offered
+ * @accepted_sel: selected half of @accepted
+ * @queue_sel: selected queue
  * @page_size: legacy: bytes of the driver's pages
  * @status: device status
  * @generation: of the configuration
- * @config_pending: a change of it is not acknowledged
+ * @config_pending: a configuration change is not acknowledged
  * @running: the driver has started the device
  */
 struct saved_driver {
@@ -72,8 +72,8 @@ struct saved_driver {
  * @ready: the driver has set it up
  * @align: legacy
  * @pfn: legacy
- * @resumed: it is in use, and goes on at @base
- * @base: where
+ * @resumed: it is in use, and continues at @base
+ * @base: next index, as VHOST_SET_VRING_BASE counts
  */
 struct saved_queue {
 	__le64 desc;
@@ -131,7 +131,7 @@ static int queue_save(struct vmm_virtio *v, unsigned int index, struct vmm_state
 	u32 base = 0;
 	int err = resumed ? v->ops->base(v, index, &base) : 0;
 
-	/* A queue that the model does not use is as new. */
+	/* A queue that the model does not use is saved as unused. */
 	if (err == -ENOENT)
 		resumed = false;
 	else if (err)
@@ -145,8 +145,8 @@ static int queue_save(struct vmm_virtio *v, unsigned int index, struct vmm_state
 /**
  * vmm_virtio_save - save a device
  * @v: paused
- * @state: begun; gets fields
- * @tag: the first of VMM_VIRTIO_TAGS tags that are the device's
+ * @state: begun; fields are added
+ * @tag: the first of the device's VMM_VIRTIO_TAGS tags
  *
  * Context: main thread, or a job.
  * Return: 0, or -errno after a message
@@ -158,7 +158,7 @@ int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	int err = 0;
 
 	if (!v->ops->base)
-		return vmm_error(-EOPNOTSUPP, "virtio-%s: such a device cannot be saved", v->name);
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be saved", v->name);
 	pthread_mutex_lock(&v->lock);
 	if (v->busy || v->stop_pending)
 		err = vmm_error(-EBUSY, "virtio-%s cannot be saved now", v->name);
@@ -174,7 +174,7 @@ int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	return err;
 }
 
-/* A device that differs is refused, with what differs. */
+/* Refuses a device that differs, with the difference. */
 static int kind_check(const struct vmm_virtio *v, const struct saved_kind *saved)
 {
 	struct saved_kind here;
@@ -184,7 +184,7 @@ static int kind_check(const struct vmm_virtio *v, const struct saved_kind *saved
 	if (saved->id != here.id)
 		what = "kind of device";
 	else if (saved->legacy != here.legacy)
-		what = "age of the transport";
+		what = "version of the transport";
 	else if (saved->queues != here.queues || saved->queue_max != here.queue_max)
 		what = "number or size of queues";
 	else if (saved->offered != here.offered)
@@ -203,7 +203,7 @@ static bool driver_is_possible(const struct vmm_virtio *v, const struct saved_dr
 	if (running > 1 || le32toh(saved->config_pending) > 1 ||
 	    status > 0xff)
 		return false;
-	/* Once agreed to, features are not looked at again. */
+	/* Negotiated features are not checked again later, so they are checked here. */
 	if (status & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK) &&
 	    le64toh(saved->accepted) & ~v->offered)
 		return false;
@@ -246,7 +246,7 @@ static int queue_load(struct vmm_virtio *v, unsigned int index, struct vmm_state
 	return 0;
 }
 
-/* Where the queues are is looked at when the device is started, as always. */
+/* Addresses of queues are checked when the device is started, as always. */
 static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 {
 	struct saved_driver driver;
@@ -256,7 +256,7 @@ static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	int err;
 
 	if (!v->ops->base)
-		return vmm_error(-EOPNOTSUPP, "virtio-%s: such a device cannot be loaded", v->name);
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be loaded", v->name);
 	vmm_state_get(state, tag + TAG_KIND, &kind, sizeof(kind));
 	err = state->err ? state->err : kind_check(v, &kind);
 	if (err)
@@ -272,27 +272,30 @@ static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 		err = v->ops->load(v, state, tag + TAG_MODEL, config);
 	if (err)
 		return err;
-	/* A clone's own address, say: the driver is told, if it looks. */
+	/*
+	 * The configuration has changed, for example a clone's MAC address: interrupts the
+	 * driver.
+	 */
 	if (memcmp(v->config, config, sizeof(config)))
 		v->generation++;
-	vmm_virtio_go_on(v, le32toh(driver.running));
+	vmm_virtio_start_loaded(v, le32toh(driver.running));
 	return 0;
 }
 
 /**
- * vmm_virtio_load - take what vmm_virtio_save() saved
- * @v: attached; it is reset before
+ * vmm_virtio_load - load a device
+ * @v: attached; it is reset first
  * @state: open; its next fields are the device's
  * @tag: the first of the device's tags
  *
  * Context: main thread; no vCPU runs.
- * Return: 0, or -errno; the device is to be reset then
+ * Return: 0, or -errno; the device must be reset then
  */
 int vmm_virtio_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 {
 	int err;
 
-	/* Nobody uses its queues when others take their place. */
+	/* Stops the device first, so that its queues are not in use. */
 	if (v->status)
 		vmm_virtio_reset(v);
 	pthread_mutex_lock(&v->lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a transport (mmio.c, pci.c) and the core of a virtio device (device.c) are to one
- * another. The core knows features, status, queues and configuration; a transport knows
- * at which offset a driver reads and writes them, and how a driver is interrupted.
+ * The interface between a transport (mmio.c, pci.c) and the core of a virtio device (device.c). The
+ * core has features, status, queues and configuration; a transport has the offsets of their
+ * registers, and interrupts the driver.
  */
 #ifndef TRANSPORT_H
 #define TRANSPORT_H
@@ -10,12 +10,12 @@
 #include "virtio/virtio.h"
 
 /**
- * struct vmm_virtio_transport - a way for a driver to get at a device
- * @show: features, status or a queue have changed: whatever shows them follows; optional
- * @show_config: the same for the configuration and its generation; optional
- * @reset: puts what is the transport's own into its power-on state; no vCPU exists;
+ * struct vmm_virtio_transport - a transport of a virtio device
+ * @show: called when features, status or a queue have changed, to update registers; optional
+ * @show_config: called when the configuration and its generation have changed; optional
+ * @reset: puts the transport's own registers into their power-on state; no vCPU exists;
  *	optional
- * @queue_reset: a driver can give up a queue and set it up again while the others go on
+ * @queue_reset: the transport has a register to reset one queue while the others run
  *
  * All are called with the device's lock held, @show and @show_config from any thread.
  */
@@ -26,7 +26,7 @@ struct vmm_virtio_transport {
 	bool queue_reset;
 };
 
-/* ---- device.c, for transports; but for the first three, inside enter and leave ---- */
+/* ---- device.c, for transports; all but the first three between enter and leave ---- */
 
 void vmm_virtio_attach(struct vmm_virtio *v, const struct vmm_virtio_transport *transport);
 void vmm_virtio_detach(struct vmm_virtio *v);
@@ -44,6 +44,6 @@ void vmm_virtio_ack_config(struct vmm_virtio *v);
 
 /* ---- device.c, for save.c ---- */
 
-void vmm_virtio_go_on(struct vmm_virtio *v, bool running);
+void vmm_virtio_start_loaded(struct vmm_virtio *v, bool running);
 
 #endif /* TRANSPORT_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * virtio/ owns the guest's side of virtio devices: what a driver does to any of them
- * (device.c), the registers of an MMIO transport (mmio.c) and of a PCI function (pci.c),
- * the board's 32 MMIO transports and their wiring to KVM (bank.c), and rings that vmmctl
- * serves itself (ring.c). The models are in devices/, and rings that somebody else serves
- * in backends/.
+ * virtio/ owns the guest's side of virtio devices: the core of all of them (device.c), the
+ * registers of an MMIO transport (mmio.c) and of a PCI function (pci.c), the board's 32 MMIO
+ * transports and their connection to KVM (bank.c), and rings that vmmctl processes itself
+ * (ring.c). The models are in devices/, and rings that other processes or the kernel serve in
+ * backends/.
  *
  * A model is a struct vmm_virtio_ops and a row in models.c's table.
  */
@@ -27,14 +27,14 @@ struct vmm_virtio_transport;
  * @num: size, entries
  * @ready: the driver has finished setting it up
  * @desc: guest physical address of the descriptors (packed: of the ring)
- * @driver: of the available ring (packed: of the driver's event structure)
- * @device: of the used ring (packed: of the device's event structure)
+ * @driver: guest physical address of the available ring (packed: the driver's event structure)
+ * @device: guest physical address of the used ring (packed: the device's event structure)
  * @kick_fd: eventfd that a driver's notification signals
- * @call_fd: eventfd that interrupts the driver about this queue; the transport's
- * @align: legacy: what the used ring is aligned to
+ * @call_fd: eventfd that interrupts the driver about this queue; owned by the transport
+ * @align: legacy: alignment of the used ring
  * @pfn: legacy: number of the page where the ring begins, as the driver wrote it
- * @resumed: the ring goes on at @base, because it was used before it was saved
- * @base: where, as VHOST_SET_VRING_BASE counts
+ * @resumed: the ring continues at @base, because it was in use when it was saved
+ * @base: next index, as in VHOST_SET_VRING_BASE
  */
 struct vmm_virtio_queue {
 	u32 num;
@@ -51,15 +51,15 @@ struct vmm_virtio_queue {
 };
 
 /**
- * struct vmm_virtio_counts - what has happened to a device since it was created
- * @starts: its driver has started it
- * @stops: it was stopped: by its driver, or by a reset of the guest
- * @resets: it was reset, by one of these two
- * @failures: it has asked its driver for a reset
- * @broken_rings: because the driver broke a ring
- * @stalls: whoever serves it kept the queues when it was stopped
- * @config_changes: its configuration has changed
- * @kicks: notifications of the driver's that no doorbell took
+ * struct vmm_virtio_counts - counters of a device since it was created
+ * @starts: starts by its driver
+ * @stops: stops by its driver, or by a reset of the guest
+ * @resets: resets by its driver, or by a reset of the guest
+ * @failures: times that it has set NEEDS_RESET
+ * @broken_rings: times that its driver broke a ring
+ * @stalls: times that its backend still used the queues after a stop
+ * @config_changes: changes of its configuration
+ * @kicks: notifications that exited
  */
 struct vmm_virtio_counts {
 	u64 starts;
@@ -74,7 +74,7 @@ struct vmm_virtio_counts {
 
 /**
  * struct vmm_virtio_shm - memory that a device shares with its driver
- * @id: which of the device's regions it is
+ * @id: ID of the region
  * @size: bytes, a power of two of at least a page; 0 for none
  * @hva: where it is mapped here
  */
@@ -85,9 +85,9 @@ struct vmm_virtio_shm {
 };
 
 /**
- * struct vmm_virtio_command - something a user can ask of a virtio device
+ * struct vmm_virtio_command - a command of a virtio device
  * @name: the command; NULL ends a list
- * @run: does it; @arg may be NULL; main thread. 0, or -errno after a message
+ * @run: runs it; @arg may be NULL; main thread. 0, or -errno after a message
  */
 struct vmm_virtio_command {
 	const char *name;
@@ -101,42 +101,41 @@ struct vmm_virtio_command {
  * @queues: how many at most, no more than VMM_VIRTIO_QUEUES
  * @queue_max: entries of each, at most
  * @count: how many such devices the command line asks for
- * @transport: which transport the command line wants for device number @index, and of
- *	what kind; optional
- * @create: makes device number @v->index: sets @v->offered, and the
+ * @transport: place and version that the command line names for device number @index;
+ *	optional
+ * @create: creates device number @v->index: sets @v->offered, and the
  *	configuration by vmm_virtio_config(); main thread
  * @destroy: undoes @create; main thread, no vCPU runs
- * @start: the driver is ready: from here on guest memory may be used. -errno
+ * @start: called when the driver is ready: from then on guest memory may be used. -errno
  *	after a message makes the device ask for a reset
- * @stop: undoes @start: when it returns, nobody uses the guest's queues, or
- *	@v->stop_pending is set. May be followed by another @start, and is called again
- *	if @v->stop_pending is set. It may let go of the lock while it waits
- * @stop_queue: the same for one queue; without it the driver's giving up a
- *	queue stops the device
- * @start_queue: the driver has set up a queue of a running device again, after
- *	@stop_queue. With both, the device is offered VIRTIO_F_RING_RESET where the
+ * @stop: undoes @start: when it returns, the guest's queues are not used any more, or
+ *	@v->stop_pending is set. May be followed by another @start, and is called again if
+ *	@v->stop_pending is set. It may release the lock while it waits
+ * @stop_queue: the same for one queue; without it, a driver's reset of a queue stops the device
+ * @start_queue: called when the driver has set up a queue of a running device again, after
+ *	@stop_queue. With both, the device offers VIRTIO_F_RING_RESET if the
  *	transport has it. -errno after a message makes the device ask for a reset
- * @write_config: the driver writes @len bytes, 1 to 8, at @offset of the
+ * @write_config: called when the driver writes @len bytes, 1 to 8, at @offset of the
  *	configuration; the model answers by vmm_virtio_answer_locked(); optional,
- *	without it nothing happens
- * @reset: puts what is not the driver's business into its power-on state; opens
+ *	without it writes are ignored
+ * @reset: puts state that does not depend on the driver into its power-on state; opens
  *	nothing; after @stop, no vCPU exists; optional
- * @pause: when it returns, the model uses no guest memory until @resume; in a job,
- *	no vCPU runs. Without it the device goes on while the guest stands still
+ * @pause: when it returns, the model uses no guest memory until @resume; called in a job, no vCPU
+ *	runs. Without it the device runs while the guest is paused
  * @resume: undoes @pause
- * @base: tells where a queue of a paused device goes on, as VHOST_GET_VRING_BASE counts:
+ * @base: returns the next index of a queue of a paused device, as VHOST_GET_VRING_BASE:
  *	0, or -errno; without it the device cannot be saved
- * @save: writes what else the model has to keep, the device being paused: fields whose
+ * @save: writes the model's own state of a paused device: fields whose
  *	tags begin with @tag, VMM_VIRTIO_MODEL_TAGS at most; optional
- * @load: takes what @save wrote, before the device is started again; refuses with
- *	-errno. Without @save it is asked whether the device is like the saved one, whose
+ * @load: loads what @save wrote, before the device is started again; or -errno. Without
+ *	@save, it checks whether the device is compatible with the saved one, whose
  *	configuration is @config; optional
  * @stats: adds the counters that only this model has; any thread; optional
- * @commands: what a user can ask for, a list; optional
+ * @commands: commands that a user can give, a list; optional
  *
  * @start, @stop, @start_queue, @stop_queue and @write_config are called with @v->lock
- * held, from any thread. Of its transport a model uses vmm_virtio_notify_queue(),
- * vmm_virtio_config(), vmm_virtio_answer_locked() and vmm_virtio_fail().
+ * held, from any thread. A model calls vmm_virtio_notify_queue(),
+ * vmm_virtio_config(), vmm_virtio_answer_locked() and vmm_virtio_fail() only.
  */
 struct vmm_virtio_ops {
 	const char *name;
@@ -167,8 +166,8 @@ struct vmm_virtio_ops {
  * @ops: the model
  * @vm: the VM
  * @index: which of the devices of this model
- * @slot: which transport
- * @state: belongs to the model
+ * @slot: its place
+ * @state: owned by the model
  * @legacy: the registers are those of version 1
  * @name: for messages; this and the next three are @ops' unless the model changes
  *	them while it is created
@@ -176,29 +175,28 @@ struct vmm_virtio_ops {
  * @queue_max: entries of each queue, at most
  * @queues: how many; no more than @ops says
  * @offered: features; set by the model, then constant
- * @shm: memory for the driver; set by the model, then constant. Only PCI shows it
+ * @shm: memory for the driver; set by the model, then constant. Only the PCI transport has it
  * @call_fd: eventfd that interrupts the driver about a changed configuration
- * @counts: what has happened
- * @blamed: this life's guest was blamed for what it did to the device; by __atomic
- * @regs: MMIO: what the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: registers that
+ * @counts: counters
+ * @blamed: an error was reported in this life of the guest; accessed with __atomic
+ * @regs: MMIO: registers that the guest reads, RANCHU_VIRTIO_MMIO_SIZE bytes: those that
  *	cannot be read are 0 there
  * @lock: protects what follows, and writes to @regs
- * @transport: how the guest gets at the device; NULL before it can and when it no longer
- *	can
+ * @transport: the transport; NULL before the device is attached and after it is detached
  * @config: the configuration
  * @generation: changes when the configuration does
- * @accepted: features, as the driver wrote them; they do not change while @running
- * @offered_sel: which half of @offered is shown
- * @accepted_sel: which half of @accepted is written
- * @queue_sel: which queue is shown and written
+ * @accepted: features that the driver has accepted; they do not change while @running
+ * @offered_sel: selected half of @offered
+ * @accepted_sel: selected half of @accepted
+ * @queue_sel: selected queue
  * @page_size: legacy: bytes of the driver's pages
  * @status: device status
- * @busy: a write is being taken; @lock is let go of meanwhile if it has to wait
+ * @busy: a write is being handled, which may release @lock while it waits
  * @idle: signalled when @busy ends
- * @stop_pending: somebody may still use the queues of a driver that has gone: set by a
- *	model whose @ops->stop could not wait any longer, and cleared by it later. The
- *	device asks for a reset until then
- * @config_pending: the driver has yet to acknowledge a change of configuration
+ * @stop_pending: the backend may still use the queues of a driver that has gone: set by a model
+ *	whose @ops->stop has timed out, and cleared by it later. Until then the device asks for a
+ *	reset
+ * @config_pending: the driver has not acknowledged a change of the configuration
  * @running: between @ops->start and @ops->stop
  * @queue: the first @ops->queues are valid
  */
@@ -237,7 +235,7 @@ struct vmm_virtio {
 	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
 };
 
-/* ---- device.c: for models; what transports need is in transport.h ---- */
+/* ---- device.c, for models; transport.h has the functions for transports ---- */
 
 void vmm_virtio_reset(struct vmm_virtio *v);
 void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len);
@@ -253,9 +251,9 @@ static inline bool vmm_virtio_accepted(const struct vmm_virtio *v, unsigned int 
 }
 
 /*
- * The features that a backend is told of. VIRTIO_F_ACCESS_PLATFORM is between the driver and
- * its kernel's DMA API: addresses in the rings are guest physical with it and without. A
- * vhost backend would take it as a wish for addresses that are translated one by one.
+ * The features for a backend. VIRTIO_F_ACCESS_PLATFORM only makes the driver use its kernel's DMA
+ * API: addresses in the rings are guest physical addresses in both cases. A vhost backend
+ * would take it for a request to translate addresses with an IOTLB.
  */
 static inline u64 vmm_virtio_for_backend(const struct vmm_virtio *v)
 {
@@ -268,13 +266,13 @@ static inline int vmm_virtio_call_fd(const struct vmm_virtio *v, unsigned int qu
 	return v->queue[queue].call_fd;
 }
 
-/* Interrupts the driver: something was used in a queue. Any thread. */
+/* Interrupts the driver about used buffers of a queue. Any thread. */
 static inline void vmm_virtio_notify_queue(const struct vmm_virtio *v, unsigned int queue)
 {
 	vmm_event_signal(vmm_virtio_call_fd(v, queue));
 }
 
-/* Where a queue that is being started begins; the others are new and begin at @fresh. */
+/* The index at which a queue starts: that of a loaded queue, or @fresh for a new one. */
 static inline u32 vmm_virtio_queue_base(const struct vmm_virtio *v, unsigned int queue, u32 fresh)
 {
 	return v->queue[queue].resumed ? v->queue[queue].base : fresh;
@@ -282,8 +280,8 @@ static inline u32 vmm_virtio_queue_base(const struct vmm_virtio *v, unsigned int
 
 /* ---- save.c: a device's state ---- */
 
-#define VMM_VIRTIO_TAGS		64	/* of a device's fields */
-#define VMM_VIRTIO_MODEL_TAGS	16	/* of those, the model's own */
+#define VMM_VIRTIO_TAGS		64	/* tags of a device's fields */
+#define VMM_VIRTIO_MODEL_TAGS	16	/* tags for the model's fields */
 
 int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
 int vmm_virtio_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
@@ -296,7 +294,7 @@ void vmm_virtio_mmio_unplug(struct vmm_virtio *v);
 u64 vmm_virtio_mmio_peek(const u8 *regs, u32 offset);
 void vmm_virtio_mmio_write(struct vmm_virtio *v, u32 offset, u64 value, unsigned int len);
 
-/* ---- queue.c: where a queue is ---- */
+/* ---- queue.c: addresses of queues ---- */
 
 /**
  * struct vmm_queue_area - a part of a queue in guest RAM

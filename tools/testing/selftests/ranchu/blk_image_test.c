@@ -267,13 +267,14 @@ static int faults_held(void *page, size_t size)
 TEST_F_TIMEOUT(memory, another_writer_holds_the_lock, TIMEOUT)
 {
 	struct bd_dev *dev = &self->dev;
-	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
+	struct uffdio_zeropage zero = { .range = { .len = HOST_PAGE } };
 	int served = 0, fd;
 	struct locker locker = { .image = dev->image, .served = &served, .dev = dev };
 	pthread_t threads[2];
 
-	locker.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	fd = faults_held(locker.page, 4096);
+	locker.page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fd = faults_held(locker.page, HOST_PAGE);
 	if (fd < 0)
 		SKIP(return, "no userfaultfd");
 	ASSERT_TRUE(served_in_vcpu(dev, VIRTIO_BLK_T_OUT));
@@ -434,7 +435,7 @@ TEST(reads_ahead_are_the_workers)
 /* Slot 0 has the header and a status for all. */
 static void add_big(struct bd_dev *dev, uint32_t type)
 {
-	uint64_t slot = bd_data_gpa(dev, 0) - VQ_PAGE;
+	uint64_t slot = bd_data_gpa(dev, 0) - HOST_PAGE;
 	struct vq_buf chain[BIG_PIECES + 2];
 	unsigned int i;
 

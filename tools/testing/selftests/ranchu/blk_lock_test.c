@@ -66,10 +66,10 @@ FIXTURE_SETUP(locked)
 	self->stranger.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (self->stranger.uffd < 0)
 		SKIP(return, "no userfaultfd");
-	self->stranger.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	self->stranger.page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	reg.range.start = (uintptr_t)self->stranger.page;
-	reg.range.len = 4096;
+	reg.range.len = HOST_PAGE;
 	ASSERT_EQ(0, ioctl(self->stranger.uffd, UFFDIO_API, &api));
 	ASSERT_EQ(0, ioctl(self->stranger.uffd, UFFDIO_REGISTER, &reg));
 	self->image = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -88,7 +88,7 @@ static void hold(struct stranger *stranger)
 
 static void let_go(struct stranger *stranger)
 {
-	struct uffdio_zeropage zero = { .range = { (uintptr_t)stranger->page, 4096 } };
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)stranger->page, HOST_PAGE } };
 
 	if (!stranger->holds)
 		return;

@@ -174,12 +174,12 @@ static void *take_memory(void *data)
 {
 	struct vhost_memory none = {};
 	struct job *job = data;
-	uint64_t host = vq_mem_host(&job->dev->mem, bd_data_gpa(job->dev, 0) - VQ_PAGE);
+	uint64_t host = vq_mem_host(&job->dev->mem, bd_data_gpa(job->dev, 0) - HOST_PAGE);
 
 	vq_ioctl(job->dev->fd, VHOST_SET_MEM_TABLE, &none);
-	job->over = mmap((void *)(uintptr_t)host, 2 * VQ_PAGE, PROT_READ | PROT_WRITE,
+	job->over = mmap((void *)(uintptr_t)host, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	memset(job->over, 0x77, 2 * VQ_PAGE);
+	memset(job->over, 0x77, 2 * HOST_PAGE);
 	return finish(job);
 }
 
@@ -211,7 +211,7 @@ static void memory_is_replaced(struct __test_metadata *_metadata, struct ff_file
 	}
 	EXPECT_EQ(1, stats.reads + stats.errors);
 	usleep(50000);
-	for (i = 0; i < 2 * VQ_PAGE; i++)
+	for (i = 0; i < 2 * HOST_PAGE; i++)
 		ASSERT_EQ(0x77, taker.over[i]);
 	bd_destroy(&dev);
 }

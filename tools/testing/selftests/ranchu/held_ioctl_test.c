@@ -207,11 +207,11 @@ static void *argument(struct held_page *page, const struct held_case *kase)
 	uint8_t *room;
 	uint32_t *arg;
 
-	room = mmap(NULL, 2 * PIPE_PAGE, PROT_READ | PROT_WRITE,
+	room = mmap(NULL, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (room == MAP_FAILED)
 		pipe_die("mmap: %s", strerror(errno));
-	held_page_create_at(page, room + PIPE_PAGE);
+	held_page_create_at(page, room + HOST_PAGE);
 	arg = (void *)(page->at - kase->lead);
 	if (kase->lead)
 		*arg = kase->size;
@@ -421,7 +421,7 @@ static long call_pipe_write(struct call *call)
 /* A thread whose command waits for guest memory. */
 static void command_start(struct call *call, struct rig *rig, struct held_page *page)
 {
-	held_page_create_at(page, pipe_mem_hva(&rig->pipe_mem, rig->data, PIPE_PAGE));
+	held_page_create_at(page, pipe_mem_hva(&rig->pipe_mem, rig->data, HOST_PAGE));
 	call_start(call, rig, call_pipe_write);
 	held_page_wait(page);
 }

@@ -70,11 +70,11 @@ FIXTURE_SETUP(parked)
 	pipe_connect(&self->dev, &self->pipe, PIPE_ID, "pipe:zero");
 	self->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ASSERT_LE(0, self->efd);
-	self->page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	self->page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->page);
 	range.range.start = (uintptr_t)self->page;
-	range.range.len = PIPE_PAGE;
+	range.range.len = HOST_PAGE;
 	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_REGISTER, &range));
 }
 
@@ -83,7 +83,7 @@ FIXTURE_TEARDOWN(parked)
 	pipe_dev_close(&self->dev);
 	close(self->uffd);
 	close(self->efd);
-	munmap(self->page, PIPE_PAGE);
+	munmap(self->page, HOST_PAGE);
 	pipe_mem_destroy(&self->mem);
 }
 
@@ -100,7 +100,7 @@ static bool parked(int uffd)
 static int unpark(int uffd, void *page)
 {
 	struct uffdio_zeropage zero = {
-		.range = { .start = (uintptr_t)page, .len = PIPE_PAGE },
+		.range = { .start = (uintptr_t)page, .len = HOST_PAGE },
 	};
 
 	return ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
@@ -190,7 +190,7 @@ static bool announces_without_a_window(struct pipe_dev *dev, int uffd, uint8_t *
 
 	pipe_connect(dev, &pipe, PIPE_ID, "pipe:zero");
 	if (__pipe_set_window(dev, page) || __pipe_set_line(dev, call, resample) ||
-	    madvise(page, PIPE_PAGE, MADV_DONTNEED))
+	    madvise(page, HOST_PAGE, MADV_DONTNEED))
 		pipe_die("line and window");
 	pipe_hang_up(dev, PIPE_ID);
 	done = poll(&raised, 1, 0) == 1 && pipe_signal(dev, 0).id == PIPE_ID &&

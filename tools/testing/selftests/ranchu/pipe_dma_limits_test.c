@@ -56,7 +56,7 @@ static void limits_start(struct _test_data_limits *self)
 	services_add(self->services, "svc");
 	pipe_connect(&self->dev, &self->pipe, 1, "pipe:svc");
 	self->open = services_expect(self->services, "svc", NULL);
-	self->gpa = pipe_mem_alloc(&self->mem, REGION, PIPE_PAGE);
+	self->gpa = pipe_mem_alloc(&self->mem, REGION, HOST_PAGE);
 	self->guest = pipe_mem_hva(&self->mem, self->gpa, REGION);
 }
 
@@ -133,14 +133,14 @@ TEST_F_TIMEOUT(limits, mappings, TIMEOUT)
 		at[i] = map_file(i & 1 ? fd : other, REGION);
 		ASSERT_NE(MAP_FAILED, at[i]);
 	}
-	EXPECT_EQ(MAP_FAILED, map_file(fd, PIPE_PAGE));
+	EXPECT_EQ(MAP_FAILED, map_file(fd, HOST_PAGE));
 	EXPECT_EQ(ENOMEM, errno);
-	EXPECT_EQ(MAP_FAILED, map_file(other, PIPE_PAGE));
+	EXPECT_EQ(MAP_FAILED, map_file(other, HOST_PAGE));
 	EXPECT_EQ(ENOMEM, errno);
 	/* Nor by cutting one in pieces; as a whole it can be changed and moved. */
-	EXPECT_EQ(-1, munmap(at[0] + PIPE_PAGE, PIPE_PAGE));
+	EXPECT_EQ(-1, munmap(at[0] + HOST_PAGE, HOST_PAGE));
 	EXPECT_EQ(ENOMEM, errno);
-	EXPECT_EQ(-1, mprotect(at[0], PIPE_PAGE, PROT_READ));
+	EXPECT_EQ(-1, mprotect(at[0], HOST_PAGE, PROT_READ));
 	EXPECT_EQ(ENOMEM, errno);
 	EXPECT_EQ(0, mprotect(at[0], REGION, PROT_READ));
 	at[0] = mremap(at[0], REGION, REGION, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -151,7 +151,7 @@ TEST_F_TIMEOUT(limits, mappings, TIMEOUT)
 	/* What is given back can be had again, and pieces count. */
 	ASSERT_EQ(0, munmap(at[1], REGION));
 	ASSERT_EQ(0, munmap(at[2], REGION));
-	EXPECT_EQ(0, munmap(at[3] + PIPE_PAGE, PIPE_PAGE));
+	EXPECT_EQ(0, munmap(at[3] + HOST_PAGE, HOST_PAGE));
 	at[1] = map_file(fd, REGION);
 	ASSERT_NE(MAP_FAILED, at[1]);
 	EXPECT_EQ(MAP_FAILED, map_file(fd, REGION));
@@ -221,7 +221,7 @@ static long long pinned_pages(void)
 /* Pages are pinned when they are touched, as what is kept long must be, and let go. */
 TEST_F_TIMEOUT(limits, pinned, TIMEOUT)
 {
-	const unsigned int pages = REGION / PIPE_PAGE;
+	const unsigned int pages = REGION / HOST_PAGE;
 	volatile uint8_t *at;
 	long long before;
 	unsigned int i;
@@ -235,12 +235,12 @@ TEST_F_TIMEOUT(limits, pinned, TIMEOUT)
 	at = map_file(fd, REGION);
 	ASSERT_NE(MAP_FAILED, at);
 	EXPECT_EQ(before, pinned_pages());
-	for (i = 0; i < REGION; i += PIPE_PAGE)
+	for (i = 0; i < REGION; i += HOST_PAGE)
 		at[i] = 1;
 	EXPECT_EQ(before + pages, pinned_pages());
 	ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
 	EXPECT_EQ(before, pinned_pages());
-	for (i = 0; i < REGION; i += PIPE_PAGE)
+	for (i = 0; i < REGION; i += HOST_PAGE)
 		ASSERT_EQ(1, self->guest[i]);
 	close(fd);
 	close(self->services);
@@ -249,7 +249,7 @@ TEST_F_TIMEOUT(limits, pinned, TIMEOUT)
 /* In a process of a user that may lock eight pages. */
 static int lock_eight_pages(struct _test_data_limits *self)
 {
-	const struct rlimit limit = { 8 * PIPE_PAGE, 8 * PIPE_PAGE };
+	const struct rlimit limit = { 8 * HOST_PAGE, 8 * HOST_PAGE };
 	unsigned int round;
 	uint64_t bad;
 
@@ -259,22 +259,22 @@ static int lock_eight_pages(struct _test_data_limits *self)
 	limits_start(self);
 	bad = pipe_stat_bad_guest(&self->dev);
 	for (round = 0; round < 3; round++) {
-		if (pipe_dma(&self->pipe, MAP, self->gpa, 9 * PIPE_PAGE) != NOMEM ||
-		    pipe_dma(&self->pipe, MAP, self->gpa, 5 * PIPE_PAGE) ||
-		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * PIPE_PAGE, 3 * PIPE_PAGE) ||
-		    pipe_dma(&self->pipe, MAP, self->gpa + 16 * PIPE_PAGE, PIPE_PAGE) != NOMEM)
+		if (pipe_dma(&self->pipe, MAP, self->gpa, 9 * HOST_PAGE) != NOMEM ||
+		    pipe_dma(&self->pipe, MAP, self->gpa, 5 * HOST_PAGE) ||
+		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * HOST_PAGE, 3 * HOST_PAGE) ||
+		    pipe_dma(&self->pipe, MAP, self->gpa + 16 * HOST_PAGE, HOST_PAGE) != NOMEM)
 			return 2;
 		/* What overlaps has cost nothing. */
-		if (pipe_dma(&self->pipe, UNMAP, self->gpa + 8 * PIPE_PAGE, 0) ||
-		    !pipe_dma(&self->pipe, MAP, self->gpa, PIPE_PAGE) ||
-		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * PIPE_PAGE, 3 * PIPE_PAGE))
+		if (pipe_dma(&self->pipe, UNMAP, self->gpa + 8 * HOST_PAGE, 0) ||
+		    !pipe_dma(&self->pipe, MAP, self->gpa, HOST_PAGE) ||
+		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * HOST_PAGE, 3 * HOST_PAGE))
 			return 3;
 		pipe_close(&self->pipe);
 		pipe_connect(&self->dev, &self->pipe, 1, "pipe:svc");
 	}
 	if (pipe_stat_bad_guest(&self->dev) != bad + 3)
 		return 4;
-	return pipe_dma(&self->pipe, MAP, self->gpa, 8 * PIPE_PAGE) ? 5 : 0;
+	return pipe_dma(&self->pipe, MAP, self->gpa, 8 * HOST_PAGE) ? 5 : 0;
 }
 
 /* A guest pins no more than its user may lock; that ends with its regions. */
@@ -300,8 +300,8 @@ TEST_F_TIMEOUT(limits, locked_memory, TIMEOUT)
 /* The same, of a user that may lock eight pages, by a stranger's ring: in the worker. */
 static int lock_in_the_worker(struct _test_data_limits *self)
 {
-	const struct rlimit limit = { 8 * PIPE_PAGE, 8 * PIPE_PAGE };
-	struct goldfish_pipe_dma dma = { .size = 9 * PIPE_PAGE };
+	const struct rlimit limit = { 8 * HOST_PAGE, 8 * HOST_PAGE };
+	struct goldfish_pipe_dma dma = { .size = 9 * HOST_PAGE };
 	volatile struct goldfish_pipe_command *cmd;
 	uint64_t one = 1;
 	int efd, status;
@@ -354,17 +354,17 @@ TEST_F_TIMEOUT(limits, hole_punched, TIMEOUT)
 	ASSERT_LE(0, fd);
 	at = map_file(fd, REGION);
 	ASSERT_NE(MAP_FAILED, at);
-	for (i = 0; i < REGION; i += PIPE_PAGE)
+	for (i = 0; i < REGION; i += HOST_PAGE)
 		at[i] = 0x55;
 	ASSERT_EQ(0, madvise(self->guest + REGION / 4, REGION / 2, MADV_REMOVE));
-	for (i = 0; i < REGION; i += PIPE_PAGE)
+	for (i = 0; i < REGION; i += HOST_PAGE)
 		self->guest[i + 1] = 0x66;
 	/* Asking for the region makes both see the same, by every mapping of it. */
 	other = get_file(self);
 	ASSERT_LE(0, other);
 	again = map_file(other, REGION);
 	ASSERT_NE(MAP_FAILED, again);
-	for (i = 0; i < REGION; i += PIPE_PAGE) {
+	for (i = 0; i < REGION; i += HOST_PAGE) {
 		ASSERT_EQ(0x66, at[i + 1]);
 		ASSERT_EQ(0x66, again[i + 1]);
 		ASSERT_EQ(i >= REGION / 4 && i < 3 * REGION / 4 ? 0 : 0x55, at[i]);
@@ -396,12 +396,12 @@ TEST_F_TIMEOUT(limits, set_aside, TIMEOUT)
 	ASSERT_LE(0, fd);
 	at = map_file(fd, REGION);
 	ASSERT_NE(MAP_FAILED, at);
-	for (i = 0; i < REGION; i += PIPE_PAGE) {
-		for (j = 0; j < PIPE_PAGE; j++)
+	for (i = 0; i < REGION; i += HOST_PAGE) {
+		for (j = 0; j < HOST_PAGE; j++)
 			ASSERT_EQ(0, at[i + j]);
 		at[i] = 0x55;
 	}
-	for (i = 0; i < REGION; i += PIPE_PAGE)
+	for (i = 0; i < REGION; i += HOST_PAGE)
 		ASSERT_EQ(0x55, self->guest[i]);
 	close(fd);
 	close(memfd);

@@ -71,7 +71,7 @@ FIXTURE_SETUP(dma)
 	services_add(self->services, "svc");
 	self->sock = dma_connect(&self->dev, &self->pipe, self->services, 1,
 				 &self->open);
-	self->gpa = pipe_mem_alloc(&self->mem, REGION, PIPE_PAGE);
+	self->gpa = pipe_mem_alloc(&self->mem, REGION, HOST_PAGE);
 	self->guest = pipe_mem_hva(&self->mem, self->gpa, REGION);
 }
 
@@ -142,9 +142,9 @@ TEST_F_TIMEOUT(dma, memory_is_shared, TIMEOUT)
 					self->gpa + REGION - 1, &dma));
 	EXPECT_EQ(self->gpa, dma.gpa);
 	EXPECT_EQ(REGION, dma.size);
-	middle = mmap(NULL, PIPE_PAGE, PROT_READ, MAP_SHARED, dma.fd, REGION / 2);
+	middle = mmap(NULL, HOST_PAGE, PROT_READ, MAP_SHARED, dma.fd, REGION / 2);
 	ASSERT_NE(MAP_FAILED, middle);
-	EXPECT_EQ(0, memcmp(middle, self->guest + REGION / 2, PIPE_PAGE));
+	EXPECT_EQ(0, memcmp(middle, self->guest + REGION / 2, HOST_PAGE));
 	close(dma.fd);
 	EXPECT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
 	EXPECT_EQ(0, regions(&self->dev));
@@ -157,7 +157,7 @@ TEST_F_TIMEOUT(dma, no_more_than_the_region, TIMEOUT)
 	const int prot = PROT_READ | PROT_WRITE;
 	struct vhost_goldfish_pipe_dma dma;
 	uint64_t gpa = self->gpa + REGION / 2;
-	const size_t size = 4 * PIPE_PAGE;
+	const size_t size = 4 * HOST_PAGE;
 	uint8_t byte;
 	void *at;
 
@@ -165,33 +165,33 @@ TEST_F_TIMEOUT(dma, no_more_than_the_region, TIMEOUT)
 	EXPECT_EQ(-ENOENT, __services_get_dma(self->services, self->open, gpa - 1, &dma));
 	EXPECT_EQ(-ENOENT, __services_get_dma(self->services, self->open, gpa + size, &dma));
 	ASSERT_EQ(0, __services_get_dma(self->services, self->open, gpa, &dma));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, size + PIPE_PAGE, prot, MAP_SHARED, dma.fd, 0));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, size + HOST_PAGE, prot, MAP_SHARED, dma.fd, 0));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, size, prot, MAP_SHARED, dma.fd, PIPE_PAGE));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, PIPE_PAGE, prot, MAP_SHARED, dma.fd, size));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, PIPE_PAGE, prot, MAP_SHARED, dma.fd, -PIPE_PAGE));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, PIPE_PAGE, prot, MAP_SHARED, dma.fd, 1ull << 40));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, PIPE_PAGE, prot, MAP_PRIVATE, dma.fd, 0));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, size, prot, MAP_SHARED, dma.fd, HOST_PAGE));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, HOST_PAGE, prot, MAP_SHARED, dma.fd, size));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, HOST_PAGE, prot, MAP_SHARED, dma.fd, -HOST_PAGE));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, HOST_PAGE, prot, MAP_SHARED, dma.fd, 1ull << 40));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, HOST_PAGE, prot, MAP_PRIVATE, dma.fd, 0));
 	EXPECT_EQ(-1, read(dma.fd, &byte, 1));
 	EXPECT_EQ(-1, pread(dma.fd, &byte, 1, 0));
 	EXPECT_EQ(-1, ftruncate(dma.fd, MEM_SIZE));
 
 	at = mmap(NULL, size, prot, MAP_SHARED, dma.fd, 0);
 	ASSERT_NE(MAP_FAILED, at);
-	EXPECT_EQ(MAP_FAILED, mremap(at, size, size + PIPE_PAGE, MREMAP_MAYMOVE));
-	EXPECT_EQ(MAP_FAILED, mremap(at, 0, size + PIPE_PAGE, MREMAP_MAYMOVE));
-	EXPECT_EQ(0, syscall(SYS_remap_file_pages, at, PIPE_PAGE, 0, 3, 0));
-	self->guest[REGION / 2 + 3 * PIPE_PAGE] = 77;
+	EXPECT_EQ(MAP_FAILED, mremap(at, size, size + HOST_PAGE, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(at, 0, size + HOST_PAGE, MREMAP_MAYMOVE));
+	EXPECT_EQ(0, syscall(SYS_remap_file_pages, at, HOST_PAGE, 0, 3, 0));
+	self->guest[REGION / 2 + 3 * HOST_PAGE] = 77;
 	EXPECT_EQ(77, *(volatile uint8_t *)at);
 	/* What was there before is gone then, so that nobody looks at it again. */
-	EXPECT_EQ(-1, syscall(SYS_remap_file_pages, at, PIPE_PAGE, 0, size / PIPE_PAGE, 0));
+	EXPECT_EQ(-1, syscall(SYS_remap_file_pages, at, HOST_PAGE, 0, size / HOST_PAGE, 0));
 	close(dma.fd);
 }
 
 /* Addresses and sizes that a guest may come up with. */
 TEST_F_TIMEOUT(dma, hostile_regions, TIMEOUT)
 {
-	const uint64_t page = PIPE_PAGE, end = RANCHU_RAM_BASE + MEM_SIZE;
+	const uint64_t page = HOST_PAGE, end = RANCHU_RAM_BASE + MEM_SIZE;
 	const uint64_t gpa = self->gpa + REGION / 2;
 	const struct {
 		uint64_t gpa, size;
@@ -255,15 +255,15 @@ TEST_F_TIMEOUT(dma, hostile_regions, TIMEOUT)
 
 TEST_F_TIMEOUT(dma, as_many_as_there_may_be, TIMEOUT)
 {
-	uint64_t gpa = pipe_mem_alloc(&self->mem, (VHOST_GOLDFISH_PIPE_MAX_DMA + 1) * PIPE_PAGE,
-				      PIPE_PAGE);
+	uint64_t gpa = pipe_mem_alloc(&self->mem, (VHOST_GOLDFISH_PIPE_MAX_DMA + 1) * HOST_PAGE,
+				      HOST_PAGE);
 	unsigned int i;
 
 	for (i = 0; i < VHOST_GOLDFISH_PIPE_MAX_DMA; i++)
-		ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + i * PIPE_PAGE, PIPE_PAGE));
-	EXPECT_EQ(NOMEM, pipe_dma(&self->pipe, MAP, gpa + i * PIPE_PAGE, PIPE_PAGE));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, UNMAP, gpa + 7 * PIPE_PAGE, 0));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + i * PIPE_PAGE, PIPE_PAGE));
+		ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + i * HOST_PAGE, HOST_PAGE));
+	EXPECT_EQ(NOMEM, pipe_dma(&self->pipe, MAP, gpa + i * HOST_PAGE, HOST_PAGE));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, UNMAP, gpa + 7 * HOST_PAGE, 0));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + i * HOST_PAGE, HOST_PAGE));
 	EXPECT_EQ(VHOST_GOLDFISH_PIPE_MAX_DMA, regions(&self->dev));
 	pipe_close(&self->pipe);
 	EXPECT_EQ(0, regions(&self->dev));
@@ -309,14 +309,14 @@ static void check_ending(struct __test_metadata *_metadata, struct _test_data_dm
 	service = dma_mmap(self->services, self->open, self->gpa, &fd);
 	memset(self->guest, 0x11, REGION);
 	/* Some of it was touched before, some of it was not. */
-	for (i = 0; i < REGION / 2; i += PIPE_PAGE)
+	for (i = 0; i < REGION / 2; i += HOST_PAGE)
 		ASSERT_EQ(0x11, service[i]);
 	end_region(self, ending);
 	memset(self->guest, 0x22, REGION);
 	hung_up(_metadata, fd, true);
-	for (i = 0; i < REGION; i += PIPE_PAGE / 2)
+	for (i = 0; i < REGION; i += HOST_PAGE / 2)
 		ASSERT_EQ(0, service[i]);
-	for (i = 0; i < REGION; i += PIPE_PAGE)
+	for (i = 0; i < REGION; i += HOST_PAGE)
 		service[i + 1] = 0x33;
 	again = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, again);
@@ -327,7 +327,7 @@ static void check_ending(struct __test_metadata *_metadata, struct _test_data_dm
 	EXPECT_NE(0, __services_get_dma(self->services, self->open, self->gpa, &dma));
 	munmap((void *)service, REGION);
 	close(fd);
-	EXPECT_EQ(0, again[PIPE_PAGE]);
+	EXPECT_EQ(0, again[HOST_PAGE]);
 	munmap((void *)again, REGION);
 	if (self->dev.fd >= 0)
 		EXPECT_EQ(0, regions(&self->dev));
@@ -464,7 +464,7 @@ TEST_F_TIMEOUT(dma, owner_killed, TIMEOUT)
 		services = services_open(&dev);
 		services_add(services, "svc");
 		dma_connect(&dev, &served, services, 1, &open);
-		gpa = pipe_mem_alloc(&mem, REGION, PIPE_PAGE);
+		gpa = pipe_mem_alloc(&mem, REGION, HOST_PAGE);
 		memset(pipe_mem_hva(&mem, gpa, REGION), 0x55, REGION);
 		if (pipe_dma(&served, MAP, gpa, REGION))
 			_exit(1);
@@ -478,7 +478,7 @@ TEST_F_TIMEOUT(dma, owner_killed, TIMEOUT)
 			if (write(up[1], &byte, 1) != 1)
 				_exit(1);
 			byte = services_poll(fd, POLLIN, SERVICES_PATIENCE_MS) == POLLHUP;
-			for (i = 0; i < REGION; i += PIPE_PAGE) {
+			for (i = 0; i < REGION; i += HOST_PAGE) {
 				byte &= !service[i];
 				service[i + 1] = 1;
 			}
@@ -544,14 +544,14 @@ TEST_F_TIMEOUT(dma, arguments, TIMEOUT)
 	/* An argument that can be read and not written leaves no file behind. */
 	dma = (struct vhost_goldfish_pipe_dma){ .open = self->open, .gpa = self->gpa };
 	for (i = 0; i < 10; i++) {
-		void *page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+		void *page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		memcpy(page, &dma, sizeof(dma));
-		ASSERT_EQ(0, mprotect(page, PIPE_PAGE, PROT_READ));
+		ASSERT_EQ(0, mprotect(page, HOST_PAGE, PROT_READ));
 		EXPECT_EQ(-EFAULT, __pipe_ioctl(self->services, VHOST_GOLDFISH_PIPE_GET_DMA,
 						page));
-		munmap(page, PIPE_PAGE);
+		munmap(page, HOST_PAGE);
 	}
 	ASSERT_EQ(0, __services_get_dma(self->services, self->open, self->gpa, &dma));
 	EXPECT_GT(32, dma.fd);
@@ -567,26 +567,26 @@ TEST_F_TIMEOUT(dma, private_memory, TIMEOUT)
 	volatile uint8_t *service;
 
 	/* In the middle of the file. */
-	ASSERT_EQ(page, mmap(page, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	ASSERT_EQ(page, mmap(page, HOST_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	mem.gpa += MEM_SIZE / 2;
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, PIPE_PAGE));
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa - PIPE_PAGE, 2 * PIPE_PAGE));
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa - PIPE_PAGE, 3 * PIPE_PAGE));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa - PIPE_PAGE, PIPE_PAGE));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa + PIPE_PAGE, PIPE_PAGE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, HOST_PAGE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa - HOST_PAGE, 2 * HOST_PAGE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa - HOST_PAGE, 3 * HOST_PAGE));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa - HOST_PAGE, HOST_PAGE));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa + HOST_PAGE, HOST_PAGE));
 	/* Cut in two by its flags, the file is still one. */
-	ASSERT_EQ(0, madvise(page + 8 * PIPE_PAGE, PIPE_PAGE, MADV_DONTFORK));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa + 4 * PIPE_PAGE, 16 * PIPE_PAGE));
-	self->mem.hva[MEM_SIZE / 2 + 19 * PIPE_PAGE] = 42;
-	service = dma_mmap(self->services, self->open, mem.gpa + 4 * PIPE_PAGE, NULL);
-	EXPECT_EQ(42, service[15 * PIPE_PAGE]);
+	ASSERT_EQ(0, madvise(page + 8 * HOST_PAGE, HOST_PAGE, MADV_DONTFORK));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa + 4 * HOST_PAGE, 16 * HOST_PAGE));
+	self->mem.hva[MEM_SIZE / 2 + 19 * HOST_PAGE] = 42;
+	service = dma_mmap(self->services, self->open, mem.gpa + 4 * HOST_PAGE, NULL);
+	EXPECT_EQ(42, service[15 * HOST_PAGE]);
 	/* A child is not to have it, and cannot be made to. */
-	EXPECT_EQ(-1, madvise((void *)service, PIPE_PAGE, MADV_DOFORK));
+	EXPECT_EQ(-1, madvise((void *)service, HOST_PAGE, MADV_DOFORK));
 	EXPECT_EQ(EINVAL, errno);
 	/* Nor what the owner may only read, nor what is not there. */
-	ASSERT_EQ(0, munmap(page, PIPE_PAGE));
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, PIPE_PAGE));
+	ASSERT_EQ(0, munmap(page, HOST_PAGE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, HOST_PAGE));
 }
 
 TEST_F_TIMEOUT(dma, unlocked, TIMEOUT)
@@ -651,12 +651,12 @@ TEST_F_TIMEOUT(dma, taken_back_under_load, TIMEOUT)
 					    &scribblers[i]));
 	}
 	for (round = 0; round < 200; round++) {
-		ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, 32 * PIPE_PAGE));
+		ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, 32 * HOST_PAGE));
 		usleep(round % 7 * 500);
 		ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
-		memset(self->guest, 0x77, 32 * PIPE_PAGE);
+		memset(self->guest, 0x77, 32 * HOST_PAGE);
 		usleep(round % 5 * 200);
-		for (i = 0; i < 32 * PIPE_PAGE; i++)
+		for (i = 0; i < 32 * HOST_PAGE; i++)
 			ASSERT_EQ(0x77, self->guest[i]);
 	}
 	for (i = 0; i < 2; i++) {
@@ -742,7 +742,7 @@ TEST_F_TIMEOUT(bare, by_a_vcpu, TIMEOUT)
 	services = services_open(&rig.dev);
 	services_add(services, "svc");
 	sock = dma_connect(&rig.dev, &rig.pipe, services, RIG_PIPE_ID, &open);
-	gpa = pipe_mem_alloc(&rig.mem, REGION, PIPE_PAGE);
+	gpa = pipe_mem_alloc(&rig.mem, REGION, HOST_PAGE);
 	rig.efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pipe_set_doorbell(&rig.dev, RIG_PIPE_ID, rig.efd);
 	bare_ioeventfd(&rig.vm, RANCHU_PIPE_BASE + GOLDFISH_PIPE_REG_CMD, RIG_PIPE_ID, rig.efd);

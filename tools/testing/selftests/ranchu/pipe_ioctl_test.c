@@ -278,7 +278,7 @@ TEST_F_TIMEOUT(ioctls, owner_dies_first, TIMEOUT)
 
 TEST_F_TIMEOUT(ioctls, bad_pointers, TIMEOUT)
 {
-	uint8_t *pages = mmap(NULL, 2 * PIPE_PAGE, PROT_READ | PROT_WRITE,
+	uint8_t *pages = mmap(NULL, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void * const pointers[] = {
 		NULL,
@@ -286,14 +286,14 @@ TEST_F_TIMEOUT(ioctls, bad_pointers, TIMEOUT)
 		(void *)-1ul,
 		(void *)-4096ul,
 		(void *)(1ul << 63),
-		pages + PIPE_PAGE,
+		pages + HOST_PAGE,
 		/* Even the shortest argument reaches into the hole. */
-		pages + PIPE_PAGE - 1,
+		pages + HOST_PAGE - 1,
 	};
 	unsigned int i, p;
 
 	ASSERT_NE(MAP_FAILED, pages);
-	ASSERT_EQ(0, mprotect(pages + PIPE_PAGE, PIPE_PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(pages + HOST_PAGE, HOST_PAGE, PROT_NONE));
 	ASSERT_EQ(0, __pipe_set_owner(&self->dev));
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		for (p = 0; p < ARRAY_SIZE(pointers); p++) {
@@ -305,7 +305,7 @@ TEST_F_TIMEOUT(ioctls, bad_pointers, TIMEOUT)
 			}
 		}
 	}
-	munmap(pages, 2 * PIPE_PAGE);
+	munmap(pages, 2 * HOST_PAGE);
 }
 
 /* What is answered must have somewhere to go. */
@@ -317,7 +317,7 @@ TEST_F_TIMEOUT(ioctls, read_only_pointers, TIMEOUT)
 		VHOST_GOLDFISH_PIPE_ACCESS,
 		VHOST_GOLDFISH_PIPE_GET_STATS,
 	};
-	union any_arg *page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	union any_arg *page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned int i;
 
@@ -327,13 +327,13 @@ TEST_F_TIMEOUT(ioctls, read_only_pointers, TIMEOUT)
 		memset(page, 0, sizeof(*page));
 		if (requests[i] == VHOST_GOLDFISH_PIPE_GET_STATS)
 			good_stats(page);
-		ASSERT_EQ(0, mprotect(page, PIPE_PAGE, PROT_READ));
+		ASSERT_EQ(0, mprotect(page, HOST_PAGE, PROT_READ));
 		EXPECT_EQ(-EFAULT, __pipe_ioctl(self->dev.fd, requests[i],
 						page));
-		ASSERT_EQ(0, mprotect(page, PIPE_PAGE,
+		ASSERT_EQ(0, mprotect(page, HOST_PAGE,
 				      PROT_READ | PROT_WRITE));
 	}
-	munmap(page, PIPE_PAGE);
+	munmap(page, HOST_PAGE);
 }
 
 TEST_F_TIMEOUT(ioctls, unknown_numbers, TIMEOUT)
@@ -457,26 +457,26 @@ TEST_F_TIMEOUT(ioctls, memory_tables, TIMEOUT)
 /* A table whose end lies in a hole is not read half-way. */
 TEST_F_TIMEOUT(ioctls, memory_table_in_a_hole, TIMEOUT)
 {
-	uint8_t *pages = mmap(NULL, 2 * PIPE_PAGE, PROT_READ | PROT_WRITE,
+	uint8_t *pages = mmap(NULL, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct vhost_memory *table;
 
 	ASSERT_NE(MAP_FAILED, pages);
-	ASSERT_EQ(0, mprotect(pages + PIPE_PAGE, PIPE_PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(pages + HOST_PAGE, HOST_PAGE, PROT_NONE));
 	ASSERT_EQ(0, __pipe_set_owner(&self->dev));
-	table = (void *)(pages + PIPE_PAGE - sizeof(*table));
+	table = (void *)(pages + HOST_PAGE - sizeof(*table));
 	table->nregions = 1;
 	table->padding = 0;
 	EXPECT_EQ(-EFAULT,
 		  __pipe_ioctl(self->dev.fd, VHOST_SET_MEM_TABLE, table));
 	table->nregions = 0;
 	EXPECT_EQ(0, __pipe_ioctl(self->dev.fd, VHOST_SET_MEM_TABLE, table));
-	munmap(pages, 2 * PIPE_PAGE);
+	munmap(pages, 2 * HOST_PAGE);
 }
 
 TEST_F_TIMEOUT(ioctls, windows, TIMEOUT)
 {
-	uint8_t *page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	uint8_t *page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct pipe_dev *dev = &self->dev;
 
@@ -485,20 +485,20 @@ TEST_F_TIMEOUT(ioctls, windows, TIMEOUT)
 	EXPECT_EQ(-EINVAL, __pipe_set_window(dev, page + 1));
 	EXPECT_EQ(-EINVAL, __pipe_set_window(dev, page + 4));
 	EXPECT_EQ(-EINVAL, __pipe_set_window(dev, page + 2048));
-	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, (void *)-4096ul));
+	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, (void *)-HOST_PAGE));
 	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, (void *)(1ul << 63)));
 	EXPECT_EQ(0, __pipe_set_window(dev, page));
 	EXPECT_EQ(0, __pipe_set_window(dev, NULL));
-	ASSERT_EQ(0, mprotect(page, PIPE_PAGE, PROT_READ));
+	ASSERT_EQ(0, mprotect(page, HOST_PAGE, PROT_READ));
 	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, page));
-	munmap(page, PIPE_PAGE);
+	munmap(page, HOST_PAGE);
 	EXPECT_EQ(-EFAULT, __pipe_set_window(dev, page));
 }
 
 /* A window needs KVM to tell the end of an interrupt. */
 TEST_F_TIMEOUT(ioctls, window_and_line, TIMEOUT)
 {
-	uint8_t *page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	uint8_t *page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct pipe_dev *dev = &self->dev;
 	int resample = eventfd(0, EFD_CLOEXEC);
@@ -516,7 +516,7 @@ TEST_F_TIMEOUT(ioctls, window_and_line, TIMEOUT)
 	EXPECT_EQ(0, __pipe_set_window(dev, NULL));
 	EXPECT_EQ(0, __pipe_set_line(dev, self->efd, -1));
 	close(resample);
-	munmap(page, PIPE_PAGE);
+	munmap(page, HOST_PAGE);
 }
 
 TEST_F_TIMEOUT(ioctls, lines, TIMEOUT)
@@ -730,7 +730,7 @@ TEST_F_TIMEOUT(ioctls, no_other_file_operation, TIMEOUT)
 	ASSERT_EQ(0, __pipe_set_owner(&self->dev));
 	EXPECT_EQ(-1, read(self->dev.fd, bytes, sizeof(bytes)));
 	EXPECT_EQ(-1, write(self->dev.fd, bytes, sizeof(bytes)));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, PIPE_PAGE, PROT_READ, MAP_SHARED,
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, HOST_PAGE, PROT_READ, MAP_SHARED,
 				   self->dev.fd, 0));
 }
 

@@ -160,10 +160,10 @@ FIXTURE_SETUP(line)
 	ioapic_set(&self->machine, LEVEL_TRIGGERED | VECTOR);
 	pipe_mem_create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
 	pipe_dev_start(&self->dev, &self->mem);
-	self->page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	self->page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->page);
-	self->memory = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	self->memory = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->memory);
 	self->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -171,7 +171,7 @@ FIXTURE_SETUP(line)
 	ASSERT_LE(0, self->call);
 	ASSERT_LE(0, self->resample);
 	ASSERT_EQ(0, __pipe_set_line(&self->dev, self->call, self->resample));
-	self->data = pipe_mem_alloc(&self->mem, PIPE_PAGE, PIPE_PAGE);
+	self->data = pipe_mem_alloc(&self->mem, HOST_PAGE, HOST_PAGE);
 	pipe_handshake(&self->dev);
 	pipe_connect(&self->dev, &self->pipe, 0, "pipe:pingpong");
 	ASSERT_EQ(0, set_line_vm(&self->dev, self->machine.fd, self->memory));
@@ -183,8 +183,8 @@ FIXTURE_TEARDOWN(line)
 	close(self->call);
 	close(self->resample);
 	machine_destroy(&self->machine);
-	munmap(self->memory, PIPE_PAGE);
-	munmap(self->page, PIPE_PAGE);
+	munmap(self->memory, HOST_PAGE);
+	munmap(self->page, HOST_PAGE);
 	pipe_mem_destroy(&self->mem);
 }
 
@@ -354,7 +354,7 @@ TEST_F_TIMEOUT(line, other_contexts_leave_it_to_the_irqfd, TIMEOUT)
 
 TEST_F_TIMEOUT(line, without_its_memory, TIMEOUT)
 {
-	void *nowhere = mmap(NULL, PIPE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *nowhere = mmap(NULL, HOST_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, nowhere);
 	ASSERT_EQ(0, set_line_vm(&self->dev, self->machine.fd, nowhere));
@@ -365,7 +365,7 @@ TEST_F_TIMEOUT(line, without_its_memory, TIMEOUT)
 	EXPECT_EQ(1, fetch(&self->dev));
 	end_interrupt(&self->machine, self->resample);
 	EXPECT_FALSE(called(self->call));
-	munmap(nowhere, PIPE_PAGE);
+	munmap(nowhere, HOST_PAGE);
 }
 
 TEST_F_TIMEOUT(line, taken_away_again, TIMEOUT)
@@ -413,7 +413,7 @@ static bool leaves_it_to_the_irqfd(struct pipe_mem *mem, int vm_fd, int call, in
 	pipe_handshake(&dev);
 	pipe_connect(&dev, &pipe, 0, "pipe:pingpong");
 	good = !__pipe_set_line(&dev, call, resample) && !set_line_vm(&dev, vm_fd, memory);
-	wake(&pipe, pipe_mem_alloc(mem, PIPE_PAGE, PIPE_PAGE));
+	wake(&pipe, pipe_mem_alloc(mem, HOST_PAGE, HOST_PAGE));
 	return good && called(call) && !sent(&dev);
 }
 

@@ -46,7 +46,7 @@ FIXTURE_SETUP(protocol)
 	pipe_dev_close(&self->dev);
 	pipe_mem_create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
 	pipe_dev_start(&self->dev, &self->mem);
-	self->data = pipe_mem_alloc(&self->mem, DATA_SIZE, PIPE_PAGE);
+	self->data = pipe_mem_alloc(&self->mem, DATA_SIZE, HOST_PAGE);
 	self->bytes = pipe_mem_hva(&self->mem, self->data, DATA_SIZE);
 }
 
@@ -782,36 +782,39 @@ TEST_F_TIMEOUT(protocol, memory_that_faults, TIMEOUT)
 	struct pipe_dev *dev = &self->dev;
 	struct pipe_buf bufs[2];
 	struct test_pipe pipe, sink;
-	uint8_t *hole = self->bytes + PIPE_PAGE;
+	uint8_t *hole = self->bytes + HOST_PAGE;
 
 	pipe_handshake(dev);
+	/* Its command buffer has a page of the host's for itself. */
+	pipe_mem_alloc(&self->mem, 0, HOST_PAGE);
 	pipe_connect(dev, &pipe, 0, "pipe:zero");
+	pipe_mem_alloc(&self->mem, 0, HOST_PAGE);
 	/* pipe:zero need not look at what it is given; this one must. */
 	pipe_connect(dev, &sink, 1, "pipe:pingpong");
-	ASSERT_EQ(0, mprotect(hole, PIPE_PAGE, PROT_NONE));
-	EXPECT_EQ(INVAL, pipe_write(&sink, self->data + PIPE_PAGE, 10));
-	EXPECT_EQ(INVAL, pipe_read(&pipe, self->data + PIPE_PAGE, 10));
+	ASSERT_EQ(0, mprotect(hole, HOST_PAGE, PROT_NONE));
+	EXPECT_EQ(INVAL, pipe_write(&sink, self->data + HOST_PAGE, 10));
+	EXPECT_EQ(INVAL, pipe_read(&pipe, self->data + HOST_PAGE, 10));
 	/* What came before the hole may count; nothing behind it may. */
-	memset(self->bytes, 0xa5, PIPE_PAGE);
-	bufs[0] = (struct pipe_buf){ self->data + PIPE_PAGE, 10 };
+	memset(self->bytes, 0xa5, HOST_PAGE);
+	bufs[0] = (struct pipe_buf){ self->data + HOST_PAGE, 10 };
 	bufs[1] = (struct pipe_buf){ self->data, 10 };
 	EXPECT_EQ(INVAL,
 		  pipe_transfer(&pipe, GOLDFISH_PIPE_CMD_READ, bufs, 2));
 	EXPECT_EQ(0xa5, self->bytes[0]);
-	EXPECT_GE(96, pipe_read(&pipe, self->data + PIPE_PAGE - 96, 200));
+	EXPECT_GE(96, pipe_read(&pipe, self->data + HOST_PAGE - 96, 200));
 
-	ASSERT_EQ(0, mprotect(hole, PIPE_PAGE, PROT_READ));
-	EXPECT_EQ(10, pipe_write(&sink, self->data + PIPE_PAGE, 10));
-	EXPECT_EQ(INVAL, pipe_read(&pipe, self->data + PIPE_PAGE, 10));
-	ASSERT_EQ(0, mprotect(hole, PIPE_PAGE, PROT_READ | PROT_WRITE));
-	EXPECT_EQ(10, pipe_read(&pipe, self->data + PIPE_PAGE, 10));
+	ASSERT_EQ(0, mprotect(hole, HOST_PAGE, PROT_READ));
+	EXPECT_EQ(10, pipe_write(&sink, self->data + HOST_PAGE, 10));
+	EXPECT_EQ(INVAL, pipe_read(&pipe, self->data + HOST_PAGE, 10));
+	ASSERT_EQ(0, mprotect(hole, HOST_PAGE, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(10, pipe_read(&pipe, self->data + HOST_PAGE, 10));
 
 	/* The command buffer itself: nothing can be said, nothing breaks. */
-	ASSERT_EQ(0, mprotect(pipe.cmd, PIPE_PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(pipe.cmd, HOST_PAGE, PROT_NONE));
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_CMD, 0);
-	ASSERT_EQ(0, mprotect(pipe.cmd, PIPE_PAGE, PROT_READ));
+	ASSERT_EQ(0, mprotect(pipe.cmd, HOST_PAGE, PROT_READ));
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_CMD, 0);
-	ASSERT_EQ(0, mprotect(pipe.cmd, PIPE_PAGE, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, mprotect(pipe.cmd, HOST_PAGE, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(IN | OUT, pipe_command(&pipe, GOLDFISH_PIPE_CMD_POLL));
 }
 

@@ -50,7 +50,7 @@ FIXTURE_SETUP(remote)
 {
 	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	self->data = pipe_mem_alloc(&self->mem, PIPE_PAGE, PIPE_PAGE);
+	self->data = pipe_mem_alloc(&self->mem, HOST_PAGE, HOST_PAGE);
 	self->services = services_open(&self->dev);
 }
 
@@ -500,13 +500,13 @@ TEST_F_TIMEOUT(remote, events_are_read_whole, TIMEOUT)
 	/* What cannot be given is kept, and in its place. */
 	EXPECT_EQ(-1, syscall(SYS_read, self->services, NULL, size));
 	EXPECT_EQ(EFAULT, errno);
-	pages = mmap(NULL, 2 * PIPE_PAGE, PROT_READ | PROT_WRITE,
+	pages = mmap(NULL, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, pages);
-	ASSERT_EQ(0, mprotect(pages + PIPE_PAGE, PIPE_PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(pages + HOST_PAGE, HOST_PAGE, PROT_NONE));
 	EXPECT_EQ(size, syscall(SYS_read, self->services,
-				pages + PIPE_PAGE - size - 10, 3 * size));
-	memcpy(events, pages + PIPE_PAGE - size - 10, size);
+				pages + HOST_PAGE - size - 10, 3 * size));
+	memcpy(events, pages + HOST_PAGE - size - 10, size);
 	EXPECT_EQ(0, events[0].id);
 	/* One and a half is one; then as many as there are. */
 	EXPECT_EQ(size, read(self->services, events, size + size / 2));
@@ -515,7 +515,7 @@ TEST_F_TIMEOUT(remote, events_are_read_whole, TIMEOUT)
 	EXPECT_EQ(2, events[0].id);
 	EXPECT_EQ(3, events[1].id);
 	EXPECT_EQ(0, services_poll(self->services, POLLIN, 0));
-	munmap(pages, 2 * PIPE_PAGE);
+	munmap(pages, 2 * HOST_PAGE);
 }
 
 TEST_F_TIMEOUT(remote, arguments, TIMEOUT)

@@ -73,8 +73,8 @@ FIXTURE_SETUP(ring)
 {
 	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	self->out_gpa = pipe_mem_alloc(&self->mem, LARGEST, PIPE_PAGE);
-	self->in_gpa = pipe_mem_alloc(&self->mem, LARGEST, PIPE_PAGE);
+	self->out_gpa = pipe_mem_alloc(&self->mem, LARGEST, HOST_PAGE);
+	self->in_gpa = pipe_mem_alloc(&self->mem, LARGEST, HOST_PAGE);
 	self->out = pipe_mem_hva(&self->mem, self->out_gpa, LARGEST);
 	self->in = pipe_mem_hva(&self->mem, self->in_gpa, LARGEST);
 	self->bytes = malloc(LARGEST);
@@ -551,7 +551,7 @@ TEST_F_TIMEOUT(ring, arguments, TIMEOUT)
 	EXPECT_EQ(-EFAULT, __pipe_ioctl(services, VHOST_GOLDFISH_PIPE_ANSWER_RING, NULL));
 	/* The pipe still waits. */
 	EXPECT_EQ(AGAIN, pipe_write(&pipe, self->out_gpa, 1));
-	fd = answer(services, open, VHOST_GOLDFISH_PIPE_RING_MAX, PIPE_PAGE, wake, 0);
+	fd = answer(services, open, VHOST_GOLDFISH_PIPE_RING_MAX, HOST_PAGE, wake, 0);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	EXPECT_EQ(1, pipe_write(&pipe, self->out_gpa, 1));
@@ -580,28 +580,28 @@ TEST_F_TIMEOUT(ring, mappings, TIMEOUT)
 	int fd = self->host.fd;
 	uint8_t *at;
 
-	EXPECT_EQ(0, try_map(fd, PIPE_PAGE, MAP_SHARED, control));
+	EXPECT_EQ(0, try_map(fd, HOST_PAGE, MAP_SHARED, control));
 	EXPECT_EQ(0, try_map(fd, RING, MAP_SHARED, to_host));
-	EXPECT_EQ(0, try_map(fd, PIPE_PAGE, MAP_SHARED, to_host + RING - PIPE_PAGE));
+	EXPECT_EQ(0, try_map(fd, HOST_PAGE, MAP_SHARED, to_host + RING - HOST_PAGE));
 	EXPECT_EQ(0, try_map(fd, RING, MAP_SHARED, to_guest));
-	EXPECT_EQ(-EINVAL, try_map(fd, PIPE_PAGE, MAP_PRIVATE, control));
-	EXPECT_EQ(-EINVAL, try_map(fd, 2 * PIPE_PAGE, MAP_SHARED, control));
-	EXPECT_EQ(-EINVAL, try_map(fd, PIPE_PAGE, MAP_SHARED, control + PIPE_PAGE));
-	EXPECT_EQ(-EINVAL, try_map(fd, RING + PIPE_PAGE, MAP_SHARED, to_host));
-	EXPECT_EQ(-EINVAL, try_map(fd, RING, MAP_SHARED, to_host + PIPE_PAGE));
-	EXPECT_EQ(-EINVAL, try_map(fd, PIPE_PAGE, MAP_SHARED, to_host + RING));
-	EXPECT_EQ(-EINVAL, try_map(fd, PIPE_PAGE, MAP_SHARED, to_guest - PIPE_PAGE));
-	EXPECT_EQ(-EINVAL, try_map(fd, PIPE_PAGE, MAP_SHARED, to_guest + RING));
+	EXPECT_EQ(-EINVAL, try_map(fd, HOST_PAGE, MAP_PRIVATE, control));
+	EXPECT_EQ(-EINVAL, try_map(fd, 2 * HOST_PAGE, MAP_SHARED, control));
+	EXPECT_EQ(-EINVAL, try_map(fd, HOST_PAGE, MAP_SHARED, control + HOST_PAGE));
+	EXPECT_EQ(-EINVAL, try_map(fd, RING + HOST_PAGE, MAP_SHARED, to_host));
+	EXPECT_EQ(-EINVAL, try_map(fd, RING, MAP_SHARED, to_host + HOST_PAGE));
+	EXPECT_EQ(-EINVAL, try_map(fd, HOST_PAGE, MAP_SHARED, to_host + RING));
+	EXPECT_EQ(-EINVAL, try_map(fd, HOST_PAGE, MAP_SHARED, to_guest - HOST_PAGE));
+	EXPECT_EQ(-EINVAL, try_map(fd, HOST_PAGE, MAP_SHARED, to_guest + RING));
 
 	/* It does not grow, and it is the memory for as long as it is mapped. */
-	at = mmap(NULL, PIPE_PAGE, PROT_READ, MAP_SHARED, fd, to_host);
+	at = mmap(NULL, HOST_PAGE, PROT_READ, MAP_SHARED, fd, to_host);
 	ASSERT_NE(MAP_FAILED, (void *)at);
-	EXPECT_EQ(MAP_FAILED, mremap(at, PIPE_PAGE, 2 * PIPE_PAGE, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(at, HOST_PAGE, 2 * HOST_PAGE, MREMAP_MAYMOVE));
 	EXPECT_EQ(100, pipe_write(&self->pipe, self->out_gpa, 100));
 	ranchu_pipe_close(&self->host);
 	pipe_close(&self->pipe);
 	EXPECT_EQ(0, memcmp(at, self->out, 100));
-	munmap(at, PIPE_PAGE);
+	munmap(at, HOST_PAGE);
 }
 
 /* A mapping alone keeps the process's end open. */
@@ -631,12 +631,12 @@ TEST_F_TIMEOUT(ring, buffers_that_fault, TIMEOUT)
 	EXPECT_EQ(100, ranchu_pipe_peek(&self->host, &from));
 	ranchu_pipe_consume(&self->host, 100);
 
-	ASSERT_EQ(0, mprotect(self->in, PIPE_PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(self->in, HOST_PAGE, PROT_NONE));
 	ranchu_pipe_write(&self->host, self->out, 100);
 	EXPECT_EQ(INVAL, pipe_read(pipe, self->in_gpa, 100));
 	EXPECT_EQ(INVAL, pipe_write(pipe, self->in_gpa, 100));
 	EXPECT_EQ(0, ranchu_pipe_peek(&self->host, &from));
-	ASSERT_EQ(0, mprotect(self->in, PIPE_PAGE, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, mprotect(self->in, HOST_PAGE, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(100, pipe_read(pipe, self->in_gpa, 100));
 	EXPECT_EQ(0, memcmp(self->in, self->out, 100));
 }

@@ -44,7 +44,7 @@ FIXTURE_SETUP(signals)
 {
 	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	self->data = pipe_mem_alloc(&self->mem, RING_SIZE, PIPE_PAGE);
+	self->data = pipe_mem_alloc(&self->mem, RING_SIZE, HOST_PAGE);
 }
 
 FIXTURE_TEARDOWN(signals)
@@ -193,7 +193,7 @@ TEST_F_TIMEOUT(signals, count_huge, TIMEOUT)
 	uint64_t gpa = pipe_mem_alloc(&self->mem,
 				      COUNT_CAP *
 				      sizeof(struct goldfish_pipe_signal),
-				      PIPE_PAGE);
+				      HOST_PAGE);
 
 	pipe_set_signal_buffer(dev, gpa, UINT32_MAX);
 	open_many(dev, self->pipes, MOST_PIPES);
@@ -245,7 +245,7 @@ TEST_F_TIMEOUT(signals, low_before_high, TIMEOUT)
 	EXPECT_TRUE(poisoned(dev, 0));
 
 	/* LOW twice is ORed. */
-	gpa = pipe_mem_alloc(&self->mem, PIPE_PAGE, PIPE_PAGE);
+	gpa = pipe_mem_alloc(&self->mem, HOST_PAGE, HOST_PAGE);
 	pipe_set_signal_buffer(dev, gpa, PIPE_DRIVER_SIGNALS);
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_SIGNAL_BUFFER, 0x200);
 	dev->signal_gpa = gpa | 0x200;
@@ -450,7 +450,7 @@ FIXTURE_SETUP(window)
 	pipe_dev_close(&self->dev);
 	pipe_mem_create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
 	pipe_dev_start(&self->dev, &self->mem);
-	self->page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	self->page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->page);
 	self->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -459,7 +459,7 @@ FIXTURE_SETUP(window)
 	ASSERT_LE(0, self->resample);
 	ASSERT_EQ(0, __pipe_set_line(&self->dev, self->call, self->resample));
 	ASSERT_EQ(0, __pipe_set_window(&self->dev, self->page));
-	self->data = pipe_mem_alloc(&self->mem, RING_SIZE, PIPE_PAGE);
+	self->data = pipe_mem_alloc(&self->mem, RING_SIZE, HOST_PAGE);
 }
 
 FIXTURE_TEARDOWN(window)
@@ -555,7 +555,7 @@ TEST_F_TIMEOUT(window, late_window_knows_the_version, TIMEOUT)
 
 	ASSERT_EQ(0, __pipe_set_window(dev, NULL));
 	pipe_handshake(dev);
-	memset(self->page, 0, PIPE_PAGE);
+	memset(self->page, 0, HOST_PAGE);
 	ASSERT_EQ(0, __pipe_set_window(dev, self->page));
 	EXPECT_EQ(2, window_reg(dev, GOLDFISH_PIPE_REG_VERSION));
 }
@@ -780,7 +780,7 @@ TEST_F_TIMEOUT(window, announced_by_another_thread, TIMEOUT)
 /* The signal buffer's first entry lies across two pages, the rest in the second. */
 TEST_F_TIMEOUT(window, buffer_across_pages, TIMEOUT)
 {
-	uint64_t gpa = pipe_mem_alloc(&self->mem, 2 * PIPE_PAGE, PIPE_PAGE) + PIPE_PAGE - 4;
+	uint64_t gpa = pipe_mem_alloc(&self->mem, 2 * HOST_PAGE, HOST_PAGE) + HOST_PAGE - 4;
 	struct pipe_dev *dev = &self->dev;
 
 	pipe_handshake(dev);
@@ -862,11 +862,11 @@ TEST_F_TIMEOUT(window, window_that_faults, TIMEOUT)
 
 	pipe_handshake(dev);
 	open_many(dev, self->pipes, 2);
-	ASSERT_EQ(0, mprotect(self->page, PIPE_PAGE, PROT_READ));
+	ASSERT_EQ(0, mprotect(self->page, HOST_PAGE, PROT_READ));
 	pipe_hang_up(dev, 0);
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_VERSION, 5);
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_VERSION, 2);
-	ASSERT_EQ(0, mprotect(self->page, PIPE_PAGE, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, mprotect(self->page, HOST_PAGE, PROT_READ | PROT_WRITE));
 	pipe_handshake(dev);
 	EXPECT_EQ(2, window_reg(dev, GOLDFISH_PIPE_REG_VERSION));
 	open_many(dev, pipe, 1);

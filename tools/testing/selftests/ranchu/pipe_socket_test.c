@@ -72,8 +72,8 @@ FIXTURE_SETUP(sock)
 {
 	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	self->out_gpa = pipe_mem_alloc(&self->mem, LARGEST, PIPE_PAGE);
-	self->in_gpa = pipe_mem_alloc(&self->mem, LARGEST, PIPE_PAGE);
+	self->out_gpa = pipe_mem_alloc(&self->mem, LARGEST, HOST_PAGE);
+	self->in_gpa = pipe_mem_alloc(&self->mem, LARGEST, HOST_PAGE);
 	self->out = pipe_mem_hva(&self->mem, self->out_gpa, LARGEST);
 	self->in = pipe_mem_hva(&self->mem, self->in_gpa, LARGEST);
 	self->host = malloc(LARGEST);
@@ -338,7 +338,7 @@ TEST_F_TIMEOUT(sock, buffers_that_fault, TIMEOUT)
 		{ self->out_gpa, 100 },
 		{ RANCHU_RAM_BASE + MEM_SIZE, 100 },
 	};
-	const size_t page = PIPE_PAGE;
+	const size_t page = HOST_PAGE;
 
 	/* Outside: what comes before is moved. */
 	EXPECT_EQ(100, pipe_transfer(pipe, WRITE, bufs, 2));
@@ -529,7 +529,7 @@ static void be_killed(int sock, int tell)
 	pipe_mem_create(&mem, RANCHU_RAM_BASE, MEM_SIZE);
 	pipe_dev_start(&dev, &mem);
 	pipe_handshake(&dev);
-	gpa = pipe_mem_alloc(&mem, 1u << 20, PIPE_PAGE);
+	gpa = pipe_mem_alloc(&mem, 1u << 20, HOST_PAGE);
 	services = services_open(&dev);
 	services_add(services, "svc");
 	pipe_connect(&dev, &pipe, 0, "pipe:svc");

@@ -60,7 +60,7 @@ FIXTURE_SETUP(state)
 	pipe_dev_start(&self->two.other, &self->two.mem);
 	self->two.other.signal_gpa = self->two.dev.signal_gpa;
 	self->two.other.open_gpa = self->two.dev.open_gpa;
-	self->two.data = pipe_mem_alloc(&self->two.mem, 1u << 20, PIPE_PAGE);
+	self->two.data = pipe_mem_alloc(&self->two.mem, 1u << 20, HOST_PAGE);
 	self->two.bytes = calloc(1, STATE_SIZE);
 	ASSERT_TRUE(self->two.bytes);
 }
@@ -286,7 +286,7 @@ TEST_F_TIMEOUT(state, what_cannot_be_saved_is_hung_up, TIMEOUT)
 /* A batch that was told and not acknowledged is told again, with the window. */
 TEST_F_TIMEOUT(state, a_batch_that_is_outstanding, TIMEOUT)
 {
-	uint8_t *page = mmap(NULL, 2 * PIPE_PAGE, PROT_READ | PROT_WRITE,
+	uint8_t *page = mmap(NULL, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -307,11 +307,11 @@ TEST_F_TIMEOUT(state, a_batch_that_is_outstanding, TIMEOUT)
 
 	ASSERT_EQ(0, __pipe_set_line(&self->two.dev, -1, -1));
 	ASSERT_EQ(0, __pipe_set_line(&self->two.other, call, resample));
-	ASSERT_EQ(0, __pipe_set_window(&self->two.other, page + PIPE_PAGE));
+	ASSERT_EQ(0, __pipe_set_window(&self->two.other, page + HOST_PAGE));
 	eventfd_read(call, &rung);
 	load(_metadata, &self->two);
 	EXPECT_EQ(0, eventfd_read(call, &rung));
-	memcpy(&count, page + PIPE_PAGE + GOLDFISH_PIPE_REG_GET_SIGNALLED, sizeof(count));
+	memcpy(&count, page + HOST_PAGE + GOLDFISH_PIPE_REG_GET_SIGNALLED, sizeof(count));
 	EXPECT_EQ(1, count);
 	EXPECT_EQ(1, pipe_signal(&self->two.other, 0).id);
 	/* The end of the interrupt. */
@@ -321,7 +321,7 @@ TEST_F_TIMEOUT(state, a_batch_that_is_outstanding, TIMEOUT)
 	EXPECT_EQ(2, pipe_signal(&self->two.other, 0).id);
 	EXPECT_EQ(CLOSED, pipe_signal(&self->two.other, 0).flags);
 	__pipe_set_line(&self->two.other, -1, -1);
-	munmap(page, 2 * PIPE_PAGE);
+	munmap(page, 2 * HOST_PAGE);
 	close(call);
 	close(resample);
 }
@@ -384,7 +384,7 @@ TEST_F_TIMEOUT(state, hung_up_while_it_is_set, TIMEOUT)
 /* A batch from a window, where reads are served: it is in the buffer already. */
 TEST_F_TIMEOUT(state, a_batch_from_a_window_without_one, TIMEOUT)
 {
-	uint8_t *page = mmap(NULL, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	uint8_t *page = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -415,7 +415,7 @@ TEST_F_TIMEOUT(state, a_batch_from_a_window_without_one, TIMEOUT)
 	EXPECT_EQ(2, pipe_signal(other, 0).id);
 	EXPECT_EQ(0, pipe_reg_read(other, GOLDFISH_PIPE_REG_GET_SIGNALLED));
 	__pipe_set_line(other, -1, -1);
-	munmap(page, PIPE_PAGE);
+	munmap(page, HOST_PAGE);
 	close(call);
 	close(resample);
 }

@@ -47,7 +47,7 @@ FIXTURE_SETUP(wait)
 		SKIP(return, "%s", missing);
 	if (__pipe_guest_start(&self->dev, &self->mem, MEM_SIZE))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
-	self->data = pipe_mem_alloc(&self->mem, PIPE_PAGE, PIPE_PAGE);
+	self->data = pipe_mem_alloc(&self->mem, HOST_PAGE, HOST_PAGE);
 	self->services = services_open(&self->dev);
 	services_add(self->services, "svc");
 	held_page_create(&self->page);
@@ -173,7 +173,7 @@ static void connect_and_keep(struct _test_data_wait *self, struct test_pipe *pip
 static void held_by_another(struct __test_metadata *_metadata, struct _test_data_wait *self,
 			    enum services_family family)
 {
-	uint8_t *data = pipe_mem_hva(&self->mem, self->data, PIPE_PAGE);
+	uint8_t *data = pipe_mem_hva(&self->mem, self->data, HOST_PAGE);
 	struct holder holder = {};
 	struct test_pipe other;
 	int ends[2], peer;
@@ -275,7 +275,7 @@ static void vmm_of_its_own(int sock, int told)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (__pipe_guest_start(&dev, &mem, MEM_SIZE))
 		_exit(1);
-	data = pipe_mem_alloc(&mem, PIPE_PAGE, PIPE_PAGE);
+	data = pipe_mem_alloc(&mem, HOST_PAGE, HOST_PAGE);
 	services = services_open(&dev);
 	services_add(services, "svc");
 	pipe_connect(&dev, &pipe, 1, "pipe:svc");
@@ -341,7 +341,7 @@ TEST_F_TIMEOUT(wait, lingering_socket, TIMEOUT)
 	ASSERT_EQ(0, setsockopt(ends[0], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 	services_answer(self->services, open, ends[0]);
 	close(ends[0]);
-	while (pipe_write(&self->pipe, self->data, PIPE_PAGE) > 0)
+	while (pipe_write(&self->pipe, self->data, HOST_PAGE) > 0)
 		;
 	pipe_close(&self->pipe);
 	/* The guest's CPU is here, and can do something else. */

@@ -156,23 +156,24 @@ static uint32_t transfer(struct vq_ring *ring, struct vq_buf out, struct vq_buf 
 
 TEST_F_TIMEOUT(broken, buffer_memory_goes, TIMEOUT)
 {
-	const uint64_t data = HOSTILE_DATA, gone = data + VQ_PAGE;
-	const struct vq_buf whole = { data + 16 * VQ_PAGE, 2 * VQ_PAGE };
+	const uint32_t page = HOST_PAGE;
+	const uint64_t data = HOSTILE_DATA, gone = data + page;
+	const struct vq_buf whole = { data + 4 * page, 2 * page };
 
-	vq_mem_unmap(self->mem, gone, VQ_PAGE);
+	vq_mem_unmap(self->mem, gone, page);
 	/* Written up to where it is gone; not at all; not read at all. */
-	EXPECT_EQ(VQ_PAGE, transfer(self->ring, whole,
-				    (struct vq_buf){ data, 2 * VQ_PAGE }));
-	EXPECT_GE(VQ_PAGE - 100, transfer(self->ring, whole,
-					  (struct vq_buf){ data + 100, VQ_PAGE }));
+	EXPECT_EQ(page, transfer(self->ring, whole,
+				 (struct vq_buf){ data, 2 * page }));
+	EXPECT_GE(page - 100, transfer(self->ring, whole,
+				       (struct vq_buf){ data + 100, page }));
 	EXPECT_EQ(0, transfer(self->ring, whole, (struct vq_buf){ gone, 8 }));
 	EXPECT_EQ(0, transfer(self->ring, (struct vq_buf){ gone, 8 }, whole));
-	vq_mem_restore(self->mem, gone, VQ_PAGE);
+	vq_mem_restore(self->mem, gone, page);
 
-	vq_mem_protect(self->mem, gone, VQ_PAGE, PROT_READ);
+	vq_mem_protect(self->mem, gone, page, PROT_READ);
 	EXPECT_EQ(0, transfer(self->ring, whole, (struct vq_buf){ gone, 8 }));
 	EXPECT_EQ(8, transfer(self->ring, (struct vq_buf){ gone, 8 }, whole));
-	vq_mem_restore(self->mem, gone, VQ_PAGE);
+	vq_mem_restore(self->mem, gone, page);
 	EXPECT_EQ(0, vq_dev_faults(&self->hostile.dev));
 	EXPECT_EQ(0, vq_echo(self->ring));
 }

@@ -494,7 +494,7 @@ TEST_F_TIMEOUT(hostile, huge_receive_buffers, TIMEOUT)
 /* In the table, and not there. The stream that it meets is reset, no other. */
 TEST_F_TIMEOUT(hostile, memory_that_is_not_there, TIMEOUT)
 {
-	uint64_t hole = self->area + VS_TX_SIZE;
+	uint64_t hole = (self->area + VS_TX_SIZE + HOST_PAGE - 1) & ~(HOST_PAGE - 1);
 	struct vq_buf bufs[2] = { { self->area, VS_HDR }, { hole, 100 } };
 	struct vs_packet packet;
 	struct vs_stream other;

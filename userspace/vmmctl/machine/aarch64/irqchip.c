@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * arm64: the interrupt controller, emulated by KVM at the board's places.
+ * arm64: the interrupt controller, emulated by KVM, at the addresses that the board has.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -13,10 +13,10 @@ const char *const vmm_arch_name = "arm64";
 #define IPA_BITS_DEFAULT	40
 
 /**
- * vmm_arch_check_run - say what this architecture's board does not have
+ * vmm_arch_check_run - refuse options that need what this architecture's boards lack
  * @cfg: what is asked for
  *
- * Return: 0, or -EOPNOTSUPP after saying so
+ * Return: 0, or -EOPNOTSUPP after a message
  */
 int vmm_arch_check_run(const struct vmm_config *cfg)
 {
@@ -26,6 +26,9 @@ int vmm_arch_check_run(const struct vmm_config *cfg)
 		return vmm_error(-EOPNOTSUPP, "--virtio-bus: pci needs --board virt");
 	if (cfg->address_space && cfg->board != VMM_BOARD_VIRT)
 		return vmm_error(-EOPNOTSUPP, "--device address-space: needs --board virt");
+	/* Nothing tells an arm64 guest that it stood still: it would take a CPU for stuck. */
+	if (cfg->guest_clock != VMM_GUEST_CLOCK_SAVED)
+		return vmm_error(-EOPNOTSUPP, "--guest-clock: an arm64 guest has the saved one");
 	if (cfg->pstore)
 		return vmm_error(-EOPNOTSUPP, "--pstore: only the pc board has a store");
 	return 0;
@@ -71,10 +74,10 @@ static bool gic_works(int vm_fd, enum vmm_gic gic)
 
 /**
  * vmm_arch_vm_begin - prepare a VM for its vCPUs: choose the interrupt controller
- * @vm: has RAM; its @gic is filled: version 2, the board's own, where the host has it,
- *	the user did not ask for another, and there are not too many CPUs for it
+ * @vm: has RAM; its @gic is filled: version 2, which is the board's own, if the host has
+ *	it, the user did not ask for version 3, and it can serve that many CPUs
  *
- * Return: 0, or -ENODEV if the host does not have what is wanted
+ * Return: 0, or -ENODEV if the host does not have the version that is needed
  */
 int vmm_arch_vm_begin(struct vmm_vm *vm)
 {
@@ -145,11 +148,12 @@ int vmm_arch_irqchip_create(struct vmm_vm *vm)
 }
 
 /**
- * vmm_arch_routes - list where the board's lines end, for KVM_SET_GSI_ROUTING
+ * vmm_arch_routes - list the routes of the board's lines, for KVM_SET_GSI_ROUTING
  * @vm: the VM
- * @routes: filled, room for VMM_ARCH_ROUTES; what follows is the caller's
+ * @routes: filled, room for VMM_ARCH_ROUTES; elements after the returned number are unchanged
  *
- * It is what KVM has without being told: whoever adds routes has to repeat it.
+ * These are KVM's own default routes: KVM_SET_GSI_ROUTING replaces them, so a caller that
+ * adds routes passes these as well.
  *
  * Return: how many there are
  */
@@ -168,14 +172,14 @@ unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_ent
 }
 
 /**
- * vmm_arch_message_route - find out what a PCI function's message is
+ * vmm_arch_message_route - make KVM's route from a PCI function's message
  * @vm: the VM
- * @message: the message, at an address that the board takes messages at
+ * @message: the message, at an address where the board accepts messages
  * @route: filled
  *
- * The GICv2m frame makes an interrupt of it, which is a line's to KVM.
+ * The GICv2m frame turns the message into an interrupt, which is a line's for KVM.
  *
- * Return: whether it interrupts anybody
+ * Return: whether the message raises an interrupt
  */
 bool vmm_arch_message_route(const struct vmm_vm *vm, const struct vmm_pci_message *message,
 			    struct kvm_irq_routing_entry *route)
@@ -202,7 +206,7 @@ static void gic_line_set(struct vmm_line *line, bool level)
 		.level = level,
 	};
 
-	/* Between two lives all lines are low. */
+	/* Between two lives of the guest, all lines are low. */
 	if (line->vm->fd < 0)
 		return;
 	if (ioctl(line->vm->fd, KVM_IRQ_LINE, &irq)) {

@@ -19,7 +19,7 @@
 const u64 vmm_arch_probe_code = RANCHU_RAM_BASE;
 const u64 vmm_arch_probe_window = RANCHU_PIPE_BASE;
 
-/** KVM looks for memory behind an address before it looks for a doorbell, whatever is there. */
+/** KVM looks for memory behind every address first, so a window makes no write slower. */
 const bool vmm_arch_window_slows;
 
 /* Loads a word of the window, stores it behind the window, 64 bytes on. */
@@ -42,10 +42,11 @@ static int reg_set(int fd, u64 id, u64 value)
  * @vm_fd: its VM
  * @vcpu_fd: its vCPU
  * @code: page at vmm_arch_probe_code
+ * @behind: the first address behind the window, where there is nothing
  *
  * Return: 0, or -1 with errno set
  */
-int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code)
+int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code, u64 behind)
 {
 	struct kvm_vcpu_init init = { 0 };
 
@@ -55,7 +56,7 @@ int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code)
 	    ioctl(vcpu_fd, KVM_ARM_VCPU_INIT, &init) ||
 	    reg_set(vcpu_fd, REG(regs.pc), vmm_arch_probe_code) ||
 	    reg_set(vcpu_fd, REG(regs.regs[0]), vmm_arch_probe_window) ||
-	    reg_set(vcpu_fd, REG(regs.regs[1]), vmm_arch_probe_window + VMM_PAGE_SIZE))
+	    reg_set(vcpu_fd, REG(regs.regs[1]), behind))
 		return -1;
 	return 0;
 }

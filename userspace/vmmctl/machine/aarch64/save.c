@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * arm64: the state of vCPUs and of the interrupt controller, as KVM tells it and takes
- * it. A vCPU's registers are whatever KVM_GET_REG_LIST lists, so that nothing here knows
- * what a newer CPU has. Interrupt controllers have registers at the places where a guest
- * finds them.
+ * arm64: the state of vCPUs and of the interrupt controller, as KVM reads and writes it. A
+ * vCPU's registers are those that KVM_GET_REG_LIST lists, so this file does not know which
+ * registers a CPU has. Registers of interrupt controllers have the offsets that guests use.
  *
  * Source: Linux 6.12 Documentation/virt/kvm/api.rst, devices/arm-vgic.rst and
  * devices/arm-vgic-v3.rst.
@@ -19,7 +18,7 @@
 #define CPU_VERSION	1
 #define GIC_VERSION	1
 
-/* Tags of a vCPU's state; a number is never used for anything else. */
+/* Tags of a vCPU's state; a number is never reused. */
 enum {
 	CPU_REGS = 1,	/* number and value of each register */
 	CPU_MP,		/* whether the CPU is on */
@@ -44,8 +43,8 @@ static unsigned int reg_bytes(u64 id)
 }
 
 /*
- * All vCPUs share one clock, which goes on from where the first one's was. Others would
- * move it by what it took to read them one after the other.
+ * All vCPUs share one clock. It continues from the value of vCPU 0: the values of the others
+ * were read a little later, and would move it.
  */
 static bool reg_is_clock(u64 id)
 {
@@ -79,7 +78,7 @@ static ssize_t regs_get(struct vmm_vcpu *vcpu, const struct kvm_reg_list *list, 
 		if (reg_is_clock(list->reg[i]) && vcpu->id)
 			continue;
 		if (ioctl(vcpu->fd, KVM_GET_ONE_REG, &reg))
-			return vmm_error(errno, "vCPU %u: KVM does not tell register 0x%llx",
+			return vmm_error(errno, "vCPU %u: KVM does not return register 0x%llx",
 					 vcpu->id, list->reg[i]);
 		if (list->reg[i] == KVM_REG_ARM_TIMER_CNT && vcpu->vm->clock)
 			memcpy(value, &vcpu->vm->clock, sizeof(vcpu->vm->clock));
@@ -128,14 +127,14 @@ int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 		return err;
 	if (ioctl(vcpu->fd, KVM_GET_MP_STATE, &mp) ||
 	    ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events))
-		return vmm_error(errno, "vCPU %u: KVM does not tell its state", vcpu->id);
+		return vmm_error(errno, "vCPU %u: KVM does not return its state", vcpu->id);
 	on = htole32(mp.mp_state);
 	vmm_state_put(state, CPU_MP, &on, sizeof(on));
 	vmm_state_put(state, CPU_EVENTS, &events, sizeof(events));
 	return vmm_state_end(state);
 }
 
-/* What KVM refuses differs between the hosts: ID registers above all. */
+/* KVM refuses a value that this host cannot have: mostly ID registers. */
 static int reg_set_saved(struct vmm_vcpu *vcpu, u64 id, const u8 *bytes)
 {
 	u8 value[REG_BYTES];
@@ -171,7 +170,7 @@ static int regs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 }
 
 /**
- * vmm_arch_vcpu_load - take what vmm_arch_vcpu_save() saved
+ * vmm_arch_vcpu_load - load a vCPU's state
  * @vcpu: initialised; it has not run
  * @state: @bytes and @len are set
  *
@@ -203,6 +202,74 @@ int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	return 0;
 }
 
+/* ---- what a CPU says of itself ---- */
+
+#define FEATURE(crm, op2)	ARM64_SYS_REG(3, 0, 0, crm, op2)
+
+static const struct feature {
+	const char *name;
+	u64 id;
+} features[] = {
+	{ "MIDR_EL1", FEATURE(0, 0) },
+	{ "REVIDR_EL1", FEATURE(0, 6) },
+	{ "CTR_EL0", ARM64_SYS_REG(3, 3, 0, 0, 1) },
+	{ "ID_AA64PFR0_EL1", FEATURE(4, 0) },
+	{ "ID_AA64PFR1_EL1", FEATURE(4, 1) },
+	{ "ID_AA64ZFR0_EL1", FEATURE(4, 4) },
+	{ "ID_AA64DFR0_EL1", FEATURE(5, 0) },
+	{ "ID_AA64ISAR0_EL1", FEATURE(6, 0) },
+	{ "ID_AA64ISAR1_EL1", FEATURE(6, 1) },
+	{ "ID_AA64ISAR2_EL1", FEATURE(6, 2) },
+	{ "ID_AA64MMFR0_EL1", FEATURE(7, 0) },
+	{ "ID_AA64MMFR1_EL1", FEATURE(7, 1) },
+	{ "ID_AA64MMFR2_EL1", FEATURE(7, 2) },
+};
+
+static int feature_ioctl(const struct vmm_vm *vm, unsigned long request, u64 id, u64 *value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
+
+	return ioctl(vm->vcpu[0]->fd, request, &reg);
+}
+
+/**
+ * vmm_arch_features - tell what a guest can look at of its CPU
+ * @vm: has vCPUs
+ * @fn: called for each feature that KVM tells
+ * @arg: argument of @fn
+ */
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg)
+{
+	unsigned int i;
+	u64 value;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++) {
+		if (!feature_ioctl(vm, KVM_GET_ONE_REG, features[i].id, &value))
+			fn(arg, features[i].name, value);
+	}
+}
+
+/**
+ * vmm_arch_feature_taken - give the CPU a feature as another one has it
+ * @vm: has vCPUs, none of which has run
+ * @name: of the feature
+ * @value: that a guest has seen
+ *
+ * Newer kernels let a guest see less than the CPU has.
+ *
+ * Return: whether this host's KVM takes it
+ */
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++) {
+		if (!strcmp(features[i].name, name))
+			return !feature_ioctl(vm, KVM_SET_ONE_REG, features[i].id, &value);
+	}
+	return false;
+}
+
 /* ---- the interrupt controller ---- */
 
 /**
@@ -215,7 +282,7 @@ struct gic_range {
 	unsigned int bits;
 };
 
-/* In the order in which they are written: what an interrupt is, before it is pending. */
+/* Written in this order: an interrupt's configuration before its pending bit. */
 static const struct gic_range dist_v3[] = {
 	{ 0x0008, 0 },	/* GICD_IIDR: which revision the guest sees */
 	{ 0x0000, 0 },	/* GICD_CTLR */
@@ -275,13 +342,13 @@ static const u32 cpu_v3[] = {
 #define ACTIVE_PRIORITIES	4	/* registers of active priorities, of a group */
 
 /**
- * struct gic_walk - all of a controller's registers, one after the other
+ * struct gic_walk - reads or writes all registers of a controller
  * @vm: the VM
- * @write: values go to KVM, else they come from there
- * @value: of the registers
- * @room: how many there may be
- * @at: the next one
- * @err: the first mistake, after a message
+ * @write: values are written to KVM; otherwise they are read from KVM
+ * @value: the registers' values
+ * @room: elements of @value
+ * @at: index of the next one in @value
+ * @err: the first error, after a message
  */
 struct gic_walk {
 	struct vmm_vm *vm;
@@ -292,7 +359,7 @@ struct gic_walk {
 	int err;
 };
 
-/* Group and attribute name a register; @wide ones have 64 bits for KVM. */
+/* @group and @attr name the register; a @wide one is 64 bits in KVM's interface. */
 static void walk_one(struct gic_walk *walk, u32 group, u64 attr, bool wide)
 {
 	u64 value64 = 0;
@@ -316,7 +383,7 @@ static void walk_one(struct gic_walk *walk, u32 group, u64 attr, bool wide)
 	if (ioctl(walk->vm->gic_fd, walk->write ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR,
 		  &what)) {
 		walk->err = vmm_error(errno, "KVM does not %s register 0x%llx of the GIC",
-				      walk->write ? "take" : "tell", attr);
+				      walk->write ? "accept" : "return", attr);
 		return;
 	}
 	if (!walk->write)
@@ -347,7 +414,7 @@ static void walk_levels(struct gic_walk *walk, u64 attr, unsigned int first, uns
 		walk_one(walk, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO, attr | info | i, false);
 }
 
-/* As KVM's interrupt controller names CPUs: the affinities of MPIDR in a row. */
+/* The number of a CPU for KVM's interrupt controller: the affinity fields of MPIDR. */
 static u64 cpu_attr(struct gic_walk *walk, unsigned int cpu)
 {
 	u64 mpidr = 0;
@@ -356,12 +423,12 @@ static u64 cpu_attr(struct gic_walk *walk, unsigned int cpu)
 	if (walk->vm->gic == VMM_GIC_V2)
 		return (u64)cpu << KVM_DEV_ARM_VGIC_CPUID_SHIFT;
 	if (!walk->err && ioctl(walk->vm->vcpu[cpu]->fd, KVM_GET_ONE_REG, &reg))
-		walk->err = vmm_error(errno, "vCPU %u: KVM does not tell MPIDR", cpu);
+		walk->err = vmm_error(errno, "vCPU %u: KVM does not return MPIDR", cpu);
 	mpidr = (mpidr & 0xffffff) | (mpidr >> 32 & 0xff) << 24;
 	return mpidr << KVM_DEV_ARM_VGIC_V3_MPIDR_SHIFT;
 }
 
-/* There is one for 5 bits of priority, two for 6, four for 7; ICC_CTLR_EL1 says which. */
+/* One register for 5 bits of priority, two for 6, four for 7, as ICC_CTLR_EL1 says. */
 static void walk_active(struct gic_walk *walk, u64 attr)
 {
 	u64 ctlr = 0;
@@ -374,7 +441,7 @@ static void walk_active(struct gic_walk *walk, u64 attr)
 	unsigned int i;
 
 	if (!walk->err && ioctl(walk->vm->gic_fd, KVM_GET_DEVICE_ATTR, &what))
-		walk->err = vmm_error(errno, "KVM does not tell ICC_CTLR_EL1");
+		walk->err = vmm_error(errno, "KVM does not return ICC_CTLR_EL1");
 	bits = (ctlr >> 8 & 7) + 1;
 	for (i = 0; i < ACTIVE_PRIORITIES && (!i || i < 1U << (bits - 5)); i++) {
 		walk_one(walk, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,
@@ -414,7 +481,7 @@ static void walk_cpu_v2(struct gic_walk *walk, unsigned int cpu)
 		walk_one(walk, KVM_DEV_ARM_VGIC_GRP_CPU_REGS, attr | cpu_v2[i], false);
 }
 
-/* The distributor first, then what each CPU has of its own. */
+/* The distributor first, then the registers of each CPU. */
 static void gic_walk(struct gic_walk *walk)
 {
 	bool v2 = walk->vm->gic == VMM_GIC_V2;
@@ -426,7 +493,7 @@ static void gic_walk(struct gic_walk *walk)
 	for (i = 0; i < n; i++)
 		walk_range(walk, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, 0, &range[i], LOCAL_INTERRUPTS,
 			   irqs);
-	/* KVM's GICv2 has no such thing: a line that is high makes its interrupt pending. */
+	/* KVM's GICv2 has no line levels: a high line makes its interrupt pending. */
 	if (!v2)
 		walk_levels(walk, 0, LOCAL_INTERRUPTS, irqs);
 	for (i = 0; i < walk->vm->vcpus; i++)
@@ -469,7 +536,7 @@ int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state)
 }
 
 /**
- * vmm_arch_irqchip_load - take what vmm_arch_irqchip_save() saved
+ * vmm_arch_irqchip_load - load the interrupt controller's state
  * @vm: its interrupt controller is new
  * @state: @bytes and @len are set
  *

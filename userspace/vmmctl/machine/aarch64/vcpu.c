@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * arm64: a vCPU's initial state. PSCI is KVM's: CPU_ON never gets here.
+ * arm64: a vCPU's initial state. KVM implements PSCI, so CPU_ON does not exit to vmmctl.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -60,7 +60,7 @@ int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry)
  * vmm_arch_vcpu_pc - read the program counter, for messages
  * @vcpu: stopped, or called from its thread
  *
- * Return: the program counter, 0 if KVM does not tell
+ * Return: the program counter, 0 if KVM does not return it
  */
 u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu)
 {
@@ -71,8 +71,8 @@ u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu)
 }
 
 /**
- * vmm_arch_clock_hold - note the guest's clock, for vmm_arch_clock_release()
- * @vm: all its vCPUs stand still
+ * vmm_arch_clock_hold - store the guest's clock for vmm_arch_clock_release()
+ * @vm: all its vCPUs are paused
  */
 void vmm_arch_clock_hold(struct vmm_vm *vm)
 {
@@ -85,11 +85,11 @@ void vmm_arch_clock_hold(struct vmm_vm *vm)
 }
 
 /**
- * vmm_arch_clock_release - have the guest's clock go on from where it was held
- * @vm: all its vCPUs stand still
+ * vmm_arch_clock_release - continue the guest's clock from the stored value
+ * @vm: all its vCPUs are paused
  *
- * All vCPUs share it. Without this, Linux would take the time that they stood still for a
- * CPU that is stuck.
+ * All vCPUs share the clock. If it went on during the pause, Linux would report a CPU that
+ * is stuck.
  */
 void vmm_arch_clock_release(struct vmm_vm *vm)
 {
@@ -99,8 +99,8 @@ void vmm_arch_clock_release(struct vmm_vm *vm)
 }
 
 /**
- * vmm_arch_vcpu_resumed - a vCPU goes on
- * @vcpu: is called from its thread
+ * vmm_arch_vcpu_resumed - do what a vCPU needs when it runs again after a pause
+ * @vcpu: called from its thread
  */
 void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86_64: what the board does not have, in one sentence.
+ * x86_64: refuses options that need what the board lacks, with one message.
  */
 #include <errno.h>
 
 #include "machine/machine.h"
 
-/* The ACPI device of Android's partitions takes whole names of devices only. */
+/* The ACPI device of Android's partitions needs full device names. */
 static int check_fstab(const struct vmm_config *cfg)
 {
 	unsigned int i;
@@ -21,10 +21,10 @@ static int check_fstab(const struct vmm_config *cfg)
 }
 
 /**
- * vmm_arch_check_run - say what this architecture's board does not have
+ * vmm_arch_check_run - refuse options that need what this architecture's boards lack
  * @cfg: what is asked for
  *
- * Return: 0, or -EOPNOTSUPP after saying so
+ * Return: 0, or -EOPNOTSUPP after a message
  */
 int vmm_arch_check_run(const struct vmm_config *cfg)
 {

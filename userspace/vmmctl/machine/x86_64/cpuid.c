@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86_64: what a vCPU says of itself. All that KVM offers, but for what depends on
- * which vCPU it is and how many there are, and what a guest could only misuse.
+ * x86_64: the CPUID of a vCPU. It has all that KVM offers, except for what depends on the
+ * vCPU's number and on how many there are, and for features that a guest could only misuse.
  */
 #include <cpuid.h>
 #include <errno.h>
@@ -27,7 +27,7 @@
 #define TOPOLOGY_THREAD		1
 #define TOPOLOGY_CORE		2
 
-/* Bits that number @cpus things. */
+/* Number of bits that an index below @cpus needs. */
 static unsigned int number_bits(unsigned int cpus)
 {
 	unsigned int bits = 0;
@@ -91,19 +91,19 @@ static void leaf_topology(struct kvm_cpuid_entry2 *e, unsigned int id, unsigned 
 	}
 }
 
-/* Of AMD: cores less one, and bits of the APIC id that number them. */
+/* AMD: cores minus one, and the number of APIC ID bits for the core. */
 static void leaf_size_amd(struct kvm_cpuid_entry2 *e, unsigned int cpus)
 {
 	e->ecx = (cpus - 1) | number_bits(cpus) << 12;
 }
 
 /**
- * vmm_x86_cpuid_adjust - make what KVM offers one vCPU's
- * @cpuid: what KVM offers
- * @id: the vCPU, which is its APIC's number
+ * vmm_x86_cpuid_adjust - turn the CPUID that KVM offers into that of one vCPU
+ * @cpuid: the CPUID that KVM offers; changed
+ * @id: the vCPU, and its APIC ID
  * @cpus: how many there are
- * @deadline: the APIC's timer takes a time of the TSC
- * @pv_eoi: interrupts may be ended by a word in memory, where KVM offers that
+ * @deadline: the APIC timer has TSC deadline mode
+ * @pv_eoi: keep paravirtual EOI, if KVM offers it
  */
 void vmm_x86_cpuid_adjust(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int cpus,
 			  bool deadline, bool pv_eoi)
@@ -121,11 +121,11 @@ void vmm_x86_cpuid_adjust(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned in
 			leaf_cache_intel(e, cpus);
 			break;
 		case 6:
-			/* The hardware's power is not the guest's matter. */
+			/* The guest does not control the hardware's power. */
 			e->ecx &= ~LEAF6_ECX_EPB;
 			break;
 		case 0xa:
-			/* No counters: what they count is the host's. */
+			/* No performance counters: they would count the host's events. */
 			e->eax = 0;
 			e->ebx = 0;
 			e->ecx = 0;
@@ -149,7 +149,7 @@ void vmm_x86_cpuid_adjust(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned in
 			leaf_cache_amd(e, cpus);
 			break;
 		case 0x8000001e:
-			/* The extended APIC id, the core, and one node. */
+			/* The extended APIC ID, the core ID, and one node. */
 			e->eax = id;
 			e->ebx = (e->ebx & ~0xffffU) | (id & 0xff);
 			e->ecx = 0;
@@ -158,7 +158,7 @@ void vmm_x86_cpuid_adjust(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned in
 	}
 }
 
-/* Topology has sub-leaves that KVM leaves out where the host has none. */
+/* Adds the sub-leaves of the topology that KVM leaves out on a host without them. */
 static void add_topology(struct kvm_cpuid2 *cpuid)
 {
 	bool has[2] = { false, false };
@@ -182,17 +182,17 @@ static void add_topology(struct kvm_cpuid2 *cpuid)
 }
 
 /*
- * Where the host's own CPUs are emulated by QEMU (TCG), a guest with two CPUs that ends
- * interrupts by a word in memory hangs in its boot: its CPUs wait for each other for ever.
- * Seen with QEMU 7.2 and 10.0, and Linux 6.12 as host and as guest: one of 20 guests
- * booted with the word, 6 of 6 without it. The cause is not known.
+ * If the host's own CPUs are emulated by QEMU (TCG), a guest with two CPUs that uses
+ * paravirtual EOI hangs in its boot: its CPUs wait for each other for ever. Seen with QEMU 7.2
+ * and 10.0, and Linux 6.12 as host and as guest: one of 20 guests booted with paravirtual
+ * EOI, 6 of 6 without. The cause is not known.
  */
 static bool host_is_emulated(void)
 {
 	u32 name[3];
 	u32 eax, ebx, ecx, edx;
 
-	/* Without a hypervisor below there is no such leaf. */
+	/* Only a hypervisor has the leaves from 0x40000000 on. */
 	if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & LEAF1_ECX_HYPERVISOR))
 		return false;
 	__cpuid(KVM_CPUID_SIGNATURE, eax, name[0], name[1], name[2]);
@@ -200,7 +200,7 @@ static bool host_is_emulated(void)
 }
 
 /**
- * vmm_x86_cpuid_set - tell KVM what a vCPU says of itself
+ * vmm_x86_cpuid_set - set the CPUID of a vCPU
  * @vcpu: new
  *
  * Return: 0, or -errno after a message
@@ -217,13 +217,13 @@ int vmm_x86_cpuid_set(struct vmm_vcpu *vcpu)
 		return vmm_error(ENOMEM, "vCPU %u", vcpu->id);
 	cpuid->nent = CPUID_MAX;
 	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid)) {
-		err = vmm_error(errno, "KVM does not say what its CPUs can do");
+		err = vmm_error(errno, "KVM does not return the CPUID that it supports");
 	} else {
 		add_topology(cpuid);
 		vmm_x86_cpuid_adjust(cpuid, vcpu->id, vm->cfg->cpus, deadline,
 				     !host_is_emulated());
 		if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid))
-			err = vmm_error(errno, "KVM refuses what vCPU %u is to say of itself",
+			err = vmm_error(errno, "KVM refuses the CPUID of vCPU %u",
 					vcpu->id);
 	}
 	free(cpuid);

@@ -13,7 +13,7 @@
 const char *const vmm_arch_name = "x86_64";
 
 #define PIC_PINS	8
-#define TIMER_PIN	2	/* of the IOAPIC; the first PIC has the second there */
+#define TIMER_PIN	2	/* of the IOAPIC; on the first PIC, the second PIC has this pin */
 
 /**
  * vmm_arch_board - fill this architecture's board
@@ -38,8 +38,8 @@ unsigned long vmm_arch_vm_type(int kvm_fd)
 }
 
 /*
- * The timer does not push an interrupt again that the guest has missed: that would cost
- * an AMD host its hardware's way to deliver interrupts.
+ * The timer does not repeat an interrupt that the guest has missed: on an AMD host, KVM would
+ * have to do without AVIC.
  */
 static int pit_create(int vm_fd)
 {
@@ -63,11 +63,11 @@ static void route_set(struct kvm_irq_routing_entry *route, u32 gsi, u32 chip, u3
 }
 
 /**
- * vmm_arch_routes - list where the board's lines end, for KVM_SET_GSI_ROUTING
+ * vmm_arch_routes - list the routes of the board's lines, for KVM_SET_GSI_ROUTING
  * @vm: the VM
- * @routes: filled, room for VMM_ARCH_ROUTES; what follows is the caller's
+ * @routes: filled, room for VMM_ARCH_ROUTES; elements after the returned number are unchanged
  *
- * Whoever adds routes has to repeat these.
+ * A caller that adds routes passes these as well.
  *
  * Return: how many there are
  */
@@ -82,7 +82,7 @@ unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_ent
 			route_set(&routes[n++], i, i < PIC_PINS ? KVM_IRQCHIP_PIC_MASTER :
 				  KVM_IRQCHIP_PIC_SLAVE, i % PIC_PINS);
 	}
-	/* The timer's line has another number on the IOAPIC; 2 is nobody's. */
+	/* The timer's line 0 is pin 2 of the IOAPIC, so GSI 2 has no pin. */
 	for (i = 0; i < RANCHU_PC_IOAPIC_PINS; i++) {
 		if (i != TIMER_PIN)
 			route_set(&routes[n++], i, KVM_IRQCHIP_IOAPIC, i ? i : TIMER_PIN);
@@ -91,12 +91,12 @@ unsigned int vmm_arch_routes(const struct vmm_vm *vm, struct kvm_irq_routing_ent
 }
 
 /**
- * vmm_arch_message_route - find out what a PCI function's message is
+ * vmm_arch_message_route - make KVM's route from a PCI function's message
  * @vm: the VM
- * @message: the message, at an address that the board takes messages at
+ * @message: the message, at an address where the board accepts messages
  * @route: filled
  *
- * Return: whether it interrupts anybody: KVM knows all of them
+ * Return: true: KVM delivers every message
  */
 bool vmm_arch_message_route(const struct vmm_vm *vm, const struct vmm_pci_message *message,
 			    struct kvm_irq_routing_entry *route)
@@ -140,7 +140,7 @@ int vmm_arch_vm_begin(struct vmm_vm *vm)
 	u64 identity = RANCHU_PC_KVM_BASE;
 	int err;
 
-	/* Pages that KVM needs on some Intel CPUs: one, and three behind it. */
+	/* Pages that KVM needs on some Intel CPUs: one for the identity map, three for the TSS. */
 	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) ||
 	    ioctl(vm->fd, KVM_SET_TSS_ADDR, RANCHU_PC_KVM_BASE + VMM_PAGE_SIZE))
 		return vmm_error(errno, "KVM refuses its pages at 0x%llx", identity);
@@ -151,10 +151,10 @@ int vmm_arch_vm_begin(struct vmm_vm *vm)
 }
 
 /**
- * vmm_arch_irqchip_create - make what has to know how many vCPUs there are
+ * vmm_arch_irqchip_create - create what depends on the number of vCPUs
  * @vm: has all its vCPUs
  *
- * Return: 0; there is nothing of that kind
+ * Return: 0: nothing does
  */
 int vmm_arch_irqchip_create(struct vmm_vm *vm)
 {
@@ -166,7 +166,7 @@ static void gsi_line_set(struct vmm_line *line, bool level)
 {
 	struct kvm_irq_level irq = { .irq = line->number, .level = level };
 
-	/* Between two lives all lines are low. */
+	/* Between two lives of the guest, all lines are low. */
 	if (line->vm->fd < 0)
 		return;
 	if (ioctl(line->vm->fd, KVM_IRQ_LINE, &irq)) {

@@ -12,7 +12,7 @@
 const u64 vmm_arch_probe_code = 0x1000;
 const u64 vmm_arch_probe_window = 0x2000;
 
-/** A write to read-only memory is a page fault first, and elsewhere it is not. */
+/** A write to a page in a read-only memslot costs a page fault first. */
 const bool vmm_arch_window_slows = true;
 
 /* Loads a word of the window, stores it behind the window, 64 bytes on. */
@@ -28,16 +28,17 @@ static const u8 probe_program[] = {
  * @vm_fd: its VM
  * @vcpu_fd: its vCPU
  * @code: page at vmm_arch_probe_code
+ * @behind: the first address behind the window, where there is nothing
  *
  * Return: 0, or -1 with errno set
  */
-int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code)
+int vmm_arch_probe_setup(int vm_fd, int vcpu_fd, void *code, u64 behind)
 {
 	struct kvm_sregs sregs;
 	struct kvm_regs regs = {
 		.rip = vmm_arch_probe_code,
 		.rbx = vmm_arch_probe_window,
-		.rdi = vmm_arch_probe_window + VMM_PAGE_SIZE,
+		.rdi = behind,
 		.rflags = 2,
 	};
 

@@ -1,55 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86_64: the state of vCPUs, of the interrupt controllers and of the clocks, as KVM tells
- * it and takes it. Which of a CPU's model-specific registers there are, KVM lists. What a
- * vCPU says of itself (CPUID and some registers) is not loaded but compared: a guest cannot
- * go on with another CPU than the one that it has looked at.
+ * x86_64: the state of vCPUs, of the interrupt controllers and of the clocks, as KVM reads
+ * and writes it. KVM lists the model-specific registers that are saved. CPUID and the MSRs
+ * that describe the CPU are not loaded but compared: a guest cannot continue on a CPU that
+ * differs from the one that it has found at its start.
  *
  * Source: Linux 6.12 Documentation/virt/kvm/api.rst.
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "machine/machine.h"
 #include "machine/x86_64/x86_64.h"
 
 #define CPU_VERSION	1
-#define CHIP_VERSION	1
+#define CHIP_VERSION	2
 
-/* Tags of a vCPU's state; a number is never used for anything else. */
+/* Tags of a vCPU's state; a number is never reused. */
 enum {
 	CPU_MP = 1,	/* whether the CPU runs, sleeps or waits to be started */
 	CPU_REGS,	/* general registers */
 	CPU_SREGS,	/* segments and control registers */
-	CPU_XSAVE,	/* the FPU and its like */
-	CPU_XCRS,	/* which of these there are */
+	CPU_XSAVE,	/* FPU and vector registers */
+	CPU_XCRS,	/* XCR0: which parts of the XSAVE area are enabled */
 	CPU_DEBUG,	/* debug registers */
 	CPU_LAPIC,	/* the local APIC */
 	CPU_MSRS,	/* number and value of each model-specific register */
-	CPU_EVENTS,	/* exceptions and interrupts that the CPU has yet to take */
-	CPU_CPUID,	/* what the CPU says of itself */
-	CPU_TSC_KHZ,	/* how fast its counter is */
+	CPU_EVENTS,	/* pending exceptions and interrupts */
+	CPU_CPUID,	/* CPUID leaves */
+	CPU_TSC_KHZ,	/* frequency of its time stamp counter */
 };
 
-/* Tags of the state of what all vCPUs share. */
+/* Tags of the state that all vCPUs share. */
 enum {
 	CHIP_PIC_MASTER = 1,
 	CHIP_PIC_SLAVE,
 	CHIP_IOAPIC,
 	CHIP_PIT,
 	CHIP_CLOCK,	/* nanoseconds of kvmclock */
+	CHIP_REAL,	/* and of the host's time of day then; from version 2 on */
 };
 
 #define MSRS_MAX	1024	/* more than any KVM lists */
 #define CPUID_MAX	256	/* entries; KVM's own limit */
 #define XSAVE_MAX	(64 << 10)
 
-/* A counter whose speed differs by more than one part in so many has another speed. */
+/* Frequencies that differ by no more than one part in this many count as equal. */
 #define TSC_TOLERANCE	4000
 
+#define MSR_TSC			0x10
 #define MSR_UCODE_REV		0x8b
 #define MSR_PLATFORM_INFO	0xce
 #define MSR_ARCH_CAPABILITIES	0x10a
@@ -67,19 +71,19 @@ struct saved_msr {
 	__le64 value;
 };
 
-/* Memory types: KVM has these registers and does not list them. */
-static const u32 msrs_beside[] = {
+/* Registers of memory types, which KVM has and does not list. */
+static const u32 msrs_unlisted[] = {
 	MSR_MTRR_VARIABLE, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209,
 	0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f, 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
 	0x26b, 0x26c, 0x26d, 0x26e, 0x26f, MSR_MTRR_DEF_TYPE,
 };
 
 /*
- * Registers that stay this host's: no guest of ours sees Hyper-V, whose registers KVM lists
- * all the same; the microcode is what it is; of the last branch some hosts tell what they
- * do not take.
+ * Registers that are not saved: those of Hyper-V, which KVM lists although no guest of
+ * vmmctl sees them; the microcode's revision; and registers of the last branch, which some
+ * hosts read and do not write.
  */
-static bool msr_stays(u32 index)
+static bool msr_is_skipped(u32 index)
 {
 	return (index >= MSR_HYPERV && index < MSR_HYPERV + 0x200) || index == MSR_UCODE_REV ||
 	       (index >= MSR_LAST_BRANCH && index < MSR_LAST_BRANCH + 4);
@@ -103,18 +107,18 @@ static int msr_access(struct vmm_vcpu *vcpu, unsigned long request, u32 index, u
 	struct kvm_msr_entry *entry = one.list.entries;
 
 	*entry = (struct kvm_msr_entry){ .index = index, .data = *value };
-	/* How many there were. */
+	/* The ioctl returns the number of registers. */
 	if (ioctl(vcpu->fd, request, &one) != 1)
 		return -EINVAL;
 	*value = entry->data;
 	return 0;
 }
 
-/* The numbers of all that is saved, or NULL after a message; free() frees it. */
+/* Returns the numbers of all registers that are saved; free() frees it. NULL after a message. */
 static u32 *msrs_list(const struct vmm_vcpu *vcpu, unsigned int *count)
 {
 	struct kvm_msr_list *list = calloc(1, sizeof(*list) + MSRS_MAX * sizeof(u32));
-	u32 *indices = calloc(MSRS_MAX + ARRAY_SIZE(msrs_beside), sizeof(*indices));
+	u32 *indices = calloc(MSRS_MAX + ARRAY_SIZE(msrs_unlisted), sizeof(*indices));
 	unsigned int i;
 
 	*count = 0;
@@ -127,11 +131,11 @@ static u32 *msrs_list(const struct vmm_vcpu *vcpu, unsigned int *count)
 		return NULL;
 	}
 	for (i = 0; i < list->nmsrs; i++) {
-		if (!msr_stays(list->indices[i]))
+		if (!msr_is_skipped(list->indices[i]))
 			indices[(*count)++] = list->indices[i];
 	}
-	for (i = 0; i < ARRAY_SIZE(msrs_beside); i++)
-		indices[(*count)++] = msrs_beside[i];
+	for (i = 0; i < ARRAY_SIZE(msrs_unlisted); i++)
+		indices[(*count)++] = msrs_unlisted[i];
 	free(list);
 	return indices;
 }
@@ -151,7 +155,7 @@ static int msrs_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	for (i = 0; i < listed; i++) {
 		u64 value = 0;
 
-		/* KVM lists registers of CPUs that it knows; this one may lack some. */
+		/* KVM lists registers that this CPU may not have. */
 		if (msr_access(vcpu, KVM_GET_MSRS, indices[i], &value))
 			continue;
 		saved[count].index = htole32(indices[i]);
@@ -163,7 +167,7 @@ static int msrs_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	return 0;
 }
 
-/* Some registers can be read only, and have to be as they were. */
+/* Read-only registers must have the saved value. */
 static int msr_set_saved(struct vmm_vcpu *vcpu, u32 index, u64 value)
 {
 	u64 here = value;
@@ -172,11 +176,12 @@ static int msr_set_saved(struct vmm_vcpu *vcpu, u32 index, u64 value)
 		return 0;
 	if (!msr_access(vcpu, KVM_GET_MSRS, index, &here) && here == value)
 		return 0;
-	return vmm_error(-EINVAL, "snapshot: register 0x%x of vCPU %u cannot be as it was here",
+	return vmm_error(-EINVAL,
+			 "snapshot: register 0x%x of vCPU %u is read-only and has another value here",
 			 index, vcpu->id);
 }
 
-/* Takes a number out of the list: each comes once. */
+/* Removes a number from the list, because each comes once. */
 static bool msr_listed(u32 *indices, unsigned int listed, u32 index)
 {
 	unsigned int i;
@@ -190,7 +195,15 @@ static bool msr_listed(u32 *indices, unsigned int listed, u32 index)
 	return false;
 }
 
-static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
+/* Returns ticks of the TSC in the time that the VM has not run. */
+static u64 tsc_away(const struct vmm_vcpu *vcpu, u32 khz)
+{
+	u64 ns = vcpu->vm->away;
+
+	return ns / 1000000 * khz + ns % 1000000 * khz / 1000000;
+}
+
+static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len, u32 khz)
 {
 	struct saved_msr saved;
 	unsigned int listed;
@@ -204,6 +217,8 @@ static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 		return -ENOMEM;
 	for (; len && !err; bytes += sizeof(saved), len -= sizeof(saved)) {
 		memcpy(&saved, bytes, sizeof(saved));
+		if (le32toh(saved.index) == MSR_TSC)
+			saved.value = htole64(le64toh(saved.value) + tsc_away(vcpu, khz));
 		if (!msr_listed(indices, listed, le32toh(saved.index)))
 			err = vmm_error(-EINVAL, "snapshot: this host's KVM has no register 0x%x",
 					le32toh(saved.index));
@@ -214,7 +229,7 @@ static int msrs_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 	return err;
 }
 
-/* ---- what a vCPU says of itself ---- */
+/* ---- CPUID ---- */
 
 static struct kvm_cpuid2 *cpuid_get(struct vmm_vcpu *vcpu)
 {
@@ -230,8 +245,8 @@ static struct kvm_cpuid2 *cpuid_get(struct vmm_vcpu *vcpu)
 	return NULL;
 }
 
-/* Clears what a CPU's own registers change, and what the host has measured. */
-static void cpuid_steady(struct kvm_cpuid_entry2 *e)
+/* Clears fields that depend on the CPU's registers or on the host's measurements. */
+static void cpuid_clear_varying(struct kvm_cpuid_entry2 *e)
 {
 	switch (e->function) {
 	case 1:
@@ -259,7 +274,7 @@ static int cpuid_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	struct kvm_cpuid2 *cpuid = cpuid_get(vcpu);
 
 	if (!cpuid)
-		return vmm_error(errno, "vCPU %u: KVM does not tell its CPUID", vcpu->id);
+		return vmm_error(errno, "vCPU %u: KVM does not return its CPUID", vcpu->id);
 	vmm_state_put(state, CPU_CPUID, cpuid->entries,
 		      cpuid->nent * sizeof(cpuid->entries[0]));
 	free(cpuid);
@@ -268,8 +283,8 @@ static int cpuid_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 
 static bool cpuid_entry_fits(struct kvm_cpuid_entry2 there, struct kvm_cpuid_entry2 here)
 {
-	cpuid_steady(&there);
-	cpuid_steady(&here);
+	cpuid_clear_varying(&there);
+	cpuid_clear_varying(&here);
 	return !memcmp(&there, &here, sizeof(here));
 }
 
@@ -281,7 +296,7 @@ static int cpuid_fits(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 	int err = 0;
 
 	if (!here)
-		return vmm_error(errno, "vCPU %u: KVM does not tell its CPUID", vcpu->id);
+		return vmm_error(errno, "vCPU %u: KVM does not return its CPUID", vcpu->id);
 	if (len != here->nent * sizeof(there))
 		err = vmm_error(-EINVAL, "snapshot: this host's CPU has other CPUID leaves");
 	for (i = 0; !err && i < here->nent; i++) {
@@ -295,7 +310,63 @@ static int cpuid_fits(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 	return err;
 }
 
-/* A counter of another speed is scaled, where the CPU can do that. */
+/* CPUID leaves of features. The others are compared when the vCPU is loaded. */
+static bool leaf_is_feature(u32 function)
+{
+	return function <= 1 || function == 7 || function == 0x80000001 || function == 0x80000008;
+}
+
+static void entry_tell(const struct kvm_cpuid_entry2 *e, vmm_feature_fn fn, void *arg)
+{
+	const struct {
+		const char *name;
+		u32 value;
+	} part[] = { { "eax", e->eax }, { "ebx", e->ebx }, { "ecx", e->ecx }, { "edx", e->edx } };
+	char name[48];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
+		snprintf(name, sizeof(name), "cpuid_%x_%u_%s", e->function, e->index, part[i].name);
+		fn(arg, name, part[i].value);
+	}
+}
+
+/**
+ * vmm_arch_features - report the CPU features that a guest can read
+ * @vm: has vCPUs
+ * @fn: called for each feature that KVM reports
+ * @arg: argument of @fn
+ */
+void vmm_arch_features(const struct vmm_vm *vm, vmm_feature_fn fn, void *arg)
+{
+	struct kvm_cpuid2 *cpuid = cpuid_get(vm->vcpu[0]);
+	unsigned int i;
+
+	for (i = 0; cpuid && i < cpuid->nent; i++) {
+		cpuid_clear_varying(&cpuid->entries[i]);
+		if (leaf_is_feature(cpuid->entries[i].function))
+			entry_tell(&cpuid->entries[i], fn, arg);
+	}
+	free(cpuid);
+}
+
+/**
+ * vmm_arch_feature_taken - set a CPU feature to the value of another CPU
+ * @vm: has vCPUs
+ * @name: name of the feature
+ * @value: value that the guest has read
+ *
+ * Return: false: the guest's CPU must be the same
+ */
+bool vmm_arch_feature_taken(const struct vmm_vm *vm, const char *name, u64 value)
+{
+	(void)vm;
+	(void)name;
+	(void)value;
+	return false;
+}
+
+/* Sets the TSC's frequency; the CPU scales it if it can. */
 static int tsc_load(struct vmm_vcpu *vcpu, u32 khz)
 {
 	long here = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);
@@ -305,7 +376,7 @@ static int tsc_load(struct vmm_vcpu *vcpu, u32 khz)
 		return -EINVAL;
 	if (off * TSC_TOLERANCE <= khz)
 		return 0;
-	/* Without that, KVM takes a higher speed all the same, and only catches up now and then. */
+	/* Without scaling, KVM accepts a higher frequency, and only corrects the TSC at times. */
 	if (ioctl(vcpu->vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_CONTROL) > 0 &&
 	    !ioctl(vcpu->fd, KVM_SET_TSC_KHZ, khz))
 		return 0;
@@ -316,7 +387,7 @@ static int tsc_load(struct vmm_vcpu *vcpu, u32 khz)
 
 /* ---- vCPUs ---- */
 
-/* Bytes of the FPU's state: those of a kvm_xsave, or more. */
+/* Bytes of the FPU's state: at least those of a struct kvm_xsave. */
 static size_t xsave_size(const struct vmm_vcpu *vcpu)
 {
 	int size = ioctl(vcpu->vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
@@ -335,22 +406,23 @@ static int xsave_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 		return vmm_error(ENOMEM, "vCPU %u", vcpu->id);
 	if (ioctl(vcpu->fd, size > sizeof(struct kvm_xsave) ? KVM_GET_XSAVE2 : KVM_GET_XSAVE,
 		  xsave))
-		err = vmm_error(errno, "vCPU %u: KVM does not tell its FPU", vcpu->id);
+		err = vmm_error(errno, "vCPU %u: KVM does not return its FPU", vcpu->id);
 	else
 		vmm_state_put(state, CPU_XSAVE, xsave, size);
 	free(xsave);
 	return err;
 }
 
-/* KVM takes as many bytes as it tells. */
+/* KVM writes as many bytes as it reads. */
 static int xsave_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 {
 	void *xsave;
 	int err = 0;
 
 	if (len != xsave_size(vcpu))
-		return vmm_error(-EINVAL, "snapshot: the FPU has %u bytes, and here %zu", len,
-				 xsave_size(vcpu));
+		return vmm_error(-EINVAL,
+				 "snapshot: the FPU's state has %u bytes, and %zu on this host",
+				 len, xsave_size(vcpu));
 	xsave = malloc(len);
 	if (!xsave)
 		return vmm_error(ENOMEM, "vCPU %u", vcpu->id);
@@ -362,10 +434,10 @@ static int xsave_load(struct vmm_vcpu *vcpu, const u8 *bytes, u32 len)
 }
 
 /**
- * struct vcpu_part - a part of a vCPU that KVM tells and takes as a whole
- * @tag: of its field
+ * struct vcpu_part - a part of a vCPU's state that one request reads and one writes
+ * @tag: tag of its field
  * @get: the request that reads it
- * @set: and that which writes it
+ * @set: the request that writes it
  * @size: bytes
  * @name: for messages
  */
@@ -380,8 +452,8 @@ struct vcpu_part {
 #define PART_MAX	sizeof(struct kvm_lapic_state)
 
 /*
- * In the order in which KVM takes them. The place of the local APIC is one of the segment
- * and control registers; MSRs come behind it, because one is the time of its timer.
+ * In the order in which KVM accepts them. SREGS contain the address of the local APIC, so
+ * they come before it; MSRs come after it, because one has the time of its timer.
  */
 static const struct vcpu_part parts[] = {
 	{ CPU_MP, KVM_GET_MP_STATE, KVM_SET_MP_STATE, sizeof(struct kvm_mp_state), "state" },
@@ -393,7 +465,7 @@ static const struct vcpu_part parts[] = {
 	{ CPU_LAPIC, KVM_GET_LAPIC, KVM_SET_LAPIC, sizeof(struct kvm_lapic_state), "APIC" },
 };
 
-/* What the CPU has yet to take is last in both directions. */
+/* Pending events come last, both when saving and when loading. */
 static const struct vcpu_part events_part = {
 	CPU_EVENTS, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, sizeof(struct kvm_vcpu_events),
 	"events",
@@ -405,7 +477,7 @@ static int part_save(struct vmm_vcpu *vcpu, const struct vcpu_part *part,
 	u8 bytes[PART_MAX] = { 0 };
 
 	if (ioctl(vcpu->fd, part->get, bytes))
-		return vmm_error(errno, "vCPU %u: KVM does not tell its %s", vcpu->id,
+		return vmm_error(errno, "vCPU %u: KVM does not return its %s", vcpu->id,
 				 part->name);
 	vmm_state_put(state, part->tag, bytes, part->size);
 	return 0;
@@ -437,8 +509,8 @@ int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	int err = vmm_state_begin(state, "cpu", CPU_VERSION);
 
 	if (!err && khz <= 0)
-		err = vmm_error(EINVAL, "vCPU %u: KVM does not tell how fast its TSC is", vcpu->id);
-	/* Whether it runs is read first: KVM may change its APIC then. */
+		err = vmm_error(EINVAL, "vCPU %u: KVM does not return its TSC frequency", vcpu->id);
+	/* CPU_MP is read first: reading it may change the APIC's state. */
 	for (i = 0; !err && i < ARRAY_SIZE(parts); i++)
 		err = part_save(vcpu, &parts[i], state);
 	if (!err)
@@ -455,7 +527,7 @@ int vmm_arch_vcpu_save(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	return vmm_state_end(state);
 }
 
-/* A field of KVM's size, or NULL. */
+/* Returns a field if it has the size of KVM's structure, else NULL. */
 static const u8 *part_get(struct vmm_state *state, const struct vcpu_part *part)
 {
 	u32 len;
@@ -465,7 +537,7 @@ static const u8 *part_get(struct vmm_state *state, const struct vcpu_part *part)
 }
 
 /**
- * vmm_arch_vcpu_load - take what vmm_arch_vcpu_save() saved
+ * vmm_arch_vcpu_load - load a vCPU's state
  * @vcpu: initialised; it has not run
  * @state: @bytes and @len are set
  *
@@ -504,7 +576,7 @@ int vmm_arch_vcpu_load(struct vmm_vcpu *vcpu, struct vmm_state *state)
 	if (!err)
 		err = xsave_load(vcpu, xsave, xsave_len);
 	if (!err)
-		err = msrs_load(vcpu, msrs, msrs_len);
+		err = msrs_load(vcpu, msrs, msrs_len, le32toh(khz));
 	if (!err)
 		err = part_load(vcpu, &events_part, events);
 	if (!err)
@@ -523,6 +595,14 @@ static const struct {
 	{ CHIP_IOAPIC, KVM_IRQCHIP_IOAPIC },
 };
 
+static u64 real_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
 /**
  * vmm_arch_irqchip_save - save the interrupt controllers and the clocks
  * @vm: its vCPUs are parked
@@ -535,7 +615,7 @@ int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state)
 	struct kvm_clock_data clock = { 0 };
 	struct kvm_pit_state2 pit = { 0 };
 	unsigned int i;
-	__le64 ns;
+	__le64 ns, real;
 	int err = vmm_state_begin(state, "irqchip", CHIP_VERSION);
 
 	if (err)
@@ -544,24 +624,34 @@ int vmm_arch_irqchip_save(struct vmm_vm *vm, struct vmm_state *state)
 		struct kvm_irqchip chip = { .chip_id = chips[i].chip };
 
 		if (ioctl(vm->fd, KVM_GET_IRQCHIP, &chip))
-			return vmm_error(errno, "KVM does not tell its interrupt controllers");
+			return vmm_error(errno, "KVM does not return its interrupt controllers");
 		vmm_state_put(state, chips[i].tag, &chip.chip, sizeof(chip.chip));
 	}
 	if (ioctl(vm->fd, KVM_GET_PIT2, &pit) || ioctl(vm->fd, KVM_GET_CLOCK, &clock))
-		return vmm_error(errno, "KVM does not tell its clocks");
+		return vmm_error(errno, "KVM does not return its clocks");
 	ns = htole64(clock.clock);
+	real = htole64(real_ns());
 	vmm_state_put(state, CHIP_PIT, &pit, sizeof(pit));
 	vmm_state_put(state, CHIP_CLOCK, &ns, sizeof(ns));
+	vmm_state_put(state, CHIP_REAL, &real, sizeof(real));
 	return vmm_state_end(state);
 }
 
+/* Returns ns to add to the guest's clocks; @real is 0 if the snapshot has no time of day. */
+static u64 clock_goes_on(const struct vmm_vm *vm, u64 real)
+{
+	u64 now = real_ns();
+
+	return vm->cfg->guest_clock == VMM_GUEST_CLOCK_HOST && real && now > real ? now - real : 0;
+}
+
 /**
- * vmm_arch_irqchip_load - take what vmm_arch_irqchip_save() saved
+ * vmm_arch_irqchip_load - load the interrupt controllers and the clocks
  * @vm: its interrupt controllers are new
  * @state: @bytes and @len are set
  *
- * vCPUs are loaded afterwards, with the interrupts that they had been told of when they were
- * saved; what an IOAPIC tells them now is forgotten.
+ * vCPUs are loaded afterwards, with the interrupts that were pending when they were saved.
+ * They overwrite what an IOAPIC sends to them now.
  *
  * Return: 0, or -errno
  */
@@ -570,9 +660,11 @@ int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state)
 	struct kvm_irqchip chip[ARRAY_SIZE(chips)];
 	struct kvm_clock_data clock = { 0 };
 	struct kvm_pit_state2 pit;
+	__le64 ns, real = 0;
 	unsigned int i;
-	__le64 ns;
 	int err = vmm_state_open(state, "irqchip", CHIP_VERSION);
+
+	bool old = err == 1;
 
 	if (err < 0)
 		return err;
@@ -582,10 +674,14 @@ int vmm_arch_irqchip_load(struct vmm_vm *vm, struct vmm_state *state)
 	}
 	vmm_state_get(state, CHIP_PIT, &pit, sizeof(pit));
 	vmm_state_get(state, CHIP_CLOCK, &ns, sizeof(ns));
+	if (!old)
+		vmm_state_get(state, CHIP_REAL, &real, sizeof(real));
 	err = vmm_state_close(state);
 	if (err)
 		return err;
-	clock.clock = le64toh(ns);
+	/* The TSC of each vCPU is advanced by the same time when the vCPU is loaded. */
+	vm->away = clock_goes_on(vm, le64toh(real));
+	clock.clock = le64toh(ns) + vm->away;
 	for (i = 0; i < ARRAY_SIZE(chips); i++) {
 		if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip[i]))
 			return vmm_error(errno, "snapshot: KVM refuses an interrupt controller");

@@ -4,7 +4,7 @@
  * keep all but the first asleep until the guest starts them.
  *
  * Source: Linux 6.12 Documentation/arch/x86/boot.rst for the state at the 64-bit entry,
- * the Xen project's "x86/HVM direct boot ABI" for that at the PVH entry.
+ * the Xen project's "x86/HVM direct boot ABI" for the state at the PVH entry.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@
 
 #define TYPE_CODE		11	/* execute and read, accessed */
 #define TYPE_DATA		3	/* read and write, accessed */
-#define TYPE_TASK		11	/* busy, which VMX insists on */
+#define TYPE_TASK		11	/* busy, which VMX needs */
 
 #define PAGE_PRESENT		0x01
 #define PAGE_WRITE		0x02
@@ -57,8 +57,8 @@
 #define MTRR_ON_WRITE_BACK	0x806
 
 /*
- * The time stamp counter is not among them: KVM starts those of all vCPUs at 0 and takes
- * the first value that is written to one for what a snapshot had.
+ * The time stamp counter is not among them: KVM starts the counters of all vCPUs at 0, and
+ * takes the first value that is written to one for the value from a snapshot.
  */
 static int msrs_set(struct vmm_vcpu *vcpu)
 {
@@ -78,7 +78,7 @@ static int msrs_set(struct vmm_vcpu *vcpu)
 		return vmm_error(ENOMEM, "vCPU %u", vcpu->id);
 	msrs->nmsrs = ARRAY_SIZE(values);
 	memcpy(msrs->entries, values, sizeof(values));
-	/* How many were set before the first that was not. */
+	/* The ioctl returns how many were set before one that failed. */
 	done = ioctl(vcpu->fd, KVM_SET_MSRS, msrs);
 	if (done != (int)ARRAY_SIZE(values))
 		err = vmm_error(done < 0 ? errno : EINVAL, "KVM refuses register 0x%x of vCPU %u",
@@ -105,13 +105,13 @@ static void lapic_mode(struct kvm_lapic_state *lapic, unsigned int at, u32 mode)
 	memcpy(lapic->regs + at, &value, sizeof(value));
 }
 
-/* As firmware leaves it: the PICs come by one pin, NMIs by the other. */
+/* As firmware leaves it: LINT0 has the PICs' interrupts, LINT1 has NMIs. */
 static int lapic_set(struct vmm_vcpu *vcpu)
 {
 	struct kvm_lapic_state lapic;
 
 	if (ioctl(vcpu->fd, KVM_GET_LAPIC, &lapic))
-		return vmm_error(errno, "KVM does not show the APIC of vCPU %u", vcpu->id);
+		return vmm_error(errno, "KVM does not return the APIC of vCPU %u", vcpu->id);
 	lapic_mode(&lapic, LAPIC_LVT0, LAPIC_MODE_EXTINT);
 	lapic_mode(&lapic, LAPIC_LVT1, LAPIC_MODE_NMI);
 	if (ioctl(vcpu->fd, KVM_SET_LAPIC, &lapic))
@@ -149,7 +149,7 @@ static void segments_write(u64 *gdt, bool wide)
 
 #define GDT_BYTES	(SELECTOR_TASK + 16)
 
-/* The first GiBs 1:1, by pages of 2 MiB. */
+/* Maps the first GiBs 1:1, with pages of 2 MiB. */
 static void pages_write(u64 *pml4, u64 gpa)
 {
 	u64 *pdpt = pml4 + TABLE_ENTRIES;
@@ -203,7 +203,7 @@ static void sregs_fill(struct kvm_sregs *sregs, bool wide)
 /**
  * vmm_arch_vcpu_entry - set where the boot CPU starts
  * @vcpu: the boot CPU
- * @entry: @how is one of boot/pc.h
+ * @entry: @how has a value of boot/pc.h
  *
  * Return: 0, or -errno
  */
@@ -224,7 +224,7 @@ int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry)
 	pages_write(vmm_mem_ptr(mem, VMM_PC_PAGE_TABLES, (2 + MAPPED_GIB) * VMM_PAGE_SIZE),
 		    VMM_PC_PAGE_TABLES);
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
-		return vmm_error(errno, "KVM does not show the boot CPU's state");
+		return vmm_error(errno, "KVM does not return the boot CPU's state");
 	sregs_fill(&sregs, wide);
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) || ioctl(vcpu->fd, KVM_SET_REGS, &regs))
 		return vmm_error(errno, "KVM refuses the boot CPU's state");
@@ -235,7 +235,7 @@ int vmm_arch_vcpu_entry(struct vmm_vcpu *vcpu, const struct vmm_entry *entry)
  * vmm_arch_vcpu_pc - read the program counter, for messages
  * @vcpu: stopped, or called from its thread
  *
- * Return: the program counter, 0 if KVM does not tell
+ * Return: the program counter, 0 if KVM does not return it
  */
 u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu)
 {
@@ -245,8 +245,8 @@ u64 vmm_arch_vcpu_pc(struct vmm_vcpu *vcpu)
 }
 
 /**
- * vmm_arch_clock_hold - the time stamp counter is not to be held: nothing
- * @vm: all its vCPUs stand still
+ * vmm_arch_clock_hold - do nothing: the time stamp counter goes on in a pause
+ * @vm: all its vCPUs are paused
  */
 void vmm_arch_clock_hold(struct vmm_vm *vm)
 {
@@ -254,8 +254,8 @@ void vmm_arch_clock_hold(struct vmm_vm *vm)
 }
 
 /**
- * vmm_arch_clock_release - the counterpart of vmm_arch_clock_hold(): nothing
- * @vm: all its vCPUs stand still
+ * vmm_arch_clock_release - do nothing, as vmm_arch_clock_hold()
+ * @vm: all its vCPUs are paused
  */
 void vmm_arch_clock_release(struct vmm_vm *vm)
 {
@@ -263,11 +263,11 @@ void vmm_arch_clock_release(struct vmm_vm *vm)
 }
 
 /**
- * vmm_arch_vcpu_resumed - tell the guest that a vCPU has stood still
- * @vcpu: is called from its thread
+ * vmm_arch_vcpu_resumed - tell the guest that a vCPU was paused
+ * @vcpu: called from its thread
  *
- * Linux asks for that before it takes a CPU for stuck. A guest without kvmclock, or with it
- * off, cannot be told: KVM refuses.
+ * Linux asks KVM for this before it reports a CPU as stuck. KVM refuses it for a guest
+ * without kvmclock, or with kvmclock off.
  */
 void vmm_arch_vcpu_resumed(struct vmm_vcpu *vcpu)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of this folder know of each other.
+ * Functions that the files of this folder share.
  */
 #ifndef MACHINE_X86_64_H
 #define MACHINE_X86_64_H

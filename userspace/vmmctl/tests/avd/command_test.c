@@ -139,7 +139,7 @@ static void a_run_is_prepared(void)
 	cache = (char *)avd_name("cache.img");
 	setenv("PATH", "/none", 1);
 	tap_equal(command(&plan, WORDS("one", "-cache", cache, "-no-window", "-no-window",
-				       "-verbose", "-read-only")), VMM_AVD_GOES_ON);
+				       "-verbose", "-read-only")), VMM_AVD_RUN);
 	tap_check(plan->run.count > 10 && !strcmp(plan->run.word[1], "run"));
 	note = strstr(avd_message, "-no-window has no effect");
 	tap_check(note && !strstr(note + 1, "-no-window has no effect"));
@@ -147,11 +147,11 @@ static void a_run_is_prepared(void)
 	tap_check(!avd_there(CONTENT "/" VMM_AVD_LOCK));
 	tap_check(!avd_there(CONTENT "/ranchu/userdata.img"));
 	vmm_avd_close(plan);
-	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
 	tap_check(avd_there(CONTENT "/ranchu/userdata.img") && avd_there(CONTENT "/ranchu/initrd"));
 	tap_check(avd_there(CONTENT "/ranchu/encryptionkey.img"));
 	tap_check(avd_there(CONTENT "/" VMM_AVD_LOCK));
-	tap_check(strstr(avd_message, "there is no ranchu-services"));
+	tap_check(strstr(avd_message, "ranchu-services is not installed"));
 	vmm_avd_close(plan);
 	avd_end();
 }
@@ -179,7 +179,7 @@ static void a_guest_that_goes_on_has_its_images(void)
 
 	avd_begin(OURS);
 	setenv("PATH", "/none", 1);
-	tap_equal(command(&plan, WORDS("one", "-snapshot", "x", "-verbose")), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-snapshot", "x", "-verbose")), VMM_AVD_RUN);
 	tap_check(strstr(avd_message, "\n--from=") || !strncmp(avd_message, "--from=", 7));
 	tap_check(!strstr(avd_message, "is made:") && !strstr(avd_message, "boot configuration"));
 	tap_check(!avd_there(CONTENT "/ranchu/userdata.img") &&
@@ -210,14 +210,14 @@ static void one_writes_or_several_copy(void)
 	avd_write("cache.img", "x");
 	cache = (char *)avd_name("cache.img");
 	setenv("PATH", "/none", 1);
-	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
 	tap_equal(command(NULL, WORDS("one", "-cache", cache, "-read-only")), 1);
 	tap_check(strstr(avd_message, "a VM writes to the images in"));
 	tap_equal(command(NULL, WORDS("one", "-cache", cache)), 1);
 	tap_check(strstr(avd_message, "another vmmctl has"));
 	vmm_avd_close(plan);
-	tap_equal(command(&plan, WORDS("one", "-cache", cache, "-read-only")), VMM_AVD_GOES_ON);
-	tap_equal(command(&other, WORDS("one", "-cache", cache, "-read-only")), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache, "-read-only")), VMM_AVD_RUN);
+	tap_equal(command(&other, WORDS("one", "-cache", cache, "-read-only")), VMM_AVD_RUN);
 	vmm_avd_close(other);
 	vmm_avd_close(plan);
 	avd_end();
@@ -253,7 +253,7 @@ static void an_emulator_s_data_are_not_copied_while_it_runs(void)
 	tap_check(!avd_there(CONTENT "/ranchu/userdata.img"));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	tap_equal(command(&plan, WORDS("one", "-read-only")), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-read-only")), VMM_AVD_RUN);
 	vmm_avd_close(plan);
 	close(ready[0]);
 	close(ready[1]);
@@ -276,13 +276,13 @@ static void links_are_not_followed(void)
 	avd_write("cache.img", "x");
 	snprintf(victim, sizeof(victim), "%s", avd_name("victim"));
 	cache = strdup(avd_name("cache.img"));
-	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
 	vmm_avd_close(plan);
 	/* The RAM disk is made beside, and takes the link's place. */
 	avd_remove(CONTENT "/ranchu/initrd");
 	tap_check(!symlink(victim, avd_name(CONTENT "/ranchu/initrd")));
 	tap_check(!symlink(victim, avd_name(CONTENT "/ranchu/initrd.new")));
-	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
 	vmm_avd_close(plan);
 	tap_check(file_is("victim", "victim"));
 	tap_check(readlink(avd_name(CONTENT "/ranchu/initrd"), target, sizeof(target)) < 0);
@@ -315,9 +315,9 @@ static void datadir_keeps_what_is_there(void)
 		avd_write(CONTENT "/userdata.img", "mine");
 		avd_write(CONTENT "/initrd", "mine");
 		avd_write(CONTENT "/cache.img", "mine");
-		tap_equal(command(&plan, WORDS("one", "-datadir", folder)), VMM_AVD_GOES_ON);
+		tap_equal(command(&plan, WORDS("one", "-datadir", folder)), VMM_AVD_RUN);
 		vmm_avd_close(plan);
-		tap_equal(command(&plan, WORDS("one", "-datadir", folder)), VMM_AVD_GOES_ON);
+		tap_equal(command(&plan, WORDS("one", "-datadir", folder)), VMM_AVD_RUN);
 		vmm_avd_close(plan);
 		tap_check(file_is(SYSDIR "/userdata.img", "image's"));
 		tap_check(file_is(CONTENT "/userdata.img", "mine"));
@@ -339,19 +339,19 @@ static void what_the_guest_lacks_is_said(void)
 	setenv("PATH", "/none", 1);
 	avd_write("cache.img", "x");
 	cache = strdup(avd_name("cache.img"));
-	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_GOES_ON);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
 	tap_check(strstr(avd_message, "the guest has no network"));
 	tap_check(!strstr(avd_message, "hw.gpu.mode"));
 	vmm_avd_close(plan);
 	avd_write(CONTENT "/hardware-qemu.ini", "");
 	avd_append(CONTENT "/config.ini", "hw.gpu.mode=host\n");
 	tap_equal(command(&plan, WORDS("one", "-cache", cache, "-net-tap", "tap0")),
-		  VMM_AVD_GOES_ON);
+		  VMM_AVD_RUN);
 	tap_check(!strstr(avd_message, "the guest has no network"));
 	tap_check(strstr(avd_message, "hw.gpu.mode is host, but"));
 	vmm_avd_close(plan);
 	tap_equal(command(&plan, WORDS("one", "-cache", cache, "-gpu", "guest", "--", "--net",
-				       "tap=x")), VMM_AVD_GOES_ON);
+				       "tap=x")), VMM_AVD_RUN);
 	tap_check(!strstr(avd_message, "no network") && !strstr(avd_message, "hw.gpu.mode"));
 	vmm_avd_close(plan);
 	free(cache);

@@ -95,7 +95,7 @@ static void others_cannot_write_to_it(void)
 	tap_equal(try(true), 0);
 	tap_check(!chmod(own, 0777));
 	tap_equal(try(true), -EPERM);
-	tap_check(strstr(avd_message, "nobody else's to write to"));
+	tap_check(strstr(avd_message, "not writable by others"));
 	avd_end();
 }
 

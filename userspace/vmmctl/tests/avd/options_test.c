@@ -106,7 +106,7 @@ static void unknown_options_are_refused(void)
 	struct vmm_avd_options options;
 
 	tap_equal(TAKE(&options, "one", "-walk"), -EINVAL);
-	tap_check(strstr(message, "no option is \"-walk\""));
+	tap_check(strstr(message, "there is no option \"-walk\""));
 	tap_equal(TAKE(&options, "--kernel=x"), -EINVAL);
 	tap_equal(TAKE(&options, "-debug-all", "-debug-init"), 0);
 	tap_equal(options.count, 2);

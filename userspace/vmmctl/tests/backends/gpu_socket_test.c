@@ -404,7 +404,7 @@ static void pixels_of_a_file(void)
 	end();
 }
 
-/* How many files named "picture" this process has mapped. */
+/* Returns how many mappings of files named "picture" this process has. */
 static unsigned int maps(void)
 {
 	FILE *file = fopen("/proc/self/smaps", "r");
@@ -418,7 +418,7 @@ static unsigned int maps(void)
 	return count;
 }
 
-/* One that cannot be cut off is shown where it is, and what changes in it is. */
+/* A file that cannot shrink is mapped; changes in it are shown. */
 static void pixels_of_a_sealed_file(void)
 {
 	struct vmm_gpu_file_scanout file = file_of(W, H);
@@ -445,7 +445,7 @@ static void pixels_of_a_sealed_file(void)
 	tap_equal(pixel(64, 70), drawn(64, 70));
 	say(GPU_CURSOR_POS_HIDE, &cursor.pos, sizeof(cursor.pos));
 	close(fd);
-	/* A part of a larger one, with a gap between its rows; one that is too narrow. */
+	/* Part of a larger picture, with a gap between its rows; then a narrow one. */
 	fd = picture_make(W + 20, H + 3);
 	tap_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 	file = file_of(W + 20, H + 3);
@@ -459,7 +459,7 @@ static void pixels_of_a_sealed_file(void)
 	tap_equal(maps(), 1);
 	say(GPU_DMABUF_SCANOUT, &file, sizeof(file));
 	tap_equal(maps(), 0);
-	/* One that is not sealed is not mapped. */
+	/* A file without the seal is not mapped. */
 	fd = picture_make(W, H);
 	file = file_of(W, H);
 	say_size(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), fd);

@@ -23,13 +23,15 @@
 struct machine m;
 /** Its transport is that of before virtio 1.0. */
 bool machine_legacy;
+/** The loop that the devices' is in, or NULL. */
+struct vmm_loop *machine_outer;
 
 static u8 regs[RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
 
 static void *loop_run(void *arg)
 {
 	(void)arg;
-	vmm_loop_run(m.vm.loop);
+	vmm_loop_run(vmm_loop_main(m.vm.loop));
 	return NULL;
 }
 
@@ -56,12 +58,15 @@ static void loop_prepare(void)
 		.it_value.tv_nsec = 100000000, .it_interval.tv_nsec = 100000000,
 	};
 
-	m.vm.loop = vmm_loop_create();
+	struct vmm_loop *loop;
+
+	m.vm.loop = machine_outer ? vmm_loop_create_inner(machine_outer) : vmm_loop_create();
+	loop = vmm_loop_main(m.vm.loop);
 	m.end_fd = vmm_event_create();
-	vmm_loop_add(m.vm.loop, m.end_fd, loop_end, NULL);
+	vmm_loop_add(loop, m.end_fd, loop_end, NULL);
 	m.tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	timerfd_settime(m.tick_fd, 0, &often, NULL);
-	vmm_loop_add(m.vm.loop, m.tick_fd, loop_tick, NULL);
+	vmm_loop_add(loop, m.tick_fd, loop_tick, NULL);
 }
 
 /**
@@ -117,6 +122,8 @@ void machine_stop(bool created)
 	for (i = 0; i < VMM_VIRTIO_QUEUES; i++)
 		close(m.v.queue[i].kick_fd);
 	close(m.v.call_fd);
+	vmm_loop_del(vmm_loop_main(m.vm.loop), m.end_fd);
+	vmm_loop_del(vmm_loop_main(m.vm.loop), m.tick_fd);
 	close(m.end_fd);
 	close(m.tick_fd);
 	pthread_cond_destroy(&m.v.idle);

@@ -101,6 +101,7 @@ extern struct server server;
 extern char server_path[64];
 extern struct machine m;
 extern bool machine_legacy;
+extern struct vmm_loop *machine_outer;
 
 u32 random_below(u32 n);
 void server_start(u64 features, u64 protocol);

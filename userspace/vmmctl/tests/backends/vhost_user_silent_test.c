@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/virtio_config.h>
@@ -264,7 +265,101 @@ static void one_server_at_a_time(void)
 	server_stop();
 }
 
+/* Somebody who can be asked to end the VM, half a second after the first tick. */
+static int asker_fd;
+
+static int ask_for_the_end(void *arg)
+{
+	u64 times;
+
+	(void)arg;
+	if (read(asker_fd, &times, sizeof(times)) != sizeof(times))
+		return 0;
+	m.vm.end_fd = vmm_event_create();
+	vmm_vm_end(&m.vm, VMM_END_ASKED);
+	return 0;
+}
+
+static void asker_start(vmm_loop_fn fn)
+{
+	static const struct itimerspec soon = { .it_value.tv_nsec = 500000000 };
+
+	asker_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	timerfd_settime(asker_fd, 0, &soon, NULL);
+	vmm_loop_add(machine_outer, asker_fd, fn, NULL);
+}
+
+/* At the start, too, the main loop goes on, and who asks for the end is heard. */
+static void server_is_silent_at_the_start(void)
+{
+	double began = seconds();
+
+	machine_outer = vmm_loop_create();
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	server.silent = VU_GET_FEATURES;
+	asker_start(ask_for_the_end);
+	tap_check(machine_start());
+	tap_check(seconds() - began < 3);
+	tap_check(__atomic_load_n(&m.ticks, __ATOMIC_SEQ_CST) >= 3);
+	tap_equal(vmm_vm_ended(&m.vm), VMM_END_ASKED);
+	close(m.vm.end_fd);
+	machine_stop(false);
+	vmm_loop_del(machine_outer, asker_fd);
+	close(asker_fd);
+	vmm_loop_destroy(machine_outer);
+	machine_outer = NULL;
+	__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
+	server_stop();
+}
+
+static unsigned int devices_served;
+static unsigned int devices_early;
+static pthread_t starter;
+
+static int serve_device(void *arg)
+{
+	(void)arg;
+	vmm_loop_del(m.vm.loop, asker_fd);
+	devices_early += pthread_equal(pthread_self(), starter);
+	__atomic_fetch_add(&devices_served, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* Something happens to a device's file. */
+static int device_is_ready(void *arg)
+{
+	(void)arg;
+	vmm_loop_del(machine_outer, asker_fd);
+	vmm_loop_add(m.vm.loop, asker_fd, serve_device, NULL);
+	return 0;
+}
+
+/* Devices wait, as some are not there yet. */
+static void server_is_slow_at_the_start(void)
+{
+	machine_outer = vmm_loop_create();
+	asker_start(device_is_ready);
+	server_start(0, ACK | BIT(VU_P_CONFIG));
+	server.slow = VU_GET_FEATURES;
+	starter = pthread_self();
+	if (tap_check(!machine_start())) {
+		tap_check(__atomic_load_n(&m.ticks, __ATOMIC_SEQ_CST) >= 10);
+		eventually(&devices_served, 1);
+		tap_equal(devices_early, 0);
+		server.slow = 0;
+		driver_start(ALL);
+		driver_works(100);
+		machine_stop(true);
+	}
+	close(asker_fd);
+	vmm_loop_destroy(machine_outer);
+	machine_outer = NULL;
+	server_stop();
+}
+
 static const struct tap_case cases[] = {
+	{ "a server that is silent at the start", server_is_silent_at_the_start },
+	{ "a server that is slow at the start", server_is_slow_at_the_start },
 	{ "a server that stops while the driver starts", server_stops_while_the_driver_starts },
 	{ "a server that stops in an answer", server_stops_in_an_answer },
 	{ "a server that answers after three seconds", server_answers_slowly },

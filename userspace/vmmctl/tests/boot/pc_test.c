@@ -128,11 +128,11 @@ static void the_longest_line_fits(void)
 	check_line(0, "");
 	tap_equal(load(LINE_MAX, LINE_MAX), 0);
 	check_line(LINE_MAX, "");
-	check_refused(LINE_MAX, LINE_MAX + 1, "has 101 bytes, and this kernel takes 100");
+	check_refused(LINE_MAX, LINE_MAX + 1, "has 101 bytes, and this kernel accepts 100");
 	/* A kernel that takes more than there is room for. */
 	tap_equal(load(~0U, VMM_PC_COMMAND_LINE_MAX - 1), 0);
 	check_line(VMM_PC_COMMAND_LINE_MAX - 1, "");
-	check_refused(~0U, VMM_PC_COMMAND_LINE_MAX, "takes 65535");
+	check_refused(~0U, VMM_PC_COMMAND_LINE_MAX, "accepts 65535");
 }
 
 static void the_stores_words_count(void)
@@ -143,10 +143,11 @@ static void the_stores_words_count(void)
 	cfg.pstore = "ram";
 	tap_equal(load(LINE_MAX, room), 0);
 	check_line(room, STORE);
-	snprintf(limit, sizeof(limit), "has %zu bytes, and this kernel takes %zu", room + 1, room);
+	snprintf(limit, sizeof(limit), "has %zu bytes, and this kernel accepts %zu", room + 1,
+		 room);
 	check_refused(LINE_MAX, room + 1, limit);
 	/* Not even these fit. */
-	check_refused(10, 0, "takes 0 beside --pstore");
+	check_refused(10, 0, "accepts 0 beside --pstore");
 	cfg.pstore = NULL;
 }
 

@@ -75,7 +75,7 @@ static const struct {
 	{ { "run", "--kernel=I", "--board=ranchu", "--virtio-bus=pci" },
 	  { "--virtio-bus", "ranchu", "mmio only" } },
 	{ { "run", "--kernel=I", "--virtio=address-space" },
-	  { "--virtio", "no device is \"address-space\"", "multitouch, sound" } },
+	  { "--virtio", "there is no device \"address-space\"", "multitouch, sound" } },
 	{ { "run", "--kernel=I", "--board=ranchu", "--device=address-space" },
 	  { "--device address-space", "ranchu", "no PCI bus" } },
 	{ { "dtb", "--kernel=I", "--virtio-bus=pci" }, { "--virtio-bus", "mmio only" } },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl stop, kill and ps of a VM whose process does nothing any more: its directory is
- * locked, its control socket takes connections, and nobody reads what they say.
+ * vmmctl stop, kill and ps of a VM whose process hangs: its directory is
+ * locked, its control socket takes connections, and nothing reads from them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "host/vm_dir.h"
 #include "tests/tap.h"
 
-#define QUEUE	64	/* more connections than a socket has wait */
+#define QUEUE	64	/* more connections than a socket's backlog */
 
 enum how {
 	STUCK,		/* does nothing */
@@ -42,7 +42,7 @@ static void answer_and_end(int listener)
 	_exit(0);
 }
 
-/* The VM "stuck". */
+/* The process of the VM "stuck". */
 static bool vm_start(enum how how)
 {
 	struct vmm_dir *dir;
@@ -65,7 +65,7 @@ static bool vm_start(enum how how)
 			_exit(1);
 		vmm_dir_state(dir, state, snprintf(state, sizeof(state), "{\"pid\": %d}\n",
 						   (int)getpid()));
-		/* The socket is one that does not block. */
+		/* The socket is non-blocking. */
 		fcntl(listener, F_SETFL, 0);
 		if (write(ready[1], "", 1) != 1)
 			_exit(1);
@@ -81,7 +81,7 @@ static bool vm_start(enum how how)
 	return !byte;
 }
 
-/* What the process ended by: a signal, or -1. */
+/* Returns the signal that has ended the process, or -1. */
 static int vm_end(void)
 {
 	int status = 0;
@@ -141,7 +141,7 @@ static void one_that_answers_is_waited_for(void)
 	tap_equal(vm_end(), -1);
 }
 
-/* Others have asked, and gone. */
+/* Other clients have connected and hung up. */
 static void one_that_takes_no_connection_ends(void)
 {
 	char path[PATH_MAX];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a command line leaves to a VM in the sandbox: each case goes into it in a process
+ * The sandbox for different command lines: each case enters it in a process
  * of its own.
  */
 #include <errno.h>
@@ -22,7 +22,7 @@
 static char home[64];
 static char file[80];
 
-/* A sanitizer's own calls at the end of a process are not vmmctl's. */
+/* A sanitizer's system calls at exit are not allowed. */
 static void leave(int code)
 {
 	syscall(SYS_exit_group, code);
@@ -72,7 +72,7 @@ static int with_socket(void)
 	return confined(&cfg);
 }
 
-/* Two VMs, of which this is one. */
+/* One of two VMs. */
 static int two_vms(void)
 {
 	const struct vmm_config cfg = { .name = "own" };

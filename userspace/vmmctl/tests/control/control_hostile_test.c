@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The control socket and clients that mean harm, or are merely slow: each costs its
- * own connection and nothing else.
+ * The control socket and hostile or slow clients: each loses only its
+ * own connection.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -117,7 +117,7 @@ static void deep_json_is_refused(void)
 		tap_check(is_refused(&ctl, fd));
 	}
 	tap_check(is_served(&ctl, fd));
-	/* Brackets in a string have no depth. */
+	/* Brackets in a string do not count as nesting. */
 	ctl_say(fd, "{\"execute\":\"query-name\",\"id\":\"[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[\"}\n");
 	tap_check(!is_refused(&ctl, fd));
 	close(fd);
@@ -153,7 +153,7 @@ static void nonsense_is_refused(void)
 	ctl_close(&ctl);
 }
 
-/* It does not read, and asks and asks. */
+/* A client that sends commands and does not read. */
 static void slow_readers_are_not_read_from(void)
 {
 	static const char ask[] = "{\"execute\":\"query-commands\"}\n";
@@ -179,7 +179,7 @@ static void slow_readers_are_not_read_from(void)
 	ctl_close(&ctl);
 }
 
-/* Events that find no room are counted, and the client is told how many they were. */
+/* Events without room are counted, and the client gets their number. */
 static void events_are_lost_and_counted(void)
 {
 	struct ctl ctl;
@@ -210,7 +210,7 @@ static void events_are_lost_and_counted(void)
 	ctl_close(&ctl);
 }
 
-/* Those who find no place wait, and are served when there is one. */
+/* Clients above the limit wait, and are served when there is room. */
 static void too_many_clients_wait(void)
 {
 	int fd[VMM_CONTROL_CLIENTS];
@@ -245,7 +245,7 @@ static void too_many_clients_wait(void)
 	ctl_close(&ctl);
 }
 
-/* Answers of which nobody can tell how long they get have an end as well. */
+/* Answers of unknown length are limited as well. */
 static int run_huge(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	char *text = malloc(2 * VMM_CONTROL_OUT);
@@ -276,7 +276,7 @@ static void huge_answers_are_refused(void)
 	ctl_close(&ctl);
 }
 
-/* The only client, and no file for it: it is served as soon as there is one. */
+/* The only client, without a free file descriptor: it is served when there is one. */
 static void files_run_out(void)
 {
 	struct rlimit was, none;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A control socket for tests: see control_lib.h. Test and socket are one thread, so
- * ctl_serve() lets the socket do what it can before the test looks again.
+ * ctl_serve() runs the socket before the test continues.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -85,10 +85,10 @@ static int ctl_listen(struct ctl *ctl)
 }
 
 /**
- * ctl_open - make a control socket with a VM behind it
+ * ctl_open - open a control socket of a test VM
  * @ctl: filled
  *
- * Return: whether it is there; if not, the case has failed
+ * Return: true on success; else the case has failed
  */
 bool ctl_open(struct ctl *ctl)
 {
@@ -118,7 +118,7 @@ void ctl_close(struct ctl *ctl)
 }
 
 /**
- * ctl_serve - let the socket do what it can
+ * ctl_serve - run the socket until it is idle
  * @ctl: the socket
  */
 void ctl_serve(struct ctl *ctl)
@@ -134,7 +134,7 @@ void ctl_serve(struct ctl *ctl)
 }
 
 /**
- * ctl_connect - be a client that has heard the greeting
+ * ctl_connect - connect a client, and read the greeting
  * @ctl: the socket
  *
  * Return: the connection; on failure the case has failed
@@ -156,7 +156,7 @@ int ctl_connect(struct ctl *ctl)
 /**
  * ctl_say - send text
  * @fd: the connection
- * @text: what
+ * @text: the text
  */
 void ctl_say(int fd, const char *text)
 {
@@ -168,7 +168,7 @@ void ctl_say(int fd, const char *text)
  * @ctl: the socket
  * @fd: the connection
  *
- * Return: what it says, to be freed; NULL if nothing came, or no JSON
+ * Return: the line as JSON, to be freed; NULL if nothing came, or no JSON
  */
 json_t *ctl_hear(struct ctl *ctl, int fd)
 {
@@ -195,11 +195,11 @@ json_t *ctl_hear(struct ctl *ctl, int fd)
 }
 
 /**
- * ctl_hung_up - tell whether the socket has hung up
+ * ctl_hung_up - check whether the socket has hung up
  * @ctl: the socket
  * @fd: the connection
  *
- * Return: whether it has; what it said before is thrown away
+ * Return: true if it has; text before that is dropped
  */
 bool ctl_hung_up(struct ctl *ctl, int fd)
 {

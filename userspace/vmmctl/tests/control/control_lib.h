@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A control socket with a VM behind it that only remembers what it was told, and
+ * A control socket of a VM that only records commands, and
  * clients of it.
  */
 #ifndef CONTROL_LIB_H
@@ -10,18 +10,18 @@
 
 /**
  * struct ctl - a control socket and its VM
- * @loop: serves it
+ * @loop: its main loop
  * @tick_fd: ends a round of the loop
- * @listen_fd: of the socket
- * @path: of the socket
- * @commands: what it knows
+ * @listen_fd: the listening socket
+ * @path: path of the socket
+ * @commands: its commands
  * @vm: the commands of a VM
  * @control: the socket
- * @ended: how it was ended, or -1
- * @paused: the vCPUs stand still
+ * @ended: reason for its end, or -1
+ * @paused: the vCPUs are paused
  * @resets: how often it was reset
- * @call: an answer that is outstanding
- * @later: pausing takes time
+ * @call: a call without its answer so far
+ * @later: pausing is answered later
  */
 struct ctl {
 	struct vmm_loop *loop;

@@ -14,8 +14,8 @@
 #include "tests/control/control_lib.h"
 #include "tests/tap.h"
 
-/* What is answered to a line must be this JSON. */
-/* The beginning of an answer. */
+/* Checks that the answer to a line is this JSON. */
+/* Checks the beginning of an answer. */
 #define REFUSED(class, desc)	"{\"error\":{\"class\":\"" class "\",\"desc\":\"" desc "\"}"
 
 static void answered(struct ctl *ctl, int fd, const char *line, const char *want)
@@ -173,7 +173,7 @@ static void events_go_to_who_asked(void)
 	ctl_close(&ctl);
 }
 
-/* An answer that takes time holds back the ones behind it, and no other client. */
+/* A late answer delays later ones of the same client, and no other client. */
 static void answers_may_come_later(void)
 {
 	struct vmm_answer answer = { 0 };
@@ -197,7 +197,7 @@ static void answers_may_come_later(void)
 	heard = ctl_hear(&ctl, fd);
 	tap_equal(json_integer_value(json_object_get(heard, "id")), 2);
 	json_decref(heard);
-	/* A client that went away meanwhile is not missed. */
+	/* The client may hang up meanwhile. */
 	ctl_say(fd, "{\"execute\":\"resume\"}\n");
 	ctl_serve(&ctl);
 	close(fd);
@@ -233,7 +233,7 @@ static void last_words_are_answered(void)
 	ctl_close(&ctl);
 }
 
-/* ---- how the VM that stands behind the socket ends ---- */
+/* ---- how the VM ends ---- */
 
 /* The next line has to be the event SHUTDOWN for this reason. */
 static void shutdown_is_told(struct ctl *ctl, int fd, const char *reason)
@@ -258,7 +258,7 @@ static int client_of_events(struct ctl *ctl)
 	return fd;
 }
 
-/* A reset after which no guest can be started, and one that ends as it should. */
+/* A reset after which no guest can be started, and a normal one. */
 static void the_end_is_told_once(void)
 {
 	static const struct vmm_config cfg = { .name = "told" };
@@ -282,7 +282,7 @@ static void the_end_is_told_once(void)
 		tap_check(!strcmp(json_string_value(json_object_get(event, "event")) ?: "",
 				  "RESET"));
 		json_decref(event);
-		/* The guest's next life does not begin. */
+		/* The guest is not started again. */
 		vmm_steering_over(&s, VMM_END_ERROR);
 		shutdown_is_told(&ctl, fd, "error");
 		vmm_steering_over(&s, VMM_END_ERROR);

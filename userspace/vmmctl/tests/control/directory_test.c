@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VM's directories of snapshots and of pictures of its screen: what its console is asked,
- * the program that has the files, which this program is as well, and a VM that is nothing
- * but RAM and a screen.
+ * A VM's directories of snapshots and of screenshots: commands of its console,
+ * the helper program that has the files, which is this program, too, and a VM that has only
+ * RAM and a screen.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "control/directory_link.h"
@@ -25,21 +28,37 @@
 #include "tests/tap.h"
 
 static struct {
-	char home[64];		/* of VMs' directories */
-	char store[96];		/* of snapshots */
-	char shots[96];		/* of pictures */
+	char home[64];		/* directory of VMs' directories */
+	char store[96];		/* directory of snapshots */
+	char shots[96];		/* directory of screenshots */
 	struct vmm_display *display;
 	struct vmm_loop *loop;
 	struct vmm_instance *instance;
 	struct vmm_directory_link *link;
 	unsigned int saves;
 	int save_err;
+	unsigned int keep;	/* index of the file that the VM keeps open; 0: none */
+	int kept;
+	void (*lie)(json_t *answer);	/* what a guest that has taken the VM over does */
 	u64 shot_call;
 	int answered_fd;
 	char line[256];
-	char answer[8192];	/* what was said before OK, or the error */
+	char answer[8192];	/* text before OK, or the error */
 	bool ok;
 } test;
+
+/* In the program that has the files, too: NFS and 9p take no flags. */
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/no-flags", test.home);
+	if (flags && !access(path, F_OK)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
 
 /* ---- the VM ---- */
 
@@ -53,6 +72,7 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 {
 	struct vmm_answer answer = { 0 };
 	struct vmm_ram_job job = { .mem = &vm.mem, .fd = files[1] };
+	unsigned int i;
 
 	(void)arg;
 	tap_check(!changes);
@@ -63,8 +83,14 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 	answer.result = snapshot_write(&job, files[0]);
 	tap_check(answer.result &&
 		  !json_object_set_new(answer.result, "ran", json_integer(607753)));
-	close(files[0]);
-	close(files[1]);
+	if (test.lie)
+		test.lie(answer.result);
+	for (i = 0; i < VMM_LINES_FILES && files[i]; i++) {
+		if (i && i == test.keep)
+			test.kept = files[i];
+		else
+			close(files[i]);
+	}
 	vmm_instance_answer(test.instance, call, &answer);
 	return VMM_COMMAND_LATER;
 }
@@ -133,7 +159,7 @@ static void *client(void *arg)
 	return NULL;
 }
 
-/* True for OK; what else was said is in test.answer. */
+/* Returns true for OK; the other text is in test.answer. */
 static bool said_ok(const char *line)
 {
 	pthread_t thread;
@@ -231,6 +257,326 @@ static void what_fails_is_said(void)
 	tap_check(!said_ok("avd snapshot remap 1"));
 }
 
+/* ---- a guest has taken the VM over ---- */
+
+static void lie_of_command_line(json_t *answer)
+{
+	json_object_set_new(answer, "layers",
+			    json_pack("[{s:s, s:[s, s]}]", "directory", "/", "words",
+				      "--sound=wav=/home/u/.bashrc", "--sandbox=off"));
+	json_object_set_new(answer, "something", json_string("else"));
+}
+
+static void lie_of_disk(json_t *answer)
+{
+	json_object_set_new(answer, "images", json_pack("[{s:s}]", "path", "/home/u/secret"));
+}
+
+static void lie_of_base(json_t *answer)
+{
+	json_object_set_new(json_object_get(answer, "ram"), "base",
+			    json_pack("{s:s, s:s}", "path", "/home/u/other", "id",
+				      "00112233445566778899aabbccddeeff"));
+}
+
+static json_t *body_of(const char *name)
+{
+	struct vmm_snapshot *snapshot;
+	char path[256];
+	json_t *body;
+
+	snprintf(path, sizeof(path), "%s/%s", test.store, name);
+	snapshot = vmm_snapshot_open(path);
+	body = snapshot ? json_deep_copy(vmm_snapshot_body(snapshot)) : NULL;
+	vmm_snapshot_close(snapshot);
+	return body;
+}
+
+/* Whoever starts the snapshot runs what the VM was started with, and nothing else. */
+static void a_vm_that_lies_is_not_believed(void)
+{
+	json_t *want = json_loads(ORIGIN, 0, NULL);
+	json_t *body;
+
+	test.lie = lie_of_command_line;
+	tap_check(said_ok("avd snapshot save lie"));
+	body = body_of("lie");
+	tap_check(body && json_equal(json_object_get(body, "layers"),
+				     json_object_get(want, "layers")));
+	tap_check(!json_object_get(body, "something"));
+	json_decref(body);
+	json_decref(want);
+	tap_check(said_ok("avd snapshot del lie"));
+	test.lie = lie_of_disk;
+	tap_check(!said_ok("avd snapshot save lie"));
+	tap_check(strstr(test.answer, "does not fit what it was started with"));
+	tap_check(!is_there("lie"));
+	test.lie = lie_of_base;
+	tap_check(!said_ok("avd snapshot save lie"));
+	tap_check(strstr(test.answer, "does not fit what it was started with"));
+	tap_check(!is_there("lie"));
+	test.lie = NULL;
+}
+
+/* It could change guest RAM under clones that run. */
+static void a_vm_that_keeps_a_file_is_noticed(void)
+{
+	test.keep = 1;
+	tap_check(!said_ok("avd snapshot save kept"));
+	tap_check(strstr(test.answer, "the VM can still write to ram"));
+	tap_check(!is_there("kept"));
+	test.keep = 0;
+	close(test.kept);
+	tap_check(said_ok("avd snapshot save kept"));
+	tap_check(is_whole("kept"));
+	tap_check(said_ok("avd snapshot del kept"));
+}
+
+static void answer_of_disk(json_t *answer)
+{
+	json_object_set_new(answer, "images", json_pack("[{s:{s:i}}]", "disk", "size", 0));
+}
+
+static bool is_in(const char *name, const char *file)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s/%s", test.store, name, file);
+	return !access(path, F_OK);
+}
+
+static void origin_set(const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/ranchu/vm/origin", test.home);
+	tap_equal(unlink(path), 0);
+	tap_equal(vmm_instance_origin(test.instance, text), 0);
+}
+
+/* A VM that keeps the file of a disk could change disks of clones. */
+static void a_vm_that_keeps_a_disk_is_noticed(void)
+{
+	origin_set(ORIGIN_WITH("\"/disk\""));
+	test.lie = answer_of_disk;
+	test.keep = 2;
+	tap_check(!said_ok("avd snapshot save kept"));
+	tap_check(strstr(test.answer, "the VM can still write to disk-0"));
+	tap_check(!is_there("kept"));
+	close(test.kept);
+	/* The file of a disk that the VM does not have is removed. */
+	test.keep = 3;
+	tap_check(said_ok("avd snapshot save kept"));
+	close(test.kept);
+	tap_check(is_in("kept", "disk-0"));
+	tap_check(!is_in("kept", "disk-1"));
+	/* A snapshot with disks is replaced and removed. */
+	test.keep = 0;
+	tap_check(said_ok("avd snapshot save kept"));
+	tap_check(said_ok("avd snapshot del kept"));
+	tap_check(!is_there("kept"));
+	test.lie = NULL;
+	origin_set(ORIGIN);
+}
+
+/* The VM can remove the file that says what it was started with, and make none. */
+static void without_an_origin_nothing_is_saved(void)
+{
+	unsigned int saves = test.saves;
+	char path[256], kept[256];
+
+	snprintf(path, sizeof(path), "%s/ranchu/vm/origin", test.home);
+	snprintf(kept, sizeof(kept), "%s/kept", test.home);
+	tap_equal(rename(path, kept), 0);
+	tap_check(!said_ok("avd snapshot save four"));
+	tap_check(strstr(test.answer, "what the VM was started with cannot be read"));
+	tap_check(!is_there("four"));
+	tap_equal(test.saves, saves);
+	tap_equal(rename(kept, path), 0);
+}
+
+static unsigned int entries(const char *dir)
+{
+	unsigned int count = 0;
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+
+	while (d && (entry = readdir(d)))
+		count += *entry->d_name != '.';
+	if (d)
+		closedir(d);
+	return count;
+}
+
+static void without_flags_of_rename(void)
+{
+	unsigned int before = entries(test.store);
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/no-flags", test.home);
+	tap_equal(mkdir(path, 0700), 0);
+	tap_check(said_ok("avd snapshot save nfs"));
+	tap_check(is_whole("nfs"));
+	tap_check(said_ok("avd snapshot save nfs"));
+	tap_check(is_whole("nfs"));
+	tap_equal(entries(test.store), before + 1);
+	tap_check(said_ok("avd snapshot del nfs"));
+	tap_equal(entries(test.store), before);
+	rmdir(path);
+}
+
+static int file_in(const char *dir, const char *name)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", test.store, dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? -errno : 0;
+}
+
+static void folder_in_store(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", test.store, name);
+	tap_equal(mkdir(path, 0700), 0);
+}
+
+/* The program that has the files: the first child. */
+static int server_pid(void)
+{
+	char path[64], children[64] = "";
+	FILE *from;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	from = fopen(path, "re");
+	if (!from)
+		return 0;
+	tap_check(fgets(children, sizeof(children), from));
+	fclose(from);
+	return atoi(children);
+}
+
+/* A saver that was killed has left one, a second one is at work, a third one had this pid. */
+static void what_killed_ones_left_is_removed(void)
+{
+	char same[64], path[256];
+	int fd;
+
+	folder_in_store("left.new-1");
+	tap_equal(file_in("left.new-1", VMM_SNAPSHOT_RAM), 0);
+	folder_in_store("left.new-2");
+	snprintf(path, sizeof(path), "%s/left.new-2", test.store);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tap_equal(flock(fd, LOCK_EX), 0);
+	snprintf(same, sizeof(same), "left.new-%d", server_pid());
+	folder_in_store(same);
+	tap_equal(file_in(same, "mine"), 0);
+	tap_check(said_ok("avd snapshot save left"));
+	tap_check(is_whole("left"));
+	tap_check(!is_there("left.new-1"));
+	tap_check(is_there("left.new-2") && is_there(same));
+	close(fd);
+	snprintf(path, sizeof(path), "%s/%s/mine", test.store, same);
+	tap_equal(unlink(path), 0);
+	tap_check(said_ok("avd snapshot del left"));
+	tap_check(!is_there("left.new-2") && !is_there(same));
+	tap_check(!is_there("left"));
+	/* None has a name by which it would be removed, and not be listed. */
+	tap_check(!said_ok("avd snapshot save left.new-3"));
+	tap_check(strstr(test.answer, "cannot name a snapshot"));
+}
+
+static void a_file_of_somebody_else_stays(void)
+{
+	char path[256];
+
+	tap_check(said_ok("avd snapshot save shared"));
+	tap_equal(file_in("shared", "notes"), 0);
+	tap_check(!said_ok("avd snapshot del shared"));
+	tap_check(strstr(test.answer, "contains notes"));
+	tap_check(!said_ok("avd snapshot save shared"));
+	tap_check(strstr(test.answer, "contains notes"));
+	tap_check(is_whole("shared"));
+	snprintf(path, sizeof(path), "%s/shared/notes", test.store);
+	tap_equal(unlink(path), 0);
+	tap_check(said_ok("avd snapshot del shared"));
+}
+
+/* Before anything is written, and before the VM is asked. */
+static void changes_do_not_replace_what_they_need(void)
+{
+	unsigned int saves = test.saves;
+	char origin[256], kept[256], path[256];
+	FILE *to;
+
+	tap_check(said_ok("avd snapshot save base"));
+	snprintf(origin, sizeof(origin), "%s/ranchu/vm/origin", test.home);
+	snprintf(kept, sizeof(kept), "%s/kept", test.home);
+	snprintf(path, sizeof(path), "%s/base", test.store);
+	tap_equal(rename(origin, kept), 0);
+	to = fopen(origin, "we");
+	fprintf(to, "%.*s,\"base\":{\"path\":\"%s\",\"id\":\"0\"}}", (int)strlen(ORIGIN) - 1,
+		ORIGIN, path);
+	fclose(to);
+	snprintf(kept, sizeof(kept), "%s/ranchu", test.home);
+	hear();
+	tap_equal(vmm_snapshot_save(kept, "vm", path, true), -EEXIST);
+	heard();
+	tap_check(strstr(said, "cannot be replaced by them"));
+	tap_check(strchr(said, '\n') == said + strlen(said) - 1);
+	tap_equal(test.saves, saves + 1);
+	tap_check(is_whole("base"));
+	snprintf(kept, sizeof(kept), "%s/kept", test.home);
+	tap_equal(rename(kept, origin), 0);
+	tap_check(said_ok("avd snapshot del base"));
+}
+
+/* `vmmctl snapshot WHAT DIR`; what it prints is in test.answer. */
+static int command(const char *what, const char *dir)
+{
+	char *argv[5] = { 0 };
+	int kept = dup(STDOUT_FILENO);
+	int out = memfd_create("out", MFD_CLOEXEC);
+	int code;
+	ssize_t n;
+
+	argv[2] = (char *)what;
+	argv[3] = (char *)dir;
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	code = vmm_snapshot_cli(test.home, dir ? 4 : 3, argv);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
+	n = pread(out, test.answer, sizeof(test.answer) - 1, 0);
+	test.answer[n > 0 ? n : 0] = '\0';
+	close(kept);
+	close(out);
+	return code;
+}
+
+static void by_the_command_line(void)
+{
+	char path[256];
+
+	tap_check(said_ok("avd snapshot save cli"));
+	tap_equal(command("list", test.store), 0);
+	tap_check(strstr(test.answer, "\n--        cli "));
+	/* As a shell completes it. */
+	snprintf(path, sizeof(path), "%s/cli/", test.store);
+	tap_equal(command("del", path), 0);
+	tap_check(!is_there("cli"));
+	tap_equal(command("del", path), 1);
+	snprintf(path, sizeof(path), "%s/none", test.store);
+	tap_equal(command("list", path), 1);
+	tap_equal(command("list", NULL), 0);
+	tap_equal(command("del", NULL), 2);
+	tap_equal(command("load", path), 2);
+}
+
 /* A name never leaves the directory. */
 static void names(void)
 {
@@ -251,7 +597,7 @@ static void names(void)
 	tap_equal(test.saves, saves);
 }
 
-/* Of what is no snapshot, no path is told, and nothing of what else is there. */
+/* For other directories, no path and no content is returned. */
 static void paths(void)
 {
 	static const char *const bad[] = {
@@ -269,7 +615,7 @@ static void paths(void)
 	tap_check(!said_ok("avd snapshotpath"));
 }
 
-/* What is no snapshot stays, and is not listed. */
+/* Other directories are kept, and not listed. */
 static void others_files(void)
 {
 	char path[256];
@@ -285,7 +631,7 @@ static void others_files(void)
 	rmdir(path);
 }
 
-/* A picture, and whether its first bytes are a PNG file's of the screen's size. */
+/* Checks that a file begins like a PNG file of the screen's size. */
 static bool is_picture(const char *path)
 {
 	u8 head[24] = { 0 };
@@ -312,7 +658,7 @@ static unsigned int pictures(const char *dir)
 	return count;
 }
 
-/* What was said is the path of a picture. */
+/* Checks that the answer is the path of a picture. */
 static bool said_picture(const char *dir)
 {
 	size_t len = strlen(dir);
@@ -335,7 +681,7 @@ static void pictures_are_taken(void)
 	vmm_display_frame(test.display, VMM_PIXELS_RGBX8888, 0, pixels);
 	tap_check(said_ok("screenrecord screenshot"));
 	tap_check(said_picture(test.shots));
-	/* Of the same second, most likely: none replaces another. */
+	/* Several in the same second: none replaces another. */
 	tap_check(said_ok("screenrecord screenshot --display 0"));
 	tap_check(said_picture(test.shots));
 	snprintf(line, sizeof(line), "screenrecord screenshot %s", test.shots);
@@ -350,7 +696,7 @@ static void pictures_are_taken(void)
 	tap_equal(pictures(test.shots), 3);
 }
 
-/* Whatever the console's client or the VM asks for, nothing is written elsewhere. */
+/* For any request of the console's client or the VM, nothing is written elsewhere. */
 static void pictures_stay_in_the_directory(void)
 {
 	char bad[4][160], line[1024];
@@ -416,7 +762,7 @@ static void a_file_may_be_passed(void)
 	close(fd);
 	tap_check(!passed(NULL));
 	tap_check(strstr(test.answer, "a file is needed"));
-	/* One whose reader could make the VM wait. */
+	/* A pipe, whose reader could make the VM wait. */
 	tap_equal(pipe(pipe_fd), 0);
 	tap_check(!passed(&pipe_fd[1]));
 	tap_check(strstr(test.answer, "a regular file is needed"));
@@ -427,26 +773,11 @@ static void a_file_may_be_passed(void)
 	close(fd);
 }
 
-/* The child that was started as the other program. */
-static void kill_server(void)
-{
-	char path[64], children[64] = "";
-	FILE *from;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	from = fopen(path, "re");
-	if (!tap_check(from && fgets(children, sizeof(children), from) && atoi(children) > 1)) {
-		if (from)
-			fclose(from);
-		return;
-	}
-	fclose(from);
-	tap_equal(kill(atoi(children), SIGKILL), 0);
-}
-
 static void program_is_gone(void)
 {
-	kill_server();
+	int pid = server_pid();
+
+	tap_check(pid > 1 && !kill(pid, SIGKILL));
 	usleep(100000);
 	tap_check(!said_ok("avd snapshot list"));
 	tap_check(strstr(test.answer, "is gone"));
@@ -461,6 +792,15 @@ static const struct tap_case cases[] = {
 	{ "saved_listed_removed", saved_listed_removed },
 	{ "one_that_is_there_is_replaced", replaced },
 	{ "what_fails_is_said", what_fails_is_said },
+	{ "a_vm_that_lies_is_not_believed", a_vm_that_lies_is_not_believed },
+	{ "a_vm_that_keeps_a_file_is_noticed", a_vm_that_keeps_a_file_is_noticed },
+	{ "a_vm_that_keeps_a_disk_is_noticed", a_vm_that_keeps_a_disk_is_noticed },
+	{ "without_an_origin_nothing_is_saved", without_an_origin_nothing_is_saved },
+	{ "without_flags_of_rename", without_flags_of_rename },
+	{ "what_killed_ones_left_is_removed", what_killed_ones_left_is_removed },
+	{ "a_file_of_somebody_else_stays", a_file_of_somebody_else_stays },
+	{ "changes_do_not_replace_what_they_need", changes_do_not_replace_what_they_need },
+	{ "by_the_command_line", by_the_command_line },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },
@@ -490,7 +830,8 @@ int main(int argc, char **argv)
 	test.answered_fd = eventfd(0, EFD_CLOEXEC);
 	test.loop = vmm_loop_create();
 	test.instance = vmm_instance_open("vm", test.loop, &control_vm, NULL);
-	if (!test.instance || vmm_loop_add(test.loop, test.answered_fd, answered, NULL))
+	if (!test.instance || vmm_instance_origin(test.instance, ORIGIN) ||
+	    vmm_loop_add(test.loop, test.answered_fd, answered, NULL))
 		return 1;
 	failed = tap_run(cases, ARRAY_SIZE(cases));
 	vmm_directory_link_close(test.link);

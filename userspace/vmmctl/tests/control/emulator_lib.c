@@ -62,7 +62,7 @@ static int vm_reset(void *arg)
 	return 0;
 }
 
-/* What was asked, and what the devices of a VM say to it; there is no screen to turn. */
+/* Records requests, and returns answers of a VM's devices; there is no screen to rotate. */
 static int vm_device(void *arg, const char *device, const char *command, const char *value,
 		     struct vmm_text *text)
 {
@@ -117,7 +117,7 @@ static int guest_services(void *arg)
 
 static const struct vmm_guest_device guest_device = { .services = guest_services };
 
-/* Somebody serves the guest, who says nothing. */
+/* Guest services that send nothing. */
 static void guest_open(void)
 {
 	int link[2];
@@ -170,7 +170,7 @@ static int tick(void *arg)
 	return 1;
 }
 
-/* The main loop, until all that is to be done is done. */
+/* Runs the main loop until it is idle. */
 void serve(void)
 {
 	unsigned int i;
@@ -233,7 +233,7 @@ int dial(void)
 	return fd;
 }
 
-/* All that has come; lines without their carriage returns, of which each has one. */
+/* Returns all received text, with one carriage return removed from each line. */
 const char *hear(int fd)
 {
 	size_t len = 0;
@@ -252,7 +252,7 @@ const char *hear(int fd)
 	return heard;
 }
 
-/* Reads until there is nothing more, and keeps nothing. */
+/* Reads and drops all available text. */
 void drain(int fd)
 {
 	do

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The emulator's console in front of a VM that has a battery, keys, a touch screen and guest
- * services and is nothing else, and a client.
+ * The emulator's console of a VM that has only a battery, keys, a touch screen and guest
+ * services, and a client.
  */
 #ifndef TESTS_EMULATOR_LIB_H
 #define TESTS_EMULATOR_LIB_H
@@ -13,28 +13,28 @@
 #include "tests/tap.h"
 
 /**
- * struct console - the console and what was asked of the VM
+ * struct console - the console, and recorded requests to the VM
  * @loop: the main thread's
- * @listen_fd: of the port
- * @tick_fd: ends a turn of @loop
- * @addr: of the port
- * @home: where the token's file is
- * @token: what a client has to know
- * @word: the same as text
- * @commands: of the control socket
+ * @listen_fd: the listening socket of the port
+ * @tick_fd: ends a run of @loop
+ * @addr: address of the port
+ * @home: directory of the token's file
+ * @token: the token
+ * @word: the token as text
+ * @commands: commands of the control socket
  * @vm: commands that every VM has
  * @emulator: the console
  * @guest: the guest services
- * @link: the end of it that ranchu-services would have
- * @battery: a device of the VM's
- * @events: another one, which the guest reads
- * @asked: what devices were asked for
- * @status: of the VM
+ * @link: ranchu-services' end of its connection
+ * @battery: battery device of the VM
+ * @events: events device of the VM
+ * @asked: requests to devices
+ * @status: status of the VM
  * @avd: directory of the AVD, or NULL
- * @call: of the line that waits for its answer
- * @ends: how often the VM was to end
- * @resets: how often it was to start anew
- * @degrees: by which its screen is turned
+ * @call: call of the line that waits for its answer
+ * @ends: how often the VM was told to end
+ * @resets: how often it was told to reset
+ * @degrees: rotation of its screen
  * @no_services: it has no guest services
  */
 struct console {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The port of the emulator's console: several lines in one piece, clients that are none,
- * clients that go before their answer, and more clients than there is room for.
+ * The port of the emulator's console: several lines in one piece, connections that are not clients,
+ * clients that hang up before their answer, and more clients than the limit.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -13,7 +13,7 @@
 #include "host/vsock.h"
 #include "tests/control/emulator_lib.h"
 
-/* As adb does it: all at once, without a look at the greeting. */
+/* As adb does it: all at once, without reading the greeting. */
 static void lines_may_come_at_once(void)
 {
 	char text[VMM_EMU_TOKEN_MAX + 64];
@@ -30,14 +30,14 @@ static void lines_may_come_at_once(void)
 	tap_check(behind && !strcmp(behind + 3, "OK\n"));
 	tap_check(hung_up(fd));
 	close(fd);
-	/* And in pieces of one byte, with all ends of lines that there are. */
+	/* In pieces of one byte, with all kinds of line ends. */
 	fd = trusted();
 	tell(fd, "p");
 	tell(fd, "i\r");
 	tell(fd, "ng\r");
 	tap_equal(strlen(hear(fd)), 0);
 	check_text(ask(fd, ""), "I am alive!\nOK\n");
-	/* What comes behind quit is not done. */
+	/* Commands after quit are ignored. */
 	tell(fd, "quit\nkill\n");
 	tap_equal(console.ends, 0);
 	tap_check(hung_up(fd));
@@ -98,7 +98,7 @@ static void a_line_that_is_too_long_is_refused(void)
 }
 
 /*
- * More than there is room for wait, as those inside have said the token; nobody else is
+ * Clients above the limit wait, since the others have given the token; no other client is
  * disturbed by one that reads nothing.
  */
 static void clients_do_not_disturb_each_other(void)
@@ -128,8 +128,8 @@ static void clients_do_not_disturb_each_other(void)
 }
 
 /*
- * Who sends no more is answered, and hung up on, whether its last line has an end or not,
- * and whenever the answer comes. Some clients wait for it.
+ * A client that shuts down its sending side is answered, and hung up on, with or without a
+ * final line end, and also if the answer is late. Some clients wait for that.
  */
 static void who_sends_no_more_is_hung_up_on(void)
 {
@@ -158,7 +158,7 @@ static void who_sends_no_more_is_hung_up_on(void)
 	console_close();
 }
 
-/* The same where a late answer finds no room, and more lines have come: they are not taken. */
+/* The same if a late answer finds no room: further lines are not processed. */
 static void who_does_not_read_is_hung_up_on(void)
 {
 	struct vmm_answer done = { 0 };
@@ -179,7 +179,7 @@ static void who_does_not_read_is_hung_up_on(void)
 	console_close();
 }
 
-/* Both addresses, and the port that adb counts on. */
+/* Both addresses, and the port that adb expects. */
 static void the_port_is_listened_at(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -215,7 +215,7 @@ static void the_port_is_listened_at(void)
 	vmm_loop_destroy(loop);
 }
 
-/* Any user can connect, and none can keep the others out. */
+/* Any user can connect, and none can block the others. */
 static void strangers_make_room(void)
 {
 	int stranger[40];
@@ -226,7 +226,7 @@ static void strangers_make_room(void)
 	friend = trusted();
 	for (i = 0; i < ARRAY_SIZE(stranger); i++)
 		stranger[i] = dial();
-	/* The newest is there, the oldest is gone, who is trusted has stayed. */
+	/* The newest is connected, the oldest was dropped, the one with the token stays. */
 	tap_check(strstr(ask(stranger[ARRAY_SIZE(stranger) - 1], "ping"), "I am alive!"));
 	hear(stranger[0]);
 	tap_check(hung_up(stranger[0]));

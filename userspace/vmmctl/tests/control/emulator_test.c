@@ -64,7 +64,7 @@ static void who_does_not_know_it_can_do_little(void)
 	console_close();
 }
 
-/* Read anew each time; empty it lets everybody in, and gone it lets in nobody. */
+/* Read again each time; an empty file accepts every client, a missing one none. */
 static void the_file_counts_as_it_is(void)
 {
 	int file, fd;
@@ -99,10 +99,10 @@ static void the_file_counts_as_it_is(void)
 /* ---- each command ---- */
 
 /**
- * struct exchange - a line and what is answered
+ * struct exchange - a line and its answer
  * @line: the line
  * @want: the answer
- * @asked: what a device is asked for, or NULL
+ * @asked: request to a device, or NULL
  */
 struct exchange {
 	const char *line;
@@ -133,7 +133,7 @@ static const struct exchange exchanges[] = {
 	{ "avd snapshot list", "There is no snapshot available.\nOK\n", NULL },
 	{ "avd snapshot save one", NO_SAVE, NULL },
 	{ "avd snapshot load one",
-	  "KO: a VM goes on from a snapshot when it starts: vmmctl run --from DIR\n", NULL },
+	  "KO: a snapshot is loaded when a VM starts: vmmctl run --from DIR\n", NULL },
 	{ "avd hostmicon", "OK\n", NULL },
 	{ "avd hostmicoff", "OK\n", NULL },
 	{ "avd rewindaudio", "OK\n", NULL },
@@ -171,7 +171,7 @@ static const struct exchange exchanges[] = {
 	{ "event codes EV_NONE", "KO: a type is needed, as \"types\" lists them\n",
 	  "events.codes(EV_NONE)" },
 	{ "event text Hello,  world", "OK\n", "events.text(Hello,  world)" },
-	{ "event text \\u0416", "KO: no key writes one of these characters\n",
+	{ "event text \\u0416", "KO: the text has a character that no key writes\n",
 	  "events.text(\\u0416)" },
 	{ "event mouse 10 20 0 1", "OK\n", "events.mouse(10 20 0 1)" },
 	{ "rotate", "OK\n", "fb.rotate() sensors.set(acceleration 0:9.81:0)" },
@@ -230,11 +230,11 @@ static const struct exchange exchanges[] = {
 	{ "quitExtendedWindow", "OK\n", NULL },
 	{ "setUiTheme dark", "OK\n", NULL },
 	{ "debug +all", "KO: warning: debug tags are deprecated and have no effect\n", NULL },
-	{ "crash", "KO: it is not to crash\n", NULL },
-	{ "crash-on-exit", "KO: it is not to crash\n", NULL },
+	{ "crash", "KO: the emulator cannot be crashed on demand\n", NULL },
+	{ "crash-on-exit", "KO: the emulator cannot be crashed on demand\n", NULL },
 };
 
-/* Whether its command, which is two words at most, was said before. */
+/* Returns whether its command, of at most two words, was used before. */
 static bool said_before(const struct exchange *x)
 {
 	size_t len = strcspn(x->line, " ");
@@ -273,7 +273,7 @@ static void every_command_is_answered(void)
 	console_close();
 }
 
-/* What the guest reads of its devices. */
+/* Values that the guest reads from its devices. */
 static void check_event(u32 type, u32 code, s32 value)
 {
 	tap_equal(vmm_device_read(console.events, 0, 4), type);
@@ -297,13 +297,13 @@ static void the_guest_gets_what_is_said(void)
 	check_event(0, 0, 0);
 	check_event(1, 30, 0);
 	check_event(0, 0, 0);
-	check_text(ask(fd, "event text \\x"), "KO: no key writes one of these characters\n");
+	check_text(ask(fd, "event text \\x"), "KO: the text has a character that no key writes\n");
 	tap_equal(vmm_device_read(console.events, 0, 4), 0);
 	close(fd);
 	console_close();
 }
 
-/* The AVD's own, where there is one. */
+/* Of the AVD, if there is one. */
 static void the_path_is_the_avds(void)
 {
 	int fd;
@@ -318,7 +318,7 @@ static void the_path_is_the_avds(void)
 	console_close();
 }
 
-/* Clockwise, as a viewer sees it; a VM without the sensor is turned all the same. */
+/* Clockwise for the viewer; a VM without the sensor is rotated as well. */
 static void rotate_turns_the_sensor(void)
 {
 	static const char *const want[] = {
@@ -351,7 +351,7 @@ static void the_vm_is_stopped_and_ended(void)
 
 	console_open();
 	fd = trusted();
-	/* Answered when the vCPUs stand still; nothing that comes behind overtakes it. */
+	/* Answered when the vCPUs are paused; later commands do not overtake it. */
 	check_text(ask(fd, "avd stop\nping"), "");
 	tap_check(console.call & VMM_EMULATOR_CALL);
 	vmm_emulator_answer(console.emulator, console.call - 1, &done);
@@ -370,7 +370,7 @@ static void the_vm_is_stopped_and_ended(void)
 	tap_equal(console.resets, 1);
 	check_text(ask(fd, "kill"), "OK: killing emulator, bye bye\nOK\n");
 	tap_equal(console.ends, 1);
-	/* One that is gone before its answer. */
+	/* A client that hangs up before its answer. */
 	console.status = "running";
 	ask(fd, "avd stop");
 	close(fd);
@@ -385,7 +385,7 @@ static void help_is_given(void)
 
 	console_open();
 	fd = trusted();
-	/* Some clients have room for no more. */
+	/* A limit of some clients. */
 	tap_check(strlen(ask(fd, "help")) < 900);
 	tap_check(strstr(heard, "    power\n") && strstr(heard, "    help|h|?\n"));
 	tap_check(strstr(heard, "    power\n") == strstr(heard, "    pow"));

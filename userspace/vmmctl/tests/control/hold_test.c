@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VM that is paused, saved, let go on and reset while one of its devices, or the disk
- * that it is saved to, takes its time: which command is taken in which state, that the
- * control socket answers all the while, and how soon the VM ends. The VM is another
- * process: it has no KVM, which says yes to everything here, and one device.
+ * A VM that is paused, saved, resumed and reset while one of its devices, or the disk
+ * that it is saved to, is slow: which commands are accepted in each state, that the
+ * control socket always answers, and how soon the VM ends. The VM is another
+ * process: it has one device, and a fake KVM that accepts everything.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,10 +35,10 @@
 #define FOREVER		1000000	/* ms */
 #define RAM		(1 * MIB)
 #define PAGES		64	/* of RAM that are not zero */
-#define ENDS_WITHIN	3000	/* ms: the promised second, on a machine that is busy */
+#define ENDS_WITHIN	3000	/* ms: documented as one second, more for a busy machine */
 
 #ifdef __SANITIZE_THREAD__
-/* It would let threads that still run do so for another second. */
+/* At exit it would wait another second for running threads. */
 const char *__tsan_default_options(void);
 
 const char *__tsan_default_options(void)
@@ -53,7 +53,7 @@ static char user_path[80];	/* of a socket that is not in the VM's directory */
 
 /* ---- the VM ---- */
 
-/* How long its device, and writing to a disk, take. */
+/* Delays of its device and of writes to a disk. */
 struct slow {
 	int pause;
 	int resume;
@@ -74,7 +74,7 @@ static void take(int ms)
 		;
 }
 
-/* KVM, and the modules. */
+/* Fakes of KVM and of the modules. */
 int ioctl(int fd, unsigned long request, ...)
 {
 	(void)fd;
@@ -82,7 +82,7 @@ int ioctl(int fd, unsigned long request, ...)
 	return 0;
 }
 
-/* The disk that RAM goes to; others are quick. */
+/* The slow disk, to which RAM is saved; others are fast. */
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 {
 	char path[32];
@@ -94,7 +94,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 	return syscall(SYS_pwrite64, fd, bytes, len, offset);
 }
 
-/* A job is in the device, and the loop is not to be there, too. */
+/* Checks that job and loop do not use the device at the same time. */
 static bool thing_is_used;
 
 static void thing_use(int ms)
@@ -220,7 +220,7 @@ static int vm_main(void)
 	listener.loop = s.devices;
 	if (vmm_vsock_listener_unix(&listener, user_path))
 		return 99;
-	/* Each is written for itself. */
+	/* Each page is written separately. */
 	for (page = 0; page < PAGES; page++)
 		memset((u8 *)vm.mem.region[0].hva + 2 * page * VMM_PAGE_SIZE, 0x55, 1);
 	end = vm_live(&s);
@@ -235,11 +235,11 @@ static int vm_main(void)
 	return vmm_steering_exit(end);
 }
 
-/* ---- who steers it ---- */
+/* ---- its client ---- */
 
 static pid_t vm_pid;
 static char said[4096];
-static s64 ran;		/* by the last snapshot */
+static s64 ran;		/* run time in the last snapshot */
 
 static s64 now_ms(void)
 {
@@ -266,7 +266,7 @@ static bool vm_start(const struct slow *how)
 	slow = *how;
 	vm_pid = fork();
 	if (!vm_pid) {
-		/* What it has to say is of no interest. */
+		/* Its messages are dropped. */
 		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 		_exit(vm_main());
 	}
@@ -279,7 +279,7 @@ static bool vm_start(const struct slow *how)
 	return tap_check(client);
 }
 
-/* Its exit code; -1 if it has not ended in so many ms. */
+/* Returns its exit code; -1 if it has not ended within @ms. */
 static int vm_exit(int ms)
 {
 	s64 until = now_ms() + ms;
@@ -302,21 +302,24 @@ static void vm_kill(void)
 	waitpid(vm_pid, NULL, 0);
 }
 
-/* Two files for a snapshot, or for nothing. */
+/* Files for a snapshot, as many as there can be, or files for nothing. */
 static void give_files(struct vmm_client *client, int *files)
 {
-	files[0] = memfd_create("state", MFD_CLOEXEC);
-	files[1] = memfd_create("ram", MFD_CLOEXEC);
-	vmm_client_give(client, files, 2);
+	unsigned int i;
+
+	for (i = 0; i < VMM_LINES_FILES; i++)
+		files[i] = memfd_create("file", MFD_CLOEXEC);
+	vmm_client_give(client, files, VMM_LINES_FILES);
 }
 
-/* Has it do something: whether it is done. What it says otherwise is in @said. */
+/* Runs a command; returns whether it succeeded. An error's text is in @said. */
 static bool asks(const char *command)
 {
 	struct vmm_client *client = reach();
 	json_t *args = NULL;
 	json_t *result;
-	int files[2] = { -1, -1 };
+	int files[VMM_LINES_FILES] = { 0 };
+	unsigned int i;
 
 	if (!tap_check(client))
 		return false;
@@ -329,14 +332,12 @@ static bool asks(const char *command)
 	ran = json_integer_value(json_object_get(result, "ran"));
 	json_decref(result);
 	vmm_client_close(client);
-	if (files[0] >= 0) {
-		close(files[0]);
-		close(files[1]);
-	}
+	for (i = 0; i < VMM_LINES_FILES && files[i]; i++)
+		close(files[i]);
 	return result;
 }
 
-/* The same by somebody who does not wait for the answer: the connection, or -1. */
+/* The same without waiting for the answer: returns the connection, or -1. */
 static int begins(const char *command)
 {
 	union {
@@ -368,7 +369,7 @@ static int begins(const char *command)
 	return fd;
 }
 
-/* Waits for its answer, behind the greeting, and hangs up. */
+/* Waits for its answer, after the greeting, and hangs up. */
 static void ends(int fd)
 {
 	size_t len = 0;
@@ -410,7 +411,7 @@ static bool becomes(const char *word)
 
 /* ---- the states ---- */
 
-/* A state: what leads there, one command after the other, the last without its answer. */
+/* A state: commands that lead to it, the last without its answer. */
 static const struct state {
 	const char *name;
 	const char *word;
@@ -428,7 +429,7 @@ static const struct state {
 	{ "resetting", "starting", { .reset = FOREVER }, NULL, "reset" },
 };
 
-/* Is there, with somebody who waits for an answer in @client. */
+/* Enters a state, with a client in @client that waits for an answer. */
 static bool enter(const struct state *state, int *client)
 {
 	*client = -1;
@@ -441,7 +442,7 @@ static bool enter(const struct state *state, int *client)
 		*client = begins(state->last);
 	if (!tap_check(becomes(state->word)))
 		return false;
-	/* RAM comes behind the states, which take no time then. */
+	/* RAM is written after the states, which are fast then. */
 	if (state->slow.write)
 		take(200);
 	return true;
@@ -452,7 +453,7 @@ static void each_command_in_each_state(void)
 	static const char *const commands[] = {
 		"pause", "resume", "snapshot", "reset", "device", "stats", "status",
 	};
-	/* ok, busy, already: as the picture in hold.h has it. */
+	/* ok, busy, already: as in the diagram in hold.h. */
 	static const char *const answers[] = {
 		"oaooooo", "bbbbbbo", "aoooooo", "bbbbbbo", "bbbbbbo", "bbboooo",
 		"bbbbbbo", "bbbobbo",
@@ -475,7 +476,7 @@ static void each_command_in_each_state(void)
 	}
 }
 
-/* Its directory is gone, and its socket elsewhere, whatever the device does. */
+/* Its directory is removed, also if the device hangs; its socket is elsewhere. */
 static void check_gone(void)
 {
 	char path[160];
@@ -521,9 +522,9 @@ static void quit_and_kill_in_each_state(void)
 	}
 }
 
-/* ---- what is slow is done all the same ---- */
+/* ---- slow operations succeed ---- */
 
-/* 300 ms for each step, and nobody else waits for that. */
+/* 300 ms for each step, for which no other client waits. */
 static void slow_devices_hold_up_nobody(void)
 {
 	static const struct slow how = { .pause = 300, .resume = 300, .save = 300, .reset = 300 };
@@ -552,7 +553,7 @@ static void slow_devices_hold_up_nobody(void)
 	tap_equal(vm_exit(ENDS_WITHIN), 128 + SIGTERM);
 }
 
-/* A paused VM's end asks no device to go on. */
+/* The end of a paused VM resumes no device. */
 static void the_end_resumes_nothing(void)
 {
 	static const struct slow how = { .resume = FOREVER };
@@ -573,7 +574,7 @@ static void a_device_that_fails_ends_the_vm(void)
 	tap_equal(vm_exit(ENDS_WITHIN), VMM_EXIT_ERROR);
 }
 
-/* Nobody waits for the save any more, and the guest goes on. Its time is what it ran. */
+/* The save's client is gone, and the guest is resumed. Its time includes only its run time. */
 static void whoever_saves_may_go(void)
 {
 	static const struct slow how = { .write = 5 };
@@ -592,7 +593,7 @@ static void whoever_saves_may_go(void)
 	vm_kill();
 }
 
-/* It is written no further, and those who wait for it are told. */
+/* Writing stops, and waiting clients get an error. */
 static void a_reset_ends_a_save(void)
 {
 	static const struct slow how = { .write = 50 };
@@ -614,7 +615,7 @@ static void a_reset_ends_a_save(void)
 	vm_kill();
 }
 
-/* The VM has ended by the time the second one is read, and is not to be held any more. */
+/* The VM has ended before the second one is read, and cannot be held any more. */
 static void a_command_behind_a_reset_is_refused(void)
 {
 	static const struct slow how = { .resume = 400 };
@@ -643,7 +644,7 @@ static void limit_files(rlim_t files)
 	tap_equal(prlimit(vm_pid, RLIMIT_NOFILE, &limit, NULL), 0);
 }
 
-/* No job can be started: nothing is half done, and the reason is said. */
+/* No job can be started: nothing is changed, and the error has the reason. */
 static void jobs_that_do_not_start_change_nothing(void)
 {
 	static const struct slow how = { 0 };
@@ -697,7 +698,7 @@ int main(void)
 	vmm_dir_base(base, sizeof(base));
 	snprintf(user_path, sizeof(user_path), "%s/user.sock", home);
 	rc = tap_run(cases, ARRAY_SIZE(cases));
-	/* Those that were killed have left it. */
+	/* Killed processes have left it. */
 	snprintf(path, sizeof(path), "rm -rf %s", home);
 	return system(path) ? 1 : rc;
 }

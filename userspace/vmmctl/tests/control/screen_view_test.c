@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A screen as another process sees it: the file is the test's own, which changes what it
- * does not tell of as well, so that it is seen what is copied and what is not.
+ * A screen as another process sees it: the test has the file, and changes pixels that it
+ * does not report as well, so that the test sees what is copied.
  */
 #include <endian.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void screen_close(void)
 	close(fd);
 }
 
-/* The file changes; rows are what it says of that. */
+/* Changes the file, and reports these rows as changed. */
 static void change(u64 by, u32 top, u32 rows)
 {
 	header->damage[1] = htole32(top);
@@ -58,7 +58,7 @@ static u8 red(u32 y)
 	return view.copy[VMM_DISPLAY_PIXELS + 4 * y * W];
 }
 
-/* Makes all pixels @shade, and says what it likes of that. */
+/* Sets all pixels to @shade, and reports any rows as changed. */
 static void want_copied(u8 shade, u64 by, u32 top, u32 rows, u32 first, u32 last)
 {
 	u8 old = red(0);
@@ -81,11 +81,11 @@ static void only_rows_that_have_changed_are_copied(void)
 		return;
 	want_copied(1, 0, 1, 1, 0, H);
 	want_copied(2, 2, 1, 2, 1, 3);
-	/* Two changes: the file tells of the last one only. */
+	/* Two changes: the file reports the last one only. */
 	want_copied(3, 4, 1, 1, 0, H);
 	want_copied(4, 2, 3, 1, 3, 4);
 	want_copied(5, 4, 0, 1, 0, H);
-	/* What cannot be, is not believed. */
+	/* Impossible values are ignored. */
 	want_copied(6, 2, 3, 2, 0, H);
 	want_copied(7, 2, ~0U, 2, 0, H);
 	want_copied(8, 2, 1, ~0U, 0, H);
@@ -96,7 +96,7 @@ static void only_rows_that_have_changed_are_copied(void)
 	screen_close();
 }
 
-/* Where it is shown, by the places of all pixels. */
+/* The view's geometry, by the places of all pixels. */
 static void check_part(void)
 {
 	struct vmm_screen_part part;
@@ -135,7 +135,7 @@ static void what_has_changed_turns_with_the_screen(void)
 	}
 }
 
-/* Each pixel of the guest's is another; what it is, by hand. */
+/* Every pixel of the guest is different; expected places are written by hand. */
 static u32 colour(enum vmm_pixels format, u32 x, u32 y)
 {
 	u32 n = y * W + x;

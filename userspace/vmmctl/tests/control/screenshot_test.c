@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pictures of a screen: the PNG file is taken apart again, chunk by chunk.
+ * Screenshots: the PNG file is parsed, chunk by chunk.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -33,7 +33,7 @@ static u32 word(const u8 *at)
 	return ntohl(value);
 }
 
-/* The chunk at @at, whose letters must be @type; what is behind it. */
+/* Checks that the chunk at @at has @type; returns the offset after it. */
 static const u8 *chunk(const u8 *at, const char *type, u32 *len)
 {
 	*len = word(at);
@@ -42,7 +42,7 @@ static const u8 *chunk(const u8 *at, const char *type, u32 *len)
 	return at + 12 + *len;
 }
 
-/* Reads the picture; false if it is none of this size. */
+/* Reads the picture; false if it does not have this size. */
 static bool read_png(u32 width, u32 height)
 {
 	uLongf len = sizeof(rows);
@@ -122,7 +122,7 @@ static void colours_are_right(void)
 	vmm_display_close(display);
 }
 
-/* The first pixel of the frame goes from corner to corner, clockwise. */
+/* The first pixel of the frame moves from corner to corner, clockwise. */
 static void turns_are_clockwise(void)
 {
 	static const u32 first[4][2] = { { 0, 0 }, { H - 1, 0 }, { W - 1, H - 1 }, { 0, W - 1 } };
@@ -144,7 +144,7 @@ static void turns_are_clockwise(void)
 	vmm_display_close(display);
 }
 
-/* What is no screen: too short, sizes that do not fit, another version. */
+/* Wrong screens: too short, sizes that do not fit, another version. */
 static void foreign_files_are_refused(void)
 {
 	struct vmm_display_header header = {
@@ -171,12 +171,12 @@ static void foreign_files_are_refused(void)
 		tap_equal(pwrite(fd, &wrong, sizeof(wrong), 0), sizeof(wrong));
 		tap_equal(vmm_screenshot(fd, path) < 0, i < 5);
 	}
-	/* A frame that is never finished is shown as it is. */
+	/* An unfinished frame is shown as it is. */
 	header.sequence = htole64(1);
 	tap_equal(pwrite(fd, &header, sizeof(header), 0), sizeof(header));
 	tap_equal(vmm_screenshot(fd, path), 0);
 	tap_check(vmm_screenshot(fd, "/nowhere/shot.png") == -ENOENT);
-	/* A device that takes nothing. */
+	/* A file that accepts no data. */
 	tap_check(vmm_screenshot(fd, "/dev/full") < 0);
 	tap_check(!access("/dev/full", F_OK));
 	close(fd);

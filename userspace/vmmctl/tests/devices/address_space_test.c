@@ -1017,7 +1017,7 @@ static void a_slot_that_is_taken_is_said(void)
 	tap_listen();
 	tap_check(!machine_open_only());
 	tap_heard(text, sizeof(text));
-	tap_check(strstr(text, "--device address-space: slot 11 is another device's"));
+	tap_check(strstr(text, "--device address-space: slot 11 has another device"));
 	disk_path = NULL;
 	unlink(disk);
 	vmm_mem_destroy(&vm.mem);

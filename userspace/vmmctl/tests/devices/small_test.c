@@ -6,6 +6,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,8 @@ static void driver_begin(struct driver *d)
 	tap_check(v->running);
 }
 
+static bool alone;	/* it is a clone's */
+
 static bool driver_open_by(struct driver *d, const struct vmm_virtio_ops *ops,
 			   enum vmm_builtin_kind kind, bool event_idx, bool connects)
 {
@@ -116,7 +119,8 @@ static bool driver_open_by(struct driver *d, const struct vmm_virtio_ops *ops,
 
 	tap_context("%s%s", ops->name, event_idx ? ", event indices" : "");
 	cfg = (struct vmm_config){
-		.builtins = 1, .builtin = { { .kind = kind, .path = connects ? path : NULL } },
+		.builtins = 1, .builtin = { { .kind = kind, .path = connects || alone ? path : NULL,
+				       .alone = alone } },
 		.screen_width = 100, .screen_height = 200,
 	};
 	vm = (struct vmm_vm){ .cfg = &cfg, .fd = -1 };
@@ -664,6 +668,25 @@ static void a_peer_that_does_not_read_is_not_waited_for(void)
 	driver_close(&d);
 }
 
+/* At the path is somebody, who hears nothing of a clone. */
+static void a_clones_console_has_no_other_end(void)
+{
+	struct pollfd somebody = { .fd = listener, .events = POLLIN };
+	struct driver d;
+	bool open;
+
+	alone = true;
+	open = driver_open_by(&d, &vmm_hvc_ops, VMM_BUILTIN_CONSOLE, true, false);
+	alone = false;
+	if (!open)
+		return;
+	give(&d, 1, 4096, 0);
+	tap_check(wait_used(1, 1));
+	tap_equal(counter(&d, "console_dropped_bytes"), 4096);
+	tap_equal(poll(&somebody, 1, 0), 0);
+	driver_close(&d);
+}
+
 static const struct tap_case cases[] = {
 	{ "a key that was let go unseen is let go later", no_key_stays_stuck },
 	{ "fingers that were lifted unseen are lifted later", no_finger_stays_down },
@@ -675,6 +698,7 @@ static const struct tap_case cases[] = {
 	{ "commands are not for those with a socket", commands_are_not_for_those_with_a_socket },
 	{ "receive buffers that cannot be written to cost nothing",
 	  useless_receive_buffers_cost_nothing },
+	{ "a clone's console has no other end", a_clones_console_has_no_other_end },
 	{ "a peer that does not read is not waited for",
 	  a_peer_that_does_not_read_is_not_waited_for },
 };

@@ -19,6 +19,7 @@ static int listen_fd = -1;
 static int client_fd = -1;
 static unsigned int connections;
 static unsigned int calls;
+static bool silent;
 
 /* What the server answers, connection after connection; the last again and again. */
 static const char *const *answers;
@@ -50,9 +51,10 @@ static int accepted(void *arg)
 	return vmm_loop_add(arg, client_fd, served, arg);
 }
 
-static void was_listed(void *arg)
+static void was_listed(void *arg, bool it_is_not)
 {
 	(void)arg;
+	silent = it_is_not;
 	calls++;
 }
 
@@ -96,8 +98,8 @@ static void server_open(void)
 	setenv("ANDROID_ADB_SERVER_PORT", port, 1);
 }
 
-/* Asks a server with these answers, or none; at most @ms. */
-static void ask(const char *const *list, unsigned int ms)
+/* Asks a server with these answers, or none, for @seconds; looks for at most @ms. */
+static void ask_for(const char *const *list, unsigned int seconds, unsigned int ms)
 {
 	struct vmm_loop *loop = vmm_loop_create();
 	struct vmm_adb_listed *listed;
@@ -112,7 +114,7 @@ static void ask(const char *const *list, unsigned int ms)
 	else
 		close(listen_fd);
 	adb = vmm_adb_open(loop, 5601, false);
-	listed = adb ? vmm_adb_listed_open(loop, adb, was_listed, NULL) : NULL;
+	listed = adb ? vmm_adb_listed_open(loop, adb, seconds, was_listed, NULL) : NULL;
 	if (tap_check(listed)) {
 		tap_equal(calls, 0);
 		vmm_adb_listed_ask(listed);
@@ -128,6 +130,11 @@ static void ask(const char *const *list, unsigned int ms)
 	vmm_loop_destroy(loop);
 }
 
+static void ask(const char *const *list, unsigned int ms)
+{
+	ask_for(list, 60, ms);
+}
+
 static void it_is_asked_until_it_says_device(void)
 {
 	static const char *const list[] = {
@@ -137,6 +144,7 @@ static void it_is_asked_until_it_says_device(void)
 
 	ask(list, 5000);
 	tap_equal(calls, 1);
+	tap_check(!silent);
 	tap_equal(connections, 4);
 }
 
@@ -161,6 +169,16 @@ static void it_is_never_ready_while_it_is_offline(void)
 	tap_check(connections >= 3);
 }
 
+/* As one does that may not connect to the guest. */
+static void a_server_that_never_lists_is_not_waited_for(void)
+{
+	static const char *const list[] = { "FAIL0026device 'emulator-5600' not found ....", NULL };
+
+	ask_for(list, 1, 5000);
+	tap_equal(calls, 1);
+	tap_check(silent);
+}
+
 static void without_a_server_nobody_is_waited_for(void)
 {
 	ask(NULL, 1000);
@@ -171,6 +189,8 @@ static const struct tap_case cases[] = {
 	{ "it is asked until it says device", it_is_asked_until_it_says_device },
 	{ "anything else is no device", anything_else_is_no_device },
 	{ "it is never ready while it is offline", it_is_never_ready_while_it_is_offline },
+	{ "a server that never lists is not waited for",
+	  a_server_that_never_lists_is_not_waited_for },
 	{ "without a server nobody is waited for", without_a_server_nobody_is_waited_for },
 };
 

@@ -13,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "host/file_thread.h"
 #include "host/host.h"
 #include "machine/machine.h"
 #include "tests/tap.h"
@@ -316,6 +317,8 @@ static void stalled_reader_holds_up_no_end(void)
 /* Of a file system that does not answer, until it may. */
 static volatile int stuck_fd = -1;
 static int stuck_until = -1;
+/* Of one that takes its time. */
+static volatile int slow_fd = -1;
 
 ssize_t write(int fd, const void *bytes, size_t len)
 {
@@ -324,6 +327,8 @@ ssize_t write(int fd, const void *bytes, size_t len)
 	if (fd == stuck_fd && fd >= 0)
 		while (read(stuck_until, &value, sizeof(value)) < 0)
 			usleep(1000);
+	if (fd == slow_fd && fd >= 0)
+		usleep(1000);
 	return syscall(SYS_write, fd, bytes, len);
 }
 
@@ -350,13 +355,48 @@ static void a_file_that_is_stuck_holds_up_nobody(void)
 	stuck_fd = -1;
 	vmm_event_signal(stuck_until);
 	whole = 300000 + 7 - vmm_console_dropped(con);
-	for (i = 0; i < 10000 && lseek(out, 0, SEEK_END) < (off_t)whole; i++)
-		usleep(1000);
+	for (i = 0; i < 1000 && lseek(out, 0, SEEK_END) < (off_t)whole; i++)
+		settle(loop, event);
 	tap_equal(lseek(out, 0, SEEK_END), whole);
 	vmm_console_close(con);
 	tap_check(pread(out, got, 7, 0) == 7 && !memcmp(got, "a line\n", 7));
 	alarm(0);
 	close(stuck_until);
+	close(event);
+	close(out);
+	vmm_loop_destroy(loop);
+}
+
+/* A lot of lines at once do not take a write() each. */
+static void a_slow_file_gets_all(void)
+{
+	struct vmm_loop *loop = vmm_loop_create();
+	int out = memfd_create("out", MFD_CLOEXEC);
+	int event = vmm_event_create();
+	struct vmm_console *con;
+	unsigned int i;
+
+	alarm(100);
+	vmm_file_threads_begin();
+	con = vmm_console_open(loop, -1, out);
+	slow_fd = out;
+	for (i = 1; i <= 2000 * 64; i++)
+		vmm_console_put(con, i % 64 ? 'x' : '\n');
+	vmm_console_flush(con);
+	vmm_file_threads_last(false);
+	tap_equal(lseek(out, 0, SEEK_END), 2000 * 64);
+	/* What a busy file leaves behind comes later. */
+	vmm_file_threads_begin();
+	put(con, "a line\nanother\n");
+	usleep(50000);
+	settle(loop, event);
+	for (i = 0; i < 1000 && lseek(out, 0, SEEK_END) < 2000 * 64 + 15; i++)
+		usleep(1000);
+	tap_equal(lseek(out, 0, SEEK_END), 2000 * 64 + 15);
+	vmm_console_close(con);
+	slow_fd = -1;
+	vmm_file_threads_begin();
+	alarm(0);
 	close(event);
 	close(out);
 	vmm_loop_destroy(loop);
@@ -430,6 +470,7 @@ static const struct tap_case cases[] = {
 	{ "a reader that stalls holds up nobody", stalled_reader_holds_up_nobody },
 	{ "a reader that stalls holds up no end", stalled_reader_holds_up_no_end },
 	{ "a file that is stuck holds up nobody", a_file_that_is_stuck_holds_up_nobody },
+	{ "a slow file gets all", a_slow_file_gets_all },
 	{ "a file that is stuck holds up no end", a_file_that_is_stuck_holds_up_no_end },
 	{ "a job in the background leaves the terminal alone",
 	  background_leaves_the_terminal_alone },
@@ -443,5 +484,6 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
+	vmm_file_threads_begin();
 	return tap_run(cases, ARRAY_SIZE(cases));
 }

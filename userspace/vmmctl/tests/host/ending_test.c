@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -362,7 +363,85 @@ static void only_its_own_sockets_are_removed(void)
 	}
 }
 
+static void *vcpu_reads(void *arg)
+{
+	if (vmm_sandbox_vcpu())
+		_exit(94);
+	return *(volatile u8 *)arg ? arg : NULL;
+}
+
+/* A clone, under which somebody cuts the snapshot's RAM off. */
+static int ram_is_cut_off(int fd)
+{
+	pthread_t thread;
+
+	struct vmm_sandbox sandbox = { .above = home };
+	struct vmm_mem mem = { 0 };
+	int ram = memfd_create("ram", 0);
+
+	if (ftruncate(ram, MIB) || vmm_mem_add_file(&mem, 0, MIB, ram, 0) ||
+	    !vmm_dir_open(home, "vm"))
+		return 98;
+	vmm_ending_ram(&mem);
+	vmm_sandbox_removes(&sandbox, home);
+	dup2(fd, STDERR_FILENO);
+	if (ftruncate(ram, 4096) || vmm_sandbox_enter(&sandbox))
+		return 97;
+	if (pthread_create(&thread, NULL, vcpu_reads, (u8 *)mem.region[0].hva + 8192))
+		return 96;
+	pthread_join(thread, NULL);
+	return 95;
+}
+
+static int other_memory_is_cut_off(int fd)
+{
+	struct vmm_mem mem = { 0 };
+	int file = memfd_create("other", 0);
+	volatile u8 *bytes;
+
+	(void)fd;
+	if (vmm_mem_add(&mem, 0, MIB) || ftruncate(file, 4096))
+		return 98;
+	bytes = mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0);
+	vmm_ending_ram(&mem);
+	return bytes == MAP_FAILED || ftruncate(file, 0) ? 97 : *bytes;
+}
+
+/* How a process ends, and what it has written to its pipe. */
+static int ends(int (*fn)(int fd), char *text, size_t size)
+{
+	int out[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (!tap_check(!pipe(out)))
+		return -1;
+	pid = fork();
+	if (!pid)
+		_exit(fn(out[1]));
+	close(out[1]);
+	waitpid(pid, &status, 0);
+	n = read(out[0], text, size - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(out[0]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void lost_ram_is_said_in_a_line(void)
+{
+	char text[512], dir[96];
+
+	snprintf(dir, sizeof(dir), "%s/vm", home);
+	tap_equal(ends(ram_is_cut_off, text, sizeof(text)), EXIT_FAILURE);
+	tap_context("%s", text);
+	tap_check(strstr(text, "\"ram\" of the snapshot has changed"));
+	tap_check(strchr(text, '\n') == text + strlen(text) - 1);
+	tap_check(access(dir, F_OK));
+	tap_equal(ends(other_memory_is_cut_off, text, sizeof(text)), -SIGBUS);
+}
+
 static const struct tap_case cases[] = {
+	{ "lost RAM is said in a line", lost_ram_is_said_in_a_line },
 	{ "the main loop is told", main_loop_is_told },
 	{ "a main thread that waits is ended all the same", nobody_can_hold_it_up },
 	{ "its last words wait for nobody", last_words_wait_for_nobody },

@@ -4,8 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <linux/fs.h>
 
 #include "host/image.h"
 #include "machine/machine.h"
@@ -87,7 +91,7 @@ static void one_vm_has_an_image_once(void)
 		{ true, true, 0 },
 	};
 	struct vmm_config cfg = { .disks = 2 };
-	struct vmm_images images;
+	struct vmm_images images = { 0 };
 	char other[80];
 	unsigned int i;
 
@@ -106,8 +110,57 @@ static void one_vm_has_an_image_once(void)
 	unlink(image);
 }
 
+/* Bytes of a block device that every file is, 0 for none. */
+static u64 device;
+
+int fstat(int fd, struct stat *st)
+{
+	int err = fstatat(fd, "", st, AT_EMPTY_PATH);
+
+	if (!err && device) {
+		st->st_mode = S_IFBLK | 0600;
+		st->st_size = 0;
+	}
+	return err;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+
+	(void)fd;
+	if (request != BLKGETSIZE64)
+		return -1;
+	va_start(args, request);
+	*va_arg(args, u64 *) = device;
+	va_end(args);
+	return 0;
+}
+
+/* The node of one has no size. */
+static void block_devices_are_known_by_their_size(void)
+{
+	struct vmm_images one = { .count = 1 };
+	json_t *was;
+
+	if (!make_image())
+		return;
+	one.fd[0] = open(image, O_RDONLY | O_CLOEXEC);
+	device = GIB;
+	was = vmm_image_describe(one.fd[0]);
+	tap_equal(json_integer_value(json_object_get(was, "size")), GIB);
+	tap_equal(vmm_image_same(&one, 0, was, image), 0);
+	device = 2 * GIB;
+	tap_equal(vmm_image_same(&one, 0, was, image), -EINVAL);
+	device = 0;
+	json_decref(was);
+	close(one.fd[0]);
+	unlink(image);
+}
+
 static const struct tap_case cases[] = {
 	{ "a VM has an image once, or only reads it", one_vm_has_an_image_once },
+	{ "block devices are known by their size", block_devices_are_known_by_their_size },
 	{ "who writes has the image alone", writers_are_alone },
 	{ "readers share an image", readers_share },
 	{ "a lock lasts as long as the file", lock_lasts_as_long_as_the_file },

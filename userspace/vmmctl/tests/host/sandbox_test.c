@@ -27,10 +27,12 @@
 #include "control/png.h"
 #include "host/display.h"
 #include "host/host.h"
+#include "host/image.h"
 #include "host/sandbox.h"
 #include "host/tcp_owner.h"
 #include "host/vsock.h"
 #include "machine/machine.h"
+#include "snapshot/snapshot.h"
 #include "tests/tap.h"
 
 #define ENDED_WELL	7
@@ -158,6 +160,31 @@ static void a_picture_is_written(void)
 	close(picture_fd);
 	vmm_loop_destroy(picture_loop);
 	vmm_display_close(display);
+}
+
+/* What a save does in a VM: a copy that shares blocks is tried first, wherever it is. */
+static struct vmm_images disks;
+static int disk_copy_fd;
+
+static int disk(void)
+{
+	bool stop = false;
+
+	return vmm_disk_write(&disks, 0, disk_copy_fd, &stop) ? 1 : ENDED_WELL;
+}
+
+static void a_disk_is_saved(void)
+{
+	char bytes[5] = "";
+
+	disks.count = 1;
+	disks.fd[0] = open(other_file, O_RDWR | O_TRUNC | O_CLOEXEC);
+	disk_copy_fd = open(allowed_file, O_RDWR | O_TRUNC | O_CLOEXEC);
+	tap_equal(pwrite(disks.fd[0], "bytes", 5, 10000), 5);
+	tap_equal(enter_and(disk), ENDED_WELL);
+	tap_check(pread(disk_copy_fd, bytes, 5, 10000) == 5 && !memcmp(bytes, "bytes", 5));
+	close(disks.fd[0]);
+	close(disk_copy_fd);
 }
 
 static void *in_thread(void *arg)
@@ -603,6 +630,7 @@ static void list_is_short_and_has_reasons(void)
 static const struct tap_case cases[] = {
 	{ "what vmmctl needs works", what_is_needed_works },
 	{ "a picture of the screen is written", a_picture_is_written },
+	{ "a disk is saved", a_disk_is_saved },
 	{ "what it does not need ends it", what_is_not_needed_ends_it },
 	{ "files are removed from named directories only", only_named_folders_lose_files },
 	{ "clients of other users are told apart", clients_are_told_apart },
@@ -617,7 +645,7 @@ int main(void)
 {
 	int failed;
 
-	/* As main.c: a second arena would have the C library open a file. */
+	/* As control/session.c: for a second arena, the C library would open a file. */
 	mallopt(M_ARENA_MAX, 1);
 	if (!make_files())
 		return 1;

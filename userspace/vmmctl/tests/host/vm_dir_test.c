@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,6 +109,10 @@ static void directory_lives_as_long_as_the_vm(void)
 	tap_equal(mode_of("one", "control.sock"), 0600);
 	tap_equal(mode_of("one", "state"), 0600);
 	tap_equal(mode_of("one", "log"), 0600);
+	tap_equal(vmm_dir_origin(dir, "text", 4), 0);
+	tap_equal(mode_of("one", VMM_DIR_ORIGIN), 0400);
+	/* There is one, and it stays as it is. */
+	tap_equal(vmm_dir_origin(dir, "other", 5), -EEXIST);
 	tap_equal(count_vms(), 1);
 	errno = 0;
 	tap_check(!vmm_dir_open(base, "one") && errno == EAGAIN);
@@ -229,6 +234,31 @@ static void log_is_bounded(void)
 	rmdir(base);
 }
 
+/* A file system that takes only so much. */
+static void what_is_not_written_is_told(void)
+{
+	struct rlimit before;
+	struct rlimit few;
+	struct vmm_dir *dir;
+
+	make_base();
+	dir = vmm_dir_open(base, "one");
+	if (!tap_check(dir))
+		return;
+	getrlimit(RLIMIT_FSIZE, &before);
+	few = (struct rlimit){ 10, before.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &few);
+	tap_equal(vmm_dir_state(dir, "0123456789abcdef", 16), 6);
+	tap_equal(vmm_dir_log(dir, "0123456", 7), 0);
+	tap_equal(vmm_dir_log(dir, "789abcdef", 9), 6);
+	tap_equal(vmm_dir_log(dir, "ghi", 3), 3);
+	setrlimit(RLIMIT_FSIZE, &before);
+	signal(SIGXFSZ, SIG_DFL);
+	vmm_dir_close(dir);
+	rmdir(base);
+}
+
 static const struct tap_case cases[] = {
 	{ "names are checked", names_are_checked },
 	{ "the base is the session's, or the system's", base_is_of_the_session },
@@ -236,6 +266,7 @@ static const struct tap_case cases[] = {
 	{ "what dead VMs left is removed", dead_ones_are_removed },
 	{ "a name has one owner at a time", races_have_one_winner },
 	{ "the log keeps the last messages", log_is_bounded },
+	{ "what is not written is told", what_is_not_written_is_told },
 };
 
 int main(void)

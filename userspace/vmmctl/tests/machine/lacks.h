@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the linker calls in place of open() and ioctl() (__wrap), and what it calls the C
- * library's (__real), with --wrap.
+ * By the linker's --wrap, calls of open(), ioctl() and sysconf() become __wrap, and __real are
+ * the C library's functions.
  */
 #ifndef LACKS_H
 #define LACKS_H
@@ -10,5 +10,7 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
 
 #endif /* LACKS_H */

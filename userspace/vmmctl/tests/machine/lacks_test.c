@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A KVM that lacks something: a run does without it and says so in one line, or is
- * refused in one sentence.
+ * A KVM that lacks something: a run continues without it after one note, or is
+ * refused with one message.
  *
  * The linker puts this file's open() and ioctl() in place of the C library's (--wrap).
- * They stand for /dev/kvm and for the nodes of the modules, and pass all else on. No
+ * They emulate /dev/kvm and the nodes of the modules, and pass all other calls on. No
  * guest runs.
  */
 #include <errno.h>
@@ -28,11 +28,11 @@
 
 #define FILES	64
 
-/* What a file of ours stands for. */
+/* Kinds of emulated files. */
 enum kind { NOT_OURS, KVM, VM, PIPE, SYNC };
 
 /**
- * struct asked - what the run wanted of KVM and of the modules
+ * struct asked - calls to KVM and to the modules
  * @ioeventfds: doorbells that KVM has taken
  * @irqfds: interrupts by eventfd that KVM has taken
  * @bells: doorbells that the sync device's module was given
@@ -103,7 +103,7 @@ static int memory_set(const struct kvm_userspace_memory_region *region)
 	return 0;
 }
 
-/* What is lacking is not known to ioctls either. */
+/* A missing capability's ioctl fails as well. */
 static int kvm_ioctl(unsigned long request, void *arg)
 {
 	const struct kvm_irqfd *irqfd = arg;
@@ -138,7 +138,7 @@ static int kvm_ioctl(unsigned long request, void *arg)
 	return 0;
 }
 
-/* A module that can do all there is. */
+/* A module with all features. */
 static int module_ioctl(enum kind kind, unsigned long request, void *arg)
 {
 	if (request == VHOST_GET_BACKEND_FEATURES)
@@ -169,7 +169,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 
 static char said[1024];
 
-/* From vmmctl's point of view, up to the guest's first instruction. */
+/* The steps of vmmctl up to the guest's first instruction. */
 static int begin(struct vmm_vm *vm)
 {
 	int err = vmm_vm_create(vm);
@@ -190,7 +190,7 @@ static int begin(struct vmm_vm *vm)
 /* virtio devices are on its PCI bus; on the other board they are MMIO transports. */
 static void (*board)(struct vmm_board *board, const struct vmm_config *cfg) = vmm_board_pc;
 
-/* The words of a command line, the last of them NULL. */
+/* Parses the words of a command line, which end with NULL. */
 static int run(const char *const *options)
 {
 	const char *words[16] = { "vmmctl", "run", "--kernel=none", "--memory=64M" };
@@ -205,7 +205,7 @@ static int run(const char *const *options)
 		words[n++] = *options++;
 	if (!tap_check(!vmm_options_parse(&cfg, n, (char **)words)))
 		return err;
-	/* KVM's part of the machine without vCPUs, which nothing here is about. */
+	/* KVM's part of the machine, without vCPUs. */
 	cfg.cpus = 0;
 	vm.cfg = &cfg;
 	vm.loop = vmm_loop_create();
@@ -242,14 +242,14 @@ static unsigned int lines(void)
 	return n;
 }
 
-/* One line was said, and it has @text. */
+/* Checks for one line of messages, which has @text. */
 static void says(const char *text)
 {
 	tap_equal(lines(), 1);
 	tap_check(strstr(said, text));
 }
 
-/* Each @fn is about both boards, if it does not depend on the bus. */
+/* Runs @fn on both boards, unless it depends on the bus. */
 static void on_both(void (*fn)(void))
 {
 	board = vmm_board_ranchu;
@@ -264,7 +264,7 @@ static void a_whole_kvm(void)
 	tap_equal(RUN("--pipe=kernel", "--virtio=rng"), 0);
 	tap_equal(lines(), 0);
 	tap_equal(asked.bells, 2);
-	/* The sync device's, and on the board with transports the queue's, too. */
+	/* The doorbell of the sync device, and on the board with transports the queue's, too. */
 	tap_check(asked.ioeventfds >= 2);
 	tap_check(asked.irqfds >= 2);
 	tap_equal(asked.windows, 1);
@@ -353,7 +353,7 @@ static void virtio_needs_irqfds(void)
 	on_both(without_irqfds);
 }
 
-/* x86_64's own lines are routed, too, and so its refusal is another one. */
+/* x86_64's lines are routed as well, so its message is different. */
 static void messages_need_routes(void)
 {
 	lack(KVM_CAP_IRQ_ROUTING, 0);
@@ -405,7 +405,7 @@ static void all_is_asked_for(void)
 	close(null);
 }
 
-/* What doctor prints is a line for each part, and it counts those that are missing. */
+/* doctor prints a line for each part, and counts the missing ones. */
 static void doctor_names_each(void)
 {
 	const struct vmm_kvm_part *part;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Limits of the process: what is raised, what is asked, and what is said where one is too
+ * Limits of the process: which are raised, which are checked, and the message if one is too
  * low.
  */
 #include <errno.h>
@@ -23,7 +23,7 @@ static void hear(void *arg, const char *line, size_t len)
 	snprintf(said, sizeof(said), "%.*s", (int)len, line);
 }
 
-/* Runs @fn in a process of its own, whose limits nobody else has; true if it was content. */
+/* Runs @fn in a process with limits of its own; returns its result. */
 static bool apart(bool (*fn)(void))
 {
 	int status = -1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupt lines: who is told of a VM that begins, and of one that is to end.
+ * Interrupt lines: callbacks when a VM starts, and when one must end.
  */
 #include <errno.h>
 
@@ -32,7 +32,7 @@ static int told(void *arg, int vm_fd)
 	return vm_fd == 13 ? -EIO : 0;
 }
 
-/* Two lines, of which the first has somebody to tell; the VM is switched off. */
+/* Two lines, of which the first has callbacks; the VM is switched off. */
 static void begin(struct vmm_vm *vm, struct vmm_line *lines)
 {
 	unsigned int i;
@@ -64,7 +64,7 @@ static void each_life_is_told(void)
 		vm.fd = fd;
 		tap_equal(vmm_lines_connect(&vm), 0);
 		tap_equal(attached, 2);
-		/* Behind the irqfd, which is what is left if the other way fails. */
+		/* After the irqfd, the fallback. */
 		tap_check(told_at[0] > 0);
 		tap_equal(told_fd[0], fd);
 		vmm_lines_disconnect(&vm);

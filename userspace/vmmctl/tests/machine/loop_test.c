@@ -54,7 +54,7 @@ static int remove_other(void *arg)
 	return 0;
 }
 
-/* Both are ready, and whoever comes first takes out both. */
+/* Both are ready, and the first handler removes both. */
 static void handlers_may_take_files_out(void)
 {
 	int event = vmm_event_create();
@@ -92,7 +92,7 @@ static int replace(void *arg)
 	vmm_loop_del(loop, pair[0]);
 	vmm_loop_del(loop, fd);
 	close(fd);
-	/* The same number, and nothing has happened to it. */
+	/* A new file with the same number, without an event. */
 	tap_equal(dup2(other[1], fd), fd);
 	vmm_loop_watch(loop, fd, POLLIN, wrong, NULL);
 	return 0;
@@ -154,7 +154,7 @@ static void many_files(void)
 	vmm_loop_destroy(loop);
 }
 
-/* As a vhost-user process can: flags belong to the open file, which it has as well. */
+/* As a vhost-user process can: it shares the open file, and so its flags. */
 static void events_never_block(void)
 {
 	int fd = vmm_event_create();
@@ -182,7 +182,7 @@ static int hold(void *arg)
 	return 0;
 }
 
-/* What happens to an inner loop's files while it is held waits until it is not. */
+/* Events of an inner loop's files wait while it is held. */
 static void an_inner_loop_can_be_held(void)
 {
 	int device[2] = { vmm_event_create(), vmm_event_create() };
@@ -194,7 +194,7 @@ static void an_inner_loop_can_be_held(void)
 		return;
 	tap_check(vmm_loop_main(inner) == loop && vmm_loop_main(loop) == loop);
 	served = 0;
-	/* Both are ready, and the handler that comes first holds back the other. */
+	/* Both are ready, and the first handler holds the other loop. */
 	vmm_loop_add(inner, device[0], hold, NULL);
 	vmm_loop_add(inner, device[1], hold, NULL);
 	vmm_event_signal(device[0]);
@@ -204,7 +204,7 @@ static void an_inner_loop_can_be_held(void)
 	tap_equal(vmm_loop_run(loop), 1);
 	tap_equal(vmm_loop_run(loop), 1);
 	tap_equal(served, 1);
-	/* A file may go, and another be added, meanwhile. */
+	/* A file may be removed, and another be added, meanwhile. */
 	vmm_loop_del(inner, device[0]);
 	vmm_event_clear(event);
 	vmm_loop_hold(inner, false);
@@ -213,7 +213,7 @@ static void an_inner_loop_can_be_held(void)
 	tap_equal(vmm_loop_run(loop), 1);
 	tap_equal(served, 1);
 	vmm_loop_destroy(inner);
-	/* It is served no more. */
+	/* Its handler is not called any more. */
 	vmm_event_signal(event);
 	tap_equal(vmm_loop_run(loop), 1);
 	vmm_loop_destroy(loop);

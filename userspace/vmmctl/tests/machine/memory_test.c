@@ -86,7 +86,7 @@ static void too_much_fails(void)
 	vmm_mem_destroy(&mem);
 }
 
-/* Whoever is given the file can write to it, but neither shorten nor lengthen it. */
+/* A process with the file can write to it, but not resize it. */
 static void nobody_resizes_ram(void)
 {
 	struct vmm_mem mem = { 0 };
@@ -187,16 +187,16 @@ static void ordinary_pages_are_a_choice(void)
 static void mends_are_commands(void)
 {
 	struct vmm_huge_pool pool = { .page = 2 * MIB, .total = 10, .free = 3 };
-	char mend[VMM_HUGE_MEND];
+	char command[VMM_HUGE_COMMAND];
 
-	vmm_huge_mend(&pool, 8, mend, sizeof(mend));
-	tap_check(!strncmp(mend, "echo 15 | sudo tee /", 20));
-	tap_check(!strcmp(mend + 19, "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"));
-	vmm_huge_mend(&pool, 2, mend, sizeof(mend));
-	tap_check(!strncmp(mend, "echo 10 |", 9));
+	vmm_huge_command(&pool, 8, command, sizeof(command));
+	tap_check(!strncmp(command, "echo 15 | sudo tee /", 20));
+	tap_check(!strcmp(command + 19, "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"));
+	vmm_huge_command(&pool, 2, command, sizeof(command));
+	tap_check(!strncmp(command, "echo 10 |", 9));
 }
 
-/* Ranges of a balloon, and what pages of the host's are all of them. */
+/* Ranges of a balloon, and the host's pages that they cover completely. */
 static const struct {
 	u64 page;
 	u64 offset;
@@ -235,7 +235,7 @@ static void only_whole_pages_are_given_back(void)
 	}
 }
 
-/* What a balloon's page shares a page of the host's with stays, where RAM was a file. */
+/* The rest of a host's page stays, if RAM was a file. */
 static void pages_beside_are_kept(void)
 {
 	u64 host = sysconf(_SC_PAGESIZE);
@@ -264,7 +264,7 @@ static void pages_beside_are_kept(void)
 
 #define HUGE_PAGES	4
 
-/* Makes the pool as large as the test wants it, if this host lets it. */
+/* Sets the pool to the test's size, if this host allows it. */
 static bool pool_set(u64 pages)
 {
 	FILE *out = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "we");
@@ -339,7 +339,7 @@ static void windows_need_pages_of_4k(void)
 	tap_check(!vmm_window_fits(65536));
 }
 
-/* A file that knows none of KVM's ioctls stands for a KVM that lacks something. */
+/* A file that knows none of KVM's ioctls acts as a KVM without features. */
 static void no_window_without_readonly_memory(void)
 {
 	struct vmm_probe probe = { .readonly = true, .fwb = 1, .reads = 1 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pausing, when vCPUs still stand still from the time before.
+ * Pausing, while vCPUs are still stopped from the previous pause.
  */
 #include <poll.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ static bool signalled(int fd)
 	return poll(&wait, 1, 0) == 1;
 }
 
-/* A vCPU that was let go on, and paused again before its thread had woken. */
+/* A vCPU that is resumed, and paused again before its thread wakes. */
 static void told_again(void)
 {
 	static struct kvm_run run;

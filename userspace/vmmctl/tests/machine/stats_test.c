@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a snapshot looks like, and the sums in it.
+ * Format of a record of statistics, and the sums in it.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static const struct vmm_device_ops bank_ops = { .name = "bank", .parts = bank_pa
 static const struct vmm_device_ops uart_ops = { .name = "pl011" };
 static const struct vmm_device_ops pipe_ops = { .name = "pipe", .stats = pipe_stats };
 
-/* Two vCPUs that never ran, with counts made up. */
+/* Two vCPUs that never ran, with invented counts. */
 static void snapshot(char *text, size_t size, const char *label)
 {
 	char path[] = "/tmp/vmmctl-stats-XXXXXX";
@@ -108,7 +108,7 @@ static void empty_file_is_removed(void)
 	vmm_stats_close(vmm_stats_open(&cfg));
 	tap_check(access(path, F_OK));
 	close(fd);
-	/* But not where the guest has started. */
+	/* But not the start of the guest. */
 	stats = vmm_stats_open(&cfg);
 	vmm_stats_keep(stats);
 	vmm_stats_close(stats);
@@ -158,7 +158,7 @@ static void kvm_counters_are_summed(void)
 	close(fd);
 }
 
-/* A pipe whose reader stands still: whole records, or none, and nobody waits. */
+/* A pipe whose reader is stopped: complete records or none, without waiting. */
 static void who_does_not_read_is_not_waited_for(void)
 {
 	char path[] = "/tmp/vmmctl-stats-XXXXXX";
@@ -182,7 +182,7 @@ static void who_does_not_read_is_not_waited_for(void)
 		vmm_stats_snapshot(stats, &vm, "a record of a VM with nothing to count in it");
 	len = read(fd, bytes, sizeof(bytes) - 1);
 	tap_check(len > 1000 && len < (ssize_t)sizeof(bytes) - 1);
-	/* It is read again: what comes now begins a line. */
+	/* After it is read again, the next record begins a line. */
 	vmm_stats_snapshot(stats, &vm, "new");
 	len = read(fd, bytes, sizeof(bytes) - 1);
 	bytes[len > 0 ? len : 0] = '\0';

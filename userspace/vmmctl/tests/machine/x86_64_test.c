@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a vCPU of the x86_64 board says of itself, and where its board's lines end.
+ * CPUID of the x86_64 board, and the routes of its interrupt lines.
  */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "machine/machine.h"
 #include "machine/x86_64/x86_64.h"
@@ -36,7 +41,7 @@ static void features_are_a_guests(void)
 	amd = add(0x80000001, 0, 0, 0, 0x7, 0);
 	kvm = add(0x40000001, 0, 0x01007efb, 0, 0, 0);
 	vmm_x86_cpuid_adjust(cpuid, 3, 4, true, false);
-	/* Which it is, how many there are, and 64-byte cache lines. */
+	/* Its number, the number of CPUs, and 64-byte cache lines. */
 	tap_equal(features->ebx, 0x03040805);
 	/* A hypervisor, x2APIC, the timer's deadline; no VMX. */
 	tap_equal(features->ecx, 0x81200001);
@@ -45,9 +50,9 @@ static void features_are_a_guests(void)
 	tap_equal(power->eax, 4);
 	tap_check(!counters->eax && !counters->ebx && !counters->ecx && !counters->edx);
 	tap_equal(amd->ecx, 3);
-	/* All of KVM's own but the end of interrupts by memory. */
+	/* All KVM features except the end of interrupts by memory. */
 	tap_equal(kvm->eax, 0x01007ebb);
-	/* Alone, and without a deadline. */
+	/* One CPU, and without a deadline. */
 	cpuid_new();
 	features = add(1, 0, 0, 0, 0, ~0U);
 	kvm = add(0x40000001, 0, 0x01007efb, 0, 0, 0);
@@ -58,7 +63,7 @@ static void features_are_a_guests(void)
 	tap_equal(kvm->eax, 0x01007efb);
 }
 
-/* CPUs, and bits that number them. */
+/* Number of CPUs, and bits of their numbers. */
 static const unsigned int bits[][2] = {
 	{ 1, 0 }, { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 3 }, { 8, 3 }, { 9, 4 }, { 16, 4 }, { 32, 5 },
 };
@@ -96,14 +101,14 @@ static void topology_is_one_package(void)
 		tap_equal(id->eax, cpus - 1);
 		tap_equal(id->ebx, cpus - 1);
 		tap_equal(id->ecx, 0);
-		/* Private, and shared by all; how many cores a package may have. */
+		/* Private or shared caches; the number of cores of a package. */
 		tap_equal(l1->eax, 0x3121U | ((1U << bits[i][1]) - 1) << 26);
 		tap_equal(l3->eax, 0x0163U | (cpus - 1) << 14 | ((1U << bits[i][1]) - 1) << 26);
 		tap_equal(last->eax, 0);
 	}
 }
 
-/* Each line once on the IOAPIC, the timer's on another pin. */
+/* Each line is on one pin of the IOAPIC, the timer's on another pin. */
 static void lines_end_at_pins(void)
 {
 	static struct kvm_irq_routing_entry routes[VMM_ARCH_ROUTES];
@@ -155,7 +160,7 @@ static void what_is_not_there_is_said(void)
 	cfg.disk[0].fstab = "system";
 	tap_check(vmm_arch_check_run(&cfg));
 	cfg.disk[0].fstab = NULL;
-	/* ACPI has a device for these. */
+	/* Lines of ACPI devices. */
 	cfg.fstab_system = "/dev/vda";
 	cfg.fstab_vendor = "/dev/vdb";
 	tap_equal(vmm_arch_check_run(&cfg), 0);
@@ -163,7 +168,109 @@ static void what_is_not_there_is_said(void)
 	tap_check(vmm_arch_check_run(&cfg));
 }
 
+/* ---- clocks of a guest that goes on: KVM has a clock, and a vCPU's counter ---- */
+
+#define MSR_TSC	0x10
+#define KHZ	2000000
+
+static u64 now_ns;		/* the host's time of day, 0 for the real one */
+static u64 kvm_clock, kvm_tsc;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	if (!now_ns)
+		return syscall(SYS_clock_gettime, id, now);
+	*now = (struct timespec){ now_ns / 1000000000, now_ns % 1000000000 };
+	return 0;
+}
+
+static int msr_ioctl(unsigned long request, struct kvm_msrs *msrs)
+{
+	if (msrs->entries[0].index != MSR_TSC)
+		return 0;
+	if (request == KVM_GET_MSRS)
+		msrs->entries[0].data = kvm_tsc;
+	else
+		kvm_tsc = msrs->entries[0].data;
+	return 1;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	struct kvm_msr_list *list;
+	va_list args;
+	void *arg;
+
+	(void)fd;
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	switch (request) {
+	case KVM_GET_CLOCK:
+		((struct kvm_clock_data *)arg)->clock = kvm_clock;
+		return 0;
+	case KVM_SET_CLOCK:
+		kvm_clock = ((struct kvm_clock_data *)arg)->clock;
+		return 0;
+	case KVM_GET_MSR_INDEX_LIST:
+		list = arg;
+		list->nmsrs = 1;
+		list->indices[0] = MSR_TSC;
+		return 0;
+	case KVM_GET_MSRS:
+	case KVM_SET_MSRS:
+		return msr_ioctl(request, arg);
+	case KVM_GET_TSC_KHZ:
+		return KHZ;
+	case KVM_GET_CPUID2:
+		((struct kvm_cpuid2 *)arg)->nent = 0;
+		return 0;
+	case KVM_CHECK_EXTENSION:
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* A guest is saved, and goes on after three seconds. */
+static void goes_on(enum vmm_guest_clock mode, s64 after)
+{
+	struct vmm_config cfg = { .guest_clock = mode };
+	struct vmm_vm vm = { .cfg = &cfg };
+	struct vmm_vcpu vcpu = { .vm = &vm };
+	struct vmm_state chips = { 0 }, cpu = { 0 };
+
+	kvm_clock = 5000;
+	kvm_tsc = 70000;
+	now_ns = 1700000000ULL * 1000000000;
+	tap_equal(vmm_arch_irqchip_save(&vm, &chips), 0);
+	tap_equal(vmm_arch_vcpu_save(&vcpu, &cpu), 0);
+	kvm_clock = 1;
+	kvm_tsc = 2;
+	now_ns += after;
+	tap_equal(vmm_arch_irqchip_load(&vm, &chips), 0);
+	tap_equal(vmm_arch_vcpu_load(&vcpu, &cpu), 0);
+	now_ns = 0;
+	vmm_state_free(&chips);
+	vmm_state_free(&cpu);
+}
+
+static void clocks_go_on(void)
+{
+	goes_on(VMM_GUEST_CLOCK_SAVED, 3000000000);
+	tap_equal(kvm_clock, 5000);
+	tap_equal(kvm_tsc, 70000);
+	goes_on(VMM_GUEST_CLOCK_HOST, 3000000000);
+	tap_equal(kvm_clock, 3000005000);
+	tap_equal(kvm_tsc, 3ULL * KHZ * 1000 + 70000);
+	/* The host's clock was set back meanwhile: a guest's goes never back. */
+	goes_on(VMM_GUEST_CLOCK_HOST, -3000000000);
+	tap_equal(kvm_clock, 5000);
+	tap_equal(kvm_tsc, 70000);
+}
+
 static const struct tap_case cases[] = {
+	{ "clocks go on", clocks_go_on },
 	{ "features are a guest's", features_are_a_guests },
 	{ "all CPUs are cores of one package", topology_is_one_package },
 	{ "lines end at pins", lines_end_at_pins },

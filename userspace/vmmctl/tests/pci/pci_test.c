@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The PCI bus: configuration space and its ports, BARs that are sized and moved,
- * messages and pins, with a function behind it that only counts. Offsets and bits are
+ * messages and pins, with a function that only counts. Offsets and bits are
  * written out from the specification.
  */
 #include <errno.h>
@@ -159,7 +159,7 @@ static void a_function_is_shown(void)
 	tap_equal(at, t.cap);
 	tap_equal(rd(at, 4), 0x02010009);
 	tap_equal(rd(at + 4, 4), 0x06050403);
-	/* Nobody is anywhere else. */
+	/* All other slots are empty. */
 	for (i = 0; i < 40; i++) {
 		if (i != SLOT)
 			tap_equal(vmm_pci_config_read(&t.bus, i, 0, 4), 0xffffffff);
@@ -188,12 +188,12 @@ static void what_is_constant_does_not_change(void)
 			tap_equal(rd(i, 1), before[i]);
 		}
 	}
-	/* Bits of the others that the guest has a use for. */
+	/* Writable bits of the other registers. */
 	wr(COMMAND, 0xffff, 2);
 	tap_equal(rd(COMMAND, 2), IO | MEM | MASTER | NO_INTX);
 	wr(t.fn.msix_cap + 2, 0xffff, 2);
 	tap_equal(rd(t.fn.msix_cap + 2, 2), ENABLE | MASKALL | (SOURCES - 1));
-	/* What is only half inside is nowhere. */
+	/* An access that is only half inside has no effect. */
 	tap_equal(rd(253, 4), 0xffffffff);
 	tap_equal(rd(256, 1), 0xff);
 	tap_equal(vmm_pci_config_read(&t.bus, SLOT, 0, 8), 0xffffffff);
@@ -209,13 +209,13 @@ static void ports_reach_configuration_space(void)
 	unsigned int i;
 
 	open_bus();
-	/* As Linux looks for the mechanism. */
+	/* As Linux detects the mechanism. */
 	vmm_pci_port_write(&t.bus, 3, 1, 1);
 	vmm_pci_port_write(&t.bus, 0, 0x80000000, 4);
 	tap_equal(vmm_pci_port_read(&t.bus, 0, 4), 0x80000000);
 	vmm_pci_port_write(&t.bus, 0, 0xffffffff, 4);
 	tap_equal(vmm_pci_port_read(&t.bus, 0, 4), 0x80fffffc);
-	/* Narrow accesses do not get to the address, not even to read it. */
+	/* Narrow accesses do not reach the address port, for reads as well. */
 	vmm_pci_port_write(&t.bus, 0, address, 4);
 	vmm_pci_port_write(&t.bus, 0, 0, 2);
 	vmm_pci_port_write(&t.bus, 0, 0, 1);
@@ -223,7 +223,7 @@ static void ports_reach_configuration_space(void)
 	tap_equal(vmm_pci_port_read(&t.bus, 0, 4), address);
 	tap_equal(vmm_pci_port_read(&t.bus, 0, 2), 0xffffffff);
 	tap_equal(vmm_pci_port_read(&t.bus, 2, 4), 0xffffffff);
-	/* Any part of the data. */
+	/* Any part of the data port. */
 	tap_equal(vmm_pci_port_read(&t.bus, 4, 4), 0x56781234);
 	tap_equal(vmm_pci_port_read(&t.bus, 6, 2), 0x5678);
 	tap_equal(vmm_pci_port_read(&t.bus, 5, 1), 0x12);
@@ -236,7 +236,7 @@ static void ports_reach_configuration_space(void)
 	tap_equal(rd(COMMAND, 2), IO | NO_INTX);
 	vmm_pci_port_write(&t.bus, 6, 0, 4);
 	tap_equal(rd(COMMAND, 2), IO | NO_INTX);
-	/* Without the enable bit, on another bus, in another function: nobody. */
+	/* Without the enable bit, on another bus, in another function: no answer. */
 	for (i = 0; i < 3; i++) {
 		static const u32 wrong[] = { SLOT << 11, 0x80010000 | SLOT << 11,
 					     0x80000100 | SLOT << 11 };
@@ -245,7 +245,7 @@ static void ports_reach_configuration_space(void)
 		tap_equal(vmm_pci_port_read(&t.bus, 4, 4), 0xffffffff);
 		vmm_pci_port_write(&t.bus, 4, 0, 4);
 	}
-	/* The same space in memory. */
+	/* The same configuration space in memory. */
 	tap_equal(vmm_pci_ecam_read(&t.bus, SLOT << 15, 4), 0x56781234);
 	tap_equal(vmm_pci_ecam_read(&t.bus, (SLOT << 15) + 0x100, 4), 0xffffffff);
 	tap_equal(vmm_pci_ecam_read(&t.bus, SLOT << 15 | 1 << 12, 4), 0xffffffff);
@@ -285,7 +285,7 @@ static void bars_have_places_at_power_on(void)
 	tap_equal(rd(BAR(4), 4), MEMORY_BASE + 0x4000);
 	tap_equal(rd(BAR(2), 4), (u32)HIGH_BASE | 0xc);
 	tap_equal(rd(BAR(3), 4), HIGH_BASE >> 32);
-	/* But nothing is there before the guest says so. */
+	/* But nothing is mapped before the guest enables it. */
 	tap_equal(vmm_pci_read(&t.bus, true, PORTS_BASE, 2), ~0ULL);
 	tap_equal(vmm_pci_read(&t.bus, false, MEMORY_BASE + 0x4000, 4), ~0ULL);
 	wr(COMMAND, IO, 2);
@@ -297,7 +297,7 @@ static void bars_have_places_at_power_on(void)
 	tap_check(t.bar == 4 && t.offset == 0x10 && t.len == 4);
 	vmm_pci_write(&t.bus, false, HIGH_BASE + 0x1ffff8, 5, 8);
 	tap_check(t.bar == 2 && t.offset == 0x1ffff8 && t.value == 5 && t.len == 8);
-	/* Not what is only half inside, and no access that no CPU makes. */
+	/* Not an access that is half inside, nor one that no CPU makes. */
 	t.reads = 0;
 	tap_equal(vmm_pci_read(&t.bus, false, MEMORY_BASE + 0x7ffe, 4), ~0ULL);
 	tap_equal(vmm_pci_read(&t.bus, false, MEMORY_BASE + 0x4000, 0), ~0ULL);
@@ -320,7 +320,7 @@ static void bars_are_moved(void)
 	wr(BAR(4), MEMORY_BASE + 0x80000, 4);
 	tap_equal(vmm_pci_read(&t.bus, false, MEMORY_BASE + 0x4000, 4), ~0ULL);
 	tap_equal(vmm_pci_read(&t.bus, false, MEMORY_BASE + 0x80000, 4), 0x1122334455667788);
-	/* A half at a time, with the old one gone meanwhile. */
+	/* Half of the address at a time; the old mapping is removed meanwhile. */
 	wr(BAR(2), MEMORY_BASE, 4);
 	tap_equal(t.fn.bar[2].at, VMM_PCI_NOWHERE);
 	wr(BAR(3), 0, 4);
@@ -328,7 +328,7 @@ static void bars_are_moved(void)
 	wr(BAR(3), 8, 4);
 	wr(BAR(2), 0x200000, 4);
 	tap_equal(t.fn.bar[2].at, 0x800200000);
-	/* Outside of the windows the register has the address, and nothing is there. */
+	/* Outside of the windows, the register keeps the address, and nothing is mapped. */
 	for (i = 0; i < ARRAY_SIZE(outside); i++) {
 		tap_context("at 0x%x", outside[i]);
 		wr(BAR(4), outside[i], 4);
@@ -338,7 +338,7 @@ static void bars_are_moved(void)
 	}
 	wr(BAR(0), 0xfff1, 4);
 	tap_equal(t.fn.bar[0].at, VMM_PCI_NOWHERE);
-	/* What is not moved is not told. */
+	/* A BAR that is not moved causes no call. */
 	t.moves = 0;
 	wr(BAR(0), 0xfff0, 4);
 	wr(COMMAND, IO | MEM, 2);
@@ -404,7 +404,7 @@ static void the_table_is_memory(void)
 	tap_equal(table_rd(25, 1), 0xcd);
 	vmm_pci_write(&t.bus, false, MEMORY_BASE + 24, 0x100000042ULL, 8);
 	tap_equal(table_rd(24, 8), 0x100000042);
-	/* Parts of words, and what is behind the table. */
+	/* Parts of words, and accesses after the table's end. */
 	vmm_pci_write(&t.bus, false, MEMORY_BASE + 24, 0, 1);
 	vmm_pci_write(&t.bus, false, MEMORY_BASE + 26, 0, 4);
 	vmm_pci_write(&t.bus, false, MEMORY_BASE + 28, 0, 8);
@@ -447,7 +447,7 @@ static void a_message_is_connected(void)
 	table_wr(2, 3, 0);
 	tap_equal(wires.commits, 2);
 	tap_equal(wires_message(gsi)->data, 0x52);
-	/* The same again is no news for KVM. */
+	/* The same again is not sent to KVM. */
 	table_wr(2, 3, 1);
 	table_wr(2, 3, 0);
 	tap_equal(wires.commits, 2);
@@ -479,12 +479,12 @@ static void many_messages_are_one_commit(void)
 	tap_equal(wires.commits, 1);
 	tap_equal(wires.count, SOURCES);
 	tap_equal(wires.fds, SOURCES);
-	/* Neither does a function send that is no bus master. */
+	/* A function that is not a bus master sends nothing. */
 	wr(COMMAND, MEM, 2);
 	tap_equal(wires.fds, 0);
 	wr(COMMAND, MEM | MASTER, 2);
 	tap_equal(wires.fds, SOURCES);
-	/* Nor one that is to use its pin. */
+	/* A function that uses its pin sends none either. */
 	wr(t.fn.msix_cap + 2, 0, 2);
 	tap_equal(wires.fds, 0);
 	msix_on(0);
@@ -511,7 +511,7 @@ static void pending_bits_are_kept(void)
 	tap_equal(table_rd(0x800, 1), 2);
 	tap_equal(table_rd(0x801, 1), 0);
 	table_wr(1, 3, 0);
-	/* KVM sends what is in an eventfd that it is given: it is not ours to take out. */
+	/* KVM sends what is pending in an eventfd that it gets: vmmctl must not read it. */
 	tap_equal(wires_gsi(t.fd[0]), FIRST_GSI + 1);
 	tap_equal(table_rd(0x800, 8), 0);
 	tap_equal(eventfd_read(t.fd[0], &value), 0);
@@ -540,7 +540,7 @@ static void messages_to_memory_are_not_sent(void)
 		table_wr(0, 3, 0);
 		tap_equal(!!wires_gsi(t.fd[0]), places[i].sent);
 	}
-	/* Nor one that is changed to it while it may be sent. */
+	/* An unmasked message cannot be changed to it either. */
 	table_wr(0, 0, MESSAGE);
 	tap_check(wires_gsi(t.fd[0]));
 	table_wr(0, 0, 0);
@@ -576,7 +576,7 @@ static void pins_are_raised(void)
 	vmm_pci_intx_serve(&t.bus);
 	tap_check(wires.level[pin]);
 	tap_check(rd(STATUS, 2) & S_INTX);
-	/* Disabled: low, but the status says why it would be high. */
+	/* Disabled: low, but the status bit is set. */
 	wr(COMMAND, NO_INTX, 2);
 	tap_check(!wires.level[pin]);
 	tap_check(rd(STATUS, 2) & S_INTX);
@@ -586,7 +586,7 @@ static void pins_are_raised(void)
 	tap_check(!wires.level[pin]);
 	tap_check(!(rd(STATUS, 2) & S_INTX));
 	tap_equal(vmm_pci_take_pending(&t.fn), 0);
-	/* Messages take the pin's place, and give it back. */
+	/* Messages replace the pin while they are enabled. */
 	eventfd_write(t.fd[1], 1);
 	vmm_pci_intx_serve(&t.bus);
 	tap_check(wires.level[pin]);
@@ -602,7 +602,7 @@ static void pins_are_raised(void)
 	close_bus();
 }
 
-/* Two functions hold an interrupt, which is high until both have let go. */
+/* Two functions raise an interrupt, which is high until both have lowered it. */
 static void share_with(unsigned int slot)
 {
 	struct vmm_pci_function other;
@@ -642,7 +642,7 @@ static void pins_share_interrupts(void)
 
 /* ---- saved and loaded ---- */
 
-/* A guest that has moved a BAR and uses two messages, one of which is masked and waits. */
+/* A guest that has moved a BAR and uses two messages, one of which is masked and pending. */
 static void use_bus(void)
 {
 	decode();
@@ -679,7 +679,7 @@ static void what_is_saved_is_loaded(void)
 	}
 	tap_equal(t.fn.bar[4].at, MEMORY_BASE + 0x80000);
 	tap_equal(vmm_pci_port_read(&t.bus, 4, 4), MEMORY_BASE + 0x80000);
-	/* KVM knows the message that may be sent; the other one still waits. */
+	/* KVM has the unmasked message; the other one is still pending. */
 	tap_equal(wires_gsi(t.fd[1]), FIRST_GSI + 2);
 	if (tap_check(wires_message(FIRST_GSI + 2)))
 		tap_equal(wires_message(FIRST_GSI + 2)->data, 0x62);
@@ -695,7 +695,7 @@ static void what_is_saved_is_loaded(void)
 	close_bus();
 }
 
-/* A pin that is high is high again. */
+/* A pin that was high is high again. */
 static void a_saved_pin_is_raised(void)
 {
 	struct vmm_state state;
@@ -731,7 +731,7 @@ static void load_is(const struct vmm_state *good, size_t at, u8 flip, int want)
 }
 
 #define HEAD		40	/* bytes of a blob before its fields */
-#define FIELD		8	/* of a field before its data */
+#define FIELD		8	/* bytes of a field before its data */
 #define AT_SLOTS	(HEAD + FIELD + 4 + FIELD)
 #define AT_CONFIG	(AT_SLOTS + 4 + FIELD)
 #define AT_VECTORS	(AT_CONFIG + 256 + FIELD)
@@ -747,7 +747,7 @@ static void wrong_states_are_refused(void)
 	use_bus();
 	tap_equal(vmm_pci_save(&t.bus, "pci", &state), 0);
 	tap_equal(state.len, AT_PENDING + 1);
-	/* Other slots, another device, a table that no write makes, a message that is not. */
+	/* Other slots, another device, a table that no write produces, a missing message. */
 	load_is(&state, AT_SLOTS, 1, -EINVAL);
 	load_is(&state, AT_CONFIG, 1, -EINVAL);
 	load_is(&state, AT_CONFIG + 0x2c, 1, -EINVAL);
@@ -756,7 +756,7 @@ static void wrong_states_are_refused(void)
 	load_is(&state, AT_SOURCES, 0x10, -EINVAL);
 	load_is(&state, AT_SOURCES + 2, 2, -EINVAL);
 	load_is(&state, AT_PENDING, 8, -EINVAL);
-	/* An address is the guest's. */
+	/* The guest chooses the address: any value is valid. */
 	load_is(&state, AT_CONFIG + BAR(4) + 3, 0xff, 0);
 	load_is(&state, AT_PENDING, 1, 0);
 	for (len = state.len; len--;) {
@@ -769,7 +769,7 @@ static void wrong_states_are_refused(void)
 	close_bus();
 }
 
-/* No sequence of accesses may do harm; the sanitizers look on. */
+/* Random accesses; the sanitizers detect errors. */
 static void noise_is_harmless(void)
 {
 	static const u32 values[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Wires of a PCI bus that lead to nothing but a record of them; see wires.h. Like KVM,
- * they refuse a second doorbell at an address, and to take away what is not there.
+ * Wires of a PCI bus that only record calls; see wires.h. Like KVM,
+ * they refuse a second doorbell at an address, and the removal of a missing one.
  */
 #include <errno.h>
 #include <string.h>

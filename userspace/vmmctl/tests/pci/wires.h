@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Wires of a PCI bus that lead to nothing but this record of them.
+ * Wires of a PCI bus that only record calls.
  */
 #ifndef TESTS_PCI_WIRES_H
 #define TESTS_PCI_WIRES_H
@@ -21,19 +21,19 @@
 #define WIRES_FDS	64
 
 /**
- * struct wires - what the bus has done
+ * struct wires - calls of the bus
  * @messages: the last list of messages
- * @count: how many there are in it
- * @commits: lists so far
- * @refuse_routes: what the next list is answered with
+ * @count: number of messages in it
+ * @commits: number of lists so far
+ * @refuse_routes: result for the next list
  * @bell: doorbells that are connected
- * @bells: how many
+ * @bells: number of doorbells
  * @fd: eventfds that send messages
- * @gsi: which, by the same index
- * @fds: how many
- * @level: of the pins
- * @memory_gpa: where shared memory is
- * @memory_size: 0 for nowhere
+ * @gsi: the number of each one's message
+ * @fds: number of eventfds
+ * @level: levels of the pins
+ * @memory_gpa: address of shared memory
+ * @memory_size: size of shared memory, 0 for none
  */
 struct wires {
 	struct vmm_pci_message messages[64];
@@ -54,9 +54,9 @@ extern struct wires wires;
 extern const struct vmm_pci_wires test_wires;
 extern const struct vmm_pci_map test_map;
 
-/* The message that an eventfd sends, as a number of KVM's; 0 for none. */
+/* The message that an eventfd sends, as KVM's GSI; 0 for none. */
 u32 wires_gsi(int fd);
-/* The message that KVM knows under a number, or NULL. */
+/* The message with a GSI, or NULL. */
 const struct vmm_pci_message *wires_message(u32 gsi);
 /* The doorbell at an address, or NULL. */
 const struct vmm_pci_bell *wires_bell(bool ports, u64 addr);

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "control/directory_link.h"
 #include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
 
@@ -177,11 +178,57 @@ static void the_rest_must_be_the_same_still(void)
 	in(0);
 	snapshot_make(2);
 	in(1);
-	tap_check(refused("is another one than it is based on"));
+	tap_check(refused("is not the one that it is based on"));
 	in(0);
 	unlink(path_of(VMM_SNAPSHOT_MANIFEST));
 	in(1);
 	tap_check(refused("cannot open manifest.json"));
+	free(ram);
+}
+
+/* Both are somewhere else now, as a copy on another machine is. */
+static void moved_together_they_open(void)
+{
+	u8 *ram = malloc(RAM);
+	char away[2][sizeof(dir)], folder[32] = "/tmp/ranchu-moved.XXXXXX";
+	unsigned int i;
+
+	make_two(ram);
+	tap_check(mkdtemp(folder));
+	for (i = 0; i < 2; i++) {
+		snprintf(away[i], sizeof(away[i]), "%s%s", folder, strrchr(dirs[i], '/'));
+		tap_equal(rename(dirs[i], away[i]), 0);
+	}
+	snprintf(dir, sizeof(dir), "%s", away[1]);
+	tap_check(opens());
+	/* One of that name, but with another number. */
+	snprintf(dir, sizeof(dir), "%s", away[0]);
+	snapshot_make(7);
+	snprintf(dir, sizeof(dir), "%s", away[1]);
+	tap_check(refused("cannot open"));
+	for (i = 0; i < 2; i++)
+		tap_equal(rename(away[i], dirs[i]), 0);
+	rmdir(folder);
+	free(ram);
+}
+
+static void what_others_need_is_not_removed(void)
+{
+	u8 *ram = malloc(RAM);
+
+	make_two(ram);
+	hear();
+	tap_equal(vmm_snapshot_delete(dirs[0]), -EBUSY);
+	heard();
+	tap_check(strstr(said, "has changes relative to"));
+	in(0);
+	tap_check(opens());
+	tap_equal(vmm_snapshot_delete(dirs[1]), 0);
+	tap_equal(vmm_snapshot_delete(dirs[2]), 0);
+	tap_equal(vmm_snapshot_delete(dirs[0]), 0);
+	mkdir(dirs[0], 0700);
+	mkdir(dirs[1], 0700);
+	mkdir(dirs[2], 0700);
 	free(ram);
 }
 
@@ -213,7 +260,7 @@ static const struct edit {
 	{ "path", "7", "ram.base.path" },
 	{ "path", "\"/nowhere\"", "cannot open /nowhere" },
 	{ "id", "\"00\"", "ram.base.id" },
-	{ "id", "\"ffffffffffffffffffffffffffffffff\"", "is another one than" },
+	{ "id", "\"ffffffffffffffffffffffffffffffff\"", "is not the one that" },
 };
 
 static json_t *body_read(void)
@@ -303,6 +350,8 @@ static const struct tap_case cases[] = {
 	  changes_of_changes_are_all_since_the_whole },
 	{ "dropped pages are no change", dropped_pages_are_no_change },
 	{ "the rest must be the same still", the_rest_must_be_the_same_still },
+	{ "moved together they open", moved_together_they_open },
+	{ "what others need is not removed", what_others_need_is_not_removed },
 	{ "a list that was edited is refused", a_list_that_was_edited_is_refused },
 	{ "wrong bases are refused", wrong_bases_are_refused },
 };

@@ -23,8 +23,11 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "host/vm_dir.h"
 #include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
+
+#define DISK	(512 * KIB)	/* bytes */
 
 static char base[64];		/* where the VM's directory is */
 static int listen_fd = -1;
@@ -46,21 +49,33 @@ static u64 now_us(void)
 	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
 }
 
-/* ---- the VM: each snapshot of it has other RAM ---- */
+/* ---- the VM: each snapshot of it has other RAM, and a disk with the same ---- */
+
+static json_t *disk_save(int fd)
+{
+	const u8 *bytes = vm.mem.region[0].hva;
+
+	if (vmm_snapshot_write(fd, bytes, DISK, 0))
+		return NULL;
+	return json_pack("[{s:{s:I}}]", "disk", "size", (json_int_t)DISK);
+}
 
 static int vm_save(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	struct vmm_ram_job job = { .mem = &vm.mem };
+	json_t *images;
 
 	(void)arg;
 	(void)call;
 	(void)args;
-	if (getrandom(job.id, sizeof(job.id), 0) != sizeof(job.id) || !answer->given[1])
+	if (getrandom(job.id, sizeof(job.id), 0) != sizeof(job.id) || !answer->given[2])
 		return -EINVAL;
 	memcpy(vm.mem.region[0].hva, job.id, sizeof(job.id));
 	job.fd = answer->given[1];
 	answer->result = snapshot_write(&job, answer->given[0]);
-	return answer->result ? 0 : -EIO;
+	images = disk_save(answer->given[2]);
+	return answer->result && images &&
+	       !json_object_set_new(answer->result, "images", images) ? 0 : -EIO;
 }
 
 static const struct vmm_command_row rows[] = {
@@ -143,6 +158,11 @@ static unsigned int clean(void)
 		n++;
 		for (i = 0; i < ARRAY_SIZE(names); i++) {
 			snprintf(path, sizeof(path), "/tmp/%.255s/%s", entry->d_name, names[i]);
+			unlink(path);
+		}
+		for (i = 0; i < VMM_DISKS; i++) {
+			snprintf(path, sizeof(path), "/tmp/%.255s/" VMM_SNAPSHOT_DISK,
+				 entry->d_name, (unsigned int)i);
 			unlink(path);
 		}
 		snprintf(path, sizeof(path), "/tmp/%.255s", entry->d_name);
@@ -272,6 +292,16 @@ static const struct tap_case cases[] = {
 	{ "loads that are killed", loads_that_are_killed },
 };
 
+static bool origin_make(void)
+{
+	char path[96];
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/vm/" VMM_DIR_ORIGIN, base);
+	to = fopen(path, "we");
+	return to && fputs(ORIGIN_WITH("\"/disk\""), to) >= 0 && !fclose(to);
+}
+
 static bool vm_directory(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -282,6 +312,8 @@ static bool vm_directory(void)
 		return false;
 	snprintf(path, sizeof(path), "%s/vm", base);
 	mkdir(path, 0700);
+	if (!origin_make())
+		return false;
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s/control.sock", path);
 	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	return !bind(listen_fd, (struct sockaddr *)&at, sizeof(at)) && !listen(listen_fd, 8);
@@ -292,6 +324,8 @@ static void vm_directory_remove(void)
 	char path[96];
 
 	snprintf(path, sizeof(path), "%s/vm/control.sock", base);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/vm/" VMM_DIR_ORIGIN, base);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/vm", base);
 	rmdir(path);

@@ -220,5 +220,6 @@ void snapshot_remove(void)
 	unlink(path_of(VMM_SNAPSHOT_MANIFEST));
 	unlink(path_of(VMM_SNAPSHOT_STATE));
 	unlink(path_of(VMM_SNAPSHOT_RAM));
+	unlink(path_of("disk-0"));
 	rmdir(dir);
 }

@@ -10,6 +10,12 @@
 #define RAM	(4 * MIB)
 #define BASE	0x40000000ULL
 
+/* What the VM of body_make() was started with. */
+#define ORIGIN_WITH(images) \
+	"{\"layers\":[{\"directory\":\"/\",\"words\":[\"--kernel\",\"Image\"]}]," \
+	"\"images\":[" images "]}"
+#define ORIGIN	ORIGIN_WITH("")
+
 extern struct vmm_vm vm;	/* nothing but RAM */
 extern char dir[64];		/* of the snapshot */
 extern char said[4096];		/* what was said between hear() and heard() */

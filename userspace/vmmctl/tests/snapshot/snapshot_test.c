@@ -6,9 +6,11 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -62,6 +64,30 @@ static void states_survive_the_tree(void)
 	vmm_tree_free(&again);
 	vmm_tree_free(&tree);
 	free(blob);
+}
+
+/* Debian's dtc, where it is: it only warns that the nodes' numbers are no addresses. */
+static void dtc_prints_the_states(void)
+{
+	bool cpu = false, name = false;
+	char line[4096];
+	FILE *out;
+
+	if (system("command -v dtc >/dev/null")) {
+		tap_skip("there is no dtc");
+		return;
+	}
+	snapshot_make(1);
+	snprintf(line, sizeof(line), "dtc -I dtb -O dts %s 2>&1", path_of(VMM_SNAPSHOT_STATE));
+	out = popen(line, "r");
+	while (out && fgets(line, sizeof(line), out)) {
+		cpu |= !!strstr(line, "cpu@0 {");
+		name |= !!strstr(line, "device@3 {");
+		tap_context("%s", line);
+		tap_check(!strstr(line, "ERROR") && !strstr(line, "FATAL"));
+	}
+	tap_equal(out ? pclose(out) : -1, 0);
+	tap_check(cpu && name);
 }
 
 static void ram_survives_with_its_holes(void)
@@ -342,6 +368,87 @@ static void other_machines_are_refused(void)
 	}
 }
 
+/* KVM, as far as a CPU's features go: one register, or one leaf. */
+static u64 feature_here;
+static bool takes_features;
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+
+	(void)fd;
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+#ifdef __aarch64__
+	struct kvm_one_reg *reg = arg;
+
+	if (request == KVM_SET_ONE_REG)
+		return takes_features ? 0 : -1;
+	if (request != KVM_GET_ONE_REG || reg->id != ARM64_SYS_REG(3, 0, 0, 6, 0))
+		return -1;
+	*(u64 *)(uintptr_t)reg->addr = feature_here;
+#else
+	struct kvm_cpuid2 *cpuid = arg;
+
+	if (request != KVM_GET_CPUID2)
+		return -1;
+	cpuid->nent = 1;
+	cpuid->entries[0] = (struct kvm_cpuid_entry2){ .function = 7, .ebx = feature_here };
+#endif
+	return 0;
+}
+
+#ifdef __aarch64__
+#define FEATURE	"ID_AA64ISAR0_EL1"
+#else
+#define FEATURE	"cpuid_7_0_ebx"
+#endif
+
+/* What vmm_snapshot_fits() says of a snapshot whose CPU has this value, a JSON text. */
+static int cpu_fits(const char *name, const char *value)
+{
+	struct vmm_snapshot *snapshot;
+	char text[96];
+	int err;
+
+	snapshot_make(1);
+	snprintf(text, sizeof(text), "{\"%s\": %s}", name, value);
+	body_edit("machine", "cpu", text);
+	snapshot = vmm_snapshot_open(dir);
+	if (!tap_check(snapshot))
+		return -EIO;
+	hear();
+	err = vmm_snapshot_fits(snapshot, &vm, &images);
+	heard();
+	vmm_snapshot_close(snapshot);
+	return err;
+}
+
+static void another_cpu_is_refused_by_name(void)
+{
+	struct vmm_vcpu vcpu = { .fd = -1 };
+	json_t *features;
+
+	vm.vcpu[0] = &vcpu;
+	feature_here = 0x1234;
+	features = vmm_saving_features(&vm);
+	tap_check(!strcmp(json_string_value(json_object_get(features, FEATURE)), "0x1234"));
+	json_decref(features);
+	tap_equal(cpu_fits(FEATURE, "\"0x1234\""), 0);
+	tap_equal(cpu_fits(FEATURE, "\"0x1235\""), -EINVAL);
+	tap_check(strstr(said, "\"machine.cpu." FEATURE "\" is 0x1235 there and 0x1234 here"));
+	tap_equal(cpu_fits("other", "\"0x1\""), -EINVAL);
+	tap_check(strstr(said, "\"machine.cpu.other\" is 0x1 there and missing here"));
+	tap_equal(cpu_fits(FEATURE, "7"), -EINVAL);
+	tap_equal(cpu_fits(FEATURE, "\"0x1x\""), -EINVAL);
+	takes_features = true;
+	tap_equal(cpu_fits(FEATURE, "\"0x1235\""), strcmp(vmm_arch_name, "x86_64") ? 0 : -EINVAL);
+	takes_features = false;
+	vm.vcpu[0] = NULL;
+}
+
 /* The file is whole, and says so; but there is less of it than there is RAM. */
 static void ram_of_another_size_is_refused(void)
 {
@@ -377,12 +484,12 @@ static void newer_ones_are_refused(void)
 	tap_check(refused("\"format\""));
 	memset(deep, '[', sizeof(deep));
 	file_write(VMM_SNAPSHOT_MANIFEST, deep, sizeof(deep));
-	tap_check(refused("torn"));
+	tap_check(refused("incomplete"));
 }
 
 static void images_are_known_again(void)
 {
-	struct vmm_images one = { .count = 1, .base = { -1 } };
+	struct vmm_images one = { .count = 1 };
 	json_t *was;
 	int fd = memfd_create("image", 0);
 
@@ -402,6 +509,7 @@ static void images_are_known_again(void)
 static const struct tap_case cases[] = {
 	{ "what was written is read", what_was_written_is_read },
 	{ "states survive the tree", states_survive_the_tree },
+	{ "dtc prints the states", dtc_prints_the_states },
 	{ "RAM survives with its holes", ram_survives_with_its_holes },
 	{ "RAM that began as a file is saved again", ram_is_saved_again },
 	{ "torn files are refused", torn_files_are_refused },
@@ -412,6 +520,7 @@ static const struct tap_case cases[] = {
 	{ "files of two snapshots are refused", files_of_two_snapshots_are_refused },
 	{ "wrong members are refused", wrong_members_are_refused },
 	{ "other machines are refused", other_machines_are_refused },
+	{ "another CPU is refused by name", another_cpu_is_refused_by_name },
 	{ "RAM of another size is refused", ram_of_another_size_is_refused },
 	{ "newer ones are refused", newer_ones_are_refused },
 	{ "images are known again", images_are_known_again },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtio devices of an x86_64 board: who is in which slot, and that all of them are
+ * The virtio devices of an x86_64 board: which is in which slot, and that all of them are
  * found, reset and taken away. Slots are written out from what guests of the emulator
  * expect.
  */
@@ -32,7 +32,7 @@ static int line_attach(struct vmm_line *line)
 
 static const struct vmm_line_ops line_ops = { .set = line_set, .attach = line_attach };
 
-/* As many disks as @n, none of which names a slot. */
+/* Configures @n disks without a slot. */
 static void want_disks(unsigned int n)
 {
 	unsigned int i;
@@ -58,7 +58,7 @@ static void disks_are_where_guests_look(void)
 	want_disks(6);
 	for (i = 0; i < 6; i++)
 		tap_equal(slot_of(&vmm_blk_ops, i), 3 + i);
-	/* More than the emulator has go where the others are. */
+	/* Disks above the emulator's number use the slots of other devices. */
 	want_disks(9);
 	tap_equal(slot_of(&vmm_blk_ops, 5), 8);
 	tap_equal(slot_of(&vmm_blk_ops, 6), 9);
@@ -79,7 +79,7 @@ static void others_leave_slots_free(void)
 	tap_equal(slot_of(&vmm_rng_ops, 1), 10);
 	tap_equal(slot_of(&vmm_balloon_ops, 0), 12);
 	tap_equal(slot_of(&vmm_keyboard_ops, 1), 14);
-	/* Who names a slot gets it, whoever it is meant for. */
+	/* A device with slot= gets that slot, also if it is reserved for another type. */
 	cfg.disk[0].transport.slot = 9;
 	cfg.disk[1].transport.slot = 11;
 	tap_equal(slot_of(&vmm_blk_ops, 0), 9);
@@ -89,7 +89,7 @@ static void others_leave_slots_free(void)
 	tap_equal(slot_of(&vmm_blk_ops, 0), -1);
 }
 
-/* A controller is where the emulator has disks only if it is told so. */
+/* A controller gets a disk's slot of the emulator only by slot=. */
 static void controllers_are_no_disks(void)
 {
 	want_disks(1);
@@ -212,7 +212,7 @@ static void a_board_has_them(void)
 		tap_equal(cfg_read(9, 0), 0x10441af4);
 		tap_equal(cfg_read(4, 0), 0xffffffff);
 		tap_equal(cfg_read(3, 4) & 7, 0);
-		/* Without decoding nobody is there; with it, the disk has its capacity. */
+		/* Without decoding no device answers; with it, the disk's capacity can be read. */
 		regs = cfg_read(3, 0x20);
 		tap_check(regs >= 0xc0000000);
 		tap_equal(access_read(VMM_MMIO, regs + 0x2000, 4), 0xffffffff);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a queue may be. Numbers are written out from the specification.
+ * Valid places of a queue. Numbers are written out from the specification.
  */
 #include <errno.h>
 

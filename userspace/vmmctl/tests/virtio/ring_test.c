@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queues that vmmctl serves itself, in front of a model that does what a test says:
- * pausing, and a bug of the model's.
+ * Queues that vmmctl serves itself, with a model that the test controls:
+ * pausing, rings that a driver breaks or that never get empty, and a bug of the model's.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/tap.h"
@@ -18,18 +19,27 @@
 #define DATA	0x3000
 
 static struct vmm_vm vm;
-/* The model tells that more was written than there is room for. */
+/* The model reports more bytes written than there is room for. */
 static int lies;
+/* The model reports a length that makes the next chain available. */
+static bool feeds;
 
 static u8 regs[2][RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
+
+static u32 model_written(const struct vmm_ring *ring)
+{
+	if (feeds)
+		return (u16)(ring->vq.next_avail + 1);
+	return __atomic_load_n(&lies, __ATOMIC_ACQUIRE) ? 4096 : 1;
+}
 
 static bool kicked(struct vmm_ring *ring)
 {
 	struct iovec iov[4];
 	struct ranchu_chain chain = { .iov = iov, .max = 4 };
 
-	while (ranchu_vq_next(&ring->vq, &chain) > 0)
-		vmm_ring_push(ring, &chain, __atomic_load_n(&lies, __ATOMIC_ACQUIRE) ? 4096 : 1);
+	while (vmm_ring_next(ring, &chain) > 0)
+		vmm_ring_push(ring, &chain, model_written(ring));
 	return true;
 }
 
@@ -69,22 +79,27 @@ static u64 counter(struct vmm_virtio *v, const char *name)
 	return ~0ULL;
 }
 
-/* The driver's side of bringing a device up, with the ring at @base. */
-static void device_start(struct vmm_virtio *v, u64 base)
+/* The driver's side of bringing a device up, with a ring whose parts are at these places. */
+static void device_start_at(struct vmm_virtio *v, u32 num, u64 desc, u64 avail, u64 used)
 {
 	vmm_virtio_mmio_write(v, 0x70, 3, 4);
 	vmm_virtio_mmio_write(v, 0x24, 1, 4);
 	vmm_virtio_mmio_write(v, 0x20, 1, 4);
 	vmm_virtio_mmio_write(v, 0x70, 8, 4);
-	vmm_virtio_mmio_write(v, 0x38, NUM, 4);
-	vmm_virtio_mmio_write(v, 0x80, base, 4);
-	vmm_virtio_mmio_write(v, 0x90, base + AVAIL, 4);
-	vmm_virtio_mmio_write(v, 0xa0, base + USED, 4);
+	vmm_virtio_mmio_write(v, 0x38, num, 4);
+	vmm_virtio_mmio_write(v, 0x80, desc, 4);
+	vmm_virtio_mmio_write(v, 0x90, avail, 4);
+	vmm_virtio_mmio_write(v, 0xa0, used, 4);
 	vmm_virtio_mmio_write(v, 0x44, 1, 4);
 	vmm_virtio_mmio_write(v, 0x70, 4, 4);
 }
 
-/* Two devices, each with its ring at another place of RAM. */
+static void device_start(struct vmm_virtio *v, u64 base)
+{
+	device_start_at(v, NUM, base, base + AVAIL, base + USED);
+}
+
+/* Two devices, with rings at different places in RAM. */
 static struct vmm_virtio *device_open(unsigned int i)
 {
 	struct vmm_virtio *v = calloc(1, sizeof(*v));
@@ -151,7 +166,7 @@ static int end_loop(void *arg)
 	return 1;
 }
 
-/* Runs the main loop once round: what was signalled before is handled. */
+/* Runs the main loop once: handles earlier signals. */
 static void loop_once(void)
 {
 	int end = vmm_event_create();
@@ -168,6 +183,7 @@ static bool machine_open(void)
 	static const struct vmm_config cfg;
 
 	lies = 0;
+	feeds = false;
 	vm = (struct vmm_vm){ .cfg = &cfg, .fd = -1 };
 	vm.loop = vmm_loop_create();
 	return tap_check(vm.loop) && tap_equal(vmm_mem_add(&vm.mem, BASE, MIB), 0);
@@ -239,7 +255,7 @@ static void a_paused_ring_stands_still(void)
 	machine_close();
 }
 
-/* As a driver does that resets one queue: the ring begins anew. */
+/* Resets one queue, as a driver does: the ring starts again. */
 static void a_queue_starts_again(void)
 {
 	struct vmm_virtio *v;
@@ -262,7 +278,7 @@ static void a_queue_starts_again(void)
 	tap_equal(vmm_ring_model_start_queue(v, 1), 0);
 	request(v, 0);
 	tap_check(answered(0, 1));
-	/* A device stops as a whole, whichever of its queues has been given up. */
+	/* A whole device stops, also if one of its queues was given up. */
 	vmm_ring_model_stop_queue(v, 0);
 	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	tap_check(!v->running);
@@ -319,12 +335,12 @@ static void requests_are_counted(void)
 	tap_equal(counter(v, "queue0_requests"), 2);
 	tap_equal(counter(v, "queue0_bytes_in"), 2);
 	tap_equal(counter(v, "queue0_bytes_out"), 0);
-	/* Two that were answered; the first look at the ring may tell of nothing. */
+	/* Two chains were answered; the first pass over the ring may find none. */
 	calls = counter(v, "queue0_calls");
 	tap_check(calls == 2 || calls == 3);
 	tap_equal(counter(v, "queue1_kicks"), ~0ULL);
 	model.resume(v);
-	/* Counters are the device's, not the driver's. */
+	/* Counters survive a reset of the device. */
 	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	tap_equal(counter(v, "stops"), 1);
 	tap_equal(counter(v, "resets"), 1);
@@ -363,7 +379,7 @@ static void hear_error(void *arg, const char *device, const char *why)
 	errors_told++;
 }
 
-/* Whatever a guest does again and again; the next guest is another one. */
+/* One message per guest, however often it repeats; a reset starts a new guest. */
 static void a_guest_is_blamed_once(void)
 {
 	struct vmm_virtio *v;
@@ -387,6 +403,80 @@ static void a_guest_is_blamed_once(void)
 	machine_close();
 }
 
+/*
+ * A ring of one descriptor. The length in the used ring's only element lies on the
+ * available ring's index: each chain that is completed makes the next one available.
+ */
+static void start_endless_ring(struct vmm_virtio *v)
+{
+	struct vring_desc *desc = vmm_mem_ptr(&vm.mem, BASE, sizeof(*desc));
+	u64 used = BASE + USED;
+	u64 avail = used + offsetof(struct vring_used, ring[0].len) -
+		    offsetof(struct vring_avail, idx);
+
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	feeds = true;
+	*desc = (struct vring_desc){
+		.addr = BASE + DATA, .len = 0x10000, .flags = VRING_DESC_F_WRITE,
+	};
+	*word(0, avail - BASE + offsetof(struct vring_avail, idx)) = 1;
+	device_start_at(v, 1, BASE, avail, used);
+}
+
+static bool requests_reach(struct vmm_virtio *v, u64 want)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 10000; tries++) {
+		if (counter(v, "queue0_requests") >= want)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* As the main thread does with input for the driver. */
+static bool others_get_the_lock(struct vmm_virtio *v)
+{
+	struct vmm_ring_device *dev = v->state;
+	struct timespec until;
+	bool locked;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	locked = !pthread_mutex_timedlock(&dev->ring[0].lock, &until);
+	if (locked)
+		pthread_mutex_unlock(&dev->ring[0].lock);
+	return locked;
+}
+
+static void an_endless_ring_does_not_keep_its_lock(void)
+{
+	struct vmm_virtio *v;
+	u64 requests;
+
+	if (!machine_open())
+		return;
+	v = device_open(0);
+	start_endless_ring(v);
+	tap_check(v->running);
+	/* Without a kick, the index of the available ring wraps round more than once. */
+	tap_check(requests_reach(v, 200000));
+	tap_check(others_get_the_lock(v));
+	model.pause(v);
+	requests = counter(v, "queue0_requests");
+	usleep(100000);
+	tap_equal(counter(v, "queue0_requests"), requests);
+	model.resume(v);
+	tap_check(requests_reach(v, requests + 1000));
+	tap_check(!needs_reset(0));
+	/* It also stops. */
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	tap_check(!v->running);
+	device_close(v);
+	machine_close();
+}
+
 static const struct tap_case cases[] = {
 	{ "a bug of a model breaks its device only", a_bug_breaks_one_device },
 	{ "a paused ring stands still", a_paused_ring_stands_still },
@@ -395,6 +485,8 @@ static const struct tap_case cases[] = {
 	{ "kicks, requests, bytes and calls are counted", requests_are_counted },
 	{ "broken rings are counted", broken_rings_are_counted },
 	{ "a guest is blamed once in its life", a_guest_is_blamed_once },
+	{ "a ring that makes itself available does not keep its lock",
+	  an_endless_ring_does_not_keep_its_lock },
 };
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A virtio device behind PCI, driven as a driver does, and as no driver should, in front
- * of a device that only counts. Everything is found by capabilities, as a driver finds it;
+ * A virtio device behind PCI, driven as a driver does, and as no driver should, with a device
+ * that only counts. Everything is found by capabilities, as a driver finds it;
  * numbers are written out from the specification.
  */
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "virtio/pci.h"
 
 #define SLOT		3
-/* Of the pins with its interrupt the first (test_map). */
+/* The first pin in test_map with this interrupt. */
 #define PIN		(SLOT % 2)
 #define QUEUES		3
 
@@ -108,11 +108,11 @@ static const struct vmm_virtio_ops queue_ops = {
 };
 
 /**
- * struct place - what a capability leads to
+ * struct place - the registers that a capability points to
  * @cap: where the capability is, 0 for none
  * @bar: which BAR
- * @offset: in it
- * @length: bytes
+ * @offset: offset in the BAR
+ * @length: bytes of them
  */
 struct place {
 	u32 cap;
@@ -364,7 +364,7 @@ static void a_driver_brings_it_up(void)
 	tap_equal(v->queue[2].desc, 0x140001000);
 	tap_equal(v->queue[2].driver, 0x240002000);
 	tap_equal(v->queue[2].device, 0x340003000);
-	/* There is no way back but a reset. */
+	/* Only a reset undoes it. */
 	wr(Q_ENABLE, 0, 2);
 	wr(Q_SIZE, 32, 2);
 	wr(Q_DESC, 0, 8);
@@ -415,7 +415,7 @@ static void drivers_mistakes_are_noticed(void)
 		tap_equal(rd(Q_VECTOR, 2), 0xffff);
 		tap_equal(rd(Q_DESC, 8), 0);
 	}
-	/* A register that is written too wide, too narrow, or beside it. */
+	/* Writes that are too wide, too narrow, or next to a register. */
 	wr(STATUS, 0, 1);
 	wr(STATUS, S_ACKNOWLEDGE, 2);
 	wr(STATUS, S_ACKNOWLEDGE, 4);
@@ -471,7 +471,7 @@ static void notifications_that_exit_count_too(void)
 	tap_equal(signals(v->queue[2].kick_fd), 1);
 	wr_at(2, t.multiplier, 0xffff, 2);
 	tap_equal(signals(v->queue[1].kick_fd), 1);
-	/* Beside a doorbell, and of a queue that is not there. */
+	/* Writes next to a doorbell, and one for a missing queue. */
 	wr_at(2, t.multiplier + 1, 0, 1);
 	wr_at(2, QUEUES * t.multiplier, 0, 2);
 	tap_equal(rd_at(2, 0, 2), 0);
@@ -525,7 +525,7 @@ static void queues_send_messages(void)
 		tap_equal(wires_gsi(v->queue[i].call_fd), FIRST_GSI + i + 1);
 	}
 	tap_equal(wires_gsi(v->call_fd), FIRST_GSI);
-	/* One that there is not is refused, and one may be shared. */
+	/* A missing message is refused, and one may be shared. */
 	wr(Q_VECTOR, QUEUES + 1, 2);
 	tap_equal(rd(Q_VECTOR, 2), 0xffff);
 	tap_equal(wires_gsi(v->queue[QUEUES - 1].call_fd), 0);
@@ -555,7 +555,7 @@ static void config_changes_are_told(void)
 	tap_check(wires.level[PIN]);
 	tap_equal(rd_at(3, 0, 1), 2);
 	tap_check(!wires.level[PIN]);
-	/* With messages it is the eventfd that tells. */
+	/* With messages, the eventfd is signalled instead. */
 	cfg_wr(t.msix + 2, 0x8000, 2);
 	vmm_virtio_config(v, config, sizeof(config));
 	tap_equal(signals(v->call_fd), 1);
@@ -570,13 +570,13 @@ static void pins_say_why(void)
 	vmm_virtio_notify_queue(v, 1);
 	vmm_pci_intx_serve(&t.bus);
 	tap_check(wires.level[PIN]);
-	/* Only the register itself is the register. */
+	/* Only accesses to the register itself have an effect. */
 	tap_equal(rd_at(3, 1, 1), 0);
 	tap_check(wires.level[PIN]);
 	tap_equal(rd_at(3, 0, 1), 1);
 	tap_check(!wires.level[PIN]);
 	tap_equal(rd_at(3, 0, 1), 0);
-	/* What was told before a reset is not told after it. */
+	/* Interrupts from before a reset are dropped. */
 	vmm_virtio_notify_queue(v, 1);
 	vmm_pci_intx_serve(&t.bus);
 	vmm_virtio_notify_queue(v, 2);
@@ -632,7 +632,7 @@ static void a_queue_is_reset_alone(void)
 	set_queue(1, 32);
 	tap_check(rd(STATUS, 1) & S_NEEDS_RESET);
 	seen.start_err = 0;
-	/* Without the feature there is no such thing. */
+	/* Without the feature, the register does nothing. */
 	wr(STATUS, 0, 1);
 	bring_up(F_VERSION_1);
 	wr(Q_SELECT, 1, 2);
@@ -641,7 +641,7 @@ static void a_queue_is_reset_alone(void)
 	tap_equal(seen.queue_stops, 0);
 	tap_equal(rd(Q_ENABLE, 2), 1);
 	unplugged(v);
-	/* Nor is it offered where a model cannot do it. */
+	/* A model that does not support it does not offer it. */
 	v = plugged(&plain_ops);
 	wr(DEVICE_SELECT, 1, 4);
 	tap_equal(rd(DEVICE_FEATURE, 4), F_VERSION_1);
@@ -683,7 +683,7 @@ static void configuration_space_is_a_window(void)
 	tap_equal(signals(v->queue[1].kick_fd), 1);
 	window_set(1, 12, 4);
 	tap_equal(cfg(data, 4), 1);
-	/* What leads nowhere: the bytes are what was written. */
+	/* An invalid window: reads return what was written. */
 	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
 		tap_context("BAR %u, 0x%x, %u", wrong[i].bar, wrong[i].offset, wrong[i].len);
 		window_set(wrong[i].bar, wrong[i].offset, wrong[i].len);
@@ -714,7 +714,7 @@ static void memory_is_shared(void)
 	tap_equal(wires.memory_size, 0);
 	cfg_wr(4, 2, 2);
 	tap_equal(wires.memory_size, 0x10000);
-	/* The window does not lead there, and no access is answered. */
+	/* The window does not point there, and no access is answered. */
 	tap_equal(rd_at(8, 0, 4), 0);
 	window_set(2, 0, 4);
 	cfg_wr(t.place[5].cap + 16, 77, 4);
@@ -722,7 +722,7 @@ static void memory_is_shared(void)
 	unplugged(v);
 }
 
-/* As on arm64: doorbells are memory, and any width rings them. */
+/* As on arm64: doorbells are memory, and take writes of any width. */
 static void boards_without_ports_will_do(void)
 {
 	struct vmm_pci_map map = test_map;
@@ -750,7 +750,7 @@ static void power_on_forgets(void)
 	vector_on(0);
 	bring_up(F_VERSION_1);
 	wr(CONFIG_VECTOR, 0, 2);
-	/* As between two lives: KVM's part has gone. */
+	/* As between two guests: KVM's part is released. */
 	memset(&wires, 0, sizeof(wires));
 	memset(t.p->connected, 0, sizeof(t.p->connected));
 	t.p->config_source->wire = VMM_PCI_WIRE_NONE;
@@ -765,7 +765,7 @@ static void power_on_forgets(void)
 	unplugged(v);
 }
 
-/* No sequence of accesses may do harm; the sanitizers look on. */
+/* Random accesses; the sanitizers detect errors. */
 static void noise_is_harmless(void)
 {
 	static const u32 values[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The registers of a virtio-mmio transport, driven as a driver does, and as no
- * driver should, in front of a device that only counts. Numbers are written out
+ * driver should, with a device that only counts. Numbers are written out
  * from the specification.
  */
 #include <stdlib.h>
@@ -54,7 +54,7 @@
 #define F_PLATFORM		(1U << 1)	/* in the upper half */
 #define F_PACKED		(1U << 2)	/* in the upper half */
 
-/* What the device was asked to do, and what it is to answer. */
+/* Calls that the device got, and its answers. */
 static struct {
 	unsigned int starts;
 	unsigned int stops;
@@ -203,7 +203,7 @@ static void device_is_shown(void)
 	tap_equal(rd(CONFIG), 0x2a);
 	tap_equal(rd(SHM_LEN), ~0U);
 	tap_equal(rd(SHM_LEN + 4), ~0U);
-	/* What cannot be read, or is not there. */
+	/* Registers that are write-only or missing. */
 	for (offset = 0x14; offset < SHM_LEN; offset += 4) {
 		if (offset == QUEUE_NUM_MAX)
 			continue;
@@ -242,7 +242,7 @@ static u32 offered_high(struct vmm_virtio *v)
 	return rd(DEVICE_FEATURES);
 }
 
-/* A vhost backend that was told of it would wait for translations for ever. */
+/* With it, a vhost backend would wait for translations for ever. */
 static void platform_is_for_the_driver_only(void)
 {
 	struct vmm_virtio *v = plugged(&plain_ops);
@@ -269,7 +269,7 @@ static void features_are_settled_once(void)
 	wr(v, DRIVER_FEATURES_SEL, 1);
 	wr(v, DRIVER_FEATURES, 0);
 	tap_equal(v->accepted, (u64)F_VERSION_1 << 32 | F_LOW);
-	/* A third half is written nowhere. */
+	/* A third half is ignored. */
 	wr(v, STATUS, 0);
 	wr(v, DRIVER_FEATURES_SEL, 2);
 	wr(v, DRIVER_FEATURES, ~0U);
@@ -288,13 +288,13 @@ static void bad_features_are_refused(void)
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER);
 	accept_features(v, 0, F_LOW);
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER);
-	/* It may think again. */
+	/* The driver may change its choice. */
 	accept_features(v, F_VERSION_1, F_LOW);
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK);
 	unplugged(v);
 }
 
-/* Every set that may be offered with every set that a driver may want. */
+/* Every offered set, with every set that a driver may accept. */
 static void features_are_negotiated(void)
 {
 	static const u64 bits[] = {
@@ -332,7 +332,7 @@ static void driver_brings_it_up(void)
 
 	bring_up(v);
 	tap_equal(seen.starts, 1);
-	/* Another CPU may be interrupted before the start is over. */
+	/* Another CPU may get an interrupt during the start. */
 	tap_equal(seen.interrupt_at_start, 1);
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK);
 	tap_equal(rd(INTERRUPT_STATUS), 1);
@@ -342,7 +342,7 @@ static void driver_brings_it_up(void)
 	tap_equal(v->queue[2].desc, 0x140001000);
 	tap_equal(v->queue[2].driver, 0x240002000);
 	tap_equal(v->queue[2].device, 0x340003000);
-	/* Saying so twice starts nothing twice; bits do not go away. */
+	/* DRIVER_OK twice starts once; status bits stay set. */
 	wr(v, STATUS, S_DRIVER_OK);
 	tap_equal(seen.starts, 1);
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER | S_FEATURES_OK | S_DRIVER_OK);
@@ -369,7 +369,7 @@ static void reset_forgets(void)
 	tap_equal(v->accepted, 0);
 	tap_equal(v->queue[1].desc, 0);
 	tap_check(v->queue[1].kick_fd == kick);
-	/* Again, and it works again. */
+	/* The device works again after it. */
 	wr(v, STATUS, 0);
 	tap_equal(seen.stops, 1);
 	bring_up(v);
@@ -389,7 +389,7 @@ static void early_driver_ok_fails(void)
 	tap_equal(signals(v->call_fd), 1);
 	wr(v, INTERRUPT_ACK, 2);
 	tap_equal(rd(INTERRUPT_STATUS), 0);
-	/* The driver cannot set that bit, nor take it away but by a reset. */
+	/* The driver cannot set that bit, and clears it only by a reset. */
 	wr(v, STATUS, S_ACKNOWLEDGE);
 	tap_check(rd(STATUS) & S_NEEDS_RESET);
 	wr(v, STATUS, 0);
@@ -411,7 +411,7 @@ static void device_that_does_not_start(void)
 	seen.start_err = 0;
 	bring_up(v);
 	tap_check(!(rd(STATUS) & S_NEEDS_RESET));
-	/* And one that fails later. */
+	/* A device that fails later. */
 	signals(v->call_fd);
 	vmm_virtio_fail(v);
 	tap_check(rd(STATUS) & S_NEEDS_RESET);
@@ -527,7 +527,7 @@ static void config_changes_are_told(void)
 	struct vmm_virtio *v = plugged(&plain_ops);
 	u32 generation = rd(CONFIG_GENERATION);
 
-	/* Before there is a driver nobody is interrupted. */
+	/* Without a driver there is no interrupt. */
 	vmm_virtio_config(v, config, sizeof(config));
 	tap_check(rd(CONFIG_GENERATION) != generation);
 	tap_equal(signals(v->call_fd), 0);
@@ -537,12 +537,12 @@ static void config_changes_are_told(void)
 	tap_check(rd(CONFIG_GENERATION) != generation);
 	tap_equal(signals(v->call_fd), 1);
 	tap_equal(rd(INTERRUPT_STATUS), 3);
-	/* One interrupt of a queue's acknowledged takes nothing away. */
+	/* Acknowledging only one of the reasons clears neither. */
 	wr(v, INTERRUPT_ACK, 1);
 	tap_equal(rd(INTERRUPT_STATUS), 3);
 	wr(v, INTERRUPT_ACK, 3);
 	tap_equal(rd(INTERRUPT_STATUS), 1);
-	/* Any width and place; the guest cannot write. */
+	/* Any width and offset; the guest cannot write. */
 	wr(v, CONFIG, ~0U);
 	tap_equal(vmm_virtio_mmio_peek(regs, CONFIG), 0x0807060504030201);
 	tap_equal(vmm_virtio_mmio_peek(regs, CONFIG + 3) & 0xffff, 0x0504);
@@ -551,7 +551,7 @@ static void config_changes_are_told(void)
 	unplugged(v);
 }
 
-/* A driver of before virtio 1.0, as Linux' own is if it meets such a transport. */
+/* A driver of before virtio 1.0, as Linux' on a legacy transport. */
 static void legacy_driver_brings_it_up(void)
 {
 	struct vmm_virtio *v = plugged(&plain_ops);
@@ -583,7 +583,7 @@ static void legacy_driver_brings_it_up(void)
 	tap_equal(seen.starts, 1);
 	tap_equal(v->accepted, F_EVENT_IDX);
 	tap_equal(rd(STATUS), S_ACKNOWLEDGE | S_DRIVER | S_DRIVER_OK);
-	/* What was agreed upon when it started is what counts: there is no FEATURES_OK. */
+	/* The features at the start apply: there is no FEATURES_OK. */
 	wr(v, DRIVER_FEATURES, ~0U);
 	wr(v, DRIVER_FEATURES_SEL, 1);
 	wr(v, DRIVER_FEATURES, ~0U);
@@ -616,20 +616,20 @@ static void legacy_driver_that_is_wrong(void)
 		tap_check(!v->queue[0].ready);
 		tap_equal(rd(QUEUE_PFN), 0);
 	}
-	/* What is not offered is found out when it starts. */
+	/* Features that were not offered are refused at the start. */
 	wr(v, STATUS, 0);
 	wr(v, DRIVER_FEATURES, F_EVENT_IDX);
 	wr(v, STATUS, S_ACKNOWLEDGE | S_DRIVER | S_DRIVER_OK);
 	tap_equal(seen.starts, 0);
 	tap_check(rd(STATUS) & S_NEEDS_RESET);
-	/* Registers of version 2 are not there. */
+	/* Registers of version 2 are missing. */
 	wr(v, STATUS, 0);
 	set_queue(v, 0, 64);
 	tap_check(!v->queue[0].ready);
 	unplugged(v);
 }
 
-/* No sequence of writes may do harm; the sanitizers look on. */
+/* Random writes; the sanitizers detect errors. */
 static void noise(bool legacy)
 {
 	static const u32 values[] = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What of the engine's stand-ins for the kernel is more than a line.
+ * Functions that replace those of the kernel for the virtqueue engine.
  */
 #include "host/log.h"
 #include "virtio/compat/compat.h"
@@ -9,11 +9,11 @@
 static __thread bool warned;
 
 /**
- * vmm_compat_warn - tell of a bug of ours, and remember it for this thread
- * @told: of this place; changed
- * @condition: what should not be true
- * @file: of the place
- * @line: of the place
+ * vmm_compat_warn - report a bug of vmmctl, and remember it for this thread
+ * @told: whether this place was reported; changed
+ * @condition: the condition that should not be true
+ * @file: source file of the place
+ * @line: line of the place
  */
 void vmm_compat_warn(bool *told, const char *condition, const char *file, int line)
 {
@@ -36,10 +36,10 @@ bool vmm_compat_warned(void)
 }
 
 /**
- * vmm_compat_iter - copy from or to user memory, or pass over it
- * @mem: our memory, NULL to pass over user memory
+ * vmm_compat_iter - copy from or to user memory, or skip it
+ * @mem: memory of the caller, NULL to skip user memory
  * @len: bytes; no more are copied than are left in @iter
- * @iter: user memory; moved on
+ * @iter: user memory; advanced
  * @to: whether user memory is written
  *
  * Return: bytes copied

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of the kernel as the virtqueue engine (drivers/virt/ranchu) and a disk's
- * request logic use, for vmmctl: they run here with threads, on guest RAM that is
- * mapped, and a guest may be hostile. So locks are real, and a warning is a message
- * and breaks one device; nothing aborts.
+ * The parts of the kernel's interface that the virtqueue engine (drivers/virt/ranchu) and a disk's
+ * request parser use, for vmmctl. There are several threads, guest RAM is mapped, and a guest may
+ * be hostile: so locks are real, and a warning writes a message and breaks one device; nothing
+ * aborts.
  *
- * linux/ and asm/ beside this file have the names that those sources include; each
- * leads here. Tests of the same sources have a layer of their own
- * (tools/testing/native/shim), which stops at every warning.
+ * linux/ and asm/ beside this file have headers with the names that those sources include; all
+ * include this file. Tests of the same sources have their own headers
+ * (tools/testing/native/shim), which abort at a warning.
  */
 #ifndef VIRTIO_COMPAT_H
 #define VIRTIO_COMPAT_H
@@ -88,7 +88,7 @@ static inline bool is_power_of_2(unsigned long n)
 	return n && !(n & (n - 1));
 }
 
-/* ---- warnings: a bug of ours, told once; see ring.c for what follows ---- */
+/* ---- warnings about bugs of vmmctl, each reported once; ring.c handles them ---- */
 
 void vmm_compat_warn(bool *told, const char *condition, const char *file, int line);
 bool vmm_compat_warned(void);
@@ -115,7 +115,7 @@ struct delayed_work {
 	int unused;
 };
 
-/* The kernel's sort() takes a swap function; all callers leave it to sort(). */
+/* The kernel's sort() has a parameter for a swap function, which all callers leave NULL. */
 static inline void sort(void *base, size_t n, size_t size, int (*cmp)(const void *a, const void *b),
 			void *swap)
 {
@@ -161,12 +161,12 @@ static inline void mutex_unlock(struct mutex *mutex)
 #define lockdep_is_held(mutex) ((void)(mutex), true)
 #define lockdep_assert_held(mutex) ((void)(mutex))
 
-/* Part of structures that are not used here. */
+/* A member of structures that are not used here. */
 typedef struct {
 	int unused;
 } spinlock_t;
 
-/* Readers do not wait for one another; who replaces something waits for all of them. */
+/* Readers do not wait for one another; synchronize_srcu() waits for all readers. */
 struct srcu_struct {
 	pthread_rwlock_t lock;
 };
@@ -218,7 +218,7 @@ static inline void srcu_read_unlock(struct srcu_struct *srcu, int idx)
 #define u64_to_user_ptr(val) ((void *)(uintptr_t)(val))
 #define access_ok(uaddr, len) ((void)(uaddr), (void)(len), true)
 
-/* One access each, where the address is aligned: another side may look meanwhile. */
+/* One access for an aligned address, because the guest may access it concurrently. */
 #define get_user(val, uptr) ({							\
 	const __typeof__(*(uptr)) *from_ = (uptr);				\
 	__typeof__(val) got_ = 0;						\
@@ -292,7 +292,7 @@ static inline int pin_user_pages_fast(unsigned long uaddr, int n, int flags, str
 #define kunmap_local(base) ((void)(base))
 #define unpin_user_pages_dirty_lock(pages, n, dirty) ((void)(pages))
 
-/* Threads here are scheduled as any, and end with the process. */
+/* Threads need no calls to reschedule, and end with the process. */
 #define cond_resched() ((void)0)
 #define fatal_signal_pending(task) false
 

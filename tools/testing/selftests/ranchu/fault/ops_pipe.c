@@ -71,8 +71,8 @@ static int transfer(struct rig *rig, uint32_t cmd, const char *text)
 		memcpy(pipe_mem_hva(&rig->pipe_mem, rig->data, 128), text, strlen(text) + 1);
 	rig->tp.cmd->buffers_count = n;
 	for (i = 0; i < n; i++) {
-		rig->tp.ptrs[i] = rig->data + i * PIPE_PAGE;
-		rig->tp.sizes[i] = text ? strlen(text) + 1 : PIPE_PAGE;
+		rig->tp.ptrs[i] = rig->data + i * HOST_PAGE;
+		rig->tp.sizes[i] = text ? strlen(text) + 1 : HOST_PAGE;
 	}
 	return command(rig, cmd);
 }
@@ -138,7 +138,7 @@ static int op_wake_on(struct rig *rig)
 
 static int dma_command(struct rig *rig, uint32_t cmd, uint64_t gpa)
 {
-	struct goldfish_pipe_dma dma = { .paddr = gpa, .size = PIPE_PAGE };
+	struct goldfish_pipe_dma dma = { .paddr = gpa, .size = HOST_PAGE };
 
 	memcpy((uint8_t *)rig->tp.cmd + GOLDFISH_PIPE_DMA_OFFSET, &dma, sizeof(dma));
 	return command(rig, cmd);
@@ -146,12 +146,12 @@ static int dma_command(struct rig *rig, uint32_t cmd, uint64_t gpa)
 
 static int op_dma_map(struct rig *rig)
 {
-	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data + PIPE_PAGE);
+	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data + HOST_PAGE);
 }
 
 static int op_dma_map_undo(struct rig *rig)
 {
-	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_UNMAPHOST, rig->data + PIPE_PAGE);
+	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_UNMAPHOST, rig->data + HOST_PAGE);
 }
 
 static int op_dma_unmap(struct rig *rig)
@@ -167,17 +167,17 @@ static int op_dma_unmap_undo(struct rig *rig)
 /* Connects, maps a region and has its words added up. */
 static int op_dmatest(struct rig *rig)
 {
-	struct goldfish_pipe_dma dma = { .paddr = rig->data, .size = PIPE_PAGE };
+	struct goldfish_pipe_dma dma = { .paddr = rig->data, .size = HOST_PAGE };
 	int err = connect_to(rig, "pipe:dmatest");
 
 	if (!err)
 		err = op_dma_unmap_undo(rig);
 	if (err)
 		return err;
-	memcpy(pipe_mem_hva(&rig->pipe_mem, rig->data + PIPE_PAGE, sizeof(dma)), &dma,
+	memcpy(pipe_mem_hva(&rig->pipe_mem, rig->data + HOST_PAGE, sizeof(dma)), &dma,
 	       sizeof(dma));
 	rig->tp.cmd->buffers_count = 1;
-	rig->tp.ptrs[0] = rig->data + PIPE_PAGE;
+	rig->tp.ptrs[0] = rig->data + HOST_PAGE;
 	rig->tp.sizes[0] = sizeof(dma);
 	return command(rig, GOLDFISH_PIPE_CMD_WRITE);
 }
@@ -259,13 +259,13 @@ static int op_map_file(struct rig *rig)
 {
 	/* Far from all else, where there is no page table yet. */
 	void *where = (void *)(1ul << 40);
-	volatile uint8_t *at = mmap(where, PIPE_PAGE, PROT_READ | PROT_WRITE,
+	volatile uint8_t *at = mmap(where, HOST_PAGE, PROT_READ | PROT_WRITE,
 				    MAP_SHARED | MAP_FIXED_NOREPLACE, rig->file, 0);
 
 	if (at == MAP_FAILED)
 		return -errno;
-	at[0] = at[PIPE_PAGE - 1];
-	munmap((void *)at, PIPE_PAGE);
+	at[0] = at[HOST_PAGE - 1];
+	munmap((void *)at, HOST_PAGE);
 	return 0;
 }
 

@@ -16,6 +16,8 @@
 #include <linux/ranchu.h>
 #include <linux/vhost_goldfish_pipe.h>
 
+#include "host_page.h"
+
 #define PIPE_DEV_PATH		"/dev/vhost-goldfish-pipe"
 
 /* What the tests put into status: no command answers this much. */
@@ -29,6 +31,7 @@
 /* Reads as 0 in either protocol. */
 #define PIPE_REG_UNUSED		0x40
 
+/* A page of the guests here. */
 #define PIPE_PAGE		4096u
 
 /* Ends the test with a message; the place is the caller's. */

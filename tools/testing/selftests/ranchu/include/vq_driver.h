@@ -21,8 +21,11 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
+#include "host_page.h"
+
 #define VQ_DEV_PATH		"/dev/vhost-ranchu-test"
 #define VQ_RINGS		VHOST_RANCHU_TEST_RINGS
+/* A page of the guests here. */
 #define VQ_PAGE			4096u
 #define VQ_BIT(n)		(1ull << (n))
 

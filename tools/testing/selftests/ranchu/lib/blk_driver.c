@@ -18,7 +18,7 @@
 
 #define SLOT_HEADER	0u
 #define SLOT_STATUS	64u
-#define SLOT_DATA	VQ_PAGE
+#define SLOT_DATA	HOST_PAGE
 #define SLOT_SIZE	(SLOT_DATA + BD_DATA)
 
 /* A free loop device's number, or -errno. */
@@ -113,7 +113,7 @@ static void bd_set_up(struct bd_dev *dev)
 	if (dev->fd < 0)
 		vq_die("%s: %s", BD_PATH, strerror(errno));
 	vq_mem_create(&dev->mem, VQ_MEM_GPA, (BD_SLOTS + 8) * (size_t)SLOT_SIZE);
-	dev->slots = vq_mem_alloc(&dev->mem, BD_SLOTS * (size_t)SLOT_SIZE, VQ_PAGE);
+	dev->slots = vq_mem_alloc(&dev->mem, BD_SLOTS * (size_t)SLOT_SIZE, HOST_PAGE);
 	vq_ioctl(dev->fd, VHOST_SET_OWNER, NULL);
 	vq_ioctl(dev->fd, VHOST_SET_FEATURES, &dev->features);
 	vq_mem_tell(dev->fd, &dev->mem, 1, 1);

@@ -37,7 +37,7 @@ static void pipe_rig(struct rig *rig, enum stage stage)
 	if (stage == OWNED)
 		return;
 	pipe_handshake(dev);
-	rig->data = pipe_mem_alloc(&rig->pipe_mem, STAGES_PAGES * PIPE_PAGE, PIPE_PAGE);
+	rig->data = pipe_mem_alloc(&rig->pipe_mem, STAGES_PAGES * HOST_PAGE, HOST_PAGE);
 	pipe_prepare(dev, &rig->tp, STAGES_PIPE_ID, PIPE_DRIVER_BUFFERS);
 	if (stage == BUSY)
 		pipe_connect(dev, &rig->tp, STAGES_PIPE_ID, "pipe:pingpong");
@@ -46,7 +46,7 @@ static void pipe_rig(struct rig *rig, enum stage stage)
 	rig->services = services_open(dev);
 	services_add(rig->services, "svc");
 	pipe_connect(dev, &rig->tp, STAGES_PIPE_ID, "pipe:svc");
-	if (pipe_dma(&rig->tp, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data, PIPE_PAGE))
+	if (pipe_dma(&rig->tp, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data, HOST_PAGE))
 		pipe_die("DMA_MAPHOST");
 }
 

@@ -116,12 +116,12 @@ void vq_ring_create(struct vq_ring *ring, struct vq_mem *mem, uint64_t features,
 	ring->packed = features & VQ_BIT(VIRTIO_F_RING_PACKED);
 	ring->tables = features & VQ_INDIRECT;
 	/* Each part has pages of its own, to be taken away. */
-	ring->desc = vq_mem_alloc(mem, vq_desc_size(ring), VQ_PAGE);
-	ring->driver = vq_mem_alloc(mem, vq_driver_size(ring), VQ_PAGE);
-	ring->device = vq_mem_alloc(mem, vq_device_size(ring), VQ_PAGE);
+	ring->desc = vq_mem_alloc(mem, vq_desc_size(ring), HOST_PAGE);
+	ring->driver = vq_mem_alloc(mem, vq_driver_size(ring), HOST_PAGE);
+	ring->device = vq_mem_alloc(mem, vq_device_size(ring), HOST_PAGE);
 	ring->table_gpa = vq_mem_alloc(mem, VQ_TABLES * VQ_TABLE_DESCS *
-				       sizeof(struct vring_desc), VQ_PAGE);
-	ring->echo_gpa = vq_mem_alloc(mem, 2 * VQ_CELL, VQ_PAGE);
+				       sizeof(struct vring_desc), HOST_PAGE);
+	ring->echo_gpa = vq_mem_alloc(mem, 2 * VQ_CELL, HOST_PAGE);
 	ring->ids = calloc(num, sizeof(*ring->ids));
 	if (!ring->ids)
 		vq_die("no memory");

@@ -97,7 +97,7 @@ uint64_t vq_mem_host(const struct vq_mem *mem, uint64_t gpa)
 
 static size_t whole_pages(size_t size)
 {
-	return (size + VQ_PAGE - 1) & ~(size_t)(VQ_PAGE - 1);
+	return (size + HOST_PAGE - 1) & ~(HOST_PAGE - 1);
 }
 
 void vq_mem_protect(const struct vq_mem *mem, uint64_t gpa, size_t size, int prot)

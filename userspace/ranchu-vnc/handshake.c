@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How viewers come in. Whoever can reach a port can say anything before the password, and
- * the library waits for the rest of what somebody has begun to say, seconds for each byte,
- * while nobody else is served. So it hears of a connection's next step when that is there
- * as a whole.
+ * Handshakes of viewers. A client can send anything before the password, and the library
+ * waits for the rest of an incomplete message, seconds for each byte, while no other client
+ * is served. So the library is only called for messages that have arrived completely.
  *
- * The library also takes a new connection for a WebSocket if it looks like one, and waits
- * for that as well. It is given a socket of our own that looks like a viewer; then the
- * connection takes that one's place.
+ * The library also checks whether a new connection is a WebSocket, and waits for its first
+ * bytes. It is given one end of a socket pair instead, with the bytes of a VNC viewer; then
+ * the client's connection replaces that end, by dup3().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,19 +19,22 @@
 
 #include "ranchu_vnc.h"
 
-static const char looks[] = { 'R', 'F', 'B', ' ' };
+static const char rfb_prefix[] = { 'R', 'F', 'B', ' ' };
 
 /**
- * vnc_door_open - make the socket that new connections look like
- * @door: filled: what the library sees, and the other end; both are the caller's
+ * vnc_handshake_open - make the socket pair for new connections
+ * @pair: filled: the library's end, and the other one; the caller closes both
  *
  * Return: 0, or -errno
  */
-int vnc_door_open(int door[2])
+int vnc_handshake_open(int pair[2])
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, door))
+	ssize_t n;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	return send(door[1], looks, sizeof(looks), MSG_NOSIGNAL) == sizeof(looks) ? 0 : -EIO;
+	n = send(pair[1], rfb_prefix, sizeof(rfb_prefix), MSG_NOSIGNAL);
+	return n == sizeof(rfb_prefix) ? 0 : -EIO;
 }
 
 static void client_end(rfbClientPtr client)
@@ -41,43 +43,43 @@ static void client_end(rfbClientPtr client)
 	rfbClientConnectionGone(client);
 }
 
-/* What the library has said to our socket is said to @fd, and @own becomes the same file. */
-static bool client_move(const int door[2], int fd, int own)
+/* Sends to @fd what the library has written to the pair, and makes @own the same file. */
+static bool client_move(const int pair[2], int fd, int own)
 {
 	char version[sz_rfbProtocolVersionMsg];
-	ssize_t n = recv(door[1], version, sizeof(version), MSG_DONTWAIT);
+	ssize_t n = recv(pair[1], version, sizeof(version), MSG_DONTWAIT);
 	int one = 1;
 
-	/* A Unix socket has no such option. */
+	/* Fails for a Unix socket, which has no such option. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return n == sizeof(version) && !fcntl(fd, F_SETFL, O_NONBLOCK) &&
 	       send(fd, version, n, MSG_NOSIGNAL) == n && dup3(fd, own, O_CLOEXEC) >= 0;
 }
 
 /**
- * vnc_door_enter - make a connection a viewer's
+ * vnc_handshake_start - add a connection as a viewer
  * @rfb: the library's server
- * @door: see vnc_door_open()
- * @fd: the connection; is closed where nothing comes of it
+ * @pair: see vnc_handshake_open()
+ * @fd: the connection; always closed, since the client gets a duplicate
  */
-void vnc_door_enter(rfbScreenInfoPtr rfb, const int door[2], int fd)
+void vnc_handshake_start(rfbScreenInfoPtr rfb, const int pair[2], int fd)
 {
-	int own = fcntl(door[0], F_DUPFD_CLOEXEC, 0);
+	int own = fcntl(pair[0], F_DUPFD_CLOEXEC, 0);
 	rfbClientPtr client = own >= 0 ? rfbNewClient(rfb, own) : NULL;
 	char rest[64];
 
-	if (client && !client_move(door, fd, own))
+	if (client && !client_move(pair, fd, own))
 		client_end(client);
-	/* Where memory is short, the library leaves it open. */
+	/* Without memory, the library leaves it open. */
 	if (!client && own >= 0 && fcntl(own, F_GETFD) >= 0)
 		close(own);
 	close(fd);
-	/* Of one that was not wanted. */
-	while (recv(door[1], rest, sizeof(rest), MSG_DONTWAIT) > 0)
+	/* Drops what the library has sent to a refused client. */
+	while (recv(pair[1], rest, sizeof(rest), MSG_DONTWAIT) > 0)
 		;
 }
 
-/* How far somebody has come; -1 for who is in, or has said the password and is not sent away. */
+/* Returns a client's handshake step; -1 for one that has finished or given the password. */
 static int steps(const rfbClientRec *client)
 {
 	switch (client->state) {
@@ -93,21 +95,21 @@ static int steps(const rfbClientRec *client)
 }
 
 /**
- * vnc_door_make_room - send away who has not come in so far
+ * vnc_handshake_drop - disconnect a client in its handshake
  * @rfb: the library's server
  *
- * It is one of those that have said least, the oldest of them: somebody may be typing the
+ * It is the oldest one of the earliest step, because a user may be typing the
  * password for a while.
  *
- * Return: whether there was one
+ * Return: whether there was such a client
  */
-bool vnc_door_make_room(rfbScreenInfoPtr rfb)
+bool vnc_handshake_drop(rfbScreenInfoPtr rfb)
 {
 	rfbClientIteratorPtr clients = rfbGetClientIterator(rfb);
 	rfbClientPtr who = NULL;
 	rfbClientPtr client;
 
-	/* The newest comes first. */
+	/* The list begins with the newest. */
 	while ((client = rfbClientIteratorNext(clients))) {
 		if (steps(client) >= 0 && (!who || steps(client) <= steps(who)))
 			who = client;
@@ -118,7 +120,7 @@ bool vnc_door_make_room(rfbScreenInfoPtr rfb)
 	return who;
 }
 
-/* Bytes of what a viewer says next, until it has come in; then what it says is its affair. */
+/* Returns the size of a client's next handshake message; 1 when it has finished. */
 static ssize_t step_bytes(const rfbClientRec *client)
 {
 	switch (client->state) {
@@ -131,7 +133,7 @@ static ssize_t step_bytes(const rfbClientRec *client)
 	}
 }
 
-/* Whether the library can do something with a viewer without waiting for it. */
+/* Returns whether the library can serve a client without waiting for it. */
 static bool step_is_whole(const rfbClientRec *client)
 {
 	struct pollfd end = { .fd = client->sock, .events = POLLRDHUP };
@@ -142,15 +144,15 @@ static bool step_is_whole(const rfbClientRec *client)
 	if (need == 1)
 		return true;
 	n = recv(client->sock, bytes, need, MSG_PEEK | MSG_DONTWAIT);
-	/* There is nothing to wait for either where no more can come. */
+	/* At the end of the connection no more can come. */
 	return n == need || poll(&end, 1, 0) > 0;
 }
 
 /**
- * vnc_door_watch - have the library look only at those that it need not wait for
+ * vnc_handshake_watch - have the library read only complete messages
  * @rfb: the library's server
  */
-void vnc_door_watch(rfbScreenInfoPtr rfb)
+void vnc_handshake_watch(rfbScreenInfoPtr rfb)
 {
 	rfbClientIteratorPtr clients = rfbGetClientIterator(rfb);
 	rfbClientPtr client;

@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Disks in snapshots: a guest goes on with what a disk was, whatever it has written since,
+ * and clones write each for themselves; by copies that share blocks where the file system of
+ * /tmp has them, and by overlays elsewhere. What is torn or made to harm is refused.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/image.h"
+#include "host/overlay.h"
+#include "tests/snapshot/snapshot_lib.h"
+#include "tests/tap.h"
+
+#define SIZE	(2 * MIB + 700)	/* of an image: its last sector is not whole */
+#define AT	(MIB + 8192)	/* where guests write */
+#define SECTOR	512
+
+static char image[96];		/* of the disk */
+static char folder[64];		/* where that is, as the other one's */
+
+/**
+ * struct guest - a VM, as far as it has disks
+ * @cfg: its command line
+ * @images: its images
+ */
+struct guest {
+	struct vmm_config cfg;
+	struct vmm_images images;
+};
+
+static void guest_init(struct guest *guest)
+{
+	*guest = (struct guest){ .cfg = {
+		.memory = RAM, .cpus = 1, .directory = "/", .disks = 2, .from = dir,
+		.disk = {
+			{ .path = image, .block_size = 512 },
+			{ .path = "/dev/null", .readonly = true },
+		},
+	} };
+}
+
+static void image_make(void)
+{
+	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	tap_equal(ftruncate(fd, SIZE), 0);
+	tap_equal(pwrite(fd, "begin", 5, 0), 5);
+	tap_equal(pwrite(fd, "first", 5, AT), 5);
+	tap_equal(pwrite(fd, "end", 3, SIZE - 3), 3);
+	close(fd);
+}
+
+static bool guest_boots(struct guest *guest)
+{
+	guest_init(guest);
+	return tap_equal(vmm_images_lock(&guest->images, &guest->cfg), 0);
+}
+
+/* As a device does it. */
+static void guest_writes(struct guest *guest, const char *text, u64 at)
+{
+	const struct vmm_image_copy *copy = guest->images.copy[0];
+	char sector[SECTOR] = { 0 };
+
+	snprintf(sector, sizeof(sector), "%s", text);
+	tap_equal(pwrite(guest->images.fd[0], sector, SECTOR, at), SECTOR);
+	if (copy && copy->overlay)
+		vmm_overlay_mark(copy->overlay, at / SECTOR, 1);
+	/* Later is another time, by whatever clock. */
+	usleep(10000);
+}
+
+static bool guest_reads(const struct guest *guest, const char *text, u64 at)
+{
+	const struct vmm_image_copy *copy = guest->images.copy[0];
+	u8 sector[SECTOR] = { 0 };
+
+	at -= at % SECTOR;
+	if (copy && copy->overlay)
+		tap_equal(vmm_overlay_read(copy->overlay, sector, SECTOR, at), 0);
+	else
+		tap_equal(pread(guest->images.fd[0], sector, SECTOR, at), SECTOR);
+	if (!memcmp(sector, text, strlen(text)))
+		return true;
+	tap_context("'%.10s' and not '%s'", sector, text);
+	return false;
+}
+
+static void guest_ends(struct guest *guest)
+{
+	vmm_images_unlock(&guest->images);
+	vmm_snapshot_close(guest->cfg.snapshot);
+	guest->cfg.snapshot = NULL;
+}
+
+/* Without KVM the states of the VM cannot be told: what comes before them can. */
+static struct vmm_saving *saving_of(struct guest *guest, struct vmm_snapshot_files *files,
+				    const char *name)
+{
+	struct vmm_saving *saving;
+
+	files->state = memfd_create("state", 0);
+	files->ram = memfd_create("ram", 0);
+	/* What was there is maybe the disk of this guest: a snapshot's files are new ones. */
+	if (name)
+		unlink(path_of(name));
+	files->disk[0] = name ? open(path_of(name), O_RDWR | O_CREAT | O_EXCL, 0600) : 0;
+	vm.cfg = &guest->cfg;
+	vm.vcpus = 0;
+	saving = vmm_saving_create(&vm, &guest->images, files);
+	hear();
+	vmm_saving_state(saving);
+	heard();
+	return saving;
+}
+
+static void saving_end(struct vmm_saving *saving, struct vmm_snapshot_files *files)
+{
+	vmm_saving_free(saving);
+	close(files->state);
+	close(files->ram);
+	if (files->disk[0])
+		close(files->disk[0]);
+}
+
+/* What the program that saves adds. */
+static void image_finish(json_t *about, int fd)
+{
+	json_t *disk = json_object_get(about, "disk");
+	u64 mtime;
+	u32 sum;
+
+	tap_equal(vmm_ram_sum(fd, SIZE, &sum), 0);
+	tap_check(disk && !json_object_set_new(disk, "crc32", json_integer(sum)));
+	if (!vmm_manifest_number(about, "mtime", INT64_MAX, &mtime)) {
+		struct timespec times[2] = {
+			{ .tv_nsec = UTIME_OMIT },
+			{ mtime / 1000000000, mtime % 1000000000 },
+		};
+
+		tap_equal(futimens(fd, times), 0);
+	}
+}
+
+/* A snapshot in @dir, of which the disks are the guest's. */
+static void guest_is_saved(struct guest *guest)
+{
+	struct vmm_snapshot_files files = { 0 };
+	struct vmm_saving *saving = saving_of(guest, &files, "disk-0");
+	struct vmm_ram_job job = { .mem = &vm.mem, .id = { 7 } };
+	json_t *said_body, *images, *body;
+	int state;
+
+	tap_equal(vmm_saving_ram(saving), 0);
+	said_body = vmm_saving_body(saving);
+	images = json_object_get(said_body, "images");
+	tap_equal(json_array_size(images), 2);
+	image_finish(json_array_get(images, 0), files.disk[0]);
+	/* The other is only read. */
+	tap_check(!json_object_get(json_array_get(images, 1), "disk"));
+	saving_end(saving, &files);
+	state = open(path_of(VMM_SNAPSHOT_STATE), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	job.fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	body = snapshot_write(&job, state);
+	json_object_set(body, "images", images);
+	manifest_write(body);
+	json_decref(body);
+	json_decref(said_body);
+	close(job.fd);
+	close(state);
+}
+
+/* As main.c has it; what it notes is in @said. */
+static int guest_goes_on(struct guest *guest, bool clone)
+{
+	struct vmm_image_past past[VMM_DISKS];
+	int err;
+
+	guest_init(guest);
+	guest->cfg.clone = clone;
+	hear();
+	guest->cfg.snapshot = vmm_snapshot_open(dir);
+	err = guest->cfg.snapshot ? 0 : -EINVAL;
+	if (!err) {
+		vmm_snapshot_disks(guest->cfg.snapshot, past);
+		err = vmm_images_copy(&guest->images, &guest->cfg, past, VMM_DISKS);
+	}
+	if (!err)
+		err = vmm_images_lock(&guest->images, &guest->cfg);
+	heard();
+	return err;
+}
+
+/* What @body says of the disk. */
+static json_t *image_in(const json_t *body)
+{
+	return json_array_get(json_object_get(body, "images"), 0);
+}
+
+static bool image_is_the_same(const struct guest *guest)
+{
+	return !vmm_image_same(&guest->images, 0,
+			       image_in(vmm_snapshot_body(guest->cfg.snapshot)), image);
+}
+
+static bool begin(void)
+{
+	struct guest guest;
+
+	image_make();
+	if (!guest_boots(&guest))
+		return false;
+	guest_is_saved(&guest);
+	guest_writes(&guest, "later", AT);
+	tap_check(guest_reads(&guest, "later", AT));
+	guest_ends(&guest);
+	return tap_check(opens());
+}
+
+/* ---- the same VM goes on ---- */
+
+static void a_disk_goes_on_as_it_was(void)
+{
+	struct guest guest;
+	unsigned int i;
+
+	if (!begin())
+		return;
+	for (i = 0; i < 2; i++) {
+		tap_context("time %u", i);
+		if (!tap_equal(guest_goes_on(&guest, false), 0))
+			return;
+		tap_check(strstr(said, "is not as it was:"));
+		tap_check(guest_reads(&guest, "first", AT) && guest_reads(&guest, "begin", 0));
+		tap_check(guest_reads(&guest, "", 8192) && image_is_the_same(&guest));
+		guest_writes(&guest, "mine", AT);
+		tap_check(guest_reads(&guest, "mine", AT));
+		guest_ends(&guest);
+	}
+	/* The image has what was written to it, and the snapshot is whole. */
+	tap_equal(guest_boots(&guest), true);
+	tap_check(guest_reads(&guest, "later", AT));
+	guest_ends(&guest);
+	tap_check(opens());
+}
+
+/* It is used itself: what the guest writes stays. */
+static void an_image_that_is_as_it_was_goes_on(void)
+{
+	struct guest guest, other;
+
+	image_make();
+	if (!guest_boots(&guest))
+		return;
+	guest_is_saved(&guest);
+	guest_ends(&guest);
+	tap_equal(guest_goes_on(&guest, false), 0);
+	tap_check(!*said && !guest.images.copy[0] && image_is_the_same(&guest));
+	/* Somebody else has the image: this one goes on beside. */
+	tap_equal(guest_goes_on(&other, false), 0);
+	tap_check(other.images.copy[0] && guest_reads(&other, "first", AT));
+	guest_ends(&other);
+	guest_writes(&guest, "kept", AT);
+	guest_ends(&guest);
+	tap_check(guest_boots(&guest) && guest_reads(&guest, "kept", AT));
+	guest_ends(&guest);
+}
+
+static void image_restore(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "cp -p --sparse=always %s %s", path_of("disk-0"), image);
+	tap_equal(system(command), 0);
+}
+
+/* A copy of the snapshot's disk, with its time, is what the image was. */
+static void an_image_is_put_back_by_a_copy(void)
+{
+	struct guest guest;
+
+	if (!begin())
+		return;
+	image_restore();
+	tap_equal(guest_goes_on(&guest, false), 0);
+	tap_check(!guest.images.copy[0] && guest_reads(&guest, "first", AT));
+	guest_ends(&guest);
+}
+
+/* ---- clones ---- */
+
+static void clones_write_each_for_themselves(void)
+{
+	struct guest guest[3];
+	char text[16];
+	unsigned int i;
+
+	if (!begin())
+		return;
+	/* Nobody needs the image any more. */
+	unlink(image);
+	for (i = 0; i < ARRAY_SIZE(guest); i++) {
+		tap_context("clone %u", i);
+		if (!tap_equal(guest_goes_on(&guest[i], true), 0) ||
+		    !tap_check(guest[i].images.copy[0]))
+			return;
+		tap_check(!guest[i].images.copy[0]->overlay == !strstr(said, "no reflinks"));
+		printf("# clone %u: %s\n", i, guest[i].images.copy[0]->overlay ?
+		       "an overlay" : "blocks are shared");
+		tap_check(guest_reads(&guest[i], "first", AT));
+		snprintf(text, sizeof(text), "of %u", i);
+		guest_writes(&guest[i], text, AT);
+	}
+	for (i = 0; i < ARRAY_SIZE(guest); i++) {
+		snprintf(text, sizeof(text), "of %u", i);
+		tap_check(guest_reads(&guest[i], text, AT) && guest_reads(&guest[i], "begin", 0));
+	}
+	/* While there is one, the snapshot's disk can be read, and by no guest written to. */
+	guest_ends(&guest[0]);
+	hear();
+	tap_equal(vmm_image_open(path_of("disk-0"), false, false), -EAGAIN);
+	heard();
+	i = vmm_image_open(path_of("disk-0"), true, false);
+	tap_check((int)i >= 0);
+	close(i);
+	guest_ends(&guest[1]);
+	guest_ends(&guest[2]);
+	i = vmm_image_open(path_of("disk-0"), false, false);
+	tap_check((int)i >= 0);
+	/* And if a guest writes to it, no clone starts. */
+	tap_check(guest_goes_on(&guest[0], true) < 0 && strstr(said, "somebody writes"));
+	guest_ends(&guest[0]);
+	close(i);
+	tap_check(opens());
+}
+
+/* What is in two files becomes one, with its holes, and is no image that could be met. */
+static void a_clone_is_saved(void)
+{
+	struct guest guest;
+	struct stat st;
+
+	if (!begin() || !tap_equal(guest_goes_on(&guest, true), 0))
+		return;
+	guest_writes(&guest, "clone", 4096);
+	guest_writes(&guest, "more", AT + SECTOR);
+	/* Far from anything that was there. */
+	guest_writes(&guest, "alone", 640 * KIB);
+	guest_is_saved(&guest);
+	guest_ends(&guest);
+	tap_check(opens());
+	tap_check(!stat(path_of("disk-0"), &st) && st.st_size == SIZE &&
+		  st.st_blocks * 512ULL < SIZE / 4);
+	if (!tap_equal(guest_goes_on(&guest, false), 0))
+		return;
+	tap_check(!json_object_get(image_in(vmm_snapshot_body(guest.cfg.snapshot)), "mtime"));
+	tap_check(guest.images.copy[0] && guest_reads(&guest, "clone", 4096));
+	tap_check(guest_reads(&guest, "alone", 640 * KIB));
+	tap_check(guest_reads(&guest, "first", AT) && guest_reads(&guest, "more", AT + SECTOR));
+	guest_ends(&guest);
+}
+
+/* A snapshot of an older vmmctl: its disk is the image, if that is as it was. */
+static void a_snapshot_without_disks(void)
+{
+	struct vmm_image_past past = { .fd = -1 };
+	struct guest guest;
+
+	image_make();
+	guest_init(&guest);
+	tap_equal(vmm_images_copy(&guest.images, &guest.cfg, &past, 1), 0);
+	tap_check(!guest.images.copy[0]);
+	guest.cfg.clone = true;
+	hear();
+	tap_equal(vmm_images_copy(&guest.images, &guest.cfg, &past, 1), 0);
+	heard();
+	tap_equal(vmm_images_lock(&guest.images, &guest.cfg), 0);
+	guest_writes(&guest, "mine", AT);
+	tap_check(guest_reads(&guest, "mine", AT) && guest_reads(&guest, "begin", 0));
+	hear();
+	tap_equal(vmm_image_open(image, false, false), -EAGAIN);
+	heard();
+	guest_ends(&guest);
+	tap_check(guest_boots(&guest) && guest_reads(&guest, "first", AT));
+	guest_ends(&guest);
+}
+
+/* ---- files that are wrong, and files that cannot be written ---- */
+
+static void torn_disks_are_refused(void)
+{
+	char *disk;
+
+	if (!begin())
+		return;
+	disk = strdup(path_of("disk-0"));
+	tap_equal(truncate(disk, SIZE - 1), 0);
+	tap_check(refused("disk-0 does not have"));
+	tap_equal(truncate(disk, SIZE + 1), 0);
+	tap_check(refused("disk-0 does not have"));
+	tap_equal(truncate(disk, SIZE), 0);
+	/* The last byte is another one now: that is found when it is looked for. */
+	hear();
+	tap_check(!opens());
+	heard();
+	tap_check(strstr(said, "disk-0 does not have the checksum"));
+	unlink(disk);
+	tap_check(refused("cannot open disk-0"));
+	tap_equal(symlink(image, disk), 0);
+	tap_check(refused("cannot open disk-0"));
+	unlink(disk);
+	tap_equal(mkfifo(disk, 0600), 0);
+	tap_check(refused("disk-0 does not have"));
+	unlink(disk);
+	free(disk);
+}
+
+static void wrong_words_of_disks_are_refused(void)
+{
+	static const char *const words[] = {
+		"{}", "[]", "1", "\"disk-0\"", "{\"size\": -1, \"crc32\": 0}",
+		"{\"size\": 2097852}", "{\"size\": \"2097852\", \"crc32\": 0}",
+		"{\"size\": 2097852, \"crc32\": 4294967296}",
+		"{\"size\": 9223372036854775807, \"crc32\": 0}",
+	};
+	struct vmm_snapshot *snapshot;
+	json_t *body, *images;
+	unsigned int i;
+
+	if (!begin())
+		return;
+	snapshot = vmm_snapshot_open(dir);
+	body = json_deep_copy(vmm_snapshot_body(snapshot));
+	vmm_snapshot_close(snapshot);
+	images = json_object_get(body, "images");
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		tap_context("%s", words[i]);
+		json_object_set_new(json_array_get(images, 0), "disk",
+				    json_loads(words[i], JSON_DECODE_ANY, NULL));
+		manifest_write(body);
+		tap_check(refused(i + 1 < ARRAY_SIZE(words) ? "images.disk" : "disk-0"));
+	}
+	/* More disks than there can be. */
+	json_array_clear(images);
+	for (i = 0; i < VMM_DISKS; i++)
+		json_array_append_new(images, json_object());
+	json_array_append_new(images, json_pack("{s:{s:i, s:i}}", "disk", "size", 1, "crc32", 0));
+	manifest_write(body);
+	tap_check(refused("images.disk"));
+	json_decref(body);
+}
+
+static void a_full_disk_and_an_end_are_errors(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit little = { 65536, RLIM_INFINITY };
+	struct vmm_snapshot_files files = { 0 };
+	struct vmm_saving *saving;
+	struct guest guest;
+
+	image_make();
+	if (!guest_boots(&guest))
+		return;
+	saving = saving_of(&guest, &files, "disk-0");
+	setrlimit(RLIMIT_FSIZE, &little);
+	hear();
+	tap_check(vmm_saving_ram(saving) < 0);
+	heard();
+	setrlimit(RLIMIT_FSIZE, &all);
+	tap_check(strstr(said, "snapshot: disk-0: File too large") ||
+		  strstr(said, "snapshot: ram: File too large"));
+	/* Whoever ends the VM does not wait for its disks. */
+	vmm_saving_stop(saving);
+	hear();
+	tap_check(vmm_saving_ram(saving) < 0);
+	heard();
+	tap_check(strstr(said, "Operation canceled"));
+	saving_end(saving, &files);
+	guest_ends(&guest);
+}
+
+/* Who saves is older, and gives no file: a VM's own disk would be lost. */
+static void a_clone_is_not_saved_without_its_disk(void)
+{
+	struct vmm_snapshot_files files = { 0 };
+	struct vmm_saving *saving;
+	struct guest guest;
+	json_t *body;
+
+	if (!begin() || !tap_equal(guest_goes_on(&guest, true), 0))
+		return;
+	saving = saving_of(&guest, &files, NULL);
+	tap_check(strstr(said, "no file for the private copy of disk 0"));
+	saving_end(saving, &files);
+	guest_ends(&guest);
+	/* A disk that has an image is known again by that. */
+	if (!guest_boots(&guest))
+		return;
+	saving = saving_of(&guest, &files, NULL);
+	body = vmm_saving_body(saving);
+	tap_check(json_object_get(image_in(body), "mtime"));
+	tap_check(!json_object_get(image_in(body), "disk"));
+	json_decref(body);
+	tap_equal(vmm_saving_ram(saving), 0);
+	saving_end(saving, &files);
+	guest_ends(&guest);
+}
+
+static const struct tap_case cases[] = {
+	{ "a disk goes on as it was, however often", a_disk_goes_on_as_it_was },
+	{ "an image that is as it was goes on", an_image_that_is_as_it_was_goes_on },
+	{ "an image is put back by a copy", an_image_is_put_back_by_a_copy },
+	{ "clones write each for themselves", clones_write_each_for_themselves },
+	{ "a clone is saved", a_clone_is_saved },
+	{ "a snapshot without disks", a_snapshot_without_disks },
+	{ "torn disks are refused", torn_disks_are_refused },
+	{ "wrong words of disks are refused", wrong_words_of_disks_are_refused },
+	{ "a full disk and an end are errors", a_full_disk_and_an_end_are_errors },
+	{ "a clone is not saved without its disk", a_clone_is_not_saved_without_its_disk },
+};
+
+int main(void)
+{
+	int code;
+
+	signal(SIGXFSZ, SIG_IGN);
+	snprintf(folder, sizeof(folder), "/tmp/ranchu-disks.XXXXXX");
+	if (!mkdtemp(folder) || !snapshot_vm())
+		return 1;
+	snprintf(image, sizeof(image), "%s/image", folder);
+	code = tap_run(cases, ARRAY_SIZE(cases));
+	unlink(image);
+	rmdir(folder);
+	snapshot_remove();
+	vmm_mem_destroy(&vm.mem);
+	return code;
+}
