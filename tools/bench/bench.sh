@@ -11,7 +11,8 @@
 #	adb, blk	in an emulated host whose clock counts instructions
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
-#	stream, gpu	in an emulated host, as pipe, without the wall clock
+#	stream	in an emulated host, as pipe, without the wall clock
+#	gpu	likewise; its pictures in four more, its fuzz targets on this machine
 #	reach	in emulated hosts, one for each kernel; its costs as adb
 #	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
 #	vmm	in an emulated host; its fuzz targets on this machine
@@ -83,6 +84,18 @@ figure() {
 	fi
 	printf '  %-32s %10s   floor: %s\n' "$1" "$2" "${FLOORS[$1]}"
 	FIGURES+=("FIGURE $1=$2")
+}
+
+# all_figures AREA: counts floors without a figure as missing.
+all_figures() {
+	local key
+
+	for key in "${!FLOORS[@]}"; do
+		[[ $key = "$1".* ]] || continue
+		[[ " ${FIGURES[*]}" = *" $key="* ]] && continue
+		say "$key: there is no figure"
+		missing=$((missing + 1))
+	done
 }
 
 # ratio A B: empty unless both are numbers and B is not 0.

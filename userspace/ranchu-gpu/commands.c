@@ -397,8 +397,8 @@ static int run(struct gpu *gpu, const struct gpu_request *request, bool cursor)
 		return GPU_LATER;
 	if (err > LATER)
 		return err;
-	/* A failed command needs no fence. */
-	if (!err && request->fence && le32toh(any.hdr.flags) & VIRTIO_GPU_FLAG_FENCE)
+	/* A failed command needs no fence, and neither does a cursor command. */
+	if (!err && request->fence && !cursor && le32toh(any.hdr.flags) & VIRTIO_GPU_FLAG_FENCE)
 		gpu_fence_make(gpu, &any.hdr, request->fence);
 	return answer_status(request, &any.hdr, err);
 }
@@ -480,12 +480,14 @@ int gpu_answer(struct gpu *gpu, const struct gpu_request *request, const void *d
 void gpu_init(struct gpu *gpu)
 {
 	gpu->memory = 0;
+	gpu->copied = 0;
 	gpu->resources = 0;
 	memset(gpu->table, 0, sizeof(gpu->table));
 	memset(gpu->scanout, 0, sizeof(gpu->scanout));
 	gpu->three_d = false;
 	gpu->context_init = false;
 	gpu->contexts = 0;
+	gpu->drawn = 1;
 	gpu->fences = 0;
 	gpu->commands = NULL;
 	gpu->commands_size = 0;

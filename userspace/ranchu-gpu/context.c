@@ -71,6 +71,8 @@ int gpu_context_create(struct gpu *gpu, const struct virtio_gpu_ctx_create *in)
  * @gpu: the device
  * @id: its number, not trusted
  *
+ * Requests that wait for fences on the context's timelines are returned.
+ *
  * Return: 0, or -ESRCH
  */
 int gpu_context_destroy(struct gpu *gpu, u32 id)
@@ -81,6 +83,8 @@ int gpu_context_destroy(struct gpu *gpu, u32 id)
 		return index;
 	gpu->renderer->ops->context_destroy(gpu->renderer, id);
 	gpu->context[index] = gpu->context[--gpu->contexts];
+	if (gpu->renderer->ended)
+		gpu->renderer->ended(gpu->renderer->done_arg, id);
 	return 0;
 }
 
@@ -159,6 +163,7 @@ int gpu_context_submit(struct gpu *gpu, u32 id, const struct gpu_request *reques
 		return -ENOMEM;
 	if (vmm_iov_read(request->out, request->n_out, offset, gpu->commands, size) != size)
 		return -EINVAL;
+	gpu->drawn++;
 	return gpu->renderer->ops->submit(gpu->renderer, id, gpu->commands, size);
 }
 
@@ -201,6 +206,7 @@ bool gpu_fence_make(struct gpu *gpu, const struct virtio_gpu_ctrl_hdr *hdr,
 	if (on_ring && (hdr->ring_idx >= GPU_RINGS ||
 			!gpu_context_there(gpu, le32toh(hdr->ctx_id))))
 		return false;
+	on_ring = on_ring && !gpu->renderer->ops->in_order;
 	*fence = (struct gpu_fence){
 		.on_ring = on_ring, .context = on_ring ? le32toh(hdr->ctx_id) : 0,
 		.ring = on_ring ? hdr->ring_idx : 0, .number = ++gpu->fences,

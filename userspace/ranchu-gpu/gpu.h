@@ -105,7 +105,7 @@ struct gpu_resource {
  * @y: row on the screen
  * @hot_x: column of the hot spot
  * @hot_y: row of the hot spot
- * @pixels: copy of its pixels
+ * @pixels: copy of its pixels: blue, green, red and alpha
  */
 struct gpu_cursor {
 	bool shown;
@@ -120,11 +120,13 @@ struct gpu_cursor {
  * struct gpu_scanout - a screen
  * @resource: the resource that it shows, or NULL
  * @rect: the part of the resource that is shown
+ * @read_at: value of gpu->drawn when all of @rect was last read from the renderer; 0 for never
  * @cursor: the cursor on top
  */
 struct gpu_scanout {
 	struct gpu_resource *resource;
 	struct gpu_rect rect;
+	u64 read_at;
 	struct gpu_cursor cursor;
 };
 
@@ -180,11 +182,13 @@ struct gpu_display_ops {
  * @scanouts: number of screens that the front end has reported to the guest
  * @memory_max: limit of @memory
  * @memory: bytes of all resources
+ * @copied: bytes of pixels that were copied from the guest's memory or the renderer
  * @resources: number of resources
  * @table: hash table of resources by number
  * @scanout: the first @scanouts are valid
  * @context: numbers of the contexts
  * @contexts: number of contexts
+ * @drawn: number of requests that may have changed the renderer's pixels, plus 1
  * @fences: number of fences so far
  * @commands: buffer for a copy of commands, or NULL
  * @commands_size: bytes of @commands
@@ -201,11 +205,13 @@ struct gpu {
 	unsigned int scanouts;
 	u64 memory_max;
 	u64 memory;
+	u64 copied;
 	unsigned int resources;
 	struct gpu_resource *table[GPU_RESOURCES];
 	struct gpu_scanout scanout[GPU_SCANOUTS];
 	u32 context[GPU_CONTEXTS];
 	unsigned int contexts;
+	u64 drawn;
 	u64 fences;
 	void *commands;
 	u32 commands_size;
@@ -249,6 +255,7 @@ int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r);
 void gpu_pixels_free(struct gpu *gpu, struct gpu_resource *r);
 int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect);
 void gpu_resource_row(const struct gpu_resource *r, u32 x, u32 y, u32 count, u32 *to);
+void gpu_resource_cursor(const struct gpu_resource *r, u32 *to);
 bool gpu_resource_is_bgrx(const struct gpu_resource *r);
 
 /* ---- context.c ---- */

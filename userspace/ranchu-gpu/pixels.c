@@ -6,27 +6,33 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "gpu.h"
 
-/* Shifts of blue, green and red in a little-endian pixel of a format. */
+/*
+ * Shifts of blue, green, red and alpha in a little-endian pixel of a format. A format without
+ * alpha has the shift of its unused byte, because Linux uses such a format for cursors and has
+ * their alpha in that byte.
+ */
 static const struct {
 	u32 format;
 	u8 blue;
 	u8 green;
 	u8 red;
+	u8 alpha;
 } formats[] = {
-	{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 0, 8, 16 },
-	{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 0, 8, 16 },
-	{ VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM, 24, 16, 8 },
-	{ VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 24, 16, 8 },
-	{ VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM, 16, 8, 0 },
-	{ VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, 8, 16, 24 },
-	{ VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM, 8, 16, 24 },
-	{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 16, 8, 0 },
+	{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 0, 8, 16, 24 },
+	{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 0, 8, 16, 24 },
+	{ VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM, 24, 16, 8, 0 },
+	{ VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM, 24, 16, 8, 0 },
+	{ VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM, 16, 8, 0, 24 },
+	{ VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM, 8, 16, 24, 0 },
+	{ VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM, 8, 16, 24, 0 },
+	{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 16, 8, 0, 24 },
 };
 
 static int format_find(u32 format)
@@ -65,6 +71,20 @@ bool gpu_rect_in(const struct gpu_rect *rect, u32 width, u32 height)
 	       rect->height <= height && rect->y <= height - rect->height;
 }
 
+/* Creates a file of pixels; it is sealed, so that others can map it and its size stays. */
+static int file_make(u64 size)
+{
+	int fd = memfd_create("gpu", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -1;
+	if (!ftruncate(fd, size) &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /**
  * gpu_pixels_make - allocate a resource's pixels for a screen, black
  * @gpu: the device
@@ -84,8 +104,8 @@ int gpu_pixels_make(struct gpu *gpu, struct gpu_resource *r)
 	if (!gpu_memory_take(gpu, size))
 		return -ENOMEM;
 	r->size = size;
-	r->fd = memfd_create("gpu", MFD_CLOEXEC);
-	map = r->fd < 0 || ftruncate(r->fd, size) ? MAP_FAILED :
+	r->fd = file_make(size);
+	map = r->fd < 0 ? MAP_FAILED :
 	      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
 	if (map == MAP_FAILED) {
 		gpu_pixels_free(gpu, r);
@@ -126,6 +146,7 @@ int gpu_pixels_read(struct gpu *gpu, struct gpu_resource *r, const struct gpu_re
 
 	if (err || !gpu->renderer->ops->read || !rect->width || !rect->height)
 		return err;
+	gpu->copied += 4 * (u64)rect->width * rect->height;
 	return gpu->renderer->ops->read(gpu->renderer, r, rect);
 }
 
@@ -140,6 +161,13 @@ bool gpu_resource_is_bgrx(const struct gpu_resource *r)
 	int format = format_find(r->format);
 
 	return !formats[format].blue && formats[format].green == 8 && formats[format].red == 16;
+}
+
+static u32 word_convert(u32 word, int format)
+{
+	return (word >> formats[format].blue & 0xff) |
+	       (word >> formats[format].green & 0xff) << 8 |
+	       (word >> formats[format].red & 0xff) << 16;
 }
 
 /**
@@ -159,11 +187,25 @@ void gpu_resource_row(const struct gpu_resource *r, u32 x, u32 y, u32 count, u32
 	memcpy(to, from, 4 * (size_t)count);
 	if (gpu_resource_is_bgrx(r))
 		return;
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count; i++)
+		to[i] = htole32(word_convert(le32toh(to[i]), format));
+}
+
+/**
+ * gpu_resource_cursor - convert pixels of a cursor to blue, green, red and alpha
+ * @r: the resource, of a cursor's size
+ * @to: filled with GPU_CURSOR * GPU_CURSOR pixels
+ */
+void gpu_resource_cursor(const struct gpu_resource *r, u32 *to)
+{
+	int format = format_find(r->format);
+	u8 shift = formats[format].alpha;
+	u32 i;
+
+	memcpy(to, r->pixels, 4 * GPU_CURSOR * GPU_CURSOR);
+	for (i = 0; i < GPU_CURSOR * GPU_CURSOR; i++) {
 		u32 word = le32toh(to[i]);
 
-		to[i] = htole32((word >> formats[format].blue & 0xff) |
-				(word >> formats[format].green & 0xff) << 8 |
-				(word >> formats[format].red & 0xff) << 16);
+		to[i] = htole32(word_convert(word, format) | (word >> shift & 0xff) << 24);
 	}
 }

@@ -144,6 +144,8 @@ struct gpu_renderer;
 /**
  * struct gpu_renderer_ops - operations of a renderer
  * @three_d: it has all of the functions below; else only @create and @transfer
+ * @in_order: it runs the commands of all contexts in one order, so @fence gets only fences of
+ *	the device's timeline
  * @create: creates the renderer's part of a resource, whose fields are set
  * @destroy: frees it; no memory is attached
  * @attach: called when the resource's @iov has guest memory, which stays until @detach
@@ -161,6 +163,7 @@ struct gpu_renderer;
  */
 struct gpu_renderer_ops {
 	bool three_d;
+	bool in_order;
 	int (*create)(struct gpu *gpu, struct gpu_resource *r, const struct gpu_args *args);
 	void (*destroy)(struct gpu_renderer *renderer, struct gpu_resource *r);
 	int (*attach)(struct gpu_renderer *renderer, struct gpu_resource *r);
@@ -187,7 +190,9 @@ struct gpu_renderer_ops {
  * @capsets: number of capsets
  * @fd: file that is readable when @serve must be called, or -1
  * @done: called by @serve for a fence, which completes all earlier ones on its timeline
- * @done_arg: first argument of @done
+ * @ended: called when a context was destroyed: fences on its timelines are not signalled any
+ *	more; NULL for none
+ * @done_arg: first argument of @done and @ended
  */
 struct gpu_renderer {
 	const struct gpu_renderer_ops *ops;
@@ -195,6 +200,7 @@ struct gpu_renderer {
 	unsigned int capsets;
 	int fd;
 	void (*done)(void *arg, const struct gpu_fence *fence);
+	void (*ended)(void *arg, u32 context);
 	void *done_arg;
 };
 

@@ -70,7 +70,6 @@ struct calls {
 	void (*detach_resource)(int context, int resource);
 	int (*submit_cmd)(void *commands, int context, int words);
 	int (*create_fence)(int fence, u32 context);
-	int (*context_create_fence)(u32 context, u32 flags, u32 ring, u64 fence);
 	void *(*set_debug_callback)(debug_fn fn);
 };
 
@@ -95,13 +94,13 @@ static const struct gpu_symbol symbols[] = {
 	CALL(detach_resource, "renderer_ctx_detach_resource"),
 	CALL(submit_cmd, "renderer_submit_cmd"),
 	CALL(create_fence, "renderer_create_fence"),
-	CALL(context_create_fence, "renderer_context_create_fence"),
 	{ "virgl_set_debug_callback", offsetof(struct calls, set_debug_callback), true },
 };
 
 static struct calls virgl;
 static struct gpu_renderer renderer_virgl;
-static u64 last_fence;	/* of the device's timeline */
+static u64 last_fence;	/* the last fence that was requested from the library */
+static u64 last_told;	/* the last fence that the library has signalled */
 static char first_words[256];	/* last message of the library while it starts */
 static bool started;
 
@@ -125,16 +124,7 @@ static void on_fence(void *cookie, u32 number)
 	const struct gpu_fence fence = { .number = last_fence - (u32)((u32)last_fence - number) };
 
 	(void)cookie;
-	renderer_virgl.done(renderer_virgl.done_arg, &fence);
-}
-
-static void on_context_fence(void *cookie, u32 context, u32 ring, u64 number)
-{
-	const struct gpu_fence fence = {
-		.on_ring = true, .context = context, .ring = ring, .number = number,
-	};
-
-	(void)cookie;
+	last_told = fence.number;
 	renderer_virgl.done(renderer_virgl.done_arg, &fence);
 }
 
@@ -215,6 +205,12 @@ static void virgl_context_destroy(struct gpu_renderer *renderer, u32 id)
 {
 	(void)renderer;
 	virgl.context_destroy(id);
+	/*
+	 * If the library's thread is waiting for a fence now, of any context, the library
+	 * forgets that fence. So the last fence is requested again.
+	 */
+	if (last_told != last_fence)
+		virgl.create_fence((u32)last_fence, 0);
 }
 
 static void virgl_context_resource(struct gpu_renderer *renderer, u32 id, struct gpu_resource *r,
@@ -236,9 +232,6 @@ static int virgl_submit(struct gpu_renderer *renderer, u32 id, void *commands, u
 static int virgl_fence(struct gpu_renderer *renderer, const struct gpu_fence *fence)
 {
 	(void)renderer;
-	if (fence->on_ring)
-		return gpu_library_errno(virgl.context_create_fence(fence->context, 0, fence->ring,
-								    fence->number));
 	last_fence = fence->number;
 	return gpu_library_errno(virgl.create_fence((u32)fence->number, 0));
 }
@@ -251,6 +244,7 @@ static void virgl_serve(struct gpu_renderer *renderer)
 
 static const struct gpu_renderer_ops ops_virgl = {
 	.three_d = true,
+	.in_order = true,	/* a context's own fences are lost when it is destroyed */
 	.create = virgl_create,
 	.destroy = virgl_destroy,
 	.attach = virgl_attach,
@@ -300,7 +294,6 @@ struct gpu_renderer *gpu_renderer_virgl(bool jit)
 {
 	static struct callbacks callbacks = {
 		.version = CALLBACKS, .write_fence = on_fence,
-		.write_context_fence = on_context_fence,
 	};
 	int err;
 

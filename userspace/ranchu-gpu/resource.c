@@ -390,6 +390,8 @@ int gpu_resource_transfer(struct gpu *gpu, struct gpu_resource *r, const struct 
 	needed = (rect->height - 1) * stride + 4 * (u64)rect->width;
 	if (offset > r->backing || needed > r->backing - offset)
 		return -EINVAL;
+	gpu->copied += 4 * (u64)rect->width * rect->height;
+	gpu->drawn++;
 	return gpu->renderer->ops->transfer(gpu->renderer, r, &transfer, false);
 }
 
@@ -454,5 +456,6 @@ int gpu_resource_transfer_3d(struct gpu *gpu, struct gpu_resource *r,
 		return 0;
 	if (!r->attached || transfer->offset >= r->backing || !strides_in(r, transfer))
 		return -EINVAL;
+	gpu->drawn++;
 	return gpu->renderer->ops->transfer(gpu->renderer, r, transfer, from_host);
 }

@@ -73,15 +73,30 @@ static bool fence_covers(const struct gpu_fence *fence, const struct gpu_fence *
 	       fence->ring == held->ring && fence->number >= held->number;
 }
 
-/* Returns requests that have waited for @fence, or all if it is NULL. */
-static void held_push(struct ring *ring, const struct gpu_fence *fence)
+/* Returns whether @held is on a timeline of @fence's context. */
+static bool fence_in_context(const struct gpu_fence *fence, const struct gpu_fence *held)
+{
+	return held->on_ring && held->context == fence->context;
+}
+
+static bool any_fence(const struct gpu_fence *fence, const struct gpu_fence *held)
+{
+	(void)fence;
+	(void)held;
+	return true;
+}
+
+/* Returns requests whose fence meets a condition. */
+static void held_push(struct ring *ring,
+		      bool (*ends)(const struct gpu_fence *fence, const struct gpu_fence *held),
+		      const struct gpu_fence *fence)
 {
 	struct ring_held **place = &ring->held;
 	struct ring_held *held;
 	bool pushed = false;
 
 	while ((held = *place)) {
-		if (fence && !fence_covers(fence, &held->fence)) {
+		if (!ends(fence, &held->fence)) {
 			place = &held->next;
 			continue;
 		}
@@ -119,7 +134,7 @@ static bool hold(struct ring *ring, const struct gpu_fence *fence, u32 written)
  */
 void ring_stop(struct ring *ring)
 {
-	held_push(ring, NULL);
+	held_push(ring, any_fence, NULL);
 	if (!ring->running)
 		return;
 	if (ring->waits)
@@ -225,6 +240,18 @@ void ring_answered(struct ring *ring, u32 written)
  */
 void ring_fenced(struct ring *ring, const struct gpu_fence *fence)
 {
-	held_push(ring, fence);
+	held_push(ring, fence_covers, fence);
 	gave_up(ring);
+}
+
+/**
+ * ring_context_ended - return requests that wait for fences of a context
+ * @ring: may have none; its current request, if any, is not returned
+ * @context: number of the context, which was destroyed
+ */
+void ring_context_ended(struct ring *ring, u32 context)
+{
+	const struct gpu_fence fence = { .on_ring = true, .context = context };
+
+	held_push(ring, fence_in_context, &fence);
 }

@@ -73,5 +73,6 @@ void ring_serve(struct ring *ring);
 void ring_request(const struct ring *ring, struct gpu_request *request);
 void ring_answered(struct ring *ring, u32 written);
 void ring_fenced(struct ring *ring, const struct gpu_fence *fence);
+void ring_context_ended(struct ring *ring, u32 context);
 
 #endif /* GPU_RING_H */

@@ -4,7 +4,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <string.h>
 
 #include "gpu.h"
 
@@ -16,9 +15,7 @@
  * @rect: the part of it that is shown
  *
  * Return: 0, -ENXIO for no such screen, -ENOENT for no such resource, -EINVAL for a rectangle
- * outside the
- *	resource or for one that cannot be shown, -ENOMEM, or the renderer's
- *	-errno
+ *	outside the resource or for one that cannot be shown, -ENOMEM, or the renderer's -errno
  */
 int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect *rect)
 {
@@ -38,6 +35,7 @@ int gpu_scanout_set(struct gpu *gpu, u32 scanout, u32 id, const struct gpu_rect 
 			return err;
 	}
 	gpu->scanout[scanout].resource = r;
+	gpu->scanout[scanout].read_at = r ? gpu->drawn : 0;
 	gpu->scanout[scanout].rect = *rect;
 	gpu->display->scanout(gpu->display_arg, scanout);
 	return 0;
@@ -78,6 +76,10 @@ static void span_meet(u32 *a, u32 *a_len, u32 b, u32 b_len)
  * @r: the resource
  * @rect: the changed pixels
  *
+ * A driver that flips pages flushes the new page at once, and gpu_scanout_set() has read that page
+ * already. With a renderer that runs everything in order, it is not read again if nothing may
+ * have changed the renderer's pixels since.
+ *
  * Return: 0, -EINVAL if they are outside the resource, or the renderer's -errno
  */
 int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu_rect *rect)
@@ -89,6 +91,7 @@ int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu
 		return -EINVAL;
 	for (i = 0; i < gpu->scanouts; i++) {
 		const struct gpu_scanout *scanout = &gpu->scanout[i];
+		bool known = gpu->renderer->ops->in_order && scanout->read_at == gpu->drawn;
 		struct gpu_rect part = *rect;
 
 		if (scanout->resource != r)
@@ -98,7 +101,7 @@ int gpu_scanouts_flush(struct gpu *gpu, struct gpu_resource *r, const struct gpu
 		span_meet(&part.y, &part.height, scanout->rect.y, scanout->rect.height);
 		if (!part.width || !part.height)
 			continue;
-		err = gpu_pixels_read(gpu, r, &part);
+		err = known ? 0 : gpu_pixels_read(gpu, r, &part);
 		if (err)
 			return err;
 		part.x -= scanout->rect.x;
@@ -154,7 +157,7 @@ int gpu_cursor_update(struct gpu *gpu, const struct virtio_gpu_update_cursor *in
 	err = gpu_pixels_read(gpu, r, &all);
 	if (err)
 		return err;
-	memcpy(cursor->pixels, r->pixels, sizeof(cursor->pixels));
+	gpu_resource_cursor(r, cursor->pixels);
 	cursor->shown = true;
 	cursor->hot_x = le32toh(in->hot_x);
 	cursor->hot_y = le32toh(in->hot_y);

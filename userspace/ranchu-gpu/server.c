@@ -40,6 +40,8 @@
 #define PROTOCOL	(BIT_OF(VU_P_MQ) | BIT_OF(VU_P_REPLY_ACK) | BIT_OF(VU_P_CONFIG) | \
 			 BIT_OF(VU_P_RESET_DEVICE))
 #define CONFIG_HEAD	(3 * sizeof(u32))
+#define CONFIG_MAX	256	/* bytes of configuration in a message, at most */
+#define PACKED_BASE	0x80008000	/* base of a packed queue that starts from the beginning */
 #define FENCES_WAIT	1000	/* ms that stopping a queue waits for the renderer */
 
 /**
@@ -70,6 +72,7 @@ struct region {
  * @regions: number of regions
  * @mem: the regions for the engine, or NULL
  * @ring: queues: control and cursor
+ * @addr: addresses of the queues in the front end
  * @gpu: the device
  * @display: connection for the screens' content
  */
@@ -82,6 +85,7 @@ struct server {
 	unsigned int regions;
 	struct ranchu_mem *mem;
 	struct ring ring[QUEUES];
+	struct vhost_vring_addr addr[QUEUES];
 	struct gpu gpu;
 	struct display display;
 };
@@ -123,6 +127,13 @@ static void on_fence(void *arg, const struct gpu_fence *fence)
 	ring_fenced(&s->ring[0], fence);
 }
 
+static void on_context_ended(void *arg, u32 context)
+{
+	struct server *s = arg;
+
+	ring_context_ended(&s->ring[0], context);
+}
+
 static int on_renderer(void *arg)
 {
 	struct server *s = arg;
@@ -157,8 +168,8 @@ static void renderer_finish(struct server *s, const struct ring *ring)
 		on_renderer(s);
 }
 
-/* Stops a queue; a pending question is asked again when the queue continues. */
-static void queue_stop(struct server *s, struct ring *ring)
+/* Stops serving a queue; a pending question is asked again when the queue continues. */
+static void queue_halt(struct server *s, struct ring *ring)
 {
 	if (ring->waits) {
 		display_unask(&s->display);
@@ -166,6 +177,12 @@ static void queue_stop(struct server *s, struct ring *ring)
 	}
 	renderer_finish(s, ring);
 	ring_stop(ring);
+}
+
+/* Stops a queue and closes its kick file. */
+static void queue_stop(struct server *s, struct ring *ring)
+{
+	queue_halt(s, ring);
 	if (ring->kick_fd < 0)
 		return;
 	vmm_loop_del(s->loop, ring->kick_fd);
@@ -360,30 +377,80 @@ static int on_get_queue_num(struct server *s)
 	return reply_u64(s, QUEUES);
 }
 
-/* Stops queues while the memory table changes. */
+/* Finds the parts of a queue, with their lengths. */
+static int queue_locate(struct server *s, struct ring *ring)
+{
+	const struct vhost_vring_addr *addr = &s->addr[ring - s->ring];
+	bool packed = s->features >> VIRTIO_F_RING_PACKED & 1;
+	u64 num = ring->setup.num;
+
+	if (!num || num > RANCHU_VQ_MAX_NUM)
+		return -EINVAL;
+	ring->setup.features = s->features;
+	ring->setup.desc = address_of(s, addr->desc_user_addr, 16 * num);
+	ring->setup.driver = address_of(s, addr->avail_user_addr, packed ? 4 : 6 + 2 * num);
+	ring->setup.device = address_of(s, addr->used_user_addr, packed ? 4 : 6 + 8 * num);
+	return ring->setup.desc && ring->setup.driver && ring->setup.device ? 0 : -EFAULT;
+}
+
+/* Maps the regions of a message; each has its own file. */
+static int memory_take(struct server *s, u32 count)
+{
+	const u8 *at = s->channel.msg.payload + 2 * sizeof(u32);
+	struct wire_region region;
+	int err = 0;
+	u32 i;
+
+	for (i = 0; !err && i < count; i++) {
+		memcpy(&region, at + i * sizeof(region), sizeof(region));
+		err = memory_map(s, &region, s->channel.fd[i]);
+	}
+	return err ? err : memory_describe(s);
+}
+
+/* Finds the parts of a queue in the new mappings, and starts the queue again if it was running. */
+static int queue_move(struct server *s, struct ring *ring, bool start)
+{
+	bool located = ring->setup.desc;
+	int err;
+
+	ring->setup.desc = 0;
+	if (!located || !s->mem)
+		return -EFAULT;
+	err = queue_locate(s, ring);
+	if (!err && start)
+		err = ring_start(ring, s->mem);
+	if (err)
+		ring->setup.desc = 0;
+	return err;
+}
+
+/* Stops queues while the memory table changes; running queues continue in the new mappings. */
 static int on_set_mem_table(struct server *s)
 {
 	const struct vmm_vu_message *msg = &s->channel.msg;
-	struct wire_region region;
-	u32 count, i;
-	int err = 0;
+	bool running[QUEUES];
+	unsigned int i;
+	u32 count;
+	int err, failed;
 
-	if (s->ring[0].running || s->ring[1].running)
-		return -EBUSY;
 	memcpy(&count, msg->payload, sizeof(count));
 	if (count > REGIONS || count != s->channel.fds ||
-	    msg->size != 2 * sizeof(u32) + count * sizeof(region))
+	    msg->size != 2 * sizeof(u32) + count * sizeof(struct wire_region))
 		return -EPROTO;
+	for (i = 0; i < QUEUES; i++) {
+		running[i] = s->ring[i].running;
+		queue_halt(s, &s->ring[i]);
+	}
 	gpu_resources_let_go(&s->gpu);
 	memory_forget(s);
-	for (i = 0; !err && i < count; i++) {
-		memcpy(&region, msg->payload + 2 * sizeof(u32) + i * sizeof(region),
-		       sizeof(region));
-		err = memory_map(s, &region, s->channel.fd[i]);
-	}
-	if (!err)
-		err = memory_describe(s);
+	err = memory_take(s, count);
 	gpu_resources_remap(&s->gpu);
+	for (i = 0; i < QUEUES; i++) {
+		failed = queue_move(s, &s->ring[i], running[i]);
+		if (failed && running[i] && !err)
+			err = failed;
+	}
 	return err;
 }
 
@@ -411,21 +478,6 @@ static int on_set_base(struct server *s)
 	return 0;
 }
 
-/* Finds the parts of a queue, with their lengths. */
-static int queue_locate(struct server *s, struct ring *ring, const struct vhost_vring_addr *addr)
-{
-	bool packed = s->features >> VIRTIO_F_RING_PACKED & 1;
-	u64 num = ring->setup.num;
-
-	if (!num || num > RANCHU_VQ_MAX_NUM)
-		return -EINVAL;
-	ring->setup.features = s->features;
-	ring->setup.desc = address_of(s, addr->desc_user_addr, 16 * num);
-	ring->setup.driver = address_of(s, addr->avail_user_addr, packed ? 4 : 6 + 2 * num);
-	ring->setup.device = address_of(s, addr->used_user_addr, packed ? 4 : 6 + 8 * num);
-	return ring->setup.desc && ring->setup.driver && ring->setup.device ? 0 : -EFAULT;
-}
-
 static int on_set_addr(struct server *s)
 {
 	struct vhost_vring_addr addr;
@@ -437,7 +489,22 @@ static int on_set_addr(struct server *s)
 	if (addr.index >= QUEUES)
 		return -EPROTO;
 	ring = &s->ring[addr.index];
-	return ring->running ? -EBUSY : queue_locate(s, ring, &addr);
+	if (ring->running)
+		return -EBUSY;
+	s->addr[addr.index] = addr;
+	return queue_locate(s, ring);
+}
+
+/*
+ * Without RESET_DEVICE, the only sign of a reset is a control queue that starts from the
+ * beginning. After a pause the queue continues at the index where it was stopped.
+ */
+static bool begins_anew(const struct server *s, const struct ring *ring)
+{
+	u32 base = s->features >> VIRTIO_F_RING_PACKED & 1 ? PACKED_BASE : 0;
+
+	return ring == &s->ring[0] && !(s->protocol >> VU_P_RESET_DEVICE & 1) &&
+	       ring->base == base;
 }
 
 /* A queue starts when it gets its kick file. */
@@ -456,6 +523,8 @@ static int on_set_kick(struct server *s)
 	}
 	/* A queue that the guest has broken still has its old kick file. */
 	queue_stop(s, ring);
+	if (begins_anew(s, ring))
+		gpu_reset(&s->gpu);
 	ring->kick_fd = fd;
 	err = vmm_loop_add(s->loop, fd, on_kick, ring);
 	if (!err)
@@ -510,7 +579,6 @@ static int on_set_enable(struct server *s)
 	return 0;
 }
 
-/* Without RESET_DEVICE, stopping the control queue is the only sign of a reset. */
 static int on_get_base(struct server *s)
 {
 	struct ring *ring;
@@ -521,8 +589,6 @@ static int on_get_base(struct server *s)
 	if (err)
 		return err;
 	queue_stop(s, ring);
-	if (ring == &s->ring[0] && !(s->protocol >> VU_P_RESET_DEVICE & 1))
-		gpu_reset(&s->gpu);
 	state = (struct vhost_vring_state){ .index = ring - s->ring, .num = ring->base };
 	memcpy(s->channel.msg.payload, &state, sizeof(state));
 	return reply(s, sizeof(state));
@@ -534,7 +600,10 @@ static int on_reset_device(struct server *s)
 	return 0;
 }
 
-/* The number of screens comes from the front end. */
+/*
+ * The number of screens comes from the front end. A front end with newer headers may ask for
+ * more fields than there are here; these are 0.
+ */
 static int on_get_config(struct server *s)
 {
 	struct virtio_gpu_config config = {
@@ -547,9 +616,11 @@ static int on_get_config(struct server *s)
 	if (msg->size < CONFIG_HEAD)
 		return -EPROTO;
 	memcpy(head, msg->payload, CONFIG_HEAD);
-	if (head[0] || head[1] > sizeof(config) || msg->size != CONFIG_HEAD + head[1])
+	if (head[0] || head[1] > CONFIG_MAX || msg->size != CONFIG_HEAD + head[1])
 		return reply(s, 0);
-	memcpy(msg->payload + CONFIG_HEAD, &config, head[1]);
+	memset(msg->payload + CONFIG_HEAD, 0, head[1]);
+	memcpy(msg->payload + CONFIG_HEAD, &config,
+	       head[1] < sizeof(config) ? head[1] : sizeof(config));
 	return reply(s, msg->size);
 }
 
@@ -659,6 +730,7 @@ static int server_open(struct server *s, int sock, const struct server_options *
 	s->gpu.resolve_arg = s;
 	s->gpu.renderer = options->renderer;
 	s->gpu.renderer->done = on_fence;
+	s->gpu.renderer->ended = on_context_ended;
 	s->gpu.renderer->done_arg = s;
 	s->gpu.scanouts = options->scanouts;
 	s->gpu.memory_max = options->memory;

@@ -3,12 +3,23 @@
 #
 # AREA=gpu, part of bench.sh: frames and fences of a guest by the goldfish pipe and the sync
 # device, served by the kernel and by userspace in one run. The wall clock is not looked at.
+# Figures that are no costs come from the tests of ranchu-gpu and ranchu-gles: wrong pixels, exits
+# of a virtio-gpu, copies, and findings of hostile guests and fuzz targets. Each fuzz target runs
+# for RANCHU_FUZZ_SECONDS, 600 by default.
 
 FLOORS[gpu.exits_per_frame]="0, exactly"
 FLOORS[gpu.pipe_user_vs_kernel]=">= 1.5"
 FLOORS[gpu.ring_vs_socket]=">= 1.2"
 FLOORS[gpu.sync_exits_per_fence]="0, exactly"
 FLOORS[gpu.sync_user_vs_kernel]=">= 1.5"
+FLOORS[gpu.flush2d_copies]="<= 1"
+FLOORS[gpu.wrong_pixels]="0, exactly"
+FLOORS[gpu.hostile_findings]="0, exactly"
+
+GPU_FUZZ="gpu gpu_ring gpu_socket gles"
+# Pictures that gpu-test.sh and gles-test.sh compare.
+GPU_PICTURES=15
+GLES_PICTURES=19
 
 GPU=$HERE/gpu
 
@@ -50,6 +61,78 @@ gpu_exits() {
 	END { if (ops) printf "%g", exits / ops }' "$OUT/gpu-guest.csv"
 }
 
+# gpu_steps: runs the tests with guests, on both boards.
+gpu_steps() {
+	local host step log
+
+	rm -f "$OUT"/gpu-step-*.log
+	for host in arm64 x86_64; do
+		for step in gpu gles; do
+			log=$OUT/gpu-step-$step-$host.log
+			long_step "pictures of $step in the lab ($host)" "$log" \
+				"$RANCHU_TOP/tools/ci/$step-test.sh" "$host" ||
+				missing=$((missing + 1))
+			plain_log "$log"
+		done
+	done
+}
+
+# wrong_pixels: sum of all comparisons of all steps; empty if a comparison is missing.
+wrong_pixels() {
+	sed -n 's/^ *# pixels //p' "$OUT"/gpu-step-*.log |
+		awk -v want=$((2 * (GPU_PICTURES + GLES_PICTURES))) '
+		$3 == "wrong" { n++; wrong += $4 }
+		END { if (n == want) print wrong + 0 }'
+}
+
+# frame_exits: exits per frame of the pipe, plus those of a virtio-gpu: 2D flips, and OpenGL with
+# its fences, on each board.
+frame_exits() {
+	{
+		echo "pipe $(gpu_exits frame)"
+		sed -n 's,^ *# exits \([a-z]*\) \([0-9]*\) / \([0-9]*\)$,\1 \2 \3,p' \
+			"$OUT"/gpu-step-gpu-*.log
+	} | awk '
+		$1 == "pipe" { pipe = $2 }
+		$1 != "pipe" { n++; exits += $2; frames += $3 }
+		END { if (n == 4 && frames && pipe != "") printf "%g", pipe + exits / frames }'
+}
+
+# hostile NAME...: number of failures in these logs; a log without results is one failure.
+hostile() {
+	local name
+
+	for name; do
+		awk -v "rc=$(cat "$OUT/$name.rc")" -f "$RANCHU_TOP/tools/ci/ktap.awk" \
+			< "$OUT/$name.log"
+	done | awk '$1 + $2 { n++; failed += $2 } END { if (n == '$#') print failed + 0 }'
+}
+
+# hostile_run NAME COMMAND...: runs a command; hostile() counts its findings.
+hostile_run() {
+	local name=$1 rc=0
+
+	shift
+	long_step "hostile guests: $name" "$OUT/$name.log" "$@" || rc=$?
+	echo "$rc" > "$OUT/$name.rc"
+}
+
+hostile_guests() {
+	# shellcheck disable=SC2086 # a list of words
+	hostile_run gpu-fuzz "$RANCHU_TOP/tools/fuzz/run.sh" \
+		"${RANCHU_FUZZ_SECONDS:-600}" $GPU_FUZZ
+	hostile_run gpu-check make -s -C "$RANCHU_TOP/userspace/ranchu-gpu" \
+		"O=$RANCHU_BUILD/check/ranchu-gpu" check
+	hostile_run gles-check make -s -C "$RANCHU_TOP/userspace/ranchu-gles" \
+		"O=$RANCHU_BUILD/check/ranchu-gles" check
+}
+
+# copies: the largest number of copies of a frame, for all layouts of the guest's memory.
+copies() {
+	sed -n 's/^ *# copies [a-z_]* \([0-9.]*\):.*/\1/p' "$OUT/gpu-check.log" |
+		awk '$1 > most { most = $1 } END { if (NR == 2) printf "%g", most }'
+}
+
 table_gpu() {
 	local name
 
@@ -86,8 +169,11 @@ bench_gpu() {
 	read_log gpu
 	table_gpu
 	csv_of gpu > "$OUT/gpu.csv"
+	gpu_steps
+	hostile_guests
+	sed -n 's/^ *# \(copies .*\)/  \1/p' "$OUT/gpu-check.log"
 
-	figure gpu.exits_per_frame "$(gpu_exits frame)"
+	figure gpu.exits_per_frame "$(frame_exits)"
 	figure gpu.pipe_user_vs_kernel \
 		"$(ratio "$(guest gpu user small)" "$(guest gpu kernel small)")"
 	figure gpu.ring_vs_socket \
@@ -95,4 +181,8 @@ bench_gpu() {
 	figure gpu.sync_exits_per_fence "$(gpu_exits fence)"
 	figure gpu.sync_user_vs_kernel \
 		"$(ratio "$(guest gpu user fence)" "$(guest gpu kernel fence)")"
+	figure gpu.flush2d_copies "$(copies)"
+	figure gpu.wrong_pixels "$(wrong_pixels)"
+	figure gpu.hostile_findings "$(hostile gpu-fuzz gpu-check gles-check)"
+	all_figures gpu
 }

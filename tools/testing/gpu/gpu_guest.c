@@ -327,6 +327,7 @@ static int run_flips(unsigned int count)
 	}
 	sleep(15);
 	printf("gpu: %u flips\n", count);
+	wait_for_host("FLIPPED");
 	return 0;
 }
 

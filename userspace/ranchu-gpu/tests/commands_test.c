@@ -250,7 +250,7 @@ static void cursors_are_copied(void)
 	device_free();
 }
 
-/* Colours are where a screen wants them, whatever the format. */
+/* Pixels of all formats are converted to the screen's format; a cursor's alpha is kept. */
 static void formats_are_converted(void)
 {
 	static const struct { u32 format; u8 bytes[4]; } rows[] = {
@@ -263,6 +263,9 @@ static void formats_are_converted(void)
 		{ VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM, { 9, 3, 2, 1 } },
 		{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, { 1, 2, 3, 9 } },
 	};
+	const struct virtio_gpu_update_cursor request =
+		cursor_request(VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 2);
+	const struct virtio_gpu_mem_entry picture = entry(0, 64 * 64 * 4);
 	const struct virtio_gpu_mem_entry all = entry(0, 4096);
 	unsigned int i;
 	u32 pixel;
@@ -276,8 +279,76 @@ static void formats_are_converted(void)
 		tap_equal(transfer(1, 0, 0, 3, 2, 0), OK);
 		gpu_resource_row(gpu_resource_find(&gpu, 1), 1, 1, 1, &pixel);
 		tap_equal(le32toh(pixel) & 0xffffff, 0x010203);
+		tap_equal(create(2, rows[i].format, 64, 64), OK);
+		tap_equal(attach(2, &picture, 1, 1), OK);
+		memcpy(ram + 4 * 4095, rows[i].bytes, 4);
+		tap_equal(transfer(2, 0, 0, 64, 64, 0), OK);
+		cursor(&request, sizeof(request), 0);
+		tap_equal(le32toh(gpu.scanout[1].cursor.pixels[4095]), 0x09010203);
 		device_free();
 	}
+}
+
+/* Number of pixels that were read from the renderer. */
+static u64 pixels_read;
+
+static int count_read(struct gpu_renderer *renderer, struct gpu_resource *r,
+		      const struct gpu_rect *rect)
+{
+	(void)renderer;
+	(void)r;
+	pixels_read += rect->width * rect->height;
+	return 0;
+}
+
+static int no_create(struct gpu *of, struct gpu_resource *r, const struct gpu_args *args)
+{
+	(void)of;
+	(void)r;
+	(void)args;
+	return 0;
+}
+
+static int no_transfer(struct gpu_renderer *renderer, struct gpu_resource *r,
+		       const struct gpu_transfer *transfer, bool from_host)
+{
+	(void)renderer;
+	(void)r;
+	(void)transfer;
+	(void)from_host;
+	return 0;
+}
+
+/* The flush after a page flip reads no pixel again, unless something was drawn in between. */
+static void a_flip_is_read_once(void)
+{
+	static const struct gpu_renderer_ops ops = {
+		.in_order = true, .create = no_create, .transfer = no_transfer,
+		.read = count_read,
+	};
+	struct gpu_renderer renderer = { .ops = &ops, .fd = -1 };
+	const struct virtio_gpu_mem_entry all = entry(0, 4 * W * H);
+
+	device_make();
+	gpu.renderer = &renderer;
+	tap_equal(create(1, BGRX, W, H), OK);
+	tap_equal(attach(1, &all, 1, 1), OK);
+	pixels_read = 0;
+	tap_equal(set_scanout(0, 1, 0, 0, W, H), OK);
+	tap_equal(pixels_read, W * H);
+	tap_equal(flush(1, 0, 0, W, H), OK);
+	tap_equal(flush(1, 1, 1, 2, 2), OK);
+	tap_equal(pixels_read, W * H);
+	tap_equal(seen.damages, 2);
+	tap_equal(transfer(1, 0, 0, 3, 3, 0), OK);
+	tap_equal(flush(1, 1, 1, 2, 2), OK);
+	tap_equal(pixels_read, W * H + 4);
+	tap_equal(flush(1, 1, 1, 2, 2), OK);
+	tap_equal(pixels_read, W * H + 8);
+	tap_equal(set_scanout(0, 1, 0, 0, W, H), OK);
+	tap_equal(flush(1, 0, 0, W, H), OK);
+	tap_equal(pixels_read, 2 * W * H + 8);
+	device_free();
 }
 
 /* ---- what no driver would do ---- */
@@ -654,6 +725,7 @@ static const struct tap_case cases[] = {
 	{ "questions are the front end's", questions_are_the_front_ends },
 	{ "cursors are copied", cursors_are_copied },
 	{ "formats are converted", formats_are_converted },
+	{ "a flip is read once", a_flip_is_read_once },
 	{ "numbers of resources", numbers_of_resources },
 	{ "sizes of resources", sizes_of_resources },
 	{ "backing is the guest's RAM", backing_is_the_guests_ram },

@@ -34,6 +34,8 @@ const char *driver_renderer = "2d";
 u64 driver_features;
 /** And what of them the driver accepts. */
 u64 driver_accepts;
+/** The front end uses RESET_DEVICE. */
+bool driver_resets = true;
 /** The display's end of its connection, or -1. */
 int screen_sock = -1;
 /** The last message of the front end's connection. */
@@ -292,7 +294,7 @@ static void screen_greet(u64 features)
 
 /* ---- the guest ---- */
 
-static void queue_start(unsigned int i)
+static void queue_start(unsigned int i, u16 base)
 {
 	struct vhost_vring_addr addr = {
 		.index = i, .desc_user_addr = USER_BASE + i * QUEUE_STEP,
@@ -302,9 +304,10 @@ static void queue_start(unsigned int i)
 
 	queue[i] = (struct queue){
 		.kick_fd = vmm_event_create(), .call_fd = vmm_event_create(),
+		.made = base, .seen = base,
 	};
 	tap_equal(tell_state(VU_SET_VRING_NUM, i, NUM), 0);
-	tap_equal(tell_state(VU_SET_VRING_BASE, i, 0), 0);
+	tap_equal(tell_state(VU_SET_VRING_BASE, i, base), 0);
 	tap_equal(tell(VU_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0), 0);
 	tap_equal(tell_file(VU_SET_VRING_CALL, i, queue[i].call_fd), 0);
 	tap_equal(tell_file(VU_SET_VRING_KICK, i, queue[i].kick_fd), 0);
@@ -335,6 +338,25 @@ u64 memory_table(void)
 }
 
 /**
+ * memory_half - send a memory table with the half of the memory that has no queues
+ *
+ * Return: 0 if the program accepted it
+ */
+u64 memory_half(void)
+{
+	const struct {
+		u32 count;
+		u32 padding;
+		u64 region[4];
+	} table = {
+		1, 0, { RAM_BASE + RAM_SIZE / 2, RAM_SIZE / 2, USER_BASE + RAM_SIZE / 2,
+			RAM_SIZE / 2 },
+	};
+
+	return tell(VU_SET_MEM_TABLE, &table, sizeof(table), &ram_fd, 1);
+}
+
+/**
  * device_start - start the device as a front end does for a driver
  */
 void device_start(void)
@@ -347,6 +369,8 @@ void device_start(void)
 	tap_equal(features & (1ULL << VIRTIO_GPU_F_VIRGL | 1ULL << VIRTIO_GPU_F_CONTEXT_INIT),
 		  driver_features);
 	tap_check(protocol >> VU_P_REPLY_ACK & 1);
+	if (!driver_resets)
+		protocol &= ~(1ULL << VU_P_RESET_DEVICE);
 	say(VU_SET_PROTOCOL_FEATURES, &protocol, sizeof(protocol), 0, NULL, 0);
 	tap_equal(ask(VU_GET_QUEUE_NUM, NULL, 0), 2);
 	features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VU_F_PROTOCOL_FEATURES |
@@ -354,8 +378,8 @@ void device_start(void)
 	tap_equal(tell_u64(VU_SET_FEATURES, features), 0);
 	tap_equal(memory_table(), 0);
 	memset(ram, 0, PIXELS);
-	queue_start(0);
-	queue_start(1);
+	queue_start(0, 0);
+	queue_start(1, 0);
 }
 
 static void *request_at(unsigned int i, u16 slot)
@@ -578,9 +602,9 @@ void draw(void)
 }
 
 /**
- * device_stop - stop it, and reset it
+ * device_pause - stop the queues without a reset
  */
-void device_stop(void)
+void device_pause(void)
 {
 	struct vhost_vring_state state = { 0, 0 };
 	unsigned int i;
@@ -594,7 +618,26 @@ void device_stop(void)
 		close(queue[i].kick_fd);
 		close(queue[i].call_fd);
 	}
-	tap_equal(tell(VU_RESET_DEVICE, NULL, 0, NULL, 0), 0);
+}
+
+/**
+ * device_go_on - start the queues again after device_pause()
+ */
+void device_go_on(void)
+{
+	tap_equal(memory_table(), 0);
+	queue_start(0, queue[0].made);
+	queue_start(1, queue[1].made);
+}
+
+/**
+ * device_stop - stop the queues and reset the device
+ */
+void device_stop(void)
+{
+	device_pause();
+	if (driver_resets)
+		tap_equal(tell(VU_RESET_DEVICE, NULL, 0, NULL, 0), 0);
 }
 
 /**

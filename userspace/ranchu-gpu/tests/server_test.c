@@ -287,6 +287,50 @@ static void messages_that_are_wrong(void)
 	}
 }
 
+/* A new memory table while queues are served: queues continue, and resources are kept. */
+static void memory_changes_under_a_driver(void)
+{
+	const struct virtio_gpu_cmd_get_edid edid = { .hdr.type = VIRTIO_GPU_CMD_GET_EDID };
+	struct virtio_gpu_resp_edid said = { .hdr.type = 1, .size = VMM_EDID_SIZE };
+	struct vmm_gpu_update update;
+	unsigned int i;
+
+	all_begin(1 << GPU_P_EDID);
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	tap_equal(attach(1), VIRTIO_GPU_RESP_OK_NODATA);
+	tap_equal(set_scanout(1, W, H), VIRTIO_GPU_RESP_OK_NODATA);
+	screen_hears(GPU_SCANOUT);
+	screen_hears(GPU_UPDATE);
+	draw();
+	for (i = 0; i < 3; i++) {
+		tap_equal(memory_table(), 0);
+		tap_equal(transfer(1, 0, 0, W, H), VIRTIO_GPU_RESP_OK_NODATA);
+		tap_equal(flush(1, 7, 90, 33, 20), VIRTIO_GPU_RESP_OK_NODATA);
+		if (screen_hears(GPU_UPDATE))
+			update_is(7, 90, 33, 20);
+		memcpy(&update, screen_body, sizeof(update));
+		tap_equal(update.height, 20);
+	}
+	/* A pending question is asked again. */
+	make(0, &edid, sizeof(edid), sizeof(said));
+	kick(0);
+	screen_hears(GPU_GET_EDID);
+	tap_equal(memory_table(), 0);
+	screen_says(GPU_GET_EDID, &said, sizeof(said));
+	screen_hears(GPU_GET_EDID);
+	vmm_edid_fill(said.edid, W, H);
+	screen_says(GPU_GET_EDID, &said, sizeof(said));
+	tap_equal(wait_for_all(0), sizeof(said));
+	/* Queues stop if their memory is removed, and can be set up when it is back. */
+	tap_equal(memory_half(), 1);
+	tap_check(ask(VU_GET_FEATURES, NULL, 0));
+	tap_equal(memory_table(), 0);
+	device_stop();
+	device_start();
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	all_end();
+}
+
 static void a_device_starts_again(void)
 {
 	unsigned int i;
@@ -303,6 +347,51 @@ static void a_device_starts_again(void)
 	all_end();
 }
 
+/* Without RESET_DEVICE: a queue that continues where it was stopped is no reset. */
+static void a_device_is_paused(void)
+{
+	driver_resets = false;
+	all_begin(0);
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	device_pause();
+	device_go_on();
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
+		  VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	device_stop();
+	device_start();
+	tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
+	all_end();
+	driver_resets = true;
+}
+
+/* A front end with newer headers asks for more fields; more than 256 bytes are refused. */
+static void configurations_of_any_length(void)
+{
+	static const u32 lengths[] = { 4, 16, 20, 256, 257 };
+	u32 request[(12 + 260) / 4] = { 0 };
+	unsigned int i;
+	u32 scanouts;
+
+	program_start();
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		tap_context("%u bytes", lengths[i]);
+		memset(request, 0xee, sizeof(request));
+		request[0] = 0;
+		request[1] = lengths[i];
+		request[2] = 0;
+		say(VU_GET_CONFIG, request, 12 + lengths[i], 0, NULL, 0);
+		if (!tap_check(hear(VU_GET_CONFIG)))
+			break;
+		tap_equal(channel.msg.size, lengths[i] > 256 ? 0 : 12 + lengths[i]);
+		if (lengths[i] < 16 || lengths[i] > 256)
+			continue;
+		memcpy(&scanouts, channel.msg.payload + 12 + 8, sizeof(scanouts));
+		tap_equal(scanouts, 1);
+		tap_equal(channel.msg.payload[12 + lengths[i] - 1], 0);
+	}
+	all_end();
+}
+
 static const struct tap_case cases[] = {
 	{ "pixels by messages", pixels_by_messages },
 	{ "pixels by file", pixels_by_file },
@@ -311,7 +400,10 @@ static const struct tap_case cases[] = {
 	{ "a front end that does not read", a_front_end_that_does_not_read },
 	{ "a broken queue is said", a_broken_queue_is_said },
 	{ "messages that are wrong", messages_that_are_wrong },
+	{ "memory changes under a driver", memory_changes_under_a_driver },
 	{ "a device starts again", a_device_starts_again },
+	{ "a device is paused", a_device_is_paused },
+	{ "configurations of any length", configurations_of_any_length },
 };
 
 int main(void)

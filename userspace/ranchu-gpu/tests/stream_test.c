@@ -201,6 +201,13 @@ static void comes(u16 count, u16 slot, u64 fence)
 /* Late, by another thread, only the last of several, and in the wrong order. */
 static void fences_of_all_kinds(void)
 {
+	const struct virtio_gpu_ctx_destroy destroy = {
+		.hdr = { .type = VIRTIO_GPU_CMD_CTX_DESTROY, .ctx_id = 1 },
+	};
+	const struct virtio_gpu_ctx_create again = {
+		.hdr = { .type = VIRTIO_GPU_CMD_CTX_CREATE, .ctx_id = 1 },
+		.context_init = CAPSET,
+	};
 	u16 slot[6];
 	u16 before;
 
@@ -223,6 +230,19 @@ static void fences_of_all_kinds(void)
 	comes(before + 6, slot[1], 50);
 	comes(before + 6, slot[2], 10);
 	comes(before + 6, slot[3], 99);
+	/* A destroyed context's pending fence completes; other timelines' fences do not. */
+	before = queue[0].made;
+	slot[0] = fenced(5, -1);
+	slot[1] = fenced(60, 1);
+	make(0, &destroy, sizeof(destroy), 24);
+	kick(0);
+	comes(before + 2, slot[1], 60);
+	usleep(100000);
+	tap_equal(given_back(), (u16)(before + 2));
+	make(0, &again, sizeof(again), 24);
+	fenced(6, -1);
+	fenced(7, -1);
+	comes(before + 6, slot[0], 5);
 	/* Its queue stops while one waits that will not come. */
 	fenced(1, -1);
 	device_stop();

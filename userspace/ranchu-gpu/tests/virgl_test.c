@@ -347,6 +347,20 @@ static void fence_is(u16 slot, u64 fence, int ring)
 	tap_equal(hdr.ring_idx, ring < 0 ? 0 : ring);
 }
 
+/* Makes an empty submission with a fence, on a ring of the context or the device's timeline. */
+static u16 make_fenced(u32 context, int ring, u64 fence)
+{
+	size_t len = submit_make(context, (const u32[]){ 0 }, 0);
+
+	submitted.head.hdr.flags = VIRTIO_GPU_FLAG_FENCE;
+	submitted.head.hdr.fence_id = fence;
+	if (ring >= 0) {
+		submitted.head.hdr.flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
+		submitted.head.hdr.ring_idx = ring;
+	}
+	return make(0, &submitted, len, 24);
+}
+
 /* On the device's timeline, on that of a ring, and in an order that no driver has. */
 static void fences_are_told(void)
 {
@@ -355,26 +369,90 @@ static void fences_are_told(void)
 	};
 	u16 slot[ARRAY_SIZE(rows)];
 	unsigned int i, round;
-	size_t len;
 
 	begin();
 	for (round = 0; round < 20; round++) {
-		for (i = 0; i < ARRAY_SIZE(rows); i++) {
-			len = submit_make(CONTEXT, (const u32[]){ 0 }, 0);
-			submitted.head.hdr.flags = VIRTIO_GPU_FLAG_FENCE;
-			submitted.head.hdr.fence_id = rows[i].fence;
-			if (rows[i].ring >= 0) {
-				submitted.head.hdr.flags |= VIRTIO_GPU_FLAG_INFO_RING_IDX;
-				submitted.head.hdr.ring_idx = rows[i].ring;
-			}
-			slot[i] = make(0, &submitted, len, 24);
-		}
+		for (i = 0; i < ARRAY_SIZE(rows); i++)
+			slot[i] = make_fenced(CONTEXT, rows[i].ring, rows[i].fence);
 		kick(0);
 		tap_context("round %u", round);
 		if (!tap_equal(wait_for_all(0), 24))
 			break;
 		for (i = 0; i < ARRAY_SIZE(rows); i++)
 			fence_is(slot[i], rows[i].fence, rows[i].ring);
+	}
+	all_end();
+}
+
+/* A context is destroyed while its own and other fences are pending: all are signalled. */
+static void a_context_goes_with_fences(void)
+{
+	const struct virtio_gpu_ctx_destroy destroy = {
+		.hdr = { .type = VIRTIO_GPU_CMD_CTX_DESTROY, .ctx_id = 2 },
+	};
+	unsigned int i, round;
+	u16 slot[7];
+
+	begin();
+	for (round = 0; round < 200; round++) {
+		tap_context("round %u", round);
+		if (!tap_equal(context_create(2, 2), OK))
+			break;
+		for (i = 0; i < 6; i++)
+			slot[i] = make_fenced(2, 0, i + 1);
+		slot[6] = make_fenced(CONTEXT, -1, 7);
+		make(0, &destroy, sizeof(destroy), 24);
+		kick(0);
+		if (!tap_check(wait_for_all(0) >= 0))
+			break;
+		for (i = 0; i < 7; i++)
+			fence_is(slot[i], i + 1, i < 6 ? 0 : -1);
+	}
+	all_end();
+}
+
+/* Fences of all timelines are signalled in order of submission. */
+static void rings_keep_the_order(void)
+{
+	const struct vring_used *used = (void *)(ram + 0x2000);
+	unsigned int round;
+	u16 first, slot;
+	u16 at;
+
+	begin();
+	for (round = 0; round < 20; round++) {
+		tap_context("round %u", round);
+		at = used->idx;
+		first = make_fenced(CONTEXT, -1, 1);
+		slot = make_fenced(CONTEXT, 5, 2);
+		kick(0);
+		if (!tap_equal(wait_for_all(0), 24))
+			break;
+		fence_is(first, 1, -1);
+		fence_is(slot, 2, 5);
+		tap_equal(used->ring[at % NUM].id, 2 * first);
+		tap_equal(used->ring[(u16)(at + 1) % NUM].id, 2 * slot);
+	}
+	all_end();
+}
+
+/* Cursor commands are answered without waiting for a fence. */
+static void cursors_have_no_fence(void)
+{
+	const struct virtio_gpu_update_cursor move = {
+		.hdr = { .type = VIRTIO_GPU_CMD_MOVE_CURSOR, .flags = VIRTIO_GPU_FLAG_FENCE,
+			 .fence_id = 9 },
+	};
+	struct virtio_gpu_ctrl_hdr answer;
+	u16 slot;
+
+	begin();
+	slot = make(1, &move, sizeof(move), sizeof(answer));
+	kick(1);
+	if (tap_equal(wait_for_all(1), sizeof(answer))) {
+		memcpy(&answer, answer_at(1, slot), sizeof(answer));
+		tap_check(answer.type == OK && answer.flags == VIRTIO_GPU_FLAG_FENCE &&
+			  answer.fence_id == 9);
 	}
 	all_end();
 }
@@ -644,6 +722,9 @@ static const struct tap_case cases[] = {
 	{ "a screen shows it", a_screen_shows_it },
 	{ "capsets are told", capsets_are_told },
 	{ "fences are told", fences_are_told },
+	{ "a context goes with fences", a_context_goes_with_fences },
+	{ "rings keep the order", rings_keep_the_order },
+	{ "cursors have no fence", cursors_have_no_fence },
 	{ "a queue stops with fences", a_queue_stops_with_fences },
 	{ "without 3D there is none", without_3d_there_is_none },
 	{ "numbers of contexts", numbers_of_contexts },

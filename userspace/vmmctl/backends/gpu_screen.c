@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a GPU shows on a screen: pixels that came in messages, or the process's own pixels in a
- * file, with the cursor on top. The process is not trusted: the file is read, not mapped,
- * because reading a mapped file that was truncated raises SIGBUS; and it must be a memfd,
- * because reading another file may block.
+ * file, with the cursor on top. The process is not trusted. The file must be a memfd, because
+ * reading another file may block. The file is mapped only if it is sealed against shrinking,
+ * because reading a mapped file that was truncated raises SIGBUS. Other memfds are read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +40,9 @@ void vmm_gpu_screen_off(struct vmm_gpu_screen *s)
 {
 	free(s->own);
 	s->own = NULL;
+	if (s->map)
+		munmap(s->map, s->map_size);
+	s->map = NULL;
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
@@ -93,6 +96,24 @@ static bool file_fits(const struct vmm_gpu_file_scanout *in, u64 size)
 	       in->stride >= 4 * in->file_width && (u64)in->stride * in->file_height <= size;
 }
 
+/*
+ * Maps a file that cannot shrink. A file of huge pages is not mapped, because touching one raises
+ * SIGBUS when the host has no free huge page. A file that is not mapped is read.
+ */
+static void file_map(struct vmm_gpu_screen *s, const struct stat *st, int seals)
+{
+	void *map;
+
+	if (!(seals & F_SEAL_SHRINK) || st->st_blksize != sysconf(_SC_PAGESIZE) ||
+	    (u64)st->st_size > 4ULL * VMM_GPU_SIDE * VMM_GPU_SIDE)
+		return;
+	map = mmap(NULL, st->st_size, PROT_READ, MAP_SHARED, s->fd, 0);
+	if (map == MAP_FAILED)
+		return;
+	s->map = map;
+	s->map_size = st->st_size;
+}
+
 /**
  * vmm_gpu_screen_file - show pixels of a file
  * @s: the scanout
@@ -123,6 +144,7 @@ int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scan
 	s->stride = in->stride;
 	s->width = in->width;
 	s->height = in->height;
+	file_map(s, &st, seals);
 	return 0;
 }
 
@@ -182,14 +204,24 @@ static void cursor_draw(const struct vmm_gpu_screen *s, u32 *to, u32 y)
 	}
 }
 
-/* Returns how many rows from @y on can be taken from @s->own unchanged. */
+/* Returns row @y if it is in memory; NULL if it must be read from the file. */
+static const u8 *row_at(const struct vmm_gpu_screen *s, u32 y)
+{
+	const u8 *pixels = s->own ? s->own : s->map;
+
+	return pixels ? pixels + s->offset + (u64)y * s->stride : NULL;
+}
+
+/* Returns how many rows from @y on can be taken from memory unchanged. */
 static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
 {
 	u32 count;
 
-	if (!s->own || s->width != s->screen_width || y >= s->height)
+	if (y >= s->height || s->width < s->screen_width || !row_at(s, y))
 		return 0;
-	if (s->height - y < most)
+	if (s->stride != 4 * (size_t)s->screen_width)
+		most = 1;
+	else if (s->height - y < most)
 		most = s->height - y;
 	for (count = 0; count < most && cursor_row(s, y + count) < 0; count++)
 		;
@@ -197,21 +229,22 @@ static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
 }
 
 /* Copies @len bytes of the scanout's row @y; missing bytes of a file are black. */
-static void row_read(const struct vmm_gpu_screen *s, void *to, u32 y, size_t len)
+static void row_read(struct vmm_gpu_screen *s, void *to, u32 y, size_t len)
 {
-	u64 at = s->offset + (u64)y * s->stride;
+	const u8 *row = row_at(s, y);
 	ssize_t have = len;
 
-	if (s->own)
-		memcpy(to, s->own + at, len);
+	if (row)
+		memcpy(to, row, len);
 	else
-		have = pread(s->fd, to, len, at);
+		have = pread(s->fd, to, len, s->offset + (u64)y * s->stride);
 	if (have < 0)
 		have = 0;
+	s->copied += have;
 	memset((u8 *)to + have, 0, len - have);
 }
 
-static void row_make(const struct vmm_gpu_screen *s, u32 *to, u32 y)
+static void row_make(struct vmm_gpu_screen *s, u32 *to, u32 y)
 {
 	u32 seen = s->width < s->screen_width ? s->width : s->screen_width;
 
@@ -224,7 +257,7 @@ static void row_make(const struct vmm_gpu_screen *s, u32 *to, u32 y)
 }
 
 /* Reads several rows at once, from a file that is as wide as the screen. */
-static void rows_make_at_once(const struct vmm_gpu_screen *s, u32 y, u32 count)
+static void rows_make_at_once(struct vmm_gpu_screen *s, u32 y, u32 count)
 {
 	u32 i;
 
@@ -251,13 +284,13 @@ const u8 *vmm_gpu_screen_rows(void *arg, u32 y, u32 *count)
 
 	if (whole) {
 		*count = whole;
-		return s->own + y * s->stride;
+		return row_at(s, y);
 	}
 	if (*count > s->made_max)
 		*count = s->made_max;
 	if (y < s->height && *count > s->height - y)
 		*count = s->height - y;
-	if (y < s->height && s->fd >= 0 && s->width == s->screen_width &&
+	if (y < s->height && s->fd >= 0 && !s->map && s->width == s->screen_width &&
 	    s->stride == 4 * (size_t)s->width) {
 		rows_make_at_once(s, y, *count);
 		return (const u8 *)s->made;

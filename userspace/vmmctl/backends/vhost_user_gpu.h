@@ -105,19 +105,24 @@ struct vmm_gpu_file_scanout {
  * @height: rows
  * @own: pixels from messages, or NULL
  * @fd: file with the process's pixels, or -1
- * @offset: offset of the first pixel in the file
+ * @map: mapping of that file, or NULL if it must be read
+ * @map_size: bytes of @map
+ * @offset: offset of the first pixel in @own or in the file
  * @stride: bytes from one row to the next, in memory or file
  * @cursor: the cursor's pixels and position
  * @cursor_shown: the cursor is visible
  * @screen_width: pixels of a row of the screen
  * @made: rows combined from scanout and cursor, as wide as the screen
  * @made_max: rows that fit into @made
+ * @copied: bytes of pixels that were copied into @made so far
  */
 struct vmm_gpu_screen {
 	u32 width;
 	u32 height;
 	u8 *own;
 	int fd;
+	u8 *map;
+	size_t map_size;
 	u64 offset;
 	size_t stride;
 	struct vmm_gpu_cursor cursor;
@@ -125,6 +130,7 @@ struct vmm_gpu_screen {
 	u32 screen_width;
 	u32 *made;
 	u32 made_max;
+	u64 copied;
 };
 
 int vmm_gpu_screen_open(struct vmm_gpu_screen *s, u32 screen_width);

@@ -35,6 +35,7 @@
  * @lock: protects all that follows and the pixels
  * @format: of the pixels
  * @turns: as in the header
+ * @written: bytes of pixels that were written so far
  */
 struct vmm_display {
 	int fd;
@@ -48,6 +49,7 @@ struct vmm_display {
 	pthread_mutex_t lock;
 	enum vmm_pixels format;
 	unsigned int turns;
+	u64 written;
 };
 
 static unsigned int pixel_bytes(enum vmm_pixels format)
@@ -212,6 +214,17 @@ void vmm_display_size(const struct vmm_display *display, u32 *width, u32 *height
 	*height = display->height;
 }
 
+/**
+ * vmm_display_written - return how many bytes of pixels were written so far
+ * @display: the screen
+ *
+ * Return: bytes
+ */
+u64 vmm_display_written(const struct vmm_display *display)
+{
+	return display->written;
+}
+
 /* Changes the sequence number before and after pixels change, for readers. */
 static void sequence_step(struct vmm_display_header *header)
 {
@@ -262,6 +275,7 @@ static void change_write(struct change *change, u32 y, u32 count, const u8 *pixe
 		change->first = y;
 	}
 	memcpy(to + y * change->stride, pixels, count * change->stride);
+	display->written += count * change->stride;
 	change->last = y + count;
 }
 

@@ -72,6 +72,7 @@ void vmm_display_attach(struct vmm_display *display, void (*refresh)(void *arg),
 void vmm_display_take(struct vmm_display *display, struct vmm_display_producer *producer);
 void vmm_display_give_back(struct vmm_display *display, struct vmm_display_producer *producer);
 void vmm_display_refresh(struct vmm_display *display);
+u64 vmm_display_written(const struct vmm_display *display);
 void vmm_display_size(const struct vmm_display *display, u32 *width, u32 *height);
 void vmm_display_rows(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,
 		      const u8 *(*rows)(void *arg, u32 y, u32 *count), void *arg);

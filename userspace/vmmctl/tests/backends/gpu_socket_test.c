@@ -342,7 +342,7 @@ static void cursors_are_on_top(void)
 
 static int picture_make(u32 width, u32 height)
 {
-	int fd = memfd_create("picture", MFD_CLOEXEC);
+	int fd = memfd_create("picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	u32 *pixels;
 	u32 x, y;
 
@@ -401,6 +401,71 @@ static void pixels_of_a_file(void)
 	say(GPU_DMABUF_SCANOUT, &file, sizeof(file));
 	vmm_display_refresh(display);
 	tap_equal(board_frames, 1);
+	end();
+}
+
+/* Returns how many mappings of files named "picture" this process has. */
+static unsigned int maps(void)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	unsigned int count = 0;
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file))
+		count += !!strstr(line, "/memfd:picture");
+	if (tap_check(file))
+		fclose(file);
+	return count;
+}
+
+/* A file that cannot shrink is mapped; changes in it are shown. */
+static void pixels_of_a_sealed_file(void)
+{
+	struct vmm_gpu_file_scanout file = file_of(W, H);
+	u32 word;
+	int fd;
+
+	begin();
+	choose_files();
+	fd = picture_make(W, H);
+	tap_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	say_size(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), fd);
+	tap_equal(maps(), 1);
+	only_shows(0, 0, W, H);
+	word = 0x123456;
+	tap_equal(pwrite(fd, &word, 4, 4 * (7 * W + 9)), 4);
+	vmm_display_refresh(display);
+	tap_equal(pixel(9, 7), 0x123456);
+	cursor.pos = (struct vmm_gpu_cursor_pos){ 0, 0, 70 };
+	memset(cursor.pixels, 0xff, sizeof(cursor.pixels));
+	say(GPU_CURSOR_UPDATE, &cursor, sizeof(cursor));
+	vmm_display_refresh(display);
+	tap_equal(pixel(5, 69), drawn(5, 69));
+	tap_equal(pixel(5, 70), 0xffffff);
+	tap_equal(pixel(64, 70), drawn(64, 70));
+	say(GPU_CURSOR_POS_HIDE, &cursor.pos, sizeof(cursor.pos));
+	close(fd);
+	/* Part of a larger picture, with a gap between its rows; then a narrow one. */
+	fd = picture_make(W + 20, H + 3);
+	tap_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	file = file_of(W + 20, H + 3);
+	say_size(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), fd);
+	only_shows(0, 0, W, H);
+	file.width = W - 5;
+	file.height = H - 7;
+	say_size(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), fd);
+	close(fd);
+	only_shows(0, 0, W - 5, H - 7);
+	tap_equal(maps(), 1);
+	say(GPU_DMABUF_SCANOUT, &file, sizeof(file));
+	tap_equal(maps(), 0);
+	/* A file without the seal is not mapped. */
+	fd = picture_make(W, H);
+	file = file_of(W, H);
+	say_size(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), fd);
+	tap_equal(maps(), 0);
+	only_shows(0, 0, W, H);
+	close(fd);
 	end();
 }
 
@@ -549,6 +614,7 @@ static const struct tap_case cases[] = {
 	{ "other sizes are cut, or black", other_sizes_are_cut_or_black },
 	{ "cursors are on top", cursors_are_on_top },
 	{ "pixels of a file", pixels_of_a_file },
+	{ "pixels of a sealed file", pixels_of_a_sealed_file },
 	{ "dmabufs are not shown", dmabufs_are_not_shown },
 	{ "the last frame stays", the_last_frame_stays },
 	{ "messages that are wrong", messages_that_are_wrong },
