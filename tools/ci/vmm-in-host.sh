@@ -8,7 +8,7 @@ set -u
 . /ranchu/host-lib.sh
 
 load_modules
-echo "1..15"
+echo "1..16"
 
 doctor_is_content
 result doctor_finds_nothing_missing $?
