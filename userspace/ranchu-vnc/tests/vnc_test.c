@@ -694,6 +694,8 @@ int main(void)
 		fprintf(stderr, "usage: RANCHU_VNC=PROGRAM vnc_test\n");
 		return 2;
 	}
+	/* A shell that runs this in the background has it ignored, which programs inherit. */
+	signal(SIGINT, SIG_DFL);
 	rfbEnableClientLogging = FALSE;
 	return tap_run(cases, ARRAY_SIZE(cases));
 }
