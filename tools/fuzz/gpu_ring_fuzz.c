@@ -6,7 +6,7 @@
  * device.
  *
  * Checked: requests are in the guest's memory; no request is held whose context was destroyed;
- * held requests belong to a queue that is served; nothing is left after a reset.
+ * a queue holds no more requests than it has places; nothing is left after a reset.
  */
 #include <endian.h>
 #include <errno.h>

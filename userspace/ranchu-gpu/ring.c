@@ -32,6 +32,8 @@ void ring_init(struct ring *ring)
 	ring->running = false;
 	ring->waits = false;
 	ring->held = NULL;
+	ring->holds = 0;
+	ring->overrun = false;
 	ring->base = 0;
 	memset(&ring->setup, 0, sizeof(ring->setup));
 }
@@ -54,6 +56,7 @@ int ring_start(struct ring *ring, struct ranchu_mem *mem)
 	ring->mem = mem;
 	ring->running = true;
 	ring->waits = false;
+	ring->overrun = false;
 	/* Handles requests that were made available before. */
 	signal_file(ring->kick_fd);
 	return 0;
@@ -104,6 +107,7 @@ static void held_push(struct ring *ring,
 		if (ring->running)
 			ranchu_vq_push(&ring->vq, &held->chain, held->written);
 		pushed = true;
+		ring->holds--;
 		free(held);
 	}
 	if (pushed && ring->running)
@@ -122,6 +126,7 @@ static bool hold(struct ring *ring, const struct gpu_fence *fence, u32 written)
 	while (*place)
 		place = &(*place)->next;
 	*place = held;
+	ring->holds++;
 	return true;
 }
 
@@ -147,9 +152,11 @@ void ring_stop(struct ring *ring)
 /* Reports a broken queue, which is not served until it is set up again. */
 static bool gave_up(struct ring *ring)
 {
-	if (!ring->running || (!ring->vq.fault && !vmm_compat_warned()))
+	if (!ring->running || (!ring->vq.fault && !ring->overrun && !vmm_compat_warned()))
 		return false;
-	vmm_error(0, "the guest has broken a queue: %s", ranchu_vq_fault_name(ring->vq.fault));
+	vmm_error(0, "the guest has broken a queue: %s",
+		  ring->overrun ? "more requests wait for fences than the queue has places" :
+				  ranchu_vq_fault_name(ring->vq.fault));
 	ring->running = false;
 	signal_file(ring->err_fd);
 	return true;
@@ -181,6 +188,10 @@ static bool take(struct ring *ring)
 		ring->chain.iov = ring->iov;
 		ring->chain.max = RING_IOVS;
 		if (ranchu_vq_next(&ring->vq, &ring->chain) <= 0)
+			return false;
+		/* Each request that waits has a place, unless the driver uses a place twice. */
+		ring->overrun = ring->holds == ring->vq.num;
+		if (ring->overrun)
 			return false;
 		ring_request(ring, &request);
 		fence.number = 0;

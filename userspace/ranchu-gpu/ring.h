@@ -43,6 +43,8 @@ struct ring_held {
  * @running: it is served
  * @waits: @chain waits for its answer, and nothing else is taken
  * @held: requests that wait for their fences, in order of submission
+ * @holds: how many these are, at most the queue's places
+ * @overrun: the driver has made more available than that, and the queue is broken
  * @chain: the current request
  * @iov: its buffers
  */
@@ -60,6 +62,8 @@ struct ring {
 	bool running;
 	bool waits;
 	struct ring_held *held;
+	unsigned int holds;
+	bool overrun;
 	struct ranchu_chain chain;
 	struct iovec iov[RING_IOVS];
 };
