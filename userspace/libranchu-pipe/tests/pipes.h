@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
-* Fake pipes, for tests of a program that serves pipes by libranchu-pipe in its own loop:
-* the functions of the library that such a program calls, without the kernel's device. A pipe
-* is a socket pair. The program's eventfd is signalled every millisecond; more signals than
+ * Fake pipes, for tests of a program that serves pipes by libranchu-pipe in its own loop:
+ * the functions of the library that such a program calls, without the kernel's device. A pipe
+ * is a socket pair. The program's eventfd is signalled every millisecond; more signals than
  * necessary are allowed.
  */
 #ifndef PIPES_H

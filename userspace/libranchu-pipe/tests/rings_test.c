@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The library's end of a ring: bytes that are there, that are missing, and that never come.
+ * The library's end of a ring: bytes that are there, that are missing, and that never come.
  * Lost wake-ups are tested by tools/testing/native/ring_race_test.c.
  */
 #define RANCHU_PIPE_RINGS_ONLY

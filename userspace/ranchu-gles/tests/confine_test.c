@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* What ranchu-gles can do in its sandbox, and what it cannot. For each case a child process enters
+ * What ranchu-gles can do in its sandbox, and what it cannot. For each case a child process enters
  * the sandbox; its exit code is the line of the check that failed.
  */
 #include <errno.h>

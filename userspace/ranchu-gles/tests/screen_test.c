@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Posted buffers appear on the screen. The test connects the program's end of the screen's socket
+ * Posted buffers appear on the screen. The test connects the program's end of the screen's socket
  * with vmmctl's own end, and reads the file that viewers get. vmmctl's loop runs in a thread, and
  * executes requests of the test.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The server's loop with fake pipes (pipes.h) and without a screen. The server runs in a thread.
+ * The server's loop with fake pipes (pipes.h) and without a screen. The server runs in a thread.
  * stream_test tests the packets of a pipe. The sync device is a socket pair and an ioctl() of the
  * test.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Packets of a guest's OpenGL ES library, in one piece and byte by byte, and packets of a hostile
+ * Packets of a guest's OpenGL ES library, in one piece and byte by byte, and packets of a hostile
  * guest.
  */
 #include <endian.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The guest's commands: their effects, and invalid commands. The classes of invalid commands are
+ * The guest's commands: their effects, and invalid commands. The classes of invalid commands are
  * those that caused faults in other implementations of this device.
  */
 #include <endian.h>

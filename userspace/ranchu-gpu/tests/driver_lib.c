@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Runs the program ranchu-gpu in its sandbox. The test acts as the front end and as the guest.
+ * Runs the program ranchu-gpu in its sandbox. The test acts as the front end and as the guest.
  */
 #include <endian.h>
 #include <errno.h>
@@ -97,7 +97,7 @@ int program_end(void)
 /* ---- the front end ---- */
 
 /**
-* say - send a message
+ * say - send a message
  * @request: its type
  * @data: its payload
  * @size: bytes of the payload
@@ -115,7 +115,7 @@ void say(u32 request, const void *data, u32 size, u32 flags, const int *fds, uns
 }
 
 /**
-* hear - wait for an answer of the program
+ * hear - wait for an answer of the program
  * @request: type of the request
  *
  * Return: true if it came; it is in channel
@@ -131,7 +131,7 @@ bool hear(u32 request)
 }
 
 /**
-* ask - send a request whose answer is a number
+ * ask - send a request whose answer is a number
  * @request: its type
  * @data: its payload
  * @size: bytes of the payload
@@ -149,7 +149,7 @@ u64 ask(u32 request, const void *data, u32 size)
 }
 
 /**
-* tell - send a message and wait for its acknowledgement
+ * tell - send a message and wait for its acknowledgement
  * @request: its type
  * @data: its payload
  * @size: bytes of the payload
@@ -169,7 +169,7 @@ u64 tell(u32 request, const void *data, u32 size, const int *fds, unsigned int n
 }
 
 /**
-* tell_u64 - send a number and wait for the acknowledgement
+ * tell_u64 - send a number and wait for the acknowledgement
  * @request: type of the message
  * @value: the number
  *
@@ -181,7 +181,7 @@ u64 tell_u64(u32 request, u64 value)
 }
 
 /**
-* tell_state - send a number for a queue and wait for the acknowledgement
+ * tell_state - send a number for a queue and wait for the acknowledgement
  * @request: type of the message
  * @index: the queue
  * @num: the number
@@ -196,7 +196,7 @@ u64 tell_state(u32 request, u32 index, u32 num)
 }
 
 /**
-* tell_file - pass a file for a queue and wait for the acknowledgement
+ * tell_file - pass a file for a queue and wait for the acknowledgement
  * @request: type of the message
  * @index: the queue
  * @fd: the file
@@ -251,7 +251,7 @@ static bool screen_read(void *to, size_t len)
 
 /**
  * screen_hears - check that the next message about screens is of a kind
-* @request: the type
+ * @request: the type
  *
  * Return: true if it is; it is in screen_head, screen_body and screen_fd
  */
@@ -267,7 +267,7 @@ bool screen_hears(u32 request)
 
 /**
  * screen_says - answer a message about screens
-* @request: its type
+ * @request: its type
  * @data: the answer
  * @size: bytes of it
  */
@@ -314,7 +314,7 @@ static void queue_start(unsigned int i, u16 base)
 }
 
 /**
-* memory_table - send the table of the guest's memory
+ * memory_table - send the table of the guest's memory
  *
  * Return: 0 if the program accepted it
  */
@@ -387,7 +387,7 @@ static void *request_at(unsigned int i, u16 slot)
 }
 
 /**
-* answer_at - return the answer to a request
+ * answer_at - return the answer to a request
  * @i: the queue
  * @slot: slot of the request
  *
@@ -430,7 +430,7 @@ u16 make(unsigned int i, const void *request, size_t len, size_t room)
 }
 
 /**
-* kick - notify the device of requests
+ * kick - notify the device of requests
  * @i: the queue
  */
 void kick(unsigned int i)
@@ -439,7 +439,7 @@ void kick(unsigned int i)
 }
 
 /**
-* wait_for_all - wait until all requests are returned
+ * wait_for_all - wait until all requests are returned
  * @i: the queue
  *
  * Return: bytes of the last answer, -1 on a timeout
@@ -495,7 +495,7 @@ u32 create(u32 id, u32 format)
 }
 
 /**
-* attach - attach the picture of draw() as backing of a resource
+ * attach - attach the picture of draw() as backing of a resource
  * @id: its number
  *
  * Return: the type of the answer
@@ -515,7 +515,7 @@ u32 attach(u32 id)
 }
 
 /**
-* set_scanout - set a resource as the scanout
+ * set_scanout - set a resource as the scanout
  * @id: its number
  * @width: pixels
  * @height: rows
@@ -533,7 +533,7 @@ u32 set_scanout(u32 id, u32 width, u32 height)
 }
 
 /**
-* transfer - copy pixels from the guest's memory to a resource
+ * transfer - copy pixels from the guest's memory to a resource
  * @id: of the resource
  * @x: left
  * @y: top
@@ -553,7 +553,7 @@ u32 transfer(u32 id, u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
-* flush - flush pixels of a resource
+ * flush - flush pixels of a resource
  * @id: of the resource
  * @x: left
  * @y: top
@@ -573,7 +573,7 @@ u32 flush(u32 id, u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
-* drawn - return a pixel of the guest's picture
+ * drawn - return a pixel of the guest's picture
  * @x: left
  * @y: top
  *
@@ -620,7 +620,7 @@ void device_pause(void)
 }
 
 /**
-* device_go_on - restart the queues after device_pause()
+ * device_go_on - restart the queues after device_pause()
  */
 void device_go_on(void)
 {
@@ -652,7 +652,7 @@ void all_begin(u64 features)
 }
 
 /**
-* all_end - end the device and the program, and check the exit code
+ * all_end - end the device and the program, and check the exit code
  */
 void all_end(void)
 {
@@ -663,7 +663,7 @@ void all_end(void)
 }
 
 /**
-* driver_init - make the guest's memory
+ * driver_init - make the guest's memory
  *
  * Return: true if everything that the tests need is available
  */

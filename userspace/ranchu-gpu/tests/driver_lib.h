@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
-* A front end and a driver, for tests of the program in its sandbox.
+ * A front end and a driver, for tests of the program in its sandbox.
  *
  *	RANCHU_GPU=PROGRAM TEST
  */
@@ -23,7 +23,7 @@
 /**
  * struct queue - the driver's end of a queue
  * @kick_fd: signalled for the device
-* @call_fd: signalled by the device
+ * @call_fd: signalled by the device
  * @made: number of requests that were made available
  * @seen: number of requests that were returned
  */

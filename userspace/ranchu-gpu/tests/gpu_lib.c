@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* A device with a guest, and a display that records calls, for the tests of the commands.
+ * A device with a guest, and a display that records calls, for the tests of the commands.
  */
 #include <endian.h>
 #include <errno.h>
@@ -85,7 +85,7 @@ static int resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned int 
 }
 
 /**
-* device_make - make a device without resources, and clear the record
+ * device_make - make a device without resources, and clear the record
  */
 void device_make(void)
 {
@@ -102,7 +102,7 @@ void device_make(void)
 }
 
 /**
-* device_free - free the guest's resources
+ * device_free - free the guest's resources
  */
 void device_free(void)
 {
@@ -157,7 +157,7 @@ int cursor(const void *request, size_t len, size_t room)
 }
 
 /**
-* answer_type - return the result of a request
+ * answer_type - return the result of a request
  *
  * Return: the type of its answer
  */
@@ -196,7 +196,7 @@ u32 create(u32 id, u32 format, u32 width, u32 height)
 }
 
 /**
-* attach - attach backing to a resource
+ * attach - attach backing to a resource
  * @id: its number
  * @entries: the memory
  * @claimed: number of entries according to the request
@@ -219,7 +219,7 @@ u32 attach(u32 id, const struct virtio_gpu_mem_entry *entries, u32 claimed, u32 
 }
 
 /**
-* simple - make a request that has only a resource's number
+ * simple - make a request that has only a resource's number
  * @type: of the request
  * @id: the number
  *
@@ -242,13 +242,13 @@ static struct virtio_gpu_rect wire(u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
-* transfer - copy pixels from the guest's memory to a resource
+ * transfer - copy pixels from the guest's memory to a resource
  * @id: of the resource
  * @x: left
  * @y: top
  * @width: pixels
  * @height: rows
-* @offset: offset of the first pixel in the backing
+ * @offset: offset of the first pixel in the backing
  *
  * Return: the type of the answer
  */
@@ -264,7 +264,7 @@ u32 transfer(u32 id, u32 x, u32 y, u32 width, u32 height, u64 offset)
 }
 
 /**
-* set_scanout - set a resource as a scanout
+ * set_scanout - set a resource as a scanout
  * @scanout: number of the scanout
  * @id: of the resource
  * @x: left
@@ -286,7 +286,7 @@ u32 set_scanout(u32 scanout, u32 id, u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
-* flush - flush pixels of a resource
+ * flush - flush pixels of a resource
  * @id: of the resource
  * @x: left
  * @y: top

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
-* A device with a guest, and a display that records calls, for the tests of the commands.
+ * A device with a guest, and a display that records calls, for the tests of the commands.
  */
 #ifndef GPU_LIB_H
 #define GPU_LIB_H
@@ -12,10 +12,10 @@
 #define RAM_HALF	(RAM_SIZE / 2)	/* the second half is mapped elsewhere */
 
 /**
-* struct seen - calls of the display
+ * struct seen - calls of the display
  * @scanouts: number of changes of a scanout
  * @damages: number of reports of changed pixels
-* @damage: rectangle of the last report
+ * @damage: rectangle of the last report
  * @damage_scanout: scanout of the last report
  * @images: number of new cursor images
  * @moves: number of moves of a cursor

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The program ranchu-gpu in its sandbox; the test acts as front end and guest. Covers the
+ * The program ranchu-gpu in its sandbox; the test acts as front end and guest. Covers the
  * vhost-user protocol, queues, and messages about screens.
  *
  *	RANCHU_GPU=PROGRAM [RANCHU_GPU_RENDERER=virgl] server_test

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* A library with the functions stream_renderer_*, which draws nothing and records calls. The record
+ * A library with the functions stream_renderer_*, which draws nothing and records calls. The record
  * is its capset 8, so a guest, or a test, can read it.
  *
-* Fences are signalled at difficult times. On the device's timeline a thread signals them when
+ * Fences are signalled at difficult times. On the device's timeline a thread signals them when
  * three wait, and reports only the last. On ring 0 they are signalled inside the call that makes
  * them. On ring 1 they are signalled together with the device's, the later one first.
  *

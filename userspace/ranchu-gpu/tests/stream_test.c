@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* ranchu-gpu with a library that the user names, in its sandbox. The library is stream_fake.c,
+ * ranchu-gpu with a library that the user names, in its sandbox. The library is stream_fake.c,
  * which records its calls.
  *
  *	RANCHU_GPU=PROGRAM RANCHU_GPU_FAKES=DIR stream_test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* ranchu-gpu with virglrenderer, in its sandbox: contexts, commands, fences, and a hostile guest.
+ * ranchu-gpu with virglrenderer, in its sandbox: contexts, commands, fences, and a hostile guest.
  *
  *	RANCHU_GPU=PROGRAM virgl_test
  */

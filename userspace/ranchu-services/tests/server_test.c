@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The server's loop with a fake link and fake pipes (pipes.h). The server runs in a thread.
+ * The server's loop with a fake link and fake pipes (pipes.h). The server runs in a thread.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The guest services: messages of a guest, in one piece and byte by byte, and those of a hostile
+ * The guest services: messages of a guest, in one piece and byte by byte, and those of a hostile
  * guest.
  */
 #include <endian.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* ranchu-sound with vmmctl's end of the connection, and with ALSA devices that are files: samples,
+ * ranchu-sound with vmmctl's end of the connection, and with ALSA devices that are files: samples,
  * formats, starts and stops, its end, and invalid packets.
  */
 #include <endian.h>
@@ -298,7 +298,7 @@ static void send_packet(int fd, struct vmm_sound_packet head, size_t more)
 }
 
 /**
-* struct wrong - an invalid packet
+ * struct wrong - an invalid packet
  * @head: its header, in the host's byte order
  * @more: bytes that follow
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Common functions of the tests of ranchu-vnc.
+ * Common functions of the tests of ranchu-vnc.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
-* Common functions of the tests of ranchu-vnc: a fake VM, which has a screen and records requests to
- * its devices; ranchu-vnc itself; and viewers.
+ * Common functions of the tests of ranchu-vnc: a fake VM, which has a screen and records requests
+ * to its devices; ranchu-vnc itself; and viewers.
  */
 #ifndef VNC_LIB_H
 #define VNC_LIB_H
@@ -16,9 +16,9 @@
 #define H	24
 
 /**
-* struct shared - memory that is shared by the VM's process and the test
+ * struct shared - memory that is shared by the VM's process and the test
  * @frame: pixels of the guest, 32 bits each
-* @turns: rotation of the screen
+ * @turns: rotation of the screen
  * @asked: requests to devices, a line each
  * @len: bytes of @asked
  * @frames: number of requests for the screen

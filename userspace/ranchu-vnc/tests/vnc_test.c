@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* ranchu-vnc with a fake VM, which has a screen and records requests to its devices, and with a
+ * ranchu-vnc with a fake VM, which has a screen and records requests to its devices, and with a
  * viewer, which is libvncclient. Pixels are compared, keys and fingers arrive, and connections that
  * are no viewers disturb no viewer.
  *
  *	RANCHU_VNC=PROGRAM [VNCSNAPSHOT=COMMAND] vnc_test
  *
-* COMMAND is Debian's vncsnapshot, which does not use the server's library, as libvncclient does.
+ * COMMAND is Debian's vncsnapshot, which does not use the server's library, as libvncclient does.
  */
 #include <fcntl.h>
 #include <signal.h>

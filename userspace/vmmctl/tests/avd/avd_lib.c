@@ -15,7 +15,7 @@ char avd_top[64];
 char avd_message[4096];
 
 /**
-* avd_name - return the path of a file of the test
+ * avd_name - return the path of a file of the test
  * @file: its name, relative to the temporary directory
  *
  * Return: its path, valid for four more calls
@@ -31,7 +31,7 @@ const char *avd_name(const char *file)
 }
 
 /**
-* avd_folder - make a folder and its parents
+ * avd_folder - make a folder and its parents
  * @folder: relative to the temporary directory
  */
 void avd_folder(const char *folder)
@@ -48,7 +48,7 @@ void avd_folder(const char *folder)
 }
 
 /**
-* avd_write - write a file
+ * avd_write - write a file
  * @file: relative to the temporary directory; its folder exists
  * @text: its contents
  */
@@ -63,7 +63,7 @@ void avd_write(const char *file, const char *text)
 }
 
 /**
-* avd_append - append to a file
+ * avd_append - append to a file
  * @file: relative to the temporary directory
  * @text: the text
  */
@@ -78,7 +78,7 @@ void avd_append(const char *file, const char *text)
 }
 
 /**
-* avd_sparse - make a file of zeroes
+ * avd_sparse - make a file of zeroes
  * @file: relative to the temporary directory; its folder exists
  * @size: bytes
  */
@@ -97,7 +97,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 /**
-* avd_remove - remove a file or a folder with its contents
+ * avd_remove - remove a file or a folder with its contents
  * @file: relative to the temporary directory
  */
 void avd_remove(const char *file)
@@ -106,7 +106,7 @@ void avd_remove(const char *file)
 }
 
 /**
-* avd_there - check whether a file exists
+ * avd_there - check whether a file exists
  * @file: relative to the temporary directory
  *
  * Return: true if it does
@@ -118,7 +118,7 @@ bool avd_there(const char *file)
 
 /**
  * avd_begin - make an SDK and the AVD "one"
-* @x86: for x86_64; else for arm64
+ * @x86: for x86_64; else for arm64
  */
 void avd_begin(bool x86)
 {
@@ -155,7 +155,7 @@ void avd_begin(bool x86)
 }
 
 /**
-* avd_end - remove all files of avd_begin() and the test
+ * avd_end - remove all files of avd_begin() and the test
  */
 void avd_end(void)
 {
@@ -164,11 +164,11 @@ void avd_end(void)
 }
 
 /**
-* avd_take - read a command line of the emulator
+ * avd_take - read a command line of the emulator
  * @options: filled
  * @words: its words
  *
-* Return: result of vmm_avd_options_read(); its message is in avd_message
+ * Return: result of vmm_avd_options_read(); its message is in avd_message
  */
 int avd_take(struct vmm_avd_options *options, char **words)
 {
@@ -185,7 +185,7 @@ int avd_take(struct vmm_avd_options *options, char **words)
 
 /**
  * avd_plan - plan a run, and make its words
-* @plan: filled; to be freed by vmm_avd_plan_free() also on failure
+ * @plan: filled; to be freed by vmm_avd_plan_free() also on failure
  * @words: the emulator's command line
  *
  * Return: 0, or -errno; its message is in avd_message

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Command line and boot configuration, and the RAM disk that has the latter.
+ * Command line and boot configuration, and the RAM disk that has the latter.
  */
 #include <endian.h>
 #include <errno.h>

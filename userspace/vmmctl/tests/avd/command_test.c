@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* vmmctl avd as a user calls it: its output, exit codes, and the files that it makes.
+ * vmmctl avd as a user calls it: its output, exit codes, and the files that it makes.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The disks of a guest, their addresses, and the sources of their images.
+ * The disks of a guest, their addresses, and the sources of their images.
  */
 #include <errno.h>
 #include <stdlib.h>

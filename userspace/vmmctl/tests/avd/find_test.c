@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The search for AVDs, the SDK and files of a system image.
+ * The search for AVDs, the SDK and files of a system image.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* vmmctl's own folder of an AVD: its owner, its lock, and its record of images.
+ * vmmctl's own folder of an AVD: its owner, its lock, and its record of images.
  */
 #include <errno.h>
 #include <fcntl.h>

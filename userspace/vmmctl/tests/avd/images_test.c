@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Images that a guest writes to: they are made once, completely or not at all.
+ * Images that a guest writes to: they are made once, completely or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>

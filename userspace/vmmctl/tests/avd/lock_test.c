@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The emulator's lock of an AVD: its owner, and its end with the owner's process.
+ * The emulator's lock of an AVD: its owner, and its end with the owner's process.
  */
 #include <errno.h>
 #include <fcntl.h>

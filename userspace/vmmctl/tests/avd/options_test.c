@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The emulator's options: the table, reading of a command line, and the copy of the table in the
+ * The emulator's options: the table, reading of a command line, and the copy of the table in the
  * documentation.
  */
 #include <errno.h>

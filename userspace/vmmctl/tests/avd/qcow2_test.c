@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* qcow2 images: the emulator's overlays become raw images, and only the AVD's own files are read for
- * that. A script replaces qemu-img: it records its arguments and writes "converted".
+ * qcow2 images: the emulator's overlays become raw images, and only the AVD's own files are read
+ * for that. A script replaces qemu-img: it records its arguments and writes "converted".
  */
 #include <errno.h>
 #include <stdlib.h>

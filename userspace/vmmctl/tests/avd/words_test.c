@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The command line of `vmmctl run` that is made from an AVD: `vmmctl run` accepts it, and it has the
- * intended options.
+ * The command line of `vmmctl run` that is made from an AVD: `vmmctl run` accepts it, and it has
+ * the intended options.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The display socket of a vhost-user GPU, with the test as the process that serves the GPU:
+ * The display socket of a vhost-user GPU, with the test as the process that serves the GPU:
  * answers to it, the content of the screen's file, and invalid messages.
  */
 #include <endian.h>

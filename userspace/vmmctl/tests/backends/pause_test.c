@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* A pause of the kernel's devices that serve virtio queues: vhost-net gives its tap back, a vDPA
+ * A pause of the kernel's devices that serve virtio queues: vhost-net gives its tap back, a vDPA
  * device is suspended if its driver supports it. The test emulates the kernel.
  */
 #include <errno.h>

@@ -72,7 +72,7 @@ static void loop_prepare(void)
 /**
  * machine_start - make a device and a loop that runs
  *
-* Return: 0, or the error of the device's creation
+ * Return: 0, or the error of the device's creation
  */
 int machine_start(void)
 {
@@ -165,7 +165,7 @@ u32 rd(u32 offset)
 }
 
 /**
-* needs_reset - check whether the device asks for a reset
+ * needs_reset - check whether the device asks for a reset
  *
  * Return: true if it does
  */
@@ -266,7 +266,7 @@ void driver_request(void)
 }
 
 /**
-* driver_reap - take used entries
+ * driver_reap - take used entries
  *
  * Return: false if an answer was wrong
  */
@@ -291,7 +291,7 @@ bool driver_reap(void)
 }
 
 /**
-* driver_works - make requests and wait for all answers
+ * driver_works - make requests and wait for all answers
  * @count: how many
  *
  * Return: true if all were answered
@@ -325,7 +325,7 @@ bool driver_works(unsigned int count)
 /**
  * eventually - wait for a counter
  * @what: the counter
-* @value: that it must reach
+ * @value: that it must reach
  *
  * Return: true if it did in time
  */
@@ -339,7 +339,7 @@ bool eventually(unsigned int *what, unsigned int value)
 }
 
 /**
-* needs_reset_eventually - wait for the device to ask for a reset
+ * needs_reset_eventually - wait for the device to ask for a reset
  *
  * Return: true if it did in time
  */

@@ -23,11 +23,11 @@
  * @features: of the device
  * @protocol: of the protocol
  * @refuse: answers this request with a mistake
-* @mute: hangs up when it gets this request
+ * @mute: hangs up when it gets this request
  * @silent: does not answer this request, nor later ones, while it is set
  * @slow: answers this request after three seconds
  * @half: sends half of the answer to this request, and nothing else, while it is set
-* @mortal: dies at random times
+ * @mortal: dies at random times
  * @limit: does not die any more after that many deaths
  */
 struct server {
@@ -72,13 +72,13 @@ struct server {
  * @v: the device
  * @end_fd: ends the loop
  * @tick_fd: ticks ten times a second
-* @ticks: number of ticks that the loop has handled
+ * @ticks: number of ticks that the loop has handled
  * @thread: runs the loop
-* @avail: offset of the available ring in RAM
+ * @avail: offset of the available ring in RAM
  * @used: offset of the used ring in RAM
  * @seen: entries of the used ring that the driver has taken
  * @open: by descriptor: made available and not used yet
-* @under_way: number of set elements of @open
+ * @under_way: number of set elements of @open
  * @answered: number of answered requests
  */
 struct machine {

@@ -30,7 +30,7 @@ char server_path[64];
 static u32 seed = 1;
 
 /**
-* random_below - get a pseudo-random number; the sequence is the same in each run
+ * random_below - get a pseudo-random number; the sequence is the same in each run
  * @n: the greatest number plus 1
  *
  * Return: the number
@@ -280,7 +280,7 @@ static void *server_run(void *arg)
 
 /**
  * server_start - begin to serve
-* @features: of the device, in addition to those of all devices
+ * @features: of the device, in addition to those of all devices
  * @protocol: of the protocol
  */
 void server_start(u64 features, u64 protocol)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* vhost-user servers that stop, or answer slowly. Only a driver that takes its rings back waits for
+ * vhost-user servers that stop, or answer slowly. Only a driver that takes its rings back waits for
  * them. The main loop has another handler, a tick ten times a second, which must never stop.
  */
 #include <poll.h>
@@ -33,7 +33,7 @@ static bool somebody_connects(void)
 }
 
 /*
-* Returns whether vmmctl has given the connection up, which shuts down its sending side. An answer
+ * Returns whether vmmctl has given the connection up, which shuts down its sending side. An answer
  * before that is in time.
  */
 static bool connection_given_up(void)
@@ -50,7 +50,7 @@ static bool loop_goes_on(void)
 }
 
 /*
-* The process stops at one of the requests of a driver's start. The write that starts the device
+ * The process stops at one of the requests of a driver's start. The write that starts the device
  * returns, and the loop runs; then the process is continued.
  */
 static void stopped_at(u32 request, u32 *while_set, unsigned int sessions)
@@ -178,7 +178,7 @@ static void *write_status_0(void *arg)
 }
 
 /*
-* A driver that stops the device waits for the process, for a limited time. Then the device is
+ * A driver that stops the device waits for the process, for a limited time. Then the device is
  * broken, and it works again once the process has hung up.
  */
 static void server_keeps_the_rings(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The vhost-user front end with a driver and a server of the test.
+ * The vhost-user front end with a driver and a server of the test.
  * The server answers in any order and dies in the middle of its work; the driver
  * must get each of its requests answered, once.
  */

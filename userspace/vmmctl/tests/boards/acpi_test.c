@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The x86_64 board and its ACPI tables: the test follows them as a kernel does, and checks them with
- * Intel's compiler.
+ * The x86_64 board and its ACPI tables: the test follows them as a kernel does, and checks them
+ * with Intel's compiler.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The arm64 boards: addresses, interrupts, and the search for a device. The numbers are
+ * The arm64 boards: addresses, interrupts, and the search for a device. The numbers are
  * written out from the boards' description, not taken from a header.
  */
 #include <string.h>

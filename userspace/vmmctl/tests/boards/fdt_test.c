@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The device tree, property by property. All numbers and strings are written
+ * The device tree, property by property. All numbers and strings are written
  * out here from the board's description, none is from the board table. Nodes
  * must not have further properties or children.
  */
@@ -592,7 +592,7 @@ static void order_is_right(void)
 }
 
 /*
-* Warnings of dtc for each tree that describes the board as the reference does: two nodes have
+ * Warnings of dtc for each tree that describes the board as the reference does: two nodes have
  * a "reg" and no unit address in their name, and the GICv2 has no
  * #address-cells, which later conventions require.
  */

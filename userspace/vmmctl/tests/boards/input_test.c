@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The device of a board that gets a key or a finger: fake devices record their requests.
+ * The device of a board that gets a key or a finger: fake devices record their requests.
  */
 #include <errno.h>
 #include <stdio.h>

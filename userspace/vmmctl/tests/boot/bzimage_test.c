@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Valid and invalid bzImage headers, boot parameters, and addresses in RAM. Offsets are written out
+ * Valid and invalid bzImage headers, boot parameters, and addresses in RAM. Offsets are written out
  * from the boot protocol.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Valid and invalid ELF kernels, and the start info. Offsets and numbers are written out from the
+ * Valid and invalid ELF kernels, and the start info. Offsets and numbers are written out from the
  * formats' descriptions.
  */
 #include <errno.h>

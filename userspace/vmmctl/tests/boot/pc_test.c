@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Data in the RAM of a guest of the x86_64 board besides its kernel: a command line of at most the
+ * Data in the RAM of a guest of the x86_64 board besides its kernel: a command line of at most the
  * length that the kernel accepts, and random bytes that are new at each boot.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Compressed kernels: detection, inflation, and that no file causes writes beyond the room in RAM.
+ * Compressed kernels: detection, inflation, and that no file causes writes beyond the room in RAM.
  */
 #include <endian.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* The configuration file: its values, its mistakes, and that the command line overrides it.
+ * The configuration file: its values, its mistakes, and that the command line overrides it.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Options of a VM that is resumed from a snapshot: those of the snapshot's command lines, of the
+ * Options of a VM that is resumed from a snapshot: those of the snapshot's command lines, of the
  * configuration file that may name the snapshot, and of the command line; and the options that a
  * clone does not inherit.
  */

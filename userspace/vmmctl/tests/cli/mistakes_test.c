@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-* Mistakes of users: each one gets one line, which names the option and the allowed values.
+ * Mistakes of users: each one gets one line, which names the option and the allowed values.
  */
 #include <errno.h>
 #include <stdio.h>
