@@ -112,7 +112,7 @@ struct ringer {
 	uint64_t one;
 };
 
-/* The write's first word rings; its second word faults before the thread returns. */
+/* The first buffer of the write rings; the second one faults before the thread returns. */
 static void *ring_and_park(void *arg)
 {
 	struct ringer *ringer = arg;
