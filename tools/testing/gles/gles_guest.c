@@ -6,7 +6,7 @@
  *	gles_guest draw			two pictures, a part of one changed, each read back
  *	gles_guest frames COUNT SAYS	frames, each with so many small commands before it
  *	gles_guest fences COUNT		fences of sync objects, by sync_driver.ko
-*	gles_guest wrong		invalid packets
+ *	gles_guest wrong		invalid packets
  *	gles_guest endless		frames until something fails
  *	gles_guest rows PICTURE WIDTH HEIGHT	on the host: writes what the screen shows then, as
  *				a PNG file has it: rows of RGB, a byte 0 in front of each

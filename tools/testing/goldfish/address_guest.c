@@ -3,10 +3,10 @@
  * A guest's program that uses the goldfish address space, by address_driver.ko. It prints its
  * results, and ends with 0 if all are right.
  *
-*	address_guest blocks	allocates and frees blocks, in any order
-*	address_guest null	a ping without a service
-*	address_guest wait	waits for a service
-*	address_guest shared	memory that address_service maps; it answers pings
+ *	address_guest blocks	allocates and frees blocks, in any order
+ *	address_guest null	a ping without a service
+ *	address_guest wait	waits for a service
+ *	address_guest shared	memory that address_service maps; it answers pings
  *	address_guest silent	the same program does not answer
  *	address_guest again	the memory is gone with its block
  */

@@ -3,7 +3,7 @@
  * Fences of a guest that the host signals, by sync_driver.ko.
  *
  *	sync_fences ROUNDS DEPTH	DEPTH fences at a time, each of which must be signalled
-*	sync_fences host N		waits until N fences of the host are signalled
+ *	sync_fences host N		waits until N fences of the host are signalled
  *
  * Prints the driver's counters. The exit code is 0 if all fences came as expected.
  */

@@ -3,7 +3,7 @@
  * Draws by OpenGL ES without a screen, and compares each pixel with its expected value.
  * Mesa's EGL is opened by name, so no headers and libraries are needed to build this.
  *
-*	gl_guest FRAMES		prints the renderer's name, and for each frame the number of
+ *	gl_guest FRAMES		prints the renderer's name, and for each frame the number of
  *				wrong pixels and a sum of all pixels
  *
  * A frame has a solid part, colours that change from pixel to pixel, a texture, and

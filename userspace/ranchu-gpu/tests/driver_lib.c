@@ -149,7 +149,7 @@ u64 ask(u32 request, const void *data, u32 size)
 }
 
 /**
- * tell - send a message and wait for its acknowledgement
+ * tell - send a message and wait for its acknowledgment
  * @request: its type
  * @data: its payload
  * @size: bytes of the payload
@@ -169,7 +169,7 @@ u64 tell(u32 request, const void *data, u32 size, const int *fds, unsigned int n
 }
 
 /**
- * tell_u64 - send a number and wait for the acknowledgement
+ * tell_u64 - send a number and wait for the acknowledgment
  * @request: type of the message
  * @value: the number
  *
@@ -181,7 +181,7 @@ u64 tell_u64(u32 request, u64 value)
 }
 
 /**
- * tell_state - send a number for a queue and wait for the acknowledgement
+ * tell_state - send a number for a queue and wait for the acknowledgment
  * @request: type of the message
  * @index: the queue
  * @num: the number
@@ -196,7 +196,7 @@ u64 tell_state(u32 request, u32 index, u32 num)
 }
 
 /**
- * tell_file - pass a file for a queue and wait for the acknowledgement
+ * tell_file - pass a file for a queue and wait for the acknowledgment
  * @request: type of the message
  * @index: the queue
  * @fd: the file

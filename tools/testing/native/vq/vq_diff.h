@@ -7,10 +7,10 @@
  *	arena.c			guest memory, and how the devices see it
  *	driver_kernel.c		the kernel's driver, drivers/virtio/virtio_ring.c
  *	driver_inorder.c	a driver of ours, for VIRTIO_F_IN_ORDER
-*	device_ranchu.c		our engine, each of its accesses checked
+ *	device_ranchu.c		our engine, each of its accesses checked
  *	device_vringh.c		the kernel's device, drivers/vhost/vringh.c
  *	traffic*.c		random traffic between them, and what must agree
-*	malformed.c		random invalid rings for the two devices
+ *	malformed.c		random invalid rings for the two devices
  *	main.c			options, cases, KTAP
  */
 #ifndef VQ_DIFF_H

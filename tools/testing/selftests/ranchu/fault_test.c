@@ -5,7 +5,7 @@
  * Each time the result is a matching errno or success, nothing hangs, and the next try
  * without a fault works. The sanitizers' host searches for leaks afterwards.
  *
-*	RANCHU_FAULTS	only operations whose names contain this text
+ *	RANCHU_FAULTS	only operations whose names contain this text
  */
 #define _GNU_SOURCE
 #include <errno.h>
