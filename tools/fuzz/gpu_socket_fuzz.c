@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "backends/vhost_user_gpu.h"
+#include "control/screen_view.h"
 #include "fuzz.h"
 #include "host/display.h"
 #include "host/log.h"
@@ -26,6 +26,14 @@ static struct vmm_gpu_host host = { .width = W, .height = H, .node = "fuzz" };
 static struct vmm_gpu_socket *gpu;
 static int sock = -1;
 static int cut_fd = -1;
+static struct vmm_screen_view view;
+
+/* Looks at the screen, as a viewer does. */
+static void look(void)
+{
+	vmm_display_refresh(host.display);
+	vmm_screen_view_update(&view);
+}
 
 static void connect_again(void)
 {
@@ -131,7 +139,7 @@ static void drain(void)
 }
 
 /* A picture of an honest process is shown, pixel by pixel. */
-static void serve_honestly(const u8 *shown)
+static void serve_honestly(void)
 {
 	struct {
 		struct vmm_gpu_head head;
@@ -151,8 +159,8 @@ static void serve_honestly(const u8 *shown)
 	connect_again();
 	say(&msg, sizeof(msg), -1);
 	vmm_gpu_socket_serve(gpu);
-	vmm_display_refresh(host.display);
-	MUST(!memcmp(shown + VMM_DISPLAY_PIXELS, msg.pixels, sizeof(msg.pixels)));
+	look();
+	MUST(!memcmp(view.copy + VMM_DISPLAY_PIXELS, msg.pixels, sizeof(msg.pixels)));
 }
 
 static int files(void)
@@ -170,17 +178,14 @@ static void log_line(void *arg, const char *line, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const u8 *shown;
 	struct input in = { data, size };
 	int before;
 
 	if (!host.display) {
 		host.loop = vmm_loop_create();
 		host.display = vmm_display_open(W, H);
-		shown = mmap(NULL, VMM_DISPLAY_PIXELS + 4 * W * H, PROT_READ, MAP_SHARED,
-			     vmm_display_file(host.display), 0);
 		vmm_log_also(log_line, NULL);
-		MUST(host.loop && shown != MAP_FAILED);
+		MUST(host.loop && host.display && !vmm_screen_own_open(&view, host.display));
 	}
 	before = files();
 	gpu = vmm_gpu_socket_create(&host);
@@ -201,11 +206,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (what == 13)
 			drain();
 		else
-			vmm_display_refresh(host.display);
+			look();
 		vmm_gpu_socket_serve(gpu);
 	}
-	vmm_display_refresh(host.display);
-	serve_honestly(shown);
+	look();
+	serve_honestly();
 	vmm_gpu_socket_destroy(gpu);
 	close(sock);
 	sock = -1;

@@ -12,6 +12,8 @@
 #include <linux/input-event-codes.h>
 
 #include "control/control.h"
+#include "control/screen_view.h"
+#include "host/unix.h"
 #include "ranchu_vnc.h"
 
 #define PIXEL_MAX	16384
@@ -174,6 +176,20 @@ static int ask_frame(struct broker *b)
 	return send(b->fd, &answer, sizeof(answer), MSG_NOSIGNAL) == sizeof(answer) ? 0 : -EIO;
 }
 
+static int ask_source(struct broker *b, const struct vnc_record *record)
+{
+	struct vnc_record answer = { .what = VNC_SOURCE };
+	int fd = vmm_screen_ask(b->client, (u32)record->a | (u64)(u32)record->b << 32);
+	int err;
+
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	err = vmm_unix_send_files(b->fd, &answer, sizeof(answer), &fd, fd >= 0, 0);
+	if (fd >= 0)
+		close(fd);
+	return err ? -EIO : 0;
+}
+
 /* Puts a viewer's text, up to a NUL, into the guest's clipboard. It is lost if the VM is busy. */
 static int clipboard_put(struct broker *b, const char *bytes, size_t len)
 {
@@ -195,6 +211,8 @@ static int serve(struct broker *b, const struct vnc_text *message, size_t text_l
 	switch (record->what) {
 	case VNC_FRAME:
 		return ask_frame(b);
+	case VNC_SOURCE:
+		return ask_source(b, record);
 	case VNC_KEY:
 		if (record->a <= 0 || record->a > KEY_MAX)
 			return -EPROTO;

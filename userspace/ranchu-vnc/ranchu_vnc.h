@@ -2,8 +2,9 @@
 /*
  * ranchu-vnc: shows a VM's screen to VNC viewers. Two processes: the broker has the VM's
  * control socket, and reads nothing from a network; the server has the viewers, the
- * screen's file, read-only, and a socket to the broker. All that it can ask
- * for there is a new frame, a key and a finger; and both pass the clipboard on.
+ * screen's files, read-only, and a socket to the broker. All that it can ask
+ * for there is a new frame, a source of its pixels, a key and a finger; and both pass the
+ * clipboard on.
  */
 #ifndef RANCHU_VNC_H
 #define RANCHU_VNC_H
@@ -18,6 +19,7 @@ enum vnc_what {
 	VNC_FRAME = 1,	/* put the newest frame into the screen's file; answered */
 	VNC_KEY,	/* @a: key of a PC, @b: pressed */
 	VNC_FINGER,	/* @a, @b: pixel of the guest's frame, @c: pressed */
+	VNC_SOURCE,	/* pass source @a + @b << 32; answered, with its file unless it is gone */
 	VNC_CLIPBOARD,	/* text follows; goes to the guest, or before the answer to a frame */
 };
 

@@ -129,6 +129,34 @@ static void ask_frame(struct vnc_server *s)
 	}
 }
 
+/* Asks for a source's file. Waits for the answer, as ask_frame() does. */
+static int ask_source(void *arg, u64 source)
+{
+	struct vnc_server *s = arg;
+	union {
+		struct cmsghdr head;
+		u8 room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct vnc_record answer;
+	struct iovec iov = { &answer, sizeof(answer) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	ask(s, VNC_SOURCE, (u32)source, source >> 32, 0);
+	if (s->failed || recvmsg(s->broker_fd, &msg, MSG_CMSG_CLOEXEC) != sizeof(answer) ||
+	    answer.what != VNC_SOURCE) {
+		s->failed = true;
+		return -EIO;
+	}
+	if (!CMSG_FIRSTHDR(&msg) || control.head.cmsg_type != SCM_RIGHTS)
+		return -ENOENT;
+	memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
+	return fd;
+}
+
 /* Passes a viewer's text to the guest, unless it is too long. */
 static void on_text(char *text, int len, rfbClientPtr client)
 {
@@ -410,7 +438,7 @@ struct vnc_server *vnc_server_open(const struct vnc_options *options, int screen
 	s->broker_fd = broker_fd;
 	s->pair[0] = -1;
 	s->pair[1] = -1;
-	err = vmm_screen_view_open(&s->view, screen_fd);
+	err = vmm_screen_view_open(&s->view, screen_fd, ask_source, s);
 	if (err)
 		vmm_error(-err, "the screen's file cannot be used");
 	if (!err) {

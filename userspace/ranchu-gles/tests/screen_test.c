@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Posted buffers appear on the screen. The test connects the program's end of the screen's socket
- * with vmmctl's own end, and reads the file that viewers get. vmmctl's loop runs in a thread, and
+ * with vmmctl's own end, and views the screen. vmmctl's loop runs in a thread, and
  * executes requests of the test.
  */
 #include <errno.h>
@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "backends/vhost_user_gpu.h"
+#include "control/screen_view.h"
 #include "host/display.h"
 #include "host/unix.h"
 #include "machine/config.h"
@@ -32,6 +32,7 @@ static struct vmm_display *display;
 static struct vmm_screen_socket *listener;
 static pthread_t thread;
 static int ask[2];
+static struct vmm_screen_view view;
 static const u32 *shown;
 static struct gles_buffers buffers;
 static struct screen screen;
@@ -55,6 +56,7 @@ static int asked(void *arg)
 	if (read(ask[1], &what, 1) != 1)
 		return 1;
 	vmm_display_refresh(display);
+	vmm_screen_view_update(&view);
 	tap_check(write(ask[1], "", 1) == 1);
 	return what == 'e';
 }
@@ -82,13 +84,11 @@ static int vmmctl_begin(void)
 	loop = vmm_loop_create();
 	display = vmm_display_open(W, H);
 	vmm_display_attach(display, board_frame, NULL);
-	shown = mmap(NULL, VMM_DISPLAY_PIXELS + 4 * W * H, PROT_READ, MAP_SHARED,
-		     vmm_display_file(display), 0);
-	if (shown == MAP_FAILED || vmm_screen_socket_open(&cfg, loop, display, &listener) ||
+	if (vmm_screen_own_open(&view, display) || vmm_screen_socket_open(&cfg, loop, display, &listener) ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, ask) || vmm_loop_add(loop, ask[1], asked, NULL) ||
 	    pthread_create(&thread, NULL, vmmctl_main, NULL))
 		return -1;
-	shown += VMM_DISPLAY_PIXELS / 4;
+	shown = (const void *)(view.copy + VMM_DISPLAY_PIXELS);
 	buffers.most = GLES_MEMORY;
 	return 0;
 }
@@ -98,6 +98,7 @@ static void vmmctl_end(void)
 	vmmctl_do('e');
 	pthread_join(thread, NULL);
 	vmm_screen_socket_close(listener);
+	vmm_screen_view_close(&view);
 	vmm_display_close(display);
 	vmm_loop_destroy(loop);
 }

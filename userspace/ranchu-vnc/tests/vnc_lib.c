@@ -84,9 +84,11 @@ static int vm_device(void *arg, const char *device, const char *command, const c
 	return 0;
 }
 
-static int vm_screen(void *arg)
+static int vm_screen(void *arg, u64 source)
 {
 	(void)arg;
+	if (source)
+		return vmm_display_source_file(display, source);
 	if (vm->starting) {
 		vm->starting--;
 		return -EAGAIN;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a GPU shows on a screen: pixels that came in messages, or the process's own pixels in a
- * file, with the cursor on top. The process is not trusted. The file must be a memfd, because
- * reading another file may block. The file is mapped only if it is sealed against shrinking,
- * because reading a mapped file that was truncated raises SIGBUS. Other memfds are read.
+ * file. The process is not trusted. The file must be a memfd, because reading another file may
+ * block. The file is mapped only if it is sealed against shrinking, because reading a mapped file
+ * that was truncated raises SIGBUS. Other memfds are read. A sealed file that has the whole screen
+ * is passed on to viewers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -144,6 +145,8 @@ int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scan
 	s->stride = in->stride;
 	s->width = in->width;
 	s->height = in->height;
+	s->first = 0;
+	s->last = in->height;
 	file_map(s, &st, seals);
 	return 0;
 }
@@ -165,43 +168,28 @@ u8 *vmm_gpu_screen_part(struct vmm_gpu_screen *s, const struct vmm_gpu_update *u
 	return s->own + s->stride * update->y + 4 * (size_t)update->x;
 }
 
-static u32 blend(u32 under, u32 over)
+/**
+ * vmm_gpu_screen_changed - note that pixels of the file have changed
+ * @s: the scanout
+ * @update: a rectangle, which may be anywhere
+ */
+void vmm_gpu_screen_changed(struct vmm_gpu_screen *s, const struct vmm_gpu_update *update)
 {
-	u32 left = 255 - (over >> 24);
-	u32 out = 0;
-	u32 shift;
+	u32 first = update->y;
+	u32 last;
 
-	for (shift = 0; shift < 24; shift += 8) {
-		u32 sum = (over >> shift & 0xff) + (under >> shift & 0xff) * left / 255;
-
-		out |= (sum > 255 ? 255 : sum) << shift;
-	}
-	return out;
-}
-
-/* Returns the cursor's row on row @y of the screen, or -1. Positions wrap below 0. */
-static int cursor_row(const struct vmm_gpu_screen *s, u32 y)
-{
-	u32 row = y - s->cursor.pos.y;
-
-	return s->cursor_shown && row < GPU_CURSOR_SIDE ? (int)row : -1;
-}
-
-static void cursor_draw(const struct vmm_gpu_screen *s, u32 *to, u32 y)
-{
-	int row = cursor_row(s, y);
-	const u32 *from;
-	u32 i;
-
-	if (row < 0)
+	if (first >= s->height || !update->height)
 		return;
-	from = s->cursor.pixels + row * GPU_CURSOR_SIDE;
-	for (i = 0; i < GPU_CURSOR_SIDE; i++) {
-		u32 x = s->cursor.pos.x + i;
-
-		if (x < s->screen_width)
-			to[x] = blend(to[x], from[i]);
+	last = update->height < s->height - first ? first + update->height : s->height;
+	if (s->first >= s->last) {
+		s->first = first;
+		s->last = last;
+		return;
 	}
+	if (first < s->first)
+		s->first = first;
+	if (last > s->last)
+		s->last = last;
 }
 
 /* Returns row @y if it is in memory; NULL if it must be read from the file. */
@@ -215,17 +203,13 @@ static const u8 *row_at(const struct vmm_gpu_screen *s, u32 y)
 /* Returns how many rows from @y on can be taken from memory unchanged. */
 static u32 rows_as_they_are(const struct vmm_gpu_screen *s, u32 y, u32 most)
 {
-	u32 count;
-
 	if (y >= s->height || s->width < s->screen_width || !row_at(s, y))
 		return 0;
 	if (s->stride != 4 * (size_t)s->screen_width)
 		most = 1;
 	else if (s->height - y < most)
 		most = s->height - y;
-	for (count = 0; count < most && cursor_row(s, y + count) < 0; count++)
-		;
-	return count;
+	return most;
 }
 
 /* Copies @len bytes of the scanout's row @y; missing bytes of a file are black. */
@@ -253,30 +237,10 @@ static void row_make(struct vmm_gpu_screen *s, u32 *to, u32 y)
 	if (seen)
 		row_read(s, to, y, 4 * (size_t)seen);
 	memset(to + seen, 0, 4 * (size_t)(s->screen_width - seen));
-	cursor_draw(s, to, y);
 }
 
-/* Reads several rows at once, from a file that is as wide as the screen. */
-static void rows_make_at_once(struct vmm_gpu_screen *s, u32 y, u32 count)
-{
-	u32 i;
-
-	row_read(s, s->made, y, s->stride * count);
-	for (i = 0; i < count; i++)
-		cursor_draw(s, s->made + (size_t)i * s->screen_width, y + i);
-}
-
-/**
- * vmm_gpu_screen_rows - return rows of the screen, for vmm_display_rows()
- * @arg: the scanout
- * @y: the first row
- * @count: how many; set
- *
- * Pixels outside the scanout are black.
- *
- * Return: the rows
- */
-const u8 *vmm_gpu_screen_rows(void *arg, u32 y, u32 *count)
+/* For vmm_display_rows(). Pixels outside the scanout are black. */
+static const u8 *screen_rows(void *arg, u32 y, u32 *count)
 {
 	struct vmm_gpu_screen *s = arg;
 	u32 whole = rows_as_they_are(s, y, *count);
@@ -292,10 +256,45 @@ const u8 *vmm_gpu_screen_rows(void *arg, u32 y, u32 *count)
 		*count = s->height - y;
 	if (y < s->height && s->fd >= 0 && !s->map && s->width == s->screen_width &&
 	    s->stride == 4 * (size_t)s->width) {
-		rows_make_at_once(s, y, *count);
+		row_read(s, s->made, y, s->stride * *count);
 		return (const u8 *)s->made;
 	}
 	for (i = 0; i < *count; i++)
 		row_make(s, s->made + (size_t)i * s->screen_width, y + i);
 	return (const u8 *)s->made;
+}
+
+/*
+ * Returns whether viewers can read the screen's pixels from the file. Its size is limited, because
+ * the file is kept after the guest has freed it: two pictures, one below the other, are possible.
+ */
+static bool is_source(const struct vmm_gpu_screen *s, u32 screen_height)
+{
+	size_t row = 4 * (size_t)s->screen_width;
+
+	return s->map && s->width == s->screen_width && s->height >= screen_height &&
+	       s->stride == row && s->map_size <= 2 * row * screen_height + VMM_PAGE_SIZE;
+}
+
+/**
+ * vmm_gpu_screen_show - show the scanout on the screen
+ * @s: the scanout
+ * @display: the screen
+ *
+ * Context: main thread.
+ */
+void vmm_gpu_screen_show(struct vmm_gpu_screen *s, struct vmm_display *display)
+{
+	struct vmm_display_source source = {
+		.fd = s->fd, .offset = s->offset, .first = s->first, .last = s->last,
+	};
+	u32 width, height;
+
+	vmm_display_size(display, &width, &height);
+	if (source.last > height)
+		source.last = height;
+	if (!is_source(s, height) || vmm_display_source(display, &source))
+		vmm_display_rows(display, VMM_PIXELS_BGRX8888, 0, screen_rows, s);
+	s->first = 0;
+	s->last = 0;
 }

@@ -74,7 +74,7 @@ static void screen_refresh(void *arg)
 {
 	struct vmm_gpu_socket *s = arg;
 
-	vmm_display_rows(s->host.display, VMM_PIXELS_BGRX8888, 0, vmm_gpu_screen_rows, &s->screen);
+	vmm_gpu_screen_show(&s->screen, s->host.display);
 }
 
 /* A scanout hides the board's framebuffer as long as it is on. */
@@ -99,7 +99,7 @@ static void show(struct vmm_gpu_socket *s)
  */
 void vmm_gpu_socket_off(struct vmm_gpu_socket *s)
 {
-	s->screen.cursor_shown = false;
+	s->screen.cursor.shown = false;
 	vmm_gpu_screen_off(&s->screen);
 	show(s);
 }
@@ -163,8 +163,9 @@ static int cursor_move(struct vmm_gpu_socket *s)
 {
 	if (s->body.pos.scanout)
 		return 0;
-	s->screen.cursor.pos = s->body.pos;
-	s->screen.cursor_shown = s->head.request == GPU_CURSOR_POS;
+	s->screen.cursor.x = s->body.pos.x;
+	s->screen.cursor.y = s->body.pos.y;
+	s->screen.cursor.shown = s->head.request == GPU_CURSOR_POS;
 	return 0;
 }
 
@@ -172,8 +173,10 @@ static int cursor_update(struct vmm_gpu_socket *s)
 {
 	if (s->body.cursor.pos.scanout)
 		return 0;
-	s->screen.cursor = s->body.cursor;
-	s->screen.cursor_shown = true;
+	s->screen.cursor.x = s->body.cursor.pos.x;
+	s->screen.cursor.y = s->body.cursor.pos.y;
+	s->screen.cursor.shown = true;
+	memcpy(s->screen.cursor.pixels, s->body.cursor.pixels, sizeof(s->body.cursor.pixels));
 	return 0;
 }
 
@@ -215,9 +218,11 @@ static int set_file_scanout(struct vmm_gpu_socket *s)
 	return err;
 }
 
-/* The file's pixels are read when somebody looks at the screen: there is nothing to do. */
+/* The file's pixels are read when somebody looks at the screen. */
 static int file_updated(struct vmm_gpu_socket *s)
 {
+	if (!s->body.update.scanout)
+		vmm_gpu_screen_changed(&s->screen, &s->body.update);
 	__atomic_fetch_add(&s->frames, 1, __ATOMIC_RELAXED);
 	return answer(s, NULL, 0);
 }
@@ -461,7 +466,9 @@ struct vmm_gpu_socket *vmm_gpu_socket_create(const struct vmm_gpu_host *host)
 	if (!s)
 		return NULL;
 	s->host = *host;
-	s->producer = (struct vmm_display_producer){ .refresh = screen_refresh, .arg = s };
+	s->producer = (struct vmm_display_producer){
+		.refresh = screen_refresh, .arg = s, .cursor = &s->screen.cursor,
+	};
 	s->sock = -1;
 	s->fd = -1;
 	if (!vmm_gpu_screen_open(&s->screen, host->width))

@@ -9,6 +9,7 @@
 #ifndef VHOST_USER_GPU_H
 #define VHOST_USER_GPU_H
 
+#include "host/display.h"
 #include "types.h"
 
 enum vmm_gpu_request {
@@ -34,7 +35,7 @@ enum vmm_gpu_request {
 #define GPU_P_MEMFD	48
 
 #define GPU_REPLY	(1U << 2)	/* in the flags */
-#define GPU_CURSOR_SIDE	64		/* pixels */
+#define GPU_CURSOR_SIDE	VMM_DISPLAY_CURSOR_SIDE
 
 /**
  * struct vmm_gpu_head - header of each message
@@ -109,10 +110,11 @@ struct vmm_gpu_file_scanout {
  * @map_size: bytes of @map
  * @offset: offset of the first pixel in @own or in the file
  * @stride: bytes from one row to the next, in memory or file
- * @cursor: the cursor's pixels and position
- * @cursor_shown: the cursor is visible
+ * @first: first row of the file that has changed since the scanout was shown
+ * @last: row after the last one
+ * @cursor: the cursor
  * @screen_width: pixels of a row of the screen
- * @made: rows combined from scanout and cursor, as wide as the screen
+ * @made: rows that are not shown as they are, as wide as the screen
  * @made_max: rows that fit into @made
  * @copied: bytes of pixels that were copied into @made so far
  */
@@ -125,8 +127,9 @@ struct vmm_gpu_screen {
 	size_t map_size;
 	u64 offset;
 	size_t stride;
-	struct vmm_gpu_cursor cursor;
-	bool cursor_shown;
+	u32 first;
+	u32 last;
+	struct vmm_display_cursor cursor;
 	u32 screen_width;
 	u32 *made;
 	u32 made_max;
@@ -139,12 +142,12 @@ void vmm_gpu_screen_off(struct vmm_gpu_screen *s);
 int vmm_gpu_screen_size(struct vmm_gpu_screen *s, u32 width, u32 height);
 int vmm_gpu_screen_file(struct vmm_gpu_screen *s, const struct vmm_gpu_file_scanout *in, int fd);
 u8 *vmm_gpu_screen_part(struct vmm_gpu_screen *s, const struct vmm_gpu_update *update);
-const u8 *vmm_gpu_screen_rows(void *arg, u32 y, u32 *count);
+void vmm_gpu_screen_changed(struct vmm_gpu_screen *s, const struct vmm_gpu_update *update);
+void vmm_gpu_screen_show(struct vmm_gpu_screen *s, struct vmm_display *display);
 
 /* ---- vhost_user_gpu.c: the socket ---- */
 
 struct vmm_loop;
-struct vmm_display;
 struct vmm_gpu_socket;
 
 /**

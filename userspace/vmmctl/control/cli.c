@@ -77,7 +77,7 @@ static int show_screen(struct vmm_client *client, const json_t *result, char **a
 	(void)result;
 	if (fd < 0)
 		return vmm_error(-EPROTO, "the VM has passed no screen");
-	err = vmm_screenshot(fd, argv[0]);
+	err = vmm_screenshot(fd, client, argv[0]);
 	close(fd);
 	return err;
 }

@@ -113,7 +113,8 @@ enum vmm_control_end {
  * @reset: resets the guest
  * @button: presses the guest's power button, -EOPNOTSUPP if it has none; may be NULL
  * @device: runs a command of a device, see vmm_board_command(); may be NULL
- * @screen: writes the newest frame to the screen's file; returns the file, or -errno; may be NULL
+ * @screen: with 0, writes the newest frame to the screen's file, and returns the file; with the
+ *	number of a source, returns its file, or -ENOENT if it is gone; may be NULL
  * @screenshot: writes a picture of the screen to a file, which it closes:
  *	VMM_COMMAND_LATER, or -errno; may be NULL
  * @snapshot: saves the VM, or only the changes of its RAM, to @files, which it keeps, state
@@ -133,7 +134,7 @@ struct vmm_control_vm {
 	int (*button)(void *arg);
 	int (*device)(void *arg, const char *device, const char *command, const char *value,
 		      struct vmm_text *text);
-	int (*screen)(void *arg);
+	int (*screen)(void *arg, u64 source);
 	int (*screenshot)(void *arg, int to, u64 call);
 	int (*snapshot)(void *arg, const int *files, bool changes, u64 call);
 	int (*guest)(void *arg, int link);

@@ -222,17 +222,11 @@ static int shot_file(const char *dir, char path[PATH_MAX])
 }
 
 /* Gets the file of the VM's screen; -errno after a message. */
-static int shot_screen(const struct server *s)
+static int shot_screen(struct vmm_client *client)
 {
-	struct vmm_client *client = NULL;
-	char path[PATH_MAX];
 	json_t *result;
 	int fd = -1;
 
-	if (!vmm_dir_file(s->base, s->vm, "control.sock", path, sizeof(path)))
-		client = vmm_client_open(path, SCREEN_TIMEOUT_MS);
-	if (!client)
-		return vmm_error(-EIO, "screenshot: the VM cannot be reached");
 	result = vmm_client_call(client, "screen", NULL);
 	if (!result)
 		vmm_error(-EIO, "screenshot: %s", vmm_client_error(client));
@@ -241,28 +235,41 @@ static int shot_screen(const struct server *s)
 	if (result && fd < 0)
 		vmm_error(-EPROTO, "screenshot: the VM has passed no screen");
 	json_decref(result);
-	vmm_client_close(client);
 	return fd < 0 ? -EIO : fd;
 }
 
-static int screenshot(const struct server *s, const char *dir)
+static int shot_write(struct vmm_client *client, const char *where)
 {
-	char where[PATH_MAX], path[PATH_MAX];
-	int fd, err;
+	char path[PATH_MAX];
+	int fd = shot_screen(client);
+	int err;
 
-	err = shot_directory(s, dir ? dir : s->screenshots, where);
-	if (err)
-		return err;
-	fd = shot_screen(s);
 	if (fd < 0)
 		return fd;
 	err = shot_file(where, path);
 	/* vmm_screenshot() removes an incomplete file. */
 	if (!err)
-		err = vmm_screenshot(fd, path);
+		err = vmm_screenshot(fd, client, path);
 	close(fd);
 	if (!err)
 		puts(path);
+	return err;
+}
+
+static int screenshot(const struct server *s, const char *dir)
+{
+	char where[PATH_MAX], path[PATH_MAX];
+	struct vmm_client *client = NULL;
+	int err = shot_directory(s, dir ? dir : s->screenshots, where);
+
+	if (err)
+		return err;
+	if (!vmm_dir_file(s->base, s->vm, "control.sock", path, sizeof(path)))
+		client = vmm_client_open(path, SCREEN_TIMEOUT_MS);
+	if (!client)
+		return vmm_error(-EIO, "screenshot: the VM cannot be reached");
+	err = shot_write(client, where);
+	vmm_client_close(client);
 	return err;
 }
 

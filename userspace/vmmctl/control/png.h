@@ -15,12 +15,14 @@ int vmm_png_write(FILE *to, const u8 *rgb, unsigned int width, unsigned int heig
 
 /* ---- screenshot.c ---- */
 
-int vmm_screenshot(int screen_fd, const char *path);
-
+struct vmm_client;
+struct vmm_display;
 struct vmm_loop;
 struct vmm_shot;
 
-int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int screen_fd, int fd,
+int vmm_screenshot(int screen_fd, struct vmm_client *client, const char *path);
+int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop,
+			 struct vmm_display *display, int fd,
 			 void (*done)(void *arg, int err), void *arg);
 void vmm_screenshot_abandon(struct vmm_shot *shot);
 

@@ -2,14 +2,19 @@
 /*
  * The screen of a VM in another process. That process writes the file and is not trusted: fields
  * are read once and checked against the file's size.
+ *
+ * The file of a source belongs to a third process, which is trusted even less. It is read and not
+ * mapped: so a file that is too short cannot raise SIGBUS, whatever its seals are.
  */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "control/screen_view.h"
 
@@ -51,18 +56,36 @@ static int view_map(struct vmm_screen_view *view, int fd)
 	return view->copy ? 0 : -ENOMEM;
 }
 
+static void file_forget(struct vmm_screen_file *file)
+{
+	if (file->number)
+		close(file->fd);
+	file->number = 0;
+}
+
+static void files_forget(struct vmm_screen_view *view)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISPLAY_SOURCES; i++)
+		file_forget(&view->files[i]);
+}
+
 /**
  * vmm_screen_view_open - open a screen for viewing
  * @view: filled
  * @fd: the screen's file; may be closed afterwards
+ * @ask: see struct vmm_screen_view
+ * @arg: argument of @ask
  *
  * Return: 0, or -errno if it is no screen's file
  */
-int vmm_screen_view_open(struct vmm_screen_view *view, int fd)
+int vmm_screen_view_open(struct vmm_screen_view *view, int fd,
+			 int (*ask)(void *arg, u64 source), void *arg)
 {
 	int err;
 
-	*view = (struct vmm_screen_view){ 0 };
+	*view = (struct vmm_screen_view){ .ask = ask, .arg = arg };
 	err = view_map(view, fd);
 	if (err)
 		vmm_screen_view_close(view);
@@ -75,6 +98,7 @@ int vmm_screen_view_open(struct vmm_screen_view *view, int fd)
  */
 void vmm_screen_view_close(struct vmm_screen_view *view)
 {
+	files_forget(view);
 	free(view->copy);
 	if (view->header)
 		munmap((void *)view->header, view->size);
@@ -86,70 +110,180 @@ static u32 pixel_bytes(u32 format)
 	return format == VMM_PIXELS_RGBX8888 || format == VMM_PIXELS_BGRX8888 ? 4 : 2;
 }
 
+static const struct vmm_display_header *copied(const struct vmm_screen_view *view)
+{
+	return (const void *)view->copy;
+}
+
 /*
- * Finds the rows that differ from the copy; @now is the file's sequence. After a single change,
- * the file names its rows, which are checked against the height.
+ * Finds the rows that differ from the copy, by the copied header; @now is the file's sequence.
+ * After a single change, the file names its rows, which are checked against the height.
  */
 static void rows_changed(struct vmm_screen_view *view, u64 now)
 {
-	const struct vmm_display_header *header = view->header;
-	u32 top = number_of(&header->damage[1]);
-	u32 rows = number_of(&header->damage[3]);
+	const struct vmm_display_header *header = copied(view);
+	u32 format = le32toh(header->format);
+	u32 turns = le32toh(header->turns) % 4;
+	u32 top = le32toh(header->damage[1]);
+	u32 rows = le32toh(header->damage[3]);
 	bool whole = !view->seen || view->sequence & 1 || now != view->sequence + 2 ||
 		     top > view->height || rows > view->height - top ||
-		     number_of(&header->format) != view->format ||
-		     number_of(&header->turns) % 4 != view->turns;
+		     format != view->format || turns != view->turns;
 
+	view->format = format;
+	view->turns = turns;
 	view->first = whole ? 0 : top;
 	view->last = whole ? view->height : top + rows;
 }
 
-/* Copies the whole file if all rows differ, because the rows' size may have changed. */
-static void rows_copy(struct vmm_screen_view *view)
+/*
+ * Returns the file of a source, which the VM passes once; or -errno. Only memfds have seals:
+ * reading another file may block.
+ */
+static int file_of(struct vmm_screen_view *view, u64 source)
 {
-	size_t stride = (size_t)view->width * pixel_bytes(view->format);
-	size_t at = VMM_DISPLAY_PIXELS + view->first * stride;
-	const u8 *from = (const u8 *)view->header;
+	struct vmm_screen_file *file = &view->files[view->next];
+	unsigned int i;
+	int seals;
+	int fd;
 
-	if (!view->first && view->last == view->height) {
-		memcpy(view->copy, from, view->size);
-		return;
+	for (i = 0; i < VMM_DISPLAY_SOURCES; i++) {
+		if (view->files[i].number == source)
+			return view->files[i].fd;
 	}
-	memcpy(view->copy, from, sizeof(*view->header));
-	memcpy(view->copy + at, from + at, (view->last - view->first) * stride);
+	fd = view->ask ? view->ask(view->arg, source) : -EOPNOTSUPP;
+	if (fd < 0)
+		return fd;
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || !(seals & F_SEAL_SHRINK)) {
+		close(fd);
+		return -EPERM;
+	}
+	file_forget(file);
+	*file = (struct vmm_screen_file){ source, fd };
+	view->next = (view->next + 1) % VMM_DISPLAY_SOURCES;
+	return fd;
+}
+
+/* Reads from a source; bytes that it does not have are 0. */
+static void file_read(int fd, u8 *to, size_t len, u64 offset)
+{
+	ssize_t n = 1;
+
+	while (len && n > 0) {
+		n = pread(fd, to, len, offset);
+		if (n <= 0)
+			break;
+		to += n;
+		len -= n;
+		offset += n;
+	}
+	memset(to, 0, len);
+}
+
+static u32 blend(u32 under, u32 over)
+{
+	u32 left = 255 - (over >> 24);
+	u32 out = 0;
+	u32 shift;
+
+	for (shift = 0; shift < 24; shift += 8) {
+		u32 sum = (over >> shift & 0xff) + (under >> shift & 0xff) * left / 255;
+
+		out |= (sum > 255 ? 255 : sum) << shift;
+	}
+	return out;
+}
+
+/* Draws a row of the cursor over row @y. Columns wrap left of the screen. */
+static void cursor_row(struct vmm_screen_view *view, u32 row, u32 y)
+{
+	const u32 *over = (const u32 *)(const void *)(view->copy + VMM_DISPLAY_CURSOR) +
+			  row * VMM_DISPLAY_CURSOR_SIDE;
+	u32 *to = (u32 *)(void *)(view->copy + VMM_DISPLAY_PIXELS) + (size_t)y * view->width;
+	u32 left = le32toh(copied(view)->cursor_x);
+	u32 i;
+
+	for (i = 0; i < VMM_DISPLAY_CURSOR_SIDE; i++) {
+		if (left + i < view->width)
+			to[left + i] = htole32(blend(le32toh(to[left + i]), le32toh(over[i])));
+	}
+}
+
+/* Draws the cursor over rows that were copied just now: over others, it is drawn already. */
+static void cursor_draw(struct vmm_screen_view *view)
+{
+	u32 top = le32toh(copied(view)->cursor_y);
+	u32 row;
+
+	if (!copied(view)->cursor_shown || view->format != VMM_PIXELS_BGRX8888)
+		return;
+	for (row = 0; row < VMM_DISPLAY_CURSOR_SIDE; row++) {
+		if (top + row >= view->first && top + row < view->last)
+			cursor_row(view, row, top + row);
+	}
+}
+
+/*
+ * Copies the header, and all rows that have changed since the last copy. Returns 0, or -errno if
+ * the pixels are in a file that cannot be had.
+ */
+static int frame_copy(struct vmm_screen_view *view, u64 now)
+{
+	const u8 *from = (const u8 *)view->header;
+	size_t at, len;
+	u64 source;
+	int fd = -1;
+
+	memcpy(view->copy, from, VMM_DISPLAY_PIXELS);
+	source = le64toh(copied(view)->source);
+	if (source)
+		fd = file_of(view, source);
+	else
+		files_forget(view);
+	if (source && fd < 0)
+		return fd;
+	rows_changed(view, now);
+	at = (size_t)view->first * view->width * pixel_bytes(view->format);
+	len = (size_t)(view->last - view->first) * view->width * pixel_bytes(view->format);
+	if (source)
+		file_read(fd, view->copy + VMM_DISPLAY_PIXELS + at, len,
+			  le64toh(copied(view)->offset) + at);
+	else
+		memcpy(view->copy + VMM_DISPLAY_PIXELS + at, from + VMM_DISPLAY_PIXELS + at, len);
+	cursor_draw(view);
+	return 0;
 }
 
 /**
  * vmm_screen_view_update - copy the screen's content
  * @view: the screen; its copy is updated
  *
- * A frame that changes while it is copied is copied again, a limited number of times.
+ * A frame that changes while it is copied is copied again, a limited number of times. The header
+ * is read again if the source that it has named is gone.
  *
  * Return: whether it has changed; vmm_screen_view_changed() returns where
  */
 bool vmm_screen_view_update(struct vmm_screen_view *view)
 {
-	const struct vmm_display_header *header = (const void *)view->copy;
+	u64 before = 0;
 	unsigned int i;
-	u64 before;
+	int err = 0;
 
 	if (view->seen && sequence_of(view) == view->sequence)
 		return false;
-	for (i = 0; i < TRIES; i++) {
+	for (i = 0; i < TRIES && (!err || err == -ENOENT); i++) {
 		before = sequence_of(view);
-		rows_changed(view, before);
-		rows_copy(view);
+		err = frame_copy(view, before);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (!(before & 1) && sequence_of(view) == before)
+		if (!err && !(before & 1) && sequence_of(view) == before)
 			break;
 		/* Sleeps for a millisecond, by a call that the sandbox allows. */
 		poll(NULL, 0, 1);
 	}
-	view->seen = true;
+	view->seen = !err;
 	view->sequence = before;
-	view->format = le32toh(header->format);
-	view->turns = le32toh(header->turns) % 4;
-	return true;
+	return !err;
 }
 
 /**

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The screen of a VM in another process: the file that the VM has passed (host/display.h), a copy
- * of it, and its pixels after rotation.
+ * The screen of a VM in another process: the files that the VM has passed (host/display.h), a copy
+ * of the picture with the cursor, and its pixels after rotation.
  */
 #ifndef CONTROL_SCREEN_VIEW_H
 #define CONTROL_SCREEN_VIEW_H
 
 #include "host/display.h"
+
+struct vmm_client;
+
+/**
+ * struct vmm_screen_file - a source of the screen's pixels
+ * @number: its number, 0 if the element is not used
+ * @fd: its file
+ */
+struct vmm_screen_file {
+	u64 number;
+	int fd;
+};
 
 /**
  * struct vmm_screen_view - a screen that is viewed
@@ -14,7 +26,12 @@
  * @size: bytes mapped
  * @width: pixels of a row, as the guest draws it
  * @height: rows
- * @copy: copy of header and pixels
+ * @ask: asks the VM for a source: returns its file, which the view then owns, -ENOENT if the source
+ *	is gone, or -errno; NULL if there is no way to ask
+ * @arg: argument of @ask
+ * @files: sources that the VM has passed
+ * @next: the next element of @files to overwrite
+ * @copy: copy of header, cursor and pixels, with the cursor drawn over the pixels
  * @seen: @copy is valid
  * @sequence: sequence number of the copy
  * @format: format of its pixels; unknown formats are taken for 16 bits
@@ -27,6 +44,10 @@ struct vmm_screen_view {
 	size_t size;
 	u32 width;
 	u32 height;
+	int (*ask)(void *arg, u64 source);
+	void *arg;
+	struct vmm_screen_file files[VMM_DISPLAY_SOURCES];
+	unsigned int next;
 	u8 *copy;
 	bool seen;
 	u64 sequence;
@@ -52,7 +73,8 @@ struct vmm_screen_part {
 
 /* ---- screen_view.c ---- */
 
-int vmm_screen_view_open(struct vmm_screen_view *view, int fd);
+int vmm_screen_view_open(struct vmm_screen_view *view, int fd,
+			 int (*ask)(void *arg, u64 source), void *arg);
 void vmm_screen_view_close(struct vmm_screen_view *view);
 bool vmm_screen_view_update(struct vmm_screen_view *view);
 u32 vmm_screen_view_width(const struct vmm_screen_view *view);
@@ -62,5 +84,13 @@ void vmm_screen_view_changed(const struct vmm_screen_view *view, struct vmm_scre
 void vmm_screen_view_words(const struct vmm_screen_view *view, u32 x, u32 y, u32 count,
 			   u32 *words);
 void vmm_screen_view_rgb(const struct vmm_screen_view *view, u32 x, u32 y, u8 rgb[3]);
+
+/* ---- screen_ask.c ---- */
+
+int vmm_screen_ask(struct vmm_client *client, u64 source);
+
+/* ---- screen_own.c ---- */
+
+int vmm_screen_own_open(struct vmm_screen_view *view, struct vmm_display *display);
 
 #endif /* CONTROL_SCREEN_VIEW_H */

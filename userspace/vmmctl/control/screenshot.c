@@ -54,22 +54,30 @@ static int file_write(const struct vmm_screen_view *view, const char *path)
 	return vmm_error(-err, "cannot write %s", path);
 }
 
+static int ask_client(void *arg, u64 source)
+{
+	return vmm_screen_ask(arg, source);
+}
+
 /**
  * vmm_screenshot - write a screenshot
  * @screen_fd: the screen's file
+ * @client: the VM that has passed it, or NULL
  * @path: path of the PNG file
  *
  * Return: 0, or -errno after a message
  */
-int vmm_screenshot(int screen_fd, const char *path)
+int vmm_screenshot(int screen_fd, struct vmm_client *client, const char *path)
 {
 	struct vmm_screen_view view;
-	int err = vmm_screen_view_open(&view, screen_fd);
+	int err = vmm_screen_view_open(&view, screen_fd, client ? ask_client : NULL, client);
 
 	if (err)
 		return vmm_error(-err, "the screen's file is invalid");
-	vmm_screen_view_update(&view);
-	err = file_write(&view, path);
+	if (vmm_screen_view_update(&view))
+		err = file_write(&view, path);
+	else
+		err = vmm_error(-EIO, "the VM does not pass the screen's pixels");
 	vmm_screen_view_close(&view);
 	return err;
 }
@@ -107,7 +115,7 @@ static int bytes_write(int fd, const char *bytes, size_t len)
 }
 
 /*
- * The job uses no data of other threads. It writes without a FILE of stdio, because exit() would
+ * The job has a copy of the screen, and uses no data of other threads. It writes without a FILE of stdio, because exit() would
  * wait for one that another thread is writing to.
  */
 static void shot_take(void *arg)
@@ -117,7 +125,6 @@ static void shot_take(void *arg)
 	size_t len = 0;
 	FILE *memory = open_memstream(&png, &len);
 
-	vmm_screen_view_update(&shot->view);
 	shot->err = memory ? shot_write(&shot->view, memory) : -errno;
 	if (memory && fclose(memory) && !shot->err)
 		shot->err = -errno;
@@ -146,22 +153,26 @@ static int shot_taken(void *arg)
 	return 0;
 }
 
-static int shot_open(struct vmm_shot *shot, int screen_fd, int fd)
+static int shot_open(struct vmm_shot *shot, struct vmm_display *display, int fd)
 {
 	struct stat st;
+	int err;
 
 	shot->fd = fd;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) ||
 	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
-	return vmm_screen_view_open(&shot->view, screen_fd);
+	err = vmm_screen_own_open(&shot->view, display);
+	if (err)
+		return err;
+	return vmm_screen_view_update(&shot->view) ? 0 : -EIO;
 }
 
 /**
  * vmm_screenshot_begin - begin to write a screenshot to an open file
  * @taking: filled: the screenshot, valid until @done is called
  * @loop: the main loop
- * @screen_fd: the screen's file; may be closed afterwards
+ * @display: the screen, whose newest frame is in its file or source
  * @fd: a regular file, written from its current position; closed in any case
  * @done: called in the main thread with the result, 0 or -errno
  * @arg: argument of @done
@@ -171,7 +182,8 @@ static int shot_open(struct vmm_shot *shot, int screen_fd, int fd)
  * Return: 0, or -errno: -EINVAL if @fd is no regular file that can be written, because writing to
  *	another kind of file may block
  */
-int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int screen_fd, int fd,
+int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop,
+			 struct vmm_display *display, int fd,
 			 void (*done)(void *arg, int err), void *arg)
 {
 	struct vmm_shot *shot = calloc(1, sizeof(*shot));
@@ -180,7 +192,7 @@ int vmm_screenshot_begin(struct vmm_shot **taking, struct vmm_loop *loop, int sc
 	if (shot) {
 		shot->done = done;
 		shot->arg = arg;
-		err = shot_open(shot, screen_fd, fd);
+		err = shot_open(shot, display, fd);
 	}
 	if (!shot)
 		close(fd);

@@ -108,7 +108,7 @@ static int steering_device(void *arg, const char *device, const char *command,
 	return err == -ENOENT ? vmm_board_command(vm, device, command, value, text) : err;
 }
 
-static int steering_screen(void *arg)
+static int steering_screen(void *arg, u64 source)
 {
 	struct vmm_steering *s = arg;
 	struct vmm_display *display;
@@ -118,6 +118,8 @@ static int steering_screen(void *arg)
 	display = s->hold.vm->host.display;
 	if (!display)
 		return -EOPNOTSUPP;
+	if (source)
+		return vmm_display_source_file(display, source);
 	/* While a job uses the devices, the screen keeps its last frame. */
 	if (!vmm_hold_devices(&s->hold))
 		vmm_display_refresh(display);
@@ -138,15 +140,15 @@ static void steering_shot(void *arg, int err)
 static int steering_screenshot(void *arg, int to, u64 call)
 {
 	struct vmm_steering *s = arg;
-	int fd = s->shot ? -EINPROGRESS : steering_screen(arg);
-	int err;
+	int err = s->shot ? -EINPROGRESS : steering_screen(arg, 0);
 
-	if (fd < 0) {
+	if (err < 0) {
 		close(to);
-		return fd;
+		return err;
 	}
 	s->shot_call = call;
-	err = vmm_screenshot_begin(&s->shot, s->loop, fd, to, steering_shot, s);
+	err = vmm_screenshot_begin(&s->shot, s->loop, s->hold.vm->host.display, to, steering_shot,
+				   s);
 	return err ? err : VMM_COMMAND_LATER;
 }
 

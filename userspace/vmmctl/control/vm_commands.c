@@ -162,12 +162,14 @@ static int no_screen(struct vmm_answer *answer)
 static int run_screen(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	const struct vmm_vm_commands *c = arg;
-	int fd = c->vm->screen ? c->vm->screen(c->arg) : -EOPNOTSUPP;
+	u64 source = json_integer_value(json_object_get(args, "source"));
+	int fd = c->vm->screen ? c->vm->screen(c->arg, source) : -EOPNOTSUPP;
 
 	(void)call;
-	(void)args;
 	if (fd == -EOPNOTSUPP)
 		return no_screen(answer);
+	if (fd == -ENOENT)
+		return vmm_answer_fail(answer, -fd, "the screen has no such source any more");
 	if (fd < 0)
 		return not_now(c, answer, fd);
 	answer->file = fd;
@@ -307,7 +309,8 @@ static const struct vmm_command_row rows[] = {
 	{ "device", "run a command of a device",
 	  { { "device", JSON_STRING, true }, { "command", JSON_STRING, true },
 	    { "value", JSON_STRING, false } }, run_device },
-	{ "screen", "return the screen's file, with the newest frame", { }, run_screen },
+	{ "screen", "return the screen's file, with the newest frame, or the file of a source",
+	  { { "source", JSON_INTEGER, false } }, run_screen },
 	{ "screenshot", "write a screenshot, as PNG, to a file that comes with the request",
 	  { }, run_screenshot },
 	{ "snapshot", "save the VM to files that come with the request",

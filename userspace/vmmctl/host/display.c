@@ -2,7 +2,7 @@
 /*
  * The screen: a memory file that all viewers share, and the frames that a device puts there.
  * A frame is fetched only when a viewer wants to see it, and only rows that have changed are
- * written.
+ * written. If a device has all pixels in a file, nothing is written: the header names that file.
  */
 #include <endian.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/display.h"
@@ -23,6 +24,20 @@
 #define PIXEL_MAX	4	/* bytes of a pixel, at most */
 
 /**
+ * struct source - a file that has or had the screen's pixels
+ * @number: its number, 0 if the element is not used
+ * @fd: the file
+ * @dev: its device and inode tell whether another file descriptor is of the same file
+ * @ino: see @dev
+ */
+struct source {
+	u64 number;
+	int fd;
+	dev_t dev;
+	ino_t ino;
+};
+
+/**
  * struct vmm_display - a screen
  * @fd: the memory file
  * @header: the mapping: the first page, and pixels after it
@@ -32,9 +47,14 @@
  * @board: callback that makes the board's framebuffer call vmm_display_frame(); NULL for none
  * @board_arg: argument of @board
  * @taken: producers that have taken the screen, the newest first; that one is shown
+ * @cursor: the cursor of the producer that is shown, while it is called; or NULL
  * @lock: protects all that follows and the pixels
  * @format: of the pixels
  * @turns: as in the header
+ * @source: as in the header
+ * @offset: as in the header
+ * @sources: the last sources, so that a page flip to one of them needs no new number
+ * @numbers: numbers of sources that were used
  * @written: bytes of pixels that were written so far
  */
 struct vmm_display {
@@ -46,9 +66,14 @@ struct vmm_display {
 	void (*board)(void *arg);
 	void *board_arg;
 	struct vmm_display_producer *taken;
+	const struct vmm_display_cursor *cursor;
 	pthread_mutex_t lock;
 	enum vmm_pixels format;
 	unsigned int turns;
+	u64 source;
+	u64 offset;
+	struct source sources[VMM_DISPLAY_SOURCES];
+	u64 numbers;
 	u64 written;
 };
 
@@ -68,6 +93,19 @@ static void header_fill(struct vmm_display *display)
 	header->format = htole32(display->format);
 	header->stride = htole32(display->width * pixel_bytes(display->format));
 	header->turns = htole32(display->turns);
+	header->source = htole64(display->source);
+	header->offset = htole64(display->offset);
+}
+
+static void sources_forget(struct vmm_display *display)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISPLAY_SOURCES; i++) {
+		if (display->sources[i].number)
+			close(display->sources[i].fd);
+		display->sources[i].number = 0;
+	}
 }
 
 /* The seal forbids new writable mappings; this one stays writable. */
@@ -125,6 +163,7 @@ void vmm_display_close(struct vmm_display *display)
 {
 	if (!display)
 		return;
+	sources_forget(display);
 	if (display->header)
 		munmap(display->header, display->size);
 	if (display->fd >= 0)
@@ -196,10 +235,13 @@ void vmm_display_give_back(struct vmm_display *display, struct vmm_display_produ
  */
 void vmm_display_refresh(struct vmm_display *display)
 {
-	if (display->taken)
+	if (display->taken) {
+		display->cursor = display->taken->cursor;
 		display->taken->refresh(display->taken->arg);
-	else if (display->board)
+		display->cursor = NULL;
+	} else if (display->board) {
 		display->board(display->board_arg);
+	}
 }
 
 /**
@@ -234,56 +276,127 @@ static void sequence_step(struct vmm_display_header *header)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* The format or rotation has changed: the whole picture is damaged. */
-static void change_kind(struct vmm_display *display, enum vmm_pixels format, unsigned int turns)
-{
-	display->format = format;
-	display->turns = turns;
-	header_fill(display);
-}
-
 /**
  * struct change - a change of the file
  * @display: the screen
- * @format: of the frame's pixels
- * @turns: of the frame
- * @stride: bytes of a row
- * @all: all rows have changed
- * @first: first row that was written; the screen's height if there is none
- * @last: row after the last one that was written
+ * @begun: the sequence number is odd
+ * @all: all rows change, and the header with them
+ * @first: first row that has changed; the screen's height if there is none
+ * @last: row after the last one
  */
 struct change {
 	struct vmm_display *display;
-	enum vmm_pixels format;
-	unsigned int turns;
-	size_t stride;
+	bool begun;
 	bool all;
 	u32 first;
 	u32 last;
 };
 
-/* Writes @count rows from row @y on. */
-static void change_write(struct change *change, u32 y, u32 count, const u8 *pixels)
+/* Call before any change. */
+static void change_begin(struct change *change)
 {
-	struct vmm_display *display = change->display;
-	u8 *to = (u8 *)display->header + VMM_DISPLAY_PIXELS;
+	if (!change->begun)
+		sequence_step(change->display->header);
+	change->begun = true;
+}
 
-	if (change->first == display->height) {
-		sequence_step(display->header);
-		if (change->all)
-			change_kind(display, change->format, change->turns);
-		change->first = y;
-	}
-	memcpy(to + y * change->stride, pixels, count * change->stride);
-	display->written += count * change->stride;
-	change->last = y + count;
+/* Reports these rows as changed. */
+static void change_note(struct change *change, u32 first, u32 last)
+{
+	change_begin(change);
+	if (first < change->first)
+		change->first = first;
+	if (last > change->last)
+		change->last = last;
+}
+
+/* Begins a change to these pixels, which is one of the whole picture if they are of another kind. */
+static struct change change_to(struct vmm_display *display, enum vmm_pixels format,
+			       unsigned int turns, u64 source, u64 offset)
+{
+	struct change change = { .display = display, .first = display->height };
+
+	change.all = format != display->format || turns != display->turns ||
+		     source != display->source || offset != display->offset;
+	if (!change.all)
+		return change;
+	change_note(&change, 0, display->height);
+	display->format = format;
+	display->turns = turns;
+	display->source = source;
+	display->offset = offset;
+	header_fill(display);
+	return change;
+}
+
+/* Reports the cursor's rows as changed; a cursor may be above or below the screen. */
+static void cursor_note(struct change *change)
+{
+	const struct vmm_display_header *header = change->display->header;
+	s64 first = (s32)le32toh(header->cursor_y);
+	s64 last = first + VMM_DISPLAY_CURSOR_SIDE;
+
+	if (!header->cursor_shown)
+		return;
+	if (first < 0)
+		first = 0;
+	if (last > change->display->height)
+		last = change->display->height;
+	if (first < last)
+		change_note(change, first, last);
+}
+
+static void change_cursor(struct change *change)
+{
+	struct vmm_display_header *header = change->display->header;
+	const struct vmm_display_cursor *cursor = change->display->cursor;
+	u8 *pixels = (u8 *)header + VMM_DISPLAY_CURSOR;
+	bool shown = cursor && cursor->shown;
+
+	if (!shown && !header->cursor_shown)
+		return;
+	if (shown && header->cursor_shown && cursor->x == le32toh(header->cursor_x) &&
+	    cursor->y == le32toh(header->cursor_y) &&
+	    !memcmp(pixels, cursor->pixels, sizeof(cursor->pixels)))
+		return;
+	change_begin(change);
+	cursor_note(change);
+	header->cursor_shown = htole32(shown);
+	if (!shown)
+		return;
+	header->cursor_x = htole32(cursor->x);
+	header->cursor_y = htole32(cursor->y);
+	memcpy(pixels, cursor->pixels, sizeof(cursor->pixels));
+	cursor_note(change);
+}
+
+static void change_end(struct change *change)
+{
+	struct vmm_display_header *header = change->display->header;
+	bool rows = change->first < change->last;
+
+	if (!change->begun)
+		return;
+	header->damage[1] = htole32(rows ? change->first : 0);
+	header->damage[2] = htole32(change->display->width);
+	header->damage[3] = htole32(rows ? change->last - change->first : 0);
+	sequence_step(header);
+}
+
+/* Writes @count rows from row @y on. */
+static void change_write(struct change *change, u32 y, u32 count, const u8 *pixels, size_t stride)
+{
+	u8 *to = (u8 *)change->display->header + VMM_DISPLAY_PIXELS;
+
+	change_note(change, y, y + count);
+	memcpy(to + y * stride, pixels, count * stride);
+	change->display->written += count * stride;
 }
 
 /* Writes those of @count rows from row @y on that differ, in runs of adjacent rows. */
-static void change_rows(struct change *change, u32 y, u32 count, const u8 *pixels)
+static void change_rows(struct change *change, u32 y, u32 count, const u8 *pixels, size_t stride)
 {
-	const u8 *to = (u8 *)change->display->header + VMM_DISPLAY_PIXELS + y * change->stride;
-	size_t stride = change->stride;
+	const u8 *to = (u8 *)change->display->header + VMM_DISPLAY_PIXELS + y * stride;
 	u32 begin, end;
 
 	for (begin = 0; begin < count; begin = end + 1) {
@@ -293,7 +406,8 @@ static void change_rows(struct change *change, u32 y, u32 count, const u8 *pixel
 				break;
 		}
 		if (end > begin)
-			change_write(change, y + begin, end - begin, pixels + begin * stride);
+			change_write(change, y + begin, end - begin,
+				     pixels + begin * stride, stride);
 	}
 }
 
@@ -312,28 +426,23 @@ static void change_rows(struct change *change, u32 y, u32 count, const u8 *pixel
 void vmm_display_rows(struct vmm_display *display, enum vmm_pixels format, unsigned int turns,
 		      const u8 *(*rows)(void *arg, u32 y, u32 *count), void *arg)
 {
-	struct change change = {
-		.display = display, .format = format, .turns = turns,
-		.stride = (size_t)display->width * pixel_bytes(format),
-		.first = display->height,
-	};
+	size_t stride = (size_t)display->width * pixel_bytes(format);
+	struct change change;
 	const u8 *pixels;
 	u32 count;
 	u32 y;
 
 	pthread_mutex_lock(&display->lock);
-	change.all = format != display->format || turns != display->turns;
+	change = change_to(display, format, turns, 0, 0);
+	change_cursor(&change);
 	for (y = 0; y < display->height; y += count) {
 		count = display->height - y;
 		pixels = rows(arg, y, &count);
-		change_rows(&change, y, count, pixels);
+		change_rows(&change, y, count, pixels, stride);
 	}
-	if (change.first < display->height) {
-		display->header->damage[1] = htole32(change.first);
-		display->header->damage[2] = htole32(display->width);
-		display->header->damage[3] = htole32(change.last - change.first);
-		sequence_step(display->header);
-	}
+	change_end(&change);
+	/* The header names none of them any more. */
+	sources_forget(display);
 	pthread_mutex_unlock(&display->lock);
 }
 
@@ -370,4 +479,94 @@ void vmm_display_frame(struct vmm_display *display, enum vmm_pixels format, unsi
 	struct piece piece = { pixels, (size_t)display->width * pixel_bytes(format) };
 
 	vmm_display_rows(display, format, turns, piece_rows, &piece);
+}
+
+/* Returns an element of the sources that may be overwritten: the oldest one, but not that in use. */
+static struct source *source_place(struct vmm_display *display)
+{
+	struct source *place = NULL;
+	unsigned int i;
+
+	for (i = 0; i < VMM_DISPLAY_SOURCES; i++) {
+		struct source *source = &display->sources[i];
+
+		if (source->number && source->number == display->source)
+			continue;
+		if (!place || source->number < place->number)
+			place = source;
+	}
+	return place;
+}
+
+/* Gives a file a number, unless it has one. Returns 0, or -errno. */
+static int source_number(struct vmm_display *display, int fd, u64 *number)
+{
+	struct source *source;
+	struct stat st;
+	unsigned int i;
+
+	if (fstat(fd, &st))
+		return -errno;
+	for (i = 0; i < VMM_DISPLAY_SOURCES; i++) {
+		source = &display->sources[i];
+		*number = source->number;
+		if (*number && source->dev == st.st_dev && source->ino == st.st_ino)
+			return 0;
+	}
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	source = source_place(display);
+	if (source->number)
+		close(source->fd);
+	*number = ++display->numbers;
+	*source = (struct source){ *number, fd, st.st_dev, st.st_ino };
+	return 0;
+}
+
+/**
+ * vmm_display_source - show the pixels of a file without copying them
+ * @display: the screen
+ * @source: the file; its descriptor may be closed afterwards
+ *
+ * Context: main thread.
+ * Return: 0, or -errno with nothing changed
+ */
+int vmm_display_source(struct vmm_display *display, const struct vmm_display_source *source)
+{
+	struct change change;
+	u64 number = 0;
+	int err;
+
+	pthread_mutex_lock(&display->lock);
+	err = source_number(display, source->fd, &number);
+	if (!err) {
+		change = change_to(display, VMM_PIXELS_BGRX8888, 0, number, source->offset);
+		change_cursor(&change);
+		if (source->first < source->last)
+			change_note(&change, source->first, source->last);
+		change_end(&change);
+	}
+	pthread_mutex_unlock(&display->lock);
+	return err;
+}
+
+/**
+ * vmm_display_source_file - return the file of a source
+ * @display: the screen
+ * @number: number of the source
+ *
+ * Context: main thread.
+ * Return: the file, owned by the screen; -ENOENT if the source is gone. Then it is not in the
+ *	header any more.
+ */
+int vmm_display_source_file(const struct vmm_display *display, u64 number)
+{
+	unsigned int i;
+
+	for (i = 0; number && i < VMM_DISPLAY_SOURCES; i++) {
+		if (display->sources[i].number == number)
+			return display->sources[i].fd;
+	}
+	return -ENOENT;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The display socket of a vhost-user GPU, with the test as the process that serves the GPU:
- * answers to it, the content of the screen's file, and invalid messages.
+ * answers to it, the picture that a viewer sees, and invalid messages.
  */
 #include <endian.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <linux/virtio_gpu.h>
 
 #include "backends/vhost_user_gpu.h"
+#include "control/screen_view.h"
 #include "host/display.h"
 #include "host/edid.h"
 #include "host/log.h"
@@ -28,7 +29,7 @@
 static struct vmm_gpu_socket *gpu;
 static struct vmm_display *display;
 static struct vmm_loop *loop;
-static const u8 *shown;
+static struct vmm_screen_view view;
 static int sock = -1;
 static unsigned int board_frames;
 static char said[1024];
@@ -53,8 +54,7 @@ static void begin(void)
 	loop = vmm_loop_create();
 	display = vmm_display_open(W, H);
 	vmm_display_attach(display, on_board, NULL);
-	shown = mmap(NULL, VMM_DISPLAY_PIXELS + 4 * W * H, PROT_READ, MAP_SHARED,
-		     vmm_display_file(display), 0);
+	tap_equal(vmm_screen_own_open(&view, display), 0);
 	host.loop = loop;
 	host.display = display;
 	gpu = vmm_gpu_socket_create(&host);
@@ -65,6 +65,13 @@ static void begin(void)
 	board_frames = 0;
 }
 
+/* Looks at the screen, as a viewer does. */
+static void look(void)
+{
+	vmm_display_refresh(display);
+	vmm_screen_view_update(&view);
+}
+
 static void end(void)
 {
 	vmm_log_also(NULL, NULL);
@@ -72,7 +79,7 @@ static void end(void)
 		close(sock);
 	sock = -1;
 	vmm_gpu_socket_destroy(gpu);
-	munmap((void *)shown, VMM_DISPLAY_PIXELS + 4 * W * H);
+	vmm_screen_view_close(&view);
 	vmm_display_close(display);
 	vmm_loop_destroy(loop);
 }
@@ -149,7 +156,7 @@ static u32 pixel(u32 x, u32 y)
 {
 	u32 value;
 
-	memcpy(&value, shown + VMM_DISPLAY_PIXELS + 4 * (y * W + x), sizeof(value));
+	memcpy(&value, view.copy + VMM_DISPLAY_PIXELS + 4 * (y * W + x), sizeof(value));
 	return value & 0xffffff;
 }
 
@@ -158,7 +165,7 @@ static bool only_shows(u32 x, u32 y, u32 width, u32 height)
 {
 	u32 row, column;
 
-	vmm_display_refresh(display);
+	look();
 	for (row = 0; row < H; row++) {
 		for (column = 0; column < W; column++) {
 			bool in = column >= x && column < x + width && row >= y && row < y + height;
@@ -242,7 +249,7 @@ static void pixels_arrive(void)
 	u32 len;
 
 	begin();
-	vmm_display_refresh(display);
+	look();
 	tap_equal(board_frames, 1);
 	scanout(W, H);
 	len = make_update(0, 0, W, H);
@@ -251,7 +258,7 @@ static void pixels_arrive(void)
 	/* The board's framebuffer is hidden until the scanout is disabled. */
 	tap_equal(board_frames, 1);
 	scanout(0, 0);
-	vmm_display_refresh(display);
+	look();
 	tap_equal(board_frames, 2);
 	tap_equal(vmm_gpu_socket_frames(gpu), 1);
 	end();
@@ -316,7 +323,7 @@ static void cursors_are_on_top(void)
 	for (i = 0; i < ARRAY_SIZE(cursor.pixels); i++)
 		cursor.pixels[i] = i % 64 < 32 ? 0xff102030 : 0x80000040;
 	say(GPU_CURSOR_UPDATE, &cursor, sizeof(cursor));
-	vmm_display_refresh(display);
+	look();
 	tap_equal(pixel(59, 0), drawn(59, 0));
 	tap_equal(pixel(60, 0), 0x102030);
 	tap_equal(pixel(60, 60), 0x102030);
@@ -327,7 +334,7 @@ static void cursors_are_on_top(void)
 		  ((i >> 8 & 0xff) * 127 / 255) << 8 | (0x40 + (i & 0xff) * 127 / 255));
 	cursor.pos = (struct vmm_gpu_cursor_pos){ 0, -10, 70 };
 	say(GPU_CURSOR_POS, &cursor.pos, sizeof(cursor.pos));
-	vmm_display_refresh(display);
+	look();
 	tap_equal(pixel(60, 0), drawn(60, 0));
 	tap_equal(pixel(0, 70), 0x102030);
 	tap_equal(pixel(21, 79), 0x102030);
@@ -399,7 +406,7 @@ static void pixels_of_a_file(void)
 	close(fd);
 	/* A message without a file. */
 	say(GPU_DMABUF_SCANOUT, &file, sizeof(file));
-	vmm_display_refresh(display);
+	look();
 	tap_equal(board_frames, 1);
 	end();
 }
@@ -418,10 +425,11 @@ static unsigned int maps(void)
 	return count;
 }
 
-/* A file that cannot shrink is mapped; changes in it are shown. */
+/* A file that cannot shrink is mapped; changes in it that are reported are shown. */
 static void pixels_of_a_sealed_file(void)
 {
 	struct vmm_gpu_file_scanout file = file_of(W, H);
+	struct vmm_gpu_update changed = { 0, 9, 7, 1, 1 };
 	u32 word;
 	int fd;
 
@@ -434,12 +442,15 @@ static void pixels_of_a_sealed_file(void)
 	only_shows(0, 0, W, H);
 	word = 0x123456;
 	tap_equal(pwrite(fd, &word, 4, 4 * (7 * W + 9)), 4);
-	vmm_display_refresh(display);
+	say(GPU_DMABUF_UPDATE, &changed, sizeof(changed));
+	answered(GPU_DMABUF_UPDATE, NULL, 0);
+	look();
+	tap_equal(view.last - view.first, 1);
 	tap_equal(pixel(9, 7), 0x123456);
 	cursor.pos = (struct vmm_gpu_cursor_pos){ 0, 0, 70 };
 	memset(cursor.pixels, 0xff, sizeof(cursor.pixels));
 	say(GPU_CURSOR_UPDATE, &cursor, sizeof(cursor));
-	vmm_display_refresh(display);
+	look();
 	tap_equal(pixel(5, 69), drawn(5, 69));
 	tap_equal(pixel(5, 70), 0xffffff);
 	tap_equal(pixel(64, 70), drawn(64, 70));
@@ -469,6 +480,81 @@ static void pixels_of_a_sealed_file(void)
 	end();
 }
 
+static int sealed_picture(u32 width, u32 height)
+{
+	int fd = picture_make(width, height);
+
+	tap_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	return fd;
+}
+
+static void file_show(const struct vmm_gpu_file_scanout *file, int fd)
+{
+	say_size(GPU_DMABUF_SCANOUT, file, sizeof(*file), sizeof(*file), fd);
+	look();
+}
+
+static u64 source(void)
+{
+	return le64toh(view.header->source);
+}
+
+/* Viewers read pixels of a file that has the whole screen, and nothing is copied. */
+static void whole_screens_are_not_copied(void)
+{
+	struct vmm_gpu_file_scanout file = file_of(W, 2 * H);
+	struct vmm_gpu_update changed = { 0, 0, H - 1, 1, ~0U };
+	int fds[3];
+	u64 first;
+
+	begin();
+	choose_files();
+	fds[0] = sealed_picture(W, 2 * H);
+	fds[1] = sealed_picture(W, H);
+	fds[2] = sealed_picture(W, 4 * H);
+	file.height = H;
+	file_show(&file, fds[0]);
+	first = source();
+	tap_check(first && only_shows(0, 0, W, H));
+	/* Another part of the file, and then another file and back. */
+	file.y = H;
+	file_show(&file, fds[0]);
+	tap_equal(source(), first);
+	tap_equal(pixel(3, 4), drawn(3, H + 4));
+	file = file_of(W, H);
+	file_show(&file, fds[1]);
+	tap_equal(source(), first + 1);
+	file_show(&file, fds[0]);
+	tap_equal(source(), first);
+	only_shows(0, 0, W, H);
+	/* Rectangles outside of the screen are cropped or ignored. */
+	say(GPU_DMABUF_UPDATE, &changed, sizeof(changed));
+	answered(GPU_DMABUF_UPDATE, NULL, 0);
+	look();
+	tap_check(view.first == H - 1 && view.last == H);
+	changed.y = ~0U;
+	say(GPU_DMABUF_UPDATE, &changed, sizeof(changed));
+	answered(GPU_DMABUF_UPDATE, NULL, 0);
+	look();
+	tap_check(!vmm_screen_view_update(&view));
+	tap_equal(vmm_display_written(display), 0);
+	/* A much larger file would be memory that is kept after the guest has freed it. */
+	file_show(&file, fds[2]);
+	tap_equal(source(), 0);
+	only_shows(0, 0, W, H);
+	tap_equal(vmm_display_source_file(display, first), -ENOENT);
+	file_show(&file, fds[0]);
+	tap_equal(source(), first + 2);
+	only_shows(0, 0, W, H);
+	/* The board's framebuffer is shown again. */
+	file_show(&file, -1);
+	tap_equal(source(), 0);
+	tap_equal(board_frames, 1);
+	for (first = 0; first < 3; first++)
+		close(fds[first]);
+	end();
+}
+
 /* An unsupported dmabuf is reported once, and the process is served further. */
 static void dmabufs_are_not_shown(void)
 {
@@ -484,7 +570,7 @@ static void dmabufs_are_not_shown(void)
 	say_size(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), fd);
 	say(GPU_DMABUF_UPDATE, &changed, sizeof(changed));
 	answered(GPU_DMABUF_UPDATE, NULL, 0);
-	vmm_display_refresh(display);
+	look();
 	tap_equal(board_frames, 1);
 	scanout(W, H);
 	len = make_update(0, 0, W, H);
@@ -509,13 +595,13 @@ static void the_last_frame_stays(void)
 	tap_check(!said[0]);
 	only_shows(0, 0, W, H);
 	sock = vmm_gpu_socket_open(gpu);
-	vmm_display_refresh(display);
+	look();
 	tap_equal(board_frames, 1);
 	scanout(W, H);
 	say(GPU_UPDATE, &update, len);
 	only_shows(0, 0, W, H);
 	vmm_gpu_socket_off(gpu);
-	vmm_display_refresh(display);
+	look();
 	tap_equal(board_frames, 2);
 	/* Updates from before are ignored. */
 	say(GPU_UPDATE, &update, len);
@@ -536,7 +622,7 @@ static void refused(u32 request, const void *data, u32 size, u32 claimed, int fd
 	tap_check(hung_up());
 	tap_check(strstr(said, "virtio-gpu: /run/gpu breaks the protocol of screens"));
 	/* The screen still works. */
-	vmm_display_refresh(display);
+	look();
 	end();
 }
 
@@ -615,6 +701,7 @@ static const struct tap_case cases[] = {
 	{ "cursors are on top", cursors_are_on_top },
 	{ "pixels of a file", pixels_of_a_file },
 	{ "pixels of a sealed file", pixels_of_a_sealed_file },
+	{ "whole screens are not copied", whole_screens_are_not_copied },
 	{ "dmabufs are not shown", dmabufs_are_not_shown },
 	{ "the last frame stays", the_last_frame_stays },
 	{ "messages that are wrong", messages_that_are_wrong },

@@ -96,9 +96,11 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 	return VMM_COMMAND_LATER;
 }
 
-static int vm_screen(void *arg)
+static int vm_screen(void *arg, u64 source)
 {
 	(void)arg;
+	if (source)
+		return -ENOENT;
 	return test.display ? vmm_display_file(test.display) : -EOPNOTSUPP;
 }
 
@@ -118,8 +120,7 @@ static int vm_screenshot(void *arg, int to, u64 call)
 
 	(void)arg;
 	test.shot_call = call;
-	err = vmm_screenshot_begin(&taking, test.loop, vmm_display_file(test.display), to, shot,
-				   NULL);
+	err = vmm_screenshot_begin(&taking, test.loop, test.display, to, shot, NULL);
 	return err ? err : VMM_COMMAND_LATER;
 }
 

@@ -4,6 +4,8 @@
  * does not report as well, so that the test sees what is copied.
  */
 #include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -35,7 +37,7 @@ static bool screen_open(enum vmm_pixels format, unsigned int turns)
 		.width = htole32(W), .height = htole32(H), .format = htole32(format),
 		.turns = htole32(turns),
 	};
-	return tap_equal(vmm_screen_view_open(&view, fd), 0);
+	return tap_equal(vmm_screen_view_open(&view, fd, NULL, NULL), 0);
 }
 
 static void screen_close(void)
@@ -197,10 +199,195 @@ static void rows_have_their_colours(void)
 	}
 }
 
+static struct {
+	unsigned int count;	/* requests for a source */
+	u64 source;
+	int result;		/* file that is passed, or -errno */
+	u64 instead;		/* the header names this source from then on, if it is not 0 */
+} asked;
+
+static int on_ask(void *arg, u64 source)
+{
+	(void)arg;
+	asked.count++;
+	asked.source = source;
+	if (asked.instead)
+		header->source = htole64(asked.instead);
+	if (asked.result < 0 && asked.count == 1)
+		return asked.result;
+	return asked.result < 0 ? -EIO : dup(asked.result);
+}
+
+static bool source_open(void)
+{
+	bool open = screen_open(VMM_PIXELS_BGRX8888, 0);
+
+	view.ask = on_ask;
+	memset(&asked, 0, sizeof(asked));
+	return open;
+}
+
+/* A file of pixels; this byte is in all of the first ones. */
+static int picture_make(u8 shade, size_t size)
+{
+	u8 bytes[4 * W * H + 8];
+	int file = memfd_create("picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	memset(bytes, shade, sizeof(bytes));
+	tap_check(size <= sizeof(bytes) && write(file, bytes, size) == (ssize_t)size);
+	return file;
+}
+
+/* Changes to a source. Returns whether the view shows it, with all rows changed. */
+static bool source_show(u64 source, u64 offset)
+{
+	header->source = htole64(source);
+	header->offset = htole64(offset);
+	change(2, 0, H);
+	return vmm_screen_view_update(&view);
+}
+
+static void pixels_come_from_sources(void)
+{
+	unsigned int i;
+	int file;
+
+	if (!source_open())
+		return;
+	for (i = 1; i <= VMM_DISPLAY_SOURCES + 1; i++) {
+		file = picture_make(i, 4 * W * H + 8);
+		tap_equal(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+		asked.result = file;
+		tap_check(source_show(100 + i, 8));
+		tap_equal(asked.source, 100 + i);
+		tap_check(red(0) == i && red(H - 1) == i);
+		close(file);
+	}
+	tap_equal(asked.count, i - 1);
+	/* All but the first one are still there. */
+	tap_check(source_show(102, 0));
+	tap_equal(red(1), 2);
+	tap_equal(asked.count, i - 1);
+	asked.result = view.files[0].fd;
+	tap_check(source_show(101, 0));
+	tap_equal(asked.count, i);
+	/* Only rows that are reported as changed are read. */
+	memset(view.copy + VMM_DISPLAY_PIXELS, 77, 4 * W * H);
+	change(2, 1, 1);
+	tap_check(vmm_screen_view_update(&view));
+	tap_check(red(0) == 77 && red(1) == i - 1 && red(2) == 77);
+	/* Pixels in the screen's file: the others are closed. */
+	tap_check(source_show(0, 0));
+	tap_equal(red(0), 0);
+	for (i = 0; i < VMM_DISPLAY_SOURCES; i++)
+		tap_equal(view.files[i].number, 0);
+	screen_close();
+}
+
+/* Files of a hostile process, and offsets outside of them. */
+static void bad_sources_do_no_harm(void)
+{
+	static const u64 offsets[] = {
+		1, 4 * W * H - 1, 4 * W * H, 1ULL << 40, ~0ULL >> 1, 1ULL << 63, ~0ULL,
+	};
+	unsigned int i;
+	int file;
+
+	if (!source_open())
+		return;
+	asked.result = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	tap_check(!source_show(1, 0));
+	close(asked.result);
+	/* A file that could shrink. */
+	file = picture_make(9, 4 * W * H);
+	asked.result = file;
+	tap_check(!source_show(1, 0));
+	tap_equal(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	tap_check(source_show(1, 0));
+	tap_check(red(0) == 9 && red(H - 1) == 9);
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		tap_context("offset %llx", (unsigned long long)offsets[i]);
+		tap_check(source_show(1, offsets[i]));
+		tap_equal(red(0), i < 2 ? 9 : 0);
+		tap_equal(red(H - 1), i < 1 ? 9 : 0);
+	}
+	close(file);
+	/* No way to ask. */
+	view.ask = NULL;
+	tap_check(!source_show(2, 0));
+	screen_close();
+}
+
+/* A source that is gone: the header names another one, or the file itself. */
+static void sources_go(void)
+{
+	if (!source_open())
+		return;
+	memset(pixels(), 5, 4 * W * H);
+	asked.result = -ENOENT;
+	asked.instead = 8;
+	tap_check(!source_show(7, 0));
+	tap_equal(asked.count, 2);
+	tap_equal(asked.source, 8);
+	asked.count = 0;
+	asked.result = picture_make(6, 4 * W * H);
+	tap_equal(fcntl(asked.result, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	tap_check(vmm_screen_view_update(&view));
+	tap_equal(red(0), 6);
+	close(asked.result);
+	tap_check(source_show(0, 0));
+	tap_equal(red(0), 5);
+	screen_close();
+}
+
+/* Returns the first byte of a pixel of the copy. */
+static u8 blue(u32 x, u32 y)
+{
+	return view.copy[VMM_DISPLAY_PIXELS + 4 * (y * W + x)];
+}
+
+static void cursors_are_drawn_over_pixels(void)
+{
+	u32 *cursor;
+	unsigned int i;
+
+	if (!screen_open(VMM_PIXELS_BGRX8888, 0))
+		return;
+	cursor = (u32 *)(void *)((u8 *)header + VMM_DISPLAY_CURSOR);
+	memset(pixels(), 200, 4 * W * H);
+	for (i = 0; i < VMM_DISPLAY_CURSOR_SIDE * VMM_DISPLAY_CURSOR_SIDE; i++)
+		cursor[i] = htole32(0x80000001);
+	header->cursor_shown = htole32(1);
+	header->cursor_x = htole32(2);
+	header->cursor_y = htole32(2);
+	tap_check(vmm_screen_view_update(&view));
+	tap_check(blue(1, 2) == 200 && blue(2, 1) == 200);
+	tap_check(blue(2, 2) == 100 && blue(W - 1, H - 1) == 100);
+	/* It is not drawn twice over the same pixels. */
+	change(2, 3, 1);
+	tap_check(vmm_screen_view_update(&view));
+	tap_check(blue(2, 2) == 100 && blue(2, 3) == 100);
+	/* One that moves off the screen, to the left and above. */
+	header->cursor_x = htole32(-63);
+	header->cursor_y = htole32(-63);
+	change(2, 0, H);
+	tap_check(vmm_screen_view_update(&view));
+	tap_check(blue(0, 0) == 100 && blue(1, 0) == 200 && blue(0, 1) == 200);
+	header->cursor_y = htole32(0x7fffffff);
+	change(2, 0, 1);
+	tap_check(vmm_screen_view_update(&view));
+	tap_equal(blue(0, 0), 200);
+	screen_close();
+}
+
 static const struct tap_case cases[] = {
 	{ "only rows that have changed are copied", only_rows_that_have_changed_are_copied },
 	{ "what has changed turns with the screen", what_has_changed_turns_with_the_screen },
 	{ "rows have their colours", rows_have_their_colours },
+	{ "pixels come from sources", pixels_come_from_sources },
+	{ "bad sources do no harm", bad_sources_do_no_harm },
+	{ "sources go", sources_go },
+	{ "cursors are drawn over pixels", cursors_are_drawn_over_pixels },
 };
 
 int main(void)

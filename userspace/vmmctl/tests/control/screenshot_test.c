@@ -80,7 +80,7 @@ static void check_pixel(u32 width, u32 x, u32 y, u32 rgb)
 
 static int shoot(struct vmm_display *display)
 {
-	return vmm_screenshot(vmm_display_file(display), path);
+	return vmm_screenshot(vmm_display_file(display), NULL, path);
 }
 
 static void colours_are_right(void)
@@ -154,7 +154,7 @@ static void foreign_files_are_refused(void)
 	int fd = memfd_create("test", MFD_CLOEXEC);
 	unsigned int i;
 
-	tap_check(vmm_screenshot(fd, path) < 0);
+	tap_check(vmm_screenshot(fd, NULL, path) < 0);
 	tap_check(!ftruncate(fd, VMM_DISPLAY_PIXELS + 4 * W * H));
 	for (i = 0; i < 6; i++) {
 		struct vmm_display_header wrong = header;
@@ -169,15 +169,15 @@ static void foreign_files_are_refused(void)
 			wrong.width = htole32(0x40000000);
 		tap_context("%u", i);
 		tap_equal(pwrite(fd, &wrong, sizeof(wrong), 0), sizeof(wrong));
-		tap_equal(vmm_screenshot(fd, path) < 0, i < 5);
+		tap_equal(vmm_screenshot(fd, NULL, path) < 0, i < 5);
 	}
 	/* An unfinished frame is shown as it is. */
 	header.sequence = htole64(1);
 	tap_equal(pwrite(fd, &header, sizeof(header), 0), sizeof(header));
-	tap_equal(vmm_screenshot(fd, path), 0);
-	tap_check(vmm_screenshot(fd, "/nowhere/shot.png") == -ENOENT);
+	tap_equal(vmm_screenshot(fd, NULL, path), 0);
+	tap_check(vmm_screenshot(fd, NULL, "/nowhere/shot.png") == -ENOENT);
 	/* A file that accepts no data. */
-	tap_check(vmm_screenshot(fd, "/dev/full") < 0);
+	tap_check(vmm_screenshot(fd, NULL, "/dev/full") < 0);
 	tap_check(!access("/dev/full", F_OK));
 	close(fd);
 }

@@ -198,7 +198,9 @@ static void several_producers_take_it(void)
 	if (!look())
 		return;
 	for (i = 0; i < 3; i++) {
-		producers[i] = (struct vmm_display_producer){ on_counted, &frames[i], NULL };
+		producers[i] = (struct vmm_display_producer){
+			.refresh = on_counted, .arg = &frames[i],
+		};
 		vmm_display_take(display, &producers[i]);
 	}
 	vmm_display_refresh(display);
@@ -215,6 +217,128 @@ static void several_producers_take_it(void)
 	look_away();
 }
 
+static int picture_make(void)
+{
+	int fd = memfd_create("picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	tap_equal(ftruncate(fd, 4 * WIDTH * HEIGHT), 0);
+	return fd;
+}
+
+/* Shows a file, and checks the source's number and the rows that are reported as changed. */
+static void source_show(int fd, u32 first, u32 last, u64 number, u32 top, u32 rows)
+{
+	struct vmm_display_source source = { .fd = fd, .first = first, .last = last };
+
+	tap_context("source %llu", (unsigned long long)number);
+	tap_equal(vmm_display_source(display, &source), 0);
+	tap_equal(le64toh(seen->source), number);
+	tap_check(vmm_display_source_file(display, number) >= 0);
+	tap_equal(le32toh(seen->damage[1]), top);
+	tap_equal(le32toh(seen->damage[3]), rows);
+}
+
+static void sources_have_numbers(void)
+{
+	struct vmm_display_source none = { .fd = -1 };
+	int fds[VMM_DISPLAY_SOURCES + 1];
+	u64 sequence;
+	unsigned int i;
+
+	if (!look())
+		return;
+	for (i = 0; i <= VMM_DISPLAY_SOURCES; i++)
+		fds[i] = picture_make();
+	tap_equal(vmm_display_source_file(display, 0), -ENOENT);
+	for (i = 0; i < VMM_DISPLAY_SOURCES; i++)
+		source_show(fds[i], 0, 0, i + 1, 0, HEIGHT);
+	source_show(fds[0], 3, 5, 1, 0, HEIGHT);
+	source_show(fds[0], 3, 5, 1, 3, 2);
+	sequence = le64toh(seen->sequence);
+	source_show(fds[0], 0, 0, 1, 3, 2);
+	tap_equal(le64toh(seen->sequence), sequence);
+	tap_equal(vmm_display_source(display, &none), -EBADF);
+	tap_equal(le64toh(seen->sequence), sequence);
+	/* One more: the oldest one that is not shown is gone, and its number is not used again. */
+	source_show(fds[i], 0, 0, i + 1, 0, HEIGHT);
+	tap_equal(vmm_display_source_file(display, 2), -ENOENT);
+	tap_check(vmm_display_source_file(display, 1) >= 0);
+	source_show(fds[1], 0, 0, i + 2, 0, HEIGHT);
+	tap_equal(vmm_display_written(display), 0);
+	/* Pixels in the screen's file. */
+	vmm_display_frame(display, VMM_PIXELS_BGRX8888, 0, NULL);
+	tap_equal(le64toh(seen->source), 0);
+	tap_equal(vmm_display_source_file(display, i + 2), -ENOENT);
+	source_show(fds[0], 0, 0, i + 3, 0, HEIGHT);
+	look_away();
+	for (i = 0; i <= VMM_DISPLAY_SOURCES; i++)
+		close(fds[i]);
+}
+
+static struct vmm_display_cursor cursor;
+
+static void on_black(void *arg)
+{
+	(void)arg;
+	vmm_display_frame(display, VMM_PIXELS_BGRX8888, 0, NULL);
+}
+
+/* Refreshes the screen, and checks which rows the cursor changes; none if @rows is 0. */
+static void cursor_changes(u32 top, u32 rows)
+{
+	u64 sequence = le64toh(seen->sequence);
+
+	tap_context("cursor at %d, %d", (int)cursor.x, (int)cursor.y);
+	vmm_display_refresh(display);
+	tap_equal(le64toh(seen->sequence), sequence + 2);
+	tap_equal(le32toh(seen->damage[1]), top);
+	tap_equal(le32toh(seen->damage[3]), rows);
+	tap_equal(le32toh(seen->cursor_shown), cursor.shown);
+	vmm_display_refresh(display);
+	tap_equal(le64toh(seen->sequence), sequence + 2);
+}
+
+static void cursors_are_described(void)
+{
+	struct vmm_display_producer producer = { .refresh = on_black, .cursor = &cursor };
+
+	if (!look())
+		return;
+	vmm_display_take(display, &producer);
+	vmm_display_refresh(display);
+	cursor = (struct vmm_display_cursor){ .shown = true, .x = 5, .y = 20 };
+	cursor_changes(20, 10);
+	tap_equal(le32toh(seen->cursor_x), 5);
+	tap_equal(le32toh(seen->cursor_y), 20);
+	cursor.pixels[7] = 0x12345678;
+	cursor_changes(20, 10);
+	tap_check(!memcmp((const u8 *)seen + VMM_DISPLAY_CURSOR, cursor.pixels,
+			  sizeof(cursor.pixels)));
+	cursor.y = 28;
+	cursor_changes(20, 10);
+	/* Partly or completely outside of the screen. */
+	cursor.y = -60;
+	cursor_changes(0, HEIGHT);
+	cursor.y = -62;
+	cursor_changes(0, 4);
+	cursor.y = 0x80000000;
+	cursor_changes(0, 2);
+	cursor.y = 0x7fffffff;
+	cursor_changes(0, 0);
+	cursor.y = HEIGHT - 1;
+	cursor_changes(HEIGHT - 1, 1);
+	cursor.shown = false;
+	cursor_changes(HEIGHT - 1, 1);
+	cursor.shown = true;
+	cursor_changes(HEIGHT - 1, 1);
+	/* A producer without a cursor. */
+	vmm_display_attach(display, on_black, NULL);
+	vmm_display_give_back(display, &producer);
+	vmm_display_refresh(display);
+	tap_equal(le32toh(seen->cursor_shown), 0);
+	look_away();
+}
+
 static const struct tap_case cases[] = {
 	{ "nobody else writes to it", nobody_else_writes },
 	{ "it describes itself", it_describes_itself },
@@ -222,6 +346,8 @@ static const struct tap_case cases[] = {
 	{ "frames are taken when they are asked for", frames_are_taken_when_asked_for },
 	{ "another producer takes the screen, and gives it back", another_producer_takes_it },
 	{ "several producers take the screen", several_producers_take_it },
+	{ "sources have numbers", sources_have_numbers },
+	{ "cursors are described", cursors_are_described },
 };
 
 int main(void)
