@@ -36,10 +36,35 @@ static pid_t vm_pid, vnc_pid;
 
 /* ---- the VM, a process of its own ---- */
 
+static struct vmm_display_cursor cursor;
+
+/* A GPU's process has drawn the frame into a file of its own. */
+static void source_show(unsigned int number)
+{
+	static struct vmm_display_source sources[SOURCES];
+	struct vmm_display_source *source = &sources[number - 1];
+	u8 frame[4 * W * H];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(frame); i++)
+		frame[i] = vm->frame[i % 4 == 3 ? i : i ^ (i % 4 == 1 ? 0 : 2)];
+	if (!source->last) {
+		source->fd = memfd_create("source", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		source->last = H;
+	}
+	if (pwrite(source->fd, frame, sizeof(frame), 0) != sizeof(frame) ||
+	    fcntl(source->fd, F_ADD_SEALS, F_SEAL_SHRINK) || vmm_display_source(display, source))
+		_exit(1);
+}
+
 static void on_refresh(void *arg)
 {
 	(void)arg;
-	vmm_display_frame(display, VMM_PIXELS_RGBX8888, vm->turns, vm->frame);
+	cursor.shown = vm->cursor;
+	if (vm->source)
+		source_show(vm->source);
+	else
+		vmm_display_frame(display, VMM_PIXELS_RGBX8888, vm->turns, vm->frame);
 }
 
 static void vm_status(void *arg, json_t *to)
@@ -87,6 +112,10 @@ static int vm_device(void *arg, const char *device, const char *command, const c
 static int vm_screen(void *arg, u64 source)
 {
 	(void)arg;
+	if (source && vm->gone) {
+		vm->gone--;
+		return -ENOENT;
+	}
 	if (source)
 		return vmm_display_source_file(display, source);
 	if (vm->starting) {
@@ -117,11 +146,15 @@ static void vm_run(void)
 	struct vmm_vm_commands commands = { .vm = &vm_ops, .name = "test" };
 	struct vmm_loop *loop = vmm_loop_create();
 	struct vmm_dir *dir = vmm_dir_open(base, "test");
+	struct vmm_display_producer producer = { .refresh = on_refresh, .cursor = &cursor };
 	struct vmm_commands all = { 0 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	display = vmm_display_open(W, H);
-	vmm_display_attach(display, on_refresh, NULL);
+	vmm_display_take(display, &producer);
+	cursor.x = 4;
+	cursor.y = 4;
+	memset(cursor.pixels, 0xff, sizeof(cursor.pixels));
 	if (!dir || !display || vmm_vm_commands_add(&all, &commands))
 		_exit(1);
 	control = vmm_control_open(loop, vmm_dir_control(dir), &all);

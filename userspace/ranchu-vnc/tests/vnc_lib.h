@@ -14,6 +14,7 @@
 
 #define W	40
 #define H	24
+#define SOURCES	6
 
 /**
  * struct shared - memory that is shared by the VM's process and the test
@@ -24,6 +25,9 @@
  * @frames: number of requests for the screen
  * @busy: requests to devices are refused now
  * @starting: number of further requests for the screen that are refused
+ * @source: the screen's pixels are in this file, 1 to SOURCES; 0 for the screen's own file
+ * @gone: number of further requests for such a file that are refused
+ * @cursor: the screen has a white cursor, its first pixel at column and row 4
  * @clipboard: the guest's clipboard
  * @copied: the guest has changed @clipboard, and this was not reported yet
  */
@@ -35,6 +39,9 @@ struct shared {
 	unsigned int frames;
 	bool busy;
 	unsigned int starting;
+	unsigned int source;
+	unsigned int gone;
+	bool cursor;
 	char clipboard[64];
 	bool copied;
 };

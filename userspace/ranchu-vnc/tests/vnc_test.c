@@ -76,6 +76,46 @@ static void pixels_are_shown(void)
 	everything_close();
 }
 
+/* Page flips, more files than are remembered, and a cursor that the viewer's server draws. */
+static void pixels_of_other_files_are_shown(void)
+{
+	rfbClient *viewer;
+	unsigned int i;
+
+	vm_prepare();
+	vm->source = 1;
+	vm_start();
+	vnc_start(by_socket);
+	if (!vnc_wait())
+		return;
+	viewer = viewer_open(socket_path, 0);
+	if (tap_check(viewer)) {
+		for (i = 0; i < 2 * SOURCES; i++) {
+			tap_context("frame %u", i);
+			pixel_set(1, 2, 0x102030 + i);
+			vm->source = 1 + i % SOURCES;
+			tap_check(shows(viewer, 1, 2, 0x102030 + i));
+		}
+		vm->cursor = true;
+		tap_check(shows(viewer, W - 1, H - 1, 0xffffff));
+		tap_equal(shown(viewer, 3, 4), 0);
+		tap_equal(shown(viewer, 4, 4), 0xffffff);
+		vm->cursor = false;
+		tap_check(shows(viewer, 4, 4, 0));
+		/* Files that are gone when they are asked for. */
+		vm->gone = 3;
+		pixel_set(1, 2, 0x556677);
+		vm->source = 1;
+		tap_check(shows(viewer, 1, 2, 0x556677));
+		tap_equal(vm->gone, 0);
+		vm->source = 0;
+		pixel_set(1, 2, 0x778899);
+		tap_check(shows(viewer, 1, 2, 0x778899));
+	}
+	viewer_close(viewer);
+	everything_close();
+}
+
 static void a_vm_that_starts_is_waited_for(void)
 {
 	rfbClient *viewer;
@@ -668,6 +708,7 @@ static void what_is_no_viewer_costs_nobody_anything(void)
 static const struct tap_case cases[] = {
 	{ "pixels are shown, and what changes", pixels_are_shown },
 	{ "a screen that does not change is shown", a_screen_that_does_not_change_is_shown },
+	{ "pixels of other files are shown", pixels_of_other_files_are_shown },
 	{ "a VM that starts is waited for", a_vm_that_starts_is_waited_for },
 	{ "keys and fingers arrive, and are let go", keys_and_fingers_arrive },
 	{ "a key is held by those who are there", a_key_is_held_by_those_who_are_there },
