@@ -4,8 +4,8 @@
  *
  * The server has viewers that say anything: messages of RFB with fields of any value, their
  * beginnings, and bytes that are none, with a password and without. Others stay and say too
- * little to come in. The screen changes and turns meanwhile, to whatever its file can say, and
- * the guest copies. What reaches the broker must be records that the
+ * little to come in. The screen changes and turns meanwhile, to whatever its file can say, its
+ * pixels move to files of every kind, and the guest copies. What reaches the broker must be records that the
  * broker takes, and nothing may come of a viewer that has not said the password.
  *
  * The broker gets records of any kind and length, as a server that a viewer has taken over
@@ -26,6 +26,7 @@
 
 #include "control/control.h"
 #include "host/display.h"
+#include "host/unix.h"
 #include "ranchu_vnc.h"
 #include "fuzz.h"
 
@@ -137,7 +138,8 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 	if (!strcmp(command, "device"))
 		check_device(args);
 	else
-		MUST(!strcmp(command, "screen") || !strcmp(command, "qmp_capabilities"));
+		MUST(!strcmp(command, "screen") || (!args && !strcmp(command, "qmp_capabilities")));
+	MUST(strcmp(command, "screen") || !args || json_is_integer(json_object_get(args, "source")));
 	json_decref(args);
 	if (how & 1 && client->event)
 		client->event(client->arg, how & 2 ? "CLIPBOARD" : "RESET");
@@ -453,7 +455,7 @@ static void records_check(int fd, bool password)
 
 		MUST(n >= (ssize_t)sizeof(*record));
 		MUST(n == sizeof(*record) || record->what == VNC_CLIPBOARD);
-		if (record->what == VNC_FRAME)
+		if (record->what == VNC_FRAME || record->what == VNC_SOURCE)
 			continue;
 		/* All else is a viewer's doing. */
 		MUST(!password);
@@ -468,19 +470,40 @@ static void records_check(int fd, bool password)
 	}
 }
 
-/* The answer to the next question, maybe with a text before it. */
+/* A file of pixels, which may be too short or not sealed; or a file that is none. */
+static int some_source(unsigned int how)
+{
+	int fd;
+
+	if (!(how & 7))
+		return open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	fd = memfd_create("source", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	MUST(fd >= 0 && !ftruncate(fd, how & 8 ? 4 * W * H : how));
+	MUST(!(how & 6) || !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	return fd;
+}
+
+/*
+ * The answers to the next questions: a frame, maybe with a text before it, and a source. If the
+ * latter is not asked for, the server passes over it.
+ */
 static void answer(int fd, struct input *in)
 {
 	struct vnc_text text = { .record.what = VNC_CLIPBOARD };
 	struct vnc_record frame = { .what = VNC_FRAME };
 	u64 how = take(in, 1);
 	size_t n = how > 0xf0 ? VNC_TEXT_MAX : how & 63;
+	int file;
 
 	if (how > 0xc0) {
 		memset(text.text, take(in, 1), n);
 		MUST(send(fd, &text, sizeof(text.record) + n, MSG_NOSIGNAL) > 0);
 	}
 	MUST(send(fd, &frame, sizeof(frame), MSG_NOSIGNAL) == sizeof(frame));
+	frame.what = VNC_SOURCE;
+	file = some_source(take(in, 1));
+	MUST(!vmm_unix_send_files(fd, &frame, sizeof(frame), &file, 1, 0));
+	close(file);
 }
 
 /* The screen's file is a process' that may be hostile: any number in it can be any. */
@@ -511,6 +534,11 @@ static void screen_change(struct vmm_display_header *header, struct input *in)
 	header->turns = htole32(how > 0xe0 ? take(in, 4) : how >> 6);
 	for (i = 0; i < ARRAY_SIZE(header->damage); i++)
 		header->damage[i] = htole32(how & 4 ? take(in, 4) : take(in, 1) % (W + 2));
+	header->source = htole64(how & 8 ? how & 3 : 0);
+	header->offset = htole64(how > 0xd0 ? take(in, 8) : how & 16);
+	header->cursor_shown = htole32(how & 32);
+	header->cursor_x = htole32(how > 0xc8 ? take(in, 4) : how & 15);
+	header->cursor_y = htole32(how > 0xc8 ? take(in, 4) : how & 15);
 	/* One that stays odd is waited for. */
 	header->sequence = htole64(how == 0xff ? take(in, 8) : le64toh(header->sequence) + 2);
 	/* What was promised never to change. */
