@@ -114,7 +114,8 @@ static int ordinary_work(void)
 }
 
 /* Files of the calls that the console's directories and screenshot make in a VM. */
-static int picture_fd, screen_fd;
+static int picture_fd, source_fd;
+static struct vmm_display *display;
 static struct vmm_loop *picture_loop;
 
 static void pictured(void *arg, int err)
@@ -127,9 +128,16 @@ static int picture(void)
 {
 	struct vmm_shot *shot;
 
-	if (vmm_screenshot_begin(&shot, picture_loop, screen_fd, picture_fd, pictured, NULL))
+	if (vmm_screenshot_begin(&shot, picture_loop, display, picture_fd, pictured, NULL))
 		return 1;
 	return vmm_loop_run(picture_loop);
+}
+
+static int picture_of_source(void)
+{
+	const struct vmm_display_source source = { .fd = source_fd };
+
+	return vmm_display_source(display, &source) ? 1 : picture();
 }
 
 /* The frame is half there when the picture is taken. */
@@ -147,16 +155,21 @@ static const u8 *white_row(void *arg, u32 y, u32 *count)
 
 static void a_picture_is_written(void)
 {
-	struct vmm_display *display = vmm_display_open(64, 48);
 	struct stat st;
 
+	display = vmm_display_open(64, 48);
 	picture_fd = open(other_file, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	screen_fd = vmm_display_file(display);
 	picture_loop = vmm_loop_create();
 	tap_equal(enter_and(picture), ENDED_WELL);
 	tap_check(!stat(other_file, &st) && st.st_size > 57);
 	/* A picture in the middle of a frame. */
 	vmm_display_rows(display, VMM_PIXELS_RGBX8888, 0, white_row, NULL);
+	/* A picture whose pixels are in a file of another process. */
+	source_fd = memfd_create("source", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	tap_check(!ftruncate(source_fd, 4 * 64 * 48) &&
+		  !fcntl(source_fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	tap_equal(enter_and(picture_of_source), ENDED_WELL);
+	close(source_fd);
 	close(picture_fd);
 	vmm_loop_destroy(picture_loop);
 	vmm_display_close(display);
