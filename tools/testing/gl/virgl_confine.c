@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -48,6 +49,7 @@
 #define MEMORY_MIB	2048
 #define FILES		256
 #define FOLDERS		16
+#define NO_SUCH_CALL	38	/* errno of a system call that a kernel lacks */
 
 /* ---- what is asked for ---- */
 
@@ -103,22 +105,21 @@ static int files_allow(int ruleset, const char *path, uint64_t allowed)
 
 static int files_rules(int ruleset)
 {
-	char folder[sizeof("/") + 4096];
+	char folder[PATH_MAX];
 	char *slash;
 	unsigned int i;
 	int err;
 
 	snprintf(folder, sizeof(folder), "%s", options.socket);
 	slash = strrchr(folder, '/');
-	if (!slash)
-		strcpy(folder, ".");
-	else
+	if (slash)
 		slash[slash == folder] = '\0';
-	err = files_allow(ruleset, folder, FS_SOCKET);
+	err = files_allow(ruleset, slash ? folder : ".", FS_SOCKET);
 	if (!err)
 		err = files_allow(ruleset, options.server, FS_EXECUTE | FS_READ_FILE);
 	for (i = 0; !err && i < options.reads; i++)
-		err = files_allow(ruleset, options.read[i], FS_EXECUTE | FS_READ_FILE | FS_READ_DIR);
+		err = files_allow(ruleset, options.read[i],
+				  FS_EXECUTE | FS_READ_FILE | FS_READ_DIR);
 	return err;
 }
 
@@ -129,7 +130,8 @@ static int files_confine(void)
 	int ruleset, err;
 
 	if (version < 0) {
-		fprintf(stderr, "virgl_confine: this kernel has no Landlock, so files are not restricted\n");
+		fputs("virgl_confine: no Landlock in this kernel: files are not restricted\n",
+		      stderr);
 		return 0;
 	}
 	ruleset = syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
@@ -207,7 +209,9 @@ static int rules_clone(scmp_filter_ctx ctx)
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(clone), 1,
 				       SCMP_A0(SCMP_CMP_MASKED_EQ, FORK_REFUSED, 0));
-	return err ? err : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (!err)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(NO_SUCH_CALL), SCMP_SYS(clone3), 0);
+	return err;
 }
 
 static int rules_add(scmp_filter_ctx ctx)
@@ -218,7 +222,7 @@ static int rules_add(scmp_filter_ctx ctx)
 	for (i = 0; !err && i < COUNT(calls); i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
 	if (!err)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(memfd_create), 0);
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(NO_SUCH_CALL), SCMP_SYS(memfd_create), 0);
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(execve), 0);
 	if (!err)
@@ -255,7 +259,7 @@ static int limit(int what, rlim_t most)
 {
 	const struct rlimit limits = { most, most };
 
-	return setrlimit(what, &limits) ? fail(errno, "a limit") : 0;
+	return setrlimit(what, &limits) ? fail(errno, "setrlimit") : 0;
 }
 
 /* None is left when root's program has been executed. */
@@ -268,8 +272,12 @@ static void capabilities_drop(void)
 }
 
 /* Executes the server; returns if it cannot. @number is where the launcher waits. */
-static void server_execute(int number, char **arguments)
+static void server_execute(int number)
 {
+	char path[sizeof("--socket-path=") + PATH_MAX];
+	char *const arguments[] = {
+		(char *)options.server, "--use-egl-surfaceless", "--use-gles", path, NULL,
+	};
 	const char *const environment[] = {
 		"LIBGL_ALWAYS_SOFTWARE=1", "MESA_SHADER_CACHE_DISABLE=true",
 		options.jit ? "GALLIUM_DRIVER=llvmpipe" : "GALLIUM_DRIVER=softpipe", NULL,
@@ -277,6 +285,8 @@ static void server_execute(int number, char **arguments)
 	sigset_t none;
 	int asks;
 
+	/* The server takes its path in this form only. */
+	snprintf(path, sizeof(path), "--socket-path=%s", options.socket);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
@@ -297,12 +307,12 @@ static void server_execute(int number, char **arguments)
  * Starts the server. It has our table of files until it executes its program: what it gets from
  * the kernel before is a file of ours, too, although it could not send it any more.
  */
-static pid_t server_start(int number, char **arguments)
+static pid_t server_start(int number)
 {
 	pid_t server = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 
 	if (!server) {
-		server_execute(number, arguments);
+		server_execute(number);
 		_exit(127);
 	}
 	return server < 0 ? fail(errno, "fork") : server;
@@ -321,6 +331,8 @@ static unsigned long connections(pid_t server)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", server, server);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, list, sizeof(list));
+	if (n < 0)
+		fail(errno, path);
 	close(fd);
 	if (n < 0)
 		return ~0UL;
@@ -395,7 +407,7 @@ static int launcher_run(int number, int signals, pid_t server)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int launch(char **arguments)
+static int launch(void)
 {
 	sigset_t set;
 	int number[2];
@@ -413,7 +425,7 @@ static int launch(char **arguments)
 		fail(errno, "files");
 		return EXIT_FAILURE;
 	}
-	server = server_start(number[1], arguments);
+	server = server_start(number[1]);
 	return server < 0 ? EXIT_FAILURE : launcher_run(number[0], signals, server);
 }
 
@@ -460,11 +472,6 @@ static int options_read(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	char path[sizeof("--socket-path=") + 4096];
-	char *arguments[] = {
-		NULL, "--use-egl-surfaceless", "--use-gles", path, NULL,
-	};
-
 	options.read[options.reads++] = "/usr";
 	options.read[options.reads++] = "/lib";
 	options.read[options.reads++] = "/lib64";
@@ -474,8 +481,5 @@ int main(int argc, char **argv)
 		      "                     [--read DIR]... SERVER\n", stderr);
 		return 2;
 	}
-	arguments[0] = (char *)options.server;
-	/* The server takes its path in this form only. */
-	snprintf(path, sizeof(path), "--socket-path=%s", options.socket);
-	return launch(arguments);
+	return launch();
 }

@@ -21,7 +21,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define GIB	(1UL << 30)
+#define GIB		(1UL << 30)
+#define NO_SUCH_CALL	38	/* errno of a system call that a kernel lacks */
 
 static const char *path;
 static int listening = -1;
@@ -66,14 +67,14 @@ static long a_pair(void)
 
 static long a_program(void)
 {
-	char *arguments[] = { "virgl_probe", NULL };
+	char *const arguments[] = { "virgl_probe", NULL };
 
 	return execve("/proc/self/exe", arguments, environ);
 }
 
 static long a_program_by_file(void)
 {
-	char *arguments[] = { "virgl_probe", NULL };
+	char *const arguments[] = { "virgl_probe", NULL };
 
 	return syscall(SYS_execveat, AT_FDCWD, "/proc/self/exe", arguments, environ, 0);
 }
@@ -196,7 +197,7 @@ static const struct {
 	{ "a_pair", a_pair, EPERM },
 	{ "a_program", a_program, EPERM },
 	{ "a_program_by_file", a_program_by_file, EPERM },
-	{ "shared_memory", shared_memory, ENOSYS },
+	{ "shared_memory", shared_memory, NO_SUCH_CALL },
 	{ "memory", memory, 0 },
 	{ "much_memory", much_memory, ENOMEM },
 	{ "code_in_memory", code_in_memory, EPERM },

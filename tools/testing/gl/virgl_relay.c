@@ -57,7 +57,7 @@ static bool write_all(int fd, const char *bytes, size_t n)
 static void *copy(void *arg)
 {
 	const struct direction *way = arg;
-	static _Thread_local char bytes[PIECE];
+	char bytes[PIECE];
 	ssize_t n;
 
 	do

@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The host's part of virpipe-test.sh (busybox's sh).
+set -u
+
+. /ranchu/host-lib.sh
+. /ranchu/mesa-lib.sh
+
+export XDG_RUNTIME_DIR=/tmp/runtime
+mkdir -p "$XDG_RUNTIME_DIR" /tmp/gl
+load_modules
+modprobe -a crc32c_generic ext4
+pixels=19200
+log=/tmp/gl.log
+: > "$log"
+echo "1..13"
+
+mkfifo /tmp/typed
+exec 3<>/tmp/typed
+
+go() {
+	echo go >&3
+}
+
+# confines PROGRAM OPTION...: as the server is.
+confines() {
+	program=$1
+	shift
+	rm -f /tmp/gl/virgl
+	virgl_confine --socket /tmp/gl/virgl --read /mesa "$@" "$program" >> "$log" 2>&1 &
+	launcher=$!
+	tries=0
+	while [ ! -S /tmp/gl/virgl ] && [ $tries -lt 600 ]; do
+		usleep 100000
+		tries=$((tries + 1))
+	done
+}
+
+# child_of PID: the newest.
+child_of() {
+	awk '{ print $NF }' "/proc/$1/task/$1/children"
+}
+
+stat_of() {
+	vmmctl stats virpipe | sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" | head -n 1
+}
+
+# sums FROM: of the frames behind this line.
+sums() {
+	sed -n "/^gl: $1/,/^gl: error/s/^gl: frame .* sum \([0-9a-f]*\).*/\1/p" "$console"
+}
+
+# wrong NAME: prints how many pixels of a transport are wrong, for bench.sh, and fails if any
+# are. A frame whose sum is not softpipe's counts as one wrong pixel.
+wrong() {
+	sed -n 's/^gl: frame \([0-9]*\): \([0-9]*\) of \([0-9]*\) pixels wrong.*/\1 \3 wrong \2/p' \
+		"$console" | sed "s/^/# pixels $1gl_frame_/"
+	sums "by virpipe" > /tmp/virpipe
+	sums "by softpipe" > /tmp/softpipe
+	differ=$(awk 'NR == FNR { sum[FNR] = $1; next } $1 != sum[FNR] { n++ } END { print n + 0 }' \
+		/tmp/virpipe /tmp/softpipe)
+	[ "$(wc -l < /tmp/softpipe)" -eq 3 ] || return 1
+	echo "# pixels $1gl_sums $((3 * pixels)) wrong $differ"
+	[ "$differ" -eq 0 ] && [ "$(wc -l < /tmp/virpipe)" -eq 3 ]
+}
+
+# transport PREFIX OPTION...: a guest that draws through the pipe, which vmmctl serves by these
+# options. $ring is the process of another service of the pipe, or empty.
+transport() {
+	prefix=$1
+	shift
+	vmmctl run --name virpipe --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
+		--memory 1G --disk /dev/loop0,readonly "$@" \
+		--append "$linux_args ranchu.run=virpipe-in-guest" </tmp/typed > "$console" 2>&1 &
+	vmm=$!
+
+	waits_for 1 '^gl: endless' $vmm
+	sed -n 's/^gl: /# &/p' "$console"
+	printed '^gl: renderer virgl (softpipe)'
+	result "${prefix}mesa_draws_by_virgl" $?
+	wrong "$prefix"
+	equal=$?
+	[ $equal -eq 0 ] && appears 6 "^gl: frame .: 0 of $pixels pixels wrong" &&
+		appears 2 '^gl: error 0'
+	result "${prefix}each_pixel_is_as_by_softpipe" $?
+
+	# Frames without output on the console.
+	waits_for 1 COUNT-READY $vmm
+	sleep 3
+	first=$(stat_of userspace_exits)
+	sleep 20
+	after=$(stat_of userspace_exits)
+	go
+	waits_for 1 KILL-READY $vmm
+	frames=$(sed -n 's/^gl: frames \([0-9]*\).*/\1/p' "$console")
+	[ -z "$frames" ] || [ "$frames" -eq 0 ] ||
+		echo "# exits ${prefix}virpipe $((after - first)) / $frames"
+	[ "${frames:-0}" -gt 0 ] && [ "$first" -gt 0 ] && [ "$after" -eq "$first" ]
+	result "${prefix}frames_do_not_exit" $?
+
+	# Only the process that draws for this program.
+	server=$(child_of $launcher)
+	draws=$(child_of "$server")
+	grep -q '^Seccomp:.2' "/proc/$draws/status" && grep -q '^NoNewPrivs:.1' "/proc/$draws/status" &&
+		kill -KILL "$draws"
+	killed=$?
+	go
+	waits_for 1 STOP-READY $vmm
+	[ $killed -eq 0 ] && printed '^gl: killed: ended with [1-9]' &&
+		[ "$(sums again)" = "$(head -n 1 /tmp/softpipe)" ] &&
+		[ "$(child_of $launcher)" = "$server" ]
+	result "${prefix}who_draws_is_killed_in_mid_frame" $?
+
+	# All of it.
+	kill -TERM $launcher
+	wait $launcher
+	code=$?
+	go
+	waits_for 1 NOBODY-READY $vmm
+	nobody=$?
+	confines /mesa/bin/virgl_test_server
+	go
+	waits_for 1 'GUEST-EXIT: 0' $vmm
+	[ $code -eq 0 ] && [ $nobody -eq 0 ] && ! kill -0 "$server" 2>/dev/null &&
+		printed '^gl: stopped: ended with [1-9]' &&
+		printed '^gl: nobody: ended with [1-9]' && printed '^virgl_relay: nobody serves pipe:virgl' &&
+		[ "$(sums anew)" = "$(head -n 1 /tmp/softpipe)" ]
+	result "${prefix}server_is_stopped_and_another_is_taken" $?
+
+	wait $vmm
+	code=$?
+	[ $code -eq 0 ] && printed '^guest: lives' && ! printed GUEST-SPLAT &&
+		! printed 'a bug of vmmctl'
+	code=$?
+	if [ -n "$ring" ]; then
+		wait "$ring" || code=1
+	fi
+	result "${prefix}it_ends_with_the_vm" $code
+}
+
+losetup -r /dev/loop0 /ranchu/mesa
+libraries_from /dev/loop0
+confines /bin/virgl_probe --clients 2
+wait $launcher
+code=$?
+sed 's/^/# /' "$log"
+result what_the_server_may_not_do_fails $code
+: > "$log"
+
+confines /mesa/bin/virgl_test_server
+ring=
+transport socket_ --pipe-service virgl=unix:/tmp/gl/virgl
+cp "$console" /tmp/console.socket
+: > "$console"
+virgl_ring /tmp/services /tmp/gl/virgl &
+ring=$!
+transport ring_ --pipe-socket /tmp/services
+kill -TERM $launcher
+wait $launcher
+sed 's/^/# server: /' "$log"
+
+exec 3>&-
+umount /mesa
+losetup -d /dev/loop0
+unload_modules || failed=1
+[ "$failed" -eq 0 ]
