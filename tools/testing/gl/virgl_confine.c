@@ -289,6 +289,8 @@ static void server_execute(int number)
 	snprintf(path, sizeof(path), "--socket-path=%s", options.socket);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The socket is its user's alone. */
+	umask(0077);
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
