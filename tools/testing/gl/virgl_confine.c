@@ -222,7 +222,8 @@ static int rules_add(scmp_filter_ctx ctx)
 	for (i = 0; !err && i < COUNT(calls); i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
 	if (!err)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(NO_SUCH_CALL), SCMP_SYS(memfd_create), 0);
+		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(NO_SUCH_CALL),
+				       SCMP_SYS(memfd_create), 0);
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(execve), 0);
 	if (!err)
