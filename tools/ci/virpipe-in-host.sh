@@ -14,7 +14,7 @@ modprobe -a crc32c_generic ext4
 pixels=19200
 log=/tmp/gl.log
 : > "$log"
-echo "1..13"
+echo "1..14"
 
 mkfifo /tmp/typed
 exec 3<>/tmp/typed
@@ -46,47 +46,50 @@ stat_of() {
 	vmmctl stats virpipe | sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" | head -n 1
 }
 
-# sums FROM: of the frames behind this line.
-sums() {
-	sed -n "/^gl: $1/,/^gl: error/s/^gl: frame .* sum \([0-9a-f]*\).*/\1/p" "$console"
+# frames NAME: the lines about the frames of this name.
+frames() {
+	sed -n "/^gl: $1/,/^gl: end/s/^gl: frame //p" "$console" | tr -d '\r'
 }
 
-# wrong NAME: prints how many pixels of a transport are wrong, for bench.sh, and fails if any
-# are. A frame whose sum is not softpipe's counts as one wrong pixel.
-wrong() {
-	sed -n 's/^gl: frame \([0-9]*\): \([0-9]*\) of \([0-9]*\) pixels wrong.*/\1 \3 wrong \2/p' \
-		"$console" | sed "s/^/# pixels $1gl_frame_/"
-	sums "by virpipe" > /tmp/virpipe
-	sums "by softpipe" > /tmp/softpipe
+# equal NAME: prints how many pixels of three frames are wrong, for bench.sh, and fails if any
+# are. A frame whose sum is not that of softpipe's frame counts as one wrong pixel.
+equal() {
+	frames "$1" > /tmp/frames
+	name=$prefix$(echo "$1" | tr ' ' _)
+	sed 's/^\([0-9]*\): \([0-9]*\) of \([0-9]*\) pixels wrong.*/# pixels '"$name"'_\1 \3 wrong \2/' \
+		/tmp/frames
+	[ "$(wc -l < /tmp/frames)" -eq 3 ] && [ "$(wc -l < /tmp/softpipe)" -eq 3 ] || return 1
+	sed 's/.* sum //' /tmp/frames > /tmp/sums
 	differ=$(awk 'NR == FNR { sum[FNR] = $1; next } $1 != sum[FNR] { n++ } END { print n + 0 }' \
-		/tmp/virpipe /tmp/softpipe)
-	[ "$(wc -l < /tmp/softpipe)" -eq 3 ] || return 1
-	echo "# pixels $1gl_sums $((3 * pixels)) wrong $differ"
-	[ "$differ" -eq 0 ] && [ "$(wc -l < /tmp/virpipe)" -eq 3 ]
+		/tmp/softpipe /tmp/sums)
+	echo "# pixels ${name}_sums $((3 * pixels)) wrong $differ"
+	[ "$differ" -eq 0 ] && [ "$(grep -c "^.: 0 of $pixels pixels wrong" /tmp/frames)" -eq 3 ]
 }
 
-# transport PREFIX OPTION...: a guest that draws through the pipe, which vmmctl serves by these
-# options. $ring is the process of another service of the pipe, or empty.
+# transport PREFIX WORD OPTION...: a guest that draws through the pipe, which vmmctl serves by
+# these options; WORD is for its script. $ring is the process that serves rings, or empty.
 transport() {
 	prefix=$1
-	shift
+	run="virpipe-in-guest $2"
+	shift 2
 	vmmctl run --name virpipe --kernel /ranchu/guest/Image --initrd /ranchu/guest/initrd.cpio \
 		--memory 1G --disk /dev/loop0,readonly "$@" \
-		--append "$linux_args ranchu.run=virpipe-in-guest" </tmp/typed > "$console" 2>&1 &
+		--append "$linux_args ranchu.run=\"$run\"" </tmp/typed > "$console" 2>&1 &
 	vmm=$!
 
-	waits_for 1 '^gl: endless' $vmm
+	waits_for 1 COUNT-READY $vmm
 	sed -n 's/^gl: /# &/p' "$console"
+	if [ "$run" != "virpipe-in-guest " ]; then
+		frames "by softpipe" | sed 's/.* sum //' > /tmp/softpipe
+		equal "by softpipe"
+		result mesa_draws_as_it_should_by_softpipe $?
+	fi
 	printed '^gl: renderer virgl (softpipe)'
 	result "${prefix}mesa_draws_by_virgl" $?
-	wrong "$prefix"
-	equal=$?
-	[ $equal -eq 0 ] && appears 6 "^gl: frame .: 0 of $pixels pixels wrong" &&
-		appears 2 '^gl: error 0'
+	equal "by virpipe"
 	result "${prefix}each_pixel_is_as_by_softpipe" $?
 
 	# Frames without output on the console.
-	waits_for 1 COUNT-READY $vmm
 	sleep 3
 	first=$(stat_of userspace_exits)
 	sleep 20
@@ -107,8 +110,7 @@ transport() {
 	killed=$?
 	go
 	waits_for 1 STOP-READY $vmm
-	[ $killed -eq 0 ] && printed '^gl: killed: ended with [1-9]' &&
-		[ "$(sums again)" = "$(head -n 1 /tmp/softpipe)" ] &&
+	[ $killed -eq 0 ] && printed '^gl: killed: ended with [1-9]' && equal again &&
 		[ "$(child_of $launcher)" = "$server" ]
 	result "${prefix}who_draws_is_killed_in_mid_frame" $?
 
@@ -125,7 +127,7 @@ transport() {
 	[ $code -eq 0 ] && [ $nobody -eq 0 ] && ! kill -0 "$server" 2>/dev/null &&
 		printed '^gl: stopped: ended with [1-9]' &&
 		printed '^gl: nobody: ended with [1-9]' && printed '^virgl_relay: nobody serves pipe:virgl' &&
-		[ "$(sums anew)" = "$(head -n 1 /tmp/softpipe)" ]
+		printed '^gl: error 0' && equal anew
 	result "${prefix}server_is_stopped_and_another_is_taken" $?
 
 	wait $vmm
@@ -150,12 +152,12 @@ result what_the_server_may_not_do_fails $code
 
 confines /mesa/bin/virgl_test_server
 ring=
-transport socket_ --pipe-service virgl=unix:/tmp/gl/virgl
+transport socket_ softpipe --pipe-service virgl=unix:/tmp/gl/virgl
 cp "$console" /tmp/console.socket
 : > "$console"
 virgl_ring /tmp/services /tmp/gl/virgl &
 ring=$!
-transport ring_ --pipe-socket /tmp/services
+transport ring_ "" --pipe-socket /tmp/services
 kill -TERM $launcher
 wait $launcher
 sed 's/^/# server: /' "$log"

@@ -20,7 +20,7 @@ GPU_FUZZ="gpu gpu_ring gpu_socket gles"
 # Pictures that gpu-test.sh, gles-test.sh and virpipe-test.sh compare.
 GPU_PICTURES=15
 GLES_PICTURES=19
-VIRPIPE_PICTURES=14
+VIRPIPE_PICTURES=28
 
 GPU=$HERE/gpu
 
