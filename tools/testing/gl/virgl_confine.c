@@ -376,7 +376,7 @@ static void answer(int asks, pid_t server)
 	seccomp_notify_free(asked, reply);
 }
 
-/* Serves until the server ends, or is to end. Returns the launcher's exit code. */
+/* Serves until the server ends, or is to end, and all is gone. Returns the launcher's exit code. */
 static int launcher_run(int number, int signals, pid_t server)
 {
 	struct pollfd files[] = {
@@ -398,15 +398,15 @@ static int launcher_run(int number, int signals, pid_t server)
 		}
 		if (!files[0].revents || read(signals, &info, sizeof(info)) != sizeof(info))
 			continue;
-		if (info.ssi_signo != SIGCHLD) {
-			kill(-server, SIGKILL);
-			waitpid(server, NULL, 0);
-			return 0;
-		}
+		if (info.ssi_signo != SIGCHLD)
+			break;
 		if (waitpid(server, &status, WNOHANG) == server)
 			break;
 	}
 	kill(-server, SIGKILL);
+	/* Those of connections are ours when the server is gone. */
+	while (wait(NULL) > 0)
+		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -423,6 +423,7 @@ static int launch(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0 || pipe2(number, O_CLOEXEC)) {
 		fail(errno, "files");
