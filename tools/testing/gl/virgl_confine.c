@@ -7,7 +7,7 @@
  * SERVER listens at PATH; it has a process for each connection, N at once. The server may
  *
  *	read		files below /usr, /lib, /lib64 and each DIR, and write none (Landlock)
- *	remove, make	sockets in the directory of PATH (Landlock)
+ *	make, remove	sockets, and remove files, in the directory of PATH (Landlock)
  *	call		the system calls of this file, no others (seccomp)
  *	take		MIB of address space in each process
  *	execute		what files contain, and no memory that was written; with --jit also that
