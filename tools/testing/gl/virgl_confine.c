@@ -4,20 +4,23 @@
  *
  *	virgl_confine --socket PATH [--clients N] [--memory MIB] [--jit] [--read DIR]... SERVER
  *
- * SERVER listens at PATH; it has a process for each connection, N at once. The server may
+ * SERVER listens at PATH and starts one process for each connection, at most N at once. The
+ * server may
  *
- *	read		files below /usr, /lib, /lib64 and each DIR, and write none (Landlock)
+ *	read		files below /usr, /lib, /lib64 and each DIR (Landlock), and write none
  *	make, remove	sockets, and remove files, in the directory of PATH (Landlock)
  *	call		the system calls of this file, no others (seccomp)
  *	take		MIB of address space in each process
- *	execute		what files contain, and no memory that was written; with --jit also that
+ *	execute		code in files, and none in memory that was written; with --jit also that
  *
- * Three calls are needed once, or by one process only. For those the kernel asks the launcher,
- * which remains as the parent: the execve that starts the server, the socket that it listens at,
- * and forks for connections. memfd_create fails as on a kernel that lacks it: the server then
- * passes no files to its clients, which could not go through a pipe of a guest's.
+ * Some calls are allowed only once, or only up to a number. For these the kernel asks the
+ * launcher, which remains as the parent process: the execve that starts the server, the socket
+ * that the server listens at, processes for connections, and threads.
  *
- * The launcher ends with the server, and SIGTERM ends both, with all connections.
+ * memfd_create fails as on a kernel that lacks it. The server then offers a version of its
+ * protocol that passes no files; a guest's pipe could not pass them.
+ *
+ * The launcher ends when the server ends. SIGTERM ends both, with all connections.
  *
  * Source of Landlock's numbers: Linux 6.12 Documentation/userspace-api/landlock.rst.
  */
@@ -43,11 +46,14 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/capability.h>
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 #define CLIENTS		8
 #define MEMORY_MIB	2048
+#define CLIENTS_MOST	256	/* their numbers are read into one buffer */
 #define FILES		256
+#define THREADS		64	/* in each process */
 #define FOLDERS		16
 #define NO_SUCH_CALL	38	/* errno of a system call that a kernel lacks */
 
@@ -130,7 +136,7 @@ static int files_confine(void)
 	int ruleset, err;
 
 	if (version < 0) {
-		fputs("virgl_confine: no Landlock in this kernel: files are not restricted\n",
+		fputs("virgl_confine: no Landlock: the server can read and remove its user's files\n",
 		      stderr);
 		return 0;
 	}
@@ -152,18 +158,18 @@ static const int calls[] = {
 	SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
 	SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(select), SCMP_SYS(pselect6),
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write),
-	SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(fcntl),
-	/* libraries and their settings */
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access), SCMP_SYS(faccessat),
+	SCMP_SYS(writev), SCMP_SYS(close),
+	/* libraries and their settings; opening has rules of its own */
+	SCMP_SYS(access), SCMP_SYS(faccessat),
 	SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
 	SCMP_SYS(getdents64), SCMP_SYS(lseek), SCMP_SYS(pread64),
 	/* memory; mmap and mprotect have rules of their own */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-	/* threads, which clone has a rule for */
+	/* threads; clone has rules of its own */
 	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(set_tid_address), SCMP_SYS(rseq),
 	SCMP_SYS(arch_prctl), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(sched_setaffinity), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(eventfd2),
+	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(eventfd2),
 	/* time, signals, who it is, the end */
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
 	SCMP_SYS(getrandom), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
@@ -171,6 +177,29 @@ static const int calls[] = {
 	SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
 	SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
+
+#define WRITES	(O_ACCMODE | O_CREAT | O_TRUNC)
+
+/*
+ * Files are opened for reading only. Of fcntl, F_SETOWN and F_SETSIG are left out: with these, a
+ * process sends any signal to any process of its user.
+ */
+static int rules_files(scmp_filter_ctx ctx)
+{
+	static const int commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL };
+	unsigned int i;
+	int err;
+
+	err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(open), 1,
+			       SCMP_A1(SCMP_CMP_MASKED_EQ, WRITES, O_RDONLY));
+	if (!err)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, WRITES, O_RDONLY));
+	for (i = 0; !err && i < COUNT(commands); i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				       SCMP_A1(SCMP_CMP_EQ, commands[i], 0));
+	return err;
+}
 
 /* Code comes from files, which cannot be written to. */
 static int rules_memory(scmp_filter_ctx ctx)
@@ -194,17 +223,18 @@ static int rules_memory(scmp_filter_ctx ctx)
 	return err;
 }
 
-#define FORK_REFUSED	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PTRACE | \
-			 CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_NEWNS | CLONE_SYSVSEM | \
-			 CLONE_UNTRACED | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
-			 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_IO)
+#define NAMESPACES	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
+			 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+#define THREAD		(CLONE_VM | CLONE_THREAD)
+#define FORK_REFUSED	(THREAD | NAMESPACES | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | \
+			 CLONE_PTRACE | CLONE_VFORK | CLONE_PARENT | CLONE_SYSVSEM | \
+			 CLONE_UNTRACED | CLONE_IO)
 
-/* Threads are made; of a fork the launcher is asked. clone3 hides its flags from a filter. */
+/* The launcher decides about threads and processes. A filter cannot see the flags of clone3. */
 static int rules_clone(scmp_filter_ctx ctx)
 {
-	const scmp_datum_t thread = CLONE_VM | CLONE_THREAD;
-	int err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				   SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+	int err = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(clone), 1,
+				   SCMP_A0(SCMP_CMP_MASKED_EQ, THREAD | NAMESPACES, THREAD));
 
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(clone), 1,
@@ -239,6 +269,8 @@ static int rules_add(scmp_filter_ctx ctx)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
 				       SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	if (!err)
+		err = rules_files(ctx);
+	if (!err)
 		err = rules_memory(ctx);
 	return err ? err : rules_clone(ctx);
 }
@@ -263,17 +295,20 @@ static int limit(int what, rlim_t most)
 	return setrlimit(what, &limits) ? fail(errno, "setrlimit") : 0;
 }
 
-/* None is left when root's program has been executed. */
-static void capabilities_drop(void)
+/* Root's program gets none either: the bounding set is empty. Ambient ones go with the others. */
+static int capabilities_drop(void)
 {
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { };
 	int i;
 
 	for (i = 0; i < 64; i++)
 		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+	return syscall(SYS_capset, &head, none) ? fail(errno, "capset") : 0;
 }
 
 /* Executes the server; returns if it cannot. @number is where the launcher waits. */
-static void server_execute(int number)
+static void server_execute(int number, pid_t launcher)
 {
 	char path[sizeof("--socket-path=") + PATH_MAX];
 	char *const arguments[] = {
@@ -292,12 +327,12 @@ static void server_execute(int number)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* The socket is its user's alone. */
 	umask(0077);
-	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != launcher)
+		return;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	capabilities_drop();
-	if (limit(RLIMIT_AS, options.memory << 20) || limit(RLIMIT_NOFILE, FILES) ||
-	    limit(RLIMIT_CORE, 0) || files_confine())
+	if (capabilities_drop() || limit(RLIMIT_AS, options.memory << 20) ||
+	    limit(RLIMIT_NOFILE, FILES) || limit(RLIMIT_CORE, 0) || files_confine())
 		return;
 	asks = calls_confine();
 	if (asks < 0 || write(number, &asks, sizeof(asks)) != sizeof(asks))
@@ -307,18 +342,25 @@ static void server_execute(int number)
 }
 
 /*
- * Starts the server. It has our table of files until it executes its program: what it gets from
- * the kernel before is a file of ours, too, although it could not send it any more.
+ * Starts the server in a process group of its own. Until it executes its program, it shares the
+ * launcher's table of files. So the launcher has the file by which the kernel asks, although the
+ * filter does not let the server send it.
  */
 static pid_t server_start(int number)
 {
+	pid_t launcher = getpid();
 	pid_t server = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 
 	if (!server) {
-		server_execute(number);
+		setpgid(0, 0);
+		server_execute(number, launcher);
 		_exit(127);
 	}
-	return server < 0 ? fail(errno, "fork") : server;
+	if (server < 0)
+		return fail(errno, "fork");
+	/* Both do this, so that it is done before either goes on. */
+	setpgid(server, server);
+	return server;
 }
 
 /* ---- the launcher ---- */
@@ -344,13 +386,29 @@ static unsigned long connections(pid_t server)
 	return count;
 }
 
-/* Returns 0 if the process may make the call, or the call's error. */
+/* How many threads the process of this thread has: each is a link of a directory, besides two. */
+static unsigned long threads(pid_t thread)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", thread);
+	return stat(path, &st) ? ~0UL : st.st_nlink - 2;
+}
+
+/*
+ * Returns 0 if the thread may make the call, or the call's error. Arguments in registers do not
+ * change any more. Threads of one process that ask at the same time can each get another one, so
+ * a process has less than twice THREADS. Only one thread may fork, so its number is exact.
+ */
 static int judge(const struct seccomp_notif *asked, pid_t server)
 {
 	static bool executed, listens;
 	bool *done = asked->data.nr == SCMP_SYS(execve) ? &executed :
 		     asked->data.nr == SCMP_SYS(socket) ? &listens : NULL;
 
+	if (!done && (asked->data.args[0] & CLONE_THREAD))
+		return threads(asked->pid) < THREADS ? 0 : -EAGAIN;
 	if ((pid_t)asked->pid != server || (done && *done))
 		return -EPERM;
 	if (!done)
@@ -366,7 +424,7 @@ static void answer(int asks, pid_t server)
 
 	if (seccomp_notify_alloc(&asked, &reply))
 		return;
-	/* The process may have ended in between, which is no error. */
+	/* That the thread has ended in between is no error. */
 	if (!seccomp_notify_receive(asks, asked)) {
 		reply->id = asked->id;
 		reply->error = judge(asked, server);
@@ -376,7 +434,7 @@ static void answer(int asks, pid_t server)
 	seccomp_notify_free(asked, reply);
 }
 
-/* Serves until the server ends, or is to end, and all is gone. Returns the launcher's exit code. */
+/* Answers until the server ends or a signal comes, then ends all. Returns the exit code. */
 static int launcher_run(int number, int signals, pid_t server)
 {
 	struct pollfd files[] = {
@@ -404,7 +462,7 @@ static int launcher_run(int number, int signals, pid_t server)
 			break;
 	}
 	kill(-server, SIGKILL);
-	/* Those of connections are ours when the server is gone. */
+	/* When the server has ended, the processes of connections are the launcher's children. */
 	while (wait(NULL) > 0)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -414,6 +472,7 @@ static int launch(void)
 {
 	sigset_t set;
 	int number[2];
+	int null;
 	int signals;
 	pid_t server;
 
@@ -424,6 +483,12 @@ static int launch(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/* The server gets no file of ours but standard output and standard error. */
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0)) {
+		fail(errno, "files");
+		return EXIT_FAILURE;
+	}
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0 || pipe2(number, O_CLOEXEC)) {
 		fail(errno, "files");
@@ -470,8 +535,8 @@ static int options_read(int argc, char **argv)
 			return -1;
 	}
 	options.server = argv[optind];
-	return options.socket && options.clients && options.memory && options.server &&
-	       optind + 1 == argc ? 0 : -1;
+	return options.socket && options.clients && options.clients <= CLIENTS_MOST &&
+	       options.memory && options.server && optind + 1 == argc ? 0 : -1;
 }
 
 int main(int argc, char **argv)

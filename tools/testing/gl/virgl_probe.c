@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,6 +135,30 @@ static long a_new_file(void)
 	return open(name, O_WRONLY | O_CREAT, 0600);
 }
 
+static long a_written_file(void)
+{
+	return open("/proc/self/exe", O_WRONLY);
+}
+
+static long a_cut_file(void)
+{
+	return open("/proc/self/exe", O_RDONLY | O_TRUNC);
+}
+
+static long a_signal_by_a_file(void)
+{
+	return fcntl(listening, F_SETOWN, 1);
+}
+
+static long another_cpu(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 0;
+	return sched_setaffinity(1, sizeof(set), &set);
+}
+
 static long a_signal(void)
 {
 	return kill(getpid(), 0);
@@ -154,6 +179,44 @@ static long a_higher_limit(void)
 static long a_namespace(void)
 {
 	return syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+}
+
+static long a_thread_in_a_namespace(void)
+{
+	return syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_NEWUTS, 0, 0, 0,
+		       0);
+}
+
+static void *sleeps(void *arg)
+{
+	for (;;)
+		sleep(1);
+	return arg;
+}
+
+static long more_threads(int n)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 << 10);
+	while (n-- && !err)
+		err = pthread_create(&thread, &attr, sleeps, NULL);
+	errno = err;
+	return err ? -1 : 0;
+}
+
+/* The main thread is one of 64. */
+static long some_threads(void)
+{
+	return more_threads(63);
+}
+
+static long too_many_threads(void)
+{
+	return more_threads(1);
 }
 
 /* A process for a connection; it tells what a fork of its own has come to. */
@@ -204,11 +267,18 @@ static const struct {
 	{ "memory_made_code", memory_made_code, EPERM },
 	{ "a_file_elsewhere", a_file_elsewhere, EACCES },
 	{ "a_directory", a_directory, EACCES },
-	{ "a_new_file", a_new_file, EACCES },
+	{ "a_new_file", a_new_file, EPERM },
+	{ "a_written_file", a_written_file, EPERM },
+	{ "a_cut_file", a_cut_file, EPERM },
 	{ "a_signal", a_signal, EPERM },
+	{ "a_signal_by_a_file", a_signal_by_a_file, EPERM },
+	{ "another_cpu", another_cpu, EPERM },
 	{ "a_trace", a_trace, EPERM },
 	{ "a_higher_limit", a_higher_limit, EPERM },
 	{ "a_namespace", a_namespace, EPERM },
+	{ "a_thread_in_a_namespace", a_thread_in_a_namespace, EPERM },
+	{ "threads", some_threads, 0 },
+	{ "too_many_threads", too_many_threads, EAGAIN },
 	{ "a_process", a_process, 0 },
 	{ "a_process_of_a_process", a_process_of_a_process, EPERM },
 	{ "a_second_process", a_process, 0 },
