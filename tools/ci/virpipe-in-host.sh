@@ -14,7 +14,7 @@ modprobe -a crc32c_generic ext4
 pixels=19200
 log=/tmp/gl.log
 : > "$log"
-echo "1..14"
+echo "1..16"
 
 mkfifo /tmp/typed
 exec 3<>/tmp/typed
@@ -40,6 +40,11 @@ confines() {
 # child_of PID: the newest.
 child_of() {
 	awk '{ print $NF }' "/proc/$1/task/$1/children"
+}
+
+# connections: how many processes the server has for them.
+connections() {
+	wc -w < "/proc/$server/task/$server/children"
 }
 
 stat_of() {
@@ -69,7 +74,7 @@ equal() {
 # refused: the host said once that nobody listened when the guest opened the pipe.
 refused() {
 	if [ -n "$ring" ]; then
-		[ "$(grep -c '^virgl_ring: nobody listens at /tmp/gl/virgl' /tmp/ring.log)" -eq 1 ]
+		[ "$(grep -c '^virgl_ring: /tmp/gl/virgl does not accept: ' /tmp/ring.log)" -eq 1 ]
 	else
 		appears 1 "^vmmctl: the guest's pipe:virgl is refused: /tmp/gl/virgl does not accept"
 	fi
@@ -130,10 +135,33 @@ transport() {
 	go
 	waits_for 1 NOBODY-READY $vmm
 	nobody=$?
+	! kill -0 "$server" 2>/dev/null
+	gone=$?
 	confines /mesa/bin/virgl_test_server
 	go
+
+	# More pipes than the server takes.
+	server=$(child_of $launcher)
+	waits_for 1 FLOOD-READY $vmm
+	held=$(connections)
+	threads=
+	[ -z "$ring" ] || threads=$(find "/proc/$ring/task" -mindepth 1 -maxdepth 1 | wc -l)
+	go
+	waits_for 1 CLOSED-READY $vmm
+	tries=0
+	while [ "$(connections)" -gt 0 ] && [ $tries -lt 60 ]; do
+		sleep 1
+		tries=$((tries + 1))
+	done
+	left=$(connections)
+	echo "# flood: $held connections, then $left; threads of the rings: ${threads:-none}"
+	go
 	waits_for 1 'GUEST-EXIT: 0' $vmm
-	[ $code -eq 0 ] && [ $nobody -eq 0 ] && ! kill -0 "$server" 2>/dev/null &&
+	[ "$held" -gt 0 ] && [ "$held" -le 8 ] && [ "$left" -eq 0 ] && [ "${threads:-1}" -le 65 ] &&
+		[ "$(child_of $launcher)" = "$server" ]
+	result "${prefix}pipes_beyond_the_limit_are_refused" $?
+
+	[ $code -eq 0 ] && [ $nobody -eq 0 ] && [ $gone -eq 0 ] &&
 		printed '^gl: stopped: ended with [1-9]' &&
 		printed '^gl: nobody: ended with [1-9]' && refused && printed '^gl: error 0' &&
 		equal anew

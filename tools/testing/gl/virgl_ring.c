@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -118,11 +119,14 @@ static int dial(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	if (fd < 0 || !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
+	err = errno;
 	close(fd);
+	errno = err;
 	return -1;
 }
 
@@ -149,7 +153,7 @@ static void link_open(int services, const struct vhost_goldfish_pipe_event *even
 	link_close(link);
 }
 
-/* Returns a connection, or -1. There is one message from one connection to the next. */
+/* Returns a connection, or -1. There is one message: the guest may open pipes without end. */
 static int connection(const char *path)
 {
 	static bool missed;
@@ -159,8 +163,8 @@ static int connection(const char *path)
 		return -1;
 	sock = dial(path);
 	if (sock < 0 && !missed)
-		fprintf(stderr, "virgl_ring: nobody listens at %s\n", path);
-	missed = sock < 0;
+		fprintf(stderr, "virgl_ring: %s does not accept: %s\n", path, strerror(errno));
+	missed |= sock < 0;
 	return sock;
 }
 
