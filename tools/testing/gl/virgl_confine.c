@@ -136,7 +136,7 @@ static int files_confine(void)
 	int ruleset, err;
 
 	if (version < 0) {
-		fputs("virgl_confine: no Landlock: the server can read and remove its user's files\n",
+		fputs("virgl_confine: no Landlock: the server can read and remove files\n",
 		      stderr);
 		return 0;
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stands in for virgl_test_server below virgl_confine --clients 2: does what the server may do,
- * and tries what it may not. Prints what is not as it should be; the exit code is 0 if all is.
+ * A test that virgl_confine --clients 2 starts instead of virgl_test_server: does what the server
+ * may do, and tries what it may not do. Prints each try whose result is wrong; the exit code is 0 if
+ * there is none.
  *
  *	virgl_probe ... --socket-path=PATH	as virgl_confine calls it
  */
@@ -219,7 +220,7 @@ static long too_many_threads(void)
 	return more_threads(1);
 }
 
-/* A process for a connection; it tells what a fork of its own has come to. */
+/* A process as for a connection. It tries to fork as well, and stores the error of that. */
 static int *told;
 
 static long a_process(void)

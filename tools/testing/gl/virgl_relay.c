@@ -6,7 +6,8 @@
  *
  *	virgl_relay [SOCKET [SERVICE]]	/tmp/.virgl_test and virgl by default
  *
- * A pipe cannot be closed in one direction only, so the end of one end is the end of both.
+ * A pipe cannot be closed in one direction only. When one side of a connection ends, the relay
+ * closes both.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -53,7 +54,7 @@ static bool write_all(int fd, const char *bytes, size_t n)
 	return true;
 }
 
-/* Ends the process, which is one connection, when this direction has ended. */
+/* When this direction ends, ends the process, and with it the connection. */
 static void *copy(void *arg)
 {
 	const struct direction *way = arg;
