@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A test that virgl_confine --clients 2 starts instead of virgl_test_server: does what the server
- * may do, and tries what it may not do. Prints each try whose result is wrong; the exit code is 0 if
- * there is none.
+ * may do, and tries what it may not do. Prints each try whose result is wrong. The exit code is 0
+ * if there is none.
  *
  *	virgl_probe ... --socket-path=PATH	as virgl_confine calls it
  */
