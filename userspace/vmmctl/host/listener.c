@@ -48,7 +48,7 @@ static int listener_timer(struct vmm_vsock_listener *l)
 	int err;
 
 	if (fd < 0)
-		return -errno;
+		return vmm_error(errno, "%s: cannot make a timer", l->path ? l->path : "adb");
 	err = vmm_loop_add(l->loop, fd, listener_rested, l);
 	if (err)
 		close(fd);
