@@ -5,8 +5,8 @@
  * The server has viewers that say anything: messages of RFB with fields of any value, their
  * beginnings, and bytes that are none, with a password and without. Others stay and say too
  * little to come in. The screen changes and turns meanwhile, to whatever its file can say, its
- * pixels move to files of every kind, and the guest copies. What reaches the broker must be records that the
- * broker takes, and nothing may come of a viewer that has not said the password.
+ * pixels move to files of every kind, and the guest copies. What reaches the broker must be records
+ * that the broker takes, and nothing may come of a viewer that has not said the password.
  *
  * The broker gets records of any kind and length, as a server that a viewer has taken over
  * would send them. What reaches the VM must be one of three commands, with values in range, and
@@ -137,9 +137,10 @@ json_t *vmm_client_call(struct vmm_client *client, const char *command, json_t *
 	client->key = -1;
 	if (!strcmp(command, "device"))
 		check_device(args);
+	else if (!strcmp(command, "screen"))
+		MUST(!args || json_is_integer(json_object_get(args, "source")));
 	else
-		MUST(!strcmp(command, "screen") || (!args && !strcmp(command, "qmp_capabilities")));
-	MUST(strcmp(command, "screen") || !args || json_is_integer(json_object_get(args, "source")));
+		MUST(!args && !strcmp(command, "qmp_capabilities"));
 	json_decref(args);
 	if (how & 1 && client->event)
 		client->event(client->arg, how & 2 ? "CLIPBOARD" : "RESET");

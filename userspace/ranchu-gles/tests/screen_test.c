@@ -84,7 +84,8 @@ static int vmmctl_begin(void)
 	loop = vmm_loop_create();
 	display = vmm_display_open(W, H);
 	vmm_display_attach(display, board_frame, NULL);
-	if (vmm_screen_own_open(&view, display) || vmm_screen_socket_open(&cfg, loop, display, &listener) ||
+	if (vmm_screen_own_open(&view, display) ||
+	    vmm_screen_socket_open(&cfg, loop, display, &listener) ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, ask) || vmm_loop_add(loop, ask[1], asked, NULL) ||
 	    pthread_create(&thread, NULL, vmmctl_main, NULL))
 		return -1;

@@ -221,6 +221,19 @@ static int shot_file(const char *dir, char path[PATH_MAX])
 	return 0;
 }
 
+/* Connects to the VM; NULL after a message. */
+static struct vmm_client *shot_client(const struct server *s)
+{
+	struct vmm_client *client = NULL;
+	char path[PATH_MAX];
+
+	if (!vmm_dir_file(s->base, s->vm, "control.sock", path, sizeof(path)))
+		client = vmm_client_open(path, SCREEN_TIMEOUT_MS);
+	if (!client)
+		vmm_error(-EIO, "screenshot: the VM cannot be reached");
+	return client;
+}
+
 /* Gets the file of the VM's screen; -errno after a message. */
 static int shot_screen(struct vmm_client *client)
 {
@@ -247,27 +260,28 @@ static int shot_write(struct vmm_client *client, const char *where)
 	if (fd < 0)
 		return fd;
 	err = shot_file(where, path);
-	/* vmm_screenshot() removes an incomplete file. */
-	if (!err)
+	if (!err) {
 		err = vmm_screenshot(fd, client, path);
+		if (err)
+			unlink(path);
+		else
+			puts(path);
+	}
 	close(fd);
-	if (!err)
-		puts(path);
 	return err;
 }
 
 static int screenshot(const struct server *s, const char *dir)
 {
-	char where[PATH_MAX], path[PATH_MAX];
-	struct vmm_client *client = NULL;
+	char where[PATH_MAX];
+	struct vmm_client *client;
 	int err = shot_directory(s, dir ? dir : s->screenshots, where);
 
 	if (err)
 		return err;
-	if (!vmm_dir_file(s->base, s->vm, "control.sock", path, sizeof(path)))
-		client = vmm_client_open(path, SCREEN_TIMEOUT_MS);
+	client = shot_client(s);
 	if (!client)
-		return vmm_error(-EIO, "screenshot: the VM cannot be reached");
+		return -EIO;
 	err = shot_write(client, where);
 	vmm_client_close(client);
 	return err;

@@ -115,8 +115,8 @@ static int bytes_write(int fd, const char *bytes, size_t len)
 }
 
 /*
- * The job has a copy of the screen, and uses no data of other threads. It writes without a FILE of stdio, because exit() would
- * wait for one that another thread is writing to.
+ * The job has a copy of the screen, and uses no data of other threads. It writes without a FILE of
+ * stdio, because exit() would wait for one that another thread is writing to.
  */
 static void shot_take(void *arg)
 {

@@ -310,7 +310,7 @@ static void change_note(struct change *change, u32 first, u32 last)
 		change->last = last;
 }
 
-/* Begins a change to these pixels, which is one of the whole picture if they are of another kind. */
+/* Begins a change to these pixels: of the whole picture if they are of another kind. */
 static struct change change_to(struct vmm_display *display, enum vmm_pixels format,
 			       unsigned int turns, u64 source, u64 offset)
 {
@@ -481,7 +481,7 @@ void vmm_display_frame(struct vmm_display *display, enum vmm_pixels format, unsi
 	vmm_display_rows(display, format, turns, piece_rows, &piece);
 }
 
-/* Returns an element of the sources that may be overwritten: the oldest one, but not that in use. */
+/* Returns the source to overwrite: the oldest one, but not the one that is shown. */
 static struct source *source_place(struct vmm_display *display)
 {
 	struct source *place = NULL;
