@@ -55,8 +55,10 @@ struct pipe_mem {
 };
 
 void pipe_mem_create(struct pipe_mem *mem, uint64_t gpa, size_t size);
-/* The same, of a memfd, as a VMM has it: what DMA takes. */
+/* The same, of a memfd, as a VMM has it. */
 void pipe_mem_create_file(struct pipe_mem *mem, uint64_t gpa, size_t size);
+/* The same, of a private mapping of a file, as a VMM has it that goes on from a snapshot. */
+void pipe_mem_create_private_file(struct pipe_mem *mem, uint64_t gpa, size_t size);
 void pipe_mem_destroy(struct pipe_mem *mem);
 
 /* Gives away zeroed guest memory for good. @align is a power of two. */
