@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DMA: guest memory that a service may use, for as long as the guest lets it. Guest memory is a
- * memfd, as that of a VM that was booted, or a private mapping of a file, as that of one that
- * goes on from a snapshot.
+ * DMA: guest memory that a service may use until the guest unmaps it. Guest memory is a memfd, as
+ * that of a VM that was booted, or a private mapping of a file, as that of a VM that was started
+ * from a snapshot.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -62,7 +62,7 @@ FIXTURE_VARIANT_ADD(dma, private_file)
 	.create = pipe_mem_create_private_file,
 };
 
-/* Pipe @id, connected to a service of ours. */
+/* Connects pipe @id to a service of the test. */
 static int dma_connect(struct pipe_dev *dev, struct test_pipe *pipe, int services,
 		       uint32_t id, uint64_t *open)
 {
@@ -168,7 +168,7 @@ TEST_F_TIMEOUT(dma, memory_is_shared, TIMEOUT)
 	close(fd);
 }
 
-/* The region and nothing behind or before it, however it is asked for. */
+/* Only the region can be mapped, and nothing before or after it, by any call. */
 TEST_F_TIMEOUT(dma, no_more_than_the_region, TIMEOUT)
 {
 	const int prot = PROT_READ | PROT_WRITE;
@@ -205,7 +205,7 @@ TEST_F_TIMEOUT(dma, no_more_than_the_region, TIMEOUT)
 	close(dma.fd);
 }
 
-/* Addresses and sizes that a guest may come up with. */
+/* Wrong addresses and sizes of a guest. */
 TEST_F_TIMEOUT(dma, hostile_regions, TIMEOUT)
 {
 	const uint64_t page = HOST_PAGE, end = RANCHU_RAM_BASE + MEM_SIZE;
@@ -254,7 +254,7 @@ TEST_F_TIMEOUT(dma, hostile_regions, TIMEOUT)
 			TH_LOG("row %u, other", i);
 		EXPECT_EQ(1, regions(&self->dev));
 	}
-	/* Beside it is free; it ends only by its beginning and its own pipe. */
+	/* Adjacent memory is free; a region ends only by its start address and its own pipe. */
 	EXPECT_EQ(0, pipe_dma(&other, MAP, gpa + 15 * page, page));
 	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + 20 * page, page));
 	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, UNMAP, gpa + 17 * page, 0));
@@ -378,7 +378,7 @@ TEST_F_TIMEOUT(dma, ended_by_the_device, TIMEOUT)
 	check_ending(_metadata, self, BY_DEVICE);
 }
 
-/* A hang-up is no end: the guest has to take its memory back itself. */
+/* A hang-up does not end a region: the guest must unmap it. */
 TEST_F_TIMEOUT(dma, hung_up_pipe_keeps_it, TIMEOUT)
 {
 	volatile uint8_t *service;
@@ -524,7 +524,7 @@ TEST_F_TIMEOUT(dma, owner_killed, TIMEOUT)
 	close(up[0]);
 }
 
-/* Who serves the pipe, and only that, may have its memory. */
+/* Only the service of the pipe gets its memory. */
 TEST_F_TIMEOUT(dma, whose_it_is, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_dma dma;
