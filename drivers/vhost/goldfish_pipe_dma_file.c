@@ -147,7 +147,7 @@ static long dma_pin_private(struct pipe_dma_region *region, unsigned long uaddr,
 				min_t(unsigned long, left, DMA_PIN_PAGES),
 				FOLL_WRITE | FOLL_LONGTERM, pages);
 	if (n <= 0)
-		return n == -ENOMEM ? n : -EINVAL;
+		return n == -ENOMEM || n == -EINTR ? n : -EINVAL;
 	return dma_keep_private(region, first, pages, n);
 }
 
