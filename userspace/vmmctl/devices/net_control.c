@@ -70,22 +70,22 @@ static u32 control_answer(struct vmm_net_control *control, const struct ranchu_c
 	return 0;
 }
 
-/* Returns false if the queue is to be left alone: it stops, or is paused. */
+/* Takes the device's lock. Returns false, without the lock, if the queue stops or is paused. */
 static bool control_lock(struct vmm_ring *ring)
 {
 	struct timespec until;
 
-	/* Whoever has the device's lock may be waiting for this thread to end. */
+	/* The thread that has the lock may be waiting for this thread to end. */
 	do {
 		if (vmm_ring_stopping(ring))
 			return false;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += CONTROL_WAIT;
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_nsec -= 1000000000;
 			until.tv_sec++;
 		}
-	} while (pthread_mutex_timedlock(&ring->dev->v->lock, &until));
+	} while (pthread_mutex_clocklock(&ring->dev->v->lock, CLOCK_MONOTONIC, &until));
 	return true;
 }
 

@@ -77,7 +77,7 @@ static const struct {
  * @asked: the device on the command line
  * @tap_fd: the tap interface
  * @link_fd: netlink socket for changes of interfaces and for queries of the tap
- * @detached: the queues have no tap because the VM is paused
+ * @detached: vhost-net has no tap, so that the queues' next indexes do not change
  * @mac: the guest's address
  * @mtu: MTU of the tap interface when vmmctl started, 0 if virtio cannot express it
  * @up: the state of the link that the guest reads; accessed with __atomic, as the rest
@@ -177,10 +177,10 @@ static void net_announced(void *arg)
 {
 	struct net *net = arg;
 
-	if (!net_flag(&net->announce))
-		return;
-	vmm_count(&net->announced, 1);
+	if (net_flag(&net->announce))
+		vmm_count(&net->announced, 1);
 	net_set_flag(&net->announce, false);
+	/* Also without a request: net_link_event() may have shown one that was answered before. */
 	net_show_locked(net);
 }
 
@@ -197,13 +197,16 @@ static int net_detach(struct net *net)
 	int tx = net_backend(net, NET_TX, -1);
 	int rx = net_backend(net, NET_RX, -1);
 
+	net->detached = !tx && !rx;
 	return tx ? tx : rx;
 }
 
 static int net_attach(struct net *net)
 {
-	int err = net_backend(net, NET_RX, net->tap_fd);
+	int err;
 
+	net->detached = false;
+	err = net_backend(net, NET_RX, net->tap_fd);
 	if (!err)
 		err = net_backend(net, NET_TX, net->tap_fd);
 	if (err)
@@ -281,7 +284,6 @@ static void net_pause(struct vmm_virtio *v)
 	int err = v->running ? net_detach(net) : 0;
 
 	vmm_net_control_pause(net->control, true);
-	net->detached = !err;
 	if (err)
 		vmm_vhost_blame(&net->vhost, -err, "%s does not pause", net->vhost.node);
 }
@@ -293,7 +295,6 @@ static void net_resume(struct vmm_virtio *v)
 	unsigned int i;
 	int err;
 
-	net->detached = false;
 	vmm_net_control_pause(net->control, false);
 	if (!v->running)
 		return;
@@ -384,7 +385,7 @@ static int net_link_event(void *arg)
 		return 0;
 	vmm_count(&net->link_changes, 1);
 	net_set_flag(&net->up, up);
-	/* If this shows a request that was just answered, the driver answers once more. */
+	/* If this shows a request that was just answered, the driver answers it again. */
 	vmm_net_config(net->vhost.v, net->mac, net_status(net), net->mtu);
 	return 0;
 }

@@ -46,7 +46,7 @@ static char message[400];
 static struct {
 	int tap;
 	int backend[2];		/* vhost-net's */
-	bool keeps;		/* it does not let go of the tap */
+	bool keeps;		/* it refuses to detach the tap */
 	u32 base[2];		/* next index of each ring */
 	unsigned int based;	/* rings whose next index was set */
 	u64 features;
@@ -333,7 +333,7 @@ static void rings_go_on(void)
 	/* vhost-net is to look at both rings, and the driver too. */
 	tap_check(vmm_event_clear(v->queue[0].kick_fd) && vmm_event_clear(v->queue[1].kick_fd));
 	tap_check(vmm_event_clear(v->call_fd));
-	/* A driver that knows no announcement is not asked for one. */
+	/* A driver without that feature is not requested to announce itself. */
 	tap_equal(config().status, VIRTIO_NET_S_LINK_UP);
 	tap_check(!was_told());
 	/* The next driver begins anew. */
@@ -359,7 +359,7 @@ static void a_device_that_is_not_used(void)
 	vmm_state_free(&saved);
 }
 
-/* It would go on where it was a moment before. */
+/* The next index that is saved would be an old one. */
 static void rings_that_move_are_not_saved(void)
 {
 	kernel_reset();
@@ -378,6 +378,7 @@ static void rings_that_move_are_not_saved(void)
 static void the_guest_announces_itself(void)
 {
 	static const u8 other[] = { VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1 };
+	static const u8 mac[] = { 0x02, 0x15, 0xb2, 0, 0, 7 };
 	struct vmm_report report;
 	u32 generation;
 
@@ -387,14 +388,18 @@ static void the_guest_announces_itself(void)
 	tap_equal(device_load(), 0);
 	tap_equal(config().status, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
 	tap_check(v->config_pending && v->generation != generation && was_told());
-	/* What else it says by this queue is refused, and no answer. */
+	/* All other commands are refused, and are no answer to the request. */
 	tap_equal(command(other, sizeof(other)), VIRTIO_NET_ERR);
 	tap_equal(command(other, 1), VIRTIO_NET_ERR);
 	tap_check(config().status & VIRTIO_NET_S_ANNOUNCE);
 	tap_equal(announced(), VIRTIO_NET_OK);
 	tap_equal(config().status, VIRTIO_NET_S_LINK_UP);
 	tap_check(!was_told());
-	/* Nobody has asked. */
+	/* The link changed at the same time, and the old request was shown again. */
+	vmm_net_config(v, mac, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE, kernel.mtu);
+	tap_equal(announced(), VIRTIO_NET_OK);
+	tap_equal(config().status, VIRTIO_NET_S_LINK_UP);
+	/* An answer without a request is not counted. */
 	tap_equal(announced(), VIRTIO_NET_OK);
 	vmm_virtio_report(v, &report);
 	tap_check(!strcmp(report.names[9], "announced"));
@@ -403,7 +408,7 @@ static void the_guest_announces_itself(void)
 	vmm_state_free(&saved);
 }
 
-/* The control queue is where it was, too. */
+/* The control queue continues where it was. */
 static void a_command_before_and_one_after(void)
 {
 	u16 used[2];
@@ -424,7 +429,7 @@ static void a_command_before_and_one_after(void)
 	vmm_state_free(&saved);
 }
 
-/* As soon as the link is up: nobody would hear it before. */
+/* The request is shown as soon as the link is up: before, announcements would be lost. */
 static void a_link_that_is_down(void)
 {
 	if (!saved_with(STATUS | CTRL_VQ | ANNOUNCE))
@@ -449,12 +454,12 @@ static void the_mac_stays(void)
 	v->slot = 9;
 	tap_equal(device_load(), 0);
 	tap_check(has_mac(7));
-	/* Also for a driver that begins anew. */
+	/* The same for the next driver. */
 	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	driver_starts(STATUS | MAC);
 	tap_check(has_mac(7));
 	device_close();
-	/* Its driver would not see another one. */
+	/* The driver would not read another MAC address. */
 	memcpy(cfg.backend[VMM_BACKEND_NET][0].mac, another, sizeof(another));
 	if (!device_open())
 		return;
