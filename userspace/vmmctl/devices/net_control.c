@@ -8,17 +8,17 @@
  * Source: VIRTIO 1.2, 5.1.6.5 Control Virtqueue and 5.1.6.5.4 Gratuitous Packet Sending
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <linux/virtio_net.h>
 
 #include "devices/devices.h"
 #include "virtio/ring.h"
 
 #define CONTROL_BUFFERS	8	/* of a command; Linux uses two */
-#define CONTROL_WAIT	(10 * 1000 * 1000)	/* nanoseconds */
+#define CONTROL_WAIT	1	/* milliseconds between two tries */
 
 /**
  * struct vmm_net_control - a control queue
@@ -73,19 +73,12 @@ static u32 control_answer(struct vmm_net_control *control, const struct ranchu_c
 /* Takes the device's lock. Returns false, without the lock, if the queue stops or is paused. */
 static bool control_lock(struct vmm_ring *ring)
 {
-	struct timespec until;
-
 	/* The thread that has the lock may be waiting for this thread to end. */
-	do {
+	while (pthread_mutex_trylock(&ring->dev->v->lock)) {
 		if (vmm_ring_stopping(ring))
 			return false;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += CONTROL_WAIT;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_nsec -= 1000000000;
-			until.tv_sec++;
-		}
-	} while (pthread_mutex_clocklock(&ring->dev->v->lock, CLOCK_MONOTONIC, &until));
+		poll(NULL, 0, CONTROL_WAIT);
+	}
 	return true;
 }
 

@@ -216,35 +216,41 @@ static void driver_starts(u64 features)
 	tap_check(v->running && !(v->status & VIRTIO_CONFIG_S_NEEDS_RESET));
 }
 
-/* Sends a command of @len bytes by the control queue; returns the answer, -1 for none. */
-static int command(const void *bytes, u32 len)
+/* Makes the chain of descriptor 0 available; returns whether it is used within @ms. */
+static bool send_chain(unsigned int ms)
 {
 	static const struct timespec while_it_works = { 0, 1000000 };
-	struct vring_desc *desc = at(0);
 	u16 *avail = at(AVAIL);
 	u16 *used = at(USED);
-	u8 *data = at(DATA);
 	u16 next = avail[1];
-	unsigned int tries = 5000;
+
+	avail[2 + next % NUM] = 0;
+	__atomic_store_n(&avail[1], next + 1, __ATOMIC_RELEASE);
+	vmm_event_signal(v->queue[CONTROL].kick_fd);
+	while (__atomic_load_n(&used[1], __ATOMIC_ACQUIRE) != (u16)(next + 1) && ms--)
+		nanosleep(&while_it_works, NULL);
+	return used[1] == (u16)(next + 1);
+}
+
+/* Sends a command of @len bytes by the control queue; returns the answer, -1 for none. */
+static int send_command(const void *bytes, u32 len)
+{
+	struct vring_desc *desc = at(0);
+	u8 *data = at(DATA);
 
 	memcpy(data, bytes, len);
 	data[0x800] = 0x77;
 	desc[0] = (struct vring_desc){ BASE + CONTROL * QUEUE + DATA, len, VRING_DESC_F_NEXT, 1 };
 	desc[1] = (struct vring_desc){ BASE + CONTROL * QUEUE + DATA + 0x800, 1,
 				       VRING_DESC_F_WRITE, 0 };
-	avail[2 + next % NUM] = 0;
-	__atomic_store_n(&avail[1], next + 1, __ATOMIC_RELEASE);
-	vmm_event_signal(v->queue[CONTROL].kick_fd);
-	while (__atomic_load_n(&used[1], __ATOMIC_ACQUIRE) != (u16)(next + 1) && --tries)
-		nanosleep(&while_it_works, NULL);
-	return tries ? data[0x800] : -1;
+	return send_chain(5000) ? data[0x800] : -1;
 }
 
 static int announced(void)
 {
 	static const u8 bytes[] = { VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK };
 
-	return command(bytes, sizeof(bytes));
+	return send_command(bytes, sizeof(bytes));
 }
 
 static struct virtio_net_config config(void)
@@ -389,8 +395,8 @@ static void the_guest_announces_itself(void)
 	tap_equal(config().status, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
 	tap_check(v->config_pending && v->generation != generation && was_told());
 	/* All other commands are refused, and are no answer to the request. */
-	tap_equal(command(other, sizeof(other)), VIRTIO_NET_ERR);
-	tap_equal(command(other, 1), VIRTIO_NET_ERR);
+	tap_equal(send_command(other, sizeof(other)), VIRTIO_NET_ERR);
+	tap_equal(send_command(other, 1), VIRTIO_NET_ERR);
 	tap_check(config().status & VIRTIO_NET_S_ANNOUNCE);
 	tap_equal(announced(), VIRTIO_NET_OK);
 	tap_equal(config().status, VIRTIO_NET_S_LINK_UP);
@@ -425,6 +431,42 @@ static void a_command_before_and_one_after(void)
 	tap_equal(device_load(), 0);
 	tap_equal(announced(), VIRTIO_NET_OK);
 	tap_equal(((u16 *)at(USED))[1], used[1] + 1);
+	device_close();
+	vmm_state_free(&saved);
+}
+
+/* Chains that are no commands harm nothing but the driver's own device. */
+static void chains_that_are_no_commands(void)
+{
+	struct vring_desc *desc;
+	unsigned int i;
+
+	kernel_reset();
+	if (!device_open())
+		return;
+	desc = at(0);
+	driver_starts(STATUS | CTRL_VQ | ANNOUNCE);
+	/* There is no room for an answer. */
+	desc[0] = (struct vring_desc){ BASE + CONTROL * QUEUE + DATA, 2, 0, 0 };
+	tap_check(send_chain(5000));
+	tap_equal(((u32 *)at(USED))[2], 0);
+	/* There is room only. */
+	desc[0] = (struct vring_desc){ BASE + CONTROL * QUEUE + DATA, 4096, VRING_DESC_F_WRITE, 0 };
+	tap_check(send_chain(5000));
+	tap_equal(*(u8 *)at(DATA), VIRTIO_NET_ERR);
+	/* More buffers than a command has: the queue ends, and is not saved. */
+	for (i = 0; i < NUM / 2; i++)
+		desc[i] = (struct vring_desc){ BASE, 1, VRING_DESC_F_NEXT, i + 1 };
+	desc[i] = (struct vring_desc){ BASE, 1, 0, 0 };
+	tap_check(!send_chain(50));
+	tap_equal(device_save(), -EIO);
+	tap_check(strstr(message, "virtio-net: queue 2 cannot be saved"));
+	v->ops->resume(v);
+	/* The next driver's queue works. */
+	vmm_virtio_mmio_write(v, 0x70, 0, 4);
+	memset(vmm_mem_ptr(&vm.mem, BASE + CONTROL * QUEUE, QUEUE), 0, QUEUE);
+	driver_starts(STATUS | CTRL_VQ | ANNOUNCE);
+	tap_equal(announced(), VIRTIO_NET_OK);
 	device_close();
 	vmm_state_free(&saved);
 }
@@ -508,6 +550,7 @@ static const struct tap_case cases[] = {
 	{ "rings that move are not saved", rings_that_move_are_not_saved },
 	{ "the guest announces itself", the_guest_announces_itself },
 	{ "a command before, and one after", a_command_before_and_one_after },
+	{ "chains that are no commands", chains_that_are_no_commands },
 	{ "a link that is down", a_link_that_is_down },
 	{ "the MAC address stays", the_mac_stays },
 	{ "another MTU is refused", another_mtu_is_refused },
