@@ -6,7 +6,7 @@
  * get of it are goldfish_pipe_dma_file.c's.
  *
  * A page of a region is pinned when a service touches it, until the region ends. Guest memory
- * may also be private memory of the owner's, as it is when a VM goes on from a snapshot: then
+ * may also be private memory of the owner, as it is when a VM was started from a snapshot: then
  * all pages of a region are pinned when the guest maps it.
  * What may be pinned, all of the region, is accounted to the owner's user when the
  * guest maps it, so that a guest cannot pin more than its user may lock.
@@ -79,7 +79,7 @@ static void dma_free(struct kref *refs)
 	kfree(region);
 }
 
-/* Private memory has none. */
+/* Puts a memfd; NULL for private memory. */
 static void dma_backing_put(struct file *backing)
 {
 	if (!backing)
@@ -141,8 +141,8 @@ static struct file *dma_backing_locked(struct mm_struct *mm, unsigned long uaddr
 }
 
 /*
- * Whether a range of the owner's memory is private and can be written, all of it. That may have
- * changed when the pages are pinned: they are the owner's then, whatever they are.
+ * Whether all of a range of the owner's memory is private and can be written. The owner may map
+ * other memory there before the pages are pinned: only pages that the owner may write are pinned.
  */
 static bool dma_private_locked(struct mm_struct *mm, unsigned long uaddr, u64 size)
 {
@@ -160,7 +160,7 @@ static bool dma_private_locked(struct mm_struct *mm, unsigned long uaddr, u64 si
 	return true;
 }
 
-/* Finds out of what kind the memory is. Returns 0, or -EINVAL if it is of none. */
+/* Finds whether the memory is a memfd or private. Returns 0, or -EINVAL if it is neither. */
 static int dma_look(struct pipe_dma_region *region, unsigned long uaddr)
 {
 	if (!uaddr || !PAGE_ALIGNED(uaddr))

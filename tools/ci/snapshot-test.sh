@@ -15,9 +15,13 @@ cd "$RANCHU_TOP"
 host_options "${1:-arm64}"
 [ $# -eq 0 ] || shift
 SCRIPT=snapshot-in-host.sh
+DRIVERS=(virtio_blk)
+PROGRAMS=(tools/ci/snapshot-in-guest)
+DMA=
 case ${1:-} in
 --kills | --net)
 	SCRIPT=snapshot-${1#--}-in-host.sh
+	[ "$1" = --kills ] || DMA=$RANCHU_BUILD/guest/$GUEST_ARCH/goldfish_dma.ko
 	shift
 	;;
 esac
@@ -29,8 +33,13 @@ tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 build_alone make -s -C tools/testing/vsock "OUTPUT=${PEER%/*}" \
 	"CROSS_COMPILE=$(cross_prefix "$GUEST_ARCH")"
 tools/lab/program.sh "$OVERLAY" adb mkfs.xfs
-tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" virtio_blk \
-	virtio_net -- tools/ci/snapshot-in-guest tools/ci/net-in-guest
+if [ -n "$DMA" ]; then
+	tools/lab/guest-module.sh "$DMA" tools/testing/selftests/ranchu/guest/goldfish_dma.c
+	DRIVERS+=(virtio_net)
+	PROGRAMS+=(tools/ci/net-in-guest "$DMA")
+fi
+tools/lab/guest-modules.sh "$OVERLAY/ranchu/guest/initrd.cpio" "$TRANSPORT" "${DRIVERS[@]}" \
+	-- "${PROGRAMS[@]}"
 tools/lab/guest-vsock.sh "$OVERLAY/ranchu/guest/initrd.cpio" --adbd "$PEER"
 cp tools/ci/host-lib.sh tools/ci/snapshot-lib.sh "tools/ci/$SCRIPT" "$OVERLAY/ranchu/"
 

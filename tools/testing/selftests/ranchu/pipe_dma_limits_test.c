@@ -411,7 +411,7 @@ TEST_F_TIMEOUT(limits, set_aside, TIMEOUT)
 	close(self->services);
 }
 
-/* ---- private memory of the owner's, as of a VM that goes on from a snapshot ---- */
+/* ---- private memory of the owner, as that of a VM that was started from a snapshot ---- */
 
 /* A region is of one memfd, or all private. */
 TEST_F_TIMEOUT(limits, kinds_of_memory, TIMEOUT)
@@ -438,10 +438,10 @@ TEST_F_TIMEOUT(limits, kinds_of_memory, TIMEOUT)
 	ASSERT_EQ(0, __services_get_dma(self->services, self->open, gpa + 4 * HOST_PAGE, &dma));
 	service = map_file(dma.fd, dma.size);
 	EXPECT_EQ(42, service[15 * HOST_PAGE]);
-	/* A child is not to have it, and cannot be made to. */
+	/* A child does not inherit it, and madvise() cannot change that. */
 	EXPECT_EQ(-1, madvise((void *)service, HOST_PAGE, MADV_DOFORK));
 	EXPECT_EQ(EINVAL, errno);
-	/* Nor what the owner may only read, nor what is not there. */
+	/* Memory that the owner may only read, and missing memory, are refused. */
 	EXPECT_EQ(0, pipe_dma(&self->pipe, UNMAP, gpa, 0));
 	ASSERT_EQ(0, mprotect(page, HOST_PAGE, PROT_READ));
 	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, gpa, HOST_PAGE));
@@ -507,7 +507,7 @@ TEST_F_TIMEOUT(limits, private_pages, TIMEOUT)
 
 	limits_start(self);
 	fd = private_file(self, PRIVATE);
-	/* One that was read, and one that was written to. */
+	/* A page that was read before, and one that was written to. */
 	seen += self->guest[0];
 	self->guest[HOST_PAGE] = 0x22;
 	before = pinned_pages();
@@ -517,7 +517,7 @@ TEST_F_TIMEOUT(limits, private_pages, TIMEOUT)
 	for (i = 0; i < PRIVATE; i += 64)
 		ASSERT_EQ(i == HOST_PAGE ? 0x22 : 0x11, service[i]);
 	check_shared(_metadata, self, service, 0x33);
-	/* The file is as it was. */
+	/* The file has not changed. */
 	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
 		ASSERT_EQ(2, pread(fd, byte, 2, i + 1));
 		ASSERT_EQ(0x11, byte[0]);
@@ -525,8 +525,10 @@ TEST_F_TIMEOUT(limits, private_pages, TIMEOUT)
 	}
 	ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
 	EXPECT_EQ(before, pinned_pages());
-	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
+	/* The service sees one page of zeroes everywhere, which is not the guest's. */
+	for (i = 0; i < PRIVATE; i += HOST_PAGE)
 		ASSERT_EQ(0, service[i + 1]);
+	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
 		service[i + 1] = 0x44;
 		ASSERT_EQ(0x33, self->guest[i + 1]);
 		ASSERT_EQ(0x34, self->guest[i + 2]);
@@ -536,7 +538,7 @@ TEST_F_TIMEOUT(limits, private_pages, TIMEOUT)
 	close(self->services);
 }
 
-/* A child that has the owner's memory, and writes to it when it is asked to. */
+/* Forks a child that has the owner's memory, and writes to it after a byte in @ask. */
 static pid_t fork_with_memory(struct _test_data_limits *self, int ask[2])
 {
 	uint8_t byte;
@@ -559,7 +561,7 @@ static pid_t fork_with_memory(struct _test_data_limits *self, int ask[2])
 	_exit(0);
 }
 
-/* After a fork the owner keeps the pages that the service has, whoever writes first. */
+/* After a fork, owner and service still share pages, whichever process writes first. */
 TEST_F_TIMEOUT(limits, private_pages_and_forks, TIMEOUT)
 {
 	volatile uint8_t *service;
@@ -594,7 +596,7 @@ TEST_F_TIMEOUT(limits, private_pages_and_forks, TIMEOUT)
 	close(self->services);
 }
 
-/* Pages behind the end of the file: none of the others stays pinned. */
+/* Pages behind the end of the file are refused, and no other page stays pinned. */
 TEST_F_TIMEOUT(limits, private_pages_that_are_not_there, TIMEOUT)
 {
 	const uint64_t half = PRIVATE / 2;
@@ -611,7 +613,7 @@ TEST_F_TIMEOUT(limits, private_pages_that_are_not_there, TIMEOUT)
 	EXPECT_EQ(bad + 2, pipe_stat_bad_guest(&self->dev));
 	EXPECT_EQ(before, pinned_pages());
 	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, half));
-	/* What overlaps is pinned for a moment. */
+	/* A region that overlaps another is pinned for a moment only. */
 	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, self->gpa, HOST_PAGE));
 	EXPECT_EQ(before + (long long)half / HOST_PAGE, pinned_pages());
 	pipe_close(&self->pipe);
@@ -620,7 +622,7 @@ TEST_F_TIMEOUT(limits, private_pages_that_are_not_there, TIMEOUT)
 	close(self->services);
 }
 
-/* What the owner discards is the service's until the region ends, and nobody else's. */
+/* Pages that the owner discards stay with the service, alone, until the region ends. */
 TEST_F_TIMEOUT(limits, private_pages_discarded, TIMEOUT)
 {
 	volatile uint8_t *service;
