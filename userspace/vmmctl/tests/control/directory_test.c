@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "control/directory_link.h"
@@ -773,6 +774,27 @@ static void a_file_may_be_passed(void)
 	close(fd);
 }
 
+/* It serves no VM but the one that has started it. */
+static void program_ends_with_the_vm(void)
+{
+	int pid = server_pid();
+	int status = -1;
+
+	vmm_directory_link_close(test.link);
+	test.link = NULL;
+	tap_equal(waitpid(pid, &status, 0), pid);
+	tap_equal(status, 0);
+	/* The commands exist as long as the instance. */
+	vmm_instance_close(test.instance);
+	test.instance = vmm_instance_open("vm", test.loop, &control_vm, NULL);
+	if (!tap_check(test.instance))
+		return;
+	test.link = vmm_directory_link_open(test.instance, test.loop, test.store, test.shots);
+	tap_check(test.link);
+	tap_check(said_ok("avd snapshot list"));
+	tap_check(server_pid() != pid);
+}
+
 static void program_is_gone(void)
 {
 	int pid = server_pid();
@@ -807,6 +829,7 @@ static const struct tap_case cases[] = {
 	{ "pictures_are_taken", pictures_are_taken },
 	{ "pictures_stay_in_the_directory", pictures_stay_in_the_directory },
 	{ "a_file_may_be_passed", a_file_may_be_passed },
+	{ "the_program_ends_with_the_vm", program_ends_with_the_vm },
 	{ "the_program_is_gone", program_is_gone },
 };
 
