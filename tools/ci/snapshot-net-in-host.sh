@@ -187,7 +187,8 @@ rc=$?
 sed 's/^/# /' /tmp/save
 ends "$three"
 gone $clone
-start four --from /tmp/snap-3
+# Its options are still the saved VM's, so the CID, which guest "two" has, is given.
+start four --from /tmp/snap-3 --vsock 43
 four=$pid
 device $clone && [ $rc -eq 0 ] && answers tap1 10.0.3.15 && [ "$(mac_of $clone)" = "$mac" ]
 result a_clone_that_was_saved_has_its_tap $?
