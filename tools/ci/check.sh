@@ -122,6 +122,7 @@ WHEN_NAMED=(
 	"snapshot	tools/ci/snapshot-test.sh"
 	"snapshot-gicv2	tools/ci/snapshot-test.sh arm64-gicv2"
 	"snapshot-x86	tools/ci/snapshot-test.sh x86_64"
+	"snapshot-net	tools/ci/snapshot-test.sh arm64 --net"
 	"snapshot-kills	tools/ci/snapshot-kills.sh"
 	"fleet		tools/ci/fleet-test.sh"
 	"fleet-here	tools/ci/fleet-test.sh --here"

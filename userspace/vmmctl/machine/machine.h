@@ -47,13 +47,15 @@ struct vmm_vcpu;
  * @size: bytes
  * @hva: where it is mapped here
  * @fd: the memfd behind it, from its beginning; sealed, so that no process can resize it. -1
- *	for RAM that was mapped privately from a file
+ *	for RAM that is mapped privately from a file
+ * @spare_fd: for such RAM, the memfd that will be behind it after a reset of the guest, or -1
  */
 struct vmm_region {
 	u64 base;
 	u64 size;
 	void *hva;
 	int fd;
+	int spare_fd;
 };
 
 /**

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "machine/machine.h"
@@ -262,6 +263,58 @@ static void pages_beside_are_kept(void)
 	close(fd);
 }
 
+/* RAM that was a snapshot's file is a memfd after a reset, as that of a VM that was booted. */
+static void a_reset_makes_a_memfd(void)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct vmm_mem mem = { 0 };
+	u8 *p;
+
+	if (!tap_equal(ftruncate(fd, SIZE), 0) ||
+	    !tap_equal(pwrite(fd, "x", 1, 5), 1) ||
+	    !tap_equal(vmm_mem_add_file(&mem, BASE, SIZE, fd, 0), 0))
+		return;
+	p = mem.region[0].hva;
+	tap_check(p[5] == 'x' && mem.region[0].fd < 0);
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_check(mem.region[0].hva == p && mem.region[0].fd >= 0 && mem.region[0].fd != fd);
+	tap_equal(p[5], 0);
+	p[5] = 0xa5;
+	tap_equal(pwrite(mem.region[0].fd, "yz", 2, 6), 2);
+	tap_check(p[5] == 0xa5 && p[6] == 'y' && p[7] == 'z');
+	tap_check(ftruncate(mem.region[0].fd, 0) && errno == EPERM);
+	/* And again. */
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_check(mem.region[0].hva == p && !p[5] && !p[6]);
+	vmm_mem_destroy(&mem);
+	close(fd);
+}
+
+/* A process that may have no more files has private RAM after a reset, and goes on. */
+static void a_reset_without_a_memfd(void)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct rlimit had, limit;
+	struct vmm_mem mem = { 0 };
+	u8 *p;
+
+	if (!tap_equal(ftruncate(fd, SIZE), 0) || !tap_equal(getrlimit(RLIMIT_NOFILE, &had), 0))
+		return;
+	limit = (struct rlimit){ fd + 1, had.rlim_max };
+	tap_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	tap_equal(vmm_mem_add_file(&mem, BASE, SIZE, fd, 0), 0);
+	tap_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	p = mem.region[0].hva;
+	p[5] = 0xa5;
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_check(mem.region[0].hva == p && mem.region[0].fd < 0 && !p[5]);
+	p[5] = 0xa5;
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_equal(p[5], 0);
+	vmm_mem_destroy(&mem);
+	close(fd);
+}
+
 #define HUGE_PAGES	4
 
 /* Sets the pool to the test's size, if this host allows it. */
@@ -356,6 +409,8 @@ static const struct tap_case cases[] = {
 	{ "register windows need pages of 4 KiB", windows_need_pages_of_4k },
 	{ "without read-only memory there is no window", no_window_without_readonly_memory },
 	{ "nobody resizes RAM, and a reset keeps its file", nobody_resizes_ram },
+	{ "a reset makes a memfd of a snapshot's file", a_reset_makes_a_memfd },
+	{ "a reset without a memfd", a_reset_without_a_memfd },
 	{ "regions are apart", regions_are_apart },
 	{ "pointers are bounded", pointers_are_bounded },
 	{ "RAM starts zeroed and is the memfd's", ram_is_zero_and_shared },
