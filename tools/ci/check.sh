@@ -120,6 +120,8 @@ WHEN_NAMED=(
 	"snapshot	tools/ci/snapshot-test.sh"
 	"snapshot-gicv2	tools/ci/snapshot-test.sh arm64-gicv2"
 	"snapshot-x86	tools/ci/snapshot-test.sh x86_64"
+	"snapshot-load	tools/ci/snapshot-test.sh arm64 --load"
+	"snapshot-load-x86	tools/ci/snapshot-test.sh x86_64 --load"
 	"snapshot-kills	tools/ci/snapshot-kills.sh"
 	"fleet		tools/ci/fleet-test.sh"
 	"fleet-here	tools/ci/fleet-test.sh --here"

@@ -4,9 +4,10 @@
 # Tests snapshots: a stock Linux guest with pipes, a disk and Debian's adbd is saved on
 # an emulated host and goes on in other vmmctl processes: KTAP on standard output.
 #
-#	tools/ci/snapshot-test.sh [arm64|arm64-gicv2|arm64-16k|x86_64] [--kills] [--shell]
+#	tools/ci/snapshot-test.sh [arm64|arm64-gicv2|arm64-16k|x86_64] [--kills|--load] [--shell]
 #
-# --kills does not test what goes on, but kills programs at random moments.
+# --kills does not test what goes on, but kills programs at random moments. --load tests
+# snapshots that are loaded into the VM while it runs.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -16,6 +17,9 @@ host_options "${1:-arm64}"
 SCRIPT=snapshot-in-host.sh
 if [ "${1:-}" = --kills ]; then
 	SCRIPT=snapshot-kills-in-host.sh
+	shift
+elif [ "${1:-}" = --load ]; then
+	SCRIPT=snapshot-load-in-host.sh
 	shift
 fi
 OVERLAY=$RANCHU_BUILD/lab/overlay-snapshot-$HOST

@@ -361,6 +361,35 @@ static int set_differs(const struct vmm_virtio_set *set, u32 slots)
 }
 
 /**
+ * vmm_virtio_set_fits - check that a state is that of devices of the same kinds, without loading it
+ * @set: the devices
+ * @state: @bytes and @len are set, and its name is right
+ *
+ * Return: 0, or -errno after a message that names the difference
+ */
+int vmm_virtio_set_fits(const struct vmm_virtio_set *set, struct vmm_state *state)
+{
+	char name[VMM_STATE_NAME];
+	const u8 *data;
+	__le32 slots;
+	u32 version, tag, len;
+	int err = vmm_state_open_any(state, name, &version);
+
+	if (err)
+		return err;
+	vmm_state_get(state, STATE_SLOTS, &slots, sizeof(slots));
+	if (version > STATE_VERSION || state->err)
+		return vmm_error(-EINVAL, "snapshot: the state of \"%s\" is unknown", name);
+	err = set_differs(set, le32toh(slots));
+	while (!err && vmm_state_next(state, &tag, &data, &len)) {
+		if (tag < STATE_SLOTS && set->v[tag / VMM_VIRTIO_TAGS])
+			err = vmm_virtio_fits(set->v[tag / VMM_VIRTIO_TAGS],
+					      tag % VMM_VIRTIO_TAGS, data, len);
+	}
+	return err;
+}
+
+/**
  * vmm_virtio_set_load - load all devices
  * @set: devices of the same kinds at the same places
  * @name: name of the board's device that contains them

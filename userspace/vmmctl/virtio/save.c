@@ -195,6 +195,30 @@ static int kind_check(const struct vmm_virtio *v, const struct saved_kind *saved
 			 what);
 }
 
+/**
+ * vmm_virtio_fits - check a field of a state without loading it
+ * @v: the device
+ * @tag: of the field, counted from the device's first
+ * @data: the field
+ * @len: bytes of it
+ *
+ * Return: 0 unless the field is about another kind of device; or -errno after a message
+ */
+int vmm_virtio_fits(const struct vmm_virtio *v, u32 tag, const u8 *data, u32 len)
+{
+	struct saved_kind kind;
+
+	if (tag != TAG_KIND)
+		return 0;
+	if (!v->ops->base)
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be loaded", v->name);
+	if (len != sizeof(kind))
+		return vmm_error(-EINVAL, "snapshot: virtio-%s in slot %u is refused", v->name,
+				 v->slot);
+	memcpy(&kind, data, sizeof(kind));
+	return kind_check(v, &kind);
+}
+
 static bool driver_is_possible(const struct vmm_virtio *v, const struct saved_driver *saved)
 {
 	u32 running = le32toh(saved->running);
