@@ -75,7 +75,8 @@ declare -A FLOORS=(
 missing=0
 FIGURES=()
 
-# figure KEY VALUE; an empty value is one that could not be measured.
+# figure KEY VALUE; an empty value is one that could not be measured. The line that programs
+# read comes at once: what ends a run before its time leaves the figures it has.
 figure() {
 	if [ -z "$2" ]; then
 		say "$1: not measured"
@@ -83,7 +84,8 @@ figure() {
 		return
 	fi
 	printf '  %-32s %10s   floor: %s\n' "$1" "$2" "${FLOORS[$1]}"
-	FIGURES+=("FIGURE $1=$2")
+	echo "FIGURE $1=$2"
+	FIGURES+=("$1=$2")
 }
 
 # all_figures AREA: counts floors without a figure as missing.
@@ -399,5 +401,4 @@ for area; do
 	*) die "no area '$area': $AREAS" ;;
 	esac
 done
-printf '%s\n' "${FIGURES[@]}"
 [ "$missing" -eq 0 ]

@@ -17,5 +17,6 @@ tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
 "$(cross_prefix "$GUEST_ARCH")gcc" -O1 -Wall -Wextra -Werror -static -o "$OVERLAY/bin/fail_nth" \
 	tools/testing/vmmctl/fail_nth.c
 cp tools/ci/host-lib.sh tools/ci/start-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --overlay "$OVERLAY" -- \
+# Each call is a start of vmmctl; an emulated x86_64 host needs 40 minutes for all beside others.
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 6000 --overlay "$OVERLAY" -- \
 	sh /ranchu/start-in-host.sh

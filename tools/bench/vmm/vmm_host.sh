@@ -162,7 +162,7 @@ kill $peer_pid
 
 # A file system whose disk stands still is frozen: whoever writes to it waits, and no signal
 # ends that. Console, messages and statistics are there.
-modprobe dm-mod && modprobe ext4 || exit 1
+modprobe dm-mod && modprobe crc32c_generic && modprobe ext4 || exit 1
 export DM_DISABLE_UDEV=1
 truncate -s 16M /tmp/disk
 losetup /dev/loop0 /tmp/disk

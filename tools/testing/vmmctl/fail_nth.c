@@ -67,7 +67,7 @@ struct run {
 	int status;
 };
 
-/* Of these a failure means nothing, is what we see the message by, or is the end. */
+/* Calls that do not fail: their failure has no meaning, or they print the message, or end. */
 static bool passed_over(long nr)
 {
 	return nr == SYS_exit_group || nr == SYS_exit || nr == SYS_write || nr == SYS_close ||
@@ -120,7 +120,7 @@ static void call_begin_failing(struct run *run, long nr)
 	run->failing = true;
 }
 
-/* The program finds all registers but the result's as they were. */
+/* Restores all registers of the program but the result. */
 static void call_end_failing(struct run *run)
 {
 	unsigned long long result = -ENOMEM;
@@ -135,7 +135,7 @@ static void call_end_failing(struct run *run)
 	run->failing = false;
 }
 
-/* Whether the program goes on. */
+/* Returns whether the program continues. */
 static bool at_syscall(struct run *run, pid_t tid)
 {
 	struct __ptrace_syscall_info info;
