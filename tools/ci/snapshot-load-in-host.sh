@@ -10,16 +10,6 @@ set -u
 
 serial=emulator-5554
 
-# answers: by adb, which has to find it again after a load.
-answers() {
-	tries=120
-	until [ "$(timeout 5 adb -s $serial shell echo yes 2>/dev/null | tr -d '\r')" = yes ]; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.5
-	done
-}
-
 # said COMMAND...: in the guest.
 said() {
 	timeout 20 adb -s $serial shell "$@" 2>/dev/null | tr -d '\r'
@@ -51,7 +41,7 @@ leave_marks() {
 
 # is_back: the guest that was saved, without those marks.
 is_back() {
-	answers && is "$boot" boot "$(said cat /proc/sys/kernel/random/boot_id)" &&
+	answers $serial && is "$boot" boot "$(said cat /proc/sys/kernel/random/boot_id)" &&
 		is none marks "$(said 'test -e /tmp/mine && echo some || echo none')" &&
 		is "on the disk" disk "$(asks disk_read)" &&
 		is 1 reseeds "$(said 'dmesg | grep -c "crng reseeded due to virtual"')" &&
@@ -139,7 +129,7 @@ adb -s $serial emu avd stop > /dev/null 2>&1
 vmmctl snapshot load one first && is_back
 result a_paused_guest_goes_back $?
 
-vmmctl reset one && sleep 1 && answers &&
+vmmctl reset one && sleep 1 && answers $serial &&
 	[ "$(said cat /proc/sys/kernel/random/boot_id)" != "$boot" ] &&
 	is "on the disk" disk "$(asks disk_read)"
 result a_reset_boots_it_again $?

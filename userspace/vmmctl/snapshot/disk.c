@@ -109,12 +109,22 @@ static int disk_copy(const struct disk *disk, int fd, u8 *bytes, const bool *sto
 	return err;
 }
 
-/* Makes a part of an image zero. */
+/* Makes a part of an image zero: by a hole, or by zeros where a file system has no holes. */
 static int zero(int fd, u64 at, u64 len)
 {
+	static const u8 zeros[64 * KIB];
+	u64 done, n;
+	int err = 0;
+
 	if (!len || !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len))
 		return 0;
-	return -errno;
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	for (done = 0; done < len && !err; done += n) {
+		n = len - done < sizeof(zeros) ? len - done : sizeof(zeros);
+		err = vmm_snapshot_write(fd, zeros, n, at + done);
+	}
+	return err;
 }
 
 /* Copies all of @from to @to, which is as long: what is a hole there becomes zero here. */
@@ -160,7 +170,7 @@ int vmm_disk_back(const struct vmm_images *images, unsigned int index, int fd)
 {
 	const struct vmm_image_copy *copy = images->copy[index];
 	int to = images->fd[index];
-	u64 size;
+	u64 size = 0;
 	u8 *bytes;
 	int err;
 

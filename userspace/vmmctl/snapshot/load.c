@@ -793,48 +793,89 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 	return err;
 }
 
-/* Checks what is known of a device's state before the device is changed. */
-static int device_fits(const struct vmm_snapshot *snapshot, struct vmm_device *dev,
-		       unsigned int index, unsigned int *used)
+/* Checks that a part's state is there, of the same model, and of a version that is known here. */
+static int part_fits(const struct vmm_snapshot *snapshot, const struct vmm_tree *own,
+		     const char *node, unsigned int index)
 {
-	struct vmm_state *state = vmm_tree_find(&snapshot->tree, "device", index);
-	char model[VMM_STATE_NAME];
-	u32 version;
+	struct vmm_state *there = vmm_tree_find(&snapshot->tree, node, index);
+	struct vmm_state *here = vmm_tree_find(own, node, index);
+	char model[2][VMM_STATE_NAME];
+	u32 version[2];
 
-	if (!state && dev->ops->load_nothing)
+	if (!there)
+		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE " has no node %s@%u",
+				 node, index);
+	if (!here || vmm_state_open_any(there, model[0], &version[0]) ||
+	    vmm_state_open_any(here, model[1], &version[1]))
+		return vmm_error(-EINVAL, "snapshot: %s@%u is refused", node, index);
+	if (strcmp(model[0], model[1]))
+		return vmm_error(-EINVAL, "snapshot: %s@%u is \"%s\" there and \"%s\" here", node,
+				 index, model[0], model[1]);
+	if (version[0] <= version[1])
 		return 0;
-	if (!state)
-		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE " has no node device@%u",
-				 index);
+	return vmm_error(-EOPNOTSUPP,
+			 "snapshot: %s@%u, \"%s\", has version %u there, and %u is the newest here",
+			 node, index, model[0], version[0], version[1]);
+}
+
+static int device_fits(const struct vmm_snapshot *snapshot, const struct vmm_tree *own,
+		       const struct vmm_device *dev, unsigned int index, unsigned int *used)
+{
+	struct vmm_state *there = vmm_tree_find(&snapshot->tree, "device", index);
+	int err;
+
+	if (!there && dev->ops->load_nothing)
+		return 0;
+	err = part_fits(snapshot, own, "device", index);
+	if (err)
+		return err;
 	(*used)++;
-	if (vmm_state_open_any(state, model, &version) || strcmp(model, dev->ops->name))
-		return vmm_error(-EINVAL, "snapshot: device@%u is \"%s\" there and \"%s\" here",
-				 index, model, dev->ops->name);
-	return dev->ops->fits ? dev->ops->fits(dev, state) : 0;
+	return dev->ops->fits ? dev->ops->fits(dev, there) : 0;
+}
+
+static int parts_fit(const struct vmm_snapshot *snapshot, const struct vmm_tree *own,
+		     const struct vmm_vm *vm)
+{
+	unsigned int used = 1 + vm->vcpus;
+	unsigned int i;
+	int err = part_fits(snapshot, own, "interrupt-controller", 0);
+
+	for (i = 0; i < vm->vcpus && !err; i++)
+		err = part_fits(snapshot, own, "cpu", i);
+	for (i = 0; i < vm->board.devices && !err; i++) {
+		if (vm->board.dev[i].ops->save)
+			err = device_fits(snapshot, own, &vm->board.dev[i], i, &used);
+	}
+	if (!err && used != snapshot->tree.parts)
+		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
+				" has other nodes than this machine");
+	return err;
 }
 
 /**
  * vmm_snapshot_parts_fit - check that the states are those of a VM's parts
  * @snapshot: open
- * @vm: switched on; no vCPU runs
+ * @vm: its vCPUs and devices are paused
  *
- * vmm_snapshot_load() may still refuse what a state says.
+ * The VM's own states are saved for that, because only they tell which versions it knows.
+ * vmm_snapshot_load() may still refuse the values of a state.
  *
+ * Context: a job.
  * Return: 0, or -errno after a message that names the difference
  */
 int vmm_snapshot_parts_fit(const struct vmm_snapshot *snapshot, struct vmm_vm *vm)
 {
-	unsigned int used = 1 + vm->vcpus;
-	unsigned int i;
-	int err = 0;
+	struct vmm_tree *own = calloc(1, sizeof(*own));
+	unsigned long said = vmm_errors();
+	int err = own ? vmm_saving_tree(vm, own) : -ENOMEM;
 
-	for (i = 0; i < vm->board.devices && !err; i++) {
-		if (vm->board.dev[i].ops->save)
-			err = device_fits(snapshot, &vm->board.dev[i], i, &used);
-	}
-	if (!err && used != snapshot->tree.parts)
-		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
-				" has other nodes than this machine");
+	if (err && vmm_errors() == said)
+		vmm_error(-err, "snapshot: the VM's own state cannot be read");
+	if (!err)
+		err = parts_fit(snapshot, own, vm);
+	if (own)
+		vmm_tree_free(own);
+	free(own);
 	return err;
 }
 

@@ -158,6 +158,7 @@ struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images 
 void vmm_saving_free(struct vmm_saving *saving);
 int vmm_saving_state(struct vmm_saving *saving);
 int vmm_saving_ram(struct vmm_saving *saving);
+int vmm_saving_tree(struct vmm_vm *vm, struct vmm_tree *tree);
 void vmm_saving_stop(struct vmm_saving *saving);
 json_t *vmm_saving_features(const struct vmm_vm *vm);
 json_t *vmm_saving_body(const struct vmm_saving *saving);

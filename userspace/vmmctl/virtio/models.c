@@ -372,7 +372,9 @@ int vmm_virtio_set_fits(const struct vmm_virtio_set *set, struct vmm_state *stat
 	char name[VMM_STATE_NAME];
 	const u8 *data;
 	__le32 slots;
-	u32 version, tag, len;
+	u32 version, tag, len, slot;
+	u32 seen = 0;
+	unsigned long said = vmm_errors();
 	int err = vmm_state_open_any(state, name, &version);
 
 	if (err)
@@ -382,10 +384,17 @@ int vmm_virtio_set_fits(const struct vmm_virtio_set *set, struct vmm_state *stat
 		return vmm_error(-EINVAL, "snapshot: the state of \"%s\" is unknown", name);
 	err = set_differs(set, le32toh(slots));
 	while (!err && vmm_state_next(state, &tag, &data, &len)) {
-		if (tag < STATE_SLOTS && set->v[tag / VMM_VIRTIO_TAGS])
-			err = vmm_virtio_fits(set->v[tag / VMM_VIRTIO_TAGS],
-					      tag % VMM_VIRTIO_TAGS, data, len);
+		slot = tag / VMM_VIRTIO_TAGS;
+		if (slot >= VMM_VIRTIO_PLACES || !set->v[slot])
+			err = -EINVAL;
+		else
+			err = vmm_virtio_fits(set->v[slot], tag % VMM_VIRTIO_TAGS, data, len);
+		seen |= err ? 0 : 1U << slot;
 	}
+	if (!err && seen != le32toh(slots))
+		err = -EINVAL;
+	if (err && vmm_errors() == said)
+		vmm_error(err, "snapshot: the state of \"%s\" is refused", name);
 	return err;
 }
 

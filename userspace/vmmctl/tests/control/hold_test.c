@@ -65,6 +65,7 @@ struct slow {
 	int fits;	/* to say whether a snapshot fits */
 	bool fails;	/* instead of pausing */
 	bool loads_nothing;	/* it refuses its state */
+	u32 newer;	/* its state's version, above the oldest */
 };
 
 static struct slow slow;
@@ -140,7 +141,7 @@ static void thing_reset(struct vmm_device *dev)
 static int thing_save(struct vmm_device *dev, struct vmm_state *state)
 {
 	thing_use(slow.save);
-	return vmm_state_begin(state, dev->ops->name, 1) ?: vmm_state_end(state);
+	return vmm_state_begin(state, dev->ops->name, 1 + slow.newer) ?: vmm_state_end(state);
 }
 
 static int thing_fits(const struct vmm_device *dev, struct vmm_state *state)
@@ -155,7 +156,8 @@ static int thing_load(struct vmm_device *dev, struct vmm_state *state)
 {
 	if (slow.loads_nothing)
 		return vmm_error(-EINVAL, "the thing refuses its state");
-	return vmm_state_open(state, dev->ops->name, 1) < 0 ? -EINVAL : vmm_state_close(state);
+	return vmm_state_open(state, dev->ops->name, 1 + slow.newer) < 0 ? -EINVAL :
+									   vmm_state_close(state);
 }
 
 /* A byte of RAM. */
@@ -518,6 +520,8 @@ static const struct state {
 	{ "writing", "saving", { .write = FOREVER }, NULL, "snapshot" },
 	{ "resuming", "resuming", { .resume = FOREVER }, "pause", "resume" },
 	{ "resetting", "starting", { .reset = FOREVER }, NULL, "reset" },
+	{ "going back", "starting", { .reset = FOREVER }, NULL, "load" },
+	{ "going back, paused", "starting", { .reset = FOREVER }, "pause", "load" },
 };
 
 /* Enters a state, with a client in @client that waits for an answer. */
@@ -620,6 +624,74 @@ static void a_refused_snapshot_changes_nothing(void)
 	vm_kill();
 }
 
+/* A device's state of a newer vmmctl: the guest is not ended to find that out. */
+static void a_newer_state_changes_nothing(void)
+{
+	static const struct slow newer = { .newer = 1 };
+	static const struct slow older = { 0 };
+
+	if (!vm_start(&newer))
+		return;
+	marked("5");
+	tap_check(keep());
+	tap_check(asks("load"));
+	vm_kill();
+	if (!vm_start(&older))
+		return;
+	marked("9");
+	tap_check(!asks("load"));
+	tap_context("%s", said);
+	tap_check(strstr(said, "device@0, \"thing\", has version 2 there, and 1 is the newest"));
+	tap_check(status_is("running"));
+	tap_equal(marked(NULL), 9);
+	/* What others load. */
+	marked("7");
+	tap_check(keep());
+	vm_kill();
+	/* And an older state is taken. */
+	if (!vm_start(&newer))
+		return;
+	tap_check(asks("load"));
+	tap_equal(marked(NULL), 7);
+	vm_kill();
+}
+
+/* Who loads is gone before the guest is; the guest goes back all the same. */
+static void whoever_loads_may_go(void)
+{
+	static const struct slow how = { .fits = 300, .reset = 300 };
+	int client;
+
+	if (!vm_start(&how))
+		return;
+	marked("9");
+	client = begins("load");
+	tap_check(becomes("loading"));
+	close(client);
+	tap_check(becomes("starting") && becomes("running"));
+	tap_equal(marked(NULL), 7);
+	vm_kill();
+}
+
+/* A second one is refused meanwhile, and the first one goes on. */
+static void one_load_at_a_time(void)
+{
+	static const struct slow how = { .fits = 300 };
+	int client;
+
+	if (!vm_start(&how))
+		return;
+	marked("9");
+	client = begins("load");
+	tap_check(becomes("loading"));
+	tap_check(!asks("load") && strstr(said, "the VM is busy: it is loading"));
+	ends(client);
+	tap_check(!strncmp(said, "{\"return\"", 9));
+	tap_check(status_is("running"));
+	tap_equal(marked(NULL), 7);
+	vm_kill();
+}
+
 /* Its states are refused when there is no guest any more to go on. */
 static void a_half_loaded_guest_never_runs(void)
 {
@@ -641,7 +713,7 @@ static void each_command_in_each_state(void)
 	/* ok, busy, already: as in the diagram in hold.h. */
 	static const char *const answers[] = {
 		"oaoooooo", "bbbbbbbo", "aooooooo", "bbbbbbbo", "bbbbbbbo", "bbbbbbbo",
-		"bbbbbbbo", "bbbboooo", "bbbbbbbo", "bbbbobbo",
+		"bbbbbbbo", "bbbboooo", "bbbbbbbo", "bbbbobbo", "bbbbobbo", "bbbbobbo",
 	};
 	unsigned int i, j;
 	int client;
@@ -847,6 +919,11 @@ static void jobs_that_do_not_start_change_nothing(void)
 	tap_check(strstr(vmm_client_error(client), "cannot create an eventfd"));
 	limit_files(1024);
 	tap_check(status_is("running") && asks("pause"));
+	vmm_client_give(client, kept, ARRAY_SIZE(kept));
+	limit_files(3);
+	tap_check(!vmm_client_call(client, "load", NULL));
+	limit_files(1024);
+	tap_check(status_is("paused"));
 	limit_files(3);
 	tap_check(!vmm_client_call(client, "resume", NULL));
 	limit_files(1024);
@@ -861,6 +938,9 @@ static void jobs_that_do_not_start_change_nothing(void)
 static const struct tap_case cases[] = {
 	{ "a VM that runs goes back to a snapshot", a_running_vm_goes_back },
 	{ "a snapshot that is refused changes nothing", a_refused_snapshot_changes_nothing },
+	{ "a state of a newer vmmctl changes nothing", a_newer_state_changes_nothing },
+	{ "a VM goes back without whoever loads", whoever_loads_may_go },
+	{ "one load at a time", one_load_at_a_time },
 	{ "a half loaded guest never runs", a_half_loaded_guest_never_runs },
 	{ "each command is taken or refused, as the state is", each_command_in_each_state },
 	{ "SIGTERM ends the VM in each state", sigterm_in_each_state },
