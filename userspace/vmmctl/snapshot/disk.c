@@ -118,7 +118,7 @@ static int zero(int fd, u64 at, u64 len)
 
 	if (!len || !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len))
 		return 0;
-	if (errno != EOPNOTSUPP && errno != ENOSYS)
+	if (errno != EOPNOTSUPP)
 		return -errno;
 	for (done = 0; done < len && !err; done += n) {
 		n = len - done < sizeof(zeros) ? len - done : sizeof(zeros);
