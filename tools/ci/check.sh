@@ -86,6 +86,8 @@ WHEN_NAMED=(
 	"gpu-x86	tools/ci/gpu-test.sh x86_64"
 	"gles		tools/ci/gles-test.sh"
 	"gles-x86	tools/ci/gles-test.sh x86_64"
+	"virpipe	tools/ci/virpipe-test.sh"
+	"virpipe-x86	tools/ci/virpipe-test.sh x86_64"
 	"address	tools/ci/address-test.sh"
 	"address-x86	tools/ci/address-test.sh x86_64"
 	"avd		tools/ci/avd-test.sh"

@@ -45,6 +45,8 @@ static void nothing_else(void)
 	REFUSED(execve("/bin/true", words, words));
 	REFUSED(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 	REFUSED(kill(getppid(), 0));
+	REFUSED(fcntl(0, F_SETOWN, getppid()));
+	REFUSED(fcntl(0, F_SETSIG, SIGKILL));
 	REFUSED(unlinkat(AT_FDCWD, "/tmp/nothing", 0));
 	REFUSED(ioctl(0, TIOCSTI, "x"));
 	MUST(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==

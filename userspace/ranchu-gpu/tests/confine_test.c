@@ -58,6 +58,8 @@ static void nothing_else(void)
 	REFUSED(execve("/bin/true", words, words));
 	REFUSED(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 	REFUSED(kill(getppid(), 0));
+	REFUSED(fcntl(here, F_SETOWN, getppid()));
+	REFUSED(fcntl(here, F_SETSIG, SIGKILL));
 	REFUSED(unlinkat(AT_FDCWD, "/tmp/nothing", 0));
 	REFUSED(ioctl(0, TIOCSTI, "x"));
 	REFUSED(ptrace(PTRACE_TRACEME, 0, 0, 0));

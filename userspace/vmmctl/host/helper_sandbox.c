@@ -15,6 +15,7 @@
 #include "host/helper_sandbox.h"
 #include "host/log.h"
 #include "host/sandbox.h"
+#include "host/sandbox_fcntl.h"
 
 /* Lowers a limit; keeps one that is lower already, which only root could raise. */
 static int limit(int what, u64 most)
@@ -40,7 +41,8 @@ static int allow(scmp_filter_ctx ctx, const int *calls, unsigned int count)
 	int err = 0;
 
 	for (i = 0; !err && i < count; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+		err = calls[i] == SCMP_SYS(fcntl) ? vmm_sandbox_allow_fcntl(ctx) :
+		      seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
 	return err;
 }
 

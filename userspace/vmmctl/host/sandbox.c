@@ -29,6 +29,7 @@
 #include <cap-ng.h>
 
 #include "host/sandbox.h"
+#include "host/sandbox_fcntl.h"
 #include "host/unix.h"
 #include "host/vm_dir.h"
 #include "machine/machine.h"
@@ -168,7 +169,8 @@ static int rule_with_arguments(scmp_filter_ctx ctx, const char *name, int nr, bo
 {
 	if (!strcmp(name, "ioctl"))
 		return rules_ioctl(ctx, nr);
-
+	if (!strcmp(name, "fcntl"))
+		return vmm_sandbox_allow_fcntl(ctx);
 	if (!strcmp(name, "mmap") || !strcmp(name, "mprotect"))
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

@@ -26,7 +26,7 @@ const struct vmm_sandbox_call vmm_sandbox_calls[] = {
 	{ "close", BOTH, "connections, rings" },
 	{ "dup3", MAIN, "connecting again, what is below a disk's overlay" },
 	{ "readv", MAIN, "input of the virtio console" },
-	{ "fcntl", BOTH, "flags of a connection, seals of a GPU's picture" },
+	{ "fcntl", BOTH, "flags of a connection, locks, seals of a GPU's picture" },
 	{ "eventfd2", BOTH, "rings that start" },
 	{ "timerfd_settime", BOTH, "timers" },
 	/* Waiting. */

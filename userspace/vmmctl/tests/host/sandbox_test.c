@@ -300,6 +300,16 @@ static int signal_others(void)
 	return syscall(SYS_tgkill, 1, 1, 0) < 0;
 }
 
+static int signal_by_file(void)
+{
+	return fcntl(0, F_SETOWN, 1) < 0;
+}
+
+static int other_signal_by_file(void)
+{
+	return fcntl(0, F_SETSIG, SIGKILL) < 0;
+}
+
 static int typing(void)
 {
 	return ioctl(0, TIOCSTI, "x");
@@ -337,7 +347,8 @@ static void what_is_not_needed_ends_it(void)
 		{ "data before a connection", fast_open },
 		{ "a message before a connection", fast_open_message },
 		{ "another option of a socket", socket_option },
-		{ "signals", signal_others }, { "typing into the terminal", typing },
+		{ "signals", signal_others }, { "signals by a file", signal_by_file },
+		{ "another signal by a file", other_signal_by_file }, { "typing into the terminal", typing },
 		{ "a vCPU's connection", vcpu_connection },
 	};
 	unsigned int i;
