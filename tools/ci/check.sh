@@ -123,6 +123,8 @@ WHEN_NAMED=(
 	"snapshot-gicv2	tools/ci/snapshot-test.sh arm64-gicv2"
 	"snapshot-x86	tools/ci/snapshot-test.sh x86_64"
 	"snapshot-net	tools/ci/snapshot-test.sh arm64 --net"
+	"snapshot-load	tools/ci/snapshot-test.sh arm64 --load"
+	"snapshot-load-x86	tools/ci/snapshot-test.sh x86_64 --load"
 	"snapshot-kills	tools/ci/snapshot-kills.sh"
 	"fleet		tools/ci/fleet-test.sh"
 	"fleet-here	tools/ci/fleet-test.sh --here"

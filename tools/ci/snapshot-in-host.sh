@@ -38,7 +38,7 @@ boot_of() {
 
 load_modules
 adb start-server 2>/dev/null
-echo "1..28"
+echo "1..31"
 
 # Nothing in it can be left out of a copy.
 head -c 33554432 /dev/urandom > /tmp/disk
@@ -134,6 +134,13 @@ device emulator-5554 && device emulator-5556 &&
 	says "of the left" asks emulator-5554 disk_read &&
 	[ "$(vmmctl stats left | tr ',' '\n' | grep -c overlay_bytes)" -eq 1 ]
 rc=$?
+
+# One of them goes back, with an empty overlay, which it fills again.
+vmmctl snapshot load left /tmp/snap && answers emulator-5554 &&
+	says "on the disk" asks emulator-5554 disk_read &&
+	writes emulator-5554 "left again." &&
+	says "of right..." asks emulator-5556 disk_read
+result a_clone_with_an_overlay_goes_back $?
 ends "$left"
 ends "$right"
 gone emulator-5554
@@ -180,6 +187,13 @@ after=$(used_of /tmp/xfs)
 ram=$(du -k /tmp/xfs/snap-2/ram | cut -f 1)
 echo "# KiB: $((after - before)), ram $ram, disk $(du -k /tmp/xfs/snap-2/disk-0 | cut -f 1)"
 [ "$((after - before))" -lt "$((ram + 16384))" ] || rc=1
+
+vmmctl snapshot load shares /tmp/xfs/snap && answers emulator-5554 &&
+	says "on the disk" asks emulator-5554 disk_read &&
+	writes emulator-5554 "once more.." &&
+	vmmctl snapshot load shares /tmp/xfs/snap-2 && answers emulator-5554 &&
+	says "of a clone." asks emulator-5554 disk_read
+result a_clone_with_shared_blocks_goes_back $?
 ends "$pid"
 gone emulator-5554
 [ $rc -eq 0 ] && vmmctl snapshot check /tmp/xfs/snap-2 > /tmp/checked 2>&1 &&
@@ -329,6 +343,19 @@ refused '"cpus" is 1 there and 2 here' /tmp/snap-3 --clone --cpus 2 || bad=1
 refused '"images" has' /tmp/snap-3 --clone --disk /tmp/disk,readonly=on || bad=1
 refused "no device can be added" /tmp/snap-3 --clone --virtio rng || bad=1
 result torn_edited_and_foreign_snapshots_are_refused $bad
+
+# ---- a clone goes back while others run ----
+
+# Changes need another snapshot, which the VM cannot open.
+tick=$(tick_of emulator-5556)
+! vmmctl snapshot load four /tmp/snap-4 > /tmp/load 2>&1 &&
+	grep -q 'it needs another one ("ram.base"): use run --from' /tmp/load && sleep 1 &&
+	later emulator-5556 $((tick + 1)) && adb -s emulator-5556 shell test -e /tmp/mine &&
+	vmmctl snapshot load four /tmp/snap-3 && answers emulator-5556 &&
+	! adb -s emulator-5556 shell test -e /tmp/mine &&
+	says "written before, written after" asks emulator-5556 pingpong &&
+	says 1 reseeds emulator-5556 && says 5558 adb -s emulator-5558 shell echo 5558
+result a_clone_goes_back $?
 
 # ---- the end of a guest that was loaded ----
 

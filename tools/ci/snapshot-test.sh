@@ -4,10 +4,10 @@
 # Tests snapshots: a stock Linux guest with pipes, a disk and Debian's adbd is saved on
 # an emulated host and goes on in other vmmctl processes: KTAP on standard output.
 #
-#	tools/ci/snapshot-test.sh [arm64|arm64-gicv2|arm64-16k|x86_64] [--kills|--net] [--shell]
+#	tools/ci/snapshot-test.sh [arm64|arm64-gicv2|arm64-16k|x86_64] [--kills|--load|--net] [--shell]
 #
-# --kills does not test what goes on, but kills programs at random moments; --net tests a guest
-# with a network interface.
+# --kills does not test what goes on, but kills programs at random moments; --load tests snapshots
+# that are loaded into the VM while it runs; --net tests a guest with a network interface.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
@@ -19,9 +19,9 @@ DRIVERS=(virtio_blk)
 PROGRAMS=(tools/ci/snapshot-in-guest)
 DMA=
 case ${1:-} in
---kills | --net)
+--kills | --load | --net)
 	SCRIPT=snapshot-${1#--}-in-host.sh
-	[ "$1" = --kills ] || DMA=$RANCHU_BUILD/guest/$GUEST_ARCH/goldfish_dma.ko
+	[ "$1" != --net ] || DMA=$RANCHU_BUILD/guest/$GUEST_ARCH/goldfish_dma.ko
 	shift
 	;;
 esac

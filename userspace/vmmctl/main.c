@@ -88,9 +88,13 @@ static int life_load(struct vmm_session *s)
 	return err ? err : vmm_snapshot_load(s->cfg->snapshot, &s->vm);
 }
 
-/* The first life may start from a snapshot; after a reset, the guest boots. */
+/* The first life may start from a snapshot, and so does the one behind a load; others boot. */
 static int life_begin(struct vmm_session *s)
 {
+	struct vmm_snapshot *loaded = vmm_hold_loaded(&s->steering.hold);
+
+	if (loaded)
+		return vmm_snapshot_load(loaded, &s->vm);
 	return s->cfg->snapshot && !s->loaded ? life_load(s) : life_boot(s);
 }
 

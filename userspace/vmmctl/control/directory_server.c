@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * `vmmctl snapshot serve NAME SNAPSHOTS SCREENSHOTS`, which a VM starts before it enters its
- * sandbox, because it cannot open files there: it saves, lists and removes snapshots below the
- * first directory, and writes screenshots below the second one; "" means none. Requests are lines
+ * sandbox, because it cannot open files there: it saves, loads, lists and removes snapshots below
+ * the first directory, and writes screenshots below the second one; "" means none. Requests are lines
  * of standard input; answers are lines of text on standard output, followed by "OK" or
  * "KO: reason". It ends at the end of its input.
  *
@@ -167,7 +167,7 @@ static int tell_path(const char *dir, const char *name)
 	return 0;
 }
 
-/* Handles "save NAME", "delete NAME" and "path NAME". */
+/* Handles "save NAME", "load NAME", "delete NAME" and "path NAME". */
 static int with_name(const struct server *s, const char *what, const char *name)
 {
 	char path[PATH_MAX];
@@ -180,6 +180,8 @@ static int with_name(const struct server *s, const char *what, const char *name)
 		return tell_path(s->snapshots, name);
 	if (!strcmp(what, "save"))
 		return vmm_snapshot_save(s->base, s->vm, path, false);
+	if (!strcmp(what, "load"))
+		return vmm_snapshot_put(s->base, s->vm, path);
 	return vmm_snapshot_delete(path);
 }
 
@@ -278,8 +280,8 @@ static int serve(const struct server *s, char *line)
 		return screenshot(s, word);
 	if (*s->snapshots && !strcmp(line, "list"))
 		return vmm_snapshot_list(s->snapshots);
-	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete") ||
-			      !strcmp(line, "path")))
+	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "load") ||
+			      !strcmp(line, "delete") || !strcmp(line, "path")))
 		return with_name(s, line, word ? word : "");
 	return vmm_error(-EINVAL, "there is no request \"%.16s\"", line);
 }

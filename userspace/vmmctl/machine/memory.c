@@ -240,6 +240,39 @@ int vmm_mem_clear(struct vmm_mem *mem)
 }
 
 /**
+ * vmm_mem_load - give guest RAM the content of a file, at the same addresses
+ * @mem: guest RAM; no vCPU and no device uses it
+ * @fd: the file, which has the regions one after the other, and must not change
+ *
+ * As vmm_mem_add_file(): a page is read when it is first used, and writes are private. Who knows
+ * RAM by its addresses here sees the new content; memfds are given back.
+ *
+ * Context: any thread.
+ * Return: 0, or -errno after a message; RAM must not be used then
+ */
+int vmm_mem_load(struct vmm_mem *mem, int fd)
+{
+	u64 offset = 0;
+	unsigned int i;
+
+	mem->cleared = true;
+	for (i = 0; i < mem->regions; i++) {
+		struct vmm_region *region = &mem->region[i];
+
+		if (mmap(region->hva, region->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd, offset) == MAP_FAILED)
+			return vmm_error(errno, "cannot map %llu MiB of guest RAM",
+					 region->size / MIB);
+		madvise(region->hva, region->size, MADV_DONTDUMP);
+		if (region->fd >= 0)
+			close(region->fd);
+		region->fd = -1;
+		offset += region->size;
+	}
+	return 0;
+}
+
+/**
  * vmm_mem_whole_pages - reduce a range to whole pages of the host
  * @page: bytes of one, a power of two
  * @offset: where the range begins; changed to where its first whole page begins

@@ -171,8 +171,7 @@ static bool ram_is_short(const struct vmm_vm *vm)
 
 	for (i = 0; i < vm->mem.regions; i++)
 		size += vm->mem.region[i].size;
-	return vm->ram_fd >= 0 && !vm->mem.cleared && !fstat(vm->ram_fd, &st) &&
-	       (u64)st.st_size < size;
+	return vm->ram_fd >= 0 && !fstat(vm->ram_fd, &st) && (u64)st.st_size < size;
 }
 
 static void vcpu_failed(struct vmm_vcpu *vcpu, int err)

@@ -255,6 +255,52 @@ static int queue_load(struct vmm_virtio *v, unsigned int index, struct vmm_state
 	return 0;
 }
 
+static int kind_fits(const struct vmm_virtio *v, const u8 *data, u32 len)
+{
+	struct saved_kind kind;
+
+	if (len != sizeof(kind))
+		return -EINVAL;
+	memcpy(&kind, data, sizeof(kind));
+	return kind_check(v, &kind);
+}
+
+static int driver_fits(const struct vmm_virtio *v, const u8 *data, u32 len)
+{
+	struct saved_driver driver;
+
+	if (len != sizeof(driver))
+		return -EINVAL;
+	memcpy(&driver, data, sizeof(driver));
+	return driver_is_possible(v, &driver) ? 0 : -EINVAL;
+}
+
+/**
+ * vmm_virtio_fits - check a field of a state without loading it
+ * @v: the device
+ * @tag: of the field, counted from the device's first
+ * @data: the field
+ * @len: bytes of it
+ *
+ * Return: 0 unless the field is of another kind of device, or of a driver that this device cannot
+ *	have; or -errno after a message
+ */
+int vmm_virtio_fits(const struct vmm_virtio *v, u32 tag, const u8 *data, u32 len)
+{
+	unsigned long said = vmm_errors();
+	int err = 0;
+
+	if (!v->ops->base)
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be loaded", v->name);
+	if (tag == TAG_KIND)
+		err = kind_fits(v, data, len);
+	else if (tag == TAG_DRIVER)
+		err = driver_fits(v, data, len);
+	if (err && vmm_errors() == said)
+		vmm_error(err, "snapshot: virtio-%s in slot %u is refused", v->name, v->slot);
+	return err;
+}
+
 /* Addresses of queues are checked when the device is started, as always. */
 static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 {

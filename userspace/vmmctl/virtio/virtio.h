@@ -284,6 +284,7 @@ static inline u32 vmm_virtio_queue_base(const struct vmm_virtio *v, unsigned int
 #define VMM_VIRTIO_MODEL_TAGS	16	/* tags for the model's fields */
 
 int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
+int vmm_virtio_fits(const struct vmm_virtio *v, u32 tag, const u8 *data, u32 len);
 int vmm_virtio_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
 
 /* ---- mmio.c: the registers of an MMIO transport ---- */

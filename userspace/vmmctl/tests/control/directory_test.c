@@ -38,6 +38,7 @@ static struct {
 	struct vmm_directory_link *link;
 	unsigned int saves;
 	int save_err;
+	unsigned int loads;
 	unsigned int keep;	/* index of the file that the VM keeps open; 0: none */
 	int kept;
 	void (*lie)(json_t *answer);	/* what a guest that has taken the VM over does */
@@ -96,6 +97,29 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 	return VMM_COMMAND_LATER;
 }
 
+/* As far as a VM without a board can: the files are those of a snapshot. */
+static int vm_load(void *arg, const int *files, u64 call)
+{
+	struct vmm_answer answer = { 0 };
+	struct vmm_snapshot *snapshot;
+	unsigned int count = 0;
+
+	(void)arg;
+	if (test.save_err)
+		return test.save_err;
+	for (; count < VMM_LINES_FILES && files[count]; count++)
+		;
+	snapshot = vmm_snapshot_given(files, count);
+	if (!snapshot)
+		vmm_answer_fail(&answer, EIO, "%s", vmm_error_last());
+	test.loads += !!snapshot;
+	vmm_snapshot_close(snapshot);
+	while (count)
+		close(files[--count]);
+	vmm_instance_answer(test.instance, call, &answer);
+	return VMM_COMMAND_LATER;
+}
+
 static int vm_screen(void *arg)
 {
 	(void)arg;
@@ -124,7 +148,7 @@ static int vm_screenshot(void *arg, int to, u64 call)
 }
 
 static const struct vmm_control_vm control_vm = {
-	.status = vm_status, .snapshot = vm_save, .screen = vm_screen,
+	.status = vm_status, .snapshot = vm_save, .load = vm_load, .screen = vm_screen,
 	.screenshot = vm_screenshot,
 };
 
@@ -244,6 +268,39 @@ static void replaced(void)
 	tap_equal(test.saves, 3);
 }
 
+static void loaded(void)
+{
+	char path[256], file[300];
+
+	tap_check(said_ok("avd snapshot load two"));
+	tap_check(!strcmp(test.answer, ""));
+	tap_equal(test.loads, 1);
+	tap_check(said_ok("avd snapshot load two"));
+	tap_equal(test.loads, 2);
+	tap_check(is_whole("two"));
+	tap_check(!said_ok("avd snapshot load nothing"));
+	tap_check(strstr(test.answer, "cannot open "));
+	tap_check(!said_ok("avd snapshot load ../two"));
+	tap_check(strstr(test.answer, "cannot name a snapshot"));
+	test.save_err = -EBUSY;
+	tap_check(!said_ok("avd snapshot load two"));
+	tap_check(strstr(test.answer, "busy"));
+	test.save_err = 0;
+	/* A file that is none of the snapshot's, and no file at all. */
+	tap_check(said_ok("avd snapshot save torn"));
+	snprintf(path, sizeof(path), "%s/torn", test.store);
+	snprintf(file, sizeof(file), "%s/" VMM_SNAPSHOT_RAM, path);
+	tap_equal(truncate(file, 4096), 0);
+	tap_check(!said_ok("avd snapshot load torn"));
+	tap_check(strstr(test.answer, "ram does not have"));
+	tap_equal(unlink(file), 0);
+	tap_equal(mkfifo(file, 0600), 0);
+	tap_check(!said_ok("avd snapshot load torn"));
+	tap_check(strstr(test.answer, "ram does not have"));
+	tap_check(said_ok("avd snapshot del torn"));
+	tap_equal(test.loads, 2);
+}
+
 static void what_fails_is_said(void)
 {
 	test.save_err = -EBUSY;
@@ -251,8 +308,8 @@ static void what_fails_is_said(void)
 	tap_check(strstr(test.answer, "busy"));
 	tap_check(!is_there("three"));
 	test.save_err = 0;
-	tap_check(!said_ok("avd snapshot load two"));
-	tap_check(strstr(test.answer, "--from"));
+	tap_check(!said_ok("avd snapshot load"));
+	tap_check(strstr(test.answer, "needs a name"));
 	tap_check(!said_ok("avd snapshot save"));
 	tap_check(!said_ok("avd snapshot"));
 	tap_check(!said_ok("avd snapshot remap 1"));
@@ -813,6 +870,7 @@ static const struct tap_case cases[] = {
 	{ "without_a_directory", no_directory },
 	{ "saved_listed_removed", saved_listed_removed },
 	{ "one_that_is_there_is_replaced", replaced },
+	{ "one_is_loaded", loaded },
 	{ "what_fails_is_said", what_fails_is_said },
 	{ "a_vm_that_lies_is_not_believed", a_vm_that_lies_is_not_believed },
 	{ "a_vm_that_keeps_a_file_is_noticed", a_vm_that_keeps_a_file_is_noticed },

@@ -332,6 +332,43 @@ static bool pool_set(u64 pages)
 	return ok && pool.page && pool.total >= pages;
 }
 
+/* Who knows RAM by its addresses sees the file, which nobody writes to. */
+static void ram_is_loaded_from_a_file(void)
+{
+	struct vmm_mem mem = { 0 };
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	u8 byte = 0;
+	u8 *p, *q;
+	unsigned int i;
+
+	tap_equal(ftruncate(fd, 2 * SIZE), 0);
+	tap_equal(pwrite(fd, "a", 1, SIZE - 1), 1);
+	tap_equal(pwrite(fd, "b", 1, SIZE), 1);
+	if (!tap_equal(vmm_mem_add(&mem, BASE, SIZE), 0) ||
+	    !tap_equal(vmm_mem_add(&mem, BASE + 2 * SIZE, SIZE), 0))
+		return;
+	p = vmm_mem_ptr(&mem, BASE + SIZE - 1, 1);
+	q = vmm_mem_ptr(&mem, BASE + 2 * SIZE, 1);
+	for (i = 0; i < 2; i++) {
+		*p = 0xa5;
+		*q = 0xa5;
+		tap_equal(vmm_mem_load(&mem, fd), 0);
+		tap_check(mem.cleared && mem.region[0].fd == -1 && mem.region[1].fd == -1);
+		tap_equal(*p, 'a');
+		tap_equal(*q, 'b');
+		tap_check(vmm_mem_ptr(&mem, BASE + SIZE - 1, 1) == p);
+	}
+	*p = 0x5a;
+	tap_equal(pread(fd, &byte, 1, SIZE - 1), 1);
+	tap_equal(byte, 'a');
+	/* A reset takes that as well. */
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_equal(*p, 0);
+	tap_equal(*q, 0);
+	vmm_mem_destroy(&mem);
+	close(fd);
+}
+
 /* RAM of the pool's pages: sealed, zero, cleared, and never more than there is. */
 static void huge_ram(u64 had)
 {
@@ -416,6 +453,7 @@ static const struct tap_case cases[] = {
 	{ "RAM starts zeroed and is the memfd's", ram_is_zero_and_shared },
 	{ "more than there can be is refused", too_much_fails },
 	{ "huge pages have to fit", huge_pages_have_to_fit },
+	{ "RAM is loaded from a file, at its addresses", ram_is_loaded_from_a_file },
 	{ "huge pages are reserved, sealed and cleared", huge_pages_are_reserved },
 	{ "ordinary pages are a choice", ordinary_pages_are_a_choice },
 	{ "what makes a pool larger is a command", mends_are_commands },

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices that cannot be saved: each is refused, with its name in the message.
+ * Devices that cannot be saved: each is refused, with its name in the message. And states that a
+ * running VM does not go back to, because they are those of other devices.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <linux/virtio_config.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -15,6 +18,7 @@
 #include "devices/devices.h"
 #include "host/display.h"
 #include "tests/tap.h"
+#include "virtio/models.h"
 
 static char message[400];
 
@@ -170,9 +174,113 @@ static void devices_of_others_are_not_loaded(void)
 	pthread_mutex_destroy(&v.lock);
 }
 
+/* ---- states that are checked before the running guest is ended ---- */
+
+static int some_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
+{
+	(void)v;
+	(void)queue;
+	*base = 0;
+	return 0;
+}
+
+static const struct vmm_virtio_ops some_ops = { .name = "some", .base = some_base };
+
+static void some_init(struct vmm_virtio *v, unsigned int slot)
+{
+	*v = (struct vmm_virtio){
+		.ops = &some_ops, .name = "some", .slot = slot, .id = 4, .offered = 0xff,
+		.accepted = 0x3f, .queues = 1, .queue_max = 8,
+		.status = VIRTIO_CONFIG_S_FEATURES_OK,
+	};
+	pthread_mutex_init(&v->lock, NULL);
+}
+
+static bool fits(const struct vmm_virtio_set *set, struct vmm_state *state, const char *why)
+{
+	int err;
+
+	tap_listen();
+	err = vmm_virtio_set_fits(set, state);
+	tap_heard(message, sizeof(message));
+	tap_context("%s", message);
+	return tap_equal(!err, !why) && tap_check(!why || strstr(message, why));
+}
+
+static void states_of_other_devices_do_not_fit(void)
+{
+	struct vmm_virtio v[2];
+	struct vmm_virtio_set set = { .v = { [1] = &v[0] } };
+	struct vmm_state state;
+
+	some_init(&v[0], 1);
+	some_init(&v[1], 3);
+	tap_equal(vmm_virtio_set_save(&set, "test", &state), 0);
+	fits(&set, &state, NULL);
+	fits(&set, &state, NULL);
+	/* The device is not changed. */
+	tap_equal(v[0].accepted, 0x3f);
+	v[0].id = 5;
+	fits(&set, &state, "kind of device");
+	v[0].id = 4;
+	v[0].queue_max = 16;
+	fits(&set, &state, "queues");
+	v[0].queue_max = 8;
+	v[0].offered = 0x7f;
+	fits(&set, &state, "features");
+	v[0].offered = 0xff;
+	v[0].ops = &vmm_vhost_user_ops;
+	fits(&set, &state, "cannot be loaded");
+	v[0].ops = &some_ops;
+	set.v[3] = &v[1];
+	fits(&set, &state, "no virtio device in slot 3");
+	set.v[1] = NULL;
+	fits(&set, &state, "in slot 1, and here is none");
+	vmm_state_free(&state);
+}
+
+/* A driver that has taken what was not offered, fields that are missing, and one too many. */
+static void edited_states_do_not_fit(void)
+{
+	const u32 end = VMM_VIRTIO_PLACES * VMM_VIRTIO_TAGS;
+	__le32 slots = htole32(1 << 1);
+	struct vmm_virtio v;
+	struct vmm_virtio_set set = { .v = { [1] = &v } };
+	struct vmm_state state;
+
+	some_init(&v, 1);
+	v.accepted = 0x100;
+	tap_equal(vmm_virtio_set_save(&set, "test", &state), 0);
+	fits(&set, &state, "virtio-some in slot 1 is refused");
+	vmm_state_free(&state);
+
+	vmm_state_begin(&state, "test", 1);
+	vmm_state_put(&state, end, &slots, sizeof(slots));
+	vmm_state_end(&state);
+	fits(&set, &state, "state of \"test\" is refused");
+	vmm_state_free(&state);
+
+	v.accepted = 0;
+	vmm_state_begin(&state, "test", 1);
+	vmm_state_put(&state, end, &slots, sizeof(slots));
+	tap_equal(vmm_virtio_save(&v, &state, VMM_VIRTIO_TAGS), 0);
+	vmm_state_put(&state, 0, &slots, sizeof(slots));
+	vmm_state_end(&state);
+	fits(&set, &state, "state of \"test\" is refused");
+	vmm_state_free(&state);
+
+	vmm_state_begin(&state, "test", 2);
+	vmm_state_put(&state, end, &slots, sizeof(slots));
+	vmm_state_end(&state);
+	fits(&set, &state, "unknown");
+	vmm_state_free(&state);
+}
+
 static const struct tap_case cases[] = {
 	{ "pipes of an old driver are refused", pipes_of_an_old_driver_are_refused },
 	{ "they are not loaded", devices_of_others_are_not_loaded },
+	{ "states of other devices do not fit", states_of_other_devices_do_not_fit },
+	{ "edited states do not fit", edited_states_do_not_fit },
 	{ "devices of others are refused by their names", devices_of_others_are_refused },
 };
 
