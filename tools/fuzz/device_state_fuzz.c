@@ -446,6 +446,21 @@ static void quiet(void)
 	vmm_log_output(&nowhere);
 }
 
+/* All devices, and on a board with MMIO transports a disk for drivers of version 1. */
+static void config(struct vmm_config *cfg, bool legacy)
+{
+	machine_config(cfg);
+	cfg->pvpanic = VMM_PVPANIC_ON;
+	cfg->pstore = VMM_PSTORE_MEMORY;
+	cfg->hw_dpad = true;
+	cfg->hw_trackball = true;
+	cfg->disk[1] = cfg->disk[0];
+	cfg->disk[1].transport.legacy = legacy;
+	cfg->disk[0].readonly = true;
+	cfg->disk[1].readonly = true;
+	cfg->disks = 2;
+}
+
 static void first_time(void)
 {
 	static void (*const boards[])(struct vmm_board *board, const struct vmm_config *cfg) = {
@@ -457,11 +472,7 @@ static void first_time(void)
 	for (i = 0; i < ARRAY_SIZE(boards); i++) {
 		struct tested *t = &machines[i];
 
-		machine_config(&t->m.cfg);
-		t->m.cfg.pvpanic = VMM_PVPANIC_ON;
-		t->m.cfg.pstore = VMM_PSTORE_MEMORY;
-		t->m.cfg.hw_dpad = true;
-		t->m.cfg.hw_trackball = true;
+		config(&t->m.cfg, boards[i] == vmm_board_virt);
 		machine_open(&t->m, boards[i]);
 		machine_set_time(&t->m, 0);
 		machine_reset(&t->m);

@@ -322,6 +322,14 @@ void machine_descriptor(struct machine *m, struct input *in)
 	memcpy(to + 12, &flags, 4);
 }
 
+/* A queue of a transport of version 1 has one place, a page's. */
+static void legacy_queue(struct machine *m, u64 base, u32 place)
+{
+	vmm_device_write(m->bank, base + 0x28, VMM_PAGE_SIZE, 4);
+	vmm_device_write(m->bank, base + 0x3c, VMM_PAGE_SIZE, 4);
+	vmm_device_write(m->bank, base + 0x40, machine_ram_address(m, place) / VMM_PAGE_SIZE, 4);
+}
+
 /* Registers of an MMIO transport: features, queues with places in RAM, DRIVER_OK. */
 static void bring_up_mmio(struct machine *m, struct input *in)
 {
@@ -339,6 +347,10 @@ static void bring_up_mmio(struct machine *m, struct input *in)
 	for (queue = 0; queue < (how & 8 ? 4 : 2); queue++) {
 		vmm_device_write(m->bank, base + 0x30, queue, 4);
 		vmm_device_write(m->bank, base + 0x38, 1 << (how >> 4 & 7), 4);
+		if (vmm_device_read(m->bank, base + 4, 4) == 1) {
+			legacy_queue(m, base, take(in, 1) & 0xf);
+			continue;
+		}
 		vmm_device_write(m->bank, base + 0x80, machine_ram_address(m, take(in, 1) & 0xf), 4);
 		vmm_device_write(m->bank, base + 0x90, machine_ram_address(m, take(in, 1) & 0xf), 4);
 		vmm_device_write(m->bank, base + 0xa0, machine_ram_address(m, take(in, 1) & 0xf), 4);
