@@ -119,7 +119,8 @@ static void state_must_be(const struct vmm_device *dev, const struct vmm_state *
 		if (at > last && want->len >= at + FIELD + len &&
 		    memcmp(have->bytes + at, want->bytes + at, FIELD + len)) {
 			memcpy(&tag, have->bytes + at, sizeof(tag));
-			fprintf(stderr, "differs: tag %u, %u bytes at %zu\n", le32toh(tag), len, at);
+			fprintf(stderr, "differs: tag %u, %u bytes at %zu\n", le32toh(tag), len,
+				at);
 		}
 	} while (at > last);
 	abort();
@@ -255,11 +256,11 @@ static void edit_order(struct vmm_state *state, size_t at, u32 len, u32 how)
 {
 	u8 copy[LARGEST];
 
-	if (how == 0)
+	if (how == 0) {
 		state_splice(state, at, FIELD + len, NULL, 0);
-	else if (how == 1)
+	} else if (how == 1) {
 		state->len = at;
-	else if (FIELD + len <= sizeof(copy)) {
+	} else if (FIELD + len <= sizeof(copy)) {
 		memcpy(copy, state->bytes + at, FIELD + len);
 		state_splice(state, at, 0, copy, FIELD + len);
 	}

@@ -333,31 +333,32 @@ static void legacy_queue(struct machine *m, u64 base, u32 place)
 /* Registers of an MMIO transport: features, queues with places in RAM, DRIVER_OK. */
 static void bring_up_mmio(struct machine *m, struct input *in)
 {
-	u64 base = (u64)(m->bank->count - 1 - take(in, 1) % MACHINE_PLUGGED) * m->bank->size;
+	struct vmm_device *bank = m->bank;
+	u64 base = (u64)(bank->count - 1 - take(in, 1) % MACHINE_PLUGGED) * bank->size;
 	unsigned int how = take(in, 1);
 	unsigned int queue;
 
-	vmm_device_write(m->bank, base + 0x70, 0, 4);
-	vmm_device_write(m->bank, base + 0x70, 3, 4);
-	vmm_device_write(m->bank, base + 0x24, 1, 4);
-	vmm_device_write(m->bank, base + 0x20, 1 | (how & 4), 4);
-	vmm_device_write(m->bank, base + 0x24, 0, 4);
-	vmm_device_write(m->bank, base + 0x20, (how & 3) << 28, 4);
-	vmm_device_write(m->bank, base + 0x70, 11, 4);
+	vmm_device_write(bank, base + 0x70, 0, 4);
+	vmm_device_write(bank, base + 0x70, 3, 4);
+	vmm_device_write(bank, base + 0x24, 1, 4);
+	vmm_device_write(bank, base + 0x20, 1 | (how & 4), 4);
+	vmm_device_write(bank, base + 0x24, 0, 4);
+	vmm_device_write(bank, base + 0x20, (how & 3) << 28, 4);
+	vmm_device_write(bank, base + 0x70, 11, 4);
 	for (queue = 0; queue < (how & 8 ? 4 : 2); queue++) {
-		vmm_device_write(m->bank, base + 0x30, queue, 4);
-		vmm_device_write(m->bank, base + 0x38, 1 << (how >> 4 & 7), 4);
-		if (vmm_device_read(m->bank, base + 4, 4) == 1) {
+		vmm_device_write(bank, base + 0x30, queue, 4);
+		vmm_device_write(bank, base + 0x38, 1 << (how >> 4 & 7), 4);
+		if (vmm_device_read(bank, base + 4, 4) == 1) {
 			legacy_queue(m, base, take(in, 1) & 0xf);
 			continue;
 		}
-		vmm_device_write(m->bank, base + 0x80, machine_ram_address(m, take(in, 1) & 0xf), 4);
-		vmm_device_write(m->bank, base + 0x90, machine_ram_address(m, take(in, 1) & 0xf), 4);
-		vmm_device_write(m->bank, base + 0xa0, machine_ram_address(m, take(in, 1) & 0xf), 4);
-		vmm_device_write(m->bank, base + 0x44, 1, 4);
+		vmm_device_write(bank, base + 0x80, machine_ram_address(m, take(in, 1) & 0xf), 4);
+		vmm_device_write(bank, base + 0x90, machine_ram_address(m, take(in, 1) & 0xf), 4);
+		vmm_device_write(bank, base + 0xa0, machine_ram_address(m, take(in, 1) & 0xf), 4);
+		vmm_device_write(bank, base + 0x44, 1, 4);
 	}
-	vmm_device_write(m->bank, base + 0x70, 15, 4);
-	vmm_device_write(m->bank, base + 0x50, 0, 4);
+	vmm_device_write(bank, base + 0x70, 15, 4);
+	vmm_device_write(bank, base + 0x50, 0, 4);
 }
 
 /* A slot with a virtio device, or one that is empty if there is none. */
