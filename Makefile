@@ -64,7 +64,7 @@ userspace: vmmctl
 # The x86_64 board's tests with a real KVM.
 kvm-test:
 	@$(MAKE) -s -C userspace/vmmctl O=$(B)/vmmctl $(VMMCTL_FLAGS) \
-		$(B)/vmmctl/tests/kvm/board_test
+		$(patsubst %,$(B)/vmmctl/tests/kvm/%_test,board save run)
 
 SELFTESTS = $(MAKE) -s -C tools/testing/selftests/ranchu ARCH=$(ARCH) \
 	CROSS_COMPILE=$(CROSS_COMPILE) KSRC=$(RANCHU_CACHE)/linux-source OUTPUT=$(B)/selftests

@@ -12,7 +12,7 @@
 #	pipe	in an emulated host, once with a clock that counts instructions
 #		and once by the wall clock; figures come from the former only
 #	stream	in an emulated host, as pipe, without the wall clock
-#	gpu	likewise; its pictures in four more, its fuzz targets on this machine
+#	gpu	likewise; its pictures in six more, its fuzz targets on this machine
 #	reach	in emulated hosts, one for each kernel; its costs as adb
 #	trust	in an emulated host on the sanitizers' kernel, 64 VMs on Debian's
 #	vmm	in an emulated host; its fuzz targets on this machine

@@ -18,7 +18,7 @@ NATIVE=tools/testing/native
 # all that is done by a guest, by a device's file and by a ring; what a device does
 # behind these is the same C, and the other hosts' to test.
 ON_X86_64="doorbell_test pipe_[!s]*_test pipe_signal_test vq_*_test blk_*_test \
-	vsock_wire_test vsock_hostile_test ioctl_fuzz_test kvm_board_test"
+	vsock_wire_test vsock_hostile_test ioctl_fuzz_test kvm_*_test"
 ON_GICV2="doorbell_test pipe_protocol_test pipe_signal_test pipe_ring_test pipe_fuzz_test"
 
 # Name and what it does, the longest first: the rest fits beside it. A step prints
@@ -86,6 +86,8 @@ WHEN_NAMED=(
 	"gpu-x86	tools/ci/gpu-test.sh x86_64"
 	"gles		tools/ci/gles-test.sh"
 	"gles-x86	tools/ci/gles-test.sh x86_64"
+	"virpipe	tools/ci/virpipe-test.sh"
+	"virpipe-x86	tools/ci/virpipe-test.sh x86_64"
 	"address	tools/ci/address-test.sh"
 	"address-x86	tools/ci/address-test.sh x86_64"
 	"avd		tools/ci/avd-test.sh"
@@ -151,7 +153,7 @@ kselftests() {
 	shift
 	# Its CPUs take turns: there is less to be found, and all takes longer.
 	[ "$host" != x86_64 ] ||
-		env="RANCHU_KILLS=20 RANCHU_FUZZ_SECONDS=5 RANCHU_FUZZ_PAIRS=8 RANCHU_KVM_REQUIRED=1"
+		env="RANCHU_KILLS=20 RANCHU_FUZZ_SECONDS=5 RANCHU_FUZZ_PAIRS=8 RANCHU_KVM_REQUIRED=1 VMMCTL=/bin/vmmctl"
 	[ "${host#arm64-}" = "$host" ] || env="RANCHU_FUZZ_SECONDS=5"
 	# The sanitizers' host has its own, and longer.
 	[[ $host != arm64 && $host != arm64-16k ]] ||

@@ -139,30 +139,31 @@ table() {
 	done < <(rows)
 	cat <<-'PAGE'
 
-	Built means without a warning, of the compiler's or objtool's. Each host runs the
+	Built means without a warning from the compiler or objtool. Each host runs the
 	kselftests that `tools/ci/matrix.sh` names with `doorbell=queue`, as on a kernel that
-	exports no `task_work_add`, and a stock guest whose commands to its pipe must not exit
+	does not export `task_work_add`, and a stock guest whose commands to its pipe must not exit
 	to userspace.
 
 	## What a kernel may lack
 
-	`vmmctl doctor` says a line about each of these but the last, and its exit code is 1 if one is missing. A
-	run says in one line what it does without, and refuses in one sentence what cannot be. Every
-	kernel of the table above has all of KVM's, on both architectures: those rows are for kernels
-	that were built otherwise.
+	`vmmctl doctor` prints a line for each of these but the last, and its exit code is 1 if one is
+	missing. A run prints one line for each feature that it works without, and refuses options that
+	need a missing feature. All kernels of the table above have all of KVM's features, on both
+	architectures: those rows are for kernels with another configuration.
 
-	| missing | falls back | is refused |
+	| missing | effect | refused |
 	|---|---|---|
-	| a doorbell of the modules: `doorbell=off`, a kernel newer than those that the queue was tried on, or a queue that fails | commands of the pipe and of the sync device exit, disks and other queues are served by the modules' worker; with `--pipe user`, `--sync user` and `served=user` nothing is different | `SET_DOORBELL`, by EOPNOTSUPP; `doorbell=export` without the export: the module does not load |
+	| a doorbell of the modules: `doorbell=off`, a kernel newer than those that the queue was tried on, or a queue that fails | commands of the pipe and of the sync device exit, disks and other queues are served by the modules' worker; `--pipe user`, `--sync user` and `served=user` are not affected | `SET_DOORBELL`, by EOPNOTSUPP; `doorbell=export` without the export: the module does not load |
 	| `KVM_CAP_IOEVENTFD` | commands of the pipe and notifications of virtio devices exit; `--sync auto` is `user` | `--sync kernel` |
 	| `KVM_CAP_IRQFD` | `--sync auto` is `user` | virtio devices, `--pipe kernel` (the default; `--pipe user` runs), `--sync kernel` |
 	| `KVM_CAP_IRQFD_RESAMPLE` | `--sync auto` is `user` | `--pipe kernel` (the default; `--pipe user` runs), `--sync kernel` |
 	| `KVM_CAP_READONLY_MEM` | no register window: reads of the pipe and the sync device are served by their modules, others exit; the page of the VM's generation can be written by the guest | `--window on` |
 	| `KVM_CAP_IRQ_ROUTING` | | virtio devices on a PCI bus; any run on x86_64 |
-	| `KVM_CAP_BINARY_STATS_FD` | statistics have none of KVM's own counters; doctor does not ask | |
+	| `KVM_CAP_BINARY_STATS_FD` | statistics have none of KVM's own counters; doctor does not check it | |
 
-	The step no-doorbell has the first three rows and the fifth in stock guests on 6.12, and doctor and
-	the refusals of the fourth, where a filter of system calls (`tools/testing/vmmctl/kvm_without.c`) makes KVM lack what it has.
+	The step no-doorbell tests the first three rows and the fifth with stock guests on 6.12, and for
+	the fourth doctor and the refusals. A filter of system calls
+	(`tools/testing/vmmctl/kvm_without.c`) hides the features of the host's KVM.
 	PAGE
 }
 

@@ -23,10 +23,8 @@ fail_nth $XDG_RUNTIME_DIR/ranchu vmmctl run --name fail --kernel /tmp/Image \
 	--disk /tmp/two,served=user --vsock 3 --vsock-uds $XDG_RUNTIME_DIR/ranchu/uds \
 	--adb off --adb-socket $XDG_RUNTIME_DIR/ranchu/adb \
 	--pipe-socket $XDG_RUNTIME_DIR/ranchu/pipe --virtio rng --virtio balloon \
-	--stats=/tmp/stats > /tmp/fail 2>&1
-rc=$?
-cat /tmp/fail
-result each_call_of_the_start_may_fail $rc
+	--stats=/tmp/stats 2>&1
+result each_call_of_the_start_may_fail $?
 
 unload_modules || failed=1
 [ "$failed" -eq 0 ]

@@ -14,8 +14,8 @@ OVERLAY=$RANCHU_BUILD/lab/overlay-start-$HOST
 
 cd "$RANCHU_TOP"
 tools/lab/host-overlay.sh "$HOST" "$OVERLAY" --guest
-"$(cross_prefix "$GUEST_ARCH")gcc" -O1 -Wall -Wextra -Werror -static -o "$OVERLAY/bin/fail_nth" \
+"$(cross_prefix "$GUEST_ARCH")gcc" -O1 -Wall -Wextra -Werror -static -Iinclude/uapi -o "$OVERLAY/bin/fail_nth" \
 	tools/testing/vmmctl/fail_nth.c
 cp tools/ci/host-lib.sh tools/ci/start-in-host.sh "$OVERLAY/ranchu/"
-exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 2400 --overlay "$OVERLAY" -- \
+exec tools/lab/run.sh "${HOST_OPTIONS[@]}" --timeout 3000 --overlay "$OVERLAY" -- \
 	sh /ranchu/start-in-host.sh

@@ -72,8 +72,11 @@ done < "$MODULES/modules.order"
 cp "$B/vmmctl/vmmctl" "$DIR/bin/"
 if [ "$TESTS" -eq 1 ]; then
 	find "$B/selftests" -maxdepth 1 -type f -perm -u+x -exec cp {} "$DIR/ranchu/tests/" \;
-	[ "$ARCH" != x86_64 ] ||
-		cp "$B/vmmctl/tests/kvm/board_test" "$DIR/ranchu/tests/kvm_board_test"
+	if [ "$ARCH" = x86_64 ]; then
+		for test in board save run; do
+			cp "$B/vmmctl/tests/kvm/${test}_test" "$DIR/ranchu/tests/kvm_${test}_test"
+		done
+	fi
 fi
 
 if [ "$GUEST" -eq 1 ]; then

@@ -49,10 +49,13 @@ mesa		usr/lib/@/libOpenGL.so.0		bookworm
 mesa		usr/lib/@/dri/swrast_dri.so		bookworm
 mesa		usr/lib/@/dri/virtio_gpu_dri.so		bookworm
 mesa		usr/share/glvnd/egl_vendor.d/50_mesa.json bookworm
+virgl-server	usr/bin/virgl_test_server		bookworm
+virgl-server	usr/lib/@/libGLESv2.so.2		bookworm
 "
 # What is several packages.
 declare -A PACKAGES_OF=(
 	[mesa]="libvirglrenderer1 libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0"
+	[virgl-server]="virgl-server libgles2"
 	[slurm]="slurmctld slurmd slurm-client munge adb bash coreutils findutils grep hostname
 		dash libc-bin mawk mount sed util-linux")
 # What apt calls them.

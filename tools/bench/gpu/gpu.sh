@@ -3,9 +3,9 @@
 #
 # AREA=gpu, part of bench.sh: frames and fences of a guest by the goldfish pipe and the sync
 # device, served by the kernel and by userspace in one run. The wall clock is not looked at.
-# Figures that are no costs come from the tests of ranchu-gpu and ranchu-gles: wrong pixels, exits
-# of a virtio-gpu, copies, and findings of hostile guests and fuzz targets. Each fuzz target runs
-# for RANCHU_FUZZ_SECONDS, 600 by default.
+# Figures that are no costs come from the tests of ranchu-gpu, ranchu-gles and virpipe: wrong
+# pixels, exits of a virtio-gpu and of virpipe, copies, and findings of hostile guests and fuzz
+# targets. Each fuzz target runs for RANCHU_FUZZ_SECONDS, 600 by default.
 
 FLOORS[gpu.exits_per_frame]="0, exactly"
 FLOORS[gpu.pipe_user_vs_kernel]=">= 1.5"
@@ -17,9 +17,10 @@ FLOORS[gpu.wrong_pixels]="0, exactly"
 FLOORS[gpu.hostile_findings]="0, exactly"
 
 GPU_FUZZ="gpu gpu_ring gpu_socket gles"
-# Pictures that gpu-test.sh and gles-test.sh compare.
+# Pictures that gpu-test.sh, gles-test.sh and virpipe-test.sh compare.
 GPU_PICTURES=15
 GLES_PICTURES=19
+VIRPIPE_PICTURES=28
 
 GPU=$HERE/gpu
 
@@ -67,7 +68,7 @@ gpu_steps() {
 
 	rm -f "$OUT"/gpu-step-*.log
 	for host in arm64 x86_64; do
-		for step in gpu gles; do
+		for step in gpu gles virpipe; do
 			log=$OUT/gpu-step-$step-$host.log
 			long_step "pictures of $step in the lab ($host)" "$log" \
 				"$RANCHU_TOP/tools/ci/$step-test.sh" "$host" ||
@@ -80,22 +81,22 @@ gpu_steps() {
 # wrong_pixels: sum of all comparisons of all steps; empty if a comparison is missing.
 wrong_pixels() {
 	sed -n 's/^ *# pixels //p' "$OUT"/gpu-step-*.log |
-		awk -v want=$((2 * (GPU_PICTURES + GLES_PICTURES))) '
+		awk -v want=$((2 * (GPU_PICTURES + GLES_PICTURES + VIRPIPE_PICTURES))) '
 		$3 == "wrong" { n++; wrong += $4 }
 		END { if (n == want) print wrong + 0 }'
 }
 
 # frame_exits: exits per frame of the pipe, plus those of a virtio-gpu: 2D flips, and OpenGL with
-# its fences, on each board.
+# its fences, and of OpenGL through the pipe, behind a socket and behind rings, on each board.
 frame_exits() {
 	{
 		echo "pipe $(gpu_exits frame)"
-		sed -n 's,^ *# exits \([a-z]*\) \([0-9]*\) / \([0-9]*\)$,\1 \2 \3,p' \
-			"$OUT"/gpu-step-gpu-*.log
+		sed -n 's,^ *# exits \([a-z_]*\) \([0-9]*\) / \([0-9]*\)$,\1 \2 \3,p' \
+			"$OUT"/gpu-step-gpu-*.log "$OUT"/gpu-step-virpipe-*.log
 	} | awk '
 		$1 == "pipe" { pipe = $2 }
 		$1 != "pipe" { n++; exits += $2; frames += $3 }
-		END { if (n == 4 && frames && pipe != "") printf "%g", pipe + exits / frames }'
+		END { if (n == 8 && frames && pipe != "") printf "%g", pipe + exits / frames }'
 }
 
 # hostile NAME...: number of failures in these logs; a log without results is one failure.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A journal on a disk: numbered records, each of which is said to be there only
- * after the disk has said that it is on stable storage.
+ * A journal on a disk: numbered records. The program acknowledges a record only after
+ * the disk has reported that it is on stable storage.
  *
  *	blk_journal write DISK SEED	until the disk is full: "ACK <number>", each
  *	blk_journal check IMAGE SEED N	whether records 0 to N are all there
  *
- * A record that is half there is none; those behind N do not matter.
+ * An incomplete record counts as missing; records after N are ignored.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Draws as a guest's OpenGL ES library asks its emulator to, over the stock driver of the
- * goldfish pipe, and waits for a line on stdin where a name ends in -READY.
+ * Sends the packets of a guest's OpenGL ES library over the stock driver of the goldfish pipe.
+ * After a name that ends in -READY it waits for a line on stdin.
  *
  *	gles_guest draw			two pictures, a part of one changed, each read back
  *	gles_guest frames COUNT SAYS	frames, each with so many small commands before it
  *	gles_guest fences COUNT		fences of sync objects, by sync_driver.ko
- *	gles_guest wrong		what no library says
+ *	gles_guest wrong		invalid packets
  *	gles_guest endless		frames until something fails
  *	gles_guest rows PICTURE WIDTH HEIGHT	on the host: writes what the screen shows then, as
  *				a PNG file has it: rows of RGB, a byte 0 in front of each
@@ -27,7 +27,7 @@
 #define ENDLESS_MS	10
 #define PIPES		70
 
-/* What is shown, one after the other. */
+/* The pictures, in order. */
 enum picture { FIRST, SECOND, CHANGED };
 
 static int gl;
@@ -78,8 +78,8 @@ static void wait_for_host(const char *ready)
 }
 
 /*
- * The host counts exits when it has read the whole line, so nothing goes on before that: the
- * serial port sends what was printed long after printf().
+ * The host counts exits when it has read the whole line. The serial port sends the text long after
+ * printf(), so wait until all of it is sent.
  */
 static void mark(const char *what)
 {
@@ -118,7 +118,7 @@ static uint32_t buffer_make(void)
 	return handle;
 }
 
-/* Head and pixels are written apart, as the library does it. */
+/* Writes header and pixels separately, as the library does. */
 static void pixels_say(uint32_t handle, uint32_t x, uint32_t y, uint32_t w, uint32_t h,
 		       uint32_t format, const void *pixels, uint32_t n)
 {
@@ -209,7 +209,7 @@ static void draw(void)
 	wait_for_host("CHANGED-READY");
 }
 
-/* Commands without an answer; the last frame's answer says that all were carried out. */
+/* Sends commands without an answer; the last frame's answer shows that all were executed. */
 static void run_frames(unsigned int count, unsigned int says)
 {
 	uint32_t buffers[2];
@@ -266,7 +266,7 @@ static void run_fences(unsigned int count)
 	       counts.increments, counts.wrong);
 }
 
-/* Whether a stream ends by what is said. */
+/* Returns whether these bytes end the stream. */
 static bool ends(const void *bytes, size_t n)
 {
 	char byte;
@@ -280,8 +280,8 @@ static bool ends(const void *bytes, size_t n)
 }
 
 /*
- * Whether a pipe is served. A service that refuses a pipe hangs it up after it was opened, so
- * only an answer tells.
+ * Returns whether a pipe is served. A service that refuses a pipe hangs it up after the open, so
+ * only an answer shows that it is served.
  */
 static bool serves(int fd)
 {
@@ -295,7 +295,7 @@ static bool serves(int fd)
 static void run_wrong(void)
 {
 	static const uint32_t packets[][4] = {
-		{ 2114, 16, 4, 0 },		/* glDrawArrays, which nobody draws */
+		{ 2114, 16, 4, 0 },		/* glDrawArrays, which has no decoder */
 		{ 10000, 0, 0, 0 }, { 10000, 7, 0, 0 }, { 10012, 16, 1, 1 },
 		{ 10068, 0x7fffffff, 0, 0 }, { 10023, 40, 1, 2 }, { 10999, 16, 0, 0 },
 	};
@@ -305,7 +305,7 @@ static void run_wrong(void)
 	char byte;
 
 	for (i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
-		/* One that waits for the rest of its packet is not over. */
+		/* This packet is incomplete, so the stream does not end. */
 		if (packets[i][0] == 10023)
 			continue;
 		over += ends(packets[i], sizeof(packets[i]));

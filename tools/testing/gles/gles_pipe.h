@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The words of a guest's OpenGL ES library to its emulator, over the stock driver of the
- * goldfish pipe: for programs that run in a guest.
+ * Packets of a guest's OpenGL ES library to its emulator, over the stock driver of the goldfish
+ * pipe, for programs that run in a guest.
  *
  * Source: google/gfxstream, guest/OpenglSystemCommon and guest/renderControl_enc @9fcff254b.
  */
@@ -74,7 +74,7 @@ static inline void read_all(int fd, void *bytes, size_t n)
 	}
 }
 
-/* -1 if it is refused. */
+/* Opens a pipe; returns -1 if it is refused. */
 static inline int pipe_try(const char *name)
 {
 	char text[64];
@@ -89,7 +89,7 @@ static inline int pipe_try(const char *name)
 	return -1;
 }
 
-/* As a library does it when a thread begins. */
+/* Opens the pipe of a thread, as the library does. */
 static inline int opengles_open(void)
 {
 	static const uint32_t flags;
@@ -101,7 +101,7 @@ static inline int opengles_open(void)
 	return fd;
 }
 
-/* As a library does it when a process begins; the pipe stays open. */
+/* Opens the pipe of the process, as the library does; it stays open. */
 static inline uint64_t process_begin(void)
 {
 	static const uint32_t word = 100;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest's driver of the goldfish address space, for tests: mainline has none. It does with
- * the device what Android's driver does, in the same order. What Android's driver takes on
- * trust, this one checks: that no two blocks have a byte in common, and that all are inside
- * the area.
+ * A guest's driver of the goldfish address space, for tests: mainline has none. It makes the same
+ * accesses as Android's driver, in the same order. In addition it checks that blocks do not
+ * overlap, and that all are inside the area.
  */
 #include <linux/fs.h>
 #include <linux/io.h>
@@ -183,7 +182,7 @@ static int allocate_locked(struct opened *user, struct address_block *arg)
 	block->user = user;
 	block->offset = read_pair(area, REG_OFFSET);
 	block->size = read_pair(area, REG_SIZE);
-	/* What no driver survives. */
+	/* Results that would break Android's driver. */
 	if (block->size < arg->size || block->size > area->size || block->offset % PAGE_SIZE ||
 	    block->offset > area->size - block->size ||
 	    block_find(area, block->offset, block->size)) {
@@ -251,7 +250,7 @@ static long user_ioctl(struct file *file, unsigned int number, unsigned long arg
 	return -ENOTTY;
 }
 
-/* Only what is in a block of this file. */
+/* Maps ranges inside of the blocks of this file only. */
 static int user_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	u64 size = vma->vm_end - vma->vm_start;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What address_driver.ko offers to programs in the guest, as Android's driver of the goldfish
- * address space does; and what the pings of address_guest.c and address_service.c mean.
+ * Interface of address_driver.ko for programs in the guest, like that of Android's driver of the
+ * goldfish address space; and the pings of address_guest.c and address_service.c.
  */
 #ifndef ADDRESS_DRIVER_H
 #define ADDRESS_DRIVER_H
@@ -13,8 +13,8 @@
 
 /**
  * struct address_block - argument of ADDRESS_ALLOCATE
- * @size: that is wanted; becomes how much there is
- * @offset: out: where in the area
+ * @size: in: wanted bytes; out: allocated bytes
+ * @offset: out: offset in the area
  * @phys: out: guest-physical address
  */
 struct address_block {
@@ -27,7 +27,7 @@ struct address_block {
  * struct address_ping - argument of ADDRESS_PING
  * @offset: in the area; the device gets a guest-physical address
  * @size: bytes
- * @metadata: what is asked, and the answer
+ * @metadata: the request, and the answer
  * @version: 0
  * @wait_fd: 0
  * @wait_flags: 0
@@ -47,12 +47,12 @@ struct address_ping {
 #define ADDRESS_DEALLOCATE	_IOWR('G', 11, __u64)
 #define ADDRESS_PING		_IOWR('G', 12, struct address_ping)
 
-/* What is asked of the service of the test: the answer is in @metadata. */
-#define ADDRESS_ASK_MAP		1	/* show memory in the block: 0, or an errno */
+/* Requests to the test's service; the answer is in @metadata. */
+#define ADDRESS_ASK_MAP		1	/* map memory into the block: 0, or an errno */
 #define ADDRESS_ASK_SUM		2	/* the sum of that memory's words */
 #define ADDRESS_ASK_NOTHING	3	/* no answer */
 
-/* Word @i of memory that the service shows. */
+/* Word @i of memory that the service maps. */
 #define ADDRESS_WORD(i)		(0x9e3779b9u * ((i) + 1))
 
 #endif /* ADDRESS_DRIVER_H */

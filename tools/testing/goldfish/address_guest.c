@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a guest's program does with the goldfish address space, by address_driver.ko. It says
- * what it has found, and ends with 0 if all was right.
+ * A guest's program that uses the goldfish address space, by address_driver.ko. It prints its
+ * results, and ends with 0 if all are right.
  *
- *	address_guest blocks	takes and gives back blocks, in any order
- *	address_guest null	a ping that nobody answers
- *	address_guest wait	until somebody answers
- *	address_guest shared	memory that address_service shows; it answers pings
+ *	address_guest blocks	allocates and frees blocks, in any order
+ *	address_guest null	a ping without a service
+ *	address_guest wait	waits for a service
+ *	address_guest shared	memory that address_service maps; it answers pings
  *	address_guest silent	the same program does not answer
  *	address_guest again	the memory is gone with its block
  */
@@ -56,7 +56,7 @@ static __u64 ping(__u64 offset, __u64 size, __u64 ask)
 	return p.metadata;
 }
 
-/* The driver sees whether two have a byte in common. */
+/* The driver checks that blocks do not overlap. */
 static void step_blocks(void)
 {
 	static struct address_block block[BLOCKS];
@@ -77,7 +77,7 @@ static void step_blocks(void)
 	check(ioctl(node, ADDRESS_ALLOCATE, &all) && errno == ENOMEM, "too much");
 	all.size = 0;
 	check(ioctl(node, ADDRESS_ALLOCATE, &all) && errno == EINVAL, "nothing");
-	/* What is open is closed with the file. */
+	/* Handle and blocks are freed with the file. */
 	close(node);
 	node = open(ADDRESS_NODE, O_RDWR);
 	first = allocate((16ULL << 30) - 4095);
@@ -95,7 +95,7 @@ static void step_null(void)
 	printf("address_guest: the area is at 0x%llx\n", start);
 }
 
-/* Of a block that there is not there is no sum. */
+/* A request for a missing block shows whether a service answers. */
 static void step_wait(void)
 {
 	unsigned int tries = 0;
@@ -130,7 +130,7 @@ static void step_shared(void)
 	for (i = 0; i < MEMORY / sizeof(*word); i++)
 		word[i] = i * i + 3;
 	check(ping(block.offset, MEMORY, ADDRESS_ASK_SUM) == sum(word), "the guest's words");
-	/* Words that the host has not seen before: there is one memory. */
+	/* The host sees new values, because the memory is shared. */
 	word[5] = 123456;
 	check(ping(block.offset, MEMORY, ADDRESS_ASK_SUM) == sum(word), "one word more");
 	munmap((void *)word, MEMORY);
@@ -150,7 +150,7 @@ static void step_silent(void)
 	printf("address_guest: not waited for, %llu ms\n", ms);
 }
 
-/* Sixteen pieces fit, and give their places back. */
+/* Sixteen mappings fit, and can be used again after they are freed. */
 static void step_again(void)
 {
 	struct address_block block[17];

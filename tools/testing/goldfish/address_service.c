@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A program that serves the goldfish address space of a VM, for tests: it connects to the
- * socket of --device address-space, shows memory where the guest's pings ask for it, and
- * adds up what the guest has written there (address_driver.h). It ends with vmmctl.
+ * socket of --device address-space, maps memory where the guest's pings request it, and
+ * adds up the guest's data in it (address_driver.h). It ends with vmmctl.
  *
  *	address_service SOCKET
  */
@@ -19,18 +19,18 @@
 #include "address_driver.h"
 #include "host/address_wire.h"
 
-#define PIECES	17	/* one more than vmmctl takes */
+#define PIECES	17	/* one more than vmmctl allows */
 
 static int sock;
 
-/* Memory that is shown. */
+/* Memory that is mapped in the guest. */
 static struct {
 	__u64 offset;
 	__u64 size;
 	__u32 *word;
 } piece[PIECES];
 
-/* What was said, for the test. */
+/* Numbers of messages, for the test. */
 static unsigned int opened, closed, freed, anew;
 
 static int fail(const char *what)
@@ -59,7 +59,7 @@ static int say(const struct vmm_address_packet *packet, int fd)
 	return sendmsg(sock, &message, MSG_NOSIGNAL) == sizeof(*packet) ? 0 : fail("send");
 }
 
-/* A file of memory with the words that the guest looks for; it cannot shrink. */
+/* Makes a memfd with the words that the guest checks; it cannot shrink. */
 static int make(unsigned int i, __u64 offset, __u64 size)
 {
 	int fd = memfd_create("address", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -87,7 +87,7 @@ static void drop(unsigned int i)
 	piece[i].size = 0;
 }
 
-/* The pieces in a part of the area are gone. */
+/* Drops the mappings in a range of the area. */
 static void forget(__u64 offset, __u64 size)
 {
 	unsigned int i;
@@ -98,7 +98,7 @@ static void forget(__u64 offset, __u64 size)
 	}
 }
 
-/* While a ping waits for its answer, vmmctl's next word is about what was asked for. */
+/* While a ping waits for its answer, vmmctl's next packet answers the request. */
 static int done(__u64 number)
 {
 	struct vmm_address_packet packet;

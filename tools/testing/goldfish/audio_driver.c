@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A guest's driver of goldfish audio, for tests: the one that mainline had can be bound by
- * its name only, and Android's is in no Debian kernel. It does with the device what
- * Android's driver does, in the same order: two buffers that are played in turn, one that
- * is recorded into, and a node, /dev/eac, that one program can open at a time.
+ * its name only, and Android's is in no Debian kernel. It makes the same accesses as
+ * Android's driver, in the same order: two buffers that are played in turn, one for
+ * recording, and a node, /dev/eac, that one program can open at a time.
  */
 #include <linux/acpi.h>
 #include <linux/fs.h>
@@ -45,10 +45,10 @@
  * struct eac - the device
  * @regs: registers
  * @buffers: two that are played, then the one that is recorded into
- * @lock: protects @status, and has a buffer's bit and its register change together
- * @status: as the last interrupt found it, less the buffers that were filled since
+ * @lock: protects @status, and makes changes of a buffer's bit and its register atomic
+ * @status: read by the last interrupt, without buffers that were filled since
  * @wait: for interrupts
- * @opened: some program has the node
+ * @opened: a program has the node open
  * @records: the device can record
  * @misc: the node
  */
@@ -74,7 +74,7 @@ static u32 eac_status(struct eac *eac)
 	return status;
 }
 
-/* Clears a bit of the status and writes the register that has the device set it again. */
+/* Clears a bit of the status and writes the register, after which the device sets it again. */
 static void eac_start(struct eac *eac, u32 bit, u32 reg, u32 bytes)
 {
 	unsigned long flags;
@@ -176,7 +176,7 @@ static const struct file_operations eac_fops = {
 
 /* ---- the device ---- */
 
-/* Low half first, as the device keeps the other half meanwhile. */
+/* Writes the low half first; the device keeps the old high half meanwhile. */
 static void eac_place(struct eac *eac, unsigned int which, u32 low, u32 high)
 {
 	phys_addr_t at = virt_to_phys(eac->buffers + which * EAC_BUFFER);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A guest's driver of the goldfish rotary, for tests: Android's is in no Debian kernel. It
- * does with the device what Android's driver does, in the same order: the name, the
- * bitmaps of three types of events, the limits, whose length has the device begin, and
- * three words for each interrupt, without a look at any status.
+ * makes the same accesses as Android's driver, in the same order: the name, the
+ * bitmaps of three types of events, the limits, whose length starts the device, and
+ * three words for each interrupt, without reading a status.
  */
 #include <linux/acpi.h>
 #include <linux/input.h>
@@ -28,7 +28,7 @@
 /**
  * struct rotary - the device
  * @regs: registers
- * @input: what the guest's programs see
+ * @input: the guest's input device
  * @name: of the device
  */
 struct rotary {
@@ -44,7 +44,7 @@ static irqreturn_t rotary_interrupt(int irq, void *data)
 	u32 code = readl(rotary->regs + ROTARY_READ);
 	u32 value = readl(rotary->regs + ROTARY_READ);
 
-	/* The device sends its own end of a report. */
+	/* The device itself sends SYN_REPORT. */
 	input_event(rotary->input, type, code, value);
 	return IRQ_HANDLED;
 }
@@ -77,7 +77,7 @@ static void rotary_bits(struct rotary *rotary, unsigned int type, unsigned long 
 	}
 }
 
-/* Reading the length has the device begin, also where there are no limits. */
+/* Reading the length starts the device, also without limits. */
 static void rotary_limits(struct rotary *rotary)
 {
 	u32 len, axis;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest's driver of the goldfish sync device, for tests: mainline has none. It does with
- * the device what Android's driver does, in the same order: registers, one command buffer
+ * A guest's driver of the goldfish sync device, for tests: mainline has none. It makes the same
+ * accesses as Android's driver, in the same order: registers, one command buffer
  * each way under one lock, commands fetched in the interrupt and run in a work, a
- * timeline for each open file, one increment for each fence. What Android's driver takes
- * on trust, this one checks and counts.
+ * timeline for each open file, one increment for each fence. In addition it checks and counts
+ * commands that would break Android's driver.
  */
 #include <linux/acpi.h>
 #include <linux/dma-fence.h>
@@ -28,15 +28,15 @@
 #include "sync_driver.h"
 
 /**
- * struct timeline - what the host increments
+ * struct timeline - a timeline that the host increments
  * @node: in sync.timelines
  * @context: of its fences
- * @value: what it was incremented to
- * @last: of the newest fence of ours
- * @due: fences that were not incremented for
- * @closed: nobody has it any more; it goes with the last increment
- * @hosts: the host has asked for it
- * @fences: not signalled
+ * @value: current value
+ * @last: value of the newest fence of the guest
+ * @due: fences without an increment so far
+ * @closed: its file was closed; it is freed with the last increment
+ * @hosts: the host has made it
+ * @fences: fences that are not signalled
  */
 struct timeline {
 	struct list_head node;
@@ -61,8 +61,8 @@ struct fence {
  * @guest: the guest command buffer
  * @regs: registers
  * @lock: protects both buffers, @todo and @n_todo
- * @todo: fetched and not run
- * @n_todo: how many
+ * @todo: commands that were fetched and not run
+ * @n_todo: their number
  * @work: runs them
  * @timelines_lock: protects what follows
  * @timelines: all
@@ -83,7 +83,7 @@ struct sync {
 	struct miscdevice misc;
 };
 
-/* Of all fences: one that is still held may outlive its timeline. */
+/* Lock of all fences; it is global, because a fence may outlive its timeline. */
 static DEFINE_SPINLOCK(fences_lock);
 
 static const char *fence_name(struct dma_fence *fence)
@@ -109,7 +109,7 @@ static struct timeline *timeline_make(struct sync *sync, bool hosts)
 	return timeline;
 }
 
-/* NULL: the host has made the name up. */
+/* Returns NULL if the host has sent an unknown name. */
 static struct timeline *timeline_of(struct sync *sync, u64 handle)
 {
 	struct timeline *timeline;
@@ -128,7 +128,7 @@ static void timeline_check(struct timeline *timeline)
 	kfree(timeline);
 }
 
-/* The timeline keeps one reference until it is signalled, the caller has another. */
+/* The timeline has one reference until the fence is signalled, the caller another. */
 static struct fence *fence_make(struct timeline *timeline, u32 value)
 {
 	struct fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
@@ -182,7 +182,7 @@ static void run_create_timeline(struct sync *sync, const struct goldfish_sync_ho
 	reply(sync, command, (uintptr_t)timeline);
 }
 
-/* There is no process to give a file to: the number is not one of a file. */
+/* No process is involved, so the number is not that of a file. */
 static void run_create_fence(struct sync *sync, const struct goldfish_sync_hostcmd *command,
 			     struct timeline *timeline)
 {
@@ -283,7 +283,7 @@ static irqreturn_t sync_interrupt(int irq, void *data)
 /**
  * struct sync_user - an open file
  * @sync: the device
- * @timeline: its
+ * @timeline: the timeline of the file
  */
 struct sync_user {
 	struct sync *sync;
@@ -336,7 +336,7 @@ static void trigger(struct sync *sync, const struct sync_queue *queue, struct ti
 	spin_unlock_irqrestore(&sync->lock, flags);
 }
 
-/* On success the fence's file is installed, and the host has been asked. */
+/* On success the fence's file is installed, and the wait was sent to the host. */
 static int queue_locked(struct sync_user *user, struct sync_queue *queue, void __user *argp)
 {
 	struct timeline *timeline = user->timeline;
@@ -398,7 +398,7 @@ static const struct file_operations user_fops = {
 
 /* ---- the device ---- */
 
-/* As Android's driver: what was written must read back. */
+/* Like Android's driver, checks that the address reads back. */
 static bool place(struct sync *sync, u32 reg, void *buffer)
 {
 	u64 gpa = virt_to_phys(buffer), back;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What sync_driver.ko offers to programs in the guest: fences that the host signals.
+ * Interface of sync_driver.ko for programs in the guest: fences that the host signals.
  */
 #ifndef SYNC_DRIVER_H
 #define SYNC_DRIVER_H
@@ -12,9 +12,9 @@
 
 /**
  * struct sync_queue - argument of SYNC_QUEUE
- * @glsync: what the host is to wait for; handed on
- * @thread: who waits there; handed on
- * @fence: out: a new file, which poll() tells to be readable when it is signalled
+ * @glsync: sync object that the host must wait for; passed on
+ * @thread: the thread that waits on the host; passed on
+ * @fence: out: a new file, which becomes readable when the fence is signalled
  * @padding: 0
  */
 struct sync_queue {
@@ -26,13 +26,13 @@ struct sync_queue {
 
 /**
  * struct sync_counts - argument of SYNC_COUNT
- * @waits: asked for
- * @increments: by the host
- * @timelines: made for the host, which it has not destroyed
- * @fences: made for the host
- * @signalled: of those
- * @wrong: what no driver survives: an increment or a destruction of what is not there or
- *	has no fence, and more commands than there is room for
+ * @waits: waits that were sent to the host
+ * @increments: increments by the host
+ * @timelines: timelines that were made for the host and not destroyed
+ * @fences: fences that were made for the host
+ * @signalled: number of these that were signalled
+ * @wrong: commands that would break Android's driver: an increment or destruction of a timeline
+ *	that is missing or has no fence, and more commands than there is room for
  */
 struct sync_counts {
 	__u32 waits;

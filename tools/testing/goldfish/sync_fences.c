@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fences of a guest that the host is to signal, by sync_driver.ko.
+ * Fences of a guest that the host signals, by sync_driver.ko.
  *
  *	sync_fences ROUNDS DEPTH	DEPTH fences at a time, each of which must be signalled
- *	sync_fences host N		waits until N fences of the host's are signalled
+ *	sync_fences host N		waits until N fences of the host are signalled
  *
- * Prints what the driver has counted. The exit code is 0 if all came as it should.
+ * Prints the driver's counters. The exit code is 0 if all fences came as expected.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A renderer that draws nothing: gets its file from vmmctl's --sync-socket and answers
- * what the guest waits for.
+ * A renderer that draws nothing: it gets its file from vmmctl's --sync-socket and answers
+ * the guest's waits.
  *
  *	sync_renderer SOCKET answer	increments at once, until the guest is gone
  *	sync_renderer SOCKET make N	makes a timeline with N fences, signals and destroys
@@ -60,7 +60,7 @@ static int command(int file, __u32 cmd, __u32 value, __u64 *id)
 	return 0;
 }
 
-/* 1: an event of another kind than a wait; 0: the device is gone. */
+/* Returns 1 for an event of another kind than a wait, 0 if the device has ended. */
 static int next(int file, int hold, struct vhost_goldfish_sync_event *event)
 {
 	ssize_t got;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Draws by OpenGL ES without a screen, and holds each pixel against what it should be.
- * Mesa's EGL is opened by name, so that no headers and libraries are needed to build this.
+ * Draws by OpenGL ES without a screen, and compares each pixel with its expected value.
+ * Mesa's EGL is opened by name, so no headers and libraries are needed to build this.
  *
- *	gl_guest FRAMES		prints who draws, and of each frame how many pixels are wrong
- *				and a sum of all
+ *	gl_guest FRAMES		prints the renderer's name, and for each frame the number of
+ *				wrong pixels and a sum of all pixels
  *
  * A frame has a solid part, colours that change from pixel to pixel, a texture, and
- * triangles on top of it. All values are such that rounding cannot tell renderers apart.
+ * triangles on top of it. All values are chosen so that rounding is the same in all renderers.
  */
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -24,7 +24,7 @@
 #define TEXTURE_X	100	/* where it is drawn */
 #define TEXTURE_Y	60
 
-/* ---- EGL and OpenGL ES, as much of them as is used ---- */
+/* ---- the used part of EGL and OpenGL ES ---- */
 
 #define EGL_NONE			0x3038
 #define EGL_OPENGL_ES_API		0x30a0
@@ -188,7 +188,7 @@ static void context_make(void)
 	fflush(stdout);
 }
 
-/* ---- what a frame should be ---- */
+/* ---- expected pixels ---- */
 
 struct pixel {
 	uint8_t red, green, blue, alpha;
@@ -199,7 +199,7 @@ static struct pixel texel(unsigned int frame, unsigned int x, unsigned int y)
 	return (struct pixel){ x * 30 + frame, y * 20 + 5, (x ^ y) * 31, 255 };
 }
 
-/* Row 0 is the lowest, as OpenGL has it. */
+/* Row 0 is the lowest, as in OpenGL. */
 static struct pixel expected(unsigned int frame, unsigned int x, unsigned int y)
 {
 	if (x >= TEXTURE_X && x < TEXTURE_X + TEXTURE * TEXEL && y >= TEXTURE_Y &&
@@ -213,7 +213,7 @@ static struct pixel expected(unsigned int frame, unsigned int x, unsigned int y)
 	return (struct pixel){ 255, 0, 64, 255 };
 }
 
-/* Whether the triangle's edge goes through a pixel: it may be either colour. */
+/* Returns whether the triangle's edge crosses a pixel, which may then have either colour. */
 static bool on_edge(unsigned int x, unsigned int y)
 {
 	return x < W / 2 && x * H + y * (W / 2) < W / 2 * H &&
@@ -298,7 +298,7 @@ static void target_make(void)
 	gl.Viewport(0, 0, W, H);
 }
 
-/* Four corners of all that there is, and three of a triangle; then where in a texture. */
+/* Makes the four corners of the frame, three of a triangle, and texture coordinates. */
 static void corners_make(void)
 {
 	static const float corners[] = {
@@ -355,7 +355,7 @@ static void frame_draw(const unsigned int *program, unsigned int frame)
 	gl.Viewport(0, 0, W, H);
 }
 
-/* How many pixels are wrong; the first one is told. */
+/* Returns the number of wrong pixels, and prints the first one. */
 static unsigned int frame_check(unsigned int frame, uint64_t *sum)
 {
 	static struct pixel pixels[H][W];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Draws by a stock DRM driver, without any library, and waits for a line on stdin where a
- * name ends in -READY.
+ * Draws by a stock DRM driver, without any library. After a name that ends in -READY it waits for a
+ * line on stdin.
  *
  *	gpu_guest draw		a picture, another by page flip, a part of it changed, a cursor
  *	gpu_guest flips COUNT	waits five seconds, and flips
@@ -32,7 +32,7 @@
 #define CURSOR_X	40
 #define CURSOR_Y	30
 
-/* What is shown, one after the other. */
+/* The pictures, in order. */
 enum picture { FIRST, SECOND, PATCHED, POINTED };
 
 struct buffer {
@@ -77,7 +77,7 @@ static void wait_for_host(const char *name)
 
 /* ---- pixels ---- */
 
-/* All 24 bits are used, and no two neighbours are the same. */
+/* Pixels use all 24 bits, and adjacent pixels differ. */
 static uint32_t ground(enum picture picture, uint32_t x, uint32_t y)
 {
 	uint32_t value = x * 0x9e3779b1u + y * 0x85ebca6bu + (picture == FIRST ? 1 : 0x12345678);
@@ -85,7 +85,7 @@ static uint32_t ground(enum picture picture, uint32_t x, uint32_t y)
 	return (value ^ value >> 15) & 0xffffff;
 }
 
-/* Premultiplied: opaque on the left, half of a blue in the middle, nothing on the right. */
+/* Premultiplied: opaque on the left, half a blue in the middle, transparent on the right. */
 static uint32_t cursor_pixel(uint32_t x, uint32_t y)
 {
 	if (x < 20)
@@ -164,7 +164,7 @@ static void say_driver(void)
 	printf("gpu: driver %s\n", name);
 }
 
-/* The one connector, its one mode, and a CRTC. */
+/* Finds the only connector, its only mode, and a CRTC. */
 static void find_screen(void)
 {
 	static struct drm_mode_modeinfo modes[MODES_MAX];
@@ -175,7 +175,7 @@ static void find_screen(void)
 		.fb_id_ptr = (uintptr_t)fbs, .count_fbs = 4,
 		.encoder_id_ptr = (uintptr_t)encoders, .count_encoders = 4,
 	};
-	/* With no room for modes they are looked for first, and counted. */
+	/* A call without room for modes makes the driver probe and count them. */
 	struct drm_mode_get_connector get = { 0 };
 
 	call(DRM_IOCTL_MODE_GETRESOURCES, &res, "resources");
@@ -243,7 +243,7 @@ static void screen_open(void)
 	call(DRM_IOCTL_MODE_SETCRTC, &set, "mode");
 }
 
-/* Shows a buffer, and waits until it is. */
+/* Flips to a buffer, and waits until it is shown. */
 static void flip_to(const struct buffer *buffer)
 {
 	struct drm_mode_crtc_page_flip request = {
@@ -313,7 +313,7 @@ static int run_draw(void)
 	return 0;
 }
 
-/* Nothing is printed while the host counts: that would be an exit. */
+/* Prints nothing while the host counts, because output causes exits. */
 static int run_flips(unsigned int count)
 {
 	unsigned int i;

@@ -28,12 +28,12 @@ struct store {
 	u8 epoch;	/* in a buffer: wmbs before it */
 };
 
-/* A thread between two operations that others may notice. */
+/* A thread between two operations that are visible to the other. */
 struct thread {
 	u64 loads[MAX_LOADS];
 	struct store buffer[MAX_STORES];
-	u8 view[RACE_MEMORY];	/* oldest state that a load may see, by place ... */
-	u8 since;		/* ... and in any place */
+	u8 view[RACE_MEMORY];	/* oldest state that a load may see, by location ... */
+	u8 since;		/* ... and for all locations */
 	u8 n_buffer;
 	u8 epoch;
 	bool woken;
@@ -43,7 +43,7 @@ struct thread {
 	u8 at, len;		/* of the next load */
 };
 
-/* The world: memory as both see it at least, and what was stored after that. */
+/* The whole state: memory that both threads see at least, and later stores. */
 struct state {
 	u8 memory[RACE_MEMORY];
 	struct store log[MAX_STORES * RACE_THREADS];
@@ -71,7 +71,7 @@ static unsigned int seen_size;
 static struct step trace[MAX_DEPTH];
 static jmp_buf give_up;
 
-/* Where each thread has stored, in any schedule; whether that is new. */
+/* Locations that each thread has stored to, in any schedule; whether one is new. */
 static bool stored[RACE_THREADS][RACE_MEMORY];
 static bool learned;
 
@@ -92,7 +92,7 @@ static void stop(enum op next)
 	longjmp(out, 1);
 }
 
-/* Whether the next operation is yet to be done. Counts it. */
+/* Counts an operation, and returns whether it was not done in an earlier run. */
 static bool fresh(void)
 {
 	return steps++ >= me->steps;
@@ -100,7 +100,7 @@ static bool fresh(void)
 
 static u64 value_at(const struct state *state, const struct thread *thread, unsigned int t);
 
-/* What the other thread never stores to can be loaded at once. */
+/* A location that the other thread never stores to can be loaded at once. */
 u64 race_load(const void *at, unsigned int len)
 {
 	unsigned int i;
@@ -119,7 +119,7 @@ u64 race_load(const void *at, unsigned int len)
 	return me->loads[me->n_loads++] = value_at(world, me, world->n_log);
 }
 
-/* Goes to the buffer, which is no one else's business. */
+/* A store goes to the buffer, which is invisible to the other thread. */
 void race_store(void *at, u64 val, unsigned int len)
 {
 	unsigned int i;
@@ -141,8 +141,8 @@ void race_store(void *at, u64 val, unsigned int len)
 }
 
 /*
- * A barrier that has nothing to wait for takes effect at once: later would only
- * allow less.
+ * A barrier that has nothing to wait for takes effect at once: a later effect would
+ * only allow fewer schedules.
  */
 void race_barrier(enum shim_barrier kind)
 {
@@ -175,7 +175,7 @@ void race_fail(const char *why)
 	stop(OP_FAIL);
 }
 
-/* Runs a thread up to its next operation that others may notice. */
+/* Runs a thread up to its next visible operation. */
 static void run(struct state *state, unsigned int i)
 {
 	world = state;
@@ -199,7 +199,7 @@ static bool overlap(const struct store *a, const struct store *b)
 	return a->at < b->at + b->len && b->at < a->at + a->len;
 }
 
-/* What the thread's next load returns at time @t. */
+/* Returns the result of the thread's next load at time @t. */
 static u64 value_at(const struct state *state, const struct thread *thread, unsigned int t)
 {
 	u8 memory[RACE_MEMORY];
@@ -224,7 +224,7 @@ static unsigned int oldest(const struct thread *thread)
 	return t;
 }
 
-/* Forgets times that no thread can look back to. */
+/* Drops old states that no thread can see any more. */
 static void fold(struct state *state)
 {
 	unsigned int n = state->n_log, i, k;
@@ -272,7 +272,7 @@ static void add_thread(u64 key[2], const struct thread *thread)
 	    (u64)thread->since << 40 | (u64)thread->woken << 48);
 	for (i = 0; i < thread->n_loads; i++)
 		add(key, thread->loads[i]);
-	/* Before any store there has been no barrier that matters. */
+	/* A barrier before the first store has no effect. */
 	for (i = 0; i < thread->n_buffer; i++)
 		add_store(key, &thread->buffer[i], thread->buffer[0].epoch);
 	if (thread->n_buffer)
@@ -311,7 +311,7 @@ static struct seen *find(struct seen *table, unsigned int size, const u64 key[2]
 	return &table[i];
 }
 
-/* Keeps the table half empty. */
+/* Enlarges the table, so that it is at most half full. */
 static void grow(void)
 {
 	unsigned int size = seen_size * 2, i;
@@ -352,7 +352,7 @@ static void fail(const char *why, unsigned int depth)
 
 static double explore(const struct state *state, unsigned int depth);
 
-/* Lets thread @i run on from a state that is not the caller's any more. */
+/* Continues thread @i from a state that the function may change. */
 static double go_on(struct state *state, unsigned int i, struct step step, unsigned int depth)
 {
 	if (depth == MAX_DEPTH)
@@ -365,7 +365,7 @@ static double go_on(struct state *state, unsigned int i, struct step step, unsig
 	return explore(state, depth + 1);
 }
 
-/* Makes store @k visible, and first those that must be before it. */
+/* Makes store @k visible, after those that must precede it. */
 static void show(struct state *state, unsigned int i, unsigned int k)
 {
 	struct thread *thread = &state->threads[i];
@@ -381,7 +381,7 @@ static void show(struct state *state, unsigned int i, unsigned int k)
 		}
 	if (state->n_log == ARRAY_SIZE(state->log))
 		abort();
-	/* Both at once would need both orders tried; no ring has that. */
+	/* Stores of both threads to one location would need both orders; no ring has that. */
 	for (first = 0; first < state->threads[!i].n_buffer; first++)
 		if (overlap(&state->threads[!i].buffer[first], &store))
 			abort();
@@ -424,7 +424,7 @@ static bool is_new(u64 *vals, unsigned int *n, u64 val)
 	return true;
 }
 
-/* Makes the other's next store to what thread @i loads visible. */
+/* Makes the other thread's next store to the location that thread @i loads visible. */
 static bool show_next(struct state *state, unsigned int i)
 {
 	const struct thread *thread = &state->threads[i], *other = &state->threads[!i];
@@ -440,10 +440,10 @@ static bool show_next(struct state *state, unsigned int i)
 }
 
 /*
- * Everything that the thread's next load may return: what is or was visible,
- * and what the other thread has stored. Only here does it matter when that
- * becomes visible, so only here it does; and an older value is the better
- * choice, after which all is possible that is possible after a newer one.
+ * Tries each value that the thread's next load may return: values that are or were
+ * visible, and stores in the other thread's buffer. The time at which a store becomes
+ * visible matters only here, so it is chosen only here. Older values are tried first:
+ * after an older value, everything is possible that is possible after a newer one.
  */
 static double try_load(const struct state *state, unsigned int i, unsigned int depth)
 {
@@ -471,7 +471,7 @@ static double try_load(const struct state *state, unsigned int i, unsigned int d
 	return schedules;
 }
 
-/* What waits for the buffer to be empty, or for the other thread. */
+/* Handles waits for an empty buffer, or for the other thread. */
 static double try_wait(const struct state *state, unsigned int i, unsigned int depth)
 {
 	struct state next = *state;
@@ -501,7 +501,7 @@ static double try_thread(const struct state *state, unsigned int i, unsigned int
 	return 0;
 }
 
-/* Returns how many schedules lead on from a state. */
+/* Returns the number of schedules from a state to the end. */
 static double explore(const struct state *state, unsigned int depth)
 {
 	double schedules = 0;
@@ -529,7 +529,7 @@ static double explore(const struct state *state, unsigned int depth)
 	return schedules;
 }
 
-/* With what is known of where the threads store to. */
+/* One run, with the locations of stores that are known so far. */
 static void check_once(void)
 {
 	static struct state start;
@@ -549,10 +549,10 @@ static void check_once(void)
 }
 
 /**
- * race_check() - go through all schedules, up to the first that goes wrong
+ * race_check() - run all schedules, up to the first failure
  * @race: what to check
  *
- * Return: what came of it.
+ * Return: the result.
  */
 struct race_result race_check(const struct race *race)
 {

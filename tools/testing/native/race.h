@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A model checker for two threads that share memory and can wake each other.
- * It goes through all schedules, and through all that a weakly ordered machine
- * may make of each:
+ * It runs all schedules, each with all results that a weakly ordered machine allows:
  *
  *   - A store waits in its thread's buffer. Stores to different places become
  *     visible in any order; smp_wmb() orders those before it before those after
@@ -11,10 +10,10 @@
  *     smp_rmb() or smp_mb(), but nothing older than what the thread has read or
  *     written there itself.
  *
- * A thread is a function that does nothing but call the functions below, and is
- * the same whenever their results are the same. So its state is the list of
- * these results; to go on, it is run anew with the list as far as it goes.
- * States that were seen before are not gone through again.
+ * A thread is a function that interacts only by the functions below, and its
+ * behaviour depends only on their results. So its state is the list of
+ * these results; to continue a thread, it is run again with this list.
+ * States that were reached before are not explored again.
  */
 #ifndef RACE_H
 #define RACE_H
@@ -26,12 +25,12 @@
 #define RACE_DRIVER 1
 #define RACE_THREADS 2
 
-/* The memory the threads share; here it has its first values. */
+/* The shared memory, with its initial values. */
 extern u8 race_memory[RACE_MEMORY];
 
 /**
  * struct race - what to check
- * @threads: the threads; they are to end, in every schedule
+ * @threads: the threads; they must end, in every schedule
  * @place: names an offset in race_memory, for the schedule that is printed
  */
 struct race {
@@ -40,10 +39,10 @@ struct race {
 };
 
 /**
- * struct race_result - what came of it
- * @failure: NULL, or what went wrong
- * @states: different ones that were reached
- * @schedules: that lead through them
+ * struct race_result - result of a check
+ * @failure: NULL, or a description of the failure
+ * @states: number of different states
+ * @schedules: number of schedules through them
  */
 struct race_result {
 	const char *failure;

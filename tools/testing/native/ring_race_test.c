@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Does either end of a shared ring miss a wake, or see bytes before they are
- * there? The module's own code and libranchu-pipe's run against each other in every
- * schedule that a weakly ordered machine allows: see race.h. Then the same with a
- * barrier or a second look left out at one end, where it must go wrong.
+ * Checks that neither end of a shared ring misses a wake, or sees bytes before they are
+ * written. The module's own code and libranchu-pipe's run against each other in every
+ * schedule that a weakly ordered machine allows: see race.h. Then the same runs with a
+ * barrier or a second check left out at one end, and must fail.
  *
  * The ring has room for two bytes and more than that go through it, so that both
  * ends sleep.
@@ -72,7 +72,7 @@ static void barrier(void)
 		race_barrier(SHIM_MB);
 }
 
-/* The module's end, with each access of what is shared in our hands. */
+/* The module's end; each access to shared memory calls a function of the test. */
 #undef READ_ONCE
 #undef WRITE_ONCE
 #undef smp_load_acquire
@@ -92,7 +92,7 @@ static void barrier(void)
 #define RANCHU_PIPE_RINGS_ONLY
 #include "../../../userspace/libranchu-pipe/ranchu_pipe.c"
 
-/* The hooks of user memory, of which there is none. */
+/* Hooks of user memory, which is not used. */
 bool shim_access_ok(const void *uaddr, size_t len)
 {
 	return false;
@@ -122,12 +122,12 @@ void shim_barrier(enum shim_barrier kind)
 {
 }
 
-/* The shared memory. Of an end only what is used. */
+/* The shared memory, with the used fields of each end only. */
 #define AT_MODULE 0
 #define AT_LIBRARY 16
 #define AT_BYTES 32
 #define SIZE 2
-/* Close to where positions wrap. */
+/* Just below the wrap-around of positions. */
 #define START 0xfffffffeu
 
 static struct vhost_goldfish_pipe_ring_end *end_at(unsigned int at)
@@ -176,7 +176,7 @@ static u32 look(struct ends *ends, bool module)
 	return bytes;
 }
 
-/* Sleeps, unless more than @seen bytes can be moved by now. */
+/* Sleeps, unless more than @seen bytes can be moved. */
 static void fall_asleep(struct ends *ends, bool module, u32 seen)
 {
 	bool more;
@@ -279,7 +279,7 @@ static void check(struct kunit *test, const struct config *config)
 	memset(race_memory, 0, RACE_MEMORY);
 	memcpy(race_memory + AT_MODULE, &start, sizeof(start));
 	memcpy(race_memory + AT_LIBRARY, &start, sizeof(start));
-	/* Nobody has asked for anything yet, or a wake might hide a flaw. */
+	/* No wake is requested at the start, because a wake might hide a flaw. */
 	memcpy(race_memory + AT_MODULE + 4, &behind, sizeof(behind));
 	memcpy(race_memory + AT_LIBRARY + 4, &behind, sizeof(behind));
 	result = race_check(&race);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The queue of our own: other calls come, and the thread begins to exit, at each moment of
- * queueing one; and a kernel that does not make the first call.
+ * Our own queue of thread works: at each step of queueing a call, other calls come, and the thread
+ * begins to exit; and a kernel that does not make the first call.
  */
 #include <kunit/test.h>
 #include <linux/atomic.h>
@@ -15,7 +15,7 @@ struct module shim_module;
 struct task_struct *shim_current;
 const int init_pid_ns;
 
-/* The thread, as long as it is there. */
+/* The thread. */
 static struct task_struct thread;
 static bool thread_gone;
 
@@ -44,7 +44,7 @@ static void happen(void (**what)(void))
 }
 
 #undef smp_load_acquire
-/* Others act before the list is read, and behind that. */
+/* Other calls come before and after the load of the list. */
 #define smp_load_acquire(where) ({				\
 	__auto_type value_ = (happen(&meanwhile.before_load), *(where));	\
 								\
@@ -58,13 +58,13 @@ static void happen(void (**what)(void))
 		*(where) = (new);				\
 	was_; })
 
-/* What a kernel is like that exports no task_work_add() and that the queue was tried on. */
+/* Configuration of a tested kernel that does not export task_work_add(). */
 #define MODULE
 #define RANCHU_QUEUE_TRIED
 
 #include "../../../drivers/virt/ranchu/thread_work.c"
 
-/* The kernel's mark of a list to which nothing is added any more. */
+/* The kernel's mark of a list that is closed for additions. */
 static struct callback_head mark;
 static struct callback_head other;
 
@@ -86,7 +86,7 @@ static void begin(struct kunit *test)
 	thread_work_works = true;
 }
 
-/* As do_exit() and task_work_run() of the kernel: first the flag, then the mark. */
+/* Acts like do_exit() and task_work_run(): first the flag, then the mark. */
 static void thread_exits(void)
 {
 	thread.flags |= PF_EXITING;
@@ -112,7 +112,7 @@ static void order_case(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ranchu_thread_work_add(&thread, &works[0]), 0);
 	KUNIT_EXPECT_EQ(test, ranchu_thread_work_add(&thread, &works[1]), 0);
 	KUNIT_EXPECT_EQ(test, ranchu_thread_work_add(&thread, &works[2]), 0);
-	/* The kernel turns the list round before it makes the calls. */
+	/* The kernel reverses the list before it makes the calls. */
 	KUNIT_EXPECT_PTR_EQ(test, thread.task_works, &works[2]);
 	KUNIT_EXPECT_PTR_EQ(test, works[2].next, &works[1]);
 	KUNIT_EXPECT_PTR_EQ(test, works[1].next, &works[0]);
@@ -134,7 +134,7 @@ static void other_call_meanwhile_case(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, thread.notified, 2);
 }
 
-/* The thread has exited, or does so around the load: nothing is put on its list. */
+/* The thread has exited, or exits around the load: nothing is added to its list. */
 static void exiting_case(struct kunit *test)
 {
 	static const struct {
@@ -219,7 +219,7 @@ static void first_call_not_made_case(struct kunit *test)
 	first = thread.task_works;
 	KUNIT_EXPECT_FALSE(test, ranchu_thread_work_supported());
 	KUNIT_EXPECT_EQ(test, warnings, 1);
-	/* It is said once, and nothing more is queued and lost. */
+	/* There is one message, and no further call is queued. */
 	KUNIT_EXPECT_EQ(test, ranchu_thread_work_test(), 0);
 	KUNIT_EXPECT_EQ(test, ranchu_thread_work_test(), 0);
 	KUNIT_EXPECT_FALSE(test, ranchu_thread_work_supported());
@@ -231,7 +231,7 @@ static void first_call_not_made_case(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ranchu_thread_work_supported());
 }
 
-/* Others open devices while the first call is under way: each has a call of its own. */
+/* Other threads open devices while the first call is pending: each has its own call. */
 static void others_meanwhile_case(struct kunit *test)
 {
 	struct task_struct second = { .pid = 101 };

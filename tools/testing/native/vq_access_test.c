@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtqueue engine when the ring's memory faults: one round of work, again
- * and again, in which the first access faults, then the second, and so on.
+ * The virtqueue engine when the ring's memory faults: one round of work is repeated;
+ * first the first access faults, then the second, and so on.
  */
 #include <linux/vhost_types.h>
 
@@ -103,7 +103,7 @@ static void fault_each_case(struct kunit *test)
 		}
 }
 
-/* The last look at the driver's wish faults: call, and be broken. */
+/* If reading the driver's notification field faults, the engine calls, and is broken. */
 static void doubt_case(struct kunit *test)
 {
 	static const u64 features[] = {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtqueue engine: work of which the guest or the VMM decides how much it is.
- * It comes to an end when the owner is killed, and a log of dirty pages costs one
- * pinned page for each page of the bitmap, not for each page of the guest.
+ * The virtqueue engine: loops whose length the guest or the VMM chooses. They end when
+ * the owner is killed, and a log of dirty pages pins each page of the bitmap once, not
+ * once for each page of the guest.
  */
 #include <linux/vhost_types.h>
 
@@ -10,13 +10,13 @@
 
 #define NUM 4096
 #define EMPTY 3000
-/* As many descriptors are read before the engine asks whether to go on, at most. */
+/* Largest number of descriptors that are read between two checks for a kill. */
 #define STRIDE 1024
 
 static const u64 layouts[RIG_LAYOUTS] = { RIG_SPLIT, RIG_PACKED };
 static const u32 new_queue[RIG_LAYOUTS] = { 0, 0x80008000 };
 
-/* So many pages of the guest are one page of the bitmap. */
+/* Number of guest pages in one page of the bitmap. */
 #define PAGES_PER_PAGE (4096ULL * 8)
 #define BYTES_PER_PAGE (PAGES_PER_PAGE * VHOST_PAGE_SIZE)
 
@@ -39,7 +39,7 @@ static void empty_buffers_case(struct kunit *test)
 		/* Two loads for each, and the index and the head. */
 		KUNIT_EXPECT_TRUE(test, rig->accesses <= 2 * STRIDE + 2);
 		KUNIT_EXPECT_EQ(test, 0, (int)rig->vq.fault);
-		/* It has been left where it was. */
+		/* The chain was not taken. */
 		rig->killed = false;
 		rig_chain(rig, &chain);
 		KUNIT_EXPECT_EQ(test, 0ULL, chain.in_len);
@@ -99,7 +99,7 @@ static void log_case(struct kunit *test)
 	}
 }
 
-/* Its bitmap is of no use to anybody, and the queue is not to be used again. */
+/* The bitmap is incomplete, and the queue must not be used again. */
 static void log_of_the_killed_case(struct kunit *test)
 {
 	const struct rig_buf buf = { RIG_HUGE, 20 * BYTES_PER_PAGE, W };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtqueue engine, what is the same for both layouts: chains as they are
- * taken, what breaks a queue, what the driver sees when.
+ * The virtqueue engine, the common part of both layouts: taking chains, faults that
+ * break a queue, and the time when the driver sees used chains.
  */
 #include "vq_rig.h"
 
@@ -144,7 +144,7 @@ static void no_memory_case(struct kunit *test)
 	}
 }
 
-/* Out of order, laps on end: the driver gets back what it gave, and no more. */
+/* Out of order, for many laps: the driver gets exactly its chains back. */
 static void laps_case(struct kunit *test)
 {
 	struct iovec iov[3][4];
@@ -192,7 +192,7 @@ static const void *used_mark(const struct rig *rig)
 	return &rig_used(rig)->idx;
 }
 
-/* What makes the driver look is written by publish, and nothing before it. */
+/* Only publish writes the field that the driver polls. */
 static void publish_case(struct kunit *test)
 {
 	static const u64 orders[] = { 0, RIG_IN_ORDER };
@@ -225,7 +225,7 @@ static void publish_case(struct kunit *test)
 		}
 }
 
-/* All slots in flight; one more is not the driver's to make available. */
+/* With all slots in flight, a further available chain is a fault. */
 static void full_case(struct kunit *test)
 {
 	struct ranchu_chain chains[NUM] = {};
@@ -291,7 +291,7 @@ static void put_back_case(struct kunit *test)
 	}
 }
 
-/* A chain that takes up the whole ring ends where it began. */
+/* A chain that takes up the whole ring ends at its first slot. */
 static void put_back_all_case(struct kunit *test)
 {
 	const struct rig_buf bufs[] = { { RIG_A, 8, 0 }, { RIG_B, 8, 0 }, { RIG_B, 8, W } };
@@ -339,7 +339,7 @@ static void kicks_case(struct kunit *test)
 		}
 }
 
-/* Taken, stopped, started: what was not pushed is lost, the rest goes on. */
+/* After a stop and a start, chains that were taken and not pushed are lost. */
 static void restart_case(struct kunit *test)
 {
 	static const u64 orders[] = { 0, RIG_IN_ORDER };

@@ -103,7 +103,7 @@ static void indirect_case(struct kunit *test)
 			run_row(test, layout, &rows[i]);
 }
 
-/* Tables are linked as the ring's own is; what links outside or in a circle. */
+/* Tables are linked like the ring; links outside of the table, and loops. */
 static void split_links_case(struct kunit *test)
 {
 	static const struct {
@@ -159,7 +159,7 @@ static void packed_flags_case(struct kunit *test)
 	rig_end(rig);
 }
 
-/* Where the flag may stand: split, last in a chain; packed, alone. */
+/* Allowed positions of the flag: split, last in a chain; packed, alone. */
 static void place_case(struct kunit *test)
 {
 	static const struct {

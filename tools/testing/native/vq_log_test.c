@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtqueue engine and the log of dirty pages: which bits are set, and that
- * no others are.
+ * The virtqueue engine and the log of dirty pages: exactly the right bits are set.
  */
 #include <linux/vhost_types.h>
 
@@ -99,7 +98,7 @@ static void split_ring_case(struct kunit *test)
 		rig->setup.log_used = true;
 		rig->setup.log_used_gpa = used;
 		rig_start(rig, 0x1ff);
-		/* The wish for kicks: in front, or behind the ring. */
+		/* The field that requests kicks: before or after the ring. */
 		expect_log(rig, LOGGED(used + (event ? 4 + 8 * num : 0)), "start");
 		ranchu_vq_disable_kicks(&rig->vq);
 		expect_log(rig, event ? none : LOGGED(used), "disable");
@@ -189,7 +188,7 @@ static void toggle_case(struct kunit *test)
 	}
 }
 
-/* Memory that the guest has lost meanwhile is in no log, and no error. */
+/* Memory that was removed from the table meanwhile is not logged, without an error. */
 static void lost_case(struct kunit *test)
 {
 	static const u64 none[PAGES];
@@ -219,7 +218,7 @@ static bool logged(const struct rig *rig, u64 page)
 	return rig->log[page / 8] >> page % 8 & 1;
 }
 
-/* Ranges that fill words of the bitmap, and begin and end where words do and do not. */
+/* Ranges that fill words of the bitmap, with aligned and unaligned ends. */
 static void words_case(struct kunit *test)
 {
 	static const unsigned int firsts[] = { 0, 1, 63, 64, 100 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtqueue engine, what only a packed queue has: a ring that wraps and a
- * counter that says so, notification suppression by slot.
+ * The virtqueue engine, the part for packed queues: a ring that wraps, its wrap
+ * counter, notification suppression by slot.
  */
 #include "vq_rig.h"
 
@@ -75,7 +75,7 @@ static void overrun_case(struct kunit *test)
 	rig_end(rig);
 }
 
-/* Whose a descriptor is, by its two flags and the wrap counter. */
+/* The owner of a descriptor, by its two flags and the wrap counter. */
 static void ownership_case(struct kunit *test)
 {
 	unsigned int wrap, flags;
@@ -122,7 +122,7 @@ static void call_flags_case(struct kunit *test)
 		bool call;
 	} rows[] = {
 		{ 0, ENABLE, true }, { 0, DISABLE, false },
-		/* Neither may be; in doubt, call. */
+		/* Invalid values; then the engine calls. */
 		{ 0, DESC, true }, { 0, RESERVED, true },
 		{ RIG_EVENT, ENABLE, true }, { RIG_EVENT, DISABLE, false },
 		{ RIG_EVENT, DESC, false }, { RIG_EVENT, RESERVED, true },
@@ -215,7 +215,7 @@ static void call_pushed_case(struct kunit *test)
 			}
 }
 
-/* More than a lap since the last answer: the counter says nothing any more. */
+/* After more than a lap since the last check, the wrap counter is ambiguous. */
 static void call_seldom_case(struct kunit *test)
 {
 	struct rig *rig = rig_new(test, RIG_PACKED | RIG_EVENT, NUM);
@@ -229,7 +229,7 @@ static void call_seldom_case(struct kunit *test)
 	rig_end(rig);
 }
 
-/* What the driver reads of the device's wish for kicks. */
+/* The fields by which the device requests kicks. */
 static void kick_fields_case(struct kunit *test)
 {
 	static const u64 features[] = { RIG_PACKED, RIG_PACKED | RIG_EVENT };
@@ -304,7 +304,7 @@ static void in_order_case(struct kunit *test)
 		}
 }
 
-/* The largest ring, all of it in flight, then one chain that takes it all. */
+/* The largest ring, completely in flight, then one chain that takes all of it. */
 static void largest_case(struct kunit *test)
 {
 	struct rig *rig = rig_new(test, RIG_PACKED | RIG_EVENT, RANCHU_VQ_MAX_NUM);

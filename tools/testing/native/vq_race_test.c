@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Does the virtqueue engine miss a kick, or make its driver miss a call? The
- * engine and a driver written from the specification run against each other in
- * every schedule that a weakly ordered machine allows: see race.h. Then the
- * same with a barrier or a second look left out, where it must go wrong.
+ * Checks that the virtqueue engine does not miss a kick, and its driver does not miss a
+ * call. The engine and a driver written from the specification run against each other
+ * in every schedule that a weakly ordered machine allows: see race.h. Then the same runs
+ * with a barrier or a second check left out, and must fail.
  *
  * The driver adds buffers and kicks; the device answers each and calls;
  * both go to sleep when there is nothing to do.
@@ -28,9 +28,9 @@ enum flaw {
 	FLAW_NO_SECOND_LOOK,
 };
 
-/* Who has something to do. */
+/* Directions that are tested. */
 enum way {
-	WAY_KICK,	/* the driver adds and kicks, and looks at no answer */
+	WAY_KICK,	/* the driver adds and kicks, and ignores answers */
 	WAY_CALL,	/* all was added before; the device answers and calls */
 	WAY_BOTH,	/* the ring is smaller than the number of buffers */
 };
@@ -239,7 +239,7 @@ static void device(void)
 
 /* ---- the driver ---- */
 
-/* Where it stands. Source: virtio 2.7.13 and 2.8.21 */
+/* Its state. Source: virtio 2.7.13 and 2.8.21 */
 struct driver {
 	u16 avail, used;		/* split: index; packed: slot */
 	bool avail_wrap, used_wrap;
@@ -309,7 +309,7 @@ static void add_buffer(struct driver *driver)
 	else
 		add_split(driver);
 	driver->added++;
-	/* Make available, then look whether the device listens. */
+	/* Make available, then check whether the device requests kicks. */
 	race_barrier(SHIM_MB);
 	if (is_packed() ? must_kick_packed(driver) : must_kick_split(driver))
 		race_wake_other();
@@ -353,7 +353,7 @@ static bool take_answer(struct driver *driver)
 {
 	u16 id;
 
-	/* What was never given cannot be taken; the flags are of the lap before. */
+	/* Without outstanding buffers, the flags are of the previous lap. */
 	if (driver->answered == driver->added)
 		return false;
 	if (!(is_packed() ? take_packed(driver, &id) : take_split(driver, &id)))
@@ -379,7 +379,7 @@ static void want_calls(const struct driver *driver, bool want)
 		PUT(u32, AT_DRIVER, VRING_PACKED_EVENT_FLAG_ENABLE << 16);
 }
 
-/* Listens, looks once more, and sleeps if there is nothing. */
+/* Enables calls, checks once more, and sleeps if there is nothing. */
 static void sleep_until_called(struct driver *driver)
 {
 	want_calls(driver, true);

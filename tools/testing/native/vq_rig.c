@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the virtqueue tests share: see vq_rig.h. This machine is little-endian,
- * as the rings are.
+ * Common functions of the virtqueue tests: see vq_rig.h. The machine must be
+ * little-endian, like the rings.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -51,7 +51,7 @@ static bool in_ring(const void *uaddr, size_t len)
 	       inside(uaddr, len, rig_now.device, device_size());
 }
 
-/* What the device may write: the used ring, and a packed ring's descriptors. */
+/* The device may write the used ring, and a packed ring's descriptors. */
 static bool may_store(const void *uaddr, size_t len)
 {
 	return inside(uaddr, len, rig_now.device, device_size()) ||
@@ -102,7 +102,7 @@ bool shim_store(void *uaddr, const void *val, size_t len)
 	rig_now.stores++;
 	if (faults())
 		return false;
-	/* Used elements are written in one go, but are aligned to half of it. */
+	/* Used elements are written by one store, but aligned to half its size. */
 	if (!may_store(uaddr, len) || (uintptr_t)uaddr % min_t(size_t, len, 4)) {
 		stray("stray store", uaddr, len);
 		return false;
@@ -139,9 +139,9 @@ bool shim_fatal_signal_pending(void)
 }
 
 /**
- * rig_set_memory() - tell the device what memory the guest has
+ * rig_set_memory() - set the device's memory table
  * @rig: the rig
- * @n: how many of the regions, from the first
+ * @n: number of regions, from the first
  */
 void rig_set_memory(struct rig *rig, unsigned int n)
 {
@@ -173,7 +173,7 @@ void rig_set_memory(struct rig *rig, unsigned int n)
  * @features: negotiated
  * @num: queue size
  *
- * Return: the one rig there is.
+ * Return: the only rig.
  */
 struct rig *rig_new(struct kunit *test, u64 features, u32 num)
 {
@@ -213,7 +213,7 @@ struct rig *rig_new(struct kunit *test, u64 features, u32 num)
  * @rig: new, or stopped
  * @base: for the device
  *
- * The driver stands where @base says, with nothing in flight.
+ * The driver's position is @base, with nothing in flight.
  */
 void rig_start(struct rig *rig, u32 base)
 {
@@ -233,7 +233,7 @@ void rig_start(struct rig *rig, u32 base)
 
 /**
  * rig_end() - check what must hold at the end of each case, and free
- * @rig: the rig; also one that was never made
+ * @rig: the rig; may not have been made
  */
 void rig_end(struct rig *rig)
 {
@@ -248,7 +248,7 @@ void rig_end(struct rig *rig)
  * rig_at() - find guest memory
  * @gpa: in RIG_A, RIG_B, RIG_ALIAS or RIG_RING
  *
- * Return: where it is.
+ * Return: its address in this process.
  */
 void *rig_at(u64 gpa)
 {
@@ -306,7 +306,7 @@ static u16 add_split(struct rig *rig, const struct rig_buf *bufs, unsigned int n
 	return head;
 }
 
-/* The id is the first slot's number, turned round, so that it is none. */
+/* The id is the complement of the first slot's number, so that it differs from slots. */
 static u16 add_packed(struct rig *rig, const struct rig_buf *bufs, unsigned int n)
 {
 	u16 id = rig->avail ^ 0x7fff, flags, first = rig->avail;
@@ -399,12 +399,12 @@ static bool take_packed(struct rig *rig, u16 *id, u32 *len)
 }
 
 /**
- * rig_take_used() - the driver looks for the next used element
+ * rig_take_used() - take the next used element, as the driver
  * @rig: the rig
  * @id: of the chain
  * @len: bytes
  *
- * Return: whether there is one.
+ * Return: true if there is one.
  */
 bool rig_take_used(struct rig *rig, u16 *id, u32 *len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the virtqueue tests share: a guest with memory, a driver written from
- * the specification, and a watch over each access of the engine.
+ * Common functions of the virtqueue tests: a guest with memory, a driver written from
+ * the specification, and checks of each access of the engine.
  */
 #ifndef VQ_RIG_H
 #define VQ_RIG_H
@@ -55,7 +55,7 @@ struct rig_buf {
  * @test: the case that runs
  * @mem: guest memory
  * @vq: the queue
- * @setup: what it was started with
+ * @setup: its configuration
  * @desc: the ring's three parts ...
  * @driver: ...
  * @device: ...

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtqueue engine, what only a split queue has: indices that run freely,
- * a table that chains link through, notification suppression.
+ * The virtqueue engine, the part for split queues: free-running indices, chains that are
+ * linked in a table, notification suppression.
  */
 #include "vq_rig.h"
 
@@ -44,7 +44,7 @@ static void avail_index_case(struct kunit *test)
 	}
 }
 
-/* What is in flight is not the driver's to make available again. */
+/* A descriptor in flight must not be made available again. */
 static void avail_in_flight_case(struct kunit *test)
 {
 	struct ranchu_chain chain = {};
@@ -169,7 +169,7 @@ static void call_event_case(struct kunit *test)
 	}
 }
 
-/* What was pushed and not published is no reason to call, nor forgotten. */
+/* Chains that were pushed and not published cause no call, and are counted later. */
 static void call_pushed_case(struct kunit *test)
 {
 	struct rig *rig = rig_new(test, RIG_SPLIT | RIG_EVENT, NUM);
@@ -188,7 +188,7 @@ static void call_pushed_case(struct kunit *test)
 	rig_end(rig);
 }
 
-/* Asked seldom: a whole turn of the index must not be lost. */
+/* With rare checks, a full wrap-around of the index must not be lost. */
 static void call_seldom_case(struct kunit *test)
 {
 	struct rig *rig = rig_new(test, RIG_SPLIT | RIG_EVENT, NUM);
@@ -211,7 +211,7 @@ static void call_flags_case(struct kunit *test)
 		bool call;
 	} rows[] = {
 		{ 0, 0, true }, { 0, 1, false }, { 0, 2, true }, { 0, 3, false },
-		/* With event index the flags are to be 0, and not looked at. */
+		/* With event index the flags must be 0, and are ignored. */
 		{ RIG_EVENT, 1, true },
 	};
 	unsigned int i;
@@ -228,7 +228,7 @@ static void call_flags_case(struct kunit *test)
 	}
 }
 
-/* The queue has run empty: a call, whatever the driver says. */
+/* When the queue becomes empty, there is a call, even if the driver disabled calls. */
 static void call_on_empty_case(struct kunit *test)
 {
 	struct rig *rig = rig_new(test, RIG_SPLIT | RIG_ON_EMPTY, NUM);
@@ -258,7 +258,7 @@ static void call_on_empty_case(struct kunit *test)
 	rig_end(rig);
 }
 
-/* What the driver reads of the device's wish for kicks. */
+/* The fields by which the device requests kicks. */
 static void kick_fields_case(struct kunit *test)
 {
 	struct rig *rig = rig_new(test, RIG_SPLIT, NUM);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The worker: its thread may not come about, in either way that kernels tell so, and
- * others may queue work from before it is started until after it is stopped.
+ * The worker: creation of its thread may fail, in both ways that kernels report it, and
+ * other threads may queue work from before its start until after its stop.
  */
 #include <kunit/test.h>
 #include <linux/ranchu.h>
@@ -105,7 +105,7 @@ static void no_thread_case(struct kunit *test)
 	}
 }
 
-/* Who queues work looks with the lock held, so what it looks at is told with it. */
+/* Queueing work reads the state with the lock held, so changes are made with it too. */
 static void told_under_the_lock_case(struct kunit *test)
 {
 	struct ranchu_worker worker;
@@ -148,7 +148,7 @@ static void life_case(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3u, calls);
 }
 
-/* Whoever ends a worker does what is left, and is told whether the memory is the owner's. */
+/* The thread that ends a worker does the remaining work, and is told whether it has the mm. */
 static void left_to_case(struct kunit *test)
 {
 	static const struct {
@@ -165,7 +165,7 @@ static void left_to_case(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		new_worker(&worker, &work);
 		KUNIT_EXPECT_EQ(test, 0, ranchu_worker_start(&worker, "t"));
-		/* It stays known for as long as somebody may be compared with it. */
+		/* The reference is kept as long as it may be compared. */
 		KUNIT_EXPECT_EQ(test, 1, owner_mm.count);
 		KUNIT_EXPECT_EQ(test, 1, ranchu_work_queue(&worker, &work));
 		shim_current = rows[i].who;
@@ -177,7 +177,7 @@ static void left_to_case(struct kunit *test)
 	}
 }
 
-/* Killed, the worker's own thread does it: that has the owner's memory. */
+/* After a kill, the worker's own thread does it, with the owner's memory. */
 static void killed_case(struct kunit *test)
 {
 	struct ranchu_worker worker;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest's programs as far as they speak to their emulator's services, over the stock
- * driver of the goldfish pipe. Each argument names one; what it hears is printed, and a
- * line that ends in -READY says that the host is to do something.
+ * Acts as a guest's programs that use the emulator's services, over the stock driver of the
+ * goldfish pipe. Each argument names a service; received messages are printed, and a line
+ * that ends in -READY asks the host for its next step.
  *
  *	services_guest misc|properties|lights|NAME:VALUE|gps|finger|logcat|clipboard|
  *		displays|camera|rotating_camera|refused|hangup ...
@@ -344,7 +344,7 @@ static void do_displays(void)
 	close(fd);
 }
 
-/* ---- what there is not ---- */
+/* ---- missing services ---- */
 
 static void expect_end(int fd, const char *what)
 {

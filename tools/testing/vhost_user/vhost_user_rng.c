@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random numbers by vhost-user, over QEMU's libvhost-user: for what Debian has no
- * program. Serves one front-end and ends with it.
+ * Random numbers by vhost-user, over QEMU's libvhost-user; Debian has no such program.
+ * Serves one front-end and ends with it.
  *
  *	vhost_user_rng SOCKET
  */

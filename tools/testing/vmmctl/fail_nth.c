@@ -6,8 +6,8 @@
  *
  * FIRST is the first call to fail, 0 for a run in which none does.
  * Counted are the calls of the first thread between its prctl(PR_SET_NO_NEW_PRIVS),
- * with which vmmctl begins to set a VM up, and the first KVM_RUN of a vCPU's thread. The
- * program must either go on to KVM_RUN, and is ended there, or end by itself: not by a
+ * with which vmmctl begins to set a VM up, and the first time that a vCPU's thread runs the
+ * guest. The program must either run the guest, and is ended there, or end by itself: not by a
  * signal, with an exit code, with one line on stderr that says why, and with nothing
  * left in DIRECTORY. KTAP on standard output.
  */
@@ -33,7 +33,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KVM_RUN		0xae80
+#include <linux/kvm.h>
+
+#include <linux/vhost_goldfish_pipe.h>
+#include <linux/vhost_goldfish_sync.h>
+
 #define PATIENCE_S	60
 #define TEXT		4096
 
@@ -62,17 +66,24 @@ struct run {
 	bool counting;
 	bool failing;		/* between entry and exit of that call */
 	struct user_regs_struct entered;	/* those it made that call with */
-	bool ran;		/* it got to KVM_RUN */
+	bool ran;		/* it ran the guest */
 	unsigned long long pc;	/* where it got the last signal */
 	int status;
 };
 
-/* Of these a failure means nothing, is what we see the message by, or is the end. */
+/* Calls that do not fail: their failure has no meaning, or they print the message, or end. */
 static bool passed_over(long nr)
 {
 	return nr == SYS_exit_group || nr == SYS_exit || nr == SYS_write || nr == SYS_close ||
 	       nr == SYS_munmap || nr == SYS_rt_sigreturn || nr == SYS_futex ||
 	       nr == SYS_rt_sigprocmask;
+}
+
+/* Requests by which a vCPU runs: by KVM's file, or by a device's that serves the guest's reads. */
+static bool runs_guest(unsigned long request)
+{
+	return request == KVM_RUN || request == VHOST_GOLDFISH_PIPE_RUN ||
+	       request == VHOST_GOLDFISH_SYNC_RUN;
 }
 
 static void registers_get(pid_t tid, struct user_regs_struct *regs)
@@ -120,7 +131,7 @@ static void call_begin_failing(struct run *run, long nr)
 	run->failing = true;
 }
 
-/* The program finds all registers but the result's as they were. */
+/* Restores all registers of the program but the result. */
 static void call_end_failing(struct run *run)
 {
 	unsigned long long result = -ENOMEM;
@@ -135,7 +146,7 @@ static void call_end_failing(struct run *run)
 	run->failing = false;
 }
 
-/* Whether the program goes on. */
+/* Returns whether the program continues. */
 static bool at_syscall(struct run *run, pid_t tid)
 {
 	struct __ptrace_syscall_info info;
@@ -149,7 +160,7 @@ static bool at_syscall(struct run *run, pid_t tid)
 	}
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
 		return true;
-	if (info.entry.nr == SYS_ioctl && info.entry.args[1] == KVM_RUN && tid != run->pid) {
+	if (info.entry.nr == SYS_ioctl && runs_guest(info.entry.args[1]) && tid != run->pid) {
 		run->ran = true;
 		return false;
 	}

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs a program to which this host's KVM seems to lack something:
+ * Runs a program with a KVM that lacks a feature:
  *
  *	kvm_without WHAT COMMAND...
  *
- * A filter of system calls answers KVM_CHECK_EXTENSION with 0, and the ioctl that goes
- * with it, where it has one of its own, with ENOTTY. All else is KVM's. WHAT is a name of
- * the table below.
+ * A filter of system calls answers KVM_CHECK_EXTENSION with 0, and the feature's own ioctl,
+ * if it has one, with ENOTTY. Other calls go to KVM. WHAT is a name of the table below.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -139,7 +139,7 @@ static int serve(const char *where, unsigned int count)
 		fd = accept(listener, NULL, NULL);
 		if (fd < 0)
 			return fail("accept");
-		/* One that is slow keeps nobody waiting. */
+		/* A slow connection does not delay others. */
 		if (!fork())
 			_exit(echo(fd));
 		close(fd);
@@ -150,7 +150,7 @@ static int serve(const char *where, unsigned int count)
 	return !!rc;
 }
 
-/* What is behind the answer's line is the stream's: byte by byte. */
+/* Reads the answer byte by byte, because later bytes belong to the stream. */
 static int request(int fd, unsigned int port)
 {
 	char text[32];

@@ -120,7 +120,7 @@ int ranchu_pipe_more(struct ranchu_pipe *pipe, size_t seen)
 	const void *in;
 	ssize_t n;
 
-	/* Before the bytes, which are the last ones then. */
+	/* Check for the end first: bytes that are read afterwards are then the last ones. */
 	poll(&file, 1, 0);
 	n = ranchu_pipe_peek(pipe, &in);
 	if (n > (ssize_t)seen)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the library's end of a ring says of bytes that are there, are missing, or never come.
- * That no wake is lost is tools/testing/native/ring_race_test.c's.
+ * The library's end of a ring: bytes that are there, that are missing, and that never come.
+ * Lost wake-ups are tested by tools/testing/native/ring_race_test.c.
  */
 #define RANCHU_PIPE_RINGS_ONLY
 #include "ranchu_pipe.c"
@@ -13,7 +13,7 @@
 
 static struct vhost_goldfish_pipe_ring_end ours, theirs;
 
-/* Just before positions wrap. */
+/* Positions are just below their wrap-around. */
 static struct ranchu_pipe_ring ring_begin(__u32 there)
 {
 	const __u32 start = 0xfffffff0;
@@ -35,7 +35,7 @@ static void part_of_a_command_waits_for_more(void)
 	tap_equal(ring_look(&ring, false), 100);
 	tap_equal(ring_listen(&ring, false, 99), 1);
 	tap_equal(ring_listen(&ring, false, 100), 0);
-	/* The next byte is told. */
+	/* The next byte causes a wake-up. */
 	tap_equal(ours.wake_at, theirs.position);
 	theirs.position++;
 	tap_equal(ring_listen(&ring, false, 100), 1);
@@ -58,7 +58,7 @@ static void closed_pipe_has_no_more(void)
 	tap_equal(ring_look(&ring, true), -EPIPE);
 }
 
-/* Nobody could tell: the other end has no room for another byte. */
+/* No wake-up would come, because the other end has no room for another byte. */
 static void command_larger_than_the_ring_is_told(void)
 {
 	struct ranchu_pipe_ring ring = ring_begin(SIZE - 1);

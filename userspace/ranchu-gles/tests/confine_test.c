@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What ranchu-gles can still do in its sandbox, and what it cannot. A child process goes into
- * the sandbox for each case, and its exit code is the line of the check that failed.
+ * What ranchu-gles can do in its sandbox, and what it cannot. For each case a child process enters
+ * the sandbox; its exit code is the line of the check that failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "screen.h"
 #include "tests/tap.h"
 
-#define FILES	64	/* that whoever starts the program leaves to it */
+#define FILES	64	/* limit that the program inherits */
 
 #define MUST(condition) do {			\
 	if (!(condition))			\
@@ -34,7 +34,7 @@ static void confine(void)
 	MUST(!gles_confine(MIB));
 }
 
-/* A guest that has taken the program over has no way from here. */
+/* A process that the guest controls cannot do anything outside of the sandbox. */
 static void nothing_else(void)
 {
 	char *const words[] = { "true", NULL };
@@ -73,17 +73,17 @@ static void its_work(void)
 	MUST(pixels != MAP_FAILED);
 	pixels[MIB / 4 - 1] = 7;
 	MUST(!munmap(pixels, MIB));
-	/* One buffer beyond all that there may be. */
+	/* A file that is larger than all buffers together may be. */
 	MUST(ftruncate(buffer, MIB + 1) == -1 && errno == EFBIG);
 	MUST(send(pair[0], "", 1, 0) == -1 && errno == EPERM);
 	MUST(sendmsg(pair[0], &message, MSG_DONTWAIT) == 1);
 	MUST(recv(pair[1], &count, 1, MSG_DONTWAIT) == 1);
-	/* The file is none, but the ioctl is let through. */
+	/* The descriptor is invalid, but seccomp allows the ioctl. */
 	MUST(ioctl(-1, _IO(0xaf, 0xca), 0) == -1 && errno == EBADF);
 	_exit(0);
 }
 
-/* A limit that is lower than the program's own is kept, and does not keep it from starting. */
+/* A limit that is lower than the program's own is kept, and the program starts with it. */
 static void few_files(void)
 {
 	const struct rlimit few = { FILES, FILES };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is posted is on the screen: the program's end of the connection with vmmctl's own,
- * from the socket that a program connects to, to the file that who watches reads. vmmctl's
- * loop runs in a thread, and does what the test asks for between its own work.
+ * Posted buffers appear on the screen. The test connects the program's end of the screen's socket
+ * with vmmctl's own end, and reads the file that viewers get. vmmctl's loop runs in a thread, and
+ * executes requests of the test.
  */
 #include <errno.h>
 #include <poll.h>
@@ -104,7 +104,7 @@ static void vmmctl_end(void)
 
 /* ---- the program ---- */
 
-/* Reads answers until there is nothing to be told. */
+/* Reads answers until no update is pending. */
 static void settle(void)
 {
 	struct pollfd file = { .fd = screen.sock, .events = POLLIN };
@@ -126,7 +126,7 @@ static struct gles_buffer *picture(u32 width, u32 height, u32 first)
 	return buffer;
 }
 
-/* Pixels of the screen that are not as they should be: black where there is no picture. */
+/* Counts wrong pixels of the screen; pixels outside of the picture must be black. */
 static unsigned int wrong_pixels(const struct gles_buffer *buffer)
 {
 	unsigned int wrong = 0;
@@ -173,7 +173,7 @@ static void posted_picture_is_shown(void)
 	screen_post(&screen, second);
 	settle();
 	tap_equal(wrong_pixels(second), 0);
-	/* The same picture with other pixels. */
+	/* The same buffer with other pixels. */
 	memset(second->pixels, 0x77, 4 * W * H);
 	screen_post(&screen, second);
 	settle();
@@ -221,7 +221,7 @@ static void newest_picture_is_told(void)
 	gles_buffer_drop(&buffers, pictures[1]);
 }
 
-/* Connects, says @len bytes, and waits for vmmctl to hang up. */
+/* Connects, sends @len bytes, and waits for vmmctl to hang up. */
 static void stranger(const void *bytes, size_t len)
 {
 	struct pollfd file = { .fd = vmm_unix_dial(path), .events = POLLIN };
@@ -255,7 +255,7 @@ static void one_program_draws_at_a_time(void)
 	tap_equal(times(said, "a program draws already"), 1);
 }
 
-/* What each of them says is gpu_socket_test's. */
+/* gpu_socket_test has all kinds of wrong messages. */
 static void programs_that_break_the_protocol_are_hung_up(void)
 {
 	static const u32 words[][3] = {
@@ -320,7 +320,7 @@ static void without_a_screen_nothing_happens(void)
 	gles_buffer_drop(&buffers, buffer);
 }
 
-/* vmmctl that is none: what it answers is not right. */
+/* A fake vmmctl that sends wrong answers. */
 static void wrong_answers_end_the_connection(void)
 {
 	static const struct {
@@ -345,14 +345,14 @@ static void wrong_answers_end_the_connection(void)
 		tap_check(write(pair[1], answers[i].words, 12) == 12);
 		screen_ready(&s);
 		tap_equal(s.sock >= 0, answers[i].kept);
-		/* One that was not asked for. */
+		/* An answer without a request. */
 		if (s.sock >= 0) {
 			tap_check(write(pair[1], answers[i].words, 12) == 12);
 			screen_ready(&s);
 		}
 		tap_equal(s.sock, -1);
 		close(pair[1]);
-		/* What was to be read before it was closed. */
+		/* Read the answers that were sent before the end. */
 		screen_ready(&s);
 	}
 	tap_heard(said, sizeof(said));
@@ -375,10 +375,10 @@ static void vmmctl_ends(void)
 }
 
 static const struct tap_case cases[] = {
-	{ "the screen says its size", screen_says_its_size },
+	{ "the screen reports its size", screen_says_its_size },
 	{ "a posted picture is shown", posted_picture_is_shown },
-	{ "other sizes are cut or surrounded", other_sizes_are_cut_or_surrounded },
-	{ "the newest picture is told", newest_picture_is_told },
+	{ "other sizes are cropped or have a border", other_sizes_are_cut_or_surrounded },
+	{ "the newest picture is sent", newest_picture_is_told },
 	{ "one program draws at a time", one_program_draws_at_a_time },
 	{ "programs that break the protocol are hung up",
 	  programs_that_break_the_protocol_are_hung_up },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The server's loop between the guest's pipes, which are the test's (pipes.h), and a screen
- * that is not there. The server runs in a thread. What is said by a pipe is stream_test's.
- * The sync device is a socket pair and an ioctl() of the test's.
+ * The server's loop with fake pipes (pipes.h) and without a screen. The server runs in a thread.
+ * stream_test tests the packets of a pipe. The sync device is a socket pair and an ioctl() of the
+ * test.
  */
 #include <pthread.h>
 #include <stdarg.h>
@@ -37,7 +37,7 @@ static void on_post(void *arg, const struct gles_buffer *buffer)
 
 static const struct gles_ops ops = { .post = on_post };
 
-/* Instead of the C library's: what the sync device is told. */
+/* Replaces the C library's function; records commands to the sync device. */
 int ioctl(int fd, unsigned long request, ...)
 {
 	va_list args;
@@ -122,7 +122,7 @@ static void pipes_are_served(void)
 	tap_check(hears(one, 320));
 	say(two, begin + 2, 1);
 	tap_check(hears(two, 1));
-	/* One that says no packet is hung up, and the others go on. */
+	/* A pipe with an invalid packet is hung up, and the others go on. */
 	say(two, (u32[]){ 10000, 0 }, 2);
 	tap_check(pipes_ended(two));
 	say(one, width, 3);
@@ -130,7 +130,7 @@ static void pipes_are_served(void)
 	tear_down();
 }
 
-/* A picture that is larger than all that is between the guest and the server. */
+/* A picture that is larger than all buffers between the guest and the server. */
 static void large_pictures_go_both_ways(void)
 {
 	const u32 n = 4 * 512 * 512;
@@ -156,12 +156,12 @@ static void large_pictures_go_both_ways(void)
 	}
 	tap_check(hears(fd, 0));
 	say(fd, read, 10);
-	/* It is read late, and in the meantime nothing else is done for this guest. */
+	/* The guest reads it late; no other command of the guest is executed meanwhile. */
 	usleep(50000);
 	for (done = 0; done < n && pipes_wait(fd); done += part)
 		part = recv(fd, back + done, n - done, 0);
 	tap_check(done == n && !memcmp(pixels, back, n));
-	/* The guest goes in the middle of an answer. */
+	/* The guest closes the pipe in the middle of an answer. */
 	say(fd, read, 10);
 	pipes_close(fd);
 	fd = pipes_open("opengles", NULL);
@@ -185,10 +185,10 @@ static void there_is_an_end_of_pipes(void)
 		tap_check(fd[i] >= 0);
 	}
 	tap_equal(pipes_open("opengles", NULL), PIPES_REFUSED);
-	/* A part of a packet is no reason to keep it. */
+	/* A pipe with an incomplete packet is closed as well. */
 	say(fd[7], (u32[]){ 0, 10000 }, 2);
 	usleep(20000);
-	/* What the guest has closed makes room for what it opens next, at once. */
+	/* A closed pipe makes room for the next one at once. */
 	for (i = 0; i < 300; i++) {
 		pipes_close(fd[7]);
 		pipes_wake();
@@ -201,7 +201,7 @@ static void there_is_an_end_of_pipes(void)
 	tear_down();
 }
 
-/* Out of memory or files: the guest is not left with a pipe that nobody serves. */
+/* Without memory or files, the guest's pipe is refused, and not left without a service. */
 static void pipe_without_rings_is_refused(void)
 {
 	int fd;
@@ -238,7 +238,7 @@ static void posts_are_shown_while_pipes_are_open(void)
 	tear_down();
 }
 
-/* Each wait is answered once, and nothing else is; the end of the device ends nothing. */
+/* Each wait is answered once, other events are not. The server outlives the sync device. */
 static void fences_are_answered(void)
 {
 	const struct vhost_goldfish_sync_event events[] = {
@@ -269,7 +269,7 @@ static void fences_are_answered(void)
 static const struct tap_case cases[] = {
 	{ "pipes are served", pipes_are_served },
 	{ "large pictures go both ways", large_pictures_go_both_ways },
-	{ "there is an end of pipes", there_is_an_end_of_pipes },
+	{ "the number of pipes is limited", there_is_an_end_of_pipes },
 	{ "a pipe without rings is refused", pipe_without_rings_is_refused },
 	{ "posts are shown while pipes are open", posts_are_shown_while_pipes_are_open },
 	{ "fences are answered", fences_are_answered },

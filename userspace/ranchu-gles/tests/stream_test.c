@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a guest's OpenGL ES library says, in one piece and byte by byte, and what a guest says
- * that means harm.
+ * Packets of a guest's OpenGL ES library, in one piece and byte by byte, and packets of a hostile
+ * guest.
  */
 #include <endian.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define USHORT	0x8363
 #define BASE	10000
 
-/* Commands that are said here, by their places behind BASE. */
+/* Commands that the tests send, as offsets from BASE. */
 enum {
 	GET_VERSION = 0, GET_EGL_VERSION = 1, QUERY_EGL = 2, GET_GL_STRING = 3, NUM_CONFIGS = 4,
 	CONFIGS = 5, CHOOSE = 6, FB_PARAM = 7, CREATE_CONTEXT = 8, CREATE = 12, OPEN = 13,
@@ -34,7 +34,7 @@ static const struct gles_buffer *shown;
 static unsigned int commands;
 static int command_err;
 
-/* What a stream's guest has heard and not looked at. */
+/* Answers that the guest of a stream has received and the test has not checked. */
 static struct {
 	u8 bytes[1 << 20];
 	size_t len;
@@ -87,7 +87,7 @@ static void hear(struct gles_stream *stream)
 	}
 }
 
-/* As the server does it, with pieces of at most @piece bytes that are there at once. */
+/* Passes bytes to the stream as the server does, at most @piece bytes at a time. */
 static int say_pieces(struct gles_stream *stream, const void *bytes, size_t n, size_t piece)
 {
 	const u8 *from = bytes;
@@ -102,7 +102,7 @@ static int say_pieces(struct gles_stream *stream, const void *bytes, size_t n, s
 		taken = gles_stream_take(stream, from, there);
 		if (taken < 0)
 			return taken;
-		/* A part of a packet is left, or nothing. */
+		/* Nothing is left, or an incomplete packet. */
 		if (!taken && !n)
 			return there ? 1 : 0;
 		from += taken;
@@ -117,7 +117,7 @@ static int say(struct gles_stream *stream, const void *bytes, size_t n)
 	return say_pieces(stream, bytes, n, SIZE_MAX);
 }
 
-/* A packet of words. */
+/* Sends a packet that consists of words. */
 static int command_of(struct gles_stream *stream, u32 opcode, const u32 *args, unsigned int count)
 {
 	u32 words[32] = { opcode, 8 + 4 * count };
@@ -137,7 +137,7 @@ static int plain(struct gles_stream *stream, u32 what)
 	return say(stream, words, sizeof(words));
 }
 
-/* The answer is one word. */
+/* Returns the answer, which must be one word. */
 static u32 word(void)
 {
 	__le32 answer = 0;
@@ -178,7 +178,7 @@ static u32 create(struct gles_stream *stream, u32 width, u32 height)
 	return word();
 }
 
-/* A process's pipe, and its number. */
+/* Opens the pipe of a process; returns its number in @id. */
 static struct gles_stream *process_of(u64 *id)
 {
 	struct gles_stream *stream = stream_of("GLProcessPipe");
@@ -191,7 +191,7 @@ static struct gles_stream *process_of(u64 *id)
 	return stream;
 }
 
-/* ---- what is asked ---- */
+/* ---- queries ---- */
 
 static void questions_are_answered(void)
 {
@@ -241,7 +241,7 @@ static void strings_have_room_or_say_how_much_they_need(void)
 	heard.len = 0;
 	COMMAND(stream, GET_GL_STRING, 0x1f00, 0, 0);
 	tap_equal(word(), (u32)-7);
-	/* The room that is said is more than the room that there is. */
+	/* The guest claims more room than it has. */
 	COMMAND(stream, GET_GL_STRING, 0x1f00, 6, 100);
 	memcpy(&len, heard.bytes + 6, 4);
 	tap_check(heard.len == 10 && len == -7);
@@ -334,7 +334,7 @@ static u32 next(u32 *seed)
 	return *seed >> 8;
 }
 
-/* Says pixels of the guest's, all at once or in pieces. */
+/* Sends pixels, all at once or in pieces. */
 static int update(struct gles_stream *stream, const u32 head[8], const u8 *pixels, size_t n,
 		  size_t piece)
 {
@@ -352,7 +352,7 @@ static int update(struct gles_stream *stream, const u32 head[8], const u8 *pixel
 	return err;
 }
 
-/* A pixel as it is kept, of the guest's bytes. */
+/* Converts the guest's bytes of a pixel to the format of buffers. */
 static u32 kept(u32 format, u32 type, const u8 *p)
 {
 	u32 v = p[0] | p[1] << 8;
@@ -391,7 +391,7 @@ static bool near(u32 a, u32 b, u32 most)
 #define W	37
 #define H	23
 
-/* A part of a picture is written and read, and what is around it stays. */
+/* Writes and reads a rectangle; pixels around it do not change. */
 static void picture_goes_and_comes(unsigned int kind, size_t piece)
 {
 	const u32 x = 3, y = 5, w = 29, h = 11, bytes = kinds[kind].bytes;
@@ -442,7 +442,7 @@ static void pictures_go_and_come_in_each_format(void)
 			picture_goes_and_comes(kind, pieces[i]);
 }
 
-/* More than a ring, and more than an answer. */
+/* A picture that is larger than a ring and than an answer. */
 static void large_pictures_are_not_kept(void)
 {
 	const u32 w = 320, h = 240, bytes = 4 * w * h;
@@ -505,7 +505,7 @@ static void pixels_that_do_not_fit_are_passed_over(void)
 	finish();
 }
 
-/* Sizes that do not say what the rectangle says. */
+/* Sizes that do not match the rectangle. */
 static void pixels_that_are_counted_wrong_end_the_stream(void)
 {
 	static const struct {
@@ -552,7 +552,7 @@ static void no_pixels_are_an_answer(void)
 	finish();
 }
 
-/* The buffer goes, and a smaller one has its handle, while its pixels come. */
+/* While pixels arrive, their buffer is closed, and a smaller one gets its handle. */
 static void buffer_goes_while_pixels_come(void)
 {
 	const u32 n = 4 * W * H;
@@ -580,7 +580,7 @@ static void buffer_goes_while_pixels_come(void)
 	finish();
 }
 
-/* ---- who holds what ---- */
+/* ---- owners of buffers ---- */
 
 static void buffers_are_held_by_processes(void)
 {
@@ -602,12 +602,12 @@ static void buffers_are_held_by_processes(void)
 	tap_equal(word(), 0);
 	COMMAND(two, OPEN, handle);
 	tap_equal(heard.len, 0);
-	/* The stream ends, its process does not. */
+	/* The stream ends, but its process does not. */
 	end(one);
 	tap_check(gles_buffer_find(&gles.buffers, handle));
 	end(first);
 	tap_check(gles_buffer_find(&gles.buffers, handle));
-	/* Closed as often as it was opened. */
+	/* It is closed as often as it was opened. */
 	COMMAND(two, CLOSE, handle);
 	tap_check(gles_buffer_find(&gles.buffers, handle));
 	COMMAND(two, CLOSE, handle);
@@ -618,13 +618,13 @@ static void buffers_are_held_by_processes(void)
 	tap_check(create(two, W, H));
 	end(second);
 	tap_equal(gles.buffers.memory, 0);
-	/* A process that is gone holds nothing: then it is the stream. */
+	/* After the end of its process, the stream owns its buffers. */
 	tap_check(create(two, W, H));
 	end(two);
 	finish();
 }
 
-/* Nobody knows any more how often it is held, so it goes with the process. */
+/* The count has saturated, so the buffer is only freed with its process. */
 static void full_count_stays_full(void)
 {
 	struct gles_stream *stream;
@@ -688,12 +688,12 @@ static void posted_buffer_stays_until_the_next(void)
 	COMMAND(one, POST, second);
 	tap_check(posts == 2 && shown->handle == second);
 	tap_check(!gles_buffer_find(&gles.buffers, first));
-	/* The same again. */
+	/* Post the same buffer again. */
 	COMMAND(one, POST, second);
 	tap_equal(posts, 3);
 	end(one);
 	tap_check(posts == 3 && shown->handle == second);
-	/* With the last stream the picture goes. */
+	/* The end of the last stream removes the picture. */
 	end(two);
 	tap_check(posts == 4 && !shown);
 	finish();
@@ -718,7 +718,7 @@ static void there_is_an_end_to_buffers(void)
 	}
 	tap_heard(said, sizeof(said));
 	tap_equal(made, GLES_BUFFERS);
-	/* Said once. */
+	/* There is one message. */
 	tap_check(strstr(said, "refused") && strchr(said, '\n') == said + strlen(said) - 1);
 	for (i = 0; i < ARRAY_SIZE(streams); i++)
 		end(streams[i]);
@@ -773,7 +773,7 @@ static void there_is_an_end_to_processes(void)
 	end(pipes[0]);
 	pipes[0] = process_of(&id);
 	tap_equal(id, GLES_PROCESSES + 1);
-	/* It has been said. */
+	/* There is no second message. */
 	tap_equal(say(pipes[0], &hundred, sizeof(hundred)), -EPROTO);
 	for (i = 0; i < GLES_PROCESSES; i++)
 		end(pipes[i]);
@@ -784,7 +784,7 @@ static void there_is_an_end_to_processes(void)
 	finish();
 }
 
-/* All commands of a fixed size, with another one. */
+/* All commands of a fixed size, with a wrong size. */
 static void sizes_are_what_commands_have(void)
 {
 	char said[512];
@@ -820,11 +820,11 @@ static void sizes_are_what_commands_have(void)
 static void what_is_no_packet_ends_the_stream(void)
 {
 	static const u32 packets[][12] = {
-		{ BASE, 0 },					/* would be read for ever */
+		{ BASE, 0 },					/* would loop for ever */
 		{ BASE, 7 },
 		{ BASE, 0xffffffff },
-		{ BASE + METADATA, GLES_PACKET + 1 },		/* more than is kept */
-		{ BASE + METADATA, 24, 0xfffffff0, 0, 0, 0 },	/* a text that is not there */
+		{ BASE + METADATA, GLES_PACKET + 1 },		/* more than the limit */
+		{ BASE + METADATA, 24, 0xfffffff0, 0, 0, 0 },	/* a missing text */
 		{ BASE + METADATA, 28, 4, 0, 0, 0, 0 },		/* a word too many */
 		{ BASE + CREATE_SYNC, 36, 0, 0xfffffffc, 0, 0, 0, 8, 8 },
 		{ BASE + CHOOSE, 24, 0, 0, GLES_REPLY, 0 },
@@ -905,7 +905,7 @@ static void others_commands_need_somebody(void)
 	finish();
 }
 
-/* A guest that does not read its answers is not listened to. */
+/* While a guest does not read its answer, its next packet is not read. */
 static void one_answer_is_kept(void)
 {
 	u32 twice[] = { BASE + GET_VERSION, 8, BASE + GET_VERSION, 8 };
@@ -947,31 +947,31 @@ static void all_comes_byte_by_byte(void)
 }
 
 static const struct tap_case cases[] = {
-	{ "questions are answered", questions_are_answered },
+	{ "queries are answered", questions_are_answered },
 	{ "strings have room, or say how much they need",
 	  strings_have_room_or_say_how_much_they_need },
 	{ "configurations are listed", configurations_are_listed },
 	{ "sync objects are signalled", sync_objects_are_signalled },
 	{ "pictures go and come in each format", pictures_go_and_come_in_each_format },
-	{ "large pictures are not kept", large_pictures_are_not_kept },
-	{ "pixels that do not fit are passed over", pixels_that_do_not_fit_are_passed_over },
+	{ "large pictures are not buffered", large_pictures_are_not_kept },
+	{ "pixels outside of the buffer are ignored", pixels_that_do_not_fit_are_passed_over },
 	{ "pixels that are counted wrong end the stream",
 	  pixels_that_are_counted_wrong_end_the_stream },
 	{ "no pixels are an answer", no_pixels_are_an_answer },
-	{ "a buffer goes while its pixels come", buffer_goes_while_pixels_come },
-	{ "buffers are held by processes", buffers_are_held_by_processes },
+	{ "a buffer may be closed while its pixels arrive", buffer_goes_while_pixels_come },
+	{ "buffers are owned by processes", buffers_are_held_by_processes },
 	{ "a full count stays full", full_count_stays_full },
 	{ "handles of others are not closed", handles_of_others_are_not_closed },
 	{ "a posted buffer stays until the next", posted_buffer_stays_until_the_next },
-	{ "there is an end to buffers", there_is_an_end_to_buffers },
-	{ "there is an end to memory", there_is_an_end_to_memory },
-	{ "there is an end to processes", there_is_an_end_to_processes },
+	{ "the number of buffers is limited", there_is_an_end_to_buffers },
+	{ "the memory of buffers is limited", there_is_an_end_to_memory },
+	{ "the number of processes is limited", there_is_an_end_to_processes },
 	{ "sizes are what commands have", sizes_are_what_commands_have },
-	{ "what is no packet ends the stream", what_is_no_packet_ends_the_stream },
-	{ "checksum 0 is none, and metadata are read over", checksum_zero_is_none },
-	{ "commands of others need somebody", others_commands_need_somebody },
+	{ "an invalid packet ends the stream", what_is_no_packet_ends_the_stream },
+	{ "checksum 0 means none, and metadata are ignored", checksum_zero_is_none },
+	{ "other commands need a decoder", others_commands_need_somebody },
 	{ "one answer is kept", one_answer_is_kept },
-	{ "all comes byte by byte", all_comes_byte_by_byte },
+	{ "packets may come byte by byte", all_comes_byte_by_byte },
 };
 
 int main(void)

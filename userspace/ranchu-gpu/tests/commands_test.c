@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's commands: what they do, and what becomes of those that no driver would make.
- * The classes of mistakes are those that other implementations of this device have had.
+ * The guest's commands: their effects, and invalid commands. The classes of invalid commands are
+ * those that caused faults in other implementations of this device.
  */
 #include <endian.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static struct virtio_gpu_mem_entry entry(u64 offset, u32 len)
 	};
 }
 
-/* A resource of W x H with memory in three pieces, one of them across both regions. */
+/* Makes a resource of W x H with backing in three pieces, one of them across both regions. */
 static void make_backed(u32 id)
 {
 	const struct virtio_gpu_mem_entry entries[] = {
@@ -40,7 +40,7 @@ static void make_backed(u32 id)
 	tap_equal(attach(id, entries, 3, 3), OK);
 }
 
-/* The byte of the guest's memory that is behind byte @at of that resource. */
+/* Returns the byte of the guest's memory that backs byte @at of that resource. */
 static u8 behind(u32 at)
 {
 	if (at < 100)
@@ -65,7 +65,7 @@ static void pixels_are_the_guests(void)
 			break;
 	}
 	memset(r->pixels, 0, r->size);
-	/* As Linux does it: the offset is that of the rectangle. */
+	/* Like Linux: the offset is that of the rectangle. */
 	tap_equal(transfer(5, 3, 2, 7, 6, 4 * (2 * W + 3)), OK);
 	for (y = 0; y < H; y++) {
 		for (x = 0; x < 4 * W; x++) {
@@ -80,7 +80,7 @@ static void pixels_are_the_guests(void)
 	device_free();
 }
 
-/* Another offset than that of the rectangle, with the resource's own pitch. */
+/* An offset other than the rectangle's, with the resource's own pitch. */
 static void offsets_are_free(void)
 {
 	struct gpu_resource *r;
@@ -108,7 +108,7 @@ static void a_flush_tells_what_is_on_screens(void)
 	tap_equal(flush(5, 6, 6, 20 - 6, 4), OK);
 	tap_equal(seen.damages, 2);
 	tap_check(!memcmp(&seen.damage, &(struct gpu_rect){ 2, 4, 8, 1 }, sizeof(seen.damage)));
-	/* Beside it. */
+	/* A rectangle outside of the scanout. */
 	tap_equal(flush(5, 14, 0, 6, H), OK);
 	tap_equal(flush(5, 0, 7, W, 3), OK);
 	tap_equal(seen.damages, 2);
@@ -119,7 +119,7 @@ static void a_flush_tells_what_is_on_screens(void)
 	tap_equal(seen.damage_scanout, 1);
 	tap_equal(set_scanout(0, 0, 0, 0, 0, 0), OK);
 	tap_equal(seen.scanouts, 3);
-	/* One that is freed is on no screen. */
+	/* A freed resource is removed from all scanouts. */
 	tap_equal(simple(VIRTIO_GPU_CMD_RESOURCE_UNREF, 5), OK);
 	tap_equal(seen.scanouts, 4);
 	tap_check(!gpu.scanout[1].resource);
@@ -142,7 +142,7 @@ static void fences_are_told(void)
 	device_make();
 	tap_equal(control(&request, sizeof(request), 24), 24);
 	memcpy(&hdr, answer, sizeof(hdr));
-	/* One that has failed as well: the guest waits for it. */
+	/* The fence of a failed command is signalled as well: the guest waits for it. */
 	tap_equal(le32toh(hdr.type), NO_RESOURCE);
 	tap_equal(le32toh(hdr.flags), VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX);
 	tap_equal(le64toh(hdr.fence_id), 0x123456789abcULL);
@@ -183,7 +183,7 @@ static void questions_are_the_front_ends(void)
 	tap_equal(answer_type(), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 	tap_check(!memcmp(answer + 24, &info.pmodes, sizeof(info.pmodes)));
 	tap_equal(le64toh(((struct virtio_gpu_ctrl_hdr *)(void *)answer)->fence_id), 9);
-	/* A front end that knows only how large the screen is. */
+	/* A front end that supports only the query of the screen's size. */
 	edid.hdr.type = htole32(VIRTIO_GPU_CMD_GET_EDID);
 	tap_equal(control(&edid, sizeof(edid), sizeof(*got)), GPU_LATER);
 	tap_check(seen.asks == 2 && seen.edid);
@@ -192,7 +192,7 @@ static void questions_are_the_front_ends(void)
 	tap_equal(answer_type(), VIRTIO_GPU_RESP_OK_EDID);
 	tap_equal(le32toh(got->size), VMM_EDID_SIZE);
 	tap_check(!memcmp(got->edid, want, sizeof(want)));
-	/* One that is gone, or says too little. */
+	/* A front end that has gone, or sends too short an answer. */
 	tap_equal(control(&edid, sizeof(edid), sizeof(*got)), GPU_LATER);
 	tap_equal(gpu_answer(&gpu, &request, NULL, 0), 24);
 	tap_equal(answer_type(), UNSPEC);
@@ -221,7 +221,7 @@ static void cursors_are_copied(void)
 	tap_equal(create(3, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 64, 64), OK);
 	tap_equal(attach(3, &all, 1, 1), OK);
 	tap_equal(transfer(3, 0, 0, 64, 64, 0), OK);
-	/* Linux has no room for an answer. */
+	/* Linux provides no room for an answer. */
 	tap_equal(cursor(&request, sizeof(request), 0), 0);
 	tap_equal(seen.images, 1);
 	tap_check(gpu.scanout[1].cursor.shown);
@@ -238,7 +238,7 @@ static void cursors_are_copied(void)
 	request = cursor_request(VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 0);
 	cursor(&request, sizeof(request), 0);
 	tap_check(!gpu.scanout[1].cursor.shown && seen.moves == 2);
-	/* One of another size, and one that there is not. */
+	/* A resource of another size, and a missing one. */
 	make_backed(4);
 	request = cursor_request(VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 4);
 	cursor(&request, sizeof(request), 24);
@@ -351,7 +351,7 @@ static void a_flip_is_read_once(void)
 	device_free();
 }
 
-/* ---- what no driver would do ---- */
+/* ---- commands that no driver sends ---- */
 
 static void numbers_of_resources(void)
 {
@@ -359,7 +359,7 @@ static void numbers_of_resources(void)
 	tap_equal(create(0, BGRX, W, H), NO_RESOURCE);
 	tap_equal(create(1, BGRX, W, H), OK);
 	tap_equal(create(1, BGRX, W, H), NO_RESOURCE);
-	/* The same place in the table. */
+	/* The same index in the hash table. */
 	tap_equal(create(1 + GPU_RESOURCES, BGRX, W, H), OK);
 	tap_equal(create(~0U, BGRX, W, H), OK);
 	tap_equal(simple(VIRTIO_GPU_CMD_RESOURCE_UNREF, 1), OK);
@@ -391,7 +391,7 @@ static void sizes_of_resources(void)
 	tap_equal(create(1, 0, W, H), BAD);
 	tap_equal(create(1, 5, W, H), BAD);
 	tap_equal(create(1, ~0U, W, H), BAD);
-	/* All together: 256 MiB. */
+	/* The limit for all resources together is 256 MiB. */
 	tap_equal(create(1, BGRX, GPU_SIDE, GPU_SIDE), NO_MEMORY);
 	for (i = 1; i <= 4; i++)
 		tap_equal(create(i, BGRX, 4096, 4096), OK);
@@ -399,7 +399,7 @@ static void sizes_of_resources(void)
 	tap_equal(simple(VIRTIO_GPU_CMD_RESOURCE_UNREF, 2), OK);
 	tap_equal(create(5, BGRX, 1, 1), OK);
 	device_free();
-	/* And how many there are. */
+	/* The limit of their number. */
 	for (i = 1; i <= GPU_RESOURCES; i++) {
 		if (create(i * 3, BGRX, 1, 1) != OK)
 			break;
@@ -431,7 +431,7 @@ static void backing_is_the_guests_ram(void)
 		tap_equal(attach(1, two, 2, 2), BAD);
 		tap_equal(gpu.memory, before);
 	}
-	/* More than the request has, more than can be, none. */
+	/* More entries than the request has, more than the limit, none. */
 	two[1] = entry(64, 64);
 	tap_equal(attach(1, two, 3, 2), BAD);
 	tap_equal(attach(1, two, GPU_ENTRIES + 1, 2), BAD);
@@ -440,7 +440,7 @@ static void backing_is_the_guests_ram(void)
 	tap_equal(attach(1, two, 0, 2), BAD);
 	tap_equal(attach(9, two, 2, 2), NO_RESOURCE);
 	tap_equal(gpu.memory, before);
-	/* The first stays. */
+	/* The first backing stays. */
 	tap_equal(attach(1, two, 2, 2), OK);
 	tap_equal(attach(1, two, 1, 1), UNSPEC);
 	tap_equal(gpu_resource_find(&gpu, 1)->backing, 128);
@@ -452,7 +452,7 @@ static void backing_is_the_guests_ram(void)
 	tap_equal(gpu.memory, 0);
 }
 
-/* Pieces that are in two regions each take more of ours than the guest has said. */
+/* Each piece is in two regions, so more entries are needed than the guest has given. */
 static void pieces_across_regions(void)
 {
 	struct virtio_gpu_mem_entry entries[64];
@@ -465,7 +465,7 @@ static void pieces_across_regions(void)
 	tap_equal(attach(1, entries, 64, 64), OK);
 	tap_equal(gpu_resource_find(&gpu, 1)->iovs, 128);
 	tap_equal(transfer(1, 0, 0, W, H, 0), OK);
-	/* A piece of no length is none. */
+	/* A piece of length 0 is ignored. */
 	tap_equal(simple(VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 1), OK);
 	for (i = 0; i < 64; i++)
 		entries[i] = entry(0, i == 20 ? 4 * W * H : 0);
@@ -503,10 +503,10 @@ static void rectangles_and_offsets(void)
 	tap_equal(transfer(5, W, H, 0, 0, 0), OK);
 	tap_equal(transfer(5, 0, 0, 0, H, ~0ULL), OK);
 	tap_equal(seen.scanouts, 0);
-	/* The last byte that there is. */
+	/* The last bytes of the resource. */
 	tap_equal(transfer(5, 0, 0, 1, 1, 4 * W * H - 4), OK);
 	tap_equal(transfer(5, 0, 0, 1, 1, 4 * W * H - 3), BAD);
-	/* Nothing behind it. */
+	/* A resource without backing. */
 	tap_equal(simple(VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 5), OK);
 	tap_equal(transfer(5, 0, 0, W, H, 0), BAD);
 	tap_equal(transfer(5, 0, 0, 1, 1, 0), BAD);
@@ -540,7 +540,7 @@ static void scanouts_are_bounded(void)
 	device_free();
 }
 
-/* Each command, cut off after each byte, and with too little room for its answer. */
+/* Each command, truncated at each length, and with too little room for its answer. */
 static void lengths_of_requests(void)
 {
 	static const u32 types[] = {
@@ -552,7 +552,7 @@ static void lengths_of_requests(void)
 		VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, VIRTIO_GPU_CMD_UPDATE_CURSOR,
 		VIRTIO_GPU_CMD_MOVE_CURSOR, 0, 0x10e, 0x1ff, 0x300, ~0U,
 	};
-	/* Of those that there are, in the same order. */
+	/* Sizes of the commands, in the same order. */
 	static const u32 sizes[ARRAY_SIZE(types)] = { 24, 40, 32, 48, 48, 56, 32, 32, 0, 0, 32 };
 	struct {
 		struct virtio_gpu_ctrl_hdr hdr;
@@ -577,7 +577,7 @@ static void lengths_of_requests(void)
 			tap_equal(answer[len], 0xee);
 		}
 	}
-	/* Commands of one queue are none of the other's. */
+	/* Commands of one queue are invalid on the other. */
 	request.hdr.type = htole32(VIRTIO_GPU_CMD_RESOURCE_UNREF);
 	tap_equal(cursor(&request, sizeof(request), 24), 24);
 	tap_equal(answer_type(), UNSPEC);
@@ -590,7 +590,7 @@ static void lengths_of_requests(void)
 	device_free();
 }
 
-/* Nothing of 3D is there: no capset, no context, no answer with bytes of ours. */
+/* Without 3D there is no capset and no context, and answers have no bytes of our memory. */
 static void what_there_is_not(void)
 {
 	static const u32 types[] = {
@@ -624,7 +624,7 @@ static void what_there_is_not(void)
 	device_free();
 }
 
-/* The sanitizer keeps what was freed for a while: not so much that it hides a leak. */
+/* Limits the sanitizer's quarantine of freed memory, so that it does not hide a leak. */
 const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
@@ -632,7 +632,7 @@ const char *__asan_default_options(void)
 	return "quarantine_size_mb=1";
 }
 
-/* Bytes of this process that are in memory. */
+/* Returns the resident size of this process in bytes. */
 static unsigned long resident(void)
 {
 	unsigned long pages = 0;
@@ -645,7 +645,7 @@ static unsigned long resident(void)
 	return pages * sysconf(_SC_PAGESIZE);
 }
 
-/* Files that are open: one that was left would push the next one up. */
+/* Returns the next free file number, which a leaked file would increase. */
 static int next_file(void)
 {
 	int fd = dup(0);
@@ -680,7 +680,7 @@ static void churn(unsigned int times)
 	}
 }
 
-/* The same over and over leaves nothing behind. */
+/* Repeats all commands; memory and files do not grow. */
 static void nothing_is_left_over(void)
 {
 	unsigned long before;
@@ -698,7 +698,7 @@ static void nothing_is_left_over(void)
 	device_free();
 }
 
-/* Guest memory is mapped elsewhere now, or is not there any more. */
+/* Guest memory is mapped at another address, or was removed. */
 static void memory_is_found_again(void)
 {
 	struct gpu_resource *r;
@@ -720,9 +720,9 @@ static void memory_is_found_again(void)
 static const struct tap_case cases[] = {
 	{ "pixels are the guest's, in whatever pieces", pixels_are_the_guests },
 	{ "offsets are free", offsets_are_free },
-	{ "a flush tells what is on screens", a_flush_tells_what_is_on_screens },
-	{ "fences are told", fences_are_told },
-	{ "questions are the front end's", questions_are_the_front_ends },
+	{ "a flush reports damage of scanouts", a_flush_tells_what_is_on_screens },
+	{ "fences are signalled", fences_are_told },
+	{ "queries are passed to the front end", questions_are_the_front_ends },
 	{ "cursors are copied", cursors_are_copied },
 	{ "formats are converted", formats_are_converted },
 	{ "a flip is read once", a_flip_is_read_once },
@@ -733,9 +733,9 @@ static const struct tap_case cases[] = {
 	{ "rectangles and offsets", rectangles_and_offsets },
 	{ "scanouts are bounded", scanouts_are_bounded },
 	{ "lengths of requests", lengths_of_requests },
-	{ "what there is not", what_there_is_not },
+	{ "features that are missing", what_there_is_not },
 	{ "nothing is left over", nothing_is_left_over },
-	{ "memory is found again", memory_is_found_again },
+	{ "memory may move", memory_is_found_again },
 };
 
 int main(void)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-gpu, the program itself, in its sandbox, between a front end and a guest of the
- * test's own.
+ * Runs the program ranchu-gpu in its sandbox. The test acts as the front end and as the guest.
  */
 #include <endian.h>
 #include <errno.h>
@@ -23,16 +22,16 @@
 #include "machine/machine.h"
 #include "tests/tap.h"
 
-#define QUEUE_STEP	0x4000			/* from one queue to the next */
-#define BUFFERS		0x10000			/* of requests and their answers */
+#define QUEUE_STEP	0x4000			/* distance of two queues */
+#define BUFFERS		0x10000			/* requests and their answers */
 
 /** The guest's memory. */
 u8 *ram;
 /** The renderer that the program is started with. */
 const char *driver_renderer = "2d";
-/** What the renderer adds to the device's features. */
+/** Features of the device that the renderer adds. */
 u64 driver_features;
-/** And what of them the driver accepts. */
+/** Those of them that the driver accepts. */
 u64 driver_accepts;
 /** The front end uses RESET_DEVICE. */
 bool driver_resets = true;
@@ -40,9 +39,9 @@ bool driver_resets = true;
 int screen_sock = -1;
 /** The last message of the front end's connection. */
 struct vmm_vu_channel channel;
-/** What the last message about screens began with. */
+/** Header of the last message about screens. */
 struct vmm_gpu_head screen_head;
-/** And went on with. */
+/** Its payload. */
 u8 screen_body[1024 * 1024];
 /** The file that came with it, or -1. */
 int screen_fd = -1;
@@ -70,7 +69,7 @@ void program_start(void)
 		close(pair[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		snprintf(number, sizeof(number), "%d", pair[1]);
-		/* OpenGL by llvmpipe, whose contexts are small; others do not look at --jit. */
+		/* OpenGL by llvmpipe, whose contexts are small; other renderers ignore --jit. */
 		execl(program, program, "--fd", number, "--memory", "16", "--renderer",
 		      driver_renderer, strcmp(driver_renderer, "virgl") ? NULL : "--jit", NULL);
 		_exit(99);
@@ -98,13 +97,13 @@ int program_end(void)
 /* ---- the front end ---- */
 
 /**
- * say - say something
- * @request: what
- * @data: what it says
- * @size: bytes of it
- * @flags: of the message
- * @fds: files that go with it
- * @n: how many
+ * say - send a message
+ * @request: its type
+ * @data: its payload
+ * @size: bytes of the payload
+ * @flags: its flags
+ * @fds: files that are passed with it
+ * @n: number of files
  */
 void say(u32 request, const void *data, u32 size, u32 flags, const int *fds, unsigned int n)
 {
@@ -116,10 +115,10 @@ void say(u32 request, const void *data, u32 size, u32 flags, const int *fds, uns
 }
 
 /**
- * hear - wait for an answer of the program's
- * @request: what is answered
+ * hear - wait for an answer of the program
+ * @request: type of the request
  *
- * Return: whether there was one; it is in channel
+ * Return: true if it came; it is in channel
  */
 bool hear(u32 request)
 {
@@ -132,10 +131,10 @@ bool hear(u32 request)
 }
 
 /**
- * ask - ask for a number
- * @request: what
- * @data: what it says
- * @size: bytes of it
+ * ask - send a request whose answer is a number
+ * @request: its type
+ * @data: its payload
+ * @size: bytes of the payload
  *
  * Return: the number, or all ones
  */
@@ -150,14 +149,14 @@ u64 ask(u32 request, const void *data, u32 size)
 }
 
 /**
- * tell - say something and have it confirmed
- * @request: what
- * @data: what it says
- * @size: bytes of it
- * @fds: files that go with it
- * @n: how many
+ * tell - send a message and wait for its acknowledgment
+ * @request: its type
+ * @data: its payload
+ * @size: bytes of the payload
+ * @fds: files that are passed with it
+ * @n: number of files
  *
- * Return: 0 if it was done
+ * Return: 0 on success
  */
 u64 tell(u32 request, const void *data, u32 size, const int *fds, unsigned int n)
 {
@@ -170,11 +169,11 @@ u64 tell(u32 request, const void *data, u32 size, const int *fds, unsigned int n
 }
 
 /**
- * tell_u64 - say a number and have it confirmed
- * @request: what
+ * tell_u64 - send a number and wait for the acknowledgment
+ * @request: type of the message
  * @value: the number
  *
- * Return: 0 if it was done
+ * Return: 0 on success
  */
 u64 tell_u64(u32 request, u64 value)
 {
@@ -182,12 +181,12 @@ u64 tell_u64(u32 request, u64 value)
 }
 
 /**
- * tell_state - say something of a queue and have it confirmed
- * @request: what
+ * tell_state - send a number for a queue and wait for the acknowledgment
+ * @request: type of the message
  * @index: the queue
- * @num: what is said
+ * @num: the number
  *
- * Return: 0 if it was done
+ * Return: 0 on success
  */
 u64 tell_state(u32 request, u32 index, u32 num)
 {
@@ -197,12 +196,12 @@ u64 tell_state(u32 request, u32 index, u32 num)
 }
 
 /**
- * tell_file - give a queue a file and have it confirmed
- * @request: what
+ * tell_file - pass a file for a queue and wait for the acknowledgment
+ * @request: type of the message
  * @index: the queue
  * @fd: the file
  *
- * Return: 0 if it was done
+ * Return: 0 on success
  */
 u64 tell_file(u32 request, u64 index, int fd)
 {
@@ -219,7 +218,7 @@ static void screen_open(void)
 	screen_sock = pair[0];
 }
 
-/* ---- what it tells of screens ---- */
+/* ---- messages about screens ---- */
 
 static bool screen_read(void *to, size_t len)
 {
@@ -252,9 +251,9 @@ static bool screen_read(void *to, size_t len)
 
 /**
  * screen_hears - check that the next message about screens is of a kind
- * @request: which
+ * @request: the type
  *
- * Return: whether it is; it is in screen_head, screen_body and screen_fd
+ * Return: true if it is; it is in screen_head, screen_body and screen_fd
  */
 bool screen_hears(u32 request)
 {
@@ -268,7 +267,7 @@ bool screen_hears(u32 request)
 
 /**
  * screen_says - answer a message about screens
- * @request: which
+ * @request: its type
  * @data: the answer
  * @size: bytes of it
  */
@@ -315,9 +314,9 @@ static void queue_start(unsigned int i, u16 base)
 }
 
 /**
- * memory_table - tell where the guest's memory is
+ * memory_table - send the table of the guest's memory
  *
- * Return: 0 if it was taken
+ * Return: 0 if the program accepted it
  */
 u64 memory_table(void)
 {
@@ -388,9 +387,9 @@ static void *request_at(unsigned int i, u16 slot)
 }
 
 /**
- * answer_at - find an answer
+ * answer_at - return the answer to a request
  * @i: the queue
- * @slot: of the request
+ * @slot: slot of the request
  *
  * Return: the answer, 2048 bytes
  */
@@ -431,7 +430,7 @@ u16 make(unsigned int i, const void *request, size_t len, size_t room)
 }
 
 /**
- * kick - tell the device of requests
+ * kick - notify the device of requests
  * @i: the queue
  */
 void kick(unsigned int i)
@@ -440,10 +439,10 @@ void kick(unsigned int i)
 }
 
 /**
- * wait_for_all - wait until all requests are given back
+ * wait_for_all - wait until all requests are returned
  * @i: the queue
  *
- * Return: bytes of the last answer, -1 if they are not
+ * Return: bytes of the last answer, -1 on a timeout
  */
 int wait_for_all(unsigned int i)
 {
@@ -496,7 +495,7 @@ u32 create(u32 id, u32 format)
 }
 
 /**
- * attach - put the picture that draw() draws behind a resource
+ * attach - attach the picture of draw() as backing of a resource
  * @id: its number
  *
  * Return: the type of the answer
@@ -516,7 +515,7 @@ u32 attach(u32 id)
 }
 
 /**
- * set_scanout - put a resource on the screen
+ * set_scanout - set a resource as the scanout
  * @id: its number
  * @width: pixels
  * @height: rows
@@ -534,7 +533,7 @@ u32 set_scanout(u32 id, u32 width, u32 height)
 }
 
 /**
- * transfer - take pixels from the guest's memory
+ * transfer - copy pixels from the guest's memory to a resource
  * @id: of the resource
  * @x: left
  * @y: top
@@ -554,7 +553,7 @@ u32 transfer(u32 id, u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
- * flush - have pixels shown
+ * flush - flush pixels of a resource
  * @id: of the resource
  * @x: left
  * @y: top
@@ -574,7 +573,7 @@ u32 flush(u32 id, u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
- * drawn - tell what the guest has drawn
+ * drawn - return a pixel of the guest's picture
  * @x: left
  * @y: top
  *
@@ -621,7 +620,7 @@ void device_pause(void)
 }
 
 /**
- * device_go_on - start the queues again after device_pause()
+ * device_go_on - restart the queues after device_pause()
  */
 void device_go_on(void)
 {
@@ -653,7 +652,7 @@ void all_begin(u64 features)
 }
 
 /**
- * all_end - end them, which must go well
+ * all_end - end the device and the program, and check the exit code
  */
 void all_end(void)
 {
@@ -666,7 +665,7 @@ void all_end(void)
 /**
  * driver_init - make the guest's memory
  *
- * Return: whether all is there that the tests need
+ * Return: true if everything that the tests need is available
  */
 bool driver_init(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A front end and a driver, for the tests of the program in its sandbox.
+ * A front end and a driver, for tests of the program in its sandbox.
  *
  *	RANCHU_GPU=PROGRAM TEST
  */
@@ -13,9 +13,9 @@
 
 #define RAM_BASE	0x40000000ULL
 #define RAM_SIZE	(4 * MIB)
-#define USER_BASE	0x7f0000000000ULL	/* where a front end could have it mapped */
+#define USER_BASE	0x7f0000000000ULL	/* a front end's address of it */
 #define NUM		16			/* entries of a queue */
-#define PIXELS		0x100000		/* where the guest draws */
+#define PIXELS		0x100000		/* offset of the guest's picture */
 #define W		300			/* pixels of its picture */
 #define H		200
 #define FEATURES_3D	(1ULL << VIRTIO_GPU_F_VIRGL | 1ULL << VIRTIO_GPU_F_CONTEXT_INIT)
@@ -23,9 +23,9 @@
 /**
  * struct queue - the driver's end of a queue
  * @kick_fd: signalled for the device
- * @call_fd: signalled by it
- * @made: requests made available
- * @seen: and given back
+ * @call_fd: signalled by the device
+ * @made: number of requests that were made available
+ * @seen: number of requests that were returned
  */
 struct queue {
 	int kick_fd;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device with a guest and a display that remembers, for the tests of the commands.
+ * A device with a guest, and a display that records calls, for the tests of the commands.
  */
 #include <endian.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 /** The device. */
 struct gpu gpu;
-/** What its display was told. */
+/** Calls of its display. */
 struct seen seen;
 /** The guest's memory. */
 u8 ram[RAM_SIZE];
@@ -60,7 +60,7 @@ static const struct gpu_display_ops ops = {
 	.cursor_pos = on_pos, .ask = on_ask,
 };
 
-/* Memory in two regions, so that one piece of the guest's may be two here. */
+/* Memory in two regions, so that one piece of the guest may be two pieces here. */
 static int resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned int max)
 {
 	unsigned int n = 0;
@@ -85,7 +85,7 @@ static int resolve(void *arg, u64 gpa, u64 len, struct iovec *iov, unsigned int 
 }
 
 /**
- * device_make - make a device without resources, and forget what was seen
+ * device_make - make a device without resources, and clear the record
  */
 void device_make(void)
 {
@@ -102,14 +102,14 @@ void device_make(void)
 }
 
 /**
- * device_free - free what the guest has made
+ * device_free - free the guest's resources
  */
 void device_free(void)
 {
 	gpu_reset(&gpu);
 }
 
-/* In pieces of odd sizes: no field may count on being in one. */
+/* Passes a request in pieces of odd sizes, so that fields are split. */
 static int ask(int (*fn)(struct gpu *gpu, const struct gpu_request *request), const void *bytes,
 	       size_t len, size_t room)
 {
@@ -157,7 +157,7 @@ int cursor(const void *request, size_t len, size_t room)
 }
 
 /**
- * answer_type - tell how a request went
+ * answer_type - return the result of a request
  *
  * Return: the type of its answer
  */
@@ -196,11 +196,11 @@ u32 create(u32 id, u32 format, u32 width, u32 height)
 }
 
 /**
- * attach - put memory behind a resource
+ * attach - attach backing to a resource
  * @id: its number
  * @entries: the memory
- * @claimed: how many entries the request says it has
- * @given: how many it has, at most 64
+ * @claimed: number of entries according to the request
+ * @given: number of entries that it has, at most 64
  *
  * Return: the type of the answer
  */
@@ -219,7 +219,7 @@ u32 attach(u32 id, const struct virtio_gpu_mem_entry *entries, u32 claimed, u32 
 }
 
 /**
- * simple - make a request that has a resource's number and nothing more
+ * simple - make a request that has only a resource's number
  * @type: of the request
  * @id: the number
  *
@@ -242,13 +242,13 @@ static struct virtio_gpu_rect wire(u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
- * transfer - take pixels from the guest's memory
+ * transfer - copy pixels from the guest's memory to a resource
  * @id: of the resource
  * @x: left
  * @y: top
  * @width: pixels
  * @height: rows
- * @offset: where the first one is
+ * @offset: offset of the first pixel in the backing
  *
  * Return: the type of the answer
  */
@@ -264,8 +264,8 @@ u32 transfer(u32 id, u32 x, u32 y, u32 width, u32 height, u64 offset)
 }
 
 /**
- * set_scanout - put a resource on a screen
- * @scanout: which
+ * set_scanout - set a resource as a scanout
+ * @scanout: number of the scanout
  * @id: of the resource
  * @x: left
  * @y: top
@@ -286,7 +286,7 @@ u32 set_scanout(u32 scanout, u32 id, u32 x, u32 y, u32 width, u32 height)
 }
 
 /**
- * flush - have pixels shown
+ * flush - flush pixels of a resource
  * @id: of the resource
  * @x: left
  * @y: top

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A device with a guest and a display that remembers, for the tests of the commands.
+ * A device with a guest, and a display that records calls, for the tests of the commands.
  */
 #ifndef GPU_LIB_H
 #define GPU_LIB_H
 
 #include "gpu.h"
 
-#define RAM_BASE	0x40000000ULL	/* where the guest has its memory */
+#define RAM_BASE	0x40000000ULL	/* guest address of the memory */
 #define RAM_SIZE	(1024 * 1024)
 #define RAM_HALF	(RAM_SIZE / 2)	/* the second half is mapped elsewhere */
 
 /**
- * struct seen - what the display was told
- * @scanouts: how often something else was on a scanout
- * @damages: how often pixels had changed
- * @damage: which, the last time
- * @damage_scanout: where
- * @images: cursors with other pixels
- * @moves: cursors somewhere else
- * @asks: questions to the front end
- * @edid: the last one was for an EDID
+ * struct seen - calls of the display
+ * @scanouts: number of changes of a scanout
+ * @damages: number of reports of changed pixels
+ * @damage: rectangle of the last report
+ * @damage_scanout: scanout of the last report
+ * @images: number of new cursor images
+ * @moves: number of moves of a cursor
+ * @asks: number of queries to the front end
+ * @edid: the last query was for an EDID
  */
 struct seen {
 	unsigned int scanouts;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-gpu, the program itself, in its sandbox, between a front end and a guest of the
- * test's own: the vhost-user protocol, queues, and what is told of screens.
+ * The program ranchu-gpu in its sandbox; the test acts as front end and guest. Covers the
+ * vhost-user protocol, queues, and messages about screens.
  *
  *	RANCHU_GPU=PROGRAM [RANCHU_GPU_RENDERER=virgl] server_test
  */
@@ -55,7 +55,7 @@ static void pixels_by_messages(void)
 	screen_hears(GPU_SCANOUT);
 	memcpy(&scanout, screen_body, sizeof(scanout));
 	tap_check(!scanout.scanout && scanout.width == W && scanout.height == H);
-	/* All of it, as it was black so far; then what has changed. */
+	/* First the whole picture, as the screen was black; then the changed part. */
 	if (screen_hears(GPU_UPDATE))
 		update_is(0, 0, W, H);
 	tap_equal(flush(1, 7, 90, 33, 20), VIRTIO_GPU_RESP_OK_NODATA);
@@ -92,14 +92,14 @@ static void pixels_by_file(void)
 	tap_equal(transfer(1, 0, 0, W, H), VIRTIO_GPU_RESP_OK_NODATA);
 	tap_equal(flush(1, 1, 2, 3, 4), VIRTIO_GPU_RESP_OK_NODATA);
 	screen_hears(GPU_DMABUF_UPDATE);
-	/* Two more before that one is answered are one. */
+	/* Two more flushes before the answer are sent as one update. */
 	tap_equal(flush(1, 10, 20, 5, 5), VIRTIO_GPU_RESP_OK_NODATA);
 	tap_equal(flush(1, 100, 8, 1, 1), VIRTIO_GPU_RESP_OK_NODATA);
 	screen_says(GPU_DMABUF_UPDATE, NULL, 0);
 	screen_hears(GPU_DMABUF_UPDATE);
 	memcpy(&update, screen_body, sizeof(update));
 	tap_check(update.x == 10 && update.y == 8 && update.width == 91 && update.height == 17);
-	/* A renderer of its own copies what is said to have changed, and no more. */
+	/* A renderer with its own resources copies only the rectangle of the flush. */
 	tap_equal(flush(1, 0, 0, W, H), VIRTIO_GPU_RESP_OK_NODATA);
 	for (y = 0; y < H - 10; y++) {
 		for (x = 0; x < W && pixels[y * W + x] == drawn(x, y); x++)
@@ -113,7 +113,7 @@ static void pixels_by_file(void)
 	close(fd);
 }
 
-/* What the guest asks for comes from the front end, in whatever order it is made. */
+/* Queries of the guest are answered by the front end, in any order. */
 static void questions_wait_for_the_front_end(void)
 {
 	const struct virtio_gpu_cmd_get_edid edid = { .hdr.type = VIRTIO_GPU_CMD_GET_EDID };
@@ -131,7 +131,7 @@ static void questions_wait_for_the_front_end(void)
 	screen_hears(GPU_GET_EDID);
 	usleep(50000);
 	tap_equal(((struct vring_used *)(void *)(ram + 0x2000))->idx, 0);
-	/* The front end's other connection is not held up. */
+	/* The front end's other connection is served meanwhile. */
 	tap_check(ask(VU_GET_FEATURES, NULL, 0));
 	vmm_edid_fill(said.edid, W, H);
 	screen_says(GPU_GET_EDID, &said, sizeof(said));
@@ -141,7 +141,7 @@ static void questions_wait_for_the_front_end(void)
 	tap_check(!memcmp(answer_at(0, slot) + 32, said.edid, VMM_EDID_SIZE));
 	memcpy(&type, answer_at(0, behind), sizeof(type));
 	tap_equal(type, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
-	/* A driver that leaves while it waits, and one that comes: the old answer is nobody's. */
+	/* A driver leaves while it waits, and another one starts: the old answer is dropped. */
 	make(0, &edid, sizeof(edid), sizeof(said));
 	kick(0);
 	screen_hears(GPU_GET_EDID);
@@ -193,7 +193,7 @@ static void cursors_are_told(void)
 	all_end();
 }
 
-/* A front end that does not read: the guest is not held up, and the newest is told. */
+/* If the front end does not read, the guest is served, and the newest state is sent later. */
 static void a_front_end_that_does_not_read(void)
 {
 	struct vmm_gpu_update update;
@@ -227,7 +227,7 @@ static void a_front_end_that_does_not_read(void)
 	all_end();
 }
 
-/* A guest that breaks a queue is told of by the front end's eventfd, once. */
+/* A broken queue is reported once, by the front end's error eventfd. */
 static void a_broken_queue_is_said(void)
 {
 	int err_fd = vmm_event_create();
@@ -241,9 +241,9 @@ static void a_broken_queue_is_said(void)
 	((struct vring_avail *)(void *)(ram + 0x1000))->ring[1] = NUM;
 	kick(0);
 	tap_equal(poll(&fd, 1, 20000), 1);
-	/* The other one, and the front end, are served. */
+	/* The other queue and the front end are served. */
 	tap_check(ask(VU_GET_FEATURES, NULL, 0));
-	/* And the queue itself for the next driver. */
+	/* The queue works again for the next driver. */
 	tap_equal(tell(VU_RESET_DEVICE, NULL, 0, NULL, 0), 0);
 	device_start();
 	tap_equal(control(&hdr, sizeof(hdr)), VIRTIO_GPU_RESP_ERR_UNSPEC);
@@ -251,7 +251,7 @@ static void a_broken_queue_is_said(void)
 	close(err_fd);
 }
 
-/* What the front end gets wrong: sizes, indices, places, files. */
+/* Wrong messages of the front end: sizes, indices, addresses, files. */
 static void messages_that_are_wrong(void)
 {
 	struct vhost_vring_addr addr = {
@@ -311,7 +311,7 @@ static void memory_changes_under_a_driver(void)
 		memcpy(&update, screen_body, sizeof(update));
 		tap_equal(update.height, 20);
 	}
-	/* A pending question is asked again. */
+	/* A pending query is sent again. */
 	make(0, &edid, sizeof(edid), sizeof(said));
 	kick(0);
 	screen_hears(GPU_GET_EDID);
@@ -340,7 +340,7 @@ static void a_device_starts_again(void)
 		tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), VIRTIO_GPU_RESP_OK_NODATA);
 		tap_equal(create(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
 			  VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
-		/* As much memory as the program was given. */
+		/* The memory limit of the program. */
 		device_stop();
 		device_start();
 	}

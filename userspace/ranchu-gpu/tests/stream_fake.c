@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A library with the functions stream_renderer_*, which draws nothing and remembers what it
- * was asked. Its capset 8 is that memory: a guest, or a test, can read it.
+ * A library with the functions stream_renderer_*, which draws nothing and records calls. The record
+ * is its capset 8, so a guest, or a test, can read it.
  *
- * Fences come when no driver would like it: those of the device's timeline when three wait,
- * by a thread, and only the last of them is told; those of ring 0 inside the call that makes
- * them; those of ring 1 together with the device's, the later one first.
+ * Fences are signalled at difficult times. On the device's timeline a thread signals them when
+ * three wait, and reports only the last. On ring 0 they are signalled inside the call that makes
+ * them. On ring 1 they are signalled together with the device's, the later one first.
  *
  * With -DOUTDATED it has a function that only old libraries have, with -DBROKEN it does not
  * start.
@@ -141,7 +141,7 @@ EXPORT int stream_renderer_resource_attach_iov(int id, struct iovec *iov, int io
 	return 0;
 }
 
-/* Like the real one, it does not touch what is behind the pointers. */
+/* Like the real library, it does not access the memory of the pointers. */
 EXPORT void stream_renderer_resource_detach_iov(int id, struct iovec **iov, int *iovs)
 {
 	(void)iov;
@@ -149,7 +149,7 @@ EXPORT void stream_renderer_resource_detach_iov(int id, struct iovec **iov, int 
 	note("detach %d\n", id);
 }
 
-/* What is read has the colour of its row. An unknown resource is a positive errno. */
+/* Pixels have the number of their row as colour. An unknown resource returns a positive errno. */
 EXPORT int stream_renderer_transfer_read_iov(u32 id, u32 context, u32 level, u32 stride,
 					     u32 layer_stride, const u32 *box, u64 offset,
 					     struct iovec *iov, int iovs)
@@ -174,7 +174,7 @@ EXPORT int stream_renderer_transfer_write_iov(u32 id, u32 context, u32 level, u3
 	return id == 77 ? 22 : 0;
 }
 
-/* Like the real one: nothing is touched for a capset that there is not. */
+/* Like the real library, it writes nothing for a missing capset. */
 EXPORT void stream_renderer_get_cap_set(u32 id, u32 *version, u32 *size)
 {
 	(void)version;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-gpu with a library that the user names, in its sandbox. The library is
- * stream_fake.c, which remembers what it is asked.
+ * ranchu-gpu with a library that the user names, in its sandbox. The library is stream_fake.c,
+ * which records its calls.
  *
  *	RANCHU_GPU=PROGRAM RANCHU_GPU_FAKES=DIR stream_test
  */
@@ -31,7 +31,7 @@ static const char *library(const char *name)
 	return renderer;
 }
 
-/* What the library was asked since this was asked last is @want. */
+/* Checks that the library's calls since the last check are @want. */
 static void log_is(const char *want)
 {
 	const struct virtio_gpu_get_capset get = {
@@ -126,7 +126,7 @@ static void all_is_passed_on(void)
 	all_end();
 }
 
-/* 2D commands are the library's, too, and what a screen shows is asked of it. */
+/* The library also executes 2D commands, and supplies the content of scanouts. */
 static void pictures_are_the_librarys(void)
 {
 	u8 *pixels;
@@ -137,7 +137,7 @@ static void pictures_are_the_librarys(void)
 	all_begin(1ULL << GPU_P_MEMFD);
 	tap_equal(create(77, BGRX), OK);
 	tap_equal(attach(77), OK);
-	/* An errno, which is not negative. */
+	/* A positive errno. */
 	tap_equal(transfer(77, 0, 0, W, H), BAD);
 	tap_equal(create(3, BGRX), OK);
 	tap_equal(set_scanout(3, W, H), OK);
@@ -183,7 +183,7 @@ static u16 given_back(void)
 			       __ATOMIC_ACQUIRE);
 }
 
-/* Until as many are given back; the answer of @slot is one of them. */
+/* Waits until @count requests are returned; the answer of @slot is one of them. */
 static void comes(u16 count, u16 slot, u64 fence)
 {
 	struct virtio_gpu_ctrl_hdr hdr;
@@ -198,7 +198,7 @@ static void comes(u16 count, u16 slot, u64 fence)
 	tap_equal(hdr.fence_id, fence);
 }
 
-/* Late, by another thread, only the last of several, and in the wrong order. */
+/* Fences that come late, from a thread, only the last of several, and in the wrong order. */
 static void fences_of_all_kinds(void)
 {
 	const struct virtio_gpu_ctx_destroy destroy = {
@@ -219,7 +219,7 @@ static void fences_of_all_kinds(void)
 	slot[1] = fenced(50, 1);
 	slot[2] = fenced(10, 1);
 	slot[3] = fenced(99, -1);
-	/* The one that is done at once overtakes them. */
+	/* A fence that is signalled at once overtakes them. */
 	slot[4] = fenced(7, 0);
 	comes(before + 1, slot[4], 7);
 	usleep(100000);
@@ -243,7 +243,7 @@ static void fences_of_all_kinds(void)
 	fenced(6, -1);
 	fenced(7, -1);
 	comes(before + 6, slot[0], 5);
-	/* Its queue stops while one waits that will not come. */
+	/* The queue stops while it waits for a fence that will not be signalled. */
 	fenced(1, -1);
 	device_stop();
 	device_start();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-gpu with virglrenderer, in its sandbox: contexts, commands, fences, and a guest
- * that says what no driver would.
+ * ranchu-gpu with virglrenderer, in its sandbox: contexts, commands, fences, and a hostile guest.
  *
  *	RANCHU_GPU=PROGRAM virgl_test
  */
@@ -23,10 +22,10 @@
 #define UNSPEC		VIRTIO_GPU_RESP_ERR_UNSPEC
 #define BGRX		VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
 #define CONTEXT		1
-#define TARGET		1	/* a resource that is drawn to */
+#define TARGET		1	/* the render target */
 #define COLOUR		0x4080bf	/* .25, .5, .75 of 255, rounded, as BGRX has it */
 
-/* Words of virgl's commands: what it is, its kind, and how many words follow. */
+/* Header of a virgl command: command, kind of object, number of words that follow. */
 #define COMMAND(what, kind, words)	((what) | (kind) << 8 | (words) << 16)
 #define CREATE_OBJECT		1
 #define SET_FRAMEBUFFER		5
@@ -116,7 +115,7 @@ static struct {
 	u32 words[400];
 } submitted;
 
-/* A request that has @count words of commands. */
+/* Makes a request with @count words of commands. */
 static size_t submit_make(u32 context, const u32 *words, u32 count)
 {
 	submitted.head = (struct virtio_gpu_cmd_submit){
@@ -157,7 +156,7 @@ static u32 clear(float red, float green, float blue)
 	return submit(CONTEXT, words, ARRAY_SIZE(words));
 }
 
-/* Pixel @x, @y of the guest's memory behind a resource. */
+/* Returns pixel @x, @y of the guest's memory that backs a resource. */
 static u32 seen_at(u32 x, u32 y)
 {
 	u32 pixel;
@@ -190,7 +189,7 @@ static void begin(void)
 	tap_equal(submit(CONTEXT, set_up, ARRAY_SIZE(set_up)), OK);
 }
 
-/* ---- what a driver does ---- */
+/* ---- commands of a driver ---- */
 
 static void commands_draw(void)
 {
@@ -227,7 +226,7 @@ static void pixels_of_the_guest_come_back(void)
 	all_end();
 }
 
-/* A part, by the guest's own pitch, to an offset in its memory. */
+/* Reads back a rectangle, with the guest's own pitch and at an offset in its memory. */
 static void parts_come_back(void)
 {
 	struct virtio_gpu_transfer_host_3d request =
@@ -266,7 +265,7 @@ static void a_screen_shows_it(void)
 	if (!tap_check(fd >= 0 && pixels != MAP_FAILED))
 		return;
 	tap_equal(clear(.25, .5, .75), OK);
-	/* Nobody has said so yet. */
+	/* It was not flushed yet. */
 	tap_equal(pixels[W * H - 1] & 0xffffff, 0);
 	tap_equal(flush(TARGET, 0, 0, W, 100), OK);
 	screen_hears(GPU_DMABUF_UPDATE);
@@ -308,7 +307,7 @@ static void capsets_are_told(void)
 		tap_equal(wait_for_all(0), 24 + info.capset_max_size);
 		tap_equal(*(u32 *)(void *)answer_at(0, slot), VIRTIO_GPU_RESP_OK_CAPSET);
 		tap_check(memcmp(answer_at(0, slot) + 24, nothing, sizeof(nothing)));
-		/* Too little room, a version that there is not: no byte of ours is told. */
+		/* Too little room, or a missing version: no byte of our memory is returned. */
 		slot = make(0, &get, sizeof(get), 24 + info.capset_max_size - 1);
 		kick(0);
 		tap_equal(wait_for_all(0), 24);
@@ -333,7 +332,7 @@ static void capsets_are_told(void)
 	all_end();
 }
 
-/* The answer of slot @slot: its fence, and that of a ring if @ring is not negative. */
+/* Checks the fence in the answer of slot @slot, and its ring if @ring is not negative. */
 static void fence_is(u16 slot, u64 fence, int ring)
 {
 	struct virtio_gpu_ctrl_hdr hdr;
@@ -361,7 +360,7 @@ static u16 make_fenced(u32 context, int ring, u64 fence)
 	return make(0, &submitted, len, 24);
 }
 
-/* On the device's timeline, on that of a ring, and in an order that no driver has. */
+/* Fences on the device's timeline and on that of a ring, also in an unusual order. */
 static void fences_are_told(void)
 {
 	static const struct { u64 fence; int ring; } rows[] = {
@@ -457,7 +456,7 @@ static void cursors_have_no_fence(void)
 	all_end();
 }
 
-/* Its queue stops while fences are waited for: each request is given back. */
+/* The queue stops while fences are pending: each request is returned. */
 static void a_queue_stops_with_fences(void)
 {
 	unsigned int i;
@@ -480,7 +479,7 @@ static void a_queue_stops_with_fences(void)
 	all_end();
 }
 
-/* A driver that has not accepted 3D is asked for nothing else than 2D. */
+/* If the driver has not accepted 3D, only 2D commands work. */
 static void without_3d_there_is_none(void)
 {
 	const struct virtio_gpu_resource_create_3d request = picture(2);
@@ -495,7 +494,7 @@ static void without_3d_there_is_none(void)
 	driver_accepts = FEATURES_3D;
 }
 
-/* ---- what no driver does ---- */
+/* ---- commands that no driver sends ---- */
 
 static void numbers_of_contexts(void)
 {
@@ -517,7 +516,7 @@ static void numbers_of_contexts(void)
 	tap_equal(submit(0, set_up, ARRAY_SIZE(set_up)), NO_CONTEXT);
 	tap_equal(context_destroy(~0U), OK);
 	tap_equal(context_destroy(~0U), NO_CONTEXT);
-	/* Again and again, with a resource in use, and one that goes while it is. */
+	/* Repeated, with a resource in use, and with one that is freed while it is in use. */
 	for (i = 0; i < 40; i++) {
 		tap_equal(context_create(2, i & 1), OK);
 		tap_equal(create_3d(2), OK);
@@ -571,12 +570,12 @@ static void shapes_of_resources(void)
 	tap_context("numbers");
 	tap_equal(create_3d(0), NO_RESOURCE);
 	tap_equal(create_3d(TARGET), NO_RESOURCE);
-	/* More than all together can have: 16 MiB. */
+	/* More than the limit for all resources: 16 MiB. */
 	request = picture(2);
 	request.width = 2048;
 	request.height = 2049;
 	tap_equal(control(&request, sizeof(request)), VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
-	/* What is no picture is on no screen. */
+	/* A resource that is not a 2D picture cannot be a scanout. */
 	request = picture(3);
 	request.format = VIRGL_DEPTH;
 	request.bind = 1;
@@ -631,14 +630,14 @@ static void boxes_and_offsets(void)
 		request = copy(types[i], TARGET);
 		request.hdr.ctx_id = 9;
 		tap_equal(control(&request, sizeof(request)), NO_CONTEXT);
-		/* One that the context does not use, and one that has no memory behind it. */
+		/* A resource that is not attached to the context, and one without backing. */
 		tap_equal(create_3d(2 + i), OK);
 		request = copy(types[i], 2 + i);
 		tap_equal(control(&request, sizeof(request)), BAD);
 		tap_equal(attach(2 + i), OK);
 		tap_equal(control(&request, sizeof(request)), BAD);
 	}
-	/* Nothing is copied, whatever else is said. */
+	/* Nothing is copied, whatever the other fields are. */
 	request = copy(types[1], TARGET);
 	request.box.w = 0;
 	request.offset = ~0ULL;
@@ -646,7 +645,7 @@ static void boxes_and_offsets(void)
 	all_end();
 }
 
-/* Commands of virgl's that are none, cut off anywhere, or name what there is not. */
+/* Virgl commands that are unknown, truncated, or name missing objects. */
 static void commands_that_are_wrong(void)
 {
 	static const u32 words[][8] = {
@@ -665,7 +664,7 @@ static void commands_that_are_wrong(void)
 
 	begin();
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
-		/* Some are said to be wrong at once, others break their context. */
+		/* Some are refused at once, others break their context. */
 		tap_context("row %u", i);
 		tap_equal(context_create(2, 2), OK);
 		tap_check(submit(2, words[i], 6));
@@ -689,14 +688,14 @@ static void commands_that_are_wrong(void)
 	tap_equal(control(&submitted, len), BAD);
 	submitted.head.size = 0;
 	tap_equal(control(&submitted, len), OK);
-	/* All of this was nobody else's. */
+	/* Other contexts are not affected. */
 	tap_equal(clear(.25, .5, .75), OK);
 	tap_equal(read_back(TARGET), OK);
 	all_pixels_are(COLOUR);
 	all_end();
 }
 
-/* The guest's memory goes while the renderer has it, and is somewhere else. */
+/* The guest's memory is removed while the renderer uses it, and added at another address. */
 static void memory_goes_and_comes(void)
 {
 	unsigned int i;

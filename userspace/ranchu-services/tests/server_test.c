@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The server's loop between a link and pipes, which are the test's (pipes.h). The server runs
- * in a thread.
+ * The server's loop with a fake link and fake pipes (pipes.h). The server runs in a thread.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -48,7 +47,7 @@ static void set_up(void)
 	tap_check(!pthread_create(&test.thread, NULL, run_server, NULL));
 }
 
-/* It ends by itself: the link, or the kernel's device, is gone. */
+/* The server must end by itself, because the link or the kernel's device has ended. */
 static int tear_down(void)
 {
 	pthread_join(test.thread, NULL);
@@ -84,7 +83,7 @@ static void pipes_are_served(void)
 	pipes_write(misc, "\15\0\0\0bootcomplete\0", 17);
 	tap_check(pipes_reads(misc, "\3\0\0\0OK\0", 7));
 	tap_check(vmmctl_told(VMM_GUEST_BOOTED, 0));
-	/* What vmmctl tells reaches who listens. */
+	/* A record of vmmctl reaches the pipes of its service. */
 	tap_equal(vmm_guest_send(test.link, VMM_GUEST_NMEA, 0, "$GPGGA", 6), 0);
 	tap_check(pipes_reads(gps, "$GPGGA\n", 7));
 	tap_equal(vmm_guest_send(test.link, VMM_GUEST_SENSOR, 6, "77", 2), 0);
@@ -94,7 +93,7 @@ static void pipes_are_served(void)
 	pipes_write(sensors, "000cset-delay:10", 16);
 	pipes_write(sensors, "0012set:acceleration:1", 22);
 	tap_check(pipes_reads(sensors, "0015acceleration:0:0:9.81", 25));
-	/* One that says no message is hung up, and the others go on. */
+	/* A pipe with an invalid message is hung up, and the others go on. */
 	pipes_write(misc, "\377\377\377\377", 4);
 	tap_check(pipes_ended(misc));
 	tap_equal(vmm_guest_send(test.link, VMM_GUEST_NMEA, 0, "$GPGSA", 6), 0);
@@ -114,7 +113,7 @@ static void there_is_an_end_of_pipes(void)
 		tap_check(fd[i] >= 0);
 	}
 	tap_equal(pipes_open("logcat", NULL), PIPES_REFUSED);
-	/* What the guest has closed makes room for what it opens next, at once. */
+	/* A closed pipe makes room for the next one at once. */
 	for (i = 0; i < 300; i++) {
 		pipes_close(fd[7]);
 		pipes_wake();
@@ -122,14 +121,14 @@ static void there_is_an_end_of_pipes(void)
 		if (!tap_check(fd[7] >= 0))
 			break;
 	}
-	/* Out of memory or files: the guest is not left with a pipe that nobody serves. */
+	/* Without memory or files, a pipe is refused, and not left without a service. */
 	pipes_close(fd[7]);
 	pipes_wake();
 	pipes_fail();
 	tap_equal(pipes_open("logcat", NULL), PIPES_REFUSED);
 	fd[7] = pipes_open("logcat", NULL);
 	tap_check(fd[7] >= 0);
-	/* The guest is no more. */
+	/* The guest ends. */
 	pipes_gone();
 	tap_equal(tear_down(), 0);
 }
@@ -155,7 +154,7 @@ static void a_guest_that_reads_late_gets_all(void)
 	tap_equal(len, sizeof(frame));
 	tap_check(!memcmp(frame, "0019c803ok:", 11) && (unsigned char)frame[11] == 235);
 	tap_check(pipes_reads(fd, "00000003ok\0", 11));
-	/* It goes away in the middle of a frame. */
+	/* The guest closes the pipe in the middle of a frame. */
 	pipes_write(fd, "start dim=640x480 pix=825382478", 32);
 	pipes_write(fd, "frame video=460800 preview=1228800", 35);
 	tap_check(pipes_reads(fd, "00000003ok\0", 11));

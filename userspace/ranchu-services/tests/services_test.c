@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest services, each as its guest speaks to it, in one piece and byte by byte, and as
- * a guest does that means harm.
+ * The guest services: messages of a guest, in one piece and byte by byte, and those of a hostile
+ * guest.
  */
 #include <endian.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 static struct {
 	struct guest guest;
 	struct channel channel;
-	u8 in[CHANNEL_MESSAGE];	/* as much as the server keeps */
+	u8 in[CHANNEL_MESSAGE];	/* the server's buffer */
 	size_t in_len;
 	u8 heard[4 << 20];
 	size_t len;
@@ -61,7 +61,7 @@ static int begin(const char *name, const char *args)
 	return channel_open(&test.channel, &test.guest, name, args);
 }
 
-/* All that waits for the guest, behind what it has heard and not looked at. */
+/* Receives all pending output, after output that was not checked yet. */
 static void hear(size_t piece)
 {
 	const u8 *bytes;
@@ -75,7 +75,7 @@ static void hear(size_t piece)
 	}
 }
 
-/* As the server does it: 0, or -EPROTO. */
+/* Passes input as the server does; returns 0, or -EPROTO. */
 static int write_guest(const void *bytes, size_t n)
 {
 	const u8 *from = bytes;
@@ -95,7 +95,7 @@ static int write_guest(const void *bytes, size_t n)
 		test.in_len -= taken;
 		memmove(test.in, test.in + taken, test.in_len);
 		hear(SIZE_MAX);
-		/* A message that fills all of it was taken. */
+		/* A message that fills the buffer must have been taken. */
 		if (!tap_check(test.in_len < sizeof(test.in)))
 			return -EIO;
 	}
@@ -117,7 +117,7 @@ static int say(const char *text)
 	return write_guest(text, strlen(text));
 }
 
-/* What it has heard is exactly this. */
+/* Checks that the guest has received exactly these bytes. */
 static bool heard(const void *bytes, size_t n)
 {
 	bool same = test.len == n && !memcmp(test.heard, bytes, n);
@@ -210,7 +210,7 @@ static void misc_answers(void)
 	tap_check(!test.guest.booted);
 	tap_equal(misc_request("bootcomplete"), 0);
 	tap_check(heard(ok, sizeof(ok)) && test.guest.booted);
-	/* It is told once, however often the guest says it. */
+	/* It is reported once, however often the guest repeats it. */
 	test.guest.booted = false;
 	tap_equal(misc_request("bootcomplete"), 0);
 	tap_check(heard(ok, sizeof(ok)) && !test.guest.booted);
@@ -224,7 +224,7 @@ static void misc_answers(void)
 		tap_equal(misc_request(wrong[i]), 0);
 		tap_check(heard(ko, sizeof(ko)));
 	}
-	/* Nothing asks for nothing. */
+	/* A request for 0 bytes has no answer. */
 	tap_equal(write_guest(&none, sizeof(none)), 0);
 	tap_equal(test.len, 0);
 }
@@ -253,14 +253,14 @@ static void frames_are_bounded(void)
 	static u8 bytes[CHANNEL_MESSAGE];
 
 	tap_equal(begin("qemud", "sensors"), 0);
-	/* Either case, nothing at all, and a length in binary. */
+	/* Lengths in upper and lower case, an empty message, and a length in binary. */
 	tap_equal(say("000Clist-sensors0000000clist-sensors"), 0);
 	tap_check(heard_text("00061331190006133119"));
 	tap_equal(write_slowly("\x80\0\0\4wake", 8), 0);
 	tap_check(heard_text("0004wake"));
 	tap_equal(write_slowly("0004wake", 8), 0);
 	tap_check(heard_text("0004wake"));
-	/* As long as may be. */
+	/* The longest message. */
 	memset(bytes, 'x', sizeof(bytes));
 	memcpy(bytes, "3ffc", 4);
 	tap_equal(write_guest(bytes, sizeof(bytes)), 0);
@@ -285,7 +285,7 @@ static void a_guest_that_does_not_read_stops(void)
 		taken = channel_take(&test.channel, many, sizeof(many));
 	tap_equal(taken, 0);
 	tap_check(!channel_room(&test.channel, CHANNEL_ROOM));
-	/* Reports that have no room are lost as a whole. */
+	/* Reports without room are dropped as a whole. */
 	test.channel.sensors.enabled = vmm_guest_sensor_mask();
 	for (i = 0; i < 1000; i++)
 		service_sensors.tick(&test.channel);
@@ -356,13 +356,13 @@ static void sensors_report(void)
 	test.guest.sensor[0][0] = '\0';
 	tell(VMM_GUEST_SENSOR, 0, "1:2:3");
 	tap_equal(test.len, 0);
-	/* None is on, and all are listed. */
+	/* All sensors are listed and off. */
 	tap_equal(say("000dset-delay:100"), 0);
 	tap_equal(test.len, 0);
 	tap_equal(test.channel.due, 0);
 	tap_equal(say("000clist-sensors"), 0);
 	tap_check(heard_text("0006133119"));
-	/* What is switched on is told, and nothing else. */
+	/* Only sensors that are on are reported. */
 	tap_equal(say("0012set:acceleration:1"), 0);
 	tap_check(heard_text("0012acceleration:1:2:30012guest-sync:5000000000csync:1000000"));
 	tap_equal(test.channel.due, 1100000000);
@@ -386,7 +386,7 @@ static void sensors_report(void)
 	hear(7);
 	tap_check(strstr((char *)test.heard, "guest-sync:105000000"));
 	test.len = 0;
-	/* With all of them off, it says nothing any more. */
+	/* With all sensors off, there are no reports. */
 	test.channel.sensors.enabled = 1;
 	tap_equal(say("0012set:acceleration:0"), 0);
 	tap_check(heard_text("0014guest-sync:105000000000csync:1100000"));
@@ -432,7 +432,7 @@ static void a_position_is_told(void)
 	tap_check(heard_text("$GPGSA\n"));
 	tap_equal(say("anything"), 0);
 	tap_equal(test.len, 0);
-	/* Who comes later is told where it is. */
+	/* A pipe that is opened later gets the position. */
 	channel_close(&test.channel);
 	tap_equal(channel_open(&test.channel, &test.guest, "qemud", "gps"), 0);
 	hear(SIZE_MAX);
@@ -610,7 +610,7 @@ static void the_clipboard_goes_both_ways(void)
 		  !memcmp(test.guest.copy, "hello", 5));
 	tell(VMM_GUEST_CLIPBOARD, 0, "there");
 	tap_check(heard("\5\0\0\0there", 9));
-	/* Of those that wait only the newest is sent. */
+	/* Of several waiting texts only the newest is sent. */
 	channel_put(&test.channel, "x", 1);
 	test.guest.clip = 1;
 	test.guest.clipboard[0] = 'a';
@@ -621,7 +621,7 @@ static void the_clipboard_goes_both_ways(void)
 	test.guest.clip_number++;
 	hear(SIZE_MAX);
 	tap_check(heard("x\1\0\0\0b", 6));
-	/* The longest, and one that is thrown away. */
+	/* The longest text, and a longer one, which is dropped. */
 	len = VMM_GUEST_TEXT;
 	memcpy(bytes, &len, 4);
 	memset(bytes + 4, 'y', VMM_GUEST_TEXT);
@@ -635,7 +635,7 @@ static void the_clipboard_goes_both_ways(void)
 	tap_check(!test.guest.copied);
 	tap_equal(write_guest("\1\0\0\0q", 5), 0);
 	tap_check(test.guest.copied && test.guest.copy_len == 1);
-	/* A new one gets what is there. */
+	/* A new pipe gets the current content. */
 	channel_close(&test.channel);
 	tap_equal(channel_open(&test.channel, &test.guest, "clipboard", NULL), 0);
 	hear(SIZE_MAX);
@@ -657,7 +657,7 @@ static void screens_come_and_go(void)
 	tap_check(heard(add, sizeof(add)));
 	tap_equal(write_slowly("\1\0\0\0\3", 5), 0);
 	tap_check(heard(add, sizeof(add)));
-	/* Pictures for it are of no use. */
+	/* Pictures for it are discarded. */
 	tap_equal(write_slowly("\11\0\0\0\4\2\0\0\0\7\0\0\0", 13), 0);
 	tap_equal(write_guest("\0\0\0\0", 4), 0);
 	tap_equal(test.len, 0);
@@ -681,7 +681,7 @@ static void screens_come_and_go(void)
 
 /* ---- the rotating fake camera ---- */
 
-/* Nine values, with a length in front. */
+/* Checks for nine values after a length. */
 static bool heard_values(const float *values)
 {
 	u8 want[4 + 36] = { 36 };
@@ -704,7 +704,7 @@ static void the_rotating_camera_is_told_how_it_is_held(void)
 	tell(VMM_GUEST_SENSOR, 0, "-9.81:0:0");
 	tell(VMM_GUEST_SENSOR, 2, "0.5:-1:2");
 	tell(VMM_GUEST_SENSOR, 3, "90:-180:1e+09");
-	/* It is asked, and not told by itself; what it is asked by does not matter. */
+	/* The service only answers; any byte is a request. */
 	tap_equal(test.len, 0);
 	tap_equal(misc_request("get"), 0);
 	tap_check(heard_values(turned));
@@ -712,7 +712,7 @@ static void the_rotating_camera_is_told_how_it_is_held(void)
 	tap_check(heard_values(turned));
 	tap_equal(write_guest(&none, sizeof(none)), 0);
 	tap_equal(test.len, 0);
-	/* A value that is none is 0, and harms nobody. */
+	/* An invalid value counts as 0. */
 	tell(VMM_GUEST_SENSOR, 0, "nonsense");
 	tap_equal(misc_request("get"), 0);
 	tap_equal(test.len, 40);

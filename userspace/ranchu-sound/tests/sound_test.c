@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-sound between vmmctl's end of the connection and ALSA's devices that are files:
- * samples, formats, starts and stops, its end, and packets that no vmmctl sends.
+ * ranchu-sound with vmmctl's end of the connection, and with ALSA devices that are files: samples,
+ * formats, starts and stops, its end, and invalid packets.
  */
 #include <endian.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ static void file_write(const char *name, const void *bytes, size_t len)
 	close(fd);
 }
 
-/* Devices of ALSA's: what is played is a file, what is recorded as well. */
+/* Configures ALSA devices that play to a file and record from a file. */
 static void config_write(void)
 {
 	char text[600];
@@ -82,7 +82,7 @@ static void program_start(const char *play, const char *record)
 		usleep(1000);
 }
 
-/* How it has ended: its exit status, or -1. */
+/* Returns its exit status, or -1. */
 static int program_end(void)
 {
 	unsigned int tries;
@@ -113,7 +113,7 @@ static struct vmm_sound_peer *peer_open(void)
 	return peer;
 }
 
-/* A socket that is there may not be listened at yet. */
+/* Repeats the attempt, because the socket may exist before the program listens. */
 static int dial(void)
 {
 	unsigned int tries;
@@ -175,7 +175,7 @@ static void what_is_played_arrives(void)
 	peer = peer_open();
 	if (!peer)
 		return;
-	/* What comes before the start, and behind the end, is not heard. */
+	/* Sound before the start and after the end is not played. */
 	play(peer, 0, 4);
 	vmm_sound_peer_run(peer, false, true, &cd);
 	/* More than a packet. */
@@ -201,7 +201,7 @@ static void formats_may_change(void)
 	peer = peer_open();
 	if (!peer)
 		return;
-	/* A device that is opened anew writes its file anew. */
+	/* Each opening of the device writes its file again. */
 	for (i = 0; i < 3; i++) {
 		vmm_sound_peer_run(peer, false, true, i & 1 ? &other : &cd);
 		tap_check(play(peer, 1000 * i, 4000));
@@ -212,7 +212,7 @@ static void formats_may_change(void)
 	tap_equal(program_end(), 0);
 }
 
-/* What the first question brings comes with the second; the stock keeps a message ahead. */
+/* Each request returns the samples of the previous one, because one message is buffered. */
 static void what_is_recorded_arrives(void)
 {
 	struct vmm_sound_peer *peer;
@@ -245,7 +245,7 @@ static void what_is_recorded_arrives(void)
 	tap_equal(program_end(), 0);
 }
 
-/* Another one is told what runs. */
+/* After a kill, another process is told of the running streams. */
 static void it_may_be_killed(void)
 {
 	struct vmm_sound_peer *peer;
@@ -298,8 +298,8 @@ static void send_packet(int fd, struct vmm_sound_packet head, size_t more)
 }
 
 /**
- * struct wrong - a packet that is not right
- * @head: its beginning, in the host's byte order
+ * struct wrong - an invalid packet
+ * @head: its header, in the host's byte order
  * @more: bytes that follow
  */
 struct wrong {
@@ -324,7 +324,7 @@ static void send_wrong(int fd, const struct wrong *wrong)
 	send_packet(fd, head, wrong->more);
 }
 
-/* Each ends the program in order, and with one message. */
+/* Each wrong packet ends the program in order, with one message. */
 static void wrong_packets_end_it(void)
 {
 	static const struct wrong rows[] = {
@@ -346,7 +346,7 @@ static void wrong_packets_end_it(void)
 		tap_check(said_so("vmmctl has sent a wrong packet"));
 		close(fd);
 	}
-	/* Less than a packet; and one who asks for all that there is, and reads nothing. */
+	/* An incomplete packet; and a peer that requests everything and reads nothing. */
 	program_start("speaker", "mic");
 	fd = dial();
 	tap_equal(send(fd, "x", 1, 0), 1);
@@ -366,7 +366,7 @@ static void wrong_packets_end_it(void)
 	tap_equal(program_end(), 0);
 }
 
-/* What no ranchu-sound sends: vmmctl hangs up, and goes on without. */
+/* After invalid packets of a program, vmmctl hangs up and goes on without sound. */
 static void a_wrong_program_does_no_harm(void)
 {
 	static const struct wrong rows[] = {
@@ -396,7 +396,7 @@ static void a_wrong_program_does_no_harm(void)
 			usleep(1000);
 		send_wrong(fd, &rows[i]);
 		for (tries = 0; tries < TRIES; tries++) {
-			/* What it was told comes first, and then the end. */
+			/* First the messages to it, then the end. */
 			ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
 
 			if (!n || (n < 0 && errno != EAGAIN))

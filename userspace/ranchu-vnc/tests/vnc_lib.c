@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What tests of ranchu-vnc have in common.
+ * Common functions of the tests of ranchu-vnc.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -167,7 +167,7 @@ u32 shown(rfbClient *viewer, unsigned int x, unsigned int y)
 	return ((u32 *)viewer->frameBuffer)[y * viewer->width + x] & 0xffffff;
 }
 
-/* Messages are taken until a pixel has a colour, for five seconds at most. */
+/* Handles messages until a pixel has a colour, for five seconds at most. */
 bool shows(rfbClient *viewer, unsigned int x, unsigned int y, u32 rgb)
 {
 	unsigned int i;
@@ -217,7 +217,7 @@ void vm_start(void)
 	pause_ms(100);
 }
 
-/* Where sockets are, and a VM that nobody has started. */
+/* Makes the directory of sockets, and prepares a VM without starting it. */
 void vm_prepare(void)
 {
 	vm = mmap(NULL, sizeof(*vm), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -234,12 +234,12 @@ bool vnc_wait(void)
 
 	for (i = 0; i < 200 && access(socket_path, F_OK); i++)
 		pause_ms(20);
-	/* Where it is a port that is waited for. */
+	/* For tests that wait for a port. */
 	pause_ms(200);
 	return tap_check(!kill(vm_pid, 0));
 }
 
-/* The guest shows @rgb everywhere from the beginning. */
+/* All pixels of the guest are @rgb from the beginning. */
 bool everything_open_with(char *const argv[], u32 rgb)
 {
 	unsigned int i;
@@ -269,7 +269,7 @@ void vnc_signal(int signal)
 	kill(vnc_pid, signal);
 }
 
-/* How ranchu-vnc ends, within five seconds; -1 if it does not. */
+/* Waits five seconds for the end of ranchu-vnc; returns its status, or -1. */
 int vnc_status(void)
 {
 	unsigned int i;
@@ -283,7 +283,7 @@ int vnc_status(void)
 	return -1;
 }
 
-/* The process that has the viewers is gone all at once. */
+/* Kills the process that has the viewers. */
 bool server_kill(void)
 {
 	char path[64];
@@ -314,7 +314,7 @@ void vm_close(void)
 	munmap(vm, sizeof(*vm));
 }
 
-/* The VM goes, and ranchu-vnc with it. */
+/* Ends the VM, and with it ranchu-vnc. */
 void everything_close(void)
 {
 	tap_check(vnc_lives());
@@ -323,7 +323,7 @@ void everything_close(void)
 	vm_close();
 }
 
-/* Lines that devices were asked, at most two seconds later. */
+/* Waits two seconds for these requests to devices. */
 bool were_asked(const char *want)
 {
 	unsigned int i;
@@ -380,7 +380,7 @@ int port_dial(unsigned int port)
 	return fd;
 }
 
-/* One that is free, and that viewers have a number below 100 for. */
+/* Finds a free port whose VNC display number is below 100. */
 static unsigned int port_free(void)
 {
 	struct sockaddr_in at = {
@@ -402,7 +402,7 @@ static unsigned int port_free(void)
 	return port;
 }
 
-/* With a port, whose password is "secret"; 0 if it does not come about. */
+/* Opens everything with a port and the password "secret"; returns the port, or 0. */
 unsigned int everything_open_at_port(void)
 {
 	unsigned int port = port_free();

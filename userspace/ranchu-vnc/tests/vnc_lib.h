@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What tests of ranchu-vnc have in common: a VM of their own, which has a screen and
- * remembers what its devices are asked; ranchu-vnc itself; and viewers.
+ * Common functions of the tests of ranchu-vnc: a fake VM, which has a screen and records requests
+ * to its devices; ranchu-vnc itself; and viewers.
  */
 #ifndef VNC_LIB_H
 #define VNC_LIB_H
@@ -16,16 +16,16 @@
 #define H	24
 
 /**
- * struct shared - what the VM's process and the test's both see
+ * struct shared - memory that is shared by the VM's process and the test
  * @frame: pixels of the guest, 32 bits each
- * @turns: of the screen
- * @asked: what devices were asked, a line each
- * @len: bytes of that
- * @frames: how often the screen was asked for
- * @busy: devices cannot be asked now
- * @starting: how often it is still to be asked for in vain
- * @clipboard: of the guest
- * @copied: the guest has put that there, and nobody was told so far
+ * @turns: rotation of the screen
+ * @asked: requests to devices, a line each
+ * @len: bytes of @asked
+ * @frames: number of requests for the screen
+ * @busy: requests to devices are refused now
+ * @starting: number of further requests for the screen that are refused
+ * @clipboard: the guest's clipboard
+ * @copied: the guest has changed @clipboard, and this was not reported yet
  */
 struct shared {
 	u8 frame[4 * W * H];

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ranchu-vnc between a VM of the test's own, which has a screen and remembers what its
- * devices are asked, and a viewer, which is libvncclient: pixels are compared, keys and
- * fingers arrive, and what is no viewer costs nobody anything.
+ * ranchu-vnc with a fake VM, which has a screen and records requests to its devices, and with a
+ * viewer, which is libvncclient. Pixels are compared, keys and fingers arrive, and connections that
+ * are no viewers disturb no viewer.
  *
  *	RANCHU_VNC=PROGRAM [VNCSNAPSHOT=COMMAND] vnc_test
  *
- * COMMAND is Debian's vncsnapshot, a viewer of another family than libvncclient, which is of
- * the server's own.
+ * COMMAND is Debian's vncsnapshot, which does not use the server's library, as libvncclient does.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -55,13 +54,13 @@ static void pixels_are_shown(void)
 		tap_equal(wrong, 0);
 		pixel_set(3, 4, 0xabcdef);
 		tap_check(shows(viewer, 3, 4, 0xabcdef));
-		/* Turned, it has another shape, and its first pixel is in another corner. */
+		/* A rotated screen has other dimensions; its first pixel moves to a corner. */
 		pixel_set(0, 0, 0x123456);
 		vm->turns = 1;
 		tap_check(shows(viewer, H - 1, 0, 0x123456));
 		tap_equal(viewer->width, H);
 		tap_equal(viewer->height, W);
-		/* What changes then is drawn where it belongs. */
+		/* Later changes are drawn at the rotated position. */
 		pixel_set(5, 9, 0x654321);
 		tap_check(shows(viewer, H - 1 - 9, 5, 0x654321));
 		vm->turns = 2;
@@ -108,7 +107,7 @@ static void a_screen_that_does_not_change_is_shown(void)
 	everything_close();
 }
 
-/* Escape is another button on a phone; who goes holds nothing down. */
+/* Escape is Android's back button. Keys of a viewer that disconnects are released. */
 static void keys_and_fingers_arrive(void)
 {
 	rfbClient *viewer;
@@ -163,7 +162,7 @@ static void a_key_is_held_by_those_who_are_there(void)
 	if (tap_check(viewer && other)) {
 		SendKeyEvent(viewer, 'a', TRUE);
 		tap_check(were_asked("input key 30 1 30\n"));
-		/* Of one that has not pressed it, and of one of two that have. */
+		/* Releases by a viewer without the key pressed, and by one of two with it. */
 		SendKeyEvent(other, 'a', FALSE);
 		SendKeyEvent(other, 'a', TRUE);
 		tap_check(were_asked("input key 30 1 30\ninput key 30 1 30\n"));
@@ -218,7 +217,7 @@ static rfbClient *viewer_that_holds(void)
 	return viewer;
 }
 
-/* As while a job has the devices: a snapshot, a reset. */
+/* The VM refuses requests, as during a snapshot or a reset. */
 static void a_busy_vm_is_told_later_what_was_released(void)
 {
 	rfbClient *viewer;
@@ -228,7 +227,7 @@ static void a_busy_vm_is_told_later_what_was_released(void)
 	viewer = viewer_that_holds();
 	if (viewer) {
 		vm->busy = true;
-		/* What is pressed now is not pressed. */
+		/* A key press now is lost. */
 		SendKeyEvent(viewer, 'a', TRUE);
 		SendKeyEvent(viewer, 0xffe3, FALSE);
 		SendPointerEvent(viewer, 5, 6, 0);
@@ -244,7 +243,7 @@ static void a_busy_vm_is_told_later_what_was_released(void)
 	if (!everything_open(by_socket))
 		return;
 	viewer = viewer_that_holds();
-	/* Nobody is left whose frames would be asked for. */
+	/* Without viewers no frames are requested. */
 	vm->busy = true;
 	viewer_close(viewer);
 	pause_ms(300);
@@ -289,7 +288,7 @@ static void on_text(rfbClient *viewer, const char *text, int len)
 	snprintf(got_text, sizeof(got_text), "%.*s", len, text);
 }
 
-/* Messages are taken until a text has come, for five seconds at most. */
+/* Handles messages until a text has come, for five seconds at most. */
 static bool text_comes(rfbClient *viewer)
 {
 	unsigned int i;
@@ -301,7 +300,7 @@ static bool text_comes(rfbClient *viewer)
 	return *got_text;
 }
 
-/* Latin-1 on the viewer's side; what that lacks is a question mark there. */
+/* Viewers get Latin-1, with a question mark for other characters. */
 static void the_clipboard_is_shared(void)
 {
 	rfbClient *viewer;
@@ -334,7 +333,7 @@ static void nobody_watching_costs_nothing(void)
 	tap_equal(before, 1);
 	pause_ms(500);
 	tap_equal(vm->frames, before);
-	/* Who is connected and has not come in looks at nothing. */
+	/* A connection without authentication causes no requests for frames. */
 	stranger = vmm_unix_dial_wait(socket_path, 1000);
 	tap_check(said(stranger, 12));
 	pause_ms(300);
@@ -351,7 +350,7 @@ static void nobody_watching_costs_nothing(void)
 	everything_close();
 }
 
-/* What the guest copies is for those who have said the password. */
+/* Only authenticated viewers get the guest's clipboard. */
 static void check_stranger(rfbClient *viewer, unsigned int port)
 {
 	int stranger = port_dial(port);
@@ -388,7 +387,7 @@ static void a_port_wants_the_password(void)
 	unlink(password_file);
 }
 
-/* A stranger says something a byte at a time; the longest that a viewer waits meanwhile. */
+/* An unauthenticated client sends byte by byte; returns a viewer's longest wait meanwhile. */
 static unsigned int trickle(rfbClient *viewer, int stranger, const char *bytes, size_t count)
 {
 	unsigned int longest = 0, began;
@@ -408,7 +407,7 @@ static unsigned int trickle(rfbClient *viewer, int stranger, const char *bytes, 
 	return longest;
 }
 
-/* Whether the other end hangs up, within two seconds. */
+/* Returns true if the other end hangs up within two seconds. */
 static bool ends(int fd)
 {
 	struct timeval wait = { .tv_sec = 2 };
@@ -421,7 +420,7 @@ static bool ends(int fd)
 	return !n;
 }
 
-/* Before the password, and before anything is known of it. */
+/* Clients that stop before the password, at each step of the handshake. */
 static void strangers_stall_nobody(void)
 {
 	unsigned int port = everything_open_at_port();
@@ -433,20 +432,20 @@ static void strangers_stall_nobody(void)
 	fd = port_dial(port);
 	tap_check(said(fd, 12));
 	tap_check(trickle(viewer, fd, "RFB 003.008\n", 12) < 500);
-	/* The number of ways to come in, and which: by a password. */
+	/* The number of security types, and the only type: a password. */
 	tap_check(said(fd, 2));
 	send(fd, "\2", 1, MSG_NOSIGNAL);
 	tap_check(said(fd, 16));
 	tap_check(trickle(viewer, fd, "0123456789abcdef", 15) < 500);
 	close(fd);
-	/* Who ends in the middle of it is gone. */
+	/* A client that ends in the middle of it is removed. */
 	fd = port_dial(port);
 	tap_check(said(fd, 12));
 	tap_equal(send(fd, "RFB", 3, MSG_NOSIGNAL), 3);
 	shutdown(fd, SHUT_WR);
 	tap_check(ends(fd));
 	close(fd);
-	/* What looks like a WebSocket is none. */
+	/* A WebSocket handshake is refused. */
 	fd = port_dial(port);
 	tap_check(said(fd, 12));
 	tap_check(trickle(viewer, fd, "GET / HTTP/1.1\r\n", 16) < 500);
@@ -472,7 +471,7 @@ static void strangers_make_room(void)
 	pause_ms(300);
 	other = viewer_with("secret", port);
 	tap_check(other);
-	/* Who has said the password stays. */
+	/* An authenticated viewer stays. */
 	pixel_set(2, 2, 0x334455);
 	tap_check(shows(viewer, 2, 2, 0x334455));
 	for (i = 0; i < ARRAY_SIZE(fds); i++)
@@ -483,7 +482,7 @@ static void strangers_make_room(void)
 	unlink(password_file);
 }
 
-/* Somebody types the password while strangers come, more than there are places for. */
+/* A user types the password while more clients connect than there are places. */
 static void who_types_the_password_stays(void)
 {
 	unsigned int port = everything_open_at_port();
@@ -501,10 +500,10 @@ static void who_types_the_password_stays(void)
 	tap_check(said(typist, 16));
 	for (i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = port_dial(port);
-	/* The last has its place, the first has none any more. */
+	/* The last client has a place, the first was disconnected. */
 	tap_check(said(fds[i - 1], 12));
 	tap_check(ends(fds[0]));
-	/* The wrong one: it is told so. */
+	/* A wrong password is answered. */
 	send(typist, "0123456789abcdef", 16, MSG_NOSIGNAL);
 	tap_check(said(typist, 4));
 	for (i = 0; i < ARRAY_SIZE(fds); i++)
@@ -522,7 +521,7 @@ static void eight_can_look_on(void)
 
 	if (!everything_open(by_socket))
 		return;
-	/* It connects early, and comes in late. */
+	/* It connects early, and authenticates late. */
 	late = vmm_unix_dial_wait(socket_path, 1000);
 	for (i = 0; i < ARRAY_SIZE(viewer); i++) {
 		viewer[i] = viewer_open(socket_path, 0);
@@ -539,7 +538,7 @@ static void eight_can_look_on(void)
 	everything_close();
 }
 
-/* ---- a viewer of another family ---- */
+/* ---- a viewer with other code ---- */
 
 static const u32 quarters[4] = { 0xff0000, 0x00ff00, 0x2040c0, 0xf0f0f0 };
 
@@ -548,7 +547,7 @@ static u32 quarter_of(unsigned int x, unsigned int y)
 	return quarters[(x >= W / 2) + 2 * (y >= H / 2)];
 }
 
-/* JPEG rounds, and mixes colours where they meet. */
+/* JPEG rounds, and blends colours at edges. */
 static bool is_about(const u8 *rgb, u32 want)
 {
 	unsigned int i;
@@ -560,7 +559,7 @@ static bool is_about(const u8 *rgb, u32 want)
 	return true;
 }
 
-/* Pixels that are not as they should be, away from where colours meet; ~0 for no picture. */
+/* Counts wrong pixels, except at edges of colours; ~0 for no picture. */
 static unsigned int picture_wrong(const char *path)
 {
 	struct jpeg_error_mgr errors;
@@ -627,7 +626,7 @@ static void debians_viewer_sees_the_pixels(void)
 	tap_check(!snapshot_taken("wrong", port, to));
 	tap_check(snapshot_taken("secret", port, to));
 	tap_equal(picture_wrong(to), 0);
-	/* The pixels of another frame are others. */
+	/* Another frame has other pixels. */
 	pixel_set(2, 2, 0x0000ff);
 	tap_check(snapshot_taken("secret", port, to));
 	tap_check(picture_wrong(to) > 0 && picture_wrong(to) < W * H);
@@ -636,7 +635,7 @@ static void debians_viewer_sees_the_pixels(void)
 	unlink(to);
 }
 
-/* Bytes of all kinds, connections that say nothing, and too many of them. */
+/* Random bytes, silent connections, and too many connections. */
 static void what_is_no_viewer_costs_nobody_anything(void)
 {
 	int fds[12];
@@ -694,7 +693,7 @@ int main(void)
 		fprintf(stderr, "usage: RANCHU_VNC=PROGRAM vnc_test\n");
 		return 2;
 	}
-	/* A shell that runs this in the background has it ignored, which programs inherit. */
+	/* If a shell runs this in the background, SIGINT is ignored, and programs inherit that. */
 	signal(SIGINT, SIG_DFL);
 	rfbEnableClientLogging = FALSE;
 	return tap_run(cases, ARRAY_SIZE(cases));

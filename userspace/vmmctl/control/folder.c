@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Directories of snapshots: they are made beside their name and get it when all of them is
- * on the disk, and they lose it before anything of them is removed.
+ * Directories of snapshots. A directory is made under a temporary name beside its own, and gets
+ * its own name once all its files are on the disk. To remove a directory, it is first given a
+ * temporary name again. So a directory with a snapshot's name is always complete.
  *
- * RENAME_EXCHANGE and RENAME_NOREPLACE do this at once. NFS, 9p and others refuse the two
- * with EINVAL. A plain rename() never puts a directory in the place of one that has files, so
- * that it serves for a new name; to replace a directory then takes two steps.
+ * RENAME_EXCHANGE and RENAME_NOREPLACE do this in one step. NFS, 9p and others refuse the two
+ * with EINVAL. A plain rename() never replaces a directory that has files, so it is used
+ * instead for a new name; there, replacing a directory takes several renames.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,9 +21,9 @@
 #include "control/folder.h"
 #include "types.h"
 
-#define MAKE_TRIES	100	/* names for a directory that is made */
+#define MAKE_TRIES	100	/* temporary names that are tried */
 
-/* Where a path's last part begins. */
+/* Returns the last component of a path. */
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -35,7 +36,7 @@ static int folder_open(const char *path)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-/* Nobody else has it: neither whoever makes it, nor whoever sweeps. */
+/* Locks a directory against other programs, and checks that the path still names it. */
 static bool lock(int fd, const char *path)
 {
 	struct stat there, here;
@@ -49,7 +50,10 @@ static bool locks_are_missing(void)
 	return errno != EWOULDBLOCK && errno != ENOENT;
 }
 
-/* The directory, locked where the file system can; -EAGAIN if it was swept away. */
+/*
+ * Makes a directory and locks it, if the file system has locks. Returns it open, or -EAGAIN if
+ * the name exists or another program has swept the directory away.
+ */
 static int make_once(const char *path)
 {
 	int fd;
@@ -66,7 +70,7 @@ static int make_once(const char *path)
 	return -EAGAIN;
 }
 
-/* The @number-th name for a directory that is made, or removed. */
+/* Writes the temporary name number @number. */
 static int name_beside(const char *path, unsigned int number, char beside[PATH_MAX])
 {
 	int len = snprintf(beside, PATH_MAX, number ? "%s" VMM_FOLDER_NEW "%d-%u" :
@@ -77,9 +81,9 @@ static int name_beside(const char *path, unsigned int number, char beside[PATH_M
 }
 
 /**
- * vmm_folder_make - make a directory beside a name
- * @path: the name
- * @beside: filled: the directory's, PATH.new-PID
+ * vmm_folder_make - make a directory with a temporary name
+ * @path: the name that it will get
+ * @beside: filled: the temporary name, PATH.new-PID or PATH.new-PID-NUMBER
  *
  * Return: the directory, open and locked, or -errno
  */
@@ -98,7 +102,7 @@ int vmm_folder_make(const char *path, char beside[PATH_MAX])
 	return fd == -EAGAIN ? -EEXIST : fd;
 }
 
-/* What a program that was killed has left, and nobody has locked. */
+/* Removes a directory that is not locked: the program that made it was killed. */
 static void sweep_one(const char *path, void (*remove)(const char *path))
 {
 	int fd = folder_open(path);
@@ -111,11 +115,12 @@ static void sweep_one(const char *path, void (*remove)(const char *path))
 }
 
 /**
- * vmm_folder_sweep - remove what killed programs have left beside a name
- * @path: the name
- * @remove: removes a directory that has such a name
+ * vmm_folder_sweep - remove directories that killed programs have left
+ * @path: the name beside which they are
+ * @remove: called with the temporary name of each
  *
- * A file system without locks does not tell what is left from what is being made.
+ * On a file system without locks nothing is removed: a directory that was left cannot be told
+ * from one that is being made.
  */
 void vmm_folder_sweep(const char *path, void (*remove)(const char *path))
 {
@@ -139,8 +144,8 @@ void vmm_folder_sweep(const char *path, void (*remove)(const char *path))
 }
 
 /**
- * vmm_folder_sync - have a name be on the disk
- * @path: what was given a name, or lost it
+ * vmm_folder_sync - write a change of a name to the disk
+ * @path: the name, which was added, changed or removed
  *
  * Return: 0, or -errno
  */
@@ -165,7 +170,7 @@ int vmm_folder_sync(const char *path)
 	return err;
 }
 
-/* 1: this file system knows no flags. */
+/* Returns 0, -errno, or 1 if the file system does not support the flags. */
 static int rename_with(const char *from, const char *to, unsigned int flags)
 {
 	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, flags))
@@ -185,7 +190,10 @@ static int rename_new(const char *from, const char *to)
 	return rename(from, to) ? -errno : 0;
 }
 
-/* A kill between the first two leaves the old one whole, but as PATH.old-PID. */
+/*
+ * If the program is killed between the first two renames, the old directory remains complete
+ * under the name PATH.old-PID.
+ */
 static int exchange_in_steps(const char *beside, const char *path)
 {
 	char aside[PATH_MAX];
@@ -206,10 +214,10 @@ static int exchange_in_steps(const char *beside, const char *path)
 }
 
 /**
- * vmm_folder_name - give a directory its name
- * @beside: what it is called
- * @path: what it is to be called
- * @old: there is another one, which is called @beside afterwards
+ * vmm_folder_name - give a directory its final name
+ * @beside: its temporary name
+ * @path: its final name
+ * @old: a directory has the final name already, and is renamed to @beside
  *
  * Return: 0, or -errno
  */
@@ -224,9 +232,9 @@ int vmm_folder_name(const char *beside, const char *path, bool old)
 }
 
 /**
- * vmm_folder_hide - take a directory's name
- * @path: what it is called
- * @beside: filled: what it is called afterwards, as one that vmm_folder_make() has made
+ * vmm_folder_hide - rename a directory to a temporary name
+ * @path: its name
+ * @beside: filled: its temporary name, of the form that vmm_folder_make() uses
  *
  * Return: 0, or -errno
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Directories of snapshots: how they get and lose their names at once.
+ * Directories of snapshots: they are made, replaced and removed in one step each.
  */
 #ifndef CONTROL_FOLDER_H
 #define CONTROL_FOLDER_H
@@ -8,8 +8,8 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define VMM_FOLDER_NEW	".new-"	/* in the name of a directory that is made, or removed */
-#define VMM_FOLDER_OLD	".old-"	/* of one that is just being replaced */
+#define VMM_FOLDER_NEW	".new-"	/* in the name of a directory that is being made or removed */
+#define VMM_FOLDER_OLD	".old-"	/* in the name of one that is being replaced */
 
 int vmm_folder_make(const char *path, char beside[PATH_MAX]);
 void vmm_folder_sweep(const char *path, void (*remove)(const char *path));

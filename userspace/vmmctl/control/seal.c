@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files that a VM has written to, of which a snapshot is made: nobody may write to them any
- * more. The VM was given them open, and may keep them if a guest has taken it over; clones
- * map guest RAM from them, page by page as they need it.
+ * Seals the files of a snapshot: after vmm_seal() no process can write to them. The VM got the
+ * files open for writing, and may keep them open if a guest has taken the process over; clones
+ * map guest RAM from them, page by page, long after the snapshot was made.
  *
- * A read lease is granted only while no open file, and no mapping, can write to the file,
- * and in its sandbox the VM can open none. Where the file system has no leases that are
- * known to count both, a copy that the VM has never had takes the file's place.
+ * The kernel grants a read lease only while no open file and no mapping can write to the file.
+ * The VM cannot open the file again, because its sandbox allows no open(). If the leases of the
+ * file system are not known to count both, the file is replaced by a copy that the VM has never
+ * had open.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +22,15 @@
 #include "control/seal.h"
 #include "snapshot/snapshot.h"
 
-#define SEAL_TRIES	40	/* for a file whose last user is just going */
-#define SEAL_PAUSE_US	25000	/* between them */
+#define SEAL_TRIES	40	/* attempts, while the last writer is closing the file */
+#define SEAL_PAUSE_US	25000	/* between attempts */
 #define SEAL_PIECE	(1 * MIB)	/* bytes that are copied at once */
-#define SEAL_GRAIN	4096	/* bytes that are left out where all are zero */
+#define SEAL_GRAIN	4096	/* bytes; a block of zeros becomes a hole */
 
-/* overlayfs maps another file than the one that it has opened, and is not here. */
+/*
+ * File systems whose leases count open files and mappings. overlayfs is missing: it maps another
+ * file than the one that it opens.
+ */
 static const unsigned int leases[] = {
 	EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
 	RAMFS_MAGIC,
@@ -44,7 +48,7 @@ static bool has_leases(int fd)
 	return false;
 }
 
-/* 0: nobody can write to it; -EAGAIN: somebody can; another -errno: it cannot be told. */
+/* Returns 0 if no process can write to the file, -EAGAIN if one can, another -errno if unknown. */
 static int lease(int fd)
 {
 	unsigned int i;
@@ -59,14 +63,14 @@ static int lease(int fd)
 	return -EAGAIN;
 }
 
-/* ---- where there are none ---- */
+/* ---- a copy, for file systems without such leases ---- */
 
 static bool is_zero(const u8 *bytes, size_t len)
 {
 	return !*bytes && !memcmp(bytes, bytes + 1, len - 1);
 }
 
-/* Zeros stay holes. */
+/* Writes all but blocks of zeros, which stay holes. */
 static int piece_write(int to, const u8 *bytes, size_t len, u64 at)
 {
 	size_t done, n;
@@ -95,7 +99,7 @@ static int copy(int from, int to)
 
 		if (data < 0 && errno == ENXIO)
 			break;
-		/* A file system without holes: all is data. */
+		/* Without SEEK_DATA, all of the file is data. */
 		at = data < 0 ? at : data;
 		len = st.st_size - at < (off_t)SEAL_PIECE ? st.st_size - at : (off_t)SEAL_PIECE;
 		err = vmm_snapshot_read(from, bytes, len, at);
@@ -109,7 +113,7 @@ static int copy(int from, int to)
 	return err;
 }
 
-/* The copy has the name, and is open for reading only; or -errno. */
+/* Returns the copy, which has taken over the name and is open for reading only, or -errno. */
 static int replace(int dir, const char *name, int from)
 {
 	int err, fd;
@@ -131,12 +135,12 @@ static int replace(int dir, const char *name, int from)
 }
 
 /**
- * vmm_seal - make sure that nobody writes to a file any more
+ * vmm_seal - make sure that no process can write to a file any more
  * @dir: its directory
  * @name: its name there
- * @fd: the file, open for writing; is closed, and becomes one that is open for reading
+ * @fd: the file, open for writing; closed, and set to the same file opened for reading
  *
- * Return: 0, or -errno after a message; -EAGAIN if somebody can still write to it
+ * Return: 0, or -errno after a message; -EAGAIN if a process can still write to it
  */
 int vmm_seal(int dir, const char *name, int *fd)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Files of a snapshot that the VM, which has written them, can write to no more.
+ * Seals the files of a snapshot, so that the VM that wrote them cannot change them afterwards.
  */
 #ifndef CONTROL_SEAL_H
 #define CONTROL_SEAL_H
 
-#define VMM_SEAL_COPY	"copy"	/* name of a copy that is not whole yet */
+#define VMM_SEAL_COPY	"copy"	/* name of a copy that is not complete yet */
 
 int vmm_seal(int dir, const char *name, int *fd);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which sectors of a disk are in its overlay, and which are in the file below. A sector is
- * as large as the smallest write, so that no write has to copy what is around it.
+ * Copy-on-write overlay of a disk: one bit per sector says whether the sector is in the overlay
+ * file or in the base file. A sector is as large as the smallest write, so no write has to copy
+ * the data around it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,12 +11,12 @@
 #include "host/overlay.h"
 
 #define SECTOR	VMM_OVERLAY_SECTOR
-#define BITS	64	/* of an element of @bit */
-#define MOST	(16384 * GIB)	/* bytes of a disk: 4 GiB of bits, if it is all written */
+#define BITS	64	/* in an element of @bit */
+#define MOST	(16384 * GIB)	/* bytes of a disk; if all is written, its bits take 4 GiB */
 
 /**
  * vmm_overlay_create - put an empty overlay over a file
- * @base: the file, which nobody changes
+ * @base: the file, which does not change
  * @fd: an empty file; becomes as long as @base
  * @size: bytes of @base
  *
@@ -30,7 +31,7 @@ struct vmm_overlay *vmm_overlay_create(int base, int fd, u64 size)
 	if (!overlay)
 		return NULL;
 	*overlay = (struct vmm_overlay){ .base = base, .fd = fd, .sectors = size / SECTOR };
-	/* What is never touched of so many zeros takes no memory. */
+	/* Pages of the bitmap that are never touched take no memory. */
 	overlay->bit = calloc(overlay->sectors / BITS + 1, sizeof(*overlay->bit));
 	if (overlay->bit && !ftruncate(fd, size))
 		return overlay;
@@ -39,8 +40,10 @@ struct vmm_overlay *vmm_overlay_create(int base, int fd, u64 size)
 }
 
 /**
- * vmm_overlay_free - forget an overlay
- * @overlay: may be NULL; nobody uses it. errno stays as it is
+ * vmm_overlay_free - free an overlay
+ * @overlay: may be NULL; no longer in use
+ *
+ * Does not change errno, and does not close the files.
  */
 void vmm_overlay_free(struct vmm_overlay *overlay)
 {
@@ -52,21 +55,21 @@ void vmm_overlay_free(struct vmm_overlay *overlay)
 	errno = saved;
 }
 
-/* Pairs with the release of vmm_overlay_mark(): what is marked can be read. */
+/* Acquire, paired with the release in vmm_overlay_mark(): data of a marked sector can be read. */
 static u64 bits_at(const struct vmm_overlay *overlay, u64 sector)
 {
 	return __atomic_load_n(&overlay->bit[sector / BITS], __ATOMIC_ACQUIRE);
 }
 
 /**
- * vmm_overlay_run - find sectors in a row that are in one file
+ * vmm_overlay_run - count consecutive sectors that are in the same file
  * @overlay: the overlay
- * @sector: the first
- * @most: how many are wanted
- * @owned: filled: they are in the overlay, and not below
+ * @sector: the first sector
+ * @most: the highest count that is of interest
+ * @owned: filled: true if they are in the overlay, false if they are in the base file
  *
  * Context: any thread.
- * Return: how many, at least one; 0 behind the end of the disk
+ * Return: the count, at least one; 0 after the end of the disk
  */
 u64 vmm_overlay_run(const struct vmm_overlay *overlay, u64 sector, u64 most, bool *owned)
 {
@@ -79,7 +82,7 @@ u64 vmm_overlay_run(const struct vmm_overlay *overlay, u64 sector, u64 most, boo
 	bits = bits_at(overlay, sector);
 	*owned = bits >> sector % BITS & 1;
 	for (;;) {
-		/* The first that is elsewhere, among those of this element. */
+		/* Find the first sector of this element that is in the other file. */
 		bits = (*owned ? ~bits : bits) >> at % BITS;
 		if (bits)
 			at += __builtin_ctzll(bits);
@@ -93,10 +96,10 @@ u64 vmm_overlay_run(const struct vmm_overlay *overlay, u64 sector, u64 most, boo
 }
 
 /**
- * vmm_overlay_mark - have sectors be in the overlay
+ * vmm_overlay_mark - record that sectors are in the overlay
  * @overlay: the overlay
- * @sector: the first
- * @sectors: how many; their bytes are in its file
+ * @sector: the first sector
+ * @sectors: their count; their data has been written to the overlay file
  *
  * Context: any thread.
  */
@@ -143,10 +146,10 @@ static int read_all(int fd, u8 *bytes, size_t len, u64 offset)
  * vmm_overlay_read - read a disk
  * @overlay: the overlay
  * @bytes: filled
- * @len: how many: whole sectors, but for what a file has behind the last one
- * @offset: of the first, which begins a sector
+ * @len: bytes; whole sectors, except at the end of a file that ends within a sector
+ * @offset: bytes from the start of the disk; the start of a sector
  *
- * Return: 0, or -errno: -EIO if a file has become shorter
+ * Return: 0, or -errno; -EIO if a file has become shorter
  */
 int vmm_overlay_read(const struct vmm_overlay *overlay, u8 *bytes, size_t len, u64 offset)
 {
@@ -167,11 +170,11 @@ int vmm_overlay_read(const struct vmm_overlay *overlay, u8 *bytes, size_t len, u
 }
 
 /**
- * vmm_overlay_bytes - count what is in the overlay
+ * vmm_overlay_bytes - count the data in the overlay
  * @overlay: the overlay
  *
  * Context: any thread.
- * Return: bytes of its sectors
+ * Return: bytes of the sectors that are in it
  */
 u64 vmm_overlay_bytes(const struct vmm_overlay *overlay)
 {

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Overlays: disks that begin as a file nobody changes, where that file cannot be copied at
- * once. What a guest writes goes to a second file, at the same place; a bit for each sector
- * says which of the two has it. The second file has no name and the bits are in memory: both
- * go with the VM, and nobody else can have made them.
+ * Overlays: a disk that starts with the content of a base file, where the file system cannot
+ * make a copy that shares blocks. The base file does not change. The guest's writes go to a
+ * second file, at the same offsets; a bit for each sector says which of the two files has its
+ * data. The second file has no name and the bits are in memory: both end with the VM, and no
+ * other process can have made them.
  */
 #ifndef OVERLAY_H
 #define OVERLAY_H
 
 #include "types.h"
 
-#define VMM_OVERLAY_SECTOR	512	/* no request of a guest has part of one */
+#define VMM_OVERLAY_SECTOR	512	/* bytes; all requests of a guest are whole sectors */
 
 /**
  * struct vmm_overlay - a disk in two files
- * @base: what it began as; stays the caller's
- * @fd: what was written since, as long as @base; stays the caller's
- * @sectors: of the disk
- * @owned: how many of them are in @fd
- * @bit: set for each of these; any thread of the disk's sets and reads bits
+ * @base: the base file; remains owned by the caller
+ * @fd: the file of written data, as long as @base; remains owned by the caller
+ * @sectors: number of sectors of the disk
+ * @owned: number of sectors that are in @fd
+ * @bit: one bit per sector, set if it is in @fd; all threads of the disk set and read bits
  */
 struct vmm_overlay {
 	int base;

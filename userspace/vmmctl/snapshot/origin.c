@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The origin of a VM: what it was started with, which a snapshot of it says again. Whoever
- * starts a snapshot runs these command lines with all rights of its user. vmmctl writes
+ * The origin of a VM: the command lines that it was started with. A snapshot of the VM repeats
+ * them, and a user who starts the snapshot runs them with all rights of that user. vmmctl writes
  * them to a file of the VM's directory before it enters the sandbox, in which no file can be
- * opened; the program that saves the VM takes them from there. What the VM itself answers is
- * not trusted: a guest may have taken it over.
+ * opened; the program that saves the VM reads them from that file. The VM's own answer is not
+ * trusted, because a guest may have taken the process over.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "snapshot/snapshot.h"
 
-/* Earlier snapshots' command lines, and this one's; NULL if a text is no UTF-8. */
+/* Lists the command lines of earlier snapshots and of this run; NULL if a text is not UTF-8. */
 static json_t *origin_layers(const struct vmm_config *cfg)
 {
 	json_t *layers = cfg->snapshot ?
@@ -34,7 +34,7 @@ static json_t *origin_layers(const struct vmm_config *cfg)
 	return NULL;
 }
 
-/* Where its disks are, in their order; NULL if a path is no UTF-8. */
+/* Lists the paths of the disks, in order of the command line; NULL if a path is not UTF-8. */
 static json_t *origin_images(const struct vmm_config *cfg)
 {
 	json_t *paths = json_array();
@@ -50,8 +50,8 @@ static json_t *origin_images(const struct vmm_config *cfg)
 }
 
 /*
- * A file that only this process has open, such as a copy without a name: another process of
- * the same command line would open something else, or nothing.
+ * Returns whether a word names a file that only this process has open, such as a copy without a
+ * name. Another process with the same command line would open another file, or none.
  */
 static bool names_own_file(const char *word)
 {
@@ -102,11 +102,11 @@ static json_t *origin_make(const struct vmm_config *cfg)
 }
 
 /**
- * vmm_origin_text - write down what a VM is started with
+ * vmm_origin_text - write the origin of a VM as text
  * @cfg: the command line; its snapshot is open
  *
- * Belongs before the sandbox. A VM whose command line cannot be written down has a text that
- * says so to whoever saves it.
+ * To be called before the sandbox is entered. If the command line cannot be written, the text has
+ * the reason instead, and vmm_origin_parse() reports it to the user who saves the VM.
  *
  * Return: the text, which free() frees, or NULL after a message
  */
@@ -122,11 +122,11 @@ char *vmm_origin_text(const struct vmm_config *cfg)
 }
 
 /**
- * vmm_origin_parse - read what a VM was started with
- * @text: what vmm_origin_text() has written
- * @len: bytes of it
+ * vmm_origin_parse - read the origin of a VM
+ * @text: text that vmm_origin_text() has written
+ * @len: its bytes
  *
- * Return: an object that is the caller's, or NULL after a message
+ * Return: an object that the caller owns, or NULL after a message
  */
 json_t *vmm_origin_parse(const char *text, size_t len)
 {
@@ -144,7 +144,7 @@ json_t *vmm_origin_parse(const char *text, size_t len)
 	return NULL;
 }
 
-/* The disks are those of the origin; how they are, the VM has said. */
+/* Takes the disks' paths from the origin; their state is from the VM's answer. */
 static int body_images(json_t *body, const json_t *origin)
 {
 	json_t *images = json_object_get(body, "images");
@@ -160,7 +160,7 @@ static int body_images(json_t *body, const json_t *origin)
 	return 0;
 }
 
-/* Which other snapshot is needed, if the VM says that one is. */
+/* Takes the base snapshot from the origin, if the VM's answer says that it needs one. */
 static int body_base(json_t *body, const json_t *origin)
 {
 	json_t *ram = json_object_get(body, "ram");
@@ -171,11 +171,11 @@ static int body_base(json_t *body, const json_t *origin)
 }
 
 /**
- * vmm_origin_body - make what a manifest says of a VM's origin and of its answer
- * @origin: of the VM
- * @answer: the VM's; what is in it of the origin is left out
+ * vmm_origin_body - make the body of a manifest
+ * @origin: the VM's origin
+ * @answer: the VM's answer; its command lines and paths are ignored
  *
- * Return: the body, which is the caller's, or NULL after a message
+ * Return: the body, which the caller owns, or NULL after a message
  */
 json_t *vmm_origin_body(const json_t *origin, const json_t *answer)
 {

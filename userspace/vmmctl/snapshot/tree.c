@@ -247,6 +247,55 @@ static int root_check(struct vmm_tree *tree, const void *fdt)
 	return 0;
 }
 
+/*
+ * Returns where the token behind the one at @at begins, @end if it is the last one, or 0 if it
+ * does not fit. @at is a multiple of 4, and less than @end.
+ */
+static size_t token_skip(const u8 *tokens, size_t at, size_t end)
+{
+	const size_t left = end - at - FDT_TAGSIZE;
+	const u8 *behind = tokens + at + FDT_TAGSIZE;
+	size_t used = 0;
+
+	switch (fdt32_ld((const fdt32_t *)(tokens + at))) {
+	case FDT_BEGIN_NODE:
+		used = strnlen((const char *)behind, left) + 1;
+		break;
+	case FDT_PROP:
+		used = 2 * sizeof(fdt32_t);
+		if (used <= left)
+			used += fdt32_ld((const fdt32_t *)behind);
+		break;
+	case FDT_END_NODE:
+	case FDT_NOP:
+		break;
+	case FDT_END:
+		return end;
+	default:
+		return 0;
+	}
+	return used <= left ? at + FDT_TAGSIZE + (used + 3) / 4 * 4 : 0;
+}
+
+/*
+ * Whether each token of the structure begins behind the one before it. libfdt 1.6 adds a
+ * property's length to an int: one of nearly 4 GiB leads it backwards, and round and round.
+ */
+static bool tokens_fit(const u8 *blob, size_t size)
+{
+	const size_t from = fdt_off_dt_struct(blob), len = fdt_size_dt_struct(blob);
+	size_t at = 0;
+
+	if (from % FDT_TAGSIZE || from > size || len > size - from)
+		return false;
+	do {
+		if (at + FDT_TAGSIZE > len)
+			return false;
+		at = token_skip(blob + from, at, len);
+	} while (at && at < len);
+	return at;
+}
+
 /**
  * vmm_tree_read - read a device tree
  * @tree: filled; vmm_tree_free() frees it, after an error as well
@@ -267,7 +316,7 @@ int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size)
 	 */
 	if (size < sizeof(struct fdt_header) || fdt_check_header(blob) ||
 	    fdt_version(blob) != FDT_LAST_SUPPORTED_VERSION ||
-	    fdt_totalsize(blob) != size || fdt_check_full(blob, size))
+	    fdt_totalsize(blob) != size || !tokens_fit(blob, size) || fdt_check_full(blob, size))
 		return refuse("it is incomplete, or no device tree");
 	err = root_check(tree, blob);
 	if (err)

@@ -44,7 +44,7 @@ int tap_run(const struct tap_case *cases, unsigned int count)
 }
 
 /**
- * tap_context - say what the next checks are about
+ * tap_context - set the context of the next checks
  * @fmt: shown with a check that fails
  */
 void tap_context(const char *fmt, ...)
@@ -70,7 +70,7 @@ void tap_skip(const char *why)
  * @ok: whether it does
  * @file: where it was checked
  * @line: where in it
- * @text: what was checked
+ * @text: the condition
  *
  * Return: @ok
  */
@@ -88,13 +88,13 @@ bool tap_that(bool ok, const char *file, int line, const char *text)
 
 /**
  * tap_same - fail the case unless two numbers are the same
- * @have: what there is
- * @want: what should be
+ * @have: actual value
+ * @want: expected value
  * @file: where it was checked
  * @line: where in it
- * @text: what was checked
+ * @text: the expression
  *
- * Return: whether they are
+ * Return: true if they are
  */
 bool tap_same(unsigned long long have, unsigned long long want, const char *file, int line,
 	      const char *text)
@@ -108,7 +108,7 @@ bool tap_same(unsigned long long have, unsigned long long want, const char *file
 }
 
 /**
- * tap_listen - keep what goes to stderr from here on, until tap_heard()
+ * tap_listen - capture stderr until tap_heard()
  */
 void tap_listen(void)
 {
@@ -118,9 +118,9 @@ void tap_listen(void)
 }
 
 /**
- * tap_heard - end what tap_listen() has begun
- * @text: filled with what was kept
- * @size: bytes that fit, one of them for the end
+ * tap_heard - end the capture of tap_listen()
+ * @text: filled with the captured text
+ * @size: bytes of @text, with the terminating NUL
  */
 void tap_heard(char *text, size_t size)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A test is a table of cases; each prints one TAP result, and what failed in
- * front of it.
+ * A test is a table of cases; each prints its failed checks and then one TAP result.
  */
 #ifndef TAP_H
 #define TAP_H
@@ -11,8 +10,8 @@
 
 /**
  * struct tap_case - a case
- * @name: what is true if it passes
- * @fn: calls tap_check() and its like
+ * @name: the property that is tested
+ * @fn: calls tap_check() and similar functions
  */
 struct tap_case {
 	const char *name;
@@ -26,7 +25,7 @@ bool tap_that(bool ok, const char *file, int line, const char *text);
 bool tap_same(unsigned long long have, unsigned long long want, const char *file, int line,
 	      const char *text);
 
-/* Between the two, what goes to stderr is kept; what was kept ends up in @text. */
+/* Capture stderr between the two calls; the text is returned in @text. */
 void tap_listen(void);
 void tap_heard(char *text, size_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of the kernel as the pure logic uses, for userspace. Every header
+ * The part of the kernel that the pure logic uses, for userspace. Every header
  * that it includes is a one-line file here which leads to this one.
  */
 #ifndef SHIM_KERNEL_H
@@ -26,7 +26,7 @@
 #define __read_mostly
 #define noinline __attribute__((__noinline__))
 #define fallthrough __attribute__((fallthrough))
-/* A constant expression, because a declaration is what stands there. */
+/* A declaration, because it is used outside of functions. */
 #define EXPORT_SYMBOL_GPL(...) _Static_assert(1, "")
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
@@ -68,7 +68,7 @@ static inline bool is_power_of_2(unsigned long n)
 	return n && !(n & (n - 1));
 }
 
-/* A bug of ours, which a test must not survive. */
+/* A bug in our code: the test is aborted. */
 #define WARN_ON_ONCE(condition) ({		\
 	bool warn_ = (condition);		\
 						\

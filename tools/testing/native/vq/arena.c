@@ -2,8 +2,8 @@
 /*
  * Guest memory for the differential test: one piece of memory that is mapped
  * several times. The driver uses the first mapping, whose addresses are guest
- * addresses; each region lies in one of the others for the devices, so an
- * address that was not translated, or by the wrong region, leads elsewhere.
+ * addresses. For the devices each region is in another mapping, so an address that
+ * was not translated, or by the wrong region, points elsewhere.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "vq_diff.h"
 
 #define VIEWS 4
-/* So much around each mapping that a small slip hits nothing. */
+/* A guard around each mapping, so that small overruns fault. */
 #define GUARD 0x1000000ULL
 #define TABLE_SLOT 512
 #define TABLE_SLOTS ((ARENA_CHAINS - ARENA_TABLES) / TABLE_SLOT)
@@ -114,7 +114,7 @@ void arena_punch(struct vq_rng *rng)
 	}
 }
 
-/* Forgets all that was allocated, and makes new regions. */
+/* Frees all allocations, and makes new regions. */
 void arena_reset(struct vq_rng *rng)
 {
 	unsigned int i;
@@ -130,9 +130,9 @@ void arena_reset(struct vq_rng *rng)
 }
 
 /*
- * The driver's malloc(). What is small enough to be an indirect table gets a
- * place of its own, mostly not aligned to more than a descriptor; all else is
- * for the lifetime of a queue, and zero as the driver asks for it.
+ * The driver's malloc(). Allocations that may be indirect tables get a slot, mostly
+ * with no more than a descriptor's alignment. Others live as long as the queue, and are
+ * zeroed, because the driver requests that.
  */
 void *arena_alloc(size_t size)
 {
@@ -180,7 +180,7 @@ u64 arena_user(u64 gpa, u64 len)
 	return region->uaddr + (gpa - region->gpa);
 }
 
-/* Appends the user ranges of a guest range; false if part of it is nowhere. */
+/* Appends the user ranges of a guest range; returns false if part of it is unmapped. */
 bool arena_translate(u64 gpa, u64 len, struct vq_range *range, unsigned int *n)
 {
 	while (len) {
@@ -202,7 +202,7 @@ bool arena_translate(u64 gpa, u64 len, struct vq_range *range, unsigned int *n)
 	return true;
 }
 
-/* Drops what is empty and joins what touches, from @from on. */
+/* Drops empty ranges and joins adjacent ones, from @from on. */
 static unsigned int join(struct vq_range *to, const struct vq_range *from,
 			 unsigned int n)
 {

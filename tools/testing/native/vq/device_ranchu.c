@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Our engine as a device. It sees guest memory through the functions below,
- * which allow it the guest's regions and the ring and nothing else, stores only
- * where a device may, and to read each byte once while it takes a chain.
+ * Our engine as a device. It accesses guest memory through the functions below, which
+ * allow only the guest's regions and the ring, stores only where a device may store, and
+ * one read of each byte while it takes a chain.
  */
 #include <linux/ranchu.h>
 #include <linux/ranchu_vq.h>
@@ -33,9 +33,9 @@ static struct dev_area areas[3];
 static bool watching;
 
 /*
- * Which words were loaded since the device began to take a chain: by address,
- * with the number of the attempt. One that shares its place with another is
- * forgotten, which may hide a second load but makes up none.
+ * Words that were loaded since the device began to take a chain: by address, with the
+ * number of the attempt. A hash collision drops an entry, which may hide a second load,
+ * but never reports a false one.
  */
 static struct {
 	u64 addr;
@@ -178,7 +178,7 @@ void ranchu_dev_start(const struct vq_ring *ring, u32 base, bool once)
 	err = ranchu_vq_check(&setup);
 	if (!err)
 		err = ranchu_vq_start(&vq, &mem, &setup, base);
-	/* If the guest's index is bad already, the engine says so at once. */
+	/* If the guest's index is bad already, the engine reports it at once. */
 	if (err && vq.fault != RANCHU_VQ_AVAIL_INDEX)
 		vq_fail("the engine does not start at base %#x: %d", base, err);
 }
@@ -214,7 +214,7 @@ int ranchu_dev_next(unsigned int handle, struct ranchu_taken *taken)
 	return ret;
 }
 
-/* Why it is broken, an enum ranchu_vq_fault. */
+/* Returns the fault of a broken queue, an enum ranchu_vq_fault. */
 int ranchu_dev_fault(void)
 {
 	return vq.fault;

@@ -35,7 +35,7 @@ static bool dev_getrange(struct vringh *vrh, u64 addr, struct vringh_range *rang
 	return true;
 }
 
-/* Appends to @ranges what is not empty; what has no room is only counted. */
+/* Appends non-empty ranges to @ranges; ranges without room are only counted. */
 static unsigned int dev_copy(struct vq_ranges *ranges, unsigned int at,
 			     const struct vringh_iov *iov)
 {
@@ -95,7 +95,7 @@ bool vringh_dev_need_notify(void)
 	return vringh_need_notify_user(&vrh) > 0;
 }
 
-/* True if there is something available: the other way round than vringh's. */
+/* Returns true if there is something available; vringh's result is the opposite. */
 bool vringh_dev_enable_kicks(void)
 {
 	return !vringh_notify_enable_user(&vrh);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Malformed split rings: chains that are nearly right, with a few fields
- * changed to something else. Our engine and vringh must take the same chains
- * and stop at the same one. Where they differ on purpose, below, the reason is
- * looked up in the ring itself, and counted.
+ * changed. Our engine and vringh must take the same chains and stop at the same
+ * one. For intentional differences, listed below, the reason is found in the ring
+ * itself, and counted.
  */
 #include <stdio.h>
 #include <string.h>
@@ -167,7 +167,7 @@ static void corrupt(struct vq_rng *rng)
 	}
 }
 
-/* ---- what there is in a chain ---- */
+/* ---- properties of a chain ---- */
 
 struct facts {
 	bool is[DIFFERENCES];
@@ -222,7 +222,7 @@ static void look_at_chain(struct facts *facts, u16 head)
 	}
 }
 
-/* Our fault for each difference that makes us refuse what vringh takes. */
+/* Our fault for each difference in which our engine refuses a chain that vringh takes. */
 static const int fault_of[DIFFERENCES] = {
 	[INDEX_JUMP] = RANCHU_VQ_AVAIL_INDEX,
 	[INDIRECT_UNASKED] = RANCHU_VQ_INDIRECT,
@@ -253,7 +253,7 @@ static void show_and_fail(const struct views *views, const char *what)
 		views->ours < 0 ? ranchu_dev_fault() : 0, views->theirs);
 }
 
-/* We refuse what vringh takes, or the other way round: which reason is it? */
+/* Finds the reason why only one of the two engines takes the chain. */
 static void explain(const struct views *views, struct facts *facts)
 {
 	int fault = views->ours < 0 ? ranchu_dev_fault() : RANCHU_VQ_OK;
@@ -265,7 +265,7 @@ static void explain(const struct views *views, struct facts *facts)
 	for (i = 0; i < DIFFERENCES; i++) {
 		bool fits = fault_of[i] ? fault == fault_of[i] : fault == RANCHU_VQ_OK;
 
-		/* There vringh may do anything. */
+		/* In this case any result of vringh is accepted. */
 		if (facts->is[i] && (fits || i == TABLE_CROSSES)) {
 			differences[i]++;
 			return;
@@ -275,8 +275,8 @@ static void explain(const struct views *views, struct facts *facts)
 }
 
 /*
- * vringh does not count tables, so one that goes on to itself keeps it busy
- * until there is no memory left: it is not asked.
+ * vringh does not count tables, so it would follow a table that links to itself until
+ * there is no memory left: it is not called.
  */
 static bool only_ours(struct views *views)
 {
@@ -313,7 +313,7 @@ static bool compare_one(struct views *views)
 		agreed_chains++;
 		return true;
 	}
-	/* Not the same: nothing but a table that vringh got lost in explains it. */
+	/* A difference here is explained only by a looping table in vringh. */
 	views->theirs = -1;
 	explain(views, &facts);
 	return false;
@@ -340,7 +340,7 @@ u64 malformed_run(struct vq_rng *rng)
 	for (n = vq_below(rng, 4); n; n--)
 		corrupt(rng);
 
-	/* The ring itself is not the guest's to get wrong. */
+	/* The ring's own addresses are valid, because the VMM sets them. */
 	ring = (struct vq_ring){
 		.features = features,
 		.num = num,

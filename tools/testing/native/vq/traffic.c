@@ -10,7 +10,7 @@
 
 #include "traffic.h"
 
-/* Steps without one chain got back: then something is lost. */
+/* Limit of steps without a returned chain; then a chain was lost. */
 #define PATIENCE 20000
 
 struct session s;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Random traffic through one queue: what its two ends share.
+ * Random traffic through one queue: common data of its two ends.
  *
- * Chains are taken in the order in which they were added and are got back in
- * the order in which they were pushed, so two queues of slot numbers are all
- * the bookkeeping that is needed to know what must come next.
+ * Chains are taken in the order in which they were added, and are returned in the
+ * order in which they were pushed. So two queues of slot numbers are enough to know
+ * which chain must come next.
  */
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
@@ -145,7 +145,7 @@ static inline u8 pattern(u8 key, u32 i)
 	return key + i * 7;
 }
 
-/* What the device leaves in place of @old at byte @i, having read @sum. */
+/* Returns the byte that the device writes instead of @old at @i, after it has read @sum. */
 static inline u8 transformed(u8 old, u32 sum, u32 i)
 {
 	return old ^ (u8)(sum + i * 3 + 1);
@@ -160,9 +160,9 @@ void device_starts(void);
 void device_takes(void);
 void device_completes(void);
 void device_restarts(void);
-/* Where a packed ring stands after so many slots: slot and wrap counter. */
+/* Returns the position of a packed ring after @slots slots: slot and wrap counter. */
 u32 packed_pos(u64 slots);
-/* Makes vringh's used ring what ours is. */
+/* Copies our used ring to vringh's. */
 void copy_used(void);
 
 #endif /* TRAFFIC_H */

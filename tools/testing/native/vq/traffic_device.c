@@ -100,7 +100,7 @@ static void compare_used(void)
 		shadow[i]);
 }
 
-/* The user ranges that a chain of the driver's has now. */
+/* Finds the current user ranges of a chain. */
 static void find_user(struct chain *chain)
 {
 	unsigned int i, n = 0;
@@ -133,8 +133,8 @@ static void compare_with_driver(struct chain *chain, struct ranchu_taken *taken)
 }
 
 /*
- * A table over the end of a region is more than vringh can do: it goes on at
- * the user address that follows, though the next region lies elsewhere.
+ * vringh cannot handle a table that crosses the end of a region: it continues at
+ * the next user address, though the next region is mapped elsewhere.
  */
 static bool vringh_can(u16 head)
 {
@@ -337,7 +337,7 @@ static bool split_wants_call(void)
 		s.taken == s.added);
 }
 
-/* True if the device may call where that is not needed. */
+/* Returns true if an unnecessary call of the device is allowed. */
 static bool call_is_fine(void)
 {
 	/* After a start it cannot know. */
@@ -346,7 +346,7 @@ static bool call_is_fine(void)
 	/* Nor after more than a lap. */
 	if (s.kind->packed)
 		return s.published_slots - s.asked_slots > s.guest.num;
-	/* It need not look again to find that something is available. */
+	/* Chains may be available that the device has not looked for. */
 	return has(VIRTIO_F_NOTIFY_ON_EMPTY) && !s.n_inflight;
 }
 

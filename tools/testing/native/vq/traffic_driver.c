@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random traffic: the driver's end. It makes buffers with a pattern of the
- * chain's own available and looks whether they come back as the device has to
- * leave them.
+ * Random traffic: the driver's end. It makes buffers available, with a pattern for each
+ * chain, and checks that they come back with the device's changes.
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The differential test of the virtqueue engine: the narrow interface between
- * its parts. Two of them, driver_kernel.c and device_vringh.c, are compiled
- * against the kernel's own userspace shim and all others against ours, so only
- * plain C stands here.
+ * The differential test of the virtqueue engine: the interface between its parts.
+ * driver_kernel.c and device_vringh.c are compiled against the kernel's own
+ * userspace shim and all others against ours, so this file has only plain C.
  *
  *	arena.c			guest memory, and how the devices see it
  *	driver_kernel.c		the kernel's driver, drivers/virtio/virtio_ring.c
  *	driver_inorder.c	a driver of ours, for VIRTIO_F_IN_ORDER
- *	device_ranchu.c		our engine, each of its accesses watched
+ *	device_ranchu.c		our engine, each of its accesses checked
  *	device_vringh.c		the kernel's device, drivers/vhost/vringh.c
  *	traffic*.c		random traffic between them, and what must agree
- *	malformed.c		random nonsense for the two devices
+ *	malformed.c		random invalid rings for the two devices
  *	main.c			options, cases, KTAP
  */
 #ifndef VQ_DIFF_H
@@ -57,7 +56,7 @@ struct vq_rng {
 void vq_fail(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
 
-/* splitmix64: any state will do, and each has a successor. */
+/* splitmix64: any state is valid. */
 static inline u64 vq_random(struct vq_rng *rng)
 {
 	u64 z = (rng->state += 0x9e3779b97f4a7c15ULL);
@@ -82,8 +81,8 @@ static inline bool vq_one_in(struct vq_rng *rng, u32 n)
 /* ---- arena.c ---- */
 
 /*
- * Guest memory. A guest address is where the driver's code sees it, as in the
- * kernel's shim. The devices see the same bytes elsewhere, region by region.
+ * Guest memory. A guest address is the address in the driver's code, as in the
+ * kernel's shim. For the devices each region is mapped at another address.
  */
 #define ARENA_SIZE 0x300000
 #define ARENA_HEAP 0			/* the driver's own structures */
@@ -106,7 +105,7 @@ struct arena_memory {
 
 extern u8 *arena_guest;
 extern struct arena_memory arena_memory;
-/* One in so many allocations of indirect tables fails; 0: none does. */
+/* One in this number of allocations of indirect tables fails; 0: none. */
 extern unsigned int arena_alloc_failures;
 
 void arena_init(void);
@@ -134,7 +133,7 @@ void vq_print(const char *who, const struct vq_ranges *ranges);
  * @destroy: frees it
  * @add: makes a chain of guest ranges available. Returns the ring slots that it
  *	takes up, or 0 if there is no room.
- * @kick: whether the device wants to hear of what was added since the last time
+ * @kick: returns whether the device asks for a notification since the last call
  * @get: the next used chain's token, or NULL if there is none, and its length
  * @disable_calls: asks for no interrupts
  * @enable_calls: asks for them; false if there is something used already
@@ -202,7 +201,7 @@ struct traffic_kind {
 u64 traffic_run(const struct traffic_kind *kind, struct vq_rng *rng);
 u64 malformed_run(struct vq_rng *rng);
 void malformed_report(void);
-/* Say where a failed session stood. */
+/* Print the state of a failed session. */
 void traffic_context(void);
 
 #endif /* VQ_DIFF_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Data through /dev/vhost-ranchu-blk, by userspace as the driver: both layouts,
- * images that answer at once and later, many requests at a time, and what a stop,
- * a shrinking image or a killed owner leaves.
+ * Data through /dev/vhost-ranchu-blk, with userspace as the driver: both layouts,
+ * images that complete at once and later, many requests at a time, a stop, a
+ * shrinking image and a killed owner.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -81,7 +81,7 @@ static void fill(uint8_t *data, uint32_t len, uint32_t *seed)
 		*(uint32_t *)(data + i) = vq_random(seed);
 }
 
-/* What the image holds, past everything that caches it. */
+/* Compares the image's content, read without caches. */
 static bool image_is(struct bd_dev *dev, const uint8_t *expected)
 {
 	uint8_t *now = malloc(IMAGE_SIZE);
@@ -188,7 +188,7 @@ static uint8_t do_at(struct bd_dev *dev, uint32_t type, uint32_t offset, uint32_
 	return *status;
 }
 
-/* What a direct image refuses goes by the host's cache, and counts once. */
+/* Requests that a direct image refuses go through the host's cache, and count once. */
 TEST_F_TIMEOUT(data, memory_that_is_not_aligned, TIMEOUT)
 {
 	struct vhost_ranchu_blk_stats stats;
@@ -206,7 +206,7 @@ TEST_F_TIMEOUT(data, memory_that_is_not_aligned, TIMEOUT)
 	EXPECT_TRUE(image_is(dev, self->expected));
 }
 
-/* Each of its writes is as good as one with a flush behind it. */
+/* Each of its writes acts like one with a flush after it. */
 TEST_F_TIMEOUT(data, a_guest_that_cannot_flush, TIMEOUT)
 {
 	struct bd_dev *dev = &self->dev;
@@ -220,7 +220,7 @@ TEST_F_TIMEOUT(data, a_guest_that_cannot_flush, TIMEOUT)
 	EXPECT_TRUE(image_is(dev, self->expected));
 }
 
-/* All that was taken is answered before SET_RUNNING 0 returns, and the rest later. */
+/* Requests that were taken are answered before SET_RUNNING 0 returns, the others later. */
 TEST_F_TIMEOUT(data, a_stop_loses_nothing, TIMEOUT)
 {
 	struct bd_dev *dev = &self->dev;
@@ -278,7 +278,7 @@ TEST_F_TIMEOUT(data, zeroes_and_discards, TIMEOUT)
 	EXPECT_TRUE(image_is(dev, self->expected));
 }
 
-/* The image lost its end: an error for those sectors, and the others still work. */
+/* The image was truncated: an error for the lost sectors, and the others still work. */
 TEST_F_TIMEOUT(data, an_image_that_shrinks, TIMEOUT)
 {
 	struct bd_dev *dev = &self->dev;

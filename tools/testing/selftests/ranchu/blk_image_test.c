@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What kinds of images, and whoever else has one, do to a disk: flags of a shared
- * open file, seals, blocks of 4096 bytes, writes that have to last, a frozen file
- * system, a writer that holds the file's lock, and requests that are very large.
+ * Kinds of images, and images that other processes use: flags of a shared open file,
+ * seals, blocks of 4096 bytes, writes that must be on stable storage, a frozen file
+ * system, a writer that holds the file's lock, and very large requests.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -59,7 +59,7 @@ static bool ends(pid_t pid, int timeout_ms)
 	return true;
 }
 
-/* Until a vCPU has served requests of this kind itself, the worker may be at the ring. */
+/* Waits until a vCPU serves such requests itself; before, the worker may have the ring. */
 static bool served_in_vcpu(struct bd_dev *dev, uint32_t type)
 {
 	struct vhost_ranchu_blk_stats before, after;
@@ -117,7 +117,7 @@ FIXTURE_TEARDOWN(shared)
 	bd_destroy(&self->dev);
 }
 
-/* Who shares the open file makes it append: the disk writes where the guest says. */
+/* O_APPEND on the shared open file does not change where the disk writes. */
 TEST_F(shared, append)
 {
 	struct bd_dev *dev = &self->dev;
@@ -133,7 +133,7 @@ TEST_F(shared, append)
 	EXPECT_EQ(0, memcmp(now, bd_data(dev, 0), 4096));
 }
 
-/* Nor does it make the disk direct. */
+/* O_DIRECT on the shared open file does not make the disk direct. */
 TEST_F(shared, direct)
 {
 	struct vhost_ranchu_blk_stats stats;
@@ -166,7 +166,7 @@ FIXTURE_TEARDOWN(memory)
 	bd_destroy(&self->dev);
 }
 
-/* A seal against writers cannot be had while the disk may write, as with a mapping. */
+/* F_SEAL_WRITE is refused while the disk may write, as with a mapping. */
 TEST_F(memory, sealed_while_it_is_used)
 {
 	struct bd_dev *dev = &self->dev;
@@ -227,7 +227,7 @@ struct locker {
 	struct bd_dev *dev;
 };
 
-/* Writes from a page that is not there: sleeps with the file's lock held. */
+/* Writes from a page that is not present, and so sleeps with the file's lock held. */
 static void *lock_inode(void *data)
 {
 	struct locker *locker = data;
@@ -360,7 +360,7 @@ static bool written_where_kicked(struct bd_dev *dev)
 	return io_here("write_bytes") != before;
 }
 
-/* A write that has to last is not for the vCPU: a file system would wait for the disk. */
+/* A vCPU does not serve writes that need stable storage: the file system would wait. */
 TEST(writes_that_must_last)
 {
 	struct bd_dev dev;
@@ -377,7 +377,7 @@ TEST(writes_that_must_last)
 	bd_destroy(&dev);
 }
 
-/* So is one to an image that was opened to be written like that. */
+/* The same for an image that was opened with O_SYNC or O_DSYNC. */
 TEST(an_image_that_is_synchronous)
 {
 	static const int flags[] = { 0, O_DSYNC, O_SYNC };
@@ -404,7 +404,7 @@ TEST(an_image_that_is_synchronous)
 	bd_destroy(&loop);
 }
 
-/* What is not in the page cache is the worker's to read, and to read ahead. */
+/* Data that is not in the page cache is read, and read ahead, by the worker. */
 TEST(reads_ahead_are_the_workers)
 {
 	struct bd_dev dev;
@@ -450,7 +450,7 @@ static void add_big(struct bd_dev *dev, uint32_t type)
 	       type == VIRTIO_BLK_T_IN ? BIG_PIECES + 1 : 1, NULL);
 }
 
-/* A request of hundreds of MiB is not copied by a vCPU, though its image is in memory. */
+/* A vCPU does not copy a request of hundreds of MiB, even with an image in memory. */
 TEST_F_TIMEOUT(memory, a_large_request_is_not_the_vcpus, TIMEOUT)
 {
 	struct vhost_ranchu_blk_stats before, after;
@@ -494,7 +494,7 @@ static void killed_in(struct __test_metadata *_metadata, uint32_t type)
 	EXPECT_TRUE(ends(pid, PATIENCE_MS));
 }
 
-/* Its owner is killed in the middle of very much to read: that is the end of it. */
+/* The owner is killed in the middle of a very large read, which ends then. */
 TEST_F_TIMEOUT(memory, an_owner_that_is_killed_while_it_reads, TIMEOUT)
 {
 	killed_in(_metadata, VIRTIO_BLK_T_IN);
@@ -618,7 +618,7 @@ static void *kick(void *data)
 	return NULL;
 }
 
-/* What is written waits for the thaw, and nobody else does: neither vCPU nor user. */
+/* Writes wait for the thaw; vCPUs and users do not wait. */
 TEST_F_TIMEOUT(frozen, only_the_disk_waits, TIMEOUT)
 {
 	struct vhost_ranchu_blk_stats stats;
@@ -628,7 +628,7 @@ TEST_F_TIMEOUT(frozen, only_the_disk_waits, TIMEOUT)
 
 	bd_create_on(&dev, self->image, BD_FEATURES);
 	kicker.dev = &dev;
-	/* Until the worker has had its look at the start. */
+	/* Until the worker has looked at the ring after the start. */
 	usleep(200000);
 	ASSERT_EQ(0, ioctl(self->dir, FIFREEZE, 0));
 	bd_add(&dev, 0, 0, VIRTIO_BLK_T_OUT, 8, 4096, 1);
@@ -644,7 +644,7 @@ TEST_F_TIMEOUT(frozen, only_the_disk_waits, TIMEOUT)
 	bd_destroy(&dev);
 }
 
-/* A time of access would be written in the vCPU. */
+/* Reads in a vCPU must not update the access time, which would be a write. */
 TEST_F_TIMEOUT(frozen, reads_set_no_time_of_access, TIMEOUT)
 {
 	struct stat before, after;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A disk whose image is a file in memory, and a stranger that holds the file's lock:
- * it writes to the file from a page that nobody brings. The disk goes on without the
- * lock; where it cannot, a stop and the end of the VMM do not wait for the stranger.
+ * A disk whose image is a file in memory, and another process that holds the file's
+ * lock: it writes to the file from a page that is never filled in. The disk works
+ * without the lock; if it cannot, a stop and the end of the VMM do not wait for it.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -25,7 +25,7 @@
 
 #define TIMEOUT		300
 #define IMAGE_SIZE	(8u << 20)
-/* Its sectors are zeroed a few hundred times, page by page: that takes minutes. */
+/* Zeroing it a few hundred times, page by page, takes minutes. */
 #define ZEROED_SIZE	(64u << 20)
 #define RANGES		16u
 #define LAST_SECTOR	(IMAGE_SIZE / BD_SECTOR - 8)
@@ -78,7 +78,7 @@ FIXTURE_SETUP(locked)
 	ASSERT_EQ(0, ftruncate(self->image, IMAGE_SIZE));
 }
 
-/* From now on a stranger has the lock of the image's inode. */
+/* Starts a process that holds the lock of the image's inode. */
 static void hold(struct stranger *stranger)
 {
 	stranger->holds = true;
@@ -193,7 +193,7 @@ TEST_F_TIMEOUT(locked, zeroes_and_discards, TIMEOUT)
 	bd_destroy(dev);
 }
 
-/* Without anybody's lock in the way what is discarded takes no room. */
+/* If the lock is free, discarded ranges become holes. */
 TEST_F_TIMEOUT(locked, nobody_holds_it, TIMEOUT)
 {
 	struct bd_dev *dev = &self->dev;
@@ -219,13 +219,13 @@ static void *stop(void *data)
 	return NULL;
 }
 
-/* Why a write cannot do without the lock. */
+/* Reasons why a write needs the lock. */
 enum reason {
-	SET_USER_ID,	/* the bit has to go first */
-	SHRUNK,		/* the file has to become longer */
+	SET_USER_ID,	/* the bit must be removed first */
+	SHRUNK,		/* the file must be extended */
 };
 
-/* What a guest of @image writes to LAST_SECTOR needs the lock. */
+/* Changes @image so that a guest's write to LAST_SECTOR needs the lock. */
 static int make_it_need_the_lock(int image, enum reason reason)
 {
 	return reason == SHRUNK ? ftruncate(image, IMAGE_SIZE / 4) : fchmod(image, 04755);
@@ -240,7 +240,7 @@ static void a_stop_ends(struct __test_metadata *_metadata, struct bd_dev *dev,
 	bd_create_on(dev, stranger->image, BD_FEATURES);
 	ASSERT_EQ(0, make_it_need_the_lock(stranger->image, reason));
 	hold(stranger);
-	/* A second for each would be longer than anybody waits. */
+	/* A second for each write would exceed the time limit. */
 	for (i = 0; i < STOPPED_WRITES; i++)
 		bd_add(dev, 0, i, VIRTIO_BLK_T_OUT, LAST_SECTOR, 4096, 1);
 	vq_publish_and_kick(&dev->rings[0]);
@@ -290,7 +290,7 @@ static void a_kill_ends(struct __test_metadata *_metadata, struct bd_dev *dev,
 	if (!pid) {
 		bd_create_on(dev, stranger->image, BD_FEATURES);
 		close(ready[1]);
-		/* Until it needs the lock, and somebody has it. */
+		/* Until it waits for the lock. */
 		read(ready[0], &i, 1);
 		for (i = 0; i < 4; i++)
 			bd_add(dev, 0, i, VIRTIO_BLK_T_OUT, LAST_SECTOR, 4096, 1);
@@ -307,7 +307,7 @@ static void a_kill_ends(struct __test_metadata *_metadata, struct bd_dev *dev,
 	close(ready[0]);
 }
 
-/* So does the end of the VMM. */
+/* The end of the VMM ends the wait as well. */
 TEST_F_TIMEOUT(locked, an_owner_that_is_killed, TIMEOUT)
 {
 	a_kill_ends(_metadata, &self->dev, &self->stranger, SET_USER_ID);
@@ -318,7 +318,7 @@ TEST_F_TIMEOUT(locked, an_owner_that_is_killed_when_it_has_shrunk, TIMEOUT)
 	a_kill_ends(_metadata, &self->dev, &self->stranger, SHRUNK);
 }
 
-/* With nobody in the way the file becomes long enough for what is written, no longer. */
+/* If the lock is free, the file is extended exactly to the end of the write. */
 TEST_F_TIMEOUT(locked, an_image_that_has_shrunk, TIMEOUT)
 {
 	struct bd_dev *dev = &self->dev;
@@ -343,7 +343,7 @@ TEST_F_TIMEOUT(locked, an_image_that_has_shrunk, TIMEOUT)
 	bd_destroy(dev);
 }
 
-/* Page by page, without the lock, there is more to zero than anybody waits for. */
+/* Zeroing page by page, without the lock, would exceed the time limit. */
 TEST_F_TIMEOUT(locked, an_owner_that_is_killed_while_it_zeroes, TIMEOUT)
 {
 	struct bd_dev *dev = &self->dev;

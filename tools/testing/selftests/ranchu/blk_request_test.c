@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What /dev/vhost-ranchu-blk makes of requests that are not of the usual layout, ask
- * for what there is not, or make no sense; and of a user who is wrong.
+ * Requests to /dev/vhost-ranchu-blk with an unusual layout, unsupported or invalid
+ * requests, and wrong ioctls of a user.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -37,7 +37,7 @@ FIXTURE_TEARDOWN(request)
 	bd_destroy(&self->dev);
 }
 
-/* A chain of the test's own; its token is not looked at. */
+/* Serves a chain of the test; its token is ignored. */
 static void serve(struct bd_dev *dev, const struct vq_buf *bufs, unsigned int out,
 		  unsigned int in)
 {
@@ -149,7 +149,7 @@ TEST_F(request, no_header_or_no_status)
 	EXPECT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_IN, 0, 512));
 }
 
-/* The guest's memory is gone where its data is: an error, and the next one works. */
+/* The memory of the data was removed: an error, and the next request works. */
 TEST_F(request, memory_that_is_not_there)
 {
 	struct bd_dev *dev = &self->dev;
@@ -259,8 +259,8 @@ TEST_F(request, counters)
 }
 
 /*
- * Memory never makes anybody wait: all is done by the thread that has kicked, once the
- * worker has had the look at the ring that comes with a start.
+ * An image in memory never blocks: the kicking thread does all the work, once the
+ * worker has looked at the ring after the start.
  */
 TEST_F(request, served_where_it_was_kicked)
 {
@@ -276,7 +276,7 @@ TEST_F(request, served_where_it_was_kicked)
 	} while (after.in_vcpu - before.in_vcpu != 10);
 }
 
-/* A vCPU serves 256 KiB in a row; then it is the worker's turn. */
+/* A vCPU serves 256 KiB at a kick; the worker serves the rest. */
 TEST_F(request, much_is_not_served_at_one_kick)
 {
 	struct vhost_ranchu_blk_stats before, after = {};
@@ -323,7 +323,7 @@ TEST_F(request, wrong_user)
 	append = fcntl(dev->image, F_GETFL);
 	ASSERT_EQ(0, fcntl(dev->image, F_SETFL, append | O_APPEND));
 	EXPECT_EQ(-EINVAL, __bd_set_backend(dev->fd, dev->image, 0, 512));
-	/* What was there before is still there. */
+	/* The old backend is still set. */
 	EXPECT_EQ(0, __bd_run(dev, 1));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, bd_do(dev, VIRTIO_BLK_T_IN, 0, 4096));
 	bd_run(dev, 0);
@@ -334,7 +334,7 @@ TEST_F(request, wrong_user)
 	close(fd);
 }
 
-/* Without a memory table a ring is prepared, and does not start. */
+/* Without a memory table the start of a ring fails after its preparation. */
 static int fail_to_start(int image)
 {
 	struct vhost_vring_state num = { .index = 0, .num = 8 };
@@ -349,7 +349,7 @@ static int fail_to_start(int image)
 	return ret;
 }
 
-/* 400 starts under KASAN, beside others, are more than half a minute. */
+/* Under KASAN, with other tests running, 400 starts take more than half a minute. */
 TEST_F_TIMEOUT(request, a_failed_start_leaves_nothing, 300)
 {
 	struct counts before;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A disk whose image takes its time, or does not answer at all: the image is a file
- * on a FUSE server of the test's own. Whatever the disk waits for, nobody waits with
- * it who need not: statistics, vCPUs, a stop, the end of the VMM; and whoever is
- * promised that the disk is through with something, is told so only then.
+ * A disk whose image is slow, or does not answer: the image is a file on a FUSE
+ * server of the test. While the disk waits, statistics, vCPUs, a stop and the end of
+ * the VMM do not wait, except where they guarantee that requests have ended: these
+ * return only when that is true.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -60,7 +60,7 @@ FIXTURE_TEARDOWN(slow)
 	ff_destroy(self->file);
 }
 
-/* Something that is done in a thread of its own. */
+/* A job in a thread of its own. */
 struct job {
 	struct bd_dev *dev;
 	uint8_t *over;
@@ -116,7 +116,7 @@ static void *stop(void *data)
 	return finish(job);
 }
 
-/* The image does not answer: statistics do, and so does whoever kicks. */
+/* While the image does not answer, statistics and kicks return. */
 TEST_F_TIMEOUT(slow, nobody_else_waits, TIMEOUT)
 {
 	struct job stats = {}, kicker = {}, stopper = {};
@@ -169,7 +169,7 @@ TEST_F_TIMEOUT(slow, statistics_while_a_stop_waits, TIMEOUT)
 	bd_destroy(&dev);
 }
 
-/* Takes all memory away, and uses the addresses for something else. */
+/* Removes all memory from the table, and uses the addresses for other memory. */
 static void *take_memory(void *data)
 {
 	struct vhost_memory none = {};
@@ -183,7 +183,7 @@ static void *take_memory(void *data)
 	return finish(job);
 }
 
-/* What SET_MEM_TABLE takes away is not written to afterwards. */
+/* Memory that SET_MEM_TABLE has removed is not written afterwards. */
 static void memory_is_replaced(struct __test_metadata *_metadata, struct ff_file *file, int image)
 {
 	struct vhost_ranchu_blk_stats stats;
@@ -202,7 +202,7 @@ static void memory_is_replaced(struct __test_metadata *_metadata, struct ff_file
 	ff_hold(file, 0);
 	EXPECT_TRUE(is_done(&taker, PATIENCE_MS));
 	pthread_join(taker.thread, NULL);
-	/* Until the request is answered, wherever that goes. */
+	/* Until the request is answered. */
 	for (i = 0; i < PATIENCE_MS; i++) {
 		bd_get_stats(&dev, &stats);
 		if (stats.reads + stats.errors)
@@ -240,7 +240,7 @@ static void add_zeroes(struct bd_dev *dev, unsigned int slot, uint32_t type)
 	bd_add(dev, 0, slot, type, 0, sizeof(*range), 1);
 }
 
-/* An image that zeroes slowly is asked for little at a time. */
+/* Zeroes are written to a slow image in small steps. */
 TEST_F_TIMEOUT(slow, zeroes_in_steps, TIMEOUT)
 {
 	struct bd_dev dev;
@@ -306,7 +306,7 @@ TEST_F_TIMEOUT(slow, an_owner_that_is_killed_while_it_zeroes, TIMEOUT)
 	self->file->delay_ms = 0;
 }
 
-/* For a guest that does not flush, zeroes last as any write does. */
+/* For a guest that does not flush, zeroes are on stable storage like any write. */
 TEST_F_TIMEOUT(slow, zeroes_that_must_last, TIMEOUT)
 {
 	struct bd_dev dev;

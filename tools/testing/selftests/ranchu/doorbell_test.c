@@ -2,8 +2,8 @@
 /*
  * The synchronous doorbell, rung by a real vCPU: the answer must be in guest
  * memory when the vCPU executes the instruction after its register write,
- * nothing may reach userspace, and nobody who comes or goes meanwhile may
- * change that.
+ * nothing may reach userspace, and attaching, detaching and closing meanwhile must
+ * not change that.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -56,7 +56,7 @@ static void job_poll(struct bare_rig *rig, struct bare_vcpu *vcpu,
 	bare_rig_command(rig, vcpu, GOLDFISH_PIPE_CMD_POLL, ZERO_POLL, count);
 }
 
-/* What one loop cost and moved. */
+/* Cost of a loop, and bytes that it moved. */
 struct loop_cost {
 	unsigned long runs;
 	uint64_t user_exits;
@@ -297,7 +297,7 @@ TEST_F_TIMEOUT(doorbell, foreign_process_rings, TIMEOUT)
 	bare_job_join(self->vcpu);
 
 	EXPECT_ALL_RIGHT(job, job->done);
-	/* The worker may still be at it. */
+	/* The worker may not have finished. */
 	do {
 		pipe_get_stats(&rig->dev, &stats);
 	} while (!stats.kicks_foreign);
@@ -306,7 +306,7 @@ TEST_F_TIMEOUT(doorbell, foreign_process_rings, TIMEOUT)
 	EXPECT_EQ(0, stats.kicks_lost);
 }
 
-/* With the guest at rest, what a foreign writer asks for is done once. */
+/* While the guest is idle, a ring of another process runs the command once. */
 TEST_F_TIMEOUT(doorbell, foreign_ring_runs_the_command, TIMEOUT)
 {
 	volatile struct goldfish_pipe_command *cmd = self->rig.pipe.cmd;
@@ -385,9 +385,8 @@ TEST_F_TIMEOUT(doorbell, two_vcpus_take_turns, TIMEOUT)
 }
 
 /*
- * Two vCPUs without a lock. They preset the status under each other's feet,
- * so the preset may be seen; anything else but the answer may not. Afterwards
- * all is as before.
+ * Two vCPUs without a lock. Each may overwrite the other's status with the preset, so
+ * the preset may be seen, but no other wrong value. Afterwards everything works.
  */
 TEST_F_TIMEOUT(doorbell, two_vcpus_race, TIMEOUT)
 {
@@ -458,7 +457,7 @@ TEST_F_TIMEOUT(doorbell, device_closed_under_load, TIMEOUT)
 		bare_job_start(self->vcpu);
 		bare_job_advance(self->vcpu, LOAD_STEP);
 		pipe_dev_close(&rig->dev);
-		/* Written into an eventfd that nobody reads any more. */
+		/* Written to an eventfd that is no doorbell any more. */
 		bare_job_advance(self->vcpu, LOAD_STEP);
 		bare_job_stop(self->vcpu);
 		bare_job_join(self->vcpu);
@@ -524,7 +523,7 @@ FIXTURE_TEARDOWN(doorbell_life)
 {
 }
 
-/* Runs a guest until it is killed, and says when it is at work. */
+/* Runs a guest until it is killed, and reports when it has started. */
 static void __attribute__((noreturn)) run_until_killed(int ready)
 {
 	struct bare_rig rig;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What if that fails? Every operation of every device node, again and again: first
- * the first allocation or user copy in it fails, then the second, and so on until
- * none is left. Each time the answer is an errno that says so, or success all the
- * same; nothing hangs; and the next try, without a fault, works. What is lost on the
- * way the sanitizers' host finds afterwards.
+ * Fault injection: every operation of every device node is repeated; first the first
+ * allocation or user copy in it fails, then the second, and so on until none is left.
+ * Each time the result is a matching errno or success, nothing hangs, and the next try
+ * without a fault works. The sanitizers' host searches for leaks afterwards.
  *
- *	RANCHU_FAULTS	only operations whose names have that in them
+ *	RANCHU_FAULTS	only operations whose names contain this text
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,8 +40,8 @@ static bool is_clean(int ret)
 }
 
 /*
- * As the device sees guest memory: a page table that cannot be had is to it memory
- * that cannot be read, so a lie of the guest's.
+ * Touches guest memory through the device's mapping. Otherwise a failed allocation of a
+ * page table would look like memory that cannot be read, which is a fault of the guest.
  */
 static void populate(struct vq_mem *mem)
 {
@@ -53,7 +52,7 @@ static void populate(struct vq_mem *mem)
 			vq_die("madvise: %s", strerror(errno));
 }
 
-/* With fault @n: whether there was one. Says what is wrong. */
+/* Runs with fault @n; returns whether it happened, and prints errors. */
 static bool try_fault(const struct op *op, unsigned int device, unsigned int n,
 		      unsigned int *refused, bool *wrong)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ioctls whose arguments lie in memory that does not answer. A process that is not
- * the owner may wait for such memory as long as it likes: nobody else waits for that
- * process. The owner's own thread holds up neither the guest nor another thread.
+ * ioctls whose arguments are in memory that does not answer. If a process that is not
+ * the owner waits for such memory, nothing else waits for that process. A waiting
+ * thread of the owner delays neither the guest nor another thread.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -117,7 +117,7 @@ static long call_reset_owner(struct call *call)
 	return __vq_ioctl(call->rig->fd, VHOST_RESET_OWNER, NULL);
 }
 
-/* What a vCPU does that leaves the guest, or the thread that sets the device up. */
+/* Calls of a vCPU that leaves the guest, or of the thread that sets the device up. */
 static long call_work(struct call *call)
 {
 	struct vhost_vring_state state = { 0 };
@@ -149,7 +149,7 @@ struct held_case {
 	uint32_t size;		/* its first word, if there is one before */
 };
 
-/* What anybody may ask; the second case of statistics is held up by the answer. */
+/* ioctls for every process; in the second case of statistics the answer's page is held. */
 static const struct held_case asked_by_anybody[] = {
 	{ ALL, VHOST_GET_FEATURES, 0, 0 },
 	{ ALL, VHOST_GET_BACKEND_FEATURES, 0, 0 },
@@ -165,7 +165,7 @@ static const struct held_case asked_by_anybody[] = {
 	{ SYNC, VHOST_GOLDFISH_SYNC_GET_STATS, 8, sizeof(struct vhost_goldfish_sync_stats) },
 };
 
-/* What only the owner may; the argument is read. */
+/* ioctls for the owner only; the argument is read. */
 static const struct held_case asked_by_owner[] = {
 	{ ALL, VHOST_SET_FEATURES, 0, 0 },
 	{ ALL, VHOST_SET_MEM_TABLE, 0, 0 },
@@ -243,7 +243,7 @@ static void others_go_on(struct __test_metadata *_metadata, struct rig *rig)
 {
 	struct call set_owner = {}, work = {};
 
-	/* One that changes whose device it is would have others wait behind it. */
+	/* SET_OWNER must not wait for the stranger's ioctl. */
 	call_start(&set_owner, rig, call_set_owner);
 	EXPECT_TRUE(call_ends(&set_owner));
 	call_start(&work, rig, call_work);
@@ -280,7 +280,7 @@ TEST_F_TIMEOUT(held, strangers_argument, TIMEOUT)
 	}
 }
 
-/* Nor does the end of an owner, or the next. */
+/* The end of an owner, and the next owner, do not wait either. */
 TEST_F_TIMEOUT(held, strangers_argument_and_the_owners_end, TIMEOUT)
 {
 	const struct held_case *kase = asked_by_anybody;
@@ -356,7 +356,7 @@ FIXTURE_TEARDOWN(events)
 	rig_free(&self->rig);
 }
 
-/* An event that cannot be given is not lost, and nobody waits meanwhile. */
+/* An event that cannot be copied is not lost, and no other thread waits meanwhile. */
 TEST_F_TIMEOUT(events, reader_is_held, TIMEOUT)
 {
 	const struct held_case kase = {};
@@ -377,7 +377,7 @@ TEST_F_TIMEOUT(events, reader_is_held, TIMEOUT)
 	EXPECT_EQ(STAGES_PORT, event.guest_port);
 }
 
-/* ---- who waits for the owner's end ---- */
+/* ---- waits for the owner's end ---- */
 
 FIXTURE(commands)
 {
@@ -434,8 +434,8 @@ static int reset_owner(void *arg)
 }
 
 /*
- * A process that shares the owner's memory is the owner as well. It can be killed
- * while it waits for the other one's commands; then nothing has happened.
+ * A process that shares the owner's memory is an owner as well. It can be killed
+ * while it waits for the other one's commands; then nothing has changed.
  */
 TEST_F_TIMEOUT(commands, reset_is_killed, TIMEOUT)
 {
@@ -465,7 +465,7 @@ TEST_F_TIMEOUT(commands, reset_is_killed, TIMEOUT)
 	munmap(stack, STACK_SIZE);
 }
 
-/* Those who ask meanwhile can be killed, too. */
+/* Processes that call SET_OWNER meanwhile can be killed, too. */
 TEST_F_TIMEOUT(commands, strangers_are_killed, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_stats stats = { .size = sizeof(stats) };

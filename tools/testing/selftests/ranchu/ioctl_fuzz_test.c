@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A user without rights who has the device nodes: any ioctl of any node in any
- * order with any argument, and every two of one node's at the same time. Whatever
- * comes of it, the process ends when it is told to, and the next finds the devices as
- * new. What it broke the kernel tells, or the sanitizers' host.
+ * An unprivileged process that has the device nodes: any ioctl of any node in any
+ * order with any argument, and each pair of ioctls of one node at the same time. The
+ * process must always end when it is killed, and the next one finds new devices. Faults
+ * are reported by the kernel, or by the sanitizers' host.
  *
  *	RANCHU_FUZZ_SEED	repeats a run
  *	RANCHU_FUZZ_SECONDS	of random ioctls; 10 if not given
@@ -38,7 +38,7 @@
 #define OPS_OF_A_LIFE	300
 #define ARG_WORDS	40
 #define NOBODY		65534
-/* A process gets so long; and one that takes so long to die hangs in the kernel. */
+/* Life of a process; one that needs as long to die hangs in the kernel. */
 #define LIFE_S		10
 #define PATIENCE_S	120
 #define RACE_TURNS	30
@@ -133,9 +133,9 @@ static uint32_t env(const char *name, uint32_t otherwise)
 /**
  * struct user - one life of the process
  * @seed: of all that follows; not 0
- * @arena: memory that devices may be told of, and write to
+ * @arena: memory that devices may write to
  * @size: bytes of it
- * @hole: nobody may look there
+ * @hole: inaccessible memory
  * @files: files of all kinds; some closed
  * @n_files: how many
  * @gpa: where the guest has a DMA region, if it has one
@@ -160,7 +160,7 @@ static int any_file(struct user *user)
 	return user->files[pick(user, user->n_files)];
 }
 
-/* Only here do devices ever write: the process is to live on. */
+/* Devices write only to these addresses, so that the process survives. */
 static uint64_t any_address(struct user *user)
 {
 	switch (pick(user, 8)) {
@@ -210,7 +210,7 @@ static void any_open(struct user *user, uint32_t *arg)
 	arg[1] = 1 + !pick(user, 8);
 }
 
-/* What was got may be set again; the sync device's is argued for alike. */
+/* A state that was read may be set again; the sync device has the same argument. */
 static void fill_pipe_state(struct user *user, uint32_t *arg)
 {
 	memcpy(arg, &user->arena, sizeof(user->arena));
@@ -250,7 +250,7 @@ static void fill_vsock_state(struct user *user, uint32_t *arg)
 	arg[7] = sizeof(uint64_t);
 }
 
-/* What a user who means it would say, so that one gets anywhere at all. */
+/* Valid arguments, so that devices get beyond their first checks. */
 static void fill_well(struct user *user, unsigned long number, uint32_t *arg)
 {
 	struct vhost_vring_addr addr = {
@@ -423,7 +423,7 @@ static void one_ioctl(struct user *user)
 	take_file(user, fd);
 }
 
-/* By way of a system call, which is not killed if there is nothing. */
+/* Reads by a system call, which fails instead of a signal if memory is missing. */
 static void map_and_look(struct user *user, int fd)
 {
 	size_t size = 4096u << pick(user, 4);
@@ -474,7 +474,7 @@ static void become_nobody(void)
 		_exit(1);
 }
 
-/* Opens all there is while it may, gives up its rights, and does what it likes. */
+/* Opens all nodes, drops its rights, and makes random calls. */
 static void live(uint32_t seed)
 {
 	struct user user = { .seed = seed | 1, .size = ARENA_SIZE };
@@ -501,7 +501,7 @@ static void live(uint32_t seed)
 	if (ftruncate(user.files[user.n_files - 1], 1u << 20))
 		_exit(1);
 	take_file(&user, open("/dev/null", O_RDWR));
-	/* Twice as likely: else hardly anybody is ever an owner. */
+	/* Twice as likely, because otherwise there is rarely an owner. */
 	for (i = 0; i < 2 * ARRAY_SIZE(devices); i++) {
 		take_file(&user, dup(user.files[i]));
 		if (pick(&user, 2))
@@ -529,12 +529,12 @@ static bool has_ended(pid_t pid, unsigned int seconds, int *status)
 	return false;
 }
 
-/* NULL, or what is wrong with how it ended. Its own crash is its own affair. */
+/* Returns NULL, or an error of its end. A crash of the process itself is allowed. */
 static const char *wait_for_end(pid_t pid)
 {
 	int status;
 
-	/* It may wait for what never comes, as long as it can be killed. */
+	/* It may wait without end, as long as it can be killed. */
 	if (!has_ended(pid, LIFE_S, &status)) {
 		kill(pid, SIGKILL);
 		if (!has_ended(pid, PATIENCE_S, &status))
@@ -612,7 +612,7 @@ static void *race(void *arg)
 	return NULL;
 }
 
-/* The node's own, its file of services', or one that this has given. */
+/* The node's file, its file of services, or a file that this has returned. */
 static int file_of(const struct rig *rig, const struct ioctl_row *row)
 {
 	switch (row->number) {
@@ -632,7 +632,7 @@ static int file_of(const struct rig *rig, const struct ioctl_row *row)
 	}
 }
 
-/* How far a device has come that two ioctls meet at. */
+/* Stage of a device for a pair of ioctls. */
 static enum stage stage_of_race(unsigned int device)
 {
 	switch (device) {

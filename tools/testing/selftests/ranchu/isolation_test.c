@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two VMs on one host, and one is up to no good, or stands still: the other's data,
- * wakes and ids stay its own, and it goes on as if it were alone. And a kick that
- * came while a device was stopped is not lost.
+ * Two VMs on one host, one of which is hostile, or does not run: the other one's data,
+ * wakes and ids are not affected, and it goes on as if it were alone. Also, a kick
+ * while a device is stopped is not lost.
  *
  *	RANCHU_ROUNDS	of work beside the other; 150 if not given
  */
@@ -148,7 +148,7 @@ static bool all_work(struct machine *machine)
 	return false;
 }
 
-/* Nothing that the other did is held against this one. */
+/* Checks that this machine has no error counts. */
 static bool is_blameless(struct machine *machine)
 {
 	struct vhost_goldfish_pipe_stats pipe;
@@ -174,7 +174,7 @@ static void random_bytes(uint32_t *seed, void *at, size_t size)
 		*byte++ = vq_random(seed);
 }
 
-/* Rings of nonsense, kicked; broken ones begin again. */
+/* Kicks rings with random content; broken ones are started again. */
 static void noise_of_ring(struct rig *rig, uint32_t *seed)
 {
 	struct vq_ring *ring = rig->ring;
@@ -202,7 +202,7 @@ static void noise_of_pipe(struct rig *rig, uint32_t *seed)
 	__pipe_access(&rig->pipe, &access);
 }
 
-/* Packets that say they were the other guest's. */
+/* Sends packets with the other guest's CID. */
 static void noise_of_vsock(struct rig *rig, uint32_t *seed)
 {
 	struct vs_packet packet = vs_packet_of(&rig->vs, STAGES_PORT, STAGES_PORT,
@@ -267,7 +267,7 @@ FIXTURE_TEARDOWN(isolation)
 	machine_free(&self->machine);
 }
 
-/* Another process, and what it says when it has begun; or 0. */
+/* Starts another process, and waits until it has begun; returns 0 on failure. */
 static pid_t beside(void (*fn)(int ready))
 {
 	int ready[2];
@@ -301,14 +301,14 @@ TEST_F_TIMEOUT(isolation, hostile_beside_honest, TIMEOUT)
 	for (i = 0; i < rounds(); i++)
 		ASSERT_TRUE(all_work(&self->machine)) TH_LOG("round %u", i);
 	EXPECT_TRUE(is_blameless(&self->machine));
-	/* It has done harm all the time. */
+	/* The hostile process was still running. */
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(all_work(&self->machine));
 }
 
-/* ---- one that stands still ---- */
+/* ---- a VM that does not run ---- */
 
 static void __attribute__((noreturn)) stand_still(int ready)
 {
@@ -382,7 +382,7 @@ static double seconds_of(struct machine *machine)
 	return to.tv_sec - from.tv_sec + (to.tv_nsec - from.tv_nsec) / 1e9;
 }
 
-/* How much slower the other makes it is told, not tested: a shared machine is no clock. */
+/* The slow-down by the other is printed, not tested, because the machine is shared. */
 TEST_F_TIMEOUT(isolation, stalled_beside_busy, TIMEOUT)
 {
 	double alone = seconds_of(&self->machine), beside_it, again;
@@ -397,7 +397,7 @@ TEST_F_TIMEOUT(isolation, stalled_beside_busy, TIMEOUT)
 	used = ticks_of(pid) - before;
 	EXPECT_LT(0, beside_it);
 	EXPECT_TRUE(is_blameless(&self->machine));
-	/* One that waits by asking would have used all the time there was. */
+	/* A polling process would have used all CPU time. */
 	EXPECT_GT(beside_it * sysconf(_SC_CLK_TCK) / 10 + 5, used);
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
@@ -405,7 +405,7 @@ TEST_F_TIMEOUT(isolation, stalled_beside_busy, TIMEOUT)
 	printf("# beside a stalled VM over alone: %.2f\n", 2 * beside_it / (alone + again));
 }
 
-/* ---- what was to be done while a device was stopped ---- */
+/* ---- work that came while a device was stopped ---- */
 
 TEST_F_TIMEOUT(isolation, sent_before_the_start, TIMEOUT)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every way in which a device's user ends: killed under load, its files closed in
- * any order, its vCPU gone first, forked, replaced by another program, with its
- * eventfds in other hands. Afterwards the kernel holds no more than before.
+ * All ways in which a device's user ends: killed under load, its files closed in any
+ * order, its vCPU's thread ended first, forked, replaced by another program, with its
+ * eventfds in other processes. Afterwards the kernel's counts are as before.
  *
  *	RANCHU_KILLS	how many; 500 if not given
  *	RANCHU_ORDERS	2, 3, ...: only each 2nd, 3rd ... order, and round
@@ -29,11 +29,11 @@
 #include "stages.h"
 
 #define TIMEOUT		1500
-/* Over all devices; the environment may want fewer where all is slow. */
+/* Kills for all devices together; the environment may set fewer for slow hosts. */
 #define KILLS		500
 #define WARM_UP		10
 #define VCPU_DEATHS	40
-/* Of a device: what is lost in each of them is more than the counts let pass. */
+/* Rounds for each device: a leak in each round exceeds the slack of the counts. */
 #define ROUNDS		(COUNTS_SLACK + 4)
 #define NO_END		0xffffffffu
 #define ONE_SECTOR	512u
@@ -75,7 +75,7 @@ FIXTURE_TEARDOWN(lifetime)
 {
 }
 
-/* ---- what the counts can see ---- */
+/* ---- leaks that the counts detect ---- */
 
 TEST_F(lifetime, one_object_for_each_round_would_be_seen)
 {
@@ -180,7 +180,7 @@ static void __attribute__((noreturn)) live_on(int ready)
 		pause();
 }
 
-/* 0, or which step went wrong. */
+/* Returns 0, or the step that failed. */
 static int live_and_die(uint32_t *seed)
 {
 	int ready[2], status;
@@ -197,7 +197,7 @@ static int live_and_die(uint32_t *seed)
 		live_on(ready[1]);
 	}
 	close(ready[1]);
-	/* Now before all are at work, now with all of them. */
+	/* Sometimes before all devices run, sometimes after. */
 	if (vq_random(seed) % 4)
 		while (got < sizeof(bytes) &&
 		       (n = read(ready[0], bytes + got, sizeof(bytes) - got)) > 0)
@@ -215,7 +215,7 @@ TEST_F_TIMEOUT(lifetime, killed_under_load, TIMEOUT)
 	unsigned int i, n = number_from("RANCHU_KILLS", KILLS);
 	uint32_t seed = 4711;
 
-	/* What the kernel keeps for the next time it has now. */
+	/* Fill the kernel's caches. */
 	for (i = 0; i < WARM_UP; i++)
 		ASSERT_EQ(0, live_and_die(&seed));
 	counts_return(&self->before);
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(lifetime, killed_under_load, TIMEOUT)
 
 #define MAX_FDS		5
 
-/* Everything that belongs to a device, in no order: its number. */
+/* Lists all files of a device; returns their number. */
 static unsigned int fds_of(struct rig *rig, int *fds)
 {
 	unsigned int n = 0;
@@ -252,7 +252,7 @@ static unsigned int fds_of(struct rig *rig, int *fds)
 	return n;
 }
 
-/* Something under way for every one of these. */
+/* Starts work that uses each of these files. */
 static void make_busy(struct rig *rig)
 {
 	uint32_t port = 0;
@@ -281,7 +281,7 @@ static void make_busy(struct rig *rig)
 	}
 }
 
-/* The @order-th of all orders of @n. */
+/* Makes permutation number @order of @n files. */
 static void permute(int *fds, unsigned int n, unsigned int order)
 {
 	unsigned int i, pick;
@@ -309,13 +309,13 @@ static void close_in_order(unsigned int device, unsigned int order)
 	permute(fds, n, order);
 	for (i = 0; i < n; i++) {
 		close(fds[i]);
-		/* Whatever is left is rung, written to, or refuses. */
+		/* The remaining files are signalled or written to, or refuse that. */
 		for (k = i + 1; k < n; k++)
 			if (fds[k] != rig.fd && device != BLK &&
 			    write(fds[k], &one, sizeof(one)) < 0 && errno == EBADF)
 				vq_die("%d was not open", fds[k]);
 	}
-	/* No number was given away again meanwhile. */
+	/* No file number was used again meanwhile. */
 	rig_free(&rig);
 }
 
@@ -339,7 +339,7 @@ static void nothing(int signal)
 	(void)signal;
 }
 
-/* Leaves without a word, whatever its doorbell still has to do. */
+/* Ends at a signal, even with pending calls of its doorbell. */
 static void *vcpu_until_signal(void *arg)
 {
 	struct bare_vcpu *vcpu = arg;
@@ -369,7 +369,7 @@ TEST_F_TIMEOUT(lifetime, vcpu_dies_first, TIMEOUT)
 		bare_job_advance(vcpu, 10 + i * 7);
 		pthread_kill(thread, SIGUSR1);
 		pthread_join(thread, NULL);
-		/* The device lives on; a ring from here is a ring. */
+		/* The device still works, with rings from this thread. */
 		ASSERT_EQ(64, pipe_write(&rig.pipe, rig.data_gpa, 64));
 		eventfd_write(rig.efd, 1);
 		bare_rig_stop(&rig);
@@ -423,7 +423,7 @@ static int stats_of(struct rig *rig)
 	}
 }
 
-/* Whether the device does its work. */
+/* Checks that the device works. */
 static bool works(struct rig *rig)
 {
 	switch (rig->device) {
@@ -441,7 +441,7 @@ static enum stage working(unsigned int device)
 	return device == PIPE ? BUSY : RUNNING;
 }
 
-/* Its mm is another: it may look, and no more. */
+/* A child has another mm: it may only read features and statistics. */
 static int as_a_child(struct rig *rig)
 {
 	uint64_t none = 0;
@@ -529,7 +529,7 @@ TEST_F_TIMEOUT(lifetime, replaced, TIMEOUT)
 	EXPECT_TRUE(counts_return(&self->before));
 }
 
-/* ---- eventfds in other hands ---- */
+/* ---- eventfds in other processes ---- */
 
 static void __attribute__((noreturn)) ring_for_ever(const int *fds, unsigned int n)
 {

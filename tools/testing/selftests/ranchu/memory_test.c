@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whoever asks the kernel for memory pays for it. A process in a control group of a
- * few MiB takes as much as each device gives, in every way there is, until it is
- * refused or killed; meanwhile the kernel grows by no more than the group's limit.
+ * Kernel memory is charged to the process that causes its allocation. A process in a
+ * control group of a few MiB allocates as much as each device allows, in all ways, until
+ * it is refused or killed; the kernel grows by no more than the group's limit.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #define TIMEOUT		300
 #define LIMIT_MIB	32
-/* What the kernel may need beside it, and what others do in the meantime. */
+/* Slack for other allocations of the kernel and of other processes. */
 #define SLACK_MIB	16
 #define CGROUP		"/tmp/ranchu-cgroup"
 #define GROUP		CGROUP "/hoarder"
@@ -47,7 +47,7 @@ static int put(const char *path, const char *text)
 	return err;
 }
 
-/* What the kernel has for itself, in MiB. */
+/* Memory that the kernel uses, in MiB. */
 static long kernel_mib(void)
 {
 	static const char * const fields[] = {
@@ -67,7 +67,7 @@ static long kernel_mib(void)
 	return sum >> 10;
 }
 
-/* ---- hoarders: each ends when it gets no more ---- */
+/* ---- hoarders: each allocates until it is refused ---- */
 
 static int new_device(unsigned int device)
 {
@@ -121,7 +121,7 @@ static void hoard_tables(void)
 			_exit(0);
 }
 
-/* The guest's share: pipes that are full of what it wrote. */
+/* Memory of a guest: full pipes. */
 static void hoard_pipes(void)
 {
 	struct pipe_mem mem;
@@ -190,7 +190,7 @@ static void hoard_services(void)
 	}
 }
 
-/* A service's: rings that are shared with the guest. */
+/* Memory of a service: rings that are shared with the guest. */
 static void hoard_shared(void)
 {
 	struct vhost_goldfish_pipe_ring answer = {
@@ -272,7 +272,7 @@ FIXTURE_TEARDOWN(memory)
 	rmdir(CGROUP);
 }
 
-/* How often the group came to its limit. */
+/* Number of times that the group reached its limit. */
 static long limits_met(void)
 {
 	FILE *file = fopen(GROUP "/memory.events", "r");
@@ -304,7 +304,7 @@ TEST_F_TIMEOUT(memory, is_the_takers, TIMEOUT)
 	int status = -1;
 	pid_t pid;
 
-	/* Who is killed for memory has a stack, which looks like a complaint. */
+	/* Hide the stack of an OOM kill, which looks like a splat. */
 	klogctl(CONSOLE_LEVEL, NULL, ONLY_ERRORS);
 	fflush(stdout);
 	pid = fork();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A process that shares its memory with another one, which set up a device and was
- * killed, is the device's owner as well. The workers have ended with the threads that
- * they were started among: a start says so, and a new owner starts anew.
+ * killed, is the device's owner as well. The workers have ended with the thread group
+ * in which they were started: a start returns an error, and SET_OWNER makes new workers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -57,7 +57,7 @@ static int set_up_and_end(void *arg)
 	struct rig *rig = arg;
 
 	rig_make(rig, rig->device, RUNNING);
-	/* Nothing of this one's C library, which is shared, is to be torn down. */
+	/* exit() would run the exit handlers of the shared C library. */
 	syscall(SYS_exit_group, 7);
 	return 0;
 }
@@ -86,7 +86,7 @@ TEST_F_TIMEOUT(shared, start_without_a_worker, TIMEOUT)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 
-	/* The rings run, by their own account, or are started. */
+	/* The rings count as running, or are started. */
 	EXPECT_EQ(-ESRCH, run(rig, 1));
 	EXPECT_EQ(0, run(rig, 0));
 	EXPECT_EQ(-ESRCH, run(rig, 1));

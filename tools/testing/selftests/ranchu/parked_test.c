@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that stands still where a call of a doorbell is to run, because it sleeps in
- * the kernel: at a page that is not there until the test says so (userfaultfd). A window
- * at whose page nobody stands. And a ring that io_uring makes by itself.
+ * A thread that has a queued call of a doorbell sleeps in the kernel, at a page that is
+ * missing until the test provides it (userfaultfd). A window whose page is missing, and
+ * that no thread waits for. And a ring that io_uring makes by itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,10 +31,10 @@
 #define PIPE_ID		3u
 #define DEVICE_MODULE	"vhost_goldfish_pipe"
 #define SHARED_MODULE	"ranchu"
-/* What does not hang is through long before. */
+/* Time limit; a call that does not hang ends much earlier. */
 #define PATIENCE_MS	30000
 #define STEP_MS		20
-/* What is lost in each of them is more than the counts let pass. */
+/* A leak in each round exceeds the slack of the counts. */
 #define ROUNDS		(COUNTS_SLACK + 10)
 
 FIXTURE(parked)
@@ -50,7 +50,7 @@ FIXTURE(parked)
 static int uffd_open(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
-	/* Only such a one can be polled. */
+	/* Only a non-blocking userfaultfd can be polled. */
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 || ioctl(fd, UFFDIO_API, &api) ? -1 : fd;
@@ -87,7 +87,7 @@ FIXTURE_TEARDOWN(parked)
 	pipe_mem_destroy(&self->mem);
 }
 
-/* Somebody stands at the page that is not there. */
+/* Returns whether a thread waits at the missing page. */
 static bool parked(int uffd)
 {
 	struct pollfd pollfd = { .fd = uffd, .events = POLLIN };
@@ -96,7 +96,7 @@ static bool parked(int uffd)
 	return poll(&pollfd, 1, PATIENCE_MS) == 1 && read(uffd, &msg, sizeof(msg)) == sizeof(msg);
 }
 
-/* Now it is there. */
+/* Provides the page. */
 static int unpark(int uffd, void *page)
 {
 	struct uffdio_zeropage zero = {
@@ -112,7 +112,7 @@ struct ringer {
 	uint64_t one;
 };
 
-/* The first number rings, the second one is fetched before the thread goes home. */
+/* The first buffer of the write rings; the second one faults before the thread returns. */
 static void *ring_and_park(void *arg)
 {
 	struct ringer *ringer = arg;
@@ -124,7 +124,7 @@ static void *ring_and_park(void *arg)
 	return (void *)(intptr_t)writev(ringer->efd, iov, 2);
 }
 
-/* Another process', lest it hang: its answer, or -ETIMEDOUT. */
+/* Unloads in another process, which may hang; returns the result, or -ETIMEDOUT. */
 static int unload_elsewhere(const char *name)
 {
 	unsigned int ms;
@@ -177,8 +177,8 @@ TEST_F_TIMEOUT(parked, module_stays_while_a_call_is_queued, TIMEOUT)
 }
 
 /*
- * The window's page is not there any more when there is something to announce: the
- * device has kept the one that was, and nobody stands at what is in its place.
+ * The window's page is replaced by a missing one before an announcement: the device has
+ * pinned the old page, and no thread waits for the new one.
  */
 static bool announces_without_a_window(struct pipe_dev *dev, int uffd, uint8_t *page)
 {

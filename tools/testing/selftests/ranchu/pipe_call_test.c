@@ -44,7 +44,7 @@ FIXTURE_TEARDOWN(call)
 	pipe_mem_destroy(&self->mem);
 }
 
-/* The status; *@consumed is what the device says of that. */
+/* Runs CALL; returns the status, and in *@consumed the device's consumed size. */
 static int32_t call(struct test_pipe *pipe, const struct pipe_buf *bufs, uint32_t nr,
 		    uint32_t read_index, int32_t *consumed)
 {
@@ -113,7 +113,7 @@ TEST_F_TIMEOUT(call, nonsense, TIMEOUT)
 	EXPECT_EQ(INVAL, call(pipe, bufs + 2, 1, 1, &consumed));
 	EXPECT_EQ(INVAL, call(pipe, bufs + 2, 1, 0, &consumed));
 	EXPECT_EQ(0, consumed);
-	/* Written before the reading went wrong. */
+	/* The write was done before the read failed. */
 	EXPECT_EQ(0, call(pipe, bufs + 1, 2, 1, &consumed));
 	EXPECT_EQ(10, consumed);
 	/* More than M, and M the largest: the index ends the page. */

@@ -54,7 +54,7 @@ static void reopen(struct test_pipe *pipe)
 		pipe_die("OPEN again: %d", status);
 }
 
-/* True if pipe:zero is behind it: zeroes come out. */
+/* Returns whether the service is pipe:zero, which returns zeroes. */
 static bool is_zero(struct test_pipe *pipe, uint64_t gpa, uint8_t *byte)
 {
 	*byte = 0xa5;
@@ -123,7 +123,7 @@ TEST_F_TIMEOUT(connector, before_a_name, TIMEOUT)
 	EXPECT_EQ(0, pipe->cmd->consumed_size);
 	EXPECT_EQ(0, pipe_command(pipe, GOLDFISH_PIPE_CMD_WAKE_ON_READ));
 	EXPECT_EQ(INVAL, pipe_write(pipe, 0, 10));
-	/* Nothing of this is in the way of a connection. */
+	/* None of this prevents a connection. */
 	EXPECT_EQ(10, __pipe_connect(pipe, "pipe:zero"));
 	EXPECT_EQ(IN | OUT, pipe_command(pipe, GOLDFISH_PIPE_CMD_POLL));
 }
@@ -172,7 +172,7 @@ TEST_F_TIMEOUT(connector, name_byte_by_byte, TIMEOUT)
 	EXPECT_TRUE(is_zero(pipe, self->data, self->bytes));
 }
 
-/* Bytes behind the NUL are left for the service: the count is short. */
+/* Bytes after the NUL are left for the service: the count is short. */
 TEST_F_TIMEOUT(connector, bytes_behind_the_name, TIMEOUT)
 {
 	static const char name[] = "pipe:pingpong\0hello";
@@ -196,7 +196,7 @@ TEST_F_TIMEOUT(connector, bytes_behind_the_name, TIMEOUT)
 		  pipe_transfer(pipe, GOLDFISH_PIPE_CMD_WRITE, bufs, 2));
 	EXPECT_EQ(OUT, pipe_command(pipe, GOLDFISH_PIPE_CMD_POLL));
 
-	/* A second page of it: nothing behind the NUL is looked at. */
+	/* A second page of it: bytes after the NUL are not read. */
 	reopen(pipe);
 	memset(self->bytes, 'x', 2 * PIPE_PAGE);
 	memcpy(self->bytes, name, taken);
@@ -259,7 +259,7 @@ TEST_F_TIMEOUT(connector, name_too_long, TIMEOUT)
 	EXPECT_EQ(10, __pipe_connect(pipe, "pipe:zero"));
 }
 
-/* Closing half-way through a name leaves nothing to the next pipe. */
+/* After a close in the middle of a name, the next pipe starts with an empty name. */
 TEST_F_TIMEOUT(connector, half_a_name_is_forgotten, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What DMA may cost: memory that is pinned, files, mappings; and memory that the owner
- * takes away under it.
+ * Limits of DMA: pinned memory, files, mappings; and memory that the owner removes while
+ * it is in use.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@
 #define TIMEOUT			300
 #define MEM_SIZE		(64u << 20)
 #define REGION			(1u << 20)
-/* Nobody of this machine. */
+/* An unused user id. */
 #define USER			54321
 
 #define MAP			GOLDFISH_PIPE_CMD_DMA_MAPHOST
@@ -105,7 +105,7 @@ TEST_F_TIMEOUT(limits, files, TIMEOUT)
 		fds[i] = get_file(self);
 		ASSERT_LE(0, fds[i]);
 	}
-	/* Each region has as many. */
+	/* The limit is per region. */
 	ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
 	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, REGION));
 	for (i = 0; i < FILES; i++) {
@@ -137,7 +137,7 @@ TEST_F_TIMEOUT(limits, mappings, TIMEOUT)
 	EXPECT_EQ(ENOMEM, errno);
 	EXPECT_EQ(MAP_FAILED, map_file(other, HOST_PAGE));
 	EXPECT_EQ(ENOMEM, errno);
-	/* Nor by cutting one in pieces; as a whole it can be changed and moved. */
+	/* A mapping cannot be split; as a whole it can be changed and moved. */
 	EXPECT_EQ(-1, munmap(at[0] + HOST_PAGE, HOST_PAGE));
 	EXPECT_EQ(ENOMEM, errno);
 	EXPECT_EQ(-1, mprotect(at[0], HOST_PAGE, PROT_READ));
@@ -148,7 +148,7 @@ TEST_F_TIMEOUT(limits, mappings, TIMEOUT)
 	ASSERT_NE(MAP_FAILED, at[0]);
 	self->guest[7] = 7;
 	EXPECT_EQ(7, at[0][7]);
-	/* What is given back can be had again, and pieces count. */
+	/* Unmapping makes room for another mapping, and partial mappings count. */
 	ASSERT_EQ(0, munmap(at[1], REGION));
 	ASSERT_EQ(0, munmap(at[2], REGION));
 	EXPECT_EQ(0, munmap(at[3] + HOST_PAGE, HOST_PAGE));
@@ -192,7 +192,7 @@ TEST_F_TIMEOUT(limits, children, TIMEOUT)
 	close(self->services);
 }
 
-/* What the kernel's statistics of memory have under @name. */
+/* Reads the kernel's memory counter @name. */
 static long long memory_counter(const char *name)
 {
 	FILE *file = fopen("/proc/vmstat", "r");
@@ -212,13 +212,13 @@ static long long pinned_pages(void)
 {
 	FILE *file = fopen("/proc/sys/vm/stat_refresh", "w");
 
-	/* What each CPU has counted for itself. */
+	/* Fold the counts of each CPU. */
 	if (!file || fputs("1", file) < 0 || fclose(file))
 		pipe_die("stat_refresh: %s", strerror(errno));
 	return memory_counter("nr_foll_pin_acquired") - memory_counter("nr_foll_pin_released");
 }
 
-/* Pages are pinned when they are touched, as what is kept long must be, and let go. */
+/* Pages are pinned for long when they are touched, and unpinned at the end. */
 TEST_F_TIMEOUT(limits, pinned, TIMEOUT)
 {
 	const unsigned int pages = REGION / HOST_PAGE;
@@ -264,7 +264,7 @@ static int lock_eight_pages(struct _test_data_limits *self)
 		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * HOST_PAGE, 3 * HOST_PAGE) ||
 		    pipe_dma(&self->pipe, MAP, self->gpa + 16 * HOST_PAGE, HOST_PAGE) != NOMEM)
 			return 2;
-		/* What overlaps has cost nothing. */
+		/* A refused overlap was not counted. */
 		if (pipe_dma(&self->pipe, UNMAP, self->gpa + 8 * HOST_PAGE, 0) ||
 		    !pipe_dma(&self->pipe, MAP, self->gpa, HOST_PAGE) ||
 		    pipe_dma(&self->pipe, MAP, self->gpa + 8 * HOST_PAGE, 3 * HOST_PAGE))
@@ -277,7 +277,7 @@ static int lock_eight_pages(struct _test_data_limits *self)
 	return pipe_dma(&self->pipe, MAP, self->gpa, 8 * HOST_PAGE) ? 5 : 0;
 }
 
-/* A guest pins no more than its user may lock; that ends with its regions. */
+/* A guest pins no more than its user may lock; the end of its regions frees that. */
 TEST_F_TIMEOUT(limits, locked_memory, TIMEOUT)
 {
 	unsigned int round;
@@ -341,7 +341,7 @@ TEST_F_TIMEOUT(limits, locked_memory_in_the_worker, TIMEOUT)
 	EXPECT_EQ(0, WEXITSTATUS(status));
 }
 
-/* The owner gives memory back and the guest takes it again: other pages. */
+/* The owner punches a hole and the guest touches it again: it gets other pages. */
 TEST_F_TIMEOUT(limits, hole_punched, TIMEOUT)
 {
 	volatile uint8_t *at, *again;
@@ -377,8 +377,8 @@ TEST_F_TIMEOUT(limits, hole_punched, TIMEOUT)
 }
 
 /*
- * Memory that is set aside and was never touched holds whatever it held before, until
- * somebody touches it. What a service writes there is not cleared behind its back.
+ * Allocated memory that was never touched is not cleared before the first access. After
+ * a service has written to it, it must not be cleared any more.
  */
 TEST_F_TIMEOUT(limits, set_aside, TIMEOUT)
 {

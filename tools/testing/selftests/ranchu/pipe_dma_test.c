@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DMA: guest memory that a service may use, for as long as the guest lets it.
+ * DMA: guest memory that a service may use until the guest unmaps it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,7 +45,7 @@ FIXTURE(dma)
 	uint8_t *guest;
 };
 
-/* Pipe @id, connected to a service of ours. */
+/* Connects pipe @id to a service of the test. */
 static int dma_connect(struct pipe_dev *dev, struct test_pipe *pipe, int services,
 		       uint32_t id, uint64_t *open)
 {
@@ -151,7 +151,7 @@ TEST_F_TIMEOUT(dma, memory_is_shared, TIMEOUT)
 	close(fd);
 }
 
-/* The region and nothing behind or before it, however it is asked for. */
+/* Only the region can be mapped, and nothing before or after it, by any call. */
 TEST_F_TIMEOUT(dma, no_more_than_the_region, TIMEOUT)
 {
 	const int prot = PROT_READ | PROT_WRITE;
@@ -188,7 +188,7 @@ TEST_F_TIMEOUT(dma, no_more_than_the_region, TIMEOUT)
 	close(dma.fd);
 }
 
-/* Addresses and sizes that a guest may come up with. */
+/* Wrong addresses and sizes of a guest. */
 TEST_F_TIMEOUT(dma, hostile_regions, TIMEOUT)
 {
 	const uint64_t page = HOST_PAGE, end = RANCHU_RAM_BASE + MEM_SIZE;
@@ -237,7 +237,7 @@ TEST_F_TIMEOUT(dma, hostile_regions, TIMEOUT)
 			TH_LOG("row %u, other", i);
 		EXPECT_EQ(1, regions(&self->dev));
 	}
-	/* Beside it is free; it ends only by its beginning and its own pipe. */
+	/* Adjacent memory is free; a region ends only by its start address and its own pipe. */
 	EXPECT_EQ(0, pipe_dma(&other, MAP, gpa + 15 * page, page));
 	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + 20 * page, page));
 	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, UNMAP, gpa + 17 * page, 0));
@@ -361,7 +361,7 @@ TEST_F_TIMEOUT(dma, ended_by_the_device, TIMEOUT)
 	check_ending(_metadata, self, BY_DEVICE);
 }
 
-/* A hang-up is no end: the guest has to take its memory back itself. */
+/* A hang-up does not end a region: the guest must unmap it. */
 TEST_F_TIMEOUT(dma, hung_up_pipe_keeps_it, TIMEOUT)
 {
 	volatile uint8_t *service;
@@ -507,7 +507,7 @@ TEST_F_TIMEOUT(dma, owner_killed, TIMEOUT)
 	close(up[0]);
 }
 
-/* Who serves the pipe, and only that, may have its memory. */
+/* Only the service of the pipe gets its memory. */
 TEST_F_TIMEOUT(dma, whose_it_is, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_dma dma;
@@ -559,7 +559,7 @@ TEST_F_TIMEOUT(dma, arguments, TIMEOUT)
 	close(dma.fd);
 }
 
-/* Memory of another kind cannot be shared, and a pipe can do without. */
+/* Other kinds of memory cannot be shared; the pipe works without DMA. */
 TEST_F_TIMEOUT(dma, private_memory, TIMEOUT)
 {
 	struct pipe_mem mem = { .gpa = RANCHU_RAM_BASE, .size = MEM_SIZE };
@@ -581,10 +581,10 @@ TEST_F_TIMEOUT(dma, private_memory, TIMEOUT)
 	self->mem.hva[MEM_SIZE / 2 + 19 * HOST_PAGE] = 42;
 	service = dma_mmap(self->services, self->open, mem.gpa + 4 * HOST_PAGE, NULL);
 	EXPECT_EQ(42, service[15 * HOST_PAGE]);
-	/* A child is not to have it, and cannot be made to. */
+	/* A child does not inherit it, and madvise() cannot change that. */
 	EXPECT_EQ(-1, madvise((void *)service, HOST_PAGE, MADV_DOFORK));
 	EXPECT_EQ(EINVAL, errno);
-	/* Nor what the owner may only read, nor what is not there. */
+	/* Nor memory that the owner may only read, nor missing memory. */
 	ASSERT_EQ(0, munmap(page, HOST_PAGE));
 	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, HOST_PAGE));
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A hostile guest: two vCPUs scribble at random on the pipe's registers, its
- * command buffers, open parameters and signal buffer, and an accomplice keeps
- * opening pipes, so that there is something to break. Services of this process
- * answer, hang up, and look into the guest's DMA memory meanwhile. A second guest
- * must not notice, and nothing must be left behind.
+ * A hostile guest: two vCPUs write random values to the pipe's registers, its
+ * command buffers, open parameters and signal buffer. A third thread, the accomplice,
+ * opens pipes, so that there is something to break. Services of this process
+ * answer, hang up, and read the guest's DMA memory meanwhile. A second guest
+ * must not be affected, and nothing must be leaked.
  *
  *	RANCHU_FUZZ_SECONDS	how long; 60 if not given
  *	RANCHU_FUZZ_SEED	the same again, as far as two CPUs can do it
@@ -39,7 +39,7 @@
 #define TABLE			256u
 #define SOCKETS			16u
 
-/* All that is scribbled on; aligned to its size, because LOW registers are ORed. */
+/* The area of random writes; aligned to its size, because LOW registers are ORed. */
 #define AREA_SIZE		(8u << 20)
 #define AREA_OPEN		0x10000u
 #define AREA_SIGNALS		0x20000u
@@ -74,7 +74,7 @@ struct table {
 	unsigned int n;
 };
 
-/* As often as @weight says, while there is room. */
+/* Adds an access @weight times, while there is room. */
 static void add(struct table *table, unsigned int weight, uint32_t addr, uint32_t addr_mask,
 		uint32_t value, uint32_t value_mask)
 {
@@ -101,7 +101,7 @@ static void add_pipe(struct table *table, uint32_t area, uint32_t at, unsigned i
 	add(table, 1, at + 24, 0, 0, 0x3f000);
 }
 
-/* Mostly what a driver does, each word by itself; some of it anything. */
+/* Mostly accesses of a driver, word by word; some random ones. */
 static void fill_table(struct fuzz *fuzz, struct table *table)
 {
 	const uint32_t area = fuzz->area;
@@ -154,8 +154,8 @@ static void on_signal(int number)
 }
 
 /*
- * To the end, or until the guest has done for itself: its pipes may read into its
- * own code.
+ * Runs to the end, or until the guest has destroyed its own code: its pipes may read
+ * into it.
  */
 static void *scribble(void *arg)
 {
@@ -201,7 +201,7 @@ static void vcpu_start(struct fuzz *fuzz, unsigned int i, struct pipe_random *ra
 		.value = (uint32_t)pipe_random(random) | 1,
 		.size_mask = TABLE - 1,
 		.exit = BARE_EXIT_GPA,
-		/* Read before the kind of job is looked at. */
+		/* Read before the kind of job is checked. */
 		.status = gpa,
 		.size = gpa,
 	};
@@ -223,7 +223,7 @@ static void ring(struct fuzz *fuzz, uint32_t id)
 		pipe_die("an access is refused");
 }
 
-/* A whole command at once; the vCPUs scribble on it all the same. */
+/* A complete command; the vCPUs may overwrite it. */
 static int32_t command(struct fuzz *fuzz, uint32_t id, uint32_t cmd, uint32_t gpa, uint32_t size)
 {
 	uint8_t *page = fuzz->hva + id * PIPE_PAGE;
@@ -396,7 +396,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* ---- the guest that has no part in it ---- */
+/* ---- the second guest ---- */
 
 static void bystander_command(struct bare_rig *rig, uint32_t cmd, uint32_t size)
 {
@@ -549,7 +549,7 @@ TEST_F_TIMEOUT(fuzz, scribbling_guest, 3600)
 	printf("# RANCHU_FUZZ_SEED=0x%llx, %llu s\n", (unsigned long long)seed,
 	       (unsigned long long)seconds);
 	fflush(stdout);
-	/* What the first time makes for good is no leak. */
+	/* Permanent allocations of the first run are no leak. */
 	run(seed + 2, 2, false);
 	counts_take(&before);
 	run(seed, seconds, true);

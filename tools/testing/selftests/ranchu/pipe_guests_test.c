@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Eight guests at once on one host, each a VM with a vCPU that rings doorbells as
- * fast as it can: every answer is in time, every byte is its own guest's, nothing
- * exits, and a guest that goes takes nobody with it.
+ * fast as it can: every answer is in time, every byte is its own guest's, there are no
+ * exits, and the end of a guest does not affect the others.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The device node's ioctls, used wrongly: bad pointer, bad size, unknown
- * number, wrong order, twice, by somebody else, with what is no eventfd.
+ * number, wrong order, twice, by another process, with a file that is no eventfd.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -58,7 +58,7 @@ static void good_stats(union any_arg *arg)
 #define OWNERS			true
 #define ANYBODYS		false
 
-/* What a device answers that has an owner and nothing else. */
+/* Results of a device that has an owner and nothing else. */
 static const struct row {
 	const char *name;
 	unsigned long request;
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(ioctls, reset_owner, TIMEOUT)
 		pipe_get_stats(dev, &stats);
 		EXPECT_EQ(0, stats.pipes);
 		EXPECT_EQ(0, stats.doorbells);
-		/* The eventfd is nobody's now; a ring is just a number. */
+		/* The eventfd is detached; writing to it has no effect on the device. */
 		EXPECT_EQ(0, eventfd_write(self->efd, 1));
 	}
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -207,7 +207,7 @@ TEST_F_TIMEOUT(ioctls, reset_owner, TIMEOUT)
 	EXPECT_EQ(-EPERM, __pipe_ioctl(dev->fd, VHOST_RESET_OWNER, NULL));
 }
 
-/* Gives the number of rows that another process was not refused. */
+/* Returns the number of rows that another process was not refused. */
 static int foreign_calls(int fd)
 {
 	int bad = 0;
@@ -268,7 +268,7 @@ TEST_F_TIMEOUT(ioctls, owner_dies_first, TIMEOUT)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_EQ(0, status);
 	EXPECT_EQ(0, foreign_calls(dev->fd));
-	/* Nobody's memory is there any more to run this in. */
+	/* The owner's memory is gone, so the command cannot run. */
 	EXPECT_EQ(0, eventfd_write(self->efd, 1));
 	pipe_get_stats(dev, &stats);
 	EXPECT_EQ(0, stats.kicks);
@@ -308,7 +308,7 @@ TEST_F_TIMEOUT(ioctls, bad_pointers, TIMEOUT)
 	munmap(pages, 2 * HOST_PAGE);
 }
 
-/* What is answered must have somewhere to go. */
+/* Answers need writable memory. */
 TEST_F_TIMEOUT(ioctls, read_only_pointers, TIMEOUT)
 {
 	const unsigned long requests[] = {
@@ -566,7 +566,7 @@ TEST_F_TIMEOUT(ioctls, doorbells, TIMEOUT)
 	EXPECT_EQ(0, __pipe_set_doorbell(dev, 0, -1));
 	EXPECT_EQ(-ENOENT, __pipe_set_doorbell(dev, 0, -1));
 
-	/* All numbers that there are, and none left behind. */
+	/* All valid numbers; all are detached at the end. */
 	for (i = 0; i < VHOST_GOLDFISH_PIPE_MAX_ID; i += 63)
 		ASSERT_EQ(0, __pipe_set_doorbell(dev, i, self->efd));
 	pipe_get_stats(dev, &stats);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The line of a pipe that is raised by KVM_IRQ_LINE: a VM with KVM's interrupt controllers,
- * whose vCPU never runs, so that what has been sent to it can be looked at. No irqfd is
- * there: the test sees when the line is left to one.
+ * whose vCPU never runs, so that the test can see sent interrupts. There is no irqfd: the
+ * test sees when the module uses its eventfd.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -54,7 +54,7 @@ static bool feature(struct pipe_dev *dev)
 #define APIC_IRR	0x200
 
 /**
- * struct machine - a VM that nobody runs
+ * struct machine - a VM whose vCPU does not run
  * @fd: KVM's file
  * @vcpu: of its vCPU
  */
@@ -107,7 +107,7 @@ static struct kvm_irqchip ioapic_get(struct machine *machine)
 	return chip;
 }
 
-/* As a guest does; an interrupt that was sent is forgotten. */
+/* Sets the IOAPIC as a guest does; drops an interrupt that was sent. */
 static void ioapic_set(struct machine *machine, uint64_t entry)
 {
 	struct kvm_irqchip chip = ioapic_get(machine);
@@ -188,7 +188,7 @@ FIXTURE_TEARDOWN(line)
 	pipe_mem_destroy(&self->mem);
 }
 
-/* The irqfd would raise the line. */
+/* Returns whether the eventfd of the irqfd was signalled. */
 static bool called(int call)
 {
 	struct pollfd pollfd = { .fd = call, .events = POLLIN };
@@ -205,7 +205,7 @@ static uint64_t sent(struct pipe_dev *dev)
 	return stats.line_vm;
 }
 
-/* What the guest does in its interrupt. */
+/* Reads the batch, as the guest does in its interrupt. */
 static uint32_t fetch(struct pipe_dev *dev)
 {
 	return pipe_reg_read(dev, GOLDFISH_PIPE_REG_GET_SIGNALLED);
@@ -226,7 +226,7 @@ static void empty(struct test_pipe *pipe, uint64_t data)
 		pipe_die("READ");
 }
 
-/* The guest ends its interrupt, and masks the pin or not: by KVM's means and by ours. */
+/* The guest ends its interrupt, with the pin masked or not: for KVM and for the module. */
 static void end_with(struct machine *machine, int resample, uint64_t mask)
 {
 	ioapic_set(machine, mask | LEVEL_TRIGGERED | VECTOR);
@@ -282,7 +282,7 @@ TEST_F_TIMEOUT(line, an_end_before_the_fetch_sends_again, TIMEOUT)
 	EXPECT_FALSE(called(self->call));
 }
 
-/* KVM tells of the unmasking as it tells of an end: the guest has not seen the batch. */
+/* KVM reports the unmasking as an end, but the guest has not seen the batch. */
 TEST_F_TIMEOUT(line, masked_pin_loses_no_batch, TIMEOUT)
 {
 	ioapic_set(&self->machine, MASKED | LEVEL_TRIGGERED | VECTOR);
@@ -303,8 +303,8 @@ TEST_F_TIMEOUT(line, masked_pin_loses_no_batch, TIMEOUT)
 }
 
 /*
- * As a guest with threaded handlers does it, on a KVM that does not tell of the unmasking:
- * the irqfd's interrupt ends with the pin masked, too.
+ * A guest with threaded handlers, on a KVM that does not report the unmasking: the
+ * irqfd's interrupt ends with the pin masked, too.
  */
 TEST_F_TIMEOUT(line, ends_with_the_pin_masked_come_to_rest, TIMEOUT)
 {
@@ -461,7 +461,7 @@ TEST_F_TIMEOUT(line, wrong_arguments, TIMEOUT)
 
 #else
 
-/* An irqfd does it at once here, and the ioctl does not say what it did. */
+/* On this architecture an irqfd raises the line at once, and the ioctl returns no result. */
 TEST(not_on_this_architecture)
 {
 	struct pipe_dev dev;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VMM that wires eventfds to each other harms itself only: whatever they
- * ring, the thread that rang first gets back to its program.
+ * A VMM that connects eventfds in a loop harms only itself: the thread that rang
+ * first always returns to its program.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -68,7 +68,7 @@ TEST_F_TIMEOUT(loop, one_eventfd_for_everything, TIMEOUT)
 	until.tv_sec += PATIENCE_S;
 	ASSERT_EQ(0, pthread_timedjoin_np(thread, NULL, &until));
 
-	/* It goes round, in the worker, and can be stopped. */
+	/* The loop runs in the worker, and can be stopped. */
 	do {
 		pipe_get_stats(&self->dev, &stats);
 	} while (stats.kicks_foreign < 100);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The device half of the goldfish pipe: registers, OPEN and CLOSE, transfers,
- * and what a guest may say that no driver should. Guest memory is this
+ * and invalid commands of a guest. Guest memory is this
  * process' memory and registers are ACCESS ioctls, so no VM is needed.
  */
 #define _GNU_SOURCE
@@ -146,7 +146,7 @@ TEST_F_TIMEOUT(protocol, version_write_starts_anew, TIMEOUT)
 		EXPECT_EQ(0, pipe_reg_read(dev,
 					   GOLDFISH_PIPE_REG_GET_SIGNALLED));
 	}
-	/* Every id is free again, and what was hung up is forgotten. */
+	/* All ids are free again, and hang-ups are dropped. */
 	pipe_handshake(dev);
 	for (i = 0; i < ARRAY_SIZE(pipes); i++) {
 		pipe_connect(dev, &pipes[i], i, "pipe:zero");
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(protocol, open_answers, TIMEOUT)
 		  PIPE_DRIVER_BUFFERS, NOMEM },
 		{ 1u << 31, 1u << 31, PIPE_DRIVER_BUFFERS, NOMEM },
 		{ UINT32_MAX, UINT32_MAX, PIPE_DRIVER_BUFFERS, NOMEM },
-		/* What is wrong with the buffer is said first. */
+		/* An error of the buffer comes first. */
 		{ UINT32_MAX, 7, PIPE_DRIVER_BUFFERS, INVAL },
 		{ UINT32_MAX, UINT32_MAX, 0, INVAL },
 	};
@@ -482,7 +482,7 @@ TEST_F_TIMEOUT(protocol, buffers_outside_memory, TIMEOUT)
 			EXPECT_EQ(cmds[c] == GOLDFISH_PIPE_CMD_READ ? 0 : 0xa5,
 				  self->bytes[999]);
 			EXPECT_EQ(0xa5, self->bytes[1000]);
-			/* What comes after must not be touched. */
+			/* Memory after it must not be touched. */
 			EXPECT_EQ(0xa5, self->bytes[5000]);
 		}
 	}
@@ -554,7 +554,7 @@ TEST_F_TIMEOUT(protocol, hung_up_pipe, TIMEOUT)
 	EXPECT_EQ(0, pipe_command(&pipe, GOLDFISH_PIPE_CMD_CLOSE));
 	EXPECT_EQ(1, pipe_stat_open_pipes(dev));
 
-	/* The next pipe of that number has nothing to do with it. */
+	/* The next pipe of that number is not hung up. */
 	EXPECT_EQ(0, __pipe_reopen(&pipe));
 	EXPECT_EQ(10, __pipe_connect(&pipe, "pipe:zero"));
 	EXPECT_EQ(IN | OUT, pipe_command(&pipe, GOLDFISH_PIPE_CMD_POLL));
@@ -636,7 +636,7 @@ TEST_F_TIMEOUT(protocol, counters_agree, TIMEOUT)
 	EXPECT_EQ(0, after.closes);
 }
 
-/* ACCESS tells when a pipe is there to be given a doorbell. */
+/* ACCESS reports when a pipe is open and can get a doorbell. */
 TEST_F_TIMEOUT(protocol, access_tells_of_an_open_pipe, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_access access = {
@@ -735,7 +735,7 @@ TEST_F_TIMEOUT(protocol, memory_table_shrinks, TIMEOUT)
 	EXPECT_EQ(INVAL, pipe_write(&pipe, far, 10));
 	ASSERT_EQ(0, __pipe_set_mem_table(dev, table, 2));
 	EXPECT_EQ(10, pipe_write(&pipe, far, 10));
-	/* Without the command buffer there is nothing to be told. */
+	/* Without the command buffer there is no answer. */
 	ASSERT_EQ(0, __pipe_set_mem_table(dev, &table[1], 1));
 	EXPECT_EQ(UNTOUCHED, pipe_command(&pipe, GOLDFISH_PIPE_CMD_POLL));
 	ASSERT_EQ(0, __pipe_set_mem_table(dev, table, 0));
@@ -776,7 +776,7 @@ TEST_F_TIMEOUT(protocol, buffer_across_regions, TIMEOUT)
 	pipe_mem_destroy(&table[1]);
 }
 
-/* Guest memory that the VMM itself cannot touch is no guest memory. */
+/* Guest memory that the VMM itself cannot access counts as missing. */
 TEST_F_TIMEOUT(protocol, memory_that_faults, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
@@ -789,12 +789,12 @@ TEST_F_TIMEOUT(protocol, memory_that_faults, TIMEOUT)
 	pipe_mem_alloc(&self->mem, 0, HOST_PAGE);
 	pipe_connect(dev, &pipe, 0, "pipe:zero");
 	pipe_mem_alloc(&self->mem, 0, HOST_PAGE);
-	/* pipe:zero need not look at what it is given; this one must. */
+	/* pipe:zero does not read its data; this service does. */
 	pipe_connect(dev, &sink, 1, "pipe:pingpong");
 	ASSERT_EQ(0, mprotect(hole, HOST_PAGE, PROT_NONE));
 	EXPECT_EQ(INVAL, pipe_write(&sink, self->data + HOST_PAGE, 10));
 	EXPECT_EQ(INVAL, pipe_read(&pipe, self->data + HOST_PAGE, 10));
-	/* What came before the hole may count; nothing behind it may. */
+	/* Bytes before the hole may count, bytes after it may not. */
 	memset(self->bytes, 0xa5, HOST_PAGE);
 	bufs[0] = (struct pipe_buf){ self->data + HOST_PAGE, 10 };
 	bufs[1] = (struct pipe_buf){ self->data, 10 };
@@ -809,7 +809,7 @@ TEST_F_TIMEOUT(protocol, memory_that_faults, TIMEOUT)
 	ASSERT_EQ(0, mprotect(hole, HOST_PAGE, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(10, pipe_read(&pipe, self->data + HOST_PAGE, 10));
 
-	/* The command buffer itself: nothing can be said, nothing breaks. */
+	/* The command buffer itself: there is no answer, and no crash. */
 	ASSERT_EQ(0, mprotect(pipe.cmd, HOST_PAGE, PROT_NONE));
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_CMD, 0);
 	ASSERT_EQ(0, mprotect(pipe.cmd, HOST_PAGE, PROT_READ));
@@ -818,7 +818,7 @@ TEST_F_TIMEOUT(protocol, memory_that_faults, TIMEOUT)
 	EXPECT_EQ(IN | OUT, pipe_command(&pipe, GOLDFISH_PIPE_CMD_POLL));
 }
 
-/* Random heads, pointers and sizes; whatever they do, a sane pipe still works. */
+/* Random headers, pointers and sizes; another pipe must still work. */
 TEST_F_TIMEOUT(protocol, noise, TIMEOUT)
 {
 	struct pipe_random random = { .state = 0x5eed };

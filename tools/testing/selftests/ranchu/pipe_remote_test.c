@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Services of other processes: names, opens, answers, and what goes when.
+ * Services of other processes: names, opens, answers, and their ends.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -125,7 +125,7 @@ TEST_F_TIMEOUT(remote, as_many_as_there_may_be, TIMEOUT)
 	close(other);
 }
 
-/* Until it is answered a pipe takes and gives nothing, and the guest goes on. */
+/* Until the answer a pipe moves no data, and the guest does not wait. */
 TEST_F_TIMEOUT(remote, nothing_until_answered, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_event event;
@@ -154,7 +154,7 @@ TEST_F_TIMEOUT(remote, nothing_until_answered, TIMEOUT)
 	EXPECT_EQ(0, services_poll(self->services, POLLIN, 0));
 	EXPECT_EQ(AGAIN, pipe_write(pipe, self->data, 10));
 
-	/* The answer wakes who waits: here for room, there is nothing to read. */
+	/* The answer wakes a guest that waits for room; there is nothing to read. */
 	services_sockets(SERVICES_UNIX, ends);
 	services_answer(self->services, event.open, ends[0]);
 	close(ends[0]);
@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(remote, nothing_until_answered, TIMEOUT)
 	close(ends[1]);
 }
 
-/* What the guest asks for, who gets it, and with what; NULL: refused. */
+/* Names that the guest opens, the service, and its arguments; NULL: refused. */
 static const struct lookup {
 	const char *asked;
 	const char *name;
@@ -320,7 +320,7 @@ TEST_F_TIMEOUT(remote, taken_back, TIMEOUT)
 	pipe_close(pipe);
 	EXPECT_EQ(-ENOENT, __services_answer(self->services, first, ends[0]));
 
-	/* The id again: an old answer is none to the new question. */
+	/* The same id again: an answer to the old OPEN is refused. */
 	ASSERT_EQ(0, __pipe_reopen(pipe));
 	ASSERT_EQ(9, __pipe_connect(pipe, "pipe:svc"));
 	second = services_expect(self->services, "svc", NULL);
@@ -331,12 +331,12 @@ TEST_F_TIMEOUT(remote, taken_back, TIMEOUT)
 	close(ends[0]);
 	EXPECT_EQ(10, pipe_write(pipe, self->data, 10));
 
-	/* Neither is one after the driver has started anew. */
+	/* So is an answer after a new start of the driver. */
 	pipe_reg_write(&self->dev, GOLDFISH_PIPE_REG_VERSION, PIPE_DRIVER_VERSION);
 	EXPECT_EQ(-ENOENT, __services_answer(self->services, second, -1));
 	EXPECT_EQ(-EEXIST, __services_read_end(ends[1]));
 	close(ends[1]);
-	/* The services are there for it, all the same. */
+	/* The services are still registered. */
 	pipe_handshake(&self->dev);
 	pipe_connect(&self->dev, pipe, 3, "pipe:svc");
 	services_expect(self->services, "svc", NULL);
@@ -429,7 +429,7 @@ TEST_F_TIMEOUT(remote, read_waits, TIMEOUT)
 	pthread_join(thread, NULL);
 
 	sigaction(SIGUSR1, &action, NULL);
-	/* Comes again until it finds us reading. */
+	/* Repeated until it meets a read() in progress. */
 	pid = fork_helper();
 	if (!pid)
 		for (;;) {
@@ -497,7 +497,7 @@ TEST_F_TIMEOUT(remote, events_are_read_whole, TIMEOUT)
 		EXPECT_EQ(-1, read(self->services, events, i));
 		EXPECT_EQ(EINVAL, errno);
 	}
-	/* What cannot be given is kept, and in its place. */
+	/* An event that cannot be copied is kept, in order. */
 	EXPECT_EQ(-1, syscall(SYS_read, self->services, NULL, size));
 	EXPECT_EQ(EFAULT, errno);
 	pages = mmap(NULL, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
@@ -642,7 +642,7 @@ TEST_F_TIMEOUT(remote, process_killed, TIMEOUT)
 		}
 		close(ends[0]);
 		close(tell[1]);
-		/* Ours would keep it alive. */
+		/* Our copy would keep it open. */
 		close(self->services);
 		ASSERT_EQ(1, read(tell[0], &byte, 1));
 		for (i = 0; i < 2; i++)
@@ -691,7 +691,7 @@ TEST_F_TIMEOUT(remote, end_wakes_the_guest, TIMEOUT)
 	self->services = services_open(&self->dev);
 }
 
-/* Another process cannot ask the device, but may use the file it was given. */
+/* Another process cannot use the device, but can use the file of services. */
 TEST_F_TIMEOUT(remote, other_processes, TIMEOUT)
 {
 	int status;
@@ -775,7 +775,7 @@ TEST_F_TIMEOUT(remote, its_own_file_sent_along, TIMEOUT)
 	close(ends[0]);
 }
 
-/* Who has the file when its owner has died has a device that serves nothing. */
+/* After the owner's death, the device of another holder of the file serves nothing. */
 TEST_F_TIMEOUT(remote, owner_is_gone, TIMEOUT)
 {
 	struct pipe_mem mem;
@@ -862,7 +862,7 @@ struct chaos {
 	unsigned int answered;
 };
 
-/* Comes, answers some in one way or the other, and goes. */
+/* Registers names, answers some opens, and ends, repeatedly. */
 static void *chaos_service(void *arg)
 {
 	struct vhost_goldfish_pipe_event event;
@@ -882,7 +882,7 @@ static void *chaos_service(void *arg)
 				continue;
 			}
 			services_sockets(rand_r(&chaos->seed) & 1, ends);
-			/* The guest may have taken it back. */
+			/* The guest may have closed the pipe. */
 			if (!__services_answer(services, event.open,
 					       i % 4 ? ends[0] : -1))
 				chaos->answered++;

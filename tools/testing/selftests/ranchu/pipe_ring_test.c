@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pipes whose other end is a pair of rings that a process maps: every byte, every
- * wake, every end, and a process that does not keep to the rules. The process's
- * side is libranchu-pipe.
+ * wake, every end, and a hostile process. The process's side is libranchu-pipe.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -158,7 +157,7 @@ TEST_F_TIMEOUT(ring, every_byte_both_ways, TIMEOUT)
 	}
 }
 
-/* Full and empty to the byte, and round the end in one piece. */
+/* Exactly full and empty rings, and data across the end in one piece. */
 TEST_F_TIMEOUT(ring, full_empty_and_wrapped, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;
@@ -230,7 +229,7 @@ TEST_F_TIMEOUT(ring, wakes_of_the_process, TIMEOUT)
 	EXPECT_EQ(1, ranchu_pipe_listen(host, RANCHU_PIPE_WRITE));
 }
 
-/* So is the guest: for who asked, once, and the process makes no call else. */
+/* The guest is woken if it asked, once; otherwise the process makes no call. */
 TEST_F_TIMEOUT(ring, wakes_of_the_guest, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;
@@ -351,7 +350,7 @@ TEST_F_TIMEOUT(ring, device_closed, TIMEOUT)
 	EXPECT_EQ(-EPIPE, ranchu_pipe_peek(&self->host, &from));
 }
 
-/* Killed at any moment, with bytes on their way both ways. */
+/* Killed at a random time, with bytes in both directions. */
 static void be_killed(int services, uint64_t open, int tell)
 {
 	struct ranchu_pipe host;
@@ -408,7 +407,7 @@ TEST_F_TIMEOUT(ring, process_killed_under_load, TIMEOUT)
 	}
 }
 
-/* Positions that cannot be: this pipe fails, and nothing else happens. */
+/* Invalid positions: this pipe fails, and nothing else happens. */
 TEST_F_TIMEOUT(ring, positions_that_cannot_be, TIMEOUT)
 {
 	static const uint32_t lies[] = { 1, RING + 1, 1u << 31, UINT32_MAX - RING };
@@ -437,7 +436,7 @@ TEST_F_TIMEOUT(ring, positions_that_cannot_be, TIMEOUT)
 			EXPECT_EQ(10, pipe_write(pipe, self->out_gpa, 10));
 		}
 		EXPECT_EQ(i & 1 ? OUT : IN | OUT, pipe_command(pipe, POLL));
-		/* For good, even if it is taken back. */
+		/* The failure is permanent, even if the position is repaired. */
 		control->to_host.consumer.position = 0;
 		control->to_guest.producer.position = 0;
 		EXPECT_EQ(IO, i & 1 ? pipe_write(pipe, self->out_gpa, 10) :
@@ -459,7 +458,7 @@ struct scribbler {
 	volatile bool stop;
 };
 
-/* All of the control page, the module's part too, and kicks without end. */
+/* Writes to all of the control page, the module's part too, and kicks in a loop. */
 static void *scribble(void *arg)
 {
 	struct scribbler *scribbler = arg;
@@ -701,7 +700,7 @@ TEST_F_TIMEOUT(ring, no_wake_is_lost, TIMEOUT)
 	pthread_join(echo.thread, NULL);
 }
 
-/* What one pipe's process does not do holds up no other pipe. */
+/* An inactive process of one pipe does not delay other pipes. */
 TEST_F_TIMEOUT(ring, stalled_beside_busy, TIMEOUT)
 {
 	struct ranchu_pipe host;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A pipe without a window, whose module runs the vCPUs: the guest's reads of GET_SIGNALLED
- * are served in the kernel, beside those of the sync device if there is one, and what was
- * announced stays the guest's until it is read.
+ * are served in the kernel, with those of the sync device if there is one, and an announced
+ * batch belongs to the guest until it is read.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,7 +27,7 @@
  * struct ways - how a vCPU is run
  * @dev: the pipe
  * @sync: the sync device, or NULL
- * @stopped: reads that the pipe refused, because it stands still
+ * @stopped: reads that the pipe refused, because it is stopped
  */
 struct ways {
 	struct pipe_dev *dev;
@@ -44,7 +44,7 @@ static bool feature(struct pipe_dev *dev)
 	return features >> VHOST_GOLDFISH_PIPE_F_RUN & 1;
 }
 
-/* As a VMM does. */
+/* Runs the vCPU as a VMM does. */
 static int run_vcpu(struct bare_vcpu *vcpu)
 {
 	struct ways *ways = vcpu->opaque;
@@ -119,7 +119,7 @@ FIXTURE_TEARDOWN(run)
 	close(self->resample);
 }
 
-/* The guest makes READS accesses, of @n kinds in turn. Gives returns to userspace. */
+/* The guest makes READS accesses, of @n kinds in turn. Returns the exits to userspace. */
 static unsigned long accesses(struct bare_rig *rig, const struct bare_scribble *kinds,
 			      unsigned int n)
 {
@@ -154,7 +154,7 @@ static void hang_up(struct pipe_dev *dev)
 	}
 }
 
-/* The guest ends its interrupt: all is in its buffer, and nothing else waits. */
+/* The guest ends its interrupt; checks that all wakes were in its buffer. */
 static bool all_told(struct pipe_dev *dev, int resample)
 {
 	uint32_t id;
@@ -195,7 +195,7 @@ TEST_F_TIMEOUT(run, other_reads_of_a_vcpu_exit, TIMEOUT)
 	EXPECT_TRUE(all_told(dev, self->resample));
 }
 
-/* What is signalled then is told when it goes on. */
+/* Wakes during a stop are announced after it. */
 TEST_F_TIMEOUT(run, a_stopped_device_leaves_reads_to_the_vmm, TIMEOUT)
 {
 	int running = 0;
@@ -258,9 +258,9 @@ TEST_F_TIMEOUT(run, two_devices_serve_one_vcpu, TIMEOUT)
 }
 
 /*
- * A guest whose handlers are threads ends the interrupt before it reads, with the pin
- * masked; and KVM tells of an unmasked pin as of an end. The line goes up again until the
- * batch is read.
+ * A guest with threaded handlers ends the interrupt before it reads, with the pin masked,
+ * and KVM reports an unmasked pin as an end. The line is raised again until the batch is
+ * read.
  */
 TEST_F_TIMEOUT(run, an_end_before_the_read_loses_no_batch, TIMEOUT)
 {

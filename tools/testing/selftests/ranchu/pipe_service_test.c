@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The built-in services: what goes in comes out, as much as fits, as fast as
- * it may.
+ * The built-in services: data is returned unchanged, within the limits of size and
+ * rate.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -204,7 +204,7 @@ TEST_F_TIMEOUT(service, pingpong_is_bounded, TIMEOUT)
 	}
 }
 
-/* Two pipes of one service do not know each other. */
+/* Two pipes of one service are independent. */
 TEST_F_TIMEOUT(service, pipes_are_apart, TIMEOUT)
 {
 	struct test_pipe other;
@@ -221,7 +221,7 @@ TEST_F_TIMEOUT(service, pipes_are_apart, TIMEOUT)
 	EXPECT_EQ(0, memcmp(self->out, self->in, 100));
 }
 
-/* What a closed pipe held is not there when its number comes again. */
+/* A new pipe does not get the data of a closed one of its number. */
 TEST_F_TIMEOUT(service, closing_empties_the_ring, TIMEOUT)
 {
 	pipe_connect(&self->dev, &self->pipe, 0, "pipe:pingpong");

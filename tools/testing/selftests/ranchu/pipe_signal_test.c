@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Wakes, the batches they are told in, and the two ways to tell: by a register
- * that is read through ACCESS, and by the register window with a resample
- * eventfd.
+ * Wakes, their batches, and both ways to announce them: a register that is read
+ * through ACCESS, and the register window with a resample eventfd.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +23,7 @@
 #define MOST_PIPES		200u
 /* Entries that SIGNAL_BUFFER_COUNT is capped at. */
 #define COUNT_CAP		4096u
-/* What a byte ring of a service holds. */
+/* Bytes of a service's ring. */
 #define RING_SIZE		(4u << 20)
 
 #define AGAIN			GOLDFISH_PIPE_ERROR_AGAIN
@@ -148,7 +147,7 @@ TEST_F_TIMEOUT(signals, batches, TIMEOUT)
 	}
 }
 
-/* A short batch says by the level, seen by the same read, that there is more. */
+/* After a read of a part of a batch, the line's level shows that there is more. */
 TEST_F_TIMEOUT(signals, level_after_a_read, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_access access = {};
@@ -366,7 +365,7 @@ TEST_F_TIMEOUT(signals, both_wakes_of_one_pipe, TIMEOUT)
 	EXPECT_EQ(0, fetch(dev));
 }
 
-/* pipe:zero is always ready, which its own wakes must say. */
+/* pipe:zero is always ready, so a wake comes at once. */
 TEST_F_TIMEOUT(signals, nobody_sleeps_on_zero, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
@@ -394,7 +393,7 @@ TEST_F_TIMEOUT(signals, hang_up_wakes_once, TIMEOUT)
 	EXPECT_EQ(before + 1, signals_sent(dev));
 }
 
-/* Who waits for a pipe that is hung up is told so, even if it was told before. */
+/* A wait on a hung-up pipe is answered by a wake, even if the guest was told before. */
 TEST_F_TIMEOUT(signals, waiting_for_a_pipe_hung_up, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
@@ -416,7 +415,7 @@ TEST_F_TIMEOUT(signals, waiting_for_a_pipe_hung_up, TIMEOUT)
 	}
 }
 
-/* A pipe that the guest closes takes its signal along. */
+/* Closing a pipe drops its signal. */
 TEST_F_TIMEOUT(signals, closing_takes_the_signal_back, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
@@ -427,7 +426,7 @@ TEST_F_TIMEOUT(signals, closing_takes_the_signal_back, TIMEOUT)
 	EXPECT_EQ(2, fetch(dev));
 	EXPECT_EQ(0, pipe_signal(dev, 0).id);
 	EXPECT_EQ(2, pipe_signal(dev, 1).id);
-	/* The next pipe of that number was never asked about. */
+	/* The next pipe of that number has no requested wakes. */
 	EXPECT_EQ(0, __pipe_reopen(&self->pipes[1]));
 	EXPECT_EQ(0, fetch(dev));
 }
@@ -525,7 +524,7 @@ TEST_F_TIMEOUT(window, version_is_in_the_window, TIMEOUT)
 	EXPECT_EQ(0, window_count(dev));
 }
 
-/* A read that gets past the window is told the same, and takes nothing away. */
+/* A trapped read returns the window's content, and does not consume it. */
 TEST_F_TIMEOUT(window, read_that_traps, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
@@ -573,7 +572,7 @@ TEST_F_TIMEOUT(window, one_batch_at_a_time, TIMEOUT)
 	EXPECT_EQ(1, window_count(dev));
 	EXPECT_TRUE(all_closed(dev, 0, 1));
 
-	/* What comes now waits for the end of the interrupt. */
+	/* A wake now waits for the end of the interrupt. */
 	pipe_hang_up(dev, 1);
 	pipe_hang_up(dev, 2);
 	EXPECT_FALSE(interrupted(self->call));
@@ -667,7 +666,7 @@ TEST_F_TIMEOUT(window, ends_without_interrupts, TIMEOUT)
 	EXPECT_FALSE(interrupted(self->call));
 	pipe_hang_up(dev, 0);
 	take_interrupt(self->call);
-	/* A late end of one of those must not take the batch away. */
+	/* A late end of one of those must not drop the batch. */
 	EXPECT_EQ(1, window_count(dev));
 	end_interrupt(self->resample);
 	wait_for_count(dev, 0);
@@ -713,7 +712,7 @@ TEST_F_TIMEOUT(window, no_wake_is_lost, TIMEOUT)
 	open_many(dev, pipe, 1);
 	for (i = 0; i < 2000; i++) {
 		ASSERT_EQ(AGAIN, pipe_read(pipe, self->data, 1));
-		/* Now the one comes first, now the other. */
+		/* In alternating order. */
 		if (i & 1)
 			ASSERT_EQ(1, pipe_write(pipe, self->data, 1));
 		ASSERT_EQ(0, pipe_command(pipe,
@@ -730,7 +729,7 @@ TEST_F_TIMEOUT(window, no_wake_is_lost, TIMEOUT)
 	ASSERT_FALSE(interrupted(self->call));
 }
 
-/* Pages that are kept for a device now, of the whole machine. */
+/* Number of pinned pages of the whole machine. */
 static long pages_kept(void)
 {
 	int refresh = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
@@ -738,7 +737,7 @@ static long pages_kept(void)
 	long kept = 0, n;
 	FILE *file;
 
-	/* What each CPU has counted by itself. */
+	/* Fold the counts of each CPU. */
 	if (refresh < 0 || write(refresh, "1", 1) != 1)
 		pipe_die("/proc/sys/vm/stat_refresh: %s", strerror(errno));
 	close(refresh);
@@ -755,7 +754,7 @@ static long pages_kept(void)
 	return kept;
 }
 
-/* The interrupt comes after the batch, whoever announces it and from wherever. */
+/* The interrupt comes after the batch, from any thread and context. */
 static void *announce(void *arg)
 {
 	pipe_hang_up(arg, 0);
@@ -817,7 +816,7 @@ TEST_F_TIMEOUT(window, buffer_follows_the_memory, TIMEOUT)
 	dev->mem = &other;
 	EXPECT_TRUE(all_closed(dev, 0, 1));
 
-	/* None at all: nothing is announced until there is. */
+	/* Without memory nothing is announced. */
 	EXPECT_EQ(0, __pipe_set_mem_table(dev, NULL, 0));
 	pipe_hang_up(dev, 1);
 	end_interrupt(self->resample);
@@ -830,7 +829,7 @@ TEST_F_TIMEOUT(window, buffer_follows_the_memory, TIMEOUT)
 	pipe_mem_destroy(&other);
 }
 
-/* A window and a signal buffer are a page each, and given back. */
+/* A window and a signal buffer pin a page each, and unpin it. */
 TEST_F_TIMEOUT(window, pages_are_given_back, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;
@@ -854,7 +853,7 @@ TEST_F_TIMEOUT(window, pages_are_given_back, TIMEOUT)
 	ASSERT_EQ(0, __pipe_dev_open(dev, NULL));
 }
 
-/* A window that cannot be written any more harms nobody else. */
+/* A window that cannot be written any more affects nothing else. */
 TEST_F_TIMEOUT(window, window_that_faults, TIMEOUT)
 {
 	struct pipe_dev *dev = &self->dev;

@@ -174,7 +174,7 @@ TEST_F_TIMEOUT(sock, every_byte_both_ways, TIMEOUT)
 	}
 }
 
-/* One command takes what there is, and as much as there is room for. */
+/* A command moves the available bytes, limited by the room. */
 TEST_F_TIMEOUT(sock, partial_transfers, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;
@@ -216,7 +216,7 @@ TEST_F_TIMEOUT(sock, partial_transfers, TIMEOUT)
 	EXPECT_LT(0, pipe_write(pipe, self->out_gpa, 1));
 }
 
-/* A wake is for who asked, and once. */
+/* A wake comes once, and only if the guest asked. */
 TEST_F_TIMEOUT(sock, wakes_who_asked, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;
@@ -262,7 +262,7 @@ TEST_F_TIMEOUT(sock, other_end_half_closed, TIMEOUT)
 	EXPECT_EQ(0, __services_read_end(self->peer));
 }
 
-/* It is gone: a sleeper wakes, writes fail, and no signal is sent to us. */
+/* The other end closes: a sleeping guest is woken, writes fail, and there is no SIGPIPE. */
 TEST_F_TIMEOUT(sock, other_end_closed, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;
@@ -288,7 +288,7 @@ TEST_F_TIMEOUT(sock, other_end_closed, TIMEOUT)
 	self->peer = -1;
 }
 
-/* A writer that waits for room learns it, too. */
+/* A guest that waits for room is woken by the end as well. */
 TEST_F_TIMEOUT(sock, closed_while_full, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;
@@ -306,7 +306,7 @@ TEST_F_TIMEOUT(sock, closed_while_full, TIMEOUT)
 	self->peer = -1;
 }
 
-/* The guest closes: all it wrote arrives, then the end, whoever else has it. */
+/* The guest closes: all its data arrives, then the end. */
 TEST_F_TIMEOUT(sock, guest_closes, TIMEOUT)
 {
 	struct test_pipe *pipe = &self->pipe;
@@ -359,7 +359,7 @@ TEST_F_TIMEOUT(sock, buffers_that_fault, TIMEOUT)
 	host_read(self->peer, self->host, 100);
 }
 
-/* Now and then gives way, so that it meets the other at ever new places. */
+/* Yields at random, so that threads meet at different places. */
 static void dawdle(unsigned int *seed)
 {
 	unsigned int n = rand_r(seed) % 64;
@@ -547,7 +547,7 @@ static void be_killed(int sock, int tell)
 	}
 }
 
-/* The VMM is killed at any moment: its sockets end and nothing hangs. */
+/* The VMM is killed at a random time: its sockets end and nothing hangs. */
 TEST_F_TIMEOUT(sock, owner_killed_under_load, TIMEOUT)
 {
 	int ends[2], tell[2], status;
@@ -583,7 +583,7 @@ TEST_F_TIMEOUT(sock, owner_killed_under_load, TIMEOUT)
 	}
 }
 
-/* A pipe whose service does nothing holds up no other. */
+/* A pipe whose service does nothing does not delay other pipes. */
 TEST_F_TIMEOUT(sock, stalled_beside_busy, TIMEOUT)
 {
 	struct test_pipe busy, unanswered;

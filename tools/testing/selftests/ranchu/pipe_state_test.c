@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshots of the pipe: when a device may be asked for its state, what another device
- * makes of it, and what it refuses.
+ * Snapshots of the pipe: when a state can be read, how another device continues with it, and
+ * states that are refused.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -31,11 +31,11 @@
 #define WAKE_READ	GOLDFISH_PIPE_WAKE_READ
 
 /**
- * struct two - a device that is saved, and one that goes on
+ * struct two - a device that is saved, and one that loads the state
  * @mem: the guest's memory, which both have
- * @dev: is saved
- * @other: goes on
- * @data: guest memory for what is moved
+ * @dev: the saved device
+ * @other: the loading device
+ * @data: guest memory for data
  * @bytes: a state, STATE_SIZE bytes
  * @size: of it
  */
@@ -131,7 +131,7 @@ TEST_F_TIMEOUT(state, only_while_stopped, TIMEOUT)
 	EXPECT_EQ(-EINVAL, __pipe_ioctl(self->two.dev.fd, VHOST_GOLDFISH_PIPE_SET_RUNNING, &wrong));
 	EXPECT_EQ(-EFAULT, __pipe_ioctl(self->two.dev.fd, VHOST_GOLDFISH_PIPE_SET_RUNNING, NULL));
 	save(_metadata, &self->two);
-	/* Twice is as good, and what it says is the same. */
+	/* A second save returns the same state. */
 	EXPECT_EQ(0, run(&self->two.dev, 0));
 	size = STATE_SIZE;
 	EXPECT_EQ(0, get(&self->two.dev, self->two.bytes, &size));
@@ -151,13 +151,13 @@ TEST_F_TIMEOUT(state, a_stopped_device_runs_nothing, TIMEOUT)
 	EXPECT_EQ(-EBUSY, __pipe_access(&self->two.dev, &access));
 	pipe_hang_up(&self->two.dev, 1);
 	ASSERT_EQ(0, run(&self->two.dev, 1));
-	/* What came meanwhile is told now. */
+	/* Wakes that came meanwhile are announced now. */
 	EXPECT_TRUE(pipe_line_level(&self->two.dev));
 	EXPECT_EQ(1, pipe_reg_read(&self->two.dev, GOLDFISH_PIPE_REG_GET_SIGNALLED));
 	EXPECT_EQ(CLOSED, pipe_signal(&self->two.dev, 0).flags);
 }
 
-/* A process that is no vCPU's has rung: the worker serves that, one after the other. */
+/* Another process has rung: the worker serves the rings before the stop. */
 TEST_F_TIMEOUT(state, what_was_rung_for_is_served, TIMEOUT)
 {
 	struct vhost_goldfish_pipe_stats stats;
@@ -210,7 +210,7 @@ TEST_F_TIMEOUT(state, size_first, TIMEOUT)
 	EXPECT_EQ(need, self->two.size);
 }
 
-/* Bytes, a name half written, a wake that somebody waits for: all go on. */
+/* Bytes, a partial name, a requested wake: all continue. */
 TEST_F_TIMEOUT(state, pipes_go_on, TIMEOUT)
 {
 	struct test_pipe bytes, half, waits, zero;
@@ -249,12 +249,12 @@ TEST_F_TIMEOUT(state, pipes_go_on, TIMEOUT)
 	EXPECT_EQ(64, pipe_read(&there, self->two.data, 64));
 	pipe_close(&there);
 	EXPECT_EQ(3, pipe_stat_open_pipes(&self->two.other));
-	/* The first device is where it was. */
+	/* The first device continues as well. */
 	ASSERT_EQ(0, run(&self->two.dev, 1));
 	EXPECT_EQ(4, pipe_stat_open_pipes(&self->two.dev));
 }
 
-/* Each of these has its other end in this host: the guest finds it hung up, once told. */
+/* These pipes have their other end in this host, so they are hung up, with one wake. */
 TEST_F_TIMEOUT(state, what_cannot_be_saved_is_hung_up, TIMEOUT)
 {
 	static const char *const names[] = { "pipe:throttle", "pipe:dmatest", "pipe:remote" };
@@ -283,7 +283,7 @@ TEST_F_TIMEOUT(state, what_cannot_be_saved_is_hung_up, TIMEOUT)
 	close(services);
 }
 
-/* A batch that was told and not acknowledged is told again, with the window. */
+/* With a window, an announced batch that was not acknowledged is announced again. */
 TEST_F_TIMEOUT(state, a_batch_that_is_outstanding, TIMEOUT)
 {
 	uint8_t *page = mmap(NULL, 2 * HOST_PAGE, PROT_READ | PROT_WRITE,
@@ -341,7 +341,7 @@ static void *hang_up_many(void *arg)
 	return NULL;
 }
 
-/* Each pipe is told of, once in a batch, whoever meddles. */
+/* Each pipe is reported once in a batch, with concurrent hang-ups. */
 TEST_F_TIMEOUT(state, hung_up_while_it_is_set, TIMEOUT)
 {
 	bool told[MANY];
@@ -427,7 +427,7 @@ TEST_F_TIMEOUT(state, not_with_open_pipes_or_v1, TIMEOUT)
 
 	pipe_connect(&self->two.dev, &pipe, 1, "pipe:zero");
 	save(_metadata, &self->two);
-	/* Onto itself: a pipe is open. */
+	/* The same device refuses it, because a pipe is open. */
 	EXPECT_EQ(-EBUSY, set(&self->two.dev, self->two.bytes, self->two.size));
 	EXPECT_EQ(0, run(&self->two.other, 0));
 	newer.version = VHOST_GOLDFISH_PIPE_STATE_VERSION + 1;
@@ -439,7 +439,7 @@ TEST_F_TIMEOUT(state, not_with_open_pipes_or_v1, TIMEOUT)
 	EXPECT_EQ(0, set(&self->two.other, self->two.bytes, self->two.size));
 }
 
-/* Each word of a state, changed in turn: taken or refused, but nothing worse. */
+/* Each word of a state is changed in turn: it is accepted or refused, without a crash. */
 TEST_F_TIMEOUT(state, wrong_fields, TIMEOUT)
 {
 	static const uint32_t wrong[] = { 0, 1, 0xffffffff, 0x80000000, 4096, 340, 2 };
@@ -464,14 +464,14 @@ TEST_F_TIMEOUT(state, wrong_fields, TIMEOUT)
 			ASSERT_TRUE(!err || err == -EINVAL);
 			if (err)
 				EXPECT_EQ(0, pipe_stat_open_pipes(&self->two.other));
-			/* Away with it, as an owner does. */
+			/* Drop the state by RESET_OWNER. */
 			ASSERT_EQ(0, __pipe_ioctl(self->two.other.fd, VHOST_RESET_OWNER, NULL));
 			ASSERT_EQ(0, __pipe_set_owner(&self->two.other));
 			ASSERT_EQ(0, __pipe_set_mem_table(&self->two.other, &self->two.mem, 1));
 			ASSERT_EQ(0, run(&self->two.other, 0));
 		}
 	}
-	/* Cut anywhere, or longer. */
+	/* Truncated anywhere, or longer. */
 	for (at = 0; at < self->two.size; at++)
 		EXPECT_EQ(-EINVAL, set(&self->two.other, self->two.bytes, at));
 	EXPECT_EQ(-EINVAL, set(&self->two.other, self->two.bytes, self->two.size + 8));

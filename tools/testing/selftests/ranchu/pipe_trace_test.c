@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The tracepoints: each fires where it should and says what happened.
+ * The tracepoints: each fires at the right event, with the right values.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

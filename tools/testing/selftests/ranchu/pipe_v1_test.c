@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Protocol v1 of the goldfish pipe, as drivers before November 2016 speak it:
- * channels, one set of registers, parameter blocks of 32 and 64 bits, and what a
- * hostile guest makes of them. Registers are ACCESS ioctls; a VMM's doorbells and
- * register window are there where they matter.
+ * Protocol v1 of the goldfish pipe, as used by drivers before November 2016: channels,
+ * one set of registers, parameter blocks of 32 and 64 bits, and hostile guests. Registers
+ * are ACCESS ioctls; some tests have a VMM's doorbells and register window.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -126,7 +125,7 @@ static void v1_connect(struct pipe_dev *dev, uint64_t channel, const char *name,
 #define CONNECT(channel, name) \
 	v1_connect(&self->dev, channel, name, self->data, self->bytes)
 
-/* What a driver's interrupt handler does once; the channel, 0 for none. */
+/* One step of a driver's interrupt handler; returns the channel, 0 for none. */
 static uint64_t next_signalled(struct pipe_dev *dev, bool wide, uint32_t *wakes)
 {
 	uint64_t channel = 0;
@@ -192,7 +191,7 @@ TEST_F_TIMEOUT(v1, commands, TIMEOUT)
 	EXPECT_EQ(5, v1_read(dev, CHANNEL, self->high + 4, 100));
 	EXPECT_EQ(0, memcmp(self->high_bytes, "v1 speaks", 9));
 
-	/* What v1 does not have leaves STATUS as it is; so does CLOSE. */
+	/* Commands that v1 does not have, and CLOSE, do not change STATUS. */
 	EXPECT_EQ(OUT, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_POLL));
 	EXPECT_EQ(OUT, command(dev, CHANNEL, 0));
 	for (cmd = 8; cmd < 16; cmd++)
@@ -304,7 +303,7 @@ TEST_F_TIMEOUT(v1, hung_up, TIMEOUT)
 	EXPECT_EQ(IO, v1_write(dev, CHANNEL, self->data, 1));
 	EXPECT_EQ(IO, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_POLL));
 	EXPECT_EQ(IO, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_WAKE_ON_READ));
-	/* As in v2, who is about to wait is told again. */
+	/* As in v2, a guest that is about to wait is told again. */
 	EXPECT_EQ(CHANNEL, next_signalled(dev, true, &wakes));
 	EXPECT_EQ(GOLDFISH_PIPE_WAKE_CLOSED, wakes);
 	EXPECT_EQ(IO, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_CLOSE));
@@ -319,7 +318,7 @@ TEST_F_TIMEOUT(v1, parameter_block_of_32_bits, TIMEOUT)
 	const uint32_t channel = 0xc0ffee00;
 
 	CONNECT(channel, "pipe:pingpong");
-	/* Without a place there is no block. */
+	/* Without an address there is no block. */
 	pipe_reg_write(dev, GOLDFISH_PIPE_V1_ACCESS_PARAMS, 1);
 	set_params(dev, self->block);
 	EXPECT_EQ((uint32_t)self->block, pipe_reg_read(dev, GOLDFISH_PIPE_V1_PARAMS_LOW));
@@ -458,7 +457,7 @@ TEST_F_TIMEOUT(v1, guest_decides, TIMEOUT)
 		CONNECT(CHANNEL, "pipe:pingpong");
 		EXPECT_EQ(0, command(dev, CHANNEL, GOLDFISH_PIPE_CMD_WAKE_ON_WRITE));
 
-		/* To v2: the channel is gone, and so is what it had to tell. */
+		/* To v2: the channel is closed, and its wakes are dropped. */
 		pipe_handshake(dev);
 		EXPECT_FALSE(told_v1(dev));
 		EXPECT_EQ(0, pipe_stat_open_pipes(dev));
@@ -576,7 +575,7 @@ TEST_F_TIMEOUT(v1, scribbles, TIMEOUT)
 			}
 		}
 	}
-	/* It still serves who behaves. */
+	/* It still serves a correct driver. */
 	pipe_reg_write(dev, GOLDFISH_PIPE_REG_VERSION, 1);
 	EXPECT_EQ(1, pipe_reg_read(dev, GOLDFISH_PIPE_REG_VERSION));
 	EXPECT_EQ(0, pipe_stat_open_pipes(dev));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who waits for whom: what one process holds up is its own affair, and neither the
- * guest's CPU nor anybody else waits for it.
+ * Waits for other processes: if a process holds something up, neither the guest's CPU
+ * nor another process waits for it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -92,7 +92,7 @@ static void reader_start(struct reader *reader, int services, void *buf)
 		usleep(1000);
 }
 
-/* It is asleep: whatever it looks for it has not found. */
+/* Waits until the reader sleeps, which shows that there is no event. */
 static void reader_sleeps(struct reader *reader)
 {
 	char path[64], state;
@@ -117,7 +117,7 @@ TEST_F_TIMEOUT(wait, event_put_back, TIMEOUT)
 	ASSERT_EQ(0, fcntl(self->services, F_SETFL, 0));
 	reader_start(&bad, self->services, self->page.at);
 	pipe_connect(&self->dev, &self->pipe, 1, "pipe:svc");
-	/* It has the event now, and not yet found out that there is no room for it. */
+	/* It has the event now, and is blocked in copying it. */
 	held_page_wait(&self->page);
 	reader_start(&good, self->services, &event);
 	reader_sleeps(&good);
@@ -147,7 +147,7 @@ static void *hold_socket(void *arg)
 	return NULL;
 }
 
-/* Has it sit in there, with the socket locked; @other is the socket's other end. */
+/* Starts the read, which holds the socket's lock; @other is the socket's other end. */
 static void holder_start(struct holder *holder, int sock, int other, struct held_page *page)
 {
 	holder->sock = sock;
@@ -190,11 +190,11 @@ static void held_by_another(struct __test_metadata *_metadata, struct _test_data
 	EXPECT_EQ(0, pipe_command(&self->pipe, GOLDFISH_PIPE_CMD_WAKE_ON_READ));
 	EXPECT_EQ(0, pipe_command(&self->pipe, GOLDFISH_PIPE_CMD_WAKE_ON_WRITE));
 	EXPECT_TRUE(services_quiet(&self->dev));
-	/* Nobody else notices. */
+	/* Other pipes are not affected. */
 	EXPECT_EQ(10, pipe_write(&other, self->data, 10));
 	EXPECT_EQ(POLLIN, services_poll(peer, POLLIN, SERVICES_PATIENCE_MS));
 
-	/* Alone with it, the guest is woken and has what is left. */
+	/* When the holder has ended, the guest is woken and reads the rest. */
 	held_page_give(&self->page);
 	pthread_join(holder.thread, NULL);
 	EXPECT_EQ(1, holder.ret);
@@ -221,7 +221,7 @@ TEST_F_TIMEOUT(wait, held_by_another_unix, TIMEOUT)
 	held_by_another(_metadata, self, SERVICES_UNIX);
 }
 
-/* All ways in which a pipe ends, while somebody sits on its socket. */
+/* All ways in which a pipe ends, while another process holds its socket's lock. */
 static void ended_while_held(struct __test_metadata *_metadata, struct _test_data_wait *self,
 			     enum services_family family)
 {
@@ -327,7 +327,7 @@ TEST_F_TIMEOUT(wait, vmm_killed_unix, TIMEOUT)
 	vmm_killed(_metadata, self, SERVICES_UNIX);
 }
 
-/* A socket that would wait an hour for what is to be sent, and nobody reads. */
+/* A socket that lingers for an hour, with data that is not read. */
 TEST_F_TIMEOUT(wait, lingering_socket, TIMEOUT)
 {
 	const struct linger linger = { 1, 3600 };
@@ -344,12 +344,12 @@ TEST_F_TIMEOUT(wait, lingering_socket, TIMEOUT)
 	while (pipe_write(&self->pipe, self->data, HOST_PAGE) > 0)
 		;
 	pipe_close(&self->pipe);
-	/* The guest's CPU is here, and can do something else. */
+	/* The guest's CPU does not wait. */
 	pipe_connect(&self->dev, &other, 2, "pipe:svc");
 	close(ends[1]);
 }
 
-/* One who sends a file along ends that pipe, and the file is not waited for. */
+/* A file that is sent along ends the pipe, without a wait for the file's close. */
 TEST_F_TIMEOUT(wait, file_sent_along, TIMEOUT)
 {
 	const struct linger linger = { 1, 3600 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guests and users of the sync device that do what they should not: nothing of theirs is
- * believed, what they can make the host keep is bounded, and a renderer can make the guest
- * do no more than the guest has asked for.
+ * Hostile guests and users of the sync device: their data is not trusted, the memory that they
+ * can make the host allocate is bounded, and a renderer can cause only what the guest has asked
+ * for.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -109,7 +109,7 @@ TEST_F(sync, unknown_commands_are_counted)
 	EXPECT_EQ(0, sync_next(sync));
 }
 
-/* Only what was asked is answered, by the kind of answer that it has, and once. */
+/* Only expected answers, of the right kind and once, are accepted. */
 TEST_F(sync, answers_to_nothing_are_counted)
 {
 	struct sync_guest *sync = &self->sync;
@@ -275,7 +275,7 @@ TEST_F(sync, ids_are_of_their_kind)
 	EXPECT_EQ(0, sync_next(sync));
 }
 
-/* Where no memory is, which the compiler is not to know. */
+/* Reads to an invalid address, hidden from the compiler. */
 static ssize_t read_nowhere(int fd)
 {
 	void *volatile nowhere = (void *)8;
@@ -283,7 +283,7 @@ static ssize_t read_nowhere(int fd)
 	return read(fd, nowhere, 4096);
 }
 
-/* An event that the renderer's memory does not take is not lost. */
+/* An event that cannot be copied to the renderer is not lost. */
 TEST_F(sync, event_that_is_not_taken_comes_again)
 {
 	struct sync_guest *sync = &self->sync;
@@ -315,7 +315,7 @@ static const unsigned long owners[] = {
 	VHOST_GOLDFISH_SYNC_SET_STATE,
 };
 
-/* 0 if all are refused; else which one is not. */
+/* Returns 0 if all are refused, else the number of one that is not. */
 static int refused(int fd)
 {
 	uint8_t arg[128] = {};
@@ -377,7 +377,7 @@ TEST_F(sync, renderer_of_no_device)
 	close(next);
 }
 
-/* A guest that does anything, and a renderer that does too; nothing is counted wrong. */
+/* Random calls of guest and renderer; the counters stay consistent. */
 TEST_F_TIMEOUT(sync, anything_goes, TIMEOUT)
 {
 	struct sync_guest *sync = &self->sync;

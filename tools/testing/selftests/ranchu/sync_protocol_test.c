@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The sync device's protocol: registers, waits, timelines and fences, in both directions,
- * and what happens to them when the renderer or the driver goes.
+ * and their state after the end of the renderer or the driver.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -138,7 +138,7 @@ TEST_F(sync, wait_is_the_renderers)
 	EXPECT_EQ(0, sync_stats(sync).waits);
 }
 
-/* In the order of the renderer, whatever the guest's was; told or not. */
+/* Waits are answered in the renderer's order, also before it has read their events. */
 TEST_F(sync, waits_are_answered_in_any_order)
 {
 	struct sync_guest *sync = &self->sync;
@@ -242,7 +242,7 @@ TEST_F(sync, guest_that_cannot_is_told)
 	EXPECT_EQ(0, __sync_command(self->renderer, DESTROY, 0, &timeline));
 }
 
-/* The last close answers, signals and destroys, in an order that the guest survives. */
+/* The last close answers, signals and destroys, in an order that is safe for the guest. */
 TEST_F(sync, renderer_that_goes_leaves_nothing_open)
 {
 	struct sync_guest *sync = &self->sync;
@@ -309,7 +309,7 @@ TEST_F(sync, one_renderer_at_a_time)
 	self->renderer = sync_renderer(&self->sync);
 }
 
-/* A new driver knows nothing of the old one's, and must not hear of it. */
+/* A new driver must not get commands for the old driver's objects. */
 TEST_F(sync, driver_that_begins_forgets_all)
 {
 	struct sync_guest *sync = &self->sync;
@@ -365,7 +365,7 @@ TEST_F(sync, wait_shows_that_there_is_a_driver)
 	EXPECT_EQ(0, __sync_command(self->renderer, CREATE_TIMELINE, 0, &id));
 }
 
-/* Its driver has room for so many; the next would overwrite its memory. */
+/* The driver has room for 32 commands; one more would overwrite its memory. */
 TEST_F_TIMEOUT(sync, guest_is_not_flooded, TIMEOUT)
 {
 	const unsigned int room = GOLDFISH_SYNC_MAX_COMMANDS;

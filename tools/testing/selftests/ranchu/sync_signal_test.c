@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who tells whom of what on the sync device: doorbells, the line, the renderer's eventfd,
- * and a real vCPU whose reads of BATCH_COMMAND do not come to userspace.
+ * Notifications of the sync device: doorbells, the line, the renderer's eventfd, and a real
+ * vCPU whose reads of BATCH_COMMAND do not exit to userspace.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -205,7 +205,7 @@ TEST_F(sync, eventfd_tells_of_each_event)
 
 	self->renderer = sync_renderer(sync);
 	sync_trigger(sync, 1, 2, TIMELINE);
-	/* What there was before is told, too. */
+	/* Earlier events are signalled, too. */
 	ASSERT_EQ(0, __pipe_ioctl(self->renderer, VHOST_GOLDFISH_SYNC_SET_EVENTFD, &self->call));
 	EXPECT_EQ(1, taken(self->call));
 	sync_trigger(sync, 1, 2, TIMELINE);
@@ -343,7 +343,7 @@ TEST_F_TIMEOUT(sync, other_reads_of_a_vcpu_exit, TIMEOUT)
 		SKIP(return, "no KVM");
 	EXPECT_EQ(READS + 1, read_often(sync, &vm, GOLDFISH_SYNC_REG_BATCH_COMMAND_ADDR));
 	EXPECT_EQ(0, sync_stats(sync).reads);
-	/* A device that stands still leaves the read to the VMM. */
+	/* A stopped device leaves the read to the VMM. */
 	vm.vcpus[0].enter = NULL;
 	sync_trigger(sync, 1, 2, TIMELINE);
 	EXPECT_EQ(READS + 1, read_often(sync, &vm, GOLDFISH_SYNC_REG_BATCH_COMMAND));

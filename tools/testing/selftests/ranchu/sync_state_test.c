@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshots of the sync device: when it may be asked for its state, what another device
- * makes of it, and what it refuses.
+ * Snapshots of the sync device: when a state can be read, how another device continues with it,
+ * and states that are refused.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -173,7 +173,7 @@ TEST_F(state, rings_for_a_stopped_device_are_lost)
 	close(bell);
 }
 
-/* What the other device does is what the last close of the renderer does. */
+/* The other device acts as after the last close of the renderer. */
 TEST_F(state, goes_on_elsewhere)
 {
 	struct sync_guest *other = &self->other;
@@ -204,7 +204,7 @@ TEST_F(state, goes_on_elsewhere)
 		  sync_reg_read(other, GOLDFISH_SYNC_REG_BATCH_GUESTCOMMAND_ADDR));
 }
 
-/* And this one goes on as if nobody had asked. */
+/* A save does not change this device. */
 TEST_F(state, changes_nothing_here)
 {
 	struct sync_guest *sync = &self->sync;
@@ -337,7 +337,7 @@ TEST_F(state, wrong_fields_are_refused)
 	free(copy);
 }
 
-/* Whatever is taken, the guest can read all of it and the device ends in order. */
+/* If a random state is accepted, the guest can read all of it and the device can be closed. */
 TEST_F_TIMEOUT(state, any_bytes, TIMEOUT)
 {
 	struct saved *copy = malloc(STATE_SIZE);

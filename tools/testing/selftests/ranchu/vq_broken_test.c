@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that goes away under the device, descriptors that change while it
- * reads them, and a driver that breaks its ring over and over.
+ * Memory that is removed while the device uses it, descriptors that change while it
+ * reads them, and a driver that breaks its ring repeatedly.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -52,7 +52,7 @@ FIXTURE_TEARDOWN(broken)
 
 enum part { DESC, DRIVER, DEVICE };
 
-/* What happens to a part of the ring, and whether the device minds. */
+/* Changes of a part of the ring's memory, and whether the ring breaks. */
 static const struct loss {
 	const char *name;
 	enum part part;
@@ -202,7 +202,7 @@ TEST_F_TIMEOUT(broken, repaired_in_place, TIMEOUT)
 	EXPECT_EQ(1, vq_dev_faults(&self->hostile.dev));
 }
 
-/* The log may tell of the first ones, not of them all. */
+/* The log may have the first messages, but not all of them. */
 TEST_F_TIMEOUT(broken, log_is_not_flooded, TIMEOUT)
 {
 	const struct vq_buf bad = { 0, 8 };
@@ -223,8 +223,8 @@ TEST_F_TIMEOUT(broken, log_is_not_flooded, TIMEOUT)
 }
 
 /*
- * A driver that writes to the ring whatever it likes, whenever it likes. Half
- * of its addresses are good, and lead to where no ring is.
+ * A driver that writes random data to the ring at random times. Half of its
+ * addresses are valid, and outside of the rings.
  */
 struct rewriter {
 	struct vq_ring *ring;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drivers that lie. Whatever is in the ring, the device says so once and leaves
- * that ring alone, everything else goes on, and a restart makes it good again.
+ * Hostile drivers. After an invalid entry the device reports it once and stops using
+ * the ring, everything else goes on, and a restart repairs the ring.
  */
 #define _GNU_SOURCE
 #include <string.h>
@@ -22,7 +22,7 @@
 #define MAX_IOV		VHOST_RANCHU_TEST_MAX_IOV
 #define DESC		sizeof(struct vring_desc)
 
-/* What the kernel's log says; it need not say it each time. */
+/* Messages in the kernel's log, which are rate-limited. */
 #define ADDRESS		"a buffer is not guest memory"
 #define ORDER		"a readable buffer follows a writable one"
 #define TOO_LONG	"a chain has more buffers than the device takes"
@@ -37,7 +37,7 @@
 enum layouts { SPLIT = 1, PACKED = 2, BOTH = 3 };
 
 /**
- * struct lie - what a driver says that is not so
+ * struct lie - an invalid ring
  * @name: of the row
  * @reason: why the ring breaks
  * @layouts: that can say it
@@ -292,7 +292,7 @@ TEST_F_TIMEOUT(hostile, lies, TIMEOUT)
 	}
 }
 
-/* What looks like a lie and is none: all of this works. */
+/* Unusual but valid rings: all of this works. */
 TEST_F_TIMEOUT(hostile, odd_but_true, TIMEOUT)
 {
 	static const struct lie truths[] = {

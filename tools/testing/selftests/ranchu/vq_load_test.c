@@ -161,7 +161,7 @@ TEST_F_TIMEOUT(load, two_devices, TIMEOUT)
 	EXPECT_EQ(0, finish(&self->load, 2, 2));
 }
 
-/* Every table says the same in other words. */
+/* All tables describe the same memory by different regions. */
 TEST_F_TIMEOUT(load, memory_tables_change, TIMEOUT)
 {
 	static const unsigned int regions[] = { 1, 2, 7, 33, 64 };
@@ -216,7 +216,7 @@ TEST_F_TIMEOUT(load, many_regions, TIMEOUT)
 	EXPECT_EQ(0, vq_dev_faults(&self->load.devs[0]));
 }
 
-/* What a VMM may do to a device that runs does it no harm. */
+/* ioctls that are allowed on a running device. */
 TEST_F_TIMEOUT(load, set_again, TIMEOUT)
 {
 	static uint8_t bitmap[VQ_PAGE];

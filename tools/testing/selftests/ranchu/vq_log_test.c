@@ -130,7 +130,7 @@ static void forget(uint8_t *bits, uint8_t *wanted)
 	memset(wanted, 0, LOG_SIZE);
 }
 
-/* What is wrong in words; the other rings log nothing, but their buffers do. */
+/* Compares the log, and prints differences; of other rings only buffers are logged. */
 static bool log_is(const struct vq_dev *dev, const uint8_t *bits, uint8_t *wanted)
 {
 	bool right = true;
@@ -295,7 +295,7 @@ TEST_F_TIMEOUT(log, bitmap_unmapped, TIMEOUT)
 #define ALIASES		64
 #define PIECES		32
 #define PIECE		(8u << 20)
-/* What is to be done until then takes a second or two; it took minutes. */
+/* Time limit of a kill; it takes a second or two, and once took minutes. */
 #define DEATH_MS	30000
 #define STEP_MS		50
 #define LARGE_LOG	((VQ_MEM_GPA + (uint64_t)ALIASES * PIECE) / VQ_PAGE / 8)
@@ -320,7 +320,7 @@ static void __attribute__((noreturn)) log_for_long(void *bits)
 		table.regions[i] = (struct vhost_memory_region){
 			VQ_MEM_GPA + (uint64_t)i * PIECE, PIECE, (uintptr_t)dev.mem.host[0], 0
 		};
-	/* Everything but the rings, which must stay what they are. */
+	/* Everything but the rings, which must not change. */
 	for (i = 0; i < 2 * PIECES; i++)
 		bufs[i] = (struct vq_buf){
 			VQ_MEM_GPA + i % ALIASES * PIECE + dev.mem.used, PIECE - dev.mem.used

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who tells whom, and when: calls come exactly when the driver asked for them,
- * kicks are asked for exactly when they are needed and none is lost, and the
- * eventfds may be replaced at any time.
+ * Notifications: calls come exactly when the driver requests them, kicks are
+ * requested exactly when they are needed and none is lost, and the eventfds may be
+ * replaced at any time.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -196,7 +196,7 @@ TEST_F_TIMEOUT(notify, a_call_when_empty, TIMEOUT)
 	EXPECT_EQ(1, vq_wait(self->ring->call, 0));
 }
 
-/* What the device says of kicks when it has nothing to do. */
+/* Returns whether the idle device requests kicks. */
 static bool asks_for_kick(const struct vq_ring *ring)
 {
 	const struct vring_packed_desc_event *event = vq_device_event(ring);
@@ -292,7 +292,7 @@ TEST_F_TIMEOUT(notify, available_before_the_start, TIMEOUT)
 	vq_get_one(self->ring, &done);
 }
 
-/* Rung before the device knew it. */
+/* An eventfd that was signalled before it was set as the kick. */
 TEST_F_TIMEOUT(notify, kicked_before_it_is_a_kick, TIMEOUT)
 {
 	struct vq_done done;
@@ -325,7 +325,7 @@ struct swapper {
 	bool over;
 };
 
-/* What the device signals goes on to the driver, as a hypervisor would do. */
+/* Forwards the device's signals to the driver, as a hypervisor does. */
 static void *pass_calls_on(void *arg)
 {
 	struct swapper *swapper = arg;

@@ -58,7 +58,7 @@ static int set_addr(struct vq_dev *dev, uint64_t desc, uint64_t driver, uint64_t
 	return __vq_ioctl(dev->fd, VHOST_SET_VRING_ADDR, &addr);
 }
 
-/* Each in its turn takes something away that a start needs. */
+/* Each step removes something that a start needs. */
 TEST_F_TIMEOUT(owner, what_a_start_needs, TIMEOUT)
 {
 	struct vq_dev *dev = &self->dev;
@@ -125,7 +125,7 @@ TEST_F_TIMEOUT(owner, while_it_runs, TIMEOUT)
 	EXPECT_EQ(-EINVAL, set_addr(dev, good + 8, good, good));
 	EXPECT_EQ(-EFAULT, set_addr(dev, ~0ull << 8, good, good));
 
-	/* None of which did anything; this may be done, and does no harm. */
+	/* None of these had an effect; this one is allowed. */
 	EXPECT_EQ(0, set_features(dev, VQ_PACKED));
 	EXPECT_EQ(0, __vq_ioctl(dev->fd, VHOST_SET_BACKEND_FEATURES, &none));
 	EXPECT_EQ(0, __vq_ioctl(dev->fd, VHOST_SET_LOG_BASE, &log));
@@ -170,7 +170,7 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
-/* What a child that has the file may do. Its exit code is the failed step. */
+/* Calls of a child that has the file. Its exit code is the failed step. */
 static int as_a_stranger(struct vq_dev *dev)
 {
 	struct vhost_ranchu_test_stats stats = { .index = 0 };
@@ -188,7 +188,7 @@ static int as_a_stranger(struct vq_dev *dev)
 		return 5;
 	if (__vq_ioctl(dev->fd, VHOST_RANCHU_TEST_GET_STATS, &stats))
 		return 6;
-	/* It may kick: an eventfd is anybody's who has it. */
+	/* It may kick, because it has the eventfd. */
 	return vq_echo(&dev->rings[0]) ? 7 : 0;
 }
 
@@ -256,7 +256,7 @@ TEST_F_TIMEOUT(owner, killed_under_load, TIMEOUT)
 		if (!pid)
 			live_on(ready[1]);
 		ASSERT_EQ(1, read(ready[0], &byte, 1));
-		/* Now sooner, now later. */
+		/* At different times. */
 		usleep(i * 37 % 10 * 100);
 		kill(pid, SIGKILL);
 		ASSERT_EQ(SIGKILL, wait_for(pid));
@@ -345,7 +345,7 @@ TEST_F_TIMEOUT(owner, opened_and_closed_in_a_race, TIMEOUT)
 		pthread_join(threads[i], NULL);
 }
 
-/* In use, the modules stay; nobody's, they go. */
+/* Modules in use cannot be unloaded, unused ones can. */
 TEST_F_TIMEOUT(owner, modules, TIMEOUT)
 {
 	static const char test[] = "vhost_ranchu_test";

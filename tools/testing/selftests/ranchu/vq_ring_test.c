@@ -155,7 +155,7 @@ TEST_F_TIMEOUT(ring, modes, TIMEOUT)
 	EXPECT_EQ(0, vq_dev_faults(&self->dev));
 }
 
-/* A device that keeps chains until more come is asked for them in the end. */
+/* A device that holds chains until more come returns them in the end. */
 TEST_F_TIMEOUT(ring, kept_until_more_come, TIMEOUT)
 {
 	struct vq_ring *ring = &self->dev.rings[0];

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stopped and started again: where a ring stands goes out and in through
- * VHOST_GET_VRING_BASE and VHOST_SET_VRING_BASE, and chains that were under way
- * can be served again.
+ * Stop and start: a ring's position is read and set by VHOST_GET_VRING_BASE and
+ * VHOST_SET_VRING_BASE, and chains that were under way can be served again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,7 +60,7 @@ FIXTURE_TEARDOWN(state)
 	vq_dev_destroy(&self->dev);
 }
 
-/* Where the device must stand when it has taken all and handed all back. */
+/* The device's position after it has taken and returned all chains. */
 static uint32_t base_of(const struct vq_ring *ring)
 {
 	uint32_t base;
@@ -182,7 +181,7 @@ static void keep(struct vq_dev *dev, bool on)
 	vq_dev_set_mode(dev, 0, on ? VHOST_RANCHU_TEST_KEEP : 0, 0, on ? HELD : 0);
 }
 
-/* What was not handed back is made available over again by its base. */
+/* Chains that were not returned are made available again by the base. */
 TEST_F_TIMEOUT(state, chains_under_way_are_served_again, TIMEOUT)
 {
 	struct vq_done done;
@@ -256,7 +255,7 @@ TEST_F_TIMEOUT(state, base_outside_the_ring, TIMEOUT)
 	EXPECT_EQ(0, vq_echo(self->ring));
 }
 
-/* What a VMM reads of a ring that never ran it may write back. */
+/* The base of a ring that never ran can be set again. */
 TEST_F_TIMEOUT(state, base_of_a_new_ring, TIMEOUT)
 {
 	uint32_t base = vq_get_base(self->dev.fd, 0);

@@ -221,7 +221,7 @@ TEST_F_TIMEOUT(end, host_closes, TIMEOUT)
 	expect_gone(_metadata, &self->dev);
 }
 
-/* ... or first sends what nobody takes. */
+/* ... or sends data first, which is dropped. */
 TEST_F_TIMEOUT(end, host_closes_and_guest_sends, TIMEOUT)
 {
 	if (variant->kind == VS_TCP)
@@ -249,7 +249,7 @@ static uint32_t fill(struct vs_stream *stream)
 	return sent;
 }
 
-/* TCP's windows would take all that there may be. Not so small that it crawls. */
+/* Limits TCP's windows, which would take all data, but not so much that it is slow. */
 static void small_buffers(struct vs_stream *stream)
 {
 	int size = 65536;
@@ -291,7 +291,7 @@ TEST_F_TIMEOUT(end, guest_closes_before_host_reads, TIMEOUT)
 	expect_gone(_metadata, &self->dev);
 }
 
-/* What the host sends is not taken by the guest any more. */
+/* The guest takes no more data of the host. */
 static void take_credit_back(struct vs_stream *stream)
 {
 	stream->buf_alloc = 0;
@@ -361,7 +361,7 @@ TEST_F_TIMEOUT(end, guest_closes_and_resets, TIMEOUT)
 	expect_gone(_metadata, &self->dev);
 }
 
-/* The same, but nobody ever reads: the device takes what is left along. */
+/* The same without a reader: the rest is dropped with the device. */
 TEST_F_TIMEOUT(end, device_closed_with_data_left, TIMEOUT)
 {
 	small_buffers(&self->stream);
@@ -466,7 +466,7 @@ TEST_F_TIMEOUT(end, guest_resets_behind_its_data, TIMEOUT)
 	expect_gone(_metadata, dev);
 }
 
-/* A stream is there and gone again before anybody asks: only its end is told. */
+/* A stream ends before its event is read: only its end is reported. */
 TEST_F_TIMEOUT(end, guest_resets_before_the_vmm_looks, TIMEOUT)
 {
 	const uint64_t cookie = VS_COOKIE(GUEST_PORT + 1);
@@ -541,7 +541,7 @@ TEST_F_TIMEOUT(end, host_resets, TIMEOUT)
 	expect_gone(_metadata, &self->dev);
 }
 
-/* The guest's next packet finds out first: the end is no good end all the same. */
+/* The guest's next packet detects the reset first: the error is reported nevertheless. */
 TEST_F_TIMEOUT(end, host_resets_and_guest_sends, TIMEOUT)
 {
 	unsigned int i;
@@ -563,7 +563,7 @@ TEST_F_TIMEOUT(end, host_resets_and_guest_sends, TIMEOUT)
 	vs_stream_expect_closed(&self->stream, ECONNRESET);
 }
 
-/* What waits for a host that has gone is not kept, and is not waited for. */
+/* Data for a host program that has ended is dropped. */
 TEST_F_TIMEOUT(end, host_resets_while_much_waits, TIMEOUT)
 {
 	struct vhost_vsock_adb_stats stats;

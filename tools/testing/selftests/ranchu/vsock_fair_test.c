@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many streams: none can stop the others, by what it sends or by what it does
- * not take; and a device with nothing to do does nothing.
+ * Many streams: none can stop the others, by sending or by not receiving; and an idle
+ * device uses no CPU.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -118,9 +118,9 @@ TEST_F_TIMEOUT(fair, without_credit_it_sleeps, TIMEOUT)
 }
 
 /*
- * More streams have something to say than there are buffers, and then a packet to
- * nobody is to be answered. It waits its turn: buffers that come one by one go to
- * those who were first.
+ * More streams have data than there are buffers, and then a packet to an unknown port
+ * must be answered. The answer waits for its turn: buffers that come one by one go to
+ * the streams that were first.
  */
 TEST_F_TIMEOUT(fair, nobody_is_overtaken, TIMEOUT)
 {
@@ -150,7 +150,7 @@ TEST_F_TIMEOUT(fair, nobody_is_overtaken, TIMEOUT)
 	vs_expect_nothing(&self->dev);
 }
 
-/* A host that does not read, a guest that gives no credit: others do not care. */
+/* A host that does not read, a guest that gives no credit: other streams go on. */
 TEST_F_TIMEOUT(fair, stalled_beside_busy, TIMEOUT)
 {
 	struct vhost_vsock_adb_stats stats;
@@ -266,7 +266,7 @@ TEST_F_TIMEOUT(fair, quiet_beside_chatty, TIMEOUT)
 		vs_stream_close(&streams[i]);
 }
 
-/* They take their time, and the layout of rings is nothing to them. */
+/* These are slow, and do not depend on the layout of rings. */
 FIXTURE(many)
 {
 	struct vs_dev dev;
@@ -371,7 +371,7 @@ TEST_F_TIMEOUT(fair, guests_are_apart, TIMEOUT)
 
 	vs_create(&other, VS_CID + 1, variant->features);
 	vs_accept(&first, &self->dev, VS_UNIX, GUEST_PORT, 5555);
-	/* The other guest has no such stream, and ends none by saying so. */
+	/* The other guest has no such stream, and its RST ends none. */
 	packet = vs_packet_of(&other, GUEST_PORT, 5555, VIRTIO_VSOCK_OP_RST);
 	vs_send(&other, &packet, NULL, 0);
 	packet.op = VIRTIO_VSOCK_OP_RW;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What other processes can do to a socket that was handed in, and to the device's
- * file: keep the socket's lock, have its end take for ever, close last. None of it
- * holds up the guest, its other streams, or whoever closes.
+ * Other processes and a socket that was passed to the device, or the device's file: they
+ * hold the socket's lock, make its close block, close last. None of this delays the
+ * guest, its other streams, or the closing process.
  *
  * Times are bounded by a minute where the other process would take many.
  */
@@ -77,7 +77,7 @@ static long seconds_since(const struct timespec *begin)
 	return now.tv_sec - begin->tv_sec;
 }
 
-/* Nothing was waited for so far, and the other stream goes on. */
+/* Checks that nothing has waited so far, and that the other stream works. */
 #define EXPECT_GOES_ON()						\
 	do {								\
 		vs_echo(&self->other);					\
@@ -141,7 +141,7 @@ static void reset_stream(struct vs_stream *stream)
 /* ---- ends that take their time ---- */
 
 /**
- * struct giver - who sends a file along and closes it
+ * struct giver - a thread that sends a file along and closes it
  * @sock: the socket that it goes through
  * @file: the file
  * @sent: it is on its way
@@ -181,7 +181,7 @@ static void giver_end(struct giver *giver)
 	sem_destroy(&giver->sent);
 }
 
-/* One byte with a file ends its stream; the file's end is nobody's business. */
+/* One byte with a file ends its stream; nothing waits for the file's close. */
 TEST_F_TIMEOUT(foreign, lingering_file_sent_along, TIMEOUT)
 {
 	struct giver giver;
@@ -283,7 +283,7 @@ static void holder_stop(struct holder *holder)
 	pthread_join(holder->thread, NULL);
 }
 
-/* An epoll still watches the socket, and somebody who waits there has its lock. */
+/* An epoll watches the socket, and a thread that waits in the epoll has its lock. */
 TEST_F_TIMEOUT(foreign, epoll_watches, TIMEOUT)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -319,8 +319,8 @@ TEST_F_TIMEOUT(foreign, epoll_watches, TIMEOUT)
 #define WATCHED	3
 
 /*
- * Files sent along that an epoll watches, in which somebody waits in memory of his own: they
- * end when he says so. Those of others end meanwhile.
+ * Files sent along that an epoll watches, in which a thread waits for a held page: they are
+ * closed when the page is provided. Files of other streams are closed meanwhile.
  */
 TEST_F_TIMEOUT(foreign, watched_files_sent_along, TIMEOUT)
 {
@@ -371,7 +371,7 @@ TEST_F_TIMEOUT(foreign, watched_files_sent_along, TIMEOUT)
 
 /* ---- others who hold the socket ---- */
 
-/* It is left alone as long as somebody else has it, and then works. */
+/* A socket is not used as long as another process has it, and then works. */
 TEST_F_TIMEOUT(foreign, shared_socket_waits, TIMEOUT)
 {
 	struct vs_packet packet;
@@ -423,7 +423,7 @@ TEST_F_TIMEOUT(foreign, guest_closes_a_shared_socket, TIMEOUT)
 	}
 }
 
-/* Somebody who has it as well is stuck in a read, and so is the socket's lock. */
+/* Another holder is blocked in a read, and holds the socket's lock. */
 TEST_F_TIMEOUT(foreign, lock_is_kept, TIMEOUT)
 {
 	struct holder holder;
@@ -458,7 +458,7 @@ TEST_F_TIMEOUT(foreign, lock_is_kept, TIMEOUT)
 	}
 }
 
-/* Too many that cannot be closed: no more are taken; then some are again. */
+/* With too many sockets that cannot be closed, further ones are refused until some are closed. */
 TEST_F_TIMEOUT(foreign, as_many_locks_as_there_may_be, TIMEOUT)
 {
 	struct holder holder;
@@ -523,7 +523,7 @@ static void close_locked(struct vs_dev *dev, int sock)
 	vs_expect_event(dev, VHOST_VSOCK_ADB_CLOSED, GUEST_PORT, host_port, ECONNRESET, 0);
 }
 
-/* However many sockets of others wait to be closed, one that need not is closed. */
+/* A socket that can be closed at once is closed, however many others wait. */
 TEST_F_TIMEOUT(foreign, locks_at_many_devices, TIMEOUT)
 {
 	struct rlimit files = { 8192, 8192 };
@@ -574,7 +574,7 @@ static bool another_device(void)
 	return fd >= 0;
 }
 
-/* Who leaves devices with sockets that wait, over and over, is stopped; until they go. */
+/* A user whose closed devices have waiting sockets is limited, until these are closed. */
 TEST_F_TIMEOUT(foreign, locks_of_devices_that_are_gone, TIMEOUT)
 {
 	struct holder holder;
@@ -640,7 +640,7 @@ static void serve_and_wait(const int ends[2], int tell)
 	pause();
 }
 
-/* A VMM can be killed, whoever keeps the locks of its sockets. */
+/* A VMM can be killed while others hold the locks of its sockets. */
 TEST_F_TIMEOUT(foreign, killed_while_lock_is_kept, TIMEOUT)
 {
 	struct holder holder;
@@ -725,7 +725,7 @@ TEST_F_TIMEOUT(foreign, room_within_wmem_max, TIMEOUT)
 
 /* ---- who closes the device ---- */
 
-/* As soon as a device that may still be on its way out has given its CID back. */
+/* Waits until a device that is being closed has freed its CID. */
 static void expect_cid_free(void)
 {
 	unsigned int waited_ms = 0;
@@ -741,7 +741,7 @@ static void expect_cid_free(void)
 	vs_destroy(&dev);
 }
 
-/* Holds up whoever reads what the guest sends from this transmit buffer. */
+/* Makes reads of this transmit buffer block. */
 static void hold_at(struct held_page *page, uint64_t where)
 {
 	held_page_create_at(page, (void *)(uintptr_t)(where & ~(uint64_t)(getpagesize() - 1)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Much nonsense, and much of what makes sense once: floods of packets to
- * nobody, streams that come and go, and random packets beside a good guest.
+ * Floods of packets: packets to unknown ports, many short streams, and random
+ * packets beside a correct guest.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -74,7 +74,7 @@ FIXTURE_TEARDOWN(garbage)
 	vs_destroy(&self->good);
 }
 
-/* Sends to nobody until the ring is full or @n are sent. Returns how many. */
+/* Sends to unknown ports until the ring is full or @n are sent. Returns their number. */
 static unsigned int flood(struct vs_dev *dev, unsigned int first, unsigned int n)
 {
 	struct vs_packet packet;
@@ -185,7 +185,7 @@ static uint32_t pick(uint32_t *seed, const uint32_t *values, unsigned int n)
 	return values[vq_random(seed) % n];
 }
 
-/* Mostly something that might be meant for one of a few streams. */
+/* Sends random packets, mostly to one of a few streams. */
 static void send_garbage(struct vs_dev *dev, uint32_t *seed)
 {
 	static const uint32_t lens[] = { 0, 0, 0, 1, 100, 5000, 65536, 65537, ~0u };
@@ -273,7 +273,7 @@ TEST_F_TIMEOUT(garbage, random_packets_beside_a_good_guest, TIMEOUT)
 	EXPECT_EQ(0, stats.bad_packets);
 	EXPECT_EQ(0, stats.faults);
 
-	/* The other one is none the worse for it, either. */
+	/* The other guest is not affected. */
 	vs_drain(&self->dev);
 	vq_ioctl(self->dev.fd, VHOST_VSOCK_ADB_RESET_TRANSPORT, NULL);
 	vs_drain(&self->dev);

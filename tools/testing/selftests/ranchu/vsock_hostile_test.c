@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest that lies: packets that make no sense, packets in strange shapes,
- * receive buffers that are none, rings that are broken. What it breaks is its
- * own; the rest of its streams, and all other guests, go on.
+ * A hostile guest: invalid packets, packets in unusual buffers, invalid receive
+ * buffers, broken rings. It breaks only its own streams or rings; its other
+ * streams, and all other guests, go on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -232,7 +232,7 @@ TEST_F_TIMEOUT(hostile, packets_to_a_stream, TIMEOUT)
 	}
 }
 
-/* Before the guest has said yes, nothing but that or no is an answer. */
+/* Before the guest has accepted, only RESPONSE and RST are valid answers. */
 TEST_F_TIMEOUT(hostile, answers, TIMEOUT)
 {
 	static const uint16_t ops[] = {
@@ -311,7 +311,7 @@ TEST_F_TIMEOUT(hostile, data_out_of_place, TIMEOUT)
 	vs_expect(&self->dev, OP(RST), GUEST_PORT + 1, host_port, NULL);
 }
 
-/* Credit that cannot be leaves the stream as it was. */
+/* Invalid credit does not change the stream. */
 TEST_F_TIMEOUT(hostile, bogus_credit, TIMEOUT)
 {
 	static const uint32_t counts[] = { 1, 1000, 0x7fffffff, 0x80000000, 0xffffffff };
@@ -406,7 +406,7 @@ static uint32_t take_raw(struct vs_dev *dev)
 	return done.len;
 }
 
-/* What cannot hold a packet comes back empty; what can, in pieces, is used. */
+/* Buffers that are too small are returned empty; buffers in pieces are used. */
 TEST_F_TIMEOUT(hostile, strange_receive_buffers, TIMEOUT)
 {
 	struct vq_ring *ring = &self->dev.rings[VS_RX];
@@ -491,7 +491,7 @@ TEST_F_TIMEOUT(hostile, huge_receive_buffers, TIMEOUT)
 	}
 }
 
-/* In the table, and not there. The stream that it meets is reset, no other. */
+/* Memory that is in the table, but not mapped: only the affected stream is reset. */
 TEST_F_TIMEOUT(hostile, memory_that_is_not_there, TIMEOUT)
 {
 	uint64_t hole = (self->area + VS_TX_SIZE + HOST_PAGE - 1) & ~(HOST_PAGE - 1);
@@ -547,7 +547,7 @@ static void restart(struct vs_dev *dev)
 	vs_run(dev, 1);
 }
 
-/* Each ring, broken: told, counted, and good again when started anew. */
+/* Each ring is broken: this is reported and counted, and a restart repairs it. */
 TEST_F_TIMEOUT(hostile, broken_rings, TIMEOUT)
 {
 	struct vq_buf bad = { BAD_GPA, 4096 };

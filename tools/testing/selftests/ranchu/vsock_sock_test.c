@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the VMM sees: the sockets that it may hand over, the events that it
- * reads, and the ends that it and its device can come to.
+ * The VMM's side: sockets that it may pass, events that it reads, and all ways in
+ * which it and its device can end.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -202,7 +202,7 @@ static bool put_tls_on(int sock)
 	return !setsockopt(sock, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls"));
 }
 
-/* Its own works in the kernel keep its locks as long as the other end likes. */
+/* TLS has works in the kernel that hold its locks as long as the other end does not read. */
 TEST_F_TIMEOUT(sock, protocol_on_top_of_tcp_is_refused, TIMEOUT)
 {
 	uint32_t host_port = 0;
@@ -317,7 +317,7 @@ TEST_F_TIMEOUT(sock, files_sent_along_are_closed, TIMEOUT)
 	vs_stream_close(&other);
 }
 
-/* As soon as a device that may still be on its way out has given it back. */
+/* Creates the device once a device that is being closed has freed the CID. */
 static void create_when_free(struct vs_dev *dev)
 {
 	unsigned int waited_ms = 0;
@@ -488,7 +488,7 @@ TEST_F_TIMEOUT(sock, read_waits, TIMEOUT)
 	waitpid(pid, NULL, 0);
 }
 
-/* What another process than the owner's may not do. Returns what was wrong. */
+/* Calls that are refused to another process than the owner. Returns the failed step. */
 static int as_other_process(struct vs_dev *dev)
 {
 	struct vhost_vsock_adb_event event;
@@ -543,7 +543,7 @@ static void *read_an_event(void *arg)
 	return read(dev->fd, &event, sizeof(event)) < 0 ? (void *)(long)errno : NULL;
 }
 
-/* Whoever waits for events when the owner goes is told, whenever that is. */
+/* A blocked read of events ends when the owner goes. */
 TEST_F_TIMEOUT(sock, reading_while_owner_goes, TIMEOUT)
 {
 	pthread_t thread;

@@ -93,7 +93,7 @@ TEST_F(cid, stays_while_running)
 	vs_run(&self->dev, 1);
 	EXPECT_EQ(-EBUSY, __vs_set_cid(&self->dev, VS_CID + 1));
 	EXPECT_EQ(0, __vs_set_cid(&self->dev, VS_CID));
-	/* What was refused is nobody's. */
+	/* A refused CID is still free. */
 	EXPECT_EQ(0, __vs_set_cid(&self->other, VS_CID + 1));
 	vs_run(&self->dev, 0);
 	EXPECT_EQ(0, __vs_set_cid(&self->dev, VS_CID + 2));
@@ -184,7 +184,7 @@ TEST_F_TIMEOUT(wire, host_connects, TIMEOUT)
 	EXPECT_EQ(1, stats.bytes_to_guest);
 	EXPECT_EQ(1, stats.bytes_to_host);
 	EXPECT_FALSE(vs_has_event(&self->dev));
-	/* The two packets to nobody that made sure. */
+	/* The two packets to unknown ports of the check above. */
 	EXPECT_EQ(2, stats.bad_packets);
 	vs_destroy(&self->dev);
 }
@@ -383,7 +383,7 @@ TEST_F_TIMEOUT(wire, credit_is_told_when_asked, TIMEOUT)
 	vs_read_all(self->stream.sock, bytes, 10);
 }
 
-/* The device sends what the guest has room for, and then waits to be told. */
+/* The device sends as much as the guest has room for, and then waits for credit. */
 TEST_F_TIMEOUT(wire, guests_credit_is_kept, TIMEOUT)
 {
 	struct vs_packet packet;

@@ -15,8 +15,8 @@ char avd_top[64];
 char avd_message[4096];
 
 /**
- * avd_name - say where a file of the test's is
- * @file: its name from the temporary directory on
+ * avd_name - return the path of a file of the test
+ * @file: its name, relative to the temporary directory
  *
  * Return: its path, valid for four more calls
  */
@@ -31,8 +31,8 @@ const char *avd_name(const char *file)
 }
 
 /**
- * avd_folder - make a folder, with those above it
- * @folder: from the temporary directory on
+ * avd_folder - make a folder and its parents
+ * @folder: relative to the temporary directory
  */
 void avd_folder(const char *folder)
 {
@@ -49,7 +49,7 @@ void avd_folder(const char *folder)
 
 /**
  * avd_write - write a file
- * @file: from the temporary directory on; its folder is there
+ * @file: relative to the temporary directory; its folder exists
  * @text: its contents
  */
 void avd_write(const char *file, const char *text)
@@ -63,9 +63,9 @@ void avd_write(const char *file, const char *text)
 }
 
 /**
- * avd_append - write behind the end of a file
- * @file: from the temporary directory on
- * @text: what is written
+ * avd_append - append to a file
+ * @file: relative to the temporary directory
+ * @text: the text
  */
 void avd_append(const char *file, const char *text)
 {
@@ -79,7 +79,7 @@ void avd_append(const char *file, const char *text)
 
 /**
  * avd_sparse - make a file of zeroes
- * @file: from the temporary directory on; its folder is there
+ * @file: relative to the temporary directory; its folder exists
  * @size: bytes
  */
 void avd_sparse(const char *file, size_t size)
@@ -97,8 +97,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 /**
- * avd_remove - remove a file or a folder with all that is in it
- * @file: from the temporary directory on
+ * avd_remove - remove a file or a folder with its contents
+ * @file: relative to the temporary directory
  */
 void avd_remove(const char *file)
 {
@@ -106,10 +106,10 @@ void avd_remove(const char *file)
 }
 
 /**
- * avd_there - tell whether there is a file
- * @file: from the temporary directory on
+ * avd_there - check whether a file exists
+ * @file: relative to the temporary directory
  *
- * Return: whether there is
+ * Return: true if it does
  */
 bool avd_there(const char *file)
 {
@@ -118,7 +118,7 @@ bool avd_there(const char *file)
 
 /**
  * avd_begin - make an SDK and the AVD "one"
- * @x86: it is an x86_64 one; else arm64
+ * @x86: for x86_64; else for arm64
  */
 void avd_begin(bool x86)
 {
@@ -155,7 +155,7 @@ void avd_begin(bool x86)
 }
 
 /**
- * avd_end - remove all that avd_begin() and the test have made
+ * avd_end - remove all files of avd_begin() and the test
  */
 void avd_end(void)
 {
@@ -164,11 +164,11 @@ void avd_end(void)
 }
 
 /**
- * avd_take - read a command line of the emulator's
+ * avd_take - read a command line of the emulator
  * @options: filled
  * @words: its words
  *
- * Return: what vmm_avd_options_read() does; its message is in avd_message
+ * Return: result of vmm_avd_options_read(); its message is in avd_message
  */
 int avd_take(struct vmm_avd_options *options, char **words)
 {
@@ -185,7 +185,7 @@ int avd_take(struct vmm_avd_options *options, char **words)
 
 /**
  * avd_plan - plan a run, and make its words
- * @plan: filled; vmm_avd_plan_free() is due in any case
+ * @plan: filled; to be freed by vmm_avd_plan_free() also on failure
  * @words: the emulator's command line
  *
  * Return: 0, or -errno; its message is in avd_message

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An SDK and an AVD of the test's own, in a temporary directory that the environment
- * points to.
+ * An SDK and an AVD for tests, in a temporary directory that the environment variables name.
  */
 #ifndef TESTS_AVD_LIB_H
 #define TESTS_AVD_LIB_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel and init are told, and the RAM disk that has it.
+ * Command line and boot configuration, and the RAM disk that has the latter.
  */
 #include <endian.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ static void end(void)
 	avd_end();
 }
 
-/* A word of the command line, as a whole. */
+/* Checks for a whole word of the command line. */
 static bool line_has(const char *word)
 {
 	size_t len = strlen(word);
@@ -118,7 +118,7 @@ static void the_image_s_own_words_are_kept(void)
 	end();
 }
 
-/* A kernel would refuse all of it. */
+/* With a repeated key a kernel refuses the whole configuration. */
 static void no_key_is_there_twice(void)
 {
 	const char *first;
@@ -187,13 +187,13 @@ static void what_would_break_out_is_refused(void)
 		tap_context("%s: %s", rows[i].value, avd_message);
 		tap_check(strstr(avd_message, rows[i].says));
 	}
-	/* On a command line a blank ends the value. */
+	/* On a command line a space would end the value. */
 	tap_equal(tell(WORDS("one", "-feature", "-AndroidbootProps2", "-append-userspace-opt",
 			     "androidboot.a=b c")), -EINVAL);
 	end();
 }
 
-/* A file that is read later says nothing about it. */
+/* Reading a further file does not clear the error. */
 static void a_mistake_is_not_forgotten(void)
 {
 	static char text[4000] = "abi.type=arm64-v8a\n"
@@ -251,7 +251,7 @@ static void the_command_line_has_an_end(void)
 	end();
 }
 
-/* Reads a RAM disk as a kernel does: from its end. Returns the text. */
+/* Reads the configuration as a kernel does, from the end of the RAM disk. Returns the text. */
 static const char *trailer_read(const unsigned char *file, size_t size, size_t ramdisk)
 {
 	u32 len, sum, have = 0;
@@ -295,7 +295,7 @@ static void the_ramdisk_ends_in_the_configuration(void)
 	avd_end();
 }
 
-/* Sizes and sums that tools/bootconfig of Linux 6.12, made of lib/bootconfig.c, has taken. */
+/* Sizes and sums that tools/bootconfig of Linux 6.12 accepts; it is built from lib/bootconfig.c. */
 static void a_kernel_takes_size_and_sum(void)
 {
 	static const char config[] = "a=\"1\"\nb.c=\"~! 2\"\n";

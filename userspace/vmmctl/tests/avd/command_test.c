@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl avd as a user calls it: what it prints, exit codes, and what it makes.
+ * vmmctl avd as a user calls it: its output, exit codes, and the files that it makes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 static char out[32768];
 static int kept = -1;
 
-/* stdout goes to a file of ours, and what it got ends up in out[]. */
+/* Redirects stdout to a file; its content is read into out[]. */
 static void out_keep(void)
 {
 	int fd = memfd_create("out", 0);
@@ -81,7 +81,7 @@ static void it_lists_avds(void)
 	avd_end();
 }
 
-/* Lines of options are what run takes; all others begin with "#". */
+/* Lines are options of run, or begin with "#". */
 static void it_says_what_would_be_run(void)
 {
 	const char *line;
@@ -172,7 +172,7 @@ static void it_lists_snapshots(void)
 	avd_end();
 }
 
-/* No image is made of what the AVD has now. */
+/* No image is made from the AVD's current files. */
 static void a_guest_that_goes_on_has_its_images(void)
 {
 	struct vmm_avd_plan *plan;
@@ -200,7 +200,7 @@ static bool file_is(const char *file, const char *want)
 	return same;
 }
 
-/* Those who copy come when nobody writes, and one who writes comes alone. */
+/* Copies are made while no VM writes; a VM that writes excludes all others. */
 static void one_writes_or_several_copy(void)
 {
 	struct vmm_avd_plan *plan, *other;
@@ -223,7 +223,7 @@ static void one_writes_or_several_copy(void)
 	avd_end();
 }
 
-/* Half of what it writes would be copied. */
+/* The copy would be inconsistent. */
 static void an_emulator_s_data_are_not_copied_while_it_runs(void)
 {
 	struct vmm_avd_plan *plan;
@@ -278,7 +278,7 @@ static void links_are_not_followed(void)
 	cache = strdup(avd_name("cache.img"));
 	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
 	vmm_avd_close(plan);
-	/* The RAM disk is made beside, and takes the link's place. */
+	/* The RAM disk is made under a temporary name, and replaces the link. */
 	avd_remove(CONTENT "/ranchu/initrd");
 	tap_check(!symlink(victim, avd_name(CONTENT "/ranchu/initrd")));
 	tap_check(!symlink(victim, avd_name(CONTENT "/ranchu/initrd.new")));
@@ -299,7 +299,7 @@ static void links_are_not_followed(void)
 	avd_end();
 }
 
-/* Whatever is there already: the AVD's own directory, or the SDK's. */
+/* -datadir may name a directory with files, such as the AVD's own or the SDK's. */
 static void datadir_keeps_what_is_there(void)
 {
 	static const char *const folders[] = { CONTENT, SYSDIR };

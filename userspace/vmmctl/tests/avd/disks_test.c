@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which disks a guest has, where, and what their images are made from.
+ * The disks of a guest, their addresses, and the sources of their images.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static bool device_is(enum vmm_avd_role role, const char *want)
 	return !strcmp(text, want);
 }
 
-/* Whatever disks there are, the fstab's names are those of keys and user data. */
+/* With any set of disks, keys and user data have the names that the fstab expects. */
 static void arm64_has_the_places_of_the_fstab(void)
 {
 	unsigned int i;
@@ -146,7 +146,7 @@ static void other_images_are_made_as_well(void)
 	tap_check(!disks[VMM_AVD_DISK_SYSTEM].readonly);
 	tap_check(made_from(VMM_AVD_DISK_SYSTEM, VMM_AVD_MAKE_COPY, "system.img"));
 	tap_check(strstr(disks[VMM_AVD_DISK_SYSTEM].path, "/ranchu/system.img"));
-	/* An SD card lasts. */
+	/* An SD card is kept. */
 	avd_write(CONTENT "/sdcard.img", "x");
 	tap_equal(find(WORDS("one", "-wipe-data")), 0);
 	tap_check(made_from(VMM_AVD_DISK_SDCARD, VMM_AVD_MAKE_COPY, "sdcard.img"));
@@ -261,7 +261,7 @@ static void a_file_of_the_user_s_is_not_wiped(void)
 	end();
 }
 
-/* A guest that has had keys would format its data without them. */
+/* Without its keys, a guest would format its user data. */
 static void own_images_need_no_origin(void)
 {
 	static const enum vmm_avd_role roles[] = {

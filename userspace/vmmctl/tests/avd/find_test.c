@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where AVDs, the SDK and files of a system image are found.
+ * The search for AVDs, the SDK and files of a system image.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void an_avd_is_found_with_all_that_is_its_own(void)
 	avd_end();
 }
 
-/* The first of these that is there has the AVDs. */
+/* The first of these folders that exists has the AVDs. */
 static void the_folder_of_avds_has_an_order(void)
 {
 	static const struct {
@@ -180,7 +180,7 @@ static void the_sdk_is_the_one_with_images(void)
 	unsetenv("ANDROID_SDK_ROOT");
 	tap_check(!find(&avd, WORDS("one")) && !*avd.sdk);
 	vmm_avd_free(&avd);
-	/* The emulator that ran last knew it. */
+	/* It is recorded by the emulator that ran the AVD last. */
 	snprintf(text, sizeof(text), "android.sdk.root = %s\n", avd_name("sdk"));
 	avd_write(CONTENT "/hardware-qemu.ini", text);
 	tap_check(!find(&avd, WORDS("one")) && !strcmp(avd.sdk, avd_name("sdk")));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl's own folder of an AVD: whose it is, who has it, and what its record says.
+ * vmmctl's own folder of an AVD: its owner, its lock, and its record of images.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -80,7 +80,7 @@ static void a_folder_of_others_is_left_alone(void)
 	tap_check(strstr(avd_message, "has files that vmmctl did not make"));
 	tap_equal(try(false), -EEXIST);
 	tap_check(!avd_there("own/lock"));
-	/* An empty one will do. */
+	/* An empty folder is accepted. */
 	avd_remove("own/userdata.img");
 	tap_equal(try(true), 0);
 	tap_check(!stat(avd_name("own/lock"), &st) && S_ISREG(st.st_mode));
@@ -128,7 +128,7 @@ static void links_are_not_followed(void)
 	avd_end();
 }
 
-/* Locks belong to open files, so one process can play both. */
+/* Locks belong to open files, so one process can act as two. */
 static void one_writes_or_several_copy(void)
 {
 	begin();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Images that a guest writes to: made once, whole or not at all.
+ * Images that a guest writes to: they are made once, completely or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include "tests/avd/avd_lib.h"
 
-#define CALLS_MAX	4000	/* stops at system calls of a start, at most */
+#define CALLS_MAX	4000	/* limit of the system call stops of a start */
 
 static struct vmm_avd_disk disks[VMM_AVD_DISKS];
 static struct vmm_avd_disk *const disk = &disks[VMM_AVD_DISK_USERDATA];
@@ -131,7 +131,7 @@ static void one_that_goes_leaves_the_other_alone(void)
 	tap_equal(make(true), 0);
 	tap_check(!strncmp(disk->path, "/proc/self/fd/", 14) && has(disk->path, 0, "one"));
 	tap_check(!avd_there("own/userdata.img"));
-	/* Where there is one, it is what is copied. */
+	/* If the source exists, it is copied. */
 	prepare(VMM_AVD_MAKE_COPY, "from.img");
 	tap_equal(make(false), 0);
 	put("own/userdata.img", 0, "two");
@@ -184,7 +184,7 @@ static bool have_tool(const char *name)
 	return err != -ENOENT;
 }
 
-/* What debugfs says of the file system has a line like that. */
+/* Returns whether debugfs prints this line for the file system. */
 static bool inside(const char *command, const char *line)
 {
 	int err;
@@ -223,7 +223,7 @@ static void a_file_system_has_a_folder_s_files(void)
 	avd_end();
 }
 
-/* A pipe in the place of adb's key would wait, and the image may have keys of its own. */
+/* A pipe instead of adb's key would block; the image may have keys of its own. */
 static void adb_s_key_is_a_file_or_none(void)
 {
 	if (!have_tool("mke2fs") || !have_tool("debugfs")) {
@@ -306,7 +306,7 @@ static void a_damaged_one_is_not_made_larger(void)
 	tap_equal(make(false), 0);
 	tap_check(!rename(disk->path, name));
 	avd_remove("own");
-	/* Without its root, only a human can mend it. */
+	/* Without its root directory it cannot be repaired automatically. */
 	tap_equal(vmm_avd_program(spoil, 0), 0);
 	prepare(VMM_AVD_MAKE_COPY, "from.img");
 	disk->size = 32 * MIB;
@@ -317,7 +317,7 @@ static void a_damaged_one_is_not_made_larger(void)
 	avd_end();
 }
 
-/* Such as one that Android has encrypted: the guest grows it. */
+/* An image without a known file system, such as an encrypted one, is grown by the guest. */
 static void what_is_no_file_system_is_larger_all_the_same(void)
 {
 	avd_begin(false);
@@ -328,7 +328,7 @@ static void what_is_no_file_system_is_larger_all_the_same(void)
 	tap_context("%s", avd_message);
 	tap_equal(size_of(disk->path), 2 << 20);
 	tap_check(has(disk->path, 0, "no file system") && !*avd_message);
-	/* The next time, what it has stays, and somebody says so. */
+	/* At the next start its content stays, with a note. */
 	disk->size = 4 * MIB;
 	tap_equal(make(false), 0);
 	tap_equal(size_of(disk->path), 2 << 20);
@@ -358,7 +358,7 @@ static void files_of_others_stay(void)
 	avd_write("from.img", "one");
 	prepare(VMM_AVD_MAKE_COPY, "from.img");
 	tap_equal(make(false), 0);
-	/* Somebody puts an SD card there. */
+	/* A file that vmmctl did not make. */
 	avd_write("own/sdcard.img", "mine");
 	prepare_disk(VMM_AVD_DISK_SDCARD, VMM_AVD_MAKE_COPY, "from.img");
 	tap_equal(make(false), -EEXIST);
@@ -385,7 +385,7 @@ static void an_image_that_is_gone_is_not_made_again(void)
 	avd_end();
 }
 
-/* Those of another run, with -data, whose data need them. */
+/* Keys of another run with -data, whose data need them. */
 static void keys_of_other_data_stay(void)
 {
 	const enum vmm_avd_role keys = VMM_AVD_DISK_ENCRYPTION;
@@ -416,13 +416,13 @@ static void links_are_not_followed(void)
 	snprintf(victim, sizeof(victim), "%s", avd_name("victim"));
 	prepare(VMM_AVD_MAKE_COPY, "from.img");
 	tap_equal(make(false), 0);
-	/* In the place of a file that is yet to be made. */
+	/* A link instead of a file that is to be made. */
 	disk->wiped = true;
 	tap_check(!symlink(victim, avd_name("own/userdata.img.new")));
 	tap_check(!symlink(victim, avd_name("own/images.new")));
 	tap_equal(make(false), 0);
 	tap_check(has(victim, 0, "victim") && size_of(victim) == 6);
-	/* In the place of an image. */
+	/* A link instead of an image. */
 	disk->wiped = false;
 	avd_remove("own/userdata.img");
 	tap_check(!symlink(victim, avd_name("own/userdata.img")));
@@ -435,7 +435,7 @@ static void links_are_not_followed(void)
 	avd_end();
 }
 
-/* What would wait for somebody at its other end, and what is no raw image. */
+/* A pipe would block, and other formats are not raw images. */
 static void what_is_no_raw_image_is_not_copied(void)
 {
 	avd_begin(false);
@@ -482,7 +482,7 @@ static bool set_has(const char *text)
 	return true;
 }
 
-/* Makes the set, and dies before its nth stop at a system call. Returns whether it was made. */
+/* Makes the set in a child that is killed at its nth system call stop. Returns whether it ended. */
 static bool killed_at(const char *path, unsigned int n)
 {
 	unsigned int stops = 0;
@@ -504,7 +504,7 @@ static bool killed_at(const char *path, unsigned int n)
 	return WIFEXITED(status);
 }
 
-/* How many images of the set are whole. */
+/* Counts the complete images of the set. */
 static unsigned int whole(const char *path)
 {
 	unsigned int i, n = 0;
@@ -516,7 +516,7 @@ static unsigned int whole(const char *path)
 	return n;
 }
 
-/* Images that the guest has had are in place before, if @again. */
+/* If @again, older images of the guest exist before. */
 static bool survives(unsigned int n, bool again)
 {
 	char path[PATH_MAX];
@@ -533,7 +533,7 @@ static bool survives(unsigned int n, bool again)
 	avd_write("from.img", "one");
 	prepare_set(again);
 	made = killed_at(path, n);
-	/* The record never calls a part of the set whole. */
+	/* The record never marks an incomplete set as complete. */
 	count = whole(path);
 	tap_check(!count || count == ARRAY_SIZE(set));
 	if (made)
@@ -556,14 +556,14 @@ static void a_set_is_whole_or_made_again(void)
 	unsigned int again, n;
 
 	for (again = 0; again < 2; again++) {
-		/* Each call stops twice; its end is the begin of the next one. */
+		/* Each call has two stops; its end counts as the start of the next one. */
 		for (n = 1; n < CALLS_MAX && !survives(n, again); n += 2)
 			;
 		tap_check(n > 50 && n < CALLS_MAX);
 	}
 }
 
-/* An image that cannot be made takes no other with it, nor one that was there. */
+/* If an image cannot be made, the others and older images are not changed. */
 static void a_set_that_fails_changes_nothing(void)
 {
 	avd_begin(false);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator's .ini files: values, and what is no file.
+ * The emulator's .ini files: values, and files that are refused.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator's lock of an AVD: who has it, and that it goes with its process.
+ * The emulator's lock of an AVD: its owner, and its end with the owner's process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static int lock(void)
 	return err;
 }
 
-/* A process that has the lock until @end is written to, and says so by its exit code. */
+/* A process that has the lock until @end is written to; its exit code is 0 if it got it. */
 static pid_t holder(int *end)
 {
 	int pipes[2], ready[2];
@@ -106,7 +106,7 @@ static void it_goes_with_a_process_that_is_killed(void)
 	avd_end();
 }
 
-/* As an emulator leaves it that crashed, and what is no lock at all. */
+/* The lock of an emulator that crashed, and files that are no locks. */
 static void a_dead_process_s_lock_does_not_count(void)
 {
 	static const char *const texts[] = { "1073741000", "", "0", "-1", "nonsense" };
@@ -128,7 +128,7 @@ static void a_dead_process_s_lock_does_not_count(void)
 	}
 }
 
-/* The emulator's, which came while vmmctl ran. */
+/* The lock of an emulator that started while vmmctl ran. */
 static void somebody_else_s_lock_stays(void)
 {
 	pid_t pid;
@@ -144,7 +144,7 @@ static void somebody_else_s_lock_stays(void)
 	avd_end();
 }
 
-/* A process that does nothing under a name. */
+/* Starts an idle process with this name. */
 static pid_t bystander(const char *name)
 {
 	int ready[2];
@@ -166,7 +166,7 @@ static pid_t bystander(const char *name)
 	return pid;
 }
 
-/* Locks in a child, so that the lock goes. Returns what the child got. */
+/* Locks in a child, whose end removes the lock. Returns the child's result. */
 static int lock_in_child(bool own_number)
 {
 	int status = 0;
@@ -186,7 +186,7 @@ static int lock_in_child(bool own_number)
 	return -WEXITSTATUS(status);
 }
 
-/* A container that starts anew gives the same numbers to other programs. */
+/* A restarted container gives the same process numbers to other programs. */
 static void only_an_emulator_has_an_avd(void)
 {
 	static const struct {
@@ -207,7 +207,7 @@ static void only_an_emulator_has_an_avd(void)
 		tap_context("%s %u", name, folder);
 		avd_begin(false);
 		snprintf(text, sizeof(text), "%d", (int)pid);
-		/* Where files have no links, the lock is a directory. */
+		/* On file systems without hard links, the lock is a directory. */
 		if (folder)
 			avd_folder(LOCK);
 		avd_write(folder ? LOCK "/pid" : LOCK, text);
@@ -230,7 +230,7 @@ static void our_own_number_is_not_ours_yet(void)
 	avd_end();
 }
 
-/* Of two that find the same dead lock, one waits until the other has its own. */
+/* If two processes find the same stale lock, one waits until the other has locked. */
 static void one_process_looks_at_a_time(void)
 {
 	int dir;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulator's options: the table, how a command line is read, and that the documentation
- * has what the table has.
+ * The emulator's options: the table, reading of a command line, and the copy of the table in the
+ * documentation.
  */
 #include <errno.h>
 #include <limits.h>
@@ -37,7 +37,7 @@ static void the_table_makes_sense(void)
 		tap_check(strspn(option->name, "abcdefghijklmnopqrstuvwxyz-") ==
 			  strlen(option->name));
 		tap_check(*option->help && option->help[strlen(option->help) - 1] != '.');
-		/* Honoured is what the code asks for. */
+		/* Options with an identifier are those that are honoured. */
 		tap_equal(option->verdict == VMM_AVD_HONOURED, option->id != VMM_AVD_OTHER);
 		for (other = vmm_avd_table; other < option; other++)
 			tap_check(strcmp(option->name, other->name));
@@ -148,7 +148,7 @@ static void words_behind_dashes_are_run_s(void)
 	tap_check(!strcmp(options.rest[1], "-x"));
 }
 
-/* The page for operators, as text. */
+/* Reads the documentation page. */
 static char *page_read(void)
 {
 	static const char page[] = "/../../../../Documentation/avd.md";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * qcow2 images: overlays of the emulator's become raw images, and nothing but the AVD's own files
- * is read for that. A script stands for qemu-img: it notes its words and writes "converted".
+ * qcow2 images: the emulator's overlays become raw images, and only the AVD's own files are read
+ * for that. A script replaces qemu-img: it records its arguments and writes "converted".
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +90,7 @@ static const char *text_of(const char *file)
 	return text;
 }
 
-/* qemu-img is told that nothing is below, or which file, and that this is a raw one. */
+/* Checks the arguments of qemu-img: no backing file, or which one, in raw format. */
 static bool told(bool backing)
 {
 	const char *words = text_of("words");
@@ -141,7 +141,7 @@ static void other_files_are_not_read(void)
 		tap_check(strstr(avd_message, "which is not the AVD's own"));
 		tap_check(!avd_there("words"));
 	}
-	/* Where no overlay may be, none is. */
+	/* An overlay where none is allowed is refused. */
 	image(3, 0, "userdata-qemu.img");
 	*disk.backing = '\0';
 	tap_equal(convert(), -EINVAL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The command line of `vmmctl run` that an AVD becomes: `vmmctl run` takes it, and it says
- * what was meant.
+ * The command line of `vmmctl run` that is made from an AVD: `vmmctl run` accepts it, and it has
+ * the intended options.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 static struct vmm_avd_plan plan;
 static struct vmm_config cfg;
 
-/* Plans, and has the words read as `vmmctl run` does. */
+/* Plans, and parses the words as `vmmctl run` does. */
 static int run(char **words)
 {
 	int err;
@@ -130,7 +130,7 @@ static void the_file_s_hardware_is_the_guest_s(void)
 	end();
 }
 
-/* What the VM is, the snapshot says: it is not there, and would be read first. */
+/* The snapshot has the VM's configuration and is read first; here it is missing. */
 static void a_snapshot_is_gone_on_from(void)
 {
 	avd_begin(false);
@@ -231,7 +231,7 @@ static void a_kernel_of_old_is_refused(void)
 	end();
 }
 
-/* What was given to run behind "--" twice, run says. */
+/* run itself reports options that are given twice after "--". */
 static void words_are_bounded(void)
 {
 	char *words[VMM_AVD_WORDS + 3] = { "one", "--" };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The display socket of a vhost-user GPU, with the test as the process that serves the GPU:
- * what it is told, what the screen's file shows, and what becomes of one that lies.
+ * answers to it, the content of the screen's file, and invalid messages.
  */
 #include <endian.h>
 #include <errno.h>
@@ -92,7 +92,7 @@ static void say(u32 request, const void *data, u32 size)
 	say_size(request, data, size, size, -1);
 }
 
-/* The answer to @request is @size bytes, which are put into @data. */
+/* Checks that the answer to @request has @size bytes, and copies them to @data. */
 static void answered(u32 request, void *data, u32 size)
 {
 	struct vmm_gpu_head head = { 0 };
@@ -111,7 +111,7 @@ static bool hung_up(void)
 
 	ssize_t n = recv(sock, &byte, 1, MSG_DONTWAIT);
 
-	/* With bytes that were not read it is a reset. */
+	/* If bytes were not read, the close is a reset. */
 	return !n || (n < 0 && errno == ECONNRESET);
 }
 
@@ -132,7 +132,7 @@ static struct {
 	u32 pixels[2 * W * 2 * H];
 } update;
 
-/* Makes an update of what drawn() says; bytes of it. */
+/* Makes an update with the pixels of drawn(); returns its bytes. */
 static u32 make_update(u32 x, u32 y, u32 width, u32 height)
 {
 	u32 row, column;
@@ -153,7 +153,7 @@ static u32 pixel(u32 x, u32 y)
 	return value & 0xffffff;
 }
 
-/* The part of the screen is as drawn() says, and all else is black. */
+/* Checks that this part of the screen is as drawn(), and all else is black. */
 static bool only_shows(u32 x, u32 y, u32 width, u32 height)
 {
 	u32 row, column;
@@ -229,7 +229,7 @@ static void an_edid_has_one_mode(void)
 		tap_check(!edid[35] && !edid[36] && !edid[37] && !edid[126]);
 		for (j = 38; j < 54; j++)
 			tap_equal(edid[j], 1);
-		/* Three descriptors that are no timings. */
+		/* The three other descriptors are no timings. */
 		tap_check(!edid[72] && !edid[73] && !edid[90] && !edid[91] && !edid[108] &&
 			  !edid[109]);
 		tap_equal(edid[75], 0xfc);
@@ -248,7 +248,7 @@ static void pixels_arrive(void)
 	len = make_update(0, 0, W, H);
 	say(GPU_UPDATE, &update, len);
 	only_shows(0, 0, W, H);
-	/* The board's framebuffer is hidden, until the scanout goes off. */
+	/* The board's framebuffer is hidden until the scanout is disabled. */
 	tap_equal(board_frames, 1);
 	scanout(0, 0);
 	vmm_display_refresh(display);
@@ -321,7 +321,7 @@ static void cursors_are_on_top(void)
 	tap_equal(pixel(60, 0), 0x102030);
 	tap_equal(pixel(60, 60), 0x102030);
 	tap_equal(pixel(60, 61), drawn(60, 61));
-	/* Half of what is below, and half of blue. */
+	/* Half of the picture's pixel, and half of blue. */
 	i = drawn(95, 7);
 	tap_equal(pixel(95, 7), ((i >> 16 & 0xff) * 127 / 255) << 16 |
 		  ((i >> 8 & 0xff) * 127 / 255) << 8 | (0x40 + (i & 0xff) * 127 / 255));
@@ -333,7 +333,7 @@ static void cursors_are_on_top(void)
 	tap_equal(pixel(21, 79), 0x102030);
 	say(GPU_CURSOR_POS_HIDE, &cursor.pos, sizeof(cursor.pos));
 	only_shows(0, 0, W, H);
-	/* Positions that no cursor has. */
+	/* Positions outside of the screen. */
 	cursor.pos = (struct vmm_gpu_cursor_pos){ 0, 0x7fffffff, 0x80000000 };
 	say(GPU_CURSOR_POS, &cursor.pos, sizeof(cursor.pos));
 	only_shows(0, 0, W, H);
@@ -385,11 +385,11 @@ static void pixels_of_a_file(void)
 	say(GPU_DMABUF_UPDATE, &changed, sizeof(changed));
 	answered(GPU_DMABUF_UPDATE, NULL, 0);
 	tap_equal(vmm_gpu_socket_frames(gpu), 1);
-	/* One that is cut off under the screen's eyes. */
+	/* A file that is truncated while it is shown. */
 	tap_equal(ftruncate(fd, 4 * W * 10), 0);
 	only_shows(0, 0, W, 10);
 	close(fd);
-	/* A part of a larger one. */
+	/* A part of a larger picture. */
 	fd = picture_make(W + 20, H);
 	file = file_of(W + 20, H);
 	file.width = W - 5;
@@ -397,7 +397,7 @@ static void pixels_of_a_file(void)
 	say_size(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), fd);
 	only_shows(0, 0, W - 5, H - 7);
 	close(fd);
-	/* None. */
+	/* A message without a file. */
 	say(GPU_DMABUF_SCANOUT, &file, sizeof(file));
 	vmm_display_refresh(display);
 	tap_equal(board_frames, 1);
@@ -469,7 +469,7 @@ static void pixels_of_a_sealed_file(void)
 	end();
 }
 
-/* What is not understood is said once, and the process is served all the same. */
+/* An unsupported dmabuf is reported once, and the process is served further. */
 static void dmabufs_are_not_shown(void)
 {
 	struct vmm_gpu_file_scanout file = file_of(W, H);
@@ -495,7 +495,7 @@ static void dmabufs_are_not_shown(void)
 	close(fd);
 }
 
-/* The frame of a process that has gone stays, until there is another process, or guest. */
+/* The frame of a process that has ended stays until another process connects, or a reset. */
 static void the_last_frame_stays(void)
 {
 	u32 len;
@@ -517,7 +517,7 @@ static void the_last_frame_stays(void)
 	vmm_gpu_socket_off(gpu);
 	vmm_display_refresh(display);
 	tap_equal(board_frames, 2);
-	/* What was under way then is passed over. */
+	/* Updates from before are ignored. */
 	say(GPU_UPDATE, &update, len);
 	scanout(W, H);
 	only_shows(0, 0, 0, 0);
@@ -525,7 +525,7 @@ static void the_last_frame_stays(void)
 	end();
 }
 
-/* Says something that breaks the protocol: the socket is closed, with one line. */
+/* Sends an invalid message: the socket is closed, with one line. */
 static void refused(u32 request, const void *data, u32 size, u32 claimed, int fd)
 {
 	begin();
@@ -535,7 +535,7 @@ static void refused(u32 request, const void *data, u32 size, u32 claimed, int fd
 	vmm_gpu_socket_serve(gpu);
 	tap_check(hung_up());
 	tap_check(strstr(said, "virtio-gpu: /run/gpu breaks the protocol of screens"));
-	/* The screen is there all the same. */
+	/* The screen still works. */
 	vmm_display_refresh(display);
 	end();
 }
@@ -575,7 +575,7 @@ static void messages_that_are_wrong(void)
 	file = file_of(W, H);
 	file.fourcc++;
 	refused(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), picture_make(W, H));
-	/* A file that somebody could have the screen wait for. */
+	/* A file whose reads could block. */
 	file = file_of(W, H);
 	tap_equal(pipe(pair), 0);
 	refused(GPU_DMABUF_SCANOUT, &file, sizeof(file), sizeof(file), pair[0]);
@@ -585,7 +585,7 @@ static void messages_that_are_wrong(void)
 	close(pair[1]);
 }
 
-/* Pixels beside a scanout, and of scanouts that there are not, are passed over. */
+/* Pixels outside of a scanout, and of missing scanouts, are ignored. */
 static void what_is_not_shown_is_passed_over(void)
 {
 	struct vmm_gpu_scanout second = { 1, 50, 50 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a pause asks of the kernel's devices that serve virtio queues: vhost-net gives its
- * tap back, a vDPA device is suspended where its driver can. The kernel is the test's.
+ * A pause of the kernel's devices that serve virtio queues: vhost-net gives its tap back, a vDPA
+ * device is suspended if its driver supports it. The test emulates the kernel.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -221,7 +221,7 @@ static void driver_starts(void)
 		vmm_event_clear(v->queue[i].kick_fd);
 }
 
-/* Whoever serves the queues is to look at all of them. */
+/* Returns whether all queues were kicked, so that their back end looks at them. */
 static bool was_kicked(void)
 {
 	bool first = vmm_event_clear(v->queue[0].kick_fd);
@@ -258,7 +258,7 @@ static void net_gives_its_tap_back(void)
 		tap_check(was_kicked());
 	}
 	tap_check(!needs_reset());
-	/* Again, which changes nothing. */
+	/* A second resume changes nothing. */
 	v->ops->resume(v);
 	tap_check(has_tap(kernel.tap));
 	v->ops->pause(v);
@@ -331,7 +331,7 @@ static void count_line(void *arg, const char *line, size_t len)
 	(*(unsigned int *)arg)++;
 }
 
-/* A device that could only be suspended would never go on. */
+/* A device that supports only suspend is not suspended: it could not be resumed. */
 static void vdpa_that_cannot_is_told_of(void)
 {
 	static const u64 offers[] = { IOTLB, IOTLB | SUSPENDS, IOTLB | RESUMES };

@@ -21,9 +21,9 @@
 
 /** The machine. */
 struct machine m;
-/** Its transport is that of before virtio 1.0. */
+/** Its transport is legacy (before virtio 1.0). */
 bool machine_legacy;
-/** The loop that the devices' is in, or NULL. */
+/** The loop that contains the devices' loop, or NULL. */
 struct vmm_loop *machine_outer;
 
 static u8 regs[RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
@@ -41,7 +41,7 @@ static int loop_end(void *arg)
 	return 1;
 }
 
-/* The loop's other handler, ten times a second. */
+/* Another handler of the loop, called ten times a second. */
 static int loop_tick(void *arg)
 {
 	u64 times;
@@ -72,7 +72,7 @@ static void loop_prepare(void)
 /**
  * machine_start - make a device and a loop that runs
  *
- * Return: 0, or what the device's creation returned
+ * Return: 0, or the error of the device's creation
  */
 int machine_start(void)
 {
@@ -165,9 +165,9 @@ u32 rd(u32 offset)
 }
 
 /**
- * needs_reset - tell whether the device asks for a reset
+ * needs_reset - check whether the device asks for a reset
  *
- * Return: whether it does
+ * Return: true if it does
  */
 bool needs_reset(void)
 {
@@ -266,7 +266,7 @@ void driver_request(void)
 }
 
 /**
- * driver_reap - take what was answered
+ * driver_reap - take used entries
  *
  * Return: false if an answer was wrong
  */
@@ -290,12 +290,11 @@ bool driver_reap(void)
 	return true;
 }
 
-/* So many requests, and all of them answered. */
 /**
- * driver_works - make requests and have all answered
+ * driver_works - make requests and wait for all answers
  * @count: how many
  *
- * Return: whether they were
+ * Return: true if all were answered
  */
 bool driver_works(unsigned int count)
 {
@@ -326,9 +325,9 @@ bool driver_works(unsigned int count)
 /**
  * eventually - wait for a counter
  * @what: the counter
- * @value: that it is to reach
+ * @value: that it must reach
  *
- * Return: whether it did in time
+ * Return: true if it did in time
  */
 bool eventually(unsigned int *what, unsigned int value)
 {
@@ -342,7 +341,7 @@ bool eventually(unsigned int *what, unsigned int value)
 /**
  * needs_reset_eventually - wait for the device to ask for a reset
  *
- * Return: whether it did in time
+ * Return: true if it did in time
  */
 bool needs_reset_eventually(void)
 {

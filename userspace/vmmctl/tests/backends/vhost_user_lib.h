@@ -23,12 +23,12 @@
  * @features: of the device
  * @protocol: of the protocol
  * @refuse: answers this request with a mistake
- * @mute: hangs up when it hears this request
- * @silent: does not answer this request, nor what follows, while it is set
+ * @mute: hangs up when it gets this request
+ * @silent: does not answer this request, nor later ones, while it is set
  * @slow: answers this request after three seconds
  * @half: sends half of the answer to this request, and nothing else, while it is set
- * @mortal: dies now and then
- * @limit: dies no more after that many deaths
+ * @mortal: dies at random times
+ * @limit: does not die any more after that many deaths
  */
 struct server {
 	u64 features;
@@ -72,14 +72,14 @@ struct server {
  * @v: the device
  * @end_fd: ends the loop
  * @tick_fd: ticks ten times a second
- * @ticks: how often the loop has seen it
+ * @ticks: number of ticks that the loop has handled
  * @thread: runs the loop
- * @avail: where the available ring is, from the beginning of RAM
- * @used: where the used ring is
+ * @avail: offset of the available ring in RAM
+ * @used: offset of the used ring in RAM
  * @seen: entries of the used ring that the driver has taken
  * @open: by descriptor: made available and not used yet
- * @under_way: how many those are
- * @answered: requests that were answered
+ * @under_way: number of set elements of @open
+ * @answered: number of answered requests
  */
 struct machine {
 	struct vmm_config cfg;

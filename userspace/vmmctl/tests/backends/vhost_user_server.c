@@ -30,8 +30,8 @@ char server_path[64];
 static u32 seed = 1;
 
 /**
- * random_below - get a number that is the same in each run
- * @n: behind the greatest
+ * random_below - get a pseudo-random number; the sequence is the same in each run
+ * @n: the greatest number plus 1
  *
  * Return: the number
  */
@@ -72,7 +72,7 @@ static void server_take(void)
 	}
 }
 
-/* Does one of those that it has; false if it dies over it. */
+/* Serves one of its requests; returns false if it dies at it. */
 static bool server_serve(void)
 {
 	unsigned int which = random_below(server.pendings);
@@ -113,7 +113,7 @@ static void server_map_inflight(int fd)
 	server.inflight = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
-/* Stands still, as a stopped process does, until the test or the case ends that. */
+/* Hangs, like a stopped process, until the case or the test ends. */
 static void server_stuck(u32 *while_set)
 {
 	__atomic_fetch_add(&server.stuck, 1, __ATOMIC_SEQ_CST);
@@ -280,7 +280,7 @@ static void *server_run(void *arg)
 
 /**
  * server_start - begin to serve
- * @features: of the device, besides those that every one has
+ * @features: of the device, in addition to those of all devices
  * @protocol: of the protocol
  */
 void server_start(u64 features, u64 protocol)
@@ -293,7 +293,7 @@ void server_start(u64 features, u64 protocol)
 	server.protocol = protocol;
 	server.capacity = CAPACITY;
 	snprintf(path, sizeof(path), "/tmp/vhost_user_test.%d", getpid());
-	/* A machine that runs already may be reading it. */
+	/* Not written again, because a running machine may read it. */
 	if (strcmp(path, server_path))
 		memcpy(server_path, path, sizeof(path));
 	unlink(server_path);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vhost-user servers that stop, or answer slowly: nothing waits for them but a driver
- * that takes its rings back. The main loop has another handler, a tick ten times a
- * second, which goes on all the time.
+ * vhost-user servers that stop, or answer slowly. Only a driver that takes its rings back waits for
+ * them. The main loop has another handler, a tick ten times a second, which must never stop.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -25,7 +24,7 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* There is a connection that the server, which stands still, has not accepted. */
+/* Returns whether there is a connection that the hanging server has not accepted. */
 static bool somebody_connects(void)
 {
 	struct pollfd fd = { .fd = server.listener, .events = POLLIN };
@@ -34,8 +33,8 @@ static bool somebody_connects(void)
 }
 
 /*
- * The server's connection is given up: half of it is closed. An answer before that is in
- * time.
+ * Returns whether vmmctl has given the connection up, which shuts down its sending side. An answer
+ * before that is in time.
  */
 static bool connection_given_up(void)
 {
@@ -44,15 +43,15 @@ static bool connection_given_up(void)
 	return tap_equal(poll(&fd, 1, 20000), 1) && tap_check(fd.revents & POLLRDHUP);
 }
 
-/* The main loop serves others. */
+/* Checks that the main loop serves other files. */
 static bool loop_goes_on(void)
 {
 	return eventually(&m.ticks, __atomic_load_n(&m.ticks, __ATOMIC_SEQ_CST) + 5);
 }
 
 /*
- * The process stops in the middle of what it is asked when the driver starts. The write
- * that starts the device returns, the loop goes on; then the process goes on, too.
+ * The process stops at one of the requests of a driver's start. The write that starts the device
+ * returns, and the loop runs; then the process is continued.
  */
 static void stopped_at(u32 request, u32 *while_set, unsigned int sessions)
 {
@@ -120,7 +119,7 @@ static void server_answers_slowly(void)
 		server.slow = VU_GET_VRING_BASE;
 		began = seconds();
 		wr(VIRTIO_MMIO_STATUS, 0);
-		/* What the driver waits for has happened. */
+		/* The wait of the driver is over. */
 		tap_check(seconds() - began >= 2.5);
 		tap_equal(rd(VIRTIO_MMIO_STATUS), 0);
 		server.slow = 0;
@@ -131,7 +130,7 @@ static void server_answers_slowly(void)
 	server_stop();
 }
 
-/* The process was restarted, but accepts and says nothing at first. */
+/* The process was restarted, and accepts the connection, but does not answer at first. */
 static void server_is_silent_when_connected_again(void)
 {
 	server_start(0, ACK | BIT(VU_P_CONFIG));
@@ -145,7 +144,7 @@ static void server_is_silent_when_connected_again(void)
 		driver_request();
 		if (eventually(&server.stuck, 1))
 			loop_goes_on();
-		/* It is given up, and connected to again. */
+		/* The connection is given up, and made again. */
 		tap_check(!needs_reset());
 		__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
 		while (m.under_way && driver_reap())
@@ -156,7 +155,7 @@ static void server_is_silent_when_connected_again(void)
 	server_stop();
 }
 
-/* A request of the process's own that ends in the middle holds up nobody. */
+/* An incomplete request of the process delays nothing. */
 static void half_a_request_of_the_server(void)
 {
 	server_start(0, ACK | BIT(VU_P_CONFIG) | BIT(VU_P_BACKEND_REQ));
@@ -179,8 +178,8 @@ static void *write_status_0(void *arg)
 }
 
 /*
- * A driver that stops the device waits for the process, and not for ever. Then the device
- * is broken, and well again once the process has hung up.
+ * A driver that stops the device waits for the process, for a limited time. Then the device is
+ * broken, and it works again once the process has hung up.
  */
 static void server_keeps_the_rings(void)
 {
@@ -203,7 +202,7 @@ static void server_keeps_the_rings(void)
 		connection_given_up();
 		tap_equal(server.sessions, 1);
 		tap_check(!somebody_connects());
-		/* It finds that it was given up, and hangs up. */
+		/* The process sees the end of the connection, and hangs up. */
 		__atomic_store_n(&server.silent, 0, __ATOMIC_RELEASE);
 		if (eventually(&server.sessions, 2)) {
 			driver_start(ALL);
@@ -240,7 +239,7 @@ static void vm_ends_while_the_server_keeps_the_rings(void)
 	server_stop();
 }
 
-/* A process that is given up while it has rings is alone with them until it hangs up. */
+/* A process that was given up with rings is not replaced until it hangs up. */
 static void one_server_at_a_time(void)
 {
 	server_start(0, ACK | BIT(VU_P_CONFIG));
@@ -250,7 +249,7 @@ static void one_server_at_a_time(void)
 		driver_request();
 		eventually(&server.stuck, 1);
 		connection_given_up();
-		/* Longer than it takes to connect again. */
+		/* Longer than a reconnect takes. */
 		sleep(1);
 		tap_equal(server.sessions, 1);
 		tap_check(!somebody_connects());
@@ -265,7 +264,7 @@ static void one_server_at_a_time(void)
 	server_stop();
 }
 
-/* Somebody who can be asked to end the VM, half a second after the first tick. */
+/* Requests the end of the VM half a second after the first tick. */
 static int asker_fd;
 
 static int ask_for_the_end(void *arg)
@@ -289,7 +288,7 @@ static void asker_start(vmm_loop_fn fn)
 	vmm_loop_add(machine_outer, asker_fd, fn, NULL);
 }
 
-/* At the start, too, the main loop goes on, and who asks for the end is heard. */
+/* The main loop runs during the start as well, and a request to end the VM is handled. */
 static void server_is_silent_at_the_start(void)
 {
 	double began = seconds();
@@ -325,7 +324,7 @@ static int serve_device(void *arg)
 	return 0;
 }
 
-/* Something happens to a device's file. */
+/* Handles an event of a device's file. */
 static int device_is_ready(void *arg)
 {
 	(void)arg;
@@ -334,7 +333,7 @@ static int device_is_ready(void *arg)
 	return 0;
 }
 
-/* Devices wait, as some are not there yet. */
+/* Devices are not served until all of them are there. */
 static void server_is_slow_at_the_start(void)
 {
 	machine_outer = vmm_loop_create();

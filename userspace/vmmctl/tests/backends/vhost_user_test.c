@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The vhost-user front end between a driver and a server that are both played here.
+ * The vhost-user front end with a driver and a server of the test.
  * The server answers in any order and dies in the middle of its work; the driver
  * must get each of its requests answered, once.
  */
@@ -131,7 +131,7 @@ static void server_that_refuses(void)
 		machine_stop(true);
 	}
 	server_stop();
-	/* Nothing of what it needs at its opening. */
+	/* A server that lacks required features. */
 	server_start(0, ACK);
 	machine_stop(!tap_check(machine_start() == -EOPNOTSUPP));
 	server.mute = VU_GET_FEATURES;
@@ -140,7 +140,7 @@ static void server_that_refuses(void)
 	machine_stop(!tap_check(machine_start() == -ENOENT));
 }
 
-/* A ring that no driver would make: said once, and the device asks for a reset. */
+/* After an invalid ring there is one message, and the device asks for a reset. */
 static void driver_that_lies(void)
 {
 	server_start(0, ACK | BIT(VU_P_CONFIG));
@@ -159,7 +159,7 @@ static void driver_that_lies(void)
 	server_stop();
 }
 
-/* Places where a ring cannot be: the device asks for a reset, and is well after it. */
+/* After invalid ring addresses the device asks for a reset, and works after it. */
 static void driver_with_bad_addresses(void)
 {
 	static const struct { u64 desc, avail, used; } bad[] = {
@@ -175,13 +175,13 @@ static void driver_with_bad_addresses(void)
 		for (i = 0; i < ARRAY_SIZE(bad); i++) {
 			tap_context("row %u", i);
 			driver_start_at(ALL, bad[i].desc, bad[i].avail, bad[i].used);
-			/* An available entry, for a ring that is served nevertheless. */
+			/* An available entry; it would be answered if the ring were served. */
 			wr(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 			tap_check(needs_reset());
 		}
 		driver_start(ALL);
 		driver_works(100);
-		/* They are refused before anybody serves them, too. */
+		/* They are refused without a server, too. */
 		server_stop();
 		for (i = 0; i < ARRAY_SIZE(bad); i++) {
 			tap_context("row %u, while nobody serves", i);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The x86_64 board and its ACPI tables: what a kernel finds when it follows them, and
- * what Intel's own compiler makes of them.
+ * The x86_64 board and its ACPI tables: the test follows them as a kernel does, and checks them
+ * with Intel's compiler.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static const u8 *table_at(u64 gpa)
 	return tables + (gpa - GPA);
 }
 
-/* One that the XSDT names. */
+/* Finds a table in the XSDT. */
 static const u8 *table_find(const char *signature)
 {
 	const u8 *xsdt = table_at(get(tables, 24, 8));
@@ -181,7 +181,7 @@ static void every_cpu_is_listed(void)
 	}
 }
 
-/* The bytes that stand for a goldfish device's registers and interrupt. */
+/* The AML bytes of a goldfish device's registers and interrupt. */
 static void devices_are_described(void)
 {
 	static const u8 pipe[] = {
@@ -207,7 +207,7 @@ static void devices_are_described(void)
 	tap_check(memmem(ssdt, len, com1_hid, sizeof(com1_hid)));
 }
 
-/* A slot's pin A, as the DSDT's _PRT has it, is wired as the bus has it. */
+/* The DSDT's _PRT has the same interrupt for a slot's pin A as the bus. */
 static void pins_are_wired_as_described(void)
 {
 	u8 entry[] = { 0x12, 0x0b, 4, 0x0c, 0xff, 0xff, 0, 0, 0, 0, 0x0a, 0 };
@@ -257,14 +257,14 @@ static void partitions_are_described(void)
 	build(1);
 	ssdt = table_find("SSDT");
 	tap_check(memmem(ssdt, get(ssdt, 4, 4), vendor, sizeof(vendor)));
-	/* What ACPI has no letters for is refused. */
+	/* A name with characters that ACPI cannot express is refused. */
 	cfg.fstab_vendor = "/dev/\xc3\xa4";
 	tap_check(vmm_acpi_build(&board, &cfg, tables, sizeof(tables), GPA));
 	cfg.fstab_vendor = NULL;
 	cfg.fstab_system = NULL;
 }
 
-/* Any size that is too small is refused, and nothing is written behind it. */
+/* Each size that is too small is refused, and nothing is written after the buffer. */
 static void small_buffers_are_refused(void)
 {
 	size_t size, needed = 0;
@@ -305,7 +305,7 @@ static bool run(const char *command)
 	return !system(line);
 }
 
-/* What it takes apart it can put together again, without a warning. */
+/* iasl disassembles the tables and compiles the result without a warning. */
 static void iasl_has_no_complaint(void)
 {
 	snprintf(dir, sizeof(dir), "/tmp/vmmctl-acpi-XXXXXX");
@@ -324,7 +324,7 @@ static void iasl_has_no_complaint(void)
 	tap_check(run("! grep -il 'warning\\|error\\|invalid\\|checksum.*should' *.log | grep ."));
 	tap_check(run(TABLES "iasl -we -p new-$t $t.dsl >$t.new 2>&1 || exit 1; done"));
 	tap_check(run("! grep -h ' [1-9][0-9]* Warnings\\| [1-9][0-9]* Errors' *.new"));
-	/* The length of a length is the compiler's choice, but not a table of numbers. */
+	/* Encoded lengths may differ in the DSDT, but the FADT must be equal. */
 	tap_check(run("cmp -s facp.aml new-facp.aml -i 36 || cmp facp.aml new-facp.aml -i 36"));
 	tap_check(run("grep -q '\"goldfish pipe\"' ssdt.dsl"));
 	tap_check(run("grep -q 'EisaId (\"PNP0501\")' ssdt.dsl"));
@@ -389,7 +389,7 @@ static void addresses_find_their_device(void)
 	}
 }
 
-/* Unless the user wants none. */
+/* The default is on; the user can switch it off. */
 static void a_panic_is_told_by_default(void)
 {
 	cfg.pvpanic = VMM_PVPANIC_OFF;
@@ -411,7 +411,7 @@ static void interrupts_are_apart(void)
 		tap_check(board.dev[i].irq < 24);
 		users[board.dev[i].irq]++;
 	}
-	/* Device without an interrupt have 0, which is the timer's and nobody else's. */
+	/* Devices without an interrupt have 0, which is the timer's. */
 	for (i = 1; i < 24; i++) {
 		tap_context("interrupt %u", i);
 		tap_check(users[i] <= 1);

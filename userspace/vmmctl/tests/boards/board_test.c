@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The arm64 boards: places, interrupts and the search in them. The numbers are
- * written out from the boards' description, not taken from a header of ours.
+ * The arm64 boards: addresses, interrupts, and the search for a device. The numbers are
+ * written out from the boards' description, not taken from a header.
  */
 #include <string.h>
 
@@ -92,7 +92,7 @@ static void interrupts_are_apart(void)
 	}
 }
 
-/* Address, device; NULL where nothing answers. */
+/* Address, device; NULL for none. */
 static const struct {
 	u64 gpa;
 	const char *name;
@@ -173,7 +173,7 @@ static void transports_are_idle(void)
 	dev->ops->destroy(dev);
 }
 
-/* The clock is where the reference has nothing, and changes nothing else. */
+/* The reference has nothing at the clock's address, and nothing else changes. */
 static void a_clock_is_added(void)
 {
 	struct vmm_device *clock;
@@ -284,7 +284,7 @@ static void the_second_board_has_its_map(void)
 	tap_check(!strcmp(board.name, "ranchu"));
 }
 
-/* Where any host can have memory of its own for the guest to read. */
+/* It has the largest page size of a host, so that it can be memory on each host. */
 static void a_generation_is_added(void)
 {
 	struct vmm_device *id;
@@ -306,7 +306,7 @@ static void a_generation_is_added(void)
 	vmm_board_ranchu(&board, &reference);
 }
 
-/* Where the reference has nothing on either board, only on request, with no interrupt. */
+/* Only on request, without an interrupt, where neither board of the reference has anything. */
 static void where_a_panic_is_told(void)
 {
 	const struct vmm_device *dev;
@@ -330,7 +330,7 @@ static void where_a_panic_is_told(void)
 	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09060000, 1));
 }
 
-/* Likewise; there is room for every vCPU that a VM can have. */
+/* Likewise, with room for the largest number of vCPUs. */
 static void where_stuck_vcpus_are_found(void)
 {
 	const struct vmm_device *dev;
@@ -354,7 +354,7 @@ static void where_stuck_vcpus_are_found(void)
 	tap_check(!vmm_board_find(&board, VMM_MMIO, 0x09070000, 1));
 }
 
-/* As on a PC: a port of its own in the middle of four that are another device's. */
+/* As on a PC: a device's port is in the middle of four ports of another device. */
 static void the_whole_access_decides(void)
 {
 	static struct vmm_board pc;
@@ -367,7 +367,7 @@ static void the_whole_access_decides(void)
 	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcf9, 1) == one);
 	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcf9, 2) == four);
 	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcfa, 1) == four);
-	/* The first byte counts where nobody has the whole. */
+	/* If no device has the whole access, the first byte decides. */
 	tap_check(vmm_board_find(&pc, VMM_PORTS, 0xcff, 4) == four);
 	tap_check(!vmm_board_find(&pc, VMM_PORTS, 0xcf7, 4));
 	tap_check(!vmm_board_find(&pc, VMM_PORTS, 0xd00, 1));

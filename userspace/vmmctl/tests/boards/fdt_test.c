@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The device tree, property by property. All numbers and strings are written
- * out here from the board's description, none comes from the board table; nodes
- * may have no property and no child that is not named here.
+ * out here from the board's description, none is from the board table. Nodes
+ * must not have further properties or children.
  */
 #include <endian.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define CLOCK	0x8000
 #define GIC	0x8001
 
-/* What is described; every case runs for all of them. */
+/* Configurations; every case runs for all of them. */
 static const struct setup {
 	unsigned int cpus;
 	enum vmm_gic gic;
@@ -314,7 +314,7 @@ static void devices_are_right(void)
 	for_all(check_devices);
 }
 
-/* The same tree with one node more, between its neighbours' addresses. */
+/* The same tree with one more node, in order of addresses. */
 static void check_clock(const struct setup *s)
 {
 	int after;
@@ -328,7 +328,7 @@ static void check_clock(const struct setup *s)
 	node_close(0);
 	after = fdt_next_subnode(blob, fdt_path_offset(blob, "/pl031@9050000"));
 	tap_equal(after, fdt_path_offset(blob, "/goldfish-events@9040000"));
-	/* Without it, byte for byte what the board without a clock has. */
+	/* Without the node, the tree is equal to that of a board without a clock. */
 	tap_equal(fdt_del_node(blob, fdt_path_offset(blob, "/pl031@9050000")), 0);
 	tap_equal(fdt_pack(blob), 0);
 }
@@ -381,7 +381,7 @@ struct added {
 	const struct vmm_config *off;
 };
 
-/* As the binding has it, and without it byte for byte what the board has otherwise. */
+/* Checks the node against its binding. Without the node, the tree is as without the option. */
 static void check_added(const struct added *added, const char *next)
 {
 	node_open(added->path);
@@ -432,7 +432,7 @@ static void a_panic_is_told(void)
 	it_is_added_on(vmm_board_virt, &pvpanic, "/pl061@9030000");
 }
 
-/* The binding's defaults are ours, so that nothing says them. */
+/* The device has the binding's defaults, so the node omits them. */
 static void stuck_vcpus_are_found(void)
 {
 	static const struct added detector = {
@@ -498,7 +498,7 @@ static void disks_are_in_the_fstab(void)
 			  "/dev/block/platform/a003c00.virtio_mmio/by-name/vendor");
 }
 
-/* A disk that names its transport, and those that go round it. */
+/* A disk with slot=, and disks that skip this transport. */
 static void disks_in_other_transports_are_in_the_fstab(void)
 {
 	const struct vmm_config cfg = {
@@ -559,7 +559,7 @@ static void firmware_is_right(void)
 	for_all(check_firmware);
 }
 
-/* The finished tree of the reference reads like this. */
+/* The order of nodes in the reference's tree. */
 static void check_order(const struct setup *s)
 {
 	static const char *const tail[] = {
@@ -592,9 +592,9 @@ static void order_is_right(void)
 }
 
 /*
- * What dtc says about any tree that is true to the board: two of its nodes have
- * a "reg" and no unit address in their name, and its GICv2 has no
- * #address-cells, which later conventions want.
+ * Warnings of dtc for each tree that describes the board as the reference does: two nodes have
+ * a "reg" and no unit address in their name, and the GICv2 has no
+ * #address-cells, which later conventions require.
  */
 static const char *const dtc_expected[] = {
 	"Warning (unit_address_vs_reg): /intc: node has a reg or ranges property, but no unit name",
@@ -635,7 +635,7 @@ static void check_dtc(const struct setup *s)
 	unlink(path);
 }
 
-/* What the second board has and the first has not. */
+/* Nodes that only the second board has. */
 static void check_virt(const struct setup *s)
 {
 	node_open("/");
@@ -739,7 +739,7 @@ static void check_pool(const struct setup *s)
 	node_close(0);
 }
 
-/* Whoever has a part of it says that its accesses are coherent, on both boards. */
+/* Nodes that use the pool have dma-coherent, on both boards. */
 static void check_pool_is_used(const struct setup *s)
 {
 	static const char * const nodes[] = { "/virtio_mmio@a003e00", "/pcie@10000000" };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which device of a board gets a key and a finger: devices of the test's own note what
- * they are asked.
+ * The device of a board that gets a key or a finger: fake devices record their requests.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -94,7 +93,7 @@ static void pressed_is_by_the_first_that_is_used(void)
 	check("key", "30 1", 0, "virtio key 30 1\n");
 	check("key", "KEY_ESC 1 KEY_BACK", 0, "virtio key 1 1\n");
 	check("touch", "5 6 1", 0, "virtio touch 5 6 1\n");
-	/* One that has a driver, and no room, is no reason to type elsewhere. */
+	/* If virtio has a driver, but no room, the key is not sent elsewhere. */
 	virtio_says = -ENOBUFS;
 	check("key", "30 1", -ENOBUFS, "virtio key 30 1\n");
 }
@@ -110,11 +109,11 @@ static void without_a_driver_it_is_goldfish_events(void)
 	events_say = 0;
 }
 
-/* A guest that has virtio devices may not read goldfish events, whose queue would fill. */
+/* A guest with virtio devices may not read goldfish events, and their queue would fill. */
 static void released_is_where_it_was_pressed(void)
 {
 	virtio_says = 0;
-	/* The finger of the case before. */
+	/* The finger of the previous case. */
 	tap_equal(input("touch", "5 6 0"), 0);
 	check("key", "31 1", 0, "virtio key 31 1\n");
 	check("key", "31 0", 0, "virtio key 31 0\n");
@@ -132,7 +131,7 @@ static void released_is_where_it_was_pressed(void)
 	check("touch", "5 6 0", 0, "virtio touch 5 6 0\nmouse 5 6 0 0\n");
 	check("touch", "5 6 0", 0, "virtio touch 5 6 0\n");
 	events_say = 0;
-	/* Without a virtio device it is nobody else's. */
+	/* Without a virtio device it goes to goldfish events only. */
 	virtio_says = -ENOENT;
 	check("key", "33 0", 0, "virtio key 33 0\nsend 1:33:0 0:0:0\n");
 }

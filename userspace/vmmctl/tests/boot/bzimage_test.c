@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bzImage headers that tell the truth and that lie, what a kernel is told, and where
- * things go. Offsets are written out from the boot protocol.
+ * Valid and invalid bzImage headers, boot parameters, and addresses in RAM. Offsets are written out
+ * from the boot protocol.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static u64 get(const u8 *from, unsigned int at, unsigned int len)
 	return value;
 }
 
-/* As Debian's 6.12 for amd64 has it, with junk where a boot loader must not look. */
+/* The header of Debian's 6.12 for amd64, with junk in fields that a boot loader must ignore. */
 static void head_make(void)
 {
 	memset(head, 0xa5, sizeof(head));
@@ -70,7 +70,7 @@ static void a_header_is_read(void)
 	tap_equal(image.initrd_last, 0x7fffffff);
 	tap_equal(image.command_line_max, 0x7ff);
 	tap_equal(image.setup, 0x26c - 0x1f1);
-	/* 0 sectors are 4: a rule from the first Linux. */
+	/* 0 sectors mean 4: a rule of old Linux. */
 	put(head, 0x1f1, 1, 0);
 	tap_equal(inspect(&image), 0);
 	tap_equal(image.code, 5 * 512);
@@ -125,12 +125,12 @@ static void short_files_are_refused(void)
 		tap_equal(vmm_bzimage_header(head, len, len, &image), -ENOEXEC);
 	}
 	tap_check(!vmm_bzimage_is(head, 0x205));
-	/* All of the header, and nothing behind the set-up code. */
+	/* A complete header, and nothing after the set-up code. */
 	tap_context("no code");
 	tap_equal(vmm_bzimage_header(head, sizeof(head), 0x28 * 512, &image), -ENOEXEC);
 }
 
-/* Every byte of a header may be anything: an answer, and no access outside. */
+/* With any value of each byte, reading the header returns, without an access outside. */
 static void any_header_is_survived(void)
 {
 	static const u8 values[] = { 0, 1, 0x7f, 0xff };
@@ -169,7 +169,7 @@ static void the_kernel_is_told(void)
 	tap_equal(inspect(&image), 0);
 	memset(params, 0x5a, sizeof(params));
 	vmm_bzimage_params(head, &image, &layout, params);
-	/* What is not said is 0: the junk of the file's sector is not there. */
+	/* All other bytes are 0: the junk of the file is not copied. */
 	for (i = 0; i < 0x1f1; i++) {
 		tap_context("byte 0x%x", i);
 		if (i != 0x1e8 && (i < 0x70 || i > 0x77))
@@ -201,9 +201,9 @@ static void the_kernel_is_told(void)
 	tap_equal(get(params, 0x250, 8), 0);
 }
 
-/* ---- where things are ---- */
+/* ---- addresses ---- */
 
-/* RAM in MiB, and where the guest's kernel is to see it: pairs of base and end in KiB. */
+/* RAM in MiB, and the guest's memory map: pairs of base and end in KiB. */
 static const struct {
 	u64 memory;
 	unsigned int ranges;
@@ -248,7 +248,7 @@ static void maps_have_all_ram(void)
 			else
 				tap_equal(r->type, VMM_PC_RESERVED);
 		}
-		/* All of it but what a PC has below 1 MiB. */
+		/* All RAM except the area of a PC below 1 MiB. */
 		tap_equal(ram, maps[i].memory * MIB - 0x61000);
 		tap_equal(layout.range[2].base + layout.range[2].size, maps[i].low_end);
 		tap_equal(layout.range[3].base, 0xfeffc000);
@@ -267,7 +267,7 @@ static void initrds_are_high(void)
 
 	tap_equal(vmm_pc_place(256 * MIB, 0x7fffffff, &layout), 0);
 	tap_equal(layout.initrd, 0xffed000);
-	/* Not beyond what the kernel can reach. */
+	/* Not above the highest address that the kernel supports. */
 	tap_equal(vmm_pc_place(3 * GIB, 0x7fffffff, &layout), 0);
 	tap_equal(layout.initrd, 0x7ffed000);
 	tap_equal(vmm_pc_place(3 * GIB, 0xffffffff, &layout), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ELF kernels that tell the truth and that lie, and what one is told. Offsets and numbers
- * are written out from the formats' descriptions.
+ * Valid and invalid ELF kernels, and the start info. Offsets and numbers are written out from the
+ * formats' descriptions.
  */
 #include <errno.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static void note_put(unsigned int at, const char *name, u32 type, u64 value, uns
 	put(at + 12 + (strlen(name) + 4) / 4 * 4, len, value);
 }
 
-/* As Linux has it: text, data with zeros behind it, notes. */
+/* Segments as in Linux: text, data with zeros after it, notes. */
 static void file_make(void)
 {
 	memset(elf_file, 0, sizeof(elf_file));

@@ -126,7 +126,7 @@ static void nothing_overlaps(void)
 
 		tap_context("kernel 0x%llx initrd 0x%llx RAM 0x%llx", kernel, initrd, ram);
 		if (vmm_kernel_place(&image, ram, initrd, &l)) {
-			/* Only where it is really tight. */
+			/* Only if there is hardly enough room. */
 			tap_check(kernel + initrd + DTB + 8 * MIB > ram / 2);
 			continue;
 		}

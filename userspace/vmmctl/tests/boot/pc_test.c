@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is put into the RAM of a guest of the x86_64 board beside its kernel: a command line
- * as long as the kernel takes one, and random bytes that are new at each boot.
+ * Data in the RAM of a guest of the x86_64 board besides its kernel: a command line of at most the
+ * length that the kernel accepts, and random bytes that are new at each boot.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "machine/machine.h"
 #include "tests/tap.h"
 
-#define LINE_MAX	100	/* what the kernel of these tests takes */
+#define LINE_MAX	100	/* bytes of a command line that the kernel accepts */
 #define CODE_SIZE	4096
 #define STORE		" ramoops.mem_address=0xff018000 ramoops.mem_size=0x10000"
 
@@ -22,9 +22,9 @@ static char line[VMM_PC_COMMAND_LINE_MAX + 1];
 static struct vmm_config cfg = { .cpus = 1, .random_seed = true };
 static struct vmm_vm vm = { .cfg = &cfg };
 static unsigned int drawn;	/* random numbers that were asked for */
-static ssize_t draws;		/* what is answered, if it is not as many as asked for */
+static ssize_t draws;		/* result of getrandom(), if not the requested number */
 
-/* In libc's stead: bytes that say when they were asked for. */
+/* Replaces the C library's function; the bytes show in which call they were made. */
 ssize_t getrandom(void *to, size_t size, unsigned int flags)
 {
 	(void)flags;
@@ -93,7 +93,7 @@ static int load(unsigned int line_max, size_t len)
 	return err;
 }
 
-/* Everything of @want is in RAM, its end, and nothing behind. */
+/* Checks that the whole line and its end are in RAM, and nothing after it. */
 static void check_line(size_t len, const char *behind)
 {
 	const char *at = vmm_mem_ptr(&vm.mem, VMM_PC_COMMAND_LINE, VMM_PC_COMMAND_LINE_MAX);
@@ -105,7 +105,7 @@ static void check_line(size_t len, const char *behind)
 	tap_check(!memcmp(at, line, len) && !strcmp(at + len, behind));
 	if (whole + 1 < VMM_PC_COMMAND_LINE_MAX)
 		tap_equal((u8)at[whole + 1], 0xee);
-	/* What is behind its room is somebody else's. */
+	/* The memory after its area is not written. */
 	tap_equal(get(VMM_PC_COMMAND_LINE + VMM_PC_COMMAND_LINE_MAX, 1), 0xee);
 }
 
@@ -146,7 +146,7 @@ static void the_stores_words_count(void)
 	snprintf(limit, sizeof(limit), "has %zu bytes, and this kernel accepts %zu", room + 1,
 		 room);
 	check_refused(LINE_MAX, room + 1, limit);
-	/* Not even these fit. */
+	/* Even the store's words do not fit. */
 	check_refused(10, 0, "accepts 0 beside --pstore");
 	cfg.pstore = NULL;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compressed kernels: what is found in a file, what is inflated, and that no file makes
- * it write beyond the room that there is.
+ * Compressed kernels: detection, inflation, and that no file causes writes beyond the room in RAM.
  */
 #include <endian.h>
 #include <errno.h>
@@ -21,7 +20,7 @@ static u8 plain[PLAIN];
 static u8 file[2 * PLAIN];
 static u8 room[PLAIN + 16];
 
-/* Half of it can be compressed. */
+/* Fills it with data of which half can be compressed. */
 static void fill_plain(void)
 {
 	unsigned int seed = 1;
@@ -99,7 +98,7 @@ static void gzip_is_inflated(void)
 
 	fill_plain();
 	size = pack(plain, PLAIN, file);
-	/* Bytes behind it, such as an appended device tree, do not matter. */
+	/* Bytes after it, such as an appended device tree, are ignored. */
 	memset(file + size, 0x55, 100);
 	open_file(&packed, size + 100);
 	tap_equal(find(&packed, size + 100), 0);
@@ -107,7 +106,7 @@ static void gzip_is_inflated(void)
 	tap_equal(vmm_unpack_begin(&packed, head, sizeof(head), &some), 0);
 	tap_equal(some, sizeof(head));
 	tap_check(!memcmp(head, plain, sizeof(head)));
-	/* With just the room that is needed, and with more. */
+	/* With exactly the required room, and with more. */
 	tap_equal(unpack(&packed, PLAIN, &got), 0);
 	tap_check(got == PLAIN && !memcmp(room, plain, PLAIN));
 	tap_equal(unpack(&packed, PLAIN + 10, &got), 0);

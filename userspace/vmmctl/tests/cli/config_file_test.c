@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The configuration file: its values, its mistakes, and that the command line wins.
+ * The configuration file: its values, its mistakes, and that the command line overrides it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 static char message[4096];
 
-/* A file of @text, whose name is in @path. */
+/* Makes a file with @text; its name is in @path. */
 static int make_file(const char *text, size_t len, char *path, size_t size)
 {
 	int fd = memfd_create("config", 0);
@@ -27,7 +27,7 @@ static int make_file(const char *text, size_t len, char *path, size_t size)
 	return fd;
 }
 
-/* Reads words..., --config FILE; what is said about it is in message[]. */
+/* Reads words..., --config FILE; messages are in message[]. */
 static int parse(struct vmm_config *cfg, const char *text, const char *const *words)
 {
 	char *argv[WORDS + 4] = { "vmmctl" };

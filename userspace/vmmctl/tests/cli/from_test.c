@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options of a VM that goes on from a snapshot: those of the snapshot's command lines, of the
- * configuration file that may name it, and of the command line; and what a clone has of its
- * own.
+ * Options of a VM that is resumed from a snapshot: those of the snapshot's command lines, of the
+ * configuration file that may name the snapshot, and of the command line; and the options that a
+ * clone does not inherit.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 
 static char message[4096];
 
-/* A snapshot in @dir of a VM that was started with these words, in "/home/u". */
+/* Makes a snapshot in @dir of a VM that was started with these words, in "/home/u". */
 static void saved_with(const char *const *words)
 {
 	size_t len;
@@ -39,7 +39,7 @@ static void saved_with(const char *const *words)
 	json_decref(body);
 }
 
-/* Reads `run` and @words, and a file of @text, if any. */
+/* Reads `run` and @words, and a file with @text, if any. */
 static int parse(struct vmm_config *cfg, const char *const *words, const char *text)
 {
 	char *argv[WORDS + 5] = { "vmmctl", "run" };
@@ -80,7 +80,7 @@ static void the_file_may_name_the_snapshot(void)
 	char text[256];
 
 	saved_with(was);
-	/* Wherever it stands, the file's other options replace the snapshot's. */
+	/* At any position, the file's other options replace the snapshot's. */
 	snprintf(text, sizeof(text), "{ \"memory\": \"2G\", \"from\": \"%s\" }", dir);
 	tap_equal(parse(&cfg, nothing, text), 0);
 	tap_context("%s", message);
@@ -112,7 +112,7 @@ static void the_command_line_names_another(void)
 	forget(&cfg);
 }
 
-/* The file that a saved VM was started with may say where that went on from. */
+/* The file of a saved VM may have named the snapshot that it was resumed from. */
 static void a_layers_file_names_no_snapshot(void)
 {
 	static const char text[] = "{ \"from\": \"/nowhere\", \"clone\": true, \"cpus\": 3 }";
@@ -131,7 +131,7 @@ static void a_layers_file_names_no_snapshot(void)
 	close(fd);
 }
 
-/* What the original writes to, listens at or is connected to. */
+/* Files that the original writes to, and sockets that it uses. */
 static const char *const everything[] = {
 	"--kernel=Image", "--name=one", "--adb-port=5601", "--adb-socket=adb.sock",
 	"--vsock=5", "--vsock-uds=v.sock", "--pipe-socket=pipe.sock", "--stats=stats.json",
@@ -174,7 +174,7 @@ static void a_clone_is_given_files_of_its_own(void)
 	forget(&cfg);
 }
 
-/* One that goes on as itself has all of it. */
+/* A VM that is resumed as itself has all of them. */
 static void the_original_has_them_again(void)
 {
 	const char *const words[] = { "--from", dir, NULL };

@@ -60,7 +60,7 @@ static void check_table(const struct vmm_option_table *table)
 
 	tap_context("table %s", table->name);
 	tap_check(table->title && *table->title);
-	/* struct vmm_reader has a bit for each. */
+	/* struct vmm_reader has a bit for each option. */
 	tap_check(table->count <= 64);
 	tap_check(table->first < (int)table->count);
 	tap_check(!table->count || table->options);
@@ -84,7 +84,7 @@ static void tables_make_sense(void)
 		check_table(*table);
 		tap_check((*table)->commands);
 		tap_equal(vmm_option_defaults(*table, &cfg), 0);
-		/* No two areas have the same option. */
+		/* An option is in one area only. */
 		for (i = 0; i < (*table)->count; i++) {
 			const char *key = (*table)->options[i].key;
 
@@ -181,7 +181,7 @@ static void the_manual_page_has_every_option(void)
 			const char *from = (*table)->options[i].key;
 			char *out = key;
 
-			/* roff wants each "-" with a backslash. */
+			/* roff needs a backslash before each "-". */
 			for (; *from; from++) {
 				if (*from == '-')
 					*out++ = '\\';
@@ -194,7 +194,7 @@ static void the_manual_page_has_every_option(void)
 	}
 	for (table = vmm_option_devices; *table; table++)
 		tap_check(strstr(text, (*table)->title));
-	/* No line is a request by accident. */
+	/* No line of text is taken for a roff request. */
 	for (line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		tap_context("%.40s", line);

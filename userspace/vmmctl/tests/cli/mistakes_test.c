@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What people type by mistake: each mistake gets one line, which names the option and
- * what is allowed.
+ * Mistakes of users: each one gets one line, which names the option and the allowed values.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 
 static char message[4096];
 
-/* Reads a command line, and what is said about it into message[]. */
+/* Reads a command line; messages are in message[]. */
 static int parse(struct vmm_config *cfg, const char *const *words)
 {
 	char *argv[WORDS + 2] = { "vmmctl" };
@@ -36,7 +35,7 @@ static const struct {
 	const char *words[WORDS];
 	const char *says[3];
 } mistakes[] = {
-	/* Values that used to be taken for others, or for nothing. */
+	/* Values that older versions misread or ignored. */
 	{ { "run", "--kernel=I", "--disk=D,direct=no" }, { "--disk", "direct", "on or off" } },
 	{ { "run", "--kernel=I", "--disk=D,readonly=1" }, { "--disk", "readonly", "on or off" } },
 	{ { "run", "--kernel=I", "--disk=D,block=4096xyz" }, { "4096xyz", "512 or 4096" } },
@@ -61,7 +60,7 @@ static const struct {
 	{ { "run", "--kernel=I", "--memory=1Gx" }, { "--memory", "1Gx", "64M to 30G" } },
 	{ { "run", "--kernel=I", "--cpus=2x" }, { "--cpus", "2x", "1 to 32" } },
 	{ { "run", "--kernel=I", "--vsock=3x" }, { "--vsock", "cid", "3 to 4294967294" } },
-	/* The option that is wrong is named, and not its neighbour. */
+	/* The message names the wrong option, and not its neighbour. */
 	{ { "run", "-xk" }, { "run", "-xk", "vmmctl help run" } },
 	{ { "run", "--kernel=I", "--no-reboot=1" }, { "--no-reboot", "no value" } },
 	{ { "run", "--fstab", "x" }, { "--fstab", "--fstab-system or --fstab-vendor" } },
@@ -83,7 +82,7 @@ static const struct {
 	{ { "run", "--kernel=I", "--board=virt", "--virtio-bus=pci", "--disk=D,fstab=system" },
 	  { "--disk", "fstab", "--virtio-bus mmio" } },
 	{ { "run", "--kernel=I", "-" }, { "run", "\"-\"" } },
-	/* What would be of no use. */
+	/* Options without an effect. */
 	{ { "dtb", "--pstore=F" }, { "--pstore", "no option of dtb" } },
 	{ { "dtb", "--sound=wav=F" }, { "--sound", "no option of dtb" } },
 	{ { "dtb", "--hw-dpad=on" }, { "--hw-dpad", "no option of dtb" } },
@@ -108,7 +107,7 @@ static const struct {
 	{ { "help", "nothing" }, { "nothing", "vmmctl help" } },
 	{ { "help", "run", "dtb" }, { "dtb" } },
 	{ { "version", "x" }, { "version", "\"x\"" } },
-	/* What is given twice. */
+	/* Options that are given twice. */
 	{ { "run", "--kernel=I", "--cpus=2", "--cpus=2" }, { "--cpus", "twice" } },
 	{ { "run", "--kernel=I", "--no-reboot", "--no-re" }, { "--no-reboot", "twice" } },
 	{ { "run", "--kernel=I", "--disk=D,queues=2,queues=2" }, { "--disk", "queues", "twice" } },
@@ -117,7 +116,7 @@ static const struct {
 	{ { "run", "--kernel=I", "--vsock=3", "--device=vsock,cid=4" }, { "one vsock" } },
 	{ { "run", "--kernel=I", "--virtio=balloon", "--virtio=balloon" }, { "one balloon" } },
 	{ { "run", "--kernel=I", "--vhost-user=blk,kind=fs,socket=S" }, { "kind", "twice" } },
-	/* The grammar that all devices have. */
+	/* The common syntax of all devices. */
 	{ { "run", "--kernel=I", "--device=nothing" }, { "--device", "nothing", "disk, net" } },
 	{ { "run", "--kernel=I", "--device=" }, { "--device", "disk, net" } },
 	{ { "run", "--kernel=I", "--device=disk" }, { "--device", "path=PATH" } },
@@ -204,7 +203,7 @@ static void switches_may_be_off(void)
 	vmm_options_free(&cfg);
 }
 
-/* Both numbers are said: what there is, and what a guest can take. */
+/* The message has both numbers: the length, and the limit of a guest. */
 static void long_command_lines_are_refused(void)
 {
 	char text[3001];

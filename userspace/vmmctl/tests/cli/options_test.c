@@ -11,7 +11,7 @@
 
 #define MAX_ARGS	(VMM_PIPE_SERVICES + 4)
 
-/* One byte more than fits with a port behind it. */
+/* One byte more than fits if a port is appended. */
 #define TEN		"1234567890"
 #define LONG_PATH	TEN TEN TEN TEN TEN TEN TEN TEN TEN "1234567"
 
@@ -58,7 +58,7 @@ static void sizes_are_read(void)
 	}
 }
 
-/* Strings of what was parsed last; a config is good until the next is parsed. */
+/* The last parsed config; its strings are valid until the next one is parsed. */
 static struct vmm_config last;
 
 static int parse(struct vmm_config *cfg, const char *const *words)
@@ -145,7 +145,7 @@ static void disks_are_read(void)
 	tap_equal(cfg.disk[1].queues, 8);
 }
 
-/* What is read is taken apart where it stands. */
+/* The parser modifies its input. */
 static void small_devices_are_read(void)
 {
 	char rng[] = "rng", one[] = "console=/a", two[] = "console=/b=c", wrong[] = "disk";
@@ -212,7 +212,7 @@ static void wrong_disks_are_refused(void)
 	}
 }
 
-/* What is read is taken apart where it stands, so each text is an array. */
+/* The parser modifies its input, so each text is an array. */
 static void devices_served_by_others_are_read(void)
 {
 	char tap[] = "tap=tap0,mac=02:aB:00:00:00:01,slot=31", plain[] = "tap=x";

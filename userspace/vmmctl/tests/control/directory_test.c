@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "control/directory_link.h"
@@ -47,7 +48,7 @@ static struct {
 	bool ok;
 } test;
 
-/* In the program that has the files, too: NFS and 9p take no flags. */
+/* NFS and 9p refuse flags. The program that has the files uses this function, too. */
 int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags)
 {
 	char path[128];
@@ -292,7 +293,7 @@ static json_t *body_of(const char *name)
 	return body;
 }
 
-/* Whoever starts the snapshot runs what the VM was started with, and nothing else. */
+/* The snapshot has the command line of the VM's start, not that of the VM's answer. */
 static void a_vm_that_lies_is_not_believed(void)
 {
 	json_t *want = json_loads(ORIGIN, 0, NULL);
@@ -318,7 +319,7 @@ static void a_vm_that_lies_is_not_believed(void)
 	test.lie = NULL;
 }
 
-/* It could change guest RAM under clones that run. */
+/* Such a VM could change the RAM of running clones. */
 static void a_vm_that_keeps_a_file_is_noticed(void)
 {
 	test.keep = 1;
@@ -379,7 +380,7 @@ static void a_vm_that_keeps_a_disk_is_noticed(void)
 	origin_set(ORIGIN);
 }
 
-/* The VM can remove the file that says what it was started with, and make none. */
+/* The VM can remove the file of its origin, but cannot make one. */
 static void without_an_origin_nothing_is_saved(void)
 {
 	unsigned int saves = test.saves;
@@ -445,7 +446,7 @@ static void folder_in_store(const char *name)
 	tap_equal(mkdir(path, 0700), 0);
 }
 
-/* The program that has the files: the first child. */
+/* Returns the process number of the program that has the files, the first child. */
 static int server_pid(void)
 {
 	char path[64], children[64] = "";
@@ -460,7 +461,7 @@ static int server_pid(void)
 	return atoi(children);
 }
 
-/* A saver that was killed has left one, a second one is at work, a third one had this pid. */
+/* Directories of a killed saver, of a running one, and of an old one with our pid. */
 static void what_killed_ones_left_is_removed(void)
 {
 	char same[64], path[256];
@@ -485,7 +486,7 @@ static void what_killed_ones_left_is_removed(void)
 	tap_check(said_ok("avd snapshot del left"));
 	tap_check(!is_there("left.new-2") && !is_there(same));
 	tap_check(!is_there("left"));
-	/* None has a name by which it would be removed, and not be listed. */
+	/* Names of temporary directories are refused. */
 	tap_check(!said_ok("avd snapshot save left.new-3"));
 	tap_check(strstr(test.answer, "cannot name a snapshot"));
 }
@@ -506,7 +507,7 @@ static void a_file_of_somebody_else_stays(void)
 	tap_check(said_ok("avd snapshot del shared"));
 }
 
-/* Before anything is written, and before the VM is asked. */
+/* This is checked before anything is written, and before the VM is asked. */
 static void changes_do_not_replace_what_they_need(void)
 {
 	unsigned int saves = test.saves;
@@ -535,7 +536,7 @@ static void changes_do_not_replace_what_they_need(void)
 	tap_check(said_ok("avd snapshot del base"));
 }
 
-/* `vmmctl snapshot WHAT DIR`; what it prints is in test.answer. */
+/* Runs `vmmctl snapshot WHAT DIR`; its output is in test.answer. */
 static int command(const char *what, const char *dir)
 {
 	char *argv[5] = { 0 };
@@ -833,6 +834,27 @@ static void a_file_may_be_passed(void)
 	close(fd);
 }
 
+/* It serves no VM but the one that has started it. */
+static void program_ends_with_the_vm(void)
+{
+	int pid = server_pid();
+	int status = -1;
+
+	vmm_directory_link_close(test.link);
+	test.link = NULL;
+	tap_equal(waitpid(pid, &status, 0), pid);
+	tap_equal(status, 0);
+	/* The commands exist as long as the instance. */
+	vmm_instance_close(test.instance);
+	test.instance = vmm_instance_open("vm", test.loop, &control_vm, NULL);
+	if (!tap_check(test.instance))
+		return;
+	test.link = vmm_directory_link_open(test.instance, test.loop, test.store, test.shots);
+	tap_check(test.link);
+	tap_check(said_ok("avd snapshot list"));
+	tap_check(server_pid() != pid);
+}
+
 static void program_is_gone(void)
 {
 	int pid = server_pid();
@@ -868,6 +890,7 @@ static const struct tap_case cases[] = {
 	{ "pictures_are_taken", pictures_are_taken },
 	{ "pictures_stay_in_the_directory", pictures_stay_in_the_directory },
 	{ "a_file_may_be_passed", a_file_may_be_passed },
+	{ "the_program_ends_with_the_vm", program_ends_with_the_vm },
 	{ "the_program_is_gone", program_is_gone },
 };
 

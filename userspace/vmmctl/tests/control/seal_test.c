@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files of a snapshot that are sealed: whoever can still write to one is noticed, by an
- * open file or by a mapping, and where a file system has no leases, a copy takes its place.
+ * Sealing the files of a snapshot: a process that can still write is detected, by an open file or
+ * by a mapping. On a file system without leases, the file is replaced by a copy.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 static char home[64];
 static int dir = -1;
-static long magic;	/* of a file system that this one is to be, or 0 */
+static long magic;	/* pretended type of the file system, or 0 */
 
 int fstatfs(int fd, struct statfs *st)
 {
@@ -34,7 +34,7 @@ int fstatfs(int fd, struct statfs *st)
 	return err;
 }
 
-/* Something at both ends, and a hole between. */
+/* A file with data at both ends, and a hole between. */
 static int file_make(void)
 {
 	int fd = openat(dir, "ram", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -75,7 +75,7 @@ static void an_open_file_is_noticed(void)
 	close(fd);
 	close(kept);
 	fd = openat(dir, "ram", O_WRONLY | O_CLOEXEC);
-	/* Whoever only reads does not matter. */
+	/* A file that is open for reading only is allowed. */
 	kept = openat(dir, "ram", O_RDONLY | O_CLOEXEC);
 	tap_equal(vmm_seal(dir, "ram", &fd), 0);
 	close(kept);
@@ -95,7 +95,7 @@ static void a_mapping_is_noticed(void)
 	munmap(map, SIZE);
 }
 
-/* What is written later goes to a file that has no name. */
+/* Later writes go to the old file, which has no name any more. */
 static void without_leases_it_is_copied(void)
 {
 	int fd = file_make();

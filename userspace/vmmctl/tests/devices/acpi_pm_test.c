@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ACPI's fixed hardware, as a kernel sees it, and the ports by which a guest ends.
+ * ACPI's fixed hardware, used as by a kernel, and the ports by which a guest ends.
  */
 #include <string.h>
 #include <unistd.h>
@@ -49,7 +49,7 @@ static struct vmm_acpi_pm *pm_new(void)
 	return &pm;
 }
 
-/* The mode is always ACPI's: a kernel looks, and writes it back as it is. */
+/* ACPI mode is always on: a kernel reads it, and writes it back unchanged. */
 static void acpi_is_on(void)
 {
 	struct vmm_acpi_pm *pm = pm_new();
@@ -67,12 +67,12 @@ static void soft_off_is_type_0(void)
 	struct vmm_acpi_pm *pm = pm_new();
 	unsigned int type;
 
-	/* As Linux does it: the type first, then the same with the switch. */
+	/* Like Linux: first the type, then the same with the enable bit. */
 	for (type = 7; type; type--) {
 		vmm_acpi_pm_write(pm, CONTROL, 1 | type << 10, 2);
 		vmm_acpi_pm_write(pm, CONTROL, 1 | type << 10 | 0x2000, 2);
 		tap_equal(host.offs, 0);
-		/* The switch is never seen. */
+		/* The enable bit reads as 0. */
 		tap_equal(vmm_acpi_pm_read(pm, CONTROL, 2), 1 | type << 10);
 	}
 	vmm_acpi_pm_write(pm, CONTROL, 1, 2);
@@ -81,7 +81,7 @@ static void soft_off_is_type_0(void)
 	tap_equal(host.offs, 1);
 	vmm_acpi_pm_write(pm, CONTROL + 1, 0x20, 1);
 	tap_equal(host.offs, 2);
-	/* The low byte has no switch. */
+	/* The enable bit is not in the low byte. */
 	vmm_acpi_pm_write(pm, CONTROL, 0x20, 1);
 	tap_equal(host.offs, 2);
 }
@@ -110,7 +110,7 @@ static void the_button_interrupts(void)
 	tap_equal(vmm_acpi_pm_read(pm, STATUS, 4), 0x1000000);
 }
 
-/* A kernel reads back what it has enabled, and complains if it is not so. */
+/* A kernel reads enable bits back, and prints an error if they differ. */
 static void enables_are_kept(void)
 {
 	struct vmm_acpi_pm *pm = pm_new();
@@ -143,13 +143,13 @@ static void the_timer_counts(void)
 	tap_equal(vmm_acpi_pm_read(pm, TIMER, 4), (u32)(400000000ULL * 3579545));
 	vmm_acpi_pm_write(pm, TIMER, 0, 4);
 	tap_equal(vmm_acpi_pm_read(pm, TIMER, 4), (u32)(400000000ULL * 3579545));
-	/* Nothing is behind it. */
+	/* There are no further bytes. */
 	tap_equal(vmm_acpi_pm_read(pm, TIMER + 3, 8), vmm_acpi_pm_read(pm, TIMER + 3, 1));
 }
 
 /* ---- ports that end a guest ---- */
 
-/* Writes to a port of a model without a state, and tells how the guest has ended. */
+/* Writes to a port of a model without a state; returns how the guest has ended. */
 static int ended_by(const struct vmm_device_ops *ops, u64 value)
 {
 	struct vmm_vm vm = { .fd = -1, .end_fd = vmm_event_create() };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Blocks of the goldfish address space: sizes, places, neighbours, and what a guest may ask
- * for that is wrong. A naive model, which knows of each page who has it, says what is right.
+ * Blocks of the goldfish address space: sizes, offsets, neighbours, and invalid requests. Results
+ * are compared with a naive model, which stores the block of each page.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 static struct vmm_address_blocks blocks;
 
-/* Of what was taken last. */
+/* Offset and size of the last block. */
 static u64 got_size;
 static u64 got_offset;
 
@@ -31,7 +31,7 @@ static int give(u64 offset)
 	return vmm_address_blocks_give(&blocks, offset, &got_size);
 }
 
-/* The sheet's examples, and the same for a larger page. */
+/* The examples of the specification, and the same for a larger page. */
 static void sizes_are_rounded_as_the_reference_does(void)
 {
 	static const u64 want[][3] = {
@@ -48,7 +48,7 @@ static void sizes_are_rounded_as_the_reference_does(void)
 		vmm_address_blocks_reset(&blocks, 1 * GIB);
 		tap_equal(take(page, want[i][1]), 0);
 		tap_equal(got_size, want[i][2]);
-		/* The first block is the area's end. */
+		/* The first block is at the end of the area. */
 		tap_equal(got_offset, 1 * GIB - got_size);
 	}
 }
@@ -70,7 +70,7 @@ static void nothing_that_is_wrong_is_taken(void)
 		tap_equal(got_offset, 1);
 	}
 	tap_equal(blocks.count, 1);
-	/* The largest that fits takes all. */
+	/* The largest size that fits takes the whole area. */
 	tap_equal(take(PAGE, 1 * GIB - PAGE + 1), 0);
 	tap_equal(got_size, 1 * GIB);
 	tap_equal(got_offset, 0);
@@ -103,7 +103,7 @@ static void only_a_block_that_is_taken_is_given_back(void)
 	tap_equal(blocks.count, 1);
 }
 
-/* Blocks side by side from the end down: a is at the end. */
+/* Adjacent blocks, from the end of the area down: a is at the end. */
 static void the_smallest_that_fits_is_taken(void)
 {
 	u64 at[6];
@@ -121,14 +121,14 @@ static void the_smallest_that_fits_is_taken(void)
 	tap_equal(give(at[1]), 0);
 	tap_equal(give(at[3]), 0);
 	tap_equal(give(at[5]), 0);
-	/* 4 pages, 3, and 3 that are joined with all that was never taken. */
+	/* Free: 4 pages, 3 pages, and 3 pages joined with the rest of the area. */
 	tap_equal(take(PAGE, 2 * PAGE), 0);
 	tap_equal(got_offset, at[3]);
 	tap_equal(take(PAGE, 1 * PAGE), 0);
 	tap_equal(got_offset, at[1] + 2 * PAGE);
 	tap_equal(take(PAGE, 1 * PAGE), 0);
 	tap_equal(got_offset, at[1]);
-	/* Now the large one is the only one. */
+	/* Now only the large block is free. */
 	tap_equal(take(PAGE, 1), 0);
 	tap_equal(got_offset, at[4] - PAGE);
 }
@@ -149,7 +149,7 @@ static void of_equal_ones_the_first_is_taken(void)
 	tap_equal(got_offset, at[2]);
 }
 
-/* In each order of giving three neighbours back there is one block in the end. */
+/* Three neighbours that are freed in any order become one free block. */
 static void neighbours_are_joined(void)
 {
 	static const u8 orders[][3] = {
@@ -173,7 +173,7 @@ static void neighbours_are_joined(void)
 	}
 }
 
-/* A guest that takes until nothing fits, of an area with room for more than the table. */
+/* A guest allocates until the table is full, though the area has more room. */
 static void a_guest_that_takes_all_is_told(void)
 {
 	unsigned int taken = 0;
@@ -187,7 +187,7 @@ static void a_guest_that_takes_all_is_told(void)
 	tap_equal(taken, VMM_ADDRESS_BLOCKS - 1);
 	tap_equal(blocks.count, VMM_ADDRESS_BLOCKS);
 	tap_check(vmm_address_blocks_possible(&blocks));
-	/* The rest as a whole needs no further element, and neither does giving back. */
+	/* The rest as a whole needs no further element, and freeing needs none either. */
 	tap_equal(take(PAGE, VMM_ADDRESS_AREA - (taken + 1) * PAGE + 1), 0);
 	tap_equal(got_offset, 0);
 	tap_equal(take(PAGE, 1), -ENOMEM);
@@ -253,7 +253,7 @@ static void a_table_that_cannot_be_is_known(void)
 
 static u32 owner[PAGES];
 
-/* The first page of the smallest run of free ones that has @pages, or -1; its length. */
+/* Finds the smallest run of at least @pages free pages; returns its first page, or -1. */
 static int model_find(u32 pages, u32 *run)
 {
 	u32 at, len, best = PAGES + 1;
@@ -271,7 +271,7 @@ static int model_find(u32 pages, u32 *run)
 	return found;
 }
 
-/* Where a block goes, in pages, or -1. */
+/* Allocates a block; returns its first page, or -1. */
 static int model_take(u32 pages, u32 number)
 {
 	u32 i, run;

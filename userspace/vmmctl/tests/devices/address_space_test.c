@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The goldfish address space on the x86_64 board, as a guest's driver sees it by
- * configuration space and registers, and host memory in its area. KVM is a record of what it
- * is told.
+ * The goldfish address space on the x86_64 board: configuration space and registers, as a guest's
+ * driver uses them, and host memory in its area. KVM is replaced by a record of calls.
  */
 #include <endian.h>
 #include <errno.h>
@@ -26,7 +25,7 @@
 #define PAGE	4096ULL
 #define RAM	(16 * MIB)
 
-/* Registers, as the sheet counts. */
+/* Numbers of registers, as in the specification. */
 #define COMMAND		0
 #define STATUS		4
 #define PAGE_SIZE_REG	8
@@ -104,11 +103,11 @@ static unsigned int shown(void)
 
 static struct vmm_pci_wires recording;
 
-/* Of the next machine: where a program serves it, and a disk in its slot. */
+/* Options of the next machine: the socket of a program, and a disk in its slot. */
 static const char *socket_path;
 static const char *disk_path;
 
-/* False with nothing but RAM, loop and eventfd left behind. */
+/* On failure returns false; RAM, loop and eventfd remain. */
 static bool machine_open_only(void)
 {
 	memset(slots, 0, sizeof(slots));
@@ -277,7 +276,7 @@ static void look_at_function(void)
 	decode(false);
 	tap_equal(config(PCI_BASE_ADDRESS_0, 4) & 15, 0);
 	tap_equal(config(PCI_BASE_ADDRESS_1, 4) & 15, 4);
-	/* Firmware has put the area above all RAM, 16 GiB aligned, inside the window. */
+	/* At power-on the area is above all RAM, 16 GiB aligned, inside the window. */
 	tap_equal(area(), 0x800000000ULL);
 	set_config(PCI_BASE_ADDRESS_0, ~0U, 4);
 	tap_equal(config(PCI_BASE_ADDRESS_0, 4), 0xfffff000);
@@ -310,7 +309,7 @@ static void look_at_sizes(void)
 	}
 	tap_equal(rd(START_LOW), 0x12345678);
 	tap_equal(rd(START_HIGH), 0);
-	/* A command of 8 bytes is none. */
+	/* A command of 8 bytes is ignored. */
 	vmm_pci_write(bus, false, control(), GEN_HANDLE, 8);
 	tap_equal(rd(HANDLE), 0);
 	for (i = 56; i < 0x1000; i += 4) {
@@ -356,7 +355,7 @@ static void look_at_registers(void)
 	}
 	tap_equal(allocate(1), 0);
 	tap_equal(size(), 65536);
-	/* Never less than a page of the host's. */
+	/* Never less than a page of the host. */
 	wr(PAGE_SIZE_REG, 4096);
 	tap_equal(rd(PAGE_SIZE_REG), page);
 	for (i = 6; i < 200; i++)
@@ -473,12 +472,12 @@ static void look_at_pings(void)
 	wr(PING_WITH_DATA, handle);
 	tap_equal(counted("pings_with_data"), 1);
 	tap_check(!memcmp(before, ram + 0x5000, 64));
-	/* Nobody's handle. */
+	/* An unknown handle. */
 	wr(PING, 0);
 	wr(PING, handle + 1);
 	wr(PING, ~0U);
 	tap_equal(counted("bad_pings"), 3);
-	/* No page was told, or none that is RAM. */
+	/* The page was not set, or is not RAM. */
 	tap_equal(command(GEN_HANDLE), 0);
 	wr(PING, rd(HANDLE));
 	tap_equal(counted("bad_pings"), 4);
@@ -539,7 +538,7 @@ static bool fake_ping(void *arg, u32 handle, u64 start, u8 *page)
 	host.handle = handle;
 	tap_equal(start, 0x800000000ULL);
 	tap_equal(page[0], 'q');
-	/* What the guest writes meanwhile is not read. */
+	/* Later writes of the guest to the page are not read. */
 	host.page[0] = 'x';
 	page[0] = 'a';
 	return host.answers;
@@ -591,7 +590,7 @@ static void a_service_is_called(void)
 	vmm_address_space_write(as, COMMAND, ALLOCATE);
 	vmm_address_space_write(as, COMMAND, DEALLOCATE);
 	tap_equal(host.freed, as->host_page);
-	/* What is refused nobody is told of. */
+	/* Refused commands are not reported to the service. */
 	vmm_address_space_write(as, COMMAND, DEALLOCATE);
 	tap_equal(host.freed, as->host_page);
 	vmm_address_space_write(as, COMMAND, DESTROY_HANDLE);
@@ -660,7 +659,7 @@ static void look_at_state(void)
 	tap_check(first.len == second.len && !memcmp(first.bytes, second.bytes, first.len));
 	for (i = 1; i < 14; i++)
 		tap_equal(rd(4 * i), regs[i]);
-	/* The same goes on as if nothing had been. */
+	/* The device continues with the loaded state. */
 	tap_equal(release((u64)regs[6] << 32 | regs[5]), 0);
 	wr(HANDLE, 7);
 	tap_equal(command(DESTROY_HANDLE), EINVAL);
@@ -678,7 +677,7 @@ static void what_is_saved_goes_on(void)
 	with_machine(look_at_state);
 }
 
-/* Each byte of a state is made another one in turn: it is refused, or is a possible state. */
+/* Changes each byte of a state in turn: it is refused, or is a valid state. */
 static void look_at_bad_states(void)
 {
 	struct vmm_state state, bad, after;
@@ -789,7 +788,7 @@ static void memory_is_where_the_area_is(void)
 	tap_equal(slots[4].gpa, 2 * BASE + 8 * page);
 	memory_move(VMM_PCI_NOWHERE);
 	tap_equal(shown(), 0);
-	/* What is added now is seen later. */
+	/* Memory that is added now is mapped later. */
 	tap_equal(add(0, page, fd, 0), 0);
 	tap_equal(shown(), 0);
 	memory_move(BASE);
@@ -861,7 +860,7 @@ static void pieces_are_bounded_and_do_not_overlap(void)
 	tap_equal(add(3 * page, 4 * page, fd, 0), -EEXIST);
 	tap_equal(add(3 * page, page, fd, 0), -ENOSPC);
 	tap_equal(shown(), VMM_ADDRESS_MAPPINGS);
-	/* What is in the part goes, and its neighbours stay. */
+	/* Mappings in the range are removed, and their neighbours stay. */
 	tap_equal(vmm_address_memory_drop(&memory, 2 * page, 2 * page), 0);
 	tap_equal(vmm_address_memory_drop(&memory, 5 * page, 4 * page), 2);
 	tap_equal(shown(), VMM_ADDRESS_MAPPINGS - 2);
@@ -893,7 +892,7 @@ static void program_maps(const struct vmm_address_packet *ping)
 	u64 at;
 	int fd = memory_file(4 * page, F_SEAL_SHRINK);
 
-	/* As the guest's driver: the block's guest address is in front. */
+	/* Like the guest's driver: the first field is the block's guest address. */
 	memcpy(&at, ping->page, sizeof(at));
 	packet.offset = htole64(le64toh(at) - le64toh(ping->offset));
 	tap_equal(pwrite(fd, "of the host", 11, 0), 11);
@@ -925,7 +924,7 @@ static int stop(void *arg)
 	return 1;
 }
 
-/* A guest: a block, and a ping that asks for memory in it. */
+/* A guest that allocates a block, and sends a ping that requests memory in it. */
 static void *vcpu_pings(void *arg)
 {
 	u8 *ram = vmm_mem_ptr(&vm.mem, 0x6000, VMM_ADDRESS_PAGE);
@@ -967,7 +966,7 @@ static void serve_guest(void)
 	program.done_fd = vmm_event_create();
 	tap_check(program.sock >= 0 && !vmm_loop_add(vm.loop, program.sock, program_reads, NULL) &&
 		  !vmm_loop_add(vm.loop, program.done_fd, stop, NULL));
-	/* The connection is taken. */
+	/* The connection was accepted. */
 	vmm_event_signal(program.done_fd);
 	tap_equal(vmm_loop_run(vm.loop), 1);
 	with_vcpu(vcpu_pings);
@@ -978,13 +977,13 @@ static void serve_guest(void)
 		tap_equal(slots[i].gpa, area() + offset());
 		tap_check(!memcmp(slots[i].hva, "of the host", 11));
 	}
-	/* The guest puts the area elsewhere. */
+	/* The guest moves the area. */
 	decode(false);
 	tap_equal(shown(), 0);
 	decode(true);
 	tap_equal(shown(), 1);
 	with_vcpu(vcpu_frees);
-	/* It was told before the vCPU ended; the loop may have come to its own end first. */
+	/* FREED was sent before the vCPU ended, but the loop may have stopped earlier. */
 	for (i = 0; i < 10 && !program.freed; i++)
 		program_reads(NULL);
 	tap_equal(program.freed, 1);

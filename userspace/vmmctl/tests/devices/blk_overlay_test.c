@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A disk that vmmctl serves with an overlay, in front of a driver of the test's own: what is
- * written is read, what is below stays as it is, discards, flushes, and files that fail.
+ * A disk that vmmctl serves with an overlay, with a driver of the test: writes are read back, the
+ * base file does not change, discards, flushes, and files that fail.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -38,9 +38,9 @@ static u8 file[SECTORS * SECTOR];
  * struct disk - a disk and its driver
  * @v: the device
  * @regs: its registers
- * @copy: what it is served from
- * @mem: where its queue is in RAM
- * @added: requests that were made
+ * @copy: its overlay
+ * @mem: address of its queue in RAM
+ * @added: number of requests
  */
 struct disk {
 	struct vmm_virtio v;
@@ -130,7 +130,7 @@ static void disk_close(struct disk *disk)
 	close(disk->copy.fd);
 }
 
-/* Two disks over one file, whose sectors have their number in them. */
+/* Makes two disks over one file, whose sectors contain their number. */
 static bool begin(void)
 {
 	unsigned int i;
@@ -147,7 +147,7 @@ static bool begin(void)
 	return disk_open(0) && disk_open(1);
 }
 
-/* What is below has not changed. */
+/* Frees the disks, and checks that the base file has not changed. */
 static void end(void)
 {
 	static u8 now[sizeof(file)];
@@ -163,7 +163,7 @@ static void end(void)
 	vmm_loop_destroy(vm.loop);
 }
 
-/* A request with so many bytes of data, in two odd pieces; returns its status. */
+/* Makes a request with @len bytes of data, in two odd pieces; returns its status. */
 static u8 request(struct disk *disk, u32 type, u64 sector, u32 len)
 {
 	bool in = type == VIRTIO_BLK_T_IN;
@@ -210,7 +210,7 @@ static u8 write_sectors(struct disk *disk, u64 sector, u32 sectors, u8 byte)
 	return request(disk, VIRTIO_BLK_T_OUT, sector, sectors * SECTOR);
 }
 
-/* What one sector of what was read has, or -1 if it is not one byte again and again. */
+/* Returns the byte that fills sector @index of the data, or -1 if bytes differ. */
 static int sector_of(const struct disk *disk, unsigned int index)
 {
 	const u8 *bytes = at(disk, DATA + index * SECTOR);
@@ -258,7 +258,7 @@ static void each_has_its_own_writes(void)
 	tap_equal(read_sector(&disks[0], 7), 7);
 	tap_equal(write_sectors(&disks[0], 7, 3, 0xaa), 0);
 	tap_equal(write_sectors(&disks[1], 8, 1, 0xbb), 0);
-	/* From below, from above and from below in one request. */
+	/* From the base, the overlay and the base in one request. */
 	tap_equal(request(&disks[0], VIRTIO_BLK_T_IN, 0, 64 * SECTOR), 0);
 	for (i = 0; i < 64; i++) {
 		tap_context("%u", i);
@@ -267,7 +267,7 @@ static void each_has_its_own_writes(void)
 	tap_equal(read_sector(&disks[1], 7), 7);
 	tap_equal(read_sector(&disks[1], 8), 0xbb);
 	tap_equal(read_sector(&disks[1], 9), 9);
-	/* The last sector, and nothing behind it. */
+	/* The last sector, and an access after it. */
 	tap_equal(write_sectors(&disks[0], SECTORS - 1, 1, 0xcc), 0);
 	tap_equal(read_sector(&disks[0], SECTORS - 1), 0xcc);
 	tap_equal(write_sectors(&disks[0], SECTORS - 1, 2, 0xdd), VIRTIO_BLK_S_IOERR);
@@ -306,13 +306,13 @@ static void zeros_hide_what_is_below(void)
 	end();
 }
 
-/* Whose disk is full, say: the guest is told, and has what it had. */
+/* If a write fails, the guest gets an error, and the old data stays. */
 static void a_write_that_fails_changes_nothing(void)
 {
 	if (!begin())
 		return;
 	tap_equal(write_sectors(&disks[0], 5, 1, 0xaa), 0);
-	/* No mapping of the device's is in the way: it writes by pwritev2(). */
+	/* The seal is possible because the device has no mapping: it writes by pwritev2(). */
 	tap_equal(fcntl(disks[0].copy.fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
 	tap_equal(write_sectors(&disks[0], 5, 2, 0xbb), VIRTIO_BLK_S_IOERR);
 	tap_check(range(&disks[0], VIRTIO_BLK_T_WRITE_ZEROES, 5, 2) != 0);
@@ -322,7 +322,7 @@ static void a_write_that_fails_changes_nothing(void)
 	end();
 }
 
-/* Somebody has shortened what is below: an error, not zeros. */
+/* If the base file was truncated, reads return an error, and not zeros. */
 static void a_base_that_is_cut_is_an_error(void)
 {
 	if (!begin())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PC's clock, as a driver sees it, with a host's clock of the test's own.
+ * The PC's clock, used as by a driver, with a fake host's clock.
  */
 #include <string.h>
 #include <time.h>
@@ -59,7 +59,7 @@ static void wr(struct vmm_cmos *cmos, u8 reg, u8 value)
 	vmm_cmos_write(cmos, 1, value);
 }
 
-/* The host's clock goes on or is set; a timer of the host's expires as it does. */
+/* Sets the host's clock; the host's timer expires if it is due. */
 static void time_is(struct vmm_cmos *cmos, s64 now)
 {
 	host.now = now;
@@ -93,7 +93,7 @@ static void it_shows_the_hosts_time(void)
 	/* The index cannot be read, and its highest bit is no part of it. */
 	tap_equal(vmm_cmos_read(cmos, 0), 0xff);
 	tap_equal(rd(cmos, 0x8d), 0x80);
-	time_is(cmos, 951782399);	/* the end of a 28 February that is not the last */
+	time_is(cmos, 951782399);	/* the end of 28 February in a leap year */
 	check_time(cmos, (u8[]){ 0x20, 0x00, 0x02, 0x28, 0x02, 0x23, 0x59, 0x59 });
 	time_is(cmos, 951782400);
 	check_time(cmos, (u8[]){ 0x20, 0x00, 0x02, 0x29, 0x03, 0x00, 0x00, 0x00 });
@@ -118,7 +118,7 @@ static void it_has_other_forms(void)
 	tap_equal(rd(cmos, 4), 0x12);
 }
 
-/* As Linux does it: stop, write, go on. */
+/* Sets the time as Linux does: stop the clock, write, start it. */
 static void set_time(struct vmm_cmos *cmos, u8 b, const u8 time[8])
 {
 	static const u8 regs[8] = { 0x32, 9, 8, 7, 6, 4, 2, 0 };
@@ -145,7 +145,7 @@ static void it_can_be_set(void)
 	check_time(cmos, (u8[]){ 0x20, 0x00, 0x01, 0x01, 0x07, 0x00, 0x00, 0x00 });
 	set_time(cmos, 4, (u8[]){ 20, 30, 2, 3, 1, 0x8c, 5, 6 });
 	check_time(cmos, (u8[]){ 20, 30, 2, 3, 1, 0x8c, 5, 6 });
-	/* One register alone, without a stop. */
+	/* A single register, without a stop. */
 	wr(cmos, 0, 30);
 	tap_equal(rd(cmos, 0), 30);
 	tap_equal(rd(cmos, 2), 5);
@@ -153,7 +153,7 @@ static void it_can_be_set(void)
 	check_time(cmos, (u8[]){ 0x20, 0x26, 0x09, 0x21, 0x02, 0x14, 0x13, 0x22 });
 }
 
-/* What is no time is some time: any byte of any register. */
+/* Any byte in any register results in a valid time. */
 static void impossible_times_are_survived(void)
 {
 	struct vmm_cmos *cmos = cmos_new();
@@ -194,20 +194,20 @@ static void alarms_interrupt(void)
 	tap_equal(rd(cmos, 0x0c), 0);
 	/* The same time tomorrow. */
 	tap_equal(host.alarm, NOW + 70 + 86400);
-	/* Each minute, as fields that fit all. */
+	/* Each minute, by "don't care" fields. */
 	wr(cmos, 3, 0xff);
 	wr(cmos, 5, 0xc0);
 	tap_equal(host.alarm, NOW + 130);
-	/* Nobody is to be told. */
+	/* The interrupt is disabled. */
 	wr(cmos, 0x0b, 0x02);
 	tap_equal(host.alarm, 0);
-	/* A time that no day has. */
+	/* An invalid time. */
 	wr(cmos, 1, 0x61);
 	wr(cmos, 0x0b, 0x22);
 	tap_equal(host.alarm, 0);
 }
 
-/* The host's clock is set while an alarm waits, and while the VM stands still. */
+/* The host's clock is set while an alarm is pending, and while the VM is paused. */
 static void alarms_follow_the_host(void)
 {
 	struct vmm_cmos *cmos = cmos_new();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rules that every device keeps, whatever it is: the same tests for all devices of the
- * board, with all virtio devices that need nothing of the host's kernel. And the saved
- * state of those that have one.
+ * Rules for every device: the same tests for all devices of the board, with all virtio devices that
+ * do not need the host's kernel. Also the saved state of devices that have one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +27,7 @@
 
 /* ---- a machine without KVM ---- */
 
-/* Of the lines: which are raised, and how often one was changed. */
+/* Levels of the lines, and the number of changes. */
 static bool level[256];
 static unsigned int changes;
 
@@ -79,7 +78,7 @@ static void host_close(void)
 	rmdir(dir);
 }
 
-/* Time stands still, so that what is read twice is the same. */
+/* The clock does not run, so that two reads return the same. */
 static s64 no_time(void *arg)
 {
 	(void)arg;
@@ -118,7 +117,7 @@ static void stop_the_clock(void)
 	}
 }
 
-/* On which of the boards all tests run. */
+/* The current board; all tests run on each. */
 static void (*board)(struct vmm_board *board, const struct vmm_config *cfg) = vmm_board_ranchu;
 
 static bool machine_open(void)
@@ -204,7 +203,7 @@ static void with_every_device(void (*fn)(struct vmm_device *dev))
 	board = vmm_board_ranchu;
 }
 
-/* ---- what a guest may do ---- */
+/* ---- accesses of a guest ---- */
 
 static u32 random_next(u32 *state)
 {
@@ -214,13 +213,13 @@ static u32 random_next(u32 *state)
 
 static const u64 values[] = { 0, 1, 2, 3, 4, 7, 0x10, 0x7f, 0xffff, 0x80000000, ~0ULL };
 
-/* Any offset, any length, any value, in any order: nothing but answers. */
+/* Random offsets, lengths and values in random order: each access returns. */
 static void disturb(struct vmm_device *dev, u32 seed, unsigned int times)
 {
 	u64 size = dev->size * dev->count;
 
 	while (times--) {
-		/* Most registers of most devices are in front. */
+		/* Most registers of most devices are at low offsets. */
 		u64 offset = random_next(&seed) % (random_next(&seed) & 1 ? 0x60 : size + 16);
 		unsigned int len = random_next(&seed) % 10;
 
@@ -240,7 +239,7 @@ static void check_accesses(struct vmm_device *dev)
 	unsigned int len;
 	u64 offset;
 
-	/* A window of PCI's is larger than any device: not every byte of it. */
+	/* Not every byte, because a PCI window is larger than any device. */
 	for (offset = 0; offset < size + 8; offset += offset < 0x10000 ? 1 : 0xffff) {
 		for (len = 0; len <= 9; len++)
 			vmm_device_read(dev, offset, len);
@@ -266,7 +265,7 @@ static void snapshot(struct vmm_device *dev, u8 *bytes, size_t len)
 		bytes[i] = vmm_device_read(dev, i, 1);
 }
 
-/* How many files this process has open. */
+/* Counts the open files of this process. */
 static unsigned int open_files(void)
 {
 	unsigned int count = 0;
@@ -303,7 +302,7 @@ static void a_reset_is_a_power_on(void)
 	with_every_device(check_reset);
 }
 
-/* What each of the first files is. */
+/* Lists the inodes of the first files. */
 static void list_files(u64 inode[64])
 {
 	struct stat st;
@@ -313,7 +312,7 @@ static void list_files(u64 inode[64])
 		inode[i] = fstat(i, &st) ? 0 : st.st_ino;
 }
 
-/* A connection that other tests have left behind, or -1. */
+/* Accepts a connection that other tests have left, or returns -1. */
 static int next_client(void)
 {
 	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -327,7 +326,7 @@ static void drop_clients(void)
 		close(fd);
 }
 
-/* Files are the very same ones: a reset neither closes nor opens. */
+/* Files are the same before and after: a reset does not close or open any. */
 static void resets_keep_files(void)
 {
 	u64 before[64], after[64];
@@ -344,7 +343,7 @@ static void resets_keep_files(void)
 			tap_context("file %u", i);
 			tap_equal(after[i], before[i]);
 		}
-		/* Each of the three connections was made once, and still is. */
+		/* Each of the three connections was made once, and is still open. */
 		for (i = 0; i < 3; i++) {
 			int fd = next_client();
 			char byte;
@@ -367,7 +366,7 @@ static void check_pause(struct vmm_device *dev)
 	unsigned int i;
 
 	disturb(dev, 3, 1000);
-	/* What reading changes is changed by then: a FIFO is empty. */
+	/* After this, reads have no further effects: a FIFO is empty. */
 	for (i = 0; i < 20; i++)
 		snapshot(dev, before, len);
 	dev->ops->resume(dev);
@@ -391,7 +390,7 @@ static void pausing_changes_nothing(void)
 
 /* ---- save and load ---- */
 
-/* Of some devices a guest changes little, and people from outside more. */
+/* Some devices are changed more by commands than by a guest. */
 static void steer(struct vmm_device *dev, u32 number)
 {
 	static struct vmm_text text;
@@ -405,9 +404,9 @@ static void steer(struct vmm_device *dev, u32 number)
 }
 
 /*
- * The pipe and sync have no kernel's device here, the generation keeps nothing, the bus
- * wants a write of 4 bytes to be followed by another one, and its functions' registers, the
- * address space among them, are at nobody's address before that.
+ * The pipe and sync have no device of the kernel here, the generation stores nothing. The PCI bus
+ * needs two writes of 4 bytes in a row, and before that its functions' registers, such as those of
+ * the address space, have no address.
  */
 static bool changes_little(const struct vmm_device *dev)
 {
@@ -446,8 +445,8 @@ static void check_save(struct vmm_device *dev)
 		tap_equal(vmm_device_save(dev, &third), 0);
 		tap_check(third.len == first.len && !memcmp(third.bytes, first.bytes, first.len));
 		/*
-		 * What happened in between is seen in what is saved, unless the device is one
-		 * of which this test changes little or nothing.
+		 * The saved state shows the changes in between, unless this test changes
+		 * little or nothing of the device.
 		 */
 		tap_check(changes_little(dev) || second.len != first.len ||
 			  memcmp(second.bytes, first.bytes, first.len));
@@ -463,7 +462,7 @@ static void what_is_saved_is_loaded(void)
 	with_every_device(check_save);
 }
 
-/* The bytes that the guest has not read, and the interrupt that tells of them. */
+/* Bytes that the guest has not read, and their interrupt. */
 static void a_saved_uart_has_its_input(void)
 {
 	struct vmm_state state;
@@ -497,9 +496,9 @@ static void a_saved_uart_has_its_input(void)
 
 /**
  * struct look - the main loop, until a line is raised
- * @timer_fd: when to look
+ * @timer_fd: time of the next check
  * @irq: the line
- * @looks: how often that was
+ * @looks: number of checks
  */
 struct look {
 	int timer_fd;
@@ -517,7 +516,7 @@ static int look_at_line(void *arg)
 	return level[look->irq] || ++look->looks == LOOKS;
 }
 
-/* The main loop runs until the line is raised. */
+/* Runs the main loop until the line is raised. */
 static void wait_for_line(u32 irq)
 {
 	static const struct itimerspec often = { { 0, 10000000 }, { 0, 10000000 } };
@@ -531,7 +530,7 @@ static void wait_for_line(u32 irq)
 	close(look.timer_fd);
 }
 
-/* The guest's own time, and an alarm that is due after it was loaded. */
+/* The guest's own time, and an alarm that is due after the load. */
 static void a_saved_clock_has_its_alarm(void)
 {
 	struct vmm_state state;
@@ -551,7 +550,7 @@ static void a_saved_clock_has_its_alarm(void)
 		tap_equal(vmm_device_read(rtc, 0, 4), 1000);
 		tap_check(!level[rtc->irq]);
 		tap_equal(vmm_device_read(rtc, 4, 4), 1060);
-		/* By the host's timer the VM goes on when the alarm is over. */
+		/* The VM is resumed when the alarm is due by the host's clock. */
 		((struct vmm_pl031 *)rtc->state)->now = real_time;
 		rtc->ops->resume(rtc);
 		wait_for_line(rtc->irq);
@@ -560,7 +559,7 @@ static void a_saved_clock_has_its_alarm(void)
 	machine_close();
 }
 
-/* A guest that goes on from a snapshot is told that others may have the same past. */
+/* A resumed guest gets a new generation ID, because clones may have the same state. */
 static void a_loaded_generation_is_new(void)
 {
 	struct vmm_device *id;
@@ -583,7 +582,7 @@ static void a_loaded_generation_is_new(void)
 		/* An edge: up and down. */
 		tap_equal(changes, before + 2);
 		tap_check(!level[id->irq]);
-		/* Nothing else can be read, and nothing written. */
+		/* Other bytes read as 0, and writes have no effect. */
 		tap_equal(vmm_device_read(id, 16, 8), 0);
 		was[0] = vmm_device_read(id, 0, 8);
 		vmm_device_write(id, 0, ~was[0], 8);
@@ -593,7 +592,7 @@ static void a_loaded_generation_is_new(void)
 	machine_close();
 }
 
-/* Tries a blob that must be refused, and leave the device as after a reset. */
+/* Loads a blob that must be refused; the device must then be as after a reset. */
 static void check_refused(struct vmm_device *dev, const struct vmm_state *reset, u8 *bytes,
 			  size_t len, int err)
 {
@@ -629,7 +628,7 @@ static void check_damaged(struct vmm_device *dev)
 	memcpy(bytes, good.bytes, good.len);
 	bytes[good.len] = 0;
 	check_refused(dev, &reset, bytes, good.len + 1, -EINVAL);
-	/* Another device's, a newer one, and one of no version. */
+	/* A blob of another device, a newer one, and one without a version. */
 	bytes[4] ^= 1;
 	check_refused(dev, &reset, bytes, good.len, -EINVAL);
 	bytes[4] ^= 1;
@@ -638,7 +637,7 @@ static void check_damaged(struct vmm_device *dev)
 	bytes[32] = 0;
 	check_refused(dev, &reset, bytes, good.len, -EINVAL);
 	bytes[32] = 1;
-	/* Lengths and tags of fields, and values that no guest can reach. */
+	/* Wrong lengths and tags of fields, and impossible values. */
 	memset(bytes + 40, 0xff, 4);
 	check_refused(dev, &reset, bytes, good.len, -EINVAL);
 	memcpy(bytes + 40, good.bytes + 40, 4);
@@ -647,7 +646,7 @@ static void check_damaged(struct vmm_device *dev)
 	memcpy(bytes + 44, good.bytes + 44, 4);
 	memset(bytes + 48, 0xff, good.len - 48);
 	check_refused(dev, &reset, bytes, good.len, -EINVAL);
-	/* Any single wrong byte: refused or loaded, and never a crash. */
+	/* With any single wrong byte it is refused or loaded, without a crash. */
 	for (i = 0; i < good.len; i++) {
 		struct vmm_state odd = { .bytes = bytes, .len = good.len };
 
@@ -699,10 +698,10 @@ static u64 sum_of(const struct vmm_report *report)
 
 /**
  * struct parts - the counters of devices behind another one
- * @visitor: takes them
- * @count: how many there are
- * @name: of each
- * @sum: of its counters
+ * @visitor: called for each device
+ * @count: number of devices
+ * @name: name of each
+ * @sum: sum of its counters
  */
 struct parts {
 	struct vmm_report_visitor visitor;
@@ -742,7 +741,7 @@ static void check_parts(struct vmm_device *dev)
 	}
 }
 
-/* No other device of the board has its name, and what happens to it is seen. */
+/* The name is unique on the board, and accesses change the counters. */
 static void check_counters(struct vmm_device *dev)
 {
 	struct vmm_report report;
@@ -804,7 +803,7 @@ static void what_devices_do_is_counted(void)
 		vmm_device_write(dev, 0, 'x', 4);
 		vmm_device_write(dev, 0, 'y', 4);
 		tap_equal(counter(dev, "bytes_out"), 2);
-		/* The transmit interrupt is let through. */
+		/* The transmit interrupt is enabled. */
 		tap_equal(counter(dev, "interrupts"), 0);
 		vmm_device_write(dev, 0x38, 1 << 5, 4);
 		tap_equal(counter(dev, "interrupts"), 1);
@@ -828,14 +827,14 @@ static void commands_find_their_device(void)
 		tap_equal(vmm_board_command(&vm, "virtio_mmio", "resize", NULL, NULL), 0);
 		tap_equal(vmm_board_command(&vm, "pl011", "resize", NULL, NULL), -ENOENT);
 		tap_equal(vmm_board_command(&vm, NULL, "resiz", NULL, NULL), -ENOENT);
-		/* The disk is in the highest transport: its capacity in sectors. */
+		/* Read the capacity of the disk in the highest transport. */
 		tap_equal(vmm_device_read(bank, 31 * 0x200 + 0x100, 4), 4096);
 		tap_check(!truncate(disk, MIB));
 	}
 	machine_close();
 }
 
-/* ---- a disk whose file may not be so large ---- */
+/* ---- a disk whose file exceeds the limit on files ---- */
 
 #define RING_DESC	0x0000
 #define RING_AVAIL	0x1000

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goldfish audio's registers, as Android's driver uses them, with a clock and a memory
- * of the test's own.
+ * Goldfish audio's registers, as Android's driver uses them, with a fake clock and memory.
  */
 #include <string.h>
 
@@ -22,7 +21,7 @@
 #define READ_HIGH	0x34
 
 #define SECOND		1000000000ULL
-#define HIGH		(5ULL << 32)	/* where the test's memory is */
+#define HIGH		(5ULL << 32)	/* guest address of the memory */
 
 static struct {
 	bool level;
@@ -92,7 +91,7 @@ static void on_listen(void *arg, bool on)
 		host.recorded = 0;
 }
 
-/* A sound that never repeats itself here: bytes of a counter of two bytes. */
+/* Samples that do not repeat within a test: a counter of two bytes. */
 static u8 sound_at(u32 i)
 {
 	return i & 1 ? i >> 9 : i >> 1;
@@ -140,7 +139,7 @@ static u32 rd(u32 offset)
 	return vmm_audio_read(&audio, offset);
 }
 
-/* As the driver does at its start, and when a program opens it. */
+/* Writes of the driver at its start, and when a program opens the device. */
 static void audio_open(void)
 {
 	unsigned int i;
@@ -187,7 +186,7 @@ static void buffers_are_played_in_turn(void)
 	tap_equal(rd(INT_STATUS), 2);
 	wr(WRITE_2, 4410);		/* 25 ms */
 	tap_equal(rd(INT_STATUS), 0);
-	/* The guest has them again at once: they were copied. */
+	/* The guest may reuse the buffers at once, because they were copied. */
 	memset(host.memory + 0x4000, 0xee, 4410);
 	tap_equal(host.wait, start + 16384 * SECOND / 176400);
 	time_is(start + 92 * SECOND / 1000);
@@ -197,7 +196,7 @@ static void buffers_are_played_in_turn(void)
 	tap_equal(host.len, 16384);
 	tap_equal(rd(INT_STATUS), 1);
 	tap_check(!host.level);
-	/* The second began when the first had ended, not when somebody looked. */
+	/* The second buffer began when the first had ended, not when the timer ran. */
 	tap_equal(host.wait, start + 16384 * SECOND / 176400 + 4410 * SECOND / 176400);
 	time_is(host.wait);
 	tap_equal(rd(INT_STATUS), 3);
@@ -207,7 +206,7 @@ static void buffers_are_played_in_turn(void)
 	tap_check(host.played[16384] != 0xee);
 }
 
-/* A second of sound takes a second, however it comes. */
+/* A second of sound takes a second, with any size of buffers. */
 static void the_pace_is_right(void)
 {
 	unsigned int i;
@@ -218,7 +217,7 @@ static void the_pace_is_right(void)
 	wr(WRITE_1, 8820);
 	wr(WRITE_2, 8820);
 	for (i = 0; i < 18; i++) {
-		/* The host looks late, and the guest is quick. */
+		/* The host's timer is late, and the guest refills at once. */
 		time_is(host.wait + 3000000);
 		rd(INT_STATUS);
 		wr(i & 1 ? WRITE_2 : WRITE_1, 8820);
@@ -230,7 +229,7 @@ static void the_pace_is_right(void)
 	tap_equal(host.now - start, SECOND);
 }
 
-/* The main thread, until nothing is due at once. */
+/* Runs the main thread until nothing is due. */
 static void main_thread(void)
 {
 	while (host.wait && host.wait <= host.now)
@@ -254,7 +253,7 @@ static void what_is_recorded_takes_its_time(void)
 
 	audio_open();
 	start = host.now;
-	/* Who has opened it and only plays is not listened to. */
+	/* A program that only plays does not start recording. */
 	main_thread();
 	tap_equal(host.begun, 0);
 	wr(START_READ, 1600);		/* 100 ms of 8000 Hz */
@@ -269,7 +268,7 @@ static void what_is_recorded_takes_its_time(void)
 	tap_equal(rd(READ_AVAILABLE), 1600);
 	tap_check(memory_has_sound(0, 1600));
 	tap_equal(host.memory[0x8000 + 1600], (u8)((0x8000 + 1600) * 7 + ((0x8000 + 1600) >> 8)));
-	/* The next samples, and no more than there is room for. */
+	/* The next samples, limited to the buffer. */
 	wr(START_READ, ~0U);
 	tap_equal(rd(INT_STATUS), 3);
 	tap_equal(host.wait, host.now + 16384 * SECOND / 16000);
@@ -277,7 +276,7 @@ static void what_is_recorded_takes_its_time(void)
 	tap_equal(rd(READ_AVAILABLE), 16384);
 	tap_check(memory_has_sound(1600, 16384));
 	tap_equal(host.begun, 1);
-	/* It is closed, and opened by another program: that hears the beginning. */
+	/* After close and open, another program gets the beginning. */
 	wr(INT_ENABLE, 0);
 	main_thread();
 	tap_check(!host.listening);
@@ -288,7 +287,7 @@ static void what_is_recorded_takes_its_time(void)
 	time_is(host.wait);
 	tap_check(memory_has_sound(0, 160));
 	tap_equal(host.begun, 2);
-	/* No bytes take no time. */
+	/* A request for 0 bytes completes at once. */
 	wr(START_READ, 0);
 	main_thread();
 	tap_equal(rd(INT_STATUS) & 4, 4);
@@ -311,12 +310,12 @@ static void the_pace_of_recording_is_right(void)
 	}
 	tap_equal(host.now - start, SECOND + SECOND / 100);
 	tap_equal(host.recorded, 16000);
-	/* One that was away for long has lost what there was meanwhile. */
+	/* A guest that was late for long has lost the samples of that time. */
 	host.now += 3 * SECOND;
 	wr(START_READ, 800);
 	tap_equal(host.wait, host.now + SECOND / 20);
 	time_is(host.wait);
-	/* So has another program. */
+	/* Another program does not get them either. */
 	host.now += SECOND / 10;
 	wr(INT_ENABLE, 7);
 	wr(START_READ, 800);
@@ -338,7 +337,7 @@ static void ask_meanwhile(void)
 	wr(START_READ, 800);
 }
 
-/* While samples are had, nobody waits: the guest may have other plans by then. */
+/* Samples are fetched without waiting; the guest may have cancelled its request by then. */
 static void what_nobody_waits_for_any_more_is_dropped(void)
 {
 	audio_open();
@@ -367,7 +366,7 @@ static void record_meanwhile(void)
 	wr(START_READ, 0);
 }
 
-/* A guest that asks while the main thread is in the middle of it is not recorded yet. */
+/* A request during the main thread's change does not start recording yet. */
 static void who_is_not_listened_to_is_not_recorded(void)
 {
 	audio_open();
@@ -375,7 +374,7 @@ static void who_is_not_listened_to_is_not_recorded(void)
 	time_is(host.wait);
 	wr(INT_ENABLE, 7);
 	host.meanwhile = record_meanwhile;
-	/* on_record() says whether it is. */
+	/* on_record() checks that. */
 	vmm_audio_due(&audio);
 	tap_equal(rd(INT_STATUS) & 4, 0);
 	main_thread();
@@ -406,7 +405,7 @@ static void closing_drops_all(void)
 	tap_equal(rd(INT_STATUS), 0);
 }
 
-/* Who takes what is played hears of the end, once, and not between two buffers. */
+/* The sink is told of the end once, and not between two buffers. */
 static void closing_ends_what_was_played(void)
 {
 	audio_open();
@@ -435,7 +434,7 @@ static void closing_ends_what_was_played(void)
 	tap_equal(host.wait, 0);
 }
 
-/* However often a buffer is filled anew, its samples take as long as they are. */
+/* A buffer that is refilled often still takes the time of its samples. */
 static void a_buffer_that_is_filled_anew_takes_its_time(void)
 {
 	u64 start;
@@ -449,7 +448,7 @@ static void a_buffer_that_is_filled_anew_takes_its_time(void)
 	tap_equal(host.len, 0);
 	time_is(host.wait);
 	tap_equal(host.len, 16384);
-	/* A shorter one is over sooner, and none at once. */
+	/* A shorter one ends sooner, an empty one at once. */
 	start = host.now;
 	wr(WRITE_2, 16384);
 	wr(WRITE_2, 4410);
@@ -475,7 +474,7 @@ static void buffers_elsewhere_are_silent(void)
 	main_thread();
 	time_is(host.wait);
 	tap_equal(audio.bad, 2);
-	/* Nothing is played at once, and the buffer stays the guest's. */
+	/* An empty buffer ends at once, and the guest keeps it. */
 	wr(WRITE_1, 0);
 	tap_equal(rd(INT_STATUS) & 3, 3);
 	tap_equal(host.wait, 0);
@@ -496,7 +495,7 @@ static void while_paused_no_time_passes(void)
 	tap_equal(host.len, 4410);
 }
 
-/* Whoever fills buffers of a byte as fast as they are over holds nobody up. */
+/* A guest that refills buffers of one byte at once delays nothing else. */
 static void on_play_refill(void *arg, void *samples, u32 bytes)
 {
 	on_play(arg, samples, bytes);
@@ -517,7 +516,7 @@ static void tiny_buffers_take_turns(void)
 	tap_check(host.wait && host.wait < host.now);
 }
 
-/* A host that was away for long does not have the guest play an hour in a moment. */
+/* After a long pause of the host, the guest does not catch up all lost time. */
 static void lost_time_is_bounded(void)
 {
 	audio_open();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The goldfish battery's registers, as a driver sees them, and what commands do.
+ * The goldfish battery's registers, as a driver uses them, and its commands.
  */
 #include <errno.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static int set(struct vmm_battery *battery, const char *name, const char *value)
 	return vmm_battery_set(battery, name, value, &text);
 }
 
-/* The sheet's table: offset, with a battery, without one. */
+/* Table of the specification: offset, value with a battery, value without one. */
 static const u32 start[][3] = {
 	{ 0x00, 0, 0 }, { 0x04, 0, 0 }, { 0x08, 1, 1 }, { 0x0c, 1, 0 }, { 0x10, 1, 0 },
 	{ 0x14, 1, 0 }, { 0x18, 100, 0 }, { 0x1c, 5000000, 5000000 }, { 0x20, 250, 250 },
@@ -84,12 +84,12 @@ static void changes_interrupt_by_class(void)
 	tap_equal(vmm_battery_read(battery, 0x08), 0);
 	tap_equal(vmm_battery_read(battery, 0x0c), 2);
 	tap_equal(host.edges, 4);
-	/* The same again is no change. */
+	/* The same value again is no change. */
 	tap_equal(set(battery, "ac", "off"), 0);
 	tap_check(!host.level);
 }
 
-/* The line is what the registers say, and nothing that was not told is forgotten. */
+/* The line follows the registers; masked changes are not lost. */
 static void the_mask_keeps_changes_back(void)
 {
 	struct vmm_battery *battery = battery_new(true);

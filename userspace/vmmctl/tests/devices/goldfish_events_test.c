@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The goldfish events' registers, as a driver sees them; reports that find no room; and
- * events as people write them.
+ * The goldfish events' registers, as a driver uses them; reports without room; and events as text.
  */
 #include <endian.h>
 #include <errno.h>
@@ -57,7 +56,7 @@ static u32 page_len(struct vmm_events *events, u32 page)
 	return rd(events, LEN);
 }
 
-/* As the driver does at its start. */
+/* Reads and writes of the driver's start. */
 static void listen(struct vmm_events *events)
 {
 	page_len(events, 0x20003);
@@ -89,7 +88,7 @@ static void check_page(struct vmm_events *events, u32 page, const u8 *bytes, u32
 	tap_equal(vmm_events_read(events, DATA + len + 100, 4), 0);
 }
 
-/* The sheet's bytes for the reference's defaults. */
+/* Bytes of the specification for the reference's defaults. */
 static void pages_are_the_references(void)
 {
 	struct vmm_events *events = events_new(&plain);
@@ -108,7 +107,7 @@ static void pages_are_the_references(void)
 	tap_equal(vmm_events_read(events, DATA + 72, 1) & 0xff, 0x10);
 	tap_equal(vmm_events_read(events, DATA + 3, 1) & 0xff, 0);
 	tap_equal(vmm_events_read(events, DATA + 14, 4) & 0xff, 0x1c);
-	/* Words of the limits, at any byte. */
+	/* Words of the limits, read at any byte offset. */
 	tap_context("limits");
 	tap_equal(page_len(events, 0x20003), 1008);
 	tap_equal(rd(events, DATA + 16 * 0x35), 0);
@@ -143,7 +142,7 @@ static void parts_have_their_keys(void)
 	tap_check(vmm_events_read(events, DATA + 0x14a / 8, 1) & 1 << (0x14a % 8));
 }
 
-/* The sheet's bytes for a wheel, whose limits are asked for although it has none. */
+/* Bytes of the specification for a wheel; limits are read although it has none. */
 static void a_wheel_is_another_device(void)
 {
 	struct vmm_events *events = events_new(&(struct vmm_events_parts){ .wheel = true });
@@ -175,7 +174,7 @@ static void events_wait_for_the_driver(void)
 	check_event(events, EV_KEY, KEY_POWER, 1);
 	tap_check(!host.level);
 	tap_equal(rd(events, READ), 0);
-	/* The line stays high for as long as a word waits: the driver takes one at a time. */
+	/* The line stays high while words wait: the driver takes one at a time. */
 	tap_check(report(events, EV_KEY, KEY_POWER, 0));
 	tap_check(report(events, EV_SYN, SYN_REPORT, 0));
 	tap_check(host.level);
@@ -188,7 +187,7 @@ static void events_wait_for_the_driver(void)
 	tap_check(!host.level);
 }
 
-/* A driver that sleeps: reports are dropped whole, and keys and fingers end right. */
+/* If the driver does not read, whole reports are dropped; keys and fingers are right later. */
 static void reports_are_kept_whole_or_dropped(void)
 {
 	struct vmm_events *events = events_new(&all);
@@ -204,7 +203,7 @@ static void reports_are_kept_whole_or_dropped(void)
 	tap_check(!vmm_events_report(events, press, 3));
 	tap_equal(events->lost, 1);
 	tap_equal(events->count, 3 * (VMM_EVENTS_QUEUE - 2));
-	/* What comes behind it is dropped as well, until the guest knows of the keys. */
+	/* Later reports are dropped as well, until the guest has the state of keys. */
 	tap_check(!report(events, EV_REL, REL_X, 7));
 	tap_equal(events->lost, 2);
 	for (i = 0; i < VMM_EVENTS_QUEUE - 2; i++)
@@ -218,7 +217,7 @@ static void reports_are_kept_whole_or_dropped(void)
 	tap_check(report(events, EV_REL, REL_X, 8));
 }
 
-/* A switch is what it is, whatever was lost on the way there. */
+/* The guest gets the current state of a switch, also after lost reports. */
 static void switches_are_repaired(void)
 {
 	struct vmm_events *events = events_new(&plain);
@@ -240,7 +239,7 @@ static void switches_are_repaired(void)
 	check_event(events, EV_SYN, SYN_REPORT, 0);
 	tap_equal(events->count, 0);
 	tap_check(!events->behind);
-	/* A headphone stays in its hole over a reset of the guest. */
+	/* A headphone stays plugged in over a reset of the guest. */
 	vmm_events_reset(events);
 	listen(events);
 	check_event(events, EV_SW, SW_MICROPHONE_INSERT, 1);
@@ -258,7 +257,7 @@ static int device_command(struct vmm_device *dev, const char *name, const char *
 	return command->run(dev, arg, text);
 }
 
-/* All of a text is typed, or nothing. */
+/* A text is typed completely, or not at all. */
 static void a_text_is_typed_whole(void)
 {
 	struct vmm_events *events = events_new(&all);
@@ -272,7 +271,7 @@ static void a_text_is_typed_whole(void)
 	memset(arg, 'a', VMM_EVENTS_QUEUE / 4);
 	tap_equal(device_command(&dev, "text", arg, &text), 0);
 	tap_equal(events->count, 3 * 4 * (VMM_EVENTS_QUEUE / 4));
-	/* One event of the queue is free, and a character has four. */
+	/* The queue has room for one event, and a character needs four. */
 	tap_equal(device_command(&dev, "text", "b", &text), -ENOBUFS);
 	tap_check(!strcmp(text.bytes, "the guest does not read its events"));
 	for (i = 0; i < 4 * 2; i++)
@@ -284,7 +283,7 @@ static void a_text_is_typed_whole(void)
 	tap_equal(events->lost, 0);
 	tap_equal(device_command(&dev, "text", "bc", &text), 0);
 	tap_equal(events->count, i + 3 * 4 * 2);
-	/* More than any guest has room for. */
+	/* More than the queue's size. */
 	memset(arg, 'a', VMM_EVENTS_QUEUE / 4 + 1);
 	events->count = 0;
 	tap_equal(device_command(&dev, "text", arg, &text), -EMSGSIZE);
@@ -292,7 +291,7 @@ static void a_text_is_typed_whole(void)
 	tap_equal(events->count, 0);
 }
 
-/* What a version 1 saves: a queue of 1024 events, whatever is in it, and no switches. */
+/* Makes a state of version 1: a queue of 1024 events with any content, and no switches. */
 static void save_as_version_1(struct vmm_state *state, unsigned int words)
 {
 	static __le32 queue[3072];
@@ -331,11 +330,11 @@ static void what_waits_is_saved(void)
 	tap_check(host.level);
 	for (i = 0; i < VMM_EVENTS_QUEUE; i++)
 		check_event(events, EV_REL, REL_X, i);
-	/* Whoever has loaded it has no headphone. */
+	/* After the load there is no headphone. */
 	check_event(events, EV_SW, SW_HEADPHONE_INSERT, 0);
 	check_event(events, EV_SYN, SYN_REPORT, 0);
 	tap_check(!host.level);
-	/* Fewer words than it says. */
+	/* Fewer words than the count. */
 	events->count = 3;
 	vmm_state_free(&state);
 	tap_equal(dev.ops->save(&dev, &state), 0);
@@ -402,7 +401,7 @@ static void fingers_come_and_go(void)
 	tap_check(!vmm_events_pointer(events_new(&(struct vmm_events_parts){ 0 }), 1, 1, true));
 }
 
-/* A key that is held over a reset is held for the guest that starts. */
+/* A key that is held over a reset is reported to the new guest. */
 static void a_reset_is_a_power_on(void)
 {
 	struct vmm_events *events = events_new(&all);
@@ -496,7 +495,7 @@ static void text_is_typed(void)
 		text = wrong[i];
 		tap_equal(vmm_input_typed(&text, list), -EINVAL);
 	}
-	/* Every character that can be printed. */
+	/* All printable characters. */
 	for (i = ' '; i < 0x7f; i++) {
 		char one[3] = { i, i == '\\' ? '\\' : 0, 0 };
 

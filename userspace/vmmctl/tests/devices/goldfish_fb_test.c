@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The goldfish framebuffer's registers, as a driver sees them.
+ * The goldfish framebuffer's registers, as a driver uses them.
  */
 #include <string.h>
 
@@ -57,7 +57,7 @@ static void it_tells_its_size(void)
 
 	tap_equal(vmm_goldfish_fb_read(fb, WIDTH), 1080);
 	tap_equal(vmm_goldfish_fb_read(fb, HEIGHT), 1920);
-	/* The whole part of 0.5 + 25.4 * pixels / 165. */
+	/* 25.4 * pixels / 165, rounded. */
 	tap_equal(vmm_goldfish_fb_read(fb, WIDTH_MM), 166);
 	tap_equal(vmm_goldfish_fb_read(fb, HEIGHT_MM), 296);
 	tap_equal(vmm_goldfish_fb_read(fb, 0x28), 0);
@@ -78,7 +78,7 @@ static void asking_for_the_format_chooses_it(void)
 	tap_equal(fb->format, VMM_FB_RGB565);
 }
 
-/* As Linux' driver does it: enabled once, one interrupt for each base. */
+/* Like Linux' driver: interrupts are enabled once; each base causes one. */
 static void a_base_is_acknowledged(void)
 {
 	struct vmm_goldfish_fb *fb = fb_new(32);
@@ -95,7 +95,7 @@ static void a_base_is_acknowledged(void)
 	tap_equal(vmm_goldfish_fb_read(fb, INT_STATUS), 2);
 	tap_equal(host.edges, 4);
 	tap_check(!host.paced);
-	/* Masked, it waits. */
+	/* A masked interrupt stays pending. */
 	vmm_goldfish_fb_write(fb, INT_ENABLE, 0);
 	vmm_goldfish_fb_write(fb, BASE, 0x41000000);
 	tap_check(!host.level);
@@ -106,7 +106,7 @@ static void a_base_is_acknowledged(void)
 	tap_check(!host.level);
 }
 
-/* Only with a frame, and only while the guest wants to know. */
+/* Interrupts come only with a frame, and only while enabled. */
 static void frames_are_paced(void)
 {
 	struct vmm_goldfish_fb *fb = fb_new(32);
@@ -148,7 +148,7 @@ static void it_turns_and_goes_blank(void)
 	tap_check(fb->blank);
 	vmm_goldfish_fb_write(fb, BLANK, 2);
 	tap_check(!fb->blank);
-	/* The guest cannot turn it. */
+	/* The guest cannot rotate the screen. */
 	vmm_goldfish_fb_write(fb, ROTATION, 1);
 	tap_equal(fb->turns, 0);
 	for (i = 1; i <= 5; i++) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The goldfish clock's registers, as a driver sees them, with a host's clock of the
- * test's own.
+ * The goldfish clock's registers, as a driver uses them, with a fake host's clock.
  */
 #include <string.h>
 
@@ -76,7 +75,7 @@ static void pair(struct vmm_goldfish_rtc *rtc, u32 high, u64 value)
 	wr(rtc, high - 4, value);
 }
 
-/* The host's clock goes on or is set; a timer of the host's expires as it does. */
+/* Sets the host's clock; the host's timer expires if it is due. */
 static void time_is(struct vmm_goldfish_rtc *rtc, s64 now)
 {
 	host.now = now;
@@ -92,7 +91,7 @@ static void it_shows_the_hosts_time(void)
 
 	tap_equal(vmm_goldfish_rtc_read(rtc, TIME_HIGH), 0);
 	tap_equal(time_of(rtc), NOW);
-	/* Both halves are of one moment. */
+	/* Both halves are of the same time. */
 	tap_equal(vmm_goldfish_rtc_read(rtc, TIME_LOW), (u32)NOW);
 	host.now += 1LL << 40;
 	tap_equal(vmm_goldfish_rtc_read(rtc, TIME_HIGH), NOW >> 32);
@@ -132,7 +131,7 @@ static void an_alarm_interrupts_once(void)
 	tap_equal(host.edges, 2);
 }
 
-/* As the sheet has it: armed, it is enabled; in the past, only if it was before. */
+/* As specified: arming enables the alarm; one in the past only if it was enabled before. */
 static void arming_enables(void)
 {
 	struct vmm_goldfish_rtc *rtc = rtc_new();
@@ -143,7 +142,7 @@ static void arming_enables(void)
 	wr(rtc, IRQ_ENABLED, 5);
 	pair(rtc, ALARM_HIGH, NOW);
 	tap_check(host.level);
-	/* Nothing but the two registers lowers the line. */
+	/* Only these two registers lower the line. */
 	wr(rtc, IRQ_ENABLED, 0);
 	tap_check(host.level);
 	wr(rtc, CLEAR_ALARM, 1);
@@ -152,7 +151,7 @@ static void arming_enables(void)
 	time_is(rtc, NOW + 10);
 	tap_check(host.level);
 	wr(rtc, CLEAR_INTERRUPT, 0);
-	/* Disabled after it was armed, it passes in silence. */
+	/* An alarm that was disabled after arming does not interrupt. */
 	pair(rtc, ALARM_HIGH, NOW + 20);
 	wr(rtc, IRQ_ENABLED, 0);
 	time_is(rtc, NOW + 20);
@@ -180,7 +179,7 @@ static void an_alarm_follows_the_time(void)
 	tap_equal(host.alarm, NOW + 100);
 	pair(rtc, TIME_HIGH, 7000);
 	tap_check(host.level);
-	/* A time that no host reaches. */
+	/* A time in the far future. */
 	wr(rtc, CLEAR_INTERRUPT, 0);
 	pair(rtc, TIME_HIGH, 0x8000000000000000);
 	pair(rtc, ALARM_HIGH, 0x7fffffffffffffff);

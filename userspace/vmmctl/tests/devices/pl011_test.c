@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PL011's registers, as a driver sees them.
+ * The PL011's registers, as a driver uses them.
  */
 #include <string.h>
 
@@ -52,7 +52,7 @@ static void on_room(void *arg)
 	host.rooms++;
 }
 
-/* A UART after reset; @fifo switches its FIFOs on. */
+/* Makes a UART after reset; @fifo enables its FIFOs. */
 static struct vmm_pl011 *uart_new(bool fifo)
 {
 	static struct vmm_pl011 uart;
@@ -197,7 +197,7 @@ static void receive_levels_are_kept(void)
 	}
 }
 
-/* A clear must not lose the wake-up for bytes that are still there. */
+/* Clearing must not lose the interrupt for bytes that were not read. */
 static void clear_keeps_what_waits(void)
 {
 	struct vmm_pl011 *uart = uart_new(true);

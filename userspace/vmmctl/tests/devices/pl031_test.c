@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PL031's registers, as a driver sees them, with a host's clock of the test's own.
+ * The PL031's registers, as a driver uses them, with a fake host's clock.
  */
 #include <string.h>
 
@@ -56,7 +56,7 @@ static struct vmm_pl031 *rtc_new(void)
 	return &rtc;
 }
 
-/* The host's clock goes on or is set; a timer of the host's expires as it does. */
+/* Sets the host's clock; the host's timer expires if it is due. */
 static void time_is(struct vmm_pl031 *rtc, s64 now)
 {
 	host.now = now;
@@ -66,7 +66,7 @@ static void time_is(struct vmm_pl031 *rtc, s64 now)
 	}
 }
 
-/* An AMBA bus has no other way to find the driver: part 031, ARM, revision 0. */
+/* An AMBA bus finds the driver by these: part 031, ARM, revision 0. */
 static void identifies_itself(void)
 {
 	static const u8 id[] = { 0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
@@ -91,7 +91,7 @@ static void shows_the_hosts_time(void)
 	tap_equal(vmm_pl031_read(rtc, CR), 1);
 	vmm_pl031_write(rtc, DR, 1);
 	tap_equal(vmm_pl031_read(rtc, DR), NOW + 12345);
-	/* Past the year 2106 there are no more bits. */
+	/* After the year 2106 the register wraps. */
 	host.now = 0x100000005;
 	tap_equal(vmm_pl031_read(rtc, DR), 5);
 }
@@ -158,13 +158,13 @@ static void the_mask_keeps_it_back(void)
 	tap_equal(vmm_pl031_read(rtc, RIS), 1);
 }
 
-/* The match is with the guest's time, whoever changes it and however. */
+/* The alarm compares with the guest's time, after any change of it. */
 static void an_alarm_follows_the_time(void)
 {
 	struct vmm_pl031 *rtc = rtc_new();
 
 	vmm_pl031_write(rtc, IMSC, 1);
-	/* Now. */
+	/* An alarm at the current time. */
 	vmm_pl031_write(rtc, MR, NOW);
 	tap_check(host.level);
 	vmm_pl031_write(rtc, ICR, 1);
@@ -180,7 +180,7 @@ static void an_alarm_follows_the_time(void)
 	/* And forward, past it. */
 	time_is(rtc, NOW + 1000);
 	tap_check(host.level);
-	/* A time that was is 136 years away. */
+	/* A time in the past is 136 years away. */
 	vmm_pl031_write(rtc, ICR, 1);
 	vmm_pl031_write(rtc, MR, vmm_pl031_read(rtc, DR) - 1);
 	tap_check(!host.level);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PL061's registers, as a driver sees them.
+ * The PL061's registers, as a driver uses them.
  */
 #include <string.h>
 
@@ -53,7 +53,7 @@ static void it_says_who_it_is(void)
 	tap_equal(vmm_pl061_read(gpio, 0x424), 0);
 }
 
-/* The address says which lines are meant, and the direction who drives them. */
+/* The address selects lines, and the direction register selects who drives them. */
 static void data_is_by_address_and_direction(void)
 {
 	struct vmm_pl061 *gpio = gpio_new();
@@ -66,7 +66,7 @@ static void data_is_by_address_and_direction(void)
 	tap_equal(vmm_pl061_read(gpio, DATA(0xff)), 0x20);
 	vmm_pl061_set(gpio, 3, true);
 	tap_equal(vmm_pl061_read(gpio, DATA(0xff)), 0x28);
-	/* What was written before a line became an output. */
+	/* Data that was written before a line became an output. */
 	vmm_pl061_write(gpio, DIR, 0xff);
 	tap_equal(vmm_pl061_read(gpio, DATA(0xff)), 0x25);
 	tap_equal(irq.changes, 0);
@@ -78,7 +78,7 @@ static void an_edge_stays_until_it_is_cleared(void)
 
 	tap_check(!vmm_pl061_set(gpio, 3, true));
 	vmm_pl061_set(gpio, 3, false);
-	/* A falling one, which nobody waits for now. */
+	/* A falling edge, which is not selected. */
 	tap_equal(vmm_pl061_read(gpio, RIS), 0x08);
 	tap_check(!irq.level);
 	vmm_pl061_write(gpio, IC, 0x08);
@@ -93,7 +93,7 @@ static void an_edge_stays_until_it_is_cleared(void)
 	tap_check(irq.level);
 	vmm_pl061_write(gpio, IC, 0x08);
 	tap_check(!irq.level);
-	/* Both. */
+	/* Both edges. */
 	vmm_pl061_write(gpio, IBE, 0x08);
 	vmm_pl061_set(gpio, 3, true);
 	vmm_pl061_write(gpio, IC, 0x08);
@@ -119,7 +119,7 @@ static void a_level_stays_while_it_is_there(void)
 	tap_check(irq.level);
 	vmm_pl061_set(gpio, 3, false);
 	tap_check(!irq.level);
-	/* Low is what is waited for. */
+	/* The low level is selected. */
 	vmm_pl061_write(gpio, IEV, 0);
 	tap_check(irq.level);
 }

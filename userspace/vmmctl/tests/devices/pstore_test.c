@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The persistent store without a guest: what it keeps, and which files it refuses.
+ * The persistent store without a guest: data that it keeps, and files that it refuses.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@ static char dir[64];
 static char path[80];
 
 /**
- * struct machine - as much of a VM as the store needs
- * @cfg: says which file
+ * struct machine - the part of a VM that the store needs
+ * @cfg: has the path of the file
  * @vm: switched off
  * @dev: the store
  */
@@ -164,7 +164,7 @@ static void what_is_saved_is_loaded(void)
 	tap_equal(vmm_device_load(&m.dev, &state), 0);
 	tap_equal(get(&m, 0), 1);
 	tap_equal(get(&m, LAST), 2);
-	/* A part of it, and another size: nothing is changed. */
+	/* Truncated states, and another size: nothing is changed. */
 	put(&m, 0, 5);
 	state.len--;
 	tap_equal(vmm_device_load(&m.dev, &state), -EINVAL);

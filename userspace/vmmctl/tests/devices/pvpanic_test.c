@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a guest says that it has panicked: as a port of the pc board, and in memory of the
- * arm64 boards, where a second byte is reserved.
+ * The device by which a guest reports a panic: a port of the pc board, and memory of the arm64
+ * boards, where a second byte is reserved.
  */
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ static void device_end(void)
 	close(vm.end_fd);
 }
 
-/* Writes, and tells how the guest has ended. */
+/* Writes; returns how the guest has ended. */
 static int ended_by(u64 size, u64 offset, u64 value, unsigned int len)
 {
 	int end;
@@ -56,7 +56,7 @@ static void a_panic_ends_the_guest(void)
 				  value & PANICKED ? VMM_END_PANIC : VMM_END_NONE);
 		}
 	}
-	/* Whoever writes more than the byte means it all the same. */
+	/* A wider write counts as well. */
 	tap_equal(ended_by(2, 0, PANICKED, 2), VMM_END_PANIC);
 	tap_equal(ended_by(2, 0, PANICKED << 8, 2), VMM_END_NONE);
 }
@@ -69,7 +69,7 @@ static void the_second_byte_is_reserved(void)
 	device_end();
 }
 
-/* A driver tells only what the device says that it understands. */
+/* A driver reports only events that the device supports. */
 static void it_says_what_it_understands(void)
 {
 	device_new(VMM_MMIO, 2);
@@ -87,7 +87,7 @@ static void count_line(void *arg, const char *line, size_t len)
 	(*(unsigned int *)arg)++;
 }
 
-/* Whatever the guest writes, its host's log is not filled. */
+/* Repeated writes of the guest do not fill the host's log. */
 static void a_crash_kernel_is_told_of_once(void)
 {
 	unsigned int lines = 0;

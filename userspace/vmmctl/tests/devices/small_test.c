@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The small virtio devices in front of a driver of the test's own: what a guest sees
- * whose buffers run out, and what it is told of it afterwards. The driver kicks only
- * when the device asks for it.
+ * The small virtio devices with a driver of the test: a guest that runs out of buffers, and the
+ * reports that it gets afterwards. The driver kicks only when the device asks for it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -38,12 +37,12 @@ static int listener;
 static u8 regs[RANCHU_VIRTIO_MMIO_SIZE] __attribute__((aligned(8)));
 
 /**
- * struct driver - a device and the test's driver of it
+ * struct driver - a device and its driver
  * @v: the device
  * @peer: the other end of its connection
- * @event_idx: event indices were agreed upon
+ * @event_idx: event indices were negotiated
  * @added: per queue: buffers that were made available
- * @seen: per queue: buffers that came back and were looked at
+ * @seen: per queue: used buffers that were checked
  */
 struct driver {
 	struct vmm_virtio *v;
@@ -170,13 +169,13 @@ static void driver_close(struct driver *d)
 	vmm_loop_destroy(vm.loop);
 }
 
-/* Where a buffer of a queue is. */
+/* Returns the address of a buffer of a queue. */
 static u64 data_at(unsigned int slot)
 {
 	return DATA + slot * 4096;
 }
 
-/* Makes a buffer of @len bytes available; the driver of Linux kicks likewise. */
+/* Makes a buffer of @len bytes available, and kicks as Linux' driver does. */
 static void give(struct driver *d, unsigned int queue, u32 len, u16 flags)
 {
 	u16 slot = d->added[queue] % NUM;
@@ -218,7 +217,7 @@ static bool wait_used(unsigned int queue, unsigned int want)
 	return used(queue) >= want;
 }
 
-/* The next buffer that came back; its length, -1 if there is none. */
+/* Takes the next used buffer; returns its length, or -1 if there is none. */
 static int take(struct driver *d, unsigned int queue, void *data, size_t size)
 {
 	struct vring_used_elem *elem;
@@ -253,7 +252,7 @@ static void say(struct driver *d, const struct virtio_input_event *events, unsig
 		tap_check(!ioctl(d->peer, SIOCOUTQ, &waiting));
 	}
 	tap_equal(waiting, 0);
-	/* Time for what must not happen; what must is waited for. */
+	/* Allows time for unwanted events; wanted ones are waited for. */
 	usleep(20000);
 }
 
@@ -267,7 +266,7 @@ static void say_key(struct driver *d, u16 key, u32 value)
 	say(d, events, count);
 }
 
-/* The next events that come must be these. */
+/* Checks the next event. */
 static void want_event(struct driver *d, u16 type, u16 code, u32 value)
 {
 	struct virtio_input_event event;
@@ -318,20 +317,20 @@ static void key_loss(bool event_idx)
 	give_many(&d, 3);
 	say_key(&d, KEY_A, 1);
 	want_key(&d, KEY_A, 1);
-	/* Room for half a report only: one that is let go, a tap, one that stays down. */
+	/* Room for half a report only: a release, a tap, and a key that stays pressed. */
 	say_key(&d, KEY_A, 0);
 	say_key(&d, KEY_C, 1);
 	say_key(&d, KEY_C, 0);
 	say_key(&d, KEY_B, 1);
 	tap_check(wait_counter(&d, "keyboard_lost_reports", 4));
 	tap_equal(used(0), 2);
-	/* Buffers come one by one, and each is a kick if the device wants one. */
+	/* Buffers come one by one, with a kick each if the device asks for it. */
 	give_many(&d, 1);
 	want_key(&d, KEY_A, 0);
 	give_many(&d, 1);
 	give_many(&d, 1);
 	want_key(&d, KEY_B, 1);
-	/* And on, in order. */
+	/* Further events, in order. */
 	give_many(&d, 4);
 	say_key(&d, KEY_B, 0);
 	say_key(&d, KEY_D, 1);
@@ -348,7 +347,7 @@ static void no_key_stays_stuck(void)
 	key_loss(true);
 }
 
-/* Frame @n of ten fingers that move: down at first, up at last. */
+/* Makes frame @n of ten moving fingers: down in the first, up in the last. */
 static unsigned int frame(struct virtio_input_event *events, unsigned int n, unsigned int last)
 {
 	unsigned int count = 0;
@@ -370,7 +369,7 @@ static unsigned int frame(struct virtio_input_event *events, unsigned int n, uns
 #define FRAMES	40
 
 /**
- * struct screen - touches as a guest has been told
+ * struct screen - the guest's state of touches
  * @id: by slot, -1 for none
  * @slot: the one that events are about
  */
@@ -389,7 +388,7 @@ static void screen_told(struct screen *screen, const struct virtio_input_event *
 		screen->id[screen->slot] = le32toh(event->value);
 }
 
-/* Takes events, and gives their buffers back, until touches are as wanted. */
+/* Takes events, and returns their buffers, until touches are as wanted. */
 static bool becomes(struct driver *d, struct screen *screen, const s32 want[10])
 {
 	struct virtio_input_event event;
@@ -424,7 +423,7 @@ static void touch_loss(bool event_idx)
 	for (i = 0; i < FRAMES; i++)
 		count += frame(events + count, i, FRAMES - 1);
 	say(&d, events, count);
-	/* The first frame has 41 events; a second one has no room, a few fingers have. */
+	/* The first frame has 41 events; there is room for a few more, not for a frame. */
 	tap_check(wait_counter(&d, "multitouch_lost_reports", FRAMES - 1));
 	last = used(0);
 	for (i = 0; i < last; i++) {
@@ -435,7 +434,7 @@ static void touch_loss(bool event_idx)
 	tap_check(!seen[last - 1].type && !seen[last - 1].code);
 	give_many(&d, last);
 	tap_check(becomes(&d, &screen, want));
-	/* The sender has named the last slot, and goes on from there. */
+	/* The sender has selected the last slot, and continues with it. */
 	count = 0;
 	put(events, &count, EV_ABS, ABS_MT_TRACKING_ID, 7);
 	put(events, &count, EV_SYN, SYN_REPORT, 0);
@@ -452,7 +451,7 @@ static void no_finger_stays_down(void)
 	touch_loss(true);
 }
 
-/* Buffers that no event fits in are given back empty, and cost no event. */
+/* Buffers that are too small for an event are returned empty; no event is lost. */
 static void useless_buffers_cost_nothing(void)
 {
 	static const struct {
@@ -477,7 +476,7 @@ static void useless_buffers_cost_nothing(void)
 	driver_close(&d);
 }
 
-/* A report with more events than a queue has buffers: what it tells of keys counts. */
+/* Of a report with more events than the queue has buffers, the keys' state is kept. */
 static void endless_reports_are_bounded(void)
 {
 	static struct virtio_input_event events[1000];
@@ -492,7 +491,7 @@ static void endless_reports_are_bounded(void)
 		put(events, &count, EV_KEY, 1 + i % 200, i < 200);
 	put(events, &count, EV_KEY, KEY_A, 1);
 	say(&d, events, count);
-	/* That there is room is no reason to tell half of it. */
+	/* New room does not cause half a report. */
 	vmm_event_signal(d.v->queue[0].kick_fd);
 	usleep(20000);
 	tap_equal(used(0), 0);
@@ -505,7 +504,7 @@ static void endless_reports_are_bounded(void)
 	driver_close(&d);
 }
 
-/* A driver that starts anew is told which keys are held. */
+/* A driver that starts again gets the keys that are held. */
 static void a_new_driver_knows_no_key(void)
 {
 	struct driver d;
@@ -551,7 +550,7 @@ static void commands_press_keys(void)
 	tap_equal(ask(&d, "30"), -EINVAL);
 	tap_equal(ask(&d, "0 1"), -EINVAL);
 	tap_equal(ask(&d, "768 1"), -EINVAL);
-	/* Nobody would see what is pressed now; what is released is released. */
+	/* Without a driver, presses are refused, and releases are accepted. */
 	vmm_virtio_mmio_write(d.v, 0x70, 0, 4);
 	tap_equal(ask(&d, "48 1"), -ENODEV);
 	tap_equal(ask(&d, "30 0"), 0);
@@ -559,7 +558,7 @@ static void commands_press_keys(void)
 	driver_close(&d);
 }
 
-/* The last pixel is the axis' end. */
+/* The last pixel is the end of the axis. */
 static void commands_touch_the_screen(void)
 {
 	struct driver d;
@@ -592,7 +591,7 @@ static void commands_touch_the_screen(void)
 	driver_close(&d);
 }
 
-/* Where there is a socket, who connects has the keys. */
+/* With socket=, input comes from the program at the socket only. */
 static void commands_are_not_for_those_with_a_socket(void)
 {
 	struct driver d;
@@ -609,7 +608,7 @@ static void commands_are_not_for_those_with_a_socket(void)
 
 /* ---- console ---- */
 
-/* A buffer that the driver has made for the other direction goes back, empty. */
+/* A buffer of the wrong direction is returned empty. */
 static void useless_receive_buffers_cost_nothing(void)
 {
 	char text[16] = "";
@@ -626,7 +625,7 @@ static void useless_receive_buffers_cost_nothing(void)
 	tap_equal(take(&d, 0, text, sizeof(text)), 0);
 	tap_equal(take(&d, 0, text, sizeof(text)), 3);
 	tap_check(!memcmp(text, "one", 3));
-	/* Input goes on, also where nothing but such a buffer comes. */
+	/* Input continues, even if such a buffer is the only one. */
 	tap_equal(send(d.peer, "two", 3, 0), 3);
 	give(&d, 0, 16, 0);
 	tap_check(wait_used(0, 4));
@@ -660,7 +659,7 @@ static void a_peer_that_does_not_read_is_not_waited_for(void)
 	while ((n = recv(d.peer, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
 		got += n;
 	tap_equal(got + counter(&d, "console_dropped_bytes"), CHUNKS * 4096);
-	/* Once it reads, it gets what comes. */
+	/* Once it reads, it gets new output. */
 	give(&d, 1, 100, 0);
 	tap_check(wait_used(1, CHUNKS + 1));
 	tap_equal(recv(d.peer, bytes, sizeof(bytes), 0), 100);
@@ -668,7 +667,7 @@ static void a_peer_that_does_not_read_is_not_waited_for(void)
 	driver_close(&d);
 }
 
-/* At the path is somebody, who hears nothing of a clone. */
+/* The process at the path gets nothing from a clone. */
 static void a_clones_console_has_no_other_end(void)
 {
 	struct pollfd somebody = { .fd = listener, .events = POLLIN };

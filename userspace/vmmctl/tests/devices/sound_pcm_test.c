@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A stream's requests: each in each state against VIRTIO's life of a stream, parameters
- * right and wrong, and how long samples take.
+ * A stream's requests: each one in each state of VIRTIO's state machine, valid and invalid
+ * parameters, and the duration of samples.
  */
 #include <endian.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static struct virtio_snd_pcm_set_params params_make(u32 buffer, u32 period, u8 c
 	};
 }
 
-/* What follows in each state on each of @codes; -1 where it is refused. */
+/* Next state, for each state and each of @codes; -1 if the request is refused. */
 static const int next[VMM_PCM_STATES][ARRAY_SIZE(codes)] = {
 	[VMM_PCM_NEW] = { VMM_PCM_SET, -1, -1, -1, -1 },
 	[VMM_PCM_SET] = { VMM_PCM_SET, VMM_PCM_PREPARED, -1, -1, -1 },
@@ -83,7 +83,7 @@ static void parameters_are_checked(void)
 		{ 0, 1024, 2, VIRTIO_SND_PCM_FMT_S16, VIRTIO_SND_PCM_RATE_48000, BAD },
 		{ 1024, 4096, 2, VIRTIO_SND_PCM_FMT_S16, VIRTIO_SND_PCM_RATE_48000, BAD },
 		{ 4096, 1020, 2, VIRTIO_SND_PCM_FMT_S16, VIRTIO_SND_PCM_RATE_48000, BAD },
-		/* Half a moment. */
+		/* Half a nanosecond. */
 		{ 4098, 2, 2, VIRTIO_SND_PCM_FMT_S16, VIRTIO_SND_PCM_RATE_48000, BAD },
 		{ 4096, 1024, 0, VIRTIO_SND_PCM_FMT_S16, VIRTIO_SND_PCM_RATE_48000, BAD },
 		{ 4096, 1024, 3, VIRTIO_SND_PCM_FMT_S16, VIRTIO_SND_PCM_RATE_48000, NOT_SUPP },

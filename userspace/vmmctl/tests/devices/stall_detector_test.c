@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The detector of stuck vCPUs: its registers, as the stock driver uses them and as no driver
- * would, with a host's clock of the test's own; and the device, whose timer is the host's.
+ * The detector of stuck vCPUs: its registers, as the stock driver uses them, and other accesses,
+ * with a fake host's clock; and the device, with the host's timer.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 
 #define MS	1000000LL
 #define SECOND	(1000 * MS)
-#define TICKS	80	/* 8 seconds of 10 ticks: what the driver asks for */
+#define TICKS	80	/* 8 seconds of 10 ticks, as in the driver */
 
 static struct {
 	s64 now;
@@ -52,7 +52,7 @@ static struct vmm_stall *stall_new(unsigned int cpus)
 	return &stall;
 }
 
-/* As Linux' driver does when a CPU comes up. */
+/* Writes of Linux' driver when a CPU starts. */
 static void start(struct vmm_stall *stall, unsigned int cpu)
 {
 	vmm_stall_write(stall, CPU(cpu) + HZ, 10);
@@ -65,7 +65,7 @@ static void pet(struct vmm_stall *stall, unsigned int cpu)
 	vmm_stall_write(stall, CPU(cpu) + LOAD, TICKS);
 }
 
-/* Time goes by, with a timer that is served in time; tells who was found stuck, or -1. */
+/* Advances the clock with a punctual timer; returns the stuck vCPU, or -1. */
 static int goes_by(struct vmm_stall *stall, s64 ns)
 {
 	s64 until = host.now + ns;
@@ -86,7 +86,7 @@ static int goes_by(struct vmm_stall *stall, s64 ns)
 	return -1;
 }
 
-/* Nobody is served for a while: SIGSTOP, say. */
+/* Advances the clock without the timer, as after SIGSTOP. */
 static void stands_still(s64 ns)
 {
 	host.now += ns;
@@ -115,7 +115,7 @@ static void registers_read_as_written(void)
 	tap_equal(vmm_stall_read(stall, CPU(1) + CURRENT), 30);
 	host.now += MS;
 	tap_equal(vmm_stall_read(stall, CPU(1) + CURRENT), 29);
-	/* A counter that is stopped keeps its value, and begins anew. */
+	/* A stopped counter keeps its value, and starts again with the full time. */
 	vmm_stall_write(stall, CPU(1) + STATUS, 0xfffffffe);
 	host.now += SECOND;
 	tap_equal(vmm_stall_read(stall, CPU(1) + CURRENT), 29);
@@ -135,7 +135,7 @@ static void a_vcpu_that_reloads_is_well(void)
 		pet(stall, 0);
 		pet(stall, 1);
 	}
-	/* In the last moment as well. */
+	/* A reload in the last moment is in time as well. */
 	tap_equal(goes_by(stall, 8 * SECOND - 1), -1);
 	pet(stall, 0);
 	pet(stall, 1);
@@ -156,7 +156,7 @@ static void the_one_that_does_not_is_stuck(void)
 	pet(stall, 2);
 	tap_equal(goes_by(stall, 5 * SECOND), 1);
 	tap_equal(host.now - began, 8 * SECOND);
-	/* It is said once, and the others are looked after. */
+	/* It is reported once, and the others are still checked. */
 	tap_equal(vmm_stall_look(stall, &seconds), -1);
 	tap_equal(goes_by(stall, 10 * SECOND), 0);
 	tap_equal(goes_by(stall, 0), 2);
@@ -203,7 +203,7 @@ static void nothing_counts_while_paused(void)
 	tap_equal(vmm_stall_read(stall, CURRENT), 30);
 	tap_equal(goes_by(stall, 3 * SECOND - 1), -1);
 	tap_equal(goes_by(stall, 1), 0);
-	/* One that is over is found when it goes on, not before. */
+	/* A counter that expired during a pause is found after the resume. */
 	start(stall, 0);
 	vmm_stall_pause(stall, true);
 	vmm_stall_write(stall, LOAD, 0);
@@ -213,7 +213,7 @@ static void nothing_counts_while_paused(void)
 	tap_equal(goes_by(stall, 0), 0);
 }
 
-/* In the moment before the driver's timer: it still has two seconds. */
+/* The stop begins just before the driver's timer; two seconds still remain. */
 static void a_host_that_stood_still_is_no_stuck_vcpu(void)
 {
 	struct vmm_stall *stall = stall_new(1);
@@ -224,18 +224,18 @@ static void a_host_that_stood_still_is_no_stuck_vcpu(void)
 	tap_equal(goes_by(stall, 2 * SECOND), -1);
 	tap_check(vmm_stall_read(stall, CURRENT));
 	pet(stall, 0);
-	/* But a vCPU that is stuck is found for all that. */
+	/* A stuck vCPU is found nevertheless. */
 	tap_equal(goes_by(stall, 4 * SECOND), -1);
 	stands_still(1000 * SECOND);
 	tap_equal(goes_by(stall, 3 * SECOND), 0);
-	/* A clock that goes back, which this one never does, is one that stands. */
+	/* A clock that goes back counts as one that does not run. */
 	start(stall, 0);
 	host.now -= 500 * SECOND;
 	tap_equal(vmm_stall_read(stall, CURRENT), TICKS);
 	tap_equal(goes_by(stall, SECOND), -1);
 }
 
-/* Reloading is what a guest does all the time: the host's timer stays as it is. */
+/* Guests reload often, so a reload does not set the host's timer. */
 static void a_reload_sets_no_timer(void)
 {
 	struct vmm_stall *stall = stall_new(1);
@@ -247,7 +247,7 @@ static void a_reload_sets_no_timer(void)
 	host.now += SECOND / 2;
 	pet(stall, 0);
 	tap_equal(host.wakes, wakes);
-	/* What is due earlier does. */
+	/* An earlier expiry does. */
 	vmm_stall_write(stall, LOAD, 1);
 	tap_equal(host.wakes, wakes + 1);
 	tap_equal(host.at, host.now + SECOND / 10);
@@ -265,7 +265,7 @@ static void odd_values_do_no_harm(void)
 	}
 	vmm_stall_write(stall, HZ, 100);
 	tap_equal(vmm_stall_read(stall, HZ), 100);
-	/* The longest there is, at both ends of the clock. */
+	/* The longest time, at both limits of the clock. */
 	vmm_stall_write(stall, LOAD, 0xffffffff);
 	vmm_stall_write(stall, STATUS, 1);
 	vmm_stall_write(stall, HZ, 1);
@@ -276,7 +276,7 @@ static void odd_values_do_no_harm(void)
 	vmm_stall_write(stall, HZ, 100);
 	host.now += 2 * SECOND;
 	tap_equal(vmm_stall_read(stall, CURRENT), 0xffffffff - 201);
-	/* Between registers there is none, and behind the last vCPU's neither. */
+	/* Offsets between registers, and after those of the last vCPU. */
 	for (i = 1; i < 0x10; i++) {
 		vmm_stall_write(stall, CPU(1) + i, 0x55);
 		if (i % 4)
@@ -352,7 +352,7 @@ static int over(void *arg)
 	return 1;
 }
 
-/* The main loop, until the guest has ended or so many milliseconds are over. */
+/* Runs the main loop until the guest has ended, at most @ms milliseconds. */
 static void run(unsigned int ms)
 {
 	struct itimerspec when = { .it_value = { ms / 1000, ms % 1000 * MS } };
@@ -392,7 +392,7 @@ static void a_stuck_vcpu_ends_the_guest(void)
 	if (!device_new(4))
 		return;
 	vmm_log_also(keep_line, line);
-	/* A second, which is the longest that a test has: the others have more. */
+	/* One vCPU has a second, the longest wait of a test; the others have more. */
 	vmm_device_write(&dev, CPU(0) + LOAD, 80, 4);
 	vmm_device_write(&dev, CPU(0) + STATUS, 1, 4);
 	vmm_device_write(&dev, CPU(3) + LOAD, 10, 4);
@@ -410,7 +410,7 @@ static void a_stuck_vcpu_ends_the_guest(void)
 	device_end();
 }
 
-/* What was left when it was saved is left when it goes on, however long that was. */
+/* The remaining time is saved, and continues after any time. */
 static void a_saved_counter_goes_on(void)
 {
 	struct vmm_state state;
@@ -434,7 +434,7 @@ static void a_saved_counter_goes_on(void)
 	run(30000);
 	tap_equal(vmm_vm_ended(&vm), VMM_END_PANIC);
 	device_end();
-	/* A VM of another number of vCPUs has no use for it. */
+	/* A VM with another number of vCPUs refuses the state. */
 	if (device_new(3)) {
 		dev.ops->pause(&dev);
 		tap_check(vmm_device_load(&dev, &state) < 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters of a network interface, which is a directory of the test's: the two sides, where
- * they begin, and what cannot be had.
+ * Counters of a network interface, which is a fake directory: directions, initial values, and
+ * missing counters.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static const char *path_of(const char *name)
 	return path;
 }
 
-/* In place: whoever has it open sees it, as in sysfs. */
+/* Writes in place, so that open files see it, as in sysfs. */
 static void says(const char *name, const char *text)
 {
 	int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -62,7 +62,7 @@ static void interface_remove(void)
 	rmdir(dir);
 }
 
-/* Of a report that is made now; ~0 if it does not have it. */
+/* Returns a counter of a new report; ~0 if it is missing. */
 static u64 counter(const char *name)
 {
 	struct vmm_report report = { .count = 0 };
@@ -84,7 +84,7 @@ static unsigned int counters(void)
 	return report.count;
 }
 
-/* What the host has received, the guest has sent. */
+/* The host's received packets are the guest's sent packets. */
 static void sides_are_the_guests(void)
 {
 	interface_make();
@@ -129,7 +129,7 @@ static void what_is_not_there_is_left_out(void)
 	tap_equal(counters(), 4);
 	tap_equal(counter("dropped_out"), ~0ULL);
 	tap_equal(counter("dropped_in"), ~0ULL);
-	/* As of an interface that has gone. */
+	/* As if the interface was removed. */
 	says("statistics/rx_bytes", "");
 	tap_equal(counters(), 3);
 	vmm_tap_counts_close(&tap);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The 16550A's registers, as a driver sees them.
+ * The 16550A's registers, as a driver uses them.
  */
 #include <string.h>
 
@@ -101,7 +101,7 @@ static void linux_finds_a_16550a(void)
 	wr(uart, LCR, 0);
 	wr(uart, FCR, 1);
 	tap_equal(rd(uart, IIR) >> 6, 3);
-	/* Neither of its successors: no enhanced registers, and 16 bytes. */
+	/* It is no later model: no enhanced registers, and a FIFO of 16 bytes. */
 	wr(uart, LCR, 0xbf);
 	tap_equal(rd(uart, IIR) >> 6, 3);
 	wr(uart, LCR, 0);
@@ -123,7 +123,7 @@ static void bytes_are_sent(void)
 	tap_check(!memcmp(host.sent, "hi", 2));
 	tap_equal(rd(uart, LSR), 0x60);
 	tap_check(!host.level);
-	/* The divisor is no byte to send. */
+	/* A write to the divisor sends no byte. */
 	wr(uart, LCR, 0x80);
 	wr(uart, 0, 0x0c);
 	wr(uart, 1, 0x01);
@@ -134,7 +134,7 @@ static void bytes_are_sent(void)
 	tap_equal(rd(uart, IER), 0);
 }
 
-/* Told once that there is room, at each byte and to who begins to listen. */
+/* There is one interrupt for each byte that was sent, and one when it is enabled. */
 static void sending_interrupts(void)
 {
 	struct vmm_uart16550 *uart = uart_new();
@@ -174,7 +174,7 @@ static void bytes_are_received(void)
 	struct vmm_uart16550 *uart = uart_new();
 	unsigned int i;
 
-	wr(uart, FCR, 0x41);	/* told from 4 bytes on */
+	wr(uart, FCR, 0x41);	/* interrupt from 4 bytes on */
 	wr(uart, IER, 1);
 	host.rooms = 0;
 	tap_equal(type(uart, "abc"), 3);
@@ -215,12 +215,12 @@ static void a_loop_has_two_ends(void)
 	for (i = 0; i < 17; i++)
 		wr(uart, THR, 'a' + i);
 	tap_equal(host.count, 0);
-	/* One too many: the most urgent interrupt, and its flag, once. */
+	/* An overrun: the interrupt of highest priority, and its flag, once. */
 	tap_equal(rd(uart, IIR), 0xc6);
 	tap_equal(rd(uart, LSR), 0x63);
 	tap_equal(rd(uart, LSR), 0x61);
 	tap_equal(rd(uart, RBR), 'a');
-	/* The modem's lines are ours. */
+	/* In loopback the modem's lines are the port's own. */
 	static const u8 lines[][2] = { { 0, 0 }, { 1, 0x20 }, { 2, 0x10 }, { 4, 0x40 },
 				       { 8, 0x80 }, { 0xf, 0xf0 } };
 

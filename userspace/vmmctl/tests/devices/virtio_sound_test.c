@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A sound card in front of a driver of the test's own: what it says of itself, what it
- * plays and records, when messages come back by a clock of the test's own, wrong requests
- * and messages, jacks, pause, saved state, reset.
+ * A sound card with a driver and a clock of the test: queries, playing and recording, the time when
+ * messages are returned, invalid requests and messages, jacks, pause, saved state, reset.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -42,7 +41,7 @@ static char play_path[40];
 static char record_path[40];
 static u8 file[0x10000];
 
-/* Per queue: descriptors used so far, chains made available, and those looked at. */
+/* Per queue: descriptors used so far, chains made available, and used chains checked. */
 static unsigned int descs[QUEUES];
 static u16 added[QUEUES];
 static u16 seen[QUEUES];
@@ -94,7 +93,7 @@ static void driver_begin(void)
 	tap_check(v->running);
 }
 
-/* The thread of the card's timers is never started: the test says when time has come. */
+/* Makes a card without its timer thread: the test advances the time. */
 static bool card_make(bool record)
 {
 	unsigned int i;
@@ -165,7 +164,7 @@ struct piece {
 	const void *from;
 };
 
-/* Where the buffer of descriptor @index is. */
+/* Returns the address of the buffer of descriptor @index. */
 static u64 data_at(unsigned int index)
 {
 	return DATA + index % NUM * 8192;
@@ -204,7 +203,7 @@ static unsigned int used(unsigned int queue)
 	return __atomic_load_n(word(queue, USED + 2), __ATOMIC_ACQUIRE);
 }
 
-/* Length of the next chain that comes back; waits for the queue's thread. */
+/* Takes the next used chain; waits for the queue's thread. Returns its length. */
 static u32 take(unsigned int queue, unsigned int *head)
 {
 	struct vring_used_elem *elem;
@@ -222,12 +221,12 @@ static u32 take(unsigned int queue, unsigned int *head)
 
 /* ---- the control queue ---- */
 
-/* Sends a request; its answer is in @answer, of which the length is returned. */
+/* Sends a request; its answer is in @answer. Returns the answer's length. */
 static u32 ask_card(const void *request, u32 len, void *answer, u32 room)
 {
 	u32 first = len / 2;
 	const struct piece pieces[] = {
-		/* In odd pieces, as nothing says how a driver cuts them. */
+		/* In odd pieces, because a driver may split them anywhere. */
 		{ first, false, request }, { len - first, false, (const u8 *)request + first },
 		{ 3, true, NULL }, { room > 3 ? room - 3 : 1, true, NULL },
 	};
@@ -300,7 +299,7 @@ static void it_says_what_it_is(void)
 	tap_equal(query(VIRTIO_SND_R_JACK_INFO, 0, 2, sizeof(jack), &a, 52), 52);
 	tap_equal(le32toh(a.status), OK);
 	memcpy(&jack, a.items + sizeof(jack), sizeof(jack));
-	/* A jack at the front for a microphone, in which there is one. */
+	/* A jack at the front for a microphone, with one plugged in. */
 	tap_equal(le32toh(jack.hda_reg_defconf) >> 20 & 15, 0xa);
 	tap_equal(le32toh(jack.hda_reg_defconf) >> 30, 0);
 	tap_equal(jack.connected, 1);
@@ -357,7 +356,7 @@ static void wrong_queries_are_refused(void)
 			    rows[i].room);
 		tap_equal(le32toh(answer[0]), rows[i].status);
 		tap_equal(len, rows[i].status == OK ? 4 + rows[i].count * rows[i].size : 4);
-		/* Nothing is written behind the status. */
+		/* Nothing is written after the status. */
 		if (rows[i].status != OK && rows[i].room > 8)
 			tap_equal(answer[1], 0xeeeeeeee);
 	}
@@ -397,7 +396,7 @@ static u8 sample(unsigned int message, unsigned int i)
 	return message * 31 + i * 7 + (i >> 8);
 }
 
-/* Sends a message of @bytes to play, or of room for as many; the stream is @id. */
+/* Sends a message of stream @id, with @bytes to play or room for @bytes. */
 static unsigned int send_to(unsigned int queue, u32 id, unsigned int message, u32 bytes)
 {
 	const __le32 stream = htole32(id);
@@ -424,7 +423,7 @@ static unsigned int send(unsigned int queue, unsigned int message)
 	return send_to(queue, queue - TX, message, PERIOD);
 }
 
-/* Status of the next message to play that came back. */
+/* Returns the status of the next used message to play. */
 static u32 played(void)
 {
 	unsigned int head;
@@ -437,7 +436,7 @@ static u32 played(void)
 	return le32toh(status.status);
 }
 
-/* The next message that was recorded, of PERIOD bytes; its status. */
+/* Takes the next recorded message, of PERIOD bytes; returns its status. */
 static u32 recorded(u8 *samples, u32 want)
 {
 	unsigned int head;
@@ -454,7 +453,7 @@ static u32 recorded(u8 *samples, u32 want)
 	return le32toh(status.status);
 }
 
-/* What the file has by now. */
+/* Checks the current length of the file. */
 static bool file_has(unsigned int messages)
 {
 	int fd = open(play_path, O_RDONLY | O_CLOEXEC);
@@ -471,7 +470,7 @@ static bool file_has(unsigned int messages)
 	return true;
 }
 
-/* When the next message of a stream is over; waits for the queue's thread to say so. */
+/* Checks when the next message of a stream ends; waits for the queue's thread. */
 static bool due_at(unsigned int stream, u64 want)
 {
 	struct vmm_sound_stream *s = &card->stream[stream];
@@ -514,7 +513,7 @@ static void sound_is_played_at_its_pace(void)
 	time_goes_on(1);
 	tap_equal(used(TX), 1);
 	tap_check(due_at(0, start + 10 * MS));
-	/* Somebody looks late: the next one began in time all the same. */
+	/* A late timer: the next message began in time nevertheless. */
 	time_goes_on(8 * MS);
 	tap_equal(used(TX), 2);
 	tap_check(due_at(0, start + 15 * MS));
@@ -523,7 +522,7 @@ static void sound_is_played_at_its_pace(void)
 	for (i = 0; i < 4; i++)
 		tap_equal(played(), OK);
 	tap_check(file_has(4));
-	/* The driver is late: from when it comes. */
+	/* A late driver: the message begins when it comes. */
 	tap_check(due_at(0, 0));
 	time_goes_on(3 * MS);
 	send(TX, 4);
@@ -538,7 +537,7 @@ static void sound_is_played_at_its_pace(void)
 	card_end();
 }
 
-/* A host that was away for a minute makes up for no more than a second. */
+/* After a pause of a minute, at most a second is caught up. */
 static void lost_time_is_bounded(void)
 {
 	unsigned int i;
@@ -584,14 +583,14 @@ static void what_is_recorded_is_the_file(void)
 	tap_equal(i, PERIOD);
 	tap_equal(recorded(samples, PERIOD + 8), OK);
 	tap_check(!samples[0] && !samples[PERIOD - 1]);
-	/* What is released is not recorded. */
+	/* A message that a release returns has no samples. */
 	send(RX, 0);
 	tap_equal(command(VIRTIO_SND_R_PCM_STOP, 1), OK);
 	tap_equal(command(VIRTIO_SND_R_PCM_RELEASE, 1), OK);
 	tap_equal(recorded(samples, 8), OK);
 	tap_equal(samples[0], 0xee);
 	tap_equal(samples[PERIOD - 1], 0xee);
-	/* The file begins anew. */
+	/* The file starts from its beginning. */
 	tap_equal(command(VIRTIO_SND_R_PCM_PREPARE, 1), OK);
 	send(RX, 0);
 	tap_equal(command(VIRTIO_SND_R_PCM_START, 1), OK);
@@ -623,13 +622,13 @@ static void a_stopped_stream_goes_on(void)
 	tap_check(due_at(0, clock_ns + 5 * MS));
 	tap_equal(command(VIRTIO_SND_R_PCM_RELEASE, 0), BAD);
 	tap_equal(command(VIRTIO_SND_R_PCM_STOP, 0), OK);
-	/* The one that has begun, and the one that has not, are back before the answer. */
+	/* All messages are returned before the answer, begun or not. */
 	tap_equal(command(VIRTIO_SND_R_PCM_RELEASE, 0), OK);
 	tap_equal(used(TX), 3);
 	tap_equal(played(), OK);
 	tap_equal(played(), OK);
 	tap_check(file_has(2));
-	/* And a new one begins without the rest of an old one's time. */
+	/* A new message does not inherit the remaining time of an old one. */
 	tap_equal(command(VIRTIO_SND_R_PCM_PREPARE, 0), OK);
 	send(TX, 2);
 	tap_equal(command(VIRTIO_SND_R_PCM_START, 0), OK);
@@ -650,7 +649,7 @@ static void wrong_messages_come_back(void)
 
 	if (!card_make(false))
 		return;
-	/* Before the stream is prepared. */
+	/* A message before the stream is prepared. */
 	send(TX, 0);
 	tap_equal(played(), IO_ERR);
 	prepare(0);
@@ -661,7 +660,7 @@ static void wrong_messages_come_back(void)
 	send_to(TX, 1, 0, PERIOD);
 	send_to(TX, ~0U, 0, PERIOD);
 	send_to(TX, 0, 0, PERIOD + 2);
-	/* More than the driver's buffer has: 8 * PERIOD. */
+	/* More than the configured buffer: 8 * PERIOD. */
 	send_to(TX, 0, 0, 8 * PERIOD + 4);
 	send(TX, 0);
 	tap_equal(used(TX), 1);
@@ -750,7 +749,7 @@ static void jacks_are_plugged_and_unplugged(void)
 	give_event(sizeof(struct virtio_snd_event));
 	tap_equal(jack("mic off"), 0);
 	want_event(VIRTIO_SND_EVT_JACK_DISCONNECTED, 1);
-	/* There is no room for an event: it comes when there is, and what is not news does not. */
+	/* An event without a buffer is sent later; one that changes nothing is not sent. */
 	tap_equal(jack("mic off"), 0);
 	tap_equal(jack("headphone off"), 0);
 	tap_equal(jack("mic on"), 0);
@@ -759,7 +758,7 @@ static void jacks_are_plugged_and_unplugged(void)
 	give_event(sizeof(struct virtio_snd_event));
 	tap_equal(take(EVENT, &head), 0);
 	want_event(VIRTIO_SND_EVT_JACK_DISCONNECTED, 0);
-	/* Who asks knows. */
+	/* After a query of the state no event is sent. */
 	tap_equal(jack("headphone on"), 0);
 	tap_equal(query(VIRTIO_SND_R_JACK_INFO, 0, 2, 24, &a, sizeof(a)), sizeof(a));
 	tap_equal(a.jack[0].connected, 1);
@@ -790,7 +789,7 @@ static void a_paused_vm_plays_nothing(void)
 	time_goes_on(2 * MS);
 	vmm_sound_ops.pause(v);
 	vmm_sound_ops.pause(v);
-	/* The message that has begun is not the driver's yet, and is taken again. */
+	/* The message that has begun is put back, and is taken again. */
 	tap_equal(vmm_sound_ops.base(v, TX, &base), 0);
 	tap_equal(base, 0);
 	time_goes_on(1000 * MS);
@@ -901,7 +900,7 @@ static void damaged_states_are_refused(void)
 		}
 		state.bytes[i] = was;
 	}
-	/* What was loaded is nothing to the next driver. */
+	/* A new driver does not use the loaded state. */
 	tap_equal(loaded(&state), 0);
 	vmm_virtio_reset(v);
 	driver_begin();
@@ -911,7 +910,7 @@ static void damaged_states_are_refused(void)
 	card_end();
 }
 
-/* However far a driver is, another one starts anew. */
+/* After a reset in any state of the driver, another one can start. */
 static void a_reset_may_come_at_any_time(void)
 {
 	static const u32 codes[] = {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest that goes on from a snapshot is said to be ready when the adb server lists it as
- * a device: against a server of the test's.
+ * A resumed guest is ready when the adb server lists it as a device. The adb server is the test's.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,7 +20,7 @@ static unsigned int connections;
 static unsigned int calls;
 static bool silent;
 
-/* What the server answers, connection after connection; the last again and again. */
+/* Answers of the server, one per connection; the last one is repeated. */
 static const char *const *answers;
 
 static int served(void *arg)
@@ -64,12 +63,12 @@ static int over(void *arg)
 	return 1;
 }
 
-/* Serves the loop until the guest is listed, at most @ms. */
+/* Runs the loop until the guest is listed, at most @ms. */
 static void run(struct vmm_loop *loop, unsigned int ms)
 {
 	int fd = vmm_event_create();
 
-	/* A file that is always ready keeps the loop turning. */
+	/* A file that is always ready keeps the loop running. */
 	while (!calls && ms) {
 		vmm_event_signal(fd);
 		tap_check(!vmm_loop_add(loop, fd, over, NULL));
@@ -82,7 +81,7 @@ static void run(struct vmm_loop *loop, unsigned int ms)
 	close(fd);
 }
 
-/* Listens at a free port, where the adb server is looked for. */
+/* Listens at a free port, and sets it as the adb server's. */
 static void server_open(void)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
@@ -98,7 +97,7 @@ static void server_open(void)
 	setenv("ANDROID_ADB_SERVER_PORT", port, 1);
 }
 
-/* Asks a server with these answers, or none, for @seconds; looks for at most @ms. */
+/* Asks a server with these answers, or no server, for @seconds; waits at most @ms. */
 static void ask_for(const char *const *list, unsigned int seconds, unsigned int ms)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -154,7 +153,7 @@ static void anything_else_is_no_device(void)
 		"", "OKAY", "OKAY0006devic", "KO", "OKAY0006devices?", NULL
 	};
 
-	/* The last begins as it should, which is all that is looked at. */
+	/* Only the beginning of the last answer is checked, and it is right. */
 	ask(list, 5000);
 	tap_equal(calls, 1);
 	tap_equal(connections, 5);
@@ -169,7 +168,7 @@ static void it_is_never_ready_while_it_is_offline(void)
 	tap_check(connections >= 3);
 }
 
-/* As one does that may not connect to the guest. */
+/* A server that may not connect to the guest never lists it. */
 static void a_server_that_never_lists_is_not_waited_for(void)
 {
 	static const char *const list[] = { "FAIL0026device 'emulator-5600' not found ....", NULL };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A program that serves the goldfish address space, by its socket: what it is told, what it
- * may ask for, and how long a vCPU waits for it. The test is the main thread, whose loop the
- * program is in as well; a vCPU is a thread.
+ * The socket of a program that serves the goldfish address space: packets to it, its requests, and
+ * how long a vCPU waits for it. The test is the main thread, and its loop also runs the program; a
+ * vCPU is a thread.
  */
 #include <endian.h>
 #include <errno.h>
@@ -26,11 +26,11 @@
 #include "tests/tap.h"
 
 #define AREA	(1 * GIB)
-#define WAIT_MS	100	/* that a vCPU waits, at most */
-#define SLOW_MS	(WAIT_MS + 2000)	/* that an emulated, busy host may make of it */
+#define WAIT_MS	100	/* limit of a vCPU's wait */
+#define SLOW_MS	(WAIT_MS + 2000)	/* the same on an emulated, busy host */
 #define OFTEN	40	/* pings, which would take longer if each waited */
 
-/* What the area was asked for. */
+/* Requests to the area. */
 static struct {
 	struct vmm_address_map map;
 	u64 unmapped;
@@ -153,7 +153,7 @@ static void program_behaves(u64 number)
 	}
 }
 
-/* Whether there may be more. */
+/* Reads a packet; returns true if there may be more. */
 static bool program_read(void)
 {
 	struct vmm_address_packet packet;
@@ -189,7 +189,7 @@ static int tick(void *arg)
 	return 1;
 }
 
-/* The main thread until nothing is left to do for a while. */
+/* Runs the main thread until it is idle for a while. */
 static void main_thread(void)
 {
 	static int fd = -1;
@@ -228,7 +228,7 @@ static void *vcpu_thread(void *arg)
 	return NULL;
 }
 
-/* A vCPU does something, and the main thread does what it does meanwhile. */
+/* Runs @fn as a vCPU, and the main thread's loop meanwhile. */
 static void with_vcpu(void (*fn)(void))
 {
 	vcpu.fn = fn;
@@ -269,7 +269,7 @@ static void socket_end(void)
 	vmm_loop_destroy(loop);
 }
 
-/* The words that the program was told, but for the first @from. */
+/* Checks the packets that the program got, without the first @from. */
 static bool was_told(unsigned int from, const enum vmm_address_word *words, unsigned int count)
 {
 	unsigned int i;
@@ -301,7 +301,7 @@ static void a_ping_is_answered(void)
 	tap_check(vcpu.answered);
 	for (i = 0; i < sizeof(vcpu.page); i++)
 		tap_equal(vcpu.page[i], 'a');
-	/* A handle is told once, in front of its first ping. */
+	/* A handle is reported once, before its first ping. */
 	with_vcpu(vcpu_pings);
 	tap_check(vcpu.answered);
 	tap_check(TOLD(1, VMM_ADDRESS_OPENED, VMM_ADDRESS_PING_OF, VMM_ADDRESS_PING_OF));
@@ -342,7 +342,7 @@ static void a_silent_program_is_waited_for_once(void)
 	tap_check(!vcpu.answered && vcpu.page[0] == 'q');
 	tap_check(vcpu.ms >= WAIT_MS && vcpu.ms < SLOW_MS);
 	tap_equal(vmm_address_socket_unanswered(serving), OFTEN);
-	/* Each was sent all the same. One that answers the last is waited for again. */
+	/* Each ping was sent nevertheless. After the answer to the last, vCPUs wait again. */
 	tap_equal(program.count, 2 + OFTEN);
 	program_answers(le64toh(program.seen[program.count - 1].number) - 1);
 	main_thread();
@@ -372,7 +372,7 @@ static void a_program_that_ends_is_noticed_at_once(void)
 	program_comes(ENDS);
 	with_vcpu(vcpu_pings);
 	tap_check(!vcpu.answered && vcpu.page[0] == 'q');
-	/* Somebody else may come, and is told of the handle. */
+	/* Another program may connect, and is told of the handle. */
 	program_comes(ANSWERS);
 	with_vcpu(vcpu_pings);
 	tap_check(vcpu.answered);
@@ -380,7 +380,7 @@ static void a_program_that_ends_is_noticed_at_once(void)
 	socket_end();
 }
 
-/* Memory is there when the ping for which it was made is answered. */
+/* Memory is mapped when the ping that requested it is answered. */
 static void memory_is_shown_before_the_answer(void)
 {
 	socket_new();
@@ -460,7 +460,7 @@ static void vcpu_fills_the_socket(void)
 		vmm_address_socket_freed(serving, i, 1);
 }
 
-/* One that reads nothing holds the guest up once, and is gone then. */
+/* A program that reads nothing delays the guest once, and is then disconnected. */
 static void a_program_that_does_not_read_is_disconnected(void)
 {
 	char text[256];
@@ -507,7 +507,7 @@ static void there_is_one_program_at_a_time(void)
 	socket_end();
 }
 
-/* Packets that are none, each from a program that is disconnected for it. */
+/* Invalid packets; each causes a disconnection. */
 static void what_is_no_packet_ends_the_connection(void)
 {
 	static u8 bytes[4 * sizeof(struct vmm_address_packet)];
@@ -519,7 +519,7 @@ static void what_is_no_packet_ends_the_connection(void)
 	tap_listen();
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		memset(bytes, 0, sizeof(bytes));
-		/* Of the right length: words that there are not, and that are vmmctl's. */
+		/* Right length, but unknown types, and types that only vmmctl sends. */
 		bytes[0] = i == 5 ? VMM_ADDRESS_PING_OF : i == 6 ? VMM_ADDRESS_UNMAP + 1 : 0;
 		program_comes(ANSWERS);
 		tap_context("length %zu, word %u", lengths[i], bytes[0]);
@@ -569,7 +569,7 @@ static u32 random_next(u32 *state)
 	return *state >> 8;
 }
 
-/* Words that a program has and fields with anything in them, with files and without. */
+/* Valid types with random fields, with files and without. */
 static void any_packets_are_survived(void)
 {
 	static const u32 words[] = {

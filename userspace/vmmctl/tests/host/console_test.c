@@ -53,8 +53,8 @@ static int stop(void *arg)
 }
 
 /*
- * Runs the loop a few rounds; the event that ends a round is served last. The kernel
- * hands over what was typed in a thread of its own, which takes a moment.
+ * Runs the loop a few rounds; the event that ends a round is served last. A thread of the kernel
+ * delivers terminal input, which takes a moment.
  */
 static int settle(struct vmm_loop *loop, int event)
 {
@@ -150,7 +150,7 @@ static void lines_are_watched(void)
 	vmm_loop_destroy(loop);
 }
 
-/* More than every buffer holds arrives whole, as the guest makes room. */
+/* Input that exceeds all buffers arrives completely, as the guest makes room. */
 static void input_waits_for_room(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -185,7 +185,7 @@ static void input_waits_for_room(void)
 	vmm_loop_destroy(loop);
 }
 
-/* Opens a pseudo-terminal, or says that there is none. */
+/* Opens a pseudo-terminal; returns -1 if there is none. */
 static int terminal_open(int *master)
 {
 	int slave = -1;
@@ -248,7 +248,7 @@ static void pipes_have_no_escapes(void)
 	tap_equal(write(in[1], "\x01x\x01", 3), 3);
 	tap_equal(settle(loop, event), 1000);
 	tap_equal(guest.count, 3);
-	/* The other end goes away: that is no reason to stop or to spin. */
+	/* When the other end is closed, the console goes on and does not spin. */
 	close(in[1]);
 	tap_equal(settle(loop, event), 1000);
 	vmm_console_close(con);
@@ -258,7 +258,7 @@ static void pipes_have_no_escapes(void)
 	vmm_loop_destroy(loop);
 }
 
-/* Nobody reads: whoever puts bytes is never held up, and they are counted. */
+/* Without a reader, output does not wait, and dropped bytes are counted. */
 static void stalled_reader_holds_up_nobody(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -278,7 +278,7 @@ static void stalled_reader_holds_up_nobody(void)
 		vmm_console_put(con, i % 64 ? 'x' : '\n');
 	tap_check(vmm_console_dropped(con) > 0);
 	tap_equal(settle(loop, event), 1000);
-	/* It reads again: what waited comes, and what is put then. */
+	/* When it reads again, it gets the buffered and all later output. */
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 	for (i = 0; i < 64; i++) {
 		while ((n = read(out[0], got, sizeof(got))) > 0)
@@ -295,7 +295,7 @@ static void stalled_reader_holds_up_nobody(void)
 	vmm_loop_destroy(loop);
 }
 
-/* It does not read to the end either: closing is not held up. */
+/* A reader that never reads does not delay closing. */
 static void stalled_reader_holds_up_no_end(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -314,10 +314,10 @@ static void stalled_reader_holds_up_no_end(void)
 	vmm_loop_destroy(loop);
 }
 
-/* Of a file system that does not answer, until it may. */
+/* File of a file system that does not answer; -1 when it answers again. */
 static volatile int stuck_fd = -1;
 static int stuck_until = -1;
-/* Of one that takes its time. */
+/* File of a slow file system. */
 static volatile int slow_fd = -1;
 
 ssize_t write(int fd, const void *bytes, size_t len)
@@ -351,7 +351,7 @@ static void a_file_that_is_stuck_holds_up_nobody(void)
 		vmm_console_put(con, i % 64 ? 'x' : '\n');
 	tap_equal(settle(loop, event), 1000);
 	tap_check(vmm_console_dropped(con) > 0);
-	/* It goes on, and all of what was kept is written. */
+	/* It answers again, and all buffered output is written. */
 	stuck_fd = -1;
 	vmm_event_signal(stuck_until);
 	whole = 300000 + 7 - vmm_console_dropped(con);
@@ -367,7 +367,7 @@ static void a_file_that_is_stuck_holds_up_nobody(void)
 	vmm_loop_destroy(loop);
 }
 
-/* A lot of lines at once do not take a write() each. */
+/* Many lines at once are written together. */
 static void a_slow_file_gets_all(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -385,7 +385,7 @@ static void a_slow_file_gets_all(void)
 	vmm_console_flush(con);
 	vmm_file_threads_last(false);
 	tap_equal(lseek(out, 0, SEEK_END), 2000 * 64);
-	/* What a busy file leaves behind comes later. */
+	/* Output that a busy file has not accepted is written later. */
 	vmm_file_threads_begin();
 	put(con, "a line\nanother\n");
 	usleep(50000);
@@ -402,7 +402,7 @@ static void a_slow_file_gets_all(void)
 	vmm_loop_destroy(loop);
 }
 
-/* What it uses is left to it; in another process, because it never is freed. */
+/* Its memory is never freed, so this runs in another process. */
 static void a_file_that_is_stuck_holds_up_no_end(void)
 {
 	pid_t pid = fork();
@@ -428,7 +428,7 @@ static void a_file_that_is_stuck_holds_up_no_end(void)
 	tap_equal(WIFEXITED(status) ? WEXITSTATUS(status) : 99, 7);
 }
 
-/* A job in the background, as the terminal sees it. */
+/* A background job of the terminal. */
 static void background_leaves_the_terminal_alone(void)
 {
 	int master;
@@ -446,7 +446,7 @@ static void background_leaves_the_terminal_alone(void)
 		struct vmm_loop *loop = vmm_loop_create();
 		pid_t job;
 
-		/* A session with this terminal, whose foreground is the shell. */
+		/* A session with this terminal; the shell is in the foreground. */
 		if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0))
 			_exit(2);
 		job = fork();

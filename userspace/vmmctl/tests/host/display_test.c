@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The screen's file, as a program that shows it sees it, and what a frame changes.
+ * The screen's file, as used by a program that displays it, and the reported changes of a frame.
  */
 #include <endian.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static struct vmm_display *display;
 static const struct vmm_display_header *seen;
 static size_t size;
 
-/* As another program that was given the file. */
+/* Maps the file read-only, as another program does. */
 static bool look(void)
 {
 	struct stat st;
@@ -60,7 +60,7 @@ static void nobody_else_writes(void)
 	tap_check(pwrite(fd, &byte, 1, 0) < 0 && errno == EPERM);
 	tap_check(ftruncate(fd, 0) < 0 && ftruncate(fd, 2 * size) < 0);
 	tap_check(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0);
-	/* And still we do. */
+	/* vmmctl itself can still write. */
 	vmm_display_frame(display, VMM_PIXELS_RGB565, 1, NULL);
 	tap_equal(le32toh(seen->turns), 1);
 	look_away();
@@ -153,7 +153,7 @@ static void on_taken(void *arg)
 	vmm_display_rows(display, VMM_PIXELS_BGRX8888, 0, one_row, scratch);
 }
 
-/* A second producer hides the first one, and shows rows that it makes one by one. */
+/* A second producer hides the first one, and supplies its rows one by one. */
 static void another_producer_takes_it(void)
 {
 	struct vmm_display_producer producer = { .refresh = on_taken };
@@ -188,7 +188,7 @@ static void on_counted(void *arg)
 	++*(unsigned int *)arg;
 }
 
-/* The newest is shown; one that goes in whatever order leaves the others as they were. */
+/* The newest producer is shown; removals in any order do not affect the others. */
 static void several_producers_take_it(void)
 {
 	unsigned int frames[3] = { 0 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What doctor says of modules that are not loaded, of nodes that are another's, and of
- * disks that another has. The hosts are directories with the files that doctor reads.
+ * Messages of doctor for modules that are not loaded, for nodes of other users, and for disks that
+ * are in use. The hosts are directories with the files that doctor reads.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 static char root[64];
 static struct vmm_doctor_host host = { .root = root, .release = RELEASE, .user = "ann" };
 
-/* A file of the host with all directories above it. */
+/* Writes a file of the host, and makes its directories. */
 static void put(const char *path, const char *text)
 {
 	char full[256];
@@ -79,7 +79,7 @@ static void listen_to_stdout(void)
 	dup2(stdout_fd, STDOUT_FILENO);
 }
 
-/* Whether all that was printed is these lines, the last without its end. */
+/* Checks that exactly these lines were printed; the last is without a newline. */
 static void printed(const char *lines)
 {
 	char text[1024] = "";
@@ -97,7 +97,7 @@ static void printed(const char *lines)
 	tap_check(!strcmp(text, lines));
 }
 
-/* A sentence begins with what is wrong, and names the command. */
+/* Checks the number of missing parts, and a sentence with problem and command. */
 static void says(unsigned int missing, const char *sentence)
 {
 	char line[400];
@@ -109,7 +109,7 @@ static void says(unsigned int missing, const char *sentence)
 	printed(line);
 }
 
-/* A kernel that takes modules, and that ours are built for. */
+/* Makes a host whose kernel supports modules, with our modules built for it. */
 static void put_installed(void)
 {
 	put("/proc/modules", "");
@@ -186,7 +186,7 @@ static void not_built(void)
 #endif
 	put("/var/lib/dkms/ranchu/kernel", "");
 	says(1, "is not built for this kernel. Try: sudo dkms autoinstall -k " RELEASE);
-	/* Built for another kernel is not built for this one. */
+	/* Modules for another kernel do not count. */
 	put("/lib/modules/6.1.0/modules.dep", "updates/dkms/" PIPE ".ko:\n");
 	says(1, "is not built for this kernel. Try: sudo dkms autoinstall -k " RELEASE);
 	put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
@@ -220,7 +220,7 @@ static void only_signed_modules(void)
 	says(1, KEY("lockdown is confidentiality"));
 	take_away("/sys/kernel/security/lockdown");
 	says(1, KEY("module.sig_enforce"));
-	/* What is compressed is not looked into. */
+	/* Compressed modules are not inspected. */
 	put(MODULES "/modules.dep", "updates/" PIPE ".ko.xz:\n");
 	put(MODULES "/updates/" PIPE ".ko.xz", "compressed");
 	says(1, KEY("module.sig_enforce"));

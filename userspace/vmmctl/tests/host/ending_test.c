@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Signals that end the process: in order, late, and not at all. Each case has a process
- * of its own.
+ * Signals that end the process: in order, with a delay, and ignored. Each case runs in a process of
+ * its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static int in_order(int fd)
 	return vmm_loop_run(loop) == 17 && vmm_ending_signal() == SIGTERM ? 20 : 97;
 }
 
-/* The main thread waits for somebody who never comes. */
+/* The main thread waits without end. */
 static int stuck(int fd)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -74,7 +74,7 @@ static void fill(int fd)
 	fcntl(fd, F_SETFL, 0);
 }
 
-/* The same, and nobody reads what is said about it. */
+/* The same, and stderr is not read. */
 static int stuck_and_not_heard(int fd)
 {
 	int full[2];
@@ -86,7 +86,7 @@ static int stuck_and_not_heard(int fd)
 	return stuck(fd);
 }
 
-/* A kernel is being read when the signal comes, as at a reset. */
+/* The signal comes while a kernel is read, as at a reset. */
 static int reading(int fd)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -118,7 +118,7 @@ static int as_nohup(int fd)
 	return vmm_loop_run(loop) == 17 && vmm_ending_signal() == SIGTERM ? 21 : 95;
 }
 
-/* ---- what is removed by a process that is ended at once ---- */
+/* ---- files that a process removes when it is ended at once ---- */
 
 static char home[64];
 static char sock[96];
@@ -163,8 +163,8 @@ static void block(int sig)
 }
 
 /*
- * A VM's directory, and a socket elsewhere. A main thread that hears no signal is like one
- * that waits in a file system with a signal pending.
+ * A VM's directory, and a socket elsewhere. A main thread that blocks the signals acts like one
+ * that waits in a file system.
  */
 static int in_sandbox(int fd)
 {
@@ -200,7 +200,7 @@ static int not_in_sandbox(int fd)
 	return stuck(fd);
 }
 
-/* It has ten seconds to end. */
+/* Waits ten seconds for its end, then kills it. */
 static void wait_or_kill(pid_t pid, int *status)
 {
 	unsigned int i;
@@ -213,7 +213,7 @@ static void wait_or_kill(pid_t pid, int *status)
 	waitpid(pid, status, 0);
 }
 
-/* Ended by SIGTERM: returns how, and how long that took in seconds. */
+/* Ends @fn by SIGTERM; returns its status, and in @seconds the time that it took. */
 static int end_by(int (*fn)(int fd), double *seconds)
 {
 	struct timespec start;
@@ -295,7 +295,7 @@ static void nothing_is_left_by(char thread)
 	close(by[1]);
 }
 
-/* By the main thread, or a vCPU's where that one is stuck. */
+/* The main thread removes them, or a vCPU's thread if the main thread is stuck. */
 static void nothing_is_left_in_file_systems(void)
 {
 	nothing_is_left_by('m');
@@ -342,7 +342,7 @@ static void remove_this_one(void)
 	vmm_unix_remove(sock);
 }
 
-/* Where it is closed, and where the process ends as it is. */
+/* By a close, and by the end of the process without a close. */
 static void only_its_own_sockets_are_removed(void)
 {
 	void (*const ends[])(void) = { remove_this_one, vmm_unix_leave };
@@ -370,7 +370,7 @@ static void *vcpu_reads(void *arg)
 	return *(volatile u8 *)arg ? arg : NULL;
 }
 
-/* A clone, under which somebody cuts the snapshot's RAM off. */
+/* A clone, while the file of the snapshot's RAM is truncated. */
 static int ram_is_cut_off(int fd)
 {
 	pthread_t thread;
@@ -407,7 +407,7 @@ static int other_memory_is_cut_off(int fd)
 	return bytes == MAP_FAILED || ftruncate(file, 0) ? 97 : *bytes;
 }
 
-/* How a process ends, and what it has written to its pipe. */
+/* Runs @fn in a process; returns its status, and in @text its output. */
 static int ends(int (*fn)(int fd), char *text, size_t size)
 {
 	int out[2], status;

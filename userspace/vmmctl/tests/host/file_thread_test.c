@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Messages, the VM's log and state, statistics and sound while the file system of all of
- * them does not answer: who has them goes on, and the VM ends in time. Writing to a plain
- * file, and closing one, is held up here.
+ * them does not answer: their writers go on, and the VM ends in time. The test delays writes to
+ * plain files, and their close.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +29,8 @@
 #include "machine/machine.h"
 #include "tests/tap.h"
 
-#define MANY		3000		/* records: more than there is room for */
-#define ENDS_WITHIN	3.0		/* s: the promised second, on a machine that is busy */
+#define MANY		3000		/* records: more than the queue has room for */
+#define ENDS_WITHIN	3.0		/* s: documented as one second, more for a busy machine */
 
 /* ---- a file system that does not answer ---- */
 
@@ -50,7 +50,7 @@ static void set(bool *flag, bool value)
 	__atomic_store_n(flag, value, __ATOMIC_SEQ_CST);
 }
 
-/* Not what the test says of itself. */
+/* Returns false for the test's own output. */
 static bool on_the_file_system(int fd)
 {
 	struct stat st;
@@ -100,7 +100,7 @@ int close(int fd)
 	return syscall(SYS_close, fd);
 }
 
-/* ---- what a VM writes ---- */
+/* ---- files that a VM writes ---- */
 
 static char home[64];
 static char stats_path[96];
@@ -168,7 +168,7 @@ static bool outputs_open(void)
 	return m.instance && m.stats && m.sound;
 }
 
-/* In the order of main.c. */
+/* Closes outputs in the order of main.c. */
 static void outputs_close(void)
 {
 	vmm_file_threads_last(false);
@@ -199,7 +199,7 @@ static void write_all(unsigned int i)
 
 /* ---- the cases ---- */
 
-/* The numbers behind @word in the lines of @text go up; how many there are. */
+/* Checks that the numbers after @word in the lines of @text ascend; returns their count. */
 static unsigned int in_order(const char *text, const char *word)
 {
 	unsigned int count = 0;
@@ -255,7 +255,7 @@ static void check_counters(void)
 	tap_check(vmm_sound_lost(m.sound) > 0);
 }
 
-/* Whole records, in order: what came when there was room. */
+/* Checks for complete records, in order, from the times when there was room. */
 static void check_files(void)
 {
 	char log[128];
@@ -298,7 +298,7 @@ static void nobody_is_held_up(void)
 	tap_check(seconds() - began < 20);
 	tap_equal(vmm_loop_run(m.loop), 1000);
 	check_counters();
-	/* It answers again: what was kept is written. */
+	/* It answers again: queued records are written. */
 	set(&held, false);
 	for (i = 0; i < 1000; i++) {
 		vmm_file_threads_last(false);
@@ -309,7 +309,7 @@ static void nobody_is_held_up(void)
 	usleep(300000);
 	check_files();
 	tap_equal(st.st_size + vmm_sound_lost(m.sound), 44 + MANY * 2048);
-	/* The end has its whole time. */
+	/* The end has its full time limit. */
 	vmm_file_threads_begin();
 	outputs_close();
 	close(err_fd);
@@ -338,7 +338,7 @@ static int vm_main(int ready)
 	return 7;
 }
 
-/* Ends @fn in a process of its own: how long that took, -1 if it took too long. */
+/* Ends @fn in a process of its own; returns the time that it took, -1 if too long. */
 static double stopped(int (*fn)(int ready), int code)
 {
 	double took = -1;
@@ -371,7 +371,7 @@ static void a_vm_ends_in_time(void)
 	tap_check(stopped(vm_main, 7) < ENDS_WITHIN);
 }
 
-/* The same where nobody but the alarm ends it. */
+/* The same, but only the alarm ends it. */
 static int vm_that_hangs(int ready)
 {
 	if (!outputs_open() || vmm_ending_open(m.loop, on_end, NULL))
@@ -393,7 +393,7 @@ static void last_words_hold_nobody_up(void)
 	tap_check(stopped(vm_that_hangs, 128 + SIGTERM) < ENDS_WITHIN);
 }
 
-/* What a file is about to get comes in front of last words. */
+/* Queued records are written before the last message. */
 static void last_words_come_last(void)
 {
 	static const char words[] = "last words\n";
@@ -418,7 +418,7 @@ static void last_words_come_last(void)
 	alarm(0);
 }
 
-/* Slow is not stuck: all of it is written at the end. */
+/* A slow file gets all records at the end. */
 static void a_slow_file_gets_all(void)
 {
 	unsigned int i;
@@ -449,7 +449,7 @@ static size_t record_slowly(void *arg, const void *record, size_t len)
 	return 0;
 }
 
-/* The end waits for a slow file, whoever has waited for it before. */
+/* The end waits for a slow file, also after an earlier wait without success. */
 static void a_wait_in_vain_takes_nothing(void)
 {
 	unsigned int written = 0;
@@ -477,7 +477,7 @@ static size_t record_held(void *arg, const void *record, size_t len)
 	return 0;
 }
 
-/* How long it takes to wait for one file, and then for both, which do not answer. */
+/* Returns the time of a wait for one file, and then for both, which do not answer. */
 static double two_waits(void)
 {
 	struct vmm_file_thread *files[2];
@@ -519,7 +519,7 @@ static void all_waits_share_their_time(void)
 
 static bool without_records;
 
-/* A file may be written to when it is closed. In another process, as it never ends. */
+/* A close that writes data and never ends, so this runs in another process. */
 static int vm_that_closes(int ready)
 {
 	struct vmm_config cfg = { .stats_file = stats_path };
@@ -547,9 +547,9 @@ static void closing_holds_nobody_up(void)
 	without_records = false;
 }
 
-#define SAMPLES		300000	/* bytes: more than is read at the start */
+#define SAMPLES		300000	/* bytes: more than the first read */
 
-/* A WAV file whose samples, of 32 bits, are counted up. */
+/* Makes a WAV file whose samples, of 32 bits, count up. */
 static void wav_make(void)
 {
 	struct vmm_sound_format format = { .rate = 48000, .channels = 1, .bits = 32 };
@@ -568,7 +568,7 @@ static void wav_make(void)
 
 static unsigned int pace_us;	/* between two records */
 
-/* Records until @want samples have come, or there is silence: how many have come. */
+/* Records until @want samples have come, or there is silence; returns their number. */
 static unsigned int record(struct vmm_sound *sound, unsigned int have, unsigned int want)
 {
 	u32 samples[480];
@@ -586,7 +586,7 @@ static unsigned int record(struct vmm_sound *sound, unsigned int have, unsigned 
 	return have;
 }
 
-/* What does not come in time is silence, and comes later; none of it is lost. */
+/* Samples that are late are replaced by silence, and come later; none is lost. */
 static void sound_is_read_ahead(void)
 {
 	const struct vmm_sound_ends ends = { .option = "--sound", .record = wav_path };
@@ -614,11 +614,11 @@ static void sound_is_read_ahead(void)
 	}
 	tap_equal(have, SAMPLES / 4);
 	tap_equal(record(sound, have, have + 1), have);
-	/* It begins anew, in the middle of the file, too. */
+	/* It can restart from the beginning in the middle of the file. */
 	vmm_sound_prepare(sound, true, &format);
 	tap_check(record(sound, 0, 20000) >= 20000);
 	vmm_sound_close(sound);
-	/* A file that takes its time leaves no gap. */
+	/* A slow file causes no gap. */
 	sound = vmm_sound_open(NULL, &ends);
 	vmm_sound_prepare(sound, true, &format);
 	pace_us = 1000;
@@ -630,7 +630,7 @@ static void sound_is_read_ahead(void)
 	alarm(0);
 }
 
-/* A read that fails once costs a moment of silence. */
+/* A read that fails once causes a short silence. */
 static void samples_that_fail_are_read_again(void)
 {
 	const struct vmm_sound_ends ends = { .option = "--sound", .record = wav_path };
@@ -668,7 +668,7 @@ static void samples_that_fail_are_read_again(void)
 	alarm(0);
 }
 
-/* What the header does not tell of is not in the file. */
+/* Samples that the header does not count are lost. */
 static void a_header_that_fails_is_a_loss(void)
 {
 	static const struct vmm_sound_format cd = { .rate = 44100, .channels = 2, .bits = 16 };
@@ -729,7 +729,7 @@ int main(void)
 	rc = tap_run(cases, ARRAY_SIZE(cases));
 	unlink(stats_path);
 	unlink(wav_path);
-	/* What those left that were ended. */
+	/* Remove the files of processes that were ended. */
 	snprintf(wav_path, sizeof(wav_path), "%s/ranchu", home);
 	vmm_dir_each(wav_path, nobody, NULL);
 	rmdir(wav_path);

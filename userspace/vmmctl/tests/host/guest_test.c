@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl's half of the guest services: commands and their values, what ranchu-services is
- * told, what it may say, and what becomes of one that ends, lies, or comes again.
+ * vmmctl's half of the guest services: commands and their values, records to ranchu-services, its
+ * own records, and a ranchu-services that ends, sends invalid records, or connects again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,8 @@ static struct {
 	struct vmm_guest *guest;
 	struct vmm_text text;
 	int link;		/* ranchu-services' end */
-	unsigned int files;	/* made so far */
-	int err;		/* of the next */
+	unsigned int files;	/* number of files made */
+	int err;		/* result of the next call */
 	unsigned int booted;
 	unsigned int copied;
 	struct vmm_guest_record record;
@@ -93,7 +93,7 @@ static void tear_down(void)
 		close(test.link);
 }
 
-/* Comes as ranchu-services does; what the VM says. */
+/* Connects as ranchu-services does; returns the VM's result. */
 static int come(void)
 {
 	int pair[2];
@@ -133,7 +133,7 @@ static bool says(const char *what)
 	return false;
 }
 
-/* The next record that ranchu-services is told. */
+/* Checks the next record to ranchu-services. */
 static bool told(enum vmm_guest_what what, s32 number, const char *text)
 {
 	if (!vmm_guest_receive(test.link, &test.record, &test.len) && test.record.what == what &&
@@ -148,7 +148,7 @@ static bool told_nothing(void)
 	return vmm_guest_receive(test.link, &test.record, &test.len) == -EAGAIN;
 }
 
-/* Takes what each ranchu-services is told first: all sensors. */
+/* Reads the first records to each ranchu-services: all sensors. */
 static void told_sensors(void)
 {
 	unsigned int i;
@@ -171,7 +171,7 @@ static void sensors_have_values(void)
 	tap_equal(ask("sensors", "set", "acceleration 1:-2.5:3e2"), 0);
 	tap_equal(ask("sensors", "get", "acceleration"), 0);
 	tap_check(says("acceleration = 1:-2.5:300\n"));
-	/* What is left out stays. */
+	/* Values that are left out do not change. */
 	tap_equal(ask("sensors", "set", "acceleration 7"), 0);
 	tap_equal(ask("sensors", "get", "acceleration"), 0);
 	tap_check(says("acceleration = 7:-2.5:300\n"));
@@ -221,7 +221,7 @@ static void a_position_becomes_sentences(void)
 			  "$GPRMC,030405,A,4722.6140,N,00832.5020,E,2.5,,020109,,,A*5F"));
 	tap_equal(vmm_guest_nmea("-180 -90", 0, to, &why), 0);
 	tap_check(strstr(to, "9000.0000,S,18000.0000,W,1,06,,0.0,M"));
-	/* Rounded up to a whole degree. */
+	/* Minutes that round up to a whole degree. */
 	tap_equal(vmm_guest_nmea("7.99999999 0", 0, to, &why), 0);
 	tap_check(strstr(to, "0000.0000,N,00800.0000,E"));
 	tap_equal(vmm_guest_nmea("181 0", 0, to, &why), -ERANGE);
@@ -272,7 +272,7 @@ static void it_is_told_what_changes(void)
 	tap_check(ask("displays", "add", "1 2 3 4") < 0);
 	tap_check(ask("displays", "del", "3") < 0);
 	tap_check(told_nothing());
-	/* A new one is told all of it. */
+	/* A new ranchu-services gets all values. */
 	leave();
 	tap_check(!strcmp(vmm_guest_status(test.guest), "gone"));
 	tap_check(ask("gps", "nmea", "$GPGGA,1") < 0);
@@ -312,7 +312,7 @@ static void it_tells_of_the_guest(void)
 	tap_check(says("lcd_backlight = 0\nkeyboard_backlight = 200\nbutton_backlight = 0\n"));
 	tap_equal(ask("clipboard", "get", NULL), 0);
 	tap_check(says("text\xc3\xa9 and "));
-	/* The guest starts anew. */
+	/* The guest is reset. */
 	vmm_guest_life(test.guest);
 	tap_equal(ask("guest", "heartbeat", NULL), 0);
 	tap_check(says("heartbeat: 0\n"));
@@ -332,7 +332,7 @@ static void one_at_a_time_serves(void)
 	first = come();
 	tap_check(first >= 0);
 	tap_equal(come(), -EALREADY);
-	/* The file's number is the same for as long as an answer may be unsent. */
+	/* The file stays open, because an answer with it may not have been sent. */
 	leave();
 	tap_check(fcntl(first, F_GETFD) >= 0);
 	second = come();
@@ -342,7 +342,7 @@ static void one_at_a_time_serves(void)
 	test.err = -ENOSPC;
 	tap_equal(come(), -ENOSPC);
 	test.err = 0;
-	/* What is no socket of that kind is no link. */
+	/* Other files are refused as the link. */
 	tap_check(!pipe(pair));
 	tap_equal(vmm_guest_connect(test.guest, pair[0]), -EINVAL);
 	close(pair[0]);
@@ -398,7 +398,7 @@ static void who_lies_is_sent_away(void)
 	tear_down();
 }
 
-/* As much as a socket keeps may come at once, and then as much as an honest one says. */
+/* A full socket buffer may come at once, and then records at the usual rate. */
 static void who_says_too_much_is_sent_away(void)
 {
 	unsigned int sent;
@@ -419,7 +419,7 @@ static void who_says_too_much_is_sent_away(void)
 	}
 	tap_check(!strcmp(vmm_guest_status(test.guest), "gone"));
 	tap_check(test.copied >= 1000 && test.copied < sent + 1);
-	/* The next one has all of it again. */
+	/* The next process has the full limit again. */
 	test.copied = 0;
 	tap_check(come() >= 0);
 	tap_equal(vmm_guest_send(test.link, VMM_GUEST_CLIPBOARD, 0, "x", 1), 0);
@@ -439,7 +439,7 @@ static void who_does_not_read_is_not_waited_for(void)
 		err = ask("sensors", "set", "light 5");
 	tap_equal(err, -EAGAIN);
 	tap_check(says("ranchu-services does not read"));
-	/* The value is there for the next one. */
+	/* The next process gets the value. */
 	leave();
 	tap_check(come() >= 0);
 	told_sensors();

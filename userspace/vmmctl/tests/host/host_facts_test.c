@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Small things about the host: MAC addresses, the service manager, whose a TCP
- * connection is, and Unix sockets.
+ * Functions about the host: MAC addresses, the service manager, the owner of a TCP connection, and
+ * Unix sockets.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,7 +34,7 @@ static void macs_differ_by_name(void)
 	vmm_mac_derive(mac[2], "two", 0);
 	vmm_mac_derive(mac[3], "vm1234", 0);
 	for (i = 0; i < ARRAY_SIZE(mac); i++) {
-		/* A station's, and locally administered. */
+		/* A unicast address, locally administered. */
 		tap_equal(mac[i][0] & 3, 2);
 		for (k = 0; k < i; k++)
 			tap_check(memcmp(mac[i], mac[k], 6));
@@ -106,7 +106,7 @@ static int listen_at_loopback(struct sockaddr_in *addr)
 	return fd;
 }
 
-/* Connects as another user, and stays until told to go. */
+/* Connects as another user, and stays until told to end. */
 static pid_t stranger(const struct sockaddr_in *addr, int family)
 {
 	struct sockaddr_in6 mapped = { .sin6_family = AF_INET6, .sin6_port = addr->sin_port };
@@ -151,7 +151,7 @@ static void strangers_are_known(void)
 	tap_check(!connect(client, (struct sockaddr *)&addr, sizeof(addr)));
 	fd = accept(listener, NULL, NULL);
 	tap_check(vmm_tcp_owner_trusted(owner, fd));
-	/* A connection that nobody holds any more is nobody's. */
+	/* A closed connection has no owner. */
 	close(client);
 	tap_check(!vmm_tcp_owner_trusted(owner, fd));
 	close(fd);
@@ -167,10 +167,10 @@ static void strangers_are_known(void)
 
 /**
  * struct door - adb's port, open to some users
- * @listener: it
- * @end_fd: signalled when the last client that is wanted was taken
- * @taken: clients
- * @want: how many are wanted
+ * @listener: the listening socket
+ * @end_fd: signalled when @want clients were accepted
+ * @taken: number of accepted clients
+ * @want: number of clients to wait for
  */
 struct door {
 	struct vmm_vsock_listener listener;
@@ -189,7 +189,7 @@ static void door_accepted(void *arg, struct vmm_vsock_listener *listener, int fd
 		vmm_event_signal(door->end_fd);
 }
 
-/* A stranger comes first, then a client of this user. */
+/* First a client of another user connects, then one of this user. */
 static void check_door(enum vmm_adb_users users)
 {
 	struct door door = { .want = users == VMM_ADB_ALL ? 2 : 1, .listener.fd = -1 };
@@ -231,7 +231,7 @@ static void users_are_let_in_as_asked(void)
 	check_door(VMM_ADB_ALL);
 }
 
-/* Whatever the mask is, and from the moment that it is there. */
+/* With any umask, and from the moment that the socket exists. */
 static void sockets_are_the_users_alone(void)
 {
 	char dir[] = "/tmp/vmmctl-facts-XXXXXX";
@@ -257,7 +257,7 @@ static void sockets_are_the_users_alone(void)
 	rmdir(dir);
 }
 
-/* Files arrive with their bytes, and a reader that is gone is an error. */
+/* Files arrive with their bytes; a reader that has ended is an error. */
 static void files_are_sent_along(void)
 {
 	union {

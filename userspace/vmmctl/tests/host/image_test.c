@@ -65,7 +65,7 @@ static void readers_share(void)
 	unlink(image);
 }
 
-/* As a device of the kernel keeps the file. */
+/* A device of the kernel keeps the file open in the same way. */
 static void lock_lasts_as_long_as_the_file(void)
 {
 	int first;
@@ -110,7 +110,7 @@ static void one_vm_has_an_image_once(void)
 	unlink(image);
 }
 
-/* Bytes of a block device that every file is, 0 for none. */
+/* If not 0, every file acts as a block device of this size. */
 static u64 device;
 
 int fstat(int fd, struct stat *st)
@@ -137,7 +137,7 @@ int ioctl(int fd, unsigned long request, ...)
 	return 0;
 }
 
-/* The node of one has no size. */
+/* st_size of a block device is 0. */
 static void block_devices_are_known_by_their_size(void)
 {
 	struct vmm_images one = { .count = 1 };

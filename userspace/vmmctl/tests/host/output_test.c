@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Output to readers that are slow, gone, or never there.
+ * Output to readers that are slow, have ended, or were never there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static void fill(void)
 	memset(&ring, 0, sizeof(ring));
 }
 
-/* What comes out of @from, compared with @bytes. */
+/* Reads all of @from, and compares it with @bytes. */
 static size_t read_all(int from)
 {
 	static char got[sizeof(bytes)];
@@ -49,7 +49,7 @@ static void check_slow_reader(int to, int from)
 	vmm_output_init(&out, to);
 	vmm_output_put(&ring, bytes, sizeof(bytes));
 	tap_equal(vmm_output_drain(&ring, &out), -EAGAIN);
-	/* The shell's file is as it was. */
+	/* The flags of the shell's file do not change. */
 	tap_equal(fcntl(to, F_GETFL), flags);
 	got = read_all(from);
 	tap_check(got > 0);
@@ -82,7 +82,7 @@ static void sockets_are_not_waited_for(void)
 	close(fd[1]);
 }
 
-/* Where a file cannot be opened again. */
+/* If a file cannot be opened again, poll() is used. */
 static void asking_first_is_enough(void)
 {
 	struct vmm_output out;
@@ -157,7 +157,7 @@ static void ring_turns_round(void)
 		for (n = 0; n < 30000;)
 			n += read(fd[0], got + n, sizeof(got) - n);
 		tap_check(!memcmp(got, bytes, 30000));
-		/* Not from the beginning the next time. */
+		/* Start at another position in the next round. */
 		ring.head = round * 9973 % VMM_OUTPUT_RING;
 	}
 	tap_equal(ring.dropped, 0);

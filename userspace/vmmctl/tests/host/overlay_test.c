@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Overlays, against a plain list of which sector is where.
+ * Overlays, compared with a simple list of sectors.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,7 +14,7 @@
 
 #define SECTORS	1000
 #define SECTOR	VMM_OVERLAY_SECTOR
-#define TAIL	100	/* bytes of a file that are no whole sector */
+#define TAIL	100	/* bytes of a file after its last whole sector */
 
 static struct vmm_overlay *overlay;
 static bool list[SECTORS];
@@ -26,7 +26,7 @@ static u32 random_below(u32 end)
 	return (seed >> 8) % end;
 }
 
-/* A file whose sectors have this byte in them. */
+/* Makes a file that is filled with this byte. */
 static int file_of(u8 byte)
 {
 	static u8 bytes[SECTORS * SECTOR + TAIL];
@@ -60,7 +60,7 @@ static u64 count(u64 sector, u64 most)
 	return n;
 }
 
-/* Runs are found as in the list, wherever one looks. */
+/* Checks that runs at all positions are as in the list. */
 static bool runs_are_right(void)
 {
 	unsigned int i;
@@ -101,7 +101,7 @@ static void runs(void)
 	vmm_overlay_mark(overlay, 0, ~0ULL);
 	tap_equal(vmm_overlay_bytes(overlay), SECTORS * SECTOR);
 	tap_equal(vmm_overlay_run(overlay, 5, ~0ULL, &any), SECTORS - 5);
-	/* There is nothing behind the end. */
+	/* There are no runs after the end. */
 	tap_equal(vmm_overlay_run(overlay, SECTORS, 1, &any), 0);
 	tap_equal(vmm_overlay_run(overlay, ~0ULL, 1, &any), 0);
 	vmm_overlay_mark(overlay, SECTORS, 1);
@@ -128,7 +128,7 @@ static void each_sector_is_read_where_it_is(void)
 			  bytes[i * SECTOR + SECTOR - 1] == bytes[i * SECTOR]);
 	}
 	tap_equal(bytes[sizeof(bytes) - 1], 'b');
-	/* A file that is not any more what it was. */
+	/* A base file that was truncated. */
 	tap_equal(ftruncate(overlay->base, 10 * SECTOR), 0);
 	tap_equal(vmm_overlay_read(overlay, bytes, 10 * SECTOR, 0), 0);
 	tap_equal(vmm_overlay_read(overlay, bytes, 11 * SECTOR, 0), -EIO);
@@ -144,7 +144,7 @@ static void *mark_each_third(void *arg)
 	return NULL;
 }
 
-/* Queues of one disk write to neighbours. */
+/* Queues of one disk write to adjacent sectors. */
 static void threads_mark_neighbours(void)
 {
 	pthread_t thread[3];
@@ -163,7 +163,7 @@ static void threads_mark_neighbours(void)
 	overlay_end();
 }
 
-/* A file that says it has more than there can be in memory. */
+/* A file whose size exceeds the limit. */
 static void what_is_too_large_is_refused(void)
 {
 	int fd = memfd_create("file", 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * adb by the goldfish pipe: guests, played here, that say the words in pieces, wrong
- * ones, or none, clients before and after them, and what passes between the two.
+ * adb by the goldfish pipe. The test acts as guests that send the words in pieces, wrong words, or
+ * none, and as clients before and after them; data between guest and client is checked.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -90,7 +90,7 @@ static void say(int fd, const char *text)
 	settle();
 }
 
-/* "" for nothing, NULL if it has hung up. */
+/* Returns the received text, "" for none, NULL after a hang-up. */
 static const char *heard(int fd)
 {
 	static char text[64];
@@ -122,7 +122,7 @@ static void words_lead_to_a_stream(void)
 	tap_check(hears(g, ""));
 	say(g, "ept");
 	tap_check(hears(g, "ok"));
-	/* What is behind the word is the stream's, and the client came first. */
+	/* Bytes after the word belong to the stream; the client connected first. */
 	say(c, "CNXN");
 	tap_check(hears(g, ""));
 	say(g, "startbehind");
@@ -174,7 +174,7 @@ static void first_who_waits_is_first(void)
 		g[i] = guest();
 		say(g[i], "accept");
 	}
-	/* That one goes before its turn. */
+	/* That pipe is closed before its turn. */
 	close(g[0]);
 	settle();
 	for (i = 1; i < 3; i++) {
@@ -186,7 +186,7 @@ static void first_who_waits_is_first(void)
 	say(c[2], "two");
 	say(c[1], "one");
 	tap_check(hears(g[1], "one") && hears(g[2], "two"));
-	/* Nobody waits any more: the next client does, for the next pipe. */
+	/* No pipe waits any more: the next client waits for the next pipe. */
 	c[0] = client();
 	settle();
 	tap_check(hears(c[0], ""));
@@ -209,7 +209,7 @@ static void fill(unsigned char *bytes, size_t size)
 		bytes[i] = i * 7 + i / 251;
 }
 
-/* More than all buffers have room for, to a side that begins to read late. */
+/* Sends more than all buffers hold, to a side that starts to read late. */
 static void push(int from, int to)
 {
 	static unsigned char sent[LARGE], got[LARGE];
@@ -247,7 +247,7 @@ static void every_byte_arrives(void)
 	say(g, "start");
 	push(g, c);
 	push(c, g);
-	/* What was said before the end comes before it. */
+	/* Data before the end arrives before the end. */
 	fill(rest, sizeof(rest));
 	tap_equal(send(c, rest, sizeof(rest), 0), sizeof(rest));
 	close(c);

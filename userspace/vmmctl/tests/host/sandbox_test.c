@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sandbox, from inside: each case goes into it in a process of its own and does
- * what must work, or what must not.
+ * The sandbox: each case enters it in a process of its own, and makes calls that must work, or that
+ * must not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@
 
 #define PROTOCOL_MPTCP	262	/* older C libraries do not know it */
 
-/* Calls that only a build with sanitizers is allowed. */
+/* Calls that are allowed only in a build with sanitizers. */
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZERS_CALLS	2
 #else
@@ -50,7 +50,7 @@ static char allowed_dir[64];
 static char allowed_file[80];
 static char other_file[80];
 
-/* A sanitizer's own calls at the end of a process are not vmmctl's. */
+/* Ends without a sanitizer's own calls at exit. */
 static void leave(int code)
 {
 	syscall(SYS_exit_group, code);
@@ -113,7 +113,7 @@ static int ordinary_work(void)
 	return ENDED_WELL;
 }
 
-/* What the console's directories and the command screenshot do in a VM. */
+/* Files of the calls that the console's directories and screenshot make in a VM. */
 static int picture_fd, screen_fd;
 static struct vmm_loop *picture_loop;
 
@@ -155,14 +155,14 @@ static void a_picture_is_written(void)
 	picture_loop = vmm_loop_create();
 	tap_equal(enter_and(picture), ENDED_WELL);
 	tap_check(!stat(other_file, &st) && st.st_size > 57);
-	/* And in the middle of a frame. */
+	/* A picture in the middle of a frame. */
 	vmm_display_rows(display, VMM_PIXELS_RGBX8888, 0, white_row, NULL);
 	close(picture_fd);
 	vmm_loop_destroy(picture_loop);
 	vmm_display_close(display);
 }
 
-/* What a save does in a VM: a copy that shares blocks is tried first, wherever it is. */
+/* The calls of a save in a VM: a copy that shares blocks is tried first. */
 static struct vmm_images disks;
 static int disk_copy_fd;
 
@@ -257,13 +257,13 @@ static int newer_network(void)
 	return socket(AF_INET6, SOCK_STREAM, 0) < 0;
 }
 
-/* Landlock knows the ports of TCP only. */
+/* Landlock checks ports of TCP only. */
 static int other_streams(void)
 {
 	return socket(AF_INET, SOCK_STREAM, PROTOCOL_MPTCP) < 0;
 }
 
-/* Landlock looks at connect() only. */
+/* Landlock checks connect() only. */
 static int fast_open(void)
 {
 	struct sockaddr_in to = {
@@ -371,9 +371,9 @@ static void only_named_folders_lose_files(void)
 	tap_equal(enter_and(remove_files), ENDED_WELL);
 }
 
-/* ---- what is needed long after the start ---- */
+/* ---- calls that are needed long after the start ---- */
 
-/* Goes into the sandbox in the middle: @fn does so. */
+/* Runs @fn in a child; @fn enters the sandbox itself. */
 static int in_child(int (*fn)(void))
 {
 	int status;
@@ -392,7 +392,7 @@ static bool enter(void)
 	return !vmm_sandbox_enter(&sandbox);
 }
 
-/* A connection of this machine, by a process of user @uid; returns our end, or -1. */
+/* Accepts a local connection of a process of user @uid; returns our end, or -1. */
 static int client_of(uid_t uid)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET,
@@ -422,7 +422,7 @@ static int client_of_this_user(void)
 	struct vmm_tcp_owner *owner;
 	int fd;
 
-	/* Root's clients are trusted without another look. */
+	/* Root's clients are accepted without a check. */
 	if (!getuid() && setresuid(OTHER_USER, OTHER_USER, OTHER_USER))
 		return 2;
 	owner = vmm_tcp_owner_open();
@@ -479,7 +479,7 @@ static void serve(struct vmm_loop *loop, int timer)
 	vmm_loop_run(loop);
 }
 
-/* Each file that there may be is taken when a client comes. */
+/* A client connects when the limit of open files is reached. */
 static int no_file_is_left(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -499,7 +499,7 @@ static int no_file_is_left(void)
 	    connect(client, (struct sockaddr *)&addr, sizeof(addr)))
 		return 1;
 	vmm_vsock_listen(&listener, true);
-	/* All numbers below that of the newest file are taken; the sandbox wants some itself. */
+	/* All numbers below the newest file are in use; the sandbox needs some itself. */
 	spare = dup(client);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = spare + 5;
@@ -508,7 +508,7 @@ static int no_file_is_left(void)
 	for (i = 1; i < 5; i++)
 		dup3(client, spare + i, O_CLOEXEC);
 	serve(loop, timer);
-	/* Tried now and then, and not all the time. */
+	/* It is retried at intervals, and not in a busy loop. */
 	if (!refused_clients || refused_clients > 5 || taken_clients)
 		return 2;
 	close(spare);
@@ -522,7 +522,7 @@ static void files_run_out(void)
 	tap_equal(in_child(no_file_is_left), ENDED_WELL);
 }
 
-/* A session with a terminal of its own, whose job comes to the foreground. */
+/* A session with its own terminal, whose job is put into the foreground. */
 static int terminal(void)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY);
@@ -562,7 +562,7 @@ static void sockets_where_they_are_needed(void)
 	tap_equal(in_child(unix_socket), 128 + SIGSYS);
 }
 
-/* From outside: the process waits in the sandbox. */
+/* Checks a process that waits in the sandbox from outside. */
 static void no_rights_are_left(void)
 {
 	struct vmm_sandbox sandbox = { .folders = 0 };
@@ -645,7 +645,7 @@ int main(void)
 {
 	int failed;
 
-	/* As control/session.c: for a second arena, the C library would open a file. */
+	/* As in control/session.c: for a second arena, the C library would open a file. */
 	mallopt(M_ARENA_MAX, 1);
 	if (!make_files())
 		return 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The WAV files that sound goes into, byte for byte, after each piece, and those that it
- * comes from, right and wrong ones.
+ * WAV files of played sound, checked byte for byte after each piece, and WAV files for recording,
+ * valid and invalid.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -59,7 +59,7 @@ static struct vmm_sound *open_record(const char *from)
 	return vmm_sound_open(NULL, &ends);
 }
 
-/* In two pieces, as a guest may have samples. */
+/* Plays in two pieces, as a guest may have samples. */
 static void play(struct vmm_sound *sound, u8 *samples, size_t bytes)
 {
 	const struct iovec iov[2] = { { samples, 3 }, { samples + 3, bytes - 3 } };
@@ -100,7 +100,7 @@ static void the_file_is_always_whole(void)
 	vmm_sound_close(sound);
 }
 
-/* Of several formats the first one counts, and its sound can go on. */
+/* The file has the first format; later sound of this format is appended. */
 static void a_file_has_one_format(void)
 {
 	static const struct vmm_sound_format other = {
@@ -132,7 +132,7 @@ static void a_file_has_one_format(void)
 	vmm_sound_close(sound);
 }
 
-/* What the file cannot take is counted, and what it has stays right. */
+/* Samples that cannot be written are counted, and the file stays valid. */
 static void losses_are_counted(void)
 {
 	struct vmm_sound *sound = open_play(path);
@@ -197,7 +197,7 @@ static void silence_is_recorded(void)
 	vmm_sound_close(sound);
 }
 
-/* One with a chunk that is not known, of odd length, and something behind the samples. */
+/* A file with an unknown chunk of odd length, and data after the samples. */
 static const u8 wav[] = {
 	'R', 'I', 'F', 'F', 79, 0, 0, 0, 'W', 'A', 'V', 'E',
 	'n', 'o', 't', 'e', 5, 0, 0, 0, 1, 2, 3, 4, 5, 0,
@@ -222,7 +222,7 @@ static void a_file_is_recorded(void)
 	tap_equal(format.channels, 1);
 	tap_equal(format.bits, 16);
 	tap_check(!format.is_float);
-	/* Half a sample at its end is none, and then it is silence. */
+	/* An incomplete sample at the end is dropped; silence follows. */
 	vmm_sound_prepare(sound, true, &format);
 	record(sound, want, 4);
 	record(sound, want + 4, 12);
@@ -232,7 +232,7 @@ static void a_file_is_recorded(void)
 	vmm_sound_close(sound);
 }
 
-/* A file that ends early, wherever, or has another number, wherever, is read or refused. */
+/* Files that are truncated anywhere, or have a changed byte anywhere, are read or refused. */
 static void damaged_files_do_no_harm(void)
 {
 	static const u8 values[] = { 0, 1, 3, 0x7f, 0x80, 0xff };

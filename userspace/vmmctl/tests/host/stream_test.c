@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Connections to programs that send records in pieces, do not read, hang up, and come
- * again.
+ * Connections to programs that send records in pieces, do not read, hang up, and connect again.
  */
 #include <errno.h>
 #include <poll.h>
@@ -78,7 +77,7 @@ static void peer_may_come_again(void)
 	tap_equal(vmm_stream_poll_fd(&stream), -1);
 	vmm_stream_retry(&stream);
 	tap_check(stream.lost);
-	/* Meanwhile nobody gets it. */
+	/* Records without a connection are dropped. */
 	vmm_stream_send(&stream, &iov, 1);
 	tap_equal(stream.dropped, 1);
 	listener = listen_at();
@@ -86,7 +85,7 @@ static void peer_may_come_again(void)
 	tap_check(!stream.lost);
 	tap_equal(stream.fd, fd);
 	peer = accept(listener, NULL, NULL);
-	/* Half a record of before is not a part of this one. */
+	/* An incomplete record of the old connection is discarded. */
 	tap_equal(write(peer, "cdef", 4), 4);
 	tap_check(vmm_stream_record(&stream, record, sizeof(record)));
 	tap_check(!memcmp(record, "cdef", 4));
@@ -99,7 +98,7 @@ static void peer_may_come_again(void)
 	unlink(path);
 }
 
-/* Megabytes for a peer that reads nothing: they are gone soon, and counted. */
+/* Megabytes for a peer that reads nothing are dropped soon, and counted. */
 static void peer_that_does_not_read_is_not_waited_for(void)
 {
 	static char bytes[65536];
@@ -122,7 +121,7 @@ static void peer_that_does_not_read_is_not_waited_for(void)
 		vmm_stream_send(&stream, iov, 2);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	/* Once for half a second, and not at each of them. */
+	/* There is one wait of half a second, and not one for each record. */
 	tap_check(end.tv_sec - begin.tv_sec < 10);
 	tap_check(stream.dropped > 0);
 	while ((n = recv(peer, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
@@ -136,7 +135,7 @@ static void peer_that_does_not_read_is_not_waited_for(void)
 
 #define DRIPS	60
 
-/* One that reads a little, always less than comes: it costs patience once, too. */
+/* A peer that reads less than is sent also causes a single wait. */
 static void peer_that_reads_too_little_is_not_waited_for(void)
 {
 	static char bytes[4096];
@@ -168,7 +167,7 @@ static void peer_that_reads_too_little_is_not_waited_for(void)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	/* Half a second each would be 30. */
 	tap_check(end.tv_sec - begin.tv_sec < 15);
-	/* What the peer has room for, it still gets. */
+	/* The peer still gets records that it has room for. */
 	tap_check(stream.dropped < (DRIPS + 10) * sizeof(bytes));
 	vmm_stream_close(&stream);
 	close(peer);

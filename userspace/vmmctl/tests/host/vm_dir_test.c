@@ -111,7 +111,7 @@ static void directory_lives_as_long_as_the_vm(void)
 	tap_equal(mode_of("one", "log"), 0600);
 	tap_equal(vmm_dir_origin(dir, "text", 4), 0);
 	tap_equal(mode_of("one", VMM_DIR_ORIGIN), 0400);
-	/* There is one, and it stays as it is. */
+	/* The file exists, and is not replaced. */
 	tap_equal(vmm_dir_origin(dir, "other", 5), -EEXIST);
 	tap_equal(count_vms(), 1);
 	errno = 0;
@@ -126,7 +126,7 @@ static void directory_lives_as_long_as_the_vm(void)
 	rmdir(base);
 }
 
-/* A VM in a process of its own that is killed. */
+/* Makes a VM in a process of its own, and kills it. */
 static void leave_dead(const char *name)
 {
 	pid_t pid = fork();
@@ -149,20 +149,20 @@ static void dead_ones_are_removed(void)
 	leave_dead("dead");
 	tap_equal(count_vms(), 0);
 	tap_check(!exists("dead", NULL));
-	/* Or their name is taken again. */
+	/* A new VM of that name removes it as well. */
 	leave_dead("dead");
 	dir = vmm_dir_open(base, "dead");
 	tap_check(dir);
 	tap_equal(count_vms(), 1);
 	vmm_dir_close(dir);
-	/* What is no VM's is left alone. */
+	/* Other directories are not removed. */
 	tap_check(!mkdir("/tmp/vmmctl-other", 0700) || errno == EEXIST);
 	snprintf(base, sizeof(base), "/tmp/vmmctl-dirs-%d", (int)getpid());
 	rmdir("/tmp/vmmctl-other");
 	rmdir(base);
 }
 
-/* Many that start, end and look at once: every one gets its name, and in turn. */
+/* Many processes start, end and list at once: each gets the name, one after the other. */
 static void races_have_one_winner(void)
 {
 	unsigned int i;
@@ -234,7 +234,7 @@ static void log_is_bounded(void)
 	rmdir(base);
 }
 
-/* A file system that takes only so much. */
+/* A full file system. */
 static void what_is_not_written_is_told(void)
 {
 	struct rlimit before;

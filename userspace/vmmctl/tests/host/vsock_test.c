@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host's ends of vsock streams, in front of a device that is played here:
- * adb's ports and its notice, requests at Unix sockets, well-meant and hostile,
- * and what becomes of clients when the guest answers, refuses, or is not there.
+ * The host's ends of vsock streams, with a fake device: adb's ports and the message to its server,
+ * valid and hostile requests at Unix sockets, and clients when the guest answers, refuses, or is
+ * not there.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 #define CALLS	256
 
-/* The device: what it was asked, and what it has to say. */
+/* The fake device: its requests, and its events. */
 static struct {
 	int err;
 	unsigned int connects;
@@ -51,7 +51,7 @@ static int fake_attach(void *arg, const struct vhost_vsock_adb_attach *attach)
 {
 	(void)arg;
 	if (fake.attaches < CALLS) {
-		/* The device keeps the socket, the caller's file is closed. */
+		/* The device keeps the socket; the caller closes its own file. */
 		fake.sock[fake.attaches] = attach->fd < 0 ? -1 : dup(attach->fd);
 		fake.attach[fake.attaches++] = *attach;
 	}
@@ -89,7 +89,7 @@ static void answer(unsigned int i, u32 type)
 	say(type, fake.connect[i].guest_port, fake.connect[i].host_port, fake.connect[i].cookie);
 }
 
-/* A host in a directory of its own. */
+/* The host's sockets, in a directory of the test. */
 static struct {
 	char dir[32];
 	char uds[64];
@@ -118,7 +118,7 @@ static bool rig_open(void)
 	return tap_check(rig.host);
 }
 
-/* A port of the host's that is free. */
+/* Returns a free port of the host. */
 static unsigned int free_port(void)
 {
 	struct sockaddr_in at = {
@@ -174,7 +174,7 @@ static int loop_stop(void *arg)
 	return 1;
 }
 
-/* Lets the loop run for @ms milliseconds, but until all that is ready is done. */
+/* Runs the loop for @ms milliseconds, and then until nothing is ready. */
 static void run_for(unsigned int ms)
 {
 	struct itimerspec when = { .it_value.tv_nsec = ms * 1000000L + 1 };
@@ -214,7 +214,7 @@ static int dial_and_say(const char *text)
 	return fd;
 }
 
-/* What the other end sent so far; "" for nothing, NULL if it has hung up. */
+/* Returns the received text; "" for none, NULL after a hang-up. */
 static const char *heard(int fd)
 {
 	static char text[64];
@@ -238,7 +238,7 @@ static bool heard_this(int fd, const char *want)
 	return have && !strcmp(have, want);
 }
 
-/* The other end of a socket that the device was given. */
+/* Checks that bytes pass between the device's socket and the client. */
 static bool passes(int device, int client)
 {
 	return send(device, "x", 1, MSG_NOSIGNAL) == 1 && heard_this(client, "x");
@@ -312,7 +312,7 @@ static void unix_client_is_connected(void)
 	if (tap_equal(fake.attaches, 1)) {
 		tap_equal(fake.attach[0].guest_port, 1024);
 		tap_equal(fake.attach[0].host_port, 50000);
-		/* Not a byte of the stream was taken away. */
+		/* All bytes of the stream are there. */
 		tap_check(heard_this(fake.sock[0], "early data"));
 		tap_check(passes(fake.sock[0], client));
 	}
@@ -340,11 +340,11 @@ static void request_in_pieces(void)
 	tap_equal(fake.connect[0].guest_port, 77);
 	close(client);
 	settle();
-	/* It did not wait for the answer: the stream is taken back. */
+	/* The client did not wait for the answer, so the stream is closed. */
 	tap_equal(fake.attaches, 1);
 	tap_check(fake.attach[0].fd == -1);
 	tap_equal(vmm_vsock_host_waiting(rig.host), 0);
-	/* The answer was under way already. */
+	/* The answer was sent before. */
 	answer(0, VHOST_VSOCK_ADB_ESTABLISHED);
 	settle();
 	tap_equal(fake.attaches, 1);
@@ -372,7 +372,7 @@ static void wrong_requests_are_hung_up_on(void)
 		tap_equal(vmm_vsock_host_waiting(rig.host), 0);
 		close(client);
 	}
-	/* Says nothing and goes; says half and goes. */
+	/* Clients that hang up without a request, and in the middle of one. */
 	close(dial(rig.uds));
 	close(dial_and_say("CONNEC"));
 	settle();
@@ -392,7 +392,7 @@ static void refused_unix_client_is_told(void)
 	settle();
 	tap_check(hung_up(client));
 	close(client);
-	/* A guest that does not run refuses at once. */
+	/* If the guest does not run, the client is refused at once. */
 	fake.err = -ENOTCONN;
 	client = dial_and_say("CONNECT 1\n");
 	settle();
@@ -416,16 +416,16 @@ static void silent_clients_are_few(void)
 		settle();
 	settle();
 	tap_equal(vmm_vsock_host_waiting(rig.host), VMM_VSOCK_CLIENTS);
-	/* They take no place of adb's. */
+	/* They do not use places of adb's clients. */
 	adb = dial(rig.adb);
 	settle();
 	tap_equal(fake.connects, 1);
-	/* Whoever goes makes room. */
+	/* Clients that leave make room. */
 	for (i = 0; i < VMM_VSOCK_CLIENTS; i++)
 		close(client[i]);
 	settle();
 	tap_equal(vmm_vsock_host_waiting(rig.host), 4 + 1);
-	/* The others are sent away in the end. */
+	/* The others are disconnected after the time limit. */
 	run_for(900);
 	tap_equal(vmm_vsock_host_waiting(rig.host), 4 + 1);
 	for (i = 0; i < 6; i++)
@@ -444,7 +444,7 @@ static void adb_waits_for_the_guest(void)
 
 	if (!rig_open())
 		return;
-	/* Before there is a device, then before it runs, then before adbd does. */
+	/* Clients before the device exists, before it runs, and before adbd runs. */
 	client = dial(rig.adb);
 	settle();
 	tap_equal(vmm_vsock_host_waiting(rig.host), 1);
@@ -489,7 +489,7 @@ static void adb_waits_through_a_reset(void)
 	run_for(700);
 	tap_equal(fake.connects, 2);
 	tap_check(fake.connect[0].cookie != fake.connect[1].cookie);
-	/* An answer to the first is nobody's. */
+	/* An answer to the first connection is ignored. */
 	answer(0, VHOST_VSOCK_ADB_ESTABLISHED);
 	settle();
 	tap_equal(fake.attaches, 0);
@@ -549,14 +549,14 @@ static void guest_finds_who_listens(void)
 		peer = accept(server, NULL, NULL);
 		tap_check(passes(fake.sock[0], peer));
 		close(peer);
-		/* Nobody is there. */
+		/* There is no listener. */
 		tap_equal(fake.attach[1].guest_port, 1025);
 		tap_check(fake.attach[1].fd == -1);
 	}
 	close(server);
-	/* A socket that is left over is nobody either. */
+	/* A stale socket is no listener either. */
 	say(VHOST_VSOCK_ADB_REQUEST, 1026, 4294967295U, 0);
-	/* What no version of the header knows is passed over. */
+	/* Unknown events are ignored. */
 	say(99, 1, 2, 3);
 	settle();
 	tap_equal(fake.attaches, 3);
@@ -596,7 +596,7 @@ static void paths_are_taken_with_care(void)
 	tap_check(!access(path, F_OK));
 	unlink(path);
 	close(other);
-	/* A socket that is in use stays, one that was left over goes. */
+	/* A socket that is in use stays, a stale one is removed. */
 	other = vmm_unix_listen(path);
 	tap_check(other >= 0);
 	tap_check(vmm_unix_listen(path) == -EADDRINUSE);
@@ -673,7 +673,7 @@ static void adb_ports_come_in_pairs(void)
 	vmm_loop_destroy(loop);
 }
 
-/* More than the 16 that an adb server looks for, and one that is asked for. */
+/* More pairs than the 16 that an adb server scans, and a given one. */
 static void adb_has_many_pairs(void)
 {
 	struct vmm_loop *loop = vmm_loop_create();
@@ -686,7 +686,7 @@ static void adb_has_many_pairs(void)
 		tap_check(place[i]);
 	}
 	tap_check(!place[19] || vmm_adb_port(place[19]) > 5585);
-	/* What is taken is not taken again. */
+	/* A pair that is in use is skipped. */
 	tap_check(!vmm_adb_open(loop, vmm_adb_port(place[0]), false));
 	for (i = 0; i < ARRAY_SIZE(place); i++)
 		vmm_adb_close(place[i]);
@@ -696,7 +696,7 @@ static void adb_has_many_pairs(void)
 	vmm_loop_destroy(loop);
 }
 
-/* A server that takes the notice; the address is the system's choice. */
+/* Starts a server that receives the message, at an address that the system chooses. */
 static int adb_server(void)
 {
 	struct sockaddr_in addr = {
@@ -737,7 +737,7 @@ static void adb_server_is_told(void)
 		tap_check(hung_up(peer));
 		close(peer);
 	}
-	/* Nobody there, and an address that is none: nothing happens. */
+	/* Without a server, and with an invalid address, nothing happens. */
 	close(server);
 	vmm_adb_notify(adb);
 	settle();
@@ -752,7 +752,7 @@ static void adb_server_is_told(void)
 	unsetenv("ANDROID_ADB_SERVER_PORT");
 }
 
-/* What the console is told of the ports, after a command. */
+/* Runs a command, and checks the console's list of ports. */
 static int redir_says(const char *command, const char *value, const char *want)
 {
 	static struct vmm_text text;
@@ -780,7 +780,7 @@ static void ports_lead_to_the_guest(void)
 	rig.host = vmm_vsock_host_open(&rig.cfg, rig.loop);
 	if (!tap_check(rig.host))
 		return;
-	/* Without a guest a client is told at once. */
+	/* Without a guest a client is disconnected at once. */
 	client = dial_port(port[0]);
 	settle();
 	tap_check(hung_up(client));
@@ -807,7 +807,7 @@ static void ports_lead_to_the_guest(void)
 	snprintf(want, sizeof(want), "tcp:%-5u => 8080\n", port[0]);
 	tap_equal(redir_says("list", NULL, want), 0);
 	tap_check(dial_port(port[1]) < 0);
-	/* A connection outlives its port, and the other port stays. */
+	/* Connections of a closed port stay, and so does the other port. */
 	tap_check(passes(fake.sock[0], client));
 	late = dial_port(port[0]);
 	settle();
@@ -843,7 +843,7 @@ static void a_port_that_is_taken_is_refused(void)
 	tap_check(other);
 	tap_check(!vmm_vsock_host_open(&cfg, rig.loop));
 	vmm_vsock_host_close(other);
-	/* And is free again. */
+	/* The port is free again. */
 	other = vmm_vsock_host_open(&cfg, rig.loop);
 	tap_check(other);
 	vmm_vsock_host_close(other);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The x86_64 board with a real KVM: tiny guests of 32 and 16 bits (guest/), which look at
- * registers and take interrupts as a driver would. Needs /dev/kvm and no module.
+ * The x86_64 board with a real KVM: tiny guests of 32 and 16 bits (guest/), which access registers
+ * and take interrupts as a driver does. Needs /dev/kvm and no module.
  *
- * RANCHU_KVM_REQUIRED in the environment makes a KVM that is missing a failure.
+ * With RANCHU_KVM_REQUIRED in the environment, a missing KVM is a failure.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 
 #define LIMIT	60	/* seconds that a guest has */
 
-/* What is true if a case passes, how its VM ends, and whether it is about ends of interrupts. */
+/* Name of a case, how its VM ends, and whether it needs ends of interrupts. */
 static const struct {
 	const char *name;
 	enum vmm_end end;
@@ -55,22 +55,22 @@ static const struct {
 	[KVM_PANICS] = { "port 0x505 ends a guest that has panicked", VMM_END_PANIC },
 };
 
-/* Why no case can run here, or NULL. */
+/* The reason why no case can run here, or NULL. */
 static const char *missing;
 
-/* Why none can that is about ends of interrupts, or NULL. */
+/* The reason why cases with ends of interrupts cannot run here, or NULL. */
 static const char *no_ends;
 
 /**
- * struct bench - a VM, and what is connected to it
- * @cfg: as the command line would say
+ * struct bench - a VM, and its connections
+ * @cfg: its configuration
  * @vm: the VM
  * @call_fd: raises the line of board_test's device
  * @ends_fd: KVM signals it at the end of the line's interrupt
  * @button_fd: presses the power button
  * @limit_fd: timer, ends a guest that does not end
- * @left: how often the line is to be raised again
- * @ends: how often its interrupt has ended
+ * @left: how often the line must be raised again
+ * @ends: number of ends of its interrupt
  * @in: pipe to the serial port
  * @out: pipe from it
  */
@@ -226,7 +226,7 @@ static enum vmm_end life(struct vmm_vm *vm, unsigned int number)
 	return end;
 }
 
-/* What the guest has found out. */
+/* Reports the guest's results. */
 static void report(struct vmm_vm *vm)
 {
 	const struct kvm_results *results = vmm_mem_ptr(&vm->mem, KVM_RESULTS, sizeof(*results));
@@ -277,7 +277,7 @@ static enum vmm_end guest(unsigned int number)
 	};
 	tap_check(write(bench.in[1], KVM_SERIAL_IN, strlen(KVM_SERIAL_IN)) > 0);
 	vmm_arch_board(&vm->board, &bench.cfg);
-	/* In the pipe's stead, at its interrupt. */
+	/* Replaces the pipe, with the pipe's interrupt. */
 	vmm_board_add_ports(&vm->board, &line_ops, KVM_PORT, KVM_PORTS, RANCHU_PC_PIPE_GSI);
 	if (tap_check(vm->host.display && vm->host.console))
 		end = run(vm, number);
@@ -288,7 +288,7 @@ static enum vmm_end guest(unsigned int number)
 	return end;
 }
 
-/* What the guest has sent. */
+/* Checks the guest's output. */
 static void check_console(const char *want)
 {
 	char text[64] = "";
@@ -313,7 +313,7 @@ static void run_case(unsigned int number)
 	bench_close();
 }
 
-/* A KVM that runs no guest of ours at all has nothing to show. */
+/* Checks that KVM runs the simplest guest; without that, no case can run. */
 static void look_for_kvm(void)
 {
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -329,7 +329,7 @@ static void look_for_kvm(void)
 	bench_close();
 	if (missing)
 		return;
-	/* Seen where KVM itself is emulated: the line is looked at again too early. */
+	/* This was seen in an emulated host: KVM checks the line again too early. */
 	if (guest(KVM_IN_SERVICE) == VMM_END_RESET)
 		no_ends = "this machine's KVM ends an interrupt as it delivers it";
 	bench_close();

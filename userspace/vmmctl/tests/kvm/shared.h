@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the test guests and board_test agree upon. Both include it: the guests are of 32
+ * The interface of the test guests and board_test. Both include it; the guests are compiled for 32
  * bits.
  */
 #ifndef KVM_SHARED_H
@@ -11,15 +11,15 @@
 #define KVM_RESULTS	0x00080000	/* struct kvm_results */
 #define KVM_CPU_START	0x00010000	/* a second CPU's first instruction, of 16 bits */
 
-#define KVM_FAILURES	8	/* that are kept */
+#define KVM_FAILURES	8	/* failures that are recorded */
 #define KVM_FILE_NAME	20	/* bytes of a source's name */
 
 #ifndef __ASSEMBLER__
 /**
- * struct kvm_failure - a check of the guest's that failed
+ * struct kvm_failure - a failed check of the guest
  * @line: of the source
- * @have: what there is
- * @want: what should be
+ * @have: actual value
+ * @want: expected value
  * @file: the source
  */
 struct kvm_failure {
@@ -30,9 +30,9 @@ struct kvm_failure {
 };
 
 /**
- * struct kvm_results - what a guest leaves behind
- * @checks: how many it has made
- * @failures: how many of them failed
+ * struct kvm_results - results of a guest
+ * @checks: number of checks
+ * @failures: number of failed checks
  * @failure: the first of those
  */
 struct kvm_results {
@@ -41,10 +41,10 @@ struct kvm_results {
 	struct kvm_failure failure[KVM_FAILURES];
 };
 
-/* The cases: a guest is told which one it is. */
+/* The cases; the number is passed to the guest. */
 enum kvm_case {
 	KVM_NOTHING,
-	KVM_IN_SERVICE,	/* resets if it is not so */
+	KVM_IN_SERVICE,	/* resets on failure */
 	KVM_CONFIG_PORTS,
 	KVM_BARS,
 	KVM_MESSAGES,
@@ -68,19 +68,19 @@ enum kvm_case {
 	KVM_CASES
 };
 
-/* The guests, as guest/ makes them: one program for all cases. */
+/* The guests' program, built in guest/: one for all cases. */
 extern const unsigned char kvm_guest[], kvm_guest_end[];
 #endif /* __ASSEMBLER__ */
 
 /* Ports of board_test's own device, of 4 bytes each. */
 #define KVM_PORT		0x0510
 #define KVM_PORTS		16
-#define KVM_PORT_RAISE		0x0510	/* write: raise the line so often, one after the other */
-#define KVM_PORT_ENDS		0x0514	/* read: ends of its interrupt that KVM has told of */
+#define KVM_PORT_RAISE		0x0510	/* write: raise the line this many times in a row */
+#define KVM_PORT_ENDS		0x0514	/* read: ends of its interrupt that KVM has reported */
 #define KVM_PORT_CLOCK		0x0518	/* read: microseconds of the host's clock */
 #define KVM_PORT_BUTTON		0x051c	/* write: press the power button */
 
-/* What the serial case is sent, and what it answers. */
+/* Input of the serial case, and its answer. */
 #define KVM_SERIAL_IN	"ping"
 #define KVM_SERIAL_OUT	"pong"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hosts whose pages have 4, 16 and 64 KiB: what depends on their size, on any machine.
+ * Calculations that depend on the host's page size, for 4, 16 and 64 KiB, on any machine.
  *
  * The linker puts this file's sysconf() and ioctl() in place of the C library's (--wrap).
- * The latter stands for a KVM whose memslots are whole pages of the host's, and whose
- * guest does what the probe's does.
+ * The latter emulates a KVM whose memslots are whole pages of the host, and whose guest
+ * acts like that of the probe.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -24,12 +24,12 @@
 #define LARGEST	65536ULL
 #define RAM	(8 * LARGEST)
 
-/* Of an entry in /proc/self/pagemap. */
+/* Bits of an entry in /proc/self/pagemap. */
 #define PRESENT	(1ULL << 63)
 #define SWAPPED	(1ULL << 62)
 #define OF_FILE	(1ULL << 61)
 
-static u64 host = VMM_PAGE_SIZE;	/* bytes of a page of the host's */
+static u64 host = VMM_PAGE_SIZE;	/* bytes of a page of the host */
 
 long __wrap_sysconf(int name)
 {
@@ -53,10 +53,10 @@ static void on_each(void (*fn)(void))
 
 static struct {
 	int vcpu_fd;
-	u64 window;		/* the read-only memory, and what is behind it */
+	u64 window;		/* the read-only memory, and its mapping */
 	const u8 *hva;
 	u64 behind;
-	u64 at;			/* in it, what the guest reads next */
+	u64 at;			/* offset of the guest's next read */
 } kvm;
 
 static int file_of(u64 size)
@@ -86,7 +86,7 @@ static int memory_set(const struct kvm_userspace_memory_region *region)
 	return 0;
 }
 
-/* Loads a word of the window, stores it behind the window, 64 bytes on. */
+/* Acts as the guest: loads a word of the window, stores it after the window, advances by 64. */
 static int guest_runs(void)
 {
 	static struct kvm_run run;
@@ -151,7 +151,7 @@ static void entry_put(int pagemap_fd, const struct vmm_region *region, u64 page,
 	tap_equal(pwrite(pagemap_fd, &entry, sizeof(entry), at * sizeof(entry)), sizeof(entry));
 }
 
-/* The pages of the host's that @pages has, and nothing else. */
+/* Checks that @pages has exactly these pages of the host. */
 static void has(const struct vmm_pages *pages, u64 first, u64 n)
 {
 	u64 at = 0, last;
@@ -163,7 +163,7 @@ static void has(const struct vmm_pages *pages, u64 first, u64 n)
 	tap_check(!vmm_pages_next(pages, &at, pages->count, &last));
 }
 
-/* Where RAM is, nobody looks: only which entries of the page table are its. */
+/* RAM itself is not read, only its entries in the page table. */
 static void changes_here(void)
 {
 	const struct vmm_mem mem = {
@@ -206,14 +206,14 @@ static u8 *ram_of(u8 byte, int *fd)
 	return ram;
 }
 
-/* Page @page of the guest's is in the set, or not. */
+/* Adds pages of the guest to the set. */
 static void pages_put(struct vmm_pages *pages, u64 first, u64 n)
 {
 	for (; n; first++, n--)
 		pages->bit[first / 8] |= 1 << first % 8;
 }
 
-/* A whole page of the host's, and a page of the guest's inside of one. */
+/* Maps a whole page of the host, and a single guest page inside of one. */
 static void map_here(void)
 {
 	int base_fd, fd;
@@ -248,7 +248,7 @@ static void changes_are_laid_over_ram(void)
 	on_each(map_here);
 }
 
-/* ---- memory that is given back, or shown ---- */
+/* ---- memory of the balloon and of the address space ---- */
 
 static void drop_here(void)
 {
@@ -264,7 +264,7 @@ static void drop_here(void)
 	tap_equal(p[host], 'f');
 	tap_equal(p[2 * host - 1], 'f');
 	tap_equal(p[2 * host], 'w');
-	/* It is all of a page where pages have 4 KiB. */
+	/* With pages of 4 KiB it is a whole page. */
 	tap_equal(p[host - 1], host == VMM_PAGE_SIZE ? 'f' : 'w');
 	vmm_mem_destroy(&mem);
 	munmap(file, RAM);
@@ -276,7 +276,7 @@ static void a_balloon_gives_whole_pages_back(void)
 	on_each(drop_here);
 }
 
-/* What is no whole page of the host's is refused, before anybody looks at the file. */
+/* Ranges that are not whole pages of the host are refused before the file is checked. */
 static void show_here(void)
 {
 	struct vmm_address_memory memory = { 0 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshots that have only what changed: whoever wrote to RAM is noticed, what is saved is
- * RAM as it was, and the snapshot that has the rest must be the same still.
+ * Snapshots with changes only: all writes to RAM are detected, RAM is saved and restored exactly,
+ * and the base snapshot must be unchanged.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +19,14 @@
 
 #define PAGES	(RAM / VMM_PAGE_SIZE)
 
-static char dirs[3][64];	/* a whole one, and two that have changes only */
+static char dirs[3][64];	/* a complete snapshot, and two with changes only */
 
 static void in(unsigned int which)
 {
 	memcpy(dir, dirs[which], sizeof(dir));
 }
 
-/* RAM as a VM has it that goes on from the snapshot in @dir. */
+/* Maps RAM as a VM that is resumed from the snapshot in @dir. */
 static struct vmm_snapshot *go_on(struct vmm_mem *mem)
 {
 	struct vmm_snapshot *snapshot = vmm_snapshot_open(dir);
@@ -60,7 +60,7 @@ static unsigned int count(const struct vmm_pages *pages)
 	return n;
 }
 
-/* Saves what has changed in @mem to the directory @which. */
+/* Saves the changes in @mem to the directory @which. */
 static void save_changes(const struct vmm_snapshot *snapshot, const struct vmm_mem *mem,
 			 unsigned int which, unsigned int want)
 {
@@ -78,7 +78,7 @@ static void save_changes(const struct vmm_snapshot *snapshot, const struct vmm_m
 	vmm_pages_free(&pages);
 }
 
-/* A whole one, and one of a VM that has changed four pages, in four ways. */
+/* Makes a complete snapshot, and one with four pages changed in four ways. */
 static void make_two(u8 *ram)
 {
 	struct vmm_snapshot *snapshot;
@@ -90,12 +90,12 @@ static void make_two(u8 *ram)
 	in(0);
 	snapshot_make(1);
 	snapshot = go_on(&mem);
-	/* Looking changes nothing. */
+	/* A read is no change. */
 	tap_check(page(&mem, 1)[0] == 0x11 && !page(&mem, 900)[0]);
 	memset(page(&mem, 1), 0, VMM_PAGE_SIZE);
 	page(&mem, 100)[5] = 7;
 	page(&mem, PAGES - 1)[0] = 9;
-	/* By the kernel, as a module does. */
+	/* A write by the kernel, as from a module. */
 	tap_equal(pipe(pipes), 0);
 	tap_equal(write(pipes[1], bytes, sizeof(bytes)), sizeof(bytes));
 	iov = (struct iovec){ .iov_base = page(&mem, 101), .iov_len = sizeof(bytes) };
@@ -117,12 +117,12 @@ static void changes_are_laid_over_the_rest(void)
 	make_two(ram);
 	in(1);
 	stat(path_of(VMM_SNAPSHOT_RAM), &st);
-	/* Three pages that are not zero, the last one and the list. */
+	/* Three non-zero pages, the last page and the list. */
 	tap_check(st.st_blocks * 512ULL <= 5 * VMM_PAGE_SIZE);
 	tap_check(opens());
 	snapshot = go_on(&mem);
 	tap_check(!memcmp(mem.region[0].hva, ram, RAM));
-	/* After a reset there are zeros, whichever file a page came from. */
+	/* After a reset all pages are zero, whichever file they came from. */
 	tap_equal(vmm_mem_clear(&mem), 0);
 	tap_check(mem.cleared && !page(&mem, 100)[5] && !page(&mem, 2)[0]);
 	end(&mem, snapshot);
@@ -151,7 +151,7 @@ static void changes_of_changes_are_all_since_the_whole(void)
 	free(ram);
 }
 
-/* What the balloon gives back is as in the file again, and no change. */
+/* Pages of the balloon have the content of the file again, and count as unchanged. */
 static void dropped_pages_are_no_change(void)
 {
 	struct vmm_snapshot *snapshot;
@@ -186,7 +186,7 @@ static void the_rest_must_be_the_same_still(void)
 	free(ram);
 }
 
-/* Both are somewhere else now, as a copy on another machine is. */
+/* Both snapshots were moved, as by a copy to another machine. */
 static void moved_together_they_open(void)
 {
 	u8 *ram = malloc(RAM);
@@ -201,7 +201,7 @@ static void moved_together_they_open(void)
 	}
 	snprintf(dir, sizeof(dir), "%s", away[1]);
 	tap_check(opens());
-	/* One of that name, but with another number. */
+	/* A snapshot of that name, but with another id. */
 	snprintf(dir, sizeof(dir), "%s", away[0]);
 	snapshot_make(7);
 	snprintf(dir, sizeof(dir), "%s", away[1]);
@@ -250,7 +250,7 @@ static void a_list_that_was_edited_is_refused(void)
 	free(ram);
 }
 
-/* Members of "ram.base", as somebody would change them who knows how. */
+/* Changed members of "ram.base", with a valid checksum. */
 static const struct edit {
 	const char *key;
 	const char *value;
@@ -291,7 +291,7 @@ static void wrong_bases_are_refused(void)
 		tap_context("%s = %s", edits[i].key, edits[i].value);
 		tap_check(refused(edits[i].says));
 	}
-	/* One that needs another one itself, be it this one. */
+	/* A base that itself needs a base, also if that is this snapshot. */
 	make_two(ram);
 	in(1);
 	body = body_read();
@@ -300,7 +300,7 @@ static void wrong_bases_are_refused(void)
 	manifest_write(body);
 	json_decref(body);
 	tap_check(refused("needs another one itself"));
-	/* Without its base it would have holes where there is something. */
+	/* Without its base, RAM would have holes instead of data. */
 	make_two(ram);
 	in(1);
 	body = body_read();
@@ -321,7 +321,7 @@ static void runs_of_pages_are_found(void)
 	tap_check(!vmm_pages_next(&pages, &first, 21, &last));
 	pages.bit[0] = 0x81;
 	pages.bit[1] = 0x03;
-	/* Bits behind the last page are of no page. */
+	/* Bits after the last page are invalid. */
 	pages.bit[2] = 0xf0;
 	first = 0;
 	tap_check(vmm_pages_next(&pages, &first, 100, &last));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Disks in snapshots: a guest goes on with what a disk was, whatever it has written since,
- * and clones write each for themselves; by copies that share blocks where the file system of
- * /tmp has them, and by overlays elsewhere. What is torn or made to harm is refused.
+ * Disks in snapshots: a resumed guest has the disk's content of the time of the save, whatever was
+ * written since, and writes of clones are separate. If the file system of /tmp has reflinks, copies
+ * share blocks; otherwise overlays are used. Incomplete and hostile files are refused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,15 +20,15 @@
 #include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
 
-#define SIZE	(2 * MIB + 700)	/* of an image: its last sector is not whole */
+#define SIZE	(2 * MIB + 700)	/* of an image: its last sector is incomplete */
 #define AT	(MIB + 8192)	/* where guests write */
 #define SECTOR	512
 
 static char image[96];		/* of the disk */
-static char folder[64];		/* where that is, as the other one's */
+static char folder[64];		/* its directory, and that of the other disk */
 
 /**
- * struct guest - a VM, as far as it has disks
+ * struct guest - the disks of a VM
  * @cfg: its command line
  * @images: its images
  */
@@ -65,7 +65,7 @@ static bool guest_boots(struct guest *guest)
 	return tap_equal(vmm_images_lock(&guest->images, &guest->cfg), 0);
 }
 
-/* As a device does it. */
+/* Writes to the disk as a device does. */
 static void guest_writes(struct guest *guest, const char *text, u64 at)
 {
 	const struct vmm_image_copy *copy = guest->images.copy[0];
@@ -75,7 +75,7 @@ static void guest_writes(struct guest *guest, const char *text, u64 at)
 	tap_equal(pwrite(guest->images.fd[0], sector, SECTOR, at), SECTOR);
 	if (copy && copy->overlay)
 		vmm_overlay_mark(copy->overlay, at / SECTOR, 1);
-	/* Later is another time, by whatever clock. */
+	/* Later writes must have another time stamp, with any clock resolution. */
 	usleep(10000);
 }
 
@@ -102,7 +102,7 @@ static void guest_ends(struct guest *guest)
 	guest->cfg.snapshot = NULL;
 }
 
-/* Without KVM the states of the VM cannot be told: what comes before them can. */
+/* Without KVM there are no states of the VM; the steps before them are tested. */
 static struct vmm_saving *saving_of(struct guest *guest, struct vmm_snapshot_files *files,
 				    const char *name)
 {
@@ -110,7 +110,7 @@ static struct vmm_saving *saving_of(struct guest *guest, struct vmm_snapshot_fil
 
 	files->state = memfd_create("state", 0);
 	files->ram = memfd_create("ram", 0);
-	/* What was there is maybe the disk of this guest: a snapshot's files are new ones. */
+	/* An old file may be the disk of this guest, so files of a snapshot are always new. */
 	if (name)
 		unlink(path_of(name));
 	files->disk[0] = name ? open(path_of(name), O_RDWR | O_CREAT | O_EXCL, 0600) : 0;
@@ -132,7 +132,7 @@ static void saving_end(struct vmm_saving *saving, struct vmm_snapshot_files *fil
 		close(files->disk[0]);
 }
 
-/* What the program that saves adds. */
+/* Adds what the saving program adds to the manifest. */
 static void image_finish(json_t *about, int fd)
 {
 	json_t *disk = json_object_get(about, "disk");
@@ -151,7 +151,7 @@ static void image_finish(json_t *about, int fd)
 	}
 }
 
-/* A snapshot in @dir, of which the disks are the guest's. */
+/* Makes a snapshot in @dir with the guest's disks. */
 static void guest_is_saved(struct guest *guest)
 {
 	struct vmm_snapshot_files files = { 0 };
@@ -165,7 +165,7 @@ static void guest_is_saved(struct guest *guest)
 	images = json_object_get(said_body, "images");
 	tap_equal(json_array_size(images), 2);
 	image_finish(json_array_get(images, 0), files.disk[0]);
-	/* The other is only read. */
+	/* The other disk is read-only. */
 	tap_check(!json_object_get(json_array_get(images, 1), "disk"));
 	saving_end(saving, &files);
 	state = open(path_of(VMM_SNAPSHOT_STATE), O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -179,7 +179,7 @@ static void guest_is_saved(struct guest *guest)
 	close(state);
 }
 
-/* As main.c has it; what it notes is in @said. */
+/* Resumes as main.c does; notes are in @said. */
 static int guest_goes_on(struct guest *guest, bool clone)
 {
 	struct vmm_image_past past[VMM_DISKS];
@@ -200,7 +200,7 @@ static int guest_goes_on(struct guest *guest, bool clone)
 	return err;
 }
 
-/* What @body says of the disk. */
+/* Returns the disk's entry in @body. */
 static json_t *image_in(const json_t *body)
 {
 	return json_array_get(json_object_get(body, "images"), 0);
@@ -226,7 +226,7 @@ static bool begin(void)
 	return tap_check(opens());
 }
 
-/* ---- the same VM goes on ---- */
+/* ---- the same VM is resumed ---- */
 
 static void a_disk_goes_on_as_it_was(void)
 {
@@ -246,14 +246,14 @@ static void a_disk_goes_on_as_it_was(void)
 		tap_check(guest_reads(&guest, "mine", AT));
 		guest_ends(&guest);
 	}
-	/* The image has what was written to it, and the snapshot is whole. */
+	/* The image has the later writes, and the snapshot is unchanged. */
 	tap_equal(guest_boots(&guest), true);
 	tap_check(guest_reads(&guest, "later", AT));
 	guest_ends(&guest);
 	tap_check(opens());
 }
 
-/* It is used itself: what the guest writes stays. */
+/* The image itself is used, so the guest's writes stay. */
 static void an_image_that_is_as_it_was_goes_on(void)
 {
 	struct guest guest, other;
@@ -265,7 +265,7 @@ static void an_image_that_is_as_it_was_goes_on(void)
 	guest_ends(&guest);
 	tap_equal(guest_goes_on(&guest, false), 0);
 	tap_check(!*said && !guest.images.copy[0] && image_is_the_same(&guest));
-	/* Somebody else has the image: this one goes on beside. */
+	/* The image is in use by another VM, so this one gets a copy. */
 	tap_equal(guest_goes_on(&other, false), 0);
 	tap_check(other.images.copy[0] && guest_reads(&other, "first", AT));
 	guest_ends(&other);
@@ -283,7 +283,7 @@ static void image_restore(void)
 	tap_equal(system(command), 0);
 }
 
-/* A copy of the snapshot's disk, with its time, is what the image was. */
+/* A copy of the snapshot's disk with its time stamp counts as the unchanged image. */
 static void an_image_is_put_back_by_a_copy(void)
 {
 	struct guest guest;
@@ -306,7 +306,7 @@ static void clones_write_each_for_themselves(void)
 
 	if (!begin())
 		return;
-	/* Nobody needs the image any more. */
+	/* The image is no longer needed. */
 	unlink(image);
 	for (i = 0; i < ARRAY_SIZE(guest); i++) {
 		tap_context("clone %u", i);
@@ -324,7 +324,7 @@ static void clones_write_each_for_themselves(void)
 		snprintf(text, sizeof(text), "of %u", i);
 		tap_check(guest_reads(&guest[i], text, AT) && guest_reads(&guest[i], "begin", 0));
 	}
-	/* While there is one, the snapshot's disk can be read, and by no guest written to. */
+	/* While there is a clone, guests may read the snapshot's disk, but not write to it. */
 	guest_ends(&guest[0]);
 	hear();
 	tap_equal(vmm_image_open(path_of("disk-0"), false, false), -EAGAIN);
@@ -336,14 +336,14 @@ static void clones_write_each_for_themselves(void)
 	guest_ends(&guest[2]);
 	i = vmm_image_open(path_of("disk-0"), false, false);
 	tap_check((int)i >= 0);
-	/* And if a guest writes to it, no clone starts. */
+	/* While a guest writes to it, no clone starts. */
 	tap_check(guest_goes_on(&guest[0], true) < 0 && strstr(said, "somebody writes"));
 	guest_ends(&guest[0]);
 	close(i);
 	tap_check(opens());
 }
 
-/* What is in two files becomes one, with its holes, and is no image that could be met. */
+/* Base and overlay are merged into one file, with holes; the clone has no image of its own. */
 static void a_clone_is_saved(void)
 {
 	struct guest guest;
@@ -353,7 +353,7 @@ static void a_clone_is_saved(void)
 		return;
 	guest_writes(&guest, "clone", 4096);
 	guest_writes(&guest, "more", AT + SECTOR);
-	/* Far from anything that was there. */
+	/* Far from other data. */
 	guest_writes(&guest, "alone", 640 * KIB);
 	guest_is_saved(&guest);
 	guest_ends(&guest);
@@ -369,7 +369,7 @@ static void a_clone_is_saved(void)
 	guest_ends(&guest);
 }
 
-/* A snapshot of an older vmmctl: its disk is the image, if that is as it was. */
+/* A snapshot of an older vmmctl: its disk is the image, if the image is unchanged. */
 static void a_snapshot_without_disks(void)
 {
 	struct vmm_image_past past = { .fd = -1 };
@@ -408,7 +408,7 @@ static void torn_disks_are_refused(void)
 	tap_equal(truncate(disk, SIZE + 1), 0);
 	tap_check(refused("disk-0 does not have"));
 	tap_equal(truncate(disk, SIZE), 0);
-	/* The last byte is another one now: that is found when it is looked for. */
+	/* A changed last byte is found by `snapshot check`. */
 	hear();
 	tap_check(!opens());
 	heard();
@@ -449,7 +449,7 @@ static void wrong_words_of_disks_are_refused(void)
 		manifest_write(body);
 		tap_check(refused(i + 1 < ARRAY_SIZE(words) ? "images.disk" : "disk-0"));
 	}
-	/* More disks than there can be. */
+	/* More disks than the limit. */
 	json_array_clear(images);
 	for (i = 0; i < VMM_DISKS; i++)
 		json_array_append_new(images, json_object());
@@ -478,7 +478,7 @@ static void a_full_disk_and_an_end_are_errors(void)
 	setrlimit(RLIMIT_FSIZE, &all);
 	tap_check(strstr(said, "snapshot: disk-0: File too large") ||
 		  strstr(said, "snapshot: ram: File too large"));
-	/* Whoever ends the VM does not wait for its disks. */
+	/* The end of a VM does not wait for its disks. */
 	vmm_saving_stop(saving);
 	hear();
 	tap_check(vmm_saving_ram(saving) < 0);
@@ -488,7 +488,7 @@ static void a_full_disk_and_an_end_are_errors(void)
 	guest_ends(&guest);
 }
 
-/* Who saves is older, and gives no file: a VM's own disk would be lost. */
+/* An older saving program passes no file for the disk: the clone's disk would be lost. */
 static void a_clone_is_not_saved_without_its_disk(void)
 {
 	struct vmm_snapshot_files files = { 0 };
@@ -502,7 +502,7 @@ static void a_clone_is_not_saved_without_its_disk(void)
 	tap_check(strstr(said, "no file for the private copy of disk 0"));
 	saving_end(saving, &files);
 	guest_ends(&guest);
-	/* A disk that has an image is known again by that. */
+	/* A disk with an image is identified by the image. */
 	if (!guest_boots(&guest))
 		return;
 	saving = saving_of(&guest, &files, NULL);

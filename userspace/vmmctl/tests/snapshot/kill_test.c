@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Programs that are killed while they save or load a snapshot: the one that makes the
- * files (`vmmctl snapshot save`), the VM that writes to them, or both. What was there stays
- * whole, and what is new is whole or not there.
+ * files (`vmmctl snapshot save`), the VM that writes to them, or both. The old snapshot
+ * stays complete, and the new one is complete or missing.
  *
- * RANCHU_KILLS says how often, at random moments; RANCHU_SEED repeats them.
+ * RANCHU_KILLS is the number of kills, at random moments; RANCHU_SEED repeats them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +29,7 @@
 
 #define DISK	(512 * KIB)	/* bytes */
 
-static char base[64];		/* where the VM's directory is */
+static char base[64];		/* parent of the VM's directory */
 static int listen_fd = -1;
 static unsigned int kills = 20;
 static unsigned int tried, lost;
@@ -49,7 +49,7 @@ static u64 now_us(void)
 	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
 }
 
-/* ---- the VM: each snapshot of it has other RAM, and a disk with the same ---- */
+/* ---- the VM: each snapshot has other RAM, and a disk with the same content ---- */
 
 static json_t *disk_save(int fd)
 {
@@ -90,7 +90,7 @@ static pid_t child(void)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* What it has to say of its end is of no interest. */
+	/* Its messages are dropped. */
 	dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 	return 0;
 }
@@ -120,7 +120,7 @@ static pid_t save_start(void)
 	_exit(vmm_snapshot_cli(base, 5, argv));
 }
 
-/* Until it ends by itself; 0 if it said that all is well. */
+/* Waits until it ends by itself; returns 0 if it succeeded. */
 static int wait_for(pid_t pid)
 {
 	int status = -1;
@@ -136,9 +136,9 @@ static void end(pid_t pid)
 	wait_for(pid);
 }
 
-/* ---- what is there ---- */
+/* ---- checks of the files ---- */
 
-/* Removes what killed programs have left beside the snapshot; returns how much. */
+/* Removes directories that killed programs have left; returns their number. */
 static unsigned int clean(void)
 {
 	static const char *const names[] = {
@@ -179,7 +179,7 @@ static bool is_there(void)
 	return !lstat(dir, &st);
 }
 
-/* Whole, or not there if there was none before. */
+/* Checks that the snapshot is complete; it may be missing if there was none before. */
 static void look(bool was_there)
 {
 	bool ok;
@@ -193,7 +193,7 @@ static void look(bool was_there)
 		fprintf(stderr, "%s", said);
 }
 
-/* Microseconds that a save takes that nobody disturbs. */
+/* Returns the duration of an undisturbed save in microseconds. */
 static u64 save_takes(void)
 {
 	u64 begin = now_us();
@@ -225,24 +225,24 @@ static void saves_that_are_killed(void)
 			end(server);
 		if (i % 3 != 1)
 			kill(client, SIGKILL);
-		/* A client that the dead one had not taken yet is the next one's. */
+		/* A client that the killed VM had not accepted is served by the next one. */
 		if (i % 3)
 			server = vm_start();
 		finished += !wait_for(client);
-		/* Who is not killed cleans up. */
+		/* A program that is not killed cleans up. */
 		if (clean())
 			tap_check(i % 3 != 1);
 		tap_context("save %u", i);
 		look(was_there);
 	}
-	/* Moments before and after the end were met. */
+	/* Some saves were killed, and some had finished. */
 	tap_check(finished < i);
 	tap_equal(wait_for(save_start()), 0);
 	tap_check(opens());
 	end(server);
 }
 
-/* As a VM that goes on: it maps RAM, writes to it and reads it. */
+/* Acts as a resumed VM: it maps RAM, writes to it and reads it. */
 static pid_t load_start(void)
 {
 	struct vmm_snapshot *snapshot;
@@ -342,7 +342,7 @@ int main(void)
 	printf("# seed %u\n", seed);
 	if (!snapshot_vm() || !vm_directory())
 		return 1;
-	/* So much that a save takes some time. */
+	/* Enough data for a save that takes some time. */
 	if (getrandom(vm.mem.region[0].hva, RAM / 2, 0) < 0)
 		return 1;
 	rmdir(dir);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a VM is started with, as it is written down for its snapshots, and what of a VM's
- * answer comes into a manifest.
+ * The origin of a VM, which is written for its snapshots, and the parts of a VM's answer that are
+ * used in a manifest.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
 
-/* Written down and read again; NULL if that is refused, and @said says why. */
+/* Writes and reads the origin; returns NULL if that is refused, with the reason in @said. */
 static json_t *again(const struct vmm_config *cfg)
 {
 	char *text = vmm_origin_text(cfg);

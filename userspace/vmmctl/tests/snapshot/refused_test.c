@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What cannot be saved: each is refused, with its name.
+ * Devices that cannot be saved: each is refused, with its name in the message.
  */
 #include <errno.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static void devices_of_others_are_refused(void)
 	}
 }
 
-/* A state that was made to harm: there is no such thing of this device. */
+/* A hostile snapshot with a state of a device that has none. */
 static void devices_of_others_are_not_loaded(void)
 {
 	struct vmm_virtio v = { .ops = &vmm_net_ops, .name = vmm_net_ops.name };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the tests of snapshots share: a small VM that is nothing but RAM, snapshots of it,
- * and a look at what is said of one that is opened.
+ * Common functions of the tests of snapshots: a small VM that has only RAM, snapshots of it, and
+ * checks of the messages when one is opened.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -78,7 +78,7 @@ u8 *file_read(const char *name, size_t *len)
 	return bytes;
 }
 
-/* A device with three fields, one of them empty. */
+/* Fills the state of a device with three fields, one of them empty. */
 void part_fill(struct vmm_state *state, const char *name)
 {
 	static const u8 bytes[] = { 1, 2, 3, 4, 5 };
@@ -117,8 +117,8 @@ void manifest_write(const json_t *body)
 }
 
 /*
- * Writes a snapshot's files, those of @job and an empty one for the states: what its
- * manifest is to have, without "ram.base".
+ * Writes a snapshot's files, those of @job and an empty one for the states. Returns the body of its
+ * manifest, without "ram.base".
  */
 json_t *snapshot_write(struct vmm_ram_job *job, int state_fd)
 {
@@ -145,7 +145,7 @@ static int file_make(const char *name)
 	return open(path_of(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
 }
 
-/* A snapshot in @dir of @job's RAM, with @job's number and maybe only some pages. */
+/* Makes a snapshot in @dir of @job's RAM, with @job's id and maybe only some pages. */
 void snapshot_make_of(struct vmm_ram_job *job, const json_t *base)
 {
 	int state = file_make(VMM_SNAPSHOT_STATE);
@@ -166,7 +166,7 @@ void snapshot_make_of(struct vmm_ram_job *job, const json_t *base)
 	close(state);
 }
 
-/* A snapshot in @dir, with this number. */
+/* Makes a snapshot in @dir, with this id. */
 void snapshot_make(u8 id)
 {
 	struct vmm_ram_job job = { .mem = &vm.mem };
@@ -175,7 +175,7 @@ void snapshot_make(u8 id)
 	snapshot_make_of(&job, NULL);
 }
 
-/* Opens it; @text is in what is said, if it is refused. */
+/* Opens the snapshot; returns true if it is refused with @text in the message. */
 bool refused(const char *text)
 {
 	struct vmm_snapshot *snapshot;
@@ -202,7 +202,7 @@ bool opens(void)
 	return whole;
 }
 
-/* The RAM of the small VM, with something in three pages. */
+/* Makes the RAM of the small VM, with data in three pages. */
 bool snapshot_vm(void)
 {
 	snprintf(dir, sizeof(dir), "/tmp/ranchu-snapshot.XXXXXX");

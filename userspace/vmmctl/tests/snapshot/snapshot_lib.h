@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of snapshots share.
+ * Common functions of the tests of snapshots.
  */
 #ifndef SNAPSHOT_LIB_H
 #define SNAPSHOT_LIB_H
@@ -10,16 +10,16 @@
 #define RAM	(4 * MIB)
 #define BASE	0x40000000ULL
 
-/* What the VM of body_make() was started with. */
+/* Origin of the VM of body_make(). */
 #define ORIGIN_WITH(images) \
 	"{\"layers\":[{\"directory\":\"/\",\"words\":[\"--kernel\",\"Image\"]}]," \
 	"\"images\":[" images "]}"
 #define ORIGIN	ORIGIN_WITH("")
 
-extern struct vmm_vm vm;	/* nothing but RAM */
+extern struct vmm_vm vm;	/* has only RAM */
 extern char dir[64];		/* of the snapshot */
-extern char said[4096];		/* what was said between hear() and heard() */
-extern unsigned int bad_tried, bad_accepted;	/* by refused() */
+extern char said[4096];		/* messages between hear() and heard() */
+extern unsigned int bad_tried, bad_accepted;	/* counted by refused() */
 
 void hear(void);
 void heard(void);

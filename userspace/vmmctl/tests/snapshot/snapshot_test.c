@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The format of snapshots: what was written can be read, and a file that is torn, edited,
+ * The format of snapshots: written files can be read, and a file that is incomplete, edited,
  * foreign or newer is refused with its name, or the key, in the message.
  */
 #include <endian.h>
@@ -66,7 +66,7 @@ static void states_survive_the_tree(void)
 	free(blob);
 }
 
-/* Debian's dtc, where it is: it only warns that the nodes' numbers are no addresses. */
+/* If Debian's dtc is installed: its only warning is that node numbers are no addresses. */
 static void dtc_prints_the_states(void)
 {
 	bool cpu = false, name = false;
@@ -100,21 +100,21 @@ static void ram_survives_with_its_holes(void)
 	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDONLY);
 	fstat(fd, &st);
 	tap_equal(st.st_size, RAM + VMM_PAGE_SIZE);
-	/* Three pages have something in them. */
+	/* Only three pages have data. */
 	tap_check(st.st_blocks * 512ULL < RAM / 4);
 	tap_equal(vmm_mem_add_file(&mem, BASE, RAM, fd, 0), 0);
 	tap_check(!memcmp(mem.region[0].hva, vm.mem.region[0].hva, RAM));
-	/* What is written is not the file's. */
+	/* Writes do not change the file. */
 	memset(mem.region[0].hva, 0x77, RAM);
 	tap_check(opens());
-	/* After a reset there are zeros, not the file. */
+	/* After a reset RAM is zero, and not the file's content. */
 	tap_equal(vmm_mem_clear(&mem), 0);
 	tap_equal(((u8 *)mem.region[0].hva)[VMM_PAGE_SIZE], 0);
 	vmm_mem_destroy(&mem);
 	close(fd);
 }
 
-/* A second time from memory that is no file of its own. */
+/* A second save, from RAM that is a private mapping of the snapshot. */
 static void ram_is_saved_again(void)
 {
 	struct vmm_mem mem = { 0 };
@@ -128,7 +128,7 @@ static void ram_is_saved_again(void)
 	tap_equal(vmm_ram_sum(fd, RAM, &first), 0);
 	tap_equal(vmm_ram_write(&job), 0);
 	tap_equal(first, job.crc);
-	/* A job that is not wanted any more ends soon. */
+	/* A cancelled job ends soon. */
 	memset(mem.region[0].hva, 0x77, RAM);
 	job.stop = true;
 	tap_equal(vmm_ram_write(&job), -ECANCELED);
@@ -156,12 +156,12 @@ static void torn_files_are_refused(void)
 		snapshot_make(1);
 		unlink(path_of(names[i]));
 		tap_check(refused(names[i]));
-		/* Longer is as bad. */
+		/* A file that is too long is refused as well. */
 		snapshot_make(1);
 		stat(path_of(names[i]), &st);
 		tap_equal(truncate(path_of(names[i]), st.st_size + 1), 0);
 		tap_check(refused(names[i]));
-		/* So is something that is no file. */
+		/* So is a device node in the place of a file. */
 		snapshot_make(1);
 		unlink(path_of(names[i]));
 		tap_equal(symlink("/dev/zero", path_of(names[i])), 0);
@@ -170,7 +170,7 @@ static void torn_files_are_refused(void)
 	}
 }
 
-/* Each byte of the two small files, changed; white space of the manifest does not count. */
+/* Each byte of the two small files is changed, except white space of the manifest. */
 static void edited_files_are_refused(void)
 {
 	static const char *const names[] = { VMM_SNAPSHOT_MANIFEST, VMM_SNAPSHOT_STATE };
@@ -197,7 +197,7 @@ static void edited_files_are_refused(void)
 	}
 }
 
-/* As a file system may answer that is slow, or full. */
+/* Behaviour of the file system: normal, short writes, full. */
 static enum { QUICK, SHORT, FULL } disk;
 
 ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
@@ -254,7 +254,7 @@ static void edited_ram_is_found_when_it_is_checked(void)
 	fd = open(path_of(VMM_SNAPSHOT_RAM), O_RDWR);
 	tap_equal(pwrite(fd, "x", 1, VMM_PAGE_SIZE + 100), 1);
 	close(fd);
-	/* Nothing is read before it is needed, so that it opens. */
+	/* It opens, because RAM is read only when it is needed. */
 	snapshot = vmm_snapshot_open(dir);
 	if (!tap_check(snapshot))
 		return;
@@ -282,7 +282,7 @@ static void files_of_two_snapshots_are_refused(void)
 	}
 }
 
-/* A member of the manifest, changed as somebody would who knows how. */
+/* A changed member of the manifest, with a valid checksum. */
 static const struct edit {
 	const char *in;
 	const char *key;
@@ -335,7 +335,7 @@ static void wrong_members_are_refused(void)
 	}
 }
 
-/* The same where it opens, and is for another machine. */
+/* The same for snapshots that open, but are for another machine. */
 static const struct edit foreign[] = {
 	{ "machine", "host", "\"riscv64\"", "\"host\" is riscv64" },
 	{ "machine", "board", "\"other\"", "\"board\" is other there and test here" },
@@ -368,7 +368,7 @@ static void other_machines_are_refused(void)
 	}
 }
 
-/* KVM, as far as a CPU's features go: one register, or one leaf. */
+/* Emulates KVM's features of a CPU: one register, or one leaf. */
 static u64 feature_here;
 static bool takes_features;
 
@@ -406,7 +406,7 @@ int ioctl(int fd, unsigned long request, ...)
 #define FEATURE	"cpuid_7_0_ebx"
 #endif
 
-/* What vmm_snapshot_fits() says of a snapshot whose CPU has this value, a JSON text. */
+/* Returns the result of vmm_snapshot_fits() for a CPU with this value, a JSON text. */
 static int cpu_fits(const char *name, const char *value)
 {
 	struct vmm_snapshot *snapshot;
@@ -449,7 +449,7 @@ static void another_cpu_is_refused_by_name(void)
 	vm.vcpu[0] = NULL;
 }
 
-/* The file is whole, and says so; but there is less of it than there is RAM. */
+/* The file is complete and consistent, but smaller than the VM's RAM. */
 static void ram_of_another_size_is_refused(void)
 {
 	u64 size = vm.mem.region[0].size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* smp_mb() and its like are uaccess.h's, where a program may watch them. */
+/* smp_mb() and the others are in uaccess.h, so that a program can replace them. */
 #ifndef SHIM_ASM_BARRIER_H
 #define SHIM_ASM_BARRIER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Eventfds: the program that is built supplies them. */
+/* Eventfds; the test program supplies the functions. */
 #ifndef SHIM_LINUX_EVENTFD_H
 #define SHIM_LINUX_EVENTFD_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Parameters, which nobody gives. */
+/* Module parameters, which keep their defaults. */
 #ifndef SHIM_LINUX_MODULEPARAM_H
 #define SHIM_LINUX_MODULEPARAM_H
 

@@ -26,7 +26,7 @@ static inline void mutex_lock(struct mutex *mutex)
 	mutex->held = true;
 }
 
-/* Nobody is killed here. */
+/* There are no fatal signals here. */
 static inline int mutex_lock_killable(struct mutex *mutex)
 {
 	mutex_lock(mutex);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One thread, which leaves nothing for its way back to user mode. */
+/* One thread, without task works. */
 #ifndef SHIM_LINUX_TASK_WORK_H
 #define SHIM_LINUX_TASK_WORK_H
 

@@ -13,16 +13,16 @@
 
 /**
  * struct op - an operation
- * @devices: what has it
- * @stage: how far these must have come
+ * @devices: devices that have it
+ * @stage: stage of the device that it needs
  * @name: for the report
- * @fn: does it: 0, or what went wrong; NULL: @request with zeroes for an argument
+ * @fn: does it, returns 0 or an error; NULL: @request with an argument of zeroes
  * @request: an ioctl
- * @want: what it answers if nothing fails
- * @before: comes first, and nothing in it fails; may be NULL
- * @undo: makes a second try possible, where the first may have gone half way; or
+ * @want: its result without a fault
+ * @before: called first, without faults; may be NULL
+ * @undo: makes a second try possible if the first was incomplete; may be
  *	NULL
- * @where: what fails
+ * @where: thread in which faults are injected
  * @needs_nothing: nothing in it can fail
  */
 struct op {
@@ -41,11 +41,11 @@ struct op {
 #define OP(_devices, _stage, _name, _fn, ...) {			\
 	.devices = _devices, .stage = _stage, .name = _name, .fn = _fn, ##__VA_ARGS__ }
 
-/* An ioctl that means something with zeroes. */
+/* An ioctl that is valid with an argument of zeroes. */
 #define IOCTL(_devices, _stage, _request, ...) \
 	OP(_devices, _stage, #_request, NULL, .request = _request, ##__VA_ARGS__)
 
-/* Each ends with a row without a name. */
+/* Each table ends with a row without a name. */
 extern const struct op fault_ops_all[];
 extern const struct op fault_ops_blk[];
 extern const struct op fault_ops_pipe[];

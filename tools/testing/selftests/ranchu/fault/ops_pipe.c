@@ -104,7 +104,7 @@ static int op_pipe_write(struct rig *rig)
 	return transfer(rig, GOLDFISH_PIPE_CMD_WRITE, NULL);
 }
 
-/* In so many pieces that the device has to make room for them; else it does less. */
+/* A command with so many buffers that the device must allocate memory for them. */
 static int op_pipe_pieces(struct rig *rig)
 {
 	unsigned int i, n = rig->tp.max;
@@ -164,7 +164,7 @@ static int op_dma_unmap_undo(struct rig *rig)
 	return dma_command(rig, GOLDFISH_PIPE_CMD_DMA_MAPHOST, rig->data);
 }
 
-/* Connects, maps a region and has its words added up. */
+/* Connects, maps a region and lets the service add up its words. */
 static int op_dmatest(struct rig *rig)
 {
 	struct goldfish_pipe_dma dma = { .paddr = rig->data, .size = HOST_PAGE };
@@ -232,7 +232,7 @@ static int op_answered(struct rig *rig)
 
 	rig_pipe_event(rig);
 	err = op_answer(rig);
-	/* The pipe's alone, or it takes nothing. */
+	/* The pipe uses the socket only when no other process holds it. */
 	close(rig->ends[0]);
 	rig->ends[0] = -1;
 	return err;
@@ -254,7 +254,7 @@ static int op_ring_kick(struct rig *rig)
 	return __vq_ioctl(rig->file, VHOST_GOLDFISH_PIPE_RING_KICK, NULL);
 }
 
-/* What a service maps, it looks at. */
+/* Maps a file of a service, and reads it. */
 static int op_map_file(struct rig *rig)
 {
 	/* Far from all else, where there is no page table yet. */

@@ -33,10 +33,10 @@ static int op_vs_read(struct rig *rig)
 	return read(rig->fd, &event, sizeof(event)) < 0 ? -errno : 0;
 }
 
-/* How often, a millisecond apart, one looks whether an answer has come. */
+/* Number of checks for an answer, a millisecond apart. */
 #define TURNS		10000
 
-/* The guest wants a stream: we are told, or it is refused. */
+/* The guest requests a stream: there is an event, or it is refused. */
 static int op_vs_ask(struct rig *rig)
 {
 	struct vs_packet packet;
@@ -53,7 +53,7 @@ static int op_vs_ask(struct rig *rig)
 	return -ETIMEDOUT;
 }
 
-/* A socket that anybody else holds is left alone. */
+/* Closes our copy, because a shared socket is not used. */
 static int give_away(struct rig *rig, int err)
 {
 	close(rig->ends[0]);
@@ -66,7 +66,7 @@ static int op_attached(struct rig *rig)
 	return give_away(rig, op_attach(rig));
 }
 
-/* A stream that was reset is no more; a new one is. */
+/* Replaces a stream that was reset by a new one. */
 static int op_vs_anew(struct rig *rig)
 {
 	rig_free(rig);
@@ -107,13 +107,13 @@ static int op_vs_bulk(struct rig *rig)
 	return send_data(rig, VQ_PAGE * 2);
 }
 
-/* As much as the socket takes is in it already. */
+/* Fills the socket. */
 static int op_vs_fill(struct rig *rig)
 {
 	static const char other[VQ_PAGE];
 	int room = 65536, err = op_attach(rig);
 
-	/* The device leaves this as it is, or it would find room later. */
+	/* The device does not change a size that was set; otherwise there would be room later. */
 	setsockopt(rig->ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	while (!err && send(rig->ends[0], other, sizeof(other), MSG_DONTWAIT) > 0)
 		;
@@ -136,8 +136,8 @@ static uint64_t queued_packets(struct rig *rig)
 }
 
 /*
- * A guest's data has to wait; it comes out behind the rest, or the stream is reset. The
- * socket is not read before it waits, or it might find room.
+ * A guest's data must wait; it arrives after earlier data, or the stream is reset. The
+ * socket is not read before that, because data would find room.
  */
 static int op_vs_wait(struct rig *rig)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest driver of ours for the goldfish pipe that does what Android's drivers
- * of version 4 did and mainline's does not: DMA. Stock guests never see it; it is
- * what the host's part is tested with (guest_dma.c).
+ * A guest driver for the goldfish pipe with DMA, like Android's drivers of version 4;
+ * mainline's has none. It is used only to test the host's part (guest_dma.c).
  *
  * As far as DMA goes the file behaves as theirs: ioctls LOCK, UNLOCK, GETOFF and
  * CREATE_REGION, one region for each open file, which the first mmap() allocates
@@ -35,7 +34,7 @@ struct dma_pipe {
 	u32 id;
 	struct mutex lock;	/* one command at a time, and the region */
 	wait_queue_head_t wait;
-	unsigned long woken;	/* GOLDFISH_PIPE_WAKE_* since last asked */
+	unsigned long woken;	/* GOLDFISH_PIPE_WAKE_* since the last check */
 	u64 unlocks;
 	struct goldfish_pipe_command *command;
 	void *data;		/* a page */
@@ -45,7 +44,7 @@ struct dma_pipe {
 	s32 map_status;
 };
 
-/* What the host is told of at probe; a page of its own. */
+/* Memory whose address the host gets at probe; a page of its own. */
 struct dma_shared {
 	struct goldfish_pipe_open_params open;
 	struct goldfish_pipe_signal signals[DMA_PIPES];
@@ -185,7 +184,7 @@ static long dma_create_region(struct dma_pipe *pipe, const struct goldfish_dma_i
 
 static long dma_state(struct dma_pipe *pipe, struct goldfish_dma_state *state)
 {
-	/* Wakes come a little later than what they tell of. */
+	/* Wakes come a little later than the change. */
 	if (wait_event_interruptible_timeout(pipe->wait,
 					     READ_ONCE(pipe->unlocks) >= state->unlocks,
 					     10 * HZ) < 0)
@@ -243,7 +242,7 @@ static int dma_mmap_locked(struct dma_pipe *pipe, struct vm_area_struct *vma)
 						  &pipe->region_dma, GFP_KERNEL);
 		if (!pipe->region)
 			return -ENOMEM;
-		/* Theirs do not look at the answer either. */
+		/* Android's drivers ignore the answer as well. */
 		pipe->map_status = dma_ring_region(pipe, GOLDFISH_PIPE_CMD_DMA_MAPHOST);
 	}
 	return dma_mmap_coherent(goldfish.dev, vma, pipe->region, pipe->region_dma,

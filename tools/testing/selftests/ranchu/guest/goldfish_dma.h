@@ -12,7 +12,7 @@
 /**
  * struct goldfish_dma_info - argument of GETOFF and CREATE_REGION
  * @phys_begin: GETOFF: the region's physical address, 0 without one
- * @size: its size in bytes; CREATE_REGION: the size it shall have
+ * @size: its size in bytes; CREATE_REGION: the wanted size
  */
 struct goldfish_dma_info {
 	__u64 phys_begin;
@@ -25,9 +25,9 @@ struct goldfish_dma_info {
 #define GOLDFISH_DMA_CREATE_REGION	_IOWR('G', 3, struct goldfish_dma_info)
 
 /**
- * struct goldfish_dma_state - what a test wants to know
- * @unlocks: in: wait until there were as many wakes UNLOCK_DMA; out: how many
- * @map_status: what the host answered to DMA_MAPHOST; 1: not asked
+ * struct goldfish_dma_state - state for tests
+ * @unlocks: in: wait for this number of wakes UNLOCK_DMA; out: their number
+ * @map_status: the host's answer to DMA_MAPHOST; 1: not called
  * @padding: not used
  */
 struct goldfish_dma_state {

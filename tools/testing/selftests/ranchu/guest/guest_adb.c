@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * adbd's side of adb by pipe, in front of a real adbd that listens at a port of the
- * guest's own: opens pipes, one at a time, says what has to be said until a client
- * is there, and then only carries bytes.
+ * adbd's side of adb by pipe, for a real adbd that listens at a port of the guest:
+ * opens pipes, one at a time, does the handshake until a client has connected, and then
+ * only copies bytes.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ struct way {
 	int to;
 };
 
-/* The end of either way is the end of both: the pipe has no half of it. */
+/* The end of one direction ends both, because a pipe cannot be half closed. */
 static void *carry(void *arg)
 {
 	static _Thread_local uint8_t bytes[65536];

@@ -53,7 +53,7 @@ static struct goldfish_dma_info offset(int fd)
 	return info;
 }
 
-/* Has the host add up and turn over @n words from @first on; checks both. */
+/* Lets the host add up and invert @n words from @first on; checks both. */
 static void sum(int fd, uint32_t *words, uint64_t gpa, size_t first, size_t n)
 {
 	struct request request = { gpa + first * 4, n * 4 };
@@ -71,7 +71,7 @@ static void sum(int fd, uint32_t *words, uint64_t gpa, size_t first, size_t n)
 		CHECK(words[first + i] == ~(uint32_t)((i + first) * 0x9e3779b9u), "%zu", i);
 }
 
-/* The numbers that Android's programs have built in. */
+/* ioctl numbers that Android's programs use. */
 static void numbers(void)
 {
 	int fd = dma_connect();
@@ -92,7 +92,7 @@ static void numbers(void)
 	close(fd);
 }
 
-/* Two that come before the guest looks are one, so each is waited for. */
+/* Two wakes before the guest looks are merged, so it waits for each. */
 static void sum_unlocked(int fd, uint32_t *words, uint64_t gpa, size_t first, size_t n)
 {
 	struct goldfish_dma_state state = { 0 };
@@ -130,7 +130,7 @@ static void words_are_shared(void)
 	munmap(words, REGION);
 }
 
-/* The memory's next user is the guest, or another pipe. */
+/* Freed regions are used again by the guest, or by another pipe. */
 static void regions_come_and_go(void)
 {
 	uint32_t *words;
@@ -163,7 +163,7 @@ static void many_regions(void)
 	for (i = 0; i < ARRAY_SIZE(fds); i++)
 		sum(fds[i], words[i], offset(fds[i]).phys_begin, i, 1000);
 	for (i = 0; i < ARRAY_SIZE(fds); i++) {
-		/* A pipe has no say over the region of another. */
+		/* A pipe cannot use the region of another pipe. */
 		struct request request = { offset(fds[i ^ 1]).phys_begin, 4 };
 
 		CHECK(write(fds[i], &request, sizeof(request)) < 0 && errno == EINVAL,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * demo and bench: phases of one kind of operation each, with a line on the
- * console before and behind it, at which the controller counts exits.
+ * console before and after it, at which the controller counts exits.
  *
  *	RANCHU-MARK begin <service> <direction> <size>
  *	RANCHU-MARK end <service> <direction> <size> bytes=N ns=N ops=N
@@ -27,7 +27,7 @@
 #include "guest.h"
 #include "peer.h"
 
-/* One write for one line, and on the wire before anything is measured. */
+/* Prints a line by one write, and waits until it is sent. */
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
 	char line[256];
@@ -105,7 +105,7 @@ static void op_both(int fd, size_t size)
 	}
 }
 
-/* Seconds; what a booting kernel puts off would be counted as ours. */
+/* Seconds; delayed work of a booting kernel would be counted. */
 #define SETTLE		10
 
 /**
@@ -232,7 +232,7 @@ int guest_demo(void)
 {
 	size_t r, s;
 
-	/* Right before quick. */
+	/* Test the data first. */
 	if (guest_test(true))
 		return 1;
 	sleep(SETTLE);
@@ -242,7 +242,7 @@ int guest_demo(void)
 	for (r = 0; r < ARRAY_SIZE(demo_rows); r++) {
 		for (s = 0; s < ARRAY_SIZE(demo_sizes); s++)
 			demo_phase(&demo_rows[r], demo_sizes[s]);
-		/* What came back last is what went out. */
+		/* The last data that came back must be equal. */
 		if (demo_rows[r].ways == 2 && memcmp(in, out, CHUNK)) {
 			say("RANCHU-FAILED %s: wrong bytes\n",
 			    demo_rows[r].service);
@@ -300,7 +300,7 @@ static void *sleeper_thread(void *arg)
 	return NULL;
 }
 
-/* Runs as soon as it is woken, before whoever woke it goes on. */
+/* Runs as soon as it is woken, before the waking thread continues. */
 static void sleeper_start(struct sleeper *sleeper)
 {
 	struct sched_param param = { .sched_priority = 1 };
@@ -325,7 +325,7 @@ static int echo_fd[WAYS];
 static int sink_fd[WAYS];
 static int parse_fd[WAYS];
 
-/* Commands to an answer, as a renderer gets them. */
+/* Commands per answer, as in a renderer. */
 #define STREAM_COMMANDS		16
 
 /*
@@ -419,7 +419,7 @@ static uint64_t bench_stream256(unsigned int ops)
 	return guest_ns() - begin;
 }
 
-/* What each service's parser has seen, if it has seen all. */
+/* The expected sum of each service's parser. */
 static uint32_t parse_sum[WAYS];
 
 /*
@@ -510,7 +510,7 @@ static uint64_t bench_ring_write4096(unsigned int ops)
 	return write_only(RING, ops);
 }
 
-/* Full sockets and rings: whoever writes is held up and woken, again and again. */
+/* Full sockets and rings: the writer blocks and is woken repeatedly. */
 static uint64_t push(enum way way, unsigned int ops, size_t size)
 {
 	uint64_t begin = guest_ns();

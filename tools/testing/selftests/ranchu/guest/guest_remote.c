@@ -24,7 +24,7 @@
 static uint8_t *out;
 static uint8_t *in;
 
-/* What gives back; the same tests are for a socket and for rings. */
+/* The echo service; the same tests run with a socket and with rings. */
 static const char *echo = "pipe:echo";
 
 static bool echo_is_ring(void)
@@ -144,8 +144,8 @@ static void threads_do_not_mix(void)
 }
 
 /*
- * Its name is known, so it opens; nobody is there, so it is closed again, and
- * no byte counts as written.
+ * The name is registered, so the open succeeds. There is no service, so the pipe is
+ * closed again, and no byte counts as written.
  */
 static void refused(void)
 {
@@ -179,7 +179,7 @@ static void other_end_closes(void)
 	}
 }
 
-/* An entry of the list, exactly, as the reference has it. */
+/* Names match an entry of the list exactly, as in the reference. */
 static void paths(void)
 {
 	static const char *const others[] = {
@@ -241,7 +241,7 @@ static void *stuck_thread(void *arg)
 	return NULL;
 }
 
-/* Who waits for a service that does nothing is the only one that waits. */
+/* A pipe whose service does nothing does not delay other pipes. */
 static void stalled_beside_busy(void)
 {
 	static int stuck[4];

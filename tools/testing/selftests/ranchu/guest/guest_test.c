@@ -175,7 +175,7 @@ static void *late_writer(void *arg)
 	return NULL;
 }
 
-/* poll() asks the host for no wake by itself; it must be woken all the same. */
+/* The driver's poll() requests no wake, but must be woken. */
 static void poll_is_woken(void)
 {
 	int fd = guest_connect("pipe:pingpong", 0);
@@ -399,7 +399,7 @@ static void signal_ends_a_read(void)
 	}
 	pthread_join(thread, NULL);
 	CHECK(read_errno == EINTR, "%d", read_errno);
-	/* The wake it asked for comes all the same, and hurts nobody. */
+	/* The requested wake still comes, and does no harm. */
 	CHECK(write(fd, "x", 1) == 1, "errno %d", errno);
 	CHECK(read(fd, in, 1) == 1, "errno %d", errno);
 	close(fd);
@@ -441,7 +441,7 @@ static void many_pipes(void)
 	CHECK(right == MANY, "%u of %u the second time", right, MANY);
 }
 
-/* Those that are marked move checked data through a service: the demo's, too. */
+/* Marked cases move checked data through a service; the demo runs them, too. */
 static const struct guest_case tests[] = {
 	{ "zero_gives_zeroes", zero_gives_zeroes, true },
 	{ "pingpong_blocking", pingpong_blocking, true },

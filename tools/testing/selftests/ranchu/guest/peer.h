@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What pipe_peer's services share, and the guest's programs know of them.
+ * Common definitions of pipe_peer's services and the guest's programs.
  */
 #ifndef RANCHU_PEER_H
 #define RANCHU_PEER_H
@@ -10,14 +10,14 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What begins a command, as a renderer's has it. */
+/* Header of a command, like a renderer's. */
 struct peer_command {
 	uint32_t size;		/* bytes, these included; a multiple of 4 */
 	uint32_t asks;		/* answer with the sum of all words so far, 4 bytes */
 };
 
 /**
- * struct peer_parser - what has been seen
+ * struct peer_parser - state of a parser
  * @sum: of all words of all commands
  * @asked: the last command wants an answer
  */
@@ -26,7 +26,7 @@ struct peer_parser {
 	bool asked;
 };
 
-/* Takes one command. Bytes of it, or 0 if it is not there as a whole. */
+/* Parses one command; returns its bytes, or 0 if it is incomplete. */
 static inline size_t peer_parse(struct peer_parser *parser, const void *bytes, size_t n,
 				uint32_t *answer)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the parts of pipe_guest share, and its command line:
+ * Common functions of the parts of pipe_guest, and its command line:
  *
  *	pipe_guest test			a KTAP report; exit code 1 if one failed
  *	pipe_guest remote		the same, of services that the host has
@@ -75,7 +75,7 @@ ssize_t guest_read_all(int fd, void *bytes, size_t size)
 
 uint8_t *guest_buffer(size_t size)
 {
-	/* MAP_POPULATE: page faults are none of the pipe's business. */
+	/* MAP_POPULATE: page faults must not be measured. */
 	void *buffer = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 

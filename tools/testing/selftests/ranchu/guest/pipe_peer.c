@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Services in the host for the guest's pipes, behind Unix sockets, for as long
- * as it is let run. Says on a line of its own when it listens.
+ * Services in the host for the guest's pipes, behind Unix sockets, until it is
+ * killed. Prints a line when it listens.
  *
  *	pipe_peer echo PATH	gives back what it takes, to each client
  *	pipe_peer sink PATH	takes all
@@ -196,8 +196,8 @@ int main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	/*
-	 * Whoever sends to us goes on until it waits for us, as where each has a
-	 * CPU; on a single one we would else answer before it could.
+	 * With SCHED_BATCH a sender continues until it waits for this program, as on
+	 * separate CPUs; otherwise this program would preempt it on a single CPU.
 	 */
 	if (sched_setscheduler(0, SCHED_BATCH, &param))
 		peer_give_up("sched_setscheduler");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a bare guest is told to do and what it found out. The structure lies
- * in guest memory; the host fills in the first half before it runs the vCPU
+ * The job of a bare guest, and its results. The structure is in guest
+ * memory; the host fills in the first half before it runs the vCPU
  * and reads the second half afterwards, or while the guest runs. The guest's
  * assembler code includes this file for the offsets.
  */
@@ -56,7 +56,7 @@
  * @expect: the right answer; with BARE_VARY it is the size instead
  * @preset: what the status holds before the write; never a right answer
  * @lock: guest address of a word that one vCPU at a time may set, or 0
- * @exit: guest address that nothing answers to but userspace
+ * @exit: guest address whose accesses exit to userspace
  * @stop: the host sets it to end the loop early
  * @done: writes made so far
  * @early: times the status still held @preset

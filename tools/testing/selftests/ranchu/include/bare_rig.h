@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A bare machine and a device with one pipe between them: what the doorbell's
- * tests and benchmarks start from.
+ * A bare machine and a device with one pipe between them, for the doorbell's
+ * tests and benchmarks.
  */
 #ifndef RANCHU_BARE_RIG_H
 #define RANCHU_BARE_RIG_H
 
 #include "bare_vm.h"
 
-/* Any id but 0, so that a value nobody wrote is not taken for it. */
+/* Any id but 0, so that an unwritten value is not taken for it. */
 #define RIG_PIPE_ID		5
 
 /**

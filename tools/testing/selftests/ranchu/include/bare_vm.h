@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A KVM virtual machine with a few instructions in it and no device: what the
- * tests need to ring a doorbell from a real vCPU. Memory comes from
+ * A KVM virtual machine with a few instructions in it and no device, for tests
+ * that ring a doorbell from a real vCPU. Memory comes from
  * pipe_dev.h. Functions named __x return -errno, x ends the test instead.
  */
 #ifndef RANCHU_BARE_VM_H
@@ -33,17 +33,17 @@ struct bare_vcpu;
 typedef bool (*bare_mmio_fn)(struct bare_vcpu *vcpu, uint64_t gpa, void *data,
 			     uint32_t len, bool write);
 
-/* Runs a vCPU in place of KVM_RUN, and answers as that does: -errno. */
+/* Runs a vCPU in place of KVM_RUN, with the same result: -errno. */
 typedef int (*bare_enter_fn)(struct bare_vcpu *vcpu);
 
 /**
- * struct bare_vcpu - a vCPU and what it did
+ * struct bare_vcpu - a vCPU and its counters
  * @vm: its machine
  * @fd: KVM's file
  * @stats_fd: KVM's binary statistics of this vCPU
  * @run: KVM's shared page
- * @job: what the guest is told, in guest memory
- * @job_gpa: where that is
+ * @job: the guest's job, in guest memory
+ * @job_gpa: guest address of @job
  * @mmio: serves exits that are no reports, or NULL
  * @enter: runs it, or NULL for KVM_RUN
  * @opaque: for @mmio and @enter
@@ -51,7 +51,7 @@ typedef int (*bare_enter_fn)(struct bare_vcpu *vcpu);
  * @interrupted: of these, times because of a signal
  * @exits: times KVM_RUN returned, by exit reason
  * @thread: runs bare_vcpu_thread()
- * @result: what that thread's run gave
+ * @result: result of that thread's run
  */
 struct bare_vcpu {
 	struct bare_vm *vm;
@@ -93,8 +93,8 @@ struct bare_vm {
 };
 
 /*
- * Why there can be no VM: -ENOENT or so without KVM. Give the result to a
- * skip: a machine without KVM cannot run these tests.
+ * Returns 0, or -errno if there can be no VM, for example -ENOENT without KVM. Tests
+ * are skipped then.
  */
 int __bare_vm_create(struct bare_vm *vm, struct pipe_mem *mem,
 		     unsigned int nr_vcpus);
@@ -122,7 +122,7 @@ void bare_job_run(struct bare_vcpu *vcpu);
 void bare_job_start(struct bare_vcpu *vcpu);
 void bare_job_join(struct bare_vcpu *vcpu);
 
-/* Runs a job and gives its nanoseconds; every answer must have been right. */
+/* Runs a job and returns its nanoseconds; every answer must be right. */
 double bare_job_ns(struct bare_vcpu *vcpu);
 
 /* Tells the guest to end its loop; may be called while it runs. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Userspace as the driver of /dev/vhost-ranchu-blk: an image, requests of any
- * shape, and what came of them. Built on vq_driver.h; what it says of names and
- * failures holds here.
+ * shape, and their results. Based on vq_driver.h, with the same rules for names and
+ * failures.
  *
  * Source: virtio 1.2, section 5.2 (Block Device)
  */
@@ -21,13 +21,13 @@
 /* Each slot has room for a header, a status and so many bytes of data. */
 #define BD_DATA			(64u << 10)
 #define BD_SLOTS		BD_NUM
-/* What is in the place of a status that the device has not written. */
+/* Value of a status that the device has not written. */
 #define BD_NO_STATUS		0xee
 
 #define BD_FEATURES (VQ_SPLIT | VQ_BIT(VIRTIO_BLK_F_FLUSH) | \
 		     VQ_BIT(VIRTIO_BLK_F_DISCARD) | VQ_BIT(VIRTIO_BLK_F_WRITE_ZEROES))
 
-/* Where the image is. */
+/* Kind of the image. */
 enum bd_kind {
 	BD_TMPFS,	/* a file in memory */
 	BD_LOOP,	/* a loop device on such a file */
@@ -41,8 +41,8 @@ enum bd_kind {
  * @features: acknowledged
  * @mem: guest memory
  * @rings: its rings
- * @image: the file in memory that all is in the end
- * @backend: what the device was given: @image or a loop device on it
+ * @image: the file in memory that has the data
+ * @backend: file of the device: @image or a loop device on it
  * @loop: number of the loop device, -1 for none
  * @slots: guest address of BD_SLOTS slots
  */
@@ -57,11 +57,11 @@ struct bd_dev {
 	uint64_t slots;
 };
 
-/* 0, or -errno: what a skip is decided by. */
+/* Returns 0, or -errno, for which a test is skipped. */
 int __bd_probe(enum bd_kind kind);
 /* An image of @size bytes, owner, features, memory, rings; and started. */
 void bd_create(struct bd_dev *dev, enum bd_kind kind, uint64_t features, size_t size);
-/* The same on an image of the test's own, which stays its own. */
+/* The same with an image of the test, which the test closes. */
 void bd_create_on(struct bd_dev *dev, int image, uint64_t features);
 void bd_destroy(struct bd_dev *dev);
 

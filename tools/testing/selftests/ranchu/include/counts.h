@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel holds for everybody: tasks, pinned pages, objects of the slabs that
- * files, devices, processes and sockets are made of. What a test has begun and ended
- * leaves no trace in them.
+ * Counts of kernel objects: tasks, pinned pages, and the slabs of files, devices,
+ * processes and sockets. After a test they must be as before.
  */
 #ifndef RANCHU_COUNTS_H
 #define RANCHU_COUNTS_H
@@ -10,7 +9,7 @@
 #include <stdbool.h>
 
 #define COUNTS_SLABS	64
-/* What the rest of the host may come by meanwhile: a round more, and each loss is seen. */
+/* Objects that the rest of the host may allocate meanwhile; tests make more rounds than this. */
 #define COUNTS_SLACK	20
 
 struct counts_slab {
@@ -19,11 +18,11 @@ struct counts_slab {
 };
 
 /**
- * struct counts - at some moment
+ * struct counts - counts at one time
  * @tasks: threads in the whole system
  * @pins: pages pinned for good
  * @slabs: in use
- * @nr_slabs: how many; 0 if the kernel does not say
+ * @nr_slabs: their number; 0 if the kernel does not report it
  */
 struct counts {
 	long tasks;
@@ -35,12 +34,12 @@ struct counts {
 void counts_take(struct counts *counts);
 
 /*
- * Whether all is what it was: tasks and pins exactly; of each kind of objects there
- * may be %COUNTS_SLACK more. If @tell, tells of each that is not.
+ * Returns whether all counts are as before: tasks and pins exactly; of each kind of
+ * objects there may be %COUNTS_SLACK more. With @tell prints each difference.
  */
 bool counts_are_back(const struct counts *before, bool tell);
 
-/* Whether all comes back: waits for what is freed later; tells what does not. */
+/* Waits for objects that are freed later; prints what is left, and returns false. */
 bool counts_return(const struct counts *before);
 
 #endif /* RANCHU_COUNTS_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Faults on demand: the n-th allocation or user copy below one of our modules'
- * functions fails, in one thread. Where a worker is started, the threads that the
- * kernel makes for it are its own matter, and are left alone.
+ * functions fails, in one thread. When a worker is started, faults in the kernel's own
+ * creation of its thread are not injected.
  */
 #ifndef RANCHU_FAULTS_H
 #define RANCHU_FAULTS_H
@@ -16,12 +16,12 @@ enum faults_where {
 			 */
 };
 
-/* Sets all up. Why it cannot, in a sentence; or NULL. */
+/* Sets up fault injection. Returns NULL, or the reason why it is not possible. */
 const char *faults_missing(void);
 
 /* @n: from 1 */
 void faults_arm(enum faults_where where, unsigned int n);
-/* Whether something has failed since. */
+/* Returns whether a fault has happened since. */
 bool faults_disarm(enum faults_where where);
 
 #endif /* RANCHU_FAULTS_H */

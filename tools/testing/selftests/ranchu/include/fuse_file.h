@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A file whose file system is the test: a FUSE server of one regular file. Requests
- * of a kind can be held, which makes a disk that does not answer, or delayed; and
- * what the kernel has asked for is counted.
+ * A FUSE server of one regular file. Requests of a kind can be held, like those of a
+ * disk that does not answer, or delayed; the kernel's requests are counted.
  *
  * Source: linux/fuse.h
  */
@@ -17,9 +16,9 @@
 #define FF_OPCODES	64
 
 /**
- * struct ff_file - a mounted file, and what its server shares with the test
- * @dev: /dev/fuse, the server's
- * @path: where the file is
+ * struct ff_file - a mounted file, and memory that its server shares with the test
+ * @dev: /dev/fuse of the server
+ * @path: path of the file
  * @size: bytes
  * @data: its contents
  * @server: the process; it ends with the test, however that ends
@@ -41,13 +40,13 @@ struct ff_file {
 	uint64_t longest;
 };
 
-/* 0, or -errno if there is no FUSE here; what a skip is decided by. */
+/* Returns 0, or -errno without FUSE, for which a test is skipped. */
 int __ff_create(struct ff_file **file, uint64_t size);
-/* Requests that are held fail. */
+/* Ends the server; held requests fail. */
 void ff_destroy(struct ff_file *file);
 void ff_hold(struct ff_file *file, int opcode);
 unsigned int ff_calls(const struct ff_file *file, int opcode);
-/* Whether @n requests of this kind have come before the time is over. */
+/* Waits until @n requests of this kind have come; returns false on a timeout. */
 bool ff_wait(const struct ff_file *file, int opcode, unsigned int n, int timeout_ms);
 
 #endif /* RANCHU_FUSE_FILE_H */

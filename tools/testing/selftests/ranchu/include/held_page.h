@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A page of this process that holds up whoever touches it, in the kernel too, for
- * as long as a test wants: userfaultfd. For finding what else waits meanwhile.
+ * A page of this process whose accesses block, in the kernel too, until the test
+ * continues them: userfaultfd. Tests find what else waits meanwhile.
  */
 #ifndef RANCHU_HELD_PAGE_H
 #define RANCHU_HELD_PAGE_H
@@ -13,7 +13,7 @@
  * struct held_page - the page
  * @at: its first byte
  * @size: its bytes, one page of this machine
- * @uffd: tells who touches it
+ * @uffd: reports accesses
  */
 struct held_page {
 	uint8_t *at;
@@ -21,19 +21,19 @@ struct held_page {
 	int uffd;
 };
 
-/* NULL, or why there can be none here: a reason to skip. */
+/* Returns NULL, or the reason why it is not possible, for a skip. */
 const char *held_page_missing(void);
 
 void held_page_create(struct held_page *page);
 /* The same in place of the page of this process that begins at @where. */
 void held_page_create_at(struct held_page *page, void *where);
-/* Waits until somebody has touched it. */
+/* Waits until it is accessed. */
 void held_page_wait(struct held_page *page);
-/* Who touched it, or will, goes on: it is a page of zeroes. */
+/* Lets present and later accesses continue, with a page of zeroes. */
 void held_page_give(struct held_page *page);
-/* Who touched it, or will, finds that it cannot be accessed (EFAULT). */
+/* Lets present and later accesses fail (EFAULT). */
 void held_page_refuse(struct held_page *page);
-/* Gives it, and takes it away. */
+/* Continues accesses, and unmaps the page. */
 void held_page_destroy(struct held_page *page);
 
 #endif /* RANCHU_HELD_PAGE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A page of this host's, of which a process maps, protects and holds whole ones. */
+/* The host's page size: mappings, protections and held pages are whole pages of it. */
 #ifndef RANCHU_HOST_PAGE_H
 #define RANCHU_HOST_PAGE_H
 

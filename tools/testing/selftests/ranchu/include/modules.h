@@ -5,19 +5,19 @@
 
 #include <stdbool.h>
 
-/* The directory with the module files, or NULL if nobody named one. */
+/* The directory with the module files, or NULL if none is set. */
 const char *modules_dir(void);
 
 /* 0 or -errno; loading needs <modules_dir()>/<name>.ko. */
 int __module_load(const char *name);
 int __module_unload(const char *name);
 
-/* What unloading a module says that is in use. */
+/* Returns whether this result of an unload means that the module is in use. */
 bool module_is_busy(int err);
 
 /*
- * Whoever closed the last file, or had a ring that is on its way, may hold the module for a
- * moment more: another thread puts a file away. 0 or -errno; half a minute at most.
+ * A module may stay in use shortly after the last close, or while a ring is served,
+ * because another thread frees the file. Returns 0 or -errno; waits half a minute at most.
  */
 int module_unload_when_idle(const char *name);
 
@@ -28,10 +28,10 @@ struct modules {
 	char names[MODULES_MAX][64];
 };
 
-/* The modules that use symbols of @name's, @but left out. */
+/* The modules that use symbols of @name, without @but. */
 void modules_using(const char *name, const char *but, struct modules *users);
 
-/* All of them; 0 or the first -errno, with the rest left as they are. */
+/* Loads all; returns 0 or the first -errno, without loading the rest. */
 int __modules_load(const struct modules *modules);
 int __modules_unload(const struct modules *modules);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device node and guest memory, as a VMM sees them, and a small driver of
- * the goldfish pipe, as a guest sees it, that talks through ACCESS ioctls.
+ * The device node and guest memory, as a VMM uses them, and a small guest driver
+ * of the goldfish pipe that uses ACCESS ioctls.
  * Functions named __x return -errno (or a plain result), x ends the test when
  * anything but success comes back.
  */
@@ -20,10 +20,10 @@
 
 #define PIPE_DEV_PATH		"/dev/vhost-goldfish-pipe"
 
-/* What the tests put into status: no command answers this much. */
+/* Value of status before a command: no command answers this. */
 #define PIPE_PRESET		0x7e7e7e7e
 
-/* What mainline's driver asks for, and how many signals it has room for. */
+/* Buffers that mainline's driver asks for, and its room for signals. */
 #define PIPE_DRIVER_BUFFERS	336
 #define PIPE_DRIVER_SIGNALS	64
 #define PIPE_DRIVER_VERSION	2
@@ -55,11 +55,11 @@ struct pipe_mem {
 };
 
 void pipe_mem_create(struct pipe_mem *mem, uint64_t gpa, size_t size);
-/* The same, of a memfd, as a VMM has it: what DMA takes. */
+/* The same with a memfd, which DMA needs. */
 void pipe_mem_create_file(struct pipe_mem *mem, uint64_t gpa, size_t size);
 void pipe_mem_destroy(struct pipe_mem *mem);
 
-/* Gives away zeroed guest memory for good. @align is a power of two. */
+/* Allocates zeroed guest memory, which is never freed. @align is a power of two. */
 uint64_t pipe_mem_alloc(struct pipe_mem *mem, size_t size, size_t align);
 
 /* The host's view of a guest address; ends the test if it is outside. */
@@ -81,12 +81,12 @@ struct pipe_dev {
 	uint8_t *window;
 };
 
-/* 0, or -errno if there is no such device; what a skip is decided by. */
+/* Returns 0, or -errno without such a device, for which a test is skipped. */
 int __pipe_dev_open(struct pipe_dev *dev, struct pipe_mem *mem);
 void pipe_dev_open(struct pipe_dev *dev, struct pipe_mem *mem);
 void pipe_dev_close(struct pipe_dev *dev);
 
-/* ioctl() that gives -errno. */
+/* ioctl() that returns -errno. */
 int __pipe_ioctl(int fd, unsigned long request, void *arg);
 
 int __pipe_set_owner(struct pipe_dev *dev);
@@ -106,26 +106,26 @@ void pipe_dev_start(struct pipe_dev *dev, struct pipe_mem *mem);
 
 void pipe_reg_write(struct pipe_dev *dev, uint32_t offset, uint32_t value);
 uint32_t pipe_reg_read(struct pipe_dev *dev, uint32_t offset);
-/* The level of the line, as an ioctl that does nothing else reports it. */
+/* Reads the level of the line by an ioctl without other effects. */
 bool pipe_line_level(struct pipe_dev *dev);
-/* Waits until it is high; what the host does may be told a little later. */
+/* Waits until it is high; an announcement may come a little later. */
 void pipe_wait_line(struct pipe_dev *dev);
 void pipe_set_doorbell(struct pipe_dev *dev, uint32_t id, int fd);
 void pipe_hang_up(struct pipe_dev *dev, uint32_t id);
 void pipe_get_stats(struct pipe_dev *dev,
 		    struct vhost_goldfish_pipe_stats *stats);
-/* One of them each. */
+/* One statistic each. */
 uint64_t pipe_stat_bad_guest(struct pipe_dev *dev);
 uint64_t pipe_stat_open_pipes(struct pipe_dev *dev);
 
-/* What a guest driver does in probe, in mainline's order. */
+/* Register accesses of a guest driver's probe, in mainline's order. */
 void pipe_handshake(struct pipe_dev *dev);
 void pipe_set_signal_buffer(struct pipe_dev *dev, uint64_t gpa, uint32_t count);
 void pipe_set_open_buffer(struct pipe_dev *dev, uint64_t gpa);
 
 /*
- * Memory, device and handshake: a guest that has probed its pipe. -errno, and
- * nothing done, if there is no such device.
+ * Memory, device and handshake: a guest that has probed its pipe. Returns -errno,
+ * with nothing done, if there is no such device.
  */
 int __pipe_guest_start(struct pipe_dev *dev, struct pipe_mem *mem, size_t size);
 
@@ -133,7 +133,7 @@ int __pipe_guest_start(struct pipe_dev *dev, struct pipe_mem *mem, size_t size);
 struct goldfish_pipe_signal pipe_signal(struct pipe_dev *dev, unsigned int i);
 
 /**
- * struct test_pipe - a pipe as its guest sees it
+ * struct test_pipe - a pipe at its guest's end
  * @dev: the device
  * @id: its number
  * @max: elements of the two arrays
@@ -158,11 +158,11 @@ struct pipe_buf {
 	uint32_t size;
 };
 
-/* Lays out a command buffer in guest memory; tells nobody. */
+/* Prepares a command buffer in guest memory, without a command. */
 void pipe_prepare(struct pipe_dev *dev, struct test_pipe *pipe, uint32_t id,
 		  uint32_t max);
 
-/* Runs a command and gives the status; PIPE_PRESET if none was written. */
+/* Runs a command and returns the status; PIPE_PRESET if none was written. */
 int32_t pipe_command(struct test_pipe *pipe, uint32_t cmd);
 
 /* OPEN with any parameters, and OPEN that must succeed. */

@@ -40,7 +40,7 @@ int __services_get_dma(int services, uint64_t open, uint64_t gpa,
 		       struct vhost_goldfish_pipe_dma *dma);
 int __services_unlock_dma(int services, uint64_t open);
 
-/* poll() of any file: what it says within @ms. */
+/* poll() of any file, for at most @ms; returns the events. */
 short services_poll(int fd, short events, int ms);
 
 /* Two ends of a connection, both non-blocking. */
@@ -60,15 +60,15 @@ void services_send_file(int sock, int file);
 int __services_read_end(int sock);
 
 /*
- * Fetches signals, once there are any, and gives the wakes of pipe @id; those
- * of others are lost.
+ * Waits for signals, fetches them, and returns the wakes of pipe @id; those of other
+ * pipes are dropped.
  */
 uint32_t services_wakes(struct pipe_dev *dev, uint32_t id);
 /* Waits for one of these wakes of the one pipe that can have some. */
 void services_wait_wake(struct test_pipe *pipe, uint32_t wake);
-/* Forgets what is signalled by now. */
+/* Drops all pending signals. */
 void services_flush(struct pipe_dev *dev);
-/* Nothing is signalled; what the worker has to say is said before. */
+/* Checks that nothing is signalled, after the worker is done. */
 bool services_quiet(struct pipe_dev *dev);
 
 /* WAKE_ON_READ or WAKE_ON_WRITE, and sleeps until it comes. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A device of any kind, as far as one wants it: what tests start from that treat
- * all devices alike.
+ * A device of any kind in a given stage, for tests that treat all devices alike.
  */
 #ifndef RANCHU_STAGES_H
 #define RANCHU_STAGES_H
@@ -16,7 +15,7 @@
 #define STAGES_PORT		7
 /* At struct rig.data. */
 #define STAGES_PAGES		20
-/* Each of a pair of rings: some times as much. */
+/* Bytes of each of a pair of rings. */
 #define STAGES_RING		(1u << 18)
 
 /* Devices, a bit each. */
@@ -28,16 +27,16 @@
 #define VHOST		(VQ | BLK | VSOCK)
 #define ALL		(PIPE | SYNC | VHOST)
 
-/* How far a device has come. */
+/* Stages of a device. */
 enum stage {
 	CLOSED,
 	OPENED,
-	OWNED,		/* memory told, rings placed: could be started */
+	OWNED,		/* memory table and rings set: could be started */
 	RUNNING,	/* pipe, sync: handshake done */
 	BUSY,		/* pipe: one is connected; vsock: the guest asks for a stream; sync:
 			 * for a wait, of the renderer
 			 */
-	ASKED,		/* pipe: a service of ours is to answer, a DMA region is there */
+	ASKED,		/* pipe: a service of ours must answer, and there is a DMA region */
 };
 
 /**
@@ -49,7 +48,7 @@ enum stage {
  * @tp: its only pipe
  * @data: STAGES_PAGES pages of guest memory; the first is the DMA region
  * @services: its file of services
- * @open: what is asked of us
+ * @open: number of the OPEN that the service must answer
  * @file: that a service was given: rings, or a DMA region's
  * @vq: the test device
  * @blk: a disk
@@ -58,8 +57,8 @@ enum stage {
  * @renderer: its renderer's file
  * @ring: the first ring of a device with rings
  * @run: starts and stops such a device
- * @efd: to hand in
- * @ends: the same
+ * @efd: eventfd for ioctls
+ * @ends: sockets for ioctls
  */
 struct rig {
 	unsigned int device;
@@ -85,9 +84,9 @@ struct rig {
 const char *rig_path(unsigned int device);
 void rig_make(struct rig *rig, unsigned int device, enum stage stage);
 void rig_free(struct rig *rig);
-/* The guest's vsock asks for a stream to STAGES_PORT, from there. */
+/* Sends the guest's request for a stream to STAGES_PORT, from STAGES_PORT. */
 void rig_vsock_ask(struct rig *rig);
-/* The pipe's service learns what it is asked, and answers with rings: -errno. */
+/* Reads the event of the pipe's service, and answers with rings; returns -errno. */
 void rig_pipe_event(struct rig *rig);
 int __rig_pipe_ring(struct rig *rig);
 

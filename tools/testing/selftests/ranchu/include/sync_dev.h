@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The sync device as a VMM, its guest's driver and a renderer see it. The guest talks
- * through ACCESS ioctls. Functions named __x return -errno (or a plain result), x ends
+ * The sync device, used as by a VMM, its guest's driver and a renderer. The guest uses
+ * ACCESS ioctls. Functions named __x return -errno (or a plain result), x ends
  * the test when anything but success comes back.
  */
 #ifndef RANCHU_SYNC_DEV_H
@@ -14,7 +14,7 @@
 
 #define SYNC_DEV_PATH	"/dev/vhost-goldfish-sync"
 #define SYNC_MEM_SIZE	(1u << 20)
-/* What a fence's file may be called in a guest. */
+/* File number of a fence in a guest. */
 #define SYNC_GUEST_FD	17
 
 /**
@@ -39,7 +39,7 @@ struct sync_guest {
 int __sync_open(struct sync_guest *sync);
 /* The same, and a driver that has begun. */
 int __sync_start(struct sync_guest *sync);
-/* What a driver does when it begins. */
+/* Register accesses of a driver's start. */
 void sync_handshake(struct sync_guest *sync);
 void sync_stop(struct sync_guest *sync);
 
@@ -48,13 +48,13 @@ void sync_reg_write(struct sync_guest *sync, uint32_t offset, uint32_t value);
 uint32_t sync_reg_read(struct sync_guest *sync, uint32_t offset);
 bool sync_line(struct sync_guest *sync);
 
-/* The guest asks for a wait; sync_ask() only says so in memory. */
+/* The guest requests a wait; sync_ask() only writes the request to memory. */
 void sync_ask(struct sync_guest *sync, uint64_t glsync, uint64_t thread, uint64_t timeline);
 void sync_trigger(struct sync_guest *sync, uint64_t glsync, uint64_t thread,
 		  uint64_t timeline);
-/* Reads the next command, which is in @sync->host; gives its number, 0: there is none. */
+/* Reads the next command into @sync->host; returns its number, 0 for none. */
 uint32_t sync_next(struct sync_guest *sync);
-/* Reads one, which must be this one. */
+/* Reads a command, and checks it. */
 void sync_expect(struct sync_guest *sync, uint32_t cmd, uint64_t handle, uint32_t value);
 /* Answers the command that was read last. */
 void sync_reply(struct sync_guest *sync, uint64_t handle);
@@ -62,7 +62,7 @@ void sync_reply(struct sync_guest *sync, uint64_t handle);
 int __sync_renderer(struct sync_guest *sync);
 int sync_renderer(struct sync_guest *sync);
 int __sync_command(int renderer, uint32_t cmd, uint32_t value, uint64_t *id);
-/* CREATE_TIMELINE and CREATE_FENCE, answered, told of; the id. */
+/* CREATE_TIMELINE and CREATE_FENCE with their answers and events; return the id. */
 uint64_t sync_make_timeline(struct sync_guest *sync, int renderer, uint64_t handle);
 uint64_t sync_make_fence(struct sync_guest *sync, int renderer, uint64_t timeline,
 			 uint32_t value);

@@ -5,8 +5,7 @@
  * whose data is verified. Functions named __x return -errno (or a plain
  * result), x ends the test when anything but success comes back.
  *
- * Whatever a test wants to get wrong it writes to the ring itself; struct
- * vq_ring hides nothing.
+ * Tests write invalid data to the ring directly; struct vq_ring hides nothing.
  *
  * Source: virtio 1.2, sections 2.7 (split) and 2.8 (packed)
  */
@@ -29,7 +28,7 @@
 #define VQ_PAGE			4096u
 #define VQ_BIT(n)		(1ull << (n))
 
-/* Nothing here takes so long, however slow the machine is. */
+/* Time limit, enough for a slow machine. */
 #define VQ_PATIENCE_MS		60000
 
 #define VQ_SPLIT		VQ_BIT(VIRTIO_F_VERSION_1)
@@ -39,7 +38,7 @@
 #define VQ_IN_ORDER		VQ_BIT(VIRTIO_F_IN_ORDER)
 #define VQ_LOG			VQ_BIT(VHOST_F_LOG_ALL)
 
-/* Where a ring begins that nobody told where to. */
+/* Initial position of a ring without a base. */
 #define VQ_BASE_SPLIT		0
 #define VQ_BASE_PACKED		0x80008000u
 
@@ -59,13 +58,13 @@ void vq_die_at(const char *file, int line, const char *fmt, ...)
 #define VQ_MEM_VIEWS		2
 
 /**
- * struct vq_mem - guest memory, seen by the driver and by the device
+ * struct vq_mem - guest memory, mapped for the driver and for the device
  * @gpa: first guest address
  * @size: bytes
  * @fd: the memory itself
- * @guest: where the test sees it
- * @host: where the device is told that it is. All views are of the same
- *	memory, so the device's can be taken away while the test looks on.
+ * @guest: the test's mapping
+ * @host: mappings in the device's memory table. All map the same memory, so
+ *	those of the device can be unmapped while the test still uses its own.
  * @used: bytes given away by vq_mem_alloc()
  */
 struct vq_mem {
@@ -80,21 +79,21 @@ struct vq_mem {
 void vq_mem_create(struct vq_mem *mem, uint64_t gpa, size_t size);
 void vq_mem_destroy(struct vq_mem *mem);
 
-/* Gives away zeroed guest memory for good. @align is a power of two. */
+/* Allocates zeroed guest memory, which is never freed. @align is a power of two. */
 uint64_t vq_mem_alloc(struct vq_mem *mem, size_t size, size_t align);
 
 /* The driver's and the device's view of a guest address. */
 void *vq_mem_guest(const struct vq_mem *mem, uint64_t gpa);
 uint64_t vq_mem_host(const struct vq_mem *mem, uint64_t gpa);
 
-/* Takes pages of the device's views away (or leaves them with @prot), and back. */
+/* Unmaps pages of the device's mappings (or sets @prot), and maps them again. */
 void vq_mem_unmap(const struct vq_mem *mem, uint64_t gpa, size_t size);
 void vq_mem_protect(const struct vq_mem *mem, uint64_t gpa, size_t size, int prot);
 void vq_mem_restore(const struct vq_mem *mem, uint64_t gpa, size_t size);
 
 /*
- * Tells the device of the memory, as @n regions that come to the same: they
- * begin anywhere (@seed), and go through all views by turns.
+ * Sets the device's memory table with @n regions for the same memory: they begin
+ * at random addresses (@seed), and use all mappings in turn.
  */
 int __vq_mem_tell(int fd, const struct vq_mem *mem, unsigned int n, uint32_t seed);
 void vq_mem_tell(int fd, const struct vq_mem *mem, unsigned int n, uint32_t seed);
@@ -210,7 +209,7 @@ void vq_ring_create(struct vq_ring *ring, struct vq_mem *mem, uint64_t features,
 		    unsigned int num);
 void vq_ring_destroy(struct vq_ring *ring);
 
-/* An empty ring that stands at @base, a VHOST_SET_VRING_BASE number. */
+/* Makes the ring empty, at position @base, a VHOST_SET_VRING_BASE number. */
 void vq_ring_reset(struct vq_ring *ring, uint32_t base);
 uint32_t vq_ring_first_base(const struct vq_ring *ring);
 
@@ -238,7 +237,7 @@ void vq_add(struct vq_ring *ring, const struct vq_buf *bufs, unsigned int out,
 	    unsigned int in, void *token);
 void vq_publish(struct vq_ring *ring);
 
-/* Whether the device asked for a kick since this was last called. */
+/* Returns whether the device has requested a kick since the last call. */
 bool vq_must_kick(struct vq_ring *ring);
 void vq_kick(struct vq_ring *ring);
 void vq_publish_and_kick(struct vq_ring *ring);
@@ -249,7 +248,7 @@ struct vq_done {
 	uint32_t len;
 };
 
-/* 1: got a chain back; 0: there is none; -EPROTO: what is there is nonsense. */
+/* Returns 1 with a used chain, 0 if there is none, -EPROTO for an invalid entry. */
 int vq_get(struct vq_ring *ring, struct vq_done *done);
 bool vq_has_used(const struct vq_ring *ring);
 
@@ -260,7 +259,7 @@ bool vq_has_used(const struct vq_ring *ring);
 void vq_calls_on(struct vq_ring *ring, unsigned int after);
 void vq_calls_off(struct vq_ring *ring);
 
-/* How often an eventfd was signalled, 0 if not before the time is over. */
+/* Waits for an eventfd; returns the count, 0 on a timeout. */
 uint64_t vq_wait(int efd, int timeout_ms);
 /* The next chain, waiting for the call if need be; ends the test if none comes. */
 void vq_get_one(struct vq_ring *ring, struct vq_done *done);
@@ -303,7 +302,7 @@ void vq_ioctl_at(const char *file, int line, int fd, unsigned long request,
 #define vq_ioctl(fd, request, arg) \
 	vq_ioctl_at(__FILE__, __LINE__, fd, request, arg)
 
-/* 0, or -errno if there is no such device; what a skip is decided by. */
+/* Returns 0, or -errno without such a device, for which a test is skipped. */
 int __vq_dev_open(struct vq_dev *dev);
 /* Owner, features, memory, and all rings, of @num descriptors each; not started. */
 void vq_dev_create(struct vq_dev *dev, uint64_t features, unsigned int num,
@@ -343,7 +342,7 @@ void vq_ring_attach(int fd, unsigned int index, const struct vq_ring *ring);
  * @half: the device writes half of what it could
  * @seed: not 0
  * @mix_tables: some go into indirect tables, some do not
- * @quiet: do not wait to be called, look
+ * @quiet: poll instead of waiting for calls
  * @cells: guest memory, 2 * VQ_CELL bytes for each chain at once; 0: allocated
  * @calls: times that we were called
  */
@@ -361,8 +360,8 @@ struct vq_traffic {
 };
 
 /*
- * 0: all came back, right to the last byte. -ETIMEDOUT: the device does not
- * call; -EPROTO: it used what it was not given; -EILSEQ: wrong length or data.
+ * Returns 0 if all chains came back with the right data. -ETIMEDOUT: no call of the
+ * device; -EPROTO: a chain that is not under way; -EILSEQ: wrong length or data.
  */
 int vq_traffic(struct vq_traffic *traffic);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of lying drivers share: two devices, and how a ring dies. */
+/* Common functions of tests of hostile drivers: two devices, and checks of a broken ring. */
 #ifndef RANCHU_VQ_HOSTILE_H
 #define RANCHU_VQ_HOSTILE_H
 
@@ -12,16 +12,16 @@
 #define HOSTILE_TABLE		(HOSTILE_DATA + 0x40000)
 /* The first address after guest memory. */
 #define HOSTILE_END		(VQ_MEM_GPA + HOSTILE_MEM_SIZE)
-/* Guest memory that nobody can access, but large. */
+/* A large range of guest memory that cannot be accessed. */
 #define HOSTILE_BIG		0x4000000000ull
 #define HOSTILE_BIG_SIZE	(2ull << 30)
 
 /**
- * struct hostile - a device with a ring that lies, and one that has no part in it
+ * struct hostile - a device with an invalid ring, and another device
  * @dev: the device
  * @bystander: another
- * @ring: the ring that lies, number 1
- * @big: what is at HOSTILE_BIG
+ * @ring: the invalid ring, number 1
+ * @big: mapping of HOSTILE_BIG
  * @kmsg: the kernel's log
  */
 struct hostile {
@@ -39,16 +39,16 @@ void hostile_destroy(struct hostile *hostile);
 void hostile_restart(struct hostile *hostile, uint64_t without);
 
 /*
- * Whether the ring breaks now, is reported once, and is quiet afterwards, and
- * all else goes on. Says what is wrong. @faults: before.
+ * Checks that the ring breaks now, is reported once, and is quiet afterwards, and
+ * that all others work. Prints errors. @faults: count before.
  */
 bool hostile_is_broken(struct hostile *hostile, uint64_t faults);
 
-/* Whether the others still work. */
+/* Checks that the other rings and devices still work. */
 bool hostile_others_live(struct hostile *hostile);
 
 /*
- * How many broken queues the kernel's log has told of since the last time. If
+ * Returns the number of broken queues in the kernel's log since the last call. If
  * @reason is not NULL, each must give that one; -1 if one does not.
  */
 int hostile_messages(struct hostile *hostile, const char *reason);

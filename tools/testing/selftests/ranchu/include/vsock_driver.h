@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Userspace as all that surrounds /dev/vhost-vsock-adb: the VMM, the guest's
+ * Userspace as everything around /dev/vhost-vsock-adb: the VMM, the guest's
  * vsock driver, and the programs of the host at the other ends of the sockets.
  * Functions named __x return -errno, x ends the test when anything but success
  * comes back.
@@ -32,13 +32,13 @@ enum { VS_RX, VS_TX, VS_EVENT, VS_RINGS };
 #define VS_RX_SIZE		4096u
 /* A packet's header and payload, in whole pages. */
 #define VS_TX_SIZE		(17u * VQ_PAGE)
-/* What a test may allocate for itself. */
+/* Memory that a test may allocate. */
 #define VS_SPARE		(8u << 20)
 
 /**
  * struct vs_packet - a packet, in the host's byte order
  * @data: payload of a received one, until the next is received
- * @used: bytes that the device said it wrote
+ * @used: bytes that the device reported as written
  */
 struct vs_packet {
 	uint64_t src_cid;
@@ -62,10 +62,10 @@ struct vs_packet {
  * @features: acknowledged
  * @mem: guest memory
  * @rings: rx, tx, event
- * @hold: receive buffers are not given again when they come back
+ * @hold: used receive buffers are not made available again
  * @rx_gpa: VS_RX_NUM buffers
- * @rx_free: those that the device does not have
- * @n_rx_free: how many
+ * @rx_free: buffers that the device does not have
+ * @n_rx_free: their number
  * @tx_gpa: VS_TX_NUM buffers
  * @tx_free: as @rx_free
  * @n_tx_free: how many
@@ -89,16 +89,16 @@ struct vs_dev {
 
 /* ---- the VMM: vsock_driver.c ---- */
 
-/* 0, or -errno if there is no such device; what a skip is decided by. */
+/* Returns 0, or -errno without such a device, for which a test is skipped. */
 int __vs_probe(void);
-/* Open, and rings in memory; the device knows nothing of them yet. */
+/* Opens the device, and makes rings in memory, without setting them in the device. */
 void vs_open(struct vs_dev *dev, uint64_t features);
 /* Owner, features, memory and rings, as after RESET_OWNER, too; no CID. */
 void vs_set_up(struct vs_dev *dev);
 /* All of these, with a CID, running, listening, all receive buffers given. */
 void vs_create(struct vs_dev *dev, uint64_t cid, uint64_t features);
 void vs_destroy(struct vs_dev *dev);
-/* Empty rings, all buffers the driver's: what a guest does that is reset. */
+/* Makes the rings empty, as a reset guest does. */
 void vs_reset_rings(struct vs_dev *dev);
 
 int __vs_set_cid(struct vs_dev *dev, uint64_t cid);
@@ -122,8 +122,8 @@ void vs_expect_event_at(const char *file, int line, struct vs_dev *dev,
 #define vs_expect_event(...) vs_expect_event_at(__FILE__, __LINE__, __VA_ARGS__)
 
 /*
- * Whether the device leaves the CPU alone while we do. It may have had something
- * to finish; one that waits by asking over and over never stops.
+ * Returns whether the device uses no CPU while the test sleeps. It may have work to
+ * finish first; a device that polls never stops.
  */
 bool vs_sleeps(void);
 
@@ -132,7 +132,7 @@ bool vs_sleeps(void);
 void vs_encode(struct virtio_vsock_hdr *hdr, const struct vs_packet *packet);
 void vs_decode(struct vs_packet *packet, const struct virtio_vsock_hdr *hdr);
 
-/* Gives the device @n receive buffers more. */
+/* Makes @n more receive buffers available. */
 void vs_give(struct vs_dev *dev, unsigned int n);
 void vs_give_all(struct vs_dev *dev);
 
@@ -148,21 +148,21 @@ bool vs_try_send(struct vs_dev *dev, const struct vs_packet *packet,
 		 const void *data, uint32_t len);
 void vs_send(struct vs_dev *dev, const struct vs_packet *packet,
 	     const void *data, uint32_t len);
-/* Waits until the device has handed all packets back. */
+/* Waits until the device has returned all packets. */
 void vs_flush(struct vs_dev *dev);
 
-/* This packet is the one, and from the host to this guest. */
+/* Checks a packet from the host to this guest. */
 void vs_check_at(const char *file, int line, const struct vs_dev *dev, uint16_t op,
 		 uint32_t guest_port, uint32_t host_port,
 		 const struct vs_packet *packet);
-/* The next packet is. */
+/* Checks the next packet. */
 void vs_expect_at(const char *file, int line, struct vs_dev *dev, uint16_t op,
 		  uint32_t guest_port, uint32_t host_port, struct vs_packet *packet);
 #define vs_expect(...) vs_expect_at(__FILE__, __LINE__, __VA_ARGS__)
-/* No packet comes, though the device has seen to all that was to be done. */
+/* Checks that no packet comes, after the device has done all its work. */
 void vs_expect_nothing_at(const char *file, int line, struct vs_dev *dev);
 #define vs_expect_nothing(dev) vs_expect_nothing_at(__FILE__, __LINE__, dev)
-/* The same, but whatever comes is thrown away. Returns how many packets. */
+/* The same, but drops packets. Returns their number. */
 unsigned int vs_drain(struct vs_dev *dev);
 
 /* ---- streams: vsock_driver_stream.c ---- */
@@ -173,14 +173,14 @@ enum vs_kind { VS_UNIX, VS_TCP };
 void vs_sockets(enum vs_kind kind, int ends[2]);
 
 /**
- * struct vs_stream - a stream as the guest sees it
+ * struct vs_stream - a stream at the guest's end
  * @dev: the guest
  * @guest_port: the guest's port
  * @host_port: the host's port
  * @sock: the host program's end, non-blocking; -1 when closed
- * @buf_alloc: what we have room for
- * @fwd_cnt: bytes that we have taken
- * @told_fwd_cnt: what the host was told of it
+ * @buf_alloc: the guest's room
+ * @fwd_cnt: bytes that the guest has taken
+ * @told_fwd_cnt: last value that the host was told
  * @tx_cnt: bytes sent
  * @peer_buf_alloc: the host's
  * @peer_fwd_cnt: the host's
@@ -210,7 +210,7 @@ void vs_connect(struct vs_stream *stream, struct vs_dev *dev, enum vs_kind kind,
 		uint32_t guest_port);
 void vs_accept(struct vs_stream *stream, struct vs_dev *dev, enum vs_kind kind,
 	       uint32_t guest_port, uint32_t host_port);
-/* What is left of it in this process. */
+/* Closes the stream's files in this process. */
 void vs_stream_close(struct vs_stream *stream);
 
 /* Sends a packet of the stream. */
@@ -218,9 +218,9 @@ bool vs_stream_try_send(struct vs_stream *stream, uint16_t op, uint32_t flags,
 			const void *data, uint32_t len);
 void vs_stream_send(struct vs_stream *stream, uint16_t op, uint32_t flags,
 		    const void *data, uint32_t len);
-/* Takes note of a packet that has arrived for it. */
+/* Updates the stream for a received packet. */
 void vs_stream_hear(struct vs_stream *stream, const struct vs_packet *packet);
-/* The next packet is this one, of this stream; heard. */
+/* Checks that the next packet is this one, of this stream, and updates the stream. */
 void vs_stream_expect_at(const char *file, int line, struct vs_stream *stream,
 			 uint16_t op, struct vs_packet *packet);
 #define vs_stream_expect(...) vs_stream_expect_at(__FILE__, __LINE__, __VA_ARGS__)
@@ -235,7 +235,7 @@ void vs_stream_await_at(const char *file, int line, struct vs_stream *stream,
 #define vs_stream_await(...) vs_stream_await_at(__FILE__, __LINE__, __VA_ARGS__)
 uint32_t vs_stream_room(const struct vs_stream *stream);
 
-/* One byte there and back; whatever else it takes, both must arrive. */
+/* Sends one byte there and back; both must arrive, with any packets in between. */
 void vs_echo(struct vs_stream *stream);
 
 /* 1: readable (or ended), 0: not within @timeout_ms. */
@@ -282,9 +282,9 @@ const uint8_t *vs_pattern(uint32_t seed, uint64_t offset);
 void vs_flows_run(struct vs_flow *flows, unsigned int n);
 bool vs_flow_done(const struct vs_flow *flow);
 /*
- * One turn of all: whatever can be moved now. Returns whether anything could.
- * vs_flows_wait() sleeps until something can; ends the test if that takes too
- * long.
+ * One turn of all flows: moves what can be moved now, and returns whether that was
+ * anything. vs_flows_wait() sleeps until something can be moved; it ends the test on a
+ * timeout.
  */
 bool vs_flows_turn(struct vs_flow *flows, unsigned int n);
 void vs_flows_wait(struct vs_flow *flows, unsigned int n);

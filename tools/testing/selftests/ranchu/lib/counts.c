@@ -25,7 +25,7 @@ static long entries(const char *path)
 	return n;
 }
 
-/* The kernel's own threads come and go as they like. */
+/* Threads of the kernel itself are not counted. */
 static bool is_kernel_thread(const char *pid)
 {
 	char path[300], byte;
@@ -54,7 +54,7 @@ static long count_tasks(void)
 	return n;
 }
 
-/* Each CPU keeps some of the counts to itself for a second, or until it is asked. */
+/* Each CPU keeps some counts locally for a second; this folds them. */
 static void refresh_vmstat(void)
 {
 	FILE *file = fopen("/proc/sys/vm/stat_refresh", "w");
@@ -129,9 +129,9 @@ static void open_shrink(void)
 }
 
 /*
- * A CPU takes objects by the page, and all of its page count as in use: up to 512 of
- * kmalloc-8, whichever page it has just taken. So before they are counted the CPUs
- * give back theirs, and KASAN what it keeps for a while to see whether it is used.
+ * A CPU takes objects by the page, and all objects of its page count as in use: up to
+ * 512 of kmalloc-8. So before they are counted the CPUs return their pages, and KASAN
+ * empties its quarantine of freed objects.
  *
  * Between that and the count nothing may be allocated, which a sysfs file does when
  * it is opened, closed and read. So they stay open, and are written by the page: the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's fault injection: debugfs says what may fail, fail-nth when.
+ * The kernel's fault injection: debugfs selects what may fail, fail-nth when.
  *
  * Source: the kernel's Documentation/fault-injection/fault-injection.rst
  */
@@ -109,7 +109,7 @@ const char *faults_missing(void)
 	return NULL;
 }
 
-/* For a guest an allocation may fail, but a copy that fails is a lie of its own. */
+/* For guest memory only allocations may fail, because a failed copy is a guest's fault. */
 static void allow_usercopy(bool allowed)
 {
 	static int now = -1;
@@ -158,7 +158,7 @@ static unsigned int arm(const char *path, unsigned int n)
 	return !__write_text(path, text);
 }
 
-/* Whether it has come down to 0, where it is anyway then. */
+/* Clears the counter; returns whether it had reached 0. */
 static unsigned int disarm(const char *path, unsigned int unused)
 {
 	char text[16] = "";

@@ -32,7 +32,7 @@ static void ff_reply(const struct ff_file *file, const struct fuse_in_header *in
 		{ &out, sizeof(out) }, { (void *)data, err ? 0 : len },
 	};
 
-	/* The request may have been given up meanwhile. */
+	/* The request may have been interrupted meanwhile. */
 	if (writev(file->dev, iov, 2) < 0)
 		return;
 }
@@ -90,7 +90,7 @@ static void ff_write(const struct ff_file *file, const struct fuse_in_header *in
 	ff_reply(file, in, 0, &out, sizeof(out));
 }
 
-/* What is in the file is not changed: the tests look at the numbers only. */
+/* The content is not changed: tests check the counts only. */
 static void ff_fallocate(struct ff_file *file, const struct fuse_in_header *in)
 {
 	const struct fuse_fallocate_in *range = (const void *)(in + 1);
@@ -185,8 +185,8 @@ static void *ff_map(size_t size)
 }
 
 /*
- * A process of its own: what waits for the server in the kernel cannot be killed, and
- * would keep a server alive that shared its files.
+ * The server is a process of its own: a process that waits for it in the kernel cannot
+ * be killed, and would keep a server alive that shared its files.
  */
 static void ff_start(struct ff_file *file)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A page that holds up whoever touches it. See held_page.h.
+ * A page whose accesses block. See held_page.h.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -84,7 +84,7 @@ void held_page_refuse(struct held_page *page)
 {
 	struct uffdio_range range = { (uintptr_t)page->at, page->size };
 
-	/* Unregistering wakes who waits. */
+	/* Unregistering continues blocked accesses. */
 	if (mprotect(page->at, page->size, PROT_NONE) ||
 	    ioctl(page->uffd, UFFDIO_UNREGISTER, &range))
 		pipe_die("userfaultfd: %s", strerror(errno));
@@ -92,7 +92,7 @@ void held_page_refuse(struct held_page *page)
 
 void held_page_destroy(struct held_page *page)
 {
-	/* Closing it wakes who waits, and what it finds then is ordinary memory. */
+	/* Closing it continues blocked accesses, with ordinary memory. */
 	close(page->uffd);
 	munmap(page->at, page->size);
 }

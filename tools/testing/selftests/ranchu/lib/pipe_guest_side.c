@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guest's end of the pipe protocol, through ACCESS ioctls instead of a
- * vCPU: fast, and able to say things that no sane driver says.
+ * vCPU: fast, and able to send commands that no driver sends.
  */
 #define _GNU_SOURCE
 #include <string.h>
@@ -155,7 +155,7 @@ int32_t pipe_transfer(struct test_pipe *pipe, uint32_t cmd,
 
 	if (status == PIPE_PRESET)
 		return status;
-	/* A refusal may come before anybody looks at the size. */
+	/* A refusal may come before the size is read. */
 	if (status < 0 && head->consumed_size != CONSUMED_PRESET &&
 	    head->consumed_size)
 		pipe_die("status %d, but %u bytes consumed", status,

@@ -115,7 +115,7 @@ void vq_ring_create(struct vq_ring *ring, struct vq_mem *mem, uint64_t features,
 	*ring = (struct vq_ring){ .mem = mem, .features = features, .num = num };
 	ring->packed = features & VQ_BIT(VIRTIO_F_RING_PACKED);
 	ring->tables = features & VQ_INDIRECT;
-	/* Each part has pages of its own, to be taken away. */
+	/* Each part has pages of its own, so that tests can unmap it. */
 	ring->desc = vq_mem_alloc(mem, vq_desc_size(ring), HOST_PAGE);
 	ring->driver = vq_mem_alloc(mem, vq_driver_size(ring), HOST_PAGE);
 	ring->device = vq_mem_alloc(mem, vq_device_size(ring), HOST_PAGE);
@@ -244,7 +244,7 @@ bool vq_must_kick(struct vq_ring *ring)
 
 	if (!ring->unkicked)
 		return false;
-	/* Publish, then look whether the device listens. */
+	/* Publish, then check whether the device requests kicks. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	must = ring->packed ? vq_packed_must_kick(ring) : vq_split_must_kick(ring);
 	ring->unkicked = 0;
@@ -345,7 +345,7 @@ void vq_calls_on(struct vq_ring *ring, unsigned int after)
 		vq_packed_calls(ring, true, after);
 	else
 		vq_split_calls(ring, true, after);
-	/* Say that we listen, then look what was used. */
+	/* Request calls, then check for used chains. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A ring that lies, how it dies, and who must not notice. */
+/* An invalid ring, checks that it breaks, and checks that others are not affected. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -115,7 +115,7 @@ static bool workers_sleep(void)
 	return sleep;
 }
 
-/* A worker with nothing to do comes to rest, and is found so several times. */
+/* Checks several times that idle workers sleep. */
 static bool workers_rest(void)
 {
 	struct timespec ms = { .tv_nsec = 1000000 };

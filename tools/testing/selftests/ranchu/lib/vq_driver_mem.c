@@ -80,7 +80,7 @@ uint64_t vq_mem_alloc(struct vq_mem *mem, size_t size, size_t align)
 
 	if (start > mem->size || size > mem->size - start)
 		vq_die("guest memory is full: %zu used, %zu wanted", mem->used, size);
-	/* Nobody had it before, so it is zero; most of it will never be touched. */
+	/* It was never used, so it is zero; most of it will never be touched. */
 	mem->used = start + size;
 	return mem->gpa + start;
 }

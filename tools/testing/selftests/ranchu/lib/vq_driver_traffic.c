@@ -4,8 +4,8 @@
  * where it can write, and what must come back.
  *
  * A chain has a cell of its own, one half to be read and one to be written.
- * Its buffers lie there in order, with gaps; what the device must not touch is
- * filled with a byte that no data has.
+ * Its buffers are there in order, with gaps. Memory that the device must not touch is
+ * filled with a byte that does not occur in data.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Much data over many streams, in pieces of random size, both ways at once. One
- * thread plays both ends of all of them, and no call blocks but poll().
+ * thread acts as both ends of all streams, and only poll() blocks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +36,7 @@ const uint8_t *vs_pattern(uint32_t seed, uint64_t offset)
 	return pattern + (offset + seed * 4099ull) % PERIOD;
 }
 
-/* The guest's data is another one's than the host's. */
+/* The guest's data differs from the host's. */
 static const uint8_t *to_host_data(const struct vs_flow *flow, uint64_t offset)
 {
 	return vs_pattern(flow->stream->guest_port * 2, offset);
@@ -47,7 +47,7 @@ static const uint8_t *to_guest_data(const struct vs_flow *flow, uint64_t offset)
 	return vs_pattern(flow->stream->guest_port * 2 + 1, offset);
 }
 
-/* Now a few bytes, now as many as may be. */
+/* Sometimes a few bytes, sometimes as many as possible. */
 static uint32_t random_len(struct vs_flow *flow, uint64_t left)
 {
 	uint32_t r = vq_random(&flow->seed), most = flow->max_packet;
@@ -103,7 +103,7 @@ static bool host_recv(struct vs_flow *flow)
 	static uint8_t data[VS_MAX_PAYLOAD];
 	ssize_t done;
 
-	/* With many streams, looking for what was not sent would take long. */
+	/* With many streams, polls of idle sockets would take long. */
 	if (flow->host_stalled || flow->host_got == flow->guest_sent)
 		return false;
 	done = read(flow->stream->sock, data, flow->max_packet);

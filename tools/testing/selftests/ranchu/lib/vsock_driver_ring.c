@@ -51,7 +51,7 @@ void vs_give(struct vs_dev *dev, unsigned int n)
 		buf.gpa = dev->rx_gpa +
 			  (uint64_t)dev->rx_free[--dev->n_rx_free] * VS_RX_SIZE;
 		where = vq_mem_guest(&dev->mem, buf.gpa);
-		/* What the device does not write must not pass for a header. */
+		/* Bytes that the device does not write must not look like a header. */
 		memset(where, 0xa5, VS_HDR);
 		vq_add(&dev->rings[VS_RX], &buf, 0, 1, where);
 	}
@@ -95,7 +95,7 @@ void vs_get(struct vs_dev *dev, struct vs_packet *packet)
 
 	vq_calls_on(ring, 0);
 	while (!vs_try_get(dev, packet)) {
-		/* It may have come since, and asking again is how one looks. */
+		/* A packet may have come since; requesting calls again checks that. */
 		vq_calls_on(ring, 0);
 		if (!vq_has_used(ring) && !vq_wait(ring->call, VQ_PATIENCE_MS))
 			vq_die("no packet");
@@ -206,10 +206,10 @@ void vs_expect_at(const char *file, int line, struct vs_dev *dev, uint16_t op,
 }
 
 /*
- * A packet to nobody is answered with a RST when all before it have been taken,
- * and in its turn: whoever had something to say before that has said it, or some of
- * it. So when nothing comes between one such RST and the next, nothing was to be
- * said. Returns how many packets came before this one.
+ * A packet to an unknown port is answered with a RST after all earlier packets were
+ * taken, and in its turn: each stream with data has had a turn before. So if nothing
+ * comes between one such RST and the next, no stream has data. Returns the number of
+ * packets before this one.
  */
 static unsigned int fence(struct vs_dev *dev, struct vs_packet *other)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the test guests are made of: a CPU of 32 bits without paging, and what they do to
- * the board's registers.
+ * Functions of the test guests: a CPU of 32 bits without paging, and accesses to the board's
+ * registers.
  */
 #ifndef KVM_GUEST_H
 #define KVM_GUEST_H
@@ -105,10 +105,10 @@ void result(u32 have, u32 want, const char *file, u32 line);
 #define equal(have, want)	result(have, want, __FILE_NAME__, __LINE__)
 #define check(condition)	result(!!(condition), 1, __FILE_NAME__, __LINE__)
 
-/* How often each vector has come. */
+/* Number of interrupts of each vector. */
 extern volatile u32 got[256];
 
-/* Called for each interrupt, before it is ended. */
+/* Called for each interrupt, before its end. */
 extern void (*on_interrupt)(u32 vector);
 
 /* Local APIC. */
@@ -143,16 +143,16 @@ u32 config_read(u32 slot, u32 offset);
 void config_write(u32 slot, u32 offset, u32 value);
 void config_write16(u32 slot, u32 offset, u16 value);
 
-/* ---- virtio.c: a driver for the one virtio device that there is ---- */
+/* ---- virtio.c: a driver for the only virtio device ---- */
 
 /**
  * struct rng - the device, behind its PCI function
  * @common: address of the common configuration
- * @isr: of the interrupt's reason
+ * @isr: address of the interrupt status
  * @notify: port of the queue's doorbell
  * @msix: offset of the messages' capability
  * @table: address of the first message
- * @pending: of the pending bits
+ * @pending: address of the pending bits
  */
 struct rng {
 	u32 common;
@@ -170,7 +170,7 @@ struct rng {
 
 #define NO_VECTOR		0xffff
 
-/* The queue's message, and vectors that it is told to send. */
+/* The queue's message, and the vectors that it sends. */
 #define QUEUE_MESSAGE		1
 #define VECTOR_QUEUE		0x51
 #define VECTOR_OTHER		0x52

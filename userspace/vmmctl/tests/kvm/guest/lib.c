@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Begins and ends a test guest: descriptors for interrupts, the local APIC, the IOAPIC's
+ * Start and end of a test guest: descriptors for interrupts, the local APIC, the IOAPIC's
  * pins, results.
  *
  * Source: Intel SDM volume 3, 6.10 (IDT), 10.4 to 10.8 (local APIC); 82093AA data sheet,
@@ -11,7 +11,7 @@
 #define CODE_SELECTOR	0x10
 #define GATE_INTERRUPT	0x8e00	/* present, 32 bits, interrupts off */
 #define EXCEPTIONS	32
-#define VECTOR_BYTES	16	/* from one vector's code to the next */
+#define VECTOR_BYTES	16	/* distance of two vectors' code */
 
 #define IOAPIC		0xfec00000
 #define IOAPIC_WINDOW	(IOAPIC + 0x10)
@@ -30,7 +30,7 @@ volatile u32 got[256];
 void (*on_interrupt)(u32 vector);
 
 /**
- * struct gate - where an interrupt leads
+ * struct gate - an interrupt descriptor
  * @low: address, its lower half
  * @selector: code
  * @kind: GATE_INTERRUPT
@@ -75,7 +75,7 @@ static void (*const cases[KVM_CASES])(void) = {
 	[KVM_PANICS] = panics,
 };
 
-/* The compiler calls these two for whole structures. */
+/* The compiler generates calls of these two for structures. */
 void *memset(void *to, int byte, u32 size)
 {
 	void *at = to;
@@ -92,7 +92,7 @@ void *memcpy(void *to, const void *from, u32 size)
 	return to;
 }
 
-/* Note what a check has found out. */
+/* Record the result of a check. */
 void result(u32 have, u32 want, const char *file, u32 line)
 {
 	struct kvm_results *results = (struct kvm_results *)KVM_RESULTS;
@@ -119,7 +119,7 @@ void power_off(void)
 		out16(PM_CONTROL, PM_SLEEP_OFF);
 }
 
-/* Of all vectors; an exception is none that a case can go on after. */
+/* Handle all vectors; after an exception a case cannot continue. */
 void interrupt(u32 vector)
 {
 	got[vector]++;
@@ -147,7 +147,7 @@ static void idt_load(void)
 	asm volatile("lidt %0" : : "m"(table));
 }
 
-/* Set one of the IOAPIC's pins, for the first CPU. */
+/* Set a pin of the IOAPIC, for the first CPU. */
 void pin_set(u32 pin, u32 entry)
 {
 	write32(IOAPIC, IOAPIC_PIN + 2 * pin + 1);
@@ -156,14 +156,14 @@ void pin_set(u32 pin, u32 entry)
 	write32(IOAPIC_WINDOW, entry);
 }
 
-/* Its lower word. */
+/* Read the lower word of a pin. */
 u32 pin_get(u32 pin)
 {
 	write32(IOAPIC, IOAPIC_PIN + 2 * pin);
 	return read32(IOAPIC_WINDOW);
 }
 
-/* Wait until a count is so high; false if it is not in time. */
+/* Wait until a count reaches a value; return false on a timeout. */
 bool waits_for(volatile u32 *count, u32 value)
 {
 	u32 start = in32(KVM_PORT_CLOCK);
@@ -175,7 +175,7 @@ bool waits_for(volatile u32 *count, u32 value)
 	return true;
 }
 
-/* Let come what should not. */
+/* Wait for unwanted interrupts. */
 void settle(void)
 {
 	u32 start = in32(KVM_PORT_CLOCK);
@@ -184,7 +184,7 @@ void settle(void)
 		;
 }
 
-/* Interrupts are on, and nobody sends any. */
+/* Run a case, with interrupts enabled and no source of them yet. */
 void guest_main(u32 which)
 {
 	idt_load();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages (MSI-X) that KVM sends: masked one by one and all at once, pending bits, and
- * what may change meanwhile.
+ * Messages (MSI-X) that KVM sends: masked separately and all together, pending bits, and changes
+ * while they are masked.
  *
  * Source: PCI Local Bus Specification 3.0, 6.8.2.
  */
@@ -11,7 +11,7 @@
 
 #define MESSAGE_MASKED	1
 
-/* A word of the queue's message. */
+/* Address of a word of the queue's message. */
 static u32 message(const struct rng *rng, u32 offset)
 {
 	return rng->table + QUEUE_MESSAGE * PCI_MSIX_ENTRY_SIZE + offset;
@@ -28,13 +28,13 @@ static void control(const struct rng *rng, u16 flags)
 }
 
 /*
- * The queue's message leads to VECTOR_QUEUE of this CPU, and is masked. A first request is
- * done with: a device may interrupt once when it starts, with nothing used.
+ * Sets the queue's message to VECTOR_QUEUE of this CPU, masked. A first request is completed,
+ * because a device may interrupt once when it starts, with nothing used.
  */
 static void begin(struct rng *rng)
 {
 	rng_find(rng);
-	/* That of the configuration, and the queue's. */
+	/* Two messages: that of the configuration, and the queue's. */
 	equal(config_read(RNG_SLOT, rng->msix) >> 16, 1);
 	equal(read32(message(rng, PCI_MSIX_ENTRY_VECTOR_CTRL)), MESSAGE_MASKED);
 	equal(read32(rng->pending), 0);
@@ -52,7 +52,7 @@ static void begin(struct rng *rng)
 	got[VECTOR_QUEUE] = 0;
 }
 
-/* The device signals behind what it has used, in its own time. */
+/* Waits for the pending bit: the device signals some time after the used entry. */
 static bool pending_comes(const struct rng *rng)
 {
 	u32 tries = 100;
@@ -62,7 +62,7 @@ static bool pending_comes(const struct rng *rng)
 	return tries;
 }
 
-/* A request while nothing may come. */
+/* Makes a request while no message may come. */
 static void request_quietly(const struct rng *rng, u32 so_far)
 {
 	check(rng_request(rng));
@@ -90,13 +90,13 @@ void messages(void)
 	comes(&rng, 1);
 	check(rng_request(&rng));
 	comes(&rng, 2);
-	/* Two that wait are one. */
+	/* Two pending messages are sent as one. */
 	mask(&rng, true);
 	check(rng_request(&rng));
 	request_quietly(&rng, 2);
 	mask(&rng, false);
 	comes(&rng, 3);
-	/* A queue without a message tells nobody. */
+	/* A queue without a message sends none. */
 	write16(rng.common + COMMON_QUEUE_VECTOR, 99);
 	equal(read16(rng.common + COMMON_QUEUE_VECTOR), NO_VECTOR);
 	check(rng_request(&rng));
@@ -113,14 +113,14 @@ void all_messages(void)
 	mask(&rng, false);
 	control(&rng, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 	request_quietly(&rng, 0);
-	/* One's own mask holds all the same. */
+	/* The message's own mask still applies. */
 	mask(&rng, true);
 	control(&rng, PCI_MSIX_FLAGS_ENABLE);
 	settle();
 	equal(got[VECTOR_QUEUE], 0);
 	mask(&rng, false);
 	comes(&rng, 1);
-	/* Who is no master of the bus cannot write a message. */
+	/* A function that is not a bus master cannot send a message. */
 	config_write16(RNG_SLOT, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
 	request_quietly(&rng, 1);
 	config_write16(RNG_SLOT, PCI_COMMAND,
@@ -139,7 +139,7 @@ void changed_message(void)
 	mask(&rng, true);
 	request_quietly(&rng, 1);
 	write32(message(&rng, PCI_MSIX_ENTRY_DATA), VECTOR_OTHER);
-	/* The table takes whole words. */
+	/* The table accepts only whole words. */
 	write8(message(&rng, PCI_MSIX_ENTRY_DATA), VECTOR_QUEUE);
 	equal(read32(message(&rng, PCI_MSIX_ENTRY_DATA)), VECTOR_OTHER);
 	mask(&rng, false);

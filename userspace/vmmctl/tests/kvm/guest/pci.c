@@ -16,7 +16,7 @@
 #define ONES		0xffffffff
 
 #define MOVED_MEMORY	0xc0800000
-#define NO_WINDOW	0x40000000	/* neither RAM nor PCI's */
+#define NO_WINDOW	0x40000000	/* neither RAM nor a PCI window */
 #define MOVED_PORTS	0x2000
 
 static void address(u32 slot, u32 offset)
@@ -31,21 +31,21 @@ u32 config_read(u32 slot, u32 offset)
 	return in32(DATA);
 }
 
-/* Write one. */
+/* Write a register of 32 bits. */
 void config_write(u32 slot, u32 offset, u32 value)
 {
 	address(slot, offset);
 	out32(DATA, value);
 }
 
-/* Write half of one. */
+/* Write half of a register. */
 void config_write16(u32 slot, u32 offset, u16 value)
 {
 	address(slot, offset & ~3);
 	out16(DATA + (offset & 3), value);
 }
 
-/* The address port is one of 32 bits; in between is the reset register. */
+/* The address port takes 32 bits only; the reset register is in the middle of it. */
 static void address_port(void)
 {
 	out32(ADDRESS, ONES);
@@ -112,7 +112,7 @@ static u32 bar(u32 i)
 	return PCI_BASE_ADDRESS_0 + 4 * i;
 }
 
-/* What a BAR says when it is asked for its size; it has its address again. */
+/* Reads the size of a BAR, and restores its address. */
 static u32 bar_size(u32 i)
 {
 	u32 was = config_read(RNG_SLOT, bar(i));
@@ -125,7 +125,7 @@ static u32 bar_size(u32 i)
 	return size;
 }
 
-/* BAR 4 has the device's registers; how many queues it has says where it is. */
+/* BAR 4 has the device's registers; the number of queues identifies them. */
 static void memory_moves(const struct rng *rng)
 {
 	u32 was = config_read(RNG_SLOT, bar(4));
@@ -148,7 +148,7 @@ static void memory_moves(const struct rng *rng)
 	equal(read16(at), 1);
 }
 
-/* KVM's doorbell is at the ports of BAR 0, wherever they are. */
+/* KVM's doorbell follows the ports of BAR 0. */
 static void ports_move(struct rng *rng)
 {
 	u32 was = config_read(RNG_SLOT, bar(0)) & ~3;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level-triggered interrupts at the IOAPIC: a PCI pin, and the line that an irqfd raises
- * and the end of the interrupt lowers.
+ * Level-triggered interrupts at the IOAPIC: a PCI pin, and a line that an irqfd raises
+ * and that the end of the interrupt lowers.
  *
  * Source: 82093AA data sheet, 3.2.4; PCI Local Bus Specification 3.0, 2.2.6; VIRTIO 1.2,
  * 4.1.4.5.
@@ -29,7 +29,7 @@ static void note_service(u32 vector)
 	served |= read32(APIC_IN_SERVICE + vector / 32 * 16) >> vector % 32 & 1;
 }
 
-/* Sent to oneself. */
+/* Send an interrupt to this CPU. */
 void in_service(void)
 {
 	on_interrupt = note_service;
@@ -41,7 +41,7 @@ void in_service(void)
 		reset_register();
 }
 
-/* Leaves the reason where it is: the line stays high, and comes again and again. */
+/* Does not clear the reason: the line stays high, and the interrupt repeats. */
 static void hold(u32 vector)
 {
 	if (vector != VECTOR_PIN)
@@ -57,7 +57,7 @@ static void acknowledge(u32 vector)
 		equal(read8(rng.isr), 1);
 }
 
-/* Noting the reason is the main thread's, so it takes a while. */
+/* Waits for the status bit: vmmctl's main thread sets it, which takes some time. */
 static bool status_comes(void)
 {
 	u32 tries = 100;
@@ -67,7 +67,7 @@ static bool status_comes(void)
 	return tries;
 }
 
-/* A first request is done with, because a device may interrupt once when it starts. */
+/* Completes a first request, because a device may interrupt once when it starts. */
 static void pin_begin(void (*handler)(u32 vector))
 {
 	rng_find(&rng);
@@ -90,7 +90,7 @@ void pin(void)
 	equal(got[VECTOR_PIN], ENOUGH);
 	equal(remote, PIN_REMOTE_IRR);
 	check(pci_status() & PCI_STATUS_INTERRUPT);
-	/* The reason is told once, and the line is low then. */
+	/* The first read returns the reason, and lowers the line. */
 	equal(read8(rng.isr), 1);
 	equal(read8(rng.isr), 0);
 	check(!(pci_status() & PCI_STATUS_INTERRUPT));
@@ -122,7 +122,7 @@ void pin_disabled(void)
 	check(!(pci_status() & PCI_STATUS_INTERRUPT));
 }
 
-/* Requests of the local APIC that the CPU has not taken. */
+/* Returns whether the local APIC has a request that the CPU has not taken. */
 static bool requested(u32 vector)
 {
 	return read32(APIC_REQUESTS + vector / 32 * 16) >> vector % 32 & 1;
@@ -137,7 +137,7 @@ static bool request_comes(u32 vector)
 	return tries;
 }
 
-/* KVM tells of an end in its own time. */
+/* Waits for the count of ends: KVM reports an end some time later. */
 static bool ends_are(u32 count)
 {
 	u32 tries = 100;
@@ -159,7 +159,7 @@ void resample(void)
 	interrupts_on();
 	check(waits_for(&got[VECTOR_LINE], 1));
 	check(ends_are(1));
-	/* Low again without a device that was asked. */
+	/* The end alone has lowered the line. */
 	equal(got[VECTOR_LINE], 1);
 	equal(pin_get(RANCHU_PC_PIPE_GSI) & PIN_REMOTE_IRR, 0);
 	out32(KVM_PORT_RAISE, 1);
@@ -178,8 +178,8 @@ void resample_again(void)
 }
 
 /*
- * A KVM that can tells of an end when a pin is unmasked whose line is high, instead of
- * interrupting (Linux 6.4): who drives the line raises it again if there is still a reason.
+ * When a pin is unmasked whose line is high, newer KVM (Linux 6.4) reports an end instead of
+ * interrupting: the driver of the line raises it again if there is still a reason.
  */
 void resample_masked(void)
 {

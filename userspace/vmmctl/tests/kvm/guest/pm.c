@@ -37,10 +37,10 @@ void pm_registers(void)
 	equal(in16(ENABLE), EVENT_GLOBAL);
 	out32(STATUS, 0);
 	equal(in16(ENABLE), 0);
-	/* An event is there if it has happened, whatever is written. */
+	/* Writing 1 clears event bits; a write cannot set one. */
 	out16(STATUS, 0xffff);
 	equal(in16(STATUS), 0);
-	/* ACPI's mode cannot be left, and there is no other sleep than off. */
+	/* ACPI mode cannot be disabled, and the only sleep state is off. */
 	out16(CONTROL, CONTROL_TYPE_5);
 	equal(in16(CONTROL), CONTROL_TYPE_5 | CONTROL_SCI);
 	out16(CONTROL, CONTROL_TYPE_5 | CONTROL_SLEEP);
@@ -48,7 +48,7 @@ void pm_registers(void)
 	equal(in8(CONTROL), CONTROL_SCI);
 }
 
-/* The clock is read around the timer: what passes in between is both's. */
+/* The host's clock is read before and after the timer, to bound the elapsed time. */
 void pm_timer(void)
 {
 	u32 before = in32(KVM_PORT_CLOCK);
@@ -72,7 +72,7 @@ static void sci(u32 vector)
 		out16(STATUS, EVENT_BUTTON);
 }
 
-/* Pressing it is the main thread's, so it takes a while. */
+/* Waits for the button: vmmctl's main thread presses it, which takes some time. */
 static bool button_comes(void)
 {
 	u32 tries = 100;
@@ -89,7 +89,7 @@ void power_button(void)
 	out32(KVM_PORT_BUTTON, 1);
 	check(button_comes());
 	settle();
-	/* Nobody has asked to be told. */
+	/* The interrupt is not enabled. */
 	equal(got[VECTOR_SCI], 0);
 	equal(in16(STATUS), EVENT_BUTTON);
 	out16(ENABLE, EVENT_BUTTON);
@@ -111,7 +111,7 @@ static void stays(void)
 
 void reset_register(void)
 {
-	/* Without the bit nothing happens. */
+	/* Without the reset bit nothing happens. */
 	out8(RANCHU_PC_RESET_PORT, 2);
 	equal(in8(RANCHU_PC_RESET_PORT), 0);
 	out8(RANCHU_PC_RESET_PORT, 6);

@@ -55,7 +55,7 @@ static void divisor_and_scratch(void)
 	equal(in8(IER), 0);
 }
 
-/* The modem's lines are the port's own, and what is sent is received. */
+/* In loopback the modem's lines are the port's own, and sent bytes are received. */
 static void looped_back(void)
 {
 	static const u8 text[] = "looped";
@@ -117,14 +117,14 @@ void serial_interrupts(void)
 	on_interrupt = serial;
 	pin_set(RANCHU_PC_COM1_GSI, VECTOR_SERIAL);
 	out8(FCR, FCR_ON | FCR_CLEAR);
-	/* It is empty, which is told once. */
+	/* The transmitter is empty, which interrupts once. */
 	out8(IER, IER_TX);
 	check(waits_for(&got[VECTOR_SERIAL], 1));
 	settle();
 	equal(got[VECTOR_SERIAL], 1);
 	equal(reason, IIR_FIFOS | IIR_TX);
 	equal(in8(IIR), IIR_FIFOS | IIR_NONE);
-	/* What was sent to it has waited until now. */
+	/* Bytes to the guest have waited until now. */
 	equal(count, 0);
 	out8(IER, IER_RX);
 	check(waits_for(&count, sizeof(asked) - 1));
@@ -141,7 +141,7 @@ void serial_interrupts(void)
 #define COMMAND_START	0x4600
 #define BRIDGE		0x12378086
 
-/* Where something of the copy is. */
+/* Address of a part of the copied code. */
 static u32 copied(const u8 *what)
 {
 	return KVM_CPU_START + (what - second_start);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * First instructions of the test guests, their interrupt vectors, and what a second CPU
- * starts with.
+ * First instructions of the test guests, their interrupt vectors, and the first instructions of a
+ * second CPU.
  */
 #include "tests/kvm/shared.h"
 
@@ -34,8 +34,8 @@ interrupted:
 	popal
 	addl	$4, %esp
 	/*
-	 * What iret does. KVM's emulator has no iret outside real mode, and there are machines
-	 * whose KVM runs all of a 32-bit guest by it.
+	 * Replaces iret. KVM's emulator has no iret outside real mode, and on some machines
+	 * KVM emulates all of a 32-bit guest.
 	 */
 	pushl	8(%esp)
 	popfl
@@ -56,8 +56,8 @@ nothing_at_all:
 	.long	0
 
 /*
- * In real mode at KVM_CPU_START, where it is copied to: reads the serial port's scratch
- * register and the PCI bridge's identity, and says so.
+ * Runs in real mode at KVM_CPU_START, where it is copied to: reads the serial port's scratch
+ * register and the PCI bridge's identity, and stores them.
  */
 	.code16
 	.globl second_start, second_end, second_scratch, second_bridge, second_done

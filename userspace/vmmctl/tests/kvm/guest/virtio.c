@@ -8,7 +8,7 @@
 
 #include "tests/kvm/guest/guest.h"
 
-/* Capabilities of the vendor's: what they are about, and their registers. */
+/* Vendor-specific capabilities: their types, and their registers. */
 #define CAP_COMMON	1
 #define CAP_NOTIFY	2
 #define CAP_ISR		3
@@ -27,7 +27,7 @@
 #define COMMON_QUEUE_DRIVER	0x28
 #define COMMON_QUEUE_DEVICE	0x30
 
-#define STATUS_DRIVER		3	/* it has found the device, and knows it */
+#define STATUS_DRIVER		3	/* ACKNOWLEDGE and DRIVER */
 #define STATUS_FEATURES		8
 #define STATUS_RUNS		4
 #define FEATURES_HIGH		1	/* virtio 1, in the upper half */
@@ -62,10 +62,10 @@ struct used {
 
 /**
  * struct ring - the queue
- * @desc: descriptors; the first one is all that is needed
+ * @desc: descriptors; only the first one is used
  * @flags: of the available ring
  * @index: entries that were made available
- * @available: which descriptor each is
+ * @available: descriptor of each entry
  * @used_flags: of the used ring
  * @used_index: entries that were used
  * @used: the entries
@@ -119,7 +119,7 @@ static void cap_msix(struct rng *rng, u32 cap)
 	rng->pending = bar_base(pending & 7) + (pending & ~7);
 }
 
-/* Find the device's registers by its capabilities, and switch it on. */
+/* Find the device's registers by its capabilities, and enable it. */
 void rng_find(struct rng *rng)
 {
 	u32 cap = config_read(RNG_SLOT, PCI_CAPABILITY_LIST) & 0xff;
@@ -139,7 +139,7 @@ void rng_find(struct rng *rng)
 	check(rng->common && rng->isr && rng->notify && rng->table && rng->pending);
 }
 
-/* Reset it, and start it with a queue that sends message @vector. */
+/* Reset the device, and start it with a queue that sends message @vector. */
 void rng_start(struct rng *rng, u16 vector)
 {
 	u32 c = rng->common;
@@ -167,7 +167,7 @@ void rng_start(struct rng *rng, u16 vector)
 	equal(read8(c + COMMON_STATUS), STATUS_DRIVER | STATUS_FEATURES | STATUS_RUNS);
 }
 
-/* Ask for random bytes, and wait until they are there; interrupts are the caller's. */
+/* Request random bytes, and wait for them; the caller handles interrupts. */
 bool rng_request(const struct rng *rng)
 {
 	u16 slot = ring.index % ENTRIES;
