@@ -38,7 +38,7 @@ boot_of() {
 
 load_modules
 adb start-server 2>/dev/null
-echo "1..31"
+echo "1..32"
 
 # Nothing in it can be left out of a copy.
 head -c 33554432 /dev/urandom > /tmp/disk
@@ -334,6 +334,31 @@ printf xxxxxxxxxxxxxxxx | dd of=/tmp/bad/disk-0 bs=1 seek=5000000 conv=notrunc 2
 ! vmmctl snapshot check /tmp/bad > /tmp/checked 2>&1 && grep -q "checksum" /tmp/checked || rc=1
 rm -rf /tmp/bad
 result torn_disks_are_refused $rc
+
+# loses_ram DIR: a VM goes on from a copy of DIR, whose file "ram" is cut short then.
+loses_ram() {
+	spoil "$1"
+	start lost --from /tmp/bad --clone
+	lost=$pid
+	device emulator-5560 || return 1
+	truncate -s 0 /tmp/bad/ram
+	tries=120
+	while [ $tries -gt 0 ] && kill -0 "$lost" 2>/dev/null; do
+		timeout 5 adb -s emulator-5560 shell 'cat /proc/*/maps' > /dev/null 2>&1
+		tries=$((tries - 1))
+		sleep 0.5
+	done
+	[ $tries -gt 0 ] || kill -9 "$lost"
+	wait "$lost"
+	code=$?
+	rm -rf /tmp/bad
+	gone emulator-5560
+	[ $code -eq 1 ] && [ "$(grep -c "guest RAM is lost" /tmp/vm-lost)" -eq 1 ] && return
+	echo "# exit code $code"
+	return 1
+}
+loses_ram /tmp/snap-3 && loses_ram /tmp/snap-4
+result a_vm_whose_ram_is_cut_short_says_so $?
 
 # ---- what is no snapshot of this machine ----
 

@@ -151,6 +151,7 @@ static enum vmm_end run_vm(struct vmm_session *s)
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 		.read_window = s->read_window,
 		.ram_fd = s->cfg->snapshot ? vmm_snapshot_ram(s->cfg->snapshot) : -1,
+		.changes_fd = s->cfg->snapshot ? vmm_snapshot_changes_file(s->cfg->snapshot) : -1,
 	};
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))

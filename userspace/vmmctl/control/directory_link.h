@@ -28,7 +28,7 @@ bool vmm_snapshot_name_fits(const char *name);
 
 int vmm_directory_serve(const char *base, const char *vm, const char *snapshots,
 			const char *screenshots);
-int vmm_snapshot_list(const char *dir);
+int vmm_snapshot_list(const char *dir, unsigned int *others);
 
 /* ---- snapshot.c ---- */
 

@@ -551,6 +551,7 @@ static int renewed(void *arg)
 	h->loaded = h->loading;
 	h->loading = NULL;
 	h->vm->ram_fd = h->loaded ? vmm_snapshot_ram(h->loaded) : -1;
+	h->vm->changes_fd = -1;
 	return h->err ? VMM_END_ERROR : VMM_END_RESET;
 }
 

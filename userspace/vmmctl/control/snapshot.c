@@ -532,6 +532,18 @@ static int check(const char *path)
 	return err;
 }
 
+/* One line tells whoever has named a wrong directory. */
+static int list(const char *path)
+{
+	unsigned int others = 0;
+	int err = vmm_snapshot_list(path, &others);
+
+	if (others)
+		vmm_note("snapshot: %s has other files or directories, which are not listed: %u",
+			 path, others);
+	return err;
+}
+
 /**
  * vmm_snapshot_cli - run `vmmctl snapshot`
  * @base: directory of the VMs' directories
@@ -556,7 +568,7 @@ int vmm_snapshot_cli(const char *base, int argc, char **argv)
 	} else if (argc == 4 && !strcmp(argv[2], "del")) {
 		err = delete(argv[3]);
 	} else if ((argc == 3 || argc == 4) && !strcmp(argv[2], "list")) {
-		err = vmm_snapshot_list(argc == 4 ? argv[3] : ".");
+		err = list(argc == 4 ? argv[3] : ".");
 	} else {
 		vmm_error(-EINVAL, USAGE);
 		return 2;

@@ -74,6 +74,7 @@ struct vmm_mem {
 
 int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size);
 int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset);
+bool vmm_mem_fits_file(const struct vmm_mem *mem, int fd);
 void vmm_mem_destroy(struct vmm_mem *mem);
 int vmm_mem_clear(struct vmm_mem *mem);
 int vmm_mem_load(struct vmm_mem *mem, int fd);
@@ -263,6 +264,8 @@ struct vmm_runner {
  * @inner_runner: another one, by which @runner runs them, or NULL
  * @confine: puts a vCPU's thread into its sandbox, or NULL
  * @ram_fd: RAM began as the content of this file, region after region; -1: as zeros
+ * @changes_fd: file of the same size that has some of RAM's pages in place of @ram_fd, or -1
+ * @ram_lost: a vCPU has said that one of these files is shorter now
  * @kvm_fd: /dev/kvm
  * @lacks: features that KVM lacks, bits of enum vmm_kvm_bit
  * @mem: RAM
@@ -302,6 +305,8 @@ struct vmm_vm {
 	const struct vmm_runner *inner_runner;
 	int (*confine)(const struct vmm_vm *vm);
 	int ram_fd;
+	int changes_fd;
+	bool ram_lost;
 	int kvm_fd;
 	u32 lacks;
 	struct vmm_mem mem;

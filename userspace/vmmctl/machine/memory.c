@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <linux/falloc.h>
 
@@ -155,6 +156,25 @@ int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset
 	mem->regions++;
 	madvise(region->hva, size, MADV_DONTDUMP);
 	return 0;
+}
+
+/**
+ * vmm_mem_fits_file - return whether a file still has a byte for each of guest RAM's
+ * @mem: mapped from the file
+ * @fd: the file
+ *
+ * Context: any thread.
+ * Return: whether it has; true if that cannot be found out
+ */
+bool vmm_mem_fits_file(const struct vmm_mem *mem, int fd)
+{
+	struct stat st;
+	u64 size = 0;
+	unsigned int i;
+
+	for (i = 0; i < mem->regions; i++)
+		size += mem->region[i].size;
+	return fstat(fd, &st) || (u64)st.st_size >= size;
 }
 
 /**

@@ -504,6 +504,17 @@ int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 }
 
 /**
+ * vmm_snapshot_changes_file - return the file with the pages that differ from vmm_snapshot_ram()'s
+ * @snapshot: open
+ *
+ * Return: the file, owned by @snapshot; -1 if vmm_snapshot_ram() has all pages
+ */
+int vmm_snapshot_changes_file(const struct vmm_snapshot *snapshot)
+{
+	return snapshot->base ? snapshot->ram_fd : -1;
+}
+
+/**
  * vmm_snapshot_disks - return what a snapshot has of disks
  * @snapshot: open
  * @past: filled, for VMM_DISKS disks; files and objects stay those of @snapshot

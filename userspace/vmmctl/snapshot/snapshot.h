@@ -177,6 +177,7 @@ struct vmm_snapshot *vmm_snapshot_given(const int *files, unsigned int count);
 void vmm_snapshot_close(struct vmm_snapshot *snapshot);
 const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot);
+int vmm_snapshot_changes_file(const struct vmm_snapshot *snapshot);
 void vmm_snapshot_disks(const struct vmm_snapshot *snapshot, struct vmm_image_past *past);
 int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem);
 int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_mem *mem,

@@ -198,6 +198,7 @@ struct vmm_virtio_ops {
  *	reset
  * @config_pending: the driver has not acknowledged a change of the configuration
  * @running: between @ops->start and @ops->stop
+ * @loaded: during @ops->start: the driver continues with what @ops->load has loaded
  * @queue: the first @ops->queues are valid
  */
 struct vmm_virtio {
@@ -232,6 +233,7 @@ struct vmm_virtio {
 	bool stop_pending;
 	bool config_pending;
 	bool running;
+	bool loaded;
 	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
 };
 

@@ -635,6 +635,66 @@ static void by_the_command_line(void)
 	tap_equal(command("load", path), 2);
 }
 
+static unsigned int lines_said(void)
+{
+	unsigned int lines = 0;
+	const char *c;
+
+	for (c = said; *c; c++)
+		lines += *c == '\n';
+	return lines;
+}
+
+/* However many there are, one line tells of files that have nothing to do with snapshots. */
+static void a_list_tells_of_other_files_in_a_line(void)
+{
+	static const char *const names[] = { "notes.txt", "torn.bin", "folder", "empty" };
+	char path[256];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", test.store, names[i]);
+		if (i < 2)
+			close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+		else
+			tap_equal(mkdir(path, 0700), 0);
+	}
+	tap_equal(file_in("folder", "data"), 0);
+	snprintf(path, sizeof(path), "%s/folder", test.store);
+	hear();
+	tap_equal(command("list", path), 0);
+	heard();
+	tap_check(!strcmp(test.answer, "There is no snapshot available.\n"));
+	tap_equal(lines_said(), 1);
+	tap_check(strstr(said, "which are not listed: 1\n"));
+	hear();
+	tap_equal(command("list", test.store), 0);
+	heard();
+	tap_check(!strstr(test.answer, "folder") && !strstr(test.answer, "notes"));
+	tap_equal(lines_said(), 1);
+	tap_check(strstr(said, "which are not listed: 4\n"));
+	/* A snapshot beside them is listed, and one that is torn is named, with what is wrong. */
+	tap_check(said_ok("avd snapshot save whole"));
+	snprintf(path, sizeof(path), "%s/folder/manifest.json", test.store);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	hear();
+	tap_equal(command("list", test.store), 0);
+	heard();
+	tap_check(strstr(test.answer, "\n--        whole "));
+	tap_check(!strstr(test.answer, "folder"));
+	tap_equal(lines_said(), 3);
+	tap_check(strstr(said, "/folder is not listed\n"));
+	tap_check(strstr(said, "which are not listed: 3\n"));
+	tap_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/folder/data", test.store);
+	tap_equal(unlink(path), 0);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", test.store, names[i]);
+		tap_equal(remove(path), 0);
+	}
+	tap_check(said_ok("avd snapshot del whole"));
+}
+
 /* A name never leaves the directory. */
 static void names(void)
 {
@@ -881,6 +941,7 @@ static const struct tap_case cases[] = {
 	{ "a_file_of_somebody_else_stays", a_file_of_somebody_else_stays },
 	{ "changes_do_not_replace_what_they_need", changes_do_not_replace_what_they_need },
 	{ "by_the_command_line", by_the_command_line },
+	{ "a_list_tells_of_other_files_in_a_line", a_list_tells_of_other_files_in_a_line },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },

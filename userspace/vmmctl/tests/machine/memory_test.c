@@ -315,6 +315,29 @@ static void a_reset_without_a_memfd(void)
 	close(fd);
 }
 
+/* The file may have more than RAM, and somebody may cut it short. */
+static void a_file_that_is_cut_short_is_noticed(void)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct vmm_mem mem = { 0 };
+
+	if (!tap_equal(ftruncate(fd, 2 * MIB + VMM_PAGE_SIZE), 0) ||
+	    !tap_equal(vmm_mem_add_file(&mem, BASE, MIB, fd, 0), 0) ||
+	    !tap_equal(vmm_mem_add_file(&mem, BASE + SIZE, MIB, fd, MIB), 0))
+		return;
+	tap_check(vmm_mem_fits_file(&mem, fd));
+	tap_equal(ftruncate(fd, 2 * MIB), 0);
+	tap_check(vmm_mem_fits_file(&mem, fd));
+	tap_equal(ftruncate(fd, 2 * MIB - 1), 0);
+	tap_check(!vmm_mem_fits_file(&mem, fd));
+	tap_equal(ftruncate(fd, 0), 0);
+	tap_check(!vmm_mem_fits_file(&mem, fd));
+	vmm_mem_destroy(&mem);
+	close(fd);
+	/* What cannot be asked says nothing. */
+	tap_check(vmm_mem_fits_file(&mem, -1));
+}
+
 #define HUGE_PAGES	4
 
 /* Sets the pool to the test's size, if this host allows it. */
@@ -454,6 +477,7 @@ static const struct tap_case cases[] = {
 	{ "more than there can be is refused", too_much_fails },
 	{ "huge pages have to fit", huge_pages_have_to_fit },
 	{ "RAM is loaded from a file, at its addresses", ram_is_loaded_from_a_file },
+	{ "a file that is cut short is noticed", a_file_that_is_cut_short_is_noticed },
 	{ "huge pages are reserved, sealed and cleared", huge_pages_are_reserved },
 	{ "ordinary pages are a choice", ordinary_pages_are_a_choice },
 	{ "what makes a pool larger is a command", mends_are_commands },
