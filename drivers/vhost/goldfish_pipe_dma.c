@@ -5,7 +5,9 @@
  * the owner's mm, so that a service may outlive the owner. The files that services
  * get of it are goldfish_pipe_dma_file.c's.
  *
- * A page of a region is pinned when a service touches it, until the region ends.
+ * A page of a region is pinned when a service touches it, until the region ends. Guest memory
+ * may also be private memory of the owner, as it is when a VM was started from a snapshot: then
+ * all pages of a region are pinned when the guest maps it.
  * What may be pinned, all of the region, is accounted to the owner's user when the
  * guest maps it, so that a guest cannot pin more than its user may lock.
  */
@@ -77,8 +79,11 @@ static void dma_free(struct kref *refs)
 	kfree(region);
 }
 
+/* Puts a memfd; NULL for private memory. */
 static void dma_backing_put(struct file *backing)
 {
+	if (!backing)
+		return;
 	mapping_unmap_writable(backing->f_mapping);
 	fput(backing);
 }
@@ -135,49 +140,84 @@ static struct file *dma_backing_locked(struct mm_struct *mm, unsigned long uaddr
 	return get_file(file);
 }
 
-static struct file *dma_backing(struct pipe_dev *dev, u64 gpa, u64 size,
-				pgoff_t *first)
+/*
+ * Whether all of a range of the owner's memory is private and can be written. The owner may map
+ * other memory there before the pages are pinned: only pages that the owner may write are pinned.
+ */
+static bool dma_private_locked(struct mm_struct *mm, unsigned long uaddr, u64 size)
 {
-	unsigned long uaddr;
-	struct file *file;
+	const vm_flags_t unfit = VM_SHARED | VM_IO | VM_PFNMAP;
+	const unsigned long end = uaddr + size;
 
-	uaddr = (unsigned long)ranchu_mem_user(&dev->mem, gpa, size);
+	while (uaddr < end) {
+		struct vm_area_struct *vma = find_vma(mm, uaddr);
+
+		if (!vma || vma->vm_start > uaddr || vma->vm_flags & unfit ||
+		    !(vma->vm_flags & VM_WRITE))
+			return false;
+		uaddr = vma->vm_end;
+	}
+	return true;
+}
+
+/* Finds whether the memory is a memfd or private. Returns 0, or -EINVAL if it is neither. */
+static int dma_look(struct pipe_dma_region *region, unsigned long uaddr)
+{
 	if (!uaddr || !PAGE_ALIGNED(uaddr))
-		return NULL;
+		return -EINVAL;
 	/* The owner's: we are the vCPU or the worker. */
 	mmap_read_lock(current->mm);
-	file = dma_backing_locked(current->mm, uaddr, size, first);
+	region->backing = dma_backing_locked(current->mm, uaddr, region->size,
+					     &region->first);
+	if (!region->backing)
+		region->is_private = dma_private_locked(current->mm, uaddr, region->size);
 	mmap_read_unlock(current->mm);
 	/* Nobody seals it against writing while a service may write. */
-	if (file && mapping_map_writable(file->f_mapping)) {
-		fput(file);
-		file = NULL;
+	if (region->backing && mapping_map_writable(region->backing->f_mapping)) {
+		fput(region->backing);
+		region->backing = NULL;
 	}
-	return file;
+	return region->backing || region->is_private ? 0 : -EINVAL;
+}
+
+/* Fills a region whose size is set. */
+static int dma_fill(struct pipe_dma_region *region, unsigned long uaddr)
+{
+	int err = dma_look(region, uaddr);
+
+	if (err)
+		return err;
+	if (!dma_account(region)) {
+		err = -ENOMEM;
+		goto err_backing;
+	}
+	pipe_dma_files_init(region);
+	if (region->is_private)
+		err = pipe_dma_files_pin(region, uaddr);
+	if (!err)
+		return 0;
+	dma_unaccount(region);
+err_backing:
+	dma_backing_put(region->backing);
+	return err;
 }
 
 static struct pipe_dma_region *dma_make(struct pipe *pipe, u64 gpa, u64 size)
 {
 	struct pipe_dma_region *region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+	int err;
 
 	if (!region)
 		return ERR_PTR(-ENOMEM);
-	region->backing = dma_backing(pipe->dev, gpa, size, &region->first);
-	if (!region->backing) {
-		kfree(region);
-		return ERR_PTR(-EINVAL);
-	}
-	region->size = size;
-	if (!dma_account(region)) {
-		dma_backing_put(region->backing);
-		kfree(region);
-		return ERR_PTR(-ENOMEM);
-	}
 	kref_init(&region->refs);
 	region->pipe = pipe;
 	region->gpa = gpa;
-	pipe_dma_files_init(region);
-	return region;
+	region->size = size;
+	err = dma_fill(region, (unsigned long)ranchu_mem_user(&pipe->dev->mem, gpa, size));
+	if (!err)
+		return region;
+	kfree(region);
+	return ERR_PTR(err);
 }
 
 static int dma_add_locked(struct pipe_dma_table *dma, struct pipe_dma_region *region)
@@ -217,7 +257,8 @@ static void dma_end(struct pipe_dma_region *region)
  * Context: vCPU or worker, inside ranchu_mem_enter(), the pipe's lock held.
  * Return:
  * * 0: done
- * * -EINVAL: no sane region; no guest memory, or not of one memfd
+ * * -EINVAL: no sane region; no guest memory, or neither of one memfd nor private
+ * * -EINTR: the caller was killed meanwhile
  * * -EEXIST: part of it is mapped already, for whatever pipe
  * * -ENOMEM: no memory, as many regions as there may be, or more pages than the
  *   owner may lock
@@ -343,14 +384,21 @@ u64 pipe_dma_span(const struct pipe_dma_region *region, u64 *size)
 
 /**
  * pipe_dma_page() - find the page behind a guest address, for a built-in service
- * @region: holds @gpa
+ * @region: holds @gpa, and does not end meanwhile
  * @gpa: guest physical address
  *
- * Context: may sleep.
+ * Context: may sleep, the lock of the region's pipe held.
  * Return: the page, for put_page(), or -errno.
  */
 struct page *pipe_dma_page(struct pipe_dma_region *region, u64 gpa)
 {
-	return shmem_read_mapping_page(region->backing->f_mapping, region->first +
-				       ((gpa - region->gpa) >> PAGE_SHIFT));
+	unsigned long index = (gpa - region->gpa) >> PAGE_SHIFT;
+	struct page *page;
+
+	if (!region->is_private)
+		return shmem_read_mapping_page(region->backing->f_mapping,
+					       region->first + index);
+	page = xa_load(&region->pages, index);
+	get_page(page);
+	return page;
 }

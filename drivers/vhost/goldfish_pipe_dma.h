@@ -21,6 +21,8 @@
  * @node: in the pipe's list
  * @gpa: guest physical address of the first byte
  * @size: bytes
+ * @is_private: memory that the owner has mapped privately: there is no memfd, and all of @pages
+ *	are pinned until the region ends
  * @backing: the memfd; NULL when the region has ended, @lock protects that
  * @first: number of the region's first page in @backing
  * @user: to whom its pages are accounted; until the region ends
@@ -28,7 +30,7 @@
  * @lock: protects what follows. Nobody holds it who waits for memory: a guest's CPU
  *	takes it to end the region
  * @ended: in no table any more; @pages is empty for good
- * @pages: that were touched, by number in the region; pinned
+ * @pages: that were touched, by number in the region; pinned. All, if @is_private
  * @scratch: what is seen once @ended; NULL until it is
  * @files: struct dma_file
  * @n_files: how many there are, or will be
@@ -40,6 +42,7 @@ struct pipe_dma_region {
 	struct list_head node;
 	u64 gpa;
 	u64 size;
+	bool is_private;
 	struct file *backing;
 	pgoff_t first;
 	struct user_struct *user;
@@ -55,6 +58,7 @@ struct pipe_dma_region {
 };
 
 void pipe_dma_files_init(struct pipe_dma_region *region);
+int pipe_dma_files_pin(struct pipe_dma_region *region, unsigned long uaddr);
 struct file *pipe_dma_files_end(struct pipe_dma_region *region);
 void pipe_dma_files_destroy(struct pipe_dma_region *region);
 

@@ -7,6 +7,9 @@
  * size. A page goes into page tables as a bare number, because the memfd does not
  * know of this mapping and would miss it in its own books.
  *
+ * Private memory has no such file: all its pages are pinned when the guest maps the region
+ * (pipe_dma_files_pin()).
+ *
  * The end of a region empties those page tables. Whoever touches the memory
  * then finds a page of zeroes that belongs to nobody else: a guest that takes
  * memory back under its service's hands must neither kill the service nor show
@@ -19,10 +22,14 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
 #include "goldfish_pipe_dma.h"
+
+/* Pages of private memory that are pinned in one step. */
+#define DMA_PIN_PAGES (PAGE_SIZE / sizeof(struct page *))
 
 /* Pages that one fault maps at most. */
 #define DMA_FAULT_PAGES 16
@@ -87,9 +94,12 @@ static struct page *dma_pin(struct file *backing, pgoff_t index)
 	return page;
 }
 
-static void dma_unpin(struct page *page)
+static void dma_unpin(const struct pipe_dma_region *region, struct page *page)
 {
-	unpin_folio(page_folio(page));
+	if (region->is_private)
+		unpin_user_page(page);
+	else
+		unpin_folio(page_folio(page));
 }
 
 /* Frees all pages; nobody can reach them any more, or gets them. */
@@ -100,10 +110,45 @@ static void dma_drop_pages_locked(struct pipe_dma_region *region)
 
 	lockdep_assert_held(&region->lock);
 	xa_for_each(&region->pages, i, page) {
-		dma_unpin(page);
+		dma_unpin(region, page);
 		cond_resched();
 	}
 	xa_destroy(&region->pages);
+}
+
+/* Returns how many of the pages are the region's now, or -errno; the others are unpinned. */
+static long dma_keep_private(struct pipe_dma_region *region, unsigned long first,
+			     struct page **pages, long n)
+{
+	int err = 0;
+	long i;
+
+	for (i = 0; i < n && !err; i++) {
+		err = xa_err(xa_store(&region->pages, first + i, pages[i],
+				      GFP_KERNEL_ACCOUNT));
+		/* As dma_pin_folio() does, and for the same reason. */
+		if (!err)
+			set_page_dirty_lock(pages[i]);
+	}
+	if (!err)
+		return n;
+	unpin_user_pages(pages + i - 1, n - (i - 1));
+	return err;
+}
+
+/* Returns how many pages were pinned, at least one, or -errno. */
+static long dma_pin_private(struct pipe_dma_region *region, unsigned long uaddr,
+			    unsigned long first, struct page **pages)
+{
+	unsigned long left = (region->size >> PAGE_SHIFT) - first;
+	long n;
+
+	n = pin_user_pages_fast(uaddr + (first << PAGE_SHIFT),
+				min_t(unsigned long, left, DMA_PIN_PAGES),
+				FOLL_WRITE | FOLL_LONGTERM, pages);
+	if (n <= 0)
+		return n == -ENOMEM || n == -EINTR ? n : -EINVAL;
+	return dma_keep_private(region, first, pages, n);
 }
 
 /**
@@ -120,11 +165,59 @@ void pipe_dma_files_init(struct pipe_dma_region *region)
 }
 
 /**
+ * pipe_dma_files_pin() - pin all pages of a region of private memory
+ * @region: @is_private, new, and accounted
+ * @uaddr: where the owner has its first byte
+ *
+ * RAM of a VM that goes on from a snapshot is a private mapping of the snapshot's file. Its
+ * pages cannot be looked up when a service touches them: that happens in another process, and
+ * the owner may have mapped other memory at the same addresses by then. So all pages are pinned
+ * now.
+ *
+ * The pin is for writing, which breaks copy-on-write first: a page of the file, the page of
+ * zeroes, or a page that is shared with a child process is copied, and the copy is mapped
+ * in the owner's page tables and pinned. KVM uses the owner's page tables, so guest and service
+ * use the same page from now on. It stays there until the region ends: a later fork copies a
+ * pinned page for the child at once, and reclaim, migration and KSM leave it alone. Only the owner
+ * itself can put another page there, by a new mapping or MADV_DONTNEED. The service then
+ * keeps the old page, which nobody else gets while it is pinned.
+ *
+ * Context: the owner's process; may sleep, as long as the memory takes to answer.
+ * Return:
+ * * 0: done
+ * * -EINVAL: it is not all there, cannot be written, or is of a kind that cannot be kept
+ * * -ENOMEM: no memory
+ * * -EINTR: the caller was killed meanwhile
+ * With an error, nothing is pinned.
+ */
+int pipe_dma_files_pin(struct pipe_dma_region *region, unsigned long uaddr)
+{
+	struct page **pages = (struct page **)__get_free_page(GFP_KERNEL_ACCOUNT);
+	unsigned long done = 0;
+	long n = pages ? 0 : -ENOMEM;
+
+	while (n >= 0 && done < region->size >> PAGE_SHIFT) {
+		n = fatal_signal_pending(current) ? -EINTR :
+			dma_pin_private(region, uaddr, done, pages);
+		if (n > 0)
+			done += n;
+		cond_resched();
+	}
+	free_page((unsigned long)pages);
+	if (n >= 0)
+		return 0;
+	mutex_lock(&region->lock);
+	dma_drop_pages_locked(region);
+	mutex_unlock(&region->lock);
+	return n;
+}
+
+/**
  * pipe_dma_files_end() - take a region's memory from all services
  * @region: in no table any more
  *
  * Context: may sleep, not for long; any process.
- * Return: the memfd, whose reference is the caller's now
+ * Return: the memfd, whose reference is the caller's now; NULL if the memory was private
  */
 struct file *pipe_dma_files_end(struct pipe_dma_region *region)
 {
@@ -163,6 +256,8 @@ void pipe_dma_files_destroy(struct pipe_dma_region *region)
  */
 static bool dma_page_gone(const struct pipe_dma_region *region, struct page *page)
 {
+	if (region->is_private)
+		return false;
 	return READ_ONCE(page_folio(page)->mapping) != region->backing->f_mapping;
 }
 
@@ -175,7 +270,7 @@ static void dma_forget_locked(struct pipe_dma_region *region, unsigned long inde
 	list_for_each_entry(file, &region->files, node)
 		unmap_mapping_range(file->mapping, (loff_t)index << PAGE_SHIFT,
 				    PAGE_SIZE, 1);
-	dma_unpin(xa_erase(&region->pages, index));
+	dma_unpin(region, xa_erase(&region->pages, index));
 }
 
 static void dma_refresh_locked(struct pipe_dma_region *region)
@@ -216,7 +311,7 @@ static struct page *dma_keep_locked(struct pipe_dma_region *region, unsigned lon
 			return page;
 		other = ERR_PTR(err);
 	}
-	dma_unpin(page);
+	dma_unpin(region, page);
 	return other;
 }
 
@@ -226,11 +321,15 @@ static struct page *dma_keep_locked(struct pipe_dma_region *region, unsigned lon
  */
 static struct page *dma_pin_unlocked(struct pipe_dma_region *region, unsigned long index)
 {
-	/* The region may end meanwhile, and lets go of it. */
-	struct file *backing = get_file(region->backing);
+	struct file *backing;
 	struct page *page;
 	int err;
 
+	/* All of private memory is pinned. */
+	if (WARN_ON_ONCE(region->is_private))
+		return ERR_PTR(-EFAULT);
+	/* The region may end meanwhile, and lets go of it. */
+	backing = get_file(region->backing);
 	mutex_unlock(&region->lock);
 	err = xa_reserve(&region->pages, index, GFP_KERNEL_ACCOUNT);
 	page = err ? ERR_PTR(err) : dma_pin(backing, region->first + index);

@@ -274,10 +274,11 @@ static long adb_set_state(struct ranchu_vhost *vhost, void *arg)
 		return -EINVAL;
 	if (mutex_lock_killable(&adb->lock))
 		return -EINTR;
-	if (adb->n_streams)
-		err = -EBUSY;
-	else
+	/* The event tells the guest of all streams, also of those that had ended before. */
+	if (vsock_adb_streams_forget_dead(adb))
 		adb->transport_reset = true;
+	else
+		err = -EBUSY;
 	mutex_unlock(&adb->lock);
 	return err;
 }

@@ -265,6 +265,7 @@ void vsock_adb_stream_close(struct adb_stream *stream, u32 error);
 void vsock_adb_stream_hurry(struct adb_stream *stream);
 bool vsock_adb_stream_reap(struct adb_stream *stream);
 void vsock_adb_streams_close(struct vsock_adb *adb, unsigned int bucket);
+bool vsock_adb_streams_forget_dead(struct vsock_adb *adb);
 void vsock_adb_streams_free(struct vsock_adb *adb);
 int vsock_adb_pick_port(struct vsock_adb *adb, struct adb_ports *ports);
 

@@ -299,6 +299,32 @@ void vsock_adb_streams_close(struct vsock_adb *adb, unsigned int bucket)
 			vsock_adb_stream_close(stream, ECONNRESET);
 }
 
+/**
+ * vsock_adb_streams_forget_dead() - owe the guest nothing for streams that have ended
+ * @adb: the device; no ring is worked on
+ *
+ * For a guest that is told otherwise. What a stream has for its socket and for
+ * userspace is still done.
+ *
+ * Context: @adb's lock held; may sleep.
+ * Return: whether no stream is left that the guest could use
+ */
+bool vsock_adb_streams_forget_dead(struct vsock_adb *adb)
+{
+	struct adb_stream *stream;
+	struct hlist_node *tmp;
+	unsigned int bucket;
+
+	hash_for_each_safe(adb->streams, bucket, tmp, stream, hash) {
+		if (stream->conn.state != ADB_DEAD)
+			continue;
+		stream->conn.todo = 0;
+		vsock_adb_turn_drop(adb, &stream->turn);
+		vsock_adb_stream_reap(stream);
+	}
+	return hash_empty(adb->streams);
+}
+
 /* Whatever was still to be done for it. */
 static void stream_forget(struct adb_stream *stream)
 {

@@ -38,7 +38,7 @@ boot_of() {
 
 load_modules
 adb start-server 2>/dev/null
-echo "1..28"
+echo "1..32"
 
 # Nothing in it can be left out of a copy.
 head -c 33554432 /dev/urandom > /tmp/disk
@@ -134,6 +134,13 @@ device emulator-5554 && device emulator-5556 &&
 	says "of the left" asks emulator-5554 disk_read &&
 	[ "$(vmmctl stats left | tr ',' '\n' | grep -c overlay_bytes)" -eq 1 ]
 rc=$?
+
+# One of them goes back, with an empty overlay, which it fills again.
+vmmctl snapshot load left /tmp/snap && answers emulator-5554 &&
+	says "on the disk" asks emulator-5554 disk_read &&
+	writes emulator-5554 "left again." &&
+	says "of right..." asks emulator-5556 disk_read
+result a_clone_with_an_overlay_goes_back $?
 ends "$left"
 ends "$right"
 gone emulator-5554
@@ -180,6 +187,13 @@ after=$(used_of /tmp/xfs)
 ram=$(du -k /tmp/xfs/snap-2/ram | cut -f 1)
 echo "# KiB: $((after - before)), ram $ram, disk $(du -k /tmp/xfs/snap-2/disk-0 | cut -f 1)"
 [ "$((after - before))" -lt "$((ram + 16384))" ] || rc=1
+
+vmmctl snapshot load shares /tmp/xfs/snap && answers emulator-5554 &&
+	says "on the disk" asks emulator-5554 disk_read &&
+	writes emulator-5554 "once more.." &&
+	vmmctl snapshot load shares /tmp/xfs/snap-2 && answers emulator-5554 &&
+	says "of a clone." asks emulator-5554 disk_read
+result a_clone_with_shared_blocks_goes_back $?
 ends "$pid"
 gone emulator-5554
 [ $rc -eq 0 ] && vmmctl snapshot check /tmp/xfs/snap-2 > /tmp/checked 2>&1 &&
@@ -321,6 +335,31 @@ printf xxxxxxxxxxxxxxxx | dd of=/tmp/bad/disk-0 bs=1 seek=5000000 conv=notrunc 2
 rm -rf /tmp/bad
 result torn_disks_are_refused $rc
 
+# loses_ram DIR: a VM goes on from a copy of DIR, whose file "ram" is cut short then.
+loses_ram() {
+	spoil "$1"
+	start lost --from /tmp/bad --clone
+	lost=$pid
+	device emulator-5560 || return 1
+	truncate -s 0 /tmp/bad/ram
+	tries=120
+	while [ $tries -gt 0 ] && kill -0 "$lost" 2>/dev/null; do
+		timeout 5 adb -s emulator-5560 shell 'cat /proc/*/maps' > /dev/null 2>&1
+		tries=$((tries - 1))
+		sleep 0.5
+	done
+	[ $tries -gt 0 ] || kill -9 "$lost"
+	wait "$lost"
+	code=$?
+	rm -rf /tmp/bad
+	gone emulator-5560
+	[ $code -eq 1 ] && [ "$(grep -c "guest RAM is lost" /tmp/vm-lost)" -eq 1 ] && return
+	echo "# exit code $code"
+	return 1
+}
+loses_ram /tmp/snap-3 && loses_ram /tmp/snap-4
+result a_vm_whose_ram_is_cut_short_says_so $?
+
 # ---- what is no snapshot of this machine ----
 
 bad=0
@@ -329,6 +368,19 @@ refused '"cpus" is 1 there and 2 here' /tmp/snap-3 --clone --cpus 2 || bad=1
 refused '"images" has' /tmp/snap-3 --clone --disk /tmp/disk,readonly=on || bad=1
 refused "no device can be added" /tmp/snap-3 --clone --virtio rng || bad=1
 result torn_edited_and_foreign_snapshots_are_refused $bad
+
+# ---- a clone goes back while others run ----
+
+# Changes need another snapshot, which the VM cannot open.
+tick=$(tick_of emulator-5556)
+! vmmctl snapshot load four /tmp/snap-4 > /tmp/load 2>&1 &&
+	grep -q 'it needs another one ("ram.base"): use run --from' /tmp/load && sleep 1 &&
+	later emulator-5556 $((tick + 1)) && adb -s emulator-5556 shell test -e /tmp/mine &&
+	vmmctl snapshot load four /tmp/snap-3 && answers emulator-5556 &&
+	! adb -s emulator-5556 shell test -e /tmp/mine &&
+	says "written before, written after" asks emulator-5556 pingpong &&
+	says 1 reseeds emulator-5556 && says 5558 adb -s emulator-5558 shell echo 5558
+result a_clone_goes_back $?
 
 # ---- the end of a guest that was loaded ----
 

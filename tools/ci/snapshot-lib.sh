@@ -103,6 +103,16 @@ device() {
 	return 1
 }
 
+# answers NAME: by adb, which has to find it again after a load.
+answers() {
+	tries=120
+	until [ "$(timeout 5 adb -s "$1" shell echo yes 2>/dev/null | tr -d '\r')" = yes ]; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.5
+	done
+}
+
 # gone NAME: until adb lists it no more.
 gone() {
 	tries=60

@@ -16,6 +16,7 @@
 #include "machine/machine.h"
 #include "virtio/pci.h"
 #include "fuzz.h"
+#include "pci_wires.h"
 
 #define RAM		(16 * MIB)
 #define PORTS		0x1000
@@ -28,125 +29,18 @@
 
 #define DEVICES		4
 #define FIRST_SLOT	3
-#define FDS		48
-
-/* What KVM would know. Only who holds the bus's lock changes it. */
-static struct {
-	struct vmm_pci_bell bell[FDS];
-	unsigned int bells;
-	int fd[FDS];
-	u32 gsi[FDS];
-	unsigned int fds;
-	struct vmm_pci_message message[64];
-	unsigned int messages;
-	bool level[VMM_PCI_PINS];
-	u64 memory;
-} kvm;
 
 static struct {
 	struct vmm_config cfg;
 	struct vmm_vm vm;
 	struct vmm_pci_bus bus;
+	struct pci_wires wires;
 	struct vmm_virtio_pci *device[DEVICES];
 	u8 shared[4096];
 	int tick_fd;
 	bool open;
 	u8 fresh[DEVICES][256];
 } fuzz;
-
-static int wire_doorbell(void *arg, const struct vmm_pci_bell *bell, bool on)
-{
-	unsigned int i = 0;
-
-	while (i < kvm.bells && (kvm.bell[i].addr != bell->addr ||
-				 kvm.bell[i].ports != bell->ports))
-		i++;
-	MUST(bell->ports ? bell->addr >= PORTS && bell->addr < PORTS + PORTS_SIZE :
-	     bell->addr >= MEMORY && bell->addr < MEMORY + MEMORY_SIZE);
-	if (on && i < kvm.bells)
-		return -EEXIST;
-	if (on) {
-		MUST(kvm.bells < FDS);
-		kvm.bell[kvm.bells++] = *bell;
-	} else {
-		MUST(i < kvm.bells && kvm.bell[i].fd == bell->fd);
-		kvm.bell[i] = kvm.bell[--kvm.bells];
-	}
-	return 0;
-}
-
-static bool message_is_known(u32 gsi)
-{
-	unsigned int i;
-
-	for (i = 0; i < kvm.messages; i++) {
-		if (kvm.message[i].gsi == gsi)
-			return true;
-	}
-	return false;
-}
-
-static int wire_irqfd(void *arg, int fd, u32 gsi, bool on)
-{
-	unsigned int i = 0;
-
-	while (i < kvm.fds && kvm.fd[i] != fd)
-		i++;
-	if (on) {
-		MUST(i == kvm.fds && i < FDS && message_is_known(gsi));
-		kvm.fd[i] = fd;
-		kvm.gsi[i] = gsi;
-		kvm.fds++;
-	} else {
-		MUST(i < kvm.fds && kvm.gsi[i] == gsi);
-		kvm.fd[i] = kvm.fd[--kvm.fds];
-		kvm.gsi[i] = kvm.gsi[kvm.fds];
-	}
-	return 0;
-}
-
-/* KVM refuses a list as a whole for one message that it does not like. */
-static int wire_routes(void *arg, const struct vmm_pci_message *messages, unsigned int count)
-{
-	unsigned int i;
-	unsigned int j;
-
-	MUST(count && count <= ARRAY_SIZE(kvm.message));
-	for (i = 0; i < count; i++) {
-		MUST(!(messages[i].address >> 32 & 0xff));
-		MUST((u32)messages[i].address - MESSAGES < 0x100000);
-		MUST(messages[i].gsi >= 24);
-		for (j = 0; j < i; j++)
-			MUST(messages[i].gsi != messages[j].gsi);
-	}
-	memcpy(kvm.message, messages, count * sizeof(*messages));
-	kvm.messages = count;
-	return 0;
-}
-
-static void wire_line(void *arg, unsigned int pin, bool level)
-{
-	MUST(pin < VMM_PCI_PINS && kvm.level[pin] != level);
-	kvm.level[pin] = level;
-}
-
-static int wire_memory(void *arg, u32 slot, u64 gpa, u64 size, void *hva)
-{
-	MUST(!size || (gpa >= HIGH && gpa + size <= HIGH + HIGH_SIZE) ||
-	     (gpa >= MEMORY && gpa + size <= MEMORY + MEMORY_SIZE));
-	MUST(!size || !kvm.memory);
-	MUST(!(gpa & 4095));
-	kvm.memory = size;
-	return 0;
-}
-
-static const struct vmm_pci_wires wires = {
-	.doorbell = wire_doorbell,
-	.irqfd = wire_irqfd,
-	.routes = wire_routes,
-	.line = wire_line,
-	.memory = wire_memory,
-};
 
 static const struct vmm_pci_map map = {
 	.window = {
@@ -265,7 +159,8 @@ static void machine_open(void)
 	vm->loop = vmm_loop_create();
 	fuzz.tick_fd = vmm_event_create();
 	MUST(!vmm_mem_add(&vm->mem, 0, RAM));
-	MUST(!vmm_pci_bus_open(&fuzz.bus, &map, &wires, NULL));
+	fuzz.wires.map = &map;
+	MUST(!vmm_pci_bus_open(&fuzz.bus, &map, &pci_wires_ops, &fuzz.wires));
 	plug(0, &vmm_rng_ops);
 	plug(1, &vmm_balloon_ops);
 	plug(2, &odd_ops);
@@ -508,9 +403,7 @@ static void reset(void)
 		vmm_virtio_reset(&fuzz.device[i]->v);
 	vmm_pci_power_on(&fuzz.bus);
 	main_thread();
-	MUST(!kvm.bells && !kvm.fds && !kvm.memory);
-	for (i = 0; i < VMM_PCI_PINS; i++)
-		MUST(!kvm.level[i]);
+	pci_wires_must_be_free(&fuzz.wires);
 	for (i = 0; i < DEVICES; i++) {
 		look(i, now);
 		MUST(!memcmp(now, fuzz.fresh[i], sizeof(now)));

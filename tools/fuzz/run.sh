@@ -13,8 +13,8 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 OUT=$HERE/../../build/fuzz
 LENGTH=600
 ALL=(vq_split vq_packed vq_indirect mem_table vhost_ioctl vsock_adb pipe_ring
-     pipe_wire control console options mmio pc pci words vhost_user gpu gpu_ring gpu_socket snapshot
-     services guest_link gles avd vnc sound)
+     pipe_wire control console options mmio pc pci device_state words vhost_user
+     gpu gpu_ring gpu_socket snapshot services guest_link gles avd vnc sound)
 
 [ $# -ge 1 ] || { echo "usage: run.sh SECONDS [TARGET...]" >&2; exit 2; }
 LIMIT=$1

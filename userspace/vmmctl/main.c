@@ -88,9 +88,13 @@ static int life_load(struct vmm_session *s)
 	return err ? err : vmm_snapshot_load(s->cfg->snapshot, &s->vm);
 }
 
-/* The first life may start from a snapshot; after a reset, the guest boots. */
+/* The first life may start from a snapshot, and so does the one behind a load; others boot. */
 static int life_begin(struct vmm_session *s)
 {
+	struct vmm_snapshot *loaded = vmm_hold_loaded(&s->steering.hold);
+
+	if (loaded)
+		return vmm_snapshot_load(loaded, &s->vm);
 	return s->cfg->snapshot && !s->loaded ? life_load(s) : life_boot(s);
 }
 
@@ -147,6 +151,7 @@ static enum vmm_end run_vm(struct vmm_session *s)
 		.confine = s->cfg->sandbox ? confine_vcpu : NULL,
 		.read_window = s->read_window,
 		.ram_fd = s->cfg->snapshot ? vmm_snapshot_ram(s->cfg->snapshot) : -1,
+		.changes_fd = s->cfg->snapshot ? vmm_snapshot_changes_file(s->cfg->snapshot) : -1,
 	};
 	vmm_arch_board(&s->vm.board, s->cfg);
 	if (vmm_vm_create(&s->vm))

@@ -444,7 +444,8 @@ struct vhost_goldfish_pipe_ring {
  *
  * If the owner punches a hole into the guest's memory, the guest has new memory there;
  * mappings show that after the next GET_DMA of the region, and what was there before
- * until then.
+ * until then. Of private memory, whose pages are pinned by DMA_MAPHOST, they show what was
+ * there before until the region ends.
  *
  * ENOENT: the guest has mapped no such region for that pipe.
  */

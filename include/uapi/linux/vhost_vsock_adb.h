@@ -34,7 +34,7 @@
  *	EPERM		no owner yet, or the caller is not the owner's process
  *	EINTR		the caller was killed while it waited for another ioctl
  *	EBUSY		there is an owner already; not while running; SET_STATE: there
- *			are streams
+ *			are streams that have not ended
  *	EINVAL		an argument is out of range; a reserved CID; a field
  *			that must be zero is not
  *	EADDRINUSE	another guest has this CID, or a stream these ports
@@ -187,8 +187,9 @@ struct vhost_vsock_adb_field {
  * answer EBUSY otherwise.
  *
  * Streams are not saved: their other ends are sockets. GET_STATE leaves them alone, so
- * that a guest that goes on keeps them. SET_STATE is for a device without streams, whose
- * CID is set already and may be another one than the saved. From then on the device owes
+ * that a guest that goes on keeps them. SET_STATE is for a device without streams but for
+ * those that have ended, of which the guest is not told any more. The CID is set already
+ * and may be another one than the saved. From then on the device owes
  * the guest the event TRANSPORT_RESET, which is put into the event ring when that runs:
  * the guest's streams end, its listeners stay, and it asks for its CID again.
  */

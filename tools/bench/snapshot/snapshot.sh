@@ -125,14 +125,15 @@ snapshot_bad() {
 	local unit=$OUT/snapshot-unit.log fuzz=$OUT/snapshot-fuzz.log bad=
 
 	long_step "what is no snapshot" "$unit" snapshot_unit_test || missing=$((missing + 1))
-	"$RANCHU_TOP/tools/fuzz/run.sh" "${RANCHU_FUZZ_SECONDS:-600}" snapshot > "$fuzz" || true
+	"$RANCHU_TOP/tools/fuzz/run.sh" "${RANCHU_FUZZ_SECONDS:-600}" snapshot device_state \
+		> "$fuzz" || true
 	# Each of the three has to have counted.
 	if [ "$(grep -c '^# bad files: ' "$unit")" -eq 2 ] && grep -q '^1\.\.' "$fuzz" &&
 	   grep -q '^bad_files ' "$OUT/snapshot-clones.log"; then
 		bad=$(cat "$unit" "$fuzz" "$OUT/snapshot-clones.log" | awk '
 			/^# bad files: / { tried += $4; bad += $6 }
 			/^bad_files / { tried += $2; bad += $3 }
-			/^not ok .* fuzz\.snapshot/ { bad++ }
+			/^not ok .* fuzz\.(snapshot|device_state)/ { bad++ }
 			END { printf "%d of %d", bad, tried }')
 		echo "snapshots that are none, and were accepted: $bad, and those of the fuzzer's"
 	fi

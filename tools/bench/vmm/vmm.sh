@@ -12,7 +12,7 @@ FLOORS[vmm.fuzz_findings]="0"
 FLOORS[vmm.line_coverage]=">= 90"
 
 VMM_FUZZ="control console options mmio pc pci words guest_link sound vhost_user gpu_socket
-	snapshot avd"
+	snapshot device_state avd"
 
 vmm_host() {
 	local overlay=$OUT/overlay-vmm

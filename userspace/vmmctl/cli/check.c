@@ -110,6 +110,22 @@ static int check_inputs(const struct vmm_config *cfg)
 			 keyboards > 1 ? "keyboard" : "multitouch");
 }
 
+/* Two VMs cannot use one tap interface, and the saved VM may still run. */
+static int check_taps(const struct vmm_config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->backends[VMM_BACKEND_NET]; i++) {
+		const struct vmm_backend *net = &cfg->backend[VMM_BACKEND_NET][i];
+
+		if (net->inherited)
+			return vmm_error(-EINVAL,
+					 "--clone: %s is the saved VM's tap interface; name one for the clone: --net tap=NAME",
+					 net->path);
+	}
+	return 0;
+}
+
 /* Huge pages cannot be mapped from a file, nor given back. */
 static int check_huge_pages(const struct vmm_config *cfg)
 {
@@ -168,6 +184,8 @@ int vmm_options_check(struct vmm_config *cfg)
 		err = check_balloon(cfg);
 	if (!err)
 		err = check_inputs(cfg);
+	if (!err)
+		err = check_taps(cfg);
 	if (!err)
 		err = check_huge_pages(cfg);
 	if (!err)

@@ -89,6 +89,9 @@ int vmm_option_device_begin(struct vmm_device_reader *dev)
 	if (dev->type->most == 1 && single_again(dev))
 		return vmm_error(-EINVAL, "%s: there can be one %s only", dev->where,
 				 dev->type->name);
+	dev->item = dev->type->again ? dev->type->again(dev->reader->cfg) : NULL;
+	if (dev->item)
+		return 0;
 	dev->item = dev->type->add(dev->reader->cfg);
 	if (!dev->item)
 		return vmm_error(-EINVAL, "%s: there can be at most %u", dev->where,

@@ -46,6 +46,7 @@ static int layer_read(struct vmm_config *cfg, const json_t *layer)
 	if (!words)
 		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_MANIFEST
 				 ": \"layers\" is wrong");
+	cfg->nets_named = 0;
 	reader.base = vmm_options_keep(cfg, base, strlen(base));
 	if (reader.base)
 		err = vmm_option_layer(&reader, "run", words, json_array_size(list));
@@ -73,6 +74,8 @@ static void forget_other_ends(struct vmm_config *cfg)
 /* Clears names, ports and addresses that only one VM can have: the saved VM may still run. */
 static void forget_what_is_unique(struct vmm_config *cfg)
 {
+	unsigned int i;
+
 	forget_other_ends(cfg);
 	cfg->snapshots = NULL;
 	cfg->name = NULL;
@@ -85,6 +88,8 @@ static void forget_what_is_unique(struct vmm_config *cfg)
 	cfg->screen_socket = NULL;
 	cfg->address_socket = NULL;
 	cfg->stats_file = NULL;
+	for (i = 0; i < cfg->backends[VMM_BACKEND_NET]; i++)
+		cfg->backend[VMM_BACKEND_NET][i].inherited = true;
 	if (cfg->pstore)
 		cfg->pstore = VMM_PSTORE_MEMORY;
 	if (cfg->emulator_console != VMM_EMULATOR_OFF)
@@ -112,6 +117,7 @@ int vmm_from_read(struct vmm_config *cfg)
 				 " has no \"layers\"");
 	for (i = 0; i < json_array_size(layers) && !err; i++)
 		err = layer_read(cfg, json_array_get(layers, i));
+	cfg->nets_named = 0;
 	/* RAM is mapped from the snapshot's file. */
 	cfg->huge_pages = VMM_HUGE_TRANSPARENT;
 	if (!err && cfg->clone)

@@ -112,6 +112,8 @@ struct vmm_option {
  * @first: row of the first value after the shorthand, -1 for none
  * @add: adds a device to the config; NULL if there are @most already. If @most is 1, it may be
  *	called again, for a device that replaces the first
+ * @again: finds the device of a saved VM for which the next one of the command line stands, NULL
+ *	if there is none: keys that are not given keep the values that they have; optional
  * @most: most devices of this type
  * @check: checks a device, writes a message; @given has a bit for each key that was
  *	given; optional
@@ -127,6 +129,7 @@ struct vmm_option_table {
 	bool not_virtio;
 	int first;
 	void *(*add)(struct vmm_config *cfg);
+	void *(*again)(struct vmm_config *cfg);
 	unsigned int most;
 	int (*check)(const struct vmm_config *cfg, const char *where, const void *item,
 		     u64 given);

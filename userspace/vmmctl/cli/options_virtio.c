@@ -160,7 +160,20 @@ static const struct vmm_option net_options[] = {
 
 static void *net_add(struct vmm_config *cfg)
 {
+	cfg->nets_named++;
 	return backend_add(cfg, VMM_BACKEND_NET);
+}
+
+/* A VM that starts from a snapshot has as many network devices as the saved one. */
+static void *net_again(struct vmm_config *cfg)
+{
+	struct vmm_backend *backend;
+
+	if (cfg->nets_named >= cfg->backends[VMM_BACKEND_NET])
+		return NULL;
+	backend = &cfg->backend[VMM_BACKEND_NET][cfg->nets_named++];
+	backend->inherited = false;
+	return backend;
 }
 
 const struct vmm_option_table vmm_options_net = {
@@ -168,12 +181,15 @@ const struct vmm_option_table vmm_options_net = {
 	.title = "Network interface",
 	.about =
 		"A virtio-net interface, connected to a tap interface of the host by vhost-net.\n"
-		"The tap interface must exist: \"ip tuntap add tap0 mode tap user $USER\" makes one.",
+		"The tap interface must exist: \"ip tuntap add tap0 mode tap user $USER\" makes one.\n"
+		"With --from, the first --net is about the saved VM's first interface, and so on; a\n"
+		"clone needs tap interfaces of its own.",
 	.options = net_options,
 	.count = ARRAY_SIZE(net_options),
 	.shorthand = "net",
 	.first = -1,
 	.add = net_add,
+	.again = net_again,
 	.most = VMM_BACKENDS,
 };
 

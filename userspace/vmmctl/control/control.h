@@ -119,6 +119,7 @@ enum vmm_control_end {
  *	VMM_COMMAND_LATER, or -errno; may be NULL
  * @snapshot: saves the VM, or only the changes of its RAM, to @files, which it keeps, state
  *	first: VMM_COMMAND_LATER, or -errno and keeps none; may be NULL
+ * @load: loads a snapshot from @files, which it keeps, manifest first: as @snapshot
  * @guest: connects ranchu-services; takes ownership of its end of the link, and returns a file
  *	that is sent with the answer; may be NULL
  * @stats: returns the counters, an object of objects of numbers; NULL with errno
@@ -137,6 +138,7 @@ struct vmm_control_vm {
 	int (*screen)(void *arg, u64 source);
 	int (*screenshot)(void *arg, int to, u64 call);
 	int (*snapshot)(void *arg, const int *files, bool changes, u64 call);
+	int (*load)(void *arg, const int *files, u64 call);
 	int (*guest)(void *arg, int link);
 	json_t *(*stats)(void *arg);
 };

@@ -179,6 +179,11 @@ static int run_save(void *arg, u64 call, const json_t *args, struct vmm_answer *
 	return ask_by_name(arg, call, "save", args, answer);
 }
 
+static int run_load(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	return ask_by_name(arg, call, "load", args, answer);
+}
+
 static int run_delete(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
 	return ask_by_name(arg, call, "delete", args, answer);
@@ -218,6 +223,8 @@ static const struct vmm_command_row snapshot_rows[] = {
 	{ "snapshots", "list what --snapshots DIR has, as text", { }, run_list },
 	{ "snapshot-save", "save the VM to DIR/NAME", { { "name", JSON_STRING, true } },
 	  run_save },
+	{ "snapshot-load", "load DIR/NAME into the VM", { { "name", JSON_STRING, true } },
+	  run_load },
 	{ "snapshot-delete", "remove DIR/NAME", { { "name", JSON_STRING, true } }, run_delete },
 	{ "snapshot-path", "return the path of a snapshot, or \"" VMM_NO_SNAPSHOT "\"",
 	  { { "name", JSON_STRING, true } }, run_path },

@@ -28,11 +28,16 @@ bool vmm_snapshot_name_fits(const char *name);
 
 int vmm_directory_serve(const char *base, const char *vm, const char *snapshots,
 			const char *screenshots);
-int vmm_snapshot_list(const char *dir);
+int vmm_snapshot_list(const char *dir, unsigned int *others);
 
 /* ---- snapshot.c ---- */
 
 int vmm_snapshot_save(const char *base, const char *vm, const char *path, bool changes);
 int vmm_snapshot_delete(const char *path);
+
+/* ---- snapshot_put.c ---- */
+
+int vmm_snapshot_put(const char *base, const char *vm, const char *path);
+int vmm_snapshot_put_named(const char *base, const char *vm, const char *where);
 
 #endif /* CONTROL_DIRECTORY_LINK_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * `vmmctl snapshot serve NAME SNAPSHOTS SCREENSHOTS`, which a VM starts before it enters its
- * sandbox, because it cannot open files there: it saves, lists and removes snapshots below the
- * first directory, and writes screenshots below the second one; "" means none. Requests are lines
+ * sandbox, because it cannot open files there: it saves, loads, lists and removes snapshots below
+ * the first directory, and writes screenshots below the second one; "" means none. Requests are lines
  * of standard input; answers are lines of text on standard output, followed by "OK" or
  * "KO: reason". It ends at the end of its input.
  *
@@ -90,29 +90,50 @@ static u64 bytes_of(const char *dir, const char *name)
 	return blocks * 512;
 }
 
-/* Prints a row of the list; incomplete snapshots are left out. */
-static void row_print(const char *dir, const char *name)
+/* Returns whether a name is that of a snapshot, which may be incomplete. */
+static bool is_snapshot(const char *dir, const char *name)
 {
 	char path[PATH_MAX];
+	struct stat st;
+
+	return (size_t)snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_MANIFEST, dir, name) <
+	       sizeof(path) && !lstat(path, &st);
+}
+
+/* Prints the list's head before its first row. */
+static void head_print(unsigned int rows)
+{
+	if (!rows)
+		printf("List of snapshots present on all disks:\n%-10s%-20s%7s%20s%15s\n", "ID",
+		       "TAG", "VM SIZE", "DATE", "VM CLOCK");
+}
+
+/* Prints a row of the list; an incomplete snapshot is left out, after a message. */
+static bool row_print(const char *dir, const char *name, unsigned int rows)
+{
+	char path[PATH_MAX + VMM_SNAPSHOT_NAME];
 	char size[16], date[32], clock[32];
 	struct vmm_snapshot *snapshot;
 	json_int_t created;
 	time_t time;
 	struct tm tm;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path))
-		return;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	size_text(size, bytes_of(dir, name));
 	snapshot = vmm_snapshot_open(path);
-	if (!snapshot)
-		return;
+	if (!snapshot) {
+		vmm_note("snapshot: %s is not listed", path);
+		return false;
+	}
 	created = json_integer_value(json_object_get(vmm_snapshot_body(snapshot), "created"));
 	clock_text(clock, vmm_snapshot_body(snapshot));
 	vmm_snapshot_close(snapshot);
 	time = created;
 	if (!localtime_r(&time, &tm) || !strftime(date, sizeof(date), "%F %T", &tm))
 		snprintf(date, sizeof(date), "-");
+	head_print(rows);
 	printf("%-10s%-20s%7s%20s%15s\n", "--", name, size, date, clock);
+	return true;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -128,46 +149,45 @@ static int is_name(const struct dirent *entry)
 /**
  * vmm_snapshot_list - print the snapshots of a directory, as the emulator does
  * @dir: the directory
+ * @others: filled: number of other files and directories in it, or NULL
  *
  * Return: 0, or -errno after a message
  */
-int vmm_snapshot_list(const char *dir)
+int vmm_snapshot_list(const char *dir, unsigned int *others)
 {
 	struct dirent **entries;
 	int count = scandir(dir, &entries, is_name, by_name);
+	unsigned int rows = 0, tried = 0, skipped = 0;
 	int i;
 
 	if (count < 0)
 		return vmm_error(errno, "snapshot: cannot read %s", dir);
-	if (count)
-		printf("List of snapshots present on all disks:\n%-10s%-20s%7s%20s%15s\n", "ID",
-		       "TAG", "VM SIZE", "DATE", "VM CLOCK");
-	else
-		puts("There is no snapshot available.");
 	for (i = 0; i < count; i++) {
-		if (i < LIST_MAX)
-			row_print(dir, entries[i]->d_name);
+		if (!is_snapshot(dir, entries[i]->d_name))
+			skipped++;
+		else if (tried++ < LIST_MAX)
+			rows += row_print(dir, entries[i]->d_name, rows);
 		free(entries[i]);
 	}
 	free(entries);
+	if (!rows)
+		puts("There is no snapshot available.");
+	if (others)
+		*others = skipped;
 	return 0;
 }
 
 /* Prints the path of a snapshot, if it exists. */
 static int tell_path(const char *dir, const char *name)
 {
-	char path[PATH_MAX];
-	struct stat st;
-
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s/" VMM_SNAPSHOT_MANIFEST, dir, name) <
-	    sizeof(path) && !lstat(path, &st))
+	if (is_snapshot(dir, name))
 		printf("%s/%s\n", dir, name);
 	else
 		puts(VMM_NO_SNAPSHOT);
 	return 0;
 }
 
-/* Handles "save NAME", "delete NAME" and "path NAME". */
+/* Handles "save NAME", "load NAME", "delete NAME" and "path NAME". */
 static int with_name(const struct server *s, const char *what, const char *name)
 {
 	char path[PATH_MAX];
@@ -180,6 +200,8 @@ static int with_name(const struct server *s, const char *what, const char *name)
 		return tell_path(s->snapshots, name);
 	if (!strcmp(what, "save"))
 		return vmm_snapshot_save(s->base, s->vm, path, false);
+	if (!strcmp(what, "load"))
+		return vmm_snapshot_put(s->base, s->vm, path);
 	return vmm_snapshot_delete(path);
 }
 
@@ -298,9 +320,9 @@ static int serve(const struct server *s, char *line)
 	if (*s->screenshots && !strcmp(line, "screenshot"))
 		return screenshot(s, word);
 	if (*s->snapshots && !strcmp(line, "list"))
-		return vmm_snapshot_list(s->snapshots);
-	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "delete") ||
-			      !strcmp(line, "path")))
+		return vmm_snapshot_list(s->snapshots, NULL);
+	if (*s->snapshots && (!strcmp(line, "save") || !strcmp(line, "load") ||
+			      !strcmp(line, "delete") || !strcmp(line, "path")))
 		return with_name(s, line, word ? word : "");
 	return vmm_error(-EINVAL, "there is no request \"%.16s\"", line);
 }

@@ -118,8 +118,8 @@ int vmm_emu_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANS
 		const char *word;
 		const char *command;
 	} words[] = {
-		{ "save", "snapshot-save" }, { "del", "snapshot-delete" },
-		{ "delete", "snapshot-delete" },
+		{ "save", "snapshot-save" }, { "load", "snapshot-load" },
+		{ "del", "snapshot-delete" }, { "delete", "snapshot-delete" },
 	};
 	json_t *result = NULL;
 	const char *name;
@@ -136,9 +136,6 @@ int vmm_emu_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANS
 		vmm_text_add(emu->text, "There is no snapshot available.\n");
 		return 0;
 	}
-	if (vmm_emu_word_is("load", args, len))
-		return vmm_emu_fail(why, EOPNOTSUPP,
-				    "a snapshot is loaded when a VM starts: vmmctl run --from DIR");
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		if (!vmm_emu_word_is(words[i].word, args, len))
 			continue;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/hold.h"
+#include "host/ending.h"
 #include "snapshot/snapshot.h"
 
 /* Of each state: its name in "status", and whether a job uses the devices exclusively. */
@@ -23,6 +24,7 @@ static const struct {
 	[VMM_HOLD_PARKING] = { "pausing", false },
 	[VMM_HOLD_STOPPING] = { "pausing", true },
 	[VMM_HOLD_HELD] = { "paused", false },
+	[VMM_HOLD_LOADING] = { "loading", true },
 	[VMM_HOLD_SAVING] = { "saving", true },
 	[VMM_HOLD_WRITING] = { "saving", false },
 	[VMM_HOLD_STARTING] = { "resuming", true },
@@ -129,21 +131,39 @@ static int started(void *arg)
 
 /* ---- saving the VM ---- */
 
-static void saving_end(struct vmm_hold *h)
+static void files_close(struct vmm_hold *h)
 {
 	unsigned int i;
 
-	if (!h->saving)
-		return;
-	vmm_saving_free(h->saving);
-	h->saving = NULL;
 	for (i = 0; i < VMM_LINES_FILES; i++) {
 		if (h->files[i])
 			close(h->files[i]);
+		h->files[i] = 0;
 	}
 }
 
-/* Called after success and failure; resumes the VM if it was paused only for saving. */
+/* Nothing is saved or checked any more. */
+static void saving_end(struct vmm_hold *h)
+{
+	vmm_saving_free(h->saving);
+	h->saving = NULL;
+	h->load = false;
+	files_close(h);
+}
+
+/* Resumes the VM if it was paused only for a snapshot, and answers. */
+static int go_on(struct vmm_hold *h)
+{
+	if (!h->paused && !job_enter(h, VMM_HOLD_STARTING, start_devices, started))
+		return 0;
+	if (!h->paused)
+		vmm_instance_event(h->instance, "PAUSED", NULL);
+	h->paused = true;
+	answer(h);
+	return 0;
+}
+
+/* Called after success and failure. */
 static int saved(void *arg)
 {
 	struct vmm_hold *h = arg;
@@ -159,13 +179,7 @@ static int saved(void *arg)
 		vmm_vm_end(h->vm, VMM_END_RESET);
 		return 0;
 	}
-	if (!h->paused && !job_enter(h, VMM_HOLD_STARTING, start_devices, started))
-		return 0;
-	if (!h->paused)
-		vmm_instance_event(h->instance, "PAUSED", NULL);
-	h->paused = true;
-	answer(h);
-	return 0;
+	return go_on(h);
 }
 
 static int save_fails(struct vmm_hold *h)
@@ -211,6 +225,52 @@ static int save(struct vmm_hold *h)
 	return job_enter(h, VMM_HOLD_SAVING, save_state, state_saved) ? save_fails(h) : 0;
 }
 
+/* ---- loading a snapshot ---- */
+
+static void loading_drop(struct vmm_hold *h)
+{
+	vmm_snapshot_close(h->loading);
+	h->loading = NULL;
+	h->loads = false;
+}
+
+static void check_load(void *arg)
+{
+	struct vmm_hold *h = arg;
+	unsigned int count = 0;
+
+	while (count < VMM_LINES_FILES && h->files[count])
+		count++;
+	h->loading = vmm_snapshot_given(h->files, count);
+	saving_went(h, h->loading ? vmm_snapshot_back_fits(h->loading, h->vm, h->images) :
+				    -EINVAL);
+}
+
+/* The client is answered when the snapshot's life has begun, or at once if there is none. */
+static int load_checked(void *arg)
+{
+	struct vmm_hold *h = arg;
+
+	enter(h, VMM_HOLD_HELD);
+	saving_end(h);
+	if (h->err) {
+		loading_drop(h);
+		vmm_answer_fail(&h->answer, EIO, "%s", h->why);
+		return go_on(h);
+	}
+	h->loads = true;
+	vmm_vm_end(h->vm, VMM_END_LOAD);
+	return 0;
+}
+
+static int load(struct vmm_hold *h)
+{
+	if (!job_enter(h, VMM_HOLD_LOADING, check_load, load_checked))
+		return 0;
+	saving_went(h, -EIO);
+	return load_checked(h);
+}
+
 /* ---- stopping vCPUs and devices ---- */
 
 static void stop_devices(void *arg)
@@ -227,6 +287,8 @@ static int stopped(void *arg)
 	enter(h, VMM_HOLD_HELD);
 	if (h->saving)
 		return save(h);
+	if (h->load)
+		return load(h);
 	vmm_instance_event(h->instance, "PAUSED", NULL);
 	answer(h);
 	return 0;
@@ -352,6 +414,31 @@ int vmm_hold_snapshot(struct vmm_hold *h, const int *files, bool changes, u64 ca
 }
 
 /**
+ * vmm_hold_load - load a snapshot
+ * @h: the VM
+ * @files: VMM_LINES_FILES files, 0 for none: manifest, states, RAM, and of each disk that was
+ *	saved; owned by @h unless this fails
+ * @call: command that is answered when the snapshot's guest runs, or when the guest goes on
+ *	because the snapshot is refused
+ *
+ * Return: as vmm_hold_pause()
+ */
+int vmm_hold_load(struct vmm_hold *h, const int *files, u64 call)
+{
+	int err = is_free(h);
+
+	if (err)
+		return err;
+	memcpy(h->files, files, sizeof(h->files));
+	h->load = true;
+	if (!h->paused)
+		return park(h, call);
+	h->call = call;
+	load(h);
+	return VMM_COMMAND_LATER;
+}
+
+/**
  * vmm_hold_reset - reset the guest
  * @h: the VM; writing RAM to a snapshot is cancelled. Nothing is done if the guest is about to
  *	start, because the client cannot know that it has reset itself
@@ -377,6 +464,14 @@ int vmm_hold_reset(struct vmm_hold *h)
 
 /* ---- lives of the guest ---- */
 
+/* The snapshot's guest is about to run. Its files stay open as long as it has RAM from them. */
+static void load_is_done(struct vmm_hold *h)
+{
+	vmm_manifest_number(vmm_snapshot_body(h->loaded), "ran", VMM_RAN_MAX, &h->ran);
+	h->loads = false;
+	answer(h);
+}
+
 /**
  * vmm_hold_begin - call when a life of the guest begins
  * @h: @loop, @instance and @images are set
@@ -395,6 +490,8 @@ int vmm_hold_begin(struct vmm_hold *h, struct vmm_vm *vm)
 	h->reset = false;
 	h->devices_stopped = false;
 	h->state = VMM_HOLD_RUNNING;
+	if (h->loads)
+		load_is_done(h);
 	count_time(h, true);
 	return 0;
 }
@@ -412,12 +509,14 @@ bool vmm_hold_end(struct vmm_hold *h, int ms)
 {
 	if (h->state == VMM_HOLD_OFF)
 		return true;
-	if (h->call)
+	if (h->call && !h->loads)
 		answer_failed(h, "the guest has ended");
 	vmm_saving_stop(h->saving);
 	if (!vmm_job_abandon(&h->job, ms))
 		return false;
 	saving_end(h);
+	if (!h->loads)
+		loading_drop(h);
 	vmm_loop_del(h->loop, h->vm->parked_fd);
 	/* If a job was resuming the devices, it has completed. */
 	h->devices_stopped = h->state >= VMM_HOLD_STOPPING && h->state != VMM_HOLD_STARTING;
@@ -435,7 +534,10 @@ static void renew(void *arg)
 	if (h->devices_stopped)
 		vmm_board_resume(h->vm);
 	vmm_board_reset(h->vm);
-	h->err = vmm_mem_clear(&h->vm->mem);
+	if (h->loads)
+		saving_went(h, vmm_snapshot_back(h->loading, h->vm, h->images));
+	else
+		h->err = vmm_mem_clear(&h->vm->mem);
 }
 
 static int renewed(void *arg)
@@ -444,11 +546,17 @@ static int renewed(void *arg)
 
 	h->state = VMM_HOLD_OFF;
 	vmm_loop_hold(h->vm->loop, false);
+	/* Nothing of RAM is from the former snapshot any more. */
+	vmm_snapshot_close(h->loaded);
+	h->loaded = h->loading;
+	h->loading = NULL;
+	h->vm->ram_fd = h->loaded ? vmm_snapshot_ram(h->loaded) : -1;
+	h->vm->changes_fd = -1;
 	return h->err ? VMM_END_ERROR : VMM_END_RESET;
 }
 
 /**
- * vmm_hold_renew - put devices and RAM into their power-on state
+ * vmm_hold_renew - put devices and RAM into their power-on state, or RAM into a snapshot's
  * @h: the VM between two lives; vmm_hold_end() waits for this job as well
  *
  * The main loop returns VMM_END_RESET when the next life can begin.
@@ -458,5 +566,41 @@ static int renewed(void *arg)
 int vmm_hold_renew(struct vmm_hold *h)
 {
 	vmm_vm_renew(h->vm);
+	if (h->loads)
+		vmm_ending_ram(&h->vm->mem);
 	return job_enter(h, VMM_HOLD_RENEWING, renew, renewed);
+}
+
+/**
+ * vmm_hold_loaded - return the snapshot with whose states the next life begins
+ * @h: the VM between two lives, renewed
+ *
+ * Return: the snapshot, or NULL if the guest boots
+ */
+struct vmm_snapshot *vmm_hold_loaded(const struct vmm_hold *h)
+{
+	return h->loads ? h->loaded : NULL;
+}
+
+/**
+ * vmm_hold_over - call when no life of the guest follows
+ * @h: the VM; who waits for a load is told why there is none
+ */
+void vmm_hold_over(struct vmm_hold *h)
+{
+	const char *why = h->err ? h->why : vmm_error_last();
+
+	if (h->call)
+		answer_failed(h, *why ? why : "the VM has ended");
+}
+
+/**
+ * vmm_hold_close - close a snapshot that was loaded
+ * @h: the VM; its RAM is not used any more
+ */
+void vmm_hold_close(struct vmm_hold *h)
+{
+	loading_drop(h);
+	vmm_snapshot_close(h->loaded);
+	h->loaded = NULL;
 }

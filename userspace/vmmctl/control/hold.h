@@ -26,10 +26,16 @@
  *	stop, kill, quit   x       x       x      x     x       x       x
  *	reset              x       x              x             +
  *	pause, resume,
- *	snapshot           x                      x
+ *	snapshot, load     x                      x
  *	device, statistics,
  *	guest-services     x       x              x             x
  *	screen, screenshot x       x       x      x     x       x       x
+ *
+ * A load goes the way of a snapshot: in LOADING*, which is as SAVING*, it is checked whether
+ * the snapshot fits. If it does not, the guest goes on as after a snapshot. If it does, this life
+ * of the guest ends (VMM_END_LOAD), RENEWING* puts the snapshot's content into RAM and disks, and
+ * the next life begins with the snapshot's states. If anything fails from the end of the old life
+ * on, the VM ends.
  *
  * While a job uses the devices, the screen shows the last frame.
  */
@@ -41,6 +47,7 @@
 
 struct vmm_images;
 struct vmm_saving;
+struct vmm_snapshot;
 
 enum vmm_hold_state {
 	VMM_HOLD_OFF,		/* no guest */
@@ -49,6 +56,7 @@ enum vmm_hold_state {
 	VMM_HOLD_PARKING,	/* vCPUs are being stopped */
 	VMM_HOLD_STOPPING,	/* job: devices are being stopped */
 	VMM_HOLD_HELD,
+	VMM_HOLD_LOADING,	/* job: it is checked whether a snapshot fits */
 	VMM_HOLD_SAVING,	/* job: the state of vCPUs and devices is written */
 	VMM_HOLD_WRITING,	/* job: RAM and disks are written */
 	VMM_HOLD_STARTING,	/* job: devices are being resumed */
@@ -71,7 +79,11 @@ enum vmm_hold_state {
  * @call: a command that waits for an answer, or 0
  * @answer: the answer to it, when it is known
  * @saving: the state of saving, or NULL
- * @files: files for @saving; 0 for none
+ * @files: files for @saving, or of a snapshot to load; 0 for none
+ * @load: a snapshot is to be loaded
+ * @loads: it fits: the next life begins with it
+ * @loading: that snapshot, or NULL before it was opened
+ * @loaded: the snapshot that RAM was mapped from last, or NULL
  * @job: the current job
  * @err: result of the job
  * @why: text of @err
@@ -93,6 +105,10 @@ struct vmm_hold {
 	struct vmm_answer answer;
 	struct vmm_saving *saving;
 	int files[VMM_LINES_FILES];
+	bool load;
+	bool loads;
+	struct vmm_snapshot *loading;
+	struct vmm_snapshot *loaded;
 	struct vmm_job job;
 	int err;
 	char why[VMM_ANSWER_ERROR];
@@ -106,6 +122,10 @@ const char *vmm_hold_status(const struct vmm_hold *h);
 int vmm_hold_pause(struct vmm_hold *h, u64 call);
 int vmm_hold_resume(struct vmm_hold *h, u64 call);
 int vmm_hold_snapshot(struct vmm_hold *h, const int *files, bool changes, u64 call);
+int vmm_hold_load(struct vmm_hold *h, const int *files, u64 call);
 int vmm_hold_reset(struct vmm_hold *h);
+struct vmm_snapshot *vmm_hold_loaded(const struct vmm_hold *h);
+void vmm_hold_over(struct vmm_hold *h);
+void vmm_hold_close(struct vmm_hold *h);
 
 #endif /* HOLD_H */

@@ -14,7 +14,7 @@
 
 #define VMM_LINES_OUT	(1 << 20)	/* bytes to send to a client, at most */
 #define VMM_LINES_FDS	2		/* listening sockets, at most */
-#define VMM_LINES_FILES	(2 + VMM_DISKS)	/* files that come with a line, at most */
+#define VMM_LINES_FILES	(3 + VMM_DISKS)	/* files that come with a line, at most */
 
 struct vmm_lines;
 

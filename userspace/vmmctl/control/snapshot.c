@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmmctl snapshot: saves a VM to a directory, and checks that a snapshot is complete.
+ * vmmctl snapshot: saves a VM to a directory, and checks that a snapshot is complete; it goes
+ * back into a running VM in snapshot_put.c.
  *
  * The VM is in a sandbox and writes to files that it is given. The guest may have taken control of
  * it: nothing in its answer is believed that a program which starts the snapshot would run or open
@@ -29,7 +30,8 @@
 #define SAVE_TIMEOUT_MS	(30 * 60 * 1000)
 
 #define USAGE \
-	"snapshot needs \"save NAME DIR [--changes]\", \"check DIR\", \"del DIR\" or \"list [DIR]\""
+	"snapshot needs \"save NAME DIR [--changes]\", \"load NAME DIR\", \"check DIR\", " \
+	"\"del DIR\" or \"list [DIR]\""
 
 static const char *const files[] = {
 	VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM, VMM_SNAPSHOT_MANIFEST,
@@ -410,7 +412,7 @@ static int save_by(struct vmm_client *client, struct place *place, const json_t 
 
 	/* An older VM takes only the first two. */
 	memcpy(give + FILES_GIVEN, place->disk, sizeof(place->disk));
-	vmm_client_give(client, give, VMM_LINES_FILES);
+	vmm_client_give(client, give, FILES_GIVEN + VMM_DISKS);
 	body = body_of(client, origin, name, changes);
 	if (!body)
 		return -EIO;
@@ -530,6 +532,18 @@ static int check(const char *path)
 	return err;
 }
 
+/* One line tells whoever has named a wrong directory. */
+static int list(const char *path)
+{
+	unsigned int others = 0;
+	int err = vmm_snapshot_list(path, &others);
+
+	if (others)
+		vmm_note("snapshot: %s has other files or directories, which are not listed: %u",
+			 path, others);
+	return err;
+}
+
 /**
  * vmm_snapshot_cli - run `vmmctl snapshot`
  * @base: directory of the VMs' directories
@@ -547,12 +561,14 @@ int vmm_snapshot_cli(const char *base, int argc, char **argv)
 		return vmm_directory_serve(base, argv[3], argv[4], argv[5]);
 	if ((argc == 5 || changes) && !strcmp(argv[2], "save")) {
 		err = vmm_snapshot_save(base, argv[3], argv[4], changes);
+	} else if (argc == 5 && !strcmp(argv[2], "load")) {
+		err = vmm_snapshot_put_named(base, argv[3], argv[4]);
 	} else if (argc == 4 && !strcmp(argv[2], "check")) {
 		err = check(argv[3]);
 	} else if (argc == 4 && !strcmp(argv[2], "del")) {
 		err = delete(argv[3]);
 	} else if ((argc == 3 || argc == 4) && !strcmp(argv[2], "list")) {
-		err = vmm_snapshot_list(argc == 4 ? argv[3] : ".");
+		err = list(argc == 4 ? argv[3] : ".");
 	} else {
 		vmm_error(-EINVAL, USAGE);
 		return 2;

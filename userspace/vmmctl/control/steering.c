@@ -70,6 +70,13 @@ static int steering_snapshot(void *arg, const int *files, bool changes, u64 call
 	return vmm_hold_snapshot(&s->hold, files, changes, call);
 }
 
+static int steering_load(void *arg, const int *files, u64 call)
+{
+	struct vmm_steering *s = arg;
+
+	return vmm_hold_load(&s->hold, files, call);
+}
+
 static int steering_reset(void *arg)
 {
 	struct vmm_steering *s = arg;
@@ -193,6 +200,7 @@ static const struct vmm_control_vm steering_vm = {
 	.screen = steering_screen,
 	.screenshot = steering_screenshot,
 	.snapshot = steering_snapshot,
+	.load = steering_load,
 	.guest = steering_guest,
 	.stats = steering_stats,
 };
@@ -284,6 +292,7 @@ void vmm_steering_close(struct vmm_steering *s)
 	s->directories = NULL;
 	vmm_instance_close(s->instance);
 	s->instance = NULL;
+	vmm_hold_close(&s->hold);
 }
 
 static void steering_ready(struct vmm_steering *s)
@@ -372,7 +381,7 @@ void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 	if (!kill)
 		vmm_error(-ETIMEDOUT, "a device has not stopped in time");
 	/* There will be no next life. */
-	if (end == VMM_END_RESET)
+	if (end == VMM_END_RESET || end == VMM_END_LOAD)
 		end = vmm_ending_signal() ? VMM_END_SIGNAL : VMM_END_ERROR;
 	vmm_steering_end(s, end);
 	if (s->console)
@@ -383,7 +392,7 @@ void vmm_steering_settle(struct vmm_steering *s, enum vmm_end end)
 }
 
 /**
- * vmm_steering_renew - put devices and RAM into their power-on state
+ * vmm_steering_renew - put devices and RAM into their power-on state, or RAM into a snapshot's
  * @s: the VM, between two lives of the guest
  *
  * Context: main thread; serves the main loop meanwhile.
@@ -429,6 +438,7 @@ void vmm_steering_end(struct vmm_steering *s, enum vmm_end end)
  */
 void vmm_steering_over(struct vmm_steering *s, enum vmm_end end)
 {
+	vmm_hold_over(&s->hold);
 	if (!s->shut_down)
 		steering_shutdown(s, json_pack("{s:b, s:s}", "guest", false, "reason",
 					       vmm_end_name(end)));
@@ -512,7 +522,8 @@ int vmm_steering_directories(struct vmm_steering *s)
  */
 bool vmm_steering_again(const struct vmm_steering *s, enum vmm_end end)
 {
-	return end == VMM_END_RESET && (!s->cfg->no_reboot || s->reset_asked);
+	return end == VMM_END_LOAD ||
+	       (end == VMM_END_RESET && (!s->cfg->no_reboot || s->reset_asked));
 }
 
 /**
@@ -528,6 +539,8 @@ const char *vmm_end_name(enum vmm_end end)
 		return "power-off";
 	case VMM_END_RESET:
 		return "reset";
+	case VMM_END_LOAD:
+		return "snapshot load";
 	case VMM_END_QUIT:
 		return "console left";
 	case VMM_END_ASKED:

@@ -213,6 +213,22 @@ static int run_snapshot(void *arg, u64 call, const json_t *args, struct vmm_answ
 	return not_now(c, answer, err);
 }
 
+/* The files come with the request: manifest, states, RAM, and each disk that was saved. */
+static int run_load(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
+{
+	const struct vmm_vm_commands *c = arg;
+	int err;
+
+	(void)args;
+	if (!call || !answer->given || !answer->given[0] || !answer->given[1] || !answer->given[2])
+		return vmm_answer_fail(answer, EINVAL,
+				       "three files are needed: manifest, state and RAM");
+	err = c->vm->load ? c->vm->load(c->arg, answer->given, call) : -EOPNOTSUPP;
+	if (err >= 0)
+		memset(answer->given, 0, VMM_LINES_FILES * sizeof(*answer->given));
+	return not_now(c, answer, err);
+}
+
 /* A socket of packets comes with the request. */
 static int run_guest_services(void *arg, u64 call, const json_t *args, struct vmm_answer *answer)
 {
@@ -315,6 +331,7 @@ static const struct vmm_command_row rows[] = {
 	  { }, run_screenshot },
 	{ "snapshot", "save the VM to files that come with the request",
 	  { { "changes", JSON_TRUE, false } }, run_snapshot },
+	{ "load", "load the snapshot whose files come with the request", { }, run_load },
 	{ "guest-services", "connect guest services by a socket that comes with the request",
 	  { }, run_guest_services },
 	{ "stats", "return statistics", { }, run_stats },

@@ -226,7 +226,20 @@ void vmm_stall_pause(struct vmm_stall *stall, bool paused);
 
 /* ---- models behind a virtio transport ---- */
 
-void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu);
+void vmm_net_mac(const struct vmm_virtio *v, const struct vmm_backend *asked, u8 mac[6]);
+void vmm_net_config(struct vmm_virtio *v, const u8 mac[6], unsigned int status, unsigned int mtu);
+
+/* net_control.c: the control queue of a network device */
+
+struct vmm_net_control;
+
+struct vmm_net_control *vmm_net_control_open(struct vmm_virtio *v, void (*announced)(void *arg),
+					     void *arg);
+void vmm_net_control_close(struct vmm_net_control *control);
+int vmm_net_control_start(struct vmm_net_control *control);
+void vmm_net_control_stop(struct vmm_net_control *control);
+void vmm_net_control_pause(struct vmm_net_control *control, bool pause);
+int vmm_net_control_base(struct vmm_net_control *control, u32 *base);
 
 /* tap_counts.c: counters of a network interface */
 

@@ -172,14 +172,8 @@ static int saved_read(struct saved_events *saved, struct vmm_state *state)
 static bool saved_is_possible(const struct saved_events *saved)
 {
 	u32 count = le32toh(saved->regs[2]);
-	unsigned int i;
 
-	for (i = 0; i < VMM_INPUT_FINGERS; i++) {
-		if (saved->guest.finger[i].id < -1)
-			return false;
-	}
-	if (saved->guest.switches >> SW_CNT || saved->guest.slot >= VMM_INPUT_FINGERS ||
-	    le32toh(saved->regs[1]) > 1)
+	if (!vmm_input_state_is_possible(&saved->guest) || le32toh(saved->regs[1]) > 1)
 		return false;
 	if (saved->version == 1)
 		return count <= WORDS_1 && saved->len == WORDS_1 * sizeof(__le32);

@@ -614,6 +614,10 @@ static int pipe_save(struct vmm_device *dev, struct vmm_state *state)
 	vmm_state_put(state, STATE_MODE, &mode, sizeof(mode));
 	vmm_state_put(state, STATE_MODULE, bytes, len);
 	free(bytes);
+	/* The module has only this reason for EOPNOTSUPP, because the version is its own. */
+	if (err == -EOPNOTSUPP)
+		return vmm_error(err,
+				 "goldfish pipe: the guest's driver uses version 1 of the protocol, whose state cannot be saved");
 	if (err)
 		return vmm_error(-err, "%s does not return its state", VMM_PIPE_NODE);
 	return vmm_state_end(state);

@@ -58,6 +58,23 @@ static void apply_axis(struct vmm_input_state *state, unsigned int axis, u32 val
 }
 
 /**
+ * vmm_input_state_is_possible - check a state that was loaded
+ * @state: the state
+ *
+ * Return: whether events can lead to it
+ */
+bool vmm_input_state_is_possible(const struct vmm_input_state *state)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMM_INPUT_FINGERS; i++) {
+		if (state->finger[i].id < -1)
+			return false;
+	}
+	return state->slot < VMM_INPUT_FINGERS && !(state->switches >> SW_CNT);
+}
+
+/**
  * vmm_input_state_init - initialise to no key held, no switch on, and no finger down
  * @state: filled
  */

@@ -46,6 +46,7 @@ struct vmm_input_state {
 /* ---- input_state.c ---- */
 
 void vmm_input_state_init(struct vmm_input_state *state);
+bool vmm_input_state_is_possible(const struct vmm_input_state *state);
 void vmm_input_state_apply(struct vmm_input_state *state, const struct virtio_input_event *events,
 			   unsigned int count);
 unsigned int vmm_input_repair(const struct vmm_input_state *guest,

@@ -76,7 +76,6 @@ struct vmm_sound_jack {
  * @jack: by number; protected by the event queue's lock
  * @end_fd: eventfd: @thread is to end
  * @thread: serves the streams' timers
- * @was_loaded: the streams were loaded from a snapshot; protected by the virtio device's lock
  */
 struct vmm_sound_card {
 	struct vmm_ring_device dev;
@@ -86,7 +85,6 @@ struct vmm_sound_card {
 	struct vmm_sound_jack jack[VMM_SOUND_JACKS];
 	int end_fd;
 	struct vmm_thread thread;
-	bool was_loaded;
 };
 
 /* ---- sound_stream.c ---- */

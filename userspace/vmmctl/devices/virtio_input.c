@@ -78,9 +78,7 @@ static const struct input_kind input_touch = {
  *	one
  * @behind: @guest and @real may differ
  * @lost: counts dropped reports; written by @reader, read by any
- * @was_loaded: the guest was loaded from a snapshot, and @loaded is its view; protected by
- *	the virtio device's lock
- * @loaded: see @was_loaded
+ * @loaded: @guest of a driver that was loaded; protected by the virtio device's lock
  */
 struct input {
 	struct vmm_ring_device dev;
@@ -98,7 +96,6 @@ struct input {
 	struct vmm_input_state guest;
 	bool behind;
 	u64 lost;
-	bool was_loaded;
 	struct vmm_input_state loaded;
 };
 
@@ -427,9 +424,8 @@ static int input_start(struct vmm_virtio *v)
 
 	pthread_mutex_lock(&ring->lock);
 	vmm_input_state_init(&input->guest);
-	if (input->was_loaded)
+	if (v->loaded)
 		input->guest = input->loaded;
-	input->was_loaded = false;
 	input->behind = true;
 	pthread_mutex_unlock(&ring->lock);
 	return vmm_ring_model_start(v);
@@ -466,10 +462,9 @@ static int input_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, co
 	vmm_state_get(state, tag + INPUT_TAG_SELECT, asked, sizeof(asked));
 	if (state->err)
 		return state->err;
-	if (guest.slot >= VMM_INPUT_FINGERS)
+	if (!vmm_input_state_is_possible(&guest))
 		return -EINVAL;
 	input->loaded = guest;
-	input->was_loaded = true;
 	input->config.select = asked[0];
 	input->config.subsel = asked[1];
 	input_answer(input->kind, &input->config);

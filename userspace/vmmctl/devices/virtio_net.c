@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * virtio-net on a tap interface of the host, served by Linux' own /dev/vhost-net. It has one
- * pair of queues and no control queue: filters, VLANs and the MAC address are set on the host.
+ * pair of queues for packets, and a control queue (net_control.c) for one command.
  *
  * The link is up while the host's interface is up; a change is shown as a change of the
  * configuration.
  *
  * While the VM is paused, the queues have no tap: vhost-net accesses no guest memory, and
  * packets wait in the tap's own queue, or are dropped there.
+ *
+ * After a start from a snapshot, the device requests the guest to announce itself: switches of the
+ * host's network may have learned another way to its MAC address.
  *
  * Source: VIRTIO 1.2, 5.1; include/uapi/linux/if_tun.h
  */
@@ -37,7 +40,8 @@
 #define NET_MTU_MAX	65535	/* of a field of 16 bits */
 #define TUN_NODE	"/dev/net/tun"
 
-enum net_queue { NET_RX, NET_TX, NET_QUEUES };
+/* The first two are for packets; vhost-net serves them. */
+enum net_queue { NET_RX, NET_TX, NET_PACKETS, NET_CONTROL = NET_PACKETS, NET_QUEUES };
 
 #define BIT(feature)	(1ULL << (feature))
 
@@ -61,49 +65,123 @@ static const struct {
 	 BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
 	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO))
 
+/* Features that vmmctl implements. */
+#define NET_OWN_FEATURES \
+	(BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_CTRL_VQ) | \
+	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE))
+
 /**
  * struct net - the state of the device
  * @vhost: the kernel's device
+ * @control: the control queue
  * @asked: the device on the command line
  * @tap_fd: the tap interface
  * @link_fd: netlink socket for changes of interfaces and for queries of the tap
- * @up: the state of the link that the guest reads
- * @link_changes: counts changes of the link; accessed with __atomic
+ * @detached: vhost-net has no tap, so that the queues' next indexes do not change
+ * @mac: the guest's address
  * @mtu: MTU of the tap interface when vmmctl started, 0 if virtio cannot express it
+ * @up: the state of the link that the guest reads; accessed with __atomic, as the rest
+ * @announce: the guest is to announce itself as soon as the link is up
+ * @link_changes: counts changes of the link
+ * @announced: counts how often the guest has announced itself
  * @counts: counters of the tap interface
  */
 struct net {
 	struct vmm_vhost vhost;
+	struct vmm_net_control *control;
 	const struct vmm_backend *asked;
 	int tap_fd;
 	int link_fd;
-	bool up;
-	u64 link_changes;
+	bool detached;
+	u8 mac[6];
 	unsigned int mtu;
+	bool up;
+	bool announce;
+	u64 link_changes;
+	u64 announced;
 	struct vmm_tap_counts counts;
 };
+
+#define NET_CONFIG_SIZE(mtu) \
+	((mtu) ? offsetof(struct virtio_net_config, speed) : \
+		 offsetof(struct virtio_net_config, max_virtqueue_pairs))
+
+static struct virtio_net_config net_config(const u8 *mac, unsigned int status, unsigned int mtu)
+{
+	struct virtio_net_config config = {
+		.status = htole16(status), .mtu = htole16(mtu),
+	};
+
+	memcpy(config.mac, mac, sizeof(config.mac));
+	return config;
+}
+
+/**
+ * vmm_net_mac - choose the MAC address of a network device
+ * @v: the device
+ * @asked: the device on the command line
+ * @mac: filled
+ */
+void vmm_net_mac(const struct vmm_virtio *v, const struct vmm_backend *asked, u8 mac[6])
+{
+	/* A locally administered prefix, that of the reference, then the slot. */
+	const u8 of_slot[6] = { 0x02, 0x15, 0xb2, 0, 0, v->slot };
+	static const u8 none[6];
+
+	memcpy(mac, memcmp(asked->mac, none, sizeof(none)) ? asked->mac : of_slot, sizeof(none));
+}
 
 /**
  * vmm_net_config - show the configuration of a network device
  * @v: the device
- * @mac: its address; all zero: it is made from the slot's number
- * @up: the link is up
+ * @mac: its address
+ * @status: VIRTIO_NET_S_*
  * @mtu: bytes of the largest packet, 0 if unknown
  *
  * Context: as vmm_virtio_config().
  */
-void vmm_net_config(struct vmm_virtio *v, const u8 *mac, bool up, unsigned int mtu)
+void vmm_net_config(struct vmm_virtio *v, const u8 mac[6], unsigned int status, unsigned int mtu)
 {
-	/* A locally administered prefix, that of the reference, then the slot. */
-	struct virtio_net_config config = { .mac = { 0x02, 0x15, 0xb2, 0, 0, v->slot } };
-	static const u8 none[sizeof(config.mac)];
+	struct virtio_net_config config = net_config(mac, status, mtu);
 
-	if (memcmp(mac, none, sizeof(none)))
-		memcpy(config.mac, mac, sizeof(config.mac));
-	config.status = htole16(up ? VIRTIO_NET_S_LINK_UP : 0);
-	config.mtu = htole16(mtu);
-	vmm_virtio_config(v, &config, mtu ? offsetof(struct virtio_net_config, speed) :
-			  offsetof(struct virtio_net_config, max_virtqueue_pairs));
+	vmm_virtio_config(v, &config, NET_CONFIG_SIZE(mtu));
+}
+
+static bool net_flag(const bool *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_SEQ_CST);
+}
+
+static void net_set_flag(bool *flag, bool value)
+{
+	__atomic_store_n(flag, value, __ATOMIC_SEQ_CST);
+}
+
+static unsigned int net_status(const struct net *net)
+{
+	if (!net_flag(&net->up))
+		return 0;
+	return VIRTIO_NET_S_LINK_UP | (net_flag(&net->announce) ? VIRTIO_NET_S_ANNOUNCE : 0);
+}
+
+/* Changes the configuration without an interrupt. */
+static void net_show_locked(struct net *net)
+{
+	struct virtio_net_config config = net_config(net->mac, net_status(net), net->mtu);
+
+	vmm_virtio_answer_locked(net->vhost.v, &config, NET_CONFIG_SIZE(net->mtu));
+}
+
+/* Called by the control queue, with the device's lock held. */
+static void net_announced(void *arg)
+{
+	struct net *net = arg;
+
+	if (net_flag(&net->announce))
+		vmm_count(&net->announced, 1);
+	net_set_flag(&net->announce, false);
+	/* Also without a request: net_link_event() may have shown one that was answered before. */
+	net_show_locked(net);
 }
 
 static int net_backend(struct net *net, unsigned int queue, int fd)
@@ -119,13 +197,16 @@ static int net_detach(struct net *net)
 	int tx = net_backend(net, NET_TX, -1);
 	int rx = net_backend(net, NET_RX, -1);
 
+	net->detached = !tx && !rx;
 	return tx ? tx : rx;
 }
 
 static int net_attach(struct net *net)
 {
-	int err = net_backend(net, NET_RX, net->tap_fd);
+	int err;
 
+	net->detached = false;
+	err = net_backend(net, NET_RX, net->tap_fd);
 	if (!err)
 		err = net_backend(net, NET_TX, net->tap_fd);
 	if (err)
@@ -169,14 +250,20 @@ static int net_start(struct vmm_virtio *v)
 	err = net_set_tap(net);
 	if (err)
 		return err;
-	err = vmm_vhost_start(&net->vhost, NET_QUEUES);
+	err = vmm_vhost_start(&net->vhost, NET_PACKETS);
 	if (err)
 		return err;
+	err = vmm_net_control_start(net->control);
+	if (err)
+		goto err_stop;
 	err = net_attach(net);
 	if (!err)
 		return 0;
+	net_blame_tap(net, err);
+	vmm_net_control_stop(net->control);
+err_stop:
 	vmm_vhost_stop(&net->vhost);
-	return net_blame_tap(net, err);
+	return err;
 }
 
 static void net_stop(struct vmm_virtio *v)
@@ -184,7 +271,10 @@ static void net_stop(struct vmm_virtio *v)
 	struct net *net = v->state;
 
 	net_detach(net);
+	vmm_net_control_stop(net->control);
 	vmm_vhost_stop(&net->vhost);
+	net_set_flag(&net->announce, false);
+	net_show_locked(net);
 }
 
 /* The rings stay, without a backend. */
@@ -193,6 +283,7 @@ static void net_pause(struct vmm_virtio *v)
 	struct net *net = v->state;
 	int err = v->running ? net_detach(net) : 0;
 
+	vmm_net_control_pause(net->control, true);
 	if (err)
 		vmm_vhost_blame(&net->vhost, -err, "%s does not pause", net->vhost.node);
 }
@@ -204,6 +295,7 @@ static void net_resume(struct vmm_virtio *v)
 	unsigned int i;
 	int err;
 
+	vmm_net_control_pause(net->control, false);
 	if (!v->running)
 		return;
 	err = net_attach(net);
@@ -212,9 +304,63 @@ static void net_resume(struct vmm_virtio *v)
 		vmm_virtio_fail(v);
 		return;
 	}
-	for (i = 0; i < NET_QUEUES; i++)
+	for (i = 0; i < NET_PACKETS; i++)
 		vmm_event_signal(v->queue[i].kick_fd);
 }
+
+/* ---- snapshots ---- */
+
+/* Without a tap, vhost-net has completed the buffers that it had taken, and takes no others. */
+static int net_base(struct vmm_virtio *v, unsigned int queue, u32 *base)
+{
+	struct net *net = v->state;
+
+	if (queue == NET_CONTROL)
+		return vmm_net_control_base(net->control, base);
+	if (!net->detached)
+		return -EBUSY;
+	return vmm_vhost_ring_base(&net->vhost, queue, base);
+}
+
+/* Keeps the guest's MAC address, which its driver does not read again. */
+static int net_load_mac(struct net *net, const u8 mac[6])
+{
+	static const u8 none[6];
+
+	if (mac[0] & 1 || !memcmp(mac, none, sizeof(none)))
+		return -EINVAL;
+	if (memcmp(net->asked->mac, none, sizeof(none)) &&
+	    memcmp(net->asked->mac, mac, sizeof(none)))
+		return vmm_error(-EINVAL,
+				 "snapshot: the guest's network device has the MAC address %02x:%02x:%02x:%02x:%02x:%02x, which cannot be changed (--net tap=%s)",
+				 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], net->asked->path);
+	memcpy(net->mac, mac, sizeof(net->mac));
+	return 0;
+}
+
+/* The model has no state but the configuration, of which the link is that of the tap. */
+static int net_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, const u8 *config)
+{
+	struct net *net = v->state;
+	struct virtio_net_config saved;
+	int err;
+
+	(void)state;
+	(void)tag;
+	memcpy(&saved, config, sizeof(saved));
+	if (le16toh(saved.mtu) != net->mtu)
+		return vmm_error(-EINVAL, "snapshot: the guest's MTU is %u, and that of %s is %u",
+				 le16toh(saved.mtu), net->asked->path, net->mtu);
+	err = net_load_mac(net, saved.mac);
+	if (err)
+		return err;
+	net_set_flag(&net->announce, v->status & VIRTIO_CONFIG_S_DRIVER_OK &&
+		     vmm_virtio_accepted(v, VIRTIO_NET_F_GUEST_ANNOUNCE));
+	net_show_locked(net);
+	return 0;
+}
+
+/* ---- the link ---- */
 
 static bool net_is_up(const struct net *net)
 {
@@ -235,11 +381,12 @@ static int net_link_event(void *arg)
 	while (recv(net->link_fd, text, sizeof(text), MSG_DONTWAIT | MSG_TRUNC) > 0)
 		;
 	up = net_is_up(net);
-	if (up != net->up) {
-		vmm_count(&net->link_changes, 1);
-		vmm_net_config(net->vhost.v, net->asked->mac, up, net->mtu);
-	}
-	net->up = up;
+	if (up == net->up)
+		return 0;
+	vmm_count(&net->link_changes, 1);
+	net_set_flag(&net->up, up);
+	/* If this shows a request that was just answered, the driver answers it again. */
+	vmm_net_config(net->vhost.v, net->mac, net_status(net), net->mtu);
 	return 0;
 }
 
@@ -304,6 +451,7 @@ static void net_close(struct net *net)
 	}
 	if (net->vhost.ops)
 		vmm_vhost_close(&net->vhost);
+	vmm_net_control_close(net->control);
 	if (net->tap_fd >= 0)
 		close(net->tap_fd);
 	vmm_tap_counts_close(&net->counts);
@@ -317,19 +465,23 @@ static int net_open(struct net *net, struct vmm_virtio *v)
 	err = net_open_tap(net);
 	if (err)
 		return err;
+	net->control = vmm_net_control_open(v, net_announced, net);
+	if (!net->control)
+		return -ENOMEM;
 	err = vmm_vhost_open(&net->vhost, v, VMM_NET_NODE, "vhost_net");
 	if (err)
 		return err;
 	err = vmm_vhost_offer(&net->vhost, BIT(VIRTIO_NET_F_MRG_RXBUF));
 	if (err)
 		return err;
-	v->offered |= NET_TAP_FEATURES | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
+	v->offered |= NET_TAP_FEATURES | NET_OWN_FEATURES;
 	err = net_open_link(net);
 	if (err)
 		return err;
 	if (net->mtu)
 		v->offered |= BIT(VIRTIO_NET_F_MTU);
-	vmm_net_config(v, net->asked->mac, net->up, net->mtu);
+	vmm_net_mac(v, net->asked, net->mac);
+	vmm_net_config(v, net->mac, net_status(net), net->mtu);
 	return 0;
 }
 
@@ -370,6 +522,7 @@ static void net_stats(struct vmm_virtio *v, struct vmm_report *report)
 	const struct net *net = v->state;
 
 	vmm_report_add(report, "link_changes", vmm_counted(&net->link_changes));
+	vmm_report_add(report, "announced", vmm_counted(&net->announced));
 	vmm_tap_counts_report(&net->counts, report);
 }
 
@@ -397,5 +550,7 @@ const struct vmm_virtio_ops vmm_net_ops = {
 	.stop = net_stop,
 	.pause = net_pause,
 	.resume = net_resume,
+	.base = net_base,
+	.load = net_load,
 	.stats = net_stats,
 };

@@ -371,21 +371,32 @@ static void *card_main(void *arg)
 	}
 }
 
-/* A new driver queries the state of jacks; one that was loaded did before. */
+/* A new driver queries the state of jacks. */
+static void jacks_tell_nothing(struct vmm_sound_card *card)
+{
+	struct vmm_ring *ring = &card->dev.ring[VIRTIO_SND_VQ_EVENT];
+	unsigned int i;
+
+	pthread_mutex_lock(&ring->lock);
+	for (i = 0; i < VMM_SOUND_JACKS; i++)
+		card->jack[i].told = card->jack[i].connected;
+	pthread_mutex_unlock(&ring->lock);
+}
+
+/* A driver that was loaded has queried the state of jacks before. */
 static int card_start(struct vmm_virtio *v)
 {
 	struct vmm_sound_card *card = v->state;
 	unsigned int i;
 
 	for (i = 0; i < VMM_SOUND_STREAMS; i++) {
-		if (card->was_loaded)
+		if (v->loaded)
 			vmm_sound_stream_loaded(&card->stream[i]);
 		else
 			vmm_sound_stream_reset(&card->stream[i]);
 	}
-	for (i = 0; !card->was_loaded && i < VMM_SOUND_JACKS; i++)
-		card->jack[i].told = card->jack[i].connected;
-	card->was_loaded = false;
+	if (!v->loaded)
+		jacks_tell_nothing(card);
 	return vmm_ring_model_start(v);
 }
 
@@ -422,16 +433,15 @@ static void card_pause(struct vmm_virtio *v)
 	vmm_ring_model_pause(v);
 }
 
-/* A loaded state does not apply after a reset. */
 static void card_reset(struct vmm_virtio *v)
 {
 	struct vmm_sound_card *card = v->state;
 	unsigned int i;
 
 	pthread_mutex_lock(&v->lock);
-	card->was_loaded = false;
 	for (i = 0; i < VMM_SOUND_STREAMS; i++)
 		vmm_sound_stream_reset(&card->stream[i]);
+	jacks_tell_nothing(card);
 	pthread_mutex_unlock(&v->lock);
 }
 
@@ -610,13 +620,14 @@ static int card_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag, con
 	for (i = 0; !state->err && i < VMM_SOUND_JACKS; i++) {
 		if (jacks[i][0] > 1 || jacks[i][1] > 1)
 			return -EINVAL;
-		card->jack[i] = (struct vmm_sound_jack){ jacks[i][0], jacks[i][1] };
 	}
 	for (i = 0; !err && i < VMM_SOUND_STREAMS; i++) {
 		vmm_state_get(state, tag + CARD_TAG_STREAM + i, &saved, sizeof(saved));
 		err = state->err ? state->err : stream_load(&card->stream[i], &saved);
 	}
-	card->was_loaded = !err;
+	/* A reset does not change jacks, so they change last. */
+	for (i = 0; !err && i < VMM_SOUND_JACKS; i++)
+		card->jack[i] = (struct vmm_sound_jack){ jacks[i][0], jacks[i][1] };
 	return err;
 }
 

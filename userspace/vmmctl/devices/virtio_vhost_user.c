@@ -25,7 +25,7 @@
 	(BIT(VIRTIO_BLK_F_SIZE_MAX) | BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_RO) | \
 	 BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_TOPOLOGY) | \
 	 BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES))
-/* No control queue, as with --net. */
+/* No control queue. */
 #define NET_FEATURES \
 	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MRG_RXBUF) | \
 	 BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | \
@@ -119,8 +119,12 @@ static int fs_config(struct user *user)
 
 static int net_config(struct user *user)
 {
-	user->vu.vhost.v->offered |= BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
-	vmm_net_config(user->vu.vhost.v, user->asked->mac, true, 0);
+	struct vmm_virtio *v = user->vu.vhost.v;
+	u8 mac[6];
+
+	v->offered |= BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
+	vmm_net_mac(v, user->asked, mac);
+	vmm_net_config(v, mac, VIRTIO_NET_S_LINK_UP, 0);
 	return 0;
 }
 

@@ -77,12 +77,16 @@ static void mac_fill(struct vmm_backend *backend, const char *name, unsigned int
  * vmm_mac_fill - set the MAC addresses of network devices that have none
  * @cfg: the command line
  * @name: name of the VM
+ *
+ * A guest that starts from a snapshot has its addresses already.
  */
 void vmm_mac_fill(struct vmm_config *cfg, const char *name)
 {
 	unsigned int index = 0;
 	unsigned int i;
 
+	if (cfg->from)
+		return;
 	for (i = 0; i < cfg->backends[VMM_BACKEND_NET]; i++)
 		mac_fill(&cfg->backend[VMM_BACKEND_NET][i], name, &index);
 	for (i = 0; i < cfg->backends[VMM_BACKEND_VHOST_USER]; i++) {

@@ -55,6 +55,29 @@ void vmm_overlay_free(struct vmm_overlay *overlay)
 	errno = saved;
 }
 
+/**
+ * vmm_overlay_clear - forget all that was written
+ * @overlay: nobody uses it meanwhile
+ *
+ * Return: 0, or -errno
+ */
+int vmm_overlay_clear(struct vmm_overlay *overlay)
+{
+	u64 elements = overlay->sectors / BITS + 1;
+	off_t size = lseek(overlay->fd, 0, SEEK_END);
+	u64 i;
+
+	/* Memory that was never touched stays so. */
+	for (i = 0; i < elements; i++) {
+		if (overlay->bit[i])
+			overlay->bit[i] = 0;
+	}
+	overlay->owned = 0;
+	if (size < 0 || ftruncate(overlay->fd, 0) || ftruncate(overlay->fd, size))
+		return -errno;
+	return 0;
+}
+
 /* Acquire, paired with the release in vmm_overlay_mark(): data of a marked sector can be read. */
 static u64 bits_at(const struct vmm_overlay *overlay, u64 sector)
 {

@@ -31,6 +31,7 @@ struct vmm_overlay {
 
 struct vmm_overlay *vmm_overlay_create(int base, int fd, u64 size);
 void vmm_overlay_free(struct vmm_overlay *overlay);
+int vmm_overlay_clear(struct vmm_overlay *overlay);
 u64 vmm_overlay_run(const struct vmm_overlay *overlay, u64 sector, u64 most, bool *owned);
 void vmm_overlay_mark(struct vmm_overlay *overlay, u64 sector, u64 sectors);
 int vmm_overlay_read(const struct vmm_overlay *overlay, u8 *bytes, size_t len, u64 offset);

@@ -82,6 +82,7 @@ enum vmm_vhost_user_type {
  * @tag: file system: its name for the guest
  * @queues: at most, 0 for as many as there are; SCSI: request queues
  * @transport: where the guest finds it
+ * @inherited: for a clone: the saved VM has what @path names
  */
 struct vmm_backend {
 	const char *path;
@@ -90,6 +91,7 @@ struct vmm_backend {
 	const char *tag;
 	unsigned int queues;
 	struct vmm_transport transport;
+	bool inherited;
 };
 
 #define VMM_BACKENDS	16	/* of each kind, at most */
@@ -252,6 +254,8 @@ struct vmm_snapshot;
  * @disks: how many
  * @backend: devices served by other processes or the kernel, by kind
  * @backends: how many of each
+ * @nets_named: network devices that the current command line and its file have named so far; with
+ *	@from, the first ones are those that the saved VM has
  * @builtin: small virtio devices
  * @builtins: how many
  * @vsock: who serves virtio-vsock
@@ -339,6 +343,7 @@ struct vmm_config {
 	unsigned int disks;
 	struct vmm_backend backend[VMM_BACKEND_KINDS][VMM_BACKENDS];
 	unsigned int backends[VMM_BACKEND_KINDS];
+	unsigned int nets_named;
 	struct vmm_builtin builtin[VMM_BUILTINS];
 	unsigned int builtins;
 	enum vmm_vsock vsock;

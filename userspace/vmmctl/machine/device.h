@@ -129,6 +129,8 @@ struct vmm_device_command {
  *	device may be paused again
  * @resume: undoes @pause; a device that runs may be resumed again
  * @save: writes the state of a paused device
+ * @fits: checks a state that @save wrote without loading it: 0, or -errno after a message.
+ *	Optional: @load checks all of it
  * @load: loads the state that @save wrote into a device that was reset; on -errno, the
  *	device is as after a reset
  * @load_nothing: called for a snapshot of an older vmmctl, which has no state of the
@@ -152,6 +154,7 @@ struct vmm_device_ops {
 	void (*pause)(struct vmm_device *dev);
 	void (*resume)(struct vmm_device *dev);
 	int (*save)(struct vmm_device *dev, struct vmm_state *state);
+	int (*fits)(const struct vmm_device *dev, struct vmm_state *state);
 	int (*load)(struct vmm_device *dev, struct vmm_state *state);
 	int (*load_nothing)(struct vmm_device *dev);
 	void (*describe)(const struct vmm_device *dev, struct vmm_visitor *visitor);

@@ -47,13 +47,15 @@ struct vmm_vcpu;
  * @size: bytes
  * @hva: where it is mapped here
  * @fd: the memfd behind it, from its beginning; sealed, so that no process can resize it. -1
- *	for RAM that was mapped privately from a file
+ *	for RAM that is mapped privately from a file
+ * @spare_fd: for such RAM, the memfd that will be behind it after a reset of the guest, or -1
  */
 struct vmm_region {
 	u64 base;
 	u64 size;
 	void *hva;
 	int fd;
+	int spare_fd;
 };
 
 /**
@@ -61,7 +63,7 @@ struct vmm_region {
  * @huge_pages: host pages of regions that are not mapped from a file
  * @regions: how many
  * @region: in address order
- * @cleared: it was cleared: the content of the file that it was mapped from is gone
+ * @cleared: it was cleared, or loaded: the content that it had at first is gone
  */
 struct vmm_mem {
 	enum vmm_huge_pages huge_pages;
@@ -72,8 +74,10 @@ struct vmm_mem {
 
 int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size);
 int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset);
+bool vmm_mem_fits_file(const struct vmm_mem *mem, int fd);
 void vmm_mem_destroy(struct vmm_mem *mem);
 int vmm_mem_clear(struct vmm_mem *mem);
+int vmm_mem_load(struct vmm_mem *mem, int fd);
 bool vmm_mem_whole_pages(u64 page, u64 *offset, u64 *len);
 void vmm_mem_drop(const struct vmm_region *region, u64 gpa, u64 len);
 const struct vmm_region *vmm_mem_find(const struct vmm_mem *mem, u64 gpa, u64 len);
@@ -183,6 +187,7 @@ enum vmm_end {
 	VMM_END_NONE,		/* it has not */
 	VMM_END_OFF,		/* the guest switched itself off */
 	VMM_END_RESET,		/* the guest asked for a reset */
+	VMM_END_LOAD,		/* a client of the control socket loads a snapshot */
 	VMM_END_QUIT,		/* the user left the console */
 	VMM_END_ASKED,		/* a client of the control socket asked for it */
 	VMM_END_SIGNAL,		/* SIGTERM or SIGINT, or `vmmctl stop` */
@@ -258,7 +263,9 @@ struct vmm_runner {
  * @runner: a device whose module runs the vCPUs, or NULL
  * @inner_runner: another one, by which @runner runs them, or NULL
  * @confine: puts a vCPU's thread into its sandbox, or NULL
- * @ram_fd: RAM has the content of this file at first, region after region; -1: zeros
+ * @ram_fd: RAM began as the content of this file, region after region; -1: as zeros
+ * @changes_fd: file of the same size that has some of RAM's pages in place of @ram_fd, or -1
+ * @ram_lost: a vCPU has said that one of these files is shorter now
  * @kvm_fd: /dev/kvm
  * @lacks: features that KVM lacks, bits of enum vmm_kvm_bit
  * @mem: RAM
@@ -298,6 +305,8 @@ struct vmm_vm {
 	const struct vmm_runner *inner_runner;
 	int (*confine)(const struct vmm_vm *vm);
 	int ram_fd;
+	int changes_fd;
+	bool ram_lost;
 	int kvm_fd;
 	u32 lacks;
 	struct vmm_mem mem;

@@ -2,11 +2,16 @@
 /*
  * Guest RAM: a list of regions, each a memfd that is mapped once. The only place
  * that turns a guest address into a pointer.
+ *
+ * RAM of a VM that starts from a snapshot is a private mapping of the snapshot's file. A reset of
+ * the guest replaces this mapping by that of a memfd, as a VM that was booted has it. The memfd
+ * exists from the start, because the sandbox does not allow memfd_create().
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <linux/falloc.h>
 
@@ -19,34 +24,46 @@
  * The file is sealed: a process that gets it can write to it, but not truncate it. Huge
  * pages are all reserved now; otherwise the pool could be empty when the guest touches one.
  */
-static void *mem_map(const char *name, u64 size, u64 huge_page, int *fdp)
+static int mem_file(const char *name, u64 size, u64 huge_page)
 {
 	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int map = MAP_SHARED | MAP_NORESERVE;
-	void *hva;
 	int fd;
 
-	if (huge_page) {
+	if (huge_page)
 		flags |= MFD_HUGETLB | (unsigned int)__builtin_ctzll(huge_page) << HUGE_SHIFT;
-		map = MAP_SHARED;
-	}
 	fd = memfd_create(name, flags);
+	if (fd < 0)
+		return fd;
+	if (!ftruncate(fd, size) &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void *mem_map(const char *name, u64 size, u64 huge_page, int *fdp)
+{
+	int fd = mem_file(name, size, huge_page);
+	void *hva;
 
 	if (fd < 0)
 		return NULL;
-	if (ftruncate(fd, size) ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		goto err_close;
 	/* A guest rarely touches all of its RAM: do not reserve swap for it. */
-	hva = mmap(NULL, size, PROT_READ | PROT_WRITE, map, fd, 0);
-	if (hva == MAP_FAILED)
-		goto err_close;
+	hva = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | (huge_page ? 0 : MAP_NORESERVE), fd, 0);
+	if (hva == MAP_FAILED) {
+		close(fd);
+		return NULL;
+	}
 	*fdp = fd;
 	return hva;
+}
 
-err_close:
-	close(fd);
-	return NULL;
+static void mem_advise(const struct vmm_region *region, enum vmm_huge_pages huge_pages)
+{
+	/* Transparent huge pages need fewer TLB entries; a kernel may have none. */
+	madvise(region->hva, region->size, huge_pages == VMM_HUGE_OFF ? MADV_NOHUGEPAGE :
+							MADV_HUGEPAGE);
 }
 
 /* Writes a message with the reason why there is no region, which is in errno. */
@@ -96,15 +113,13 @@ int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size)
 		return vmm_error(-EINVAL,
 				 "--huge-pages: %llu MiB of RAM are no multiple of %llu MiB",
 				 size / MIB, huge_page / MIB);
-	*region = (struct vmm_region){ .base = base, .size = size };
+	*region = (struct vmm_region){ .base = base, .size = size, .spare_fd = -1 };
 	region->hva = mem_map("guest-ram", size, huge_page, &region->fd);
 	if (!region->hva)
 		return mem_refuse(mem, size, huge_page);
 	mem->regions++;
-	/* Transparent huge pages need fewer TLB entries; a kernel may have none. */
 	if (!huge_page)
-		madvise(region->hva, size, mem->huge_pages == VMM_HUGE_OFF ? MADV_NOHUGEPAGE :
-						MADV_HUGEPAGE);
+		mem_advise(region, mem->huge_pages);
 	/* Core files do not contain guest RAM. */
 	madvise(region->hva, size, MADV_DONTDUMP);
 	return 0;
@@ -121,6 +136,9 @@ int vmm_mem_add(struct vmm_mem *mem, u64 base, u64 size)
  * A page is read from the file when it is first used. Writes are private: VMs that use the
  * same file share the pages to which they do not write.
  *
+ * If there is no memfd for a reset (by a limit of files or of their size), RAM is private memory
+ * afterwards.
+ *
  * Return: 0, or -errno
  */
 int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset)
@@ -134,9 +152,29 @@ int vmm_mem_add_file(struct vmm_mem *mem, u64 base, u64 size, int fd, u64 offset
 			   offset);
 	if (region->hva == MAP_FAILED)
 		return vmm_error(errno, "cannot map %llu MiB of guest RAM", size / MIB);
+	region->spare_fd = mem_file("guest-ram", size, 0);
 	mem->regions++;
 	madvise(region->hva, size, MADV_DONTDUMP);
 	return 0;
+}
+
+/**
+ * vmm_mem_fits_file - return whether a file still has a byte for each of guest RAM's
+ * @mem: mapped from the file
+ * @fd: the file
+ *
+ * Context: any thread.
+ * Return: whether it has; true if that cannot be found out
+ */
+bool vmm_mem_fits_file(const struct vmm_mem *mem, int fd)
+{
+	struct stat st;
+	u64 size = 0;
+	unsigned int i;
+
+	for (i = 0; i < mem->regions; i++)
+		size += mem->region[i].size;
+	return fstat(fd, &st) || (u64)st.st_size >= size;
 }
 
 /**
@@ -151,18 +189,24 @@ void vmm_mem_destroy(struct vmm_mem *mem)
 		munmap(mem->region[i].hva, mem->region[i].size);
 		if (mem->region[i].fd >= 0)
 			close(mem->region[i].fd);
+		if (mem->region[i].spare_fd >= 0)
+			close(mem->region[i].spare_fd);
 	}
 	memset(mem, 0, sizeof(*mem));
 }
 
-/* Maps anonymous memory, which is zero, at the same addresses. */
-static int region_clear_private(const struct vmm_region *region)
+/* Maps a memfd, or anonymous memory, which are zero, at the same addresses. */
+static int region_replace(struct vmm_region *region, enum vmm_huge_pages huge_pages)
 {
+	int flags = region->spare_fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
 	void *hva = mmap(region->hva, region->size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+			 flags | MAP_NORESERVE | MAP_FIXED, region->spare_fd, 0);
 
 	if (hva == MAP_FAILED)
 		return -errno;
+	region->fd = region->spare_fd;
+	region->spare_fd = -1;
+	mem_advise(region, huge_pages);
 	madvise(hva, region->size, MADV_DONTDUMP);
 	return 0;
 }
@@ -178,20 +222,21 @@ static int region_reserve(const struct vmm_region *region)
 	return 0;
 }
 
-static int region_clear(const struct vmm_region *region, bool reserve)
+static int region_clear(struct vmm_region *region, enum vmm_huge_pages huge_pages)
 {
 	if (region->fd < 0)
-		return region_clear_private(region);
+		return region_replace(region, huge_pages);
 	if (fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, region->size))
 		return -errno;
-	return reserve ? region_reserve(region) : 0;
+	return vmm_huge_page_bytes(huge_pages) ? region_reserve(region) : 0;
 }
 
 /**
  * vmm_mem_clear - make all guest RAM zero, and give its pages back
  * @mem: guest RAM; no vCPU and no device uses it
  *
- * The files and the mappings stay: their users see the zeros.
+ * The files and the mappings stay: their users see the zeros. RAM that was mapped from a file is
+ * then mapped from a memfd, at the same addresses.
  *
  * Return: 0, or -errno
  */
@@ -203,13 +248,46 @@ int vmm_mem_clear(struct vmm_mem *mem)
 
 	mem->cleared = true;
 	for (i = 0; i < mem->regions; i++) {
-		err = region_clear(&mem->region[i], huge_page);
+		err = region_clear(&mem->region[i], mem->huge_pages);
 		/* The sandbox does not allow to read the pool's size now. */
 		if (err == -ENOMEM && huge_page)
 			return vmm_error(err,
 					 "--huge-pages: somebody has taken the pool's pages while the guest was reset");
 		if (err)
 			return vmm_error(-err, "cannot clear guest RAM");
+	}
+	return 0;
+}
+
+/**
+ * vmm_mem_load - give guest RAM the content of a file, at the same addresses
+ * @mem: guest RAM; no vCPU and no device uses it
+ * @fd: the file, which has the regions one after the other, and must not change
+ *
+ * As vmm_mem_add_file(): a page is read when it is first used, and writes are private. Who knows
+ * RAM by its addresses here sees the new content; memfds are given back.
+ *
+ * Context: any thread.
+ * Return: 0, or -errno after a message; RAM must not be used then
+ */
+int vmm_mem_load(struct vmm_mem *mem, int fd)
+{
+	u64 offset = 0;
+	unsigned int i;
+
+	mem->cleared = true;
+	for (i = 0; i < mem->regions; i++) {
+		struct vmm_region *region = &mem->region[i];
+
+		if (mmap(region->hva, region->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd, offset) == MAP_FAILED)
+			return vmm_error(errno, "cannot map %llu MiB of guest RAM",
+					 region->size / MIB);
+		madvise(region->hva, region->size, MADV_DONTDUMP);
+		if (region->fd >= 0)
+			close(region->fd);
+		region->fd = -1;
+		offset += region->size;
 	}
 	return 0;
 }

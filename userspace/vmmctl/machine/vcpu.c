@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -162,26 +161,25 @@ static void vcpu_unregister_rseq(void)
 			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
-/* Returns whether the file of guest RAM has become shorter: KVM_RUN fails with EFAULT then. */
+/* Returns whether a file of guest RAM has become shorter: KVM_RUN fails with EFAULT then. */
 static bool ram_is_short(const struct vmm_vm *vm)
 {
-	struct stat st;
-	u64 size = 0;
-	unsigned int i;
+	const struct vmm_mem *mem = &vm->mem;
 
-	for (i = 0; i < vm->mem.regions; i++)
-		size += vm->mem.region[i].size;
-	return vm->ram_fd >= 0 && !vm->mem.cleared && !fstat(vm->ram_fd, &st) &&
-	       (u64)st.st_size < size;
+	return (vm->ram_fd >= 0 && !vmm_mem_fits_file(mem, vm->ram_fd)) ||
+	       (vm->changes_fd >= 0 && !vmm_mem_fits_file(mem, vm->changes_fd));
 }
 
+/* All vCPUs find that their RAM is lost; one message says so. */
 static void vcpu_failed(struct vmm_vcpu *vcpu, int err)
 {
-	if (err == EFAULT && ram_is_short(vcpu->vm))
-		vmm_error(err, "guest RAM is lost: \"ram\" of the snapshot has changed");
-	else
+	struct vmm_vm *vm = vcpu->vm;
+
+	if (err != EFAULT || !ram_is_short(vm))
 		vmm_error(err, "vCPU %u: KVM_RUN at pc 0x%llx", vcpu->id, vmm_arch_vcpu_pc(vcpu));
-	vmm_vm_end(vcpu->vm, VMM_END_ERROR);
+	else if (!__atomic_exchange_n(&vm->ram_lost, true, __ATOMIC_RELAXED))
+		vmm_error(err, "guest RAM is lost: \"ram\" of the snapshot has changed");
+	vmm_vm_end(vm, VMM_END_ERROR);
 }
 
 /*

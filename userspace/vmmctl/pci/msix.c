@@ -18,6 +18,7 @@
 #include <linux/pci_regs.h>
 
 #include "host/log.h"
+#include "machine/machine.h"
 #include "pci/pci.h"
 
 #define ENTRY_SIZE	16
@@ -233,6 +234,8 @@ void vmm_pci_msix_power_on(struct vmm_pci_function *fn)
 	for (i = 0; i < fn->sources; i++) {
 		source_disconnect(&fn->source[i]);
 		fn->source[i].vector = VMM_PCI_NO_VECTOR;
+		/* A signal that was pending, or that was loaded, is not for the next guest. */
+		vmm_event_clear(fn->source[i].fd);
 	}
 	for (i = 0; i < fn->vectors; i++) {
 		fn->vector[i] = (struct vmm_pci_vector){

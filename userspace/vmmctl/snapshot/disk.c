@@ -2,12 +2,14 @@
 /*
  * What a disk is at the moment of a snapshot, as a raw image: by a copy that shares all
  * blocks, where the file system has such copies, or else byte for byte, with holes where
- * the disk has zeros.
+ * the disk has zeros. And back: the disk of a running VM becomes what such an image is.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 
 #include "host/image.h"
@@ -105,6 +107,84 @@ static int disk_copy(const struct disk *disk, int fd, u8 *bytes, const bool *sto
 			break;
 	}
 	return err;
+}
+
+/* Makes a part of an image zero: by a hole, or by zeros where a file system has no holes. */
+static int zero(int fd, u64 at, u64 len)
+{
+	static const u8 zeros[64 * KIB];
+	u64 done, n;
+	int err = 0;
+
+	if (!len || !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len))
+		return 0;
+	if (errno != EOPNOTSUPP)
+		return -errno;
+	for (done = 0; done < len && !err; done += n) {
+		n = len - done < sizeof(zeros) ? len - done : sizeof(zeros);
+		err = vmm_snapshot_write(fd, zeros, n, at + done);
+	}
+	return err;
+}
+
+/* Copies all of @from to @to, which is as long: what is a hole there becomes zero here. */
+static int image_copy(int from, int to, u64 size, u8 *bytes)
+{
+	u64 at, len, next;
+	int err;
+
+	next = next_data(from, 0, size);
+	err = zero(to, 0, next);
+	for (at = next; at < size && !err; at = next) {
+		len = size - at < RUN ? size - at : RUN;
+		err = vmm_snapshot_read(from, bytes, len, at);
+		if (!err)
+			err = vmm_snapshot_write(to, bytes, len, at);
+		next = at + len < size ? next_data(from, at + len, size) : size;
+		if (!err)
+			err = zero(to, at + len, next - at - len);
+	}
+	return err;
+}
+
+/* The overlay becomes empty, and another file is below it, by the number that users know. */
+static int overlay_back(const struct vmm_image_copy *copy, int fd)
+{
+	if (dup3(fd, copy->base, O_CLOEXEC) < 0)
+		return -errno;
+	return vmm_overlay_clear(copy->overlay);
+}
+
+/**
+ * vmm_disk_back - give a disk the content that a snapshot has of it
+ * @images: of the VM; nobody uses them meanwhile
+ * @index: of the disk
+ * @fd: what the snapshot has, as long as the disk
+ *
+ * What was written is on the host's disk afterwards: the guest may have flushed it.
+ *
+ * Context: a job.
+ * Return: 0, or -errno; no message
+ */
+int vmm_disk_back(const struct vmm_images *images, unsigned int index, int fd)
+{
+	const struct vmm_image_copy *copy = images->copy[index];
+	int to = images->fd[index];
+	u64 size = 0;
+	u8 *bytes;
+	int err;
+
+	if (copy && copy->overlay)
+		return overlay_back(copy, fd);
+	err = vmm_disk_size(images, index, &size);
+	if (err)
+		return err;
+	if (ioctl(to, FICLONE, fd)) {
+		bytes = malloc(RUN);
+		err = bytes ? image_copy(fd, to, size, bytes) : -ENOMEM;
+		free(bytes);
+	}
+	return !err && fdatasync(to) ? -errno : err;
 }
 
 /**

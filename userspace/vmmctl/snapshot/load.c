@@ -23,7 +23,7 @@
 /**
  * struct vmm_snapshot - a snapshot that is open
  * @body: body of the manifest
- * @path: path of its directory, without symbolic links
+ * @path: path of its directory, without symbolic links; NULL for files that were given
  * @ram_fd: file of its RAM
  * @ram_size: bytes of RAM, without the last page of the file
  * @base: the snapshot that has the other pages, or NULL
@@ -52,6 +52,39 @@ static int file_open(int dir, const char *name)
 	return fd < 0 ? vmm_error(errno, "snapshot: cannot open %s", name) : fd;
 }
 
+/**
+ * struct source - where the files of a snapshot come from
+ * @dir: its directory
+ * @given: files that another program has opened, instead of @dir; or NULL
+ * @count: how many of them
+ */
+struct source {
+	int dir;
+	const int *given;
+	unsigned int count;
+};
+
+static int file_again(int given)
+{
+	int fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? vmm_error(errno, "snapshot") : fd;
+}
+
+/* Opens a file that each snapshot has: 0 for the manifest, 1 for the states, 2 for RAM. */
+static int source_open(const struct source *from, unsigned int index)
+{
+	static const char *const names[VMM_SNAPSHOT_FIXED] = {
+		VMM_SNAPSHOT_MANIFEST, VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM,
+	};
+
+	if (!from->given)
+		return file_open(from->dir, names[index]);
+	if (index >= from->count)
+		return vmm_error(-EINVAL, "snapshot: %s is missing", names[index]);
+	return file_again(from->given[index]);
+}
+
 /* Reads a whole file of at most @max bytes; free() frees it. NULL after a message. */
 static void *file_read(int fd, const char *name, u64 max, size_t *len)
 {
@@ -73,16 +106,12 @@ static void *file_read(int fd, const char *name, u64 max, size_t *len)
 	return NULL;
 }
 
-static int manifest_read(struct vmm_snapshot *snapshot, int dir)
+static int manifest_read(struct vmm_snapshot *snapshot, int fd)
 {
 	size_t len;
 	char *text;
-	int fd = file_open(dir, VMM_SNAPSHOT_MANIFEST);
 
-	if (fd < 0)
-		return fd;
 	text = file_read(fd, VMM_SNAPSHOT_MANIFEST, VMM_MANIFEST_MAX, &len);
-	close(fd);
 	if (!text)
 		return -EIO;
 	snapshot->body = vmm_manifest_parse(text, len, VMM_SNAPSHOT_MANIFEST);
@@ -142,24 +171,19 @@ static int id_read(const json_t *object, const char *key, u8 *id)
 	return 0;
 }
 
-static int state_read(struct vmm_snapshot *snapshot, int dir)
+static int state_read(struct vmm_snapshot *snapshot, int fd)
 {
 	const json_t *about = json_object_get(snapshot->body, "state");
 	size_t len;
 	u64 size, crc;
 	u8 *blob;
 	int err;
-	int fd;
 
 	if (vmm_manifest_number(about, "size", STATE_MAX, &size))
 		return refuse_key("state.size");
 	if (vmm_manifest_number(about, "crc32", ~0U, &crc))
 		return refuse_key("state.crc32");
-	fd = file_open(dir, VMM_SNAPSHOT_STATE);
-	if (fd < 0)
-		return fd;
 	blob = file_read(fd, VMM_SNAPSHOT_STATE, STATE_MAX, &len);
-	close(fd);
 	if (!blob)
 		return -EIO;
 	if (len != size)
@@ -247,21 +271,21 @@ static int pages_read(struct vmm_snapshot *snapshot, const json_t *about)
 	return 0;
 }
 
-static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id, bool may_have_base)
+static int ram_read(struct vmm_snapshot *snapshot, const u8 *id, bool may_have_base)
 {
 	const json_t *about = json_object_get(snapshot->body, "ram");
 	const json_t *base = json_object_get(about, "base");
 	u64 map;
 	int err;
 
+	if (base && !snapshot->path)
+		return vmm_error(-EOPNOTSUPP,
+				 "snapshot: it needs another one (\"ram.base\"): use run --from");
 	if (base && !may_have_base)
 		return vmm_error(-EINVAL, "snapshot: %s needs another one itself", snapshot->path);
 	if (vmm_manifest_number(about, "size", RANCHU_RAM_MAX, &snapshot->ram_size) ||
 	    snapshot->ram_size % VMM_PAGE_SIZE)
 		return refuse_key("ram.size");
-	snapshot->ram_fd = file_open(dir, VMM_SNAPSHOT_RAM);
-	if (snapshot->ram_fd < 0)
-		return snapshot->ram_fd;
 	map = base ? vmm_pages_bytes(snapshot->ram_size) : 0;
 	err = vmm_ram_check(snapshot->ram_fd, snapshot->ram_size, id, map);
 	if (!err && base)
@@ -269,66 +293,97 @@ static int ram_open(struct vmm_snapshot *snapshot, int dir, const u8 *id, bool m
 	return !err && base ? base_open(snapshot, base) : err;
 }
 
-static int disk_open(int dir, const json_t *about, unsigned int index)
+static int disk_check(int fd, const json_t *about, unsigned int index)
 {
-	char name[VMM_SNAPSHOT_FILE];
 	struct stat st;
 	u64 size, crc;
-	int fd;
 
-	if (index >= VMM_DISKS || vmm_manifest_number(about, "size", INT64_MAX, &size) ||
+	if (vmm_manifest_number(about, "size", INT64_MAX, &size) ||
 	    vmm_manifest_number(about, "crc32", ~0U, &crc))
 		return refuse_key("images.disk");
-	snprintf(name, sizeof(name), VMM_SNAPSHOT_DISK, index);
-	fd = file_open(dir, name);
-	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode) && (u64)st.st_size == size))
-		return fd;
-	close(fd);
-	return vmm_error(-EINVAL, "snapshot: %s does not have %llu bytes", name, size);
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (u64)st.st_size == size)
+		return 0;
+	return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_DISK " does not have %llu bytes",
+			 index, size);
+}
+
+/* The next file of a disk, of the directory or of those that were given; it is the caller's. */
+static int disk_next(const struct source *from, unsigned int index, unsigned int *taken)
+{
+	char name[VMM_SNAPSHOT_FILE];
+
+	if (!from->given) {
+		snprintf(name, sizeof(name), VMM_SNAPSHOT_DISK, index);
+		return file_open(from->dir, name);
+	}
+	if (*taken == from->count)
+		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_DISK " is missing", index);
+	return file_again(from->given[(*taken)++]);
 }
 
 /* Its disks are none of those who need only its RAM. */
-static int disks_open(struct vmm_snapshot *snapshot, int dir)
+static int disks_open(struct vmm_snapshot *snapshot, const struct source *from)
 {
 	const json_t *list = json_object_get(snapshot->body, "images");
+	unsigned int taken = VMM_SNAPSHOT_FIXED;
 	size_t i;
+	int err;
 
 	for (i = 0; i < json_array_size(list); i++) {
 		const json_t *about = json_object_get(json_array_get(list, i), "disk");
-		int fd = about ? disk_open(dir, about, i) : -1;
 
-		if (about && fd < 0)
-			return fd;
-		if (about)
-			snapshot->disk_fd[i] = fd;
+		if (!about)
+			continue;
+		if (i >= VMM_DISKS)
+			return refuse_key("images.disk");
+		snapshot->disk_fd[i] = disk_next(from, i, &taken);
+		if (snapshot->disk_fd[i] < 0)
+			return snapshot->disk_fd[i];
+		err = disk_check(snapshot->disk_fd[i], about, i);
+		if (err)
+			return err;
 	}
 	return 0;
 }
 
-static int snapshot_read(struct vmm_snapshot *snapshot, int dir, bool may_have_base)
+/* Opens a file, reads it, and closes it. */
+static int source_read(struct vmm_snapshot *snapshot, const struct source *from,
+		       unsigned int index,
+		       int (*read_it)(struct vmm_snapshot *snapshot, int fd))
+{
+	int fd = source_open(from, index);
+	int err = fd < 0 ? fd : read_it(snapshot, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int snapshot_read(struct vmm_snapshot *snapshot, const struct source *from,
+			 bool may_have_base)
 {
 	u8 id[VMM_SNAPSHOT_ID];
 	int err;
 
-	err = manifest_read(snapshot, dir);
+	err = source_read(snapshot, from, 0, manifest_read);
 	if (!err)
 		err = id_read(snapshot->body, "id", id);
 	if (!err)
-		err = state_read(snapshot, dir);
+		err = source_read(snapshot, from, 1, state_read);
 	if (!err && memcmp(id, snapshot->tree.id, sizeof(id)))
 		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
 				" is another snapshot's (\"id\")");
-	if (!err)
-		err = ram_open(snapshot, dir, id, may_have_base);
-	return !err && may_have_base ? disks_open(snapshot, dir) : err;
+	if (err)
+		return err;
+	snapshot->ram_fd = source_open(from, 2);
+	err = snapshot->ram_fd < 0 ? snapshot->ram_fd : ram_read(snapshot, id, may_have_base);
+	return !err && (may_have_base || from->given) ? disks_open(snapshot, from) : err;
 }
 
-static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
+static struct vmm_snapshot *snapshot_alloc(void)
 {
 	struct vmm_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	unsigned int i;
-	int err;
-	int dir;
 
 	if (!snapshot) {
 		vmm_error(ENOMEM, "snapshot");
@@ -338,6 +393,18 @@ static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 	snapshot->pagemap_fd = -1;
 	for (i = 0; i < VMM_DISKS; i++)
 		snapshot->disk_fd[i] = -1;
+	return snapshot;
+}
+
+static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
+{
+	struct vmm_snapshot *snapshot = snapshot_alloc();
+	struct source from = { 0 };
+	int err;
+	int dir;
+
+	if (!snapshot)
+		return NULL;
 	snapshot->path = realpath(path, NULL);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || !snapshot->path) {
@@ -345,7 +412,8 @@ static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 	} else {
 		/* Seeds jansson's hash tables now, because jansson opens a file for that. */
 		json_object_seed(0);
-		err = snapshot_read(snapshot, dir, may_have_base);
+		from.dir = dir;
+		err = snapshot_read(snapshot, &from, may_have_base);
 	}
 	if (dir >= 0)
 		close(dir);
@@ -364,6 +432,27 @@ static struct vmm_snapshot *snapshot_open(const char *path, bool may_have_base)
 struct vmm_snapshot *vmm_snapshot_open(const char *path)
 {
 	return snapshot_open(path, true);
+}
+
+/**
+ * vmm_snapshot_given - open a snapshot by files that another program has opened
+ * @files: manifest, states, RAM, and of each disk that the snapshot has; owned by the caller
+ * @count: how many
+ *
+ * Opens no file by its path, and has nothing of another snapshot.
+ *
+ * Context: any thread.
+ * Return: the snapshot, or NULL after a message
+ */
+struct vmm_snapshot *vmm_snapshot_given(const int *files, unsigned int count)
+{
+	struct vmm_snapshot *snapshot = snapshot_alloc();
+	struct source from = { .dir = -1, .given = files, .count = count };
+
+	if (!snapshot || !snapshot_read(snapshot, &from, false))
+		return snapshot;
+	vmm_snapshot_close(snapshot);
+	return NULL;
 }
 
 /**
@@ -412,6 +501,17 @@ const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot)
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot)
 {
 	return snapshot->base ? snapshot->base->ram_fd : snapshot->ram_fd;
+}
+
+/**
+ * vmm_snapshot_changes_file - return the file with the pages that differ from vmm_snapshot_ram()'s
+ * @snapshot: open
+ *
+ * Return: the file, owned by @snapshot; -1 if vmm_snapshot_ram() has all pages
+ */
+int vmm_snapshot_changes_file(const struct vmm_snapshot *snapshot)
+{
+	return snapshot->base ? snapshot->ram_fd : -1;
 }
 
 /**
@@ -571,9 +671,29 @@ static int number_fits(const json_t *machine, const char *key, u64 here)
 	return differs(key, text[0], text[1]);
 }
 
-static int images_fit(const json_t *list, const struct vmm_config *cfg,
+/* A running VM gets back what the snapshot has of the disk: the image may have changed. */
+static int disk_fits(const struct vmm_snapshot *snapshot, const struct vmm_images *images,
+		     unsigned int index)
+{
+	u64 there, here;
+	int err;
+
+	if (snapshot->disk_fd[index] < 0)
+		return vmm_error(-EINVAL, "snapshot: it has no \"disk\" of disk %u", index);
+	err = vmm_disk_size(images, index, &here);
+	if (err)
+		return vmm_error(-err, "snapshot: disk %u", index);
+	there = lseek(snapshot->disk_fd[index], 0, SEEK_END);
+	if (there == here)
+		return 0;
+	return vmm_error(-EINVAL, "snapshot: disk %u has %llu bytes there and %llu here", index,
+			 there, here);
+}
+
+static int images_fit(const struct vmm_snapshot *snapshot, const struct vmm_config *cfg,
 		      const struct vmm_images *images)
 {
+	const json_t *list = json_object_get(snapshot->body, "images");
 	unsigned int i;
 	int err = 0;
 
@@ -586,6 +706,8 @@ static int images_fit(const json_t *list, const struct vmm_config *cfg,
 		if (json_is_true(json_object_get(there, "readonly")) != cfg->disk[i].readonly)
 			err = vmm_error(-EINVAL,
 					"snapshot: \"readonly\" of disk %u differs", i);
+		else if (!snapshot->path && !cfg->disk[i].readonly)
+			err = disk_fits(snapshot, images, i);
 		else
 			err = vmm_image_same(images, i, there, cfg->disk[i].path);
 	}
@@ -650,9 +772,9 @@ static int features_fit(const struct vmm_vm *vm, const json_t *there)
 }
 
 /**
- * vmm_snapshot_fits - check that a VM can start from a snapshot
+ * vmm_snapshot_fits - check that a VM can start from a snapshot, or go back to it
  * @snapshot: open
- * @vm: switched on; its RAM is the snapshot's
+ * @vm: switched on; no vCPU runs
  * @images: images of its disks
  *
  * Return: 0, or -EINVAL after a message that names the difference
@@ -678,7 +800,93 @@ int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *
 	if (!err)
 		err = ram_fits(json_object_get(ram, "regions"), snapshot->ram_size, &vm->mem);
 	if (!err)
-		err = images_fit(json_object_get(snapshot->body, "images"), vm->cfg, images);
+		err = images_fit(snapshot, vm->cfg, images);
+	return err;
+}
+
+/* Checks that a part's state is there, of the same model, and of a version that is known here. */
+static int part_fits(const struct vmm_snapshot *snapshot, const struct vmm_tree *own,
+		     const char *node, unsigned int index)
+{
+	struct vmm_state *there = vmm_tree_find(&snapshot->tree, node, index);
+	struct vmm_state *here = vmm_tree_find(own, node, index);
+	char model[2][VMM_STATE_NAME];
+	u32 version[2];
+
+	if (!there)
+		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE " has no node %s@%u",
+				 node, index);
+	if (!here || vmm_state_open_any(there, model[0], &version[0]) ||
+	    vmm_state_open_any(here, model[1], &version[1]))
+		return vmm_error(-EINVAL, "snapshot: %s@%u is refused", node, index);
+	if (strcmp(model[0], model[1]))
+		return vmm_error(-EINVAL, "snapshot: %s@%u is \"%s\" there and \"%s\" here", node,
+				 index, model[0], model[1]);
+	if (version[0] <= version[1])
+		return 0;
+	return vmm_error(-EOPNOTSUPP,
+			 "snapshot: %s@%u, \"%s\", has version %u there, and %u is the newest here",
+			 node, index, model[0], version[0], version[1]);
+}
+
+static int device_fits(const struct vmm_snapshot *snapshot, const struct vmm_tree *own,
+		       const struct vmm_device *dev, unsigned int index, unsigned int *used)
+{
+	struct vmm_state *there = vmm_tree_find(&snapshot->tree, "device", index);
+	int err;
+
+	if (!there && dev->ops->load_nothing)
+		return 0;
+	err = part_fits(snapshot, own, "device", index);
+	if (err)
+		return err;
+	(*used)++;
+	return dev->ops->fits ? dev->ops->fits(dev, there) : 0;
+}
+
+static int parts_fit(const struct vmm_snapshot *snapshot, const struct vmm_tree *own,
+		     const struct vmm_vm *vm)
+{
+	unsigned int used = 1 + vm->vcpus;
+	unsigned int i;
+	int err = part_fits(snapshot, own, "interrupt-controller", 0);
+
+	for (i = 0; i < vm->vcpus && !err; i++)
+		err = part_fits(snapshot, own, "cpu", i);
+	for (i = 0; i < vm->board.devices && !err; i++) {
+		if (vm->board.dev[i].ops->save)
+			err = device_fits(snapshot, own, &vm->board.dev[i], i, &used);
+	}
+	if (!err && used != snapshot->tree.parts)
+		err = vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_STATE
+				" has other nodes than this machine");
+	return err;
+}
+
+/**
+ * vmm_snapshot_parts_fit - check that the states are those of a VM's parts
+ * @snapshot: open
+ * @vm: its vCPUs and devices are paused
+ *
+ * The VM's own states are saved for that, because only they tell which versions it knows.
+ * vmm_snapshot_load() may still refuse the values of a state.
+ *
+ * Context: a job.
+ * Return: 0, or -errno after a message that names the difference
+ */
+int vmm_snapshot_parts_fit(const struct vmm_snapshot *snapshot, struct vmm_vm *vm)
+{
+	struct vmm_tree *own = calloc(1, sizeof(*own));
+	unsigned long said = vmm_errors();
+	int err = own ? vmm_saving_tree(vm, own) : -ENOMEM;
+
+	if (err && vmm_errors() == said)
+		vmm_error(-err, "snapshot: the VM's own state cannot be read");
+	if (!err)
+		err = parts_fit(snapshot, own, vm);
+	if (own)
+		vmm_tree_free(own);
+	free(own);
 	return err;
 }
 

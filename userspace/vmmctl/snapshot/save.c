@@ -55,7 +55,15 @@ static int save_devices(struct vmm_vm *vm, struct vmm_tree *tree)
 	return err;
 }
 
-static int save_tree(struct vmm_vm *vm, struct vmm_tree *tree)
+/**
+ * vmm_saving_tree - save the states of all parts but RAM
+ * @vm: its vCPUs and devices are paused
+ * @tree: all zero; filled. vmm_tree_free() frees it, also after an error
+ *
+ * Context: a job.
+ * Return: 0, or -errno; maybe without a message
+ */
+int vmm_saving_tree(struct vmm_vm *vm, struct vmm_tree *tree)
 {
 	struct vmm_state *state;
 	int err;
@@ -76,7 +84,7 @@ static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 	size_t size;
 	int err;
 
-	err = save_tree(vm, tree);
+	err = vmm_saving_tree(vm, tree);
 	if (!err)
 		err = vmm_tree_write(tree, &blob, &size);
 	if (!err) {

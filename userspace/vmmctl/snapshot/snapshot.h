@@ -15,7 +15,8 @@
  * program that gives the files creates the directory (control/snapshot.c), and takes the VM's
  * options from a file that was written before the VM entered the sandbox (origin.c). A VM that
  * starts from a snapshot opens it before it enters the sandbox and loads the state inside
- * (load.c).
+ * (load.c). A VM that runs can go back to a snapshot, by files that another program has opened
+ * (back.c).
  *
  * A snapshot is not trusted: it may be incomplete, foreign, newer, or malicious.
  */
@@ -31,6 +32,7 @@
 #define VMM_SNAPSHOT_STATE	"state.dtb"
 #define VMM_SNAPSHOT_RAM	"ram"
 #define VMM_SNAPSHOT_DISK	"disk-%u"
+#define VMM_SNAPSHOT_FIXED	3	/* files that each snapshot has: the first three */
 #define VMM_SNAPSHOT_FILE	16	/* bytes of a file's name, its end included */
 
 struct vmm_image_past;
@@ -68,7 +70,8 @@ struct vmm_tree {
 };
 
 struct vmm_state *vmm_tree_add(struct vmm_tree *tree, const char *node, unsigned int index);
-struct vmm_state *vmm_tree_find(struct vmm_tree *tree, const char *node, unsigned int index);
+struct vmm_state *vmm_tree_find(const struct vmm_tree *tree, const char *node,
+				unsigned int index);
 void vmm_tree_free(struct vmm_tree *tree);
 int vmm_tree_write(struct vmm_tree *tree, void **blob, size_t *size);
 int vmm_tree_read(struct vmm_tree *tree, const void *blob, size_t size);
@@ -130,6 +133,7 @@ int vmm_ram_sum(int fd, u64 size, u32 *crc);
 
 int vmm_disk_size(const struct vmm_images *images, unsigned int index, u64 *size);
 int vmm_disk_write(const struct vmm_images *images, unsigned int index, int fd, const bool *stop);
+int vmm_disk_back(const struct vmm_images *images, unsigned int index, int fd);
 
 /* ---- save.c: in a running VM ---- */
 
@@ -154,6 +158,7 @@ struct vmm_saving *vmm_saving_create(struct vmm_vm *vm, const struct vmm_images 
 void vmm_saving_free(struct vmm_saving *saving);
 int vmm_saving_state(struct vmm_saving *saving);
 int vmm_saving_ram(struct vmm_saving *saving);
+int vmm_saving_tree(struct vmm_vm *vm, struct vmm_tree *tree);
 void vmm_saving_stop(struct vmm_saving *saving);
 json_t *vmm_saving_features(const struct vmm_vm *vm);
 json_t *vmm_saving_body(const struct vmm_saving *saving);
@@ -168,9 +173,11 @@ json_t *vmm_origin_body(const json_t *origin, const json_t *answer);
 
 json_t *vmm_manifest_peek(const char *path);
 struct vmm_snapshot *vmm_snapshot_open(const char *path);
+struct vmm_snapshot *vmm_snapshot_given(const int *files, unsigned int count);
 void vmm_snapshot_close(struct vmm_snapshot *snapshot);
 const json_t *vmm_snapshot_body(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_ram(const struct vmm_snapshot *snapshot);
+int vmm_snapshot_changes_file(const struct vmm_snapshot *snapshot);
 void vmm_snapshot_disks(const struct vmm_snapshot *snapshot, struct vmm_image_past *past);
 int vmm_snapshot_map(struct vmm_snapshot *snapshot, const struct vmm_mem *mem);
 int vmm_snapshot_changes(const struct vmm_snapshot *snapshot, const struct vmm_mem *mem,
@@ -179,6 +186,14 @@ json_t *vmm_snapshot_base(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_check(const struct vmm_snapshot *snapshot);
 int vmm_snapshot_fits(const struct vmm_snapshot *snapshot, const struct vmm_vm *vm,
 		      const struct vmm_images *images);
+int vmm_snapshot_parts_fit(const struct vmm_snapshot *snapshot, struct vmm_vm *vm);
 int vmm_snapshot_load(struct vmm_snapshot *snapshot, struct vmm_vm *vm);
+
+/* ---- back.c: a running VM goes back to a snapshot ---- */
+
+int vmm_snapshot_back_fits(const struct vmm_snapshot *snapshot, struct vmm_vm *vm,
+			   const struct vmm_images *images);
+int vmm_snapshot_back(const struct vmm_snapshot *snapshot, struct vmm_vm *vm,
+		      const struct vmm_images *images);
 
 #endif /* SNAPSHOT_H */

@@ -52,9 +52,10 @@ struct vmm_state *vmm_tree_add(struct vmm_tree *tree, const char *node, unsigned
  * @node: type of the part
  * @index: index among parts of that type
  *
- * Return: its state, or NULL
+ * Return: its state, to be read; or NULL
  */
-struct vmm_state *vmm_tree_find(struct vmm_tree *tree, const char *node, unsigned int index)
+struct vmm_state *vmm_tree_find(const struct vmm_tree *tree, const char *node,
+				unsigned int index)
 {
 	char name[sizeof(tree->name[0])];
 	unsigned int i;
@@ -62,7 +63,7 @@ struct vmm_state *vmm_tree_find(struct vmm_tree *tree, const char *node, unsigne
 	snprintf(name, sizeof(name), "%s@%u", node, index);
 	for (i = 0; i < tree->parts; i++) {
 		if (!strcmp(tree->name[i], name))
-			return &tree->state[i];
+			return (struct vmm_state *)&tree->state[i];
 	}
 	return NULL;
 }

@@ -387,6 +387,15 @@ void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t l
 	show_config(v);
 }
 
+/* What a driver's reset does not change. */
+static void power_on_locked(struct vmm_virtio *v)
+{
+	v->page_size = 0;
+	v->generation = 0;
+	reset_locked(v);
+	show_config(v);
+}
+
 /**
  * vmm_virtio_reset - put a device into its power-on state
  * @v: attached; no vCPU exists
@@ -397,7 +406,7 @@ void vmm_virtio_reset(struct vmm_virtio *v)
 
 	vmm_count(&v->counts.resets, 1);
 	pthread_mutex_lock(&v->lock);
-	reset_locked(v);
+	power_on_locked(v);
 	if (v->transport->reset)
 		v->transport->reset(v);
 	pthread_mutex_unlock(&v->lock);
@@ -427,8 +436,10 @@ void vmm_virtio_start_loaded(struct vmm_virtio *v, bool running)
 	unsigned int i;
 
 	show_config(v);
+	v->loaded = true;
 	if (running)
 		start_locked(v);
+	v->loaded = false;
 	show(v);
 	if (!running)
 		return;
@@ -455,8 +466,7 @@ void vmm_virtio_attach(struct vmm_virtio *v, const struct vmm_virtio_transport *
 		v->offered |= 1ULL << VIRTIO_F_RING_RESET;
 	if (v->vm->cfg->access_platform && !v->legacy)
 		v->offered |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
-	reset_locked(v);
-	show_config(v);
+	power_on_locked(v);
 	pthread_mutex_unlock(&v->lock);
 }
 

@@ -109,15 +109,9 @@ static void mmio_show_config(struct vmm_virtio *v)
 	reg_set(v->regs, VIRTIO_MMIO_CONFIG_GENERATION, v->generation);
 }
 
-static void mmio_reset(struct vmm_virtio *v)
-{
-	v->page_size = 0;
-}
-
 static const struct vmm_virtio_transport mmio_transport = {
 	.show = mmio_show,
 	.show_config = mmio_show_config,
-	.reset = mmio_reset,
 };
 
 /* There are no shared memory regions: the length of each is -1. */

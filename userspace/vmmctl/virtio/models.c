@@ -361,6 +361,44 @@ static int set_differs(const struct vmm_virtio_set *set, u32 slots)
 }
 
 /**
+ * vmm_virtio_set_fits - check that a state is that of devices of the same kinds, without loading it
+ * @set: the devices
+ * @state: @bytes and @len are set, and its name is right
+ *
+ * Return: 0, or -errno after a message that names the difference
+ */
+int vmm_virtio_set_fits(const struct vmm_virtio_set *set, struct vmm_state *state)
+{
+	char name[VMM_STATE_NAME];
+	const u8 *data;
+	__le32 slots;
+	u32 version, tag, len, slot;
+	u32 seen = 0;
+	unsigned long said = vmm_errors();
+	int err = vmm_state_open_any(state, name, &version);
+
+	if (err)
+		return err;
+	vmm_state_get(state, STATE_SLOTS, &slots, sizeof(slots));
+	if (version > STATE_VERSION || state->err)
+		return vmm_error(-EINVAL, "snapshot: the state of \"%s\" is unknown", name);
+	err = set_differs(set, le32toh(slots));
+	while (!err && vmm_state_next(state, &tag, &data, &len)) {
+		slot = tag / VMM_VIRTIO_TAGS;
+		if (slot >= VMM_VIRTIO_PLACES || !set->v[slot])
+			err = -EINVAL;
+		else
+			err = vmm_virtio_fits(set->v[slot], tag % VMM_VIRTIO_TAGS, data, len);
+		seen |= err ? 0 : 1U << slot;
+	}
+	if (!err && seen != le32toh(slots))
+		err = -EINVAL;
+	if (err && vmm_errors() == said)
+		vmm_error(err, "snapshot: the state of \"%s\" is refused", name);
+	return err;
+}
+
+/**
  * vmm_virtio_set_load - load all devices
  * @set: devices of the same kinds at the same places
  * @name: name of the board's device that contains them

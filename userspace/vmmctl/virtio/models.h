@@ -59,6 +59,7 @@ void vmm_virtio_set_resume(const struct vmm_virtio_set *set);
 void vmm_virtio_set_parts(const struct vmm_virtio_set *set, struct vmm_report_visitor *visitor);
 int vmm_virtio_set_save(const struct vmm_virtio_set *set, const char *name,
 			struct vmm_state *state);
+int vmm_virtio_set_fits(const struct vmm_virtio_set *set, struct vmm_state *state);
 int vmm_virtio_set_load(const struct vmm_virtio_set *set, const char *name,
 			struct vmm_state *state);
 

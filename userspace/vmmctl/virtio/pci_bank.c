@@ -220,6 +220,13 @@ static int bank_save(struct vmm_device *dev, struct vmm_state *state)
 	return vmm_virtio_set_save(&b->set, dev->ops->name, state);
 }
 
+static int bank_fits(const struct vmm_device *dev, struct vmm_state *state)
+{
+	const struct bank *b = dev->state;
+
+	return vmm_virtio_set_fits(&b->set, state);
+}
+
 static int bank_load(struct vmm_device *dev, struct vmm_state *state)
 {
 	const struct bank *b = dev->state;
@@ -252,6 +259,7 @@ const struct vmm_device_ops vmm_virtio_pci_bank_ops = {
 	.pause = bank_pause,
 	.resume = bank_resume,
 	.save = bank_save,
+	.fits = bank_fits,
 	.load = bank_load,
 	.describe = bank_describe,
 	.parts = bank_parts,

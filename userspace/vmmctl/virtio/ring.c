@@ -267,7 +267,7 @@ void vmm_ring_device_close(struct vmm_ring_device *dev)
 /**
  * vmm_ring_device_start - start the driver's queues
  * @dev: stopped
- * @rings: queues 0 to @rings - 1
+ * @rings: queues @dev->first to @rings - 1
  *
  * Return: 0, or -errno with nothing started
  */
@@ -275,7 +275,7 @@ int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings)
 {
 	int err;
 
-	for (dev->rings = 0; dev->rings < rings; dev->rings++) {
+	for (dev->rings = dev->first; dev->rings < rings; dev->rings++) {
 		err = ring_start(&dev->ring[dev->rings]);
 		if (err) {
 			vmm_ring_device_stop(dev);
@@ -293,7 +293,7 @@ int vmm_ring_device_start(struct vmm_ring_device *dev, unsigned int rings)
  */
 void vmm_ring_device_stop(struct vmm_ring_device *dev)
 {
-	while (dev->rings)
+	while (dev->rings > dev->first)
 		ring_stop(&dev->ring[--dev->rings]);
 	vmm_event_clear(dev->err_fd);
 }
@@ -386,7 +386,7 @@ void vmm_ring_device_pause(struct vmm_ring_device *dev)
 {
 	unsigned int i;
 
-	for (i = 0; i < dev->rings; i++)
+	for (i = dev->first; i < dev->rings; i++)
 		ring_pause(&dev->ring[i]);
 }
 
@@ -398,7 +398,7 @@ void vmm_ring_device_resume(struct vmm_ring_device *dev)
 {
 	unsigned int i;
 
-	for (i = 0; i < dev->rings; i++)
+	for (i = dev->first; i < dev->rings; i++)
 		ring_resume(&dev->ring[i]);
 }
 
@@ -436,7 +436,7 @@ int vmm_ring_device_base(struct vmm_ring_device *dev, unsigned int queue, u32 *b
 	struct vmm_ring *ring = &dev->ring[queue];
 	int err = 0;
 
-	if (queue >= dev->rings)
+	if (queue < dev->first || queue >= dev->rings)
 		return -ENOENT;
 	pthread_mutex_lock(&ring->lock);
 	if (!ring->paused)

@@ -73,7 +73,9 @@ struct vmm_ring {
  *	something for the driver
  * @mem: guest memory, as the engine's structure
  * @err_fd: eventfd, signalled when a ring is broken
- * @rings: number of running rings, the first ones
+ * @first: the first queue that vmmctl processes: a backend serves the queues before it. 0, unless
+ *	the model sets it before it starts the queues
+ * @rings: running rings are those from @first to @rings - 1
  * @ring: by queue
  */
 struct vmm_ring_device {
@@ -81,6 +83,7 @@ struct vmm_ring_device {
 	bool (*kicked)(struct vmm_ring *ring);
 	struct ranchu_mem *mem;
 	int err_fd;
+	unsigned int first;
 	unsigned int rings;
 	struct vmm_ring ring[VMM_VIRTIO_QUEUES];
 };

@@ -142,6 +142,15 @@ static int queue_save(struct vmm_virtio *v, unsigned int index, struct vmm_state
 	return 0;
 }
 
+/* Names the device and, if another process or device can serve it, that. */
+static int refuse_type(const struct vmm_virtio *v, const char *what)
+{
+	bool served = strcmp(v->name, v->ops->name);
+
+	return vmm_error(-EOPNOTSUPP, "virtio-%s%s%s: this type cannot be %s", v->name,
+			 served ? ", served by " : "", served ? v->ops->name : "", what);
+}
+
 /**
  * vmm_virtio_save - save a device
  * @v: paused
@@ -158,7 +167,7 @@ int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	int err = 0;
 
 	if (!v->ops->base)
-		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be saved", v->name);
+		return refuse_type(v, "saved");
 	pthread_mutex_lock(&v->lock);
 	if (v->busy || v->stop_pending)
 		err = vmm_error(-EBUSY, "virtio-%s cannot be saved now", v->name);
@@ -246,6 +255,52 @@ static int queue_load(struct vmm_virtio *v, unsigned int index, struct vmm_state
 	return 0;
 }
 
+static int kind_fits(const struct vmm_virtio *v, const u8 *data, u32 len)
+{
+	struct saved_kind kind;
+
+	if (len != sizeof(kind))
+		return -EINVAL;
+	memcpy(&kind, data, sizeof(kind));
+	return kind_check(v, &kind);
+}
+
+static int driver_fits(const struct vmm_virtio *v, const u8 *data, u32 len)
+{
+	struct saved_driver driver;
+
+	if (len != sizeof(driver))
+		return -EINVAL;
+	memcpy(&driver, data, sizeof(driver));
+	return driver_is_possible(v, &driver) ? 0 : -EINVAL;
+}
+
+/**
+ * vmm_virtio_fits - check a field of a state without loading it
+ * @v: the device
+ * @tag: of the field, counted from the device's first
+ * @data: the field
+ * @len: bytes of it
+ *
+ * Return: 0 unless the field is of another kind of device, or of a driver that this device cannot
+ *	have; or -errno after a message
+ */
+int vmm_virtio_fits(const struct vmm_virtio *v, u32 tag, const u8 *data, u32 len)
+{
+	unsigned long said = vmm_errors();
+	int err = 0;
+
+	if (!v->ops->base)
+		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be loaded", v->name);
+	if (tag == TAG_KIND)
+		err = kind_fits(v, data, len);
+	else if (tag == TAG_DRIVER)
+		err = driver_fits(v, data, len);
+	if (err && vmm_errors() == said)
+		vmm_error(err, "snapshot: virtio-%s in slot %u is refused", v->name, v->slot);
+	return err;
+}
+
 /* Addresses of queues are checked when the device is started, as always. */
 static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 {
@@ -256,7 +311,7 @@ static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 	int err;
 
 	if (!v->ops->base)
-		return vmm_error(-EOPNOTSUPP, "virtio-%s: this type cannot be loaded", v->name);
+		return refuse_type(v, "loaded");
 	vmm_state_get(state, tag + TAG_KIND, &kind, sizeof(kind));
 	err = state->err ? state->err : kind_check(v, &kind);
 	if (err)
@@ -272,12 +327,12 @@ static int load_locked(struct vmm_virtio *v, struct vmm_state *state, u32 tag)
 		err = v->ops->load(v, state, tag + TAG_MODEL, config);
 	if (err)
 		return err;
-	/*
-	 * The configuration has changed, for example a clone's MAC address: interrupts the
-	 * driver.
-	 */
-	if (memcmp(v->config, config, sizeof(config)))
+	/* The configuration has changed, for example a network's link: interrupts the driver. */
+	if (memcmp(v->config, config, sizeof(config))) {
 		v->generation++;
+		if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
+			v->config_pending = true;
+	}
 	vmm_virtio_start_loaded(v, le32toh(driver.running));
 	return 0;
 }

@@ -198,6 +198,7 @@ struct vmm_virtio_ops {
  *	reset
  * @config_pending: the driver has not acknowledged a change of the configuration
  * @running: between @ops->start and @ops->stop
+ * @loaded: during @ops->start: the driver continues with what @ops->load has loaded
  * @queue: the first @ops->queues are valid
  */
 struct vmm_virtio {
@@ -232,6 +233,7 @@ struct vmm_virtio {
 	bool stop_pending;
 	bool config_pending;
 	bool running;
+	bool loaded;
 	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
 };
 
@@ -284,6 +286,7 @@ static inline u32 vmm_virtio_queue_base(const struct vmm_virtio *v, unsigned int
 #define VMM_VIRTIO_MODEL_TAGS	16	/* tags for the model's fields */
 
 int vmm_virtio_save(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
+int vmm_virtio_fits(const struct vmm_virtio *v, u32 tag, const u8 *data, u32 len);
 int vmm_virtio_load(struct vmm_virtio *v, struct vmm_state *state, u32 tag);
 
 /* ---- mmio.c: the registers of an MMIO transport ---- */

@@ -24,11 +24,14 @@
 #define TIMEOUT			300
 #define MEM_SIZE		(64u << 20)
 #define REGION			(1u << 20)
+/* More than is pinned in one step. */
+#define PRIVATE			(3u << 20)
 /* An unused user id. */
 #define USER			54321
 
 #define MAP			GOLDFISH_PIPE_CMD_DMA_MAPHOST
 #define UNMAP			GOLDFISH_PIPE_CMD_DMA_UNMAPHOST
+#define INVAL			GOLDFISH_PIPE_ERROR_INVAL
 #define NOMEM			GOLDFISH_PIPE_ERROR_NOMEM
 
 #define FILES			VHOST_GOLDFISH_PIPE_MAX_DMA_FILES
@@ -405,6 +408,244 @@ TEST_F_TIMEOUT(limits, set_aside, TIMEOUT)
 		ASSERT_EQ(0x55, self->guest[i]);
 	close(fd);
 	close(memfd);
+	close(self->services);
+}
+
+/* ---- private memory of the owner, as that of a VM that was started from a snapshot ---- */
+
+/* A region is of one memfd, or all private. */
+TEST_F_TIMEOUT(limits, kinds_of_memory, TIMEOUT)
+{
+	const uint64_t gpa = RANCHU_RAM_BASE + MEM_SIZE / 2;
+	uint8_t *page = self->mem.hva + MEM_SIZE / 2;
+	struct vhost_goldfish_pipe_dma dma;
+	volatile uint8_t *service;
+
+	limits_start(self);
+	/* In the middle of the file. */
+	ASSERT_EQ(page, mmap(page, HOST_PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, gpa - HOST_PAGE, 2 * HOST_PAGE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, gpa, 2 * HOST_PAGE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, gpa - HOST_PAGE, 3 * HOST_PAGE));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa - HOST_PAGE, HOST_PAGE));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa, HOST_PAGE));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + HOST_PAGE, HOST_PAGE));
+	/* Cut in two by its flags, the file is still one. */
+	ASSERT_EQ(0, madvise(page + 8 * HOST_PAGE, HOST_PAGE, MADV_DONTFORK));
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, gpa + 4 * HOST_PAGE, 16 * HOST_PAGE));
+	page[19 * HOST_PAGE] = 42;
+	ASSERT_EQ(0, __services_get_dma(self->services, self->open, gpa + 4 * HOST_PAGE, &dma));
+	service = map_file(dma.fd, dma.size);
+	EXPECT_EQ(42, service[15 * HOST_PAGE]);
+	/* A child does not inherit it, and madvise() cannot change that. */
+	EXPECT_EQ(-1, madvise((void *)service, HOST_PAGE, MADV_DOFORK));
+	EXPECT_EQ(EINVAL, errno);
+	/* Memory that the owner may only read, and missing memory, are refused. */
+	EXPECT_EQ(0, pipe_dma(&self->pipe, UNMAP, gpa, 0));
+	ASSERT_EQ(0, mprotect(page, HOST_PAGE, PROT_READ));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, gpa, HOST_PAGE));
+	ASSERT_EQ(0, munmap(page, HOST_PAGE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, gpa, HOST_PAGE));
+	close(dma.fd);
+	close(self->services);
+}
+
+/* The owner's RAM is a private mapping of the file, @size bytes of which are 0x11. */
+static int private_file(struct _test_data_limits *self, size_t size)
+{
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	uint8_t *at;
+
+	self->gpa = pipe_mem_alloc(&self->mem, PRIVATE, HOST_PAGE);
+	self->guest = pipe_mem_hva(&self->mem, self->gpa, PRIVATE);
+	if (ftruncate(fd, size))
+		pipe_die("no file");
+	at = map_file(fd, size);
+	memset(at, 0x11, size);
+	munmap(at, size);
+	if (mmap(self->guest, PRIVATE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) !=
+	    self->guest)
+		pipe_die("mmap: %s", strerror(errno));
+	return fd;
+}
+
+static volatile uint8_t *map_region(struct _test_data_limits *self)
+{
+	int fd = get_file(self);
+	void *at = fd < 0 ? MAP_FAILED : map_file(fd, PRIVATE);
+
+	if (at == MAP_FAILED)
+		pipe_die("no mapping of the region");
+	close(fd);
+	return at;
+}
+
+/* Guest and service see the same pages, both ways. */
+static void check_shared(struct __test_metadata *_metadata, struct _test_data_limits *self,
+			 volatile uint8_t *service, uint8_t value)
+{
+	unsigned int i;
+
+	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
+		self->guest[i + 1] = value;
+		ASSERT_EQ(value, service[i + 1]);
+		service[i + 2] = value + 1;
+		ASSERT_EQ(value + 1, self->guest[i + 2]);
+	}
+}
+
+/* All pages are pinned when the region is mapped, and copied before that. */
+TEST_F_TIMEOUT(limits, private_pages, TIMEOUT)
+{
+	const unsigned int pages = PRIVATE / HOST_PAGE;
+	volatile uint8_t *service;
+	uint8_t byte[2], seen = 0;
+	long long before;
+	unsigned int i;
+	int fd;
+
+	limits_start(self);
+	fd = private_file(self, PRIVATE);
+	/* A page that was read before, and one that was written to. */
+	seen += self->guest[0];
+	self->guest[HOST_PAGE] = 0x22;
+	before = pinned_pages();
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, PRIVATE));
+	EXPECT_EQ(before + pages, pinned_pages());
+	service = map_region(self);
+	for (i = 0; i < PRIVATE; i += 64)
+		ASSERT_EQ(i == HOST_PAGE ? 0x22 : 0x11, service[i]);
+	check_shared(_metadata, self, service, 0x33);
+	/* The file has not changed. */
+	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
+		ASSERT_EQ(2, pread(fd, byte, 2, i + 1));
+		ASSERT_EQ(0x11, byte[0]);
+		ASSERT_EQ(0x11, byte[1]);
+	}
+	ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
+	EXPECT_EQ(before, pinned_pages());
+	/* The service sees one page of zeroes everywhere, which is not the guest's. */
+	for (i = 0; i < PRIVATE; i += HOST_PAGE)
+		ASSERT_EQ(0, service[i + 1]);
+	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
+		service[i + 1] = 0x44;
+		ASSERT_EQ(0x33, self->guest[i + 1]);
+		ASSERT_EQ(0x34, self->guest[i + 2]);
+	}
+	EXPECT_EQ(0x11, seen);
+	close(fd);
+	close(self->services);
+}
+
+/* Forks a child that has the owner's memory, and writes to it after a byte in @ask. */
+static pid_t fork_with_memory(struct _test_data_limits *self, int ask[2])
+{
+	uint8_t byte;
+	unsigned int i;
+	pid_t pid;
+
+	if (pipe(ask))
+		pipe_die("pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid) {
+		close(ask[0]);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(ask[1]);
+	if (read(ask[0], &byte, 1) != 1)
+		_exit(1);
+	for (i = 0; i < PRIVATE; i += HOST_PAGE)
+		self->guest[i + 3] = 0x99;
+	_exit(0);
+}
+
+/* After a fork, owner and service still share pages, whichever process writes first. */
+TEST_F_TIMEOUT(limits, private_pages_and_forks, TIMEOUT)
+{
+	volatile uint8_t *service;
+	int early[2], late[2], status;
+	pid_t before, after;
+	unsigned int i;
+	int fd;
+
+	limits_start(self);
+	fd = private_file(self, PRIVATE);
+	memset(self->guest, 0x11, PRIVATE / 2);
+	before = fork_with_memory(self, early);
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, PRIVATE));
+	service = map_region(self);
+	check_shared(_metadata, self, service, 0x33);
+	after = fork_with_memory(self, late);
+	check_shared(_metadata, self, service, 0x55);
+	EXPECT_EQ(1, write(early[1], "x", 1));
+	EXPECT_EQ(1, write(late[1], "x", 1));
+	ASSERT_EQ(before, waitpid(before, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(after, waitpid(after, &status, 0));
+	EXPECT_EQ(0, status);
+	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
+		ASSERT_EQ(0x11, service[i + 3]);
+		ASSERT_EQ(0x11, self->guest[i + 3]);
+	}
+	check_shared(_metadata, self, service, 0x77);
+	close(early[1]);
+	close(late[1]);
+	close(fd);
+	close(self->services);
+}
+
+/* Pages behind the end of the file are refused, and no other page stays pinned. */
+TEST_F_TIMEOUT(limits, private_pages_that_are_not_there, TIMEOUT)
+{
+	const uint64_t half = PRIVATE / 2;
+	long long before;
+	uint64_t bad;
+	int fd;
+
+	limits_start(self);
+	fd = private_file(self, half);
+	before = pinned_pages();
+	bad = pipe_stat_bad_guest(&self->dev);
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, self->gpa, PRIVATE));
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, self->gpa + half - HOST_PAGE, 2 * HOST_PAGE));
+	EXPECT_EQ(bad + 2, pipe_stat_bad_guest(&self->dev));
+	EXPECT_EQ(before, pinned_pages());
+	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, half));
+	/* A region that overlaps another is pinned for a moment only. */
+	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, self->gpa, HOST_PAGE));
+	EXPECT_EQ(before + (long long)half / HOST_PAGE, pinned_pages());
+	pipe_close(&self->pipe);
+	EXPECT_EQ(before, pinned_pages());
+	close(fd);
+	close(self->services);
+}
+
+/* Pages that the owner discards stay with the service, alone, until the region ends. */
+TEST_F_TIMEOUT(limits, private_pages_discarded, TIMEOUT)
+{
+	volatile uint8_t *service;
+	unsigned int i;
+	int fd;
+
+	limits_start(self);
+	fd = private_file(self, PRIVATE);
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, PRIVATE));
+	service = map_region(self);
+	memset(self->guest, 0x22, PRIVATE);
+	ASSERT_EQ(0, madvise(self->guest, PRIVATE, MADV_DONTNEED));
+	for (i = 0; i < PRIVATE; i += HOST_PAGE) {
+		ASSERT_EQ(0x11, self->guest[i]);
+		ASSERT_EQ(0x22, service[i]);
+		service[i] = 0x33;
+		ASSERT_EQ(0x11, self->guest[i]);
+	}
+	ASSERT_EQ(0, pipe_dma(&self->pipe, UNMAP, self->gpa, 0));
+	ASSERT_EQ(0, pipe_dma(&self->pipe, MAP, self->gpa, PRIVATE));
+	service = map_region(self);
+	check_shared(_metadata, self, service, 0x44);
+	close(fd);
 	close(self->services);
 }
 

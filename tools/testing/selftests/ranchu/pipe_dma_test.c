@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DMA: guest memory that a service may use until the guest unmaps it.
+ * DMA: guest memory that a service may use until the guest unmaps it. Guest memory is a memfd, as
+ * that of a VM that was booted, or a private mapping of a file, as that of a VM that was started
+ * from a snapshot.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,6 +47,21 @@ FIXTURE(dma)
 	uint8_t *guest;
 };
 
+FIXTURE_VARIANT(dma)
+{
+	void (*create)(struct pipe_mem *mem, uint64_t gpa, size_t size);
+};
+
+FIXTURE_VARIANT_ADD(dma, memfd)
+{
+	.create = pipe_mem_create_file,
+};
+
+FIXTURE_VARIANT_ADD(dma, private_file)
+{
+	.create = pipe_mem_create_private_file,
+};
+
 /* Connects pipe @id to a service of the test. */
 static int dma_connect(struct pipe_dev *dev, struct test_pipe *pipe, int services,
 		       uint32_t id, uint64_t *open)
@@ -64,7 +81,7 @@ FIXTURE_SETUP(dma)
 	if (__pipe_dev_open(&self->dev, NULL))
 		SKIP(return, "no usable " PIPE_DEV_PATH);
 	pipe_dev_close(&self->dev);
-	pipe_mem_create_file(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
+	variant->create(&self->mem, RANCHU_RAM_BASE, MEM_SIZE);
 	pipe_dev_start(&self->dev, &self->mem);
 	pipe_handshake(&self->dev);
 	self->services = services_open(&self->dev);
@@ -457,7 +474,7 @@ TEST_F_TIMEOUT(dma, owner_killed, TIMEOUT)
 	if (!pid) {
 		int services;
 
-		pipe_mem_create_file(&mem, RANCHU_RAM_BASE, MEM_SIZE);
+		variant->create(&mem, RANCHU_RAM_BASE, MEM_SIZE);
 		memset(pipe_mem_hva(&mem, RANCHU_RAM_BASE, MEM_SIZE), 0x11, MEM_SIZE);
 		pipe_dev_start(&dev, &mem);
 		pipe_handshake(&dev);
@@ -557,36 +574,6 @@ TEST_F_TIMEOUT(dma, arguments, TIMEOUT)
 	EXPECT_GT(32, dma.fd);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(dma.fd, F_GETFD));
 	close(dma.fd);
-}
-
-/* Other kinds of memory cannot be shared; the pipe works without DMA. */
-TEST_F_TIMEOUT(dma, private_memory, TIMEOUT)
-{
-	struct pipe_mem mem = { .gpa = RANCHU_RAM_BASE, .size = MEM_SIZE };
-	uint8_t *page = self->mem.hva + MEM_SIZE / 2;
-	volatile uint8_t *service;
-
-	/* In the middle of the file. */
-	ASSERT_EQ(page, mmap(page, HOST_PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	mem.gpa += MEM_SIZE / 2;
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, HOST_PAGE));
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa - HOST_PAGE, 2 * HOST_PAGE));
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa - HOST_PAGE, 3 * HOST_PAGE));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa - HOST_PAGE, HOST_PAGE));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa + HOST_PAGE, HOST_PAGE));
-	/* Cut in two by its flags, the file is still one. */
-	ASSERT_EQ(0, madvise(page + 8 * HOST_PAGE, HOST_PAGE, MADV_DONTFORK));
-	EXPECT_EQ(0, pipe_dma(&self->pipe, MAP, mem.gpa + 4 * HOST_PAGE, 16 * HOST_PAGE));
-	self->mem.hva[MEM_SIZE / 2 + 19 * HOST_PAGE] = 42;
-	service = dma_mmap(self->services, self->open, mem.gpa + 4 * HOST_PAGE, NULL);
-	EXPECT_EQ(42, service[15 * HOST_PAGE]);
-	/* A child does not inherit it, and madvise() cannot change that. */
-	EXPECT_EQ(-1, madvise((void *)service, HOST_PAGE, MADV_DOFORK));
-	EXPECT_EQ(EINVAL, errno);
-	/* Nor memory that the owner may only read, nor missing memory. */
-	ASSERT_EQ(0, munmap(page, HOST_PAGE));
-	EXPECT_EQ(INVAL, pipe_dma(&self->pipe, MAP, mem.gpa, HOST_PAGE));
 }
 
 TEST_F_TIMEOUT(dma, unlocked, TIMEOUT)

@@ -68,6 +68,34 @@ TEST_F_TIMEOUT(state, only_while_stopped, TIMEOUT)
 	vs_stream_close(&stream);
 }
 
+/*
+ * A running guest goes back to a snapshot: what the streams owed it when they were ended is
+ * dropped, and so the first packet is that of the new stream.
+ */
+TEST_F_TIMEOUT(state, streams_that_have_ended, TIMEOUT)
+{
+	struct vhost_vsock_adb_stats stats;
+	struct vs_stream stream;
+
+	vs_connect(&stream, &self->dev, VS_UNIX, GUEST_PORT);
+	vs_echo(&stream);
+	vs_run(&self->dev, 0);
+	ASSERT_EQ(0, get(&self->dev, &self->state));
+	EXPECT_EQ(-EBUSY, set(&self->dev, &self->state));
+	vq_ioctl(self->dev.fd, VHOST_VSOCK_ADB_RESET_TRANSPORT, NULL);
+	/* Userspace has not read yet that it has ended. */
+	EXPECT_EQ(0, set(&self->dev, &self->state));
+	vs_stream_expect_closed(&stream, ECONNRESET);
+	EXPECT_EQ(0, set(&self->dev, &self->state));
+	vs_get_stats(&self->dev, &stats);
+	EXPECT_EQ(0, stats.streams);
+	vs_stream_close(&stream);
+	vs_run(&self->dev, 1);
+	vs_connect(&stream, &self->dev, VS_UNIX, GUEST_PORT);
+	vs_echo(&stream);
+	vs_stream_close(&stream);
+}
+
 TEST_F_TIMEOUT(state, wrong_fields, TIMEOUT)
 {
 	struct vhost_vsock_adb_state good, bad;

@@ -20,23 +20,41 @@
 
 static char message[4096];
 
-/* Makes a snapshot in @dir of a VM that was started with these words, in "/home/u". */
-static void saved_with(const char *const *words)
+static json_t *layer(const char *const *words)
 {
+	json_t *list = json_array();
+
+	while (*words)
+		json_array_append_new(list, json_string(*words++));
+	return json_pack("{s:s, s:o}", "directory", "/home/u", "words", list);
+}
+
+/*
+ * A snapshot in @dir of a VM that was started with these words, in "/home/u", or of one that was
+ * started with the others from such a snapshot.
+ */
+static void saved_twice(const char *const *words, const char *const *others)
+{
+	json_t *layers = json_array();
+	json_t *body;
 	size_t len;
 	char *text;
-	json_t *body, *list = json_array();
 
 	snapshot_make(1);
 	text = (char *)file_read(VMM_SNAPSHOT_MANIFEST, &len);
 	body = vmm_manifest_parse(text, len, "test");
 	free(text);
-	while (*words)
-		json_array_append_new(list, json_string(*words++));
-	json_object_set_new(body, "layers", json_pack("[{s:s, s:o}]", "directory", "/home/u",
-						      "words", list));
+	json_array_append_new(layers, layer(words));
+	if (others)
+		json_array_append_new(layers, layer(others));
+	json_object_set_new(body, "layers", layers);
 	manifest_write(body);
 	json_decref(body);
+}
+
+static void saved_with(const char *const *words)
+{
+	saved_twice(words, NULL);
 }
 
 /* Reads `run` and @words, and a file with @text, if any. */
@@ -187,7 +205,93 @@ static void the_original_has_them_again(void)
 	forget(&cfg);
 }
 
+/* ---- networks: those of the saved VM, at other tap interfaces ---- */
+
+static const char *const networks[] = {
+	"--kernel=Image", "--net=tap=tap0,slot=5", "--net=tap=tap1,mac=02:00:00:00:00:07", NULL
+};
+
+static const struct vmm_backend *net(const struct vmm_config *cfg, unsigned int index)
+{
+	return &cfg->backend[VMM_BACKEND_NET][index];
+}
+
+static void a_clone_needs_its_own_taps(void)
+{
+	const char *const none[] = { "--from", dir, "--clone", NULL };
+	const char *const one[] = { "--from", dir, "--clone", "--net=tap=mine0", NULL };
+	const char *const both[] = {
+		"--from", dir, "--clone", "--net=tap=mine0", "--net=tap=mine1", NULL
+	};
+	struct vmm_config cfg;
+
+	saved_with(networks);
+	tap_equal(parse(&cfg, none, NULL), -EINVAL);
+	tap_check(strstr(message, "--clone: tap0 is the saved VM's tap interface"));
+	forget(&cfg);
+	tap_equal(parse(&cfg, one, NULL), -EINVAL);
+	tap_check(strstr(message, "--clone: tap1 is the saved VM's tap interface"));
+	forget(&cfg);
+	tap_equal(parse(&cfg, both, NULL), 0);
+	tap_context("%s", message);
+	tap_equal(cfg.backends[VMM_BACKEND_NET], 2);
+	tap_check(!strcmp(net(&cfg, 0)->path, "mine0") && !strcmp(net(&cfg, 1)->path, "mine1"));
+	/* What is not given stays: the guest has the devices where they were. */
+	tap_check(net(&cfg, 0)->transport.slot == 5 && net(&cfg, 1)->mac[5] == 7);
+	forget(&cfg);
+}
+
+static void the_original_has_its_tap(void)
+{
+	const char *const none[] = { "--from", dir, NULL };
+	const char *const one[] = { "--from", dir, "--net=tap=other", NULL };
+	struct vmm_config cfg;
+	char text[256];
+
+	saved_with(networks);
+	tap_equal(parse(&cfg, none, NULL), 0);
+	tap_check(cfg.backends[VMM_BACKEND_NET] == 2 && !strcmp(net(&cfg, 0)->path, "tap0"));
+	forget(&cfg);
+	tap_equal(parse(&cfg, one, NULL), 0);
+	tap_equal(cfg.backends[VMM_BACKEND_NET], 2);
+	tap_check(!strcmp(net(&cfg, 0)->path, "other") && !strcmp(net(&cfg, 1)->path, "tap1"));
+	forget(&cfg);
+	/* The file has the first one, the command line the next. */
+	snprintf(text, sizeof(text),
+		 "{ \"from\": \"%s\", \"clone\": true, \"net\": [{ \"tap\": \"f\" }] }", dir);
+	tap_equal(parse(&cfg, one + 2, text), 0);
+	tap_context("%s", message);
+	tap_equal(cfg.backends[VMM_BACKEND_NET], 2);
+	tap_check(!strcmp(net(&cfg, 0)->path, "f") && !strcmp(net(&cfg, 1)->path, "other"));
+	forget(&cfg);
+}
+
+/* The clone's command line is the second of its snapshot: its tap is the guest's now. */
+static void a_clone_that_was_saved_has_its_tap(void)
+{
+	const char *const words[] = { "--from", dir, NULL };
+	const char *const more[] = { "--from", dir, "--net=tap=third", "--net=tap=new", NULL };
+	struct vmm_config cfg;
+
+	saved_twice((const char *const []){ "--kernel=Image", "--net=tap=tap0,slot=5", NULL },
+		    (const char *const []){ "--from=/nowhere", "--clone", "--net=tap=mine", NULL });
+	tap_equal(parse(&cfg, words, NULL), 0);
+	tap_context("%s", message);
+	tap_equal(cfg.backends[VMM_BACKEND_NET], 1);
+	tap_check(!strcmp(net(&cfg, 0)->path, "mine") && net(&cfg, 0)->transport.slot == 5);
+	forget(&cfg);
+	/* More devices than there were are added, and refused when the guest is loaded. */
+	tap_equal(parse(&cfg, more, NULL), 0);
+	tap_equal(cfg.backends[VMM_BACKEND_NET], 2);
+	tap_check(!strcmp(net(&cfg, 0)->path, "third") && !strcmp(net(&cfg, 1)->path, "new"));
+	tap_check(net(&cfg, 1)->transport.slot == -1);
+	forget(&cfg);
+}
+
 static const struct tap_case cases[] = {
+	{ "a clone needs tap interfaces of its own", a_clone_needs_its_own_taps },
+	{ "the original has its tap interface", the_original_has_its_tap },
+	{ "a clone that was saved has its tap interface", a_clone_that_was_saved_has_its_tap },
 	{ "a clone leaves the original its files", a_clone_leaves_the_original_its_files },
 	{ "a clone is given files of its own", a_clone_is_given_files_of_its_own },
 	{ "the original has them again", the_original_has_them_again },

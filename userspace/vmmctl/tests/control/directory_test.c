@@ -38,6 +38,7 @@ static struct {
 	struct vmm_directory_link *link;
 	unsigned int saves;
 	int save_err;
+	unsigned int loads;
 	unsigned int keep;	/* index of the file that the VM keeps open; 0: none */
 	int kept;
 	void (*lie)(json_t *answer);	/* what a guest that has taken the VM over does */
@@ -96,6 +97,29 @@ static int vm_save(void *arg, const int *files, bool changes, u64 call)
 	return VMM_COMMAND_LATER;
 }
 
+/* As far as a VM without a board can: the files are those of a snapshot. */
+static int vm_load(void *arg, const int *files, u64 call)
+{
+	struct vmm_answer answer = { 0 };
+	struct vmm_snapshot *snapshot;
+	unsigned int count = 0;
+
+	(void)arg;
+	if (test.save_err)
+		return test.save_err;
+	for (; count < VMM_LINES_FILES && files[count]; count++)
+		;
+	snapshot = vmm_snapshot_given(files, count);
+	if (!snapshot)
+		vmm_answer_fail(&answer, EIO, "%s", vmm_error_last());
+	test.loads += !!snapshot;
+	vmm_snapshot_close(snapshot);
+	while (count)
+		close(files[--count]);
+	vmm_instance_answer(test.instance, call, &answer);
+	return VMM_COMMAND_LATER;
+}
+
 static int vm_screen(void *arg, u64 source)
 {
 	(void)arg;
@@ -125,7 +149,7 @@ static int vm_screenshot(void *arg, int to, u64 call)
 }
 
 static const struct vmm_control_vm control_vm = {
-	.status = vm_status, .snapshot = vm_save, .screen = vm_screen,
+	.status = vm_status, .snapshot = vm_save, .load = vm_load, .screen = vm_screen,
 	.screenshot = vm_screenshot,
 };
 
@@ -245,6 +269,39 @@ static void replaced(void)
 	tap_equal(test.saves, 3);
 }
 
+static void loaded(void)
+{
+	char path[256], file[300];
+
+	tap_check(said_ok("avd snapshot load two"));
+	tap_check(!strcmp(test.answer, ""));
+	tap_equal(test.loads, 1);
+	tap_check(said_ok("avd snapshot load two"));
+	tap_equal(test.loads, 2);
+	tap_check(is_whole("two"));
+	tap_check(!said_ok("avd snapshot load nothing"));
+	tap_check(strstr(test.answer, "cannot open "));
+	tap_check(!said_ok("avd snapshot load ../two"));
+	tap_check(strstr(test.answer, "cannot name a snapshot"));
+	test.save_err = -EBUSY;
+	tap_check(!said_ok("avd snapshot load two"));
+	tap_check(strstr(test.answer, "busy"));
+	test.save_err = 0;
+	/* A file that is none of the snapshot's, and no file at all. */
+	tap_check(said_ok("avd snapshot save torn"));
+	snprintf(path, sizeof(path), "%s/torn", test.store);
+	snprintf(file, sizeof(file), "%s/" VMM_SNAPSHOT_RAM, path);
+	tap_equal(truncate(file, 4096), 0);
+	tap_check(!said_ok("avd snapshot load torn"));
+	tap_check(strstr(test.answer, "ram does not have"));
+	tap_equal(unlink(file), 0);
+	tap_equal(mkfifo(file, 0600), 0);
+	tap_check(!said_ok("avd snapshot load torn"));
+	tap_check(strstr(test.answer, "ram does not have"));
+	tap_check(said_ok("avd snapshot del torn"));
+	tap_equal(test.loads, 2);
+}
+
 static void what_fails_is_said(void)
 {
 	test.save_err = -EBUSY;
@@ -252,8 +309,8 @@ static void what_fails_is_said(void)
 	tap_check(strstr(test.answer, "busy"));
 	tap_check(!is_there("three"));
 	test.save_err = 0;
-	tap_check(!said_ok("avd snapshot load two"));
-	tap_check(strstr(test.answer, "--from"));
+	tap_check(!said_ok("avd snapshot load"));
+	tap_check(strstr(test.answer, "needs a name"));
 	tap_check(!said_ok("avd snapshot save"));
 	tap_check(!said_ok("avd snapshot"));
 	tap_check(!said_ok("avd snapshot remap 1"));
@@ -579,6 +636,66 @@ static void by_the_command_line(void)
 	tap_equal(command("load", path), 2);
 }
 
+static unsigned int lines_said(void)
+{
+	unsigned int lines = 0;
+	const char *c;
+
+	for (c = said; *c; c++)
+		lines += *c == '\n';
+	return lines;
+}
+
+/* However many there are, one line tells of files that have nothing to do with snapshots. */
+static void a_list_tells_of_other_files_in_a_line(void)
+{
+	static const char *const names[] = { "notes.txt", "torn.bin", "folder", "empty" };
+	char path[256];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", test.store, names[i]);
+		if (i < 2)
+			close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+		else
+			tap_equal(mkdir(path, 0700), 0);
+	}
+	tap_equal(file_in("folder", "data"), 0);
+	snprintf(path, sizeof(path), "%s/folder", test.store);
+	hear();
+	tap_equal(command("list", path), 0);
+	heard();
+	tap_check(!strcmp(test.answer, "There is no snapshot available.\n"));
+	tap_equal(lines_said(), 1);
+	tap_check(strstr(said, "which are not listed: 1\n"));
+	hear();
+	tap_equal(command("list", test.store), 0);
+	heard();
+	tap_check(!strstr(test.answer, "folder") && !strstr(test.answer, "notes"));
+	tap_equal(lines_said(), 1);
+	tap_check(strstr(said, "which are not listed: 4\n"));
+	/* A snapshot beside them is listed, and one that is torn is named, with what is wrong. */
+	tap_check(said_ok("avd snapshot save whole"));
+	snprintf(path, sizeof(path), "%s/folder/manifest.json", test.store);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	hear();
+	tap_equal(command("list", test.store), 0);
+	heard();
+	tap_check(strstr(test.answer, "\n--        whole "));
+	tap_check(!strstr(test.answer, "folder"));
+	tap_equal(lines_said(), 3);
+	tap_check(strstr(said, "/folder is not listed\n"));
+	tap_check(strstr(said, "which are not listed: 3\n"));
+	tap_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/folder/data", test.store);
+	tap_equal(unlink(path), 0);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", test.store, names[i]);
+		tap_equal(remove(path), 0);
+	}
+	tap_check(said_ok("avd snapshot del whole"));
+}
+
 /* A name never leaves the directory. */
 static void names(void)
 {
@@ -814,6 +931,7 @@ static const struct tap_case cases[] = {
 	{ "without_a_directory", no_directory },
 	{ "saved_listed_removed", saved_listed_removed },
 	{ "one_that_is_there_is_replaced", replaced },
+	{ "one_is_loaded", loaded },
 	{ "what_fails_is_said", what_fails_is_said },
 	{ "a_vm_that_lies_is_not_believed", a_vm_that_lies_is_not_believed },
 	{ "a_vm_that_keeps_a_file_is_noticed", a_vm_that_keeps_a_file_is_noticed },
@@ -824,6 +942,7 @@ static const struct tap_case cases[] = {
 	{ "a_file_of_somebody_else_stays", a_file_of_somebody_else_stays },
 	{ "changes_do_not_replace_what_they_need", changes_do_not_replace_what_they_need },
 	{ "by_the_command_line", by_the_command_line },
+	{ "a_list_tells_of_other_files_in_a_line", a_list_tells_of_other_files_in_a_line },
 	{ "names_stay_in_the_directory", names },
 	{ "paths_are_those_of_snapshots", paths },
 	{ "what_is_no_snapshot_stays", others_files },

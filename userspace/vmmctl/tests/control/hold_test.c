@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -30,6 +31,7 @@
 #include "host/unix.h"
 #include "host/vm_dir.h"
 #include "host/vsock.h"
+#include "snapshot/snapshot.h"
 #include "tests/tap.h"
 
 #define FOREVER		1000000	/* ms */
@@ -60,7 +62,10 @@ struct slow {
 	int reset;
 	int save;
 	int write;
+	int fits;	/* to say whether a snapshot fits */
 	bool fails;	/* instead of pausing */
+	bool loads_nothing;	/* it refuses its state */
+	u32 newer;	/* its state's version, above the oldest */
 };
 
 static struct slow slow;
@@ -136,25 +141,55 @@ static void thing_reset(struct vmm_device *dev)
 static int thing_save(struct vmm_device *dev, struct vmm_state *state)
 {
 	thing_use(slow.save);
-	return vmm_state_begin(state, dev->ops->name, 1) ?: vmm_state_end(state);
+	return vmm_state_begin(state, dev->ops->name, 1 + slow.newer) ?: vmm_state_end(state);
+}
+
+static int thing_fits(const struct vmm_device *dev, struct vmm_state *state)
+{
+	(void)dev;
+	(void)state;
+	thing_use(slow.fits);
+	return 0;
+}
+
+static int thing_load(struct vmm_device *dev, struct vmm_state *state)
+{
+	if (slow.loads_nothing)
+		return vmm_error(-EINVAL, "the thing refuses its state");
+	return vmm_state_open(state, dev->ops->name, 1 + slow.newer) < 0 ? -EINVAL :
+									   vmm_state_close(state);
+}
+
+/* A byte of RAM. */
+static u8 *mark(const struct vmm_device *dev)
+{
+	return dev->vm->mem.region[0].hva;
 }
 
 static int thing_say(struct vmm_device *dev, const char *arg, struct vmm_text *text)
 {
-	(void)dev;
 	(void)arg;
-	vmm_text_add(text, "there\n");
+	vmm_text_add(text, "there %u\n", *mark(dev));
+	return 0;
+}
+
+static int thing_put(struct vmm_device *dev, const char *arg, struct vmm_text *text)
+{
+	(void)text;
+	*mark(dev) = arg ? atoi(arg) : 0;
 	return 0;
 }
 
 static const struct vmm_device_command thing_commands[] = {
 	{ "say", "say something", thing_say },
+	{ "put", "change RAM", thing_put },
 	{ }
 };
 
 static const struct vmm_device_ops thing_ops = {
 	.name = "thing", .reset = thing_reset, .pause = thing_pause, .resume = thing_resume,
-	.save = thing_save, .commands = thing_commands,
+	.save = thing_save, .fits = thing_fits, .load = thing_load,
+	.commands = thing_commands,
 };
 
 static int ended(void *arg)
@@ -171,9 +206,10 @@ static int ending(void *arg)
 /* As main.c has it, without KVM. */
 static enum vmm_end vm_live(struct vmm_steering *s)
 {
+	struct vmm_snapshot *loaded = vmm_hold_loaded(&s->hold);
 	enum vmm_end end;
 
-	if (vmm_steering_begin(s, &vm))
+	if ((loaded && vmm_snapshot_load(loaded, &vm)) || vmm_steering_begin(s, &vm))
 		return VMM_END_ERROR;
 	end = vmm_loop_run(s->loop);
 	vmm_vm_end(&vm, end);
@@ -312,6 +348,56 @@ static void give_files(struct vmm_client *client, int *files)
 	vmm_client_give(client, files, VMM_LINES_FILES);
 }
 
+/* A snapshot that is loaded: manifest, states, RAM. */
+static int kept[3] = { -1, -1, -1 };
+
+static int kept_make(json_t *result)
+{
+	char *text = vmm_manifest_text(result);
+	int fd = memfd_create("manifest", MFD_CLOEXEC);
+
+	tap_check(text && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	free(text);
+	return fd;
+}
+
+/* Saves a VM for that. */
+static bool keep(void)
+{
+	struct vmm_client *client = reach();
+	json_t *result;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kept); i++) {
+		if (kept[i] >= 0)
+			close(kept[i]);
+	}
+	kept[1] = memfd_create("state", MFD_CLOEXEC);
+	kept[2] = memfd_create("ram", MFD_CLOEXEC);
+	vmm_client_give(client, kept + 1, 2);
+	result = vmm_client_call(client, "snapshot", NULL);
+	kept[0] = kept_make(result);
+	ran = json_integer_value(json_object_get(result, "ran"));
+	json_decref(result);
+	vmm_client_close(client);
+	return tap_check(result);
+}
+
+/* What the device says of RAM, or what it is told to put there. */
+static int marked(const char *put)
+{
+	struct vmm_client *client = reach();
+	json_t *args = json_pack("{s:s, s:s, s:s}", "device", "thing", "command",
+				 put ? "put" : "say", "value", put ? put : "");
+	json_t *result = vmm_client_call(client, "device", args);
+	const char *text = json_string_value(json_object_get(result, "text"));
+	int mark = text && !strncmp(text, "there ", 6) ? atoi(text + 6) : -1;
+
+	json_decref(result);
+	vmm_client_close(client);
+	return mark;
+}
+
 /* Runs a command; returns whether it succeeded. An error's text is in @said. */
 static bool asks(const char *command)
 {
@@ -325,6 +411,8 @@ static bool asks(const char *command)
 		return false;
 	if (!strcmp(command, "snapshot"))
 		give_files(client, files);
+	if (!strcmp(command, "load"))
+		vmm_client_give(client, kept, ARRAY_SIZE(kept));
 	if (!strcmp(command, "device"))
 		args = json_pack("{s:s, s:s}", "device", "thing", "command", "say");
 	result = vmm_client_call(client, command, args);
@@ -342,9 +430,9 @@ static int begins(const char *command)
 {
 	union {
 		struct cmsghdr header;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
+		char bytes[CMSG_SPACE(3 * sizeof(int))];
 	} files = { .header = {
-		.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET,
+		.cmsg_len = CMSG_LEN(3 * sizeof(int)), .cmsg_level = SOL_SOCKET,
 		.cmsg_type = SCM_RIGHTS,
 	} };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -356,16 +444,19 @@ static int begins(const char *command)
 		.msg_controllen = sizeof(files.bytes),
 	};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int given[2];
+	bool loads = !strcmp(command, "load");
+	int given[3];
 
 	given[0] = memfd_create("state", MFD_CLOEXEC);
 	given[1] = memfd_create("ram", MFD_CLOEXEC);
-	memcpy(CMSG_DATA(&files.header), given, sizeof(given));
+	given[2] = memfd_create("disk", MFD_CLOEXEC);
+	memcpy(CMSG_DATA(&files.header), loads ? kept : given, sizeof(given));
 	vmm_dir_file(base, "held", "control.sock", addr.sun_path, sizeof(addr.sun_path));
 	tap_check(!connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
 	tap_check(sendmsg(fd, &msg, MSG_NOSIGNAL) > 0);
 	close(given[0]);
 	close(given[1]);
+	close(given[2]);
 	return fd;
 }
 
@@ -422,11 +513,15 @@ static const struct state {
 	{ "running", "running", { 0 }, NULL, NULL },
 	{ "pausing", "pausing", { .pause = FOREVER }, NULL, "pause" },
 	{ "held", "paused", { 0 }, "pause", NULL },
+	{ "loading", "loading", { .fits = FOREVER }, NULL, "load" },
+	{ "loading, paused", "loading", { .fits = FOREVER }, "pause", "load" },
 	{ "saving", "saving", { .save = FOREVER }, NULL, "snapshot" },
 	{ "saving, paused", "saving", { .save = FOREVER }, "pause", "snapshot" },
 	{ "writing", "saving", { .write = FOREVER }, NULL, "snapshot" },
 	{ "resuming", "resuming", { .resume = FOREVER }, "pause", "resume" },
 	{ "resetting", "starting", { .reset = FOREVER }, NULL, "reset" },
+	{ "going back", "starting", { .reset = FOREVER }, NULL, "load" },
+	{ "going back, paused", "starting", { .reset = FOREVER }, "pause", "load" },
 };
 
 /* Enters a state, with a client in @client that waits for an answer. */
@@ -448,15 +543,177 @@ static bool enter(const struct state *state, int *client)
 	return true;
 }
 
+/* The first case: others load what it has saved. */
+static void a_running_vm_goes_back(void)
+{
+	static const struct slow how = { .pause = 20, .reset = 20, .fits = 20 };
+	s64 saved;
+	unsigned int i;
+
+	if (!vm_start(&how))
+		return;
+	marked("7");
+	if (!keep())
+		return;
+	saved = ran;
+	for (i = 0; i < 4; i++) {
+		tap_context("time %u", i);
+		marked("9");
+		tap_equal(marked(NULL), 9);
+		/* A paused one runs afterwards. */
+		tap_check(i != 2 || asks("pause"));
+		take(20);
+		tap_check(asks("load"));
+		tap_check(status_is("running"));
+		tap_equal(marked(NULL), 7);
+	}
+	/* Its time is the saved one's, and it can be saved again. */
+	tap_check(asks("pause") && asks("snapshot") && ran >= saved && ran < saved + 1000);
+	tap_check(asks("resume") && asks("reset") && becomes("running"));
+	tap_equal(marked(NULL), 0);
+	kill(vm_pid, SIGTERM);
+	tap_equal(vm_exit(ENDS_WITHIN), 128 + SIGTERM);
+}
+
+/* Which file is torn, and what is said of it. */
+static void spoil(unsigned int file, off_t len, const char *text)
+{
+	int was = kept[file];
+	struct stat st;
+	char *bytes;
+
+	fstat(was, &st);
+	bytes = malloc(st.st_size);
+	tap_equal(pread(was, bytes, st.st_size, 0), st.st_size);
+	kept[file] = memfd_create("spoilt", MFD_CLOEXEC);
+	tap_equal(write(kept[file], bytes, len < 0 ? st.st_size + len : len),
+		  len < 0 ? st.st_size + len : len);
+	tap_check(!asks("load"));
+	tap_context("%s", said);
+	tap_check(strstr(said, text));
+	close(kept[file]);
+	kept[file] = was;
+	free(bytes);
+}
+
+static void a_refused_snapshot_changes_nothing(void)
+{
+	static const struct slow how = { 0 };
+	int swap;
+
+	if (!vm_start(&how))
+		return;
+	marked("9");
+	spoil(0, -40, "manifest.json");
+	spoil(1, 100, "state.size");
+	spoil(2, -1, "ram does not have");
+	spoil(2, 0, "ram does not have");
+	swap = kept[1];
+	kept[1] = kept[2];
+	kept[2] = swap;
+	tap_check(!asks("load") && strstr(said, "state"));
+	kept[2] = kept[1];
+	kept[1] = swap;
+	tap_check(status_is("running"));
+	tap_equal(marked(NULL), 9);
+	tap_check(asks("pause"));
+	spoil(2, -1, "ram does not have");
+	tap_check(status_is("paused"));
+	tap_check(asks("resume") && asks("load"));
+	tap_equal(marked(NULL), 7);
+	vm_kill();
+}
+
+/* A device's state of a newer vmmctl: the guest is not ended to find that out. */
+static void a_newer_state_changes_nothing(void)
+{
+	static const struct slow newer = { .newer = 1 };
+	static const struct slow older = { 0 };
+
+	if (!vm_start(&newer))
+		return;
+	marked("5");
+	tap_check(keep());
+	tap_check(asks("load"));
+	vm_kill();
+	if (!vm_start(&older))
+		return;
+	marked("9");
+	tap_check(!asks("load"));
+	tap_context("%s", said);
+	tap_check(strstr(said, "device@0, \"thing\", has version 2 there, and 1 is the newest"));
+	tap_check(status_is("running"));
+	tap_equal(marked(NULL), 9);
+	/* What others load. */
+	marked("7");
+	tap_check(keep());
+	vm_kill();
+	/* And an older state is taken. */
+	if (!vm_start(&newer))
+		return;
+	tap_check(asks("load"));
+	tap_equal(marked(NULL), 7);
+	vm_kill();
+}
+
+/* Who loads is gone before the guest is; the guest goes back all the same. */
+static void whoever_loads_may_go(void)
+{
+	static const struct slow how = { .fits = 300, .reset = 300 };
+	int client;
+
+	if (!vm_start(&how))
+		return;
+	marked("9");
+	client = begins("load");
+	tap_check(becomes("loading"));
+	close(client);
+	tap_check(becomes("starting") && becomes("running"));
+	tap_equal(marked(NULL), 7);
+	vm_kill();
+}
+
+/* A second one is refused meanwhile, and the first one goes on. */
+static void one_load_at_a_time(void)
+{
+	static const struct slow how = { .fits = 300 };
+	int client;
+
+	if (!vm_start(&how))
+		return;
+	marked("9");
+	client = begins("load");
+	tap_check(becomes("loading"));
+	tap_check(!asks("load") && strstr(said, "the VM is busy: it is loading"));
+	ends(client);
+	tap_check(!strncmp(said, "{\"return\"", 9));
+	tap_check(status_is("running"));
+	tap_equal(marked(NULL), 7);
+	vm_kill();
+}
+
+/* Its states are refused when there is no guest any more to go on. */
+static void a_half_loaded_guest_never_runs(void)
+{
+	static const struct slow how = { .loads_nothing = true };
+
+	if (!vm_start(&how))
+		return;
+	tap_check(!asks("load"));
+	tap_context("%s", said);
+	tap_check(strstr(said, "the thing refuses its state"));
+	tap_equal(vm_exit(ENDS_WITHIN), VMM_EXIT_ERROR);
+}
+
 static void each_command_in_each_state(void)
 {
 	static const char *const commands[] = {
-		"pause", "resume", "snapshot", "reset", "device", "stats", "status",
+		"pause", "resume", "snapshot", "load", "reset", "device", "stats", "status",
 	};
 	/* ok, busy, already: as in the diagram in hold.h. */
 	static const char *const answers[] = {
-		"oaooooo", "bbbbbbo", "aoooooo", "bbbbbbo", "bbbbbbo", "bbboooo",
-		"bbbbbbo", "bbbobbo",
+		"oaoooooo", "bbbbbbbo", "aooooooo", "bbbbbbbo", "bbbbbbbo", "bbbbbbbo",
+		"bbbbbbbo", "bbbboooo", "bbbbbbbo", "bbbbobbo", "bbbbobbo", "bbbbobbo",
 	};
 	unsigned int i, j;
 	int client;
@@ -662,6 +919,11 @@ static void jobs_that_do_not_start_change_nothing(void)
 	tap_check(strstr(vmm_client_error(client), "cannot create an eventfd"));
 	limit_files(1024);
 	tap_check(status_is("running") && asks("pause"));
+	vmm_client_give(client, kept, ARRAY_SIZE(kept));
+	limit_files(3);
+	tap_check(!vmm_client_call(client, "load", NULL));
+	limit_files(1024);
+	tap_check(status_is("paused"));
 	limit_files(3);
 	tap_check(!vmm_client_call(client, "resume", NULL));
 	limit_files(1024);
@@ -674,6 +936,12 @@ static void jobs_that_do_not_start_change_nothing(void)
 }
 
 static const struct tap_case cases[] = {
+	{ "a VM that runs goes back to a snapshot", a_running_vm_goes_back },
+	{ "a snapshot that is refused changes nothing", a_refused_snapshot_changes_nothing },
+	{ "a state of a newer vmmctl changes nothing", a_newer_state_changes_nothing },
+	{ "a VM goes back without whoever loads", whoever_loads_may_go },
+	{ "one load at a time", one_load_at_a_time },
+	{ "a half loaded guest never runs", a_half_loaded_guest_never_runs },
 	{ "each command is taken or refused, as the state is", each_command_in_each_state },
 	{ "SIGTERM ends the VM in each state", sigterm_in_each_state },
 	{ "quit and kill do so, too, with their exit codes", quit_and_kill_in_each_state },

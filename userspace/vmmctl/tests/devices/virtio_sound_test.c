@@ -826,6 +826,34 @@ static int loaded(struct vmm_state *state)
 	return err;
 }
 
+/* Streams of a saved driver that had not started the card are none of the next driver's. */
+static void a_new_driver_gets_a_new_card(void)
+{
+	struct vmm_state state;
+
+	if (!card_make(false))
+		return;
+	prepare(0);
+	tap_equal(command(VIRTIO_SND_R_PCM_START, 0), OK);
+	vmm_sound_ops.pause(v);
+	saved(&state);
+	vmm_virtio_reset(v);
+	tap_equal(loaded(&state), 0);
+	tap_equal(card->stream[0].pcm.state, VMM_PCM_RUNNING);
+	pthread_mutex_lock(&v->lock);
+	v->running = !vmm_sound_ops.start(v);
+	pthread_mutex_unlock(&v->lock);
+	tap_check(v->running);
+	tap_equal(card->stream[0].pcm.state, VMM_PCM_NEW);
+	/* A state that is refused leaves jacks as they are. */
+	state.bytes[state.len - 1] = 1;
+	tap_equal(jack("mic off"), 0);
+	tap_equal(loaded(&state), -EINVAL);
+	tap_check(!card->jack[VMM_SOUND_MIC].connected);
+	vmm_state_free(&state);
+	card_end();
+}
+
 /* A stream that plays is saved, and loaded into a card whose driver has the same queues. */
 static void a_saved_card_goes_on(void)
 {
@@ -858,7 +886,9 @@ static void a_saved_card_goes_on(void)
 		v->queue[i].base = i == CONTROL ? added[CONTROL] : 0;
 	}
 	pthread_mutex_lock(&v->lock);
+	v->loaded = true;
 	v->running = !vmm_sound_ops.start(v);
+	v->loaded = false;
 	pthread_mutex_unlock(&v->lock);
 	tap_check(v->running);
 	tap_check(due_at(0, clock_ns + 3 * MS));
@@ -955,6 +985,7 @@ static const struct tap_case cases[] = {
 	{ "a broken queue harms no other", a_broken_queue_harms_no_other },
 	{ "jacks are plugged and unplugged", jacks_are_plugged_and_unplugged },
 	{ "a paused VM plays nothing", a_paused_vm_plays_nothing },
+	{ "a new driver gets a new card", a_new_driver_gets_a_new_card },
 	{ "a saved card goes on", a_saved_card_goes_on },
 	{ "damaged states are refused", damaged_states_are_refused },
 	{ "a reset may come at any time", a_reset_may_come_at_any_time },

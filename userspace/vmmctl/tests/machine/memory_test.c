@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "machine/machine.h"
@@ -262,6 +263,81 @@ static void pages_beside_are_kept(void)
 	close(fd);
 }
 
+/* RAM that was a snapshot's file is a memfd after a reset, as that of a VM that was booted. */
+static void a_reset_makes_a_memfd(void)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct vmm_mem mem = { 0 };
+	u8 *p;
+
+	if (!tap_equal(ftruncate(fd, SIZE), 0) ||
+	    !tap_equal(pwrite(fd, "x", 1, 5), 1) ||
+	    !tap_equal(vmm_mem_add_file(&mem, BASE, SIZE, fd, 0), 0))
+		return;
+	p = mem.region[0].hva;
+	tap_check(p[5] == 'x' && mem.region[0].fd < 0);
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_check(mem.region[0].hva == p && mem.region[0].fd >= 0 && mem.region[0].fd != fd);
+	tap_equal(p[5], 0);
+	p[5] = 0xa5;
+	tap_equal(pwrite(mem.region[0].fd, "yz", 2, 6), 2);
+	tap_check(p[5] == 0xa5 && p[6] == 'y' && p[7] == 'z');
+	tap_check(ftruncate(mem.region[0].fd, 0) && errno == EPERM);
+	/* And again. */
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_check(mem.region[0].hva == p && !p[5] && !p[6]);
+	vmm_mem_destroy(&mem);
+	close(fd);
+}
+
+/* A process that may have no more files has private RAM after a reset, and goes on. */
+static void a_reset_without_a_memfd(void)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct rlimit had, limit;
+	struct vmm_mem mem = { 0 };
+	u8 *p;
+
+	if (!tap_equal(ftruncate(fd, SIZE), 0) || !tap_equal(getrlimit(RLIMIT_NOFILE, &had), 0))
+		return;
+	limit = (struct rlimit){ fd + 1, had.rlim_max };
+	tap_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	tap_equal(vmm_mem_add_file(&mem, BASE, SIZE, fd, 0), 0);
+	tap_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	p = mem.region[0].hva;
+	p[5] = 0xa5;
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_check(mem.region[0].hva == p && mem.region[0].fd < 0 && !p[5]);
+	p[5] = 0xa5;
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_equal(p[5], 0);
+	vmm_mem_destroy(&mem);
+	close(fd);
+}
+
+/* The file may have more than RAM, and somebody may cut it short. */
+static void a_file_that_is_cut_short_is_noticed(void)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct vmm_mem mem = { 0 };
+
+	if (!tap_equal(ftruncate(fd, 2 * MIB + VMM_PAGE_SIZE), 0) ||
+	    !tap_equal(vmm_mem_add_file(&mem, BASE, MIB, fd, 0), 0) ||
+	    !tap_equal(vmm_mem_add_file(&mem, BASE + SIZE, MIB, fd, MIB), 0))
+		return;
+	tap_check(vmm_mem_fits_file(&mem, fd));
+	tap_equal(ftruncate(fd, 2 * MIB), 0);
+	tap_check(vmm_mem_fits_file(&mem, fd));
+	tap_equal(ftruncate(fd, 2 * MIB - 1), 0);
+	tap_check(!vmm_mem_fits_file(&mem, fd));
+	tap_equal(ftruncate(fd, 0), 0);
+	tap_check(!vmm_mem_fits_file(&mem, fd));
+	vmm_mem_destroy(&mem);
+	close(fd);
+	/* What cannot be asked says nothing. */
+	tap_check(vmm_mem_fits_file(&mem, -1));
+}
+
 #define HUGE_PAGES	4
 
 /* Sets the pool to the test's size, if this host allows it. */
@@ -277,6 +353,43 @@ static bool pool_set(u64 pages)
 	}
 	vmm_huge_pool_read(VMM_HUGE_2M, &pool);
 	return ok && pool.page && pool.total >= pages;
+}
+
+/* Who knows RAM by its addresses sees the file, which nobody writes to. */
+static void ram_is_loaded_from_a_file(void)
+{
+	struct vmm_mem mem = { 0 };
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	u8 byte = 0;
+	u8 *p, *q;
+	unsigned int i;
+
+	tap_equal(ftruncate(fd, 2 * SIZE), 0);
+	tap_equal(pwrite(fd, "a", 1, SIZE - 1), 1);
+	tap_equal(pwrite(fd, "b", 1, SIZE), 1);
+	if (!tap_equal(vmm_mem_add(&mem, BASE, SIZE), 0) ||
+	    !tap_equal(vmm_mem_add(&mem, BASE + 2 * SIZE, SIZE), 0))
+		return;
+	p = vmm_mem_ptr(&mem, BASE + SIZE - 1, 1);
+	q = vmm_mem_ptr(&mem, BASE + 2 * SIZE, 1);
+	for (i = 0; i < 2; i++) {
+		*p = 0xa5;
+		*q = 0xa5;
+		tap_equal(vmm_mem_load(&mem, fd), 0);
+		tap_check(mem.cleared && mem.region[0].fd == -1 && mem.region[1].fd == -1);
+		tap_equal(*p, 'a');
+		tap_equal(*q, 'b');
+		tap_check(vmm_mem_ptr(&mem, BASE + SIZE - 1, 1) == p);
+	}
+	*p = 0x5a;
+	tap_equal(pread(fd, &byte, 1, SIZE - 1), 1);
+	tap_equal(byte, 'a');
+	/* A reset takes that as well. */
+	tap_equal(vmm_mem_clear(&mem), 0);
+	tap_equal(*p, 0);
+	tap_equal(*q, 0);
+	vmm_mem_destroy(&mem);
+	close(fd);
 }
 
 /* RAM of the pool's pages: sealed, zero, cleared, and never more than there is. */
@@ -356,11 +469,15 @@ static const struct tap_case cases[] = {
 	{ "register windows need pages of 4 KiB", windows_need_pages_of_4k },
 	{ "without read-only memory there is no window", no_window_without_readonly_memory },
 	{ "nobody resizes RAM, and a reset keeps its file", nobody_resizes_ram },
+	{ "a reset makes a memfd of a snapshot's file", a_reset_makes_a_memfd },
+	{ "a reset without a memfd", a_reset_without_a_memfd },
 	{ "regions are apart", regions_are_apart },
 	{ "pointers are bounded", pointers_are_bounded },
 	{ "RAM starts zeroed and is the memfd's", ram_is_zero_and_shared },
 	{ "more than there can be is refused", too_much_fails },
 	{ "huge pages have to fit", huge_pages_have_to_fit },
+	{ "RAM is loaded from a file, at its addresses", ram_is_loaded_from_a_file },
+	{ "a file that is cut short is noticed", a_file_that_is_cut_short_is_noticed },
 	{ "huge pages are reserved, sealed and cleared", huge_pages_are_reserved },
 	{ "ordinary pages are a choice", ordinary_pages_are_a_choice },
 	{ "what makes a pool larger is a command", mends_are_commands },

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host/image.h"
@@ -24,6 +25,7 @@
 #define AT	(MIB + 8192)	/* where guests write */
 #define SECTOR	512
 
+static bool no_holes;		/* the file system cannot make any */
 static char image[96];		/* of the disk */
 static char folder[64];		/* its directory, and that of the other disk */
 
@@ -36,6 +38,12 @@ struct guest {
 	struct vmm_config cfg;
 	struct vmm_images images;
 };
+
+int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	errno = EOPNOTSUPP;
+	return no_holes ? -1 : syscall(SYS_fallocate, fd, mode, offset, len);
+}
 
 static void guest_init(struct guest *guest)
 {
@@ -79,16 +87,30 @@ static void guest_writes(struct guest *guest, const char *text, u64 at)
 	usleep(10000);
 }
 
-static bool guest_reads(const struct guest *guest, const char *text, u64 at)
+static void sector_read(const struct guest *guest, u8 *sector, u64 at)
 {
 	const struct vmm_image_copy *copy = guest->images.copy[0];
-	u8 sector[SECTOR] = { 0 };
 
-	at -= at % SECTOR;
 	if (copy && copy->overlay)
 		tap_equal(vmm_overlay_read(copy->overlay, sector, SECTOR, at), 0);
 	else
 		tap_equal(pread(guest->images.fd[0], sector, SECTOR, at), SECTOR);
+}
+
+static bool guest_is_zero(const struct guest *guest, u64 at)
+{
+	static const u8 zero[SECTOR];
+	u8 sector[SECTOR] = { 1 };
+
+	sector_read(guest, sector, at);
+	return !memcmp(sector, zero, SECTOR);
+}
+
+static bool guest_reads(const struct guest *guest, const char *text, u64 at)
+{
+	u8 sector[SECTOR] = { 0 };
+
+	sector_read(guest, sector, at - at % SECTOR);
 	if (!memcmp(sector, text, strlen(text)))
 		return true;
 	tap_context("'%.10s' and not '%s'", sector, text);
@@ -394,6 +416,124 @@ static void a_snapshot_without_disks(void)
 	guest_ends(&guest);
 }
 
+/* ---- a VM that runs goes back ---- */
+
+/* The open snapshot, as another program passes it. */
+static struct vmm_snapshot *given(unsigned int count)
+{
+	static const char *const names[] = {
+		VMM_SNAPSHOT_MANIFEST, VMM_SNAPSHOT_STATE, VMM_SNAPSHOT_RAM, "disk-0",
+	};
+	struct vmm_snapshot *snapshot;
+	int files[ARRAY_SIZE(names)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		files[i] = open(path_of(names[i]), O_RDONLY | O_CLOEXEC);
+	hear();
+	snapshot = vmm_snapshot_given(files, count);
+	heard();
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		close(files[i]);
+	return snapshot;
+}
+
+/* Writes where the snapshot has data and where it has none, and gives the disk back. */
+static void goes_back(struct guest *guest, struct vmm_snapshot *snapshot)
+{
+	struct vmm_image_past past[VMM_DISKS];
+	unsigned int i;
+
+	vmm_snapshot_disks(snapshot, past);
+	for (i = 0; i < 2; i++) {
+		tap_context("time %u", i);
+		guest_writes(guest, "mine", AT);
+		guest_writes(guest, "alone", 640 * KIB);
+		guest_writes(guest, "mine", 0);
+		tap_equal(vmm_disk_back(&guest->images, 0, past[0].fd), 0);
+		tap_check(guest_reads(guest, "first", AT) && guest_reads(guest, "begin", 0));
+		tap_check(guest_is_zero(guest, 640 * KIB));
+	}
+}
+
+static bool image_ends(const char *text, size_t len)
+{
+	int fd = open(image, O_RDONLY | O_CLOEXEC);
+	char end[8];
+	bool same = pread(fd, end, len, SIZE - len) == (ssize_t)len && !memcmp(end, text, len);
+
+	close(fd);
+	return same;
+}
+
+static void a_running_guest_has_its_disk_back(void)
+{
+	struct vmm_snapshot *snapshot;
+	struct guest guest;
+	int fd;
+
+	if (!begin() || !guest_boots(&guest))
+		return;
+	snapshot = given(4);
+	if (!tap_check(snapshot))
+		return;
+	fd = open(image, O_RDWR | O_CLOEXEC);
+	tap_equal(pwrite(fd, "END", 3, SIZE - 3), 3);
+	close(fd);
+	goes_back(&guest, snapshot);
+	tap_check(image_ends("end", 3));
+	no_holes = true;
+	goes_back(&guest, snapshot);
+	tap_check(image_ends("end", 3));
+	no_holes = false;
+	/* It fits, whatever the image's time is now, and only with its own length. */
+	vm.cfg = &guest.cfg;
+	vm.vcpus = 1;
+	tap_equal(vmm_snapshot_fits(snapshot, &vm, &guest.images), 0);
+	tap_equal(ftruncate(guest.images.fd[0], SIZE + 512), 0);
+	hear();
+	tap_check(vmm_snapshot_fits(snapshot, &vm, &guest.images) < 0);
+	heard();
+	tap_check(strstr(said, "disk 0 has"));
+	vmm_snapshot_close(snapshot);
+	guest_ends(&guest);
+	tap_check(opens());
+}
+
+/* Overlays become empty, with the snapshot's disk below, and copies are written to. */
+static void a_running_clone_has_its_disk_back(void)
+{
+	struct vmm_snapshot *snapshot;
+	struct guest guest;
+
+	if (!begin() || !tap_equal(guest_goes_on(&guest, true), 0))
+		return;
+	snapshot = given(4);
+	if (!tap_check(snapshot))
+		return;
+	goes_back(&guest, snapshot);
+	if (guest.images.copy[0]->overlay)
+		tap_equal(vmm_overlay_bytes(guest.images.copy[0]->overlay), 0);
+	vmm_snapshot_close(snapshot);
+	tap_check(guest_reads(&guest, "first", AT));
+	guest_writes(&guest, "mine", AT);
+	tap_check(guest_reads(&guest, "mine", AT));
+	guest_ends(&guest);
+	tap_check(opens());
+}
+
+static void given_files_that_are_missing(void)
+{
+	unsigned int count;
+
+	if (!begin())
+		return;
+	for (count = 0; count < 4; count++) {
+		tap_context("%u files", count);
+		tap_check(!given(count) && strstr(said, " is missing"));
+	}
+}
+
 /* ---- files that are wrong, and files that cannot be written ---- */
 
 static void torn_disks_are_refused(void)
@@ -522,6 +662,9 @@ static const struct tap_case cases[] = {
 	{ "clones write each for themselves", clones_write_each_for_themselves },
 	{ "a clone is saved", a_clone_is_saved },
 	{ "a snapshot without disks", a_snapshot_without_disks },
+	{ "a running guest has its disk back", a_running_guest_has_its_disk_back },
+	{ "a running clone has its disk back", a_running_clone_has_its_disk_back },
+	{ "given files that are missing are refused", given_files_that_are_missing },
 	{ "torn disks are refused", torn_disks_are_refused },
 	{ "wrong words of disks are refused", wrong_words_of_disks_are_refused },
 	{ "a full disk and an end are errors", a_full_disk_and_an_end_are_errors },

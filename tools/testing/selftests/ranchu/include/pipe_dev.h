@@ -55,8 +55,10 @@ struct pipe_mem {
 };
 
 void pipe_mem_create(struct pipe_mem *mem, uint64_t gpa, size_t size);
-/* The same with a memfd, which DMA needs. */
+/* The same with a memfd, as the memory of a VM that was booted. */
 void pipe_mem_create_file(struct pipe_mem *mem, uint64_t gpa, size_t size);
+/* The same with a private mapping of a file, as the memory of a VM that started from a snapshot. */
+void pipe_mem_create_private_file(struct pipe_mem *mem, uint64_t gpa, size_t size);
 void pipe_mem_destroy(struct pipe_mem *mem);
 
 /* Allocates zeroed guest memory, which is never freed. @align is a power of two. */

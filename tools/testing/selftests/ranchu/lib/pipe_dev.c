@@ -28,19 +28,28 @@ void pipe_die_at(const char *file, int line, const char *fmt, ...)
 	_exit(1);
 }
 
-void pipe_mem_create_file(struct pipe_mem *mem, uint64_t gpa, size_t size)
+static void mem_create_file(struct pipe_mem *mem, uint64_t gpa, size_t size, int flags)
 {
 	void *hva = MAP_FAILED;
 	int fd = memfd_create("guest", MFD_CLOEXEC);
 
 	if (fd >= 0 && !ftruncate(fd, size))
-		hva = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_NORESERVE, fd, 0);
+		hva = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, fd, 0);
 	if (hva == MAP_FAILED)
 		pipe_die("no %zu bytes of guest memory in a file: %s", size,
 			 strerror(errno));
 	close(fd);
 	*mem = (struct pipe_mem){ .gpa = gpa, .size = size, .hva = hva };
+}
+
+void pipe_mem_create_file(struct pipe_mem *mem, uint64_t gpa, size_t size)
+{
+	mem_create_file(mem, gpa, size, MAP_SHARED);
+}
+
+void pipe_mem_create_private_file(struct pipe_mem *mem, uint64_t gpa, size_t size)
+{
+	mem_create_file(mem, gpa, size, MAP_PRIVATE);
 }
 
 void pipe_mem_create(struct pipe_mem *mem, uint64_t gpa, size_t size)
