@@ -9,7 +9,11 @@
 #	socat socat_unix	socat before vhost_vsock, the same
 #	native			a client that speaks AF_VSOCK
 #
-# and before all that what idle_streams prints.
+# and before all that what idle_streams prints. Before and after the copies by "unix" it prints
+#
+#	VSOCK-STATS VSOCK-MARK begin|end unix ops=OPERATIONS <JSON without spaces>
+#
+# An operation is a piece of 64 KiB of a copied file.
 #
 #	adb_host.sh [MIB WHAT...]	size of the file that adb pushes, and which of
 #					these: idle raw unix tcp native socat
@@ -30,7 +34,7 @@ RAW="h2g g2h rtt h2g_16 g2h_16"
 QEMU_COMM=$(echo "${qemu%% *}" | cut -c -15)
 
 # Ours is asked for by name, nobody else's.
-export ADB_LOCAL_TRANSPORT_MAX_PORT=5553 HOME=/tmp
+export ADB_LOCAL_TRANSPORT_MAX_PORT=5553 HOME=/tmp XDG_RUNTIME_DIR=/tmp
 
 fail() {
 	echo "adb_host: $*"
@@ -53,7 +57,7 @@ says() {
 
 boot_vmmctl() {
 	: > /tmp/console
-	vmmctl run --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
+	vmmctl run --name adb --random-seed off --kernel Image --initrd guest.cpio --cpus 1 --memory 512M \
 		--append "$linux_args ranchu.run=adb_guest" --no-reboot \
 		--pipe none --vsock $CID --adb-socket /tmp/adb.sock \
 		</dev/null >/tmp/console 2>&1 &
@@ -100,6 +104,11 @@ raw() {
 	timeout 100 adb_raw bench "$2" "$1" "$3" $RAW || fail "raw $1"
 }
 
+# vmm_stats begin|end OPERATIONS
+vmm_stats() {
+	echo "VSOCK-STATS VSOCK-MARK $1 unix ops=$2 $(vmmctl stats adb | tr -d "\n ")"
+}
+
 # copy LABEL ADDRESS WATCHED: files by adb, there and back. Its server starts with the
 # first: while there were raw streams, it would have come to the same port.
 copy() {
@@ -112,6 +121,7 @@ copy() {
 	timeout 100 adb -s "$2" push -Z /tmp/data /data/local/tmp/data >/dev/null ||
 		fail "adb $1: first push"
 	sleep 1
+	[ "$1" != unix ] || vmm_stats begin 0
 	for _ in 1 2 3; do
 		adb_timed "ADB $1 push $((MIB * 1048576))" "$3" timeout 100 \
 			adb -s "$2" push -Z /tmp/data /data/local/tmp/data ||
@@ -120,6 +130,7 @@ copy() {
 			adb -s "$2" pull -Z /data/local/tmp/data /tmp/back ||
 			fail "adb $1: pull"
 	done
+	[ "$1" != unix ] || vmm_stats end $((3 * 2 * MIB * 16))
 	there=$(adb -s "$2" shell md5sum /data/local/tmp/data | cut -d ' ' -f 1)
 	back=$(md5sum < /tmp/back | cut -d ' ' -f 1)
 	[ "$there" = "$sum" ] && [ "$back" = "$sum" ] ||

@@ -89,14 +89,16 @@ virtio_exits() {
 	END { print sum + 0, ops + 0 }' "$3"
 }
 
+# exits_per_op "EXITS OPS"...: of all these devices together; nothing if one was not measured.
+exits_per_op() {
+	printf '%s\n' "$@" | awk '
+	$2 > 0 { n++; exits += $1; ops += $2 }
+	END { if (n == NR) printf "%g", exits / ops }'
+}
+
 # Exits to userspace for each request, or operation of the network, that the kernel serves.
 exits_per_req() {
-	local exits ops
-
-	read -r exits ops < <(virtio_exits BLK $BLK_KERNEL "$1")
-	[ "$ops" -gt 0 ] && [ "$NET_OPS" -gt 0 ] || return 0
-	awk -v exits=$((exits + NET_EXITS)) -v ops=$((ops + NET_OPS)) \
-		'BEGIN { printf "%g", exits / ops }'
+	exits_per_op "$(virtio_exits BLK $BLK_KERNEL "$1")" "$NET_EXITS $NET_OPS"
 }
 
 blk_register() {

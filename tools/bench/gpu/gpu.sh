@@ -128,10 +128,11 @@ hostile_guests() {
 		"O=$RANCHU_BUILD/check/ranchu-gles" check
 }
 
-# copies: the largest number of copies of a frame, for all layouts of the guest's memory.
+# copies: the largest number of copies of a frame, for all layouts of the guest's memory, and page
+# flips.
 copies() {
 	sed -n 's/^ *# copies [a-z_]* \([0-9.]*\):.*/\1/p' "$OUT/gpu-check.log" |
-		awk '$1 > most { most = $1 } END { if (NR == 2) printf "%g", most }'
+		awk '$1 > most { most = $1 } END { if (NR == 3) printf "%g", most }'
 }
 
 table_gpu() {

@@ -3,7 +3,7 @@
 #
 # AREA=x86, part of bench.sh: what other areas measure on the arm64 board, by the same
 # programs on the x86_64 board; and how long a guest's start takes. RANCHU_X86_PARTS names
-# some of "pipe start blk net adb", if not all are wanted.
+# some of "pipe start blk adb net", if not all are wanted.
 
 FLOORS[x86.pipe_exits_per_cmd]="0, exactly"
 FLOORS[x86.virtio_exits_per_req]="0, exactly"
@@ -16,7 +16,7 @@ FLOORS[x86.adb_push_vs_native]=">= 1.0"
 FLOORS[x86.start_vs_qemu]=">= 2.0"
 
 X86=$HERE/x86
-X86_PARTS=${RANCHU_X86_PARTS:-pipe start blk net adb}
+X86_PARTS=${RANCHU_X86_PARTS:-pipe start blk adb net}
 
 x86_pipe() {
 	local name
@@ -95,12 +95,16 @@ x86_blk() {
 	done
 }
 
-# Requests of disks, and the network; what was not measured this time is looked for where
-# an earlier run has left it.
+# Requests of disks, vsock's packets and the network's. What was not measured this time is
+# looked for where an earlier run has left it.
 x86_virtio_exits() {
-	[ "${NET_OPS:-0}" -gt 0 ] ||
-		read -r NET_EXITS NET_OPS < <(virtio_exits NET "$NET_KERNEL" "$OUT/net.log")
-	figure x86.virtio_exits_per_req "$(exits_per_req "$OUT/blk.log")"
+	local blk net vsock
+
+	blk=$(virtio_exits BLK "$BLK_KERNEL" "$OUT/blk.log")
+	net=$(virtio_exits NET "$NET_KERNEL" "$OUT/net.log")
+	vsock=$(virtio_exits VSOCK unix "$OUT/adb.log")
+	echo "  exits and operations: disks $blk, vsock $vsock, network $net"
+	figure x86.virtio_exits_per_req "$(exits_per_op "$blk" "$net" "$vsock")"
 }
 
 x86_net() {
@@ -109,6 +113,7 @@ x86_net() {
 
 x86_adb() {
 	measure_adb 16 unix native
+	echo "  exits and operations of vsock: $(virtio_exits VSOCK unix "$OUT/adb.log")"
 	figure x86.adb_push_vs_native "$(adb_ratio push native unix)"
 }
 
