@@ -91,7 +91,21 @@ static void leaf_topology(struct kvm_cpuid_entry2 *e, unsigned int id, unsigned 
 	}
 }
 
-/* AMD: cores minus one, and the number of APIC ID bits for the core. */
+/* Returns whether the CPU is AMD's, or one that was made after it. */
+static bool is_amd(const struct kvm_cpuid2 *cpuid)
+{
+	unsigned int i;
+
+	/* "AuthenticAMD", "HygonGenuine" */
+	for (i = 0; i < cpuid->nent; i++) {
+		if (!cpuid->entries[i].function)
+			return cpuid->entries[i].ebx == 0x68747541 ||
+			       cpuid->entries[i].ebx == 0x6f677948;
+	}
+	return false;
+}
+
+/* AMD: cores minus one, and the number of APIC ID bits for the core. Others reserve it. */
 static void leaf_size_amd(struct kvm_cpuid_entry2 *e, unsigned int cpus)
 {
 	e->ecx = (cpus - 1) | number_bits(cpus) << 12;
@@ -108,6 +122,7 @@ static void leaf_size_amd(struct kvm_cpuid_entry2 *e, unsigned int cpus)
 void vmm_x86_cpuid_adjust(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int cpus,
 			  bool deadline, bool pv_eoi)
 {
+	bool amd = is_amd(cpuid);
 	unsigned int i;
 
 	for (i = 0; i < cpuid->nent; i++) {
@@ -143,7 +158,8 @@ void vmm_x86_cpuid_adjust(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned in
 			e->ecx &= ~AMD1_ECX_SVM;
 			break;
 		case 0x80000008:
-			leaf_size_amd(e, cpus);
+			if (amd)
+				leaf_size_amd(e, cpus);
 			break;
 		case 0x8000001d:
 			leaf_cache_amd(e, cpus);

@@ -78,6 +78,7 @@ static void topology_is_one_package(void)
 
 		tap_context("%u CPUs", cpus);
 		cpuid_new();
+		add(0, 0, 0x10, 0x68747541, 0x444d4163, 0x69746e65);
 		thread = add(0xb, 0, 1, 2, 0x100, 0x77);
 		core = add(0xb, 1, 4, 16, 0x201, 0x77);
 		none = add(0x1f, 2, 9, 9, 9, 9);
@@ -106,6 +107,19 @@ static void topology_is_one_package(void)
 		tap_equal(l3->eax, 0x0163U | (cpus - 1) << 14 | ((1U << bits[i][1]) - 1) << 26);
 		tap_equal(last->eax, 0);
 	}
+}
+
+/* That leaf is reserved on other CPUs. */
+static void intel_has_no_size_of_amd(void)
+{
+	struct kvm_cpuid_entry2 *size;
+
+	cpuid_new();
+	add(0, 0, 0x16, 0x756e6547, 0x6c65746e, 0x49656e69);
+	size = add(0x80000008, 0, 0x3030, 0, 0, 0);
+	vmm_x86_cpuid_adjust(cpuid, 1, 4, true, true);
+	tap_equal(size->eax, 0x3030);
+	tap_equal(size->ecx, 0);
 }
 
 /* Each line is on one pin of the IOAPIC, the timer's on another pin. */
@@ -273,6 +287,7 @@ static const struct tap_case cases[] = {
 	{ "clocks go on", clocks_go_on },
 	{ "features are a guest's", features_are_a_guests },
 	{ "all CPUs are cores of one package", topology_is_one_package },
+	{ "Intel's CPUs have no size by AMD's leaf", intel_has_no_size_of_amd },
 	{ "lines end at pins", lines_end_at_pins },
 	{ "what is not there is said", what_is_not_there_is_said },
 };
