@@ -22,6 +22,8 @@ WAYS=(
 	"7.2, a thread each|--threads"
 	"7.2, a thread each, CPUs later|--threads --kernel-args maxcpus=1"
 	"backports, one thread|--backports"
+	"backports, one thread, KVM without nested pages|--backports --kernel-args kvm_amd.npt=0"
+	"backports, one thread, KVM without virtual VMLOAD|--backports --kernel-args kvm_amd.vls=0"
 	"backports, a thread each|--backports --threads"
 	"backports, a thread each, CPUs later|--backports --threads --kernel-args maxcpus=1"
 )
