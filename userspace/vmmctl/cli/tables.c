@@ -37,7 +37,7 @@ const struct vmm_command_info vmm_commands[] = {
 	{ "resume", "NAME", "resume a VM's vCPUs", VMM_CMD_CONTROL },
 	{ "power-button", "NAME", "press a guest's power button", VMM_CMD_CONTROL },
 	{ "reset", "NAME", "reset a VM's guest", VMM_CMD_CONTROL },
-	{ "snapshot", "save NAME DIR [--changes] | load NAME DIR | check|del|list DIR",
+	{ "snapshot", "save|load NAME DIR [--changes] | check|del|list DIR",
 	  "save a VM to DIR, or load DIR into it; check, remove or list snapshots",
 	  VMM_CMD_CONTROL },
 	{ "stop", "NAME", "end a VM in order", VMM_CMD_CONTROL },

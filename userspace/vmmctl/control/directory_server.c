@@ -2,8 +2,8 @@
 /*
  * `vmmctl snapshot serve NAME SNAPSHOTS SCREENSHOTS`, which a VM starts before it enters its
  * sandbox, because it cannot open files there: it saves, loads, lists and removes snapshots below
- * the first directory, and writes screenshots below the second one; "" means none. Requests are lines
- * of standard input; answers are lines of text on standard output, followed by "OK" or
+ * the first directory, and writes screenshots below the second one; "" means none. Requests are
+ * lines of standard input; answers are lines of text on standard output, followed by "OK" or
  * "KO: reason". It ends at the end of its input.
  *
  * The VM is not trusted, because a guest may have taken it over: names are checked, and nothing

@@ -19,6 +19,7 @@
 #include <linux/vhost_goldfish_pipe.h>
 
 #include "devices/devices.h"
+#include "host/host.h"
 #include "tests/tap.h"
 
 #define BASE		0xff018000ULL
@@ -781,10 +782,14 @@ static void a_state_that_is_not_returned_is_told(void)
 		int err;
 		u32 len;
 		int want;
+		const char *message;
 	} rows[] = {
-		{ VHOST_GOLDFISH_PIPE_GET_STATE, EBUSY, sizeof(module), -EBUSY },
-		{ VHOST_GOLDFISH_PIPE_GET_STATE, EOPNOTSUPP, sizeof(module), -EOPNOTSUPP },
-		{ 0, 0, VMM_STATE_SIZE + 1, -E2BIG },
+		{ VHOST_GOLDFISH_PIPE_GET_STATE, EBUSY, sizeof(module), -EBUSY,
+		  VMM_PIPE_NODE " does not return its state" },
+		{ VHOST_GOLDFISH_PIPE_GET_STATE, EOPNOTSUPP, sizeof(module), -EOPNOTSUPP,
+		  "driver uses version 1 of the protocol" },
+		{ 0, 0, VMM_STATE_SIZE + 1, -E2BIG,
+		  VMM_PIPE_NODE " does not return its state" },
 	};
 	struct vmm_state state = { 0 };
 	unsigned int i;
@@ -801,7 +806,7 @@ static void a_state_that_is_not_returned_is_told(void)
 		tap_heard(said, sizeof(said));
 		tap_context("row %u said: %.80s", i, said);
 		tap_check(err == rows[i].want);
-		tap_check(strstr(said, "/dev/vhost-goldfish-pipe does not return its state"));
+		tap_check(strstr(said, rows[i].message));
 		vmm_state_free(&state);
 		machine_close();
 	}

@@ -362,7 +362,8 @@ static void what_is_not_needed_ends_it(void)
 		{ "a message before a connection", fast_open_message },
 		{ "another option of a socket", socket_option },
 		{ "signals", signal_others }, { "signals by a file", signal_by_file },
-		{ "another signal by a file", other_signal_by_file }, { "typing into the terminal", typing },
+		{ "another signal by a file", other_signal_by_file },
+		{ "typing into the terminal", typing },
 		{ "a vCPU's connection", vcpu_connection },
 	};
 	unsigned int i;

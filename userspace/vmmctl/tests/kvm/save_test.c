@@ -281,6 +281,26 @@ static void same_field(struct vmm_state *a, struct vmm_state *b, u32 tag)
 		tap_check(!memcmp(bytes, other, len));
 }
 
+/* All of the first PIC but line 0: the timer goes on, and raises it at some time. */
+static void same_first_pic(struct vmm_state *a, struct vmm_state *b)
+{
+	struct kvm_pic_state pic, there;
+	u32 len, other_len;
+	const u8 *bytes = field(a, PIC_MASTER, &len);
+	const u8 *other = field(b, PIC_MASTER, &other_len);
+
+	tap_context("the first PIC");
+	if (!tap_check(len == sizeof(pic) && other_len == sizeof(there)))
+		return;
+	memcpy(&pic, bytes, sizeof(pic));
+	memcpy(&there, other, sizeof(there));
+	pic.irr &= ~1;
+	there.irr &= ~1;
+	pic.last_irr &= ~1;
+	there.last_irr &= ~1;
+	tap_check(!memcmp(&pic, &there, sizeof(pic)));
+}
+
 /* All registers but the time stamp counter, which goes on. */
 static void same_msrs(struct vmm_state *a, struct vmm_state *b)
 {
@@ -342,8 +362,9 @@ static void continues_elsewhere(void)
 			same_field(&cpu, &cpu_after, same[i]);
 		same_msrs(&cpu, &cpu_after);
 		tap_equal(msr_value(&cpu_after, 0x175), 0x12345678);
-		for (i = PIC_MASTER; i <= IOAPIC; i++)
-			same_field(&chip, &chip_after, i);
+		same_first_pic(&chip, &chip_after);
+		same_field(&chip, &chip_after, PIC_SLAVE);
+		same_field(&chip, &chip_after, IOAPIC);
 		same_timer(&chip, &chip_after);
 		tap_check(number(&chip_after, CLOCK) >= number(&chip, CLOCK));
 		tap_check(number(&chip_after, REAL) >= number(&chip, REAL));
