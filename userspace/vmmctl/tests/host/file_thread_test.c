@@ -300,10 +300,10 @@ static void nobody_is_held_up(void)
 	check_counters();
 	/* It answers again: queued records are written. */
 	set(&held, false);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 3000; i++) {
 		vmm_file_threads_last(false);
 		usleep(10000);
-		if (!stat(wav_path, &st) && st.st_size > 500000)
+		if (!stat(wav_path, &st) && st.st_size + vmm_sound_lost(m.sound) == 44 + MANY * 2048)
 			break;
 	}
 	usleep(300000);
@@ -338,10 +338,10 @@ static int vm_main(int ready)
 	return 7;
 }
 
-/* Ends @fn in a process of its own; returns the time that it took, -1 if too long. */
-static double stopped(int (*fn)(int ready), int code)
+/* Ends @fn in a process of its own; returns whether it ended in time, with @code. */
+static bool stopped(int (*fn)(int ready), int code)
 {
-	double took = -1;
+	double took;
 	double began;
 	int ready[2];
 	int status = 0;
@@ -349,26 +349,43 @@ static double stopped(int (*fn)(int ready), int code)
 	pid_t pid;
 
 	if (!tap_check(!pipe(ready)))
-		return -1;
+		return false;
 	pid = fork();
 	if (!pid)
 		_exit(fn(ready[1]));
 	tap_equal(read(ready[0], &byte, 1), 1);
 	began = seconds();
 	kill(pid, SIGTERM);
-	while (!waitpid(pid, &status, WNOHANG) && seconds() - began < 20)
+	while (!waitpid(pid, &status, WNOHANG)) {
 		usleep(5000);
+		if (seconds() - began > 20)
+			kill(pid, SIGKILL);
+	}
 	took = seconds() - began;
-	kill(pid, SIGKILL);
-	tap_equal(WIFEXITED(status) ? WEXITSTATUS(status) : 99, code);
 	close(ready[0]);
 	close(ready[1]);
-	return took;
+	tap_context("it took %.1f s and ended with status 0x%x", took, status);
+	return took < ENDS_WITHIN && WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+/*
+ * The machine may be busy, and then the alarm ends a process that is about to end by itself: one
+ * of a few tries has to succeed.
+ */
+static void ends_in_time(int (*fn)(int ready), int code)
+{
+	unsigned int tries = 5;
+	bool ended;
+
+	do
+		ended = stopped(fn, code);
+	while (!ended && --tries);
+	tap_check(ended);
 }
 
 static void a_vm_ends_in_time(void)
 {
-	tap_check(stopped(vm_main, 7) < ENDS_WITHIN);
+	ends_in_time(vm_main, 7);
 }
 
 /* The same, but only the alarm ends it. */
@@ -390,7 +407,7 @@ static void last_words_hold_nobody_up(void)
 	tap_skip("ThreadSanitizer holds signals back");
 	return;
 #endif
-	tap_check(stopped(vm_that_hangs, 128 + SIGTERM) < ENDS_WITHIN);
+	ends_in_time(vm_that_hangs, 128 + SIGTERM);
 }
 
 /* Queued records are written before the last message. */
@@ -541,9 +558,9 @@ static int vm_that_closes(int ready)
 
 static void closing_holds_nobody_up(void)
 {
-	tap_check(stopped(vm_that_closes, 7) < ENDS_WITHIN);
+	ends_in_time(vm_that_closes, 7);
 	without_records = true;
-	tap_check(stopped(vm_that_closes, 7) < ENDS_WITHIN);
+	ends_in_time(vm_that_closes, 7);
 	without_records = false;
 }
 
