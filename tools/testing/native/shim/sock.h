@@ -94,6 +94,17 @@ static inline void hash_del(struct hlist_node *item)
 	for ((bucket) = 0; (bucket) < ARRAY_SIZE(table); (bucket)++)		\
 		hlist_for_each_entry_safe(pos, tmp, &(table)[bucket], member)
 
+static inline bool hash_empty_lists(const struct hlist_head *heads, unsigned int count)
+{
+	while (count--) {
+		if (heads[count].first)
+			return false;
+	}
+	return true;
+}
+
+#define hash_empty(table) hash_empty_lists(table, ARRAY_SIZE(table))
+
 #define jhash_2words(a, b, seed) ((a) * 31 + (b) * 7 + (seed))
 #define get_random_u32() 1u
 

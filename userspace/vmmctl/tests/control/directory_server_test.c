@@ -175,8 +175,8 @@ static void no_directory_is_told(void)
 {
 	serve("/nowhere/at/all", "", "list\n");
 	tap_equal(test.code, 0);
-	tap_check(!strcmp(test.answer,
-			  "KO: snapshot: cannot read /nowhere/at/all: No such file or directory\n"));
+	tap_check(strstr(test.answer, "KO: snapshot: cannot read /nowhere/at/all: "));
+	tap_check(strstr(test.answer, ": No such file or directory\n"));
 }
 
 static void paths_are_told(void)
