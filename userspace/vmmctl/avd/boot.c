@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "avd/avd.h"
+#include "host/file.h"
 #include "host/log.h"
 
 #define BOOTCONFIG_MAGIC	"#BOOTCONFIG\n"
@@ -476,23 +477,6 @@ int vmm_avd_boot(struct vmm_avd_boot *boot, const struct vmm_avd *avd,
 	return t.err;
 }
 
-static int write_all(int fd, const void *bytes, size_t len)
-{
-	const char *at = bytes;
-
-	while (len) {
-		ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* Copies the RAM disk; @size is filled with its bytes. */
 static int ramdisk_copy(int fd, const char *ramdisk, u64 *size)
 {
@@ -513,7 +497,7 @@ static int ramdisk_copy(int fd, const char *ramdisk, u64 *size)
 		if (n < 0)
 			err = -errno;
 		else
-			err = write_all(fd, buffer, n);
+			err = vmm_file_write(fd, buffer, n);
 	}
 	if (from >= 0)
 		close(from);
@@ -552,10 +536,10 @@ int vmm_avd_initrd(int fd, const char *ramdisk, const char *config, size_t len)
 		sum += (unsigned char)text[i];
 	word[0] = htole32(len);
 	word[1] = htole32(sum);
-	err = write_all(fd, text, len);
+	err = vmm_file_write(fd, text, len);
 	if (!err)
-		err = write_all(fd, word, sizeof(word));
+		err = vmm_file_write(fd, word, sizeof(word));
 	if (!err)
-		err = write_all(fd, BOOTCONFIG_MAGIC, strlen(BOOTCONFIG_MAGIC));
+		err = vmm_file_write(fd, BOOTCONFIG_MAGIC, strlen(BOOTCONFIG_MAGIC));
 	return err ? vmm_error(err, "avd: cannot write the RAM disk") : 0;
 }

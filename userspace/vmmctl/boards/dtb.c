@@ -11,22 +11,8 @@
 
 #include "boards/boards.h"
 #include "boot/boot.h"
+#include "host/file.h"
 #include "host/log.h"
-
-static int write_all(int fd, const u8 *bytes, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		len -= n;
-	}
-	return 0;
-}
 
 /* Removes an incomplete file; a device node stays. */
 static void dtb_discard(int fd, const char *path)
@@ -46,7 +32,7 @@ static int dtb_write(const char *path, const u8 *blob, size_t len)
 		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return vmm_error(errno, "cannot create %s", path);
-	err = write_all(fd, blob, len);
+	err = vmm_file_write(fd, blob, len);
 	if (err) {
 		vmm_error(-err, "cannot write the device tree");
 		dtb_discard(fd, path);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "control/seal.h"
+#include "host/file.h"
 #include "snapshot/snapshot.h"
 
 #define SEAL_TRIES	40	/* attempts, while the last writer is closing the file */
@@ -79,7 +80,7 @@ static int piece_write(int to, const u8 *bytes, size_t len, u64 at)
 	for (done = 0; done < len && !err; done += n) {
 		n = len - done < SEAL_GRAIN ? len - done : SEAL_GRAIN;
 		if (!is_zero(bytes + done, n))
-			err = vmm_snapshot_write(to, bytes + done, n, at + done);
+			err = vmm_file_write_at(to, bytes + done, n, at + done);
 	}
 	return err;
 }
@@ -102,7 +103,7 @@ static int copy(int from, int to)
 		/* Without SEEK_DATA, all of the file is data. */
 		at = data < 0 ? at : data;
 		len = st.st_size - at < (off_t)SEAL_PIECE ? st.st_size - at : (off_t)SEAL_PIECE;
-		err = vmm_snapshot_read(from, bytes, len, at);
+		err = vmm_file_read_at(from, bytes, len, at);
 		if (!err)
 			err = piece_write(to, bytes, len, at);
 		at += len;

@@ -23,6 +23,7 @@
 #include "control/folder.h"
 #include "control/lines.h"
 #include "control/seal.h"
+#include "host/file.h"
 #include "host/vm_dir.h"
 #include "snapshot/snapshot.h"
 
@@ -297,7 +298,7 @@ static int place_disks(struct place *place, const json_t *body)
 static int manifest_write(int fd, const json_t *body)
 {
 	char *text = vmm_manifest_text(body);
-	int err = text ? vmm_snapshot_write(fd, (u8 *)text, strlen(text), 0) : -ENOMEM;
+	int err = text ? vmm_file_write_at(fd, (u8 *)text, strlen(text), 0) : -ENOMEM;
 
 	free(text);
 	return err ? vmm_error(-err, "snapshot: " VMM_SNAPSHOT_MANIFEST) : 0;
@@ -376,7 +377,7 @@ static json_t *origin_read(const char *base, const char *name)
 	}
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= (off_t)VMM_MANIFEST_MAX)
 		text = malloc(st.st_size + 1);
-	if (text && !vmm_snapshot_read(fd, (u8 *)text, st.st_size, 0))
+	if (text && !vmm_file_read_at(fd, (u8 *)text, st.st_size, 0))
 		origin = vmm_origin_parse(text, st.st_size);
 	else
 		vmm_error(-EINVAL, "%s: %s is no file of at most %llu bytes", name, path,

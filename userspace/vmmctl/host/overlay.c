@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "host/file.h"
 #include "host/overlay.h"
 
 #define SECTOR	VMM_OVERLAY_SECTOR
@@ -149,22 +150,6 @@ void vmm_overlay_mark(struct vmm_overlay *overlay, u64 sector, u64 sectors)
 	}
 }
 
-static int read_all(int fd, u8 *bytes, size_t len, u64 offset)
-{
-	while (len) {
-		ssize_t n = pread(fd, bytes, len, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		bytes += n;
-		len -= n;
-		offset += n;
-	}
-	return 0;
-}
-
 /**
  * vmm_overlay_read - read a disk
  * @overlay: the overlay
@@ -184,7 +169,7 @@ int vmm_overlay_read(const struct vmm_overlay *overlay, u8 *bytes, size_t len, u
 
 		if (!run)
 			run = len;
-		err = read_all(owned ? overlay->fd : overlay->base, bytes, run, offset);
+		err = vmm_file_read_at(owned ? overlay->fd : overlay->base, bytes, run, offset);
 		bytes += run;
 		len -= run;
 		offset += run;

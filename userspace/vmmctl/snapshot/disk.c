@@ -12,6 +12,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
+#include "host/file.h"
 #include "host/image.h"
 #include "host/overlay.h"
 #include "snapshot/snapshot.h"
@@ -74,7 +75,7 @@ static int disk_read(const struct disk *disk, u8 *bytes, size_t len, u64 at)
 {
 	if (disk->overlay)
 		return vmm_overlay_read(disk->overlay, bytes, len, at);
-	return vmm_snapshot_read(disk->fd, bytes, len, at);
+	return vmm_file_read_at(disk->fd, bytes, len, at);
 }
 
 /* Pages that are zero stay holes. */
@@ -86,7 +87,7 @@ static int pages_write(int fd, const u8 *bytes, size_t len, u64 at)
 	for (done = 0; done < len && !err; done += page) {
 		page = len - done < PAGE ? len - done : PAGE;
 		if (page < PAGE || !vmm_page_is_zero(bytes + done))
-			err = vmm_snapshot_write(fd, bytes + done, page, at + done);
+			err = vmm_file_write_at(fd, bytes + done, page, at + done);
 	}
 	return err;
 }
@@ -122,7 +123,7 @@ static int zero(int fd, u64 at, u64 len)
 		return -errno;
 	for (done = 0; done < len && !err; done += n) {
 		n = len - done < sizeof(zeros) ? len - done : sizeof(zeros);
-		err = vmm_snapshot_write(fd, zeros, n, at + done);
+		err = vmm_file_write_at(fd, zeros, n, at + done);
 	}
 	return err;
 }
@@ -137,9 +138,9 @@ static int image_copy(int from, int to, u64 size, u8 *bytes)
 	err = zero(to, 0, next);
 	for (at = next; at < size && !err; at = next) {
 		len = size - at < RUN ? size - at : RUN;
-		err = vmm_snapshot_read(from, bytes, len, at);
+		err = vmm_file_read_at(from, bytes, len, at);
 		if (!err)
-			err = vmm_snapshot_write(to, bytes, len, at);
+			err = vmm_file_write_at(to, bytes, len, at);
 		next = at + len < size ? next_data(from, at + len, size) : size;
 		if (!err)
 			err = zero(to, at + len, next - at - len);

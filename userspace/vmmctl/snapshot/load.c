@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "host/file.h"
 #include "host/image.h"
 #include "snapshot/snapshot.h"
 
@@ -98,7 +99,7 @@ static void *file_read(int fd, const char *name, u64 max, size_t *len)
 	}
 	*len = st.st_size;
 	bytes = malloc(*len + 1);
-	err = bytes ? vmm_snapshot_read(fd, bytes, *len, 0) : -ENOMEM;
+	err = bytes ? vmm_file_read_at(fd, bytes, *len, 0) : -ENOMEM;
 	if (!err)
 		return bytes;
 	vmm_error(-err, "snapshot: cannot read %s", name);

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host/file.h"
 #include "snapshot/snapshot.h"
 
 #define PAGE		VMM_PAGE_SIZE
@@ -107,7 +108,7 @@ static int region_changed(struct vmm_pages *pages, const struct vmm_region *regi
 
 	for (; left; left -= n, at += n) {
 		n = left < ENTRIES ? left : ENTRIES;
-		err = vmm_snapshot_read(pagemap_fd, (u8 *)entries, n * sizeof(*entries),
+		err = vmm_file_read_at(pagemap_fd, (u8 *)entries, n * sizeof(*entries),
 					at * sizeof(*entries));
 		if (err)
 			return err;
@@ -146,7 +147,7 @@ static int run_map(u8 *hva, u64 len, int fd, u64 offset, unsigned int *mappings)
 	u64 host = sysconf(_SC_PAGESIZE);
 
 	if (*mappings == MAPPINGS || len % host || offset % host || (uintptr_t)hva % host)
-		return vmm_snapshot_read(fd, hva, len, offset);
+		return vmm_file_read_at(fd, hva, len, offset);
 	++*mappings;
 	if (mmap(hva, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
 		 offset) == MAP_FAILED)

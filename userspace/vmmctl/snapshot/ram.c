@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "host/file.h"
 #include "snapshot/snapshot.h"
 
 #define PAGE	VMM_PAGE_SIZE
@@ -35,56 +36,6 @@ struct ram_end {
 	__le64 size;
 	__le64 map;
 };
-
-/**
- * vmm_snapshot_write - write bytes to a file of a snapshot
- * @fd: the file
- * @bytes: the bytes
- * @len: how many
- * @offset: offset in the file
- *
- * Return: 0, or -errno without a message
- */
-int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, bytes, len, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		bytes += n;
-		len -= n;
-		offset += n;
-	}
-	return 0;
-}
-
-/**
- * vmm_snapshot_read - read bytes from a file of a snapshot
- * @fd: the file
- * @bytes: filled
- * @len: how many; it is an error if there are fewer
- * @offset: offset in the file
- *
- * Return: 0, or -errno without a message
- */
-int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset)
-{
-	while (len) {
-		ssize_t n = pread(fd, bytes, len, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		bytes += n;
-		len -= n;
-		offset += n;
-	}
-	return 0;
-}
 
 /**
  * vmm_ram_bytes - return the size of guest RAM
@@ -135,17 +86,17 @@ static int pages_write(struct vmm_ram_job *job, const u8 *hva, u64 first, u64 la
 		if (__atomic_load_n(&job->stop, __ATOMIC_RELAXED))
 			return -ECANCELED;
 		if (vmm_page_is_zero(hva + at)) {
-			err = vmm_snapshot_write(job->fd, hva + begin, at - begin, base + begin);
+			err = vmm_file_write_at(job->fd, hva + begin, at - begin, base + begin);
 			begin = at + PAGE;
 			continue;
 		}
 		job->crc = page_sum(job->crc, base + at, hva + at);
 		if (at + PAGE - begin < RUN)
 			continue;
-		err = vmm_snapshot_write(job->fd, hva + begin, at + PAGE - begin, base + begin);
+		err = vmm_file_write_at(job->fd, hva + begin, at + PAGE - begin, base + begin);
 		begin = at + PAGE;
 	}
-	return err ? err : vmm_snapshot_write(job->fd, hva + begin, last - begin, base + begin);
+	return err ? err : vmm_file_write_at(job->fd, hva + begin, last - begin, base + begin);
 }
 
 /* Finds the next pages of a file that are no hole, from @at on; false if there are none. */
@@ -222,8 +173,8 @@ int vmm_ram_write(struct vmm_ram_job *job)
 	memcpy(end.id, job->id, sizeof(end.id));
 	memcpy(page, &end, sizeof(end));
 	if (!err && map)
-		err = vmm_snapshot_write(job->fd, job->pages->bit, map, base + PAGE);
-	return err ? err : vmm_snapshot_write(job->fd, page, sizeof(page), base);
+		err = vmm_file_write_at(job->fd, job->pages->bit, map, base + PAGE);
+	return err ? err : vmm_file_write_at(job->fd, page, sizeof(page), base);
 }
 
 /**
@@ -244,7 +195,7 @@ int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map)
 		return vmm_error(-EINVAL,
 				 "snapshot: " VMM_SNAPSHOT_RAM " does not have %llu bytes",
 				 size + PAGE + map);
-	if (vmm_snapshot_read(fd, (u8 *)&end, sizeof(end), size) ||
+	if (vmm_file_read_at(fd, (u8 *)&end, sizeof(end), size) ||
 	    memcmp(end.magic, magic, sizeof(magic)) || le64toh(end.size) != size ||
 	    le64toh(end.map) != map)
 		return vmm_error(-EINVAL, "snapshot: " VMM_SNAPSHOT_RAM " is incomplete");
@@ -266,7 +217,7 @@ int vmm_ram_check(int fd, u64 size, const u8 *id, u64 map)
 int vmm_ram_pages(int fd, u64 size, struct vmm_pages *pages, u32 *crc)
 {
 	u64 map = vmm_pages_bytes(size);
-	int err = vmm_snapshot_read(fd, pages->bit, map, size + PAGE);
+	int err = vmm_file_read_at(fd, pages->bit, map, size + PAGE);
 
 	*crc = err ? 0 : crc32(0, pages->bit, map);
 	return err;
@@ -294,7 +245,7 @@ int vmm_ram_sum(int fd, u64 size, u32 *crc)
 			size_t there = size - at < len ? size - at : len;
 			size_t i;
 
-			err = vmm_snapshot_read(fd, bytes, there, at);
+			err = vmm_file_read_at(fd, bytes, there, at);
 			memset(bytes + there, 0, len - there);
 			for (i = 0; i < len && !err; i += PAGE) {
 				if (!vmm_page_is_zero(bytes + i))

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "host/file.h"
 #include "host/image.h"
 #include "snapshot/snapshot.h"
 
@@ -88,7 +89,7 @@ static json_t *save_state(struct vmm_vm *vm, struct vmm_tree *tree, int fd)
 	if (!err)
 		err = vmm_tree_write(tree, &blob, &size);
 	if (!err) {
-		err = vmm_snapshot_write(fd, blob, size, 0);
+		err = vmm_file_write_at(fd, blob, size, 0);
 		if (err)
 			vmm_error(-err, "snapshot: " VMM_SNAPSHOT_STATE);
 	}

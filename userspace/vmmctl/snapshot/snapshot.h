@@ -120,8 +120,6 @@ struct vmm_ram_job {
 	u32 crc;
 };
 
-int vmm_snapshot_write(int fd, const u8 *bytes, size_t len, u64 offset);
-int vmm_snapshot_read(int fd, u8 *bytes, size_t len, u64 offset);
 bool vmm_page_is_zero(const u8 *page);
 u64 vmm_ram_bytes(const struct vmm_mem *mem);
 int vmm_ram_write(struct vmm_ram_job *job);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "host/file.h"
 #include "host/vm_dir.h"
 #include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
@@ -55,7 +56,7 @@ static json_t *disk_save(int fd)
 {
 	const u8 *bytes = vm.mem.region[0].hva;
 
-	if (vmm_snapshot_write(fd, bytes, DISK, 0))
+	if (vmm_file_write_at(fd, bytes, DISK, 0))
 		return NULL;
 	return json_pack("[{s:{s:I}}]", "disk", "size", (json_int_t)DISK);
 }

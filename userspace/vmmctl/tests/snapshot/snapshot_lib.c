@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "host/file.h"
 #include "tests/snapshot/snapshot_lib.h"
 #include "tests/tap.h"
 
@@ -133,7 +134,7 @@ json_t *snapshot_write(struct vmm_ram_job *job, int state_fd)
 	part_fill(vmm_tree_add(&tree, "interrupt-controller", 0), "gic");
 	part_fill(vmm_tree_add(&tree, "device", 3), "thing");
 	tap_equal(vmm_tree_write(&tree, &blob, &size), 0);
-	if (!vmm_snapshot_write(state_fd, blob, size, 0) && !vmm_ram_write(job))
+	if (!vmm_file_write_at(state_fd, blob, size, 0) && !vmm_ram_write(job))
 		body = body_make(&tree, blob, size, job->crc);
 	vmm_tree_free(&tree);
 	free(blob);
