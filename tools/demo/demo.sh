@@ -5,8 +5,9 @@
 # pipe and its disk served in the kernel, and by userspace. Each time the guest's unmodified
 # drivers move data, and Debian's adb talks to Debian's adbd in the guest; a table compares
 # the two. What is on the first guest's screen is written to a PNG file. In an emulated host
-# of each architecture, or of those that BOARDS names; or with LAB=0, without adb, on this
-# machine, which must then have KVM and be able to load the modules.
+# of each architecture, or of those that BOARDS names; or with LAB=0 on this machine, which
+# must then have KVM and be able to load the modules. LAB=0 leaves out adb: this machine's adb
+# server may be in use, and the demo starts and ends one.
 set -euo pipefail
 . "$(dirname "$0")/../lab/lib.sh"
 
