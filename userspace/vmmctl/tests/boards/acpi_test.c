@@ -305,17 +305,17 @@ static bool run(const char *command)
 	return !system(line);
 }
 
-/* iasl disassembles the tables and compiles the result without a warning. */
-static void iasl_has_no_complaint(void)
+/* iasl disassembles the tables of a board and compiles the result without a warning. */
+static void check_with_iasl(const struct vmm_config *other)
 {
+	const struct vmm_config saved = cfg;
+
 	snprintf(dir, sizeof(dir), "/tmp/vmmctl-acpi-XXXXXX");
 	if (!tap_check(mkdtemp(dir)))
 		return;
-	cfg.fstab_system = "/dev/block/vda";
-	cfg.fstab_vendor = "/dev/block/vde";
-	build(4);
-	cfg.fstab_system = NULL;
-	cfg.fstab_vendor = NULL;
+	cfg = *other;
+	build(other->cpus);
+	cfg = saved;
 	write_table("dsdt", table_at(get(table_find("FACP"), 140, 8)));
 	write_table("ssdt", table_find("SSDT"));
 	write_table("facp", table_find("FACP"));
@@ -330,6 +330,22 @@ static void iasl_has_no_complaint(void)
 	tap_check(run("grep -q 'EisaId (\"PNP0501\")' ssdt.dsl"));
 	run("rm -f *");
 	rmdir(dir);
+}
+
+/* The board with the fewest devices, one with partitions, and one with everything. */
+static void iasl_has_no_complaint(void)
+{
+	static const struct vmm_config boards[] = {
+		{ .cpus = 1, .pvpanic = VMM_PVPANIC_OFF },
+		{ .cpus = 4, .rtc = true, .fstab_system = "/dev/block/vda",
+		  .fstab_vendor = "/dev/block/vde" },
+		{ .cpus = VMM_MAX_CPUS, .rtc = true, .pvpanic = VMM_PVPANIC_ON, .pstore = "/pstore",
+		  .address_space = true, .fstab_system = "/dev/block/vda" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(boards); i++)
+		check_with_iasl(&boards[i]);
 }
 
 /* ---- the board ---- */
