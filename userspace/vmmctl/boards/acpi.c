@@ -424,6 +424,19 @@ static void write_rsdp(struct tables *t, u64 xsdt)
 	t->aml.len = end;
 }
 
+/* Text in AML is ASCII. */
+static int check_partition(const char *option, const char *path)
+{
+	const char *c;
+
+	for (c = path; c && *c; c++) {
+		if (*c & 0x80)
+			return vmm_error(-EINVAL, "%s: only ASCII characters are possible",
+					 option);
+	}
+	return 0;
+}
+
 /**
  * vmm_acpi_build - write all tables
  * @board: its devices need not be created
@@ -432,7 +445,7 @@ static void write_rsdp(struct tables *t, u64 xsdt)
  * @size: bytes
  * @gpa: guest physical address of @to, 64-byte aligned
  *
- * Return: 0, or -ENOSPC after a message
+ * Return: 0, or -errno after a message: -ENOSPC if @size is too small
  */
 int vmm_acpi_build(const struct vmm_board *board, const struct vmm_config *cfg, void *to,
 		   size_t size, u64 gpa)
@@ -444,7 +457,12 @@ int vmm_acpi_build(const struct vmm_board *board, const struct vmm_config *cfg, 
 	};
 	u64 tables[TABLES];
 	u64 dsdt;
+	int err = check_partition("--fstab-system", cfg->fstab_system);
 
+	if (!err)
+		err = check_partition("--fstab-vendor", cfg->fstab_vendor);
+	if (err)
+		return err;
 	put_zeros(&t, RSDP_SIZE);
 	dsdt = write_dsdt(&t);
 	tables[0] = write_fadt(&t, cfg, dsdt, write_facs(&t));
