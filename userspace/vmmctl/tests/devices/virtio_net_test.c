@@ -429,6 +429,10 @@ static void a_command_before_and_one_after(void)
 	memcpy(used, at(USED), sizeof(used));
 	/* Guest memory stays, and so does what the driver knows of its ring. */
 	tap_equal(device_load(), 0);
+	/* The VM is paused, and vhost-net accesses no guest memory. */
+	tap_check(kernel.backend[0] == -1 && kernel.backend[1] == -1);
+	v->ops->resume(v);
+	tap_check(kernel.backend[0] == kernel.tap && kernel.backend[1] == kernel.tap);
 	tap_equal(announced(), VIRTIO_NET_OK);
 	tap_equal(((u16 *)at(USED))[1], used[1] + 1);
 	device_close();
