@@ -62,7 +62,7 @@ static int blk_start(struct vmm_virtio *v)
 	err = vmm_vhost_start(&blk->vhost, vmm_vhost_ready(v));
 	if (err)
 		return err;
-	err = blk_run(blk, 1);
+	err = blk_run(blk, !v->paused);
 	if (err) {
 		vmm_vhost_stop(&blk->vhost);
 		return vmm_vhost_blame(&blk->vhost, -err, "%s does not start", blk->vhost.node);

@@ -78,7 +78,6 @@ static const struct {
  * @tap_fd: the tap interface
  * @link_fd: netlink socket for changes of interfaces and for queries of the tap
  * @detached: vhost-net has no tap, so that the queues' next indexes do not change
- * @paused: the VM is paused, also if the device is loaded then: vhost-net gets no tap
  * @mac: the guest's address
  * @mtu: MTU of the tap interface when vmmctl started, 0 if virtio cannot express it
  * @up: the state of the link that the guest reads; accessed with __atomic, as the rest
@@ -94,7 +93,6 @@ struct net {
 	int tap_fd;
 	int link_fd;
 	bool detached;
-	bool paused;
 	u8 mac[6];
 	unsigned int mtu;
 	bool up;
@@ -259,7 +257,7 @@ static int net_start(struct vmm_virtio *v)
 	if (err)
 		goto err_stop;
 	net->detached = true;
-	err = net->paused ? 0 : net_attach(net);
+	err = v->paused ? 0 : net_attach(net);
 	if (!err)
 		return 0;
 	net_blame_tap(net, err);
@@ -286,7 +284,6 @@ static void net_pause(struct vmm_virtio *v)
 	struct net *net = v->state;
 	int err = v->running ? net_detach(net) : 0;
 
-	net->paused = true;
 	vmm_net_control_pause(net->control, true);
 	if (err)
 		vmm_vhost_blame(&net->vhost, -err, "%s does not pause", net->vhost.node);
@@ -299,7 +296,6 @@ static void net_resume(struct vmm_virtio *v)
 	unsigned int i;
 	int err;
 
-	net->paused = false;
 	vmm_net_control_pause(net->control, false);
 	if (!v->running)
 		return;

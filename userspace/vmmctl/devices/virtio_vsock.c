@@ -82,7 +82,7 @@ static int vsock_start(struct vmm_virtio *v)
 
 	if (err)
 		return err;
-	err = vsock_run(vs, 1);
+	err = vsock_run(vs, !v->paused);
 	if (err) {
 		vmm_vhost_stop(&vs->vhost);
 		return vmm_vhost_blame(&vs->vhost, -err, "%s does not start", vs->vhost.node);

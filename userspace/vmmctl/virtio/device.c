@@ -422,6 +422,32 @@ void vmm_virtio_reset(struct vmm_virtio *v)
 }
 
 /**
+ * vmm_virtio_pause - pause a device, if it can be paused
+ * @v: attached
+ *
+ * Context: main thread, or a job; no vCPU runs.
+ */
+void vmm_virtio_pause(struct vmm_virtio *v)
+{
+	v->paused = true;
+	if (v->ops->pause)
+		v->ops->pause(v);
+}
+
+/**
+ * vmm_virtio_resume - undo vmm_virtio_pause()
+ * @v: attached
+ *
+ * Context: main thread, or a job; no vCPU runs.
+ */
+void vmm_virtio_resume(struct vmm_virtio *v)
+{
+	v->paused = false;
+	if (v->ops->resume)
+		v->ops->resume(v);
+}
+
+/**
  * vmm_virtio_start_loaded - start a device that was loaded, if its driver had started it
  * @v: the device
  * @running: the driver had started it

@@ -257,8 +257,8 @@ void vmm_virtio_set_pause(const struct vmm_virtio_set *set)
 	unsigned int i;
 
 	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
-		if (set->v[i] && set->v[i]->ops->pause)
-			set->v[i]->ops->pause(set->v[i]);
+		if (set->v[i])
+			vmm_virtio_pause(set->v[i]);
 	}
 }
 
@@ -271,8 +271,8 @@ void vmm_virtio_set_resume(const struct vmm_virtio_set *set)
 	unsigned int i;
 
 	for (i = 0; i < VMM_VIRTIO_PLACES; i++) {
-		if (set->v[i] && set->v[i]->ops->resume)
-			set->v[i]->ops->resume(set->v[i]);
+		if (set->v[i])
+			vmm_virtio_resume(set->v[i]);
 	}
 }
 

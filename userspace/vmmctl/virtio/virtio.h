@@ -198,6 +198,8 @@ struct vmm_virtio_ops {
  *	reset
  * @config_pending: the driver has not acknowledged a change of the configuration
  * @running: between @ops->start and @ops->stop
+ * @paused: the VM is paused: @ops->start, for a device that is loaded then, leaves the device as
+ *	after @ops->pause
  * @loaded: during @ops->start: the driver continues with what @ops->load has loaded
  * @queue: the first @ops->queues are valid
  */
@@ -233,6 +235,7 @@ struct vmm_virtio {
 	bool stop_pending;
 	bool config_pending;
 	bool running;
+	bool paused;
 	bool loaded;
 	struct vmm_virtio_queue queue[VMM_VIRTIO_QUEUES];
 };
@@ -240,6 +243,8 @@ struct vmm_virtio {
 /* ---- device.c, for models; transport.h has the functions for transports ---- */
 
 void vmm_virtio_reset(struct vmm_virtio *v);
+void vmm_virtio_pause(struct vmm_virtio *v);
+void vmm_virtio_resume(struct vmm_virtio *v);
 void vmm_virtio_answer_locked(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_config(struct vmm_virtio *v, const void *config, size_t len);
 void vmm_virtio_fail(struct vmm_virtio *v);

@@ -288,7 +288,7 @@ static int device_save(void)
 {
 	int err;
 
-	v->ops->pause(v);
+	vmm_virtio_pause(v);
 	tap_equal(vmm_state_begin(&saved, "test", 1), 0);
 	tap_listen();
 	err = vmm_virtio_save(v, &saved, TAG);
@@ -319,7 +319,7 @@ static bool saved_with(u64 features)
 	kernel.base[0] = 300;
 	kernel.base[1] = 65535;
 	tap_equal(device_save(), 0);
-	v->ops->resume(v);
+	vmm_virtio_resume(v);
 	device_close();
 	kernel_reset();
 	return true;
@@ -358,7 +358,7 @@ static void a_device_that_is_not_used(void)
 	tap_equal(device_save(), 0);
 	tap_equal(device_load(), 0);
 	tap_check(!v->running && has_mac(7));
-	v->ops->resume(v);
+	vmm_virtio_resume(v);
 	driver_starts(STATUS | CTRL_VQ | ANNOUNCE);
 	tap_equal(config().status, VIRTIO_NET_S_LINK_UP);
 	device_close();
@@ -376,7 +376,7 @@ static void rings_that_move_are_not_saved(void)
 	tap_equal(device_save(), -EBUSY);
 	tap_check(strstr(message, "virtio-net: queue 0 cannot be saved"));
 	kernel.keeps = false;
-	v->ops->resume(v);
+	vmm_virtio_resume(v);
 	device_close();
 	vmm_state_free(&saved);
 }
@@ -431,7 +431,7 @@ static void a_command_before_and_one_after(void)
 	tap_equal(device_load(), 0);
 	/* The VM is paused, and vhost-net accesses no guest memory. */
 	tap_check(kernel.backend[0] == -1 && kernel.backend[1] == -1);
-	v->ops->resume(v);
+	vmm_virtio_resume(v);
 	tap_check(kernel.backend[0] == kernel.tap && kernel.backend[1] == kernel.tap);
 	tap_equal(announced(), VIRTIO_NET_OK);
 	tap_equal(((u16 *)at(USED))[1], used[1] + 1);
@@ -465,7 +465,7 @@ static void chains_that_are_no_commands(void)
 	tap_check(!send_chain(50));
 	tap_equal(device_save(), -EIO);
 	tap_check(strstr(message, "virtio-net: queue 2 cannot be saved"));
-	v->ops->resume(v);
+	vmm_virtio_resume(v);
 	/* The next driver's queue works. */
 	vmm_virtio_mmio_write(v, 0x70, 0, 4);
 	memset(vmm_mem_ptr(&vm.mem, BASE + CONTROL * QUEUE, QUEUE), 0, QUEUE);

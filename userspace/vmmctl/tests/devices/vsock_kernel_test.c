@@ -463,6 +463,16 @@ static void is_paused(void)
 	tap_check(needs_reset());
 	kernel.fails = 0;
 	device_close();
+	/* A device that is started by a load while the VM is paused. */
+	if (!device_open(VMM_VSOCK_ADB))
+		return;
+	vmm_virtio_pause(v);
+	driver_starts(3);
+	tap_check(v->running);
+	tap_equal(kernel.running, 0);
+	vmm_virtio_resume(v);
+	tap_equal(kernel.running, 1);
+	device_close();
 }
 
 static void state_is_saved(void)
