@@ -270,13 +270,13 @@ static u64 msr_value(struct vmm_state *state, u32 index)
 	return le64toh(msr.value);
 }
 
-static void same_field(struct vmm_state *a, struct vmm_state *b, u32 tag)
+static void same_field(struct vmm_state *a, struct vmm_state *b, const char *of, u32 tag)
 {
 	u32 len, other_len;
 	const u8 *bytes = field(a, tag, &len);
 	const u8 *other = field(b, tag, &other_len);
 
-	tap_context("field %u", tag);
+	tap_context("field %u of the %s", tag, of);
 	if (tap_check(len == other_len))
 		tap_check(!memcmp(bytes, other, len));
 }
@@ -284,21 +284,21 @@ static void same_field(struct vmm_state *a, struct vmm_state *b, u32 tag)
 /* All of the first PIC but line 0: the timer goes on, and raises it at some time. */
 static void same_first_pic(struct vmm_state *a, struct vmm_state *b)
 {
-	struct kvm_pic_state pic, there;
+	struct kvm_irqchip pic, there;
 	u32 len, other_len;
 	const u8 *bytes = field(a, PIC_MASTER, &len);
 	const u8 *other = field(b, PIC_MASTER, &other_len);
 
 	tap_context("the first PIC");
-	if (!tap_check(len == sizeof(pic) && other_len == sizeof(there)))
+	if (!tap_check(len == sizeof(pic.chip) && other_len == sizeof(there.chip)))
 		return;
-	memcpy(&pic, bytes, sizeof(pic));
-	memcpy(&there, other, sizeof(there));
-	pic.irr &= ~1;
-	there.irr &= ~1;
-	pic.last_irr &= ~1;
-	there.last_irr &= ~1;
-	tap_check(!memcmp(&pic, &there, sizeof(pic)));
+	memcpy(&pic.chip, bytes, sizeof(pic.chip));
+	memcpy(&there.chip, other, sizeof(there.chip));
+	pic.chip.pic.irr &= ~1;
+	there.chip.pic.irr &= ~1;
+	pic.chip.pic.last_irr &= ~1;
+	there.chip.pic.last_irr &= ~1;
+	tap_check(!memcmp(&pic.chip, &there.chip, sizeof(pic.chip)));
 }
 
 /* All registers but the time stamp counter, which goes on. */
@@ -359,12 +359,12 @@ static void continues_elsewhere(void)
 	tap_equal(second.away, 0);
 	if (save(&second, &cpu_after, &chip_after)) {
 		for (i = 0; i < ARRAY_SIZE(same); i++)
-			same_field(&cpu, &cpu_after, same[i]);
+			same_field(&cpu, &cpu_after, "CPU", same[i]);
 		same_msrs(&cpu, &cpu_after);
 		tap_equal(msr_value(&cpu_after, 0x175), 0x12345678);
 		same_first_pic(&chip, &chip_after);
-		same_field(&chip, &chip_after, PIC_SLAVE);
-		same_field(&chip, &chip_after, IOAPIC);
+		same_field(&chip, &chip_after, "chips", PIC_SLAVE);
+		same_field(&chip, &chip_after, "chips", IOAPIC);
 		same_timer(&chip, &chip_after);
 		tap_check(number(&chip_after, CLOCK) >= number(&chip, CLOCK));
 		tap_check(number(&chip_after, REAL) >= number(&chip, REAL));
