@@ -72,7 +72,8 @@ const struct vmm_avd_option vmm_avd_table[] = {
 	IGNORES("metrics-collection", NULL, "nothing is collected"),
 	TAKES("quit-after-boot", "SECONDS", QUIT_AFTER_BOOT,
 	      "end when the guest has booted; exit code 5 if it has not within SECONDS"),
-	REFUSES("report-console", "SOCKET", "vmmctl status NAME says the ports"),
+	TAKES("report-console", "SOCKET", REPORT_CONSOLE,
+	      "tcp:PORT or unix:PATH, each with [,server][,max=N]: send the console's port there"),
 	/* Properties. */
 	TAKES("no-boot-anim", NULL, NO_BOOT_ANIM, "no boot animation"),
 	TAKES("prop", "qemu.K=V", PROP, "a property of the service boot-properties"),

@@ -40,6 +40,8 @@ static void steering_status(void *arg, json_t *to)
 	json_object_set_new(to, "resets", json_integer(s->resets));
 	json_object_set_new(to, "guest-services", json_string(vmm_guest_status(s->guest)));
 	json_object_set_new(to, "directory", path ? json_string(path) : json_null());
+	if (s->console_port)
+		json_object_set_new(to, "console-port", json_integer(s->console_port));
 	if (s->cfg->avd)
 		json_object_set_new(to, "avd", json_string(s->cfg->avd));
 }

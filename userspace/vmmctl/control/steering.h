@@ -40,6 +40,7 @@ enum vmm_exit {
  * @shot_call: the command that waits for it
  * @guest: the guest services, or NULL
  * @directories: the directories of snapshots and screenshots, or NULL
+ * @console_port: TCP port of the emulator's console, 0 for none
  * @reset_asked: a command has requested the reset
  * @booted: the guest has booted
  * @resets: resets so far
@@ -61,6 +62,7 @@ struct vmm_steering {
 	u64 shot_call;
 	struct vmm_guest *guest;
 	struct vmm_directory_link *directories;
+	unsigned int console_port;
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;
