@@ -284,6 +284,31 @@ static int start_services(const struct vmm_avd_plan *plan)
 	_exit(127);
 }
 
+/* Has adb make its keys, if the user has none: the guest gets the public one. */
+static int make_adb_key(struct vmm_avd_plan *plan)
+{
+	const char *home = getenv("HOME");
+	char folder[PATH_MAX], key[PATH_MAX], public[PATH_MAX], adb[PATH_MAX];
+	const char *argv[] = { "adb", "keygen", key, NULL };
+
+	if (!home || vmm_avd_path(folder, home, ".android") ||
+	    vmm_avd_path(key, folder, "adbkey") || vmm_avd_path(public, folder, "adbkey.pub"))
+		return 0;
+	/* A key without its public half is not replaced: other devices know it. */
+	if (!access(public, F_OK) || !access(key, F_OK))
+		return 0;
+	if (*plan->avd.sdk && !vmm_avd_path(adb, plan->avd.sdk, "platform-tools/adb") &&
+	    !access(adb, X_OK))
+		argv[0] = adb;
+	mkdir(folder, 0700);
+	if (vmm_avd_program(argv, 0) || !vmm_avd_is_file(public)) {
+		vmm_note("avd: there is no key of adb, %s: the guest will ask its user", public);
+		return 0;
+	}
+	/* The key is a property. */
+	return vmm_avd_boot(&plan->boot, &plan->avd, plan->disk, &plan->options);
+}
+
 static int make_all(struct vmm_avd_plan *plan)
 {
 	bool once = vmm_avd_has(&plan->options, VMM_AVD_READ_ONLY);
@@ -299,6 +324,8 @@ static int make_all(struct vmm_avd_plan *plan)
 	if (err || vmm_avd_has(&plan->options, VMM_AVD_SNAPSHOT))
 		return err;
 	err = wipe(plan);
+	if (!err && !vmm_avd_has(&plan->options, VMM_AVD_SKIP_ADB_AUTH))
+		err = make_adb_key(plan);
 	if (!err)
 		err = vmm_avd_images_make(plan->disk, &plan->own, once);
 	if (!err)

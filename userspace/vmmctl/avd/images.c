@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/fs.h>
@@ -450,11 +452,11 @@ static bool is_own(const struct vmm_avd_disk *disk)
 }
 
 /* Notes that an existing image keeps its size. */
-static void size_note(const struct vmm_avd_disk *disk, const struct stat *st)
+static void size_note(const struct vmm_avd_disk *disk, off_t size)
 {
-	if (disk->size > (u64)st->st_size)
+	if (disk->size > (u64)size)
 		vmm_note("avd: %s keeps its %llu bytes; only a new one would have %llu",
-			 disk->path, (u64)st->st_size, disk->size);
+			 disk->path, (u64)size, disk->size);
 }
 
 /* Decides by the record whether to create an image; the folder must match the record. */
@@ -478,8 +480,6 @@ static int decide(const struct vmm_avd_disk *disk, enum vmm_avd_state state,
 	*make = disk->wiped || state != VMM_AVD_IMAGE_WHOLE;
 	if (*make && disk->make == VMM_AVD_MAKE_NO_ORIGIN)
 		return vmm_error(-ENOENT, "avd: the source of %s is missing", disk->path);
-	if (!*make)
-		size_note(disk, &st);
 	return 0;
 }
 
@@ -502,6 +502,112 @@ static int decide_all(const struct vmm_avd_disk disk[VMM_AVD_DISKS],
 	return err;
 }
 
+/* ---- larger user data ---- */
+
+/* Copies an image and enlarges the copy, which replaces the image when it is on the disk. */
+static int enlarge(const struct vmm_avd_disk *disk, const struct vmm_avd_folder *folder)
+{
+	char path[PATH_MAX], name[64];
+	int err = new_path(path, disk);
+	int fd;
+
+	if (err)
+		return err;
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return vmm_error(errno, "avd: cannot make %s", path);
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)getpid(), fd);
+	err = image_copy(fd, disk->path, true);
+	if (!err)
+		err = grow(disk, fd, name);
+	if (!err && (fsync(fd) || rename(path, disk->path)))
+		err = vmm_error(errno, "avd: cannot make %s", disk->path);
+	if (!err)
+		err = vmm_avd_folder_sync(folder);
+	else
+		unlink(path);
+	close(fd);
+	return err;
+}
+
+/*
+ * Enlarges an existing ext4 file system. If that is not possible, the guest has the image as
+ * it is: a larger one was asked for, but this one works.
+ */
+static void enlarge_old(const struct vmm_avd_disk *disk, const struct vmm_avd_folder *folder,
+			bool once)
+{
+	int fd = open(disk->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	bool can;
+
+	if (fd < 0)
+		return;
+	can = !fstat(fd, &st) && S_ISREG(st.st_mode) && is_ext4(fd);
+	close(fd);
+	if (!disk->size || disk->size <= (u64)st.st_size)
+		return;
+	if (once || !can || enlarge(disk, folder))
+		size_note(disk, st.st_size);
+	else
+		vmm_note("avd: %s has %llu bytes now, before it had %llu", disk->path,
+			 disk->size, (u64)st.st_size);
+}
+
+/* ---- free space ---- */
+
+static u64 folder_bytes;	/* nftw() has no argument for it */
+
+static int file_add(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)path;
+	(void)ftw;
+	if (type == FTW_F)
+		folder_bytes += st->st_size;
+	return 0;
+}
+
+/* Returns the bytes that a file takes on the disk; a block device takes all of its own. */
+static u64 bytes_of(const char *path)
+{
+	struct stat st;
+
+	return *path && !stat(path, &st) ? st.st_blocks * 512ULL : 0;
+}
+
+/* Returns the bytes that a new image takes at least. */
+static u64 bytes_needed(const struct vmm_avd_disk *disk, bool there)
+{
+	if (there)
+		return bytes_of(disk->path);
+	if (disk->make != VMM_AVD_MAKE_FOLDER)
+		return bytes_of(disk->from) + bytes_of(disk->backing);
+	folder_bytes = 0;
+	nftw(disk->from, file_add, 16, FTW_PHYS);
+	return folder_bytes;
+}
+
+/* Refuses to begin with images for which there is no space, with a fifth for what is written. */
+static int space_check(const struct vmm_avd_disk disk[VMM_AVD_DISKS],
+		       const struct vmm_avd_folder *folder, const bool make[VMM_AVD_DISKS],
+		       bool once)
+{
+	struct statvfs fs;
+	u64 need = 0;
+	unsigned int i;
+
+	for (i = 0; i < VMM_AVD_DISKS; i++) {
+		if (make[i] || (once && disk[i].present && !disk[i].readonly))
+			need += bytes_needed(&disk[i], !make[i]);
+	}
+	need += need / 5;
+	if (!need || fstatvfs(folder->fd, &fs) || need <= (u64)fs.f_bavail * fs.f_frsize)
+		return 0;
+	return vmm_error(-ENOSPC, "avd: new images need %llu MiB in %s, and %llu MiB are free",
+			 need / MIB + 1, folder->path, (u64)fs.f_bavail * fs.f_frsize / MIB);
+}
+
 /**
  * vmm_avd_images_make - create the missing images of an AVD
  * @disk: the disks; their paths may change
@@ -517,6 +623,10 @@ int vmm_avd_images_make(struct vmm_avd_disk disk[VMM_AVD_DISKS], struct vmm_avd_
 	unsigned int i;
 	int err = decide_all(disk, folder, make);
 
+	if (!err)
+		err = space_check(disk, folder, make, once);
+	if (!err && is_own(&disk[VMM_AVD_DISK_USERDATA]) && !make[VMM_AVD_DISK_USERDATA])
+		enlarge_old(&disk[VMM_AVD_DISK_USERDATA], folder, once);
 	if (err || !once)
 		return err ? err : make_set(disk, make, folder);
 	for (i = 0; i < VMM_AVD_DISKS && !err; i++) {

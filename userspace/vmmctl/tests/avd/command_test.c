@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -330,6 +331,49 @@ static void datadir_keeps_what_is_there(void)
 	}
 }
 
+/* By a program that does what adb's keygen does. */
+static void adb_makes_a_key_if_there_is_none(void)
+{
+	struct vmm_avd_plan *plan;
+	char path[PATH_MAX];
+	char *cache;
+
+	avd_begin(OURS);
+	avd_write("cache.img", "x");
+	cache = strdup(avd_name("cache.img"));
+	setenv("PATH", "/none", 1);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
+	tap_check(strstr(avd_message, "the program adb is needed") &&
+		  strstr(avd_message, "there is no key of adb"));
+	vmm_avd_close(plan);
+	tap_equal(command(&plan, WORDS("one", "-cache", cache, "-skip-adb-auth")), VMM_AVD_RUN);
+	tap_check(!strstr(avd_message, "key of adb"));
+	vmm_avd_close(plan);
+	avd_folder("bin");
+	avd_write("bin/adb", "#!/bin/sh\n[ \"$1\" = keygen ] && echo secret >\"$2\" && "
+		  "echo 'KEY me@here' >\"$2.pub\"\n");
+	tap_check(!chmod(avd_name("bin/adb"), 0700));
+	snprintf(path, sizeof(path), "%s", avd_name("bin"));
+	setenv("PATH", path, 1);
+	tap_equal(command(NULL, WORDS("info", "one", "-cache", cache)), 0);
+	tap_check(!avd_there("home/.android/adbkey"));
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
+	tap_check(!strstr(avd_message, "key of adb"));
+	tap_check(file_is("home/.android/adbkey.pub", "KEY me@here\n"));
+	tap_check(strstr(plan->boot.config, "androidboot.qemu.adb.pubkey=\"KEY me@here\"\n"));
+	vmm_avd_close(plan);
+	/* A key of the user's is left alone. */
+	avd_write("home/.android/adbkey", "mine");
+	avd_remove("home/.android/adbkey.pub");
+	tap_equal(command(&plan, WORDS("one", "-cache", cache)), VMM_AVD_RUN);
+	tap_check(file_is("home/.android/adbkey", "mine"));
+	tap_check(!avd_there("home/.android/adbkey.pub"));
+	vmm_avd_close(plan);
+	setenv("PATH", "/none", 1);
+	free(cache);
+	avd_end();
+}
+
 static void what_the_guest_lacks_is_said(void)
 {
 	struct vmm_avd_plan *plan;
@@ -371,6 +415,7 @@ static const struct tap_case cases[] = {
 	  an_emulator_s_data_are_not_copied_while_it_runs },
 	{ "links are not followed", links_are_not_followed },
 	{ "-datadir keeps what is there", datadir_keeps_what_is_there },
+	{ "adb makes a key if there is none", adb_makes_a_key_if_there_is_none },
 	{ "what the guest lacks is said", what_the_guest_lacks_is_said },
 };
 

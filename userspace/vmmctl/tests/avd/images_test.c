@@ -9,12 +9,23 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/avd/avd_lib.h"
 
 #define CALLS_MAX	4000	/* stops at system calls of a start, at most */
+
+static u64 free_bytes = 1ULL << 40;
+
+/* A file system with as much space as a test says. */
+int fstatvfs(int fd, struct statvfs *fs)
+{
+	(void)fd;
+	*fs = (struct statvfs){ .f_frsize = 4096, .f_bavail = free_bytes / 4096 };
+	return 0;
+}
 
 static struct vmm_avd_disk disks[VMM_AVD_DISKS];
 static struct vmm_avd_disk *const disk = &disks[VMM_AVD_DISK_USERDATA];
@@ -286,6 +297,75 @@ static void a_larger_one_has_a_larger_file_system(void)
 	tap_equal(size_of(disk->path), 32 << 20);
 	/* Blocks of 4 KiB, as a little-endian word at 1024 and 4. */
 	tap_check(has(disk->path, 1024 + 5, " "));
+	avd_end();
+}
+
+/* The user has given the AVD a larger disk. What the guest has written stays. */
+static void an_old_one_is_made_larger(void)
+{
+	char path[PATH_MAX];
+
+	if (!have_tool("mke2fs") || !have_tool("resize2fs") || !have_tool("debugfs")) {
+		tap_skip("no e2fsprogs here");
+		return;
+	}
+	avd_begin(false);
+	avd_folder("data");
+	avd_write("data/file", "a text that stays");
+	prepare(VMM_AVD_MAKE_FOLDER, "data");
+	disk->label = "data";
+	disk->size = 8 * MIB;
+	tap_equal(make(false), 0);
+	disk->size = 32 * MIB;
+	/* A copy that goes at the end is not worth it. */
+	snprintf(path, sizeof(path), "%s", disk->path);
+	tap_equal(make(true), 0);
+	tap_equal(size_of(path), 8 << 20);
+	snprintf(disk->path, sizeof(disk->path), "%s", path);
+	tap_equal(make(false), 0);
+	tap_context("%s", avd_message);
+	tap_check(strstr(avd_message, "has 33554432 bytes now, before it had 8388608"));
+	tap_equal(size_of(disk->path), 32 << 20);
+	tap_check(has(disk->path, 1024 + 5, " "));
+	tap_check(inside("cat file", "^a text that stays$"));
+	tap_check(!avd_there("own/userdata.img.new"));
+	/* It is not made smaller. */
+	disk->size = 16 * MIB;
+	tap_equal(make(false), 0);
+	tap_check(!*avd_message && size_of(disk->path) == 32 << 20);
+	/* Without resize2fs it stays, and a sentence says so. */
+	disk->size = 64 * MIB;
+	put("own/userdata.img", 1024 + 56, "xx");
+	tap_equal(make(false), 0);
+	tap_check(strstr(avd_message, "keeps its 33554432 bytes"));
+	tap_equal(size_of(disk->path), 32 << 20);
+	avd_end();
+}
+
+static void images_that_do_not_fit_are_not_begun(void)
+{
+	static const char bytes[64 * KIB] = { 1 };
+	int fd;
+
+	avd_begin(false);
+	avd_sparse("from.img", MIB);
+	fd = open(avd_name("from.img"), O_WRONLY);
+	tap_check(write(fd, bytes, sizeof(bytes)) == sizeof(bytes) && !fsync(fd));
+	close(fd);
+	prepare(VMM_AVD_MAKE_COPY, "from.img");
+	/* Enough for the bytes, and not for a fifth more. */
+	free_bytes = 72 * KIB;
+	tap_equal(make(false), -ENOSPC);
+	tap_check(strstr(avd_message, "new images need 1 MiB in "));
+	tap_check(!avd_there("own/userdata.img") && !avd_there("own/userdata.img.new"));
+	tap_equal(make(true), -ENOSPC);
+	/* Holes take nothing. */
+	free_bytes = 128 * KIB;
+	tap_equal(make(false), 0);
+	/* What is there is not made again. */
+	free_bytes = 0;
+	tap_equal(make(false), 0);
+	free_bytes = 1ULL << 40;
 	avd_end();
 }
 
@@ -623,6 +703,8 @@ static const struct tap_case cases[] = {
 	{ "adb's key is a file, or there is none", adb_s_key_is_a_file_or_none },
 	{ "an empty file system can be one that goes", an_empty_file_system_can_be_one_that_goes },
 	{ "a larger image has a larger file system", a_larger_one_has_a_larger_file_system },
+	{ "user data that are there become larger", an_old_one_is_made_larger },
+	{ "images that do not fit are not begun", images_that_do_not_fit_are_not_begun },
 	{ "a damaged file system is not made larger", a_damaged_one_is_not_made_larger },
 	{ "what is no file system is larger all the same",
 	  what_is_no_file_system_is_larger_all_the_same },
