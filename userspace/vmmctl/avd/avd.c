@@ -309,10 +309,21 @@ static int make_all(struct vmm_avd_plan *plan)
 	return err;
 }
 
+/* Checks an option that is not needed until the VM runs, before anything is made. */
+static int report_check(const struct vmm_avd_plan *plan)
+{
+	const char *text = vmm_avd_value(&plan->options, VMM_AVD_REPORT_CONSOLE);
+	struct vmm_avd_report report;
+
+	return text ? vmm_avd_report(&report, text) : 0;
+}
+
 static int start(struct vmm_avd_plan *plan)
 {
 	int err = vmm_avd_plan(plan);
 
+	if (!err)
+		err = report_check(plan);
 	if (!err)
 		err = make_all(plan);
 	if (!err)
@@ -323,7 +334,8 @@ static int start(struct vmm_avd_plan *plan)
 	note_defaults(plan);
 	if (vmm_avd_has(&plan->options, VMM_AVD_VERBOSE))
 		print_plan(stderr, plan);
-	return start_services(plan);
+	err = vmm_avd_watch(plan);
+	return err ? err : start_services(plan);
 }
 
 static int list_snapshots(struct vmm_avd_plan *plan)
@@ -337,6 +349,8 @@ static int info(struct vmm_avd_plan *plan)
 {
 	int err = vmm_avd_plan(plan);
 
+	if (!err)
+		err = report_check(plan);
 	if (!err)
 		err = vmm_avd_words(plan);
 	if (!err)

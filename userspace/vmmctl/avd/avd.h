@@ -26,6 +26,7 @@
 #define VMM_AVD_SNAPSHOTS	"snapshots"	/* in that folder */
 #define VMM_AVD_SCREENSHOTS	"screenshots"	/* likewise */
 #define VMM_AVD_LOCK		"hardware-qemu.ini.lock"
+#define VMM_AVD_KEEPER		"vmmctl-avd"	/* name of processes that wait for a VM's end */
 
 /* ---- find.c: finding AVDs ---- */
 
@@ -249,6 +250,25 @@ void vmm_avd_plan_free(struct vmm_avd_plan *plan);
 
 int vmm_avd_lock(const char *content);
 pid_t vmm_avd_owner(const char *content);
+
+/* ---- watch.c: telling other programs of a running VM ---- */
+
+/**
+ * struct vmm_avd_report - a parsed -report-console
+ * @server: listen, and do not connect
+ * @port: TCP port of 127.0.0.1, or 0
+ * @path: path of a Unix socket if @port is 0
+ * @tries: tries to connect, one a second, or seconds that a server waits; 0: not given
+ */
+struct vmm_avd_report {
+	bool server;
+	unsigned int port;
+	char path[108];
+	unsigned int tries;
+};
+
+int vmm_avd_report(struct vmm_avd_report *report, const char *text);
+int vmm_avd_watch(const struct vmm_avd_plan *plan);
 
 /* ---- avd.c: the command ---- */
 

@@ -28,7 +28,6 @@
 
 #define WAIT_MS	2000	/* as the emulator does */
 #define STEP_MS	100
-#define KEEPER	"vmmctl-avd"	/* name of the process that waits for the end */
 
 /* Reads the beginning of a small file as text. Returns whether it exists. */
 static bool text_read(const char *path, char *text, size_t size)
@@ -88,7 +87,7 @@ static bool has_avd(pid_t pid)
 	if (!text_read(path, name, sizeof(name)))
 		return true;
 	name[strcspn(name, "\n")] = '\0';
-	if (!strcmp(name, KEEPER))
+	if (!strcmp(name, VMM_AVD_KEEPER))
 		return false;
 	/* The name may be that of a thread, so the program is checked, too. */
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
@@ -187,7 +186,7 @@ static void keeper(const char *path, int fd, pid_t owner)
 {
 	char byte;
 
-	prctl(PR_SET_NAME, KEEPER);
+	prctl(PR_SET_NAME, VMM_AVD_KEEPER);
 	/* In a session of its own: a terminal's signals are for vmmctl. */
 	setsid();
 	signal(SIGTERM, SIG_IGN);

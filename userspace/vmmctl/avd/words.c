@@ -2,6 +2,7 @@
 /*
  * Turns an AVD and the emulator's options into a command line of `vmmctl run`.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define CPUS		2
 #define RAM		(2 * GIB)
 #define SERVICES	"ranchu-services"
+#define QUIT_MAX	86400	/* seconds; as of vmmctl run */
 
 /**
  * vmm_avd_word - add a word
@@ -401,6 +403,27 @@ static void add_given(struct vmm_avd_plan *plan)
 	}
 }
 
+/* ranchu-services passes on the guest's report that it has booted. */
+static int add_quit(struct vmm_avd_plan *plan)
+{
+	const char *text = vmm_avd_value(&plan->options, VMM_AVD_QUIT_AFTER_BOOT);
+	u64 n;
+
+	if (!text)
+		return 0;
+	if (vmm_avd_size(text, 1, &n) || !n || n > QUIT_MAX)
+		return vmm_error(-EINVAL, "avd: -quit-after-boot: \"%.40s\" is not 1 to %d seconds",
+				 text, QUIT_MAX);
+	if (vmm_avd_has(&plan->options, VMM_AVD_SNAPSHOT))
+		return vmm_error(-EINVAL,
+				 "avd: -quit-after-boot and -snapshot cannot both be given: that guest has booted");
+	if (!plan->services)
+		return vmm_error(-ENOENT,
+				 "avd: -quit-after-boot needs ranchu-services, which is not installed");
+	WORD(plan, "--quit-after-boot=%llu", n);
+	return 0;
+}
+
 /* With -read-only several VMs may run of an AVD: each gets its own name. */
 static int add_name(struct vmm_avd_plan *plan)
 {
@@ -422,6 +445,42 @@ static int add_name(struct vmm_avd_plan *plan)
 	return 0;
 }
 
+/* Returns whether it is a name such as "en", "US" or "zh-Hans-CN". */
+static bool is_locale(const char *text)
+{
+	size_t i;
+
+	for (i = 0; text[i]; i++) {
+		if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_')
+			return false;
+	}
+	return i && i < 32;
+}
+
+static int serve_locale(struct vmm_avd_plan *plan)
+{
+	static const struct {
+		enum vmm_avd_id id;
+		const char *name;
+	} rows[] = {
+		{ VMM_AVD_CHANGE_LANGUAGE, "language" }, { VMM_AVD_CHANGE_COUNTRY, "country" },
+		{ VMM_AVD_CHANGE_LOCALE, "locale" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *value = vmm_avd_value(&plan->options, rows[i].id);
+
+		if (!value)
+			continue;
+		if (!is_locale(value))
+			return vmm_error(-EINVAL, "avd: -change-%s: \"%.40s\" is none",
+					 rows[i].name, value);
+		vmm_avd_word(&plan->serve, "--property=persist.sys.%s=%s", rows[i].name, value);
+	}
+	return 0;
+}
+
 /* Properties of the service boot-properties are options of ranchu-services. */
 static int add_services(struct vmm_avd_plan *plan)
 {
@@ -435,6 +494,8 @@ static int add_services(struct vmm_avd_plan *plan)
 	vmm_avd_word(&plan->serve, "--property=qemu.timezone=%s", zone ? zone : "Etc/UTC");
 	if (vmm_avd_has(&plan->options, VMM_AVD_SKIP_ADB_AUTH))
 		vmm_avd_word(&plan->serve, "--property=qemu.adb.secure=0");
+	if (vmm_avd_has(&plan->options, VMM_AVD_LOWRAM))
+		vmm_avd_word(&plan->serve, "--property=ro.config.low_ram=true");
 	if (log)
 		vmm_avd_word(&plan->serve, "--logcat=%s", log);
 	for (i = 0; i < plan->options.count; i++) {
@@ -447,7 +508,7 @@ static int add_services(struct vmm_avd_plan *plan)
 					 given->value);
 		vmm_avd_word(&plan->serve, "--property=%s", given->value);
 	}
-	return 0;
+	return serve_locale(plan);
 }
 
 static void add_boot(struct vmm_avd_plan *plan)
@@ -497,7 +558,9 @@ static int words_from(struct vmm_avd_plan *plan, const char *snapshot)
 	if (vmm_avd_has(&plan->options, VMM_AVD_READ_ONLY))
 		WORD(plan, "--clone");
 	err = add_ports(plan);
-	return err ? err : add_name(plan);
+	if (!err)
+		err = add_name(plan);
+	return err ? err : add_quit(plan);
 }
 
 /* Adds options of a new VM from the AVD and the emulator's options. */
@@ -505,6 +568,7 @@ static int words_new(struct vmm_avd_plan *plan)
 {
 	static int (*const steps[])(struct vmm_avd_plan *plan) = {
 		add_accel, add_gpu, add_memory, add_cpus, add_disks, add_ports, add_name,
+		add_quit,
 	};
 	unsigned int i;
 	int err = 0;

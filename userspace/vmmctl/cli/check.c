@@ -170,6 +170,9 @@ int vmm_options_check(struct vmm_config *cfg)
 		return vmm_error(-EINVAL, "run needs --kernel IMAGE or --from DIR");
 	if (cfg->guest_services && cfg->pipe == VMM_PIPE_NONE)
 		return vmm_error(-EINVAL, "--guest-services needs a pipe, and --pipe is none");
+	/* A program of the guest reports the end of its boot to ranchu-services. */
+	if (cfg->quit_after_boot && !cfg->guest_services)
+		return vmm_error(-EINVAL, "--quit-after-boot needs --guest-services");
 	if ((cfg->n_services || cfg->pipe_socket) && cfg->pipe == VMM_PIPE_NONE)
 		return vmm_error(-EINVAL, "--pipe-%s needs a pipe, and --pipe is none",
 				 cfg->pipe_socket ? "socket" : "service");

@@ -388,6 +388,12 @@ static const struct vmm_option session_options[] = {
 		.key = "stats-every", .arg = "SECONDS", .type = VMM_OPT_NUMBER, .min = 1,
 		.max = 86400, AT(stats_every), .help = "statistics also at this interval",
 	},
+	{
+		.key = "quit-after-boot", .arg = "SECONDS", .type = VMM_OPT_NUMBER, .min = 1,
+		.max = 86400, AT(quit_after_boot),
+		.help = "end when the guest has booted, or with an error after SECONDS; needs\n"
+			"--guest-services",
+	},
 };
 
 const struct vmm_option_table vmm_options_session = {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/emulator_rows.h"
+#include "host/discovery.h"
 
 /* Returns a string of a command's result, to be freed, or NULL with a reason. */
 static char *ask(struct vmm_emu *emu, const char *name, const char *key,
@@ -52,6 +53,16 @@ int vmm_emu_avd_path(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_
 		return 0;
 	*why = '\0';
 	return show(emu, "status", "directory", why);
+}
+
+/* Only `vmmctl avd` writes the file. */
+int vmm_emu_avd_discoverypath(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])
+{
+	(void)args;
+	if (!*vmm_discovery_path())
+		return vmm_emu_fail(why, ENOENT, "there is no such file: vmmctl ps lists VMs");
+	vmm_text_add(emu->text, "%s\n", vmm_discovery_path());
+	return 0;
 }
 
 int vmm_emu_avd_status(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR])

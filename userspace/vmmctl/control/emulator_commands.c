@@ -210,7 +210,7 @@ static const struct row rows[] = {
 	{ .name = "avd", .sub = "path", .help = "show its directory",
 	  .run = vmm_emu_avd_path },
 	{ .name = "avd", .sub = "discoverypath", .help = "show its discovery file",
-	  .unavailable = "there is no such file: vmmctl ps lists VMs" },
+	  .run = vmm_emu_avd_discoverypath },
 	{ .name = "avd", .sub = "snapshotspath", .help = "show the directory of its snapshots",
 	  .run = vmm_emu_avd_snapshotspath },
 	{ .name = "avd", .sub = "snapshotpath", .usage = "NAME", .help = "show a snapshot's path",

@@ -26,6 +26,7 @@ int vmm_emu_avd_status(struct vmm_emu *emu, const char *args, char why[VMM_ANSWE
 int vmm_emu_avd_stop(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 int vmm_emu_avd_start(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 int vmm_emu_avd_windowtype(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
+int vmm_emu_avd_discoverypath(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 int vmm_emu_avd_snapshotspath(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 int vmm_emu_avd_snapshotpath(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);
 int vmm_emu_avd_snapshot(struct vmm_emu *emu, const char *args, char why[VMM_ANSWER_ERROR]);

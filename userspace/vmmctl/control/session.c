@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,16 +81,31 @@ static int session_guest(struct vmm_session *s)
 	return err;
 }
 
+/* Returns the port of a listening socket, 0 if there is none. */
+static unsigned int port_of(int fd)
+{
+	struct sockaddr_in addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&addr, &len))
+		return 0;
+	return ntohs(addr.sin_port);
+}
+
 /* If adb has a pair of ports, the console has the first of them. */
 static int session_emulator(struct vmm_session *s)
 {
 	int fd = -1;
+	int err;
 
 	if (s->host.vsock)
 		fd = vmm_vsock_host_console(s->host.vsock);
 	if (s->host.pipe_adb && fd < 0)
 		fd = vmm_pipe_adb_console(s->host.pipe_adb);
-	return vmm_emulator_port_open(&s->emulator, s->cfg, s->loop, fd, s->steering.instance);
+	err = vmm_emulator_port_open(&s->emulator, s->cfg, s->loop, fd, s->steering.instance);
+	if (!err)
+		s->steering.console_port = port_of(fd >= 0 ? fd : s->emulator.own_fd);
+	return err;
 }
 
 /* A guest from a snapshot is ready when adb has found it again. */

@@ -52,7 +52,7 @@ struct vmm_session {
 
 /* A session that vmm_session_close() can close. */
 #define VMM_SESSION_NONE { \
-	.signal_fd = -1, .cont_fd = -1, .steering.every_fd = -1, \
+	.signal_fd = -1, .cont_fd = -1, .steering.every_fd = -1, .steering.boot_fd = -1, \
 	.emulator = VMM_EMULATOR_PORT_NONE, .boot = { .kernel.fd = -1, .initrd.fd = -1 }, \
 }
 

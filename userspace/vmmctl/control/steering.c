@@ -40,6 +40,8 @@ static void steering_status(void *arg, json_t *to)
 	json_object_set_new(to, "resets", json_integer(s->resets));
 	json_object_set_new(to, "guest-services", json_string(vmm_guest_status(s->guest)));
 	json_object_set_new(to, "directory", path ? json_string(path) : json_null());
+	if (s->console_port)
+		json_object_set_new(to, "console-port", json_integer(s->console_port));
 	if (s->cfg->avd)
 		json_object_set_new(to, "avd", json_string(s->cfg->avd));
 }
@@ -231,6 +233,33 @@ static int steering_timer(struct vmm_steering *s)
 	return vmm_loop_add(s->devices, s->every_fd, steering_every, s);
 }
 
+static int steering_late(void *arg)
+{
+	struct vmm_steering *s = arg;
+	u64 expirations;
+
+	if (read(s->boot_fd, &expirations, sizeof(expirations)) < 0 || !s->hold.vm)
+		return 0;
+	vmm_error(-ETIMEDOUT, "--quit-after-boot: the guest has not booted within %u seconds",
+		  s->cfg->quit_after_boot);
+	vmm_vm_end(s->hold.vm, VMM_END_LATE);
+	return 0;
+}
+
+/* A guest from a snapshot has booted before. */
+static int steering_boot_timer(struct vmm_steering *s)
+{
+	struct itimerspec limit = { .it_value.tv_sec = s->cfg->quit_after_boot };
+
+	if (!s->cfg->quit_after_boot || s->cfg->snapshot)
+		return 0;
+	s->boot_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->boot_fd < 0 || timerfd_settime(s->boot_fd, 0, &limit, NULL))
+		return vmm_error(errno, "--quit-after-boot");
+	/* Not in the loop of devices, which stands still in a pause. */
+	return vmm_loop_add(s->loop, s->boot_fd, steering_late, s);
+}
+
 static int steering_origin(struct vmm_steering *s)
 {
 	char *text = vmm_origin_text(s->cfg);
@@ -242,12 +271,14 @@ static int steering_origin(struct vmm_steering *s)
 
 /**
  * vmm_steering_open - open the control of a VM
- * @s: @cfg, @loop, @devices, @stats and @hold.images are set, and @every_fd is -1
+ * @s: @cfg, @loop, @devices, @stats and @hold.images are set; @every_fd and @boot_fd are -1
  *
  * Return: 0, or -errno after a message
  */
 int vmm_steering_open(struct vmm_steering *s)
 {
+	int err;
+
 	clock_gettime(CLOCK_MONOTONIC, &s->since);
 	/* Older snapshots do not have "ran". */
 	if (s->cfg->snapshot)
@@ -258,7 +289,8 @@ int vmm_steering_open(struct vmm_steering *s)
 	s->hold.instance = s->instance;
 	if (!s->instance || steering_origin(s))
 		return -EIO;
-	return steering_timer(s);
+	err = steering_timer(s);
+	return err ? err : steering_boot_timer(s);
 }
 
 /**
@@ -269,6 +301,15 @@ int vmm_steering_open(struct vmm_steering *s)
 void vmm_steering_vm(struct vmm_steering *s, struct vmm_vm *vm)
 {
 	s->hold.vm = vm;
+}
+
+static void boot_timer_close(struct vmm_steering *s)
+{
+	if (s->boot_fd < 0)
+		return;
+	vmm_loop_del(s->loop, s->boot_fd);
+	close(s->boot_fd);
+	s->boot_fd = -1;
 }
 
 /**
@@ -282,6 +323,7 @@ void vmm_steering_close(struct vmm_steering *s)
 		close(s->every_fd);
 		s->every_fd = -1;
 	}
+	boot_timer_close(s);
 	vmm_screenshot_abandon(s->shot);
 	s->shot = NULL;
 	vmm_adb_listed_close(s->listed);
@@ -463,6 +505,11 @@ static void guest_booted(void *arg)
 
 	vmm_steering_booted(s, "guest");
 	vmm_instance_event(s->instance, "BOOT_COMPLETED", NULL);
+	if (s->boot_fd < 0)
+		return;
+	boot_timer_close(s);
+	vmm_note("--quit-after-boot: the guest has booted");
+	vmm_vm_end(s->hold.vm, VMM_END_ASKED);
 }
 
 static void guest_clipboard(void *arg)
@@ -551,6 +598,8 @@ const char *vmm_end_name(enum vmm_end end)
 		return "killed";
 	case VMM_END_PANIC:
 		return "panic";
+	case VMM_END_LATE:
+		return "not booted in time";
 	default:
 		return "error";
 	}
@@ -573,6 +622,8 @@ int vmm_steering_exit(enum vmm_end end)
 		return VMM_EXIT_RESET;
 	case VMM_END_PANIC:
 		return VMM_EXIT_PANIC;
+	case VMM_END_LATE:
+		return VMM_EXIT_LATE;
 	case VMM_END_SIGNAL:
 		return 128 + vmm_ending_signal();
 	case VMM_END_KILL:

@@ -20,6 +20,7 @@ enum vmm_exit {
 	VMM_EXIT_USAGE = 2,	/* the command line or the configuration file is wrong */
 	VMM_EXIT_RESET = 3,	/* the guest asked for a reset, with --no-reboot */
 	VMM_EXIT_PANIC = 4,	/* the guest panicked */
+	VMM_EXIT_LATE = 5,	/* the guest has not booted in time, with --quit-after-boot */
 };
 
 /**
@@ -33,11 +34,13 @@ enum vmm_exit {
  * @hold: the guest and its state; its @loop, @instance and @images are the same
  * @since: when vmmctl was started, by a monotonic clock
  * @every_fd: timer of --stats-every, or -1
+ * @boot_fd: timer of --quit-after-boot, or -1
  * @listed: query of the adb server for a guest that starts from a snapshot, or NULL
  * @shot: a screenshot that is being written, or NULL
  * @shot_call: the command that waits for it
  * @guest: the guest services, or NULL
  * @directories: the directories of snapshots and screenshots, or NULL
+ * @console_port: TCP port of the emulator's console, 0 for none
  * @reset_asked: a command has requested the reset
  * @booted: the guest has booted
  * @resets: resets so far
@@ -53,11 +56,13 @@ struct vmm_steering {
 	struct vmm_hold hold;
 	struct timespec since;
 	int every_fd;
+	int boot_fd;
 	struct vmm_adb_listed *listed;
 	struct vmm_shot *shot;
 	u64 shot_call;
 	struct vmm_guest *guest;
 	struct vmm_directory_link *directories;
+	unsigned int console_port;
 	bool reset_asked;
 	bool booted;
 	unsigned int resets;

@@ -277,6 +277,7 @@ struct vmm_snapshot;
  * @name: name of the VM; NULL: it is made from the process ID
  * @sandbox: the process enters the sandbox
  * @stats_every: seconds between statistics, 0 for none
+ * @quit_after_boot: end when the guest has booted, or after so many seconds; 0: do not
  *
  * Strings are in argv or in @texts.
  */
@@ -365,6 +366,7 @@ struct vmm_config {
 	const char *name;
 	bool sandbox;
 	unsigned int stats_every;
+	unsigned int quit_after_boot;
 };
 
 /* ---- cli/config.c: finds devices in a config by kind ---- */

@@ -194,6 +194,7 @@ enum vmm_end {
 	VMM_END_KILL,		/* a client of the control socket killed the VM */
 	VMM_END_PANIC,		/* the guest panicked */
 	VMM_END_ERROR,		/* of the host, after a message */
+	VMM_END_LATE,		/* the guest has not booted in time, after a message */
 };
 
 /**

@@ -135,6 +135,8 @@ void avd_begin(bool x86)
 		unsetenv(others[i]);
 	setenv("HOME", avd_name("home"), 1);
 	setenv("ANDROID_SDK_ROOT", avd_name("sdk"), 1);
+	avd_folder("run");
+	setenv("XDG_RUNTIME_DIR", avd_name("run"), 1);
 	avd_folder(SYSDIR);
 	avd_folder(CONTENT);
 	avd_write("home/.android/avd/one.ini",

@@ -246,6 +246,57 @@ static void words_are_bounded(void)
 	end();
 }
 
+/* PATH has a ranchu-services, which is not run. */
+static void install_services(void)
+{
+	avd_folder("bin");
+	avd_write("bin/ranchu-services", "");
+	tap_check(!chmod(avd_name("bin/ranchu-services"), 0700));
+	setenv("PATH", avd_name("bin"), 1);
+}
+
+static void quit_after_boot_needs_a_boot(void)
+{
+	static const char *const wrong[] = { "0", "-1", "x", "86401", "" };
+	char path[PATH_MAX];
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "%s", getenv("PATH"));
+	avd_begin(true);
+	setenv("PATH", "/none", 1);
+	tap_equal(run(WORDS("one", "-quit-after-boot", "300")), -ENOENT);
+	tap_check(strstr(avd_message, "needs ranchu-services"));
+	install_services();
+	tap_equal(run(WORDS("one", "-quit-after-boot", "300")), 0);
+	tap_equal(cfg.quit_after_boot, 300);
+	tap_check(cfg.guest_services);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		tap_equal(run(WORDS("one", "-quit-after-boot", (char *)wrong[i])), -EINVAL);
+	tap_equal(run(WORDS("one", "-quit-after-boot", "9", "-snapshot", "x")), -EINVAL);
+	tap_check(strstr(avd_message, "that guest has booted"));
+	setenv("PATH", path, 1);
+	end();
+}
+
+static void languages_and_low_ram_are_boot_properties(void)
+{
+	static const char *const wrong[] = { "", "en US", "en=1", "en\npersist.x=1" };
+	unsigned int i;
+
+	avd_begin(true);
+	tap_equal(run(WORDS("one", "-change-language", "de", "-change-country", "AT",
+			    "-change-locale", "de-AT", "-lowram")), 0);
+	tap_check(serves("--property=persist.sys.language=de"));
+	tap_check(serves("--property=persist.sys.country=AT"));
+	tap_check(serves("--property=persist.sys.locale=de-AT"));
+	tap_check(serves("--property=ro.config.low_ram=true"));
+	tap_equal(run(WORDS("one")), 0);
+	tap_check(!serves("--property=ro.config.low_ram=true"));
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		tap_equal(run(WORDS("one", "-change-locale", (char *)wrong[i])), -EINVAL);
+	end();
+}
+
 static const struct tap_case cases[] = {
 	{ "an arm64 AVD becomes a run", an_arm64_avd_becomes_a_run },
 	{ "an x86_64 AVD becomes a run", an_x86_64_avd_becomes_a_run },
@@ -256,6 +307,9 @@ static const struct tap_case cases[] = {
 	{ "ports are a pair", ports_are_a_pair },
 	{ "a kernel of the old board is refused", a_kernel_of_old_is_refused },
 	{ "there is an end to the words", words_are_bounded },
+	{ "-quit-after-boot needs a guest that boots", quit_after_boot_needs_a_boot },
+	{ "languages and little RAM are boot properties",
+	  languages_and_low_ram_are_boot_properties },
 };
 
 int main(void)

@@ -365,11 +365,12 @@ static void pipe_services_are_read(void)
 		"run", "--kernel=I", "--pipe-service", "logcat=unix:/tmp/l",
 		"--pipe-service=unix:/a=unix:/b=unix:/c", "--pipe-socket", "/d",
 		"--guest-services", "--sync", "user", "--sync-socket", "/e",
-		"--screen-socket", "/f", NULL
+		"--screen-socket", "/f", "--quit-after-boot", "300", NULL
 	};
 	struct vmm_config cfg;
 
 	tap_equal(parse(&cfg, words), 0);
+	tap_equal(cfg.quit_after_boot, 300);
 	tap_equal(cfg.n_services, 2);
 	tap_equal(cfg.services[0].name_len, 6);
 	tap_check(!strncmp(cfg.services[0].name, "logcat=", 7));

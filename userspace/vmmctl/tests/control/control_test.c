@@ -262,7 +262,7 @@ static int client_of_events(struct ctl *ctl)
 static void the_end_is_told_once(void)
 {
 	static const struct vmm_config cfg = { .name = "told" };
-	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1 };
+	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1, .boot_fd = -1 };
 	struct ctl ctl = { .tick_fd = vmm_event_create() };
 	char dir[] = "/tmp/vmmctl-steering-XXXXXX";
 	json_t *event;

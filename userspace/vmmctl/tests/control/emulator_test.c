@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/discovery.h"
 #include "machine/device.h"
 #include "tests/control/emulator_lib.h"
 
@@ -317,6 +319,39 @@ static void the_path_is_the_avds(void)
 	console_close();
 }
 
+/* The test plays `vmmctl avd`, which keeps the path. */
+static void the_discovery_file_is_told(void)
+{
+	char want[PATH_MAX + 8];
+	char folder[32] = "/tmp/vmmctl-found-XXXXXX";
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char kept[PATH_MAX];
+	int fd;
+
+	snprintf(kept, sizeof(kept), "%s", runtime ? runtime : "");
+	tap_check(mkdtemp(folder));
+	setenv("XDG_RUNTIME_DIR", folder, 1);
+	tap_equal(vmm_discovery_open(123), 0);
+	console_open();
+	fd = trusted();
+	snprintf(want, sizeof(want), "%s/avd/running/pid_123.ini\nOK\n", folder);
+	check_text(ask(fd, "avd discoverypath"), want);
+	close(fd);
+	console_close();
+	/* Somebody else may write to the folder. */
+	snprintf(want, sizeof(want), "%s/avd/running", folder);
+	tap_check(!chmod(want, 0777));
+	tap_equal(vmm_discovery_open(123), -EPERM);
+	tap_check(!*vmm_discovery_path());
+	tap_check(!rmdir(want));
+	*strrchr(want, '/') = '\0';
+	tap_check(!rmdir(want) && !rmdir(folder));
+	if (runtime)
+		setenv("XDG_RUNTIME_DIR", kept, 1);
+	else
+		unsetenv("XDG_RUNTIME_DIR");
+}
+
 /* Clockwise for the viewer; a VM without the sensor is rotated as well. */
 static void rotate_turns_the_sensor(void)
 {
@@ -454,6 +489,7 @@ static const struct tap_case cases[] = {
 	{ "every command is answered", every_command_is_answered },
 	{ "the guest gets what is said", the_guest_gets_what_is_said },
 	{ "the path is the AVD's", the_path_is_the_avds },
+	{ "the console says by which file programs find the VM", the_discovery_file_is_told },
 	{ "rotate turns the sensor", rotate_turns_the_sensor },
 	{ "the VM is stopped and ended", the_vm_is_stopped_and_ended },
 	{ "help is given", help_is_given },

@@ -27,6 +27,7 @@
 #include "control/control.h"
 #include "control/steering.h"
 #include "host/ending.h"
+#include "host/guest.h"
 #include "host/image.h"
 #include "host/unix.h"
 #include "host/vm_dir.h"
@@ -192,6 +193,31 @@ static const struct vmm_device_ops thing_ops = {
 	.commands = thing_commands,
 };
 
+/* Of a VM with --quit-after-boot: its limit, and whether the guest boots. */
+static struct {
+	unsigned int within;
+	bool booted;
+} quits;
+
+static int no_services(void *arg)
+{
+	(void)arg;
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* A ranchu-services which reports that the guest has booted. */
+static int guest_boots(struct vmm_steering *s)
+{
+	static const struct vmm_guest_device device = { .services = no_services };
+	int pair[2];
+
+	if (vmm_steering_guest(s) || vmm_guest_attach(s->guest, &device, NULL) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) ||
+	    vmm_guest_connect(s->guest, pair[1]) < 0)
+		return -EIO;
+	return vmm_guest_send(pair[0], VMM_GUEST_BOOTED, 0, NULL, 0);
+}
+
 static int ended(void *arg)
 {
 	return vmm_vm_ended(arg);
@@ -223,8 +249,9 @@ static int vm_main(void)
 {
 	struct vmm_config cfg = {
 		.name = "held", .memory = RAM, .stats = true, .directory = "/",
+		.quit_after_boot = quits.within, .guest_services = quits.booted,
 	};
-	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1 };
+	struct vmm_steering s = { .cfg = &cfg, .every_fd = -1, .boot_fd = -1 };
 	static const struct itimerspec tick = { { 0, 5000000 }, { 0, 5000000 } };
 	struct vmm_images images = { 0 };
 	struct vmm_vsock_listener listener = { .fd = -1 };
@@ -252,6 +279,8 @@ static int vm_main(void)
 	vmm_loop_add(s.devices, tick_fd, thing_ticks, &tick_fd);
 	if (vmm_mem_add(&vm.mem, 0x40000000, RAM) || vmm_ending_open(s.loop, ending, NULL) ||
 	    vmm_steering_open(&s))
+		return 99;
+	if (quits.booted && guest_boots(&s))
 		return 99;
 	listener.loop = s.devices;
 	if (vmm_vsock_listener_unix(&listener, user_path))
@@ -935,6 +964,41 @@ static void jobs_that_do_not_start_change_nothing(void)
 	vm_kill();
 }
 
+/* Returns the exit code of a VM with --quit-after-boot SECONDS, not started by vm_start(). */
+static int quits_after_boot(unsigned int within, bool booted, bool paused)
+{
+	static const struct slow how = { 0 };
+	int code;
+
+	quits.within = within;
+	quits.booted = booted;
+	if (paused)
+		tap_check(vm_start(&how) && asks("pause"));
+	else
+		vm_pid = fork();
+	if (!vm_pid) {
+		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+		_exit(vm_main());
+	}
+	code = vm_exit(within * 1000 + ENDS_WITHIN);
+	quits.within = 0;
+	quits.booted = false;
+	return code;
+}
+
+static void quit_after_boot_waits_for_the_guest(void)
+{
+	s64 since = now_ms();
+
+	fflush(stdout);
+	/* It does not take as long as the guest may take. */
+	tap_equal(quits_after_boot(30, true, false), VMM_EXIT_OFF);
+	tap_check(now_ms() - since < 30000);
+	tap_equal(quits_after_boot(1, false, false), VMM_EXIT_LATE);
+	/* The user pauses a guest that does not boot. */
+	tap_equal(quits_after_boot(2, false, true), VMM_EXIT_LATE);
+}
+
 static const struct tap_case cases[] = {
 	{ "a VM that runs goes back to a snapshot", a_running_vm_goes_back },
 	{ "a snapshot that is refused changes nothing", a_refused_snapshot_changes_nothing },
@@ -951,6 +1015,8 @@ static const struct tap_case cases[] = {
 	{ "a VM that is saved goes on without whoever saves it", whoever_saves_may_go },
 	{ "a reset ends a save", a_reset_ends_a_save },
 	{ "a command behind a reset is refused", a_command_behind_a_reset_is_refused },
+	{ "--quit-after-boot ends the VM when the guest has booted, or too late",
+	  quit_after_boot_waits_for_the_guest },
 	{ "a job that cannot start changes nothing", jobs_that_do_not_start_change_nothing },
 };
 
