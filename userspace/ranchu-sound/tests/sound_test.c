@@ -425,6 +425,69 @@ static void a_wrong_program_does_no_harm(void)
 	close(listen_fd);
 }
 
+/* Returns how many requests for recorded samples have come. */
+static unsigned int requests(int fd)
+{
+	struct vmm_sound_packet packet;
+	unsigned int count = 0;
+
+	while (recv(fd, &packet, sizeof(packet), MSG_DONTWAIT) > 0)
+		count += le32toh(packet.word) == VMM_SOUND_ASK;
+	return count;
+}
+
+static bool stock_becomes(struct vmm_sound_peer *peer, size_t bytes, bool asking)
+{
+	unsigned int tries;
+	bool is = false;
+
+	for (tries = 0; tries < TRIES && !is; tries++) {
+		usleep(1000);
+		pthread_mutex_lock(&peer->lock);
+		is = peer->have == bytes && peer->asking == asking;
+		pthread_mutex_unlock(&peer->lock);
+	}
+	return is;
+}
+
+/* Samples of an answer may come long before its end: the next request waits for the end. */
+static void one_request_at_a_time(void)
+{
+	const struct vmm_sound_packet all = { .word = htole32(VMM_SOUND_ALL), .record = 1 };
+	struct vmm_sound_packet head = { .word = htole32(VMM_SOUND_SAMPLES), .record = 1 };
+	struct vmm_sound_peer *peer;
+	u8 got[1024];
+	const struct iovec iov = { got, sizeof(got) };
+	int listen_fd;
+	int fd;
+
+	unlink(path);
+	listen_fd = vmm_unix_listen_packets(path);
+	peer = peer_open();
+	if (!peer)
+		return;
+	while ((fd = accept(listen_fd, NULL, NULL)) < 0)
+		usleep(1000);
+	vmm_sound_peer_run(peer, true, true, &cd);
+	tap_equal(vmm_sound_peer_record(peer, &iov, 1, sizeof(got)), 0);
+	tap_equal(requests(fd), 1);
+	head.bytes = htole32(2 * sizeof(got));
+	send_packet(fd, head, 2 * sizeof(got));
+	tap_check(stock_becomes(peer, 2 * sizeof(got), true));
+	tap_equal(vmm_sound_peer_record(peer, &iov, 1, sizeof(got)), sizeof(got));
+	tap_equal(requests(fd), 0);
+	send_packet(fd, all, 0);
+	tap_check(stock_becomes(peer, sizeof(got), false));
+	tap_equal(vmm_sound_peer_record(peer, &iov, 1, sizeof(got)), sizeof(got));
+	tap_equal(requests(fd), 1);
+	/* All that was requested is taken. */
+	send_packet(fd, head, 2 * sizeof(got));
+	tap_check(stock_becomes(peer, 2 * sizeof(got), true));
+	vmm_sound_peer_close(&vm, peer);
+	close(fd);
+	close(listen_fd);
+}
+
 /* Exits with 0 if only ioctls of two types come through the sandbox. */
 static void sandboxed(void)
 {
@@ -478,6 +541,7 @@ static const struct tap_case cases[] = {
 	{ "devices that are not there", devices_that_are_not_there },
 	{ "wrong packets end it", wrong_packets_end_it },
 	{ "a wrong program does no harm", a_wrong_program_does_no_harm },
+	{ "one request at a time", one_request_at_a_time },
 	{ "the sandbox knows ioctls by their type", the_sandbox_knows_ioctls },
 	{ "it says how it is used", it_says_how_it_is_used },
 };

@@ -28,11 +28,11 @@ static bool packet_send(const struct vmm_sound_peer *peer, struct iovec *iov, un
 	return sendmsg(peer->stream.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
-static void word_send(const struct vmm_sound_peer *peer, struct vmm_sound_packet packet)
+static bool word_send(const struct vmm_sound_peer *peer, struct vmm_sound_packet packet)
 {
 	struct iovec iov = { &packet, sizeof(packet) };
 
-	packet_send(peer, &iov, 1);
+	return packet_send(peer, &iov, 1);
 }
 
 static void run_send_locked(const struct vmm_sound_peer *peer, bool record)
@@ -135,9 +135,9 @@ size_t vmm_sound_peer_record(struct vmm_sound_peer *peer, const struct iovec *io
 	done = peer->have < bytes ? peer->have : bytes;
 	done = stock_take_locked(peer, iov, count,
 				 done - done % vmm_sound_frame(&peer->format[1]));
-	if (peer->runs[1] && !peer->asked && want > peer->have) {
+	if (peer->runs[1] && !peer->asking && want > peer->have) {
 		peer->asked = want - peer->have;
-		word_send(peer, (struct vmm_sound_packet){
+		peer->asking = word_send(peer, (struct vmm_sound_packet){
 			.word = htole32(VMM_SOUND_ASK), .bytes = htole32(peer->asked),
 			.record = 1,
 		});
@@ -184,7 +184,7 @@ static void peer_read(struct vmm_sound_peer *peer)
 	if (word == VMM_SOUND_SAMPLES)
 		stock_put_locked(peer, packet.samples, n - sizeof(packet.head));
 	else if (word == VMM_SOUND_ALL)
-		peer->asked = 0;
+		peer->asking = false;
 	else
 		vmm_stream_lose(&peer->stream);
 	pthread_mutex_unlock(&peer->lock);
@@ -201,7 +201,7 @@ static void peer_retry(struct vmm_sound_peer *peer)
 	if (peer->stream.lost)
 		return;
 	pthread_mutex_lock(&peer->lock);
-	peer->asked = 0;
+	peer->asking = false;
 	for (i = 0; i < 2; i++) {
 		if (peer->runs[i])
 			run_send_locked(peer, i);

@@ -22,7 +22,8 @@
  * @stock: recorded samples, a ring
  * @at: oldest byte in @stock
  * @have: bytes in @stock
- * @asked: requested bytes that may still come, 0 if none
+ * @asking: a request was sent, and the end of its answer has not come
+ * @asked: requested bytes that may still come
  */
 struct vmm_sound_peer {
 	struct vmm_stream stream;
@@ -34,6 +35,7 @@ struct vmm_sound_peer {
 	u8 stock[VMM_SOUND_STOCK];
 	size_t at;
 	size_t have;
+	bool asking;
 	size_t asked;
 };
 
