@@ -67,7 +67,7 @@ static void serve(void)
 	if (fuzz.peer.stream.lost) {
 		close(fuzz.sock);
 		peer_retry(&fuzz.peer);
-		MUST(!fuzz.peer.stream.lost && !fuzz.peer.asked);
+		MUST(!fuzz.peer.stream.lost && !fuzz.peer.asking);
 		comes();
 	}
 	MUST(fuzz.peer.have + fuzz.peer.asked <= VMM_SOUND_STOCK);
@@ -234,6 +234,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	memset(peer->format, 0, sizeof(peer->format));
 	peer->at = 0;
 	peer->have = 0;
+	peer->asking = false;
 	peer->asked = 0;
 	fuzz.put = 0;
 	fuzz.got = 0;

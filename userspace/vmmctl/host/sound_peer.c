@@ -162,6 +162,12 @@ static void stock_put_locked(struct vmm_sound_peer *peer, const u8 *from, size_t
 	peer->asked -= bytes;
 }
 
+static void request_end_locked(struct vmm_sound_peer *peer)
+{
+	peer->asking = false;
+	peer->asked = 0;
+}
+
 /* Handles one packet. An invalid one ends the connection. */
 static void peer_read(struct vmm_sound_peer *peer)
 {
@@ -184,7 +190,7 @@ static void peer_read(struct vmm_sound_peer *peer)
 	if (word == VMM_SOUND_SAMPLES)
 		stock_put_locked(peer, packet.samples, n - sizeof(packet.head));
 	else if (word == VMM_SOUND_ALL)
-		peer->asking = false;
+		request_end_locked(peer);
 	else
 		vmm_stream_lose(&peer->stream);
 	pthread_mutex_unlock(&peer->lock);
@@ -201,7 +207,7 @@ static void peer_retry(struct vmm_sound_peer *peer)
 	if (peer->stream.lost)
 		return;
 	pthread_mutex_lock(&peer->lock);
-	peer->asking = false;
+	request_end_locked(peer);
 	for (i = 0; i < 2; i++) {
 		if (peer->runs[i])
 			run_send_locked(peer, i);
