@@ -108,8 +108,8 @@ static int region_changed(struct vmm_pages *pages, const struct vmm_region *regi
 
 	for (; left; left -= n, at += n) {
 		n = left < ENTRIES ? left : ENTRIES;
-		err = vmm_file_read_at(pagemap_fd, (u8 *)entries, n * sizeof(*entries),
-					at * sizeof(*entries));
+		err = vmm_file_read_at(pagemap_fd, entries, n * sizeof(*entries),
+				       at * sizeof(*entries));
 		if (err)
 			return err;
 		for (i = 0; i < n; i++, first += host / PAGE)
